@@ -1,0 +1,99 @@
+#include "api/api.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "api/api_internal.h"
+#include "api/docs.h"
+#include "base/xalloc.h"
+
+static const struct http_route routes[] = {
+    {"POST", "/log", ingest_routes_post_log}, {"POST", "/logs", ingest_routes_post_logs},
+    {"GET", "/logs", read_routes_list},       {"GET", "/logs/stats", read_routes_stats},
+    {"GET", "/logs/{id}", read_routes_get},   {"GET", "/health", ops_routes_health},
+    {"GET", "/ready", ops_routes_ready},      {"GET", "/metrics", ops_routes_metrics},
+    {"GET", "/openapi.json", docs_get},       {"GET", "/docs", docs_get},
+    {"GET", "/docs/{file}", docs_get},        {NULL, NULL, NULL},
+};
+
+static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
+{
+    struct api_thread *t = xcalloc(1, sizeof(*t));
+
+    t->api = ctx;
+    if (mailbox_init(&t->box, loop, err)) {
+        free(t);
+        return NULL;
+    }
+    t->ingest = ingest_new(t->api->queue, &t->api->budget, &t->box);
+    return t;
+}
+
+static void thread_drained(void *thread)
+{
+    struct api_thread *t = thread;
+
+    ingest_flush(t->ingest);
+}
+
+static void on_box_closed(struct mailbox *box)
+{
+    struct api_thread *t = (struct api_thread *)((char *)box - offsetof(struct api_thread, box));
+
+    ingest_free(t->ingest);
+    free(t);
+}
+
+static void thread_stop(void *thread)
+{
+    struct api_thread *t = thread;
+
+    mailbox_close(&t->box, on_box_closed);
+}
+
+struct api *api_new(const struct api_options *options, struct errbuf *err)
+{
+    struct api *api = xcalloc(1, sizeof(*api));
+    struct http_server_options http = options->http;
+
+    api->queue = options->queue;
+    api->store = options->store;
+    budget_init(&api->budget, options->max_inflight_bytes);
+    api->readers =
+        read_pool_new(&(struct read_pool_options){.store = options->store,
+                                                  .cache = options->cache,
+                                                  .threads = options->read_threads,
+                                                  .timeout_ms = options->query_timeout_ms},
+                      err);
+    if (!api->readers)
+        goto fail;
+    http.routes = routes;
+    http.budget = &api->budget;
+    http.hooks = (struct http_hooks){.thread_start = thread_start,
+                                     .thread_drained = thread_drained,
+                                     .thread_stop = thread_stop,
+                                     .ctx = api};
+    api->server = http_server_new(&http, err);
+    if (!api->server)
+        goto fail;
+    return api;
+fail:
+    read_pool_free(api->readers);
+    free(api);
+    return NULL;
+}
+
+unsigned api_port(const struct api *api)
+{
+    return http_server_port(api->server);
+}
+
+void api_free(struct api *api, unsigned grace_ms)
+{
+    if (!api)
+        return;
+    http_server_stop(api->server, grace_ms);
+    read_pool_free(api->readers);
+    http_server_free(api->server);
+    free(api);
+}

@@ -1,0 +1,33 @@
+/*
+ * The HTTP API of logmill: routes over a queue (writes) and a store and a cache (reads).
+ */
+#ifndef LOGMILL_API_API_H
+#define LOGMILL_API_API_H
+
+#include "cache/cache.h"
+#include "http/http.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+struct api;
+
+struct api_options {
+    struct queue *queue;
+    struct store *store;
+    struct cache *cache;             /* NULL: none */
+    struct http_server_options http; /* routes, hooks and budget are filled in here */
+    size_t max_inflight_bytes;
+    unsigned read_threads;
+    unsigned query_timeout_ms;
+};
+
+/* Starts serving. queue, store and cache must outlive it. NULL with `err` filled on failure. */
+struct api *api_new(const struct api_options *options, struct errbuf *err);
+
+/* The port that is listened on. */
+unsigned api_port(const struct api *api);
+
+/* Answers what is in flight for up to `grace_ms`, stops and frees. NULL does nothing. */
+void api_free(struct api *api, unsigned grace_ms);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * What the files of this room share: the state of the API, and that of one HTTP thread. To add a
+ * route, write its handler in a file of its group, declare it here and add a row in api.c.
+ */
+#ifndef LOGMILL_API_API_INTERNAL_H
+#define LOGMILL_API_API_INTERNAL_H
+
+#include "api/api.h"
+#include "api/ingest.h"
+#include "api/mailbox.h"
+#include "api/read_pool.h"
+
+struct api {
+    struct queue *queue;
+    struct store *store;
+    struct budget budget;
+    struct read_pool *readers;
+    struct http_server *server;
+};
+
+/* The context of every handler: one for each HTTP thread. */
+struct api_thread {
+    struct api *api;
+    struct mailbox box;
+    struct ingest *ingest;
+};
+
+/* ingest_routes.c */
+void ingest_routes_post_log(struct http_request *req, void *thread);
+void ingest_routes_post_logs(struct http_request *req, void *thread);
+
+/* read_routes.c */
+void read_routes_list(struct http_request *req, void *thread);
+void read_routes_get(struct http_request *req, void *thread);
+void read_routes_stats(struct http_request *req, void *thread);
+
+/* ops_routes.c */
+void ops_routes_health(struct http_request *req, void *thread);
+void ops_routes_ready(struct http_request *req, void *thread);
+void ops_routes_metrics(struct http_request *req, void *thread);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * GET /docs, /docs/{file} and /openapi.json: the API, described and tried out in a browser, from
+ * the files built into the program (web/assets.h). Any other file there is routed here as well.
+ */
+#ifndef LOGMILL_API_DOCS_H
+#define LOGMILL_API_DOCS_H
+
+#include "http/http.h"
+
+/*
+ * Answers with the file at the request's path: 200, 304 where If-None-Match names it, or 404.
+ * Sent compressed to who takes gzip, inflated to who does not.
+ */
+http_handler docs_get;
+
+/* True where Accept-Encoding `header` (data NULL: none was sent) lets us answer in gzip. */
+bool docs_accepts_gzip(struct slice header);
+
+/* True where If-None-Match `header` (data NULL: none was sent) names `etag`, a weak one. */
+bool docs_etag_matches(struct slice header, const char *etag);
+
+#endif

@@ -1,0 +1,399 @@
+#include "api/ingest.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "metrics/metrics.h"
+#include "record/batch.h"
+
+enum {
+    SEND_BYTES_MAX = 4 << 20,        /* a send of several messages is closed past this size */
+    ERROR_BODY_BYTES_MAX = 64 << 20, /* ceiling of one list of validation errors */
+    SPARE_MESSAGE_BYTES = 256 << 10, /* a batch that grew past this is not kept for reuse */
+};
+
+/* A request that waits for its send to come back. */
+struct waiter {
+    struct http_request *req;
+    struct uuid id; /* of its one log, where is_batch is false */
+    size_t logs;
+    bool is_batch;
+};
+
+struct send {
+    struct queue_send base;
+    struct mail mail;
+    struct ingest *in;
+    struct send *next; /* in ingest.ready or ingest.spare */
+
+    struct batch *batches; /* batches_used of them hold records, the others are memory for reuse */
+    size_t batches_used;
+    size_t batches_len;
+    struct slice *messages; /* batches_len of them */
+    struct waiter *waiters;
+    size_t waiters_used;
+    size_t waiters_len;
+
+    size_t logs;
+    size_t bytes; /* of all batches: what is charged to the budget */
+    uint64_t handed_over_us;
+    int error;
+};
+
+struct ingest {
+    struct queue *queue;
+    struct queue_limits limits;
+    struct budget *budget;
+    struct mailbox *box;
+    struct record_parser *parser;
+    struct buffer errors;
+
+    struct send *open;  /* never NULL */
+    struct send *ready; /* closed ones that wait for a slot, oldest first */
+    struct send **ready_last;
+    struct send *spare; /* for reuse */
+    unsigned in_flight;
+
+    /* While a request is parsed into the open send: */
+    struct uuid last_id;
+    bool record_too_large;
+};
+
+/* ---- Sends ---- */
+
+static void on_durable(struct queue_send *base, int error, const char *detail);
+static void answer_send(struct mail *mail);
+
+static struct send *send_new(struct ingest *in)
+{
+    struct send *s = in->spare;
+
+    if (s) {
+        in->spare = s->next;
+        s->next = NULL;
+        return s;
+    }
+    s = xcalloc(1, sizeof(*s));
+    s->base.done = on_durable;
+    s->base.ctx = s;
+    s->mail.deliver = answer_send;
+    s->in = in;
+    return s;
+}
+
+static void send_free(struct send *s)
+{
+    for (size_t i = 0; i < s->batches_len; i++)
+        batch_release(&s->batches[i]);
+    free(s->batches);
+    free(s->messages);
+    free(s->waiters);
+    free(s);
+}
+
+/* Empties `s` and keeps it for reuse, but not the memory that only a burst needed. */
+static void send_recycle(struct send *s)
+{
+    for (size_t i = 0; i < s->batches_len; i++) {
+        if (i > 0 || s->batches[i].text.capacity > SPARE_MESSAGE_BYTES)
+            batch_release(&s->batches[i]);
+        else
+            batch_clear(&s->batches[i]);
+    }
+    s->batches_used = 0;
+    s->waiters_used = 0;
+    s->logs = 0;
+    s->bytes = 0;
+    s->next = s->in->spare;
+    s->in->spare = s;
+}
+
+/* The next empty batch of `s`. */
+static struct batch *send_add_batch(struct send *s)
+{
+    if (s->batches_used == s->batches_len) {
+        size_t len = s->batches_len ? s->batches_len * 2 : 1;
+
+        s->batches = xrealloc(s->batches, len * sizeof(*s->batches));
+        s->messages = xrealloc(s->messages, len * sizeof(*s->messages));
+        for (size_t i = s->batches_len; i < len; i++)
+            batch_init(&s->batches[i], s->in->limits.max_message_bytes);
+        s->batches_len = len;
+    }
+    batch_clear(&s->batches[s->batches_used]);
+    return &s->batches[s->batches_used++];
+}
+
+static void send_add_waiter(struct send *s, const struct waiter *waiter)
+{
+    if (s->waiters_used == s->waiters_len) {
+        s->waiters_len = s->waiters_len ? s->waiters_len * 2 : 64;
+        s->waiters = xrealloc(s->waiters, s->waiters_len * sizeof(*s->waiters));
+    }
+    s->waiters[s->waiters_used++] = *waiter;
+}
+
+static size_t send_text_bytes(const struct send *s)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < s->batches_used; i++)
+        bytes += s->batches[i].text.len;
+    return bytes;
+}
+
+/* ---- Answers ---- */
+
+static void answer_unavailable(struct http_request *req, const char *detail)
+{
+    static const struct http_header retry = {"Retry-After", {"1", 1}};
+    char body[160];
+    int n = snprintf(body, sizeof(body), "{\"detail\":\"%s\"}", detail);
+
+    http_respond(req, &(struct http_response){
+                          .status = 503,
+                          .body = slice_of(body, (size_t)n),
+                          .headers = &retry,
+                          .headers_len = 1,
+                      });
+}
+
+static void answer_queued(const struct waiter *w)
+{
+    static const char one[] = "{\"status\":\"queued\",\"id\":\"";
+    char body[96];
+    size_t n;
+
+    if (w->is_batch) {
+        n = (size_t)snprintf(body, sizeof(body), "{\"status\":\"queued\",\"accepted\":%zu}",
+                             w->logs);
+    } else {
+        n = sizeof(one) - 1;
+        memcpy(body, one, n);
+        uuid_format(&w->id, body + n);
+        n += UUID_TEXT_LEN;
+        memcpy(body + n, "\"}", 2);
+        n += 2;
+    }
+    http_respond(w->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
+}
+
+/* On the queue's thread. */
+static void on_durable(struct queue_send *base, int error, const char *detail)
+{
+    struct send *s = base->ctx;
+
+    s->error = error;
+    mailbox_post(s->in->box, &s->mail);
+}
+
+/* The send has come back: on the loop's thread. */
+static void answer_send(struct mail *mail)
+{
+    struct send *s = (struct send *)((char *)mail - offsetof(struct send, mail));
+    struct ingest *in = s->in;
+
+    metrics_observe(METRIC_SEND_US, clock_monotonic_us() - s->handed_over_us);
+    if (s->error) {
+        metrics_add(METRIC_SEND_FAILURES, 1);
+        metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->waiters_used);
+    } else {
+        metrics_add(METRIC_LOGS_ACCEPTED, s->logs);
+        metrics_add(METRIC_MESSAGES_SENT, s->batches_used);
+    }
+    in->in_flight--;
+    budget_give(in->budget, s->bytes);
+    for (size_t i = 0; i < s->waiters_used; i++) {
+        if (!s->error)
+            answer_queued(&s->waiters[i]);
+        else if (s->error == LM_EFULL)
+            answer_unavailable(s->waiters[i].req,
+                               "the queue has no space left: not accepted, try again later");
+        else
+            answer_unavailable(s->waiters[i].req,
+                               "the queue cannot be written to: not accepted, try again later");
+    }
+    send_recycle(s);
+}
+
+/* ---- Taking requests ---- */
+
+static int append_record(const struct record *r, void *ctx)
+{
+    struct ingest *in = ctx;
+    struct send *s = in->open;
+    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : send_add_batch(s);
+    int error = batch_append(b, r);
+
+    if (error == LM_ETOOBIG && b->count > 0)
+        error = batch_append(send_add_batch(s), r);
+    in->record_too_large = error == LM_ETOOBIG;
+    in->last_id = r->key.id;
+    return error;
+}
+
+/* A point to which the open send can be cut back. */
+struct send_mark {
+    size_t batches;
+    struct batch_mark last;
+};
+
+static struct send_mark mark_open(const struct ingest *in)
+{
+    const struct send *s = in->open;
+    struct send_mark mark = {.batches = s->batches_used};
+
+    if (s->batches_used)
+        mark.last = batch_mark(&s->batches[s->batches_used - 1]);
+    return mark;
+}
+
+static void rewind_open(struct ingest *in, struct send_mark mark)
+{
+    in->open->batches_used = mark.batches;
+    if (mark.batches)
+        batch_rewind(&in->open->batches[mark.batches - 1], mark.last);
+}
+
+static void answer_refused(struct ingest *in, struct http_request *req, int error)
+{
+    if (error == LM_EINVAL) {
+        metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
+        http_respond(req,
+                     &(struct http_response){.status = 422, .body = buffer_slice(&in->errors)});
+    } else if (error == LM_ETOOBIG && in->record_too_large) {
+        char detail[96];
+
+        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
+        snprintf(detail, sizeof(detail), "a log is too large: the queue takes at most %zu bytes",
+                 in->limits.max_message_bytes);
+        http_respond_error(req, 413, detail);
+    } else {
+        metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
+        answer_unavailable(req, "too much is in flight: not accepted, try again later");
+    }
+}
+
+/* Moves the open send to the ready ones and opens another. */
+static void close_open(struct ingest *in)
+{
+    *in->ready_last = in->open;
+    in->ready_last = &in->open->next;
+    in->open = send_new(in);
+}
+
+static bool is_full(const struct ingest *in)
+{
+    const struct send *s = in->open;
+
+    return in->limits.atomic_send ? s->bytes >= SEND_BYTES_MAX : s->batches_used > 1;
+}
+
+void ingest_request(struct ingest *in, struct http_request *req, enum record_body kind)
+{
+    struct send_mark mark = mark_open(in);
+    struct record_parse_counts counts = {0};
+    struct validation errors;
+    size_t bytes = 0;
+    int error;
+
+    in->record_too_large = false;
+    validation_init(&errors, &in->errors);
+    error = record_parse_body(in->parser, kind, http_request_body(req), append_record, in, &counts,
+                              &errors);
+    if (error)
+        goto refuse;
+    bytes = send_text_bytes(in->open) - in->open->bytes;
+    if (!budget_take(in->budget, bytes)) {
+        error = LM_EBUSY;
+        goto refuse;
+    }
+    if (counts.records == 0) { /* an empty array: nothing to make durable */
+        answer_queued(&(struct waiter){.req = req, .is_batch = true});
+        return;
+    }
+    in->open->bytes += bytes;
+    in->open->logs += counts.records;
+    if (counts.nul_characters)
+        metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
+    send_add_waiter(in->open, &(struct waiter){.req = req,
+                                               .id = in->last_id,
+                                               .logs = counts.records,
+                                               .is_batch = kind != RECORD_BODY_ONE});
+    if (is_full(in))
+        close_open(in);
+    return;
+refuse:
+    rewind_open(in, mark);
+    answer_refused(in, req, error);
+    if (in->errors.capacity > SPARE_MESSAGE_BYTES)
+        buffer_release(&in->errors);
+}
+
+static void hand_over(struct ingest *in, struct send *s)
+{
+    for (size_t i = 0; i < s->batches_used; i++)
+        s->messages[i] = batch_finish(&s->batches[i]);
+    s->base.messages = s->messages;
+    s->base.messages_len = s->batches_used;
+    s->handed_over_us = clock_monotonic_us();
+    in->in_flight++;
+    metrics_observe(METRIC_SEND_LOGS, s->logs);
+    if (queue_send(in->queue, &s->base))
+        on_durable(&s->base, LM_ESTOPPED, "stopping");
+}
+
+void ingest_flush(struct ingest *in)
+{
+    while (in->in_flight < in->limits.send_slots) {
+        struct send *s = in->ready;
+
+        if (!s && in->open->waiters_used == 0)
+            return;
+        if (!s) {
+            close_open(in);
+            s = in->ready;
+        }
+        in->ready = s->next;
+        if (!in->ready)
+            in->ready_last = &in->ready;
+        s->next = NULL;
+        hand_over(in, s);
+    }
+}
+
+/* ---- Life ---- */
+
+struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box)
+{
+    struct ingest *in = xcalloc(1, sizeof(*in));
+
+    in->queue = queue;
+    in->limits = queue_limits(queue);
+    in->budget = budget;
+    in->box = box;
+    in->parser = record_parser_new();
+    buffer_init(&in->errors, ERROR_BODY_BYTES_MAX);
+    in->ready_last = &in->ready;
+    in->open = send_new(in);
+    return in;
+}
+
+void ingest_free(struct ingest *in)
+{
+    if (!in)
+        return;
+    send_free(in->open);
+    while (in->spare) {
+        struct send *next = in->spare->next;
+
+        send_free(in->spare);
+        in->spare = next;
+    }
+    record_parser_free(in->parser);
+    buffer_release(&in->errors);
+    free(in);
+}

@@ -1,0 +1,415 @@
+#include "api/log_params.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/int_parse.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "record/validation.h"
+
+static const int64_t SECOND_US = 1000000;
+static const int64_t DAY_US = INT64_C(86400) * 1000000;
+
+static const struct slice ATTRIBUTE_PREFIX = {"attr.", 5};
+
+enum {
+    BUCKETS_BY_DEFAULT_MAX = 300,
+    REFUSAL_ROOM = 1 << 20, /* bytes, for pieces of one error: a query string is shorter by far */
+};
+
+/* A request's parameters while they are read, and the errors so far. */
+struct reading {
+    const struct query_string *params;
+    struct validation errors;
+    struct buffer scratch; /* the JSON texts of one error: its input, then its ctx */
+};
+
+static void reading_init(struct reading *r, const struct query_string *params,
+                         struct buffer *refusal)
+{
+    r->params = params;
+    validation_init(&r->errors, refusal);
+    buffer_init(&r->scratch, REFUSAL_ROOM);
+}
+
+static int reading_finish(struct reading *r)
+{
+    buffer_release(&r->scratch);
+    if (r->errors.count == 0)
+        return 0;
+    return validation_finish(&r->errors) ? LM_ENOMEM : LM_EINVAL;
+}
+
+/* ---- Errors ---- */
+
+/* What is wrong with one parameter; `ctx` is the text of a JSON object, or empty. */
+struct refusal {
+    const char *in; /* "query" or "path" */
+    struct slice name;
+    const char *type;
+    const char *msg;
+    struct slice ctx;
+};
+
+/* `input`: the JSON text of what was sent. */
+static void refuse(struct reading *r, const struct refusal *refusal, struct slice input)
+{
+    const struct validation_step loc[] = {{.name = slice_of_string(refusal->in)},
+                                          {.name = refusal->name}};
+
+    validation_add(&r->errors, &(struct validation_entry){
+                                   .type = refusal->type,
+                                   .loc = loc,
+                                   .loc_len = 2,
+                                   .msg = slice_of_string(refusal->msg),
+                                   .input = input,
+                                   .ctx = refusal->ctx,
+                               });
+}
+
+static void refuse_text(struct reading *r, const struct refusal *refusal, struct slice text)
+{
+    buffer_clear(&r->scratch);
+    json_append_string(&r->scratch, text);
+    refuse(r, refusal, buffer_slice(&r->scratch));
+}
+
+/* The same with {"error":"…"} as ctx, and a message of `prefix` and that error. */
+static void refuse_with_reason(struct reading *r, struct refusal *refusal, const char *prefix,
+                               const char *reason, struct slice text)
+{
+    char msg[ERRBUF_SIZE + 64];
+    size_t input_len;
+
+    snprintf(msg, sizeof(msg), "%s%s", prefix, reason);
+    buffer_clear(&r->scratch);
+    json_append_string(&r->scratch, text);
+    input_len = r->scratch.len;
+    buffer_append_string(&r->scratch, "{\"error\":");
+    json_append_string(&r->scratch, slice_of_string(reason));
+    buffer_append_char(&r->scratch, '}');
+    if (buffer_error(&r->scratch))
+        return;
+    refusal->msg = msg;
+    refusal->ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
+    refuse(r, refusal, slice_of(r->scratch.data, input_len));
+}
+
+static void refuse_bound(struct reading *r, const char *name, bool too_small, int64_t bound,
+                         struct slice text)
+{
+    char msg[96];
+    char ctx[40];
+
+    snprintf(msg, sizeof(msg), "Input should be %s than or equal to %lld",
+             too_small ? "greater" : "less", (long long)bound);
+    snprintf(ctx, sizeof(ctx), "{\"%s\":%lld}", too_small ? "ge" : "le", (long long)bound);
+    refuse_text(r,
+                &(struct refusal){"query", slice_of_string(name),
+                                  too_small ? "greater_than_equal" : "less_than_equal", msg,
+                                  slice_of_string(ctx)},
+                text);
+}
+
+/* ---- Parameters ---- */
+
+/* An integer of min to max; `*value` is as it was where the parameter is absent or wrong. */
+static void read_int(struct reading *r, const char *name, int64_t min, int64_t max, int64_t *value)
+{
+    struct slice text = query_string_last(r->params, name);
+    struct refusal refusal = {.in = "query", .name = slice_of_string(name)};
+    int64_t n;
+    int error;
+
+    if (!text.data)
+        return;
+    error = int_parse_lax(text, &n);
+    if (error) {
+        bool too_long = error == LM_ETOOBIG;
+
+        refusal.type = too_long ? "int_parsing_size" : "int_parsing";
+        refusal.msg = too_long
+                          ? "Unable to parse input string as an integer, exceeded maximum size"
+                          : "Input should be a valid integer, unable to parse string as an integer";
+        refuse_text(r, &refusal, text);
+    } else if (n < min || n > max) {
+        refuse_bound(r, name, n < min, n < min ? min : max, text);
+    } else {
+        *value = n;
+    }
+}
+
+/* Returns true where the parameter is there and right. */
+static bool read_time(struct reading *r, const char *name, int64_t *us)
+{
+    struct slice text = query_string_last(r->params, name);
+    struct timestamp_error error;
+    int64_t value;
+
+    if (!text.data)
+        return false;
+    if (timestamp_parse_text(text, &value, &error)) {
+        bool from_date = strcmp(error.type, "datetime_from_date_parsing") == 0;
+
+        refuse_with_reason(
+            r, &(struct refusal){.in = "query", .name = slice_of_string(name), .type = error.type},
+            from_date ? "Input should be a valid datetime or date, "
+                      : "Input should be a valid datetime, ",
+            error.reason, text);
+        return false;
+    }
+    *us = value;
+    return true;
+}
+
+static void refuse_levels(struct reading *r, size_t n)
+{
+    char msg[96];
+    char ctx[96];
+    const struct slice name = SLICE_LITERAL("level");
+    char separator = '[';
+
+    snprintf(msg, sizeof(msg), "List should have at most %d items after validation, not %zu",
+             FILTER_LEVELS_MAX, n);
+    snprintf(ctx, sizeof(ctx), "{\"field_type\":\"List\",\"max_length\":%d,\"actual_length\":%zu}",
+             FILTER_LEVELS_MAX, n);
+    buffer_clear(&r->scratch);
+    for (size_t i = 0; i < r->params->len; i++) {
+        if (!slice_equal(r->params->params[i].name, name))
+            continue;
+        buffer_append_char(&r->scratch, separator);
+        json_append_string(&r->scratch, r->params->params[i].value);
+        separator = ',';
+    }
+    buffer_append_char(&r->scratch, ']');
+    refuse(r, &(struct refusal){"query", name, "too_long", msg, slice_of_string(ctx)},
+           buffer_slice(&r->scratch));
+}
+
+static void read_levels(struct reading *r, struct log_filter *filter)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->params->len; i++) {
+        if (!slice_equal(r->params->params[i].name, SLICE_LITERAL("level")))
+            continue;
+        if (n < FILTER_LEVELS_MAX)
+            filter->levels[n] = r->params->params[i].value;
+        n++;
+    }
+    if (n > FILTER_LEVELS_MAX)
+        refuse_levels(r, n);
+    else
+        filter->levels_len = n;
+}
+
+static void read_attributes(struct reading *r, struct log_filter *filter)
+{
+    for (size_t i = 0; i < r->params->len; i++) {
+        const struct query_param *param = &r->params->params[i];
+        struct slice prefix = ATTRIBUTE_PREFIX;
+        char msg[64];
+
+        if (param->name.len < prefix.len ||
+            !slice_equal(slice_of(param->name.data, prefix.len), prefix))
+            continue;
+        if (filter->attributes_len == FILTER_ATTRIBUTES_MAX) {
+            snprintf(msg, sizeof(msg), "At most %d attr. parameters are allowed",
+                     FILTER_ATTRIBUTES_MAX);
+            refuse_text(r,
+                        &(struct refusal){.in = "query", param->name, "too_many_attributes", msg},
+                        param->value);
+            return;
+        }
+        filter->attributes[filter->attributes_len++] = (struct log_attribute_filter){
+            .name = slice_of(param->name.data + prefix.len, param->name.len - prefix.len),
+            .value = param->value,
+        };
+    }
+}
+
+static void read_cursor(struct reading *r, struct log_query *query)
+{
+    struct slice text = query_string_last(r->params, "cursor");
+
+    if (!text.data)
+        return;
+    query->has_cursor = true;
+    if (log_params_parse_cursor(text, &query->cursor))
+        refuse_text(r,
+                    &(struct refusal){.in = "query",
+                                      SLICE_LITERAL("cursor"),
+                                      "cursor_invalid",
+                                      "Input should be a cursor, as `next` of an answer has it"},
+                    text);
+}
+
+int log_params_parse_list(const struct query_string *params, struct log_query *query,
+                          struct buffer *refusal)
+{
+    struct reading r;
+    struct log_filter *filter = &query->filter;
+    int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
+    int64_t offset = 0;
+
+    reading_init(&r, params, refusal);
+    *query = (struct log_query){0};
+    log_filter_init(filter);
+    read_int(&r, "limit", 1, LOG_PARAMS_LIMIT_MAX, &limit);
+    read_int(&r, "offset", 0, INT64_MAX, &offset);
+    read_time(&r, "since", &filter->since_us);
+    read_time(&r, "until", &filter->until_us);
+    read_levels(&r, filter);
+    filter->text = query_string_last(params, "q");
+    read_cursor(&r, query);
+    read_attributes(&r, filter);
+    query->limit = (unsigned)limit;
+    query->offset = (uint64_t)offset;
+    return reading_finish(&r);
+}
+
+/* ---- Buckets ---- */
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b > 0);
+}
+
+/* The shortest of some lengths that people think in, of which not too many fit into `range_us`. */
+static int64_t default_bucket_us(int64_t range_us)
+{
+    static const int64_t lengths_s[] = {1,    5,    10,    30,    60,    300,   600,
+                                        1800, 3600, 10800, 21600, 43200, 86400, 604800};
+    int64_t days;
+
+    for (size_t i = 0; i < sizeof(lengths_s) / sizeof(lengths_s[0]); i++)
+        if (divide_up(range_us, lengths_s[i] * SECOND_US) <= BUCKETS_BY_DEFAULT_MAX)
+            return lengths_s[i] * SECOND_US;
+    days = divide_up(divide_up(range_us, BUCKETS_BY_DEFAULT_MAX), DAY_US);
+    return days * DAY_US;
+}
+
+static void read_bucket(struct reading *r, struct log_stats_query *query)
+{
+    int64_t range_us = query->filter.until_us - query->filter.since_us;
+    int64_t seconds = 0;
+    int64_t shortest;
+
+    if (range_us < 0)
+        range_us = 0;
+    read_int(r, "bucket", 1, INT64_MAX, &seconds);
+    if (seconds == 0) {
+        query->bucket_us = default_bucket_us(range_us);
+        return;
+    }
+    if (seconds > INT64_MAX / SECOND_US)
+        seconds = INT64_MAX / SECOND_US; /* longer than all of time */
+    query->bucket_us = seconds * SECOND_US;
+    shortest = divide_up(divide_up(range_us, LOG_PARAMS_BUCKETS_MAX), SECOND_US);
+    if (seconds < shortest)
+        refuse_bound(r, "bucket", true, shortest, query_string_last(r->params, "bucket"));
+}
+
+int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
+                           struct buffer *refusal)
+{
+    struct reading r;
+    struct log_filter *filter = &query->filter;
+
+    reading_init(&r, params, refusal);
+    *query = (struct log_stats_query){0};
+    log_filter_init(filter);
+    bool has_since = read_time(&r, "since", &filter->since_us);
+    if (!read_time(&r, "until", &filter->until_us))
+        filter->until_us = clock_wall_us();
+    if (!has_since)
+        filter->since_us = filter->until_us - DAY_US;
+    if (filter->since_us < TIMESTAMP_MIN_US)
+        filter->since_us = TIMESTAMP_MIN_US;
+    read_levels(&r, filter);
+    filter->text = query_string_last(params, "q");
+    read_bucket(&r, query);
+    read_attributes(&r, filter);
+    return reading_finish(&r);
+}
+
+/* ---- Ids ---- */
+
+int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal)
+{
+    struct reading r;
+    struct refusal wrong = {.in = "path", .name = SLICE_LITERAL("id"), .type = "uuid_parsing"};
+    struct errbuf reason = ERRBUF_INIT;
+    struct buffer repaired;
+
+    reading_init(&r, NULL, refusal);
+    buffer_init(&repaired, REFUSAL_ROOM);
+    if (!utf8_valid(text)) {
+        utf8_append_repaired(&repaired, text);
+        text = buffer_slice(&repaired);
+    }
+    if (uuid_parse(text, id, &reason)) {
+        refuse_with_reason(&r, &wrong, "Input should be a valid UUID, ", reason.text, text);
+    } else if (!uuid_is_v7(id)) {
+        wrong.type = "uuid_version";
+        wrong.msg = "UUID version 7 expected";
+        wrong.ctx = SLICE_LITERAL("{\"expected_version\":7}");
+        refuse_text(&r, &wrong, text);
+    }
+    buffer_release(&repaired);
+    return reading_finish(&r);
+}
+
+/* ---- Cursors ---- */
+
+/* base64url (RFC 4648, section 5) of the timestamp, big-endian, and the id: 24 bytes. */
+enum { KEY_BYTES = 24 };
+
+static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN])
+{
+    uint8_t bytes[KEY_BYTES];
+
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)key->timestamp_us >> (56 - 8 * i));
+    memcpy(bytes + 8, key->id.bytes, sizeof(key->id.bytes));
+    for (int i = 0; i < KEY_BYTES; i += 3) {
+        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
+
+        for (int k = 0; k < 4; k++)
+            *out++ = BASE64URL[group >> (18 - 6 * k) & 63];
+    }
+}
+
+int log_params_parse_cursor(struct slice text, struct log_key *key)
+{
+    uint8_t bytes[KEY_BYTES];
+    uint64_t timestamp = 0;
+
+    if (text.len != LOG_PARAMS_CURSOR_LEN)
+        return LM_EINVAL;
+    for (size_t i = 0, at = 0; i < KEY_BYTES; i += 3) {
+        unsigned group = 0;
+
+        for (int k = 0; k < 4; k++) {
+            const char *digit = memchr(BASE64URL, text.data[at++], sizeof(BASE64URL) - 1);
+
+            if (!digit)
+                return LM_EINVAL;
+            group = group << 6 | (unsigned)(digit - BASE64URL);
+        }
+        bytes[i] = (uint8_t)(group >> 16);
+        bytes[i + 1] = (uint8_t)(group >> 8);
+        bytes[i + 2] = (uint8_t)group;
+    }
+    for (int i = 0; i < 8; i++)
+        timestamp = timestamp << 8 | bytes[i];
+    key->timestamp_us = (int64_t)timestamp;
+    memcpy(key->id.bytes, bytes + 8, sizeof(key->id.bytes));
+    if (key->timestamp_us < TIMESTAMP_MIN_US || key->timestamp_us > TIMESTAMP_MAX_US ||
+        !uuid_is_v7(&key->id) || uuid7_ms(&key->id) != uuid7_ms_of_timestamp(key->timestamp_us))
+        return LM_EINVAL;
+    return 0;
+}

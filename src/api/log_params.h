@@ -1,0 +1,50 @@
+/*
+ * What the routes that read logs are asked: from query strings and path segments to queries, with
+ * every refusal in the form and the words of FastAPI, all bad parameters of a request at once.
+ *
+ * Unknown parameters are ignored, and of one given more than once the last counts, but for `level`
+ * and `attr.NAME`, which all count. Slices in the queries point into the query string's text, which
+ * must outlive them.
+ *
+ * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
+ * is cleared); or LM_ENOMEM.
+ */
+#ifndef LOGMILL_API_LOG_PARAMS_H
+#define LOGMILL_API_LOG_PARAMS_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "base/uuid7.h"
+#include "http/query_string.h"
+#include "record/filter.h"
+#include "record/record.h"
+
+enum {
+    LOG_PARAMS_LIMIT_DEFAULT = 100,
+    LOG_PARAMS_LIMIT_MAX = 1000,
+    LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
+    LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
+};
+
+/* GET /logs: limit, offset, since, until, level, q, cursor, attr.NAME. */
+int log_params_parse_list(const struct query_string *params, struct log_query *query,
+                          struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * GET /logs/stats: since (default: a day before until), until (default: now), level, q, bucket in
+ * seconds (default: a round length that makes at most 300 buckets), attr.NAME.
+ */
+int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
+                           struct buffer *refusal) LM_MUST_CHECK;
+
+/* GET /logs/{id}. `text` is the segment, decoded, any bytes. */
+int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * A cursor names a log to continue after: opaque to users, of characters that need no escaping in a
+ * URL. Parsing takes exactly what formatting writes for the key of some log: else LM_EINVAL.
+ */
+void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN]);
+int log_params_parse_cursor(struct slice text, struct log_key *key) LM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,146 @@
+#include "base/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIRST_CAPACITY = 256 };
+
+void buffer_init(struct buffer *b, size_t ceiling)
+{
+    *b = (struct buffer){.ceiling = ceiling};
+}
+
+void buffer_release(struct buffer *b)
+{
+    free(b->data);
+    buffer_init(b, b->ceiling);
+}
+
+void buffer_clear(struct buffer *b)
+{
+    b->len = 0;
+    b->error = 0;
+}
+
+void buffer_truncate(struct buffer *b, size_t len)
+{
+    b->len = len;
+    b->error = 0;
+}
+
+/* Makes capacity at least `need`, doubling so that n appends copy O(n) bytes. */
+static int grow(struct buffer *b, size_t need)
+{
+    size_t capacity = b->capacity ? b->capacity : FIRST_CAPACITY;
+    char *data;
+
+    while (capacity < need)
+        capacity = capacity > b->ceiling / 2 ? b->ceiling : capacity * 2;
+    if (capacity > b->ceiling)
+        capacity = b->ceiling;
+    data = realloc(b->data, capacity);
+    if (!data)
+        return LM_ENOMEM;
+    b->data = data;
+    b->capacity = capacity;
+    return 0;
+}
+
+char *buffer_reserve(struct buffer *b, size_t extra)
+{
+    if (b->error)
+        return NULL;
+    if (extra > b->ceiling - b->len) {
+        b->error = LM_ETOOBIG;
+        return NULL;
+    }
+    if (b->len + extra > b->capacity) {
+        b->error = grow(b, b->len + extra);
+        if (b->error)
+            return NULL;
+    }
+    return b->data + b->len;
+}
+
+void buffer_append(struct buffer *b, const void *data, size_t len)
+{
+    char *to;
+
+    if (len == 0)
+        return;
+    to = buffer_reserve(b, len);
+    if (!to)
+        return;
+    memcpy(to, data, len);
+    b->len += len;
+}
+
+void buffer_append_slice(struct buffer *b, struct slice s)
+{
+    buffer_append(b, s.data, s.len);
+}
+
+void buffer_append_string(struct buffer *b, const char *text)
+{
+    buffer_append(b, text, strlen(text));
+}
+
+void buffer_append_char(struct buffer *b, char c)
+{
+    buffer_append(b, &c, 1);
+}
+
+void buffer_append_u64(struct buffer *b, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    buffer_append(b, digits + at, sizeof(digits) - at);
+}
+
+void buffer_append_i64(struct buffer *b, int64_t value)
+{
+    if (value < 0) {
+        buffer_append_char(b, '-');
+        buffer_append_u64(b, -(uint64_t)value);
+    } else {
+        buffer_append_u64(b, (uint64_t)value);
+    }
+}
+
+void buffer_appendf(struct buffer *b, const char *format, ...)
+{
+    va_list args;
+    char text[1024];
+    int n;
+    char *to;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (n < 0) {
+        b->error = b->error ? b->error : LM_ENOMEM;
+    } else if ((size_t)n < sizeof(text)) {
+        buffer_append(b, text, (size_t)n);
+    } else {
+        to = buffer_reserve(b, (size_t)n + 1); /* vsnprintf ends it with a NUL */
+        if (!to)
+            return;
+        va_start(args, format);
+        vsnprintf(to, (size_t)n + 1, format, args);
+        va_end(args);
+        b->len += (size_t)n;
+    }
+}
+
+void buffer_consume(struct buffer *b, size_t n)
+{
+    if (n == 0)
+        return;
+    memmove(b->data, b->data + n, b->len - n);
+    b->len -= n;
+}

@@ -1,0 +1,66 @@
+/*
+ * A growable run of bytes that never grows past its ceiling.
+ *
+ * Always true: len <= capacity <= ceiling; data is NULL exactly when capacity is 0.
+ *
+ * Appends that would pass the ceiling, or for which there is no memory, change nothing but set
+ * `error`, and so does every append after that: a writer may append many pieces and look once, at
+ * the end, at buffer_error(). buffer_clear() lifts the error.
+ */
+#ifndef LOGMILL_BASE_BUFFER_H
+#define LOGMILL_BASE_BUFFER_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct buffer {
+    char *data;
+    size_t len;
+    size_t capacity;
+    size_t ceiling;
+    int error; /* 0, LM_ETOOBIG or LM_ENOMEM */
+};
+
+/* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
+void buffer_init(struct buffer *b, size_t ceiling);
+
+/* Frees the bytes; `b` is then as after buffer_init with the same ceiling. */
+void buffer_release(struct buffer *b);
+
+/* Empties `b` and lifts its error; keeps the memory for reuse. */
+void buffer_clear(struct buffer *b);
+
+/* Cuts `b` back to its first `len` bytes (len <= b->len) and lifts its error. */
+void buffer_truncate(struct buffer *b, size_t len);
+
+/*
+ * Room for `extra` more bytes at data + len, which the caller fills and then adds to len.
+ * Returns a pointer to it, or NULL (error set).
+ */
+char *buffer_reserve(struct buffer *b, size_t extra);
+
+void buffer_append(struct buffer *b, const void *data, size_t len);
+void buffer_append_slice(struct buffer *b, struct slice s);
+void buffer_append_string(struct buffer *b, const char *text);
+void buffer_append_char(struct buffer *b, char c);
+void buffer_append_i64(struct buffer *b, int64_t value);
+void buffer_append_u64(struct buffer *b, uint64_t value);
+void buffer_appendf(struct buffer *b, const char *format, ...) LM_PRINTF(2, 3);
+
+/* Drops the first `n` bytes (n <= len), moving the rest to the front. */
+void buffer_consume(struct buffer *b, size_t n);
+
+static inline int buffer_error(const struct buffer *b)
+{
+    return b->error;
+}
+
+static inline struct slice buffer_slice(const struct buffer *b)
+{
+    return (struct slice){b->data, b->len};
+}
+
+#endif

@@ -1,0 +1,253 @@
+#include "base/text.h"
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <wctype.h>
+
+/* Lower case. */
+
+static locale_t unicode; /* (locale_t)0 where the system has no Unicode locale: ASCII only then */
+
+static void open_locale(void)
+{
+    static const char *const names[] = {"C.UTF-8", "en_US.UTF-8", "UTF-8"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !unicode; i++)
+        unicode = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+}
+
+static unsigned char ascii_lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
+}
+
+static uint32_t lower(uint32_t c)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (c < 0x80)
+        return ascii_lower((unsigned char)c);
+    pthread_once(&once, open_locale);
+    return unicode ? (uint32_t)towlower_l((wint_t)c, unicode) : c;
+}
+
+/*
+ * The character at `*p` (< end), which it moves past. A byte that is not UTF-8 counts as a
+ * character of its own above all of Unicode, so that it equals only itself.
+ */
+static uint32_t next_character(const unsigned char **p, const unsigned char *end)
+{
+    const unsigned char *s = *p;
+    size_t left = (size_t)(end - s);
+
+    if (s[0] < 0x80) {
+        *p = s + 1;
+        return s[0];
+    }
+    if (s[0] >= 0xc2 && s[0] < 0xe0 && left >= 2 && (s[1] & 0xc0) == 0x80) {
+        *p = s + 2;
+        return (uint32_t)(s[0] & 0x1f) << 6 | (s[1] & 0x3f);
+    }
+    if (s[0] >= 0xe0 && s[0] < 0xf0 && left >= 3 && (s[1] & 0xc0) == 0x80 &&
+        (s[2] & 0xc0) == 0x80) {
+        *p = s + 3;
+        return (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+    }
+    if (s[0] >= 0xf0 && s[0] < 0xf5 && left >= 4 && (s[1] & 0xc0) == 0x80 &&
+        (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80) {
+        *p = s + 4;
+        return (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 |
+               (uint32_t)(s[2] & 0x3f) << 6 | (s[3] & 0x3f);
+    }
+    *p = s + 1;
+    return 0x80000000u | s[0];
+}
+
+static size_t encode(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c & 0x80000000u) {
+        out[0] = (char)(c & 0xff);
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+void text_append_lower(struct buffer *b, struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.data;
+    const unsigned char *end = p + s.len;
+
+    while (s.len && p < end) {
+        char text[4];
+        buffer_append(b, text, encode(lower(next_character(&p, end)), text));
+    }
+}
+
+bool text_equal_nocase(struct slice a, struct slice b)
+{
+    const unsigned char *p = (const unsigned char *)a.data;
+    const unsigned char *q = (const unsigned char *)b.data;
+    size_t i = 0;
+
+    while (i < a.len && i < b.len && (p[i] | q[i]) < 0x80) {
+        if (ascii_lower(p[i]) != ascii_lower(q[i]))
+            return false;
+        i++;
+    }
+    if (i == a.len || i == b.len)
+        return i == a.len && i == b.len;
+
+    /* The rest begins with a character beyond ASCII; lengths in bytes say nothing any more. */
+    const unsigned char *p_end = p + a.len;
+    const unsigned char *q_end = q + b.len;
+    p += i;
+    q += i;
+    while (p < p_end && q < q_end) {
+        if (lower(next_character(&p, p_end)) != lower(next_character(&q, q_end)))
+            return false;
+    }
+    return p == p_end && q == q_end;
+}
+
+/* Substrings. */
+
+static bool is_ascii(struct slice s)
+{
+    const char *p = s.data;
+    const char *end = p + s.len;
+    uint64_t bits = 0;
+    uint64_t word;
+
+    for (; end - p >= 8; p += 8) {
+        memcpy(&word, p, sizeof(word));
+        bits |= word;
+    }
+    for (; p < end; p++)
+        bits |= (uint64_t)(unsigned char)*p << 56;
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/*
+ * U+212A (kelvin) and U+0130 (I with a dot) are the two characters beyond ASCII whose lower case is
+ * in it: only texts with these letters need to look at more than ASCII.
+ */
+static bool has_letter_met_from_beyond(struct slice ascii)
+{
+    for (size_t i = 0; i < ascii.len; i++) {
+        unsigned char c = ascii_lower((unsigned char)ascii.data[i]);
+        if (c == 'k' || c == 'i')
+            return true;
+    }
+    return false;
+}
+
+static bool ascii_equal_nocase(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (ascii_lower((unsigned char)a[i]) != ascii_lower((unsigned char)b[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The place in `needle` of the byte that is likely the rarest in the text of a log. */
+static size_t rarest(struct slice needle)
+{
+    static const char common[] = "etaoinsrlcdupmhgfbyvw -./:0123456789"; /* the most common first */
+    size_t best = 0;
+    size_t best_rank = 0;
+
+    for (size_t i = 0; i < needle.len && best_rank < sizeof(common); i++) {
+        const char *found = strchr(common, ascii_lower((unsigned char)needle.data[i]));
+        size_t rank = found && *found ? (size_t)(found - common) + 1 : sizeof(common);
+        if (rank > best_rank) {
+            best_rank = rank;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static const char *find_byte(const char *p, const char *end, char c)
+{
+    const char *found = p < end ? memchr(p, c, (size_t)(end - p)) : NULL;
+
+    return found ? found : end;
+}
+
+/* `needle` is ASCII and not longer than `haystack`. */
+static bool contains_ascii(struct slice haystack, struct slice needle)
+{
+    size_t at = rarest(needle);
+    char small = (char)ascii_lower((unsigned char)needle.data[at]);
+    char capital = small >= 'a' && small <= 'z' ? (char)(small & ~0x20) : small;
+    const char *end =
+        haystack.data + haystack.len - (needle.len - 1 - at); /* for the rarest byte */
+    const char *p = haystack.data + at;
+    const char *next_small = find_byte(p, end, small);
+    const char *next_capital = capital != small ? find_byte(p, end, capital) : end;
+
+    while (next_small < end || next_capital < end) {
+        p = next_small < next_capital ? next_small : next_capital;
+        if (ascii_equal_nocase(p - at, needle.data, needle.len))
+            return true;
+        if (p == next_small)
+            next_small = find_byte(p + 1, end, small);
+        else
+            next_capital = find_byte(p + 1, end, capital);
+    }
+    return false;
+}
+
+static bool starts_with_nocase(const unsigned char *p, const unsigned char *end,
+                               struct slice needle)
+{
+    const unsigned char *q = (const unsigned char *)needle.data;
+    const unsigned char *q_end = q + needle.len;
+
+    while (q < q_end) {
+        if (p == end || lower(next_character(&p, end)) != lower(next_character(&q, q_end)))
+            return false;
+    }
+    return true;
+}
+
+bool text_contains_nocase(struct slice haystack, struct slice needle)
+{
+    if (needle.len == 0)
+        return true;
+    if (haystack.len == 0)
+        return false;
+    if (is_ascii(needle) && (!has_letter_met_from_beyond(needle) || is_ascii(haystack)))
+        return needle.len <= haystack.len && contains_ascii(haystack, needle);
+
+    const unsigned char *p = (const unsigned char *)haystack.data;
+    const unsigned char *end = p + haystack.len;
+    while (p < end) {
+        if (starts_with_nocase(p, end, needle))
+            return true;
+        next_character(&p, end);
+    }
+    return false;
+}

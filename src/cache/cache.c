@@ -1,0 +1,37 @@
+/* The port: a NULL cache is the "none" adapter, and a NULL client its client. */
+#include "cache/cache.h"
+
+struct cache_client *cache_client_new(struct cache *c, struct errbuf *err)
+{
+    return c != NULL ? c->ops->client_new(c, err) : NULL;
+}
+
+void cache_client_free(struct cache_client *c)
+{
+    if (c != NULL)
+        c->ops->client_free(c);
+}
+
+void cache_fill(struct cache_client *c, const struct record *records, size_t n)
+{
+    if (c != NULL)
+        c->ops->fill(c, records, n);
+}
+
+void cache_maintain(struct cache_client *c, struct store_reader *store)
+{
+    if (c != NULL)
+        c->ops->maintain(c, store);
+}
+
+enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
+                              store_row_fn *fn, void *ctx)
+{
+    return c != NULL ? c->ops->query(c, query, fn, ctx) : CACHE_BYPASS;
+}
+
+void cache_free(struct cache *c)
+{
+    if (c != NULL)
+        c->ops->free(c);
+}

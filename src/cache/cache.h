@@ -1,0 +1,62 @@
+/*
+ * The cache port: the newest logs, near. Adapters: none (a NULL cache: the file is near already),
+ * later Redis/Valkey. Whatever the cache does or fails to do, reads and writes go on without it.
+ *
+ * Threads: a client belongs to one thread. May block for a bounded, short time.
+ */
+#ifndef LOGMILL_CACHE_CACHE_H
+#define LOGMILL_CACHE_CACHE_H
+
+#include <stddef.h>
+
+#include "base/errbuf.h"
+#include "record/filter.h"
+#include "record/record.h"
+#include "store/store.h"
+
+struct cache;        /* NULL everywhere: no cache */
+struct cache_client; /* one thread's connection; NULL where there is no cache */
+
+/* What a read got: the names are those of the X-Cache header. */
+enum cache_result {
+    CACHE_HIT,    /* the whole answer was handed to the callback */
+    CACHE_MISS,   /* not wholly covered: ask the store; the callback was not called */
+    CACHE_BYPASS, /* no cache, or it is in doubt or cannot be reached: ask the store */
+};
+
+struct cache_client *cache_client_new(struct cache *c, struct errbuf *err);
+void cache_client_free(struct cache_client *c);
+
+/* After the store has committed `records`: adds them. Failing is the cache's own business. */
+void cache_fill(struct cache_client *c, const struct record *records, size_t n);
+
+/* From time to time by a worker: rebuilds from the store where that is due. */
+void cache_maintain(struct cache_client *c, struct store_reader *store);
+
+/* Tries to answer `query` from the cache, in the order of store_query. */
+enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
+                              store_row_fn *fn, void *ctx);
+
+void cache_free(struct cache *c);
+
+/* ---- For adapters ---- */
+
+struct cache_ops {
+    struct cache_client *(*client_new)(struct cache *c, struct errbuf *err);
+    void (*client_free)(struct cache_client *c);
+    void (*fill)(struct cache_client *c, const struct record *records, size_t n);
+    void (*maintain)(struct cache_client *c, struct store_reader *store);
+    enum cache_result (*query)(struct cache_client *c, const struct log_query *query,
+                               store_row_fn *fn, void *ctx);
+    void (*free)(struct cache *c);
+};
+
+/* The first member of every adapter's cache and client. */
+struct cache {
+    const struct cache_ops *ops;
+};
+struct cache_client {
+    const struct cache_ops *ops;
+};
+
+#endif

@@ -1,0 +1,330 @@
+#include "commands.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "data_dir.h"
+#include "queue/queue_sqlite.h"
+#include "store/store_sqlite.h"
+#include "worker/worker.h"
+
+enum { ROLE_API = 1, ROLE_WORKER = 2 };
+
+/* What a running process holds. */
+struct service {
+    const struct config *config;
+    unsigned roles;
+    int api_lock;
+    int worker_lock;
+    struct queue *queue;
+    struct store *store;
+    struct cache *cache;
+    struct worker *worker;
+    struct api *api;
+};
+
+static int fail(const struct errbuf *err)
+{
+    diag(DIAG_ERROR, err->text);
+    return 1;
+}
+
+/* ---- Opening and closing ---- */
+
+/* Settings that belong to adapters this version does not have: better said than ignored. */
+static int refuse_cloud_settings(const struct config *c, struct errbuf *err)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } settings[] = {
+        {"SQS_QUEUE_URL", c->sqs_queue_url},
+        {"DATABASE_URL", c->database_url},
+        {"DATABASE_HOST", c->database_host},
+        {"REDIS_URL", c->redis_url},
+    };
+
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        if (settings[i].value)
+            return errbuf_fail(err, LM_EINVAL,
+                               "%s: set, but this version has only the embedded queue and store; "
+                               "unset it to use them",
+                               settings[i].name);
+    return 0;
+}
+
+static int open_store(struct service *s, struct errbuf *err)
+{
+    int error = refuse_cloud_settings(s->config, err);
+
+    if (!error)
+        error = data_dir_make(s->config->data_dir, err);
+    if (error)
+        return error;
+    s->store = store_sqlite_new(s->config->data_dir, err);
+    return s->store ? 0 : LM_EIO;
+}
+
+static int take_locks(struct service *s, struct errbuf *err)
+{
+    const char *dir = s->config->data_dir;
+
+    if (s->roles & ROLE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
+        return s->api_lock;
+    if (s->roles & ROLE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
+        return s->worker_lock;
+    return 0;
+}
+
+static int start_api(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+
+    s->api = api_new(
+        &(struct api_options){.queue = s->queue,
+                              .store = s->store,
+                              .cache = s->cache,
+                              .http = {.host = c->host,
+                                       .port = (unsigned)c->port,
+                                       .threads = (unsigned)c->web_concurrency,
+                                       .max_connections = (unsigned)c->max_connections,
+                                       .max_body_bytes = c->max_body_bytes,
+                                       .max_header_bytes = c->max_header_bytes,
+                                       .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
+                                       .request_timeout_ms = (unsigned)c->request_timeout * 1000,
+                                       .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+                              .max_inflight_bytes = c->max_inflight_bytes,
+                              .read_threads = (unsigned)c->read_threads,
+                              .query_timeout_ms = (unsigned)c->query_timeout * 1000},
+        err);
+    return s->api ? 0 : LM_EUNAVAILABLE;
+}
+
+/* Opens all that the roles need and starts them: what clients see comes last. */
+static int start(struct service *s, struct errbuf *err)
+{
+    int error;
+
+    if ((error = open_store(s, err)) || (error = take_locks(s, err)))
+        return error;
+    s->queue =
+        queue_sqlite_new(&(struct queue_sqlite_options){.directory = s->config->data_dir}, err);
+    if (!s->queue)
+        return LM_EIO;
+    if ((error = store_migrate(s->store, err)))
+        return error;
+    if (s->roles & ROLE_WORKER) {
+        s->worker = worker_new(
+            &(struct worker_options){.queue = s->queue,
+                                     .store = s->store,
+                                     .cache = s->cache,
+                                     .retention_days = (unsigned)s->config->retention_days},
+            err);
+        if (!s->worker)
+            return LM_EUNAVAILABLE;
+    }
+    return s->roles & ROLE_API ? start_api(s, err) : 0;
+}
+
+/* The reverse of start: first no new logs, then what is queued is stored, then the files. */
+static void stop(struct service *s)
+{
+    uint64_t started_us = clock_monotonic_us();
+    uint64_t limit_ms = s->config->shutdown_timeout * 1000;
+    uint64_t spent_ms;
+
+    api_free(s->api, (unsigned)limit_ms);
+    spent_ms = (clock_monotonic_us() - started_us) / 1000;
+    worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
+    queue_free(s->queue);
+    store_free(s->store);
+    if (s->worker_lock > 0)
+        close(s->worker_lock);
+    if (s->api_lock > 0)
+        close(s->api_lock);
+}
+
+/* ---- serve, api, worker ---- */
+
+static void say_started(const struct service *s)
+{
+    char path[PATH_MAX];
+    const char *data = realpath(s->config->data_dir, path) ? path : s->config->data_dir;
+    char line[512];
+
+    if (!s->api) {
+        diag(DIAG_INFO, "storing", DIAG_STR("data", data));
+        return;
+    }
+    snprintf(line, sizeof(line),
+             "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
+             "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
+             strchr(s->config->host, ':') ? "[" : "", s->config->host,
+             strchr(s->config->host, ':') ? "]" : "", api_port(s->api));
+    diag(DIAG_INFO, "listening", DIAG_STR("address", s->config->host),
+         DIAG_INT("port", api_port(s->api)), DIAG_STR("data", data), DIAG_STR("try", line));
+}
+
+static int no_arguments(char **args, int args_len)
+{
+    if (args_len == 0)
+        return 0;
+    fprintf(stderr, "logmill: %s: not expected here; flags are --name value\n", args[0]);
+    return 2;
+}
+
+static int run(const struct config *config, unsigned roles)
+{
+    struct service s = {.config = config, .roles = roles};
+    struct errbuf err = ERRBUF_INIT;
+    sigset_t signals;
+    int received, status = 0;
+
+    /* Blocked here, before any thread is started, so that only sigwait below gets them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    if (start(&s, &err)) {
+        status = fail(&err);
+    } else {
+        say_started(&s);
+        sigwait(&signals, &received);
+        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second one is not waited for */
+        diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal(received)));
+    }
+    stop(&s);
+    if (status == 0)
+        diag(DIAG_INFO, "stopped");
+    return status;
+}
+
+int commands_serve(const struct config *config, char **args, int args_len)
+{
+    int status = no_arguments(args, args_len);
+
+    return status ? status : run(config, ROLE_API | ROLE_WORKER);
+}
+
+int commands_api(const struct config *config, char **args, int args_len)
+{
+    int status = no_arguments(args, args_len);
+
+    return status ? status : run(config, ROLE_API);
+}
+
+int commands_worker(const struct config *config, char **args, int args_len)
+{
+    int status = no_arguments(args, args_len);
+
+    return status ? status : run(config, ROLE_WORKER);
+}
+
+/* ---- migrate ---- */
+
+int commands_migrate(const struct config *config, char **args, int args_len)
+{
+    struct service s = {.config = config};
+    struct errbuf err = ERRBUF_INIT;
+    int status = no_arguments(args, args_len);
+
+    if (status)
+        return status;
+    if (open_store(&s, &err) || store_migrate(s.store, &err))
+        status = fail(&err);
+    else
+        diag(DIAG_INFO, "the store is ready");
+    store_free(s.store);
+    return status;
+}
+
+/* ---- dead-letters ---- */
+
+/* One letter as a line of JSON: for people, and for jq. */
+static int print_dead_letter(const struct queue_dead_letter *letter, void *ctx)
+{
+    struct buffer line;
+    size_t written = 0;
+
+    buffer_init(&line, SIZE_MAX / 2);
+    buffer_append_string(&line, "{\"id\":");
+    json_append_string(&line, letter->id);
+    buffer_append_string(&line, ",\"died\":\"");
+    timestamp_append(&line, letter->died_us);
+    buffer_append_string(&line, "\",\"reason\":");
+    json_append_string(&line, letter->reason);
+    buffer_append_string(&line, ",\"body\":");
+    json_append_string(&line, letter->body);
+    buffer_append_string(&line, "}\n");
+    if (!buffer_error(&line))
+        written = fwrite(line.data, 1, line.len, stdout);
+    buffer_release(&line);
+    return written ? 0 : LM_EIO;
+}
+
+static int requeue(struct queue *q, char **ids, int ids_len, struct errbuf *err)
+{
+    struct slice *slices = xcalloc((size_t)ids_len, sizeof(*slices));
+    uint64_t moved = 0;
+    int error;
+
+    for (int i = 0; i < ids_len; i++)
+        slices[i] = slice_of_string(ids[i]);
+    error = queue_dead_letters_requeue(q, slices, (size_t)ids_len, &moved, err);
+    printf("requeued %llu\n", (unsigned long long)moved);
+    free(slices);
+    return error;
+}
+
+int commands_dead_letters(const struct config *config, char **args, int args_len)
+{
+    const char *verb = args_len > 0 ? args[0] : "list";
+    bool list = strcmp(verb, "list") == 0 && args_len <= 1;
+    struct errbuf err = ERRBUF_INIT;
+    struct queue *q;
+    int error;
+
+    if (!list && strcmp(verb, "requeue") != 0) {
+        fprintf(stderr, "logmill: dead-letters: \"%s\" is not one of list, requeue [ID…]\n",
+                args[args_len - 1]);
+        return 2;
+    }
+    if (refuse_cloud_settings(config, &err) || data_dir_make(config->data_dir, &err))
+        return fail(&err);
+    q = queue_sqlite_new(
+        &(struct queue_sqlite_options){.directory = config->data_dir, .no_sender = true}, &err);
+    if (!q)
+        return fail(&err);
+    error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
+                 : requeue(q, args + 1, args_len - 1, &err);
+    queue_free(q);
+    return error ? fail(&err) : 0;
+}
+
+/* ---- config ---- */
+
+int commands_config(const struct config *config, char **args, int args_len)
+{
+    if (args_len == 0) {
+        config_print(config, stdout);
+    } else if (args_len == 1 && strcmp(args[0], "markdown") == 0) {
+        config_print_markdown(stdout);
+    } else {
+        fprintf(stderr, "logmill: config: \"%s\" is not expected; allowed: markdown\n", args[0]);
+        return 2;
+    }
+    return 0;
+}

@@ -1,0 +1,262 @@
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum setting_type { SETTING_TEXT, SETTING_NUMBER };
+
+struct setting {
+    const char *name; /* the environment variable; the flag is derived from it */
+    enum setting_type type;
+    size_t offset;        /* in struct config */
+    const char *fallback; /* the default, as it would be given; NULL: not set */
+    uint64_t min, max;    /* SETTING_NUMBER */
+    const char *choices;  /* SETTING_TEXT: "a|b|c", or NULL: any text */
+    bool secret;          /* may hold a password: masked when shown */
+    const char *help;
+};
+
+#define TEXT(env, field, ...)                                                                      \
+    {                                                                                              \
+        .name = #env, .type = SETTING_TEXT, .offset = offsetof(struct config, field), __VA_ARGS__  \
+    }
+#define NUMBER(env, field, ...)                                                                    \
+    {                                                                                              \
+        .name = #env, .type = SETTING_NUMBER, .offset = offsetof(struct config, field),            \
+        __VA_ARGS__                                                                                \
+    }
+
+static const uint64_t GIB = UINT64_C(1) << 30;
+
+/* The default of WEB_CONCURRENCY, which depends on the machine: see web_concurrency(). */
+static const char BY_CORES[] = "half the cores, 1 to 8";
+
+static const struct setting settings[] = {
+    TEXT(HOST, host, .fallback = "127.0.0.1", .help = "address or host name to listen on"),
+    NUMBER(PORT, port, .fallback = "8000", .min = 0, .max = 65535,
+           .help = "TCP port to listen on; 0 takes any free one"),
+    TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
+         .help = "directory of the embedded queue and store; made if missing"),
+    NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,
+           .help = "number of HTTP threads"),
+    NUMBER(READ_THREADS, read_threads, .fallback = "2", .min = 1, .max = 64,
+           .help = "threads that read the store, and so the number of reads at one time"),
+    NUMBER(MAX_BODY_BYTES, max_body_bytes, .fallback = "1048576", .min = 1, .max = 256 << 20,
+           .help = "largest request body, as sent and as inflated; past it 413"),
+    NUMBER(MAX_HEADER_BYTES, max_header_bytes, .fallback = "16384", .min = 512, .max = 1 << 20,
+           .help = "largest request line and headers together; past it 431"),
+    NUMBER(MAX_INFLIGHT_BYTES, max_inflight_bytes, .fallback = "67108864", .min = 65536,
+           .max = 64 * GIB,
+           .help = "bytes of requests not yet answered, over all clients; past it 503"),
+    NUMBER(MAX_CONNECTIONS, max_connections, .fallback = "10000", .min = 1, .max = 1000000,
+           .help = "open connections; one more is answered 503 and closed"),
+    NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,
+           .help = "seconds after which a connection without a request is closed"),
+    NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "seconds in which a whole request has to arrive; past it 408"),
+    NUMBER(WRITE_TIMEOUT, write_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "seconds after which a client that takes no byte of its answer is cut off"),
+    NUMBER(QUERY_TIMEOUT, query_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "seconds after which a read of the store is cancelled; then 503"),
+    NUMBER(SHUTDOWN_TIMEOUT, shutdown_timeout, .fallback = "8", .min = 0, .max = 86400,
+           .help = "seconds that a stop may take to answer and store what is in flight"),
+    NUMBER(RETENTION_DAYS, retention_days, .fallback = "0", .min = 0, .max = 1000000,
+           .help = "logs older than this many days are deleted; 0 keeps them for ever"),
+    TEXT(LOG_LEVEL, log_level, .fallback = "info", .choices = "debug|info|warn|error",
+         .help = "lowest level of logmill's own diagnostics on stderr"),
+    TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",
+         .help = "form of the diagnostics; auto: text on a terminal, JSON elsewhere"),
+    TEXT(SQS_QUEUE_URL, sqs_queue_url, .help = "Amazon SQS queue; not in this version: refused"),
+    TEXT(DATABASE_URL, database_url, .secret = true,
+         .help = "PostgreSQL store; not in this version: refused"),
+    TEXT(DATABASE_HOST, database_host, .help = "PostgreSQL store; not in this version: refused"),
+    TEXT(REDIS_URL, redis_url, .secret = true,
+         .help = "Redis or Valkey cache; not in this version: refused"),
+};
+
+enum { SETTINGS_LEN = sizeof(settings) / sizeof(settings[0]), FLAG_SIZE = 64 };
+
+/* DATA_DIR → --data-dir */
+static void flag_of(const struct setting *s, char flag[FLAG_SIZE])
+{
+    size_t n = 2;
+
+    memcpy(flag, "--", 2);
+    for (const char *c = s->name; *c && n < FLAG_SIZE - 1; c++)
+        flag[n++] = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+    flag[n] = '\0';
+}
+
+static uint64_t web_concurrency(void)
+{
+    long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+    return half < 1 ? 1 : half > 8 ? 8 : (uint64_t)half;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+
+    while (choices) {
+        const char *end = strchr(choices, '|');
+        size_t n = end ? (size_t)(end - choices) : strlen(choices);
+
+        if (n == len && memcmp(choices, value, len) == 0)
+            return true;
+        choices = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+static bool parse_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false; /* strtoull takes signs and spaces, which mean nothing here */
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+static int set(struct config *config, const struct setting *s, const char *value,
+               struct errbuf *err)
+{
+    void *field = (char *)config + s->offset;
+    uint64_t number;
+
+    if (s->type == SETTING_TEXT) {
+        if (s->choices && !is_choice(s->choices, value))
+            return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not one of %s", s->name, value,
+                               s->choices);
+        memcpy(field, &value, sizeof(value));
+        return 0;
+    }
+    if (value == BY_CORES) {
+        number = web_concurrency();
+    } else if (!parse_number(value, &number) || number < s->min || number > s->max) {
+        return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not a whole number from %llu to %llu",
+                           s->name, value, (unsigned long long)s->min, (unsigned long long)s->max);
+    }
+    memcpy(field, &number, sizeof(number));
+    return 0;
+}
+
+/* The setting whose flag `arg` is, as "--flag" or "--flag=value" (then *value is set). */
+static const struct setting *find_flag(const char *arg, const char **value)
+{
+    size_t len = strcspn(arg, "=");
+
+    *value = arg[len] ? arg + len + 1 : NULL;
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        char flag[FLAG_SIZE];
+
+        flag_of(&settings[i], flag);
+        if (strlen(flag) == len && memcmp(flag, arg, len) == 0)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+int config_load(struct config *config, char **args, int args_len, int *rest_len, struct errbuf *err)
+{
+    int error;
+
+    memset(config, 0, sizeof(*config));
+    *rest_len = 0;
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const char *value = getenv(settings[i].name);
+
+        if (!value || !value[0])
+            value = settings[i].fallback;
+        if (value && (error = set(config, &settings[i], value, err)))
+            return error;
+    }
+    for (int i = 0; i < args_len; i++) {
+        const char *value;
+        const struct setting *s;
+
+        if (strncmp(args[i], "--", 2) != 0) {
+            args[(*rest_len)++] = args[i];
+            continue;
+        }
+        s = find_flag(args[i], &value);
+        if (!s)
+            return errbuf_fail(err, LM_EINVAL, "%s: no such flag; logmill --help lists them",
+                               args[i]);
+        if (!value && ++i < args_len)
+            value = args[i];
+        if (!value)
+            return errbuf_fail(err, LM_EINVAL, "%s: needs a value", args[i - 1]);
+        if ((error = set(config, s, value, err)))
+            return error;
+    }
+    return 0;
+}
+
+static void print_value(const struct config *config, const struct setting *s, FILE *out)
+{
+    const void *field = (const char *)config + s->offset;
+
+    if (s->type == SETTING_NUMBER) {
+        uint64_t number;
+
+        memcpy(&number, field, sizeof(number));
+        fprintf(out, "%llu", (unsigned long long)number);
+    } else {
+        const char *text;
+
+        memcpy(&text, field, sizeof(text));
+        if (text)
+            fputs(s->secret ? "********" : text, out);
+    }
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        fprintf(out, "# %s\n%s=", settings[i].help, settings[i].name);
+        print_value(config, &settings[i], out);
+        fputc('\n', out);
+    }
+}
+
+void config_print_flags(FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const struct setting *s = &settings[i];
+        char flag[FLAG_SIZE];
+
+        flag_of(s, flag);
+        fprintf(out, "  %-22s %s", flag, s->help);
+        if (s->choices)
+            fprintf(out, " (%s)", s->choices);
+        if (s->fallback)
+            fprintf(out, " [%s]", s->fallback);
+        fputc('\n', out);
+    }
+}
+
+void config_print_markdown(FILE *out)
+{
+    fputs("| setting | default | allowed | what it is |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "| `%s` | %s | ", s->name, s->fallback ? s->fallback : "not set");
+        if (s->type == SETTING_NUMBER)
+            fprintf(out, "%llu to %llu", (unsigned long long)s->min, (unsigned long long)s->max);
+        else if (s->choices)
+            for (const char *c = s->choices; *c; c++)
+                fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out);
+        else
+            fputs("text", out);
+        fprintf(out, " | %s |\n", s->help);
+    }
+}

@@ -1,0 +1,56 @@
+/*
+ * The settings: one table holds name, type, default, what is allowed and a line of help; the same
+ * table loads, checks, shows and documents them. Each is an environment variable (DATA_DIR) and a
+ * flag (--data-dir); the flag wins. An empty variable counts as not set.
+ */
+#ifndef LOGMILL_CONFIG_H
+#define LOGMILL_CONFIG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/errbuf.h"
+
+struct config {
+    const char *host;
+    uint64_t port;
+    const char *data_dir;
+    uint64_t web_concurrency;
+    uint64_t read_threads;
+    uint64_t max_body_bytes;
+    uint64_t max_header_bytes;
+    uint64_t max_inflight_bytes;
+    uint64_t max_connections;
+    uint64_t keepalive_timeout;
+    uint64_t request_timeout;
+    uint64_t write_timeout;
+    uint64_t query_timeout;
+    uint64_t shutdown_timeout;
+    uint64_t retention_days;
+    const char *log_level;
+    const char *log_format;
+    const char *sqs_queue_url;
+    const char *database_url;
+    const char *database_host;
+    const char *redis_url;
+};
+
+/*
+ * Fills `config` from defaults, the environment and the flags among args[0..args_len). What is no
+ * flag is moved to the front of `args`, and `*rest_len` tells how much that is. Strings point into
+ * the environment and `args`.
+ * Returns 0, or LM_EINVAL with one line that names the setting, the value and what is allowed.
+ */
+int config_load(struct config *config, char **args, int args_len, int *rest_len,
+                struct errbuf *err) LM_MUST_CHECK;
+
+/* Prints all settings with their values, secrets masked, as NAME=value lines with comments. */
+void config_print(const struct config *config, FILE *out);
+
+/* Prints the flags as a part of --help. */
+void config_print_flags(FILE *out);
+
+/* Prints the table of settings for README.md. */
+void config_print_markdown(FILE *out);
+
+#endif

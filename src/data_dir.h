@@ -1,0 +1,19 @@
+/*
+ * The directory of the embedded files, and the locks that keep two processes of one role out of it.
+ */
+#ifndef LOGMILL_DATA_DIR_H
+#define LOGMILL_DATA_DIR_H
+
+#include "base/errbuf.h"
+
+/* Makes `path` (mode 0700, parents too) where it is missing. */
+int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Takes the lock of `role` ("api", "worker") in directory `path` for the life of the process (the
+ * kernel drops it with the process, however that ends). Returns a descriptor to be kept open,
+ * LM_ELOCKED where another process holds it (its pid is named), or another error.
+ */
+int data_dir_lock(const char *path, const char *role, struct errbuf *err) LM_MUST_CHECK;
+
+#endif

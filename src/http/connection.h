@@ -1,0 +1,87 @@
+/*
+ * One client's connection: reads requests, has them handled, sends the answers in order.
+ * Everything happens on its thread. See connection.c for its states.
+ */
+#ifndef LOGMILL_HTTP_CONNECTION_H
+#define LOGMILL_HTTP_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <llhttp.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "http/charge.h"
+#include "http/http.h"
+#include "http/timeouts.h"
+
+struct http_thread;
+struct message;
+
+enum {
+    /* Answers given and not yet taken by the socket; past it no further request is begun. */
+    CONNECTION_UNSENT_MAX = 256 * 1024,
+    /* How long a client that was refused may take to read why (TIMEOUT_LINGER). */
+    CONNECTION_LINGER_MS = 2000
+};
+
+struct connection {
+    struct http_thread *thread;
+    struct connection *prev, *next; /* all of the thread */
+    struct connection *next_dirty;
+    uv_poll_t poll;
+    int fd;
+    int events; /* what poll waits for */
+    llhttp_t parser;
+    struct message *message; /* being read, or NULL between messages */
+
+    struct http_request *first, *last; /* under way, in order of arrival */
+    unsigned under_way;
+    size_t unsent; /* bytes of answers given */
+    size_t sent;   /* of the answer of `first` */
+
+    struct buffer input; /* read, but too many requests were under way to begin it */
+    size_t input_at;     /* how much of it has been begun since */
+    struct charge input_charge;
+
+    struct deadline read_deadline;
+    struct deadline write_deadline;
+    bool reading_ended; /* no further request will be read */
+    bool peer_ended;    /* the client has sent its last byte */
+    bool input_dropped; /* bytes of the client were or will be left unread: linger */
+    bool lingering;     /* all is answered; reads and drops until the client closes */
+    bool busy;          /* within run(), which sends at its end */
+    bool is_dirty;
+    bool is_refusal; /* past max_connections */
+    bool closed;
+};
+
+/* Takes over `fd`, accepted and non-blocking. NULL (and `fd` closed) where the loop refuses it. */
+struct connection *connection_new(struct http_thread *t, int fd);
+
+/* Answers 503 at once and lets go: there are too many connections. */
+void connection_refuse(struct connection *c);
+
+/* What the client sent, whole or in any pieces. */
+void connection_receive(struct connection *c, const char *data, size_t len);
+
+/* The client has sent its last byte; it may still read. */
+void connection_receive_end(struct connection *c);
+
+/* `req` of this connection has its answer. Sends it now or at the end of the round. */
+void connection_answered(struct connection *c, struct http_request *req);
+
+/* Sends what is answered, and goes on reading if that was in the way. */
+void connection_send(struct connection *c);
+
+/* Begins no further request; closes at once where none is under way. */
+void connection_drain(struct connection *c);
+
+/* A deadline of `kind` has passed. */
+void connection_timed_out(struct connection *c, enum timeout_kind kind);
+
+/* Closes now. Requests whose handlers owe an answer are cut loose. */
+void connection_abort(struct connection *c);
+
+#endif

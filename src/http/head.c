@@ -1,0 +1,172 @@
+#include "http/head.h"
+
+#include <string.h>
+
+/*
+ * Splits the target into path and query. An absolute-form target ("http://host/path", RFC 9112,
+ * 3.2.2) stands for its path. False where it is of neither form, nor "*".
+ */
+static bool split_target(struct slice target, struct slice *path, struct slice *query)
+{
+    if (target.len == 0)
+        return false;
+    const char *at = target.data;
+    const char *end = at + target.len;
+    if (*at != '/' && *at != '*') {
+        const char *colon = memchr(at, ':', (size_t)(end - at));
+        if (colon == NULL || end - colon < 3 || memcmp(colon, "://", 3) != 0)
+            return false;
+        at = colon + 3;
+        while (at < end && *at != '/' && *at != '?' && *at != '#')
+            at++;
+    }
+    const char *fragment = memchr(at, '#', (size_t)(end - at));
+    if (fragment != NULL)
+        end = fragment;
+    const char *mark = memchr(at, '?', (size_t)(end - at));
+    const char *path_end = mark != NULL ? mark : end;
+    *path = path_end > at ? slice_of(at, (size_t)(path_end - at)) : SLICE_LITERAL("/");
+    *query = mark != NULL ? slice_of(mark + 1, (size_t)(end - mark - 1)) : slice_of(at, 0);
+    return true;
+}
+
+void head_locate(struct message *m)
+{
+    if (!split_target(message_text(m, m->target), &m->path, &m->query)) {
+        m->path = slice_of(NULL, 0);
+        m->query = slice_of(NULL, 0);
+    }
+    if (m->route != NULL)
+        m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
+}
+
+static void judge_coding(struct message *m, struct slice value)
+{
+    if (m->coding != INFLATE_IDENTITY || inflate_coding_of(value, &m->coding) < 0)
+        message_refuse(m, 415, "Content-Encoding \"%.*s\" is not supported, allowed are: %s",
+                       value.len < 40 ? (int)value.len : 40, value.data, INFLATE_CODINGS);
+}
+
+static void judge_expect(struct message *m, struct slice value)
+{
+    if (slice_equal_ascii_nocase(value, SLICE_LITERAL("100-continue")))
+        m->expects_continue = !m->http_1_0;
+    else
+        message_refuse(m, 417, "Expect: only 100-continue can be met");
+}
+
+/*
+ * llhttp takes care of what a body's length may be; that a coding below chunked cannot be undone
+ * here, and that HTTP/1.0 knows no codings at all (RFC 9112, 6.1), is left to us.
+ */
+static void judge_transfer_encoding(struct message *m, struct slice value, unsigned seen)
+{
+    if (m->http_1_0)
+        message_refuse(m, 400, "Transfer-Encoding in HTTP/1.0");
+    else if (seen > 1 || !slice_equal_ascii_nocase(value, SLICE_LITERAL("chunked")))
+        message_refuse(m, 501, "Transfer-Encoding: only chunked is supported");
+    else
+        return;
+    m->refusal.at_once = true;
+}
+
+/* The headers that the server itself heeds. Framing and Host come before anything else. */
+static void judge_headers(struct message *m)
+{
+    unsigned hosts = 0, codings = 0;
+    for (size_t i = 0; i < m->headers_len; i++) {
+        struct slice name = message_text(m, m->headers[i].name);
+        if (name.len == 4 && slice_equal_ascii_nocase(name, SLICE_LITERAL("host")))
+            hosts++;
+        else if (name.len == 17 &&
+                 slice_equal_ascii_nocase(name, SLICE_LITERAL("transfer-encoding")))
+            judge_transfer_encoding(m, message_header_value(m, i), ++codings);
+    }
+    if (hosts > 1 || (hosts == 0 && !m->http_1_0)) {
+        message_refuse(m, 400, hosts == 0 ? "no Host header" : "more than one Host header");
+        m->refusal.at_once = true;
+    }
+}
+
+static void judge_content(struct message *m)
+{
+    for (size_t i = 0; i < m->headers_len; i++) {
+        struct slice name = message_text(m, m->headers[i].name);
+        if (name.len == 6 && slice_equal_ascii_nocase(name, SLICE_LITERAL("expect")))
+            judge_expect(m, message_header_value(m, i));
+        else if (name.len == 16 &&
+                 slice_equal_ascii_nocase(name, SLICE_LITERAL("content-encoding")))
+            judge_coding(m, message_header_value(m, i));
+    }
+}
+
+/* Whether the path would be a route with its slashes at the end gone, or with one there. */
+static bool is_route_but_for_slash(const struct message *m)
+{
+    struct slice params[HTTP_PATH_PARAMS_MAX];
+    size_t params_len;
+    struct slice path = m->path;
+    if (path.len < 2)
+        return false;
+    if (path.data[path.len - 1] == '/') {
+        while (path.len > 1 && path.data[path.len - 1] == '/')
+            path.len--;
+        return router_find(m->limits->router, path, params, &params_len) != NULL;
+    }
+    char with_slash[1024];
+    if (path.len >= sizeof(with_slash))
+        return false;
+    memcpy(with_slash, path.data, path.len);
+    with_slash[path.len] = '/';
+    path = slice_of(with_slash, path.len + 1);
+    return router_find(m->limits->router, path, params, &params_len) != NULL;
+}
+
+static void judge_route(struct message *m)
+{
+    m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
+    if (m->route == NULL) {
+        message_refuse(m, is_route_but_for_slash(m) ? 307 : 404, NULL);
+        return;
+    }
+    m->handler = router_path_handler(m->route, slice_of_string(llhttp_method_name(m->method)));
+    if (m->handler == NULL)
+        message_refuse(m, 405, NULL);
+}
+
+static void judge_length(struct message *m, const llhttp_t *parser)
+{
+    bool chunked = (parser->flags & F_CHUNKED) != 0;
+    m->has_body = chunked || parser->content_length > 0;
+    if (!chunked && parser->content_length > m->limits->max_body_bytes) {
+        message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
+                       m->limits->max_body_bytes);
+        m->refusal.at_once = true;
+    }
+    /* Who waits for 100 may never send the body that we would have to read away. */
+    bool waits = m->expects_continue || m->refusal.status == 417;
+    if (m->refusal.status != 0 && waits && m->has_body)
+        m->refusal.at_once = true;
+}
+
+void head_judge(struct message *m, const llhttp_t *parser)
+{
+    m->method = parser->method;
+    m->http_1_0 = parser->http_major == 1 && parser->http_minor == 0;
+    if (parser->http_major != 1) {
+        message_refuse(m, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+        m->refusal.at_once = true;
+        return;
+    }
+    if (m->method == HTTP_CONNECT ||
+        !split_target(message_text(m, m->target), &m->path, &m->query)) {
+        message_refuse(m, 400, "the request target is not a path");
+        m->refusal.at_once = true;
+        return;
+    }
+    judge_headers(m);
+    if (m->refusal.status == 0)
+        judge_route(m);
+    judge_content(m);
+    judge_length(m, parser);
+}

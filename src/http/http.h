@@ -1,0 +1,153 @@
+/*
+ * An HTTP/1.1 server (RFC 9110, 9112) that knows nothing of logs.
+ *
+ * It runs `threads` event loops (libuv), each with a listening socket of its own on the same
+ * address (SO_REUSEPORT) and its own connections; a request belongs to the thread that read it, and
+ * every function below that takes one is called on that thread.
+ *
+ * What it does by itself: keep-alive and pipelining (answers in order, up to
+ * HTTP_PIPELINE_MAX requests under way on a connection), chunked bodies, Expect: 100-continue,
+ * bodies in gzip and zstd, HEAD as GET without a body, time-outs, and every refusal that comes
+ * before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 503. Its errors are
+ * JSON:
+ * {"detail":"Not Found"}. A path that is a route but for a slash at its end is answered 307, as
+ * FastAPI does.
+ */
+#ifndef LOGMILL_HTTP_HTTP_H
+#define LOGMILL_HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/budget.h"
+#include "base/errbuf.h"
+#include "base/slice.h"
+
+struct http_server;
+struct http_request;
+
+enum {
+    HTTP_PIPELINE_MAX = 64,   /* requests under way on one connection */
+    HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
+    HTTP_RESPONSE_HEADERS_MAX = 8
+};
+
+/* ---- Routes ---- */
+
+/*
+ * Answers `req`, now or later, with exactly one http_respond. What request functions return lives
+ * until the handler returns, no longer. `thread` is what hooks.thread_start returned.
+ */
+typedef void http_handler(struct http_request *req, void *thread);
+
+struct http_route {
+    const char *method; /* "GET"; NULL ends a table */
+    const char *path; /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
+    http_handler *handler;
+};
+
+/* ---- The server ---- */
+
+struct http_hooks {
+    /* On each thread, before it accepts. Returns the thread's context, or NULL with `err` filled.
+     */
+    void *(*thread_start)(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err);
+    /* After every round of the loop: all that was readable has been read and handled. */
+    void (*thread_drained)(void *thread);
+    /*
+     * The thread's requests have all been answered and its connections are closed: closes the
+     * handles that thread_start made on the loop, and frees `thread` when they are closed.
+     */
+    void (*thread_stop)(void *thread);
+    void *ctx;
+};
+
+struct http_server_options {
+    const char *host;            /* numeric address or name; default 127.0.0.1 */
+    unsigned port;               /* 0: any free one */
+    unsigned threads;            /* default 1 */
+    unsigned max_connections;    /* in all; more are answered 503 and closed; default 10 000 */
+    size_t max_body_bytes;       /* as sent and inflated; default 1 MiB; past it 413 */
+    size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
+    unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
+    unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
+    unsigned write_timeout_ms;   /* no byte of an answer taken; default 30 000 */
+    struct budget *budget;       /* bodies are charged to it; used up: 503 with Retry-After */
+    const struct http_route *routes; /* must outlive the server */
+    struct http_hooks hooks;
+};
+
+/* Binds, listens and starts the threads. NULL with `err` filled on failure. */
+struct http_server *http_server_new(const struct http_server_options *options, struct errbuf *err);
+
+/* The port that is listened on. */
+unsigned http_server_port(const struct http_server *s);
+
+/*
+ * Stops accepting, lets requests that have begun be answered for up to `grace_ms` (with
+ * Connection: close), then closes everything and joins the threads. Blocks; not from a handler.
+ */
+void http_server_stop(struct http_server *s, unsigned grace_ms);
+
+/* After http_server_stop. */
+void http_server_free(struct http_server *s);
+
+struct http_stats {
+    uint64_t connections_accepted;
+    uint64_t connections_open;
+    uint64_t requests;
+    uint64_t responses[6]; /* [k]: status k00 to k99 */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+};
+
+/* From any thread. */
+void http_server_stats(struct http_server *s, struct http_stats *stats);
+
+/* ---- A request ---- */
+
+struct slice http_request_method(const struct http_request *req);
+struct slice http_request_path(const struct http_request *req);  /* decoded of %XX: no */
+struct slice http_request_query(const struct http_request *req); /* after "?", as sent */
+/* The `index`-th {…} of the route, %XX decoded. */
+struct slice http_request_param(const struct http_request *req, unsigned index);
+/* First header of that name (compared without case); data is NULL where there is none. */
+struct slice http_request_header(const struct http_request *req, const char *name);
+/* The whole body, transfer and content codings undone. */
+struct slice http_request_body(const struct http_request *req);
+/* When its first byte was read: clock_monotonic_us. Lives as long as the request. */
+uint64_t http_request_started_us(const struct http_request *req);
+
+/* A place for the handler's own pointer, e.g. to link requests that wait together. */
+void http_request_set_next(struct http_request *req, struct http_request *next);
+struct http_request *http_request_next(const struct http_request *req);
+
+/* ---- A response ---- */
+
+struct http_header {
+    const char *name;
+    struct slice value;
+};
+
+struct http_response {
+    unsigned status;
+    const char *content_type;          /* NULL: application/json */
+    struct slice body;                 /* copied, unless body_is_static */
+    bool body_is_static;               /* `body` lives for ever: not copied */
+    const struct http_header *headers; /* more headers; copied */
+    size_t headers_len;                /* up to HTTP_RESPONSE_HEADERS_MAX */
+};
+
+/*
+ * Answers `req`, which must not be used afterwards. Where the client has gone meanwhile the answer
+ * is dropped. Content-Length, Date, Server and Connection are added.
+ */
+void http_respond(struct http_request *req, const struct http_response *response);
+
+/* The same for {"detail":"…"}. `detail` is plain text. */
+void http_respond_error(struct http_request *req, unsigned status, const char *detail);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Undoes the content codings gzip and zstd, never past a ceiling: a bomb costs what the ceiling
+ * costs and no more. One inflater a thread, used again and again.
+ */
+#ifndef LOGMILL_HTTP_INFLATE_H
+#define LOGMILL_HTTP_INFLATE_H
+
+#include "base/buffer.h"
+#include "base/errbuf.h"
+#include "base/slice.h"
+#include "http/charge.h"
+
+enum inflate_coding { INFLATE_IDENTITY, INFLATE_GZIP, INFLATE_ZSTD };
+
+/* The codings that inflate_coding_of knows, for Accept-Encoding and for people. */
+#define INFLATE_CODINGS "gzip, zstd"
+
+struct inflater;
+
+struct inflater *inflater_new(void);
+void inflater_free(struct inflater *i);
+
+/* What a Content-Encoding header names. Returns 0, or LM_EINVAL where it is none of ours. */
+int inflate_coding_of(struct slice header, enum inflate_coding *coding) LM_MUST_CHECK;
+
+/* Where the output goes and what bounds it. */
+struct inflate_output {
+    struct buffer *bytes;  /* appended to; its ceiling must be above max_len */
+    size_t max_len;        /* past it LM_ETOOBIG */
+    struct charge *charge; /* holds what `bytes` took from `budget` */
+    struct budget *budget;
+};
+
+/*
+ * Inflates the whole of `in`: one gzip member or zstd frame, or several in a row, and nothing else.
+ * Returns 0, LM_EDATA (corrupt, cut short or followed by something else; `err` says it),
+ * LM_ETOOBIG, LM_EBUSY (the budget is used up) or LM_ENOMEM.
+ */
+int inflate_run(struct inflater *i, enum inflate_coding coding, struct slice in,
+                struct inflate_output *out, struct errbuf *err) LM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * One request under way: from the moment its message was complete (or refused) until its answer
+ * has left. It holds the answer; the message only for as long as the handler runs, so a request
+ * that waits is small. Recycled in its thread's free list, with the memory of its answer.
+ */
+#ifndef LOGMILL_HTTP_REQUEST_H
+#define LOGMILL_HTTP_REQUEST_H
+
+#include "base/buffer.h"
+#include "http/charge.h"
+#include "http/http.h"
+#include "http/message.h"
+
+struct http_thread;
+struct connection;
+
+struct http_request {
+    struct http_thread *thread;
+    struct connection *connection; /* NULL once the client has gone: the answer is dropped */
+    struct http_request *next;     /* on the connection, in order of arrival; or in the free list */
+    struct http_request *next_of_handler;
+    struct message *message; /* NULL once the handler has returned */
+    uint64_t started_us;
+    struct charge charge;
+
+    bool answered;
+    bool closes;              /* the last on its connection: the answer says Connection: close */
+    bool head_only;           /* HEAD */
+    bool says_keep_alive;     /* HTTP/1.0 with keep-alive */
+    struct buffer answer;     /* its bytes, but for: */
+    struct slice static_body; /* what follows them and is not ours */
+};
+
+/* A request of `c`, from the free list of `t`. */
+struct http_request *request_take(struct http_thread *t, struct connection *c);
+
+/* Gives it back, with what it holds. */
+void request_give(struct http_request *req);
+
+/* Frees the free list of `t`. */
+void request_free_all(struct http_thread *t);
+
+/* Bytes of its answer. */
+static inline size_t request_answer_len(const struct http_request *req)
+{
+    return req->answer.len + req->static_body.len;
+}
+
+#endif

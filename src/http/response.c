@@ -1,0 +1,296 @@
+#include "http/response.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "http/connection.h"
+#include "http/thread.h"
+
+enum {
+    HEAD_BYTES_MAX = 512, /* a head without content type and further headers */
+    /* Answers up to this size are not charged: a connection has one, and the second is (64 KiB). */
+    UNCHARGED_BYTES = 1024
+};
+
+/* Statuses with their reason phrases: RFC 9110, section 15, and RFC 6585. */
+#define STATUSES(X)                                                                                \
+    X(200, "OK")                                                                                   \
+    X(201, "Created")                                                                              \
+    X(202, "Accepted")                                                                             \
+    X(204, "No Content")                                                                           \
+    X(301, "Moved Permanently")                                                                    \
+    X(302, "Found")                                                                                \
+    X(303, "See Other")                                                                            \
+    X(304, "Not Modified")                                                                         \
+    X(307, "Temporary Redirect")                                                                   \
+    X(308, "Permanent Redirect")                                                                   \
+    X(400, "Bad Request")                                                                          \
+    X(401, "Unauthorized")                                                                         \
+    X(403, "Forbidden")                                                                            \
+    X(404, "Not Found")                                                                            \
+    X(405, "Method Not Allowed")                                                                   \
+    X(406, "Not Acceptable")                                                                       \
+    X(408, "Request Timeout")                                                                      \
+    X(409, "Conflict")                                                                             \
+    X(411, "Length Required")                                                                      \
+    X(413, "Content Too Large")                                                                    \
+    X(414, "URI Too Long")                                                                         \
+    X(415, "Unsupported Media Type")                                                               \
+    X(417, "Expectation Failed")                                                                   \
+    X(422, "Unprocessable Entity")                                                                 \
+    X(429, "Too Many Requests")                                                                    \
+    X(431, "Request Header Fields Too Large")                                                      \
+    X(500, "Internal Server Error")                                                                \
+    X(501, "Not Implemented")                                                                      \
+    X(502, "Bad Gateway")                                                                          \
+    X(503, "Service Unavailable")                                                                  \
+    X(504, "Gateway Timeout")                                                                      \
+    X(505, "HTTP Version Not Supported")                                                           \
+    X(507, "Insufficient Storage")
+
+/* The whole status line of a status, with its line end. */
+static struct slice status_line(unsigned status, const char **reason)
+{
+    switch (status) {
+#define STATUS_CASE(code, text)                                                                    \
+    case code:                                                                                     \
+        *reason = text;                                                                            \
+        return SLICE_LITERAL("HTTP/1.1 " #code " " text "\r\n");
+        STATUSES(STATUS_CASE)
+#undef STATUS_CASE
+    default:
+        assert(!"a status that STATUSES does not have");
+        *reason = "Internal Server Error";
+        return SLICE_LITERAL("HTTP/1.1 500 Internal Server Error\r\n");
+    }
+}
+
+static char *put(char *to, const char *from, size_t len)
+{
+    memcpy(to, from, len);
+    return to + len;
+}
+
+#define PUT_LITERAL(to, text) put((to), (text), sizeof(text) - 1)
+
+static char *put_size(char *to, size_t value)
+{
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[sizeof(digits) - ++n] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return put(to, digits + sizeof(digits) - n, n);
+}
+
+/* Server and Date, made once a second. */
+static char *put_date_lines(char *to, struct http_thread *t)
+{
+    time_t now = time(NULL);
+    if (now != t->date) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        t->date = now;
+        t->date_lines_len = strftime(t->date_lines, sizeof(t->date_lines),
+                                     "Server: logmill\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+    }
+    return put(to, t->date_lines, t->date_lines_len);
+}
+
+/* A header that could split the answer in two is left out: no client's bytes may do that. */
+static bool is_safe(struct slice value)
+{
+    return memchr(value.data, '\r', value.len) == NULL &&
+           memchr(value.data, '\n', value.len) == NULL;
+}
+
+static char *put_headers(char *to, const struct http_response *r)
+{
+    for (size_t i = 0; i < r->headers_len; i++) {
+        const struct http_header *h = &r->headers[i];
+        if (h->value.len > 0 && !is_safe(h->value))
+            continue;
+        to = put(to, h->name, strlen(h->name));
+        to = PUT_LITERAL(to, ": ");
+        if (h->value.len > 0)
+            to = put(to, h->value.data, h->value.len);
+        to = PUT_LITERAL(to, "\r\n");
+    }
+    return to;
+}
+
+static size_t head_bytes_max(const struct http_response *r, const char *content_type)
+{
+    size_t len = HEAD_BYTES_MAX + strlen(content_type);
+    for (size_t i = 0; i < r->headers_len; i++)
+        len += strlen(r->headers[i].name) + r->headers[i].value.len + 4;
+    return len;
+}
+
+/* Writes head and body into req->answer, which has room. */
+static void write_answer(struct http_request *req, const struct http_response *r,
+                         const char *content_type)
+{
+    bool has_content = r->status != 204 && r->status != 304;
+    const char *reason;
+    struct slice line = status_line(r->status, &reason);
+    char *begin = req->answer.data;
+    char *to = put(begin, line.data, line.len);
+    to = put_date_lines(to, req->thread);
+    if (has_content) {
+        if (r->body.len > 0) {
+            to = PUT_LITERAL(to, "Content-Type: ");
+            to = put(to, content_type, strlen(content_type));
+            to = PUT_LITERAL(to, "\r\n");
+        }
+        to = PUT_LITERAL(to, "Content-Length: ");
+        to = put_size(to, r->body.len);
+        to = PUT_LITERAL(to, "\r\n");
+    }
+    if (req->closes)
+        to = PUT_LITERAL(to, "Connection: close\r\n");
+    else if (req->says_keep_alive)
+        to = PUT_LITERAL(to, "Connection: keep-alive\r\n");
+    to = put_headers(to, r);
+    to = PUT_LITERAL(to, "\r\n");
+    if (has_content && !req->head_only && r->body.len > 0) {
+        if (r->body_is_static)
+            req->static_body = r->body;
+        else
+            to = put(to, r->body.data, r->body.len);
+    }
+    req->answer.len = (size_t)(to - begin);
+}
+
+/* Room for the answer, charged where it is large. */
+static bool reserve_answer(struct http_request *req, const struct http_response *r,
+                           const char *content_type)
+{
+    bool copies = !r->body_is_static && !req->head_only;
+    size_t need = head_bytes_max(r, content_type) + (copies ? r->body.len : 0);
+    if (need > UNCHARGED_BYTES && !charge_take(&req->charge, req->thread->limits.budget, need))
+        return false;
+    return buffer_reserve(&req->answer, need) != NULL;
+}
+
+static const struct http_header retry_after = {"Retry-After", {"1", 1}};
+
+/* What is said where the answer itself found no room. */
+static const struct http_response no_room = {
+    .status = 503,
+    .body = {"{\"detail\":\"Service Unavailable\"}", 32},
+    .body_is_static = true,
+    .headers = &retry_after,
+    .headers_len = 1,
+};
+
+void http_respond(struct http_request *req, const struct http_response *r)
+{
+    struct http_thread *t = req->thread;
+    assert(!req->answered);
+    assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
+    if (req->connection == NULL) {
+        http_count(&t->counters.responses[r->status / 100 % 6], 1);
+        request_give(req);
+        return;
+    }
+    const char *type = r->content_type != NULL ? r->content_type : "application/json";
+    if (!reserve_answer(req, r, type)) {
+        buffer_release(&req->answer);
+        r = &no_room;
+        type = "application/json";
+        if (!buffer_reserve(&req->answer, HEAD_BYTES_MAX * 2)) {
+            connection_abort(req->connection);
+            request_give(req);
+            return;
+        }
+    }
+    http_count(&t->counters.responses[r->status / 100 % 6], 1);
+    write_answer(req, r, type);
+    req->answered = true;
+    connection_answered(req->connection, req);
+}
+
+static void respond_detail(struct http_request *req, unsigned status, const char *detail,
+                           const struct http_header *header)
+{
+    const char *reason;
+    status_line(status, &reason);
+    struct buffer *body = &req->thread->scratch;
+    buffer_clear(body);
+    buffer_append_string(body, "{\"detail\":");
+    json_append_string(body, slice_of_string(detail != NULL ? detail : reason));
+    buffer_append_char(body, '}');
+    http_respond(req, &(struct http_response){.status = status,
+                                              .body = buffer_slice(body),
+                                              .headers = header,
+                                              .headers_len = header != NULL ? 1 : 0});
+}
+
+void http_respond_error(struct http_request *req, unsigned status, const char *detail)
+{
+    respond_detail(req, status, detail, status == 503 ? &retry_after : NULL);
+}
+
+/* ---- Refusals ---- */
+
+/* As Starlette redirects: the same URL with its slash at the end put right. */
+static void redirect(struct http_request *req, const struct message *m)
+{
+    struct buffer location;
+    struct slice host = message_header(m, SLICE_LITERAL("host"));
+    struct slice path = m->path;
+    buffer_init(&location, path.len + m->query.len + host.len + 16);
+    if (host.len > 0) {
+        buffer_append_string(&location, "http://");
+        buffer_append_slice(&location, host);
+    }
+    bool has_slash = path.data[path.len - 1] == '/';
+    while (path.len > 1 && path.data[path.len - 1] == '/')
+        path.len--;
+    buffer_append_slice(&location, path);
+    if (!has_slash)
+        buffer_append_char(&location, '/');
+    if (m->query.len > 0) {
+        buffer_append_char(&location, '?');
+        buffer_append_slice(&location, m->query);
+    }
+    struct http_header header = {"Location", buffer_slice(&location)};
+    http_respond(req, &(struct http_response){.status = 307, .headers = &header, .headers_len = 1});
+    buffer_release(&location);
+}
+
+void response_refuse(struct http_request *req, const struct message *m)
+{
+    const char *detail = m->refusal.detail[0] != '\0' ? m->refusal.detail : NULL;
+    struct http_header header = {NULL, {NULL, 0}};
+    switch (m->refusal.status) {
+    case 307:
+        redirect(req, m);
+        return;
+    case 405:
+        header.name = "Allow";
+        header.value = slice_of_string(m->route != NULL ? m->route->allow
+                                                        : router_allow_any(m->limits->router));
+        break;
+    case 415:
+        header = (struct http_header){"Accept-Encoding", SLICE_LITERAL(INFLATE_CODINGS)};
+        break;
+    case 503:
+        header = retry_after;
+        break;
+    default:
+        break;
+    }
+    respond_detail(req, m->refusal.status, detail, header.name != NULL ? &header : NULL);
+}
+
+void response_continue(struct http_request *req)
+{
+    req->answered = true;
+    req->static_body = SLICE_LITERAL("HTTP/1.1 100 Continue\r\n\r\n");
+    connection_answered(req->connection, req);
+}

@@ -1,0 +1,14 @@
+/* Answers: their bytes, and the refusals that the server gives by itself. */
+#ifndef LOGMILL_HTTP_RESPONSE_H
+#define LOGMILL_HTTP_RESPONSE_H
+
+#include "http/message.h"
+#include "http/request.h"
+
+/* Answers `req` as m->refusal says. */
+void response_refuse(struct http_request *req, const struct message *m);
+
+/* Makes `req` an interim "100 Continue" that is sent in its turn. */
+void response_continue(struct http_request *req);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * Which handler a method and a path belong to. Built once from the route table, then only read, by
+ * all threads. Fixed paths are found by comparing lengths first; then the patterns are tried, those
+ * with a fixed segment before those with {…} in the same place.
+ */
+#ifndef LOGMILL_HTTP_ROUTER_H
+#define LOGMILL_HTTP_ROUTER_H
+
+#include "base/errbuf.h"
+#include "base/slice.h"
+#include "http/http.h"
+
+enum {
+    ROUTER_METHODS_MAX = 8,  /* on one path */
+    ROUTER_SEGMENTS_MAX = 16 /* in one path */
+};
+
+/* All that is served on one path. */
+struct router_path {
+    struct slice pattern;
+    struct slice segments[ROUTER_SEGMENTS_MAX]; /* of a pattern; one that begins with { takes any */
+    size_t segments_len;                        /* 0: a fixed path */
+    struct slice methods[ROUTER_METHODS_MAX];
+    http_handler *handlers[ROUTER_METHODS_MAX];
+    size_t methods_len;
+    char allow[128]; /* "GET, HEAD, POST" */
+};
+
+struct router;
+
+/*
+ * Builds a router of `routes` (ended by a NULL method), which must outlive it.
+ * NULL with `err` filled where the table breaks one of the limits above.
+ */
+struct router *router_new(const struct http_route *routes, struct errbuf *err);
+void router_free(struct router *r);
+
+/*
+ * The entry of `path` (as sent), or NULL. `params` gets the text that each {…} took, which points
+ * into `path`, and `*params_len` their number.
+ */
+const struct router_path *router_find(const struct router *r, struct slice path,
+                                      struct slice params[HTTP_PATH_PARAMS_MAX],
+                                      size_t *params_len);
+
+/* The handler of `method` there, that of GET for HEAD, or NULL. */
+http_handler *router_path_handler(const struct router_path *p, struct slice method);
+
+/* Every method that some path takes, for Allow where the path is not known. */
+const char *router_allow_any(const struct router *r);
+
+#endif

@@ -1,0 +1,111 @@
+/* The commands of logmill: each parses its settings, opens what it needs, and runs. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/errbuf.h"
+#include "commands.h"
+#include "config.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct command {
+    const char *name;
+    int (*run)(const struct config *config, char **args, int args_len);
+    const char *help;
+};
+
+static int help(const struct config *config, char **args, int args_len);
+
+static const struct command commands[] = {
+    {"serve", commands_serve, "take, store and read logs, in one process"},
+    {"api", commands_api, "the HTTP side alone: takes logs into the queue, and reads the store"},
+    {"worker", commands_worker, "the storing side alone: moves logs from the queue to the store"},
+    {"migrate", commands_migrate, "make the store ready, or bring it to this version"},
+    {"dead-letters", commands_dead_letters,
+     "list logs that could not be stored, or `requeue [ID…]` to try them again"},
+    {"config", commands_config, "all settings and their values; `config markdown`: as a table"},
+    {"help", help, "this text"},
+};
+
+enum { COMMANDS_LEN = sizeof(commands) / sizeof(commands[0]) };
+
+static int help(const struct config *config, char **args, int args_len)
+{
+    puts("logmill: takes logs over HTTP, makes them durable before it answers, stores them once,\n"
+         "and finds them again.\n\nusage: logmill COMMAND [--flag value]…\n\ncommands:");
+    for (int i = 0; i < COMMANDS_LEN; i++)
+        printf("  %-14s %s\n", commands[i].name, commands[i].help);
+    puts("\nflags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
+    config_print_flags(stdout);
+    puts("\na first log:\n  curl http://127.0.0.1:8000/log -H 'content-type: application/json' \\\n"
+         "       -d '{\"message\":\"hello\",\"level\":\"info\"}'");
+    return 0;
+}
+
+static const struct command *find_command(const char *name)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    for (int i = 0; i < COMMANDS_LEN; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int usage_error(const char *text)
+{
+    fprintf(stderr, "logmill: %s\n", text);
+    return EXIT_USAGE;
+}
+
+/* True where one of `args` asks for help. */
+static bool wants_help(char **args, int args_len)
+{
+    for (int i = 0; i < args_len; i++)
+        if (strcmp(args[i], "--help") == 0 || strcmp(args[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static void set_up_diagnostics(const struct config *config)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(config->log_level, levels[i]) == 0)
+            diag_set_level((enum diag_level)i);
+    diag_set_json(strcmp(config->log_format, "json") == 0   ? 1
+                  : strcmp(config->log_format, "text") == 0 ? 0
+                                                            : -1);
+}
+
+int main(int argc, char **argv)
+{
+    struct errbuf err = ERRBUF_INIT;
+    const struct command *command;
+    struct config config;
+    int rest_len;
+
+    if (argc < 2)
+        return usage_error("no command given; `logmill help` lists them");
+    if (strcmp(argv[1], "--version") == 0)
+        return puts("logmill " LOGMILL_VERSION) < 0;
+    command = find_command(argv[1]);
+    if (!command) {
+        errbuf_set(&err, "%s: no such command; `logmill help` lists them", argv[1]);
+        return usage_error(err.text);
+    }
+    if (wants_help(argv + 2, argc - 2))
+        return help(NULL, NULL, 0);
+    if (config_load(&config, argv + 2, argc - 2, &rest_len, &err))
+        return usage_error(err.text);
+    set_up_diagnostics(&config);
+    signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
+    signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
+    return command->run(&config, argv + 2, rest_len);
+}

@@ -1,0 +1,79 @@
+/*
+ * What logmill counts, for GET /metrics (Prometheus text exposition format 0.0.4). One table holds
+ * name, type and help; the counters are process-wide and lock-free, and counting a metric from a
+ * hot path once per batch rather than once per log is the caller's care.
+ */
+#ifndef LOGMILL_METRICS_METRICS_H
+#define LOGMILL_METRICS_METRICS_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/* X(symbol, name, labels or "", help). Counters of one name stand together. */
+#define METRICS_COUNTERS(X)                                                                        \
+    X(METRIC_LOGS_ACCEPTED, "logmill_logs_accepted_total", "",                                     \
+      "Logs that were durable in the queue when their client was answered 201.")                   \
+    X(METRIC_LOGS_REFUSED_INVALID, "logmill_logs_refused_total", "reason=\"invalid\"",             \
+      "Requests to take logs that were refused, by reason.")                                       \
+    X(METRIC_LOGS_REFUSED_TOO_LARGE, "logmill_logs_refused_total", "reason=\"too_large\"", "")     \
+    X(METRIC_LOGS_REFUSED_OVERLOAD, "logmill_logs_refused_total", "reason=\"overload\"", "")       \
+    X(METRIC_LOGS_REFUSED_QUEUE, "logmill_logs_refused_total", "reason=\"queue\"", "")             \
+    X(METRIC_LOGS_STORED, "logmill_logs_stored_total", "", "Logs newly stored by the worker.")     \
+    X(METRIC_LOGS_REPEATED, "logmill_logs_repeated_total", "",                                     \
+      "Logs the worker met that were stored already.")                                             \
+    X(METRIC_LOGS_DEAD, "logmill_logs_dead_lettered_total", "",                                    \
+      "Logs that could not be stored for a reason of their own.")                                  \
+    X(METRIC_MESSAGES_SENT, "logmill_queue_messages_sent_total", "",                               \
+      "Messages (batches) made durable in the queue.")                                             \
+    X(METRIC_MESSAGES_RECEIVED, "logmill_queue_messages_received_total", "",                       \
+      "Messages taken from the queue by the worker.")                                              \
+    X(METRIC_MESSAGES_REJECTED, "logmill_queue_messages_rejected_total", "",                       \
+      "Messages that could not be understood.")                                                    \
+    X(METRIC_SEND_FAILURES, "logmill_queue_send_failures_total", "",                               \
+      "Sends that the queue could not make durable.")                                              \
+    X(METRIC_STORE_FAILURES, "logmill_store_failures_total", "",                                   \
+      "Transactions that the store could not take and that were tried again.")                     \
+    X(METRIC_NUL_REPLACED, "logmill_nul_characters_replaced_total", "",                            \
+      "U+0000 characters replaced with U+FFFD in logs.")                                           \
+    X(METRIC_LOGS_EXPIRED, "logmill_logs_expired_total", "", "Logs deleted by RETENTION_DAYS.")    \
+    X(METRIC_CACHE_HIT, "logmill_cache_reads_total", "result=\"hit\"",                             \
+      "Reads of GET /logs by what the cache could do.")                                            \
+    X(METRIC_CACHE_MISS, "logmill_cache_reads_total", "result=\"miss\"", "")                       \
+    X(METRIC_CACHE_BYPASS, "logmill_cache_reads_total", "result=\"bypass\"", "")
+
+/* X(symbol, name, help). Buckets are powers of two of the unit given to metrics_observe. */
+#define METRICS_HISTOGRAMS(X)                                                                      \
+    X(METRIC_SEND_LOGS, "logmill_batch_logs", "Logs in one send to the queue.")                    \
+    X(METRIC_SEND_US, "logmill_queue_send_microseconds",                                           \
+      "From handing a send to the queue to its being durable.")                                    \
+    X(METRIC_STORE_LOGS, "logmill_store_batch_logs", "Logs in one transaction of the store.")      \
+    X(METRIC_STORE_US, "logmill_store_append_microseconds", "One transaction of the store.")       \
+    X(METRIC_READ_US, "logmill_read_microseconds", "One read of the store or cache.")
+
+enum metric_counter {
+#define METRIC_ENUM(symbol, name, labels, help) symbol,
+    METRICS_COUNTERS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_COUNTERS_LEN
+};
+
+enum metric_histogram {
+#define METRIC_ENUM(symbol, name, help) symbol,
+    METRICS_HISTOGRAMS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_HISTOGRAMS_LEN
+};
+
+void metrics_add(enum metric_counter counter, uint64_t n);
+uint64_t metrics_get(enum metric_counter counter);
+void metrics_observe(enum metric_histogram histogram, uint64_t value);
+
+/* Appends all of them to `b` as text. */
+void metrics_append(struct buffer *b);
+
+/* Appends one gauge or counter whose value is read elsewhere. `type` is "gauge" or "counter". */
+void metrics_append_value(struct buffer *b, const char *name, const char *type, const char *help,
+                          uint64_t value);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * The queue port: where logs are made durable before they are acknowledged, and from where workers
+ * take them. Adapters: queue_sqlite.h (a file), later Amazon SQS. Delivery is at least once; what
+ * is stored twice is stored once, by (timestamp, id).
+ *
+ * Threads: queue_send may be called from any thread. A consumer belongs to one thread.
+ * queue_interrupt, queue_stats and queue_check may be called from any thread.
+ */
+#ifndef LOGMILL_QUEUE_QUEUE_H
+#define LOGMILL_QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errbuf.h"
+#include "base/slice.h"
+
+struct queue;          /* one of an adapter's; the ops are below, for adapters */
+struct queue_consumer; /* one thread's way of receiving */
+
+/* ---- Sending ---- */
+
+/*
+ * One or more messages that are made durable together, all or none where the adapter can
+ * (queue_limits.atomic_send). The caller owns it, and it and the messages must live until `done`.
+ */
+struct queue_send {
+    const struct slice *messages; /* UTF-8 text, each at most queue_limits.max_message_bytes */
+    size_t messages_len;          /* at least 1 */
+    /*
+     * Called exactly once, on a thread of the queue's: error 0 when all messages are durable,
+     * otherwise LM_EFULL, LM_EIO, LM_EUNAVAILABLE, LM_ETIMEOUT or LM_ESTOPPED and `detail` (lives
+     * until the call returns). Must not block.
+     */
+    void (*done)(struct queue_send *send, int error, const char *detail);
+    void *ctx;               /* the caller's */
+    struct queue_send *next; /* the adapter's */
+};
+
+/* Never blocks. Returns 0, or LM_ESTOPPED, and then `done` is never called. */
+int queue_send(struct queue *q, struct queue_send *send) LM_MUST_CHECK;
+
+struct queue_limits {
+    size_t max_message_bytes; /* of one message */
+    unsigned send_slots;      /* sends that one HTTP thread should keep under way at once */
+    unsigned max_consumers;   /* consumers that may exist at once in this process */
+    bool atomic_send;         /* several messages of one send: all or none, even in a crash */
+};
+
+struct queue_limits queue_limits(const struct queue *q);
+
+/* Can the queue take logs? Returns 0 or an error with `err` filled. May block; not for a loop. */
+int queue_check(struct queue *q, struct errbuf *err) LM_MUST_CHECK;
+
+struct queue_stats {
+    uint64_t depth;        /* messages that wait or are being worked on */
+    int64_t oldest_age_us; /* of the oldest of them; 0 where there is none */
+    uint64_t dead_letters;
+};
+
+/* May block; not for a loop. */
+int queue_stats(struct queue *q, struct queue_stats *stats, struct errbuf *err) LM_MUST_CHECK;
+
+/* ---- Receiving ---- */
+
+enum queue_outcome {
+    QUEUE_RETURN,      /* not worked on: deliver it again, soon */
+    QUEUE_ACKNOWLEDGE, /* done: never again, unless a crash comes first */
+    QUEUE_REJECT,      /* cannot be understood: to the dead letters, by the queue's own way */
+};
+
+struct queue_message {
+    struct slice body;
+    struct slice id;            /* the queue's name for it: the same at every delivery */
+    int64_t sent_us;            /* wall clock at which it was sent */
+    enum queue_outcome outcome; /* set by the worker before queue_settle; QUEUE_RETURN at first */
+    const char *reason;         /* why it is rejected; must live until queue_settle returns */
+    uint64_t receipt;           /* the adapter's */
+};
+
+struct queue_delivery {
+    struct queue_message *messages; /* owned by the consumer; live until queue_settle */
+    size_t count;
+};
+
+struct queue_consumer *queue_consumer_new(struct queue *q, struct errbuf *err);
+void queue_consumer_free(struct queue_consumer *c);
+
+/*
+ * Waits up to `wait_ms` for messages and takes what is there, bounded in number and bytes. The
+ * order is that of sending, as far as the adapter has one.
+ * Returns 0 (count may be 0: nothing came, or queue_interrupt) or an error to be tried again later.
+ */
+int queue_receive(struct queue_consumer *c, unsigned wait_ms, struct queue_delivery *delivery,
+                  struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Ends a delivery, message by message as their outcomes say. An error means that some messages may
+ * be delivered again, never that one is lost.
+ */
+int queue_settle(struct queue_consumer *c, struct queue_delivery *delivery,
+                 struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Puts a message of its own among the dead letters: `body` is the text of a batch with the one
+ * record that could not be stored. Durable when 0 is returned.
+ */
+int queue_dead_letter(struct queue_consumer *c, struct slice body, const char *reason,
+                      struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Makes queue_receive wait no longer: a call under way returns at once, and later ones take what is
+ * there without waiting, so that a worker that stops can still empty the queue.
+ */
+void queue_interrupt(struct queue *q);
+
+/* ---- Dead letters (for people; blocking) ---- */
+
+struct queue_dead_letter {
+    struct slice id; /* names it in queue_dead_letters_requeue */
+    struct slice body;
+    struct slice reason;
+    int64_t died_us; /* wall clock */
+};
+
+/* Returns 0 to go on, anything else to stop. */
+typedef int queue_dead_letter_fn(const struct queue_dead_letter *letter, void *ctx);
+
+/* Oldest first; nothing is consumed. Returns 0 or an error. */
+int queue_dead_letters_list(struct queue *q, queue_dead_letter_fn *fn, void *ctx,
+                            struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Sends dead letters again: the ones named by `ids`, or all where ids_len is 0. `*moved` tells how
+ * many. LM_ENOTFOUND where an id names none (the others are moved).
+ */
+int queue_dead_letters_requeue(struct queue *q, const struct slice *ids, size_t ids_len,
+                               uint64_t *moved, struct errbuf *err) LM_MUST_CHECK;
+
+/* Sends under way are finished (their `done` runs) before this returns. NULL does nothing. */
+void queue_free(struct queue *q);
+
+/* ---- For adapters ---- */
+
+struct queue_ops {
+    int (*send)(struct queue *q, struct queue_send *send);
+    struct queue_limits (*limits)(const struct queue *q);
+    int (*check)(struct queue *q, struct errbuf *err);
+    int (*stats)(struct queue *q, struct queue_stats *stats, struct errbuf *err);
+    struct queue_consumer *(*consumer_new)(struct queue *q, struct errbuf *err);
+    void (*consumer_free)(struct queue_consumer *c);
+    int (*receive)(struct queue_consumer *c, unsigned wait_ms, struct queue_delivery *delivery,
+                   struct errbuf *err);
+    int (*settle)(struct queue_consumer *c, struct queue_delivery *delivery, struct errbuf *err);
+    int (*dead_letter)(struct queue_consumer *c, struct slice body, const char *reason,
+                       struct errbuf *err);
+    void (*interrupt)(struct queue *q);
+    int (*dead_letters_list)(struct queue *q, queue_dead_letter_fn *fn, void *ctx,
+                             struct errbuf *err);
+    int (*dead_letters_requeue)(struct queue *q, const struct slice *ids, size_t ids_len,
+                                uint64_t *moved, struct errbuf *err);
+    void (*free)(struct queue *q);
+};
+
+/* The first member of every adapter's queue and consumer. */
+struct queue {
+    const struct queue_ops *ops;
+};
+struct queue_consumer {
+    const struct queue_ops *ops;
+};
+
+#endif

@@ -1,0 +1,100 @@
+#include "record/filter.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+
+void log_filter_init(struct log_filter *f)
+{
+    *f = (struct log_filter){.since_us = TIMESTAMP_MIN_US, .until_us = INT64_MAX};
+}
+
+bool log_filter_has_predicates(const struct log_filter *f)
+{
+    return f->levels_len > 0 || f->text.len > 0 || f->attributes_len > 0;
+}
+
+/* True where `value`, a scalar, has the text `text`. */
+static bool scalar_has_text(yyjson_val *value, struct slice text)
+{
+    switch (yyjson_get_type(value)) {
+    case YYJSON_TYPE_STR:
+    case YYJSON_TYPE_RAW:
+        return slice_equal(json_text(value), text);
+    case YYJSON_TYPE_BOOL:
+        return slice_equal(slice_of_string(yyjson_get_bool(value) ? "true" : "false"), text);
+    case YYJSON_TYPE_NULL:
+        return slice_equal(SLICE_LITERAL("null"), text);
+    default:
+        return false;
+    }
+}
+
+/* False where JSON text may spell some of `s` in another way than by itself. */
+static bool spelled_one_way(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '/')
+            return false;
+    }
+    return true;
+}
+
+/* False where the JSON text `json` cannot hold `s`, which saves parsing it. */
+static bool may_hold(struct slice json, struct slice s)
+{
+    return !spelled_one_way(s) || s.len == 0 || memmem(json.data, json.len, s.data, s.len);
+}
+
+static bool object_matches(yyjson_val *object, const struct log_attribute_filter *wanted, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct slice name = wanted[i].name.len ? wanted[i].name : SLICE_LITERAL("");
+        yyjson_val *value = yyjson_obj_getn(object, name.data, name.len);
+        if (!value || !scalar_has_text(value, wanted[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* Large enough for attributes of about a thousand bytes; larger ones are allocated for. */
+enum { STACK_POOL_SIZE = 16 * 1024 };
+
+static bool attributes_match(const struct log_filter *f, struct slice json)
+{
+    if (json.len == 0)
+        return false;
+    for (size_t i = 0; i < f->attributes_len; i++) {
+        if (!may_hold(json, f->attributes[i].name) || !may_hold(json, f->attributes[i].value))
+            return false;
+    }
+
+    char pool[STACK_POOL_SIZE];
+    yyjson_alc alc;
+    bool small = yyjson_read_max_memory_usage(json.len, YYJSON_READ_NUMBER_AS_RAW) <= sizeof(pool);
+    if (small)
+        yyjson_alc_pool_init(&alc, pool, sizeof(pool));
+    /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
+    yyjson_doc *doc = yyjson_read_opts((char *)json.data, json.len, YYJSON_READ_NUMBER_AS_RAW,
+                                       small ? &alc : NULL, NULL);
+    bool matches = object_matches(yyjson_doc_get_root(doc), f->attributes, f->attributes_len);
+    yyjson_doc_free(doc);
+    return matches;
+}
+
+static bool level_matches(const struct log_filter *f, struct slice level)
+{
+    for (size_t i = 0; i < f->levels_len; i++) {
+        if (text_equal_nocase(f->levels[i], level))
+            return true;
+    }
+    return f->levels_len == 0;
+}
+
+bool log_filter_match(const struct log_filter *f, const struct record *r)
+{
+    return level_matches(f, r->level) && text_contains_nocase(r->message, f->text) &&
+           (f->attributes_len == 0 || attributes_match(f, r->attributes));
+}

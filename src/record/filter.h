@@ -1,0 +1,60 @@
+/*
+ * Which logs a reader wants. Matching is done here, by one function, for every place that filters
+ * in our own process; a store that filters by its own means must give the same answer.
+ * What "without case" means is said in base/text.h.
+ */
+#ifndef LOGMILL_RECORD_FILTER_H
+#define LOGMILL_RECORD_FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "base/text.h"
+#include "record/record.h"
+
+enum {
+    FILTER_LEVELS_MAX = 32,     /* `level` parameters of one query */
+    FILTER_ATTRIBUTES_MAX = 16, /* `attr.` parameters of one query */
+};
+
+struct log_attribute_filter {
+    struct slice name;  /* a top-level member of attributes */
+    struct slice value; /* equals a string's characters; a number's, true's, false's, null's text */
+};
+
+struct log_filter {
+    int64_t since_us;                       /* inclusive; TIMESTAMP_MIN_US for no bound */
+    int64_t until_us;                       /* exclusive; INT64_MAX for no bound */
+    struct slice levels[FILTER_LEVELS_MAX]; /* any of them, without case; none: all levels */
+    size_t levels_len;
+    struct slice text; /* substring of message, without case; empty: all */
+    struct log_attribute_filter attributes[FILTER_ATTRIBUTES_MAX]; /* all of them */
+    size_t attributes_len;
+};
+
+/* A filter that takes every log. */
+void log_filter_init(struct log_filter *f);
+
+/* True where anything besides the time bounds is asked for. */
+bool log_filter_has_predicates(const struct log_filter *f);
+
+/* True where level, text and attributes of `r` match; the time bounds are the store's business. */
+bool log_filter_match(const struct log_filter *f, const struct record *r);
+
+/* A page of logs, newest first. */
+struct log_query {
+    struct log_filter filter;
+    bool has_cursor;
+    struct log_key cursor; /* only logs that come before it in ascending order */
+    uint64_t offset;       /* skipped after the cursor */
+    unsigned limit;
+};
+
+/* Counts over time. Bucket k holds [filter.since_us + k * bucket_us, … + bucket_us). */
+struct log_stats_query {
+    struct log_filter filter; /* both time bounds set */
+    int64_t bucket_us;
+};
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The store port: where logs live and are read. Adapters: store_sqlite.h (a file), later
+ * PostgreSQL. Storing is idempotent by (timestamp, id): the first record stored under a key stays.
+ *
+ * Threads: a writer or a reader belongs to one thread; store_reader_cancel may be called from any.
+ * All functions may block.
+ */
+#ifndef LOGMILL_STORE_STORE_H
+#define LOGMILL_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/errbuf.h"
+#include "record/filter.h"
+#include "record/record.h"
+
+struct store;
+struct store_writer;
+struct store_reader;
+
+/* Brings the schema to this program's version; safe when several processes do it at once. */
+int store_migrate(struct store *s, struct errbuf *err) LM_MUST_CHECK;
+
+void store_free(struct store *s);
+
+/* ---- Writing ---- */
+
+struct store_writer *store_writer_new(struct store *s, struct errbuf *err);
+void store_writer_free(struct store_writer *w);
+
+struct store_append_result {
+    size_t stored;   /* new */
+    size_t repeated; /* were there already */
+};
+
+/*
+ * Stores all of `records` in one durable transaction, or none. Returns 0; LM_EDATA where the store
+ * refuses one of them because of the record itself (trying again is of no use: split, and find it);
+ * any other error: the same call may succeed later, and the writer reconnects by itself.
+ */
+int store_append(struct store_writer *w, const struct record *records, size_t n,
+                 struct store_append_result *result, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Deletes logs older than `before_us`, oldest first, at most about `max_rows` in one short
+ * transaction. `*deleted` tells how many; fewer than max_rows: there are no more.
+ */
+int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                 struct errbuf *err) LM_MUST_CHECK;
+
+/* ---- Reading ---- */
+
+struct store_reader *store_reader_new(struct store *s, struct errbuf *err);
+void store_reader_free(struct store_reader *r);
+
+/* `record` lives until the call returns. Returns 0 to go on, or an error that ends the query. */
+typedef int store_row_fn(const struct record *record, void *ctx);
+
+/*
+ * The logs that match, newest first ((timestamp, id) descending), at most query->limit.
+ * Returns 0, LM_ETIMEOUT where store_reader_cancel ended it, the callback's error, or another.
+ */
+int store_query(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
+                struct errbuf *err) LM_MUST_CHECK;
+
+/* The one log with `id`; LM_ENOTFOUND where there is none. */
+int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
+              struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * One count: the logs of `level` (lower-cased) in bucket number `bucket`. Buckets ascend, and each
+ * pair comes once; empty ones do not come. `level` lives until the call returns.
+ */
+typedef int store_count_fn(int64_t bucket, struct slice level, uint64_t count, void *ctx);
+
+/*
+ * Counts per bucket and level. A bucket's levels past the STORE_STATS_LEVELS_MAX-th are counted
+ * together as "other".
+ */
+enum { STORE_STATS_LEVELS_MAX = 64 };
+int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
+                void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Ends the call that is under way on `r`, if any, with LM_ETIMEOUT. From any thread. A cancel that
+ * comes when nothing is under way has no effect on later calls.
+ */
+void store_reader_cancel(struct store_reader *r);
+
+/* ---- For adapters ---- */
+
+struct store_ops {
+    int (*migrate)(struct store *s, struct errbuf *err);
+    void (*free)(struct store *s);
+    struct store_writer *(*writer_new)(struct store *s, struct errbuf *err);
+    void (*writer_free)(struct store_writer *w);
+    int (*append)(struct store_writer *w, const struct record *records, size_t n,
+                  struct store_append_result *result, struct errbuf *err);
+    int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                  struct errbuf *err);
+    struct store_reader *(*reader_new)(struct store *s, struct errbuf *err);
+    void (*reader_free)(struct store_reader *r);
+    int (*query)(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
+                 struct errbuf *err);
+    int (*get)(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
+               struct errbuf *err);
+    int (*stats)(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
+                 void *ctx, struct errbuf *err);
+    void (*cancel)(struct store_reader *r);
+};
+
+/* The first member of every adapter's store, writer and reader. */
+struct store {
+    const struct store_ops *ops;
+};
+struct store_writer {
+    const struct store_ops *ops;
+};
+struct store_reader {
+    const struct store_ops *ops;
+};
+
+#endif

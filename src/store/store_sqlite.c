@@ -1,0 +1,92 @@
+#include "store/store_sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "store/store_sqlite_parts.h"
+
+enum { MIGRATE_CACHE_KIB = 64 };
+
+/*
+ * The view is for people with the sqlite3 program. The remainder of a negative timestamp is brought
+ * above 0, so that the time is cut down to the second and never towards 1970.
+ */
+static const char *const schema[] = {
+    "CREATE TABLE logs(\n"
+    "    timestamp INTEGER NOT NULL,  -- microseconds since 1970, UTC\n"
+    "    id BLOB NOT NULL,            -- UUIDv7, 16 bytes\n"
+    "    level TEXT NOT NULL,\n"
+    "    message TEXT NOT NULL,\n"
+    "    attributes TEXT,             -- a JSON object; NULL where there are none\n"
+    "    PRIMARY KEY(timestamp, id)\n"
+    ") STRICT, WITHOUT ROWID;\n"
+    "CREATE VIEW logs_readable AS\n"
+    "SELECT strftime('%Y-%m-%dT%H:%M:%S', (timestamp - us) / 1000000, 'unixepoch')\n"
+    "           || printf('.%06dZ', us) AS timestamp,\n"
+    "       substr(hex, 1, 8) || '-' || substr(hex, 9, 4) || '-' || substr(hex, 13, 4) || '-'\n"
+    "           || substr(hex, 17, 4) || '-' || substr(hex, 21) AS id,\n"
+    "       level, message, attributes\n"
+    "FROM (SELECT *, (timestamp % 1000000 + 1000000) % 1000000 AS us, lower(hex(id)) AS hex\n"
+    "      FROM logs);\n",
+};
+
+struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
+                                                 bool read_only)
+{
+    return (struct sqlite_db_options){
+        .path = s->path,
+        .steps = schema,
+        .steps_len = sizeof(schema) / sizeof(schema[0]),
+        .cache_kib = cache_kib,
+        .read_only = read_only,
+    };
+}
+
+static int migrate(struct store *base, struct errbuf *err)
+{
+    struct store_sqlite *s = (struct store_sqlite *)base;
+    struct sqlite_db_options options = store_sqlite_db_options(s, MIGRATE_CACHE_KIB, false);
+    struct sqlite_db db;
+    int error = sqlite_db_open(&db, &options, err);
+
+    if (error == 0)
+        sqlite_db_close(&db);
+    return error;
+}
+
+static void free_store(struct store *base)
+{
+    struct store_sqlite *s = (struct store_sqlite *)base;
+
+    free(s->path);
+    free(s);
+}
+
+const struct store_ops store_sqlite_ops = {
+    .migrate = migrate,
+    .free = free_store,
+    .writer_new = store_sqlite_writer_new,
+    .writer_free = store_sqlite_writer_free,
+    .append = store_sqlite_writer_append,
+    .expire = store_sqlite_writer_expire,
+    .reader_new = store_sqlite_reader_new,
+    .reader_free = store_sqlite_reader_free,
+    .query = store_sqlite_reader_query,
+    .get = store_sqlite_reader_get,
+    .stats = store_sqlite_stats,
+    .cancel = store_sqlite_reader_cancel,
+};
+
+struct store *store_sqlite_new(const char *directory, struct errbuf *err)
+{
+    static const char name[] = "/logs.db";
+    struct store_sqlite *s = xcalloc(1, sizeof(*s));
+    size_t path_size = strlen(directory) + sizeof(name);
+
+    s->base.ops = &store_sqlite_ops;
+    s->path = xmalloc(path_size);
+    snprintf(s->path, path_size, "%s%s", directory, name);
+    return &s->base;
+}

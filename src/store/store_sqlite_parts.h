@@ -1,0 +1,72 @@
+/*
+ * What the parts of the embedded store share; nobody else includes it.
+ *
+ *   store_sqlite.c         the store as a whole, and the schema
+ *   store_sqlite_writer.c  appending and expiring
+ *   store_sqlite_reader.c  pages, single logs, cancelling
+ *   store_sqlite_stats.c   counts
+ */
+#ifndef LOGMILL_STORE_STORE_SQLITE_PARTS_H
+#define LOGMILL_STORE_STORE_SQLITE_PARTS_H
+
+#include <stdatomic.h>
+
+#include "sqlite/sqlite_db.h"
+#include "store/store_sqlite.h"
+
+struct store_sqlite {
+    struct store base;
+    char *path;
+};
+
+/* The schema, for every connection to the file. */
+struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
+                                                 bool read_only);
+
+extern const struct store_ops store_sqlite_ops;
+
+struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err);
+void store_sqlite_writer_free(struct store_writer *base);
+int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                               struct store_append_result *result, struct errbuf *err);
+int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                               size_t *deleted, struct errbuf *err);
+
+/* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
+enum store_sqlite_activity { STORE_SQLITE_IDLE, STORE_SQLITE_RUNNING, STORE_SQLITE_CANCELLED };
+
+struct store_sqlite_reader {
+    struct store_reader base;
+    struct store_sqlite *s;
+    struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
+    sqlite3_stmt *page;
+    sqlite3_stmt *get;
+    sqlite3_stmt *levels;  /* timestamp and level of a time range, ascending */
+    sqlite3_stmt *records; /* whole records of a time range, ascending */
+    _Atomic int activity;
+};
+
+struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *err);
+void store_sqlite_reader_free(struct store_reader *base);
+int store_sqlite_reader_query(struct store_reader *base, const struct log_query *query,
+                              store_row_fn *fn, void *ctx, struct errbuf *err);
+int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
+                            void *ctx, struct errbuf *err);
+void store_sqlite_reader_cancel(struct store_reader *base);
+
+/* Around each call: opens the file if need be, and lets it be cancelled. `end` returns `error`. */
+int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
+int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
+
+/*
+ * Steps `stmt`: 0 with `*record` filled (views until the next step), LM_ENOTFOUND after the last
+ * row, LM_ETIMEOUT when cancelled, or another error. Columns: timestamp, id, level, message,
+ * attributes; a statement may have fewer.
+ */
+int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                             struct record *record, struct errbuf *err) LM_MUST_CHECK;
+
+int store_sqlite_stats(struct store_reader *base, const struct log_stats_query *query,
+                       store_count_fn *fn, void *ctx, struct errbuf *err);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * Reading. A page is a range of the primary key read backwards: whatever its bounds and however
+ * deep the page, the first row is found by one descent, and nothing is sorted. Predicates are
+ * checked here, row by row, so that there is one matching function for all (record/filter.h).
+ *
+ * Statements are always reset before a call returns: a read transaction left open would keep the
+ * write-ahead log from being started anew.
+ */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "store/store_sqlite_parts.h"
+
+enum {
+    READER_CACHE_KIB = 1024,
+    PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at `activity`: microseconds */
+};
+
+/* True where the call under way is to end. */
+static int is_cancelled(void *ctx)
+{
+    struct store_sqlite_reader *r = ctx;
+
+    return atomic_load_explicit(&r->activity, memory_order_relaxed) == STORE_SQLITE_CANCELLED;
+}
+
+static void close_db(struct store_sqlite_reader *r)
+{
+    sqlite3_finalize(r->page);
+    sqlite3_finalize(r->get);
+    sqlite3_finalize(r->levels);
+    sqlite3_finalize(r->records);
+    r->page = r->get = r->levels = r->records = NULL;
+    sqlite_db_close(&r->db);
+}
+
+static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
+{
+    struct sqlite_db_options options = store_sqlite_db_options(r->s, READER_CACHE_KIB, true);
+    const struct {
+        sqlite3_stmt **stmt;
+        const char *sql;
+    } statements[] = {
+        {&r->page, "SELECT timestamp, id, level, message, attributes FROM logs "
+                   "WHERE timestamp >= ? AND (timestamp, id) < (?, ?) "
+                   "ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?"},
+        {&r->get, "SELECT timestamp, id, level, message, attributes FROM logs "
+                  "WHERE timestamp BETWEEN ? AND ? AND id = ? LIMIT 1"},
+        {&r->levels, "SELECT timestamp, id, level FROM logs "
+                     "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
+        {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs "
+                      "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
+    };
+    int error = sqlite_db_open(&r->db, &options, err);
+
+    for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+        error = sqlite_db_prepare(&r->db, statements[i].sql, statements[i].stmt, err);
+    if (error != 0) {
+        close_db(r);
+        return error;
+    }
+    sqlite3_progress_handler(r->db.handle, PROGRESS_STEPS, is_cancelled, r);
+    return 0;
+}
+
+struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *err)
+{
+    struct store_sqlite_reader *r = xcalloc(1, sizeof(*r));
+
+    r->base.ops = &store_sqlite_ops;
+    r->s = (struct store_sqlite *)base;
+    if (open_db(r, err) != 0) {
+        free(r);
+        return NULL;
+    }
+    return &r->base;
+}
+
+void store_sqlite_reader_free(struct store_reader *base)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+
+    close_db(r);
+    free(r);
+}
+
+void store_sqlite_reader_cancel(struct store_reader *base)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    int expected = STORE_SQLITE_RUNNING;
+
+    atomic_compare_exchange_strong(&r->activity, &expected, STORE_SQLITE_CANCELLED);
+}
+
+int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err)
+{
+    int error = r->db.handle != NULL ? 0 : open_db(r, err);
+
+    if (error == 0)
+        atomic_store(&r->activity, STORE_SQLITE_RUNNING);
+    return error;
+}
+
+int store_sqlite_reader_end(struct store_sqlite_reader *r, int error)
+{
+    atomic_store(&r->activity, STORE_SQLITE_IDLE);
+    if (error == LM_EIO)
+        close_db(r);
+    return error;
+}
+
+int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                             struct record *record, struct errbuf *err)
+{
+    const void *id;
+    int rc;
+
+    if (is_cancelled(r))
+        return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_DONE)
+        return LM_ENOTFOUND;
+    if (rc != SQLITE_ROW)
+        return sqlite_db_error(&r->db, rc, err);
+    id = sqlite3_column_blob(stmt, 1);
+    if (id == NULL || sqlite3_column_bytes(stmt, 1) != sizeof(record->key.id.bytes))
+        return errbuf_fail(err, LM_EIO, "%s is damaged: an id is not 16 bytes long", r->db.path);
+    record->key.timestamp_us = sqlite3_column_int64(stmt, 0);
+    memcpy(record->key.id.bytes, id, sizeof(record->key.id.bytes));
+    record->level = sqlite_db_column_text(stmt, 2);
+    record->message = sqlite_db_column_text(stmt, 3);
+    record->attributes = sqlite_db_column_text(stmt, 4);
+    return 0;
+}
+
+/* All before a key: the cursor, or the first possible key at `until`, whichever is lower. */
+static void bind_page_bounds(sqlite3_stmt *stmt, const struct log_query *query)
+{
+    const struct log_filter *f = &query->filter;
+
+    sqlite3_bind_int64(stmt, 1, f->since_us);
+    if (query->has_cursor && query->cursor.timestamp_us < f->until_us) {
+        sqlite3_bind_int64(stmt, 2, query->cursor.timestamp_us);
+        sqlite3_bind_blob(stmt, 3, query->cursor.id.bytes, sizeof(query->cursor.id.bytes),
+                          SQLITE_STATIC);
+    } else {
+        sqlite3_bind_int64(stmt, 2, f->until_us);
+        sqlite3_bind_zeroblob(stmt, 3, 0); /* comes before every id */
+    }
+}
+
+int store_sqlite_reader_query(struct store_reader *base, const struct log_query *query,
+                              store_row_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    bool has_predicates = log_filter_has_predicates(&query->filter);
+    uint64_t to_skip = has_predicates ? query->offset : 0;
+    uint64_t offset = query->offset < INT64_MAX ? query->offset : INT64_MAX;
+    unsigned left = query->limit;
+    struct record record;
+    int error = store_sqlite_reader_begin(r, err);
+
+    if (error != 0)
+        return error;
+    bind_page_bounds(r->page, query);
+    /* With predicates only rows that match count, and those are counted here. */
+    sqlite3_bind_int64(r->page, 4, has_predicates ? -1 : (int64_t)query->limit);
+    sqlite3_bind_int64(r->page, 5, has_predicates ? 0 : (int64_t)offset);
+    while (error == 0 && left > 0) {
+        error = store_sqlite_reader_step(r, r->page, &record, err);
+        if (error != 0 || (has_predicates && !log_filter_match(&query->filter, &record)))
+            continue;
+        if (to_skip > 0) {
+            to_skip--;
+            continue;
+        }
+        left--;
+        error = fn(&record, ctx);
+        if (error != 0)
+            goto out; /* whatever it is, it is the callback's */
+    }
+    if (error == LM_ENOTFOUND)
+        error = 0;
+out:
+    sqlite3_reset(r->page);
+    return store_sqlite_reader_end(r, error);
+}
+
+int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
+                            void *ctx, struct errbuf *err)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    int64_t ms = uuid7_ms(id);
+    struct record record;
+    int error = store_sqlite_reader_begin(r, err);
+
+    if (error != 0)
+        return error;
+    /* Millisecond 0 also stands for every time before 1970. */
+    sqlite3_bind_int64(r->get, 1, ms == 0 ? INT64_MIN : ms * 1000);
+    sqlite3_bind_int64(r->get, 2, ms * 1000 + 999);
+    sqlite3_bind_blob(r->get, 3, id->bytes, sizeof(id->bytes), SQLITE_STATIC);
+    error = store_sqlite_reader_step(r, r->get, &record, err);
+    if (error == 0)
+        error = fn(&record, ctx);
+    sqlite3_reset(r->get);
+    return store_sqlite_reader_end(r, error);
+}

@@ -1,0 +1,175 @@
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "store/store_sqlite_parts.h"
+
+enum { WRITER_CACHE_KIB = 2048 };
+
+struct writer {
+    struct store_writer base;
+    struct store_sqlite *s;
+    struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
+    sqlite3_stmt *insert;
+    sqlite3_stmt *boundary;      /* the first key that a step of expiring keeps */
+    sqlite3_stmt *delete_before; /* all before a key */
+};
+
+static void close_db(struct writer *w)
+{
+    sqlite3_finalize(w->insert);
+    sqlite3_finalize(w->boundary);
+    sqlite3_finalize(w->delete_before);
+    w->insert = w->boundary = w->delete_before = NULL;
+    sqlite_db_close(&w->db);
+}
+
+static int open_db(struct writer *w, struct errbuf *err)
+{
+    struct sqlite_db_options options = store_sqlite_db_options(w->s, WRITER_CACHE_KIB, false);
+    int error = sqlite_db_open(&w->db, &options, err);
+
+    if (error == 0)
+        error = sqlite_db_prepare(&w->db,
+                                  "INSERT INTO logs(timestamp, id, level, message, attributes) "
+                                  "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING",
+                                  &w->insert, err);
+    if (error == 0)
+        error = sqlite_db_prepare(&w->db,
+                                  "SELECT timestamp, id FROM logs WHERE timestamp < ? "
+                                  "ORDER BY timestamp, id LIMIT 1 OFFSET ?",
+                                  &w->boundary, err);
+    if (error == 0)
+        error = sqlite_db_prepare(&w->db, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)",
+                                  &w->delete_before, err);
+    if (error != 0)
+        close_db(w);
+    return error;
+}
+
+struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err)
+{
+    struct writer *w = xcalloc(1, sizeof(*w));
+
+    w->base.ops = &store_sqlite_ops;
+    w->s = (struct store_sqlite *)base;
+    if (open_db(w, err) != 0) {
+        free(w);
+        return NULL;
+    }
+    return &w->base;
+}
+
+void store_sqlite_writer_free(struct store_writer *base)
+{
+    struct writer *w = (struct writer *)base;
+
+    close_db(w);
+    free(w);
+}
+
+static int begin(struct writer *w, struct errbuf *err)
+{
+    int error = w->db.handle != NULL ? 0 : open_db(w, err);
+
+    return error != 0 ? error : sqlite_db_begin(&w->db, err);
+}
+
+/* Ends what begin() began: commits where nothing has failed so far, or undoes all. */
+static int end(struct writer *w, int error, struct errbuf *err)
+{
+    if (error == 0)
+        error = sqlite_db_commit(&w->db, err);
+    if (error == 0) {
+        sqlite_db_checkpoint(&w->db);
+        return 0;
+    }
+    sqlite_db_rollback(&w->db);
+    if (error == LM_EFULL)
+        sqlite_db_checkpoint_now(&w->db);
+    else if (error == LM_EIO)
+        close_db(w);
+    return error;
+}
+
+static int insert(struct writer *w, const struct record *r, struct store_append_result *result,
+                  struct errbuf *err)
+{
+    int error;
+
+    sqlite3_bind_int64(w->insert, 1, r->key.timestamp_us);
+    sqlite3_bind_blob(w->insert, 2, r->key.id.bytes, sizeof(r->key.id.bytes), SQLITE_STATIC);
+    sqlite_db_bind_text(w->insert, 3, r->level);
+    sqlite_db_bind_text(w->insert, 4, r->message);
+    if (r->attributes.len > 0)
+        sqlite_db_bind_text(w->insert, 5, r->attributes);
+    else
+        sqlite3_bind_null(w->insert, 5);
+    error = sqlite_db_run(&w->db, w->insert, err);
+    if (error == 0 && sqlite3_changes(w->db.handle) > 0)
+        result->stored++;
+    else if (error == 0)
+        result->repeated++;
+    return error;
+}
+
+int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                               struct store_append_result *result, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    int error = begin(w, err);
+
+    *result = (struct store_append_result){0};
+    if (error != 0)
+        return error;
+    for (size_t i = 0; error == 0 && i < n; i++)
+        error = insert(w, &records[i], result, err);
+    error = end(w, error, err);
+    if (error != 0)
+        *result = (struct store_append_result){0};
+    return error;
+}
+
+/* Binds the key up to which may be deleted: that of the row after max_rows, or `before_us` itself.
+ */
+static int bind_boundary(struct writer *w, int64_t before_us, size_t max_rows, struct errbuf *err)
+{
+    int error = 0;
+    int rc;
+
+    sqlite3_bind_int64(w->boundary, 1, before_us);
+    sqlite3_bind_int64(w->boundary, 2, (int64_t)max_rows);
+    rc = sqlite3_step(w->boundary);
+    if (rc == SQLITE_ROW) {
+        sqlite3_bind_int64(w->delete_before, 1, sqlite3_column_int64(w->boundary, 0));
+        sqlite3_bind_blob(w->delete_before, 2, sqlite3_column_blob(w->boundary, 1),
+                          sqlite3_column_bytes(w->boundary, 1), SQLITE_TRANSIENT);
+    } else if (rc == SQLITE_DONE) {
+        sqlite3_bind_int64(w->delete_before, 1, before_us);
+        sqlite3_bind_zeroblob(w->delete_before, 2, 0); /* comes before every id */
+    } else {
+        error = sqlite_db_error(&w->db, rc, err);
+    }
+    sqlite3_reset(w->boundary);
+    return error;
+}
+
+int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                               size_t *deleted, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    size_t changes = 0;
+    int error = begin(w, err);
+
+    *deleted = 0;
+    if (error != 0)
+        return error;
+    error = bind_boundary(w, before_us, max_rows, err);
+    if (error == 0)
+        error = sqlite_db_run(&w->db, w->delete_before, err);
+    if (error == 0)
+        changes = (size_t)sqlite3_changes64(w->db.handle);
+    error = end(w, error, err);
+    if (error == 0)
+        *deleted = changes;
+    return error;
+}

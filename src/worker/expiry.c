@@ -1,0 +1,27 @@
+#include "worker/expiry.h"
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "metrics/metrics.h"
+
+static const int64_t DAY_US = INT64_C(86400) * 1000000;
+
+void expiry_init(struct expiry *e, unsigned days)
+{
+    *e = (struct expiry){.days = days};
+}
+
+void expiry_step(struct expiry *e, struct store_writer *writer)
+{
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t now = clock_monotonic_us();
+    size_t deleted = 0;
+
+    if (e->days == 0 || now < e->next_us)
+        return;
+    if (store_expire(writer, clock_wall_us() - e->days * DAY_US, EXPIRY_STEP_ROWS, &deleted, &err))
+        diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
+    metrics_add(METRIC_LOGS_EXPIRED, deleted);
+    if (deleted < EXPIRY_STEP_ROWS)
+        e->next_us = now + (uint64_t)EXPIRY_INTERVAL_MS * 1000;
+}

@@ -1,0 +1,424 @@
+/*
+ * One round of a worker's thread:
+ *
+ *   receive ──► parse ──► append ──► fill cache ──► settle ──► (expire a few old logs)
+ *                 │          │ LM_EDATA: halve, until the bad record stands alone
+ *                 │ reject   ▼
+ *                 └────► dead letters
+ *
+ * When the store cannot take the logs now, the messages go back to the queue and the thread waits,
+ * longer each time, before it takes them again: it holds messages only while it works on them.
+ */
+#include "worker/worker.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/xalloc.h"
+#include "metrics/metrics.h"
+#include "record/batch.h"
+#include "record/record_parse.h"
+#include "worker/expiry.h"
+
+enum {
+    RECEIVE_WAIT_MS = 1000,
+    /*
+     * Rounds begin at least this far apart, so that under load each transaction of the store holds
+     * many logs; a log that comes after a pause is stored at once.
+     */
+    ROUND_INTERVAL_MS = 20,
+    BACKOFF_FIRST_MS = 50,
+    BACKOFF_MAX_MS = 5000,
+    REASON_MAX = 256, /* bytes of the reason of a dead letter */
+};
+
+/* A log that can never be stored. */
+struct dead_log {
+    struct slice item; /* JSON text, ours */
+    char reason[REASON_MAX];
+};
+
+struct worker_thread {
+    struct worker *worker;
+    pthread_t thread;
+    struct queue_consumer *consumer;
+    struct store_writer *writer;
+    struct cache_client *cache;
+    struct store_reader *reader; /* for the cache's upkeep; NULL where there is no cache */
+    struct record_parser *parser;
+
+    struct dead_log *dead; /* noted in the delivery under way */
+    size_t dead_len;
+    size_t dead_capacity;
+
+    struct record *records; /* of the delivery under way */
+    size_t records_len;
+    size_t records_capacity;
+
+    struct expiry expiry;
+    unsigned backoff_ms;
+};
+
+struct worker {
+    struct worker_options options;
+    struct worker_thread *threads;
+    unsigned threads_len;
+    pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool stopping;        /* under lock */
+    uint64_t deadline_us; /* under lock: of draining, when stopping */
+};
+
+/* ---- Waiting and stopping ---- */
+
+static bool is_stopping(struct worker *w, bool *too_late)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&w->lock);
+    stopping = w->stopping;
+    *too_late = stopping && clock_monotonic_us() >= w->deadline_us;
+    pthread_mutex_unlock(&w->lock);
+    return stopping;
+}
+
+/* Sleeps for `us`, or until the worker is told to stop. */
+static void pause_us(struct worker *w, uint64_t us)
+{
+    struct timespec until;
+    uint64_t ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    ns = (uint64_t)until.tv_nsec + us * 1000;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping && pthread_cond_timedwait(&w->stop, &w->lock, &until) == 0)
+        continue;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Waits before the next try: doubling, and never the same for two workers. */
+static void back_off(struct worker_thread *t)
+{
+    unsigned ms = t->backoff_ms;
+
+    t->backoff_ms = ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : ms * 2;
+    pause_us(t->worker, (uint64_t)ms * 1000 / 2 + clock_monotonic_us() % (ms * 500 + 1));
+}
+
+/* ---- Parsing ---- */
+
+static int collect_record(const struct record *r, void *ctx)
+{
+    struct worker_thread *t = ctx;
+
+    if (t->records_len == t->records_capacity) {
+        t->records_capacity = t->records_capacity ? t->records_capacity * 2 : 256;
+        t->records = xrealloc(t->records, t->records_capacity * sizeof(*t->records));
+    }
+    t->records[t->records_len++] = *r;
+    return 0;
+}
+
+/* Notes that `item` (JSON text, copied) is to go to the dead letters. */
+static int note_dead(struct slice item, const char *reason, void *ctx)
+{
+    struct worker_thread *t = ctx;
+    struct dead_log *dead;
+    char *text = malloc(item.len ? item.len : 1);
+
+    if (!text)
+        return LM_ENOMEM;
+    memcpy(text, item.data, item.len);
+    if (t->dead_len == t->dead_capacity) {
+        t->dead_capacity = t->dead_capacity ? t->dead_capacity * 2 : 4;
+        t->dead = xrealloc(t->dead, t->dead_capacity * sizeof(*t->dead));
+    }
+    dead = &t->dead[t->dead_len++];
+    dead->item = slice_of(text, item.len);
+    snprintf(dead->reason, sizeof(dead->reason), "%.*s", REASON_MAX - 1, reason);
+    return 0;
+}
+
+static void forget_dead(struct worker_thread *t)
+{
+    while (t->dead_len > 0)
+        free((char *)t->dead[--t->dead_len].item.data);
+}
+
+/*
+ * Parses all messages of `d` into t->records and marks each as done or rejected. `reasons` has
+ * room for one of REASON_MAX bytes a message. Returns 0, or an error that puts the delivery back.
+ */
+static int parse(struct worker_thread *t, struct queue_delivery *d, char *reasons)
+{
+    t->records_len = 0;
+    record_parser_reset(t->parser);
+    for (size_t i = 0; i < d->count; i++) {
+        struct queue_message *m = &d->messages[i];
+        struct errbuf reason = ERRBUF_INIT;
+        int error = record_parse_message(
+            t->parser,
+            &(struct record_message){.body = m->body, .message_id = m->id, .sent_us = m->sent_us},
+            collect_record, note_dead, t, &reason);
+
+        if (error == LM_EINVAL) {
+            char *kept = reasons + i * REASON_MAX;
+
+            snprintf(kept, REASON_MAX, "%.*s", REASON_MAX - 1, reason.text);
+            m->reason = kept;
+            m->outcome = QUEUE_REJECT;
+        } else if (error) {
+            return error;
+        } else {
+            m->outcome = QUEUE_ACKNOWLEDGE;
+        }
+    }
+    return 0;
+}
+
+/* ---- Storing ---- */
+
+static int note_dead_record(struct worker_thread *t, const struct record *r, const char *reason)
+{
+    struct batch text;
+    int error;
+
+    batch_init(&text, SIZE_MAX / 2);
+    error = batch_append(&text, r);
+    if (!error)
+        error = note_dead(batch_finish(&text), reason, t);
+    batch_release(&text);
+    return error;
+}
+
+/*
+ * Stores records[0..n), halving what the store refuses until the bad record stands alone, which is
+ * noted as dead. Returns 0, or an error to be tried again later.
+ */
+static int store(struct worker_thread *t, const struct record *records, size_t n)
+{
+    struct store_append_result result = {0};
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t started_us = clock_monotonic_us();
+    int error;
+
+    if (n == 0)
+        return 0;
+    error = store_append(t->writer, records, n, &result, &err);
+    if (error == LM_EDATA) {
+        if (n == 1)
+            return note_dead_record(t, records, err.text);
+        error = store(t, records, n / 2);
+        return error ? error : store(t, records + n / 2, n - n / 2);
+    }
+    if (error) {
+        metrics_add(METRIC_STORE_FAILURES, 1);
+        diag(DIAG_WARN, "the store cannot take logs now; they wait in the queue",
+             DIAG_STR("reason", err.text), DIAG_INT("logs", (int64_t)n));
+        return error;
+    }
+    metrics_observe(METRIC_STORE_US, clock_monotonic_us() - started_us);
+    metrics_observe(METRIC_STORE_LOGS, n);
+    metrics_add(METRIC_LOGS_STORED, result.stored);
+    metrics_add(METRIC_LOGS_REPEATED, result.repeated);
+    cache_fill(t->cache, records, n);
+    return 0;
+}
+
+/*
+ * Puts what was noted among the dead letters: last, when all that is good has been stored, so that
+ * a store that is away does not make the same dead letters at every try.
+ */
+static int bury(struct worker_thread *t)
+{
+    for (size_t i = 0; i < t->dead_len; i++) {
+        struct errbuf err = ERRBUF_INIT;
+        int error = queue_dead_letter(t->consumer, t->dead[i].item, t->dead[i].reason, &err);
+
+        if (error) {
+            diag(DIAG_ERROR, "a dead letter could not be kept; its message will come again",
+                 DIAG_STR("reason", err.text));
+            return error;
+        }
+        metrics_add(METRIC_LOGS_DEAD, 1);
+        diag(DIAG_WARN, "a log went to the dead letters", DIAG_STR("reason", t->dead[i].reason));
+    }
+    return 0;
+}
+
+static void count_rejected(const struct queue_delivery *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->messages[i].outcome != QUEUE_REJECT)
+            continue;
+        metrics_add(METRIC_MESSAGES_REJECTED, 1);
+        diag(DIAG_WARN, "a message cannot be understood",
+             DIAG_STR("reason", d->messages[i].reason));
+    }
+}
+
+static void return_all(struct queue_delivery *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        d->messages[i].outcome = QUEUE_RETURN;
+}
+
+/* Works on one delivery to its end. Returns 0 or an error after which to wait. */
+static int work(struct worker_thread *t, struct queue_delivery *d)
+{
+    struct errbuf err = ERRBUF_INIT;
+    char *reasons = xmalloc(d->count * REASON_MAX);
+    int error, settle_error;
+
+    metrics_add(METRIC_MESSAGES_RECEIVED, d->count);
+    error = parse(t, d, reasons);
+    if (!error)
+        error = store(t, t->records, t->records_len);
+    if (!error)
+        error = bury(t);
+    forget_dead(t);
+    if (error)
+        return_all(d);
+    count_rejected(d);
+    settle_error = queue_settle(t->consumer, d, &err);
+    if (settle_error)
+        diag(DIAG_WARN, "messages could not be acknowledged; they will come again",
+             DIAG_STR("reason", err.text));
+    free(reasons);
+    return error ? error : settle_error;
+}
+
+/* ---- The thread ---- */
+
+/* One round. Returns false when the queue was found empty. */
+static bool round_of(struct worker_thread *t, unsigned wait_ms)
+{
+    struct queue_delivery delivery = {0};
+    struct errbuf err = ERRBUF_INIT;
+    int error = queue_receive(t->consumer, wait_ms, &delivery, &err);
+
+    if (error)
+        diag(DIAG_WARN, "the queue cannot be read now", DIAG_STR("reason", err.text));
+    else if (delivery.count > 0)
+        error = work(t, &delivery);
+    else
+        return false;
+    if (error)
+        back_off(t);
+    else
+        t->backoff_ms = BACKOFF_FIRST_MS;
+    return true;
+}
+
+static void *thread_main(void *arg)
+{
+    struct worker_thread *t = arg;
+    struct worker *w = t->worker;
+    bool too_late = false;
+
+    while (!too_late) {
+        uint64_t started_us = clock_monotonic_us();
+        bool stopping = is_stopping(w, &too_late);
+        bool busy = round_of(t, stopping ? 0 : RECEIVE_WAIT_MS);
+        uint64_t spent_us = clock_monotonic_us() - started_us;
+
+        if (stopping && !busy)
+            break;
+        expiry_step(&t->expiry, t->writer);
+        if (t->reader)
+            cache_maintain(t->cache, t->reader);
+        if (busy && !stopping && spent_us < ROUND_INTERVAL_MS * 1000)
+            pause_us(w, ROUND_INTERVAL_MS * 1000 - spent_us);
+    }
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+static void thread_release(struct worker_thread *t)
+{
+    queue_consumer_free(t->consumer);
+    store_writer_free(t->writer);
+    cache_client_free(t->cache);
+    store_reader_free(t->reader);
+    record_parser_free(t->parser);
+    forget_dead(t);
+    free(t->dead);
+    free(t->records);
+}
+
+static int thread_init(struct worker_thread *t, struct worker *w, struct errbuf *err)
+{
+    t->worker = w;
+    t->backoff_ms = BACKOFF_FIRST_MS;
+    t->parser = record_parser_new();
+    expiry_init(&t->expiry, w->options.retention_days);
+    t->consumer = queue_consumer_new(w->options.queue, err);
+    t->writer = t->consumer ? store_writer_new(w->options.store, err) : NULL;
+    if (!t->writer)
+        goto fail;
+    t->cache = cache_client_new(w->options.cache, err);
+    if (t->cache && !(t->reader = store_reader_new(w->options.store, err)))
+        goto fail;
+    if (pthread_create(&t->thread, NULL, thread_main, t)) {
+        errbuf_set(err, "cannot start a worker thread");
+        goto fail;
+    }
+    return 0;
+fail:
+    thread_release(t);
+    return LM_EUNAVAILABLE;
+}
+
+struct worker *worker_new(const struct worker_options *options, struct errbuf *err)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    unsigned allowed = queue_limits(options->queue).max_consumers;
+    unsigned threads = options->threads ? options->threads : WORKER_THREADS_MAX;
+    pthread_condattr_t monotonic;
+
+    w->options = *options;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->stop, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    threads = threads < allowed ? threads : allowed;
+    w->threads = xcalloc(threads, sizeof(*w->threads));
+    while (w->threads_len < threads) {
+        if (thread_init(&w->threads[w->threads_len], w, err)) {
+            worker_free(w, 0);
+            return NULL;
+        }
+        w->threads_len++;
+    }
+    return w;
+}
+
+void worker_free(struct worker *w, unsigned drain_ms)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    w->deadline_us = clock_monotonic_us() + (uint64_t)drain_ms * 1000;
+    pthread_cond_broadcast(&w->stop);
+    pthread_mutex_unlock(&w->lock);
+    queue_interrupt(w->options.queue);
+    for (unsigned i = 0; i < w->threads_len; i++) {
+        pthread_join(w->threads[i].thread, NULL);
+        thread_release(&w->threads[i]);
+    }
+    pthread_cond_destroy(&w->stop);
+    pthread_mutex_destroy(&w->lock);
+    free(w->threads);
+    free(w);
+}

@@ -1,0 +1,33 @@
+/*
+ * The worker: takes messages from the queue, stores their logs, fills the cache, and only then
+ * acknowledges. A crash between any two steps only repeats work that is idempotent.
+ */
+#ifndef LOGMILL_WORKER_WORKER_H
+#define LOGMILL_WORKER_WORKER_H
+
+#include "cache/cache.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+struct worker;
+
+struct worker_options {
+    struct queue *queue;
+    struct store *store;
+    struct cache *cache;     /* NULL: none */
+    unsigned threads;        /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
+    unsigned retention_days; /* 0: logs are kept for ever */
+};
+
+enum { WORKER_THREADS_MAX = 4 };
+
+/* Starts the threads. queue, store and cache must outlive it. NULL with `err` filled on failure. */
+struct worker *worker_new(const struct worker_options *options, struct errbuf *err);
+
+/*
+ * Stores what the queue still holds for up to `drain_ms`, stops and frees; what is left stays in
+ * the queue. The queue is interrupted by this. NULL does nothing.
+ */
+void worker_free(struct worker *w, unsigned drain_ms);
+
+#endif

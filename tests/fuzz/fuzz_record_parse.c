@@ -1,0 +1,137 @@
+/*
+ * Bodies of every kind, and queue messages. The first byte of an input chooses which it is; the
+ * rest is parsed. Whatever comes out as a record must obey the rules of the log record, and come
+ * back the same from a batch.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "record/batch.h"
+#include "record/record_parse.h"
+
+enum { OUTPUT_MAX = 64 << 20 };
+
+/* A condition that must hold, in every build. */
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static bool has_nul(struct slice s)
+{
+    return s.len && memchr(s.data, '\0', s.len);
+}
+
+static void check_attributes(struct slice attributes)
+{
+    if (attributes.len == 0)
+        return;
+    yyjson_doc *doc = yyjson_read(attributes.data, attributes.len, YYJSON_READ_NUMBER_AS_RAW);
+    must(yyjson_obj_size(yyjson_doc_get_root(doc)) > 0);
+    yyjson_doc_free(doc);
+    must(memmem(attributes.data, attributes.len, "\n", 1) == NULL);
+}
+
+/* Checks `r` and puts it into the batch `ctx`. */
+static int collect(const struct record *r, void *ctx)
+{
+    must(utf8_valid(r->level) && utf8_valid(r->message) && utf8_valid(r->attributes));
+    must(!has_nul(r->level) && !has_nul(r->message));
+    must(r->key.timestamp_us >= TIMESTAMP_MIN_US && r->key.timestamp_us <= TIMESTAMP_MAX_US);
+    must(uuid_is_v7(&r->key.id));
+    must(uuid7_ms(&r->key.id) == uuid7_ms_of_timestamp(r->key.timestamp_us));
+    check_attributes(r->attributes);
+    must(batch_append(ctx, r) == 0);
+    return 0;
+}
+
+static int check_reject(struct slice item, const char *reason, void *ctx)
+{
+    must(utf8_valid(item));
+    must(utf8_valid(slice_of_string(reason)) && reason[0] != '\0');
+    return 0;
+}
+
+/* What is in a batch was taken from clients, so nothing of it may be rejected. */
+static int no_reject(struct slice item, const char *reason, void *ctx)
+{
+    abort();
+}
+
+static void check_errors(struct slice text)
+{
+    yyjson_doc *doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
+    yyjson_val *detail = yyjson_obj_get(yyjson_doc_get_root(doc), "detail");
+    yyjson_arr_iter iter = yyjson_arr_iter_with(detail);
+
+    must(yyjson_arr_size(detail) > 0);
+    for (yyjson_val *error; (error = yyjson_arr_iter_next(&iter)) != NULL;) {
+        yyjson_val *reason = yyjson_obj_get(yyjson_obj_get(error, "ctx"), "error");
+        /* The parser and the finder of errors must agree on what JSON is. */
+        must(!yyjson_equals_str(reason, "Cannot be read as JSON"));
+    }
+    yyjson_doc_free(doc);
+}
+
+static int parse_message(struct record_parser *p, struct slice body, struct batch *out,
+                         record_reject *reject)
+{
+    struct record_message message = {body, SLICE_LITERAL("id"), 1700000000000000};
+    struct errbuf reason = ERRBUF_INIT;
+    int error = record_parse_message(p, &message, collect, reject, out, &reason);
+
+    must(error == 0 || (error == LM_EINVAL && reason.text[0] != '\0' && out->count == 0));
+    return error;
+}
+
+static int parse_body(struct record_parser *p, enum record_body kind, struct slice body,
+                      struct batch *out)
+{
+    static struct buffer errors;
+    struct record_parse_counts counts;
+    struct validation v;
+
+    if (errors.ceiling == 0)
+        buffer_init(&errors, OUTPUT_MAX);
+    validation_init(&v, &errors);
+    int error = record_parse_body(p, kind, body, collect, out, &counts, &v);
+    must(error == 0 || error == LM_EINVAL);
+    must(counts.records == out->count);
+    if (error == LM_EINVAL) {
+        must(validation_finish(&v) == 0);
+        check_errors(buffer_slice(&errors));
+    }
+    return error;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct record_parser *p;
+    struct batch first;
+    struct batch second;
+    int error;
+
+    if (size == 0)
+        return 0;
+    if (!p)
+        p = record_parser_new();
+    struct slice body = slice_of((const char *)data + 1, size - 1);
+    batch_init(&first, OUTPUT_MAX);
+    batch_init(&second, OUTPUT_MAX);
+    if (data[0] % 4 == 3)
+        error = parse_message(p, body, &first, check_reject);
+    else
+        error = parse_body(p, (enum record_body)(data[0] % 4), body, &first);
+    if (error == 0) {
+        must(parse_message(p, batch_finish(&first), &second, no_reject) == 0);
+        must(slice_equal(batch_finish(&first), batch_finish(&second)));
+    }
+    batch_release(&first);
+    batch_release(&second);
+    return 0;
+}

@@ -1,0 +1,448 @@
+/*
+ * What every test here stands on: logmill processes that are started on a free port with a data
+ * folder of their own, watched, and stopped by pid; and scenarios, tests that own such processes
+ * and fail where one of them ends otherwise than it was told to, or reports a sanitizer's finding.
+ */
+import { strict as assert } from 'node:assert';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import * as net from 'node:net';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import test from 'node:test';
+
+import { get } from './http';
+
+/** The top of the source tree, found from the folder that npm runs in or from the built file. */
+export const ROOT = findRoot();
+export const BINARY = path.resolve(
+    process.env['LOGMILL_BIN'] ?? path.join(ROOT, 'build', 'logmill'),
+);
+
+/** True where the binary under test was built with AddressSanitizer, which takes more memory. */
+export const SANITIZED = existsSync(BINARY) && readFileSync(BINARY).includes('__asan_init');
+
+/** Waits that end early in any normal run; they only bound a run that goes wrong. */
+export const PATIENCE_MS = 30_000;
+/** What the README promises for SIGTERM. */
+export const STOP_MS = 10_000;
+
+const SANITIZER_REPORT =
+    /ERROR: (Address|Leak|Thread)Sanitizer|SUMMARY: \w+Sanitizer|runtime error:/;
+
+function findRoot(): string {
+    for (const start of [process.cwd(), __dirname]) {
+        for (let at = start; at !== path.dirname(at); at = path.dirname(at)) {
+            if (
+                existsSync(path.join(at, 'meson.build')) &&
+                existsSync(path.join(at, 'src', 'main.c'))
+            ) {
+                return at;
+            }
+        }
+    }
+    return path.resolve(process.cwd(), '..', '..');
+}
+
+export function sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Calls `probe` until it returns something else than undefined or false, for PATIENCE_MS. */
+export async function eventually<T>(
+    what: string,
+    probe: () => Promise<T | undefined | false>,
+    patienceMs = PATIENCE_MS,
+): Promise<T> {
+    const end = Date.now() + patienceMs;
+    let last: unknown;
+    do {
+        try {
+            const value = await probe();
+            if (value !== undefined && value !== false) {
+                return value;
+            }
+            last = undefined;
+        } catch (error) {
+            last = error;
+        }
+        await sleep(40);
+    } while (Date.now() < end);
+    throw new Error(`gave up waiting: ${what}`, { cause: last });
+}
+
+/** One line of logmill's diagnostics. */
+export interface Diagnostic {
+    ts: string;
+    level: string;
+    msg: string;
+    [field: string]: unknown;
+}
+
+export interface Ended {
+    code: number | null;
+    signal: NodeJS.Signals | null;
+}
+
+/** The environment of a test's process: nothing of the developer's settings gets in. */
+export function environment(settings: Record<string, string>): Record<string, string> {
+    const base: Record<string, string> = {
+        PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+        HOME: process.env['HOME'] ?? '/',
+        LC_ALL: 'C.UTF-8',
+        ASAN_OPTIONS: process.env['ASAN_OPTIONS'] ?? 'detect_leaks=1',
+        UBSAN_OPTIONS: process.env['UBSAN_OPTIONS'] ?? 'print_stacktrace=1',
+    };
+    return { ...base, ...settings };
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+    for (const child of running) {
+        child.kill('SIGKILL');
+    }
+});
+
+export interface StartOptions {
+    command?: 'serve' | 'api' | 'worker';
+    settings?: Record<string, string>;
+    /** Put before the binary, such as `prlimit …`; must exec it, so that the pid is logmill's. */
+    wrapper?: string[];
+}
+
+/** A logmill process. */
+export class Logmill {
+    port = 0;
+    stderr = '';
+    stdout = '';
+    ended: Ended | undefined;
+    private readonly child: ChildProcess;
+    private readonly end: Promise<Ended>;
+    private wantedEnd: 'exit 0' | 'killed' | 'refused' = 'exit 0';
+
+    constructor(
+        readonly dataDir: string,
+        readonly options: StartOptions,
+    ) {
+        const command = [...(options.wrapper ?? []), BINARY, options.command ?? 'serve'];
+        this.child = spawn(command[0]!, command.slice(1), {
+            env: environment({ DATA_DIR: dataDir, PORT: '0', ...options.settings }),
+            stdio: ['ignore', 'pipe', 'pipe'],
+        });
+        running.add(this.child);
+        this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+        this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+        this.end = new Promise((resolve) => {
+            const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+                running.delete(this.child);
+                this.ended = { code, signal };
+                resolve(this.ended);
+            };
+            this.child.on('close', ended);
+            this.child.on('error', (error) => {
+                this.stderr += String(error);
+                ended(127, null);
+            });
+        });
+    }
+
+    get pid(): number {
+        return this.child.pid!;
+    }
+
+    /** The lines of stderr so far that are JSON. */
+    diagnostics(): Diagnostic[] {
+        const lines = this.stderr.split('\n').filter((line) => line.startsWith('{'));
+        return lines.flatMap((line) => {
+            try {
+                return [JSON.parse(line) as Diagnostic];
+            } catch {
+                return []; // the last line may not be whole yet
+            }
+        });
+    }
+
+    /** Until it serves (a worker: until it says anything at all). */
+    async ready(): Promise<this> {
+        const isWorker = this.options.command === 'worker';
+        await eventually(`start of ${this.options.command ?? 'serve'}`, async () => {
+            if (this.ended !== undefined) {
+                throw new Error(
+                    `ended at its start: ${JSON.stringify(this.ended)}\n${this.stderr}`,
+                );
+            }
+            if (isWorker) {
+                return this.diagnostics().length > 0;
+            }
+            const listening = this.diagnostics().find((line) => line.msg === 'listening');
+            if (listening === undefined) {
+                return false;
+            }
+            this.port = Number(listening['port']);
+            return (await get(this, '/ready')).status === 200;
+        });
+        return this;
+    }
+
+    signal(signal: NodeJS.Signals): void {
+        this.child.kill(signal);
+    }
+
+    /** Resolves when the process has ended; fails after `patienceMs`. */
+    async waitForEnd(patienceMs: number): Promise<Ended> {
+        let timer: NodeJS.Timeout | undefined;
+        const late = new Promise<never>((_, reject) => {
+            timer = setTimeout(
+                () => reject(new Error(`still running after ${patienceMs} ms\n${this.stderr}`)),
+                patienceMs,
+            );
+        });
+        try {
+            return await Promise.race([this.end, late]);
+        } finally {
+            clearTimeout(timer);
+        }
+    }
+
+    /** SIGTERM; fails where it does not exit 0 in time. */
+    async stop(): Promise<void> {
+        if (this.ended === undefined) {
+            this.signal('SIGTERM');
+            await this.waitForEnd(STOP_MS);
+        }
+        this.verifyEnd();
+    }
+
+    /** kill -9. */
+    async kill(): Promise<void> {
+        this.wantedEnd = 'killed';
+        if (this.ended === undefined) {
+            this.signal('SIGKILL');
+            await this.waitForEnd(PATIENCE_MS);
+        }
+        this.verifyEnd();
+    }
+
+    /** For a start that is to fail: resolves with how it ended. */
+    async refuses(): Promise<Ended> {
+        this.wantedEnd = 'refused';
+        return this.waitForEnd(PATIENCE_MS);
+    }
+
+    abandon(): void {
+        if (this.ended === undefined) {
+            this.child.kill('SIGKILL');
+        }
+    }
+
+    /** Fails where the process ended otherwise than the test made it end. */
+    verifyEnd(): void {
+        assert.doesNotMatch(this.stderr, SANITIZER_REPORT, `sanitizer report:\n${this.stderr}`);
+        if (this.wantedEnd === 'exit 0') {
+            assert.deepEqual(this.ended, { code: 0, signal: null }, this.stderr);
+        } else if (this.wantedEnd === 'killed') {
+            assert.deepEqual(this.ended, { code: null, signal: 'SIGKILL' }, this.stderr);
+        }
+    }
+}
+
+/** What one scenario owns. */
+export class Lab {
+    private readonly processes: Logmill[] = [];
+    private readonly folders: string[] = [];
+    private readonly undo: (() => Promise<void> | void)[] = [];
+
+    /** A new empty folder. */
+    folder(): string {
+        const folder = mkdtempSync(path.join(tmpdir(), 'logmill-test-'));
+        this.folders.push(folder);
+        return folder;
+    }
+
+    /** Starts a process without waiting for anything. */
+    launch(options: StartOptions = {}, dataDir = this.folder()): Logmill {
+        const logmill = new Logmill(dataDir, options);
+        this.processes.push(logmill);
+        return logmill;
+    }
+
+    /** Starts a process and waits until it serves. */
+    start(options: StartOptions = {}, dataDir?: string): Promise<Logmill> {
+        return this.launch(options, dataDir).ready();
+    }
+
+    /** Runs at the end of the scenario, whatever comes, before its folders are removed. */
+    finally(action: () => Promise<void> | void): void {
+        this.undo.push(action);
+    }
+
+    async stopAll(): Promise<void> {
+        for (const logmill of this.processes) {
+            await (logmill.ended === undefined ? logmill.stop() : logmill.verifyEnd());
+        }
+    }
+
+    abandonAll(): void {
+        this.processes.forEach((logmill) => logmill.abandon());
+    }
+
+    async cleanUp(): Promise<void> {
+        this.abandonAll();
+        await Promise.all(this.processes.map((logmill) => logmill.waitForEnd(PATIENCE_MS)));
+        for (const action of this.undo.reverse()) {
+            await action();
+        }
+        this.folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
+    }
+
+    /** What the processes said, for a failure's message. */
+    transcript(): string {
+        return this.processes
+            .map(
+                (p) => `--- ${p.options.command ?? 'serve'} pid ${p.pid}\n${p.stderr.slice(-4000)}`,
+            )
+            .join('\n');
+    }
+}
+
+export interface ScenarioOptions {
+    timeoutMs?: number;
+    skip?: string | false;
+}
+
+/**
+ * A test that owns a Lab. At its end every process still running is stopped and must exit 0, and
+ * none may have reported a sanitizer's finding.
+ */
+export function scenario(
+    name: string,
+    body: (lab: Lab) => Promise<void>,
+    { timeoutMs = 120_000, skip = false }: ScenarioOptions = {},
+): void {
+    void test(name, { skip }, async () => {
+        const lab = new Lab();
+        let timer: NodeJS.Timeout | undefined;
+        // A time-out of the runner's own would leave our processes running, and the run with them.
+        const late = new Promise<never>((_, reject) => {
+            timer = setTimeout(() => {
+                lab.abandonAll();
+                reject(new Error(`not done after ${timeoutMs} ms`));
+            }, timeoutMs);
+        });
+        try {
+            await Promise.race([body(lab).then(() => lab.stopAll()), late]);
+        } catch (error) {
+            if (error instanceof Error) {
+                error.message += `\n${lab.transcript()}`;
+            }
+            throw error;
+        } finally {
+            clearTimeout(timer);
+            await lab.cleanUp();
+        }
+    });
+}
+
+/**
+ * One server for the tests of a file that do not disturb each other: `server` is that of the test
+ * that runs. `end()`, called last in the file, is the test that it stops well.
+ */
+export function shared(options: StartOptions = {}): {
+    server: () => Promise<Logmill>;
+    check: (name: string, body: (server: Logmill) => Promise<void>) => void;
+    end: () => void;
+} {
+    const lab = new Lab();
+    let started: Promise<Logmill> | undefined;
+    const server = (): Promise<Logmill> => (started ??= lab.start(options));
+    return {
+        server,
+        check: (name, body) => {
+            void test(name, { timeout: 120_000 }, async () => body(await server()));
+        },
+        end: () => {
+            void test('the server that took all this stops with exit code 0, without leaks', async () => {
+                try {
+                    await server();
+                    await lab.stopAll();
+                } finally {
+                    await lab.cleanUp();
+                }
+            });
+        },
+    };
+}
+
+export interface Ran extends Ended {
+    bytes: Buffer; // stdout as it came
+    stdout: string;
+    stderr: string;
+}
+
+/** Runs a program to its end. */
+export async function run(
+    command: string[],
+    { settings = {}, input }: { settings?: Record<string, string>; input?: string | Buffer } = {},
+): Promise<Ran> {
+    const child = spawn(command[0]!, command.slice(1), { env: environment(settings) });
+    running.add(child);
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (piece: Buffer) => out.push(piece));
+    child.stderr.on('data', (piece: Buffer) => err.push(piece));
+    child.stdin.on('error', () => {}); // a program that does not read its input is no failure
+    child.stdin.end(input);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 2 * PATIENCE_MS);
+    const ended = await new Promise<Ended>((resolve, reject) => {
+        child.on('close', (code, signal) => resolve({ code, signal }));
+        child.on('error', reject);
+    });
+    clearTimeout(timer);
+    running.delete(child);
+    const bytes = Buffer.concat(out);
+    const ran = {
+        ...ended,
+        bytes,
+        stdout: bytes.toString('utf8'),
+        stderr: Buffer.concat(err).toString('utf8'),
+    };
+    assert.doesNotMatch(ran.stderr, SANITIZER_REPORT, ran.stderr);
+    return ran;
+}
+
+/** Runs logmill itself to its end. */
+export function runLogmill(args: string[], settings: Record<string, string> = {}): Promise<Ran> {
+    return run([BINARY, ...args], { settings });
+}
+
+/** Compresses with the zstd program: Node 18 and 20 have no zstd of their own. */
+export async function zstd(plain: string | Buffer): Promise<Buffer> {
+    const ran = await run(['zstd', '-q', '-c'], { input: plain });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.bytes;
+}
+
+/** Runs SQL in a database file with SQLite's shell and returns its rows. */
+export async function sqlite<T = Record<string, unknown>>(file: string, sql: string): Promise<T[]> {
+    const ran = await run(['sqlite3', '-json', '-cmd', '.timeout 10000', file], { input: sql });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stdout.trim() === '' ? [] : (JSON.parse(ran.stdout) as T[]);
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+    return new Promise((resolve, reject) => {
+        const server = net.createServer();
+        server.on('error', reject);
+        server.listen(0, '127.0.0.1', () => {
+            const { port } = server.address() as net.AddressInfo;
+            server.close(() => resolve(port));
+        });
+    });
+}
+
+/** Resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}

@@ -1,0 +1,317 @@
+/* Whatever clients do, memory is bounded, silence ends, and those who behave are served. */
+import { strict as assert } from 'node:assert';
+import * as zlib from 'node:zlib';
+
+import {
+    type Logmill,
+    SANITIZED,
+    eventually,
+    residentBytes,
+    run,
+    scenario,
+    sleep,
+    zstd,
+} from './harness';
+import { type Answer, RawConnection, get, post, rawPost } from './http';
+import { atRest, metric, metrics, postLog, stored } from './logs';
+
+const MIB = 1024 * 1024;
+
+/** Room for what AddressSanitizer adds: shadow, red zones, and what it keeps after free. */
+function allowance(bytes: number): number {
+    return SANITIZED ? 4 * bytes + 100 * MIB : bytes;
+}
+
+/** Freed memory is given back soon also under AddressSanitizer, so that growth means growth. */
+const LEAN = { ASAN_OPTIONS: 'detect_leaks=1:quarantine_size_mb=8:malloc_context_size=5' };
+
+async function answersStill(server: Logmill): Promise<void> {
+    const id = await postLog(server, { message: 'still served', level: 'info' });
+    await stored(server, id);
+}
+
+scenario(
+    'past MAX_INFLIGHT_BYTES requests get 503 with Retry-After, memory is bounded, and it recovers',
+    async (lab) => {
+        const settings = { MAX_INFLIGHT_BYTES: String(4 * MIB), WEB_CONCURRENCY: '2', ...LEAN };
+        const server = await lab.start({ settings });
+        await answersStill(server);
+        const before = residentBytes(server.pid);
+
+        const body = JSON.stringify({ message: 'm'.repeat(1_000_000), level: 'info' });
+        const text = rawPost('/log', body);
+        const clients = await Promise.all(
+            Array.from({ length: 80 }, () => RawConnection.open(server)),
+        );
+        const answers: (Answer | undefined)[] = clients.map(() => undefined);
+        const silent: string[] = [];
+        const waits = clients.map(async (client, n) => {
+            client.send(text.slice(0, 900_000));
+            try {
+                answers[n] = await client.answer();
+            } catch (error) {
+                silent.push(String(error).slice(0, 200));
+            }
+        });
+        const refused = (): number => answers.filter((answer) => answer?.status === 503).length;
+        await eventually('most of them to be refused', async () => refused() + silent.length >= 70);
+        const peak = residentBytes(server.pid);
+
+        assert.deepEqual(silent, [], 'no request gets silence');
+        for (const answer of answers) {
+            if (answer !== undefined) {
+                assert.equal(answer.status, 503, answer.text);
+                assert.ok(Number(answer.headers['retry-after']) > 0);
+                assert.equal(typeof answer.json().detail, 'string');
+            }
+        }
+        assert.ok(peak - before < allowance(24 * MIB), `grew by ${(peak - before) / MIB} MiB`);
+        assert.ok(metric(await metrics(server), 'logmill_inflight_bytes') <= 4 * MIB);
+        assert.equal((await get(server, '/health')).status, 200);
+
+        clients.forEach(
+            (client, n) => answers[n] === undefined && client.send(text.slice(900_000)),
+        );
+        await Promise.all(waits);
+        const taken = answers.filter((answer) => answer?.status === 201).length;
+        assert.ok(taken >= 1, 'those within the limit are taken');
+        clients.forEach((client) => client.close());
+        await answersStill(server);
+        const samples = await atRest(server);
+        assert.equal(metric(samples, 'logmill_logs_refused_total{reason="overload"}'), 80 - taken);
+        await eventually(
+            'all of the budget to come back',
+            async () => metric(await metrics(server), 'logmill_inflight_bytes') === 0,
+        );
+    },
+);
+
+scenario('clients that vanish in mid-request give their memory back', async (lab) => {
+    const server = await lab.start({ settings: { MAX_INFLIGHT_BYTES: String(4 * MIB), ...LEAN } });
+    for (let round = 0; round < 5; round++) {
+        const clients = await Promise.all(
+            Array.from({ length: 4 }, () => RawConnection.open(server)),
+        );
+        clients.forEach((client) =>
+            client.send(rawPost('/log', `"${'x'.repeat(900_000)}"`).slice(0, 800_000)),
+        );
+        await sleep(50);
+        clients.forEach((client) => client.close());
+        await eventually(
+            'the budget to be free',
+            async () => metric(await metrics(server), 'logmill_inflight_bytes') === 0,
+        );
+    }
+    await answersStill(server);
+});
+
+scenario('slow and silent connections time out: 408 for a request that was begun', async (lab) => {
+    const server = await lab.start({ settings: { REQUEST_TIMEOUT: '2', KEEPALIVE_TIMEOUT: '2' } });
+    const dribble = async (start: string, more: string): Promise<Answer> => {
+        const client = await RawConnection.open(server);
+        client.send(start);
+        const timer = setInterval(() => client.send(more), 300);
+        try {
+            const answer = await client.answer();
+            await client.end(20_000);
+            return answer;
+        } finally {
+            clearInterval(timer);
+            client.close();
+        }
+    };
+    const answers = await Promise.all([
+        dribble('GET /health HTTP/1.1\r\nHost: test\r\n', 'X-More: 1\r\n'),
+        dribble('POST /log HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n', '{'),
+        dribble(
+            'POST /log HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n',
+            '1\r\n{\r\n',
+        ),
+        dribble('G', ''),
+    ]);
+    for (const answer of answers) {
+        assert.equal(answer.status, 408, answer.text);
+        assert.equal(typeof answer.json().detail, 'string');
+    }
+    const silent = await RawConnection.open(server);
+    const kept = await RawConnection.open(server);
+    kept.send('GET /health HTTP/1.1\r\nHost: test\r\n\r\n');
+    assert.equal((await kept.answer()).status, 200);
+    await Promise.all([silent.end(20_000), kept.end(20_000)]);
+    await answersStill(server);
+});
+
+scenario(
+    'a client that does not take its answers is cut off, and holds no memory without bound',
+    async (lab) => {
+        const server = await lab.start({ settings: { WRITE_TIMEOUT: '2', ...LEAN } });
+        for (let n = 0; n < 8; n++) {
+            await postLog(server, { message: 'l'.repeat(900_000), level: 'info' });
+        }
+        await atRest(server);
+        const open = async (): Promise<number> =>
+            metric(await metrics(server), 'logmill_http_connections_open');
+        const before = residentBytes(server.pid);
+        const idle = await open();
+        const deaf = await Promise.all(Array.from({ length: 4 }, () => RawConnection.open(server)));
+        for (const client of deaf) {
+            client.socket.pause();
+            client.send('GET /logs HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(20));
+        }
+        await eventually('answers to be written', async () => (await open()) > idle);
+        await sleep(1000);
+        const peak = residentBytes(server.pid);
+        assert.ok(peak - before < allowance(400 * MIB), `grew by ${(peak - before) / MIB} MiB`);
+        await eventually('them to be cut off', async () => (await open()) <= idle);
+        deaf.forEach((client) => client.close());
+        await answersStill(server);
+    },
+);
+
+scenario(
+    '2,000 open connections are no burden, even where the soft limit on files is 1,024',
+    async (lab) => {
+        const server = await lab.start({ wrapper: ['prlimit', '--nofile=1024:'], settings: LEAN });
+        await answersStill(server);
+        const before = residentBytes(server.pid);
+        const clients: RawConnection[] = [];
+        for (let n = 0; n < 2000; n += 100) {
+            clients.push(
+                ...(await Promise.all(
+                    Array.from({ length: 100 }, () => RawConnection.open(server)),
+                )),
+            );
+        }
+        await eventually('all to be accepted', async () => {
+            return metric(await metrics(server), 'logmill_http_connections_open') >= 2000;
+        });
+        const grown = residentBytes(server.pid) - before;
+        assert.ok(grown < allowance(64 * MIB), `grew by ${grown / MIB} MiB`);
+        const some = clients.filter((_, n) => n % 200 === 199);
+        for (const client of some) {
+            client.send('GET /health HTTP/1.1\r\nHost: test\r\n\r\n');
+        }
+        for (const client of some) {
+            assert.equal((await client.answer()).status, 200);
+        }
+        await answersStill(server);
+        clients.forEach((client) => client.close());
+        await eventually('all to be closed', async () => {
+            return metric(await metrics(server), 'logmill_http_connections_open') < 100;
+        });
+    },
+);
+
+scenario(
+    'past MAX_CONNECTIONS a client is told 503 and closed, and is welcome when others have left',
+    async (lab) => {
+        const server = await lab.start({
+            settings: { MAX_CONNECTIONS: '10', WEB_CONCURRENCY: '1' },
+        });
+        const clients = await Promise.all(
+            Array.from({ length: 30 }, () => RawConnection.open(server)),
+        );
+        clients.forEach((client) => client.send('GET /health HTTP/1.1\r\nHost: test\r\n\r\n'));
+        const statuses: number[] = [];
+        for (const client of clients) {
+            const answer = await client.answer();
+            statuses.push(answer.status);
+            if (answer.status === 503) {
+                assert.equal(typeof answer.json().detail, 'string');
+                await client.end(20_000);
+            }
+        }
+        const served = statuses.filter((status) => status === 200).length;
+        assert.ok(served >= 8 && served <= 10, `${served} were served`); // one or two are the harness's own
+        assert.equal(statuses.filter((status) => status === 503).length, 30 - served);
+        clients.forEach((client) => client.close());
+        await eventually('room again', async () => (await get(server, '/health')).status === 200);
+    },
+);
+
+scenario('a compression bomb is answered 413 without being inflated', async (lab) => {
+    const server = await lab.start({ settings: LEAN });
+    await answersStill(server);
+    const zeros = Buffer.alloc(200 * MIB, 0x20);
+    const bombs: [string, Buffer][] = [
+        ['gzip', zlib.gzipSync(zeros)],
+        ['zstd', await zstd(zeros)],
+    ];
+    const before = residentBytes(server.pid);
+    for (const [coding, bomb] of bombs) {
+        assert.ok(bomb.length < MIB);
+        const answers = await Promise.all(
+            Array.from({ length: 20 }, () =>
+                post(server, '/log', bomb, { 'Content-Encoding': coding }),
+            ),
+        );
+        for (const answer of answers) {
+            assert.equal(answer.status, 413, answer.text);
+        }
+    }
+    const grown = residentBytes(server.pid) - before;
+    assert.ok(grown < allowance(48 * MIB), `grew by ${grown / MIB} MiB`);
+    await answersStill(server);
+});
+
+scenario('a zstd frame that asks for a huge window costs no such memory', async (lab) => {
+    const server = await lab.start({ settings: LEAN });
+    await answersStill(server);
+    const log = JSON.stringify({ message: 'w'.repeat(1000), level: 'info' });
+    const before = residentBytes(server.pid);
+    for (const long of ['27', '31']) {
+        const ran = await run(['zstd', '-q', `--long=${long}`, '-c'], { input: log });
+        assert.equal(ran.code, 0, ran.stderr);
+        const answers = await Promise.all(
+            Array.from({ length: 10 }, () =>
+                post(server, '/log', ran.bytes, { 'Content-Encoding': 'zstd' }),
+            ),
+        );
+        for (const answer of answers) {
+            assert.ok(
+                [201, 400, 413].includes(answer.status),
+                `--long=${long}: ${answer.status} ${answer.text}`,
+            );
+        }
+    }
+    const grown = residentBytes(server.pid) - before;
+    assert.ok(grown < allowance(48 * MIB), `grew by ${grown / MIB} MiB`);
+    await answersStill(server);
+});
+
+scenario('MAX_BODY_BYTES and MAX_HEADER_BYTES are what they are set to', async (lab) => {
+    const server = await lab.start({
+        settings: { MAX_BODY_BYTES: '1000', MAX_HEADER_BYTES: '2000' },
+    });
+    const envelope = JSON.stringify({ message: '', level: 'info' }).length;
+    const fits = JSON.stringify({ message: 'm'.repeat(1000 - envelope), level: 'info' });
+    assert.equal((await post(server, '/log', fits)).status, 201);
+    assert.equal((await post(server, '/log', `${fits} `)).status, 413);
+    assert.equal((await get(server, '/health', { 'X-Fits': 'h'.repeat(1500) })).status, 200);
+    assert.equal((await get(server, '/health', { 'X-Large': 'h'.repeat(2500) })).status, 431);
+});
+
+scenario('a body of 8 MiB of small logs is taken whole where the limit allows', async (lab) => {
+    const server = await lab.start({ settings: { MAX_BODY_BYTES: String(16 * MIB) } });
+    const logs = Array.from({ length: 50_000 }, (_, n) => ({
+        message: `one of many, ${'m'.repeat(120)}`,
+        level: 'info',
+        n,
+    }));
+    const answer = await post(server, '/logs', logs);
+    assert.equal(answer.status, 201, answer.text);
+    const samples = await atRest(server);
+    assert.equal(metric(samples, 'logmill_logs_stored_total'), 50_000);
+});
+
+scenario(
+    'idle memory is under 20 MB',
+    async (lab) => {
+        const server = await lab.start();
+        await answersStill(server);
+        await sleep(300);
+        const resident = residentBytes(server.pid);
+        assert.ok(resident < 20_000_000, `${resident / 1e6} MB`);
+    },
+    { skip: SANITIZED && 'AddressSanitizer takes more' },
+);

@@ -1,0 +1,605 @@
+#include "queue_conformance.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "queue_test_support.h"
+
+enum {
+    QUIET_MS = 1200,        /* nothing came for so long: nothing will */
+    SENDERS = 4,            /* threads */
+    SENDS_EACH = 100,       /* of each */
+    MANY = 3000,            /* more than one delivery holds */
+    SOON_US = 5000000,      /* "soon" and "at once", on a slow machine */
+    OLD_WALL_US = 60000000, /* a clock may differ by this */
+};
+
+static const struct queue_conformance *adapter;
+
+struct place {
+    void *place;
+    struct queue *q;
+};
+
+static int set_up(void **state)
+{
+    struct place *p = xcalloc(1, sizeof(*p));
+
+    p->place = adapter->create();
+    p->q = adapter->open(p->place);
+    assert_non_null(p->q);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    queue_free(p->q);
+    adapter->destroy(p->place);
+    free(p);
+    return 0;
+}
+
+static void reopen(struct place *p)
+{
+    queue_free(p->q);
+    p->q = adapter->open(p->place);
+    assert_non_null(p->q);
+}
+
+static void assert_body(const struct queue_message *m, const char *text)
+{
+    assert_int_equal(m->body.len, strlen(text));
+    assert_memory_equal(m->body.data, text, m->body.len);
+}
+
+static void a_message_comes_as_it_was_sent(void **state)
+{
+    static const char text[] = "{\"v\":1,\"logs\":[{\"message\":\"gr\xc3\xbc\xc3\x9f "
+                               "\xf0\x9f\x90\x98 \\u0000 \\\"x\\\"\"}]}";
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_delivery d;
+    int64_t now = clock_wall_us();
+
+    assert_int_equal(queue_test_send_text(p->q, text), 0);
+    queue_test_receive(c, &d);
+    assert_int_equal(d.count, 1);
+    assert_body(&d.messages[0], text);
+    assert_true(d.messages[0].id.len > 0);
+    assert_true(d.messages[0].sent_us > now - OLD_WALL_US);
+    assert_true(d.messages[0].sent_us < now + OLD_WALL_US);
+    assert_int_equal(d.messages[0].outcome, QUEUE_RETURN);
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    queue_consumer_free(c);
+}
+
+static void the_largest_message_is_taken(void **state)
+{
+    struct place *p = *state;
+    size_t len = queue_limits(p->q).max_message_bytes;
+    char *text = xmalloc(len);
+    struct slice message = {text, len};
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_delivery d;
+
+    memset(text, 'x', len);
+    assert_int_equal(queue_test_send(p->q, &message, 1), 0);
+    queue_test_receive(c, &d);
+    assert_int_equal(d.messages[0].body.len, len);
+    assert_memory_equal(d.messages[0].body.data, text, len);
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    queue_consumer_free(c);
+    free(text);
+}
+
+struct order {
+    int next;
+};
+
+static void check_order(struct slice body, void *ctx)
+{
+    struct order *o = ctx;
+    char expected[32];
+
+    snprintf(expected, sizeof(expected), "message %d", o->next++);
+    assert_true(slice_equal(body, slice_of_string(expected)));
+}
+
+static void messages_come_in_the_order_of_sending(void **state)
+{
+    struct place *p = *state;
+    char (*texts)[32] = xcalloc(MANY, sizeof(*texts));
+    struct slice *messages = xcalloc(MANY, sizeof(*messages));
+    struct queue_consumer *c;
+    struct order order = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "message %d", i);
+        messages[i] = slice_of_string(texts[i]);
+    }
+    assert_int_equal(queue_test_send(p->q, messages, 1), 0);
+    assert_int_equal(queue_test_send(p->q, messages + 1, MANY - 2), 0);
+    assert_int_equal(queue_test_send(p->q, messages + MANY - 1, 1), 0);
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, MANY + 1, QUIET_MS, check_order, &order), MANY);
+    queue_consumer_free(c);
+    free(texts);
+    free(messages);
+}
+
+static void what_is_acknowledged_never_comes_again(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+
+    assert_int_equal(queue_test_send_text(p->q, "a"), 0);
+    assert_int_equal(queue_test_drain(c, 2, QUIET_MS, NULL, NULL), 1);
+    queue_consumer_free(c);
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
+    queue_consumer_free(c);
+
+    reopen(p);
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
+    queue_consumer_free(c);
+}
+
+static void what_is_not_settled_comes_again_after_a_restart(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_delivery d;
+
+    assert_int_equal(queue_test_send_text(p->q, "a"), 0);
+    queue_test_receive(c, &d);
+    queue_consumer_free(c);
+    reopen(p);
+    c = queue_test_consumer(p->q);
+    queue_test_receive(c, &d);
+    assert_body(&d.messages[0], "a");
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    queue_consumer_free(c);
+}
+
+static void a_returned_message_comes_again_soon_and_unchanged(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_delivery d;
+    int64_t sent_us;
+    uint64_t start;
+    char id[256];
+    size_t id_len;
+
+    assert_int_equal(queue_test_send_text(p->q, "a"), 0);
+    queue_test_receive(c, &d);
+    sent_us = d.messages[0].sent_us;
+    id_len = d.messages[0].id.len;
+    assert_true(id_len < sizeof(id));
+    memcpy(id, d.messages[0].id.data, id_len);
+    queue_test_settle(c, &d, QUEUE_RETURN);
+
+    start = clock_monotonic_us();
+    queue_test_receive(c, &d);
+    assert_true(clock_monotonic_us() - start < SOON_US);
+    assert_int_equal(d.count, 1);
+    assert_body(&d.messages[0], "a");
+    assert_true(slice_equal(d.messages[0].id, slice_of(id, id_len)));
+    assert_int_equal(d.messages[0].sent_us, sent_us);
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
+    queue_consumer_free(c);
+}
+
+static void a_message_always_returned_neither_spins_nor_holds_up_others(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    struct queue_delivery d;
+    uint64_t end = clock_monotonic_us() + 1500000;
+    int bad = 0;
+    int good = 0;
+
+    assert_int_equal(queue_test_send_text(p->q, "bad"), 0);
+    while (clock_monotonic_us() < end) {
+        if (good < 3)
+            assert_int_equal(queue_test_send_text(p->q, "good"), 0);
+        assert_int_equal(queue_receive(c, 100, &d, &err), 0);
+        for (size_t i = 0; i < d.count; i++) {
+            bool is_good = slice_equal(d.messages[i].body, SLICE_LITERAL("good"));
+
+            good += is_good;
+            bad += !is_good;
+            d.messages[i].outcome = is_good ? QUEUE_ACKNOWLEDGE : QUEUE_RETURN;
+        }
+        assert_int_equal(queue_settle(c, &d, &err), 0);
+    }
+    assert_true(good >= 3);
+    assert_in_range(bad, 2, 50);
+    queue_consumer_free(c);
+}
+
+static void ids_tell_messages_apart_even_after_the_queue_was_empty(void **state)
+{
+    struct place *p = *state;
+    struct queue_delivery d;
+    char ids[4][256];
+    size_t lens[4];
+
+    for (int i = 0; i < 4; i++) {
+        struct queue_consumer *c = queue_test_consumer(p->q);
+
+        assert_int_equal(queue_test_send_text(p->q, "a"), 0);
+        queue_test_receive(c, &d);
+        lens[i] = d.messages[0].id.len;
+        memcpy(ids[i], d.messages[0].id.data, lens[i]);
+        queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+        for (int k = 0; k < i; k++)
+            assert_false(slice_equal(slice_of(ids[i], lens[i]), slice_of(ids[k], lens[k])));
+        queue_consumer_free(c);
+        if (i % 2 == 0)
+            reopen(p);
+    }
+}
+
+static void receive_waits_as_long_as_it_is_told(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    struct queue_delivery d;
+    uint64_t start = clock_monotonic_us();
+
+    assert_int_equal(queue_receive(c, 300, &d, &err), 0);
+    assert_int_equal(d.count, 0);
+    assert_in_range(clock_monotonic_us() - start, 290000, SOON_US);
+    assert_int_equal(queue_settle(c, &d, &err), 0);
+    start = clock_monotonic_us();
+    assert_int_equal(queue_receive(c, 0, &d, &err), 0);
+    assert_true(clock_monotonic_us() - start < SOON_US);
+    queue_consumer_free(c);
+}
+
+static void *send_later(void *arg)
+{
+    usleep(200000);
+    assert_int_equal(queue_test_send_text(arg, "late"), 0);
+    return NULL;
+}
+
+static void a_waiting_receive_is_woken_by_a_send(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    struct queue_delivery d;
+    uint64_t start = clock_monotonic_us();
+    pthread_t sender;
+
+    assert_int_equal(pthread_create(&sender, NULL, send_later, p->q), 0);
+    assert_int_equal(queue_receive(c, 20000, &d, &err), 0);
+    assert_int_equal(d.count, 1);
+    assert_true(clock_monotonic_us() - start < SOON_US);
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    pthread_join(sender, NULL);
+    queue_consumer_free(c);
+}
+
+static void *interrupt_later(void *arg)
+{
+    usleep(200000);
+    queue_interrupt(arg);
+    return NULL;
+}
+
+static void interrupt_ends_waiting_now_and_later(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    struct queue_delivery d;
+    uint64_t start = clock_monotonic_us();
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_later, p->q), 0);
+    assert_int_equal(queue_receive(c, 20000, &d, &err), 0);
+    assert_int_equal(d.count, 0);
+    assert_int_equal(queue_receive(c, 20000, &d, &err), 0);
+    assert_int_equal(d.count, 0);
+    assert_true(clock_monotonic_us() - start < SOON_US);
+    pthread_join(thread, NULL);
+    queue_consumer_free(c);
+}
+
+static void *send_many(void *arg)
+{
+    char text[32];
+
+    for (int i = 0; i < SENDS_EACH; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        assert_int_equal(queue_test_send_text(arg, text), 0);
+    }
+    return NULL;
+}
+
+static void count_body(struct slice body, void *ctx)
+{
+    int *counts = ctx;
+
+    counts[atoi(body.data)]++;
+}
+
+/* Deliveries may repeat; here nothing goes wrong, so they do not. */
+static void sends_of_many_threads_all_arrive(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    int counts[SENDS_EACH] = {0};
+    pthread_t threads[SENDERS];
+
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, send_many, p->q), 0);
+    assert_int_equal(
+        queue_test_drain(c, SENDERS * SENDS_EACH, 10 * QUIET_MS, count_body, counts),
+        SENDERS * SENDS_EACH);
+    for (int i = 0; i < SENDERS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < SENDS_EACH; i++)
+        assert_int_equal(counts[i], SENDERS);
+    queue_consumer_free(c);
+}
+
+static void count_done(struct queue_send *send, int error, const char *detail)
+{
+    atomic_int *done = send->ctx;
+
+    atomic_fetch_add(done, error == 0 ? 1 : 1000);
+}
+
+static void closing_finishes_sends_under_way(void **state)
+{
+    struct place *p = *state;
+    struct slice message = SLICE_LITERAL("last words");
+    struct queue_send sends[20];
+    struct queue_consumer *c;
+    atomic_int done = 0;
+
+    for (int i = 0; i < 20; i++) {
+        sends[i] = (struct queue_send){
+            .messages = &message, .messages_len = 1, .done = count_done, .ctx = &done};
+        assert_int_equal(queue_send(p->q, &sends[i]), 0);
+    }
+    reopen(p);
+    assert_int_equal(atomic_load(&done), 20);
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, 21, QUIET_MS, NULL, NULL), 20);
+    queue_consumer_free(c);
+}
+
+static void check_finds_a_sound_queue_sound(void **state)
+{
+    struct place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(queue_check(p->q, &err), 0);
+}
+
+static void stats_count_what_waits_or_is_worked_on(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_stats stats = queue_test_stats(p->q);
+    struct queue_delivery d;
+
+    assert_int_equal(stats.depth, 0);
+    assert_int_equal(stats.oldest_age_us, 0);
+    assert_int_equal(stats.dead_letters, 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(queue_test_send_text(p->q, "a"), 0);
+    usleep(20000);
+    stats = queue_test_stats(p->q);
+    assert_int_equal(stats.depth, 5);
+    assert_in_range(stats.oldest_age_us, 10000, SOON_US);
+
+    queue_test_receive(c, &d);
+    assert_int_equal(queue_test_stats(p->q).depth, 5);
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    queue_test_drain(c, 5, QUIET_MS, NULL, NULL);
+    stats = queue_test_stats(p->q);
+    assert_int_equal(stats.depth, 0);
+    assert_int_equal(stats.oldest_age_us, 0);
+    queue_consumer_free(c);
+}
+
+/* ---- Dead letters ---- */
+
+struct letters {
+    int count;
+    int stop_at;
+    char ids[8][64];
+    char bodies[8][64];
+    char reasons[8][64];
+};
+
+static void copy_text(char out[64], struct slice text)
+{
+    assert_true(text.len < 64);
+    memcpy(out, text.data, text.len);
+    out[text.len] = '\0';
+}
+
+static int collect_letter(const struct queue_dead_letter *letter, void *ctx)
+{
+    struct letters *l = ctx;
+    int64_t now = clock_wall_us();
+
+    assert_true(l->count < 8);
+    assert_true(letter->died_us > now - OLD_WALL_US && letter->died_us < now + OLD_WALL_US);
+    copy_text(l->ids[l->count], letter->id);
+    copy_text(l->bodies[l->count], letter->body);
+    copy_text(l->reasons[l->count], letter->reason);
+    l->count++;
+    return l->count == l->stop_at;
+}
+
+static struct letters list_letters(struct queue *q)
+{
+    struct letters l = {0};
+    struct errbuf err = ERRBUF_INIT;
+
+    if (queue_dead_letters_list(q, collect_letter, &l, &err) != 0)
+        fail_msg("cannot list: %s", err.text);
+    return l;
+}
+
+static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct letters l;
+    struct queue_delivery d;
+
+    assert_int_equal(queue_test_send_text(p->q, "poison"), 0);
+    queue_test_receive(c, &d);
+    queue_test_settle(c, &d, QUEUE_REJECT);
+    assert_int_equal(queue_test_stats(p->q).dead_letters, 1);
+    assert_int_equal(queue_test_stats(p->q).depth, 0);
+    assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
+    queue_consumer_free(c);
+
+    reopen(p);
+    l = list_letters(p->q);
+    assert_int_equal(l.count, 1);
+    assert_string_equal(l.bodies[0], "poison");
+    assert_string_equal(l.reasons[0], "a test says so");
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
+    queue_consumer_free(c);
+}
+
+static void make_letters(struct place *p, int n)
+{
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    char body[32];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(body, sizeof(body), "letter %d", i);
+        assert_int_equal(queue_dead_letter(c, slice_of_string(body), "no reason", &err), 0);
+    }
+    queue_consumer_free(c);
+}
+
+static void dead_letters_are_listed_oldest_first_and_stay(void **state)
+{
+    struct place *p = *state;
+    struct letters l;
+    struct letters two = {.stop_at = 2};
+    struct errbuf err = ERRBUF_INIT;
+
+    make_letters(p, 3);
+    reopen(p);
+    l = list_letters(p->q);
+    assert_int_equal(l.count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(l.bodies[i][strlen("letter ")], '0' + i);
+        assert_string_equal(l.reasons[i], "no reason");
+    }
+    assert_int_equal(queue_dead_letters_list(p->q, collect_letter, &two, &err), 0);
+    assert_int_equal(two.count, 2);
+    assert_int_equal(list_letters(p->q).count, 3);
+}
+
+static void dead_letters_named_are_sent_again(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c;
+    struct queue_delivery d;
+    struct errbuf err = ERRBUF_INIT;
+    struct letters l;
+    struct slice ids[2];
+    uint64_t moved;
+
+    make_letters(p, 3);
+    l = list_letters(p->q);
+    ids[0] = SLICE_LITERAL("no-such-letter");
+    ids[1] = slice_of_string(l.ids[1]);
+    assert_int_equal(queue_dead_letters_requeue(p->q, ids, 2, &moved, &err), LM_ENOTFOUND);
+    assert_int_equal(moved, 1);
+    assert_non_null(strstr(err.text, "no-such-letter"));
+
+    assert_int_equal(list_letters(p->q).count, 2);
+    c = queue_test_consumer(p->q);
+    queue_test_receive(c, &d);
+    assert_int_equal(d.count, 1);
+    assert_body(&d.messages[0], "letter 1");
+    queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    queue_consumer_free(c);
+}
+
+static void all_dead_letters_are_sent_again(void **state)
+{
+    struct place *p = *state;
+    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t moved;
+
+    queue_consumer_free(c);
+    make_letters(p, 3);
+    assert_int_equal(queue_dead_letters_requeue(p->q, NULL, 0, &moved, &err), 0);
+    assert_int_equal(moved, 3);
+    assert_int_equal(list_letters(p->q).count, 0);
+    c = queue_test_consumer(p->q);
+    assert_int_equal(queue_test_drain(c, 4, QUIET_MS, NULL, NULL), 3);
+    queue_consumer_free(c);
+    assert_int_equal(queue_dead_letters_requeue(p->q, NULL, 0, &moved, &err), 0);
+    assert_int_equal(moved, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int queue_conformance_run(const struct queue_conformance *a)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(a_message_comes_as_it_was_sent),
+        CASE(the_largest_message_is_taken),
+        CASE(messages_come_in_the_order_of_sending),
+        CASE(what_is_acknowledged_never_comes_again),
+        CASE(what_is_not_settled_comes_again_after_a_restart),
+        CASE(a_returned_message_comes_again_soon_and_unchanged),
+        CASE(a_message_always_returned_neither_spins_nor_holds_up_others),
+        CASE(ids_tell_messages_apart_even_after_the_queue_was_empty),
+        CASE(receive_waits_as_long_as_it_is_told),
+        CASE(a_waiting_receive_is_woken_by_a_send),
+        CASE(interrupt_ends_waiting_now_and_later),
+        CASE(sends_of_many_threads_all_arrive),
+        CASE(closing_finishes_sends_under_way),
+        CASE(check_finds_a_sound_queue_sound),
+        CASE(stats_count_what_waits_or_is_worked_on),
+    };
+    const struct CMUnitTest letter_cases[] = {
+        CASE(a_rejected_message_is_a_dead_letter_with_its_reason),
+        CASE(dead_letters_are_listed_oldest_first_and_stay),
+        CASE(dead_letters_named_are_sent_again),
+        CASE(all_dead_letters_are_sent_again),
+    };
+    int failed;
+
+    adapter = a;
+    failed = cmocka_run_group_tests_name(a->name, cases, NULL, NULL);
+    if (a->keeps_dead_letters)
+        failed += cmocka_run_group_tests_name(a->name, letter_cases, NULL, NULL);
+    return failed;
+}

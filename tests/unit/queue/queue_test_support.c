@@ -1,0 +1,109 @@
+#include "queue_test_support.h"
+
+#include <pthread.h>
+
+#include "../cmocka_all.h"
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t finished;
+    bool done;
+    int error;
+};
+
+static void on_done(struct queue_send *send, int error, const char *detail)
+{
+    struct waiter *w = send->ctx;
+
+    pthread_mutex_lock(&w->lock);
+    w->done = true;
+    w->error = error;
+    pthread_cond_signal(&w->finished);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int queue_test_send(struct queue *q, const struct slice *messages, size_t n)
+{
+    struct waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
+    struct queue_send send = {.messages = messages, .messages_len = n, .done = on_done, .ctx = &w};
+
+    assert_int_equal(queue_send(q, &send), 0);
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.finished, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    return w.error;
+}
+
+int queue_test_send_text(struct queue *q, const char *text)
+{
+    struct slice message = slice_of_string(text);
+
+    return queue_test_send(q, &message, 1);
+}
+
+struct queue_consumer *queue_test_consumer(struct queue *q)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct queue_consumer *c = queue_consumer_new(q, &err);
+
+    if (c == NULL)
+        fail_msg("no consumer: %s", err.text);
+    return c;
+}
+
+static void receive_once(struct queue_consumer *c, unsigned wait_ms, struct queue_delivery *d)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    if (queue_receive(c, wait_ms, d, &err) != 0)
+        fail_msg("cannot receive: %s", err.text);
+}
+
+void queue_test_receive(struct queue_consumer *c, struct queue_delivery *d)
+{
+    receive_once(c, 10000, d);
+    if (d->count == 0)
+        fail_msg("no message came");
+}
+
+void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
+                       enum queue_outcome outcome)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    for (size_t i = 0; i < d->count; i++) {
+        d->messages[i].outcome = outcome;
+        d->messages[i].reason = "a test says so";
+    }
+    if (queue_settle(c, d, &err) != 0)
+        fail_msg("cannot settle: %s", err.text);
+}
+
+size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
+                        void (*fn)(struct slice body, void *ctx), void *ctx)
+{
+    struct queue_delivery d;
+    size_t total = 0;
+
+    while (total < n) {
+        receive_once(c, quiet_ms, &d);
+        if (d.count == 0)
+            break;
+        for (size_t i = 0; i < d.count && fn != NULL; i++)
+            fn(d.messages[i].body, ctx);
+        total += d.count;
+        queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
+    }
+    return total;
+}
+
+struct queue_stats queue_test_stats(struct queue *q)
+{
+    struct queue_stats stats;
+    struct errbuf err = ERRBUF_INIT;
+
+    if (queue_stats(q, &stats, &err) != 0)
+        fail_msg("cannot count: %s", err.text);
+    return stats;
+}

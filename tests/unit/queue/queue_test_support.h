@@ -1,0 +1,32 @@
+/* Sending and receiving in a few words, for the tests of queues. All failures fail the test. */
+#ifndef LOGMILL_TESTS_QUEUE_TEST_SUPPORT_H
+#define LOGMILL_TESTS_QUEUE_TEST_SUPPORT_H
+
+#include "queue/queue.h"
+
+/* Sends and waits for `done`; returns its error. */
+int queue_test_send(struct queue *q, const struct slice *messages, size_t n);
+
+/* The same for one message given as text. */
+int queue_test_send_text(struct queue *q, const char *text);
+
+/* A consumer. */
+struct queue_consumer *queue_test_consumer(struct queue *q);
+
+/* Receives until something comes, for at most 10 s. */
+void queue_test_receive(struct queue_consumer *c, struct queue_delivery *d);
+
+/* Settles with one outcome for all. */
+void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
+                       enum queue_outcome outcome);
+
+/*
+ * Receives and acknowledges until `n` messages have come or nothing comes for `quiet_ms`; returns
+ * their number. Each one's body is given to `fn`, if that is not NULL.
+ */
+size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
+                        void (*fn)(struct slice body, void *ctx), void *ctx);
+
+struct queue_stats queue_test_stats(struct queue *q);
+
+#endif

@@ -1,0 +1,45 @@
+// Checks that openapi.json is valid OpenAPI 3.1, that no reference in it leads nowhere and no
+// component goes unused, that it has the routes of src/api/api.c and no others, and that its
+// version is the program's. Run by `make lint`.
+import { readFileSync } from "node:fs";
+import { Validator } from "@seriousme/openapi-schema-validator";
+
+const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const text = read("openapi.json");
+const api = JSON.parse(text);
+const problems = [];
+
+const validator = new Validator();
+const result = await validator.validate(JSON.parse(text));
+if (!result.valid) problems.push(JSON.stringify(result.errors, null, 2));
+if (validator.version !== "3.1") problems.push(`it is OpenAPI ${validator.version}, not 3.1`);
+
+const references = new Set([...text.matchAll(/"\$ref":\s*"#\/([^"]+)"/g)].map((match) => match[1]));
+for (const reference of references) {
+    if (!reference.split("/").reduce((node, key) => node?.[key], api))
+        problems.push(`#/${reference} does not exist`);
+}
+for (const [kind, components] of Object.entries(api.components)) {
+    for (const name of Object.keys(components)) {
+        if (!references.has(`components/${kind}/${name}`))
+            problems.push(`components/${kind}/${name} is not used`);
+    }
+}
+
+const described = Object.entries(api.paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+);
+const routes = [...read("../src/api/api.c").matchAll(/\{"([A-Z]+)", "([^"]+)", \w+\}/g)].map(
+    ([, method, path]) => `${method} ${path}`,
+);
+for (const route of routes.filter((route) => !described.includes(route)))
+    problems.push(`${route} is a route in src/api/api.c, but not described`);
+for (const route of described.filter((route) => !routes.includes(route)))
+    problems.push(`${route} is described, but no route in src/api/api.c`);
+
+const version = /version: '([^']+)'/.exec(read("../meson.build"))[1];
+if (api.info.version !== version)
+    problems.push(`info.version is ${api.info.version}, but meson.build says ${version}`);
+
+for (const problem of problems) console.error(`openapi.json: ${problem}`);
+process.exit(problems.length > 0 ? 1 : 0);
