@@ -112,6 +112,15 @@ static int start_api(struct service *s, struct errbuf *err)
     return s->api ? 0 : LM_EUNAVAILABLE;
 }
 
+/*
+ * Room for the one log of the largest body: a byte of it may become six ("\u007f"), and the id,
+ * the timestamp and what is around them are ours.
+ */
+static size_t max_message_bytes(const struct config *c)
+{
+    return 6 * c->max_body_bytes + 1024;
+}
+
 /* Opens all that the roles need and starts them: what clients see comes last. */
 static int start(struct service *s, struct errbuf *err)
 {

@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -55,6 +56,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
 {
     struct api *api = xcalloc(1, sizeof(*api));
     struct http_server_options http = options->http;
+    struct http_server *server;
 
     api->queue = options->queue;
     api->store = options->store;
@@ -73,9 +75,10 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,
                                      .ctx = api};
-    api->server = http_server_new(&http, err);
-    if (!api->server)
+    server = http_server_new(&http, err);
+    if (!server)
         goto fail;
+    atomic_store(&api->server, server);
     return api;
 fail:
     read_pool_free(api->readers);

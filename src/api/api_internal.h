@@ -15,7 +15,8 @@ struct api {
     struct store *store;
     struct budget budget;
     struct read_pool *readers;
-    struct http_server *server;
+    /* NULL until it has started: its threads take requests a moment before that is known here. */
+    _Atomic(struct http_server *) server;
 };
 
 /* The context of every handler: one for each HTTP thread. */

@@ -10,9 +10,10 @@
 #include "record/batch.h"
 
 enum {
-    SEND_BYTES_MAX = 4 << 20,        /* a send of several messages is closed past this size */
-    ERROR_BODY_BYTES_MAX = 64 << 20, /* ceiling of one list of validation errors */
-    SPARE_MESSAGE_BYTES = 256 << 10, /* a batch that grew past this is not kept for reuse */
+    MESSAGE_BYTES_TARGET = 256 << 10, /* a message this large takes no further log */
+    SEND_BYTES_MAX = 4 << 20,         /* a send of several messages is closed past this size */
+    ERROR_BODY_BYTES_MAX = 64 << 20,  /* ceiling of one list of validation errors */
+    SPARE_MESSAGE_BYTES = 256 << 10,  /* a batch that grew past this is not kept for reuse */
 };
 
 /* A request that waits for its send to come back. */
@@ -225,9 +226,12 @@ static int append_record(const struct record *r, void *ctx)
 {
     struct ingest *in = ctx;
     struct send *s = in->open;
-    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : send_add_batch(s);
-    int error = batch_append(b, r);
+    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : NULL;
+    int error;
 
+    if (!b || b->text.len >= MESSAGE_BYTES_TARGET)
+        b = send_add_batch(s);
+    error = batch_append(b, r);
     if (error == LM_ETOOBIG && b->count > 0)
         error = batch_append(send_add_batch(s), r);
     in->record_too_large = error == LM_ETOOBIG;
@@ -258,9 +262,10 @@ static void rewind_open(struct ingest *in, struct send_mark mark)
         batch_rewind(&in->open->batches[mark.batches - 1], mark.last);
 }
 
-static void answer_refused(struct ingest *in, struct http_request *req, int error)
+static void answer_refused(struct ingest *in, struct http_request *req, int error,
+                           struct validation *errors)
 {
-    if (error == LM_EINVAL) {
+    if (error == LM_EINVAL && validation_finish(errors) == 0) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req,
                      &(struct http_response){.status = 422, .body = buffer_slice(&in->errors)});
@@ -328,7 +333,7 @@ void ingest_request(struct ingest *in, struct http_request *req, enum record_bod
     return;
 refuse:
     rewind_open(in, mark);
-    answer_refused(in, req, error);
+    answer_refused(in, req, error, &errors);
     if (in->errors.capacity > SPARE_MESSAGE_BYTES)
         buffer_release(&in->errors);
 }

@@ -31,7 +31,7 @@ static bool is_json(struct slice type)
 
     if (type_is(type, "application/json"))
         return true;
-    return type.len > application.len + suffix.len &&
+    return type.len >= application.len + suffix.len &&
            slice_equal_ascii_nocase(slice_of(type.data, application.len), application) &&
            slice_equal_ascii_nocase(slice_of(type.data + type.len - suffix.len, suffix.len),
                                     suffix);

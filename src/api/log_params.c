@@ -52,7 +52,7 @@ struct refusal {
     struct slice ctx;
 };
 
-/* `input`: the JSON text of what was sent. */
+/* `input`: the JSON text of what was sent, from the scratch buffer; null if memory was short. */
 static void refuse(struct reading *r, const struct refusal *refusal, struct slice input)
 {
     const struct validation_step loc[] = {{.name = slice_of_string(refusal->in)},
@@ -63,7 +63,7 @@ static void refuse(struct reading *r, const struct refusal *refusal, struct slic
                                    .loc = loc,
                                    .loc_len = 2,
                                    .msg = slice_of_string(refusal->msg),
-                                   .input = input,
+                                   .input = buffer_error(&r->scratch) ? slice_of(NULL, 0) : input,
                                    .ctx = refusal->ctx,
                                });
 }
@@ -89,10 +89,9 @@ static void refuse_with_reason(struct reading *r, struct refusal *refusal, const
     buffer_append_string(&r->scratch, "{\"error\":");
     json_append_string(&r->scratch, slice_of_string(reason));
     buffer_append_char(&r->scratch, '}');
-    if (buffer_error(&r->scratch))
-        return;
     refusal->msg = msg;
-    refusal->ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
+    if (!buffer_error(&r->scratch))
+        refusal->ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
     refuse(r, refusal, slice_of(r->scratch.data, input_len));
 }
 

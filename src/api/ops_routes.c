@@ -1,6 +1,7 @@
 /* GET /health, /ready and /metrics: for those who operate the service. */
 #include "api/api_internal.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -93,9 +94,10 @@ void ops_routes_ready(struct http_request *req, void *thread)
 
 static void append_http(struct buffer *b, struct http_server *server)
 {
-    struct http_stats s;
+    struct http_stats s = {0};
 
-    http_server_stats(server, &s);
+    if (server)
+        http_server_stats(server, &s);
     metrics_append_value(b, "logmill_http_connections_open", "gauge", "Open connections.",
                          s.connections_open);
     metrics_append_value(b, "logmill_http_connections_accepted_total", "counter",
@@ -137,7 +139,7 @@ static void work_metrics(struct read_job *job, struct read_thread *thread)
     metrics_append_value(&p->body, "logmill_inflight_bytes", "gauge",
                          "Bytes of requests not yet answered (see MAX_INFLIGHT_BYTES).",
                          budget_used(&p->api->budget));
-    append_http(&p->body, p->api->server);
+    append_http(&p->body, atomic_load(&p->api->server));
     append_queue(&p->body, p->api->queue);
 }
 

@@ -30,15 +30,26 @@ static bool any_special(uint64_t word)
             any_zero(word ^ EACH_BYTE(0x7f)) | any_zero(word ^ EACH_BYTE(0xef))) != 0;
 }
 
+static bool any_special_in(const char *eight_bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, eight_bytes, sizeof(word));
+    return any_special(word);
+}
+
 static const char *find_special(const char *p, const char *end)
 {
+    const char *start = p;
+
     while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof(word));
-        if (any_special(word))
+        if (any_special_in(p))
             break;
         p += 8;
     }
+    /* The last few bytes once more with those before them, if these are known to be good. */
+    if (end - p < 8 && p > start && !any_special_in(end - 8))
+        return end;
     while (p < end && !is_special((unsigned char)*p))
         p++;
     return p;

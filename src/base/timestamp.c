@@ -293,7 +293,7 @@ static bool read_double(struct slice text, double *value)
     char copy[NUMBER_TEXT_MAX + 1];
     char *end;
 
-    if (text.len > NUMBER_TEXT_MAX)
+    if (text.len == 0 || text.len > NUMBER_TEXT_MAX)
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';

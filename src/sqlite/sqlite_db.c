@@ -47,14 +47,43 @@ static int note_wal_frames(void *ctx, sqlite3 *handle, const char *name, int fra
     return SQLITE_OK;
 }
 
+/* The errno of the last failed write to the log or to the file itself; 0: unknown. */
+static int last_errno(struct sqlite_db *db)
+{
+    static const int file_pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    int error = 0;
+
+    for (int i = 0; db->handle != NULL && error == 0 && i < 2; i++) {
+        sqlite3_file *file = NULL;
+
+        if (sqlite3_file_control(db->handle, "main", file_pointers[i], &file) == SQLITE_OK &&
+            file != NULL && file->pMethods != NULL)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return error;
+}
+
+/* SQLite says SQLITE_FULL for ENOSPC only; a quota and a limit on the size of files are no other.
+ */
+static bool is_out_of_space(struct sqlite_db *db, int rc)
+{
+    int error;
+
+    if (rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE)
+        return true;
+    if (rc != SQLITE_IOERR_WRITE && rc != SQLITE_IOERR_TRUNCATE)
+        return false;
+    error = last_errno(db);
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 int sqlite_db_error(struct sqlite_db *db, int rc, struct errbuf *err)
 {
-    int system_error = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
     const char *text = db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
 
-    switch (rc & 0xff) {
-    case SQLITE_FULL:
+    if (is_out_of_space(db, rc))
         return errbuf_fail(err, LM_EFULL, "no space left for %s", db->path);
+    switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
@@ -71,14 +100,10 @@ int sqlite_db_error(struct sqlite_db *db, int rc, struct errbuf *err)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return errbuf_fail(err, LM_EIO, "%s is damaged, or no logmill file: %s", db->path, text);
-    case SQLITE_IOERR:
-        if (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG)
-            return errbuf_fail(err, LM_EFULL, "no space left for %s: %s", db->path,
-                               strerror(system_error));
-        /* fallthrough */
     case SQLITE_CANTOPEN:
-        if (system_error != 0)
-            return errbuf_fail(err, LM_EIO, "%s: %s (%s)", db->path, text, strerror(system_error));
+        if (db->handle != NULL && sqlite3_system_errno(db->handle) != 0)
+            return errbuf_fail(err, LM_EIO, "%s: %s (%s)", db->path, text,
+                               strerror(sqlite3_system_errno(db->handle)));
         /* fallthrough */
     default:
         return errbuf_fail(err, LM_EIO, "%s: %s", db->path, text);

@@ -90,12 +90,11 @@ static int parse_message(struct record_parser *p, struct slice body, struct batc
 static int parse_body(struct record_parser *p, enum record_body kind, struct slice body,
                       struct batch *out)
 {
-    static struct buffer errors;
+    struct buffer errors;
     struct record_parse_counts counts;
     struct validation v;
 
-    if (errors.ceiling == 0)
-        buffer_init(&errors, OUTPUT_MAX);
+    buffer_init(&errors, OUTPUT_MAX);
     validation_init(&v, &errors);
     int error = record_parse_body(p, kind, body, collect, out, &counts, &v);
     must(error == 0 || error == LM_EINVAL);
@@ -104,6 +103,7 @@ static int parse_body(struct record_parser *p, enum record_body kind, struct sli
         must(validation_finish(&v) == 0);
         check_errors(buffer_slice(&errors));
     }
+    buffer_release(&errors);
     return error;
 }
 
@@ -111,15 +111,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct record_parser *p;
     struct batch first;
     struct batch second;
     int error;
 
     if (size == 0)
         return 0;
-    if (!p)
-        p = record_parser_new();
+    struct record_parser *p = record_parser_new();
     struct slice body = slice_of((const char *)data + 1, size - 1);
     batch_init(&first, OUTPUT_MAX);
     batch_init(&second, OUTPUT_MAX);
@@ -133,5 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     batch_release(&first);
     batch_release(&second);
+    record_parser_free(p);
     return 0;
 }

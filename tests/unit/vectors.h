@@ -1,4 +1,4 @@
-/* Reading the files of tests/vectors; VECTORS_DIR is given by the build. */
+/* Reading the files of tests/vectors, whose directory the environment names in LOGMILL_VECTORS. */
 #ifndef LOGMILL_TESTS_VECTORS_H
 #define LOGMILL_TESTS_VECTORS_H
 
@@ -7,21 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <yyjson.h>
 
 #include "base/slice.h"
 
-/* The document of tests/vectors/NAME; free it with yyjson_doc_free. */
+/* The document of `name`; numbers that C cannot hold are raw. Free it with yyjson_doc_free. */
 static inline yyjson_doc *vectors_read(const char *name)
 {
+    const char *dir = getenv("LOGMILL_VECTORS");
     char path[1024];
     yyjson_read_err err;
     yyjson_doc *doc;
 
-    snprintf(path, sizeof(path), "%s/%s", VECTORS_DIR, name);
-    doc = yyjson_read_file(path, YYJSON_READ_NOFLAG, NULL, &err);
+    snprintf(path, sizeof(path), "%s/%s", dir ? dir : "tests/vectors", name);
+    doc = yyjson_read_file(path, YYJSON_READ_BIGNUM_AS_RAW, NULL, &err);
     if (!doc)
         fail_msg("%s: %s", path, err.msg);
     return doc;

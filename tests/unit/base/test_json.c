@@ -146,6 +146,37 @@ static void the_last_of_equal_names_counts_among_many(void **state)
     buffer_release(&expected);
 }
 
+/* Names that begin as others do, in an order that puts them between each other. */
+static void names_are_compared_to_their_end(void **state)
+{
+    enum { MEMBERS = 2000, NAMES = 97 };
+    int last[NAMES];
+    struct buffer text;
+    struct buffer expected;
+    char name[NAMES + 1];
+
+    buffer_init(&text, 1 << 20);
+    buffer_init(&expected, 1 << 20);
+    memset(name, 'a', sizeof(name));
+    for (int i = 0; i < MEMBERS; i++) {
+        int len = i * i * 31 % NAMES;
+        buffer_appendf(&text, "%s\"%.*s\":%d", i ? "," : "{", len, name, i);
+        last[len] = i;
+    }
+    buffer_append_string(&text, "}");
+    buffer_append_char(&text, '\0');
+    for (int i = 0; i < MEMBERS; i++) {
+        int len = i * i * 31 % NAMES;
+        if (last[len] == i)
+            buffer_appendf(&expected, "%s\"%.*s\":%d", expected.len ? "," : "{", len, name, i);
+    }
+    buffer_append_string(&expected, "}");
+    buffer_append_char(&expected, '\0');
+    assert_rewritten(text.data, expected.data);
+    buffer_release(&text);
+    buffer_release(&expected);
+}
+
 static void depth_is_bounded(void **state)
 {
     enum { DEPTH = 100000 };
@@ -195,6 +226,7 @@ int main(void)
         cmocka_unit_test(values_are_written_compactly_and_numbers_keep_their_digits),
         cmocka_unit_test(the_last_of_equal_names_counts),
         cmocka_unit_test(the_last_of_equal_names_counts_among_many),
+        cmocka_unit_test(names_are_compared_to_their_end),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(depth_counts_arrays_and_objects),
     };

@@ -1,4 +1,4 @@
-#include "vectors.h"
+#include "../vectors.h"
 
 #include "base/timestamp.h"
 

@@ -118,7 +118,7 @@ static void check_order(struct slice body, void *ctx)
 static void messages_come_in_the_order_of_sending(void **state)
 {
     struct place *p = *state;
-    char (*texts)[32] = xcalloc(MANY, sizeof(*texts));
+    char(*texts)[32] = xcalloc(MANY, sizeof(*texts));
     struct slice *messages = xcalloc(MANY, sizeof(*messages));
     struct queue_consumer *c;
     struct order order = {0};
@@ -338,7 +338,7 @@ static void count_body(struct slice body, void *ctx)
 {
     int *counts = ctx;
 
-    counts[atoi(body.data)]++;
+    counts[queue_test_number(body) % SENDS_EACH]++;
 }
 
 /* Deliveries may repeat; here nothing goes wrong, so they do not. */
@@ -351,9 +351,8 @@ static void sends_of_many_threads_all_arrive(void **state)
 
     for (int i = 0; i < SENDERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, send_many, p->q), 0);
-    assert_int_equal(
-        queue_test_drain(c, SENDERS * SENDS_EACH, 10 * QUIET_MS, count_body, counts),
-        SENDERS * SENDS_EACH);
+    assert_int_equal(queue_test_drain(c, SENDERS * SENDS_EACH, 10 * QUIET_MS, count_body, counts),
+                     SENDERS * SENDS_EACH);
     for (int i = 0; i < SENDERS; i++)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < SENDS_EACH; i++)

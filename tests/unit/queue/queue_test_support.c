@@ -98,6 +98,17 @@ size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
     return total;
 }
 
+uint32_t queue_test_number(struct slice body)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < body.len; i++) {
+        assert_in_range(body.data[i], '0', '9');
+        number = number * 10 + (uint32_t)(body.data[i] - '0');
+    }
+    return number;
+}
+
 struct queue_stats queue_test_stats(struct queue *q)
 {
     struct queue_stats stats;

@@ -27,6 +27,9 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
 size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
                         void (*fn)(struct slice body, void *ctx), void *ctx);
 
+/* The number that a body of digits spells. */
+uint32_t queue_test_number(struct slice body);
+
 struct queue_stats queue_test_stats(struct queue *q);
 
 #endif

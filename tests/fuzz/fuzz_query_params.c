@@ -1,0 +1,93 @@
+/*
+ * Query strings, path ids and cursors of any bytes: each becomes a query within its bounds, or a
+ * refusal that is JSON.
+ */
+#include <stdlib.h>
+
+#include "api/log_params.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+
+enum { ANSWER_MAX = 64 << 20 };
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* Returns true where the input was taken. */
+static bool check_result(int result, const struct buffer *refusal)
+{
+    yyjson_doc *doc;
+
+    if (result == 0)
+        return true;
+    must(result == LM_EINVAL);
+    doc = yyjson_read(refusal->data, refusal->len, 0);
+    must(doc != NULL);
+    must(yyjson_arr_size(yyjson_obj_get(yyjson_doc_get_root(doc), "detail")) > 0);
+    yyjson_doc_free(doc);
+    return false;
+}
+
+static void check_filter(const struct log_filter *filter)
+{
+    must(filter->since_us >= TIMESTAMP_MIN_US && filter->since_us <= TIMESTAMP_MAX_US);
+    must(filter->levels_len <= FILTER_LEVELS_MAX);
+    must(filter->attributes_len <= FILTER_ATTRIBUTES_MAX);
+    must(utf8_valid(filter->text));
+    for (size_t i = 0; i < filter->levels_len; i++)
+        must(utf8_valid(filter->levels[i]));
+    for (size_t i = 0; i < filter->attributes_len; i++)
+        must(utf8_valid(filter->attributes[i].name) && utf8_valid(filter->attributes[i].value));
+}
+
+static void check_query(struct slice text, struct buffer *refusal)
+{
+    struct query_string params;
+    struct log_query list;
+    struct log_stats_query stats;
+
+    if (query_string_parse(&params, text) == 0) {
+        if (check_result(log_params_parse_list(&params, &list, refusal), refusal)) {
+            check_filter(&list.filter);
+            must(list.limit >= 1 && list.limit <= LOG_PARAMS_LIMIT_MAX);
+        }
+        if (check_result(log_params_parse_stats(&params, &stats, refusal), refusal)) {
+            int64_t range = stats.filter.until_us - stats.filter.since_us;
+
+            check_filter(&stats.filter);
+            must(stats.bucket_us > 0);
+            must(range / stats.bucket_us <= LOG_PARAMS_BUCKETS_MAX);
+        }
+    }
+    query_string_release(&params);
+}
+
+static void check_cursor(struct slice text)
+{
+    char again[LOG_PARAMS_CURSOR_LEN];
+    struct log_key key;
+
+    if (log_params_parse_cursor(text, &key))
+        return;
+    log_params_format_cursor(&key, again);
+    must(slice_equal(text, slice_of(again, sizeof(again))));
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    struct slice text = size ? slice_of((const char *)data, size) : SLICE_LITERAL("");
+    struct buffer refusal;
+    struct uuid id;
+
+    buffer_init(&refusal, ANSWER_MAX);
+    check_query(text, &refusal);
+    check_result(log_params_parse_id(text, &id, &refusal), &refusal);
+    check_cursor(text);
+    buffer_release(&refusal);
+    return 0;
+}

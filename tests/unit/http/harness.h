@@ -1,0 +1,209 @@
+/*
+ * A connection of the server without a network: bytes are put in by harness_feed, in pieces of any
+ * size, and what would be sent is collected in `sent`. For unit tests and the fuzz target.
+ */
+#ifndef LOGMILL_TESTS_HTTP_HARNESS_H
+#define LOGMILL_TESTS_HTTP_HARNESS_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/budget.h"
+#include "base/buffer.h"
+#include "http/connection.h"
+#include "http/http.h"
+#include "http/router.h"
+#include "http/thread.h"
+
+enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BUDGET = 64 * 1024 };
+
+struct harness {
+    struct http_shared shared;
+    struct budget budget;
+    struct http_thread *thread;
+    struct connection *connection; /* NULL once it has closed */
+    int peer;
+};
+
+/* What the fake socket took, and how much it takes in one call (0: EAGAIN). */
+static struct buffer sent;
+static size_t send_quota = SIZE_MAX;
+/* Requests of /later, newest first. */
+static struct http_request *waiting;
+
+static ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_len)
+{
+    size_t taken = 0;
+    for (int i = 0; i < pieces_len && taken < send_quota; i++) {
+        size_t n = pieces[i].iov_len < send_quota - taken ? pieces[i].iov_len : send_quota - taken;
+        buffer_append(&sent, pieces[i].iov_base, n);
+        taken += n;
+        if (n < pieces[i].iov_len)
+            break;
+    }
+    if (taken > 0)
+        return (ssize_t)taken;
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t fake_receive(int fd, void *data, size_t len)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
+static void handle_echo(struct http_request *req, void *thread)
+{
+    struct slice type = http_request_header(req, "content-type");
+    struct http_header header = {"X-Type", type};
+    http_respond(req, &(struct http_response){.status = 200,
+                                              .content_type = "text/plain",
+                                              .body = http_request_body(req),
+                                              .headers = &header,
+                                              .headers_len = type.data != NULL ? 1 : 0});
+}
+
+static void handle_item(struct http_request *req, void *thread)
+{
+    http_respond(req, &(struct http_response){.status = 200, .body = http_request_param(req, 0)});
+}
+
+static void handle_query(struct http_request *req, void *thread)
+{
+    http_respond(req, &(struct http_response){.status = 200, .body = http_request_query(req)});
+}
+
+static void handle_static(struct http_request *req, void *thread)
+{
+    http_respond(req, &(struct http_response){
+                          .status = 200, .body = SLICE_LITERAL("static"), .body_is_static = true});
+}
+
+static void handle_later(struct http_request *req, void *thread)
+{
+    http_request_set_next(req, waiting);
+    waiting = req;
+}
+
+static const struct http_route harness_routes[] = {
+    {"POST", "/echo", handle_echo},
+    {"GET", "/items/{id}", handle_item},
+    {"GET", "/items", handle_query},
+    {"GET", "/static", handle_static},
+    {"POST", "/later", handle_later},
+    {"GET", "/slash/", handle_static},
+    {NULL, NULL, NULL},
+};
+
+/* Answers all that wait, the newest first, with the number of the answer. */
+static void harness_answer_waiting(void)
+{
+    unsigned n = 0;
+    while (waiting != NULL) {
+        struct http_request *req = waiting;
+        char body[16];
+        waiting = http_request_next(req);
+        int len = snprintf(body, sizeof(body), "%u", n++);
+        http_respond(req,
+                     &(struct http_response){.status = 200, .body = slice_of(body, (size_t)len)});
+    }
+}
+
+static void harness_init(struct harness *h)
+{
+    memset(h, 0, sizeof(*h));
+    budget_init(&h->budget, HARNESS_BUDGET);
+    h->shared.options = (struct http_server_options){
+        .threads = 1,
+        .max_connections = 100,
+        .max_body_bytes = HARNESS_BODY_MAX,
+        .max_header_bytes = HARNESS_HEADER_MAX,
+        .idle_timeout_ms = 60000,
+        .request_timeout_ms = 60000,
+        .write_timeout_ms = 60000,
+        .budget = &h->budget,
+    };
+    struct errbuf err = ERRBUF_INIT;
+    h->shared.router = router_new(harness_routes, &err);
+    h->thread = http_thread_new(&h->shared, 0, -1, &err);
+    if (h->thread == NULL || h->shared.router == NULL)
+        abort();
+    h->thread->io = (struct http_io){fake_receive, fake_send};
+    buffer_init(&sent, 64 * 1024 * 1024);
+}
+
+/* One round of the loop, without waiting; notices where the connection closes. */
+static void harness_round(struct harness *h)
+{
+    if (h->connection != NULL && h->connection->closed)
+        h->connection = NULL;
+    uv_run(&h->thread->loop, UV_RUN_NOWAIT);
+    if (h->thread->connections == NULL)
+        h->connection = NULL;
+}
+
+static void harness_connect(struct harness *h)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        abort();
+    buffer_clear(&sent);
+    send_quota = SIZE_MAX;
+    h->peer = pair[1];
+    h->shared.connections_open++;
+    h->connection = connection_new(h->thread, pair[0]);
+}
+
+static bool harness_reads(const struct harness *h)
+{
+    return h->connection != NULL && !h->connection->closed &&
+           (h->connection->events & UV_READABLE) != 0;
+}
+
+/* Puts in `len` bytes as one read. False where the connection does not read (any more). */
+static bool harness_feed(struct harness *h, const char *data, size_t len)
+{
+    for (int i = 0; i < 1000 && h->connection != NULL && !harness_reads(h); i++) {
+        harness_answer_waiting();
+        harness_round(h);
+    }
+    if (!harness_reads(h))
+        return false;
+    char *copy = malloc(len > 0 ? len : 1); /* so that views that outlive the read are found */
+    memcpy(copy, data, len);
+    connection_receive(h->connection, copy, len);
+    free(copy);
+    if (h->connection->closed)
+        harness_round(h);
+    return true;
+}
+
+/* The client closes its side, gets what is due, and goes. */
+static void harness_disconnect(struct harness *h)
+{
+    if (harness_reads(h))
+        connection_receive_end(h->connection);
+    for (int i = 0; i < 1000 && h->connection != NULL && !h->connection->closed; i++) {
+        harness_answer_waiting();
+        harness_round(h);
+    }
+    if (h->connection != NULL && !h->connection->closed)
+        connection_abort(h->connection);
+    harness_answer_waiting();
+    harness_round(h);
+    close(h->peer);
+}
+
+static void harness_release(struct harness *h)
+{
+    http_thread_free(h->thread);
+    router_free(h->shared.router);
+    buffer_release(&sent);
+}
+
+#endif

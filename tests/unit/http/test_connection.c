@@ -1,0 +1,462 @@
+/*
+ * Golden cases for a connection: what is sent, and what comes back, in short. Each case is fed
+ * whole and in pieces of every small size, to a socket that takes all and to one that takes little,
+ * and must answer the same each time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+
+static struct harness harness;
+
+/* ---- Answers in short: "STATUS [header: value]… |body|\n" ---- */
+
+static bool is_shown(const char *line, size_t len)
+{
+    static const char *const hidden[] = {"Server:", "Date:", "Content-Length:", "Content-Type:"};
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        if (len >= strlen(hidden[i]) && memcmp(line, hidden[i], strlen(hidden[i])) == 0)
+            return false;
+    }
+    return true;
+}
+
+#define INVALID_BODY "{\"detail\":\"invalid HTTP request: "
+
+static void shorten(struct buffer *out, struct slice text)
+{
+    const char *at = text.data, *end = text.data + text.len;
+    while (at < end) {
+        size_t body_len = 0;
+        buffer_append(out, at + strlen("HTTP/1.1 "), 3);
+        at = (const char *)memmem(at, (size_t)(end - at), "\r\n", 2) + 2;
+        while (memcmp(at, "\r\n", 2) != 0) {
+            const char *eol = memmem(at, (size_t)(end - at), "\r\n", 2);
+            assert_non_null(eol);
+            if (memcmp(at, "Content-Length: ", 16) == 0)
+                body_len = (size_t)atol(at + 16);
+            else if (is_shown(at, (size_t)(eol - at)))
+                buffer_appendf(out, " [%.*s]", (int)(eol - at), at);
+            at = eol + 2;
+        }
+        at += 2;
+        assert_true(body_len <= (size_t)(end - at));
+        if (body_len > strlen(INVALID_BODY) && memcmp(at, INVALID_BODY, strlen(INVALID_BODY)) == 0)
+            buffer_append_string(out, " |invalid HTTP request|"); /* the reason is llhttp's */
+        else if (body_len > 0)
+            buffer_appendf(out, " |%.*s|", (int)body_len, at);
+        buffer_append_char(out, '\n');
+        at += body_len;
+    }
+}
+
+/* Feeds `input` in pieces of `piece` bytes and returns the answers in short; free it. */
+static char *converse(struct slice input, size_t piece, size_t quota)
+{
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    harness_connect(&harness);
+    send_quota = quota;
+    for (size_t at = 0; at < input.len; at += piece) {
+        size_t n = input.len - at < piece ? input.len - at : piece;
+        if (!harness_feed(&harness, input.data + at, n))
+            break;
+    }
+    harness_disconnect(&harness);
+    shorten(&text, buffer_slice(&sent));
+    buffer_append_char(&text, '\0');
+    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(harness.thread->requests_under_way, 0);
+    return text.data;
+}
+
+static void expect_slice(struct slice input, const char *answers)
+{
+    static const size_t pieces[] = {SIZE_MAX, 1, 2, 3, 5, 7, 16, 61, 128};
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        for (size_t quota = SIZE_MAX; quota > 0; quota = quota > 7 ? 7 : 0) {
+            size_t piece = pieces[i] < input.len ? pieces[i] : input.len;
+            char *got = converse(input, piece, quota);
+            if (strcmp(got, answers) != 0)
+                print_error("in pieces of %zu, taking %zu at a time:\n", piece, quota);
+            assert_string_equal(got, answers);
+            free(got);
+        }
+    }
+}
+
+static void expect(const char *input, const char *answers)
+{
+    expect_slice(slice_of_string(input), answers);
+}
+
+#define HOST "Host: h\r\n"
+#define GET(target) "GET " target " HTTP/1.1\r\n" HOST "\r\n"
+#define POST(text, len) "POST /echo HTTP/1.1\r\n" HOST "Content-Length: " len "\r\n\r\n" text
+#define CHUNKED(body) "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n" body
+#define INVALID "400 [Connection: close] |invalid HTTP request|\n"
+#define NOT_FOUND "404 |{\"detail\":\"Not Found\"}|\n"
+
+/* ---- What works ---- */
+
+static void test_answers_keep_the_order_of_requests(void **state)
+{
+    expect(POST("abc", "3") GET("/items/7") GET("/static") POST("", "0"),
+           "200 |abc|\n200 |7|\n200 |static|\n200\n");
+    expect("POST /later HTTP/1.1\r\n" HOST "\r\n" GET("/static"), "200 |0|\n200 |static|\n");
+}
+
+static void test_empty_lines_before_a_request_are_skipped(void **state)
+{
+    expect("\r\n\r\n" GET("/static") "\r\n" GET("/static"), "200 |static|\n200 |static|\n");
+}
+
+static void test_chunked_bodies_are_put_together(void **state)
+{
+    expect(CHUNKED("3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nTrailer: t\r\n\r\n") GET("/items/1"),
+           "200 |abcdefg|\n200 |1|\n");
+    expect(CHUNKED("0\r\n\r\n"), "200\n");
+}
+
+static void test_head_has_no_body(void **state)
+{
+    harness_connect(&harness);
+    const char *request = "HEAD /static HTTP/1.1\r\n" HOST "\r\n";
+    harness_feed(&harness, request, strlen(request));
+    buffer_append_char(&sent, '\0');
+    assert_non_null(strstr(sent.data, "Content-Length: 6\r\n"));
+    assert_string_equal(strstr(sent.data, "\r\n\r\n"), "\r\n\r\n");
+    harness_disconnect(&harness);
+}
+
+static void test_header_values_are_trimmed_and_found_without_case(void **state)
+{
+    expect("POST /echo HTTP/1.1\r\nhOST: h\r\nCONTENT-type:   a/b \t \r\n"
+           "content-LENGTH: 1\r\n\r\nx",
+           "200 [X-Type: a/b] |x|\n");
+    expect("POST /echo HTTP/1.1\r\nHost:\r\nContent-Type:\r\nContent-Length: 1\r\n\r\nx",
+           "200 [X-Type: ] |x|\n");
+}
+
+static void test_targets(void **state)
+{
+    expect(GET("/items?a=%41&b#c"), "200 |a=%41&b|\n");
+    expect(GET("http://h:80/items?x") GET("http://h"), "200 |x|\n" NOT_FOUND);
+    expect(GET("/items/a%2fb%"), "200 |a/b%|\n");
+    expect(GET("/items/%2541"), "200 |%41|\n");
+    expect("OPTIONS * HTTP/1.1\r\n" HOST "\r\n", NOT_FOUND);
+}
+
+static void test_100_is_said_before_the_body_and_in_turn(void **state)
+{
+    const char *head = "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                       "Content-Length: 3\r\n\r\n";
+    harness_connect(&harness);
+    harness_feed(&harness, head, strlen(head));
+    assert_true(slice_equal(buffer_slice(&sent), SLICE_LITERAL("HTTP/1.1 100 Continue\r\n\r\n")));
+    buffer_clear(&sent);
+    harness_feed(&harness, "abc", 3);
+    assert_memory_equal(sent.data, "HTTP/1.1 200", 12);
+    harness_disconnect(&harness);
+
+    const char *later = "POST /later HTTP/1.1\r\n" HOST "\r\n";
+    harness_connect(&harness);
+    harness_feed(&harness, later, strlen(later));
+    harness_feed(&harness, head, strlen(head));
+    assert_int_equal(sent.len, 0); /* the answer before it has not been given */
+    harness_answer_waiting();
+    harness_round(&harness);
+    assert_memory_equal(sent.data, "HTTP/1.1 200", 12);
+    assert_memory_equal(sent.data + sent.len - 25, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    harness_disconnect(&harness);
+}
+
+static void test_100_is_not_said_once_the_body_has_begun(void **state)
+{
+    const char *all = "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                      "Content-Length: 3\r\n\r\na";
+    harness_connect(&harness);
+    harness_feed(&harness, all, strlen(all));
+    harness_feed(&harness, "bc", 2);
+    assert_memory_equal(sent.data, "HTTP/1.1 200", 12);
+    harness_disconnect(&harness);
+}
+
+static void test_connection_close_and_http_1_0(void **state)
+{
+    expect("GET /static HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n" GET("/static"),
+           "200 [Connection: close] |static|\n");
+    expect("GET /static HTTP/1.0\r\n\r\n" GET("/static"), "200 [Connection: close] |static|\n");
+    expect("GET /static HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" GET("/static"),
+           "200 [Connection: keep-alive] |static|\n200 |static|\n");
+}
+
+static void test_an_upgrade_is_ignored(void **state)
+{
+    expect("GET /static HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\n"
+           "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" GET("/items/1"),
+           "200 |static|\n200 |1|\n");
+}
+
+/* ---- Refusals after which the connection goes on ---- */
+
+static void test_refused_requests_are_read_to_their_end(void **state)
+{
+    expect("POST /nope HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc" GET("/static"),
+           NOT_FOUND "200 |static|\n");
+    expect("PUT /echo HTTP/1.1\r\n" HOST
+           "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" GET("/static"),
+           "405 [Allow: POST] |{\"detail\":\"Method Not Allowed\"}|\n200 |static|\n");
+    expect("DELETE /items/1 HTTP/1.1\r\n" HOST "\r\n",
+           "405 [Allow: GET, HEAD] |{\"detail\":\"Method Not Allowed\"}|\n");
+    expect("POST /echo HTTP/1.1\r\n" HOST
+           "Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx" GET("/static"),
+           "415 [Accept-Encoding: gzip, zstd] |{\"detail\":\"Content-Encoding \\\"br\\\" is not "
+           "supported, allowed are: gzip, zstd\"}|\n200 |static|\n");
+    expect("GET /static HTTP/1.1\r\n" HOST "Expect: more\r\n\r\n" GET("/static"),
+           "417 |{\"detail\":\"Expect: only 100-continue can be met\"}|\n200 |static|\n");
+}
+
+static void test_a_slash_too_many_or_too_few_is_redirected(void **state)
+{
+    expect(GET("/static/?a=b"), "307 [Location: http://h/static?a=b]\n");
+    expect(GET("/slash"), "307 [Location: http://h/slash/]\n");
+    expect("POST /echo// HTTP/1.0\r\n\r\n", "307 [Connection: close] [Location: /echo]\n");
+    expect(GET("/"), NOT_FOUND);
+}
+
+static void test_gzip_and_zstd_bodies_are_inflated(void **state)
+{
+    static const char gzip[] = "POST /echo HTTP/1.1\r\n" HOST "Content-Encoding: X-GZIP\r\n"
+                               "Content-Length: 26\r\n\r\n"
+                               "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57"
+                               "\xc8\x00\x91\x00\x80\xb4\x1b\xdb\x0b\x00";
+    /* The trailer says another length: corrupt. */
+    expect_slice(slice_of(gzip, sizeof(gzip) - 1),
+                 "400 |{\"detail\":\"the body is not valid gzip: incorrect data check\"}|\n");
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Encoding: zstd\r\nContent-Length: 4\r\n\r\n"
+           "abcd" GET("/static"),
+           "400 |{\"detail\":\"the body is not valid zstd: Unknown frame descriptor\"}|\n"
+           "200 |static|\n");
+    expect("POST /echo HTTP/1.1\r\n" HOST
+           "Content-Encoding: identity\r\nContent-Length: 1\r\n\r\nx",
+           "200 |x|\n");
+}
+
+/* ---- Refusals that end the connection ---- */
+
+static void test_request_smuggling_is_refused(void **state)
+{
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+           "0\r\n\r\n",
+           INVALID);
+    expect("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+           "0\r\n\r\n",
+           INVALID);
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+           INVALID);
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: +3\r\n\r\nabc", INVALID);
+    expect("POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+           "501 [Connection: close] |{\"detail\":\"Transfer-Encoding: only chunked is "
+           "supported\"}|\n");
+    expect("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+           "400 [Connection: close] |{\"detail\":\"Transfer-Encoding in HTTP/1.0\"}|\n");
+    expect("POST /echo HTTP/1.1\r\n" HOST HOST "Content-Length: 0\r\n\r\n",
+           "400 [Connection: close] |{\"detail\":\"more than one Host header\"}|\n");
+    expect("GET /static HTTP/1.1\r\n\r\n",
+           "400 [Connection: close] |{\"detail\":\"no Host header\"}|\n");
+    expect("GET /static HTTP/1.1\r\nHost : h\r\n\r\n", INVALID);
+    expect("GET /static HTTP/1.1\nHost: h\n\n", INVALID);
+}
+
+static void test_broken_chunks_are_refused(void **state)
+{
+    expect(CHUNKED("x\r\nabc\r\n"), INVALID);
+    expect(CHUNKED("3\r\nabcd\r\n"), INVALID);
+    expect(CHUNKED("fffffffffffffffff\r\n"), INVALID);
+    expect(CHUNKED("3 \r\nabc\r\n"), INVALID);
+}
+
+static void test_what_is_not_a_request_is_refused(void **state)
+{
+    expect_slice(SLICE_LITERAL("\x16\x03\x01\x02\x00\x01\x00"), INVALID);
+    expect("NEVER /static HTTP/1.1\r\n" HOST "\r\n",
+           "405 [Connection: close] [Allow: POST, GET, HEAD] |{\"detail\":\"Method Not "
+           "Allowed\"}|\n");
+    expect("CONNECT h:80 HTTP/1.1\r\n" HOST "\r\n",
+           "400 [Connection: close] |{\"detail\":\"the request target is not a path\"}|\n");
+    expect("GET /static HTTP/2.0\r\n" HOST "\r\n",
+           "505 [Connection: close] |{\"detail\":\"only HTTP/1.1 and HTTP/1.0 are spoken "
+           "here\"}|\n");
+    expect(GET("/static") "GET /sta",
+           "200 |static|\n400 [Connection: close] |{\"detail\":\"the request was cut short\"}|\n");
+}
+
+static void test_heads_are_bounded(void **state)
+{
+    char text[2048];
+    char fill[1024];
+    memset(fill, 'a', sizeof(fill));
+    snprintf(text, sizeof(text), "GET /%.600s HTTP/1.1\r\n" HOST "\r\n", fill);
+    expect(text, "414 [Connection: close] |{\"detail\":\"the request line is larger than the 512 "
+                 "bytes allowed\"}|\n");
+    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "X: %.600s\r\n\r\n", fill);
+    const char *too_large = "431 [Connection: close] |{\"detail\":\"the headers are larger than "
+                            "the 512 bytes allowed\"}|\n";
+    expect(text, too_large);
+    size_t len = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST);
+    for (int i = 0; i < 101; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "a:\r\n");
+    snprintf(text + len, sizeof(text) - len, "\r\n");
+    expect(text, "431 [Connection: close] |{\"detail\":\"more than 100 headers\"}|\n");
+    snprintf(text, sizeof(text), CHUNKED("0\r\nX: %.600s\r\n\r\n"), fill);
+    expect(text, "431 [Connection: close] |{\"detail\":\"trailers and chunk extensions are larger "
+                 "than the 512 bytes allowed\"}|\n");
+    snprintf(text, sizeof(text), CHUNKED("1;%.600s\r\na\r\n0\r\n\r\n"), fill);
+    expect(text, "431 [Connection: close] |{\"detail\":\"trailers and chunk extensions are larger "
+                 "than the 512 bytes allowed\"}|\n");
+}
+
+static void test_bodies_are_bounded(void **state)
+{
+    const char *too_large = "413 [Connection: close] |{\"detail\":\"the body is larger than the "
+                            "1000 bytes allowed\"}|\n";
+    char text[4096];
+    char fill[1100];
+    memset(fill, 'a', sizeof(fill));
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", too_large);
+    expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n",
+           too_large);
+    snprintf(text, sizeof(text), CHUNKED("3e9\r\n%.1001s\r\n0\r\n\r\n"), fill);
+    expect(text, too_large);
+    snprintf(text, sizeof(text),
+             "POST /no HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n%.1000s" GET("/static"),
+             fill);
+    expect(text, NOT_FOUND "200 |static|\n");
+}
+
+/* ---- Order and room ---- */
+
+static void test_deferred_answers_go_out_in_order(void **state)
+{
+    const char *three = "POST /later HTTP/1.1\r\n" HOST "\r\n"
+                        "POST /later HTTP/1.1\r\n" HOST "\r\n" GET("/static");
+    struct buffer text;
+    buffer_init(&text, 4096);
+    harness_connect(&harness);
+    harness_feed(&harness, three, strlen(three));
+    assert_int_equal(sent.len, 0);
+    struct http_request *second = waiting, *first = http_request_next(waiting);
+    waiting = NULL;
+    http_respond(second, &(struct http_response){.status = 200, .body = SLICE_LITERAL("second")});
+    harness_round(&harness);
+    assert_int_equal(sent.len, 0);
+    http_respond(first, &(struct http_response){.status = 200, .body = SLICE_LITERAL("first")});
+    harness_round(&harness);
+    shorten(&text, buffer_slice(&sent));
+    buffer_append_char(&text, '\0');
+    assert_string_equal(text.data, "200 |first|\n200 |second|\n200 |static|\n");
+    buffer_release(&text);
+    harness_disconnect(&harness);
+}
+
+static void test_no_more_than_the_pipeline_is_begun(void **state)
+{
+    const char *later = "POST /later HTTP/1.1\r\n" HOST "\r\n";
+    struct buffer many;
+    buffer_init(&many, 1 << 20);
+    for (int i = 0; i < 3 * HTTP_PIPELINE_MAX; i++)
+        buffer_append_string(&many, later);
+    harness_connect(&harness);
+    uint64_t before = harness.thread->counters.requests;
+    harness_feed(&harness, many.data, many.len);
+    assert_int_equal(harness.connection->under_way, HTTP_PIPELINE_MAX);
+    assert_false(harness_reads(&harness));
+    for (int i = 0; i < 3; i++) {
+        harness_answer_waiting();
+        harness_round(&harness);
+    }
+    assert_int_equal(harness.thread->counters.requests - before, 3 * HTTP_PIPELINE_MAX);
+    assert_true(harness_reads(&harness));
+    harness_disconnect(&harness);
+    buffer_release(&many);
+}
+
+static void test_a_client_that_has_gone_costs_nothing(void **state)
+{
+    const char *later = "POST /later HTTP/1.1\r\n" HOST "\r\n";
+    harness_connect(&harness);
+    harness_feed(&harness, later, strlen(later));
+    harness_feed(&harness, later, strlen(later));
+    connection_abort(harness.connection);
+    harness_round(&harness);
+    assert_int_equal(harness.thread->requests_under_way, 2);
+    harness_answer_waiting();
+    assert_int_equal(harness.thread->requests_under_way, 0);
+    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(sent.len, 0);
+    close(harness.peer);
+}
+
+static void test_without_room_in_the_budget_503(void **state)
+{
+    assert_true(budget_take(&harness.budget, HARNESS_BUDGET));
+    harness_connect(&harness);
+    const char *begun = "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nab";
+    harness_feed(&harness, begun, strlen(begun));
+    struct buffer text;
+    buffer_init(&text, 4096);
+    shorten(&text, buffer_slice(&sent));
+    buffer_append_char(&text, '\0');
+    assert_string_equal(text.data, "503 [Connection: close] [Retry-After: 1] "
+                                   "|{\"detail\":\"Service Unavailable\"}|\n");
+    buffer_release(&text);
+    harness_disconnect(&harness);
+    budget_give(&harness.budget, HARNESS_BUDGET);
+}
+
+static int set_up(void **state)
+{
+    harness_init(&harness);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    harness_release(&harness);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers_keep_the_order_of_requests),
+        cmocka_unit_test(test_empty_lines_before_a_request_are_skipped),
+        cmocka_unit_test(test_chunked_bodies_are_put_together),
+        cmocka_unit_test(test_head_has_no_body),
+        cmocka_unit_test(test_header_values_are_trimmed_and_found_without_case),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_100_is_said_before_the_body_and_in_turn),
+        cmocka_unit_test(test_100_is_not_said_once_the_body_has_begun),
+        cmocka_unit_test(test_connection_close_and_http_1_0),
+        cmocka_unit_test(test_an_upgrade_is_ignored),
+        cmocka_unit_test(test_refused_requests_are_read_to_their_end),
+        cmocka_unit_test(test_a_slash_too_many_or_too_few_is_redirected),
+        cmocka_unit_test(test_gzip_and_zstd_bodies_are_inflated),
+        cmocka_unit_test(test_request_smuggling_is_refused),
+        cmocka_unit_test(test_broken_chunks_are_refused),
+        cmocka_unit_test(test_what_is_not_a_request_is_refused),
+        cmocka_unit_test(test_heads_are_bounded),
+        cmocka_unit_test(test_bodies_are_bounded),
+        cmocka_unit_test(test_deferred_answers_go_out_in_order),
+        cmocka_unit_test(test_no_more_than_the_pipeline_is_begun),
+        cmocka_unit_test(test_a_client_that_has_gone_costs_nothing),
+        cmocka_unit_test(test_without_room_in_the_budget_503),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,281 @@
+/*
+ * The worker over a queue and a store that are scripted here, since what matters is what it does
+ * when they fail, and in which order.
+ */
+#include "worker/worker.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../cmocka_all.h"
+#include "base/diag.h"
+
+enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 10000 };
+
+/* Everything that happened, in order: "+a" a is stored, "*a" is a dead letter, "!" settled, … */
+static struct {
+    pthread_mutex_t lock;
+    char happened[TEXT_MAX];
+
+    const char *bodies[MESSAGES_MAX]; /* the messages, until they are acknowledged or rejected */
+    size_t bodies_len;
+    bool settled[MESSAGES_MAX];
+    struct queue_message delivery[MESSAGES_MAX];
+
+    int store_failures;  /* appends that fail before one succeeds */
+    int letter_failures; /* dead letters that cannot be kept */
+    const char *poison;  /* a message text that the store refuses for its own sake */
+    size_t appends;
+} world = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Lock held. */
+static void note(const char *format, const char *text, size_t len)
+{
+    size_t used = strlen(world.happened);
+
+    snprintf(world.happened + used, sizeof(world.happened) - used, format, (int)len, text);
+}
+
+static void reset_world(const char *const *bodies, size_t n)
+{
+    memset(world.happened, 0, sizeof(world.happened));
+    memset(world.settled, 0, sizeof(world.settled));
+    world.bodies_len = n;
+    for (size_t i = 0; i < n; i++)
+        world.bodies[i] = bodies[i];
+    world.store_failures = world.letter_failures = 0;
+    world.poison = NULL;
+    world.appends = 0;
+}
+
+/* ---- The queue ---- */
+
+static const struct queue_ops queue_ops;
+
+static struct queue_limits limits(const struct queue *q)
+{
+    return (struct queue_limits){.max_message_bytes = 1 << 20, .send_slots = 1, .max_consumers = 1};
+}
+
+static struct queue_consumer *consumer_new(struct queue *q, struct errbuf *err)
+{
+    static struct queue_consumer consumer;
+
+    consumer.ops = &queue_ops;
+    return &consumer;
+}
+
+static void consumer_free(struct queue_consumer *c)
+{
+}
+
+static int receive(struct queue_consumer *c, unsigned wait_ms, struct queue_delivery *delivery,
+                   struct errbuf *err)
+{
+    static const char *const ids[MESSAGES_MAX] = {"0", "1", "2", "3", "4", "5", "6", "7"};
+
+    delivery->messages = world.delivery;
+    delivery->count = 0;
+    pthread_mutex_lock(&world.lock);
+    for (size_t i = 0; i < world.bodies_len; i++)
+        if (!world.settled[i])
+            world.delivery[delivery->count++] =
+                (struct queue_message){.body = slice_of_string(world.bodies[i]),
+                                       .id = slice_of_string(ids[i]),
+                                       .sent_us = 1000000,
+                                       .receipt = i};
+    pthread_mutex_unlock(&world.lock);
+    if (delivery->count == 0 && wait_ms)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return 0;
+}
+
+static int settle(struct queue_consumer *c, struct queue_delivery *delivery, struct errbuf *err)
+{
+    pthread_mutex_lock(&world.lock);
+    for (size_t i = 0; i < delivery->count; i++) {
+        const struct queue_message *m = &delivery->messages[i];
+
+        if (m->outcome == QUEUE_RETURN)
+            continue;
+        world.settled[m->receipt] = true;
+        note(m->outcome == QUEUE_REJECT ? "x%.*s " : "!%.*s ", m->id.data, m->id.len);
+    }
+    pthread_mutex_unlock(&world.lock);
+    return 0;
+}
+
+static int dead_letter(struct queue_consumer *c, struct slice body, const char *reason,
+                       struct errbuf *err)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&world.lock);
+    if (world.letter_failures > 0) {
+        world.letter_failures--;
+        error = errbuf_fail(err, LM_EFULL, "no room for letters");
+    } else {
+        note("*%.*s ", reason, strlen(reason));
+    }
+    pthread_mutex_unlock(&world.lock);
+    return error;
+}
+
+static void interrupt(struct queue *q)
+{
+}
+
+static const struct queue_ops queue_ops = {.limits = limits,
+                                           .consumer_new = consumer_new,
+                                           .consumer_free = consumer_free,
+                                           .receive = receive,
+                                           .settle = settle,
+                                           .dead_letter = dead_letter,
+                                           .interrupt = interrupt};
+
+/* ---- The store ---- */
+
+static const struct store_ops store_ops;
+
+static struct store_writer *writer_new(struct store *s, struct errbuf *err)
+{
+    static struct store_writer writer;
+
+    writer.ops = &store_ops;
+    return &writer;
+}
+
+static void writer_free(struct store_writer *w)
+{
+}
+
+static int append(struct store_writer *w, const struct record *records, size_t n,
+                  struct store_append_result *result, struct errbuf *err)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&world.lock);
+    world.appends++;
+    if (world.store_failures > 0) {
+        world.store_failures--;
+        error = errbuf_fail(err, LM_EUNAVAILABLE, "away");
+    }
+    for (size_t i = 0; i < n && !error; i++)
+        if (world.poison && slice_equal(records[i].message, slice_of_string(world.poison)))
+            error = errbuf_fail(err, LM_EDATA, "poison");
+    for (size_t i = 0; i < n && !error; i++)
+        note("+%.*s ", records[i].message.data, records[i].message.len);
+    *result = (struct store_append_result){.stored = error ? 0 : n};
+    pthread_mutex_unlock(&world.lock);
+    return error;
+}
+
+static const struct store_ops store_ops = {
+    .writer_new = writer_new, .writer_free = writer_free, .append = append};
+
+/* ---- Running ---- */
+
+static bool all_settled(void)
+{
+    bool all = true;
+
+    pthread_mutex_lock(&world.lock);
+    for (size_t i = 0; i < world.bodies_len; i++)
+        all = all && world.settled[i];
+    pthread_mutex_unlock(&world.lock);
+    return all;
+}
+
+/* Runs a worker until every message is settled, and stops it. */
+static void run_until_settled(void)
+{
+    static struct queue queue = {&queue_ops};
+    static struct store store = {&store_ops};
+    struct errbuf err = ERRBUF_INIT;
+    struct worker *w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
+
+    assert_non_null(w);
+    for (int ms = 0; ms < WAIT_MS && !all_settled(); ms++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    worker_free(w, 1000);
+    assert_true(all_settled());
+}
+
+#define LOG(text) "{\"message\":\"" text "\",\"level\":\"info\"}"
+#define BATCH(logs) "{\"v\":1,\"logs\":[" logs "]}"
+
+static void logs_are_stored_before_their_message_is_acknowledged(void **state)
+{
+    reset_world((const char *const[]){BATCH(LOG("a") "," LOG("b")), LOG("c")}, 2);
+    run_until_settled();
+    assert_string_equal(world.happened, "+a +b +c !0 !1 ");
+    assert_int_equal(world.appends, 1); /* one transaction for all messages of a delivery */
+}
+
+static void a_record_the_store_refuses_dies_alone(void **state)
+{
+    reset_world(
+        (const char *const[]){BATCH(LOG("a") "," LOG("b") "," LOG("bad") "," LOG("c") "," LOG("d")),
+                              LOG("e")},
+        2);
+    world.poison = "bad";
+    run_until_settled();
+    assert_string_equal(world.happened, "+a +b +c +d +e *poison !0 !1 ");
+}
+
+static void a_store_that_is_away_loses_nothing_and_repeats_no_dead_letter(void **state)
+{
+    reset_world((const char *const[]){BATCH(LOG("a") ",{\"level\":\"info\"}"), LOG("b")}, 2);
+    world.store_failures = 3;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a +b *message: Field required !0 !1 ");
+}
+
+static void a_message_is_not_acknowledged_before_its_dead_letter_is_kept(void **state)
+{
+    reset_world((const char *const[]){BATCH(LOG("a") "," LOG("bad"))}, 1);
+    world.poison = "bad";
+    world.letter_failures = 1;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a +a *poison !0 "); /* the repeat is idempotent */
+}
+
+static void a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored(void **state)
+{
+    reset_world((const char *const[]){LOG("a"), "{nonsense", LOG("b")}, 3);
+    run_until_settled();
+    assert_string_equal(world.happened, "+a +b !0 x1 !2 ");
+}
+
+static void what_is_queued_is_stored_before_a_stop(void **state)
+{
+    static struct queue queue = {&queue_ops};
+    static struct store store = {&store_ops};
+    struct errbuf err = ERRBUF_INIT;
+    struct worker *w;
+
+    reset_world((const char *const[]){LOG("a")}, 1);
+    w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
+    assert_non_null(w);
+    worker_free(w, WAIT_MS);
+    assert_string_equal(world.happened, "+a !0 ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logs_are_stored_before_their_message_is_acknowledged),
+        cmocka_unit_test(a_record_the_store_refuses_dies_alone),
+        cmocka_unit_test(a_store_that_is_away_loses_nothing_and_repeats_no_dead_letter),
+        cmocka_unit_test(a_message_is_not_acknowledged_before_its_dead_letter_is_kept),
+        cmocka_unit_test(a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored),
+        cmocka_unit_test(what_is_queued_is_stored_before_a_stop),
+    };
+
+    diag_set_level(DIAG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
