@@ -128,8 +128,10 @@ static int start(struct service *s, struct errbuf *err)
 
     if ((error = open_store(s, err)) || (error = take_locks(s, err)))
         return error;
-    s->queue =
-        queue_sqlite_new(&(struct queue_sqlite_options){.directory = s->config->data_dir}, err);
+    s->queue = queue_sqlite_new(
+        &(struct queue_sqlite_options){.directory = s->config->data_dir,
+                                       .max_message_bytes = max_message_bytes(s->config)},
+        err);
     if (!s->queue)
         return LM_EIO;
     if ((error = store_migrate(s->store, err)))

@@ -306,7 +306,7 @@ static void read_bucket(struct reading *r, struct log_stats_query *query)
         seconds = INT64_MAX / SECOND_US; /* longer than all of time */
     query->bucket_us = seconds * SECOND_US;
     shortest = divide_up(divide_up(range_us, LOG_PARAMS_BUCKETS_MAX), SECOND_US);
-    if (seconds < shortest)
+    if (seconds < shortest && r->errors.count == 0) /* else the range may not be what was meant */
         refuse_bound(r, "bucket", true, shortest, query_string_last(r->params, "bucket"));
 }
 

@@ -457,7 +457,7 @@ check(
 
 check('what is no HTTP is answered 400 in JSON, and the connection closed', async (server) => {
     const bad = [
-        'HELLO\r\n\r\n',
+        'HELLO logmill\r\n\r\n',
         'GET /health HTTP/1.1\r\nHost test\r\n\r\n',
         'GET /health HTTP/9.9\r\n\r\n',
         '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',

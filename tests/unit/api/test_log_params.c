@@ -263,6 +263,9 @@ static void a_cursor_that_was_not_handed_out_is_refused(void **state)
         assert_int_equal(log_params_parse_cursor(slice_of(text, len), &key), LM_EINVAL);
     text[4] ^= 1; /* another time: no id of that log */
     assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
+    key = (struct log_key){TIMESTAMP_MAX_US + 1, uuid7_new(TIMESTAMP_MAX_US + 1)};
+    log_params_format_cursor(&key, text);
+    assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
     memset(text, 'A', sizeof(text));
     assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
     memset(text, '_', sizeof(text));

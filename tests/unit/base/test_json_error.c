@@ -64,6 +64,7 @@ static void nesting_past_the_limit_is_refused_at_the_bracket(void **state)
     assert_string_equal(error.message, "Nested too deeply");
     assert_int_equal(error.position, 199);
     assert_false(json_find_error(slice_of_string(text), 200, &error));
+    assert_false(json_find_error(slice_of_string("[[],[],{\"a\":1},[]]"), 2, &error));
 }
 
 static void utf8_is_told_from_what_is_not(void **state)
