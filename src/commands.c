@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -21,6 +22,9 @@
 #include "worker/worker.h"
 
 enum { ROLE_API = 1, ROLE_WORKER = 2 };
+
+/* Descriptors kept for files, event loops and what libraries open. */
+enum { OTHER_DESCRIPTORS = 64 };
 
 /* What a running process holds. */
 struct service {
@@ -88,9 +92,34 @@ static int take_locks(struct service *s, struct errbuf *err)
     return 0;
 }
 
+/*
+ * Raises the number of descriptors to what the system allows, and returns how many connections of
+ * `wanted` that leaves room for.
+ */
+static unsigned fit_connections(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return (unsigned)wanted;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit))
+            getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted + OTHER_DESCRIPTORS)
+        return (unsigned)wanted;
+    wanted = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS
+                                                    : OTHER_DESCRIPTORS;
+    diag(DIAG_WARN, "fewer connections than MAX_CONNECTIONS: the limit of open files is lower",
+         DIAG_INT("connections", (int64_t)wanted), DIAG_INT("open_files", (int64_t)limit.rlim_cur));
+    return (unsigned)wanted;
+}
+
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
+    unsigned connections = fit_connections(c->max_connections);
 
     s->api = api_new(
         &(struct api_options){.queue = s->queue,
@@ -99,7 +128,7 @@ static int start_api(struct service *s, struct errbuf *err)
                               .http = {.host = c->host,
                                        .port = (unsigned)c->port,
                                        .threads = (unsigned)c->web_concurrency,
-                                       .max_connections = (unsigned)c->max_connections,
+                                       .max_connections = connections,
                                        .max_body_bytes = c->max_body_bytes,
                                        .max_header_bytes = c->max_header_bytes,
                                        .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,

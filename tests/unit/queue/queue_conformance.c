@@ -13,7 +13,7 @@
 #include "queue_test_support.h"
 
 enum {
-    QUIET_MS = 1200,        /* nothing came for so long: nothing will */
+    QUIET_MS = 700,         /* nothing came for so long: nothing will */
     SENDERS = 4,            /* threads */
     SENDS_EACH = 100,       /* of each */
     MANY = 3000,            /* more than one delivery holds */

@@ -23,7 +23,7 @@
 #include "queue_test_support.h"
 
 enum {
-    QUIET_MS = 700,
+    QUIET_MS = 500,
     SENT_BEFORE_KILL = 50,
     SMALL_DISK_BYTES = 2 << 20,
     BIG_MESSAGE_BYTES = 64 << 10,

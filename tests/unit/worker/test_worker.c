@@ -32,12 +32,13 @@ static struct {
     size_t appends;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Lock held. */
-static void note(const char *format, const char *text, size_t len)
+/* Adds "<what><text> ". Lock held. */
+static void note(char what, struct slice text)
 {
     size_t used = strlen(world.happened);
 
-    snprintf(world.happened + used, sizeof(world.happened) - used, format, (int)len, text);
+    snprintf(world.happened + used, sizeof(world.happened) - used, "%c%.*s ", what,
+             SLICE_ARG(text));
 }
 
 static void reset_world(const char *const *bodies, size_t n)
@@ -103,7 +104,7 @@ static int settle(struct queue_consumer *c, struct queue_delivery *delivery, str
         if (m->outcome == QUEUE_RETURN)
             continue;
         world.settled[m->receipt] = true;
-        note(m->outcome == QUEUE_REJECT ? "x%.*s " : "!%.*s ", m->id.data, m->id.len);
+        note(m->outcome == QUEUE_REJECT ? 'x' : '!', m->id);
     }
     pthread_mutex_unlock(&world.lock);
     return 0;
@@ -119,7 +120,7 @@ static int dead_letter(struct queue_consumer *c, struct slice body, const char *
         world.letter_failures--;
         error = errbuf_fail(err, LM_EFULL, "no room for letters");
     } else {
-        note("*%.*s ", reason, strlen(reason));
+        note('*', slice_of_string(reason));
     }
     pthread_mutex_unlock(&world.lock);
     return error;
@@ -168,7 +169,7 @@ static int append(struct store_writer *w, const struct record *records, size_t n
         if (world.poison && slice_equal(records[i].message, slice_of_string(world.poison)))
             error = errbuf_fail(err, LM_EDATA, "poison");
     for (size_t i = 0; i < n && !error; i++)
-        note("+%.*s ", records[i].message.data, records[i].message.len);
+        note('+', records[i].message);
     *result = (struct store_append_result){.stored = error ? 0 : n};
     pthread_mutex_unlock(&world.lock);
     return error;

@@ -1,0 +1,206 @@
+#include "sqlite/sqlite_db.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "../temp_directory.h"
+
+enum { OPENERS = 6 };
+
+static const char *const one_step[] = {"CREATE TABLE t(x INTEGER PRIMARY KEY)"};
+static const char *const two_steps[] = {"CREATE TABLE t(x INTEGER PRIMARY KEY)",
+                                        "ALTER TABLE t ADD COLUMN y; UPDATE t SET y = x * 2"};
+static const char *const wrong_step[] = {"CREATE TABLE t(x INTEGER PRIMARY KEY)",
+                                         "CREATE TABLE u(x); CREATE TABLE t(x)"};
+
+static char path[1024];
+
+static int set_up(void **state)
+{
+    *state = temp_directory_new();
+    snprintf(path, sizeof(path), "%s/x.db", (char *)*state);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    temp_directory_free(*state);
+    return 0;
+}
+
+static struct sqlite_db_options options(const char *const *steps, int len)
+{
+    return (struct sqlite_db_options){.path = path, .steps = steps, .steps_len = len};
+}
+
+static int open_with(struct sqlite_db *db, const char *const *steps, int len)
+{
+    struct sqlite_db_options o = options(steps, len);
+    struct errbuf err = ERRBUF_INIT;
+
+    return sqlite_db_open(db, &o, &err);
+}
+
+static int64_t number(struct sqlite_db *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct errbuf err = ERRBUF_INIT;
+    int64_t value = -1;
+
+    if (sqlite_db_prepare(db, sql, &stmt, &err) == 0 && sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static void a_file_is_as_durable_as_promised(void **state)
+{
+    struct sqlite_db db;
+    char mode[16] = "";
+    sqlite3_stmt *stmt;
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    assert_int_equal(number(&db, "PRAGMA synchronous"), 2);
+    assert_int_equal(sqlite3_prepare_v2(db.handle, "PRAGMA journal_mode", -1, &stmt, NULL), 0);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    snprintf(mode, sizeof(mode), "%s", (const char *)sqlite3_column_text(stmt, 0));
+    assert_string_equal(mode, "wal");
+    sqlite3_finalize(stmt);
+    sqlite_db_close(&db);
+    assert_null(db.handle);
+    sqlite_db_close(&db);
+}
+
+static void an_older_schema_is_brought_forward_with_its_rows(void **state)
+{
+    struct sqlite_db db;
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    assert_int_equal(sqlite3_exec(db.handle, "INSERT INTO t VALUES(21)", NULL, NULL, NULL), 0);
+    sqlite_db_close(&db);
+    assert_int_equal(open_with(&db, two_steps, 2), 0);
+    assert_int_equal(number(&db, "PRAGMA user_version"), 2);
+    assert_int_equal(number(&db, "SELECT y FROM t"), 42);
+    sqlite_db_close(&db);
+    assert_int_equal(open_with(&db, one_step, 1), LM_EINVAL);
+    assert_null(db.handle);
+}
+
+static void a_step_that_fails_changes_nothing(void **state)
+{
+    struct sqlite_db db;
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    sqlite_db_close(&db);
+    assert_int_equal(open_with(&db, wrong_step, 2), LM_EIO);
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    assert_int_equal(number(&db, "SELECT count(*) FROM sqlite_schema WHERE name = 'u'"), 0);
+    sqlite_db_close(&db);
+}
+
+static void several_processes_may_create_the_file_at_once(void **state)
+{
+    struct sqlite_db db;
+    pid_t pids[OPENERS];
+
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < OPENERS; i++) {
+            pids[i] = fork();
+            if (pids[i] == 0) {
+                int error = open_with(&db, two_steps, 2);
+
+                if (error == 0)
+                    sqlite_db_close(&db);
+                _exit(error == 0 ? 0 : 1);
+            }
+        }
+        for (int i = 0; i < OPENERS; i++) {
+            int status;
+
+            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            assert_int_equal(status, 0);
+        }
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void errors_are_told_apart(void **state)
+{
+    struct sqlite_db db;
+    struct errbuf err = ERRBUF_INIT;
+    const struct {
+        int rc;
+        int error;
+    } cases[] = {
+        {SQLITE_FULL, LM_EFULL},
+        {SQLITE_BUSY, LM_EUNAVAILABLE},
+        {SQLITE_BUSY_SNAPSHOT, LM_EUNAVAILABLE},
+        {SQLITE_CONSTRAINT_TRIGGER, LM_EDATA},
+        {SQLITE_CONSTRAINT_DATATYPE, LM_EDATA},
+        {SQLITE_TOOBIG, LM_EDATA},
+        {SQLITE_MISMATCH, LM_EDATA},
+        {SQLITE_INTERRUPT, LM_ETIMEOUT},
+        {SQLITE_NOMEM, LM_ENOMEM},
+        {SQLITE_IOERR_FSYNC, LM_EIO},
+        {SQLITE_IOERR_READ, LM_EIO},
+        {SQLITE_CORRUPT, LM_EIO},
+        {SQLITE_READONLY, LM_EIO},
+        {SQLITE_CANTOPEN, LM_EIO},
+    };
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(sqlite_db_error(&db, cases[i].rc, &err), cases[i].error);
+    sqlite_db_close(&db);
+}
+
+static void a_rollback_undoes_and_needs_no_transaction(void **state)
+{
+    struct sqlite_db db;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    sqlite_db_rollback(&db);
+    assert_int_equal(sqlite_db_begin(&db, &err), 0);
+    assert_int_equal(sqlite3_exec(db.handle, "INSERT INTO t VALUES(1)", NULL, NULL, NULL), 0);
+    sqlite_db_rollback(&db);
+    assert_int_equal(number(&db, "SELECT count(*) FROM t"), 0);
+    assert_int_equal(sqlite_db_begin(&db, &err), 0);
+    assert_int_equal(sqlite_db_commit(&db, &err), 0);
+    sqlite_db_close(&db);
+}
+
+static void a_read_only_connection_creates_but_does_not_write(void **state)
+{
+    struct sqlite_db db;
+    struct sqlite_db_options o = options(one_step, 1);
+    struct errbuf err = ERRBUF_INIT;
+
+    o.read_only = true;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    assert_int_equal(sqlite3_exec(db.handle, "INSERT INTO t VALUES(1)", NULL, NULL, NULL),
+                     SQLITE_READONLY);
+    sqlite_db_close(&db);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_file_is_as_durable_as_promised),
+        CASE(an_older_schema_is_brought_forward_with_its_rows),
+        CASE(a_step_that_fails_changes_nothing),
+        CASE(several_processes_may_create_the_file_at_once),
+        CASE(errors_are_told_apart),
+        CASE(a_rollback_undoes_and_needs_no_transaction),
+        CASE(a_read_only_connection_creates_but_does_not_write),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,644 @@
+#include "store_conformance.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "store_test_support.h"
+
+enum {
+    FEW = 100,
+    RANDOM_LOGS = 2000,
+    RANDOM_QUERIES = 200,
+    LARGE_BYTES = 3 << 20,
+    OPENERS = 4,
+};
+
+/* 2026-01-01T00:00:00Z */
+#define T0 INT64_C(1767225600000000)
+
+static const struct store_conformance *adapter;
+
+struct place {
+    void *place;
+    struct store *s;
+    struct store_writer *w;
+    struct store_reader *r;
+    struct store_test_rows rows;
+};
+
+static int set_up(void **state)
+{
+    struct place *p = xcalloc(1, sizeof(*p));
+
+    p->place = adapter->create();
+    p->s = adapter->open(p->place);
+    assert_non_null(p->s);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+    *state = p;
+    return 0;
+}
+
+static void close_all(struct place *p)
+{
+    store_reader_free(p->r);
+    store_writer_free(p->w);
+    store_free(p->s);
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    close_all(p);
+    store_test_rows_release(&p->rows);
+    adapter->destroy(p->place);
+    free(p);
+    return 0;
+}
+
+/* FEW logs, one a second from T0 on, in one batch. */
+static void append_few(struct place *p)
+{
+    struct record records[FEW];
+
+    for (int i = 0; i < FEW; i++)
+        records[i] = store_test_record(T0 + i * INT64_C(1000000), (uint32_t)i, "info", "m", NULL);
+    assert_int_equal(store_test_append(p->w, records, FEW).stored, FEW);
+}
+
+static void logs_come_back_as_they_were_newest_first(void **state)
+{
+    struct place *p = *state;
+    const struct record records[] = {
+        store_test_record(T0 + 1, 1, "INFO", "gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x98", "{\"a\":1}"),
+        store_test_record(T0, 3, "", "", NULL),
+        store_test_record(T0, 2, "warn", "it's \"quoted\"\n; DROP TABLE logs", "{}"),
+    };
+    const int expected[] = {0, 1, 2};
+    struct log_query query = store_test_query(10);
+
+    assert_int_equal(store_test_append(p->w, records, 3).stored, 3);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 3);
+    for (int i = 0; i < 3; i++)
+        store_test_assert_equal(&p->rows.items[i], &records[expected[i]]);
+}
+
+static void what_is_stored_is_there_after_a_restart(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+
+    append_few(p);
+    close_all(p);
+    p->s = adapter->open(p->place);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, FEW);
+}
+
+static void a_repeat_is_counted_and_the_first_record_stays(void **state)
+{
+    struct place *p = *state;
+    struct record records[] = {
+        store_test_record(T0, 1, "info", "first", NULL),
+        store_test_record(T0, 1, "info", "second", NULL),
+        store_test_record(T0, 2, "info", "other", NULL),
+    };
+    struct log_query query = store_test_query(10);
+    struct store_append_result result = store_test_append(p->w, records, 3);
+
+    assert_int_equal(result.stored, 2);
+    assert_int_equal(result.repeated, 1);
+    result = store_test_append(p->w, records, 3);
+    assert_int_equal(result.stored, 0);
+    assert_int_equal(result.repeated, 3);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 2);
+    store_test_assert_equal(&p->rows.items[1], &records[0]);
+}
+
+static void nothing_can_be_appended(void **state)
+{
+    struct place *p = *state;
+    struct record none = {0};
+
+    assert_int_equal(store_test_append(p->w, &none, 0).stored, 0);
+}
+
+static void a_large_record_is_kept_whole(void **state)
+{
+    struct place *p = *state;
+    char *text = xmalloc(LARGE_BYTES + 1);
+    struct record record;
+    struct log_query query = store_test_query(10);
+
+    memset(text, 'x', LARGE_BYTES);
+    text[LARGE_BYTES] = '\0';
+    record = store_test_record(T0, 1, "info", text, NULL);
+    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+    store_test_run(p->r, &query, &p->rows);
+    store_test_assert_equal(&p->rows.items[0], &record);
+    free(text);
+}
+
+static void since_is_inclusive_and_until_exclusive(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+
+    append_few(p);
+    query.filter.since_us = T0 + 10 * 1000000;
+    query.filter.until_us = T0 + 20 * 1000000;
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 10);
+    assert_int_equal(p->rows.items[9].key.timestamp_us, query.filter.since_us);
+    query.filter.until_us = query.filter.since_us;
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 0);
+}
+
+static void all_times_of_the_calendar_are_kept_and_found(void **state)
+{
+    struct place *p = *state;
+    const struct record records[] = {
+        store_test_record(TIMESTAMP_MIN_US, 1, "info", "year 1", NULL),
+        store_test_record(-1, 2, "info", "1969", NULL),
+        store_test_record(0, 3, "info", "1970", NULL),
+        store_test_record(TIMESTAMP_MAX_US, 4, "info", "9999", NULL),
+    };
+    struct log_query query = store_test_query(10);
+
+    assert_int_equal(store_test_append(p->w, records, 4).stored, 4);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 4);
+    for (int i = 0; i < 4; i++) {
+        struct errbuf err = ERRBUF_INIT;
+        struct store_test_rows one = {0};
+
+        store_test_assert_equal(&p->rows.items[i], &records[3 - i]);
+        assert_int_equal(store_get(p->r, &records[i].key.id, store_test_collect, &one, &err), 0);
+        store_test_assert_equal(&one.items[0], &records[i]);
+        store_test_rows_release(&one);
+    }
+}
+
+static void get_finds_by_id_alone(void **state)
+{
+    struct place *p = *state;
+    struct record record = store_test_record(T0 + 1234567, 77, "info", "m", NULL);
+    struct record other = store_test_record(T0 + 1234567, 78, "info", "m", NULL);
+    struct errbuf err = ERRBUF_INIT;
+
+    append_few(p);
+    store_test_append(p->w, &record, 1);
+    assert_int_equal(store_get(p->r, &record.key.id, store_test_collect, &p->rows, &err), 0);
+    assert_int_equal(p->rows.len, 1);
+    store_test_assert_equal(&p->rows.items[0], &record);
+    assert_int_equal(store_get(p->r, &other.key.id, store_test_collect, &p->rows, &err),
+                     LM_ENOTFOUND);
+    assert_int_equal(p->rows.len, 1);
+}
+
+/* ---- Paging ---- */
+
+static void pages_by_cursor_neither_skip_nor_repeat(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(7);
+    struct record same[FEW];
+    uint32_t next = FEW;
+    uint32_t newer = 0;
+
+    /* All within one microsecond: only the ids tell them apart. */
+    for (uint32_t i = 0; i < FEW; i++)
+        same[i] = store_test_record(T0, i, "info", "m", NULL);
+    store_test_append(p->w, same, FEW);
+    do {
+        struct record late = store_test_record(T0 + 1, newer, "info", "late", NULL);
+        struct record same_time = store_test_record(T0, FEW + newer++, "info", "late", NULL);
+
+        store_test_run(p->r, &query, &p->rows);
+        for (size_t i = 0; i < p->rows.len; i++)
+            store_test_assert_equal(&p->rows.items[i], &same[--next]);
+        if (p->rows.len > 0) {
+            query.cursor = p->rows.items[p->rows.len - 1].key;
+            query.has_cursor = true;
+        }
+        store_test_append(p->w, &late, 1);
+        store_test_append(p->w, &same_time, 1);
+    } while (p->rows.len == query.limit);
+    assert_int_equal(next, 0);
+}
+
+static void a_cursor_joins_with_the_time_bounds(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+
+    append_few(p);
+    query.has_cursor = true;
+    query.cursor = store_test_record(T0 + 50 * INT64_C(1000000), 50, "", "", NULL).key;
+    query.filter.until_us = T0 + 90 * INT64_C(1000000);
+    query.filter.since_us = T0 + 40 * INT64_C(1000000);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 10);
+    query.filter.until_us = T0 + 45 * INT64_C(1000000);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 5);
+}
+
+static void offset_skips_the_newest(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(10);
+
+    append_few(p);
+    query.offset = 95;
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 5);
+    assert_int_equal(p->rows.items[0].key.timestamp_us, T0 + 4 * 1000000);
+    query.offset = UINT64_MAX;
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 0);
+}
+
+/* ---- Filters, against the same done by hand ---- */
+
+static const char *const some_levels[] = {"info", "INFO", "Warn", "error", "\xc3\x84rger"};
+static const char *const some_messages[] = {"connection reset", "user logged in", "Disk FULL",
+                                            "STRASSE \xc3\x96l"};
+static const char *const some_attributes[] = {"{\"service\":\"api\",\"n\":1}",
+                                              "{\"service\":\"web\",\"ok\":true}", NULL};
+
+static struct record *make_random_logs(void)
+{
+    struct record *records = xcalloc(RANDOM_LOGS, sizeof(*records));
+
+    srandom(1);
+    for (uint32_t i = 0; i < RANDOM_LOGS; i++)
+        records[i] = store_test_record(T0 + random() % 500, i, some_levels[random() % 5],
+                                       some_messages[random() % 4], some_attributes[random() % 3]);
+    return records;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    return log_key_compare(&((const struct record *)b)->key, &((const struct record *)a)->key);
+}
+
+static void fill_random_filter(struct log_filter *f)
+{
+    static const char *const texts[] = {"con", "full", "\xc3\xb6L", "nothing has this"};
+    static const char *const levels[] = {"Info", "WARN", "\xc3\xa4rger", "none"};
+
+    log_filter_init(f);
+    if (random() % 2 == 0)
+        f->since_us = T0 + random() % 500;
+    if (random() % 2 == 0)
+        f->until_us = T0 + random() % 500;
+    if (random() % 2 == 0)
+        f->levels[f->levels_len++] = slice_of_string(levels[random() % 4]);
+    if (random() % 4 == 0)
+        f->levels[f->levels_len++] = slice_of_string(levels[random() % 4]);
+    if (random() % 3 == 0)
+        f->text = slice_of_string(texts[random() % 4]);
+    if (random() % 4 == 0)
+        f->attributes[f->attributes_len++] =
+            (struct log_attribute_filter){SLICE_LITERAL("service"), SLICE_LITERAL("api")};
+}
+
+static bool in_filter(const struct log_filter *f, const struct record *r)
+{
+    return r->key.timestamp_us >= f->since_us && r->key.timestamp_us < f->until_us &&
+           log_filter_match(f, r);
+}
+
+static void queries_answer_as_brute_force_does(void **state)
+{
+    struct place *p = *state;
+    struct record *records = make_random_logs();
+
+    store_test_append(p->w, records, RANDOM_LOGS);
+    qsort(records, RANDOM_LOGS, sizeof(*records), newest_first);
+    for (int k = 0; k < RANDOM_QUERIES; k++) {
+        struct log_query query = store_test_query(1 + (unsigned)random() % 300);
+        uint64_t skip;
+        size_t found = 0;
+
+        fill_random_filter(&query.filter);
+        query.offset = random() % 2 == 0 ? (uint64_t)random() % 50 : 0;
+        query.has_cursor = random() % 2 == 0;
+        query.cursor = records[random() % RANDOM_LOGS].key;
+        store_test_run(p->r, &query, &p->rows);
+        skip = query.offset;
+        for (size_t i = 0; i < RANDOM_LOGS && found < query.limit; i++) {
+            if (!in_filter(&query.filter, &records[i]) ||
+                (query.has_cursor && log_key_compare(&records[i].key, &query.cursor) >= 0))
+                continue;
+            if (skip > 0) {
+                skip--;
+                continue;
+            }
+            assert_true(found < p->rows.len);
+            store_test_assert_equal(&p->rows.items[found++], &records[i]);
+        }
+        assert_int_equal(found, p->rows.len);
+    }
+    free(records);
+}
+
+/* ---- Counting ---- */
+
+struct counts {
+    uint64_t total;
+    int64_t last_bucket;
+    struct {
+        int64_t bucket;
+        char level[32];
+        uint64_t count;
+    } items[512];
+    size_t len;
+};
+
+static int collect_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    struct counts *c = ctx;
+
+    assert_true(c->len < 512 && level.len < 32 && count > 0);
+    assert_true(c->len == 0 || bucket >= c->last_bucket);
+    for (size_t i = 0; i < c->len; i++)
+        assert_false(c->items[i].bucket == bucket &&
+                     slice_equal(slice_of_string(c->items[i].level), level));
+    c->items[c->len].bucket = bucket;
+    memcpy(c->items[c->len].level, level.data, level.len);
+    c->items[c->len].level[level.len] = '\0';
+    c->items[c->len++].count = count;
+    c->last_bucket = bucket;
+    c->total += count;
+    return 0;
+}
+
+static void count_into(struct place *p, const struct log_stats_query *query, struct counts *c)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    *c = (struct counts){0};
+    if (store_stats(p->r, query, collect_count, c, &err) != 0)
+        fail_msg("cannot count: %s", err.text);
+}
+
+static void counts_are_those_of_brute_force(void **state)
+{
+    struct place *p = *state;
+    struct record *records = make_random_logs();
+    struct counts *counts = xcalloc(1, sizeof(*counts));
+
+    store_test_append(p->w, records, RANDOM_LOGS);
+    for (int k = 0; k < RANDOM_QUERIES / 4; k++) {
+        struct log_stats_query query = {.bucket_us = 10 + random() % 200};
+        uint64_t total = 0;
+
+        fill_random_filter(&query.filter);
+        if (query.filter.since_us < T0)
+            query.filter.since_us = T0 - random() % 100;
+        if (query.filter.until_us > T0 + 1000)
+            query.filter.until_us = T0 + 1000;
+        count_into(p, &query, counts);
+        for (size_t i = 0; i < RANDOM_LOGS; i++)
+            total += in_filter(&query.filter, &records[i]);
+        assert_int_equal(counts->total, total);
+        for (size_t j = 0; j < counts->len; j++) {
+            uint64_t n = 0;
+
+            for (size_t i = 0; i < RANDOM_LOGS; i++) {
+                const struct record *r = &records[i];
+
+                n += in_filter(&query.filter, r) &&
+                     text_equal_nocase(r->level, slice_of_string(counts->items[j].level)) &&
+                     (r->key.timestamp_us - query.filter.since_us) / query.bucket_us ==
+                         counts->items[j].bucket;
+            }
+            assert_int_equal(counts->items[j].count, n);
+            /* Lower-cased: no capital is left. */
+            assert_null(strpbrk(counts->items[j].level, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+        }
+    }
+    free(counts);
+    free(records);
+}
+
+static void levels_past_the_limit_are_counted_as_other(void **state)
+{
+    struct place *p = *state;
+    struct log_stats_query query = {.bucket_us = 1000000};
+    struct counts *counts = xcalloc(1, sizeof(*counts));
+    char levels[STORE_STATS_LEVELS_MAX + 10][16];
+    struct record records[STORE_STATS_LEVELS_MAX + 10];
+    size_t n = STORE_STATS_LEVELS_MAX + 10;
+    uint64_t others = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(levels[i], sizeof(levels[i]), i == 0 ? "OTHER" : "level%zu", i);
+        records[i] = store_test_record(T0, (uint32_t)i, levels[i], "m", NULL);
+    }
+    store_test_append(p->w, records, n);
+    log_filter_init(&query.filter);
+    query.filter.since_us = T0;
+    query.filter.until_us = T0 + 1;
+    count_into(p, &query, counts);
+    assert_int_equal(counts->total, n);
+    assert_in_range(counts->len, STORE_STATS_LEVELS_MAX, STORE_STATS_LEVELS_MAX + 1);
+    for (size_t i = 0; i < counts->len; i++) {
+        if (strcmp(counts->items[i].level, "other") == 0)
+            others = counts->items[i].count;
+    }
+    assert_in_range(others, 10, 11);
+    free(counts);
+}
+
+/* ---- Expiring ---- */
+
+static void expiring_deletes_the_oldest_in_steps(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+    struct errbuf err = ERRBUF_INIT;
+    int64_t before = T0 + 25 * INT64_C(1000000);
+    size_t deleted;
+
+    append_few(p);
+    assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    assert_int_equal(deleted, 10);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, FEW - 10);
+    assert_int_equal(p->rows.items[FEW - 11].key.timestamp_us, T0 + 10 * INT64_C(1000000));
+    assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    assert_int_equal(deleted, 10);
+    assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    assert_int_equal(deleted, 5);
+    assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    assert_int_equal(deleted, 0);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, FEW - 25);
+}
+
+/* ---- Ending a call ---- */
+
+static int refuse(const struct record *record, void *ctx)
+{
+    int *calls = ctx;
+
+    return ++*calls == 3 ? LM_ENOTFOUND : 0;
+}
+
+static void an_error_of_the_callback_ends_the_query(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+    struct errbuf err = ERRBUF_INIT;
+    int calls = 0;
+
+    append_few(p);
+    assert_int_equal(store_query(p->r, &query, refuse, &calls, &err), LM_ENOTFOUND);
+    assert_int_equal(calls, 3);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, FEW);
+}
+
+struct slow {
+    struct store_reader *r;
+    atomic_bool started;
+    int rows;
+};
+
+static int wait_in_row(const struct record *record, void *ctx)
+{
+    struct slow *s = ctx;
+
+    atomic_store(&s->started, true);
+    usleep(100000);
+    s->rows++;
+    return 0;
+}
+
+static void *cancel_when_started(void *arg)
+{
+    struct slow *s = arg;
+
+    while (!atomic_load(&s->started))
+        usleep(1000);
+    store_reader_cancel(s->r);
+    return NULL;
+}
+
+static void cancel_ends_what_is_under_way_and_nothing_else(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(1000);
+    struct slow slow = {.r = p->r};
+    struct errbuf err = ERRBUF_INIT;
+    pthread_t thread;
+
+    append_few(p);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_when_started, &slow), 0);
+    assert_int_equal(store_query(p->r, &query, wait_in_row, &slow, &err), LM_ETIMEOUT);
+    pthread_join(thread, NULL);
+    assert_in_range(slow.rows, 1, FEW / 2);
+
+    store_reader_cancel(p->r);
+    store_reader_cancel(p->r);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, FEW);
+}
+
+/* ---- Several at once ---- */
+
+static void *migrate(void *arg)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s = adapter->open(arg);
+    int error = store_migrate(s, &err);
+
+    if (error != 0)
+        print_error("cannot migrate: %s\n", err.text);
+    store_free(s);
+    return (void *)(intptr_t)error;
+}
+
+static void several_may_migrate_an_empty_store_at_once(void **state)
+{
+    void *place = adapter->create();
+    pthread_t threads[OPENERS];
+    void *error;
+
+    for (int i = 0; i < OPENERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, migrate, place), 0);
+    for (int i = 0; i < OPENERS; i++) {
+        pthread_join(threads[i], &error);
+        assert_null(error);
+    }
+    adapter->destroy(place);
+}
+
+static void a_reader_may_come_before_any_writer(void **state)
+{
+    void *place = adapter->create();
+    struct store *s = adapter->open(place);
+    struct store_reader *r = store_test_reader(s);
+    struct record record = store_test_record(T0, 1, "info", "m", NULL);
+    struct log_query query = store_test_query(10);
+    struct store_test_rows rows = {0};
+    struct store_writer *w;
+
+    store_test_run(r, &query, &rows);
+    assert_int_equal(rows.len, 0);
+    w = store_test_writer(s);
+    store_test_append(w, &record, 1);
+    store_test_run(r, &query, &rows);
+    assert_int_equal(rows.len, 1);
+    store_test_rows_release(&rows);
+    store_writer_free(w);
+    store_reader_free(r);
+    store_free(s);
+    adapter->destroy(place);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int store_conformance_run(const struct store_conformance *a)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(logs_come_back_as_they_were_newest_first),
+        CASE(what_is_stored_is_there_after_a_restart),
+        CASE(a_repeat_is_counted_and_the_first_record_stays),
+        CASE(nothing_can_be_appended),
+        CASE(a_large_record_is_kept_whole),
+        CASE(since_is_inclusive_and_until_exclusive),
+        CASE(all_times_of_the_calendar_are_kept_and_found),
+        CASE(get_finds_by_id_alone),
+        CASE(pages_by_cursor_neither_skip_nor_repeat),
+        CASE(a_cursor_joins_with_the_time_bounds),
+        CASE(offset_skips_the_newest),
+        CASE(queries_answer_as_brute_force_does),
+        CASE(counts_are_those_of_brute_force),
+        CASE(levels_past_the_limit_are_counted_as_other),
+        CASE(expiring_deletes_the_oldest_in_steps),
+        CASE(an_error_of_the_callback_ends_the_query),
+        CASE(cancel_ends_what_is_under_way_and_nothing_else),
+        CASE(several_may_migrate_an_empty_store_at_once),
+        CASE(a_reader_may_come_before_any_writer),
+    };
+
+    adapter = a;
+    return cmocka_run_group_tests_name(a->name, cases, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+#include "store_test_support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "base/xalloc.h"
+
+struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
+                                const char *message, const char *attributes)
+{
+    struct record r = {
+        .key = {.timestamp_us = timestamp_us},
+        .level = slice_of_string(level),
+        .message = slice_of_string(message),
+        .attributes = attributes != NULL ? slice_of_string(attributes) : (struct slice){NULL, 0},
+    };
+    uint64_t ms = (uint64_t)uuid7_ms_of_timestamp(timestamp_us);
+
+    for (int i = 0; i < 6; i++)
+        r.key.id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    r.key.id.bytes[6] = 0x70;
+    r.key.id.bytes[8] = 0x80;
+    for (int i = 0; i < 4; i++)
+        r.key.id.bytes[12 + i] = (uint8_t)(n >> (24 - 8 * i));
+    return r;
+}
+
+struct store_append_result store_test_append(struct store_writer *w, const struct record *records,
+                                             size_t n)
+{
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    if (store_append(w, records, n, &result, &err) != 0)
+        fail_msg("cannot append: %s", err.text);
+    return result;
+}
+
+struct store_writer *store_test_writer(struct store *s)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_writer *w = store_writer_new(s, &err);
+
+    if (w == NULL)
+        fail_msg("no writer: %s", err.text);
+    return w;
+}
+
+struct store_reader *store_test_reader(struct store *s)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_reader *r = store_reader_new(s, &err);
+
+    if (r == NULL)
+        fail_msg("no reader: %s", err.text);
+    return r;
+}
+
+struct log_query store_test_query(unsigned limit)
+{
+    struct log_query query = {.limit = limit};
+
+    log_filter_init(&query.filter);
+    return query;
+}
+
+static struct slice copy(struct slice s)
+{
+    char *data = xmalloc(s.len + 1);
+
+    if (s.len > 0)
+        memcpy(data, s.data, s.len);
+    return slice_of(data, s.len);
+}
+
+int store_test_collect(const struct record *record, void *ctx)
+{
+    struct store_test_rows *rows = ctx;
+
+    if (rows->len == rows->capacity) {
+        rows->capacity = rows->capacity == 0 ? 64 : 2 * rows->capacity;
+        rows->items = xrealloc(rows->items, rows->capacity * sizeof(*rows->items));
+    }
+    rows->items[rows->len++] = (struct record){
+        .key = record->key,
+        .level = copy(record->level),
+        .message = copy(record->message),
+        .attributes = copy(record->attributes),
+    };
+    return 0;
+}
+
+static void clear(struct store_test_rows *rows)
+{
+    for (size_t i = 0; i < rows->len; i++) {
+        free((char *)rows->items[i].level.data);
+        free((char *)rows->items[i].message.data);
+        free((char *)rows->items[i].attributes.data);
+    }
+    rows->len = 0;
+}
+
+void store_test_rows_release(struct store_test_rows *rows)
+{
+    clear(rows);
+    free(rows->items);
+    *rows = (struct store_test_rows){0};
+}
+
+void store_test_run(struct store_reader *r, const struct log_query *query,
+                    struct store_test_rows *rows)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    clear(rows);
+    if (store_query(r, query, store_test_collect, rows, &err) != 0)
+        fail_msg("cannot query: %s", err.text);
+}
+
+void store_test_assert_equal(const struct record *a, const struct record *b)
+{
+    assert_int_equal(log_key_compare(&a->key, &b->key), 0);
+    assert_true(slice_equal(a->level, b->level));
+    assert_true(slice_equal(a->message, b->message));
+    assert_true(slice_equal(a->attributes, b->attributes));
+}

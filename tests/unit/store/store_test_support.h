@@ -1,0 +1,39 @@
+/* Making records and reading them back in a few words, for the tests of stores. */
+#ifndef LOGMILL_TESTS_STORE_TEST_SUPPORT_H
+#define LOGMILL_TESTS_STORE_TEST_SUPPORT_H
+
+#include "store/store.h"
+
+/* A log at `timestamp_us` whose id ends in `n`; the texts must outlive it. */
+struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
+                                const char *message, const char *attributes);
+
+/* Appends; fails the test where that fails. */
+struct store_append_result store_test_append(struct store_writer *w, const struct record *records,
+                                             size_t n);
+
+struct store_writer *store_test_writer(struct store *s);
+struct store_reader *store_test_reader(struct store *s);
+
+/* A query for all logs, newest first, up to `limit`. */
+struct log_query store_test_query(unsigned limit);
+
+/* Logs that were read, copied. */
+struct store_test_rows {
+    struct record *items;
+    size_t len;
+    size_t capacity;
+};
+
+/* A store_row_fn; `ctx` is a struct store_test_rows. */
+int store_test_collect(const struct record *record, void *ctx);
+void store_test_rows_release(struct store_test_rows *rows);
+
+/* Runs a query into `rows`, which is emptied first; fails the test where that fails. */
+void store_test_run(struct store_reader *r, const struct log_query *query,
+                    struct store_test_rows *rows);
+
+/* Fails the test unless both are the same in all fields. */
+void store_test_assert_equal(const struct record *a, const struct record *b);
+
+#endif

@@ -1,0 +1,397 @@
+/* The embedded store: what every store promises, and the faults of a file. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "../cmocka_all.h"
+#include "../temp_directory.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "store/store_sqlite.h"
+#include "store/store_sqlite_parts.h"
+#include "store_conformance.h"
+#include "store_test_support.h"
+
+enum {
+    BATCH = 100,
+    PAGED = 100000,
+    PAGE = 1000,
+    LIMIT_BYTES = 1 << 20,
+};
+
+#define T0 INT64_C(1767225600000000)
+
+static void *create(void)
+{
+    return temp_directory_new();
+}
+
+static void destroy(void *directory)
+{
+    temp_directory_free(directory);
+}
+
+static struct store *open_place(void *directory)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    return store_sqlite_new(directory, &err);
+}
+
+struct place {
+    char *directory;
+    struct store *s;
+    struct store_writer *w;
+    struct store_reader *r;
+    struct store_test_rows rows;
+};
+
+static int set_up(void **state)
+{
+    struct place *p = xcalloc(1, sizeof(*p));
+
+    p->directory = temp_directory_new();
+    p->s = open_place(p->directory);
+    *state = p;
+    return 0;
+}
+
+static void open_both(struct place *p)
+{
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    store_test_rows_release(&p->rows);
+    store_reader_free(p->r);
+    store_writer_free(p->w);
+    store_free(p->s);
+    temp_directory_free(p->directory);
+    free(p);
+    return 0;
+}
+
+static char *file_path(const struct place *p)
+{
+    static char path[1024];
+
+    snprintf(path, sizeof(path), "%s/logs.db", p->directory);
+    return path;
+}
+
+/* Runs SQL as a person with the sqlite3 program; `text` gets the first row's first column. */
+static void run_sql(const struct place *p, const char *sql, char text[256])
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+
+    assert_int_equal(sqlite3_open(file_path(p), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    if (sqlite3_step(stmt) == SQLITE_ROW && text != NULL)
+        snprintf(text, 256, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
+static void a_page_is_an_index_search_without_a_sort(void **state)
+{
+    struct place *p = *state;
+    struct store_sqlite_reader *r;
+    sqlite3_stmt *statements[4];
+
+    open_both(p);
+    r = (struct store_sqlite_reader *)p->r;
+    memcpy(statements, (sqlite3_stmt *[]){r->page, r->get, r->levels, r->records},
+           sizeof(statements));
+    for (int i = 0; i < 4; i++) {
+        char explain[1024];
+        sqlite3_stmt *stmt;
+
+        snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s", sqlite3_sql(statements[i]));
+        assert_int_equal(sqlite3_prepare_v2(r->db.handle, explain, -1, &stmt, NULL), SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            assert_non_null(strstr((const char *)sqlite3_column_text(stmt, 3),
+                                   "SEARCH logs USING PRIMARY KEY"));
+        sqlite3_finalize(stmt);
+    }
+}
+
+static void a_person_can_read_the_view(void **state)
+{
+    struct place *p = *state;
+    struct record record = store_test_record(-1, 0xabcdef, "info", "m", NULL);
+    char text[256];
+
+    open_both(p);
+    store_test_append(p->w, &record, 1);
+    run_sql(p, "SELECT timestamp || ' ' || id || ' ' || level FROM logs_readable", text);
+    assert_string_equal(text,
+                        "1969-12-31T23:59:59.999999Z 00000000-0000-7000-8000-000000abcdef info");
+}
+
+static void a_row_that_a_trigger_refuses_is_bad_data_and_nothing_is_stored(void **state)
+{
+    struct place *p = *state;
+    struct record records[] = {
+        store_test_record(T0, 1, "info", "good", NULL),
+        store_test_record(T0, 2, "info", "bad", NULL),
+        store_test_record(T0, 3, "info", "good", NULL),
+    };
+    struct log_query query = store_test_query(10);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    open_both(p);
+    run_sql(p,
+            "CREATE TRIGGER no_bad BEFORE INSERT ON logs WHEN new.message = 'bad' "
+            "BEGIN SELECT raise(ABORT, 'bad is not allowed'); END",
+            NULL);
+    assert_int_equal(store_append(p->w, records, 3, &result, &err), LM_EDATA);
+    assert_non_null(strstr(err.text, "bad is not allowed"));
+    assert_int_equal(result.stored, 0);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 0);
+    records[1].message = SLICE_LITERAL("fine");
+    assert_int_equal(store_test_append(p->w, records, 3).stored, 3);
+}
+
+static void a_file_that_is_no_database_is_named(void **state)
+{
+    struct place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+    FILE *f = fopen(file_path(p), "w");
+
+    for (int i = 0; i < 1000; i++)
+        fputs("this is not a database\n", f);
+    fclose(f);
+    assert_int_equal(store_migrate(p->s, &err), LM_EIO);
+    assert_non_null(strstr(err.text, file_path(p)));
+    assert_null(store_reader_new(p->s, &err));
+    assert_null(store_writer_new(p->s, &err));
+}
+
+static void a_file_of_a_newer_logmill_is_refused(void **state)
+{
+    struct place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(store_migrate(p->s, &err), 0);
+    run_sql(p, "PRAGMA user_version=99", NULL);
+    assert_int_equal(store_migrate(p->s, &err), LM_EINVAL);
+    assert_non_null(strstr(err.text, "newer logmill"));
+    assert_null(store_reader_new(p->s, &err));
+}
+
+static void append_until_failure(struct place *p, uint32_t *n, int expected)
+{
+    struct record records[BATCH];
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    int error = 0;
+
+    for (int k = 0; error == 0 && k < 1000; k++) {
+        for (uint32_t i = 0; i < BATCH; i++)
+            records[i] = store_test_record(T0 + *n + i, *n + i, "info", "some message", NULL);
+        error = store_append(p->w, records, BATCH, &result, &err);
+        *n += error == 0 ? BATCH : 0;
+    }
+    assert_int_equal(error, expected);
+}
+
+static void a_full_disk_fails_appends_and_heals_by_itself(void **state)
+{
+    struct place *p = *state;
+    struct rlimit none;
+    struct rlimit small;
+    uint32_t n = 0;
+    char text[256];
+    char expected[32];
+
+    open_both(p);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &none), 0);
+    small = (struct rlimit){.rlim_cur = LIMIT_BYTES, .rlim_max = none.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    append_until_failure(p, &n, LM_EFULL);
+    assert_true(n > 0);
+    append_until_failure(p, &n, LM_EFULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    append_until_failure(p, &n, 0);
+    run_sql(p, "SELECT count(*) FROM logs", text);
+    snprintf(expected, sizeof(expected), "%u", n);
+    assert_string_equal(text, expected);
+}
+
+/* Appends for ever, telling the parent after each batch. */
+static void append_and_tell(const char *directory, int out)
+{
+    struct store *s = open_place((char *)directory);
+    struct store_writer *w = store_test_writer(s);
+    struct record records[BATCH];
+
+    for (uint32_t n = 0;; n += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++)
+            records[i] = store_test_record(T0 + n + i, n + i, "info", "m", NULL);
+        store_test_append(w, records, BATCH);
+        if (write(out, &n, sizeof(n)) != sizeof(n))
+            _exit(1);
+    }
+}
+
+static void what_was_appended_survives_kill_9(void **state)
+{
+    struct place *p = *state;
+    char text[256];
+    uint32_t told = 0;
+    uint32_t n;
+    int fds[2];
+    pid_t pid;
+
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    if (pid == 0)
+        append_and_tell(p->directory, fds[1]);
+    close(fds[1]);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(read(fds[0], &n, sizeof(n)), sizeof(n));
+    kill(pid, SIGKILL);
+    told = n + BATCH;
+    while (read(fds[0], &n, sizeof(n)) == sizeof(n))
+        told = n + BATCH;
+    close(fds[0]);
+    waitpid(pid, NULL, 0);
+
+    open_both(p);
+    run_sql(p, "SELECT count(*) FROM logs", text);
+    assert_true((uint32_t)atoi(text) >= told);
+    assert_int_equal(atoi(text) % BATCH, 0); /* all of a batch or none */
+}
+
+struct appender {
+    struct store *s;
+    atomic_bool stop;
+};
+
+static void *append_newer(void *arg)
+{
+    struct appender *a = arg;
+    struct store_writer *w = store_test_writer(a->s);
+    struct record records[10];
+
+    for (uint32_t n = 0; !atomic_load(&a->stop); n += 10) {
+        for (uint32_t i = 0; i < 10; i++)
+            records[i] = store_test_record(T0 + PAGED + n + i, n + i, "info", "newer", NULL);
+        store_test_append(w, records, 10);
+        usleep(1000);
+    }
+    store_writer_free(w);
+    return NULL;
+}
+
+static void paging_through_many_is_quick_and_exact_while_more_come(void **state)
+{
+    struct place *p = *state;
+    struct appender appender = {.s = p->s};
+    struct log_query query = store_test_query(PAGE);
+    struct record *records = xcalloc(PAGED, sizeof(*records));
+    uint64_t start = clock_monotonic_us();
+    pthread_t thread;
+    size_t left = PAGED;
+
+    open_both(p);
+    for (uint32_t i = 0; i < PAGED; i++)
+        records[i] = store_test_record(T0 + i / 3, i, "info", "old", NULL);
+    assert_int_equal(store_test_append(p->w, records, PAGED).stored, PAGED);
+    assert_int_equal(pthread_create(&thread, NULL, append_newer, &appender), 0);
+    usleep(100000);
+    do {
+        store_test_run(p->r, &query, &p->rows);
+        for (size_t i = 0; i < p->rows.len; i++) {
+            if (p->rows.items[i].key.timestamp_us < T0 + PAGED)
+                assert_int_equal(log_key_compare(&p->rows.items[i].key, &records[--left].key), 0);
+        }
+        query.has_cursor = true;
+        if (p->rows.len > 0)
+            query.cursor = p->rows.items[p->rows.len - 1].key;
+    } while (p->rows.len == PAGE);
+    assert_int_equal(left, 0);
+    atomic_store(&appender.stop, true);
+    pthread_join(thread, NULL);
+    assert_true(clock_monotonic_us() - start < 60000000);
+    free(records);
+}
+
+static void a_reader_cannot_write(void **state)
+{
+    struct place *p = *state;
+    struct store_sqlite_reader *r;
+
+    open_both(p);
+    r = (struct store_sqlite_reader *)p->r;
+    assert_int_equal(sqlite3_exec(r->db.handle, "DELETE FROM logs", NULL, NULL, NULL),
+                     SQLITE_READONLY);
+}
+
+static void a_cancel_ends_a_search_that_finds_nothing(void **state)
+{
+    struct place *p = *state;
+    struct log_query query = store_test_query(10);
+    struct record *records = xcalloc(PAGED, sizeof(*records));
+    struct errbuf err = ERRBUF_INIT;
+    struct store_sqlite_reader *r;
+
+    open_both(p);
+    for (uint32_t i = 0; i < PAGED; i++)
+        records[i] = store_test_record(T0 + i, i, "info", "old", NULL);
+    store_test_append(p->w, records, PAGED);
+    free(records);
+    /* As if the cancel came just after the start: no second thread, no luck needed. */
+    r = (struct store_sqlite_reader *)p->r;
+    assert_int_equal(store_sqlite_reader_begin(r, &err), 0);
+    store_reader_cancel(p->r);
+    assert_int_equal(
+        sqlite3_exec(r->db.handle, "SELECT count(*) FROM logs WHERE level = 'x'", NULL, NULL, NULL),
+        SQLITE_INTERRUPT);
+    assert_int_equal(store_sqlite_reader_end(r, LM_ETIMEOUT), LM_ETIMEOUT);
+    query.filter.text = SLICE_LITERAL("nothing has this");
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct store_conformance conformance = {
+        .name = "store_sqlite", .create = create, .destroy = destroy, .open = open_place};
+    const struct CMUnitTest cases[] = {
+        CASE(a_page_is_an_index_search_without_a_sort),
+        CASE(a_person_can_read_the_view),
+        CASE(a_row_that_a_trigger_refuses_is_bad_data_and_nothing_is_stored),
+        CASE(a_file_that_is_no_database_is_named),
+        CASE(a_file_of_a_newer_logmill_is_refused),
+        CASE(a_full_disk_fails_appends_and_heals_by_itself),
+        CASE(what_was_appended_survives_kill_9),
+        CASE(paging_through_many_is_quick_and_exact_while_more_come),
+        CASE(a_reader_cannot_write),
+        CASE(a_cancel_ends_a_search_that_finds_nothing),
+    };
+    int failed = store_conformance_run(&conformance);
+
+    return failed + cmocka_run_group_tests_name("store_sqlite faults", cases, NULL, NULL);
+}
