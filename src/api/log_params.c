@@ -203,6 +203,32 @@ static void read_levels(struct reading *r, struct log_filter *filter)
         filter->levels_len = n;
 }
 
+static size_t count_characters(struct slice text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.data[i] & 0xc0) != 0x80; /* not a byte that goes on */
+    return n;
+}
+
+static void read_text(struct reading *r, struct log_filter *filter)
+{
+    struct slice text = query_string_last(r->params, "q");
+    char msg[64];
+    char ctx[40];
+
+    filter->text = text;
+    if (text.len <= LOG_PARAMS_TEXT_MAX || count_characters(text) <= LOG_PARAMS_TEXT_MAX)
+        return;
+    snprintf(msg, sizeof(msg), "String should have at most %d characters", LOG_PARAMS_TEXT_MAX);
+    snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", LOG_PARAMS_TEXT_MAX);
+    refuse_text(r,
+                &(struct refusal){"query", SLICE_LITERAL("q"), "string_too_long", msg,
+                                  slice_of_string(ctx)},
+                text);
+}
+
 static void read_attributes(struct reading *r, struct log_filter *filter)
 {
     for (size_t i = 0; i < r->params->len; i++) {
@@ -260,7 +286,7 @@ int log_params_parse_list(const struct query_string *params, struct log_query *q
     read_time(&r, "since", &filter->since_us);
     read_time(&r, "until", &filter->until_us);
     read_levels(&r, filter);
-    filter->text = query_string_last(params, "q");
+    read_text(&r, filter);
     read_cursor(&r, query);
     read_attributes(&r, filter);
     query->limit = (unsigned)limit;
@@ -327,7 +353,7 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
     read_levels(&r, filter);
-    filter->text = query_string_last(params, "q");
+    read_text(&r, filter);
     read_bucket(&r, query);
     read_attributes(&r, filter);
     return reading_finish(&r);

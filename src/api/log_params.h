@@ -24,6 +24,7 @@ enum {
     LOG_PARAMS_LIMIT_MAX = 1000,
     LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
     LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
+    LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
 /* GET /logs: limit, offset, since, until, level, q, cursor, attr.NAME. */

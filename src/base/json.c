@@ -94,16 +94,19 @@ static size_t escape(const char *p, const char *end, char out[6], size_t *writte
 
 void json_append_string(struct buffer *b, struct slice s)
 {
+    if (s.len == 0) { /* its data may be NULL, which no arithmetic is allowed on */
+        buffer_append(b, "\"\"", 2);
+        return;
+    }
     const char *end = s.data + s.len;
-    const char *special = s.len ? find_special(s.data, end) : end;
+    const char *special = find_special(s.data, end);
     char *out = buffer_reserve(b, s.len + 2);
 
     if (!out)
         return;
     *out++ = '"';
     if (special == end) {
-        if (s.len)
-            memcpy(out, s.data, s.len);
+        memcpy(out, s.data, s.len);
         out[s.len] = '"';
         b->len += s.len + 2;
         return;

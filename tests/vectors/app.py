@@ -75,7 +75,7 @@ async def query(
     since: Optional[datetime] = None,
     until: Optional[datetime] = None,
     level: Annotated[list[str], Query(max_length=32)] = [],
-    q: str = "",
+    q: Annotated[str, Query(max_length=1000)] = "",
     cursor: Optional[str] = None,
 ):
     understood["query"] = {
@@ -95,7 +95,7 @@ async def stats(
     since: Optional[datetime] = None,
     until: Optional[datetime] = None,
     level: Annotated[list[str], Query(max_length=32)] = [],
-    q: str = "",
+    q: Annotated[str, Query(max_length=1000)] = "",
     bucket: Annotated[Optional[int], Query(ge=1)] = None,
 ):
     understood["query"] = {
