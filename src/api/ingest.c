@@ -1,5 +1,6 @@
 #include "api/ingest.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -361,6 +362,7 @@ void ingest_flush(struct ingest *in)
         if (!s) {
             close_open(in);
             s = in->ready;
+            assert(s);
         }
         in->ready = s->next;
         if (!in->ready)

@@ -8,10 +8,9 @@
  * What it does by itself: keep-alive and pipelining (answers in order, up to
  * HTTP_PIPELINE_MAX requests under way on a connection), chunked bodies, Expect: 100-continue,
  * bodies in gzip and zstd, HEAD as GET without a body, time-outs, and every refusal that comes
- * before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 503. Its errors are
- * JSON:
- * {"detail":"Not Found"}. A path that is a route but for a slash at its end is answered 307, as
- * FastAPI does.
+ * before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 501, 503, 505. Its
+ * errors are JSON: {"detail":"Not Found"}. A path that is a route but for a slash at its end is
+ * answered 307, as FastAPI does.
  */
 #ifndef LOGMILL_HTTP_HTTP_H
 #define LOGMILL_HTTP_HTTP_H
@@ -52,7 +51,9 @@ struct http_route {
 /* ---- The server ---- */
 
 struct http_hooks {
-    /* On each thread, before it accepts. Returns the thread's context, or NULL with `err` filled.
+    /*
+     * On each thread, before it accepts. Returns the thread's context; or NULL with `err` filled
+     * and no handle left open on the loop, and thread_stop is not called.
      */
     void *(*thread_start)(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err);
     /* After every round of the loop: all that was readable has been read and handled. */
@@ -147,7 +148,7 @@ struct http_response {
  */
 void http_respond(struct http_request *req, const struct http_response *response);
 
-/* The same for {"detail":"…"}. `detail` is plain text. */
+/* The same for {"detail":"…"}: plain text, or NULL for the usual words. 503 says when to retry. */
 void http_respond_error(struct http_request *req, unsigned status, const char *detail);
 
 #endif

@@ -65,7 +65,7 @@ static int make_room(struct inflate_output *out, size_t *room)
     if (spare < step && !charge_take(out->charge, out->budget, step - spare))
         return LM_EBUSY;
     if (buffer_reserve(out->bytes, step) == NULL)
-        return buffer_error(out->bytes);
+        return LM_ENOMEM; /* not LM_ETOOBIG: the ceiling is above max_len */
     *room = step;
     return 0;
 }

@@ -7,7 +7,7 @@
 #include "http/thread.h"
 
 enum {
-    FREE_MAX = 4096,                /* requests kept for reuse by one thread */
+    FREE_MAX = 1024,                /* requests kept for reuse by one thread */
     ANSWER_KEEP_BYTES = 1024,       /* capacity that a kept request's answer may have */
     ANSWER_MAX = 1024 * 1024 * 1024 /* a ceiling because every buffer has one */
 };

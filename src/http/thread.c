@@ -14,7 +14,7 @@ enum {
     ACCEPT_MAX = 64,       /* at a time, so that those who are here are served too */
     ACCEPT_RETRY_MS = 100, /* after the process ran out of descriptors or memory */
     REFUSED_MAX = 64,      /* connections kept only to be told that there are too many */
-    FREE_MESSAGES_MAX = 64,
+    FREE_MESSAGES_MAX = 16,
     SCRATCH_MAX = 64 * 1024 /* the body of an error */
 };
 
@@ -311,9 +311,11 @@ void http_thread_free(struct http_thread *t)
 {
     if (t == NULL)
         return;
-    if (!t->finished) { /* it never ran */
+    if (!t->finished) { /* it never ran; without waiting, for a hook that failed may leave handles
+                         */
         close_handles(t);
-        uv_run(&t->loop, UV_RUN_DEFAULT);
+        uv_run(&t->loop, UV_RUN_NOWAIT);
+        uv_run(&t->loop, UV_RUN_NOWAIT);
     }
     uv_loop_close(&t->loop);
     while (t->free_messages != NULL) {

@@ -154,6 +154,11 @@ export function metric(samples: Metrics, name: string): number {
     return value;
 }
 
+/** How many answers of `status` were given. */
+export function answers(samples: Metrics, status: number): number {
+    return samples.get(`logmill_http_responses_total{code="${status}"}`) ?? 0;
+}
+
 /** Until nothing is left in the queue: everything answered 201 is stored or dead-lettered. */
 export async function atRest(server: Logmill): Promise<Metrics> {
     return eventually('the queue to be empty', async () => {

@@ -1,5 +1,5 @@
-#include "base/buffer.h"
 #include "../cmocka_all.h"
+#include "base/buffer.h"
 
 /* What buffer.h says is always true. */
 static void check_invariants(const struct buffer *b)

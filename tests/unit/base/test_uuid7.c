@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "../cmocka_all.h"
+#include "base/clock.h"
 
 static int compare(const struct uuid *a, const struct uuid *b)
 {

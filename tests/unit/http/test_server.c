@@ -421,7 +421,7 @@ static double cpu_seconds(void)
 static void test_without_descriptors_it_waits_and_goes_on(void **state)
 {
     start((struct http_server_options){.threads = 1});
-    struct rlimit old, few;
+    struct rlimit old;
     getrlimit(RLIMIT_NOFILE, &old);
     int fd = dial();
     say(fd, NOW);
@@ -430,8 +430,9 @@ static void test_without_descriptors_it_waits_and_goes_on(void **state)
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)http_server_port(server)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    few.rlim_cur = (rlim_t)client; /* `client` has the last one */
-    setrlimit(RLIMIT_NOFILE, &few);
+    /* Descriptors are given out from the lowest, so those up to `client` are all in use. */
+    struct rlimit few = {(rlim_t)client, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
     double before = cpu_seconds();
     sleep_ms(400);
