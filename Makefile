@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 export MAKEFLAGS += --no-print-directory
 
 TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled
-export ASAN_OPTIONS ?= detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
 .PHONY: all run test test-build unit integration fuzz lint format bench install clean help
@@ -45,7 +45,7 @@ lint: ## format, warnings of gcc and clang, clang-tidy, and what else can be che
 
 format: ## lays out all C as .clang-format says
 	@tools/bootstrap lint
-	clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 bench: all ## CPU, speed and memory under load, beside nginx
 	@tools/bootstrap bench

@@ -22,14 +22,9 @@ struct setting {
 };
 
 #define TEXT(env, field, ...)                                                                      \
-    {                                                                                              \
-        .name = #env, .type = SETTING_TEXT, .offset = offsetof(struct config, field), __VA_ARGS__  \
-    }
+    {.name = #env, .type = SETTING_TEXT, .offset = offsetof(struct config, field), __VA_ARGS__}
 #define NUMBER(env, field, ...)                                                                    \
-    {                                                                                              \
-        .name = #env, .type = SETTING_NUMBER, .offset = offsetof(struct config, field),            \
-        __VA_ARGS__                                                                                \
-    }
+    {.name = #env, .type = SETTING_NUMBER, .offset = offsetof(struct config, field), __VA_ARGS__}
 
 static const uint64_t GIB = UINT64_C(1) << 30;
 

@@ -76,9 +76,10 @@ static void refuse_text(struct reading *r, const struct refusal *refusal, struct
 }
 
 /* The same with {"error":"…"} as ctx, and a message of `prefix` and that error. */
-static void refuse_with_reason(struct reading *r, struct refusal *refusal, const char *prefix,
+static void refuse_with_reason(struct reading *r, const struct refusal *refusal, const char *prefix,
                                const char *reason, struct slice text)
 {
+    struct refusal complete = *refusal;
     char msg[ERRBUF_SIZE + 64];
     size_t input_len;
 
@@ -89,10 +90,10 @@ static void refuse_with_reason(struct reading *r, struct refusal *refusal, const
     buffer_append_string(&r->scratch, "{\"error\":");
     json_append_string(&r->scratch, slice_of_string(reason));
     buffer_append_char(&r->scratch, '}');
-    refusal->msg = msg;
+    complete.msg = msg;
     if (!buffer_error(&r->scratch))
-        refusal->ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
-    refuse(r, refusal, slice_of(r->scratch.data, input_len));
+        complete.ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
+    refuse(r, &complete, slice_of(r->scratch.data, input_len));
 }
 
 static void refuse_bound(struct reading *r, const char *name, bool too_small, int64_t bound,
@@ -215,6 +216,7 @@ static size_t count_characters(struct slice text)
 static void read_text(struct reading *r, struct log_filter *filter)
 {
     struct slice text = query_string_last(r->params, "q");
+    const struct slice name = SLICE_LITERAL("q");
     char msg[64];
     char ctx[40];
 
@@ -224,8 +226,11 @@ static void read_text(struct reading *r, struct log_filter *filter)
     snprintf(msg, sizeof(msg), "String should have at most %d characters", LOG_PARAMS_TEXT_MAX);
     snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", LOG_PARAMS_TEXT_MAX);
     refuse_text(r,
-                &(struct refusal){"query", SLICE_LITERAL("q"), "string_too_long", msg,
-                                  slice_of_string(ctx)},
+                &(struct refusal){.in = "query",
+                                  .name = name,
+                                  .type = "string_too_long",
+                                  .msg = msg,
+                                  .ctx = slice_of_string(ctx)},
                 text);
 }
 

@@ -108,11 +108,12 @@ static void append_http(struct buffer *b, struct http_server *server)
                          "Bytes read from clients.", s.bytes_received);
     metrics_append_value(b, "logmill_http_sent_bytes_total", "counter", "Bytes sent to clients.",
                          s.bytes_sent);
-    buffer_append_string(b, "# HELP logmill_http_responses_total Answers by class of status.\n"
+    buffer_append_string(b, "# HELP logmill_http_responses_total Answers by status.\n"
                             "# TYPE logmill_http_responses_total counter\n");
-    for (unsigned k = 1; k < 6; k++)
-        buffer_appendf(b, "logmill_http_responses_total{class=\"%uxx\"} %llu\n", k,
-                       (unsigned long long)s.responses[k]);
+    for (unsigned k = 0; k < HTTP_STATUS_END; k++)
+        if (s.responses[k])
+            buffer_appendf(b, "logmill_http_responses_total{code=\"%u\"} %llu\n", k,
+                           (unsigned long long)s.responses[k]);
 }
 
 static void append_queue(struct buffer *b, struct queue *queue)

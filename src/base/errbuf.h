@@ -13,10 +13,7 @@ struct errbuf {
     char text[ERRBUF_SIZE]; /* always terminated */
 };
 
-#define ERRBUF_INIT                                                                                \
-    {                                                                                              \
-        .text = ""                                                                                 \
-    }
+#define ERRBUF_INIT {.text = ""}
 
 /* Sets the text of `err` (which may be NULL: nothing is done), cutting what does not fit. */
 void errbuf_set(struct errbuf *err, const char *format, ...) LM_PRINTF(2, 3);

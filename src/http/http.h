@@ -31,7 +31,8 @@ struct http_request;
 enum {
     HTTP_PIPELINE_MAX = 64,   /* requests under way on one connection */
     HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
-    HTTP_RESPONSE_HEADERS_MAX = 8
+    HTTP_RESPONSE_HEADERS_MAX = 8,
+    HTTP_STATUS_END = 600 /* statuses are below it */
 };
 
 /* ---- Routes ---- */
@@ -44,7 +45,7 @@ typedef void http_handler(struct http_request *req, void *thread);
 
 struct http_route {
     const char *method; /* "GET"; NULL ends a table */
-    const char *path; /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
+    const char *path;   /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
     http_handler *handler;
 };
 
@@ -100,7 +101,7 @@ struct http_stats {
     uint64_t connections_accepted;
     uint64_t connections_open;
     uint64_t requests;
-    uint64_t responses[6]; /* [k]: status k00 to k99 */
+    uint64_t responses[HTTP_STATUS_END]; /* by status */
     uint64_t bytes_received;
     uint64_t bytes_sent;
 };

@@ -193,7 +193,7 @@ void http_respond(struct http_request *req, const struct http_response *r)
     assert(!req->answered);
     assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     if (req->connection == NULL) {
-        http_count(&t->counters.responses[r->status / 100 % 6], 1);
+        http_count(&t->counters.responses[r->status], 1);
         request_give(req);
         return;
     }
@@ -208,7 +208,7 @@ void http_respond(struct http_request *req, const struct http_response *r)
             return;
         }
     }
-    http_count(&t->counters.responses[r->status / 100 % 6], 1);
+    http_count(&t->counters.responses[r->status], 1);
     write_answer(req, r, type);
     req->answered = true;
     connection_answered(req->connection, req);

@@ -59,12 +59,15 @@ static void set_port(struct sockaddr_storage *address, unsigned port)
 
 static unsigned bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
     socklen_t len = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+    if (getsockname(fd, &address.any, &len) < 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 static int resolve(const struct http_server_options *o, struct sockaddr_storage *address,
@@ -75,7 +78,7 @@ static int resolve(const struct http_server_options *o, struct sockaddr_storage 
     struct addrinfo *found = NULL;
     snprintf(port, sizeof(port), "%u", o->port);
     int error = getaddrinfo(o->host, port, &hints, &found);
-    if (error != 0)
+    if (error != 0 || found == NULL)
         return errbuf_fail(err, LM_EINVAL, "cannot resolve host \"%s\": %s", o->host,
                            gai_strerror(error));
     const struct addrinfo *choice = found;
@@ -116,10 +119,10 @@ static int bind_socket(const struct sockaddr_storage *address, socklen_t len, bo
 static int open_sockets(struct http_server *s, int *fds, struct errbuf *err)
 {
     const struct http_server_options *o = &s->shared.options;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = 0;
     int error = resolve(o, &address, &len, err);
-    if (error < 0)
+    if (error != 0)
         return error;
     int probe = bind_socket(&address, len, false);
     if (probe < 0)
@@ -282,7 +285,7 @@ void http_server_stats(struct http_server *s, struct http_stats *stats)
         stats->requests += read_counter(&c->requests);
         stats->bytes_received += read_counter(&c->received);
         stats->bytes_sent += read_counter(&c->sent);
-        for (int k = 0; k < 6; k++)
+        for (int k = 0; k < HTTP_STATUS_END; k++)
             stats->responses[k] += read_counter(&c->responses[k]);
     }
 }

@@ -34,7 +34,7 @@ enum {
 
 /* Written by the thread alone, read by any. */
 struct http_counters {
-    _Atomic uint64_t accepted, requests, responses[6], received, sent;
+    _Atomic uint64_t accepted, requests, responses[HTTP_STATUS_END], received, sent;
 };
 
 static inline void http_count(_Atomic uint64_t *counter, uint64_t n)

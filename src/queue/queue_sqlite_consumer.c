@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -38,8 +37,7 @@ struct consumer {
     struct sqlite_db db; /* closed after an input/output error, opened again by the next receive */
     sqlite3_stmt *after_cursor;
     sqlite3_stmt *by_seq;
-    int64_t cursor;           /* all messages up to here have been taken once */
-    uint64_t gather_until_us; /* no look at the file before: monotonic */
+    int64_t cursor; /* all messages up to here have been taken once */
 
     /* The delivery: messages[i].body lies in `bodies` at starts[i]. */
     size_t count;
@@ -234,29 +232,6 @@ static int fill_delivery(struct consumer *c, struct errbuf *err)
     return c->count > 0 ? 0 : error;
 }
 
-/*
- * After a delivery that was not a full one, a little time passes before the next look: at low load
- * nobody notices, at high load it makes a few large deliveries of many small ones, and so a few
- * large transactions in the store.
- */
-static void gather(struct consumer *c, uint64_t until_us)
-{
-    uint64_t now = clock_monotonic_us();
-
-    if (c->gather_until_us < until_us)
-        until_us = c->gather_until_us;
-    if (now < until_us)
-        usleep((useconds_t)(until_us - now));
-}
-
-static void note_delivery(struct consumer *c)
-{
-    bool full = c->count == QUEUE_SQLITE_DELIVERY_MESSAGES ||
-                c->bodies.len > QUEUE_SQLITE_DELIVERY_BYTES / 2;
-
-    c->gather_until_us = full ? 0 : clock_monotonic_us() + (uint64_t)QUEUE_SQLITE_GATHER_MS * 1000;
-}
-
 /* Waits for news of this process, at most until the file is to be looked at again. */
 static void wait_for_news(struct consumer *c, uint64_t commits_seen, uint64_t until_us)
 {
@@ -291,7 +266,6 @@ int queue_sqlite_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
     int error = 0;
 
     assert(c->count == 0); /* the delivery before must have been settled */
-    gather(c, until_us);
     for (;;) {
         uint64_t commits_seen;
         bool interrupted;
@@ -300,17 +274,13 @@ int queue_sqlite_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
         commits_seen = c->q->commits;
         interrupted = c->q->interrupted;
         pthread_mutex_unlock(&c->q->lock);
-        if (interrupted)
-            break;
         error = fill_delivery(c, err);
-        if (error != 0 || c->count > 0 || clock_monotonic_us() >= until_us)
+        if (error != 0 || c->count > 0 || interrupted || clock_monotonic_us() >= until_us)
             break;
         if (c->bodies.capacity > BODIES_KEPT_BYTES)
             buffer_release(&c->bodies);
         wait_for_news(c, commits_seen, until_us);
     }
-    if (c->count > 0)
-        note_delivery(c);
     delivery->messages = c->messages;
     delivery->count = c->count;
     return error;

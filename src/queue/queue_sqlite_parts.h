@@ -30,11 +30,10 @@ enum {
     QUEUE_SQLITE_MAX_CONSUMERS = 1,           /* its cursor passes every message once */
 
     QUEUE_SQLITE_DELIVERY_MESSAGES = 1024,
-    QUEUE_SQLITE_DELIVERY_BYTES = 8 << 20, /* but at least one message */
+    QUEUE_SQLITE_DELIVERY_BYTES = 2 << 20, /* but at least one message */
     QUEUE_SQLITE_RETURNED_MAX = 8192, /* returned messages that wait; no newer ones are read then */
     QUEUE_SQLITE_RETURN_DELAY_MS = 200, /* before a returned message is delivered again */
     QUEUE_SQLITE_POLL_MS = 20,          /* how often sends of other processes are looked for */
-    QUEUE_SQLITE_GATHER_MS = 10, /* from one delivery to the next, so that load makes them large */
 
     QUEUE_SQLITE_COMMIT_BYTES = 16 << 20, /* sends past this wait for the next transaction */
     QUEUE_SQLITE_FLUSH_MS = 50,           /* acknowledgements wait this long for a send to join */

@@ -173,13 +173,23 @@ static void say(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
+/* libuv may use io_uring for loops made on this thread: its completions interrupt a recv. */
+static ssize_t receive(int fd, void *to, size_t len, int flags)
+{
+    ssize_t n;
+    do
+        n = recv(fd, to, len, flags);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* Reads until `text` has come, or the server closes. True where it came. */
 static bool hears(int fd, const char *text)
 {
     static char got[65536];
     size_t len = 0;
     while (len < sizeof(got) - 1) {
-        ssize_t n = recv(fd, got + len, sizeof(got) - 1 - len, 0);
+        ssize_t n = receive(fd, got + len, sizeof(got) - 1 - len, 0);
         if (n <= 0)
             return false;
         len += (size_t)n;
@@ -194,7 +204,7 @@ static bool hears(int fd, const char *text)
 static void assert_closes(int fd)
 {
     char byte;
-    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(receive(fd, &byte, 1, 0), 0);
     close(fd);
 }
 
@@ -232,7 +242,7 @@ static void test_every_thread_serves(void **state)
     assert_int_equal(stats.connections_accepted, 24);
     assert_int_equal(stats.connections_open, 24);
     assert_int_equal(stats.requests, 24);
-    assert_int_equal(stats.responses[2], 24);
+    assert_int_equal(stats.responses[201], 24);
     assert_int_equal(stats.bytes_received, 12 * strlen(NOW) + 12 * strlen(HELD));
     for (int i = 0; i < 24; i++)
         close(fds[i]);
@@ -325,7 +335,7 @@ static void test_a_slow_reader_gets_all_of_it(void **state)
     static char block[512 * 1024];
     size_t len = 0;
     ssize_t n;
-    while ((n = recv(fd, block, sizeof(block), 0)) > 0) {
+    while ((n = receive(fd, block, sizeof(block), 0)) > 0) {
         len += (size_t)n;
         if (len < 2 * sizeof(block))
             sleep_ms(50);
@@ -381,7 +391,7 @@ static void test_who_sends_too_much_hears_why(void **state)
     assert_true(hears(fd, "HTTP/1.1 413 Content Too Large\r\n"));
     shutdown(fd, SHUT_WR);
     ssize_t n;
-    while ((n = recv(fd, block, sizeof(block), 0)) > 0)
+    while ((n = receive(fd, block, sizeof(block), 0)) > 0)
         ;
     assert_int_equal(n, 0); /* not reset: that could have taken the answer with it */
     close(fd);

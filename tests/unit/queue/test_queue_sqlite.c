@@ -196,7 +196,7 @@ static void a_tool_works_beside_a_running_queue(void **state)
 
 static void a_delivery_is_bounded_in_bytes_and_holds_at_least_one(void **state)
 {
-    enum { HUGE_BYTES = 9 << 20, LARGE_BYTES = 3 << 20 };
+    enum { HUGE_BYTES = 9 << 20, LARGE_BYTES = 700 << 10 };
     struct queue_sqlite_options options = {.directory = *state, .max_message_bytes = HUGE_BYTES};
     struct errbuf err = ERRBUF_INIT;
     struct queue *q = queue_sqlite_new(&options, &err);
