@@ -17,17 +17,44 @@ static const struct http_route routes[] = {
     {"GET", "/docs/{file}", docs_get},        {NULL, NULL, NULL},
 };
 
+static void thread_free_when_closed(struct api_thread *t)
+{
+    if (--t->handles > 0)
+        return;
+    ingest_free(t->ingest);
+    free(t);
+}
+
+static void on_box_closed(struct mailbox *box)
+{
+    thread_free_when_closed((struct api_thread *)((char *)box - offsetof(struct api_thread, box)));
+}
+
+static void on_gather_closed(struct gather *g)
+{
+    thread_free_when_closed((struct api_thread *)((char *)g - offsetof(struct api_thread, gather)));
+}
+
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
 {
     struct api_thread *t = xcalloc(1, sizeof(*t));
 
     t->api = ctx;
-    if (mailbox_init(&t->box, loop, err)) {
-        free(t);
-        return NULL;
-    }
-    t->ingest = ingest_new(t->api->queue, &t->api->budget, &t->box);
+    if (mailbox_init(&t->box, loop, err))
+        goto fail;
+    t->handles = 1;
+    if (gather_init(&t->gather, loop, err))
+        goto fail_close;
+    t->handles = 2;
+    t->ingest = ingest_new(t->api->queue, &t->api->budget, &t->box, &t->gather);
     return t;
+fail_close:
+    mailbox_close(&t->box, on_box_closed);
+    uv_run(loop, UV_RUN_NOWAIT); /* a thread that fails to start leaves no handle behind */
+    return NULL;
+fail:
+    free(t);
+    return NULL;
 }
 
 static void thread_drained(void *thread)
@@ -37,19 +64,12 @@ static void thread_drained(void *thread)
     ingest_flush(t->ingest);
 }
 
-static void on_box_closed(struct mailbox *box)
-{
-    struct api_thread *t = (struct api_thread *)((char *)box - offsetof(struct api_thread, box));
-
-    ingest_free(t->ingest);
-    free(t);
-}
-
 static void thread_stop(void *thread)
 {
     struct api_thread *t = thread;
 
     mailbox_close(&t->box, on_box_closed);
+    gather_close(&t->gather, on_gather_closed);
 }
 
 struct api *api_new(const struct api_options *options, struct errbuf *err)

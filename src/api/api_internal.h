@@ -6,6 +6,7 @@
 #define LOGMILL_API_API_INTERNAL_H
 
 #include "api/api.h"
+#include "api/gather.h"
 #include "api/ingest.h"
 #include "api/mailbox.h"
 #include "api/read_pool.h"
@@ -23,6 +24,8 @@ struct api {
 struct api_thread {
     struct api *api;
     struct mailbox box;
+    struct gather gather;
+    unsigned handles; /* of box and gather, not closed yet */
     struct ingest *ingest;
 };
 

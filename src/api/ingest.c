@@ -50,6 +50,7 @@ struct ingest {
     struct queue_limits limits;
     struct budget *budget;
     struct mailbox *box;
+    struct gather *gather;
     struct record_parser *parser;
     struct buffer errors;
 
@@ -218,6 +219,7 @@ static void answer_send(struct mail *mail)
             answer_unavailable(s->waiters[i].req,
                                "the queue cannot be written to: not accepted, try again later");
     }
+    gather_answered(in->gather, s->waiters_used, in->open->waiters_used);
     send_recycle(s);
 }
 
@@ -357,7 +359,7 @@ void ingest_flush(struct ingest *in)
     while (in->in_flight < in->limits.send_slots) {
         struct send *s = in->ready;
 
-        if (!s && in->open->waiters_used == 0)
+        if (!s && (in->open->waiters_used == 0 || gather_holds(in->gather, in->open->waiters_used)))
             return;
         if (!s) {
             close_open(in);
@@ -374,7 +376,8 @@ void ingest_flush(struct ingest *in)
 
 /* ---- Life ---- */
 
-struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box)
+struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box,
+                          struct gather *gather)
 {
     struct ingest *in = xcalloc(1, sizeof(*in));
 
@@ -382,6 +385,7 @@ struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mai
     in->limits = queue_limits(queue);
     in->budget = budget;
     in->box = box;
+    in->gather = gather;
     in->parser = record_parser_new();
     buffer_init(&in->errors, ERROR_BODY_BYTES_MAX);
     in->ready_last = &in->ready;

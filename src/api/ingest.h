@@ -2,9 +2,10 @@
  * The way of a log into the queue, for one HTTP thread.
  *
  * Records are appended to the open send. It goes to the queue when the loop has drained what was
- * readable and a send slot is free; while sends are in flight the next one grows. So a lone request
- * waits for nobody, and load makes sends large by itself (group commit). When the queue has
- * confirmed a send, every request in it is answered 201; when it has not, 503.
+ * readable and a send slot is free; while sends are in flight the next one grows (and a moment
+ * longer, see gather.h). So a lone request waits for nobody, and load makes sends large by itself
+ * (group commit). When the queue has confirmed a send, every request in it is answered 201; when it
+ * has not, 503.
  *
  * Always true: a request's records are all in one send; a request is answered once, after the send
  * that holds its records has come back.
@@ -12,6 +13,7 @@
 #ifndef LOGMILL_API_INGEST_H
 #define LOGMILL_API_INGEST_H
 
+#include "api/gather.h"
 #include "api/mailbox.h"
 #include "base/budget.h"
 #include "http/http.h"
@@ -20,8 +22,10 @@
 
 struct ingest;
 
-/* `box` delivers on the thread that will use the ingest; all arguments must outlive it. */
-struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box);
+/* `box` and `gather` belong to the thread that will use the ingest; all arguments must outlive it.
+ */
+struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box,
+                          struct gather *gather);
 
 /* When nothing is in flight or waiting. */
 void ingest_free(struct ingest *in);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "sqlite/sqlite_vfs.h"
 
 enum {
     BUSY_NAP_SHORT_US = 200, /* about a commit's CPU; the usual wait is one commit of the other's */
@@ -305,7 +306,7 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
 
     pthread_once(&configured, configure);
     *db = (struct sqlite_db){.path = xstrdup(options->path), .busy_ms = SQLITE_DB_BUSY_MS};
-    rc = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+    rc = sqlite3_open_v2(db->path, &db->handle, flags, sqlite_vfs_name());
     if (rc != SQLITE_OK) {
         error = sqlite_db_error(db, rc, err);
         goto fail;

@@ -128,14 +128,23 @@ scenario(
 
 scenario('SIGTERM stores what was queued: after it nothing waits', async (lab) => {
     const folder = lab.folder();
-    const first = await lab.start({}, folder);
-    await postLogs(
-        first,
-        Array.from({ length: 500 }, (_, n) => ({ message: 'flushed', level: 'info', n })),
-    );
-    await first.stop();
+    const filling = await lab.start({ command: 'api' }, folder);
+    const many = Array.from({ length: 5000 }, (_, n) => ({
+        message: `waits for a worker ${'.'.repeat(80)}`,
+        level: 'info',
+        n,
+    }));
+    const rounds = 20; // more than a worker takes at once
+    for (let round = 0; round < rounds; round++) {
+        await postLogs(filling, many);
+    }
+    await filling.stop();
+
+    const serve = await lab.start({}, folder);
+    await serve.stop();
     const api = await lab.start({ command: 'api' }, folder); // no worker: it stores nothing
-    assert.equal((await allLogs(api)).length, 500);
+    assert.equal((await allLogs(api)).length, rounds * many.length);
+    assert.equal(metric(await metrics(api), 'logmill_queue_depth'), 0);
 });
 
 scenario('SIGINT stops as SIGTERM does, and idle connections do not hold it up', async (lab) => {

@@ -97,11 +97,21 @@ export function environment(settings: Record<string, string>): Record<string, st
 }
 
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+
+// A run that ends early, or of some tests only (--test-name-pattern), leaves nothing behind either.
 process.on('exit', () => {
-    for (const child of running) {
-        child.kill('SIGKILL');
-    }
+    running.forEach((child) => child.kill('SIGKILL'));
+    folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
 });
+
+/** Lets the test run end though `child` still runs. */
+function release(child: ChildProcess): void {
+    child.unref();
+    for (const stream of [child.stdout, child.stderr]) {
+        (stream as net.Socket | null)?.unref();
+    }
+}
 
 export interface StartOptions {
     command?: 'serve' | 'api' | 'worker';
@@ -130,6 +140,7 @@ export class Logmill {
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         running.add(this.child);
+        release(this.child);
         this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
         this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
         this.end = new Promise((resolve) => {
@@ -256,6 +267,7 @@ export class Lab {
     folder(): string {
         const folder = mkdtempSync(path.join(tmpdir(), 'logmill-test-'));
         this.folders.push(folder);
+        folders.add(folder);
         return folder;
     }
 
@@ -292,7 +304,10 @@ export class Lab {
         for (const action of this.undo.reverse()) {
             await action();
         }
-        this.folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
+        for (const folder of this.folders) {
+            rmSync(folder, { recursive: true, force: true });
+            folders.delete(folder);
+        }
     }
 
     /** What the processes said, for a failure's message. */

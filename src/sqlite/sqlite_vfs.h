@@ -1,0 +1,20 @@
+/*
+ * The system's own way to files (SQLite's default VFS, https://www.sqlite.org/vfs.html), but for
+ * one thing: what SQLite writes to a write-ahead log in many small pieces, two a page, reaches the
+ * system in one write(2), at the latest when the log is synced. A commit of a few pages costs a
+ * third less CPU so.
+ *
+ * Safe, because nobody looks at the end of a log before the commit that syncs it (synchronous=FULL
+ * syncs every one); every other operation on the file writes first what is still held. An error of
+ * such a write is reported by the operation that caused it, a sync or a read, and so fails the
+ * commit.
+ */
+#ifndef LOGMILL_SQLITE_SQLITE_VFS_H
+#define LOGMILL_SQLITE_SQLITE_VFS_H
+
+enum { SQLITE_VFS_HELD_BYTES = 128 * 1024 }; /* of one log file; more is written at once */
+
+/* The name to give to sqlite3_open_v2, or NULL (the default VFS) where it cannot be had. */
+const char *sqlite_vfs_name(void);
+
+#endif
