@@ -31,7 +31,7 @@ test-build:
 unit: test-build ## only the unit tests
 	meson test -C build/test --suite unit --print-errorlogs
 
-integration: test-build ## only the integration tests
+integration: test-build all ## only the integration tests
 	@tools/npm-ci tests/integration
 	cd tests/integration && LOGMILL_BIN=$(CURDIR)/build/test/logmill npm test --silent
 

@@ -19,6 +19,9 @@ export const BINARY = path.resolve(
     process.env['LOGMILL_BIN'] ?? path.join(ROOT, 'build', 'logmill'),
 );
 
+/** The optimised binary, for what sanitizers would falsify: memory. */
+export const OPTIMISED = path.join(ROOT, 'build', 'logmill');
+
 /** True where the binary under test was built with AddressSanitizer, which takes more memory. */
 export const SANITIZED = existsSync(BINARY) && readFileSync(BINARY).includes('__asan_init');
 
@@ -116,6 +119,8 @@ function release(child: ChildProcess): void {
 export interface StartOptions {
     command?: 'serve' | 'api' | 'worker';
     settings?: Record<string, string>;
+    /** Instead of the binary under test. */
+    binary?: string;
     /** Put before the binary, such as `prlimit …`; must exec it, so that the pid is logmill's. */
     wrapper?: string[];
 }
@@ -134,7 +139,11 @@ export class Logmill {
         readonly dataDir: string,
         readonly options: StartOptions,
     ) {
-        const command = [...(options.wrapper ?? []), BINARY, options.command ?? 'serve'];
+        const command = [
+            ...(options.wrapper ?? []),
+            options.binary ?? BINARY,
+            options.command ?? 'serve',
+        ];
         this.child = spawn(command[0]!, command.slice(1), {
             env: environment({ DATA_DIR: dataDir, PORT: '0', ...options.settings }),
             stdio: ['ignore', 'pipe', 'pipe'],

@@ -35,7 +35,7 @@ static size_t send_quota = SIZE_MAX;
 /* Requests of /later, newest first. */
 static struct http_request *waiting;
 
-static ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_len)
+static inline ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_len)
 {
     size_t taken = 0;
     for (int i = 0; i < pieces_len && taken < send_quota; i++) {
@@ -51,13 +51,13 @@ static ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_len)
     return -1;
 }
 
-static ssize_t fake_receive(int fd, void *data, size_t len)
+static inline ssize_t fake_receive(int fd, void *data, size_t len)
 {
     errno = EAGAIN;
     return -1;
 }
 
-static void handle_echo(struct http_request *req, void *thread)
+static inline void handle_echo(struct http_request *req, void *thread)
 {
     struct slice type = http_request_header(req, "content-type");
     struct http_header header = {"X-Type", type};
@@ -68,23 +68,23 @@ static void handle_echo(struct http_request *req, void *thread)
                                               .headers_len = type.data != NULL ? 1 : 0});
 }
 
-static void handle_item(struct http_request *req, void *thread)
+static inline void handle_item(struct http_request *req, void *thread)
 {
     http_respond(req, &(struct http_response){.status = 200, .body = http_request_param(req, 0)});
 }
 
-static void handle_query(struct http_request *req, void *thread)
+static inline void handle_query(struct http_request *req, void *thread)
 {
     http_respond(req, &(struct http_response){.status = 200, .body = http_request_query(req)});
 }
 
-static void handle_static(struct http_request *req, void *thread)
+static inline void handle_static(struct http_request *req, void *thread)
 {
     http_respond(req, &(struct http_response){
                           .status = 200, .body = SLICE_LITERAL("static"), .body_is_static = true});
 }
 
-static void handle_later(struct http_request *req, void *thread)
+static inline void handle_later(struct http_request *req, void *thread)
 {
     http_request_set_next(req, waiting);
     waiting = req;
@@ -101,7 +101,7 @@ static const struct http_route harness_routes[] = {
 };
 
 /* Answers all that wait, the newest first, with the number of the answer. */
-static void harness_answer_waiting(void)
+static inline void harness_answer_waiting(void)
 {
     unsigned n = 0;
     while (waiting != NULL) {
@@ -114,7 +114,7 @@ static void harness_answer_waiting(void)
     }
 }
 
-static void harness_init(struct harness *h)
+static inline void harness_init(struct harness *h)
 {
     memset(h, 0, sizeof(*h));
     budget_init(&h->budget, HARNESS_BUDGET);
@@ -138,7 +138,7 @@ static void harness_init(struct harness *h)
 }
 
 /* One round of the loop, without waiting; notices where the connection closes. */
-static void harness_round(struct harness *h)
+static inline void harness_round(struct harness *h)
 {
     if (h->connection != NULL && h->connection->closed)
         h->connection = NULL;
@@ -147,7 +147,7 @@ static void harness_round(struct harness *h)
         h->connection = NULL;
 }
 
-static void harness_connect(struct harness *h)
+static inline void harness_connect(struct harness *h)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
@@ -159,14 +159,14 @@ static void harness_connect(struct harness *h)
     h->connection = connection_new(h->thread, pair[0]);
 }
 
-static bool harness_reads(const struct harness *h)
+static inline bool harness_reads(const struct harness *h)
 {
     return h->connection != NULL && !h->connection->closed &&
            (h->connection->events & UV_READABLE) != 0;
 }
 
 /* Puts in `len` bytes as one read. False where the connection does not read (any more). */
-static bool harness_feed(struct harness *h, const char *data, size_t len)
+static inline bool harness_feed(struct harness *h, const char *data, size_t len)
 {
     for (int i = 0; i < 1000 && h->connection != NULL && !harness_reads(h); i++) {
         harness_answer_waiting();
@@ -184,7 +184,7 @@ static bool harness_feed(struct harness *h, const char *data, size_t len)
 }
 
 /* The client closes its side, gets what is due, and goes. */
-static void harness_disconnect(struct harness *h)
+static inline void harness_disconnect(struct harness *h)
 {
     if (harness_reads(h))
         connection_receive_end(h->connection);
@@ -199,7 +199,7 @@ static void harness_disconnect(struct harness *h)
     close(h->peer);
 }
 
-static void harness_release(struct harness *h)
+static inline void harness_release(struct harness *h)
 {
     http_thread_free(h->thread);
     router_free(h->shared.router);
