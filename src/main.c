@@ -1,10 +1,11 @@
 /* The commands of logmill: each parses its settings, opens what it needs, and runs. */
-#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "base/errbuf.h"
@@ -84,6 +85,17 @@ static void set_up_diagnostics(const struct config *config)
                                                             : -1);
 }
 
+/* Were one of 0 to 2 closed, the next file opened would get its number, and our diagnostics. */
+static int occupy_standard_descriptors(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd < 0 ? -1 : close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct errbuf err = ERRBUF_INIT;
@@ -91,6 +103,8 @@ int main(int argc, char **argv)
     struct config config;
     int rest_len;
 
+    if (occupy_standard_descriptors())
+        return 1;
     if (argc < 2)
         return usage_error("no command given; `logmill help` lists them");
     if (strcmp(argv[1], "--version") == 0)

@@ -136,12 +136,16 @@ static void work_metrics(struct read_job *job, struct read_thread *thread)
 {
     struct probe *p = probe_of(job);
 
+    /*
+     * The queue first: what it no longer holds has been counted by the worker before, so that an
+     * empty queue always comes with the counts of all that was in it.
+     */
+    append_queue(&p->body, p->api->queue);
     metrics_append(&p->body);
     metrics_append_value(&p->body, "logmill_inflight_bytes", "gauge",
                          "Bytes of requests not yet answered (see MAX_INFLIGHT_BYTES).",
                          budget_used(&p->api->budget));
     append_http(&p->body, atomic_load(&p->api->server));
-    append_queue(&p->body, p->api->queue);
 }
 
 void ops_routes_metrics(struct http_request *req, void *thread)
