@@ -43,9 +43,10 @@ lint: ## format, warnings of gcc and clang, clang-tidy, and what else can be che
 	@tools/bootstrap build test lint
 	@tools/lint
 
-format: ## lays out all C as .clang-format says
+format: all ## lays out all C as .clang-format says, and brings README's table of settings up to date
 	@tools/bootstrap lint
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+	@tools/update-readme
 
 bench: all ## CPU, speed and memory under load, beside nginx
 	@tools/bootstrap bench
