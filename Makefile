@@ -48,8 +48,9 @@ format: all ## lays out all C as .clang-format says, and brings README's table o
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 	@tools/update-readme
 
-bench: all ## CPU, speed and memory under load, beside nginx
+bench: all ## speed beside nginx, bare COPY into PostgreSQL, and reads without the cache
 	@tools/bootstrap bench
+	@ninja -C build --quiet bench/pg_copy
 	bench/run
 
 install: all ## to PREFIX (/usr/local)

@@ -1,9 +1,12 @@
--- For wrk: sends one prepared POST again and again, and prints a summary as one line of JSON.
--- Arguments: content type, file with the body.
+-- For wrk: sends one request again and again, and prints a summary as one line of JSON.
+-- Arguments, for a POST: content type, file with the body. Without any: GET.
 --
 -- There is no request() or response(): wrk then runs no Lua while it measures.
 
 function init(args)
+    if not args[1] then
+        return
+    end
     local file = assert(io.open(args[2], "rb"))
     wrk.method = "POST"
     wrk.headers["Content-Type"] = args[1]

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "adapters.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/diag.h"
@@ -17,14 +18,17 @@
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "data_dir.h"
-#include "queue/queue_sqlite.h"
-#include "store/store_sqlite.h"
 #include "worker/worker.h"
 
 enum { ROLE_API = 1, ROLE_WORKER = 2 };
 
 /* Descriptors kept for files, event loops and what libraries open. */
 enum { OTHER_DESCRIPTORS = 64 };
+
+/* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
+enum { STOP_OVERTIME_S = 1 };
+
+enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
 
 /* What a running process holds. */
 struct service {
@@ -47,44 +51,35 @@ static int fail(const struct errbuf *err)
 
 /* ---- Opening and closing ---- */
 
-/* Settings that belong to adapters this version does not have: better said than ignored. */
-static int refuse_cloud_settings(const struct config *c, struct errbuf *err)
-{
-    const struct {
-        const char *name;
-        const char *value;
-    } settings[] = {
-        {"SQS_QUEUE_URL", c->sqs_queue_url},
-        {"DATABASE_URL", c->database_url},
-        {"DATABASE_HOST", c->database_host},
-        {"REDIS_URL", c->redis_url},
-    };
-
-    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-        if (settings[i].value)
-            return errbuf_fail(err, LM_EINVAL,
-                               "%s: set, but this version has only the embedded queue and store; "
-                               "unset it to use them",
-                               settings[i].name);
-    return 0;
-}
-
 static int open_store(struct service *s, struct errbuf *err)
 {
-    int error = refuse_cloud_settings(s->config, err);
+    int error = 0;
 
-    if (!error)
+    if (adapters_need_data_dir(s->config))
         error = data_dir_make(s->config->data_dir, err);
-    if (error)
+    return error ? error : adapters_open_store(s->config, &s->store, err);
+}
+
+/*
+ * A database that is away does not stop the start: the api takes logs all the same, and the worker
+ * makes the schema ready when it can.
+ */
+static int migrate(struct service *s, struct errbuf *err)
+{
+    int error = s->roles & ROLE_WORKER ? store_migrate(s->store, err) : 0;
+
+    if (error != LM_EUNAVAILABLE && error != LM_ETIMEOUT)
         return error;
-    s->store = store_sqlite_new(s->config->data_dir, err);
-    return s->store ? 0 : LM_EIO;
+    diag(DIAG_WARN, "the store is away; logs wait in the queue", DIAG_STR("reason", err->text));
+    return 0;
 }
 
 static int take_locks(struct service *s, struct errbuf *err)
 {
     const char *dir = s->config->data_dir;
 
+    if (!adapters_need_data_dir(s->config))
+        return 0;
     if (s->roles & ROLE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
         return s->api_lock;
     if (s->roles & ROLE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
@@ -141,13 +136,30 @@ static int start_api(struct service *s, struct errbuf *err)
     return s->api ? 0 : LM_EUNAVAILABLE;
 }
 
-/*
- * Room for the one log of the largest body: a byte of it may become six ("\u007f"), and the id,
- * the timestamp and what is around them are ours.
- */
-static size_t max_message_bytes(const struct config *c)
+/* A worker alone takes no logs, but tells how it is. */
+static int start_ops(struct service *s, struct errbuf *err)
 {
-    return 6 * c->max_body_bytes + 1024;
+    const struct config *c = s->config;
+
+    if (!c->metrics_port)
+        return 0;
+    s->api = api_new(&(struct api_options){.queue = s->queue,
+                                           .store = s->store,
+                                           .ops_only = true,
+                                           .http = {.host = c->host,
+                                                    .port = (unsigned)c->metrics_port,
+                                                    .max_connections = OPS_CONNECTIONS},
+                                           .max_inflight_bytes = c->max_inflight_bytes,
+                                           .read_threads = 1,
+                                           .query_timeout_ms = (unsigned)c->query_timeout * 1000},
+                     err);
+    return s->api ? 0 : LM_EUNAVAILABLE;
+}
+
+/* SQLite has one writer at a time: more threads would only wait for each other. */
+static unsigned worker_threads(const struct config *c)
+{
+    return adapters_store_is_embedded(c) ? 1 : (unsigned)c->worker_threads;
 }
 
 /* Opens all that the roles need and starts them: what clients see comes last. */
@@ -155,27 +167,37 @@ static int start(struct service *s, struct errbuf *err)
 {
     int error;
 
-    if ((error = open_store(s, err)) || (error = take_locks(s, err)))
-        return error;
-    s->queue = queue_sqlite_new(
-        &(struct queue_sqlite_options){.directory = s->config->data_dir,
-                                       .max_message_bytes = max_message_bytes(s->config)},
-        err);
-    if (!s->queue)
-        return LM_EIO;
-    if ((error = store_migrate(s->store, err)))
+    if ((error = open_store(s, err)) || (error = take_locks(s, err)) ||
+        (error = adapters_open_cache(s->config, &s->cache, err)) ||
+        (error = adapters_open_queue(
+             s->config, s->roles & ROLE_API ? ADAPTERS_QUEUE_SEND : ADAPTERS_QUEUE_RECEIVE,
+             &s->queue, err)) ||
+        (error = migrate(s, err)))
         return error;
     if (s->roles & ROLE_WORKER) {
         s->worker = worker_new(
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,
                                      .cache = s->cache,
+                                     .threads = worker_threads(s->config),
                                      .retention_days = (unsigned)s->config->retention_days},
             err);
         if (!s->worker)
             return LM_EUNAVAILABLE;
     }
-    return s->roles & ROLE_API ? start_api(s, err) : 0;
+    return s->roles & ROLE_API ? start_api(s, err) : start_ops(s, err);
+}
+
+/*
+ * A database that neither answers nor refuses could hold up a stop for long. Nothing is lost by
+ * going without waiting for it: what is not stored is in the queue, and acknowledged there it is
+ * not.
+ */
+static void *end_late_stop(void *arg)
+{
+    sleep((unsigned)(uintptr_t)arg); /* a number: all that was on main's stack may be gone */
+    diag(DIAG_WARN, "the stop took too long: ended; what was not stored stays in the queue");
+    _exit(0);
 }
 
 /* The reverse of start: first no new logs, then what is queued is stored, then the files. */
@@ -184,11 +206,16 @@ static void stop(struct service *s)
     uint64_t started_us = clock_monotonic_us();
     uint64_t limit_ms = s->config->shutdown_timeout * 1000;
     uint64_t spent_ms;
+    void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
+    pthread_t late;
 
+    if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
+        pthread_detach(late);
     api_free(s->api, (unsigned)limit_ms);
     spent_ms = (clock_monotonic_us() - started_us) / 1000;
     worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
     queue_free(s->queue);
+    cache_free(s->cache);
     store_free(s->store);
     if (s->worker_lock > 0)
         close(s->worker_lock);
@@ -198,23 +225,44 @@ static void stop(struct service *s)
 
 /* ---- serve, api, worker ---- */
 
-static void say_started(const struct service *s)
+/* Where the logs are kept, without secrets; the caller releases `text`, which ends with a NUL. */
+static void describe_data(const struct config *c, struct buffer *text)
 {
     char path[PATH_MAX];
-    const char *data = realpath(s->config->data_dir, path) ? path : s->config->data_dir;
+    const char *dir = realpath(c->data_dir, path) ? path : c->data_dir;
+    bool queue = adapters_queue_is_embedded(c);
+    bool store = adapters_store_is_embedded(c);
+
+    buffer_init(text, 4 * PATH_MAX);
+    buffer_append_string(text, queue || store ? dir : c->sqs_queue_url);
+    if (!queue && store)
+        buffer_appendf(text, ", %s", c->sqs_queue_url);
+    if (!store)
+        buffer_append_string(text, ", PostgreSQL");
+    buffer_append_char(text, '\0');
+}
+
+static void say_started(const struct service *s)
+{
+    const struct config *c = s->config;
+    bool is_ipv6 = strchr(c->host, ':') != NULL;
+    struct buffer data;
     char line[512];
 
-    if (!s->api) {
-        diag(DIAG_INFO, "storing", DIAG_STR("data", data));
+    describe_data(c, &data);
+    if (!(s->roles & ROLE_API)) {
+        diag(DIAG_INFO, "storing", DIAG_STR("data", data.data),
+             DIAG_INT("metrics_port", s->api ? api_port(s->api) : 0));
+        buffer_release(&data);
         return;
     }
     snprintf(line, sizeof(line),
              "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
              "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
-             strchr(s->config->host, ':') ? "[" : "", s->config->host,
-             strchr(s->config->host, ':') ? "]" : "", api_port(s->api));
-    diag(DIAG_INFO, "listening", DIAG_STR("address", s->config->host),
-         DIAG_INT("port", api_port(s->api)), DIAG_STR("data", data), DIAG_STR("try", line));
+             is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
+    diag(DIAG_INFO, "listening", DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
+         DIAG_STR("data", data.data), DIAG_STR("try", line));
+    buffer_release(&data);
 }
 
 static int no_arguments(char **args, int args_len)
@@ -342,11 +390,9 @@ int commands_dead_letters(const struct config *config, char **args, int args_len
                 args[args_len - 1]);
         return 2;
     }
-    if (refuse_cloud_settings(config, &err) || data_dir_make(config->data_dir, &err))
+    if (adapters_queue_is_embedded(config) && data_dir_make(config->data_dir, &err))
         return fail(&err);
-    q = queue_sqlite_new(
-        &(struct queue_sqlite_options){.directory = config->data_dir, .no_sender = true}, &err);
-    if (!q)
+    if (adapters_open_queue(config, ADAPTERS_QUEUE_TOOL, &q, &err))
         return fail(&err);
     error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
                  : requeue(q, args + 1, args_len - 1, &err);

@@ -66,12 +66,34 @@ static const struct setting settings[] = {
          .help = "lowest level of logmill's own diagnostics on stderr"),
     TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",
          .help = "form of the diagnostics; auto: text on a terminal, JSON elsewhere"),
-    TEXT(SQS_QUEUE_URL, sqs_queue_url, .help = "Amazon SQS queue; not in this version: refused"),
+    NUMBER(WORKER_THREADS, worker_threads, .fallback = "4", .min = 1, .max = 64,
+           .help = "threads that store logs, where queue and store take several: SQS, PostgreSQL"),
+    NUMBER(METRICS_PORT, metrics_port, .fallback = "0", .min = 0, .max = 65535,
+           .help = "TCP port on HOST where `logmill worker` serves /metrics, /health and /ready; "
+                   "0: none"),
+    TEXT(SQS_QUEUE_URL, sqs_queue_url,
+         .help = "Amazon SQS queue, or a compatible one; not set: the embedded queue"),
+    NUMBER(SQS_MAX_MESSAGE_BYTES, sqs_max_message_bytes, .fallback = "262144", .min = 1024,
+           .max = 1048576, .help = "largest message sent to SQS; less where the queue takes less"),
+    NUMBER(SQS_TIMEOUT, sqs_timeout, .fallback = "10", .min = 1, .max = 600,
+           .help = "seconds in which SQS has to confirm a send, retries included; then 503"),
     TEXT(DATABASE_URL, database_url, .secret = true,
-         .help = "PostgreSQL store; not in this version: refused"),
-    TEXT(DATABASE_HOST, database_host, .help = "PostgreSQL store; not in this version: refused"),
+         .help = "PostgreSQL, postgresql://user:password@host:port/name; with neither this nor "
+                 "DATABASE_HOST: the embedded store"),
+    TEXT(DATABASE_HOST, database_host, .help = "PostgreSQL server, or directory of its socket"),
+    TEXT(DATABASE_PORT, database_port, .help = "its port"),
+    TEXT(DATABASE_NAME, database_name, .help = "name of the database"),
+    TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
+    TEXT(DATABASE_PASS, database_pass, .secret = true, .help = "its password"),
     TEXT(REDIS_URL, redis_url, .secret = true,
-         .help = "Redis or Valkey cache; not in this version: refused"),
+         .help = "Redis or Valkey cache of the newest logs: redis://user:password@host:port/db, "
+                 "rediss:// for TLS, unix:///path"),
+    TEXT(REDIS_CA_FILE, redis_ca_file,
+         .help = "certificates (PEM) that vouch for a rediss:// server; default: the system's"),
+    NUMBER(CACHE_LOGS, cache_logs, .fallback = "10000", .min = 1, .max = 1000000,
+           .help = "newest logs that the cache holds"),
+    NUMBER(CACHE_REBUILD_SECONDS, cache_rebuild_seconds, .fallback = "5", .min = 1, .max = 3600,
+           .help = "longest time for which the cache may give a wrong answer"),
 };
 
 enum { SETTINGS_LEN = sizeof(settings) / sizeof(settings[0]), FLAG_SIZE = 64 };
@@ -185,6 +207,11 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
         if (!s)
             return errbuf_fail(err, LM_EINVAL, "%s: no such flag; logmill --help lists them",
                                args[i]);
+        if (s->secret)
+            return errbuf_fail(err, LM_EINVAL,
+                               "%s: to be given as an environment variable only, since every user "
+                               "of the machine can see flags",
+                               s->name);
         if (!value && ++i < args_len)
             value = args[i];
         if (!value)
@@ -229,7 +256,7 @@ void config_print_flags(FILE *out)
         char flag[FLAG_SIZE];
 
         flag_of(s, flag);
-        fprintf(out, "  %-22s %s", flag, s->help);
+        fprintf(out, "  %-22s %s", s->secret ? s->name : flag, s->help);
         if (s->choices)
             fprintf(out, " (%s)", s->choices);
         if (s->fallback)

@@ -1,7 +1,8 @@
 /*
  * The settings: one table holds name, type, default, what is allowed and a line of help; the same
  * table loads, checks, shows and documents them. Each is an environment variable (DATA_DIR) and a
- * flag (--data-dir); the flag wins. An empty variable counts as not set.
+ * flag (--data-dir); the flag wins. An empty variable counts as not set. Those that may hold a
+ * password have no flag.
  */
 #ifndef LOGMILL_CONFIG_H
 #define LOGMILL_CONFIG_H
@@ -29,10 +30,21 @@ struct config {
     uint64_t retention_days;
     const char *log_level;
     const char *log_format;
+    uint64_t worker_threads;
+    uint64_t metrics_port;
     const char *sqs_queue_url;
+    uint64_t sqs_max_message_bytes;
+    uint64_t sqs_timeout;
     const char *database_url;
     const char *database_host;
+    const char *database_port;
+    const char *database_name;
+    const char *database_user;
+    const char *database_pass;
     const char *redis_url;
+    const char *redis_ca_file;
+    uint64_t cache_logs;
+    uint64_t cache_rebuild_seconds;
 };
 
 /*

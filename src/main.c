@@ -41,7 +41,7 @@ static int help(const struct config *config, char **args, int args_len)
          "and finds them again.\n\nusage: logmill COMMAND [--flag value]…\n\ncommands:");
     for (int i = 0; i < COMMANDS_LEN; i++)
         printf("  %-14s %s\n", commands[i].name, commands[i].help);
-    puts("\nflags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
+    puts("\nsettings: flags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
     config_print_flags(stdout);
     puts("\na first log:\n  curl http://127.0.0.1:8000/log -H 'content-type: application/json' \\\n"
          "       -d '{\"message\":\"hello\",\"level\":\"info\"}'");

@@ -17,6 +17,14 @@ static const struct http_route routes[] = {
     {"GET", "/docs/{file}", docs_get},        {NULL, NULL, NULL},
 };
 
+/* Of a process that takes no logs. */
+static const struct http_route ops_only_routes[] = {
+    {"GET", "/health", ops_routes_health},
+    {"GET", "/ready", ops_routes_ready},
+    {"GET", "/metrics", ops_routes_metrics},
+    {NULL, NULL, NULL},
+};
+
 static void thread_free_when_closed(struct api_thread *t)
 {
     if (--t->handles > 0)
@@ -89,7 +97,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
                       err);
     if (!api->readers)
         goto fail;
-    http.routes = routes;
+    http.routes = options->ops_only ? ops_only_routes : routes;
     http.budget = &api->budget;
     http.hooks = (struct http_hooks){.thread_start = thread_start,
                                      .thread_drained = thread_drained,
@@ -115,6 +123,7 @@ void api_free(struct api *api, unsigned grace_ms)
 {
     if (!api)
         return;
+    read_pool_hurry(api->readers, grace_ms);
     http_server_stop(api->server, grace_ms);
     read_pool_free(api->readers);
     http_server_free(api->server);

@@ -4,6 +4,8 @@
 #ifndef LOGMILL_API_API_H
 #define LOGMILL_API_API_H
 
+#include <stdbool.h>
+
 #include "cache/cache.h"
 #include "http/http.h"
 #include "queue/queue.h"
@@ -17,6 +19,7 @@ struct api_options {
     struct cache *cache;             /* NULL: none */
     struct http_server_options http; /* routes, hooks and budget are filled in here */
     size_t max_inflight_bytes;
+    bool ops_only; /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned query_timeout_ms;
 };

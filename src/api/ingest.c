@@ -1,11 +1,13 @@
 #include "api/ingest.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 #include "record/batch.h"
@@ -14,6 +16,7 @@ enum {
     MESSAGE_BYTES_TARGET = 256 << 10, /* a message this large takes no further log */
     SEND_BYTES_MAX = 4 << 20,         /* a send of several messages is closed past this size */
     ERROR_BODY_BYTES_MAX = 64 << 20,  /* ceiling of one list of validation errors */
+    SAY_FAILURE_S = 10,               /* between two diagnostics about sends that fail */
     SPARE_MESSAGE_BYTES = 256 << 10,  /* a batch that grew past this is not kept for reuse */
 };
 
@@ -62,7 +65,7 @@ struct ingest {
 
     /* While a request is parsed into the open send: */
     struct uuid last_id;
-    bool record_too_large;
+    bool too_large; /* it does not fit */
 };
 
 /* ---- Sends ---- */
@@ -184,12 +187,27 @@ static void answer_queued(const struct waiter *w)
     http_respond(w->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
 }
 
+/* Says why sends fail: at once, and then now and then as long as they go on failing. */
+static void say_failure(const char *detail)
+{
+    static _Atomic uint64_t due_us;
+    uint64_t now = clock_monotonic_us();
+    uint64_t due = atomic_load(&due_us);
+
+    if (now >= due &&
+        atomic_compare_exchange_strong(&due_us, &due, now + (uint64_t)SAY_FAILURE_S * 1000000))
+        diag(DIAG_WARN, "the queue takes no logs now; clients are answered 503",
+             DIAG_STR("reason", detail));
+}
+
 /* On the queue's thread. */
 static void on_durable(struct queue_send *base, int error, const char *detail)
 {
     struct send *s = base->ctx;
 
     s->error = error;
+    if (error && error != LM_ESTOPPED)
+        say_failure(detail);
     mailbox_post(s->in->box, &s->mail);
 }
 
@@ -225,6 +243,10 @@ static void answer_send(struct mail *mail)
 
 /* ---- Taking requests ---- */
 
+/*
+ * Where the queue cannot make several messages durable together, a send is one message, and so is
+ * every request: one that was refused must not be there by half.
+ */
 static int append_record(const struct record *r, void *ctx)
 {
     struct ingest *in = ctx;
@@ -232,12 +254,12 @@ static int append_record(const struct record *r, void *ctx)
     struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : NULL;
     int error;
 
-    if (!b || b->text.len >= MESSAGE_BYTES_TARGET)
+    if (!b || (in->limits.atomic_send && b->text.len >= MESSAGE_BYTES_TARGET))
         b = send_add_batch(s);
     error = batch_append(b, r);
-    if (error == LM_ETOOBIG && b->count > 0)
+    if (error == LM_ETOOBIG && in->limits.atomic_send && b->count > 0)
         error = batch_append(send_add_batch(s), r);
-    in->record_too_large = error == LM_ETOOBIG;
+    in->too_large = error == LM_ETOOBIG;
     in->last_id = r->key.id;
     return error;
 }
@@ -272,11 +294,13 @@ static void answer_refused(struct ingest *in, struct http_request *req, int erro
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req,
                      &(struct http_response){.status = 422, .body = buffer_slice(&in->errors)});
-    } else if (error == LM_ETOOBIG && in->record_too_large) {
-        char detail[96];
+    } else if (error == LM_ETOOBIG && in->too_large) {
+        char detail[128];
 
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-        snprintf(detail, sizeof(detail), "a log is too large: the queue takes at most %zu bytes",
+        snprintf(detail, sizeof(detail),
+                 "the log%s too large: the queue takes at most %zu bytes at once, ids included",
+                 in->limits.atomic_send ? " is" : "s of this request together are",
                  in->limits.max_message_bytes);
         http_respond_error(req, 413, detail);
     } else {
@@ -295,23 +319,38 @@ static void close_open(struct ingest *in)
 
 static bool is_full(const struct ingest *in)
 {
-    const struct send *s = in->open;
+    return in->open->bytes >= SEND_BYTES_MAX;
+}
 
-    return in->limits.atomic_send ? s->bytes >= SEND_BYTES_MAX : s->batches_used > 1;
+/* Parses the body of `req` into the open send, or into the next one where it does not fit there. */
+static int parse_into_open(struct ingest *in, struct http_request *req, enum record_body kind,
+                           struct send_mark *mark, struct record_parse_counts *counts,
+                           struct validation *errors)
+{
+    for (;;) {
+        int error;
+
+        *mark = mark_open(in);
+        in->too_large = false;
+        validation_init(errors, &in->errors);
+        error = record_parse_body(in->parser, kind, http_request_body(req), append_record, in,
+                                  counts, errors);
+        if (error != LM_ETOOBIG || !in->too_large || in->open->waiters_used == 0 ||
+            in->limits.atomic_send)
+            return error;
+        rewind_open(in, *mark);
+        close_open(in);
+    }
 }
 
 void ingest_request(struct ingest *in, struct http_request *req, enum record_body kind)
 {
-    struct send_mark mark = mark_open(in);
+    struct send_mark mark;
     struct record_parse_counts counts = {0};
     struct validation errors;
     size_t bytes = 0;
-    int error;
+    int error = parse_into_open(in, req, kind, &mark, &counts, &errors);
 
-    in->record_too_large = false;
-    validation_init(&errors, &in->errors);
-    error = record_parse_body(in->parser, kind, http_request_body(req), append_record, in, &counts,
-                              &errors);
     if (error)
         goto refuse;
     bytes = send_text_bytes(in->open) - in->open->bytes;

@@ -22,12 +22,13 @@ struct reader {
 struct read_pool {
     pthread_mutex_t lock;
     pthread_cond_t work;  /* a job waits, or stopping */
-    pthread_cond_t watch; /* a reader has begun, or stopping */
+    pthread_cond_t watch; /* a reader has begun while the watchdog rests, or stopping */
     struct read_job *first;
     struct read_job **last;
     size_t waiting;
     size_t active;
     bool stopping;
+    bool watchdog_rests; /* it need not be woken for every job */
     uint64_t timeout_us;
     struct reader *readers;
     unsigned readers_len;
@@ -70,20 +71,18 @@ static void *reader_main(void *arg)
 
         r->started_us = started_us;
         pool->active++;
-        pthread_cond_signal(&pool->watch);
+        if (pool->watchdog_rests)
+            pthread_cond_signal(&pool->watch);
         pthread_mutex_unlock(&pool->lock);
 
         job->work(job, &r->tools);
         metrics_observe(METRIC_READ_US, clock_monotonic_us() - started_us);
+        job->mail.deliver = deliver;
+        mailbox_post(job->box, &job->mail);
 
         pthread_mutex_lock(&pool->lock);
         r->started_us = 0;
         pool->active--;
-        pthread_mutex_unlock(&pool->lock);
-
-        job->mail.deliver = deliver;
-        mailbox_post(job->box, &job->mail);
-        pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -111,7 +110,9 @@ static void *watchdog_main(void *arg)
         struct timespec until;
 
         if (pool->active == 0) {
+            pool->watchdog_rests = true;
             pthread_cond_wait(&pool->watch, &pool->lock);
+            pool->watchdog_rests = false;
             continue;
         }
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -120,7 +121,7 @@ static void *watchdog_main(void *arg)
         until.tv_nsec %= 1000000000L;
         while (!pool->stopping &&
                pthread_cond_timedwait(&pool->watch, &pool->lock, &until) != ETIMEDOUT)
-            continue; /* woken by a job that begins: the interval goes on */
+            continue; /* woken for nothing: the interval goes on */
         cancel_late(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -210,6 +211,16 @@ void read_pool_free(struct read_pool *pool)
     stop_readers(pool);
     pthread_join(pool->watchdog, NULL);
     release(pool);
+}
+
+void read_pool_hurry(struct read_pool *pool, unsigned timeout_ms)
+{
+    uint64_t timeout_us = (uint64_t)timeout_ms * 1000;
+
+    pthread_mutex_lock(&pool->lock);
+    if (timeout_us < pool->timeout_us)
+        pool->timeout_us = timeout_us;
+    pthread_mutex_unlock(&pool->lock);
 }
 
 int read_pool_submit(struct read_pool *pool, struct read_job *job)

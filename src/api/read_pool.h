@@ -45,6 +45,10 @@ struct read_pool *read_pool_new(const struct read_pool_options *options, struct 
 /* When no job is waiting or being worked on. */
 void read_pool_free(struct read_pool *pool);
 
+/* Before a stop: from now on a job's store call is cancelled after `timeout_ms`, if that is less.
+ */
+void read_pool_hurry(struct read_pool *pool, unsigned timeout_ms);
+
 /* Returns 0, or LM_EBUSY where too many wait; then the job is not taken. From any loop's thread. */
 int read_pool_submit(struct read_pool *pool, struct read_job *job) LM_MUST_CHECK;
 

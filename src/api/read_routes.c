@@ -34,6 +34,7 @@ struct read {
     struct errbuf detail;
 
     /* While rows come: */
+    const char *cached; /* for X-Cache: "hit", "miss", "bypass"; NULL: there is no cache */
     unsigned rows;
     bool more; /* there is another page */
     struct log_key last;
@@ -81,11 +82,14 @@ static void respond_unavailable(struct http_request *req, const char *body)
 static void finish(struct read_job *job)
 {
     struct read *r = read_of(job);
+    struct http_header cached = {"X-Cache", slice_of_string(r->cached ? r->cached : "")};
 
     switch (r->error) {
     case 0:
-        http_respond(r->req,
-                     &(struct http_response){.status = 200, .body = buffer_slice(&r->body)});
+        http_respond(r->req, &(struct http_response){.status = 200,
+                                                     .body = buffer_slice(&r->body),
+                                                     .headers = &cached,
+                                                     .headers_len = r->cached ? 1 : 0});
         break;
     case LM_ENOTFOUND:
         http_respond_error(r->req, 404, "Not Found");
@@ -142,7 +146,11 @@ static int append_row(const struct record *record, void *ctx)
 {
     struct read *r = ctx;
 
-    if (r->rows == r->query.limit - 1 || r->body.len > PAGE_BYTES_SOFT_MAX) {
+    if (r->rows == r->query.limit - 1) {
+        r->more = true; /* the last row that comes: there is nothing to stop */
+        return 0;
+    }
+    if (r->body.len > PAGE_BYTES_SOFT_MAX) {
         r->more = true;
         return LM_ESTOPPED;
     }
@@ -156,11 +164,15 @@ static int append_row(const struct record *record, void *ctx)
 static void work_list(struct read_job *job, struct read_thread *thread)
 {
     struct read *r = read_of(job);
+    static const char *const names[] = {
+        [CACHE_HIT] = "hit", [CACHE_MISS] = "miss", [CACHE_BYPASS] = "bypass"};
     enum cache_result cached;
 
     r->query.limit++; /* one more than asked for tells whether there is a next page */
     buffer_append_string(&r->body, "{\"logs\":[");
     cached = cache_query(thread->cache, &r->query, append_row, r);
+    if (thread->cache)
+        r->cached = names[cached];
     metrics_add(cached == CACHE_HIT    ? METRIC_CACHE_HIT
                 : cached == CACHE_MISS ? METRIC_CACHE_MISS
                                        : METRIC_CACHE_BYPASS,

@@ -21,7 +21,9 @@
     X(METRIC_LOGS_REFUSED_QUEUE, "logmill_logs_refused_total", "reason=\"queue\"", "")             \
     X(METRIC_LOGS_STORED, "logmill_logs_stored_total", "", "Logs newly stored by the worker.")     \
     X(METRIC_LOGS_REPEATED, "logmill_logs_repeated_total", "",                                     \
-      "Logs the worker met that were stored already.")                                             \
+      "Logs the worker met a second time, by a client's retry or the api's.")                      \
+    X(METRIC_LOGS_REDELIVERED, "logmill_logs_redelivered_total", "",                               \
+      "Logs that were stored already when the queue delivered their message again.")               \
     X(METRIC_LOGS_DEAD, "logmill_logs_dead_lettered_total", "",                                    \
       "Logs that could not be stored for a reason of their own.")                                  \
     X(METRIC_MESSAGES_SENT, "logmill_queue_messages_sent_total", "",                               \

@@ -1,7 +1,7 @@
 /*
  * The queue port: where logs are made durable before they are acknowledged, and from where workers
- * take them. Adapters: queue_sqlite.h (a file), later Amazon SQS. Delivery is at least once; what
- * is stored twice is stored once, by (timestamp, id).
+ * take them. Adapters: queue_sqlite.h (a file), queue_sqs.h (Amazon SQS). Delivery is at least
+ * once; what is stored twice is stored once, by (timestamp, id).
  *
  * Threads: queue_send may be called from any thread. A consumer belongs to one thread.
  * queue_interrupt, queue_stats and queue_check may be called from any thread.
@@ -75,6 +75,7 @@ struct queue_message {
     struct slice body;
     struct slice id;            /* the queue's name for it: the same at every delivery */
     int64_t sent_us;            /* wall clock at which it was sent */
+    bool redelivered;           /* the queue knows that it delivered it before */
     enum queue_outcome outcome; /* set by the worker before queue_settle; QUEUE_RETURN at first */
     const char *reason;         /* why it is rejected; must live until queue_settle returns */
     uint64_t receipt;           /* the adapter's */

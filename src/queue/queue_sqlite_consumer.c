@@ -160,6 +160,7 @@ static int take_row(struct consumer *c, sqlite3_stmt *stmt)
         .body = {NULL, body.len}, /* its place is known when all have been taken */
         .id = {c->ids[c->count], (size_t)id_len},
         .sent_us = sqlite3_column_int64(stmt, 1),
+        .redelivered = stmt == c->by_seq,
         .outcome = QUEUE_RETURN,
         .receipt = (uint64_t)seq,
     };

@@ -1,6 +1,7 @@
 /*
- * The store port: where logs live and are read. Adapters: store_sqlite.h (a file), later
- * PostgreSQL. Storing is idempotent by (timestamp, id): the first record stored under a key stays.
+ * The store port: where logs live and are read. Adapters: store_sqlite.h (a file),
+ * store_postgres.h. Storing is idempotent by (timestamp, id): the first record stored under a key
+ * stays.
  *
  * Threads: a writer or a reader belongs to one thread; store_reader_cancel may be called from any.
  * All functions may block.

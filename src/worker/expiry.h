@@ -21,7 +21,10 @@ struct expiry {
 
 void expiry_init(struct expiry *e, unsigned days);
 
-/* Deletes up to EXPIRY_STEP_ROWS logs, where that is due. */
-void expiry_step(struct expiry *e, struct store_writer *writer);
+/*
+ * Deletes up to EXPIRY_STEP_ROWS logs, where that is due. Returns the milliseconds until it is due
+ * again, at most `max_ms`; 0: there is more to delete now.
+ */
+unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * One round of a worker's thread:
  *
- *   receive ──► parse ──► append ──► fill cache ──► settle ──► (expire a few old logs)
- *                 │          │ LM_EDATA: halve, until the bad record stands alone
- *                 │ reject   ▼
- *                 └────► dead letters
+ *   expire ──► receive ──► parse ──► append ──► fill cache ──► settle
+ *   some logs                │          │ LM_EDATA: halve, until the bad record stands alone
+ *   that are old             │ reject   ▼
+ *                            └────► dead letters
  *
  * When the store cannot take the logs now, the messages go back to the queue and the thread waits,
  * longer each time, before it takes them again: it holds messages only while it works on them.
@@ -27,7 +27,8 @@
 #include "worker/expiry.h"
 
 enum {
-    RECEIVE_WAIT_MS = 1000,
+    RECEIVE_WAIT_MS = 20000,
+    CACHE_UPKEEP_MS = 500, /* between looks whether the cache is to be rebuilt */
     /*
      * Rounds begin at least this far apart, so that under load each transaction of the store holds
      * many logs; a log that comes after a pause is stored at once.
@@ -49,8 +50,7 @@ struct worker_thread {
     pthread_t thread;
     struct queue_consumer *consumer;
     struct store_writer *writer;
-    struct cache_client *cache;
-    struct store_reader *reader; /* for the cache's upkeep; NULL where there is no cache */
+    struct cache_client *cache; /* NULL where there is no cache */
     struct record_parser *parser;
 
     struct dead_log *dead; /* noted in the delivery under way */
@@ -63,10 +63,20 @@ struct worker_thread {
 
     struct expiry expiry;
     unsigned backoff_ms;
+    bool store_failed; /* the last time it was asked */
+};
+
+/* Looks after the cache, whatever the other threads wait for. */
+struct upkeep {
+    bool running;
+    pthread_t thread;
+    struct cache_client *cache;
+    struct store_reader *reader;
 };
 
 struct worker {
     struct worker_options options;
+    struct upkeep upkeep;
     struct worker_thread *threads;
     unsigned threads_len;
     pthread_mutex_t lock;
@@ -154,21 +164,25 @@ static void forget_dead(struct worker_thread *t)
 }
 
 /*
- * Parses all messages of `d` into t->records and marks each as done or rejected. `reasons` has
- * room for one of REASON_MAX bytes a message. Returns 0, or an error that puts the delivery back.
+ * Parses those messages of `d` that are `redelivered`, or those that are not, into t->records, and
+ * marks each as done or rejected. `reasons` has room for one of REASON_MAX bytes a message.
+ * Returns 0, or an error that puts the delivery back.
  */
-static int parse(struct worker_thread *t, struct queue_delivery *d, char *reasons)
+static int parse(struct worker_thread *t, struct queue_delivery *d, bool redelivered, char *reasons)
 {
     t->records_len = 0;
     record_parser_reset(t->parser);
     for (size_t i = 0; i < d->count; i++) {
         struct queue_message *m = &d->messages[i];
         struct errbuf reason = ERRBUF_INIT;
-        int error = record_parse_message(
+        int error;
+
+        if (m->redelivered != redelivered)
+            continue;
+        error = record_parse_message(
             t->parser,
             &(struct record_message){.body = m->body, .message_id = m->id, .sent_us = m->sent_us},
             collect_record, note_dead, t, &reason);
-
         if (error == LM_EINVAL) {
             char *kept = reasons + i * REASON_MAX;
 
@@ -201,9 +215,11 @@ static int note_dead_record(struct worker_thread *t, const struct record *r, con
 
 /*
  * Stores records[0..n), halving what the store refuses until the bad record stands alone, which is
- * noted as dead. Returns 0, or an error to be tried again later.
+ * noted as dead. What is there already is counted in `repeats`. Returns 0, or an error to be tried
+ * again later.
  */
-static int store(struct worker_thread *t, const struct record *records, size_t n)
+static int store(struct worker_thread *t, const struct record *records, size_t n,
+                 enum metric_counter repeats)
 {
     struct store_append_result result = {0};
     struct errbuf err = ERRBUF_INIT;
@@ -216,10 +232,11 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     if (error == LM_EDATA) {
         if (n == 1)
             return note_dead_record(t, records, err.text);
-        error = store(t, records, n / 2);
-        return error ? error : store(t, records + n / 2, n - n / 2);
+        error = store(t, records, n / 2, repeats);
+        return error ? error : store(t, records + n / 2, n - n / 2, repeats);
     }
     if (error) {
+        t->store_failed = true;
         metrics_add(METRIC_STORE_FAILURES, 1);
         diag(DIAG_WARN, "the store cannot take logs now; they wait in the queue",
              DIAG_STR("reason", err.text), DIAG_INT("logs", (int64_t)n));
@@ -228,7 +245,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_observe(METRIC_STORE_US, clock_monotonic_us() - started_us);
     metrics_observe(METRIC_STORE_LOGS, n);
     metrics_add(METRIC_LOGS_STORED, result.stored);
-    metrics_add(METRIC_LOGS_REPEATED, result.repeated);
+    metrics_add(repeats, result.repeated);
     cache_fill(t->cache, records, n);
     return 0;
 }
@@ -279,9 +296,14 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
     int error, settle_error;
 
     metrics_add(METRIC_MESSAGES_RECEIVED, d->count);
-    error = parse(t, d, reasons);
+    error = parse(t, d, false, reasons);
     if (!error)
-        error = store(t, t->records, t->records_len);
+        error = store(t, t->records, t->records_len, METRIC_LOGS_REPEATED);
+    /* In a transaction of their own: what is new is stored faster where nothing is repeated. */
+    if (!error)
+        error = parse(t, d, true, reasons);
+    if (!error)
+        error = store(t, t->records, t->records_len, METRIC_LOGS_REDELIVERED);
     if (!error)
         error = bury(t);
     forget_dead(t);
@@ -318,24 +340,45 @@ static bool round_of(struct worker_thread *t, unsigned wait_ms)
     return true;
 }
 
+/*
+ * Waits until the store answers and its schema is ready, at the start and after it has failed: no
+ * message is taken meanwhile, since each time counts towards its way to the dead letters where the
+ * queue counts deliveries. Returns false when told to stop.
+ */
+static bool wait_for_store(struct worker_thread *t)
+{
+    struct errbuf err = ERRBUF_INIT;
+    bool too_late;
+
+    while (store_migrate(t->worker->options.store, &err)) {
+        diag(DIAG_WARN, "the store cannot be used now; logs wait in the queue",
+             DIAG_STR("reason", err.text));
+        back_off(t);
+        if (is_stopping(t->worker, &too_late))
+            return false;
+    }
+    t->store_failed = false;
+    return true;
+}
+
 static void *thread_main(void *arg)
 {
     struct worker_thread *t = arg;
     struct worker *w = t->worker;
-    bool too_late = false;
+    bool too_late = !wait_for_store(t);
 
     while (!too_late) {
         uint64_t started_us = clock_monotonic_us();
         bool stopping = is_stopping(w, &too_late);
-        bool busy = round_of(t, stopping ? 0 : RECEIVE_WAIT_MS);
+        unsigned wait_ms = stopping ? 0 : expiry_step(&t->expiry, t->writer, RECEIVE_WAIT_MS);
+        bool busy = round_of(t, wait_ms);
         uint64_t spent_us = clock_monotonic_us() - started_us;
 
         if (stopping && !busy)
             break;
-        expiry_step(&t->expiry, t->writer);
-        if (t->reader)
-            cache_maintain(t->cache, t->reader);
-        if (busy && !stopping && spent_us < ROUND_INTERVAL_MS * 1000)
+        if (t->store_failed && !wait_for_store(t))
+            break;
+        if ((busy || wait_ms == 0) && !stopping && spent_us < ROUND_INTERVAL_MS * 1000)
             pause_us(w, ROUND_INTERVAL_MS * 1000 - spent_us);
     }
     return NULL;
@@ -348,7 +391,6 @@ static void thread_release(struct worker_thread *t)
     queue_consumer_free(t->consumer);
     store_writer_free(t->writer);
     cache_client_free(t->cache);
-    store_reader_free(t->reader);
     record_parser_free(t->parser);
     forget_dead(t);
     free(t->dead);
@@ -366,8 +408,6 @@ static int thread_init(struct worker_thread *t, struct worker *w, struct errbuf 
     if (!t->writer)
         goto fail;
     t->cache = cache_client_new(w->options.cache, err);
-    if (t->cache && !(t->reader = store_reader_new(w->options.store, err)))
-        goto fail;
     if (pthread_create(&t->thread, NULL, thread_main, t)) {
         errbuf_set(err, "cannot start a worker thread");
         goto fail;
@@ -376,6 +416,42 @@ static int thread_init(struct worker_thread *t, struct worker *w, struct errbuf 
 fail:
     thread_release(t);
     return LM_EUNAVAILABLE;
+}
+
+static void *upkeep_main(void *arg)
+{
+    struct worker *w = arg;
+    bool too_late;
+
+    while (!is_stopping(w, &too_late)) {
+        cache_maintain(w->upkeep.cache, w->upkeep.reader);
+        pause_us(w, CACHE_UPKEEP_MS * 1000);
+    }
+    return NULL;
+}
+
+static int upkeep_init(struct worker *w, struct errbuf *err)
+{
+    struct upkeep *u = &w->upkeep;
+
+    if (!w->options.cache)
+        return 0;
+    u->cache = cache_client_new(w->options.cache, err);
+    u->reader = u->cache ? store_reader_new(w->options.store, err) : NULL;
+    if (!u->reader)
+        return LM_EUNAVAILABLE;
+    if (pthread_create(&u->thread, NULL, upkeep_main, w))
+        return errbuf_fail(err, LM_ENOMEM, "cannot start the thread that looks after the cache");
+    u->running = true;
+    return 0;
+}
+
+static void upkeep_release(struct upkeep *u)
+{
+    if (u->running)
+        pthread_join(u->thread, NULL);
+    store_reader_free(u->reader);
+    cache_client_free(u->cache);
 }
 
 struct worker *worker_new(const struct worker_options *options, struct errbuf *err)
@@ -400,6 +476,10 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
         }
         w->threads_len++;
     }
+    if (upkeep_init(w, err)) {
+        worker_free(w, 0);
+        return NULL;
+    }
     return w;
 }
 
@@ -417,6 +497,7 @@ void worker_free(struct worker *w, unsigned drain_ms)
         pthread_join(w->threads[i].thread, NULL);
         thread_release(&w->threads[i]);
     }
+    upkeep_release(&w->upkeep);
     pthread_cond_destroy(&w->stop);
     pthread_mutex_destroy(&w->lock);
     free(w->threads);

@@ -109,11 +109,23 @@ process.on('exit', () => {
 });
 
 /** Lets the test run end though `child` still runs. */
-function release(child: ChildProcess): void {
+export function release(child: ChildProcess): void {
     child.unref();
     for (const stream of [child.stdout, child.stderr]) {
         (stream as net.Socket | null)?.unref();
     }
+}
+
+/** Kills a released child by `kill`, and waits until it has ended. */
+export async function endChild(child: ChildProcess, kill: () => void): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) {
+        return;
+    }
+    const awake = setInterval(() => {}, 1000); // since the child itself does not keep us waiting
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    kill();
+    await ended;
+    clearInterval(awake);
 }
 
 export interface StartOptions {
@@ -182,7 +194,7 @@ export class Logmill {
         });
     }
 
-    /** Until it serves (a worker: until it says anything at all). */
+    /** Until it serves (a worker: until it says that it stores). */
     async ready(): Promise<this> {
         const isWorker = this.options.command === 'worker';
         await eventually(`start of ${this.options.command ?? 'serve'}`, async () => {
@@ -192,7 +204,9 @@ export class Logmill {
                 );
             }
             if (isWorker) {
-                return this.diagnostics().length > 0;
+                const storing = this.diagnostics().find((line) => line.msg === 'storing');
+                this.port = Number(storing?.['metrics_port'] ?? 0);
+                return storing !== undefined;
             }
             const listening = this.diagnostics().find((line) => line.msg === 'listening');
             if (listening === undefined) {
@@ -357,7 +371,7 @@ export function scenario(
             await Promise.race([body(lab).then(() => lab.stopAll()), late]);
         } catch (error) {
             if (error instanceof Error) {
-                error.message += `\n${lab.transcript()}`;
+                error.stack = `${error.stack}\n${lab.transcript()}`; // what the runner prints
             }
             throw error;
         } finally {

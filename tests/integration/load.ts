@@ -28,6 +28,8 @@ interface Client {
 }
 
 export class Load {
+    /** Between two posts of a client; for faults that last, so that fewer logs pile up. */
+    pauseMs = 0;
     private readonly clients: Client[] = [];
     private readonly loops: Promise<void>[] = [];
     private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
@@ -62,8 +64,9 @@ export class Load {
                 const status = await this.post(client, body);
                 if (status === 201) {
                     client.acknowledged.push(n);
-                } else {
-                    await sleep(20);
+                }
+                if (status !== 201 || this.pauseMs > 0) {
+                    await sleep(status === 201 ? this.pauseMs : 20);
                 }
                 done = status === 201 || client.habit !== 'retry';
             } while (!done && this.going);
@@ -143,7 +146,11 @@ export class Load {
     async verify(server: Logmill): Promise<void> {
         const logs = await allLogs(server);
         assertNewestFirst(logs);
-        const oldestFirst = logs.reverse();
+        this.verifyLogs(logs.reverse());
+    }
+
+    /** The same for logs that were read elsewhere, oldest first. */
+    verifyLogs(oldestFirst: Log[]): void {
         for (const client of this.clients) {
             this.verifyClient(
                 client,

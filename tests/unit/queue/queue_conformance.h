@@ -15,8 +15,12 @@ struct queue_conformance {
     void (*destroy)(void *place);
     /* Opens the queue at `place`, as a process does that starts; again after queue_free, too. */
     struct queue *(*open)(void *place);
-    /* Rejected messages go to a list of dead letters of the queue's own, at once. */
+    /* Rejected messages go to a list of dead letters of the queue's own … */
     bool keeps_dead_letters;
+    bool rejects_in_time; /* … not at once, but when they were rejected several times */
+    bool unordered;       /* messages come in any order */
+    bool tells_no_age;    /* stats.oldest_age_us is always 0 */
+    int many;             /* messages that it takes in seconds; 0: 3000 */
 };
 
 /* Runs all cases; returns the number of those that failed. */

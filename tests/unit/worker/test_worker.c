@@ -26,9 +26,11 @@ static struct {
     bool settled[MESSAGES_MAX];
     struct queue_message delivery[MESSAGES_MAX];
 
-    int store_failures;  /* appends that fail before one succeeds */
-    int letter_failures; /* dead letters that cannot be kept */
-    const char *poison;  /* a message text that the store refuses for its own sake */
+    int migrate_failures; /* before the schema can be made ready */
+    int outage;           /* migrate_failures that each failing append starts */
+    int store_failures;   /* appends that fail before one succeeds */
+    int letter_failures;  /* dead letters that cannot be kept */
+    const char *poison;   /* a message text that the store refuses for its own sake */
     size_t appends;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -48,9 +50,10 @@ static void reset_world(const char *const *bodies, size_t n)
     world.bodies_len = n;
     for (size_t i = 0; i < n; i++)
         world.bodies[i] = bodies[i];
-    world.store_failures = world.letter_failures = 0;
+    world.migrate_failures = world.store_failures = world.letter_failures = 0;
     world.poison = NULL;
     world.appends = 0;
+    world.outage = 0;
 }
 
 /* ---- The queue ---- */
@@ -163,6 +166,7 @@ static int append(struct store_writer *w, const struct record *records, size_t n
     world.appends++;
     if (world.store_failures > 0) {
         world.store_failures--;
+        world.migrate_failures = world.outage;
         error = errbuf_fail(err, LM_EUNAVAILABLE, "away");
     }
     for (size_t i = 0; i < n && !error; i++)
@@ -175,8 +179,21 @@ static int append(struct store_writer *w, const struct record *records, size_t n
     return error;
 }
 
+static int migrate(struct store *s, struct errbuf *err)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&world.lock);
+    if (world.migrate_failures > 0) {
+        world.migrate_failures--;
+        error = errbuf_fail(err, LM_EUNAVAILABLE, "away");
+    }
+    pthread_mutex_unlock(&world.lock);
+    return error;
+}
+
 static const struct store_ops store_ops = {
-    .writer_new = writer_new, .writer_free = writer_free, .append = append};
+    .migrate = migrate, .writer_new = writer_new, .writer_free = writer_free, .append = append};
 
 /* ---- Running ---- */
 
@@ -252,6 +269,25 @@ static void a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored(
     assert_string_equal(world.happened, "+a +b !0 x1 !2 ");
 }
 
+static void a_store_that_is_away_at_the_start_is_waited_for(void **state)
+{
+    reset_world((const char *const[]){LOG("a")}, 1);
+    world.migrate_failures = 3;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a !0 ");
+    assert_int_equal(world.migrate_failures, 0);
+}
+
+static void no_message_is_taken_while_the_store_is_away(void **state)
+{
+    reset_world((const char *const[]){LOG("a")}, 1);
+    world.store_failures = 1;
+    world.outage = 4;
+    run_until_settled();
+    assert_int_equal(world.appends, 2); /* the one that failed, and the one after the outage */
+    assert_int_equal(world.migrate_failures, 0);
+}
+
 static void what_is_queued_is_stored_before_a_stop(void **state)
 {
     static struct queue queue = {&queue_ops};
@@ -274,6 +310,8 @@ int main(void)
         cmocka_unit_test(a_store_that_is_away_loses_nothing_and_repeats_no_dead_letter),
         cmocka_unit_test(a_message_is_not_acknowledged_before_its_dead_letter_is_kept),
         cmocka_unit_test(a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored),
+        cmocka_unit_test(a_store_that_is_away_at_the_start_is_waited_for),
+        cmocka_unit_test(no_message_is_taken_while_the_store_is_away),
         cmocka_unit_test(what_is_queued_is_stored_before_a_stop),
     };
 

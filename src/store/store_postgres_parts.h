@@ -1,0 +1,121 @@
+/*
+ * What the parts of the PostgreSQL store share; nobody else includes it.
+ *
+ *   store_postgres.c            the store as a whole, and where to connect to
+ *   store_postgres_conn.c       one connection
+ *   store_postgres_schema.c     the schema and its versions
+ *   store_postgres_days.c       the partitions of the days
+ *   store_postgres_rows.c       rows in the binary form of COPY
+ *   store_postgres_writer.c     appending and expiring
+ *   store_postgres_statement.c  SQL with its values, and filters as SQL
+ *   store_postgres_reader.c     what all reading calls have in common, and cancelling
+ *   store_postgres_pages.c      pages and single logs
+ *   store_postgres_stats.c      counts
+ */
+#ifndef LOGMILL_STORE_STORE_POSTGRES_PARTS_H
+#define LOGMILL_STORE_STORE_POSTGRES_PARTS_H
+
+#include "store/store_postgres.h"
+#include "store/store_postgres_conn.h"
+#include "store/store_postgres_days.h"
+#include "store/store_postgres_statement.h"
+
+struct store_postgres {
+    struct store base;
+    struct store_postgres_address address;
+    _Atomic uint64_t days_retry_us; /* see store_postgres_days.h */
+};
+
+extern const struct store_ops store_postgres_ops;
+
+/* PostgreSQL counts microseconds from the year 2000 on. */
+#define STORE_POSTGRES_EPOCH_US INT64_C(946684800000000)
+
+/*
+ * Of a writer's session. Whatever the role's defaults: a commit that is answered is on the disk (a
+ * default stronger than `on` stays), and no transaction fails for others that run beside it.
+ */
+#define STORE_POSTGRES_WRITER_SETUP                                                                \
+    "SELECT set_config('synchronous_commit', 'on', false) "                                        \
+    "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); "            \
+    "SET default_transaction_isolation = 'read committed'; "                                       \
+    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO'"
+
+/* Advisory locks ("logmill" and one more, as numbers): who changes the schema, who expires. */
+#define STORE_POSTGRES_TAKE_LOCK "SELECT pg_advisory_xact_lock(30521787492691052)"
+#define STORE_POSTGRES_EXPIRE_LOCK "30521787492691053"
+
+int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
+
+/* Refuses a schema that is older or newer than this program's. */
+int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err);
+void store_postgres_writer_free(struct store_writer *base);
+int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                                 struct store_append_result *result, struct errbuf *err);
+int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                                 size_t *deleted, struct errbuf *err);
+
+/*
+ * Appends `r` to `b` as a row of COPY's binary form: timestamp, id, level, message, attributes.
+ * `numbers` is scratch space.
+ */
+void store_postgres_rows_append(struct buffer *b, const struct record *r, struct buffer *numbers);
+
+/* What stands before the first row, and after the last. */
+void store_postgres_rows_begin(struct buffer *b);
+void store_postgres_rows_end(struct buffer *b);
+
+/* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
+enum store_postgres_activity {
+    STORE_POSTGRES_IDLE,
+    STORE_POSTGRES_RUNNING,
+    STORE_POSTGRES_CANCELLED
+};
+
+enum { STORE_POSTGRES_PREPARED_MAX = 64 };
+
+struct store_postgres_reader {
+    struct store_reader base;
+    struct store_postgres *s;
+    struct store_postgres_conn conn;
+    atomic_int activity;
+    int wake[2];        /* a pipe: a byte ends a wait, which then looks at `activity` */
+    bool handed_out;    /* the call under way has called its callback */
+    char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
+    uint64_t prepared[STORE_POSTGRES_PREPARED_MAX]; /* statements, by the hash of their text */
+    size_t prepared_len;
+    struct store_postgres_statement statement;
+    struct buffer attributes; /* of the row that is handed out */
+};
+
+struct store_reader *store_postgres_reader_new(struct store *base, struct errbuf *err);
+void store_postgres_reader_free(struct store_reader *base);
+void store_postgres_reader_cancel(struct store_reader *base);
+
+/*
+ * Runs one reading call with all around it: lets it be cancelled, connects, and does `work` again
+ * on a new connection where the old one turns out to be lost before anything was handed out.
+ */
+typedef int store_postgres_work_fn(struct store_postgres_reader *r, void *work, struct errbuf *err);
+int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
+                               void *work, struct errbuf *err) LM_MUST_CHECK;
+
+/* Runs r->statement; calls `fn` for each row. */
+typedef int store_postgres_row_fn(struct store_postgres_reader *r, const PGresult *row, void *ctx);
+int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
+                              struct errbuf *err) LM_MUST_CHECK;
+
+/* Binary values of a row. */
+int64_t store_postgres_reader_int(const PGresult *row, int column);
+struct slice store_postgres_reader_text(const PGresult *row, int column);
+
+int store_postgres_pages_query(struct store_reader *base, const struct log_query *query,
+                               store_row_fn *fn, void *ctx, struct errbuf *err);
+int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
+                             void *ctx, struct errbuf *err);
+int store_postgres_stats(struct store_reader *base, const struct log_stats_query *query,
+                         store_count_fn *fn, void *ctx, struct errbuf *err);
+
+#endif

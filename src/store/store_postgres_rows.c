@@ -1,0 +1,167 @@
+/*
+ * https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY: a header, then for each
+ * row the number of its fields and each field as length and bytes, all integers in network order.
+ */
+#include <string.h>
+
+#include "store/store_postgres_parts.h"
+
+enum {
+    COLUMNS = 5,
+    FIXED_BYTES = 2 + COLUMNS * 4 + 8 + 16 + 1, /* a row without its texts */
+    JSONB_VERSION = 1,
+    EXPONENT_MAX = 308, /* of a double */
+};
+
+static char *put16(char *p, uint16_t value)
+{
+    p[0] = (char)(value >> 8);
+    p[1] = (char)value;
+    return p + 2;
+}
+
+static char *put32(char *p, uint32_t value)
+{
+    value = __builtin_bswap32(value);
+    return (char *)memcpy(p, &value, sizeof(value)) + sizeof(value);
+}
+
+static char *put64(char *p, uint64_t value)
+{
+    value = __builtin_bswap64(value);
+    return (char *)memcpy(p, &value, sizeof(value)) + sizeof(value);
+}
+
+static char *put_bytes(char *p, const void *data, size_t len)
+{
+    return len > 0 ? (char *)memcpy(p, data, len) + len : p;
+}
+
+static char *put_text(char *p, struct slice s)
+{
+    return put_bytes(put32(p, (uint32_t)s.len), s.data, s.len);
+}
+
+/* ---- Numbers that jsonb would blow up ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * True where a number with an exponent of three digits or more may stand in `json`: rarely, so that
+ * little else than this look is spent on attributes. jsonb keeps 1e131071 as 131072 digits, and
+ * a few thousand such numbers in one log would make it unreadable.
+ */
+static bool may_have_huge_number(struct slice json)
+{
+    const char *end = json.data + json.len;
+
+    for (const char *p = json.data + 1; p + 3 < end; p++) {
+        if ((*p | 0x20) != 'e' || !is_digit(p[-1]))
+            continue;
+        p += p[1] == '+' || p[1] == '-';
+        if (p + 3 < end && is_digit(p[1]) && is_digit(p[2]) && is_digit(p[3]))
+            return true;
+    }
+    return false;
+}
+
+/* The end of the string or number that begins at `p`. */
+static const char *end_of_token(const char *p, const char *end)
+{
+    const char *q = p + 1;
+
+    if (*p != '"') {
+        while (q < end && (is_digit(*q) || strchr("+-.eE", *q) != NULL))
+            q++;
+        return q;
+    }
+    while (q < end && *q != '"')
+        q += *q == '\\' ? 2 : 1;
+    return q < end ? q + 1 : end;
+}
+
+static bool is_huge(const char *number, const char *end)
+{
+    unsigned exponent = 0;
+    const char *p = number;
+
+    while (p < end && (*p | 0x20) != 'e')
+        p++;
+    for (p++; p < end; p++)
+        if (is_digit(*p) && exponent <= EXPONENT_MAX)
+            exponent = exponent * 10 + (unsigned)(*p - '0');
+    return exponent > EXPONENT_MAX;
+}
+
+/* Appends `json` with each huge number as a string of its text. */
+static void append_tamed(struct buffer *b, struct slice json)
+{
+    const char *end = json.data + json.len;
+    const char *p = json.data;
+
+    while (p < end) {
+        const char *next = p + 1;
+        bool is_number = is_digit(*p) || *p == '-';
+
+        if (is_number || *p == '"')
+            next = end_of_token(p, end);
+        if (is_number && is_huge(p, next)) {
+            buffer_append_char(b, '"');
+            buffer_append(b, p, (size_t)(next - p));
+            buffer_append_char(b, '"');
+        } else {
+            buffer_append(b, p, (size_t)(next - p));
+        }
+        p = next;
+    }
+}
+
+/* ---- Rows ---- */
+
+void store_postgres_rows_append(struct buffer *b, const struct record *r, struct buffer *numbers)
+{
+    struct slice attributes = r->attributes;
+    char *start, *p;
+
+    if (attributes.len > 0 && may_have_huge_number(attributes)) {
+        buffer_clear(numbers);
+        append_tamed(numbers, attributes);
+        attributes = buffer_slice(numbers);
+        if (buffer_error(numbers) != 0)
+            b->error = buffer_error(numbers);
+    }
+    start = p = buffer_reserve(b, FIXED_BYTES + r->level.len + r->message.len + attributes.len);
+    if (p == NULL)
+        return;
+    p = put16(p, COLUMNS);
+    p = put32(p, 8);
+    p = put64(p, (uint64_t)(r->key.timestamp_us - STORE_POSTGRES_EPOCH_US));
+    p = put32(p, sizeof(r->key.id.bytes));
+    p = put_bytes(p, r->key.id.bytes, sizeof(r->key.id.bytes));
+    p = put_text(p, r->level);
+    p = put_text(p, r->message);
+    if (attributes.len > 0) {
+        p = put32(p, (uint32_t)attributes.len + 1);
+        *p++ = JSONB_VERSION;
+        p = put_bytes(p, attributes.data, attributes.len);
+    } else {
+        p = put32(p, (uint32_t)-1);
+    }
+    b->len += (size_t)(p - start);
+}
+
+void store_postgres_rows_begin(struct buffer *b)
+{
+    static const char header[] = "PGCOPY\n\377\r\n\0" /* signature, then flags and extension: 0 */
+                                 "\0\0\0\0\0\0\0";
+
+    buffer_append(b, header, sizeof(header));
+}
+
+void store_postgres_rows_end(struct buffer *b)
+{
+    buffer_append(b, "\377\377", 2);
+}

@@ -1,0 +1,182 @@
+#include "store/store_postgres_statement.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "store/store_postgres_parts.h"
+
+enum {
+    SQL_BYTES_MAX = 64 * 1024,
+    PATTERN_BYTES_MAX = 16 << 20,
+    /* Types, by the numbers that they have in every PostgreSQL (catalog/pg_type.dat). */
+    TYPE_INT8 = 20,
+    TYPE_TEXT = 25,
+    TYPE_TIMESTAMPTZ = 1184,
+    TYPE_INTERVAL = 1186,
+    TYPE_UUID = 2950,
+};
+
+void store_postgres_statement_init(struct store_postgres_statement *st)
+{
+    *st = (struct store_postgres_statement){0};
+    buffer_init(&st->sql, SQL_BYTES_MAX);
+    buffer_init(&st->pattern, PATTERN_BYTES_MAX);
+}
+
+void store_postgres_statement_release(struct store_postgres_statement *st)
+{
+    buffer_release(&st->sql);
+    buffer_release(&st->pattern);
+}
+
+void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql)
+{
+    buffer_clear(&st->sql);
+    buffer_clear(&st->pattern);
+    st->len = st->numbers_len = 0;
+    buffer_append_string(&st->sql, sql);
+}
+
+void store_postgres_statement_sql(struct store_postgres_statement *st, const char *sql)
+{
+    buffer_append_string(&st->sql, sql);
+}
+
+static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
+{
+    st->values[st->len] = data != NULL ? data : "";
+    st->lengths[st->len] = (int)len;
+    st->formats[st->len] = 1;
+    st->types[st->len] = type;
+    st->len++;
+    buffer_appendf(&st->sql, "$%d", st->len);
+}
+
+static void add_fixed(struct store_postgres_statement *st, Oid type, const void *data, size_t len)
+{
+    char *kept = st->numbers[st->numbers_len++];
+
+    add_value(st, type, (char *)memcpy(kept, data, len), len);
+}
+
+void store_postgres_statement_text(struct store_postgres_statement *st, struct slice text)
+{
+    add_value(st, TYPE_TEXT, text.data, text.len);
+}
+
+void store_postgres_statement_number(struct store_postgres_statement *st, int64_t number)
+{
+    uint64_t wire = __builtin_bswap64((uint64_t)number);
+
+    add_fixed(st, TYPE_INT8, &wire, sizeof(wire));
+}
+
+void store_postgres_statement_time(struct store_postgres_statement *st, int64_t timestamp_us)
+{
+    uint64_t wire;
+
+    /* Beyond the calendar there are no logs, and what someone else put there is left alone. */
+    if (timestamp_us > TIMESTAMP_MAX_US)
+        timestamp_us = TIMESTAMP_MAX_US + 1;
+    else if (timestamp_us < TIMESTAMP_MIN_US)
+        timestamp_us = TIMESTAMP_MIN_US;
+    wire = __builtin_bswap64((uint64_t)(timestamp_us - STORE_POSTGRES_EPOCH_US));
+    add_fixed(st, TYPE_TIMESTAMPTZ, &wire, sizeof(wire));
+}
+
+void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us)
+{
+    uint64_t wire[2] = {__builtin_bswap64((uint64_t)us), 0}; /* then days and months */
+
+    add_fixed(st, TYPE_INTERVAL, wire, sizeof(wire));
+}
+
+void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id)
+{
+    add_fixed(st, TYPE_UUID, id->bytes, sizeof(id->bytes));
+}
+
+/* ---- Filters ---- */
+
+static bool is_storable(struct slice s)
+{
+    return s.len == 0 || (memchr(s.data, '\0', s.len) == NULL && utf8_valid(s));
+}
+
+static void add_levels(struct store_postgres_statement *st, const struct log_filter *f,
+                       const char *collation)
+{
+    const char *between = "";
+
+    buffer_appendf(&st->sql, " AND lower(level%s) IN (", collation);
+    for (size_t i = 0; i < f->levels_len; i++) {
+        if (!is_storable(f->levels[i]))
+            continue;
+        buffer_appendf(&st->sql, "%slower(", between);
+        between = ", ";
+        store_postgres_statement_text(st, f->levels[i]);
+        buffer_appendf(&st->sql, "%s)", collation);
+    }
+    buffer_append_char(&st->sql, ')');
+}
+
+/* By ILIKE, which a trigram index can serve. */
+static void add_substring(struct store_postgres_statement *st, struct slice text,
+                          const char *collation)
+{
+    buffer_append_char(&st->pattern, '%');
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("%_\\", text.data[i]) != NULL)
+            buffer_append_char(&st->pattern, '\\');
+        buffer_append_char(&st->pattern, text.data[i]);
+    }
+    buffer_append_char(&st->pattern, '%');
+    if (buffer_error(&st->pattern) != 0)
+        st->sql.error = buffer_error(&st->pattern);
+    buffer_appendf(&st->sql, " AND message%s ILIKE ", collation);
+    store_postgres_statement_text(st, buffer_slice(&st->pattern));
+}
+
+/*
+ * ->> gives a string's characters, and the text of all else; but NULL for null, of which
+ * jsonb_typeof() says "null", and also the text of objects and arrays, which match nothing.
+ */
+static void add_attribute(struct store_postgres_statement *st,
+                          const struct log_attribute_filter *attribute)
+{
+    int name;
+
+    buffer_append_string(&st->sql, " AND COALESCE(attributes ->> ");
+    store_postgres_statement_text(st, attribute->name);
+    name = st->len;
+    buffer_appendf(&st->sql, ", jsonb_typeof(attributes -> $%d)) = ", name);
+    store_postgres_statement_text(st, attribute->value);
+    buffer_appendf(&st->sql, " AND jsonb_typeof(attributes -> $%d) NOT IN ('object', 'array')",
+                   name);
+}
+
+void store_postgres_statement_filter(struct store_postgres_statement *st,
+                                     const struct log_filter *f, const char *collation)
+{
+    if (f->levels_len > 0)
+        add_levels(st, f, collation);
+    if (f->text.len > 0)
+        add_substring(st, f->text, collation);
+    for (size_t i = 0; i < f->attributes_len; i++)
+        add_attribute(st, &f->attributes[i]);
+}
+
+bool store_postgres_statement_is_hopeless(const struct log_filter *f)
+{
+    bool levels = f->levels_len == 0;
+
+    if (!is_storable(f->text))
+        return true;
+    for (size_t i = 0; i < f->attributes_len; i++)
+        if (!is_storable(f->attributes[i].name) || !is_storable(f->attributes[i].value))
+            return true;
+    for (size_t i = 0; i < f->levels_len; i++)
+        levels = levels || is_storable(f->levels[i]);
+    return !levels;
+}

@@ -1,0 +1,275 @@
+/*
+ * Appending: one COPY, which is a transaction of its own, straight into the table. Where a key is
+ * there already, all of it fails, and the same rows go by way of a temporary table, from which only
+ * the new ones are taken. That costs about twice as much, and only repeats pay for it.
+ *
+ * When a connection breaks after all was sent, nobody knows whether the server committed: the
+ * caller tries again, and then counts repeats.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "store/store_postgres_parts.h"
+
+enum {
+    CHUNK_BYTES = 64 * 1024,  /* of rows, before they are given to libpq */
+    ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
+};
+
+#define COLUMNS "\"timestamp\", id, level, message, attributes"
+
+struct writer {
+    struct store_writer base;
+    struct store_postgres *s;
+    struct store_postgres_conn conn;
+    struct store_postgres_days days;
+    struct buffer rows;
+    struct buffer numbers;
+};
+
+struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err)
+{
+    struct store_postgres *s = (struct store_postgres *)base;
+    struct writer *w = xcalloc(1, sizeof(*w));
+
+    w->base.ops = &store_postgres_ops;
+    w->s = s;
+    store_postgres_conn_init(&w->conn, &s->address);
+    buffer_init(&w->rows, ROWS_BYTES_MAX);
+    buffer_init(&w->numbers, ROWS_BYTES_MAX);
+    return &w->base;
+}
+
+void store_postgres_writer_free(struct store_writer *base)
+{
+    struct writer *w = (struct writer *)base;
+
+    store_postgres_conn_close(&w->conn);
+    buffer_release(&w->rows);
+    buffer_release(&w->numbers);
+    free(w);
+}
+
+/* Connects where need be. `*fresh` tells whether it was. */
+static int begin(struct writer *w, bool *fresh, struct errbuf *err)
+{
+    int error;
+
+    *fresh = w->conn.pg == NULL;
+    if (!*fresh)
+        return 0;
+    error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
+    if (error == 0)
+        error = store_postgres_schema_check(&w->conn, err);
+    if (error != 0)
+        store_postgres_conn_close(&w->conn);
+    store_postgres_days_init(&w->days, &w->s->days_retry_us);
+    return error;
+}
+
+/* Leaves the connection without a transaction, or closed. */
+static void undo(struct writer *w, int error)
+{
+    bool of_use = error == LM_EDATA || error == LM_EBUSY;
+
+    if (!of_use || store_postgres_conn_is_lost(&w->conn) ||
+        (PQtransactionStatus(w->conn.pg) != PQTRANS_IDLE &&
+         store_postgres_conn_exec(&w->conn, "ROLLBACK", NULL, NULL) != 0))
+        store_postgres_conn_close(&w->conn);
+}
+
+/* ---- Appending ---- */
+
+/* Gives the rows in w->rows to libpq and waits until they are on their way. */
+static int send_rows(struct writer *w, struct errbuf *err)
+{
+    if (buffer_error(&w->rows) != 0)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for the rows of a batch");
+    if (PQputCopyData(w->conn.pg, w->rows.data, (int)w->rows.len) != 1)
+        return store_postgres_conn_lost(&w->conn, err);
+    buffer_clear(&w->rows);
+    return store_postgres_conn_flush(&w->conn, err);
+}
+
+/* COPY to its end; `sql` is the statement. Any failure of the server comes from here, too. */
+static int copy(struct writer *w, const char *sql, const struct record *records, size_t n,
+                struct errbuf *err)
+{
+    int error = store_postgres_conn_copy(&w->conn, sql, err);
+
+    if (error != 0)
+        return error;
+    buffer_clear(&w->rows);
+    store_postgres_rows_begin(&w->rows);
+    for (size_t i = 0; error == 0 && i < n; i++) {
+        store_postgres_rows_append(&w->rows, &records[i], &w->numbers);
+        if (w->rows.len >= CHUNK_BYTES || buffer_error(&w->rows) != 0)
+            error = send_rows(w, err);
+    }
+    store_postgres_rows_end(&w->rows);
+    if (error == 0)
+        error = send_rows(w, err);
+    if (error == 0 && PQputCopyEnd(w->conn.pg, NULL) != 1)
+        error = store_postgres_conn_lost(&w->conn, err);
+    return error != 0 ? error : store_postgres_conn_finish(&w->conn, NULL, err);
+}
+
+/* The way of a batch in which something is repeated. Sorted, so that two writers with the same logs
+ * never wait for each other in a circle; by ctid, so that the first of two with one key is stored.
+ */
+static int append_new_only(struct writer *w, const struct record *records, size_t n, size_t *stored,
+                           struct errbuf *err)
+{
+    PGresult *result = NULL;
+    int error = store_postgres_conn_exec(
+        &w->conn,
+        "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging (LIKE logs) "
+        "ON COMMIT DELETE ROWS",
+        NULL, err);
+
+    if (error == 0)
+        error = copy(w, "COPY pg_temp.logmill_staging (" COLUMNS ") FROM STDIN (FORMAT binary)",
+                     records, n, err);
+    if (error == 0)
+        error = store_postgres_conn_exec(
+            &w->conn,
+            "INSERT INTO logs (" COLUMNS ") SELECT " COLUMNS " FROM pg_temp.logmill_staging "
+            "ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO NOTHING",
+            &result, err);
+    if (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0)
+        error = LM_EDATA; /* a unique index that someone added */
+    if (error == 0)
+        *stored = (size_t)strtoull(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return error != 0 ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
+}
+
+static int append(struct writer *w, const struct record *records, size_t n, size_t *stored,
+                  struct errbuf *err)
+{
+    int error = store_postgres_days_ensure(&w->days, &w->conn, records, n, err);
+
+    if (error != 0)
+        return error;
+    error = copy(w, "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary)", records, n, err);
+    *stored = n;
+    if (error == LM_EBUSY || (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0))
+        error = append_new_only(w, records, n, stored, err);
+    return error;
+}
+
+int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                                 struct store_append_result *result, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    size_t stored = 0;
+    bool fresh;
+    bool lost;
+    int error;
+
+    *result = (struct store_append_result){0};
+    if (n == 0)
+        return 0;
+    /* A connection that broke while it was idle is found out by using it: once more, then. */
+    do {
+        error = begin(w, &fresh, err);
+        if (error != 0)
+            return error;
+        error = append(w, records, n, &stored, err);
+        lost = error != 0 && store_postgres_conn_is_lost(&w->conn);
+        if (error != 0)
+            undo(w, error);
+    } while (lost && !fresh);
+    if (error == 0)
+        *result = (struct store_append_result){.stored = stored, .repeated = n - stored};
+    return error;
+}
+
+/* ---- Expiring ---- */
+
+/* Deletes the oldest rows before `before_us`, at most about max_rows. */
+static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                       struct errbuf *err)
+{
+    char sql[512];
+    char before[TIMESTAMP_TEXT_LEN + 1] = {0};
+    PGresult *result;
+    int error;
+
+    timestamp_format(before_us, before);
+    snprintf(sql, sizeof(sql),
+             "SELECT \"timestamp\", id FROM logs WHERE \"timestamp\" < '%s' "
+             "ORDER BY \"timestamp\", id LIMIT 1 OFFSET %zu",
+             before, max_rows);
+    error = store_postgres_conn_exec(&w->conn, sql, &result, err);
+    if (error != 0)
+        return error;
+    /* The first row that stays, if any; its values are as the server spells them. */
+    if (PQntuples(result) > 0)
+        snprintf(
+            sql, sizeof(sql),
+            "DELETE FROM logs WHERE \"timestamp\" <= '%s' AND (\"timestamp\", id) < ('%s', '%s')",
+            PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+    else
+        snprintf(sql, sizeof(sql), "DELETE FROM logs WHERE \"timestamp\" < '%s'", before);
+    PQclear(result);
+    error = store_postgres_conn_exec(&w->conn, sql, &result, err);
+    if (error == 0)
+        *deleted += (size_t)strtoull(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return error;
+}
+
+/* Whole days first, which costs next to nothing; then rows. */
+static int expire(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                  struct errbuf *err)
+{
+    bool found = true;
+    int64_t rows;
+    int error = 0;
+
+    while (error == 0 && found && *deleted < max_rows) {
+        error = store_postgres_days_drop(&w->conn, before_us, &found, &rows, err);
+        if (error == 0)
+            *deleted += (size_t)rows;
+    }
+    if (error == 0 && *deleted < max_rows)
+        error = delete_rows(w, before_us, max_rows - *deleted, deleted, err);
+    return error;
+}
+
+int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                                 size_t *deleted, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    int64_t locked;
+    bool fresh;
+    int error;
+
+    *deleted = 0;
+    if (before_us <= TIMESTAMP_MIN_US)
+        return 0;
+    before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
+    error = begin(w, &fresh, err);
+    if (error != 0)
+        return error;
+    /* One writer at a time: the others would only wait for the same rows. */
+    error = store_postgres_conn_number(
+        &w->conn, "SELECT pg_try_advisory_lock(" STORE_POSTGRES_EXPIRE_LOCK ")::int", &locked, err);
+    if (error == 0 && locked) {
+        error = expire(w, before_us, max_rows, deleted, err);
+        if (error != 0)
+            undo(w, error);
+        if (w->conn.pg != NULL &&
+            store_postgres_conn_exec(&w->conn,
+                                     "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
+                                     NULL, NULL) != 0)
+            store_postgres_conn_close(&w->conn);
+    } else if (error != 0) {
+        undo(w, error);
+    }
+    return error;
+}

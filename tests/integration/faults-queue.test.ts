@@ -1,0 +1,524 @@
+/*
+ * SQS at its worst, with numbered logs sent throughout: whatever the queue does, each log that was
+ * answered 201 is stored exactly once, in order, and the counts of the processes add up.
+ */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+
+import { type Lab, type Logmill, eventually, runLogmill, scenario, sleep } from './harness';
+import { get, post } from './http';
+import { Load } from './load';
+import { metric, metrics, postLog, postLogs } from './logs';
+import { type Site, assertBalanced, sharedCloud } from './servers/cloud';
+import { CREDENTIALS } from './servers/elasticmq';
+import type { Fault, SqsProxy } from './servers/proxy';
+
+const { cloud, end } = sharedCloud();
+
+/** Without the habit `retry`, nothing is repeated by clients. */
+const HABITS = ['single', 'single', 'single', 'batch', 'batch'] as const;
+
+interface Under {
+    site: Site;
+    proxy: SqsProxy;
+    api: Logmill;
+    worker: Logmill;
+    load: Load;
+}
+
+/** Numbered logs through a proxy while `body` makes faults; at the end all is there. */
+async function underLoad(
+    lab: Lab,
+    body: (under: Under) => Promise<void>,
+    settings: Record<string, string> = {},
+): Promise<Under> {
+    const site = await (await cloud()).site({ visibilityTimeout: 2 });
+    const proxy = await site.proxy(lab);
+    const [api, worker] = await Promise.all([site.api(lab, settings), site.worker(lab)]);
+    const load = new Load(() => api, [...HABITS]);
+    const under = { site, proxy, api, worker, load };
+    try {
+        await taken(load, 100);
+        await body(under);
+        proxy.fault = () => undefined;
+        await taken(load, 100);
+    } finally {
+        proxy.fault = () => undefined;
+        await load.stop();
+    }
+    assert.deepEqual(
+        load.refusals.filter((status) => status !== 503),
+        [],
+        'nothing but 503 is answered',
+    );
+    assert.equal(load.failures, 0, 'no connection of a client was broken');
+    await site.verify(load);
+    assert.equal((await get(api, '/ready')).status, 200);
+    return under;
+}
+
+/** Until `n` more logs were answered 201. */
+async function taken(load: Load, n: number): Promise<void> {
+    const before = load.acknowledged;
+    await eventually('logs to be taken', async () => load.acknowledged >= before + n);
+}
+
+scenario(
+    'SQS refuses connections: 503 within SQS_TIMEOUT, /ready says so, and it goes on by itself',
+    async (lab) => {
+        const { api, load, site, worker } = await underLoad(
+            lab,
+            async ({ proxy, api, load }) => {
+                await proxy.refuse();
+                await eventually('503', async () => load.answers(503) > 5);
+                const started = Date.now();
+                const refused = await post(api, '/log', { message: 'refused', level: 'info' });
+                assert.equal(refused.status, 503, refused.text);
+                assert.ok(Date.now() - started < 4000, `after ${Date.now() - started} ms`);
+                assert.ok(Number(refused.headers['retry-after']) > 0, 'Retry-After');
+                assert.equal((await get(api, '/ready')).status, 503);
+                assert.equal((await get(api, '/health')).status, 200);
+                assert.equal(metric(await metrics(api), 'logmill_queue_up'), 0);
+                await sleep(500);
+                await proxy.accept();
+            },
+            { SQS_TIMEOUT: '1' },
+        );
+        // A send that was refused may have been done all the same where its answer was lost.
+        const account = await site.account([api, worker]);
+        assert.equal(account.accepted, load.acknowledged);
+        assert.equal(account.stored, (await site.rows()).length);
+        assert.ok(account.stored >= account.accepted, JSON.stringify(account));
+        assert.equal(account.dead, 0);
+        assert.match(api.stderr, /the queue takes no logs now/);
+        assert.match(worker.stderr, /the queue cannot be read now|could not be acknowledged/);
+    },
+);
+
+const STORMS: [string, Fault][] = [
+    ['answers 500', { status: 500 }],
+    ['answers 503', { status: 503, type: 'ServiceUnavailable' }],
+    ['throttles', { status: 400, type: 'ThrottlingException' }],
+    ['closes connections before it has done anything', 'drop before'],
+];
+
+for (const [what, fault] of STORMS) {
+    scenario(
+        `SQS ${what} to two requests of three: retries hide it, and no log is there twice`,
+        async (lab) => {
+            let n = 0;
+            const { site, api, worker, load, proxy } = await underLoad(
+                lab,
+                async ({ proxy, load }) => {
+                    proxy.fault = () => (n++ % 3 > 0 ? fault : undefined);
+                    await taken(load, 150);
+                },
+            );
+            assert.ok((proxy.faults.get('SendMessage') ?? 0) > 10, 'sends failed');
+            assert.equal(load.answers(503), 0, 'no client saw it');
+            const account = await site.account([api, worker]);
+            assert.equal(account.accepted, load.acknowledged);
+            assert.equal(account.stored, account.accepted);
+            assert.equal(account.repeated, 0);
+            assertBalanced(account);
+        },
+    );
+}
+
+scenario(
+    'SQS does not answer for a while: 503 in time, and all that was in doubt is there at most once',
+    async (lab) => {
+        const { site, api, worker, load } = await underLoad(
+            lab,
+            async ({ proxy, load, api }) => {
+                proxy.fault = (action) => (action === 'SendMessage' ? 'hang' : undefined);
+                const started = Date.now();
+                const refused = await post(api, '/log', { message: 'in doubt', level: 'info' });
+                assert.equal(refused.status, 503, refused.text);
+                assert.ok(Date.now() - started < 5000, `after ${Date.now() - started} ms`);
+                await eventually('503', async () => load.answers(503) > 3);
+            },
+            { SQS_TIMEOUT: '1' },
+        );
+        const account = await site.account([api, worker]);
+        assert.equal(account.accepted, load.acknowledged);
+        assertBalanced(account); // what hangs here was never passed on
+    },
+);
+
+scenario(
+    'connections dropped after SQS has accepted the send: the api sends again, and it is stored once',
+    async (lab) => {
+        let n = 0;
+        const { site, api, worker, load, proxy } = await underLoad(lab, async ({ proxy, load }) => {
+            proxy.fault = (action) =>
+                action === 'SendMessage' && n++ % 2 === 0 ? 'drop after' : undefined;
+            await taken(load, 200);
+        });
+        assert.ok((proxy.faults.get('SendMessage') ?? 0) > 10);
+        assert.equal(load.answers(503), 0, 'no client saw it');
+        const account = await site.account([api, worker]);
+        assert.equal(account.accepted, load.acknowledged);
+        assert.equal(account.stored, account.accepted);
+        assert.ok(account.repeated > 0, 'what was sent twice is told');
+        assert.equal(account.dead, 0);
+    },
+);
+
+scenario('every message is in the queue twice: each log is stored once', async (lab) => {
+    const { site, api, worker, load } = await underLoad(lab, async ({ proxy, load }) => {
+        proxy.fault = (action) => (action === 'SendMessage' ? 'twice' : undefined);
+        await taken(load, 600);
+    });
+    const account = await site.account([api, worker]);
+    assert.equal(account.stored, load.acknowledged);
+    assert.ok(account.repeated >= 600, JSON.stringify(account));
+});
+
+scenario(
+    'acknowledgements are lost, so that every message is delivered again: counted apart, stored once',
+    async (lab) => {
+        const { site, api, worker, load } = await underLoad(lab, async ({ proxy, load }) => {
+            proxy.fault = (action) => (action === 'DeleteMessageBatch' ? 'swallow' : undefined);
+            await taken(load, 300);
+            await sleep(2500); // the visibility timeout
+        });
+        const account = await site.account([api, worker]);
+        assert.equal(account.accepted, load.acknowledged);
+        assert.equal(account.stored, account.accepted);
+        assert.ok(account.redelivered >= 300, JSON.stringify(account));
+        assert.equal(account.repeated, 0);
+        assertBalanced(account);
+    },
+);
+
+scenario(
+    'batches that are answered 200 with failed entries are tried again until they are done',
+    async (lab) => {
+        let n = 0;
+        const { site, api, worker, load, proxy } = await underLoad(lab, async ({ proxy, load }) => {
+            proxy.fault = (action) =>
+                action === 'DeleteMessageBatch' && n++ % 2 === 0 ? 'fail entries' : undefined;
+            await taken(load, 300);
+        });
+        assert.ok((proxy.faults.get('DeleteMessageBatch') ?? 0) > 3);
+        const account = await site.account([api, worker]);
+        assert.equal(account.stored, load.acknowledged);
+        assert.equal(account.redelivered, 0, 'none came again');
+        assertBalanced(account);
+    },
+);
+
+scenario(
+    'work that takes longer than the visibility timeout: heartbeats keep the messages',
+    async (lab) => {
+        const site = await (await cloud()).site({ visibilityTimeout: 2 });
+        const proxy = await site.proxy(lab);
+        const [api, first, second] = await Promise.all([
+            site.api(lab),
+            site.worker(lab),
+            site.worker(lab),
+        ]);
+        const load = new Load(() => api, [...HABITS]);
+        try {
+            await taken(load, 100);
+            await site.cloud.postgres.holding('LOCK TABLE logs IN EXCLUSIVE MODE', async () => {
+                await taken(load, 200);
+                await sleep(5000);
+            });
+            await taken(load, 50);
+        } finally {
+            await load.stop();
+        }
+        assert.ok((proxy.requests.get('ChangeMessageVisibilityBatch') ?? 0) >= 2, 'heartbeats');
+        await site.verify(load);
+        const account = await site.account([api, first, second]);
+        assert.equal(account.stored, load.acknowledged);
+        assert.equal(account.redelivered, 0, 'no other worker got them meanwhile');
+        assertBalanced(account);
+    },
+);
+
+scenario('where heartbeats fail, too, what is delivered again is stored once', async (lab) => {
+    const site = await (await cloud()).site({ visibilityTimeout: 1 });
+    const proxy = await site.proxy(lab);
+    proxy.fault = (action) =>
+        action === 'ChangeMessageVisibilityBatch' ? { status: 500 } : undefined;
+    const [api, first, second] = await Promise.all([
+        site.api(lab),
+        site.worker(lab),
+        site.worker(lab),
+    ]);
+    const load = new Load(() => api, [...HABITS]);
+    try {
+        await taken(load, 100);
+        await site.cloud.postgres.holding('LOCK TABLE logs IN EXCLUSIVE MODE', async () => {
+            await taken(load, 100);
+            await sleep(3000);
+        });
+    } finally {
+        await load.stop();
+    }
+    await site.verify(load);
+    const account = await site.account([api, first, second]);
+    assert.equal(account.stored, load.acknowledged);
+    assert.ok(account.redelivered > 0, JSON.stringify(account));
+    assertBalanced(account);
+});
+
+scenario('two workers on one queue share the work and store each log once', async (lab) => {
+    const site = await (await cloud()).site();
+    const [api, first, second] = await Promise.all([
+        site.api(lab),
+        site.worker(lab),
+        site.worker(lab),
+    ]);
+    const load = new Load(() => api, ['single', 'single', 'single', 'single', 'batch', 'batch']);
+    try {
+        await taken(load, 1500);
+    } finally {
+        await load.stop();
+    }
+    await site.verify(load);
+    for (const worker of [first, second]) {
+        assert.ok((await site.account([worker])).stored > 0, 'both work');
+    }
+    const account = await site.account([api, first, second]);
+    assert.equal(account.accepted, load.acknowledged);
+    assert.equal(account.stored, account.accepted);
+    assertBalanced(account);
+});
+
+/* ---- Poison ---- */
+
+interface Letter {
+    id: string;
+    died: string;
+    reason: string;
+    body: string;
+}
+
+async function letters(site: Site): Promise<Letter[]> {
+    const ran = await runLogmill(['dead-letters'], site.settings);
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Letter);
+}
+
+scenario(
+    'messages that cannot be understood end in the dead-letter queue and hold nobody up',
+    async (lab) => {
+        const site = await (await cloud()).site({ maxReceives: 2 });
+        const [api, worker] = await Promise.all([site.api(lab), site.worker(lab)]);
+        const load = new Load(() => api, [...HABITS]);
+        const poison = ['this is not JSON', '{"v":1,"logs":[{"message":"cut', '42', '{"v":99}'];
+        try {
+            for (const body of poison) {
+                await taken(load, 30);
+                await site.queue.send(body);
+            }
+            await taken(load, 50);
+        } finally {
+            await load.stop();
+        }
+        await eventually(
+            'the poison in the dead-letter queue',
+            async () => (await site.queue.letters()) === poison.length,
+        );
+        await site.verify(load);
+        const found = await letters(site);
+        assert.deepEqual(found.map((letter) => letter.body).sort(), [...poison].sort());
+        assert.equal(await site.queue.letters(), poison.length, 'listing consumes nothing');
+        assert.deepEqual(await letters(site), found, 'and hides nothing');
+        assert.ok(metric(await metrics(worker), 'logmill_queue_messages_rejected_total') >= 4);
+        await eventually('the number of dead letters on /metrics', async () => {
+            return metric(await metrics(api), 'logmill_queue_dead_letters') === poison.length;
+        });
+        assertBalanced(await site.account([api, worker]));
+    },
+);
+
+scenario(
+    'logs that PostgreSQL refuses for their data go to the dead letters alone, with the reason, and are stored when requeued after the cure',
+    async (lab) => {
+        const site = await (await cloud()).site({ maxReceives: 5 });
+        const { postgres } = site.cloud;
+        assert.equal((await runLogmill(['migrate'], site.settings)).code, 0);
+        await postgres.query(`
+            ALTER TABLE logs ADD CONSTRAINT no_poison CHECK (message NOT LIKE 'poison%');
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.level = 'venom' THEN RAISE EXCEPTION 'no venom in here'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON logs FOR EACH ROW EXECUTE FUNCTION refuse()`);
+        const [api, worker] = await Promise.all([site.api(lab), site.worker(lab)]);
+        const logs = Array.from({ length: 200 }, (_, n) => ({
+            message: n % 50 === 7 ? `poison ${n}` : `fine ${n}`,
+            level: n === 120 ? 'venom' : 'info',
+            n,
+        }));
+        await postLogs(api, logs);
+        await site.stored(195);
+        await site.atRest();
+        await eventually('five dead letters', async () => (await site.queue.letters()) === 5);
+        assert.equal((await site.rows()).length, 195);
+        const account = await site.account([api, worker]);
+        assert.deepEqual(account, {
+            accepted: 200,
+            stored: 195,
+            repeated: 0,
+            redelivered: 0,
+            dead: 5,
+        });
+        assertBalanced(account);
+        const found = await letters(site);
+        assert.equal(found.length, 5);
+        for (const letter of found) {
+            const venom = letter.body.includes('venom');
+            const { logs: alone } = JSON.parse(letter.body) as { logs: unknown[] };
+            assert.equal(alone.length, 1);
+            assert.match(letter.reason, venom ? /no venom in here/ : /no_poison/);
+        }
+
+        // Not cured: they die again, and are not lost.
+        const again = await runLogmill(['dead-letters', 'requeue'], site.settings);
+        assert.equal(again.code, 0, again.stderr);
+        assert.match(again.stdout, /requeued 5\b/);
+        await eventually('the same again', async () => (await site.queue.letters()) === 5);
+        await site.atRest();
+
+        await postgres.query(
+            'ALTER TABLE logs DROP CONSTRAINT no_poison; DROP TRIGGER refuse ON logs',
+        );
+        const [one] = await letters(site);
+        const moved = await runLogmill(['dead-letters', 'requeue', one!.id], site.settings);
+        assert.equal(moved.code, 0, moved.stderr);
+        await site.stored(196);
+        assert.equal((await runLogmill(['dead-letters', 'requeue'], site.settings)).code, 0);
+        const rows = await site.stored(200);
+        await site.atRest();
+        assert.deepEqual(
+            rows.map((row) => row.attributes['n']),
+            logs.map((log) => log.n),
+            'with the timestamps and ids they had',
+        );
+        assert.equal(await site.queue.letters(), 0);
+        const unknown = await runLogmill(['dead-letters', 'requeue', 'no-such-id'], site.settings);
+        assert.notEqual(unknown.code, 0);
+        assert.match(unknown.stderr, /no-such-id/);
+    },
+);
+
+scenario('without a dead-letter queue `logmill dead-letters` says what to do', async () => {
+    const site = await (await cloud()).site();
+    const ran = await runLogmill(['dead-letters'], site.settings);
+    assert.notEqual(ran.code, 0);
+    assert.equal(ran.stderr.trim().split('\n').length, 1, ran.stderr);
+    assert.match(ran.stderr, /redrive policy/);
+});
+
+/* ---- What is set up wrongly ---- */
+
+/** Fails where a secret is in what a process says or in how it is called. */
+function assertNoSecrets(process: Logmill, secrets: string[]): void {
+    const told = [process.stderr, process.stdout];
+    if (process.ended === undefined) {
+        told.push(readFileSync(`/proc/${process.pid}/cmdline`, 'utf8'));
+    }
+    for (const secret of secrets) {
+        assert.ok(!told.join('\n').includes(secret), `a secret is told:\n${told.join('\n')}`);
+    }
+}
+
+scenario('a queue that does not exist is named in one line, and the start fails', async (lab) => {
+    const site = await (await cloud()).site();
+    site.settings['SQS_QUEUE_URL'] += '-missing';
+    for (const command of ['api', 'worker', 'serve'] as const) {
+        const process = lab.launch({ command, settings: site.settings });
+        assert.equal((await process.refuses()).code, 1);
+        assert.equal(process.stderr.trim().split('\n').length, 1, process.stderr);
+        assert.match(process.stderr, /there is no such queue/);
+        assertNoSecrets(process, [CREDENTIALS.AWS_SECRET_ACCESS_KEY]);
+    }
+});
+
+scenario('credentials that are wrong are named in one line, and the start fails', async (lab) => {
+    const site = await (await cloud()).site();
+    const proxy = await site.proxy(lab);
+    const session = 'session-token-of-the-tests';
+    site.settings['AWS_SESSION_TOKEN'] = session;
+    site.settings['SQS_TIMEOUT'] = '1';
+    for (const type of ['InvalidClientTokenId', 'SignatureDoesNotMatch', 'ExpiredToken']) {
+        proxy.fault = () => ({ status: 403, type });
+        const process = lab.launch({ command: 'api', settings: site.settings });
+        assert.equal((await process.refuses()).code, 1);
+        assert.equal(process.stderr.trim().split('\n').length, 1, process.stderr);
+        assert.match(process.stderr, /credentials (are wrong|have expired)/);
+        assertNoSecrets(process, [CREDENTIALS.AWS_SECRET_ACCESS_KEY, session]);
+    }
+});
+
+scenario(
+    'credentials that are revoked while it runs: 503, said once and not with every request, and it goes on when they are good again',
+    async (lab) => {
+        const { api, worker } = await underLoad(lab, async ({ proxy, load }) => {
+            proxy.fault = () => ({ status: 403, type: 'InvalidClientTokenId' });
+            await eventually('503', async () => load.answers(503) > 50);
+            await sleep(1000);
+        });
+        for (const process of [api, worker]) {
+            const said = process.diagnostics().filter((line) => line.level !== 'info');
+            assert.ok(said.length < 40, `${said.length} lines:\n${process.stderr.slice(0, 4000)}`);
+            assertNoSecrets(process, [CREDENTIALS.AWS_SECRET_ACCESS_KEY]);
+        }
+        assert.match(worker.stderr, /the AWS credentials are wrong/);
+        assert.match(api.stderr, /the AWS credentials are wrong/);
+    },
+);
+
+scenario('no credentials at all is said in one line', async (lab) => {
+    const site = await (await cloud()).site();
+    const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...settings } = site.settings;
+    const process = lab.launch({
+        command: 'api',
+        settings: { ...settings, AWS_EC2_METADATA_DISABLED: 'true', HOME: lab.folder() },
+    });
+    assert.equal((await process.refuses()).code, 1);
+    assert.equal(process.stderr.trim().split('\n').length, 1, process.stderr);
+    assert.match(process.stderr, /credentials/);
+});
+
+scenario('SQS is away at the start: it is waited for, for SQS_TIMEOUT', async (lab) => {
+    const site = await (await cloud()).site();
+    const proxy = await site.proxy(lab);
+    await proxy.refuse();
+    const late = lab.launch({ command: 'api', settings: { ...site.settings, SQS_TIMEOUT: '1' } });
+    assert.equal((await late.refuses()).code, 1);
+    assert.equal(late.stderr.trim().split('\n').length, 1, late.stderr);
+    assert.match(late.stderr, /SQS GetQueueAttributes/);
+    const early = lab.launch({ command: 'api', settings: site.settings });
+    await sleep(500);
+    await proxy.accept();
+    await early.ready();
+});
+
+scenario('a lone log waits for no time-out of a batch', async (lab) => {
+    const site = await (await cloud()).site();
+    const api = await site.api(lab);
+    const times: number[] = [];
+    for (let n = 0; n < 20; n++) {
+        const started = Date.now();
+        await postLog(api, { message: 'lone', level: 'info', n });
+        times.push(Date.now() - started);
+    }
+    times.sort((a, b) => a - b);
+    assert.ok(times[10]! < 100, `a median of ${times[10]} ms`);
+    const worker = await site.worker(lab);
+    await site.stored(20);
+    await worker.stop();
+});
+
+end();

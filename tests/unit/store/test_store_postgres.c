@@ -1,0 +1,547 @@
+/*
+ * The store in PostgreSQL: what every store promises, what is special about its rows and its
+ * reads. What happens when the server fails is in test_store_postgres_faults.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "postgres_place.h"
+#include "store/store_postgres_parts.h"
+#include "store_conformance.h"
+
+enum {
+    MANY = 20000,
+
+    SCATTERED = 600,
+    PAGES = 400,
+    SHAPES = 3 * STORE_POSTGRES_PREPARED_MAX
+};
+
+/* ---- Conformance ---- */
+
+static const char *database_options = "";
+
+static struct store *open_place(void *database)
+{
+    return postgres_place_open(database);
+}
+
+static void *create(void)
+{
+    return postgres_server_database(postgres_place_server, database_options);
+}
+
+static void destroy(void *database)
+{
+    postgres_server_drop(postgres_place_server, database);
+}
+
+/* ---- Rows ---- */
+
+/* Appends one log with `attributes` now and reads it back. */
+static struct record *round_trip(struct postgres_place *p, const char *attributes)
+{
+    struct record record =
+        store_test_record(clock_wall_us(), (uint32_t)random(), "info", "m", attributes);
+    struct log_query query = store_test_query(1);
+
+    store_test_append(p->w, &record, 1);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+    return &p->rows.items[0];
+}
+
+static void attributes_come_back_as_jsonb_keeps_them_without_spaces(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"{\"bb\":[1, {\"x\" : null}],\"a\":\"b c\"}", "{\"a\":\"b c\",\"bb\":[1,{\"x\":null}]}"},
+        {"{\"q\":\"\\\" \\\\\", \"e\":1e2,\"f\":1.0}", "{\"e\":100,\"f\":1.0,\"q\":\"\\\" \\\\\"}"},
+        {"{\"n\":12345678901234567890.123456789}", "{\"n\":12345678901234567890.123456789}"},
+        {"{\"u\":\"\\ud83d\\udc18\"}", "{\"u\":\"\xf0\x9f\x90\x98\"}"},
+        {"{}", "{}"},
+    };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct record *r = round_trip(*state, pairs[i][0]);
+
+        assert_true(slice_equal(r->attributes, slice_of_string(pairs[i][1])));
+    }
+}
+
+static void a_number_past_a_double_is_kept_as_its_text(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"{\"a\":1e131071}", "{\"a\":\"1e131071\"}"},
+        {"{\"a\":[-2.5E-99999,1]}", "{\"a\":[\"-2.5E-99999\",1]}"},
+        {"{\"a\":\"\\\"1e131071\",\"b\":5e400}", "{\"a\":\"\\\"1e131071\",\"b\":\"5e400\"}"},
+        {"{\"id\":\"7e1234567\"}", "{\"id\":\"7e1234567\"}"},
+        {"{\"a\":1e+002}", "{\"a\":100}"},
+    };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        struct record *r = round_trip(*state, pairs[i][0]);
+
+        assert_true(slice_equal(r->attributes, slice_of_string(pairs[i][1])));
+    }
+    assert_int_equal(round_trip(*state, "{\"max\":1.7976931348623157e308}")->attributes.len, 317);
+}
+
+static void a_log_that_cannot_be_kept_is_bad_data_and_nothing_is_stored(void **state)
+{
+    struct postgres_place *p = *state;
+    char *digits = xcalloc(1, 200001);
+    const char *const bad_attributes[] = {"{\"a\":\"\\u0000\"}", "{\"a\":", digits};
+    int64_t now_us = clock_wall_us();
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    struct record records[3];
+
+    memset(digits, '1', 200000);
+    memcpy(digits, "{\"a\":", 5);
+    digits[199999] = '}';
+    for (uint32_t k = 0; k < 4; k++) {
+        for (uint32_t i = 0; i < 3; i++)
+            records[i] = store_test_record(now_us, i, "info", "m", NULL);
+        if (k < 3)
+            records[1].attributes = slice_of_string(bad_attributes[k]);
+        else
+            records[1].message = SLICE_LITERAL("a\0b");
+        assert_int_equal(store_append(p->w, records, 3, &result, &err), LM_EDATA);
+        assert_non_null(strstr(err.text, "SQLSTATE 22"));
+        assert_int_equal(result.stored, 0);
+    }
+    records[1] = store_test_record(now_us, 1, "info", "m", NULL);
+    assert_int_equal(store_test_append(p->w, records, 3).stored, 3);
+    free(digits);
+}
+
+/* A repeat goes another way: bad data is found there, too. */
+static void bad_data_among_repeats_is_bad_data(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    struct record records[2];
+
+    records[0] = store_test_record(clock_wall_us(), 0, "info", "m", NULL);
+    records[1] = store_test_record(clock_wall_us(), 1, "info", "m", NULL);
+    store_test_append(p->w, records, 1);
+    postgres_place_sql(p, "CREATE UNIQUE INDEX ON logs (\"timestamp\", id, level);"
+                          "ALTER TABLE logs ADD CHECK (level <> 'bad')");
+    records[1].level = SLICE_LITERAL("bad");
+    assert_int_equal(store_append(p->w, records, 2, &result, &err), LM_EDATA);
+    records[1].level = SLICE_LITERAL("good");
+    assert_int_equal(store_test_append(p->w, records, 2).stored, 1);
+}
+
+/* ---- Reads ---- */
+
+static int newest_first(const void *a, const void *b)
+{
+    return log_key_compare(&((const struct record *)b)->key, &((const struct record *)a)->key);
+}
+
+/* Logs of some hours, of weeks, of years, of all times. */
+static struct record *make_scattered(void)
+{
+    static const int64_t day_us = INT64_C(86400) * 1000000;
+    struct record *records = xcalloc(SCATTERED, sizeof(*records));
+    int64_t now_us = clock_wall_us();
+
+    srandom(7);
+    for (uint32_t i = 0; i < SCATTERED; i++) {
+        int64_t back = i % 5 == 0   ? random() % 3600 * 1000000
+                       : i % 5 == 1 ? random() % 40 * day_us
+                       : i % 5 == 2 ? random() % 3000 * day_us
+                       : i % 5 == 3 ? -(random() % 300000) * day_us
+                                    : random() % 700000 * day_us;
+
+        records[i] = store_test_record(now_us - back - random() % day_us, i,
+                                       i % 2 == 0 ? "info" : "warn", "m", NULL);
+    }
+    return records;
+}
+
+static void pages_over_all_times_are_those_of_brute_force(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record *records = make_scattered();
+
+    assert_int_equal(store_test_append(p->w, records, SCATTERED).stored, SCATTERED);
+    qsort(records, SCATTERED, sizeof(*records), newest_first);
+    for (int k = 0; k < PAGES; k++) {
+        struct log_query query = store_test_query(1 + (unsigned)random() % 200);
+        size_t found = 0;
+
+        if (random() % 3 == 0)
+            query.filter.until_us = records[random() % SCATTERED].key.timestamp_us;
+        if (random() % 3 == 0)
+            query.filter.since_us = records[random() % SCATTERED].key.timestamp_us;
+        if (random() % 3 == 0)
+            query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("WARN");
+        query.has_cursor = random() % 3 == 0;
+        query.cursor = records[random() % SCATTERED].key;
+        query.offset = random() % 2 == 0 ? (uint64_t)random() % SCATTERED : 0;
+        store_test_run(p->r, &query, &p->rows);
+        for (size_t i = 0; i < SCATTERED && found < query.limit; i++) {
+            const struct log_key *key = &records[i].key;
+
+            if (key->timestamp_us < query.filter.since_us ||
+                key->timestamp_us >= query.filter.until_us ||
+                !log_filter_match(&query.filter, &records[i]) ||
+                (query.has_cursor && log_key_compare(key, &query.cursor) >= 0))
+                continue;
+            if (query.offset > 0) {
+                query.offset--;
+                continue;
+            }
+            assert_true(found < p->rows.len);
+            store_test_assert_equal(&p->rows.items[found++], &records[i]);
+        }
+        assert_int_equal(found, p->rows.len);
+    }
+    free(records);
+}
+
+static void attribute_filters_answer_as_the_matching_function_does(void **state)
+{
+    static const char *const attributes[] = {
+        "{\"a\":\"x\"}",
+        "{\"a\":1}",
+        "{\"a\":\"1\"}",
+        "{\"a\":1.0}",
+        "{\"a\":true}",
+        "{\"a\":false}",
+        "{\"a\":null}",
+        "{\"a\":\"null\"}",
+        "{\"a\":{}}",
+        "{\"a\":[]}",
+        "{\"a\":\"\"}",
+        "{\"a\":\"{\\\"\"}",
+        "{\"a\":\"true\"}",
+        "{\"b\":1}",
+        "{}",
+        NULL,
+        "{\"\":1,\"a\":\"'\"}",
+        "{\"a\":\"{}\"}",
+    };
+    static const char *const names[] = {"a", "b", "", "c", "?", "a'"};
+    static const char *const values[] = {"x",  "1",   "1.0", "true", "false",  "null",  "{}",
+                                         "[]", "{\"", "",    "'",    "object", "number"};
+    enum { LOGS = sizeof(attributes) / sizeof(attributes[0]) };
+    struct postgres_place *p = *state;
+    struct record records[LOGS];
+    int64_t now_us = clock_wall_us();
+
+    for (uint32_t i = 0; i < LOGS; i++)
+        records[i] = store_test_record(now_us + i, i, "info", "m", attributes[i]);
+    store_test_append(p->w, records, LOGS);
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+        for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+            struct log_query query = store_test_query(100);
+            size_t expected = 0;
+
+            query.filter.attributes[query.filter.attributes_len++] = (struct log_attribute_filter){
+                slice_of_string(names[n]), slice_of_string(values[v])};
+            store_test_run(p->r, &query, &p->rows);
+            for (size_t i = 0; i < LOGS; i++)
+                expected += log_filter_match(&query.filter, &records[i]);
+            assert_int_equal(p->rows.len, expected);
+            for (size_t i = 0; i < p->rows.len; i++)
+                assert_true(log_filter_match(&query.filter, &p->rows.items[i]));
+        }
+}
+
+static void text_is_searched_for_as_it_is(void **state)
+{
+    static const char *const messages[] = {
+        "100% sure", "a_b", "axb", "back\\slash", "%", "\xc3\x84 \xe1\xba\x9e", "''; --"};
+    static const char *const texts[] = {"%", "_", "\\", "\xc3\xa4 \xc3\x9f", "'", "A_B", "xyz"};
+    enum { LOGS = sizeof(messages) / sizeof(messages[0]) };
+    struct postgres_place *p = *state;
+    struct record records[LOGS];
+    int64_t now_us = clock_wall_us();
+
+    for (uint32_t i = 0; i < LOGS; i++)
+        records[i] = store_test_record(now_us + i, i, "info", messages[i], NULL);
+    store_test_append(p->w, records, LOGS);
+    for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
+        struct log_query query = store_test_query(100);
+        size_t expected = 0;
+
+        query.filter.text = slice_of_string(texts[t]);
+        store_test_run(p->r, &query, &p->rows);
+        for (size_t i = 0; i < LOGS; i++)
+            expected += log_filter_match(&query.filter, &records[i]);
+        assert_int_equal(p->rows.len, expected);
+    }
+}
+
+static int count_none(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    fail_msg("a count of what cannot be");
+    return 0;
+}
+
+static void what_postgresql_cannot_look_for_is_not_found(void **state)
+{
+    static const struct slice impossible[] = {SLICE_LITERAL("m\0"), SLICE_LITERAL("\xff")};
+    struct postgres_place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    round_trip(p, "{\"a\":1}");
+    for (size_t i = 0; i < 2; i++) {
+        struct log_query text = store_test_query(10), level = text, attribute = text;
+        struct log_stats_query stats = {.bucket_us = 1000000};
+
+        text.filter.text = impossible[i];
+        level.filter.levels[level.filter.levels_len++] = impossible[i];
+        attribute.filter.attributes[attribute.filter.attributes_len++] =
+            (struct log_attribute_filter){SLICE_LITERAL("a"), impossible[i]};
+        store_test_run(p->r, &text, &p->rows);
+        assert_int_equal(p->rows.len, 0);
+        store_test_run(p->r, &attribute, &p->rows);
+        assert_int_equal(p->rows.len, 0);
+        store_test_run(p->r, &level, &p->rows);
+        assert_int_equal(p->rows.len, 0);
+        level.filter.levels[level.filter.levels_len++] = SLICE_LITERAL("INFO");
+        store_test_run(p->r, &level, &p->rows);
+        assert_int_equal(p->rows.len, 1);
+        stats.filter = text.filter;
+        stats.filter.since_us = 0;
+        assert_int_equal(store_stats(p->r, &stats, count_none, NULL, &err), 0);
+    }
+}
+
+static void rows_beyond_the_calendar_that_others_put_there_are_left_alone(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = store_test_query(10);
+
+    round_trip(p, NULL);
+    postgres_place_sql(p, "INSERT INTO logs SELECT t, gen_random_uuid(), 'info', 'm', NULL FROM "
+                          "unnest('{infinity,-infinity,0001-01-01 BC,10000-01-01 00:00+00}'"
+                          "::timestamptz[]) AS t");
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+}
+
+static void any_number_of_kinds_of_filters_can_be_asked_for(void **state)
+{
+    struct postgres_place *p = *state;
+
+    round_trip(p, "{\"a\":1}");
+    for (size_t k = 0; k < SHAPES; k++) {
+        struct log_query query = store_test_query(10);
+
+        for (size_t i = 0; i < k % FILTER_LEVELS_MAX; i++)
+            query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("info");
+        for (size_t i = 0; i < k / FILTER_LEVELS_MAX; i++)
+            query.filter.attributes[query.filter.attributes_len++] =
+                (struct log_attribute_filter){SLICE_LITERAL("a"), SLICE_LITERAL("1")};
+        store_test_run(p->r, &query, &p->rows);
+        assert_int_equal(p->rows.len, 1);
+    }
+}
+
+/* The lines of the plan of the reader's only statement so far, whose values are `values`. */
+static char *explain(struct postgres_place *p, const char *values)
+{
+    struct store_postgres_reader *r = (struct store_postgres_reader *)p->r;
+    struct errbuf err = ERRBUF_INIT;
+    char sql[1024];
+    char *plan = xcalloc(1, 16384);
+    PGresult *result;
+
+    snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE q%016llx (%s)", (unsigned long long)r->prepared[0],
+             values);
+    if (store_postgres_conn_exec(&r->conn, sql, &result, &err) != 0)
+        fail_msg("%s: %s", sql, err.text);
+    for (int i = 0; i < PQntuples(result); i++) {
+        size_t len = strlen(plan);
+
+        snprintf(plan + len, 16384 - len, "%s\n", PQgetvalue(result, i, 0));
+    }
+    PQclear(result);
+    return plan;
+}
+
+static int occurrences(const char *text, const char *part)
+{
+    int n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)) != NULL; p++)
+        n++;
+    return n;
+}
+
+static void a_page_reads_indexes_of_few_partitions_and_sorts_nothing(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record *records = xcalloc(MANY, sizeof(*records));
+    struct log_query query = store_test_query(10);
+    char now[TIMESTAMP_TEXT_LEN + 1] = {0};
+    struct errbuf err = ERRBUF_INIT;
+    char values[256];
+    PGresult *result;
+    char *plan;
+
+    for (uint32_t i = 0; i < MANY; i++)
+        records[i] = store_test_record(
+            clock_wall_us() - (int64_t)(i % (STORE_POSTGRES_DAYS_BACK + 1)) * 86400 * 1000000, i,
+            "info", "m", NULL);
+    store_test_append(p->w, records, MANY);
+    free(records);
+    postgres_place_sql(p, "ANALYZE logs");
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 10);
+    /* A plan for any values would lock all partitions: the server is never to make one. */
+    if (store_postgres_conn_exec(&((struct store_postgres_reader *)p->r)->conn,
+                                 "SHOW plan_cache_mode", &result, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(PQgetvalue(result, 0, 0), "force_custom_plan");
+    PQclear(result);
+    timestamp_format(clock_wall_us(), now);
+    /* The newest window: yesterday to the end of time, which ends with the days ahead. */
+    snprintf(values, sizeof(values),
+             "date_trunc('day', timestamptz '%s' - interval '1 day'), 'infinity', 10, 0", now);
+    plan = explain(p, values);
+    assert_int_equal(occurrences(plan, "Sort  ("), 0);
+    assert_int_equal(occurrences(plan, "Seq Scan"), 0);
+    assert_int_equal(occurrences(plan, "Bitmap"), 0);
+    assert_in_range(occurrences(plan, "Index Scan Backward"), 2, 5);
+    free(plan);
+    /* A day in the past: one partition. */
+    snprintf(values, sizeof(values),
+             "date_trunc('day', timestamptz '%s' - interval '9 day'), "
+             "date_trunc('day', timestamptz '%s' - interval '8 day'), 10, 0",
+             now, now);
+    plan = explain(p, values);
+    assert_int_equal(occurrences(plan, "Scan"), 1);
+    assert_int_equal(occurrences(plan, "Index Scan Backward"), 1);
+    free(plan);
+}
+
+static void one_log_is_looked_for_in_one_partition(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = *round_trip(p, NULL);
+    struct errbuf err = ERRBUF_INIT;
+    char *plan;
+
+    store_reader_free(p->r);
+    p->r = store_test_reader(p->s);
+    assert_int_equal(store_get(p->r, &record.key.id, store_test_collect, &p->rows, &err), 0);
+    plan = explain(p, "now(), now() + interval '1 ms', gen_random_uuid()");
+    assert_int_equal(occurrences(plan, "Scan"), 1);
+    assert_int_equal(occurrences(plan, "Index Scan"), 1);
+    free(plan);
+}
+
+static void the_trigram_index_of_the_manual_serves_a_search(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = store_test_query(10);
+    struct record *records;
+    char(*messages)[32];
+    char *plan;
+
+    if (postgres_place_number(p, "SELECT count(*) FROM pg_available_extensions "
+                                 "WHERE name = 'pg_trgm'") == 0)
+        skip();
+    records = xcalloc(MANY, sizeof(*records));
+    messages = xcalloc(MANY, sizeof(*messages));
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(messages[i], sizeof(messages[i]), "request %08lx done", random());
+        records[i] = store_test_record(clock_wall_us() + i, i, "info", messages[i], NULL);
+    }
+    store_test_append(p->w, records, MANY);
+    postgres_place_sql(p, "CREATE EXTENSION pg_trgm;"
+                          "CREATE INDEX ON logs USING gin (message gin_trgm_ops);"
+                          "ANALYZE logs");
+    query.filter.text = slice_of(messages[7] + 8, 8);
+    store_test_run(p->r, &query, &p->rows);
+    assert_in_range(p->rows.len, 1, 2);
+    plan = explain(p, "now() - interval '1 day', 'infinity', '%5a5a5a5a%', 10, 0");
+    assert_non_null(strstr(plan, "message_idx"));
+    free(plan);
+    /* Days to come get the index as well. */
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_indexes WHERE tablename ~ "
+                                              "'^logs_2' AND indexdef LIKE '%gin_trgm_ops%'"),
+                     1 + STORE_POSTGRES_DAYS_AHEAD);
+    records[0] = store_test_record(clock_wall_us() - INT64_C(864000000000), 1, "info", "m", NULL);
+    store_test_append(p->w, records, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_indexes WHERE tablename ~ "
+                                              "'^logs_2' AND indexdef LIKE '%gin_trgm_ops%'"),
+                     2 + STORE_POSTGRES_DAYS_AHEAD);
+    free(records);
+    free(messages);
+}
+
+static void a_reader_needs_nothing_but_select_on_logs_and_cannot_write(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, p->database);
+    struct log_query query = store_test_query(10);
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s;
+    struct store_reader *r;
+
+    round_trip(p, NULL);
+    postgres_place_sql(
+        p, "CREATE ROLE looker LOGIN PASSWORD 'sesame'; GRANT SELECT ON logs TO looker");
+    options.user = "looker";
+    s = store_postgres_new(&options, &err);
+    r = store_test_reader(s);
+    store_test_run(r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+    store_reader_free(r);
+    store_free(s);
+    postgres_place_sql(p, "DROP OWNED BY looker; DROP ROLE looker");
+    assert_int_not_equal(store_postgres_conn_exec(&((struct store_postgres_reader *)p->r)->conn,
+                                                  "DELETE FROM logs", NULL, &err),
+                         0);
+    assert_non_null(strstr(err.text, "25006"));
+}
+
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
+
+int main(void)
+{
+    struct store_conformance conformance = {
+        .name = "store_postgres", .create = create, .destroy = destroy, .open = open_place};
+    const struct CMUnitTest cases[] = {
+        CASE(attributes_come_back_as_jsonb_keeps_them_without_spaces),
+        CASE(a_number_past_a_double_is_kept_as_its_text),
+        CASE(a_log_that_cannot_be_kept_is_bad_data_and_nothing_is_stored),
+        CASE(bad_data_among_repeats_is_bad_data),
+        CASE(pages_over_all_times_are_those_of_brute_force),
+        CASE(attribute_filters_answer_as_the_matching_function_does),
+        CASE(text_is_searched_for_as_it_is),
+        CASE(what_postgresql_cannot_look_for_is_not_found),
+        CASE(rows_beyond_the_calendar_that_others_put_there_are_left_alone),
+        CASE(any_number_of_kinds_of_filters_can_be_asked_for),
+        CASE(a_page_reads_indexes_of_few_partitions_and_sorts_nothing),
+        CASE(one_log_is_looked_for_in_one_partition),
+        CASE(the_trigram_index_of_the_manual_serves_a_search),
+        CASE(a_reader_needs_nothing_but_select_on_logs_and_cannot_write),
+    };
+    int failed;
+
+    if (!postgres_place_start())
+        return POSTGRES_PLACE_SKIPPED;
+    failed = store_conformance_run(&conformance);
+    conformance.name = "store_postgres in a database that knows no Unicode";
+    database_options = "TEMPLATE template0 LOCALE 'C'";
+    failed += store_conformance_run(&conformance);
+    failed += cmocka_run_group_tests_name("store_postgres rows and reads", cases, NULL, NULL);
+    postgres_place_stop();
+    return failed;
+}

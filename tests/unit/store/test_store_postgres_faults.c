@@ -1,0 +1,740 @@
+/* The store in PostgreSQL: its schema and partitions, and what the server can do to it. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "postgres_place.h"
+#include "store/store_postgres_parts.h"
+
+enum {
+    MIGRATORS = 8,
+    BATCH = 50,
+    BATCHES = 60,
+    KILLS = 4,
+    SHARED = 2000,
+    HOSTILE = 3000,
+    RETRY_PAUSE_US = 20000,
+    TRIES_MAX = 1000,
+};
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+static const char partitions[] = "SELECT count(*) FROM pg_inherits WHERE inhparent = "
+                                 "'logs'::regclass";
+
+static struct record log_at(int64_t timestamp_us, uint32_t n)
+{
+    return store_test_record(timestamp_us, n, "info", "m", NULL);
+}
+
+/* Appends what must be stored in the end, as a worker does. */
+static struct store_append_result insist(struct store_writer *w, const struct record *records,
+                                         size_t n)
+{
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    int error = LM_EUNAVAILABLE;
+
+    for (int i = 0; error != 0 && i < TRIES_MAX; i++) {
+        if (i > 0)
+            usleep(RETRY_PAUSE_US);
+        error = store_append(w, records, n, &result, &err);
+        assert_int_not_equal(error, LM_EDATA);
+    }
+    if (error != 0)
+        fail_msg("never stored: %s", err.text);
+    return result;
+}
+
+/* ---- Schema ---- */
+
+static void *migrate(void *arg)
+{
+    struct store_postgres_options options = postgres_server_options(postgres_place_server, arg);
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s = store_postgres_new(&options, &err);
+    int error = store_migrate(s, &err);
+
+    if (error != 0)
+        print_error("cannot migrate: %s\n", err.text);
+    store_free(s);
+    return (void *)(intptr_t)error;
+}
+
+static void any_number_may_migrate_at_once_and_once_more(void **state)
+{
+    char *database = postgres_server_database(postgres_place_server, "");
+    pthread_t threads[MIGRATORS];
+    void *error;
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MIGRATORS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, migrate, database), 0);
+        for (int i = 0; i < MIGRATORS; i++) {
+            pthread_join(threads[i], &error);
+            assert_null(error);
+        }
+    }
+    postgres_server_drop(postgres_place_server, database);
+}
+
+static void a_schema_of_a_newer_logmill_is_refused(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us(), 1);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    postgres_place_sql(p, "INSERT INTO logmill_schema(version) VALUES (99)");
+    assert_int_equal(store_migrate(p->s, &err), LM_EINVAL);
+    assert_non_null(strstr(err.text, "newer logmill"));
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EINVAL);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 0);
+}
+
+static int count_one(const struct record *record, void *ctx)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void an_empty_database_is_told_from_a_broken_one(void **state)
+{
+    char *database = postgres_server_database(postgres_place_server, "");
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, database);
+    struct record record = log_at(clock_wall_us(), 1);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s = store_postgres_new(&options, &err);
+    struct store_writer *w = store_test_writer(s);
+    struct store_reader *r = store_test_reader(s);
+    int rows = 0;
+
+    assert_int_equal(store_append(w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "logmill migrate"));
+    errbuf_set(&err, "%s", "");
+    assert_int_equal(store_get(r, &record.key.id, store_test_collect, NULL, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "logmill migrate"));
+    assert_int_equal(store_migrate(s, &err), 0);
+    assert_int_equal(store_test_append(w, &record, 1).stored, 1);
+    assert_int_equal(store_get(r, &record.key.id, count_one, &rows, &err), 0);
+    assert_int_equal(rows, 1);
+    store_reader_free(r);
+    store_writer_free(w);
+    store_free(s);
+    postgres_server_drop(postgres_place_server, database);
+}
+
+static void the_role_is_no_superuser_and_every_column_has_a_comment(void **state)
+{
+    struct postgres_place *p = *state;
+
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_roles WHERE rolname = "
+                                              "'tester' AND (rolsuper OR rolcreaterole OR "
+                                              "rolcreatedb OR rolreplication)"),
+                     0);
+    assert_int_equal(
+        postgres_place_number(p, "SELECT count(*) FROM pg_attribute WHERE attrelid IN "
+                                 "('logs'::regclass, 'logmill_schema'::regclass) AND attnum > 0 "
+                                 "AND col_description(attrelid, attnum) IS NOT NULL"),
+        7);
+    assert_int_equal(postgres_place_number(p, "SELECT count(obj_description(oid, 'pg_class')) FROM "
+                                              "pg_class WHERE relname IN ('logs', 'logs_past', "
+                                              "'logs_default', 'logmill_schema')"),
+                     4);
+}
+
+/* ---- Commits ---- */
+
+static void commits_are_synchronous_whatever_the_role_has_by_default(void **state)
+{
+    static const char *const settings[][2] = {{"off", "on"},
+                                              {"local", "on"},
+                                              {"remote_write", "on"},
+                                              {"on", "on"},
+                                              {"remote_apply", "remote_apply"}};
+    struct postgres_place *p = *state;
+    char sql[256];
+
+    /* The level of each row tells what held when it was stored. */
+    postgres_place_sql(p, "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS "
+                          "'BEGIN new.level := current_setting(''synchronous_commit''); "
+                          "RETURN new; END';"
+                          "CREATE TRIGGER tell BEFORE INSERT ON logs FOR EACH ROW "
+                          "EXECUTE FUNCTION tell()");
+    for (uint32_t i = 0; i < 5; i++) {
+        struct record record = log_at(clock_wall_us(), i);
+        char *level;
+
+        snprintf(sql, sizeof(sql), "ALTER ROLE tester SET synchronous_commit = %s", settings[i][0]);
+        postgres_place_sql(p, sql);
+        store_writer_free(p->w);
+        p->w = store_test_writer(p->s);
+        store_test_append(p->w, &record, 1);
+        level = postgres_server_sql(postgres_place_server, p->database,
+                                    "SELECT level FROM logs ORDER BY \"timestamp\" DESC LIMIT 1");
+        assert_string_equal(level, settings[i][1]);
+        free(level);
+    }
+    postgres_place_sql(p, "ALTER ROLE tester RESET synchronous_commit");
+}
+
+/* ---- Partitions ---- */
+
+static void days_have_partitions_before_their_logs_come(void **state)
+{
+    struct postgres_place *p = *state;
+    int64_t now_us = clock_wall_us();
+    struct record records[] = {log_at(now_us, 1), log_at(now_us + DAY_US, 2),
+                               log_at(now_us + 2 * DAY_US, 3), log_at(now_us - 5 * DAY_US, 4)};
+
+    store_test_append(p->w, records, 1);
+    assert_int_equal(postgres_place_number(p, partitions), 2 + 3);
+    store_test_append(p->w, records, 4);
+    assert_int_equal(postgres_place_number(p, partitions), 2 + 4);
+    assert_int_equal(postgres_place_number(p, "SELECT count(DISTINCT tableoid) FROM logs"), 4);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 0);
+}
+
+static void hostile_timestamps_make_no_more_partitions_than_the_window_has_days(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record *records = xcalloc(HOSTILE, sizeof(*records));
+    int64_t now_us = clock_wall_us();
+
+    for (uint32_t i = 0; i < HOSTILE; i++)
+        records[i] = log_at(i % 2 == 0 ? now_us + ((int64_t)i - HOSTILE / 2) * DAY_US / 4
+                                       : now_us + ((int64_t)i - HOSTILE / 2) * 100 * DAY_US,
+                            i);
+    assert_int_equal(store_test_append(p->w, records, HOSTILE).stored, HOSTILE);
+    assert_int_equal(postgres_place_number(p, partitions), 2 + STORE_POSTGRES_DAYS_MAX);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), HOSTILE);
+    free(records);
+}
+
+static char *today(void)
+{
+    static char digits[16];
+    char text[TIMESTAMP_TEXT_LEN];
+
+    timestamp_format(clock_wall_us(), text);
+    snprintf(digits, sizeof(digits), "%.4s%.2s%.2s", text, text + 5, text + 8);
+    return digits;
+}
+
+static void drop_today(struct postgres_place *p)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "DROP TABLE logs_%s", today());
+    postgres_place_sql(p, sql);
+}
+
+static void new_writer(struct postgres_place *p)
+{
+    store_writer_free(p->w);
+    p->w = store_test_writer(p->s);
+}
+
+static void rows_that_came_before_their_partition_are_moved_into_it(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[] = {log_at(clock_wall_us(), 1), log_at(clock_wall_us(), 2),
+                               log_at(clock_wall_us() + 100 * DAY_US, 3)};
+    struct store_append_result result;
+
+    store_test_append(p->w, &records[2], 1);
+    drop_today(p);
+    store_test_append(p->w, records, 1); /* does not know that its partition is gone */
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 2);
+    new_writer(p);
+    result = store_test_append(p->w, records, 3);
+    assert_int_equal(result.stored, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 3);
+}
+
+static void a_partition_that_cannot_be_made_stops_nobody(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[] = {log_at(clock_wall_us(), 1), log_at(clock_wall_us(), 2)};
+    PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+    uint64_t start_us;
+
+    /* Somebody reads for a long time what must be locked. */
+    PQclear(PQexec(other, "BEGIN; SELECT * FROM logs"));
+    assert_int_equal(store_test_append(p->w, records, 1).stored, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 1);
+    /* One wait is enough for a while, whoever is next. */
+    new_writer(p);
+    start_us = clock_monotonic_us();
+    assert_int_equal(store_test_append(p->w, records, 2).stored, 1);
+    assert_true(clock_monotonic_us() - start_us < 1000000);
+    PQfinish(other);
+    /* That while is over for a process that starts. */
+    store_reader_free(p->r);
+    store_writer_free(p->w);
+    store_free(p->s);
+    p->s = postgres_place_open(p->database);
+    p->r = store_test_reader(p->s);
+    p->w = store_test_writer(p->s);
+    assert_int_equal(store_test_append(p->w, records, 2).stored, 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
+}
+
+static void without_any_partition_for_a_row_it_is_no_bad_data(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us() + 100 * DAY_US, 1);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    postgres_place_sql(p, "ALTER TABLE logs DETACH PARTITION logs_default");
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    postgres_place_sql(p, "ALTER TABLE logs ATTACH PARTITION logs_default DEFAULT");
+    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+}
+
+/* ---- Expiring ---- */
+
+static void expiring_drops_whole_days_and_deletes_from_the_last(void **state)
+{
+    struct postgres_place *p = *state;
+    int64_t now_us = clock_wall_us();
+    int64_t today_us = now_us - now_us % DAY_US;
+    struct record records[40];
+    struct errbuf err = ERRBUF_INIT;
+    size_t deleted;
+
+    for (uint32_t i = 0; i < 40; i++)
+        records[i] = log_at(today_us - (int64_t)(i / 2) * 3 * DAY_US + i % 2 * 1000000, i);
+    store_test_append(p->w, records, 40);
+    /* 11 days of the window have a log, and 2 are ahead; 9 older ones are in logs_past. */
+    assert_int_equal(postgres_place_number(p, partitions), 2 + 11 + 2);
+    assert_int_equal(store_expire(p->w, today_us - 15 * DAY_US + 500000, 1000, &deleted, &err), 0);
+    assert_int_equal(deleted, 40 - 10 - 1);
+    assert_int_equal(postgres_place_number(p, partitions), 2 + 6 + 2);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 11);
+    assert_int_equal(store_expire(p->w, INT64_MIN, 1000, &deleted, &err), 0);
+    assert_int_equal(deleted, 0);
+}
+
+static void expiring_waits_for_a_long_reader_only_for_a_moment(void **state)
+{
+    struct postgres_place *p = *state;
+    int64_t now_us = clock_wall_us();
+    struct record records[] = {log_at(now_us - 5 * DAY_US, 1), log_at(now_us, 2)};
+    PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start_us = clock_monotonic_us();
+    size_t deleted;
+
+    store_test_append(p->w, records, 2);
+    PQclear(PQexec(other, "BEGIN; SELECT * FROM logs"));
+    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &err), LM_EBUSY);
+    assert_true(clock_monotonic_us() - start_us < 8000000);
+    records[0] = log_at(now_us, 3);
+    store_test_append(p->w, records, 1);
+    PQfinish(other);
+    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &err), 0);
+    assert_int_equal(deleted, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
+}
+
+/* ---- The server goes ---- */
+
+struct appender {
+    struct store *s;
+    uint32_t first; /* number of a log */
+};
+
+/* Appends numbered batches, insisting on each; ends when all are stored. */
+static void *append_all(void *arg)
+{
+    struct appender *a = arg;
+    struct store_writer *w = store_test_writer(a->s);
+    int64_t start_us = clock_wall_us();
+
+    for (uint32_t k = 0; k < BATCHES; k++) {
+        struct record records[BATCH];
+        struct store_append_result result;
+
+        for (uint32_t i = 0; i < BATCH; i++)
+            records[i] = log_at(start_us + k * BATCH + i, a->first + k * BATCH + i);
+        result = insist(w, records, BATCH);
+        /* All of a batch or none of it. */
+        assert_true(result.stored == BATCH || result.repeated == BATCH);
+        usleep(RETRY_PAUSE_US);
+    }
+    store_writer_free(w);
+    return NULL;
+}
+
+static void kill_9_of_the_server_loses_and_repeats_nothing(void **state)
+{
+    struct postgres_place *p = *state;
+    struct appender appenders[2] = {{p->s, 0}, {p->s, BATCH * BATCHES}};
+    struct log_query query = store_test_query(1);
+    pthread_t threads[2];
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, append_all, &appenders[i]), 0);
+    for (int i = 0; i < KILLS; i++) {
+        usleep(150000 + (unsigned)random() % 200000);
+        postgres_server_kill(postgres_place_server);
+        usleep((unsigned)random() % 100000);
+        postgres_server_start(postgres_place_server);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2 * BATCH * BATCHES);
+    assert_int_equal(postgres_place_number(p, "SELECT count(DISTINCT id) FROM logs"),
+                     2 * BATCH * BATCHES);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+}
+
+static void terminate_sessions(struct postgres_place *p)
+{
+    postgres_place_sql(p, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                          "WHERE usename = 'tester'");
+}
+
+static void an_idle_session_that_was_ended_is_not_noticed(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[] = {log_at(clock_wall_us(), 1), log_at(clock_wall_us(), 2)};
+    struct log_query query = store_test_query(10);
+
+    store_test_append(p->w, &records[0], 1);
+    store_test_run(p->r, &query, &p->rows);
+    terminate_sessions(p);
+    store_test_append(p->w, &records[1], 1);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 2);
+    postgres_server_kill(postgres_place_server);
+    postgres_server_start(postgres_place_server);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 2);
+}
+
+static void a_server_that_is_away_fails_calls_at_once_and_heals(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us(), 1);
+    struct log_query query = store_test_query(10);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start_us;
+
+    postgres_server_kill(postgres_place_server);
+    start_us = clock_monotonic_us();
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    assert_int_equal(store_query(p->r, &query, store_test_collect, &p->rows, &err),
+                     LM_EUNAVAILABLE);
+    assert_int_equal(store_migrate(p->s, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "127.0.0.1"));
+    assert_null(strpbrk(err.text, "\n\t"));
+    assert_null(strstr(err.text, "  "));
+    assert_null(strstr(err.text, "sesame"));
+    assert_true(clock_monotonic_us() - start_us < 5000000);
+    postgres_server_start(postgres_place_server);
+    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+}
+
+static void a_read_only_server_is_waited_for(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us(), 1);
+    struct log_query query = store_test_query(10);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    postgres_place_sql(p, "ALTER ROLE tester SET default_transaction_read_only = on");
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "25006"));
+    store_test_run(p->r, &query, &p->rows);
+    postgres_place_sql(p, "ALTER ROLE tester RESET default_transaction_read_only");
+    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 0);
+}
+
+static void a_server_without_free_connections_is_waited_for(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_postgres_options o = postgres_server_options(postgres_place_server, p->database);
+    const char *keywords[] = {"host", "port", "user", "password", "dbname", NULL};
+    const char *values[] = {o.host, o.port, o.user, o.password, o.name, NULL};
+    struct record record = log_at(clock_wall_us(), 1);
+    PGconn *others[POSTGRES_SERVER_CONNECTIONS];
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    for (int i = 0; i < POSTGRES_SERVER_CONNECTIONS; i++)
+        others[i] = PQconnectdbParams(keywords, values, 0);
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    for (int i = 0; i < POSTGRES_SERVER_CONNECTIONS; i++)
+        PQfinish(others[i]);
+    assert_int_equal(insist(p->w, &record, 1).stored, 1);
+}
+
+static void a_frozen_server_counts_as_gone(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[] = {log_at(clock_wall_us(), 1), log_at(clock_wall_us(), 2)};
+    struct log_query query = store_test_query(10);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start_us;
+
+    store_test_append(p->w, &records[0], 1);
+    store_test_run(p->r, &query, &p->rows);
+    postgres_server_freeze(postgres_place_server);
+    start_us = clock_monotonic_us();
+    assert_int_equal(store_append(p->w, &records[1], 1, &result, &err), LM_EUNAVAILABLE);
+    assert_int_equal(store_query(p->r, &query, store_test_collect, &p->rows, &err),
+                     LM_EUNAVAILABLE);
+    assert_true(clock_monotonic_us() - start_us < 12000000);
+    postgres_server_thaw(postgres_place_server);
+    insist(p->w, records, 2);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
+}
+
+/* ---- Cancelling ---- */
+
+static void *cancel_soon(void *reader)
+{
+    usleep(300000);
+    store_reader_cancel(reader);
+    return NULL;
+}
+
+static void expect_cancel(struct postgres_place *p)
+{
+    struct log_query query = store_test_query(10);
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start_us = clock_monotonic_us();
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, p->r), 0);
+    assert_int_equal(store_query(p->r, &query, store_test_collect, &p->rows, &err), LM_ETIMEOUT);
+    assert_true(clock_monotonic_us() - start_us < 2000000);
+    pthread_join(thread, NULL);
+}
+
+static void a_cancel_ends_a_query_here_and_on_the_server(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = store_test_query(10);
+    PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+    long left = 1;
+
+    store_test_run(p->r, &query, &p->rows);
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE logs"));
+    expect_cancel(p);
+    for (int i = 0; left > 0 && i < 100; i++) {
+        usleep(RETRY_PAUSE_US);
+        left = postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity WHERE usename = "
+                                        "'tester' AND state = 'active'");
+    }
+    assert_int_equal(left, 0);
+    PQfinish(other);
+    store_test_run(p->r, &query, &p->rows);
+}
+
+static void a_cancel_does_not_wait_for_a_frozen_server(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = store_test_query(10);
+
+    store_test_run(p->r, &query, &p->rows);
+    postgres_server_freeze(postgres_place_server);
+    expect_cancel(p);
+    postgres_server_thaw(postgres_place_server);
+    store_test_run(p->r, &query, &p->rows);
+}
+
+/* ---- Two at once ---- */
+
+struct shuffled {
+    struct store *s;
+    struct record *records;
+    size_t stored;
+    bool backwards;
+};
+
+static void *append_shuffled(void *arg)
+{
+    struct shuffled *sh = arg;
+    struct store_writer *w = store_test_writer(sh->s);
+
+    for (size_t i = 0; i < SHARED; i += BATCH) {
+        struct record batch[BATCH];
+
+        for (size_t k = 0; k < BATCH; k++)
+            batch[k] = sh->records[i + (sh->backwards ? BATCH - 1 - k : k)];
+        sh->stored += insist(w, batch, BATCH).stored;
+    }
+    store_writer_free(w);
+    return NULL;
+}
+
+static void two_writers_with_the_same_logs_store_each_once(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record *records = xcalloc(SHARED, sizeof(*records));
+    struct shuffled both[2] = {{.s = p->s, .records = records},
+                               {.s = p->s, .records = records, .backwards = true}};
+    int64_t now_us = clock_wall_us();
+    pthread_t threads[2];
+
+    for (uint32_t i = 0; i < SHARED; i++)
+        records[i] = log_at(now_us + i, i);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, append_shuffled, &both[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(both[0].stored + both[1].stored, SHARED);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), SHARED);
+    free(records);
+}
+
+/* ---- Where to ---- */
+
+static void a_url_that_is_wrong_is_refused_without_showing_it(void **state)
+{
+    static const char *const wrong[] = {
+        "postgres://u:sec@ret@host/db",
+        "postgres://u:sec/ret@host/db",
+        "postgres://u:12/3@host/db",
+        "postgres://u:sec?x@ret@h/db",
+        "postgres://u:secret@host:port/db",
+        "postgres://u:secret%@host/db",
+        "host=h password='secret",
+        "secret",
+        "postgres://u:secret@host/db?nonsense=secret",
+    };
+    struct errbuf err;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct store_postgres_options options = {.url = wrong[i]};
+
+        if (store_postgres_new(&options, &err) != NULL)
+            fail_msg("taken: %s", wrong[i]);
+        assert_null(strstr(err.text, "sec"));
+        assert_null(strstr(err.text, "ret"));
+    }
+}
+
+static void a_url_and_parts_join_and_libpqs_own_settings_hold(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_postgres_options parts =
+        postgres_server_options(postgres_place_server, p->database);
+    char url[512];
+    struct store_postgres_options options = {.url = url, .name = parts.name};
+    struct record record = log_at(clock_wall_us(), 1);
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s;
+    struct store_writer *w;
+
+    snprintf(url, sizeof(url), "postgresql://tester:sesame@127.0.0.1:%s/nowhere?application_name=x",
+             parts.port);
+    s = store_postgres_new(&options, &err);
+    w = store_test_writer(s);
+    store_test_append(w, &record, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity "
+                                              "WHERE application_name = 'x'"),
+                     1);
+    store_writer_free(w);
+    store_free(s);
+    store_test_append(p->w, &record, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity "
+                                              "WHERE application_name = 'logmill'"),
+                     1);
+    /* sslmode is libpq's: this server has no TLS. */
+    snprintf(url, sizeof(url), "postgresql://tester:sesame@127.0.0.1:%s/%s?sslmode=require",
+             parts.port, parts.name);
+    options.name = NULL;
+    s = store_postgres_new(&options, &err);
+    assert_int_equal(store_migrate(s, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "SSL"));
+    store_free(s);
+    /* Several hosts, of which the first is away. */
+    snprintf(url, sizeof(url),
+             "postgresql://tester:sesame@127.0.0.1:1,127.0.0.1:%s/%s?target_session_attrs="
+             "read-write",
+             parts.port, parts.name);
+    s = store_postgres_new(&options, &err);
+    assert_int_equal(store_migrate(s, &err), 0);
+    store_free(s);
+}
+
+static void a_wrong_password_is_named_but_not_shown(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, p->database);
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s;
+
+    options.password = "not so secret";
+    s = store_postgres_new(&options, &err);
+    assert_int_equal(store_migrate(s, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "password authentication failed for user \"tester\""));
+    assert_null(strstr(err.text, "secret"));
+    store_free(s);
+}
+
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(any_number_may_migrate_at_once_and_once_more),
+        CASE(a_schema_of_a_newer_logmill_is_refused),
+        CASE(an_empty_database_is_told_from_a_broken_one),
+        CASE(the_role_is_no_superuser_and_every_column_has_a_comment),
+        CASE(commits_are_synchronous_whatever_the_role_has_by_default),
+        CASE(days_have_partitions_before_their_logs_come),
+        CASE(hostile_timestamps_make_no_more_partitions_than_the_window_has_days),
+        CASE(rows_that_came_before_their_partition_are_moved_into_it),
+        CASE(a_partition_that_cannot_be_made_stops_nobody),
+        CASE(without_any_partition_for_a_row_it_is_no_bad_data),
+        CASE(expiring_drops_whole_days_and_deletes_from_the_last),
+        CASE(expiring_waits_for_a_long_reader_only_for_a_moment),
+        CASE(kill_9_of_the_server_loses_and_repeats_nothing),
+        CASE(an_idle_session_that_was_ended_is_not_noticed),
+        CASE(a_server_that_is_away_fails_calls_at_once_and_heals),
+        CASE(a_read_only_server_is_waited_for),
+        CASE(a_server_without_free_connections_is_waited_for),
+        CASE(a_frozen_server_counts_as_gone),
+        CASE(a_cancel_ends_a_query_here_and_on_the_server),
+        CASE(a_cancel_does_not_wait_for_a_frozen_server),
+        CASE(two_writers_with_the_same_logs_store_each_once),
+        CASE(a_url_that_is_wrong_is_refused_without_showing_it),
+        CASE(a_url_and_parts_join_and_libpqs_own_settings_hold),
+        CASE(a_wrong_password_is_named_but_not_shown),
+    };
+    int failed;
+
+    if (!postgres_place_start())
+        return POSTGRES_PLACE_SKIPPED;
+    diag_set_level(DIAG_ERROR); /* partitions that cannot be made are told of on purpose */
+    failed = cmocka_run_group_tests_name("store_postgres faults", cases, NULL, NULL);
+    postgres_place_stop();
+    return failed;
+}
