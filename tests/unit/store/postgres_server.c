@@ -93,6 +93,8 @@ static pid_t run(struct postgres_server *p, char *const argv[])
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), 1);
     dup2(1, 2);
+    /* By its path: initdb looks for its neighbours where it was called from. */
+    ((char **)argv)[0] = program;
     execv(program, argv);
     _exit(127);
 }
