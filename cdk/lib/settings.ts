@@ -1,0 +1,60 @@
+/** What can be chosen when the template is made: `npx cdk deploy -c NAME=VALUE`, or cdk.json. */
+import { Node } from 'constructs';
+
+export interface Settings {
+  /** Image in Amazon ECR; empty: it is asked for as the parameter ImageUri. */
+  readonly imageUri: string;
+  /** ACM certificate of the load balancer; empty: plain HTTP. */
+  readonly certificateArn: string;
+  readonly cpuArchitecture: 'ARM64' | 'X86_64';
+  /** `rds`: one PostgreSQL instance; `aurora`: Aurora Serverless v2. */
+  readonly database: 'rds' | 'aurora';
+  /** A standby of the database, and a replica of the cache, in a second zone. */
+  readonly multiAz: boolean;
+  readonly deletionProtection: boolean;
+  /** 0: tasks reach AWS by endpoints, and nothing else. */
+  readonly natGateways: number;
+  /** Prefix list of S3 in the region, to narrow the one egress rule that is wider than its arrow. */
+  readonly s3PrefixListId: string;
+  /** Logs older than this many days are deleted; 0 keeps them for ever. */
+  readonly retentionDays: number;
+}
+
+export const DEFAULTS: Settings = {
+  imageUri: '',
+  certificateArn: '',
+  cpuArchitecture: 'ARM64',
+  database: 'rds',
+  multiAz: false,
+  deletionProtection: true,
+  natGateways: 0,
+  s3PrefixListId: '',
+  retentionDays: 0,
+};
+
+/** The context of an app; a bad value is an error that names what is allowed. */
+export function settingsFromContext(node: Node): Settings {
+  const text = (name: keyof Settings) => String(node.tryGetContext(name) ?? DEFAULTS[name]);
+  const oneOf = <T extends string>(name: keyof Settings, allowed: readonly T[]): T => {
+    const value = text(name) as T;
+    if (!allowed.includes(value))
+      throw new Error(`context ${name} is "${value}", allowed: ${allowed.join(', ')}`);
+    return value;
+  };
+  const count = (name: keyof Settings): number => {
+    if (!/^\d{1,6}$/.test(text(name)))
+      throw new Error(`context ${name} is "${text(name)}", allowed: 0 to 999999`);
+    return Number(text(name));
+  };
+  return {
+    imageUri: text('imageUri'),
+    certificateArn: text('certificateArn'),
+    cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
+    database: oneOf('database', ['rds', 'aurora']),
+    multiAz: oneOf('multiAz', ['true', 'false']) === 'true',
+    deletionProtection: oneOf('deletionProtection', ['true', 'false']) === 'true',
+    natGateways: Number(oneOf('natGateways', ['0', '1', '2', '3'])),
+    s3PrefixListId: text('s3PrefixListId'),
+    retentionDays: count('retentionDays'),
+  };
+}

@@ -1,0 +1,40 @@
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { LogmillStack } from '../lib/logmill-stack';
+import { DEFAULTS, Settings } from '../lib/settings';
+
+const made = new Map<string, Template>();
+
+/** The template that these settings give; each is made once. */
+export function template(settings: Partial<Settings> = {}): Template {
+  const key = JSON.stringify(settings);
+  let found = made.get(key);
+  if (!found) {
+    found = Template.fromStack(new LogmillStack(new App(), 'logmill', { ...DEFAULTS, ...settings }));
+    made.set(key, found);
+  }
+  return found;
+}
+
+export type Resource = { Type: string; Properties: any; [other: string]: any };
+
+export function resources(t: Template, type: string): [string, Resource][] {
+  return Object.entries(t.findResources(type)) as [string, Resource][];
+}
+
+/** The one resource of this type whose logical id starts so. */
+export function one(t: Template, type: string, start: string): [string, Resource] {
+  const found = resources(t, type).filter(([id]) => id.startsWith(start));
+  if (found.length !== 1) throw new Error(`${found.length} of ${type} ${start}…`);
+  return found[0];
+}
+
+/** Logical ids that a value refers to. */
+export function refs(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === 'Ref' && typeof inner === 'string' ? [inner]
+      : key === 'Fn::GetAtt' && Array.isArray(inner) ? [inner[0]] : refs(inner));
+}
+
+export const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/x';
