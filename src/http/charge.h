@@ -27,6 +27,15 @@ static inline bool charge_take(struct charge *c, struct budget *budget, size_t b
     return true;
 }
 
+/* Gives back all but `bytes` of what was taken. */
+static inline void charge_keep(struct charge *c, struct budget *budget, size_t bytes)
+{
+    if (c->taken <= bytes)
+        return;
+    budget_give(budget, c->taken - bytes);
+    c->taken = bytes;
+}
+
 static inline void charge_release(struct charge *c, struct budget *budget)
 {
     if (c->taken > 0)

@@ -16,6 +16,10 @@
  * Sending is idle or blocked: the socket takes no more (poll waits for UV_WRITABLE, TIMEOUT_WRITE
  * starts again with every byte taken). Answers are kept where they are, in their requests.
  *
+ * A stream (http_stream_begin) is answered from its beginning, and stays at the front of the line
+ * until its end: what is written meanwhile is sent at the end of the round, and when the socket has
+ * taken it all, the stream's handler is told.
+ *
  * The end. Reading has ended and the last answer is sent: where the client may still be sending,
  * closing would reset the connection and could take the answer with it, so we shut down our side,
  * and read and drop until the client closes or TIMEOUT_LINGER passes. Otherwise close.
@@ -40,7 +44,11 @@
 #include "http/response.h"
 #include "http/thread.h"
 
-enum { PIECES_MAX = 64 }; /* of one write: an answer is one or two */
+enum {
+    PIECES_MAX = 64, /* of one write: an answer is one or two */
+    /* A stream's bytes that have left are let go in lots of this, or when all have. */
+    STREAM_RELEASE_BYTES = 64 * 1024
+};
 
 static void settle(struct connection *c);
 
@@ -116,6 +124,8 @@ void connection_abort(struct connection *c)
         struct http_request *req = c->first;
         c->first = req->next;
         req->connection = NULL;
+        if (req->streams && req->hooks->closed != NULL)
+            req->hooks->closed(req->hooks_ctx);
         if (req->answered)
             request_give(req);
     }
@@ -173,8 +183,25 @@ static int gather(const struct connection *c, struct iovec pieces[PIECES_MAX], s
             *total += pieces[n++].iov_len;
             skip = 0;
         }
+        if (req->streams)
+            break; /* more of it will come */
     }
     return n;
+}
+
+/* The first in line is a stream: lets go of its bytes that have left. */
+static void release_streamed(struct connection *c)
+{
+    struct http_request *req = c->first;
+    struct buffer *answer = &req->answer;
+    charge_keep(&req->charge, c->thread->limits.budget, answer->len - c->sent);
+    if (c->sent == answer->len)
+        buffer_release(answer);
+    else if (c->sent >= STREAM_RELEASE_BYTES)
+        buffer_consume(answer, c->sent);
+    else
+        return;
+    c->sent = 0;
 }
 
 /* `n` more bytes have left: lets go of the answers that are wholly sent. */
@@ -183,20 +210,45 @@ static void account_sent(struct connection *c, size_t n)
     http_count(&c->thread->counters.sent, n);
     c->unsent -= n;
     n += c->sent;
-    while (c->first != NULL && c->first->answered && n >= request_answer_len(c->first)) {
+    while (c->first != NULL && c->first->answered && !c->first->streams &&
+           n >= request_answer_len(c->first)) {
         n -= request_answer_len(c->first);
         pop_first(c);
     }
     c->sent = n;
+    if (c->first != NULL && c->first->streams)
+        release_streamed(c);
+}
+
+/* True where something is answered at the front of the line and not sent, be it a stream's end. */
+static bool has_unsent(const struct connection *c)
+{
+    return c->first != NULL && c->first->answered &&
+           (!c->first->streams || c->sent < c->first->answer.len);
+}
+
+/* A stream at the front of the line has nothing left to send: its handler may write more. */
+static void tell_drained(struct connection *c)
+{
+    struct http_request *req = c->first;
+    if (req == NULL || !req->tells_drained)
+        return;
+    req->tells_drained = false;
+    if (req->hooks->drained != NULL)
+        req->hooks->drained(req->hooks_ctx);
 }
 
 /* Sends what is answered at the front of the line, as far as the socket takes it. */
 static void flush(struct connection *c)
 {
-    while (c->first != NULL && c->first->answered) {
+    while (has_unsent(c)) {
         struct iovec pieces[PIECES_MAX];
         size_t total;
         int n = gather(c, pieces, &total);
+        if (n == 0) { /* a stream that ended when all of it had left */
+            account_sent(c, 0);
+            continue;
+        }
         ssize_t sent = c->thread->io.send(c->fd, pieces, n);
         if (sent < 0 && errno == EINTR)
             continue;
@@ -214,17 +266,47 @@ static void flush(struct connection *c)
     }
     if (c->write_deadline.kind != TIMEOUT_NONE)
         set_write_deadline(c, TIMEOUT_NONE);
+    tell_drained(c);
 }
 
-void connection_answered(struct connection *c, struct http_request *req)
+/* Has connection_send called at the end of the round. */
+static void mark_dirty(struct connection *c)
 {
     struct http_thread *t = c->thread;
-    c->unsent += request_answer_len(req);
-    if (c->busy || c->is_dirty)
+    if (c->is_dirty)
         return;
     c->is_dirty = true;
     c->next_dirty = t->dirty;
     t->dirty = c;
+}
+
+void connection_answered(struct connection *c, struct http_request *req)
+{
+    c->unsent += request_answer_len(req);
+    if (!c->busy)
+        mark_dirty(c);
+}
+
+void connection_streamed(struct connection *c, size_t len)
+{
+    c->unsent += len;
+    mark_dirty(c); /* within run(), too: it may be the end of its flush that has us written */
+}
+
+/* Tells a stream that nothing more will be asked. */
+static void last_call(struct http_request *req)
+{
+    if (req->streams && req->hooks->last_call != NULL)
+        req->hooks->last_call(req->hooks_ctx);
+}
+
+static void last_call_for_all(struct connection *c)
+{
+    struct http_request *next;
+    for (struct http_request *req = c->first; req != NULL && !c->closed; req = next) {
+        next = req->next;
+        last_call(req);
+    }
 }
 
 /* ---- Requests ---- */
@@ -240,6 +322,7 @@ static struct http_request *enqueue(struct connection *c)
     req->message = m;
     req->started_us = m->started_us;
     req->head_only = m->method == HTTP_HEAD;
+    req->http_1_0 = m->http_1_0;
     if (c->last != NULL)
         c->last->next = req;
     else
@@ -280,8 +363,11 @@ static void dispatch(struct connection *c)
     else
         m->handler(req, t->context);
     /* `req` may be answered and gone by now, unless it is still in line: its message is ours. */
-    if (c->last == req)
+    if (c->last == req) {
         req->message = NULL;
+        if (t->draining)
+            last_call(req);
+    }
     drop_message(c);
 }
 
@@ -416,6 +502,7 @@ void connection_receive_end(struct connection *c)
         refuse(c);
     }
     c->reading_ended = true;
+    last_call_for_all(c);
     connection_send(c);
 }
 
@@ -487,8 +574,7 @@ static void settle(struct connection *c)
     bool reads = c->lingering
                      ? !c->peer_ended
                      : !c->reading_ended && !has_input(c) && (c->message != NULL || may_begin(c));
-    bool blocked = c->first != NULL && c->first->answered;
-    wait_for(c, (reads ? UV_READABLE : 0) | (blocked ? UV_WRITABLE : 0));
+    wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0));
 }
 
 void connection_send(struct connection *c)
@@ -508,6 +594,7 @@ void connection_drain(struct connection *c)
     /* What the client had sent when the stop came has begun, though we have not seen it yet. */
     if (!c->reading_ended && c->message == NULL && (c->events & UV_READABLE))
         on_readable(c);
+    last_call_for_all(c);
     if (c->closed || c->message != NULL)
         return;
     c->reading_ended = true;

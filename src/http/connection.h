@@ -72,6 +72,9 @@ void connection_receive_end(struct connection *c);
 /* `req` of this connection has its answer. Sends it now or at the end of the round. */
 void connection_answered(struct connection *c, struct http_request *req);
 
+/* `len` more bytes of `req`, a stream, wait to be sent; or 0, and it has ended. */
+void connection_streamed(struct connection *c, size_t len);
+
 /* Sends what is answered, and goes on reading if that was in the way. */
 void connection_send(struct connection *c);
 

@@ -152,4 +152,46 @@ void http_respond(struct http_request *req, const struct http_response *response
 /* The same for {"detail":"…"}: plain text, or NULL for the usual words. 503 says when to retry. */
 void http_respond_error(struct http_request *req, unsigned status, const char *detail);
 
+/* ---- A response in pieces, of a length that is not known when it begins ---- */
+
+/* Called on the request's thread, never from within a function of this section. Each may be NULL.
+ */
+struct http_stream_hooks {
+    /* All that was written has been taken by the socket. */
+    void (*drained)(void *ctx);
+    /*
+     * The server is stopping, or the client has sent its last byte (it may still read). A response
+     * with an end goes on to it; one without an end should be ended now. May be called twice.
+     */
+    void (*last_call)(void *ctx);
+    /* The client has gone: the request must not be used any more. Nothing is called after it. */
+    void (*closed)(void *ctx);
+};
+
+/*
+ * Begins to answer `req` with the head of `head` (its body is not looked at): chunked, or until the
+ * connection closes for HTTP/1.0. `hooks` must outlive the response. Returns true where the
+ * response is to go on until http_stream_end or hooks->closed. Returns false where nothing more is
+ * wanted (HEAD, or the client has gone): no hook is called then, and `req` must not be used
+ * afterwards.
+ */
+bool http_stream_begin(struct http_request *req, const struct http_response *head,
+                       const struct http_stream_hooks *hooks, void *ctx);
+
+/*
+ * Sends `piece` (copied; not empty). What the socket does not take is kept, charged to the byte
+ * budget, until it does: write less while http_stream_unsent is large. Returns 0, or LM_EBUSY where
+ * the budget is used up; then nothing of `piece` is sent.
+ */
+int http_stream_write(struct http_request *req, struct slice piece) LM_MUST_CHECK;
+
+/* Bytes written that the socket has not taken yet. */
+size_t http_stream_unsent(const struct http_request *req);
+
+/* The response is complete; `req` must not be used afterwards, and no hook is called any more. */
+void http_stream_end(struct http_request *req);
+
+/* Breaks the response off so that the client sees that it is not whole; as http_stream_end. */
+void http_stream_abort(struct http_request *req);
+
 #endif

@@ -28,6 +28,7 @@ struct http_request *request_take(struct http_thread *t, struct connection *c)
     req->next = req->next_of_handler = NULL;
     req->message = NULL;
     req->answered = req->closes = req->head_only = req->says_keep_alive = false;
+    req->streams = req->http_1_0 = req->chunked = req->tells_drained = false;
     req->static_body = slice_of(NULL, 0);
     return req;
 }

@@ -23,10 +23,16 @@ struct http_request {
     uint64_t started_us;
     struct charge charge;
 
-    bool answered;
-    bool closes;              /* the last on its connection: the answer says Connection: close */
-    bool head_only;           /* HEAD */
-    bool says_keep_alive;     /* HTTP/1.0 with keep-alive */
+    bool answered; /* its bytes may be sent: the whole answer, or a stream's so far */
+    bool streams;  /* more bytes will come: http_stream_begin to http_stream_end */
+    bool http_1_0;
+    bool closes;          /* the last on its connection: the answer says Connection: close */
+    bool head_only;       /* HEAD */
+    bool says_keep_alive; /* HTTP/1.0 with keep-alive */
+    bool chunked;         /* of a stream */
+    bool tells_drained; /* a stream's bytes wait, and its hook is to be told when they have left */
+    const struct http_stream_hooks *hooks; /* of a stream */
+    void *hooks_ctx;
     struct buffer answer;     /* its bytes, but for: */
     struct slice static_body; /* what follows them and is not ours */
 };

@@ -122,41 +122,64 @@ static char *put_headers(char *to, const struct http_response *r)
     return to;
 }
 
-static size_t head_bytes_max(const struct http_response *r, const char *content_type)
+static const char *content_type_of(const struct http_response *r)
 {
-    size_t len = HEAD_BYTES_MAX + strlen(content_type);
+    return r->content_type != NULL ? r->content_type : "application/json";
+}
+
+size_t response_head_bytes_max(const struct http_response *r)
+{
+    size_t len = HEAD_BYTES_MAX + strlen(content_type_of(r));
     for (size_t i = 0; i < r->headers_len; i++)
         len += strlen(r->headers[i].name) + r->headers[i].value.len + 4;
     return len;
 }
 
-/* Writes head and body into req->answer, which has room. */
-static void write_answer(struct http_request *req, const struct http_response *r,
-                         const char *content_type)
+static bool has_content(const struct http_response *r)
 {
-    bool has_content = r->status != 204 && r->status != 304;
-    const char *reason;
-    struct slice line = status_line(r->status, &reason);
-    char *begin = req->answer.data;
-    char *to = put(begin, line.data, line.len);
-    to = put_date_lines(to, req->thread);
-    if (has_content) {
-        if (r->body.len > 0) {
-            to = PUT_LITERAL(to, "Content-Type: ");
-            to = put(to, content_type, strlen(content_type));
-            to = PUT_LITERAL(to, "\r\n");
-        }
+    return r->status != 204 && r->status != 304;
+}
+
+static char *put_framing(char *to, const struct http_response *r, enum framing framing)
+{
+    if (r->body.len > 0 || framing != FRAMING_LENGTH) {
+        to = PUT_LITERAL(to, "Content-Type: ");
+        to = put(to, content_type_of(r), strlen(content_type_of(r)));
+        to = PUT_LITERAL(to, "\r\n");
+    }
+    if (framing == FRAMING_CHUNKED)
+        to = PUT_LITERAL(to, "Transfer-Encoding: chunked\r\n");
+    if (framing == FRAMING_LENGTH) {
         to = PUT_LITERAL(to, "Content-Length: ");
         to = put_size(to, r->body.len);
         to = PUT_LITERAL(to, "\r\n");
     }
+    return to;
+}
+
+char *response_put_head(char *to, const struct http_request *req, const struct http_response *r,
+                        enum framing framing)
+{
+    const char *reason;
+    struct slice line = status_line(r->status, &reason);
+    to = put(to, line.data, line.len);
+    to = put_date_lines(to, req->thread);
+    if (has_content(r))
+        to = put_framing(to, r, framing);
     if (req->closes)
         to = PUT_LITERAL(to, "Connection: close\r\n");
     else if (req->says_keep_alive)
         to = PUT_LITERAL(to, "Connection: keep-alive\r\n");
     to = put_headers(to, r);
-    to = PUT_LITERAL(to, "\r\n");
-    if (has_content && !req->head_only && r->body.len > 0) {
+    return PUT_LITERAL(to, "\r\n");
+}
+
+/* Writes head and body into req->answer, which has room. */
+static void write_answer(struct http_request *req, const struct http_response *r)
+{
+    char *begin = req->answer.data;
+    char *to = response_put_head(begin, req, r, FRAMING_LENGTH);
+    if (has_content(r) && !req->head_only && r->body.len > 0) {
         if (r->body_is_static)
             req->static_body = r->body;
         else
@@ -166,11 +189,10 @@ static void write_answer(struct http_request *req, const struct http_response *r
 }
 
 /* Room for the answer, charged where it is large. */
-static bool reserve_answer(struct http_request *req, const struct http_response *r,
-                           const char *content_type)
+static bool reserve_answer(struct http_request *req, const struct http_response *r)
 {
     bool copies = !r->body_is_static && !req->head_only;
-    size_t need = head_bytes_max(r, content_type) + (copies ? r->body.len : 0);
+    size_t need = response_head_bytes_max(r) + (copies ? r->body.len : 0);
     if (need > UNCHARGED_BYTES && !charge_take(&req->charge, req->thread->limits.budget, need))
         return false;
     return buffer_reserve(&req->answer, need) != NULL;
@@ -197,11 +219,9 @@ void http_respond(struct http_request *req, const struct http_response *r)
         request_give(req);
         return;
     }
-    const char *type = r->content_type != NULL ? r->content_type : "application/json";
-    if (!reserve_answer(req, r, type)) {
+    if (!reserve_answer(req, r)) {
         buffer_release(&req->answer);
         r = &no_room;
-        type = "application/json";
         if (!buffer_reserve(&req->answer, HEAD_BYTES_MAX * 2)) {
             connection_abort(req->connection);
             request_give(req);
@@ -209,7 +229,7 @@ void http_respond(struct http_request *req, const struct http_response *r)
         }
     }
     http_count(&t->counters.responses[r->status], 1);
-    write_answer(req, r, type);
+    write_answer(req, r);
     req->answered = true;
     connection_answered(req->connection, req);
 }

@@ -90,14 +90,40 @@ static inline void handle_later(struct http_request *req, void *thread)
     waiting = req;
 }
 
+/* The stream that GET /stream began last, and what its hooks were told. */
+static struct http_request *stream;
+static unsigned stream_drained, stream_last_calls, stream_closed;
+
+static inline void on_stream_drained(void *ctx)
+{
+    stream_drained++;
+}
+
+static inline void on_stream_last_call(void *ctx)
+{
+    stream_last_calls++;
+}
+
+static inline void on_stream_closed(void *ctx)
+{
+    stream_closed++;
+    stream = NULL;
+}
+
+static inline void handle_stream(struct http_request *req, void *thread)
+{
+    static const struct http_stream_hooks hooks = {on_stream_drained, on_stream_last_call,
+                                                   on_stream_closed};
+    struct http_response head = {.status = 200, .content_type = "text/plain"};
+    stream_drained = stream_last_calls = stream_closed = 0;
+    stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
+}
+
 static const struct http_route harness_routes[] = {
-    {"POST", "/echo", handle_echo},
-    {"GET", "/items/{id}", handle_item},
-    {"GET", "/items", handle_query},
-    {"GET", "/static", handle_static},
-    {"POST", "/later", handle_later},
-    {"GET", "/slash/", handle_static},
-    {NULL, NULL, NULL},
+    {"POST", "/echo", handle_echo},    {"GET", "/items/{id}", handle_item},
+    {"GET", "/items", handle_query},   {"GET", "/static", handle_static},
+    {"GET", "/stream", handle_stream}, {"POST", "/later", handle_later},
+    {"GET", "/slash/", handle_static}, {NULL, NULL, NULL},
 };
 
 /* Answers all that wait, the newest first, with the number of the answer. */

@@ -1,0 +1,97 @@
+/*
+ * Responses in pieces. A stream's request stands in its connection's line like any other, answered
+ * from its beginning, so that its bytes leave in turn; `streams` keeps it there until its end.
+ */
+#include <assert.h>
+
+#include "http/connection.h"
+#include "http/response.h"
+#include "http/thread.h"
+
+enum { CHUNK_HEAD_MAX = 20 }; /* a size in hexadecimal, and its line end */
+
+/* How the end will be known; for HTTP/1.0 nothing may follow on the connection. */
+static enum framing choose_framing(struct http_request *req)
+{
+    if (!req->http_1_0)
+        return FRAMING_CHUNKED;
+    req->closes = true;
+    req->connection->reading_ended = true;
+    return FRAMING_UNTIL_CLOSE;
+}
+
+bool http_stream_begin(struct http_request *req, const struct http_response *head,
+                       const struct http_stream_hooks *hooks, void *ctx)
+{
+    assert(!req->answered);
+    assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
+    http_count(&req->thread->counters.responses[head->status], 1);
+    if (req->connection != NULL && req->http_1_0 && req->connection->last != req)
+        connection_abort(req->connection); /* what was asked next can have no answer */
+    if (req->connection == NULL || !buffer_reserve(&req->answer, response_head_bytes_max(head))) {
+        if (req->connection != NULL)
+            connection_abort(req->connection);
+        request_give(req);
+        return false;
+    }
+    enum framing framing = choose_framing(req);
+    char *begin = req->answer.data;
+    req->answer.len = (size_t)(response_put_head(begin, req, head, framing) - begin);
+    req->answered = true;
+    req->streams = !req->head_only;
+    req->chunked = framing == FRAMING_CHUNKED;
+    req->hooks = hooks;
+    req->hooks_ctx = ctx;
+    connection_answered(req->connection, req);
+    return req->streams;
+}
+
+int http_stream_write(struct http_request *req, struct slice piece)
+{
+    struct buffer *answer = &req->answer;
+    size_t before = answer->len, charged = req->charge.taken;
+    assert(req->streams && piece.len > 0);
+    if (!charge_take(&req->charge, req->thread->limits.budget, piece.len))
+        return LM_EBUSY;
+    if (buffer_reserve(answer, piece.len + CHUNK_HEAD_MAX + 2) == NULL) {
+        charge_keep(&req->charge, req->thread->limits.budget, charged);
+        buffer_truncate(answer, before);
+        return LM_EBUSY;
+    }
+    if (req->chunked)
+        buffer_appendf(answer, "%zx\r\n", piece.len);
+    buffer_append_slice(answer, piece);
+    if (req->chunked)
+        buffer_append_string(answer, "\r\n");
+    req->tells_drained = true;
+    connection_streamed(req->connection, answer->len - before);
+    return 0;
+}
+
+size_t http_stream_unsent(const struct http_request *req)
+{
+    size_t sent = req->connection->first == req ? req->connection->sent : 0;
+    return req->answer.len - sent;
+}
+
+void http_stream_end(struct http_request *req)
+{
+    size_t before = req->answer.len;
+    assert(req->streams);
+    req->streams = req->tells_drained = false;
+    if (req->chunked) {
+        buffer_append_string(&req->answer, "0\r\n\r\n");
+        if (buffer_error(&req->answer)) {
+            connection_abort(req->connection);
+            return;
+        }
+    }
+    connection_streamed(req->connection, req->answer.len - before);
+}
+
+void http_stream_abort(struct http_request *req)
+{
+    assert(req->streams);
+    req->streams = false;
+    connection_abort(req->connection);
+}

@@ -1,0 +1,259 @@
+/* Responses in pieces, over a connection without a network. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+
+static struct harness harness;
+
+static int set_up(void **state)
+{
+    harness_init(&harness);
+    harness_connect(&harness);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    harness_disconnect(&harness);
+    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(harness.thread->requests_under_way, 0);
+    harness_release(&harness);
+    return 0;
+}
+
+static void feed(const char *text)
+{
+    assert_true(harness_feed(&harness, text, strlen(text)));
+}
+
+static void write_piece(const char *text)
+{
+    assert_int_equal(http_stream_write(stream, slice_of_string(text)), 0);
+}
+
+static bool sent_has(const char *text)
+{
+    return sent.len > 0 && memmem(sent.data, sent.len, text, strlen(text)) != NULL;
+}
+
+static bool sent_ends_with(const char *text)
+{
+    size_t len = strlen(text);
+    return sent.len >= len && memcmp(sent.data + sent.len - len, text, len) == 0;
+}
+
+/* ---- Framing ---- */
+
+static void test_head_is_sent_before_any_piece(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(sent_has("HTTP/1.1 200 OK\r\n"));
+    assert_true(sent_has("Content-Type: text/plain\r\n"));
+    assert_true(sent_has("Transfer-Encoding: chunked\r\n"));
+    assert_false(sent_has("Content-Length"));
+    assert_true(sent_ends_with("\r\n\r\n"));
+    http_stream_end(stream);
+}
+
+static void test_pieces_are_chunks_sent_at_the_end_of_the_round(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    write_piece("one");
+    write_piece("0123456789abcdef");
+    assert_int_equal(http_stream_unsent(stream), 8 + 22);
+    harness_round(&harness);
+    assert_true(sent_ends_with("\r\n\r\n3\r\none\r\n10\r\n0123456789abcdef\r\n"));
+    assert_int_equal(http_stream_unsent(stream), 0);
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("cdef\r\n0\r\n\r\n"));
+}
+
+static void test_connection_goes_on_after_the_end(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\nGET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_false(sent_has("static")); /* its turn comes after the stream */
+    write_piece("x");
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("static"));
+    assert_non_null(harness.connection);
+}
+
+static void test_http_1_0_gets_bytes_until_the_connection_closes(void **state)
+{
+    feed("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_true(sent_has("Connection: close\r\n"));
+    assert_false(sent_has("chunked"));
+    write_piece("raw");
+    harness_round(&harness);
+    assert_true(sent_ends_with("\r\n\r\nraw"));
+    assert_non_null(harness.connection);
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("\r\n\r\nraw"));
+    assert_null(harness.connection);
+}
+
+static void test_head_request_wants_no_pieces(void **state)
+{
+    feed("HEAD /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_null(stream);
+    assert_true(sent_has("Transfer-Encoding: chunked\r\n"));
+    feed("GET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(sent_ends_with("static"));
+}
+
+/* ---- Slow clients ---- */
+
+static void test_drained_is_told_when_the_socket_has_taken_all(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_quota = 0;
+    write_piece("slow");
+    harness_round(&harness);
+    assert_int_equal(stream_drained, 0);
+    assert_int_equal(http_stream_unsent(stream), 9);
+    send_quota = 4;
+    connection_send(harness.connection);
+    assert_int_equal(stream_drained, 0);
+    assert_int_equal(http_stream_unsent(stream), 5);
+    send_quota = SIZE_MAX;
+    connection_send(harness.connection);
+    assert_int_equal(stream_drained, 1);
+    assert_true(sent_ends_with("4\r\nslow\r\n"));
+    http_stream_end(stream);
+}
+
+static void test_what_waits_is_charged_and_refused_past_the_budget(void **state)
+{
+    static char piece[10 * 1024];
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_quota = 0;
+    int written = 0;
+    while (http_stream_write(stream, slice_of(piece, sizeof(piece))) == 0)
+        assert_true(++written < 100);
+    assert_int_equal(written, HARNESS_BUDGET / sizeof(piece));
+    send_quota = SIZE_MAX;
+    connection_send(harness.connection);
+    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
+    http_stream_end(stream);
+}
+
+static void test_a_long_stream_gives_back_what_has_left(void **state)
+{
+    static char piece[8 * 1024];
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    for (int i = 0; i < 1000; i++) { /* always one piece behind */
+        assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
+        send_quota = http_stream_unsent(stream) - 1000;
+        connection_send(harness.connection);
+        send_quota = 0;
+        harness_round(&harness);
+        assert_true(http_stream_unsent(stream) >= 1000);
+        assert_true(stream->answer.capacity < 512 * 1024);
+    }
+    send_quota = SIZE_MAX;
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("\r\n0\r\n\r\n"));
+}
+
+/* ---- Ends that are not the handler's ---- */
+
+static void test_closed_is_told_once_when_the_client_goes(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_quota = 0;
+    write_piece("never read");
+    connection_abort(harness.connection);
+    assert_int_equal(stream_closed, 1);
+    assert_null(stream);
+    harness_round(&harness);
+    assert_int_equal(stream_closed, 1);
+}
+
+static void test_last_call_when_the_client_has_sent_its_last_byte(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    connection_receive_end(harness.connection);
+    assert_int_equal(stream_last_calls, 1);
+    write_piece("still read");
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("a\r\nstill read\r\n0\r\n\r\n"));
+    assert_null(harness.connection);
+}
+
+static void test_last_call_when_the_server_stops(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    connection_drain(harness.connection);
+    assert_int_equal(stream_last_calls, 1);
+    assert_int_equal(stream_closed, 0);
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("\r\n\r\n0\r\n\r\n"));
+    assert_null(harness.connection);
+}
+
+static void test_a_stream_begun_during_a_stop_gets_its_last_call(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost:");
+    harness.thread->draining = true;
+    connection_drain(harness.connection);
+    feed(" h\r\n\r\n");
+    assert_int_equal(stream_last_calls, 1);
+    http_stream_end(stream);
+    harness.thread->draining = false;
+}
+
+static void test_abort_ends_without_the_last_chunk(void **state)
+{
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    write_piece("half");
+    harness_round(&harness);
+    http_stream_abort(stream);
+    assert_int_equal(stream_closed, 0);
+    harness_round(&harness);
+    assert_null(harness.connection);
+    assert_true(sent_ends_with("4\r\nhalf\r\n"));
+}
+
+static void test_begin_after_the_client_has_gone_wants_nothing(void **state)
+{
+    static const struct http_stream_hooks hooks = {NULL, NULL, NULL};
+    feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    connection_abort(harness.connection);
+    struct http_request *req = waiting;
+    waiting = NULL;
+    assert_false(http_stream_begin(req, &(struct http_response){.status = 200}, &hooks, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_head_is_sent_before_any_piece),
+        TEST(test_pieces_are_chunks_sent_at_the_end_of_the_round),
+        TEST(test_connection_goes_on_after_the_end),
+        TEST(test_http_1_0_gets_bytes_until_the_connection_closes),
+        TEST(test_head_request_wants_no_pieces),
+        TEST(test_drained_is_told_when_the_socket_has_taken_all),
+        TEST(test_what_waits_is_charged_and_refused_past_the_budget),
+        TEST(test_a_long_stream_gives_back_what_has_left),
+        TEST(test_closed_is_told_once_when_the_client_goes),
+        TEST(test_last_call_when_the_client_has_sent_its_last_byte),
+        TEST(test_last_call_when_the_server_stops),
+        TEST(test_a_stream_begun_during_a_stop_gets_its_last_call),
+        TEST(test_abort_ends_without_the_last_chunk),
+        TEST(test_begin_after_the_client_has_gone_wants_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
