@@ -63,6 +63,26 @@ int store_stats(struct store_reader *r, const struct log_stats_query *query, sto
     return r->ops->stats(r, query, fn, ctx, err);
 }
 
+int store_position_compare(const struct store_position *a, const struct store_position *b)
+{
+    if (a->transaction != b->transaction)
+        return a->transaction < b->transaction ? -1 : 1;
+    if (a->sequence != b->sequence)
+        return a->sequence < b->sequence ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+int store_follow_end(struct store_reader *r, struct store_position *end, struct errbuf *err)
+{
+    return r->ops->follow_end(r, end, err);
+}
+
+int store_follow(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
+                 store_follow_fn *fn, void *ctx, struct errbuf *err)
+{
+    return r->ops->follow(r, position, max, lost, fn, ctx, err);
+}
+
 void store_reader_cancel(struct store_reader *r)
 {
     r->ops->cancel(r);

@@ -9,6 +9,7 @@
 #ifndef LOGMILL_STORE_STORE_H
 #define LOGMILL_STORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/errbuf.h"
@@ -82,6 +83,42 @@ enum { STORE_STATS_LEVELS_MAX = 64 };
 int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
                 void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
+/* ---- Following ---- */
+
+/*
+ * A place in the order in which logs were stored, which is not that of their timestamps: a log may
+ * come late. Each log has one, and places only ever grow. All zero: before the first that is known.
+ */
+struct store_position {
+    uint64_t transaction;
+    uint64_t sequence;
+    uint32_t index;
+};
+
+/* <0, 0, >0 as `a` comes before, is, or comes after `b`. */
+int store_position_compare(const struct store_position *a, const struct store_position *b);
+
+/* How far back one can follow: logs that were stored longer ago may be forgotten in this order. */
+enum { STORE_FOLLOW_HORIZON_S = 3600 };
+
+/* The place of the last log that was stored. */
+int store_follow_end(struct store_reader *r, struct store_position *end,
+                     struct errbuf *err) LM_MUST_CHECK;
+
+/* As store_row_fn; `position` is that of the record. */
+typedef int store_follow_fn(const struct record *record, const struct store_position *position,
+                            void *ctx);
+
+/*
+ * The logs that were stored after `*position`, each once, in the order in which they were, whoever
+ * stored them: about `max` at most, and none of a transaction that is not yet known to come before
+ * all later ones. `*position` is moved past them, also where one was deleted meanwhile; unmoved:
+ * there are no more. `*lost` is set where logs after `*position` are past the horizon, or the store
+ * knows no such place: it then went on from the first one that it knows.
+ */
+int store_follow(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
+                 store_follow_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
 /*
  * Ends the call that is under way on `r`, if any, with LM_ETIMEOUT. From any thread. A cancel that
  * comes when nothing is under way has no effect on later calls.
@@ -107,6 +144,9 @@ struct store_ops {
                struct errbuf *err);
     int (*stats)(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
                  void *ctx, struct errbuf *err);
+    int (*follow_end)(struct store_reader *r, struct store_position *end, struct errbuf *err);
+    int (*follow)(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
+                  store_follow_fn *fn, void *ctx, struct errbuf *err);
     void (*cancel)(struct store_reader *r);
 };
 

@@ -109,6 +109,8 @@ const struct store_ops store_postgres_ops = {
     .query = store_postgres_pages_query,
     .get = store_postgres_pages_get,
     .stats = store_postgres_stats,
+    .follow_end = store_postgres_follow_end,
+    .follow = store_postgres_follow,
     .cancel = store_postgres_reader_cancel,
 };
 

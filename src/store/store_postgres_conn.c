@@ -203,16 +203,13 @@ int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGr
     return store_postgres_conn_finish(c, result, err);
 }
 
-int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql, struct errbuf *err)
+/* Waits until a COPY of the query under way has begun. Otherwise all of its results are taken. */
+static int expect_copy(struct store_postgres_conn *c, struct errbuf *err)
 {
     PGresult *result;
     bool started;
-    int error;
+    int error = store_postgres_conn_next(c, &result, err);
 
-    c->sqlstate[0] = '\0';
-    if (!PQsendQuery(c->pg, sql))
-        return store_postgres_conn_lost(c, err);
-    error = store_postgres_conn_next(c, &result, err);
     if (error != 0)
         return error;
     started = PQresultStatus(result) == PGRES_COPY_IN;
@@ -225,6 +222,34 @@ int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql, str
             return failure != 0 ? failure : LM_EUNAVAILABLE;
     }
     return error;
+}
+
+int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql, struct errbuf *err)
+{
+    c->sqlstate[0] = '\0';
+    if (!PQsendQuery(c->pg, sql))
+        return store_postgres_conn_lost(c, err);
+    return expect_copy(c, err);
+}
+
+int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *err)
+{
+    PGresult *result;
+    int error;
+
+    if (PQputCopyEnd(c->pg, NULL) != 1)
+        return store_postgres_conn_lost(c, err);
+    error = store_postgres_conn_next(c, &result, err);
+    if (error != 0)
+        return error;
+    error = store_postgres_conn_check(c, result, err);
+    PQclear(result);
+    if (error != 0) {
+        int failure = store_postgres_conn_finish(c, NULL, NULL);
+
+        return failure == LM_EUNAVAILABLE ? failure : error;
+    }
+    return expect_copy(c, err);
 }
 
 int store_postgres_conn_number(struct store_postgres_conn *c, const char *sql, int64_t *number,

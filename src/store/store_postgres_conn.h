@@ -76,6 +76,12 @@ int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result,
 int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql,
                              struct errbuf *err) LM_MUST_CHECK;
 
+/*
+ * Ends the COPY under way and waits for that which the same query begins next, after which
+ * PQputCopyData may be called again.
+ */
+int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
 /* Waits until all that was given to libpq is sent. */
 int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
 

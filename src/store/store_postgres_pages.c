@@ -57,26 +57,61 @@ struct output {
     struct errbuf *err;
 };
 
-static int hand_out(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+/* Fills `*record` with views of `row` and of r->attributes. */
+static int read_record(struct store_postgres_reader *r, const PGresult *row, struct record *record,
+                       struct errbuf *err)
 {
-    struct output *out = ctx;
     struct slice attributes = store_postgres_reader_text(row, 4);
-    struct record record = {
+
+    *record = (struct record){
         .key.timestamp_us = store_postgres_reader_int(row, 0) + STORE_POSTGRES_EPOCH_US,
         .level = store_postgres_reader_text(row, 2),
         .message = store_postgres_reader_text(row, 3),
     };
-
-    memcpy(record.key.id.bytes, PQgetvalue(row, 0, 1), sizeof(record.key.id.bytes));
+    memcpy(record->key.id.bytes, PQgetvalue(row, 0, 1), sizeof(record->key.id.bytes));
     buffer_clear(&r->attributes);
     if (attributes.len > 1) /* a version comes first; NULL is empty */
         append_compact(&r->attributes, slice_of(attributes.data + 1, attributes.len - 1));
     if (buffer_error(&r->attributes) != 0)
-        return errbuf_fail(out->err, LM_ENOMEM, "no memory for a log's attributes");
-    record.attributes = buffer_slice(&r->attributes);
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a log's attributes");
+    record->attributes = buffer_slice(&r->attributes);
     r->handed_out = true;
+    return 0;
+}
+
+static int hand_out(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct output *out = ctx;
+    struct record record;
+    int error = read_record(r, row, &record, out->err);
+
+    if (error != 0)
+        return error;
     out->rows++;
     return out->fn(&record, out->ctx);
+}
+
+struct numbered_output {
+    store_postgres_numbered_fn *fn;
+    void *ctx;
+    struct errbuf *err;
+};
+
+static int hand_out_numbered(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct numbered_output *out = ctx;
+    struct record record;
+    int error = read_record(r, row, &record, out->err);
+
+    return error != 0 ? error : out->fn(&record, store_postgres_reader_int(row, 5), out->ctx);
+}
+
+int store_postgres_pages_run_numbered(struct store_postgres_reader *r,
+                                      store_postgres_numbered_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct numbered_output out = {fn, ctx, err};
+
+    return store_postgres_reader_run(r, hand_out_numbered, &out, err);
 }
 
 /* ---- Pages ---- */

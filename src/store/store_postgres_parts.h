@@ -11,6 +11,7 @@
  *   store_postgres_reader.c     what all reading calls have in common, and cancelling
  *   store_postgres_pages.c      pages and single logs
  *   store_postgres_stats.c      counts
+ *   store_postgres_follow.c     logs in the order of storing
  */
 #ifndef LOGMILL_STORE_STORE_POSTGRES_PARTS_H
 #define LOGMILL_STORE_STORE_POSTGRES_PARTS_H
@@ -62,6 +63,9 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
  * `numbers` is scratch space.
  */
 void store_postgres_rows_append(struct buffer *b, const struct record *r, struct buffer *numbers);
+
+/* The one row of `arrivals` for `records`: their timestamps and ids, as arrays. */
+void store_postgres_rows_append_arrival(struct buffer *b, const struct record *records, size_t n);
 
 /* What stands before the first row, and after the last. */
 void store_postgres_rows_begin(struct buffer *b);
@@ -115,6 +119,16 @@ int store_postgres_pages_query(struct store_reader *base, const struct log_query
                                store_row_fn *fn, void *ctx, struct errbuf *err);
 int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
                              void *ctx, struct errbuf *err);
+/* Runs r->statement, whose columns are those of a log, and a number. */
+typedef int store_postgres_numbered_fn(const struct record *record, int64_t number, void *ctx);
+int store_postgres_pages_run_numbered(struct store_postgres_reader *r,
+                                      store_postgres_numbered_fn *fn, void *ctx,
+                                      struct errbuf *err) LM_MUST_CHECK;
+
+int store_postgres_follow_end(struct store_reader *base, struct store_position *end,
+                              struct errbuf *err);
+int store_postgres_follow(struct store_reader *base, struct store_position *position, size_t max,
+                          bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
 int store_postgres_stats(struct store_reader *base, const struct log_stats_query *query,
                          store_count_fn *fn, void *ctx, struct errbuf *err);
 

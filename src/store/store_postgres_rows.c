@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "store/store_postgres_parts.h"
 
 enum {
@@ -11,26 +12,11 @@ enum {
     FIXED_BYTES = 2 + COLUMNS * 4 + 8 + 16 + 1, /* a row without its texts */
     JSONB_VERSION = 1,
     EXPONENT_MAX = 308, /* of a double */
+    /* An array of one dimension: its number of dimensions, flags, type, length, lower bound. */
+    ARRAY_HEAD_BYTES = 5 * 4,
+    TYPE_TIMESTAMPTZ = 1184,
+    TYPE_UUID = 2950,
 };
-
-static char *put16(char *p, uint16_t value)
-{
-    p[0] = (char)(value >> 8);
-    p[1] = (char)value;
-    return p + 2;
-}
-
-static char *put32(char *p, uint32_t value)
-{
-    value = __builtin_bswap32(value);
-    return (char *)memcpy(p, &value, sizeof(value)) + sizeof(value);
-}
-
-static char *put64(char *p, uint64_t value)
-{
-    value = __builtin_bswap64(value);
-    return (char *)memcpy(p, &value, sizeof(value)) + sizeof(value);
-}
 
 static char *put_bytes(char *p, const void *data, size_t len)
 {
@@ -39,7 +25,7 @@ static char *put_bytes(char *p, const void *data, size_t len)
 
 static char *put_text(char *p, struct slice s)
 {
-    return put_bytes(put32(p, (uint32_t)s.len), s.data, s.len);
+    return put_bytes(byte_order_put32(p, (uint32_t)s.len), s.data, s.len);
 }
 
 /* ---- Numbers that jsonb would blow up ---- */
@@ -136,19 +122,51 @@ void store_postgres_rows_append(struct buffer *b, const struct record *r, struct
     start = p = buffer_reserve(b, FIXED_BYTES + r->level.len + r->message.len + attributes.len);
     if (p == NULL)
         return;
-    p = put16(p, COLUMNS);
-    p = put32(p, 8);
-    p = put64(p, (uint64_t)(r->key.timestamp_us - STORE_POSTGRES_EPOCH_US));
-    p = put32(p, sizeof(r->key.id.bytes));
+    p = byte_order_put16(p, COLUMNS);
+    p = byte_order_put32(p, 8);
+    p = byte_order_put64(p, (uint64_t)(r->key.timestamp_us - STORE_POSTGRES_EPOCH_US));
+    p = byte_order_put32(p, sizeof(r->key.id.bytes));
     p = put_bytes(p, r->key.id.bytes, sizeof(r->key.id.bytes));
     p = put_text(p, r->level);
     p = put_text(p, r->message);
     if (attributes.len > 0) {
-        p = put32(p, (uint32_t)attributes.len + 1);
+        p = byte_order_put32(p, (uint32_t)attributes.len + 1);
         *p++ = JSONB_VERSION;
         p = put_bytes(p, attributes.data, attributes.len);
     } else {
-        p = put32(p, (uint32_t)-1);
+        p = byte_order_put32(p, (uint32_t)-1);
+    }
+    b->len += (size_t)(p - start);
+}
+
+static char *put_array_head(char *p, uint32_t type, size_t n, size_t value_len)
+{
+    p = byte_order_put32(p, (uint32_t)(ARRAY_HEAD_BYTES + n * (4 + value_len)));
+    p = byte_order_put32(p, 1);
+    p = byte_order_put32(p, 0);
+    p = byte_order_put32(p, type);
+    p = byte_order_put32(p, (uint32_t)n);
+    return byte_order_put32(p, 1);
+}
+
+void store_postgres_rows_append_arrival(struct buffer *b, const struct record *records, size_t n)
+{
+    size_t room = 2 + 2 * (4 + ARRAY_HEAD_BYTES) + n * (4 + 8 + 4 + 16);
+    char *start = buffer_reserve(b, room);
+    char *p = start;
+
+    if (p == NULL)
+        return;
+    p = byte_order_put16(p, 2);
+    p = put_array_head(p, TYPE_TIMESTAMPTZ, n, 8);
+    for (size_t i = 0; i < n; i++) {
+        p = byte_order_put32(p, 8);
+        p = byte_order_put64(p, (uint64_t)(records[i].key.timestamp_us - STORE_POSTGRES_EPOCH_US));
+    }
+    p = put_array_head(p, TYPE_UUID, n, sizeof(records[0].key.id.bytes));
+    for (size_t i = 0; i < n; i++) {
+        p = byte_order_put32(p, sizeof(records[i].key.id.bytes));
+        p = put_bytes(p, records[i].key.id.bytes, sizeof(records[i].key.id.bytes));
     }
     b->len += (size_t)(p - start);
 }

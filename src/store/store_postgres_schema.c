@@ -43,6 +43,17 @@ static const char *const steps[] = {
     "    'Logs that were older than the days with partitions when logmill was set up';\n"
     "COMMENT ON TABLE logs_default IS\n"
     "    'Logs of days without a partition, such as those from the future';\n",
+    "CREATE TABLE arrivals (\n"
+    "    \"transaction\" xid8 NOT NULL DEFAULT pg_current_xact_id(),\n"
+    "    sequence bigint GENERATED ALWAYS AS IDENTITY,\n"
+    "    stored timestamptz NOT NULL DEFAULT now(),\n"
+    "    timestamps timestamptz[] NOT NULL,\n"
+    "    ids uuid[] NOT NULL,\n"
+    "    PRIMARY KEY (\"transaction\", sequence)\n"
+    ");\n"
+    "COMMENT ON TABLE arrivals IS\n"
+    "    'What each transaction of the last hour stored: a live tail follows it';\n"
+    "COMMENT ON COLUMN arrivals.timestamps IS 'With ids: the keys of the logs';\n",
 };
 
 static int known_version(void)

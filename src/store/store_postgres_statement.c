@@ -13,8 +13,10 @@ enum {
     TYPE_INT8 = 20,
     TYPE_TEXT = 25,
     TYPE_TIMESTAMPTZ = 1184,
+    TYPE_TIMESTAMPTZ_ARRAY = 1185,
     TYPE_INTERVAL = 1186,
     TYPE_UUID = 2950,
+    TYPE_UUID_ARRAY = 2951,
 };
 
 void store_postgres_statement_init(struct store_postgres_statement *st)
@@ -95,6 +97,16 @@ void store_postgres_statement_interval(struct store_postgres_statement *st, int6
 void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id)
 {
     add_fixed(st, TYPE_UUID, id->bytes, sizeof(id->bytes));
+}
+
+void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array)
+{
+    add_value(st, TYPE_TIMESTAMPTZ_ARRAY, array.data, array.len);
+}
+
+void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array)
+{
+    add_value(st, TYPE_UUID_ARRAY, array.data, array.len);
 }
 
 /* ---- Filters ---- */

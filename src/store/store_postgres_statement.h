@@ -11,7 +11,7 @@
 #include "record/filter.h"
 
 enum {
-    STORE_POSTGRES_NUMBERS_MAX = 8, /* values that are numbers or ids */
+    STORE_POSTGRES_NUMBERS_MAX = 10, /* values that are numbers or ids */
     STORE_POSTGRES_VALUES_MAX =
         STORE_POSTGRES_NUMBERS_MAX + FILTER_LEVELS_MAX + 1 + 2 * FILTER_ATTRIBUTES_MAX,
 };
@@ -41,6 +41,10 @@ void store_postgres_statement_number(struct store_postgres_statement *st, int64_
 void store_postgres_statement_time(struct store_postgres_statement *st, int64_t timestamp_us);
 void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us);
 void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id);
+
+/* Arrays of times and of ids, as PostgreSQL sent them. */
+void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array);
+void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array);
 
 /*
  * Appends " AND …" for the predicates of `f` (not its time bounds): the same logs as

@@ -1,7 +1,8 @@
 /*
- * Appending: one COPY, which is a transaction of its own, straight into the table. Where a key is
- * there already, all of it fails, and the same rows go by way of a temporary table, from which only
- * the new ones are taken. That costs about twice as much, and only repeats pay for it.
+ * Appending: one query of two COPYs, which is a transaction of its own: straight into the table,
+ * and the keys into `arrivals`. Where a key is there already, all of it fails, and the same rows go
+ * by way of a temporary table, from which only the new ones are taken. That costs about twice as
+ * much, and only repeats pay for it.
  *
  * When a connection breaks after all was sent, nobody knows whether the server committed: the
  * caller tries again, and then counts repeats.
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "store/store_postgres_parts.h"
@@ -17,6 +19,7 @@
 enum {
     CHUNK_BYTES = 64 * 1024,  /* of rows, before they are given to libpq */
     ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
+    FORGET_INTERVAL_US = 30 * 1000000,
 };
 
 #define COLUMNS "\"timestamp\", id, level, message, attributes"
@@ -28,6 +31,7 @@ struct writer {
     struct store_postgres_days days;
     struct buffer rows;
     struct buffer numbers;
+    uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
 };
 
 struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err)
@@ -94,14 +98,12 @@ static int send_rows(struct writer *w, struct errbuf *err)
     return store_postgres_conn_flush(&w->conn, err);
 }
 
-/* COPY to its end; `sql` is the statement. Any failure of the server comes from here, too. */
-static int copy(struct writer *w, const char *sql, const struct record *records, size_t n,
-                struct errbuf *err)
+/* Sends `records` as the rows of the COPY under way. */
+static int send_records(struct writer *w, const struct record *records, size_t n,
+                        struct errbuf *err)
 {
-    int error = store_postgres_conn_copy(&w->conn, sql, err);
+    int error = 0;
 
-    if (error != 0)
-        return error;
     buffer_clear(&w->rows);
     store_postgres_rows_begin(&w->rows);
     for (size_t i = 0; error == 0 && i < n; i++) {
@@ -110,11 +112,44 @@ static int copy(struct writer *w, const char *sql, const struct record *records,
             error = send_rows(w, err);
     }
     store_postgres_rows_end(&w->rows);
+    return error != 0 ? error : send_rows(w, err);
+}
+
+static int send_arrival(struct writer *w, const struct record *records, size_t n,
+                        struct errbuf *err)
+{
+    buffer_clear(&w->rows);
+    store_postgres_rows_begin(&w->rows);
+    store_postgres_rows_append_arrival(&w->rows, records, n);
+    store_postgres_rows_end(&w->rows);
+    return send_rows(w, err);
+}
+
+/* Ends the COPY under way, and with it the query. Any failure of the server comes from here, too.
+ */
+static int end_copy(struct writer *w, struct errbuf *err)
+{
+    if (PQputCopyEnd(w->conn.pg, NULL) != 1)
+        return store_postgres_conn_lost(&w->conn, err);
+    return store_postgres_conn_finish(&w->conn, NULL, err);
+}
+
+/* All in one query, and so in one transaction. */
+static int append_all(struct writer *w, const struct record *records, size_t n, struct errbuf *err)
+{
+    int error =
+        store_postgres_conn_copy(&w->conn,
+                                 "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
+                                 "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary)",
+                                 err);
+
     if (error == 0)
-        error = send_rows(w, err);
-    if (error == 0 && PQputCopyEnd(w->conn.pg, NULL) != 1)
-        error = store_postgres_conn_lost(&w->conn, err);
-    return error != 0 ? error : store_postgres_conn_finish(&w->conn, NULL, err);
+        error = send_records(w, records, n, err);
+    if (error == 0)
+        error = store_postgres_conn_copy_next(&w->conn, err);
+    if (error == 0)
+        error = send_arrival(w, records, n, err);
+    return error != 0 ? error : end_copy(w, err);
 }
 
 /* The way of a batch in which something is repeated. Sorted, so that two writers with the same logs
@@ -131,18 +166,27 @@ static int append_new_only(struct writer *w, const struct record *records, size_
         NULL, err);
 
     if (error == 0)
-        error = copy(w, "COPY pg_temp.logmill_staging (" COLUMNS ") FROM STDIN (FORMAT binary)",
-                     records, n, err);
+        error = store_postgres_conn_copy(
+            &w->conn, "COPY pg_temp.logmill_staging (" COLUMNS ") FROM STDIN (FORMAT binary)", err);
+    if (error == 0)
+        error = send_records(w, records, n, err);
+    if (error == 0)
+        error = end_copy(w, err);
     if (error == 0)
         error = store_postgres_conn_exec(
             &w->conn,
+            "WITH new AS ("
             "INSERT INTO logs (" COLUMNS ") SELECT " COLUMNS " FROM pg_temp.logmill_staging "
-            "ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO NOTHING",
+            "ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO NOTHING "
+            "RETURNING \"timestamp\", id), "
+            "arrival AS (INSERT INTO arrivals (timestamps, ids) "
+            "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
+            "SELECT count(*) FROM new",
             &result, err);
     if (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0)
         error = LM_EDATA; /* a unique index that someone added */
     if (error == 0)
-        *stored = (size_t)strtoull(PQcmdTuples(result), NULL, 10);
+        *stored = (size_t)strtoull(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return error != 0 ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
 }
@@ -154,11 +198,31 @@ static int append(struct writer *w, const struct record *records, size_t n, size
 
     if (error != 0)
         return error;
-    error = copy(w, "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary)", records, n, err);
+    error = append_all(w, records, n, err);
     *stored = n;
     if (error == LM_EBUSY || (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0))
         error = append_new_only(w, records, n, stored, err);
     return error;
+}
+
+/* Forgets arrivals past the horizon, from time to time; failing to is harmless. */
+static void forget(struct writer *w)
+{
+    uint64_t now_us = clock_monotonic_us();
+    char sql[512];
+
+    if (now_us - w->forgot_us < FORGET_INTERVAL_US)
+        return;
+    w->forgot_us = now_us;
+    /* By the primary key: what is to stay is not looked at. */
+    snprintf(sql, sizeof(sql),
+             "DELETE FROM arrivals WHERE (\"transaction\", sequence) < "
+             "(SELECT \"transaction\", sequence FROM arrivals "
+             "WHERE stored >= now() - interval '%d s' "
+             "ORDER BY \"transaction\", sequence LIMIT 1)",
+             STORE_FOLLOW_HORIZON_S);
+    if (store_postgres_conn_exec(&w->conn, sql, NULL, NULL) != 0)
+        undo(w, LM_EUNAVAILABLE);
 }
 
 int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
@@ -183,9 +247,11 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
         if (error != 0)
             undo(w, error);
     } while (lost && !fresh);
-    if (error == 0)
-        *result = (struct store_append_result){.stored = stored, .repeated = n - stored};
-    return error;
+    if (error != 0)
+        return error;
+    *result = (struct store_append_result){.stored = stored, .repeated = n - stored};
+    forget(w);
+    return 0;
 }
 
 /* ---- Expiring ---- */

@@ -30,6 +30,12 @@ static const char *const schema[] = {
     "       level, message, attributes\n"
     "FROM (SELECT *, (timestamp % 1000000 + 1000000) % 1000000 AS us, lower(hex(id)) AS hex\n"
     "      FROM logs);\n",
+    /* One row for each transaction that stored logs, of the last hour: what a live tail follows. */
+    "CREATE TABLE arrivals(\n"
+    "    last INTEGER PRIMARY KEY,    -- number of its last log, in the order of storing\n"
+    "    stored INTEGER NOT NULL,     -- microseconds since 1970, UTC\n"
+    "    keys BLOB NOT NULL           -- of each log: timestamp (8 bytes, big-endian), id (16)\n"
+    ") STRICT;\n",
 };
 
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
@@ -76,6 +82,8 @@ const struct store_ops store_sqlite_ops = {
     .query = store_sqlite_reader_query,
     .get = store_sqlite_reader_get,
     .stats = store_sqlite_stats,
+    .follow_end = store_sqlite_follow_end,
+    .follow = store_sqlite_follow,
     .cancel = store_sqlite_reader_cancel,
 };
 

@@ -5,6 +5,7 @@
  *   store_sqlite_writer.c  appending and expiring
  *   store_sqlite_reader.c  pages, single logs, cancelling
  *   store_sqlite_stats.c   counts
+ *   store_sqlite_follow.c  logs in the order of storing
  */
 #ifndef LOGMILL_STORE_STORE_SQLITE_PARTS_H
 #define LOGMILL_STORE_STORE_SQLITE_PARTS_H
@@ -43,6 +44,9 @@ struct store_sqlite_reader {
     sqlite3_stmt *get;
     sqlite3_stmt *levels;  /* timestamp and level of a time range, ascending */
     sqlite3_stmt *records; /* whole records of a time range, ascending */
+    sqlite3_stmt *arrivals;
+    sqlite3_stmt *arrivals_end;
+    sqlite3_stmt *at_key;
     _Atomic int activity;
 };
 
@@ -65,6 +69,16 @@ int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
  */
 int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
                              struct record *record, struct errbuf *err) LM_MUST_CHECK;
+
+/* How `arrivals` holds a log's key: its timestamp (big-endian), its id. */
+enum { STORE_SQLITE_KEY_BYTES = 8 + 16 };
+void store_sqlite_key_pack(const struct log_key *key, char out[STORE_SQLITE_KEY_BYTES]);
+void store_sqlite_key_unpack(const char in[STORE_SQLITE_KEY_BYTES], struct log_key *key);
+
+int store_sqlite_follow_end(struct store_reader *base, struct store_position *end,
+                            struct errbuf *err);
+int store_sqlite_follow(struct store_reader *base, struct store_position *position, size_t max,
+                        bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
 
 int store_sqlite_stats(struct store_reader *base, const struct log_stats_query *query,
                        store_count_fn *fn, void *ctx, struct errbuf *err);

@@ -30,7 +30,11 @@ static void close_db(struct store_sqlite_reader *r)
     sqlite3_finalize(r->get);
     sqlite3_finalize(r->levels);
     sqlite3_finalize(r->records);
+    sqlite3_finalize(r->arrivals);
+    sqlite3_finalize(r->arrivals_end);
+    sqlite3_finalize(r->at_key);
     r->page = r->get = r->levels = r->records = NULL;
+    r->arrivals = r->arrivals_end = r->at_key = NULL;
     sqlite_db_close(&r->db);
 }
 
@@ -50,6 +54,10 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
                      "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
         {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs "
                       "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
+        {&r->arrivals, "SELECT last, keys FROM arrivals WHERE last > ? ORDER BY last"},
+        {&r->arrivals_end, "SELECT max(last) FROM arrivals"},
+        {&r->at_key, "SELECT timestamp, id, level, message, attributes FROM logs "
+                     "WHERE timestamp = ? AND id = ?"},
     };
     int error = sqlite_db_open(&r->db, &options, err);
 

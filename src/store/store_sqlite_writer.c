@@ -1,9 +1,14 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "store/store_sqlite_parts.h"
 
-enum { WRITER_CACHE_KIB = 2048 };
+enum {
+    WRITER_CACHE_KIB = 2048,
+    FORGET_INTERVAL_US = 5 * 1000000, /* between two looks for arrivals past the horizon */
+    KEYS_BYTES_MAX = 1 << 30,         /* a ceiling because every buffer has one */
+};
 
 struct writer {
     struct store_writer base;
@@ -12,6 +17,10 @@ struct writer {
     sqlite3_stmt *insert;
     sqlite3_stmt *boundary;      /* the first key that a step of expiring keeps */
     sqlite3_stmt *delete_before; /* all before a key */
+    sqlite3_stmt *arrive;        /* notes the logs of a transaction, in the order of storing */
+    sqlite3_stmt *forget;        /* arrivals past the horizon */
+    struct buffer keys;          /* of the logs that the transaction under way has stored */
+    uint64_t forgot_us;          /* by the monotonic clock */
 };
 
 static void close_db(struct writer *w)
@@ -19,28 +28,35 @@ static void close_db(struct writer *w)
     sqlite3_finalize(w->insert);
     sqlite3_finalize(w->boundary);
     sqlite3_finalize(w->delete_before);
-    w->insert = w->boundary = w->delete_before = NULL;
+    sqlite3_finalize(w->arrive);
+    sqlite3_finalize(w->forget);
+    w->insert = w->boundary = w->delete_before = w->arrive = w->forget = NULL;
     sqlite_db_close(&w->db);
 }
 
 static int open_db(struct writer *w, struct errbuf *err)
 {
     struct sqlite_db_options options = store_sqlite_db_options(w->s, WRITER_CACHE_KIB, false);
+    const struct {
+        sqlite3_stmt **stmt;
+        const char *sql;
+    } statements[] = {
+        {&w->insert, "INSERT INTO logs(timestamp, id, level, message, attributes) "
+                     "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING"},
+        {&w->boundary, "SELECT timestamp, id FROM logs WHERE timestamp < ? "
+                       "ORDER BY timestamp, id LIMIT 1 OFFSET ?"},
+        {&w->delete_before, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)"},
+        {&w->arrive, "INSERT INTO arrivals(last, stored, keys) "
+                     "SELECT coalesce(max(last), 0) + ?, ?, ? FROM arrivals"},
+        /* Never the last one, from which the next is counted. */
+        {&w->forget, "DELETE FROM arrivals WHERE last < coalesce("
+                     "(SELECT last FROM arrivals WHERE stored >= ? ORDER BY last LIMIT 1), "
+                     "(SELECT max(last) FROM arrivals))"},
+    };
     int error = sqlite_db_open(&w->db, &options, err);
 
-    if (error == 0)
-        error = sqlite_db_prepare(&w->db,
-                                  "INSERT INTO logs(timestamp, id, level, message, attributes) "
-                                  "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING",
-                                  &w->insert, err);
-    if (error == 0)
-        error = sqlite_db_prepare(&w->db,
-                                  "SELECT timestamp, id FROM logs WHERE timestamp < ? "
-                                  "ORDER BY timestamp, id LIMIT 1 OFFSET ?",
-                                  &w->boundary, err);
-    if (error == 0)
-        error = sqlite_db_prepare(&w->db, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)",
-                                  &w->delete_before, err);
+    for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+        error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
     if (error != 0)
         close_db(w);
     return error;
@@ -52,6 +68,7 @@ struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *
 
     w->base.ops = &store_sqlite_ops;
     w->s = (struct store_sqlite *)base;
+    buffer_init(&w->keys, KEYS_BYTES_MAX);
     if (open_db(w, err) != 0) {
         free(w);
         return NULL;
@@ -64,6 +81,7 @@ void store_sqlite_writer_free(struct store_writer *base)
     struct writer *w = (struct writer *)base;
 
     close_db(w);
+    buffer_release(&w->keys);
     free(w);
 }
 
@@ -105,24 +123,54 @@ static int insert(struct writer *w, const struct record *r, struct store_append_
     else
         sqlite3_bind_null(w->insert, 5);
     error = sqlite_db_run(&w->db, w->insert, err);
-    if (error == 0 && sqlite3_changes(w->db.handle) > 0)
-        result->stored++;
-    else if (error == 0)
+    if (error != 0)
+        return error;
+    if (sqlite3_changes(w->db.handle) == 0) {
         result->repeated++;
-    return error;
+        return 0;
+    }
+    result->stored++;
+    store_sqlite_key_pack(&r->key, w->keys.data + w->keys.len);
+    w->keys.len += STORE_SQLITE_KEY_BYTES;
+    return 0;
+}
+
+/* Notes what the transaction has stored; from time to time, forgets what is past the horizon. */
+static int arrive(struct writer *w, size_t stored, struct errbuf *err)
+{
+    uint64_t now_us = clock_monotonic_us();
+    int error;
+
+    if (stored == 0)
+        return 0;
+    sqlite3_bind_int64(w->arrive, 1, (int64_t)stored);
+    sqlite3_bind_int64(w->arrive, 2, clock_wall_us());
+    sqlite3_bind_blob64(w->arrive, 3, w->keys.data, w->keys.len, SQLITE_STATIC);
+    error = sqlite_db_run(&w->db, w->arrive, err);
+    if (error != 0 || now_us - w->forgot_us < FORGET_INTERVAL_US)
+        return error;
+    w->forgot_us = now_us;
+    sqlite3_bind_int64(w->forget, 1, clock_wall_us() - STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
+    return sqlite_db_run(&w->db, w->forget, err);
 }
 
 int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                struct store_append_result *result, struct errbuf *err)
 {
     struct writer *w = (struct writer *)base;
-    int error = begin(w, err);
+    int error;
 
     *result = (struct store_append_result){0};
+    buffer_clear(&w->keys);
+    if (n > 0 && buffer_reserve(&w->keys, n * STORE_SQLITE_KEY_BYTES) == NULL)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of a batch");
+    error = begin(w, err);
     if (error != 0)
         return error;
     for (size_t i = 0; error == 0 && i < n; i++)
         error = insert(w, &records[i], result, err);
+    if (error == 0)
+        error = arrive(w, result->stored, err);
     error = end(w, error, err);
     if (error != 0)
         *result = (struct store_append_result){0};

@@ -616,6 +616,222 @@ static void a_reader_may_come_before_any_writer(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- Following ---- */
+
+struct followed {
+    struct store_test_rows rows;
+    struct store_position last;
+    size_t stop_after; /* 0: never */
+};
+
+static int follow_one(const struct record *record, const struct store_position *position, void *ctx)
+{
+    struct followed *f = ctx;
+
+    assert_true(store_position_compare(position, &f->last) > 0);
+    f->last = *position;
+    store_test_collect(record, &f->rows);
+    return f->stop_after != 0 && f->rows.len == f->stop_after ? LM_ESTOPPED : 0;
+}
+
+/* Follows from `position` in steps of `max` to the end. Returns what came; release its rows. */
+static struct followed follow_to_end(struct place *p, struct store_position *position, size_t max,
+                                     bool *lost)
+{
+    struct followed f = {.last = *position};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_position before;
+
+    *lost = false;
+    do {
+        bool now_lost;
+
+        before = *position;
+        assert_int_equal(store_follow(p->r, position, max, &now_lost, follow_one, &f, &err), 0);
+        if (now_lost && f.rows.len == 0)
+            f.last = *position;
+        assert_true(store_position_compare(position, &f.last) >= 0);
+        *lost = *lost || now_lost;
+    } while (store_position_compare(&before, position) != 0);
+    return f;
+}
+
+static struct store_position follow_end(struct place *p)
+{
+    struct store_position end;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(store_follow_end(p->r, &end, &err), 0);
+    return end;
+}
+
+static void following_gives_each_log_once_in_the_order_of_storing(void **state)
+{
+    struct place *p = *state;
+    struct record late = store_test_record(T0 - 5, 900, "info", "late", "{\"a\":[1,2]}");
+    struct store_position position = follow_end(p);
+    struct followed f;
+    bool lost;
+
+    assert_int_equal(store_position_compare(&position, &(struct store_position){0}), 0);
+    append_few(p);
+    store_test_append(p->w, &late, 1);
+    for (size_t max = 1; max < 2 * FEW; max = max * 3 + 1) {
+        position = (struct store_position){0};
+        f = follow_to_end(p, &position, max, &lost);
+        assert_false(lost);
+        assert_int_equal(f.rows.len, FEW + 1);
+        for (uint32_t i = 0; i < FEW; i++) {
+            struct record r = store_test_record(T0 + i * INT64_C(1000000), i, "info", "m", NULL);
+            store_test_assert_equal(&f.rows.items[i], &r);
+        }
+        store_test_assert_equal(&f.rows.items[FEW], &late);
+        store_test_rows_release(&f.rows);
+    }
+    f.last = follow_end(p);
+    assert_int_equal(store_position_compare(&position, &f.last), 0);
+}
+
+static void following_goes_on_from_a_place_within_a_batch(void **state)
+{
+    struct place *p = *state;
+    struct store_position position = {0};
+    struct errbuf err = ERRBUF_INIT;
+    struct followed f = {.stop_after = 7};
+    bool lost;
+
+    append_few(p);
+    assert_int_equal(store_follow(p->r, &position, FEW, &lost, follow_one, &f, &err), LM_ESTOPPED);
+    position = f.last;
+    store_test_rows_release(&f.rows);
+    close_all(p); /* a place outlives the process */
+    p->s = adapter->open(p->place);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+    f = follow_to_end(p, &position, 10, &lost);
+    assert_false(lost);
+    assert_int_equal(f.rows.len, FEW - 7);
+    assert_int_equal(f.rows.items[0].key.timestamp_us, T0 + 7 * INT64_C(1000000));
+    store_test_rows_release(&f.rows);
+}
+
+static void following_leaves_out_what_was_repeated(void **state)
+{
+    struct place *p = *state;
+    struct record records[] = {
+        store_test_record(T0, 1, "info", "first", NULL),
+        store_test_record(T0, 1, "info", "first again", NULL),
+        store_test_record(T0, 2, "info", "second", NULL),
+    };
+    struct store_position position = {0};
+    struct followed f;
+    bool lost;
+
+    store_test_append(p->w, records, 1);
+    store_test_append(p->w, records, 3);
+    store_test_append(p->w, records, 3);
+    f = follow_to_end(p, &position, 10, &lost);
+    assert_false(lost);
+    assert_int_equal(f.rows.len, 2);
+    store_test_assert_equal(&f.rows.items[0], &records[0]);
+    store_test_assert_equal(&f.rows.items[1], &records[2]);
+    store_test_rows_release(&f.rows);
+}
+
+static void following_passes_over_what_was_deleted(void **state)
+{
+    struct place *p = *state;
+    struct store_position position = {0};
+    struct errbuf err = ERRBUF_INIT;
+    struct followed f;
+    size_t deleted;
+    bool lost;
+
+    append_few(p);
+    assert_int_equal(store_expire(p->w, T0 + 10 * INT64_C(1000000), 1000, &deleted, &err), 0);
+    assert_int_equal(deleted, 10);
+    f = follow_to_end(p, &position, 8, &lost);
+    assert_false(lost);
+    assert_int_equal(f.rows.len, FEW - 10);
+    store_test_rows_release(&f.rows);
+}
+
+static void following_from_a_place_of_another_store_is_lost(void **state)
+{
+    struct place *p = *state;
+    struct store_position position = {.transaction = 1u << 31, .sequence = 1u << 31, .index = 1};
+    struct store_position end;
+    struct followed f;
+    bool lost;
+
+    append_few(p);
+    f = follow_to_end(p, &position, 10, &lost);
+    assert_true(lost);
+    assert_int_equal(f.rows.len, 0);
+    end = follow_end(p);
+    assert_int_equal(store_position_compare(&position, &end), 0);
+    store_test_rows_release(&f.rows);
+}
+
+struct writing {
+    struct place *p;
+    uint32_t first;
+};
+
+enum { WRITERS = 3, WRITER_BATCHES = 40, WRITER_LOGS = 5 };
+
+static void *write_batches(void *arg)
+{
+    struct writing *w = arg;
+    struct store_writer *writer = store_test_writer(w->p->s);
+
+    for (uint32_t b = 0; b < WRITER_BATCHES; b++) {
+        struct record records[WRITER_LOGS];
+
+        for (uint32_t i = 0; i < WRITER_LOGS; i++) {
+            uint32_t n = w->first + b * WRITER_LOGS + i;
+            records[i] = store_test_record(T0 + n, n, "info", "m", NULL);
+        }
+        store_test_append(writer, records, WRITER_LOGS);
+    }
+    store_writer_free(writer);
+    return NULL;
+}
+
+static void following_beside_several_writers_misses_and_repeats_nothing(void **state)
+{
+    struct place *p = *state;
+    static bool seen[WRITERS * WRITER_BATCHES * WRITER_LOGS];
+    const size_t all = sizeof(seen);
+    struct writing writing[WRITERS];
+    pthread_t threads[WRITERS];
+    struct store_position position = {0};
+    size_t found = 0;
+
+    memset(seen, 0, sizeof(seen));
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        writing[i] = (struct writing){p, i * WRITER_BATCHES * WRITER_LOGS};
+        pthread_create(&threads[i], NULL, write_batches, &writing[i]);
+    }
+    for (int tries = 0; found < all && tries < 20000; tries++) {
+        bool lost;
+        struct followed f = follow_to_end(p, &position, 7, &lost);
+
+        assert_false(lost);
+        for (size_t i = 0; i < f.rows.len; i++) {
+            size_t n = (size_t)(f.rows.items[i].key.timestamp_us - T0);
+            assert_false(seen[n]);
+            seen[n] = true;
+        }
+        found += f.rows.len;
+        store_test_rows_release(&f.rows);
+        usleep(1000);
+    }
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(found, all);
+}
+
 int store_conformance_run(const struct store_conformance *a)
 {
     const struct CMUnitTest cases[] = {
@@ -638,6 +854,12 @@ int store_conformance_run(const struct store_conformance *a)
         CASE(cancel_ends_what_is_under_way_and_nothing_else),
         CASE(several_may_migrate_an_empty_store_at_once),
         CASE(a_reader_may_come_before_any_writer),
+        CASE(following_gives_each_log_once_in_the_order_of_storing),
+        CASE(following_goes_on_from_a_place_within_a_batch),
+        CASE(following_leaves_out_what_was_repeated),
+        CASE(following_passes_over_what_was_deleted),
+        CASE(following_from_a_place_of_another_store_is_lost),
+        CASE(following_beside_several_writers_misses_and_repeats_nothing),
     };
 
     adapter = a;
