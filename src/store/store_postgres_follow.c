@@ -216,8 +216,7 @@ static int follow(struct store_postgres_reader *r, void *work, struct errbuf *er
         return error;
     }
     last = position_at(f, n - 1);
-    *f->lost =
-        is_zero(f->position) ? byte_order_get64(array_at(&f->arrays[SEQUENCES], 0)) > 1 : !f->known;
+    *f->lost = !f->known && !is_zero(f->position);
     error = read_logs(r, f, err);
     if (error == 0)
         *f->position = last; /* the last ones may have been deleted meanwhile */
