@@ -103,8 +103,9 @@ int store_sqlite_follow(struct store_reader *base, struct store_position *positi
     *lost = false;
     if (error != 0)
         return error;
-    sqlite3_bind_int64(r->arrivals, 1,
-                       position->sequence < INT64_MAX ? (int64_t)position->sequence : INT64_MAX);
+    if (position->transaction != 0 || position->index != 0 || position->sequence > INT64_MAX)
+        position->sequence = INT64_MAX; /* not a place that this store gives */
+    sqlite3_bind_int64(r->arrivals, 1, (int64_t)position->sequence);
     while (error == 0 && max > 0 && (rc = sqlite3_step(r->arrivals)) == SQLITE_ROW)
         error = follow_arrival(r, position, &max, lost, fn, ctx, err);
     if (error == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -112,7 +113,7 @@ int store_sqlite_follow(struct store_reader *base, struct store_position *positi
     if (error == 0)
         error = read_end(r, &end, err);
     if (error == 0 && position->sequence > end) { /* of another file, or before it was restored */
-        position->sequence = end;
+        *position = (struct store_position){.sequence = end};
         *lost = true;
     }
     sqlite3_reset(r->arrivals);
