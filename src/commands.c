@@ -12,6 +12,7 @@
 
 #include "adapters.h"
 #include "api/api.h"
+#include "api/tail_feed.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
@@ -39,6 +40,7 @@ struct service {
     struct queue *queue;
     struct store *store;
     struct cache *cache;
+    struct tail_feed *feed; /* NULL where no api runs */
     struct worker *worker;
     struct api *api;
 };
@@ -120,6 +122,7 @@ static int start_api(struct service *s, struct errbuf *err)
         &(struct api_options){.queue = s->queue,
                               .store = s->store,
                               .cache = s->cache,
+                              .feed = s->feed,
                               .http = {.host = c->host,
                                        .port = (unsigned)c->port,
                                        .threads = (unsigned)c->web_concurrency,
@@ -174,13 +177,27 @@ static int start(struct service *s, struct errbuf *err)
              &s->queue, err)) ||
         (error = migrate(s, err)))
         return error;
+    if (s->roles & ROLE_API) {
+        s->feed = tail_feed_new(
+            &(struct tail_feed_options){.store = s->store,
+                                        .cache = s->cache,
+                                        /* Only a store of our own has no other worker. */
+                                        .is_told = (s->roles & ROLE_WORKER) &&
+                                                   adapters_store_is_embedded(s->config),
+                                        .max_tails = (unsigned)s->config->max_tails},
+            err);
+        if (!s->feed)
+            return LM_EUNAVAILABLE;
+    }
     if (s->roles & ROLE_WORKER) {
         s->worker = worker_new(
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,
                                      .cache = s->cache,
                                      .threads = worker_threads(s->config),
-                                     .retention_days = (unsigned)s->config->retention_days},
+                                     .retention_days = (unsigned)s->config->retention_days,
+                                     .stored = s->feed ? tail_feed_wake : NULL,
+                                     .stored_ctx = s->feed},
             err);
         if (!s->worker)
             return LM_EUNAVAILABLE;
@@ -214,6 +231,7 @@ static void stop(struct service *s)
     api_free(s->api, (unsigned)limit_ms);
     spent_ms = (clock_monotonic_us() - started_us) / 1000;
     worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
+    tail_feed_free(s->feed);
     queue_free(s->queue);
     cache_free(s->cache);
     store_free(s->store);

@@ -50,6 +50,8 @@ static const struct setting settings[] = {
            .help = "bytes of requests not yet answered, over all clients; past it 503"),
     NUMBER(MAX_CONNECTIONS, max_connections, .fallback = "10000", .min = 1, .max = 1000000,
            .help = "open connections; one more is answered 503 and closed"),
+    NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
+           .help = "live tails at once; more are answered 503"),
     NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,
            .help = "seconds after which a connection without a request is closed"),
     NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,

@@ -22,6 +22,7 @@ struct config {
     uint64_t max_header_bytes;
     uint64_t max_inflight_bytes;
     uint64_t max_connections;
+    uint64_t max_tails;
     uint64_t keepalive_timeout;
     uint64_t request_timeout;
     uint64_t write_timeout;

@@ -9,12 +9,19 @@
 #include "base/xalloc.h"
 
 static const struct http_route routes[] = {
-    {"POST", "/log", ingest_routes_post_log}, {"POST", "/logs", ingest_routes_post_logs},
-    {"GET", "/logs", read_routes_list},       {"GET", "/logs/stats", read_routes_stats},
-    {"GET", "/logs/{id}", read_routes_get},   {"GET", "/health", ops_routes_health},
-    {"GET", "/ready", ops_routes_ready},      {"GET", "/metrics", ops_routes_metrics},
-    {"GET", "/openapi.json", docs_get},       {"GET", "/docs", docs_get},
-    {"GET", "/docs/{file}", docs_get},        {NULL, NULL, NULL},
+    {"POST", "/log", ingest_routes_post_log},
+    {"POST", "/logs", ingest_routes_post_logs},
+    {"GET", "/logs", read_routes_list},
+    {"GET", "/logs/stats", read_routes_stats},
+    {"GET", "/logs/tail", read_routes_tail},
+    {"GET", "/logs/{id}", read_routes_get},
+    {"GET", "/health", ops_routes_health},
+    {"GET", "/ready", ops_routes_ready},
+    {"GET", "/metrics", ops_routes_metrics},
+    {"GET", "/openapi.json", docs_get},
+    {"GET", "/docs", docs_get},
+    {"GET", "/docs/{file}", docs_get},
+    {NULL, NULL, NULL},
 };
 
 /* Of a process that takes no logs. */
@@ -43,6 +50,16 @@ static void on_gather_closed(struct gather *g)
     thread_free_when_closed((struct api_thread *)((char *)g - offsetof(struct api_thread, gather)));
 }
 
+/* What follows the hub in a stop: its tails' jobs come back by way of the mailbox. */
+static void on_hub_closed(struct tail_hub *hub)
+{
+    struct api_thread *t = (struct api_thread *)((char *)hub - offsetof(struct api_thread, hub));
+
+    mailbox_close(&t->box, on_box_closed);
+    gather_close(&t->gather, on_gather_closed);
+    thread_free_when_closed(t);
+}
+
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
 {
     struct api_thread *t = xcalloc(1, sizeof(*t));
@@ -52,11 +69,16 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
         goto fail;
     t->handles = 1;
     if (gather_init(&t->gather, loop, err))
-        goto fail_close;
+        goto fail_box;
     t->handles = 2;
+    if (tail_hub_init(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
+        goto fail_gather;
+    t->handles = 3;
     t->ingest = ingest_new(t->api->queue, &t->api->budget, &t->box, &t->gather);
     return t;
-fail_close:
+fail_gather:
+    gather_close(&t->gather, on_gather_closed);
+fail_box:
     mailbox_close(&t->box, on_box_closed);
     uv_run(loop, UV_RUN_NOWAIT); /* a thread that fails to start leaves no handle behind */
     return NULL;
@@ -76,8 +98,7 @@ static void thread_stop(void *thread)
 {
     struct api_thread *t = thread;
 
-    mailbox_close(&t->box, on_box_closed);
-    gather_close(&t->gather, on_gather_closed);
+    tail_hub_close(&t->hub, on_hub_closed);
 }
 
 struct api *api_new(const struct api_options *options, struct errbuf *err)
@@ -88,6 +109,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
 
     api->queue = options->queue;
     api->store = options->store;
+    api->feed = options->feed;
     budget_init(&api->budget, options->max_inflight_bytes);
     api->readers =
         read_pool_new(&(struct read_pool_options){.store = options->store,

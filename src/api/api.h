@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "api/tail_feed.h"
 #include "cache/cache.h"
 #include "http/http.h"
 #include "queue/queue.h"
@@ -17,6 +18,7 @@ struct api_options {
     struct queue *queue;
     struct store *store;
     struct cache *cache;             /* NULL: none */
+    struct tail_feed *feed;          /* NULL where ops_only */
     struct http_server_options http; /* routes, hooks and budget are filled in here */
     size_t max_inflight_bytes;
     bool ops_only; /* only /health, /ready and /metrics */
@@ -24,7 +26,8 @@ struct api_options {
     unsigned query_timeout_ms;
 };
 
-/* Starts serving. queue, store and cache must outlive it. NULL with `err` filled on failure. */
+/* Starts serving. queue, store, cache and feed must outlive it. NULL with `err` filled on failure.
+ */
 struct api *api_new(const struct api_options *options, struct errbuf *err);
 
 /* The port that is listened on. */

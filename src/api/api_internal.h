@@ -10,12 +10,14 @@
 #include "api/ingest.h"
 #include "api/mailbox.h"
 #include "api/read_pool.h"
+#include "api/tail.h"
 
 struct api {
     struct queue *queue;
     struct store *store;
     struct budget budget;
     struct read_pool *readers;
+    struct tail_feed *feed;
     /* NULL until it has started: its threads take requests a moment before that is known here. */
     _Atomic(struct http_server *) server;
 };
@@ -25,7 +27,8 @@ struct api_thread {
     struct api *api;
     struct mailbox box;
     struct gather gather;
-    unsigned handles; /* of box and gather, not closed yet */
+    struct tail_hub hub;
+    unsigned handles; /* of box, gather and hub, not closed yet */
     struct ingest *ingest;
 };
 
@@ -37,6 +40,7 @@ void ingest_routes_post_logs(struct http_request *req, void *thread);
 void read_routes_list(struct http_request *req, void *thread);
 void read_routes_get(struct http_request *req, void *thread);
 void read_routes_stats(struct http_request *req, void *thread);
+void read_routes_tail(struct http_request *req, void *thread);
 
 /* ops_routes.c */
 void ops_routes_health(struct http_request *req, void *thread);

@@ -275,27 +275,110 @@ static void read_cursor(struct reading *r, struct log_query *query)
                     text);
 }
 
-int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct buffer *refusal)
+/* What all routes that take a filter have in common, but for the time bounds. */
+static void read_predicates(struct reading *r, struct log_filter *filter)
+{
+    read_levels(r, filter);
+    read_text(r, filter);
+    read_attributes(r, filter);
+}
+
+static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
+                      int64_t *limit, struct buffer *refusal)
 {
     struct reading r;
-    struct log_filter *filter = &query->filter;
-    int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
     int64_t offset = 0;
 
     reading_init(&r, params, refusal);
     *query = (struct log_query){0};
-    log_filter_init(filter);
-    read_int(&r, "limit", 1, LOG_PARAMS_LIMIT_MAX, &limit);
+    log_filter_init(&query->filter);
+    read_int(&r, "limit", 1, limit_max, limit);
     read_int(&r, "offset", 0, INT64_MAX, &offset);
+    read_time(&r, "since", &query->filter.since_us);
+    read_time(&r, "until", &query->filter.until_us);
+    read_cursor(&r, query);
+    read_predicates(&r, &query->filter);
+    query->offset = (uint64_t)offset;
+    return reading_finish(&r);
+}
+
+int log_params_parse_list(const struct query_string *params, struct log_query *query,
+                          struct buffer *refusal)
+{
+    int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
+    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, refusal);
+
+    query->limit = (unsigned)limit;
+    return error;
+}
+
+int log_params_parse_download(const struct query_string *params, struct log_query *query,
+                              uint64_t *limit, struct buffer *refusal)
+{
+    int64_t given = 0;
+    int error = parse_page(params, query, INT64_MAX, &given, refusal);
+
+    *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
+    return error;
+}
+
+/* ---- Places ---- */
+
+/* "TRANSACTION-SEQUENCE-INDEX", in digits. */
+static bool parse_place(struct slice text, struct store_position *place)
+{
+    uint64_t numbers[3] = {0};
+    unsigned n = 0, digits = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '-' && digits > 0 && n < 2) {
+            n++;
+            digits = 0;
+        } else if (c >= '0' && c <= '9' && ++digits < 19) {
+            numbers[n] = numbers[n] * 10 + (uint64_t)(c - '0');
+        } else {
+            return false;
+        }
+    }
+    *place = (struct store_position){numbers[0], numbers[1], (uint32_t)numbers[2]};
+    return n == 2 && digits > 0 && numbers[2] <= UINT32_MAX;
+}
+
+static bool read_place(struct reading *r, struct slice last_id, struct store_position *place)
+{
+    struct refusal wrong = {
+        .in = "header",
+        .name = SLICE_LITERAL("last-event-id"),
+        .type = "last_event_id_invalid",
+        .msg = "Input should be the id of an event, as this route sends it",
+    };
+
+    if (last_id.len == 0) { /* a client that has none sends none, or an empty one */
+        last_id = query_string_last(r->params, "last_event_id");
+        wrong.in = "query";
+        wrong.name = SLICE_LITERAL("last_event_id");
+    }
+    if (last_id.len == 0)
+        return false;
+    if (!parse_place(last_id, place))
+        refuse_text(r, &wrong, last_id);
+    return true;
+}
+
+int log_params_parse_tail(const struct query_string *params, struct slice last_id,
+                          struct log_filter *filter, bool *has_place, struct store_position *place,
+                          struct buffer *refusal)
+{
+    struct reading r;
+
+    reading_init(&r, params, refusal);
+    log_filter_init(filter);
     read_time(&r, "since", &filter->since_us);
     read_time(&r, "until", &filter->until_us);
-    read_levels(&r, filter);
-    read_text(&r, filter);
-    read_cursor(&r, query);
-    read_attributes(&r, filter);
-    query->limit = (unsigned)limit;
-    query->offset = (uint64_t)offset;
+    read_predicates(&r, filter);
+    *has_place = read_place(&r, last_id, place);
     return reading_finish(&r);
 }
 

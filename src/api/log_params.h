@@ -18,6 +18,7 @@
 #include "http/query_string.h"
 #include "record/filter.h"
 #include "record/record.h"
+#include "store/store.h"
 
 enum {
     LOG_PARAMS_LIMIT_DEFAULT = 100,
@@ -37,6 +38,19 @@ int log_params_parse_list(const struct query_string *params, struct log_query *q
  */
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
                            struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * GET /logs/tail: since, until, level, q, attr.NAME; and where to go on, from the header
+ * Last-Event-ID (`last_id`; data NULL: none) or else the parameter last_event_id. `*has_place`
+ * tells whether there was one.
+ */
+int log_params_parse_tail(const struct query_string *params, struct slice last_id,
+                          struct log_filter *filter, bool *has_place, struct store_position *place,
+                          struct buffer *refusal) LM_MUST_CHECK;
+
+/* As log_params_parse_list, for a download: without a limit, `*limit` is UINT64_MAX. */
+int log_params_parse_download(const struct query_string *params, struct log_query *query,
+                              uint64_t *limit, struct buffer *refusal) LM_MUST_CHECK;
 
 /* GET /logs/{id}. `text` is the segment, decoded, any bytes. */
 int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal) LM_MUST_CHECK;

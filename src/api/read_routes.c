@@ -305,3 +305,12 @@ void read_routes_stats(struct http_request *req, void *thread)
     else
         submit(r, t, work_stats);
 }
+
+/* ---- GET /logs/tail ---- */
+
+void read_routes_tail(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+
+    tail_start(&t->hub, req);
+}

@@ -30,6 +30,22 @@ enum cache_result cache_query(struct cache_client *c, const struct log_query *qu
     return c != NULL ? c->ops->query(c, query, fn, ctx) : CACHE_BYPASS;
 }
 
+struct cache_listener *cache_listener_new(struct cache *c)
+{
+    return c != NULL ? c->ops->listener_new(c) : NULL;
+}
+
+void cache_listener_free(struct cache_listener *l)
+{
+    if (l != NULL)
+        l->ops->listener_free(l);
+}
+
+int cache_listener_wait(struct cache_listener *l, unsigned timeout_ms)
+{
+    return l->ops->listener_wait(l, timeout_ms);
+}
+
 void cache_free(struct cache *c)
 {
     if (c != NULL)

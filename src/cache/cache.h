@@ -37,6 +37,21 @@ void cache_maintain(struct cache_client *c, struct store_reader *store);
 enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
                               store_row_fn *fn, void *ctx);
 
+/*
+ * Listens for fills: every fill, by whatever process, is announced to all who listen.
+ * Belongs to one thread. NULL where there is no cache; not connected yet.
+ */
+struct cache_listener; /* NULL where there is no cache */
+struct cache_listener *cache_listener_new(struct cache *c);
+void cache_listener_free(struct cache_listener *l);
+
+/*
+ * Waits until something is announced: 0, also for the first time after connecting, since nobody
+ * knows what was announced before. LM_ETIMEOUT after `timeout_ms`; another error where it cannot
+ * listen now: the next call tries again.
+ */
+int cache_listener_wait(struct cache_listener *l, unsigned timeout_ms) LM_MUST_CHECK;
+
 void cache_free(struct cache *c);
 
 /* ---- For adapters ---- */
@@ -48,14 +63,20 @@ struct cache_ops {
     void (*maintain)(struct cache_client *c, struct store_reader *store);
     enum cache_result (*query)(struct cache_client *c, const struct log_query *query,
                                store_row_fn *fn, void *ctx);
+    struct cache_listener *(*listener_new)(struct cache *c);
+    void (*listener_free)(struct cache_listener *l);
+    int (*listener_wait)(struct cache_listener *l, unsigned timeout_ms);
     void (*free)(struct cache *c);
 };
 
-/* The first member of every adapter's cache and client. */
+/* The first member of every adapter's cache, client and listener. */
 struct cache {
     const struct cache_ops *ops;
 };
 struct cache_client {
+    const struct cache_ops *ops;
+};
+struct cache_listener {
     const struct cache_ops *ops;
 };
 

@@ -12,6 +12,8 @@
  *   fills   sorted set: what has been filled since that rebuild began
  *   staged:TOKEN   sorted set: what that rebuild has read so far
  *
+ * and the channel `filled`, on which each fill is announced to live tails.
+ *
  * The timestamp is not the score, because a score is a double: past 2^53 us (the year 2255)
  * neighbours would fall together, and the bounds of a read would be blurred. By bytes every log
  * of the years 1 to 9999 stands exactly where it belongs, and equal messages stay two.
@@ -123,6 +125,7 @@ static void free_cache(struct cache *base)
     free(r->lock);
     free(r->fills);
     free(r->staged);
+    free(r->channel);
     free(r);
 }
 
@@ -149,6 +152,7 @@ struct cache *cache_redis_new(const struct cache_redis_options *options, struct 
     r->lock = key_of(prefix, "lock");
     r->fills = key_of(prefix, "fills");
     r->staged = key_of(prefix, "staged:");
+    r->channel = key_of(prefix, "filled");
     pthread_mutex_init(&r->lock_health, NULL);
     return &r->base;
 }
@@ -182,5 +186,8 @@ static const struct cache_ops ops = {
     .fill = cache_redis_fill,
     .maintain = cache_redis_fill_maintain,
     .query = cache_redis_query,
+    .listener_new = cache_redis_listen_new,
+    .listener_free = cache_redis_listen_free,
+    .listener_wait = cache_redis_listen_wait,
     .free = free_cache,
 };

@@ -87,6 +87,8 @@ void cache_redis_fill(struct cache_client *base, const struct record *records, s
     }
     if (error)
         atomic_store(&c->cache->lost, true);
+    else if (n > 0)
+        cache_redis_listen_announce(c, deadline_us);
 }
 
 /* ---- Rebuild ---- */

@@ -6,6 +6,7 @@
  *   cache_redis_scripts.c  the Lua scripts
  *   cache_redis_fill.c     fill and rebuild
  *   cache_redis_query.c    reads
+ *   cache_redis_listen.c   announcements of fills
  */
 #ifndef LOGMILL_CACHE_CACHE_REDIS_PARTS_H
 #define LOGMILL_CACHE_CACHE_REDIS_PARTS_H
@@ -33,7 +34,8 @@ struct cache_redis {
     char *set;
     char *lock;
     char *fills;
-    char *staged; /* prefix of "…:TOKEN" */
+    char *staged;  /* prefix of "…:TOKEN" */
+    char *channel; /* on which fills are announced */
 
     /* Some fill failed since we could last say so; every client of this process may say it. */
     atomic_bool lost;
@@ -99,6 +101,15 @@ void cache_redis_link_refused(struct cache_redis *r, const char *reason);
 
 void cache_redis_fill(struct cache_client *c, const struct record *records, size_t n);
 void cache_redis_fill_maintain(struct cache_client *c, struct store_reader *store);
+
+/* ---- cache_redis_listen.c ---- */
+
+/* Tells all who listen that something was filled. */
+void cache_redis_listen_announce(struct cache_redis_client *c, uint64_t deadline_us);
+
+struct cache_listener *cache_redis_listen_new(struct cache *c);
+void cache_redis_listen_free(struct cache_listener *l);
+int cache_redis_listen_wait(struct cache_listener *l, unsigned timeout_ms);
 
 /* ---- cache_redis_query.c ---- */
 

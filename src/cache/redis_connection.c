@@ -455,6 +455,13 @@ int redis_connection_receive(struct redis_connection *c, redisReply **reply, uin
     }
 }
 
+int redis_connection_wait(struct redis_connection *c, uint64_t deadline_us)
+{
+    if (c->ssl && SSL_pending(c->ssl) > 0)
+        return 0;
+    return wait_for(c->fd, POLLIN, deadline_us);
+}
+
 /* ---- Writing commands ---- */
 
 void redis_command_begin(struct buffer *b, size_t arguments)

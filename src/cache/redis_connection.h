@@ -3,7 +3,8 @@
  * monotonic time `deadline_us` it is given, whatever the server does: hiredis reads the replies,
  * but the sockets are ours, since its own time-outs begin anew with each byte that comes.
  *
- * Always true: `fd` is -1 exactly when it is not open. Any call that fails has closed it.
+ * Always true: `fd` is -1 exactly when it is not open. Any call that fails has closed it, but for
+ * redis_connection_wait.
  * Belongs to one thread. SIGPIPE must be ignored where TLS is used.
  */
 #ifndef LOGMILL_CACHE_REDIS_CONNECTION_H
@@ -77,6 +78,9 @@ int redis_connection_send(struct redis_connection *c, struct slice bytes, uint64
 /* Receives one reply, to be freed with freeReplyObject. Errors as above. */
 int redis_connection_receive(struct redis_connection *c, redisReply **reply, uint64_t deadline_us,
                              struct errbuf *err) LM_MUST_CHECK;
+
+/* Waits until there is something to receive: 0, or LM_ETIMEOUT, which does not close. */
+int redis_connection_wait(struct redis_connection *c, uint64_t deadline_us) LM_MUST_CHECK;
 
 /* ---- Writing commands ---- */
 

@@ -247,6 +247,8 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_add(METRIC_LOGS_STORED, result.stored);
     metrics_add(repeats, result.repeated);
     cache_fill(t->cache, records, n);
+    if (t->worker->options.stored)
+        t->worker->options.stored(t->worker->options.stored_ctx);
     return 0;
 }
 

@@ -14,9 +14,11 @@ struct worker;
 struct worker_options {
     struct queue *queue;
     struct store *store;
-    struct cache *cache;     /* NULL: none */
-    unsigned threads;        /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
-    unsigned retention_days; /* 0: logs are kept for ever */
+    struct cache *cache;       /* NULL: none */
+    unsigned threads;          /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
+    unsigned retention_days;   /* 0: logs are kept for ever */
+    void (*stored)(void *ctx); /* after each commit, on a worker's thread; NULL: none */
+    void *stored_ctx;
 };
 
 enum { WORKER_THREADS_MAX = 4 };

@@ -1,0 +1,417 @@
+/*
+ * One tail. It is at one of these:
+ *   starting     a job finds its first place, or checks that the store can be read; the request is
+ *                not answered yet, so that it can still be refused.
+ *   catching up  `live` is false: it is ahead of or behind its hub. Jobs read the store from its
+ *                place on, one at a time, each when the socket has taken what the last one brought.
+ *   live         the hub's batches are written as they come. Where the socket does not take them,
+ *                the tail is catching up again.
+ * In all of them `position` is the place up to which everything that matches was written, or told
+ * as missed. `behind` counts the logs that match between it and the hub's place.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/log_params.h"
+#include "api/tail.h"
+#include "base/diag.h"
+#include "base/xalloc.h"
+#include "http/query_string.h"
+
+enum {
+    JOB_LOGS = 1000,
+    OUT_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */
+};
+
+struct tail {
+    struct read_job job;
+    struct tail_hub *hub;
+    struct tail *prev, *next;
+    struct http_request *req;
+    struct query_string params; /* what the filter's slices point into */
+    struct log_filter filter;
+    struct store_position position;
+    bool has_place; /* Last-Event-ID gave `position` */
+    bool begun;     /* the stream has */
+    bool live;
+    bool job_runs;
+    bool gone; /* the client, or we have ended the stream: to be freed after the job */
+    size_t behind;
+    size_t missed; /* to be told when the socket has taken all */
+
+    /* The job's: */
+    struct buffer out;
+    struct store_position read_to;
+    size_t found;
+    bool lost;
+    int error;
+    struct errbuf detail;
+};
+
+struct tail *tail_next(const struct tail *t)
+{
+    return t->next;
+}
+
+static struct tail *tail_of(struct read_job *job)
+{
+    return (struct tail *)((char *)job - offsetof(struct tail, job));
+}
+
+/* ---- Life ---- */
+
+static void link_tail(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+
+    t->next = hub->tails;
+    if (t->next)
+        t->next->prev = t;
+    hub->tails = t;
+    if (!t->next)
+        tail_feed_subscribe(hub->feed, hub);
+}
+
+static void free_tail(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        hub->tails = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    tail_feed_dismiss(hub->feed);
+    query_string_release(&t->params);
+    buffer_release(&t->out);
+    free(t);
+    if (!hub->tails)
+        tail_hub_emptied(hub);
+}
+
+/* The stream is over, or was: frees now or when the job is done. */
+static void let_go(struct tail *t)
+{
+    t->gone = true;
+    if (!t->job_runs)
+        free_tail(t);
+}
+
+static void end(struct tail *t)
+{
+    http_stream_end(t->req);
+    let_go(t);
+}
+
+/* ---- Writing ---- */
+
+static bool matches(const struct tail *t, const struct record *r)
+{
+    return r->key.timestamp_us >= t->filter.since_us && r->key.timestamp_us < t->filter.until_us &&
+           log_filter_match(&t->filter, r);
+}
+
+/* Writes t->out and empties it. False where there was no room in the byte budget. */
+static bool write_out(struct tail *t)
+{
+    bool written = t->out.len == 0 || (buffer_error(&t->out) == 0 &&
+                                       http_stream_write(t->req, buffer_slice(&t->out)) == 0);
+
+    buffer_release(&t->out);
+    return written;
+}
+
+static void append_place(struct tail *t)
+{
+    buffer_appendf(&t->out, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\n", t->position.transaction,
+                   t->position.sequence, t->position.index);
+}
+
+/* Tells what was missed, once the socket has taken all. */
+static void tell_missed(struct tail *t)
+{
+    if (t->missed == 0 || http_stream_unsent(t->req) > 0)
+        return;
+    buffer_append_string(&t->out, "event: missed\n");
+    append_place(t);
+    buffer_appendf(&t->out, "data: {\"missed\":%zu}\n\n", t->missed);
+    if (write_out(t))
+        t->missed = 0;
+}
+
+static void tell_lost(struct tail *t)
+{
+    buffer_append_string(&t->out, "event: lost\ndata: {\"detail\":\"logs before this are too long "
+                                  "ago to be followed: read them with GET /logs\"}\n\n");
+    (void)write_out(t);
+}
+
+void tail_beat(struct tail *t)
+{
+    if (!t->begun || t->gone || t->job_runs || http_stream_unsent(t->req) > 0)
+        return;
+    buffer_append_string(&t->out, ": still here\n");
+    append_place(t);
+    buffer_append_string(&t->out, "\n");
+    (void)write_out(t);
+}
+
+/* ---- Live ---- */
+
+/* Too much has come meanwhile: goes on from the hub's place, and says so. */
+static void skip_to(struct tail *t, const struct store_position *position)
+{
+    t->missed += t->behind;
+    t->behind = 0;
+    t->position = *position;
+    t->live = true;
+}
+
+static void take_event(struct tail *t, const struct tail_event *e)
+{
+    if (store_position_compare(&e->position, &t->position) <= 0 || !matches(t, &e->record))
+        return;
+    if (t->live && t->missed == 0 && http_stream_unsent(t->req) + t->out.len < TAIL_UNSENT_MAX) {
+        buffer_append_slice(&t->out, e->text);
+        t->position = e->position;
+        return;
+    }
+    if (t->live && t->missed > 0) { /* until that is told, nothing may follow */
+        t->missed++;
+        t->position = e->position;
+        return;
+    }
+    t->live = false;
+    t->behind++;
+}
+
+void tail_take(struct tail *t, const struct tail_batch *batch)
+{
+    struct store_position before = t->position;
+
+    if (!t->begun || t->gone)
+        return;
+    if (batch->lost && t->live)
+        tell_lost(t);
+    for (size_t i = 0; i < batch->len; i++)
+        take_event(t, &batch->events[i]);
+    if (!t->job_runs && !write_out(t)) { /* the store will give it once more */
+        t->position = before;
+        t->live = false;
+        t->behind = 0;
+        for (size_t i = 0; i < batch->len; i++)
+            take_event(t, &batch->events[i]);
+    }
+    if (t->live && store_position_compare(&batch->end, &t->position) > 0)
+        t->position = batch->end;
+    if (!t->live && !t->job_runs && t->behind > TAIL_BEHIND_MAX)
+        skip_to(t, &batch->end);
+}
+
+/* ---- Catching up ---- */
+
+static int append_found(const struct record *record, const struct store_position *position,
+                        void *ctx)
+{
+    struct tail *t = ctx;
+
+    t->read_to = *position;
+    if (!matches(t, record))
+        return 0;
+    t->found++;
+    tail_append_event(&t->out, record, position);
+    if (buffer_error(&t->out))
+        return buffer_error(&t->out);
+    return t->out.len >= TAIL_UNSENT_MAX ? LM_ESTOPPED : 0;
+}
+
+static void work_follow(struct read_job *job, struct read_thread *thread)
+{
+    struct tail *t = tail_of(job);
+    struct store_position position = t->position;
+
+    t->found = 0;
+    t->error =
+        store_follow(thread->reader, &position, JOB_LOGS, &t->lost, append_found, t, &t->detail);
+    if (t->error == LM_ESTOPPED)
+        t->error = 0;
+    else
+        t->read_to = position;
+}
+
+static void work_start(struct read_job *job, struct read_thread *thread)
+{
+    struct tail *t = tail_of(job);
+
+    if (t->has_place) {
+        work_follow(job, thread);
+        return;
+    }
+    t->error = store_follow_end(thread->reader, &t->read_to, &t->detail);
+}
+
+static bool begin(struct tail *t);
+
+static void finish(struct read_job *job)
+{
+    struct tail *t = tail_of(job);
+    struct tail_hub *hub = t->hub;
+
+    t->job_runs = false;
+    if (t->gone) {
+        free_tail(t);
+        return;
+    }
+    if (t->error)
+        diag(DIAG_WARN, "a live tail failed", DIAG_STR("reason", t->detail.text));
+    if (!t->begun && !begin(t))
+        return;
+    if (t->error) { /* the client comes back by itself */
+        end(t);
+        return;
+    }
+    if (t->lost)
+        tell_lost(t);
+    if (!write_out(t)) {
+        t->error = LM_EBUSY; /* no room: another try when there is something new */
+        return;
+    }
+    t->position = t->read_to;
+    t->behind -= t->found < t->behind ? t->found : t->behind;
+    if (t->behind > TAIL_BEHIND_MAX && store_position_compare(&t->position, &hub->position) < 0)
+        skip_to(t, &hub->position);
+    tail_advance(t);
+}
+
+static void submit(struct tail *t, void (*work)(struct read_job *, struct read_thread *))
+{
+    t->job.work = work;
+    t->job.finish = finish;
+    t->job.box = t->hub->box;
+    t->lost = false;
+    t->error = read_pool_submit(t->hub->readers, &t->job);
+    t->job_runs = t->error == 0;
+}
+
+void tail_advance(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+
+    if (!t->begun || t->gone || t->job_runs)
+        return;
+    tell_missed(t);
+    if (t->live || !hub->has_position)
+        return;
+    if (store_position_compare(&hub->position, &t->position) <= 0) {
+        t->live = true;
+        t->behind = 0;
+    } else if (http_stream_unsent(t->req) == 0) {
+        submit(t, work_follow); /* refused: the next batch, or a heartbeat, has it tried again */
+    }
+}
+
+/* ---- The stream ---- */
+
+static void on_drained(void *ctx)
+{
+    tail_advance(ctx);
+}
+
+static void on_last_call(void *ctx)
+{
+    end(ctx);
+}
+
+static void on_closed(void *ctx)
+{
+    let_go(ctx);
+}
+
+static void refuse_unavailable(struct tail *t, const char *detail)
+{
+    http_respond_error(t->req, 503, detail);
+    free_tail(t);
+}
+
+/* Answers with the head of the stream; false where the tail is over, and freed. */
+static bool begin(struct tail *t)
+{
+    static const struct http_stream_hooks hooks = {on_drained, on_last_call, on_closed};
+    static const struct http_header headers[] = {
+        {"Cache-Control", {"no-store", 8}},
+        {"X-Accel-Buffering", {"no", 2}}, /* nginx passes each event on at once */
+    };
+    const struct http_response head = {
+        .status = 200, .content_type = "text/event-stream", .headers = headers, .headers_len = 2};
+    struct buffer first;
+
+    if (t->error) {
+        refuse_unavailable(t, "the store cannot be read now, try again later");
+        return false;
+    }
+    if (!http_stream_begin(t->req, &head, &hooks, t)) {
+        free_tail(t);
+        return false;
+    }
+    t->begun = true;
+    first = t->out; /* of the job: after the head */
+    buffer_init(&t->out, OUT_BYTES_MAX);
+    buffer_appendf(&t->out, "retry: %d\n", TAIL_RETRY_MS);
+    if (!t->has_place)
+        t->position = t->read_to;
+    append_place(t);
+    buffer_append_string(&t->out, "\n");
+    (void)write_out(t);
+    t->out = first;
+    return true;
+}
+
+/* Reads the parameters of `req` into `t`; false where they were answered. */
+static bool read_params(struct tail *t, struct http_request *req)
+{
+    struct slice last_id = http_request_header(req, "last-event-id");
+    struct buffer refusal;
+    int error;
+
+    if (query_string_parse(&t->params, http_request_query(req))) {
+        http_respond_error(req, 400, "too many query parameters: at most 128");
+        return false;
+    }
+    buffer_init(&refusal, OUT_BYTES_MAX);
+    error = log_params_parse_tail(&t->params, last_id, &t->filter, &t->has_place, &t->position,
+                                  &refusal);
+    if (error == LM_EINVAL)
+        http_respond(req, &(struct http_response){.status = 422, .body = buffer_slice(&refusal)});
+    else if (error)
+        http_respond_error(req, 503, "out of memory, try again later");
+    buffer_release(&refusal);
+    return error == 0;
+}
+
+void tail_start(struct tail_hub *hub, struct http_request *req)
+{
+    struct tail *t;
+    char detail[96];
+
+    if (!tail_feed_admit(hub->feed)) {
+        snprintf(detail, sizeof(detail), "too many live tails: at most %u (MAX_TAILS)",
+                 tail_feed_max_tails(hub->feed));
+        http_respond_error(req, 503, detail);
+        return;
+    }
+    t = xcalloc(1, sizeof(*t));
+    t->hub = hub;
+    t->req = req;
+    buffer_init(&t->out, OUT_BYTES_MAX);
+    link_tail(t);
+    if (!read_params(t, req)) {
+        free_tail(t);
+        return;
+    }
+    submit(t, work_start);
+    if (!t->job_runs)
+        refuse_unavailable(t, "too many reads wait, try again later");
+}

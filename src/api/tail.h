@@ -1,0 +1,135 @@
+/*
+ * GET /logs/tail: logs as they are stored, as Server-Sent Events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+ *
+ *   tail_batch.c  logs that were stored, ready to be sent
+ *   tail_feed.c   one thread of the process: follows the store, hands batches to the hubs
+ *   tail_hub.c    one for each HTTP thread: hands batches to its tails
+ *   tail.c        one tail: one client's stream
+ *
+ * A tail has a place in the order in which logs were stored (store_follow), and the id of each
+ * event is that place, so that Last-Event-ID goes on without a gap or a repeat. A live tail takes
+ * what comes to its hub. One that comes back, or whose client did not take what was sent, reads the
+ * store at its own pace until it has caught up; where it falls behind by more than TAIL_BEHIND_MAX
+ * logs, it is told how many it missed and goes on from now. So a client that is slow costs no
+ * memory, and nobody else's time.
+ */
+#ifndef LOGMILL_API_TAIL_H
+#define LOGMILL_API_TAIL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "api/mailbox.h"
+#include "api/read_pool.h"
+#include "api/tail_feed.h"
+#include "http/http.h"
+#include "store/store.h"
+
+enum {
+    TAIL_UNSENT_MAX = 64 * 1024, /* bytes of one tail that its socket has not taken */
+    TAIL_BEHIND_MAX = 10000,     /* logs that a tail may have to catch up with */
+    TAIL_HEARTBEAT_MS = 15000,   /* between two comments that keep the connection open */
+    TAIL_RETRY_MS = 1000,        /* what clients are told to wait before they come back */
+    TAIL_BATCH_LOGS = 1000,      /* that the feed takes from the store at a time, … */
+    TAIL_BATCH_BYTES = 1 << 20,  /* … or so many bytes and one log */
+};
+
+/* ---- Batches ---- */
+
+struct tail_event {
+    struct store_position position;
+    struct record record;
+    struct slice text; /* the event as it is sent: "id: …\ndata: {…}\n\n" */
+};
+
+/* Immutable once it was handed out; shared by the hubs. */
+struct tail_batch {
+    atomic_uint references;
+    struct store_position end; /* where the feed is after it */
+    bool lost;                 /* logs before it are past the store's horizon */
+    struct buffer bytes;       /* what the events' slices point into */
+    struct tail_event *events;
+    size_t len;
+    size_t capacity;
+};
+
+struct tail_batch *tail_batch_new(void);
+/* A store_follow_fn with the batch as `ctx`; LM_ESTOPPED once it is full, with the log in it. */
+int tail_batch_add(const struct record *record, const struct store_position *position, void *ctx);
+/* After the last one was added: makes the events' slices. */
+void tail_batch_seal(struct tail_batch *b);
+void tail_batch_ref(struct tail_batch *b);
+void tail_batch_unref(struct tail_batch *b); /* from any thread; frees it with the last reference */
+
+/* Appends the event of a log. */
+void tail_append_event(struct buffer *b, const struct record *record,
+                       const struct store_position *position);
+
+/* ---- Hubs ---- */
+
+struct tail;
+
+/* On one HTTP thread; `feed_…` is the feed's, under its lock. */
+struct tail_hub {
+    struct tail_feed *feed;
+    struct read_pool *readers;
+    struct mailbox *box;
+    uv_timer_t heartbeat;
+    void (*closed)(struct tail_hub *hub);
+    struct tail *tails; /* in a list */
+    bool has_position;  /* the feed has said where it is */
+    struct store_position position;
+
+    bool feed_subscribed;
+    bool feed_posted; /* `mail` is on its way */
+    struct mail mail;
+    struct tail_hub *feed_next;
+    struct tail_batch **feed_batches; /* TAIL_HUB_BATCHES of them, a ring */
+    unsigned feed_first, feed_len;
+};
+
+enum { TAIL_HUB_BATCHES = 8 }; /* that wait for one HTTP thread; then the feed waits */
+
+/* On the loop's thread. `readers` and `feed` must outlive it. Returns 0 or an error. */
+int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool *readers,
+                  struct mailbox *box, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * On the loop's thread, when every stream is over: closed(hub) comes when the last job of a tail is
+ * done and the timer closed. The mailbox must stay open until then.
+ */
+void tail_hub_close(struct tail_hub *hub, void (*closed)(struct tail_hub *hub));
+
+/* The last of its tails is gone. */
+void tail_hub_emptied(struct tail_hub *hub);
+
+/* What a hub asks of the feed: its batches from now on, and no more of them. */
+void tail_feed_subscribe(struct tail_feed *feed, struct tail_hub *hub);
+void tail_feed_unsubscribe(struct tail_feed *feed, struct tail_hub *hub);
+
+/* The batch that has waited longest, to be unref'd, or NULL. */
+struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_hub *hub);
+
+/* Counts one more tail; false where there are max_tails. And one less. */
+bool tail_feed_admit(struct tail_feed *feed);
+void tail_feed_dismiss(struct tail_feed *feed);
+unsigned tail_feed_max_tails(const struct tail_feed *feed);
+
+/* ---- Tails ---- */
+
+/* Answers GET /logs/tail: takes over `req`. */
+void tail_start(struct tail_hub *hub, struct http_request *req);
+
+/* A batch has come to the hub; hub->position is still where it was before. */
+void tail_take(struct tail *t, const struct tail_batch *batch);
+
+/* After batches have come: goes on catching up, or joins in. */
+void tail_advance(struct tail *t);
+
+void tail_beat(struct tail *t);
+
+/* The next in the hub's list. */
+struct tail *tail_next(const struct tail *t);
+
+#endif

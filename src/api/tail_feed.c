@@ -1,0 +1,348 @@
+/*
+ * The feed's thread. It is at one of these:
+ *   resting    no hub has subscribed; it has no place in the store.
+ *   following  it has a place. It reads on from it when it is woken, and from time to time, at most
+ *              every PAUSE_MS, so that many small commits cost one look, and hands what came to
+ *              every hub.
+ * Where the store cannot be read it tries again after RETRY_MS; a hub that has not been told a
+ * place keeps its tails waiting meanwhile. Where a hub has TAIL_HUB_BATCHES to take, the feed
+ * waits.
+ *
+ * Where there is a cache, a second thread listens there, and wakes the first.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "api/tail.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/xalloc.h"
+
+enum {
+    PAUSE_MS = 10,
+    RETRY_MS = 500,
+    LISTEN_MS = 250,                 /* how long a stop may have to wait for the listener */
+    TELL_INTERVAL_US = 10 * 1000000, /* between two lines about an outage */
+};
+
+struct tail_feed {
+    struct tail_feed_options options;
+    pthread_t thread;
+    pthread_t listener;
+    struct cache_listener *ear; /* NULL: there is no cache */
+    atomic_uint tails;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* woken, hubs or their batches have changed, or stopping */
+    struct tail_hub *hubs;  /* those that have subscribed */
+    bool has_position;      /* what follows is where the hubs were told the feed is */
+    struct store_position position;
+    bool woken;
+    uint64_t told_us; /* the thread's: when an outage was last told */
+    bool stopping;
+    atomic_bool active; /* a hub has subscribed: only then it is worth to wake */
+};
+
+/* ---- Hubs ---- */
+
+/* Called with the lock held; there is room. */
+static void post(struct tail_hub *hub, struct tail_batch *batch)
+{
+    tail_batch_ref(batch);
+    hub->feed_batches[(hub->feed_first + hub->feed_len++) % TAIL_HUB_BATCHES] = batch;
+    if (hub->feed_posted)
+        return;
+    hub->feed_posted = true;
+    mailbox_post(hub->box, &hub->mail);
+}
+
+struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_hub *hub)
+{
+    struct tail_batch *batch = NULL;
+
+    pthread_mutex_lock(&feed->lock);
+    if (hub->feed_len == 0) {
+        hub->feed_posted = false;
+    } else {
+        batch = hub->feed_batches[hub->feed_first];
+        hub->feed_first = (hub->feed_first + 1) % TAIL_HUB_BATCHES;
+        if (hub->feed_len-- == TAIL_HUB_BATCHES)
+            pthread_cond_broadcast(&feed->changed);
+    }
+    pthread_mutex_unlock(&feed->lock);
+    return batch;
+}
+
+void tail_feed_subscribe(struct tail_feed *feed, struct tail_hub *hub)
+{
+    pthread_mutex_lock(&feed->lock);
+    hub->feed_subscribed = true;
+    hub->feed_next = feed->hubs;
+    feed->hubs = hub;
+    /* What is posted from now on follows this. */
+    hub->has_position = feed->has_position;
+    hub->position = feed->position;
+    atomic_store(&feed->active, true);
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+void tail_feed_unsubscribe(struct tail_feed *feed, struct tail_hub *hub)
+{
+    struct tail_hub **at = &feed->hubs;
+
+    pthread_mutex_lock(&feed->lock);
+    while (*at != hub)
+        at = &(*at)->feed_next;
+    *at = hub->feed_next;
+    hub->feed_subscribed = hub->has_position = false;
+    for (; hub->feed_len > 0; hub->feed_len--) {
+        tail_batch_unref(hub->feed_batches[hub->feed_first]);
+        hub->feed_first = (hub->feed_first + 1) % TAIL_HUB_BATCHES;
+    }
+    atomic_store(&feed->active, feed->hubs != NULL);
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+bool tail_feed_admit(struct tail_feed *feed)
+{
+    if (atomic_fetch_add(&feed->tails, 1) < feed->options.max_tails)
+        return true;
+    atomic_fetch_sub(&feed->tails, 1);
+    return false;
+}
+
+void tail_feed_dismiss(struct tail_feed *feed)
+{
+    atomic_fetch_sub(&feed->tails, 1);
+}
+
+unsigned tail_feed_max_tails(const struct tail_feed *feed)
+{
+    return feed->options.max_tails;
+}
+
+void tail_feed_wake(void *arg)
+{
+    struct tail_feed *feed = arg;
+
+    if (!atomic_load_explicit(&feed->active, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&feed->lock);
+    feed->woken = true;
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+/* ---- The thread ---- */
+
+/* Waits, with the lock held, until `ms` have passed or the feed is to do something else. */
+static void wait_ms(struct tail_feed *feed, unsigned ms, bool until_woken)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    while (!feed->stopping && feed->hubs && !(until_woken && feed->woken) &&
+           pthread_cond_timedwait(&feed->changed, &feed->lock, &until) != ETIMEDOUT)
+        continue;
+}
+
+/* True where every hub has room for a batch. */
+static bool hubs_have_room(const struct tail_feed *feed)
+{
+    for (const struct tail_hub *hub = feed->hubs; hub; hub = hub->feed_next)
+        if (hub->feed_len == TAIL_HUB_BATCHES)
+            return false;
+    return true;
+}
+
+/* Waits until there is something to do. Called with the lock held. False: to stop. */
+static bool await(struct tail_feed *feed, bool more)
+{
+    bool is_told = feed->options.is_told || feed->ear;
+
+    if (!more)
+        wait_ms(feed, is_told ? TAIL_POLL_TOLD_MS : TAIL_POLL_MS, true);
+    while (!feed->stopping && (!feed->hubs || !hubs_have_room(feed))) {
+        if (!feed->hubs)
+            feed->has_position = false;
+        pthread_cond_wait(&feed->changed, &feed->lock);
+    }
+    return !feed->stopping;
+}
+
+/* Reads on from `*position`. NULL where that failed; else a batch, which may be empty. */
+static struct tail_batch *read_on(struct store_reader *reader, bool has_position,
+                                  struct store_position *position, struct errbuf *err)
+{
+    struct tail_batch *batch = tail_batch_new();
+    int error = has_position ? store_follow(reader, position, TAIL_BATCH_LOGS, &batch->lost,
+                                            tail_batch_add, batch, err)
+                             : store_follow_end(reader, position, err);
+
+    if (error == LM_ESTOPPED) {
+        *position = batch->end;
+        error = 0;
+    }
+    if (error) {
+        tail_batch_unref(batch);
+        return NULL;
+    }
+    batch->end = *position;
+    tail_batch_seal(batch);
+    return batch;
+}
+
+/* Where an outage lasts, it is said now and then. */
+static void say_failed(struct tail_feed *feed, const struct errbuf *err)
+{
+    uint64_t now_us = clock_monotonic_us();
+
+    if (feed->told_us && now_us - feed->told_us < TELL_INTERVAL_US)
+        return;
+    feed->told_us = now_us;
+    diag(DIAG_WARN, "the live tail cannot read the store", DIAG_STR("reason", err->text));
+}
+
+/* One look at the store. Called and returns with the lock held. True: there may be more. */
+static bool look(struct tail_feed *feed, struct store_reader *reader)
+{
+    bool had_position = feed->has_position;
+    struct store_position position = feed->position;
+    struct errbuf err = ERRBUF_INIT;
+    struct tail_batch *batch;
+    bool moved;
+
+    feed->woken = false;
+    pthread_mutex_unlock(&feed->lock);
+    batch = read_on(reader, had_position, &position, &err);
+    if (!batch)
+        say_failed(feed, &err);
+    pthread_mutex_lock(&feed->lock);
+    if (!batch) {
+        wait_ms(feed, RETRY_MS, false);
+        return true;
+    }
+    moved = !had_position || store_position_compare(&position, &feed->position) != 0;
+    if (moved)
+        for (struct tail_hub *hub = feed->hubs; hub; hub = hub->feed_next)
+            post(hub, batch);
+    feed->has_position = true;
+    feed->position = position;
+    if (batch->len < TAIL_BATCH_LOGS && batch->bytes.len < TAIL_BATCH_BYTES)
+        wait_ms(feed, PAUSE_MS, false);
+    tail_batch_unref(batch);
+    return had_position && moved;
+}
+
+static void *feed_main(void *arg)
+{
+    struct tail_feed *feed = arg;
+    struct errbuf err = ERRBUF_INIT;
+    struct store_reader *reader = store_reader_new(feed->options.store, &err);
+    bool more = true;
+
+    pthread_mutex_lock(&feed->lock);
+    while (await(feed, more)) {
+        if (!reader)
+            reader = store_reader_new(feed->options.store, &err);
+        if (!reader) {
+            wait_ms(feed, RETRY_MS, false);
+            continue;
+        }
+        more = look(feed, reader);
+    }
+    pthread_mutex_unlock(&feed->lock);
+    store_reader_free(reader);
+    return NULL;
+}
+
+/* ---- The listener ---- */
+
+/* Rests as the feed does. Called with the lock held. False: to stop. */
+static bool await_hubs(struct tail_feed *feed)
+{
+    while (!feed->stopping && !feed->hubs)
+        pthread_cond_wait(&feed->changed, &feed->lock);
+    return !feed->stopping;
+}
+
+static void *listener_main(void *arg)
+{
+    struct tail_feed *feed = arg;
+
+    pthread_mutex_lock(&feed->lock);
+    while (await_hubs(feed)) {
+        int error;
+
+        pthread_mutex_unlock(&feed->lock);
+        error = cache_listener_wait(feed->ear, LISTEN_MS);
+        if (error == 0)
+            tail_feed_wake(feed);
+        pthread_mutex_lock(&feed->lock);
+        if (error != 0 && error != LM_ETIMEOUT)
+            wait_ms(feed, RETRY_MS, false);
+    }
+    pthread_mutex_unlock(&feed->lock);
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+static void release(struct tail_feed *feed)
+{
+    pthread_cond_destroy(&feed->changed);
+    pthread_mutex_destroy(&feed->lock);
+    cache_listener_free(feed->ear);
+    free(feed);
+}
+
+static void stop(struct tail_feed *feed)
+{
+    pthread_mutex_lock(&feed->lock);
+    feed->stopping = true;
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->lock);
+    pthread_join(feed->thread, NULL);
+}
+
+struct tail_feed *tail_feed_new(const struct tail_feed_options *options, struct errbuf *err)
+{
+    struct tail_feed *feed = xcalloc(1, sizeof(*feed));
+    pthread_condattr_t monotonic;
+
+    feed->options = *options;
+    feed->ear = cache_listener_new(options->cache);
+    pthread_mutex_init(&feed->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&feed->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&feed->thread, NULL, feed_main, feed) != 0)
+        goto fail;
+    if (feed->ear && pthread_create(&feed->listener, NULL, listener_main, feed) != 0) {
+        stop(feed);
+        goto fail;
+    }
+    return feed;
+fail:
+    errbuf_set(err, "cannot start the live tail's threads");
+    release(feed);
+    return NULL;
+}
+
+void tail_feed_free(struct tail_feed *feed)
+{
+    if (!feed)
+        return;
+    stop(feed);
+    if (feed->ear)
+        pthread_join(feed->listener, NULL);
+    release(feed);
+}

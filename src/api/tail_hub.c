@@ -1,0 +1,81 @@
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "api/tail.h"
+#include "base/xalloc.h"
+
+static void deliver(struct mail *mail)
+{
+    struct tail_hub *hub = (struct tail_hub *)((char *)mail - offsetof(struct tail_hub, mail));
+    struct tail_batch *batch;
+    struct tail *next;
+
+    while ((batch = tail_feed_take(hub->feed, hub))) {
+        for (struct tail *t = hub->tails; t; t = tail_next(t))
+            tail_take(t, batch);
+        hub->has_position = true;
+        hub->position = batch->end;
+        tail_batch_unref(batch);
+    }
+    for (struct tail *t = hub->tails; t; t = next) {
+        next = tail_next(t); /* a tail that ends takes no other with it */
+        tail_advance(t);
+    }
+}
+
+static void on_heartbeat(uv_timer_t *timer)
+{
+    struct tail_hub *hub = timer->data;
+
+    struct tail *next;
+
+    for (struct tail *t = hub->tails; t; t = next) {
+        next = tail_next(t);
+        tail_beat(t);
+        tail_advance(t); /* where something had no room before */
+    }
+}
+
+int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool *readers,
+                  struct mailbox *box, uv_loop_t *loop, struct errbuf *err)
+{
+    int error = uv_timer_init(loop, &hub->heartbeat);
+
+    if (error < 0)
+        return errbuf_fail(err, LM_ENOMEM, "cannot make a timer: %s", uv_strerror(error));
+    hub->feed = feed;
+    hub->readers = readers;
+    hub->box = box;
+    hub->mail.deliver = deliver;
+    hub->heartbeat.data = hub;
+    hub->feed_batches = xcalloc(TAIL_HUB_BATCHES, sizeof(struct tail_batch *));
+    uv_timer_start(&hub->heartbeat, on_heartbeat, TAIL_HEARTBEAT_MS, TAIL_HEARTBEAT_MS);
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct tail_hub *hub = handle->data;
+
+    free(hub->feed_batches);
+    hub->closed(hub);
+}
+
+/* Once a stop has been asked for and the last tail, with its job, is over. */
+static void close_where_due(struct tail_hub *hub)
+{
+    if (hub->closed && !hub->tails && !uv_is_closing((uv_handle_t *)&hub->heartbeat))
+        uv_close((uv_handle_t *)&hub->heartbeat, on_closed);
+}
+
+void tail_hub_emptied(struct tail_hub *hub)
+{
+    tail_feed_unsubscribe(hub->feed, hub);
+    close_where_due(hub);
+}
+
+void tail_hub_close(struct tail_hub *hub, void (*closed)(struct tail_hub *hub))
+{
+    hub->closed = closed;
+    close_where_due(hub);
+}
