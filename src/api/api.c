@@ -50,14 +50,9 @@ static void on_gather_closed(struct gather *g)
     thread_free_when_closed((struct api_thread *)((char *)g - offsetof(struct api_thread, gather)));
 }
 
-/* What follows the hub in a stop: its tails' jobs come back by way of the mailbox. */
 static void on_hub_closed(struct tail_hub *hub)
 {
-    struct api_thread *t = (struct api_thread *)((char *)hub - offsetof(struct api_thread, hub));
-
-    mailbox_close(&t->box, on_box_closed);
-    gather_close(&t->gather, on_gather_closed);
-    thread_free_when_closed(t);
+    thread_free_when_closed((struct api_thread *)((char *)hub - offsetof(struct api_thread, hub)));
 }
 
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
@@ -99,6 +94,8 @@ static void thread_stop(void *thread)
     struct api_thread *t = thread;
 
     tail_hub_close(&t->hub, on_hub_closed);
+    mailbox_close(&t->box, on_box_closed);
+    gather_close(&t->gather, on_gather_closed);
 }
 
 struct api *api_new(const struct api_options *options, struct errbuf *err)

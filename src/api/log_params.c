@@ -283,6 +283,24 @@ static void read_predicates(struct reading *r, struct log_filter *filter)
     read_attributes(r, filter);
 }
 
+static void read_format(struct reading *r)
+{
+    struct slice text = query_string_last(r->params, "format");
+
+    if (!text.data || slice_equal(text, SLICE_LITERAL("json")) ||
+        slice_equal(text, SLICE_LITERAL("ndjson")) || slice_equal(text, SLICE_LITERAL("csv")))
+        return;
+    refuse_text(r,
+                &(struct refusal){
+                    .in = "query",
+                    .name = SLICE_LITERAL("format"),
+                    .type = "literal_error",
+                    .msg = "Input should be 'json', 'ndjson' or 'csv'",
+                    .ctx = SLICE_LITERAL("{\"expected\":\"'json', 'ndjson' or 'csv'\"}"),
+                },
+                text);
+}
+
 static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
                       int64_t *limit, struct buffer *refusal)
 {
@@ -297,6 +315,7 @@ static int parse_page(const struct query_string *params, struct log_query *query
     read_time(&r, "since", &query->filter.since_us);
     read_time(&r, "until", &query->filter.until_us);
     read_cursor(&r, query);
+    read_format(&r);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
     return reading_finish(&r);

@@ -29,6 +29,8 @@ int mailbox_init(struct mailbox *box, uv_loop_t *loop, struct errbuf *err)
     box->wake.data = box;
     box->first = NULL;
     box->last = &box->first;
+    box->expected = 0;
+    box->closed = NULL;
     return 0;
 }
 
@@ -51,10 +53,28 @@ static void on_closed(uv_handle_t *handle)
     box->closed(box);
 }
 
-void mailbox_close(struct mailbox *box, void (*closed)(struct mailbox *box))
+static void close_where_due(struct mailbox *box)
 {
+    if (!box->closed || box->expected > 0)
+        return;
     pthread_mutex_lock(&box->lock); /* a post may still be on its way out of the lock */
     pthread_mutex_unlock(&box->lock);
-    box->closed = closed;
     uv_close((uv_handle_t *)&box->wake, on_closed);
+}
+
+void mailbox_expect(struct mailbox *box)
+{
+    box->expected++;
+}
+
+void mailbox_arrived(struct mailbox *box)
+{
+    box->expected--;
+    close_where_due(box);
+}
+
+void mailbox_close(struct mailbox *box, void (*closed)(struct mailbox *box))
+{
+    box->closed = closed;
+    close_where_due(box);
 }

@@ -6,6 +6,7 @@
 #define LOGMILL_API_MAILBOX_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 #include <uv.h>
 
@@ -22,6 +23,7 @@ struct mailbox {
     pthread_mutex_t lock;
     struct mail *first; /* under lock */
     struct mail **last; /* under lock: where the next one is linked */
+    size_t expected;    /* answers that will be posted; the loop's */
     void (*closed)(struct mailbox *box);
 };
 
@@ -31,9 +33,13 @@ int mailbox_init(struct mailbox *box, uv_loop_t *loop, struct errbuf *err) LM_MU
 /* From any thread, never blocking for long. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
 
+/* On the loop's thread: something was asked for that will be posted; and has been delivered. */
+void mailbox_expect(struct mailbox *box);
+void mailbox_arrived(struct mailbox *box);
+
 /*
- * On the loop's thread, when nothing will be posted any more: closes the handle, and calls
- * closed(box) when it is closed and `box` may be freed.
+ * On the loop's thread, when nothing will be posted any more but what is expected: when that has
+ * arrived, closes the handle, and calls closed(box) when it is closed and `box` may be freed.
  */
 void mailbox_close(struct mailbox *box, void (*closed)(struct mailbox *box));
 

@@ -39,7 +39,10 @@ static void deliver(struct mail *mail)
 {
     struct read_job *job = (struct read_job *)((char *)mail - offsetof(struct read_job, mail));
 
+    struct mailbox *box = job->box;
+
     job->finish(job);
+    mailbox_arrived(box);
 }
 
 /* Called and returns with the lock held. */
@@ -238,5 +241,7 @@ int read_pool_submit(struct read_pool *pool, struct read_job *job)
         pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
+    if (!error)
+        mailbox_expect(job->box);
     return error;
 }

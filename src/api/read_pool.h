@@ -49,7 +49,9 @@ void read_pool_free(struct read_pool *pool);
  */
 void read_pool_hurry(struct read_pool *pool, unsigned timeout_ms);
 
-/* Returns 0, or LM_EBUSY where too many wait; then the job is not taken. From any loop's thread. */
+/* Returns 0, or LM_EBUSY where too many wait; then the job is not taken. On the job's loop's
+ * thread.
+ */
 int read_pool_submit(struct read_pool *pool, struct read_job *job) LM_MUST_CHECK;
 
 #endif

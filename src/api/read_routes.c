@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "api/download.h"
 #include "api/log_params.h"
 #include "base/diag.h"
 #include "base/json.h"
@@ -200,10 +201,17 @@ void read_routes_list(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;
     struct read *r = read_new(req, t);
+    enum download_format format;
     int error;
 
     if (!parse_query_string(r))
         return;
+    format = download_format(http_request_header(req, "accept"), &r->params);
+    if (format != DOWNLOAD_NONE) {
+        read_free(r);
+        download_start(t->api->readers, &t->box, req, format);
+        return;
+    }
     error = log_params_parse_list(&r->params, &r->query, &r->body);
     if (error)
         refuse(r, error);

@@ -97,7 +97,7 @@ int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool
 
 /*
  * On the loop's thread, when every stream is over: closed(hub) comes when the last job of a tail is
- * done and the timer closed. The mailbox must stay open until then.
+ * done and the timer closed.
  */
 void tail_hub_close(struct tail_hub *hub, void (*closed)(struct tail_hub *hub));
 

@@ -1,0 +1,334 @@
+/*
+ * A download goes around: a job reads a page ──► it is written ──► the socket has taken it all ──►
+ * the next job. The request is answered only when the first page is there, so that a store that
+ * fails can still be told.
+ */
+#include "api/download.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "api/log_params.h"
+#include "base/diag.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+
+enum { OUT_BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
+
+struct download {
+    struct read_job job;
+    struct read_pool *readers;
+    struct http_request *req;
+    enum download_format format;
+    struct query_string params; /* what the query's slices point into */
+    struct log_query query;     /* the next page */
+    uint64_t left;              /* logs that may still come */
+    bool begun;                 /* the response has */
+    bool job_runs;
+    bool gone; /* the client: to be freed after the job */
+
+    /* The job's: */
+    struct buffer out;
+    uint64_t rows; /* of this page */
+    struct log_key last;
+    int error;
+    struct errbuf detail;
+};
+
+/* ---- What is asked for ---- */
+
+static struct slice trim(struct slice s)
+{
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = slice_of(s.data + 1, s.len - 1);
+    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* Cuts `*s` at its first `separator`; returns what stands before it, trimmed. */
+static struct slice cut(struct slice *s, char separator)
+{
+    const char *at = s->len > 0 ? memchr(s->data, separator, s->len) : NULL;
+    size_t len = at ? (size_t)(at - s->data) : s->len;
+    struct slice head = slice_of(s->data, len);
+
+    *s = at ? slice_of(at + 1, s->len - len - 1) : slice_of(NULL, 0);
+    return trim(head);
+}
+
+/* "q=0.5" as 500; 1000 where it says something else. */
+static int weight_of(struct slice param)
+{
+    int weight = 0, scale = 1000;
+
+    if (param.len < 3 || (param.data[0] | 0x20) != 'q' || param.data[1] != '=' ||
+        (param.data[2] != '0' && param.data[2] != '1'))
+        return 1000;
+    if (param.data[2] == '1')
+        return 1000;
+    for (size_t i = 4; i < param.len && i < 7; i++) {
+        scale /= 10;
+        if (param.data[i] >= '0' && param.data[i] <= '9')
+            weight += (param.data[i] - '0') * scale;
+    }
+    return weight;
+}
+
+enum { JSON = DOWNLOAD_NONE, RANGES = 3 };
+
+static int range_of(struct slice type)
+{
+    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("application/x-ndjson")) ||
+        slice_equal_ascii_nocase(type, SLICE_LITERAL("application/ndjson")) ||
+        slice_equal_ascii_nocase(type, SLICE_LITERAL("application/jsonl")))
+        return DOWNLOAD_NDJSON;
+    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("text/csv")))
+        return DOWNLOAD_CSV;
+    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("application/json")) ||
+        slice_equal_ascii_nocase(type, SLICE_LITERAL("application/*")) ||
+        slice_equal_ascii_nocase(type, SLICE_LITERAL("*/*")))
+        return JSON; /* whoever takes anything gets what it always got */
+    return -1;
+}
+
+enum download_format download_format(struct slice accept, const struct query_string *params)
+{
+    struct slice format = query_string_last(params, "format");
+    int weights[RANGES] = {0};
+    int best = JSON;
+
+    if (slice_equal(format, SLICE_LITERAL("ndjson")))
+        return DOWNLOAD_NDJSON;
+    if (slice_equal(format, SLICE_LITERAL("csv")))
+        return DOWNLOAD_CSV;
+    if (slice_equal(format, SLICE_LITERAL("json")))
+        return DOWNLOAD_NONE;
+    while (accept.len > 0) {
+        struct slice item = cut(&accept, ',');
+        int range = range_of(cut(&item, ';'));
+        int weight = 1000;
+
+        while (item.len > 0) {
+            int w = weight_of(cut(&item, ';'));
+            weight = w < weight ? w : weight;
+        }
+        if (range >= 0 && weight > weights[range])
+            weights[range] = weight;
+    }
+    for (int i = 0; i < RANGES; i++)
+        if (weights[i] > weights[best])
+            best = i;
+    return (enum download_format)best;
+}
+
+/* ---- Rows ---- */
+
+static void append_csv(struct buffer *b, struct slice s)
+{
+    buffer_append_char(b, '"');
+    while (s.len > 0) {
+        const char *quote = memchr(s.data, '"', s.len);
+        size_t n = quote ? (size_t)(quote - s.data) + 1 : s.len;
+
+        buffer_append(b, s.data, n);
+        if (quote)
+            buffer_append_char(b, '"');
+        s = slice_of(s.data + n, s.len - n);
+    }
+    buffer_append_char(b, '"');
+}
+
+static void append_csv_row(struct buffer *b, const struct record *r)
+{
+    char id[UUID_TEXT_LEN];
+
+    timestamp_append(b, r->key.timestamp_us);
+    buffer_append_char(b, ',');
+    uuid_format(&r->key.id, id);
+    buffer_append(b, id, sizeof(id));
+    buffer_append_char(b, ',');
+    append_csv(b, r->level);
+    buffer_append_char(b, ',');
+    append_csv(b, r->message);
+    buffer_append_char(b, ',');
+    append_csv(b, r->attributes.len > 0 ? r->attributes : SLICE_LITERAL("{}"));
+    buffer_append_string(b, "\r\n");
+}
+
+static int append_row(const struct record *record, void *ctx)
+{
+    struct download *d = ctx;
+
+    if (d->format == DOWNLOAD_CSV) {
+        append_csv_row(&d->out, record);
+    } else {
+        record_append_json(&d->out, record);
+        buffer_append_char(&d->out, '\n');
+    }
+    d->rows++;
+    d->last = record->key;
+    if (buffer_error(&d->out))
+        return buffer_error(&d->out);
+    return d->out.len >= DOWNLOAD_PAGE_BYTES ? LM_ESTOPPED : 0;
+}
+
+static void work(struct read_job *job, struct read_thread *thread)
+{
+    struct download *d = (struct download *)((char *)job - offsetof(struct download, job));
+
+    d->rows = 0;
+    d->query.limit = d->left < DOWNLOAD_PAGE_LOGS ? (unsigned)d->left : DOWNLOAD_PAGE_LOGS;
+    d->error = store_query(thread->reader, &d->query, append_row, d, &d->detail);
+    if (d->error == LM_ESTOPPED) {
+        d->error = 0;
+        d->left -= d->rows;
+    } else {
+        d->left = d->rows < d->query.limit ? 0 : d->left - d->rows;
+    }
+    d->query.has_cursor = true;
+    d->query.cursor = d->last;
+    d->query.offset = 0;
+}
+
+/* ---- The response ---- */
+
+static void free_download(struct download *d)
+{
+    query_string_release(&d->params);
+    buffer_release(&d->out);
+    free(d);
+}
+
+static void finish(struct read_job *job);
+
+/* Begins to read the next page. False: too many reads wait. */
+static bool submit(struct download *d, struct mailbox *box)
+{
+    d->job.work = work;
+    d->job.finish = finish;
+    d->job.box = box;
+    d->job_runs = read_pool_submit(d->readers, &d->job) == 0;
+    return d->job_runs;
+}
+
+static void break_off(struct download *d, const char *reason)
+{
+    diag(DIAG_WARN, "a download was broken off", DIAG_STR("reason", reason));
+    http_stream_abort(d->req);
+    free_download(d);
+}
+
+static void on_drained(void *ctx)
+{
+    struct download *d = ctx;
+
+    if (!d->job_runs && !submit(d, d->job.box))
+        break_off(d, "too many reads wait");
+}
+
+static void on_closed(void *ctx)
+{
+    struct download *d = ctx;
+
+    d->gone = true;
+    if (!d->job_runs)
+        free_download(d);
+}
+
+static bool begin(struct download *d)
+{
+    static const struct http_stream_hooks hooks = {.drained = on_drained, .closed = on_closed};
+    bool csv = d->format == DOWNLOAD_CSV;
+    const struct http_header headers[] = {
+        {"Content-Disposition", csv ? SLICE_LITERAL("attachment; filename=\"logs.csv\"")
+                                    : SLICE_LITERAL("attachment; filename=\"logs.ndjson\"")},
+        {"Vary", SLICE_LITERAL("Accept")},
+    };
+    const struct http_response head = {
+        .status = 200,
+        .content_type = csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson",
+        .headers = headers,
+        .headers_len = sizeof(headers) / sizeof(headers[0]),
+    };
+
+    d->begun = http_stream_begin(d->req, &head, &hooks, d);
+    return d->begun;
+}
+
+/* Answers that there is no download, now. */
+static void refuse(struct download *d)
+{
+    if (d->error != LM_ETIMEOUT)
+        diag(DIAG_WARN, "a read failed", DIAG_STR("reason", d->detail.text));
+    http_respond_error(d->req, 503,
+                       d->error == LM_ETIMEOUT
+                           ? "the query took longer than QUERY_TIMEOUT allows: narrow it with "
+                             "since and until"
+                           : "the store cannot be read now, try again later");
+    free_download(d);
+}
+
+static void finish(struct read_job *job)
+{
+    struct download *d = (struct download *)((char *)job - offsetof(struct download, job));
+    bool written;
+
+    d->job_runs = false;
+    if (d->gone) {
+        free_download(d);
+        return;
+    }
+    if (d->error && !d->begun) {
+        refuse(d);
+        return;
+    }
+    if (!d->begun && !begin(d)) {
+        free_download(d);
+        return;
+    }
+    if (d->error) {
+        break_off(d, d->detail.text);
+        return;
+    }
+    written = d->out.len == 0 || http_stream_write(d->req, buffer_slice(&d->out)) == 0;
+    buffer_clear(&d->out);
+    if (!written) {
+        break_off(d, "MAX_INFLIGHT_BYTES are used up");
+    } else if (d->left == 0) {
+        http_stream_end(d->req);
+        free_download(d);
+    } /* else on_drained comes */
+}
+
+void download_start(struct read_pool *readers, struct mailbox *box, struct http_request *req,
+                    enum download_format format)
+{
+    struct download *d = xcalloc(1, sizeof(*d));
+    int error;
+
+    d->readers = readers;
+    d->req = req;
+    d->format = format;
+    buffer_init(&d->out, OUT_BYTES_MAX);
+    if (query_string_parse(&d->params, http_request_query(req))) {
+        http_respond_error(req, 400, "too many query parameters: at most 128");
+        free_download(d);
+        return;
+    }
+    error = log_params_parse_download(&d->params, &d->query, &d->left, &d->out);
+    if (error == LM_EINVAL) {
+        http_respond(req, &(struct http_response){.status = 422, .body = buffer_slice(&d->out)});
+        free_download(d);
+        return;
+    }
+    buffer_clear(&d->out);
+    if (format == DOWNLOAD_CSV)
+        buffer_append_string(&d->out, "timestamp,id,level,message,attributes\r\n");
+    if (error || !submit(d, box)) {
+        http_respond_error(req, 503,
+                           error ? "out of memory, try again later"
+                                 : "too many reads wait, try again later");
+        free_download(d);
+    }
+}
