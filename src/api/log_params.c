@@ -12,6 +12,7 @@ static const int64_t SECOND_US = 1000000;
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
 static const struct slice ATTRIBUTE_PREFIX = {"attr.", 5};
+static const struct slice NOT_ATTRIBUTE_PREFIX = {"not.attr.", 9};
 
 enum {
     BUCKETS_BY_DEFAULT_MAX = 300,
@@ -163,11 +164,10 @@ static bool read_time(struct reading *r, const char *name, int64_t *us)
     return true;
 }
 
-static void refuse_levels(struct reading *r, size_t n)
+static void refuse_levels(struct reading *r, struct slice name, size_t n)
 {
     char msg[96];
     char ctx[96];
-    const struct slice name = SLICE_LITERAL("level");
     char separator = '[';
 
     snprintf(msg, sizeof(msg), "List should have at most %d items after validation, not %zu",
@@ -187,21 +187,23 @@ static void refuse_levels(struct reading *r, size_t n)
            buffer_slice(&r->scratch));
 }
 
-static void read_levels(struct reading *r, struct log_filter *filter)
+/* Parameters `name`, all of which count. */
+static void read_levels(struct reading *r, struct slice name, struct slice *levels,
+                        size_t *levels_len)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < r->params->len; i++) {
-        if (!slice_equal(r->params->params[i].name, SLICE_LITERAL("level")))
+        if (!slice_equal(r->params->params[i].name, name))
             continue;
         if (n < FILTER_LEVELS_MAX)
-            filter->levels[n] = r->params->params[i].value;
+            levels[n] = r->params->params[i].value;
         n++;
     }
     if (n > FILTER_LEVELS_MAX)
-        refuse_levels(r, n);
+        refuse_levels(r, name, n);
     else
-        filter->levels_len = n;
+        *levels_len = n;
 }
 
 static size_t count_characters(struct slice text)
@@ -213,36 +215,40 @@ static size_t count_characters(struct slice text)
     return n;
 }
 
-static void read_text(struct reading *r, struct log_filter *filter)
+static void read_text(struct reading *r, const char *name, struct slice *filter)
 {
-    struct slice text = query_string_last(r->params, "q");
-    const struct slice name = SLICE_LITERAL("q");
+    struct slice text = query_string_last(r->params, name);
     char msg[64];
     char ctx[40];
 
-    filter->text = text;
+    *filter = text;
     if (text.len <= LOG_PARAMS_TEXT_MAX || count_characters(text) <= LOG_PARAMS_TEXT_MAX)
         return;
     snprintf(msg, sizeof(msg), "String should have at most %d characters", LOG_PARAMS_TEXT_MAX);
     snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", LOG_PARAMS_TEXT_MAX);
     refuse_text(r,
                 &(struct refusal){.in = "query",
-                                  .name = name,
+                                  .name = slice_of_string(name),
                                   .type = "string_too_long",
                                   .msg = msg,
                                   .ctx = slice_of_string(ctx)},
                 text);
 }
 
+static bool starts_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_equal(slice_of(s.data, prefix.len), prefix);
+}
+
 static void read_attributes(struct reading *r, struct log_filter *filter)
 {
     for (size_t i = 0; i < r->params->len; i++) {
         const struct query_param *param = &r->params->params[i];
-        struct slice prefix = ATTRIBUTE_PREFIX;
+        bool excludes = starts_with(param->name, NOT_ATTRIBUTE_PREFIX);
+        struct slice prefix = excludes ? NOT_ATTRIBUTE_PREFIX : ATTRIBUTE_PREFIX;
         char msg[64];
 
-        if (param->name.len < prefix.len ||
-            !slice_equal(slice_of(param->name.data, prefix.len), prefix))
+        if (!starts_with(param->name, prefix))
             continue;
         if (filter->attributes_len == FILTER_ATTRIBUTES_MAX) {
             snprintf(msg, sizeof(msg), "At most %d attr. parameters are allowed",
@@ -255,6 +261,7 @@ static void read_attributes(struct reading *r, struct log_filter *filter)
         filter->attributes[filter->attributes_len++] = (struct log_attribute_filter){
             .name = slice_of(param->name.data + prefix.len, param->name.len - prefix.len),
             .value = param->value,
+            .excludes = excludes,
         };
     }
 }
@@ -278,8 +285,11 @@ static void read_cursor(struct reading *r, struct log_query *query)
 /* What all routes that take a filter have in common, but for the time bounds. */
 static void read_predicates(struct reading *r, struct log_filter *filter)
 {
-    read_levels(r, filter);
-    read_text(r, filter);
+    read_levels(r, SLICE_LITERAL("level"), filter->levels, &filter->levels_len);
+    read_levels(r, SLICE_LITERAL("not.level"), filter->excluded_levels,
+                &filter->excluded_levels_len);
+    read_text(r, "q", &filter->text);
+    read_text(r, "not.q", &filter->excluded_text);
     read_attributes(r, filter);
 }
 
@@ -459,10 +469,8 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
         filter->since_us = filter->until_us - DAY_US;
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
-    read_levels(&r, filter);
-    read_text(&r, filter);
     read_bucket(&r, query);
-    read_attributes(&r, filter);
+    read_predicates(&r, filter);
     return reading_finish(&r);
 }
 

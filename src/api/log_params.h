@@ -2,9 +2,10 @@
  * What the routes that read logs are asked: from query strings and path segments to queries, with
  * every refusal in the form and the words of FastAPI, all bad parameters of a request at once.
  *
- * Unknown parameters are ignored, and of one given more than once the last counts, but for `level`
- * and `attr.NAME`, which all count. Slices in the queries point into the query string's text, which
- * must outlive them.
+ * Unknown parameters are ignored, and of one given more than once the last counts, but for `level`,
+ * `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A filter is: since, until, level,
+ * q, attr.NAME, not.level, not.q, not.attr.NAME. Slices in the queries point into the query
+ * string's text, which must outlive them.
  *
  * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
  * is cleared); or LM_ENOMEM.
@@ -28,19 +29,19 @@ enum {
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
-/* GET /logs: limit, offset, since, until, level, q, cursor, attr.NAME. */
+/* GET /logs: a filter, limit, offset, cursor, format. */
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
                           struct buffer *refusal) LM_MUST_CHECK;
 
 /*
- * GET /logs/stats: since (default: a day before until), until (default: now), level, q, bucket in
- * seconds (default: a round length that makes at most 300 buckets), attr.NAME.
+ * GET /logs/stats: a filter with since (default: a day before until) and until (default: now);
+ * bucket in seconds (default: a round length that makes at most 300 buckets).
  */
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
                            struct buffer *refusal) LM_MUST_CHECK;
 
 /*
- * GET /logs/tail: since, until, level, q, attr.NAME; and where to go on, from the header
+ * GET /logs/tail: a filter; and where to go on, from the header
  * Last-Event-ID (`last_id`; data NULL: none) or else the parameter last_event_id. `*has_place`
  * tells whether there was one.
  */

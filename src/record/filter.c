@@ -12,7 +12,8 @@ void log_filter_init(struct log_filter *f)
 
 bool log_filter_has_predicates(const struct log_filter *f)
 {
-    return f->levels_len > 0 || f->text.len > 0 || f->attributes_len > 0;
+    return f->levels_len > 0 || f->excluded_levels_len > 0 || f->text.len > 0 ||
+           f->excluded_text.len > 0 || f->attributes_len > 0;
 }
 
 /* True where `value`, a scalar, has the text `text`. */
@@ -53,7 +54,8 @@ static bool object_matches(yyjson_val *object, const struct log_attribute_filter
     for (size_t i = 0; i < n; i++) {
         struct slice name = wanted[i].name.len ? wanted[i].name : SLICE_LITERAL("");
         yyjson_val *value = yyjson_obj_getn(object, name.data, name.len);
-        if (!value || !scalar_has_text(value, wanted[i].value))
+        bool equals = value && scalar_has_text(value, wanted[i].value);
+        if (equals == wanted[i].excludes)
             return false;
     }
     return true;
@@ -64,12 +66,15 @@ enum { STACK_POOL_SIZE = 16 * 1024 };
 
 static bool attributes_match(const struct log_filter *f, struct slice json)
 {
-    if (json.len == 0)
-        return false;
     for (size_t i = 0; i < f->attributes_len; i++) {
-        if (!may_hold(json, f->attributes[i].name) || !may_hold(json, f->attributes[i].value))
+        if (f->attributes[i].excludes)
+            continue;
+        if (json.len == 0 || !may_hold(json, f->attributes[i].name) ||
+            !may_hold(json, f->attributes[i].value))
             return false;
     }
+    if (json.len == 0)
+        return true;
 
     char pool[STACK_POOL_SIZE];
     yyjson_alc alc;
@@ -84,17 +89,29 @@ static bool attributes_match(const struct log_filter *f, struct slice json)
     return matches;
 }
 
-static bool level_matches(const struct log_filter *f, struct slice level)
+static bool is_among(struct slice level, const struct slice *levels, size_t n)
 {
-    for (size_t i = 0; i < f->levels_len; i++) {
-        if (text_equal_nocase(f->levels[i], level))
+    for (size_t i = 0; i < n; i++) {
+        if (text_equal_nocase(levels[i], level))
             return true;
     }
-    return f->levels_len == 0;
+    return false;
+}
+
+static bool level_matches(const struct log_filter *f, struct slice level)
+{
+    return (f->levels_len == 0 || is_among(level, f->levels, f->levels_len)) &&
+           !is_among(level, f->excluded_levels, f->excluded_levels_len);
+}
+
+static bool text_matches(const struct log_filter *f, struct slice message)
+{
+    return text_contains_nocase(message, f->text) &&
+           (f->excluded_text.len == 0 || !text_contains_nocase(message, f->excluded_text));
 }
 
 bool log_filter_match(const struct log_filter *f, const struct record *r)
 {
-    return level_matches(f, r->level) && text_contains_nocase(r->message, f->text) &&
+    return level_matches(f, r->level) && text_matches(f, r->message) &&
            (f->attributes_len == 0 || attributes_match(f, r->attributes));
 }

@@ -14,13 +14,14 @@
 #include "record/record.h"
 
 enum {
-    FILTER_LEVELS_MAX = 32,     /* `level` parameters of one query */
-    FILTER_ATTRIBUTES_MAX = 16, /* `attr.` parameters of one query */
+    FILTER_LEVELS_MAX = 32,     /* `level` parameters of one query, and as many `not.level` */
+    FILTER_ATTRIBUTES_MAX = 16, /* `attr.` and `not.attr.` parameters of one query, together */
 };
 
 struct log_attribute_filter {
     struct slice name;  /* a top-level member of attributes */
     struct slice value; /* equals a string's characters; a number's, true's, false's, null's text */
+    bool excludes;      /* a log of which this is true does not match */
 };
 
 struct log_filter {
@@ -28,7 +29,10 @@ struct log_filter {
     int64_t until_us;                       /* exclusive; INT64_MAX for no bound */
     struct slice levels[FILTER_LEVELS_MAX]; /* any of them, without case; none: all levels */
     size_t levels_len;
-    struct slice text; /* substring of message, without case; empty: all */
+    struct slice excluded_levels[FILTER_LEVELS_MAX]; /* none of them, without case */
+    size_t excluded_levels_len;
+    struct slice text;          /* substring of message, without case; empty: all */
+    struct slice excluded_text; /* no substring of message, without case; empty: all */
     struct log_attribute_filter attributes[FILTER_ATTRIBUTES_MAX]; /* all of them */
     size_t attributes_len;
 };

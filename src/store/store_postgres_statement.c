@@ -24,18 +24,21 @@ void store_postgres_statement_init(struct store_postgres_statement *st)
     *st = (struct store_postgres_statement){0};
     buffer_init(&st->sql, SQL_BYTES_MAX);
     buffer_init(&st->pattern, PATTERN_BYTES_MAX);
+    buffer_init(&st->excluded_pattern, PATTERN_BYTES_MAX);
 }
 
 void store_postgres_statement_release(struct store_postgres_statement *st)
 {
     buffer_release(&st->sql);
     buffer_release(&st->pattern);
+    buffer_release(&st->excluded_pattern);
 }
 
 void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql)
 {
     buffer_clear(&st->sql);
     buffer_clear(&st->pattern);
+    buffer_clear(&st->excluded_pattern);
     st->len = st->numbers_len = 0;
     buffer_append_string(&st->sql, sql);
 }
@@ -116,38 +119,43 @@ static bool is_storable(struct slice s)
     return s.len == 0 || (memchr(s.data, '\0', s.len) == NULL && utf8_valid(s));
 }
 
-static void add_levels(struct store_postgres_statement *st, const struct log_filter *f,
-                       const char *collation)
+/* `in` is "IN" or "NOT IN". A level that no stored log has is left out. */
+static void add_levels(struct store_postgres_statement *st, const struct slice *levels, size_t n,
+                       const char *in, const char *collation)
 {
-    const char *between = "";
+    bool any = false;
 
-    buffer_appendf(&st->sql, " AND lower(level%s) IN (", collation);
-    for (size_t i = 0; i < f->levels_len; i++) {
-        if (!is_storable(f->levels[i]))
+    for (size_t i = 0; i < n; i++) {
+        if (!is_storable(levels[i]))
             continue;
-        buffer_appendf(&st->sql, "%slower(", between);
-        between = ", ";
-        store_postgres_statement_text(st, f->levels[i]);
+        if (any)
+            buffer_append_string(&st->sql, ", ");
+        else
+            buffer_appendf(&st->sql, " AND lower(level%s) %s (", collation, in);
+        any = true;
+        buffer_append_string(&st->sql, "lower(");
+        store_postgres_statement_text(st, levels[i]);
         buffer_appendf(&st->sql, "%s)", collation);
     }
-    buffer_append_char(&st->sql, ')');
+    if (any)
+        buffer_append_char(&st->sql, ')');
 }
 
-/* By ILIKE, which a trigram index can serve. */
+/* By ILIKE, which a trigram index can serve; `like` is "ILIKE" or "NOT ILIKE". */
 static void add_substring(struct store_postgres_statement *st, struct slice text,
-                          const char *collation)
+                          struct buffer *pattern, const char *like, const char *collation)
 {
-    buffer_append_char(&st->pattern, '%');
+    buffer_append_char(pattern, '%');
     for (size_t i = 0; i < text.len; i++) {
         if (strchr("%_\\", text.data[i]) != NULL)
-            buffer_append_char(&st->pattern, '\\');
-        buffer_append_char(&st->pattern, text.data[i]);
+            buffer_append_char(pattern, '\\');
+        buffer_append_char(pattern, text.data[i]);
     }
-    buffer_append_char(&st->pattern, '%');
-    if (buffer_error(&st->pattern) != 0)
-        st->sql.error = buffer_error(&st->pattern);
-    buffer_appendf(&st->sql, " AND message%s ILIKE ", collation);
-    store_postgres_statement_text(st, buffer_slice(&st->pattern));
+    buffer_append_char(pattern, '%');
+    if (buffer_error(pattern) != 0)
+        st->sql.error = buffer_error(pattern);
+    buffer_appendf(&st->sql, " AND message%s %s ", collation, like);
+    store_postgres_statement_text(st, buffer_slice(pattern));
 }
 
 /*
@@ -159,24 +167,32 @@ static void add_attribute(struct store_postgres_statement *st,
 {
     int name;
 
-    buffer_append_string(&st->sql, " AND COALESCE(attributes ->> ");
+    buffer_append_string(&st->sql, " AND (COALESCE(attributes ->> ");
     store_postgres_statement_text(st, attribute->name);
     name = st->len;
     buffer_appendf(&st->sql, ", jsonb_typeof(attributes -> $%d)) = ", name);
     store_postgres_statement_text(st, attribute->value);
-    buffer_appendf(&st->sql, " AND jsonb_typeof(attributes -> $%d) NOT IN ('object', 'array')",
-                   name);
+    buffer_appendf(&st->sql, " AND jsonb_typeof(attributes -> $%d) NOT IN ('object', 'array'))%s",
+                   name, attribute->excludes ? " IS NOT TRUE" : "");
+}
+
+static bool attribute_is_storable(const struct log_attribute_filter *attribute)
+{
+    return is_storable(attribute->name) && is_storable(attribute->value);
 }
 
 void store_postgres_statement_filter(struct store_postgres_statement *st,
                                      const struct log_filter *f, const char *collation)
 {
-    if (f->levels_len > 0)
-        add_levels(st, f, collation);
+    add_levels(st, f->levels, f->levels_len, "IN", collation);
+    add_levels(st, f->excluded_levels, f->excluded_levels_len, "NOT IN", collation);
     if (f->text.len > 0)
-        add_substring(st, f->text, collation);
+        add_substring(st, f->text, &st->pattern, "ILIKE", collation);
+    if (f->excluded_text.len > 0 && is_storable(f->excluded_text))
+        add_substring(st, f->excluded_text, &st->excluded_pattern, "NOT ILIKE", collation);
     for (size_t i = 0; i < f->attributes_len; i++)
-        add_attribute(st, &f->attributes[i]);
+        if (attribute_is_storable(&f->attributes[i])) /* else it excludes what there is not */
+            add_attribute(st, &f->attributes[i]);
 }
 
 bool store_postgres_statement_is_hopeless(const struct log_filter *f)
@@ -186,7 +202,7 @@ bool store_postgres_statement_is_hopeless(const struct log_filter *f)
     if (!is_storable(f->text))
         return true;
     for (size_t i = 0; i < f->attributes_len; i++)
-        if (!is_storable(f->attributes[i].name) || !is_storable(f->attributes[i].value))
+        if (!f->attributes[i].excludes && !attribute_is_storable(&f->attributes[i]))
             return true;
     for (size_t i = 0; i < f->levels_len; i++)
         levels = levels || is_storable(f->levels[i]);

@@ -13,12 +13,13 @@
 enum {
     STORE_POSTGRES_NUMBERS_MAX = 10, /* values that are numbers or ids */
     STORE_POSTGRES_VALUES_MAX =
-        STORE_POSTGRES_NUMBERS_MAX + FILTER_LEVELS_MAX + 1 + 2 * FILTER_ATTRIBUTES_MAX,
+        STORE_POSTGRES_NUMBERS_MAX + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX),
 };
 
 struct store_postgres_statement {
     struct buffer sql; /* terminated once it is finished */
     struct buffer pattern;
+    struct buffer excluded_pattern;
     const char *values[STORE_POSTGRES_VALUES_MAX]; /* views */
     int lengths[STORE_POSTGRES_VALUES_MAX];
     int formats[STORE_POSTGRES_VALUES_MAX];

@@ -172,7 +172,7 @@ static void filters_are_applied_where_the_answer_is_surely_whole(void **state)
     assert_int_equal(cache_test_query(t, &q), CACHE_HIT);
     assert_int_equal(t->cached.len, 10);
     q.filter.attributes[q.filter.attributes_len++] =
-        (struct log_attribute_filter){SLICE_LITERAL("user"), SLICE_LITERAL("ann")};
+        (struct log_attribute_filter){SLICE_LITERAL("user"), SLICE_LITERAL("ann"), false};
     assert_int_equal(cache_test_query(t, &q), CACHE_MISS);
     q.limit = 5;
     assert_int_equal(cache_test_query(t, &q), CACHE_HIT);
@@ -326,7 +326,7 @@ static struct log_query random_query(unsigned *seed, unsigned logs)
         q.filter.text = SLICE_LITERAL("LONGER");
     if (rand_r(seed) % 4 == 0)
         q.filter.attributes[q.filter.attributes_len++] =
-            (struct log_attribute_filter){SLICE_LITERAL("n"), SLICE_LITERAL("2")};
+            (struct log_attribute_filter){SLICE_LITERAL("n"), SLICE_LITERAL("2"), false};
     return q;
 }
 

@@ -71,7 +71,7 @@ static void filters_look_through_a_large_set(void **state)
     q.filter.since_us = cache_test_record(500).key.timestamp_us;
     q.filter.levels[q.filter.levels_len++] = SLICE_LITERAL("error");
     q.filter.attributes[q.filter.attributes_len++] =
-        (struct log_attribute_filter){SLICE_LITERAL("user"), SLICE_LITERAL("ann")};
+        (struct log_attribute_filter){SLICE_LITERAL("user"), SLICE_LITERAL("ann"), false};
     assert_int_equal(cache_test_query(&p->t, &q), CACHE_HIT);
     assert_int_equal(p->t.cached.len, 250);
     q.offset = 240;

@@ -60,7 +60,7 @@ static bool has(const struct record *r, struct slice name, struct slice value)
     struct log_filter f;
 
     log_filter_init(&f);
-    f.attributes[f.attributes_len++] = (struct log_attribute_filter){name, value};
+    f.attributes[f.attributes_len++] = (struct log_attribute_filter){name, value, false};
     assert_true(log_filter_has_predicates(&f));
     return log_filter_match(&f, r);
 }
@@ -104,9 +104,9 @@ static void all_attributes_must_match(void **state)
 
     log_filter_init(&f);
     f.attributes[f.attributes_len++] =
-        (struct log_attribute_filter){SLICE_LITERAL("host"), SLICE_LITERAL("web-1")};
+        (struct log_attribute_filter){SLICE_LITERAL("host"), SLICE_LITERAL("web-1"), false};
     f.attributes[f.attributes_len++] =
-        (struct log_attribute_filter){SLICE_LITERAL("ok"), SLICE_LITERAL("true")};
+        (struct log_attribute_filter){SLICE_LITERAL("ok"), SLICE_LITERAL("true"), false};
     assert_true(log_filter_match(&f, &example));
     f.attributes[1].value = SLICE_LITERAL("null");
     assert_false(log_filter_match(&f, &example));
@@ -120,6 +120,39 @@ static void a_log_without_attributes_matches_none(void **state)
     assert_false(has(&r, SLICE_LITERAL("host"), SLICE_LITERAL("web-1")));
     r.attributes = SLICE_LITERAL("{}");
     assert_false(has(&r, SLICE_LITERAL("host"), SLICE_LITERAL("web-1")));
+}
+
+static void what_is_excluded_does_not_match(void **state)
+{
+    struct record bare = example;
+    struct log_filter f;
+
+    bare.attributes = slice_of(NULL, 0);
+    log_filter_init(&f);
+    f.excluded_levels[f.excluded_levels_len++] = SLICE_LITERAL("debug");
+    assert_true(log_filter_has_predicates(&f));
+    assert_true(log_filter_match(&f, &example));
+    f.excluded_levels[f.excluded_levels_len++] = SLICE_LITERAL("WARN");
+    assert_false(log_filter_match(&f, &example));
+
+    log_filter_init(&f);
+    f.excluded_text = SLICE_LITERAL("TO kÖln");
+    assert_true(log_filter_has_predicates(&f));
+    assert_false(log_filter_match(&f, &example));
+    f.excluded_text = SLICE_LITERAL("to Bonn");
+    assert_true(log_filter_match(&f, &example));
+
+    log_filter_init(&f);
+    f.attributes[f.attributes_len++] =
+        (struct log_attribute_filter){SLICE_LITERAL("host"), SLICE_LITERAL("web-1"), true};
+    assert_false(log_filter_match(&f, &example));
+    assert_true(log_filter_match(&f, &bare));
+    f.attributes[0].value = SLICE_LITERAL("web-2");
+    assert_true(log_filter_match(&f, &example));
+    f.attributes[f.attributes_len++] =
+        (struct log_attribute_filter){SLICE_LITERAL("ok"), SLICE_LITERAL("true"), false};
+    assert_true(log_filter_match(&f, &example));
+    assert_false(log_filter_match(&f, &bare));
 }
 
 static void large_attributes_are_searched_too(void **state)
@@ -150,6 +183,7 @@ int main(void)
         cmocka_unit_test(only_scalars_at_the_top_match),
         cmocka_unit_test(all_attributes_must_match),
         cmocka_unit_test(a_log_without_attributes_matches_none),
+        cmocka_unit_test(what_is_excluded_does_not_match),
         cmocka_unit_test(large_attributes_are_searched_too),
     };
 

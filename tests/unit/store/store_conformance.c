@@ -315,7 +315,14 @@ static void fill_random_filter(struct log_filter *f)
         f->text = slice_of_string(texts[random() % 4]);
     if (random() % 4 == 0)
         f->attributes[f->attributes_len++] =
-            (struct log_attribute_filter){SLICE_LITERAL("service"), SLICE_LITERAL("api")};
+            (struct log_attribute_filter){SLICE_LITERAL("service"), SLICE_LITERAL("api"), false};
+    if (random() % 4 == 0)
+        f->attributes[f->attributes_len++] =
+            (struct log_attribute_filter){SLICE_LITERAL("ok"), SLICE_LITERAL("true"), true};
+    if (random() % 4 == 0)
+        f->excluded_levels[f->excluded_levels_len++] = slice_of_string(levels[random() % 4]);
+    if (random() % 4 == 0)
+        f->excluded_text = slice_of_string(texts[random() % 4]);
 }
 
 static bool in_filter(const struct log_filter *f, const struct record *r)

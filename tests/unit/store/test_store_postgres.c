@@ -247,7 +247,7 @@ static void attribute_filters_answer_as_the_matching_function_does(void **state)
             size_t expected = 0;
 
             query.filter.attributes[query.filter.attributes_len++] = (struct log_attribute_filter){
-                slice_of_string(names[n]), slice_of_string(values[v])};
+                slice_of_string(names[n]), slice_of_string(values[v]), (n + v) % 2 == 1};
             store_test_run(p->r, &query, &p->rows);
             for (size_t i = 0; i < LOGS; i++)
                 expected += log_filter_match(&query.filter, &records[i]);
@@ -302,7 +302,7 @@ static void what_postgresql_cannot_look_for_is_not_found(void **state)
         text.filter.text = impossible[i];
         level.filter.levels[level.filter.levels_len++] = impossible[i];
         attribute.filter.attributes[attribute.filter.attributes_len++] =
-            (struct log_attribute_filter){SLICE_LITERAL("a"), impossible[i]};
+            (struct log_attribute_filter){SLICE_LITERAL("a"), impossible[i], false};
         store_test_run(p->r, &text, &p->rows);
         assert_int_equal(p->rows.len, 0);
         store_test_run(p->r, &attribute, &p->rows);
@@ -343,7 +343,7 @@ static void any_number_of_kinds_of_filters_can_be_asked_for(void **state)
             query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("info");
         for (size_t i = 0; i < k / FILTER_LEVELS_MAX; i++)
             query.filter.attributes[query.filter.attributes_len++] =
-                (struct log_attribute_filter){SLICE_LITERAL("a"), SLICE_LITERAL("1")};
+                (struct log_attribute_filter){SLICE_LITERAL("a"), SLICE_LITERAL("1"), false};
         store_test_run(p->r, &query, &p->rows);
         assert_int_equal(p->rows.len, 1);
     }
