@@ -7,7 +7,8 @@
  *   live         the hub's batches are written as they come. Where the socket does not take them,
  *                the tail is catching up again.
  * In all of them `position` is the place up to which everything that matches was written, or told
- * as missed. `behind` counts the logs that match between it and the hub's place.
+ * as missed. Once it was live, `behind` counts the logs that match between it and the hub's place;
+ * one that comes back from long ago is never made to skip.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ struct tail {
     bool has_place; /* Last-Event-ID gave `position` */
     bool begun;     /* the stream has */
     bool live;
+    bool joined; /* it was live before: `behind` is exact */
     bool job_runs;
     bool gone; /* the client, or we have ended the stream: to be freed after the job */
     size_t behind;
@@ -142,11 +144,16 @@ static void tell_missed(struct tail *t)
         t->missed = 0;
 }
 
+/* Before what t->out holds, which comes after the gap. */
 static void tell_lost(struct tail *t)
 {
+    struct buffer events = t->out;
+
+    buffer_init(&t->out, OUT_BYTES_MAX);
     buffer_append_string(&t->out, "event: lost\ndata: {\"detail\":\"logs before this are too long "
                                   "ago to be followed: read them with GET /logs\"}\n\n");
     (void)write_out(t);
+    t->out = events;
 }
 
 void tail_beat(struct tail *t)
@@ -185,7 +192,7 @@ static void take_event(struct tail *t, const struct tail_event *e)
         return;
     }
     t->live = false;
-    t->behind++;
+    t->behind += t->joined;
 }
 
 void tail_take(struct tail *t, const struct tail_batch *batch)
@@ -306,7 +313,7 @@ void tail_advance(struct tail *t)
     if (t->live || !hub->has_position)
         return;
     if (store_position_compare(&hub->position, &t->position) <= 0) {
-        t->live = true;
+        t->live = t->joined = true;
         t->behind = 0;
     } else if (http_stream_unsent(t->req) == 0) {
         submit(t, work_follow); /* refused: the next batch, or a heartbeat, has it tried again */
