@@ -4,14 +4,15 @@
 # build/test has sanitizers on (build/test/logmill), build/fuzz is for libFuzzer.
 
 FUZZ_SECONDS ?= 60
+FAULT_POINTS ?= all
 PREFIX ?= /usr/local
 export MAKEFLAGS += --no-print-directory
 
-TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled
+TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration fuzz lint format bench install clean help
+.PHONY: all run test test-build unit integration faults fuzz schemathesis tsan coverage lint format bench stress torture cdk-test install compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -20,7 +21,7 @@ all: ## build/logmill, optimised (installs what the build needs)
 run: all ## the same, then `logmill serve` on 127.0.0.1:8000
 	build/logmill serve
 
-test: ## unit tests, integration tests with sanitizers on, and each fuzz target for 20 s
+test: ## unit and integration tests with sanitizers on, cdk's tests, a short torture, fuzz targets for 20 s
 	@tools/bootstrap build test
 	@tools/test
 
@@ -35,9 +36,28 @@ integration: test-build all ## only the integration tests
 	@tools/npm-ci tests/integration
 	cd tests/integration && LOGMILL_BIN=$(CURDIR)/build/test/logmill npm test --silent
 
-fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+faults: test-build ## every allocation, write and sync fails in turn (FAULT_POINTS=N: some; FAULT_WALK=TEXT)
+	@tools/npm-ci tests/integration
+	for name in queue_test_queue_sqlite store_test_store_sqlite; do \
+	    FAULT_POINTS=$(FAULT_POINTS) build/test/tests/unit/$${name}_faults || exit; done
+	cd tests/integration && npm run --silent build && FAULT_POINTS=$(FAULT_POINTS) \
+	    LOGMILL_BIN=$(CURDIR)/build/test/logmill \
+	    node --test --test-reporter=spec ../../build/integration/faults-inside.test.js
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), and what all its inputs reach
 	@tools/bootstrap build test
-	@tools/fuzz $(FUZZ_SECONDS)
+	@tools/fuzz $(FUZZ_SECONDS) coverage
+
+schemathesis: test-build ## requests made from the OpenAPI description (EXAMPLES of each kind, SEED)
+	@tools/schemathesis
+
+tsan: all ## unit and integration tests under ThreadSanitizer (long; FILES="ingest read" for some)
+	@tools/bootstrap build test
+	@tools/tsan $(FILES)
+
+coverage: all ## lines of src/ that unit and integration tests run, by room and as HTML
+	@tools/bootstrap build test
+	@tools/coverage $(FILES)
 
 lint: ## format, warnings of gcc and clang, clang-tidy, and what else can be checked unrun
 	@tools/bootstrap build test lint
@@ -48,13 +68,32 @@ format: all ## lays out all C as .clang-format says, and brings README's table o
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 	@tools/update-readme
 
-bench: all ## speed beside nginx, bare COPY into PostgreSQL, and reads without the cache
+BENCH_PARAMETERS := ROUNDS SECONDS CONTESTANTS CONNECTIONS BATCHES ROWS READ_LOGS
+bench: all ## figures beside nginx, VictoriaLogs and others (TABLES, ROUNDS, SECONDS, …: bench/README.md)
 	@tools/bootstrap bench
-	@ninja -C build --quiet bench/pg_copy
-	bench/run
+	@ninja -C build --quiet bench/pg_copy bench/sqlite_loop
+	$(foreach p,$(BENCH_PARAMETERS),$(if $($(p)),BENCH_$(p)="$($(p))")) bench/run $(TABLES)
 
-install: all ## to PREFIX (/usr/local)
+stress: all ## k6 scripts with VUS="100" users against both set-ups, and a check that every 201 is stored once
+	@tools/bootstrap stress
+	stress-test/run $(SETUPS)
+
+torture: test-build all ## MINUTES=10 of everything that can go wrong, at once (SETUPS="embedded cloud", SEED)
+	@tools/torture "$(or $(MINUTES),10)" "$(SEED)" $(SETUPS)
+
+cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` offline, cfn-lint
+	@tools/bootstrap cdk
+	@tools/cdk-test
+
+install: all ## to PREFIX (/usr/local), with a unit for systemd
 	install -D -m 755 build/logmill $(DESTDIR)$(PREFIX)/bin/logmill
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/logmill.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.service
+
+compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)
+	@tools/bootstrap compose
+	tools/compose-test
 
 clean: ## removes everything that was built
 	rm -rf build

@@ -1,125 +1,84 @@
-"""Table `accept`: `logmill serve` beside nginx under the same load.
+"""Turns of taking logs, for the tables `single` and `batches`: contestants get the same load one after
+the other, each started afresh, and each has to show that it did the work.
 
-Both get the same POSTs from wrk in turns, each turn from a fresh start. What counts is the CPU time
-of the whole process (all threads and children) per 100,000 requests; for logmill that includes
-making every log durable and storing it: the clock stops when its queue is empty and the store holds
-every log that was accepted.
+The clock of the CPU stops when a contestant has everything where it is to stay: stored and
+acknowledged (logmill), flushed to the disk (VictoriaLogs), written (rsyslog), sent on (collector), in
+the queue (apis in front of SQS).
 """
 
-import os
-import shutil
 import sys
 import time
 
-from common import (
-    CONNECTIONS, ROUNDS, SECONDS, WARM_UP_SECONDS,
-    cpu_seconds, load, median, memory_mib, print_table, say_turn, write_body,
-)  # fmt: skip
-from servers import Logmill, Nginx
-
-CONTESTANTS = {"nginx": Nginx, "logmill": Logmill}
+from common import ROUNDS, SECONDS, WARM_UP_SECONDS, Unavailable, memory_mib, wanted
+from figures import say_turn
+from sqs import ElasticMq
 
 
-def make_case(name, logs):
-    """What is sent: one log to /log, or `logs` of them as NDJSON to /logs."""
-    body_file = write_body(logs)
-    return {
-        "name": name,
-        "logs": logs,
-        "bytes": os.path.getsize(body_file),
-        "path": "/log" if logs == 1 else "/logs",
-        "content_type": "application/json" if logs == 1 else "application/x-ndjson",
-        "body_file": body_file,
-    }
+def check_kept(name, kept, sent, size, connections):
+    """`sent` logs were answered with a success; up to one request a connection got its answer too
+    late for wrk to count it, in the warm-up and in the turn. Every log must be there, once."""
+    late = 2 * connections * size
+    if kept is not None and not sent <= kept <= sent + late:
+        sys.exit(f"bench: {name}: {sent} logs taken, {kept} kept")
 
 
-def turn(name, case):
-    """One contestant, started afresh, under the load of `case`; returns its figures."""
-    contestant = CONTESTANTS[name]()
-    is_logmill = name == "logmill"
-    request = {"content_type": case["content_type"], "body_file": case["body_file"]}
-    url = contestant.url(case["path"])
+def turn(contestant, size, connections):
+    """Figures of one contestant under requests of `size` logs."""
+    server = contestant()
     time.sleep(0.5)
-    figures = {"contestant": name, "rss_idle_mib": memory_mib(contestant.pid, "VmRSS")}
-    warm_up = load(url, WARM_UP_SECONDS, **request)
-    if is_logmill:
-        contestant.wait_until_stored()
+    figures = {"contestant": server.name, "rss_idle_mib": memory_mib(server.pid, "VmRSS")}
+    warm_up = server.load(size, WARM_UP_SECONDS, connections)
+    server.settle()
 
-    before = cpu_seconds(contestant.pid)
+    before = server.cpu()
     began = time.monotonic()
-    figures |= load(url, SECONDS, **request)
-    stored = contestant.wait_until_stored() if is_logmill else 0
-    figures["seconds_until_stored"] = time.monotonic() - began
-    figures["cpu_seconds"] = cpu_seconds(contestant.pid) - before
+    figures |= server.load(size, SECONDS, connections)
+    kept = server.settle()
+    figures["seconds_until_kept"] = time.monotonic() - began
+    figures["cpu_seconds"] = server.cpu() - before
 
-    if is_logmill:
-        check_stored(stored, (warm_up["requests"] + figures["requests"]) * case["logs"], case)
-    figures["logs_per_second"] = figures["requests_per_second"] * case["logs"]
-    figures["cpu_per_100k_requests"] = figures["cpu_seconds"] / figures["requests"] * 100_000
-    figures["cpu_per_100k_logs"] = figures["cpu_per_100k_requests"] / case["logs"]
-    figures["rss_after_mib"] = memory_mib(contestant.pid, "VmRSS")
-    figures["rss_peak_mib"] = memory_mib(contestant.pid, "VmHWM")
-    contestant.stop()
-    shutil.rmtree(contestant.dir)
+    check_kept(server.name, kept, (warm_up["requests"] + figures["requests"]) * size, size, connections)
+    logs = figures["requests"] * size
+    answers = "p50_ms" in figures
+    figures["logs"], figures["kept"] = logs, kept
+    figures["logs_per_second"] = logs / figures["seconds" if answers else "seconds_until_kept"]
+    figures["cpu_per_100k"] = figures["cpu_seconds"] / logs * 1e5
+    figures["cpu_per_million"] = figures["cpu_seconds"] / logs * 1e6
+    if kept and (disk := server.disk()):
+        figures["disk_mib_per_million"] = disk / kept * 1e6 / 2**20
+    figures["rss_peak_mib"] = memory_mib(server.pid, "VmHWM")
+    figures["promise"], figures["version"] = server.promise, server.version
+    server.stop()
     return figures
 
 
-def check_stored(stored, sent, case):
-    """`sent` logs were answered 201; up to one request a connection got its answer too late for wrk
-    to count it, in the warm-up and in the turn. Every log must be stored, once."""
-    late = 2 * CONNECTIONS * case["logs"]
-    if not sent <= stored <= sent + late:
-        sys.exit(f"bench: {sent} logs answered 201, {stored} stored")
+def available(classes):
+    """Those of `classes`, a dict, that are asked for and can be had; and why the others cannot."""
+    ready, absent = {}, {}
+    for key in wanted(classes):
+        try:
+            classes[key].prepare()
+            ready[key] = classes[key]
+        except Unavailable as why:
+            absent[classes[key].name] = str(why)
+    return ready, absent
 
 
-def single_logs():
-    """POST /log, one log a request, in turns."""
-    case = make_case("POST /log", 1)
+def rounds(classes, size, connections):
+    """All turns: ROUNDS of each of `classes`, interleaved."""
     turns = []
     for number in range(1, ROUNDS + 1):
-        for name in CONTESTANTS:
-            turns.append(f := turn(name, case))
-            say_turn(
-                number, f, f"{f['cpu_per_100k_requests']:6.2f} CPU-s per 100k,"
-                f"{f['requests_per_second']:9.0f} requests/s",
-            )  # fmt: skip
-    names = [
-        "cpu_per_100k_requests", "requests_per_second", "p50_ms", "p99_ms",
-        "rss_idle_mib", "rss_after_mib",
-    ]  # fmt: skip
-    print_table(
-        f"POST /log, {case['bytes']} bytes, {CONNECTIONS} connections, medians of {ROUNDS} rounds of {SECONDS} s",
-        [
-            ("CPU-s/100k", 12, ".3f"), ("requests/s", 12, ".0f"), ("p50 ms", 9, ".2f"),
-            ("p99 ms", 9, ".2f"), ("idle MiB", 10, ".1f"), ("after MiB", 11, ".1f"),
-        ],
-        [(who, *(median(turns, who, name) for name in names)) for who in CONTESTANTS],
-    )  # fmt: skip
-    ratio = median(turns, "logmill", names[0]) / median(turns, "nginx", names[0])
-    print(f"CPU of logmill, every log stored, against nginx: {ratio:.2f} x")
-    return {"case": case, "turns": turns, "cpu_ratio": ratio}
+        for contestant in classes.values():
+            turns.append(f := turn(contestant, size, connections))
+            say_turn(number, f, f"{f['cpu_per_100k']:8.3f} CPU-s per 100k logs,"
+                                f"{f['logs_per_second']:10.0f} logs/s")  # fmt: skip
+    if ElasticMq.shared:
+        ElasticMq.shared.stop()
+    return turns
 
 
-def batches():
-    """POST /logs with NDJSON."""
-    results = []
-    for logs in (100, 1000):
-        case = make_case(f"POST /logs, {logs} logs", logs)
-        results.append({"case": case, "turns": [turn("logmill", case)]})
-    names = [
-        "cpu_per_100k_logs", "logs_per_second", "requests_per_second", "p50_ms", "p99_ms",
-        "rss_peak_mib", "seconds_until_stored",
-    ]  # fmt: skip
-    print_table(
-        f"NDJSON, {CONNECTIONS} connections, one round of {SECONDS} s",
-        [
-            ("CPU-s/100k logs", 17, ".3f"), ("logs/s", 10, ".0f"), ("requests/s", 12, ".0f"),
-            ("p50 ms", 9, ".2f"), ("p99 ms", 9, ".2f"), ("peak MiB", 10, ".1f"), ("all stored s", 14, ".1f"),
-        ],
-        [(r["case"]["name"], *(r["turns"][0][name] for name in names)) for r in results],
-    )  # fmt: skip
-    return results
-
-
-def table():
-    return {"single": single_logs(), "batches": batches()}
+def tell_promises(turns):
+    """What each contestant's success means, and its version."""
+    print("what a success promises:")
+    for name, promise, version in dict.fromkeys((t["contestant"], t["promise"], t["version"]) for t in turns):
+        print(f"  {name:<26}{promise}{f' ({version})' if version else ''}", flush=True)

@@ -1,34 +1,43 @@
-"""What all tables need: settings, processes and their figures, load, and printing."""
+"""What all tables need: settings, and processes with their CPU time, memory and files."""
 
 import atexit
-import datetime
-import json
+import glob
 import os
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BENCH = os.path.join(ROOT, "bench")
-WORK = os.path.join(ROOT, "build", "bench")  # on the disk that the project is on, not on a tmpfs
-LOGMILL = os.environ.get("LOGMILL_BIN", os.path.join(ROOT, "build", "logmill"))
+BUILD = os.environ.get("BENCH_BUILD", os.path.join(ROOT, "build"))  # of `make`, or another
+WORK = os.path.join(BUILD, "bench")  # on the disk that the project is on, not on a tmpfs
+LOGMILL = os.environ.get("LOGMILL_BIN", os.path.join(BUILD, "logmill"))
+
+
+def numbers(name, default):
+    return [int(number) for number in os.environ.get(name, default).replace(",", " ").split()]
+
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "64"))
-ROWS = int(os.environ.get("BENCH_ROWS", "200000"))
+CONNECTIONS = numbers("BENCH_CONNECTIONS", "1 64 512")
+BATCHES = os.environ.get("BENCH_BATCHES", "100 1000 same").replace(",", " ").split()
+ROWS = int(os.environ.get("BENCH_ROWS", "500000"))
+READ_LOGS = int(os.environ.get("BENCH_READ_LOGS", "10000000"))
+CONTESTANTS = os.environ.get("BENCH_CONTESTANTS", "").replace(",", " ").split()
 WARM_UP_SECONDS = 1
 
-LOG = {
-    "level": "info",
-    "message": "GET /cart/items 200 in 12 ms for customer 48151623",
-    "service": "shop",
-    "request": "7f3a9c52",
-}
+
+class Unavailable(Exception):
+    """A contestant cannot be had on this machine; the text says why."""
+
+
+def wanted(names):
+    """Those of `names` that BENCH_CONTESTANTS asks for; all, where it asks for none of them."""
+    return [name for name in names if name in CONTESTANTS] or list(names)
 
 
 # ---- Processes ----
@@ -36,6 +45,9 @@ LOG = {
 
 def fresh_dir(name):
     path = os.path.join(WORK, name)
+    if os.path.islink(path):
+        shutil.rmtree(os.path.realpath(path), ignore_errors=True)
+        os.unlink(path)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(path)
     return path
@@ -48,11 +60,14 @@ def free_port():
 
 
 def start(command, env=None, port=None, **options):
-    """Starts a server and returns when it takes connections on `port`, if any."""
+    """Starts a server and returns when it takes connections on `port`, if any. `process.began` is the
+    time at which it was started."""
     log = open(os.path.join(WORK, os.path.basename(command[0]) + ".log"), "ab")
+    began = time.monotonic()
     process = subprocess.Popen(command, env=os.environ | (env or {}), stdout=log, stderr=log, **options)
+    process.began = began
     atexit.register(process.terminate)  # however the bench ends; does nothing once it has stopped
-    for _ in range(200):
+    while time.monotonic() < began + 30:
         if process.poll() is not None:
             sys.exit(f"bench: {command[0]} ended at once; see {log.name}")
         if port is None:
@@ -61,29 +76,32 @@ def start(command, env=None, port=None, **options):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return process
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.001)
     sys.exit(f"bench: {command[0]} does not listen; see {log.name}")
 
 
-def stop(process, how=signal.SIGTERM):
+def stop(process, how=signal.SIGTERM, statuses=(0,)):
     process.send_signal(how)
-    if process.wait(timeout=60) != 0:
+    if process.wait(timeout=60) not in statuses:
         sys.exit(f"bench: {process.args[0]} ended with status {process.returncode}")
 
 
 def family(pid):
-    """`pid` and its children."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-        return [pid] + [p for child in children.read().split() for p in family(int(child))]
+    """`pid` and its children, whichever of its threads started them."""
+    members = [pid]
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        with open(path, encoding="ascii") as children:
+            members += [p for child in children.read().split() for p in family(int(child))]
+    return members
 
 
 def cpu_seconds(pid):
-    """User and system time of a process, all its threads and its living children so far."""
+    """User and system time so far of a process, all its threads and its children, ended ones too."""
     ticks = 0
     for member in family(pid):
         with open(f"/proc/{member}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -96,6 +114,12 @@ def memory_mib(pid, field):
     return kib / 1024
 
 
+def disk_bytes(folder):
+    """What the files of a folder take on the disk."""
+    files = glob.glob(os.path.join(folder, "**"), recursive=True, include_hidden=True)
+    return sum(os.lstat(file).st_blocks * 512 for file in files if os.path.lexists(file))
+
+
 def wait_for(what, condition, seconds=120):
     """Returns what `condition` returns, once that is true."""
     deadline = time.monotonic() + seconds
@@ -104,59 +128,3 @@ def wait_for(what, condition, seconds=120):
             return result
         time.sleep(0.02)
     sys.exit(f"bench: after {seconds} s not yet: {what}")
-
-
-# ---- Load ----
-
-
-def write_body(logs):
-    """A file to be sent: one log as JSON, or `logs` of them as NDJSON."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    line = json.dumps(LOG | {"timestamp": now.isoformat()}, separators=(",", ":"))
-    path = os.path.join(WORK, f"body-{logs}")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(line if logs == 1 else (line + "\n") * logs)
-    return path
-
-
-def load(url, seconds, content_type=None, body_file=None):
-    """Lets wrk send for `seconds`, POSTs where there is a body, and returns its summary. An answer
-    with an error ends the bench."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", os.path.join(BENCH, "load.lua"), url]
-    if body_file:
-        command += ["--", content_type, body_file]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    summary = json.loads(output.splitlines()[-1])
-    if summary["refused"] or summary["broken"]:
-        sys.exit(f"bench: requests failed: {summary}")
-    summary["requests_per_second"] = summary["requests"] / summary["seconds"]
-    return summary
-
-
-# ---- Figures ----
-
-
-def values(turns, contestant, figure):
-    return [t[figure] for t in turns if t["contestant"] == contestant]
-
-
-def median(turns, contestant, figure):
-    return statistics.median(values(turns, contestant, figure))
-
-
-def ratios(turns, contestant, other, figure):
-    """Of each round: what disturbs a machine for a while disturbs both."""
-    return [a / b for a, b in zip(values(turns, contestant, figure), values(turns, other, figure))]
-
-
-def say_turn(number, figures, text):
-    print(f"round {number}: {figures['contestant']:<22}{text}", flush=True)
-
-
-def print_table(title, columns, rows):
-    """`columns` are (heading, width, format); a row has a name and then one number a column."""
-    print(f"\n{title}")
-    print(" " * 22 + "".join(f"{heading:>{width}}" for heading, width, _ in columns))
-    for name, *numbers in rows:
-        cells = (f"{n:>{width}{form}}" for n, (_, width, form) in zip(numbers, columns))
-        print(f"{name:<22}" + "".join(cells))

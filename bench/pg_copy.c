@@ -1,7 +1,7 @@
 /*
  * Times one way of storing in PostgreSQL, for bench/store.py:
  *
- *   pg_copy URL WAY ROWS BATCH
+ *   pg_copy URL WAY CORPUS ROWS BATCH
  *
  *   append   store_append(), as a worker calls it
  *   repeat   the same, of logs that are all there already
@@ -9,7 +9,8 @@
  *   staging  the same into a temporary table, then INSERT … SELECT … ON CONFLICT DO NOTHING
  *   insert   INSERT with ten rows of parameters a statement, each a transaction
  *
- * Prints the seconds. Empties the table `logs` of that database first: give it one of its own.
+ * CORPUS is for rows_init. Prints the seconds and the CPU seconds of this process. Empties the
+ * table `logs` of that database first: give it one of its own.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "rows.h"
 #include "store/store_postgres.h"
 
 enum { INSERT_ROWS = 10, COLUMNS = 5, CHUNK = 64 * 1024 };
@@ -30,8 +32,8 @@ enum { INSERT_ROWS = 10, COLUMNS = 5, CHUNK = 64 * 1024 };
 struct bench {
     PGconn *c;
     struct store_writer *w;
-    struct record *records;
-    size_t rows, batch;
+    struct rows rows;
+    size_t batch;
     char *chunk;
 };
 
@@ -50,22 +52,6 @@ static void sql(struct bench *b, const char *text)
     PQclear(result);
 }
 
-static void make_records(struct bench *b)
-{
-    static const char message[] = "GET /cart/items 200 in 12 ms for customer 48151623";
-    static const char attributes[] = "{\"request\":\"7f3a9c52\",\"service\":\"shop\"}";
-    int64_t now_us = clock_wall_us();
-
-    b->records = xcalloc(b->rows, sizeof(*b->records));
-    for (size_t i = 0; i < b->rows; i++)
-        b->records[i] = (struct record){
-            .key = {.timestamp_us = now_us + (int64_t)i, .id = uuid7_new(now_us + (int64_t)i)},
-            .level = SLICE_LITERAL("info"),
-            .message = SLICE_LITERAL(message),
-            .attributes = SLICE_LITERAL(attributes),
-        };
-}
-
 /* ---- The contestants ---- */
 
 static void append(struct bench *b)
@@ -73,10 +59,10 @@ static void append(struct bench *b)
     struct store_append_result result;
     struct errbuf err = ERRBUF_INIT;
 
-    for (size_t i = 0; i < b->rows; i += b->batch) {
-        size_t n = b->rows - i < b->batch ? b->rows - i : b->batch;
+    for (size_t i = 0; i < b->rows.len; i += b->batch) {
+        size_t n = b->rows.len - i < b->batch ? b->rows.len - i : b->batch;
 
-        if (store_append(b->w, b->records + i, n, &result, &err))
+        if (store_append(b->w, b->rows.records + i, n, &result, &err))
             fail("store_append", err.text);
     }
 }
@@ -130,18 +116,18 @@ static void copy_batch(struct bench *b, const char *statement, const struct reco
 
 static void copy(struct bench *b)
 {
-    for (size_t i = 0; i < b->rows; i += b->batch)
-        copy_batch(b, "COPY logs (" TABLE_COLUMNS ") FROM STDIN (FORMAT binary)", b->records + i,
-                   b->rows - i < b->batch ? b->rows - i : b->batch);
+    for (size_t i = 0; i < b->rows.len; i += b->batch)
+        copy_batch(b, "COPY logs (" TABLE_COLUMNS ") FROM STDIN (FORMAT binary)",
+                   b->rows.records + i, b->rows.len - i < b->batch ? b->rows.len - i : b->batch);
 }
 
 static void staging(struct bench *b)
 {
     sql(b, "CREATE TEMPORARY TABLE IF NOT EXISTS staging (LIKE logs) ON COMMIT DELETE ROWS");
-    for (size_t i = 0; i < b->rows; i += b->batch) {
+    for (size_t i = 0; i < b->rows.len; i += b->batch) {
         sql(b, "BEGIN");
-        copy_batch(b, "COPY staging (" TABLE_COLUMNS ") FROM STDIN (FORMAT binary)", b->records + i,
-                   b->rows - i < b->batch ? b->rows - i : b->batch);
+        copy_batch(b, "COPY staging (" TABLE_COLUMNS ") FROM STDIN (FORMAT binary)",
+                   b->rows.records + i, b->rows.len - i < b->batch ? b->rows.len - i : b->batch);
         sql(b, "INSERT INTO logs SELECT * FROM staging ON CONFLICT DO NOTHING");
         sql(b, "COMMIT");
     }
@@ -165,11 +151,11 @@ static void insert(struct bench *b)
             i ? ", " : "", p + 1, p + 2, p + 3, p + 4, p + 5);
     }
     PQclear(PQprepare(b->c, "ten", statement, INSERT_ROWS * COLUMNS, types));
-    for (size_t i = 0; i + INSERT_ROWS <= b->rows; i += INSERT_ROWS) {
+    for (size_t i = 0; i + INSERT_ROWS <= b->rows.len; i += INSERT_ROWS) {
         PGresult *result;
 
         for (int k = 0; k < INSERT_ROWS; k++) {
-            const struct record *r = &b->records[i + (size_t)k];
+            const struct record *r = &b->rows.records[i + (size_t)k];
             const char **v = &values[k * COLUMNS];
 
             snprintf(texts[k][0], sizeof(texts[k][0]), "%" PRId64, r->key.timestamp_us);
@@ -223,14 +209,16 @@ int main(int argc, char **argv)
     const struct way *way;
     struct bench b = {0};
     struct store *s;
+    size_t rows;
     uint64_t start_us;
+    double cpu;
 
-    if (argc != 5)
-        fail("usage", "pg_copy URL WAY ROWS BATCH");
+    if (argc != 6)
+        fail("usage", "pg_copy URL WAY CORPUS ROWS BATCH");
     way = find_way(argv[2]);
-    b.rows = strtoul(argv[3], NULL, 10);
-    b.batch = strtoul(argv[4], NULL, 10);
-    if (b.rows == 0 || b.batch == 0)
+    rows = strtoul(argv[4], NULL, 10);
+    b.batch = strtoul(argv[5], NULL, 10);
+    if (rows == 0 || b.batch == 0)
         fail("usage", "ROWS and BATCH are numbers above 0");
     s = store_postgres_new(&(struct store_postgres_options){.url = argv[1]}, &err);
     if (!s || store_migrate(s, &err))
@@ -241,17 +229,19 @@ int main(int argc, char **argv)
         fail("connect", PQerrorMessage(b.c));
     sql(&b, "SET client_min_messages = warning");
     b.chunk = xmalloc(2 * CHUNK);
-    make_records(&b);
+    rows_init(&b.rows, argv[3], rows);
     prepare(&b, strcmp(way->name, "repeat") == 0);
 
     start_us = clock_monotonic_us();
+    cpu = rows_cpu_seconds();
     way->run(&b);
-    printf("%.6f\n", (double)(clock_monotonic_us() - start_us) / 1e6);
+    printf("%.6f %.6f\n", (double)(clock_monotonic_us() - start_us) / 1e6,
+           rows_cpu_seconds() - cpu);
 
     PQfinish(b.c);
     store_writer_free(b.w);
     store_free(s);
     free(b.chunk);
-    free(b.records);
+    rows_release(&b.rows);
     return 0;
 }

@@ -1,7 +1,9 @@
 """The servers that the tables start, each in a directory of its own, on a free port of loopback."""
 
 import atexit
+import datetime
 import glob
+import http.client
 import json
 import os
 import pwd
@@ -9,36 +11,85 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import urllib.request
 
-from common import BENCH, LOG, LOGMILL, free_port, fresh_dir, start, stop, wait_for
+import corpus
+import load
+from common import BENCH, LOGMILL, WORK, cpu_seconds, disk_bytes, free_port, fresh_dir, start, stop, wait_for
 
 
-class Logmill:
-    """`logmill serve`, or another command, with `settings`."""
+class Server:
+    """What a table measures: a process in a directory of its own. `promise` says what a success that
+    it answers means."""
 
-    def __init__(self, command="serve", data_dir=None, **settings):
-        self.dir = data_dir or fresh_dir("logmill")
-        self.port = free_port() if command in ("serve", "api") else None
-        env = {"HOST": "127.0.0.1", "PORT": str(self.port or 0), "DATA_DIR": self.dir} | settings
-        self.process = start([LOGMILL, command], env, self.port)
+    name = promise = "?"
+    version = None
+    statuses = (0,)  # with which it ends when it is told to
+
+    @staticmethod
+    def prepare():
+        """Gets what it needs; raises Unavailable where that is not to be had."""
+
+    def __init__(self, command, port, env=None, directory=None):
+        self.port = port
+        self.dir = directory
+        self.process = start(command, env, port)
         self.pid = self.process.pid
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
 
+    def get(self, path):
+        with urllib.request.urlopen(self.url(path), timeout=60) as answer:
+            return answer.read().decode()
+
     def metrics(self):
-        with urllib.request.urlopen(self.url("/metrics"), timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
-        return {
-            name: float(value)
-            for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        }
+        lines = (line.rsplit(" ", 1) for line in self.get("/metrics").splitlines() if line[:1] not in ("#", ""))
+        return {name: float(value) for name, value in lines}
 
-    def wait_until_stored(self):
-        """Returns how many logs there are when all that were accepted are stored."""
+    def route(self, size):
+        """How `size` logs are sent: path, content type, form of the corpus, form of the time."""
+        if size == 1:
+            return "/log", "application/json", "json", "iso"
+        return "/logs", "application/x-ndjson", "ndjson", "iso"
 
+    def load(self, size, seconds, connections):
+        path, content_type, form, time_form = self.route(size)
+        requests = corpus.write_requests(form, size)
+        return load.wrk(self.url(path), seconds, connections, content_type, time_form, requests)
+
+    def settle(self):
+        """Returns how many logs it has, once all that it has taken are where they are to stay; None
+        where it keeps nothing."""
+
+    def cpu(self):
+        """CPU seconds of all that counts."""
+        return cpu_seconds(self.pid)
+
+    def disk(self):
+        """Bytes of its files; None where it has none of its own."""
+        return disk_bytes(self.dir)
+
+    def stop(self):
+        stop(self.process, statuses=self.statuses)
+        shutil.rmtree(self.dir)
+
+
+class Logmill(Server):
+    """`logmill serve`, or another command, with `settings`."""
+
+    name = "logmill serve"
+    promise = "fsynced in the queue; stored exactly once"
+
+    def __init__(self, command="serve", data_dir=None, **settings):
+        directory = data_dir or fresh_dir("logmill")
+        port = free_port() if command in ("serve", "api") else None
+        env = {"HOST": "127.0.0.1", "PORT": str(port or 0), "DATA_DIR": directory, "LOG_LEVEL": "warn"}
+        super().__init__([LOGMILL, command], port, env | settings, directory)
+
+    def settle(self):
         def stored():
             m = self.metrics()
             accepted, stored = m["logmill_logs_accepted_total"], m["logmill_logs_stored_total"]
@@ -46,39 +97,57 @@ class Logmill:
 
         return int(wait_for("all logs stored", stored))
 
-    def send(self, logs):
-        """Sends so many logs, a thousand at a time; they get the time of their arrival."""
-        line = json.dumps(LOG, separators=(",", ":")).encode() + b"\n"
-        headers = {"Content-Type": "application/x-ndjson"}
-        for sent in range(0, logs, 1000):
-            body = line * min(1000, logs - sent)
-            request = urllib.request.Request(self.url("/logs"), body, headers)
-            urllib.request.urlopen(request, timeout=30).close()
+    def send(self, logs, stamp=lambda number: load.stamp()):
+        """Sends so many logs of the corpus, a thousand a request, one after the other. `stamp` gives
+        the time of the request with that number, to the millisecond; default: that of sending."""
+        with open(corpus.write_requests("ndjson", 1000), "rb") as file:
+            requests = file.read().split(b"\2")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for number in range((logs + 999) // 1000):
+            body = requests[number % len(requests)].replace(b"\1", stamp(number))
+            if logs < (number + 1) * 1000:
+                body = b"".join(body.splitlines(keepends=True)[: logs - number * 1000])
+            connection.request("POST", "/logs", body, {"Content-Type": "application/x-ndjson"})
+            answer = connection.getresponse()
+            if answer.status != 201:
+                sys.exit(f"bench: {answer.status}: {answer.read()}")
+            answer.read()
+        connection.close()
 
-    def stop(self):
+    def count(self):
+        """How many logs of yesterday, today and tomorrow the store has."""
+        day = datetime.timedelta(days=1)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        since, until = ((now + n * day).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (-1, 1))
+        return json.loads(self.get(f"/logs/stats?since={since}&until={until}&bucket=3600"))["total"]
+
+    def halt(self):
+        """Stops it, but leaves its directory."""
         stop(self.process)
 
 
-class Nginx:
+class Nginx(Server):
     """The yardstick for taking requests: does nothing with what it gets."""
 
-    def __init__(self):
-        self.port = free_port()
-        self.dir = fresh_dir("nginx")
+    name = "nginx return 201"
+    promise = "nothing: the log is dropped"
+
+    @staticmethod
+    def program():
+        return shutil.which("nginx") or "/usr/sbin/nginx"
+
+    def __init__(self, connections=1024):
+        port, directory = free_port(), fresh_dir("nginx")
         with open(os.path.join(BENCH, "nginx.conf"), encoding="utf-8") as template:
-            conf = template.read().replace("@PORT@", str(self.port)).replace("@DIR@", self.dir)
-        path = os.path.join(self.dir, "nginx.conf")
+            conf = template.read().replace("@PORT@", str(port)).replace("@DIR@", directory)
+        conf = conf.replace("@CONNECTIONS@", str(connections))
+        path = os.path.join(directory, "nginx.conf")
         with open(path, "w", encoding="utf-8") as out:
             out.write(conf)
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        self.process = start([program, "-e", "stderr", "-p", self.dir, "-c", path], {}, self.port)
-        self.pid = self.process.pid
+        super().__init__([self.program(), "-e", "stderr", "-p", directory, "-c", path], port, {}, directory)
 
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def stop(self):
-        stop(self.process)
+    def disk(self):
+        return None
 
 
 class Postgres:
@@ -86,18 +155,21 @@ class Postgres:
 
     SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "unix_socket_directories": ""}
 
-    def __init__(self):
-        self.user = {}
+    def __init__(self, name="postgres", keep=False):
+        """With `keep` the data stay when it stops, and are used again under the same name."""
+        self.user, self.keep = {}, keep
         if os.geteuid() == 0:
             entry = pwd.getpwnam("postgres")
             self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        self.folder = folder = self.make_folder()
+        self.folder = folder = self.make_folder(name)
         data, password_file = os.path.join(folder, "data"), os.path.join(folder, "password")
-        password = secrets.token_hex()
-        with open(password_file, "w", encoding="ascii") as out:
-            out.write(password)
-        self.run("initdb", "-D", data, "-U", "postgres", "--pwfile", password_file,
-                 "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
+        if not os.path.exists(password_file):
+            with open(password_file, "w", encoding="ascii") as out:
+                out.write(secrets.token_hex())
+            self.run("initdb", "-D", data, "-U", "postgres", "--pwfile", password_file,
+                     "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
+        with open(password_file, encoding="ascii") as file:
+            password = file.read()
         port = free_port()
         settings = [f"--{name}={value}" for name, value in self.SETTINGS.items()]
         command = [self.program("postgres"), "-D", data, "-p", str(port), *settings]
@@ -106,14 +178,20 @@ class Postgres:
         self.url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
         wait_for("PostgreSQL ready", lambda: self.psql("SELECT 1").returncode == 0, 30)
 
-    def make_folder(self):
-        folder = fresh_dir("postgres")
+    def make_folder(self, name):
+        if self.keep and os.path.exists(kept := os.path.join(WORK, name)):
+            return os.path.realpath(kept)
+        folder = fresh_dir(name)
         if self.user:
             os.chown(folder, self.user["user"], self.user["group"])
             if subprocess.run(["test", "-x", folder], check=False, **self.user).returncode != 0:
                 folder = tempfile.mkdtemp(prefix="logmill-bench-", dir="/var/tmp")
                 os.chown(folder, self.user["user"], self.user["group"])
-                atexit.register(shutil.rmtree, folder, ignore_errors=True)
+                if self.keep:
+                    os.rmdir(os.path.join(WORK, name))
+                    os.symlink(folder, os.path.join(WORK, name))
+                else:
+                    atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
     @staticmethod
@@ -135,12 +213,13 @@ class Postgres:
         done.check_returncode()
         return done.stdout.strip()
 
-    def count(self):
-        return int(self.sql("SELECT count(*) FROM logs"))
+    def count(self, table="logs"):
+        return int(self.sql(f"SELECT count(*) FROM {table}"))
 
     def stop(self):
         stop(self.process, signal.SIGINT)  # does not wait for clients
-        shutil.rmtree(self.folder)
+        if not self.keep:
+            shutil.rmtree(self.folder)
 
 
 class Redis:

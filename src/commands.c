@@ -19,7 +19,13 @@
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "data_dir.h"
+#include "health.h"
+#include "metrics/emf.h"
 #include "worker/worker.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { ROLE_API = 1, ROLE_WORKER = 2 };
 
@@ -28,6 +34,8 @@ enum { OTHER_DESCRIPTORS = 64 };
 
 /* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
 enum { STOP_OVERTIME_S = 1 };
+
+enum { LARGE_BUFFER_BYTES = 128 << 10 };
 
 enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
 
@@ -159,10 +167,14 @@ static int start_ops(struct service *s, struct errbuf *err)
     return s->api ? 0 : LM_EUNAVAILABLE;
 }
 
-/* SQLite has one writer at a time: more threads would only wait for each other. */
-static unsigned worker_threads(const struct config *c)
+static int start_emf(const struct config *c, struct errbuf *err)
 {
-    return adapters_store_is_embedded(c) ? 1 : (unsigned)c->worker_threads;
+    if (!c->emf_interval)
+        return 0;
+    return emf_start(&(struct emf_options){.fd = STDOUT_FILENO,
+                                           .interval = (unsigned)c->emf_interval,
+                                           .name = c->emf_namespace},
+                     err);
 }
 
 /* Opens all that the roles need and starts them: what clients see comes last. */
@@ -170,8 +182,8 @@ static int start(struct service *s, struct errbuf *err)
 {
     int error;
 
-    if ((error = open_store(s, err)) || (error = take_locks(s, err)) ||
-        (error = adapters_open_cache(s->config, &s->cache, err)) ||
+    if ((error = start_emf(s->config, err)) || (error = open_store(s, err)) ||
+        (error = take_locks(s, err)) || (error = adapters_open_cache(s->config, &s->cache, err)) ||
         (error = adapters_open_queue(
              s->config, s->roles & ROLE_API ? ADAPTERS_QUEUE_SEND : ADAPTERS_QUEUE_RECEIVE,
              &s->queue, err)) ||
@@ -194,7 +206,8 @@ static int start(struct service *s, struct errbuf *err)
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,
                                      .cache = s->cache,
-                                     .threads = worker_threads(s->config),
+                                     .threads = (unsigned)s->config->worker_threads,
+                                     .one_writer = adapters_store_is_embedded(s->config),
                                      .retention_days = (unsigned)s->config->retention_days,
                                      .stored = s->feed ? tail_feed_wake : NULL,
                                      .stored_ctx = s->feed},
@@ -214,6 +227,7 @@ static void *end_late_stop(void *arg)
 {
     sleep((unsigned)(uintptr_t)arg); /* a number: all that was on main's stack may be gone */
     diag(DIAG_WARN, "the stop took too long: ended; what was not stored stays in the queue");
+    emf_write();
     _exit(0);
 }
 
@@ -235,6 +249,7 @@ static void stop(struct service *s)
     queue_free(s->queue);
     cache_free(s->cache);
     store_free(s->store);
+    emf_stop();
     if (s->worker_lock > 0)
         close(s->worker_lock);
     if (s->api_lock > 0)
@@ -332,10 +347,23 @@ int commands_api(const struct config *config, char **args, int args_len)
     return status ? status : run(config, ROLE_API);
 }
 
+/*
+ * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
+ * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
+ * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
+ */
+static void give_back_large_buffers(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
+#endif
+}
+
 int commands_worker(const struct config *config, char **args, int args_len)
 {
     int status = no_arguments(args, args_len);
 
+    give_back_large_buffers();
     return status ? status : run(config, ROLE_WORKER);
 }
 
@@ -416,6 +444,38 @@ int commands_dead_letters(const struct config *config, char **args, int args_len
                  : requeue(q, args + 1, args_len - 1, &err);
     queue_free(q);
     return error ? fail(&err) : 0;
+}
+
+/* ---- health ---- */
+
+/* PORT 0 is whatever was free at the start, and METRICS_PORT 0 is none: nobody can be asked there.
+ */
+static int ask_port(const struct config *c, const char *name, uint64_t port, struct errbuf *err)
+{
+    if (!port)
+        return errbuf_fail(err, LM_EUNAVAILABLE, "%s is 0: no port that could be asked", name);
+    return health_ask(c->host, port, err);
+}
+
+int commands_health(const struct config *config, char **args, int args_len)
+{
+    const char *role = args_len > 0 ? args[0] : "any";
+    bool any = args_len == 0;
+    bool api = any || strcmp(role, "api") == 0;
+    bool worker = any || strcmp(role, "worker") == 0;
+    struct errbuf err = ERRBUF_INIT;
+
+    if (args_len > 1 || !(api || worker)) {
+        fprintf(stderr, "logmill: health: \"%s\" is not one of api, worker\n", args[args_len - 1]);
+        return 2;
+    }
+    if (api && ask_port(config, "PORT", config->port, &err) == 0)
+        return 0;
+    if (any && !config->metrics_port)
+        return fail(&err); /* of the two reasons the one that tells more */
+    if (worker && ask_port(config, "METRICS_PORT", config->metrics_port, &err) == 0)
+        return 0;
+    return fail(&err);
 }
 
 /* ---- config ---- */

@@ -12,6 +12,10 @@ int commands_serve(const struct config *config, char **args, int args_len);
 int commands_api(const struct config *config, char **args, int args_len);
 int commands_worker(const struct config *config, char **args, int args_len);
 
+/* Succeeds if an api (or serve) answers on PORT, or a worker on METRICS_PORT; `api`, `worker`: that
+   one alone. */
+int commands_health(const struct config *config, char **args, int args_len);
+
 int commands_migrate(const struct config *config, char **args, int args_len);
 int commands_dead_letters(const struct config *config, char **args, int args_len);
 int commands_config(const struct config *config, char **args, int args_len);

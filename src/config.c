@@ -69,10 +69,15 @@ static const struct setting settings[] = {
     TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",
          .help = "form of the diagnostics; auto: text on a terminal, JSON elsewhere"),
     NUMBER(WORKER_THREADS, worker_threads, .fallback = "4", .min = 1, .max = 64,
-           .help = "threads that store logs, where queue and store take several: SQS, PostgreSQL"),
+           .help = "threads that store logs; where queue or store is embedded, 2 at most"),
     NUMBER(METRICS_PORT, metrics_port, .fallback = "0", .min = 0, .max = 65535,
            .help = "TCP port on HOST where `logmill worker` serves /metrics, /health and /ready; "
                    "0: none"),
+    NUMBER(EMF_INTERVAL, emf_interval, .fallback = "0", .min = 0, .max = 3600,
+           .help = "seconds between lines of metrics in CloudWatch's Embedded Metric Format on "
+                   "stdout; 0: none"),
+    TEXT(EMF_NAMESPACE, emf_namespace, .fallback = "logmill",
+         .help = "CloudWatch namespace of these metrics"),
     TEXT(SQS_QUEUE_URL, sqs_queue_url,
          .help = "Amazon SQS queue, or a compatible one; not set: the embedded queue"),
     NUMBER(SQS_MAX_MESSAGE_BYTES, sqs_max_message_bytes, .fallback = "262144", .min = 1024,

@@ -33,6 +33,8 @@ struct config {
     const char *log_format;
     uint64_t worker_threads;
     uint64_t metrics_port;
+    uint64_t emf_interval;
+    const char *emf_namespace;
     const char *sqs_queue_url;
     uint64_t sqs_max_message_bytes;
     uint64_t sqs_timeout;

@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <uv.h>
+
 #include "base/diag.h"
 #include "base/errbuf.h"
+#include "base/xalloc.h"
 #include "commands.h"
 #include "config.h"
 
@@ -29,6 +32,7 @@ static const struct command commands[] = {
     {"migrate", commands_migrate, "make the store ready, or bring it to this version"},
     {"dead-letters", commands_dead_letters,
      "list logs that could not be stored, or `requeue [ID…]` to try them again"},
+    {"health", commands_health, "succeed if the api or worker of these settings is alive"},
     {"config", commands_config, "all settings and their values; `config markdown`: as a table"},
     {"help", help, "this text"},
 };
@@ -121,5 +125,7 @@ int main(int argc, char **argv)
     set_up_diagnostics(&config);
     signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
     signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
+    /* libuv's allocations are small, and some of its own ways to fail are a bare abort(). */
+    uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
     return command->run(&config, argv + 2, rest_len);
 }

@@ -9,6 +9,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
+import { count } from './counts';
 import { Database } from './database';
 import { Queue } from './queue';
 import { Scaling } from './scaling';
@@ -53,13 +54,13 @@ export class Alarms extends Construct {
     this.above('ApiMemory', api.metricMemoryUtilization({ period: MINUTE }), API.alarmMemoryPercent, 5);
     this.above('ApiRequestsPerTarget', targets.metrics.requestCountPerTarget({ period: MINUTE, statistic: 'Sum' }),
       API.alarmRequestsPerMinute, 3);
-    const count = (code: HttpCodeTarget) => targets.metrics.httpCodeTarget(code, { period: MINUTE });
+    const answers = (code: HttpCodeTarget) => targets.metrics.httpCodeTarget(code, { period: MINUTE });
     this.above('Api5xxRate', new cw.MathExpression({
       label: '5xx answers in percent', period: MINUTE,
       /* Of the service, and of the load balancer where no task answers. */
       expression: '100 * (FILL(target, 0) + FILL(balancer, 0)) / requests',
       usingMetrics: {
-        target: count(HttpCodeTarget.TARGET_5XX_COUNT),
+        target: answers(HttpCodeTarget.TARGET_5XX_COUNT),
         balancer: loadBalancer.metrics.custom('HTTPCode_ELB_5XX_Count', { period: MINUTE, statistic: 'Sum' }),
         requests: loadBalancer.metrics.requestCount({ period: MINUTE }),
       },
@@ -74,6 +75,10 @@ export class Alarms extends Construct {
     this.above('DeadLetters', queue.deadLetters.metricApproximateNumberOfMessagesVisible({
       period: MINUTE, statistic: 'Maximum',
     }), 0, 1);
+
+    /* A database that answers and refuses: what fails often counts no more towards the age above. */
+    this.above('StoreFailures', count(this, 'StoreFailures', undefined, 15),
+      WORKER.alarmStoreFailures, 1);
 
     this.above('DatabaseCpu', database.metric('CPUUtilization'), DATABASE.alarmCpuPercent, 5);
     this.above('DatabaseConnections', database.metric('DatabaseConnections', 'Maximum'),

@@ -5,6 +5,7 @@ import { HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { FargateService } from 'aws-cdk-lib/aws-ecs';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
+import { count } from './counts';
 import { Database } from './database';
 import { Queue } from './queue';
 import { Scaling, taskCount } from './scaling';
@@ -20,9 +21,6 @@ export interface DashboardProps {
 }
 
 const MINUTE = Duration.minutes(1);
-
-/** Where the service counts logs, when it writes CloudWatch's Embedded Metric Format. */
-export const SERVICE_METRICS = { namespace: 'logmill', accepted: 'LogsAccepted', stored: 'LogsStored' };
 
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
@@ -45,8 +43,8 @@ export class Dashboard extends Construct {
         targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_2XX_COUNT, { period: MINUTE, label: '2xx' }),
         targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_4XX_COUNT, { period: MINUTE, label: '4xx' }),
         targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, { period: MINUTE, label: '5xx' })]),
-      graph('Logs a second', [perSecond(SERVICE_METRICS.accepted, 'accepted'),
-        perSecond(SERVICE_METRICS.stored, 'stored')]),
+      graph('Logs a second', [perSecond(count(this, 'LogsAccepted', 'accepted'), 'accepted'),
+        perSecond(count(this, 'LogsStored', 'stored'), 'stored')]),
     );
     row(
       graph('Queue depth', [queueCount(queue.queue, 'waiting'),
@@ -72,12 +70,13 @@ export class Dashboard extends Construct {
     );
     row(
       graph('Database: operations a second', [
-        database.metric(database.isAurora ? 'VolumeReadIOPs' : 'ReadIOPS'),
-        database.metric(database.isAurora ? 'VolumeWriteIOPs' : 'WriteIOPS')]),
-      graph('Database: storage (bytes)', [
-        database.isAurora ? database.metric('VolumeBytesUsed') : database.metric('FreeStorageSpace')]),
+        database.metric('ReadIOPS'), database.metric('WriteIOPS')]),
+      graph('Database: storage (bytes)', [database.storage()]),
       graph('Cache: CPU and memory (%)', [cache.metric('EngineCPUUtilization'),
         cache.metric('DatabaseMemoryUsagePercentage')]),
+      graph('Failures a minute', [count(this, 'RequestsFailed', 'requests answered 503'),
+        count(this, 'StoreFailures', 'transactions tried again'),
+        count(this, 'LogsDeadLettered', 'logs dead-lettered')]),
     );
   }
 }
@@ -95,13 +94,8 @@ function minAvgMax(service: FargateService, what: 'cpu' | 'memory'): cw.IMetric[
     : service.metricMemoryUtilization({ period: MINUTE, statistic, label: statistic }));
 }
 
-function perSecond(metricName: string, label: string): cw.IMetric {
+function perSecond(metric: cw.IMetric, id: string): cw.IMetric {
   return new cw.MathExpression({
-    label, period: MINUTE, expression: `${label} / PERIOD(${label})`,
-    usingMetrics: {
-      [label]: new cw.Metric({
-        namespace: SERVICE_METRICS.namespace, metricName, statistic: 'Sum', period: MINUTE,
-      }),
-    },
+    label: id, period: MINUTE, expression: `${id} / PERIOD(${id})`, usingMetrics: { [id]: metric },
   });
 }

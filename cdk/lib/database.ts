@@ -77,6 +77,13 @@ export class Database extends Construct {
     }
   }
 
+  /** Bytes that are free, or in use where the storage has no size. */
+  storage(): cw.Metric {
+    if (!this.isAurora) return this.metric('FreeStorageSpace');
+    const { DBClusterIdentifier } = this.dimensions; // of the whole cluster: it has no role
+    return this.metric('VolumeBytesUsed').with({ dimensionsMap: { DBClusterIdentifier }, period: Duration.minutes(5) });
+  }
+
   metric(name: string, statistic = 'Average'): cw.Metric {
     return new cw.Metric({
       namespace: 'AWS/RDS', metricName: name, statistic, period: Duration.minutes(1),

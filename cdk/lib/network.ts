@@ -5,7 +5,8 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { Settings } from './settings';
 
-export const API_PORT = 8000, DATABASE_PORT = 5432, CACHE_PORT = 6379;
+/* METRICS_PORT is of the worker, and for its own container only. */
+export const API_PORT = 8000, METRICS_PORT = 8001, DATABASE_PORT = 5432, CACHE_PORT = 6379;
 
 const SERVICES = {
   Sqs: ec2.InterfaceVpcEndpointAwsService.SQS,

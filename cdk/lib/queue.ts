@@ -2,6 +2,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { QUEUE } from './thresholds';
 
 export class Queue extends Construct {
   readonly queue: sqs.Queue;
@@ -21,7 +22,7 @@ export class Queue extends Construct {
       ...common,
       visibilityTimeout: Duration.seconds(60),
       receiveMessageWaitTime: Duration.seconds(20),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 10 },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: QUEUE.maxReceives },
     });
   }
 }

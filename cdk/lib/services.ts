@@ -6,21 +6,22 @@ import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
+import { namespace } from './counts';
 import { Database, DATABASE_NAME } from './database';
-import { Image } from './image';
-import { API_PORT, DATABASE_PORT, Network } from './network';
+import { API_PORT, DATABASE_PORT, METRICS_PORT, Network } from './network';
 import { Queue } from './queue';
 import { Settings } from './settings';
-import { API, WORKER } from './thresholds';
+import { API, METRICS_SECONDS, WORKER } from './thresholds';
 
 export interface ServicesProps {
   readonly network: Network;
   readonly queue: Queue;
   readonly database: Database;
   readonly cache: Cache;
-  readonly image: Image;
+  readonly image: ecs.ContainerImage;
   readonly settings: Settings;
 }
 
@@ -43,17 +44,19 @@ export class Services extends Construct {
     this.api = this.service('Api', 'api', API, network.api);
     this.worker = this.service('Worker', 'worker', WORKER, network.worker);
 
-    const allow = (service: ecs.FargateService, ...actions: string[]) =>
-      service.taskDefinition.addToTaskRolePolicy(
-        new iam.PolicyStatement({ actions, resources: [queue.queue.queueArn] }));
-    allow(this.api, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
-    allow(this.worker, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility',
-      'sqs:GetQueueAttributes');
+    const allow = (service: ecs.FargateService, { queueArn }: IQueue, ...actions: string[]) =>
+      service.taskDefinition.addToTaskRolePolicy(new iam.PolicyStatement({ actions, resources: [queueArn] }));
+    allow(this.api, queue.queue, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
+    allow(this.worker, queue.queue, 'sqs:ReceiveMessage', 'sqs:DeleteMessage',
+      'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes');
+    /* Both count dead letters for /metrics; a record that the database refuses is sent there alone. */
+    allow(this.api, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes');
+    allow(this.worker, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes', 'sqs:SendMessage');
     network.sqsEndpoint.addToPolicy(new iam.PolicyStatement({
-      sid: 'ThisQueueOnly',
+      sid: 'TheseQueuesOnly',
       principals: [new iam.AnyPrincipal()],
       actions: ['sqs:*'],
-      resources: [queue.queue.queueArn],
+      resources: [queue.queue.queueArn, queue.deadLetters.queueArn],
       conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account } },
     }));
 
@@ -93,6 +96,7 @@ export class Services extends Construct {
     } else {
       this.loadBalancer.addListener('Http', { port: 80, open: false, defaultTargetGroups: [this.targets] });
     }
+    new CfnOutput(Stack.of(this), 'QueueUrl', { value: queue.queue.queueUrl });
     new CfnOutput(Stack.of(this), 'LoadBalancerAddress', {
       value: `${certificateArn ? 'https' : 'http'}://${this.loadBalancer.loadBalancerDnsName}`,
     });
@@ -110,18 +114,26 @@ export class Services extends Construct {
         operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
       },
     });
-    image.grantPull(task.obtainExecutionRole());
     task.addContainer('logmill', {
-      image: image.image,
+      image,
       /* The whole command, whatever the image's entry point is. */
       entryPoint: ['logmill'],
       command: [command],
       readonlyRootFilesystem: true,
       stopTimeout: Duration.seconds(SHUTDOWN_SECONDS + 10),
       portMappings: command === 'api' ? [{ containerPort: API_PORT }] : [],
+      /* The load balancer looks after the api. Being alive is asked for, not whether the database is. */
+      healthCheck: command === 'api' ? undefined : {
+        command: ['CMD', 'logmill', 'health', command],
+        interval: Duration.seconds(30), timeout: Duration.seconds(5), retries: 3,
+        startPeriod: Duration.seconds(120),
+      },
       environment: {
-        HOST: '0.0.0.0',
-        PORT: String(API_PORT),
+        ...(command === 'api'
+          ? { HOST: '0.0.0.0', PORT: String(API_PORT) }
+          : { HOST: '127.0.0.1', METRICS_PORT: String(METRICS_PORT) }),
+        EMF_INTERVAL: String(METRICS_SECONDS),
+        EMF_NAMESPACE: namespace(this),
         AWS_REGION: Stack.of(this).region,
         SQS_QUEUE_URL: queue.queue.queueUrl,
         DATABASE_HOST: database.host,

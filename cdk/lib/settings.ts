@@ -2,7 +2,7 @@
 import { Node } from 'constructs';
 
 export interface Settings {
-  /** Image in Amazon ECR; empty: it is asked for as the parameter ImageUri. */
+  /** Image in Amazon ECR, with tag or digest; empty: built from the repository's Dockerfile. */
   readonly imageUri: string;
   /** ACM certificate of the load balancer; empty: plain HTTP. */
   readonly certificateArn: string;
@@ -19,6 +19,10 @@ export interface Settings {
   /** Logs older than this many days are deleted; 0 keeps them for ever. */
   readonly retentionDays: number;
 }
+
+/** ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG or NAME@DIGEST: tasks reach no other registry. */
+export const ECR_IMAGE = new RegExp('^(?<account>[0-9]{12})[.]dkr[.]ecr[.](?<region>[a-z0-9-]+)[.]amazonaws[.]com(?:[.]cn)?'
+  + '/(?<name>[a-z0-9._/-]+)(?::(?<tag>[A-Za-z0-9_.-]+)|@(?<digest>sha256:[0-9a-f]{64}))?$');
 
 export const DEFAULTS: Settings = {
   imageUri: '',
@@ -46,8 +50,15 @@ export function settingsFromContext(node: Node): Settings {
       throw new Error(`context ${name} is "${text(name)}", allowed: 0 to 999999`);
     return Number(text(name));
   };
+  const image = (): string => {
+    const value = text('imageUri');
+    if (value && !ECR_IMAGE.test(value))
+      throw new Error(`context imageUri is "${value}", allowed: `
+        + 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG, or nothing, which builds the Dockerfile');
+    return value;
+  };
   return {
-    imageUri: text('imageUri'),
+    imageUri: image(),
     certificateArn: text('certificateArn'),
     cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
     database: oneOf('database', ['rds', 'aurora']),

@@ -22,7 +22,20 @@ export const WORKER = {
   alarmAgeSeconds: 600,
   alarmCpuPercent: 90,
   alarmMemoryPercent: 85,
+  /* Of all workers, in 15 minutes. A database that cannot be reached makes one for each thread. */
+  alarmStoreFailures: 100,
 };
+
+/** Seconds between the lines of metrics that each task writes. */
+export const METRICS_SECONDS = 60;
+
+/**
+ * Deliveries of a message before it becomes a dead letter. A database that cannot be reached costs
+ * one at most, since workers then take no messages until it answers. One that answers but refuses
+ * costs one a try, 1 to 60 s apart: with 100, that may last for an hour and a half. A message that
+ * cannot be understood is tried less and less often, and is there for almost a day.
+ */
+export const QUEUE = { maxReceives: 100 };
 
 export const DATABASE = {
   storageGiB: 50, maxStorageGiB: 1000,

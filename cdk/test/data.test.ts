@@ -19,11 +19,11 @@ test('queue and dead letters keep messages for 14 days, encrypted, by TLS only',
   }
 });
 
-test('a message that fails ten times goes to the dead letters', () => {
+test('a message that fails a hundred times goes to the dead letters', () => {
   const t = template();
   const [dead] = one(t, 'AWS::SQS::Queue', 'QueuesDeadLetters');
   t.hasResourceProperties('AWS::SQS::Queue', {
-    RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [dead, 'Arn'] }, maxReceiveCount: 10 },
+    RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [dead, 'Arn'] }, maxReceiveCount: 100 },
   });
 });
 
@@ -64,6 +64,13 @@ test('Aurora Serverless v2 by a switch, with the same promises', () => {
   });
   t.hasResourceProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
   t.resourceCountIs('AWS::RDS::DBInstance', 1);
+  const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
+  assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
+  const password = one(t, 'AWS::RDS::DBCluster', '')[1].Properties.MasterUserPassword;
+  assert.deepEqual(refs(password), [secret]);
+  assert.match(JSON.stringify(password), /resolve:secretsmanager/);
+  const [group] = one(t, 'AWS::EC2::SecurityGroup', 'NetworkDatabase');
+  t.hasResourceProperties('AWS::RDS::DBCluster', { VpcSecurityGroupIds: [{ 'Fn::GetAtt': [group, 'GroupId'] }] });
 });
 
 test('Valkey speaks TLS only and asks for a generated password', () => {

@@ -1,8 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { LogmillStack } from '../lib/logmill-stack';
 import { DEFAULTS, Settings } from '../lib/settings';
 
+const scratch = mkdtempSync(join(tmpdir(), 'logmill-cdk-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+/** A directory that is gone when the tests have ended. */
+export function temporary(): string {
+  return mkdtempSync(join(scratch, 'x'));
+}
+
+const outdir = temporary();
 const made = new Map<string, Template>();
 
 /** The template that these settings give; each is made once. */
@@ -10,7 +22,9 @@ export function template(settings: Partial<Settings> = {}): Template {
   const key = JSON.stringify(settings);
   let found = made.get(key);
   if (!found) {
-    found = Template.fromStack(new LogmillStack(new App(), 'logmill', { ...DEFAULTS, ...settings }));
+    /* The image's source is not copied for each of them. */
+    const app = new App({ outdir: join(outdir, String(made.size)), context: { 'aws:cdk:disable-asset-staging': true } });
+    found = Template.fromStack(new LogmillStack(app, 'logmill', { ...DEFAULTS, ...settings }));
     made.set(key, found);
   }
   return found;

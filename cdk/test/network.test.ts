@@ -8,6 +8,11 @@ test('subnets of three kinds lie in two zones, and only the public ones have a w
   const t = template();
   const kinds = resources(t, 'AWS::EC2::Subnet').map(([id]) => /Vpc(loadbalancer|tasks|data)Subnet/.exec(id)?.[1]);
   assert.deepEqual(kinds.sort(), ['data', 'data', 'loadbalancer', 'loadbalancer', 'tasks', 'tasks']);
+  for (const kind of ['data', 'loadbalancer', 'tasks']) {
+    const zones = resources(t, 'AWS::EC2::Subnet').filter(([id]) => id.includes(`Vpc${kind}Subnet`))
+      .map(([, s]) => s.Properties.AvailabilityZone);
+    assert.deepEqual(zones, [0, 1].map(n => ({ 'Fn::Select': [n, { 'Fn::GetAZs': '' }] })));
+  }
   const routes = resources(t, 'AWS::EC2::Route');
   assert.equal(routes.length, 2);
   for (const [id] of routes) assert.match(id, /loadbalancerSubnet/);
@@ -94,8 +99,31 @@ test('port 443 is open with a certificate only', () => {
   assert.deepEqual(ports(template({ certificateArn: CERTIFICATE })), [80, 443]);
 });
 
+test('what is in the security groups is what the drawing names', () => {
+  const t = template();
+  const groups = (value: unknown) => refs(value).map(id => box({ Ref: id }));
+  assert.deepEqual(groups(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.SecurityGroups), ['LoadBalancer']);
+  for (const which of ['Api', 'Worker'])
+    assert.deepEqual(groups(one(t, 'AWS::ECS::Service', `Services${which}`)[1]
+      .Properties.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups), [which]);
+  assert.deepEqual(groups(one(t, 'AWS::RDS::DBInstance', '')[1].Properties.VPCSecurityGroups), ['Database']);
+  assert.deepEqual(groups(one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties.SecurityGroupIds), ['Cache']);
+  for (const [, e] of resources(t, 'AWS::EC2::VPCEndpoint').filter(([, x]) => x.Properties.VpcEndpointType === 'Interface'))
+    assert.deepEqual(groups(e.Properties.SecurityGroupIds), ['Endpoints']);
+});
+
+test('the endpoint of SQS leads to the two queues of the stack, for its own account', () => {
+  const t = template();
+  const endpoint = resources(t, 'AWS::EC2::VPCEndpoint').find(([, e]) => /sqs/.test(JSON.stringify(e.Properties.ServiceName)))!;
+  const statements = endpoint[1].Properties.PolicyDocument.Statement;
+  assert.equal(statements.length, 1);
+  assert.deepEqual(refs(statements[0].Resource), ['QueuesQueue', 'QueuesDeadLetters'].map(start => one(t, 'AWS::SQS::Queue', start)[0]));
+  assert.deepEqual(statements[0].Condition, { StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } } });
+});
+
 test('nothing is fixed to an account or region, and nothing is looked up', () => {
   const text = JSON.stringify(template().toJSON());
   assert.doesNotMatch(text, /"(eu|us|ap|sa|ca|me|af|il)-[a-z]+-\d[a-z]?"/);
   assert.doesNotMatch(text, /dummy-|vpc-12345/);
+  assert.doesNotMatch(text, /[^0-9]\d{12}[^0-9]/);
 });

@@ -42,7 +42,10 @@ test('worker scales out on the age of the oldest message', () => {
   const t = template();
   const [id, policy] = one(t, 'AWS::ApplicationAutoScaling::ScalingPolicy', 'ScalingOldestMessage');
   assert.match(policy.Properties.ScalingTargetId.Ref, /^ServicesWorker/);
-  assert.deepEqual(policy.Properties.StepScalingPolicyConfiguration.StepAdjustments.map((s: any) => s.ScalingAdjustment), [1, 3]);
+  /* Bounds count from the alarm's threshold. */
+  assert.deepEqual(policy.Properties.StepScalingPolicyConfiguration.StepAdjustments, [
+    { MetricIntervalLowerBound: 0, MetricIntervalUpperBound: 240, ScalingAdjustment: 1 },
+    { MetricIntervalLowerBound: 240, ScalingAdjustment: 3 }]);
   const alarm = one(t, 'AWS::CloudWatch::Alarm', 'ScalingOldestMessage')[1].Properties;
   assert.equal(alarm.MetricName, 'ApproximateAgeOfOldestMessage');
   assert.equal(alarm.Threshold, WORKER.scaleAgeSeconds);
@@ -60,6 +63,7 @@ const ALARMS: [string, string | RegExp, number][] = [
   ['WorkerMemory', 'MemoryUtilization', WORKER.alarmMemoryPercent],
   ['OldestMessage', 'ApproximateAgeOfOldestMessage', WORKER.alarmAgeSeconds],
   ['DeadLetters', 'ApproximateNumberOfMessagesVisible', 0],
+  ['StoreFailures', 'StoreFailures', WORKER.alarmStoreFailures],
   ['DatabaseCpu', 'CPUUtilization', DATABASE.alarmCpuPercent],
   ['DatabaseConnections', 'DatabaseConnections', DATABASE.alarmConnections],
   ['DatabaseMemory', 'FreeableMemory', DATABASE.alarmFreeMemoryBytes],
@@ -83,6 +87,7 @@ for (const [name, metric, threshold] of ALARMS)
     const topic = { Ref: one(t, 'AWS::SNS::Topic', '')[0] };
     assert.deepEqual(alarm.AlarmActions, [topic]);
     assert.deepEqual(alarm.OKActions, [topic]);
+    if (name === 'StoreFailures') return assert.deepEqual([alarm.Namespace, alarm.Period, alarm.Dimensions], ['logmill', 900, undefined]);
     const parts: [RegExp, RegExp][] = [[/^Api/, /Services(Api|Targets)/], [/^Worker/, /ServicesWorker/],
       [/^Database/, /DatabaseInstance/], [/^Cache/, /CacheValkey/], [/^Oldest/, /QueuesQueue/], [/^Dead/, /QueuesDeadLetters/]];
     const part = parts.find(([start]) => start.test(name))![1];
@@ -119,17 +124,21 @@ test('scaling and failed deployments notify', () => {
 });
 
 const SHOWN = ['RequestCount', 'TargetResponseTime', 'p50', 'p95', 'p99', 'HTTPCode_Target_5XX_Count', 'LogsAccepted', 'LogsStored',
+  'LogsDeadLettered', 'RequestsFailed', 'StoreFailures',
   'ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateAgeOfOldestMessage',
-  'RunningTaskCount', 'DesiredTaskCount', 'FreeableMemory', 'DatabaseConnections', 'EngineCPUUtilization'];
+  'RunningTaskCount', 'DesiredTaskCount', 'FreeableMemory', 'DatabaseConnections', 'ReadIOPS', 'WriteIOPS', 'EngineCPUUtilization'];
 
-for (const [database, more] of [['rds', ['ReadIOPS', 'WriteIOPS', 'FreeStorageSpace']],
-  ['aurora', ['VolumeReadIOPs', 'VolumeWriteIOPs', 'VolumeBytesUsed']]] as const)
+for (const [database, storage] of [['rds', 'FreeStorageSpace'], ['aurora', 'VolumeBytesUsed']] as const)
   test(`the dashboard shows what there is to know (${database})`, () => {
     const body = JSON.stringify(one(template({ database }), 'AWS::CloudWatch::Dashboard', '')[1].Properties.DashboardBody);
-    for (const name of [...SHOWN, ...more]) assert.ok(body.includes(`\\"${name}\\"`), name);
+    for (const name of [...SHOWN, storage]) assert.ok(body.includes(`\\"${name}\\"`), name);
     for (const title of ['api: CPU', 'api: memory', 'worker: CPU', 'worker: memory', 'Database: CPU', 'Dead letters', 'Logs a second'])
       assert.ok(body.includes(title), title);
     for (const label of ['Minimum', 'Average', 'Maximum'])
       assert.equal(body.split(`\\"label\\":\\"${label}\\"`).length - 1, 4, label);
     assert.ok(refs(JSON.parse(body)).some(id => id.startsWith('QueuesDeadLetters')));
+    if (database === 'aurora')
+      assert.match(body, /VolumeBytesUsed\\",\\"DBClusterIdentifier\\",\\"",\{"Ref":"\w+"\},"\\"(,\{|\])/);
+    /* The namespace that tasks are told to write to. */
+    for (const name of ['LogsAccepted', 'LogsStored']) assert.ok(body.includes(`[\\"logmill\\",\\"${name}\\"`), name);
   });

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { LogmillStack } from '../lib/logmill-stack';
 import { DEFAULTS, Settings, settingsFromContext } from '../lib/settings';
-import { CERTIFICATE } from './helper';
+import { CERTIFICATE, temporary } from './helper';
 
 interface Report {
   readonly found: string[];
@@ -16,7 +15,7 @@ interface Report {
 
 /** What validation finds: cdk-nag's AwsSolutions, and the checks that CDK has of its own. */
 function validate(settings: Partial<Settings>): Report {
-  const outdir = mkdtempSync(join(tmpdir(), 'logmill-cdk-'));
+  const outdir = temporary();
   const exitCode = process.exitCode;
   try {
     const app = new App({ outdir });
@@ -34,7 +33,6 @@ function validate(settings: Partial<Settings>): Report {
     };
   } finally {
     process.exitCode = exitCode;
-    rmSync(outdir, { recursive: true });
   }
 }
 
@@ -56,6 +54,7 @@ test('a bad setting is named, with what is allowed', () => {
   const from = (context: Record<string, unknown>) => settingsFromContext(new App({ context }).node);
   assert.deepEqual(from({}), DEFAULTS);
   assert.throws(() => from({ database: 'mysql' }), /context database is "mysql", allowed: rds, aurora/);
+  assert.throws(() => from({ imageUri: 'debian:latest' }), /context imageUri is "debian:latest", allowed: ACCOUNT[.]dkr/);
   assert.throws(() => from({ retentionDays: '-1' }), /context retentionDays is "-1", allowed: 0 to 999999/);
   assert.equal(from({ deletionProtection: 'false' }).deletionProtection, false);
 });

@@ -11,8 +11,10 @@ for (const [which, command] of [['Api', 'api'], ['Worker', 'worker']] as const)
     const container = task(which).ContainerDefinitions[0];
     assert.deepEqual([...container.EntryPoint, ...container.Command], ['logmill', command]);
     const value = Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
-    assert.equal(value.HOST, '0.0.0.0');
-    assert.equal(value.PORT, '8000');
+    assert.deepEqual([value.HOST, value.PORT, value.METRICS_PORT],
+      which === 'Api' ? ['0.0.0.0', '8000', undefined] : ['127.0.0.1', undefined, '8001']);
+    assert.equal(value.EMF_INTERVAL, '60');
+    assert.equal(value.EMF_NAMESPACE, 'logmill');
     assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });
     assert.deepEqual(value.DATABASE_HOST,
       { 'Fn::GetAtt': [one(t, 'AWS::RDS::DBInstance', '')[0], 'Endpoint.Address'] });
@@ -29,18 +31,17 @@ for (const [which, command] of [['Api', 'api'], ['Worker', 'worker']] as const)
     assert.equal(container.LogConfiguration.LogDriver, 'awslogs');
   });
 
+test('a worker that is not alive is replaced; the database is no part of that', () => {
+  const check = task('Worker').ContainerDefinitions[0].HealthCheck;
+  assert.deepEqual(check.Command, ['CMD', 'logmill', 'health', 'worker']);
+  assert.ok(check.StartPeriod >= 60 && check.Retries > 1 && check.Interval > check.Timeout);
+});
+
 test('logs are kept for ever, or for as many days as is set', () => {
   const days = (settings = {}) => task('Worker', template(settings)).ContainerDefinitions[0].Environment
     .find((e: any) => e.Name === 'RETENTION_DAYS').Value;
   assert.equal(days(), '0');
   assert.equal(days({ retentionDays: 30 }), '30');
-});
-
-test('the image is a parameter, whose default is the context value', () => {
-  const uri = '111122223333.dkr.ecr.eu-central-1.amazonaws.com/logmill:1';
-  assert.deepEqual(task('Api').ContainerDefinitions[0].Image, { Ref: 'ImageUri' });
-  assert.equal(template().toJSON().Parameters.ImageUri.Default, undefined);
-  template({ imageUri: uri }).hasParameter('ImageUri', { Default: uri });
 });
 
 test('the processor is ARM64, or x86 by choice', () => {
@@ -60,17 +61,18 @@ test('services are Fargate, and a deployment that fails is rolled back', () => {
   }
 });
 
-test('roles of tasks may do to the one queue what each half does, and nothing else', () => {
+test('roles of tasks may do to the two queues what each half does, and nothing else', () => {
   const t = template();
-  const queue = { 'Fn::GetAtt': [one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0], 'Arn'] };
-  const policy = (which: string) => one(t, 'AWS::IAM::Policy', `Services${which}TaskTaskRole`)[1].Properties.PolicyDocument.Statement;
-  assert.equal(policy('Api').length, 1);
-  assert.deepEqual(policy('Api')[0].Resource, queue);
-  assert.deepEqual([...policy('Api')[0].Action].sort(), ['sqs:GetQueueAttributes', 'sqs:SendMessage']);
-  assert.equal(policy('Worker').length, 1);
-  assert.deepEqual(policy('Worker')[0].Resource, queue);
-  assert.deepEqual([...policy('Worker')[0].Action].sort(),
-    ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']);
+  const queue = (start: string) => ({ 'Fn::GetAtt': [one(t, 'AWS::SQS::Queue', start)[0], 'Arn'] });
+  const allowed = (which: string) => one(t, 'AWS::IAM::Policy', `Services${which}TaskTaskRole`)[1].Properties
+    .PolicyDocument.Statement.map((s: any) => [s.Effect, s.Resource, [...s.Action].sort()]);
+  assert.deepEqual(allowed('Api'), [
+    ['Allow', queue('QueuesQueue'), ['sqs:GetQueueAttributes', 'sqs:SendMessage']],
+    ['Allow', queue('QueuesDeadLetters'), ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl']]]);
+  assert.deepEqual(allowed('Worker'), [
+    ['Allow', queue('QueuesQueue'),
+      ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']],
+    ['Allow', queue('QueuesDeadLetters'), ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage']]]);
   for (const [, role] of resources(t, 'AWS::IAM::Role')) {
     assert.equal(role.Properties.ManagedPolicyArns, undefined);
     assert.equal(role.Properties.Policies, undefined);
@@ -95,6 +97,7 @@ test('the load balancer faces clients and asks /health', () => {
   assert.deepEqual(api.LoadBalancers, [{ ContainerName: 'logmill', ContainerPort: 8000, TargetGroupArn: { Ref: group } }]);
   assert.equal(one(t, 'AWS::ECS::Service', 'ServicesWorker')[1].Properties.LoadBalancers, undefined);
   t.hasOutput('LoadBalancerAddress', {});
+  t.hasOutput('QueueUrl', { Value: { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] } });
 });
 
 test('without a certificate there is HTTP; with one, HTTPS, and HTTP leads there', () => {
@@ -106,6 +109,7 @@ test('without a certificate there is HTTP; with one, HTTPS, and HTTP leads there
     [[80, 'HTTP', 'redirect'], [443, 'HTTPS', 'forward']]);
   assert.equal(tls[0].DefaultActions[0].RedirectConfig.Protocol, 'HTTPS');
   assert.deepEqual(tls[1].Certificates, [{ CertificateArn: CERTIFICATE }]);
+  assert.match(tls[1].SslPolicy, /TLS13-1-[23]/);
 });
 
 test('the load balancer writes its access logs to a private bucket', () => {

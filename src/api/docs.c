@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/xalloc.h"
 #include "web/assets.h"
 
 /*
@@ -84,7 +85,7 @@ bool docs_etag_matches(struct slice header, const char *etag)
 static void respond_inflated(struct http_request *req, const struct web_asset *asset,
                              struct http_response *response)
 {
-    char *plain = malloc(asset->plain_len);
+    char *plain = try_malloc(asset->plain_len);
     if (plain == NULL || web_asset_inflate(asset, plain) != 0) {
         http_respond_error(req, 500, "Internal Server Error");
     } else {

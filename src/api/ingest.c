@@ -211,6 +211,21 @@ static void on_durable(struct queue_send *base, int error, const char *detail)
     mailbox_post(s->in->box, &s->mail);
 }
 
+/* What clients are told. A service that was not heard of in time may have the logs all the same. */
+static const char *failure_text(int error)
+{
+    switch (error) {
+    case LM_EFULL:
+        return "the queue has no space left: not accepted, try again later";
+    case LM_ETIMEOUT:
+    case LM_EUNAVAILABLE:
+    case LM_ESTOPPED:
+        return "not confirmed by the queue in time: it may be there all the same, try again later";
+    default:
+        return "the queue cannot be written to: not accepted, try again later";
+    }
+}
+
 /* The send has come back: on the loop's thread. */
 static void answer_send(struct mail *mail)
 {
@@ -228,14 +243,10 @@ static void answer_send(struct mail *mail)
     in->in_flight--;
     budget_give(in->budget, s->bytes);
     for (size_t i = 0; i < s->waiters_used; i++) {
-        if (!s->error)
-            answer_queued(&s->waiters[i]);
-        else if (s->error == LM_EFULL)
-            answer_unavailable(s->waiters[i].req,
-                               "the queue has no space left: not accepted, try again later");
+        if (s->error)
+            answer_unavailable(s->waiters[i].req, failure_text(s->error));
         else
-            answer_unavailable(s->waiters[i].req,
-                               "the queue cannot be written to: not accepted, try again later");
+            answer_queued(&s->waiters[i]);
     }
     gather_answered(in->gather, s->waiters_used, in->open->waiters_used);
     send_recycle(s);
@@ -353,6 +364,11 @@ void ingest_request(struct ingest *in, struct http_request *req, enum record_bod
 
     if (error)
         goto refuse;
+    /* What is durable must not be answered 503 for want of memory: room for the 201 comes first. */
+    if (!http_reserve_answer(req)) {
+        error = LM_ENOMEM;
+        goto refuse;
+    }
     bytes = send_text_bytes(in->open) - in->open->bytes;
     if (!budget_take(in->budget, bytes)) {
         error = LM_EBUSY;

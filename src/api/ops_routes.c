@@ -29,9 +29,12 @@ static void finish(struct read_job *job, const char *content_type)
 {
     struct probe *p = probe_of(job);
 
-    http_respond(p->req, &(struct http_response){.status = p->status,
-                                                 .content_type = content_type,
-                                                 .body = buffer_slice(&p->body)});
+    if (buffer_error(&p->body))
+        http_respond_error(p->req, 503, "out of memory, try again later");
+    else
+        http_respond(p->req, &(struct http_response){.status = p->status,
+                                                     .content_type = content_type,
+                                                     .body = buffer_slice(&p->body)});
     buffer_release(&p->body);
     free(p);
 }

@@ -1,12 +1,11 @@
 #include "api/read_pool.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 
@@ -110,7 +109,7 @@ static void *watchdog_main(void *arg)
 
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        struct timespec until;
+        uint64_t until_us;
 
         if (pool->active == 0) {
             pool->watchdog_rests = true;
@@ -118,12 +117,8 @@ static void *watchdog_main(void *arg)
             pool->watchdog_rests = false;
             continue;
         }
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WATCH_INTERVAL_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        while (!pool->stopping &&
-               pthread_cond_timedwait(&pool->watch, &pool->lock, &until) != ETIMEDOUT)
+        until_us = clock_monotonic_us() + (uint64_t)WATCH_INTERVAL_MS * 1000;
+        while (!pool->stopping && monotonic_cond_wait(&pool->watch, &pool->lock, until_us))
             continue; /* woken for nothing: the interval goes on */
         cancel_late(pool);
     }
@@ -133,14 +128,9 @@ static void *watchdog_main(void *arg)
 
 static void init_conditions(struct read_pool *pool)
 {
-    pthread_condattr_t monotonic;
-
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->watch, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&pool->watch);
 }
 
 static int start_reader(struct read_pool *pool, const struct read_pool_options *options,

@@ -134,9 +134,14 @@ static void refuse(struct read *r, int error)
 /* Reads the query string; false where it was answered because it cannot be read. */
 static bool parse_query_string(struct read *r)
 {
-    if (query_string_parse(&r->params, http_request_query(r->req)) == 0)
+    int error = query_string_parse(&r->params, http_request_query(r->req));
+
+    if (error == 0)
         return true;
-    http_respond_error(r->req, 400, "too many query parameters: at most 128");
+    if (error == LM_ETOOBIG)
+        http_respond_error(r->req, 400, "too many query parameters: at most 128");
+    else
+        http_respond_error(r->req, 503, "out of memory, try again later");
     read_free(r);
     return false;
 }

@@ -3,11 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/xalloc.h"
+
 enum { FIRST_CAPACITY = 256 };
 
 void buffer_init(struct buffer *b, size_t ceiling)
 {
     *b = (struct buffer){.ceiling = ceiling};
+}
+
+void buffer_init_over(struct buffer *b, char *memory, size_t size)
+{
+    *b = (struct buffer){.data = memory, .capacity = size, .ceiling = size};
 }
 
 void buffer_release(struct buffer *b)
@@ -38,7 +45,7 @@ static int grow(struct buffer *b, size_t need)
         capacity = capacity > b->ceiling / 2 ? b->ceiling : capacity * 2;
     if (capacity > b->ceiling)
         capacity = b->ceiling;
-    data = realloc(b->data, capacity);
+    data = try_realloc(b->data, capacity);
     if (!data)
         return LM_ENOMEM;
     b->data = data;

@@ -27,6 +27,9 @@ struct buffer {
 /* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
 void buffer_init(struct buffer *b, size_t ceiling);
 
+/* The same over `size` bytes at `memory`, the caller's: needs no other. Not to be released. */
+void buffer_init_over(struct buffer *b, char *memory, size_t size);
+
 /* Frees the bytes; `b` is then as after buffer_init with the same ceiling. */
 void buffer_release(struct buffer *b);
 

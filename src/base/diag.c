@@ -65,12 +65,13 @@ static void append_text(struct buffer *line, enum diag_level level, const char *
 
 void diag_write(enum diag_level level, const char *msg, const struct diag_field *fields)
 {
+    char memory[LINE_MAX_BYTES]; /* lack of memory is among what is to be said */
     struct buffer line;
     ssize_t written;
 
     if (level < lowest)
         return;
-    buffer_init(&line, LINE_MAX_BYTES);
+    buffer_init_over(&line, memory, sizeof(memory));
     if (as_json == 1 || (as_json == -1 && !isatty(STDERR_FILENO)))
         append_json(&line, level, msg, fields);
     else
@@ -81,5 +82,4 @@ void diag_write(enum diag_level level, const char *msg, const struct diag_field 
     }
     written = write(STDERR_FILENO, line.data, line.len);
     (void)written; /* stderr gone: nowhere left to say so */
-    buffer_release(&line);
 }

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/xalloc.h"
+
 /*
  * Strings. Nearly all bytes of nearly all strings are copied as they are, so the search for the
  * next one that is not is what counts: eight bytes at a time with the usual "is any byte of the
@@ -171,7 +173,7 @@ static int drop_repeated(yyjson_val **keys, size_t n)
         }
         return 0;
     }
-    struct member *sorted = malloc(n * sizeof(*sorted));
+    struct member *sorted = try_malloc(n * sizeof(*sorted));
     if (!sorted)
         return LM_ENOMEM;
     for (size_t i = 0; i < n; i++)
@@ -218,7 +220,7 @@ static void append_object(struct buffer *b, yyjson_val *object, size_t depth)
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
     if (n > FEW_MEMBERS) {
-        keys = malloc(n * sizeof(*keys));
+        keys = try_malloc(n * sizeof(*keys));
         if (!keys) {
             b->error = LM_ENOMEM;
             return;
@@ -314,3 +316,31 @@ bool json_deeper_than(yyjson_val *value, size_t max_depth)
     }
     return false;
 }
+
+#ifdef LOGMILL_FAULTS
+
+/* ---- Allocations that can be made to fail ---- */
+
+static void *allocate(void *ctx, size_t size)
+{
+    return fault_here(FAULT_LIBRARY) ? NULL : malloc(size);
+}
+
+static void *reallocate(void *ctx, void *p, size_t old_size, size_t size)
+{
+    return fault_here(FAULT_LIBRARY) ? NULL : realloc(p, size);
+}
+
+static void release(void *ctx, void *p)
+{
+    free(p);
+}
+
+const yyjson_alc *json_alc(void)
+{
+    static const yyjson_alc alc = {allocate, reallocate, release, NULL};
+
+    return &alc;
+}
+
+#endif

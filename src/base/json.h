@@ -14,6 +14,19 @@
 #include "base/slice.h"
 
 /*
+ * How yyjson allocates what is as large as an input: NULL, by itself. In builds with faults, so
+ * that it can fail.
+ */
+#ifdef LOGMILL_FAULTS
+const yyjson_alc *json_alc(void);
+#else
+static inline const yyjson_alc *json_alc(void)
+{
+    return NULL;
+}
+#endif
+
+/*
  * Appends `s` (valid UTF-8) as a JSON string with its quotes. Control characters, quote and
  * backslash are escaped, all else is copied; DEL, U+FFFE and U+FFFF, which Amazon SQS does not take
  * in a message, are escaped too, so that the text of a batch can travel anywhere.

@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 
 struct scanner {
@@ -84,14 +85,11 @@ static int hex4(const struct scanner *s, size_t at)
     int value = 0;
 
     for (size_t i = at; i < at + 4; i++) {
-        char c = byte_at(s, i);
+        int digit = hex_value(byte_at(s, i));
 
-        if (c >= '0' && c <= '9')
-            value = value * 16 + (c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            value = value * 16 + ((c | 0x20) - 'a' + 10);
-        else
+        if (digit < 0)
             return -1;
+        value = value * 16 + digit;
     }
     return value;
 }

@@ -2,6 +2,7 @@
  * Reading UUIDs as Rust's `uuid` crate does, which pydantic uses: the forms are told apart by their
  * length, and a refusal is explained afterwards, by a second look.
  */
+#include "base/hex.h"
 #include "base/uuid7.h"
 
 enum {
@@ -14,17 +15,6 @@ static const struct slice URN_PREFIX = {"urn:uuid:", 9};
 
 /* Where each group of the hyphenated form starts, and the end of the last, counted as a start. */
 static const size_t GROUP_STARTS[GROUPS + 1] = {0, 9, 14, 19, 24, UUID_TEXT_LEN + 1};
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Length of the prefix that wraps the hyphenated form (`{…}`, `urn:uuid:…`); 0: there is none. */
 static size_t wrapper_len(struct slice text)

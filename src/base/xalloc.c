@@ -15,20 +15,20 @@ static void *checked(void *p)
 
 void *xmalloc(size_t size)
 {
-    return checked(malloc(size ? size : 1));
+    return checked(fault_here(FAULT_SMALL) ? NULL : malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t n, size_t size)
 {
-    return checked(calloc(n ? n : 1, size ? size : 1));
+    return checked(fault_here(FAULT_SMALL) ? NULL : calloc(n ? n : 1, size ? size : 1));
 }
 
 void *xrealloc(void *p, size_t size)
 {
-    return checked(realloc(p, size ? size : 1));
+    return checked(fault_here(FAULT_SMALL) ? NULL : realloc(p, size ? size : 1));
 }
 
 char *xstrdup(const char *text)
 {
-    return checked(strdup(text));
+    return checked(fault_here(FAULT_SMALL) ? NULL : strdup(text));
 }

@@ -2,7 +2,7 @@
  * The cache port: the newest logs, near. Adapters: none (a NULL cache: the file is near already),
  * later Redis/Valkey. Whatever the cache does or fails to do, reads and writes go on without it.
  *
- * Threads: a client belongs to one thread. May block for a bounded, short time.
+ * Threads: a client serves one thread at a time. May block for a bounded, short time.
  */
 #ifndef LOGMILL_CACHE_CACHE_H
 #define LOGMILL_CACHE_CACHE_H
@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 struct cache;        /* NULL everywhere: no cache */
-struct cache_client; /* one thread's connection; NULL where there is no cache */
+struct cache_client; /* a connection; NULL where there is no cache */
 
 /* What a read got: the names are those of the X-Cache header. */
 enum cache_result {

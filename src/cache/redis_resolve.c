@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 
 struct redis_resolve {
@@ -27,13 +27,9 @@ struct redis_resolve {
 struct redis_resolve *redis_resolve_new(const char *host, unsigned port)
 {
     struct redis_resolve *r = xcalloc(1, sizeof(*r));
-    pthread_condattr_t monotonic;
 
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&r->done);
     r->references = 1;
     r->host = xstrdup(host);
     snprintf(r->port, sizeof(r->port), "%u", port % 65536);
@@ -127,8 +123,6 @@ int redis_resolve_lookup(struct redis_resolve *r, uint64_t deadline_us,
                          struct redis_resolve_address addresses[REDIS_RESOLVE_ADDRESSES_MAX],
                          size_t *n, struct errbuf *err)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_us / 1000000),
-                             .tv_nsec = (long)(deadline_us % 1000000) * 1000};
     int error = 0;
 
     if (get_addresses(r->host, r->port, AI_NUMERICHOST, addresses, n) == 0)
@@ -137,7 +131,7 @@ int redis_resolve_lookup(struct redis_resolve *r, uint64_t deadline_us,
     if (!r->running && !r->answered)
         error = start_lookup(r);
     while (!error && r->running && clock_monotonic_us() < deadline_us)
-        pthread_cond_timedwait(&r->done, &r->lock, &until);
+        monotonic_cond_wait(&r->done, &r->lock, deadline_us);
     if (error)
         errbuf_set(err, "cannot start a thread");
     else if (r->running)

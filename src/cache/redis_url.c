@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/slice.h"
 #include "base/xalloc.h"
 
@@ -11,14 +12,6 @@ static int refuse(struct errbuf *err, const char *reason)
 {
     errbuf_set(err, "%s", reason);
     return LM_EINVAL;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* The text of `s` with %XX decoded, or NULL where that is not done rightly or gives a NUL. */
@@ -31,8 +24,8 @@ static char *decode(struct slice s)
         char c = s.data[i];
 
         if (c == '%') {
-            int high = i + 2 < s.len ? hex_digit(s.data[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_digit(s.data[i + 2]) : -1;
+            int high = i + 2 < s.len ? hex_value(s.data[i + 1]) : -1;
+            int low = i + 2 < s.len ? hex_value(s.data[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 goto fail;

@@ -328,7 +328,8 @@ static struct http_request *enqueue(struct connection *c)
     else
         c->first = req;
     c->last = req;
-    if (c->under_way++ > 0 && !charge_take(&req->charge, c->thread->limits.budget, sizeof(*req)))
+    if (c->under_way++ > 0 && !charge_take(&req->charge, c->thread->limits.budget,
+                                           sizeof(*req) + RESPONSE_UNCHARGED_BYTES))
         message_refuse(m, 503, NULL);
     return req;
 }

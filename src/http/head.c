@@ -149,12 +149,25 @@ static void judge_length(struct message *m, const llhttp_t *parser)
         m->refusal.at_once = true;
 }
 
+/* llhttp also reads RTSP and ICE, whose requests look the same but for the protocol's name. */
+static bool is_http(const struct message *m)
+{
+    const struct slice name = SLICE_LITERAL(" HTTP/");
+    return m->version.offset > name.len &&
+           memcmp(m->base + m->version.offset - name.len, name.data, name.len) == 0;
+}
+
 void head_judge(struct message *m, const llhttp_t *parser)
 {
     m->method = parser->method;
     m->http_1_0 = parser->http_major == 1 && parser->http_minor == 0;
     if (parser->http_major != 1) {
         message_refuse(m, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+        m->refusal.at_once = true;
+        return;
+    }
+    if (!is_http(m)) {
+        message_refuse(m, 400, "the protocol is not HTTP");
         m->refusal.at_once = true;
         return;
     }

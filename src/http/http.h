@@ -32,7 +32,8 @@ enum {
     HTTP_PIPELINE_MAX = 64,   /* requests under way on one connection */
     HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
     HTTP_RESPONSE_HEADERS_MAX = 8,
-    HTTP_STATUS_END = 600 /* statuses are below it */
+    HTTP_RESERVED_BODY_BYTES = 256, /* see http_reserve_answer */
+    HTTP_STATUS_END = 600           /* statuses are below it */
 };
 
 /* ---- Routes ---- */
@@ -148,6 +149,13 @@ struct http_response {
  * is dropped. Content-Length, Date, Server and Connection are added.
  */
 void http_respond(struct http_request *req, const struct http_response *response);
+
+/*
+ * Room for an answer of up to HTTP_RESERVED_BODY_BYTES, without headers of its own: it will be
+ * said, whatever memory there is then. For handlers that do what cannot be undone before they
+ * answer.
+ */
+bool http_reserve_answer(struct http_request *req) LM_MUST_CHECK;
 
 /* The same for {"detail":"…"}: plain text, or NULL for the usual words. 503 says when to retry. */
 void http_respond_error(struct http_request *req, unsigned status, const char *detail);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/xalloc.h"
 
@@ -79,7 +80,8 @@ static int gzip_begin(struct inflater *i)
 {
     if (i->gzip_ready)
         return inflateReset(&i->gzip) == Z_OK ? 0 : LM_ENOMEM;
-    if (inflateInit2(&i->gzip, 16 + MAX_WBITS) != Z_OK) /* 16: gzip, not zlib */
+    if (fault_here(FAULT_LIBRARY) ||
+        inflateInit2(&i->gzip, 16 + MAX_WBITS) != Z_OK) /* 16: gzip, not zlib */
         return LM_ENOMEM;
     i->gzip_ready = true;
     return 0;
@@ -101,7 +103,7 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
             return error;
         z->next_out = (Bytef *)out->bytes->data + out->bytes->len;
         z->avail_out = (uInt)room;
-        int status = inflate(z, Z_NO_FLUSH);
+        int status = fault_here(FAULT_LIBRARY) ? Z_MEM_ERROR : inflate(z, Z_NO_FLUSH);
         out->bytes->len += room - z->avail_out;
         if (out->bytes->len > out->max_len)
             return LM_ETOOBIG;
@@ -124,7 +126,7 @@ static int zstd_begin(struct inflater *i)
 {
     if (i->zstd != NULL)
         return ZSTD_isError(ZSTD_DCtx_reset(i->zstd, ZSTD_reset_session_only)) ? LM_ENOMEM : 0;
-    i->zstd = ZSTD_createDCtx();
+    i->zstd = fault_here(FAULT_LIBRARY) ? NULL : ZSTD_createDCtx();
     if (i->zstd == NULL)
         return LM_ENOMEM;
     ZSTD_DCtx_setParameter(i->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
@@ -141,10 +143,13 @@ static int zstd_decode(struct inflater *i, struct slice in, struct inflate_outpu
         if (error < 0)
             return error;
         ZSTD_outBuffer output = {out->bytes->data + out->bytes->len, room, 0};
-        size_t status = ZSTD_decompressStream(i->zstd, &output, &input);
+        size_t status = fault_here(FAULT_LIBRARY) ? (size_t)-ZSTD_error_memory_allocation
+                                                  : ZSTD_decompressStream(i->zstd, &output, &input);
         out->bytes->len += output.pos;
         if (out->bytes->len > out->max_len)
             return LM_ETOOBIG;
+        if (ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation)
+            return LM_ENOMEM;
         if (ZSTD_isError(status))
             return corrupt(err, "zstd", ZSTD_getErrorName(status));
         if (input.pos < input.size)

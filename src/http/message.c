@@ -41,7 +41,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->stage = MESSAGE_LINE;
     m->base = m->piece = NULL;
     m->head_len = m->headers_len = m->extra = m->params_len = 0;
-    m->target = (struct message_span){0, 0};
+    m->target = m->version = (struct message_span){0, 0};
     m->in_value = m->expects_continue = m->has_body = m->keep_alive = m->http_1_0 = false;
     m->method = HTTP_GET;
     m->coding = INFLATE_IDENTITY;
@@ -126,6 +126,13 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
     return extend(m, &m->target, at, len);
 }
 
+/* Only the number: head_judge looks at the name before it. */
+static int on_version(llhttp_t *parser, const char *at, size_t len)
+{
+    struct message *m = parser->data;
+    return extend(m, &m->version, at, len);
+}
+
 static int on_url_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
@@ -164,6 +171,16 @@ static int on_header_value_complete(llhttp_t *parser)
     return HPE_OK;
 }
 
+/* A chunk that cannot be taken is refused by its size, not after all of it was read. */
+static int on_chunk_header(llhttp_t *parser)
+{
+    struct message *m = parser->data;
+    if (parser->content_length > m->limits->max_body_bytes - m->body.len)
+        return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
+                              m->limits->max_body_bytes);
+    return HPE_OK;
+}
+
 static int on_extension(llhttp_t *parser, const char *at, size_t len)
 {
     return drop_extra(parser->data, len);
@@ -176,8 +193,10 @@ static bool keep_head(struct message *m, size_t until)
     if (!charge_take(&m->charge, m->limits->budget, missing))
         return false;
     buffer_append(&m->head, m->piece, missing);
+    if (buffer_error(&m->head) != 0)
+        return false; /* what was found so far stays where it is */
     m->base = m->head.data;
-    return buffer_error(&m->head) == 0;
+    return true;
 }
 
 static int refuse_for_budget(struct message *m)
@@ -249,12 +268,14 @@ static int on_message_complete(llhttp_t *parser)
 
 static const llhttp_settings_t callbacks = {
     .on_url = on_url,
+    .on_version = on_version,
     .on_url_complete = on_url_complete,
     .on_header_field = on_header_field,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_chunk_extension_name = on_extension,
     .on_chunk_extension_value = on_extension,
     .on_message_complete = on_message_complete,

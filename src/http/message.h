@@ -70,6 +70,7 @@ struct message {
     struct buffer head; /* the head's bytes from earlier reads */
     size_t head_len;    /* end of the last span found in the head */
     struct message_span target;
+    struct message_span version; /* "1.1"; empty in a request line without one */
     struct message_header headers[MESSAGE_HEADERS_MAX];
     size_t headers_len;
     bool in_value; /* the last header has a value already, so a name now is a new header's */

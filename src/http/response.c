@@ -10,8 +10,6 @@
 
 enum {
     HEAD_BYTES_MAX = 512, /* a head without content type and further headers */
-    /* Answers up to this size are not charged: a connection has one, and the second is (64 KiB). */
-    UNCHARGED_BYTES = 1024
 };
 
 /* Statuses with their reason phrases: RFC 9110, section 15, and RFC 6585. */
@@ -193,9 +191,15 @@ static bool reserve_answer(struct http_request *req, const struct http_response 
 {
     bool copies = !r->body_is_static && !req->head_only;
     size_t need = response_head_bytes_max(r) + (copies ? r->body.len : 0);
-    if (need > UNCHARGED_BYTES && !charge_take(&req->charge, req->thread->limits.budget, need))
+    if (need > RESPONSE_UNCHARGED_BYTES &&
+        !charge_take(&req->charge, req->thread->limits.budget, need))
         return false;
     return buffer_reserve(&req->answer, need) != NULL;
+}
+
+bool http_reserve_answer(struct http_request *req)
+{
+    return buffer_reserve(&req->answer, RESPONSE_UNCHARGED_BYTES) != NULL;
 }
 
 static const struct http_header retry_after = {"Retry-After", {"1", 1}};
@@ -244,6 +248,10 @@ static void respond_detail(struct http_request *req, unsigned status, const char
     buffer_append_string(body, "{\"detail\":");
     json_append_string(body, slice_of_string(detail != NULL ? detail : reason));
     buffer_append_char(body, '}');
+    if (buffer_error(body) != 0) {
+        http_respond(req, &no_room);
+        return;
+    }
     http_respond(req, &(struct http_response){.status = status,
                                               .body = buffer_slice(body),
                                               .headers = header,
@@ -279,7 +287,10 @@ static void redirect(struct http_request *req, const struct message *m)
         buffer_append_slice(&location, m->query);
     }
     struct http_header header = {"Location", buffer_slice(&location)};
-    http_respond(req, &(struct http_response){.status = 307, .headers = &header, .headers_len = 1});
+    http_respond(
+        req, buffer_error(&location) != 0
+                 ? &no_room
+                 : &(struct http_response){.status = 307, .headers = &header, .headers_len = 1});
     buffer_release(&location);
 }
 

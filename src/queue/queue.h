@@ -47,6 +47,7 @@ struct queue_limits {
     unsigned send_slots;      /* sends that one HTTP thread should keep under way at once */
     unsigned max_consumers;   /* consumers that may exist at once in this process */
     bool atomic_send;         /* several messages of one send: all or none, even in a crash */
+    bool in_order;            /* receives give them in the order of sending, whoever receives */
 };
 
 struct queue_limits queue_limits(const struct queue *q);

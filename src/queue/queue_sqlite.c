@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqlite_parts.h"
 
@@ -46,20 +46,6 @@ struct sqlite_db_options queue_sqlite_db_options(const struct queue_sqlite *q, i
     };
 }
 
-struct timespec queue_sqlite_deadline(uint64_t us)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(us / 1000000);
-    t.tv_nsec += (long)(us % 1000000) * 1000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, struct errbuf *err)
 {
     struct sqlite_db_options options = queue_sqlite_db_options(q, TOOL_CACHE_KIB, false);
@@ -91,6 +77,7 @@ static struct queue_limits limits(const struct queue *base)
         .send_slots = QUEUE_SQLITE_SEND_SLOTS,
         .max_consumers = QUEUE_SQLITE_MAX_CONSUMERS,
         .atomic_send = true,
+        .in_order = true,
     };
 }
 
@@ -227,6 +214,7 @@ static void free_queue(struct queue *base)
     pthread_cond_destroy(&q->finished);
     pthread_cond_destroy(&q->news);
     pthread_cond_destroy(&q->work);
+    pthread_mutex_destroy(&q->read_lock);
     pthread_mutex_destroy(&q->lock);
     pthread_mutex_destroy(&q->tool_lock);
     free(q->path);
@@ -251,15 +239,11 @@ const struct queue_ops queue_sqlite_ops = {
 
 static void init_locks(struct queue_sqlite *q)
 {
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->work, &monotonic);
-    pthread_cond_init(&q->news, &monotonic);
-    pthread_cond_init(&q->finished, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&q->work);
+    monotonic_cond_init(&q->news);
+    pthread_cond_init(&q->finished, NULL);
     pthread_mutex_init(&q->lock, NULL);
+    pthread_mutex_init(&q->read_lock, NULL);
     pthread_mutex_init(&q->tool_lock, NULL);
 }
 

@@ -27,7 +27,7 @@
 enum {
     QUEUE_SQLITE_MAX_MESSAGE_BYTES = 1 << 20, /* default */
     QUEUE_SQLITE_SEND_SLOTS = 1,              /* more would only make smaller commits */
-    QUEUE_SQLITE_MAX_CONSUMERS = 1,           /* its cursor passes every message once */
+    QUEUE_SQLITE_MAX_CONSUMERS = 2,           /* one stores while one parses; see worker.c */
 
     QUEUE_SQLITE_DELIVERY_MESSAGES = 1024,
     QUEUE_SQLITE_DELIVERY_BYTES = 2 << 20, /* but at least one message */
@@ -72,8 +72,8 @@ struct queue_sqlite {
     /* Guards what follows it, up to the next lock. */
     pthread_mutex_t lock;
     pthread_cond_t work;     /* for the writer: something to do; monotonic */
-    pthread_cond_t news;     /* for a consumer: a commit with sends, an interrupt; monotonic */
-    pthread_cond_t finished; /* for those whose job is done; monotonic */
+    pthread_cond_t news;     /* for consumers: a commit with sends, an interrupt; monotonic */
+    pthread_cond_t finished; /* for those whose job is done */
     struct queue_send *sends;
     struct queue_send **sends_end;
     struct queue_sqlite_job *jobs;
@@ -82,14 +82,18 @@ struct queue_sqlite {
     uint64_t acks_due_us;   /* when they are written even if no send comes; 0: none pending */
     uint64_t commits;       /* transactions with sends, for consumers to see that there is news */
     int last_error;         /* of the last transaction */
-    bool consumer_waits;    /* it must be woken for news */
-    bool writer_waits;      /* it must be woken for a send or a job */
-    bool writer_has_alarm;  /* it wakes by itself in time for acknowledgements */
+    unsigned consumers_waiting; /* to be woken for news */
+    bool writer_waits;          /* it must be woken for a send or a job */
+    bool writer_has_alarm;      /* it wakes by itself in time for acknowledgements */
     bool stopping;
     bool interrupted;
-    unsigned consumers;
 
     struct queue_sqlite_writer *writer; /* NULL with no_sender */
+
+    /* Receiving. Taken before `lock`, never after it. */
+    pthread_mutex_t read_lock;
+    unsigned consumers;
+    struct queue_sqlite_reading *reading; /* what they share; NULL while there is none */
 
     /* For checks, counts and dead letters: a connection opened at its first use. */
     pthread_mutex_t tool_lock;
@@ -133,8 +137,5 @@ int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, si
 /* The shared connection, opened if need be; NULL with `error` set. Ends with tool_release. */
 struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, struct errbuf *err);
 void queue_sqlite_tool_release(struct queue_sqlite *q);
-
-/* A deadline `us` from now, for the condition variables. */
-struct timespec queue_sqlite_deadline(uint64_t us);
 
 #endif

@@ -15,9 +15,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqlite_parts.h"
 
@@ -228,9 +228,7 @@ static void wait_for_work(struct queue_sqlite *q)
         q->writer_waits = true;
         q->writer_has_alarm = q->acks.count > 0 || now < alarm_us;
         if (q->writer_has_alarm) {
-            struct timespec until = queue_sqlite_deadline(alarm_us > now ? alarm_us - now : 0);
-
-            pthread_cond_timedwait(&q->work, &q->lock, &until);
+            monotonic_cond_wait(&q->work, &q->lock, alarm_us);
         } else {
             pthread_cond_wait(&q->work, &q->lock);
         }
@@ -338,7 +336,7 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
 {
     struct queue_sqlite *q = w->q;
     bool sent = r->sends != NULL && error == 0;
-    bool wake_consumer;
+    bool wake_consumers;
 
     finish_sends(r->sends, error, detail->text);
     finish_sends(r->refused, LM_ETOOBIG, "a message is larger than the queue takes");
@@ -346,7 +344,7 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
     pthread_mutex_lock(&q->lock);
     q->last_error = error;
     q->commits += sent;
-    wake_consumer = sent && q->consumer_waits;
+    wake_consumers = sent && q->consumers_waiting > 0;
     if (r->jobs != NULL) {
         finish_jobs(r->jobs, error, detail);
         pthread_cond_broadcast(&q->finished);
@@ -354,8 +352,8 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
     finish_acks(w, error);
     pthread_mutex_unlock(&q->lock);
 
-    if (wake_consumer)
-        pthread_cond_signal(&q->news);
+    if (wake_consumers)
+        pthread_cond_broadcast(&q->news);
     if (w->db.handle != NULL)
         sqlite_db_checkpoint(&w->db);
     pthread_mutex_lock(&q->lock);

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqs_parts.h"
 
@@ -40,20 +40,6 @@ uint64_t queue_sqs_number(yyjson_val *value)
         number = number * 10 + (uint64_t)(text.data[i] - '0');
     }
     return number;
-}
-
-struct timespec queue_sqs_deadline(uint64_t us)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(us / 1000000);
-    t.tv_nsec += (long)(us % 1000000) * 1000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
 }
 
 int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer *body,
@@ -232,8 +218,6 @@ const struct queue_ops queue_sqs_ops = {
 
 static void init(struct queue_sqs *q, const struct queue_sqs_options *options)
 {
-    pthread_condattr_t monotonic;
-
     q->base.ops = &queue_sqs_ops;
     q->options = *options;
     q->url = xstrdup(options->queue_url);
@@ -244,11 +228,8 @@ static void init(struct queue_sqs *q, const struct queue_sqs_options *options)
     if (q->options.poll_wait_s == 0)
         q->options.poll_wait_s = QUEUE_SQS_POLL_WAIT_S;
     pthread_mutex_init(&q->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->beat, &monotonic);
-    pthread_cond_init(&q->rested, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&q->beat);
+    pthread_cond_init(&q->rested, NULL);
 }
 
 static struct aws_client *new_client(struct queue_sqs *q, unsigned max_in_flight,

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqs_parts.h"
 
@@ -64,17 +65,12 @@ static bool await_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, u
 
     pthread_mutex_lock(&c->lock);
     while (!p->finished && !(heed_interrupt && c->interrupted)) {
-        uint64_t now = clock_monotonic_us();
-        struct timespec until;
-
-        if (now >= until_us)
-            break;
-        if (until_us == FOREVER) {
+        if (until_us == FOREVER)
             pthread_cond_wait(&c->news, &c->lock);
-            continue;
-        }
-        until = queue_sqs_deadline(until_us - now);
-        pthread_cond_timedwait(&c->news, &c->lock, &until);
+        else if (clock_monotonic_us() < until_us)
+            monotonic_cond_wait(&c->news, &c->lock, until_us);
+        else
+            break;
     }
     finished = p->finished;
     pthread_mutex_unlock(&c->lock);
@@ -372,7 +368,6 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
     struct queue_sqs_consumer *c;
-    pthread_condattr_t monotonic;
     bool free_place;
 
     pthread_mutex_lock(&q->lock);
@@ -392,10 +387,7 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
     for (size_t i = 0; i < QUEUE_SQS_POLLS; i++)
         c->polls[i].consumer = c;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->news, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&c->news);
     pthread_mutex_lock(&q->lock);
     c->interrupted = q->interrupted;
     c->next = q->consumers;

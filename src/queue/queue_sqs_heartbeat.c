@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqs_parts.h"
 
@@ -63,9 +64,7 @@ static void *run(void *arg)
         if (c == NULL) {
             pthread_cond_wait(&q->beat, &q->lock);
         } else if (c->beat_due_us > now) {
-            struct timespec until = queue_sqs_deadline(c->beat_due_us - now);
-
-            pthread_cond_timedwait(&q->beat, &q->lock, &until);
+            monotonic_cond_wait(&q->beat, &q->lock, c->beat_due_us);
         } else {
             beat(q, c);
         }

@@ -149,9 +149,6 @@ void queue_sqs_attributes_release(struct queue_sqs_attributes *a);
 /* A number that JSON has as such or as text; 0 where there is none. */
 uint64_t queue_sqs_number(yyjson_val *value);
 
-/* A deadline `us` from now, for the condition variables. */
-struct timespec queue_sqs_deadline(uint64_t us);
-
 extern const struct queue_ops queue_sqs_ops;
 
 /* ---- The other parts ---- */

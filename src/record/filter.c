@@ -83,7 +83,7 @@ static bool attributes_match(const struct log_filter *f, struct slice json)
         yyjson_alc_pool_init(&alc, pool, sizeof(pool));
     /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
     yyjson_doc *doc = yyjson_read_opts((char *)json.data, json.len, YYJSON_READ_NUMBER_AS_RAW,
-                                       small ? &alc : NULL, NULL);
+                                       small ? &alc : json_alc(), NULL);
     bool matches = object_matches(yyjson_doc_get_root(doc), f->attributes, f->attributes_len);
     yyjson_doc_free(doc);
     return matches;

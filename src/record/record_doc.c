@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/xalloc.h"
 
 enum {
     POOL_TEXT_MIN = 16 * 1024, /* the first pool is made for texts of this size */
@@ -35,7 +36,7 @@ static int grow_pool(struct record_doc *d, size_t len)
     if (need <= d->pool_size)
         return 0;
     free(d->pool);
-    d->pool = malloc(need);
+    d->pool = try_malloc(need);
     d->pool_size = d->pool ? need : 0;
     return d->pool ? 0 : LM_ENOMEM;
 }
@@ -69,7 +70,12 @@ int record_doc_read(struct record_doc *d, struct slice text)
         yyjson_alc_pool_init(&alc, d->pool, d->pool_size);
     }
     /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
-    d->doc = yyjson_read_opts((char *)text.data, text.len, FLAGS, pooled ? &alc : NULL, &failure);
+    char *json = (char *)text.data;
+    d->doc = yyjson_read_opts(json, text.len, FLAGS, pooled ? &alc : json_alc(), &failure);
+    /* A text that is no JSON ("[[[[…") may need more than the worst that is: only the heap tells.
+     */
+    if (!d->doc && pooled && failure.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        d->doc = yyjson_read_opts(json, text.len, FLAGS, json_alc(), &failure);
     if (!d->doc)
         return failure.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? LM_ENOMEM : LM_EINVAL;
     return 0;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "base/xalloc.h"
 
 /* The members of an item that are not attributes; NULL where it has none of that name. */
 struct fields {
@@ -74,7 +75,7 @@ static int reserve_keys(struct record_item_scratch *s, size_t n, size_t more)
         return 0;
     while (capacity < n + more)
         capacity *= 2;
-    keys = realloc(s->keys, capacity * sizeof(*keys));
+    keys = try_realloc(s->keys, capacity * sizeof(*keys));
     if (!keys)
         return LM_ENOMEM;
     s->keys = keys;

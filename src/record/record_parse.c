@@ -162,7 +162,7 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
         .type = error->type,
         .msg = slice_of_string(error->msg),
         .input = buffer_error(&p->input) ? SLICE_LITERAL("null") : buffer_slice(&p->input),
-        .ctx = buffer_slice(&p->ctx),
+        .ctx = buffer_error(&p->ctx) ? SLICE_LITERAL("") : buffer_slice(&p->ctx),
     };
     add_error(b, &entry, error->field ? &field : NULL);
 }

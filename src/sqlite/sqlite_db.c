@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "sqlite/sqlite_faults.h"
 #include "sqlite/sqlite_vfs.h"
 
 enum {
@@ -24,6 +25,7 @@ static pthread_once_t configured = PTHREAD_ONCE_INIT;
 static void configure(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite_faults_allocator();
 }
 
 /* SQLite's own handler soon sleeps 100 ms at a time, which is long beside a commit of 1 ms. */
@@ -260,9 +262,11 @@ static int sync_directory(const char *path, struct errbuf *err)
     if (slash != NULL)
         directory[slash == path ? 1 : slash - path] = '\0';
     fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0)
+    if (fd < 0 || fault_here(FAULT_SYNC) || fsync(fd) != 0)
         error = errbuf_fail(err, LM_EIO, "cannot sync the directory %s: %s", directory,
                             strerror(errno));
+    else
+        fault_directory_synced(directory);
     if (fd >= 0)
         close(fd);
     free(directory);
@@ -274,9 +278,13 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
     char pragmas[256];
     int error;
 
+    /*
+     * secure_delete=FAST: Debian's SQLite would write a page of zeroes to log and file for every
+     * page that is freed, which a queue does with all its pages.
+     */
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; "
-             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
+             "PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              SQLITE_DB_PAGE_BYTES, options->cache_kib > 0 ? options->cache_kib : 256);
     if ((error = exec(db, pragmas, err)) != 0 || (error = switch_to_wal(db, err)) != 0)
         return error;
@@ -301,12 +309,18 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
                    struct errbuf *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    const char *vfs;
     int error;
     int rc;
 
     pthread_once(&configured, configure);
     *db = (struct sqlite_db){.path = xstrdup(options->path), .busy_ms = SQLITE_DB_BUSY_MS};
-    rc = sqlite3_open_v2(db->path, &db->handle, flags, sqlite_vfs_name());
+    vfs = sqlite_vfs_name();
+    if (vfs == NULL) { /* which the default would not be the same as */
+        error = sqlite_db_error(db, SQLITE_NOMEM, err);
+        goto fail;
+    }
+    rc = sqlite3_open_v2(db->path, &db->handle, flags, vfs);
     if (rc != SQLITE_OK) {
         error = sqlite_db_error(db, rc, err);
         goto fail;

@@ -1,8 +1,9 @@
 /*
  * The system's own way to files (SQLite's default VFS, https://www.sqlite.org/vfs.html), but for
- * one thing: what SQLite writes to a write-ahead log in many small pieces, two a page, reaches the
- * system in one write(2), at the latest when the log is synced. A commit of a few pages costs a
- * third less CPU so.
+ * two things. A commit whose sync has failed is taken out of the log again, as far as the disk
+ * lets that be done: it must not come back when the process is killed. And what SQLite writes to a
+ * write-ahead log in many small pieces, two a page, reaches the system in one write(2), at the
+ * latest when the log is synced. A commit of a few pages costs a third less CPU so.
  *
  * Safe, because nobody looks at the end of a log before the commit that syncs it (synchronous=FULL
  * syncs every one); every other operation on the file writes first what is still held. An error of
@@ -14,7 +15,7 @@
 
 enum { SQLITE_VFS_HELD_BYTES = 128 * 1024 }; /* of one log file; more is written at once */
 
-/* The name to give to sqlite3_open_v2, or NULL (the default VFS) where it cannot be had. */
+/* The name to give to sqlite3_open_v2; NULL: no memory for it now. From any thread. */
 const char *sqlite_vfs_name(void);
 
 #endif

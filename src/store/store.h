@@ -3,8 +3,8 @@
  * store_postgres.h. Storing is idempotent by (timestamp, id): the first record stored under a key
  * stays.
  *
- * Threads: a writer or a reader belongs to one thread; store_reader_cancel may be called from any.
- * All functions may block.
+ * Threads: a writer or a reader serves one thread at a time; store_reader_cancel may be called from
+ * any. All functions may block.
  */
 #ifndef LOGMILL_STORE_STORE_H
 #define LOGMILL_STORE_STORE_H

@@ -11,16 +11,26 @@ void expiry_init(struct expiry *e, unsigned days)
     *e = (struct expiry){.days = days};
 }
 
+unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms)
+{
+    uint64_t now = clock_monotonic_us();
+    uint64_t wait_ms;
+
+    if (e->days == 0)
+        return max_ms;
+    if (now >= e->next_us)
+        return 0;
+    wait_ms = (e->next_us - now) / 1000 + 1;
+    return wait_ms < max_ms ? (unsigned)wait_ms : max_ms;
+}
+
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms)
 {
     struct errbuf err = ERRBUF_INIT;
     uint64_t now = clock_monotonic_us();
-    uint64_t wait_ms;
     size_t deleted = 0;
 
-    if (e->days == 0)
-        return max_ms;
-    if (now >= e->next_us) {
+    if (e->days > 0 && now >= e->next_us) {
         if (store_expire(writer, clock_wall_us() - e->days * DAY_US, EXPIRY_STEP_ROWS, &deleted,
                          &err))
             diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
@@ -29,6 +39,5 @@ unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max
             return 0;
         e->next_us = now + (uint64_t)EXPIRY_INTERVAL_MS * 1000;
     }
-    wait_ms = (e->next_us - now) / 1000 + 1;
-    return wait_ms < max_ms ? (unsigned)wait_ms : max_ms;
+    return expiry_wait_ms(e, max_ms);
 }

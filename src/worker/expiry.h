@@ -21,6 +21,9 @@ struct expiry {
 
 void expiry_init(struct expiry *e, unsigned days);
 
+/* Milliseconds until a step is due, at most `max_ms`; 0: now. */
+unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms);
+
 /*
  * Deletes up to EXPIRY_STEP_ROWS logs, where that is due. Returns the milliseconds until it is due
  * again, at most `max_ms`; 0: there is more to delete now.

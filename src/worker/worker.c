@@ -6,20 +6,25 @@
  *   that are old             │ reject   ▼
  *                            └────► dead letters
  *
+ * Two threads share a lane where the queue has an order, or the store only one writer: while one
+ * stores, the other receives and parses what comes next, and what was received first is stored
+ * first. Otherwise each thread has its own.
+ *
  * When the store cannot take the logs now, the messages go back to the queue and the thread waits,
  * longer each time, before it takes them again: it holds messages only while it works on them.
  */
 #include "worker/worker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 #include "record/batch.h"
@@ -30,13 +35,16 @@ enum {
     RECEIVE_WAIT_MS = 20000,
     CACHE_UPKEEP_MS = 500, /* between looks whether the cache is to be rebuilt */
     /*
-     * Rounds begin at least this far apart, so that under load each transaction of the store holds
-     * many logs; a log that comes after a pause is stored at once.
+     * Rounds of a lane begin at least this far apart, so that under load each transaction of the
+     * store holds many logs; a log that comes after a pause is stored at once, and after so many
+     * logs the next round need not wait.
      */
     ROUND_INTERVAL_MS = 20,
+    ROUND_LOGS_MANY = 4096,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 5000,
-    REASON_MAX = 256, /* bytes of the reason of a dead letter */
+    REASON_MAX = 256,     /* bytes of the reason of a dead letter */
+    LANE_THREADS_MAX = 2, /* one for each of its places */
 };
 
 /* A log that can never be stored. */
@@ -45,12 +53,29 @@ struct dead_log {
     char reason[REASON_MAX];
 };
 
-struct worker_thread {
-    struct worker *worker;
-    pthread_t thread;
-    struct queue_consumer *consumer;
+/*
+ * Two places that one thread at a time can be in. A thread holds `receiving` from before it
+ * receives until it holds `storing`, so nobody overtakes it in between.
+ */
+struct lane {
+    pthread_mutex_t receiving; /* guards the following, up to the next lock */
+    struct expiry expiry;
+    uint64_t round_us; /* when the last round began; monotonic */
+    bool in_a_row;     /* it found work, but not much: the next one keeps its distance */
+
+    pthread_mutex_t storing;
     struct store_writer *writer;
     struct cache_client *cache; /* NULL where there is no cache */
+
+    /* Written while storing, read while receiving; true at first, for its schema may be missing. */
+    atomic_bool store_failed;
+};
+
+struct worker_thread {
+    struct worker *worker;
+    struct lane *lane;
+    pthread_t thread;
+    struct queue_consumer *consumer;
     struct record_parser *parser;
 
     struct dead_log *dead; /* noted in the delivery under way */
@@ -61,9 +86,7 @@ struct worker_thread {
     size_t records_len;
     size_t records_capacity;
 
-    struct expiry expiry;
     unsigned backoff_ms;
-    bool store_failed; /* the last time it was asked */
 };
 
 /* Looks after the cache, whatever the other threads wait for. */
@@ -77,6 +100,8 @@ struct upkeep {
 struct worker {
     struct worker_options options;
     struct upkeep upkeep;
+    struct lane *lanes;
+    unsigned lanes_len;
     struct worker_thread *threads;
     unsigned threads_len;
     pthread_mutex_t lock;
@@ -101,15 +126,10 @@ static bool is_stopping(struct worker *w, bool *too_late)
 /* Sleeps for `us`, or until the worker is told to stop. */
 static void pause_us(struct worker *w, uint64_t us)
 {
-    struct timespec until;
-    uint64_t ns;
+    uint64_t until_us = clock_monotonic_us() + us;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    ns = (uint64_t)until.tv_nsec + us * 1000;
-    until.tv_sec += (time_t)(ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
     pthread_mutex_lock(&w->lock);
-    while (!w->stopping && pthread_cond_timedwait(&w->stop, &w->lock, &until) == 0)
+    while (!w->stopping && monotonic_cond_wait(&w->stop, &w->lock, until_us))
         continue;
     pthread_mutex_unlock(&w->lock);
 }
@@ -142,7 +162,7 @@ static int note_dead(struct slice item, const char *reason, void *ctx)
 {
     struct worker_thread *t = ctx;
     struct dead_log *dead;
-    char *text = malloc(item.len ? item.len : 1);
+    char *text = try_malloc(item.len ? item.len : 1);
 
     if (!text)
         return LM_ENOMEM;
@@ -228,7 +248,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
 
     if (n == 0)
         return 0;
-    error = store_append(t->writer, records, n, &result, &err);
+    error = store_append(t->lane->writer, records, n, &result, &err);
     if (error == LM_EDATA) {
         if (n == 1)
             return note_dead_record(t, records, err.text);
@@ -236,7 +256,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
         return error ? error : store(t, records + n / 2, n - n / 2, repeats);
     }
     if (error) {
-        t->store_failed = true;
+        t->lane->store_failed = true;
         metrics_add(METRIC_STORE_FAILURES, 1);
         diag(DIAG_WARN, "the store cannot take logs now; they wait in the queue",
              DIAG_STR("reason", err.text), DIAG_INT("logs", (int64_t)n));
@@ -246,7 +266,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_observe(METRIC_STORE_LOGS, n);
     metrics_add(METRIC_LOGS_STORED, result.stored);
     metrics_add(repeats, result.repeated);
-    cache_fill(t->cache, records, n);
+    cache_fill(t->lane->cache, records, n);
     if (t->worker->options.stored)
         t->worker->options.stored(t->worker->options.stored_ctx);
     return 0;
@@ -290,7 +310,10 @@ static void return_all(struct queue_delivery *d)
         d->messages[i].outcome = QUEUE_RETURN;
 }
 
-/* Works on one delivery to its end. Returns 0 or an error after which to wait. */
+/*
+ * Works on one delivery to its end, and lets others receive as soon as it stores. Returns 0 or an
+ * error after which to wait.
+ */
 static int work(struct worker_thread *t, struct queue_delivery *d)
 {
     struct errbuf err = ERRBUF_INIT;
@@ -299,6 +322,12 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
 
     metrics_add(METRIC_MESSAGES_RECEIVED, d->count);
     error = parse(t, d, false, reasons);
+    if (t->records_len >= ROUND_LOGS_MANY)
+        t->lane->in_a_row = false;
+    pthread_mutex_lock(&t->lane->storing);
+    pthread_mutex_unlock(&t->lane->receiving);
+    if (!error && t->lane->store_failed) /* for the thread before this one */
+        error = LM_EUNAVAILABLE;
     if (!error)
         error = store(t, t->records, t->records_len, METRIC_LOGS_REPEATED);
     /* In a transaction of their own: what is new is stored faster where nothing is repeated. */
@@ -313,6 +342,7 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
         return_all(d);
     count_rejected(d);
     settle_error = queue_settle(t->consumer, d, &err);
+    pthread_mutex_unlock(&t->lane->storing);
     if (settle_error)
         diag(DIAG_WARN, "messages could not be acknowledged; they will come again",
              DIAG_STR("reason", err.text));
@@ -321,26 +351,6 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
 }
 
 /* ---- The thread ---- */
-
-/* One round. Returns false when the queue was found empty. */
-static bool round_of(struct worker_thread *t, unsigned wait_ms)
-{
-    struct queue_delivery delivery = {0};
-    struct errbuf err = ERRBUF_INIT;
-    int error = queue_receive(t->consumer, wait_ms, &delivery, &err);
-
-    if (error)
-        diag(DIAG_WARN, "the queue cannot be read now", DIAG_STR("reason", err.text));
-    else if (delivery.count > 0)
-        error = work(t, &delivery);
-    else
-        return false;
-    if (error)
-        back_off(t);
-    else
-        t->backoff_ms = BACKOFF_FIRST_MS;
-    return true;
-}
 
 /*
  * Waits until the store answers and its schema is ready, at the start and after it has failed: no
@@ -359,29 +369,77 @@ static bool wait_for_store(struct worker_thread *t)
         if (is_stopping(t->worker, &too_late))
             return false;
     }
-    t->store_failed = false;
+    t->lane->store_failed = false;
     return true;
+}
+
+/* Deletes some old logs, where that is due. Returns how long a receive may wait. */
+static unsigned expire(struct lane *lane)
+{
+    unsigned wait_ms = expiry_wait_ms(&lane->expiry, RECEIVE_WAIT_MS);
+
+    if (wait_ms > 0)
+        return wait_ms;
+    pthread_mutex_lock(&lane->storing);
+    wait_ms = expiry_step(&lane->expiry, lane->writer, RECEIVE_WAIT_MS);
+    pthread_mutex_unlock(&lane->storing);
+    return wait_ms;
+}
+
+static void keep_distance(struct worker *w, const struct lane *lane)
+{
+    uint64_t passed_us = clock_monotonic_us() - lane->round_us;
+
+    if (lane->in_a_row && passed_us < ROUND_INTERVAL_MS * 1000)
+        pause_us(w, ROUND_INTERVAL_MS * 1000 - passed_us);
+}
+
+/* One round, begun with lane->receiving held, which is let go of. Returns false after the last. */
+static bool round_of(struct worker_thread *t)
+{
+    struct lane *lane = t->lane;
+    struct queue_delivery delivery = {0};
+    struct errbuf err = ERRBUF_INIT;
+    bool stopping, too_late;
+    unsigned wait_ms;
+    int error;
+
+    keep_distance(t->worker, lane);
+    stopping = is_stopping(t->worker, &too_late);
+    lane->round_us = clock_monotonic_us();
+    wait_ms = stopping ? 0 : expire(lane);
+    error = queue_receive(t->consumer, wait_ms, &delivery, &err);
+    lane->in_a_row = error || delivery.count > 0 || wait_ms == 0;
+    if (!error && delivery.count > 0) {
+        error = work(t, &delivery);
+    } else {
+        pthread_mutex_unlock(&lane->receiving);
+        if (!error)
+            return !stopping;
+        diag(DIAG_WARN, "the queue cannot be read now", DIAG_STR("reason", err.text));
+        back_off(t);
+        return !stopping; /* then nothing is waited for any more, and trying on would be in vain */
+    }
+    if (error)
+        back_off(t);
+    else
+        t->backoff_ms = BACKOFF_FIRST_MS;
+    return !too_late;
 }
 
 static void *thread_main(void *arg)
 {
     struct worker_thread *t = arg;
-    struct worker *w = t->worker;
-    bool too_late = !wait_for_store(t);
+    struct lane *lane = t->lane;
 
-    while (!too_late) {
-        uint64_t started_us = clock_monotonic_us();
-        bool stopping = is_stopping(w, &too_late);
-        unsigned wait_ms = stopping ? 0 : expiry_step(&t->expiry, t->writer, RECEIVE_WAIT_MS);
-        bool busy = round_of(t, wait_ms);
-        uint64_t spent_us = clock_monotonic_us() - started_us;
-
-        if (stopping && !busy)
+    for (;;) {
+        pthread_mutex_lock(&lane->receiving);
+        if (lane->store_failed && !wait_for_store(t)) {
+            pthread_mutex_unlock(&lane->receiving);
             break;
-        if (t->store_failed && !wait_for_store(t))
+        }
+        if (!round_of(t))
             break;
-        if ((busy || wait_ms == 0) && !stopping && spent_us < ROUND_INTERVAL_MS * 1000)
-            pause_us(w, ROUND_INTERVAL_MS * 1000 - spent_us);
     }
     return NULL;
 }
@@ -391,25 +449,22 @@ static void *thread_main(void *arg)
 static void thread_release(struct worker_thread *t)
 {
     queue_consumer_free(t->consumer);
-    store_writer_free(t->writer);
-    cache_client_free(t->cache);
     record_parser_free(t->parser);
     forget_dead(t);
     free(t->dead);
     free(t->records);
 }
 
-static int thread_init(struct worker_thread *t, struct worker *w, struct errbuf *err)
+static int thread_init(struct worker_thread *t, struct worker *w, struct lane *lane,
+                       struct errbuf *err)
 {
     t->worker = w;
+    t->lane = lane;
     t->backoff_ms = BACKOFF_FIRST_MS;
     t->parser = record_parser_new();
-    expiry_init(&t->expiry, w->options.retention_days);
     t->consumer = queue_consumer_new(w->options.queue, err);
-    t->writer = t->consumer ? store_writer_new(w->options.store, err) : NULL;
-    if (!t->writer)
+    if (!t->consumer)
         goto fail;
-    t->cache = cache_client_new(w->options.cache, err);
     if (pthread_create(&t->thread, NULL, thread_main, t)) {
         errbuf_set(err, "cannot start a worker thread");
         goto fail;
@@ -418,6 +473,27 @@ static int thread_init(struct worker_thread *t, struct worker *w, struct errbuf 
 fail:
     thread_release(t);
     return LM_EUNAVAILABLE;
+}
+
+static int lane_init(struct lane *lane, const struct worker_options *options, struct errbuf *err)
+{
+    lane->writer = store_writer_new(options->store, err);
+    if (!lane->writer)
+        return LM_EUNAVAILABLE;
+    lane->cache = cache_client_new(options->cache, err);
+    lane->store_failed = true;
+    expiry_init(&lane->expiry, options->retention_days);
+    pthread_mutex_init(&lane->receiving, NULL);
+    pthread_mutex_init(&lane->storing, NULL);
+    return 0;
+}
+
+static void lane_release(struct lane *lane)
+{
+    store_writer_free(lane->writer);
+    cache_client_free(lane->cache);
+    pthread_mutex_destroy(&lane->receiving);
+    pthread_mutex_destroy(&lane->storing);
 }
 
 static void *upkeep_main(void *arg)
@@ -459,30 +535,33 @@ static void upkeep_release(struct upkeep *u)
 struct worker *worker_new(const struct worker_options *options, struct errbuf *err)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
-    unsigned allowed = queue_limits(options->queue).max_consumers;
+    struct queue_limits limits = queue_limits(options->queue);
     unsigned threads = options->threads ? options->threads : WORKER_THREADS_MAX;
-    pthread_condattr_t monotonic;
+    unsigned lanes;
 
     w->options = *options;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->stop, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    threads = threads < allowed ? threads : allowed;
+    monotonic_cond_init(&w->stop);
+    threads = threads < limits.max_consumers ? threads : limits.max_consumers;
+    lanes = threads;
+    if (limits.in_order || options->one_writer) {
+        lanes = 1;
+        threads = threads < LANE_THREADS_MAX ? threads : LANE_THREADS_MAX;
+    }
+    w->lanes = xcalloc(lanes, sizeof(*w->lanes));
     w->threads = xcalloc(threads, sizeof(*w->threads));
-    while (w->threads_len < threads) {
-        if (thread_init(&w->threads[w->threads_len], w, err)) {
-            worker_free(w, 0);
-            return NULL;
-        }
-        w->threads_len++;
-    }
-    if (upkeep_init(w, err)) {
-        worker_free(w, 0);
-        return NULL;
-    }
+    for (; w->lanes_len < lanes; w->lanes_len++)
+        if (lane_init(&w->lanes[w->lanes_len], options, err))
+            goto fail;
+    for (; w->threads_len < threads; w->threads_len++)
+        if (thread_init(&w->threads[w->threads_len], w, &w->lanes[w->threads_len % lanes], err))
+            goto fail;
+    if (upkeep_init(w, err))
+        goto fail;
     return w;
+fail:
+    worker_free(w, 0);
+    return NULL;
 }
 
 void worker_free(struct worker *w, unsigned drain_ms)
@@ -499,9 +578,12 @@ void worker_free(struct worker *w, unsigned drain_ms)
         pthread_join(w->threads[i].thread, NULL);
         thread_release(&w->threads[i]);
     }
+    for (unsigned i = 0; i < w->lanes_len; i++)
+        lane_release(&w->lanes[i]);
     upkeep_release(&w->upkeep);
     pthread_cond_destroy(&w->stop);
     pthread_mutex_destroy(&w->lock);
     free(w->threads);
+    free(w->lanes);
     free(w);
 }

@@ -5,6 +5,8 @@
 #ifndef LOGMILL_WORKER_WORKER_H
 #define LOGMILL_WORKER_WORKER_H
 
+#include <stdbool.h>
+
 #include "cache/cache.h"
 #include "queue/queue.h"
 #include "store/store.h"
@@ -16,6 +18,7 @@ struct worker_options {
     struct store *store;
     struct cache *cache;       /* NULL: none */
     unsigned threads;          /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
+    bool one_writer;           /* the store is not written to by two threads at a time */
     unsigned retention_days;   /* 0: logs are kept for ever */
     void (*stored)(void *ctx); /* after each commit, on a worker's thread; NULL: none */
     void *stored_ctx;

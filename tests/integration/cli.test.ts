@@ -42,7 +42,7 @@ scenario('--help names every command and every setting; --version is one line', 
     for (const args of [['--help'], ['help'], ['serve', '--help']]) {
         const help = await runLogmill(args);
         assert.equal(help.code, 0, help.stderr);
-        for (const command of ['serve', 'api', 'worker', 'migrate', 'dead-letters', 'config']) {
+        for (const command of ['serve', 'api', 'worker', 'migrate', 'dead-letters', 'health', 'config']) {
             assert.match(help.stdout, new RegExp(`^\\s+${command}\\b`, 'm'));
         }
         for (const name of settings) {

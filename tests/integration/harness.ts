@@ -20,10 +20,13 @@ export const BINARY = path.resolve(
 );
 
 /** The optimised binary, for what sanitizers would falsify: memory. */
-export const OPTIMISED = path.join(ROOT, 'build', 'logmill');
+export const OPTIMISED = path.resolve(
+    process.env['LOGMILL_OPTIMISED'] ?? path.join(ROOT, 'build', 'logmill'),
+);
 
-/** True where the binary under test was built with AddressSanitizer, which takes more memory. */
-export const SANITIZED = existsSync(BINARY) && readFileSync(BINARY).includes('__asan_init');
+/** True where the binary under test was built with a sanitizer that takes more memory. */
+export const SANITIZED =
+    existsSync(BINARY) && /__(asan|tsan)_init/.test(readFileSync(BINARY, 'latin1'));
 
 /** Waits that end early in any normal run; they only bound a run that goes wrong. */
 export const PATIENCE_MS = 30_000;
@@ -95,6 +98,7 @@ export function environment(settings: Record<string, string>): Record<string, st
         LC_ALL: 'C.UTF-8',
         ASAN_OPTIONS: process.env['ASAN_OPTIONS'] ?? 'detect_leaks=1',
         UBSAN_OPTIONS: process.env['UBSAN_OPTIONS'] ?? 'print_stacktrace=1',
+        TSAN_OPTIONS: process.env['TSAN_OPTIONS'] ?? '',
     };
     return { ...base, ...settings };
 }
@@ -334,10 +338,11 @@ export class Lab {
     }
 
     /** What the processes said, for a failure's message. */
-    transcript(): string {
+    transcript(limit = 4000): string {
         return this.processes
             .map(
-                (p) => `--- ${p.options.command ?? 'serve'} pid ${p.pid}\n${p.stderr.slice(-4000)}`,
+                (p) =>
+                    `--- ${p.options.command ?? 'serve'} pid ${p.pid}\n${p.stderr.slice(-limit)}`,
             )
             .join('\n');
     }
@@ -467,16 +472,25 @@ export async function sqlite<T = Record<string, unknown>>(file: string, sql: str
     return ran.stdout.trim() === '' ? [] : (JSON.parse(ran.stdout) as T[]);
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-    return new Promise((resolve, reject) => {
-        const server = net.createServer();
-        server.on('error', reject);
-        server.listen(0, '127.0.0.1', () => {
-            const { port } = server.address() as net.AddressInfo;
-            server.close(() => resolve(port));
+const LOWEST_PORT = 12_000;
+const HIGHEST_PORT = 32_000;
+
+/**
+ * A port that was free a moment ago, below those that the system gives to connections: so none of
+ * them takes it while a server that had it is restarted.
+ */
+export async function freePort(): Promise<number> {
+    for (;;) {
+        const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+        const isFree = await new Promise<boolean>((resolve) => {
+            const server = net.createServer();
+            server.on('error', () => resolve(false));
+            server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
         });
-    });
+        if (isFree) {
+            return port;
+        }
+    }
 }
 
 /** Resident memory of a process, in bytes. */

@@ -142,6 +142,11 @@ export class RawConnection {
         });
     }
 
+    /** What was received and not yet taken as an answer. */
+    get unread(): string {
+        return this.received.toString('latin1');
+    }
+
     send(data: string | Buffer): void {
         this.socket.write(data);
     }

@@ -650,4 +650,13 @@ check('/docs is a page whose every part comes from this server', async (server) 
     assert.ok(answer.text.includes('openapi.json') || own.length > 0);
 });
 
+check('more than 128 query parameters are refused, on every route that has any', async (server) => {
+    for (const path of ['/logs', '/logs/stats']) {
+        assert.equal((await get(server, `${path}?${'x=1&'.repeat(128)}`)).status, 200);
+        const answer = await get(server, `${path}?${'x=1&'.repeat(128)}x=1`);
+        assert.equal(answer.status, 400);
+        assert.match(answer.json().detail, /^too many query parameters/);
+    }
+});
+
 end();

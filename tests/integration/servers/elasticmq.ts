@@ -1,6 +1,9 @@
 /*
  * ElasticMQ, a real server of the SQS protocol, for a scenario: on a free port of the loopback,
- * everything in its memory, stopped by its pid. tools/elasticmq fetches it where it is missing.
+ * stopped by its pid. tools/elasticmq fetches it where it is missing. It keeps everything in its
+ * memory, or, where it is to outlive a kill -9, in a file of its database H2, written at each
+ * commit: by H2's default a kill loses all of the last half second, and more. A kill (or SIGTERM)
+ * while it works may lose a message all the same: leave it alone for a moment before.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -84,14 +87,21 @@ export class Queue {
     }
 }
 
+export interface ElasticMqOptions {
+    /** What it has accepted outlives a kill -9, where that comes in a quiet moment. */
+    durable?: boolean;
+}
+
 export class ElasticMq {
+    private child: ChildProcess | undefined;
     private log = '';
     private queues = 0;
     readonly client: SQSClient;
 
     private constructor(
         readonly port: number,
-        private readonly child: ChildProcess,
+        private readonly folder: string,
+        private readonly options: ElasticMqOptions,
     ) {
         this.client = new SQSClient({
             endpoint: this.endpoint,
@@ -104,46 +114,87 @@ export class ElasticMq {
     }
 
     /** Starts a server that lives until the end of the scenario. */
-    static async start(lab: Lab): Promise<ElasticMq> {
-        const jars = execFileSync(path.join(ROOT, 'tools', 'elasticmq'), { encoding: 'utf8' });
-        const port = await freePort();
-        const folder = lab.folder();
-        const config = path.join(folder, 'elasticmq.conf');
-        writeFileSync(
-            config,
-            `include classpath("application.conf")
+    static async start(lab: Lab, options: ElasticMqOptions = {}): Promise<ElasticMq> {
+        const server = new ElasticMq(await freePort(), lab.folder(), options);
+        lab.finally(() => server.stop());
+        writeFileSync(server.config, server.configuration());
+        await server.start();
+        return server;
+    }
+
+    private get config(): string {
+        return path.join(this.folder, 'elasticmq.conf');
+    }
+
+    private configuration(): string {
+        const { port, folder } = this;
+        const memory = `include classpath("application.conf")
              node-address { protocol = http, host = "127.0.0.1", port = ${port}, context-path = "" }
              rest-sqs { enabled = true, bind-port = ${port}, bind-hostname = "127.0.0.1" }
-             rest-stats.enabled = false`,
-        );
+             rest-stats.enabled = false`;
+        const disk = `
+             queues-storage { enabled = true, path = "${folder}/queues.conf" }
+             messages-storage {
+                 enabled = true
+                 uri = "jdbc:h2:${folder}/messages;WRITE_DELAY=0"
+             }`;
+        return this.options.durable === true ? memory + disk : memory;
+    }
+
+    /** Starts it, again after a kill. */
+    async start(): Promise<void> {
+        const jars = execFileSync(path.join(ROOT, 'tools', 'elasticmq'), { encoding: 'utf8' });
         const child = spawn(
             'java',
             [
                 ...['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'],
-                ...[`-Dconfig.file=${config}`, '-cp', path.join(jars.trim(), '*')],
+                ...[`-Dconfig.file=${this.config}`, '-cp', path.join(jars.trim(), '*')],
                 'org.elasticmq.server.Main',
             ],
-            { env: environment({}), cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
+            { env: environment({}), cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] },
         );
+        this.child = child;
         running.add(child);
         release(child);
         child.on('close', () => running.delete(child));
-        const server = new ElasticMq(port, child);
-        lab.finally(() => server.stop());
         for (const stream of [child.stdout, child.stderr]) {
             stream.setEncoding('utf8').on('data', (text: string) => {
-                server.log = (server.log + text).slice(-20_000);
+                this.log = (this.log + text).slice(-20_000);
             });
         }
-        child.on('error', (error) => (server.log += String(error)));
+        child.on('error', (error) => (this.log += String(error)));
         await eventually('start of ElasticMQ', async () => {
             if (child.exitCode !== null || child.pid === undefined) {
-                throw new Error(`ElasticMQ ended at its start:\n${server.log}`);
+                throw new Error(`ElasticMQ ended at its start:\n${this.log}`);
             }
-            await server.client.send(new ListQueuesCommand({}));
+            await this.client.send(new ListQueuesCommand({}));
             return true;
         });
-        return server;
+    }
+
+    get pid(): number {
+        if (this.child?.pid === undefined) {
+            throw new Error('ElasticMQ does not run');
+        }
+        return this.child.pid;
+    }
+
+    /** SIGSTOP and SIGCONT: a server that hangs. */
+    hang(): void {
+        process.kill(this.pid, 'SIGSTOP');
+    }
+
+    goOn(): void {
+        process.kill(this.pid, 'SIGCONT');
+    }
+
+    /** kill -9. */
+    async kill(): Promise<void> {
+        const { child } = this;
+        this.child = undefined;
+        if (child !== undefined) {
+            await endChild(child, () => child.kill('SIGKILL'));
+        }
     }
 
     get endpoint(): string {
@@ -187,6 +238,6 @@ export class ElasticMq {
 
     async stop(): Promise<void> {
         this.client.destroy();
-        await endChild(this.child, () => this.child.kill('SIGKILL'));
+        await this.kill();
     }
 }

@@ -19,7 +19,7 @@
 #include "http/router.h"
 #include "http/thread.h"
 
-enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BUDGET = 64 * 1024 };
+enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BUDGET = 256 * 1024 };
 
 struct harness {
     struct http_shared shared;

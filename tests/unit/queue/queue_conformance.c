@@ -142,6 +142,52 @@ static void messages_come_in_the_order_of_sending(void **state)
     free(messages);
 }
 
+/* Two receive in turns, and settle later than they receive. */
+static void consumers_share_the_messages_and_get_each_once(void **state)
+{
+    enum { MESSAGES = 20 };
+    struct place *p = *state;
+    struct queue_consumer *c[2];
+    struct queue_delivery d[2] = {{0}};
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start = clock_monotonic_us();
+    char text[MESSAGES][16];
+    int came[MESSAGES] = {0};
+    uint32_t last = 0;
+    size_t total = 0;
+
+    c[0] = queue_test_consumer(p->q);
+    c[1] = queue_test_consumer(p->q);
+    for (int turn = 0; total < MESSAGES && clock_monotonic_us() - start < SOON_US; turn++) {
+        struct queue_delivery *mine = &d[turn % 2];
+
+        if (turn < MESSAGES) {
+            snprintf(text[turn], sizeof(text[turn]), "%d", turn);
+            assert_int_equal(queue_test_send_text(p->q, text[turn]), 0);
+        }
+        if (mine->count > 0) /* that of its turn before; the other's is still open */
+            queue_test_settle(c[turn % 2], mine, QUEUE_ACKNOWLEDGE);
+        assert_int_equal(queue_receive(c[turn % 2], 100, mine, &err), 0);
+        for (size_t i = 0; i < mine->count; i++) {
+            uint32_t number = queue_test_number(mine->messages[i].body);
+
+            assert_in_range(number, 0, MESSAGES - 1);
+            came[number]++;
+            assert_true(!queue_limits(p->q).in_order || total == 0 || number > last);
+            last = number;
+            total++;
+        }
+    }
+    for (int i = 0; i < MESSAGES; i++)
+        assert_int_equal(came[i], 1);
+    for (int i = 0; i < 2; i++) {
+        if (d[i].count > 0)
+            queue_test_settle(c[i], &d[i], QUEUE_ACKNOWLEDGE);
+        queue_consumer_free(c[i]);
+    }
+    assert_int_equal(queue_test_stats(p->q).depth, 0);
+}
+
 static void what_is_acknowledged_never_comes_again(void **state)
 {
     struct place *p = *state;
@@ -608,6 +654,7 @@ int queue_conformance_run(const struct queue_conformance *a)
         CASE(a_message_comes_as_it_was_sent),
         CASE(the_largest_message_is_taken),
         CASE(messages_come_in_the_order_of_sending),
+        CASE(consumers_share_the_messages_and_get_each_once),
         CASE(what_is_acknowledged_never_comes_again),
         CASE(what_is_not_settled_comes_again_after_a_restart),
         CASE(a_returned_message_comes_again_soon_and_unchanged),

@@ -153,16 +153,41 @@ static void a_message_over_the_limit_fails_alone(void **state)
     queue_free(q);
 }
 
-static void only_one_consumer_at_a_time(void **state)
+static void there_are_no_more_consumers_than_the_limit(void **state)
 {
     struct queue *q = open_in(*state);
-    struct queue_consumer *c = queue_test_consumer(q);
+    struct queue_consumer *consumers[8];
+    unsigned max = queue_limits(q).max_consumers;
     struct errbuf err = ERRBUF_INIT;
 
+    assert_in_range(max, 1, 8);
+    for (unsigned i = 0; i < max; i++)
+        consumers[i] = queue_test_consumer(q);
     assert_null(queue_consumer_new(q, &err));
     assert_non_null(strstr(err.text, "consumer"));
-    queue_consumer_free(c);
-    queue_consumer_free(queue_test_consumer(q));
+    queue_consumer_free(consumers[0]);
+    consumers[0] = queue_test_consumer(q);
+    for (unsigned i = 0; i < max; i++)
+        queue_consumer_free(consumers[i]);
+    queue_free(q);
+}
+
+static void what_a_consumer_has_not_settled_comes_to_another(void **state)
+{
+    struct queue *q = open_in(*state);
+    struct queue_consumer *ending = queue_test_consumer(q);
+    struct queue_consumer *staying = queue_test_consumer(q);
+    struct queue_delivery d;
+
+    assert_int_equal(queue_test_send_text(q, "1"), 0);
+    queue_test_receive(ending, &d);
+    queue_consumer_free(ending);
+    queue_test_receive(staying, &d);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(queue_test_number(d.messages[0].body), 1);
+    assert_true(d.messages[0].redelivered);
+    queue_test_settle(staying, &d, QUEUE_ACKNOWLEDGE);
+    queue_consumer_free(staying);
     queue_free(q);
 }
 
@@ -586,7 +611,8 @@ int main(void)
         CASE(a_missing_directory_is_named),
         CASE(a_person_can_read_the_messages),
         CASE(a_message_over_the_limit_fails_alone),
-        CASE(only_one_consumer_at_a_time),
+        CASE(there_are_no_more_consumers_than_the_limit),
+        CASE(what_a_consumer_has_not_settled_comes_to_another),
         CASE(a_tool_works_beside_a_running_queue),
         CASE(a_delivery_is_bounded_in_bytes_and_holds_at_least_one),
         CASE(the_depth_of_a_long_queue_is_exact),

@@ -674,6 +674,28 @@ static void a_message_that_cannot_be_understood_says_why(void **state)
                           "not JSON: Expecting value at character 29");
 }
 
+/* Such a text needs more memory to read than any that is JSON: still it is wrong, not too much. */
+static void brackets_alone_are_refused_whatever_their_number(void **state)
+{
+    static const enum record_body kinds[] = {RECORD_BODY_ONE, RECORD_BODY_ARRAY,
+                                             RECORD_BODY_NDJSON};
+    static const char *const texts[] = {"[", "[{\"\":"};
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t size = 1; size < (1 << 20) - 10; size *= 4) {
+            buffer_clear(&b);
+            while (b.len < size)
+                buffer_append_string(&b, texts[i]);
+            for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+                assert_int_equal(parse(kinds[k], buffer_slice(&b)), LM_EINVAL);
+            assert_int_equal(parse_message(buffer_slice(&b)), LM_EINVAL);
+        }
+    }
+    buffer_release(&b);
+}
+
 static void a_message_takes_the_deepest_log_and_rejects_a_deeper_one(void **state)
 {
     struct buffer b;
@@ -775,6 +797,7 @@ int main(void)
         cmocka_unit_test(lines_are_logs_and_blank_lines_are_skipped),
         cmocka_unit_test(an_error_in_a_line_tells_the_line_and_the_place_in_it),
         cmocka_unit_test(a_log_may_be_so_deep_wherever_it_stands),
+        cmocka_unit_test(brackets_alone_are_refused_whatever_their_number),
         cmocka_unit_test(a_large_body_is_parsed_as_a_small_one),
         cmocka_unit_test(objects_of_very_many_members_take_no_long_time),
         cmocka_unit_test(a_batch_gives_back_the_records_it_was_made_of),

@@ -188,6 +188,25 @@ static void a_read_only_connection_creates_but_does_not_write(void **state)
     sqlite_db_close(&db);
 }
 
+/* A queue would write twice what it takes otherwise. */
+static void pages_that_are_freed_are_not_written(void **state)
+{
+    enum { PAGES = 200, FEW = 20 };
+    struct sqlite_db db;
+    int frames;
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    assert_int_equal(sqlite3_exec(db.handle, "CREATE TABLE b(x)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db.handle, "INSERT INTO b VALUES(randomblob(200 * 4096))", NULL, NULL, NULL),
+        SQLITE_OK);
+    frames = db.wal_frames;
+    assert_true(frames >= PAGES);
+    assert_int_equal(sqlite3_exec(db.handle, "DELETE FROM b", NULL, NULL, NULL), SQLITE_OK);
+    assert_in_range(db.wal_frames - frames, 1, FEW);
+    sqlite_db_close(&db);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -198,6 +217,7 @@ int main(void)
         CASE(a_step_that_fails_changes_nothing),
         CASE(several_processes_may_create_the_file_at_once),
         CASE(errors_are_told_apart),
+        CASE(pages_that_are_freed_are_not_written),
         CASE(a_rollback_undoes_and_needs_no_transaction),
         CASE(a_read_only_connection_creates_but_does_not_write),
     };

@@ -14,7 +14,7 @@
 #include "../cmocka_all.h"
 #include "base/diag.h"
 
-enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 10000 };
+enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 10000, TRIES = 50 };
 
 /* Everything that happened, in order: "+a" a is stored, "*a" is a dead letter, "!" settled, … */
 static struct {
@@ -24,8 +24,17 @@ static struct {
     const char *bodies[MESSAGES_MAX]; /* the messages, until they are acknowledged or rejected */
     size_t bodies_len;
     bool settled[MESSAGES_MAX];
+    bool taken[MESSAGES_MAX]; /* where deliveries are single: it is in one, or was */
     struct queue_message delivery[MESSAGES_MAX];
+    size_t received; /* deliveries */
 
+    bool is_single;         /* two consumers, in order, a message a delivery */
+    size_t appends_wait_to; /* appends wait until so many deliveries have been received */
+    bool waited_in_vain;
+
+    bool one_writer; /* the store's, instead of the queue's order */
+    int writing;     /* appends under way */
+    int most_writing;
     int migrate_failures; /* before the schema can be made ready */
     int outage;           /* migrate_failures that each failing append starts */
     int store_failures;   /* appends that fail before one succeeds */
@@ -47,6 +56,10 @@ static void reset_world(const char *const *bodies, size_t n)
 {
     memset(world.happened, 0, sizeof(world.happened));
     memset(world.settled, 0, sizeof(world.settled));
+    memset(world.taken, 0, sizeof(world.taken));
+    world.received = world.appends_wait_to = 0;
+    world.is_single = world.waited_in_vain = world.one_writer = false;
+    world.writing = world.most_writing = 0;
     world.bodies_len = n;
     for (size_t i = 0; i < n; i++)
         world.bodies[i] = bodies[i];
@@ -62,14 +75,16 @@ static const struct queue_ops queue_ops;
 
 static struct queue_limits limits(const struct queue *q)
 {
-    return (struct queue_limits){.max_message_bytes = 1 << 20, .send_slots = 1, .max_consumers = 1};
+    return (struct queue_limits){.max_message_bytes = 1 << 20,
+                                 .send_slots = 1,
+                                 .max_consumers = world.is_single ? 2 : 1,
+                                 .in_order = !world.one_writer};
 }
 
 static struct queue_consumer *consumer_new(struct queue *q, struct errbuf *err)
 {
-    static struct queue_consumer consumer;
+    static struct queue_consumer consumer = {&queue_ops};
 
-    consumer.ops = &queue_ops;
     return &consumer;
 }
 
@@ -85,13 +100,22 @@ static int receive(struct queue_consumer *c, unsigned wait_ms, struct queue_deli
     delivery->messages = world.delivery;
     delivery->count = 0;
     pthread_mutex_lock(&world.lock);
-    for (size_t i = 0; i < world.bodies_len; i++)
-        if (!world.settled[i])
-            world.delivery[delivery->count++] =
-                (struct queue_message){.body = slice_of_string(world.bodies[i]),
-                                       .id = slice_of_string(ids[i]),
-                                       .sent_us = 1000000,
-                                       .receipt = i};
+    for (size_t i = 0; i < world.bodies_len; i++) {
+        if (world.settled[i] || world.taken[i])
+            continue;
+        if (world.is_single) {
+            world.taken[i] = true;
+            delivery->messages = &world.delivery[i];
+        }
+        delivery->messages[delivery->count++] =
+            (struct queue_message){.body = slice_of_string(world.bodies[i]),
+                                   .id = slice_of_string(ids[i]),
+                                   .sent_us = 1000000,
+                                   .receipt = i};
+        if (world.is_single)
+            break;
+    }
+    world.received += delivery->count > 0;
     pthread_mutex_unlock(&world.lock);
     if (delivery->count == 0 && wait_ms)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -104,8 +128,10 @@ static int settle(struct queue_consumer *c, struct queue_delivery *delivery, str
     for (size_t i = 0; i < delivery->count; i++) {
         const struct queue_message *m = &delivery->messages[i];
 
-        if (m->outcome == QUEUE_RETURN)
+        if (m->outcome == QUEUE_RETURN) {
+            world.taken[m->receipt] = false;
             continue;
+        }
         world.settled[m->receipt] = true;
         note(m->outcome == QUEUE_REJECT ? 'x' : '!', m->id);
     }
@@ -157,12 +183,36 @@ static void writer_free(struct store_writer *w)
 {
 }
 
+/* Waits until so many deliveries have been received. Returns false where that takes too long. */
+static bool wait_for_deliveries(size_t deliveries)
+{
+    size_t received = 0;
+
+    for (int ms = 0; ms < WAIT_MS; ms++) {
+        pthread_mutex_lock(&world.lock);
+        received = world.received;
+        pthread_mutex_unlock(&world.lock);
+        if (received >= deliveries)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return false;
+}
+
 static int append(struct store_writer *w, const struct record *records, size_t n,
                   struct store_append_result *result, struct errbuf *err)
 {
+    bool in_vain;
     int error = 0;
 
     pthread_mutex_lock(&world.lock);
+    world.writing++;
+    world.most_writing = world.writing > world.most_writing ? world.writing : world.most_writing;
+    pthread_mutex_unlock(&world.lock);
+    in_vain = !wait_for_deliveries(world.appends_wait_to);
+    pthread_mutex_lock(&world.lock);
+    world.writing--;
+    world.waited_in_vain |= in_vain;
     world.appends++;
     if (world.store_failures > 0) {
         world.store_failures--;
@@ -214,7 +264,9 @@ static void run_until_settled(void)
     static struct queue queue = {&queue_ops};
     static struct store store = {&store_ops};
     struct errbuf err = ERRBUF_INIT;
-    struct worker *w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
+    struct worker *w = worker_new(
+        &(struct worker_options){.queue = &queue, .store = &store, .one_writer = world.one_writer},
+        &err);
 
     assert_non_null(w);
     for (int ms = 0; ms < WAIT_MS && !all_settled(); ms++)
@@ -288,18 +340,70 @@ static void no_message_is_taken_while_the_store_is_away(void **state)
     assert_int_equal(world.migrate_failures, 0);
 }
 
-static void what_is_queued_is_stored_before_a_stop(void **state)
+static void the_next_delivery_is_received_while_one_is_stored(void **state)
+{
+    reset_world((const char *const[]){LOG("a"), LOG("b")}, 2);
+    world.is_single = true;
+    world.appends_wait_to = 2;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a !0 +b !1 ");
+    assert_false(world.waited_in_vain);
+}
+
+static void a_store_with_one_writer_is_not_written_to_by_two(void **state)
+{
+    reset_world((const char *const[]){LOG("a"), LOG("b")}, 2);
+    world.is_single = world.one_writer = true;
+    world.appends_wait_to = 2; /* while a second is received */
+    run_until_settled();
+    assert_int_equal(world.most_writing, 1);
+    assert_false(world.waited_in_vain);
+}
+
+static void what_was_received_meanwhile_goes_back_where_the_store_fails(void **state)
+{
+    reset_world((const char *const[]){LOG("a"), LOG("b")}, 2);
+    world.is_single = true;
+    world.appends_wait_to = 2;
+    world.store_failures = 1;
+    world.outage = 2;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a !0 +b !1 ");
+    assert_int_equal(world.appends, 3); /* b's was not tried while the store was away */
+}
+
+/* Starts a worker and stops it at once. */
+static void run_until_drained(void)
 {
     static struct queue queue = {&queue_ops};
     static struct store store = {&store_ops};
     struct errbuf err = ERRBUF_INIT;
-    struct worker *w;
+    struct worker *w = worker_new(
+        &(struct worker_options){.queue = &queue, .store = &store, .one_writer = world.one_writer},
+        &err);
 
-    reset_world((const char *const[]){LOG("a")}, 1);
-    w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
     assert_non_null(w);
     worker_free(w, WAIT_MS);
+}
+
+static void what_is_queued_is_stored_before_a_stop(void **state)
+{
+    reset_world((const char *const[]){LOG("a")}, 1);
+    run_until_drained();
     assert_string_equal(world.happened, "+a !0 ");
+}
+
+/* Before a stop, since no round then waits for the next. */
+static void what_was_received_first_is_stored_first(void **state)
+{
+    for (int i = 0; i < TRIES; i++) {
+        reset_world((const char *const[]){LOG("0"), LOG("1"), LOG("2"), LOG("3"), LOG("4"),
+                                          LOG("5"), LOG("6"), LOG("7")},
+                    8);
+        world.is_single = true;
+        run_until_drained();
+        assert_string_equal(world.happened, "+0 !0 +1 !1 +2 !2 +3 !3 +4 !4 +5 !5 +6 !6 +7 !7 ");
+    }
 }
 
 int main(void)
@@ -312,7 +416,11 @@ int main(void)
         cmocka_unit_test(a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored),
         cmocka_unit_test(a_store_that_is_away_at_the_start_is_waited_for),
         cmocka_unit_test(no_message_is_taken_while_the_store_is_away),
+        cmocka_unit_test(the_next_delivery_is_received_while_one_is_stored),
+        cmocka_unit_test(a_store_with_one_writer_is_not_written_to_by_two),
+        cmocka_unit_test(what_was_received_meanwhile_goes_back_where_the_store_fails),
         cmocka_unit_test(what_is_queued_is_stored_before_a_stop),
+        cmocka_unit_test(what_was_received_first_is_stored_first),
     };
 
     diag_set_level(DIAG_ERROR);

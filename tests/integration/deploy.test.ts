@@ -1,0 +1,145 @@
+/*
+ * What containers and systemd run logmill by: `logmill health`, and the files at the top of the tree
+ * and in deploy/, as far as they can be checked without a container engine (`make compose-test` has
+ * one).
+ */
+import { strict as assert } from 'node:assert';
+import { existsSync, readFileSync } from 'node:fs';
+import * as http from 'node:http';
+import * as net from 'node:net';
+import * as path from 'node:path';
+
+import { ROOT, freePort, runLogmill, scenario, type Lab } from './harness';
+
+function file(name: string): string {
+    return readFileSync(path.join(ROOT, name), 'utf8');
+}
+
+function match(text: string, pattern: RegExp): string {
+    const found = pattern.exec(text)?.[1];
+    assert.ok(found !== undefined, `nothing is like ${pattern}`);
+    return found;
+}
+
+/** `logmill config`: the names of all settings with their defaults. */
+async function settings(): Promise<Map<string, string>> {
+    const { stdout } = await runLogmill(['config']);
+    return new Map(
+        [...stdout.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
+    );
+}
+
+// ---- logmill health ----
+
+scenario('health succeeds, in silence, while serve is alive, and fails when it is gone', async (lab) => {
+    const ipv6 = existsSync('/proc/net/if_inet6') ? ['::'] : [];
+    for (const HOST of ['127.0.0.1', '0.0.0.0', ...ipv6]) {
+        const server = await lab.start({ settings: { HOST } });
+        const at = { HOST, PORT: String(server.port) };
+        for (const args of [['health'], ['health', 'api']]) {
+            assert.deepEqual(await said(args, at), { code: 0, text: '' });
+        }
+        await server.stop();
+        const { code, text } = await said(['health'], at);
+        assert.equal(code, 1);
+        assert.match(text, new RegExp(`:${server.port}/health`));
+    }
+});
+
+scenario('health of a worker asks METRICS_PORT, and needs no role to be told', async (lab) => {
+    const at = { METRICS_PORT: String(await freePort()), PORT: String(await freePort()) };
+    const worker = await lab.start({ command: 'worker', settings: at });
+    assert.equal((await said(['health'], at)).code, 0);
+    assert.equal((await said(['health', 'worker'], at)).code, 0);
+    assert.equal((await said(['health', 'api'], at)).code, 1, 'there is no api');
+    await worker.stop();
+    assert.equal((await said(['health'], at)).code, 1);
+});
+
+scenario('health fails where the answer is not 200, is none, or cannot be asked for', async (lab) => {
+    const refusing = await listen(lab, http.createServer((_, answer) => answer.writeHead(503).end()));
+    const { code, text } = await said(['health'], { PORT: refusing });
+    assert.equal(code, 1);
+    assert.match(text, /answered 503/);
+    const silent = await listen(lab, net.createServer());
+    assert.equal((await said(['health', 'api'], { PORT: silent })).code, 1, 'within its time-out');
+    for (const args of [['health'], ['health', 'api'], ['health', 'worker']]) {
+        const ran = await said(args, { PORT: '0' });
+        assert.equal(ran.code, 1);
+        assert.match(ran.text, /PORT is 0/);
+    }
+    assert.equal((await said(['health', 'database'], {})).code, 2);
+});
+
+scenario('health never goes through a proxy', async (lab) => {
+    const server = await lab.start();
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    const ran = await said(['health'], { PORT: String(server.port), http_proxy: nobody });
+    assert.deepEqual(ran, { code: 0, text: '' });
+});
+
+async function said(
+    args: string[],
+    environment: Record<string, string>,
+): Promise<{ code: number | null; text: string }> {
+    const { code, stdout, stderr } = await runLogmill(args, environment);
+    return { code, text: stdout + stderr };
+}
+
+/** The port of a server that ends with the scenario. */
+async function listen(lab: Lab, server: net.Server): Promise<string> {
+    const sockets = new Set<net.Socket>();
+    server.on('connection', (socket: net.Socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    lab.finally(() => {
+        sockets.forEach((socket) => socket.destroy());
+        server.close();
+    });
+    return String((server.address() as net.AddressInfo).port);
+}
+
+// ---- Dockerfile, docker-compose.yml, deploy/ ----
+
+scenario('every name that the image and the compose file set is a setting', async () => {
+    const known = await settings();
+    const image = match(file('Dockerfile'), /^ENV (.*)$/m).split(' ');
+    const block = match(file('docker-compose.yml'), /^ {2}environment: &settings\n((?: {4}.*\n)+)/m);
+    const compose = [...block.matchAll(/^ {4}([A-Z_]+):/gm)].map(([, name]) => name!);
+    assert.ok(compose.includes('SQS_QUEUE_URL') && compose.includes('DATABASE_USER'));
+    for (const name of [...image.map((pair) => pair.split('=')[0]!), ...compose]) {
+        assert.ok(known.has(name) || /^AWS_(REGION|(SECRET_)?ACCESS_KEY(_ID)?)$/.test(name), name);
+    }
+});
+
+scenario('the compose file names the queue that deploy/elasticmq.conf makes', async () => {
+    const compose = file('docker-compose.yml');
+    const conf = file('deploy/elasticmq.conf');
+    const host = match(conf, /node-address \{\s*host = (\S+)/);
+    const queue = match(compose, new RegExp(`SQS_QUEUE_URL: http://${host}:9324/000000000000/(\\S+)`));
+    const declared = match(conf, new RegExp(`^ {2}${queue} \\{((?:.|\\n)*?)^ {2}\\}`, 'm'));
+    const letters = match(declared, /deadLettersQueue \{\s*name = (\S+)/);
+    assert.match(conf, new RegExp(`^ {2}${letters} \\{`, 'm'));
+    assert.match(compose, new RegExp(`^ {2}${host}:$`, 'm'), 'a service of that name');
+    assert.equal(
+        match(compose, /elasticmq-native:(\S+)/),
+        match(file('tools/elasticmq'), /^version=(\S+)/m),
+        'the release that the tests run with',
+    );
+});
+
+scenario('containers and unit wait for a stop longer than logmill takes, and have room', async () => {
+    const known = await settings();
+    const stop = Number(known.get('SHUTDOWN_TIMEOUT'));
+    const unit = file('deploy/logmill.service');
+    const logmill = match(file('docker-compose.yml'), /^(x-logmill:(?:.|\n)*?)^services:/m);
+    assert.ok(Number(match(logmill, /stop_grace_period: (\d+)s/)) > stop + 1);
+    assert.ok(Number(match(unit, /^TimeoutStopSec=(\d+)$/m)) > stop + 1);
+    const files = Number(match(unit, /^LimitNOFILE=(\d+)$/m));
+    assert.ok(files > Number(known.get('MAX_CONNECTIONS')) + 64);
+});
+
+scenario("the image's label has the version of the program", async () => {
+    const { stdout } = await runLogmill(['--version']);
+    const label = match(file('Dockerfile'), /image\.version="(.*)"/);
+    assert.equal(stdout.trim(), `logmill ${label}`);
+});

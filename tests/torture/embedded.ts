@@ -1,0 +1,120 @@
+/* The embedded set-up: one `logmill serve` with its two files, on a disk that gets full. */
+import { freePort, run, runLogmill, sleep, sqlite } from '../integration/harness';
+import { atRest, metric, metrics } from '../integration/logs';
+import { TcpProxy } from '../integration/servers/tcp_proxy';
+import { MEMORY_BOUND_KIB } from './memory';
+import type { Fault } from './plan';
+import { Role } from './role';
+import {
+    NETWORK_KINDS,
+    PROCESS_KINDS,
+    SETTINGS,
+    type Setup,
+    type SetupOptions,
+    SmallDisk,
+    findFaketime,
+    strikeClocks,
+    strikeNetwork,
+    strikeRole,
+} from './setups';
+
+const MAX_BODY_BYTES = 1 << 20;
+
+/** Files may grow no more for `ms`, as with a quota. */
+async function quota(role: Role, ms: number): Promise<void> {
+    const limit = (bytes: string): Promise<unknown> =>
+        run(['prlimit', `--pid=${role.life!.pid}`, `--fsize=${bytes}:`]);
+    await limit('65536');
+    await sleep(ms);
+    await limit('unlimited');
+}
+
+export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
+    const disk = SmallDisk.mount(lab);
+    const faketime = findFaketime();
+    const dataDir = disk?.at ?? lab.folder();
+    const role = new Role(lab, ledger, {
+        name: 'serve',
+        command: 'serve',
+        settings: { ...SETTINGS, MAX_BODY_BYTES: String(MAX_BODY_BYTES) },
+        port: await freePort(),
+        dataDir,
+        faketime,
+        memoryBound: MEMORY_BOUND_KIB,
+    });
+    role.mayRefuseToStart = () => disk?.isFull ?? false;
+    const network = await TcpProxy.start(lab, role.port);
+    await role.start();
+
+    const strikes: Record<string, (fault: Fault) => Promise<void> | void> = {
+        serve: (fault) => strikeRole(role, fault),
+        clock: (fault) => strikeClocks([role], ledger, fault),
+        network: (fault) => strikeNetwork(network, fault),
+        disk: (fault) =>
+            fault.kind === 'quota'
+                ? quota(role, fault.lasts)
+                : disk!.full(fault.lasts, fault.dice * 50_000),
+    };
+    return {
+        roles: [role],
+        doors: [
+            { role, port: role.port, direct: true },
+            { role, port: network.port, direct: false },
+        ],
+        lanes: {
+            serve: { kinds: PROCESS_KINDS, lasts: [100, 4000], peace: [1500, 9000] },
+            network: { kinds: NETWORK_KINDS, lasts: [300, 2500], peace: [1500, 5000] },
+            disk: {
+                kinds: disk === undefined ? ['quota'] : ['quota', 'full'],
+                lasts: [1500, 5000],
+                peace: [4000, 15_000],
+            },
+            ...(faketime === undefined
+                ? {}
+                : { clock: { kinds: ['jump'], lasts: [1, 2], peace: [1500, 6000] } }),
+        },
+        leftOut: [
+            ...(disk === undefined ? ['a full disk: mounting is not allowed'] : []),
+            ...(faketime === undefined ? ['clock jumps: libfaketime is not installed'] : []),
+        ],
+        staleMs: 0,
+        silenceMs: 5000,
+        takenBytes: MAX_BODY_BYTES,
+        refusedBytes: MAX_BODY_BYTES,
+        isDefinite: () => true, // a transaction that failed was rolled back
+        strike: async (fault) => strikes[fault.lane]!(fault),
+        calm: async () => {
+            role.jump('+0');
+            await network.accept();
+        },
+        atRest: async () => {
+            await atRest(role.life!);
+        },
+        ids: async () => {
+            const rows = await sqlite<{ id: string }>(
+                `${dataDir}/logs.db`,
+                'SELECT lower(hex(id)) AS id FROM logs ORDER BY timestamp DESC, id DESC',
+            );
+            return rows.map(({ id }) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
+        },
+        inspect: async () => {
+            const letters = metric(await metrics(role.life!), 'logmill_queue_dead_letters');
+            if (letters !== 0) {
+                ledger.find(`${letters} dead letters: every log here can be stored`);
+            }
+        },
+        close: async () => {
+            await role.terminate();
+            for (const file of ['queue.db', 'logs.db']) {
+                const said = await sqlite(`${dataDir}/${file}`, 'PRAGMA integrity_check');
+                if (JSON.stringify(said) !== '[{"integrity_check":"ok"}]') {
+                    ledger.find(`${file} is not whole: ${JSON.stringify(said).slice(0, 500)}`);
+                }
+            }
+            const letters = await runLogmill(['dead-letters'], { DATA_DIR: dataDir });
+            if (letters.stdout !== '') {
+                ledger.find(`dead letters: ${letters.stdout.slice(0, 1000)}`);
+            }
+        },
+    };
+}
