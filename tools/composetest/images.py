@@ -1,0 +1,100 @@
+"""The images that the Dockerfile and docker-compose.yml stand on. Where no registry can be reached,
+stand-ins under the same names are built from Debian's packages, and ElasticMQ from Maven's.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.join(TOOLS, "composetest")
+BASE = "debian:trixie-slim"
+CACHE = os.path.join(TOOLS, "..", "build", "compose-test")
+MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+PULL_SECONDS = 300
+
+STAND_INS = {"postgres:17": "postgres", "valkey/valkey:8": "valkey",
+             "softwaremill/elasticmq-native:1.7.1": "elasticmq"}
+
+# The official slim image has none of these either.
+NOT_IN_SLIM = ("doc", "info", "lintian", "locale", "man")
+
+
+def provide(env):
+    """Sees to it that the engine of `env` has all of them; returns those that are stand-ins."""
+    missing = [image for image in (BASE, *STAND_INS) if not there(image, env)]
+    made = [image for image in missing if not pull(image, env)]
+    if BASE in made or (made and not there(BASE, env)):
+        make_base(env)
+    for image in made:
+        if image != BASE:
+            make(image, env)
+    return made
+
+
+def there(image, env):
+    return subprocess.run(["docker", "image", "inspect", image], env=env,
+                          capture_output=True, check=False).returncode == 0
+
+
+def pull(image, env):
+    try:
+        return subprocess.run(["docker", "pull", "--quiet", image], env=env, capture_output=True,
+                              timeout=PULL_SECONDS, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def make_base(env):
+    """debian:trixie-slim by debootstrap, kept in build/ for the next time."""
+    archive = os.path.join(CACHE, "trixie-slim.tar")
+    if not os.path.exists(archive):
+        os.makedirs(CACHE, exist_ok=True)
+        root = tempfile.mkdtemp(prefix="logmill-trixie-")
+        try:
+            quietly(["debootstrap", "--variant=minbase", "trixie", root, MIRROR])
+            slim(root)
+            quietly(["tar", "-C", root, "-cf", archive + ".new", "."])
+            os.rename(archive + ".new", archive)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    subprocess.run(["docker", "import", archive, BASE], env=env, stdout=subprocess.DEVNULL,
+                   check=True)
+
+
+def slim(root):
+    with open(f"{root}/etc/dpkg/dpkg.cfg.d/slim", "w", encoding="ascii") as config:
+        config.writelines(f"path-exclude /usr/share/{name}/*\n" for name in NOT_IN_SLIM)
+    unwanted = [f"{root}/usr/share/{name}/*" for name in NOT_IN_SLIM]
+    unwanted += [f"{root}/var/lib/apt/lists/*", f"{root}/var/cache/apt/archives/*.deb"]
+    for path in (path for pattern in unwanted for path in glob.glob(pattern)):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.remove(path)
+    # Certificates that this machine trusts, such as that of a proxy in front of the registries.
+    ours = "/usr/local/share/ca-certificates"
+    if os.path.isdir(ours):
+        shutil.copytree(ours, root + ours, dirs_exist_ok=True)
+
+
+def make(image, env):
+    name = STAND_INS[image]
+    with tempfile.TemporaryDirectory(prefix="logmill-image-") as context:
+        shutil.copytree(os.path.join(HERE, name), context, dirs_exist_ok=True)
+        if name == "elasticmq":
+            jars = subprocess.run([os.path.join(TOOLS, "elasticmq")], stdout=subprocess.PIPE,
+                                  text=True, check=True).stdout.strip()
+            shutil.copytree(jars, os.path.join(context, "lib"))
+        quietly(["docker", "build", "--tag", image, context], env)
+
+
+def quietly(args, env=None):
+    """Runs a command that has much to say, but shows it only where it fails."""
+    ran = subprocess.run(args, env=env, text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False)
+    if ran.returncode:
+        print(ran.stdout[-4000:])
+        raise RuntimeError(f"{' '.join(args[:3])}… failed")
