@@ -1,6 +1,7 @@
 """What all tables need: settings, and processes with their CPU time, memory and files."""
 
 import atexit
+import contextlib
 import glob
 import os
 import shutil
@@ -90,18 +91,19 @@ def family(pid):
     """`pid` and its children, whichever of its threads started them."""
     members = [pid]
     for path in glob.glob(f"/proc/{pid}/task/*/children"):
-        with open(path, encoding="ascii") as children:
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as children:
             members += [p for child in children.read().split() for p in family(int(child))]
     return members
 
 
 def cpu_seconds(pid):
-    """User and system time so far of a process, all its threads and its children, ended ones too."""
+    """User and system time so far of a process, all its threads and its children, ended ones too: a
+    child that ends while this looks is counted with its parent from then on."""
     ticks = 0
     for member in family(pid):
-        with open(f"/proc/{member}/stat", encoding="ascii") as stat:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{member}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
-        ticks += sum(int(field) for field in fields[11:15])
+            ticks += sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -109,7 +111,7 @@ def memory_mib(pid, field):
     """VmRSS (now) or VmHWM (the most so far) of a process and its children."""
     kib = 0
     for member in family(pid):
-        with open(f"/proc/{member}/status", encoding="ascii") as status:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{member}/status", encoding="ascii") as status:
             kib += sum(int(line.split()[1]) for line in status if line.startswith(field + ":"))
     return kib / 1024
 

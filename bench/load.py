@@ -16,16 +16,16 @@ import time
 from common import BENCH
 
 
-def wrk(url, seconds, connections, *arguments):
+def wrk(url, seconds, connections, *arguments, warm_up=False):
     """Lets wrk send for `seconds` and returns its summary; `arguments` as load.lua describes them. An
-    answer with an error ends the bench."""
+    answer with an error ends the bench, and so does none at all, but in a warm-up."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
                "-s", os.path.join(BENCH, "load.lua"), url, "--", *arguments]  # fmt: skip
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"bench: wrk failed: {done.stderr or done.stdout}")
     summary = json.loads(done.stdout.splitlines()[-1])
-    if summary["refused"] or summary["broken"] or not summary["requests"]:
+    if summary["refused"] or summary["broken"] or not (summary["requests"] or warm_up):
         sys.exit(f"bench: requests to {url} failed: {summary}")
     summary["requests_per_second"] = summary["requests"] / summary["seconds"]
     return summary

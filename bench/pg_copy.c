@@ -196,8 +196,13 @@ static const struct way *find_way(const char *name)
 /* Leaves the table with the partition of the day, empty, or full where logs are to be repeated. */
 static void prepare(struct bench *b, bool full)
 {
+    size_t len = b->rows.len;
+
     sql(b, "TRUNCATE logs");
+    if (!full && len > b->batch)
+        b->rows.len = b->batch;
     append(b);
+    b->rows.len = len;
     if (!full)
         sql(b, "TRUNCATE logs");
     sql(b, "CHECKPOINT");

@@ -75,18 +75,17 @@ class ElasticMq:
         ElasticMq.shared = None
 
 
-class LogmillApi(Logmill):
-    """Only its own CPU counts."""
+class IntoSqs:
+    """An api with a queue of its own in the one ElasticMQ. Only the api's own CPU counts."""
 
-    name = "logmill api"
-    promise = "SQS has confirmed the message"
-    prepare = staticmethod(installs.elasticmq)
-
-    def __init__(self):
+    def __init__(self, *arguments, **options):
         self.kept = 0
+        super().__init__(*arguments, **options)
+
+    def new_queue(self):
         self.sqs = ElasticMq.get()
         self.queue = self.sqs.new_queue()
-        super().__init__("api", **self.sqs.settings(self.queue))
+        return self.sqs.settings(self.queue)
 
     def settle(self):
         self.kept += self.sqs.count_logs(self.queue)
@@ -100,9 +99,16 @@ class LogmillApi(Logmill):
         self.sqs.call("DeleteQueue", QueueUrl=self.queue)
 
 
-class BaselineApi(Server):
-    """Only its own CPU counts."""
+class LogmillApi(IntoSqs, Logmill):
+    name = "logmill api"
+    promise = "SQS has confirmed the message"
+    prepare = staticmethod(installs.elasticmq)
 
+    def __init__(self):
+        super().__init__("api", **self.new_queue())
+
+
+class BaselineApi(IntoSqs, Server):
     name = "baseline api"
     promise = "SQS has confirmed the message"
     statuses = (0, -signal.SIGTERM)
@@ -113,22 +119,9 @@ class BaselineApi(Server):
         installs.baseline()
 
     def __init__(self):
-        self.kept = 0
         programs = installs.baseline()
-        self.sqs = ElasticMq.get()
-        self.queue = self.sqs.new_queue()
+        settings = self.new_queue()
         port = free_port()
         command = [os.path.join(programs, "uvicorn"), "api:app", "--app-dir", BASELINE, "--port", str(port),
                    "--no-access-log", "--log-level", "warning"]  # fmt: skip
-        super().__init__(command, port, self.sqs.settings(self.queue) | NO_CACHE, fresh_dir("baseline"))
-
-    def settle(self):
-        self.kept += self.sqs.count_logs(self.queue)
-        return self.kept
-
-    def disk(self):
-        return None
-
-    def stop(self):
-        super().stop()
-        self.sqs.call("DeleteQueue", QueueUrl=self.queue)
+        super().__init__(command, port, settings | NO_CACHE, fresh_dir("baseline"))

@@ -70,6 +70,6 @@ def rounds(contestants):
 
 COLUMNS = [
     ("rows_per_second", "rows/s", 10, ".0f"), ("least", "least", 10, ".0f"), ("most", "most", 10, ".0f"),
-    ("to_limit", "x the limit", 13, ".2f"), ("cpu_per_million", "CPU-s/million", 15, ".2f"),
+    ("to_limit", "x the limit", 13, ".3f"), ("cpu_per_million", "CPU-s/million", 15, ".2f"),
     ("server_cpu_per_million", "the server's", 14, ".2f"), ("disk_mib_per_million", "disk MiB/million", 18, ".0f"),
 ]  # fmt: skip

@@ -177,6 +177,19 @@ static int start_emf(const struct config *c, struct errbuf *err)
                      err);
 }
 
+/*
+ * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
+ * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
+ * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
+ * Deliveries of the embedded queue were not seen to do this.
+ */
+static void give_back_large_buffers(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
+#endif
+}
+
 /* Opens all that the roles need and starts them: what clients see comes last. */
 static int start(struct service *s, struct errbuf *err)
 {
@@ -202,6 +215,8 @@ static int start(struct service *s, struct errbuf *err)
             return LM_EUNAVAILABLE;
     }
     if (s->roles & ROLE_WORKER) {
+        if (!adapters_queue_is_embedded(s->config))
+            give_back_large_buffers();
         s->worker = worker_new(
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,
@@ -347,23 +362,10 @@ int commands_api(const struct config *config, char **args, int args_len)
     return status ? status : run(config, ROLE_API);
 }
 
-/*
- * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
- * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
- * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
- */
-static void give_back_large_buffers(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
-#endif
-}
-
 int commands_worker(const struct config *config, char **args, int args_len)
 {
     int status = no_arguments(args, args_len);
 
-    give_back_large_buffers();
     return status ? status : run(config, ROLE_WORKER);
 }
 

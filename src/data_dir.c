@@ -11,29 +11,12 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "sqlite/sqlite_db.h"
 
 /* What is in a directory is durable only when the directory's own name is. */
-static int sync_parent(const char *path, struct errbuf *err)
-{
-    char parent[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int error = 0;
-    int fd;
-
-    snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    fd = open(slash == path ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fault_here(FAULT_SYNC) || fsync(fd))
-        error = errbuf_fail(err, LM_EIO, "DATA_DIR: cannot sync the directory of %s: %s", path,
-                            strerror(errno));
-    else
-        fault_directory_synced(parent);
-    if (fd >= 0)
-        close(fd);
-    return error;
-}
-
 static int make_one(const char *path, struct errbuf *err)
 {
+    struct errbuf reason = ERRBUF_INIT;
     int error;
 
     if (mkdir(path, 0700)) {
@@ -42,10 +25,11 @@ static int make_one(const char *path, struct errbuf *err)
         return errbuf_fail(err, LM_EIO, "DATA_DIR: cannot make %s: %s", path, strerror(errno));
     }
     fault_name_made(path);
-    error = sync_parent(path, err);
-    if (error)
-        rmdir(path); /* so that the next start makes and syncs it */
-    return error;
+    error = sqlite_db_sync_parent(path, &reason);
+    if (!error)
+        return 0;
+    rmdir(path); /* so that the next start makes and syncs it */
+    return errbuf_fail(err, error, "DATA_DIR: %s", reason.text);
 }
 
 int data_dir_make(const char *path, struct errbuf *err)

@@ -14,8 +14,8 @@ struct slice {
     size_t len;
 };
 
-/* For printf's "%.*s". */
-#define SLICE_ARG(s) (int)(s).len, (s).data
+/* For printf's "%.*s", which may not be given NULL. */
+#define SLICE_ARG(s) (int)(s).len, (s).len > 0 ? (s).data : ""
 /* A slice of a string literal, or of a char array that is one. */
 #define SLICE_LITERAL(text) ((struct slice){(text), sizeof(text) - 1})
 

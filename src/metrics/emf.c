@@ -6,12 +6,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/monotonic_cond.h"
 #include "metrics/metrics.h"
 
 enum { STOP_WAIT_MS = 500, NAME_MAX_BYTES = 255 };
@@ -124,10 +124,7 @@ static void *run(void *arg)
 
     pthread_mutex_lock(&emf.lock);
     while (!emf.is_stopping) {
-        struct timespec due = {.tv_sec = (time_t)(due_us / 1000000),
-                               .tv_nsec = (long)(due_us % 1000000) * 1000};
-
-        if (pthread_cond_timedwait(&emf.wake, &emf.lock, &due) != ETIMEDOUT || emf.is_stopping)
+        if (monotonic_cond_wait(&emf.wake, &emf.lock, due_us) || emf.is_stopping)
             continue;
         write_line(0);
         do {
@@ -151,7 +148,6 @@ static bool is_namespace(const char *name)
 
 int emf_start(const struct emf_options *options, struct errbuf *err)
 {
-    pthread_condattr_t monotonic;
     int error;
 
     if (!is_namespace(options->name))
@@ -163,10 +159,7 @@ int emf_start(const struct emf_options *options, struct errbuf *err)
     emf.options = *options;
     emf.is_stopping = false;
     buffer_init(&emf.line, PIPE_BUF);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&emf.wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&emf.wake);
     error = pthread_create(&emf.thread, NULL, run, NULL);
     emf.is_running = error == 0;
     pthread_mutex_unlock(&emf.lock);

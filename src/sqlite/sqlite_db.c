@@ -251,8 +251,7 @@ fail:
     return error;
 }
 
-/* A new file is durable only when its name is. */
-static int sync_directory(const char *path, struct errbuf *err)
+int sqlite_db_sync_parent(const char *path, struct errbuf *err)
 {
     const char *slash = strrchr(path, '/');
     char *directory = slash == NULL ? xstrdup(".") : xstrdup(path);
@@ -302,7 +301,7 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
         return error;
     if (options->read_only)
         return exec(db, "PRAGMA query_only=ON", err);
-    return sync_directory(db->path, err);
+    return sqlite_db_sync_parent(db->path, err);
 }
 
 int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options,

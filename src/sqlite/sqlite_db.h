@@ -93,6 +93,12 @@ void sqlite_db_checkpoint(struct sqlite_db *db);
 void sqlite_db_checkpoint_now(struct sqlite_db *db);
 
 /*
+ * What is new, a file or a directory, is durable only when its name is: syncs the directory that
+ * `path` is in. Returns 0, or LM_EIO with `err` naming the directory.
+ */
+int sqlite_db_sync_parent(const char *path, struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * The LM_E… code for `rc`, the result of the last call on the connection, and its text into `err`:
  *   LM_EFULL         no space (or a limit on the size of files)
  *   LM_EUNAVAILABLE  another process held the file for longer than it is waited for

@@ -73,3 +73,11 @@ void fault_walk(struct fault_plan plan, unsigned stride, fault_walk_work *work,
         assert_int_not_equal(state->fates[i], FAULT_WALK_REFUSED);
     munmap(state, sizeof(*state));
 }
+
+void fault_walk_power_loss(fault_walk_work *work, fault_walk_check *check)
+{
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_POWER}, 1, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_TORN}, 1, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_POWER}, 2, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_TORN}, 2, work, check);
+}

@@ -30,4 +30,7 @@ typedef void fault_walk_check(const char *directory, const struct fault_walk_sta
 void fault_walk(struct fault_plan plan, unsigned stride, fault_walk_work *work,
                 fault_walk_check *check);
 
+/* The power is lost at each sync and every second write in turn, and takes all or some sectors. */
+void fault_walk_power_loss(fault_walk_work *work, fault_walk_check *check);
+
 #endif

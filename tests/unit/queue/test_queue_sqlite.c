@@ -156,7 +156,7 @@ static void a_message_over_the_limit_fails_alone(void **state)
 static void there_are_no_more_consumers_than_the_limit(void **state)
 {
     struct queue *q = open_in(*state);
-    struct queue_consumer *consumers[8];
+    struct queue_consumer *consumers[8] = {NULL};
     unsigned max = queue_limits(q).max_consumers;
     struct errbuf err = ERRBUF_INIT;
 

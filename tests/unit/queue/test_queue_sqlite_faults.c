@@ -132,10 +132,7 @@ static void a_sync_that_fails_refuses_for_good(void **state)
 
 static void what_is_confirmed_outlives_a_power_loss(void **state)
 {
-    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_POWER}, 1, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_TORN}, 1, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_POWER}, 2, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_TORN}, 2, work, check);
+    fault_walk_power_loss(work, check);
 }
 
 int main(void)

@@ -94,10 +94,7 @@ static void a_write_or_sync_that_fails_can_be_tried_again(void **state)
 
 static void what_is_confirmed_outlives_a_power_loss(void **state)
 {
-    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_POWER}, 1, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_TORN}, 1, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_POWER}, 2, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_TORN}, 2, work, check);
+    fault_walk_power_loss(work, check);
 }
 
 int main(void)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HERE = os.path.join(TOOLS, "compose")
+HERE = os.path.join(TOOLS, "composetest")
 BASE = "debian:trixie-slim"
 CACHE = os.path.join(TOOLS, "..", "build", "compose-test")
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")

@@ -75,7 +75,7 @@ class Client:
             try:
                 found = self.stored()
                 missing = self.acknowledged - set(found)
-                problem = f"{len(missing)} of {len(self.acknowledged)} logs answered 201 are missing"
+                problem = f"{len(missing)} of {len(self.acknowledged)} such logs are missing"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 found, missing, problem = {}, True, str(error)
             twice = [message for message, times in found.items() if times > 1]
