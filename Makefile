@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration faults fuzz schemathesis tsan coverage lint format bench stress torture cdk-test install compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults fuzz schemathesis tsan coverage lint format bench stress torture cdk-test install compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -35,6 +35,15 @@ unit: test-build ## only the unit tests
 integration: test-build all ## only the integration tests
 	@tools/npm-ci tests/integration
 	cd tests/integration && LOGMILL_BIN=$(CURDIR)/build/test/logmill npm test --silent
+
+browser: test-build ## only the tests of the page, in Chromium (FILES="live" for some), and its unit tests
+	@tools/npm-ci web/page
+	cd web/page && npm test --silent
+	tools/browser-test $(FILES)
+
+screenshots: all ## README's pictures of the page, docs/*.png, taken anew
+	@tools/bootstrap test
+	tools/screenshots
 
 faults: test-build ## every allocation, write and sync fails in turn (FAULT_POINTS=N: some; FAULT_WALK=TEXT)
 	@tools/npm-ci tests/integration

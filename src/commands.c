@@ -209,7 +209,8 @@ static int start(struct service *s, struct errbuf *err)
                                         /* Only a store of our own has no other worker. */
                                         .is_told = (s->roles & ROLE_WORKER) &&
                                                    adapters_store_is_embedded(s->config),
-                                        .max_tails = (unsigned)s->config->max_tails},
+                                        .max_tails = (unsigned)s->config->max_tails,
+                                        .unsent_bytes = s->config->max_inflight_bytes / 4},
             err);
         if (!s->feed)
             return LM_EUNAVAILABLE;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "api/api_internal.h"
-#include "api/docs.h"
+#include "api/web_routes.h"
 #include "base/xalloc.h"
 
 static const struct http_route routes[] = {
@@ -18,9 +18,11 @@ static const struct http_route routes[] = {
     {"GET", "/health", ops_routes_health},
     {"GET", "/ready", ops_routes_ready},
     {"GET", "/metrics", ops_routes_metrics},
-    {"GET", "/openapi.json", docs_get},
-    {"GET", "/docs", docs_get},
-    {"GET", "/docs/{file}", docs_get},
+    {"GET", "/", web_routes_get},
+    {"GET", "/assets/{file}", web_routes_get},
+    {"GET", "/openapi.json", web_routes_get},
+    {"GET", "/docs", web_routes_get},
+    {"GET", "/docs/{file}", web_routes_get},
     {NULL, NULL, NULL},
 };
 

@@ -2,13 +2,17 @@
  * One tail. It is at one of these:
  *   starting     a job finds its first place, or checks that the store can be read; the request is
  *                not answered yet, so that it can still be refused.
- *   catching up  `live` is false: it is ahead of or behind its hub. Jobs read the store from its
- *                place on, one at a time, each when the socket has taken what the last one brought.
+ *   catching up  `live` is false: it is ahead of or behind its hub. Each time that the socket has
+ *                taken all, it goes on from its place: with the hub's recent batches, or with a job
+ *                that reads the store.
  *   live         the hub's batches are written as they come. Where the socket does not take them,
  *                the tail is catching up again.
  * In all of them `position` is the place up to which everything that matches was written, or told
  * as missed. Once it was live, `behind` counts the logs that match between it and the hub's place;
  * one that comes back from long ago is never made to skip.
+ *
+ * The tails of a hub have their jobs one at a time, in turn, so that whoever else reads waits for
+ * a few of them at most.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -37,11 +41,14 @@ struct tail {
     bool has_place; /* Last-Event-ID gave `position` */
     bool begun;     /* the stream has */
     bool live;
-    bool joined; /* it was live before: `behind` is exact */
+    bool joined;    /* it was live before: `behind` is exact */
+    bool job_waits; /* for its turn, in the hub's line */
+    struct tail *next_in_line;
     bool job_runs;
     bool gone; /* the client, or we have ended the stream: to be freed after the job */
     size_t behind;
-    size_t missed; /* to be told when the socket has taken all */
+    uint64_t behind_since_ms; /* as uv_now counts: when it was live last */
+    size_t missed;            /* to be told when the socket has taken all */
 
     /* The job's: */
     struct buffer out;
@@ -94,10 +101,25 @@ static void free_tail(struct tail *t)
         tail_hub_emptied(hub);
 }
 
+static void leave_line(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+    struct tail **at = &hub->first_in_line;
+
+    while (*at != t)
+        at = &(*at)->next_in_line;
+    *at = t->next_in_line;
+    if (hub->last_in_line == &t->next_in_line)
+        hub->last_in_line = at;
+    t->job_waits = false;
+}
+
 /* The stream is over, or was: frees now or when the job is done. */
 static void let_go(struct tail *t)
 {
     t->gone = true;
+    if (t->job_waits)
+        leave_line(t);
     if (!t->job_runs)
         free_tail(t);
 }
@@ -116,11 +138,11 @@ static bool matches(const struct tail *t, const struct record *r)
            log_filter_match(&t->filter, r);
 }
 
-/* Writes t->out and empties it. False where there was no room in the byte budget. */
+/* Writes t->out and empties it. False where there was no memory, or no room in the byte budget. */
 static bool write_out(struct tail *t)
 {
-    bool written = t->out.len == 0 || (buffer_error(&t->out) == 0 &&
-                                       http_stream_write(t->req, buffer_slice(&t->out)) == 0);
+    bool written = buffer_error(&t->out) == 0 &&
+                   (t->out.len == 0 || http_stream_write(t->req, buffer_slice(&t->out)) == 0);
 
     buffer_release(&t->out);
     return written;
@@ -144,16 +166,23 @@ static void tell_missed(struct tail *t)
         t->missed = 0;
 }
 
-/* Before what t->out holds, which comes after the gap. */
-static void tell_lost(struct tail *t)
+/* Before what t->out holds, which comes after the gap. False where that could not be written. */
+static bool tell_lost(struct tail *t)
 {
     struct buffer events = t->out;
+    bool told;
 
     buffer_init(&t->out, OUT_BYTES_MAX);
-    buffer_append_string(&t->out, "event: lost\ndata: {\"detail\":\"logs before this are too long "
-                                  "ago to be followed: read them with GET /logs\"}\n\n");
-    (void)write_out(t);
+    buffer_append_string(&t->out, "event: lost\n");
+    if (events.len == 0) { /* else the first of them tells */
+        t->position = t->read_to;
+        append_place(t);
+    }
+    buffer_append_string(&t->out, "data: {\"detail\":\"logs before this are too long ago to be "
+                                  "followed: read them with GET /logs\"}\n\n");
+    told = write_out(t);
     t->out = events;
+    return told;
 }
 
 void tail_beat(struct tail *t)
@@ -168,7 +197,17 @@ void tail_beat(struct tail *t)
 
 /* ---- Live ---- */
 
-/* Too much has come meanwhile: goes on from the hub's place, and says so. */
+static uint64_t now_ms(const struct tail *t)
+{
+    return uv_now(t->hub->heartbeat.loop);
+}
+
+static bool is_too_far_behind(const struct tail *t)
+{
+    return t->behind > TAIL_BEHIND_MAX && now_ms(t) - t->behind_since_ms > TAIL_BEHIND_MS;
+}
+
+/* Goes on from the hub's place, and says what was missed. */
 static void skip_to(struct tail *t, const struct store_position *position)
 {
     t->missed += t->behind;
@@ -181,7 +220,8 @@ static void take_event(struct tail *t, const struct tail_event *e)
 {
     if (store_position_compare(&e->position, &t->position) <= 0 || !matches(t, &e->record))
         return;
-    if (t->live && t->missed == 0 && http_stream_unsent(t->req) + t->out.len < TAIL_UNSENT_MAX) {
+    if (t->live && t->missed == 0 &&
+        http_stream_unsent(t->req) + t->out.len < tail_feed_unsent_max(t->hub->feed)) {
         buffer_append_slice(&t->out, e->text);
         t->position = e->position;
         return;
@@ -191,6 +231,8 @@ static void take_event(struct tail *t, const struct tail_event *e)
         t->position = e->position;
         return;
     }
+    if (t->live)
+        t->behind_since_ms = now_ms(t);
     t->live = false;
     t->behind += t->joined;
 }
@@ -201,12 +243,15 @@ void tail_take(struct tail *t, const struct tail_batch *batch)
 
     if (!t->begun || t->gone)
         return;
-    if (batch->lost && t->live)
-        tell_lost(t);
+    if (batch->lost) { /* the client comes back, and is told by its first job */
+        end(t);
+        return;
+    }
     for (size_t i = 0; i < batch->len; i++)
         take_event(t, &batch->events[i]);
     if (!t->job_runs && !write_out(t)) { /* the store will give it once more */
         t->position = before;
+        t->behind_since_ms = now_ms(t);
         t->live = false;
         t->behind = 0;
         for (size_t i = 0; i < batch->len; i++)
@@ -214,7 +259,7 @@ void tail_take(struct tail *t, const struct tail_batch *batch)
     }
     if (t->live && store_position_compare(&batch->end, &t->position) > 0)
         t->position = batch->end;
-    if (!t->live && !t->job_runs && t->behind > TAIL_BEHIND_MAX)
+    if (!t->live && !t->job_runs && is_too_far_behind(t))
         skip_to(t, &batch->end);
 }
 
@@ -231,8 +276,8 @@ static int append_found(const struct record *record, const struct store_position
     t->found++;
     tail_append_event(&t->out, record, position);
     if (buffer_error(&t->out))
-        return buffer_error(&t->out);
-    return t->out.len >= TAIL_UNSENT_MAX ? LM_ESTOPPED : 0;
+        return errbuf_fail(&t->detail, LM_ENOMEM, "no memory for logs of the store");
+    return t->out.len >= tail_feed_unsent_max(t->hub->feed) ? LM_ESTOPPED : 0;
 }
 
 static void work_follow(struct read_job *job, struct read_thread *thread)
@@ -261,46 +306,120 @@ static void work_start(struct read_job *job, struct read_thread *thread)
 }
 
 static bool begin(struct tail *t);
+static void refuse_unavailable(struct tail *t, const char *detail);
+static void finish(struct read_job *job);
+
+void tail_read_next(struct tail_hub *hub)
+{
+    while (hub->first_in_line && !hub->job_runs) {
+        struct tail *t = hub->first_in_line;
+
+        hub->first_in_line = t->next_in_line;
+        if (!hub->first_in_line)
+            hub->last_in_line = &hub->first_in_line;
+        t->job_waits = false;
+        if (t->begun && (t->live || http_stream_unsent(t->req) > 0))
+            continue; /* it was helped otherwise meanwhile */
+        t->job.work = t->begun ? work_follow : work_start;
+        t->job.finish = finish;
+        t->job.box = hub->box;
+        t->lost = false;
+        hub->job_runs = t->job_runs = read_pool_submit(hub->readers, &t->job) == 0;
+        if (!t->job_runs && !t->begun)
+            refuse_unavailable(t, "too many reads wait, try again later");
+        /* Else it stands in line again after the next batch or heartbeat. */
+    }
+}
+
+static void stand_in_line(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+
+    if (t->job_waits)
+        return;
+    t->job_waits = true;
+    t->next_in_line = NULL;
+    *hub->last_in_line = t;
+    hub->last_in_line = &t->next_in_line;
+}
+
+/* Writes what the job has found. */
+static void take_found(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+
+    if (t->error || (t->lost && !tell_lost(t))) { /* the client comes back by itself */
+        end(t);
+        return;
+    }
+    if (!write_out(t))
+        return; /* no room: another try when there is something new */
+    t->position = t->read_to;
+    t->behind -= t->found < t->behind ? t->found : t->behind;
+    if (is_too_far_behind(t) && store_position_compare(&t->position, &hub->position) < 0)
+        skip_to(t, &hub->position);
+    tail_advance(t);
+}
 
 static void finish(struct read_job *job)
 {
     struct tail *t = tail_of(job);
     struct tail_hub *hub = t->hub;
 
-    t->job_runs = false;
-    if (t->gone) {
-        free_tail(t);
-        return;
-    }
-    if (t->error)
+    hub->job_runs = t->job_runs = false;
+    if (t->error && !t->gone)
         diag(DIAG_WARN, "a live tail failed", DIAG_STR("reason", t->detail.text));
-    if (!t->begun && !begin(t))
-        return;
-    if (t->error) { /* the client comes back by itself */
-        end(t);
-        return;
-    }
-    if (t->lost)
-        tell_lost(t);
-    if (!write_out(t)) {
-        t->error = LM_EBUSY; /* no room: another try when there is something new */
-        return;
-    }
-    t->position = t->read_to;
-    t->behind -= t->found < t->behind ? t->found : t->behind;
-    if (t->behind > TAIL_BEHIND_MAX && store_position_compare(&t->position, &hub->position) < 0)
-        skip_to(t, &hub->position);
-    tail_advance(t);
+    if (t->gone)
+        free_tail(t);
+    else if (t->begun || begin(t))
+        take_found(t);
+    tail_read_next(hub);
 }
 
-static void submit(struct tail *t, void (*work)(struct read_job *, struct read_thread *))
+/*
+ * Appends from `b` what comes after `*place` and matches, as long as t->out has room, and moves
+ * `*place`. Returns how many.
+ */
+static size_t append_from(struct tail *t, const struct tail_batch *b, struct store_position *place,
+                          size_t room)
 {
-    t->job.work = work;
-    t->job.finish = finish;
-    t->job.box = t->hub->box;
-    t->lost = false;
-    t->error = read_pool_submit(t->hub->readers, &t->job);
-    t->job_runs = t->error == 0;
+    size_t found = 0, i;
+
+    for (i = 0; i < b->len && t->out.len < room; i++) {
+        const struct tail_event *e = &b->events[i];
+
+        if (store_position_compare(&e->position, place) <= 0)
+            continue;
+        *place = e->position;
+        if (!matches(t, &e->record))
+            continue;
+        buffer_append_slice(&t->out, e->text);
+        found++;
+    }
+    if (i == b->len)
+        *place = b->end;
+    return found;
+}
+
+/* Goes on with the hub's recent batches. False where they begin after the tail's place. */
+static bool write_recent(struct tail *t)
+{
+    struct tail_hub *hub = t->hub;
+    struct store_position place = t->position;
+    size_t room = tail_feed_unsent_max(hub->feed);
+    size_t found = 0, at = hub->recent_len;
+
+    while (at > 0 && store_position_compare(&hub->recent[at - 1]->end, &place) > 0)
+        at--;
+    if (at == hub->recent_len || store_position_compare(&hub->recent[at]->begin, &place) > 0)
+        return false;
+    for (; at < hub->recent_len && t->out.len < room; at++)
+        found += append_from(t, hub->recent[at], &place, room);
+    if (write_out(t)) { /* else another try when there is something new */
+        t->position = place;
+        t->behind -= found < t->behind ? found : t->behind;
+    }
+    return true;
 }
 
 void tail_advance(struct tail *t)
@@ -312,11 +431,12 @@ void tail_advance(struct tail *t)
     tell_missed(t);
     if (t->live || !hub->has_position)
         return;
+    if (store_position_compare(&hub->position, &t->position) > 0 &&
+        http_stream_unsent(t->req) == 0 && !write_recent(t))
+        stand_in_line(t);
     if (store_position_compare(&hub->position, &t->position) <= 0) {
         t->live = t->joined = true;
         t->behind = 0;
-    } else if (http_stream_unsent(t->req) == 0) {
-        submit(t, work_follow); /* refused: the next batch, or a heartbeat, has it tried again */
     }
 }
 
@@ -324,12 +444,23 @@ void tail_advance(struct tail *t)
 
 static void on_drained(void *ctx)
 {
-    tail_advance(ctx);
+    struct tail *t = ctx;
+
+    tail_advance(t);
+    tail_read_next(t->hub);
 }
 
+/* Who does not take what was sent must not hold up a stop: it comes back for the rest. */
 static void on_last_call(void *ctx)
 {
-    end(ctx);
+    struct tail *t = ctx;
+
+    if (http_stream_unsent(t->req) == 0) {
+        end(t);
+        return;
+    }
+    http_stream_abort(t->req);
+    let_go(t);
 }
 
 static void on_closed(void *ctx)
@@ -418,7 +549,6 @@ void tail_start(struct tail_hub *hub, struct http_request *req)
         free_tail(t);
         return;
     }
-    submit(t, work_start);
-    if (!t->job_runs)
-        refuse_unavailable(t, "too many reads wait, try again later");
+    stand_in_line(t);
+    tail_read_next(hub);
 }

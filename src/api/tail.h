@@ -9,10 +9,10 @@
  *
  * A tail has a place in the order in which logs were stored (store_follow), and the id of each
  * event is that place, so that Last-Event-ID goes on without a gap or a repeat. A live tail takes
- * what comes to its hub. One that comes back, or whose client did not take what was sent, reads the
- * store at its own pace until it has caught up; where it falls behind by more than TAIL_BEHIND_MAX
- * logs, it is told how many it missed and goes on from now. So a client that is slow costs no
- * memory, and nobody else's time.
+ * what comes to its hub. One that comes back, or whose client did not take what was sent, goes on
+ * at its own pace, from the batches that its hub still has or else the store, until it has caught
+ * up; where it is behind by more than TAIL_BEHIND_MAX logs for TAIL_BEHIND_MS, it is told how many
+ * it missed and goes on from now. So a client that is slow costs no memory, and nobody else's time.
  */
 #ifndef LOGMILL_API_TAIL_H
 #define LOGMILL_API_TAIL_H
@@ -27,12 +27,16 @@
 #include "store/store.h"
 
 enum {
-    TAIL_UNSENT_MAX = 64 * 1024, /* bytes of one tail that its socket has not taken */
-    TAIL_BEHIND_MAX = 10000,     /* logs that a tail may have to catch up with */
+    TAIL_UNSENT_MAX = 64 * 1024, /* bytes of one tail that its socket has not taken, … */
+    TAIL_UNSENT_MIN = 1024,      /* … or its share of tail_feed_options.unsent_bytes */
+    TAIL_BEHIND_MAX = 10000,     /* logs that a tail may have to catch up with … */
+    TAIL_BEHIND_MS = 5000,       /* … for so long */
     TAIL_HEARTBEAT_MS = 15000,   /* between two comments that keep the connection open */
     TAIL_RETRY_MS = 1000,        /* what clients are told to wait before they come back */
     TAIL_BATCH_LOGS = 1000,      /* that the feed takes from the store at a time, … */
     TAIL_BATCH_BYTES = 1 << 20,  /* … or so many bytes and one log */
+    TAIL_RECENT_BATCHES = 64,    /* that a hub keeps for tails that are a little behind, … */
+    TAIL_RECENT_BYTES = 8 << 20, /* … and their bytes; hubs keep the same ones */
 };
 
 /* ---- Batches ---- */
@@ -46,9 +50,10 @@ struct tail_event {
 /* Immutable once it was handed out; shared by the hubs. */
 struct tail_batch {
     atomic_uint references;
-    struct store_position end; /* where the feed is after it */
-    bool lost;                 /* logs before it are past the store's horizon */
-    struct buffer bytes;       /* what the events' slices point into */
+    struct store_position begin; /* where the feed was before it, */
+    struct store_position end;   /* and after it */
+    bool lost;                   /* logs before it are past the store's horizon */
+    struct buffer bytes;         /* what the events' slices point into */
     struct tail_event *events;
     size_t len;
     size_t capacity;
@@ -77,9 +82,15 @@ struct tail_hub {
     struct mailbox *box;
     uv_timer_t heartbeat;
     void (*closed)(struct tail_hub *hub);
-    struct tail *tails; /* in a list */
-    bool has_position;  /* the feed has said where it is */
+    struct tail *tails;         /* in a list */
+    struct tail *first_in_line; /* of those that want to read the store */
+    struct tail **last_in_line;
+    bool job_runs;     /* of one of them */
+    bool has_position; /* the feed has said where it is */
     struct store_position position;
+
+    struct tail_batch *recent[TAIL_RECENT_BATCHES]; /* the last ones: each begins where one ended */
+    size_t recent_len, recent_bytes;
 
     bool feed_subscribed;
     bool feed_posted; /* `mail` is on its way */
@@ -116,6 +127,9 @@ bool tail_feed_admit(struct tail_feed *feed);
 void tail_feed_dismiss(struct tail_feed *feed);
 unsigned tail_feed_max_tails(const struct tail_feed *feed);
 
+/* Bytes that one tail may have unsent before it has to wait. From any thread. */
+size_t tail_feed_unsent_max(const struct tail_feed *feed);
+
 /* ---- Tails ---- */
 
 /* Answers GET /logs/tail: takes over `req`. */
@@ -126,6 +140,9 @@ void tail_take(struct tail *t, const struct tail_batch *batch);
 
 /* After batches have come: goes on catching up, or joins in. */
 void tail_advance(struct tail *t);
+
+/* After that: has the next of those that want to read the store do so. May end a tail. */
+void tail_read_next(struct tail_hub *hub);
 
 void tail_beat(struct tail *t);
 

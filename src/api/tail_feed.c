@@ -10,19 +10,19 @@
  *
  * Where there is a cache, a second thread listens there, and wakes the first.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "api/tail.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 
 enum {
     PAUSE_MS = 10,
     RETRY_MS = 500,
+    CANCEL_MS = 10,                  /* between two cancels of a stop */
     LISTEN_MS = 250,                 /* how long a stop may have to wait for the listener */
     TELL_INTERVAL_US = 10 * 1000000, /* between two lines about an outage */
 };
@@ -34,13 +34,16 @@ struct tail_feed {
     struct cache_listener *ear; /* NULL: there is no cache */
     atomic_uint tails;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* woken, hubs or their batches have changed, or stopping */
+    pthread_cond_t changed; /* woken, hubs or their batches have changed, stopping, or ended */
     struct tail_hub *hubs;  /* those that have subscribed */
     bool has_position;      /* what follows is where the hubs were told the feed is */
     struct store_position position;
     bool woken;
-    uint64_t told_us; /* the thread's: when an outage was last told */
+    bool is_listening;           /* the listener hears of what is stored */
+    uint64_t told_us;            /* the thread's: when an outage was last told */
+    struct store_reader *reader; /* the thread's, but for cancels */
     bool stopping;
+    bool ended;         /* the thread asks nothing any more */
     atomic_bool active; /* a hub has subscribed: only then it is worth to wake */
 };
 
@@ -124,6 +127,16 @@ unsigned tail_feed_max_tails(const struct tail_feed *feed)
     return feed->options.max_tails;
 }
 
+size_t tail_feed_unsent_max(const struct tail_feed *feed)
+{
+    unsigned tails = atomic_load_explicit(&feed->tails, memory_order_relaxed);
+    size_t share = feed->options.unsent_bytes / (tails > 0 ? tails : 1);
+
+    if (share > TAIL_UNSENT_MAX)
+        return TAIL_UNSENT_MAX;
+    return share > TAIL_UNSENT_MIN ? share : TAIL_UNSENT_MIN;
+}
+
 void tail_feed_wake(void *arg)
 {
     struct tail_feed *feed = arg;
@@ -141,15 +154,10 @@ void tail_feed_wake(void *arg)
 /* Waits, with the lock held, until `ms` have passed or the feed is to do something else. */
 static void wait_ms(struct tail_feed *feed, unsigned ms, bool until_woken)
 {
-    struct timespec until;
+    uint64_t until_us = clock_monotonic_us() + (uint64_t)ms * 1000;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     while (!feed->stopping && feed->hubs && !(until_woken && feed->woken) &&
-           pthread_cond_timedwait(&feed->changed, &feed->lock, &until) != ETIMEDOUT)
+           monotonic_cond_wait(&feed->changed, &feed->lock, until_us))
         continue;
 }
 
@@ -165,7 +173,7 @@ static bool hubs_have_room(const struct tail_feed *feed)
 /* Waits until there is something to do. Called with the lock held. False: to stop. */
 static bool await(struct tail_feed *feed, bool more)
 {
-    bool is_told = feed->options.is_told || feed->ear;
+    bool is_told = feed->options.is_told || feed->is_listening;
 
     if (!more)
         wait_ms(feed, is_told ? TAIL_POLL_TOLD_MS : TAIL_POLL_MS, true);
@@ -182,6 +190,7 @@ static struct tail_batch *read_on(struct store_reader *reader, bool has_position
                                   struct store_position *position, struct errbuf *err)
 {
     struct tail_batch *batch = tail_batch_new();
+    struct store_position begin = *position;
     int error = has_position ? store_follow(reader, position, TAIL_BATCH_LOGS, &batch->lost,
                                             tail_batch_add, batch, err)
                              : store_follow_end(reader, position, err);
@@ -191,9 +200,12 @@ static struct tail_batch *read_on(struct store_reader *reader, bool has_position
         error = 0;
     }
     if (error) {
+        if (err->text[0] == '\0')
+            errbuf_set(err, "%s", lm_error_text(error));
         tail_batch_unref(batch);
         return NULL;
     }
+    batch->begin = has_position ? begin : *position;
     batch->end = *position;
     tail_batch_seal(batch);
     return batch;
@@ -211,7 +223,7 @@ static void say_failed(struct tail_feed *feed, const struct errbuf *err)
 }
 
 /* One look at the store. Called and returns with the lock held. True: there may be more. */
-static bool look(struct tail_feed *feed, struct store_reader *reader)
+static bool look(struct tail_feed *feed)
 {
     bool had_position = feed->has_position;
     struct store_position position = feed->position;
@@ -221,7 +233,7 @@ static bool look(struct tail_feed *feed, struct store_reader *reader)
 
     feed->woken = false;
     pthread_mutex_unlock(&feed->lock);
-    batch = read_on(reader, had_position, &position, &err);
+    batch = read_on(feed->reader, had_position, &position, &err);
     if (!batch)
         say_failed(feed, &err);
     pthread_mutex_lock(&feed->lock);
@@ -241,25 +253,38 @@ static bool look(struct tail_feed *feed, struct store_reader *reader)
     return had_position && moved;
 }
 
+/* Called and returns with the lock held. False where there is no reader. */
+static bool ensure_reader(struct tail_feed *feed)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_reader *reader;
+
+    if (feed->reader)
+        return true;
+    pthread_mutex_unlock(&feed->lock);
+    reader = store_reader_new(feed->options.store, &err);
+    if (!reader)
+        say_failed(feed, &err);
+    pthread_mutex_lock(&feed->lock);
+    feed->reader = reader;
+    return reader != NULL;
+}
+
 static void *feed_main(void *arg)
 {
     struct tail_feed *feed = arg;
-    struct errbuf err = ERRBUF_INIT;
-    struct store_reader *reader = store_reader_new(feed->options.store, &err);
     bool more = true;
 
     pthread_mutex_lock(&feed->lock);
     while (await(feed, more)) {
-        if (!reader)
-            reader = store_reader_new(feed->options.store, &err);
-        if (!reader) {
+        if (ensure_reader(feed))
+            more = look(feed);
+        else
             wait_ms(feed, RETRY_MS, false);
-            continue;
-        }
-        more = look(feed, reader);
     }
+    feed->ended = true;
+    pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
-    store_reader_free(reader);
     return NULL;
 }
 
@@ -286,7 +311,10 @@ static void *listener_main(void *arg)
         if (error == 0)
             tail_feed_wake(feed);
         pthread_mutex_lock(&feed->lock);
-        if (error != 0 && error != LM_ETIMEOUT)
+        if (error == LM_ETIMEOUT)
+            continue;
+        feed->is_listening = error == 0;
+        if (error != 0)
             wait_ms(feed, RETRY_MS, false);
     }
     pthread_mutex_unlock(&feed->lock);
@@ -300,6 +328,7 @@ static void release(struct tail_feed *feed)
     pthread_cond_destroy(&feed->changed);
     pthread_mutex_destroy(&feed->lock);
     cache_listener_free(feed->ear);
+    store_reader_free(feed->reader);
     free(feed);
 }
 
@@ -308,6 +337,13 @@ static void stop(struct tail_feed *feed)
     pthread_mutex_lock(&feed->lock);
     feed->stopping = true;
     pthread_cond_broadcast(&feed->changed);
+    /* Again and again: one that comes just before a call has no effect on it. */
+    while (!feed->ended) {
+        if (feed->reader)
+            store_reader_cancel(feed->reader);
+        monotonic_cond_wait(&feed->changed, &feed->lock,
+                            clock_monotonic_us() + (uint64_t)CANCEL_MS * 1000);
+    }
     pthread_mutex_unlock(&feed->lock);
     pthread_join(feed->thread, NULL);
 }
@@ -315,15 +351,11 @@ static void stop(struct tail_feed *feed)
 struct tail_feed *tail_feed_new(const struct tail_feed_options *options, struct errbuf *err)
 {
     struct tail_feed *feed = xcalloc(1, sizeof(*feed));
-    pthread_condattr_t monotonic;
 
     feed->options = *options;
     feed->ear = cache_listener_new(options->cache);
     pthread_mutex_init(&feed->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&feed->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    monotonic_cond_init(&feed->changed);
     if (pthread_create(&feed->thread, NULL, feed_main, feed) != 0)
         goto fail;
     if (feed->ear && pthread_create(&feed->listener, NULL, listener_main, feed) != 0) {

@@ -21,6 +21,7 @@ struct tail_feed_options {
     struct cache *cache; /* NULL: none */
     bool is_told;        /* tail_feed_wake will be called whenever logs are stored */
     unsigned max_tails;  /* in all; more are answered 503 */
+    size_t unsent_bytes; /* of all tails together that their sockets have not taken, about */
 };
 
 /* store and cache must outlive it. NULL with `err` filled on failure. */

@@ -1,8 +1,34 @@
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/tail.h"
 #include "base/xalloc.h"
+
+/* ---- Recent batches ---- */
+
+static void forget_oldest(struct tail_hub *hub, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        hub->recent_bytes -= hub->recent[i]->bytes.len;
+        tail_batch_unref(hub->recent[i]);
+    }
+    hub->recent_len -= n;
+    memmove(hub->recent, hub->recent + n, hub->recent_len * sizeof(struct tail_batch *));
+}
+
+/* Takes over the reference. */
+static void keep(struct tail_hub *hub, struct tail_batch *batch)
+{
+    if (hub->recent_len == TAIL_RECENT_BATCHES)
+        forget_oldest(hub, 1);
+    hub->recent[hub->recent_len++] = batch;
+    hub->recent_bytes += batch->bytes.len;
+    while (hub->recent_bytes > TAIL_RECENT_BYTES)
+        forget_oldest(hub, 1);
+}
+
+/* ---- Batches that come ---- */
 
 static void deliver(struct mail *mail)
 {
@@ -11,22 +37,28 @@ static void deliver(struct mail *mail)
     struct tail *next;
 
     while ((batch = tail_feed_take(hub->feed, hub))) {
-        for (struct tail *t = hub->tails; t; t = tail_next(t))
+        for (struct tail *t = hub->tails; t; t = next) {
+            next = tail_next(t); /* a tail that ends takes no other with it */
             tail_take(t, batch);
-        hub->has_position = true;
-        hub->position = batch->end;
-        tail_batch_unref(batch);
+        }
+        if (hub->tails && !batch->lost) {
+            hub->has_position = true;
+            hub->position = batch->end;
+            keep(hub, batch);
+        } else { /* the last of its tails has ended */
+            tail_batch_unref(batch);
+        }
     }
     for (struct tail *t = hub->tails; t; t = next) {
-        next = tail_next(t); /* a tail that ends takes no other with it */
+        next = tail_next(t);
         tail_advance(t);
     }
+    tail_read_next(hub);
 }
 
 static void on_heartbeat(uv_timer_t *timer)
 {
     struct tail_hub *hub = timer->data;
-
     struct tail *next;
 
     for (struct tail *t = hub->tails; t; t = next) {
@@ -34,6 +66,7 @@ static void on_heartbeat(uv_timer_t *timer)
         tail_beat(t);
         tail_advance(t); /* where something had no room before */
     }
+    tail_read_next(hub);
 }
 
 int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool *readers,
@@ -46,6 +79,7 @@ int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool
     hub->feed = feed;
     hub->readers = readers;
     hub->box = box;
+    hub->last_in_line = &hub->first_in_line;
     hub->mail.deliver = deliver;
     hub->heartbeat.data = hub;
     hub->feed_batches = xcalloc(TAIL_HUB_BATCHES, sizeof(struct tail_batch *));
@@ -71,6 +105,7 @@ static void close_where_due(struct tail_hub *hub)
 void tail_hub_emptied(struct tail_hub *hub)
 {
     tail_feed_unsubscribe(hub->feed, hub);
+    forget_oldest(hub, hub->recent_len);
     close_where_due(hub);
 }
 

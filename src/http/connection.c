@@ -18,7 +18,8 @@
  *
  * A stream (http_stream_begin) is answered from its beginning, and stays at the front of the line
  * until its end: what is written meanwhile is sent at the end of the round, and when the socket has
- * taken it all, the stream's handler is told.
+ * taken it all, the stream's handler is told. Where the socket is not read meanwhile, poll still
+ * waits for UV_DISCONNECT, since a stream may have nothing to send by which we would notice.
  *
  * The end. Reading has ended and the last answer is sent: where the client may still be sending,
  * closing would reset the connection and could take the answer with it, so we shut down our side,
@@ -364,11 +365,8 @@ static void dispatch(struct connection *c)
     else
         m->handler(req, t->context);
     /* `req` may be answered and gone by now, unless it is still in line: its message is ours. */
-    if (c->last == req) {
+    if (c->last == req)
         req->message = NULL;
-        if (t->draining)
-            last_call(req);
-    }
     drop_message(c);
 }
 
@@ -503,7 +501,6 @@ void connection_receive_end(struct connection *c)
         refuse(c);
     }
     c->reading_ended = true;
-    last_call_for_all(c);
     connection_send(c);
 }
 
@@ -526,8 +523,12 @@ static void on_event(uv_poll_t *poll, int status, int events)
         connection_abort(c);
         return;
     }
-    if (events & UV_WRITABLE)
+    if (events & UV_DISCONNECT) {
+        c->peer_ended = true;
         connection_send(c);
+    } else if (events & UV_WRITABLE) {
+        connection_send(c);
+    }
     if ((events & UV_READABLE) && !c->closed && (c->events & UV_READABLE))
         on_readable(c);
 }
@@ -565,6 +566,9 @@ static void settle_reading(struct connection *c)
  */
 static void settle(struct connection *c)
 {
+    /* Here, since a stream may begin long after its request: then, too, it is told. */
+    if (c->thread->draining || c->peer_ended)
+        last_call_for_all(c);
     if (!c->closed && owes_continue(c))
         say_continue(c);
     if (!c->closed && c->reading_ended && c->first == NULL)
@@ -575,7 +579,9 @@ static void settle(struct connection *c)
     bool reads = c->lingering
                      ? !c->peer_ended
                      : !c->reading_ended && !has_input(c) && (c->message != NULL || may_begin(c));
-    wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0));
+    bool is_blind = !reads && !c->peer_ended && c->first != NULL && c->first->streams;
+    wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0) |
+                    (is_blind ? UV_DISCONNECT : 0));
 }
 
 void connection_send(struct connection *c)
@@ -595,6 +601,8 @@ void connection_drain(struct connection *c)
     /* What the client had sent when the stop came has begun, though we have not seen it yet. */
     if (!c->reading_ended && c->message == NULL && (c->events & UV_READABLE))
         on_readable(c);
+    if (c->closed)
+        return;
     last_call_for_all(c);
     if (c->closed || c->message != NULL)
         return;

@@ -31,7 +31,7 @@ struct http_request;
 enum {
     HTTP_PIPELINE_MAX = 64,   /* requests under way on one connection */
     HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
-    HTTP_RESPONSE_HEADERS_MAX = 8,
+    HTTP_RESPONSE_HEADERS_MAX = 12,
     HTTP_RESERVED_BODY_BYTES = 256, /* see http_reserve_answer */
     HTTP_STATUS_END = 600           /* statuses are below it */
 };
@@ -169,7 +169,7 @@ struct http_stream_hooks {
     void (*drained)(void *ctx);
     /*
      * The server is stopping, or the client has sent its last byte (it may still read). A response
-     * with an end goes on to it; one without an end should be ended now. May be called twice.
+     * with an end goes on to it; one without an end should be ended now. May be called again.
      */
     void (*last_call)(void *ctx);
     /* The client has gone: the request must not be used any more. Nothing is called after it. */

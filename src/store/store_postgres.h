@@ -17,7 +17,7 @@
  *
  * The schema belongs to store_migrate(). The role needs CREATE on the schema that comes first in
  * its search_path (and TEMPORARY on the database, as everyone has by default) and nothing more; a
- * role that only reads needs SELECT on `logs`.
+ * role that only reads needs SELECT on `logs`, and on `arrivals` to follow.
  */
 #ifndef LOGMILL_STORE_STORE_POSTGRES_H
 #define LOGMILL_STORE_STORE_POSTGRES_H

@@ -205,22 +205,31 @@ static int append(struct writer *w, const struct record *records, size_t n, size
     return error;
 }
 
-/* Forgets arrivals past the horizon, from time to time; failing to is harmless. */
+/*
+ * Forgets arrivals past the horizon, from time to time; failing to is harmless. The last of them
+ * stays: where nothing came for hours, it is the place that followers have. Rows of transactions
+ * yet to come, which a restored dump may bring, would be handed out when these numbers are reached.
+ */
 static void forget(struct writer *w)
 {
     uint64_t now_us = clock_monotonic_us();
-    char sql[512];
+    char sql[768];
 
     if (now_us - w->forgot_us < FORGET_INTERVAL_US)
         return;
     w->forgot_us = now_us;
     /* By the primary key: what is to stay is not looked at. */
-    snprintf(sql, sizeof(sql),
-             "DELETE FROM arrivals WHERE (\"transaction\", sequence) < "
-             "(SELECT \"transaction\", sequence FROM arrivals "
-             "WHERE stored >= now() - interval '%d s' "
-             "ORDER BY \"transaction\", sequence LIMIT 1)",
-             STORE_FOLLOW_HORIZON_S);
+    snprintf(
+        sql, sizeof(sql),
+        "DELETE FROM arrivals WHERE (\"transaction\", sequence) < "
+        "(SELECT \"transaction\", sequence FROM arrivals "
+        "WHERE (\"transaction\", sequence) < "
+        "(SELECT \"transaction\", sequence FROM arrivals "
+        "WHERE stored >= now() - interval '%d s' "
+        "ORDER BY \"transaction\", sequence LIMIT 1) "
+        "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1);"
+        "DELETE FROM arrivals WHERE \"transaction\" >= pg_snapshot_xmax(pg_current_snapshot())",
+        STORE_FOLLOW_HORIZON_S);
     if (store_postgres_conn_exec(&w->conn, sql, NULL, NULL) != 0)
         undo(w, LM_EUNAVAILABLE);
 }

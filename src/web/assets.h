@@ -1,10 +1,11 @@
 /*
- * The files that a browser gets, built into the program: web/assets.txt lists them, tools/embed-web
- * writes them as C when the program is built.
+ * The files that a browser gets, built into the program: those that web/assets.txt lists, and what
+ * Vite makes of the page in web/page. tools/embed-web writes them as C when the program is built.
  */
 #ifndef LOGMILL_WEB_ASSETS_H
 #define LOGMILL_WEB_ASSETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ struct web_asset {
     const char *etag;  /* as the header has it, quotes and all; the same for both forms */
     struct slice gzip; /* its bytes, gzip-compressed; lives for ever */
     size_t plain_len;  /* its length when inflated */
+    bool is_hashed;    /* its path holds a hash of its content, so it never changes */
 };
 
 /* The file at `path`, or NULL. */

@@ -93,6 +93,7 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
             assertMethods(...(at === '/logs' ? ['GET', 'POST'] : ['GET']))(answer),
     ],
     [/^HEAD goes with GET/, (answer) => assert.deepEqual([answer.status, answer.text], [200, ''])],
+    [/^GET \/ is the page/, (answer) => assert.equal(answer.status, 200, answer.text)],
     [/^%2F is part of the id/, (answer) => assert.equal(answer.status, 422, answer.text)],
     [/^paths are compared as sent/, (answer) => assert.equal(answer.status, 404, answer.text)],
 ];

@@ -25,6 +25,7 @@ NO_BYTES = "a body that is not JSON is echoed as text only where it is UTF-8; th
 NDJSON = "logmill takes NDJSON here"
 ALLOW = "one path is one resource: Allow names all its methods, and HEAD goes with GET"
 HEAD = "HEAD goes with GET"
+PAGE = "GET / is the page"
 CURSOR = "a cursor must be one that logmill handed out: 422"
 
 BAD_JSON = [
@@ -437,7 +438,7 @@ def routing_cases():
         ("PUT", "/log", None),
         ("PUT", "/logs", ALLOW), ("HEAD", "/logs", HEAD), ("POST", "/logs/stats", ALLOW),
         ("POST", "/logs/" + ID, ALLOW), ("POST", "/health", ALLOW),
-        ("HEAD", "/health", HEAD), ("GET", "/", None), ("GET", "/nope", None), ("POST", "/nope", None),
+        ("HEAD", "/health", HEAD), ("GET", "/", PAGE), ("GET", "/nope", None), ("POST", "/nope", None),
         ("GET", "/logs/a/b", None), ("GET", "//logs", None),
         ("GET", "/LOGS", None), ("GET", "/logs/a%2Fb", "%2F is part of the id: 422, not 404"),
         ("GET", "/l%6fgs", "paths are compared as sent"), ("GET", "/log%20", None), ("GET", "/log/", None),

@@ -214,6 +214,53 @@ static void test_a_stream_begun_during_a_stop_gets_its_last_call(void **state)
     harness.thread->draining = false;
 }
 
+/* The request came before the stop, and its handler answers after it. */
+static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
+{
+    static const struct http_stream_hooks hooks = {.last_call = on_stream_last_call};
+    feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    harness.thread->draining = true;
+    connection_drain(harness.connection);
+    stream_last_calls = 0;
+    assert_true(http_stream_begin(waiting, &(struct http_response){.status = 200}, &hooks, NULL));
+    harness_round(&harness);
+    assert_true(stream_last_calls > 0);
+    http_stream_end(waiting);
+    waiting = NULL;
+    harness_round(&harness);
+    assert_null(harness.connection);
+    harness.thread->draining = false;
+}
+
+/* What waits behind the stream is charged until its turn comes, whatever the stream does. */
+static void test_a_stream_keeps_the_charges_of_requests_behind_it(void **state)
+{
+    static char piece[10 * 1024];
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"
+         "GET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    size_t behind = budget_used(&harness.budget);
+    assert_true(behind > 0);
+    assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
+    harness_round(&harness);
+    assert_int_equal(budget_used(&harness.budget), behind);
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("static"));
+}
+
+static void test_no_memory_for_a_piece_sends_nothing_of_it(void **state)
+{
+    static char piece[10 * 1024];
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    write_piece("before");
+    stream->answer.ceiling = stream->answer.capacity;
+    assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), LM_EBUSY);
+    write_piece("after");
+    harness_round(&harness);
+    assert_true(sent_ends_with("6\r\nbefore\r\n5\r\nafter\r\n"));
+    http_stream_end(stream);
+}
+
 static void test_abort_ends_without_the_last_chunk(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -252,6 +299,9 @@ int main(void)
         TEST(test_last_call_when_the_client_has_sent_its_last_byte),
         TEST(test_last_call_when_the_server_stops),
         TEST(test_a_stream_begun_during_a_stop_gets_its_last_call),
+        TEST(test_a_stream_begun_after_the_stop_gets_its_last_call),
+        TEST(test_a_stream_keeps_the_charges_of_requests_behind_it),
+        TEST(test_no_memory_for_a_piece_sends_nothing_of_it),
         TEST(test_abort_ends_without_the_last_chunk),
         TEST(test_begin_after_the_client_has_gone_wants_nothing),
     };

@@ -1,4 +1,4 @@
-#include "api/docs.h"
+#include "api/web_routes.h"
 
 #include <stdlib.h>
 
@@ -6,13 +6,31 @@
 #include "web/assets.h"
 
 /*
- * The page may load its own scripts and styles and talk to its own origin, and nothing else;
- * Swagger UI has its icons as data: URLs.
+ * A page may load its own scripts and styles and talk to its own origin, and nothing else; icons
+ * may be data: URLs. None of it inline, and no page of another origin may show it in a frame.
  */
-static const char content_security_policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'";
+#define POLICY                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/*
+ * Our own page never makes markup of text, so the browser refuses it even where a fault of ours
+ * tried to. Swagger UI, at /docs, could not live with that.
+ */
+static const char page_policy[] =
+    POLICY "; require-trusted-types-for 'script'; trusted-types 'none'";
+static const char docs_policy[] = POLICY;
+
+/* What neither page needs; the page copies a log to the clipboard. */
+static const char permissions_policy[] =
+    "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), "
+    "display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+    "microphone=(), midi=(), payment=(), screen-wake-lock=(), serial=(), usb=()";
+
+static bool is_docs(const struct web_asset *asset)
+{
+    return strncmp(asset->path, "/docs", strlen("/docs")) == 0;
+}
 
 static bool is_space(char c)
 {
@@ -53,7 +71,7 @@ static bool is_zero_weight(struct slice parameter)
     return true;
 }
 
-bool docs_accepts_gzip(struct slice header)
+bool web_routes_accepts_gzip(struct slice header)
 {
     while (header.len > 0) {
         struct slice weights = next_part(&header, ',');
@@ -66,7 +84,7 @@ bool docs_accepts_gzip(struct slice header)
 }
 
 /* Compares weakly, as If-None-Match asks: with or without W/. */
-bool docs_etag_matches(struct slice header, const char *etag)
+bool web_routes_etag_matches(struct slice header, const char *etag)
 {
     struct slice opaque = slice_of_string(etag + strlen("W/"));
     while (header.len > 0) {
@@ -95,7 +113,7 @@ static void respond_inflated(struct http_request *req, const struct web_asset *a
     free(plain);
 }
 
-void docs_get(struct http_request *req, void *thread)
+void web_routes_get(struct http_request *req, void *thread)
 {
     (void)thread;
     const struct web_asset *asset = web_asset_find(http_request_path(req));
@@ -103,21 +121,26 @@ void docs_get(struct http_request *req, void *thread)
         http_respond_error(req, 404, "Not Found");
         return;
     }
-    /* The file names carry no version, so browsers ask each time, and mostly get 304. */
+    /* Where the name is always the same, browsers ask each time, and mostly get 304. */
+    const char *caching = asset->is_hashed ? "public, max-age=31536000, immutable" : "no-cache";
     struct http_header headers[HTTP_RESPONSE_HEADERS_MAX] = {
         {"ETag", slice_of_string(asset->etag)},
-        {"Cache-Control", SLICE_LITERAL("no-cache")},
+        {"Cache-Control", slice_of_string(caching)},
         {"Vary", SLICE_LITERAL("Accept-Encoding")},
-        {"Content-Security-Policy", SLICE_LITERAL(content_security_policy)},
+        {"Content-Security-Policy", slice_of_string(is_docs(asset) ? docs_policy : page_policy)},
         {"X-Content-Type-Options", SLICE_LITERAL("nosniff")},
+        {"Referrer-Policy", SLICE_LITERAL("no-referrer")},
+        {"Cross-Origin-Opener-Policy", SLICE_LITERAL("same-origin")},
+        {"Cross-Origin-Resource-Policy", SLICE_LITERAL("same-origin")},
+        {"Permissions-Policy", SLICE_LITERAL(permissions_policy)},
     };
     struct http_response response = {
-        .status = 200, .content_type = asset->content_type, .headers = headers, .headers_len = 5};
+        .status = 200, .content_type = asset->content_type, .headers = headers, .headers_len = 9};
 
-    if (docs_etag_matches(http_request_header(req, "If-None-Match"), asset->etag)) {
+    if (web_routes_etag_matches(http_request_header(req, "If-None-Match"), asset->etag)) {
         response.status = 304;
         http_respond(req, &response);
-    } else if (docs_accepts_gzip(http_request_header(req, "Accept-Encoding"))) {
+    } else if (web_routes_accepts_gzip(http_request_header(req, "Accept-Encoding"))) {
         headers[response.headers_len++] =
             (struct http_header){"Content-Encoding", SLICE_LITERAL("gzip")};
         response.body = asset->gzip;

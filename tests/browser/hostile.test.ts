@@ -1,0 +1,191 @@
+/*
+ * Logs that want to be more than text. Whatever they hold, the page shows it and does nothing with
+ * it; beside what is asserted here, a visitor fails the test at a dialog, a script error, a breach
+ * of the Content-Security-Policy or a request to elsewhere.
+ */
+import { strict as assert } from 'node:assert';
+
+import { atRest, postLogs } from '../integration/logs';
+import { browserTest, end } from './browser';
+import { LogPage } from './log_page';
+
+const ATTACKS = [
+    '<script>window.pwned = 1; alert(1)</script>',
+    '<img src=x onerror="window.pwned = 1; alert(1)">',
+    '"><svg onload=alert(1)>',
+    "' autofocus onfocus='alert(1)",
+    '</textarea></title></style></script><script>alert(1)</script>',
+    'javascript:alert(1)',
+    '<a href="javascript:alert(1)">a link</a>',
+    '<iframe srcdoc="<script>parent.pwned = 1</script>"></iframe>',
+    '<base href="https://evil.example/"><link rel=stylesheet href="https://evil.example/x.css">',
+    '{{constructor.constructor("alert(1)")()}} ${alert(1)} %3Cscript%3E',
+    '&lt;b&gt;entities&lt;/b&gt; &amp;amp; &#x3C;script&#x3E;',
+    '__proto__',
+];
+
+browserTest(
+    'HTML and scripts are shown as they are, and do nothing',
+    async ({ server, visitor }) => {
+        await postLogs(
+            server,
+            ATTACKS.map((attack, n) => ({
+                message: attack,
+                level: attack,
+                timestamp: new Date(Date.now() - n * 1000).toISOString(),
+                [attack]: attack,
+                nested: { [attack]: [attack] },
+                url: 'javascript:alert(1)',
+            })),
+        );
+        await atRest(server);
+        const tab = await visitor.open('?range=all');
+        const page = new LogPage(tab);
+        await page.shows(ATTACKS);
+
+        for (const attack of ATTACKS) {
+            await page.open(attack);
+            const shown = await page.details.innerText();
+            assert.ok(
+                shown.split(attack).length > 4,
+                `${attack}: as name and as value, in\n${shown}`,
+            );
+            await page.closeDetails();
+        }
+        // What a filter shows of it, too.
+        for (const attack of ATTACKS.slice(0, 3)) {
+            await page.open(attack);
+            await page.details
+                .getByRole('button', { name: 'Filter for level', exact: true })
+                .click();
+            await page.shows([attack]);
+            await page.search.fill(attack);
+            await page.search.press('Enter');
+            await page.addressHas('q', attack);
+            await page.shows([attack]);
+            await tab.goto(new URL('/?range=all', tab.url()).href);
+            await page.shows(ATTACKS);
+        }
+        await page.histogram.hover();
+        const made = await tab.evaluate(() => ({
+            pwned: 'pwned' in window || 'polluted' in {},
+            scripts: [...document.scripts].filter((script) => !script.src.includes('/assets/'))
+                .length,
+            foreign: document.querySelectorAll(
+                'iframe, base, object, embed, [onerror], [onload], [onfocus], [href^="javascript:" i], img[src="x"]',
+            ).length,
+        }));
+        assert.deepEqual(made, { pwned: false, scripts: 0, foreign: 0 });
+    },
+);
+
+browserTest(
+    'an address that holds HTML or a script does nothing either',
+    async ({ server, visitor }) => {
+        await postLogs(server, [{ message: 'a log', level: 'info' }]);
+        await atRest(server);
+        for (const attack of ATTACKS) {
+            const value = encodeURIComponent(attack);
+            const tab = await visitor.open(
+                `?q=${value}&level=${value}&attr.${value}=${value}&not.level=${value}&__proto__=1&range=all`,
+            );
+            const page = new LogPage(tab);
+            await page.state.waitFor();
+            assert.equal(await page.search.inputValue(), attack);
+            await tab.close();
+        }
+        const tab = await visitor.open(`?since=${encodeURIComponent(ATTACKS[0]!)}`);
+        await new LogPage(tab).state.waitFor();
+        const id = await visitor.open(`?id=${encodeURIComponent(ATTACKS[0]!)}`);
+        await id
+            .getByText(/no such log|not found|not a log|is not here/i)
+            .first()
+            .waitFor();
+    },
+);
+
+browserTest('ANSI colours are colours, their codes are not shown', async ({ server, visitor }) => {
+    await postLogs(server, [
+        {
+            message:
+                '\x1b[1;31mred\x1b[0m plain \x1b[38;5;46mgreen\x1b[39m \x1b[38;2;0;128;255mblue',
+            level: 'info',
+        },
+    ]);
+    await atRest(server);
+    const tab = await visitor.open('?range=all');
+    const page = new LogPage(tab);
+    await page.shows(['red plain green blue']);
+    const colour = (text: string): Promise<string> =>
+        page.rows
+            .getByText(text, { exact: true })
+            .last()
+            .evaluate((element) => getComputedStyle(element).color);
+    const colours = await Promise.all(['red', 'green', 'blue'].map(colour));
+    assert.equal(new Set(colours).size, 3, colours.join(' '));
+});
+
+browserTest(
+    'control characters and those that turn the text around are made visible',
+    async ({ server, visitor }) => {
+        await postLogs(server, [
+            {
+                message: 'bell\x07 back\x08 csi\x1b[2J rtl\u202egnp.exe zero\u200bwidth',
+                level: 'info\u202e',
+                'na\u202eme': 'va\u2066lue',
+            },
+        ]);
+        await atRest(server);
+        const tab = await visitor.open('?range=all');
+        const page = new LogPage(tab);
+        const row = page.row('bell');
+        assert.match(await row.innerText(), /bell␇ back␈/);
+        await page.open('bell');
+        const text = (await page.list.innerText()) + (await page.details.innerText());
+        assert.doesNotMatch(text, /[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]/);
+    },
+);
+
+browserTest(
+    'a huge log is shown in bounds, and whole when it is asked for',
+    async ({ server, visitor }) => {
+        const word = 'W'.repeat(200_000);
+        const attributes = Object.fromEntries(
+            Array.from({ length: 1000 }, (_, n) => [`field_${n}`, n]),
+        );
+        await postLogs(server, [
+            { message: `huge ${word} end`, level: 'L'.repeat(5000), ...attributes },
+            { message: 'small', level: 'info' },
+        ]);
+        await atRest(server);
+        const tab = await visitor.open('?range=all');
+        const page = new LogPage(tab);
+        await page.row('small').waitFor();
+        const box = (await page.row('huge').boundingBox())!;
+        assert.ok(box.height < 200, `its row is ${box.height} px high`);
+        await page.open('huge');
+        await page.details.getByText('field_999').waitFor();
+        assert.ok(await page.fitsInWidth(), 'no sideways scrolling');
+    },
+);
+
+browserTest(
+    'what is copied is the log itself, not what is shown of it',
+    async ({ server, visitor }) => {
+        const message = '<b>\x1b[31mred\x1b[0m</b> \u202e "quoted"';
+        await postLogs(server, [{ message, level: 'info', n: 1 }]);
+        await atRest(server);
+        await visitor.context.grantPermissions(['clipboard-write']);
+        const tab = await visitor.open('?range=all');
+        const page = new LogPage(tab);
+        await page.open('quoted');
+        await page.details.getByRole('button', { name: /copy as json/i }).click();
+        await page.search.focus();
+        await tab.keyboard.press('ControlOrMeta+V');
+        const pasted = JSON.parse(await page.search.inputValue());
+        assert.equal(pasted.message, message);
+        assert.deepEqual(pasted.attributes, { n: 1 });
+    },
+);
+
+end();

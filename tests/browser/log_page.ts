@@ -1,0 +1,159 @@
+/* The page as a test uses it: what a person does there, by the names that they see or hear. */
+import { strict as assert } from 'node:assert';
+
+import type { Locator, Page } from 'playwright-core';
+
+import { eventually } from '../integration/harness';
+
+export class LogPage {
+    readonly list: Locator;
+    readonly rows: Locator;
+    readonly search: Locator;
+    readonly details: Locator;
+    readonly state: Locator;
+    readonly histogram: Locator;
+    readonly live: Locator;
+    readonly pause: Locator;
+    readonly resume: Locator;
+    readonly away: Locator;
+
+    constructor(readonly tab: Page) {
+        this.list = tab.getByTestId('logs');
+        this.rows = tab.getByTestId('log-row');
+        this.search = tab.getByRole('searchbox');
+        this.details = tab.getByTestId('details');
+        this.state = tab.getByTestId('state');
+        this.histogram = tab.getByTestId('histogram');
+        this.live = tab.getByRole('button', { name: /^live/i });
+        this.pause = tab.getByRole('button', { name: /pause/i });
+        this.resume = tab.getByRole('button', { name: /resume/i });
+        this.away = tab.getByText(/cannot be reached|is away|reconnect/i).first();
+    }
+
+    /** The messages of the rows that are in the DOM, from the top. */
+    async messages(): Promise<string[]> {
+        return this.rows.getByTestId('message').allInnerTexts();
+    }
+
+    /** Until these messages, in this order, are the whole list. */
+    async shows(messages: string[]): Promise<void> {
+        let last: string[] = [];
+        await eventually(`the list to be ${JSON.stringify(messages)}`, async () => {
+            last = await this.messages();
+            return JSON.stringify(last) === JSON.stringify(messages);
+        }).catch((error: unknown) => {
+            assert.deepEqual(last, messages);
+            throw error;
+        });
+    }
+
+    /** The query of the address. */
+    get query(): URLSearchParams {
+        return new URL(this.tab.url()).searchParams;
+    }
+
+    /** Until the address has just these values of parameter `name`. */
+    async addressHas(name: string, ...values: string[]): Promise<void> {
+        await eventually(
+            `the address to have ${name}=${values.join(',')}: ${this.tab.url()}`,
+            async () => JSON.stringify(this.query.getAll(name)) === JSON.stringify(values),
+        );
+    }
+
+    row(message: string): Locator {
+        return this.rows.filter({ hasText: message }).first();
+    }
+
+    /** Opens the log with this message to all its fields. */
+    async open(message: string): Promise<void> {
+        await this.row(message).click();
+        await this.details.waitFor();
+    }
+
+    async closeDetails(): Promise<void> {
+        await this.tab.keyboard.press('Escape');
+        await this.details.waitFor({ state: 'hidden' });
+    }
+
+    /** The ids of the rows in the DOM, in the order in which they stand on the screen. */
+    idsFromTop(): Promise<string[]> {
+        return this.rows.evaluateAll((rows) =>
+            rows
+                .map((row) => ({
+                    id: (row as HTMLElement).dataset['id']!,
+                    y: row.getBoundingClientRect().y,
+                }))
+                .sort((a, b) => a.y - b.y)
+                .map(({ id }) => id),
+        );
+    }
+
+    /** Until there are no logs to show, for this reason. */
+    async isIn(state: 'empty' | 'nomatch' | 'error' | 'away'): Promise<void> {
+        await this.tab.locator(`[data-testid=state][data-state=${state}]`).waitFor();
+    }
+
+    async toggleLevel(level: string): Promise<void> {
+        await this.tab.getByRole('checkbox', { name: level }).click();
+    }
+
+    /** What removes the filter by this field. */
+    chip(field: string): Locator {
+        return this.tab.getByRole('button', { name: new RegExp(`remove filter.*${field}`, 'i') });
+    }
+
+    async dragOverHistogram(from: number, until: number): Promise<void> {
+        const { x, y, width, height } = (await this.histogram.boundingBox())!;
+        const { mouse } = this.tab;
+        await mouse.move(x + width * from, y + height / 2);
+        await mouse.down();
+        await mouse.move(x + width * ((from + until) / 2), y + height / 2);
+        await mouse.move(x + width * until, y + height / 2);
+        await mouse.up();
+    }
+
+    async chooseRange(range: string): Promise<void> {
+        await this.tab.getByLabel('Time range').selectOption(range);
+    }
+
+    async chooseTimes(from: string, to: string): Promise<void> {
+        await this.tab.getByLabel('From').fill(from);
+        await this.tab.getByLabel('To', { exact: true }).fill(to);
+        await this.tab.getByRole('button', { name: 'Apply' }).click();
+    }
+
+    async chooseZone(zone: string): Promise<void> {
+        await this.tab.getByLabel(/time zone/i).selectOption(zone);
+    }
+
+    async chooseTheme(theme: string): Promise<void> {
+        await this.tab.getByLabel(/theme/i).selectOption(theme);
+    }
+
+    async downloadLink(form: string): Promise<Locator> {
+        return this.tab.getByRole('link', { name: form });
+    }
+
+    /** False where the page scrolls sideways. */
+    fitsInWidth(): Promise<boolean> {
+        return this.tab.evaluate(
+            () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+        );
+    }
+
+    /** Presses Tab until what is named so has the focus. */
+    async tabTo(name: string): Promise<void> {
+        for (let presses = 0; presses < 60; presses++) {
+            await this.tab.keyboard.press('Tab');
+            const focused = await this.tab.evaluate(
+                () =>
+                    document.activeElement?.getAttribute('aria-label') ??
+                    document.activeElement?.textContent,
+            );
+            if (focused?.trim() === name) {
+                return;
+            }
+        }
+        assert.fail(`Tab does not lead to "${name}"`);
+    }
+}

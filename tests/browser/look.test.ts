@@ -1,0 +1,179 @@
+/* How the page looks and who can use it: light and dark, phone, keyboard, screen readers. */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+
+import type { Page } from 'playwright-core';
+
+import { atRest, postLogs } from '../integration/logs';
+import { type Scene, browserTest, end } from './browser';
+import { LogPage } from './log_page';
+import { sampleLogs } from './sample';
+
+async function shop({ server }: Scene): Promise<void> {
+    await postLogs(server, sampleLogs(600, Date.now()));
+    await atRest(server);
+}
+
+/** 0 black to 1 white: of the page's ground and of its text. */
+function brightness(tab: Page): Promise<{ ground: number; text: number }> {
+    return tab.evaluate(() => {
+        const of = (colour: string): number => {
+            const context = document.createElement('canvas').getContext('2d')!;
+            context.fillStyle = colour;
+            context.fillRect(0, 0, 1, 1);
+            const [r, g, b] = context.getImageData(0, 0, 1, 1).data;
+            return (0.3 * r! + 0.6 * g! + 0.1 * b!) / 255;
+        };
+        const style = getComputedStyle(document.body);
+        return { ground: of(style.backgroundColor), text: of(style.color) };
+    });
+}
+
+browserTest(
+    'light or dark as the system is, or as chosen, which is remembered',
+    async ({ visitor }) => {
+        const tab = await visitor.open();
+        const page = new LogPage(tab);
+        const isDark = async (): Promise<boolean> => {
+            const { ground, text } = await brightness(tab);
+            assert.ok(Math.abs(ground - text) > 0.5, `text ${text} on ${ground}`);
+            return ground < 0.5;
+        };
+        await page.state.waitFor();
+        assert.equal(await isDark(), false);
+        await tab.emulateMedia({ colorScheme: 'dark' });
+        assert.equal(await isDark(), true);
+        await page.chooseTheme('light');
+        assert.equal(await isDark(), false);
+        await tab.reload();
+        await page.state.waitFor();
+        assert.equal(await isDark(), false);
+        await page.chooseTheme('dark');
+        await tab.emulateMedia({ colorScheme: 'light' });
+        assert.equal(await isDark(), true);
+    },
+);
+
+browserTest(
+    'on a phone nothing is wider than the screen',
+    async (scene) => {
+        await shop(scene);
+        await postLogs(scene.server, [
+            {
+                message: `wide${'_wide'.repeat(400)}`,
+                level: 'a-level-of-quite-some-length',
+                ['k'.repeat(300)]: 'v'.repeat(900),
+            },
+        ]);
+        await atRest(scene.server);
+        const tab = await scene.visitor.open();
+        const page = new LogPage(tab);
+        await page.row('wide_wide').waitFor();
+        assert.ok(await page.fitsInWidth(), 'the list');
+        await page.row('wide_wide').tap();
+        await page.details.waitFor();
+        assert.ok(await page.fitsInWidth(), 'an open log');
+        await page.details.getByRole('button', { name: 'Filter for level', exact: true }).tap();
+        await page.shows([`wide${'_wide'.repeat(400)}`]);
+        assert.ok(await page.fitsInWidth(), 'a filter');
+    },
+    { context: { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true } },
+);
+
+browserTest('all of it by the keyboard alone', async ({ server, visitor }) => {
+    await postLogs(server, [
+        {
+            timestamp: new Date(Date.now() - 2000).toISOString(),
+            message: 'kettle ordered',
+            level: 'info',
+        },
+        {
+            timestamp: new Date(Date.now() - 1000).toISOString(),
+            message: 'kettle burnt',
+            level: 'error',
+            k: 'v',
+        },
+        { timestamp: new Date(Date.now()).toISOString(), message: 'tea served', level: 'info' },
+    ]);
+    await atRest(server);
+    const tab = await visitor.open();
+    const page = new LogPage(tab);
+    await page.row('tea served').waitFor();
+    const press = (key: string): Promise<void> => tab.keyboard.press(key);
+
+    await press('/');
+    await tab.keyboard.type('kettle');
+    await press('Enter');
+    await page.shows(['kettle burnt', 'kettle ordered']);
+    await press('Escape');
+    await press('j');
+    await press('j');
+    await press('Enter');
+    await page.details.getByText('kettle ordered').first().waitFor();
+    await press('Escape');
+    await page.details.waitFor({ state: 'hidden' });
+    await press('k');
+    await press('Enter');
+    await page.details.getByText('kettle burnt').first().waitFor();
+
+    // Tab goes to the buttons of the open log.
+    await page.tabTo('Filter out level');
+    await press('Enter');
+    await page.shows(['kettle ordered']);
+
+    await press('?');
+    const help = tab.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    await help.waitFor();
+    await press('Escape');
+    await help.waitFor({ state: 'hidden' });
+    await press('l');
+    await page.addressHas('live', '1');
+});
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds that keeps people from using the page: serious or critical. */
+async function faults(tab: Page): Promise<string[]> {
+    await tab.evaluate(AXE);
+    return tab.evaluate(async () => {
+        const { axe } = globalThis as any;
+        const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+        return violations
+            .filter(({ impact }: any) => impact === 'serious' || impact === 'critical')
+            .map(
+                ({ id, nodes }: any) =>
+                    `${id}: ${nodes.map((node: any) => `${node.target} (${node.failureSummary})`)}`,
+            );
+    });
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+    for (const viewport of [
+        { width: 1280, height: 800 },
+        { width: 360, height: 740 },
+    ]) {
+        browserTest(
+            `axe finds no serious fault: ${colorScheme}, ${viewport.width} px wide`,
+            async (scene) => {
+                const tab = await scene.visitor.open();
+                const page = new LogPage(tab);
+                await page.state.waitFor();
+                assert.deepEqual(await faults(tab), [], 'without logs');
+                await shop(scene);
+                await tab.goto(`${new URL('/', tab.url()).href}?not.level=debug&range=1h`);
+                await page.rows.first().waitFor();
+                assert.deepEqual(await faults(tab), [], 'the list');
+                await page.rows.nth(3).click();
+                await page.details.waitFor();
+                assert.deepEqual(await faults(tab), [], 'an open log');
+                await tab.keyboard.press('?');
+                await tab.getByRole('dialog').waitFor();
+                assert.deepEqual(await faults(tab), [], 'help');
+            },
+            // axe makes markup to look at, which the page's policy forbids.
+            { context: { colorScheme, viewport, bypassCSP: true } },
+        );
+    }
+}
+
+end();

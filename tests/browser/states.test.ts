@@ -1,0 +1,135 @@
+/* What the page says when there is nothing to show, and what can be taken away from it. */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+
+import type { Locator, Page } from 'playwright-core';
+
+import { freePort, run } from '../integration/harness';
+import { allLogs, atRest, postLog, postLogs, stored } from '../integration/logs';
+import { PostgresServer } from '../integration/servers/postgres';
+import { Visitor, browserTest, end } from './browser';
+import { LogPage } from './log_page';
+
+browserTest(
+    'without logs it shows the line that sends a first one, which works',
+    async ({ server, visitor }) => {
+        const tab = await visitor.open();
+        const page = new LogPage(tab);
+        await page.isIn('empty');
+        const line = await tab.getByTestId('curl').innerText();
+        assert.match(line, /^curl /);
+        const ran = await run(['sh', '-c', line]);
+        assert.equal(ran.code, 0, ran.stderr);
+        assert.match(ran.stdout, /"status":"queued"/);
+        await page.rows.first().waitFor();
+        const [log] = await allLogs(server);
+        await page.shows([log!.message]);
+    },
+);
+
+browserTest('where no log matches it says so, and how to see more', async ({ server, visitor }) => {
+    await stored(server, await postLog(server, { message: 'a log', level: 'info' }));
+    const tab = await visitor.open('?q=nothing-like-it&level=error');
+    const page = new LogPage(tab);
+    await page.isIn('nomatch');
+    await page.state.getByRole('button', { name: /clear/i }).click();
+    await page.shows(['a log']);
+});
+
+browserTest('a filter that the server refuses is explained', async ({ visitor }) => {
+    const page = new LogPage(await visitor.open('?since=yesterday'));
+    await page.isIn('error');
+    assert.match(await page.state.innerText(), /since|time/i);
+});
+
+browserTest(
+    'while the server is away it says so, and goes on by itself',
+    async ({ lab, visitor }) => {
+        const settings = { PORT: String(await freePort()) };
+        const dataDir = lab.folder();
+        const first = await lab.start({ settings }, dataDir);
+        visitor.visits(first);
+        await stored(first, await postLog(first, { message: 'kept', level: 'info' }));
+        const page = new LogPage(await visitor.open());
+        await page.shows(['kept']);
+        await first.kill();
+        await page.search.fill('kept');
+        await page.search.press('Enter');
+        await page.isIn('away');
+        await lab.start({ settings }, dataDir);
+        await page.shows(['kept']);
+    },
+);
+
+async function download(tab: Page, link: Locator): Promise<string> {
+    const [file] = await Promise.all([tab.waitForEvent('download'), link.click()]);
+    return readFileSync(await file.path(), 'utf8');
+}
+
+browserTest('what is downloaded is what is shown', async ({ server, visitor }) => {
+    await postLogs(
+        server,
+        Array.from({ length: 1500 }, (_, n) => ({
+            message: `log ${n}, "quoted"\nsecond line`,
+            level: n % 3 === 0 ? 'error' : 'info',
+            n,
+        })),
+    );
+    await atRest(server);
+    const tab = await visitor.open('?level=error&not.attr.n=3&range=all');
+    const page = new LogPage(tab);
+    await page.row('log 1497').waitFor();
+    const expected = await allLogs(server, 'level=error&not.attr.n=3');
+    assert.equal(expected.length, 499);
+
+    const ndjson = await download(tab, await page.downloadLink('NDJSON'));
+    assert.deepEqual(
+        ndjson
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line)),
+        expected,
+    );
+    const csv = await download(tab, await page.downloadLink('CSV'));
+    for (const log of [expected[0]!, expected[498]!]) {
+        assert.ok(csv.includes(log.id), log.id);
+    }
+    assert.equal(csv.split(', ""quoted""\n').length, expected.length + 1);
+});
+
+browserTest('over PostgreSQL it is the same page', async ({ lab, visitor }) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({ settings: { DATABASE_URL: postgres.url } });
+    await postLogs(
+        server,
+        Array.from({ length: 1200 }, (_, n) => ({
+            message: `log ${n}`,
+            level: n % 2 === 0 ? 'info' : 'error',
+            n,
+        })),
+    );
+    await atRest(server);
+    visitor.visits(server);
+    const tab = await visitor.open('?range=all&live=1');
+    const page = new LogPage(tab);
+    await page.row('log 1199').waitFor();
+    await postLog(server, { message: 'live', level: 'error' });
+    await page.row('live').waitFor();
+    await page.open('live');
+    await page.details.getByRole('button', { name: 'Filter for level', exact: true }).click();
+    await page.addressHas('level', 'error');
+    const expected = await allLogs(server, 'level=error');
+    const messages = await page.messages();
+    assert.deepEqual(
+        messages,
+        expected.slice(0, messages.length).map((log) => log.message),
+    );
+    const other = new LogPage(
+        await (await Visitor.arrive(lab, server)).open(`?id=${expected[600]!.id}`),
+    );
+    await other.details.getByText(expected[600]!.message).first().waitFor();
+    await visitor.context.close();
+    await server.stop();
+});
+
+end();
