@@ -1,0 +1,109 @@
+/* The view is its address: what is looked at, and back. */
+
+export type Range = '15m' | '1h' | '6h' | '24h' | '7d' | 'all';
+
+export const RANGES: readonly (readonly [Range, string, number])[] = [
+    ['15m', 'Last 15 minutes', 15 * 60_000],
+    ['1h', 'Last hour', 3_600_000],
+    ['6h', 'Last 6 hours', 6 * 3_600_000],
+    ['24h', 'Last 24 hours', 24 * 3_600_000],
+    ['7d', 'Last 7 days', 7 * 24 * 3_600_000],
+    ['all', 'All time', 0],
+];
+
+export const DEFAULT_RANGE: Range = '24h';
+
+/** One parameter of the API that filters: level, q, attr.NAME, or one of them with "not." before. */
+export interface Filter {
+    name: string;
+    value: string;
+}
+
+export interface View {
+    filters: Filter[];
+    /** `since` and `until`, where either is given, count instead. */
+    range: Range;
+    since: string;
+    until: string;
+    live: boolean;
+    utc: boolean;
+    /** The open log, or "". */
+    id: string;
+}
+
+export function isFilter(name: string): boolean {
+    return /^(not\.)?(level|q|attr\..+)$/s.test(name);
+}
+
+export function parseView(search: string): View {
+    const params = new URLSearchParams(search);
+    const range = RANGES.find(([name]) => name === params.get('range'));
+    return {
+        filters: [...params]
+            .filter(([name, value]) => isFilter(name) && !(name.endsWith('q') && value === ''))
+            .map(([name, value]) => ({ name, value })),
+        range: range?.[0] ?? DEFAULT_RANGE,
+        since: params.get('since') ?? '',
+        until: params.get('until') ?? '',
+        live: params.get('live') === '1',
+        utc: params.get('zone') === 'utc',
+        id: params.get('id') ?? '',
+    };
+}
+
+export function hasTimes(view: View): boolean {
+    return view.since !== '' || view.until !== '';
+}
+
+export function formatView(view: View): string {
+    const params = new URLSearchParams(view.filters.map(({ name, value }) => [name, value]));
+    if (view.since) params.set('since', view.since);
+    if (view.until) params.set('until', view.until);
+    if (!hasTimes(view) && view.range !== DEFAULT_RANGE) params.set('range', view.range);
+    if (view.live) params.set('live', '1');
+    if (view.utc) params.set('zone', 'utc');
+    if (view.id) params.set('id', view.id);
+    const query = params.toString();
+    return query ? `?${query}` : location.pathname;
+}
+
+/** The API's parameters for the filters alone: what a live tail takes. */
+export function filterParams(view: View): URLSearchParams {
+    return new URLSearchParams(view.filters.map(({ name, value }) => [name, value]));
+}
+
+/** The API's parameters for what the view shows at `now` (ms since 1970). */
+export function apiParams(view: View, now: number): URLSearchParams {
+    const params = filterParams(view);
+    if (view.since) params.set('since', view.since);
+    if (view.until) params.set('until', view.until);
+    const length = RANGES.find(([name]) => name === view.range)![2];
+    if (!hasTimes(view) && length) params.set('since', new Date(now - length).toISOString());
+    return params;
+}
+
+/** Of one name there may be several; the same twice, or its opposite, makes no sense. */
+export function withFilter(view: View, filter: Filter): View {
+    const opposite = filter.name.startsWith('not.') ? filter.name.slice(4) : `not.${filter.name}`;
+    const rest = view.filters.filter(
+        ({ name, value }) => value !== filter.value || (name !== filter.name && name !== opposite),
+    );
+    return { ...view, filters: [...rest, filter] };
+}
+
+export function withoutFilter(view: View, filter: Filter): View {
+    const filters = view.filters.filter(
+        ({ name, value }) => name !== filter.name || value !== filter.value,
+    );
+    return { ...view, filters };
+}
+
+export function textOf(view: View): string {
+    return view.filters.find(({ name }) => name === 'q')?.value ?? '';
+}
+
+/** The API takes one text to search for. */
+export function withText(view: View, text: string): View {
+    const filters = view.filters.filter(({ name }) => name !== 'q');
+    return { ...view, filters: text ? [...filters, { name: 'q', value: text }] : filters };
+}

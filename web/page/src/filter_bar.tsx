@@ -1,0 +1,170 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+
+import {
+    type Filter, type Range, RANGES, type View, hasTimes, withFilter, withoutFilter,
+} from './address';
+import type { StatsAnswer } from './api';
+import { USUAL_LEVELS, severityOf } from './levels';
+import { cut, visible } from './text';
+import { fromInput, toInput } from './time';
+
+const LEVELS_MAX = 16;
+
+interface Props {
+    view: View;
+    setView: (view: View) => void;
+    stats: StatsAnswer | null;
+}
+
+/** A filter in words: "level error", "service is not gateway". */
+export function describe({ name, value }: Filter): string {
+    const excludes = name.startsWith('not.');
+    const field = (excludes ? name.slice(4) : name).replace(/^attr\./, '');
+    const shown = cut(visible(value), 80);
+    if (field === 'q') return `text ${excludes ? 'without ' : ''}"${shown}"`;
+    if (!excludes && field === 'level') return `level ${shown}`;
+    return `${cut(visible(field), 80)} ${excludes ? 'is not' : 'is'} ${shown}`;
+}
+
+function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const bucket of stats?.buckets ?? []) {
+        for (const [level, count] of Object.entries(bucket.levels)) {
+            const name = level.toLowerCase();
+            counts.set(name, (counts.get(name) ?? 0) + count);
+        }
+    }
+    return counts;
+}
+
+function Levels({ view, setView, stats }: Props): JSX.Element {
+    const counts = countsByLevel(stats);
+    const chosen = view.filters.filter(({ name }) => name === 'level').map(({ value }) => value);
+    const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
+    const others = [...new Set([...chosen, ...seen])].filter(
+        (level) => !USUAL_LEVELS.includes(level.toLowerCase()),
+    );
+    return (
+        <fieldset class="levels">
+            <legend>Levels</legend>
+            {[...USUAL_LEVELS, ...others].slice(0, LEVELS_MAX).map((level) => {
+                const filter = view.filters.find(
+                    ({ name, value }) => name === 'level' && value.toLowerCase() === level.toLowerCase(),
+                );
+                const count = counts.get(level.toLowerCase());
+                return (
+                    <label class={`level is-${severityOf(level)}`}>
+                        <input
+                            type="checkbox"
+                            checked={filter !== undefined}
+                            onChange={() =>
+                                setView(
+                                    filter
+                                        ? withoutFilter(view, filter)
+                                        : withFilter(view, { name: 'level', value: level }),
+                                )
+                            }
+                        />
+                        {cut(visible(level), 24)}
+                        {count !== undefined && <span class="count">{count.toLocaleString()}</span>}
+                    </label>
+                );
+            })}
+        </fieldset>
+    );
+}
+
+function Times({ view, setView, stats }: Props): JSX.Element {
+    const form = useRef<HTMLFormElement>(null);
+    const shown = (text: string | undefined): string => {
+        const ms = Date.parse(text ?? '');
+        return Number.isNaN(ms) ? '' : toInput(ms, view.utc);
+    };
+    const field = (name: string): string => {
+        const input = form.current!.elements.namedItem(name) as HTMLInputElement;
+        return fromInput(input.value, view.utc);
+    };
+    return (
+        <form
+            class="times"
+            ref={form}
+            onSubmit={(event) => {
+                event.preventDefault();
+                setView({ ...view, since: field('since'), until: field('until') });
+            }}
+        >
+            <select
+                aria-label="Time range"
+                value={hasTimes(view) ? 'absolute' : view.range}
+                onChange={(event) =>
+                    setView({ ...view, range: event.currentTarget.value as Range, since: '', until: '' })
+                }
+            >
+                {hasTimes(view) && <option value="absolute">As given</option>}
+                {RANGES.map(([range, name]) => (
+                    <option value={range}>{name}</option>
+                ))}
+            </select>
+            <label>
+                From
+                <input type="datetime-local" step="1" name="since" value={shown(view.since || stats?.since)} />
+            </label>
+            <label>
+                To
+                <input type="datetime-local" step="1" name="until" value={shown(view.until || (hasTimes(view) ? '' : stats?.until))} />
+            </label>
+            <button>Apply</button>
+        </form>
+    );
+}
+
+/** "name=value" and "name!=value", for what no open log shows a button for. */
+function AddFilter({ view, setView }: Props): JSX.Element {
+    const [wrong, setWrong] = useState(false);
+    return (
+        <form
+            class="add-filter"
+            onSubmit={(event) => {
+                event.preventDefault();
+                const input = event.currentTarget.elements.namedItem('filter') as HTMLInputElement;
+                const [, field, not, value] = /^\s*([^=!]+?)\s*(!?)=\s*(.*?)\s*$/s.exec(input.value) ?? [];
+                setWrong(field === undefined);
+                if (field === undefined) return;
+                const name = field === 'level' ? field : `attr.${field}`;
+                setView(withFilter(view, { name: not ? `not.${name}` : name, value: value! }));
+                input.value = '';
+            }}
+        >
+            <input
+                name="filter"
+                aria-label="Add a filter: name=value or name!=value"
+                aria-invalid={wrong}
+                placeholder="name=value or name!=value"
+                autocomplete="off"
+                spellcheck={false}
+            />
+        </form>
+    );
+}
+
+export function FilterBar(props: Props): JSX.Element {
+    const { view, setView } = props;
+    const chips = view.filters.filter(({ name }) => name !== 'q');
+    return (
+        <section class="filters" aria-label="Filters">
+            <Times {...props} />
+            <Levels {...props} />
+            <AddFilter {...props} />
+            {chips.map((filter) => (
+                <button
+                    class="chip"
+                    aria-label={`Remove filter: ${describe(filter)}`}
+                    onClick={() => setView(withoutFilter(view, filter))}
+                >
+                    {describe(filter)} <span aria-hidden="true">×</span>
+                </button>
+            ))}
+        </section>
+    );
+}

@@ -1,0 +1,24 @@
+/* Levels are free text; the usual names, in any case, have a colour and a rank. */
+
+export type Severity = 'debug' | 'info' | 'warning' | 'error' | 'critical' | 'other';
+
+export const SEVERITIES: readonly Severity[] = [
+    'debug', 'other', 'info', 'warning', 'error', 'critical',
+];
+
+const NAMES: Record<string, Severity> = {
+    trace: 'debug', debug: 'debug', verbose: 'debug',
+    info: 'info', information: 'info', notice: 'info',
+    warn: 'warning', warning: 'warning',
+    err: 'error', error: 'error',
+    critical: 'critical', crit: 'critical', fatal: 'critical', panic: 'critical',
+    alert: 'critical', emerg: 'critical', emergency: 'critical',
+};
+
+export function severityOf(level: string): Severity {
+    const name = level.toLowerCase();
+    return Object.hasOwn(NAMES, name) ? NAMES[name]! : 'other';
+}
+
+/** Always offered, whether or not there are logs of them. */
+export const USUAL_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];

@@ -1,2 +1,0 @@
-// The page begins here.
-document.documentElement.dataset["ready"] = "1";

@@ -1,0 +1,69 @@
+import type { JSX } from 'preact';
+
+import { DEFAULT_RANGE, type View, hasTimes } from './address';
+import type { Logs } from './use_logs';
+
+interface Props {
+    view: View;
+    setView: (view: View) => void;
+    logs: Logs;
+}
+
+function curlLine(): string {
+    const log = '{"message": "hello, logmill", "level": "info"}';
+    return `curl ${location.origin}/log -H 'content-type: application/json' -d '${log}'`;
+}
+
+/** Why there is nothing to see, and what to do. Nothing where there is something. */
+export function StateView({ view, setView, logs: { list, nothingStored, reload } }: Props): JSX.Element | null {
+    const state = (name: string, ...children: JSX.Element[]): JSX.Element => (
+        <div class="state" data-testid="state" data-state={name}>
+            {children}
+        </div>
+    );
+    if (list.error) {
+        const isAway = list.error.status === 0;
+        if (isAway && list.length > 0) return null; // the status line says so
+        return state(
+            isAway ? 'away' : 'error',
+            <h2>{isAway ? 'The server cannot be reached' : 'The logs could not be read'}</h2>,
+            <p>{isAway ? 'Trying again every two seconds…' : list.error.message}</p>,
+            <button onClick={reload}>Try again</button>,
+            <a href="/">Start anew</a>,
+        );
+    }
+    if (list.length > 0) return null;
+    if (list.loading || nothingStored === null) return state('loading', <p>Looking…</p>);
+    if (nothingStored) {
+        return state(
+            'empty',
+            <h2>No logs yet</h2>,
+            <p>Send a first one, and it shows up here:</p>,
+            <code data-testid="curl">{curlLine()}</code>,
+        );
+    }
+    const allTime = view.range === 'all' && !hasTimes(view);
+    return state(
+        'nomatch',
+        <h2>No log matches</h2>,
+        <p>
+            There are logs, but none of {allTime ? 'any time' : 'this time'}
+            {view.filters.length > 0 && ' that match the filters'}.
+        </p>,
+        <>
+            {view.filters.length > 0 && (
+                <button onClick={() => setView({ ...view, filters: [] })}>Clear filters</button>
+            )}
+            {!allTime && (
+                <button onClick={() => setView({ ...view, range: 'all', since: '', until: '' })}>
+                    Look at all time
+                </button>
+            )}
+            {hasTimes(view) && (
+                <button onClick={() => setView({ ...view, range: DEFAULT_RANGE, since: '', until: '' })}>
+                    Last 24 hours
+                </button>
+            )}
+        </>,
+    );
+}

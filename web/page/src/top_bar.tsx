@@ -1,0 +1,99 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+import { type View, textOf, withText } from './address';
+import { type Theme, chooseTheme, chosenTheme } from './theme';
+import type { Live } from './use_logs';
+
+const TYPED_MS = 400;
+
+interface Props {
+    view: View;
+    setView: (view: View, replace?: boolean) => void;
+    live: Live;
+    pause: (paused: boolean) => void;
+    help: () => void;
+}
+
+/** Searches at Enter, or when typing rests; the field follows the view, but not while typing. */
+function Search({ view, setView }: Pick<Props, 'view' | 'setView'>): JSX.Element {
+    const input = useRef<HTMLInputElement>(null);
+    const timer = useRef(0);
+    const text = textOf(view);
+    useEffect(() => {
+        clearTimeout(timer.current);
+        input.current!.value = text;
+    }, [text]);
+    const apply = (): void => {
+        clearTimeout(timer.current);
+        const typed = input.current!.value;
+        if (typed !== text) setView(withText(view, typed));
+    };
+    const latest = useRef(apply);
+    latest.current = apply;
+    return (
+        <input
+            id="search"
+            ref={input}
+            type="search"
+            aria-label="Search messages"
+            placeholder="Search messages"
+            autocomplete="off"
+            spellcheck={false}
+            onInput={() => {
+                clearTimeout(timer.current);
+                timer.current = window.setTimeout(() => latest.current(), TYPED_MS);
+            }}
+            onKeyDown={(event) => event.key === 'Enter' && apply()}
+        />
+    );
+}
+
+export function TopBar({ view, setView, live, pause, help }: Props): JSX.Element {
+    return (
+        <header>
+            <h1>
+                <a href="/">
+                    <span class="mark" aria-hidden="true" />
+                    logmill
+                </a>
+            </h1>
+            <Search view={view} setView={setView} />
+            <div class="tools">
+                <button
+                    class={`live ${live.connected ? 'is-connected' : ''}`}
+                    aria-pressed={view.live}
+                    onClick={() => setView({ ...view, live: !view.live })}
+                >
+                    Live
+                </button>
+                {view.live && (
+                    <button onClick={() => pause(!live.paused)}>{live.paused ? 'Resume' : 'Pause'}</button>
+                )}
+                <select
+                    aria-label="Time zone"
+                    value={view.utc ? 'UTC' : 'local'}
+                    onChange={(event) => setView({ ...view, utc: event.currentTarget.value === 'UTC' }, true)}
+                >
+                    <option value="local">Local time</option>
+                    <option value="UTC">UTC</option>
+                </select>
+                <select
+                    aria-label="Theme"
+                    value={chosenTheme()}
+                    onChange={(event) => chooseTheme(event.currentTarget.value as Theme)}
+                >
+                    <option value="system">Auto</option>
+                    <option value="light">Light</option>
+                    <option value="dark">Dark</option>
+                </select>
+                <button aria-label="Help" onClick={help}>
+                    ?
+                </button>
+                <a class="api" href="/docs">
+                    API
+                </a>
+            </div>
+        </header>
+    );
+}

@@ -1,0 +1,188 @@
+/* What the page looks at, kept up to date: the list of a view, and its live tail. */
+import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
+
+import { type View, apiParams, filterParams } from './address';
+import { type Log, fetchLogs } from './api';
+import { LogList } from './log_list';
+import { Tail } from './tail';
+
+const RETRY_MS = 2000;
+/** Between two changes of the list while logs stream in. */
+const GATHER_MS = 100;
+/** Logs held back while paused; of more only the number is kept, and the list starts anew. */
+const PENDING_MAX = 2000;
+
+export interface Live {
+    connected: boolean;
+    paused: boolean;
+    /** Logs that came and are not in the list yet. */
+    pending: number;
+    /** What happened that the reader should know, or "". */
+    notice: string;
+}
+
+export interface Logs {
+    list: LogList;
+    /** When the list was started: relative times are from here. */
+    now: number;
+    live: Live;
+    /** Nothing at all is stored; null: not known. */
+    nothingStored: boolean | null;
+    /** Grows with each log that came live: statistics are old then. */
+    arrived: number;
+    pause: (paused: boolean) => void;
+    reload: () => void;
+    /** The list is scrolled to its top: what comes may be shown at once. */
+    atTop: (is: boolean) => void;
+    flush: () => void;
+}
+
+/** Holds what the tail brings until the list may take it. */
+class Inbox {
+    logs: Log[] = [];
+    count = 0;
+    paused = false;
+    atTop = true;
+    ready = false;
+
+    add(log: Log): void {
+        this.count++;
+        if (this.logs.length < PENDING_MAX) this.logs.push(log);
+    }
+
+    get isOpen(): boolean {
+        return this.ready && !this.paused && this.atTop;
+    }
+}
+
+export function useLogs(view: View): Logs {
+    const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
+    const [round, setRound] = useState(0);
+    const state = useRef<{ list: LogList; now: number; inbox: Inbox; live: Live; arrived: number }>();
+    const [nothingStored, setNothingStored] = useState<boolean | null>(null);
+    const key = [filterParams(view), view.since, view.until, view.range, view.live, round].join('|');
+    const keyOf = useRef('');
+
+    if (keyOf.current !== key) {
+        keyOf.current = key;
+        state.current?.list.close();
+        const now = Date.now();
+        state.current = {
+            list: new LogList(apiParams(view, now), () => changed()),
+            now,
+            inbox: new Inbox(),
+            live: { connected: false, paused: false, pending: 0, notice: '' },
+            arrived: 0,
+        };
+    }
+    const current = state.current!;
+    const { list, inbox, live } = current;
+
+    /** Into the list with all that came; or the list anew where that is too much. */
+    const flush = (): void => {
+        const { logs, count } = inbox;
+        inbox.logs = [];
+        inbox.count = live.pending = 0;
+        current.arrived += count;
+        if (count > logs.length || !list.insert(logs)) void list.start();
+        changed();
+    };
+    const look = (): void => {
+        live.pending = inbox.isOpen ? 0 : inbox.count;
+        changed();
+    };
+    useEffect(() => {
+        if (inbox.isOpen && inbox.count && !list.loading && !list.error) flush();
+    });
+
+    useEffect(() => {
+        if (!view.live) {
+            void list.start();
+            return () => list.close();
+        }
+        let timer = 0;
+        const later = (): void => {
+            timer ||= window.setTimeout(() => {
+                timer = 0;
+                look();
+            }, GATHER_MS);
+        };
+        const tail = new Tail(filterParams(view), {
+            open: () => {
+                live.connected = true;
+                if (!inbox.ready) {
+                    void list.start().then(() => {
+                        inbox.ready = true;
+                        later();
+                    });
+                }
+                changed();
+            },
+            log: (log) => {
+                inbox.add(log);
+                later();
+            },
+            missed: (count) => {
+                live.notice = `${count.toLocaleString()} logs came too fast to be shown live: reload to see them`;
+                changed();
+            },
+            lost: () => {
+                live.notice = 'The connection was away for too long, and logs may be missing: reload to see them';
+                changed();
+            },
+            away: () => {
+                live.connected = false;
+                if (!inbox.ready && list.loading) void list.start();
+                changed();
+            },
+        });
+        return () => {
+            clearTimeout(timer);
+            tail.close();
+            list.close();
+        };
+    }, [list]);
+
+    // A server that is away is asked again; so is an empty one for its first log.
+    const isEmpty = !list.loading && !list.error && list.length === 0;
+    const isAway = list.error !== null && (list.error.status === 0 || list.error.status >= 500);
+    useEffect(() => {
+        if (!isEmpty) setNothingStored(null);
+        if (!isEmpty && !isAway) return undefined;
+        let over = false;
+        const ask = async (): Promise<void> => {
+            if (isAway) return void list.start();
+            const { logs } = await fetchLogs(new URLSearchParams({ limit: '1' })).catch(() => ({ logs: [] }));
+            if (over) return;
+            setNothingStored((before) => {
+                if (before && logs.length > 0) setRound((n) => n + 1);
+                return logs.length === 0;
+            });
+        };
+        if (isEmpty) void ask();
+        const timer = setInterval(() => void ask(), RETRY_MS);
+        return () => {
+            over = true;
+            clearInterval(timer);
+        };
+    }, [list, isEmpty, isAway]);
+
+    return {
+        list,
+        now: current.now,
+        live,
+        nothingStored,
+        arrived: current.arrived,
+        flush,
+        pause: (paused) => {
+            inbox.paused = live.paused = paused;
+            look();
+        },
+        reload: () => setRound((n) => n + 1),
+        atTop: (is) => {
+            if (inbox.atTop === is) return;
+            inbox.atTop = is;
+            look();
+        },
+    };
+}
