@@ -64,7 +64,7 @@ export function formatView(view: View): string {
     if (view.utc) params.set('zone', 'utc');
     if (view.id) params.set('id', view.id);
     const query = params.toString();
-    return query ? `?${query}` : location.pathname;
+    return query ? `/?${query}` : '/';
 }
 
 /** The API's parameters for the filters alone: what a live tail takes. */

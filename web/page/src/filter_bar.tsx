@@ -87,7 +87,7 @@ function Times({ view, setView, stats }: Props): JSX.Element {
     };
     return (
         <form
-            class="times"
+            class={hasTimes(view) ? 'times is-absolute' : 'times'}
             ref={form}
             onSubmit={(event) => {
                 event.preventDefault();
@@ -97,11 +97,14 @@ function Times({ view, setView, stats }: Props): JSX.Element {
             <select
                 aria-label="Time range"
                 value={hasTimes(view) ? 'absolute' : view.range}
-                onChange={(event) =>
-                    setView({ ...view, range: event.currentTarget.value as Range, since: '', until: '' })
-                }
+                onChange={(event) => {
+                    const range = event.currentTarget.value;
+                    if (range === 'absolute')
+                        setView({ ...view, since: stats?.since ?? '', until: stats?.until ?? '' });
+                    else setView({ ...view, range: range as Range, since: '', until: '' });
+                }}
             >
-                {hasTimes(view) && <option value="absolute">As given</option>}
+                <option value="absolute">From … to …</option>
                 {RANGES.map(([range, name]) => (
                     <option value={range}>{name}</option>
                 ))}
