@@ -45,7 +45,7 @@ export function parseView(search: string): View {
         range: range?.[0] ?? DEFAULT_RANGE,
         since: params.get('since') ?? '',
         until: params.get('until') ?? '',
-        live: params.get('live') === '1',
+        live: params.get('live') === '1' && !params.get('until'),
         utc: params.get('zone') === 'utc',
         id: params.get('id') ?? '',
     };
@@ -80,6 +80,11 @@ export function apiParams(view: View, now: number): URLSearchParams {
     const length = RANGES.find(([name]) => name === view.range)![2];
     if (!hasTimes(view) && length) params.set('since', new Date(now - length).toISOString());
     return params;
+}
+
+/** Live on or off: it has no end. */
+export function withLive(view: View, live: boolean): View {
+    return { ...view, live, until: live ? '' : view.until };
 }
 
 /** Of one name there may be several; the same twice, or its opposite, makes no sense. */

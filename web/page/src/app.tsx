@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, formatView, parseView, withFilter } from './address';
+import { type View, formatView, parseView, withFilter, withLive } from './address';
 import type { Log } from './api';
 import { Details } from './details';
 import { FilterBar } from './filter_bar';
@@ -58,7 +58,7 @@ export function App(): JSX.Element {
         move: (by) => setActive(Math.max(0, Math.min(list.length - 1, active + by))),
         open: () => open(active),
         close: () => view.id && close(),
-        live: () => setView({ ...view, live: !view.live }),
+        live: () => setView(withLive(view, !view.live)),
         help: () => help.current?.showModal(),
     });
 

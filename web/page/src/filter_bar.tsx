@@ -91,7 +91,7 @@ function Times({ view, setView, stats }: Props): JSX.Element {
             ref={form}
             onSubmit={(event) => {
                 event.preventDefault();
-                setView({ ...view, since: field('since'), until: field('until') });
+                setView({ ...view, since: field('since'), until: field('until'), live: false });
             }}
         >
             <select
@@ -100,7 +100,7 @@ function Times({ view, setView, stats }: Props): JSX.Element {
                 onChange={(event) => {
                     const range = event.currentTarget.value;
                     if (range === 'absolute')
-                        setView({ ...view, since: stats?.since ?? '', until: stats?.until ?? '' });
+                        setView({ ...view, since: stats?.since ?? '', until: stats?.until ?? '', live: false });
                     else setView({ ...view, range: range as Range, since: '', until: '' });
                 }}
             >

@@ -66,7 +66,12 @@ export function Histogram({ view, setView, stats: { answer, failed } }: Props): 
     const end = (): void => {
         if (drag && answer && Math.abs(drag[1] - drag[0]) > DRAG_MIN) {
             const [from, to] = drag.map(at).sort((a, b) => a - b);
-            setView({ ...view, since: new Date(from!).toISOString(), until: new Date(to!).toISOString() });
+            setView({
+                ...view,
+                since: new Date(from!).toISOString(),
+                until: new Date(to!).toISOString(),
+                live: false,
+            });
         }
         setDrag(null);
     };

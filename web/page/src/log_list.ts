@@ -179,6 +179,8 @@ export class LogList {
 
     /** A log that belongs beyond what is known is left out: it comes when its page is fetched. */
     private insertOne(log: Log): void {
+        const since = this.params.get('since');
+        if (since && Date.parse(log.timestamp) < Date.parse(since)) return;
         const page = this.pages.find(({ last }) => last && !isBefore(last, log)) ?? this.lastPage();
         if (!page?.logs || page.logs.some(({ id }) => id === log.id)) return;
         let at = 0; // new logs mostly are the newest

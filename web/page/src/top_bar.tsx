@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-import { type View, textOf, withText } from './address';
+import { type View, textOf, withLive, withText } from './address';
 import { type Theme, chooseTheme, chosenTheme } from './theme';
 import type { Live } from './use_logs';
 
@@ -63,7 +63,7 @@ export function TopBar({ view, setView, live, pause, help }: Props): JSX.Element
                 <button
                     class={`live ${live.connected ? 'is-connected' : ''}`}
                     aria-pressed={view.live}
-                    onClick={() => setView({ ...view, live: !view.live })}
+                    onClick={() => setView(withLive(view, !view.live))}
                 >
                     Live
                 </button>

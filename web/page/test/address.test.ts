@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import {
-    apiParams, filterParams, formatView, parseView, textOf, withFilter, withText, withoutFilter,
+    apiParams, filterParams, formatView, parseView, textOf, withFilter, withLive, withText, withoutFilter,
 } from '../src/address';
 
 const ALL =
@@ -27,6 +27,11 @@ test('a range is from so long before now; all time has no beginning', () => {
     expect(apiParams(parseView('?range=15m'), now).get('since')).toBe('2024-02-29T11:45:00.000Z');
     expect(apiParams(parseView(''), now).get('since')).toBe('2024-02-28T12:00:00.000Z');
     expect(apiParams(parseView('?range=all'), now).has('since')).toBe(false);
+});
+
+test('live has no end', () => {
+    expect(parseView('?live=1&until=2024-01-01').live).toBe(false);
+    expect(formatView(withLive(parseView('?until=2024-01-01'), true))).toBe('/?live=1');
 });
 
 test('a tail takes filters and no times', () => {

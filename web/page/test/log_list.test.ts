@@ -86,6 +86,14 @@ test('what belongs to a page that is not there yet is left to that page', async 
     expect(list.length).toBe(PAGE_LOGS);
 });
 
+test('what comes live with a time before the view is left out', async () => {
+    stored = [log(5000), log(6000)];
+    const list = new LogList(new URLSearchParams({ since: log(5000).timestamp }), () => {});
+    await list.start();
+    list.insert([log(4000), log(7000)]);
+    expect(ids(list.slice(0, 9))).toEqual([log(7000).id, log(6000).id, log(5000).id]);
+});
+
 test('more than a page takes live is refused: the list is to start anew', async () => {
     const list = new LogList(new URLSearchParams(), () => {});
     await list.start();
