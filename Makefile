@@ -94,8 +94,13 @@ cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` of
 	@tools/bootstrap cdk
 	@tools/cdk-test
 
-install: all ## to PREFIX (/usr/local), with a unit for systemd
+install: all ## to PREFIX (/usr/local), with manual page, completion, and a unit for systemd
 	install -D -m 755 build/logmill $(DESTDIR)$(PREFIX)/bin/logmill
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	build/logmill man >$(DESTDIR)$(PREFIX)/share/man/man1/logmill.1
+	build/logmill completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/logmill
+	build/logmill completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_logmill
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/logmill.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.service

@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "base/errbuf.h"
 #include "base/xalloc.h"
+#include "client/client.h"
 #include "commands.h"
 #include "config.h"
 
@@ -45,6 +46,10 @@ static int help(const struct config *config, char **args, int args_len)
          "and finds them again.\n\nusage: logmill COMMAND [--flag value]…\n\ncommands:");
     for (int i = 0; i < COMMANDS_LEN; i++)
         printf("  %-14s %s\n", commands[i].name, commands[i].help);
+    puts(
+        "\ncommands that talk to a server (--url, or LOGMILL_URL), each with a --help of its own:");
+    for (const struct client_command *c = client_commands; c->name; c++)
+        printf("  %-14s %s\n", c->name, c->summary);
     puts("\nsettings: flags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
     config_print_flags(stdout);
     puts("\na first log:\n  curl http://127.0.0.1:8000/log -H 'content-type: application/json' \\\n"
@@ -103,6 +108,7 @@ static int occupy_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     struct errbuf err = ERRBUF_INIT;
+    const struct client_command *client_command;
     const struct command *command;
     struct config config;
     int rest_len;
@@ -113,6 +119,11 @@ int main(int argc, char **argv)
         return usage_error("no command given; `logmill help` lists them");
     if (strcmp(argv[1], "--version") == 0)
         return puts("logmill " LOGMILL_VERSION) < 0;
+    signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
+    signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
+    client_command = client_find(argv[1]);
+    if (client_command)
+        return client_run(client_command, argv + 2, argc - 2);
     command = find_command(argv[1]);
     if (!command) {
         errbuf_set(&err, "%s: no such command; `logmill help` lists them", argv[1]);
@@ -123,8 +134,6 @@ int main(int argc, char **argv)
     if (config_load(&config, argv + 2, argc - 2, &rest_len, &err))
         return usage_error(err.text);
     set_up_diagnostics(&config);
-    signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
-    signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
     /* libuv's allocations are small, and some of its own ways to fail are a bare abort(). */
     uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
     return command->run(&config, argv + 2, rest_len);

@@ -1,0 +1,63 @@
+/*
+ * Lines on their way to the server: gathered into a batch, and sent until the server has confirmed
+ * it. A batch is sent again, with the same ids, for as long as the server is away; nothing more is
+ * taken meanwhile, so memory is bounded. What the server refuses is found, told on stderr and left
+ * out; the rest is sent.
+ */
+#ifndef LOGMILL_CLIENT_DELIVERY_H
+#define LOGMILL_CLIENT_DELIVERY_H
+
+#include <signal.h>
+
+#include "client/http_client.h"
+#include "client/line.h"
+
+enum {
+    DELIVERY_BATCH_LOGS = 2000,
+    DELIVERY_BATCH_BYTES = 512 << 10, /* half of the server's MAX_BODY_BYTES; one log may be more */
+    DELIVERY_STOP_MS = 10000,         /* how long a batch is tried for once a signal has come */
+};
+
+struct delivery_item {
+    size_t begin, end; /* in body */
+    uint64_t number;   /* of its line */
+};
+
+struct delivery {
+    const char *command; /* "send": for stderr */
+    const char *source;  /* what lines are called there: "line", or "FILE, line" */
+    struct http_client *client;
+    struct line_options lines;
+    uint64_t timeout_ms; /* for one batch; 0: none */
+    uint64_t stopped_us; /* when delivery_stop was seen */
+    struct buffer body;
+    struct delivery_item *items;
+    size_t len, capacity;
+    uint64_t number; /* of the line being added */
+    uint64_t sent, sent_bytes, refused;
+};
+
+/* From the flags url, timeout, format, level, attr. Returns 0 or LM_EINVAL. Release in any case. */
+int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
+void delivery_release(struct delivery *d);
+
+/* SIGINT and SIGTERM set `delivery_stop`, the first time; the second one ends the process. */
+void delivery_catch_signals(void);
+extern volatile sig_atomic_t delivery_stop;
+
+/* Adds a line, the `number`th of its source, to the batch, or refuses it. */
+void delivery_add(struct delivery *d, struct slice line, uint64_t number);
+
+/*
+ * Moves the whole lines of `bytes` (where `is_over`, all) to the batch, until that is full.
+ * `*number` is that of the last line.
+ */
+void delivery_add_lines(struct delivery *d, struct buffer *bytes, uint64_t *number, bool is_over);
+
+/* True where the batch is to be sent before more is added. */
+bool delivery_is_full(const struct delivery *d);
+
+/* Sends the batch. Returns 0 with an empty batch, or, after saying why on stderr, an error. */
+int delivery_send(struct delivery *d) LM_MUST_CHECK;
+
+#endif

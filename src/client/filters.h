@@ -1,0 +1,17 @@
+/* The flags that choose logs, as parameters of the API. */
+#ifndef LOGMILL_CLIENT_FILTERS_H
+#define LOGMILL_CLIENT_FILTERS_H
+
+#include "base/buffer.h"
+#include "client/flags.h"
+
+/* Appends "name=value", percent-encoded, after a "?" or "&" as `b` needs. */
+void filters_append_param(struct buffer *b, const char *name, struct slice value);
+
+/*
+ * Appends what the flags since, until, level, text, attr and not-… say. A time like "15m", "2h ago"
+ * is made absolute; any other is left to the server. Returns 0 or LM_EINVAL.
+ */
+int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
+
+#endif

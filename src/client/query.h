@@ -1,0 +1,26 @@
+/* Logs that are stored, by pages of GET /logs with the filters of the flags. */
+#ifndef LOGMILL_CLIENT_QUERY_H
+#define LOGMILL_CLIENT_QUERY_H
+
+#include "client/http_client.h"
+#include "client/show.h"
+
+struct query {
+    struct http_client *client;
+    const struct flags *flags; /* the filters are among them */
+    uint64_t limit;            /* 0: all */
+};
+
+/*
+ * Gives take() the newest logs that match, newest first, each until it returns; an error of take()
+ * ends it. Returns 0, that error, or http_client_run's.
+ */
+int query_run(const struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
+              struct errbuf *err) LM_MUST_CHECK;
+
+/* Shows them, newest last, when seen() (NULL: nobody) was given each. */
+int query_show_last(const struct query *q, const struct show *show,
+                    void (*seen)(yyjson_val *log, void *ctx), void *ctx,
+                    struct errbuf *err) LM_MUST_CHECK;
+
+#endif

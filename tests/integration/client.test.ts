@@ -1,0 +1,598 @@
+/* The commands that talk to a server: send, query, tail, import, export; completion, man. */
+import { strict as assert } from 'node:assert';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import * as http from 'node:http';
+import * as net from 'node:net';
+import * as path from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import {
+    BINARY,
+    type Lab,
+    type Logmill,
+    type Ran,
+    environment,
+    eventually,
+    freePort,
+    run,
+    scenario,
+    sleep,
+    zstd,
+} from './harness';
+import { type Log, page, postLogs, uuid7 } from './logs';
+
+const url = (port: number): string => `http://127.0.0.1:${port}`;
+
+/** Runs a client command to its end. */
+function client(
+    server: { port: number },
+    args: string[],
+    input?: string | Buffer,
+    settings: Record<string, string> = {},
+): Promise<Ran> {
+    return run([BINARY, ...args], {
+        settings: { LOGMILL_URL: url(server.port), ...settings },
+        ...(input === undefined ? {} : { input }),
+    });
+}
+
+/** A client command that goes on. */
+class Going {
+    stdout = '';
+    stderr = '';
+    code: number | null | undefined;
+    readonly child: ChildProcess;
+
+    constructor(lab: Lab, port: number, args: string[]) {
+        this.child = spawn(BINARY, args, { env: environment({ LOGMILL_URL: url(port) }) });
+        this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+        this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+        this.child.stdin!.on('error', () => {});
+        this.child.on('close', (code) => (this.code = code));
+        lab.finally(() => void this.child.kill('SIGKILL'));
+    }
+
+    async ended(): Promise<number | null> {
+        await eventually('the client to end', async () => this.code !== undefined);
+        return this.code!;
+    }
+
+    lines(): string[] {
+        return this.stdout.split('\n').slice(0, -1);
+    }
+}
+
+/** All logs of the server, oldest first, once there are `count`. */
+async function allLogs(server: Logmill, count: number, query = ''): Promise<Log[]> {
+    return eventually(`${count} logs`, async () => {
+        const logs: Log[] = [];
+        for (let next: string | null = ''; next !== null; ) {
+            const cursor = next === '' ? '' : `&cursor=${next}`;
+            const one = await page(server, `limit=1000${query}${cursor}`);
+            logs.push(...one.logs);
+            next = one.next;
+        }
+        return logs.length >= count && logs.reverse();
+    });
+}
+
+const messages = (logs: Log[]): string[] => logs.map((log) => log.message);
+
+/* ---- send ---- */
+
+scenario('send: a message as arguments, lines as they are, JSON objects as logs', async (lab) => {
+    const server = await lab.start();
+    const one = await client(server, ['send', '--level', 'warn', '--attr', 'host=a', 'two', 'words']);
+    assert.deepEqual([one.code, one.stdout, one.stderr], [0, '', '']);
+    const time = '2026-02-03T04:05:06.789012Z';
+    const id = uuid7(Date.parse('2026-02-03T04:05:06.789Z'));
+    const lines = [
+        'a plain line\r',
+        '',
+        '{"message":"an object","host":"b","n":1e2}',
+        `{"message":"all its own","level":"Error","timestamp":"${time}","id":"${id}"}`,
+        '{"message":"no level we know","level":30}',
+        '{"no message":1}',
+        'the last, without a newline \xe9',
+    ];
+    const many = await client(server, ['send', '--attr', 'host=a'], Buffer.from(lines.join('\n'), 'latin1'));
+    assert.deepEqual([many.code, many.stderr], [0, '']);
+    const logs = await allLogs(server, 7);
+    assert.deepEqual(
+        logs.map(({ level, message, attributes }) => [level, message, attributes]),
+        [
+            ['Error', 'all its own', { host: 'a' }],
+            ['warn', 'two words', { host: 'a' }],
+            ['info', 'a plain line', { host: 'a' }],
+            ['info', 'an object', { host: 'b', n: 100 }],
+            ['info', lines[4], { host: 'a' }],
+            ['info', lines[5], { host: 'a' }],
+            ['info', 'the last, without a newline \ufffd', { host: 'a' }],
+        ],
+    );
+    assert.deepEqual([logs[0]!.timestamp, logs[0]!.id], [time, id]);
+});
+
+scenario('send: what the server refuses is named by its line, the rest is stored', async (lab) => {
+    const server = await lab.start({ settings: { MAX_BODY_BYTES: '20000' } });
+    const lines = Array.from({ length: 50 }, (_, i) => `{"message":"${i}"}`);
+    lines[3] = '{"message":5}';
+    lines[20] = 'no JSON';
+    lines[30] = `{"message":"${'x'.repeat(30_000)}"}`;
+    lines[49] = '{"message":"bad time","timestamp":"yesterday"}';
+    const ran = await client(server, ['send', '--format', 'json'], lines.join('\n'));
+    assert.equal(ran.code, 1);
+    const named = [...ran.stderr.matchAll(/^logmill send: line (\d+) is left out: (.*)$/gm)];
+    assert.deepEqual(named.map((match) => Number(match[1])).sort((a, b) => a - b), [4, 21, 31, 50]);
+    assert.match(ran.stderr, /line 4 .*message: Input should be a valid string/);
+    const left = lines.map((_, i) => String(i)).filter((i) => !['3', '20', '30', '49'].includes(i));
+    assert.deepEqual(messages(await allLogs(server, left.length)), left);
+});
+
+scenario('send: a long plain line becomes several logs, nothing of it is lost', async (lab) => {
+    const server = await lab.start();
+    const line = 'é\u001b'.repeat(100_000);
+    assert.equal((await client(server, ['send'], line)).code, 0);
+    const logs = await allLogs(server, 3);
+    assert.equal(messages(logs).join(''), line);
+});
+
+scenario(
+    'send: a pipe loses and doubles nothing while the server is killed and restarted',
+    async (lab) => {
+        const port = await freePort();
+        const folder = lab.folder();
+        const settings = { PORT: String(port) };
+        let server = await lab.start({ settings }, folder);
+        const sender = new Going(lab, port, ['send', '--level', 'debug']);
+        const sent: string[] = [];
+        let writing = true;
+        const writer = (async () => {
+            while (writing) {
+                const text = Array.from({ length: 40 }, (_, i) => `line ${sent.length + i}`);
+                sent.push(...text);
+                if (!sender.child.stdin!.write(`${text.join('\n')}\n`)) {
+                    await new Promise((resolve) => sender.child.stdin!.once('drain', resolve));
+                }
+                await sleep(2);
+            }
+        })();
+        for (let round = 0; round < 4; round++) {
+            await sleep(250 + 70 * round);
+            await server.kill();
+            await sleep(round === 2 ? 1500 : 100);
+            server = await lab.start({ settings }, folder);
+        }
+        writing = false;
+        await writer;
+        sender.child.stdin!.end('the end, without a newline');
+        sent.push('the end, without a newline');
+        assert.equal(await sender.ended(), 0, sender.stderr);
+        assert.match(sender.stderr, /no server at http:\/\/127\.0\.0\.1:\d+ .*; trying again/);
+        assert.match(sender.stderr, /takes logs again/);
+        await allLogs(server, sent.length);
+        await sleep(300); // for what would be there twice
+        assert.deepEqual(messages(await allLogs(server, sent.length)), sent);
+    },
+);
+
+scenario('send: a line does not wait for others for long', async (lab) => {
+    const server = await lab.start();
+    const sender = new Going(lab, server.port, ['send']);
+    sender.child.stdin!.write('alone\nnot whole');
+    assert.deepEqual(messages(await allLogs(server, 1)), ['alone']);
+    sender.child.stdin!.end();
+    assert.equal(await sender.ended(), 0);
+    assert.deepEqual(messages(await allLogs(server, 2)), ['alone', 'not whole']);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    scenario(`send: ${signal} sends what was read, and ends`, async (lab) => {
+        const port = await freePort();
+        const sender = new Going(lab, port, ['send']);
+        sender.child.stdin!.write('first\n');
+        await eventually('the server to be missed', async () => /trying again/.test(sender.stderr));
+        // More than is read at a time; it waits in the kernel, since nobody reads now.
+        const rest = Array.from({ length: 1200 }, (_, i) => `${i} ${'z'.repeat(100)}`);
+        sender.child.stdin!.write(rest.join('\n'));
+        await eventually('the kernel to have it', async () => sender.child.stdin!.writableLength === 0);
+        sender.child.kill(signal);
+        const server = await lab.start({ settings: { PORT: String(port) } });
+        assert.equal(await sender.ended(), 0, sender.stderr);
+        assert.deepEqual(messages(await allLogs(server, 1201)), ['first', ...rest]);
+    });
+}
+
+scenario('send: holds no more than a batch while the server is away', async (lab) => {
+    const sender = new Going(lab, await freePort(), ['send']);
+    const line = `${'y'.repeat(1000)}\n`;
+    let taken = 0;
+    await eventually('the pipe to be full', async () => {
+        for (let i = 0; i < 1000; i++) {
+            if (!sender.child.stdin!.write(line)) {
+                const before = sender.child.stdin!.writableLength;
+                await sleep(300);
+                taken += 1;
+                return sender.child.stdin!.writableLength === before;
+            }
+        }
+        return false;
+    });
+    assert.ok(taken > 0);
+    sender.child.kill('SIGKILL');
+});
+
+scenario('send: --timeout gives up, and says what was not sent', async () => {
+    const port = await freePort();
+    const ran = await client({ port }, ['send', '--timeout', '1'], 'a\nb\n');
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /gave up, 2 logs are not sent: no server at http/);
+});
+
+/* ---- Wrong usage ---- */
+
+scenario('a wrong command line is told what is wrong and what is allowed; exit status 2', async () => {
+    for (const [args, said] of [
+        [['send', '--nope'], /--nope: no such flag/],
+        [['send', '--format', 'xml'], /"xml" is not one of auto\|plain\|json/],
+        [['send', '--timeout', '-1'], /"-1" is not a whole number from 0 to 86400/],
+        [['send', '--level'], /--level: needs a value, LEVEL/],
+        [['send', '--attr', 'x'], /"x" is not NAME=VALUE/],
+        [['send', '--attr', 'id=x'], /id is a field of every log/],
+        [['send', '--url', 'ftp://x', 'hi'], /--url is not a URL like/],
+        [['send', '--url', 'http://me:secret@x', 'hi'], /LOGMILL_URL only/],
+        [['query', 'x'], /x: not expected here/],
+        [['completion', 'fish'], /"fish" is not one of bash, zsh/],
+    ] as [string[], RegExp][]) {
+        const ran = await client({ port: 1 }, args);
+        assert.equal(ran.code, 2, args.join(' '));
+        assert.match(ran.stderr, said);
+        assert.doesNotMatch(ran.stderr, /secret/);
+        assert.equal(ran.stdout, '');
+    }
+});
+
+/* ---- query ---- */
+
+/** Logs of one second each, oldest first. */
+async function sample(server: Logmill, count: number): Promise<Log[]> {
+    const levels = ['info', 'error', 'debug'];
+    await postLogs(
+        server,
+        Array.from({ length: count }, (_, i) => ({
+            message: `message ${i}`,
+            level: levels[i % 3],
+            timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, i)).toISOString(),
+            parity: i % 2 === 0 ? 'even' : 'odd',
+        })),
+    );
+    return allLogs(server, count);
+}
+
+const parsed = (text: string): Log[] =>
+    text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Log);
+
+scenario('query: the newest, newest last, by every filter; NDJSON in a pipe', async (lab) => {
+    const server = await lab.start();
+    const logs = await sample(server, 2500);
+    const ask = async (...args: string[]): Promise<Log[]> => {
+        const ran = await client(server, ['query', ...args]);
+        assert.deepEqual([ran.code, ran.stderr], [0, '']);
+        return parsed(ran.stdout);
+    };
+    assert.deepEqual(await ask(), logs.slice(-100));
+    assert.deepEqual(await ask('-n', '2200'), logs.slice(-2200));
+    assert.deepEqual(await ask('-n1200', '--reverse'), logs.slice(-1200).reverse());
+    assert.deepEqual(await ask('--all'), [...logs].reverse());
+    const filters: [string[], (log: Log) => boolean][] = [
+        [['--level', 'ERROR', '--level=debug'], (log) => log.level !== 'info'],
+        [['--not-level', 'info'], (log) => log.level !== 'info'],
+        [['-q', 'MESSAGE 24'], (log) => log.message.startsWith('message 24')],
+        [['--not-text', '1'], (log) => !log.message.includes('1')],
+        [['--attr', 'parity=odd'], (log) => log.attributes['parity'] === 'odd'],
+        [['--not-attr', 'parity=odd'], (log) => log.attributes['parity'] !== 'odd'],
+        [['--since', '2026-01-01T01:00:30+01:00'], (log) => log.timestamp >= '2026-01-01T00:00:30'],
+        [['--until', '2026-01-01T00:00:30'], (log) => log.timestamp < '2026-01-01T00:00:30'],
+        [['--since', '1m'], () => false],
+        [['--until', '2h ago'], () => true],
+    ];
+    for (const [args, matches] of filters) {
+        assert.deepEqual(await ask('-n', '5000', ...args), logs.filter(matches), args.join(' '));
+    }
+    const text = await client(server, ['query', '--output', 'message', '-n', '2']);
+    assert.equal(text.stdout, 'message 2498\nmessage 2499\n');
+    const wrong = await client(server, ['query', '--since', 'yesterday']);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /answered 422: since: Input should be a valid datetime/);
+});
+
+scenario('query and export: CSV is the same', async (lab) => {
+    const server = await lab.start();
+    await sample(server, 20);
+    await postLogs(server, [{ message: 'a "quoted"\nline, with\ttab', level: 'in"fo' }]);
+    await allLogs(server, 21);
+    const query = await client(server, ['query', '--reverse', '--output', 'csv']);
+    const exported = await client(server, ['export', '--format', 'csv']);
+    assert.equal(query.stdout, exported.stdout);
+    assert.equal(query.stdout.split('\r\n').length, 23);
+});
+
+scenario('where no server is, or another one, the commands say so', async (lab) => {
+    const port = await freePort();
+    for (const command of ['query', 'export']) {
+        const ran = await client({ port }, [command]);
+        assert.equal(ran.code, 1);
+        assert.match(ran.stderr, new RegExp(`^logmill ${command}: no server at http://127.0.0.1:${port} `));
+        const secret = await client({ port }, [command], undefined, {
+            LOGMILL_URL: `http://me:secret@127.0.0.1:${port}`,
+        });
+        assert.match(secret.stderr, /no server at/);
+        assert.doesNotMatch(secret.stderr, /secret/);
+    }
+    const server = await lab.start();
+    const lost = await client(server, ['query', '--url', `${url(server.port)}/nowhere`]);
+    assert.deepEqual([lost.code, lost.stderr.replace(/:\d+/, '')],
+        [1, 'logmill query: http://127.0.0.1/nowhere answered 404: Not Found\n']);
+});
+
+/* ---- On a terminal ---- */
+
+/** Runs a client command on a terminal of its own. */
+function onTerminal(server: Logmill, args: string, settings: Record<string, string> = {}): Promise<Ran> {
+    return run(['script', '-qec', `${BINARY} ${args}`, '/dev/null'], {
+        settings: { LOGMILL_URL: url(server.port), ...settings },
+    });
+}
+
+scenario('no log can control the terminal', async (lab) => {
+    const server = await lab.start();
+    const hostile = 'a\u001b]0;title\u0007b\u009b31mc\rd\u007f\u0000e\u202ef\ng\u001b[2J';
+    await postLogs(server, [{ message: hostile, level: hostile, [hostile]: { [hostile]: hostile } }]);
+    await allLogs(server, 1);
+    const args = ['pretty', 'json', 'csv', 'message'].map((form) => `query --output ${form}`);
+    for (const command of [...args, 'export', 'export --format csv', 'query --output pretty --color never']) {
+        const ran = await onTerminal(server, command, { NO_COLOR: '1' });
+        assert.equal(ran.code, 0, command);
+        // The terminal itself puts \r before \n.
+        const shown = ran.stdout.replaceAll('\r\n', '\n');
+        assert.doesNotMatch(shown, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/, command);
+        assert.ok(shown.includes('title'), command);
+    }
+    const pretty = await onTerminal(server, 'query', { NO_COLOR: '1' });
+    assert.match(pretty.stdout, /a␛\]0;title␇b\\u009b31mc␍d␡.e\\u202ef\r\n {4}g␛\[2J/);
+});
+
+scenario('colors: on a terminal, by level; not in a pipe, nor with NO_COLOR', async (lab) => {
+    const server = await lab.start();
+    await postLogs(server, [{ message: 'red', level: 'ERROR' }]);
+    await allLogs(server, 1);
+    assert.match((await onTerminal(server, 'query')).stdout, /\u001b\[31mERROR\u001b\[0m red/);
+    assert.match((await onTerminal(server, 'query --color never')).stdout, /Z ERROR red/);
+    assert.match((await onTerminal(server, 'query', { NO_COLOR: '1' })).stdout, /Z ERROR red/);
+    assert.match((await client(server, ['query', '--output', 'pretty'])).stdout, /Z ERROR red/);
+    const forced = await client(server, ['query', '--output', 'pretty', '--color', 'always']);
+    assert.match(forced.stdout, /\u001b\[31mERROR/);
+});
+
+scenario('send: long input gets a progress line, on a terminal', async (lab) => {
+    const server = await lab.start();
+    const slow = `(echo a; sleep 1.3; echo b; sleep 0.4; echo c) | ${BINARY} send`;
+    const ran = await run(['script', '-qec', slow, '/dev/null'], {
+        settings: { LOGMILL_URL: url(server.port) },
+    });
+    assert.equal(ran.code, 0);
+    assert.match(ran.stdout, /\r\u001b\[K3 logs, 0\.0 MB sent\r\n$/);
+    const piped = await run(['sh', '-c', slow], { settings: { LOGMILL_URL: url(server.port) } });
+    assert.deepEqual([piped.code, piped.stdout, piped.stderr], [0, '', '']);
+});
+
+/* ---- tail ---- */
+
+scenario('tail: the last ones first, then what comes, by the same filters', async (lab) => {
+    const server = await lab.start();
+    const logs = await sample(server, 50);
+    const tail = new Going(lab, server.port, ['tail', '-n', '3', '--level', 'error']);
+    const errors = logs.filter((log) => log.level === 'error').slice(-3);
+    await eventually('the last ones', async () => tail.lines().length === 3);
+    assert.deepEqual(parsed(tail.stdout), errors);
+    await postLogs(server, [
+        { message: 'not this', level: 'info' },
+        { message: 'this', level: 'error', n: 1 },
+    ]);
+    await eventually('the new one', async () => tail.lines().length === 4);
+    assert.equal(parsed(tail.stdout)[3]!.message, 'this');
+    assert.equal(tail.stderr, '');
+});
+
+scenario('tail: comes back after kill -9 of the server, without a gap or a repeat', async (lab) => {
+    const port = await freePort();
+    const folder = lab.folder();
+    const settings = { PORT: String(port) };
+    let server = await lab.start({ settings }, folder);
+    await sample(server, 5);
+    const tail = new Going(lab, port, ['tail', '-n', '5', '--output', 'message']);
+    const sent = Array.from({ length: 5 }, (_, i) => `message ${i}`);
+    await eventually('the last ones', async () => tail.lines().length === 5);
+    for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 20; i++) {
+            sent.push(`round ${round}, ${i}`);
+            await postLogs(server, [{ message: sent.at(-1), level: 'info' }]);
+        }
+        await server.kill();
+        await eventually('the loss to be said', async () =>
+            (tail.stderr.match(/trying again/g) ?? []).length === round + 1);
+        server = await lab.start({ settings }, folder);
+        sent.push(`while it was away ${round}`);
+        await postLogs(server, [{ message: sent.at(-1), level: 'info' }]);
+        await eventually('the tail to be back', async () => tail.lines().length >= sent.length);
+    }
+    assert.deepEqual(tail.lines(), sent);
+});
+
+scenario('tail: says how many logs were missed, and which are too old', async (lab) => {
+    const server = net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () =>
+            socket.write(
+                'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nid: 1\n\n' +
+                    'event: missed\ndata: {"missed":12}\n\nevent: lost\ndata: {"detail":"x"}\n\n' +
+                    'id: 2\ndata: {"message":"m","level":"info","attributes":{}}\n\n',
+            ),
+        );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    lab.finally(() => void server.close());
+    const port = (server.address() as net.AddressInfo).port;
+    const tail = new Going(lab, port, ['tail', '-n', '0', '--output', 'message']);
+    await eventually('the log', async () => tail.stdout === 'm\n');
+    assert.match(tail.stderr, /^logmill tail: 12 logs were missed/);
+    assert.match(tail.stderr, /logs before this are too long ago/);
+    tail.child.kill();
+    await tail.ended();
+});
+
+scenario('tail: what is stored between the stream and the last ones is shown once', async (lab) => {
+    const log = (n: number): string =>
+        `{"id":"${n}1890a5d-ac96-774b-bcce-b302099a8057","timestamp":"t","level":"l","message":"${n}","attributes":{}}`;
+    const server = http.createServer((request, response) => {
+        if (request.url!.startsWith('/logs/tail')) {
+            response.write(`id: 1\n\nid: 2\ndata: ${log(1)}\n\n`);
+            response.write(`id: 3\ndata: ${log(2)}\n\nid: 4\nda`);
+            setTimeout(() => response.write(`ta: ${log(3)}\n\n`), 50);
+        } else {
+            response.end(`{"logs":[${log(2)},${log(1)}],"next":null}`);
+        }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    lab.finally(() => void server.close());
+    const port = (server.address() as net.AddressInfo).port;
+    const tail = new Going(lab, port, ['tail', '--output', 'message']);
+    await eventually('all of them', async () => tail.lines().includes('3'));
+    assert.deepEqual(tail.lines(), ['1', '2', '3']);
+    tail.child.kill();
+    await tail.ended();
+});
+
+/* ---- export and import ---- */
+
+scenario('export to a file, and import of it: plain, gzip and zstd, twice: stored once', async (lab) => {
+    const server = await lab.start();
+    const logs = await sample(server, 3000);
+    await postLogs(server, [{ message: 'odd \u001b[1m\u0001', level: 'x', deep: { a: [1, 1e2, null] } }]);
+    await allLogs(server, 3001);
+    const folder = lab.folder();
+    const file = path.join(folder, 'logs.ndjson');
+    const exported = await client(server, ['export', '-o', file]);
+    assert.deepEqual([exported.code, exported.stdout, exported.stderr], [0, '', '']);
+    assert.equal(existsSync(`${file}.part`), false);
+    const text = readFileSync(file);
+    assert.equal((await client(server, ['export'])).stdout, text.toString());
+    const some = await client(server, ['export', '--level', 'error']);
+    assert.deepEqual(parsed(some.stdout), logs.filter((log) => log.level === 'error').reverse());
+
+    writeFileSync(`${file}.gz`, Buffer.concat([gzipSync(text), gzipSync('')]));
+    writeFileSync(`${file}.zst`, await zstd(text));
+    const other = await lab.start();
+    for (const name of [file, `${file}.gz`, `${file}.zst`, file]) {
+        const imported = await client(other, ['import', name]);
+        assert.deepEqual([imported.code, imported.stdout, imported.stderr], [0, '', '']);
+    }
+    await allLogs(other, 3001);
+    await sleep(300); // for what would be there twice
+    assert.equal((await client(other, ['export'])).stdout, text.toString());
+});
+
+scenario('import: lines without id or time are stored once, too, and in order', async (lab) => {
+    const server = await lab.start();
+    const file = path.join(lab.folder(), 'app.log');
+    writeFileSync(file, 'b\na\na\n{"message":"an object"}\n');
+    for (let i = 0; i < 2; i++) {
+        assert.equal((await client(server, ['import', file])).code, 0);
+    }
+    await allLogs(server, 4);
+    await sleep(300);
+    assert.deepEqual(messages(await allLogs(server, 4)), ['b', 'a', 'a', 'an object']);
+});
+
+scenario('import: what is broken is named, the rest is stored', async (lab) => {
+    const server = await lab.start();
+    const folder = lab.folder();
+    const file = path.join(folder, 'a.ndjson');
+    writeFileSync(file, '{"message":"1"}\n{"message":2}\n{"message":"3"}\n');
+    const one = await client(server, ['import', '--format', 'json', file]);
+    assert.equal(one.code, 1);
+    assert.equal(one.stderr,
+        `logmill import: ${file}: line 2 is left out: message: Input should be a valid string\n`);
+    assert.deepEqual(messages(await allLogs(server, 2)), ['1', '3']);
+    const text = Array.from({ length: 3000 }, (_, i) => `{"message":"${i * 7919}"}`).join('\n');
+    for (const [name, bytes] of [['cut.gz', gzipSync(text)], ['cut.zst', await zstd(text)]] as const) {
+        writeFileSync(path.join(folder, name), bytes.subarray(0, bytes.length - 20));
+        const cut = await client(server, ['import', path.join(folder, name)]);
+        assert.equal(cut.code, 1, name);
+        assert.match(cut.stderr, /its (gzip|zstd) is cut off/);
+    }
+    assert.match((await client(server, ['import', folder])).stderr, /Is a directory/);
+    assert.match((await client(server, ['import', '/nowhere'])).stderr, /No such file/);
+});
+
+scenario('export: what breaks off is an error, and leaves no file', async (lab) => {
+    const server = net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => {
+            socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{}\n\n\r\n');
+            setTimeout(() => socket.destroy(), 50);
+        });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    lab.finally(() => void server.close());
+    const port = (server.address() as net.AddressInfo).port;
+    const file = path.join(lab.folder(), 'x');
+    const ran = await client({ port }, ['export', '-o', file]);
+    assert.equal(ran.code, 1);
+    assert.notEqual(ran.stderr, '');
+    assert.deepEqual([existsSync(file), existsSync(`${file}.part`)], [false, false]);
+    assert.equal((await client({ port }, ['export'])).code, 1);
+    assert.match((await client({ port }, ['export', '-o', '/nowhere/x'])).stderr, /cannot write/);
+});
+
+/* ---- Help, completion, manual: one table ---- */
+
+const COMMANDS = ['send', 'query', 'tail', 'import', 'export'];
+
+scenario('each flag is in --help, the manual page and both completions', async (lab) => {
+    const [help, man, bash, zsh] = await Promise.all(
+        [['help'], ['man'], ['completion', 'bash'], ['completion', 'zsh']].map((args) =>
+            client({ port: 1 }, args),
+        ),
+    );
+    for (const command of COMMANDS) {
+        assert.match(help!.stdout, new RegExp(`^  ${command} `, 'm'));
+        const own = await client({ port: 1 }, [command, '--help']);
+        assert.deepEqual([own.code, own.stderr], [0, '']);
+        const flags = [...own.stdout.matchAll(/^ .*--([a-z-]+)/gm)].map((match) => match[1]!);
+        assert.ok(flags.includes('url') && flags.length >= 4, own.stdout);
+        const section = man!.stdout.split('.SH ').find((text) => text.startsWith(`LOGMILL ${command}`));
+        for (const flag of flags) {
+            assert.ok(section!.includes(`\\-\\-${flag.replaceAll('-', '\\-')}`), flag);
+            assert.match(bash!.stdout, new RegExp(`^ *${command}\\) words='.*--${flag} `, 'm'));
+            assert.ok(zsh!.stdout.includes(`'*--${flag}`), flag);
+        }
+    }
+    assert.match(man!.stdout, /^\.TH LOGMILL 1 /);
+    for (const line of man!.stdout.split('\n').filter((text) => /^[.']/.test(text))) {
+        assert.match(line, /^\.(TH|SH|PP|TP|B|br)( \S|$)/);
+    }
+    const folder = lab.folder();
+    writeFileSync(path.join(folder, 'logmill.bash'), bash!.stdout);
+    const script = `source ${folder}/logmill.bash
+        ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _logmill; echo "\${COMPREPLY[*]}"; }
+        ask logmill que; ask logmill query --not-; ask logmill send --format p; ask logmill completion z
+        ask logmill serve --data-d`;
+    writeFileSync(path.join(folder, 'try'), script);
+    const tried = await run(['bash', path.join(folder, 'try')], {
+        settings: { PATH: `${path.dirname(BINARY)}:${process.env['PATH']}` },
+    });
+    assert.deepEqual([tried.stderr, tried.stdout],
+        ['', 'query\n--not-level --not-text --not-attr\nplain\nzsh\n--data-dir\n']);
+});
