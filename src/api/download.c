@@ -13,7 +13,10 @@
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 
-enum { OUT_BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
+enum {
+    OUT_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */
+    FIRST_PAGE_LOGS = 250,   /* until it is known how large they are */
+};
 
 struct download {
     struct read_job job;
@@ -23,6 +26,7 @@ struct download {
     struct query_string params; /* what the query's slices point into */
     struct log_query query;     /* the next page */
     uint64_t left;              /* logs that may still come */
+    uint64_t page_logs;         /* to read at a time */
     bool begun;                 /* the response has */
     bool job_runs;
     bool gone; /* the client: to be freed after the job */
@@ -75,7 +79,7 @@ static int weight_of(struct slice param)
     return weight;
 }
 
-enum { JSON = DOWNLOAD_NONE, RANGES = 3 };
+enum { JSON = DOWNLOAD_NONE, ANYTHING = 3, RANGES = 4 };
 
 static int range_of(struct slice type)
 {
@@ -85,17 +89,18 @@ static int range_of(struct slice type)
         return DOWNLOAD_NDJSON;
     if (slice_equal_ascii_nocase(type, SLICE_LITERAL("text/csv")))
         return DOWNLOAD_CSV;
-    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("application/json")) ||
-        slice_equal_ascii_nocase(type, SLICE_LITERAL("application/*")) ||
+    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("application/json")))
+        return JSON;
+    if (slice_equal_ascii_nocase(type, SLICE_LITERAL("application/*")) ||
         slice_equal_ascii_nocase(type, SLICE_LITERAL("*/*")))
-        return JSON; /* whoever takes anything gets what it always got */
+        return ANYTHING;
     return -1;
 }
 
 enum download_format download_format(struct slice accept, const struct query_string *params)
 {
     struct slice format = query_string_last(params, "format");
-    int weights[RANGES] = {0};
+    int weights[RANGES] = {-1, 0, 0, 0};
     int best = JSON;
 
     if (slice_equal(format, SLICE_LITERAL("ndjson")))
@@ -116,7 +121,9 @@ enum download_format download_format(struct slice accept, const struct query_str
         if (range >= 0 && weight > weights[range])
             weights[range] = weight;
     }
-    for (int i = 0; i < RANGES; i++)
+    if (weights[JSON] < 0) /* whoever takes anything gets what it always got */
+        weights[JSON] = weights[ANYTHING];
+    for (int i = 0; i < ANYTHING; i++)
         if (weights[i] > weights[best])
             best = i;
     return (enum download_format)best;
@@ -173,12 +180,25 @@ static int append_row(const struct record *record, void *ctx)
     return d->out.len >= DOWNLOAD_PAGE_BYTES ? LM_ESTOPPED : 0;
 }
 
+/*
+ * So many logs that the next page probably stays below DOWNLOAD_PAGE_BYTES. To stop the store in
+ * the middle is possible, but costs it: PostgreSQL a new connection.
+ */
+static uint64_t fitting_logs(const struct download *d)
+{
+    uint64_t n = d->rows * (DOWNLOAD_PAGE_BYTES * 3 / 4) / (d->out.len + 1);
+
+    if (d->rows == 0)
+        return d->page_logs;
+    return n < 1 ? 1 : n > DOWNLOAD_PAGE_LOGS ? DOWNLOAD_PAGE_LOGS : n;
+}
+
 static void work(struct read_job *job, struct read_thread *thread)
 {
     struct download *d = (struct download *)((char *)job - offsetof(struct download, job));
 
     d->rows = 0;
-    d->query.limit = d->left < DOWNLOAD_PAGE_LOGS ? (unsigned)d->left : DOWNLOAD_PAGE_LOGS;
+    d->query.limit = (unsigned)(d->left < d->page_logs ? d->left : d->page_logs);
     d->error = store_query(thread->reader, &d->query, append_row, d, &d->detail);
     if (d->error == LM_ESTOPPED) {
         d->error = 0;
@@ -186,6 +206,7 @@ static void work(struct read_job *job, struct read_thread *thread)
     } else {
         d->left = d->rows < d->query.limit ? 0 : d->left - d->rows;
     }
+    d->page_logs = fitting_logs(d);
     d->query.has_cursor = true;
     d->query.cursor = d->last;
     d->query.offset = 0;
@@ -310,6 +331,7 @@ void download_start(struct read_pool *readers, struct mailbox *box, struct http_
     d->readers = readers;
     d->req = req;
     d->format = format;
+    d->page_logs = FIRST_PAGE_LOGS;
     buffer_init(&d->out, OUT_BYTES_MAX);
     if (query_string_parse(&d->params, http_request_query(req))) {
         http_respond_error(req, 400, "too many query parameters: at most 128");

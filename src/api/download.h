@@ -17,8 +17,8 @@
 enum download_format { DOWNLOAD_NONE, DOWNLOAD_NDJSON, DOWNLOAD_CSV };
 
 enum {
-    DOWNLOAD_PAGE_LOGS = 2000,        /* read from the store at a time, … */
-    DOWNLOAD_PAGE_BYTES = 256 * 1024, /* … or so many bytes and one log */
+    DOWNLOAD_PAGE_LOGS = 2000,        /* read from the store at a time at most, … */
+    DOWNLOAD_PAGE_BYTES = 256 * 1024, /* … and so many bytes and one log */
 };
 
 /*

@@ -469,8 +469,8 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
         filter->since_us = filter->until_us - DAY_US;
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
-    read_bucket(&r, query);
     read_predicates(&r, filter);
+    read_bucket(&r, query);
     return reading_finish(&r);
 }
 

@@ -541,6 +541,7 @@ check('/openapi.json is OpenAPI 3.1 and describes just the routes that answer', 
         'GET /logs',
         'GET /logs/{id}',
         'GET /logs/stats',
+        'GET /logs/tail',
         'GET /health',
         'GET /ready',
         'GET /metrics',
@@ -553,7 +554,9 @@ check('/openapi.json is OpenAPI 3.1 and describes just the routes that answer', 
     for (const [path, method, operation] of described) {
         assert.ok(Object.keys(operation.responses).length > 0, `${method} ${path} has responses`);
         paths.set(path, [...(paths.get(path) ?? []), method.toUpperCase()]);
-        const real = path.replace(/\{\w+\}/g, uuid7());
+        // A tail's answer has no end, its refusal has.
+        const query = path === '/logs/tail' ? '?since=x' : '';
+        const real = path.replace(/\{\w+\}/g, uuid7()) + query;
         const got = await request(server, { method: method.toUpperCase(), path: real });
         assert.ok(
             String(got.status) in operation.responses,
@@ -603,12 +606,21 @@ check(
             (openapi.paths[path].get.parameters ?? []).map(
                 (p: any) => (p.$ref ? (resolve(p.$ref) as any) : p).name,
             );
-        for (const name of ['limit', 'offset', 'cursor', 'since', 'until', 'level', 'q']) {
-            assert.ok(parameters('/logs').includes(name), `GET /logs ${name}`);
+        const filters = ['since', 'until', 'level', 'q', 'not.level', 'not.q', 'attributes'];
+        for (const [path, own] of Object.entries({
+            '/logs': ['limit', 'offset', 'cursor', 'format'],
+            '/logs/stats': ['bucket'],
+            '/logs/tail': ['Last-Event-ID', 'last_event_id'],
+        })) {
+            for (const name of [...filters, ...own]) {
+                assert.ok(parameters(path).includes(name), `GET ${path} ${name}`);
+            }
         }
-        for (const name of ['since', 'until', 'level', 'q', 'bucket']) {
-            assert.ok(parameters('/logs/stats').includes(name), `GET /logs/stats ${name}`);
-        }
+        assert.deepEqual(Object.keys(openapi.paths['/logs'].get.responses['200'].content), [
+            'application/json',
+            'application/x-ndjson',
+            'text/csv',
+        ]);
         assert.deepEqual(parameters('/logs/{id}'), ['id']);
         const { '/log': log, '/logs': logs } = openapi.paths;
         assert.deepEqual(Object.keys(log.post.requestBody.content), ['application/json']);

@@ -216,6 +216,61 @@ static void attributes_are_filters_up_to_a_limit(void **state)
     release(&a);
 }
 
+static void what_is_excluded_is_read_apart_from_what_is_wanted(void **state)
+{
+    struct asked a;
+    const struct log_filter *f = &a.list.filter;
+    char query[1000] = "";
+
+    ask_list(&a, "not.level=info&level=warn&not.level=debug&not.q=b&q=a&not.attr.k=v&attr.k=w");
+    assert_int_equal(a.result, 0);
+    assert_int_equal(f->levels_len, 1);
+    assert_true(slice_equal(f->levels[0], SLICE_LITERAL("warn")));
+    assert_int_equal(f->excluded_levels_len, 2);
+    assert_true(slice_equal(f->excluded_levels[1], SLICE_LITERAL("debug")));
+    assert_true(slice_equal(f->text, SLICE_LITERAL("a")));
+    assert_true(slice_equal(f->excluded_text, SLICE_LITERAL("b")));
+    assert_int_equal(f->attributes_len, 2);
+    assert_true(f->attributes[0].excludes);
+    assert_true(slice_equal(f->attributes[0].name, SLICE_LITERAL("k")));
+    assert_true(slice_equal(f->attributes[0].value, SLICE_LITERAL("v")));
+    assert_false(f->attributes[1].excludes);
+    release(&a);
+
+    for (int i = 0; i <= FILTER_LEVELS_MAX; i++)
+        snprintf(query + strlen(query), sizeof(query) - strlen(query), "not.level=%d&", i);
+    ask_stats(&a, query);
+    assert_non_null(strstr(refusal_of(&a).data, "\"too_long\",\"loc\":[\"query\",\"not.level\"]"));
+    release(&a);
+}
+
+static void a_download_has_no_limit_but_its_own(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t limit; /* 0: refused */
+    } cases[] = {
+        {"", UINT64_MAX}, {"limit=1", 1}, {"limit=1000000", 1000000},
+        {"limit=0", 0},   {"limit=x", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct query_string params = {0};
+        struct log_query query;
+        struct buffer refusal;
+        uint64_t limit = 0;
+
+        buffer_init(&refusal, ANSWER_MAX);
+        assert_int_equal(query_string_parse(&params, slice_of_string(cases[i].text)), 0);
+        assert_int_equal(log_params_parse_download(&params, &query, &limit, &refusal),
+                         cases[i].limit ? 0 : LM_EINVAL);
+        if (cases[i].limit)
+            assert_true(limit == cases[i].limit);
+        buffer_release(&refusal);
+        query_string_release(&params);
+    }
+}
+
 static void a_cursor_comes_back_as_the_key_it_was_made_of(void **state)
 {
     static const int64_t times[] = {0,  1,  INT64_C(1700000000123456), TIMESTAMP_MIN_US,
@@ -343,6 +398,8 @@ int main(void)
         cmocka_unit_test(ids_in_paths_are_refused_as_fastapi_does),
         cmocka_unit_test(an_id_of_any_bytes_is_read_or_refused),
         cmocka_unit_test(attributes_are_filters_up_to_a_limit),
+        cmocka_unit_test(what_is_excluded_is_read_apart_from_what_is_wanted),
+        cmocka_unit_test(a_download_has_no_limit_but_its_own),
         cmocka_unit_test(a_cursor_comes_back_as_the_key_it_was_made_of),
         cmocka_unit_test(a_cursor_that_was_not_handed_out_is_refused),
         cmocka_unit_test(stats_are_of_the_last_day_unless_told_otherwise),
