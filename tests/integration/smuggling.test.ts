@@ -437,7 +437,7 @@ for (const [name, target, status] of [
     ['of a URL', 'http://h/health', 200],
     ['of a URL on another host', 'http://elsewhere/health', 200],
     ['of a URL with a user', 'http://a:b@h/health', 200],
-    ['of a URL without a path', 'http://h', 404],
+    ['of a URL without a path', 'http://h', 200],
     ['*', '*', 404],
     ['//h/health', '//h/health', 404],
     ['with a fragment', '/health#x', 200],
