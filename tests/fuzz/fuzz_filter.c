@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         r.attributes = buffer_slice(&attributes);
     }
     check(&f, &r, true);
-    f.attributes[f.attributes_len++] = (struct log_attribute_filter){name, value};
+    f.attributes[f.attributes_len++] = (struct log_attribute_filter){.name = name, .value = value};
     check(&f, &r, has_attribute(yyjson_doc_get_root(compact), name, value));
     yyjson_doc_free(compact);
     yyjson_doc_free(doc);
