@@ -1,12 +1,13 @@
 #include "config.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/option_value.h"
 
 enum setting_type { SETTING_TEXT, SETTING_NUMBER };
 
@@ -123,32 +124,6 @@ static uint64_t web_concurrency(void)
     return half < 1 ? 1 : half > 8 ? 8 : (uint64_t)half;
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t len = strlen(value);
-
-    while (choices) {
-        const char *end = strchr(choices, '|');
-        size_t n = end ? (size_t)(end - choices) : strlen(choices);
-
-        if (n == len && memcmp(choices, value, len) == 0)
-            return true;
-        choices = end ? end + 1 : NULL;
-    }
-    return false;
-}
-
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)text[0]))
-        return false; /* strtoull takes signs and spaces, which mean nothing here */
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0';
-}
-
 static int set(struct config *config, const struct setting *s, const char *value,
                struct errbuf *err)
 {
@@ -156,7 +131,7 @@ static int set(struct config *config, const struct setting *s, const char *value
     uint64_t number;
 
     if (s->type == SETTING_TEXT) {
-        if (s->choices && !is_choice(s->choices, value))
+        if (s->choices && !option_value_is_choice(s->choices, value))
             return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not one of %s", s->name, value,
                                s->choices);
         memcpy(field, &value, sizeof(value));
@@ -164,7 +139,7 @@ static int set(struct config *config, const struct setting *s, const char *value
     }
     if (value == BY_CORES) {
         number = web_concurrency();
-    } else if (!parse_number(value, &number) || number < s->min || number > s->max) {
+    } else if (!option_value_parse_number(value, &number) || number < s->min || number > s->max) {
         return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not a whole number from %llu to %llu",
                            s->name, value, (unsigned long long)s->min, (unsigned long long)s->max);
     }

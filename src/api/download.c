@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "http/accept.h"
 
 enum {
     OUT_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */
@@ -41,44 +42,6 @@ struct download {
 
 /* ---- What is asked for ---- */
 
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = slice_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
-/* Cuts `*s` at its first `separator`; returns what stands before it, trimmed. */
-static struct slice cut(struct slice *s, char separator)
-{
-    const char *at = s->len > 0 ? memchr(s->data, separator, s->len) : NULL;
-    size_t len = at ? (size_t)(at - s->data) : s->len;
-    struct slice head = slice_of(s->data, len);
-
-    *s = at ? slice_of(at + 1, s->len - len - 1) : slice_of(NULL, 0);
-    return trim(head);
-}
-
-/* "q=0.5" as 500; 1000 where it says something else. */
-static int weight_of(struct slice param)
-{
-    int weight = 0, scale = 1000;
-
-    if (param.len < 3 || (param.data[0] | 0x20) != 'q' || param.data[1] != '=' ||
-        (param.data[2] != '0' && param.data[2] != '1'))
-        return 1000;
-    if (param.data[2] == '1')
-        return 1000;
-    for (size_t i = 4; i < param.len && i < 7; i++) {
-        scale /= 10;
-        if (param.data[i] >= '0' && param.data[i] <= '9')
-            weight += (param.data[i] - '0') * scale;
-    }
-    return weight;
-}
-
 enum { JSON = DOWNLOAD_NONE, ANYTHING = 3, RANGES = 4 };
 
 static int range_of(struct slice type)
@@ -101,6 +64,7 @@ enum download_format download_format(struct slice accept, const struct query_str
 {
     struct slice format = query_string_last(params, "format");
     int weights[RANGES] = {-1, 0, 0, 0};
+    struct accept_item item;
     int best = JSON;
 
     if (slice_equal(format, SLICE_LITERAL("ndjson")))
@@ -109,17 +73,11 @@ enum download_format download_format(struct slice accept, const struct query_str
         return DOWNLOAD_CSV;
     if (slice_equal(format, SLICE_LITERAL("json")))
         return DOWNLOAD_NONE;
-    while (accept.len > 0) {
-        struct slice item = cut(&accept, ',');
-        int range = range_of(cut(&item, ';'));
-        int weight = 1000;
+    while (accept_next(&accept, &item)) {
+        int range = range_of(item.name);
 
-        while (item.len > 0) {
-            int w = weight_of(cut(&item, ';'));
-            weight = w < weight ? w : weight;
-        }
-        if (range >= 0 && weight > weights[range])
-            weights[range] = weight;
+        if (range >= 0 && item.weight > weights[range])
+            weights[range] = item.weight;
     }
     if (weights[JSON] < 0) /* whoever takes anything gets what it always got */
         weights[JSON] = weights[ANYTHING];
@@ -313,7 +271,7 @@ static void finish(struct read_job *job)
         return;
     }
     written = d->out.len == 0 || http_stream_write(d->req, buffer_slice(&d->out)) == 0;
-    buffer_clear(&d->out);
+    buffer_release(&d->out); /* a client may take its time, and no budget counts this */
     if (!written) {
         break_off(d, "MAX_INFLIGHT_BYTES are used up");
     } else if (d->left == 0) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "http/accept.h"
 #include "web/assets.h"
 
 /*
@@ -32,54 +33,14 @@ static bool is_docs(const struct web_asset *asset)
     return strncmp(asset->path, "/docs", strlen("/docs")) == 0;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is_space(s.data[0]))
-        s = slice_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && is_space(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
-/* Cuts the part before the first `separator` off `*rest` and returns it, trimmed. */
-static struct slice next_part(struct slice *rest, char separator)
-{
-    const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
-    size_t len = end != NULL ? (size_t)(end - rest->data) : rest->len;
-    struct slice part = slice_of(rest->data, len);
-    size_t taken = end != NULL ? len + 1 : len;
-    *rest = slice_of(rest->data + taken, rest->len - taken);
-    return trim(part);
-}
-
-/* "q=0", "q=0.0", …: not acceptable. */
-static bool is_zero_weight(struct slice parameter)
-{
-    struct slice name = next_part(&parameter, '=');
-    struct slice value = trim(parameter);
-    if (!slice_equal_ascii_nocase(name, SLICE_LITERAL("q")) || value.len == 0)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] != '0' && value.data[i] != '.')
-            return false;
-    }
-    return true;
-}
-
 bool web_routes_accepts_gzip(struct slice header)
 {
-    while (header.len > 0) {
-        struct slice weights = next_part(&header, ',');
-        struct slice coding = next_part(&weights, ';');
-        if (slice_equal_ascii_nocase(coding, SLICE_LITERAL("gzip")) ||
-            slice_equal_ascii_nocase(coding, SLICE_LITERAL("x-gzip")))
-            return !is_zero_weight(next_part(&weights, ';'));
-    }
+    struct accept_item item;
+
+    while (accept_next(&header, &item))
+        if (slice_equal_ascii_nocase(item.name, SLICE_LITERAL("gzip")) ||
+            slice_equal_ascii_nocase(item.name, SLICE_LITERAL("x-gzip")))
+            return item.weight > 0;
     return false;
 }
 
@@ -88,7 +49,7 @@ bool web_routes_etag_matches(struct slice header, const char *etag)
 {
     struct slice opaque = slice_of_string(etag + strlen("W/"));
     while (header.len > 0) {
-        struct slice tag = next_part(&header, ',');
+        struct slice tag = slice_trim(slice_cut(&header, ','));
         if (slice_equal(tag, SLICE_LITERAL("*")))
             return true;
         if (tag.len > 2 && memcmp(tag.data, "W/", 2) == 0)

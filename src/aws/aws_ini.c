@@ -1,36 +1,16 @@
 #include "aws/aws_ini.h"
 
-static bool is_space(char c)
+static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is_space(s.data[0]))
-        s = slice_of(s.data + 1, s.len - 1);
-    while (s.len > 0 && is_space(s.data[s.len - 1]))
-        s.len--;
-    return s;
+    return c == ' ' || c == '\t';
 }
 
 static struct slice without_comment(struct slice line)
 {
     for (size_t i = 0; i < line.len; i++) {
-        if ((line.data[i] == '#' || line.data[i] == ';') && (i == 0 || is_space(line.data[i - 1])))
+        if ((line.data[i] == '#' || line.data[i] == ';') && (i == 0 || is_blank(line.data[i - 1])))
             return slice_of(line.data, i);
     }
-    return line;
-}
-
-/* Cuts the first line off `text`. */
-static struct slice next_line(struct slice *text)
-{
-    const char *end = memchr(text->data, '\n', text->len);
-    struct slice line = {text->data, end != NULL ? (size_t)(end - text->data) : text->len};
-    size_t passed = end != NULL ? line.len + 1 : line.len;
-
-    *text = slice_of(text->data + passed, text->len - passed);
     return line;
 }
 
@@ -43,8 +23,8 @@ static void give_setting(struct slice section, struct slice line, aws_ini_fn *fn
     if (equals == NULL)
         return;
     key_len = (size_t)(equals - line.data);
-    item.key = trim(slice_of(line.data, key_len));
-    item.value = trim(slice_of(equals + 1, line.len - key_len - 1));
+    item.key = slice_trim(slice_of(line.data, key_len));
+    item.value = slice_trim(slice_of(equals + 1, line.len - key_len - 1));
     if (item.key.len > 0)
         fn(&item, ctx);
 }
@@ -54,8 +34,8 @@ void aws_ini_parse(struct slice text, aws_ini_fn *fn, void *ctx)
     struct slice section = {NULL, 0};
 
     while (text.len > 0) {
-        struct slice raw = next_line(&text);
-        struct slice line = trim(without_comment(raw));
+        struct slice raw = slice_cut(&text, '\n');
+        struct slice line = slice_trim(without_comment(raw));
 
         if (line.len == 0)
             continue;
@@ -65,9 +45,9 @@ void aws_ini_parse(struct slice text, aws_ini_fn *fn, void *ctx)
             section = slice_of(NULL, 0);
             if (close == NULL)
                 continue;
-            section = trim(slice_of(line.data + 1, (size_t)(close - line.data) - 1));
+            section = slice_trim(slice_of(line.data + 1, (size_t)(close - line.data) - 1));
             fn(&(struct aws_ini_item){.section = section}, ctx);
-        } else if (section.data != NULL && !is_space(raw.data[0])) {
+        } else if (section.data != NULL && !is_blank(raw.data[0])) {
             give_setting(section, line, fn, ctx);
         }
     }

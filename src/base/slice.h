@@ -37,4 +37,13 @@ static inline bool slice_equal(struct slice a, struct slice b)
 /* Equal when ASCII letters are compared without case. */
 bool slice_equal_ascii_nocase(struct slice a, struct slice b);
 
+/* `s` without the spaces, tabs and carriage returns around it. */
+struct slice slice_trim(struct slice s);
+
+/*
+ * Cuts what stands before the first `separator`, or all, off `*rest`, and the separator with it.
+ * What is left may be empty.
+ */
+struct slice slice_cut(struct slice *rest, char separator);
+
 #endif

@@ -1,10 +1,10 @@
 #include "client/flags.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/option_value.h"
 
 static const struct flag *find(const struct client_command *command, const char *name, size_t len)
 {
@@ -24,39 +24,17 @@ static const struct flag *find_letter(const struct client_command *command, char
     return NULL;
 }
 
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t len = strlen(value);
-
-    for (const char *c = choices; c; c = strchr(c, '|')) {
-        c += *c == '|';
-        if (strcspn(c, "|") == len && memcmp(c, value, len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)text[0]))
-        return false; /* strtoull takes signs and spaces, which mean nothing here */
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0';
-}
-
 static int check(const struct flag *f, const char *value, struct errbuf *err)
 {
     uint64_t number;
 
     if (f->is_pair && (value[0] == '=' || !strchr(value, '=')))
         return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not NAME=VALUE", f->name, value);
-    if (f->choices && !is_choice(f->choices, value))
+    if (f->choices && !option_value_is_choice(f->choices, value))
         return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not one of %s", f->name, value,
                            f->choices);
-    if (f->max && (!parse_number(value, &number) || number < f->min || number > f->max))
+    if (f->max &&
+        (!option_value_parse_number(value, &number) || number < f->min || number > f->max))
         return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not a whole number from %llu to %llu",
                            f->name, value, (unsigned long long)f->min, (unsigned long long)f->max);
     return 0;
