@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/http_client.h"
@@ -113,6 +115,16 @@ static const struct flag export_flags[] = {
 
 static const struct flag none[] = {{.name = NULL}};
 
+/* The exit status after something was printed. */
+static int printed(void)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+
+    if (failed)
+        fprintf(stderr, "logmill: cannot write to standard output: %s\n", strerror(errno));
+    return failed;
+}
+
 static int print_completion(const struct flags *flags)
 {
     const char *shell = flags->args_len > 0 ? flags->args[0] : "";
@@ -125,13 +137,13 @@ static int print_completion(const struct flags *flags)
         terminal_say("completion", "\"%s\" is not one of bash, zsh", shell);
         return CLIENT_USAGE;
     }
-    return 0;
+    return printed();
 }
 
 static int print_man(const struct flags *flags)
 {
     manual_print_man(client_commands, stdout);
-    return 0;
+    return printed();
 }
 
 const struct client_command client_commands[] = {
@@ -183,7 +195,7 @@ int client_run(const struct client_command *command, char **args, int args_len)
     }
     if (flags_has(&flags, "help")) {
         manual_print_help(command, stdout);
-        return 0;
+        return printed();
     }
     return command->run(&flags);
 }

@@ -47,24 +47,30 @@ void manual_print_help(const struct client_command *command, FILE *out)
 
 /* ---- The manual page ---- */
 
-/* `text` with what roff would take for its own escaped. */
-static void print_roff(const char *text, FILE *out)
+/* `len` bytes of `text`, with what roff would take for its own escaped. */
+static void print_roff_part(const char *text, size_t len, FILE *out)
 {
+    static const char ellipsis[] = "…";
     bool is_start = true;
 
-    for (const char *c = text; *c; c++) {
+    for (const char *c = text; c < text + len; c++) {
         if (is_start && (*c == '.' || *c == '\''))
             fputs("\\&", out);
         if (*c == '\\')
             fputs("\\e", out);
         else if (*c == '-')
             fputs("\\-", out);
-        else if (strncmp(c, "…", strlen("…")) == 0)
-            fputs("\\[u2026]", out), c += strlen("…") - 1;
+        else if (strncmp(c, ellipsis, strlen(ellipsis)) == 0)
+            fputs("\\[u2026]", out), c += strlen(ellipsis) - 1;
         else
             fputc(*c, out);
         is_start = *c == '\n';
     }
+}
+
+static void print_roff(const char *text, FILE *out)
+{
+    print_roff_part(text, strlen(text), out);
 }
 
 static void print_roff_flag(const struct flag *f, FILE *out)
@@ -115,12 +121,10 @@ void manual_print_man(const struct client_command *commands, FILE *out)
         print_roff(c->summary, out);
         fputs(".\n", out);
         for (const char *text = c->text; *text;) {
-            int len = (int)strcspn(text, "\n");
-            char paragraph[1024];
+            size_t len = strcspn(text, "\n");
 
-            snprintf(paragraph, sizeof(paragraph), "%.*s", len, text);
             fputs(".PP\n", out);
-            print_roff(paragraph, out);
+            print_roff_part(text, len, out);
             fputc('\n', out);
             text += len + (text[len] != '\0');
         }
@@ -129,7 +133,7 @@ void manual_print_man(const struct client_command *commands, FILE *out)
     }
     fputs(".SH EXIT STATUS\n0, 1 where something failed, 2 for wrong usage.\n"
           ".SH ENVIRONMENT\n.TP\n.B LOGMILL_URL\nthe server that the commands here talk to.\n"
-          ".TP\n.B NO_COLOR\nno colors, where it is set.\n",
+          ".TP\n.B NO_COLOR\nno colours, where it is set.\n",
           out);
 }
 

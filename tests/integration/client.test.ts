@@ -560,6 +560,13 @@ scenario('export: what breaks off is an error, and leaves no file', async (lab) 
 
 const COMMANDS = ['send', 'query', 'tail', 'import', 'export'];
 
+scenario('what cannot be printed is a failure', async () => {
+    for (const args of ['man', 'completion bash', 'send --help']) {
+        const { code, stderr } = await run(['sh', '-c', `exec "$0" ${args} > /dev/full`, BINARY]);
+        assert.deepEqual([code, /cannot write to standard output/.test(stderr)], [1, true], args);
+    }
+});
+
 scenario('each flag is in --help, the manual page and both completions', async (lab) => {
     const [help, man, bash, zsh] = await Promise.all(
         [['help'], ['man'], ['completion', 'bash'], ['completion', 'zsh']].map((args) =>
