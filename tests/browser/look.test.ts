@@ -128,6 +128,16 @@ browserTest('all of it by the keyboard alone', async ({ server, visitor }) => {
     await help.waitFor({ state: 'hidden' });
     await press('l');
     await page.addressHas('live', '1');
+
+    // A key that comes before a dialog, just closed, has given the focus back.
+    await press('?');
+    await help.waitFor();
+    await help.evaluate((dialog) => {
+        (dialog as HTMLDialogElement).close();
+        const key = new KeyboardEvent('keydown', { key: 'l', bubbles: true });
+        dialog.querySelector('button')!.dispatchEvent(key);
+    });
+    await page.addressHas('live');
 });
 
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');

@@ -25,7 +25,9 @@ export function useKeys(keys: Keys): void {
         const pressed = (event: KeyboardEvent): void => {
             const target = event.target as HTMLElement;
             const writes = target.matches('input:not([type=checkbox]), select, textarea');
-            if (event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog')) return;
+            if (event.ctrlKey || event.metaKey || event.altKey) return;
+            // A dialog that was just closed may still have the focus.
+            if (target.closest('dialog[open]')) return;
             if (event.key === 'Escape') {
                 if (writes) target.blur();
                 else latest.current.close();
