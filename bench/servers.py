@@ -83,11 +83,11 @@ class Logmill(Server):
     name = "logmill serve"
     promise = "fsynced in the queue; stored exactly once"
 
-    def __init__(self, command="serve", data_dir=None, **settings):
+    def __init__(self, command="serve", data_dir=None, program=LOGMILL, **settings):
         directory = data_dir or fresh_dir("logmill")
         port = free_port() if command in ("serve", "api") else None
         env = {"HOST": "127.0.0.1", "PORT": str(port or 0), "DATA_DIR": directory, "LOG_LEVEL": "warn"}
-        super().__init__([LOGMILL, command], port, env | settings, directory)
+        super().__init__([program, command], port, env | settings, directory)
 
     def settle(self):
         def stored():
@@ -124,6 +124,11 @@ class Logmill(Server):
     def halt(self):
         """Stops it, but leaves its directory."""
         stop(self.process)
+
+    def kill(self):
+        """Ends it whatever it does, and removes its directory."""
+        stop(self.process, signal.SIGKILL, statuses=(-signal.SIGKILL,))
+        shutil.rmtree(self.dir)
 
 
 class Nginx(Server):
