@@ -64,29 +64,35 @@ static bool object_matches(yyjson_val *object, const struct log_attribute_filter
 /* Large enough for attributes of about a thousand bytes; larger ones are allocated for. */
 enum { STACK_POOL_SIZE = 16 * 1024 };
 
-static bool attributes_match(const struct log_filter *f, struct slice json)
+/* Returns 0 with `*matches` set, or LM_ENOMEM. */
+static int attributes_match(const struct log_filter *f, struct slice json, bool *matches)
 {
+    *matches = false;
     for (size_t i = 0; i < f->attributes_len; i++) {
         if (f->attributes[i].excludes)
             continue;
         if (json.len == 0 || !may_hold(json, f->attributes[i].name) ||
             !may_hold(json, f->attributes[i].value))
-            return false;
+            return 0;
     }
-    if (json.len == 0)
-        return true;
+    *matches = true;
+    if (json.len == 0 || f->attributes_len == 0)
+        return 0;
 
     char pool[STACK_POOL_SIZE];
     yyjson_alc alc;
+    yyjson_read_err error;
     bool small = yyjson_read_max_memory_usage(json.len, YYJSON_READ_NUMBER_AS_RAW) <= sizeof(pool);
     if (small)
         yyjson_alc_pool_init(&alc, pool, sizeof(pool));
     /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
     yyjson_doc *doc = yyjson_read_opts((char *)json.data, json.len, YYJSON_READ_NUMBER_AS_RAW,
-                                       small ? &alc : json_alc(), NULL);
-    bool matches = object_matches(yyjson_doc_get_root(doc), f->attributes, f->attributes_len);
+                                       small ? &alc : json_alc(), &error);
+    if (!doc && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return LM_ENOMEM;
+    *matches = object_matches(yyjson_doc_get_root(doc), f->attributes, f->attributes_len);
     yyjson_doc_free(doc);
-    return matches;
+    return 0;
 }
 
 static bool is_among(struct slice level, const struct slice *levels, size_t n)
@@ -110,8 +116,15 @@ static bool text_matches(const struct log_filter *f, struct slice message)
            (f->excluded_text.len == 0 || !text_contains_nocase(message, f->excluded_text));
 }
 
+int log_filter_try_match(const struct log_filter *f, const struct record *r, bool *matches)
+{
+    *matches = level_matches(f, r->level) && text_matches(f, r->message);
+    return *matches ? attributes_match(f, r->attributes, matches) : 0;
+}
+
 bool log_filter_match(const struct log_filter *f, const struct record *r)
 {
-    return level_matches(f, r->level) && text_matches(f, r->message) &&
-           (f->attributes_len == 0 || attributes_match(f, r->attributes));
+    bool matches;
+
+    return log_filter_try_match(f, r, &matches) == 0 && matches;
 }

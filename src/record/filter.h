@@ -46,6 +46,10 @@ bool log_filter_has_predicates(const struct log_filter *f);
 /* True where level, text and attributes of `r` match; the time bounds are the store's business. */
 bool log_filter_match(const struct log_filter *f, const struct record *r);
 
+/* The same, which tells where memory ran out: 0 with `*matches` set, or LM_ENOMEM. */
+int log_filter_try_match(const struct log_filter *f, const struct record *r,
+                         bool *matches) LM_MUST_CHECK;
+
 /* A page of logs, newest first. */
 struct log_query {
     struct log_filter filter;
