@@ -24,6 +24,8 @@
       "Logs the worker met a second time, by a client's retry or the api's.")                      \
     X(METRIC_LOGS_REDELIVERED, "logmill_logs_redelivered_total", "",                               \
       "Logs that were stored already when the queue delivered their message again.")               \
+    X(METRIC_LOGS_CONFLICTING, "logmill_logs_conflicting_total", "",                               \
+      "Logs that were not stored because another log with their timestamp and id was there.")      \
     X(METRIC_LOGS_DEAD, "logmill_logs_dead_lettered_total", "",                                    \
       "Logs that could not be stored for a reason of their own.")                                  \
     X(METRIC_MESSAGES_SENT, "logmill_queue_messages_sent_total", "",                               \

@@ -1,7 +1,7 @@
 /*
  * The store port: where logs live and are read. Adapters: store_sqlite.h (a file),
- * store_postgres.h. Storing is idempotent by (timestamp, id): the first record stored under a key
- * stays.
+ * store_postgres.h. A log's identity is (timestamp, id), both to their last digit, and storing is
+ * idempotent by it: the first record stored under a key stays.
  *
  * Threads: a writer or a reader serves one thread at a time; store_reader_cancel may be called from
  * any. All functions may block.
@@ -30,9 +30,12 @@ void store_free(struct store *s);
 struct store_writer *store_writer_new(struct store *s, struct errbuf *err);
 void store_writer_free(struct store_writer *w);
 
+/* What became of the records of a call: the three numbers are those of all of them. */
 struct store_append_result {
-    size_t stored;   /* new */
-    size_t repeated; /* were there already */
+    size_t stored;           /* new */
+    size_t repeated;         /* were there already, the same in all fields */
+    size_t conflicts;        /* another log with this key was there already, and stays */
+    struct log_key conflict; /* the key of one of those */
 };
 
 /*

@@ -152,13 +152,39 @@ static int append_all(struct writer *w, const struct record *records, size_t n, 
     return error != 0 ? error : end_copy(w, err);
 }
 
+/*
+ * Of the rows that are staged, how many there are in `logs` with other content, and the key of one.
+ * LIMIT keeps it a search of the primary key for each, whatever the planner thinks of `logs`.
+ */
+#define COUNT_CONFLICTS                                                                            \
+    "SELECT count(*), (array_agg(extract(epoch FROM s.\"timestamp\") * 1000000))[1]::bigint, "     \
+    "(array_agg(s.id))[1] FROM pg_temp.logmill_staging s, LATERAL "                                \
+    "(SELECT level, message, attributes FROM logs WHERE \"timestamp\" = s.\"timestamp\" "          \
+    "AND id = s.id LIMIT 1) l WHERE (l.level, l.message) <> (s.level, s.message) "                 \
+    "OR l.attributes IS DISTINCT FROM s.attributes"
+
+static int count_conflicts(struct writer *w, struct store_append_result *result, struct errbuf *err)
+{
+    PGresult *row = NULL;
+    int error = store_postgres_conn_exec(&w->conn, COUNT_CONFLICTS, &row, err);
+
+    if (!error)
+        result->conflicts = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    if (!error && result->conflicts > 0) {
+        result->conflict.timestamp_us = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
+        error = uuid_parse(slice_of_string(PQgetvalue(row, 0, 2)), &result->conflict.id, err);
+    }
+    PQclear(row);
+    return error;
+}
+
 /* The way of a batch in which something is repeated. Sorted, so that two writers with the same logs
  * never wait for each other in a circle; by ctid, so that the first of two with one key is stored.
  */
-static int append_new_only(struct writer *w, const struct record *records, size_t n, size_t *stored,
-                           struct errbuf *err)
+static int append_new_only(struct writer *w, const struct record *records, size_t n,
+                           struct store_append_result *result, struct errbuf *err)
 {
-    PGresult *result = NULL;
+    PGresult *row = NULL;
     int error = store_postgres_conn_exec(
         &w->conn,
         "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging (LIKE logs) "
@@ -182,26 +208,29 @@ static int append_new_only(struct writer *w, const struct record *records, size_
             "arrival AS (INSERT INTO arrivals (timestamps, ids) "
             "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
             "SELECT count(*) FROM new",
-            &result, err);
+            &row, err);
     if (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0)
         error = LM_EDATA; /* a unique index that someone added */
-    if (error == 0)
-        *stored = (size_t)strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-    PQclear(result);
+    if (!error)
+        result->stored = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    PQclear(row);
+    if (!error && result->stored < n)
+        error = count_conflicts(w, result, err);
+    result->repeated = n - result->stored - result->conflicts;
     return error != 0 ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
 }
 
-static int append(struct writer *w, const struct record *records, size_t n, size_t *stored,
-                  struct errbuf *err)
+static int append(struct writer *w, const struct record *records, size_t n,
+                  struct store_append_result *result, struct errbuf *err)
 {
     int error = store_postgres_days_ensure(&w->days, &w->conn, records, n, err);
 
     if (error != 0)
         return error;
     error = append_all(w, records, n, err);
-    *stored = n;
+    *result = (struct store_append_result){.stored = n};
     if (error == LM_EBUSY || (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0))
-        error = append_new_only(w, records, n, stored, err);
+        error = append_new_only(w, records, n, result, err);
     return error;
 }
 
@@ -238,7 +267,6 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
                                  struct store_append_result *result, struct errbuf *err)
 {
     struct writer *w = (struct writer *)base;
-    size_t stored = 0;
     bool fresh;
     bool lost;
     int error;
@@ -251,14 +279,15 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
         error = begin(w, &fresh, err);
         if (error != 0)
             return error;
-        error = append(w, records, n, &stored, err);
+        error = append(w, records, n, result, err);
         lost = error != 0 && store_postgres_conn_is_lost(&w->conn);
         if (error != 0)
             undo(w, error);
     } while (lost && !fresh);
-    if (error != 0)
+    if (error) {
+        *result = (struct store_append_result){0};
         return error;
-    *result = (struct store_append_result){.stored = stored, .repeated = n - stored};
+    }
     forget(w);
     return 0;
 }

@@ -15,6 +15,7 @@ struct writer {
     struct store_sqlite *s;
     struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
     sqlite3_stmt *insert;
+    sqlite3_stmt *is_same;       /* is the log that has the key the same in all fields? */
     sqlite3_stmt *boundary;      /* the first key that a step of expiring keeps */
     sqlite3_stmt *delete_before; /* all before a key */
     sqlite3_stmt *arrive;        /* notes the logs of a transaction, in the order of storing */
@@ -26,11 +27,12 @@ struct writer {
 static void close_db(struct writer *w)
 {
     sqlite3_finalize(w->insert);
+    sqlite3_finalize(w->is_same);
     sqlite3_finalize(w->boundary);
     sqlite3_finalize(w->delete_before);
     sqlite3_finalize(w->arrive);
     sqlite3_finalize(w->forget);
-    w->insert = w->boundary = w->delete_before = w->arrive = w->forget = NULL;
+    w->insert = w->is_same = w->boundary = w->delete_before = w->arrive = w->forget = NULL;
     sqlite_db_close(&w->db);
 }
 
@@ -43,6 +45,8 @@ static int open_db(struct writer *w, struct errbuf *err)
     } statements[] = {
         {&w->insert, "INSERT INTO logs(timestamp, id, level, message, attributes) "
                      "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING"},
+        {&w->is_same, "SELECT level = ?3 AND message = ?4 AND attributes IS ?5 FROM logs "
+                      "WHERE timestamp = ?1 AND id = ?2"},
         {&w->boundary, "SELECT timestamp, id FROM logs WHERE timestamp < ? "
                        "ORDER BY timestamp, id LIMIT 1 OFFSET ?"},
         {&w->delete_before, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)"},
@@ -109,26 +113,47 @@ static int end(struct writer *w, int error, struct errbuf *err)
     return error;
 }
 
+static void bind_record(sqlite3_stmt *stmt, const struct record *r)
+{
+    sqlite3_bind_int64(stmt, 1, r->key.timestamp_us);
+    sqlite3_bind_blob(stmt, 2, r->key.id.bytes, sizeof(r->key.id.bytes), SQLITE_STATIC);
+    sqlite_db_bind_text(stmt, 3, r->level);
+    sqlite_db_bind_text(stmt, 4, r->message);
+    if (r->attributes.len > 0)
+        sqlite_db_bind_text(stmt, 5, r->attributes);
+    else
+        sqlite3_bind_null(stmt, 5);
+}
+
+/* `r` was not inserted, since its key is there already. */
+static int count_present(struct writer *w, const struct record *r,
+                         struct store_append_result *result, struct errbuf *err)
+{
+    int error = 0;
+
+    bind_record(w->is_same, r);
+    int rc = sqlite3_step(w->is_same);
+    if (rc != SQLITE_ROW) {
+        error = sqlite_db_error(&w->db, rc, err);
+    } else if (sqlite3_column_int(w->is_same, 0)) {
+        result->repeated++;
+    } else {
+        result->conflicts++;
+        result->conflict = r->key;
+    }
+    sqlite3_reset(w->is_same);
+    return error;
+}
+
 static int insert(struct writer *w, const struct record *r, struct store_append_result *result,
                   struct errbuf *err)
 {
-    int error;
-
-    sqlite3_bind_int64(w->insert, 1, r->key.timestamp_us);
-    sqlite3_bind_blob(w->insert, 2, r->key.id.bytes, sizeof(r->key.id.bytes), SQLITE_STATIC);
-    sqlite_db_bind_text(w->insert, 3, r->level);
-    sqlite_db_bind_text(w->insert, 4, r->message);
-    if (r->attributes.len > 0)
-        sqlite_db_bind_text(w->insert, 5, r->attributes);
-    else
-        sqlite3_bind_null(w->insert, 5);
-    error = sqlite_db_run(&w->db, w->insert, err);
-    if (error != 0)
+    bind_record(w->insert, r);
+    int error = sqlite_db_run(&w->db, w->insert, err);
+    if (error)
         return error;
-    if (sqlite3_changes(w->db.handle) == 0) {
-        result->repeated++;
-        return 0;
-    }
+    if (sqlite3_changes(w->db.handle) == 0)
+        return count_present(w, r, result, err);
     result->stored++;
     store_sqlite_key_pack(&r->key, w->keys.data + w->keys.len);
     w->keys.len += STORE_SQLITE_KEY_BYTES;

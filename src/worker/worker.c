@@ -25,11 +25,13 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/monotonic_cond.h"
+#include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 #include "record/batch.h"
 #include "record/record_parse.h"
 #include "worker/expiry.h"
+#include "worker/notice.h"
 
 enum {
     RECEIVE_WAIT_MS = 20000,
@@ -100,6 +102,7 @@ struct upkeep {
 struct worker {
     struct worker_options options;
     struct upkeep upkeep;
+    struct notice conflicts;
     struct lane *lanes;
     unsigned lanes_len;
     struct worker_thread *threads;
@@ -233,6 +236,23 @@ static int note_dead_record(struct worker_thread *t, const struct record *r, con
     return error;
 }
 
+/* Logs whose (timestamp, id) another one had: they are told, since nobody will find them. */
+static void tell_conflicts(struct worker_thread *t, const struct store_append_result *result)
+{
+    uint64_t times = notice_count(&t->worker->conflicts, result->conflicts);
+    char id[UUID_TEXT_LEN + 1] = {0};
+    char timestamp[TIMESTAMP_TEXT_LEN + 1] = {0};
+
+    metrics_add(METRIC_LOGS_CONFLICTING, result->conflicts);
+    if (times == 0)
+        return;
+    uuid_format(&result->conflict.id, id);
+    timestamp_format(result->conflict.timestamp_us, timestamp);
+    diag(DIAG_WARN, "logs were left out: others with their timestamp and id were there already",
+         DIAG_INT("logs", (int64_t)times), DIAG_STR("one_timestamp", timestamp),
+         DIAG_STR("one_id", id));
+}
+
 /*
  * Stores records[0..n), halving what the store refuses until the bad record stands alone, which is
  * noted as dead. What is there already is counted in `repeats`. Returns 0, or an error to be tried
@@ -266,6 +286,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_observe(METRIC_STORE_LOGS, n);
     metrics_add(METRIC_LOGS_STORED, result.stored);
     metrics_add(repeats, result.repeated);
+    tell_conflicts(t, &result);
     cache_fill(t->lane->cache, records, n);
     if (t->worker->options.stored)
         t->worker->options.stored(t->worker->options.stored_ctx);

@@ -374,6 +374,7 @@ scenario(
             stored: 195,
             repeated: 0,
             redelivered: 0,
+            conflicting: 0,
             dead: 5,
         });
         assertBalanced(account);

@@ -457,7 +457,7 @@ check('/health and /ready answer 200', async (server) => {
 });
 
 check(
-    '/metrics is Prometheus text, and at rest accepted = stored + repeated + dead-lettered',
+    '/metrics is Prometheus text, and at rest accepted = stored + repeated + conflicting + dead-lettered',
     async (server) => {
         await data(server);
         await postLog(server, { message: 'one more', level: 'info' });
@@ -471,6 +471,7 @@ check(
             value('logmill_logs_accepted_total'),
             value('logmill_logs_stored_total') +
                 value('logmill_logs_repeated_total') +
+                value('logmill_logs_conflicting_total') +
                 value('logmill_logs_dead_lettered_total'),
         );
         for (const name of [

@@ -21,6 +21,7 @@ export interface Account {
     stored: number;
     repeated: number;
     redelivered: number;
+    conflicting: number;
     dead: number;
 }
 
@@ -29,6 +30,7 @@ const COUNTERS: Record<keyof Account, string> = {
     stored: 'logmill_logs_stored_total',
     repeated: 'logmill_logs_repeated_total',
     redelivered: 'logmill_logs_redelivered_total',
+    conflicting: 'logmill_logs_conflicting_total',
     dead: 'logmill_logs_dead_lettered_total',
 };
 
@@ -108,7 +110,14 @@ export class Site {
     }
 
     async account(processes: Logmill[]): Promise<Account> {
-        const sum: Account = { accepted: 0, stored: 0, repeated: 0, redelivered: 0, dead: 0 };
+        const sum: Account = {
+            accepted: 0,
+            stored: 0,
+            repeated: 0,
+            redelivered: 0,
+            conflicting: 0,
+            dead: 0,
+        };
         for (const process of processes) {
             const samples = await metrics(process);
             for (const [field, name] of Object.entries(COUNTERS)) {
@@ -159,8 +168,8 @@ export function sharedCloud(): { cloud: () => Promise<Cloud>; end: () => void } 
     };
 }
 
-/** At rest: accepted = stored + repeated + dead-lettered, redeliveries apart. */
+/** At rest: accepted = stored + repeated + conflicting + dead-lettered, redeliveries apart. */
 export function assertBalanced(account: Account): void {
-    const { accepted, stored, repeated, dead } = account;
-    assert.equal(accepted, stored + repeated + dead, JSON.stringify(account));
+    const { accepted, stored, repeated, conflicting, dead } = account;
+    assert.equal(accepted, stored + repeated + conflicting + dead, JSON.stringify(account));
 }

@@ -106,25 +106,68 @@ static void what_is_stored_is_there_after_a_restart(void **state)
     assert_int_equal(p->rows.len, FEW);
 }
 
-static void a_repeat_is_counted_and_the_first_record_stays(void **state)
+static void assert_result(struct store_append_result result, size_t stored, size_t repeated,
+                          size_t conflicts)
+{
+    assert_int_equal(result.stored, stored);
+    assert_int_equal(result.repeated, repeated);
+    assert_int_equal(result.conflicts, conflicts);
+}
+
+static void a_repeat_is_counted_and_stored_once(void **state)
 {
     struct place *p = *state;
     struct record records[] = {
-        store_test_record(T0, 1, "info", "first", NULL),
-        store_test_record(T0, 1, "info", "second", NULL),
+        store_test_record(T0, 1, "info", "first", "{\"a\":[1,null]}"),
+        store_test_record(T0, 1, "info", "first", "{\"a\":[1,null]}"),
         store_test_record(T0, 2, "info", "other", NULL),
     };
     struct log_query query = store_test_query(10);
-    struct store_append_result result = store_test_append(p->w, records, 3);
 
-    assert_int_equal(result.stored, 2);
-    assert_int_equal(result.repeated, 1);
-    result = store_test_append(p->w, records, 3);
-    assert_int_equal(result.stored, 0);
-    assert_int_equal(result.repeated, 3);
+    assert_result(store_test_append(p->w, records, 3), 2, 1, 0);
+    assert_result(store_test_append(p->w, records, 3), 0, 3, 0);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, 2);
-    store_test_assert_equal(&p->rows.items[1], &records[0]);
+}
+
+static void another_log_with_a_key_is_a_conflict_and_the_first_stays(void **state)
+{
+    struct place *p = *state;
+    const struct record first = store_test_record(T0, 1, "info", "first", "{\"a\":1}");
+    const struct record others[] = {
+        first,
+        store_test_record(T0, 1, "warn", "first", "{\"a\":1}"),
+        store_test_record(T0, 1, "info", "First", "{\"a\":1}"),
+        store_test_record(T0, 1, "info", "first", "{\"a\":2}"),
+        store_test_record(T0, 1, "info", "first", NULL),
+        store_test_record(T0, 2, "info", "fourth", NULL),
+        store_test_record(T0, 2, "info", "fifth", NULL),
+    };
+    struct log_query query = store_test_query(10);
+
+    store_test_append(p->w, &first, 1);
+    assert_result(store_test_append(p->w, others, 7), 1, 1, 5);
+    struct store_append_result result = store_test_append(p->w, &others[3], 1);
+    assert_result(result, 0, 0, 1);
+    assert_memory_equal(&result.conflict, &first.key, sizeof(first.key));
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 2);
+    store_test_assert_equal(&p->rows.items[1], &first);
+    store_test_assert_equal(&p->rows.items[0], &others[5]);
+}
+
+static void one_id_at_two_times_of_a_millisecond_is_two_logs(void **state)
+{
+    struct place *p = *state;
+    const struct record records[] = {
+        store_test_record(T0 + 1, 1, "info", "one", NULL),
+        store_test_record(T0 + 2, 1, "info", "two", NULL),
+    };
+    struct log_query query = store_test_query(10);
+
+    assert_result(store_test_append(p->w, records, 2), 2, 0, 0);
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 2);
 }
 
 static void nothing_can_be_appended(void **state)
@@ -844,7 +887,9 @@ int store_conformance_run(const struct store_conformance *a)
     const struct CMUnitTest cases[] = {
         CASE(logs_come_back_as_they_were_newest_first),
         CASE(what_is_stored_is_there_after_a_restart),
-        CASE(a_repeat_is_counted_and_the_first_record_stays),
+        CASE(a_repeat_is_counted_and_stored_once),
+        CASE(another_log_with_a_key_is_a_conflict_and_the_first_stays),
+        CASE(one_id_at_two_times_of_a_millisecond_is_two_logs),
         CASE(nothing_can_be_appended),
         CASE(a_large_record_is_kept_whole),
         CASE(since_is_inclusive_and_until_exclusive),
