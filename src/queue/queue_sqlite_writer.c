@@ -8,10 +8,12 @@
  *
  * While a round is in its fsync the next one gathers: that is the group commit.
  *
- * A round that fails is rolled back whole. Its sends and jobs get the error: whoever sent knows
- * best whether to send again. Its acknowledgements are kept and go in a round without sends from
- * then on, until one succeeds, so that neither can be the other's undoing: on a full disk deletions
- * may find room that insertions do not, and so make it.
+ * A round that fails is rolled back whole. Where SQLite refuses something for its own sake (a size,
+ * a trigger, a constraint, no memory for one so large), the round is done again with each send and
+ * job in a savepoint: those that are refused fail alone. Otherwise its sends and jobs get the
+ * error: whoever sent knows best whether to send again. Its acknowledgements are kept and go in a
+ * round without sends from then on, until one succeeds, so that neither can be the other's undoing:
+ * on a full disk deletions may find room that insertions do not, and so make it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,9 @@ struct queue_sqlite_writer {
     sqlite3_stmt *raise_last_seq;
     sqlite3_stmt *kill_message;
     sqlite3_stmt *insert_letter;
+    sqlite3_stmt *mark; /* a savepoint; undo goes back to it, unmark forgets it */
+    sqlite3_stmt *undo;
+    sqlite3_stmt *unmark;
     struct seq_ranges acks; /* of the round */
     bool acks_alone;        /* acknowledgements may not join sends: the last such round failed */
 };
@@ -49,6 +54,7 @@ struct round {
     int64_t next_seq;
     int64_t first_seq;    /* next_seq at the start */
     int64_t last_deleted; /* 0: none */
+    bool one_by_one;      /* each send and job in a savepoint */
 };
 
 static void close_db(struct queue_sqlite_writer *w)
@@ -59,8 +65,12 @@ static void close_db(struct queue_sqlite_writer *w)
     sqlite3_finalize(w->raise_last_seq);
     sqlite3_finalize(w->kill_message);
     sqlite3_finalize(w->insert_letter);
+    sqlite3_finalize(w->mark);
+    sqlite3_finalize(w->undo);
+    sqlite3_finalize(w->unmark);
     w->next_seq = w->insert = w->delete_range = NULL;
     w->raise_last_seq = w->kill_message = w->insert_letter = NULL;
+    w->mark = w->undo = w->unmark = NULL;
     sqlite_db_close(&w->db);
 }
 
@@ -80,6 +90,9 @@ static int open_db(struct queue_sqlite_writer *w, struct errbuf *err)
                            "SELECT ?1, sent_us, ?2, body FROM messages WHERE seq = ?3"},
         {&w->insert_letter, "INSERT INTO dead_letters(died_us, sent_us, reason, body) "
                             "VALUES(?1, ?1, ?2, ?3)"},
+        {&w->mark, "SAVEPOINT item"},
+        {&w->undo, "ROLLBACK TO item"},
+        {&w->unmark, "RELEASE item"},
     };
     int error = sqlite_db_open(&w->db, &options, err);
 
@@ -167,6 +180,87 @@ static int do_job(struct queue_sqlite_writer *w, struct round *r,
     return error;
 }
 
+static int insert_send(struct queue_sqlite_writer *w, struct round *r,
+                       const struct queue_send *send, struct errbuf *err)
+{
+    int error = 0;
+
+    for (size_t i = 0; !error && i < send->messages_len; i++)
+        error = insert_message(w, r, send->messages[i], err);
+    return error;
+}
+
+/* Is `error`, of an item of a round, one that the other items need not share? */
+static bool is_of_one_item(int error)
+{
+    return error == LM_EDATA || error == LM_ENOMEM;
+}
+
+/*
+ * Does one item, a send or a job. Where it is refused alone, that is in `*refused` and `detail`,
+ * and nothing of it is in the transaction. Returns 0, or an error of the whole round.
+ */
+static int do_item(struct queue_sqlite_writer *w, struct round *r, const struct queue_send *send,
+                   const struct queue_sqlite_job *job, int *refused, struct errbuf *detail,
+                   struct errbuf *err)
+{
+    int64_t next_seq = r->next_seq;
+    int64_t last_deleted = r->last_deleted;
+
+    *refused = 0;
+    if (!r->one_by_one)
+        return send ? insert_send(w, r, send, err) : do_job(w, r, job, err);
+
+    int error = sqlite_db_run(&w->db, w->mark, err);
+    if (error)
+        return error;
+    error = send ? insert_send(w, r, send, detail) : do_job(w, r, job, detail);
+    if (!error)
+        return sqlite_db_run(&w->db, w->unmark, err);
+    if (!is_of_one_item(error) || sqlite3_get_autocommit(w->db.handle))
+        return errbuf_fail(err, error, "%s", detail->text);
+    *refused = error;
+    r->next_seq = next_seq;
+    r->last_deleted = last_deleted;
+    error = sqlite_db_run(&w->db, w->undo, err);
+    return error ? error : sqlite_db_run(&w->db, w->unmark, err);
+}
+
+static int do_jobs(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
+{
+    int error = 0;
+
+    for (struct queue_sqlite_job *job = r->jobs; !error && job; job = job->next) {
+        job->detail = (struct errbuf)ERRBUF_INIT;
+        error = do_item(w, r, NULL, job, &job->error, &job->detail, err);
+    }
+    return error;
+}
+
+/* A send that is refused leaves the round, and is told at once: whatever becomes of the round, it
+ * is not part of it. */
+static int insert_sends(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
+{
+    struct queue_send **link = &r->sends;
+
+    while (*link) {
+        struct queue_send *send = *link;
+        struct errbuf detail = ERRBUF_INIT;
+        int refused;
+        int error = do_item(w, r, send, NULL, &refused, &detail, err);
+
+        if (error)
+            return error;
+        if (!refused) {
+            link = &send->next;
+        } else {
+            *link = send->next;
+            send->done(send, refused, detail.text);
+        }
+    }
+    return 0;
+}
+
 /* Everything between BEGIN and COMMIT. Deletions come first: their pages are used again. */
 static int write_round(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
 {
@@ -174,16 +268,28 @@ static int write_round(struct queue_sqlite_writer *w, struct round *r, struct er
 
     for (size_t i = 0; error == 0 && i < w->acks.len; i++)
         error = delete_range(w, r, w->acks.items[i], err);
-    for (struct queue_sqlite_job *job = r->jobs; error == 0 && job != NULL; job = job->next)
-        error = do_job(w, r, job, err);
-    for (struct queue_send *send = r->sends; error == 0 && send != NULL; send = send->next) {
-        for (size_t i = 0; error == 0 && i < send->messages_len; i++)
-            error = insert_message(w, r, send->messages[i], err);
-    }
+    if (!error)
+        error = do_jobs(w, r, err);
+    if (!error)
+        error = insert_sends(w, r, err);
     if (error == 0 && r->last_deleted > 0 && r->next_seq == r->first_seq) {
         sqlite3_bind_int64(w->raise_last_seq, 1, r->last_deleted);
         error = sqlite_db_run(&w->db, w->raise_last_seq, err);
     }
+    return error;
+}
+
+static int try_round(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
+{
+    int error = sqlite_db_begin(&w->db, err);
+
+    r->last_deleted = 0;
+    if (!error)
+        error = write_round(w, r, err);
+    if (!error)
+        error = sqlite_db_commit(&w->db, err);
+    if (error)
+        sqlite_db_rollback(&w->db);
     return error;
 }
 
@@ -194,14 +300,15 @@ static int commit_round(struct queue_sqlite_writer *w, struct round *r, struct e
     if (error != 0)
         return error;
     r->now_us = clock_wall_us();
-    if ((error = sqlite_db_begin(&w->db, err)) != 0 || (error = write_round(w, r, err)) != 0 ||
-        (error = sqlite_db_commit(&w->db, err)) != 0) {
-        sqlite_db_rollback(&w->db);
-        if (error == LM_EFULL)
-            sqlite_db_checkpoint_now(&w->db);
-        else if (error == LM_EIO)
-            close_db(w);
+    error = try_round(w, r, err);
+    if (is_of_one_item(error)) {
+        r->one_by_one = true;
+        error = try_round(w, r, err);
     }
+    if (error == LM_EFULL)
+        sqlite_db_checkpoint_now(&w->db);
+    else if (error == LM_EIO)
+        close_db(w);
     return error;
 }
 
@@ -300,14 +407,17 @@ static void finish_sends(struct queue_send *send, int error, const char *detail)
     }
 }
 
-/* A job is its caller's, who goes on as soon as the lock is free. Lock held. */
+/* A job is its caller's, who goes on as soon as the lock is free. One that was refused alone has
+ * its own error. Lock held. */
 static void finish_jobs(struct queue_sqlite_job *job, int error, const struct errbuf *detail)
 {
     while (job != NULL) {
         struct queue_sqlite_job *next = job->next;
 
-        job->error = error;
-        job->detail = *detail;
+        if (error) {
+            job->error = error;
+            job->detail = *detail;
+        }
         job->finished = true;
         job = next;
     }

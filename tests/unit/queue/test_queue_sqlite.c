@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,61 @@ static void a_message_over_the_limit_fails_alone(void **state)
     assert_int_equal(queue_test_send_text(q, "01234567890"), LM_ETOOBIG);
     assert_int_equal(queue_test_send_text(q, "0123456789"), 0);
     assert_int_equal(queue_test_stats(q).depth, 1);
+    queue_free(q);
+}
+
+/* Several sends that are under way at once. */
+struct sends {
+    struct slice messages[4][2];
+    struct queue_send items[4];
+    _Atomic int errors[4];
+};
+
+static void note_error(struct queue_send *send, int error, const char *detail)
+{
+    atomic_store((_Atomic int *)send->ctx, error);
+}
+
+/* With the file locked meanwhile, so that all after the first are in one round. */
+static void send_together(struct queue *q, const char *directory, struct sends *s)
+{
+    sqlite3 *locker;
+
+    assert_int_equal(sqlite3_open(file_path(directory, "queue.db"), &locker), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(locker, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 4; i++) {
+        s->errors[i] = 1; /* not yet */
+        s->items[i] = (struct queue_send){.messages = s->messages[i],
+                                          .messages_len = s->messages[i][1].len > 0 ? 2 : 1,
+                                          .done = note_error,
+                                          .ctx = &s->errors[i]};
+        assert_int_equal(queue_send(q, &s->items[i]), 0);
+        usleep(50000);
+    }
+    sqlite3_close(locker);
+    for (int i = 0; i < 4; i++)
+        while (atomic_load(&s->errors[i]) == 1)
+            usleep(1000);
+}
+
+static void a_send_that_is_refused_for_its_own_sake_fails_alone(void **state)
+{
+    struct sends s = {.messages = {{SLICE_LITERAL("first")},
+                                   {SLICE_LITERAL("good")},
+                                   {SLICE_LITERAL("half"), SLICE_LITERAL("bad")},
+                                   {SLICE_LITERAL("better")}}};
+    struct queue *q = open_in(*state);
+
+    run_sql(*state, "CREATE TRIGGER no_bad BEFORE INSERT ON messages WHEN new.body = 'bad' "
+                    "BEGIN SELECT raise(ABORT, 'bad is not allowed'); END");
+    send_together(q, *state, &s);
+    assert_int_equal(s.errors[0], 0);
+    assert_int_equal(s.errors[1], 0);
+    assert_int_equal(s.errors[2], LM_EDATA);
+    assert_int_equal(s.errors[3], 0);
+    assert_int_equal(queue_test_stats(q).depth, 3);
+    assert_int_equal(run_sql(*state, "SELECT count(*) FROM messages WHERE body = 'half'"), 0);
+    assert_int_equal(run_sql(*state, "SELECT max(seq) FROM messages"), 3);
     queue_free(q);
 }
 
@@ -611,6 +667,7 @@ int main(void)
         CASE(a_missing_directory_is_named),
         CASE(a_person_can_read_the_messages),
         CASE(a_message_over_the_limit_fails_alone),
+        CASE(a_send_that_is_refused_for_its_own_sake_fails_alone),
         CASE(there_are_no_more_consumers_than_the_limit),
         CASE(what_a_consumer_has_not_settled_comes_to_another),
         CASE(a_tool_works_beside_a_running_queue),
