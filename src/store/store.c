@@ -45,10 +45,79 @@ void store_reader_free(struct store_reader *r)
         r->ops->reader_free(r);
 }
 
+void store_scan_init(struct store_scan *scan, const struct log_matcher *matcher,
+                     const struct log_key *cursor, uint64_t offset)
+{
+    const struct log_filter *filter = log_matcher_filter(matcher);
+
+    /* An id of zeroes comes before every other. */
+    *scan = (struct store_scan){
+        .matcher = matcher, .before = {.timestamp_us = filter->until_us}, .skip = offset};
+    if (cursor && log_key_compare(cursor, &scan->before) < 0)
+        scan->before = *cursor;
+    store_scan_settle(scan);
+}
+
+void store_scan_settle(struct store_scan *scan)
+{
+    const struct log_filter *filter = log_matcher_filter(scan->matcher);
+    const struct log_key lowest = {.timestamp_us = filter->since_us};
+
+    if (log_key_compare(&scan->before, &lowest) <= 0)
+        scan->done = true;
+}
+
+int store_scan_next(struct store_reader *r, struct store_scan *scan,
+                    const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                    struct errbuf *err)
+{
+    return scan->done ? 0 : r->ops->scan_next(r, scan, slice, fn, ctx, err);
+}
+
+int store_scan_count(struct store_reader *r, struct store_scan *scan,
+                     const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                     store_count_fn *fn, void *ctx, struct errbuf *err)
+{
+    return scan->done ? 0 : r->ops->scan_count(r, scan, slice, since_us, bucket_us, fn, ctx, err);
+}
+
+/* The logs of a page, and what the callback said last. */
+struct page {
+    unsigned left;
+    store_row_fn *fn;
+    void *ctx;
+    int error;
+};
+
+static int take_row(const struct record *record, void *ctx)
+{
+    struct page *page = ctx;
+
+    page->left--;
+    page->error = page->fn(record, page->ctx);
+    return page->error;
+}
+
 int store_query(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
                 struct errbuf *err)
 {
-    return r->ops->query(r, query, fn, ctx, err);
+    struct page page = {.left = query->limit, .fn = fn, .ctx = ctx};
+    struct log_matcher *matcher = log_matcher_new(&query->filter);
+    struct store_scan scan;
+    int error = 0;
+
+    if (!matcher)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
+    store_scan_init(&scan, matcher, query->has_cursor ? &query->cursor : NULL, query->offset);
+    while (!error && !scan.done && page.left > 0) {
+        const struct store_slice slice = {.rows = page.left};
+
+        error = store_scan_next(r, &scan, &slice, take_row, &page, err);
+        if (!error)
+            error = page.error;
+    }
+    log_matcher_unref(matcher);
+    return error;
 }
 
 int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
@@ -60,7 +129,19 @@ int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, v
 int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
                 void *ctx, struct errbuf *err)
 {
-    return r->ops->stats(r, query, fn, ctx, err);
+    struct log_matcher *matcher = log_matcher_new(&query->filter);
+    const struct store_slice slice = {.rows = 1};
+    struct store_scan scan;
+
+    if (!matcher)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
+    store_scan_init(&scan, matcher, NULL, 0);
+    int error =
+        store_scan_count(r, &scan, &slice, query->filter.since_us, query->bucket_us, fn, ctx, err);
+    if (!error && !scan.done)
+        error = errbuf_fail(err, LM_ETOOBIG, "too many levels to count at once");
+    log_matcher_unref(matcher);
+    return error;
 }
 
 int store_position_compare(const struct store_position *a, const struct store_position *b)

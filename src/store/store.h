@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
-#include "record/filter.h"
+#include "record/matcher.h"
 #include "record/record.h"
 
 struct store;
@@ -62,8 +62,66 @@ void store_reader_free(struct store_reader *r);
 typedef int store_row_fn(const struct record *record, void *ctx);
 
 /*
- * The logs that match, newest first ((timestamp, id) descending), at most query->limit.
- * Returns 0, LM_ETIMEOUT where store_reader_cancel ended it, the callback's error, or another.
+ * A scan goes through the logs of a range of time from the newest to the oldest ((timestamp, id)
+ * descending), slice by slice. It is a plain value: between slices nothing is held, no snapshot, no
+ * transaction, no statement; any reader of the store can go on with it, and it may be copied.
+ * Whatever is stored and deleted between slices, a log that is there all the time is met once.
+ */
+struct store_scan {
+    const struct log_matcher *matcher; /* outlives the scan; its filter has the range of time */
+    struct log_key before; /* the place: every log at or after it has been looked at; moves down */
+    uint64_t skip;         /* logs that match which are still to be left out; counted down */
+    bool done;             /* nothing is left */
+    int64_t window_us; /* an adapter's own: how much time it dares to look at at once; 0: unknown */
+    uint64_t stride;   /* an adapter's own: the same in logs; 0: unknown */
+};
+
+/* Starts at the upper bound of the range, or at `cursor` (NULL: none) if that is lower. */
+void store_scan_init(struct store_scan *scan, const struct log_matcher *matcher,
+                     const struct log_key *cursor, uint64_t offset);
+
+/* How much one call may do. */
+struct store_slice {
+    uint64_t rows; /* at most so many logs are handed out; at least 1. Counting has no such end */
+    uint64_t until_us; /* monotonic: time's end, which is passed by little; 0: no end */
+};
+
+/*
+ * Goes on: hands out logs that match until there were slice->rows, the time is over, or the
+ * callback says LM_ESTOPPED (its log counts as taken). 0: all of `scan` above scan->before has been
+ * handed out, and more may come unless scan->done. Progress is certain: a call that returns 0 has
+ * moved the place or is done, however little time it had. LM_ETIMEOUT where store_reader_cancel
+ * ended it; the callback's error, or another. After an error, too, the place is valid: it is that
+ * after the last log for which the callback returned 0, or below it.
+ */
+int store_scan_next(struct store_reader *r, struct store_scan *scan,
+                    const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                    struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * One count: the logs of `level` (lower-cased) in bucket number `bucket`, which holds the times
+ * [since_us + bucket * bucket_us, … + bucket_us). `level` lives until the call returns.
+ */
+typedef int store_count_fn(int64_t bucket, struct slice level, uint64_t count, void *ctx);
+
+/*
+ * A bucket's levels past the STORE_STATS_LEVELS_MAX-th, and those with longer names than
+ * STORE_STATS_LEVEL_BYTES_MAX, are counted together as "other".
+ */
+enum { STORE_STATS_LEVELS_MAX = 64, STORE_STATS_LEVEL_BYTES_MAX = 1024 };
+
+/*
+ * Goes on in the same way, but counts, per bucket and level: the logs from scan->before after the
+ * call up to scan->before before it. Within a call buckets ascend, and each pair comes once; empty
+ * ones do not come. A bucket in which a slice ends comes in that slice and in the next: the caller
+ * adds. A slice also ends when it has some megabytes of counts. After an error the place is where
+ * it was, and what was handed out does not count.
+ */
+int store_scan_count(struct store_reader *r, struct store_scan *scan,
+                     const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                     store_count_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/* A whole page at once, by a scan without an end of its time: as store_scan_next, LM_ESTOPPED too.
  */
 int store_query(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
                 struct errbuf *err) LM_MUST_CHECK;
@@ -72,17 +130,7 @@ int store_query(struct store_reader *r, const struct log_query *query, store_row
 int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
               struct errbuf *err) LM_MUST_CHECK;
 
-/*
- * One count: the logs of `level` (lower-cased) in bucket number `bucket`. Buckets ascend, and each
- * pair comes once; empty ones do not come. `level` lives until the call returns.
- */
-typedef int store_count_fn(int64_t bucket, struct slice level, uint64_t count, void *ctx);
-
-/*
- * Counts per bucket and level. A bucket's levels past the STORE_STATS_LEVELS_MAX-th are counted
- * together as "other".
- */
-enum { STORE_STATS_LEVELS_MAX = 64 };
+/* The same for counts; LM_ETOOBIG where they do not fit into one slice. */
 int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
                 void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
@@ -130,6 +178,9 @@ void store_reader_cancel(struct store_reader *r);
 
 /* ---- For adapters ---- */
 
+/* Sets scan->done where scan->before is the lower bound of the range, or below it. */
+void store_scan_settle(struct store_scan *scan);
+
 struct store_ops {
     int (*migrate)(struct store *s, struct errbuf *err);
     void (*free)(struct store *s);
@@ -141,12 +192,14 @@ struct store_ops {
                   struct errbuf *err);
     struct store_reader *(*reader_new)(struct store *s, struct errbuf *err);
     void (*reader_free)(struct store_reader *r);
-    int (*query)(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
-                 struct errbuf *err);
+    int (*scan_next)(struct store_reader *r, struct store_scan *scan,
+                     const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                     struct errbuf *err);
+    int (*scan_count)(struct store_reader *r, struct store_scan *scan,
+                      const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                      store_count_fn *fn, void *ctx, struct errbuf *err);
     int (*get)(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
                struct errbuf *err);
-    int (*stats)(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
-                 void *ctx, struct errbuf *err);
     int (*follow_end)(struct store_reader *r, struct store_position *end, struct errbuf *err);
     int (*follow)(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
                   store_follow_fn *fn, void *ctx, struct errbuf *err);

@@ -114,33 +114,37 @@ int store_postgres_pages_run_numbered(struct store_postgres_reader *r,
     return store_postgres_reader_run(r, hand_out_numbered, &out, err);
 }
 
-/* ---- Pages ---- */
+/* ---- Scans ---- */
 
-struct page {
-    const struct log_query *query;
+struct slice_of_scan {
+    struct store_scan *scan;
     struct output out;
-    int64_t since_us, until_us; /* of the whole page */
-    uint64_t offset;            /* still to skip */
+    uint64_t rows; /* that may be handed out */
+    uint64_t until_us;
+    bool stopped; /* by the callback */
 };
 
-static void add_bounds(struct store_postgres_reader *r, const struct page *p, int64_t from_us,
-                       int64_t to_us)
+/* " FROM logs WHERE …": what lies from `from_us` on and before the place, and matches. */
+static void add_bounds(struct store_postgres_reader *r, const struct store_scan *scan,
+                       int64_t from_us)
 {
+    static const struct uuid first = {{0}};
     struct store_postgres_statement *st = &r->statement;
-    const struct log_query *query = p->query;
+    const struct log_key *before = &scan->before;
+    bool within = memcmp(&before->id, &first, sizeof(first)) != 0; /* within one microsecond */
 
     store_postgres_statement_sql(st, " FROM logs WHERE \"timestamp\" >= ");
     store_postgres_statement_time(st, from_us);
     store_postgres_statement_sql(st, " AND \"timestamp\" < ");
-    store_postgres_statement_time(st, to_us);
-    if (query->has_cursor) {
+    store_postgres_statement_time(st, before->timestamp_us + within);
+    if (within) {
         store_postgres_statement_sql(st, " AND (\"timestamp\", id) < (");
-        store_postgres_statement_time(st, query->cursor.timestamp_us);
+        store_postgres_statement_time(st, before->timestamp_us);
         store_postgres_statement_sql(st, ", ");
-        store_postgres_statement_id(st, &query->cursor.id);
+        store_postgres_statement_id(st, &before->id);
         store_postgres_statement_sql(st, ")");
     }
-    store_postgres_statement_filter(st, &query->filter, r->collation);
+    store_postgres_statement_filter(st, log_matcher_filter(scan->matcher), r->collation);
 }
 
 static int take_count(struct store_postgres_reader *r, const PGresult *row, void *ctx)
@@ -149,40 +153,61 @@ static int take_count(struct store_postgres_reader *r, const PGresult *row, void
     return 0;
 }
 
-/* Takes from p->offset what the window's logs make up of it, none of which was past it. */
-static int skip_window(struct store_postgres_reader *r, struct page *p, int64_t from_us,
-                       int64_t to_us, struct errbuf *err)
+/* Takes from scan->skip what the window's logs make up of it, none of which was past it. */
+static int skip_window(struct store_postgres_reader *r, struct store_scan *scan, int64_t from_us,
+                       struct errbuf *err)
 {
     int64_t count = 0;
     int error;
 
     store_postgres_statement_begin(&r->statement, "SELECT count(*)");
-    add_bounds(r, p, from_us, to_us);
+    add_bounds(r, scan, from_us);
     error = store_postgres_reader_run(r, take_count, &count, err);
-    p->offset -= (uint64_t)count < p->offset ? (uint64_t)count : p->offset;
+    scan->skip -= (uint64_t)count < scan->skip ? (uint64_t)count : scan->skip;
     return error;
 }
 
-static int read_window(struct store_postgres_reader *r, struct page *p, int64_t from_us,
-                       int64_t to_us, struct errbuf *err)
+static int take_row(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct slice_of_scan *s = ctx;
+    struct record record;
+    int error = read_record(r, row, &record, s->out.err);
+
+    if (error)
+        return error;
+    if (s->stopped)
+        return 0; /* the statement's other rows */
+    error = s->out.fn(&record, s->out.ctx);
+    s->stopped = error == LM_ESTOPPED;
+    if (error && !s->stopped)
+        return error;
+    s->scan->before = record.key;
+    s->scan->skip = 0;
+    s->out.rows++;
+    return 0;
+}
+
+static int read_window(struct store_postgres_reader *r, struct slice_of_scan *s, int64_t from_us,
+                       struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
-    uint64_t before = p->out.rows;
+    struct store_scan *scan = s->scan;
+    uint64_t rows_before = s->out.rows;
     int error;
 
     store_postgres_statement_begin(st, "SELECT " COLUMNS);
-    add_bounds(r, p, from_us, to_us);
+    add_bounds(r, scan, from_us);
     store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT ");
-    store_postgres_statement_number(st, (int64_t)(p->query->limit - p->out.rows));
+    store_postgres_statement_number(st, (int64_t)(s->rows - s->out.rows));
     store_postgres_statement_sql(st, " OFFSET ");
-    store_postgres_statement_number(st, p->offset < INT64_MAX ? (int64_t)p->offset : INT64_MAX);
-    error = store_postgres_reader_run(r, hand_out, &p->out, err);
-    if (error != 0)
+    store_postgres_statement_number(st, scan->skip < INT64_MAX ? (int64_t)scan->skip : INT64_MAX);
+    error = store_postgres_reader_run(r, take_row, s, err);
+    if (error || s->stopped)
         return error;
-    if (p->out.rows > before)
-        p->offset = 0;
-    else if (p->offset > 0)
-        error = skip_window(r, p, from_us, to_us, err);
+    if (s->out.rows == rows_before && scan->skip > 0)
+        error = skip_window(r, scan, from_us, err);
+    if (!error && s->out.rows < s->rows)
+        scan->before = (struct log_key){.timestamp_us = from_us};
     return error;
 }
 
@@ -191,45 +216,63 @@ static int64_t max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static int read_page(struct store_postgres_reader *r, void *work, struct errbuf *err)
+static int64_t min(int64_t a, int64_t b)
 {
-    struct page *p = work;
+    return a < b ? a : b;
+}
+
+/* Where the next window begins, and how long the one after it may be. */
+static int64_t next_window(struct store_scan *scan)
+{
+    int64_t since_us = max(log_matcher_filter(scan->matcher)->since_us, TIMESTAMP_MIN_US);
     int64_t now_us = clock_wall_us();
-    int64_t to_us = p->until_us;
-    int64_t days = 1;
-    int64_t from_us = (to_us < now_us ? to_us : now_us) - days * DAY_US;
-    int64_t last_us = from_us - WINDOWS_YEARS_MAX * 365 * DAY_US;
+    int64_t to_us = min(scan->before.timestamp_us, TIMESTAMP_MAX_US + 1);
+    int64_t from_us;
+
+    if (!scan->window_us) {
+        scan->window_us = DAY_US;
+        to_us = min(to_us, now_us);
+    }
+    if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
+        return since_us;
+    from_us = to_us - scan->window_us;
+    from_us -= from_us % DAY_US;
+    if (scan->window_us < WINDOW_DAYS_MAX * DAY_US)
+        scan->window_us *= WINDOW_FACTOR;
+    return max(from_us, since_us);
+}
+
+static int scan_slice(struct store_postgres_reader *r, void *work, struct errbuf *err)
+{
+    struct slice_of_scan *s = work;
+    struct store_scan *scan = s->scan;
     int error = 0;
 
-    p->offset = p->query->offset; /* this may be the second try */
-    from_us -= from_us % DAY_US;
-    while (error == 0 && to_us > p->since_us && p->out.rows < p->query->limit) {
-        from_us = max(from_us, p->since_us);
-        error = read_window(r, p, from_us, to_us, err);
-        to_us = from_us;
-        days = days < WINDOW_DAYS_MAX ? days * WINDOW_FACTOR : days;
-        from_us = to_us > last_us ? to_us - days * DAY_US : p->since_us;
-    }
+    do {
+        error = read_window(r, s, next_window(scan), err);
+        store_scan_settle(scan);
+    } while (!error && !scan->done && !s->stopped && s->out.rows < s->rows &&
+             (!s->until_us || clock_monotonic_us() < s->until_us));
     return error;
 }
 
-int store_postgres_pages_query(struct store_reader *base, const struct log_query *query,
-                               store_row_fn *fn, void *ctx, struct errbuf *err)
+int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
+                             const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                             struct errbuf *err)
 {
-    struct page p = {
-        .query = query,
+    struct slice_of_scan s = {
+        .scan = scan,
         .out = {.fn = fn, .ctx = ctx, .err = err},
-        .since_us = max(query->filter.since_us, TIMESTAMP_MIN_US),
-        .until_us = query->filter.until_us,
+        .rows = slice->rows < INT64_MAX ? slice->rows : INT64_MAX,
+        .until_us = slice->until_us,
     };
 
-    if (p.until_us > TIMESTAMP_MAX_US)
-        p.until_us = TIMESTAMP_MAX_US + 1;
-    if (query->has_cursor && query->cursor.timestamp_us < p.until_us)
-        p.until_us = query->cursor.timestamp_us + 1;
-    if (store_postgres_statement_is_hopeless(&query->filter))
+    if (scan->before.timestamp_us < TIMESTAMP_MIN_US ||
+        store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
+        scan->done = true;
         return 0;
-    return store_postgres_reader_call((struct store_postgres_reader *)base, read_page, &p, err);
+    }
+    return store_postgres_reader_call((struct store_postgres_reader *)base, scan_slice, &s, err);
 }
 
 /* ---- One log ---- */

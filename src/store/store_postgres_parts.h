@@ -115,8 +115,12 @@ int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_ro
 int64_t store_postgres_reader_int(const PGresult *row, int column);
 struct slice store_postgres_reader_text(const PGresult *row, int column);
 
-int store_postgres_pages_query(struct store_reader *base, const struct log_query *query,
-                               store_row_fn *fn, void *ctx, struct errbuf *err);
+int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
+                             const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                             struct errbuf *err);
+int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                              store_count_fn *fn, void *ctx, struct errbuf *err);
 int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
                              void *ctx, struct errbuf *err);
 /* Runs r->statement, whose columns are those of a log, and a number. */
@@ -129,7 +133,5 @@ int store_postgres_follow_end(struct store_reader *base, struct store_position *
                               struct errbuf *err);
 int store_postgres_follow(struct store_reader *base, struct store_position *position, size_t max,
                           bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
-int store_postgres_stats(struct store_reader *base, const struct log_stats_query *query,
-                         store_count_fn *fn, void *ctx, struct errbuf *err);
 
 #endif

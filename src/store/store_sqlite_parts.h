@@ -3,8 +3,8 @@
  *
  *   store_sqlite.c         the store as a whole, and the schema
  *   store_sqlite_writer.c  appending and expiring
- *   store_sqlite_reader.c  pages, single logs, cancelling
- *   store_sqlite_stats.c   counts
+ *   store_sqlite_reader.c  single logs, cancelling
+ *   store_sqlite_scan.c    scans: logs and counts
  *   store_sqlite_follow.c  logs in the order of storing
  */
 #ifndef LOGMILL_STORE_STORE_SQLITE_PARTS_H
@@ -40,10 +40,11 @@ struct store_sqlite_reader {
     struct store_reader base;
     struct store_sqlite *s;
     struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
-    sqlite3_stmt *page;
+    /* Of all from a time on and before a key, newest first: */
+    sqlite3_stmt *records; /* all */
+    sqlite3_stmt *levels;  /* timestamp, id and level */
+    sqlite3_stmt *keys;    /* timestamp and id */
     sqlite3_stmt *get;
-    sqlite3_stmt *levels;  /* timestamp and level of a time range, ascending */
-    sqlite3_stmt *records; /* whole records of a time range, ascending */
     sqlite3_stmt *arrivals;
     sqlite3_stmt *arrivals_end;
     sqlite3_stmt *at_key;
@@ -52,8 +53,6 @@ struct store_sqlite_reader {
 
 struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *err);
 void store_sqlite_reader_free(struct store_reader *base);
-int store_sqlite_reader_query(struct store_reader *base, const struct log_query *query,
-                              store_row_fn *fn, void *ctx, struct errbuf *err);
 int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
                             void *ctx, struct errbuf *err);
 void store_sqlite_reader_cancel(struct store_reader *base);
@@ -80,7 +79,11 @@ int store_sqlite_follow_end(struct store_reader *base, struct store_position *en
 int store_sqlite_follow(struct store_reader *base, struct store_position *position, size_t max,
                         bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
 
-int store_sqlite_stats(struct store_reader *base, const struct log_stats_query *query,
-                       store_count_fn *fn, void *ctx, struct errbuf *err);
+int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
+                           const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                           struct errbuf *err);
+int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,
+                            const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                            store_count_fn *fn, void *ctx, struct errbuf *err);
 
 #endif

@@ -1,7 +1,5 @@
 /*
- * Reading. A page is a range of the primary key read backwards: whatever its bounds and however
- * deep the page, the first row is found by one descent, and nothing is sorted. Predicates are
- * checked here, row by row, so that there is one matching function for all (record/filter.h).
+ * What all reading calls have in common, single logs, and cancelling.
  *
  * Statements are always reset before a call returns: a read transaction left open would keep the
  * write-ahead log from being started anew.
@@ -16,6 +14,10 @@ enum {
     PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at `activity`: microseconds */
 };
 
+/* A range of the primary key: the first row is found by one descent, and nothing is sorted. */
+#define BACKWARDS                                                                                  \
+    "WHERE timestamp >= ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC"
+
 /* True where the call under way is to end. */
 static int is_cancelled(void *ctx)
 {
@@ -26,14 +28,14 @@ static int is_cancelled(void *ctx)
 
 static void close_db(struct store_sqlite_reader *r)
 {
-    sqlite3_finalize(r->page);
-    sqlite3_finalize(r->get);
-    sqlite3_finalize(r->levels);
     sqlite3_finalize(r->records);
+    sqlite3_finalize(r->levels);
+    sqlite3_finalize(r->keys);
+    sqlite3_finalize(r->get);
     sqlite3_finalize(r->arrivals);
     sqlite3_finalize(r->arrivals_end);
     sqlite3_finalize(r->at_key);
-    r->page = r->get = r->levels = r->records = NULL;
+    r->records = r->levels = r->keys = r->get = NULL;
     r->arrivals = r->arrivals_end = r->at_key = NULL;
     sqlite_db_close(&r->db);
 }
@@ -45,15 +47,11 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
         sqlite3_stmt **stmt;
         const char *sql;
     } statements[] = {
-        {&r->page, "SELECT timestamp, id, level, message, attributes FROM logs "
-                   "WHERE timestamp >= ? AND (timestamp, id) < (?, ?) "
-                   "ORDER BY timestamp DESC, id DESC LIMIT ? OFFSET ?"},
+        {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs " BACKWARDS},
+        {&r->levels, "SELECT timestamp, id, level FROM logs " BACKWARDS},
+        {&r->keys, "SELECT timestamp, id FROM logs " BACKWARDS},
         {&r->get, "SELECT timestamp, id, level, message, attributes FROM logs "
                   "WHERE timestamp BETWEEN ? AND ? AND id = ? LIMIT 1"},
-        {&r->levels, "SELECT timestamp, id, level FROM logs "
-                     "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
-        {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs "
-                      "WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp"},
         {&r->arrivals, "SELECT last, keys FROM arrivals WHERE last > ? ORDER BY last"},
         {&r->arrivals_end, "SELECT max(last) FROM arrivals"},
         {&r->at_key, "SELECT timestamp, id, level, message, attributes FROM logs "
@@ -139,59 +137,6 @@ int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
     record->message = sqlite_db_column_text(stmt, 3);
     record->attributes = sqlite_db_column_text(stmt, 4);
     return 0;
-}
-
-/* All before a key: the cursor, or the first possible key at `until`, whichever is lower. */
-static void bind_page_bounds(sqlite3_stmt *stmt, const struct log_query *query)
-{
-    const struct log_filter *f = &query->filter;
-
-    sqlite3_bind_int64(stmt, 1, f->since_us);
-    if (query->has_cursor && query->cursor.timestamp_us < f->until_us) {
-        sqlite3_bind_int64(stmt, 2, query->cursor.timestamp_us);
-        sqlite3_bind_blob(stmt, 3, query->cursor.id.bytes, sizeof(query->cursor.id.bytes),
-                          SQLITE_STATIC);
-    } else {
-        sqlite3_bind_int64(stmt, 2, f->until_us);
-        sqlite3_bind_zeroblob(stmt, 3, 0); /* comes before every id */
-    }
-}
-
-int store_sqlite_reader_query(struct store_reader *base, const struct log_query *query,
-                              store_row_fn *fn, void *ctx, struct errbuf *err)
-{
-    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
-    bool has_predicates = log_filter_has_predicates(&query->filter);
-    uint64_t to_skip = has_predicates ? query->offset : 0;
-    uint64_t offset = query->offset < INT64_MAX ? query->offset : INT64_MAX;
-    unsigned left = query->limit;
-    struct record record;
-    int error = store_sqlite_reader_begin(r, err);
-
-    if (error != 0)
-        return error;
-    bind_page_bounds(r->page, query);
-    /* With predicates only rows that match count, and those are counted here. */
-    sqlite3_bind_int64(r->page, 4, has_predicates ? -1 : (int64_t)query->limit);
-    sqlite3_bind_int64(r->page, 5, has_predicates ? 0 : (int64_t)offset);
-    while (error == 0 && left > 0) {
-        error = store_sqlite_reader_step(r, r->page, &record, err);
-        if (error != 0 || (has_predicates && !log_filter_match(&query->filter, &record)))
-            continue;
-        if (to_skip > 0) {
-            to_skip--;
-            continue;
-        }
-        left--;
-        error = fn(&record, ctx);
-        if (error != 0)
-            goto out; /* whatever it is, it is the callback's */
-    }
-    if (error == LM_ENOTFOUND)
-        error = 0;
-out:
-    sqlite3_reset(r->page);
-    return store_sqlite_reader_end(r, error);
 }
 
 int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,

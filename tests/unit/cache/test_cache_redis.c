@@ -160,17 +160,18 @@ struct hooked_reader {
     struct redis_place *place;
 };
 
-static int hooked_query(struct store_reader *base, const struct log_query *query, store_row_fn *fn,
-                        void *ctx, struct errbuf *err)
+static int hooked_scan(struct store_reader *base, struct store_scan *scan,
+                       const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                       struct errbuf *err)
 {
     struct hooked_reader *r = (struct hooked_reader *)base;
-    int error = store_query(r->real, query, fn, ctx, err);
+    int error = store_scan_next(r->real, scan, slice, fn, ctx, err);
 
     r->hook(r->place);
     return error;
 }
 
-static const struct store_ops hooked_ops = {.query = hooked_query};
+static const struct store_ops hooked_ops = {.scan_next = hooked_scan};
 
 /* A rebuild during which, when the store has been read, `hook` runs. */
 static void rebuild_with(struct redis_place *p, void (*hook)(struct redis_place *p))

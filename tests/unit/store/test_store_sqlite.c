@@ -124,7 +124,7 @@ static void a_page_is_an_index_search_without_a_sort(void **state)
 
     open_both(p);
     r = (struct store_sqlite_reader *)p->r;
-    memcpy(statements, (sqlite3_stmt *[]){r->page, r->get, r->levels, r->records},
+    memcpy(statements, (sqlite3_stmt *[]){r->keys, r->get, r->levels, r->records},
            sizeof(statements));
     for (int i = 0; i < 4; i++) {
         char explain[1024];
