@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/ledger.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "data_dir.h"
@@ -210,7 +211,8 @@ static int start(struct service *s, struct errbuf *err)
                                         .is_told = (s->roles & ROLE_WORKER) &&
                                                    adapters_store_is_embedded(s->config),
                                         .max_tails = (unsigned)s->config->max_tails,
-                                        .unsent_bytes = s->config->max_inflight_bytes / 4},
+                                        .unsent_bytes = s->config->max_inflight_bytes /
+                                                        LEDGER_SHARES * LEDGER_TAILS_CEILING},
             err);
         if (!s->feed)
             return LM_EUNAVAILABLE;

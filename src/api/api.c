@@ -71,7 +71,8 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     if (tail_hub_init(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
         goto fail_gather;
     t->handles = 3;
-    t->ingest = ingest_new(t->api->queue, &t->api->budget, &t->box, &t->gather);
+    t->ingest = ingest_new(t->api->queue, ledger_account(&t->api->ledger, LEDGER_INTAKE), &t->box,
+                           &t->gather);
     return t;
 fail_gather:
     gather_close(&t->gather, on_gather_closed);
@@ -109,7 +110,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     api->queue = options->queue;
     api->store = options->store;
     api->feed = options->feed;
-    budget_init(&api->budget, options->max_inflight_bytes);
+    ledger_init(&api->ledger, options->max_inflight_bytes);
     api->readers =
         read_pool_new(&(struct read_pool_options){.store = options->store,
                                                   .cache = options->cache,
@@ -119,7 +120,8 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     if (!api->readers)
         goto fail;
     http.routes = options->ops_only ? ops_only_routes : routes;
-    http.budget = &api->budget;
+    http.intake = ledger_account(&api->ledger, LEDGER_INTAKE);
+    http.answers = ledger_account(&api->ledger, LEDGER_ANSWERS);
     http.hooks = (struct http_hooks){.thread_start = thread_start,
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,

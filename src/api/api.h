@@ -19,7 +19,7 @@ struct api_options {
     struct store *store;
     struct cache *cache;             /* NULL: none */
     struct tail_feed *feed;          /* NULL where ops_only */
-    struct http_server_options http; /* routes, hooks and budget are filled in here */
+    struct http_server_options http; /* routes, hooks and accounts are filled in here */
     size_t max_inflight_bytes;
     bool ops_only; /* only /health, /ready and /metrics */
     unsigned read_threads;

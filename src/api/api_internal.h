@@ -15,7 +15,7 @@
 struct api {
     struct queue *queue;
     struct store *store;
-    struct budget budget;
+    struct ledger ledger;
     struct read_pool *readers;
     struct tail_feed *feed;
     /* NULL until it has started: its threads take requests a moment before that is known here. */

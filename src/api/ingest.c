@@ -43,7 +43,7 @@ struct send {
     size_t waiters_len;
 
     size_t logs;
-    size_t bytes; /* of all batches: what is charged to the budget */
+    size_t bytes; /* of all batches: what is charged to the account */
     uint64_t handed_over_us;
     int error;
 };
@@ -51,7 +51,7 @@ struct send {
 struct ingest {
     struct queue *queue;
     struct queue_limits limits;
-    struct budget *budget;
+    struct account *account;
     struct mailbox *box;
     struct gather *gather;
     struct record_parser *parser;
@@ -241,7 +241,7 @@ static void answer_send(struct mail *mail)
         metrics_add(METRIC_MESSAGES_SENT, s->batches_used);
     }
     in->in_flight--;
-    budget_give(in->budget, s->bytes);
+    account_give(in->account, s->bytes);
     for (size_t i = 0; i < s->waiters_used; i++) {
         if (s->error)
             answer_unavailable(s->waiters[i].req, failure_text(s->error));
@@ -370,7 +370,7 @@ void ingest_request(struct ingest *in, struct http_request *req, enum record_bod
         goto refuse;
     }
     bytes = send_text_bytes(in->open) - in->open->bytes;
-    if (!budget_take(in->budget, bytes)) {
+    if (!account_take(in->account, bytes)) {
         error = LM_EBUSY;
         goto refuse;
     }
@@ -431,14 +431,14 @@ void ingest_flush(struct ingest *in)
 
 /* ---- Life ---- */
 
-struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box,
+struct ingest *ingest_new(struct queue *queue, struct account *account, struct mailbox *box,
                           struct gather *gather)
 {
     struct ingest *in = xcalloc(1, sizeof(*in));
 
     in->queue = queue;
     in->limits = queue_limits(queue);
-    in->budget = budget;
+    in->account = account;
     in->box = box;
     in->gather = gather;
     in->parser = record_parser_new();

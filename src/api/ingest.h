@@ -15,7 +15,7 @@
 
 #include "api/gather.h"
 #include "api/mailbox.h"
-#include "base/budget.h"
+#include "base/ledger.h"
 #include "http/http.h"
 #include "queue/queue.h"
 #include "record/record_parse.h"
@@ -24,7 +24,7 @@ struct ingest;
 
 /* `box` and `gather` belong to the thread that will use the ingest; all arguments must outlive it.
  */
-struct ingest *ingest_new(struct queue *queue, struct budget *budget, struct mailbox *box,
+struct ingest *ingest_new(struct queue *queue, struct account *account, struct mailbox *box,
                           struct gather *gather);
 
 /* When nothing is in flight or waiting. */

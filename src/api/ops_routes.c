@@ -135,6 +135,17 @@ static void append_queue(struct buffer *b, struct queue *queue)
     metrics_append_value(b, "logmill_queue_dead_letters", "gauge", "Dead letters.", s.dead_letters);
 }
 
+static void append_ledger(struct buffer *b, struct ledger *ledger)
+{
+    metrics_append_value(b, "logmill_inflight_bytes", "gauge",
+                         "Bytes held for clients (see MAX_INFLIGHT_BYTES).", ledger_used(ledger));
+    buffer_append_string(b, "# HELP logmill_inflight_class_bytes The same, by what they are for.\n"
+                            "# TYPE logmill_inflight_class_bytes gauge\n");
+    for (int i = 0; i < LEDGER_CLASSES; i++)
+        buffer_appendf(b, "logmill_inflight_class_bytes{class=\"%s\"} %zu\n", ledger_class_name(i),
+                       account_used(ledger_account(ledger, i)));
+}
+
 static void work_metrics(struct read_job *job, struct read_thread *thread)
 {
     struct probe *p = probe_of(job);
@@ -145,9 +156,7 @@ static void work_metrics(struct read_job *job, struct read_thread *thread)
      */
     append_queue(&p->body, p->api->queue);
     metrics_append(&p->body);
-    metrics_append_value(&p->body, "logmill_inflight_bytes", "gauge",
-                         "Bytes of requests not yet answered (see MAX_INFLIGHT_BYTES).",
-                         budget_used(&p->api->budget));
+    append_ledger(&p->body, &p->api->ledger);
     append_http(&p->body, atomic_load(&p->api->server));
 }
 

@@ -325,5 +325,6 @@ void read_routes_tail(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;
 
+    http_request_charge_to(req, ledger_account(&t->api->ledger, LEDGER_TAILS));
     tail_start(&t->hub, req);
 }

@@ -19,7 +19,8 @@
  * A stream (http_stream_begin) is answered from its beginning, and stays at the front of the line
  * until its end: what is written meanwhile is sent at the end of the round, and when the socket has
  * taken it all, the stream's handler is told. Where the socket is not read meanwhile, poll still
- * waits for UV_DISCONNECT, since a stream may have nothing to send by which we would notice.
+ * waits for UV_DISCONNECT, since a stream may have nothing to send by which we would notice; the
+ * same holds while a handler wants to know that its client goes (http_request_on_gone).
  *
  * The end. Reading has ended and the last answer is sent: where the client may still be sending,
  * closing would reset the connection and could take the answer with it, so we shut down our side,
@@ -28,13 +29,15 @@
  * whose handler has not answered is then cut loose (connection = NULL) and ends with its answer.
  *
  * Failure modes and their answers: what is not HTTP, too large, or too slow is answered
- * (message.c, head.c; 408 here) in its turn, as the last; without room in the byte budget, 503.
+ * (message.c, head.c; 408 here) in its turn, as the last; without room in the ledger, 503.
  */
 #include "http/connection.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,7 +85,7 @@ static void drop_input(struct connection *c)
 {
     buffer_release(&c->input);
     c->input_at = 0;
-    charge_release(&c->input_charge, c->thread->limits.budget);
+    charge_release(&c->input_charge, c->thread->limits.intake);
 }
 
 static void drop_message(struct connection *c)
@@ -117,21 +120,32 @@ static void close_now(struct connection *c)
         atomic_fetch_sub_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
 }
 
+/* The connection of `req` is no more: its handler is told. */
+static void cut_off(struct http_request *req)
+{
+    if (!req->answered) {
+        request_tell_gone(req); /* which may answer it */
+        return;
+    }
+    if (req->streams && req->hooks->closed != NULL)
+        req->hooks->closed(req->hooks_ctx);
+    request_give(req);
+}
+
 void connection_abort(struct connection *c)
 {
     if (c->closed)
         return;
-    while (c->first != NULL) {
+    while (c->first != NULL) { /* a hook may answer others of the line: they stay in it till then */
         struct http_request *req = c->first;
         c->first = req->next;
         req->connection = NULL;
-        if (req->streams && req->hooks->closed != NULL)
-            req->hooks->closed(req->hooks_ctx);
-        if (req->answered)
-            request_give(req);
+        cut_off(req);
     }
+    if (c->closed) /* by a hook */
+        return;
     c->last = NULL;
-    c->under_way = 0;
+    c->under_way = c->watched = 0;
     c->unsent = c->sent = 0;
     close_now(c);
 }
@@ -139,7 +153,7 @@ void connection_abort(struct connection *c)
 /* All is answered and nothing more will be asked. */
 static void finish(struct connection *c)
 {
-    if (!c->input_dropped || c->peer_ended) {
+    if (!c->input_dropped || c->input_ended) {
         close_now(c);
         return;
     }
@@ -195,7 +209,7 @@ static void release_streamed(struct connection *c)
 {
     struct http_request *req = c->first;
     struct buffer *answer = &req->answer;
-    charge_keep(&req->charge, c->thread->limits.budget, answer->len - c->sent);
+    charge_keep(&req->charge, req->account, answer->len - c->sent);
     if (c->sent == answer->len)
         buffer_release(answer);
     else if (c->sent >= STREAM_RELEASE_BYTES)
@@ -294,19 +308,19 @@ void connection_streamed(struct connection *c, size_t len)
     mark_dirty(c); /* within run(), too: it may be the end of its flush that has us written */
 }
 
-/* Tells a stream that nothing more will be asked. */
-static void last_call(struct http_request *req)
-{
-    if (req->streams && req->hooks->last_call != NULL)
-        req->hooks->last_call(req->hooks_ctx);
-}
-
+/*
+ * Tells streams that nothing more will be asked, and handlers that their client has gone. The
+ * hooks may answer, end or break off.
+ */
 static void last_call_for_all(struct connection *c)
 {
     struct http_request *next;
     for (struct http_request *req = c->first; req != NULL && !c->closed; req = next) {
         next = req->next;
-        last_call(req);
+        if (req->streams && req->hooks->last_call != NULL)
+            req->hooks->last_call(req->hooks_ctx);
+        else if (c->peer_ended)
+            request_tell_gone(req);
     }
 }
 
@@ -329,7 +343,7 @@ static struct http_request *enqueue(struct connection *c)
     else
         c->first = req;
     c->last = req;
-    if (c->under_way++ > 0 && !charge_take(&req->charge, c->thread->limits.budget,
+    if (c->under_way++ > 0 && !charge_take(&req->line_charge, c->thread->limits.intake,
                                            sizeof(*req) + RESPONSE_UNCHARGED_BYTES))
         message_refuse(m, 503, NULL);
     return req;
@@ -451,7 +465,7 @@ static size_t run(struct connection *c, const char *data, size_t len)
 /* Keeps what could not be begun. Where there is no room for it, reading ends here. */
 static void keep_input(struct connection *c, const char *data, size_t len)
 {
-    if (charge_take(&c->input_charge, c->thread->limits.budget, len)) {
+    if (charge_take(&c->input_charge, c->thread->limits.intake, len)) {
         buffer_append(&c->input, data, len);
         if (buffer_error(&c->input) == 0)
             return;
@@ -494,7 +508,7 @@ void connection_receive(struct connection *c, const char *data, size_t len)
 
 void connection_receive_end(struct connection *c)
 {
-    c->peer_ended = true;
+    c->peer_ended = c->input_ended = true;
     if (c->message != NULL) {
         c->message->refusal.status = 0;
         message_refuse(c->message, 400, "the request was cut short");
@@ -577,11 +591,19 @@ static void settle(struct connection *c)
         return;
     settle_reading(c);
     bool reads = c->lingering
-                     ? !c->peer_ended
+                     ? !c->input_ended
                      : !c->reading_ended && !has_input(c) && (c->message != NULL || may_begin(c));
-    bool is_blind = !reads && !c->peer_ended && c->first != NULL && c->first->streams;
+    bool is_blind =
+        !reads && !c->peer_ended && (c->watched > 0 || (c->first != NULL && c->first->streams));
     wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0) |
                     (is_blind ? UV_DISCONNECT : 0));
+}
+
+void connection_watch(struct connection *c)
+{
+    bool is_blind = (c->events & (UV_READABLE | UV_DISCONNECT)) == 0;
+    if (is_blind && !c->busy)
+        mark_dirty(c); /* or run() settles it anyway */
 }
 
 void connection_send(struct connection *c)
@@ -628,11 +650,31 @@ void connection_timed_out(struct connection *c, enum timeout_kind kind)
 
 /* ---- Beginning ---- */
 
-struct connection *connection_new(struct http_thread *t, int fd)
+/* See http_request_client. */
+static uint64_t client_of(const struct sockaddr *address)
+{
+    uint64_t network = 0;
+    struct in_addr v4;
+    if (address != NULL && address->sa_family == AF_INET) {
+        v4 = ((const struct sockaddr_in *)address)->sin_addr;
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        memcpy(&network, v6->s6_addr, sizeof(network));
+        if (!IN6_IS_ADDR_V4MAPPED(v6))
+            return network;
+        memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
+    } else {
+        return 0;
+    }
+    return ntohl(v4.s_addr);
+}
+
+struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
     c->thread = t;
     c->fd = fd;
+    c->client = client_of(address);
     c->read_deadline.kind = c->write_deadline.kind = TIMEOUT_NONE;
     if (uv_poll_init(&t->loop, &c->poll, fd) < 0) {
         close(fd);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sys/socket.h>
+
 #include <llhttp.h>
 #include <uv.h>
 
@@ -32,7 +34,8 @@ struct connection {
     struct connection *next_dirty;
     uv_poll_t poll;
     int fd;
-    int events; /* what poll waits for */
+    uint64_t client; /* see http_request_client */
+    int events;      /* what poll waits for */
     llhttp_t parser;
     struct message *message; /* being read, or NULL between messages */
 
@@ -41,6 +44,8 @@ struct connection {
     size_t unsent; /* bytes of answers given */
     size_t sent;   /* of the answer of `first` */
 
+    unsigned watched; /* of those under way: whose handlers want to know that the client goes */
+
     struct buffer input; /* read, but too many requests were under way to begin it */
     size_t input_at;     /* how much of it has been begun since */
     struct charge input_charge;
@@ -48,7 +53,8 @@ struct connection {
     struct deadline read_deadline;
     struct deadline write_deadline;
     bool reading_ended; /* no further request will be read */
-    bool peer_ended;    /* the client has sent its last byte */
+    bool peer_ended;    /* the client has sent its last byte, … */
+    bool input_ended;   /* … and we have read all before it */
     bool input_dropped; /* bytes of the client were or will be left unread: linger */
     bool lingering;     /* all is answered; reads and drops until the client closes */
     bool busy;          /* within run(), which sends at its end */
@@ -57,8 +63,11 @@ struct connection {
     bool closed;
 };
 
-/* Takes over `fd`, accepted and non-blocking. NULL (and `fd` closed) where the loop refuses it. */
-struct connection *connection_new(struct http_thread *t, int fd);
+/*
+ * Takes over `fd`, accepted and non-blocking, of a client at `address` (NULL: not known). NULL (and
+ * `fd` closed) where the loop refuses it.
+ */
+struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address);
 
 /* Answers 503 at once and lets go: there are too many connections. */
 void connection_refuse(struct connection *c);
@@ -71,6 +80,9 @@ void connection_receive_end(struct connection *c);
 
 /* `req` of this connection has its answer. Sends it now or at the end of the round. */
 void connection_answered(struct connection *c, struct http_request *req);
+
+/* A request of this connection wants to know that the client goes: looks for that from now on. */
+void connection_watch(struct connection *c);
 
 /* `len` more bytes of `req`, a stream, wait to be sent; or 0, and it has ended. */
 void connection_streamed(struct connection *c, size_t len);

@@ -21,8 +21,8 @@
 
 #include <uv.h>
 
-#include "base/budget.h"
 #include "base/errbuf.h"
+#include "base/ledger.h"
 #include "base/slice.h"
 
 struct http_server;
@@ -78,7 +78,8 @@ struct http_server_options {
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
     unsigned write_timeout_ms;   /* no byte of an answer taken; default 30 000 */
-    struct budget *budget;       /* bodies are charged to it; used up: 503 with Retry-After */
+    struct account *intake;      /* requests are charged to it; used up: 503 with Retry-After */
+    struct account *answers;     /* answers that wait for their clients, likewise */
     const struct http_route *routes; /* must outlive the server */
     struct http_hooks hooks;
 };
@@ -123,6 +124,29 @@ struct slice http_request_header(const struct http_request *req, const char *nam
 struct slice http_request_body(const struct http_request *req);
 /* When its first byte was read: clock_monotonic_us. Lives as long as the request. */
 uint64_t http_request_started_us(const struct http_request *req);
+
+/*
+ * The same number for all requests of one client address: an IPv4 address, or the network (/64) of
+ * an IPv6 address. For fairness between clients; not an identity.
+ */
+uint64_t http_request_client(const struct http_request *req);
+
+/*
+ * Has `gone` called where the client of `req`, before it is answered, goes (the connection breaks)
+ * or sends its last byte (it may still read): once, on the request's thread, and at once, before
+ * this returns, where that has happened already. The request must still be answered, now or later;
+ * `gone` itself may do it. A `gone` of NULL takes it back.
+ *
+ * Noticed whether or not the socket is being read: behind pipelined requests, after Connection:
+ * close. Most clients that half-close are those that went; one that waits for its answer gets it.
+ */
+void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx);
+
+/*
+ * What the answer of `req` holds is charged to `account` from now on, not to the server's
+ * `answers`. Before it is answered.
+ */
+void http_request_charge_to(struct http_request *req, struct account *account);
 
 /* A place for the handler's own pointer, e.g. to link requests that wait together. */
 void http_request_set_next(struct http_request *req, struct http_request *next);
@@ -187,9 +211,9 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
                        const struct http_stream_hooks *hooks, void *ctx);
 
 /*
- * Sends `piece` (copied; not empty). What the socket does not take is kept, charged to the byte
- * budget, until it does: write less while http_stream_unsent is large. Returns 0, or LM_EBUSY where
- * the budget is used up; then nothing of `piece` is sent.
+ * Sends `piece` (copied; not empty). What the socket does not take is kept, and charged, until
+ * it does: write less while http_stream_unsent is large. Returns 0, or LM_EBUSY where there is no
+ * room; then nothing of `piece` is sent.
  */
 int http_stream_write(struct http_request *req, struct slice piece) LM_MUST_CHECK;
 

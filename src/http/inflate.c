@@ -63,7 +63,7 @@ static int make_room(struct inflate_output *out, size_t *room)
     if (step > left)
         step = left;
     size_t spare = out->bytes->capacity - out->bytes->len;
-    if (spare < step && !charge_take(out->charge, out->budget, step - spare))
+    if (spare < step && !charge_take(out->charge, out->account, step - spare))
         return LM_EBUSY;
     if (buffer_reserve(out->bytes, step) == NULL)
         return LM_ENOMEM; /* not LM_ETOOBIG: the ceiling is above max_len */

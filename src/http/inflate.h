@@ -27,14 +27,14 @@ int inflate_coding_of(struct slice header, enum inflate_coding *coding) LM_MUST_
 struct inflate_output {
     struct buffer *bytes;  /* appended to; its ceiling must be above max_len */
     size_t max_len;        /* past it LM_ETOOBIG */
-    struct charge *charge; /* holds what `bytes` took from `budget` */
-    struct budget *budget;
+    struct charge *charge; /* holds what `bytes` took from `account` */
+    struct account *account;
 };
 
 /*
  * Inflates the whole of `in`: one gzip member or zstd frame, or several in a row, and nothing else.
  * Returns 0, LM_EDATA (corrupt, cut short or followed by something else; `err` says it),
- * LM_ETOOBIG, LM_EBUSY (the budget is used up) or LM_ENOMEM.
+ * LM_ETOOBIG, LM_EBUSY (no room in the account) or LM_ENOMEM.
  */
 int inflate_run(struct inflater *i, enum inflate_coding coding, struct slice in,
                 struct inflate_output *out, struct errbuf *err) LM_MUST_CHECK;

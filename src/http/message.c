@@ -19,7 +19,7 @@ void message_init(struct message *m, const struct message_limits *limits)
 
 void message_release(struct message *m)
 {
-    charge_release(&m->charge, m->limits->budget);
+    charge_release(&m->charge, m->limits->intake);
     buffer_release(&m->head);
     buffer_release(&m->body_kept);
     buffer_release(&m->inflated);
@@ -59,7 +59,7 @@ void message_end(struct message *m)
     empty(&m->body_kept);
     empty(&m->inflated);
     empty(&m->decoded);
-    charge_release(&m->charge, m->limits->budget);
+    charge_release(&m->charge, m->limits->intake);
 }
 
 int message_refuse(struct message *m, unsigned status, const char *format, ...)
@@ -190,7 +190,7 @@ static int on_extension(llhttp_t *parser, const char *at, size_t len)
 static bool keep_head(struct message *m, size_t until)
 {
     size_t missing = until > m->head.len ? until - m->head.len : 0;
-    if (!charge_take(&m->charge, m->limits->budget, missing))
+    if (!charge_take(&m->charge, m->limits->intake, missing))
         return false;
     buffer_append(&m->head, m->piece, missing);
     if (buffer_error(&m->head) != 0)
@@ -199,7 +199,7 @@ static bool keep_head(struct message *m, size_t until)
     return true;
 }
 
-static int refuse_for_budget(struct message *m)
+static int refuse_for_room(struct message *m)
 {
     m->refusal.at_once = true;
     return message_refuse(m, 503, NULL);
@@ -209,7 +209,7 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
     if (m->head.len > 0 && !keep_head(m, m->head_len))
-        return refuse_for_budget(m);
+        return refuse_for_room(m);
     if (m->head.len == 0)
         m->base = m->piece;
     parser->upgrade = 0; /* an Upgrade is not taken up (RFC 9110, 7.8), so it is ignored */
@@ -227,9 +227,9 @@ static int keep_body(struct message *m, const char *at, size_t len)
         size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
         if (capacity > kept->ceiling)
             capacity = kept->ceiling;
-        if (!charge_take(&m->charge, m->limits->budget, capacity - kept->capacity) ||
+        if (!charge_take(&m->charge, m->limits->intake, capacity - kept->capacity) ||
             buffer_reserve(kept, capacity - kept->len) == NULL)
-            return refuse_for_budget(m);
+            return refuse_for_room(m);
     }
     buffer_append(kept, at, len);
     m->body = buffer_slice(kept);
@@ -293,7 +293,7 @@ static enum message_progress keep_piece(struct message *m, struct slice piece)
 {
     if (m->stage < MESSAGE_BODY) {
         if (!keep_head(m, m->head.len + piece.len)) {
-            refuse_for_budget(m);
+            refuse_for_room(m);
             return MESSAGE_IS_REFUSED;
         }
         if (m->head.len > m->limits->max_header_bytes + HEAD_END_SLACK) {
@@ -308,7 +308,7 @@ static enum message_progress keep_piece(struct message *m, struct slice piece)
         fits = keep_body(m, m->body.data, m->body.len) == HPE_OK;
     if (fits)
         return MESSAGE_WANTS_MORE;
-    refuse_for_budget(m);
+    refuse_for_room(m);
     return MESSAGE_IS_REFUSED;
 }
 
@@ -349,7 +349,7 @@ void message_finish(struct message *m, struct inflater *inflater)
     struct inflate_output out = {.bytes = &m->inflated,
                                  .max_len = m->limits->max_body_bytes,
                                  .charge = &m->charge,
-                                 .budget = m->limits->budget};
+                                 .account = m->limits->intake};
     struct errbuf err = ERRBUF_INIT;
     switch (inflate_run(inflater, m->coding, m->body, &out, &err)) {
     case 0:

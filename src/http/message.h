@@ -7,7 +7,7 @@
  * the message's own buffers. So places in the head are kept as offsets from the message's first
  * byte, and `base` says where that byte is now.
  *
- * What it holds is bounded (struct message_limits) and charged to the byte budget.
+ * What it holds is bounded (struct message_limits) and charged to an account of the ledger.
  */
 #ifndef LOGMILL_HTTP_MESSAGE_H
 #define LOGMILL_HTTP_MESSAGE_H
@@ -18,8 +18,8 @@
 
 #include <llhttp.h>
 
-#include "base/budget.h"
 #include "base/buffer.h"
+#include "base/ledger.h"
 #include "base/slice.h"
 #include "http/charge.h"
 #include "http/http.h"
@@ -35,7 +35,7 @@ enum {
 struct message_limits {
     size_t max_header_bytes;
     size_t max_body_bytes;
-    struct budget *budget; /* may be NULL */
+    struct account *intake; /* what they hold is charged to it; may be NULL */
     const struct router *router;
 };
 

@@ -1,8 +1,10 @@
 #include "http/request.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "http/connection.h"
 #include "http/percent.h"
 #include "http/thread.h"
 
@@ -25,10 +27,13 @@ struct http_request *request_take(struct http_thread *t, struct connection *c)
     }
     t->requests_under_way++;
     req->connection = c;
+    req->client = c->client;
     req->next = req->next_of_handler = NULL;
     req->message = NULL;
+    req->account = t->shared->options.answers;
     req->answered = req->closes = req->head_only = req->says_keep_alive = false;
     req->streams = req->http_1_0 = req->chunked = req->tells_drained = false;
+    req->gone = NULL;
     req->static_body = slice_of(NULL, 0);
     return req;
 }
@@ -37,7 +42,8 @@ void request_give(struct http_request *req)
 {
     struct http_thread *t = req->thread;
     t->requests_under_way--;
-    charge_release(&req->charge, t->limits.budget);
+    charge_release(&req->charge, req->account);
+    charge_release(&req->line_charge, t->limits.intake);
     if (t->free_requests_len == FREE_MAX) {
         buffer_release(&req->answer);
         free(req);
@@ -62,6 +68,43 @@ void request_free_all(struct http_thread *t)
         free(req);
     }
     t->free_requests_len = 0;
+}
+
+/* ---- Clients that go ---- */
+
+void request_forget_gone(struct http_request *req)
+{
+    if (req->gone == NULL)
+        return;
+    req->gone = NULL;
+    if (req->connection != NULL)
+        req->connection->watched--;
+}
+
+void request_tell_gone(struct http_request *req)
+{
+    void (*gone)(void *) = req->gone;
+    if (gone == NULL)
+        return;
+    request_forget_gone(req);
+    gone(req->gone_ctx);
+}
+
+void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
+{
+    struct connection *c = req->connection;
+    assert(!req->answered);
+    request_forget_gone(req);
+    if (gone == NULL)
+        return;
+    if (c == NULL || c->peer_ended) {
+        gone(ctx);
+        return;
+    }
+    req->gone = gone;
+    req->gone_ctx = ctx;
+    c->watched++;
+    connection_watch(c);
 }
 
 /* ---- What a handler sees ---- */
@@ -116,6 +159,17 @@ struct slice http_request_body(const struct http_request *req)
 uint64_t http_request_started_us(const struct http_request *req)
 {
     return req->started_us;
+}
+
+uint64_t http_request_client(const struct http_request *req)
+{
+    return req->client;
+}
+
+void http_request_charge_to(struct http_request *req, struct account *account)
+{
+    assert(!req->answered && req->charge.taken == 0);
+    req->account = account;
 }
 
 void http_request_set_next(struct http_request *req, struct http_request *next)

@@ -21,7 +21,10 @@ struct http_request {
     struct http_request *next_of_handler;
     struct message *message; /* NULL once the handler has returned */
     uint64_t started_us;
-    struct charge charge;
+    uint64_t client;           /* of connection->client, which may be gone */
+    struct account *account;   /* that its answer is charged to */
+    struct charge charge;      /* of its answer */
+    struct charge line_charge; /* for its place in line */
 
     bool answered; /* its bytes may be sent: the whole answer, or a stream's so far */
     bool streams;  /* more bytes will come: http_stream_begin to http_stream_end */
@@ -31,6 +34,8 @@ struct http_request {
     bool says_keep_alive; /* HTTP/1.0 with keep-alive */
     bool chunked;         /* of a stream */
     bool tells_drained; /* a stream's bytes wait, and its hook is to be told when they have left */
+    void (*gone)(void *ctx); /* NULL: nobody wants to know, or it was told */
+    void *gone_ctx;
     const struct http_stream_hooks *hooks; /* of a stream */
     void *hooks_ctx;
     struct buffer answer;     /* its bytes, but for: */
@@ -42,6 +47,12 @@ struct http_request *request_take(struct http_thread *t, struct connection *c);
 
 /* Gives it back, with what it holds. */
 void request_give(struct http_request *req);
+
+/* Takes `gone` back: it is answered. */
+void request_forget_gone(struct http_request *req);
+
+/* Tells that the client has gone, if that is still wanted; `req` may be answered afterwards. */
+void request_tell_gone(struct http_request *req);
 
 /* Frees the free list of `t`. */
 void request_free_all(struct http_thread *t);

@@ -191,8 +191,7 @@ static bool reserve_answer(struct http_request *req, const struct http_response 
 {
     bool copies = !r->body_is_static && !req->head_only;
     size_t need = response_head_bytes_max(r) + (copies ? r->body.len : 0);
-    if (need > RESPONSE_UNCHARGED_BYTES &&
-        !charge_take(&req->charge, req->thread->limits.budget, need))
+    if (need > RESPONSE_UNCHARGED_BYTES && !charge_take(&req->charge, req->account, need))
         return false;
     return buffer_reserve(&req->answer, need) != NULL;
 }
@@ -218,6 +217,7 @@ void http_respond(struct http_request *req, const struct http_response *r)
     struct http_thread *t = req->thread;
     assert(!req->answered);
     assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
+    request_forget_gone(req);
     if (req->connection == NULL) {
         http_count(&t->counters.responses[r->status], 1);
         request_give(req);

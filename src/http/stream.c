@@ -26,6 +26,7 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
     assert(!req->answered);
     assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     http_count(&req->thread->counters.responses[head->status], 1);
+    request_forget_gone(req);
     if (req->connection != NULL && req->http_1_0 && req->connection->last != req)
         connection_abort(req->connection); /* what was asked next can have no answer */
     if (req->connection == NULL || !buffer_reserve(&req->answer, response_head_bytes_max(head))) {
@@ -51,10 +52,10 @@ int http_stream_write(struct http_request *req, struct slice piece)
     struct buffer *answer = &req->answer;
     size_t before = answer->len, charged = req->charge.taken;
     assert(req->streams && piece.len > 0);
-    if (!charge_take(&req->charge, req->thread->limits.budget, piece.len))
+    if (!charge_take(&req->charge, req->account, piece.len))
         return LM_EBUSY;
     if (buffer_reserve(answer, piece.len + CHUNK_HEAD_MAX + 2) == NULL) {
-        charge_keep(&req->charge, req->thread->limits.budget, charged);
+        charge_keep(&req->charge, req->account, charged);
         buffer_truncate(answer, before);
         return LM_EBUSY;
     }

@@ -165,7 +165,7 @@ static void start_tick(struct http_thread *t)
 }
 
 /* Takes in one client, or tells it that there are too many. */
-static void welcome(struct http_thread *t, int fd)
+static void welcome(struct http_thread *t, int fd, const struct sockaddr *address)
 {
     static const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -177,7 +177,7 @@ static void welcome(struct http_thread *t, int fd)
     if (too_many && t->refused_len >= REFUSED_MAX)
         close(fd);
     else
-        c = connection_new(t, fd);
+        c = connection_new(t, fd, address);
     if (c == NULL || too_many)
         atomic_fetch_sub_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
     if (c == NULL)
@@ -201,9 +201,12 @@ static void on_accept_retry(uv_timer_t *timer)
 static void accept_clients(struct http_thread *t, int max)
 {
     for (int i = 0; i < max; i++) {
-        int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage storage;
+        struct sockaddr *address = (struct sockaddr *)&storage;
+        socklen_t len = sizeof(storage);
+        int fd = accept4(t->listen_fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(t, fd);
+            welcome(t, fd, address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The client stays in the backlog, so the socket stays readable: do not spin on it. */
             uv_poll_stop(&t->listener);
@@ -284,7 +287,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
     t->io = (struct http_io){receive_bytes, send_bytes};
     t->limits = (struct message_limits){.max_header_bytes = o->max_header_bytes,
                                         .max_body_bytes = o->max_body_bytes,
-                                        .budget = o->budget,
+                                        .intake = o->intake,
                                         .router = shared->router};
     timeouts_init(&t->timeouts, (const unsigned[TIMEOUT_KINDS]){
                                     [TIMEOUT_IDLE] = o->idle_timeout_ms,

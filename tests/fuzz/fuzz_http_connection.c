@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         left -= piece;
     }
     harness_disconnect(&harness);
-    if (budget_used(&harness.budget) != 0 || harness.thread->requests_under_way != 0 ||
+    if (ledger_used(&harness.ledger) != 0 || harness.thread->requests_under_way != 0 ||
         harness.thread->connections_len != 0 || harness.shared.connections_open != 0)
         abort();
     return 0;

@@ -12,18 +12,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/budget.h"
 #include "base/buffer.h"
+#include "base/ledger.h"
 #include "http/connection.h"
 #include "http/http.h"
 #include "http/router.h"
 #include "http/thread.h"
 
-enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BUDGET = 256 * 1024 };
+enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BYTES = 256 * 1024 };
 
 struct harness {
     struct http_shared shared;
-    struct budget budget;
+    struct ledger ledger;
     struct http_thread *thread;
     struct connection *connection; /* NULL once it has closed */
     int peer;
@@ -143,7 +143,7 @@ static inline void harness_answer_waiting(void)
 static inline void harness_init(struct harness *h)
 {
     memset(h, 0, sizeof(*h));
-    budget_init(&h->budget, HARNESS_BUDGET);
+    ledger_init(&h->ledger, HARNESS_BYTES);
     h->shared.options = (struct http_server_options){
         .threads = 1,
         .max_connections = 100,
@@ -152,7 +152,8 @@ static inline void harness_init(struct harness *h)
         .idle_timeout_ms = 60000,
         .request_timeout_ms = 60000,
         .write_timeout_ms = 60000,
-        .budget = &h->budget,
+        .intake = ledger_account(&h->ledger, LEDGER_INTAKE),
+        .answers = ledger_account(&h->ledger, LEDGER_ANSWERS),
     };
     struct errbuf err = ERRBUF_INIT;
     h->shared.router = router_new(harness_routes, &err);
@@ -182,7 +183,7 @@ static inline void harness_connect(struct harness *h)
     send_quota = SIZE_MAX;
     h->peer = pair[1];
     h->shared.connections_open++;
-    h->connection = connection_new(h->thread, pair[0]);
+    h->connection = connection_new(h->thread, pair[0], NULL);
 }
 
 static inline bool harness_reads(const struct harness *h)

@@ -70,7 +70,7 @@ static char *converse(struct slice input, size_t piece, size_t quota)
     harness_disconnect(&harness);
     shorten(&text, buffer_slice(&sent));
     buffer_append_char(&text, '\0');
-    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(ledger_used(&harness.ledger), 0);
     assert_int_equal(harness.thread->requests_under_way, 0);
     return text.data;
 }
@@ -428,14 +428,15 @@ static void test_a_client_that_has_gone_costs_nothing(void **state)
     assert_int_equal(harness.thread->requests_under_way, 2);
     harness_answer_waiting();
     assert_int_equal(harness.thread->requests_under_way, 0);
-    assert_int_equal(budget_used(&harness.budget), 0);
+    assert_int_equal(ledger_used(&harness.ledger), 0);
     assert_int_equal(sent.len, 0);
     close(harness.peer);
 }
 
-static void test_without_room_in_the_budget_503(void **state)
+static void test_without_room_in_the_ledger_503(void **state)
 {
-    assert_true(budget_take(&harness.budget, HARNESS_BUDGET));
+    struct account *intake = ledger_account(&harness.ledger, LEDGER_INTAKE);
+    assert_true(account_take(intake, intake->ceiling));
     harness_connect(&harness);
     const char *begun = "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nab";
     harness_feed(&harness, begun, strlen(begun));
@@ -447,7 +448,7 @@ static void test_without_room_in_the_budget_503(void **state)
                                    "|{\"detail\":\"Service Unavailable\"}|\n");
     buffer_release(&text);
     harness_disconnect(&harness);
-    budget_give(&harness.budget, HARNESS_BUDGET);
+    account_give(intake, intake->ceiling);
 }
 
 static int set_up(void **state)
@@ -486,7 +487,7 @@ int main(void)
         cmocka_unit_test(test_deferred_answers_go_out_in_order),
         cmocka_unit_test(test_no_more_than_the_pipeline_is_begun),
         cmocka_unit_test(test_a_client_that_has_gone_costs_nothing),
-        cmocka_unit_test(test_without_room_in_the_budget_503),
+        cmocka_unit_test(test_without_room_in_the_ledger_503),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -14,7 +14,8 @@
 enum { MAX = 100000 };
 
 static struct inflater *inflater;
-static struct budget budget;
+static struct ledger ledger;
+static struct account *account;
 static struct charge charge;
 static struct buffer output;
 static struct errbuf err;
@@ -48,7 +49,7 @@ static struct slice compress_text(enum inflate_coding coding, const char *text, 
 
 static int run(enum inflate_coding coding, struct slice in)
 {
-    struct inflate_output out = {&output, MAX, &charge, &budget};
+    struct inflate_output out = {&output, MAX, &charge, account};
     /* In a block of just its size, so that a read past its end is found. */
     char *copy = malloc(in.len > 0 ? in.len : 1);
     memcpy(copy, in.data, in.len);
@@ -130,13 +131,13 @@ static void test_what_follows_is_refused(void **state)
     }
 }
 
-static void test_output_is_charged_to_the_budget(void **state)
+static void test_output_is_charged_to_the_account(void **state)
 {
     struct slice packed = compress_text(INFLATE_GZIP, "0123456789", 10000);
     buffer_release(&output);
-    assert_true(budget_take(&budget, budget.limit - 20000));
+    assert_true(account_take(account, account->ceiling - 20000));
     assert_int_equal(run(INFLATE_GZIP, packed), LM_EBUSY);
-    budget_give(&budget, budget.limit - 20000);
+    account_give(account, account->ceiling - 20000);
     free((void *)packed.data);
 }
 
@@ -158,7 +159,8 @@ static void test_names_of_codings(void **state)
 static int set_up(void **state)
 {
     inflater = inflater_new();
-    budget_init(&budget, 10 * MAX);
+    ledger_init(&ledger, 20 * MAX);
+    account = ledger_account(&ledger, LEDGER_INTAKE);
     buffer_init(&output, MAX + 1);
     return 0;
 }
@@ -167,8 +169,8 @@ static int tear_down(void **state)
 {
     inflater_free(inflater);
     buffer_release(&output);
-    charge_release(&charge, &budget);
-    int rc = budget_used(&budget) == 0 ? 0 : -1;
+    charge_release(&charge, account);
+    int rc = ledger_used(&ledger) == 0 ? 0 : -1;
     return rc;
 }
 
@@ -180,7 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_bomb_stops_at_the_ceiling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_cut_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_follows_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_output_is_charged_to_the_budget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_output_is_charged_to_the_account, set_up, tear_down),
         cmocka_unit_test(test_names_of_codings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

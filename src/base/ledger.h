@@ -1,0 +1,74 @@
+/*
+ * The ledger of memory: how many bytes the process holds for its clients (MAX_INFLIGHT_BYTES), and
+ * for what. Each class has an account:
+ *
+ *   intake   requests being read, and logs that wait for the queue
+ *   answers  answers that their clients have not taken yet
+ *   reads    answers while they are being built
+ *   tails    live tails: what waits for their clients
+ *
+ * Each account has a floor: bytes that are always its own, whatever the others hold; and a ceiling.
+ * What the floors leave over is shared by all, first come, first served. So no class can starve
+ * another: logs are taken however many answers wait, and answered however many tails there are.
+ *
+ * Always true: an account's bytes below its floor are its own; those above are counted in `shared`,
+ * too, which never passes its limit. So all accounts together never hold more than the ledger's
+ * limit. Thread-safe, lock-free.
+ */
+#ifndef LOGMILL_BASE_LEDGER_H
+#define LOGMILL_BASE_LEDGER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum ledger_class { LEDGER_INTAKE, LEDGER_ANSWERS, LEDGER_READS, LEDGER_TAILS, LEDGER_CLASSES };
+
+/* Of the ledger's limit, in sixteenths. */
+enum {
+    LEDGER_SHARES = 16,
+    LEDGER_INTAKE_FLOOR = 4,
+    LEDGER_ANSWERS_FLOOR = 2,
+    LEDGER_READS_FLOOR = 2,
+    LEDGER_TAILS_FLOOR = 1,
+    /* Seven are left to be shared. The other ceilings are their floors and all that is shared. */
+    LEDGER_TAILS_CEILING = 4,
+};
+
+struct ledger;
+
+struct account {
+    struct ledger *ledger;
+    _Atomic size_t used;
+    size_t floor;
+    size_t ceiling;
+};
+
+struct ledger {
+    struct account accounts[LEDGER_CLASSES];
+    _Atomic size_t shared_used;
+    size_t shared; /* what the floors leave over */
+};
+
+/* An account of `l`, whose address must stay, for each class, with the floors and ceilings above.
+ */
+void ledger_init(struct ledger *l, size_t limit);
+
+struct account *ledger_account(struct ledger *l, enum ledger_class which);
+
+/* "intake", for metrics. */
+const char *ledger_class_name(enum ledger_class which);
+
+/* Bytes taken from all accounts now. */
+size_t ledger_used(struct ledger *l);
+
+/* Takes `bytes` and returns true, or takes nothing and returns false where there is no room. */
+bool account_take(struct account *a, size_t bytes);
+
+/* Gives back `bytes` that were taken. */
+void account_give(struct account *a, size_t bytes);
+
+/* Bytes taken now. */
+size_t account_used(struct account *a);
+
+#endif
