@@ -10,9 +10,9 @@ import os
 import corpus
 from accept import available, rounds, tell_promises
 from common import BATCHES, ROUNDS, SECONDS, free_port, wait_for
-from figures import Aim, median, medians_table, ratio, tell_absent
+from figures import Aim, median, medians_table, ratio, tell_absent, tell_before
 from peers import Collector, Rsyslog, VictoriaLogs
-from servers import Logmill
+from servers import Before, Logmill
 
 CONNECTIONS = 64
 COLUMNS = [
@@ -49,7 +49,7 @@ class Taking(Logmill):
 
 
 CLASSES = {
-    "serve": Logmill, "taking": Taking, "victorialogs": VictoriaLogs, "rsyslog": Rsyslog, "otelcol": Collector,
+    "serve": Logmill, "before": Before, "taking": Taking, "victorialogs": VictoriaLogs, "rsyslog": Rsyslog, "otelcol": Collector,
 }  # fmt: skip
 
 
@@ -58,6 +58,8 @@ def aims(turns):
         Aim("logs/s taken durably by one core", median(turns, Taking.name, "logs_per_second"), least=500_000),
         Aim("CPU of logmill serve / VictoriaLogs",
             ratio(turns, Logmill.name, VictoriaLogs.name, "cpu_per_million"), most=2),
+        Aim("CPU of logmill serve / the build before",
+            ratio(turns, Logmill.name, Before.name, "cpu_per_million"), most=1.03),
     ]  # fmt: skip
 
 
@@ -71,6 +73,7 @@ def table():
         what = "1,000 identical logs" if corpus.same else f"{size} logs"
         title = f"{what} a request, {CONNECTIONS} connections, medians of {ROUNDS} rounds of {SECONDS} s"
         medians_table(title, turns, COLUMNS)
+        tell_before(turns, Logmill.name, Before.name, "cpu_per_million")
         results["cases"].append({"title": title, "size": size, "turns": turns, "aims": [a.tell() for a in aims(turns)]})
     corpus.same = False
     tell_promises(turns)

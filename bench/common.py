@@ -30,6 +30,7 @@ ROWS = int(os.environ.get("BENCH_ROWS", "500000"))
 READ_LOGS = int(os.environ.get("BENCH_READ_LOGS", "10000000"))
 CONTESTANTS = os.environ.get("BENCH_CONTESTANTS", "").replace(",", " ").split()
 WARM_UP_SECONDS = 1
+BEFORE = os.environ.get("BENCH_BEFORE")  # another build of logmill, to stand beside
 
 
 class Unavailable(Exception):

@@ -1,5 +1,6 @@
 """Figures of many turns: medians, ratios of a round, aims, and tables for the terminal."""
 
+import math
 import statistics
 
 
@@ -13,12 +14,26 @@ def median(turns, contestant, figure):
     return statistics.median(found) if found else None
 
 
+def ratios(turns, contestant, other, figure):
+    """Each round's ratio, ascending."""
+    pairs = zip(values(turns, contestant, figure), values(turns, other, figure))
+    return sorted(a / b for a, b in pairs if b)
+
+
 def ratio(turns, contestant, other, figure):
     """The median of each round's ratio: what disturbs a machine for a while disturbs both. None
     where one of the two did not run."""
-    pairs = zip(values(turns, contestant, figure), values(turns, other, figure))
-    found = [a / b for a, b in pairs if b]
+    found = ratios(turns, contestant, other, figure)
     return statistics.median(found) if found else None
+
+
+def median_interval(found):
+    """Between which of `found`, ascending, the median of all that could be measured lies with 95 %:
+    by the binomial distribution, whatever theirs is. (None, None) where they are too few for that."""
+    n, outside, low = len(found), 0, -1
+    while (outside := outside + math.comb(n, low + 1) / 2**n) <= 0.025:
+        low += 1
+    return (found[low], found[n - 1 - low]) if low >= 0 else (None, None)
 
 
 def contestants(turns):
@@ -74,6 +89,15 @@ class Aim:
         if self.figure is not None:
             print(f"aim: {self.what}: {self.figure:.3g} ({limit}): {self.verdict()}", flush=True)
         return {"what": self.what, "figure": self.figure, "limit": limit, "verdict": self.verdict()}
+
+
+def tell_before(turns, name, other, figure):
+    """How `name` stands to `other`, the build before, if both ran."""
+    found = ratios(turns, name, other, figure)
+    if found:
+        low, high = median_interval(found)
+        between = f"95 % interval {low:.3f} to {high:.3f}" if low else "too few for an interval"
+        print(f"{figure}, {name} / {other}: {statistics.median(found):.3f} ({between}, {len(found)} pairs)", flush=True)
 
 
 def tell_absent(absent):

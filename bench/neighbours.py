@@ -27,15 +27,16 @@ import time
 import urllib.parse
 
 import load
-from common import ROUNDS, SECONDS
+from common import BEFORE, ROUNDS, SECONDS
 from figures import Aim, median, print_table, say_turn
-from servers import Logmill
+from servers import Before, Logmill
 
 LOGS = 1_000_000
 PAUSE_SECONDS = 0.004  # between two requests of a neighbour
 ANSWER_SECONDS = 60  # after which a neighbour gives up
 TIMES_MOST, MORE_MS_MOST = 3, 5
 KINDS = ["post", "read"]
+BUILDS = [Logmill, Before] if BEFORE else [Logmill]
 
 
 # ---- The attacks, each in a process of its own until it is ended ----
@@ -191,13 +192,6 @@ def turn(logmill, name):
     return figures
 
 
-def builds():
-    found = {"logmill serve": {}}
-    if before := os.environ.get("BENCH_BEFORE"):
-        found["the build before"] = {"program": before}
-    return found
-
-
 def is_met(figures, kind):
     return figures[kind] <= max(TIMES_MOST * figures[f"{kind}_quiet"], figures[f"{kind}_quiet"] + MORE_MS_MOST)
 
@@ -206,11 +200,11 @@ def table():
     turns = []
     for number in range(1, ROUNDS + 1):
         for name in ATTACKS:
-            for build, options in builds().items():
-                logmill = Logmill(**options, **({"RETENTION_DAYS": "1"} if name == "retention" else {}))
+            for build in BUILDS:
+                logmill = build(**({"RETENTION_DAYS": "1"} if name == "retention" else {}))
                 logmill.send(LOGS)
                 logmill.settle()
-                figures = {"contestant": build, "attack": name} | turn(logmill, name)
+                figures = {"contestant": build.name, "attack": name} | turn(logmill, name)
                 logmill.kill()
                 turns.append(figures)
                 say_turn(number, figures, f"{name:<12}" + "".join(
@@ -218,7 +212,7 @@ def table():
     columns = [(f"{kind} {what}", 14, ".1f") for kind in KINDS for what in ("quiet", "p99 ms", "ratio")]
     figures = [f"{kind}{suffix}" for kind in KINDS for suffix in ("_quiet", "", "_ratio")]
     aims = []
-    for build in builds():
+    for build in (b.name for b in BUILDS):
         of_build = {name: [t for t in turns if t["attack"] == name and t["contestant"] == build] for name in ATTACKS}
         rows = [(name, *(median(found, build, f) for f in figures)) for name, found in of_build.items()]
         print_table(f"p99 of a neighbour, {build}, medians of {ROUNDS} rounds of {SECONDS} s",
@@ -227,5 +221,5 @@ def table():
         for kind in KINDS:
             met = sum(is_met(t, kind) for t in turns if t["contestant"] == build)
             aims.append(Aim(f"{build}: {kind}s with a p99 of 3 × or 5 ms more at most, of all turns",
-                            met * len(builds()) / len(turns), least=1))  # fmt: skip
+                            met * len(BUILDS) / len(turns), least=1))  # fmt: skip
     return {"turns": turns, "aims": [aim.tell() for aim in aims]}

@@ -17,7 +17,7 @@ import urllib.request
 
 import corpus
 import load
-from common import BENCH, LOGMILL, WORK, cpu_seconds, disk_bytes, free_port, fresh_dir, start, stop, wait_for
+from common import BEFORE, BENCH, LOGMILL, WORK, Unavailable, cpu_seconds, disk_bytes, free_port, fresh_dir, start, stop, wait_for
 
 
 class Server:
@@ -129,6 +129,20 @@ class Logmill(Server):
         """Ends it whatever it does, and removes its directory."""
         stop(self.process, signal.SIGKILL, statuses=(-signal.SIGKILL,))
         shutil.rmtree(self.dir)
+
+
+class Before(Logmill):
+    """Another build of logmill, the one that BENCH_BEFORE names."""
+
+    name = "the build before"
+
+    def __init__(self, **options):
+        super().__init__(program=BEFORE, **options)
+
+    @staticmethod
+    def prepare():
+        if not BEFORE:
+            raise Unavailable("BENCH_BEFORE does not name it")
 
 
 class Nginx(Server):

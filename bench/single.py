@@ -7,13 +7,13 @@ What counts is the CPU time of the whole process, all threads and children, per 
 
 from accept import available, rounds, tell_promises
 from common import CONNECTIONS, ROUNDS, SECONDS
-from figures import Aim, medians_table, ratio, tell_absent
+from figures import Aim, medians_table, ratio, tell_absent, tell_before
 from peers import VictoriaLogs
-from servers import Logmill, Nginx
+from servers import Before, Logmill, Nginx
 from sqs import BaselineApi, LogmillApi
 
 CLASSES = {
-    "nginx": Nginx, "serve": Logmill, "api": LogmillApi, "baseline": BaselineApi, "victorialogs": VictoriaLogs,
+    "nginx": Nginx, "serve": Logmill, "before": Before, "api": LogmillApi, "baseline": BaselineApi, "victorialogs": VictoriaLogs,
 }  # fmt: skip
 COLUMNS = [
     ("cpu_per_100k", "CPU-s/100k", 12, ".3f"), ("requests_per_second", "requests/s", 12, ".0f"),
@@ -32,6 +32,7 @@ def aims(turns):
         Aim("CPU of the baseline api / logmill api", cpu(LogmillApi, BaselineApi, True), least=40),
         Aim("CPU of the baseline api / logmill serve, worker and store included",
             cpu(Logmill, BaselineApi, True), least=40),
+        Aim("CPU of logmill serve / the build before", cpu(Logmill, Before), most=1.03),
         Aim("CPU of VictoriaLogs / logmill serve", cpu(Logmill, VictoriaLogs, True), least=6),
     ]  # fmt: skip
 
@@ -43,6 +44,7 @@ def table():
         turns = rounds(classes, 1, connections)
         title = f"POST /log, {connections} connections, medians of {ROUNDS} rounds of {SECONDS} s"
         medians_table(title, turns, COLUMNS)
+        tell_before(turns, Logmill.name, Before.name, "cpu_per_100k")
         results["cases"].append(
             {"title": title, "connections": connections, "turns": turns, "aims": [a.tell() for a in aims(turns)]}
         )
