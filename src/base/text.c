@@ -8,7 +8,16 @@
 
 /* Lower case. */
 
+/* Characters below it have two bytes: the letters of Latin, Greek, Cyrillic, Hebrew, Arabic. */
+enum { TWO_BYTES_END = 0x800 };
+
 static locale_t unicode; /* (locale_t)0 where the system has no Unicode locale: ASCII only then */
+static uint16_t two_byte_lower[TWO_BYTES_END]; /* what it says of them; from 0x80 on */
+
+static uint32_t ask_locale(uint32_t c)
+{
+    return unicode ? (uint32_t)towlower_l((wint_t)c, unicode) : c;
+}
 
 static void open_locale(void)
 {
@@ -16,6 +25,8 @@ static void open_locale(void)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !unicode; i++)
         unicode = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+    for (uint32_t c = 0x80; c < TWO_BYTES_END; c++)
+        two_byte_lower[c] = (uint16_t)ask_locale(c);
 }
 
 static unsigned char ascii_lower(unsigned char c)
@@ -30,7 +41,12 @@ static uint32_t lower(uint32_t c)
     if (c < 0x80)
         return ascii_lower((unsigned char)c);
     pthread_once(&once, open_locale);
-    return unicode ? (uint32_t)towlower_l((wint_t)c, unicode) : c;
+    return c < TWO_BYTES_END ? two_byte_lower[c] : ask_locale(c);
+}
+
+static bool goes_on(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
 }
 
 /*
@@ -46,20 +62,25 @@ static uint32_t next_character(const unsigned char **p, const unsigned char *end
         *p = s + 1;
         return s[0];
     }
-    if (s[0] >= 0xc2 && s[0] < 0xe0 && left >= 2 && (s[1] & 0xc0) == 0x80) {
+    if (s[0] >= 0xc2 && s[0] < 0xe0 && left >= 2 && goes_on(s[1])) {
         *p = s + 2;
         return (uint32_t)(s[0] & 0x1f) << 6 | (s[1] & 0x3f);
     }
-    if (s[0] >= 0xe0 && s[0] < 0xf0 && left >= 3 && (s[1] & 0xc0) == 0x80 &&
-        (s[2] & 0xc0) == 0x80) {
-        *p = s + 3;
-        return (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+    if (s[0] >= 0xe0 && s[0] < 0xf0 && left >= 3 && goes_on(s[1]) && goes_on(s[2])) {
+        uint32_t c = (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+        if (c >= TWO_BYTES_END && (c < 0xd800 || c > 0xdfff)) { /* no long form, no surrogate */
+            *p = s + 3;
+            return c;
+        }
     }
-    if (s[0] >= 0xf0 && s[0] < 0xf5 && left >= 4 && (s[1] & 0xc0) == 0x80 &&
-        (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80) {
-        *p = s + 4;
-        return (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 |
-               (uint32_t)(s[2] & 0x3f) << 6 | (s[3] & 0x3f);
+    if (s[0] >= 0xf0 && s[0] < 0xf5 && left >= 4 && goes_on(s[1]) && goes_on(s[2]) &&
+        goes_on(s[3])) {
+        uint32_t c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 |
+                     (uint32_t)(s[2] & 0x3f) << 6 | (s[3] & 0x3f);
+        if (c >= 0x10000 && c <= 0x10ffff) {
+            *p = s + 4;
+            return c;
+        }
     }
     *p = s + 1;
     return 0x80000000u | s[0];
@@ -130,7 +151,7 @@ bool text_equal_nocase(struct slice a, struct slice b)
     return p == p_end && q == q_end;
 }
 
-/* Substrings. */
+/* ---- Folding ---- */
 
 static bool is_ascii(struct slice s)
 {
@@ -147,6 +168,59 @@ static bool is_ascii(struct slice s)
         bits |= (uint64_t)(unsigned char)*p << 56;
     return (bits & UINT64_C(0x8080808080808080)) == 0;
 }
+
+enum { BLOCK = 32 }; /* bytes; loops over all of one become a few vector instructions */
+
+/* Folds a block of ASCII and returns true, or returns false where it is none. */
+static bool fold_block(const unsigned char *restrict s, char *restrict out)
+{
+    if (!is_ascii(slice_of((const char *)s, BLOCK)))
+        return false;
+    for (size_t i = 0; i < BLOCK; i++)
+        out[i] = (char)(s[i] | (unsigned char)((unsigned char)(s[i] - 'A') < 26) << 5);
+    return true;
+}
+
+/* Folds what is ASCII at the beginning of `s`. Returns how many bytes. */
+static size_t fold_ascii(const unsigned char *restrict s, size_t len, char *restrict out)
+{
+    size_t i = 0;
+
+    while (i + BLOCK <= len && fold_block(s + i, out + i))
+        i += BLOCK;
+    for (; i < len && s[i] < 0x80; i++)
+        out[i] = (char)ascii_lower(s[i]);
+    return i;
+}
+
+/* As encode; but a byte that is not UTF-8 becomes two that begin no character and go on none. */
+static size_t encode_folded(uint32_t c, char out[4])
+{
+    if (!(c & 0x80000000u))
+        return encode(c, out);
+    out[0] = (char)(0xfc | (c >> 6 & 1));
+    out[1] = (char)(0x80 | (c & 0x3f));
+    return 2;
+}
+
+size_t text_fold(struct slice s, char *out)
+{
+    const unsigned char *p = (const unsigned char *)s.data;
+    const unsigned char *end = p + s.len;
+    char *to = out;
+
+    while (s.len && p < end) {
+        size_t n = fold_ascii(p, (size_t)(end - p), to);
+
+        p += n;
+        to += n;
+        while (p < end && *p >= 0x80)
+            to += encode_folded(lower(next_character(&p, end)), to);
+    }
+    return (size_t)(to - out);
+}
+
+/* Substrings. */
 
 /*
  * U+212A (kelvin) and U+0130 (I with a dot) are the two characters beyond ASCII whose lower case is

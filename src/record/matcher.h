@@ -31,6 +31,26 @@ bool log_matcher_has_predicates(const struct log_matcher *m);
 int log_matcher_match(const struct log_matcher *m, const struct record *r,
                       bool *matches) LM_MUST_CHECK;
 
+/*
+ * A log that is matched against several matchers. What they look at is made ready when the first
+ * needs it, and once: the message and level folded, the attributes parsed. One thread at a time.
+ */
+struct log_subject;
+
+/* Of no log yet. */
+struct log_subject *log_subject_new(void);
+void log_subject_free(struct log_subject *s); /* NULL does nothing */
+
+/* It is `r` from now on, whose texts must live as long as that. */
+void log_subject_set(struct log_subject *s, const struct record *r);
+
+/*
+ * As log_matcher_match. `*steps` grows by the work done, in units of about a nanosecond; what was
+ * made ready is counted once, at the matcher that needed it first.
+ */
+int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
+                              uint64_t *steps) LM_MUST_CHECK;
+
 /* True where both were made of equal filters, time bounds and the order of predicates included. */
 bool log_matcher_equal(const struct log_matcher *a, const struct log_matcher *b);
 

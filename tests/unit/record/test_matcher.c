@@ -147,6 +147,98 @@ static void matchers_of_equal_filters_are_equal(void **state)
     assert_false(equal(&f, &g));
 }
 
+/* ---- A log for many matchers ---- */
+
+static struct log_matcher *for_attribute(struct slice name, struct slice value, bool excludes)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.attributes[f.attributes_len++] = (struct log_attribute_filter){name, value, excludes};
+    return log_matcher_new(&f);
+}
+
+static struct log_matcher *for_text(struct slice text)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.text = text;
+    return log_matcher_new(&f);
+}
+
+/* Matches, gives `m` back, and tells the steps. */
+static uint64_t steps_of(struct log_matcher *m, struct log_subject *s, bool expected)
+{
+    uint64_t steps = 0;
+    bool result;
+
+    assert_int_equal(log_matcher_match_subject(m, s, &result, &steps), 0);
+    assert_int_equal(result, expected);
+    log_matcher_unref(m);
+    return steps;
+}
+
+static char *filled(char first, char c, size_t len)
+{
+    char *text = malloc(len);
+
+    memset(text, c, len);
+    text[0] = first;
+    return text;
+}
+
+static void what_is_made_ready_is_paid_for_once(void **state)
+{
+    enum { LEN = 100000 };
+    char *message = filled('x', 'A', LEN);
+    char *json = filled('{', ' ', LEN);
+    struct log_subject *s = log_subject_new();
+    struct slice name = SLICE_LITERAL("host");
+
+    memcpy(json + 1, "\"host\":\"a\"", 10);
+    json[LEN - 1] = '}';
+    log_subject_set(s, &(struct record){.level = SLICE_LITERAL("info"),
+                                        .message = slice_of(message, LEN),
+                                        .attributes = slice_of(json, LEN)});
+    uint64_t first = steps_of(for_text(SLICE_LITERAL("xAa")), s, true);
+    uint64_t second = steps_of(for_text(SLICE_LITERAL("XAA")), s, true);
+    assert_true(first >= LEN && second < 100);
+
+    first = steps_of(for_attribute(name, SLICE_LITERAL("b"), true), s, true);
+    second = steps_of(for_attribute(name, SLICE_LITERAL("a"), false), s, true) +
+             steps_of(for_attribute(name, SLICE_LITERAL("zz"), false), s, false);
+    assert_true(first >= LEN && second < 100);
+    log_subject_free(s);
+    free(json);
+    free(message);
+}
+
+static void a_subject_is_the_log_that_was_set_last(void **state)
+{
+    struct record other = example;
+    struct log_subject *s = log_subject_new();
+
+    other.message = SLICE_LITERAL("nothing");
+    other.level = SLICE_LITERAL("ERROR");
+    other.attributes = SLICE_LITERAL("{\"host\":\"db\"}");
+    for (int i = 0; i < 3; i++) {
+        struct log_filter f = every_predicate();
+
+        log_subject_set(s, &example);
+        steps_of(log_matcher_new(&f), s, true);
+        steps_of(for_attribute(SLICE_LITERAL("host"), SLICE_LITERAL("db"), true), s, true);
+        log_subject_set(s, &other);
+        steps_of(log_matcher_new(&f), s, false);
+        f.levels[0] = SLICE_LITERAL("error");
+        f.text = SLICE_LITERAL("THING");
+        f.attributes[0].value = SLICE_LITERAL("db");
+        steps_of(log_matcher_new(&f), s, true);
+    }
+    log_subject_free(s);
+    log_subject_free(NULL);
+}
+
 #ifdef LOGMILL_FAULTS
 static void a_lack_of_memory_is_no_answer(void **state)
 {
@@ -169,6 +261,12 @@ static void a_lack_of_memory_is_no_answer(void **state)
     assert_int_equal(log_matcher_match(m, &r, &result), LM_ENOMEM);
     fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = 1});
     assert_null(log_matcher_new(&f));
+    log_matcher_unref(m);
+    fault_plan(&(struct fault_plan){0});
+    r.message = r.level = r.attributes;
+    m = for_text(SLICE_LITERAL("x"));
+    fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = 1});
+    assert_int_equal(log_matcher_match(m, &r, &result), LM_ENOMEM);
     fault_plan(&(struct fault_plan){0});
     log_matcher_unref(m);
 }
@@ -182,6 +280,8 @@ int main(void)
         cmocka_unit_test(a_matcher_keeps_its_own_texts),
         cmocka_unit_test(a_matcher_lives_until_its_last_reference_goes),
         cmocka_unit_test(matchers_of_equal_filters_are_equal),
+        cmocka_unit_test(what_is_made_ready_is_paid_for_once),
+        cmocka_unit_test(a_subject_is_the_log_that_was_set_last),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test(a_lack_of_memory_is_no_answer),
 #endif
