@@ -41,6 +41,8 @@
     X(METRIC_NUL_REPLACED, "logmill_nul_characters_replaced_total", "",                            \
       "U+0000 characters replaced with U+FFFD in logs.")                                           \
     X(METRIC_LOGS_EXPIRED, "logmill_logs_expired_total", "", "Logs deleted by RETENTION_DAYS.")    \
+    X(METRIC_LOGS_TOO_OLD, "logmill_logs_too_old_total", "",                                       \
+      "Logs that were older than RETENTION_DAYS when they came, and so are deleted right away.")   \
     X(METRIC_CACHE_HIT, "logmill_cache_reads_total", "result=\"hit\"",                             \
       "Reads of GET /logs by what the cache could do.")                                            \
     X(METRIC_CACHE_MISS, "logmill_cache_reads_total", "result=\"miss\"", "")                       \

@@ -34,6 +34,17 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
     return w->ops->expire(w, before_us, max_rows, deleted, err);
 }
 
+int store_clock_read(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
+                     struct errbuf *err)
+{
+    return w->ops->clock_read(w, kept, now_us, err);
+}
+
+int store_clock_write(struct store_writer *w, const struct store_clock *kept, struct errbuf *err)
+{
+    return w->ops->clock_write(w, kept, err);
+}
+
 struct store_reader *store_reader_new(struct store *s, struct errbuf *err)
 {
     return s->ops->reader_new(s, err);

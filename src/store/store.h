@@ -53,6 +53,23 @@ int store_append(struct store_writer *w, const struct record *records, size_t n,
 int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                  struct errbuf *err) LM_MUST_CHECK;
 
+/*
+ * The clock by which the age of logs is told, and what worker/retention_clock.h knows of it, kept
+ * with the data: all in microseconds since 1970, or of time. At first believed_us is the time at
+ * which the schema was made, or of the newest log stored before it was.
+ */
+struct store_clock {
+    int64_t believed_us; /* the time that was believed last; 0: not known */
+    int64_t claimed_us;  /* another time that the clock claims, in doubt; 0: none */
+    int64_t doubted_us;  /* for how long that was doubted */
+};
+
+/* `*now_us` is this machine's clock, or the database's own where that is elsewhere. */
+int store_clock_read(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
+                     struct errbuf *err) LM_MUST_CHECK;
+int store_clock_write(struct store_writer *w, const struct store_clock *kept,
+                      struct errbuf *err) LM_MUST_CHECK;
+
 /* ---- Reading ---- */
 
 struct store_reader *store_reader_new(struct store *s, struct errbuf *err);
@@ -149,8 +166,12 @@ struct store_position {
 /* <0, 0, >0 as `a` comes before, is, or comes after `b`. */
 int store_position_compare(const struct store_position *a, const struct store_position *b);
 
-/* How far back one can follow: logs that were stored longer ago may be forgotten in this order. */
-enum { STORE_FOLLOW_HORIZON_S = 3600 };
+/*
+ * How far back one can follow: logs that were stored longer ago may be forgotten in this order, as
+ * are those before the newest STORE_FOLLOW_LOGS_MAX, or before as many transactions where a store
+ * counts those. What was stored while the clock was wrong goes as soon as what came before it does.
+ */
+enum { STORE_FOLLOW_HORIZON_S = 3600, STORE_FOLLOW_LOGS_MAX = 50000000 };
 
 /* The place of the last log that was stored. */
 int store_follow_end(struct store_reader *r, struct store_position *end,
@@ -190,6 +211,9 @@ struct store_ops {
                   struct store_append_result *result, struct errbuf *err);
     int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                   struct errbuf *err);
+    int (*clock_read)(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
+                      struct errbuf *err);
+    int (*clock_write)(struct store_writer *w, const struct store_clock *kept, struct errbuf *err);
     struct store_reader *(*reader_new)(struct store *s, struct errbuf *err);
     void (*reader_free)(struct store_reader *r);
     int (*scan_next)(struct store_reader *r, struct store_scan *scan,

@@ -57,6 +57,10 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
                                  struct store_append_result *result, struct errbuf *err);
 int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                  size_t *deleted, struct errbuf *err);
+int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                     int64_t *now_us, struct errbuf *err);
+int store_postgres_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                      struct errbuf *err);
 
 /*
  * Appends `r` to `b` as a row of COPY's binary form: timestamp, id, level, message, attributes.

@@ -57,6 +57,17 @@ static const char *const steps[] = {
     "COMMENT ON TABLE arrivals IS\n"
     "    'What each transaction of the last hour stored: a live tail follows it';\n"
     "COMMENT ON COLUMN arrivals.timestamps IS 'With ids: the keys of the logs';\n",
+    /* One row; what it holds: struct store_clock. */
+    "CREATE TABLE retention_clock (\n"
+    "    believed timestamptz NOT NULL,\n"
+    "    claimed timestamptz,\n"
+    "    doubted interval NOT NULL DEFAULT '0'\n"
+    ");\n"
+    "INSERT INTO retention_clock (believed)\n"
+    "    SELECT least(coalesce(max(stored), now()), now()) FROM arrivals;\n"
+    "COMMENT ON TABLE retention_clock IS\n"
+    "    'By which time RETENTION_DAYS deletes: a jump is believed after a day of running';\n"
+    "COMMENT ON COLUMN retention_clock.claimed IS 'A time that the clock claims, in doubt';\n",
 };
 
 static int known_version(void)

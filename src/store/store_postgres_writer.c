@@ -20,6 +20,7 @@ enum {
     CHUNK_BYTES = 64 * 1024,  /* of rows, before they are given to libpq */
     ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
     FORGET_INTERVAL_US = 30 * 1000000,
+    FORGET_KEPT_TRANSACTIONS = 1000000, /* at most */
 };
 
 #define COLUMNS "\"timestamp\", id, level, message, attributes"
@@ -242,7 +243,7 @@ static int append(struct writer *w, const struct record *records, size_t n,
 static void forget(struct writer *w)
 {
     uint64_t now_us = clock_monotonic_us();
-    char sql[768];
+    char sql[1024];
 
     if (now_us - w->forgot_us < FORGET_INTERVAL_US)
         return;
@@ -254,11 +255,13 @@ static void forget(struct writer *w)
         "(SELECT \"transaction\", sequence FROM arrivals "
         "WHERE (\"transaction\", sequence) < "
         "(SELECT \"transaction\", sequence FROM arrivals "
-        "WHERE stored >= now() - interval '%d s' "
+        "WHERE stored BETWEEN now() - interval '%d s' AND now() + interval '%d s' "
+        "AND sequence > (SELECT sequence FROM arrivals "
+        "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1) - %d "
         "ORDER BY \"transaction\", sequence LIMIT 1) "
         "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1);"
         "DELETE FROM arrivals WHERE \"transaction\" >= pg_snapshot_xmax(pg_current_snapshot())",
-        STORE_FOLLOW_HORIZON_S);
+        STORE_FOLLOW_HORIZON_S, STORE_FOLLOW_HORIZON_S, FORGET_KEPT_TRANSACTIONS);
     if (store_postgres_conn_exec(&w->conn, sql, NULL, NULL) != 0)
         undo(w, LM_EUNAVAILABLE);
 }
@@ -375,5 +378,60 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
     } else if (error != 0) {
         undo(w, error);
     }
+    return error;
+}
+
+/* ---- The clock ---- */
+
+#define MICROSECONDS(of) "coalesce((extract(epoch FROM " of ") * 1000000)::bigint, 0)"
+
+int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                     int64_t *now_us, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    PGresult *row = NULL;
+    bool fresh;
+    int error = begin(w, &fresh, err);
+
+    *kept = (struct store_clock){0};
+    if (error)
+        return error;
+    error = store_postgres_conn_exec(
+        &w->conn,
+        "SELECT " MICROSECONDS("now()") ", " MICROSECONDS("believed") ", " MICROSECONDS(
+            "claimed") ", " MICROSECONDS("doubted") " FROM (SELECT) one LEFT JOIN retention_clock "
+                                                    "ON true LIMIT 1",
+        &row, err);
+    if (!error) {
+        *now_us = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+        *kept = (struct store_clock){.believed_us = strtoll(PQgetvalue(row, 0, 1), NULL, 10),
+                                     .claimed_us = strtoll(PQgetvalue(row, 0, 2), NULL, 10),
+                                     .doubted_us = strtoll(PQgetvalue(row, 0, 3), NULL, 10)};
+    } else {
+        undo(w, error);
+    }
+    PQclear(row);
+    return error;
+}
+
+int store_postgres_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                      struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    char sql[512];
+    bool fresh;
+    int error = begin(w, &fresh, err);
+
+    if (error)
+        return error;
+    snprintf(sql, sizeof(sql),
+             "UPDATE retention_clock SET believed = 'epoch'::timestamptz + interval '1 us' * %lld, "
+             "claimed = 'epoch'::timestamptz + interval '1 us' * nullif(%lld, 0), "
+             "doubted = interval '1 us' * %lld",
+             (long long)kept->believed_us, (long long)kept->claimed_us,
+             (long long)kept->doubted_us);
+    error = store_postgres_conn_exec(&w->conn, sql, NULL, err);
+    if (error)
+        undo(w, error);
     return error;
 }

@@ -36,6 +36,14 @@ static const char *const schema[] = {
     "    stored INTEGER NOT NULL,     -- microseconds since 1970, UTC\n"
     "    keys BLOB NOT NULL           -- of each log: timestamp (8 bytes, big-endian), id (16)\n"
     ") STRICT;\n",
+    /* One row; what it holds: struct store_clock. */
+    "CREATE TABLE retention_clock(\n"
+    "    believed INTEGER NOT NULL,   -- microseconds since 1970, UTC\n"
+    "    claimed INTEGER NOT NULL,    -- the same, in doubt; 0: none\n"
+    "    doubted INTEGER NOT NULL     -- microseconds for which it was\n"
+    ") STRICT;\n"
+    "INSERT INTO retention_clock SELECT min(coalesce(max(stored), now), now), 0, 0\n"
+    "FROM (SELECT unixepoch() * 1000000 AS now) LEFT JOIN arrivals;\n",
 };
 
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
@@ -77,6 +85,8 @@ const struct store_ops store_sqlite_ops = {
     .writer_free = store_sqlite_writer_free,
     .append = store_sqlite_writer_append,
     .expire = store_sqlite_writer_expire,
+    .clock_read = store_sqlite_writer_clock_read,
+    .clock_write = store_sqlite_writer_clock_write,
     .reader_new = store_sqlite_reader_new,
     .reader_free = store_sqlite_reader_free,
     .scan_next = store_sqlite_scan_next,

@@ -7,6 +7,7 @@
 enum {
     WRITER_CACHE_KIB = 2048,
     FORGET_INTERVAL_US = 5 * 1000000, /* between two looks for arrivals past the horizon */
+    FORGET_ROWS_MAX = 1000,           /* at one look: more than come in that time */
     KEYS_BYTES_MAX = 1 << 30,         /* a ceiling because every buffer has one */
 };
 
@@ -20,8 +21,10 @@ struct writer {
     sqlite3_stmt *delete_before; /* all before a key */
     sqlite3_stmt *arrive;        /* notes the logs of a transaction, in the order of storing */
     sqlite3_stmt *forget;        /* arrivals past the horizon */
-    struct buffer keys;          /* of the logs that the transaction under way has stored */
-    uint64_t forgot_us;          /* by the monotonic clock */
+    sqlite3_stmt *clock_read;
+    sqlite3_stmt *clock_write;
+    struct buffer keys; /* of the logs that the transaction under way has stored */
+    uint64_t forgot_us; /* by the monotonic clock */
 };
 
 static void close_db(struct writer *w)
@@ -32,7 +35,10 @@ static void close_db(struct writer *w)
     sqlite3_finalize(w->delete_before);
     sqlite3_finalize(w->arrive);
     sqlite3_finalize(w->forget);
+    sqlite3_finalize(w->clock_read);
+    sqlite3_finalize(w->clock_write);
     w->insert = w->is_same = w->boundary = w->delete_before = w->arrive = w->forget = NULL;
+    w->clock_read = w->clock_write = NULL;
     sqlite_db_close(&w->db);
 }
 
@@ -52,10 +58,19 @@ static int open_db(struct writer *w, struct errbuf *err)
         {&w->delete_before, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)"},
         {&w->arrive, "INSERT INTO arrivals(last, stored, keys) "
                      "SELECT coalesce(max(last), 0) + ?, ?, ? FROM arrivals"},
-        /* Never the last one, from which the next is counted. */
-        {&w->forget, "DELETE FROM arrivals WHERE last < coalesce("
-                     "(SELECT last FROM arrivals WHERE stored >= ? ORDER BY last LIMIT 1), "
-                     "(SELECT max(last) FROM arrivals))"},
+        /*
+         * Before the first that is of the last hour by the clock, which is not always the same; a
+         * bounded number at a time. Never the last one, from which the next is counted.
+         */
+        {&w->forget, "DELETE FROM arrivals WHERE last < (SELECT max(last) FROM arrivals) "
+                     "AND last < (SELECT max("
+                     "coalesce((SELECT last FROM arrivals WHERE stored BETWEEN ?1 - ?2 AND ?1 + ?2 "
+                     "ORDER BY last LIMIT 1), 0), "
+                     "(SELECT max(last) FROM arrivals) - ?3)) "
+                     "AND last <= coalesce((SELECT last FROM arrivals ORDER BY last LIMIT 1 "
+                     "OFFSET ?4), 9e18)"},
+        {&w->clock_read, "SELECT believed, claimed, doubted FROM retention_clock"},
+        {&w->clock_write, "UPDATE retention_clock SET believed = ?, claimed = ?, doubted = ?"},
     };
     int error = sqlite_db_open(&w->db, &options, err);
 
@@ -175,7 +190,10 @@ static int arrive(struct writer *w, size_t stored, struct errbuf *err)
     if (error != 0 || now_us - w->forgot_us < FORGET_INTERVAL_US)
         return error;
     w->forgot_us = now_us;
-    sqlite3_bind_int64(w->forget, 1, clock_wall_us() - STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
+    sqlite3_bind_int64(w->forget, 1, clock_wall_us());
+    sqlite3_bind_int64(w->forget, 2, STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
+    sqlite3_bind_int64(w->forget, 3, STORE_FOLLOW_LOGS_MAX);
+    sqlite3_bind_int64(w->forget, 4, FORGET_ROWS_MAX);
     return sqlite_db_run(&w->db, w->forget, err);
 }
 
@@ -245,4 +263,41 @@ int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, siz
     if (error == 0)
         *deleted = changes;
     return error;
+}
+
+/* ---- The clock ---- */
+
+int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                   int64_t *now_us, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    int error = w->db.handle ? 0 : open_db(w, err);
+
+    *kept = (struct store_clock){0};
+    *now_us = clock_wall_us();
+    if (error)
+        return error;
+    int rc = sqlite3_step(w->clock_read);
+    if (rc == SQLITE_ROW)
+        *kept = (struct store_clock){.believed_us = sqlite3_column_int64(w->clock_read, 0),
+                                     .claimed_us = sqlite3_column_int64(w->clock_read, 1),
+                                     .doubted_us = sqlite3_column_int64(w->clock_read, 2)};
+    else if (rc != SQLITE_DONE)
+        error = sqlite_db_error(&w->db, rc, err);
+    sqlite3_reset(w->clock_read);
+    return error;
+}
+
+int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                    struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    int error = begin(w, err);
+
+    if (error)
+        return error;
+    sqlite3_bind_int64(w->clock_write, 1, kept->believed_us);
+    sqlite3_bind_int64(w->clock_write, 2, kept->claimed_us);
+    sqlite3_bind_int64(w->clock_write, 3, kept->doubted_us);
+    return end(w, sqlite_db_run(&w->db, w->clock_write, err), err);
 }

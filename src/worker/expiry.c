@@ -2,42 +2,147 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/timestamp.h"
 #include "metrics/metrics.h"
 
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
 void expiry_init(struct expiry *e, unsigned days)
 {
-    *e = (struct expiry){.days = days};
+    *e = (struct expiry){.days = days, .before_us = INT64_MIN};
+    pthread_mutex_init(&e->step, NULL);
+}
+
+void expiry_release(struct expiry *e)
+{
+    pthread_mutex_destroy(&e->step);
 }
 
 unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms)
 {
-    uint64_t now = clock_monotonic_us();
-    uint64_t wait_ms;
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t next_us = atomic_load(&e->next_us);
 
-    if (e->days == 0)
-        return max_ms;
-    if (now >= e->next_us)
+    if (now_us >= next_us)
         return 0;
-    wait_ms = (e->next_us - now) / 1000 + 1;
+    uint64_t wait_ms = (next_us - now_us) / 1000 + 1;
     return wait_ms < max_ms ? (unsigned)wait_ms : max_ms;
+}
+
+/* ---- The clock ---- */
+
+static void tell_clock(enum retention_clock_news news, const struct expiry *e, int64_t wall_us)
+{
+    char says[TIMESTAMP_TEXT_LEN + 1] = {0};
+    char believed[TIMESTAMP_TEXT_LEN + 1] = {0};
+
+    if (news == RETENTION_CLOCK_AS_BEFORE)
+        return;
+    timestamp_format(wall_us, says);
+    timestamp_format(e->clock.kept.believed_us, believed);
+    if (news == RETENTION_CLOCK_BELIEVES)
+        diag(DIAG_INFO, "the clock is believed again: RETENTION_DAYS goes by it",
+             DIAG_STR("clock", says));
+    else
+        diag(DIAG_WARN,
+             "the clock is more than a day off what it was: until it has run for 24 hours, "
+             "RETENTION_DAYS goes by the earlier of both times",
+             DIAG_STR("clock", says), DIAG_STR("believed", believed));
+}
+
+/* Reads the clock, and keeps what is known of it from time to time, and when that changes. */
+static int advance_clock(struct expiry *e, struct store_writer *writer, uint64_t now_us,
+                         struct errbuf *err)
+{
+    struct store_clock kept;
+    int64_t wall_us;
+    int error = store_clock_read(writer, &kept, &wall_us, err);
+
+    if (error)
+        return error;
+    if (e->clock_kept_us == 0)
+        e->clock.kept = kept;
+    enum retention_clock_news news = retention_clock_advance(&e->clock, wall_us, now_us);
+    tell_clock(news, e, wall_us);
+    atomic_store(&e->before_us, e->days ? e->clock.time_us - e->days * DAY_US : INT64_MIN);
+    if (e->clock_kept_us && news == RETENTION_CLOCK_AS_BEFORE &&
+        now_us - e->clock_kept_us < (uint64_t)EXPIRY_KEEP_CLOCK_MS * 1000)
+        return 0;
+    e->clock_kept_us = now_us;
+    return store_clock_write(writer, &e->clock.kept, err);
+}
+
+/* ---- Deleting ---- */
+
+/* Deletes at most `rows`, in short transactions. `*more`: there may be more to delete. */
+static int delete_rows(struct expiry *e, struct store_writer *writer, size_t rows, bool *more,
+                       struct errbuf *err)
+{
+    *more = true;
+    while (*more && rows > 0) {
+        size_t max = rows < EXPIRY_TRANSACTION_ROWS ? rows : EXPIRY_TRANSACTION_ROWS;
+        size_t deleted = 0;
+        int error = store_expire(writer, atomic_load(&e->before_us), max, &deleted, err);
+
+        metrics_add(METRIC_LOGS_EXPIRED, deleted);
+        if (error)
+            return error;
+        *more = deleted >= max;
+        rows -= deleted < rows ? deleted : rows;
+    }
+    return 0;
+}
+
+/* Returns whether there is more to delete now. */
+static bool step(struct expiry *e, struct store_writer *writer, uint64_t now_us)
+{
+    struct errbuf err = ERRBUF_INIT;
+    size_t rows = EXPIRY_STEP_ROWS + 2 * (size_t)atomic_exchange(&e->stored, 0);
+    bool more = false;
+
+    if (advance_clock(e, writer, now_us, &err) ||
+        (e->days && delete_rows(e, writer, rows, &more, &err))) {
+        diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
+        more = false;
+    }
+    return more;
 }
 
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms)
 {
-    struct errbuf err = ERRBUF_INIT;
-    uint64_t now = clock_monotonic_us();
-    size_t deleted = 0;
+    unsigned wait_ms = expiry_wait_ms(e, max_ms);
+    if (wait_ms > 0)
+        return wait_ms;
+    if (pthread_mutex_trylock(&e->step) != 0)
+        return max_ms; /* the other thread sees to it */
+    uint64_t now_us = clock_monotonic_us();
+    bool more = step(e, writer, now_us);
+    if (!more)
+        atomic_store(&e->next_us, now_us + (uint64_t)EXPIRY_INTERVAL_MS * 1000);
+    pthread_mutex_unlock(&e->step);
+    return more ? 0 : expiry_wait_ms(e, max_ms);
+}
 
-    if (e->days > 0 && now >= e->next_us) {
-        if (store_expire(writer, clock_wall_us() - e->days * DAY_US, EXPIRY_STEP_ROWS, &deleted,
-                         &err))
-            diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
-        metrics_add(METRIC_LOGS_EXPIRED, deleted);
-        if (deleted >= EXPIRY_STEP_ROWS)
-            return 0;
-        e->next_us = now + (uint64_t)EXPIRY_INTERVAL_MS * 1000;
+void expiry_note_stored(struct expiry *e, const struct record *records, size_t n)
+{
+    int64_t before_us = atomic_load(&e->before_us);
+    int64_t oldest_us = INT64_MAX;
+    size_t too_old = 0;
+
+    atomic_fetch_add(&e->stored, n);
+    for (size_t i = 0; i < n; i++) {
+        int64_t timestamp_us = records[i].key.timestamp_us;
+
+        too_old += timestamp_us < before_us;
+        oldest_us = timestamp_us < oldest_us ? timestamp_us : oldest_us;
     }
-    return expiry_wait_ms(e, max_ms);
+    metrics_add(METRIC_LOGS_TOO_OLD, too_old);
+    uint64_t times = notice_count(&e->too_old, too_old);
+    if (times > 0) {
+        char oldest[TIMESTAMP_TEXT_LEN + 1] = {0};
+
+        timestamp_format(oldest_us, oldest);
+        diag(DIAG_WARN, "logs came that are older than RETENTION_DAYS: they are deleted right away",
+             DIAG_INT("logs", (int64_t)times), DIAG_STR("one_timestamp", oldest));
+    }
 }

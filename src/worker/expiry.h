@@ -1,33 +1,54 @@
 /*
- * RETENTION_DAYS: deletes logs that are too old in small steps between the worker's rounds, so that
- * no write waits long for it.
+ * RETENTION_DAYS: deletes logs that are too old, in small steps between the worker's rounds, so
+ * that no write waits long for it. For each log that is stored it may delete two, so that it never
+ * falls behind, however fast logs come. By which time: retention_clock.h.
+ *
+ * All threads of a worker share one; each function may be called from any. One that is in a step
+ * keeps no other waiting.
  */
 #ifndef LOGMILL_WORKER_EXPIRY_H
 #define LOGMILL_WORKER_EXPIRY_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "store/store.h"
+#include "worker/notice.h"
+#include "worker/retention_clock.h"
 
 enum {
-    EXPIRY_STEP_ROWS = 1000,   /* rows of one transaction */
-    EXPIRY_INTERVAL_MS = 10000 /* between looks, once nothing is left to delete */
+    EXPIRY_STEP_ROWS = 1000,        /* rows of a step, and twice those stored since the last */
+    EXPIRY_TRANSACTION_ROWS = 2000, /* rows of one transaction, of which a step may be several */
+    EXPIRY_INTERVAL_MS = 10000,     /* between looks, once nothing is left to delete */
+    EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data */
 };
 
 struct expiry {
-    unsigned days;    /* 0: never */
-    uint64_t next_us; /* monotonic: when to look again */
+    unsigned days;             /* 0: never */
+    _Atomic uint64_t next_us;  /* monotonic: when to look again */
+    _Atomic int64_t before_us; /* logs before it are deleted; INT64_MIN: none, or not known yet */
+    _Atomic uint64_t stored;   /* logs, since the last step */
+    struct notice too_old;
+
+    pthread_mutex_t step; /* held by the thread that is in a step; guards what follows */
+    struct retention_clock clock;
+    uint64_t clock_kept_us; /* monotonic; 0: not in this process */
 };
 
 void expiry_init(struct expiry *e, unsigned days);
+void expiry_release(struct expiry *e);
 
 /* Milliseconds until a step is due, at most `max_ms`; 0: now. */
 unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms);
 
 /*
- * Deletes up to EXPIRY_STEP_ROWS logs, where that is due. Returns the milliseconds until it is due
- * again, at most `max_ms`; 0: there is more to delete now.
+ * Deletes some old logs, where that is due. Returns the milliseconds until it is due again, at most
+ * `max_ms`; 0: there is more to delete now.
  */
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms);
+
+/* These records have been stored: counts them, and tells where some are too old to stay. */
+void expiry_note_stored(struct expiry *e, const struct record *records, size_t n);
 
 #endif

@@ -61,9 +61,8 @@ struct dead_log {
  */
 struct lane {
     pthread_mutex_t receiving; /* guards the following, up to the next lock */
-    struct expiry expiry;
-    uint64_t round_us; /* when the last round began; monotonic */
-    bool in_a_row;     /* it found work, but not much: the next one keeps its distance */
+    uint64_t round_us;         /* when the last round began; monotonic */
+    bool in_a_row;             /* it found work, but not much: the next one keeps its distance */
 
     pthread_mutex_t storing;
     struct store_writer *writer;
@@ -103,6 +102,7 @@ struct worker {
     struct worker_options options;
     struct upkeep upkeep;
     struct notice conflicts;
+    struct expiry expiry;
     struct lane *lanes;
     unsigned lanes_len;
     struct worker_thread *threads;
@@ -287,6 +287,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_add(METRIC_LOGS_STORED, result.stored);
     metrics_add(repeats, result.repeated);
     tell_conflicts(t, &result);
+    expiry_note_stored(&t->worker->expiry, records, n);
     cache_fill(t->lane->cache, records, n);
     if (t->worker->options.stored)
         t->worker->options.stored(t->worker->options.stored_ctx);
@@ -395,14 +396,14 @@ static bool wait_for_store(struct worker_thread *t)
 }
 
 /* Deletes some old logs, where that is due. Returns how long a receive may wait. */
-static unsigned expire(struct lane *lane)
+static unsigned expire(struct worker *w, struct lane *lane)
 {
-    unsigned wait_ms = expiry_wait_ms(&lane->expiry, RECEIVE_WAIT_MS);
+    unsigned wait_ms = expiry_wait_ms(&w->expiry, RECEIVE_WAIT_MS);
 
     if (wait_ms > 0)
         return wait_ms;
     pthread_mutex_lock(&lane->storing);
-    wait_ms = expiry_step(&lane->expiry, lane->writer, RECEIVE_WAIT_MS);
+    wait_ms = expiry_step(&w->expiry, lane->writer, RECEIVE_WAIT_MS);
     pthread_mutex_unlock(&lane->storing);
     return wait_ms;
 }
@@ -428,7 +429,7 @@ static bool round_of(struct worker_thread *t)
     keep_distance(t->worker, lane);
     stopping = is_stopping(t->worker, &too_late);
     lane->round_us = clock_monotonic_us();
-    wait_ms = stopping ? 0 : expire(lane);
+    wait_ms = stopping ? 0 : expire(t->worker, lane);
     error = queue_receive(t->consumer, wait_ms, &delivery, &err);
     lane->in_a_row = error || delivery.count > 0 || wait_ms == 0;
     if (!error && delivery.count > 0) {
@@ -503,7 +504,6 @@ static int lane_init(struct lane *lane, const struct worker_options *options, st
         return LM_EUNAVAILABLE;
     lane->cache = cache_client_new(options->cache, err);
     lane->store_failed = true;
-    expiry_init(&lane->expiry, options->retention_days);
     pthread_mutex_init(&lane->receiving, NULL);
     pthread_mutex_init(&lane->storing, NULL);
     return 0;
@@ -561,6 +561,7 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
     unsigned lanes;
 
     w->options = *options;
+    expiry_init(&w->expiry, options->retention_days);
     pthread_mutex_init(&w->lock, NULL);
     monotonic_cond_init(&w->stop);
     threads = threads < limits.max_consumers ? threads : limits.max_consumers;
@@ -602,6 +603,7 @@ void worker_free(struct worker *w, unsigned drain_ms)
     for (unsigned i = 0; i < w->lanes_len; i++)
         lane_release(&w->lanes[i]);
     upkeep_release(&w->upkeep);
+    expiry_release(&w->expiry);
     pthread_cond_destroy(&w->stop);
     pthread_mutex_destroy(&w->lock);
     free(w->threads);

@@ -1,9 +1,14 @@
 /* RETENTION_DAYS: what is too old goes, what is not stays, and writing goes on meanwhile. */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, eventually, scenario } from './harness';
+import { chmodSync } from 'node:fs';
+import * as path from 'node:path';
+
+import { clockSettings, findFaketime, setClock } from './clock';
+import { type Lab, type Logmill, OPTIMISED, eventually, scenario, sleep } from './harness';
 import { Load } from './load';
 import { allLogs, atRest, metric, metrics, page, postLogs, stored, postLog } from './logs';
+import { PostgresServer } from './servers/postgres';
 
 const DAY_MS = 86_400_000;
 const OLD = 30_000;
@@ -71,3 +76,107 @@ scenario('without RETENTION_DAYS logs are kept for ever', async (lab) => {
     await atRest(server);
     assert.equal((await stored(server, id)).message, 'ancient');
 });
+
+scenario('a log that is too old when it comes is counted and told', async (lab) => {
+    const server = await lab.start({ settings: { RETENTION_DAYS: '2' } });
+    await postLogs(server, [old(3, 1), old(3, 2), old(1, 3)]);
+    await atRest(server);
+    await eventually('them to be counted', async () => {
+        return metric(await metrics(server), 'logmill_logs_too_old_total') === 2;
+    });
+    assert.equal(
+        server.diagnostics().filter((line) => /older than RETENTION_DAYS/.test(line.msg)).length,
+        1,
+    );
+});
+
+/** A little more than the time between two looks of the worker for what is too old. */
+const LOOK_MS = 13_000;
+const YEAR_S = 365 * 86_400;
+const faketime = findFaketime();
+
+/** A file that tells a clock, which is right at first; others than we may read it. */
+function clockFile(lab: Lab): string {
+    const folder = lab.folder();
+    const file = path.join(folder, 'clock');
+    chmodSync(folder, 0o755);
+    setClock(file, '+0');
+    return file;
+}
+
+/** Days of logs: most are too old only for a clock that is a year ahead. */
+async function fill(server: Logmill): Promise<void> {
+    for (const days of [0, 1, 5, 20, 29]) {
+        await postLogs(
+            server,
+            Array.from({ length: 100 }, (_, n) => old(days, n)),
+        );
+    }
+    await atRest(server);
+}
+
+/** The clock that `file` tells is a year ahead for a while: nothing is deleted, and that is said. */
+async function jump(file: string, server: Logmill): Promise<void> {
+    setClock(file, `+${YEAR_S}`);
+    await eventually(
+        'the diagnostic',
+        async () => server.diagnostics().find((line) => /more than a day off/.test(line.msg)),
+        LOOK_MS,
+    );
+    await sleep(LOOK_MS);
+    setClock(file, '+0');
+    await eventually(
+        'the end of the doubt',
+        async () => server.diagnostics().find((line) => /believed again/.test(line.msg)),
+        LOOK_MS,
+    );
+    assert.equal((await allLogs(server)).length, 500);
+    assert.equal(metric(await metrics(server), 'logmill_logs_expired_total'), 0);
+}
+
+if (faketime !== undefined) {
+    scenario('a clock that is a year ahead for a while deletes nothing', async (lab) => {
+        const file = clockFile(lab);
+        const options = {
+            binary: OPTIMISED,
+            settings: { RETENTION_DAYS: '30', ...clockSettings(faketime, file) },
+        };
+        const folder = lab.folder();
+        const server = await lab.start(options, folder);
+        await fill(server);
+        await jump(file, server);
+        await server.stop();
+        // Nor where it is ahead at the start.
+        setClock(file, `+${YEAR_S}`);
+        const next = await lab.start(options, folder);
+        await sleep(LOOK_MS);
+        assert.equal(metric(await metrics(next), 'logmill_logs_expired_total'), 0);
+        assert.equal((await allLogs(next)).length, 500);
+    });
+
+    scenario('with PostgreSQL its clock counts, and is no more believed', async (lab) => {
+        const file = clockFile(lab);
+        const postgres = await PostgresServer.start(lab, {
+            environment: clockSettings(faketime, file),
+        });
+        const ours = clockFile(lab);
+        const server = await lab.start({
+            binary: OPTIMISED,
+            settings: {
+                RETENTION_DAYS: '30',
+                DATABASE_URL: postgres.url,
+                ...clockSettings(faketime, ours),
+            },
+        });
+        await fill(server);
+        setClock(ours, `+${YEAR_S}`);
+        await sleep(LOOK_MS);
+        assert.equal((await allLogs(server)).length, 500);
+        assert.equal(
+            server.diagnostics().find((line) => /more than a day off/.test(line.msg)),
+            undefined,
+        );
+        setClock(ours, '+0');
+        await jump(file, server);
+    });
+}

@@ -2,6 +2,7 @@
  * The set-up for many machines: two apis and two workers between ElasticMQ, PostgreSQL and Redis,
  * each of these behind a proxy. Any of them may be killed: ElasticMQ keeps its messages in a file.
  */
+import { findFaketime } from '../integration/clock';
 import { eventually, freePort } from '../integration/harness';
 import { CREDENTIALS } from '../integration/servers/elasticmq';
 import { TcpProxy } from '../integration/servers/tcp_proxy';
@@ -24,7 +25,6 @@ import {
     SETTINGS,
     type Setup,
     type SetupOptions,
-    findFaketime,
     strikeClocks,
     strikeNetwork,
     strikeRole,

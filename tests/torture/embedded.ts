@@ -1,4 +1,5 @@
 /* The embedded set-up: one `logmill serve` with its two files, on a disk that gets full. */
+import { findFaketime } from '../integration/clock';
 import { freePort, run, runLogmill, sleep, sqlite } from '../integration/harness';
 import { atRest, metric, metrics } from '../integration/logs';
 import { TcpProxy } from '../integration/servers/tcp_proxy';
@@ -12,7 +13,6 @@ import {
     type Setup,
     type SetupOptions,
     SmallDisk,
-    findFaketime,
     strikeClocks,
     strikeNetwork,
     strikeRole,

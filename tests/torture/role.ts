@@ -2,9 +2,10 @@
  * A logmill process that is ended and started over and over: one of its lives has sanitizers, the
  * next is the optimised binary, whose memory is measured and whose clock can be made to jump.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 
+import { clockSettings, setClock } from '../integration/clock';
 import {
     BINARY,
     type Lab,
@@ -48,7 +49,7 @@ export class Role {
         readonly options: RoleOptions,
     ) {
         this.clock = path.join(lab.folder(), 'clock');
-        writeFileSync(this.clock, '+0\n');
+        setClock(this.clock, '+0');
     }
 
     get port(): number {
@@ -58,16 +59,7 @@ export class Role {
     /** The settings by which libfaketime gives the process the clock that this.clock tells. */
     private clockSettings(): Record<string, string> {
         const { faketime } = this.options;
-        return faketime === undefined
-            ? {}
-            : {
-                  LD_PRELOAD: faketime,
-                  FAKETIME_TIMESTAMP_FILE: this.clock,
-                  FAKETIME_CACHE_DURATION: '1',
-                  FAKETIME_DONT_FAKE_MONOTONIC: '1',
-                  // its cure for an old glibc lets waits on the monotonic clock return at once
-                  FAKETIME_FORCE_MONOTONIC_FIX: '0',
-              };
+        return faketime === undefined ? {} : clockSettings(faketime, this.clock);
     }
 
     private launch(): Logmill {
@@ -193,7 +185,7 @@ export class Role {
 
     /** Makes the clock jump, where this life has one that can: "+3600", "-2". */
     jump(offset: string): boolean {
-        writeFileSync(this.clock, `${offset}\n`);
+        setClock(this.clock, offset);
         return this.optimised && this.options.faketime !== undefined;
     }
 

@@ -1,6 +1,6 @@
 /* What both set-ups have: doors that clients go through, a small disk, and the usual faults. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, statfsSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, statfsSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { Lab, sleep } from '../integration/harness';
@@ -138,17 +138,6 @@ export class SmallDisk {
             setTimeout(() => (this.isFull = false), START_MS);
         }
     }
-}
-
-/** libfaketime's library, which lies where Debian puts it, or nowhere. */
-export function findFaketime(): string | undefined {
-    for (const folder of readdirSync('/usr/lib')) {
-        const library = path.join('/usr/lib', folder, 'faketime', 'libfaketimeMT.so.1');
-        if (existsSync(library)) {
-            return library;
-        }
-    }
-    return undefined;
 }
 
 export const PROCESS_KINDS = ['kill', 'kill', 'kill', 'hang', 'terminate'] as const;

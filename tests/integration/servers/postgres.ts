@@ -52,6 +52,8 @@ function parentOf(pid: string): number {
 export interface PostgresOptions {
     /** Settings of the server, such as { max_connections: '20' }. */
     config?: Record<string, string>;
+    /** Of the server's environment. */
+    environment?: Record<string, string>;
 }
 
 export class PostgresServer {
@@ -136,7 +138,7 @@ export class PostgresServer {
             {
                 ...this.user,
                 cwd: this.folder,
-                env: environment({}),
+                env: environment(this.options.environment ?? {}),
                 stdio: ['ignore', 'pipe', 'pipe'],
             },
         );

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../cmocka_all.h"
+#include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "store_test_support.h"
@@ -519,6 +520,32 @@ static void levels_past_the_limit_are_counted_as_other(void **state)
 
 /* ---- Expiring ---- */
 
+static void what_is_known_of_the_clock_is_kept(void **state)
+{
+    struct place *p = *state;
+    struct store_clock kept = {0};
+    const struct store_clock other = {
+        .believed_us = T0 + 1, .claimed_us = T0 + INT64_C(31536000000002), .doubted_us = 3};
+    struct errbuf err = ERRBUF_INIT;
+    int64_t now_us = 0;
+
+    assert_int_equal(store_clock_read(p->w, &kept, &now_us, &err), 0);
+    assert_in_range(now_us, clock_wall_us() - 60000000, clock_wall_us() + 60000000);
+    assert_in_range(kept.believed_us, now_us - 60000000, now_us); /* when the schema was made */
+    assert_int_equal(kept.claimed_us, 0);
+    assert_int_equal(store_clock_write(p->w, &other, &err), 0);
+    close_all(p);
+    p->s = adapter->open(p->place);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+    assert_int_equal(store_clock_read(p->w, &kept, &now_us, &err), 0);
+    assert_memory_equal(&kept, &other, sizeof(kept));
+    kept.claimed_us = kept.doubted_us = 0;
+    assert_int_equal(store_clock_write(p->w, &kept, &err), 0);
+    assert_int_equal(store_clock_read(p->w, &kept, &now_us, &err), 0);
+    assert_int_equal(kept.claimed_us, 0);
+}
+
 static void expiring_deletes_the_oldest_in_steps(void **state)
 {
     struct place *p = *state;
@@ -901,6 +928,7 @@ int store_conformance_run(const struct store_conformance *a)
         CASE(queries_answer_as_brute_force_does),
         CASE(counts_are_those_of_brute_force),
         CASE(levels_past_the_limit_are_counted_as_other),
+        CASE(what_is_known_of_the_clock_is_kept),
         CASE(expiring_deletes_the_oldest_in_steps),
         CASE(an_error_of_the_callback_ends_the_query),
         CASE(cancel_ends_what_is_under_way_and_nothing_else),

@@ -510,6 +510,21 @@ static void a_reader_needs_nothing_but_select_on_logs_and_cannot_write(void **st
     assert_non_null(strstr(err.text, "25006"));
 }
 
+static void a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = store_test_record(clock_wall_us(), 1, "info", "m", NULL);
+
+    postgres_place_sql(p, "INSERT INTO arrivals (\"transaction\", stored, timestamps, ids) "
+                          "SELECT n::text::xid8, now() + interval '1 h' * hours, '{}', '{}' "
+                          "FROM (VALUES (1, -2), (2, 8760), (3, -2), (4, 8760)) old (n, hours)");
+    store_test_append(p->w, &record, 1);
+    /* The last of those that are forgotten stays, for whoever follows. */
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM arrivals"), 2);
+    assert_int_equal(
+        postgres_place_number(p, "SELECT min(\"transaction\"::text::int) FROM arrivals"), 4);
+}
+
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
 
@@ -532,6 +547,7 @@ int main(void)
         CASE(one_log_is_looked_for_in_one_partition),
         CASE(the_trigram_index_of_the_manual_serves_a_search),
         CASE(a_reader_needs_nothing_but_select_on_logs_and_cannot_write),
+        CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
     };
     int failed;
 

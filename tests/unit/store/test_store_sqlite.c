@@ -375,6 +375,40 @@ static void a_cancel_ends_a_search_that_finds_nothing(void **state)
     assert_int_equal(p->rows.len, 0);
 }
 
+static void a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals(void **state)
+{
+    struct place *p = *state;
+    struct record record = store_test_record(T0, 1, "info", "m", NULL);
+    char text[256] = "";
+
+    open_both(p);
+    run_sql(
+        p,
+        "INSERT INTO arrivals SELECT column1, unixepoch() * 1000000 + column2 * 3600000000, x'' "
+        "FROM (VALUES (1, -2), (2, 8760), (3, -2), (4, 8760), (5, 0))",
+        NULL);
+    store_test_append(p->w, &record, 1);
+    run_sql(p, "SELECT group_concat(last) FROM arrivals", text);
+    assert_string_equal(text, "5,6");
+}
+
+static void arrivals_are_bounded_in_number_too(void **state)
+{
+    struct place *p = *state;
+    struct record record = store_test_record(T0, 1, "info", "m", NULL);
+    char sql[256], text[256] = "";
+
+    open_both(p);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO arrivals SELECT column1, unixepoch() * 1000000, x'' "
+             "FROM (VALUES (1), (2), (%d), (%d))",
+             STORE_FOLLOW_LOGS_MAX / 2, STORE_FOLLOW_LOGS_MAX + 1);
+    run_sql(p, sql, NULL);
+    store_test_append(p->w, &record, 1);
+    run_sql(p, "SELECT count(*) || ' ' || min(last) FROM arrivals", text);
+    assert_string_equal(text, "4 2");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -392,6 +426,8 @@ int main(void)
         CASE(paging_through_many_is_quick_and_exact_while_more_come),
         CASE(a_reader_cannot_write),
         CASE(a_cancel_ends_a_search_that_finds_nothing),
+        CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
+        CASE(arrivals_are_bounded_in_number_too),
     };
     int failed = store_conformance_run(&conformance);
 

@@ -1,0 +1,189 @@
+/* When and how much RETENTION_DAYS deletes, over a store that only counts. */
+#include "worker/expiry.h"
+
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "metrics/metrics.h"
+
+#define DAY (INT64_C(86400) * 1000000)
+#define T0 INT64_C(1767225600000000)
+
+static struct {
+    int64_t now_us;
+    struct store_clock kept;
+    unsigned writes; /* of the clock */
+    size_t old;      /* logs that could be deleted */
+    size_t deleted;
+    size_t largest; /* transaction, in logs */
+    int64_t before_us;
+    int error;
+} world;
+
+static int expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                  struct errbuf *err)
+{
+    if (world.error)
+        return errbuf_fail(err, world.error, "away");
+    world.before_us = before_us;
+    *deleted = world.old < max_rows ? world.old : max_rows;
+    world.old -= *deleted;
+    world.deleted += *deleted;
+    world.largest = max_rows > world.largest ? max_rows : world.largest;
+    return 0;
+}
+
+static int clock_read(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
+                      struct errbuf *err)
+{
+    *kept = world.kept;
+    *now_us = world.now_us;
+    return world.error ? errbuf_fail(err, world.error, "away") : 0;
+}
+
+static int clock_write(struct store_writer *w, const struct store_clock *kept, struct errbuf *err)
+{
+    world.kept = *kept;
+    world.writes++;
+    return 0;
+}
+
+static const struct store_ops ops = {
+    .expire = expire, .clock_read = clock_read, .clock_write = clock_write};
+static struct store_writer writer = {&ops};
+
+static int set_up(void **state)
+{
+    static struct expiry e;
+
+    memset(&world, 0, sizeof(world));
+    world.now_us = T0;
+    expiry_init(&e, 30);
+    *state = &e;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    expiry_release(*state);
+    return 0;
+}
+
+static unsigned step_now(struct expiry *e)
+{
+    e->next_us = 0;
+    return expiry_step(e, &writer, 60000);
+}
+
+static void store(struct expiry *e, int64_t timestamp_us, size_t n)
+{
+    struct record r = {.key = {.timestamp_us = timestamp_us}};
+
+    while (n-- > 0)
+        expiry_note_stored(e, &r, 1);
+}
+
+static void deleting_keeps_up_with_storing_in_short_transactions(void **state)
+{
+    struct expiry *e = *state;
+
+    world.old = 1000000;
+    for (int i = 0; i < 10; i++) {
+        store(e, T0, 10000);
+        assert_int_equal(step_now(e), 0);
+    }
+    assert_true(world.deleted >= 100000);
+    assert_true(world.deleted <= 220000); /* and goes no faster than it needs to */
+    assert_int_equal(world.largest, EXPIRY_TRANSACTION_ROWS);
+}
+
+static void when_nothing_is_left_it_looks_again_later(void **state)
+{
+    struct expiry *e = *state;
+
+    world.old = 10;
+    assert_in_range(expiry_step(e, &writer, 60000), 1, EXPIRY_INTERVAL_MS + 1);
+    assert_int_equal(world.deleted, 10);
+    world.old = 10;
+    assert_in_range(expiry_step(e, &writer, 60000), 1, EXPIRY_INTERVAL_MS + 1);
+    assert_int_equal(world.deleted, 10);
+    assert_int_equal(world.before_us, T0 - 30 * DAY);
+}
+
+static void a_clock_a_year_ahead_deletes_nothing_more(void **state)
+{
+    struct expiry *e = *state;
+
+    step_now(e);
+    world.now_us += 365 * DAY;
+    for (int i = 0; i < 3; i++)
+        step_now(e);
+    assert_in_range(world.before_us - (T0 - 30 * DAY), 0, DAY);
+    assert_int_equal(world.kept.claimed_us, T0 + 365 * DAY); /* and that is kept at once */
+    assert_int_equal(world.writes, 2);
+}
+
+static void what_is_kept_holds_for_the_next_process(void **state)
+{
+    struct expiry *e = *state;
+
+    world.kept.believed_us = T0 - 365 * DAY;
+    step_now(e);
+    assert_int_equal(world.before_us, T0 - 365 * DAY - 30 * DAY);
+}
+
+static void a_log_too_old_at_its_arrival_is_counted(void **state)
+{
+    struct expiry *e = *state;
+    uint64_t before = metrics_get(METRIC_LOGS_TOO_OLD);
+
+    store(e, T0 - 31 * DAY, 1); /* before the first step nobody knows */
+    step_now(e);
+    store(e, T0 - 31 * DAY, 3);
+    store(e, T0 - 29 * DAY, 1);
+    assert_int_equal(metrics_get(METRIC_LOGS_TOO_OLD) - before, 3);
+}
+
+static void a_store_that_is_away_is_tried_again_later(void **state)
+{
+    struct expiry *e = *state;
+
+    world.error = LM_EUNAVAILABLE;
+    assert_in_range(step_now(e), 1, EXPIRY_INTERVAL_MS + 1);
+    world.error = 0;
+    world.old = 5;
+    step_now(e);
+    assert_int_equal(world.deleted, 5);
+}
+
+static void a_notice_is_given_at_once_and_then_once_a_minute(void **state)
+{
+    struct notice n = {0};
+
+    assert_int_equal(notice_count(&n, 0), 0);
+    assert_int_equal(notice_count(&n, 5), 5);
+    assert_int_equal(notice_count(&n, 2), 0);
+    assert_int_equal(notice_count(&n, 3), 0);
+    n.due_us = clock_monotonic_us();
+    assert_int_equal(notice_count(&n, 1), 6);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(deleting_keeps_up_with_storing_in_short_transactions),
+        CASE(when_nothing_is_left_it_looks_again_later),
+        CASE(a_clock_a_year_ahead_deletes_nothing_more),
+        CASE(what_is_kept_holds_for_the_next_process),
+        CASE(a_log_too_old_at_its_arrival_is_counted),
+        CASE(a_store_that_is_away_is_tried_again_later),
+        CASE(a_notice_is_given_at_once_and_then_once_a_minute),
+    };
+
+    diag_set_level(DIAG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
