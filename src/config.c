@@ -48,7 +48,12 @@ static const struct setting settings[] = {
            .help = "largest request line and headers together; past it 431"),
     NUMBER(MAX_INFLIGHT_BYTES, max_inflight_bytes, .fallback = "67108864", .min = 65536,
            .max = 64 * GIB,
-           .help = "bytes of requests not yet answered, over all clients; past it 503"),
+           .help =
+               "bytes held for clients, over all of them: requests, answers, reads, tails; past "
+               "it 503"),
+    NUMBER(MAX_CONNECTION_BYTES, max_connection_bytes, .fallback = "4194304", .min = 1,
+           .max = 64 * GIB,
+           .help = "bytes of bodies under way on one connection; past it its next request waits"),
     NUMBER(MAX_CONNECTIONS, max_connections, .fallback = "10000", .min = 1, .max = 1000000,
            .help = "open connections; one more is answered 503 and closed"),
     NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,

@@ -21,6 +21,7 @@ struct config {
     uint64_t max_body_bytes;
     uint64_t max_header_bytes;
     uint64_t max_inflight_bytes;
+    uint64_t max_connection_bytes;
     uint64_t max_connections;
     uint64_t max_tails;
     uint64_t keepalive_timeout;

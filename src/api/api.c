@@ -9,29 +9,29 @@
 #include "base/xalloc.h"
 
 static const struct http_route routes[] = {
-    {"POST", "/log", ingest_routes_post_log},
-    {"POST", "/logs", ingest_routes_post_logs},
-    {"GET", "/logs", read_routes_list},
-    {"GET", "/logs/stats", read_routes_stats},
-    {"GET", "/logs/tail", read_routes_tail},
-    {"GET", "/logs/{id}", read_routes_get},
-    {"GET", "/health", ops_routes_health},
-    {"GET", "/ready", ops_routes_ready},
-    {"GET", "/metrics", ops_routes_metrics},
-    {"GET", "/", web_routes_get},
-    {"GET", "/assets/{file}", web_routes_get},
-    {"GET", "/openapi.json", web_routes_get},
-    {"GET", "/docs", web_routes_get},
-    {"GET", "/docs/{file}", web_routes_get},
-    {NULL, NULL, NULL},
+    {"POST", "/log", ingest_routes_post_log, 0},
+    {"POST", "/logs", ingest_routes_post_logs, 0},
+    {"GET", "/logs", read_routes_list, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/stats", read_routes_stats, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/tail", read_routes_tail, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/{id}", read_routes_get, HTTP_ROUTE_ALONE},
+    {"GET", "/health", ops_routes_health, 0},
+    {"GET", "/ready", ops_routes_ready, 0},
+    {"GET", "/metrics", ops_routes_metrics, 0},
+    {"GET", "/", web_routes_get, 0},
+    {"GET", "/assets/{file}", web_routes_get, 0},
+    {"GET", "/openapi.json", web_routes_get, 0},
+    {"GET", "/docs", web_routes_get, 0},
+    {"GET", "/docs/{file}", web_routes_get, 0},
+    {NULL, NULL, NULL, 0},
 };
 
 /* Of a process that takes no logs. */
 static const struct http_route ops_only_routes[] = {
-    {"GET", "/health", ops_routes_health},
-    {"GET", "/ready", ops_routes_ready},
-    {"GET", "/metrics", ops_routes_metrics},
-    {NULL, NULL, NULL},
+    {"GET", "/health", ops_routes_health, 0},
+    {"GET", "/ready", ops_routes_ready, 0},
+    {"GET", "/metrics", ops_routes_metrics, 0},
+    {NULL, NULL, NULL, 0},
 };
 
 static void thread_free_when_closed(struct api_thread *t)
@@ -120,7 +120,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     if (!api->readers)
         goto fail;
     http.routes = options->ops_only ? ops_only_routes : routes;
-    http.intake = ledger_account(&api->ledger, LEDGER_INTAKE);
+    http.bodies = ledger_account(&api->ledger, LEDGER_BODIES);
     http.answers = ledger_account(&api->ledger, LEDGER_ANSWERS);
     http.hooks = (struct http_hooks){.thread_start = thread_start,
                                      .thread_drained = thread_drained,

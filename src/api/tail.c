@@ -477,7 +477,8 @@ static void refuse_unavailable(struct tail *t, const char *detail)
 /* Answers with the head of the stream; false where the tail is over, and freed. */
 static bool begin(struct tail *t)
 {
-    static const struct http_stream_hooks hooks = {on_drained, on_last_call, on_closed};
+    static const struct http_stream_hooks hooks = {
+        .is_endless = true, .drained = on_drained, .last_call = on_last_call, .closed = on_closed};
     static const struct http_header headers[] = {
         {"Cache-Control", {"no-store", 8}},
         {"X-Accel-Buffering", {"no", 2}}, /* nginx passes each event on at once */

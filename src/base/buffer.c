@@ -17,10 +17,24 @@ void buffer_init_over(struct buffer *b, char *memory, size_t size)
     *b = (struct buffer){.data = memory, .capacity = size, .ceiling = size};
 }
 
+bool buffer_charge(struct buffer *b, struct account *account)
+{
+    if (account == b->account)
+        return true;
+    if (account && b->capacity > 0 && !account_take(account, b->capacity))
+        return false;
+    if (b->account && b->capacity > 0)
+        account_give(b->account, b->capacity);
+    b->account = account;
+    return true;
+}
+
 void buffer_release(struct buffer *b)
 {
+    if (b->account && b->capacity > 0)
+        account_give(b->account, b->capacity);
     free(b->data);
-    buffer_init(b, b->ceiling);
+    *b = (struct buffer){.ceiling = b->ceiling, .account = b->account};
 }
 
 void buffer_clear(struct buffer *b)
@@ -45,9 +59,14 @@ static int grow(struct buffer *b, size_t need)
         capacity = capacity > b->ceiling / 2 ? b->ceiling : capacity * 2;
     if (capacity > b->ceiling)
         capacity = b->ceiling;
+    if (b->account && !account_take(b->account, capacity - b->capacity))
+        return LM_EBUSY;
     data = try_realloc(b->data, capacity);
-    if (!data)
+    if (!data) {
+        if (b->account)
+            account_give(b->account, capacity - b->capacity);
         return LM_ENOMEM;
+    }
     b->data = data;
     b->capacity = capacity;
     return 0;

@@ -3,7 +3,8 @@
  *
  * Always true: len <= capacity <= ceiling; data is NULL exactly when capacity is 0.
  *
- * Appends that would pass the ceiling, or for which there is no memory, change nothing but set
+ * Appends that would pass the ceiling, or for which there is no memory (LM_ENOMEM), or no room in
+ * the ledger (LM_EBUSY, see buffer_charge), change nothing but set
  * `error`, and so does every append after that: a writer may append many pieces and look once, at
  * the end, at buffer_error(). buffer_clear() lifts the error.
  */
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/ledger.h"
 #include "base/slice.h"
 
 struct buffer {
@@ -21,7 +23,8 @@ struct buffer {
     size_t len;
     size_t capacity;
     size_t ceiling;
-    int error; /* 0, LM_ETOOBIG or LM_ENOMEM */
+    int error;               /* 0, LM_ETOOBIG, LM_ENOMEM or LM_EBUSY */
+    struct account *account; /* that its capacity is charged to, or NULL */
 };
 
 /* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
@@ -30,7 +33,13 @@ void buffer_init(struct buffer *b, size_t ceiling);
 /* The same over `size` bytes at `memory`, the caller's: needs no other. Not to be released. */
 void buffer_init_over(struct buffer *b, char *memory, size_t size);
 
-/* Frees the bytes; `b` is then as after buffer_init with the same ceiling. */
+/*
+ * Charges what `b` holds and will hold to `account` (NULL: to none), no longer to the one before.
+ * False where there is no room for it; then nothing has changed.
+ */
+bool buffer_charge(struct buffer *b, struct account *account) LM_MUST_CHECK;
+
+/* Frees the bytes; `b` is then as before it grew, with the same ceiling and account. */
 void buffer_release(struct buffer *b);
 
 /* Empties `b` and lifts its error; keeps the memory for reuse. */

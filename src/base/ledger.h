@@ -2,14 +2,15 @@
  * The ledger of memory: how many bytes the process holds for its clients (MAX_INFLIGHT_BYTES), and
  * for what. Each class has an account:
  *
- *   intake   requests being read, and logs that wait for the queue
- *   answers  answers that their clients have not taken yet
+ *   bodies   requests that have not come whole yet
+ *   intake   logs that wait for the queue
+ *   answers  answers that their clients have not taken yet, and requests that wait behind them
  *   reads    answers while they are being built
  *   tails    live tails: what waits for their clients
  *
  * Each account has a floor: bytes that are always its own, whatever the others hold; and a ceiling.
  * What the floors leave over is shared by all, first come, first served. So no class can starve
- * another: logs are taken however many answers wait, and answered however many tails there are.
+ * another: a log that comes is taken, however many bodies are half sent and answers not taken.
  *
  * Always true: an account's bytes below its floor are its own; those above are counted in `shared`,
  * too, which never passes its limit. So all accounts together never hold more than the ledger's
@@ -22,16 +23,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum ledger_class { LEDGER_INTAKE, LEDGER_ANSWERS, LEDGER_READS, LEDGER_TAILS, LEDGER_CLASSES };
+enum ledger_class {
+    LEDGER_BODIES,
+    LEDGER_INTAKE,
+    LEDGER_ANSWERS,
+    LEDGER_READS,
+    LEDGER_TAILS,
+    LEDGER_CLASSES
+};
 
 /* Of the ledger's limit, in sixteenths. */
 enum {
     LEDGER_SHARES = 16,
-    LEDGER_INTAKE_FLOOR = 4,
+    LEDGER_BODIES_FLOOR = 2,
+    LEDGER_INTAKE_FLOOR = 3,
     LEDGER_ANSWERS_FLOOR = 2,
     LEDGER_READS_FLOOR = 2,
     LEDGER_TAILS_FLOOR = 1,
-    /* Seven are left to be shared. The other ceilings are their floors and all that is shared. */
+    /* Six are left to be shared. The other ceilings are their floors and all that is shared. */
     LEDGER_TAILS_CEILING = 4,
 };
 

@@ -8,10 +8,11 @@
  * Reading is in one of these states:
  *   between messages  message == NULL. Idle where no request is under way (TIMEOUT_IDLE).
  *   in a message      message != NULL. TIMEOUT_REQUEST runs from its first byte.
- *   paused            HTTP_PIPELINE_MAX requests are under way, or CONNECTION_UNSENT_MAX bytes are
- *                     unsent. The socket is not read, so the client is slowed down by TCP; what was
- *                     read already waits in `input`. Only ever between messages.
- *   ended             reading_ended. After Connection: close, a refusal, the client's end, a drain.
+ *   paused            HTTP_PIPELINE_MAX requests are under way, or max_connection_bytes of bodies,
+ *                     or one that is to be alone, or CONNECTION_UNSENT_MAX bytes are unsent. The
+ * socket is not read, so the client is slowed down by TCP; what was read already waits in `input`.
+ * Only ever between messages. ended             reading_ended. After Connection: close, a refusal,
+ * the client's end, a drain.
  *
  * Sending is idle or blocked: the socket takes no more (poll waits for UV_WRITABLE, TIMEOUT_WRITE
  * starts again with every byte taken). Answers are kept where they are, in their requests.
@@ -81,11 +82,16 @@ static void on_closed(uv_handle_t *handle)
     http_thread_connection_closed(t);
 }
 
+static bool has_input(const struct connection *c)
+{
+    return c->input.len > 0;
+}
+
 static void drop_input(struct connection *c)
 {
     buffer_release(&c->input);
     c->input_at = 0;
-    charge_release(&c->input_charge, c->thread->limits.intake);
+    charge_release(&c->input_charge, c->thread->shared->options.answers);
 }
 
 static void drop_message(struct connection *c)
@@ -146,6 +152,7 @@ void connection_abort(struct connection *c)
         return;
     c->last = NULL;
     c->under_way = c->watched = 0;
+    c->body_bytes = 0;
     c->unsent = c->sent = 0;
     close_now(c);
 }
@@ -174,6 +181,8 @@ static void pop_first(struct connection *c)
     if (c->first == NULL)
         c->last = NULL;
     c->under_way--;
+    c->body_bytes -= req->body_len;
+    c->alone = c->alone && !req->alone;
     c->sent = 0;
     request_give(req);
 }
@@ -343,7 +352,7 @@ static struct http_request *enqueue(struct connection *c)
     else
         c->first = req;
     c->last = req;
-    if (c->under_way++ > 0 && !charge_take(&req->line_charge, c->thread->limits.intake,
+    if (c->under_way++ > 0 && !charge_take(&req->line_charge, c->thread->shared->options.answers,
                                            sizeof(*req) + RESPONSE_UNCHARGED_BYTES))
         message_refuse(m, 503, NULL);
     return req;
@@ -374,10 +383,13 @@ static void dispatch(struct connection *c)
     req->says_keep_alive = m->http_1_0 && !req->closes;
     if (req->closes)
         c->reading_ended = true;
-    if (m->refusal.status != 0)
+    if (m->refusal.status != 0) {
         response_refuse(req, m);
-    else
-        m->handler(req, t->context);
+    } else {
+        c->body_bytes += req->body_len = m->body.len;
+        c->alone = req->alone = (m->endpoint->flags & HTTP_ROUTE_ALONE) != 0;
+        m->endpoint->handler(req, t->context);
+    }
     /* `req` may be answered and gone by now, unless it is still in line: its message is ours. */
     if (c->last == req)
         req->message = NULL;
@@ -407,7 +419,8 @@ static void say_continue(struct connection *c)
 
 static bool may_begin(const struct connection *c)
 {
-    return c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX;
+    return c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX && !c->alone &&
+           c->body_bytes < c->thread->shared->options.max_connection_bytes;
 }
 
 /* Parses and dispatches as many requests as may be begun. Returns the bytes taken. */
@@ -465,7 +478,7 @@ static size_t run(struct connection *c, const char *data, size_t len)
 /* Keeps what could not be begun. Where there is no room for it, reading ends here. */
 static void keep_input(struct connection *c, const char *data, size_t len)
 {
-    if (charge_take(&c->input_charge, c->thread->limits.intake, len)) {
+    if (charge_take(&c->input_charge, c->thread->shared->options.answers, len)) {
         buffer_append(&c->input, data, len);
         if (buffer_error(&c->input) == 0)
             return;
@@ -473,11 +486,6 @@ static void keep_input(struct connection *c, const char *data, size_t len)
     drop_input(c);
     c->reading_ended = true;
     c->input_dropped = true;
-}
-
-static bool has_input(const struct connection *c)
-{
-    return c->input.len > 0;
 }
 
 /* Goes on with what was kept, if that may be begun now. */
@@ -597,6 +605,17 @@ static void settle(struct connection *c)
         !reads && !c->peer_ended && (c->watched > 0 || (c->first != NULL && c->first->streams));
     wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0) |
                     (is_blind ? UV_DISCONNECT : 0));
+}
+
+void connection_end_reading(struct connection *c, struct http_request *req)
+{
+    assert(c->last == req && req->alone);
+    req->closes = true;
+    c->reading_ended = true;
+    if (c->busy) /* the request itself may lie in `input`: run() and resume() do the rest */
+        return;
+    c->input_dropped = c->input_dropped || has_input(c);
+    drop_input(c);
 }
 
 void connection_watch(struct connection *c)

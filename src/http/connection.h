@@ -44,7 +44,9 @@ struct connection {
     size_t unsent; /* bytes of answers given */
     size_t sent;   /* of the answer of `first` */
 
-    unsigned watched; /* of those under way: whose handlers want to know that the client goes */
+    bool alone;        /* the last of them is to be answered before the next is begun */
+    size_t body_bytes; /* of all of them */
+    unsigned watched;  /* of those under way: whose handlers want to know that the client goes */
 
     struct buffer input; /* read, but too many requests were under way to begin it */
     size_t input_at;     /* how much of it has been begun since */
@@ -80,6 +82,9 @@ void connection_receive_end(struct connection *c);
 
 /* `req` of this connection has its answer. Sends it now or at the end of the round. */
 void connection_answered(struct connection *c, struct http_request *req);
+
+/* `req`, the last in line, will be answered without end: nothing more is read. */
+void connection_end_reading(struct connection *c, struct http_request *req);
 
 /* A request of this connection wants to know that the client goes: looks for that from now on. */
 void connection_watch(struct connection *c);

@@ -129,8 +129,8 @@ static void judge_route(struct message *m)
         message_refuse(m, is_route_but_for_slash(m) ? 307 : 404, NULL);
         return;
     }
-    m->handler = router_path_handler(m->route, slice_of_string(llhttp_method_name(m->method)));
-    if (m->handler == NULL)
+    m->endpoint = router_path_route(m->route, slice_of_string(llhttp_method_name(m->method)));
+    if (m->endpoint == NULL)
         message_refuse(m, 405, NULL);
 }
 

@@ -21,6 +21,7 @@
 
 #include <uv.h>
 
+#include "base/buffer.h"
 #include "base/errbuf.h"
 #include "base/ledger.h"
 #include "base/slice.h"
@@ -44,10 +45,19 @@ enum {
  */
 typedef void http_handler(struct http_request *req, void *thread);
 
+enum http_route_flags {
+    /*
+     * Its answer may be large: on a connection, nothing that is pipelined behind the request is
+     * begun before that answer has left.
+     */
+    HTTP_ROUTE_ALONE = 1,
+};
+
 struct http_route {
     const char *method; /* "GET"; NULL ends a table */
     const char *path;   /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
     http_handler *handler;
+    unsigned flags;
 };
 
 /* ---- The server ---- */
@@ -68,6 +78,11 @@ struct http_hooks {
     void *ctx;
 };
 
+/*
+ * What one connection can make us hold: a request that is being read; the bodies of those under
+ * way, up to max_connection_bytes together, or one; and answers not taken, some 256 KiB, or one.
+ * Past that its next request is not begun, and what the client sends waits in its own buffers.
+ */
 struct http_server_options {
     const char *host;            /* numeric address or name; default 127.0.0.1 */
     unsigned port;               /* 0: any free one */
@@ -78,8 +93,9 @@ struct http_server_options {
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
     unsigned write_timeout_ms;   /* no byte of an answer taken; default 30 000 */
-    struct account *intake;      /* requests are charged to it; used up: 503 with Retry-After */
-    struct account *answers;     /* answers that wait for their clients, likewise */
+    size_t max_connection_bytes; /* see below; default 4 MiB */
+    struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
+    struct account *answers;     /* answers not taken, what waits behind them; likewise */
     const struct http_route *routes; /* must outlive the server */
     struct http_hooks hooks;
 };
@@ -164,6 +180,7 @@ struct http_response {
     const char *content_type;          /* NULL: application/json */
     struct slice body;                 /* copied, unless body_is_static */
     bool body_is_static;               /* `body` lives for ever: not copied */
+    struct buffer *body_buffer;        /* or NULL: the body: taken over, and left empty */
     const struct http_header *headers; /* more headers; copied */
     size_t headers_len;                /* up to HTTP_RESPONSE_HEADERS_MAX */
 };
@@ -189,6 +206,11 @@ void http_respond_error(struct http_request *req, unsigned status, const char *d
 /* Called on the request's thread, never from within a function of this section. Each may be NULL.
  */
 struct http_stream_hooks {
+    /*
+     * It has no end of its own, so it is the last answer on its connection (Connection: close), and
+     * what is pipelined behind it is dropped. Only for routes with HTTP_ROUTE_ALONE.
+     */
+    bool is_endless;
     /* All that was written has been taken by the socket. */
     void (*drained)(void *ctx);
     /*

@@ -19,7 +19,7 @@ void message_init(struct message *m, const struct message_limits *limits)
 
 void message_release(struct message *m)
 {
-    charge_release(&m->charge, m->limits->intake);
+    charge_release(&m->charge, m->limits->bodies);
     buffer_release(&m->head);
     buffer_release(&m->body_kept);
     buffer_release(&m->inflated);
@@ -47,7 +47,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->coding = INFLATE_IDENTITY;
     m->path = m->query = m->body = slice_of(NULL, 0);
     m->route = NULL;
-    m->handler = NULL;
+    m->endpoint = NULL;
     m->refusal.status = 0;
     m->refusal.at_once = false;
     m->refusal.detail[0] = '\0';
@@ -59,7 +59,7 @@ void message_end(struct message *m)
     empty(&m->body_kept);
     empty(&m->inflated);
     empty(&m->decoded);
-    charge_release(&m->charge, m->limits->intake);
+    charge_release(&m->charge, m->limits->bodies);
 }
 
 int message_refuse(struct message *m, unsigned status, const char *format, ...)
@@ -190,7 +190,7 @@ static int on_extension(llhttp_t *parser, const char *at, size_t len)
 static bool keep_head(struct message *m, size_t until)
 {
     size_t missing = until > m->head.len ? until - m->head.len : 0;
-    if (!charge_take(&m->charge, m->limits->intake, missing))
+    if (!charge_take(&m->charge, m->limits->bodies, missing))
         return false;
     buffer_append(&m->head, m->piece, missing);
     if (buffer_error(&m->head) != 0)
@@ -227,7 +227,7 @@ static int keep_body(struct message *m, const char *at, size_t len)
         size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
         if (capacity > kept->ceiling)
             capacity = kept->ceiling;
-        if (!charge_take(&m->charge, m->limits->intake, capacity - kept->capacity) ||
+        if (!charge_take(&m->charge, m->limits->bodies, capacity - kept->capacity) ||
             buffer_reserve(kept, capacity - kept->len) == NULL)
             return refuse_for_room(m);
     }
@@ -349,7 +349,7 @@ void message_finish(struct message *m, struct inflater *inflater)
     struct inflate_output out = {.bytes = &m->inflated,
                                  .max_len = m->limits->max_body_bytes,
                                  .charge = &m->charge,
-                                 .account = m->limits->intake};
+                                 .account = m->limits->bodies};
     struct errbuf err = ERRBUF_INIT;
     switch (inflate_run(inflater, m->coding, m->body, &out, &err)) {
     case 0:

@@ -35,7 +35,7 @@ enum {
 struct message_limits {
     size_t max_header_bytes;
     size_t max_body_bytes;
-    struct account *intake; /* what they hold is charged to it; may be NULL */
+    struct account *bodies; /* what they hold is charged to it; may be NULL */
     const struct router *router;
 };
 
@@ -85,7 +85,7 @@ struct message {
     struct slice path; /* set once the head is complete, as is `query`; kept right by keep() */
     struct slice query;
     const struct router_path *route;
-    http_handler *handler;
+    const struct http_route *endpoint; /* the handler's */
     struct slice params[HTTP_PATH_PARAMS_MAX];
     size_t params_len;
     struct message_refusal refusal;

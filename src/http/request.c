@@ -31,6 +31,8 @@ struct http_request *request_take(struct http_thread *t, struct connection *c)
     req->next = req->next_of_handler = NULL;
     req->message = NULL;
     req->account = t->shared->options.answers;
+    req->body_len = 0;
+    req->alone = false;
     req->answered = req->closes = req->head_only = req->says_keep_alive = false;
     req->streams = req->http_1_0 = req->chunked = req->tells_drained = false;
     req->gone = NULL;
@@ -43,7 +45,9 @@ void request_give(struct http_request *req)
     struct http_thread *t = req->thread;
     t->requests_under_way--;
     charge_release(&req->charge, req->account);
-    charge_release(&req->line_charge, t->limits.intake);
+    charge_release(&req->line_charge, t->shared->options.answers);
+    if (req->body.capacity > 0)
+        buffer_release(&req->body);
     if (t->free_requests_len == FREE_MAX) {
         buffer_release(&req->answer);
         free(req);

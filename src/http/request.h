@@ -25,10 +25,12 @@ struct http_request {
     struct account *account;   /* that its answer is charged to */
     struct charge charge;      /* of its answer */
     struct charge line_charge; /* for its place in line */
+    size_t body_len;           /* of the request; what it became may be held until the answer */
 
     bool answered; /* its bytes may be sent: the whole answer, or a stream's so far */
     bool streams;  /* more bytes will come: http_stream_begin to http_stream_end */
     bool http_1_0;
+    bool alone;           /* HTTP_ROUTE_ALONE */
     bool closes;          /* the last on its connection: the answer says Connection: close */
     bool head_only;       /* HEAD */
     bool says_keep_alive; /* HTTP/1.0 with keep-alive */
@@ -39,7 +41,8 @@ struct http_request {
     const struct http_stream_hooks *hooks; /* of a stream */
     void *hooks_ctx;
     struct buffer answer;     /* its bytes, but for: */
-    struct slice static_body; /* what follows them and is not ours */
+    struct slice static_body; /* what follows them: in `body`, or not ours */
+    struct buffer body;       /* taken over from the handler, with its own charge */
 };
 
 /* A request of `c`, from the free list of `t`. */

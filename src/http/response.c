@@ -186,10 +186,23 @@ static void write_answer(struct http_request *req, const struct http_response *r
     req->answer.len = (size_t)(to - begin);
 }
 
+/* Makes r->body_buffer the request's. */
+static bool take_body(struct http_request *req, struct http_response *r)
+{
+    struct buffer empty = {.ceiling = r->body_buffer->ceiling, .account = r->body_buffer->account};
+    if (!buffer_charge(r->body_buffer, req->account))
+        return false;
+    req->body = *r->body_buffer;
+    *r->body_buffer = empty;
+    r->body = buffer_slice(&req->body);
+    r->body_is_static = true;
+    return true;
+}
+
 /* Room for the answer, charged where it is large. */
 static bool reserve_answer(struct http_request *req, const struct http_response *r)
 {
-    bool copies = !r->body_is_static && !req->head_only;
+    bool copies = !r->body_is_static && r->body_buffer == NULL && !req->head_only;
     size_t need = response_head_bytes_max(r) + (copies ? r->body.len : 0);
     if (need > RESPONSE_UNCHARGED_BYTES && !charge_take(&req->charge, req->account, need))
         return false;
@@ -212,11 +225,9 @@ static const struct http_response no_room = {
     .headers_len = 1,
 };
 
-void http_respond(struct http_request *req, const struct http_response *r)
+static void respond(struct http_request *req, const struct http_response *r)
 {
     struct http_thread *t = req->thread;
-    assert(!req->answered);
-    assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     request_forget_gone(req);
     if (req->connection == NULL) {
         http_count(&t->counters.responses[r->status], 1);
@@ -236,6 +247,20 @@ void http_respond(struct http_request *req, const struct http_response *r)
     write_answer(req, r);
     req->answered = true;
     connection_answered(req->connection, req);
+}
+
+void http_respond(struct http_request *req, const struct http_response *r)
+{
+    assert(!req->answered);
+    assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
+    if (r->body_buffer == NULL) {
+        respond(req, r);
+        return;
+    }
+    struct http_response taken = *r;
+    bool fits = take_body(req, &taken);
+    respond(req, fits ? &taken : &no_room);
+    buffer_release(r->body_buffer); /* it is empty, but where there was no room */
 }
 
 static void respond_detail(struct http_request *req, unsigned status, const char *detail,

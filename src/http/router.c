@@ -84,7 +84,7 @@ static int add_route(struct router *r, const struct http_route *route, struct er
         return errbuf_fail(err, LM_ETOOBIG, "route %s has more than %d methods", route->path,
                            ROUTER_METHODS_MAX);
     p->methods[p->methods_len] = slice_of_string(route->method);
-    p->handlers[p->methods_len++] = route->handler;
+    p->routes[p->methods_len++] = route;
     bool fits = allow_add(p->allow, sizeof(p->allow), route->method) &&
                 allow_add(r->allow_any, sizeof(r->allow_any), route->method);
     if (fits && strcmp(route->method, "GET") == 0)
@@ -176,14 +176,14 @@ const struct router_path *router_find(const struct router *r, struct slice path,
     return NULL;
 }
 
-http_handler *router_path_handler(const struct router_path *p, struct slice method)
+const struct http_route *router_path_route(const struct router_path *p, struct slice method)
 {
     for (size_t i = 0; i < p->methods_len; i++) {
         if (slice_equal(p->methods[i], method))
-            return p->handlers[i];
+            return p->routes[i];
     }
     if (slice_equal(method, SLICE_LITERAL("HEAD")))
-        return router_path_handler(p, SLICE_LITERAL("GET"));
+        return router_path_route(p, SLICE_LITERAL("GET"));
     return NULL;
 }
 

@@ -21,7 +21,7 @@ struct router_path {
     struct slice segments[ROUTER_SEGMENTS_MAX]; /* of a pattern; one that begins with { takes any */
     size_t segments_len;                        /* 0: a fixed path */
     struct slice methods[ROUTER_METHODS_MAX];
-    http_handler *handlers[ROUTER_METHODS_MAX];
+    const struct http_route *routes[ROUTER_METHODS_MAX];
     size_t methods_len;
     char allow[128]; /* "GET, HEAD, POST" */
 };
@@ -43,8 +43,8 @@ const struct router_path *router_find(const struct router *r, struct slice path,
                                       struct slice params[HTTP_PATH_PARAMS_MAX],
                                       size_t *params_len);
 
-/* The handler of `method` there, that of GET for HEAD, or NULL. */
-http_handler *router_path_handler(const struct router_path *p, struct slice method);
+/* The route of `method` there, that of GET for HEAD, or NULL. */
+const struct http_route *router_path_route(const struct router_path *p, struct slice method);
 
 /* Every method that some path takes, for Allow where the path is not known. */
 const char *router_allow_any(const struct router *r);

@@ -39,6 +39,7 @@ static void fill_defaults(struct http_server_options *o)
     DEFAULT(max_connections, 10000);
     DEFAULT(max_body_bytes, 1024 * 1024);
     DEFAULT(max_header_bytes, 16 * 1024);
+    DEFAULT(max_connection_bytes, 4 * 1024 * 1024);
     DEFAULT(idle_timeout_ms, 75000);
     DEFAULT(request_timeout_ms, 30000);
     DEFAULT(write_timeout_ms, 30000);

@@ -35,6 +35,8 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
         request_give(req);
         return false;
     }
+    if (hooks->is_endless && !req->head_only)
+        connection_end_reading(req->connection, req);
     enum framing framing = choose_framing(req);
     char *begin = req->answer.data;
     req->answer.len = (size_t)(response_put_head(begin, req, head, framing) - begin);

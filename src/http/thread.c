@@ -287,7 +287,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
     t->io = (struct http_io){receive_bytes, send_bytes};
     t->limits = (struct message_limits){.max_header_bytes = o->max_header_bytes,
                                         .max_body_bytes = o->max_body_bytes,
-                                        .intake = o->intake,
+                                        .bodies = o->bodies,
                                         .router = shared->router};
     timeouts_init(&t->timeouts, (const unsigned[TIMEOUT_KINDS]){
                                     [TIMEOUT_IDLE] = o->idle_timeout_ms,

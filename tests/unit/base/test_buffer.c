@@ -93,6 +93,41 @@ static void truncating_lifts_the_error(void **state)
     buffer_release(&b);
 }
 
+static void what_it_holds_is_charged_as_it_grows(void **state)
+{
+    static char text[3000];
+    struct ledger ledger;
+    struct account *reads, *answers;
+    struct buffer b;
+
+    ledger_init(&ledger, 16000); /* reads: at most 8,000, those 2,000 of the floor among them */
+    reads = ledger_account(&ledger, LEDGER_READS);
+    answers = ledger_account(&ledger, LEDGER_ANSWERS);
+    buffer_init(&b, 1 << 20);
+    assert_true(buffer_charge(&b, reads));
+    assert_int_equal(account_used(reads), 0);
+    buffer_append(&b, text, sizeof(text));
+    assert_int_equal(account_used(reads), b.capacity);
+    buffer_append(&b, text, sizeof(text)); /* needs twice the capacity: there is no room */
+    assert_int_equal(buffer_error(&b), LM_EBUSY);
+    assert_int_equal(b.len, sizeof(text));
+    assert_int_equal(account_used(reads), b.capacity);
+
+    assert_true(buffer_charge(&b, answers));
+    assert_int_equal(account_used(reads), 0);
+    assert_int_equal(account_used(answers), b.capacity);
+    assert_true(account_take(reads, reads->ceiling - 3000));
+    assert_false(buffer_charge(&b, reads));
+    assert_int_equal(account_used(answers), b.capacity);
+    buffer_release(&b);
+    assert_int_equal(account_used(answers), 0);
+    buffer_append_char(&b, 'x'); /* and goes on being charged */
+    assert_int_equal(account_used(answers), b.capacity);
+    assert_true(buffer_charge(&b, NULL));
+    assert_int_equal(account_used(answers), 0);
+    buffer_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +136,7 @@ int main(void)
         cmocka_unit_test(nothing_passes_the_ceiling),
         cmocka_unit_test(growing_byte_by_byte_keeps_the_bytes),
         cmocka_unit_test(truncating_lifts_the_error),
+        cmocka_unit_test(what_it_holds_is_charged_as_it_grows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

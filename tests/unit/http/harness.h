@@ -19,7 +19,12 @@
 #include "http/router.h"
 #include "http/thread.h"
 
-enum { HARNESS_HEADER_MAX = 512, HARNESS_BODY_MAX = 1000, HARNESS_BYTES = 256 * 1024 };
+enum {
+    HARNESS_HEADER_MAX = 512,
+    HARNESS_BODY_MAX = 1000,
+    HARNESS_BYTES = 256 * 1024,
+    HARNESS_CONNECTION_BYTES = 2000
+};
 
 struct harness {
     struct http_shared shared;
@@ -112,18 +117,42 @@ static inline void on_stream_closed(void *ctx)
 
 static inline void handle_stream(struct http_request *req, void *thread)
 {
-    static const struct http_stream_hooks hooks = {on_stream_drained, on_stream_last_call,
-                                                   on_stream_closed};
+    static const struct http_stream_hooks hooks = {
+        .drained = on_stream_drained, .last_call = on_stream_last_call, .closed = on_stream_closed};
+    struct http_response head = {.status = 200, .content_type = "text/plain"};
+    stream_drained = stream_last_calls = stream_closed = 0;
+    stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
+}
+
+static inline void handle_buffer(struct http_request *req, void *thread)
+{
+    struct buffer body;
+    buffer_init(&body, 1 << 20);
+    buffer_append_string(&body, "taken over");
+    http_respond(req, &(struct http_response){.status = 200, .body_buffer = &body});
+}
+
+static inline void handle_endless(struct http_request *req, void *thread)
+{
+    static const struct http_stream_hooks hooks = {
+        .is_endless = true, .last_call = on_stream_last_call, .closed = on_stream_closed};
     struct http_response head = {.status = 200, .content_type = "text/plain"};
     stream_drained = stream_last_calls = stream_closed = 0;
     stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
 }
 
 static const struct http_route harness_routes[] = {
-    {"POST", "/echo", handle_echo},    {"GET", "/items/{id}", handle_item},
-    {"GET", "/items", handle_query},   {"GET", "/static", handle_static},
-    {"GET", "/stream", handle_stream}, {"POST", "/later", handle_later},
-    {"GET", "/slash/", handle_static}, {NULL, NULL, NULL},
+    {"POST", "/echo", handle_echo, 0},
+    {"GET", "/items/{id}", handle_item, 0},
+    {"GET", "/items", handle_query, 0},
+    {"GET", "/static", handle_static, 0},
+    {"GET", "/stream", handle_stream, 0},
+    {"GET", "/buffer", handle_buffer, 0},
+    {"GET", "/endless", handle_endless, HTTP_ROUTE_ALONE},
+    {"GET", "/alone", handle_later, HTTP_ROUTE_ALONE},
+    {"POST", "/later", handle_later, 0},
+    {"GET", "/slash/", handle_static, 0},
+    {NULL, NULL, NULL, 0},
 };
 
 /* Answers all that wait, the newest first, with the number of the answer. */
@@ -152,7 +181,8 @@ static inline void harness_init(struct harness *h)
         .idle_timeout_ms = 60000,
         .request_timeout_ms = 60000,
         .write_timeout_ms = 60000,
-        .intake = ledger_account(&h->ledger, LEDGER_INTAKE),
+        .max_connection_bytes = HARNESS_CONNECTION_BYTES,
+        .bodies = ledger_account(&h->ledger, LEDGER_BODIES),
         .answers = ledger_account(&h->ledger, LEDGER_ANSWERS),
     };
     struct errbuf err = ERRBUF_INIT;

@@ -433,10 +433,76 @@ static void test_a_client_that_has_gone_costs_nothing(void **state)
     close(harness.peer);
 }
 
+static void feed(const char *text)
+{
+    assert_true(harness_feed(&harness, text, strlen(text)));
+}
+
+static void test_behind_a_request_that_is_to_be_alone_nothing_is_begun(void **state)
+{
+    harness_connect(&harness);
+    feed(GET("/static") GET("/alone") GET("/static") GET("/alone") GET("/alone"));
+    assert_int_equal(harness.connection->under_way, 1);
+    harness_answer_waiting();
+    send_quota = 0;
+    harness_round(&harness);
+    assert_null(waiting); /* answered, but not yet taken */
+    send_quota = SIZE_MAX;
+    connection_send(harness.connection);
+    assert_non_null(waiting);
+    assert_int_equal(harness.connection->under_way, 1);
+    harness_disconnect(&harness);
+}
+
+/* However small the answers, what was made of the bodies may be held until they are given. */
+static void test_bodies_under_way_are_bounded_on_a_connection(void **state)
+{
+    enum { BODY = 900 };
+    static const char head[] = "POST /later HTTP/1.1\r\n" HOST "Content-Length: 900\r\n\r\n";
+    char post[sizeof(head) - 1 + BODY];
+    memcpy(post, head, sizeof(head) - 1);
+    memset(post + sizeof(head) - 1, 'x', BODY);
+    harness_connect(&harness);
+    for (int i = 0; i * BODY < HARNESS_CONNECTION_BYTES; i++) {
+        assert_true(harness_reads(&harness));
+        harness_feed(&harness, post, sizeof(post));
+    }
+    assert_false(harness_reads(&harness));
+    harness_answer_waiting();
+    harness_round(&harness);
+    assert_true(harness_reads(&harness));
+    harness_disconnect(&harness);
+}
+
+static void test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent(void **state)
+{
+    harness_connect(&harness);
+    send_quota = 0;
+    feed(GET("/buffer"));
+    assert_true(account_used(ledger_account(&harness.ledger, LEDGER_ANSWERS)) > 0);
+    send_quota = 7;
+    for (int i = 0; i < 200; i++)
+        connection_send(harness.connection);
+    assert_int_equal(ledger_used(&harness.ledger), 0);
+    assert_non_null(memmem(sent.data, sent.len, "\r\n\r\ntaken over", 14));
+    harness_disconnect(&harness);
+}
+
+static void test_without_room_for_a_buffer_as_body_503(void **state)
+{
+    struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+    assert_true(account_take(answers, answers->ceiling));
+    harness_connect(&harness);
+    feed(GET("/buffer"));
+    assert_non_null(memmem(sent.data, sent.len, "HTTP/1.1 503 ", 13));
+    harness_disconnect(&harness);
+    account_give(answers, answers->ceiling);
+}
+
 static void test_without_room_in_the_ledger_503(void **state)
 {
-    struct account *intake = ledger_account(&harness.ledger, LEDGER_INTAKE);
-    assert_true(account_take(intake, intake->ceiling));
+    struct account *bodies = ledger_account(&harness.ledger, LEDGER_BODIES);
+    assert_true(account_take(bodies, bodies->ceiling));
     harness_connect(&harness);
     const char *begun = "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nab";
     harness_feed(&harness, begun, strlen(begun));
@@ -448,7 +514,7 @@ static void test_without_room_in_the_ledger_503(void **state)
                                    "|{\"detail\":\"Service Unavailable\"}|\n");
     buffer_release(&text);
     harness_disconnect(&harness);
-    account_give(intake, intake->ceiling);
+    account_give(bodies, bodies->ceiling);
 }
 
 static int set_up(void **state)
@@ -487,6 +553,10 @@ int main(void)
         cmocka_unit_test(test_deferred_answers_go_out_in_order),
         cmocka_unit_test(test_no_more_than_the_pipeline_is_begun),
         cmocka_unit_test(test_a_client_that_has_gone_costs_nothing),
+        cmocka_unit_test(test_behind_a_request_that_is_to_be_alone_nothing_is_begun),
+        cmocka_unit_test(test_bodies_under_way_are_bounded_on_a_connection),
+        cmocka_unit_test(test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent),
+        cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
         cmocka_unit_test(test_without_room_in_the_ledger_503),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

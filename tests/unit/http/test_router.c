@@ -16,9 +16,9 @@ static void b(struct http_request *req, void *thread)
 }
 
 static const struct http_route routes[] = {
-    {"GET", "/logs/{id}", a}, {"GET", "/logs/stats", b}, {"POST", "/logs", a},
-    {"GET", "/logs", b},      {"GET", "/{x}/y", a},      {"GET", "/z/{x}", b},
-    {"GET", "/{p}/q/{r}", a}, {NULL, NULL, NULL},
+    {"GET", "/logs/{id}", a, 0}, {"GET", "/logs/stats", b, 0}, {"POST", "/logs", a, 0},
+    {"GET", "/logs", b, 0},      {"GET", "/{x}/y", a, 0},      {"GET", "/z/{x}", b, 0},
+    {"GET", "/{p}/q/{r}", a, 0}, {NULL, NULL, NULL, 0},
 };
 
 static struct slice params[HTTP_PATH_PARAMS_MAX];
@@ -72,19 +72,19 @@ static void test_what_is_no_route_is_not_found(void **state)
 static void test_methods_of_a_path(void **state)
 {
     const struct router_path *logs = find(*state, "/logs");
-    assert_ptr_equal(router_path_handler(logs, SLICE_LITERAL("POST")), a);
-    assert_ptr_equal(router_path_handler(logs, SLICE_LITERAL("GET")), b);
-    assert_ptr_equal(router_path_handler(logs, SLICE_LITERAL("HEAD")), b);
-    assert_null(router_path_handler(logs, SLICE_LITERAL("PUT")));
+    assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("POST"))->handler, a);
+    assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("GET"))->handler, b);
+    assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("HEAD"))->handler, b);
+    assert_null(router_path_route(logs, SLICE_LITERAL("PUT")));
     assert_string_equal(logs->allow, "POST, GET, HEAD");
     assert_string_equal(router_allow_any(*state), "GET, HEAD, POST");
 }
 
 static void test_a_table_past_the_limits_is_refused(void **state)
 {
-    static const struct http_route too_many[] = {{"GET", "/{a}/{b}/{c}/{d}/{e}", a},
-                                                 {NULL, NULL, NULL}};
-    static const struct http_route no_slash[] = {{"GET", "logs", a}, {NULL, NULL, NULL}};
+    static const struct http_route too_many[] = {{"GET", "/{a}/{b}/{c}/{d}/{e}", a, 0},
+                                                 {NULL, NULL, NULL, 0}};
+    static const struct http_route no_slash[] = {{"GET", "logs", a, 0}, {NULL, NULL, NULL, 0}};
     struct errbuf err = ERRBUF_INIT;
     assert_null(router_new(too_many, &err));
     assert_string_equal(err.text, "route /{a}/{b}/{c}/{d}/{e} has more than 4 parameters");

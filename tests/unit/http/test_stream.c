@@ -262,6 +262,48 @@ static void test_no_memory_for_a_piece_sends_nothing_of_it(void **state)
     http_stream_end(stream);
 }
 
+/* What is pipelined behind it could only wait for ever, and hold memory while it does. */
+static void test_an_endless_stream_is_the_last_answer_on_its_connection(void **state)
+{
+    feed("GET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    feed("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n"
+         "GET /items?a HTTP/1.1\r\nHost: h\r\n\r\nGET /items?b HTTP/1.1\r\nHo");
+    assert_true(sent_has("static"));
+    assert_true(sent_has("Connection: close\r\n"));
+    assert_int_equal(harness.connection->under_way, 1);
+    assert_int_equal(harness.connection->input.capacity, 0);
+    assert_int_equal(ledger_used(&harness.ledger), 0);
+    write_piece("event");
+    harness_round(&harness);
+    http_stream_end(stream);
+    harness_round(&harness);
+    assert_true(sent_ends_with("5\r\nevent\r\n0\r\n\r\n"));
+    assert_false(sent_has("200 OK\r\n\r\na"));
+}
+
+/* As of a handler that first asks the store: what came behind it meanwhile was not begun. */
+static void test_a_stream_that_begins_late_drops_what_waits_behind_it(void **state)
+{
+    static const struct http_stream_hooks hooks = {.is_endless = true};
+    feed("GET /alone HTTP/1.1\r\nHost: h\r\n\r\nGET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_int_equal(harness.connection->under_way, 1);
+    assert_true(harness.connection->input.len > 0);
+    struct http_request *req = waiting;
+    waiting = NULL;
+    assert_true(http_stream_begin(req, &(struct http_response){.status = 200}, &hooks, NULL));
+    assert_int_equal(harness.connection->input.capacity, 0);
+    http_stream_end(req);
+    harness_round(&harness);
+    assert_false(sent_has("static"));
+    assert_true(sent_ends_with("0\r\n\r\n"));
+}
+
+static void test_head_of_an_endless_stream_leaves_the_connection_open(void **state)
+{
+    feed("HEAD /endless HTTP/1.1\r\nHost: h\r\n\r\nGET /static HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(sent_ends_with("static"));
+}
+
 static void test_abort_ends_without_the_last_chunk(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -276,7 +318,7 @@ static void test_abort_ends_without_the_last_chunk(void **state)
 
 static void test_begin_after_the_client_has_gone_wants_nothing(void **state)
 {
-    static const struct http_stream_hooks hooks = {NULL, NULL, NULL};
+    static const struct http_stream_hooks hooks = {.drained = NULL};
     feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     connection_abort(harness.connection);
     struct http_request *req = waiting;
@@ -303,6 +345,9 @@ int main(void)
         TEST(test_a_stream_begun_after_the_stop_gets_its_last_call),
         TEST(test_a_stream_keeps_the_charges_of_requests_behind_it),
         TEST(test_no_memory_for_a_piece_sends_nothing_of_it),
+        TEST(test_an_endless_stream_is_the_last_answer_on_its_connection),
+        TEST(test_a_stream_that_begins_late_drops_what_waits_behind_it),
+        TEST(test_head_of_an_endless_stream_leaves_the_connection_open),
         TEST(test_abort_ends_without_the_last_chunk),
         TEST(test_begin_after_the_client_has_gone_wants_nothing),
     };
