@@ -305,6 +305,13 @@ static void answer_refused(struct ingest *in, struct http_request *req, int erro
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req,
                      &(struct http_response){.status = 422, .body = buffer_slice(&in->errors)});
+    } else if (error == LM_EDATA) {
+        char detail[128];
+
+        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
+        snprintf(detail, sizeof(detail), "a log is too large: one has at most %d bytes",
+                 RECORD_BYTES_MAX);
+        http_respond_error(req, 413, detail);
     } else if (error == LM_ETOOBIG && in->too_large) {
         char detail[128];
 

@@ -187,10 +187,19 @@ static int drop_repeated(yyjson_val **keys, size_t n)
     return 0;
 }
 
-static void append_value(struct buffer *b, yyjson_val *value, size_t depth);
+/* What a value is appended with. */
+struct appending {
+    struct buffer *to;
+    size_t max_depth;
+    bool (*is_odd)(struct slice number); /* or NULL */
+    bool odd;                            /* it said so of a number */
+};
 
-static void append_members(struct buffer *b, yyjson_val **keys, size_t n, size_t depth)
+static void append_value(struct appending *a, yyjson_val *value, size_t depth);
+
+static void append_members(struct appending *a, yyjson_val **keys, size_t n, size_t depth)
 {
+    struct buffer *b = a->to;
     bool first = true;
 
     if (drop_repeated(keys, n) != 0) {
@@ -206,12 +215,12 @@ static void append_members(struct buffer *b, yyjson_val **keys, size_t n, size_t
         first = false;
         json_append_string(b, json_text(keys[i]));
         buffer_append_char(b, ':');
-        append_value(b, yyjson_obj_iter_get_val(keys[i]), depth);
+        append_value(a, yyjson_obj_iter_get_val(keys[i]), depth);
     }
     buffer_append_char(b, '}');
 }
 
-static void append_object(struct buffer *b, yyjson_val *object, size_t depth)
+static void append_object(struct appending *a, yyjson_val *object, size_t depth)
 {
     yyjson_val *few[FEW_MEMBERS];
     yyjson_val **keys = few;
@@ -222,19 +231,20 @@ static void append_object(struct buffer *b, yyjson_val *object, size_t depth)
     if (n > FEW_MEMBERS) {
         keys = try_malloc(n * sizeof(*keys));
         if (!keys) {
-            b->error = LM_ENOMEM;
+            a->to->error = LM_ENOMEM;
             return;
         }
     }
     for (yyjson_val *key; i < n && (key = yyjson_obj_iter_next(&iter)) != NULL; i++)
         keys[i] = key;
-    append_members(b, keys, i, depth);
+    append_members(a, keys, i, depth);
     if (keys != few)
         free(keys);
 }
 
-static void append_array(struct buffer *b, yyjson_val *array, size_t depth)
+static void append_array(struct appending *a, yyjson_val *array, size_t depth)
 {
+    struct buffer *b = a->to;
     yyjson_arr_iter iter = yyjson_arr_iter_with(array);
     bool first = true;
 
@@ -243,15 +253,17 @@ static void append_array(struct buffer *b, yyjson_val *array, size_t depth)
         if (!first)
             buffer_append_char(b, ',');
         first = false;
-        append_value(b, value, depth);
+        append_value(a, value, depth);
     }
     buffer_append_char(b, ']');
 }
 
 /* `depth` is the number of arrays and objects around `value`. */
-static void append_value(struct buffer *b, yyjson_val *value, size_t depth)
+static void append_value(struct appending *a, yyjson_val *value, size_t depth)
 {
-    if (yyjson_is_ctn(value) && depth == JSON_APPEND_MAX_DEPTH) {
+    struct buffer *b = a->to;
+
+    if (yyjson_is_ctn(value) && depth == a->max_depth) {
         b->error = LM_ETOOBIG;
         return;
     }
@@ -261,12 +273,14 @@ static void append_value(struct buffer *b, yyjson_val *value, size_t depth)
         break;
     case YYJSON_TYPE_RAW:
         buffer_append_slice(b, json_text(value));
+        if (a->is_odd && a->is_odd(json_text(value)))
+            a->odd = true;
         break;
     case YYJSON_TYPE_OBJ:
-        append_object(b, value, depth + 1);
+        append_object(a, value, depth + 1);
         break;
     case YYJSON_TYPE_ARR:
-        append_array(b, value, depth + 1);
+        append_array(a, value, depth + 1);
         break;
     case YYJSON_TYPE_BOOL:
         buffer_append_string(b, yyjson_get_bool(value) ? "true" : "false");
@@ -287,12 +301,16 @@ static void append_value(struct buffer *b, yyjson_val *value, size_t depth)
 
 void json_append_value(struct buffer *b, yyjson_val *value)
 {
-    append_value(b, value, 0);
+    append_value(&(struct appending){.to = b, .max_depth = JSON_APPEND_MAX_DEPTH}, value, 0);
 }
 
-void json_append_members(struct buffer *b, yyjson_val **keys, size_t n)
+bool json_append_members(struct buffer *b, yyjson_val **keys, size_t n, size_t max_depth,
+                         bool (*is_odd)(struct slice number))
 {
-    append_members(b, keys, n, 1);
+    struct appending a = {.to = b, .max_depth = max_depth, .is_odd = is_odd};
+
+    append_members(&a, keys, n, 1);
+    return a.odd;
 }
 
 bool json_deeper_than(yyjson_val *value, size_t max_depth)

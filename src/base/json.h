@@ -44,9 +44,12 @@ enum { JSON_APPEND_MAX_DEPTH = 512 };
 
 /*
  * Appends an object of the members that `keys` name (keys of immutable objects, each with its
- * value), by the same rules. Sets those of `keys` that are not written to NULL.
+ * value), by the same rules, but nested max_depth deep at most, the object being the first level.
+ * Sets those of `keys` that are not written to NULL. Returns whether `is_odd` (may be NULL), which
+ * is shown each number read with YYJSON_READ_NUMBER_AS_RAW, said so of one.
  */
-void json_append_members(struct buffer *b, yyjson_val **keys, size_t n);
+bool json_append_members(struct buffer *b, yyjson_val **keys, size_t n, size_t max_depth,
+                         bool (*is_odd)(struct slice number));
 
 /*
  * True where objects and arrays are nested in each other more than `max_depth` levels, `value`

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "record/record_check.h"
 
 /* The members of an item that are not attributes; NULL where it has none of that name. */
 struct fields {
@@ -65,15 +66,15 @@ static bool is_attributes(yyjson_val *key)
     return yyjson_get_len(key) == 10 && is_named(key, "attributes", 10);
 }
 
-/* Makes room for `more` keys after the first `n`. */
-static int reserve_keys(struct record_item_scratch *s, size_t n, size_t more)
+/* Makes room for `more` keys behind those of `s`. */
+static int reserve_keys(struct record_item_scratch *s, size_t more)
 {
     size_t capacity = s->capacity ? s->capacity : 32;
     yyjson_val **keys;
 
-    if (n + more <= s->capacity)
+    if (s->len + more <= s->capacity)
         return 0;
-    while (capacity < n + more)
+    while (capacity < s->len + more)
         capacity *= 2;
     keys = try_realloc(s->keys, capacity * sizeof(*keys));
     if (!keys)
@@ -83,30 +84,26 @@ static int reserve_keys(struct record_item_scratch *s, size_t n, size_t more)
     return 0;
 }
 
-static size_t add_keys(struct record_item_scratch *s, size_t n, yyjson_val *object)
+static void add_key(struct record_item_scratch *s, yyjson_val *key, bool *long_name)
 {
-    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
-
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;)
-        s->keys[n++] = key;
-    return n;
+    s->keys[s->len++] = key;
+    *long_name |= yyjson_get_len(key) > RECORD_NAME_MAX;
 }
 
 /*
- * Sorts the members of `object` into `f` and, as keys, into s->keys, of which *n are then filled.
- * The members of a member "attributes" that is an object take the place of that member. Of several
- * members of one name the last counts.
+ * Sorts the members of `object` into `f` and, as keys, into `s`; *long_name becomes true where a
+ * name is longer than allowed. The members of a member "attributes" that is an object take the
+ * place of that member. Of several members of one name the last counts.
  */
 static int sort_members(struct record_item_scratch *s, yyjson_val *object, struct fields *f,
-                        size_t *n)
+                        bool *long_name)
 {
-    size_t members = yyjson_obj_size(object);
     yyjson_val *attributes = NULL; /* the key of the last member of that name */
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
-    *n = 0;
-    int error = reserve_keys(s, 0, members);
-    if (error != 0)
+    s->len = 0;
+    int error = reserve_keys(s, yyjson_obj_size(object));
+    if (error)
         return error;
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         yyjson_val **field = field_of(f, key);
@@ -115,20 +112,25 @@ static int sort_members(struct record_item_scratch *s, yyjson_val *object, struc
         else if (is_attributes(key))
             attributes = key;
         else
-            s->keys[(*n)++] = key;
+            add_key(s, key, long_name);
     }
+    s->merged = s->len;
     if (!attributes)
         return 0;
 
     yyjson_val *value = yyjson_obj_iter_get_val(attributes);
     if (!yyjson_is_obj(value)) {
-        s->keys[(*n)++] = attributes;
+        add_key(s, attributes, long_name);
+        s->merged = s->len;
         return 0;
     }
-    error = reserve_keys(s, *n, yyjson_obj_size(value));
-    if (error == 0)
-        *n = add_keys(s, *n, value);
-    return error;
+    error = reserve_keys(s, yyjson_obj_size(value));
+    if (error)
+        return error;
+    iter = yyjson_obj_iter_with(value);
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;)
+        add_key(s, key, long_name);
+    return 0;
 }
 
 static struct slice read_text(struct reporter *r, const char *field, yyjson_val *item,
@@ -237,14 +239,33 @@ static void join_id_and_timestamp(struct reporter *r, struct record_item *item, 
     item->has_timestamp = true;
 }
 
-int record_item_read(struct record_item_scratch *s, yyjson_val *value, struct buffer *attributes,
+/* Appends the attributes. Where they are `suspect`, all that passes a limit is reported. */
+static int read_attributes(struct reporter *r, struct record_item_scratch *s,
+                           enum record_item_source source, bool suspect, struct buffer *text)
+{
+    bool sent = source == RECORD_ITEM_SENT;
+
+    if (s->len == 0)
+        return 0;
+    suspect |= json_append_members(text, s->keys, s->len,
+                                   sent ? RECORD_DEPTH_MAX : RECORD_STORED_DEPTH_MAX,
+                                   sent ? record_number_is_odd : NULL);
+    if (buffer_error(text))
+        return buffer_error(text);
+    if (sent && suspect)
+        r->used |= record_check_attributes(s->keys, s->len, s->merged, r->report, r->ctx);
+    return 0;
+}
+
+int record_item_read(struct record_item_scratch *s, yyjson_val *value,
+                     enum record_item_source source, struct buffer *attributes,
                      struct record_item *item, record_item_report *report_error, void *ctx)
 {
     struct reporter r = {.report = report_error, .ctx = ctx};
     struct record *record = &item->record;
     struct fields f = {.message = NULL};
+    bool long_name = false;
     size_t start = attributes->len;
-    size_t n;
 
     *item = (struct record_item){.has_id = false};
     if (!yyjson_is_obj(value)) {
@@ -254,24 +275,33 @@ int record_item_read(struct record_item_scratch *s, yyjson_val *value, struct bu
                                                .input = value});
         return LM_EINVAL;
     }
-    int error = sort_members(s, value, &f, &n);
-    if (error != 0)
+    int error = sort_members(s, value, &f, &long_name);
+    if (error)
         return error;
 
     record->message = read_text(&r, "message", value, f.message);
     record->level = read_text(&r, "level", value, f.level);
+    if (source == RECORD_ITEM_SENT && record->level.len > RECORD_LEVEL_MAX) {
+        record_check_level(f.level, r.report, r.ctx);
+        r.used = true;
+    }
     item->has_timestamp = read_timestamp(&r, f.timestamp, &record->key.timestamp_us);
     item->has_id = read_id(&r, f.id, &record->key.id);
     if (item->has_id && (item->has_timestamp || is_null(f.timestamp)))
         join_id_and_timestamp(&r, item, f.id);
-    if (r.used)
+    if (source == RECORD_ITEM_SENT && record_item_values(value) > RECORD_VALUES_MAX) {
+        record_check_values(value, r.report, r.ctx);
         return LM_EINVAL;
-
-    if (n > 0) {
-        json_append_members(attributes, s->keys, n);
-        if (buffer_error(attributes))
-            return buffer_error(attributes);
-        record->attributes = slice_of(attributes->data + start, attributes->len - start);
     }
+
+    error = read_attributes(&r, s, source, long_name || r.used, attributes);
+    if (!error && r.used)
+        error = LM_EINVAL;
+    if (error) {
+        buffer_truncate(attributes, start);
+        return error;
+    }
+    if (attributes->len > start)
+        record->attributes = slice_of(attributes->data + start, attributes->len - start);
     return 0;
 }

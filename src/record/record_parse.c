@@ -12,7 +12,8 @@ enum {
     /* A text grows at most so many times when written anew: one byte may become "\u007f". */
     JSON_GROWTH_MAX = 6,
     ARRAY_DEPTH = 1,    /* levels around an item of an array */
-    MESSAGE_DEPTH = 2,  /* … and of a batch */
+    MESSAGE_DEPTH = 3,  /* … and of a batch, with its attributes as a member */
+    MERGED_DEPTH = 1,   /* attributes may be sent as a member, one level deeper than they count */
     KEPT_MESSAGES = 16, /* messages whose memory is kept for reuse */
 };
 
@@ -119,26 +120,41 @@ struct body_parse {
     struct validation *v;
     int64_t arrival_us; /* of all its logs; 0 before the first one that needs it */
     bool wrong;         /* some item is: nothing goes to the sink any more */
+    size_t max_depth;   /* of the text that is being parsed */
+    bool judged;        /* too_deep has been found out, as far as that is possible */
+    bool too_deep;      /* the text is: that is all that is wrong with it */
     bool checking;      /* nothing goes to the sink as yet */
     bool indexed;       /* the body holds many items, and this is number … */
     size_t index;
 };
 
-/* Adds an error at "body", the index of the item where there are many, then `last` if not NULL. */
+/* Adds an error at "body", the index of the item where there are many, then `path`. */
 static void add_error(struct body_parse *b, const struct validation_entry *error,
-                      const struct validation_step *last)
+                      const struct validation_step *path, size_t path_len)
 {
-    struct validation_step loc[3] = {{.name = SLICE_LITERAL("body")}};
+    struct validation_step loc[2 + RECORD_ITEM_PATH_MAX] = {{.name = SLICE_LITERAL("body")}};
     struct validation_entry entry = *error;
 
     entry.loc = loc;
     entry.loc_len = 1;
     if (b->indexed)
-        loc[entry.loc_len++].index = b->index;
-    if (last)
-        loc[entry.loc_len++] = *last;
+        loc[entry.loc_len++] = (struct validation_step){.index = b->index};
+    for (size_t i = 0; i < path_len; i++)
+        loc[entry.loc_len++] = path[i];
     validation_add(b->v, &entry);
     b->wrong = true;
+}
+
+/* Whether the text that is being parsed is too deep, as far as its attributes do not show it. */
+static bool is_too_deep(struct body_parse *b)
+{
+    const struct record_doc *d = &b->p->doc;
+
+    if (!b->judged)
+        b->too_deep =
+            record_doc_deeper_than(d, yyjson_doc_get_root(d->doc), b->max_depth + MERGED_DEPTH);
+    b->judged = true;
+    return b->too_deep;
 }
 
 /* The same for an error of an item; `ctx` is a struct body_parse. */
@@ -148,6 +164,8 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
     struct record_parser *p = b->p;
     struct validation_step field = {.name = slice_of_string(error->field ? error->field : "")};
 
+    if (is_too_deep(b))
+        return;
     buffer_clear(&p->input);
     json_append_value(&p->input, error->input);
     buffer_clear(&p->ctx);
@@ -164,7 +182,10 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
         .input = buffer_error(&p->input) ? SLICE_LITERAL("null") : buffer_slice(&p->input),
         .ctx = buffer_error(&p->ctx) ? SLICE_LITERAL("") : buffer_slice(&p->ctx),
     };
-    add_error(b, &entry, error->field ? &field : NULL);
+    if (error->field)
+        add_error(b, &entry, &field, 1);
+    else
+        add_error(b, &entry, error->path, error->path_len);
 }
 
 static void add_json_error(struct body_parse *b, struct slice text, size_t max_depth)
@@ -183,7 +204,7 @@ static void add_json_error(struct body_parse *b, struct slice text, size_t max_d
         .input = SLICE_LITERAL("{}"),
         .ctx = buffer_slice(reason),
     };
-    add_error(b, &entry, &position);
+    add_error(b, &entry, &position, 1);
 }
 
 /* Gives the sink the record of `value`, or reports what is wrong with it. */
@@ -193,9 +214,17 @@ static int parse_item(struct body_parse *b, yyjson_val *value)
     struct record_item item;
 
     buffer_clear(&p->attributes);
-    int error = record_item_read(&p->scratch, value, &p->attributes, &item, add_item_error, b);
-    if (error != 0)
+    int error = record_item_read(&p->scratch, value, RECORD_ITEM_SENT, &p->attributes, &item,
+                                 add_item_error, b);
+    if (error == LM_ETOOBIG)
+        b->too_deep = true;
+    if (b->too_deep)
+        return LM_EINVAL;
+    if (error)
         return error == LM_EINVAL ? 0 : error;
+    if (item.record.level.len + item.record.message.len + item.record.attributes.len >
+        RECORD_BYTES_MAX)
+        return LM_EDATA;
     if (b->wrong || b->checking)
         return 0;
     struct log_key *key = &item.record.key;
@@ -232,31 +261,46 @@ static int parse_array(struct body_parse *b, yyjson_val *root)
     return error;
 }
 
+/* Gives the root of the text, which has been read, to `parse`; and so once more without NULs. */
+static int parse_root(struct body_parse *b, struct slice text,
+                      int parse(struct body_parse *, yyjson_val *))
+{
+    struct record_doc *d = &b->p->doc;
+
+    if (record_doc_may_hold_nul(text)) {
+        /* Errors speak of the text as it was sent; only what is stored has its NULs replaced. */
+        b->checking = true;
+        int error = parse(b, yyjson_doc_get_root(d->doc));
+        b->checking = false;
+        if (error || b->wrong)
+            return error;
+        error = record_doc_read_cleaned(d, text, &b->counts->nul_characters);
+        if (error)
+            return error;
+    }
+    return parse(b, yyjson_doc_get_root(d->doc));
+}
+
 /* Reads a JSON text and gives its root to `parse`. */
 static int parse_text(struct body_parse *b, struct slice text, size_t max_depth,
                       int parse(struct body_parse *, yyjson_val *))
 {
-    struct record_doc *d = &b->p->doc;
-    int error = record_doc_read(d, text);
+    struct validation_mark before = validation_mark(b->v);
+    int error = record_doc_read(&b->p->doc, text);
 
-    if (error == LM_EINVAL ||
-        (error == 0 && record_doc_deeper_than(d, yyjson_doc_get_root(d->doc), max_depth))) {
-        add_json_error(b, text, max_depth);
-        return 0;
+    b->max_depth = max_depth;
+    b->judged = b->too_deep = false;
+    if (!error) {
+        error = parse_root(b, text, parse);
+        if (!b->too_deep)
+            return error;
+        validation_rewind(b->v, before);
+        error = LM_EINVAL;
     }
-    if (error == 0 && record_doc_may_hold_nul(text)) {
-        /* Errors speak of the text as it was sent; only what is stored has its NULs replaced. */
-        b->checking = true;
-        error = parse(b, yyjson_doc_get_root(d->doc));
-        b->checking = false;
-        if (error == 0 && b->wrong)
-            return 0;
-        if (error == 0)
-            error = record_doc_read_cleaned(d, text, &b->counts->nul_characters);
-    }
-    if (error != 0)
+    if (error != LM_EINVAL)
         return error;
-    return parse(b, yyjson_doc_get_root(d->doc));
+    add_json_error(b, text, max_depth);
+    return 0;
 }
 
 static bool is_blank(struct slice line)
@@ -280,7 +324,7 @@ static int parse_ndjson(struct body_parse *b, struct slice text)
         struct slice line = slice_of(text.data, len);
 
         if (!is_blank(line)) {
-            error = parse_text(b, line, RECORD_MAX_DEPTH, parse_item);
+            error = parse_text(b, line, RECORD_DEPTH_MAX, parse_item);
             b->index++;
         }
         text = slice_of(text.data + skip, text.len - skip);
@@ -300,11 +344,11 @@ int record_parse_body(struct record_parser *p, enum record_body kind, struct sli
         add_error(
             &b,
             &(struct validation_entry){.type = "missing", .msg = SLICE_LITERAL("Field required")},
-            NULL);
+            NULL, 0);
     else if (kind == RECORD_BODY_ONE)
-        error = parse_text(&b, without_bom(body), RECORD_MAX_DEPTH, parse_item);
+        error = parse_text(&b, without_bom(body), RECORD_DEPTH_MAX, parse_item);
     else if (kind == RECORD_BODY_ARRAY)
-        error = parse_text(&b, without_bom(body), RECORD_MAX_DEPTH + ARRAY_DEPTH, parse_array);
+        error = parse_text(&b, without_bom(body), RECORD_DEPTH_MAX + ARRAY_DEPTH, parse_array);
     else
         error = parse_ndjson(&b, without_bom(body));
     if (error == 0 && b.wrong)
@@ -363,16 +407,15 @@ static int parse_message_item(struct message_parse *m, yyjson_val *value)
 {
     struct record_parser *p = m->p;
     struct record_item item;
-    int error = LM_EINVAL;
 
     m->why.text[0] = '\0';
-    if (record_doc_deeper_than(&m->memory->doc, value, RECORD_MAX_DEPTH))
-        errbuf_set(&m->why, "nested more than %d levels deep", RECORD_MAX_DEPTH);
-    else
-        error = record_item_read(&p->scratch, value, &m->memory->attributes, &item, explain, m);
-    if (error == LM_EINVAL)
+    int error = record_item_read(&p->scratch, value, RECORD_ITEM_QUEUED, &m->memory->attributes,
+                                 &item, explain, m);
+    if (error == LM_ETOOBIG)
+        errbuf_set(&m->why, "nested more than %d levels deep", RECORD_STORED_DEPTH_MAX);
+    if (error == LM_EINVAL || error == LM_ETOOBIG)
         return reject_item(m, value);
-    if (error != 0)
+    if (error)
         return error;
     struct log_key *key = &item.record.key;
     if (!item.has_timestamp)
@@ -427,7 +470,7 @@ int record_parse_message(struct record_parser *p, const struct record_message *m
 
     int error = record_doc_read_cleaned(&m.memory->doc, text, &nuls);
     if (error == LM_EINVAL) {
-        struct json_error where = find_error(text, RECORD_MAX_DEPTH + MESSAGE_DEPTH);
+        struct json_error where = find_error(text, RECORD_STORED_DEPTH_MAX + MESSAGE_DEPTH);
         return errbuf_fail(reason, error, "not JSON: %s at character %zu", where.message,
                            where.position);
     }

@@ -10,8 +10,9 @@
  *              (as our own answers have it) is merged into them, so that what GET /logs returns can
  *              be sent again; "attributes" that is not an object is an attribute like any other.
  *
- * U+0000 in texts, which PostgreSQL cannot hold, becomes U+FFFD and is counted.
- * A parser belongs to one thread and reuses its memory: nothing is allocated per log once warm.
+ * All of it within the limits of limits.h. U+0000 in texts, which PostgreSQL cannot hold, becomes
+ * U+FFFD and is counted. A parser belongs to one thread and reuses its memory: nothing is allocated
+ * per log once warm.
  */
 #ifndef LOGMILL_RECORD_RECORD_PARSE_H
 #define LOGMILL_RECORD_RECORD_PARSE_H
@@ -20,13 +21,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "record/limits.h"
 #include "record/record.h"
 #include "record/validation.h"
 
 struct record_parser;
-
-/* Objects and arrays nested deeper than this are refused. */
-enum { RECORD_MAX_DEPTH = 128 };
 
 struct record_parser *record_parser_new(void);
 void record_parser_free(struct record_parser *p);
@@ -56,7 +55,8 @@ struct record_parse_counts {
  * Parses `body` (any bytes) and hands its records to `sink`. Nothing is handed over from an item
  * that is wrong; items around it may have been handed over before it was met, so the caller undoes
  * those when LM_EINVAL comes back ("all or nothing").
- * Returns 0; LM_EINVAL: `v` lists what is wrong, every item of it; LM_ENOMEM; or the sink's error.
+ * Returns 0; LM_EINVAL: `v` lists what is wrong, every item of it; LM_EDATA: a log is larger than
+ * RECORD_BYTES_MAX; LM_ENOMEM; or the sink's error.
  */
 int record_parse_body(struct record_parser *p, enum record_body kind, struct slice body,
                       record_sink *sink, void *ctx, struct record_parse_counts *counts,
@@ -67,10 +67,10 @@ int record_parse_body(struct record_parser *p, enum record_body kind, struct sli
  * records, from any producer. A record without an id gets one derived from `message_id` and its
  * index, and without a timestamp `sent_us`, so that a redelivery gives the same records. An item
  * that is wrong goes to `reject` with its JSON text and one line that says why, and the others go
- * to `sink`. Unlike above, slices handed to `sink` live until record_parser_reset, so that a worker
- * can collect the records of many messages; `r` itself is to be copied. Returns 0; LM_EINVAL with
- * `reason` filled where the whole message cannot be understood (nothing was handed over);
- * LM_ENOMEM; or the error of a callback.
+ * to `sink`. Of limits.h only RECORD_STORED_DEPTH_MAX is looked at. Unlike above, slices handed to
+ * `sink` live until record_parser_reset, so that a worker can collect the records of many messages;
+ * `r` itself is to be copied. Returns 0; LM_EINVAL with `reason` filled where the whole message
+ * cannot be understood (nothing was handed over); LM_ENOMEM; or the error of a callback.
  */
 struct record_message {
     struct slice body;

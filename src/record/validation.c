@@ -53,6 +53,18 @@ void validation_add(struct validation *v, const struct validation_entry *entry)
         buffer_truncate(b, len);
 }
 
+struct validation_mark validation_mark(const struct validation *v)
+{
+    return (struct validation_mark){.count = v->count, .listed = v->listed, .len = v->out->len};
+}
+
+void validation_rewind(struct validation *v, struct validation_mark mark)
+{
+    v->count = mark.count;
+    v->listed = mark.listed;
+    buffer_truncate(v->out, mark.len);
+}
+
 int validation_finish(struct validation *v)
 {
     if (v->listed < v->count) {

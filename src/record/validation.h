@@ -44,6 +44,16 @@ struct validation_entry {
 
 void validation_add(struct validation *v, const struct validation_entry *entry);
 
+/* How far the list is, and back to there: what was added since is forgotten. */
+struct validation_mark {
+    size_t count;
+    size_t listed;
+    size_t len;
+};
+
+struct validation_mark validation_mark(const struct validation *v);
+void validation_rewind(struct validation *v, struct validation_mark mark);
+
 /*
  * Ends the list: `out` then holds the whole body {"detail":[…]}. Returns 0, or the buffer's error
  * (LM_ETOOBIG, LM_ENOMEM).

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "base/byte_order.h"
+#include "record/limits.h"
 #include "store/store_postgres_parts.h"
 
 enum {
     COLUMNS = 5,
     FIXED_BYTES = 2 + COLUMNS * 4 + 8 + 16 + 1, /* a row without its texts */
     JSONB_VERSION = 1,
-    EXPONENT_MAX = 308, /* of a double */
     /* An array of one dimension: its number of dimensions, flags, type, length, lower bound. */
     ARRAY_HEAD_BYTES = 5 * 4,
     TYPE_TIMESTAMPTZ = 1184,
@@ -28,19 +28,20 @@ static char *put_text(char *p, struct slice s)
     return put_bytes(byte_order_put32(p, (uint32_t)s.len), s.data, s.len);
 }
 
-/* ---- Numbers that jsonb would blow up ---- */
+/* ---- Numbers that jsonb does not take ---- */
+
+/*
+ * The entrance lets none in (record/limits.h), but what was acknowledged before it did, or comes
+ * from a producer of its own, is stored all the same: such a number as a string of its text.
+ */
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/*
- * True where a number with an exponent of three digits or more may stand in `json`: rarely, so that
- * little else than this look is spent on attributes. jsonb keeps 1e131071 as 131072 digits, and
- * a few thousand such numbers in one log would make it unreadable.
- */
-static bool may_have_huge_number(struct slice json)
+/* True where a number with an exponent of three digits or more may stand in `json`. */
+static bool may_have_exponent(struct slice json)
 {
     const char *end = json.data + json.len;
 
@@ -49,6 +50,25 @@ static bool may_have_huge_number(struct slice json)
             continue;
         p += p[1] == '+' || p[1] == '-';
         if (p + 3 < end && is_digit(p[1]) && is_digit(p[2]) && is_digit(p[3]))
+            return true;
+    }
+    return false;
+}
+
+/* True where a number too long for jsonb may stand in `json`: of each such a sample hits a half. */
+static bool may_have_long_number(struct slice json)
+{
+    enum { HALF = RECORD_FRACTION_DIGITS_MAX / 2 };
+
+    for (size_t at = HALF; at < json.len; at += HALF) {
+        size_t from = at;
+        size_t to = at;
+
+        while (from > 0 && is_digit(json.data[from - 1]))
+            from--;
+        while (to < json.len && is_digit(json.data[to]))
+            to++;
+        if (to - from >= HALF)
             return true;
     }
     return false;
@@ -69,40 +89,27 @@ static const char *end_of_token(const char *p, const char *end)
     return q < end ? q + 1 : end;
 }
 
-static bool is_huge(const char *number, const char *end)
-{
-    unsigned exponent = 0;
-    const char *p = number;
-
-    while (p < end && (*p | 0x20) != 'e')
-        p++;
-    for (p++; p < end; p++)
-        if (is_digit(*p) && exponent <= EXPONENT_MAX)
-            exponent = exponent * 10 + (unsigned)(*p - '0');
-    return exponent > EXPONENT_MAX;
-}
-
-/* Appends `json` with each huge number as a string of its text. */
+/* Appends `json` with each number that does not fit as a string of its text. */
 static void append_tamed(struct buffer *b, struct slice json)
 {
     const char *end = json.data + json.len;
-    const char *p = json.data;
+    const char *copied = json.data;
+    size_t huge_digits = 0;
 
-    while (p < end) {
-        const char *next = p + 1;
+    for (const char *p = json.data, *next; p < end; p = next) {
         bool is_number = is_digit(*p) || *p == '-';
 
-        if (is_number || *p == '"')
-            next = end_of_token(p, end);
-        if (is_number && is_huge(p, next)) {
-            buffer_append_char(b, '"');
-            buffer_append(b, p, (size_t)(next - p));
-            buffer_append_char(b, '"');
-        } else {
-            buffer_append(b, p, (size_t)(next - p));
-        }
-        p = next;
+        next = is_number || *p == '"' ? end_of_token(p, end) : p + 1;
+        if (!is_number || record_number_judge(slice_of(p, (size_t)(next - p)), &huge_digits) ==
+                              RECORD_NUMBER_FITS)
+            continue;
+        buffer_append(b, copied, (size_t)(p - copied));
+        buffer_append_char(b, '"');
+        buffer_append(b, p, (size_t)(next - p));
+        buffer_append_char(b, '"');
+        copied = next;
     }
+    buffer_append(b, copied, (size_t)(end - copied));
 }
 
 /* ---- Rows ---- */
@@ -112,7 +119,7 @@ void store_postgres_rows_append(struct buffer *b, const struct record *r, struct
     struct slice attributes = r->attributes;
     char *start, *p;
 
-    if (attributes.len > 0 && may_have_huge_number(attributes)) {
+    if (attributes.len > 0 && (may_have_exponent(attributes) || may_have_long_number(attributes))) {
         buffer_clear(numbers);
         append_tamed(numbers, attributes);
         attributes = buffer_slice(numbers);

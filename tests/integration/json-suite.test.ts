@@ -315,10 +315,15 @@ const N: Text[] = [
 /* ---- i: as a parser likes; what this one does ---- */
 
 const KEPT: Text[] =
-    inArrays(`123e-10000000 0.4e00669999999999999999999999999999999999999999 -1e+9999 1.5e+9999
+    inArrays(`-1e+9999 1.5e+9999
     -123123e100000 123123e100000 123.456e-789 -237462374673276894279832749832423479823246327846
     100000000000000000000 -123123123123123123123123123123 0.${'1'.repeat(1000)} 1${'0'.repeat(4000)}
     1e-400 -1e-400 1e400 18446744073709551616 -9223372036854775809 2.5e-324`);
+
+/** Larger or finer than what every store keeps: README, limits. */
+const PAST_LIMITS: Text[] = inArrays(
+    '123e-10000000 0.4e00669999999999999999999999999999999999999999 1e131072 -1e-16384',
+);
 
 const NOT_UNICODE: [string, Text][] = [
     ['a first surrogate without a second', `["${U}DADA"]`],
@@ -436,12 +441,22 @@ check('a body of nothing is missing, not wrong', async (server) => {
     assert.deepEqual(answer.json().detail[0].type, 'missing');
 });
 
-check('a number of any size keeps its digits', async (server) => {
+check('a number past a double keeps its digits', async (server) => {
     await each(KEPT, show, async (text) => {
         const id = assertTaken(await send(server, withField(text)));
         await stored(server, id);
         const got = await fetch(`http://127.0.0.1:${server.port}/logs/${id}`);
         assert.ok((await got.text()).includes(`"attributes":{"x":${text}}`));
+    });
+});
+
+check('a number past what every store keeps is refused at its place', async (server) => {
+    await each(PAST_LIMITS, show, async (text) => {
+        const answer = await send(server, withField(text));
+        assert.equal(answer.status, 422, answer.text);
+        const [{ type, loc }, ...rest] = answer.json().detail;
+        assert.match(type, /^decimal_(whole_digits|max_places)$/);
+        assert.deepEqual([loc, rest], [['body', 'x', 0], []]);
     });
 });
 

@@ -1,15 +1,15 @@
 """The application that logmill must be indistinguishable from: the original service's model and
-routes with FastAPI and pydantic v2, plus the routes and the one rule that are logmill's own.
+routes with FastAPI and pydantic v2, plus the routes and the rules that are logmill's own.
 
 A request that is accepted leaves what pydantic understood in `understood`, for the caller to read.
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 from fastapi import FastAPI, Query
-from pydantic import UUID7, BaseModel, ConfigDict, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import UUID7, AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 EPOCH = datetime(1970, 1, 1)
 
@@ -26,11 +26,25 @@ def microseconds(t: Optional[datetime]) -> Optional[int]:
     return (t.replace(tzinfo=None) - EPOCH - offset) // timedelta(microseconds=1)
 
 
+BYTES_MAX = 1024  # of a level and of an attribute's name: record/limits.h
+
+
+def fits(text: str) -> str:
+    """Counted in bytes, since that is what others have to hold."""
+    if len(text.encode(errors="surrogatepass")) > BYTES_MAX:
+        raise PydanticKnownError("bytes_too_long", {"max_length": BYTES_MAX})
+    return text
+
+
+ShortText = Annotated[str, Field(max_length=BYTES_MAX), AfterValidator(fits)]
+
+
 class LogEntry(BaseModel):
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[ShortText, Any]
 
     message: str
-    level: str
+    level: ShortText
     timestamp: Optional[datetime] = None
     id: Optional[UUID7] = None
 

@@ -318,6 +318,15 @@ def body_cases():
     yield post("/logs: good ones", "[" + log(timestamp=1) + "," + log(id=ID) + "]", path="/logs")
     yield post("/logs: broken JSON", "[" + GOOD + "," + GOOD[:-1] + "]", path="/logs")
 
+    for text, what in (
+        ("x" * 1024, "1,024 bytes"), ("x" * 1025, "1,025 bytes"), ("é" * 512, "512 letters of two bytes"),
+        ("é" * 513, "513 letters of two bytes"), ("é" * 1025, "1,025 letters of two bytes")
+    ):
+        yield post(f"level of {what}", log(level=text))
+        yield post(f"attribute name of {what}", log(**{text: 1}))
+    yield post("limits: all that is passed is told", log_with("n" * 1025, '{"a":1},"timestamp":"x","level":"' + "l" * 1025 + '"'))
+    yield post("limits in /logs", "[" + GOOD + "," + log(level="x" * 1025) + "," + log(**{"é" * 513: []}) + "]", path="/logs")
+
     for value in ("null", "true", "false", "[]", "{}", '["2024-01-01"]'):
         yield post(f"timestamp: {value}", log_with("timestamp", value))
     for value in ("null", "true", "5", "1.5", "[]", "{}", '"' + ID + '"'):

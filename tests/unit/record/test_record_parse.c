@@ -498,10 +498,10 @@ static void a_log_may_be_so_deep_wherever_it_stands(void **state)
     buffer_init(&b, 1 << 20);
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         assert_int_equal(parse(places[i].kind,
-                               deep_log(&b, places[i].before, RECORD_MAX_DEPTH, places[i].after)),
+                               deep_log(&b, places[i].before, RECORD_DEPTH_MAX, places[i].after)),
                          0);
         assert_int_equal(kept.records_len, 1);
-        assert_int_equal(parse(places[i].kind, deep_log(&b, places[i].before, RECORD_MAX_DEPTH + 1,
+        assert_int_equal(parse(places[i].kind, deep_log(&b, places[i].before, RECORD_DEPTH_MAX + 1,
                                                         places[i].after)),
                          LM_EINVAL);
         assert_non_null(strstr(errors.data, "json_invalid"));
@@ -675,6 +675,134 @@ static void a_message_that_cannot_be_understood_says_why(void **state)
 }
 
 /* Such a text needs more memory to read than any that is JSON: still it is wrong, not too much. */
+/* {"message":"m","level":"l","NAME":VALUE} */
+static const char *log_with(const char *name, const char *value)
+{
+    static struct buffer b = {.ceiling = 1 << 20};
+
+    buffer_clear(&b);
+    buffer_append_string(&b, "{\"message\":\"m\",\"level\":\"l\",\"");
+    buffer_append_string(&b, name);
+    buffer_append_string(&b, "\":");
+    buffer_append_string(&b, value);
+    buffer_append(&b, "}", 2);
+    return b.data;
+}
+
+/* Attributes are as deep in an answer of ours as in what a client sends. */
+static void the_deepest_log_can_be_sent_again_as_it_is_read(void **state)
+{
+    struct buffer b;
+    struct buffer answer;
+
+    buffer_init(&b, 1 << 20);
+    buffer_init(&answer, 1 << 20);
+    for (int more = 0; more < 2; more++) {
+        size_t depth = RECORD_DEPTH_MAX + (size_t)more;
+
+        deep_log(&b, "", depth, "");
+        buffer_clear(&answer);
+        buffer_append_string(&answer, "[{\"message\":\"m\",\"level\":\"l\",\"attributes\":");
+        buffer_append_slice(&answer, buffer_slice(&b));
+        buffer_append_string(&answer, "}]");
+        assert_int_equal(parse(RECORD_BODY_ARRAY, buffer_slice(&answer)), more ? LM_EINVAL : 0);
+        if (more)
+            assert_non_null(strstr(errors.data, "Nested too deeply"));
+    }
+    buffer_release(&answer);
+    buffer_release(&b);
+}
+
+static void what_is_nested_too_deeply_is_all_that_is_told_of_it(void **state)
+{
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    for (size_t depth = RECORD_DEPTH_MAX + 1; depth <= 1000; depth += 871) {
+        deep_log(&b, "[{\"level\":1},{\"message\":[],\"x\":", depth, "}]");
+        assert_int_equal(parse(RECORD_BODY_ARRAY, buffer_slice(&b)), LM_EINVAL);
+        assert_non_null(strstr(errors.data, "{\"detail\":[{\"type\":\"json_invalid\""));
+        assert_null(strstr(errors.data, "\"string_type\""));
+    }
+    buffer_release(&b);
+}
+
+static void a_number_that_not_every_store_takes_is_refused_at_its_place(void **state)
+{
+    assert_refused(
+        RECORD_BODY_ONE, log_with("a", "{\"b\":[0,1e131071,{\"c\":1e131072}]}"),
+        "{\"detail\":[{\"type\":\"decimal_whole_digits\",\"loc\":[\"body\",\"a\",\"b\",2,\"c\"],"
+        "\"msg\":\"Decimal input should have no more than 131072 digits before the decimal point\","
+        "\"input\":1e131072,\"ctx\":{\"whole_digits\":131072}}]}");
+    assert_refused(
+        RECORD_BODY_ONE, log_with("attributes", "{\"a\":1e-16384}"),
+        "{\"detail\":[{\"type\":\"decimal_max_places\",\"loc\":[\"body\",\"attributes\",\"a\"],"
+        "\"msg\":\"Decimal input should have no more than 16383 decimal places\","
+        "\"input\":1e-16384,\"ctx\":{\"decimal_places\":16383}}]}");
+    assert_refused(RECORD_BODY_ONE, log_with("a", "[1e131071,1e131071,1e309]"),
+                   "{\"detail\":[{\"type\":\"decimal_max_digits\",\"loc\":[\"body\",\"a\",2],"
+                   "\"msg\":\"Decimal input should have no more than 262144 digits in total\","
+                   "\"input\":1e309,\"ctx\":{\"max_digits\":262144}}]}");
+    assert_int_equal(parse_text(RECORD_BODY_ONE, log_with("a", "[1e131071,1e-16383]")), 0);
+    assert_string_equal(kept.records[0].attributes.data, "{\"a\":[1e131071,1e-16383]}");
+    /* As everywhere, the last of one name counts. */
+    assert_int_equal(parse_text(RECORD_BODY_ONE, log_with("a", "1e999999,\"a\":1")), 0);
+}
+
+static void a_log_of_very_many_values_is_refused(void **state)
+{
+    struct buffer b;
+    const int others = 6 + 1; /* names and values; "a" and its array are two of them */
+
+    buffer_init(&b, 16 << 20);
+    for (int more = 0; more < 2; more++) {
+        buffer_clear(&b);
+        buffer_append_string(&b, "{\"message\":\"m\",\"level\":\"l\",\"a\":[0");
+        for (int i = 0; i < RECORD_VALUES_MAX - others + more; i++)
+            buffer_append_string(&b, ",0");
+        buffer_append_string(&b, "]}");
+        assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), more ? LM_EINVAL : 0);
+        if (more)
+            assert_non_null(strstr(errors.data, "\"type\":\"too_long\",\"loc\":[\"body\"]"));
+    }
+    buffer_release(&b);
+}
+
+static void a_log_of_very_many_bytes_is_told_apart(void **state)
+{
+    struct buffer b;
+
+    buffer_init(&b, SIZE_MAX / 2);
+    buffer_append_string(&b, "{\"level\":\"l\",\"message\":\"");
+    char *room = buffer_reserve(&b, RECORD_BYTES_MAX);
+    assert_non_null(room);
+    memset(room, 'm', RECORD_BYTES_MAX);
+    b.len += RECORD_BYTES_MAX;
+    buffer_append_string(&b, "\"}");
+    assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), LM_EDATA);
+    buffer_release(&b);
+}
+
+/* What was acknowledged before a limit existed, or comes from others, is stored. */
+static void a_message_may_pass_every_limit_of_the_entrance(void **state)
+{
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    buffer_append_string(&b, "{\"v\":1,\"logs\":[{\"message\":\"m\",\"a\":1e999999,\"level\":\"");
+    for (int i = 0; i < 5000; i++)
+        buffer_append_char(&b, 'x');
+    buffer_append_string(&b, "\",\"");
+    for (int i = 0; i < 5000; i++)
+        buffer_append_char(&b, 'y');
+    buffer_append_string(&b, "\":[1e-99999]}]}");
+    assert_int_equal(parse_message(buffer_slice(&b)), 0);
+    assert_int_equal(kept.records_len, 1);
+    assert_int_equal(kept.records[0].level.len, 5000);
+    assert_non_null(strstr(kept.records[0].attributes.data, "1e999999"));
+    buffer_release(&b);
+}
+
 static void brackets_alone_are_refused_whatever_their_number(void **state)
 {
     static const enum record_body kinds[] = {RECORD_BODY_ONE, RECORD_BODY_ARRAY,
@@ -701,16 +829,16 @@ static void a_message_takes_the_deepest_log_and_rejects_a_deeper_one(void **stat
     struct buffer b;
 
     buffer_init(&b, 1 << 20);
-    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_MAX_DEPTH,
+    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_STORED_DEPTH_MAX,
                                             ",{\"message\":\"n\",\"level\":\"l\"}]}")),
                      0);
     assert_int_equal(kept.records_len, 2);
-    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_MAX_DEPTH + 1,
+    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_STORED_DEPTH_MAX + 1,
                                             ",{\"message\":\"n\",\"level\":\"l\"}]}")),
                      0);
     assert_int_equal(kept.records_len, 1);
     assert_int_equal(kept.rejects_len, 1);
-    assert_non_null(strstr(kept.rejects[0], ": nested more than 128 levels deep"));
+    assert_non_null(strstr(kept.rejects[0], ": nested more than 500 levels deep"));
     assert_int_equal(parse_message(deep_log(&b, "[", 100000, "]")), 0);
     assert_int_equal(kept.rejects_len, 1);
     buffer_release(&b);
@@ -797,6 +925,12 @@ int main(void)
         cmocka_unit_test(lines_are_logs_and_blank_lines_are_skipped),
         cmocka_unit_test(an_error_in_a_line_tells_the_line_and_the_place_in_it),
         cmocka_unit_test(a_log_may_be_so_deep_wherever_it_stands),
+        cmocka_unit_test(the_deepest_log_can_be_sent_again_as_it_is_read),
+        cmocka_unit_test(what_is_nested_too_deeply_is_all_that_is_told_of_it),
+        cmocka_unit_test(a_number_that_not_every_store_takes_is_refused_at_its_place),
+        cmocka_unit_test(a_log_of_very_many_values_is_refused),
+        cmocka_unit_test(a_log_of_very_many_bytes_is_told_apart),
+        cmocka_unit_test(a_message_may_pass_every_limit_of_the_entrance),
         cmocka_unit_test(brackets_alone_are_refused_whatever_their_number),
         cmocka_unit_test(a_large_body_is_parsed_as_a_small_one),
         cmocka_unit_test(objects_of_very_many_members_take_no_long_time),
