@@ -76,18 +76,20 @@ int adapters_open_queue(const struct config *config, enum adapters_queue_use use
 
 int adapters_open_store(const struct config *config, struct store **store, struct errbuf *err)
 {
-    if (adapters_store_is_embedded(config))
+    struct errbuf reason = ERRBUF_INIT;
+
+    if (adapters_store_is_embedded(config)) {
         *store = store_sqlite_new(config->data_dir, err);
-    else
-        *store =
-            store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
-                                                                .host = config->database_host,
-                                                                .port = config->database_port,
-                                                                .name = config->database_name,
-                                                                .user = config->database_user,
-                                                                .password = config->database_pass},
-                               err);
-    return *store ? 0 : LM_EINVAL;
+        return *store ? 0 : LM_EINVAL;
+    }
+    *store = store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
+                                                                 .host = config->database_host,
+                                                                 .port = config->database_port,
+                                                                 .name = config->database_name,
+                                                                 .user = config->database_user,
+                                                                 .password = config->database_pass},
+                                &reason);
+    return *store ? 0 : errbuf_fail(err, LM_EINVAL, "DATABASE_URL: %s", reason.text);
 }
 
 int adapters_open_cache(const struct config *config, struct cache **cache, struct errbuf *err)

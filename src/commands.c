@@ -442,7 +442,7 @@ int commands_dead_letters(const struct config *config, char **args, int args_len
                 args[args_len - 1]);
         return 2;
     }
-    if (adapters_queue_is_embedded(config) && data_dir_make(config->data_dir, &err))
+    if (adapters_queue_is_embedded(config) && data_dir_find(config->data_dir, "queue.db", &err))
         return fail(&err);
     if (adapters_open_queue(config, ADAPTERS_QUEUE_TOOL, &q, &err))
         return fail(&err);

@@ -60,6 +60,22 @@ int data_dir_make(const char *path, struct errbuf *err)
     return 0;
 }
 
+int data_dir_find(const char *path, const char *name, struct errbuf *err)
+{
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof(file), "%s/%s", path, name);
+
+    if (len < 0 || (size_t)len >= sizeof(file))
+        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: the path is longer than %d bytes",
+                           PATH_MAX - 1);
+    if (access(file, F_OK) == 0)
+        return 0;
+    return errbuf_fail(err, LM_ENOTFOUND,
+                       "DATA_DIR: %s holds no data: there is no %s in it (%s); set DATA_DIR to the "
+                       "directory that logmill runs with",
+                       path, name, strerror(errno));
+}
+
 /* The pid that the holder of the lock wrote into it, or 0. */
 static long read_holder(int fd)
 {

@@ -10,6 +10,12 @@
 int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * For commands that only look: 0 where `path` is a directory with the file `name` in it, else
+ * LM_ENOTFOUND with `err` set. Makes nothing.
+ */
+int data_dir_find(const char *path, const char *name, struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * Takes the lock of `role` ("api", "worker") in directory `path` for the life of the process (the
  * kernel drops it with the process, however that ends). Returns a descriptor to be kept open,
  * LM_ELOCKED where another process holds it (its pid is named), or another error.

@@ -1,4 +1,5 @@
 /* The commands of logmill: each parses its settings, opens what it needs, and runs. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct command {
 };
 
 static int help(const struct config *config, char **args, int args_len);
+static int version(const struct config *config, char **args, int args_len);
 
 static const struct command commands[] = {
     {"serve", commands_serve, "take, store and read logs, in one process"},
@@ -36,6 +38,7 @@ static const struct command commands[] = {
     {"health", commands_health, "succeed if the api or worker of these settings is alive"},
     {"config", commands_config, "all settings and their values; `config markdown`: as a table"},
     {"help", help, "this text"},
+    {"version", version, "the version of this program"},
 };
 
 enum { COMMANDS_LEN = sizeof(commands) / sizeof(commands[0]) };
@@ -57,10 +60,20 @@ static int help(const struct config *config, char **args, int args_len)
     return 0;
 }
 
+static int version(const struct config *config, char **args, int args_len)
+{
+    if (puts("logmill " LOGMILL_VERSION) >= 0 && fflush(stdout) == 0)
+        return 0;
+    fprintf(stderr, "logmill: cannot write to standard output: %s\n", strerror(errno));
+    return 1;
+}
+
 static const struct command *find_command(const char *name)
 {
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
     for (int i = 0; i < COMMANDS_LEN; i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
@@ -117,8 +130,6 @@ int main(int argc, char **argv)
         return 1;
     if (argc < 2)
         return usage_error("no command given; `logmill help` lists them");
-    if (strcmp(argv[1], "--version") == 0)
-        return puts("logmill " LOGMILL_VERSION) < 0;
     signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
     signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
     client_command = client_find(argv[1]);
@@ -131,6 +142,8 @@ int main(int argc, char **argv)
     }
     if (wants_help(argv + 2, argc - 2))
         return help(NULL, NULL, 0);
+    if (command->run == version) /* says what it is even where a setting is wrong */
+        return argc > 2 ? usage_error("version takes no arguments") : version(NULL, NULL, 0);
     if (config_load(&config, argv + 2, argc - 2, &rest_len, &err))
         return usage_error(err.text);
     set_up_diagnostics(&config);

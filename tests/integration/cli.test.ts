@@ -51,9 +51,33 @@ scenario('--help names every command and every setting; --version is one line', 
             assert.ok(help.stdout.includes(`  ${shown} `), name);
         }
     }
-    const version = await runLogmill(['--version']);
-    assert.equal(version.code, 0);
-    assert.match(version.stdout, /^logmill \d+\.\d+\.\d+\n$/);
+    for (const args of [['--version'], ['version']]) {
+        const version = await runLogmill(args, { PORT: 'eighty' });
+        assert.deepEqual([version.code, version.stderr], [0, '']);
+        assert.match(version.stdout, /^logmill \d+\.\d+\.\d+\n$/);
+    }
+});
+
+scenario('dead-letters in a directory without data says so, and makes nothing', async (lab) => {
+    const folder = path.join(lab.folder(), 'nothing', 'here');
+    for (const args of [['dead-letters'], ['dead-letters', 'requeue']]) {
+        const ran = await runLogmill(args, { DATA_DIR: folder });
+        assert.equal(ran.code, 1);
+        assert.match(ran.stderr, /DATA_DIR: \S+ holds no data: there is no queue.db in it/);
+        assert.equal(existsSync(path.dirname(folder)), false);
+    }
+});
+
+scenario('a DATABASE_URL that is none of PostgreSQL is told by its name', async (lab) => {
+    for (const command of ['serve', 'migrate']) {
+        const ran = await runLogmill([command], {
+            DATABASE_URL: 'mysql://me:hunter2@db/logs',
+            DATA_DIR: lab.folder(),
+        });
+        assert.equal(ran.code, 1);
+        assert.match(ran.stderr, /DATABASE_URL: not a connection URI .*postgresql:\/\//);
+        assert.doesNotMatch(ran.stderr, /hunter2/);
+    }
 });
 
 scenario('what may hold a password is no flag, which every user of the machine could see', async () => {
