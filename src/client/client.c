@@ -23,8 +23,8 @@ static const struct flag common[] = {
 static const struct flag filters[] = {
     {.name = "since",
      .value = "TIME",
-     .help = "logs from then on: 2026-11-25, 2026-11-25T10:00:00+01:00, or 15m, 2h, 3d: so long "
-             "ago"},
+     .help = "logs from then on: 2026-11-25, 2026-11-25T10:00:00+01:00 (UTC where no zone is "
+             "given); 15m, 2h, 3d: so long ago; now-1h; today or yesterday, by local time"},
     {.name = "until", .value = "TIME", .help = "logs before then"},
     {.name = "level", .value = "LEVEL", .help = "logs of this level; repeated: of any of these"},
     {.name = "not-level", .value = "LEVEL", .help = "logs of no such level"},
@@ -38,7 +38,8 @@ static const struct flag filters[] = {
     {.name = NULL},
 };
 
-static const struct flag color[] = {
+static const struct flag look[] = {
+    {.name = "local", .help = "times as local ones, with their zone, not in UTC"},
     {.name = "color",
      .value = "WHEN",
      .choices = "auto|always|never",
@@ -156,12 +157,12 @@ const struct client_command client_commands[] = {
      TABLES(send_flags), -1, client_send},
     {"query", "", "show logs that are stored, newest last",
      "Control characters of logs are made visible on a terminal.\n",
-     TABLES(filters, query_flags, color), 0, client_query},
+     TABLES(filters, query_flags, look), 0, client_query},
     {"tail", "", "follow logs as they are stored",
      "Comes back by itself where the connection breaks, without a gap or a repeat. Says on "
      "standard "
      "error where logs were missed.\n",
-     TABLES(filters, tail_flags, color), 0, client_tail},
+     TABLES(filters, tail_flags, look), 0, client_tail},
     {"import", "FILE…", "send files of logs, plain or as gzip or zstd",
      "Takes what export writes as ndjson (times and ids are kept), and what send takes. Importing "
      "the same file again stores nothing twice: so an import that broke off is run again. A log "

@@ -120,16 +120,17 @@ int client_export(const struct flags *flags)
     struct http_client *client = http_client_new(flags, &err);
     struct export e = {.is_terminal = isatty(STDOUT_FILENO), .err = &err};
     const char *name = flags_text(flags, "output");
+    bool is_wrong = !client || filters_check(flags, &err);
     int error = LM_EINVAL;
 
     buffer_init(&e.line, LINE_CEILING);
     buffer_init(&e.shown, LINE_CEILING);
-    if (client)
+    if (!is_wrong)
         error = name ? download_to_file(&e, client, flags, name) : download(&e, client, flags);
     if (err.text[0])
         terminal_say("export", "%s", err.text);
     buffer_release(&e.line);
     buffer_release(&e.shown);
     http_client_free(client);
-    return client ? error != 0 : CLIENT_USAGE;
+    return is_wrong ? CLIENT_USAGE : error != 0;
 }

@@ -1,13 +1,13 @@
 #include "client/filters.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "client/local_time.h"
 
 enum { NAME_MAX_BYTES = 1024 };
 
@@ -27,42 +27,30 @@ static void append_encoded(struct buffer *b, struct slice text)
 
 void filters_append_param(struct buffer *b, const char *name, struct slice value)
 {
-    buffer_append_char(b, memchr(b->data, '?', b->len) ? '&' : '?');
+    buffer_append_char(b, b->len > 0 && memchr(b->data, '?', b->len) ? '&' : '?');
     append_encoded(b, slice_of_string(name));
     buffer_append_char(b, '=');
     append_encoded(b, value);
 }
 
-/* The microseconds of "15m", "2h ago", or 0 where `text` is no such thing. */
-static int64_t parse_age(const char *text)
+static int append_time(struct buffer *b, const char *name, const char *text, struct errbuf *err)
 {
-    static const char units[] = "smhdw";
-    static const int64_t seconds[] = {1, 60, 3600, 86400, 604800};
-    const char *unit;
-    char *end;
-    long n;
-
-    if (!isdigit((unsigned char)text[0]))
-        return 0;
-    errno = 0;
-    n = strtol(text, &end, 10);
-    unit = *end ? strchr(units, *end) : NULL;
-    if (errno || n > 1000000 || !unit || (end[1] && strcmp(end + 1, " ago") != 0))
-        return 0;
-    return n * seconds[unit - units] * 1000000;
-}
-
-static void append_time(struct buffer *b, const char *name, const char *text)
-{
-    char absolute[TIMESTAMP_TEXT_LEN];
-    int64_t age = parse_age(text);
     struct slice value = slice_of_string(text);
+    char absolute[TIMESTAMP_TEXT_LEN];
+    struct timestamp_error refusal;
+    int64_t us;
 
-    if (age || strcmp(text, "now") == 0) {
-        timestamp_format(clock_wall_us() - age, absolute);
+    if (relative_time_parse(value, clock_wall_us(), local_time_zone, &us) == 0) {
+        timestamp_format(us, absolute);
         value = slice_of(absolute, sizeof(absolute));
+    } else if (timestamp_parse_text(value, &us, &refusal)) {
+        return errbuf_fail(err, LM_EINVAL,
+                           "--%s: \"%s\" is no time; allowed: 2026-11-25, "
+                           "2026-11-25T10:00:00+01:00, " RELATIVE_TIME_FORMS,
+                           name, text);
     }
     filters_append_param(b, name, value);
+    return 0;
 }
 
 static int append_attr(struct buffer *b, const char *name, const char *text, struct errbuf *err)
@@ -84,9 +72,10 @@ int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *e
         bool is_not = strncmp(flag, "not-", 4) == 0;
         const char *name = is_not ? flag + 4 : flag;
 
-        if (strcmp(name, "since") == 0 || strcmp(name, "until") == 0)
-            append_time(b, name, value);
-        else if (strcmp(name, "level") == 0)
+        if ((strcmp(name, "since") == 0 || strcmp(name, "until") == 0) &&
+            append_time(b, name, value, err))
+            return LM_EINVAL;
+        if (strcmp(name, "level") == 0)
             filters_append_param(b, is_not ? "not.level" : "level", slice_of_string(value));
         else if (strcmp(name, "text") == 0)
             filters_append_param(b, is_not ? "not.q" : "q", slice_of_string(value));
@@ -95,4 +84,15 @@ int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *e
             return LM_EINVAL;
     }
     return 0;
+}
+
+int filters_check(const struct flags *flags, struct errbuf *err)
+{
+    struct buffer path;
+    int error;
+
+    buffer_init(&path, SIZE_MAX / 2);
+    error = filters_append(&path, flags, err);
+    buffer_release(&path);
+    return error;
 }

@@ -9,9 +9,12 @@
 void filters_append_param(struct buffer *b, const char *name, struct slice value);
 
 /*
- * Appends what the flags since, until, level, text, attr and not-… say. A time like "15m", "2h ago"
- * is made absolute; any other is left to the server. Returns 0 or LM_EINVAL.
+ * Appends what the flags since, until, level, text, attr and not-… say. A relative time is made
+ * absolute, with the midnights of local time (base/relative_time.h). Returns 0 or LM_EINVAL.
  */
 int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
+
+/* What filters_append would return, for a command line to be refused before anything is done. */
+int filters_check(const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
 
 #endif

@@ -47,8 +47,19 @@ static bool has_part(CURLU *url, CURLUPart part)
     return has;
 }
 
+static bool has_path(CURLU *url)
+{
+    char *path = NULL;
+    bool has = curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK && path[0] &&
+               path[strspn(path, "/")] != '\0';
+
+    curl_free(path);
+    return has;
+}
+
 static int take_url(struct http_client *client, const struct flags *flags, struct errbuf *err)
 {
+    const char *name = flags_has(flags, "url") ? "--url" : "LOGMILL_URL";
     CURLU *url = curl_url();
     char *scheme = NULL;
     int error = 0;
@@ -56,8 +67,12 @@ static int take_url(struct http_client *client, const struct flags *flags, struc
     if (!url || curl_url_set(url, CURLUPART_URL, flags_text(flags, "url"), 0) ||
         curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) || strncmp(scheme, "http", 4) != 0 ||
         has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT)) {
-        error = errbuf_fail(err, LM_EINVAL, "%s is not a URL like http://127.0.0.1:8000",
-                            flags_has(flags, "url") ? "--url" : "LOGMILL_URL");
+        error = errbuf_fail(err, LM_EINVAL, "%s is not a URL like http://127.0.0.1:8000", name);
+    } else if (has_path(url)) {
+        error = errbuf_fail(err, LM_EINVAL,
+                            "%s has a path; it is the server's address alone, like "
+                            "http://127.0.0.1:8000, and the commands add what they ask for",
+                            name);
     } else if (flags_has(flags, "url") && has_part(url, CURLUPART_PASSWORD)) {
         error = errbuf_fail(err, LM_EINVAL,
                             "--url: a password is to be given in LOGMILL_URL only, since every "
@@ -119,6 +134,16 @@ static size_t take_body(char *data, size_t size, size_t n, void *ctx)
     return buffer_error(&client->answer) ? 0 : size * n;
 }
 
+/* Asked about once a second while nothing comes, too. */
+static int ask_whether_over(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct http_client *client = ctx;
+
+    if (client->request->is_over(client->request->ctx))
+        client->take_error = LM_ESTOPPED;
+    return client->take_error != 0;
+}
+
 static struct curl_slist *set_options(struct http_client *client, const char *url, char *reason)
 {
     const struct http_client_request *request = client->request;
@@ -140,6 +165,11 @@ static struct curl_slist *set_options(struct http_client *client, const char *ur
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_CLIENT_SILENCE_S);
     } else {
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)HTTP_CLIENT_TIMEOUT_MS);
+    }
+    if (request->is_over) {
+        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask_whether_over);
+        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, client);
     }
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);

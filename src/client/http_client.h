@@ -32,6 +32,8 @@ struct http_client_request {
     /* Takes the body of a 200 in pieces, any length of time; returns 0, or an error, which ends the
        request. NULL: the body is collected. */
     int (*take)(struct slice piece, void *ctx);
+    /* Asked at least once a second; true ends the request with LM_ESTOPPED. NULL: never. */
+    bool (*is_over)(void *ctx);
     void *ctx;
 };
 

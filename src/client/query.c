@@ -1,6 +1,7 @@
 /* logmill query: logs that are stored, by pages of GET /logs. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/xalloc.h"
@@ -32,7 +33,15 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     return error;
 }
 
-int query_run(const struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
+/* A page that ended because its time was over says how far it has got. */
+static void say_place(const struct query *q, struct slice searched_to)
+{
+    if (searched_to.len > 0)
+        terminal_status("searched back to %.*s; %llu logs so far", SLICE_ARG(searched_to),
+                        (unsigned long long)q->found);
+}
+
+int query_run(struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
               struct errbuf *err)
 {
     uint64_t left = q->limit;
@@ -61,9 +70,12 @@ int query_run(const struct query *q, int (*take)(yyjson_val *log, void *ctx), vo
             if (!error)
                 error = take(log, ctx);
             left -= q->limit > 0;
+            q->found++;
         }
         buffer_clear(&cursor);
         buffer_append_slice(&cursor, json_text(yyjson_obj_get(root, "next")));
+        if (cursor.len > 0)
+            say_place(q, json_text(yyjson_obj_get(root, "searched_to")));
         yyjson_doc_free(doc);
     } while (!error && cursor.len > 0 && (!q->limit || left > 0));
     buffer_release(&cursor);
@@ -113,7 +125,7 @@ static int pile_one(yyjson_val *log, void *ctx)
     return 0;
 }
 
-int query_show_last(const struct query *q, const struct show *show,
+int query_show_last(struct query *q, const struct show *show,
                     void (*seen)(yyjson_val *log, void *ctx), void *ctx, struct errbuf *err)
 {
     struct pile pile = {.show = show, .seen = seen, .ctx = ctx};
@@ -142,7 +154,8 @@ int client_query(const struct flags *flags)
                       .limit = all ? 0 : flags_number(flags, "limit")};
     struct show show;
     struct stream stream = {.show = &show, .err = &err};
-    int error = q.client ? 0 : LM_EINVAL;
+    bool is_wrong = !q.client || filters_check(flags, &err);
+    int error = is_wrong ? LM_EINVAL : 0;
 
     show_init(&show, flags);
     buffer_init(&stream.out, SHOWN_MAX);
@@ -152,9 +165,12 @@ int client_query(const struct flags *flags)
     if (!error)
         error = all || flags_has(flags, "reverse") ? query_run(&q, show_one, &stream, &err)
                                                    : query_show_last(&q, &show, NULL, NULL, &err);
+    terminal_clear_status();
     if (err.text[0])
         terminal_say("query", "%s", err.text);
+    else if (!error && q.found == 0 && isatty(STDERR_FILENO))
+        terminal_say("query", "no log matches");
     buffer_release(&stream.out);
     http_client_free(q.client);
-    return q.client ? error != 0 : CLIENT_USAGE;
+    return is_wrong ? CLIENT_USAGE : error != 0;
 }

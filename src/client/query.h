@@ -9,17 +9,18 @@ struct query {
     struct http_client *client;
     const struct flags *flags; /* the filters are among them */
     uint64_t limit;            /* 0: all */
+    uint64_t found;            /* given to take() so far */
 };
 
 /*
  * Gives take() the newest logs that match, newest first, each until it returns; an error of take()
  * ends it. Returns 0, that error, or http_client_run's.
  */
-int query_run(const struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
+int query_run(struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
               struct errbuf *err) LM_MUST_CHECK;
 
 /* Shows them, newest last, when seen() (NULL: nobody) was given each. */
-int query_show_last(const struct query *q, const struct show *show,
+int query_show_last(struct query *q, const struct show *show,
                     void (*seen)(yyjson_val *log, void *ctx), void *ctx,
                     struct errbuf *err) LM_MUST_CHECK;
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/timestamp.h"
+#include "client/local_time.h"
 #include "client/terminal.h"
 
 #define RESET "\033[0m"
@@ -29,6 +31,7 @@ void show_init(struct show *show, const struct flags *flags)
     const char *no_color = getenv("NO_COLOR");
 
     show->is_terminal = isatty(STDOUT_FILENO);
+    show->is_local = flags_has(flags, "local");
     show->has_color = strcmp(when, "always") == 0 ||
                       (strcmp(when, "auto") == 0 && show->is_terminal && !(no_color && *no_color));
     if (!form)
@@ -57,26 +60,49 @@ static void append_colored(const struct show *show, struct buffer *b, const char
     buffer_append_string(b, is_colored ? RESET : "");
 }
 
-/* 2026-11-25T01:02:03.000004Z INFO message name=value other={"a":1} */
+/* The time of `log`, as it is or, with --local, where the clock on the wall stood then. */
+static void append_time(const struct show *show, struct buffer *b, yyjson_val *log)
+{
+    struct slice text = json_text(yyjson_obj_get(log, "timestamp"));
+    struct timestamp_error refusal;
+    int64_t us;
+
+    if (show->is_local && timestamp_parse_text(text, &us, &refusal) == 0)
+        local_time_append(b, us);
+    else
+        buffer_append_slice(b, text);
+}
+
+/*
+ * 2026-11-25T01:02:03.000004Z INFO message name=value other={"a":1}
+ * Under a message of several lines, the attributes have a line of their own.
+ */
 static void append_pretty(const struct show *show, struct buffer *b, yyjson_val *log)
 {
     struct slice level = json_text(yyjson_obj_get(log, "level"));
+    struct slice message = json_text(yyjson_obj_get(log, "message"));
+    bool has_lines = message.len > 0 && memchr(message.data, '\n', message.len);
     yyjson_val *attributes = yyjson_obj_get(log, "attributes"), *name, *value;
     yyjson_obj_iter members = yyjson_obj_iter_with(attributes);
+    bool is_first = true;
     struct buffer text;
 
     buffer_init(&text, SIZE_MAX / 2);
-    append_colored(show, b, DIM, json_text(yyjson_obj_get(log, "timestamp")));
+    append_time(show, &text, log);
+    append_colored(show, b, DIM, buffer_slice(&text));
     buffer_append_char(b, ' ');
     append_colored(show, b, color_of(level), level);
     for (size_t i = level.len; i < 5; i++)
         buffer_append_char(b, ' ');
     buffer_append_char(b, ' ');
-    append_colored(show, b, "", json_text(yyjson_obj_get(log, "message")));
+    append_colored(show, b, "", message);
+    if (has_lines && yyjson_obj_size(attributes) > 0)
+        buffer_append_string(b, message.data[message.len - 1] == '\n' ? "" : "\n    ");
     while ((name = yyjson_obj_iter_next(&members))) {
         value = yyjson_obj_iter_get_val(name);
         buffer_clear(&text);
-        buffer_append_char(&text, ' ');
+        buffer_append_string(&text, has_lines && is_first ? "" : " ");
+        is_first = false;
         buffer_append_slice(&text, json_text(name));
         buffer_append_char(&text, '=');
         json_append_value(&text, value);
@@ -118,7 +144,7 @@ static void append_csv(const struct show *show, struct buffer *b, yyjson_val *lo
 
     buffer_init(&attributes, SIZE_MAX / 2);
     json_append_value(&attributes, yyjson_obj_get(log, "attributes"));
-    buffer_append_slice(b, json_text(yyjson_obj_get(log, "timestamp")));
+    append_time(show, b, log);
     buffer_append_char(b, ',');
     buffer_append_slice(b, json_text(yyjson_obj_get(log, "id")));
     append_csv_text(b, json_text(yyjson_obj_get(log, "level")));
@@ -126,6 +152,27 @@ static void append_csv(const struct show *show, struct buffer *b, yyjson_val *lo
     append_csv_text(b, buffer_slice(&attributes));
     buffer_append_string(b, csv_line_end(show));
     buffer_release(&attributes);
+}
+
+static void append_json(const struct show *show, struct buffer *b, yyjson_val *log)
+{
+    yyjson_obj_iter members = yyjson_obj_iter_with(log);
+    char before = '{';
+
+    for (yyjson_val *name; (name = yyjson_obj_iter_next(&members));) {
+        buffer_append_char(b, before);
+        before = ',';
+        json_append_value(b, name);
+        buffer_append_char(b, ':');
+        if (show->is_local && yyjson_equals_str(name, "timestamp")) {
+            buffer_append_char(b, '"');
+            append_time(show, b, log);
+            buffer_append_char(b, '"');
+        } else {
+            json_append_value(b, yyjson_obj_iter_get_val(name));
+        }
+    }
+    buffer_append_string(b, before == '{' ? "{}\n" : "}\n");
 }
 
 void show_append(const struct show *show, struct buffer *b, yyjson_val *log)
@@ -138,8 +185,7 @@ void show_append(const struct show *show, struct buffer *b, yyjson_val *log)
     }
     buffer_init(&plain, SIZE_MAX / 2);
     if (show->form == SHOW_JSON) {
-        json_append_value(to, log);
-        buffer_append_char(to, '\n');
+        append_json(show, to, log);
     } else if (show->form == SHOW_CSV) {
         append_csv(show, to, log);
     } else {
@@ -153,7 +199,9 @@ void show_append(const struct show *show, struct buffer *b, yyjson_val *log)
 
 int show_write(struct slice bytes, struct errbuf *err)
 {
+    terminal_clear_status();
     if (fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0)
         return 0;
-    return errno == EPIPE ? LM_EIO : errbuf_fail(err, LM_EIO, "cannot write: %s", strerror(errno));
+    return errno == EPIPE ? LM_ESTOPPED
+                          : errbuf_fail(err, LM_EIO, "cannot write: %s", strerror(errno));
 }

@@ -3,7 +3,6 @@
  * already are shown, and what the stream brings of them again is left out, so that nothing falls
  * between the two.
  */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,10 +108,16 @@ static int take_bytes(struct slice bytes, void *ctx)
     return error ? error : sse_feed(&t->sse, bytes);
 }
 
+static bool reader_has_gone(void *ctx)
+{
+    return terminal_wait(0);
+}
+
 /* One stream, until it breaks off. */
 static int follow(struct tail *t, struct http_client *client, const char *path)
 {
-    struct http_client_request request = {.path = path, .take = take_bytes, .ctx = t};
+    struct http_client_request request = {
+        .path = path, .take = take_bytes, .is_over = reader_has_gone, .ctx = t};
     struct buffer header;
     int error;
 
@@ -127,7 +132,7 @@ static int follow(struct tail *t, struct http_client *client, const char *path)
     return error;
 }
 
-/* Comes back whenever a stream has broken off. */
+/* Comes back whenever a stream has broken off. LM_ESTOPPED where nobody reads any more. */
 static int follow_for_ever(struct tail *t, struct http_client *client, const char *path)
 {
     unsigned tries = 0;
@@ -145,7 +150,8 @@ static int follow_for_ever(struct tail *t, struct http_client *client, const cha
             t->is_away = true;
         }
         t->err->text[0] = '\0';
-        poll(NULL, 0, (int)http_client_backoff_ms(client, tries));
+        if (terminal_wait(http_client_backoff_ms(client, tries)))
+            return LM_ESTOPPED;
     }
 }
 
@@ -154,8 +160,9 @@ int client_tail(const struct flags *flags)
     struct errbuf err = ERRBUF_INIT;
     struct tail t = {.flags = flags, .first = flags_number(flags, "lines"), .err = &err};
     struct http_client *client = http_client_new(flags, &err);
+    bool is_wrong = !client || filters_check(flags, &err);
     struct buffer path;
-    int error = client ? 0 : LM_EINVAL;
+    int error = is_wrong ? LM_EINVAL : 0;
 
     show_init(&t.show, flags);
     sse_init(&t.sse, take_event, &t);
@@ -169,9 +176,11 @@ int client_tail(const struct flags *flags)
         error = follow_for_ever(&t, client, path.data);
     if (err.text[0])
         terminal_say("tail", "%s", err.text);
+    if (error == LM_ESTOPPED) /* whoever read it has had enough */
+        error = 0;
     buffer_release(&path);
     buffer_release(&t.out);
     sse_release(&t.sse);
     http_client_free(client);
-    return client ? error != 0 : CLIENT_USAGE;
+    return is_wrong ? CLIENT_USAGE : error != 0;
 }

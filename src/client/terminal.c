@@ -1,5 +1,6 @@
 #include "client/terminal.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,10 +81,36 @@ void terminal_say(const char *command, const char *format, ...)
     va_end(args);
     buffer_init(&line, SIZE_MAX / 2);
     terminal_append_visible(&line, slice_of_string(text.text), "  ");
-    fprintf(stderr, "%slogmill %s: %.*s\n", progress_shown ? "\r\033[K" : "", command,
-            SLICE_ARG(buffer_slice(&line)));
-    progress_shown = false;
+    terminal_clear_status();
+    fprintf(stderr, "logmill %s: %.*s\n", command, SLICE_ARG(buffer_slice(&line)));
     buffer_release(&line);
+}
+
+bool terminal_wait(unsigned ms)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+
+    return poll(&output, 1, (int)ms) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+void terminal_status(const char *format, ...)
+{
+    va_list args;
+
+    if (!isatty(STDERR_FILENO))
+        return;
+    fputs("\r\033[K", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    progress_shown = true;
+}
+
+void terminal_clear_status(void)
+{
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
 }
 
 void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes,

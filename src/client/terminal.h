@@ -18,6 +18,18 @@ void terminal_append_visible(struct buffer *b, struct slice text, const char *in
 void terminal_say(const char *command, const char *format, ...) LM_PRINTF(2, 3);
 
 /*
+ * Waits `ms` milliseconds, or until nobody can read standard output any more: true then. A signal
+ * may end it early.
+ */
+bool terminal_wait(unsigned ms);
+
+/* Where stderr is a terminal: writes a line that the next one takes the place of. */
+void terminal_status(const char *format, ...) LM_PRINTF(1, 2);
+
+/* Takes that line away, where there is one. */
+void terminal_clear_status(void);
+
+/*
  * Where stderr is a terminal: writes how many logs were sent, a second after the first call and
  * then a few times a second, on one line. `is_last` ends that line.
  */

@@ -242,6 +242,8 @@ scenario('a wrong command line is told what is wrong and what is allowed; exit s
         [['send', '--attr', 'id=x'], /id is a field of every log/],
         [['send', '--url', 'ftp://x', 'hi'], /--url is not a URL like/],
         [['send', '--url', 'http://me:secret@x', 'hi'], /LOGMILL_URL only/],
+        [['send', '--url', 'http://127.0.0.1:1/logs', 'hi'], /--url has a path; it is the server's address alone/],
+        [['query', '--url', 'http://127.0.0.1:1//x'], /--url has a path/],
         [['query', 'x'], /x: not expected here/],
         [['completion', 'fish'], /"fish" is not one of bash, zsh/],
     ] as [string[], RegExp][]) {
@@ -296,15 +298,76 @@ scenario('query: the newest, newest last, by every filter; NDJSON in a pipe', as
         [['--until', '2026-01-01T00:00:30'], (log) => log.timestamp < '2026-01-01T00:00:30'],
         [['--since', '1m'], () => false],
         [['--until', '2h ago'], () => true],
+        [['--since', 'now-1h'], () => false],
+        [['--since', '2026-01-01', '--until', 'yesterday'], () => true],
     ];
     for (const [args, matches] of filters) {
         assert.deepEqual(await ask('-n', '5000', ...args), logs.filter(matches), args.join(' '));
     }
     const text = await client(server, ['query', '--output', 'message', '-n', '2']);
     assert.equal(text.stdout, 'message 2498\nmessage 2499\n');
-    const wrong = await client(server, ['query', '--since', 'yesterday']);
-    assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /answered 422: since: Input should be a valid datetime/);
+    for (const command of ['query', 'tail', 'export']) {
+        const wrong = await client(server, [command, '--since', 'last week']);
+        assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+        assert.match(wrong.stderr, /--since: "last week" is no time; allowed: .*2h, 30m.*yesterday/);
+    }
+});
+
+scenario('yesterday begins at midnight by local time; --local shows times so, with their zone', async (lab) => {
+    const server = await lab.start();
+    const zone = { TZ: 'Pacific/Kiritimati' }; // UTC+14: always another day than UTC-11
+    const day = new Date(Date.now() + 14 * 3_600_000).toISOString().slice(0, 10);
+    const midnight = Date.parse(`${day}T00:00:00+14:00`);
+    const at = (ms: number): string => new Date(ms).toISOString();
+    await postLogs(server, [
+        { message: 'before', level: 'info', timestamp: at(midnight - 86_400_001) },
+        { message: 'yesterday', level: 'info', timestamp: at(midnight - 86_400_000) },
+        { message: 'today', level: 'info', timestamp: at(midnight) },
+    ]);
+    await allLogs(server, 3);
+    const ask = async (args: string[]): Promise<string> => {
+        const ran = await client(server, ['query', ...args], undefined, zone);
+        assert.deepEqual([ran.code, ran.stderr], [0, '']);
+        return ran.stdout;
+    };
+    assert.equal(await ask(['--since', 'yesterday', '--output', 'message']), 'yesterday\ntoday\n');
+    assert.equal(await ask(['--since', 'today', '--output', 'message']), 'today\n');
+    assert.equal(await ask(['--until', 'yesterday', '--output', 'message']), 'before\n');
+    const shown = `${day}T00:00:00.000000+14:00`;
+    const last = await ask(['--since', 'today', '--local']);
+    assert.equal(parsed(last)[0]!.timestamp, shown);
+    assert.deepEqual({ ...parsed(last)[0]!, timestamp: at(midnight) },
+        { ...parsed(await ask(['--since', 'today']))[0]!, timestamp: at(midnight) });
+    for (const form of ['pretty', 'csv']) {
+        assert.ok((await ask(['--local', '--output', form])).includes(shown), form);
+    }
+});
+
+scenario('query: no match is said, on a terminal', async (lab) => {
+    const server = await lab.start();
+    const shown = await onTerminal(server, 'query --level fatal');
+    assert.deepEqual([shown.code, shown.stdout], [0, 'logmill query: no log matches\r\n']);
+    const piped = await client(server, ['query', '--level', 'fatal']);
+    assert.deepEqual([piped.code, piped.stdout, piped.stderr], [0, '', '']);
+});
+
+scenario('the attributes of a text of several lines have a line of their own', async (lab) => {
+    const server = await lab.start();
+    await postLogs(server, [
+        { message: 'one line', level: 'info', a: 1 },
+        { message: 'Traceback:\n  File "x"', level: 'error', a: 1, b: 'two' },
+        { message: 'ends so\n', level: 'error', a: 1 },
+        { message: 'no\nattributes', level: 'error' },
+    ]);
+    await allLogs(server, 4);
+    const { stdout } = await client(server, ['query', '--output', 'pretty']);
+    assert.deepEqual(stdout.replace(/^2\S* /gm, '').split('\n'), [
+        'info  one line a=1',
+        'error Traceback:', '      File "x"', '    a=1 b="two"',
+        'error ends so', '    a=1',
+        'error no', '    attributes',
+        '',
+    ]);
 });
 
 scenario('query and export: CSV is the same', async (lab) => {
@@ -330,10 +393,12 @@ scenario('where no server is, or another one, the commands say so', async (lab) 
         assert.match(secret.stderr, /no server at/);
         assert.doesNotMatch(secret.stderr, /secret/);
     }
-    const server = await lab.start();
-    const lost = await client(server, ['query', '--url', `${url(server.port)}/nowhere`]);
+    const other = http.createServer((_, response) => response.writeHead(404).end('Not Found'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', () => resolve()));
+    lab.finally(() => void other.close());
+    const lost = await client({ port: (other.address() as net.AddressInfo).port }, ['query']);
     assert.deepEqual([lost.code, lost.stderr.replace(/:\d+/, '')],
-        [1, 'logmill query: http://127.0.0.1/nowhere answered 404: Not Found\n']);
+        [1, 'logmill query: http://127.0.0.1 answered 404: Not Found\n']);
 });
 
 /* ---- On a terminal ---- */
@@ -403,6 +468,24 @@ scenario('tail: the last ones first, then what comes, by the same filters', asyn
     await eventually('the new one', async () => tail.lines().length === 4);
     assert.equal(parsed(tail.stdout)[3]!.message, 'this');
     assert.equal(tail.stderr, '');
+});
+
+scenario('tail: ends when its reader has, though no log comes; also while the server is away', async (lab) => {
+    const port = await freePort();
+    const server = await lab.start({ settings: { PORT: String(port) } });
+    await sample(server, 3);
+    const script = `set -o pipefail; ${BINARY} tail -n 1 --output message | head -n 1`;
+    const began = Date.now();
+    const ran = await run(['bash', '-c', script], { settings: { LOGMILL_URL: url(port) } });
+    assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, 'message 2\n', '']);
+    assert.ok(Date.now() - began < 5000);
+
+    const tail = new Going(lab, port, ['tail', '-n', '1']);
+    await eventually('the last one', async () => tail.lines().length === 1);
+    await server.stop();
+    await eventually('the loss to be said', async () => /trying again/.test(tail.stderr));
+    tail.child.stdout!.destroy();
+    assert.equal(await tail.ended(), 0);
 });
 
 scenario('tail: comes back after kill -9 of the server, without a gap or a repeat', async (lab) => {
