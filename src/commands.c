@@ -144,7 +144,10 @@ static int start_api(struct service *s, struct errbuf *err)
                                        .write_timeout_ms = (unsigned)c->write_timeout * 1000},
                               .max_inflight_bytes = c->max_inflight_bytes,
                               .read_threads = (unsigned)c->read_threads,
-                              .query_timeout_ms = (unsigned)c->query_timeout * 1000},
+                              .max_reads = (unsigned)c->max_reads,
+                              .max_client_reads = (unsigned)c->max_reads_per_client,
+                              .query_timeout_ms = (unsigned)c->query_timeout * 1000,
+                              .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
         err);
     return s->api ? 0 : LM_EUNAVAILABLE;
 }
@@ -163,8 +166,7 @@ static int start_ops(struct service *s, struct errbuf *err)
                                                     .port = (unsigned)c->metrics_port,
                                                     .max_connections = OPS_CONNECTIONS},
                                            .max_inflight_bytes = c->max_inflight_bytes,
-                                           .read_threads = 1,
-                                           .query_timeout_ms = (unsigned)c->query_timeout * 1000},
+                                           .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
                      err);
     return s->api ? 0 : LM_EUNAVAILABLE;
 }

@@ -18,6 +18,8 @@ struct config {
     const char *data_dir;
     uint64_t web_concurrency;
     uint64_t read_threads;
+    uint64_t max_reads;
+    uint64_t max_reads_per_client;
     uint64_t max_body_bytes;
     uint64_t max_header_bytes;
     uint64_t max_inflight_bytes;
@@ -28,6 +30,7 @@ struct config {
     uint64_t request_timeout;
     uint64_t write_timeout;
     uint64_t query_timeout;
+    uint64_t ready_timeout;
     uint64_t shutdown_timeout;
     uint64_t retention_days;
     const char *log_level;

@@ -101,6 +101,19 @@ static void thread_stop(void *thread)
     gather_close(&t->gather, on_gather_closed);
 }
 
+static int start_readers(struct api *api, const struct api_options *options, struct errbuf *err)
+{
+    api->readers =
+        read_scheduler_new(&(struct read_options){.store = options->store,
+                                                  .cache = options->cache,
+                                                  .threads = options->read_threads,
+                                                  .timeout_ms = options->query_timeout_ms,
+                                                  .max_jobs = options->max_reads,
+                                                  .max_client_jobs = options->max_client_reads},
+                           err);
+    return api->readers ? 0 : LM_EUNAVAILABLE;
+}
+
 struct api *api_new(const struct api_options *options, struct errbuf *err)
 {
     struct api *api = xcalloc(1, sizeof(*api));
@@ -111,14 +124,11 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     api->store = options->store;
     api->feed = options->feed;
     ledger_init(&api->ledger, options->max_inflight_bytes);
-    api->readers =
-        read_pool_new(&(struct read_pool_options){.store = options->store,
-                                                  .cache = options->cache,
-                                                  .threads = options->read_threads,
-                                                  .timeout_ms = options->query_timeout_ms},
-                      err);
-    if (!api->readers)
+    api->query_timeout_ms = options->query_timeout_ms;
+    if (ops_init(&api->ops, options->queue, options->store, options->ready_timeout_ms, err))
         goto fail;
+    if (!options->ops_only && start_readers(api, options, err))
+        goto fail_ops;
     http.routes = options->ops_only ? ops_only_routes : routes;
     http.bodies = ledger_account(&api->ledger, LEDGER_BODIES);
     http.answers = ledger_account(&api->ledger, LEDGER_ANSWERS);
@@ -128,11 +138,14 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
                                      .ctx = api};
     server = http_server_new(&http, err);
     if (!server)
-        goto fail;
+        goto fail_readers;
     atomic_store(&api->server, server);
     return api;
+fail_readers:
+    read_scheduler_free(api->readers);
+fail_ops:
+    ops_release(&api->ops);
 fail:
-    read_pool_free(api->readers);
     free(api);
     return NULL;
 }
@@ -146,9 +159,11 @@ void api_free(struct api *api, unsigned grace_ms)
 {
     if (!api)
         return;
-    read_pool_hurry(api->readers, grace_ms);
+    if (api->readers)
+        read_scheduler_hurry(api->readers, grace_ms);
     http_server_stop(api->server, grace_ms);
-    read_pool_free(api->readers);
+    read_scheduler_free(api->readers);
+    ops_release(&api->ops);
     http_server_free(api->server);
     free(api);
 }

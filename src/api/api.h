@@ -23,7 +23,10 @@ struct api_options {
     size_t max_inflight_bytes;
     bool ops_only; /* only /health, /ready and /metrics */
     unsigned read_threads;
-    unsigned query_timeout_ms;
+    unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */
+    unsigned max_client_reads; /* of them, one client's */
+    unsigned query_timeout_ms; /* the longest that one answer may take */
+    unsigned ready_timeout_ms; /* within which /ready answers */
 };
 
 /* Starts serving. queue, store, cache and feed must outlive it. NULL with `err` filled on failure.

@@ -8,15 +8,26 @@
 #include "api/api.h"
 #include "api/gather.h"
 #include "api/ingest.h"
-#include "api/mailbox.h"
-#include "api/read_pool.h"
+#include "api/probe.h"
 #include "api/tail.h"
+#include "http/mailbox.h"
+#include "read/scheduler.h"
+
+/* What GET /ready and /metrics ask, and of whom. */
+struct ops {
+    struct queue *queue;
+    struct store_reader *store_reader; /* store_check's */
+    struct probe *queue_check, *queue_stats, *store_check;
+    unsigned ready_timeout_ms;
+};
 
 struct api {
     struct queue *queue;
     struct store *store;
     struct ledger ledger;
-    struct read_pool *readers;
+    struct ops ops;
+    struct read_scheduler *readers; /* NULL where ops_only */
+    unsigned query_timeout_ms;
     struct tail_feed *feed;
     /* NULL until it has started: its threads take requests a moment before that is known here. */
     _Atomic(struct http_server *) server;
@@ -43,6 +54,9 @@ void read_routes_stats(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);
 
 /* ops_routes.c */
+int ops_init(struct ops *ops, struct queue *queue, struct store *store, unsigned ready_timeout_ms,
+             struct errbuf *err) LM_MUST_CHECK;
+void ops_release(struct ops *ops);
 void ops_routes_health(struct http_request *req, void *thread);
 void ops_routes_ready(struct http_request *req, void *thread);
 void ops_routes_metrics(struct http_request *req, void *thread);

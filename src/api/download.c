@@ -21,7 +21,7 @@ enum {
 
 struct download {
     struct read_job job;
-    struct read_pool *readers;
+    struct read_scheduler *readers;
     struct http_request *req;
     enum download_format format;
     struct query_string params; /* what the query's slices point into */
@@ -151,7 +151,8 @@ static uint64_t fitting_logs(const struct download *d)
     return n < 1 ? 1 : n > DOWNLOAD_PAGE_LOGS ? DOWNLOAD_PAGE_LOGS : n;
 }
 
-static void work(struct read_job *job, struct read_thread *thread)
+static enum read_step work(struct read_job *job, struct read_thread *thread,
+                           const struct read_slice *slice)
 {
     struct download *d = (struct download *)((char *)job - offsetof(struct download, job));
 
@@ -168,6 +169,7 @@ static void work(struct read_job *job, struct read_thread *thread)
     d->query.has_cursor = true;
     d->query.cursor = d->last;
     d->query.offset = 0;
+    return READ_DONE;
 }
 
 /* ---- The response ---- */
@@ -181,14 +183,20 @@ static void free_download(struct download *d)
 
 static void finish(struct read_job *job);
 
-/* Begins to read the next page. False: too many reads wait. */
-static bool submit(struct download *d, struct mailbox *box)
+/* Begins to read the next page. Fails where too many reads wait and the response has not begun. */
+static int submit(struct download *d, struct mailbox *box, struct errbuf *err)
 {
+    int error;
+
     d->job.work = work;
     d->job.finish = finish;
     d->job.box = box;
-    d->job_runs = read_pool_submit(d->readers, &d->job) == 0;
-    return d->job_runs;
+    d->job.client = http_request_client(d->req);
+    d->job.lane = d->begun ? READ_SCAN : READ_PAGE;
+    d->job.goes_on = d->begun;
+    error = read_job_submit(d->readers, &d->job, err);
+    d->job_runs = !error;
+    return error;
 }
 
 static void break_off(struct download *d, const char *reason)
@@ -202,8 +210,8 @@ static void on_drained(void *ctx)
 {
     struct download *d = ctx;
 
-    if (!d->job_runs && !submit(d, d->job.box))
-        break_off(d, "too many reads wait");
+    if (!d->job_runs && submit(d, d->job.box, &d->detail))
+        break_off(d, d->detail.text);
 }
 
 static void on_closed(void *ctx)
@@ -211,8 +219,18 @@ static void on_closed(void *ctx)
     struct download *d = ctx;
 
     d->gone = true;
-    if (!d->job_runs)
+    if (d->job_runs)
+        read_job_leave(d->readers, &d->job);
+    else
         free_download(d);
+}
+
+/* Before the response has begun; the client may still read it. */
+static void on_gone(void *ctx)
+{
+    struct download *d = ctx;
+
+    read_job_leave(d->readers, &d->job);
 }
 
 static bool begin(struct download *d)
@@ -231,6 +249,7 @@ static bool begin(struct download *d)
         .headers_len = sizeof(headers) / sizeof(headers[0]),
     };
 
+    http_request_on_gone(d->req, NULL, NULL);
     d->begun = http_stream_begin(d->req, &head, &hooks, d);
     return d->begun;
 }
@@ -254,6 +273,8 @@ static void finish(struct read_job *job)
     bool written;
 
     d->job_runs = false;
+    if (job->unserved)
+        d->error = errbuf_fail(&d->detail, LM_ETIMEOUT, "no reader had time for it");
     if (d->gone) {
         free_download(d);
         return;
@@ -280,7 +301,7 @@ static void finish(struct read_job *job)
     } /* else on_drained comes */
 }
 
-void download_start(struct read_pool *readers, struct mailbox *box, struct http_request *req,
+void download_start(struct read_scheduler *readers, struct mailbox *box, struct http_request *req,
                     enum download_format format)
 {
     struct download *d = xcalloc(1, sizeof(*d));
@@ -305,10 +326,14 @@ void download_start(struct read_pool *readers, struct mailbox *box, struct http_
     buffer_clear(&d->out);
     if (format == DOWNLOAD_CSV)
         buffer_append_string(&d->out, "timestamp,id,level,message,attributes\r\n");
-    if (error || !submit(d, box)) {
-        http_respond_error(req, 503,
-                           error ? "out of memory, try again later"
-                                 : "too many reads wait, try again later");
+    if (error)
+        errbuf_set(&d->detail, "out of memory, try again later");
+    else
+        error = submit(d, box, &d->detail);
+    if (error) {
+        http_respond_error(req, 503, d->detail.text);
         free_download(d);
+        return;
     }
+    http_request_on_gone(req, on_gone, d);
 }

@@ -9,10 +9,10 @@
 #ifndef LOGMILL_API_DOWNLOAD_H
 #define LOGMILL_API_DOWNLOAD_H
 
-#include "api/mailbox.h"
-#include "api/read_pool.h"
 #include "http/http.h"
+#include "http/mailbox.h"
 #include "http/query_string.h"
+#include "read/scheduler.h"
 
 enum download_format { DOWNLOAD_NONE, DOWNLOAD_NDJSON, DOWNLOAD_CSV };
 
@@ -29,7 +29,7 @@ enum {
 enum download_format download_format(struct slice accept, const struct query_string *params);
 
 /* Answers `req`. On the loop's thread of `box`. */
-void download_start(struct read_pool *readers, struct mailbox *box, struct http_request *req,
+void download_start(struct read_scheduler *readers, struct mailbox *box, struct http_request *req,
                     enum download_format format);
 
 #endif

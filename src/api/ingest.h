@@ -14,9 +14,9 @@
 #define LOGMILL_API_INGEST_H
 
 #include "api/gather.h"
-#include "api/mailbox.h"
 #include "base/ledger.h"
 #include "http/http.h"
+#include "http/mailbox.h"
 #include "queue/queue.h"
 #include "record/record_parse.h"
 

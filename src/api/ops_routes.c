@@ -1,4 +1,12 @@
-/* GET /health, /ready and /metrics: for those who operate the service. */
+/*
+ * GET /health, /ready and /metrics: for those who operate the service. None of them stands in a
+ * line with anybody who reads logs.
+ *
+ * What /ready means: whoever is sent to this process is answered in good time. 503 where the queue
+ * cannot take logs, and where the queue or the store does not answer within READY_TIMEOUT, since a
+ * reader would wait as long. A store that says that it is away does not make it unready: logs are
+ * taken and wait in the queue, and readers are told at once; the answer names it.
+ */
 #include "api/api_internal.h"
 
 #include <stdatomic.h>
@@ -9,64 +17,173 @@
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 
-enum { BODY_BYTES_MAX = 1 << 20 };
-
-/* Asking the queue may block, so that it is done on a thread of the read pool. */
-struct probe {
-    struct read_job job;
-    struct http_request *req;
-    struct api *api;
-    struct buffer body;
-    unsigned status;
+enum {
+    BODY_BYTES_MAX = 1 << 20,
+    METRICS_TIMEOUT_MS = 500, /* how long /metrics waits for the numbers of the queue */
 };
 
-static struct probe *probe_of(struct read_job *job)
+/* ---- The questions ---- */
+
+static void ask_queue(void *ctx, struct probe_answer *answer)
 {
-    return (struct probe *)((char *)job - offsetof(struct probe, job));
+    answer->error = queue_check(((struct ops *)ctx)->queue, &answer->detail);
 }
 
-static void finish(struct read_job *job, const char *content_type)
+static void ask_queue_stats(void *ctx, struct probe_answer *answer)
 {
-    struct probe *p = probe_of(job);
-
-    if (buffer_error(&p->body))
-        http_respond_error(p->req, 503, "out of memory, try again later");
-    else
-        http_respond(p->req, &(struct http_response){.status = p->status,
-                                                     .content_type = content_type,
-                                                     .body = buffer_slice(&p->body)});
-    buffer_release(&p->body);
-    free(p);
+    answer->error = queue_stats(((struct ops *)ctx)->queue, &answer->stats, &answer->detail);
 }
 
-static void finish_json(struct read_job *job)
+static void ask_store(void *ctx, struct probe_answer *answer)
 {
-    finish(job, NULL);
+    struct store_position ignored;
+
+    answer->error = store_follow_end(((struct ops *)ctx)->store_reader, &ignored, &answer->detail);
 }
 
-static void finish_metrics(struct read_job *job)
+static void give_up_store(void *ctx)
 {
-    finish(job, "text/plain; version=0.0.4; charset=utf-8");
+    store_reader_cancel(((struct ops *)ctx)->store_reader);
 }
 
-static void submit(struct http_request *req, struct api_thread *t,
-                   void (*work)(struct read_job *, struct read_thread *),
-                   void (*done)(struct read_job *))
+int ops_init(struct ops *ops, struct queue *queue, struct store *store, unsigned ready_timeout_ms,
+             struct errbuf *err)
 {
-    struct probe *p = xcalloc(1, sizeof(*p));
+    ops->queue = queue;
+    ops->ready_timeout_ms = ready_timeout_ms;
+    ops->store_reader = store_reader_new(store, err);
+    if (!ops->store_reader)
+        return LM_EUNAVAILABLE;
+    ops->queue_check = probe_new(&(struct probe_options){.ask = ask_queue, .ctx = ops}, err);
+    ops->queue_stats = probe_new(&(struct probe_options){.ask = ask_queue_stats, .ctx = ops}, err);
+    ops->store_check = probe_new(
+        &(struct probe_options){.ask = ask_store, .give_up = give_up_store, .ctx = ops}, err);
+    if (ops->queue_check && ops->queue_stats && ops->store_check)
+        return 0;
+    ops_release(ops);
+    return LM_ENOMEM;
+}
 
-    p->req = req;
-    p->api = t->api;
-    p->job.box = &t->box;
-    p->job.work = work;
-    p->job.finish = done;
-    p->status = 200;
-    buffer_init(&p->body, BODY_BYTES_MAX);
-    if (read_pool_submit(t->api->readers, &p->job)) {
-        http_respond_error(req, 503, "too many reads wait, try again later");
-        free(p);
+void ops_release(struct ops *ops)
+{
+    probe_free(ops->queue_check);
+    probe_free(ops->queue_stats);
+    probe_free(ops->store_check);
+    store_reader_free(ops->store_reader);
+}
+
+/* ---- A request that waits for answers, for a bounded time ---- */
+
+enum { INQUIRY_QUESTIONS = 2 };
+
+struct inquiry {
+    struct http_request *req;
+    struct api *api;
+    void (*respond)(struct inquiry *q);
+    uv_timer_t timer;
+    unsigned len, open; /* questions, and those of them that may still be answered */
+    struct question {
+        struct probe *probe;
+        struct probe_wait wait;
+        bool open;
+        bool answered;
+    } questions[INQUIRY_QUESTIONS];
+};
+
+static struct inquiry *inquiry_new(struct http_request *req, struct api_thread *t,
+                                   void (*respond)(struct inquiry *q))
+{
+    struct inquiry *q = xcalloc(1, sizeof(*q));
+
+    q->req = req;
+    q->api = t->api;
+    q->respond = respond;
+    uv_timer_init(t->box.wake.loop, &q->timer);
+    q->timer.data = q;
+    return q;
+}
+
+static void free_inquiry(uv_handle_t *timer)
+{
+    free(timer->data);
+}
+
+static void respond_where_due(struct inquiry *q)
+{
+    if (q->open > 0)
+        return;
+    q->respond(q);
+    uv_close((uv_handle_t *)&q->timer, free_inquiry);
+}
+
+static void close_question(struct inquiry *q, struct question *question, bool answered)
+{
+    question->open = false;
+    question->answered = answered;
+    q->open--;
+}
+
+static void on_answer(struct probe_wait *wait)
+{
+    struct inquiry *q = wait->ctx;
+
+    for (unsigned i = 0; i < q->len; i++)
+        if (&q->questions[i].wait == wait)
+            close_question(q, &q->questions[i], true);
+    respond_where_due(q);
+}
+
+/* An answer that is on its way is waited for. */
+static void on_time_over(uv_timer_t *timer)
+{
+    struct inquiry *q = timer->data;
+
+    for (unsigned i = 0; i < q->len; i++) {
+        struct question *question = &q->questions[i];
+
+        if (question->open && probe_withdraw(question->probe, &question->wait))
+            close_question(q, question, false);
     }
+    respond_where_due(q);
 }
+
+/* One that has long been silent is not waited for. */
+static void ask(struct inquiry *q, struct api_thread *t, struct probe *probe, unsigned timeout_ms)
+{
+    struct question *question = &q->questions[q->len++];
+
+    if (probe_is_silent(probe, timeout_ms * UINT64_C(1000)))
+        return;
+    question->probe = probe;
+    question->wait.answered = on_answer;
+    question->wait.ctx = q;
+    question->wait.box = &t->box;
+    question->open = true;
+    q->open++;
+    probe_ask(probe, &question->wait);
+}
+
+/* After the last `ask`. */
+static void await(struct inquiry *q, unsigned timeout_ms)
+{
+    if (q->open > 0)
+        uv_timer_start(&q->timer, on_time_over, timeout_ms, 0);
+    else
+        respond_where_due(q);
+}
+
+static void respond_with(struct inquiry *q, unsigned status, const char *content_type,
+                         const struct buffer *body)
+{
+    if (buffer_error(body))
+        http_respond_error(q->req, 503, "out of memory, try again later");
+    else
+        http_respond(q->req, &(struct http_response){.status = status,
+                                                     .content_type = content_type,
+                                                     .body = buffer_slice(body)});
+}
+
+/* ---- GET /health ---- */
 
 void ops_routes_health(struct http_request *req, void *thread)
 {
@@ -75,25 +192,65 @@ void ops_routes_health(struct http_request *req, void *thread)
                                               .body_is_static = true});
 }
 
-static void work_ready(struct read_job *job, struct read_thread *thread)
-{
-    struct probe *p = probe_of(job);
-    struct errbuf err = ERRBUF_INIT;
+/* ---- GET /ready ---- */
 
-    if (queue_check(p->api->queue, &err) == 0) {
-        buffer_append_string(&p->body, "{\"status\":\"ready\"}");
-        return;
+static void append_silence(struct buffer *b, const char *what, const struct inquiry *q)
+{
+    buffer_appendf(b, "{\"detail\":\"the %s does not answer within %u s (READY_TIMEOUT)\"}", what,
+                   q->api->ops.ready_timeout_ms / 1000);
+}
+
+/* Appends the body, and returns the status. */
+static unsigned append_readiness(struct buffer *b, const struct inquiry *q)
+{
+    const struct question *queue = &q->questions[0], *store = &q->questions[1];
+
+    if (!queue->answered) {
+        append_silence(b, "queue", q);
+        return 503;
     }
-    p->status = 503;
-    buffer_append_string(&p->body, "{\"detail\":");
-    json_append_string(&p->body, slice_of_string(err.text));
-    buffer_append_char(&p->body, '}');
+    if (queue->wait.answer.error) {
+        buffer_append_string(b, "{\"detail\":");
+        json_append_string(b, slice_of_string(queue->wait.answer.detail.text));
+        buffer_append_char(b, '}');
+        return 503;
+    }
+    if (!store->answered) {
+        append_silence(b, "store", q);
+        return 503;
+    }
+    buffer_append_string(b, "{\"status\":\"ready\"");
+    if (store->wait.answer.error) {
+        buffer_append_string(b, ",\"store\":");
+        json_append_string(b, slice_of_string(store->wait.answer.detail.text));
+    }
+    buffer_append_char(b, '}');
+    return 200;
+}
+
+static void respond_ready(struct inquiry *q)
+{
+    struct buffer body;
+    unsigned status;
+
+    buffer_init(&body, BODY_BYTES_MAX);
+    status = append_readiness(&body, q);
+    respond_with(q, status, NULL, &body);
+    buffer_release(&body);
 }
 
 void ops_routes_ready(struct http_request *req, void *thread)
 {
-    submit(req, thread, work_ready, finish_json);
+    struct api_thread *t = thread;
+    struct ops *ops = &t->api->ops;
+    struct inquiry *q = inquiry_new(req, t, respond_ready);
+
+    ask(q, t, ops->queue_check, ops->ready_timeout_ms);
+    ask(q, t, ops->store_check, ops->ready_timeout_ms);
+    await(q, ops->ready_timeout_ms);
 }
+
+/* ---- GET /metrics ---- */
 
 static void append_http(struct buffer *b, struct http_server *server)
 {
@@ -119,20 +276,21 @@ static void append_http(struct buffer *b, struct http_server *server)
                            (unsigned long long)s.responses[k]);
 }
 
-static void append_queue(struct buffer *b, struct queue *queue)
+static void append_queue(struct buffer *b, const struct question *queue)
 {
-    struct errbuf err = ERRBUF_INIT;
-    struct queue_stats s = {0};
-    int error = queue_stats(queue, &s, &err);
+    const struct queue_stats *s = &queue->wait.answer.stats;
+    bool up = queue->answered && !queue->wait.answer.error;
 
-    metrics_append_value(b, "logmill_queue_up", "gauge", "1 where the queue can be asked.", !error);
-    if (error)
+    metrics_append_value(b, "logmill_queue_up", "gauge",
+                         "1 where the queue has told the numbers below in time.", up);
+    if (!up)
         return;
     metrics_append_value(b, "logmill_queue_depth", "gauge",
-                         "Messages that wait or are being worked on.", s.depth);
+                         "Messages that wait or are being worked on.", s->depth);
     metrics_append_value(b, "logmill_queue_oldest_age_microseconds", "gauge",
-                         "Age of the oldest of them.", (uint64_t)s.oldest_age_us);
-    metrics_append_value(b, "logmill_queue_dead_letters", "gauge", "Dead letters.", s.dead_letters);
+                         "Age of the oldest of them.", (uint64_t)s->oldest_age_us);
+    metrics_append_value(b, "logmill_queue_dead_letters", "gauge", "Dead letters.",
+                         s->dead_letters);
 }
 
 static void append_ledger(struct buffer *b, struct ledger *ledger)
@@ -146,21 +304,47 @@ static void append_ledger(struct buffer *b, struct ledger *ledger)
                        account_used(ledger_account(ledger, i)));
 }
 
-static void work_metrics(struct read_job *job, struct read_thread *thread)
+static void append_reads(struct buffer *b, struct read_scheduler *readers)
 {
-    struct probe *p = probe_of(job);
+    static const char *const lanes[] = {
+        [READ_POINT] = "point", [READ_PAGE] = "page", [READ_SCAN] = "scan"};
+    struct read_counts counts;
 
-    /*
-     * The queue first: what it no longer holds has been counted by the worker before, so that an
-     * empty queue always comes with the counts of all that was in it.
-     */
-    append_queue(&p->body, p->api->queue);
-    metrics_append(&p->body);
-    append_ledger(&p->body, &p->api->ledger);
-    append_http(&p->body, atomic_load(&p->api->server));
+    read_scheduler_counts(readers, &counts);
+    buffer_append_string(b, "# HELP logmill_reads_waiting Reads that wait for a turn, by lane.\n"
+                            "# TYPE logmill_reads_waiting gauge\n");
+    for (unsigned lane = 0; lane < READ_LANES; lane++)
+        buffer_appendf(b, "logmill_reads_waiting{lane=\"%s\"} %u\n", lanes[lane],
+                       counts.waiting[lane]);
+    metrics_append_value(b, "logmill_reads_running", "gauge", "Reads that have their turn.",
+                         counts.running);
+}
+
+/*
+ * The queue was asked first: what it no longer holds has been counted by the worker before, so that
+ * an empty queue always comes with the counts of all that was in it.
+ */
+static void respond_metrics(struct inquiry *q)
+{
+    struct api *api = q->api;
+    struct buffer body;
+
+    buffer_init(&body, BODY_BYTES_MAX);
+    append_queue(&body, &q->questions[0]);
+    metrics_append(&body);
+    if (api->readers)
+        append_reads(&body, api->readers);
+    append_ledger(&body, &api->ledger);
+    append_http(&body, atomic_load(&api->server));
+    respond_with(q, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+    buffer_release(&body);
 }
 
 void ops_routes_metrics(struct http_request *req, void *thread)
 {
-    submit(req, thread, work_metrics, finish_metrics);
+    struct api_thread *t = thread;
+    struct inquiry *q = inquiry_new(req, t, respond_metrics);
+
+    ask(q, t, t->api->ops.queue_stats, METRICS_TIMEOUT_MS);
+    await(q, METRICS_TIMEOUT_MS);
 }

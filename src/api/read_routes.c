@@ -9,6 +9,7 @@
 
 #include "api/download.h"
 #include "api/log_params.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
 #include "base/timestamp.h"
@@ -23,6 +24,7 @@ enum {
 
 struct read {
     struct read_job job;
+    struct read_scheduler *readers;
     struct http_request *req;
     struct query_string params; /* what the queries' slices point into */
     union {
@@ -50,6 +52,7 @@ static struct read *read_new(struct http_request *req, struct api_thread *t)
     struct read *r = xcalloc(1, sizeof(*r));
 
     r->req = req;
+    r->readers = t->api->readers;
     r->job.box = &t->box;
     buffer_init(&r->body, PAGE_BYTES_HARD_MAX);
     buffer_init(&r->levels, PAGE_BYTES_HARD_MAX);
@@ -85,6 +88,8 @@ static void finish(struct read_job *job)
     struct read *r = read_of(job);
     struct http_header cached = {"X-Cache", slice_of_string(r->cached ? r->cached : "")};
 
+    if (r->job.unserved)
+        r->error = LM_ETIMEOUT;
     switch (r->error) {
     case 0:
         http_respond(r->req, &(struct http_response){.status = 200,
@@ -108,16 +113,29 @@ static void finish(struct read_job *job)
     read_free(r);
 }
 
-static void submit(struct read *r, struct api_thread *t,
-                   void (*work)(struct read_job *, struct read_thread *))
+static void on_gone(void *ctx)
 {
+    struct read *r = ctx;
+
+    read_job_leave(r->readers, &r->job);
+}
+
+static void submit(struct read *r, struct api_thread *t, enum read_lane lane, read_work_fn *work)
+{
+    struct errbuf busy = ERRBUF_INIT;
+
     buffer_clear(&r->body); /* of the list of errors, which stayed empty */
     r->job.work = work;
     r->job.finish = finish;
-    if (read_pool_submit(t->api->readers, &r->job)) {
-        respond_unavailable(r->req, "{\"detail\":\"too many reads wait, try again later\"}");
+    r->job.lane = lane;
+    r->job.client = http_request_client(r->req);
+    r->job.until_us = clock_monotonic_us() + t->api->query_timeout_ms * UINT64_C(1000);
+    if (read_job_submit(t->api->readers, &r->job, &busy)) {
+        http_respond_error(r->req, 503, busy.text);
         read_free(r);
+        return;
     }
+    http_request_on_gone(r->req, on_gone, r);
 }
 
 /* Answers 422 with the errors that stand in r->body, or 503 where there was no memory for them. */
@@ -167,7 +185,8 @@ static int append_row(const struct record *record, void *ctx)
     return buffer_error(&r->body);
 }
 
-static void work_list(struct read_job *job, struct read_thread *thread)
+static enum read_step work_list(struct read_job *job, struct read_thread *thread,
+                                const struct read_slice *slice)
 {
     struct read *r = read_of(job);
     static const char *const names[] = {
@@ -200,6 +219,7 @@ static void work_list(struct read_job *job, struct read_thread *thread)
     }
     if (!r->error)
         r->error = buffer_error(&r->body);
+    return READ_DONE;
 }
 
 void read_routes_list(struct http_request *req, void *thread)
@@ -221,7 +241,7 @@ void read_routes_list(struct http_request *req, void *thread)
     if (error)
         refuse(r, error);
     else
-        submit(r, t, work_list);
+        submit(r, t, READ_PAGE, work_list);
 }
 
 /* ---- GET /logs/{id} ---- */
@@ -234,11 +254,13 @@ static int append_one(const struct record *record, void *ctx)
     return buffer_error(&r->body);
 }
 
-static void work_get(struct read_job *job, struct read_thread *thread)
+static enum read_step work_get(struct read_job *job, struct read_thread *thread,
+                               const struct read_slice *slice)
 {
     struct read *r = read_of(job);
 
     r->error = store_get(thread->reader, &r->id, append_one, r, &r->detail);
+    return READ_DONE;
 }
 
 void read_routes_get(struct http_request *req, void *thread)
@@ -251,7 +273,7 @@ void read_routes_get(struct http_request *req, void *thread)
     if (error)
         refuse(r, error);
     else
-        submit(r, t, work_get);
+        submit(r, t, READ_POINT, work_get);
 }
 
 /* ---- GET /logs/stats ---- */
@@ -287,7 +309,8 @@ static int append_count(int64_t bucket, struct slice level, uint64_t count, void
     return buffer_error(&r->levels);
 }
 
-static void work_stats(struct read_job *job, struct read_thread *thread)
+static enum read_step work_stats(struct read_job *job, struct read_thread *thread,
+                                 const struct read_slice *slice)
 {
     struct read *r = read_of(job);
 
@@ -302,6 +325,7 @@ static void work_stats(struct read_job *job, struct read_thread *thread)
     buffer_appendf(&r->body, "],\"total\":%llu}", (unsigned long long)r->total);
     if (!r->error)
         r->error = buffer_error(&r->body);
+    return READ_DONE;
 }
 
 void read_routes_stats(struct http_request *req, void *thread)
@@ -316,7 +340,7 @@ void read_routes_stats(struct http_request *req, void *thread)
     if (error)
         refuse(r, error);
     else
-        submit(r, t, work_stats);
+        submit(r, t, READ_SCAN, work_stats);
 }
 
 /* ---- GET /logs/tail ---- */

@@ -120,7 +120,9 @@ static void let_go(struct tail *t)
     t->gone = true;
     if (t->job_waits)
         leave_line(t);
-    if (!t->job_runs)
+    if (t->job_runs)
+        read_job_leave(t->hub->readers, &t->job);
+    else
         free_tail(t);
 }
 
@@ -280,7 +282,8 @@ static int append_found(const struct record *record, const struct store_position
     return t->out.len >= tail_feed_unsent_max(t->hub->feed) ? LM_ESTOPPED : 0;
 }
 
-static void work_follow(struct read_job *job, struct read_thread *thread)
+static enum read_step work_follow(struct read_job *job, struct read_thread *thread,
+                                  const struct read_slice *slice)
 {
     struct tail *t = tail_of(job);
     struct store_position position = t->position;
@@ -292,17 +295,18 @@ static void work_follow(struct read_job *job, struct read_thread *thread)
         t->error = 0;
     else
         t->read_to = position;
+    return READ_DONE;
 }
 
-static void work_start(struct read_job *job, struct read_thread *thread)
+static enum read_step work_start(struct read_job *job, struct read_thread *thread,
+                                 const struct read_slice *slice)
 {
     struct tail *t = tail_of(job);
 
-    if (t->has_place) {
-        work_follow(job, thread);
-        return;
-    }
+    if (t->has_place)
+        return work_follow(job, thread, slice);
     t->error = store_follow_end(thread->reader, &t->read_to, &t->detail);
+    return READ_DONE;
 }
 
 static bool begin(struct tail *t);
@@ -313,6 +317,7 @@ void tail_read_next(struct tail_hub *hub)
 {
     while (hub->first_in_line && !hub->job_runs) {
         struct tail *t = hub->first_in_line;
+        struct errbuf busy = ERRBUF_INIT;
 
         hub->first_in_line = t->next_in_line;
         if (!hub->first_in_line)
@@ -323,11 +328,13 @@ void tail_read_next(struct tail_hub *hub)
         t->job.work = t->begun ? work_follow : work_start;
         t->job.finish = finish;
         t->job.box = hub->box;
+        t->job.lane = t->has_place ? READ_SCAN : READ_POINT;
+        t->job.client = http_request_client(t->req);
+        t->job.goes_on = t->begun;
         t->lost = false;
-        hub->job_runs = t->job_runs = read_pool_submit(hub->readers, &t->job) == 0;
+        hub->job_runs = t->job_runs = read_job_submit(hub->readers, &t->job, &busy) == 0;
         if (!t->job_runs && !t->begun)
-            refuse_unavailable(t, "too many reads wait, try again later");
-        /* Else it stands in line again after the next batch or heartbeat. */
+            refuse_unavailable(t, busy.text);
     }
 }
 
@@ -367,6 +374,8 @@ static void finish(struct read_job *job)
     struct tail_hub *hub = t->hub;
 
     hub->job_runs = t->job_runs = false;
+    if (t->job.unserved)
+        t->error = errbuf_fail(&t->detail, LM_ETIMEOUT, "no reader had time for it");
     if (t->error && !t->gone)
         diag(DIAG_WARN, "a live tail failed", DIAG_STR("reason", t->detail.text));
     if (t->gone)

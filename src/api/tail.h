@@ -20,10 +20,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "api/mailbox.h"
-#include "api/read_pool.h"
 #include "api/tail_feed.h"
 #include "http/http.h"
+#include "http/mailbox.h"
+#include "read/scheduler.h"
 #include "store/store.h"
 
 enum {
@@ -78,7 +78,7 @@ struct tail;
 /* On one HTTP thread; `feed_…` is the feed's, under its lock. */
 struct tail_hub {
     struct tail_feed *feed;
-    struct read_pool *readers;
+    struct read_scheduler *readers;
     struct mailbox *box;
     uv_timer_t heartbeat;
     void (*closed)(struct tail_hub *hub);
@@ -103,7 +103,7 @@ struct tail_hub {
 enum { TAIL_HUB_BATCHES = 8 }; /* that wait for one HTTP thread; then the feed waits */
 
 /* On the loop's thread. `readers` and `feed` must outlive it. Returns 0 or an error. */
-int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool *readers,
+int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_scheduler *readers,
                   struct mailbox *box, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
 
 /*

@@ -69,7 +69,7 @@ static void on_heartbeat(uv_timer_t *timer)
     tail_read_next(hub);
 }
 
-int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_pool *readers,
+int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_scheduler *readers,
                   struct mailbox *box, uv_loop_t *loop, struct errbuf *err)
 {
     int error = uv_timer_init(loop, &hub->heartbeat);

@@ -43,6 +43,16 @@
     X(METRIC_LOGS_EXPIRED, "logmill_logs_expired_total", "", "Logs deleted by RETENTION_DAYS.")    \
     X(METRIC_LOGS_TOO_OLD, "logmill_logs_too_old_total", "",                                       \
       "Logs that were older than RETENTION_DAYS when they came, and so are deleted right away.")   \
+    X(METRIC_READS_REFUSED_CLIENT, "logmill_reads_refused_total", "reason=\"client\"",             \
+      "Reads that were answered 503 because of MAX_READS_PER_CLIENT, MAX_READS or "                \
+      "MAX_INFLIGHT_BYTES.")                                                                       \
+    X(METRIC_READS_REFUSED_ALL, "logmill_reads_refused_total", "reason=\"all\"", "")               \
+    X(METRIC_READS_REFUSED_MEMORY, "logmill_reads_refused_total", "reason=\"memory\"", "")         \
+    X(METRIC_READS_LEFT, "logmill_reads_left_total", "",                                           \
+      "Reads whose client went, or closed its side, before they were done.")                       \
+    X(METRIC_READS_PARTIAL, "logmill_reads_partial_total", "",                                     \
+      "Answers that their time ended before all was searched.")                                    \
+    X(METRIC_READ_TURNS, "logmill_read_turns_total", "", "Turns that reads had.")                  \
     X(METRIC_CACHE_HIT, "logmill_cache_reads_total", "result=\"hit\"",                             \
       "Reads of GET /logs by what the cache could do.")                                            \
     X(METRIC_CACHE_MISS, "logmill_cache_reads_total", "result=\"miss\"", "")                       \

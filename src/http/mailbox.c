@@ -1,4 +1,4 @@
-#include "api/mailbox.h"
+#include "http/mailbox.h"
 
 static void deliver_all(uv_async_t *wake)
 {

@@ -2,8 +2,8 @@
  * How other threads hand things to an event loop: they post, and the loop delivers on its own
  * thread, in the order of posting.
  */
-#ifndef LOGMILL_API_MAILBOX_H
-#define LOGMILL_API_MAILBOX_H
+#ifndef LOGMILL_HTTP_MAILBOX_H
+#define LOGMILL_HTTP_MAILBOX_H
 
 #include <pthread.h>
 #include <stddef.h>
