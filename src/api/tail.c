@@ -4,12 +4,16 @@
  *                not answered yet, so that it can still be refused.
  *   catching up  `live` is false: it is ahead of or behind its hub. Each time that the socket has
  *                taken all, it goes on from its place: with the hub's recent batches, or with a job
- *                that reads the store.
+ *                that reads the store, or that matches a recent batch on which its filter has no
+ *                verdict.
  *   live         the hub's batches are written as they come. Where the socket does not take them,
- *                the tail is catching up again.
- * In all of them `position` is the place up to which everything that matches was written, or told
- * as missed. Once it was live, `behind` counts the logs that match between it and the hub's place;
- * one that comes back from long ago is never made to skip.
+ *                or its filter has no verdict on one, the tail is catching up again.
+ * In all of them `place` is how far everything that matches was written, or told as missed. An
+ * event that is larger than what a tail may have unsent is written in parts, each when the one
+ * before has been taken; nothing else is written between them.
+ *
+ * Once it was live, `behind` counts what comes between it and the hub's place; one that comes back
+ * from long ago is never made to skip.
  *
  * The tails of a hub have their jobs one at a time, in turn, so that whoever else reads waits for
  * a few of them at most.
@@ -26,8 +30,23 @@
 #include "http/query_string.h"
 
 enum {
-    JOB_LOGS = 1000,
+    JOB_LOGS = 1000,         /* that a job reads from the store at most, … */
+    JOB_BYTES = 1 << 20,     /* … or so many bytes and one log, … */
+    JOB_STEPS = 5000000,     /* … or what it has matched in about 5 ms */
     OUT_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */
+};
+
+struct place {
+    struct store_position position;
+    size_t part;                   /* bytes of the next event that matches, … */
+    struct store_position part_of; /* … which is this one, that were written */
+};
+
+/* Logs between a tail and its hub. */
+struct behind {
+    size_t logs;
+    size_t matching; /* of them */
+    bool uncertain;  /* there are some that nobody has matched: `matching` is too low */
 };
 
 struct tail {
@@ -35,24 +54,28 @@ struct tail {
     struct tail_hub *hub;
     struct tail *prev, *next;
     struct http_request *req;
-    struct query_string params; /* what the filter's slices point into */
-    struct log_filter filter;
-    struct store_position position;
-    bool has_place; /* Last-Event-ID gave `position` */
+    struct tail_filter *filter; /* NULL: takes all */
+    struct place place;
+    bool has_place; /* Last-Event-ID gave it */
     bool begun;     /* the stream has */
     bool live;
-    bool joined;    /* it was live before: `behind` is exact */
+    bool joined;    /* it was live before: `behind` is complete */
     bool job_waits; /* for its turn, in the hub's line */
     struct tail *next_in_line;
     bool job_runs;
     bool gone; /* the client, or we have ended the stream: to be freed after the job */
-    size_t behind;
+    struct behind behind;
     uint64_t behind_since_ms; /* as uv_now counts: when it was live last */
-    size_t missed;            /* to be told when the socket has taken all */
+    size_t missed;            /* to be told when the socket has taken all, … */
+    bool missed_at_most;      /* … and that it may be less */
 
     /* The job's: */
     struct buffer out;
-    struct store_position read_to;
+    struct tail_batch *batch; /* to be matched; NULL: read the store */
+    struct place read_to;
+    size_t looked_at;
+    size_t bytes;
+    uint64_t steps;
     size_t found;
     bool lost;
     int error;
@@ -93,8 +116,8 @@ static void free_tail(struct tail *t)
         hub->tails = t->next;
     if (t->next)
         t->next->prev = t->prev;
+    tail_feed_drop_filter(hub->feed, t->filter);
     tail_feed_dismiss(hub->feed);
-    query_string_release(&t->params);
     buffer_release(&t->out);
     free(t);
     if (!hub->tails)
@@ -134,12 +157,6 @@ static void end(struct tail *t)
 
 /* ---- Writing ---- */
 
-static bool matches(const struct tail *t, const struct record *r)
-{
-    return r->key.timestamp_us >= t->filter.since_us && r->key.timestamp_us < t->filter.until_us &&
-           log_filter_match(&t->filter, r);
-}
-
 /* Writes t->out and empties it. False where there was no memory, or no room in the byte budget. */
 static bool write_out(struct tail *t)
 {
@@ -152,20 +169,25 @@ static bool write_out(struct tail *t)
 
 static void append_place(struct tail *t)
 {
-    buffer_appendf(&t->out, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\n", t->position.transaction,
-                   t->position.sequence, t->position.index);
+    const struct store_position *p = &t->place.position;
+
+    buffer_appendf(&t->out, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\n", p->transaction,
+                   p->sequence, p->index);
 }
 
 /* Tells what was missed, once the socket has taken all. */
 static void tell_missed(struct tail *t)
 {
-    if (t->missed == 0 || http_stream_unsent(t->req) > 0)
+    if (t->missed == 0 || t->place.part > 0 || http_stream_unsent(t->req) > 0)
         return;
     buffer_append_string(&t->out, "event: missed\n");
     append_place(t);
-    buffer_appendf(&t->out, "data: {\"missed\":%zu}\n\n", t->missed);
-    if (write_out(t))
+    buffer_appendf(&t->out, "data: {\"missed\":%zu%s}\n\n", t->missed,
+                   t->missed_at_most ? ",\"at_most\":true" : "");
+    if (write_out(t)) {
         t->missed = 0;
+        t->missed_at_most = false;
+    }
 }
 
 /* Before what t->out holds, which comes after the gap. False where that could not be written. */
@@ -177,7 +199,7 @@ static bool tell_lost(struct tail *t)
     buffer_init(&t->out, OUT_BYTES_MAX);
     buffer_append_string(&t->out, "event: lost\n");
     if (events.len == 0) { /* else the first of them tells */
-        t->position = t->read_to;
+        t->place = t->read_to;
         append_place(t);
     }
     buffer_append_string(&t->out, "data: {\"detail\":\"logs before this are too long ago to be "
@@ -189,7 +211,7 @@ static bool tell_lost(struct tail *t)
 
 void tail_beat(struct tail *t)
 {
-    if (!t->begun || t->gone || t->job_runs || http_stream_unsent(t->req) > 0)
+    if (!t->begun || t->gone || t->job_runs || t->place.part > 0 || http_stream_unsent(t->req) > 0)
         return;
     buffer_append_string(&t->out, ": still here\n");
     append_place(t);
@@ -204,44 +226,99 @@ static uint64_t now_ms(const struct tail *t)
     return uv_now(t->hub->heartbeat.loop);
 }
 
+static size_t behind_most(const struct behind *b)
+{
+    return b->uncertain ? b->logs : b->matching;
+}
+
 static bool is_too_far_behind(const struct tail *t)
 {
-    return t->behind > TAIL_BEHIND_MAX && now_ms(t) - t->behind_since_ms > TAIL_BEHIND_MS;
+    return t->place.part == 0 && behind_most(&t->behind) > TAIL_BEHIND_MAX &&
+           now_ms(t) - t->behind_since_ms > TAIL_BEHIND_MS;
 }
 
 /* Goes on from the hub's place, and says what was missed. */
 static void skip_to(struct tail *t, const struct store_position *position)
 {
-    t->missed += t->behind;
-    t->behind = 0;
-    t->position = *position;
+    t->missed += behind_most(&t->behind);
+    t->missed_at_most = t->missed_at_most || t->behind.uncertain;
+    t->behind = (struct behind){0};
+    t->place.position = *position;
     t->live = true;
 }
 
-static void take_event(struct tail *t, const struct tail_event *e)
+static void fall_behind(struct tail *t)
 {
-    if (store_position_compare(&e->position, &t->position) <= 0 || !matches(t, &e->record))
-        return;
-    if (t->live && t->missed == 0 &&
-        http_stream_unsent(t->req) + t->out.len < tail_feed_unsent_max(t->hub->feed)) {
-        buffer_append_slice(&t->out, e->text);
-        t->position = e->position;
-        return;
-    }
-    if (t->live && t->missed > 0) { /* until that is told, nothing may follow */
-        t->missed++;
-        t->position = e->position;
-        return;
-    }
-    if (t->live)
-        t->behind_since_ms = now_ms(t);
     t->live = false;
-    t->behind += t->joined;
+    t->behind_since_ms = now_ms(t);
+    t->behind = (struct behind){0};
+}
+
+static bool is_after(const struct tail_event *e, const struct store_position *position)
+{
+    return store_position_compare(&e->position, position) > 0;
+}
+
+/* Writes the events of a batch, or counts them as missed. Returns how many it got through. */
+static size_t append_live(struct tail *t, const struct tail_batch *batch,
+                          const struct tail_verdict *v)
+{
+    size_t room = tail_feed_unsent_max(t->hub->feed);
+    size_t unsent = http_stream_unsent(t->req);
+
+    for (size_t i = 0; v->count > 0 && i < batch->len; i++) {
+        const struct tail_event *e = &batch->events[i];
+
+        if (!tail_verdict_has(v, i) || !is_after(e, &t->place.position))
+            continue;
+        if (t->missed > 0) /* until that is told, nothing may follow */
+            t->missed++;
+        else if (unsent + t->out.len + e->text.len <= room)
+            buffer_append_slice(&t->out, e->text);
+        else
+            return i;
+        t->place.position = e->position;
+    }
+    return batch->len;
+}
+
+/* Counts the events of a batch from number `i` on. `v`: NULL where there is none. */
+static void count_behind(struct tail *t, const struct tail_batch *batch,
+                         const struct tail_verdict *v, size_t i)
+{
+    for (; t->joined && i < batch->len; i++) {
+        if (!is_after(&batch->events[i], &t->place.position))
+            continue;
+        t->behind.logs++;
+        t->behind.matching += v && tail_verdict_has(v, i);
+        t->behind.uncertain = t->behind.uncertain || !v;
+    }
+}
+
+/* A live tail's. Returns how many of its events are done with; fewer than all: it is behind. */
+static size_t take_live(struct tail *t, const struct tail_batch *batch,
+                        const struct tail_verdict *v)
+{
+    struct store_position before = t->place.position;
+    size_t missed_before = t->missed;
+    size_t done = v ? append_live(t, batch, v) : 0;
+
+    if (!write_out(t)) { /* it will come once more */
+        t->place.position = before;
+        t->missed = missed_before;
+        done = 0;
+    }
+    if (done < batch->len)
+        fall_behind(t);
+    else if (store_position_compare(&batch->end, &t->place.position) > 0)
+        t->place.position = batch->end;
+    return done;
 }
 
 void tail_take(struct tail *t, const struct tail_batch *batch)
 {
-    struct store_position before = t->position;
+    const struct tail_verdict *v = tail_batch_verdict(batch, t->filter);
+    size_t done = 0;
 
     if (!t->begun || t->gone)
         return;
@@ -249,52 +326,104 @@ void tail_take(struct tail *t, const struct tail_batch *batch)
         end(t);
         return;
     }
-    for (size_t i = 0; i < batch->len; i++)
-        take_event(t, &batch->events[i]);
-    if (!t->job_runs && !write_out(t)) { /* the store will give it once more */
-        t->position = before;
-        t->behind_since_ms = now_ms(t);
-        t->live = false;
-        t->behind = 0;
-        for (size_t i = 0; i < batch->len; i++)
-            take_event(t, &batch->events[i]);
-    }
-    if (t->live && store_position_compare(&batch->end, &t->position) > 0)
-        t->position = batch->end;
+    if (t->live)
+        done = take_live(t, batch, v);
+    if (!t->live)
+        count_behind(t, batch, v, done);
     if (!t->live && !t->job_runs && is_too_far_behind(t))
         skip_to(t, &batch->end);
 }
 
 /* ---- Catching up ---- */
 
+/*
+ * Appends the event at `position`, or what there is room for of an event that has no room even
+ * alone, and moves `*place`. True where that was all of it, false where t->out is full.
+ */
+static bool append_event(struct tail *t, struct slice text, const struct store_position *position,
+                         size_t room, struct place *place)
+{
+    size_t left = text.len - place->part;
+
+    if (t->out.len + left > room) {
+        if (t->out.len > 0)
+            return false;
+        buffer_append(&t->out, text.data + place->part, room);
+        place->part += room;
+        place->part_of = *position;
+        return false;
+    }
+    buffer_append(&t->out, text.data + place->part, left);
+    *place = (struct place){.position = *position};
+    return true;
+}
+
+/* Where the store no longer has the event that was written in part. */
+static bool has_lost_thread(const struct place *place, const struct store_position *position)
+{
+    return place->part > 0 && store_position_compare(&place->part_of, position) != 0;
+}
+
+/* A store_follow_fn. */
+struct follow {
+    struct tail *tail;
+    struct log_subject *log;
+    struct buffer text; /* of one event */
+};
+
 static int append_found(const struct record *record, const struct store_position *position,
                         void *ctx)
 {
-    struct tail *t = ctx;
+    struct follow *f = ctx;
+    struct tail *t = f->tail;
+    bool matches = true;
+    int error = 0;
 
-    t->read_to = *position;
-    if (!matches(t, record))
-        return 0;
-    t->found++;
-    tail_append_event(&t->out, record, position);
-    if (buffer_error(&t->out))
-        return errbuf_fail(&t->detail, LM_ENOMEM, "no memory for logs of the store");
-    return t->out.len >= tail_feed_unsent_max(t->hub->feed) ? LM_ESTOPPED : 0;
+    if (t->filter) {
+        log_subject_set(f->log, record);
+        error = tail_filter_match(t->filter, f->log, record, &matches, &t->steps);
+    }
+    if (matches && !error) {
+        buffer_clear(&f->text);
+        tail_append_event(&f->text, record, position);
+        error = buffer_error(&f->text);
+    }
+    if (error)
+        return errbuf_fail(&t->detail, error, "no memory for logs of the store");
+    if (matches) {
+        if (has_lost_thread(&t->read_to, position))
+            return errbuf_fail(&t->detail, LM_ENOTFOUND, "a log was deleted while it was sent");
+        if (!append_event(t, buffer_slice(&f->text), position, tail_feed_unsent_max(t->hub->feed),
+                          &t->read_to))
+            return LM_ESTOPPED;
+        t->found++;
+    }
+    t->read_to.position = *position;
+    t->looked_at++;
+    t->bytes += record->message.len + record->attributes.len;
+    return t->bytes >= JOB_BYTES || t->steps >= JOB_STEPS ? LM_ESTOPPED : 0;
 }
 
 static enum read_step work_follow(struct read_job *job, struct read_thread *thread,
                                   const struct read_slice *slice)
 {
     struct tail *t = tail_of(job);
-    struct store_position position = t->position;
+    struct follow f = {.tail = t, .log = log_subject_new()};
+    struct store_position position = t->place.position;
 
-    t->found = 0;
+    buffer_init(&f.text, OUT_BYTES_MAX);
     t->error =
-        store_follow(thread->reader, &position, JOB_LOGS, &t->lost, append_found, t, &t->detail);
+        store_follow(thread->reader, &position, JOB_LOGS, &t->lost, append_found, &f, &t->detail);
     if (t->error == LM_ESTOPPED)
         t->error = 0;
-    else
-        t->read_to = position;
+    else if (t->read_to.part == 0)
+        t->read_to.position = position;
+    else if (!t->error)
+        t->error = errbuf_fail(&t->detail, LM_ENOTFOUND, "a log was deleted while it was sent");
+    if (!t->error)
+        t->error = buffer_error(&t->out);
+    log_subject_free(f.log);
+    buffer_release(&f.text);
     return READ_DONE;
 }
 
@@ -305,13 +434,123 @@ static enum read_step work_start(struct read_job *job, struct read_thread *threa
 
     if (t->has_place)
         return work_follow(job, thread, slice);
-    t->error = store_follow_end(thread->reader, &t->read_to, &t->detail);
+    t->error = store_follow_end(thread->reader, &t->read_to.position, &t->detail);
+    return READ_DONE;
+}
+
+/* Has a job of its own, or a verdict, say whether an event matches. */
+static int ask(struct tail *t, const struct tail_batch *b, const struct tail_verdict *v, size_t at,
+               struct log_subject *log, bool *matches)
+{
+    if (v) {
+        *matches = tail_verdict_has(v, at);
+        return 0;
+    }
+    log_subject_set(log, &b->events[at].record);
+    return tail_filter_match(t->filter, log, &b->events[at].record, matches, &t->steps);
+}
+
+/*
+ * Goes on with a batch from t->read_to, which it moves. `log`: for a filter without a verdict.
+ * Returns 0 where it came to the batch's end, LM_ESTOPPED where t->out is full or that took its
+ * time, or LM_ENOMEM.
+ */
+static int append_from(struct tail *t, const struct tail_batch *b, struct log_subject *log)
+{
+    const struct tail_verdict *v = tail_batch_verdict(b, t->filter);
+    size_t room = tail_feed_unsent_max(t->hub->feed);
+
+    for (size_t i = 0; i < b->len; i++) {
+        const struct tail_event *e = &b->events[i];
+        bool matches;
+
+        if (!is_after(e, &t->read_to.position))
+            continue;
+        if (t->steps >= JOB_STEPS)
+            return LM_ESTOPPED;
+        int error = ask(t, b, v, i, log, &matches);
+        if (error)
+            return error;
+        if (matches && !append_event(t, e->text, &e->position, room, &t->read_to))
+            return LM_ESTOPPED;
+        t->read_to.position = e->position;
+        t->found += matches;
+        t->looked_at++;
+    }
+    t->read_to.position = b->end;
+    return 0;
+}
+
+static enum read_step work_match(struct read_job *job, struct read_thread *thread,
+                                 const struct read_slice *slice)
+{
+    struct tail *t = tail_of(job);
+    struct log_subject *log = log_subject_new();
+
+    t->error = append_from(t, t->batch, log);
+    if (t->error == LM_ESTOPPED)
+        t->error = 0;
+    if (!t->error)
+        t->error = buffer_error(&t->out);
+    if (t->error)
+        errbuf_set(&t->detail, "no memory for logs of a batch");
+    log_subject_free(log);
     return READ_DONE;
 }
 
 static bool begin(struct tail *t);
-static void refuse_unavailable(struct tail *t, const char *detail);
 static void finish(struct read_job *job);
+
+/* The first of the hub's recent batches that the tail needs; recent_len: they begin later. */
+static size_t find_recent(const struct tail *t)
+{
+    const struct tail_hub *hub = t->hub;
+    size_t at = hub->recent_len;
+
+    while (at > 0 && store_position_compare(&hub->recent[at - 1]->end, &t->place.position) > 0)
+        at--;
+    if (at < hub->recent_len &&
+        store_position_compare(&hub->recent[at]->begin, &t->place.position) > 0)
+        return hub->recent_len;
+    return at;
+}
+
+static void start_reading(struct tail *t)
+{
+    t->read_to = t->place;
+    t->found = t->looked_at = t->bytes = 0;
+    t->steps = 0;
+    t->error = 0;
+    t->lost = false;
+}
+
+/* Chooses what the next job does. */
+static void prepare_job(struct tail *t)
+{
+    size_t at = t->begun ? find_recent(t) : t->hub->recent_len;
+
+    start_reading(t);
+    t->job.finish = finish;
+    t->job.box = t->hub->box;
+    t->job.lane = t->begun || t->has_place ? READ_SCAN : READ_POINT;
+    t->job.goes_on = t->begun;
+    if (at < t->hub->recent_len) {
+        t->job.work = work_match;
+        t->batch = t->hub->recent[at];
+        tail_batch_ref(t->batch);
+    } else {
+        t->job.work = t->begun ? work_follow : work_start;
+    }
+}
+
+static void drop_batch(struct tail *t)
+{
+    if (t->batch)
+        tail_batch_unref(t->batch);
+    t->batch = NULL;
+}
+
+static void refuse_unavailable(struct tail *t, const char *detail);
 
 void tail_read_next(struct tail_hub *hub)
 {
@@ -325,16 +564,14 @@ void tail_read_next(struct tail_hub *hub)
         t->job_waits = false;
         if (t->begun && (t->live || http_stream_unsent(t->req) > 0))
             continue; /* it was helped otherwise meanwhile */
-        t->job.work = t->begun ? work_follow : work_start;
-        t->job.finish = finish;
-        t->job.box = hub->box;
-        t->job.lane = t->has_place ? READ_SCAN : READ_POINT;
-        t->job.client = http_request_client(t->req);
-        t->job.goes_on = t->begun;
-        t->lost = false;
+        prepare_job(t);
         hub->job_runs = t->job_runs = read_job_submit(hub->readers, &t->job, &busy) == 0;
-        if (!t->job_runs && !t->begun)
+        if (t->job_runs)
+            continue;
+        drop_batch(t);
+        if (!t->begun)
             refuse_unavailable(t, busy.text);
+        /* Else it stands in line again after the next batch or heartbeat. */
     }
 }
 
@@ -350,6 +587,16 @@ static void stand_in_line(struct tail *t)
     hub->last_in_line = &t->next_in_line;
 }
 
+/* What was read has been written. */
+static void move_on(struct tail *t)
+{
+    struct behind *b = &t->behind;
+
+    t->place = t->read_to;
+    b->matching -= t->found < b->matching ? t->found : b->matching;
+    b->logs -= t->looked_at < b->logs ? t->looked_at : b->logs;
+}
+
 /* Writes what the job has found. */
 static void take_found(struct tail *t)
 {
@@ -361,9 +608,8 @@ static void take_found(struct tail *t)
     }
     if (!write_out(t))
         return; /* no room: another try when there is something new */
-    t->position = t->read_to;
-    t->behind -= t->found < t->behind ? t->found : t->behind;
-    if (is_too_far_behind(t) && store_position_compare(&t->position, &hub->position) < 0)
+    move_on(t);
+    if (is_too_far_behind(t) && store_position_compare(&t->place.position, &hub->position) < 0)
         skip_to(t, &hub->position);
     tail_advance(t);
 }
@@ -374,6 +620,7 @@ static void finish(struct read_job *job)
     struct tail_hub *hub = t->hub;
 
     hub->job_runs = t->job_runs = false;
+    drop_batch(t);
     if (t->job.unserved)
         t->error = errbuf_fail(&t->detail, LM_ETIMEOUT, "no reader had time for it");
     if (t->error && !t->gone)
@@ -386,49 +633,24 @@ static void finish(struct read_job *job)
 }
 
 /*
- * Appends from `b` what comes after `*place` and matches, as long as t->out has room, and moves
- * `*place`. Returns how many.
+ * Goes on with the hub's recent batches, as far as there are verdicts. False where it needs a job
+ * to go on: one to match, or, where they begin after its place, one that reads the store.
  */
-static size_t append_from(struct tail *t, const struct tail_batch *b, struct store_position *place,
-                          size_t room)
-{
-    size_t found = 0, i;
-
-    for (i = 0; i < b->len && t->out.len < room; i++) {
-        const struct tail_event *e = &b->events[i];
-
-        if (store_position_compare(&e->position, place) <= 0)
-            continue;
-        *place = e->position;
-        if (!matches(t, &e->record))
-            continue;
-        buffer_append_slice(&t->out, e->text);
-        found++;
-    }
-    if (i == b->len)
-        *place = b->end;
-    return found;
-}
-
-/* Goes on with the hub's recent batches. False where they begin after the tail's place. */
 static bool write_recent(struct tail *t)
 {
     struct tail_hub *hub = t->hub;
-    struct store_position place = t->position;
-    size_t room = tail_feed_unsent_max(hub->feed);
-    size_t found = 0, at = hub->recent_len;
+    size_t at = find_recent(t);
+    int error = 0;
 
-    while (at > 0 && store_position_compare(&hub->recent[at - 1]->end, &place) > 0)
-        at--;
-    if (at == hub->recent_len || store_position_compare(&hub->recent[at]->begin, &place) > 0)
+    if (at == hub->recent_len)
         return false;
-    for (; at < hub->recent_len && t->out.len < room; at++)
-        found += append_from(t, hub->recent[at], &place, room);
-    if (write_out(t)) { /* else another try when there is something new */
-        t->position = place;
-        t->behind -= found < t->behind ? found : t->behind;
-    }
-    return true;
+    start_reading(t);
+    while (!error && at < hub->recent_len && tail_batch_verdict(hub->recent[at], t->filter))
+        error = append_from(t, hub->recent[at++], NULL);
+    if (!write_out(t))
+        return true; /* another try when there is something new */
+    move_on(t);
+    return error || at == hub->recent_len;
 }
 
 void tail_advance(struct tail *t)
@@ -440,12 +662,12 @@ void tail_advance(struct tail *t)
     tell_missed(t);
     if (t->live || !hub->has_position)
         return;
-    if (store_position_compare(&hub->position, &t->position) > 0 &&
+    if ((store_position_compare(&hub->position, &t->place.position) > 0 || t->place.part > 0) &&
         http_stream_unsent(t->req) == 0 && !write_recent(t))
         stand_in_line(t);
-    if (store_position_compare(&hub->position, &t->position) <= 0) {
+    if (store_position_compare(&hub->position, &t->place.position) <= 0 && t->place.part == 0) {
         t->live = t->joined = true;
-        t->behind = 0;
+        t->behind = (struct behind){0};
     }
 }
 
@@ -509,7 +731,7 @@ static bool begin(struct tail *t)
     buffer_init(&t->out, OUT_BYTES_MAX);
     buffer_appendf(&t->out, "retry: %d\n", TAIL_RETRY_MS);
     if (!t->has_place)
-        t->position = t->read_to;
+        t->place = t->read_to;
     append_place(t);
     buffer_append_string(&t->out, "\n");
     (void)write_out(t);
@@ -521,21 +743,21 @@ static bool begin(struct tail *t)
 static bool read_params(struct tail *t, struct http_request *req)
 {
     struct slice last_id = http_request_header(req, "last-event-id");
+    struct query_string params;
+    struct log_filter filter;
     struct buffer refusal;
-    int error;
+    int error = query_string_parse(&params, http_request_query(req));
 
-    if (query_string_parse(&t->params, http_request_query(req))) {
-        http_respond_error(req, 400, "too many query parameters: at most 128");
-        return false;
-    }
     buffer_init(&refusal, OUT_BYTES_MAX);
-    error = log_params_parse_tail(&t->params, last_id, &t->filter, &t->has_place, &t->position,
-                                  &refusal);
-    if (error == LM_EINVAL)
-        http_respond(req, &(struct http_response){.status = 422, .body = buffer_slice(&refusal)});
-    else if (error)
-        http_respond_error(req, 503, "out of memory, try again later");
+    if (!error)
+        error = log_params_parse_tail(&params, last_id, &filter, &t->has_place, &t->place.position,
+                                      &refusal);
+    if (!error)
+        error = tail_feed_use_filter(t->hub->feed, &filter, &t->filter);
+    if (error)
+        log_params_refuse(req, error, buffer_slice(&refusal));
     buffer_release(&refusal);
+    query_string_release(&params);
     return error == 0;
 }
 

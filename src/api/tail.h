@@ -4,6 +4,7 @@
  *
  *   tail_batch.c  logs that were stored, ready to be sent
  *   tail_feed.c   one thread of the process: follows the store, hands batches to the hubs
+ *   tail_filter.c what tails ask for, and which logs of a batch that is
  *   tail_hub.c    one for each HTTP thread: hands batches to its tails
  *   tail.c        one tail: one client's stream
  *
@@ -13,6 +14,10 @@
  * at its own pace, from the batches that its hub still has or else the store, until it has caught
  * up; where it is behind by more than TAIL_BEHIND_MAX logs for TAIL_BEHIND_MS, it is told how many
  * it missed and goes on from now. So a client that is slow costs no memory, and nobody else's time.
+ *
+ * No log is matched on an event loop. The feed's thread matches each batch against each distinct
+ * filter, within an amount of work; where that does not suffice for a filter, its tails catch up by
+ * jobs that match for themselves.
  */
 #ifndef LOGMILL_API_TAIL_H
 #define LOGMILL_API_TAIL_H
@@ -24,6 +29,7 @@
 #include "http/http.h"
 #include "http/mailbox.h"
 #include "read/scheduler.h"
+#include "record/matcher.h"
 #include "store/store.h"
 
 enum {
@@ -37,7 +43,42 @@ enum {
     TAIL_BATCH_BYTES = 1 << 20,  /* … or so many bytes and one log */
     TAIL_RECENT_BATCHES = 64,    /* that a hub keeps for tails that are a little behind, … */
     TAIL_RECENT_BYTES = 8 << 20, /* … and their bytes; hubs keep the same ones */
+    TAIL_MATCH_STEPS = 60000000, /* work to match a batch against all filters: about 60 ms, … */
+    TAIL_MATCH_STEPS_BUSY = 10000000, /* … or 10 ms, where the next logs wait already */
 };
+
+/* ---- Filters ---- */
+
+/*
+ * Of all tails that ask for the same. The feed has a set of them, under its lock; batches hold
+ * references.
+ */
+struct tail_filter {
+    struct log_matcher *matcher;
+    atomic_uint references; /* of the set, and of batches that have a verdict of it */
+    unsigned tails;         /* under the feed's lock */
+    size_t slot;            /* its number; another filter may have it later */
+};
+
+struct tail_filters {
+    struct tail_filter **slots; /* NULL: free */
+    size_t len;
+};
+
+/*
+ * The filter of the set that is equal to `matcher`, the reference to which is taken over, with one
+ * tail more; tail_filters_leave takes one off.
+ */
+struct tail_filter *tail_filters_use(struct tail_filters *set, struct log_matcher *matcher);
+void tail_filters_leave(struct tail_filters *set, struct tail_filter *f);
+void tail_filters_release(struct tail_filters *set); /* once no tail is left */
+
+/* A copy with a reference to each, for tail_batch_judge. Returns 0 or LM_ENOMEM (`copy` empty). */
+int tail_filters_copy(const struct tail_filters *set, struct tail_filters *copy) LM_MUST_CHECK;
+
+/* Time bounds included; as log_matcher_match_subject. `log` is set to `r`. */
+int tail_filter_match(const struct tail_filter *f, struct log_subject *log, const struct record *r,
+                      bool *matches, uint64_t *steps) LM_MUST_CHECK;
 
 /* ---- Batches ---- */
 
@@ -45,6 +86,14 @@ struct tail_event {
     struct store_position position;
     struct record record;
     struct slice text; /* the event as it is sent: "id: …\ndata: {…}\n\n" */
+};
+
+/* Which events of a batch match a filter. */
+struct tail_verdict {
+    struct tail_filter *filter; /* NULL: there is none */
+    uint64_t *bits;             /* one an event; NULL: no event */
+    size_t count;               /* of events that match */
+    bool all;                   /* all do; there are no bits */
 };
 
 /* Immutable once it was handed out; shared by the hubs. */
@@ -57,6 +106,8 @@ struct tail_batch {
     struct tail_event *events;
     size_t len;
     size_t capacity;
+    struct tail_verdict *verdicts; /* by the slots of their filters */
+    size_t verdicts_len;
 };
 
 struct tail_batch *tail_batch_new(void);
@@ -64,6 +115,20 @@ struct tail_batch *tail_batch_new(void);
 int tail_batch_add(const struct record *record, const struct store_position *position, void *ctx);
 /* After the last one was added: makes the events' slices. */
 void tail_batch_seal(struct tail_batch *b);
+/*
+ * After that: finds the verdicts of `filters`, a copy, which is used up. They share `work` (steps
+ * as log_matcher_match_subject counts them) equally; one that needs more, or memory that there is
+ * not, has no verdict.
+ */
+void tail_batch_judge(struct tail_batch *b, struct tail_filters *filters, uint64_t work);
+void tail_batch_drop_verdicts(struct tail_batch *b); /* a part of freeing it */
+/* The verdict of a filter (NULL: of who takes all), or NULL where there is none. */
+const struct tail_verdict *tail_batch_verdict(const struct tail_batch *b,
+                                              const struct tail_filter *f);
+/* True where event number `at` matches. */
+bool tail_verdict_has(const struct tail_verdict *v, size_t at);
+/* All the memory that it holds. */
+size_t tail_batch_size(const struct tail_batch *b);
 void tail_batch_ref(struct tail_batch *b);
 void tail_batch_unref(struct tail_batch *b); /* from any thread; frees it with the last reference */
 
@@ -90,7 +155,7 @@ struct tail_hub {
     struct store_position position;
 
     struct tail_batch *recent[TAIL_RECENT_BATCHES]; /* the last ones: each begins where one ended */
-    size_t recent_len, recent_bytes;
+    size_t recent_len, recent_size;
 
     bool feed_subscribed;
     bool feed_posted; /* `mail` is on its way */
@@ -126,6 +191,14 @@ struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_hub *hub);
 bool tail_feed_admit(struct tail_feed *feed);
 void tail_feed_dismiss(struct tail_feed *feed);
 unsigned tail_feed_max_tails(const struct tail_feed *feed);
+
+/*
+ * The filter for a tail that asks for `f`, until tail_feed_drop_filter: `*filter` is NULL where all
+ * logs match. Returns 0 or LM_ENOMEM. From any thread.
+ */
+int tail_feed_use_filter(struct tail_feed *feed, const struct log_filter *f,
+                         struct tail_filter **filter) LM_MUST_CHECK;
+void tail_feed_drop_filter(struct tail_feed *feed, struct tail_filter *filter); /* may be NULL */
 
 /* Bytes that one tail may have unsent before it has to wait. From any thread. */
 size_t tail_feed_unsent_max(const struct tail_feed *feed);

@@ -85,6 +85,7 @@ void tail_batch_unref(struct tail_batch *b)
 {
     if (atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) > 1)
         return;
+    tail_batch_drop_verdicts(b);
     buffer_release(&b->bytes);
     free(b->events);
     free(b);

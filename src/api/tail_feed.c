@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/monotonic_cond.h"
+#include "base/timestamp.h"
 #include "base/xalloc.h"
 
 enum {
@@ -38,6 +39,8 @@ struct tail_feed {
     struct tail_hub *hubs;  /* those that have subscribed */
     bool has_position;      /* what follows is where the hubs were told the feed is */
     struct store_position position;
+    struct tail_filters filters; /* of all tails */
+    bool is_behind;              /* the thread's: the last look did not find all there was */
     bool woken;
     bool is_listening;           /* the listener hears of what is stored */
     uint64_t told_us;            /* the thread's: when an outage was last told */
@@ -125,6 +128,33 @@ void tail_feed_dismiss(struct tail_feed *feed)
 unsigned tail_feed_max_tails(const struct tail_feed *feed)
 {
     return feed->options.max_tails;
+}
+
+int tail_feed_use_filter(struct tail_feed *feed, const struct log_filter *f,
+                         struct tail_filter **filter)
+{
+    struct log_matcher *matcher;
+
+    *filter = NULL;
+    if (f->since_us <= TIMESTAMP_MIN_US && f->until_us > TIMESTAMP_MAX_US &&
+        !log_filter_has_predicates(f))
+        return 0;
+    matcher = log_matcher_new(f);
+    if (!matcher)
+        return LM_ENOMEM;
+    pthread_mutex_lock(&feed->lock);
+    *filter = tail_filters_use(&feed->filters, matcher);
+    pthread_mutex_unlock(&feed->lock);
+    return 0;
+}
+
+void tail_feed_drop_filter(struct tail_feed *feed, struct tail_filter *filter)
+{
+    if (!filter)
+        return;
+    pthread_mutex_lock(&feed->lock);
+    tail_filters_leave(&feed->filters, filter);
+    pthread_mutex_unlock(&feed->lock);
 }
 
 size_t tail_feed_unsent_max(const struct tail_feed *feed)
@@ -222,6 +252,27 @@ static void say_failed(struct tail_feed *feed, const struct errbuf *err)
     diag(DIAG_WARN, "the live tail cannot read the store", DIAG_STR("reason", err->text));
 }
 
+/* Matches the batch against all filters. Called without the lock. */
+static void judge(struct tail_feed *feed, struct tail_batch *batch)
+{
+    struct tail_filters filters;
+    int error;
+
+    if (batch->len == 0)
+        return;
+    pthread_mutex_lock(&feed->lock);
+    error = tail_filters_copy(&feed->filters, &filters);
+    pthread_mutex_unlock(&feed->lock);
+    if (error) /* their tails match for themselves */
+        return;
+    tail_batch_judge(batch, &filters, feed->is_behind ? TAIL_MATCH_STEPS_BUSY : TAIL_MATCH_STEPS);
+}
+
+static bool is_full(const struct tail_batch *batch)
+{
+    return batch->len >= TAIL_BATCH_LOGS || batch->bytes.len >= TAIL_BATCH_BYTES;
+}
+
 /* One look at the store. Called and returns with the lock held. True: there may be more. */
 static bool look(struct tail_feed *feed)
 {
@@ -234,7 +285,9 @@ static bool look(struct tail_feed *feed)
     feed->woken = false;
     pthread_mutex_unlock(&feed->lock);
     batch = read_on(feed->reader, had_position, &position, &err);
-    if (!batch)
+    if (batch)
+        judge(feed, batch);
+    else
         say_failed(feed, &err);
     pthread_mutex_lock(&feed->lock);
     if (!batch) {
@@ -247,7 +300,8 @@ static bool look(struct tail_feed *feed)
             post(hub, batch);
     feed->has_position = true;
     feed->position = position;
-    if (batch->len < TAIL_BATCH_LOGS && batch->bytes.len < TAIL_BATCH_BYTES)
+    feed->is_behind = is_full(batch);
+    if (!feed->is_behind)
         wait_ms(feed, PAUSE_MS, false);
     tail_batch_unref(batch);
     return had_position && moved;
@@ -328,6 +382,7 @@ static void release(struct tail_feed *feed)
     pthread_cond_destroy(&feed->changed);
     pthread_mutex_destroy(&feed->lock);
     cache_listener_free(feed->ear);
+    tail_filters_release(&feed->filters);
     store_reader_free(feed->reader);
     free(feed);
 }

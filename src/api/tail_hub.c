@@ -10,7 +10,7 @@
 static void forget_oldest(struct tail_hub *hub, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        hub->recent_bytes -= hub->recent[i]->bytes.len;
+        hub->recent_size -= tail_batch_size(hub->recent[i]);
         tail_batch_unref(hub->recent[i]);
     }
     hub->recent_len -= n;
@@ -23,8 +23,8 @@ static void keep(struct tail_hub *hub, struct tail_batch *batch)
     if (hub->recent_len == TAIL_RECENT_BATCHES)
         forget_oldest(hub, 1);
     hub->recent[hub->recent_len++] = batch;
-    hub->recent_bytes += batch->bytes.len;
-    while (hub->recent_bytes > TAIL_RECENT_BYTES)
+    hub->recent_size += tail_batch_size(batch);
+    while (hub->recent_size > TAIL_RECENT_BYTES)
         forget_oldest(hub, 1);
 }
 
