@@ -20,10 +20,17 @@ enum {
     SPARE_MESSAGE_BYTES = 256 << 10,  /* a batch that grew past this is not kept for reuse */
 };
 
+/* A point in the batches of a send, to which it can be cut back. */
+struct send_mark {
+    size_t batches;         /* those that hold something */
+    struct batch_mark last; /* in the last of them */
+};
+
 /* A request that waits for its send to come back. */
 struct waiter {
     struct http_request *req;
-    struct uuid id; /* of its one log, where is_batch is false */
+    struct send_mark begin; /* of its records; they go on to where the next one's begin */
+    struct uuid id;         /* of its one log, where is_batch is false */
     size_t logs;
     bool is_batch;
 };
@@ -71,7 +78,7 @@ struct ingest {
 /* ---- Sends ---- */
 
 static void on_durable(struct queue_send *base, int error, const char *detail);
-static void answer_send(struct mail *mail);
+static void take_back(struct mail *mail);
 
 static struct send *send_new(struct ingest *in)
 {
@@ -85,7 +92,7 @@ static struct send *send_new(struct ingest *in)
     s = xcalloc(1, sizeof(*s));
     s->base.done = on_durable;
     s->base.ctx = s;
-    s->mail.deliver = answer_send;
+    s->mail.deliver = take_back;
     s->in = in;
     return s;
 }
@@ -133,6 +140,16 @@ static struct batch *send_add_batch(struct send *s)
     return &s->batches[s->batches_used++];
 }
 
+/* The batch that takes the next record. */
+static struct batch *open_batch(struct send *s)
+{
+    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : NULL;
+
+    if (!b || (s->in->limits.atomic_send && b->text.len >= MESSAGE_BYTES_TARGET))
+        b = send_add_batch(s);
+    return b;
+}
+
 static void send_add_waiter(struct send *s, const struct waiter *waiter)
 {
     if (s->waiters_used == s->waiters_len) {
@@ -140,6 +157,15 @@ static void send_add_waiter(struct send *s, const struct waiter *waiter)
         s->waiters = xrealloc(s->waiters, s->waiters_len * sizeof(*s->waiters));
     }
     s->waiters[s->waiters_used++] = *waiter;
+}
+
+static struct send_mark send_end(const struct send *s)
+{
+    struct send_mark mark = {.batches = s->batches_used};
+
+    if (s->batches_used)
+        mark.last = batch_mark(&s->batches[s->batches_used - 1]);
+    return mark;
 }
 
 static size_t send_text_bytes(const struct send *s)
@@ -188,16 +214,18 @@ static void answer_queued(const struct waiter *w)
 }
 
 /* Says why sends fail: at once, and then now and then as long as they go on failing. */
-static void say_failure(const char *detail)
+static void say_failure(int error, const char *detail)
 {
     static _Atomic uint64_t due_us;
+    const char *what = error == LM_EDATA
+                           ? "the queue refuses a log for what is in it; its client is answered 400"
+                           : "the queue takes no logs now; clients are answered 503";
     uint64_t now = clock_monotonic_us();
     uint64_t due = atomic_load(&due_us);
 
     if (now >= due &&
         atomic_compare_exchange_strong(&due_us, &due, now + (uint64_t)SAY_FAILURE_S * 1000000))
-        diag(DIAG_WARN, "the queue takes no logs now; clients are answered 503",
-             DIAG_STR("reason", detail));
+        diag(DIAG_WARN, what, DIAG_STR("reason", detail));
 }
 
 /* On the queue's thread. */
@@ -207,7 +235,7 @@ static void on_durable(struct queue_send *base, int error, const char *detail)
 
     s->error = error;
     if (error && error != LM_ESTOPPED)
-        say_failure(detail);
+        say_failure(error, detail);
     mailbox_post(s->in->box, &s->mail);
 }
 
@@ -226,30 +254,115 @@ static const char *failure_text(int error)
     }
 }
 
+static void answer_failed(struct http_request *req, int error)
+{
+    if (error == LM_EDATA)
+        http_respond_error(req, 400,
+                           "refused by the queue for what is in it: not accepted, and the same "
+                           "again would not be");
+    else
+        answer_unavailable(req, failure_text(error));
+}
+
+static void answer_all(struct send *s)
+{
+    struct ingest *in = s->in;
+
+    for (size_t i = 0; i < s->waiters_used; i++) {
+        if (s->error)
+            answer_failed(s->waiters[i].req, s->error);
+        else
+            answer_queued(&s->waiters[i]);
+    }
+    if (s->error)
+        metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->waiters_used);
+    account_give(in->account, s->bytes);
+    gather_answered(in->gather, s->waiters_used, in->open->waiters_used);
+    send_recycle(s);
+}
+
+/* ---- Sends that the queue refuses for what is in them ---- */
+
+/* Appends to `to` what lies between two marks of `from`. Returns 0 or LM_ENOMEM. */
+static int copy_records(struct send *to, const struct send *from, struct send_mark begin,
+                        struct send_mark end)
+{
+    size_t first = begin.batches ? begin.batches - 1 : 0;
+    int error = 0;
+
+    for (size_t i = first; !error && i < end.batches; i++) {
+        const struct batch *b = &from->batches[i];
+        struct batch_mark since = i == first ? begin.last : (struct batch_mark){0};
+        struct batch_mark until = i == end.batches - 1 ? end.last : batch_mark(b);
+
+        error = batch_append_part(open_batch(to), b, since, until);
+        if (error == LM_ETOOBIG)
+            error = batch_append_part(send_add_batch(to), b, since, until);
+    }
+    return error;
+}
+
+/*
+ * Moves the requests waiters[from..to) of `s`, with `bytes` of what it has taken from the account,
+ * to a send of their own, and puts that among the ready ones.
+ */
+static void move_requests(struct send *s, size_t from, size_t to, size_t bytes)
+{
+    struct ingest *in = s->in;
+    struct send *part = send_new(in);
+
+    part->error = 0;
+    part->bytes = bytes;
+    for (size_t i = from; i < to; i++) {
+        struct waiter w = s->waiters[i];
+        struct send_mark begin = w.begin;
+        struct send_mark end = i + 1 < s->waiters_used ? s->waiters[i + 1].begin : send_end(s);
+
+        w.begin = send_end(part);
+        part->logs += w.logs;
+        send_add_waiter(part, &w);
+        if (!part->error)
+            part->error = copy_records(part, s, begin, end);
+    }
+    if (part->error) {
+        answer_all(part);
+        return;
+    }
+    *in->ready_last = part;
+    in->ready_last = &part->next;
+}
+
+/*
+ * One request is to blame, and the others are not to be refused with it: they are sent again in
+ * two halves, and so on, until it stands alone.
+ */
+static void send_halves(struct send *s)
+{
+    size_t half = s->waiters_used / 2;
+    size_t bytes = s->bytes / 2;
+
+    move_requests(s, 0, half, bytes);
+    move_requests(s, half, s->waiters_used, s->bytes - bytes);
+    send_recycle(s);
+}
+
 /* The send has come back: on the loop's thread. */
-static void answer_send(struct mail *mail)
+static void take_back(struct mail *mail)
 {
     struct send *s = (struct send *)((char *)mail - offsetof(struct send, mail));
-    struct ingest *in = s->in;
 
     metrics_observe(METRIC_SEND_US, clock_monotonic_us() - s->handed_over_us);
     if (s->error) {
         metrics_add(METRIC_SEND_FAILURES, 1);
-        metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->waiters_used);
     } else {
         metrics_add(METRIC_LOGS_ACCEPTED, s->logs);
         metrics_add(METRIC_MESSAGES_SENT, s->batches_used);
     }
-    in->in_flight--;
-    account_give(in->account, s->bytes);
-    for (size_t i = 0; i < s->waiters_used; i++) {
-        if (s->error)
-            answer_unavailable(s->waiters[i].req, failure_text(s->error));
-        else
-            answer_queued(&s->waiters[i]);
-    }
-    gather_answered(in->gather, s->waiters_used, in->open->waiters_used);
-    send_recycle(s);
+    s->in->in_flight--;
+    if (s->error == LM_EDATA && s->waiters_used > 1)
+        send_halves(s);
+    else
+        answer_all(s);
 }
 
 /* ---- Taking requests ---- */
@@ -262,33 +375,14 @@ static int append_record(const struct record *r, void *ctx)
 {
     struct ingest *in = ctx;
     struct send *s = in->open;
-    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : NULL;
-    int error;
+    struct batch *b = open_batch(s);
+    int error = batch_append(b, r);
 
-    if (!b || (in->limits.atomic_send && b->text.len >= MESSAGE_BYTES_TARGET))
-        b = send_add_batch(s);
-    error = batch_append(b, r);
     if (error == LM_ETOOBIG && in->limits.atomic_send && b->count > 0)
         error = batch_append(send_add_batch(s), r);
     in->too_large = error == LM_ETOOBIG;
     in->last_id = r->key.id;
     return error;
-}
-
-/* A point to which the open send can be cut back. */
-struct send_mark {
-    size_t batches;
-    struct batch_mark last;
-};
-
-static struct send_mark mark_open(const struct ingest *in)
-{
-    const struct send *s = in->open;
-    struct send_mark mark = {.batches = s->batches_used};
-
-    if (s->batches_used)
-        mark.last = batch_mark(&s->batches[s->batches_used - 1]);
-    return mark;
 }
 
 static void rewind_open(struct ingest *in, struct send_mark mark)
@@ -348,7 +442,7 @@ static int parse_into_open(struct ingest *in, struct http_request *req, enum rec
     for (;;) {
         int error;
 
-        *mark = mark_open(in);
+        *mark = send_end(in->open);
         in->too_large = false;
         validation_init(errors, &in->errors);
         error = record_parse_body(in->parser, kind, http_request_body(req), append_record, in,
@@ -390,6 +484,7 @@ void ingest_request(struct ingest *in, struct http_request *req, enum record_bod
     if (counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
     send_add_waiter(in->open, &(struct waiter){.req = req,
+                                               .begin = mark,
                                                .id = in->last_id,
                                                .logs = counts.records,
                                                .is_batch = kind != RECORD_BODY_ONE});

@@ -214,11 +214,20 @@ static void fail(struct aws_client *c, struct aws_flight *f, int error, const ch
 
 /* ---- What came of an attempt ---- */
 
+/* True where some of the attempt's request was sent. */
+static bool was_sent(const struct aws_flight *f)
+{
+    long bytes = 0;
+
+    return curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0;
+}
+
 /* libcurl could not make the request, or got no whole answer. */
 static bool judge_transport(struct aws_client *c, struct aws_flight *f, CURLcode rc)
 {
     const char *reason = f->reason[0] != '\0' ? f->reason : curl_easy_strerror(rc);
 
+    f->call->in_doubt |= was_sent(f);
     if (rc == CURLE_WRITE_ERROR) {
         fail(c, f, LM_ENOMEM, "the answer is larger than can be held");
         return false;
@@ -240,6 +249,7 @@ static bool judge_answer(struct aws_client *c, struct aws_flight *f, long status
     }
     aws_error_read(&call->why, status, buffer_slice(&call->answer), &text);
     fail(c, f, LM_EUNAVAILABLE, text.text);
+    call->in_doubt |= status >= 500;
     switch (call->why.kind) {
     case AWS_ERROR_TRANSIENT:
         return true;
@@ -260,6 +270,7 @@ static bool judge_answer(struct aws_client *c, struct aws_flight *f, long status
         call->error = LM_EINVAL;
         return false;
     case AWS_ERROR_FORBIDDEN:
+    case AWS_ERROR_SETUP:
         break;
     }
     return false;
@@ -360,6 +371,7 @@ static void drop_cancelled(struct aws_client *c)
         next = f->next;
         if (!is_cancelled(c, f))
             continue;
+        f->call->in_doubt = true;
         end_attempt(c, f);
         fail(c, f, LM_ESTOPPED, "cancelled");
         finish(c, f);
@@ -441,6 +453,7 @@ void aws_client_start(struct aws_client *client, struct aws_call *call)
     f->call = call;
     f->deadline_us = clock_monotonic_us() + (uint64_t)call->timeout_ms * 1000;
     call->flight = f;
+    call->in_doubt = false;
     call->detail.text[0] = '\0';
     call->answer.ceiling = ANSWER_BYTES_MAX;
     pthread_mutex_lock(&client->lock);

@@ -37,6 +37,7 @@ struct aws_call {
     int error;            /* 0, LM_EUNAVAILABLE, LM_ETIMEOUT, LM_EINVAL (refused), LM_ENOTFOUND (no
                              such queue), LM_ESTOPPED (cancelled), LM_ENOMEM. Set before the call:
                              it is only reported. */
+    bool in_doubt;        /* where error is not 0: the service may have done it all the same */
     struct errbuf detail; /* one line */
     struct aws_error why; /* where the service answered with an error */
     struct buffer answer; /* JSON text where error is 0; released with aws_call_release */

@@ -12,6 +12,7 @@ enum aws_error_kind {
     AWS_ERROR_IDENTITY,  /* the credentials or the signature are wrong */
     AWS_ERROR_FORBIDDEN, /* the credentials are right, and may not */
     AWS_ERROR_MISSING,   /* there is no such queue */
+    AWS_ERROR_SETUP,     /* the queue is set up wrongly: any request would be refused */
 };
 
 enum { AWS_ERROR_TYPE_SIZE = 64 };

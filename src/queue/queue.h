@@ -30,9 +30,10 @@ struct queue_send {
     size_t messages_len;          /* at least 1 */
     /*
      * Called exactly once, on a thread of the queue's: error 0 when all messages are durable,
-     * otherwise LM_EFULL, LM_EIO, LM_EUNAVAILABLE, LM_ETIMEOUT, LM_ESTOPPED, LM_ENOMEM,
-     * LM_ETOOBIG (a message over the limit) or LM_EDATA (refused for its own sake) and `detail`
-     * (lives until the call returns). Must not block.
+     * otherwise one of these, and `detail` (lives until the call returns). Must not block.
+     *   LM_EUNAVAILABLE, LM_ETIMEOUT, LM_ESTOPPED   not known: it may be there, whole or in part
+     *   LM_EDATA, LM_ETOOBIG                        refused for what is in it: so it would be again
+     *   LM_EFULL, LM_EIO, LM_ENOMEM                 not there: another time it may be taken
      */
     void (*done)(struct queue_send *send, int error, const char *detail);
     void *ctx;               /* the caller's */

@@ -19,8 +19,9 @@ struct part {
 /* A send under way. */
 struct batch_send {
     struct queue_send *send;
-    size_t left; /* parts that are not finished */
-    int error;   /* the first */
+    size_t left;   /* parts that are not finished */
+    bool accepted; /* some part was */
+    int error;     /* the first */
     struct errbuf detail;
     size_t parts_len;
     struct part parts[];
@@ -60,22 +61,36 @@ void queue_sqs_send_body(struct buffer *body, const char *url, struct slice mess
     buffer_append_char(body, '}');
 }
 
+/* What the port says of a call that failed. */
+static int port_error(const struct aws_call *call)
+{
+    bool of_content = call->error == LM_EINVAL && call->why.kind == AWS_ERROR_REFUSED &&
+                      call->why.type[0] != '\0'; /* else something in between has answered */
+
+    if (call->in_doubt)
+        return call->error == LM_ETIMEOUT ? LM_ETIMEOUT : LM_EUNAVAILABLE;
+    if (call->error == LM_ENOMEM || call->error == LM_ETOOBIG)
+        return call->error;
+    return of_content ? LM_EDATA : LM_EIO;
+}
+
 /* On the sender's thread. */
 static void part_done(struct aws_call *call)
 {
     struct part *part = call->ctx;
     struct batch_send *whole = part->whole;
 
-    if (call->error != 0 && whole->error == 0) {
-        whole->error = call->error;
+    if (!call->error) {
+        whole->accepted = true;
+    } else if (!whole->error) {
+        whole->error = port_error(call);
         whole->detail = call->detail;
     }
     aws_call_release(call);
     buffer_release(&part->body);
     if (--whole->left > 0)
         return;
-    /* The port knows but a few errors; what a person needs is in the detail. */
-    if (whole->error == LM_EINVAL || whole->error == LM_ENOTFOUND || whole->error == LM_ENOMEM)
+    if (whole->error && whole->accepted)
         whole->error = LM_EUNAVAILABLE;
     whole->send->done(whole->send, whole->error, whole->detail.text);
     free(whole);

@@ -22,25 +22,49 @@ void batch_clear(struct batch *b)
     b->count = 0;
 }
 
-int batch_append(struct batch *b, const struct record *r)
+/* The head is written with the first record, so that an empty batch holds no memory. */
+static void begin_record(struct batch *b)
 {
-    struct batch_mark mark = batch_mark(b);
-
-    /* The head is written with the first record, so that an empty batch holds no memory. */
     if (b->count == 0)
         buffer_append_slice(&b->text, batch_head);
     else
         buffer_append_char(&b->text, ',');
-    record_append_json(&b->text, r);
+}
+
+/* `n` records have been written since `mark`. */
+static int end_records(struct batch *b, struct batch_mark mark, size_t n)
+{
     buffer_reserve(&b->text, batch_tail.len); /* batch_finish must not fail */
 
     int error = buffer_error(&b->text);
-    if (error != 0) {
+    if (error) {
         batch_rewind(b, mark);
         return error;
     }
-    b->count++;
+    b->count += n;
     return 0;
+}
+
+int batch_append(struct batch *b, const struct record *r)
+{
+    struct batch_mark mark = batch_mark(b);
+
+    begin_record(b);
+    record_append_json(&b->text, r);
+    return end_records(b, mark, 1);
+}
+
+int batch_append_part(struct batch *b, const struct batch *from, struct batch_mark begin,
+                      struct batch_mark end)
+{
+    struct batch_mark mark = batch_mark(b);
+    size_t start = begin.count == 0 ? batch_head.len : begin.len + 1; /* past the comma */
+
+    if (begin.count == end.count)
+        return 0;
+    begin_record(b);
+    buffer_append(&b->text, from->text.data + start, end.len - start);
+    return end_records(b, mark, end.count - begin.count);
 }
 
 struct batch_mark batch_mark(const struct batch *b)

@@ -39,6 +39,13 @@ int batch_append(struct batch *b, const struct record *r) LM_MUST_CHECK;
 struct batch_mark batch_mark(const struct batch *b);
 void batch_rewind(struct batch *b, struct batch_mark mark);
 
+/*
+ * Adds those of the records of `from` that lie between two marks of it. Returns 0, LM_ETOOBIG or
+ * LM_ENOMEM, as batch_append does.
+ */
+int batch_append_part(struct batch *b, const struct batch *from, struct batch_mark begin,
+                      struct batch_mark end) LM_MUST_CHECK;
+
 /* Closes the text and returns it; a view that lives until `b` is next changed. */
 struct slice batch_finish(struct batch *b);
 

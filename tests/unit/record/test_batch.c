@@ -28,6 +28,50 @@ static void assert_text(struct batch *b, const char *expected)
     assert_memory_equal(text.data, expected, text.len);
 }
 
+static void a_part_of_a_batch_is_what_its_records_alone_make(void **state)
+{
+    const char *const messages[] = {"one", "two", "three", "four"};
+    struct batch_mark marks[5];
+    struct batch whole;
+    struct batch part;
+    struct batch alone;
+
+    batch_init(&whole, 4096);
+    batch_init(&part, 4096);
+    batch_init(&alone, 4096);
+    marks[0] = batch_mark(&whole);
+    for (size_t i = 0; i < 4; i++) {
+        struct record r = record_of(messages[i]);
+
+        assert_int_equal(batch_append(&whole, &r), 0);
+        marks[i + 1] = batch_mark(&whole);
+    }
+    for (size_t from = 0; from <= 4; from++) {
+        for (size_t to = from; to <= 4; to++) {
+            batch_clear(&part);
+            batch_clear(&alone);
+            for (size_t i = from; i < to; i++) {
+                struct record r = record_of(messages[i]);
+
+                assert_int_equal(batch_append(&alone, &r), 0);
+            }
+            assert_int_equal(batch_append_part(&part, &whole, marks[from], marks[(from + to) / 2]),
+                             0);
+            assert_int_equal(batch_append_part(&part, &whole, marks[(from + to) / 2], marks[to]),
+                             0);
+            assert_int_equal(part.count, to - from);
+            assert_true(slice_equal(batch_finish(&part), batch_finish(&alone)));
+        }
+    }
+    batch_release(&alone);
+    batch_init(&alone, 40);
+    assert_int_equal(batch_append_part(&alone, &whole, marks[0], marks[2]), LM_ETOOBIG);
+    assert_int_equal(alone.count, 0);
+    batch_release(&whole);
+    batch_release(&part);
+    batch_release(&alone);
+}
+
 static void a_finished_batch_is_the_text_of_a_message(void **state)
 {
     struct record one = record_of("one");
@@ -135,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finished_batch_is_the_text_of_a_message),
+        cmocka_unit_test(a_part_of_a_batch_is_what_its_records_alone_make),
         cmocka_unit_test(a_batch_never_passes_its_size),
         cmocka_unit_test(the_largest_batch_is_exactly_its_size),
         cmocka_unit_test(a_rewound_batch_is_as_before),
