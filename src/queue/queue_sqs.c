@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqs_parts.h"
 
@@ -183,13 +182,10 @@ static void free_queue(struct queue *base)
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
 
-    queue_sqs_heartbeat_stop(q);
     aws_client_free(q->sender);
     aws_client_free(q->client);
     aws_identity_free(q->identity);
     aws_endpoint_release(&q->endpoint);
-    pthread_cond_destroy(&q->rested);
-    pthread_cond_destroy(&q->beat);
     pthread_mutex_destroy(&q->lock);
     free(q->arn);
     free(q->letters_url);
@@ -228,8 +224,6 @@ static void init(struct queue_sqs *q, const struct queue_sqs_options *options)
     if (q->options.poll_wait_s == 0)
         q->options.poll_wait_s = QUEUE_SQS_POLL_WAIT_S;
     pthread_mutex_init(&q->lock, NULL);
-    monotonic_cond_init(&q->beat);
-    pthread_cond_init(&q->rested, NULL);
 }
 
 static struct aws_client *new_client(struct queue_sqs *q, unsigned max_in_flight,
@@ -294,8 +288,7 @@ struct queue *queue_sqs_new(const struct queue_sqs_options *options, struct errb
         errbuf_set(err, "%s is a FIFO queue: a standard queue is needed", q->url);
         goto fail;
     }
-    if (connect_service(q, err) != 0 || read_queue(q, err) != 0 ||
-        queue_sqs_heartbeat_start(q, err) != 0)
+    if (connect_service(q, err) || read_queue(q, err))
         goto fail;
     return &q->base;
 

@@ -13,7 +13,7 @@
 #include "queue/queue_sqs_parts.h"
 
 enum {
-    REQUESTS_AT_ONCE = 16,
+    REQUESTS_AT_ONCE = QUEUE_SQS_DELIVERY_MESSAGES / QUEUE_SQS_BATCH, /* all of a delivery */
     BODY_BYTES_MAX = 256 << 10,
     PAUSE_FIRST_MS = 50,
     PAUSE_MAX_MS = 1000,

@@ -382,6 +382,13 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
     c = xcalloc(1, sizeof(*c));
     c->base.ops = &queue_sqs_ops;
     c->q = q;
+    if (queue_sqs_heartbeat_start(c, err)) {
+        free(c);
+        pthread_mutex_lock(&q->lock);
+        q->consumers_len--;
+        pthread_mutex_unlock(&q->lock);
+        return NULL;
+    }
     c->long_poll = make_request(q, q->options.poll_wait_s);
     c->short_poll = make_request(q, 0);
     for (size_t i = 0; i < QUEUE_SQS_POLLS; i++)
@@ -403,6 +410,7 @@ void queue_sqs_consumer_free(struct queue_consumer *base)
     struct queue_sqs_consumer **at;
 
     queue_sqs_heartbeat_end(c);
+    queue_sqs_heartbeat_stop(c);
     if (c->polls[0].under_way) {
         cancel_poll(c, &c->polls[0]);
         aws_call_release(&c->polls[0].call);

@@ -5,7 +5,7 @@
  *   queue_sqs_send.c       sending
  *   queue_sqs_consumer.c   receiving and settling
  *   queue_sqs_batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
- *   queue_sqs_heartbeat.c  the thread that keeps messages invisible while they are worked on
+ *   queue_sqs_heartbeat.c  the threads that keep messages invisible while they are worked on
  *   queue_sqs_letters.c    the dead-letter queue, for people
  */
 #ifndef LOGMILL_QUEUE_QUEUE_SQS_PARTS_H
@@ -74,11 +74,6 @@ struct queue_sqs {
     struct queue_sqs_consumer *consumers;
     unsigned consumers_len;
     bool interrupted;
-    bool stopping;
-    pthread_cond_t beat;   /* for the heartbeat thread; monotonic */
-    pthread_cond_t rested; /* for a consumer: a heartbeat has ended */
-    pthread_t heartbeat;
-    bool heartbeat_runs;
 };
 
 /* A received message, as SQS knows it. */
@@ -97,13 +92,22 @@ struct queue_sqs_poll {
     uint64_t finished_us; /* monotonic */
 };
 
+/* Of one consumer. */
+struct queue_sqs_heartbeat {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t news;  /* monotonic */
+    bool stopping;
+    bool working;    /* a delivery is out: its messages need heartbeats */
+    bool beating;    /* a heartbeat is under way: the consumer's `receipts` must stay */
+    uint64_t due_us; /* monotonic */
+};
+
 struct queue_sqs_consumer {
     struct queue_consumer base;
     struct queue_sqs *q;
-    struct queue_sqs_consumer *next; /* under the queue's lock, as are `working` to `beating` */
-    bool working;                    /* a delivery is out: its messages need heartbeats */
-    bool beating;                    /* a heartbeat is under way: `receipts` must stay */
-    uint64_t beat_due_us;            /* monotonic */
+    struct queue_sqs_consumer *next; /* under the queue's lock */
+    struct queue_sqs_heartbeat heartbeat;
 
     pthread_mutex_t lock; /* guards the polls' progress and `interrupted` */
     pthread_cond_t news;  /* monotonic */
@@ -174,8 +178,8 @@ void queue_sqs_consumer_interrupt(struct queue_sqs_consumer *c);
 int queue_sqs_batch_run(struct queue_sqs *q, const char *url, struct queue_sqs_entry *entries,
                         size_t n, unsigned timeout_ms, struct errbuf *err) LM_MUST_CHECK;
 
-int queue_sqs_heartbeat_start(struct queue_sqs *q, struct errbuf *err) LM_MUST_CHECK;
-void queue_sqs_heartbeat_stop(struct queue_sqs *q);
+int queue_sqs_heartbeat_start(struct queue_sqs_consumer *c, struct errbuf *err) LM_MUST_CHECK;
+void queue_sqs_heartbeat_stop(struct queue_sqs_consumer *c);
 /* A delivery goes out; its messages were received at `since_us` (monotonic) or later. */
 void queue_sqs_heartbeat_begin(struct queue_sqs_consumer *c, uint64_t since_us);
 /* No heartbeat is under way, and none will be, when this returns. */
