@@ -56,6 +56,7 @@ static int open_sqs(const struct config *config, enum adapters_queue_use use, st
                                     .max_message_bytes = config->sqs_max_message_bytes,
                                     .timeout_ms = (unsigned)config->sqs_timeout * 1000,
                                     .no_sender = use != ADAPTERS_QUEUE_SEND,
+                                    .is_tool = use == ADAPTERS_QUEUE_TOOL,
                                     .progress = print_progress},
         &reason);
     return *queue ? 0 : errbuf_fail(err, LM_EUNAVAILABLE, "SQS_QUEUE_URL: %s", reason.text);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "queue/queue_sqs_parts.h"
@@ -272,6 +273,16 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
     return 0;
 }
 
+/* Without it what nobody can work on comes again for as long as the queue keeps it. */
+static void say_letters(const struct queue_sqs *q)
+{
+    if (!q->letters_arn && !q->options.is_tool)
+        diag(DIAG_WARN,
+             "the queue has no dead-letter queue: what cannot be stored comes again and "
+             "again; give it a redrive policy",
+             DIAG_STR("queue", q->url));
+}
+
 static bool is_fifo(const char *url)
 {
     size_t len = strlen(url);
@@ -290,6 +301,7 @@ struct queue *queue_sqs_new(const struct queue_sqs_options *options, struct errb
     }
     if (connect_service(q, err) || read_queue(q, err))
         goto fail;
+    say_letters(q);
     return &q->base;
 
 fail:

@@ -17,6 +17,7 @@ struct queue_sqs_options {
     size_t max_message_bytes; /* 0: 256 KiB; what the queue takes, if that is less, in any case */
     unsigned timeout_ms;      /* of a send, and of any other call; 0: 10 s */
     bool no_sender;           /* for tools and workers: queue_send is not to be used */
+    bool is_tool;             /* for a command: says nothing of its own */
 
     /* Told from time to time during queue_dead_letters_requeue; may be NULL. */
     void (*progress)(uint64_t moved, uint64_t total, void *ctx);

@@ -52,6 +52,7 @@ enum {
 /* A log that can never be stored. */
 struct dead_log {
     struct slice item; /* JSON text, ours */
+    size_t message;    /* of the delivery, that it came in */
     char reason[REASON_MAX];
 };
 
@@ -84,8 +85,10 @@ struct worker_thread {
     size_t dead_capacity;
 
     struct record *records; /* of the delivery under way */
+    size_t *origins;        /* the message that each of them came in */
     size_t records_len;
     size_t records_capacity;
+    size_t message; /* the one that is being parsed, or that a record came in that is noted */
 
     unsigned backoff_ms;
 };
@@ -155,7 +158,9 @@ static int collect_record(const struct record *r, void *ctx)
     if (t->records_len == t->records_capacity) {
         t->records_capacity = t->records_capacity ? t->records_capacity * 2 : 256;
         t->records = xrealloc(t->records, t->records_capacity * sizeof(*t->records));
+        t->origins = xrealloc(t->origins, t->records_capacity * sizeof(*t->origins));
     }
+    t->origins[t->records_len] = t->message;
     t->records[t->records_len++] = *r;
     return 0;
 }
@@ -176,6 +181,7 @@ static int note_dead(struct slice item, const char *reason, void *ctx)
     }
     dead = &t->dead[t->dead_len++];
     dead->item = slice_of(text, item.len);
+    dead->message = t->message;
     snprintf(dead->reason, sizeof(dead->reason), "%.*s", REASON_MAX - 1, reason);
     return 0;
 }
@@ -202,6 +208,7 @@ static int parse(struct worker_thread *t, struct queue_delivery *d, bool redeliv
 
         if (m->redelivered != redelivered)
             continue;
+        t->message = i;
         error = record_parse_message(
             t->parser,
             &(struct record_message){.body = m->body, .message_id = m->id, .sent_us = m->sent_us},
@@ -228,6 +235,7 @@ static int note_dead_record(struct worker_thread *t, const struct record *r, con
     struct batch text;
     int error;
 
+    t->message = t->origins[r - t->records];
     batch_init(&text, SIZE_MAX / 2);
     error = batch_append(&text, r);
     if (!error)
@@ -296,23 +304,34 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
 
 /*
  * Puts what was noted among the dead letters: last, when all that is good has been stored, so that
- * a store that is away does not make the same dead letters at every try.
+ * a store that is away does not make the same dead letters at every try. What cannot be put there
+ * takes back its own message of `d`, and none else. Returns 0 or the last error.
  */
-static int bury(struct worker_thread *t)
+static int bury(struct worker_thread *t, struct queue_delivery *d)
 {
+    struct errbuf err = ERRBUF_INIT;
+    bool away = false;
+    int failed = 0;
+
     for (size_t i = 0; i < t->dead_len; i++) {
-        struct errbuf err = ERRBUF_INIT;
-        int error = queue_dead_letter(t->consumer, t->dead[i].item, t->dead[i].reason, &err);
+        const struct dead_log *dead = &t->dead[i];
+        int error = away ? failed : queue_dead_letter(t->consumer, dead->item, dead->reason, &err);
 
         if (error) {
-            diag(DIAG_ERROR, "a dead letter could not be kept; its message will come again",
-                 DIAG_STR("reason", err.text));
-            return error;
+            d->messages[dead->message].outcome = QUEUE_RETURN;
+            away =
+                error != LM_EINVAL && error != LM_ETOOBIG; /* else it is the letter's own fault */
+            failed = error;
+            continue;
         }
         metrics_add(METRIC_LOGS_DEAD, 1);
-        diag(DIAG_WARN, "a log went to the dead letters", DIAG_STR("reason", t->dead[i].reason));
+        diag(DIAG_WARN, "a log went to the dead letters", DIAG_STR("reason", dead->reason));
     }
-    return 0;
+    if (failed)
+        diag(DIAG_ERROR, "dead letters could not be kept; their messages will come again",
+             DIAG_STR("reason", err.text),
+             DIAG_STR("one_of_them", t->dead[t->dead_len - 1].reason));
+    return failed;
 }
 
 static void count_rejected(const struct queue_delivery *d)
@@ -357,11 +376,11 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
         error = parse(t, d, true, reasons);
     if (!error)
         error = store(t, t->records, t->records_len, METRIC_LOGS_REDELIVERED);
-    if (!error)
-        error = bury(t);
-    forget_dead(t);
     if (error)
         return_all(d);
+    else
+        error = bury(t, d);
+    forget_dead(t);
     count_rejected(d);
     settle_error = queue_settle(t->consumer, d, &err);
     pthread_mutex_unlock(&t->lane->storing);
@@ -475,6 +494,7 @@ static void thread_release(struct worker_thread *t)
     forget_dead(t);
     free(t->dead);
     free(t->records);
+    free(t->origins);
 }
 
 static int thread_init(struct worker_thread *t, struct worker *w, struct lane *lane,

@@ -292,6 +292,117 @@ scenario('two workers on one queue share the work and store each log once', asyn
     assertBalanced(account);
 });
 
+scenario(
+    'heartbeats of one consumer that SQS does not answer delay none of the others',
+    async (lab) => {
+        const site = await (await cloud()).site({ visibilityTimeout: 3 });
+        const proxy = await site.proxy(lab);
+        assert.equal((await runLogmill(['migrate'], site.settings)).code, 0);
+        const worker = await site.worker(lab, { WORKER_THREADS: '4' });
+        const beats: number[] = [];
+        proxy.fault = (action) => {
+            if (action !== 'ChangeMessageVisibilityBatch') {
+                return undefined;
+            }
+            beats.push(Date.now());
+            return 'hang';
+        };
+        await site.cloud.postgres.holding('LOCK TABLE logs IN EXCLUSIVE MODE', async () => {
+            for (let n = 1; n <= 4; n++) {
+                const before = metric(await metrics(worker), 'logmill_queue_messages_received_total');
+                await site.queue.send(JSON.stringify({ message: `m${n}`, level: 'info' }));
+                await eventually('a consumer to have it', async () => {
+                    const now = await metrics(worker);
+                    return metric(now, 'logmill_queue_messages_received_total') > before;
+                });
+            }
+            await eventually('four heartbeats', async () => beats.length >= 4);
+        });
+        proxy.fault = () => undefined;
+        // Each is due a third of the visibility timeout after its message, and hangs as long.
+        assert.ok(beats[3]! - beats[0]! < 1500, `the fourth after ${beats[3]! - beats[0]!} ms`);
+        await site.stored(4);
+        await site.atRest();
+    },
+);
+
+/* ---- Refusals ---- */
+
+scenario(
+    'a log that SQS refuses for what is in it is answered 400 alone; those sent with it are taken',
+    async (lab) => {
+        const site = await (await cloud()).site();
+        const proxy = await site.proxy(lab);
+        const api = await site.api(lab, { WEB_CONCURRENCY: '1' });
+        let together = 0;
+        proxy.fault = (action, body) => {
+            if (action !== 'SendMessage' || !body.includes('guilty')) {
+                return undefined;
+            }
+            const message = (JSON.parse(body) as { MessageBody: string }).MessageBody;
+            together = Math.max(together, (JSON.parse(message) as { logs: [] }).logs.length);
+            return { status: 400, type: 'InvalidMessageContents' };
+        };
+        const expected = new Map<string, number>();
+        const send = async (n: number): Promise<void> => {
+            const message = n % 50 === 7 ? `guilty ${n}` : `m${n}`;
+            const log = { message, level: 'info', n };
+            const many = n % 3 === 0;
+            const answer = await post(api, many ? '/logs' : '/log', many ? [log, log] : log);
+            expected.set(message, many ? 2 : 1);
+            if (message.startsWith('guilty')) {
+                assert.equal(answer.status, 400, answer.text);
+                assert.match(answer.json().detail, /refused by the queue .*not accepted/);
+            } else {
+                assert.equal(answer.status, 201, answer.text);
+            }
+        };
+        await Promise.all(Array.from({ length: 400 }, (_, n) => send(n)));
+        assert.ok(together > 3, `a refused message had ${together} logs`);
+        assert.match(api.stderr, /refuses a log for what is in it/);
+        const worker = await site.worker(lab);
+        await site.atRest();
+        const rows = await site.rows();
+        for (const [message, times] of expected) {
+            const found = rows.filter((row) => row.message === message).length;
+            assert.equal(found, message.startsWith('guilty') ? 0 : times, message);
+        }
+        assertBalanced(await site.account([api, worker]));
+    },
+);
+
+scenario('what SQS refuses for certain is told as not accepted, what it may have as that', async (lab) => {
+    const site = await (await cloud()).site();
+    const proxy = await site.proxy(lab);
+    const api = await site.api(lab, { SQS_TIMEOUT: '1' });
+    let first = true;
+    const cases: [Fault | (() => Fault), RegExp][] = [
+        [{ status: 403, type: 'AccessDenied' }, /not accepted/],
+        [{ status: 400, type: 'KmsDisabled' }, /not accepted/],
+        [{ status: 400, type: 'QueueDoesNotExist' }, /not accepted/],
+        [{ status: 400, type: 'ThrottlingException' }, /not accepted/],
+        [{ status: 500 }, /not confirmed/],
+        ['hang', /not confirmed/],
+        ['drop after', /not confirmed/],
+        [
+            (): Fault => {
+                const fault: Fault = first ? { status: 500 } : { status: 403, type: 'AccessDenied' };
+                first = false;
+                return fault;
+            },
+            /not confirmed/, // by the first attempt
+        ],
+    ];
+    for (const [fault, text] of cases) {
+        proxy.fault = (action) =>
+            action === 'SendMessage' ? (typeof fault === 'function' ? fault() : fault) : undefined;
+        const refused = await post(api, '/log', { message: 'refused', level: 'info' });
+        assert.equal(refused.status, 503, `${JSON.stringify(fault)} ${refused.text}`);
+        assert.match(refused.text, text, JSON.stringify(fault));
+    }
+    proxy.fault = () => undefined;
+});
+
 /* ---- Poison ---- */
 
 interface Letter {
@@ -413,6 +524,37 @@ scenario(
         const unknown = await runLogmill(['dead-letters', 'requeue', 'no-such-id'], site.settings);
         assert.notEqual(unknown.code, 0);
         assert.match(unknown.stderr, /no-such-id/);
+    },
+);
+
+scenario(
+    'where there is no dead-letter queue, the start says so, and a log that cannot be stored takes back its own message alone',
+    async (lab) => {
+        const site = await (await cloud()).site({ visibilityTimeout: 30 });
+        assert.equal((await runLogmill(['migrate'], site.settings)).code, 0);
+        await site.cloud.postgres.query(
+            `ALTER TABLE logs ADD CONSTRAINT no_poison CHECK (message NOT LIKE 'poison%')`,
+        );
+        const bodies = Array.from({ length: 10 }, (_, n) =>
+            JSON.stringify({ message: n === 4 ? 'poison' : `m${n}`, level: 'info', n }),
+        );
+        await site.queue.sendBatch(bodies);
+        const [api, worker] = await Promise.all([site.api(lab), site.worker(lab)]);
+        for (const process of [api, worker]) {
+            const said = process.diagnostics().filter((line) => /no dead-letter queue/.test(line.msg));
+            assert.equal(said.length, 1, process.stderr);
+            assert.match(said[0]!.msg, /redrive policy/);
+        }
+        await site.stored(9);
+        await eventually('the poison alone in the queue', async () => (await site.queue.depth()) === 1);
+        await eventually('the poison to have come again', async () => {
+            return (worker.stderr.match(/dead letters could not be kept/g) ?? []).length >= 2;
+        });
+        const account = await site.account([worker]);
+        assert.equal(account.stored, 9);
+        assert.equal(account.redelivered + account.repeated, 0, 'no neighbour came again');
+        assert.equal(await site.queue.depth(), 1);
+        await site.queue.purge();
     },
 );
 

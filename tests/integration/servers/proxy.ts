@@ -30,7 +30,7 @@ interface Passed {
 
 export class SqsProxy {
     /** What becomes of a request; undefined: it is passed on as it is. */
-    fault: (action: string) => Fault | undefined = () => undefined;
+    fault: (action: string, body: string) => Fault | undefined = () => undefined;
     /** May change the answer to a request that the server has done: parsed JSON, in place. */
     amend: (action: string, answer: any) => void = () => {};
     /** Requests so far, and faults made, by action. */
@@ -99,7 +99,7 @@ export class SqsProxy {
         this.requests.set(action, (this.requests.get(action) ?? 0) + 1);
         try {
             const body = await read(request);
-            const fault = this.fault(action);
+            const fault = this.fault(action, body.toString('utf8'));
             if (fault !== undefined) {
                 this.faults.set(action, (this.faults.get(action) ?? 0) + 1);
             }
