@@ -1,5 +1,5 @@
 /* A live tail: GET /logs/tail, resumed by the browser, and by us where the browser gives up. */
-import type { Log } from './api';
+import { type Log, readLog } from './api';
 
 const RETRY_MS = 2000;
 
@@ -34,7 +34,7 @@ export class Tail {
         source.onopen = () => this.events.open();
         source.onmessage = (event) => {
             this.lastId = event.lastEventId;
-            this.events.log(JSON.parse(event.data) as Log);
+            this.events.log(readLog(event.data));
         };
         source.addEventListener('missed', (event) => {
             this.lastId = event.lastEventId;
