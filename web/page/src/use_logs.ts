@@ -142,6 +142,11 @@ export function useLogs(view: View): Logs {
                 if (!inbox.ready && list.loading) void list.start();
                 changed();
             },
+            rests: () => {
+                live.connected = true;
+                if (!inbox.ready && list.loading) void list.start();
+                changed();
+            },
         });
         return () => {
             clearTimeout(timer);
