@@ -11,8 +11,8 @@
 static const struct http_route routes[] = {
     {"POST", "/log", ingest_routes_post_log, 0},
     {"POST", "/logs", ingest_routes_post_logs, 0},
-    {"GET", "/logs", read_routes_list, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/stats", read_routes_stats, HTTP_ROUTE_ALONE},
+    {"GET", "/logs", list_routes_get, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/stats", stats_routes_get, HTTP_ROUTE_ALONE},
     {"GET", "/logs/tail", read_routes_tail, HTTP_ROUTE_ALONE},
     {"GET", "/logs/{id}", read_routes_get, HTTP_ROUTE_ALONE},
     {"GET", "/health", ops_routes_health, 0},

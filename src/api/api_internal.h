@@ -47,10 +47,14 @@ struct api_thread {
 void ingest_routes_post_log(struct http_request *req, void *thread);
 void ingest_routes_post_logs(struct http_request *req, void *thread);
 
+/* list.c */
+void list_routes_get(struct http_request *req, void *thread);
+
+/* stats.c */
+void stats_routes_get(struct http_request *req, void *thread);
+
 /* read_routes.c */
-void read_routes_list(struct http_request *req, void *thread);
 void read_routes_get(struct http_request *req, void *thread);
-void read_routes_stats(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);
 
 /* ops_routes.c */

@@ -1,5 +1,6 @@
 #include "api/log_params.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -281,20 +282,29 @@ static void read_attributes(struct reading *r, struct log_filter *filter)
     }
 }
 
-static void read_cursor(struct reading *r, struct log_query *query)
+/* Returns true where there is one. */
+static bool read_cursor(struct reading *r, struct log_key *key)
 {
     struct slice text = query_string_last(r->params, "cursor");
 
     if (!text.data)
-        return;
-    query->has_cursor = true;
-    if (log_params_parse_cursor(text, &query->cursor))
+        return false;
+    if (log_params_parse_cursor(text, key))
         refuse_text(r,
                     &(struct refusal){.in = "query",
                                       SLICE_LITERAL("cursor"),
                                       "cursor_invalid",
                                       "Input should be a cursor, as `next` of an answer has it"},
                     text);
+    return true;
+}
+
+static void read_slice(struct reading *r, unsigned *slice_s)
+{
+    int64_t value = *slice_s;
+
+    read_int(r, "slice", 1, *slice_s, &value);
+    *slice_s = (unsigned)value;
 }
 
 /* What all routes that take a filter have in common, but for the time bounds. */
@@ -327,7 +337,7 @@ static void read_format(struct reading *r)
 }
 
 static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
-                      int64_t *limit, struct buffer *refusal)
+                      int64_t *limit, unsigned *slice_s, struct buffer *refusal)
 {
     struct reading r;
     int64_t offset = 0;
@@ -339,7 +349,8 @@ static int parse_page(const struct query_string *params, struct log_query *query
     read_int(&r, "offset", 0, INT64_MAX, &offset);
     read_time(&r, "since", &query->filter.since_us);
     read_time(&r, "until", &query->filter.until_us);
-    read_cursor(&r, query);
+    query->has_cursor = read_cursor(&r, &query->cursor);
+    read_slice(&r, slice_s);
     read_format(&r);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
@@ -347,10 +358,10 @@ static int parse_page(const struct query_string *params, struct log_query *query
 }
 
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct buffer *refusal)
+                          unsigned *slice_s, struct buffer *refusal)
 {
     int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
-    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, refusal);
+    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, slice_s, refusal);
 
     query->limit = (unsigned)limit;
     return error;
@@ -360,7 +371,8 @@ int log_params_parse_download(const struct query_string *params, struct log_quer
                               uint64_t *limit, struct buffer *refusal)
 {
     int64_t given = 0;
-    int error = parse_page(params, query, INT64_MAX, &given, refusal);
+    unsigned ignored = UINT_MAX; /* a download takes what it takes */
+    int error = parse_page(params, query, INT64_MAX, &given, &ignored, refusal);
 
     *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
     return error;
@@ -469,7 +481,7 @@ static void read_bucket(struct reading *r, struct log_stats_query *query)
 }
 
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct buffer *refusal)
+                           unsigned *slice_s, struct buffer *refusal)
 {
     struct reading r;
     struct log_filter *filter = &query->filter;
@@ -484,6 +496,8 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
         filter->since_us = filter->until_us - DAY_US;
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
+    query->has_cursor = read_cursor(&r, &query->cursor);
+    read_slice(&r, slice_s);
     read_predicates(&r, filter);
     read_bucket(&r, query);
     return reading_finish(&r);

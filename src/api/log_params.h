@@ -36,16 +36,20 @@ enum {
  */
 void log_params_refuse(struct http_request *req, int error, struct slice refusal);
 
-/* GET /logs: a filter, limit, offset, cursor, format. */
+/*
+ * GET /logs: a filter, limit, offset, cursor, format; slice, the seconds that the answer may take:
+ * `*slice_s` is the most that is allowed, and the default.
+ */
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct buffer *refusal) LM_MUST_CHECK;
+                          unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/stats: a filter with since (default: a day before until) and until (default: now);
- * bucket in seconds (default: a round length that makes at most 300 buckets).
+ * bucket in seconds (default: a round length that makes at most 300 buckets); cursor; slice, as
+ * above.
  */
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct buffer *refusal) LM_MUST_CHECK;
+                           unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/tail: a filter; and where to go on, from the header
@@ -56,7 +60,8 @@ int log_params_parse_tail(const struct query_string *params, struct slice last_i
                           struct log_filter *filter, bool *has_place, struct store_position *place,
                           struct buffer *refusal) LM_MUST_CHECK;
 
-/* As log_params_parse_list, for a download: without a limit, `*limit` is UINT64_MAX. */
+/* As log_params_parse_list, for a download: it takes what it takes; `*limit` is UINT64_MAX without.
+ */
 int log_params_parse_download(const struct query_string *params, struct log_query *query,
                               uint64_t *limit, struct buffer *refusal) LM_MUST_CHECK;
 

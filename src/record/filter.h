@@ -63,6 +63,8 @@ struct log_query {
 struct log_stats_query {
     struct log_filter filter; /* both time bounds set */
     int64_t bucket_us;
+    bool has_cursor;
+    struct log_key cursor; /* only logs that come before it in ascending order */
 };
 
 #endif

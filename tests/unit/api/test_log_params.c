@@ -19,16 +19,20 @@ struct asked {
 
 static void ask_list(struct asked *a, const char *query)
 {
+    unsigned slice_s = 30;
+
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_list(&a->params, &a->list, &a->refusal);
+    a->result = log_params_parse_list(&a->params, &a->list, &slice_s, &a->refusal);
 }
 
 static void ask_stats(struct asked *a, const char *query)
 {
+    unsigned slice_s = 30;
+
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_stats(&a->params, &a->stats, &a->refusal);
+    a->result = log_params_parse_stats(&a->params, &a->stats, &slice_s, &a->refusal);
 }
 
 static void release(struct asked *a)

@@ -1,23 +1,20 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 
 import {
-    type Filter, type Range, RANGES, type View, hasTimes, rangeOf, withFilter, withoutFilter,
+    type Filter, type Range, RANGES, type View, hasTimes, withFilter, withoutFilter,
 } from './address';
 import type { StatsAnswer } from './api';
 import { USUAL_LEVELS, severityOf } from './levels';
 import { cut, visible } from './text';
 import { fromInput, toInput } from './time';
-import type { Stats } from './use_stats';
 
 const LEVELS_MAX = 16;
 
 interface Props {
     view: View;
     setView: (view: View) => void;
-    /** When the list was started. */
-    now: number;
-    stats: Stats;
+    stats: StatsAnswer | null;
 }
 
 /** A filter in words: "level error", "service is not gateway". */
@@ -42,7 +39,7 @@ function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
 }
 
 function Levels({ view, setView, stats }: Props): JSX.Element {
-    const counts = countsByLevel(stats.answer ?? stats.old);
+    const counts = countsByLevel(stats);
     const chosen = view.filters.filter(({ name }) => name === 'level').map(({ value }) => value);
     const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
     const others = [...new Set([...chosen, ...seen])].filter(
@@ -70,7 +67,7 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
                             }
                         />
                         {cut(visible(level), 24)}
-                        {count !== undefined && <span class={stats.answer ? 'count' : 'count is-old'}>{count.toLocaleString()}</span>}
+                        {count !== undefined && <span class="count">{count.toLocaleString()}</span>}
                     </label>
                 );
             })}
@@ -78,35 +75,15 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
     );
 }
 
-/** One end of the range: a field that follows the view, but not while somebody writes in it. */
-function TimeField({ label, name, text }: { label: string; name: string; text: string }): JSX.Element {
-    const input = useRef<HTMLInputElement>(null);
-    useEffect(() => {
-        input.current!.value = text;
-    }, [text]);
-    return (
-        <label>
-            {label}
-            <input type="datetime-local" step="1" name={name} ref={input} />
-        </label>
-    );
-}
-
-function Times({ view, setView, now, stats }: Props): JSX.Element {
+function Times({ view, setView, stats }: Props): JSX.Element {
     const form = useRef<HTMLFormElement>(null);
-    const range = rangeOf(view, now);
-    const isAll = !hasTimes(view) && !range.since;
-    const since = range.since || (stats.answer?.since ?? '');
-    const until = range.until || (isAll ? (stats.answer?.until ?? '') : '');
-    const text = (time: string): string => {
-        const ms = Date.parse(time);
+    const shown = (text: string | undefined): string => {
+        const ms = Date.parse(text ?? '');
         return Number.isNaN(ms) ? '' : toInput(ms, view.utc);
     };
-    /** A field that was not changed is the moment that it stands for: its text has less. */
-    const field = (name: string, given: string): string => {
-        const { value } = form.current!.elements.namedItem(name) as HTMLInputElement;
-        const time = fromInput(value, view.utc); // browsers leave out seconds that are 0
-        return time === fromInput(text(given), view.utc) ? given : time;
+    const field = (name: string): string => {
+        const input = form.current!.elements.namedItem(name) as HTMLInputElement;
+        return fromInput(input.value, view.utc);
     };
     return (
         <form
@@ -114,7 +91,7 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
             ref={form}
             onSubmit={(event) => {
                 event.preventDefault();
-                setView({ ...view, since: field('since', since), until: field('until', until), live: false });
+                setView({ ...view, since: field('since'), until: field('until'), live: false });
             }}
         >
             <select
@@ -122,7 +99,8 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
                 value={hasTimes(view) ? 'absolute' : view.range}
                 onChange={(event) => {
                     const range = event.currentTarget.value;
-                    if (range === 'absolute') setView({ ...view, since, until, live: false });
+                    if (range === 'absolute')
+                        setView({ ...view, since: stats?.since ?? '', until: stats?.until ?? '', live: false });
                     else setView({ ...view, range: range as Range, since: '', until: '' });
                 }}
             >
@@ -131,8 +109,14 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
                     <option value={range}>{name}</option>
                 ))}
             </select>
-            <TimeField label="From" name="since" text={text(since)} />
-            <TimeField label="To" name="until" text={text(until)} />
+            <label>
+                From
+                <input type="datetime-local" step="1" name="since" value={shown(view.since || stats?.since)} />
+            </label>
+            <label>
+                To
+                <input type="datetime-local" step="1" name="until" value={shown(view.until || (hasTimes(view) ? '' : stats?.until))} />
+            </label>
             <button>Apply</button>
         </form>
     );
