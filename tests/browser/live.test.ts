@@ -1,9 +1,12 @@
 /* Following logs as they are stored: live tail. */
 import { strict as assert } from 'node:assert';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Page, Request } from 'playwright-core';
 
 import { eventually, freePort } from '../integration/harness';
 import { postLog, postLogs, stored } from '../integration/logs';
-import { browserTest, end } from './browser';
+import { type Visitor, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 
 browserTest(
@@ -96,5 +99,90 @@ browserTest(
         assert.ok(rows.length < 200, `${rows.length} rows in the DOM`);
     },
 );
+
+/** Tails that are open now, of all tabs of the visitor. */
+function openTails(visitor: Visitor): Set<Request> {
+    const open = new Set<Request>();
+    const ends = (request: Request): void => void open.delete(request);
+    visitor.context.on('request', (request) => {
+        if (request.url().includes('/logs/tail')) open.add(request);
+    });
+    visitor.context.on('requestfinished', ends);
+    visitor.context.on('requestfailed', ends);
+    return open;
+}
+
+/** As a browser tells a tab that another one is in front of it. */
+function setHidden(tab: Page, hidden: boolean): Promise<void> {
+    return tab.evaluate((hidden) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+        Object.defineProperty(document, 'visibilityState', {
+            configurable: true,
+            value: hidden ? 'hidden' : 'visible',
+        });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+}
+
+browserTest(
+    'eight live tabs side by side: each shows all that comes, and the browser has connections left',
+    async ({ server, visitor }) => {
+        const open = openTails(visitor);
+        const pages: LogPage[] = [];
+        for (let n = 0; n < 8; n++) {
+            const filter = n % 2 === 0 ? '' : '&level=info';
+            const page = new LogPage(await visitor.open(`?live=1${filter}`));
+            await page.state.waitFor();
+            pages.push(page);
+        }
+        await eventually('two tails', async () => open.size <= 2);
+        const messages: string[] = [];
+        for (let n = 0; n < 30; n++) {
+            messages.unshift(`log ${n}`);
+            await postLog(server, { message: `log ${n}`, level: 'info' });
+            assert.ok(open.size <= 4, `${open.size} tails`); // two, and two that just end
+            await delay(100);
+        }
+        await Promise.all(pages.map((page) => page.shows(messages)));
+        await new LogPage(await visitor.open('?range=15m')).shows(messages);
+    },
+);
+
+browserTest(
+    'a tab that nobody sees follows nothing, and misses nothing when it is seen again',
+    async ({ server, visitor }) => {
+        const open = openTails(visitor);
+        const page = new LogPage(await visitor.open('?live=1'));
+        await page.state.waitFor();
+        await eventually('a tail', async () => open.size === 1);
+        await setHidden(page.tab, true);
+        await eventually('no tail', async () => open.size === 0);
+        await postLogs(
+            server,
+            [1, 2, 3].map((n) => ({ message: `hidden ${n}`, level: 'info' })),
+        );
+        await postLog(server, { timestamp: '2024-01-01', message: 'of old', level: 'info' });
+        await delay(1000);
+        assert.equal(open.size, 0);
+        await setHidden(page.tab, false);
+        await page.shows(['hidden 3', 'hidden 2', 'hidden 1']);
+        await postLog(server, { message: 'seen', level: 'info' });
+        await page.shows(['seen', 'hidden 3', 'hidden 2', 'hidden 1']);
+    },
+);
+
+browserTest('a tab that is opened behind another follows when it is seen', async ({ server, visitor }) => {
+    const open = openTails(visitor);
+    await visitor.context.addInitScript(() => {
+        Object.defineProperty(document, 'hidden', { configurable: true, value: true });
+    });
+    await stored(server, await postLog(server, { message: 'before', level: 'info' }));
+    const page = new LogPage(await visitor.open('?live=1'));
+    await page.shows(['before']);
+    assert.equal(open.size, 0);
+    await postLog(server, { message: 'meanwhile', level: 'info' });
+    await setHidden(page.tab, false);
+    await page.shows(['meanwhile', 'before']);
+});
 
 end();

@@ -1,4 +1,5 @@
 /* The view is its address: what is looked at, and back. */
+import { iso } from './time';
 
 export type Range = '15m' | '1h' | '6h' | '24h' | '7d' | 'all';
 
@@ -12,6 +13,9 @@ export const RANGES: readonly (readonly [Range, string, number])[] = [
 ];
 
 export const DEFAULT_RANGE: Range = '24h';
+
+/** A relative range ends so long after now: clocks differ a little. */
+const AHEAD_MS = 2000;
 
 /** One parameter of the API that filters: level, q, attr.NAME, or one of them with "not." before. */
 export interface Filter {
@@ -35,12 +39,16 @@ export function isFilter(name: string): boolean {
     return /^(not\.)?(level|q|attr\..+)$/s.test(name);
 }
 
+function isText(name: string): boolean {
+    return name === 'q' || name === 'not.q';
+}
+
 export function parseView(search: string): View {
     const params = new URLSearchParams(search);
     const range = RANGES.find(([name]) => name === params.get('range'));
     return {
         filters: [...params]
-            .filter(([name, value]) => isFilter(name) && !(name.endsWith('q') && value === ''))
+            .filter(([name, value]) => isFilter(name) && !(isText(name) && value === ''))
             .map(([name, value]) => ({ name, value })),
         range: range?.[0] ?? DEFAULT_RANGE,
         since: params.get('since') ?? '',
@@ -72,14 +80,26 @@ export function filterParams(view: View): URLSearchParams {
     return new URLSearchParams(view.filters.map(({ name, value }) => [name, value]));
 }
 
-/** The API's parameters for what the view shows at `now` (ms since 1970). */
+/** From when until when the view looks at `now` (ms since 1970), as the API takes it; "": no bound. */
+export function rangeOf(view: View, now: number): { since: string; until: string } {
+    if (hasTimes(view)) return { since: view.since, until: view.until };
+    const length = RANGES.find(([name]) => name === view.range)![2];
+    if (!length) return { since: '', until: '' };
+    return { since: iso(now - length), until: iso(now + AHEAD_MS) };
+}
+
+/** The API's parameters for what the view shows at `now`. */
 export function apiParams(view: View, now: number): URLSearchParams {
     const params = filterParams(view);
-    if (view.since) params.set('since', view.since);
-    if (view.until) params.set('until', view.until);
-    const length = RANGES.find(([name]) => name === view.range)![2];
-    if (!hasTimes(view) && length) params.set('since', new Date(now - length).toISOString());
+    const { since, until } = rangeOf(view, now);
+    if (since) params.set('since', since);
+    if (until) params.set('until', until);
     return params;
+}
+
+/** The range moves with the clock. */
+export function isRelative(view: View): boolean {
+    return !hasTimes(view) && view.range !== 'all';
 }
 
 /** Live on or off: it has no end. */

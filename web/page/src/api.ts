@@ -1,16 +1,23 @@
 /* The API of logmill, as far as the page reads it. */
+import { member, parts } from './json';
+
+/** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
+const SLICE_S = '1';
 
 export interface Log {
     id: string;
     timestamp: string;
     level: string;
     message: string;
-    attributes?: Record<string, unknown> | null;
+    /** All of it, as the server wrote it. */
+    readonly json: string;
 }
 
 export interface LogsAnswer {
     logs: Log[];
     next: string | null;
+    /** Time was over before the page was full: down to here all was searched. */
+    searchedTo: string | null;
 }
 
 export interface Bucket {
@@ -25,6 +32,9 @@ export interface StatsAnswer {
     bucket_seconds: number;
     total: number;
     buckets: Bucket[];
+    /** Where time was over before all was counted: to go on with, and how far it got. */
+    next?: string | null;
+    searched_to?: string | null;
 }
 
 /** An answer that is not 2xx; `status` 0: none came. */
@@ -46,7 +56,15 @@ function explain(detail: unknown): string {
         .join('; ');
 }
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+function parse(text: string): any {
+    try {
+        return JSON.parse(text);
+    } catch {
+        return null;
+    }
+}
+
+async function get<T>(path: string, read: (body: any, text: string) => T, signal?: AbortSignal): Promise<T> {
     let response: Response;
     try {
         response = await fetch(path, signal ? { signal } : {});
@@ -54,25 +72,50 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
         if (signal?.aborted) throw error;
         throw new ApiError(0, 'The server cannot be reached');
     }
-    const body = await response.json().catch(() => null);
+    const text = await response.text().catch(() => '');
+    const body = parse(text);
     if (!response.ok) {
         const reason = explain(body?.detail) || response.statusText;
         throw new ApiError(response.status, reason);
     }
     if (body === null) throw new ApiError(0, 'The answer broke off');
-    return body as T;
+    return read(body, text);
+}
+
+/** A log of its JSON. */
+export function readLog(json: string): Log {
+    const { id, timestamp, level, message } = JSON.parse(json) as Log;
+    return { id, timestamp, level, message, json };
+}
+
+/** The texts of the logs are looked for when the first of them is wanted. */
+function readLogs({ logs, next, searched_to }: any, text: string): LogsAnswer {
+    let jsons: string[] | undefined;
+    const json = (n: number): string => (jsons ??= parts(member(text, 'logs')!))[n]!;
+    return {
+        logs: (logs as Log[]).map(({ id, timestamp, level, message }, n) => ({
+            id, timestamp, level, message,
+            get json() {
+                return json(n);
+            },
+        })),
+        next,
+        searchedTo: searched_to ?? null,
+    };
 }
 
 export function fetchLogs(params: URLSearchParams, signal?: AbortSignal): Promise<LogsAnswer> {
-    return get(`/logs?${params}`, signal);
+    params.set('slice', SLICE_S);
+    return get(`/logs?${params}`, readLogs, signal);
 }
 
 export function fetchLog(id: string, signal?: AbortSignal): Promise<Log> {
-    return get(`/logs/${encodeURIComponent(id)}`, signal);
+    return get(`/logs/${encodeURIComponent(id)}`, (_, text) => readLog(text), signal);
 }
 
 export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promise<StatsAnswer> {
-    return get(`/logs/stats?${params}`, signal);
+    params.set('slice', SLICE_S);
+    return get(`/logs/stats?${params}`, (body: StatsAnswer) => body, signal);
 }
 
 /** Newest first, as the API orders them; timestamps are all of one form, so text compares. */

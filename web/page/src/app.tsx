@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, formatView, parseView, withFilter, withLive } from './address';
 import type { Log } from './api';
-import { Details } from './details';
+import { around, isPermalink } from './around';
+import { Details, useLog } from './details';
 import { FilterBar } from './filter_bar';
 import { Help } from './help';
 import { Histogram } from './histogram';
@@ -12,7 +13,7 @@ import { StateView } from './state_view';
 import { StatusLine } from './status_line';
 import { TopBar } from './top_bar';
 import { useKeys } from './use_keys';
-import { useLogs } from './use_logs';
+import { type Logs, useLogs } from './use_logs';
 import { useStats } from './use_stats';
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */
@@ -32,21 +33,56 @@ function useView(): [View, (view: View, replace?: boolean) => void] {
     ];
 }
 
+/** A log that is to be brought into sight; each time it is asked for, another object. */
+interface Sought {
+    id: string;
+}
+
+/** Brings it into sight once it is in the list; `missing` is called where it is not. */
+function useReveal(sought: Sought, log: Log | null, { list }: Logs, setActive: (index: number) => void, missing: (log: Log) => void): void {
+    const done = useRef<Sought>();
+    useEffect(() => {
+        if (log?.id !== sought.id || done.current === sought) return;
+        if (list.loading || (list.length === 0 && !list.isComplete)) return;
+        const at = list.place(log);
+        if (at === null && list.mayReach(log)) return void list.more();
+        const there = at === null ? null : list.at(at);
+        if (at !== null) setActive(at);
+        if (there === undefined) return; // it is being fetched
+        done.current = sought;
+        if (there?.id !== log.id) missing(log);
+    });
+}
+
 export function App(): JSX.Element {
     const [view, setView] = useView();
     const [active, setActive] = useState(-1);
     const [opened, setOpened] = useState<Log | null>(null);
+    const [sought, setSought] = useState<Sought>(view);
     const help = useRef<HTMLDialogElement>(null);
+    const given = opened?.id === view.id ? opened : null;
+    const [log, wrong] = useLog(view.id, given);
     const logs = useLogs(view);
     const stats = useStats(view, logs);
     const { list, live } = logs;
 
     useEffect(() => setActive(-1), [list]);
+    useEffect(() => {
+        if (!given) setSought(view); // from an address
+    }, [view.id]);
+    const showAround = async (log: Log, replace: boolean): Promise<void> => {
+        const times = await around(log);
+        if (parseView(location.search).id !== log.id) return; // it was closed meanwhile
+        setSought({ id: log.id });
+        setView({ ...view, filters: [], ...times, id: log.id, live: false }, replace);
+    };
+    useReveal(sought, log, logs, setActive, (log) => isPermalink(view) && void showAround(log, true));
     const open = (index: number): void => {
         const log = list.at(index);
         if (!log) return;
         setActive(index);
         setOpened(log);
+        setSought({ id: '' });
         setView({ ...view, id: log.id }, true);
     };
     const close = (): void => {
@@ -65,10 +101,10 @@ export function App(): JSX.Element {
     return (
         <>
             <TopBar view={view} setView={setView} live={live} pause={logs.pause} help={() => help.current?.showModal()} />
-            <FilterBar view={view} setView={setView} stats={stats.answer} />
+            <FilterBar view={view} setView={setView} now={logs.now} stats={stats} />
             <Histogram view={view} setView={setView} stats={stats} />
-            <StatusLine view={view} logs={logs} stats={stats} />
-            <main class={view.id ? 'with-details' : ''}>
+            <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
+            <main>
                 <div class="list">
                     {live.pending > 0 && (
                         <button class="new-logs" onClick={() => (logs.pause(false), logs.atTop(true), setActive(0))}>
@@ -78,18 +114,18 @@ export function App(): JSX.Element {
                     <ListView view={view} logs={logs} active={active} open={open} />
                     <StateView view={view} setView={setView} logs={logs} />
                 </div>
-                {view.id && (
+                {(log || wrong) && (
                     <Details
                         key={view.id}
-                        id={view.id}
-                        log={opened?.id === view.id ? opened : null}
+                        log={log}
+                        wrong={wrong}
                         utc={view.utc}
                         close={close}
                         filter={(filter) => {
                             setOpened(null);
                             setView({ ...withFilter(view, filter), id: '' });
                         }}
-                        around={(since, until) => setView({ ...view, filters: [], since, until, live: false })}
+                        around={() => log && void showAround(log, false)}
                     />
                 )}
             </main>

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import type { Filter } from './address';
 import { ApiError, type Log, fetchLog } from './api';
+import { isNested, members, readable } from './json';
 import { severityOf } from './levels';
 import { cut, visible, visibleLines } from './text';
 import { Text } from './text_view';
@@ -10,16 +11,17 @@ import { formatTime } from './time';
 
 const TEXT_MAX = 20_000;
 const VALUE_MAX = 2000;
-const AROUND_MS = 60_000;
+/** Attributes that are shown at once; all others when asked for, so many at a time. */
+const FIELDS = 1000;
 
 interface Props {
-    id: string;
-    /** null: it has to be fetched. */
+    /** null: `wrong` says why not. */
     log: Log | null;
+    wrong: string;
     utc: boolean;
     close: () => void;
     filter: (filter: Filter) => void;
-    around: (since: string, until: string) => void;
+    around: () => void;
 }
 
 async function copy(text: string): Promise<void> {
@@ -50,12 +52,13 @@ function Long({ text, most, show }: { text: string; most: number; show: (text: s
 
 function Field({ name, value, filterName, filter }: {
     name: string;
-    value: unknown;
+    /** As JSON. */
+    value: string;
     filterName: string;
     filter: (filter: Filter) => void;
 }): JSX.Element {
-    const isPlain = value === null || typeof value !== 'object';
-    const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+    const isPlain = !isNested(value);
+    const text = readable(value);
     const shown = cut(visible(name), 200);
     return (
         <div class="field">
@@ -77,29 +80,72 @@ function Field({ name, value, filterName, filter }: {
     );
 }
 
-/** The log, fetched by its id where it is not at hand; or why not. */
-function useLog(id: string, given: Log | null): [Log | null, string] {
-    const [log, setLog] = useState<Log | null>(given);
-    const [wrong, setWrong] = useState('');
-    useEffect(() => {
-        if (given) return undefined;
-        const abort = new AbortController();
-        fetchLog(id, abort.signal).then(setLog, (error: ApiError) => {
-            if (abort.signal.aborted) return;
-            const isNone = error.status === 404 || error.status === 422;
-            setWrong(isNone ? `There is no such log: ${cut(visible(id), 100)}` : error.message);
-        });
-        return () => abort.abort();
-    }, [id, given]);
-    return [log, wrong];
+/** One piece of the attributes: drawn once. */
+function Piece({ attributes, filter }: { attributes: [string, string][]; filter: (filter: Filter) => void }): JSX.Element {
+    const latest = useRef(filter);
+    latest.current = filter;
+    return useMemo(
+        () => (
+            <dl class={attributes.length === FIELDS ? 'piece' : ''}>
+                {attributes.map(([name, value]) => (
+                    <Field name={name} value={value} filterName={`attr.${name}`} filter={(filter) => latest.current(filter)} />
+                ))}
+            </dl>
+        ),
+        [attributes],
+    );
 }
 
-export function Details({ id, log: given, utc, close, filter, around }: Props): JSX.Element {
-    const [log, wrong] = useLog(id, given);
+/** All attributes; of very many the first, and the others piece by piece, so that the page stays quick. */
+function Attributes({ log, filter }: { log: Log; filter: (filter: Filter) => void }): JSX.Element {
+    const [all, pieces] = useMemo(() => {
+        const all = members(members(log.json).find(([name]) => name === 'attributes')?.[1] ?? '{}');
+        return [all.length, Array.from({ length: Math.ceil(all.length / FIELDS) }, (_, n) => all.slice(n * FIELDS, (n + 1) * FIELDS))];
+    }, [log]);
+    const [drawn, setDrawn] = useState(1);
+    const [goesOn, setGoesOn] = useState(false);
+    useEffect(() => {
+        if (!goesOn || drawn >= pieces.length) return undefined;
+        const timer = setTimeout(() => setDrawn(drawn + 1), 30);
+        return () => clearTimeout(timer);
+    }, [goesOn, drawn]);
+    return (
+        <>
+            {pieces.slice(0, drawn).map((attributes) => <Piece attributes={attributes} filter={filter} />)}
+            {drawn < pieces.length && (
+                <button class="whole" disabled={goesOn} onClick={() => setGoesOn(true)}>
+                    Show all ({all.toLocaleString()}) attributes
+                </button>
+            )}
+        </>
+    );
+}
+
+/** The open log, fetched by its id where it is not at hand; or why not. */
+export function useLog(id: string, given: Log | null): [Log | null, string] {
+    const [found, setFound] = useState<{ id: string; log: Log | null; wrong: string }>();
+    useEffect(() => {
+        if (given || !id) return undefined;
+        const abort = new AbortController();
+        fetchLog(id, abort.signal).then(
+            (log) => setFound({ id, log, wrong: '' }),
+            (error: ApiError) => {
+                if (abort.signal.aborted) return;
+                const isNone = error.status === 404 || error.status === 422;
+                const wrong = isNone ? `There is no such log: ${cut(visible(id), 100)}` : error.message;
+                setFound({ id, log: null, wrong });
+            },
+        );
+        return () => abort.abort();
+    }, [id, given]);
+    if (given) return [given, ''];
+    return found?.id === id ? [found.log, found.wrong] : [null, ''];
+}
+
+export function Details({ log, wrong, utc, close, filter, around }: Props): JSX.Element {
     const [copied, setCopied] = useState('');
     const panel = useRef<HTMLElement>(null);
     useEffect(() => panel.current?.focus({ preventScroll: true }), []);
-    const time = Date.parse(log?.timestamp ?? '');
     return (
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel}>
             <div class="details-head">
@@ -110,14 +156,13 @@ export function Details({ id, log: given, utc, close, filter, around }: Props): 
                 </button>
             </div>
             {wrong && <p>{wrong}</p>}
-            {!log && !wrong && <p>Looking…</p>}
             {log && (
                 <>
                     <Long text={log.message} most={TEXT_MAX} show={(text) => <pre tabIndex={0} aria-label="Message"><Text text={text} /></pre>} />
                     <div class="details-tools">
                         <button
                             onClick={() =>
-                                copy(JSON.stringify(log, null, 2)).then(
+                                copy(log.json).then(
                                     () => setCopied('Copied'),
                                     () => setCopied('The browser does not let the page copy'),
                                 )
@@ -126,16 +171,14 @@ export function Details({ id, log: given, utc, close, filter, around }: Props): 
                             Copy as JSON
                         </button>
                         <a href={`/?id=${encodeURIComponent(log.id)}`}>Permalink</a>
-                        <button onClick={() => around(new Date(time - AROUND_MS).toISOString(), new Date(time + AROUND_MS).toISOString())}>
-                            Show around
-                        </button>
+                        <button onClick={around}>Show around</button>
                         <span role="status">{copied}</span>
                     </div>
                     <dl>
-                        <Field name="level" value={log.level} filterName="level" filter={filter} />
-                        {Object.entries(log.attributes ?? {}).map(([name, value]) => (
-                            <Field key={name} name={name} value={value} filterName={`attr.${name}`} filter={filter} />
-                        ))}
+                        <Field name="level" value={JSON.stringify(log.level)} filterName="level" filter={filter} />
+                    </dl>
+                    <Attributes log={log} filter={filter} />
+                    <dl>
                         <div class="field">
                             <dt>timestamp</dt>
                             <dd>{log.timestamp}</dd>

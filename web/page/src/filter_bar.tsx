@@ -1,20 +1,23 @@
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import {
-    type Filter, type Range, RANGES, type View, hasTimes, withFilter, withoutFilter,
+    type Filter, type Range, RANGES, type View, hasTimes, rangeOf, withFilter, withoutFilter,
 } from './address';
 import type { StatsAnswer } from './api';
 import { USUAL_LEVELS, severityOf } from './levels';
 import { cut, visible } from './text';
 import { fromInput, toInput } from './time';
+import type { Stats } from './use_stats';
 
 const LEVELS_MAX = 16;
 
 interface Props {
     view: View;
     setView: (view: View) => void;
-    stats: StatsAnswer | null;
+    /** When the list was started. */
+    now: number;
+    stats: Stats;
 }
 
 /** A filter in words: "level error", "service is not gateway". */
@@ -39,7 +42,7 @@ function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
 }
 
 function Levels({ view, setView, stats }: Props): JSX.Element {
-    const counts = countsByLevel(stats);
+    const counts = countsByLevel(stats.answer ?? stats.old);
     const chosen = view.filters.filter(({ name }) => name === 'level').map(({ value }) => value);
     const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
     const others = [...new Set([...chosen, ...seen])].filter(
@@ -67,7 +70,7 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
                             }
                         />
                         {cut(visible(level), 24)}
-                        {count !== undefined && <span class="count">{count.toLocaleString()}</span>}
+                        {count !== undefined && <span class={stats.answer ? 'count' : 'count is-old'}>{count.toLocaleString()}</span>}
                     </label>
                 );
             })}
@@ -75,15 +78,35 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
     );
 }
 
-function Times({ view, setView, stats }: Props): JSX.Element {
+/** One end of the range: a field that follows the view, but not while somebody writes in it. */
+function TimeField({ label, name, text }: { label: string; name: string; text: string }): JSX.Element {
+    const input = useRef<HTMLInputElement>(null);
+    useEffect(() => {
+        input.current!.value = text;
+    }, [text]);
+    return (
+        <label>
+            {label}
+            <input type="datetime-local" step="1" name={name} ref={input} />
+        </label>
+    );
+}
+
+function Times({ view, setView, now, stats }: Props): JSX.Element {
     const form = useRef<HTMLFormElement>(null);
-    const shown = (text: string | undefined): string => {
-        const ms = Date.parse(text ?? '');
+    const range = rangeOf(view, now);
+    const isAll = !hasTimes(view) && !range.since;
+    const since = range.since || (stats.answer?.since ?? '');
+    const until = range.until || (isAll ? (stats.answer?.until ?? '') : '');
+    const text = (time: string): string => {
+        const ms = Date.parse(time);
         return Number.isNaN(ms) ? '' : toInput(ms, view.utc);
     };
-    const field = (name: string): string => {
-        const input = form.current!.elements.namedItem(name) as HTMLInputElement;
-        return fromInput(input.value, view.utc);
+    /** A field that was not changed is the moment that it stands for: its text has less. */
+    const field = (name: string, given: string): string => {
+        const { value } = form.current!.elements.namedItem(name) as HTMLInputElement;
+        const time = fromInput(value, view.utc); // browsers leave out seconds that are 0
+        return time === fromInput(text(given), view.utc) ? given : time;
     };
     return (
         <form
@@ -91,7 +114,7 @@ function Times({ view, setView, stats }: Props): JSX.Element {
             ref={form}
             onSubmit={(event) => {
                 event.preventDefault();
-                setView({ ...view, since: field('since'), until: field('until'), live: false });
+                setView({ ...view, since: field('since', since), until: field('until', until), live: false });
             }}
         >
             <select
@@ -99,8 +122,7 @@ function Times({ view, setView, stats }: Props): JSX.Element {
                 value={hasTimes(view) ? 'absolute' : view.range}
                 onChange={(event) => {
                     const range = event.currentTarget.value;
-                    if (range === 'absolute')
-                        setView({ ...view, since: stats?.since ?? '', until: stats?.until ?? '', live: false });
+                    if (range === 'absolute') setView({ ...view, since, until, live: false });
                     else setView({ ...view, range: range as Range, since: '', until: '' });
                 }}
             >
@@ -109,14 +131,8 @@ function Times({ view, setView, stats }: Props): JSX.Element {
                     <option value={range}>{name}</option>
                 ))}
             </select>
-            <label>
-                From
-                <input type="datetime-local" step="1" name="since" value={shown(view.since || stats?.since)} />
-            </label>
-            <label>
-                To
-                <input type="datetime-local" step="1" name="until" value={shown(view.until || (hasTimes(view) ? '' : stats?.until))} />
-            </label>
+            <TimeField label="From" name="since" text={text(since)} />
+            <TimeField label="To" name="until" text={text(until)} />
             <button>Apply</button>
         </form>
     );

@@ -7,6 +7,7 @@ import { SEVERITIES, type Severity, severityOf } from './levels';
 import { formatTick, formatTime } from './time';
 import type { Stats } from './use_stats';
 
+const WIDTH = 1000;
 const HEIGHT = 100;
 /** Shorter is a click. */
 const DRAG_MIN = 0.005;
@@ -26,25 +27,33 @@ function bySeverity(bucket: Bucket): Map<Severity, number> {
     return counts;
 }
 
-/** The bars, in a width of `answer`'s time in seconds and a height of HEIGHT. */
-function Bars({ answer }: { answer: StatsAnswer }): JSX.Element {
+interface Bar {
+    severity: Severity;
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+}
+
+/**
+ * The bars of an answer in a WIDTH and a HEIGHT: browsers clamp lengths in an SVG (Chromium at 2^25), so time itself
+ * is no measure for them.
+ */
+export function barsOf(answer: StatsAnswer): Bar[] {
     const since = Date.parse(answer.since);
+    const scale = WIDTH / Math.max(1, Date.parse(answer.until) - since);
     const most = Math.max(1, ...answer.buckets.map(({ total }) => total));
-    const width = answer.bucket_seconds;
-    return (
-        <>
-            {answer.buckets.map((bucket) => {
-                const counts = bySeverity(bucket);
-                const x = (Date.parse(bucket.timestamp) - since) / 1000;
-                let y = HEIGHT;
-                return SEVERITIES.filter((severity) => counts.has(severity)).map((severity) => {
-                    const height = Math.max((counts.get(severity)! / most) * HEIGHT, 1);
-                    y -= height;
-                    return <rect class={`is-${severity}`} x={x + width * 0.06} y={y} width={width * 0.88} height={height} />;
-                });
-            })}
-        </>
-    );
+    const width = answer.bucket_seconds * 1000 * scale;
+    return answer.buckets.flatMap((bucket) => {
+        const counts = bySeverity(bucket);
+        const x = (Date.parse(bucket.timestamp) - since) * scale + width * 0.06;
+        let y = HEIGHT;
+        return SEVERITIES.filter((severity) => counts.has(severity)).map((severity) => {
+            const height = Math.max((counts.get(severity)! / most) * HEIGHT, 1);
+            y -= height;
+            return { severity, x, y, width: Math.min(width * 0.88, WIDTH - x), height };
+        });
+    });
 }
 
 function describe(bucket: Bucket, utc: boolean): string {
@@ -52,7 +61,9 @@ function describe(bucket: Bucket, utc: boolean): string {
     return `${formatTime(bucket.timestamp, utc).slice(0, 19)} · ${levels.slice(0, 6).join(' · ')}`;
 }
 
-export function Histogram({ view, setView, stats: { answer, failed } }: Props): JSX.Element {
+export function Histogram({ view, setView, stats }: Props): JSX.Element {
+    const { answer, old, isCounting, failed } = stats;
+    const shown = answer ?? (failed ? null : old);
     const [drag, setDrag] = useState<[number, number] | null>(null);
     const [pointed, setPointed] = useState<number | null>(null);
     const box = useRef<HTMLDivElement>(null);
@@ -81,10 +92,11 @@ export function Histogram({ view, setView, stats: { answer, failed } }: Props): 
     });
     return (
         <div
-            class="histogram"
+            class={answer ? 'histogram' : 'histogram is-old'}
             data-testid="histogram"
             role="img"
-            aria-label={`Histogram of ${(answer?.total ?? 0).toLocaleString()} logs over time by level`}
+            aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by level`}
+            aria-busy={isCounting}
             ref={box}
             onPointerDown={(event) => {
                 if (event.button !== 0) return;
@@ -99,10 +111,15 @@ export function Histogram({ view, setView, stats: { answer, failed } }: Props): 
             onPointerCancel={() => setDrag(null)}
             onPointerLeave={() => setPointed(null)}
         >
-            {answer && (
-                <svg viewBox={`0 0 ${Math.max(1, (until - since) / 1000)} ${HEIGHT}`} preserveAspectRatio="none">
-                    <Bars answer={answer} />
+            {shown && (
+                <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none">
+                    {barsOf(shown).map(({ severity, ...place }) => (
+                        <rect class={`is-${severity}`} {...place} />
+                    ))}
                 </svg>
+            )}
+            {answer?.next && answer.searched_to && (
+                <div class="uncounted" style={{ width: `${((Date.parse(answer.searched_to) - since) / (until - since)) * 100}%` }} />
             )}
             {drag && (
                 <div

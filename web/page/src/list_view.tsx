@@ -58,9 +58,12 @@ export function ListView({ view, logs, active, open }: Props): JSX.Element {
         if (active < 0) return;
         const element = scroller.current!;
         const top = active * place.row;
-        if (top < element.scrollTop) element.scrollTop = top;
-        else if (top + place.row > element.scrollTop + element.clientHeight)
-            element.scrollTop = top + place.row - element.clientHeight;
+        const above = element.scrollTop - top;
+        const below = top + place.row - (element.scrollTop + element.clientHeight);
+        // What is far away comes into the middle.
+        if (Math.max(above, below) > 2 * place.row) element.scrollTop = top - element.clientHeight / 2;
+        else if (above > 0) element.scrollTop = top;
+        else if (below > 0) element.scrollTop += below;
     }, [active]);
 
     const { length } = list;

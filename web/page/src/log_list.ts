@@ -2,12 +2,17 @@
  * The logs of a view, newest first, in pages that are fetched by cursor as far as somebody scrolls.
  * How many logs a page has is remembered; the logs themselves only of pages near to what is seen,
  * so that millions of them take no memory. A page that was let go is fetched again by its cursor.
+ *
+ * A search that takes long is answered in slices: each is put at the end of the last page, and says how
+ * far back all has been searched.
  */
-import { ApiError, type Log, fetchLogs, isBefore } from './api';
+import { ApiError, type Log, type LogsAnswer, fetchLogs, isBefore } from './api';
 
 export const PAGE_LOGS = 500;
 /** Pages around those that are seen which keep their logs. */
 const PAGES_KEPT = 4;
+/** As deep as a log is looked for that the list is to show. */
+const FIND_MAX = 20 * PAGE_LOGS;
 /** Logs that came live are put into the first page; beyond so many the list starts anew. */
 const FIRST_PAGE_MAX = 4 * PAGE_LOGS;
 
@@ -30,10 +35,17 @@ export class LogList {
     private hidden = 0;
     error: ApiError | null = null;
     loading = true;
+    /** A search that goes on: all has been searched down to this time. */
+    searchedTo: string | null = null;
+    /** By the reader; nothing is fetched then until goOn(). */
+    isStopped = false;
 
-    /** `changed` is called whenever there is something else to show. */
+    /**
+     * `params` tells what is asked for now: filters, and a range that moves where the list is live.
+     * `changed` is called whenever there is something else to show.
+     */
     constructor(
-        private params: URLSearchParams,
+        private params: () => URLSearchParams,
         private changed: () => void,
     ) {}
 
@@ -43,7 +55,12 @@ export class LogList {
     }
 
     get isComplete(): boolean {
-        return !this.loading && this.error === null && this.next === null;
+        return !this.loading && !this.isStopped && this.error === null && this.next === null;
+    }
+
+    /** Something is asked for, at its end or between two slices. */
+    get isSearching(): boolean {
+        return this.loading || (this.searchedTo !== null && !this.isStopped && this.error === null);
     }
 
     /** Nothing more of it is wanted. */
@@ -54,25 +71,36 @@ export class LogList {
     /** Fetches the first page, in place of all that there is once it has come. */
     async start(): Promise<void> {
         this.loading = true;
+        this.isStopped = false;
         await this.guarded(async (signal) => {
             const answer = await this.fetch(null, signal);
             this.pages = [];
             this.hidden = 0;
-            this.append(null, answer.logs);
-            this.next = answer.next;
+            this.searchedTo = null;
+            this.append(null, answer);
         });
     }
 
-    private append(cursor: string | null, logs: Log[]): void {
-        const last = logs.at(-1);
-        this.pages.push({ cursor, logs, count: logs.length, last, fetching: false });
+    private append(cursor: string | null, { logs, next, searchedTo }: LogsAnswer): void {
+        const page = this.pages.at(-1);
+        if (this.searchedTo !== null && page?.logs && page.count < PAGE_LOGS) {
+            page.logs.push(...logs);
+            page.count = page.logs.length;
+            page.last = page.logs.at(-1);
+        } else {
+            this.pages.push({ cursor, logs, count: logs.length, last: logs.at(-1), fetching: false });
+        }
+        this.next = next;
+        this.searchedTo = next === null ? null : searchedTo;
     }
 
-    private fetch(cursor: string | null, signal: AbortSignal): ReturnType<typeof fetchLogs> {
-        const params = new URLSearchParams(this.params);
+    private async fetch(cursor: string | null, signal: AbortSignal): Promise<LogsAnswer> {
+        const params = new URLSearchParams(this.params());
         params.set('limit', String(PAGE_LOGS));
         if (cursor !== null) params.set('cursor', cursor);
-        return fetchLogs(params, signal);
+        const answer = await fetchLogs(params, signal);
+        signal.throwIfAborted();
+        return answer;
     }
 
     /** Runs `read`, whose failure is told in `error`. */
@@ -92,13 +120,23 @@ export class LogList {
     /** Fetches the page after the last. */
     async more(): Promise<void> {
         const cursor = this.next;
-        if (cursor === null || this.loading) return;
+        if (cursor === null || this.loading || this.isStopped) return;
         this.loading = true;
-        await this.guarded(async (signal) => {
-            const answer = await this.fetch(cursor, signal);
-            this.append(cursor, answer.logs);
-            this.next = answer.next;
-        });
+        await this.guarded(async (signal) => this.append(cursor, await this.fetch(cursor, signal)));
+    }
+
+    /** Gives up what is being searched for. */
+    stop(): void {
+        this.abort.abort();
+        this.abort = new AbortController();
+        this.isStopped = true;
+        this.loading = false;
+        this.changed();
+    }
+
+    async goOn(): Promise<void> {
+        this.isStopped = false;
+        return this.pages.length > 0 ? this.more() : this.start();
     }
 
     /** Fetches a page that was let go: as many logs as lie before the page after it. */
@@ -106,13 +144,14 @@ export class LogList {
         page.fetching = true;
         await this.guarded(async (signal) => {
             const logs: Log[] = [];
-            let cursor = page.cursor;
-            do {
+            for (let cursor = page.cursor; ; ) {
                 const answer = await this.fetch(cursor, signal);
-                logs.push(...answer.logs.filter((log) => !isBefore(page.last!, log)));
-                cursor = logs.length && logs.at(-1)!.id !== page.last!.id ? answer.next : null;
-                if (logs.length < answer.logs.length) break;
-            } while (cursor !== null);
+                const wanted = answer.logs.filter((log) => !isBefore(page.last!, log));
+                logs.push(...wanted);
+                cursor = answer.next;
+                const isWhole = wanted.length < answer.logs.length || logs.at(-1)?.id === page.last!.id;
+                if (isWhole || cursor === null) break;
+            }
             page.logs = logs;
             page.count = logs.length;
         });
@@ -177,11 +216,17 @@ export class LogList {
         return true;
     }
 
+    /** False where the range of the list, as it is now, does not hold the log's time. */
+    private holds(log: Log): boolean {
+        const params = this.params();
+        const time = Date.parse(log.timestamp);
+        return !(time < Date.parse(params.get('since') ?? '') || time >= Date.parse(params.get('until') ?? ''));
+    }
+
     /** A log that belongs beyond what is known is left out: it comes when its page is fetched. */
     private insertOne(log: Log): void {
-        const since = this.params.get('since');
-        if (since && Date.parse(log.timestamp) < Date.parse(since)) return;
-        const page = this.pages.find(({ last }) => last && !isBefore(last, log)) ?? this.lastPage();
+        if (!this.holds(log)) return;
+        const page = this.pages.find(({ last }) => last && !isBefore(last, log)) ?? this.lastPage(log);
         if (!page?.logs || page.logs.some(({ id }) => id === log.id)) return;
         let at = 0; // new logs mostly are the newest
         while (at < page.logs.length && isBefore(page.logs[at]!, log)) at++;
@@ -190,8 +235,43 @@ export class LogList {
         page.last = page.logs.at(-1);
     }
 
-    /** Where nothing follows it, it takes what is older than all. */
-    private lastPage(): Page | undefined {
-        return this.next === null ? this.pages.at(-1) : undefined;
+    /** Where nothing follows it, it takes what is older than all; else what has been searched. */
+    private lastPage({ timestamp }: Log): Page | undefined {
+        const takes = this.next === null || (this.searchedTo !== null && timestamp >= this.searchedTo);
+        return takes ? this.pages.at(-1) : undefined;
+    }
+
+    /** The number at which a log stands, or would; null: beyond what has been fetched. */
+    place(log: Log): number | null {
+        let start = 0;
+        for (const page of this.pages.slice(this.hidden)) {
+            if (page.last && !isBefore(page.last, log)) {
+                const at = page.logs?.findIndex((other) => !isBefore(other, log)) ?? 0;
+                return start + at;
+            }
+            start += page.count;
+        }
+        return null;
+    }
+
+    /** False where it is of no use to fetch more until place() tells of the log. */
+    mayReach(log: Log): boolean {
+        const passed = this.searchedTo !== null && log.timestamp > this.searchedTo;
+        const goesOn = this.next !== null && !this.isStopped && this.error === null;
+        return this.holds(log) && goesOn && !passed && this.length < FIND_MAX;
+    }
+
+    /** Lets go of logs at the end which the range, that has moved, does not hold any more. */
+    trim(): void {
+        const isOld = (log: Log | undefined): boolean => log !== undefined && !this.holds(log);
+        if (this.loading || !isOld(this.pages.at(-1)?.last)) return;
+        while (this.pages.length > 1 && isOld(this.pages.at(-2)!.last)) this.pages.pop();
+        const page = this.pages.at(-1)!;
+        if (page.logs === null) return;
+        page.logs = page.logs.filter((log) => !isOld(log));
+        page.count = page.logs.length;
+        page.last = page.logs.at(-1);
+        this.next = this.searchedTo = null;
+        this.changed();
     }
 }

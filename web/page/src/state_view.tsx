@@ -33,7 +33,8 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
         );
     }
     if (list.length > 0) return null;
-    if (list.loading || nothingStored === null) return state('loading', <p>Looking…</p>);
+    if (list.isStopped) return state('stopped', <p>The search was stopped.</p>);
+    if (!list.isComplete || nothingStored === null) return state('loading', <p>Looking…</p>);
     if (nothingStored) {
         return state(
             'empty',

@@ -1,13 +1,64 @@
 import type { JSX } from 'preact';
 
-import { type View, apiParams } from './address';
+import { type View, apiParams, formatView, rangeOf } from './address';
+import { formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
 
 interface Props {
     view: View;
+    setView: (view: View) => void;
     logs: Logs;
     stats: Stats;
+}
+
+/** How many; "so far" while older ones are still counted. */
+function countOf({ answer, isCounting, isStopped }: Stats): string {
+    if (!answer) return '…';
+    const isPart = (isCounting || isStopped) && answer.next;
+    return `${answer.total.toLocaleString()} logs${isPart ? ' so far' : ''}`;
+}
+
+/** How far a search has got that takes long, and what ends it. */
+function Progress({ view, logs: { list }, stats }: Props): JSX.Element | null {
+    const counted = stats.answer?.next ? (stats.answer.searched_to ?? null) : null;
+    const isStopped = list.isStopped || stats.isStopped;
+    const to = list.isSearching || list.isStopped ? (list.searchedTo ?? counted) : counted;
+    const isLong = to !== null || (list.isSearching && list.length === 0);
+    if (!isStopped && !(isLong && (list.isSearching || stats.isCounting))) return null;
+    const goOn = (): void => {
+        if (list.isStopped) void list.goOn();
+        if (stats.isStopped) stats.goOn();
+    };
+    const stop = (): void => {
+        if (list.isSearching) list.stop();
+        if (stats.isCounting) stats.stop();
+    };
+    return (
+        <span class="progress" data-testid="progress">
+            {isStopped ? 'Stopped' : 'Searching'}
+            {to && `, searched back to ${formatTime(to, view.utc).slice(0, 16)}`}
+            <button onClick={isStopped ? goOn : stop}>{isStopped ? 'Go on' : 'Stop'}</button>
+        </span>
+    );
+}
+
+/** A relative range ends now: what lies after it is not shown, but told. */
+function Future({ view, setView, logs, stats: { future } }: Props): JSX.Element | null {
+    if (!future) return null;
+    const there = { ...view, since: rangeOf(view, logs.now).until, until: '', live: false, id: '' };
+    return (
+        <a
+            href={formatView(there)}
+            onClick={(event) => {
+                if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+                event.preventDefault();
+                setView(there);
+            }}
+        >
+            {future === 1 ? '1 log lies' : `${future.toLocaleString()} logs lie`} in the future
+        </a>
+    );
 }
 
 function Download({ view, now, format, name }: { view: View; now: number; format: string; name: string }): JSX.Element {
@@ -20,17 +71,20 @@ function Download({ view, now, format, name }: { view: View; now: number; format
     );
 }
 
-export function StatusLine({ view, logs, stats }: Props): JSX.Element {
+export function StatusLine(props: Props): JSX.Element {
+    const { view, logs, stats } = props;
     const { list, live, reload, now } = logs;
     const isAway = (view.live && !live.connected && !list.loading) || (list.error !== null && list.error.status === 0);
     return (
         <div class="status-line">
             <div role="status">
-                <span data-testid="count">{stats.answer ? `${stats.answer.total.toLocaleString()} logs` : '…'}</span>
+                <span data-testid="count">{countOf(stats)}</span>
                 {view.live && live.connected && <span class="live-sign">{live.paused ? 'paused' : 'live'}</span>}
                 {isAway && <span class="warning">The server cannot be reached; trying again…</span>}
                 {live.notice && <span class="warning">{live.notice}</span>}
             </div>
+            <Future {...props} />
+            <Progress {...props} />
             <div class="actions">
                 <button onClick={reload}>Reload</button>
                 <span>Download</span>

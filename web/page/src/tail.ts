@@ -1,7 +1,11 @@
-/* A live tail: GET /logs/tail, resumed by the browser, and by us where the browser gives up. */
-import type { Log } from './api';
+/* A live tail: GET /logs/tail, while it is this tab's turn; it goes on where it was, however it ended. */
+import { type Log, readLog } from './api';
+import { type SseEvent, SseReader } from './sse';
+import { Turns } from './turns';
 
 const RETRY_MS = 2000;
+/** The server says something every 15 s; one that is silent for longer is gone. */
+const SILENT_MS = 40_000;
 
 export interface TailEvents {
     /** It is connected; what is stored from now on will come. */
@@ -12,44 +16,73 @@ export interface TailEvents {
     lost: () => void;
     /** The connection broke; it is tried again. */
     away: () => void;
+    /** It is not this tab's turn, or nobody sees it. What is stored meanwhile comes later. */
+    rests: () => void;
 }
 
 export class Tail {
-    private source: EventSource | undefined;
     private lastId = '';
     private retry = 0;
+    private abort = new AbortController();
+    private turns: Turns;
 
     constructor(
         private params: URLSearchParams,
         private events: TailEvents,
     ) {
-        this.connect();
+        this.turns = new Turns((mine) => {
+            this.stop();
+            if (mine) void this.connect();
+            else events.rests();
+        });
     }
 
-    private connect(): void {
+    private async connect(): Promise<void> {
+        const abort = new AbortController();
+        this.abort = abort;
+        await this.read(abort).catch(() => {});
+        if (this.abort !== abort) return;
+        this.events.away();
+        this.retry = window.setTimeout(() => void this.connect(), RETRY_MS);
+    }
+
+    private async read(abort: AbortController): Promise<void> {
         const params = new URLSearchParams(this.params);
         if (this.lastId) params.set('last_event_id', this.lastId);
-        const source = new EventSource(`/logs/tail?${params}`);
-        this.source = source;
-        source.onopen = () => this.events.open();
-        source.onmessage = (event) => {
-            this.lastId = event.lastEventId;
-            this.events.log(JSON.parse(event.data) as Log);
-        };
-        source.addEventListener('missed', (event) => {
-            this.lastId = event.lastEventId;
-            this.events.missed((JSON.parse(event.data) as { missed: number }).missed);
-        });
-        source.addEventListener('lost', () => this.events.lost());
-        source.onerror = () => {
-            this.events.away();
-            if (source.readyState !== EventSource.CLOSED) return;
-            this.retry = setTimeout(() => this.connect(), RETRY_MS);
-        };
+        const { ok, body } = await fetch(`/logs/tail?${params}`, { signal: abort.signal, cache: 'no-store' });
+        if (!ok || !body) return;
+        const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+        const sse = new SseReader();
+        for (let isOpen = false; ; ) {
+            const silence = setTimeout(() => abort.abort(), SILENT_MS);
+            const { done, value } = await reader.read().finally(() => clearTimeout(silence));
+            if (done || this.abort !== abort) return;
+            const events = sse.take(value);
+            if (!isOpen && events.length > 0) {
+                isOpen = true;
+                this.events.open();
+            }
+            events.forEach((event) => this.take(event));
+        }
+    }
+
+    private take({ id, name, data }: SseEvent): void {
+        if (id) this.lastId = id;
+        if (!data) return;
+        if (name === 'missed') this.events.missed((JSON.parse(data) as { missed: number }).missed);
+        else if (name === 'lost') this.events.lost();
+        else if (!name) this.events.log(readLog(data));
+    }
+
+    private stop(): void {
+        clearTimeout(this.retry);
+        const { abort } = this;
+        this.abort = new AbortController();
+        abort.abort();
     }
 
     close(): void {
-        clearTimeout(this.retry);
-        this.source?.close();
+        this.turns.close();
+        this.stop();
     }
 }

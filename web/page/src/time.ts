@@ -1,4 +1,10 @@
-/* Times as they are shown: in the browser's zone or in UTC. */
+/* Times as they are shown, in the browser's zone or in UTC; and as the API takes them. */
+
+/** The first and the last moment that a log can have. */
+export const FIRST = '0001-01-01T00:00:00.000000Z';
+export const LAST = '9999-12-31T23:59:59.999999Z';
+const FIRST_MS = Date.parse(FIRST);
+const LAST_MS = Date.parse(LAST);
 
 function two(n: number, width = 2): string {
     return String(n).padStart(width, '0');
@@ -33,6 +39,21 @@ export function formatTick(ms: number, utc: boolean, span: number): string {
     return span > 3_600_000 ? clock.slice(0, 5) : clock;
 }
 
+/** RFC 3339 in UTC, within what a log can have. */
+export function iso(ms: number): string {
+    if (ms < FIRST_MS) return FIRST;
+    return ms > LAST_MS ? LAST : new Date(ms).toISOString();
+}
+
+/** `us` microseconds after a log's timestamp; "" where no log can be so late. */
+export function after(timestamp: string, us: number): string {
+    const micros = Number(/\.\d{3}(\d{3})/.exec(timestamp)?.[1] ?? 0) + us;
+    const ms = Date.parse(timestamp) + Math.floor(micros / 1000);
+    if (ms < FIRST_MS) return FIRST;
+    if (ms > LAST_MS) return '';
+    return `${iso(ms).slice(0, -1)}${two(((micros % 1000) + 1000) % 1000, 3)}Z`;
+}
+
 /** What <input type=datetime-local> takes and gives. */
 export function toInput(ms: number, utc: boolean): string {
     return `${formatDate(ms, utc)}T${formatClock(ms, utc)}`;
@@ -41,5 +62,5 @@ export function toInput(ms: number, utc: boolean): string {
 /** RFC 3339 in UTC, or "" where the input is empty or no time. */
 export function fromInput(value: string, utc: boolean): string {
     const ms = Date.parse(utc ? `${value}Z` : value);
-    return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
+    return Number.isNaN(ms) ? '' : iso(ms);
 }

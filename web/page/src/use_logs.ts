@@ -3,6 +3,7 @@ import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 
 import { type View, apiParams, filterParams } from './address';
 import { type Log, fetchLogs } from './api';
+import { serverNow } from './clock';
 import { LogList } from './log_list';
 import { Tail } from './tail';
 
@@ -44,6 +45,8 @@ class Inbox {
     paused = false;
     atTop = true;
     ready = false;
+    /** Logs fell out that will not come again: only the list anew has them. */
+    hasGap = false;
 
     add(log: Log): void {
         this.count++;
@@ -66,9 +69,9 @@ export function useLogs(view: View): Logs {
     if (keyOf.current !== key) {
         keyOf.current = key;
         state.current?.list.close();
-        const now = Date.now();
+        const now = serverNow();
         state.current = {
-            list: new LogList(apiParams(view, now), () => changed()),
+            list: new LogList(() => apiParams(view, view.live ? serverNow() : now), () => changed()),
             now,
             inbox: new Inbox(),
             live: { connected: false, paused: false, pending: 0, notice: '' },
@@ -80,11 +83,13 @@ export function useLogs(view: View): Logs {
 
     /** Into the list with all that came; or the list anew where that is too much. */
     const flush = (): void => {
-        const { logs, count } = inbox;
+        const { logs, count, hasGap } = inbox;
         inbox.logs = [];
+        inbox.hasGap = false;
         inbox.count = live.pending = 0;
-        current.arrived += count;
-        if (count > logs.length || !list.insert(logs)) void list.start();
+        current.arrived += count || 1;
+        if (hasGap) live.notice = '';
+        if (hasGap || count > logs.length || !list.insert(logs)) void list.start();
         changed();
     };
     const look = (): void => {
@@ -92,7 +97,7 @@ export function useLogs(view: View): Logs {
         changed();
     };
     useEffect(() => {
-        if (inbox.isOpen && inbox.count && !list.loading && !list.error) flush();
+        if (inbox.isOpen && (inbox.count || inbox.hasGap) && !list.loading && !list.error) flush();
     });
 
     useEffect(() => {
@@ -113,6 +118,7 @@ export function useLogs(view: View): Logs {
                 if (!inbox.ready) {
                     void list.start().then(() => {
                         inbox.ready = true;
+                        current.arrived++; // numbers that were asked for before may be older
                         later();
                     });
                 }
@@ -127,11 +133,17 @@ export function useLogs(view: View): Logs {
                 changed();
             },
             lost: () => {
+                inbox.hasGap = true;
                 live.notice = 'The connection was away for too long, and logs may be missing: reload to see them';
-                changed();
+                later();
             },
             away: () => {
                 live.connected = false;
+                if (!inbox.ready && list.loading) void list.start();
+                changed();
+            },
+            rests: () => {
+                live.connected = true;
                 if (!inbox.ready && list.loading) void list.start();
                 changed();
             },
@@ -144,16 +156,18 @@ export function useLogs(view: View): Logs {
     }, [list]);
 
     // A server that is away is asked again; so is an empty one for its first log.
-    const isEmpty = !list.loading && !list.error && list.length === 0;
+    const isEmpty = list.isComplete && list.length === 0;
     const isAway = list.error !== null && (list.error.status === 0 || list.error.status >= 500);
     useEffect(() => {
         if (!isEmpty) setNothingStored(null);
         if (!isEmpty && !isAway) return undefined;
-        let over = false;
+        const abort = new AbortController();
         const ask = async (): Promise<void> => {
-            if (isAway) return void list.start();
-            const { logs } = await fetchLogs(new URLSearchParams({ limit: '1' })).catch(() => ({ logs: [] }));
-            if (over) return;
+            if (document.hidden) return;
+            if (isAway) return void (list.loading || list.start());
+            const any = new URLSearchParams({ limit: '1' });
+            const { logs } = await fetchLogs(any, abort.signal).catch(() => ({ logs: [] }));
+            if (abort.signal.aborted) return;
             setNothingStored((before) => {
                 if (before && logs.length > 0) setRound((n) => n + 1);
                 return logs.length === 0;
@@ -162,7 +176,7 @@ export function useLogs(view: View): Logs {
         if (isEmpty) void ask();
         const timer = setInterval(() => void ask(), RETRY_MS);
         return () => {
-            over = true;
+            abort.abort();
             clearInterval(timer);
         };
     }, [list, isEmpty, isAway]);

@@ -1,81 +1,122 @@
 /* The histogram's numbers: asked for with each view, and again while logs come in live. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, apiParams, filterParams, hasTimes } from './address';
-import { type StatsAnswer, fetchStats } from './api';
+import { type View, filterParams, isRelative } from './address';
+import type { StatsAnswer } from './api';
+import { serverNow } from './clock';
+import { countFuture, countView, goOnCounting } from './count';
 import type { Logs } from './use_logs';
 
-const BARS = 120;
 const AGAIN_MS = 3000;
-/** Lengths of a bar, in seconds. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+/** Counting anew may take at most this part of the time. */
+const AGAIN_SHARE = 10;
 
 export interface Stats {
+    /** Of this view, or null: not known yet. */
     answer: StatsAnswer | null;
+    /** That of the view before, while there is none of this one: not to be taken for it. */
+    old: StatsAnswer | null;
+    isCounting: boolean;
+    isStopped: boolean;
     failed: string;
+    /** Logs that match and lie after the range, which ends now. */
+    future: number;
+    stop: () => void;
+    goOn: () => void;
 }
 
-/** The shortest bar that makes at most BARS of the time, in seconds. */
-export function barSeconds(ms: number): number {
-    const least = ms / 1000 / BARS;
-    return STEPS.find((step) => step >= least) ?? Math.ceil(least / 86400) * 86400;
+interface Progress {
+    key: string;
+    isCounting: boolean;
+    isStopped: boolean;
+    failed: string;
+    future: number;
 }
 
-/** All time has no beginning: a first, coarse look finds it. */
-async function boundsOf(params: URLSearchParams, now: number, signal: AbortSignal): Promise<[number, number]> {
-    const since = params.get('since');
-    const until = params.get('until') ? Date.parse(params.get('until')!) : now;
-    if (since) return [Date.parse(since), until];
-    const coarse = new URLSearchParams(params);
-    coarse.set('since', '1970-01-01T00:00:00Z');
-    coarse.set('until', new Date(until).toISOString());
-    const { buckets } = await fetchStats(coarse, signal);
-    return [buckets[0] ? Date.parse(buckets[0].timestamp) : until - 86_400_000, until];
-}
-
-async function ask(view: View, now: number, signal: AbortSignal): Promise<StatsAnswer> {
-    const params = apiParams(view, now);
-    // A moment more, so that what has just come is in it.
-    let [since, until] = await boundsOf(params, now + 1000, signal);
-    for (let round = 0; ; round++) {
-        params.set('since', new Date(since).toISOString());
-        params.set('until', new Date(until).toISOString());
-        params.set('bucket', String(barSeconds(until - since)));
-        const answer = await fetchStats(params, signal);
-        const first = answer.buckets[0];
-        const isAll = view.range === 'all' && !hasTimes(view);
-        if (!isAll || !first || round === 1) return answer;
-        since = Math.max(since, Date.parse(first.timestamp));
-    }
-}
+type Work = (signal: AbortSignal, told: (answer: StatsAnswer) => void) => Promise<StatsAnswer>;
 
 export function useStats(view: View, logs: Logs): Stats {
-    const [stats, setStats] = useState<Stats>({ answer: null, failed: '' });
-    const key = [filterParams(view), view.since, view.until, view.range].join('|');
-    const arrived = useRef(0);
-    arrived.current = logs.arrived;
+    const [shown, setShown] = useState<{ key: string; answer: StatsAnswer | null }>({ key: '', answer: null });
+    const [progress, setProgress] = useState<Progress | null>(null);
+    const key = [filterParams(view), view.since, view.until, view.range, logs.now].join('|');
+    const latest = useRef(logs);
+    latest.current = logs;
+    const handles = useRef({ stop: () => {}, goOn: () => {} });
 
     useEffect(() => {
-        const abort = new AbortController();
-        let counted = logs.arrived;
-        const look = (now: number): void => {
-            ask(view, now, abort.signal).then(
-                (answer) => setStats({ answer, failed: '' }),
-                (error: Error) => {
-                    if (!abort.signal.aborted) setStats({ answer: null, failed: error.message });
-                },
-            );
+        let abort = new AbortController();
+        let counted = 0;
+        let timer = 0;
+        let looked = 0;
+        let last: StatsAnswer | null = null;
+        const show = (answer: StatsAnswer | null): void => setShown({ key, answer: (last = answer) });
+        const set = (change: Partial<Progress>): void =>
+            setProgress((before) => ({ ...before!, ...change }));
+        setProgress({ key, isCounting: true, isStopped: false, failed: '', future: 0 });
+
+        /** `isAgain`: what is shown stays until all is counted. */
+        const run = async (isAgain: boolean, work: Work): Promise<void> => {
+            const { signal } = (abort = new AbortController());
+            const begun = Date.now();
+            try {
+                const answer = await work(signal, (answer) => !isAgain && !signal.aborted && show(answer));
+                if (signal.aborted) return;
+                show(answer);
+                set({ isCounting: false, failed: '' });
+            } catch (error) {
+                if (signal.aborted) return;
+                show(null);
+                set({ isCounting: false, failed: (error as Error).message });
+            }
+            timer = window.setTimeout(again, Math.max(AGAIN_MS, AGAIN_SHARE * (Date.now() - begun)));
         };
-        look(logs.now);
-        const timer = setInterval(() => {
-            if (arrived.current === counted) return;
-            counted = arrived.current;
-            look(Date.now());
-        }, AGAIN_MS);
+        const look = (now: number, isAgain: boolean): Promise<void> => {
+            counted = latest.current.arrived;
+            looked = now;
+            return run(isAgain, async (signal, told) => {
+                const future = await countFuture(view, now, signal);
+                if (!signal.aborted) set({ future });
+                return countView(view, now, signal, told);
+            });
+        };
+        const again = (): void => {
+            timer = window.setTimeout(again, AGAIN_MS);
+            const now = serverNow();
+            const hasMoved = view.live && isRelative(view) && now - looked > (last?.bucket_seconds ?? 1) * 1000;
+            if (document.hidden || !(hasMoved || latest.current.arrived !== counted)) return;
+            clearTimeout(timer);
+            latest.current.list.trim();
+            void look(now, true);
+        };
+        handles.current = {
+            stop: () => {
+                abort.abort();
+                clearTimeout(timer);
+                set({ isCounting: false, isStopped: true });
+            },
+            goOn: () => {
+                set({ isCounting: true, isStopped: false });
+                const from = last;
+                if (from?.next) void run(false, (signal, told) => goOnCounting(view, from, signal, told));
+                else void look(logs.now, false);
+            },
+        };
+        void look(logs.now, false);
         return () => {
-            clearInterval(timer);
+            clearTimeout(timer);
             abort.abort();
         };
-    }, [key, logs.now]);
-    return stats;
+    }, [key]);
+
+    const isOurs = progress?.key === key;
+    return {
+        answer: shown.key === key ? shown.answer : null,
+        old: shown.answer,
+        isCounting: !isOurs || progress.isCounting,
+        isStopped: isOurs && progress.isStopped,
+        failed: isOurs ? progress.failed : '',
+        future: isOurs ? progress.future : 0,
+        stop: () => handles.current.stop(),
+        goOn: () => handles.current.goOn(),
+    };
 }

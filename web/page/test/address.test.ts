@@ -29,6 +29,17 @@ test('a range is from so long before now; all time has no beginning', () => {
     expect(apiParams(parseView('?range=all'), now).has('since')).toBe(false);
 });
 
+test('a relative range ends now; all time and one without an end do not', () => {
+    const now = Date.UTC(2024, 1, 29, 12);
+    expect(Date.parse(apiParams(parseView('?range=15m'), now).get('until')!) - now).toBe(2000);
+    expect(apiParams(parseView('?range=all'), now).has('until')).toBe(false);
+    expect(apiParams(parseView('?since=2024-01-01'), now).has('until')).toBe(false);
+});
+
+test('a filter for an empty value is kept, of a name that ends with q, too', () => {
+    expect(formatView(parseView('?attr.seq=&not.attr.q=&attr.a=&q=&not.q='))).toBe('/?attr.seq=&not.attr.q=&attr.a=');
+});
+
 test('live has no end', () => {
     expect(parseView('?live=1&until=2024-01-01').live).toBe(false);
     expect(formatView(withLive(parseView('?until=2024-01-01'), true))).toBe('/?live=1');

@@ -6,7 +6,7 @@ import { LogList, PAGE_LOGS } from '../src/log_list';
 /** Log `n`; the higher, the newer. */
 function log(n: number): Log {
     const id = String(n).padStart(8, '0');
-    return { id, timestamp: `2024-01-01T00:00:00.${id.slice(2)}Z`, level: 'info', message: `log ${n}` };
+    return { id, timestamp: `2024-01-01T00:00:00.${id.slice(2)}Z`, level: 'info', message: `log ${n}`, json: '' };
 }
 
 /** What the server has stored. */
@@ -29,14 +29,18 @@ beforeEach(() => {
     reads = [];
     vi.stubGlobal('fetch', async (path: string) => {
         reads.push(path);
-        return { ok: true, json: async () => answer(path) };
+        return { ok: true, text: async () => JSON.stringify(answer(path)) };
     });
 });
 
 afterEach(() => vi.unstubAllGlobals());
 
+function listOf(params: Record<string, string> = {}): LogList {
+    return new LogList(() => new URLSearchParams(params), () => {});
+}
+
 async function wholeList(): Promise<LogList> {
-    const list = new LogList(new URLSearchParams(), () => {});
+    const list = listOf();
     await list.start();
     while (!list.isComplete) await list.more();
     return list;
@@ -71,7 +75,7 @@ test('a page that is fetched again holds what came into it meanwhile', async () 
 });
 
 test('what comes live is put into its place, once', async () => {
-    const list = new LogList(new URLSearchParams(), () => {});
+    const list = listOf();
     await list.start();
     expect(list.insert([log(10_001), log(10_000), log(10_001), log(9999), { ...log(9995), id: '00009995x' }])).toBe(true);
     expect(ids(list.slice(0, 3))).toEqual([log(10_001).id, log(10_000).id, log(9999).id]);
@@ -80,7 +84,7 @@ test('what comes live is put into its place, once', async () => {
 });
 
 test('what belongs to a page that is not there yet is left to that page', async () => {
-    const list = new LogList(new URLSearchParams(), () => {});
+    const list = listOf();
     await list.start();
     list.insert([{ ...log(3), id: '00000003x' }]);
     expect(list.length).toBe(PAGE_LOGS);
@@ -88,22 +92,22 @@ test('what belongs to a page that is not there yet is left to that page', async 
 
 test('what comes live with a time before the view is left out', async () => {
     stored = [log(5000), log(6000)];
-    const list = new LogList(new URLSearchParams({ since: log(5000).timestamp }), () => {});
+    const list = listOf({ since: log(5000).timestamp });
     await list.start();
     list.insert([log(4000), log(7000)]);
     expect(ids(list.slice(0, 9))).toEqual([log(7000).id, log(6000).id, log(5000).id]);
 });
 
 test('more than a page takes live is refused: the list is to start anew', async () => {
-    const list = new LogList(new URLSearchParams(), () => {});
+    const list = listOf();
     await list.start();
     expect(list.insert(Array.from({ length: 2000 }, (_, n) => log(10_000 + n)))).toBe(false);
 });
 
 test('an error is told, and the list goes on after it', async () => {
     const list = await wholeList();
-    const fails = new LogList(new URLSearchParams(), () => {});
-    vi.stubGlobal('fetch', async () => ({ ok: false, status: 422, statusText: '', json: async () => ({ detail: [{ loc: ['query', 'since'], msg: 'is bad' }] }) }));
+    const fails = listOf();
+    vi.stubGlobal('fetch', async () => ({ ok: false, status: 422, statusText: '', text: async () => JSON.stringify({ detail: [{ loc: ['query', 'since'], msg: 'is bad' }] }) }));
     await fails.start();
     expect(fails.error).toMatchObject({ status: 422, message: 'since: is bad' });
     expect(fails.isComplete).toBe(false);
@@ -117,4 +121,87 @@ test('rows at the top can be left out of the count, and come back', async () => 
     expect(list.length).toBe(stored.length - 1500);
     expect(list.shift(-10_000)).toBe(-1500);
     expect(list.length).toBe(stored.length);
+});
+
+test('the digits of a log are at hand, page by page', async () => {
+    vi.stubGlobal('fetch', async () => ({
+        ok: true,
+        text: async () => '{"logs":[{"id":"1","timestamp":"t","level":"l","message":"]","attributes":{"n":1.10}},{"id":"0","timestamp":"t","level":"l","message":"m","attributes":{"n":1E400}}],"next":null}',
+    }));
+    const list = listOf();
+    await list.start();
+    expect(list.at(0)!.json).toBe('{"id":"1","timestamp":"t","level":"l","message":"]","attributes":{"n":1.10}}');
+    expect(list.at(1)!.json).toContain('"n":1E400');
+});
+
+/** Answers in slices: 10 logs each, that say how far they got. */
+function stubSlices(): string[] {
+    const slices: string[] = [];
+    vi.stubGlobal('fetch', async (path: string, { signal }: { signal: AbortSignal }) => {
+        const params = new URL(path, 'http://h').searchParams;
+        params.set('limit', '10');
+        slices.push(path);
+        const { logs, next } = answer(`/logs?${params}`) as { logs: Log[]; next: string | null };
+        if (signal.aborted) throw new Error('aborted');
+        return { ok: true, text: async () => JSON.stringify({ logs, next, searched_to: next && logs.at(-1)!.timestamp }) };
+    });
+    return slices;
+}
+
+test('slices of a search are one page, and say how far it got', async () => {
+    stubSlices();
+    const list = listOf();
+    await list.start();
+    expect(list.searchedTo).toBe(log(9990).timestamp);
+    expect(list.isSearching).toBe(true);
+    for (let n = 0; n < 60; n++) await list.more();
+    expect(ids(list.slice(0, 610))).toEqual([...stored].reverse().slice(0, 610).map(({ id }) => id));
+    list.insert([{ ...log(9500), id: '00009500x' }]);
+    expect(list.length).toBe(611);
+});
+
+test('a search that is stopped keeps what it found, and goes on from there', async () => {
+    const slices = stubSlices();
+    const list = listOf();
+    await list.start();
+    const more = list.more();
+    list.stop();
+    await more;
+    await list.more();
+    expect(list.length).toBe(10);
+    expect([list.isSearching, list.isComplete, list.isStopped]).toEqual([false, false, true]);
+    const asked = slices.length;
+    await list.goOn();
+    expect(slices.length).toBe(asked + 1);
+    expect(ids(list.slice(9, 11))).toEqual([log(9990).id, log(9989).id]);
+});
+
+test('a log is found by its time, though its page was let go', async () => {
+    const list = await wholeList();
+    expect(list.place(log(9999))).toBe(0);
+    list.slice(0, 10);
+    const at = list.place(log(1234))!;
+    expect(Math.abs(at - (9999 - 1234))).toBeLessThan(PAGE_LOGS);
+    list.at(at);
+    await vi.waitFor(() => expect(list.at(list.place(log(1234))!)?.id).toBe(log(1234).id));
+});
+
+test('a log is looked for as far as it may be, and not beyond', async () => {
+    const list = listOf({ since: log(5000).timestamp });
+    await list.start();
+    expect([list.place(log(7000)), list.mayReach(log(7000))]).toEqual([null, true]);
+    expect(list.mayReach(log(4000))).toBe(false);
+});
+
+test('what a moving range leaves behind is let go', async () => {
+    const at = (second: number): string => new Date(Date.UTC(2024) + second * 1000).toISOString();
+    stored = Array.from({ length: 700 }, (_, n) => ({ ...log(n), timestamp: at(n) }));
+    let since = at(0);
+    const list = new LogList(() => new URLSearchParams({ since }), () => {});
+    await list.start();
+    await list.more();
+    since = at(650);
+    list.trim();
+    expect(list.length).toBe(50);
+    expect(list.isComplete).toBe(true);
 });

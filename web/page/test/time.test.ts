@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { formatTick, formatTime, fromInput, toInput } from '../src/time';
-import { barSeconds } from '../src/use_stats';
+import { after, formatTick, formatTime, fromInput, toInput } from '../src/time';
+import { barSeconds } from '../src/count';
 
 test('a time is shown to the millisecond, before 1970, too', () => {
     expect(formatTime('2024-02-29T12:34:56.789123Z', true)).toBe('2024-02-29 12:34:56.789');
@@ -29,4 +29,12 @@ test('bars are of round lengths, and not too many', () => {
     expect(barSeconds(3_600_000)).toBe(30);
     expect(barSeconds(86_400_000)).toBe(900);
     expect(barSeconds(10 * 365 * 86_400_000) % 86_400).toBe(0);
+});
+
+test('microseconds are added exactly, and not beyond what a log can have', () => {
+    expect(after('2024-02-29T12:34:56.789999Z', 1)).toBe('2024-02-29T12:34:56.790000Z');
+    expect(after('2024-02-29T12:34:56.789001Z', -2)).toBe('2024-02-29T12:34:56.788999Z');
+    expect(after('1969-12-31T23:59:59.999999Z', 1)).toBe('1970-01-01T00:00:00.000000Z');
+    expect(after('0001-01-01T00:00:01.000000Z', -60_000_000)).toBe('0001-01-01T00:00:00.000000Z');
+    expect(after('9999-12-31T23:59:59.000000Z', 60_000_000)).toBe('');
 });

@@ -1,0 +1,126 @@
+/* Searches that take long: what is shown meanwhile, how far they are, and what ends them. */
+import { strict as assert } from 'node:assert';
+
+import type { Route } from 'playwright-core';
+
+import { eventually } from '../integration/harness';
+import { atRest, postLogs } from '../integration/logs';
+import { type Visitor, browserTest, end } from './browser';
+import { LogPage } from './log_page';
+
+const LOGS = [
+    { message: 'apple', level: 'info' },
+    { message: 'pear', level: 'error' },
+    { message: 'apple pie', level: 'error' },
+];
+
+/** Holds back answers to requests whose query has `text`, until they are let go. */
+async function holdBack(visitor: Visitor, text: string): Promise<() => void> {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await visitor.context.route(
+        (url) => url.pathname.startsWith('/logs') && url.search.includes(text),
+        async (route) => {
+            await released;
+            await route.continue().catch(() => {}); // it may be given up
+        },
+    );
+    return release;
+}
+
+browserTest('numbers of the search before are not shown for the one that runs', async ({ server, visitor }) => {
+    await postLogs(server, LOGS);
+    await atRest(server);
+    const release = await holdBack(visitor, 'q=apple');
+    const page = new LogPage(await visitor.open());
+    const count = page.tab.getByTestId('count');
+    const errors = page.tab.locator('label.is-error .count');
+    await count.getByText('3 logs').waitFor();
+    assert.equal(await errors.innerText(), '2');
+    await page.search.fill('apple');
+    await page.search.press('Enter');
+    await page.addressHas('q', 'apple');
+    await count.getByText('…').waitFor();
+    assert.equal(await errors.isVisible(), false);
+    assert.equal(await page.histogram.getAttribute('aria-busy'), 'true');
+    assert.ok(Number(await page.histogram.locator('svg').evaluate((svg) => getComputedStyle(svg).opacity)) < 0.5);
+    release();
+    await count.getByText('2 logs').waitFor();
+    assert.equal(await errors.innerText(), '1');
+    assert.equal(await page.histogram.getAttribute('aria-busy'), 'false');
+});
+
+browserTest('a search that is typed over is given up', async ({ server, visitor }) => {
+    await postLogs(server, LOGS);
+    await atRest(server);
+    await holdBack(visitor, 'q=app&');
+    const begun: string[] = [];
+    const ended: string[] = [];
+    const query = (url: string): string => new URL(url).searchParams.get('q') ?? '';
+    visitor.context.on('request', (request) => begun.push(query(request.url())));
+    visitor.context.on('requestfailed', (request) => ended.push(query(request.url())));
+    const page = new LogPage(await visitor.open());
+    await page.shows(['apple pie', 'pear', 'apple']);
+    await page.search.pressSequentially('app', { delay: 30 });
+    await page.addressHas('q', 'app');
+    await page.search.pressSequentially('le pie', { delay: 30 });
+    await page.shows(['apple pie']);
+    const searched = new Set(begun.filter((text) => text));
+    assert.deepEqual([...searched], ['app', 'apple pie'], 'nothing is asked for at each key');
+    const asked = begun.filter((text) => text === 'app').length;
+    await eventually('what was asked for "app" to be given up', async () =>
+        ended.filter((text) => text === 'app').length === asked);
+});
+
+const SLICE = { since: '2026-11-24T00:00:00Z', until: '2026-11-25T00:00:00Z', bucket_seconds: 900 };
+
+/** A server that takes long to search: slice `n` gets `n` hours back, and finds one log. */
+function slices(of: number): (route: Route) => Promise<void> {
+    return async (route) => {
+        const url = new URL(route.request().url());
+        const n = Number(url.searchParams.get('cursor') ?? 0);
+        const hour = (n: number): string => new Date(Date.UTC(2026, 10, 25) - n * 3_600_000).toISOString();
+        const isLast = n + 1 === of;
+        const log = { id: `0${n}`, timestamp: hour(n + 0.5), level: 'info', message: `slice ${n}`, attributes: {} };
+        const bucket = { timestamp: log.timestamp, total: 1, levels: { info: 1 } };
+        const found = url.pathname === '/logs' ? { logs: [log] } : { ...SLICE, total: 1, buckets: [bucket] };
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const json = { ...found, next: isLast ? null : `${n + 1}`, searched_to: isLast ? null : hour(n + 1) };
+        await route.fulfill({ json }).catch(() => {});
+    };
+}
+
+const SEARCH = `?q=rare&since=${SLICE.since}&until=${SLICE.until}&zone=utc`;
+
+browserTest('a long search shows what it has and how far it is, to its end', async ({ visitor }) => {
+    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, slices(20));
+    const page = new LogPage(await visitor.open(SEARCH));
+    const progress = page.tab.getByTestId('progress');
+    await progress.getByText(/searched back to 2026-11-24 \d\d:00/).waitFor();
+    await page.tab.getByTestId('count').getByText(/^\d+ logs so far$/).waitFor();
+    await page.shows(Array.from({ length: 20 }, (_, n) => `slice ${n}`));
+    await page.tab.getByTestId('count').getByText('20 logs', { exact: true }).waitFor();
+    await progress.waitFor({ state: 'hidden' });
+    assert.equal(await page.histogram.locator('rect').count(), 20);
+});
+
+browserTest('a long search can be stopped, and goes on', async ({ visitor }) => {
+    let asked = 0;
+    visitor.context.on('request', () => asked++);
+    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, slices(24));
+    const page = new LogPage(await visitor.open(SEARCH));
+    await page.row('slice 2').waitFor();
+    await page.tab.getByRole('button', { name: 'Stop' }).click();
+    const progress = page.tab.getByTestId('progress');
+    await progress.getByText(/^Stopped, searched back to 2026-11-24/).waitFor();
+    const found = (await page.messages()).length;
+    assert.ok(found >= 3 && found < 24, `${found} logs`);
+    asked = 0;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(asked, 0, 'nothing is asked for');
+    await page.tab.getByRole('button', { name: 'Go on' }).click();
+    await page.shows(Array.from({ length: 24 }, (_, n) => `slice ${n}`));
+    await page.tab.getByTestId('count').getByText('24 logs', { exact: true }).waitFor();
+});
+
+end();

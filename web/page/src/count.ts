@@ -1,0 +1,122 @@
+/* Counting logs over time, however long it takes: the answers to a count are slices, newest first. */
+import { type View, filterParams, hasTimes, isRelative, rangeOf } from './address';
+import { type Bucket, type StatsAnswer, fetchStats } from './api';
+import { FIRST, LAST, iso } from './time';
+
+const BARS = 120;
+/** As many as the API gives. */
+const BUCKETS_MAX = 1000;
+const DAY = 86_400_000;
+/** Ages of the parts in which the oldest log is looked for. */
+const AGES = [3650 * DAY, 365 * DAY, 30 * DAY, DAY, 0];
+/** Lengths of a bar, in seconds. */
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
+/** The shortest bar that makes at most BARS of the time, in seconds. */
+export function barSeconds(ms: number): number {
+    const least = ms / 1000 / BARS;
+    return STEPS.find((step) => step >= least) ?? Math.ceil(least / 86400) * 86400;
+}
+
+function joinBuckets(a: Bucket, b: Bucket): Bucket {
+    const levels = { ...a.levels };
+    for (const [level, count] of Object.entries(b.levels)) levels[level] = (levels[level] ?? 0) + count;
+    return { timestamp: a.timestamp, total: a.total + b.total, levels };
+}
+
+/** What was counted so far, and the slice that goes on from there: it is older, and may share a bucket. */
+export function join(counted: StatsAnswer, slice: StatsAnswer): StatsAnswer {
+    const buckets = [...slice.buckets];
+    const [oldest] = counted.buckets;
+    const shares = oldest !== undefined && buckets.at(-1)?.timestamp === oldest.timestamp;
+    if (shares) buckets.push(joinBuckets(buckets.pop()!, oldest));
+    buckets.push(...counted.buckets.slice(shares ? 1 : 0));
+    return { ...slice, buckets, total: counted.total + slice.total };
+}
+
+/** Counts what `params` ask for, on from `counted` if that is given; `told` hears of each slice. */
+export async function count(
+    params: URLSearchParams,
+    signal: AbortSignal,
+    told: (answer: StatsAnswer) => void = () => {},
+    counted?: StatsAnswer,
+): Promise<StatsAnswer> {
+    for (;;) {
+        if (counted?.next) params.set('cursor', counted.next);
+        const slice = await fetchStats(params, signal);
+        counted = counted ? join(counted, slice) : slice;
+        told(counted);
+        if (!counted.next) return counted;
+    }
+}
+
+function paramsOf(view: View, since: string, until: string, bucket: number): URLSearchParams {
+    const params = filterParams(view);
+    params.set('since', since);
+    params.set('until', until);
+    params.set('bucket', String(bucket));
+    return params;
+}
+
+/** Counts in as many parts as there can be. */
+function finely(view: View, since: string, until: string, signal: AbortSignal): Promise<StatsAnswer> {
+    const seconds = (Date.parse(until) - Date.parse(since)) / 1000;
+    return count(paramsOf(view, since, until, Math.max(1, Math.ceil(seconds / (BUCKETS_MAX - 1)))), signal);
+}
+
+/** About when the oldest log is: looked for from the oldest part of time on, where mostly there is nothing to count. */
+async function oldest(view: View, until: number, signal: AbortSignal): Promise<string> {
+    let since = FIRST;
+    for (const age of AGES) {
+        const end = iso(until - age);
+        if (Date.parse(end) <= Date.parse(since)) continue;
+        const [first] = (await finely(view, since, end, signal)).buckets;
+        if (first) return first.timestamp;
+        since = end;
+    }
+    return iso(until - DAY);
+}
+
+/** Just behind the newest log, but not before `since`. */
+async function newest(view: View, since: string, signal: AbortSignal): Promise<string> {
+    let until = LAST;
+    for (let round = 0; round < 3; round++) {
+        if (Date.parse(until) <= Date.parse(since)) break;
+        const { buckets, bucket_seconds } = await finely(view, since, until, signal);
+        const last = buckets.at(-1);
+        if (!last) return since;
+        until = iso(Date.parse(last.timestamp) + bucket_seconds * 1000);
+    }
+    return until;
+}
+
+/** The range of a view as the list has it; where that has no bound, as far as there are logs, and to now. */
+export async function boundsOf(view: View, now: number, signal: AbortSignal): Promise<{ since: string; until: string }> {
+    let { since, until } = rangeOf(view, now);
+    if (!until) {
+        const isAhead = Date.parse(since) > now;
+        until = await newest(view, isAhead ? since : iso(now + 1000), signal);
+        if (isAhead && until === since) until = LAST;
+    }
+    return { since: since || (await oldest(view, Date.parse(until), signal)), until };
+}
+
+/** What the histogram shows of a view. */
+export async function countView(view: View, now: number, signal: AbortSignal, told: (answer: StatsAnswer) => void): Promise<StatsAnswer> {
+    const { since, until } = await boundsOf(view, now, signal);
+    const bucket = barSeconds(Date.parse(until) - Date.parse(since));
+    return count(paramsOf(view, since, until, bucket), signal, told);
+}
+
+/** Goes on where a count was stopped. */
+export function goOnCounting(view: View, counted: StatsAnswer, signal: AbortSignal, told: (answer: StatsAnswer) => void): Promise<StatsAnswer> {
+    const { since, until, bucket_seconds } = counted;
+    return count(paramsOf(view, since, until, bucket_seconds), signal, told, counted);
+}
+
+/** How many logs match that lie after the end of a relative range. */
+export async function countFuture(view: View, now: number, signal: AbortSignal): Promise<number> {
+    if (!isRelative(view) || hasTimes(view)) return 0;
+    const { until } = rangeOf(view, now);
+    return (await finely(view, until, LAST, signal)).total;
+}
