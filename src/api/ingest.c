@@ -397,8 +397,7 @@ static void answer_refused(struct ingest *in, struct http_request *req, int erro
 {
     if (error == LM_EINVAL && validation_finish(errors) == 0) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-        http_respond(req,
-                     &(struct http_response){.status = 422, .body = buffer_slice(&in->errors)});
+        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &in->errors});
     } else if (error == LM_EDATA) {
         char detail[128];
 
@@ -494,8 +493,7 @@ void ingest_request(struct ingest *in, struct http_request *req, enum record_bod
 refuse:
     rewind_open(in, mark);
     answer_refused(in, req, error, &errors);
-    if (in->errors.capacity > SPARE_MESSAGE_BYTES)
-        buffer_release(&in->errors);
+    buffer_release(&in->errors); /* what is charged is not kept for reuse */
 }
 
 static void hand_over(struct ingest *in, struct send *s)
@@ -544,7 +542,9 @@ struct ingest *ingest_new(struct queue *queue, struct account *account, struct m
     in->box = box;
     in->gather = gather;
     in->parser = record_parser_new();
+    record_parser_charge(in->parser, account);
     buffer_init(&in->errors, ERROR_BODY_BYTES_MAX);
+    in->errors.account = account;
     in->ready_last = &in->ready;
     in->open = send_new(in);
     return in;

@@ -47,28 +47,32 @@ static bool is_ndjson(struct slice type)
  * A body that does not say it is JSON is a plain text to FastAPI, and a text is no log: the answer
  * is its answer, with the text as the input.
  */
-static void refuse_type(struct http_request *req, const char *type, const char *msg)
+static void refuse_type(struct api_thread *t, struct http_request *req, const char *type,
+                        const char *msg)
 {
     static const struct validation_step body_step = {.name = {"body", 4}};
+    struct account *account = ledger_account(&t->api->ledger, LEDGER_INTAKE);
     struct slice body = http_request_body(req);
-    struct buffer out, input;
+    struct buffer out = {.ceiling = 8 * body.len + 1024, .account = account};
+    struct buffer input = {.ceiling = 6 * body.len + 2, .account = account};
     struct validation errors;
 
-    buffer_init(&out, 8 * body.len + 1024);
-    buffer_init(&input, 6 * body.len + 2);
-    validation_init(&errors, &out);
     if (utf8_valid(body))
         json_append_string(&input, body);
+    validation_init(&errors, &out);
     validation_add(&errors, &(struct validation_entry){.type = type,
                                                        .loc = &body_step,
                                                        .loc_len = 1,
                                                        .msg = slice_of_string(msg),
                                                        .input = buffer_slice(&input)});
-    metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-    if (validation_finish(&errors))
-        http_respond_error(req, 503, "out of memory");
-    else
-        http_respond(req, &(struct http_response){.status = 422, .body = buffer_slice(&out)});
+    if (buffer_error(&input) || validation_finish(&errors)) {
+        metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
+        http_respond_error(req, 503, "too much is in flight: not accepted, try again later");
+    } else {
+        metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
+        buffer_release(&input);
+        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &out});
+    }
     buffer_release(&input);
     buffer_release(&out);
 }
@@ -78,7 +82,7 @@ void ingest_routes_post_log(struct http_request *req, void *thread)
     struct api_thread *t = thread;
 
     if (http_request_body(req).len > 0 && !is_json(media_type(req)))
-        refuse_type(req, "model_attributes_type",
+        refuse_type(t, req, "model_attributes_type",
                     "Input should be a valid dictionary or object to extract fields from");
     else
         ingest_request(t->ingest, req, RECORD_BODY_ONE);
@@ -92,7 +96,7 @@ void ingest_routes_post_logs(struct http_request *req, void *thread)
     if (is_ndjson(type))
         ingest_request(t->ingest, req, RECORD_BODY_NDJSON);
     else if (http_request_body(req).len > 0 && !is_json(type))
-        refuse_type(req, "list_type", "Input should be a valid list");
+        refuse_type(t, req, "list_type", "Input should be a valid list");
     else
         ingest_request(t->ingest, req, RECORD_BODY_ARRAY);
 }

@@ -1,5 +1,6 @@
 #include "record/record_parse.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -46,6 +47,13 @@ struct record_parser *record_parser_new(void)
     buffer_init(&p->ctx, SIZE_MAX / 2);
     buffer_init(&p->seed, SIZE_MAX / 2);
     return p;
+}
+
+void record_parser_charge(struct record_parser *p, struct account *account)
+{
+    assert(p->input.capacity == 0 && p->ctx.capacity == 0);
+    p->input.account = account;
+    p->ctx.account = account;
 }
 
 static void message_memory_release(struct message_memory *m)
@@ -123,6 +131,7 @@ struct body_parse {
     size_t max_depth;   /* of the text that is being parsed */
     bool judged;        /* too_deep has been found out, as far as that is possible */
     bool too_deep;      /* the text is: that is all that is wrong with it */
+    int failed;         /* LM_ENOMEM or LM_EBUSY: what is wrong cannot be told */
     bool checking;      /* nothing goes to the sink as yet */
     bool indexed;       /* the body holds many items, and this is number … */
     size_t index;
@@ -164,7 +173,7 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
     struct record_parser *p = b->p;
     struct validation_step field = {.name = slice_of_string(error->field ? error->field : "")};
 
-    if (is_too_deep(b))
+    if (b->failed || is_too_deep(b))
         return;
     buffer_clear(&p->input);
     json_append_value(&p->input, error->input);
@@ -176,11 +185,18 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
         json_append_string(&p->ctx, slice_of_string(error->reason));
         buffer_append_char(&p->ctx, '}');
     }
+    if (buffer_error(&p->input) == LM_ETOOBIG) { /* nested too deep to be shown */
+        buffer_clear(&p->input);
+        buffer_append_string(&p->input, "null");
+    }
+    b->failed = buffer_error(&p->input) ? buffer_error(&p->input) : buffer_error(&p->ctx);
+    if (b->failed)
+        return;
     struct validation_entry entry = {
         .type = error->type,
         .msg = slice_of_string(error->msg),
-        .input = buffer_error(&p->input) ? SLICE_LITERAL("null") : buffer_slice(&p->input),
-        .ctx = buffer_error(&p->ctx) ? SLICE_LITERAL("") : buffer_slice(&p->ctx),
+        .input = buffer_slice(&p->input),
+        .ctx = buffer_slice(&p->ctx),
     };
     if (error->field)
         add_error(b, &entry, &field, 1);
@@ -198,6 +214,9 @@ static void add_json_error(struct body_parse *b, struct slice text, size_t max_d
     buffer_append_string(reason, "{\"error\":");
     json_append_string(reason, slice_of_string(error.message));
     buffer_append_char(reason, '}');
+    b->failed = buffer_error(reason);
+    if (b->failed)
+        return;
     struct validation_entry entry = {
         .type = "json_invalid",
         .msg = SLICE_LITERAL("JSON decode error"),
@@ -218,6 +237,8 @@ static int parse_item(struct body_parse *b, yyjson_val *value)
                                  add_item_error, b);
     if (error == LM_ETOOBIG)
         b->too_deep = true;
+    if (b->failed)
+        return b->failed;
     if (b->too_deep)
         return LM_EINVAL;
     if (error)
@@ -252,7 +273,7 @@ static int parse_array(struct body_parse *b, yyjson_val *root)
                                                    .msg = "Input should be a valid list",
                                                    .input = root},
                        b);
-        return 0;
+        return b->failed;
     }
     b->indexed = true;
     b->index = 0;
@@ -300,7 +321,7 @@ static int parse_text(struct body_parse *b, struct slice text, size_t max_depth,
     if (error != LM_EINVAL)
         return error;
     add_json_error(b, text, max_depth);
-    return 0;
+    return b->failed;
 }
 
 static bool is_blank(struct slice line)
@@ -351,7 +372,11 @@ int record_parse_body(struct record_parser *p, enum record_body kind, struct sli
         error = parse_text(&b, without_bom(body), RECORD_DEPTH_MAX + ARRAY_DEPTH, parse_array);
     else
         error = parse_ndjson(&b, without_bom(body));
-    if (error == 0 && b.wrong)
+    if (b.wrong || b.failed) { /* what is charged is not kept for reuse */
+        buffer_release(&p->input);
+        buffer_release(&p->ctx);
+    }
+    if (!error && b.wrong)
         error = LM_EINVAL;
     return error;
 }

@@ -28,6 +28,10 @@
 struct record_parser;
 
 struct record_parser *record_parser_new(void);
+
+/* What it holds of a body that is wrong, to tell what is, is charged to `account`. At first. */
+void record_parser_charge(struct record_parser *p, struct account *account);
+
 void record_parser_free(struct record_parser *p);
 
 /* Lets go of what record_parse_message has handed out since the last reset. */
@@ -56,7 +60,7 @@ struct record_parse_counts {
  * that is wrong; items around it may have been handed over before it was met, so the caller undoes
  * those when LM_EINVAL comes back ("all or nothing").
  * Returns 0; LM_EINVAL: `v` lists what is wrong, every item of it; LM_EDATA: a log is larger than
- * RECORD_BYTES_MAX; LM_ENOMEM; or the sink's error.
+ * RECORD_BYTES_MAX; LM_ENOMEM, LM_EBUSY (no room in the account); or the sink's error.
  */
 int record_parse_body(struct record_parser *p, enum record_body kind, struct slice body,
                       record_sink *sink, void *ctx, struct record_parse_counts *counts,

@@ -8,7 +8,13 @@ void validation_init(struct validation *v, struct buffer *out)
 {
     *v = (struct validation){.out = out};
     buffer_clear(out);
-    buffer_append_slice(out, SLICE_LITERAL("{\"detail\":["));
+}
+
+/* Not before there is something to list: most lists stay empty, and then take no memory. */
+static void begin(struct buffer *out)
+{
+    if (out->len == 0)
+        buffer_append_slice(out, SLICE_LITERAL("{\"detail\":["));
 }
 
 static void append_entry(struct buffer *b, const struct validation_entry *entry)
@@ -44,12 +50,13 @@ void validation_add(struct validation *v, const struct validation_entry *entry)
     v->count++;
     if (!listing || buffer_error(b))
         return;
+    begin(b);
     if (v->listed > 0)
         buffer_append_char(b, ',');
     append_entry(b, entry);
     if (!buffer_error(b) && b->ceiling - b->len >= CLOSING_ROOM)
         v->listed++;
-    else if (buffer_error(b) != LM_ENOMEM)
+    else if (!buffer_error(b) || buffer_error(b) == LM_ETOOBIG)
         buffer_truncate(b, len);
 }
 
@@ -67,6 +74,7 @@ void validation_rewind(struct validation *v, struct validation_mark mark)
 
 int validation_finish(struct validation *v)
 {
+    begin(v->out);
     if (v->listed < v->count) {
         if (v->listed > 0)
             buffer_append_char(v->out, ',');

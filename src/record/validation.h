@@ -56,7 +56,7 @@ void validation_rewind(struct validation *v, struct validation_mark mark);
 
 /*
  * Ends the list: `out` then holds the whole body {"detail":[…]}. Returns 0, or the buffer's error
- * (LM_ETOOBIG, LM_ENOMEM).
+ * (LM_ETOOBIG, LM_ENOMEM, LM_EBUSY).
  */
 int validation_finish(struct validation *v) LM_MUST_CHECK;
 

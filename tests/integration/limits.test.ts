@@ -281,6 +281,66 @@ scenario('a zstd frame that asks for a huge window costs no such memory', async 
     await answersStill(server);
 });
 
+scenario(
+    'levels of 900 KB, compressed to 1 KB each, are refused, whoever counts by level afterwards',
+    async (lab) => {
+        const server = await lab.start({ settings: LEAN });
+        await answersStill(server);
+        const before = residentBytes(server.pid);
+        const statuses = new Map<number, number>();
+        const client = async (from: number): Promise<void> => {
+            for (let n = from; n < 300; n += 16) {
+                const level = `${n}${'x'.repeat(900_000)}`;
+                const answer = await post(
+                    server,
+                    '/log',
+                    zlib.gzipSync(JSON.stringify({ message: 'm', level })),
+                    { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+                );
+                statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+                if (answer.status === 422) {
+                    const [{ type, loc, ctx }] = answer.json().detail;
+                    assert.deepEqual(
+                        [type, loc, ctx],
+                        ['string_too_long', ['body', 'level'], { max_length: 1024 }],
+                    );
+                }
+            }
+        };
+        await Promise.all(Array.from({ length: 16 }, (_, n) => client(n)));
+        assert.ok((statuses.get(422) ?? 0) > 200, JSON.stringify([...statuses]));
+        const counted = await get(server, '/logs/stats?since=2020-01-01&bucket=86400000');
+        assert.equal(counted.status, 200, counted.text);
+        assert.equal(counted.json().total, 1);
+        assert.ok(residentBytes(server.pid) - before < allowance(64 * MIB));
+        await eventually(
+            'all of the budget to come back',
+            async () => metric(await metrics(server), 'logmill_inflight_bytes') === 0,
+        );
+    },
+);
+
+scenario(
+    'a list of errors that finds no room is 503, not 422; nothing of it stays',
+    async (lab) => {
+        const server = await lab.start({ settings: { MAX_INFLIGHT_BYTES: String(4 * MIB), ...LEAN } });
+        const control = '\x7f'.repeat(900_000); // six times as long where it is shown
+        for (const [route, type, text] of [
+            ['/log', 'application/json', JSON.stringify({ level: 'info', x: control })],
+            ['/logs', 'application/x-ndjson', JSON.stringify({ level: 'info', x: control })],
+            ['/log', 'text/plain', control],
+        ] as const) {
+            const refused = await post(server, route, text, { 'content-type': type });
+            assert.equal(refused.status, 503, refused.text.slice(0, 200));
+            assert.match(refused.text, /not accepted/);
+            const told = await post(server, route, text.slice(-50_000), { 'content-type': type });
+            assert.equal(told.status, 422, told.text.slice(0, 200));
+        }
+        assert.equal(metric(await metrics(server), 'logmill_inflight_bytes'), 0);
+        await answersStill(server);
+    },
+);
+
 scenario('MAX_BODY_BYTES and MAX_HEADER_BYTES are what they are set to', async (lab) => {
     const server = await lab.start({
         settings: { MAX_BODY_BYTES: '1000', MAX_HEADER_BYTES: '2000' },

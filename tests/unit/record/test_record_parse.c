@@ -783,6 +783,44 @@ static void a_log_of_very_many_bytes_is_told_apart(void **state)
     buffer_release(&b);
 }
 
+/* The errors of a body are built within the ledger; where they find no room, that is told. */
+static void errors_that_find_no_room_are_no_refusal(void **state)
+{
+    static struct ledger ledger;
+    struct record_parser *p = record_parser_new();
+    struct account *account;
+    struct buffer body;
+    struct buffer out;
+
+    ledger_init(&ledger, 1 << 20);
+    account = ledger_account(&ledger, LEDGER_INTAKE);
+    record_parser_charge(p, account);
+    buffer_init(&body, 1 << 20);
+    buffer_init(&out, 64 << 20);
+    out.account = account;
+    for (int large = 0; large < 2; large++) {
+        struct record_parse_counts counted;
+        struct validation v;
+
+        buffer_clear(&body);
+        buffer_append_string(&body, "[{\"message\":\"m\",\"level\":\"");
+        for (int i = 0; i < (large ? 200000 : 2000); i++)
+            buffer_append_char(&body, '\x7f'); /* \u007f, where it is shown */
+        buffer_append_string(&body, "\"}]");
+        validation_init(&v, &out);
+        int error =
+            record_parse_body(p, RECORD_BODY_ARRAY, buffer_slice(&body), keep, &kept, &counted, &v);
+        if (large)
+            assert_true(error == LM_EBUSY || (error == LM_EINVAL && validation_finish(&v)));
+        else
+            assert_true(error == LM_EINVAL && !validation_finish(&v) && account_used(account) > 0);
+        buffer_release(&out);
+        assert_int_equal(account_used(account), 0);
+    }
+    buffer_release(&body);
+    record_parser_free(p);
+}
+
 /* What was acknowledged before a limit existed, or comes from others, is stored. */
 static void a_message_may_pass_every_limit_of_the_entrance(void **state)
 {
@@ -930,6 +968,7 @@ int main(void)
         cmocka_unit_test(a_number_that_not_every_store_takes_is_refused_at_its_place),
         cmocka_unit_test(a_log_of_very_many_values_is_refused),
         cmocka_unit_test(a_log_of_very_many_bytes_is_told_apart),
+        cmocka_unit_test(errors_that_find_no_room_are_no_refusal),
         cmocka_unit_test(a_message_may_pass_every_limit_of_the_entrance),
         cmocka_unit_test(brackets_alone_are_refused_whatever_their_number),
         cmocka_unit_test(a_large_body_is_parsed_as_a_small_one),
