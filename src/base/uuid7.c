@@ -103,6 +103,17 @@ struct uuid uuid7_derived(int64_t timestamp_us, struct slice seed)
     return id;
 }
 
+struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits)
+{
+    enum { BITS = 42, LOW_NUMBER_BITS = 62 - BITS };
+    uint64_t n = number < UUID7_NUMBER_MAX ? number : UUID7_NUMBER_MAX;
+    struct uuid id;
+
+    put_uuid(&id, uuid7_ms_of_timestamp(timestamp_us), n >> LOW_NUMBER_BITS,
+             (n << BITS & TAIL_LOW_MASK) | bits >> (64 - BITS));
+    return id;
+}
+
 int64_t uuid7_ms(const struct uuid *id)
 {
     int64_t ms = 0;

@@ -30,6 +30,14 @@ struct uuid uuid7_new(int64_t timestamp_us);
  */
 struct uuid uuid7_derived(int64_t timestamp_us, struct slice seed);
 
+/*
+ * An id for `timestamp_us` whose other bits are `number`, first, and the upper 42 of `bits`, a
+ * hash: so ids of one millisecond have the order of their numbers. Numbers past UUID7_NUMBER_MAX
+ * count as that, and leave the order to the hash. The same arguments give the same id.
+ */
+#define UUID7_NUMBER_MAX UINT64_C(0xffffffff)
+struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits);
+
 /* The milliseconds since 1970 that `id` carries. */
 int64_t uuid7_ms(const struct uuid *id);
 

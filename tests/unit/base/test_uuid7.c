@@ -93,6 +93,25 @@ static void a_derived_id_depends_on_its_arguments_alone(void **state)
     assert_int_not_equal(compare(&a, &later), 0);
 }
 
+static void a_numbered_id_is_ordered_by_its_number_then_told_apart_by_its_bits(void **state)
+{
+    const uint64_t numbers[] = {0, 1, (1 << 20) - 1, 1 << 20, UUID7_NUMBER_MAX};
+    struct uuid before = uuid7_numbered(1700000000000999, 0, 0);
+
+    for (size_t i = 1; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct uuid least = uuid7_numbered(1700000000000000, numbers[i], 0);
+        struct uuid most = uuid7_numbered(1700000000000000, numbers[i], UINT64_MAX);
+
+        assert_true(uuid_is_v7(&least) && uuid_is_v7(&most));
+        assert_int_equal(uuid7_ms(&most), 1700000000000);
+        assert_true(compare(&before, &least) < 0);
+        assert_true(compare(&least, &most) < 0);
+        before = most;
+    }
+    struct uuid past = uuid7_numbered(1700000000000000, UUID7_NUMBER_MAX + 1, UINT64_MAX);
+    assert_int_equal(compare(&before, &past), 0);
+}
+
 static void the_text_is_lower_case_with_hyphens(void **state)
 {
     struct uuid id;
@@ -124,6 +143,7 @@ int main(void)
         cmocka_unit_test(ids_of_one_millisecond_ascend_whatever_is_made_between),
         cmocka_unit_test(threads_never_get_the_same_id),
         cmocka_unit_test(a_derived_id_depends_on_its_arguments_alone),
+        cmocka_unit_test(a_numbered_id_is_ordered_by_its_number_then_told_apart_by_its_bits),
         cmocka_unit_test(the_text_is_lower_case_with_hyphens),
         cmocka_unit_test(arrivals_never_go_back),
     };
