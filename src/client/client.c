@@ -53,7 +53,7 @@ static const struct flag send_flags[] = {
     {.name = "attr",
      .value = "NAME=VALUE",
      .is_pair = true,
-     .help = "an attribute of all logs that do not have it; may be repeated"},
+     .help = "an attribute of all logs that have neither it nor an id; may be repeated"},
     {.name = "format",
      .value = "FORMAT",
      .choices = "auto|plain|json",
@@ -66,6 +66,13 @@ static const struct flag send_flags[] = {
      .min = 0,
      .max = 86400,
      .help = "give up when the server does not take logs for so long; 0: never"},
+    {.name = NULL},
+};
+
+static const struct flag import_flags[] = {
+    {.name = "keep-going",
+     .help =
+         "leave out, and count, what cannot be a log, and send the rest; else import ends there"},
     {.name = NULL},
 };
 
@@ -152,8 +159,9 @@ const struct client_command client_commands[] = {
      "Lines leave in batches, after 0.2 s at the latest. While the server is away they are sent "
      "again and again, with ids of their own, so that nothing is lost and nothing is stored twice; "
      "no more is read meanwhile. SIGINT and SIGTERM send what was read, and end.\n"
-     "A line that the server refuses is named on standard error, the others are sent, and the exit "
-     "status is 1. An empty line is no log; a plain one of more than 128 KiB becomes several.\n",
+     "A JSON object that cannot be a log is named on standard error by its line, the others are "
+     "sent, and the exit status is 1. An empty line is no log; a plain one of more than 128 KiB "
+     "becomes several.\n",
      TABLES(send_flags), -1, client_send},
     {"query", "", "show logs that are stored, newest last",
      "Control characters of logs are made visible on a terminal.\n",
@@ -164,10 +172,14 @@ const struct client_command client_commands[] = {
      "error where logs were missed.\n",
      TABLES(filters, tail_flags, look), 0, client_tail},
     {"import", "FILE…", "send files of logs, plain or as gzip or zstd",
-     "Takes what export writes as ndjson (times and ids are kept), and what send takes. Importing "
-     "the same file again stores nothing twice: so an import that broke off is run again. A log "
-     "without a time gets that of the file's last change, and a microsecond for each line.\n",
-     TABLES(send_flags), -1, client_import},
+     "Takes what export writes (times and ids are kept), answers of GET /logs, and what send "
+     "takes. "
+     "Importing the same file again, grown or copied, stores nothing twice: so an import that "
+     "broke "
+     "off is run again. A log without a time gets that of the log before it, or else of the first "
+     "one after it; where no log has a time, that of the file's change when it was first imported, "
+     "and a microsecond for each log.\n",
+     TABLES(send_flags, import_flags), -1, client_import},
     {"export", "", "write all logs that match, newest first",
      "An export that breaks off fails: it is never a short file.\n", TABLES(filters, export_flags),
      0, client_export},

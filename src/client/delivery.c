@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +17,10 @@ int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *
 {
     *d = (struct delivery){.command = flags->command->name,
                            .source = "line",
-                           .timeout_ms = flags_number(flags, "timeout") * 1000};
+                           .timeout_ms = flags_number(flags, "timeout") * 1000,
+                           .begun_us = clock_monotonic_us()};
     buffer_init(&d->body, SIZE_MAX / 2);
-    if (line_options_init(&d->lines, flags, err))
+    if (line_reader_init(&d->lines, flags, err))
         return LM_EINVAL;
     d->client = http_client_new(flags, err);
     return d->client ? 0 : LM_EINVAL;
@@ -27,7 +29,7 @@ int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *
 void delivery_release(struct delivery *d)
 {
     http_client_free(d->client);
-    line_options_release(&d->lines);
+    line_reader_release(&d->lines);
     buffer_release(&d->body);
     free(d->items);
 }
@@ -50,8 +52,8 @@ void delivery_catch_signals(void)
 static void refuse(struct delivery *d, uint64_t number, const char *reason)
 {
     d->refused++;
-    terminal_say(d->command, "%s %llu is left out: %s", d->source, (unsigned long long)number,
-                 reason);
+    terminal_say(d->command, "%s %llu %s: %s", d->source, (unsigned long long)number,
+                 d->is_strict ? "cannot be a log" : "is left out", reason);
 }
 
 static void added(void *ctx)
@@ -67,28 +69,89 @@ static void added(void *ctx)
     d->len++;
 }
 
-void delivery_add(struct delivery *d, struct slice line, uint64_t number)
+static void add_part(struct delivery *d, struct slice text, uint64_t number, bool is_first,
+                     bool is_last)
 {
+    struct line_part part = {.text = text, .is_first = is_first, .is_last = is_last};
+    uint64_t repaired = d->lines.repaired;
+    struct errbuf err = ERRBUF_INIT;
+    int error;
+
     d->number = number;
-    if (line_append(&d->body, &d->lines, line, number, added, d))
-        refuse(d, number, "it is no JSON object");
+    error = line_append(&d->body, &d->lines, &part, added, d, &err);
+    if (error)
+        refuse(d, number, err.text[0] ? err.text : lm_error_text(error));
+    if (repaired == 0 && d->lines.repaired > 0)
+        terminal_say(d->command,
+                     "%s %llu is not UTF-8: U+FFFD stands for what is not, there and in others "
+                     "like it",
+                     d->source, (unsigned long long)number);
 }
 
-void delivery_add_lines(struct delivery *d, struct buffer *bytes, uint64_t *number, bool is_over)
+void delivery_add(struct delivery *d, struct slice line, uint64_t number)
 {
-    size_t begin = 0;
+    add_part(d, line, number, true, true);
+}
 
-    while (begin < bytes->len && !delivery_is_full(d)) {
+/* Adds `text`, more of a line: all that is left where `is_last`. */
+static void add_more(struct delivery *d, struct delivery_lines *lines, struct slice text,
+                     bool is_last)
+{
+    bool is_first = !lines->is_inside;
+
+    lines->number += is_first;
+    if (!lines->is_too_long)
+        add_part(d, text, lines->number, is_first, is_last);
+    lines->is_inside = !is_last;
+    lines->is_too_long = lines->is_too_long && !is_last;
+    lines->scanned = 0;
+}
+
+/* A line that is not whole yet, but long: returns how many bytes of it were dealt with. */
+static size_t add_long(struct delivery *d, struct delivery_lines *lines, struct slice text)
+{
+    if (lines->is_too_long)
+        return text.len;
+    if (!lines->is_inside && line_may_be_json(&d->lines, text)) {
+        if (text.len <= LINE_JSON_MAX)
+            return 0;
+        lines->number++;
+        lines->is_inside = lines->is_too_long = true;
+        refuse(d, lines->number, "longer than 256 MiB, the most that MAX_BODY_BYTES may be");
+        return text.len;
+    }
+    if (text.len < 2 * LINE_PIECE_MAX)
+        return 0;
+    text.len = line_piece_len(text);
+    add_more(d, lines, text, false);
+    return text.len;
+}
+
+void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct delivery_lines *lines,
+                        bool is_over)
+{
+    size_t begin = 0, added_len = 1;
+
+    while (begin < bytes->len && added_len > 0 && !delivery_is_full(d) && !delivery_is_over(d)) {
         struct slice line = {bytes->data + begin, bytes->len - begin};
-        const char *end = memchr(line.data, '\n', line.len);
+        const char *end = memchr(line.data + lines->scanned, '\n', line.len - lines->scanned);
 
-        if (!end && !is_over && line.len < LINE_MAX_BYTES)
-            break;
-        line.len = end ? (size_t)(end - line.data) : line.len;
-        delivery_add(d, line, ++*number);
-        begin += line.len + (end != NULL);
+        if (end || is_over) {
+            line.len = end ? (size_t)(end - line.data) : line.len;
+            add_more(d, lines, line, true);
+            added_len = line.len + (end != NULL);
+        } else {
+            added_len = add_long(d, lines, line);
+            lines->scanned = added_len > 0 ? 0 : line.len;
+        }
+        begin += added_len;
     }
     buffer_consume(bytes, begin);
+}
+
+bool delivery_is_over(const struct delivery *d)
+{
+    return d->is_strict && d->refused > 0;
 }
 
 bool delivery_is_full(const struct delivery *d)
@@ -153,17 +216,15 @@ static size_t leave_out_named(struct delivery *d, struct delivery_item *items, s
     yyjson_arr_foreach(detail, i, max, error)
     {
         yyjson_val *place = yyjson_obj_get(error, "loc");
-        yyjson_val *index = yyjson_arr_get(place, 1), *field = yyjson_arr_get(place, 2);
+        yyjson_val *index = yyjson_arr_get(place, 1);
         const char *type = yyjson_get_str(yyjson_obj_get(error, "type"));
-        const char *message = yyjson_get_str(yyjson_obj_get(error, "msg"));
         uint64_t at = yyjson_get_uint(index);
         struct errbuf reason;
 
         if (!yyjson_is_uint(index) || at >= len || items[at].begin == items[at].end || !type ||
             strcmp(type, "json_invalid") == 0)
             continue;
-        errbuf_set(&reason, "%s%s%s", yyjson_is_str(field) ? yyjson_get_str(field) : "",
-                   yyjson_is_str(field) ? ": " : "", message ? message : type);
+        line_explain(&reason, error);
         refuse(d, items[at].number, reason.text);
         items[at].begin = items[at].end;
         named++;
@@ -216,4 +277,17 @@ int delivery_send(struct delivery *d)
     d->len = 0;
     buffer_clear(&d->body);
     return 0;
+}
+
+void delivery_say_sum(struct delivery *d)
+{
+    double seconds = (double)(clock_monotonic_us() - d->begun_us) / 1e6;
+    char sent[TERMINAL_NUMBER_LEN], refused[TERMINAL_NUMBER_LEN], left_out[64] = "";
+
+    terminal_number(d->refused, refused);
+    if (d->refused > 0 && !d->is_strict)
+        snprintf(left_out, sizeof(left_out), "; %s left out", refused);
+    terminal_number(d->sent, sent);
+    terminal_say(d->command, "%s log%s in %.1f s%s", sent, d->sent == 1 ? "" : "s", seconds,
+                 left_out);
 }

@@ -54,7 +54,7 @@ static int take(struct slice bytes, void *ctx)
          c++)
         e->logs++;
     if (e->file || !e->is_terminal)
-        terminal_progress("written", e->logs, e->bytes, false);
+        terminal_progress("written", e->logs, e->bytes);
     if (e->file)
         return fwrite(bytes.data, 1, bytes.len, e->file) == bytes.len
                    ? 0
@@ -79,8 +79,7 @@ static int download(struct export *e, struct http_client *client, const struct f
     request.path = path.data;
     if (!error)
         error = http_client_run(client, &request, e->err);
-    if (e->file || !e->is_terminal)
-        terminal_progress("written", e->logs, e->bytes, true);
+    terminal_clear_status();
     buffer_release(&path);
     return error;
 }

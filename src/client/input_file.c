@@ -20,6 +20,7 @@ struct input_file {
     enum { PLAIN, GZIP, ZSTD } form;
     bool is_begun;
     bool is_open; /* in the middle of a gzip member or zstd frame */
+    bool was_open;
     z_stream zlib;
     ZSTD_DStream *zstd;
     char in[IN_BYTES];
@@ -77,16 +78,35 @@ static int fill(struct input_file *f, size_t wanted, struct errbuf *err)
     return 0;
 }
 
+static bool is_gzip(const struct input_file *f)
+{
+    return f->len - f->at >= 2 && memcmp(f->in + f->at, "\x1f\x8b", 2) == 0;
+}
+
+/* A frame, or one to be skipped, as pzstd begins with. */
+static bool is_zstd(const struct input_file *f)
+{
+    const char *at = f->in + f->at;
+
+    return f->len - f->at >= 4 &&
+           (memcmp(at, "\x28\xb5\x2f\xfd", 4) == 0 ||
+            ((at[0] & 0xf0) == 0x50 && memcmp(at + 1, "\x2a\x4d\x18", 3) == 0));
+}
+
 static int begin(struct input_file *f, struct errbuf *err)
 {
     int error = fill(f, 4, err);
 
     f->is_begun = true;
-    if (!error && f->len >= 2 && memcmp(f->in, "\x1f\x8b", 2) == 0) {
-        f->form = inflateInit2(&f->zlib, 15 + 16) == Z_OK ? GZIP : PLAIN;
-    } else if (!error && f->len >= 4 && memcmp(f->in, "\x28\xb5\x2f\xfd", 4) == 0) {
+    if (!error && is_gzip(f)) {
+        if (inflateInit2(&f->zlib, 15 + 16) != Z_OK)
+            return errbuf_fail(err, LM_ENOMEM, "no memory");
+        f->form = GZIP;
+    } else if (!error && is_zstd(f)) {
         f->zstd = ZSTD_createDStream();
-        f->form = f->zstd ? ZSTD : PLAIN;
+        f->form = ZSTD;
+        if (!f->zstd)
+            return errbuf_fail(err, LM_ENOMEM, "no memory");
     }
     return error;
 }
@@ -120,32 +140,59 @@ static ssize_t read_zstd(struct input_file *f, char *data, size_t len)
     return ZSTD_isError(rc) ? LM_EDATA : (ssize_t)out.pos;
 }
 
-ssize_t input_file_read(struct input_file *f, char *data, size_t len, struct errbuf *err)
+/*
+ * Between two members or frames: zeros, as tapes and tools that fill blocks leave them, are passed
+ * over. Returns 0 with *is_over set at the end of the file, or an error.
+ */
+static int pass_between(struct input_file *f, bool *is_over, struct errbuf *err)
 {
-    ssize_t n;
     int error;
 
-    if (!f->is_begun && (error = begin(f, err)))
-        return error;
-    for (;;) {
-        bool was_empty;
+    do {
+        while (f->at < f->len && f->was_open && f->in[f->at] == 0)
+            f->at++;
+        error = f->len - f->at < 4 ? fill(f, 4, err) : 0;
+    } while (!error && f->was_open && f->at < f->len && f->in[f->at] == 0);
+    *is_over = f->at == f->len;
+    if (!error && !*is_over && !(f->form == GZIP ? is_gzip(f) : is_zstd(f)))
+        error = errbuf_fail(err, LM_EDATA, "behind its %s comes something else",
+                            f->form == GZIP ? "gzip" : "zstd");
+    return error;
+}
 
-        if (f->at == f->len && (error = fill(f, 1, err)))
-            return error;
-        was_empty = f->at == f->len;
-        if (f->form == PLAIN) {
-            n = (ssize_t)(len < f->len - f->at ? len : f->len - f->at);
-            memcpy(data, f->in + f->at, (size_t)n);
-            f->at += (size_t)n;
-            return n;
-        }
-        if (was_empty && !f->is_open)
-            return 0;
+static ssize_t read_plain(struct input_file *f, char *data, size_t len)
+{
+    size_t n = len < f->len - f->at ? len : f->len - f->at;
+
+    memcpy(data, f->in + f->at, n);
+    f->at += n;
+    return (ssize_t)n;
+}
+
+ssize_t input_file_read(struct input_file *f, char *data, size_t len, struct errbuf *err)
+{
+    int error = f->is_begun ? 0 : begin(f, err);
+
+    while (!error) {
+        bool is_over = false;
+        ssize_t n;
+
+        if (f->form != PLAIN && !f->is_open)
+            error = pass_between(f, &is_over, err);
+        else if (f->at == f->len)
+            error = fill(f, 1, err);
+        if (error || is_over)
+            break;
+        if (f->form == PLAIN)
+            return read_plain(f, data, len);
+        is_over = f->at == f->len;
         n = f->form == GZIP ? read_gzip(f, data, len) : read_zstd(f, data, len);
+        f->was_open = true;
         if (n > 0)
             return n;
-        if (n < 0 || was_empty)
+        if (n < 0 || (is_over && f->is_open))
             return errbuf_fail(err, LM_EDATA, "its %s is %s", f->form == GZIP ? "gzip" : "zstd",
                                n < 0 ? "broken" : "cut off");
     }
+    return error;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
+#include "client/decoder.h"
 #include "client/delivery.h"
 #include "client/terminal.h"
 
@@ -18,60 +19,79 @@ enum {
 };
 
 struct input {
-    struct buffer bytes; /* read, but no whole line yet */
-    uint64_t number;     /* of the last line */
+    struct decoder decoder;
+    struct buffer bytes; /* decoded, but no whole line yet */
+    struct delivery_lines lines;
     bool is_over;
     size_t after_signal;
+    struct errbuf err;
 };
 
-/* Waits until there is input, for `wait_ms`, and reads some of it. */
-static int read_some(struct input *in, int wait_ms)
+/* What standard input has, after a wait of `wait_ms` for it; *n is -1 where that is nothing yet. */
+static int read_ready(struct input *in, int wait_ms, char *data, size_t len, ssize_t *n)
 {
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
     int ready = poll(&stdin_poll, 1, delivery_stop ? 0 : wait_ms);
-    ssize_t n = 0;
-    char *room;
 
-    if (ready < 0)
-        return errno == EINTR ? 0 : LM_EIO;
-    if (ready == 0) {
-        in->is_over = delivery_stop != 0;
+    *n = ready == 0 && delivery_stop ? 0 : -1;
+    if (ready > 0)
+        *n = read(STDIN_FILENO, data, len);
+    if (*n >= 0 || ready == 0 || errno == EINTR || errno == EAGAIN)
         return 0;
-    }
-    room = buffer_reserve(&in->bytes, READ_BYTES);
-    n = room ? read(STDIN_FILENO, room, READ_BYTES) : -1;
-    if (n < 0)
-        return room && (errno == EINTR || errno == EAGAIN) ? 0 : LM_EIO;
-    in->bytes.len += (size_t)n;
-    in->after_signal += delivery_stop ? (size_t)n : 0;
-    in->is_over = n == 0 || in->after_signal >= LEFT_BYTES_MAX;
-    return 0;
+    return errbuf_fail(&in->err, LM_EIO, "cannot read: %s", strerror(errno));
 }
 
-static int send_input(struct delivery *d)
+/* Waits until there is input, for `wait_ms`, and takes some of it. */
+static int read_some(struct input *in, int wait_ms)
 {
-    struct input in = {0};
-    uint64_t deadline = 0;
-    int error = 0;
+    char data[READ_BYTES];
+    ssize_t n;
+    int error = read_ready(in, wait_ms, data, sizeof(data), &n);
 
-    buffer_init(&in.bytes, LINE_MAX_BYTES + READ_BYTES);
-    while (error == 0 && !(in.is_over && in.bytes.len == 0 && d->len == 0)) {
+    if (error || n < 0)
+        return error;
+    in->after_signal += delivery_stop ? (size_t)n : 0;
+    in->is_over = n == 0 || in->after_signal >= LEFT_BYTES_MAX;
+    return decoder_feed(&in->decoder, slice_of(data, (size_t)n), in->is_over, &in->bytes, &in->err);
+}
+
+static int send_lines(struct delivery *d, struct input *in)
+{
+    uint64_t deadline = 0;
+    int error = 0, read_error = 0;
+
+    while (error == 0 && !(in->is_over && in->bytes.len == 0 && d->len == 0)) {
         uint64_t now = clock_monotonic_us();
 
-        if (d->len > 0 && (in.is_over || delivery_is_full(d) || now >= deadline)) {
+        if (d->len > 0 && (in->is_over || delivery_is_full(d) || now >= deadline)) {
             error = delivery_send(d);
-            terminal_progress("sent", d->sent, d->sent_bytes, false);
-        } else if (!in.is_over) {
-            error = read_some(&in, d->len > 0 ? (int)((deadline - now) / 1000 + 1) : IDLE_MS);
-            if (error)
-                terminal_say(d->command, "cannot read standard input: %s", strerror(errno));
+            terminal_progress("sent", d->sent, d->sent_bytes);
+        } else if (!in->is_over) {
+            read_error = read_some(in, d->len > 0 ? (int)((deadline - now) / 1000 + 1) : IDLE_MS);
+            in->is_over = in->is_over || read_error; /* what is whole is sent all the same */
         }
         now = clock_monotonic_us();
         if (d->len == 0)
             deadline = now + DELAY_US;
-        delivery_add_lines(d, &in.bytes, &in.number, in.is_over);
+        if (decoder_is_json(&in->decoder))
+            d->lines.format = LINE_JSON;
+        delivery_add_lines(d, &in->bytes, &in->lines, in->is_over);
     }
-    terminal_progress("sent", d->sent, d->sent_bytes, true);
+    if (read_error)
+        terminal_say(d->command, "standard input, after line %llu: %s",
+                     (unsigned long long)in->lines.number, in->err.text);
+    return error ? error : read_error;
+}
+
+static int send_input(struct delivery *d)
+{
+    struct input in = {.is_over = false};
+    int error;
+
+    decoder_init(&in.decoder, d->lines.format == LINE_PLAIN);
+    buffer_init(&in.bytes, SIZE_MAX / 2); /* a line of LINE_JSON_MAX and what is read at a time */
+    error = send_lines(d, &in);
+    decoder_release(&in.decoder);
     buffer_release(&in.bytes);
     return error;
 }
@@ -82,7 +102,7 @@ static int send_arguments(struct delivery *d, const struct flags *flags)
     struct buffer text;
     int error;
 
-    buffer_init(&text, LINE_MAX_BYTES);
+    buffer_init(&text, SIZE_MAX / 2);
     for (int i = 0; i < flags->args_len; i++) {
         buffer_append(&text, " ", i > 0);
         buffer_append_string(&text, flags->args[i]);
@@ -104,6 +124,8 @@ int client_send(const struct flags *flags)
     } else {
         delivery_catch_signals();
         error = flags->args_len > 0 ? send_arguments(&d, flags) : send_input(&d);
+        if (isatty(STDERR_FILENO))
+            delivery_say_sum(&d);
         status = error || d.refused > 0;
     }
     delivery_release(&d);

@@ -113,23 +113,30 @@ void terminal_clear_status(void)
     progress_shown = false;
 }
 
-void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes,
-                       bool is_last)
+void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes)
 {
     static uint64_t next;
     uint64_t now = clock_monotonic_us();
+    char number[TERMINAL_NUMBER_LEN];
 
-    if (!isatty(STDERR_FILENO))
-        return;
     if (next == 0)
         next = now + PROGRESS_FIRST_US;
-    if (now >= next || (is_last && progress_shown)) {
-        fprintf(stderr, "\r\033[K%llu logs, %.1f MB %s", logs, (double)bytes / 1e6, what);
-        progress_shown = true;
-        next = now + PROGRESS_EVERY_US;
+    if (now < next)
+        return;
+    terminal_number(logs, number);
+    terminal_status("%s logs, %.1f MB %s", number, (double)bytes / 1e6, what);
+    next = now + PROGRESS_EVERY_US;
+}
+
+void terminal_number(unsigned long long n, char out[TERMINAL_NUMBER_LEN])
+{
+    char digits[TERMINAL_NUMBER_LEN];
+    int len = snprintf(digits, sizeof(digits), "%llu", n);
+
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            *out++ = ',';
+        *out++ = digits[i];
     }
-    if (is_last && progress_shown) {
-        fputc('\n', stderr);
-        progress_shown = false;
-    }
+    *out = '\0';
 }

@@ -29,11 +29,12 @@ void terminal_status(const char *format, ...) LM_PRINTF(1, 2);
 /* Takes that line away, where there is one. */
 void terminal_clear_status(void);
 
-/*
- * Where stderr is a terminal: writes how many logs were sent, a second after the first call and
- * then a few times a second, on one line. `is_last` ends that line.
- */
-void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes,
-                       bool is_last);
+/* Where stderr is a terminal: as terminal_status says how many logs there were, a second after the
+ * first call and then a few times a second. */
+void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes);
+
+/* Writes `n` as "1,000,000", terminated. */
+enum { TERMINAL_NUMBER_LEN = 28 };
+void terminal_number(unsigned long long n, char out[TERMINAL_NUMBER_LEN]);
 
 #endif

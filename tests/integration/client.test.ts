@@ -1,9 +1,10 @@
 /* The commands that talk to a server: send, query, tail, import, export; completion, man. */
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
+import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -24,6 +25,10 @@ import { type Log, page, postLogs, uuid7 } from './logs';
 
 const url = (port: number): string => `http://127.0.0.1:${port}`;
 
+/** Where import remembers times: not in the home of whoever runs the tests. */
+const STATE = mkdtempSync(path.join(tmpdir(), 'logmill-test-state-'));
+process.on('exit', () => rmSync(STATE, { recursive: true, force: true }));
+
 /** Runs a client command to its end. */
 function client(
     server: { port: number },
@@ -32,7 +37,7 @@ function client(
     settings: Record<string, string> = {},
 ): Promise<Ran> {
     return run([BINARY, ...args], {
-        settings: { LOGMILL_URL: url(server.port), ...settings },
+        settings: { LOGMILL_URL: url(server.port), XDG_STATE_HOME: STATE, ...settings },
         ...(input === undefined ? {} : { input }),
     });
 }
@@ -92,22 +97,21 @@ scenario('send: a message as arguments, lines as they are, JSON objects as logs'
         '',
         '{"message":"an object","host":"b","n":1e2}',
         `{"message":"all its own","level":"Error","timestamp":"${time}","id":"${id}"}`,
-        '{"message":"no level we know","level":30}',
         '{"no message":1}',
         'the last, without a newline \xe9',
     ];
     const many = await client(server, ['send', '--attr', 'host=a'], Buffer.from(lines.join('\n'), 'latin1'));
-    assert.deepEqual([many.code, many.stderr], [0, '']);
-    const logs = await allLogs(server, 7);
+    assert.equal(many.code, 0);
+    assert.match(many.stderr, /^logmill send: line 6 is not UTF-8: U\+FFFD stands for what is not[^\n]*\n$/);
+    const logs = await allLogs(server, 6);
     assert.deepEqual(
         logs.map(({ level, message, attributes }) => [level, message, attributes]),
         [
-            ['Error', 'all its own', { host: 'a' }],
+            ['Error', 'all its own', {}],
             ['warn', 'two words', { host: 'a' }],
             ['info', 'a plain line', { host: 'a' }],
             ['info', 'an object', { host: 'b', n: 100 }],
             ['info', lines[4], { host: 'a' }],
-            ['info', lines[5], { host: 'a' }],
             ['info', 'the last, without a newline \ufffd', { host: 'a' }],
         ],
     );
@@ -447,7 +451,10 @@ scenario('send: long input gets a progress line, on a terminal', async (lab) => 
         settings: { LOGMILL_URL: url(server.port) },
     });
     assert.equal(ran.code, 0);
-    assert.match(ran.stdout, /\r\u001b\[K3 logs, 0\.0 MB sent\r\n$/);
+    assert.match(ran.stdout, /\r\u001b\[K2 logs, 0\.0 MB sent/);
+    assert.match(ran.stdout, /\r\u001b\[Klogmill send: 3 logs in \d+\.\d s\r\n$/);
+    const one = await onTerminal(server, 'send hello');
+    assert.match(one.stdout, /^logmill send: 1 log in \d+\.\d s\r\n$/);
     const piped = await run(['sh', '-c', slow], { settings: { LOGMILL_URL: url(server.port) } });
     assert.deepEqual([piped.code, piped.stdout, piped.stderr], [0, '', '']);
 });
@@ -579,44 +586,290 @@ scenario('export to a file, and import of it: plain, gzip and zstd, twice: store
     const other = await lab.start();
     for (const name of [file, `${file}.gz`, `${file}.zst`, file]) {
         const imported = await client(other, ['import', name]);
-        assert.deepEqual([imported.code, imported.stdout, imported.stderr], [0, '', '']);
+        assert.deepEqual([imported.code, imported.stdout], [0, '']);
+        assert.match(imported.stderr, /^logmill import: 3,001 logs in \d+\.\d s\n$/);
     }
     await allLogs(other, 3001);
     await sleep(300); // for what would be there twice
     assert.equal((await client(other, ['export'])).stdout, text.toString());
 });
 
-scenario('import: lines without id or time are stored once, too, and in order', async (lab) => {
-    const server = await lab.start();
-    const file = path.join(lab.folder(), 'app.log');
-    writeFileSync(file, 'b\na\na\n{"message":"an object"}\n');
-    for (let i = 0; i < 2; i++) {
-        assert.equal((await client(server, ['import', file])).code, 0);
-    }
-    await allLogs(server, 4);
-    await sleep(300);
-    assert.deepEqual(messages(await allLogs(server, 4)), ['b', 'a', 'a', 'an object']);
-});
+/** The settled logs of a server: `count` of them, and none more a moment later. */
+async function settled(server: Logmill, count: number): Promise<Log[]> {
+    await allLogs(server, count);
+    await sleep(300); // for what would be there twice
+    const logs = await allLogs(server, count);
+    assert.equal(logs.length, count);
+    return logs;
+}
 
-scenario('import: what is broken is named, the rest is stored', async (lab) => {
+async function imported(server: Logmill, ...args: string[]): Promise<void> {
+    const ran = await client(server, ['import', ...args]);
+    assert.equal(ran.code, 0, ran.stderr);
+}
+
+scenario('import: a file that has grown, or was copied or compressed, is stored once, in order', async (lab) => {
     const server = await lab.start();
     const folder = lab.folder();
-    const file = path.join(folder, 'a.ndjson');
+    const file = path.join(folder, 'app.log');
+    let lines = ['b', 'a', 'a', '{"message":"an object"}'];
+    const text = (): string => lines.map((line) => `${line}\n`).join('');
+    writeFileSync(file, text());
+    for (let i = 0; i < 2; i++) await imported(server, file);
+    await settled(server, 4);
+    await sleep(20); // for another time of change
+    lines = [...lines, 'c', '  at d', ...Array.from({ length: 3000 }, (_, i) => `line ${i * 7919 % 3000}`)];
+    appendFileSync(file, text().slice(readFileSync(file).length));
+    await imported(server, file);
+    writeFileSync(`${file}.copy`, text());
+    await imported(server, `${file}.copy`);
+    writeFileSync(`${file}.gz`, gzipSync(text()));
+    await imported(server, `${file}.gz`);
+    const stored = messages(await settled(server, lines.length));
+    assert.deepEqual(stored, lines.map((line) => line.replace('{"message":"an object"}', 'an object')));
+});
+
+scenario('import: lines of one time keep the order of the file; so do the pieces of a long one', async (lab) => {
+    const server = await lab.start();
+    const file = path.join(lab.folder(), 'dpkg.ndjson');
+    const lines = Array.from({ length: 500 }, (_, i) => ({
+        message: `${(i * 7919) % 500}`, timestamp: `2026-01-01 00:00:0${Math.floor(i / 100)}`,
+    }));
+    const long = 'x'.repeat(300_000) + 'é'.repeat(300_000) + 'z'.repeat(300_000);
+    writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n${long}\nbehind`);
+    for (let i = 0; i < 2; i++) await imported(server, file);
+    const pieces = Math.ceil(Buffer.byteLength(long) / (128 * 1024));
+    const stored = messages(await settled(server, 500 + pieces + 1));
+    assert.deepEqual(stored.slice(0, 500), lines.map((line) => line.message));
+    assert.equal(stored.slice(500, -1).join(''), long);
+    assert.equal(stored.at(-1), 'behind');
+});
+
+scenario('import: another file, other attributes or another level are other logs', async (lab) => {
+    const server = await lab.start();
+    const folder = lab.folder();
+    const line = '{"message":"same","timestamp":"2026-01-01"}\n';
+    for (const [name, before] of [['a', ''], ['b', '{"message":"other","timestamp":"2026-01-01"}\n']] as const) {
+        writeFileSync(path.join(folder, name), before + line);
+    }
+    const a = path.join(folder, 'a');
+    for (let i = 0; i < 2; i++) {
+        await imported(server, a);
+        await imported(server, path.join(folder, 'b'));
+        await imported(server, '--attr', 'host=a', a);
+        await imported(server, '--attr', 'host=b', a);
+        await imported(server, '--level', 'warn', a);
+    }
+    const logs = await settled(server, 6);
+    assert.deepEqual(
+        logs.map((log) => [log.message, log.level, log.attributes['host']].join()).sort(),
+        ['other,info,', 'same,info,', 'same,info,', 'same,info,a', 'same,info,b', 'same,warn,'],
+    );
+});
+
+scenario('import: a line without a time has that of the line before, the first ones that of the next', async (lab) => {
+    const server = await lab.start();
+    const file = path.join(lab.folder(), 'trace.log');
+    writeFileSync(file,
+        'head\n{"message":"failed","timestamp":"2026-01-01T00:00:01.5Z"}\n  at a\n  at b\n' +
+        '{"message":"next","timestamp":"2026-01-01T00:00:02Z"}\n  at c\n');
+    await imported(server, file);
+    const logs = await settled(server, 6);
+    assert.deepEqual(messages(logs), ['head', 'failed', '  at a', '  at b', 'next', '  at c']);
+    assert.deepEqual(logs.map((log) => log.timestamp.slice(17, 21)), ['01.5', '01.5', '01.5', '01.5', '02.0', '02.0']);
+});
+
+scenario('import: where times cannot be remembered, that is said', async (lab) => {
+    const server = await lab.start();
+    const folder = lab.folder();
+    const file = path.join(folder, 'x');
+    writeFileSync(file, 'line\n');
+    const ran = await client(server, ['import', file], undefined, { XDG_STATE_HOME: file });
+    assert.equal(ran.code, 0);
+    assert.match(ran.stderr, /lines have no time, .* cannot be remembered.*import-times: Not a directory/);
+});
+
+/** JSON lines that POST refuses, and what import says of them. */
+const NO_LOGS: [string, RegExp][] = [
+    ['{"message":2}', /message: Input should be a valid string/],
+    ['{"message":"m","level":null}', /level: Input should be a valid string/],
+    ['{"message":"m","timestamp":1700000000000000000}', /timestamp: .*after 9999.*; allowed: 2026-.* or Unix seconds or milli/],
+    ['{"message":"m","timestamp":"2016-12-31T23:59:60Z"}', /timestamp: .*; allowed: /],
+    ['{"message":"m","timestamp":"2026-01-01T00:00:00+02"}', /timestamp: .*; allowed: /],
+    ['{"message":"m","id":"x"}', /id: Input should be a valid UUID.*; allowed: a UUID of version 7/],
+    ['{"message":"m","id":"01890a5d-ac96-774b-bcce-b302099a8057","timestamp":0}', /id: .*millisecond/],
+    ['{"message":"\xe9"}', /not JSON: Invalid UTF-8 at character 12/],
+    ['{"message":"\\ud800"}', /not JSON: Lone surrogate/],
+    ['{"message":"m","n":NaN}', /not JSON: Expecting value/],
+    ['{"message":"m",}', /not JSON/],
+    [`{"message":"m","level":"${'x'.repeat(2000)}"}`, /level: .*1024/],
+];
+
+scenario('what POST refuses as JSON, import refuses by file and line, and send by line', async (lab) => {
+    const server = await lab.start();
+    const file = path.join(lab.folder(), 'a.ndjson');
+    for (const [line, reason] of NO_LOGS) {
+        const bytes = Buffer.from(line, 'latin1');
+        const posted = await fetch(`${url(server.port)}/log`, {
+            method: 'POST', headers: { 'content-type': 'application/json' },
+            body: line.includes('"level"') || line.includes('\xe9')
+                ? bytes : line.replace(/\}$/, ',"level":"info"}'),
+        });
+        assert.equal(posted.status, 422, line);
+        writeFileSync(file, Buffer.concat([Buffer.from('before\n'), bytes, Buffer.from('\nafter\n')]));
+        const strict = await client(server, ['import', file]);
+        assert.equal(strict.code, 1, line);
+        assert.ok(strict.stderr.startsWith(`logmill import: ${file}: line 2 cannot be a log: `), strict.stderr);
+        assert.match(strict.stderr.split('\n')[0]!, reason);
+        const going = await client(server, ['import', '--keep-going', file]);
+        assert.equal(going.code, 1);
+        assert.match(going.stderr, /line 2 is left out: .*\nlogmill import: 2 logs in \d+\.\d s; 1 left out\n$/);
+        const sent = await client(server, ['send'], bytes);
+        assert.equal(sent.code, 1);
+        assert.match(sent.stderr, /^logmill send: line 1 is left out: /);
+        assert.match(sent.stderr, reason);
+    }
+    assert.ok(messages(await allLogs(server, 1)).every((text) => ['before', 'after'].includes(text)));
+});
+
+scenario('import: ends at what cannot be a log; with --keep-going it sends the rest', async (lab) => {
+    const server = await lab.start();
+    const file = path.join(lab.folder(), 'a.ndjson');
     writeFileSync(file, '{"message":"1"}\n{"message":2}\n{"message":"3"}\n');
-    const one = await client(server, ['import', '--format', 'json', file]);
-    assert.equal(one.code, 1);
-    assert.equal(one.stderr,
-        `logmill import: ${file}: line 2 is left out: message: Input should be a valid string\n`);
-    assert.deepEqual(messages(await allLogs(server, 2)), ['1', '3']);
-    const text = Array.from({ length: 3000 }, (_, i) => `{"message":"${i * 7919}"}`).join('\n');
-    for (const [name, bytes] of [['cut.gz', gzipSync(text)], ['cut.zst', await zstd(text)]] as const) {
-        writeFileSync(path.join(folder, name), bytes.subarray(0, bytes.length - 20));
-        const cut = await client(server, ['import', path.join(folder, name)]);
-        assert.equal(cut.code, 1, name);
-        assert.match(cut.stderr, /its (gzip|zstd) is cut off/);
+    const strict = await client(server, ['import', file, file]);
+    assert.equal(strict.code, 1);
+    assert.match(strict.stderr, /stopped there\. Mend it .*--keep-going\nlogmill import: 1 log in /);
+    assert.deepEqual(messages(await settled(server, 1)), ['1']);
+    assert.equal((await client(server, ['import', '--keep-going', file])).code, 1);
+    assert.deepEqual(messages(await settled(server, 2)), ['1', '3']);
+});
+
+scenario('a JSON line is the same log whichever way it is sent', async (lab) => {
+    const time = '"timestamp":"2026-01-01T00:00:00Z"';
+    const lines = [
+        `{"message":"null id","level":"a","id":null,${time}}`,
+        `{"message":"twice","message":"last","level":"b","level":"c",${time}}`,
+        `{"message":"attributes","level":"a",${time},"attributes":{"n":1.10,"message":"x"},"m":9007199254740993}`,
+        `{"message":"null attributes","level":"a",${time},"attributes":null}`,
+        `{"message":"space","level":"a",${time}}  \r`,
+        `{"message":"nul \\u0000","level":"a",${time},"deep":[[[{"a":[]}]]]}`,
+        `{"message":"id","level":"a","id":"019b76da-a800-7000-8000-000000000001"}`,
+        '   ',
+        `{"message":"seconds","level":"a","timestamp":1767225600.5}`,
+    ];
+    const told = async (send: (server: Logmill) => Promise<unknown>): Promise<string[]> => {
+        const server = await lab.start();
+        await send(server);
+        return (await settled(server, 8)).map(({ timestamp, level, message, attributes }) =>
+            JSON.stringify([timestamp, level, message, attributes])).sort();
+    };
+    const body = lines.join('\n');
+    const posted = await told((server) => fetch(`${url(server.port)}/logs`, {
+        method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body }));
+    assert.deepEqual(await told((server) => client(server, ['send', '--level', 'z'], `\ufeff${body}`)), posted);
+    const file = path.join(lab.folder(), 'x.ndjson');
+    writeFileSync(file, `\ufeff${body}`);
+    assert.deepEqual(await told((server) => imported(server, file)), posted);
+    const utf16 = Buffer.from(`\ufeff${body}`, 'utf16le');
+    writeFileSync(file, utf16);
+    assert.deepEqual(await told((server) => imported(server, file)), posted);
+    writeFileSync(file, utf16.swap16());
+    assert.deepEqual(await told((server) => imported(server, file)), posted);
+});
+
+scenario('import: takes what export and GET /logs give, and changes nothing of it', async (lab) => {
+    const server = await lab.start();
+    await postLogs(server, [
+        { message: 'a "quoted"\r\nline,\twith \u2028', level: 'in"fo', n: { a: [1, null] } },
+        { message: '', level: '', host: 'own' },
+    ]);
+    await postLogs(server, Array.from({ length: 300 }, (_, i) => ({ message: `${i}`, level: 'info', i })));
+    await allLogs(server, 302);
+    const folder = lab.folder();
+    const whole = (await client(server, ['export'])).stdout;
+    const files = {
+        'a.ndjson': whole,
+        'a.csv': (await client(server, ['export', '--format', 'csv'])).stdout,
+        'a.json': await (await fetch(`${url(server.port)}/logs?limit=1000`)).text(),
+        'pretty.json': JSON.stringify(JSON.parse(`[${whole.trim().replaceAll('\n', ',')}]`), null, 2),
+    };
+    for (const [name, text] of Object.entries(files)) {
+        writeFileSync(path.join(folder, name), text);
+        for (const flags of [[], ['--attr', 'host=other', '--level', 'debug', '--format', 'json']]) {
+            const other = await lab.start();
+            await imported(other, ...flags, path.join(folder, name));
+            await settled(other, 302);
+            assert.equal((await client(other, ['export'])).stdout, whole, `${name} ${flags}`);
+        }
+    }
+    const piped = await lab.start();
+    const ran = await client(piped, ['send', '--attr', 'host=other'], files['a.csv']);
+    assert.deepEqual([ran.code, ran.stderr], [0, '']);
+    await settled(piped, 302);
+    assert.equal((await client(piped, ['export'])).stdout, whole);
+
+    writeFileSync(path.join(folder, 'cut.json'), files['a.json'].slice(0, 1000));
+    const cut = await client(await lab.start(), ['import', path.join(folder, 'cut.json')]);
+    assert.equal(cut.code, 1);
+    assert.match(cut.stderr, /its JSON array is cut off/);
+});
+
+scenario('import: compressed files are read whole, or refused by name', async (lab) => {
+    const folder = lab.folder();
+    const text = Array.from({ length: 3000 }, (_, i) => `{"message":"${i * 7919}","timestamp":0}\n`).join('');
+    const plain = path.join(folder, 'plain');
+    writeFileSync(plain, text);
+    const read: Record<string, Buffer> = {
+        'members.gz': Buffer.concat([gzipSync(text.slice(0, 999)), gzipSync(text.slice(999))]),
+        'zeros.gz': Buffer.concat([gzipSync(text), Buffer.alloc(70_000)]),
+        'frames.zst': Buffer.concat([await zstd(text.slice(0, 999)), await zstd(text.slice(999))]),
+        // As pzstd writes it: before each frame one to be skipped, which tells its length.
+        'skipped.zst': Buffer.concat([Buffer.from('502a4d180400000012345678', 'hex'), await zstd(text)]),
+    };
+    for (const [name, bytes] of Object.entries(read)) {
+        const server = await lab.start();
+        writeFileSync(path.join(folder, name), bytes);
+        await imported(server, path.join(folder, name));
+        await settled(server, 3000);
+    }
+    const server = await lab.start();
+    for (const [tool, name] of [['xz', 'xz'], ['bzip2', 'bzip2'], ['lz4', 'lz4']] as const) {
+        const file = path.join(folder, `x.${name}`);
+        const made = await run(['sh', '-c', `${tool} -c < ${plain} > ${file}`]);
+        if (made.code !== 0) continue; // not installed
+        const refused = await client(server, ['import', file]);
+        assert.equal(refused.code, 1);
+        assert.match(refused.stderr, new RegExp(`x\\.${name}: it is ${name}, not text; pipe it through: ${tool} -dc`));
+        const sent = await client(server, ['send'], readFileSync(file));
+        assert.equal(sent.code, 1);
+        assert.match(sent.stderr, new RegExp(`it is ${name}, not text`));
+    }
+    const sent = await client(server, ['send'], gzipSync(text));
+    assert.match(sent.stderr, /it is gzip, not text; give it to `logmill import`/);
+    for (const [name, bytes, said] of [
+        ['cut.gz', gzipSync(text).subarray(0, -20), /its gzip is cut off/],
+        ['cut.zst', (await zstd(text)).subarray(0, -20), /its zstd is cut off/],
+        ['more.gz', Buffer.concat([gzipSync('{"message":"1"}\n'), Buffer.from('more')]), /behind its gzip comes something else/],
+    ] as const) {
+        writeFileSync(path.join(folder, name), bytes);
+        const ran = await client(server, ['import', path.join(folder, name)]);
+        assert.equal(ran.code, 1, name);
+        assert.match(ran.stderr, said);
     }
     assert.match((await client(server, ['import', folder])).stderr, /Is a directory/);
     assert.match((await client(server, ['import', '/nowhere'])).stderr, /No such file/);
+});
+
+scenario('a JSON line of 5 MiB is one log, and one of more than MAX_BODY_BYTES is named, not cut', async (lab) => {
+    const server = await lab.start({ settings: { MAX_BODY_BYTES: String(6 << 20) } });
+    const folder = lab.folder();
+    const line = (size: number): string => `{"message":"${'x'.repeat(size)}","timestamp":0}`;
+    writeFileSync(path.join(folder, 'large'), `${line(5 << 20)}\n${line(7 << 20)}\nbehind\n`);
+    const ran = await client(server, ['import', '--keep-going', path.join(folder, 'large')]);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /large: line 2 is left out: /);
+    assert.match(ran.stderr, /2 logs in .*; 1 left out/);
+    assert.deepEqual(messages(await settled(server, 2)).map((text) => text.length), [5 << 20, 6]);
 });
 
 scenario('export: what breaks off is an error, and leaves no file', async (lab) => {
