@@ -11,6 +11,7 @@
 #include "client/terminal.h"
 
 enum { PAGE_LOGS = 1000 };
+#define SLICE_SECONDS "1" /* after which an answer is wanted, so that there is progress to tell */
 #define SHOWN_MAX ((size_t)1 << 30) /* bytes held to be shown in reverse */
 
 static int read_page(const struct query *q, struct slice cursor, uint64_t limit, struct errbuf *err)
@@ -23,6 +24,7 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     buffer_init(&path, SIZE_MAX / 2);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
+    filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
     error = filters_append(&path, q->flags, err);
     if (cursor.len > 0)
         filters_append_param(&path, "cursor", cursor);

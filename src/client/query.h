@@ -13,6 +13,8 @@ struct query {
 };
 
 /*
+ * Searches page by page until there are enough or all has been searched, whatever that takes, and
+ * tells on a terminal how far it is.
  * Gives take() the newest logs that match, newest first, each until it returns; an error of take()
  * ends it. Returns 0, that error, or http_client_run's.
  */

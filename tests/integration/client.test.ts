@@ -355,6 +355,31 @@ scenario('query: no match is said, on a terminal', async (lab) => {
     assert.deepEqual([piped.code, piped.stdout, piped.stderr], [0, '', '']);
 });
 
+scenario('query: goes on where an answer had no more time, and tells how far it is', async (lab) => {
+    const log = (n: number): string =>
+        `{"id":"0${n}","timestamp":"2026-01-0${n}","level":"l","message":"m${n}","attributes":{}}`;
+    const pages: Record<string, string> = {
+        '': `{"logs":[],"next":"c1","searched_to":"2026-01-05T00:00:00Z"}`,
+        c1: `{"logs":[${log(3)}],"next":"c2","searched_to":"2026-01-02T12:00:00Z"}`,
+        c2: `{"logs":[${log(2)},${log(1)}],"next":null,"searched_to":null}`,
+    };
+    const asked: string[] = [];
+    const server = http.createServer((request, response) => {
+        const params = new URL(request.url!, 'http://x').searchParams;
+        asked.push([params.get('slice'), params.get('cursor'), params.get('limit')].join());
+        response.end(pages[params.get('cursor') ?? '']);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    lab.finally(() => void server.close());
+    const fake = { port: (server.address() as net.AddressInfo).port };
+    const ran = await client(fake, ['query', '--output', 'message', '-q', 'm', '-n', '50']);
+    assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, 'm1\nm2\nm3\n', '']);
+    assert.deepEqual(asked, ['1,,50', '1,c1,50', '1,c2,49']);
+    const shown = await onTerminal(fake, 'query --reverse --output message');
+    const told = 'searched back to 2026-01-05T00:00:00Z; 0 logs so far';
+    assert.ok(shown.stdout.startsWith(`\r\u001b[K${told}\r\u001b[Km3\r\n`), JSON.stringify(shown.stdout));
+});
+
 scenario('the attributes of a text of several lines have a line of their own', async (lab) => {
     const server = await lab.start();
     await postLogs(server, [
@@ -408,9 +433,9 @@ scenario('where no server is, or another one, the commands say so', async (lab) 
 /* ---- On a terminal ---- */
 
 /** Runs a client command on a terminal of its own. */
-function onTerminal(server: Logmill, args: string, settings: Record<string, string> = {}): Promise<Ran> {
+function onTerminal(server: { port: number }, args: string, settings: Record<string, string> = {}): Promise<Ran> {
     return run(['script', '-qec', `${BINARY} ${args}`, '/dev/null'], {
-        settings: { LOGMILL_URL: url(server.port), ...settings },
+        settings: { LOGMILL_URL: url(server.port), XDG_STATE_HOME: STATE, ...settings },
     });
 }
 
