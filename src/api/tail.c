@@ -15,8 +15,8 @@
  * Once it was live, `behind` counts what comes between it and the hub's place; one that comes back
  * from long ago is never made to skip.
  *
- * The tails of a hub have their jobs one at a time, in turn, so that whoever else reads waits for
- * a few of them at most.
+ * The tails of a hub have their jobs in turn, one at a time of each line (tail_line), so that
+ * whoever else reads waits for a few of them at most.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -59,8 +59,8 @@ struct tail {
     bool has_place; /* Last-Event-ID gave it */
     bool begun;     /* the stream has */
     bool live;
-    bool joined;    /* it was live before: `behind` is complete */
-    bool job_waits; /* for its turn, in the hub's line */
+    bool joined;            /* it was live before: `behind` is complete */
+    struct tail_line *line; /* in which it waits, or its job is the one that runs; or NULL */
     struct tail *next_in_line;
     bool job_runs;
     bool gone; /* the client, or we have ended the stream: to be freed after the job */
@@ -74,8 +74,8 @@ struct tail {
     struct tail_batch *batch; /* to be matched; NULL: read the store */
     struct place read_to;
     size_t looked_at;
-    size_t bytes;
-    uint64_t steps;
+    uint64_t bytes; /* that were matched, … */
+    uint64_t steps; /* … in so many */
     size_t found;
     bool lost;
     int error;
@@ -124,29 +124,41 @@ static void free_tail(struct tail *t)
         tail_hub_emptied(hub);
 }
 
+static void stand_in_line(struct tail *t)
+{
+    bool expensive = t->filter && atomic_load(&t->filter->cost) > TAIL_COST_EXPENSIVE;
+
+    if (t->line)
+        return;
+    t->line = &t->hub->lines[expensive ? TAIL_LINE_EXPENSIVE : TAIL_LINE];
+    t->next_in_line = NULL;
+    *t->line->last = t;
+    t->line->last = &t->next_in_line;
+}
+
 static void leave_line(struct tail *t)
 {
-    struct tail_hub *hub = t->hub;
-    struct tail **at = &hub->first_in_line;
+    struct tail **at = &t->line->first;
 
     while (*at != t)
         at = &(*at)->next_in_line;
     *at = t->next_in_line;
-    if (hub->last_in_line == &t->next_in_line)
-        hub->last_in_line = at;
-    t->job_waits = false;
+    if (t->line->last == &t->next_in_line)
+        t->line->last = at;
+    t->line = NULL;
 }
 
 /* The stream is over, or was: frees now or when the job is done. */
 static void let_go(struct tail *t)
 {
     t->gone = true;
-    if (t->job_waits)
-        leave_line(t);
-    if (t->job_runs)
+    if (t->job_runs) {
         read_job_leave(t->hub->readers, &t->job);
-    else
-        free_tail(t);
+        return;
+    }
+    if (t->line)
+        leave_line(t);
+    free_tail(t);
 }
 
 static void end(struct tail *t)
@@ -400,7 +412,7 @@ static int append_found(const struct record *record, const struct store_position
     }
     t->read_to.position = *position;
     t->looked_at++;
-    t->bytes += record->message.len + record->attributes.len;
+    t->bytes += tail_event_bytes(record);
     return t->bytes >= JOB_BYTES || t->steps >= JOB_STEPS ? LM_ESTOPPED : 0;
 }
 
@@ -447,6 +459,7 @@ static int ask(struct tail *t, const struct tail_batch *b, const struct tail_ver
         return 0;
     }
     log_subject_set(log, &b->events[at].record);
+    t->bytes += tail_event_bytes(&b->events[at].record);
     return tail_filter_match(t->filter, log, &b->events[at].record, matches, &t->steps);
 }
 
@@ -494,6 +507,8 @@ static enum read_step work_match(struct read_job *job, struct read_thread *threa
         t->error = buffer_error(&t->out);
     if (t->error)
         errbuf_set(&t->detail, "no memory for logs of a batch");
+    if (t->filter)
+        tail_filter_learn(t->filter, t->steps, t->bytes);
     log_subject_free(log);
     return READ_DONE;
 }
@@ -518,8 +533,8 @@ static size_t find_recent(const struct tail *t)
 static void start_reading(struct tail *t)
 {
     t->read_to = t->place;
-    t->found = t->looked_at = t->bytes = 0;
-    t->steps = 0;
+    t->found = t->looked_at = 0;
+    t->bytes = t->steps = 0;
     t->error = 0;
     t->lost = false;
 }
@@ -552,39 +567,32 @@ static void drop_batch(struct tail *t)
 
 static void refuse_unavailable(struct tail *t, const char *detail);
 
-void tail_read_next(struct tail_hub *hub)
+/* Has the first of the line that still needs it have a job. */
+static void serve_line(struct tail_line *line)
 {
-    while (hub->first_in_line && !hub->job_runs) {
-        struct tail *t = hub->first_in_line;
+    while (line->first && !line->job_runs) {
+        struct tail *t = line->first;
         struct errbuf busy = ERRBUF_INIT;
 
-        hub->first_in_line = t->next_in_line;
-        if (!hub->first_in_line)
-            hub->last_in_line = &hub->first_in_line;
-        t->job_waits = false;
+        leave_line(t);
         if (t->begun && (t->live || http_stream_unsent(t->req) > 0))
             continue; /* it was helped otherwise meanwhile */
         prepare_job(t);
-        hub->job_runs = t->job_runs = read_job_submit(hub->readers, &t->job, &busy) == 0;
-        if (t->job_runs)
+        if (read_job_submit(t->hub->readers, &t->job, &busy) == 0) {
+            t->line = line;
+            t->job_runs = line->job_runs = true;
             continue;
+        }
         drop_batch(t);
         if (!t->begun)
             refuse_unavailable(t, busy.text);
-        /* Else it stands in line again after the next batch or heartbeat. */
     }
 }
 
-static void stand_in_line(struct tail *t)
+void tail_read_next(struct tail_hub *hub)
 {
-    struct tail_hub *hub = t->hub;
-
-    if (t->job_waits)
-        return;
-    t->job_waits = true;
-    t->next_in_line = NULL;
-    *hub->last_in_line = t;
-    hub->last_in_line = &t->next_in_line;
+    for (size_t i = 0; i < TAIL_LINES; i++)
+        serve_line(&hub->lines[i]);
 }
 
 /* What was read has been written. */
@@ -619,7 +627,8 @@ static void finish(struct read_job *job)
     struct tail *t = tail_of(job);
     struct tail_hub *hub = t->hub;
 
-    hub->job_runs = t->job_runs = false;
+    t->job_runs = t->line->job_runs = false;
+    t->line = NULL;
     drop_batch(t);
     if (t->job.unserved)
         t->error = errbuf_fail(&t->detail, LM_ETIMEOUT, "no reader had time for it");

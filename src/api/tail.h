@@ -33,18 +33,18 @@
 #include "store/store.h"
 
 enum {
-    TAIL_UNSENT_MAX = 64 * 1024, /* bytes of one tail that its socket has not taken, … */
-    TAIL_UNSENT_MIN = 1024,      /* … or its share of tail_feed_options.unsent_bytes */
-    TAIL_BEHIND_MAX = 10000,     /* logs that a tail may have to catch up with … */
-    TAIL_BEHIND_MS = 5000,       /* … for so long */
-    TAIL_HEARTBEAT_MS = 15000,   /* between two comments that keep the connection open */
-    TAIL_RETRY_MS = 1000,        /* what clients are told to wait before they come back */
-    TAIL_BATCH_LOGS = 1000,      /* that the feed takes from the store at a time, … */
-    TAIL_BATCH_BYTES = 1 << 20,  /* … or so many bytes and one log */
-    TAIL_RECENT_BATCHES = 64,    /* that a hub keeps for tails that are a little behind, … */
-    TAIL_RECENT_BYTES = 8 << 20, /* … and their bytes; hubs keep the same ones */
-    TAIL_MATCH_STEPS = 60000000, /* work to match a batch against all filters: about 60 ms, … */
-    TAIL_MATCH_STEPS_BUSY = 10000000, /* … or 10 ms, where the next logs wait already */
+    TAIL_UNSENT_MAX = 64 * 1024,     /* bytes of one tail that its socket has not taken, … */
+    TAIL_UNSENT_MIN = 1024,          /* … or its share of tail_feed_options.unsent_bytes */
+    TAIL_BEHIND_MAX = 10000,         /* logs that a tail may have to catch up with … */
+    TAIL_BEHIND_MS = 5000,           /* … for so long */
+    TAIL_HEARTBEAT_MS = 15000,       /* between two comments that keep the connection open */
+    TAIL_RETRY_MS = 1000,            /* what clients are told to wait before they come back */
+    TAIL_BATCH_LOGS = 1000,          /* that the feed takes from the store at a time, … */
+    TAIL_BATCH_BYTES = 1 << 20,      /* … or so many bytes and one log */
+    TAIL_RECENT_BATCHES = 64,        /* that a hub keeps for tails that are a little behind, … */
+    TAIL_RECENT_BYTES = 8 << 20,     /* … and their bytes; hubs keep the same ones */
+    TAIL_MATCH_STEPS = 30000000,     /* to match a batch against all filters: 60 ms at most, … */
+    TAIL_MATCH_STEPS_BUSY = 5000000, /* … or 10 ms, where the next logs wait already */
 };
 
 /* ---- Filters ---- */
@@ -58,6 +58,12 @@ struct tail_filter {
     atomic_uint references; /* of the set, and of batches that have a verdict of it */
     unsigned tails;         /* under the feed's lock */
     size_t slot;            /* its number; another filter may have it later */
+    _Atomic uint64_t cost;  /* steps that it took last for TAIL_COST_BYTES of logs */
+};
+
+enum {
+    TAIL_COST_BYTES = 1024,
+    TAIL_COST_EXPENSIVE = 1024, /* less is cheap; where it starts */
 };
 
 struct tail_filters {
@@ -75,6 +81,12 @@ void tail_filters_release(struct tail_filters *set); /* once no tail is left */
 
 /* A copy with a reference to each, for tail_batch_judge. Returns 0 or LM_ENOMEM (`copy` empty). */
 int tail_filters_copy(const struct tail_filters *set, struct tail_filters *copy) LM_MUST_CHECK;
+
+/* It took `steps` for `bytes` of logs. */
+void tail_filter_learn(struct tail_filter *f, uint64_t steps, uint64_t bytes);
+
+/* What an event counts in these bytes. */
+uint64_t tail_event_bytes(const struct record *r);
 
 /* Time bounds included; as log_matcher_match_subject. `log` is set to `r`. */
 int tail_filter_match(const struct tail_filter *f, struct log_subject *log, const struct record *r,
@@ -140,6 +152,16 @@ void tail_append_event(struct buffer *b, const struct record *record,
 
 struct tail;
 
+/*
+ * Tails that have jobs of the readers one at a time, in turn. Those whose filters are known to be
+ * expensive have a line of their own, so that the others need not wait for them.
+ */
+enum { TAIL_LINE, TAIL_LINE_EXPENSIVE, TAIL_LINES };
+struct tail_line {
+    struct tail *first, **last;
+    bool job_runs; /* of one of them */
+};
+
 /* On one HTTP thread; `feed_…` is the feed's, under its lock. */
 struct tail_hub {
     struct tail_feed *feed;
@@ -147,10 +169,8 @@ struct tail_hub {
     struct mailbox *box;
     uv_timer_t heartbeat;
     void (*closed)(struct tail_hub *hub);
-    struct tail *tails;         /* in a list */
-    struct tail *first_in_line; /* of those that want to read the store */
-    struct tail **last_in_line;
-    bool job_runs;     /* of one of them */
+    struct tail *tails; /* in a list */
+    struct tail_line lines[TAIL_LINES];
     bool has_position; /* the feed has said where it is */
     struct store_position position;
 

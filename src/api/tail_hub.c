@@ -79,7 +79,8 @@ int tail_hub_init(struct tail_hub *hub, struct tail_feed *feed, struct read_sche
     hub->feed = feed;
     hub->readers = readers;
     hub->box = box;
-    hub->last_in_line = &hub->first_in_line;
+    for (size_t i = 0; i < TAIL_LINES; i++)
+        hub->lines[i].last = &hub->lines[i].first;
     hub->mail.deliver = deliver;
     hub->heartbeat.data = hub;
     hub->feed_batches = xcalloc(TAIL_HUB_BATCHES, sizeof(struct tail_batch *));

@@ -238,7 +238,7 @@ static int fold_once(struct slice text, char *room, size_t room_len, char **allo
     return 0;
 }
 
-static int need_level(struct log_subject *s, uint64_t *steps)
+static int need_level(struct log_subject *s)
 {
     if (s->has_level)
         return 0;
@@ -246,11 +246,10 @@ static int need_level(struct log_subject *s, uint64_t *steps)
                   &s->level))
         return LM_ENOMEM;
     s->has_level = true;
-    *steps += s->record->level.len;
     return 0;
 }
 
-static int need_message(struct log_subject *s, uint64_t *steps)
+static int need_message(struct log_subject *s)
 {
     if (s->has_message)
         return 0;
@@ -258,11 +257,10 @@ static int need_message(struct log_subject *s, uint64_t *steps)
                   &s->message))
         return LM_ENOMEM;
     s->has_message = true;
-    *steps += s->record->message.len;
     return 0;
 }
 
-static int need_attributes(struct log_subject *s, uint64_t *steps)
+static int need_attributes(struct log_subject *s)
 {
     struct slice json = s->record->attributes;
     yyjson_alc alc;
@@ -279,7 +277,6 @@ static int need_attributes(struct log_subject *s, uint64_t *steps)
     if (!s->attributes && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return LM_ENOMEM;
     s->has_attributes = true;
-    *steps += 4 * json.len;
     return 0;
 }
 
@@ -301,7 +298,7 @@ static int match_level(const struct log_matcher *m, struct log_subject *s, bool 
     *matches = true;
     if (f->levels_len == 0 && f->excluded_levels_len == 0)
         return 0;
-    if (need_level(s, steps))
+    if (need_level(s))
         return LM_ENOMEM;
     *steps += f->levels_len + f->excluded_levels_len;
     *matches = (f->levels_len == 0 || is_among(s->level, f->levels, f->levels_len)) &&
@@ -317,7 +314,7 @@ static int match_text(const struct log_matcher *m, struct log_subject *s, bool *
     *matches = true;
     if (m->folded.text.len == 0 && !excludes)
         return 0;
-    if (need_message(s, steps))
+    if (need_message(s))
         return LM_ENOMEM;
     *matches = text_needle_is_in(&m->needle, s->message, steps) &&
                !(excludes && text_needle_is_in(&m->excluded_needle, s->message, steps));
@@ -386,7 +383,7 @@ static int match_attributes(const struct log_matcher *m, struct log_subject *s, 
         *matches = attributes_may_match(m, s->record->attributes, steps);
         if (!*matches || s->record->attributes.len == 0)
             return 0;
-        if (need_attributes(s, steps))
+        if (need_attributes(s))
             return LM_ENOMEM;
     }
     yyjson_val *object = yyjson_doc_get_root(s->attributes);

@@ -45,8 +45,8 @@ void log_subject_free(struct log_subject *s); /* NULL does nothing */
 void log_subject_set(struct log_subject *s, const struct record *r);
 
 /*
- * As log_matcher_match. `*steps` grows by the work done, in units of about a nanosecond; what was
- * made ready is counted once, at the matcher that needed it first.
+ * As log_matcher_match. `*steps` grows by the work done, in units of about a nanosecond, but for
+ * what is made ready, which is once linear in the log.
  */
 int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
                               uint64_t *steps) LM_MUST_CHECK;

@@ -344,6 +344,110 @@ scenario('1,000 tails at once on one process get every log', async (lab) => {
     }
 });
 
+/* ---- Filters that cost ---- */
+
+/** `n` letters of two bytes, and another at the end: nearly found everywhere in a text of them. */
+function expensive(n: number, letters: number): string {
+    return `q=${encodeURIComponent('\u00e4'.repeat(letters - (n % 90)) + `\u00df${n}`)}`;
+}
+
+async function slowestHealth(server: Logmill, during: Promise<unknown>): Promise<number> {
+    let going = true;
+    let worst = 0;
+    void during.finally(() => (going = false));
+    while (going) {
+        const begun = Date.now();
+        assert.equal((await get(server, '/health')).status, 200);
+        worst = Math.max(worst, Date.now() - begun);
+        await sleep(5);
+    }
+    return worst;
+}
+
+const LETTERS = { message: '\u00e4'.repeat(5000), level: 'info' };
+
+scenario('20 tails that look for 900 letters stop nobody', async (lab) => {
+    const server = await lab.start({ settings: { WEB_CONCURRENCY: '1' } });
+    const open = (query: string): Promise<Tail> => Tail.open(server, { query });
+    const searching = Array.from({ length: 20 }, (_, n) => open(expensive(n, 890)));
+    const tails = await Promise.all(searching);
+    const plain = await open('q=needle');
+    const all = (async () => {
+        await postLogs(server, Array<Record<string, unknown>>(20).fill(LETTERS));
+        await postLog(server, { message: 'the needle', level: 'info' });
+        await plain.has(1);
+    })();
+    const worst = await slowestHealth(server, all);
+    assert.ok(worst < 1000, `/health took ${worst} ms`); // with sanitizers; it was 28 s without
+    [plain, ...tails].forEach((tail) => tail.close());
+});
+
+scenario('a tail with an expensive filter gets its logs late, and delays nobody', async (lab) => {
+    const server = await lab.start({ settings: { WEB_CONCURRENCY: '2' } });
+    const open = (query: string): Promise<Tail> => Tail.open(server, { query });
+    const tails = await Promise.all(
+        Array.from({ length: 150 }, (_, n) => open(expensive(n, 890))),
+    );
+    const [plain, every] = await Promise.all([open('q=needle'), open('')]);
+    // 1,500 kB that each of the 150 nearly finds its text in; then a log for each of them.
+    const wanted = tails.map((_, n) => decodeURIComponent(expensive(n, 890).slice(2)));
+    for (let lot = 0; lot < 3; lot++) {
+        await postLogs(server, Array<Record<string, unknown>>(50).fill(LETTERS));
+        await postLog(server, { message: `needle ${lot}`, level: 'info' });
+        await postLogs(
+            server,
+            wanted.map((text) => ({ message: `${lot} ${text.toUpperCase()}`, level: 'info' })),
+        );
+    }
+    await plain.has(3, 10_000);
+    await every.has(3 * (50 + 1 + 150), 20_000);
+    for (const [n, tail] of tails.entries()) {
+        const mine = every.messages.filter((m) => m.toLowerCase().includes(wanted[n]!.toLowerCase()));
+        await tail.has(mine.length, 60_000);
+        assert.deepEqual(tail.messages, mine, `tail ${n}`);
+        assert.deepEqual([tail.events, tail.streams], [[], 1]);
+    }
+    [plain, every, ...tails].forEach((tail) => tail.close());
+});
+
+/* ---- Large events ---- */
+
+/** Bytes of all tails that wait for their clients. */
+async function waiting(server: Logmill): Promise<number> {
+    const { text } = await get(server, '/metrics');
+    return Number(/^logmill_inflight_class_bytes\{class="tails"\} (\d+)$/m.exec(text)![1]);
+}
+
+scenario('an event larger than a share of a tail is delivered, and charged within it', async (lab) => {
+    const server = await lab.start({
+        settings: { MAX_INFLIGHT_BYTES: '4194304', WEB_CONCURRENCY: '2' },
+    });
+    const TAILS = 40;
+    const share = 4194304 / 4 / TAILS;
+    const tails = await Promise.all(Array.from({ length: TAILS }, () => Tail.open(server)));
+    const [first, ...others] = tails as [Tail, ...Tail[]];
+    const message = 'm'.repeat(500_000); // 19 shares
+    const begun = first.lastId;
+    others.forEach((tail) => tail.pause());
+    const wanted: string[] = [];
+    for (let n = 0; n < 7; n++) { // more than sockets take
+        wanted.push(`${n} ${message}`, `small ${n}`);
+        await postLog(server, { message: wanted.at(-2), level: 'info' });
+        await postLog(server, { message: wanted.at(-1), level: 'info' });
+        await first.has(wanted.length);
+        const bytes = await waiting(server);
+        assert.ok(bytes <= TAILS * (share + 100), `${bytes} bytes wait`);
+    }
+    others.forEach((tail) => tail.resume());
+    const late = await Tail.open(server, { lastId: begun }); // reads the store
+    for (const tail of [...tails, late]) {
+        await tail.has(wanted.length, 60_000);
+        assert.ok(tail.messages.every((m, n) => m === wanted[n]));
+        assert.deepEqual([tail.events, tail.streams], [[], 1]);
+        tail.close();
+    }
+});
+
 /* ---- No memory ---- */
 
 /** Posts a log until it is taken. */

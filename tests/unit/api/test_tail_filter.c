@@ -152,38 +152,61 @@ static void a_verdict_is_that_of_its_filter_alone(void **state)
     tail_batch_unref(b);
 }
 
-static void a_filter_that_takes_more_than_its_share_has_no_verdict(void **state)
+/* A message in which the needle below nearly is, again and again. */
+static char *attack(size_t letters)
 {
-    enum { LETTERS = 50000, FILTERS = 10 };
-    char *long_message = malloc(LETTERS + 1);
+    char *message = malloc(letters + 1);
+
+    for (size_t i = 0; i < letters; i++)
+        message[i] = i % 36 == 35 ? 'b' : 'a';
+    message[letters] = '\0';
+    return message;
+}
+
+static const char *const ATTACKERS[] = {
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+static void expensive_filters_have_no_verdict_where_work_is_short_and_cheap_ones_have(void **state)
+{
+    enum { LETTERS = 20000, EXPENSIVE = 5 };
     struct tail_filters set = {0};
-    struct tail_filter *cheap[FILTERS];
+    struct tail_filter *first[EXPENSIVE], *cheap;
+    char *message = attack(LETTERS);
+    const char *const messages[] = {"a zebra", message, "zebra a", message, "a"};
 
-    for (int i = 0; i < LETTERS; i++)
-        long_message[i] = i % 36 == 35 ? 'b' : 'a';
-    long_message[LETTERS] = '\0';
-    for (int i = 0; i < FILTERS; i++)
-        cheap[i] = use(&set, (const char *const[]){"q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7",
-                                                   "q8", "zebra"}[i]);
-    struct tail_filter *expensive = use(&set, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-    const char *const messages[] = {"a zebra", long_message, "zebra a"};
-    struct tail_batch *b = batch_of(messages, 3);
+    for (int i = 0; i < EXPENSIVE; i++) /* before the cheap one, which must not matter */
+        first[i] = use(&set, ATTACKERS[i]);
+    cheap = use(&set, "zebra");
 
-    judge(b, &set, 11 * (LETTERS + LETTERS / 4)); /* the first has the message folded */
-    assert_string_equal(verdict(b, expensive), "?");
-    assert_string_equal(verdict(b, cheap[0]), "000");
-    assert_string_equal(verdict(b, cheap[FILTERS - 1]), "101");
-    tail_batch_unref(b);
-    b = batch_of(messages, 3);
-    judge(b, &set, ENOUGH);
-    assert_string_equal(verdict(b, expensive), "000");
+    struct tail_batch *b = batch_of(messages, 5);
+    judge(b, &set, ENOUGH); /* and what each costs is known from then on */
+    for (int i = 0; i < EXPENSIVE; i++)
+        assert_string_equal(verdict(b, first[i]), "00000");
+    assert_string_equal(verdict(b, cheap), "10100");
     tail_batch_unref(b);
 
-    for (int i = 0; i < FILTERS; i++)
-        tail_filters_leave(&set, cheap[i]);
-    tail_filters_leave(&set, expensive);
+    b = batch_of(messages, 5);
+    judge(b, &set, 2 * LETTERS);
+    assert_string_equal(verdict(b, cheap), "10100");
+    int judged = 0;
+    for (int i = 0; i < EXPENSIVE; i++)
+        judged += tail_batch_verdict(b, first[i]) != NULL;
+    assert_true(judged <= 1); /* what is spent too much goes to one */
+    tail_batch_unref(b);
+
+    b = batch_of(messages, 1); /* a cheap one for all */
+    judge(b, &set, 2 * LETTERS);
+    for (int i = 0; i < EXPENSIVE; i++)
+        assert_string_equal(verdict(b, first[i]), "0");
+    tail_batch_unref(b);
+
+    for (int i = 0; i < EXPENSIVE; i++)
+        tail_filters_leave(&set, first[i]);
+    tail_filters_leave(&set, cheap);
     tail_filters_release(&set);
-    free(long_message);
+    free(message);
 }
 
 #ifdef LOGMILL_FAULTS
@@ -221,7 +244,7 @@ int main(void)
         cmocka_unit_test(time_bounds_are_a_part_of_a_filter),
         cmocka_unit_test(tails_that_ask_for_the_same_share_a_filter),
         cmocka_unit_test(a_verdict_is_that_of_its_filter_alone),
-        cmocka_unit_test(a_filter_that_takes_more_than_its_share_has_no_verdict),
+        cmocka_unit_test(expensive_filters_have_no_verdict_where_work_is_short_and_cheap_ones_have),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test(without_memory_there_is_no_verdict),
 #endif
