@@ -100,10 +100,11 @@ static int take_locks(struct service *s, struct errbuf *err)
 
 /*
  * Raises the number of descriptors to what the system allows, and returns how many connections of
- * `wanted` that leaves room for.
+ * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads.
  */
-static unsigned fit_connections(uint64_t wanted)
+static unsigned fit_connections(uint64_t wanted, uint64_t threads)
 {
+    uint64_t others = OTHER_DESCRIPTORS + HTTP_EXTRA_CONNECTIONS * threads;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -113,10 +114,10 @@ static unsigned fit_connections(uint64_t wanted)
         if (setrlimit(RLIMIT_NOFILE, &limit))
             getrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (limit.rlim_cur >= wanted + OTHER_DESCRIPTORS)
+    if (limit.rlim_cur >= wanted + others)
         return (unsigned)wanted;
-    wanted = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS
-                                                    : OTHER_DESCRIPTORS;
+    wanted =
+        limit.rlim_cur > others + OTHER_DESCRIPTORS ? limit.rlim_cur - others : OTHER_DESCRIPTORS;
     diag(DIAG_WARN, "fewer connections than MAX_CONNECTIONS: the limit of open files is lower",
          DIAG_INT("connections", (int64_t)wanted), DIAG_INT("open_files", (int64_t)limit.rlim_cur));
     return (unsigned)wanted;
@@ -125,7 +126,7 @@ static unsigned fit_connections(uint64_t wanted)
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
-    unsigned connections = fit_connections(c->max_connections);
+    unsigned connections = fit_connections(c->max_connections, c->web_concurrency);
 
     s->api = api_new(
         &(struct api_options){.queue = s->queue,
@@ -142,6 +143,9 @@ static int start_api(struct service *s, struct errbuf *err)
                                        .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
                                        .request_timeout_ms = (unsigned)c->request_timeout * 1000,
                                        .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+                              .allowed_hosts = c->allowed_hosts,
+                              .cors_origins = c->cors_origins,
+                              .trusted_proxies = c->trusted_proxies,
                               .max_inflight_bytes = c->max_inflight_bytes,
                               .read_threads = (unsigned)c->read_threads,
                               .max_reads = (unsigned)c->max_reads,
@@ -162,6 +166,9 @@ static int start_ops(struct service *s, struct errbuf *err)
     s->api = api_new(&(struct api_options){.queue = s->queue,
                                            .store = s->store,
                                            .ops_only = true,
+                                           .allowed_hosts = c->allowed_hosts,
+                                           .cors_origins = c->cors_origins,
+                                           .trusted_proxies = c->trusted_proxies,
                                            .http = {.host = c->host,
                                                     .port = (unsigned)c->metrics_port,
                                                     .max_connections = OPS_CONNECTIONS},

@@ -36,6 +36,16 @@ static const struct setting settings[] = {
     TEXT(HOST, host, .fallback = "127.0.0.1", .help = "address or host name to listen on"),
     NUMBER(PORT, port, .fallback = "8000", .min = 0, .max = 65535,
            .help = "TCP port to listen on; 0 takes any free one"),
+    TEXT(ALLOWED_HOSTS, allowed_hosts,
+         .help =
+             "host names by which browsers may call it, besides IP addresses and localhost: "
+             "logs.example.com, *.example.com; * for any, which is the default where HOST is no "
+             "loopback address"),
+    TEXT(CORS_ORIGINS, cors_origins,
+         .help = "origins whose pages may send and read logs: https://app.example.com, …; * for "
+                 "any; not set: none"),
+    TEXT(TRUSTED_PROXIES, trusted_proxies, .fallback = "127.0.0.0/8, ::1",
+         .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto is believed"),
     TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
          .help = "directory of the embedded queue and store; made if missing"),
     NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,
@@ -60,7 +70,7 @@ static const struct setting settings[] = {
            .max = 64 * GIB,
            .help = "bytes of bodies under way on one connection; past it its next request waits"),
     NUMBER(MAX_CONNECTIONS, max_connections, .fallback = "10000", .min = 1, .max = 1000000,
-           .help = "open connections; one more is answered 503 and closed"),
+           .help = "open connections; more are answered 503, but for /health, /ready and /metrics"),
     NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
            .help = "live tails at once; more are answered 503"),
     NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,

@@ -15,6 +15,9 @@
 struct config {
     const char *host;
     uint64_t port;
+    const char *allowed_hosts;
+    const char *cors_origins;
+    const char *trusted_proxies;
     const char *data_dir;
     uint64_t web_concurrency;
     uint64_t read_threads;

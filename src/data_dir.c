@@ -32,6 +32,27 @@ static int make_one(const char *path, struct errbuf *err)
     return errbuf_fail(err, error, "DATA_DIR: %s", reason.text);
 }
 
+/* Files of ours that others may read or write, from before this was so, become the owner's alone.
+ */
+static void mend_modes(const char *path)
+{
+    static const char *const names[] = {
+        "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",
+        "logs.db-wal", "logs.db-shm",  "api.lock",     "worker.lock",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char file[PATH_MAX];
+        struct stat status;
+        int n = snprintf(file, sizeof(file), "%s/%s", path, names[i]);
+
+        if (n < 0 || (size_t)n >= sizeof(file) || stat(file, &status) || !S_ISREG(status.st_mode))
+            continue;
+        if ((status.st_mode & 077) && chmod(file, status.st_mode & 0700))
+            errno = 0; /* another user's: then it is that user's to say who reads it */
+    }
+}
+
 int data_dir_make(const char *path, struct errbuf *err)
 {
     char part[PATH_MAX];
@@ -57,6 +78,8 @@ int data_dir_make(const char *path, struct errbuf *err)
     if (access(path, R_OK | W_OK | X_OK))
         return errbuf_fail(err, LM_EIO, "DATA_DIR: %s cannot be written to: %s", path,
                            strerror(errno));
+    umask(077);
+    mend_modes(path);
     return 0;
 }
 

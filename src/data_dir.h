@@ -6,7 +6,10 @@
 
 #include "base/errbuf.h"
 
-/* Makes `path` (mode 0700, parents too) where it is missing. */
+/*
+ * Makes `path` (mode 0700, parents too) where it is missing. Files that this process makes from now
+ * on are its user's alone (umask), and those of ours that are there already become so.
+ */
 int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /*

@@ -6,6 +6,7 @@
 
 #include "api/api_internal.h"
 #include "api/web_routes.h"
+#include "base/diag.h"
 #include "base/xalloc.h"
 
 static const struct http_route routes[] = {
@@ -15,22 +16,22 @@ static const struct http_route routes[] = {
     {"GET", "/logs/stats", stats_routes_get, HTTP_ROUTE_ALONE},
     {"GET", "/logs/tail", read_routes_tail, HTTP_ROUTE_ALONE},
     {"GET", "/logs/{id}", read_routes_get, HTTP_ROUTE_ALONE},
-    {"GET", "/health", ops_routes_health, 0},
-    {"GET", "/ready", ops_routes_ready, 0},
-    {"GET", "/metrics", ops_routes_metrics, 0},
-    {"GET", "/", web_routes_get, 0},
+    {"GET", "/health", ops_routes_health, HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, HTTP_ROUTE_RESERVED},
+    {"GET", "/", web_routes_get, HTTP_ROUTE_PAGE},
     {"GET", "/assets/{file}", web_routes_get, 0},
     {"GET", "/openapi.json", web_routes_get, 0},
-    {"GET", "/docs", web_routes_get, 0},
+    {"GET", "/docs", web_routes_get, HTTP_ROUTE_PAGE},
     {"GET", "/docs/{file}", web_routes_get, 0},
     {NULL, NULL, NULL, 0},
 };
 
 /* Of a process that takes no logs. */
 static const struct http_route ops_only_routes[] = {
-    {"GET", "/health", ops_routes_health, 0},
-    {"GET", "/ready", ops_routes_ready, 0},
-    {"GET", "/metrics", ops_routes_metrics, 0},
+    {"GET", "/health", ops_routes_health, HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, HTTP_ROUTE_RESERVED},
     {NULL, NULL, NULL, 0},
 };
 
@@ -114,6 +115,31 @@ static int start_readers(struct api *api, const struct api_options *options, str
     return api->readers ? 0 : LM_EUNAVAILABLE;
 }
 
+static void admit(const struct http_head *head, struct http_admission *admission, void *ctx)
+{
+    const struct api *api = ctx;
+
+    access_admit(api->access, head, admission);
+}
+
+static int start_access(struct api *api, const struct api_options *options, struct errbuf *err)
+{
+    struct errbuf reason = ERRBUF_INIT;
+    const char *hosts = options->allowed_hosts;
+
+    if (!hosts && !http_host_is_loopback(options->http.host)) {
+        diag(DIAG_INFO, "requests for any Host are answered, since HOST is not a loopback address; "
+                        "ALLOWED_HOSTS names those that are meant");
+        hosts = "*";
+    }
+    api->access = access_new(hosts, options->cors_origins, err);
+    if (!api->access)
+        return LM_EINVAL;
+    if (ranges_parse(&api->trusted_proxies, options->trusted_proxies, &reason))
+        return errbuf_fail(err, LM_EINVAL, "TRUSTED_PROXIES: %s", reason.text);
+    return 0;
+}
+
 struct api *api_new(const struct api_options *options, struct errbuf *err)
 {
     struct api *api = xcalloc(1, sizeof(*api));
@@ -124,15 +150,20 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     api->store = options->store;
     api->feed = options->feed;
     ledger_init(&api->ledger, options->max_inflight_bytes);
+    if (start_access(api, options, err))
+        goto fail;
     api->query_timeout_ms = options->query_timeout_ms;
     if (ops_init(&api->ops, options->queue, options->store, options->ready_timeout_ms, err))
         goto fail;
     if (!options->ops_only && start_readers(api, options, err))
         goto fail_ops;
     http.routes = options->ops_only ? ops_only_routes : routes;
+    http.answer_headers = access_answer_headers(api->access);
+    http.trusted_proxies = &api->trusted_proxies;
     http.bodies = ledger_account(&api->ledger, LEDGER_BODIES);
     http.answers = ledger_account(&api->ledger, LEDGER_ANSWERS);
-    http.hooks = (struct http_hooks){.thread_start = thread_start,
+    http.hooks = (struct http_hooks){.admit = admit,
+                                     .thread_start = thread_start,
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,
                                      .ctx = api};
@@ -146,6 +177,7 @@ fail_readers:
 fail_ops:
     ops_release(&api->ops);
 fail:
+    access_free(api->access);
     free(api);
     return NULL;
 }
@@ -165,5 +197,6 @@ void api_free(struct api *api, unsigned grace_ms)
     read_scheduler_free(api->readers);
     ops_release(&api->ops);
     http_server_free(api->server);
+    access_free(api->access);
     free(api);
 }

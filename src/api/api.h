@@ -19,9 +19,12 @@ struct api_options {
     struct store *store;
     struct cache *cache;             /* NULL: none */
     struct tail_feed *feed;          /* NULL where ops_only */
-    struct http_server_options http; /* routes, hooks and accounts are filled in here */
+    struct http_server_options http; /* routes, hooks and what follows the time-outs are set here */
     size_t max_inflight_bytes;
-    bool ops_only; /* only /health, /ready and /metrics */
+    const char *allowed_hosts; /* see access.h; NULL: "*" where http.host is no loopback address */
+    const char *cors_origins;  /* see access.h; NULL: none */
+    const char *trusted_proxies; /* see http/ranges.h */
+    bool ops_only;               /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */
     unsigned max_client_reads; /* of them, one client's */

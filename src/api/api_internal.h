@@ -5,12 +5,14 @@
 #ifndef LOGMILL_API_API_INTERNAL_H
 #define LOGMILL_API_API_INTERNAL_H
 
+#include "api/access.h"
 #include "api/api.h"
 #include "api/gather.h"
 #include "api/ingest.h"
 #include "api/probe.h"
 #include "api/tail.h"
 #include "http/mailbox.h"
+#include "http/ranges.h"
 #include "read/scheduler.h"
 
 /* What GET /ready and /metrics ask, and of whom. */
@@ -25,6 +27,8 @@ struct api {
     struct queue *queue;
     struct store *store;
     struct ledger ledger;
+    struct access *access;
+    struct ranges trusted_proxies;
     struct ops ops;
     struct read_scheduler *readers; /* NULL where ops_only */
     unsigned query_timeout_ms;

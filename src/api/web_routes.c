@@ -89,14 +89,12 @@ void web_routes_get(struct http_request *req, void *thread)
         {"Cache-Control", slice_of_string(caching)},
         {"Vary", SLICE_LITERAL("Accept-Encoding")},
         {"Content-Security-Policy", slice_of_string(is_docs(asset) ? docs_policy : page_policy)},
-        {"X-Content-Type-Options", SLICE_LITERAL("nosniff")},
         {"Referrer-Policy", SLICE_LITERAL("no-referrer")},
         {"Cross-Origin-Opener-Policy", SLICE_LITERAL("same-origin")},
-        {"Cross-Origin-Resource-Policy", SLICE_LITERAL("same-origin")},
         {"Permissions-Policy", SLICE_LITERAL(permissions_policy)},
     };
     struct http_response response = {
-        .status = 200, .content_type = asset->content_type, .headers = headers, .headers_len = 9};
+        .status = 200, .content_type = asset->content_type, .headers = headers, .headers_len = 7};
 
     if (web_routes_etag_matches(http_request_header(req, "If-None-Match"), asset->etag)) {
         response.status = 304;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "base/visible.h"
 
 enum { LINE_MAX_BYTES = 16 * 1024 };
 
@@ -52,11 +53,12 @@ static void append_text(struct buffer *line, enum diag_level level, const char *
     char now[TIMESTAMP_TEXT_LEN];
 
     timestamp_format(clock_wall_us(), now);
-    buffer_appendf(line, "%.8s %-5s %s", now + 11, level_names[level], msg);
+    buffer_appendf(line, "%.8s %-5s ", now + 11, level_names[level]);
+    visible_append(line, slice_of_string(msg));
     for (; fields->name; fields++) {
         buffer_appendf(line, "  %s=", fields->name);
         if (fields->text)
-            buffer_append_string(line, fields->text);
+            visible_append(line, slice_of_string(fields->text));
         else
             buffer_append_i64(line, fields->number);
     }

@@ -37,6 +37,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "http/message.h"
+#include "http/ranges.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/thread.h"
@@ -120,8 +122,8 @@ static void close_now(struct connection *c)
     uv_close((uv_handle_t *)&c->poll, on_closed); /* takes the socket out of the loop at once */
     close(c->fd);
     t->connections_len--;
-    if (c->is_refusal)
-        t->refused_len--;
+    if (c->is_extra)
+        t->extra_len--;
     else
         atomic_fetch_sub_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
 }
@@ -347,6 +349,7 @@ static struct http_request *enqueue(struct connection *c)
     req->started_us = m->started_us;
     req->head_only = m->method == HTTP_HEAD;
     req->http_1_0 = m->http_1_0;
+    req->answer_headers = m->answer_headers;
     if (c->last != NULL)
         c->last->next = req;
     else
@@ -379,7 +382,7 @@ static void dispatch(struct connection *c)
     message_finish(m, t->inflater);
     struct http_request *req = enqueue(c);
     http_count(&t->counters.requests, 1);
-    req->closes = !m->keep_alive || t->draining;
+    req->closes = !m->keep_alive || t->draining || c->is_extra;
     req->says_keep_alive = m->http_1_0 && !req->closes;
     if (req->closes)
         c->reading_ended = true;
@@ -437,6 +440,8 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
                 break;
             c->message = http_thread_take_message(c->thread);
             message_begin(c->message, &c->parser, started_us);
+            c->message->from_trusted = c->is_trusted;
+            c->message->from_extra = c->is_extra;
             if (c->read_deadline.kind == TIMEOUT_REQUEST) /* that of the message before */
                 set_read_deadline(c, TIMEOUT_NONE);
         }
@@ -574,6 +579,9 @@ static void settle_reading(struct connection *c)
     if (c->lingering || c->reading_ended) {
         if (!c->lingering)
             set_read_deadline(c, TIMEOUT_NONE);
+    } else if (c->is_extra) { /* for its one request in all */
+        if (c->read_deadline.kind != TIMEOUT_EXTRA)
+            set_read_deadline(c, TIMEOUT_EXTRA);
     } else if (c->message != NULL) {
         if (c->read_deadline.kind != TIMEOUT_REQUEST)
             set_read_deadline(c, TIMEOUT_REQUEST);
@@ -657,12 +665,20 @@ void connection_drain(struct connection *c)
 
 void connection_timed_out(struct connection *c, enum timeout_kind kind)
 {
-    if (kind != TIMEOUT_REQUEST) {
+    if (kind != TIMEOUT_REQUEST && kind != TIMEOUT_EXTRA) {
         connection_abort(c);
         return;
     }
+    if (c->message == NULL) {
+        c->message = http_thread_take_message(c->thread);
+        message_begin(c->message, &c->parser, clock_monotonic_us());
+    }
     c->message->refusal.status = 0; /* what it would have got, had it come */
-    message_refuse(c->message, 408, "the request took too long to arrive");
+    if (kind == TIMEOUT_EXTRA)
+        message_refuse(c->message, 503, "too many connections: at most %u",
+                       c->thread->shared->options.max_connections);
+    else
+        message_refuse(c->message, 408, "the request took too long to arrive");
     refuse(c);
     connection_send(c);
 }
@@ -688,12 +704,21 @@ static uint64_t client_of(const struct sockaddr *address)
     return ntohl(v4.s_addr);
 }
 
-struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address)
+struct connection *connection_of_read_deadline(struct deadline *d)
+{
+    return (struct connection *)((char *)d - offsetof(struct connection, read_deadline));
+}
+
+struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address,
+                                  bool is_extra)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
     c->thread = t;
     c->fd = fd;
     c->client = client_of(address);
+    c->is_extra = is_extra;
+    const struct ranges *trusted = t->shared->options.trusted_proxies;
+    c->is_trusted = trusted != NULL && address != NULL && ranges_have(trusted, address);
     c->read_deadline.kind = c->write_deadline.kind = TIMEOUT_NONE;
     if (uv_poll_init(&t->loop, &c->poll, fd) < 0) {
         close(fd);
@@ -708,16 +733,7 @@ struct connection *connection_new(struct http_thread *t, int fd, const struct so
         c->next->prev = c;
     t->connections = c;
     t->connections_len++;
+    t->extra_len += is_extra;
     settle(c);
     return c;
-}
-
-void connection_refuse(struct connection *c)
-{
-    c->is_refusal = true;
-    c->message = http_thread_take_message(c->thread);
-    message_begin(c->message, &c->parser, clock_monotonic_us());
-    message_refuse(c->message, 503, "too many connections");
-    refuse(c);
-    connection_send(c);
 }

@@ -61,18 +61,20 @@ struct connection {
     bool lingering;     /* all is answered; reads and drops until the client closes */
     bool busy;          /* within run(), which sends at its end */
     bool is_dirty;
-    bool is_refusal; /* past max_connections */
+    bool is_extra;   /* past max_connections: HTTP_EXTRA_CONNECTIONS */
+    bool is_trusted; /* a trusted proxy */
     bool closed;
 };
 
 /*
  * Takes over `fd`, accepted and non-blocking, of a client at `address` (NULL: not known). NULL (and
- * `fd` closed) where the loop refuses it.
+ * `fd` closed) where the loop refuses it. `is_extra`: past max_connections.
  */
-struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address);
+struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address,
+                                  bool is_extra);
 
-/* Answers 503 at once and lets go: there are too many connections. */
-void connection_refuse(struct connection *c);
+/* The connection whose read_deadline `d` is. */
+struct connection *connection_of_read_deadline(struct deadline *d);
 
 /* What the client sent, whole or in any pieces. */
 void connection_receive(struct connection *c, const char *data, size_t len);

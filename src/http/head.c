@@ -70,34 +70,133 @@ static void judge_transfer_encoding(struct message *m, struct slice value, unsig
     m->refusal.at_once = true;
 }
 
-/* The headers that the server itself heeds. Framing and Host come before anything else. */
-static void judge_headers(struct message *m)
+/* The headers that are heeded before a handler sees the request. */
+enum known {
+    KNOWN_HOST,
+    KNOWN_EXPECT,
+    KNOWN_ORIGIN,
+    KNOWN_FETCH_SITE,
+    KNOWN_FETCH_MODE,
+    KNOWN_FETCH_DEST,
+    KNOWN_CODING,
+    KNOWN_TRANSFER,
+    KNOWN_FORWARDED,
+    KNOWN_ASKS_METHOD,
+    KNOWN_LEN,
+    KNOWN_NONE = KNOWN_LEN
+};
+
+/* By length first: most headers are none of them, and cost one look. */
+static enum known known_of(struct slice name)
 {
-    unsigned hosts = 0, codings = 0;
-    for (size_t i = 0; i < m->headers_len; i++) {
-        struct slice name = message_text(m, m->headers[i].name);
-        if (name.len == 4 && slice_equal_ascii_nocase(name, SLICE_LITERAL("host")))
-            hosts++;
-        else if (name.len == 17 &&
-                 slice_equal_ascii_nocase(name, SLICE_LITERAL("transfer-encoding")))
-            judge_transfer_encoding(m, message_header_value(m, i), ++codings);
+#define IS(text, known)                                                                            \
+    if (slice_equal_ascii_nocase(name, SLICE_LITERAL(text)))                                       \
+    return known
+    switch (name.len) {
+    case 4:
+        IS("host", KNOWN_HOST);
+        break;
+    case 6:
+        IS("expect", KNOWN_EXPECT);
+        IS("origin", KNOWN_ORIGIN);
+        break;
+    case 14:
+        IS("sec-fetch-site", KNOWN_FETCH_SITE);
+        IS("sec-fetch-mode", KNOWN_FETCH_MODE);
+        IS("sec-fetch-dest", KNOWN_FETCH_DEST);
+        break;
+    case 16:
+        IS("content-encoding", KNOWN_CODING);
+        break;
+    case 17:
+        IS("transfer-encoding", KNOWN_TRANSFER);
+        IS("x-forwarded-proto", KNOWN_FORWARDED);
+        break;
+    case 29:
+        IS("access-control-request-method", KNOWN_ASKS_METHOD);
+        break;
+    default:
+        break;
     }
+#undef IS
+    return KNOWN_NONE;
+}
+
+/* What the known headers say: the first of each, and how many there are. */
+struct known_headers {
+    struct slice value[KNOWN_LEN]; /* data NULL: there is none */
+    unsigned count[KNOWN_LEN];
+};
+
+/* Framing and Host are judged here: they come before anything else. */
+static void find_known(struct message *m, struct known_headers *found)
+{
+    *found = (struct known_headers){0};
+    for (size_t i = 0; i < m->headers_len; i++) {
+        enum known known = known_of(message_text(m, m->headers[i].name));
+        if (known == KNOWN_NONE)
+            continue;
+        struct slice value = message_header_value(m, i);
+        if (found->count[known]++ == 0)
+            found->value[known] = value;
+        if (known == KNOWN_TRANSFER)
+            judge_transfer_encoding(m, value, found->count[known]);
+    }
+    unsigned hosts = found->count[KNOWN_HOST];
     if (hosts > 1 || (hosts == 0 && !m->http_1_0)) {
         message_refuse(m, 400, hosts == 0 ? "no Host header" : "more than one Host header");
         m->refusal.at_once = true;
     }
 }
 
-static void judge_content(struct message *m)
+static void judge_content(struct message *m, const struct known_headers *found)
 {
+    if (found->count[KNOWN_EXPECT] + found->count[KNOWN_CODING] == 0)
+        return;
     for (size_t i = 0; i < m->headers_len; i++) {
-        struct slice name = message_text(m, m->headers[i].name);
-        if (name.len == 6 && slice_equal_ascii_nocase(name, SLICE_LITERAL("expect")))
+        enum known known = known_of(message_text(m, m->headers[i].name));
+        if (known == KNOWN_EXPECT)
             judge_expect(m, message_header_value(m, i));
-        else if (name.len == 16 &&
-                 slice_equal_ascii_nocase(name, SLICE_LITERAL("content-encoding")))
+        else if (known == KNOWN_CODING)
             judge_coding(m, message_header_value(m, i));
     }
+}
+
+/* Asks the hook. What it refuses is refused, whatever else is wrong with the request. */
+static void judge_admission(struct message *m, const struct known_headers *found)
+{
+    const struct http_hooks *hooks = &m->limits->options->hooks;
+    if (hooks->admit == NULL)
+        return;
+    const struct http_head head = {
+        .route = m->endpoint,
+        .is_get = m->method == HTTP_GET || m->method == HTTP_HEAD,
+        .is_options = m->method == HTTP_OPTIONS,
+        .host = found->value[KNOWN_HOST],
+        .origin = found->value[KNOWN_ORIGIN],
+        .fetch_site = found->value[KNOWN_FETCH_SITE],
+        .fetch_mode = found->value[KNOWN_FETCH_MODE],
+        .fetch_dest = found->value[KNOWN_FETCH_DEST],
+        .asks_method = found->value[KNOWN_ASKS_METHOD],
+    };
+    struct http_admission admission = {.answer_headers = m->answer_headers};
+    hooks->admit(&head, &admission, hooks->ctx);
+    m->answer_headers = admission.answer_headers;
+    if (admission.status == 0)
+        return;
+    m->refusal.status = 0;
+    message_refuse(m, admission.status, admission.detail != NULL ? "%s" : NULL, admission.detail);
+    m->refusal.before_body = true;
+}
+
+/* On a connection past max_connections only what is reserved is answered. */
+static void judge_extra(struct message *m)
+{
+    if (m->endpoint != NULL && (m->endpoint->flags & HTTP_ROUTE_RESERVED) != 0)
+        return;
+    m->refusal.status = 0;
+    message_refuse(m, 503, "too many connections: at most %u", m->limits->options->max_connections);
+    m->refusal.before_body = true;
 }
 
 /* Whether the path would be a route with its slashes at the end gone, or with one there. */
@@ -144,7 +243,7 @@ static void judge_length(struct message *m, const llhttp_t *parser)
         m->refusal.at_once = true;
     }
     /* Who waits for 100 may never send the body that we would have to read away. */
-    bool waits = m->expects_continue || m->refusal.status == 417;
+    bool waits = m->expects_continue || m->refusal.status == 417 || m->refusal.before_body;
     if (m->refusal.status != 0 && waits && m->has_body)
         m->refusal.at_once = true;
 }
@@ -177,9 +276,17 @@ void head_judge(struct message *m, const llhttp_t *parser)
         m->refusal.at_once = true;
         return;
     }
-    judge_headers(m);
-    if (m->refusal.status == 0)
+    struct known_headers found;
+    find_known(m, &found);
+    struct slice scheme = found.value[KNOWN_FORWARDED];
+    m->was_https = m->from_trusted && slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')),
+                                                               SLICE_LITERAL("https"));
+    if (m->refusal.status == 0) {
         judge_route(m);
-    judge_content(m);
+        judge_admission(m, &found);
+        if (m->from_extra)
+            judge_extra(m);
+    }
+    judge_content(m, &found);
     judge_length(m, parser);
 }

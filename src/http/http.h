@@ -28,13 +28,23 @@
 
 struct http_server;
 struct http_request;
+struct ranges;
 
 enum {
     HTTP_PIPELINE_MAX = 64,   /* requests under way on one connection */
     HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
     HTTP_RESPONSE_HEADERS_MAX = 12,
     HTTP_RESERVED_BODY_BYTES = 256, /* see http_reserve_answer */
-    HTTP_STATUS_END = 600           /* statuses are below it */
+    HTTP_ANSWER_HEADERS_MAX = 400,  /* bytes of http_server_options.answer_headers */
+    /*
+     * Connections past max_connections that each thread has besides, so that whoever watches the
+     * service can still ask: each has HTTP_EXTRA_MS to send the head of one request, for a route
+     * with HTTP_ROUTE_RESERVED; for any other it is answered 503. When one more comes, the one that
+     * has been silent longest is closed, so that nobody can hold these places.
+     */
+    HTTP_EXTRA_CONNECTIONS = 64,
+    HTTP_EXTRA_MS = 2000,
+    HTTP_STATUS_END = 600 /* statuses are below it */
 };
 
 /* ---- Routes ---- */
@@ -51,6 +61,8 @@ enum http_route_flags {
      * begun before that answer has left.
      */
     HTTP_ROUTE_ALONE = 1,
+    HTTP_ROUTE_RESERVED = 2, /* answered also to connections past max_connections */
+    HTTP_ROUTE_PAGE = 4,     /* for hooks.admit: what a browser shows to a person */
 };
 
 struct http_route {
@@ -62,7 +74,33 @@ struct http_route {
 
 /* ---- The server ---- */
 
+/* What the head of a request says, for hooks.admit. `data` is NULL where there is no such header.
+ */
+struct http_head {
+    const struct http_route *route; /* NULL: none; 404, 405 or 307 will be the answer */
+    bool is_get;                    /* or HEAD */
+    bool is_options;
+    struct slice host;
+    struct slice origin;
+    struct slice fetch_site; /* Sec-Fetch-Site, and so on */
+    struct slice fetch_mode;
+    struct slice fetch_dest;
+    struct slice asks_method; /* Access-Control-Request-Method */
+};
+
+struct http_admission {
+    unsigned status;    /* 0: let in; else it is answered so, and its body is not read */
+    const char *detail; /* of a refusal; must live for ever; NULL: the usual words */
+    /* In place of http_server_options.answer_headers, likewise. */
+    struct slice answer_headers;
+};
+
 struct http_hooks {
+    /*
+     * Judges a request by its head, before a byte of its body is kept or charged: `admission` comes
+     * as let in, and is changed where it is not. From any thread. May be NULL.
+     */
+    void (*admit)(const struct http_head *head, struct http_admission *admission, void *ctx);
     /*
      * On each thread, before it accepts. Returns the thread's context; or NULL with `err` filled
      * and no handle left open on the loop, and thread_stop is not called.
@@ -87,7 +125,7 @@ struct http_server_options {
     const char *host;            /* numeric address or name; default 127.0.0.1 */
     unsigned port;               /* 0: any free one */
     unsigned threads;            /* default 1 */
-    unsigned max_connections;    /* in all; more are answered 503 and closed; default 10 000 */
+    unsigned max_connections;    /* in all; default 10 000; more: see HTTP_EXTRA_CONNECTIONS */
     size_t max_body_bytes;       /* as sent and inflated; default 1 MiB; past it 413 */
     size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
@@ -96,9 +134,15 @@ struct http_server_options {
     size_t max_connection_bytes; /* see below; default 4 MiB */
     struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
     struct account *answers;     /* answers not taken, what waits behind them; likewise */
-    const struct http_route *routes; /* must outlive the server */
+    const struct ranges *trusted_proxies; /* whose X-Forwarded-Proto counts; NULL: nobody's */
+    /* Lines "Name: value\r\n" that every answer has; up to HTTP_ANSWER_HEADERS_MAX bytes. */
+    struct slice answer_headers;
+    const struct http_route *routes; /* must outlive the server, as must the two above */
     struct http_hooks hooks;
 };
+
+/* Whether `host` (as in the options) is an address of this machine that no other one reaches. */
+bool http_host_is_loopback(const char *host);
 
 /* Binds, listens and starts the threads. NULL with `err` filled on failure. */
 struct http_server *http_server_new(const struct http_server_options *options, struct errbuf *err);

@@ -48,8 +48,10 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->path = m->query = m->body = slice_of(NULL, 0);
     m->route = NULL;
     m->endpoint = NULL;
+    m->from_trusted = m->from_extra = m->was_https = false;
+    m->answer_headers = m->limits->options->answer_headers;
     m->refusal.status = 0;
-    m->refusal.at_once = false;
+    m->refusal.at_once = m->refusal.before_body = false;
     m->refusal.detail[0] = '\0';
 }
 

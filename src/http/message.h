@@ -37,6 +37,7 @@ struct message_limits {
     size_t max_body_bytes;
     struct account *bodies; /* what they hold is charged to it; may be NULL */
     const struct router *router;
+    const struct http_server_options *options; /* hooks.admit, answer_headers */
 };
 
 /* How far llhttp has come in it. */
@@ -56,7 +57,8 @@ struct message_header {
 struct message_refusal {
     unsigned status;
     bool at_once; /* before the body has been read, which is then not read: the connection ends */
-    char detail[160]; /* empty: the usual words for the status */
+    bool before_body; /* as at_once, where there is a body */
+    char detail[192]; /* empty: the usual words for the status */
 };
 
 struct message {
@@ -76,9 +78,12 @@ struct message {
     bool in_value; /* the last header has a value already, so a name now is a new header's */
     size_t extra;  /* bytes of trailers and chunk extensions */
 
-    unsigned method; /* an llhttp_method_t */
-    bool keep_alive; /* set once complete */
-    bool http_1_0;   /* an answer must say keep-alive where it is meant */
+    unsigned method;   /* an llhttp_method_t */
+    bool keep_alive;   /* set once complete */
+    bool http_1_0;     /* an answer must say keep-alive where it is meant */
+    bool from_trusted; /* the peer is a trusted proxy */
+    bool from_extra;   /* on a connection past max_connections */
+    bool was_https;    /* a trusted proxy says so */
     bool expects_continue;
     bool has_body; /* of any length but a declared 0 */
     enum inflate_coding coding;
@@ -89,6 +94,7 @@ struct message {
     struct slice params[HTTP_PATH_PARAMS_MAX];
     size_t params_len;
     struct message_refusal refusal;
+    struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
 
     struct slice body;       /* as sent; then, after message_finish, as meant */
     struct buffer body_kept; /* what `body` points into where it came in pieces */

@@ -27,6 +27,8 @@ struct http_request {
     struct charge line_charge; /* for its place in line */
     size_t body_len;           /* of the request; what it became may be held until the answer */
 
+    struct slice answer_headers; /* see struct message */
+
     bool answered; /* its bytes may be sent: the whole answer, or a stream's so far */
     bool streams;  /* more bytes will come: http_stream_begin to http_stream_end */
     bool http_1_0;

@@ -9,7 +9,7 @@
 #include "http/thread.h"
 
 enum {
-    HEAD_BYTES_MAX = 512, /* a head without content type and further headers */
+    HEAD_BYTES_MAX = 256, /* a head without content type and further headers */
 };
 
 /* Statuses with their reason phrases: RFC 9110, section 15, and RFC 6585. */
@@ -37,6 +37,7 @@ enum {
     X(414, "URI Too Long")                                                                         \
     X(415, "Unsupported Media Type")                                                               \
     X(417, "Expectation Failed")                                                                   \
+    X(421, "Misdirected Request")                                                                  \
     X(422, "Unprocessable Entity")                                                                 \
     X(429, "Too Many Requests")                                                                    \
     X(431, "Request Header Fields Too Large")                                                      \
@@ -125,9 +126,9 @@ static const char *content_type_of(const struct http_response *r)
     return r->content_type != NULL ? r->content_type : "application/json";
 }
 
-size_t response_head_bytes_max(const struct http_response *r)
+size_t response_head_bytes_max(const struct http_request *req, const struct http_response *r)
 {
-    size_t len = HEAD_BYTES_MAX + strlen(content_type_of(r));
+    size_t len = HEAD_BYTES_MAX + strlen(content_type_of(r)) + req->answer_headers.len;
     for (size_t i = 0; i < r->headers_len; i++)
         len += strlen(r->headers[i].name) + r->headers[i].value.len + 4;
     return len;
@@ -168,6 +169,8 @@ char *response_put_head(char *to, const struct http_request *req, const struct h
         to = PUT_LITERAL(to, "Connection: close\r\n");
     else if (req->says_keep_alive)
         to = PUT_LITERAL(to, "Connection: keep-alive\r\n");
+    if (req->answer_headers.len > 0)
+        to = put(to, req->answer_headers.data, req->answer_headers.len);
     to = put_headers(to, r);
     return PUT_LITERAL(to, "\r\n");
 }
@@ -203,7 +206,7 @@ static bool take_body(struct http_request *req, struct http_response *r)
 static bool reserve_answer(struct http_request *req, const struct http_response *r)
 {
     bool copies = !r->body_is_static && r->body_buffer == NULL && !req->head_only;
-    size_t need = response_head_bytes_max(r) + (copies ? r->body.len : 0);
+    size_t need = response_head_bytes_max(req, r) + (copies ? r->body.len : 0);
     if (need > RESPONSE_UNCHARGED_BYTES && !charge_take(&req->charge, req->account, need))
         return false;
     return buffer_reserve(&req->answer, need) != NULL;
@@ -237,7 +240,7 @@ static void respond(struct http_request *req, const struct http_response *r)
     if (!reserve_answer(req, r)) {
         buffer_release(&req->answer);
         r = &no_room;
-        if (!buffer_reserve(&req->answer, HEAD_BYTES_MAX * 2)) {
+        if (!buffer_reserve(&req->answer, response_head_bytes_max(req, r))) {
             connection_abort(req->connection);
             request_give(req);
             return;
@@ -298,7 +301,7 @@ static void redirect(struct http_request *req, const struct message *m)
     struct slice path = m->path;
     buffer_init(&location, path.len + m->query.len + host.len + 16);
     if (host.len > 0) {
-        buffer_append_string(&location, "http://");
+        buffer_append_string(&location, m->was_https ? "https://" : "http://");
         buffer_append_slice(&location, host);
     }
     bool has_slash = path.data[path.len - 1] == '/';
@@ -324,6 +327,9 @@ void response_refuse(struct http_request *req, const struct message *m)
     const char *detail = m->refusal.detail[0] != '\0' ? m->refusal.detail : NULL;
     struct http_header header = {NULL, {NULL, 0}};
     switch (m->refusal.status) {
+    case 204:
+        http_respond(req, &(struct http_response){.status = 204});
+        return;
     case 307:
         redirect(req, m);
         return;

@@ -17,8 +17,8 @@ void response_refuse(struct http_request *req, const struct message *m);
 /* How the end of a body is known. */
 enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_UNTIL_CLOSE };
 
-/* Room that the head of `r` needs at most, in bytes. */
-size_t response_head_bytes_max(const struct http_response *r);
+/* Room that the head of `r`, an answer to `req`, needs at most, in bytes. */
+size_t response_head_bytes_max(const struct http_request *req, const struct http_response *r);
 
 /* Writes the head of `r` to `to`, which has room. Returns where it ends. */
 char *response_put_head(char *to, const struct http_request *req, const struct http_response *r,

@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/xalloc.h"
 #include "http/http.h"
+#include "http/ranges.h"
 #include "http/router.h"
 #include "http/thread.h"
 
@@ -93,6 +94,18 @@ static int resolve(const struct http_server_options *o, struct sockaddr_storage 
     *len = choice->ai_addrlen;
     freeaddrinfo(found);
     return 0;
+}
+
+bool http_host_is_loopback(const char *host)
+{
+    struct http_server_options o = {.host = host};
+    struct sockaddr_storage address = {0};
+    socklen_t len = 0;
+    struct ranges loopback;
+    if (ranges_parse(&loopback, "127.0.0.0/8, ::1", NULL) != 0)
+        return false;
+    return resolve(&o, &address, &len, NULL) == 0 &&
+           ranges_have(&loopback, (struct sockaddr *)&address);
 }
 
 /* A socket bound to `address`; `shared`: with others that say so too. -1 with errno set. */

@@ -29,7 +29,8 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
     request_forget_gone(req);
     if (req->connection != NULL && req->http_1_0 && req->connection->last != req)
         connection_abort(req->connection); /* what was asked next can have no answer */
-    if (req->connection == NULL || !buffer_reserve(&req->answer, response_head_bytes_max(head))) {
+    if (req->connection == NULL ||
+        !buffer_reserve(&req->answer, response_head_bytes_max(req, head))) {
         if (req->connection != NULL)
             connection_abort(req->connection);
         request_give(req);

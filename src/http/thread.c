@@ -13,7 +13,6 @@
 enum {
     ACCEPT_MAX = 64,       /* at a time, so that those who are here are served too */
     ACCEPT_RETRY_MS = 100, /* after the process ran out of descriptors or memory */
-    REFUSED_MAX = 64,      /* connections kept only to be told that there are too many */
     FREE_MESSAGES_MAX = 16,
     SCRATCH_MAX = 64 * 1024 /* the body of an error */
 };
@@ -148,9 +147,11 @@ static void on_tick(uv_timer_t *timer)
     for (int kind = 0; kind < TIMEOUT_KINDS; kind++) {
         struct deadline *due;
         while ((due = timeouts_due(&t->timeouts, kind, now)) != NULL) {
-            size_t offset = kind == TIMEOUT_WRITE ? offsetof(struct connection, write_deadline)
-                                                  : offsetof(struct connection, read_deadline);
-            connection_timed_out((struct connection *)((char *)due - offset), kind);
+            size_t offset = offsetof(struct connection, write_deadline);
+            struct connection *c = kind == TIMEOUT_WRITE
+                                       ? (struct connection *)((char *)due - offset)
+                                       : connection_of_read_deadline(due);
+            connection_timed_out(c, kind);
         }
     }
 }
@@ -164,7 +165,19 @@ static void start_tick(struct http_thread *t)
         uv_timer_start(&t->tick, on_tick, tick, tick);
 }
 
-/* Takes in one client, or tells it that there are too many. */
+/* Makes room for one more connection past max_connections. False: all have sent their request. */
+static bool make_room_for_extra(struct http_thread *t)
+{
+    if (t->extra_len < HTTP_EXTRA_CONNECTIONS)
+        return true;
+    struct deadline *oldest = timeouts_first(&t->timeouts, TIMEOUT_EXTRA);
+    if (oldest == NULL)
+        return false;
+    connection_abort(connection_of_read_deadline(oldest));
+    return true;
+}
+
+/* Takes in one client: past max_connections, for what is reserved. */
 static void welcome(struct http_thread *t, int fd, const struct sockaddr *address)
 {
     static const int on = 1;
@@ -174,19 +187,14 @@ static void welcome(struct http_thread *t, int fd, const struct sockaddr *addres
         atomic_fetch_add_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
     bool too_many = open >= t->shared->options.max_connections;
     struct connection *c = NULL;
-    if (too_many && t->refused_len >= REFUSED_MAX)
+    if (too_many && !make_room_for_extra(t))
         close(fd);
     else
-        c = connection_new(t, fd, address);
+        c = connection_new(t, fd, address, too_many);
     if (c == NULL || too_many)
         atomic_fetch_sub_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
-    if (c == NULL)
-        return;
-    start_tick(t);
-    if (too_many) {
-        t->refused_len++;
-        connection_refuse(c);
-    }
+    if (c != NULL)
+        start_tick(t);
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
@@ -288,12 +296,14 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
     t->limits = (struct message_limits){.max_header_bytes = o->max_header_bytes,
                                         .max_body_bytes = o->max_body_bytes,
                                         .bodies = o->bodies,
-                                        .router = shared->router};
+                                        .router = shared->router,
+                                        .options = o};
     timeouts_init(&t->timeouts, (const unsigned[TIMEOUT_KINDS]){
                                     [TIMEOUT_IDLE] = o->idle_timeout_ms,
                                     [TIMEOUT_REQUEST] = o->request_timeout_ms,
                                     [TIMEOUT_WRITE] = o->write_timeout_ms,
                                     [TIMEOUT_LINGER] = CONNECTION_LINGER_MS,
+                                    [TIMEOUT_EXTRA] = HTTP_EXTRA_MS,
                                 });
     buffer_init(&t->scratch, SCRATCH_MAX);
     int error = uv_loop_init(&t->loop);

@@ -78,7 +78,7 @@ struct http_thread {
 
     struct connection *connections; /* all, in a list */
     unsigned connections_len;
-    unsigned refused_len;      /* of them, those past max_connections, being told so */
+    unsigned extra_len;        /* of them, those past max_connections */
     struct connection *dirty;  /* have answers to send at the end of the round */
     size_t requests_under_way; /* answers that handlers still owe, and those not yet sent */
     struct timeouts timeouts;

@@ -27,10 +27,16 @@ void timeouts_set(struct timeouts *t, struct deadline *d, enum timeout_kind kind
     head->prev = d;
 }
 
-struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms)
+struct deadline *timeouts_first(struct timeouts *t, enum timeout_kind kind)
 {
     struct deadline *first = t->lists[kind].next;
-    return first != &t->lists[kind] && first->at_ms <= now_ms ? first : NULL;
+    return first != &t->lists[kind] ? first : NULL;
+}
+
+struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms)
+{
+    struct deadline *first = timeouts_first(t, kind);
+    return first != NULL && first->at_ms <= now_ms ? first : NULL;
 }
 
 unsigned timeouts_tick_ms(const struct timeouts *t)

@@ -15,6 +15,7 @@ enum timeout_kind {
     TIMEOUT_REQUEST, /* a request begun and not complete */
     TIMEOUT_WRITE,   /* no byte of an answer taken */
     TIMEOUT_LINGER,  /* a refused client has not closed */
+    TIMEOUT_EXTRA,   /* a connection past max_connections has not sent its request */
     TIMEOUT_KINDS,
     TIMEOUT_NONE = TIMEOUT_KINDS
 };
@@ -35,6 +36,9 @@ void timeouts_init(struct timeouts *t, const unsigned after_ms[TIMEOUT_KINDS]);
 
 /* Sets `d` to fall due after_ms[kind] from now, whatever it was before. TIMEOUT_NONE lifts it. */
 void timeouts_set(struct timeouts *t, struct deadline *d, enum timeout_kind kind, uint64_t now_ms);
+
+/* The deadline of `kind` that was set first, or NULL. */
+struct deadline *timeouts_first(struct timeouts *t, enum timeout_kind kind);
 
 /* The first deadline of `kind` that is due, still set, or NULL. */
 struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms);

@@ -92,21 +92,20 @@ int store_postgres_conn_check(struct store_postgres_conn *c, const PGresult *res
                               struct errbuf *err)
 {
     ExecStatusType status = PQresultStatus(result);
-    const char *sqlstate, *text, *detail, *severity;
+    const char *sqlstate, *text, *severity;
 
     if (status != PGRES_FATAL_ERROR && status != PGRES_BAD_RESPONSE)
         return 0;
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (sqlstate == NULL || text == NULL)
         return store_postgres_conn_lost(c, err);
     if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
         c->ended = true;
     memcpy(c->sqlstate, sqlstate, sizeof(c->sqlstate) - 1);
-    errbuf_set(err, "PostgreSQL: %s%s%s (SQLSTATE %s)", text, detail != NULL ? ": " : "",
-               detail != NULL ? detail : "", sqlstate);
+    /* Without its DETAIL, which quotes values: the logs of users are not for the diagnostics. */
+    errbuf_set(err, "PostgreSQL: %s (SQLSTATE %s)", text, sqlstate);
     return code_of(c->sqlstate, PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME));
 }
 

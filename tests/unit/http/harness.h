@@ -213,7 +213,7 @@ static inline void harness_connect(struct harness *h)
     send_quota = SIZE_MAX;
     h->peer = pair[1];
     h->shared.connections_open++;
-    h->connection = connection_new(h->thread, pair[0], NULL);
+    h->connection = connection_new(h->thread, pair[0], NULL, false);
 }
 
 static inline bool harness_reads(const struct harness *h)

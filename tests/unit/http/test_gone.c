@@ -289,7 +289,8 @@ static uint64_t client_at(const char *address)
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     harness.shared.connections_open++;
-    struct connection *c = connection_new(harness.thread, pair[0], (struct sockaddr *)&storage);
+    struct connection *c =
+        connection_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
     connection_receive(c, LATER, strlen(LATER));
     client = http_request_client(waiting);
     connection_abort(c);

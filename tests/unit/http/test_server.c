@@ -125,7 +125,7 @@ static void start(struct http_server_options options)
     struct errbuf err = ERRBUF_INIT;
     options.routes = routes;
     if (options.hooks.thread_start == NULL)
-        options.hooks = (struct http_hooks){thread_start, thread_drained, thread_stop, NULL};
+        options.hooks = (struct http_hooks){NULL, thread_start, thread_drained, thread_stop, NULL};
     server = http_server_new(&options, &err);
     if (server == NULL)
         print_error("%s\n", err.text);
@@ -265,7 +265,7 @@ static void test_a_thread_that_cannot_start_stops_the_server(void **state)
     struct http_server_options options = {
         .threads = 3,
         .routes = routes,
-        .hooks = {thread_start_fails, thread_drained, thread_stop, NULL}};
+        .hooks = {NULL, thread_start_fails, thread_drained, thread_stop, NULL}};
     assert_null(http_server_new(&options, &err));
     assert_string_equal(err.text, "no second thread today");
     assert_int_equal(contexts_len, 0);
