@@ -236,6 +236,11 @@ export class ElasticMq {
         return new Queue(this.client, await create(name, attributes), lettersUrl);
     }
 
+    /** The queue at `url`, to put messages in as others do. */
+    queueAt(url: string): Queue {
+        return new Queue(this.client, url, undefined);
+    }
+
     async stop(): Promise<void> {
         this.client.destroy();
         await this.kill();
