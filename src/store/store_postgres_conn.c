@@ -1,6 +1,6 @@
 /*
- * Every wait is a poll() of the socket with a bound. PQconnectdbParams alone blocks; libpq bounds
- * it by connect_timeout.
+ * Every wait is a poll() with a bound: of the socket, or of the thread that connects, and of
+ * wake_fd.
  */
 #include "store/store_postgres_conn.h"
 
@@ -15,6 +15,7 @@
 enum {
     SERVER_VERSION_MIN = 150000,
     CANCEL_STACK_BYTES = 256 * 1024,
+    CANCELS_MAX = 8, /* at once: a server that is silent answers none of them */
 };
 
 void store_postgres_conn_init(struct store_postgres_conn *c,
@@ -28,6 +29,8 @@ void store_postgres_conn_close(struct store_postgres_conn *c)
 {
     PQfinish(c->pg);
     c->pg = NULL;
+    store_postgres_connect_free(c->attempt);
+    c->attempt = NULL;
 }
 
 bool store_postgres_conn_is_lost(const struct store_postgres_conn *c)
@@ -119,28 +122,38 @@ static void drain(int fd)
         continue;
 }
 
-/* Waits until the socket is ready for one of `events`; reads what is there. */
-static int wait_for(struct store_postgres_conn *c, short events, struct errbuf *err)
+/* Waits until `fd` is ready for one of `events`, which goes to `*ready`. */
+static int wait_for_fd(struct store_postgres_conn *c, int fd, short events, short *ready,
+                       struct errbuf *err)
 {
-    struct pollfd fds[2] = {{.fd = PQsocket(c->pg), .events = events},
-                            {.fd = c->wake_fd, .events = POLLIN}};
-    int ready;
+    struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = c->wake_fd, .events = POLLIN}};
+    int n;
 
     if (c->stopped != NULL && atomic_load(c->stopped) == c->stopped_value)
         return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     do
-        ready = poll(fds, c->wake_fd >= 0 ? 2 : 1, (int)c->silence_ms);
-    while (ready < 0 && errno == EINTR);
-    if (ready <= 0) {
+        n = poll(fds, c->wake_fd >= 0 ? 2 : 1, (int)c->silence_ms);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
         c->sqlstate[0] = '\0';
         return errbuf_fail(err, LM_EUNAVAILABLE, "PostgreSQL: no answer within %u ms",
                            c->silence_ms);
     }
     if (fds[1].revents != 0)
         drain(c->wake_fd);
-    if ((fds[0].revents & ~POLLOUT) != 0 && PQconsumeInput(c->pg) == 0)
-        return store_postgres_conn_lost(c, err);
+    *ready = fds[0].revents;
     return 0;
+}
+
+/* Waits until the socket is ready for one of `events`; reads what is there. */
+static int wait_for(struct store_postgres_conn *c, short events, struct errbuf *err)
+{
+    short ready;
+    int error = wait_for_fd(c, PQsocket(c->pg), events, &ready, err);
+
+    if (error == 0 && (ready & ~POLLOUT) != 0 && PQconsumeInput(c->pg) == 0)
+        return store_postgres_conn_lost(c, err);
+    return error;
 }
 
 int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err)
@@ -285,6 +298,44 @@ static int check_server(struct store_postgres_conn *c, struct errbuf *err)
     return 0;
 }
 
+/* Waits for the attempt to connect, and takes what came of it. */
+static int take_attempt(struct store_postgres_conn *c, struct errbuf *err)
+{
+    short ready = 0;
+
+    while (!ready) {
+        int error = wait_for_fd(c, store_postgres_connect_fd(c->attempt), POLLIN, &ready, err);
+
+        if (error)
+            return error;
+    }
+    c->pg = store_postgres_connect_take(c->attempt);
+    store_postgres_connect_free(c->attempt);
+    c->attempt = NULL;
+    if (!c->pg)
+        return errbuf_fail(err, LM_ENOMEM, "no memory to connect to PostgreSQL");
+    if (PQstatus(c->pg) == CONNECTION_OK)
+        return 0;
+    int error = store_postgres_conn_lost(c, err);
+    store_postgres_conn_close(c);
+    return error;
+}
+
+static int connect_to_server(struct store_postgres_conn *c, struct errbuf *err)
+{
+    /* What became of an attempt that somebody began a while ago says nothing of now. */
+    if (c->attempt) {
+        int error = take_attempt(c, err);
+
+        if (!error || c->attempt)
+            return error;
+    }
+    c->attempt = store_postgres_connect_new(c->address);
+    if (!c->attempt)
+        return errbuf_fail(err, LM_ENOMEM, "no thread left to connect to PostgreSQL with");
+    return take_attempt(c, err);
+}
+
 int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup, struct errbuf *err)
 {
     /* Ends what still runs for a client that is gone. Not every system's server can: no matter. */
@@ -294,17 +345,13 @@ int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup, s
     if (c->pg != NULL)
         return 0;
     c->ended = false;
-    c->pg = PQconnectdbParams(c->address->keywords, (const char *const *)c->address->values, 1);
-    if (c->pg == NULL)
-        return errbuf_fail(err, LM_ENOMEM, "no memory to connect to PostgreSQL");
-    if (PQstatus(c->pg) != CONNECTION_OK) {
-        error = store_postgres_conn_lost(c, err);
-        goto fail;
-    }
+    error = connect_to_server(c, err);
+    if (error != 0)
+        return error;
     PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
     PQsetnonblocking(c->pg, 1);
     error = check_server(c, err);
-    if (error == 0)
+    if (error == 0 && setup)
         error = store_postgres_conn_exec(c, setup, NULL, err);
     if (error != 0)
         goto fail;
@@ -319,32 +366,49 @@ fail:
 
 /* ---- Giving up ---- */
 
+static atomic_uint cancels; /* threads that send one */
+
 static void *send_cancel(void *cancel)
 {
     char text[256];
 
     PQcancel(cancel, text, sizeof(text));
     PQfreeCancel(cancel);
+    atomic_fetch_sub(&cancels, 1);
     return NULL;
+}
+
+static bool start_cancel(PGcancel *cancel)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    bool started;
+
+    if (atomic_fetch_add(&cancels, 1) >= CANCELS_MAX) {
+        atomic_fetch_sub(&cancels, 1);
+        return false;
+    }
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, CANCEL_STACK_BYTES);
+    started = pthread_create(&thread, &attributes, send_cancel, cancel) == 0;
+    pthread_attr_destroy(&attributes);
+    if (!started)
+        atomic_fetch_sub(&cancels, 1);
+    return started;
 }
 
 /*
  * PQcancel connects to the server and may wait for minutes where that is dead, hence a thread of
- * its own. It may come late: the connection is closed, so it can hit no other statement.
+ * its own. It may come late: the connection is closed, so it can hit no other statement. Where it
+ * cannot be sent, the server notices by itself that we are gone.
  */
 void store_postgres_conn_abandon(struct store_postgres_conn *c)
 {
     PGcancel *cancel = c->pg != NULL ? PQgetCancel(c->pg) : NULL;
-    pthread_attr_t attributes;
-    pthread_t thread;
 
-    if (cancel != NULL) {
-        pthread_attr_init(&attributes);
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_attr_setstacksize(&attributes, CANCEL_STACK_BYTES);
-        if (pthread_create(&thread, &attributes, send_cancel, cancel) != 0)
-            PQfreeCancel(cancel); /* the server notices by itself that we are gone */
-        pthread_attr_destroy(&attributes);
-    }
-    store_postgres_conn_close(c);
+    if (cancel != NULL && !start_cancel(cancel))
+        PQfreeCancel(cancel);
+    PQfinish(c->pg);
+    c->pg = NULL;
 }

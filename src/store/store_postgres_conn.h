@@ -1,5 +1,6 @@
 /*
- * A connection to PostgreSQL that never waits for ever and can be told to stop waiting.
+ * A connection to PostgreSQL that never waits for ever and can be told to stop waiting, whatever it
+ * waits for.
  *
  * Always true: `pg` is NULL (closed) or a connection in libpq's non-blocking mode that was set up
  * and answered. Belongs to one thread.
@@ -14,6 +15,7 @@
 #include <libpq-fe.h>
 
 #include "base/errbuf.h"
+#include "store/store_postgres_connect.h"
 
 enum { STORE_POSTGRES_PARAMETERS_MAX = 24 };
 
@@ -27,8 +29,9 @@ struct store_postgres_address {
 struct store_postgres_conn {
     const struct store_postgres_address *address;
     PGconn *pg;
-    bool ended;                /* the server said that it ends the session */
-    unsigned silence_ms;       /* how long the server may say nothing */
+    struct store_postgres_connect *attempt; /* to connect, under way; NULL: none */
+    bool ended;                             /* the server said that it ends the session */
+    unsigned silence_ms;                    /* how long the server may say nothing */
     char sqlstate[6];          /* of the last failure; empty where it was not the server's */
     const atomic_int *stopped; /* where this is stopped_value, waits end with LM_ETIMEOUT */
     int stopped_value;         /* where `stopped` is NULL: of no meaning */
@@ -40,7 +43,8 @@ void store_postgres_conn_init(struct store_postgres_conn *c,
                               const struct store_postgres_address *address);
 
 /*
- * Connects, where `c` is closed, and runs `setup` (SQL). Servers older than 15 and databases that
+ * Connects, where `c` is closed, and runs `setup` (SQL; NULL: nothing). Where it was told to stop
+ * meanwhile, the next call goes on with the same attempt. Servers older than 15 and databases that
  * are not in UTF-8 are refused with LM_EINVAL.
  */
 int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup,
@@ -101,7 +105,7 @@ int store_postgres_conn_lost(struct store_postgres_conn *c, struct errbuf *err);
 
 /*
  * Ends the statement that runs on `c`, on the server too, and closes `c`: at once, whatever state
- * the server is in.
+ * the server is in. An attempt to connect goes on.
  */
 void store_postgres_conn_abandon(struct store_postgres_conn *c);
 

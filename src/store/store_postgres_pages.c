@@ -1,12 +1,4 @@
-/*
- * Pages and single logs. A page is a range of the primary key read backwards. Since `logs` may have
- * thousands of partitions, and a statement locks and opens each that it might need, a page is
- * looked for in windows of time: the newest two days first, then ever larger ones before them,
- * until the page is full. Every statement names both bounds of its window, and is planned with
- * their values, so that the other partitions are left out before they are locked.
- *
- * A page is thus not one snapshot: logs that are stored meanwhile may or may not be on it.
- */
+/* Logs: of scans, window by window, and single ones. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,12 +6,9 @@
 #include "store/store_postgres_parts.h"
 
 enum {
-    WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
-    WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
-    WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
+    ROWS_AT_ONCE = 10000,        /* of one statement */
+    DRAINED_BYTES_MAX = 8 << 20, /* of rows that nobody wants, rather than a new connection */
 };
-
-#define DAY_US (INT64_C(86400) * 1000000)
 
 #define COLUMNS "\"timestamp\", id, level, message, attributes"
 
@@ -64,11 +53,10 @@ static int read_record(struct store_postgres_reader *r, const PGresult *row, str
     struct slice attributes = store_postgres_reader_text(row, 4);
 
     *record = (struct record){
-        .key.timestamp_us = store_postgres_reader_int(row, 0) + STORE_POSTGRES_EPOCH_US,
         .level = store_postgres_reader_text(row, 2),
         .message = store_postgres_reader_text(row, 3),
     };
-    memcpy(record->key.id.bytes, PQgetvalue(row, 0, 1), sizeof(record->key.id.bytes));
+    store_postgres_reader_key(row, 0, &record->key);
     buffer_clear(&r->attributes);
     if (attributes.len > 1) /* a version comes first; NULL is empty */
         append_compact(&r->attributes, slice_of(attributes.data + 1, attributes.len - 1));
@@ -116,35 +104,56 @@ int store_postgres_pages_run_numbered(struct store_postgres_reader *r,
 
 /* ---- Scans ---- */
 
-struct slice_of_scan {
+/* What a slice hands out. */
+struct paging {
     struct store_scan *scan;
-    struct output out;
-    uint64_t rows; /* that may be handed out */
     uint64_t until_us;
-    bool stopped; /* by the callback */
+    struct output out;
+    uint64_t rows_max;
+    bool stopped;   /* by the callback */
+    size_t drained; /* bytes that came afterwards */
 };
 
-/* " FROM logs WHERE …": what lies from `from_us` on and before the place, and matches. */
-static void add_bounds(struct store_postgres_reader *r, const struct store_scan *scan,
-                       int64_t from_us)
+static int drain(struct paging *p, const struct record *record)
 {
-    static const struct uuid first = {{0}};
-    struct store_postgres_statement *st = &r->statement;
-    const struct log_key *before = &scan->before;
-    bool within = memcmp(&before->id, &first, sizeof(first)) != 0; /* within one microsecond */
+    p->drained += record->message.len + record->attributes.len;
+    return p->drained > DRAINED_BYTES_MAX ? LM_ESTOPPED : 0;
+}
 
-    store_postgres_statement_sql(st, " FROM logs WHERE \"timestamp\" >= ");
-    store_postgres_statement_time(st, from_us);
-    store_postgres_statement_sql(st, " AND \"timestamp\" < ");
-    store_postgres_statement_time(st, before->timestamp_us + within);
-    if (within) {
-        store_postgres_statement_sql(st, " AND (\"timestamp\", id) < (");
-        store_postgres_statement_time(st, before->timestamp_us);
-        store_postgres_statement_sql(st, ", ");
-        store_postgres_statement_id(st, &before->id);
-        store_postgres_statement_sql(st, ")");
-    }
-    store_postgres_statement_filter(st, log_matcher_filter(scan->matcher), r->collation);
+static int take_row(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct paging *p = ctx;
+    struct record record;
+    int error = read_record(r, row, &record, p->out.err);
+
+    if (error)
+        return error;
+    if (p->stopped)
+        return drain(p, &record);
+    error = p->out.fn(&record, p->out.ctx);
+    p->stopped = error == LM_ESTOPPED;
+    if (error && !p->stopped)
+        return error;
+    p->scan->before = record.key;
+    p->scan->skip = 0;
+    p->out.rows++;
+    return 0;
+}
+
+/* Hands out at most `rows` logs of the window. */
+static int read_rows(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                     struct paging *p, uint64_t rows, struct errbuf *err)
+{
+    struct store_postgres_statement *st = &r->statement;
+    uint64_t skip = w->scan->skip;
+
+    store_postgres_statement_begin(st, "SELECT " COLUMNS);
+    store_postgres_windows_add(r, w);
+    store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT ");
+    store_postgres_statement_number(st, (int64_t)rows);
+    store_postgres_statement_sql(st, " OFFSET ");
+    store_postgres_statement_number(st, skip < INT64_MAX ? (int64_t)skip : INT64_MAX);
+    return store_postgres_reader_run(r, take_row, p, err);
 }
 
 static int take_count(struct store_postgres_reader *r, const PGresult *row, void *ctx)
@@ -153,126 +162,66 @@ static int take_count(struct store_postgres_reader *r, const PGresult *row, void
     return 0;
 }
 
-/* Takes from scan->skip what the window's logs make up of it, none of which was past it. */
-static int skip_window(struct store_postgres_reader *r, struct store_scan *scan, int64_t from_us,
+/* Takes from the offset what the window's logs make up of it, none of which was past it. */
+static int skip_window(struct store_postgres_reader *r, struct store_postgres_windows *w,
                        struct errbuf *err)
 {
+    uint64_t *skip = &w->scan->skip;
     int64_t count = 0;
     int error;
 
     store_postgres_statement_begin(&r->statement, "SELECT count(*)");
-    add_bounds(r, scan, from_us);
+    store_postgres_windows_add(r, w);
     error = store_postgres_reader_run(r, take_count, &count, err);
-    scan->skip -= (uint64_t)count < scan->skip ? (uint64_t)count : scan->skip;
+    if (!error)
+        *skip -= (uint64_t)count < *skip ? (uint64_t)count : *skip;
     return error;
 }
 
-static int take_row(struct store_postgres_reader *r, const PGresult *row, void *ctx)
-{
-    struct slice_of_scan *s = ctx;
-    struct record record;
-    int error = read_record(r, row, &record, s->out.err);
-
-    if (error)
-        return error;
-    if (s->stopped)
-        return 0; /* the statement's other rows */
-    error = s->out.fn(&record, s->out.ctx);
-    s->stopped = error == LM_ESTOPPED;
-    if (error && !s->stopped)
-        return error;
-    s->scan->before = record.key;
-    s->scan->skip = 0;
-    s->out.rows++;
-    return 0;
-}
-
-static int read_window(struct store_postgres_reader *r, struct slice_of_scan *s, int64_t from_us,
+static int page_window(struct store_postgres_reader *r, struct store_postgres_windows *w, void *ctx,
                        struct errbuf *err)
 {
-    struct store_postgres_statement *st = &r->statement;
-    struct store_scan *scan = s->scan;
-    uint64_t rows_before = s->out.rows;
+    struct paging *p = ctx;
+    uint64_t before = p->out.rows;
+    uint64_t rows = p->rows_max - before;
     int error;
 
-    store_postgres_statement_begin(st, "SELECT " COLUMNS);
-    add_bounds(r, scan, from_us);
-    store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT ");
-    store_postgres_statement_number(st, (int64_t)(s->rows - s->out.rows));
-    store_postgres_statement_sql(st, " OFFSET ");
-    store_postgres_statement_number(st, scan->skip < INT64_MAX ? (int64_t)scan->skip : INT64_MAX);
-    error = store_postgres_reader_run(r, take_row, s, err);
-    if (error || s->stopped)
-        return error;
-    if (s->out.rows == rows_before && scan->skip > 0)
-        error = skip_window(r, scan, from_us, err);
-    if (!error && s->out.rows < s->rows)
-        scan->before = (struct log_key){.timestamp_us = from_us};
+    if (rows > ROWS_AT_ONCE)
+        rows = ROWS_AT_ONCE;
+    error = read_rows(r, w, p, rows, err);
+    w->cut = p->stopped || p->out.rows - before == rows;
+    w->stop = p->stopped || p->out.rows == p->rows_max;
+    if (!error && p->out.rows == before && w->scan->skip > 0)
+        error = skip_window(r, w, err);
     return error;
 }
 
-static int64_t max(int64_t a, int64_t b)
+static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf *err)
 {
-    return a > b ? a : b;
-}
+    struct paging *p = work;
+    struct store_postgres_windows w = {.scan = p->scan, .until_us = p->until_us};
 
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Where the next window begins, and how long the one after it may be. */
-static int64_t next_window(struct store_scan *scan)
-{
-    int64_t since_us = max(log_matcher_filter(scan->matcher)->since_us, TIMESTAMP_MIN_US);
-    int64_t now_us = clock_wall_us();
-    int64_t to_us = min(scan->before.timestamp_us, TIMESTAMP_MAX_US + 1);
-    int64_t from_us;
-
-    if (!scan->window_us) {
-        scan->window_us = DAY_US;
-        to_us = min(to_us, now_us);
-    }
-    if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
-        return since_us;
-    from_us = to_us - scan->window_us;
-    from_us -= from_us % DAY_US;
-    if (scan->window_us < WINDOW_DAYS_MAX * DAY_US)
-        scan->window_us *= WINDOW_FACTOR;
-    return max(from_us, since_us);
-}
-
-static int scan_slice(struct store_postgres_reader *r, void *work, struct errbuf *err)
-{
-    struct slice_of_scan *s = work;
-    struct store_scan *scan = s->scan;
-    int error = 0;
-
-    do {
-        error = read_window(r, s, next_window(scan), err);
-        store_scan_settle(scan);
-    } while (!error && !scan->done && !s->stopped && s->out.rows < s->rows &&
-             (!s->until_us || clock_monotonic_us() < s->until_us));
-    return error;
+    return store_postgres_windows_run(r, &w, page_window, p, err);
 }
 
 int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
                              const struct store_slice *slice, store_row_fn *fn, void *ctx,
                              struct errbuf *err)
 {
-    struct slice_of_scan s = {
+    struct paging p = {
         .scan = scan,
-        .out = {.fn = fn, .ctx = ctx, .err = err},
-        .rows = slice->rows < INT64_MAX ? slice->rows : INT64_MAX,
         .until_us = slice->until_us,
+        .out = {.fn = fn, .ctx = ctx, .err = err},
+        .rows_max = slice->rows,
     };
+    int error;
 
-    if (scan->before.timestamp_us < TIMESTAMP_MIN_US ||
-        store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
+    if (store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
         scan->done = true;
         return 0;
     }
-    return store_postgres_reader_call((struct store_postgres_reader *)base, scan_slice, &s, err);
+    error = store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, &p, err);
+    return error == LM_ESTOPPED && p.stopped ? 0 : error;
 }
 
 /* ---- One log ---- */

@@ -3,14 +3,16 @@
  *
  *   store_postgres.c            the store as a whole, and where to connect to
  *   store_postgres_conn.c       one connection
+ *   store_postgres_connect.c    how it is made
  *   store_postgres_schema.c     the schema and its versions
  *   store_postgres_days.c       the partitions of the days
  *   store_postgres_rows.c       rows in the binary form of COPY
  *   store_postgres_writer.c     appending and expiring
  *   store_postgres_statement.c  SQL with its values, and filters as SQL
  *   store_postgres_reader.c     what all reading calls have in common, and cancelling
- *   store_postgres_pages.c      pages and single logs
- *   store_postgres_stats.c      counts
+ *   store_postgres_windows.c    scans, cut into windows of time
+ *   store_postgres_pages.c      logs of scans, and single ones
+ *   store_postgres_stats.c      counts of scans
  *   store_postgres_follow.c     logs in the order of storing
  */
 #ifndef LOGMILL_STORE_STORE_POSTGRES_PARTS_H
@@ -82,8 +84,6 @@ enum store_postgres_activity {
     STORE_POSTGRES_CANCELLED
 };
 
-enum { STORE_POSTGRES_PREPARED_MAX = 64 };
-
 struct store_postgres_reader {
     struct store_reader base;
     struct store_postgres *s;
@@ -92,8 +92,7 @@ struct store_postgres_reader {
     int wake[2];        /* a pipe: a byte ends a wait, which then looks at `activity` */
     bool handed_out;    /* the call under way has called its callback */
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
-    uint64_t prepared[STORE_POSTGRES_PREPARED_MAX]; /* statements, by the hash of their text */
-    size_t prepared_len;
+    unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
     struct store_postgres_statement statement;
     struct buffer attributes; /* of the row that is handed out */
 };
@@ -110,14 +109,55 @@ typedef int store_postgres_work_fn(struct store_postgres_reader *r, void *work, 
 int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
                                void *work, struct errbuf *err) LM_MUST_CHECK;
 
-/* Runs r->statement; calls `fn` for each row. */
+/* Runs r->statement; calls `fn` for each row as it comes. */
 typedef int store_postgres_row_fn(struct store_postgres_reader *r, const PGresult *row, void *ctx);
 int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
                               struct errbuf *err) LM_MUST_CHECK;
 
-/* Binary values of a row. */
+/* The same at once, when all rows are there: *rows, to be given to PQclear (NULL on failure). */
+int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **rows,
+                                    struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * True where the last statement failed since it took more than r->limit_ms, or more than the role
+ * may: the next one can be run. Not after a cancel.
+ */
+bool store_postgres_reader_ran_out(const struct store_postgres_reader *r);
+
+/* Binary values: of row `row`, and of a row that came alone. A key is in two columns. */
+int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column);
+struct slice store_postgres_reader_text_at(const PGresult *rows, int row, int column);
 int64_t store_postgres_reader_int(const PGresult *row, int column);
 struct slice store_postgres_reader_text(const PGresult *row, int column);
+void store_postgres_reader_key(const PGresult *row, int column, struct log_key *key);
+
+/* A slice of a scan, done window by window. */
+struct store_postgres_windows {
+    struct store_scan *scan;
+    uint64_t until_us;   /* of the slice; 0: no end */
+    uint64_t goal_us;    /* the windows' own */
+    bool is_stride;      /* the same */
+    struct log_key from; /* the window: from here on, and before scan->before */
+    bool cut;            /* the window was not gone through to its end, but down to the place */
+    bool stop;           /* the slice is over */
+};
+
+/* Appends " FROM logs WHERE …" to r->statement: the logs of the window that match. */
+void store_postgres_windows_add(struct store_postgres_reader *r,
+                                const struct store_postgres_windows *w);
+
+/*
+ * Goes through windows until the scan is done, the slice's time is over or `fn` sets w->stop.
+ * `fn` does the work of one window, and is called again for a smaller one where
+ * store_postgres_reader_ran_out; what it has done by then, it must have put into the place. It sets
+ * w->cut where it moved the place itself: else the place is moved to w->from.
+ */
+typedef int store_postgres_window_fn(struct store_postgres_reader *r,
+                                     struct store_postgres_windows *w, void *ctx,
+                                     struct errbuf *err);
+int store_postgres_windows_run(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                               store_postgres_window_fn *fn, void *ctx,
+                               struct errbuf *err) LM_MUST_CHECK;
 
 int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
                              const struct store_slice *slice, store_row_fn *fn, void *ctx,

@@ -13,10 +13,6 @@
 
 enum { ATTRIBUTES_BYTES_MAX = 1 << 30 };
 
-/* Of a reader's session: plans that know the bounds, and no compiling of them. */
-static const char setup[] = "SET default_transaction_read_only = on; "
-                            "SET plan_cache_mode = force_custom_plan; SET jit = off";
-
 /* ---- Life ---- */
 
 static void set_nonblocking(int fd)
@@ -100,9 +96,8 @@ static int find_collation(struct store_postgres_reader *r, struct errbuf *err)
 
 static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
 {
-    int error = store_postgres_conn_open(&r->conn, setup, err);
+    int error = store_postgres_conn_open(&r->conn, NULL, err);
 
-    r->prepared_len = 0;
     if (error == 0)
         error = find_collation(r, err);
     return error;
@@ -142,92 +137,166 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
 
 /* ---- Statements ---- */
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash(const struct buffer *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+/*
+ * What holds for one statement holds for no more than its transaction, so that nothing is left to
+ * others where a pooler gives the session to them next. Both go out at once, as a pipeline, which
+ * is one transaction that ends by itself.
+ */
+static const char settings[] =
+    "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
+    "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true)";
 
-    for (size_t i = 0; i < text->len; i++)
-        h = (h ^ (unsigned char)text->data[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
-static int prepare(struct store_postgres_reader *r, uint64_t key, const char *name,
-                   struct errbuf *err)
+static int send(struct store_postgres_reader *r, struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
-    int error;
+    PGconn *pg = r->conn.pg;
+    char limit[16];
+    const char *value = r->limit_ms ? limit : NULL;
 
-    for (size_t i = 0; i < r->prepared_len; i++)
-        if (r->prepared[i] == key)
-            return 0;
-    /* Filters come in many shapes: the server is not to keep all that ever came. */
-    if (r->prepared_len == STORE_POSTGRES_PREPARED_MAX) {
-        r->prepared_len = 0;
-        error = store_postgres_conn_exec(&r->conn, "DEALLOCATE ALL", NULL, err);
-        if (error != 0)
-            return error;
-    }
-    if (!PQsendPrepare(r->conn.pg, name, st->sql.data, st->len, st->types))
+    buffer_append_char(&st->sql, '\0');
+    if (buffer_error(&st->sql))
+        return errbuf_fail(err, LM_EINVAL, "the filter is too long");
+    snprintf(limit, sizeof(limit), "%u", r->limit_ms);
+    r->conn.sqlstate[0] = '\0';
+    if (!PQenterPipelineMode(pg) ||
+        !PQsendQueryParams(pg, settings, 1, NULL, &value, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
+                           st->formats, 1) ||
+        !PQpipelineSync(pg))
         return store_postgres_conn_lost(&r->conn, err);
-    error = store_postgres_conn_finish(&r->conn, NULL, err);
-    if (error == 0)
-        r->prepared[r->prepared_len++] = key;
+    return 0;
+}
+
+/* What one statement of the pipeline gives. */
+struct taking {
+    store_postgres_row_fn *fn; /* for each row that comes alone */
+    void *ctx;
+    PGresult *whole; /* all rows, where they came together; to be given to PQclear */
+};
+
+/* Takes over `result`. */
+static int take(struct store_postgres_reader *r, struct taking *t, PGresult *result, int *failure,
+                struct errbuf *err)
+{
+    int error = 0;
+
+    if (atomic_load(&r->activity) == STORE_POSTGRES_CANCELLED)
+        error = errbuf_fail(err, LM_ETIMEOUT, "cancelled");
+    else if (!*failure)
+        *failure = store_postgres_conn_check(&r->conn, result, err);
+    if (!error && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+        error = t->fn(r, result, t->ctx);
+    PQclear(t->whole);
+    t->whole = result;
     return error;
 }
 
-/* Takes the rows as they come, so that no more than one is here at a time. */
-static int take_rows(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
-                     struct errbuf *err)
+/* Its results to the last. A failure that the server tells comes among them. */
+static int take_results(struct store_postgres_reader *r, struct taking *t, struct errbuf *err)
 {
     PGresult *result;
+    int failure = 0;
     int error;
 
-    while ((error = store_postgres_conn_next(&r->conn, &result, err)) == 0 && result != NULL) {
-        if (atomic_load(&r->activity) == STORE_POSTGRES_CANCELLED)
-            error = errbuf_fail(err, LM_ETIMEOUT, "cancelled");
-        else
-            error = store_postgres_conn_check(&r->conn, result, err);
-        if (error == 0 && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
-            error = fn(r, result, ctx);
-        PQclear(result);
-        if (error != 0)
+    while ((error = store_postgres_conn_next(&r->conn, &result, err)) == 0 && result) {
+        error = take(r, t, result, &failure, err);
+        if (error)
             return error;
     }
+    return error ? error : failure;
+}
+
+/* Takes what ends the pipeline; the connection is then at rest, whatever failed. */
+static int end_pipeline(struct store_postgres_reader *r, struct errbuf *err)
+{
+    PGresult *result;
+    int error = store_postgres_conn_next(&r->conn, &result, err);
+    bool ended = !error && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+
+    PQclear(result);
+    if (!error && (!ended || !PQexitPipelineMode(r->conn.pg)))
+        error = store_postgres_conn_lost(&r->conn, err);
+    return error;
+}
+
+/* True where the server has told why a statement failed, and waits for the next one. */
+static bool is_told(const struct store_postgres_reader *r)
+{
+    return r->conn.sqlstate[0] && !store_postgres_conn_is_lost(&r->conn) &&
+           atomic_load(&r->activity) != STORE_POSTGRES_CANCELLED;
+}
+
+static int run(struct store_postgres_reader *r, struct taking *t, struct errbuf *err)
+{
+    struct taking nothing = {0};
+    int error = send(r, err);
+
+    if (!error)
+        error = take_results(r, &nothing, err); /* the settings' */
+    PQclear(nothing.whole);
+    if (!error && t->fn && !PQsetSingleRowMode(r->conn.pg))
+        error = store_postgres_conn_lost(&r->conn, err);
+    if (!error)
+        error = take_results(r, t, err);
+    if (!error)
+        return end_pipeline(r, err);
+    if (is_told(r) && end_pipeline(r, NULL))
+        store_postgres_conn_close(&r->conn);
     return error;
 }
 
 int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
                               struct errbuf *err)
 {
-    struct store_postgres_statement *st = &r->statement;
-    char name[24];
-    uint64_t key;
-    int error;
+    struct taking t = {.fn = fn, .ctx = ctx};
+    int error = run(r, &t, err);
 
-    buffer_append_char(&st->sql, '\0');
-    if (buffer_error(&st->sql) != 0)
-        return errbuf_fail(err, LM_EINVAL, "the filter is too long");
-    key = hash(&st->sql);
-    snprintf(name, sizeof(name), "q%016llx", (unsigned long long)key);
-    error = prepare(r, key, name, err);
-    if (error != 0)
-        return error;
-    if (!PQsendQueryPrepared(r->conn.pg, name, st->len, st->values, st->lengths, st->formats, 1) ||
-        !PQsetSingleRowMode(r->conn.pg))
-        return store_postgres_conn_lost(&r->conn, err);
-    return take_rows(r, fn, ctx, err);
+    PQclear(t.whole);
+    return error;
+}
+
+int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **rows,
+                                    struct errbuf *err)
+{
+    struct taking t = {0};
+    int error = run(r, &t, err);
+
+    *rows = error ? NULL : t.whole;
+    if (error)
+        PQclear(t.whole);
+    return error;
+}
+
+bool store_postgres_reader_ran_out(const struct store_postgres_reader *r)
+{
+    return is_told(r) && strcmp(r->conn.sqlstate, "57014") == 0 && is_at_rest(&r->conn);
+}
+
+int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column)
+{
+    uint64_t wire;
+
+    memcpy(&wire, PQgetvalue(rows, row, column), sizeof(wire));
+    return (int64_t)__builtin_bswap64(wire);
+}
+
+struct slice store_postgres_reader_text_at(const PGresult *rows, int row, int column)
+{
+    return slice_of(PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column));
 }
 
 int64_t store_postgres_reader_int(const PGresult *row, int column)
 {
-    uint64_t wire;
-
-    memcpy(&wire, PQgetvalue(row, 0, column), sizeof(wire));
-    return (int64_t)__builtin_bswap64(wire);
+    return store_postgres_reader_int_at(row, 0, column);
 }
 
 struct slice store_postgres_reader_text(const PGresult *row, int column)
 {
-    return slice_of(PQgetvalue(row, 0, column), (size_t)PQgetlength(row, 0, column));
+    return store_postgres_reader_text_at(row, 0, column);
+}
+
+void store_postgres_reader_key(const PGresult *row, int column, struct log_key *key)
+{
+    key->timestamp_us = store_postgres_reader_int(row, column) + STORE_POSTGRES_EPOCH_US;
+    memcpy(key->id.bytes, PQgetvalue(row, 0, column + 1), sizeof(key->id.bytes));
 }

@@ -1,5 +1,6 @@
 #include "store/store_postgres_statement.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -60,6 +61,7 @@ static void add_value(struct store_postgres_statement *st, Oid type, const char 
 
 static void add_fixed(struct store_postgres_statement *st, Oid type, const void *data, size_t len)
 {
+    assert(st->numbers_len < STORE_POSTGRES_NUMBERS_MAX);
     char *kept = st->numbers[st->numbers_len++];
 
     add_value(st, type, (char *)memcpy(kept, data, len), len);

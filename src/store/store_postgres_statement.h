@@ -11,7 +11,7 @@
 #include "record/filter.h"
 
 enum {
-    STORE_POSTGRES_NUMBERS_MAX = 10, /* values that are numbers or ids */
+    STORE_POSTGRES_NUMBERS_MAX = 12, /* values that are numbers or ids */
     STORE_POSTGRES_VALUES_MAX =
         STORE_POSTGRES_NUMBERS_MAX + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX),
 };

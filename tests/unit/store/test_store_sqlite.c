@@ -16,9 +16,9 @@
 #include "../temp_directory.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "scan_conformance.h"
 #include "store/store_sqlite.h"
 #include "store/store_sqlite_parts.h"
-#include "store_conformance.h"
 #include "store_test_support.h"
 
 enum {
@@ -429,7 +429,7 @@ int main(void)
         CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
         CASE(arrivals_are_bounded_in_number_too),
     };
-    int failed = store_conformance_run(&conformance);
+    int failed = store_conformance_run(&conformance) + scan_conformance_run(&conformance);
 
     return failed + cmocka_run_group_tests_name("store_sqlite faults", cases, NULL, NULL);
 }

@@ -1,0 +1,241 @@
+/*
+ * Since `logs` may have thousands of partitions, and a statement locks and opens each that it might
+ * need, a scan goes through windows of time: the newest two days first, then ever larger ones
+ * before them. Every statement names both bounds of its window, and is planned with their values,
+ * so that the other partitions are left out before they are locked.
+ *
+ * A statement gets a part of the slice's time, after which the server ends it by itself
+ * (statement_timeout): the connection stays, and what came before is kept. Since a day, and even a
+ * microsecond, may hold any number of logs, what was too much is then divided by number and not by
+ * time: a *stride* is the next so many logs of the window, whose first key is found in the primary
+ * key alone. Strides grow and shrink with the time that they take; one of one log always succeeds.
+ *
+ * What comes of the windows is thus not one snapshot: logs that are stored meanwhile may or may not
+ * be met.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "store/store_postgres_parts.h"
+
+enum {
+    WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
+    WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
+    WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
+    WINDOW_MS_MIN = 20,     /* what a window may take, if half of the slice's time is less */
+
+    STRIDE_FIRST = 1000,
+    STRIDE_MAX = 4 << 20,
+    STRIDE_FACTOR = 4,    /* growing */
+    STRIDE_DIVISOR = 8,   /* after one that ran out of time */
+    STRIDE_GOAL_MS = 250, /* what one should take, if half of the slice's time is not less … */
+    STRIDE_MS_MIN = 250,  /* … and may take, so that the place moves however late it is */
+};
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+static int64_t max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static const struct log_key *place(const struct store_postgres_windows *w)
+{
+    return &w->scan->before;
+}
+
+/* Of the whole scan. */
+static int64_t since_us(const struct store_postgres_windows *w)
+{
+    return max(log_matcher_filter(w->scan->matcher)->since_us, TIMESTAMP_MIN_US);
+}
+
+static void settle(struct store_postgres_windows *w)
+{
+    const struct log_key lowest = {.timestamp_us = since_us(w)};
+
+    if (log_key_compare(place(w), &lowest) <= 0)
+        w->scan->done = true;
+}
+
+/* ---- Bounds ---- */
+
+static bool is_first_id(const struct uuid *id)
+{
+    static const struct uuid first = {{0}};
+
+    return memcmp(id, &first, sizeof(first)) == 0;
+}
+
+static void add_key(struct store_postgres_statement *st, const char *relation,
+                    const struct log_key *key)
+{
+    store_postgres_statement_sql(st, relation);
+    store_postgres_statement_time(st, key->timestamp_us);
+    store_postgres_statement_sql(st, ", ");
+    store_postgres_statement_id(st, &key->id);
+    store_postgres_statement_sql(st, ")");
+}
+
+/* The keys alone would leave out no partitions. */
+static void add_bounds(struct store_postgres_statement *st, const struct log_key *from,
+                       const struct log_key *before)
+{
+    bool within = !is_first_id(&before->id); /* some logs of its microsecond come before it */
+
+    store_postgres_statement_sql(st, " FROM logs WHERE \"timestamp\" >= ");
+    store_postgres_statement_time(st, from->timestamp_us);
+    store_postgres_statement_sql(st, " AND \"timestamp\" < ");
+    store_postgres_statement_time(st, before->timestamp_us + within);
+    if (!is_first_id(&from->id))
+        add_key(st, " AND (\"timestamp\", id) >= (", from);
+    if (within)
+        add_key(st, " AND (\"timestamp\", id) < (", before);
+}
+
+void store_postgres_windows_add(struct store_postgres_reader *r,
+                                const struct store_postgres_windows *w)
+{
+    add_bounds(&r->statement, &w->from, place(w));
+    store_postgres_statement_filter(&r->statement, log_matcher_filter(w->scan->matcher),
+                                    r->collation);
+}
+
+/* Where the window below the place begins. */
+static int64_t window_start(const struct store_postgres_windows *w)
+{
+    int64_t now_us = clock_wall_us();
+    int64_t to_us = min(place(w)->timestamp_us, TIMESTAMP_MAX_US + 1);
+    int64_t from_us;
+
+    if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
+        return since_us(w);
+    from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
+    from_us -= from_us % DAY_US;
+    return max(from_us, since_us(w));
+}
+
+/* ---- Strides ---- */
+
+static int take_key(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct store_postgres_windows *w = ctx;
+
+    store_postgres_reader_key(row, 0, &w->from);
+    w->is_stride = true;
+    return 0;
+}
+
+/* Raises w->from so that the window has as many logs as a stride, if it has more. */
+static int find_stride(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                       struct errbuf *err)
+{
+    struct store_postgres_statement *st = &r->statement;
+
+    store_postgres_statement_begin(st, "SELECT \"timestamp\", id");
+    add_bounds(st, &w->from, place(w));
+    store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT 1 OFFSET ");
+    store_postgres_statement_number(st, (int64_t)w->scan->stride - 1);
+    return store_postgres_reader_run(r, take_key, w, err);
+}
+
+/* ---- Time ---- */
+
+/* What is left of the slice's. */
+static int64_t left_ms(const struct store_postgres_windows *w)
+{
+    return ((int64_t)w->until_us - (int64_t)clock_monotonic_us()) / 1000;
+}
+
+/* What a statement may take; 0: as long as it wants. */
+static unsigned limit_ms(const struct store_postgres_reader *r,
+                         const struct store_postgres_windows *w)
+{
+    int64_t limit =
+        w->scan->stride ? max(left_ms(w), STRIDE_MS_MIN) : max(left_ms(w) / 2, WINDOW_MS_MIN);
+
+    if (!w->until_us || w->scan->stride == 1)
+        return 0;
+    return (unsigned)min(limit, r->conn.silence_ms / 2);
+}
+
+static void shrink(struct store_scan *scan)
+{
+    scan->stride = scan->stride ? scan->stride / STRIDE_DIVISOR : STRIDE_FIRST;
+    if (!scan->stride)
+        scan->stride = 1;
+}
+
+/* After a window that was gone through to its end. */
+static void adapt(struct store_postgres_windows *w, uint64_t took_us)
+{
+    struct store_scan *scan = w->scan;
+    uint64_t goal_us = w->goal_us;
+
+    if (scan->stride && took_us > goal_us && scan->stride > 1)
+        scan->stride /= 2;
+    else if (scan->stride && took_us < goal_us / STRIDE_FACTOR && scan->stride < STRIDE_MAX)
+        scan->stride *= STRIDE_FACTOR;
+    if (w->is_stride)
+        return;
+    if (!scan->window_us)
+        scan->window_us = DAY_US;
+    if (scan->window_us < WINDOW_DAYS_MAX * DAY_US)
+        scan->window_us *= WINDOW_FACTOR;
+}
+
+/* ---- A slice ---- */
+
+static int go_on(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                 store_postgres_window_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct store_scan *scan = w->scan;
+    uint64_t started_us = clock_monotonic_us();
+    int error = 0;
+
+    w->from = (struct log_key){.timestamp_us = window_start(w)};
+    w->is_stride = w->cut = false;
+    r->limit_ms = limit_ms(r, w);
+    if (scan->stride)
+        error = find_stride(r, w, err);
+    if (!error)
+        error = fn(r, w, ctx, err);
+    r->limit_ms = 0;
+    if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
+        shrink(scan);
+        return 0;
+    }
+    if (!error && !w->cut) {
+        scan->before = w->from;
+        adapt(w, clock_monotonic_us() - started_us);
+    }
+    return error;
+}
+
+static bool is_over(const struct store_postgres_windows *w, const struct log_key *start)
+{
+    return w->until_us && log_key_compare(place(w), start) < 0 && left_ms(w) <= 0;
+}
+
+int store_postgres_windows_run(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                               store_postgres_window_fn *fn, void *ctx, struct errbuf *err)
+{
+    const struct log_key start = *place(w);
+    int error = 0;
+
+    w->goal_us = STRIDE_GOAL_MS * 1000;
+    if (w->until_us)
+        w->goal_us = (uint64_t)min((int64_t)w->goal_us, max(left_ms(w), 1) * 1000 / 2);
+    settle(w);
+    while (!error && !w->scan->done && !w->stop && !is_over(w, &start)) {
+        error = go_on(r, w, fn, ctx, err);
+        settle(w);
+    }
+    return error;
+}

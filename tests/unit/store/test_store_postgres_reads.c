@@ -1,0 +1,295 @@
+/* The store in PostgreSQL: reads that are slow, and a server that is silent while one reads. */
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/xalloc.h"
+#include "postgres_place.h"
+#include "store/store_postgres_parts.h"
+
+enum {
+    LOGS = 400,
+    SLICE_MS = 100,
+    LATE_MS = 2000, /* that a slice may be on a machine under load */
+    CANCELS = 30,
+};
+
+static struct log_matcher *matcher_of_all(int64_t since_us)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.since_us = since_us;
+    struct log_matcher *m = log_matcher_new(&f);
+    assert_non_null(m);
+    return m;
+}
+
+/* ---- Slices of time ---- */
+
+/* Stores LOGS logs of this second; looking at one then takes 3 ms, whatever the plan. */
+static int64_t append_slow(struct postgres_place *p)
+{
+    struct record *records = xcalloc(LOGS, sizeof(*records));
+    int64_t now_us = clock_wall_us();
+
+    for (uint32_t i = 0; i < LOGS; i++)
+        records[i] = store_test_record(now_us + i / 4, i, "info", "m", NULL);
+    store_test_append(p->w, records, LOGS);
+    free(records);
+    postgres_place_sql(p, "ALTER TABLE logs ENABLE ROW LEVEL SECURITY;"
+                          "ALTER TABLE logs FORCE ROW LEVEL SECURITY;"
+                          "CREATE POLICY slow ON logs USING (pg_sleep(0.003)::text IS NOT NULL)");
+    return now_us;
+}
+
+static int backend(struct postgres_place *p)
+{
+    return PQbackendPID(((struct store_postgres_reader *)p->r)->conn.pg);
+}
+
+struct slices {
+    int n;
+    int pid;
+};
+
+static struct store_slice begin_slice(void)
+{
+    return (struct store_slice){.rows = 100000,
+                                .until_us = clock_monotonic_us() + SLICE_MS * UINT64_C(1000)};
+}
+
+/* It was in time, and on the same connection: what ran out of time was ended by the server alone.
+ */
+static void end_slice(struct postgres_place *p, struct slices *s, const struct store_slice *slice)
+{
+    assert_true(clock_monotonic_us() < slice->until_us + LATE_MS * UINT64_C(1000));
+    if (s->n++ > 0)
+        assert_int_equal(s->pid, backend(p));
+    s->pid = backend(p);
+    assert_true(s->n < 1000);
+}
+
+static void a_slice_ends_in_time_and_keeps_what_came(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_matcher *m = matcher_of_all(append_slow(p) - 1000);
+    struct slices slices = {0};
+    struct store_scan scan;
+
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done) {
+        const struct store_slice slice = begin_slice();
+        struct errbuf err = ERRBUF_INIT;
+
+        if (store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err) != 0)
+            fail_msg("%s", err.text);
+        end_slice(p, &slices, &slice);
+    }
+    assert_true(slices.n > 2);
+    assert_int_equal(p->rows.len, LOGS);
+    for (uint32_t i = 1; i < LOGS; i++)
+        assert_true(log_key_compare(&p->rows.items[i].key, &p->rows.items[i - 1].key) < 0);
+    log_matcher_unref(m);
+}
+
+static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    *(uint64_t *)ctx += count;
+    return 0;
+}
+
+static void counting_ends_in_time_and_counts_each_once(void **state)
+{
+    struct postgres_place *p = *state;
+    int64_t now_us = append_slow(p);
+    struct log_matcher *m = matcher_of_all(now_us - 1000);
+    struct slices slices = {0};
+    struct store_scan scan;
+    uint64_t total = 0;
+
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done) {
+        const struct store_slice slice = begin_slice();
+        struct errbuf err = ERRBUF_INIT;
+
+        if (store_scan_count(p->r, &scan, &slice, now_us - 1000, 1000000, add_count, &total,
+                             &err) != 0)
+            fail_msg("%s", err.text);
+        end_slice(p, &slices, &slice);
+    }
+    assert_true(slices.n > 2);
+    assert_int_equal(total, LOGS);
+    log_matcher_unref(m);
+}
+
+static void nothing_is_held_between_slices(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_matcher *m = matcher_of_all(append_slow(p) - 1000);
+    struct errbuf err = ERRBUF_INIT;
+    const struct store_slice slice = begin_slice();
+    struct store_scan scan;
+
+    store_scan_init(&scan, m, NULL, 0);
+    assert_int_equal(store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err), 0);
+    assert_false(scan.done);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity WHERE "
+                                              "usename = 'tester' AND state <> 'idle'"),
+                     0);
+    /* What would wait for any reader does not. */
+    postgres_place_sql(p, "SET lock_timeout = '100ms'; LOCK TABLE logs IN ACCESS EXCLUSIVE MODE");
+    log_matcher_unref(m);
+}
+
+/* ---- A silent server ---- */
+
+static void *cancel_soon(void *reader)
+{
+    uint64_t start_us;
+
+    usleep(100000);
+    start_us = clock_monotonic_us();
+    store_reader_cancel(reader);
+    return (void *)(uintptr_t)(clock_monotonic_us() - start_us);
+}
+
+/* A call that waits is ended by a cancel, and the cancel itself waits for nothing. */
+static void expect_cancel(struct postgres_place *p)
+{
+    struct uuid id = uuid7_new(clock_wall_us());
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t start_us = clock_monotonic_us();
+    pthread_t thread;
+    void *took_us;
+
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, p->r), 0);
+    assert_int_equal(store_get(p->r, &id, store_test_collect, &p->rows, &err), LM_ETIMEOUT);
+    assert_true(clock_monotonic_us() - start_us < 1000000);
+    pthread_join(thread, &took_us);
+    assert_true((uintptr_t)took_us < 100000);
+}
+
+static int threads_now(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void assert_reads_again(struct postgres_place *p)
+{
+    struct record record = store_test_record(clock_wall_us(), 1, "info", "m", NULL);
+    struct errbuf err = ERRBUF_INIT;
+
+    store_test_append(p->w, &record, 1);
+    if (store_get(p->r, &record.key.id, store_test_collect, &p->rows, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(p->rows.len, 1);
+}
+
+/* The kernel takes the connection, and nobody ever greets: not even who connects has to wait. */
+static void a_cancel_ends_connecting_to_a_silent_server(void **state)
+{
+    struct postgres_place *p = *state;
+    int threads = threads_now();
+
+    postgres_server_freeze(postgres_place_server);
+    for (int i = 0; i < CANCELS; i++)
+        expect_cancel(p);
+    assert_in_range(threads_now(), threads, threads + 2);
+    postgres_server_thaw(postgres_place_server);
+    assert_reads_again(p);
+}
+
+static void cancels_that_a_silent_server_does_not_answer_are_few(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_reader *readers[CANCELS];
+    int threads = threads_now();
+
+    assert_reads_again(p);
+    for (int i = 0; i < 16; i++) {
+        struct uuid id = uuid7_new(clock_wall_us());
+        struct errbuf err = ERRBUF_INIT;
+
+        readers[i] = store_test_reader(p->s);
+        assert_int_equal(store_get(readers[i], &id, store_test_collect, &p->rows, &err),
+                         LM_ENOTFOUND);
+    }
+    postgres_server_freeze(postgres_place_server);
+    for (int i = 0; i < 16; i++) {
+        struct store_reader *kept = p->r;
+
+        p->r = readers[i];
+        expect_cancel(p);
+        p->r = kept;
+    }
+    assert_in_range(threads_now(), threads, threads + 8);
+    postgres_server_thaw(postgres_place_server);
+    for (int i = 0; i < 16; i++)
+        store_reader_free(readers[i]);
+}
+
+/* A reader that goes leaves the attempt behind, which ends by itself. */
+static void a_reader_is_freed_at_once_while_it_connects(void **state)
+{
+    struct postgres_place *p = *state;
+    uint64_t start_us;
+
+    postgres_server_freeze(postgres_place_server);
+    expect_cancel(p);
+    start_us = clock_monotonic_us();
+    store_reader_free(p->r);
+    assert_true(clock_monotonic_us() - start_us < 100000);
+    postgres_server_thaw(postgres_place_server);
+    p->r = store_test_reader(p->s);
+    assert_reads_again(p);
+}
+
+static void an_attempt_that_failed_long_ago_is_not_told_to_the_next_call(void **state)
+{
+    struct postgres_place *p = *state;
+
+    postgres_server_freeze(postgres_place_server);
+    expect_cancel(p);
+    postgres_server_kill(postgres_place_server);
+    usleep(300000); /* the attempt fails, and nobody looks */
+    postgres_server_start(postgres_place_server);
+    assert_reads_again(p);
+}
+
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(a_slice_ends_in_time_and_keeps_what_came),
+        CASE(counting_ends_in_time_and_counts_each_once),
+        CASE(nothing_is_held_between_slices),
+        CASE(a_cancel_ends_connecting_to_a_silent_server),
+        CASE(cancels_that_a_silent_server_does_not_answer_are_few),
+        CASE(a_reader_is_freed_at_once_while_it_connects),
+        CASE(an_attempt_that_failed_long_ago_is_not_told_to_the_next_call),
+    };
+    int failed;
+
+    if (!postgres_place_start())
+        return POSTGRES_PLACE_SKIPPED;
+    diag_set_level(DIAG_ERROR);
+    failed = cmocka_run_group_tests_name("store_postgres reads", cases, NULL, NULL);
+    postgres_place_stop();
+    return failed;
+}
