@@ -231,23 +231,53 @@ struct one {
     struct output out;
 };
 
+/*
+ * Among the logs of a millisecond, of which there may be any number, but no more than a thousand
+ * timestamps: from one to the next, each with two searches of the primary key.
+ */
+static int read_within(struct store_postgres_reader *r, struct one *one, struct errbuf *err)
+{
+    static const char *const sql[] = {
+        "WITH RECURSIVE times(us) AS (SELECT min(\"timestamp\") FROM logs WHERE \"timestamp\" >= ",
+        " AND \"timestamp\" < ",
+        " UNION ALL SELECT (SELECT min(\"timestamp\") FROM logs WHERE \"timestamp\" > us "
+        "AND \"timestamp\" >= $1 AND \"timestamp\" < $2) FROM times WHERE us IS NOT NULL) "
+        "SELECT one.* FROM times, LATERAL (SELECT " COLUMNS " FROM logs WHERE \"timestamp\" = us "
+        "AND \"timestamp\" >= $1 AND \"timestamp\" < $2 AND id = ",
+        " LIMIT 1) AS one LIMIT 1",
+    };
+    struct store_postgres_statement *st = &r->statement;
+    int64_t ms = uuid7_ms(one->id);
+
+    store_postgres_statement_begin(st, sql[0]);
+    store_postgres_statement_time(st, ms * 1000);
+    store_postgres_statement_sql(st, sql[1]);
+    store_postgres_statement_time(st, (ms + 1) * 1000);
+    store_postgres_statement_sql(st, sql[2]);
+    store_postgres_statement_id(st, one->id);
+    store_postgres_statement_sql(st, sql[3]);
+    return store_postgres_reader_run(r, hand_out, &one->out, err);
+}
+
+/* Millisecond 0 also stands for every time before 1970: there is an index for those. */
+static int read_early(struct store_postgres_reader *r, struct one *one, struct errbuf *err)
+{
+    store_postgres_statement_begin(&r->statement,
+                                   "SELECT " COLUMNS " FROM logs WHERE \"timestamp\" < '1970-01-01 "
+                                   "00:00:00+00' AND id = ");
+    store_postgres_statement_id(&r->statement, one->id);
+    store_postgres_statement_sql(&r->statement, " LIMIT 1");
+    return store_postgres_reader_run(r, hand_out, &one->out, err);
+}
+
 static int read_one(struct store_postgres_reader *r, void *work, struct errbuf *err)
 {
-    struct store_postgres_statement *st = &r->statement;
     struct one *one = work;
-    int64_t ms = uuid7_ms(one->id);
-    int error;
+    int error = read_within(r, one, err);
 
-    store_postgres_statement_begin(st, "SELECT " COLUMNS " FROM logs WHERE \"timestamp\" >= ");
-    /* Millisecond 0 also stands for every time before 1970. */
-    store_postgres_statement_time(st, ms == 0 ? TIMESTAMP_MIN_US : ms * 1000);
-    store_postgres_statement_sql(st, " AND \"timestamp\" < ");
-    store_postgres_statement_time(st, (ms + 1) * 1000);
-    store_postgres_statement_sql(st, " AND id = ");
-    store_postgres_statement_id(st, one->id);
-    store_postgres_statement_sql(st, " LIMIT 1");
-    error = store_postgres_reader_run(r, hand_out, &one->out, err);
-    return error == 0 && one->out.rows == 0 ? LM_ENOTFOUND : error;
+    if (!error && one->out.rows == 0 && uuid7_ms(one->id) == 0)
+        error = read_early(r, one, err);
+    return !error && one->out.rows == 0 ? LM_ENOTFOUND : error;
 }
 
 int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,

@@ -184,7 +184,7 @@ static int take(struct store_postgres_reader *r, struct taking *t, PGresult *res
         error = errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     else if (!*failure)
         *failure = store_postgres_conn_check(&r->conn, result, err);
-    if (!error && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+    if (!error && t->fn && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
         error = t->fn(r, result, t->ctx);
     PQclear(t->whole);
     t->whole = result;

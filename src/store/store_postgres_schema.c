@@ -68,6 +68,13 @@ static const char *const steps[] = {
     "COMMENT ON TABLE retention_clock IS\n"
     "    'By which time RETENTION_DAYS deletes: a jump is believed after a day of running';\n"
     "COMMENT ON COLUMN retention_clock.claimed IS 'A time that the clock claims, in doubt';\n",
+    /* The ids of logs from before 1970 have no time to search by. They are all in logs_past. */
+    "DO $$ BEGIN\n"
+    "    IF to_regclass('logs_past') IS NOT NULL THEN\n"
+    "        CREATE INDEX logs_before_1970 ON logs_past (id)\n"
+    "            WHERE \"timestamp\" < '1970-01-01 00:00:00+00';\n"
+    "    END IF;\n"
+    "END $$;\n",
 };
 
 static int known_version(void)

@@ -23,14 +23,19 @@ enum {
     WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
     WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
     WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
-    WINDOW_MS_MIN = 20,     /* what a window may take, if half of the slice's time is less */
 
     STRIDE_FIRST = 1000,
     STRIDE_MAX = 4 << 20,
-    STRIDE_FACTOR = 4,    /* growing */
-    STRIDE_DIVISOR = 8,   /* after one that ran out of time */
-    STRIDE_GOAL_MS = 250, /* what one should take, if half of the slice's time is not less … */
-    STRIDE_MS_MIN = 250,  /* … and may take, so that the place moves however late it is */
+    STRIDE_FACTOR = 4,  /* growing */
+    STRIDE_DIVISOR = 8, /* after one that ran out of time */
+
+    /*
+     * A statement costs a millisecond before it has read anything, and short ones have poor plans:
+     * slices may be much shorter than this.
+     */
+    GOAL_MS = 100,       /* what a stride should take, */
+    WINDOW_MS_MIN = 100, /* what a window may, if half of the slice's time is less, */
+    STRIDE_MS_MIN = 250, /* and what a stride may, however late it is */
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -176,7 +181,7 @@ static void shrink(struct store_scan *scan)
 static void adapt(struct store_postgres_windows *w, uint64_t took_us)
 {
     struct store_scan *scan = w->scan;
-    uint64_t goal_us = w->goal_us;
+    const uint64_t goal_us = GOAL_MS * 1000;
 
     if (scan->stride && took_us > goal_us && scan->stride > 1)
         scan->stride /= 2;
@@ -229,9 +234,6 @@ int store_postgres_windows_run(struct store_postgres_reader *r, struct store_pos
     const struct log_key start = *place(w);
     int error = 0;
 
-    w->goal_us = STRIDE_GOAL_MS * 1000;
-    if (w->until_us)
-        w->goal_us = (uint64_t)min((int64_t)w->goal_us, max(left_ms(w), 1) * 1000 / 2);
     settle(w);
     while (!error && !w->scan->done && !w->stop && !is_over(w, &start)) {
         error = go_on(r, w, fn, ctx, err);

@@ -44,6 +44,8 @@ static const char *const schema[] = {
     ") STRICT;\n"
     "INSERT INTO retention_clock SELECT min(coalesce(max(stored), now), now), 0, 0\n"
     "FROM (SELECT unixepoch() * 1000000 AS now) LEFT JOIN arrivals;\n",
+    /* Their ids have no time to search by. Costs nothing but for such logs, of which few exist. */
+    "CREATE INDEX logs_before_1970 ON logs(id) WHERE timestamp < 0;\n",
 };
 
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,

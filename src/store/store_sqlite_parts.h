@@ -49,6 +49,7 @@ struct store_sqlite_reader {
     sqlite3_stmt *levels;  /* timestamp, id and level */
     sqlite3_stmt *keys;    /* timestamp and id */
     sqlite3_stmt *get;
+    sqlite3_stmt *get_early; /* from before 1970 */
     sqlite3_stmt *arrivals;
     sqlite3_stmt *arrivals_end;
     sqlite3_stmt *at_key;

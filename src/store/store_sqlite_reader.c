@@ -18,6 +18,18 @@ enum {
 #define BACKWARDS                                                                                  \
     "WHERE timestamp >= ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC"
 
+/*
+ * The log of an id among those of its millisecond, of which there may be any number, but no more
+ * than a thousand timestamps: from one to the next, each with two searches of the primary key.
+ */
+#define GET_WITHIN                                                                                 \
+    "WITH RECURSIVE times(us) AS ("                                                                \
+    "SELECT min(timestamp) FROM logs WHERE timestamp BETWEEN ?1 AND ?2 "                           \
+    "UNION ALL SELECT (SELECT min(timestamp) FROM logs WHERE timestamp > us AND timestamp <= ?2) " \
+    "FROM times WHERE us IS NOT NULL) "                                                            \
+    "SELECT timestamp, id, level, message, attributes FROM times CROSS JOIN logs "                 \
+    "WHERE timestamp = us AND id = ?3 LIMIT 1"
+
 /* True where the call under way is to end. */
 static int is_cancelled(void *ctx)
 {
@@ -32,10 +44,11 @@ static void close_db(struct store_sqlite_reader *r)
     sqlite3_finalize(r->levels);
     sqlite3_finalize(r->keys);
     sqlite3_finalize(r->get);
+    sqlite3_finalize(r->get_early);
     sqlite3_finalize(r->arrivals);
     sqlite3_finalize(r->arrivals_end);
     sqlite3_finalize(r->at_key);
-    r->records = r->levels = r->keys = r->get = NULL;
+    r->records = r->levels = r->keys = r->get = r->get_early = NULL;
     r->arrivals = r->arrivals_end = r->at_key = NULL;
     sqlite_db_close(&r->db);
 }
@@ -50,8 +63,9 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
         {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs " BACKWARDS},
         {&r->levels, "SELECT timestamp, id, level FROM logs " BACKWARDS},
         {&r->keys, "SELECT timestamp, id FROM logs " BACKWARDS},
-        {&r->get, "SELECT timestamp, id, level, message, attributes FROM logs "
-                  "WHERE timestamp BETWEEN ? AND ? AND id = ? LIMIT 1"},
+        {&r->get, GET_WITHIN},
+        {&r->get_early, "SELECT timestamp, id, level, message, attributes FROM logs "
+                        "INDEXED BY logs_before_1970 WHERE timestamp < 0 AND id = ? LIMIT 1"},
         {&r->arrivals, "SELECT last, keys FROM arrivals WHERE last > ? ORDER BY last"},
         {&r->arrivals_end, "SELECT max(last) FROM arrivals"},
         {&r->at_key, "SELECT timestamp, id, level, message, attributes FROM logs "
@@ -139,23 +153,34 @@ int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
     return 0;
 }
 
+static int get_with(struct store_sqlite_reader *r, sqlite3_stmt *stmt, store_row_fn *fn, void *ctx,
+                    struct errbuf *err)
+{
+    struct record record;
+    int error = store_sqlite_reader_step(r, stmt, &record, err);
+
+    if (!error)
+        error = fn(&record, ctx);
+    sqlite3_reset(stmt);
+    return error;
+}
+
 int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
                             void *ctx, struct errbuf *err)
 {
     struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
     int64_t ms = uuid7_ms(id);
-    struct record record;
     int error = store_sqlite_reader_begin(r, err);
 
-    if (error != 0)
+    if (error)
         return error;
-    /* Millisecond 0 also stands for every time before 1970. */
-    sqlite3_bind_int64(r->get, 1, ms == 0 ? INT64_MIN : ms * 1000);
+    sqlite3_bind_int64(r->get, 1, ms * 1000);
     sqlite3_bind_int64(r->get, 2, ms * 1000 + 999);
     sqlite3_bind_blob(r->get, 3, id->bytes, sizeof(id->bytes), SQLITE_STATIC);
-    error = store_sqlite_reader_step(r, r->get, &record, err);
-    if (error == 0)
-        error = fn(&record, ctx);
-    sqlite3_reset(r->get);
+    error = get_with(r, r->get, fn, ctx, err);
+    if (error == LM_ENOTFOUND && ms == 0) { /* which also stands for every time before 1970 */
+        sqlite3_bind_blob(r->get_early, 1, id->bytes, sizeof(id->bytes), SQLITE_STATIC);
+        error = get_with(r, r->get_early, fn, ctx, err);
+    }
     return store_sqlite_reader_end(r, error);
 }

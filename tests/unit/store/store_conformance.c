@@ -15,6 +15,7 @@
 
 enum {
     FEW = 100,
+    CROWD = 2000,
     RANDOM_LOGS = 2000,
     RANDOM_QUERIES = 200,
     LARGE_BYTES = 3 << 20,
@@ -251,6 +252,33 @@ static void get_finds_by_id_alone(void **state)
     assert_int_equal(store_get(p->r, &other.key.id, store_test_collect, &p->rows, &err),
                      LM_ENOTFOUND);
     assert_int_equal(p->rows.len, 1);
+}
+
+/* However many logs its millisecond has, or, before 1970, all times together. */
+static void get_finds_one_among_a_crowd(void **state)
+{
+    static const int64_t starts[] = {T0, 0, -1000000};
+    struct place *p = *state;
+    struct record records[3 * CROWD];
+    struct errbuf err = ERRBUF_INIT;
+
+    for (uint32_t i = 0; i < 3 * CROWD; i++)
+        records[i] = store_test_record(starts[i / CROWD] + i % 7, i, "info", "m", NULL);
+    store_test_append(p->w, records, 3 * CROWD);
+    for (size_t i = 0; i < 3 * CROWD; i += 97) {
+        struct store_test_rows one = {0};
+
+        assert_int_equal(store_get(p->r, &records[i].key.id, store_test_collect, &one, &err), 0);
+        assert_int_equal(one.len, 1);
+        store_test_assert_equal(&one.items[0], &records[i]);
+        store_test_rows_release(&one);
+    }
+    for (int k = 0; k < 3; k++) {
+        struct record other = store_test_record(starts[k], 3 * CROWD, "info", "m", NULL);
+
+        assert_int_equal(store_get(p->r, &other.key.id, store_test_collect, &p->rows, &err),
+                         LM_ENOTFOUND);
+    }
 }
 
 /* ---- Paging ---- */
@@ -922,6 +950,7 @@ int store_conformance_run(const struct store_conformance *a)
         CASE(since_is_inclusive_and_until_exclusive),
         CASE(all_times_of_the_calendar_are_kept_and_found),
         CASE(get_finds_by_id_alone),
+        CASE(get_finds_one_among_a_crowd),
         CASE(pages_by_cursor_neither_skip_nor_repeat),
         CASE(a_cursor_joins_with_the_time_bounds),
         CASE(offset_skips_the_newest),

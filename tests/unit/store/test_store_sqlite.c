@@ -24,6 +24,7 @@
 enum {
     BATCH = 100,
     PAGED = 100000,
+    CROWD = 20000,
     PAGE = 1000,
     LIMIT_BYTES = 1 << 20,
 };
@@ -120,13 +121,12 @@ static void a_page_is_an_index_search_without_a_sort(void **state)
 {
     struct place *p = *state;
     struct store_sqlite_reader *r;
-    sqlite3_stmt *statements[4];
+    sqlite3_stmt *statements[3];
 
     open_both(p);
     r = (struct store_sqlite_reader *)p->r;
-    memcpy(statements, (sqlite3_stmt *[]){r->keys, r->get, r->levels, r->records},
-           sizeof(statements));
-    for (int i = 0; i < 4; i++) {
+    memcpy(statements, (sqlite3_stmt *[]){r->keys, r->levels, r->records}, sizeof(statements));
+    for (int i = 0; i < 3; i++) {
         char explain[1024];
         sqlite3_stmt *stmt;
 
@@ -137,6 +137,43 @@ static void a_page_is_an_index_search_without_a_sort(void **state)
                                    "SEARCH logs USING PRIMARY KEY"));
         sqlite3_finalize(stmt);
     }
+}
+
+static void append_crowd(struct place *p, int64_t start_us, int64_t times)
+{
+    struct record *records = xcalloc(CROWD, sizeof(*records));
+
+    for (uint32_t i = 0; i < CROWD; i++)
+        records[i] = store_test_record(start_us + i % times, i, "info", "m", NULL);
+    store_test_append(p->w, records, CROWD);
+    free(records);
+}
+
+static int steps_of_get(const struct place *p, sqlite3_stmt *stmt, int64_t timestamp_us)
+{
+    struct record last = store_test_record(timestamp_us, CROWD - 1, "info", "m", NULL);
+    struct errbuf err = ERRBUF_INIT;
+    struct store_test_rows one = {0};
+
+    sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+    assert_int_equal(store_get(p->r, &last.key.id, store_test_collect, &one, &err), 0);
+    store_test_rows_release(&one);
+    return sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+}
+
+static void one_log_is_found_by_few_searches_whatever_is_beside_it(void **state)
+{
+    struct place *p = *state;
+    struct store_sqlite_reader *r;
+
+    open_both(p);
+    r = (struct store_sqlite_reader *)p->r;
+    append_crowd(p, T0, 1);
+    append_crowd(p, T0 + 1000, 1000);
+    append_crowd(p, -CROWD, CROWD);
+    assert_true(steps_of_get(p, r->get, T0) < 200);
+    assert_true(steps_of_get(p, r->get, T0 + 1000 + (CROWD - 1) % 1000) < 100 * 1000);
+    assert_true(steps_of_get(p, r->get_early, -1) < 200);
 }
 
 static void a_person_can_read_the_view(void **state)
@@ -417,6 +454,7 @@ int main(void)
         .name = "store_sqlite", .create = create, .destroy = destroy, .open = open_place};
     const struct CMUnitTest cases[] = {
         CASE(a_page_is_an_index_search_without_a_sort),
+        CASE(one_log_is_found_by_few_searches_whatever_is_beside_it),
         CASE(a_person_can_read_the_view),
         CASE(a_row_that_a_trigger_refuses_is_bad_data_and_nothing_is_stored),
         CASE(a_file_that_is_no_database_is_named),
