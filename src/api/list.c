@@ -471,7 +471,7 @@ static void finish(struct read_job *job)
 
     l->job_runs = false;
     if (job->unserved)
-        l->error = errbuf_fail(&l->detail, LM_ETIMEOUT, "no reader had time for it");
+        l->error = errbuf_fail(&l->detail, LM_ESTOPPED, "no reader had time for it");
     if (l->gone) {
         free_list(l);
     } else if (l->begun) {

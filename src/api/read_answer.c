@@ -19,6 +19,9 @@ void read_answer_failure(struct http_request *req, int error, const struct errbu
         metrics_add(METRIC_READS_REFUSED_MEMORY, 1);
         http_respond_error(req, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later");
         return;
+    case LM_ESTOPPED:
+        http_respond_error(req, 503, "too many reads wait, try again later");
+        return;
     case LM_ENOMEM:
         http_respond_error(req, 503, "out of memory, try again later");
         return;

@@ -9,7 +9,8 @@
 /*
  * Answers a read that failed with `error`: 404 for LM_ENOTFOUND; else 503, in words that tell a
  * store that cannot be read (then `detail` goes into the diagnostics) from want of memory
- * (LM_EBUSY: of the ledger's; LM_ENOMEM) and from a store that took too long (LM_ETIMEOUT).
+ * (LM_EBUSY: of the ledger's; LM_ENOMEM), from a store that took too long (LM_ETIMEOUT), and from a
+ * read that never had its turn (LM_ESTOPPED).
  */
 void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail);
 

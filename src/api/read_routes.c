@@ -58,7 +58,7 @@ static void finish(struct read_job *job)
     struct get *g = get_of(job);
 
     if (job->unserved)
-        g->error = LM_ETIMEOUT;
+        g->error = LM_ESTOPPED;
     if (g->error)
         read_answer_failure(g->req, g->error, &g->detail);
     else

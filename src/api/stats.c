@@ -111,7 +111,7 @@ static void finish(struct read_job *job)
     struct stats *s = stats_of(job);
 
     if (job->unserved)
-        s->error = LM_ETIMEOUT;
+        s->error = LM_ESTOPPED;
     if (s->error)
         read_answer_failure(s->req, s->error, &s->detail);
     else

@@ -42,7 +42,7 @@ struct read_client;
 enum {
     READ_SLICE_MS = 5,    /* of a turn, about: a store may take a little longer */
     READ_SCAN_DUE = 8,    /* turns of others after which a thread takes a scan that waits */
-    READ_GRACE_MS = 200,  /* see above */
+    READ_GRACE_MS = 1000, /* see above */
     READ_THREADS_MAX = 64 /* read_options.threads */
 };
 

@@ -5,55 +5,14 @@
 import { strict as assert } from 'node:assert';
 import * as http from 'node:http';
 
-import {
-    type Lab,
-    type Logmill,
-    OPTIMISED,
-    type StartOptions,
-    eventually,
-    residentBytes,
-    scenario,
-    sqlite,
-} from './harness';
+import { type Logmill, OPTIMISED, eventually, residentBytes } from './harness';
 import { RawConnection, get, post, request } from './http';
 import { Load } from './load';
 import { type Log, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from './logs';
-import { PostgresServer } from './servers/postgres';
+import { overBoth } from './servers/stores';
 
 /** 60 MB, that no socket takes whole: its buffers may hold 36 MB. */
 const MANY = 60_000;
-
-interface Store {
-    settings: Record<string, string>;
-    /** From now on no read succeeds. */
-    fail: (server: Logmill) => Promise<unknown>;
-}
-
-const STORES: Record<string, (lab: Lab) => Promise<Store>> = {
-    'the embedded store': async () => ({
-        settings: {},
-        fail: (server) => sqlite(`${server.dataDir}/logs.db`, 'DROP TABLE logs'),
-    }),
-    PostgreSQL: async (lab) => {
-        const postgres = await PostgresServer.start(lab);
-        return { settings: postgres.settings, fail: () => postgres.kill() };
-    },
-};
-
-/** A scenario for each store. */
-function overBoth(
-    name: string,
-    body: (server: Logmill, store: Store, lab: Lab) => Promise<void>,
-    options: StartOptions = {},
-): void {
-    for (const [kind, make] of Object.entries(STORES)) {
-        scenario(`${kind}: ${name}`, async (lab) => {
-            const store = await make(lab);
-            const settings = { ...store.settings, ...options.settings };
-            await body(await lab.start({ ...options, settings }), store, lab);
-        });
-    }
-}
 
 async function store(server: Logmill, logs: Record<string, unknown>[]): Promise<void> {
     for (let at = 0; at < logs.length; at += 500) {

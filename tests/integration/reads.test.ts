@@ -1,0 +1,309 @@
+/*
+ * Readers do not make each other wait: searches that nobody waits for any more, searches that take
+ * long, a store that says nothing; and what takes long is answered in parts that make a whole.
+ */
+import { strict as assert } from 'node:assert';
+
+import { type Logmill, eventually, scenario, sleep } from './harness';
+import { type Answer, RawConnection, get, post } from './http';
+import { type Log, type Page, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from './logs';
+import { PostgresServer } from './servers/postgres';
+import { overBoth } from './servers/stores';
+
+/** So many that a search of all of them takes several turns, with sanitizers or without. */
+const MANY = 60_000;
+const NEEDLE = 2_000; // one log of so many has it
+
+const ALL = 'since=2000-01-01&until=2100-01-01';
+
+/** Each is a second after the one before. */
+async function fill(server: Logmill, n: number): Promise<void> {
+    for (let at = 0; at < n; at += 1000) {
+        await postLogs(
+            server,
+            Array.from({ length: 1000 }, (_, i) => ({
+                timestamp: 1_700_000_000 + at + i,
+                level: ['debug', 'info', 'Error'][i % 3],
+                message: `log ${at + i}${(at + i) % NEEDLE === 7 ? ' with the needle' : ''}`,
+                n: at + i,
+            })),
+        );
+    }
+    await atRest(server);
+}
+
+function needles(n: number): number[] {
+    return Array.from({ length: n / NEEDLE }, (_, i) => i * NEEDLE + 7).reverse();
+}
+
+function numbers(logs: Log[]): number[] {
+    return logs.map((log) => log.attributes['n'] as number);
+}
+
+/** Sends a request, and the end of what there is to send. */
+async function halfClosed(server: Logmill, path: string): Promise<Answer> {
+    const client = await RawConnection.open(server);
+    client.socket.end(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const answer = await client.answer();
+    client.close();
+    return answer;
+}
+
+async function reading(server: Logmill): Promise<number> {
+    const samples = await metrics(server);
+    const lanes = ['point', 'page', 'scan'].map((lane) =>
+        metric(samples, `logmill_reads_waiting{lane="${lane}"}`),
+    );
+    return lanes.reduce((sum, n) => sum + n, metric(samples, 'logmill_reads_running'));
+}
+
+interface Part extends Page {
+    searched_to: string | null;
+}
+
+interface Stats {
+    buckets: { timestamp: string; total: number; levels: Record<string, number> }[];
+    total: number;
+    next: string | null;
+    searched_to: string | null;
+}
+
+/** Follows `next` with `ask` until nothing is left. */
+async function parts<T extends { next: string | null; searched_to: string | null }>(
+    ask: (cursor: string) => Promise<Answer>,
+): Promise<T[]> {
+    const all: T[] = [];
+    for (let cursor = ''; ; ) {
+        const answer = await ask(cursor);
+        assert.equal(answer.status, 200, answer.text);
+        const part = answer.json<T>();
+        all.push(part);
+        if (part.next === null) {
+            assert.equal(part.searched_to, null);
+            return all;
+        }
+        cursor = `&cursor=${part.next}`;
+    }
+}
+
+/** Fails where searches do not get on from one to the next. */
+function assertDescending(all: { searched_to: string | null }[]): void {
+    const times = all.flatMap((part) => part.searched_to ?? []);
+    assert.equal(times.length, all.length - 1, 'all but the last say how far they got');
+    for (let i = 1; i < times.length; i++) {
+        assert.ok(times[i]! < times[i - 1]!, `${times[i]} after ${times[i - 1]}`);
+    }
+}
+
+/* ---- Parts ---- */
+
+overBoth('a rare filter is answered in parts that together are all, each once', async (server) => {
+    await fill(server, MANY);
+    const path = `/logs?q=needle&limit=1000`;
+    const found = await parts<Part>((cursor) => halfClosed(server, path + cursor));
+    assert.ok(found.length > 2, `${found.length} parts`);
+    assertDescending(found);
+    const logs = found.flatMap((part) => part.logs);
+    assertNewestFirst(logs);
+    assert.deepEqual(numbers(logs), needles(MANY));
+    for (const part of found) {
+        if (part.searched_to !== null) {
+            assert.ok(part.logs.every((log) => log.timestamp >= part.searched_to!));
+        }
+    }
+    const whole = await get(server, path);
+    assert.deepEqual(whole.json(), { logs, next: null, searched_to: null });
+    const samples = await metrics(server);
+    assert.ok(metric(samples, 'logmill_reads_partial_total') >= found.length - 1);
+});
+
+overBoth('counts in parts add up to the whole, cut buckets too', async (server, { settings }) => {
+    await fill(server, MANY);
+    const path = `/logs/stats?${ALL}&bucket=86400000&not.q=needle`;
+    const found = await parts<Stats>((cursor) => halfClosed(server, path + cursor));
+    // PostgreSQL counts so few in one turn.
+    assert.ok(found.length > 2 || 'DATABASE_HOST' in settings, `${found.length} parts`);
+    assertDescending(found);
+    const sum = new Map<string, Record<string, number>>();
+    for (const { timestamp, total, levels } of found.flatMap((part) => part.buckets)) {
+        const bucket = sum.get(timestamp) ?? { total: 0 };
+        sum.set(timestamp, bucket);
+        for (const [level, count] of Object.entries({ ...levels, total })) {
+            bucket[level] = (bucket[level] ?? 0) + count;
+        }
+    }
+    const whole = (await get(server, path)).json<Stats>();
+    assert.equal(whole.next, null);
+    assert.equal(whole.searched_to, null);
+    assert.equal(whole.total, MANY - MANY / NEEDLE);
+    assert.equal(found.reduce((total, part) => total + part.total, 0), whole.total);
+    assert.deepEqual(
+        Object.fromEntries(sum),
+        Object.fromEntries(
+            whole.buckets.map(({ timestamp, total, levels }) => [timestamp, { ...levels, total }]),
+        ),
+    );
+});
+
+scenario('`slice` bounds the time of an answer; what it left out follows', async (lab) => {
+    const server = await lab.start();
+    await fill(server, MANY);
+    const searches = await Promise.all(
+        Array.from({ length: 24 }, () =>
+            parts<Part>((cursor) => get(server, `/logs?q=needle&limit=1000&slice=1${cursor}`)),
+        ),
+    );
+    for (const found of searches) {
+        assert.deepEqual(numbers(found.flatMap((part) => part.logs)), needles(MANY));
+    }
+    assert.ok(
+        searches.some((found) => found.length > 1),
+        '24 searches at once were all done in a second: more logs are needed',
+    );
+    for (const [wrong, type] of [
+        ['0', 'greater_than_equal'],
+        ['31', 'less_than_equal'],
+        ['x', 'int_parsing'],
+    ] as const) {
+        for (const path of ['/logs', '/logs/stats']) {
+            const answer = await get(server, `${path}?slice=${wrong}`);
+            assert.equal(answer.status, 422, answer.text);
+            assert.equal(answer.json().detail[0].type, type);
+        }
+    }
+});
+
+overBoth('a download has all that matches, also for who has closed its side', async (server) => {
+    await fill(server, MANY);
+    const client = await RawConnection.open(server);
+    client.socket.end(
+        'GET /logs?q=needle&format=ndjson HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n',
+    );
+    await eventually('the end of the download', async () => client.unread.endsWith('0\r\n\r\n'));
+    const found = [...client.unread.matchAll(/log (\d+) with the needle/g)].map((m) => Number(m[1]));
+    assert.deepEqual(found, needles(MANY));
+});
+
+/* ---- Pages by offset ---- */
+
+overBoth('pages by offset are whole, however large their logs are', async (server) => {
+    const TRACES = 1_200;
+    for (let at = 0; at < TRACES; at += 100) {
+        await postLogs(
+            server,
+            Array.from({ length: 100 }, (_, i) => ({
+                timestamp: 1_700_000_000 + at + i,
+                level: 'error',
+                message: `trace ${at + i} `.padEnd(9_000, 'at frame\n'),
+                n: at + i,
+            })),
+        );
+    }
+    await atRest(server);
+    const all = Array.from({ length: TRACES }, (_, n) => TRACES - 1 - n);
+    for (const first of ['offset=0', '']) {
+        const seen: number[] = [];
+        for (const query of [first, 'offset=1000']) {
+            const answer = await get(server, `/logs?limit=1000&${query}`);
+            assert.equal(answer.status, 200, answer.text);
+            seen.push(...numbers(answer.json<Page>().logs));
+        }
+        assert.deepEqual(seen, all, first);
+    }
+    const whole = (await get(server, '/logs?limit=1000&offset=100')).json<Part>();
+    assert.equal(whole.logs.length, 1000);
+    assert.equal(whole.searched_to, null);
+    const rest = (await get(server, `/logs?limit=1000&cursor=${whole.next}`)).json<Part>();
+    assert.deepEqual(numbers(rest.logs), all.slice(1100));
+
+    // Who knows of `next` gets no more than some 8 MiB at once.
+    const early = (await get(server, '/logs?limit=1000&slice=30')).json<Part>();
+    assert.ok(early.logs.length > 800 && early.logs.length < 1000, `${early.logs.length} logs`);
+    assert.ok(early.next !== null && early.searched_to === null);
+    assert.deepEqual(numbers(await allLogs(server, 'slice=30')), all);
+});
+
+/* ---- Whoever else reads ---- */
+
+/** Begins searches for what is not there, one a connection. */
+function searches(server: Logmill, n: number): Promise<RawConnection[]> {
+    return Promise.all(
+        Array.from({ length: n }, async (_, i) => {
+            const client = await RawConnection.open(server);
+            client.send(`GET /logs?q=nowhere+${i} HTTP/1.1\r\nHost: h\r\n\r\n`);
+            return client;
+        }),
+    );
+}
+
+overBoth('a page, a log and /ready do not wait for searches', async (server, _store, lab) => {
+    await fill(server, MANY);
+    const { id } = (await get(server, '/logs?limit=1')).json<Page>().logs[0]!;
+    const clients = await searches(server, 40);
+    lab.finally(() => clients.forEach((client) => client.close()));
+    await eventually('searches', async () => (await reading(server)) > 20);
+    for (const path of ['/logs?limit=1', `/logs/${id}`, '/ready', '/metrics', '/health']) {
+        assert.equal((await get(server, path)).status, 200, path);
+    }
+    const waiting = clients.filter((client) => client.unread === '').length;
+    assert.ok(waiting > 0, 'all searches were done first');
+});
+
+overBoth('searches that nobody waits for any more end at once', async (server) => {
+    await fill(server, MANY);
+    const clients = await searches(server, 40);
+    await eventually('searches', async () => (await reading(server)) > 20);
+    const before = await metrics(server);
+    clients.forEach((client) => client.close());
+    await eventually('no read', async () => (await reading(server)) === 0);
+    const after = await metrics(server);
+    const more = (name: string): number => metric(after, name) - metric(before, name);
+    assert.ok(more('logmill_reads_left_total') > 10, 'clients were seen to go');
+    assert.ok(more('logmill_reads_partial_total') > 10, 'searches were not done to the end');
+});
+
+/* ---- A store that says nothing ---- */
+
+scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of it', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({
+        settings: { ...postgres.settings, READY_TIMEOUT: '1', QUERY_TIMEOUT: '3' },
+    });
+    await postLogs(server, [{ message: 'there', level: 'info' }]);
+    await atRest(server);
+    assert.equal((await get(server, '/ready')).text, '{"status":"ready"}');
+
+    postgres.hang();
+    lab.finally(() => postgres.goOn());
+    const reads = ['/logs', '/logs/stats', '/logs?limit=2', '/logs?q=x'].map((path) => get(server, path));
+    await sleep(50); // both readers are stuck
+    const started = Date.now();
+    assert.equal((await get(server, '/health')).status, 200);
+    assert.equal((await get(server, '/metrics')).status, 200);
+    assert.equal((await post(server, '/log', { message: 'meanwhile', level: 'info' })).status, 201);
+    const ready = await get(server, '/ready');
+    assert.equal(ready.status, 503);
+    assert.deepEqual(ready.json(), {
+        detail: 'the store does not answer within 1 s (READY_TIMEOUT)',
+    });
+    assert.ok(Date.now() - started < 2500, `all that took ${Date.now() - started} ms`);
+    for (const answer of await Promise.all(reads)) {
+        assert.equal(answer.status, 503, answer.text);
+        assert.match(answer.json().detail, /^the store did not answer within QUERY_TIMEOUT|^the store cannot be read|^too many reads wait/);
+    }
+
+    postgres.goOn();
+    await eventually('/ready again', async () => (await get(server, '/ready')).status === 200);
+    await eventually('both logs', async () => {
+        return (await get(server, '/logs')).json<Page>().logs?.length === 2;
+    });
+
+    await postgres.kill();
+    const down = await eventually('to be told that it is down', async () => {
+        const answer = await get(server, '/ready');
+        return answer.status === 200 && answer.json().store !== undefined && answer;
+    });
+    assert.equal(down.json().status, 'ready', 'logs are taken, and wait in the queue');
+    assert.equal((await get(server, '/logs')).status, 503);
+    await postgres.start();
+});
