@@ -46,7 +46,8 @@ export function barsOf(answer: StatsAnswer): Bar[] {
     const width = answer.bucket_seconds * 1000 * scale;
     return answer.buckets.flatMap((bucket) => {
         const counts = bySeverity(bucket);
-        const x = (Date.parse(bucket.timestamp) - since) * scale + width * 0.06;
+        // The last one may be cut short, and still is to be seen.
+        const x = Math.min((Date.parse(bucket.timestamp) - since) * scale + width * 0.06, WIDTH - 1);
         let y = HEIGHT;
         return SEVERITIES.filter((severity) => counts.has(severity)).map((severity) => {
             const height = Math.max((counts.get(severity)! / most) * HEIGHT, 1);
