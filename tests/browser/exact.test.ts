@@ -132,6 +132,34 @@ browserTest(
     },
 );
 
+browserTest('the first and the last moment that there is are counted, too', async ({ server, visitor }) => {
+    await postLogs(server, [
+        { timestamp: '0001-01-01T00:00:00Z', message: 'first', level: 'info' },
+        { timestamp: '9999-12-31T23:59:59.999999Z', message: 'last', level: 'info' },
+    ]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?range=all'));
+    await page.shows(['last', 'first']);
+    await count(page, '2 logs');
+    await page.open('last');
+    await page.details.getByRole('button', { name: /show around/i }).click();
+    await page.shows(['last']);
+    await count(page, '1 logs');
+});
+
+browserTest('times in other forms are those that the server takes them for', async ({ server, visitor }) => {
+    await postLogs(server, [
+        { timestamp: '2024-02-29T23:30:00Z', message: 'a leap day', level: 'info' },
+        { timestamp: '2024-03-01T00:00:00Z', message: 'a day later', level: 'info' },
+    ]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?since=2024-02-29&until=1709251200'));
+    await page.addressHas('since', '2024-02-29T00:00:00.000000Z');
+    await page.addressHas('until', '2024-03-01T00:00:00.000000Z');
+    await page.shows(['a leap day']);
+    await count(page, '1 logs');
+}, { context: { timezoneId: 'America/New_York' } });
+
 browserTest('live, too, what lies in the future is not on top', async ({ server, visitor }) => {
     const page = new LogPage(await visitor.open('?live=1'));
     await page.state.waitFor();

@@ -72,6 +72,39 @@ browserTest('a search that is typed over is given up', async ({ server, visitor 
         ended.filter((text) => text === 'app').length === asked);
 });
 
+browserTest('what is searched for is given up as soon as other text is typed', async ({ server, visitor }) => {
+    await postLogs(server, LOGS);
+    await atRest(server);
+    const release = await holdBack(visitor, 'q=apple');
+    let given = 0;
+    visitor.context.on('requestfailed', () => given++);
+    const page = new LogPage(await visitor.open('?q=apple'));
+    await page.state.waitFor();
+    await page.search.press('End');
+    await page.tab.keyboard.press('x');
+    await page.tab.keyboard.press('Backspace'); // it is wanted after all
+    await eventually('list and numbers to be given up', async () => given >= 2);
+    release();
+    await page.shows(['apple pie', 'apple']);
+    await page.tab.getByTestId('count').getByText('2 logs', { exact: true }).waitFor();
+    await page.addressHas('q', 'apple');
+});
+
+browserTest('a search that meets a server without time goes on where it was', async ({ visitor }) => {
+    let busy = 0;
+    const slice = slices(6);
+    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, (route) => {
+        const isThird = new URL(route.request().url()).searchParams.get('cursor') === '3';
+        if (!isThird || busy++ > 1) return slice(route);
+        return route.fulfill({ status: 503, json: { detail: 'too many reads wait' } });
+    });
+    const page = new LogPage(await visitor.open(SEARCH));
+    await page.tab.getByText('too many reads wait; trying again…').waitFor();
+    assert.deepEqual(await page.messages(), ['slice 0', 'slice 1', 'slice 2']);
+    await page.shows(['slice 0', 'slice 1', 'slice 2', 'slice 3', 'slice 4', 'slice 5']);
+    await page.tab.getByTestId('count').getByText('6 logs', { exact: true }).waitFor();
+});
+
 const SLICE = { since: '2026-11-24T00:00:00Z', until: '2026-11-25T00:00:00Z', bucket_seconds: 900 };
 
 /** A server that takes long to search: slice `n` gets `n` hours back, and finds one log. */

@@ -102,6 +102,13 @@ export function isRelative(view: View): boolean {
     return !hasTimes(view) && view.range !== 'all';
 }
 
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
+/** Times that somebody wrote into the address in another form that the API knows (2024-02-29, 1h). */
+export function timesToResolve({ since, until }: View): string[] {
+    return [since, until].filter((time) => time && !MOMENT.test(time));
+}
+
 /** Live on or off: it has no end. */
 export function withLive(view: View, live: boolean): View {
     return { ...view, live, until: live ? '' : view.until };

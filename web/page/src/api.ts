@@ -118,6 +118,11 @@ export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promi
     return get(`/logs/stats?${params}`, (body: StatsAnswer) => body, signal);
 }
 
+/** The moment that the server takes a time for: the end of a range of no length. */
+export async function fetchMoment(time: string): Promise<string> {
+    return (await fetchStats(new URLSearchParams({ since: time, until: time }))).since;
+}
+
 /** Newest first, as the API orders them; timestamps are all of one form, so text compares. */
 export function isBefore(a: Log, b: Log): boolean {
     return a.timestamp === b.timestamp ? a.id > b.id : a.timestamp > b.timestamp;

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, formatView, parseView, withFilter, withLive } from './address';
-import type { Log } from './api';
+import { type View, formatView, parseView, timesToResolve, withFilter, withLive } from './address';
+import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
 import { Details, useLog } from './details';
 import { FilterBar } from './filter_bar';
@@ -10,7 +10,7 @@ import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
 import { StateView } from './state_view';
-import { StatusLine } from './status_line';
+import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
 import { useKeys } from './use_keys';
 import { type Logs, useLogs } from './use_logs';
@@ -70,6 +70,16 @@ export function App(): JSX.Element {
     useEffect(() => {
         if (!given) setSought(view); // from an address
     }, [view.id]);
+    useEffect(() => {
+        const times = timesToResolve(view);
+        if (times.length === 0) return;
+        // What the server does not understand is told by the list.
+        void Promise.all(times.map((time) => fetchMoment(time))).then((moments) => {
+            const moment = (time: string): string => moments[times.indexOf(time)] ?? time;
+            const there = parseView(location.search);
+            setView({ ...there, since: moment(there.since), until: moment(there.until) }, true);
+        }, () => {});
+    }, [view.since, view.until]);
     const showAround = async (log: Log, replace: boolean): Promise<void> => {
         const times = await around(log);
         if (parseView(location.search).id !== log.id) return; // it was closed meanwhile
@@ -100,7 +110,14 @@ export function App(): JSX.Element {
 
     return (
         <>
-            <TopBar view={view} setView={setView} live={live} pause={logs.pause} help={() => help.current?.showModal()} />
+            <TopBar
+                view={view}
+                setView={setView}
+                live={live}
+                typing={(other) => (other ? stop : goOn)(logs, stats)}
+                pause={logs.pause}
+                help={() => help.current?.showModal()}
+            />
             <FilterBar view={view} setView={setView} now={logs.now} stats={stats} />
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} />

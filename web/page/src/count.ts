@@ -1,6 +1,6 @@
 /* Counting logs over time, however long it takes: the answers to a count are slices, newest first. */
 import { type View, filterParams, hasTimes, isRelative, rangeOf } from './address';
-import { type Bucket, type StatsAnswer, fetchStats } from './api';
+import { type Bucket, type Log, type StatsAnswer, fetchStats } from './api';
 import { FIRST, LAST, iso } from './time';
 
 const BARS = 120;
@@ -75,6 +75,19 @@ async function oldest(view: View, until: number, signal: AbortSignal): Promise<s
         since = end;
     }
     return iso(until - DAY);
+}
+
+/**
+ * With the logs of the last moment that there is, where the range has no end: `until` is exclusive, so that the API
+ * cannot count them. `top`: the first logs of the list.
+ */
+export function withLastMoment(answer: StatsAnswer, view: View, top: Log[]): StatsAnswer {
+    if (top[0]?.timestamp !== LAST || view.until || isRelative(view)) return answer;
+    const missing = top.filter(({ timestamp }) => timestamp === LAST);
+    const levels: Record<string, number> = {};
+    for (const { level } of missing) levels[level.toLowerCase()] = (levels[level.toLowerCase()] ?? 0) + 1;
+    const bucket = { timestamp: LAST, total: missing.length, levels };
+    return { ...answer, total: answer.total + missing.length, buckets: [...answer.buckets, bucket] };
 }
 
 /** Just behind the newest log, but not before `since`. */

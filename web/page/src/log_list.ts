@@ -134,9 +134,10 @@ export class LogList {
         this.changed();
     }
 
+    /** After a stop or an error: from there, or anew where there is nothing to go on from. */
     async goOn(): Promise<void> {
         this.isStopped = false;
-        return this.pages.length > 0 ? this.more() : this.start();
+        return this.pages.length > 0 && this.next !== null ? this.more() : this.start();
     }
 
     /** Fetches a page that was let go: as many logs as lie before the page after it. */
@@ -173,7 +174,7 @@ export class LogList {
             if (first < end) {
                 seen.push(n);
                 for (let i = first; i < end; i++) logs.push(page.logs?.[i - start]);
-                if (page.logs === null && !page.fetching) void this.refetch(page);
+                if (page.logs === null && !page.fetching && !this.error) void this.refetch(page);
             }
             start += page.count;
         });
@@ -189,6 +190,11 @@ export class LogList {
 
     at(index: number): Log | undefined {
         return this.slice(index, index + 1)[0];
+    }
+
+    /** The newest logs, as far as they are at hand. */
+    get top(): Log[] {
+        return this.pages[0]?.logs ?? [];
     }
 
     /** Hides whole pages at the top, about `count` logs, or shows them again (negative). */

@@ -23,7 +23,8 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
     );
     if (list.error) {
         const isAway = list.error.status === 0;
-        if (isAway && list.length > 0) return null; // the status line says so
+        const isTriedAgain = isAway || list.error.status >= 500;
+        if (isTriedAgain && list.length > 0) return null; // the status line says so
         return state(
             isAway ? 'away' : 'error',
             <h2>{isAway ? 'The server cannot be reached' : 'The logs could not be read'}</h2>,

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 
 import { type View, apiParams, formatView, rangeOf } from './address';
+import { serverNow } from './clock';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
@@ -12,33 +13,35 @@ interface Props {
     stats: Stats;
 }
 
-/** How many; "so far" while older ones are still counted. */
-function countOf({ answer, isCounting, isStopped }: Stats): string {
-    if (!answer) return '…';
-    const isPart = (isCounting || isStopped) && answer.next;
-    return `${answer.total.toLocaleString()} logs${isPart ? ' so far' : ''}`;
+/** How many; "so far" where older ones are still to be counted. */
+function countOf({ answer }: Stats): string {
+    return answer ? `${answer.total.toLocaleString()} logs${answer.next ? ' so far' : ''}` : '…';
+}
+
+/** Ends what is searched for and counted now. */
+export function stop({ list }: Logs, stats: Stats): void {
+    if (list.isSearching) list.stop();
+    if (stats.isCounting) stats.stop();
+}
+
+export function goOn({ list }: Logs, stats: Stats): void {
+    if (list.isStopped) void list.goOn();
+    if (stats.isStopped) stats.goOn();
 }
 
 /** How far a search has got that takes long, and what ends it. */
-function Progress({ view, logs: { list }, stats }: Props): JSX.Element | null {
+function Progress({ view, logs, stats }: Props): JSX.Element | null {
+    const { list } = logs;
     const counted = stats.answer?.next ? (stats.answer.searched_to ?? null) : null;
     const isStopped = list.isStopped || stats.isStopped;
     const to = list.isSearching || list.isStopped ? (list.searchedTo ?? counted) : counted;
     const isLong = to !== null || (list.isSearching && list.length === 0);
     if (!isStopped && !(isLong && (list.isSearching || stats.isCounting))) return null;
-    const goOn = (): void => {
-        if (list.isStopped) void list.goOn();
-        if (stats.isStopped) stats.goOn();
-    };
-    const stop = (): void => {
-        if (list.isSearching) list.stop();
-        if (stats.isCounting) stats.stop();
-    };
     return (
         <span class="progress" data-testid="progress">
             {isStopped ? 'Stopped' : 'Searching'}
             {to && `, searched back to ${formatTime(to, view.utc).slice(0, 16)}`}
-            <button onClick={isStopped ? goOn : stop}>{isStopped ? 'Go on' : 'Stop'}</button>
+            <button onClick={() => (isStopped ? goOn : stop)(logs, stats)}>{isStopped ? 'Go on' : 'Stop'}</button>
         </span>
     );
 }
@@ -73,14 +76,17 @@ function Download({ view, now, format, name }: { view: View; now: number; format
 
 export function StatusLine(props: Props): JSX.Element {
     const { view, logs, stats } = props;
-    const { list, live, reload, now } = logs;
+    const { list, live, reload } = logs;
+    const now = view.live ? serverNow() : logs.now;
     const isAway = (view.live && !live.connected && !list.loading) || (list.error !== null && list.error.status === 0);
+    const isBusy = list.error !== null && list.error.status >= 500 && list.length > 0;
     return (
         <div class="status-line">
             <div role="status">
                 <span data-testid="count">{countOf(stats)}</span>
                 {view.live && live.connected && <span class="live-sign">{live.paused ? 'paused' : 'live'}</span>}
                 {isAway && <span class="warning">The server cannot be reached; trying again…</span>}
+                {isBusy && <span class="warning">{list.error!.message}; trying again…</span>}
                 {live.notice && <span class="warning">{live.notice}</span>}
             </div>
             <Future {...props} />

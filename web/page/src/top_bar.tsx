@@ -11,12 +11,14 @@ interface Props {
     view: View;
     setView: (view: View, replace?: boolean) => void;
     live: Live;
+    /** Somebody writes another text: what is searched for is not wanted, until false says that it is. */
+    typing: (other: boolean) => void;
     pause: (paused: boolean) => void;
     help: () => void;
 }
 
 /** Searches at Enter, or when typing rests; the field follows the view, but not while typing. */
-function Search({ view, setView }: Pick<Props, 'view' | 'setView'>): JSX.Element {
+function Search({ view, setView, typing }: Pick<Props, 'view' | 'setView' | 'typing'>): JSX.Element {
     const input = useRef<HTMLInputElement>(null);
     const timer = useRef(0);
     const text = textOf(view);
@@ -28,6 +30,7 @@ function Search({ view, setView }: Pick<Props, 'view' | 'setView'>): JSX.Element
         clearTimeout(timer.current);
         const typed = input.current!.value;
         if (typed !== text) setView(withText(view, typed));
+        else typing(false);
     };
     const latest = useRef(apply);
     latest.current = apply;
@@ -42,6 +45,7 @@ function Search({ view, setView }: Pick<Props, 'view' | 'setView'>): JSX.Element
             spellcheck={false}
             onInput={() => {
                 clearTimeout(timer.current);
+                if (input.current!.value !== text) typing(true);
                 timer.current = window.setTimeout(() => latest.current(), TYPED_MS);
             }}
             onKeyDown={(event) => event.key === 'Enter' && apply()}
@@ -49,7 +53,7 @@ function Search({ view, setView }: Pick<Props, 'view' | 'setView'>): JSX.Element
     );
 }
 
-export function TopBar({ view, setView, live, pause, help }: Props): JSX.Element {
+export function TopBar({ view, setView, live, typing, pause, help }: Props): JSX.Element {
     return (
         <header>
             <h1>
@@ -58,7 +62,7 @@ export function TopBar({ view, setView, live, pause, help }: Props): JSX.Element
                     logmill
                 </a>
             </h1>
-            <Search view={view} setView={setView} />
+            <Search view={view} setView={setView} typing={typing} />
             <div class="tools">
                 <button
                     class={`live ${live.connected ? 'is-connected' : ''}`}

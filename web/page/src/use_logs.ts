@@ -164,7 +164,7 @@ export function useLogs(view: View): Logs {
         const abort = new AbortController();
         const ask = async (): Promise<void> => {
             if (document.hidden) return;
-            if (isAway) return void (list.loading || list.start());
+            if (isAway) return void (list.loading || list.goOn());
             const any = new URLSearchParams({ limit: '1' });
             const { logs } = await fetchLogs(any, abort.signal).catch(() => ({ logs: [] }));
             if (abort.signal.aborted) return;

@@ -2,9 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, filterParams, isRelative } from './address';
-import type { StatsAnswer } from './api';
+import type { ApiError, StatsAnswer } from './api';
 import { serverNow } from './clock';
-import { countFuture, countView, goOnCounting } from './count';
+import { countFuture, countView, goOnCounting, withLastMoment } from './count';
 import type { Logs } from './use_logs';
 
 const AGAIN_MS = 3000;
@@ -49,7 +49,7 @@ export function useStats(view: View, logs: Logs): Stats {
         let timer = 0;
         let looked = 0;
         let last: StatsAnswer | null = null;
-        const show = (answer: StatsAnswer | null): void => setShown({ key, answer: (last = answer) });
+        const show = (answer: StatsAnswer): void => setShown({ key, answer: (last = answer) });
         const set = (change: Partial<Progress>): void =>
             setProgress((before) => ({ ...before!, ...change }));
         setProgress({ key, isCounting: true, isStopped: false, failed: '', future: 0 });
@@ -65,8 +65,12 @@ export function useStats(view: View, logs: Logs): Stats {
                 set({ isCounting: false, failed: '' });
             } catch (error) {
                 if (signal.aborted) return;
-                show(null);
-                set({ isCounting: false, failed: (error as Error).message });
+                const { status, message } = error as ApiError;
+                set({ isCounting: false, failed: message });
+                if (!isAgain && (status === 0 || status >= 500)) {
+                    timer = window.setTimeout(goOn, AGAIN_MS);
+                    return;
+                }
             }
             timer = window.setTimeout(again, Math.max(AGAIN_MS, AGAIN_SHARE * (Date.now() - begun)));
         };
@@ -88,18 +92,19 @@ export function useStats(view: View, logs: Logs): Stats {
             latest.current.list.trim();
             void look(now, true);
         };
+        const goOn = (): void => {
+            set({ isCounting: true, isStopped: false });
+            const from = last;
+            if (from?.next) void run(false, (signal, told) => goOnCounting(view, from, signal, told));
+            else void look(logs.now, false);
+        };
         handles.current = {
             stop: () => {
                 abort.abort();
                 clearTimeout(timer);
                 set({ isCounting: false, isStopped: true });
             },
-            goOn: () => {
-                set({ isCounting: true, isStopped: false });
-                const from = last;
-                if (from?.next) void run(false, (signal, told) => goOnCounting(view, from, signal, told));
-                else void look(logs.now, false);
-            },
+            goOn,
         };
         void look(logs.now, false);
         return () => {
@@ -110,7 +115,7 @@ export function useStats(view: View, logs: Logs): Stats {
 
     const isOurs = progress?.key === key;
     return {
-        answer: shown.key === key ? shown.answer : null,
+        answer: shown.key === key && shown.answer ? withLastMoment(shown.answer, view, logs.list.top) : null,
         old: shown.answer,
         isCounting: !isOurs || progress.isCounting,
         isStopped: isOurs && progress.isStopped,
