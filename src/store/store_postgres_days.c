@@ -81,6 +81,23 @@ static void undo(struct store_postgres_conn *c)
     memcpy(c->sqlstate, sqlstate, sizeof(sqlstate));
 }
 
+/*
+ * The table of a day, with the rows of logs_default that are its own: their values for all columns
+ * that others added as well, but for those that the server generates. Arguments: the day's digits,
+ * its date, the next one's.
+ */
+static const char make_sql[] =
+    "CREATE TABLE logs_%1$s (LIKE logs INCLUDING ALL EXCLUDING IDENTITY);"
+    "LOCK TABLE logs_default IN SHARE ROW EXCLUSIVE MODE;"
+    "DO $$ DECLARE columns text; BEGIN "
+    "SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute "
+    "WHERE attrelid = 'logs'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''; "
+    "EXECUTE 'WITH moved AS (DELETE FROM logs_default WHERE \"timestamp\" >= ''%2$s 00:00:00+00'' "
+    "AND \"timestamp\" < ''%3$s 00:00:00+00'' RETURNING ' || columns || ') "
+    "INSERT INTO logs_%1$s (' || columns || ') SELECT ' || columns || ' FROM moved'; END $$;"
+    "ALTER TABLE logs ATTACH PARTITION logs_%1$s "
+    "FOR VALUES FROM ('%2$s 00:00:00+00') TO ('%3$s 00:00:00+00')";
+
 /* Makes the partition in a transaction of its own, unless it is there. */
 static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
 {
@@ -103,15 +120,7 @@ static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
     if (error == 0)
         error = exists(c, digits, &yes, err); /* now that nobody else can be making it */
     if (error == 0 && !yes) {
-        snprintf(sql, sizeof(sql),
-                 "CREATE TABLE logs_%s (LIKE logs INCLUDING ALL);"
-                 "LOCK TABLE logs_default IN SHARE ROW EXCLUSIVE MODE;"
-                 "WITH moved AS (DELETE FROM logs_default WHERE \"timestamp\" >= '%s 00:00:00+00' "
-                 "AND \"timestamp\" < '%s 00:00:00+00' RETURNING *) "
-                 "INSERT INTO logs_%s SELECT * FROM moved;"
-                 "ALTER TABLE logs ATTACH PARTITION logs_%s "
-                 "FOR VALUES FROM ('%s 00:00:00+00') TO ('%s 00:00:00+00')",
-                 digits, date, next_date, digits, digits, date, next_date);
+        snprintf(sql, sizeof(sql), make_sql, digits, date, next_date);
         c->silence_ms = silence_ms > MOVE_SILENCE_MS ? silence_ms : MOVE_SILENCE_MS;
         error = store_postgres_conn_exec(c, sql, NULL, err);
         c->silence_ms = silence_ms;

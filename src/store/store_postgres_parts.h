@@ -5,6 +5,7 @@
  *   store_postgres_conn.c       one connection
  *   store_postgres_connect.c    how it is made
  *   store_postgres_schema.c     the schema and its versions
+ *   store_postgres_pooler.c     whether a pooler shares the session with others
  *   store_postgres_days.c       the partitions of the days
  *   store_postgres_rows.c       rows in the binary form of COPY
  *   store_postgres_writer.c     appending and expiring
@@ -52,6 +53,12 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
 
 /* Refuses a schema that is older or newer than this program's. */
 int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * LM_EINVAL where a pooler stands between that gives each transaction another session: what a
+ * writer sets for its session, or keeps in it, would be lost or another's.
+ */
+int store_postgres_pooler_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
 
 struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err);
 void store_postgres_writer_free(struct store_writer *base);

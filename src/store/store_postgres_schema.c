@@ -161,6 +161,8 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
 
     store_postgres_conn_init(&c, &s->address);
     error = store_postgres_conn_open(&c, STORE_POSTGRES_WRITER_SETUP, err);
+    if (error == 0)
+        error = store_postgres_pooler_check(&c, err);
     /* First without a lock: a role that may not write has nothing to do where all is done. */
     if (error == 0)
         error = read_version(&c, &version, err);

@@ -188,8 +188,9 @@ static int append_new_only(struct writer *w, const struct record *records, size_
     PGresult *row = NULL;
     int error = store_postgres_conn_exec(
         &w->conn,
-        "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging (LIKE logs) "
-        "ON COMMIT DELETE ROWS",
+        /* Not LIKE logs, which would bring what others demand of columns that they added. */
+        "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging ON COMMIT DELETE ROWS "
+        "AS SELECT " COLUMNS " FROM logs WITH NO DATA",
         NULL, err);
 
     if (error == 0)

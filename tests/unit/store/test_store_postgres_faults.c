@@ -263,6 +263,30 @@ static void rows_that_came_before_their_partition_are_moved_into_it(void **state
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 3);
 }
 
+/* Whatever their columns are called, demand and do: they are the user's. */
+static void columns_that_others_added_stop_no_partition(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[] = {log_at(clock_wall_us(), 1), log_at(clock_wall_us(), 2)};
+    struct store_append_result result;
+
+    postgres_place_sql(p, "ALTER TABLE logs ADD COLUMN \"Long\" int NOT NULL "
+                          "GENERATED ALWAYS AS (length(message)) STORED, "
+                          "ADD COLUMN \"it's\" text NOT NULL DEFAULT 'theirs'");
+    store_test_append(p->w, &records[0], 1);
+    drop_today(p);
+    store_test_append(p->w, &records[0], 1);
+    postgres_place_sql(p, "UPDATE logs SET \"it's\" = 'kept'");
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 1);
+    new_writer(p);
+    result = store_test_append(p->w, records, 2); /* a repeat goes another way */
+    assert_int_equal(result.stored, 1);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs_default"), 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs WHERE \"Long\" = 1"), 2);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs WHERE \"it's\" = 'kept'"),
+                     1);
+}
+
 static void a_partition_that_cannot_be_made_stops_nobody(void **state)
 {
     struct postgres_place *p = *state;
@@ -712,6 +736,7 @@ int main(void)
         CASE(days_have_partitions_before_their_logs_come),
         CASE(hostile_timestamps_make_no_more_partitions_than_the_window_has_days),
         CASE(rows_that_came_before_their_partition_are_moved_into_it),
+        CASE(columns_that_others_added_stop_no_partition),
         CASE(a_partition_that_cannot_be_made_stops_nobody),
         CASE(without_any_partition_for_a_row_it_is_no_bad_data),
         CASE(expiring_drops_whole_days_and_deletes_from_the_last),
