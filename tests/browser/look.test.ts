@@ -11,6 +11,7 @@ import { sampleLogs } from './sample';
 
 async function shop({ server }: Scene): Promise<void> {
     await postLogs(server, sampleLogs(600, Date.now()));
+    await postLogs(server, [{ timestamp: '2099-01-01', message: 'later', level: 'info' }]);
     await atRest(server);
 }
 
@@ -172,6 +173,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
                 await shop(scene);
                 await tab.goto(`${new URL('/', tab.url()).href}?not.level=debug&range=1h`);
                 await page.rows.first().waitFor();
+                await tab.getByRole('link', { name: 'in the future' }).waitFor();
                 assert.deepEqual(await faults(tab), [], 'the list');
                 await page.rows.nth(3).click();
                 await page.details.waitFor();
