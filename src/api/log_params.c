@@ -1,11 +1,14 @@
 #include "api/log_params.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/int_parse.h"
 #include "base/json.h"
+#include "base/nearest.h"
+#include "base/relative_time.h"
 #include "base/timestamp.h"
 #include "record/validation.h"
 
@@ -15,14 +18,18 @@ static const int64_t DAY_US = INT64_C(86400) * 1000000;
 static const struct slice ATTRIBUTE_PREFIX = {"attr.", 5};
 static const struct slice NOT_ATTRIBUTE_PREFIX = {"not.attr.", 9};
 
+static_assert(FILTER_LEVELS_MAX == 2 * LOG_PARAMS_LEVELS_MAX, "each level may have two names");
+
 enum {
     BUCKETS_BY_DEFAULT_MAX = 300,
+    NAMES_MAX = 16,         /* parameters of one route, but for attributes */
     REFUSAL_ROOM = 1 << 20, /* bytes, for pieces of one error: a query string is shorter by far */
 };
 
 /* A request's parameters while they are read, and the errors so far. */
 struct reading {
     const struct query_string *params;
+    int64_t now_us; /* what relative times count from, all of a request */
     struct validation errors;
     struct buffer scratch; /* the JSON texts of one error: its input, then its ctx */
 };
@@ -31,6 +38,7 @@ static void reading_init(struct reading *r, const struct query_string *params,
                          struct buffer *refusal)
 {
     r->params = params;
+    r->now_us = clock_wall_us();
     validation_init(&r->errors, refusal);
     buffer_init(&r->scratch, REFUSAL_ROOM);
 }
@@ -92,15 +100,15 @@ static void refuse_text(struct reading *r, const struct refusal *refusal, struct
     refuse(r, refusal, buffer_slice(&r->scratch));
 }
 
-/* The same with {"error":"…"} as ctx, and a message of `prefix` and that error. */
+/* The same with {"error":"…"} as ctx, and a message of `prefix`, that error and `suffix`. */
 static void refuse_with_reason(struct reading *r, const struct refusal *refusal, const char *prefix,
-                               const char *reason, struct slice text)
+                               const char *reason, const char *suffix, struct slice text)
 {
     struct refusal complete = *refusal;
-    char msg[ERRBUF_SIZE + 64];
+    char msg[ERRBUF_SIZE + 192];
     size_t input_len;
 
-    snprintf(msg, sizeof(msg), "%s%s", prefix, reason);
+    snprintf(msg, sizeof(msg), "%s%s%s", prefix, reason, suffix);
     buffer_clear(&r->scratch);
     json_append_string(&r->scratch, text);
     input_len = r->scratch.len;
@@ -161,19 +169,25 @@ static void read_int(struct reading *r, const char *name, int64_t min, int64_t m
 static bool read_time(struct reading *r, const char *name, int64_t *us)
 {
     struct slice text = query_string_last(r->params, name);
-    struct timestamp_error error;
+    struct timestamp_error error = {.type = "datetime_parsing"};
     int64_t value;
+    int result;
 
     if (!text.data)
         return false;
-    if (timestamp_parse_text(text, &value, &error)) {
+    result = relative_time_parse(text, r->now_us, NULL, &value);
+    if (result == LM_EINVAL)
+        result = timestamp_parse_text(text, &value, &error);
+    else if (result)
+        snprintf(error.reason, sizeof(error.reason), "outside the years 1 to 9999");
+    if (result) {
         bool from_date = strcmp(error.type, "datetime_from_date_parsing") == 0;
 
         refuse_with_reason(
             r, &(struct refusal){.in = "query", .name = slice_of_string(name), .type = error.type},
             from_date ? "Input should be a valid datetime or date, "
                       : "Input should be a valid datetime, ",
-            error.reason, text);
+            error.reason, "; or a time relative to now: " RELATIVE_TIME_FORMS, text);
         return false;
     }
     *us = value;
@@ -187,9 +201,9 @@ static void refuse_levels(struct reading *r, struct slice name, size_t n)
     char separator = '[';
 
     snprintf(msg, sizeof(msg), "List should have at most %d items after validation, not %zu",
-             FILTER_LEVELS_MAX, n);
+             LOG_PARAMS_LEVELS_MAX, n);
     snprintf(ctx, sizeof(ctx), "{\"field_type\":\"List\",\"max_length\":%d,\"actual_length\":%zu}",
-             FILTER_LEVELS_MAX, n);
+             LOG_PARAMS_LEVELS_MAX, n);
     buffer_clear(&r->scratch);
     for (size_t i = 0; i < r->params->len; i++) {
         if (!slice_equal(r->params->params[i].name, name))
@@ -203,23 +217,40 @@ static void refuse_levels(struct reading *r, struct slice name, size_t n)
            buffer_slice(&r->scratch));
 }
 
-/* Parameters `name`, all of which count. */
+/* The other name of a level that has two; data NULL: it has one. */
+static struct slice other_name(struct slice level)
+{
+    static const char *const pairs[][2] = {
+        {"warn", "warning"}, {"err", "error"}, {"fatal", "critical"}};
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+        for (size_t k = 0; k < 2; k++)
+            if (slice_equal_ascii_nocase(level, slice_of_string(pairs[i][k])))
+                return slice_of_string(pairs[i][1 - k]);
+    return slice_of(NULL, 0);
+}
+
+/* Parameters `name`, all of which count, each with its other name. */
 static void read_levels(struct reading *r, struct slice name, struct slice *levels,
                         size_t *levels_len)
 {
-    size_t n = 0;
+    size_t given = 0;
+    size_t len = 0;
 
     for (size_t i = 0; i < r->params->len; i++) {
-        if (!slice_equal(r->params->params[i].name, name))
+        struct slice level = r->params->params[i].value;
+        struct slice other = other_name(level);
+
+        if (!slice_equal(r->params->params[i].name, name) || ++given > LOG_PARAMS_LEVELS_MAX)
             continue;
-        if (n < FILTER_LEVELS_MAX)
-            levels[n] = r->params->params[i].value;
-        n++;
+        levels[len++] = level;
+        if (other.data)
+            levels[len++] = other;
     }
-    if (n > FILTER_LEVELS_MAX)
-        refuse_levels(r, name, n);
+    if (given > LOG_PARAMS_LEVELS_MAX)
+        refuse_levels(r, name, given);
     else
-        *levels_len = n;
+        *levels_len = len;
 }
 
 static size_t count_characters(struct slice text)
@@ -318,6 +349,64 @@ static void read_predicates(struct reading *r, struct log_filter *filter)
     read_attributes(r, filter);
 }
 
+/* ---- Unknown parameters ---- */
+
+/* The names of all filters, then those of one route. */
+struct names {
+    const char *each[NAMES_MAX];
+    size_t len;
+};
+
+static bool is_known(const struct names *names, struct slice name)
+{
+    if (starts_with(name, ATTRIBUTE_PREFIX) || starts_with(name, NOT_ATTRIBUTE_PREFIX))
+        return true;
+    for (size_t i = 0; i < names->len; i++)
+        if (slice_equal(name, slice_of_string(names->each[i])))
+            return true;
+    return false;
+}
+
+/* What is wrong with a parameter `name`, what may have been meant, and what there is. */
+static void explain_unknown(struct buffer *msg, const struct names *names, struct slice name)
+{
+    const char *nearest = nearest_name(name, names->each, names->len);
+
+    buffer_append_string(msg, "Extra inputs are not permitted");
+    if (nearest)
+        buffer_appendf(msg, "; did you mean '%s'?", nearest);
+    else if (name.len > 0 && name.len <= NEAREST_NAME_MAX)
+        buffer_appendf(msg, "; for the attribute of that name: 'attr.%.*s'.", SLICE_ARG(name));
+    else
+        buffer_append_char(msg, '.');
+    buffer_append_string(msg, " Allowed are ");
+    for (size_t i = 0; i < names->len; i++)
+        buffer_appendf(msg, "'%s', ", names->each[i]);
+    buffer_append_string(msg, "'attr.NAME' and 'not.attr.NAME'");
+}
+
+/* `own`: what a route has besides a filter; ends with NULL. */
+static void refuse_unknown(struct reading *r, const char *const *own)
+{
+    struct names names = {.each = {"since", "until", "level", "q", "not.level", "not.q"}, .len = 6};
+
+    while (*own)
+        names.each[names.len++] = *own++;
+    for (size_t i = 0; i < r->params->len; i++) {
+        const struct query_param *param = &r->params->params[i];
+        char room[512];
+        struct buffer msg;
+
+        if (is_known(&names, param->name))
+            continue;
+        buffer_init_over(&msg, room, sizeof(room) - 1);
+        explain_unknown(&msg, &names, param->name);
+        room[msg.len] = '\0';
+        refuse_text(r, &(struct refusal){.in = "query", param->name, "extra_forbidden", room},
+                    param->value);
+    }
+}
+
 static void read_format(struct reading *r)
 {
     struct slice text = query_string_last(r->params, "format");
@@ -354,6 +443,7 @@ static int parse_page(const struct query_string *params, struct log_query *query
     read_format(&r);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
+    refuse_unknown(&r, (const char *const[]){"limit", "offset", "cursor", "slice", "format", NULL});
     return reading_finish(&r);
 }
 
@@ -435,6 +525,7 @@ int log_params_parse_tail(const struct query_string *params, struct slice last_i
     read_time(&r, "until", &filter->until_us);
     read_predicates(&r, filter);
     *has_place = read_place(&r, last_id, place);
+    refuse_unknown(&r, (const char *const[]){"last_event_id", NULL});
     return reading_finish(&r);
 }
 
@@ -491,7 +582,7 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     log_filter_init(filter);
     bool has_since = read_time(&r, "since", &filter->since_us);
     if (!read_time(&r, "until", &filter->until_us))
-        filter->until_us = clock_wall_us();
+        filter->until_us = r.now_us;
     if (!has_since)
         filter->since_us = filter->until_us - DAY_US;
     if (filter->since_us < TIMESTAMP_MIN_US)
@@ -500,6 +591,7 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     read_slice(&r, slice_s);
     read_predicates(&r, filter);
     read_bucket(&r, query);
+    refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", NULL});
     return reading_finish(&r);
 }
 
@@ -519,7 +611,7 @@ int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refus
         text = buffer_slice(&repaired);
     }
     if (uuid_parse(text, id, &reason)) {
-        refuse_with_reason(&r, &wrong, "Input should be a valid UUID, ", reason.text, text);
+        refuse_with_reason(&r, &wrong, "Input should be a valid UUID, ", reason.text, "", text);
     } else if (!uuid_is_v7(id)) {
         wrong.type = "uuid_version";
         wrong.msg = "UUID version 7 expected";

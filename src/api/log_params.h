@@ -2,10 +2,11 @@
  * What the routes that read logs are asked: from query strings and path segments to queries, with
  * every refusal in the form and the words of FastAPI, all bad parameters of a request at once.
  *
- * Unknown parameters are ignored, and of one given more than once the last counts, but for `level`,
- * `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A filter is: since, until, level,
- * q, attr.NAME, not.level, not.q, not.attr.NAME. Slices in the queries point into the query
- * string's text, which must outlive them.
+ * Unknown parameters are refused, with the nearest that is known. Of one given more than once the
+ * last counts, but for `level`, `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A
+ * filter is: since, until (absolute, or as base/relative_time.h has it), level, q, attr.NAME,
+ * not.level, not.q, not.attr.NAME. A level that has two names, as warn and warning, is both. Slices
+ * in the queries point into the query string's text, which must outlive them.
  *
  * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
  * is cleared); or LM_ENOMEM.
@@ -25,6 +26,7 @@
 enum {
     LOG_PARAMS_LIMIT_DEFAULT = 100,
     LOG_PARAMS_LIMIT_MAX = 1000,
+    LOG_PARAMS_LEVELS_MAX = 32,    /* parameters `level`, and as many `not.level` */
     LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
     LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */

@@ -574,7 +574,10 @@ static void serve_line(struct tail_line *line)
         struct tail *t = line->first;
         struct errbuf busy = ERRBUF_INIT;
 
-        leave_line(t);
+        line->first = t->next_in_line;
+        if (!line->first)
+            line->last = &line->first;
+        t->line = NULL;
         if (t->begun && (t->live || http_stream_unsent(t->req) > 0))
             continue; /* it was helped otherwise meanwhile */
         prepare_job(t);

@@ -211,7 +211,7 @@ check('a cursor and an offset together skip after the cursor', async (server) =>
 check('bad parameters are refused with 422 that name them', async (server) => {
     for (const route of ['/logs', '/logs/stats']) {
         const queries: [string, string][] = [
-            ['since', 'yesterday'],
+            ['since', 'the%20day%20before'],
             ['until', '2026-13-01'],
             ...(route === '/logs'
                 ? ([
@@ -233,8 +233,40 @@ check('bad parameters are refused with 422 that name them', async (server) => {
             assert.deepEqual(answer.json().detail[0].loc, ['query', name]);
         }
     }
+    for (const route of ['/logs', '/logs/stats', '/logs/tail', '/logs?format=csv']) {
+        const answer = await get(server, `${route}${route.includes('?') ? '&' : '?'}levle=error`);
+        assert.equal(answer.status, 422, route);
+        const [error] = answer.json().detail;
+        assert.deepEqual([error.type, error.loc], ['extra_forbidden', ['query', 'levle']]);
+        assert.match(error.msg, /did you mean 'level'\? Allowed are /);
+    }
     const several = await get(server, '/logs?limit=0&offset=x&since=never');
     assert.equal(several.json().detail.length, 3, several.text);
+});
+
+check('a level is found by its other name, and times by how long ago they are', async (server) => {
+    const messages = async (query: string): Promise<string[]> =>
+        (await allLogs(server, `attr.names=two&${query}`)).map((log) => log.message).sort();
+    const levels = ['warn', 'Warning', 'err', 'ERROR', 'fatal', 'critical', 'info'];
+    const now = Date.now();
+    await postLogs(
+        server,
+        levels.map((level, hours) => ({
+            level,
+            message: level,
+            names: 'two',
+            timestamp: new Date(now - hours * 3_600_000).toISOString(),
+        })),
+    );
+    await atRest(server);
+    assert.deepEqual(await messages('level=warning'), ['Warning', 'warn']);
+    assert.deepEqual(await messages('level=WARN'), ['Warning', 'warn']);
+    assert.deepEqual(await messages('level=error&level=fatal'), ['ERROR', 'critical', 'err', 'fatal']);
+    assert.deepEqual(await messages('not.level=err&not.level=warn'), ['critical', 'fatal', 'info']);
+    assert.deepEqual(await messages('since=90m'), ['Warning', 'warn']);
+    assert.deepEqual(await messages('since=now-150m&until=30m'), ['Warning', 'err']);
+    assert.deepEqual(await messages('since=now-150m&until=now+1h'), ['Warning', 'err', 'warn']);
+    assert.equal((await messages('since=yesterday&until=now')).length, 7);
 });
 
 check(
@@ -665,8 +697,9 @@ check('/docs is a page whose every part comes from this server', async (server) 
 
 check('more than 128 query parameters are refused, on every route that has any', async (server) => {
     for (const path of ['/logs', '/logs/stats']) {
-        assert.equal((await get(server, `${path}?${'x=1&'.repeat(128)}`)).status, 200);
-        const answer = await get(server, `${path}?${'x=1&'.repeat(128)}x=1`);
+        const most = 'q=1&'.repeat(128);
+        assert.equal((await get(server, `${path}?${most}`)).status, 200);
+        const answer = await get(server, `${path}?${most}q=1`);
         assert.equal(answer.status, 400);
         assert.match(answer.json().detail, /^too many query parameters/);
     }

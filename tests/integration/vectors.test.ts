@@ -75,6 +75,15 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
             assert.deepEqual(answer.json().detail[0].loc, ['body', 'id']);
         },
     ],
+    [/^a time relative to now/, (answer) => assert.equal(answer.status, 200, answer.text)],
+    [
+        /422 extra_forbidden/,
+        (answer) => {
+            assert.equal(answer.status, 422, answer.text);
+            const types = answer.json().detail.map((error: any) => error.type);
+            assert.deepEqual([...new Set(types)], ['extra_forbidden']);
+        },
+    ],
     [/^an integer is an attribute/, (answer) => assert.equal(answer.status, 201, answer.text)],
     [/echoed as text/, (answer) => assert.equal(answer.status, 422, answer.text)],
     [
@@ -97,6 +106,9 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
     [/^%2F is part of the id/, (answer) => assert.equal(answer.status, 422, answer.text)],
     [/^paths are compared as sent/, (answer) => assert.equal(answer.status, 404, answer.text)],
 ];
+
+/** What logmill says besides FastAPI's words where a time of a query cannot be read. */
+const RELATIVE = /; or a time relative to now: [^"]*/g;
 
 /** Fails where logmill's answer is not what FastAPI's was. */
 function verify(vector: Vector, answer: Answer): void {
@@ -122,7 +134,7 @@ function verify(vector: Vector, answer: Answer): void {
     } else if (vector.status === 200 && vector.path.startsWith('/logs')) {
         assert.equal(typeof answer.json(), 'object'); // what it holds depends on what is stored
     } else if (vector.response !== null) {
-        assert.deepEqual(answer.json(), vector.response);
+        assert.deepEqual(JSON.parse(answer.text.replace(RELATIVE, '')), vector.response);
     }
 }
 

@@ -26,6 +26,8 @@ NDJSON = "logmill takes NDJSON here"
 ALLOW = "one path is one resource: Allow names all its methods, and HEAD goes with GET"
 HEAD = "HEAD goes with GET"
 PAGE = "GET / is the page"
+RELATIVE = "a time relative to now: 200"
+UNKNOWN = "an unknown parameter is refused: 422 extra_forbidden"
 CURSOR = "a cursor must be one that logmill handed out: 422"
 
 BAD_JSON = [
@@ -402,7 +404,8 @@ def get_cases():
     yield get("limit of 4301 digits, signed", "/logs?limit=-" + "1" * 4301)
     for value in TIMES:
         if len(value) < 60:
-            yield get(f"since {value!r}", "/logs?since=" + quote(value), OUTSIDE if value in OUTSIDE_YEARS else None)
+            differs = OUTSIDE if value in OUTSIDE_YEARS else RELATIVE if value in ("now", "today") else None
+            yield get(f"since {value!r}", "/logs?since=" + quote(value), differs)
     for value in ("2024-01-01", "x", ""):
         yield get(f"until {value!r}", "/logs?until=" + quote(value))
         yield get(f"stats since {value!r}", "/logs/stats?bucket=1000&until=2024-01-02&since=" + quote(value))
@@ -420,14 +423,14 @@ def get_cases():
     )
     yield get("33 levels in stats", "/logs/stats?bucket=0&" + "&".join(f"level={i}" for i in range(33)) + "&since=x")
     yield get("no level but its name", "/logs?level")
-    yield get("unknown parameters", "/logs?x=1&LIMIT=0&limit[]=0&attrx=1&=1&limit%20=0")
+    yield get("unknown parameters", "/logs?x=1&LIMIT=0&limit[]=0&attrx=1&=1&limit%20=0", UNKNOWN)
     yield get("broken escapes", "/logs?q=%zz%4&limit=%3")
     yield get("not UTF-8", "/logs?q=%ff%fe&limit=%ff")
     yield get("escaped names", "/logs?%6cimit=0")
     yield get("the longest q", "/logs?q=" + quote("é" * 1000))
     yield get("q is too long", "/logs?q=" + quote("é" * 1001))
     yield get("q of stats is too long", "/logs/stats?bucket=x&q=" + "a" * 1001)
-    yield get("separators", "/logs?&&limit=5&;offset=3&q=a=b&")
+    yield get("separators", "/logs?&&limit=5&;offset=3&q=a=b&", UNKNOWN)
     yield get("name only", "/logs?limit")
     yield get("text", "/logs?q=%E2%82%AC+%2B%20a%00b")
     yield get("a cursor", "/logs?cursor=abc", CURSOR)

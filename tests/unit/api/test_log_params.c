@@ -2,6 +2,7 @@
 
 #include "api/log_params.h"
 #include "base/clock.h"
+#include "base/relative_time.h"
 #include "base/timestamp.h"
 
 enum { ANSWER_MAX = 1 << 20 };
@@ -48,12 +49,27 @@ static struct slice refusal_of(const struct asked *a)
 
 /* ---- Against FastAPI ---- */
 
+/* What we say besides FastAPI's words where a time cannot be read. */
+static const char RELATIVE[] = "; or a time relative to now: " RELATIVE_TIME_FORMS;
+
+/* `text`, but for RELATIVE, is the JSON text of `expected`. */
 static bool is_json(struct slice text, yyjson_val *expected)
 {
-    yyjson_doc *doc = text.len ? yyjson_read(text.data, text.len, 0) : NULL;
-    bool equal = doc && yyjson_equals(yyjson_doc_get_root(doc), expected);
+    struct buffer b;
 
+    buffer_init(&b, ANSWER_MAX);
+    while (text.len > 0) {
+        const char *found = memmem(text.data, text.len, RELATIVE, sizeof(RELATIVE) - 1);
+        size_t before = found ? (size_t)(found - text.data) : text.len;
+        size_t skip = found ? before + sizeof(RELATIVE) - 1 : before;
+
+        buffer_append(&b, text.data, before);
+        text = slice_of(text.data + skip, text.len - skip);
+    }
+    yyjson_doc *doc = b.len ? yyjson_read(b.data, b.len, 0) : NULL;
+    bool equal = doc && yyjson_equals(yyjson_doc_get_root(doc), expected);
     yyjson_doc_free(doc);
+    buffer_release(&b);
     return equal;
 }
 
@@ -66,12 +82,16 @@ static bool is_time(yyjson_val *expected, int64_t us, int64_t absent)
 static bool has_understood_list(const struct log_query *q, yyjson_val *expected)
 {
     yyjson_val *levels = yyjson_obj_get(expected, "level");
+    size_t n = 0;
 
-    for (size_t i = 0; i < q->filter.levels_len; i++)
-        if (!slice_equal(q->filter.levels[i], vector_text_at(levels, i)))
-            return false;
-    return q->filter.levels_len == yyjson_arr_size(levels) && !q->has_cursor &&
-           q->filter.attributes_len == 0 &&
+    for (size_t i = 0; i < q->filter.levels_len; i++) {
+        if (n < yyjson_arr_size(levels) &&
+            slice_equal(q->filter.levels[i], vector_text_at(levels, n)))
+            n++;
+        else if (!slice_equal(q->filter.levels[i], SLICE_LITERAL("warning")))
+            return false; /* that is the other name of one */
+    }
+    return n == yyjson_arr_size(levels) && !q->has_cursor && q->filter.attributes_len == 0 &&
            q->limit == yyjson_get_uint(yyjson_obj_get(expected, "limit")) &&
            slice_equal(q->filter.text, vector_text(yyjson_obj_get(expected, "q"))) &&
            is_time(yyjson_obj_get(expected, "since"), q->filter.since_us, TIMESTAMP_MIN_US) &&
@@ -199,7 +219,7 @@ static void attributes_are_filters_up_to_a_limit(void **state)
     struct asked a;
     char query[1000] = "";
 
-    ask_list(&a, "attr.service=api&attr.=&attr.a%20b=%E2%82%AC&attrx=1&attr=2");
+    ask_list(&a, "attr.service=api&attr.=&attr.a%20b=%E2%82%AC");
     assert_int_equal(a.result, 0);
     assert_int_equal(a.list.filter.attributes_len, 3);
     assert_true(slice_equal(a.list.filter.attributes[0].name, SLICE_LITERAL("service")));
@@ -228,8 +248,9 @@ static void what_is_excluded_is_read_apart_from_what_is_wanted(void **state)
 
     ask_list(&a, "not.level=info&level=warn&not.level=debug&not.q=b&q=a&not.attr.k=v&attr.k=w");
     assert_int_equal(a.result, 0);
-    assert_int_equal(f->levels_len, 1);
+    assert_int_equal(f->levels_len, 2);
     assert_true(slice_equal(f->levels[0], SLICE_LITERAL("warn")));
+    assert_true(slice_equal(f->levels[1], SLICE_LITERAL("warning")));
     assert_int_equal(f->excluded_levels_len, 2);
     assert_true(slice_equal(f->excluded_levels[1], SLICE_LITERAL("debug")));
     assert_true(slice_equal(f->text, SLICE_LITERAL("a")));
@@ -241,10 +262,135 @@ static void what_is_excluded_is_read_apart_from_what_is_wanted(void **state)
     assert_false(f->attributes[1].excludes);
     release(&a);
 
-    for (int i = 0; i <= FILTER_LEVELS_MAX; i++)
+    for (int i = 0; i <= LOG_PARAMS_LEVELS_MAX; i++)
         snprintf(query + strlen(query), sizeof(query) - strlen(query), "not.level=%d&", i);
     ask_stats(&a, query);
     assert_non_null(strstr(refusal_of(&a).data, "\"too_long\",\"loc\":[\"query\",\"not.level\"]"));
+    release(&a);
+}
+
+static void a_level_with_two_names_is_found_by_either(void **state)
+{
+    static const char *const pairs[][2] = {{"warn", "warning"},   {"WARNING", "warn"},
+                                           {"err", "error"},      {"Error", "err"},
+                                           {"fatal", "critical"}, {"critical", "fatal"}};
+    char query[1000] = "";
+    struct asked a;
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+        snprintf(query, sizeof(query), "level=%s&not.level=%s&level=info", pairs[i][0],
+                 pairs[i][0]);
+        ask_list(&a, query);
+        assert_int_equal(a.result, 0);
+        assert_int_equal(a.list.filter.levels_len, 3);
+        assert_true(slice_equal(a.list.filter.levels[1], slice_of_string(pairs[i][1])));
+        assert_int_equal(a.list.filter.excluded_levels_len, 2);
+        assert_true(slice_equal(a.list.filter.excluded_levels[1], slice_of_string(pairs[i][1])));
+        release(&a);
+    }
+    query[0] = '\0';
+    for (int i = 0; i < LOG_PARAMS_LEVELS_MAX; i++) /* and they count once */
+        strcat(query, "level=warn&");
+    ask_list(&a, query);
+    assert_int_equal(a.result, 0);
+    assert_int_equal(a.list.filter.levels_len, FILTER_LEVELS_MAX);
+    release(&a);
+}
+
+static void times_may_be_relative_to_now(void **state)
+{
+    struct asked a;
+    int64_t before_us = clock_wall_us();
+
+    ask_list(&a, "since=2h&until=now%2B1h");
+    assert_int_equal(a.result, 0);
+    assert_in_range(a.list.filter.since_us + 2 * HOUR_US, before_us, clock_wall_us());
+    assert_int_equal(a.list.filter.until_us - a.list.filter.since_us, 3 * HOUR_US);
+    release(&a);
+    ask_stats(&a, "since=now-1h&until=now+1h"); /* the plus of a URL is a blank */
+    assert_int_equal(a.result, 0);
+    assert_int_equal(a.stats.filter.until_us - a.stats.filter.since_us, 2 * HOUR_US);
+    release(&a);
+    ask_stats(&a, "since=yesterday&until=today");
+    assert_int_equal(a.result, 0);
+    assert_int_equal(a.stats.filter.until_us - a.stats.filter.since_us, 24 * HOUR_US);
+    assert_int_equal(a.stats.filter.until_us % (24 * HOUR_US), 0);
+    release(&a);
+}
+
+static void what_is_no_time_is_told_all_forms(void **state)
+{
+    struct asked a;
+
+    ask_list(&a, "since=2hours&until=999999w");
+    assert_true(slice_equal(
+        refusal_of(&a),
+        SLICE_LITERAL(
+            "{\"detail\":[{\"type\":\"datetime_from_date_parsing\",\"loc\":[\"query\",\"since\"],"
+            "\"msg\":\"Input should be a valid datetime or date, input is too short; or a time "
+            "relative to now: " RELATIVE_TIME_FORMS "\",\"input\":\"2hours\",\"ctx\":{\"error\":"
+            "\"input is too short\"}},{\"type\":\"datetime_parsing\",\"loc\":[\"query\",\"until\"],"
+            "\"msg\":\"Input should be a valid datetime, outside the years 1 to 9999; or a time "
+            "relative to now: " RELATIVE_TIME_FORMS "\",\"input\":\"999999w\",\"ctx\":{\"error\":"
+            "\"outside the years 1 to 9999\"}}]}")));
+    release(&a);
+}
+
+/* The messages of a refusal, one a line. */
+static const char *messages(const struct asked *a)
+{
+    static char text[4096];
+    yyjson_doc *doc = yyjson_read(refusal_of(a).data, refusal_of(a).len, 0);
+    yyjson_val *detail = yyjson_obj_get(yyjson_doc_get_root(doc), "detail");
+    size_t i, n;
+    yyjson_val *entry;
+
+    text[0] = '\0';
+    yyjson_arr_foreach(detail, i, n, entry)
+    {
+        assert_string_equal(yyjson_get_str(yyjson_obj_get(entry, "type")), "extra_forbidden");
+        strcat(text, yyjson_get_str(yyjson_arr_get(yyjson_obj_get(entry, "loc"), 1)));
+        strcat(text, ": ");
+        strcat(text, yyjson_get_str(yyjson_obj_get(entry, "msg")));
+        strcat(text, "\n");
+    }
+    yyjson_doc_free(doc);
+    return text;
+}
+
+#define FILTERS "'since', 'until', 'level', 'q', 'not.level', 'not.q', "
+#define ATTRIBUTES "'attr.NAME' and 'not.attr.NAME'"
+
+static void unknown_parameters_are_refused_with_the_nearest_and_all(void **state)
+{
+    struct asked a;
+    struct store_position place;
+    bool has_place;
+    char query[2000];
+
+    ask_list(&a, "levle=error&limit=5&service=pay");
+    assert_string_equal(messages(&a),
+                        "levle: Extra inputs are not permitted; did you mean 'level'? Allowed "
+                        "are " FILTERS "'limit', 'offset', 'cursor', 'slice', 'format', " ATTRIBUTES
+                        "\n"
+                        "service: Extra inputs are not permitted; for the attribute of that name: "
+                        "'attr.service'. Allowed are " FILTERS
+                        "'limit', 'offset', 'cursor', 'slice', 'format', " ATTRIBUTES "\n");
+    release(&a);
+    ask_stats(&a, "limit=5&buckets=7");
+    assert_non_null(strstr(messages(&a), "limit: Extra inputs are not permitted; for"));
+    assert_non_null(strstr(messages(&a), "did you mean 'bucket'? Allowed are " FILTERS
+                                         "'bucket', 'cursor', 'slice', " ATTRIBUTES "\n"));
+    release(&a);
+
+    buffer_init(&a.refusal, ANSWER_MAX);
+    memset(query, 'x', sizeof(query)); /* a name of any length, and one of none */
+    memcpy(query, "=1&", 3);
+    assert_int_equal(query_string_parse(&a.params, slice_of(query, sizeof(query))), 0);
+    a.result = log_params_parse_tail(&a.params, slice_of(NULL, 0), &a.list.filter, &has_place,
+                                     &place, &a.refusal);
+    assert_non_null(strstr(messages(&a), ": Extra inputs are not permitted. Allowed are " FILTERS
+                                         "'last_event_id', " ATTRIBUTES "\nxxx"));
     release(&a);
 }
 
@@ -403,6 +549,10 @@ int main(void)
         cmocka_unit_test(an_id_of_any_bytes_is_read_or_refused),
         cmocka_unit_test(attributes_are_filters_up_to_a_limit),
         cmocka_unit_test(what_is_excluded_is_read_apart_from_what_is_wanted),
+        cmocka_unit_test(a_level_with_two_names_is_found_by_either),
+        cmocka_unit_test(times_may_be_relative_to_now),
+        cmocka_unit_test(what_is_no_time_is_told_all_forms),
+        cmocka_unit_test(unknown_parameters_are_refused_with_the_nearest_and_all),
         cmocka_unit_test(a_download_has_no_limit_but_its_own),
         cmocka_unit_test(a_cursor_comes_back_as_the_key_it_was_made_of),
         cmocka_unit_test(a_cursor_that_was_not_handed_out_is_refused),
