@@ -192,9 +192,14 @@ static struct slice without_bom(struct slice text)
 
 bool line_may_be_json(const struct line_reader *r, struct slice text)
 {
-    text = slice_trim(without_bom(text));
-    return r->format == LINE_JSON ||
-           (r->format == LINE_AUTO && text.len > 0 && text.data[0] == '{');
+    size_t blanks = 0;
+
+    if (r->format != LINE_AUTO)
+        return r->format == LINE_JSON;
+    text = without_bom(text);
+    while (blanks < text.len && (text.data[blanks] == ' ' || text.data[blanks] == '\t'))
+        blanks++;
+    return blanks < text.len && text.data[blanks] == '{';
 }
 
 void line_explain(struct errbuf *err, yyjson_val *detail)
