@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/client.h"
 #include "client/filters.h"
 #include "client/http_client.h"
@@ -53,7 +54,7 @@ static int take(struct slice bytes, void *ctx)
     for (const char *c = bytes.data; (c = memchr(c, '\n', bytes.len - (size_t)(c - bytes.data)));
          c++)
         e->logs++;
-    if (e->file || !e->is_terminal)
+    if (!e->is_terminal)
         terminal_progress("written", e->logs, e->bytes);
     if (e->file)
         return fwrite(bytes.data, 1, bytes.len, e->file) == bytes.len
@@ -63,6 +64,20 @@ static int take(struct slice bytes, void *ctx)
         return show_write(bytes, e->err);
     buffer_append_slice(&e->line, bytes);
     return buffer_error(&e->line) ? buffer_error(&e->line) : show_lines(e);
+}
+
+/* How much it was, where somebody waits for it; rows of CSV are not counted: texts have newlines.
+ */
+static void say_sum(const struct export *e, const char *format, uint64_t begun_us)
+{
+    double seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
+    char logs[TERMINAL_NUMBER_LEN];
+
+    if (!isatty(STDERR_FILENO) || e->is_terminal)
+        return;
+    terminal_number(e->logs, logs);
+    terminal_say("export", "%s%s%.1f MB in %.1f s", strcmp(format, "ndjson") == 0 ? logs : "",
+                 strcmp(format, "ndjson") == 0 ? " logs, " : "", (double)e->bytes / 1e6, seconds);
 }
 
 static int download(struct export *e, struct http_client *client, const struct flags *flags)
@@ -117,8 +132,9 @@ int client_export(const struct flags *flags)
 {
     struct errbuf err = ERRBUF_INIT;
     struct http_client *client = http_client_new(flags, &err);
-    struct export e = {.is_terminal = isatty(STDOUT_FILENO), .err = &err};
     const char *name = flags_text(flags, "output");
+    struct export e = {.is_terminal = !name && isatty(STDOUT_FILENO), .err = &err};
+    uint64_t begun_us = clock_monotonic_us();
     bool is_wrong = !client || filters_check(flags, &err);
     int error = LM_EINVAL;
 
@@ -128,6 +144,8 @@ int client_export(const struct flags *flags)
         error = name ? download_to_file(&e, client, flags, name) : download(&e, client, flags);
     if (err.text[0])
         terminal_say("export", "%s", err.text);
+    else if (!error)
+        say_sum(&e, flags_text(flags, "format"), begun_us);
     buffer_release(&e.line);
     buffer_release(&e.shown);
     http_client_free(client);

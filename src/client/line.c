@@ -336,23 +336,43 @@ static void replace_surrogates(struct buffer *b)
     }
 }
 
-/* True where `text`, which is not JSON, is meant as a log: it nearly is JSON. */
+/* True where `text` names a member "message". */
+static bool names_message(struct slice text)
+{
+    static const struct slice name = {"\"message\"", 9};
+    const char *at = memmem(text.data, text.len, name.data, name.len);
+    struct slice rest;
+
+    if (!at)
+        return false;
+    at += name.len;
+    rest = slice_trim(slice_of(at, text.len - (size_t)(at - text.data)));
+    return rest.len > 0 && rest.data[0] == ':';
+}
+
+/*
+ * True where `text`, which is not JSON, is meant as a log: it nearly is JSON, begins with a log, or
+ * is the beginning of one.
+ */
 static bool is_nearly_log(struct slice text)
 {
     const yyjson_read_flag lenient = YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN |
                                      YYJSON_READ_ALLOW_INVALID_UNICODE |
-                                     YYJSON_READ_ALLOW_TRAILING_COMMAS | YYJSON_READ_ALLOW_COMMENTS;
-    struct buffer copy;
+                                     YYJSON_READ_ALLOW_TRAILING_COMMAS |
+                                     YYJSON_READ_ALLOW_COMMENTS | YYJSON_READ_STOP_WHEN_DONE;
+    yyjson_read_err failure = {.code = YYJSON_READ_SUCCESS};
     yyjson_doc *doc = NULL;
+    struct buffer copy;
     bool is_log;
 
     buffer_init(&copy, SIZE_MAX / 2);
     buffer_append_slice(&copy, text);
     if (!buffer_error(&copy)) {
         replace_surrogates(&copy);
-        doc = yyjson_read(copy.data, copy.len, lenient);
+        doc = yyjson_read_opts(copy.data, copy.len, lenient, NULL, &failure);
     }
-    is_log = member(yyjson_doc_get_root(doc), "message") != NULL;
+    is_log = doc ? member(yyjson_doc_get_root(doc), "message") != NULL
+                 : failure.code == YYJSON_READ_ERROR_UNEXPECTED_END && names_message(text);
     yyjson_doc_free(doc);
     buffer_release(&copy);
     return is_log;

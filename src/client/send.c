@@ -124,7 +124,7 @@ int client_send(const struct flags *flags)
     } else {
         delivery_catch_signals();
         error = flags->args_len > 0 ? send_arguments(&d, flags) : send_input(&d);
-        if (isatty(STDERR_FILENO))
+        if (isatty(STDERR_FILENO) || d.refused > 0)
             delivery_say_sum(&d);
         status = error || d.refused > 0;
     }

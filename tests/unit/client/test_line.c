@@ -71,7 +71,9 @@ static void what_is_no_json_is_the_message_of_a_log(void **state)
 {
     assert_one("text", "\"level\":\"info\",\"message\":\"text\"}\n");
     assert_one("{\"no message\":1}", "\"message\":\"{\\\"no message\\\":1}\"}\n");
-    assert_one("{\"message\":\"cut", "\"message\":\"{\\\"message\\\":\\\"cut\"}\n");
+    assert_one("{\"cut", "\"message\":\"{\\\"cut\"}\n");
+    assert_one("{ message: 1 }", "\"message\":\"{ message: 1 }\"}\n");
+    assert_one("{} \"message\"", "\"message\":\"{} \\\"message\\\"\"}\n");
     assert_one("[1]\r", "\"message\":\"[1]\"}\n");
     assert_one("\xe9", "\"message\":\"\xef\xbf\xbd\"}\n");
 }
@@ -105,6 +107,11 @@ static void what_is_meant_as_a_log_and_cannot_be_one_is_refused(void **state)
     assert_refused("{\"message\":\"\\uDC00\"}", "not JSON: Lone surrogate");
     assert_refused("{\"message\":\"m\",\"n\":NaN}", "not JSON: Expecting value");
     assert_refused("{\"message\":\"m\",}", "not JSON: ");
+    assert_refused("{\"message\":\"m\"} {\"message\":\"n\"}",
+                   "not JSON: Extra data at character 16");
+    assert_refused("{\"message\":\"m\",\"a\":[1",
+                   "not JSON: Expecting ',' delimiter at character 21");
+    assert_refused("{\"level\":\"x\",\"message\" : \"cut", "not JSON: Unterminated string");
     assert_refused("{\"message\":\"a\tb\"}", "not JSON: Invalid control character");
 }
 
