@@ -105,7 +105,7 @@ def open_all(server):
     """OPEN connections, each of which sends a log and gets its answer, a hundred at a time."""
     path, content_type, form, _ = server.route(1)
     body = OTLP if form == "otlp" else BODY
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     connections = []
     for _ in range(OPEN // 100):
         some = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(100)]

@@ -34,12 +34,16 @@ const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 
 let running: Promise<Browser> | undefined;
 
+/** Chromium's. */
+export function program(): string {
+    const found = process.env['CHROMIUM'] ?? PROGRAMS.find((name) => existsSync(name));
+    assert.ok(found, 'Chromium is not installed (or name it in CHROMIUM)');
+    return found;
+}
+
 export function chromiumBrowser(): Promise<Browser> {
-    const executablePath =
-        process.env['CHROMIUM'] ?? PROGRAMS.find((program) => existsSync(program));
-    assert.ok(executablePath, 'Chromium is not installed (or name it in CHROMIUM)');
     return (running ??= chromium.launch({
-        executablePath,
+        executablePath: program(),
         // It asks its makers for nothing; and as root it has no sandbox (playwright's default).
         args: [
             ...['--disable-gpu', '--disable-quic', '--no-first-run'],
