@@ -41,6 +41,7 @@ struct queue_sqlite_writer {
     sqlite3_stmt *mark; /* a savepoint; undo goes back to it, unmark forgets it */
     sqlite3_stmt *undo;
     sqlite3_stmt *unmark;
+    uint64_t tidy_us;       /* when to look what can be given back to the disk; 0: not by itself */
     struct seq_ranges acks; /* of the round */
     bool acks_alone;        /* acknowledgements may not join sends: the last such round failed */
 };
@@ -94,8 +95,10 @@ static int open_db(struct queue_sqlite_writer *w, struct errbuf *err)
         {&w->undo, "ROLLBACK TO item"},
         {&w->unmark, "RELEASE item"},
     };
-    int error = sqlite_db_open(&w->db, &options, err);
+    int error;
 
+    options.tidies = true;
+    error = sqlite_db_open(&w->db, &options, err);
     for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
     if (error != 0)
@@ -317,25 +320,43 @@ static bool acks_are_due(const struct queue_sqlite *q)
     return q->acks.count > 0 && (q->stopping || clock_monotonic_us() >= q->acks_due_us);
 }
 
+static bool tidy_is_due(const struct queue_sqlite_writer *w)
+{
+    return w->tidy_us > 0 && clock_monotonic_us() >= w->tidy_us;
+}
+
+/* Sets when it is due next: `ms` from now; 0: only when something has been written. */
+static void set_tidy(struct queue_sqlite_writer *w, unsigned ms)
+{
+    w->tidy_us = ms > 0 ? clock_monotonic_us() + (uint64_t)ms * 1000 : 0;
+}
+
 /*
- * Waits until there is something for a round, or nothing and never again. Lock held.
+ * Waits until there is something for a round, or to be tidied, or nothing and never again. Lock
+ * held.
  *
  * After a round the first wait has an alarm even where no acknowledgement is pending, since one
  * will soon be: so whoever adds it need not wake this thread merely to let it set the alarm.
  */
-static void wait_for_work(struct queue_sqlite *q)
+static void wait_for_work(struct queue_sqlite_writer *w)
 {
+    struct queue_sqlite *q = w->q;
     uint64_t alarm_us = clock_monotonic_us() + (uint64_t)QUEUE_SQLITE_FLUSH_MS * 1000;
 
-    while (q->sends == NULL && q->jobs == NULL && !q->stopping && !acks_are_due(q)) {
+    while (!q->sends && !q->jobs && !q->stopping && !acks_are_due(q) && !tidy_is_due(w)) {
         uint64_t now = clock_monotonic_us();
+        uint64_t until_us = UINT64_MAX;
 
         if (q->acks.count > 0)
             alarm_us = q->acks_due_us;
         q->writer_waits = true;
         q->writer_has_alarm = q->acks.count > 0 || now < alarm_us;
-        if (q->writer_has_alarm) {
-            monotonic_cond_wait(&q->work, &q->lock, alarm_us);
+        if (q->writer_has_alarm)
+            until_us = alarm_us;
+        if (w->tidy_us > 0 && w->tidy_us < until_us)
+            until_us = w->tidy_us;
+        if (until_us != UINT64_MAX) {
+            monotonic_cond_wait(&q->work, &q->lock, until_us);
         } else {
             pthread_cond_wait(&q->work, &q->lock);
         }
@@ -480,12 +501,22 @@ static void *run(void *arg)
         struct errbuf detail = ERRBUF_INIT;
         int error;
 
-        wait_for_work(q);
-        if (!take_round(w, &round))
-            break;
+        wait_for_work(w);
+        if (tidy_is_due(w) && !q->stopping) {
+            pthread_mutex_unlock(&q->lock);
+            set_tidy(w, sqlite_db_tidy(&w->db));
+            pthread_mutex_lock(&q->lock);
+        }
+        if (!take_round(w, &round)) {
+            if (q->stopping)
+                break;
+            continue;
+        }
         pthread_mutex_unlock(&q->lock);
         error = commit_round(w, &round, &detail);
         finish_round(w, &round, error, &detail);
+        if (w->tidy_us == 0)
+            set_tidy(w, SQLITE_DB_TIDY_LOOK_MS);
     }
     pthread_mutex_unlock(&q->lock);
     return NULL;

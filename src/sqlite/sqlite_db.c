@@ -47,6 +47,7 @@ static int note_wal_frames(void *ctx, sqlite3 *handle, const char *name, int fra
     struct sqlite_db *db = ctx;
 
     db->wal_frames = frames;
+    db->commits++;
     return SQLITE_OK;
 }
 
@@ -179,6 +180,99 @@ static int exec(struct sqlite_db *db, const char *sql, struct errbuf *err)
     return rc == SQLITE_OK ? 0 : sqlite_db_error(db, rc, err);
 }
 
+static int take_number(void *number, int n, char **values, char **names)
+{
+    *(int64_t *)number = values[0] ? strtoll(values[0], NULL, 10) : 0;
+    return 0;
+}
+
+/* The number that a pragma tells; -1 where it cannot be read. */
+static int64_t ask(struct sqlite_db *db, const char *sql)
+{
+    int64_t number = -1;
+
+    return sqlite3_exec(db->handle, sql, take_number, &number, NULL) == SQLITE_OK ? number : -1;
+}
+
+/* ---- Giving back ---- */
+
+/* The size of the log's file, which may be far more than what is in use of it. */
+static int64_t log_bytes(struct sqlite_db *db)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) ==
+            SQLITE_OK &&
+        file && file->pMethods)
+        file->pMethods->xFileSize(file, &size);
+    return size;
+}
+
+/* Cuts a log that is long and that nothing has been written to for a while. */
+static void cut_log(struct sqlite_db *db)
+{
+    db->busy_ms = 0; /* whoever reads from it is not waited for */
+    if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+        SQLITE_OK)
+        db->wal_frames = db->wal_frames_attempt = 0;
+    db->busy_ms = SQLITE_DB_BUSY_MS;
+}
+
+/* Shortens the file by a little. Returns whether there is more to do. */
+static bool shorten(struct sqlite_db *db)
+{
+    char sql[64];
+
+    if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= SQLITE_DB_FREE_KEPT_PAGES)
+        return false;
+    snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", SQLITE_DB_TIDY_PAGES);
+    if (exec(db, sql, NULL))
+        return false;
+    /* Only a checkpoint cuts the file itself. */
+    if (ask(db, "PRAGMA freelist_count") > SQLITE_DB_FREE_KEPT_PAGES)
+        sqlite_db_checkpoint(db);
+    else
+        sqlite_db_checkpoint_now(db);
+    return true;
+}
+
+unsigned sqlite_db_tidy(struct sqlite_db *db)
+{
+    if (!db->handle)
+        return 0;
+    bool is_idle = db->commits == db->commits_tidied;
+    if (shorten(db)) {
+        db->commits_tidied = db->commits;
+        return SQLITE_DB_TIDY_PAUSE_MS;
+    }
+    db->commits_tidied = db->commits;
+    if (log_bytes(db) <= SQLITE_DB_WAL_IDLE_BYTES)
+        return is_idle ? 0 : SQLITE_DB_TIDY_LOOK_MS;
+    if (is_idle)
+        cut_log(db);
+    return SQLITE_DB_TIDY_LOOK_MS;
+}
+
+/*
+ * Makes an older file one that can be shortened, where that takes a moment only. Not so many others
+ * have it open now that it could not be done: then it is done at another start.
+ */
+static void remake(struct sqlite_db *db)
+{
+    int64_t pages = ask(db, "PRAGMA page_count");
+
+    if (pages < 0 || pages * SQLITE_DB_PAGE_BYTES > SQLITE_DB_REMAKE_BYTES)
+        return;
+    db->busy_ms = SQLITE_DB_RESTART_BUSY_MS;
+    if (exec(db, "PRAGMA temp_store=FILE; PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL) == 0)
+        db->gives_back = true;
+    (void)exec(db, "PRAGMA temp_store=MEMORY", NULL);
+    db->busy_ms = SQLITE_DB_BUSY_MS;
+}
+
+/* ---- Opening ---- */
+
 /* Changing the journal mode does not always ask the busy handler: a busy file is tried again here.
  */
 static int switch_to_wal(struct sqlite_db *db, struct errbuf *err)
@@ -282,7 +376,8 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
      * page that is freed, which a queue does with all its pages.
      */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; "
+             "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL; PRAGMA "
+             "fullfsync=ON; "
              "PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              SQLITE_DB_PAGE_BYTES, options->cache_kib > 0 ? options->cache_kib : 256);
     if ((error = exec(db, pragmas, err)) != 0 || (error = switch_to_wal(db, err)) != 0)
@@ -301,6 +396,9 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
         return error;
     if (options->read_only)
         return exec(db, "PRAGMA query_only=ON", err);
+    db->gives_back = ask(db, "PRAGMA auto_vacuum") == 2;
+    if (options->tidies && !db->gives_back)
+        remake(db);
     return sqlite_db_sync_parent(db->path, err);
 }
 

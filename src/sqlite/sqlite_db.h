@@ -6,6 +6,11 @@
  * Checkpoints: SQLite's own are switched off, since they would make a commit wait; the writer calls
  * sqlite_db_checkpoint when it has answered those who wait for the commit.
  *
+ * Space: what is deleted leaves free pages in the file, which are used again, and past
+ * SQLITE_DB_FREE_KEPT_PAGES given back to the disk by sqlite_db_tidy. A file has to be made for
+ * that (auto_vacuum=INCREMENTAL), as all are that are created here; older ones are made so when a
+ * writer opens them, where they are small.
+ *
  * Threads: a connection belongs to one thread at a time. An open `struct sqlite_db` must not move.
  */
 #ifndef LOGMILL_SQLITE_SQLITE_DB_H
@@ -26,6 +31,13 @@ enum {
     SQLITE_DB_RESTART_FRAMES = 32768,    /* from here up readers are waited for: 128 MiB */
     SQLITE_DB_RESTART_BUSY_MS = 500,     /* but not for longer than this */
     SQLITE_DB_WAL_KEPT_BYTES = 32 << 20, /* of a log file that is started anew */
+    SQLITE_DB_WAL_IDLE_BYTES = 4 << 20,  /* of one to which nothing is written */
+
+    SQLITE_DB_FREE_KEPT_PAGES = 4096,  /* 16 MiB for what comes next */
+    SQLITE_DB_TIDY_PAGES = 256,        /* given back in one transaction: 1 MiB */
+    SQLITE_DB_TIDY_PAUSE_MS = 100,     /* after which comes the next */
+    SQLITE_DB_TIDY_LOOK_MS = 10000,    /* between looks whether there is something */
+    SQLITE_DB_REMAKE_BYTES = 64 << 20, /* an older file that is larger is left as it is */
 };
 
 struct sqlite_db_options {
@@ -36,6 +48,7 @@ struct sqlite_db_options {
     int steps_len;
     int cache_kib;  /* page cache; 0: 256 */
     bool read_only; /* writing is refused, once the schema is there */
+    bool tidies;    /* it will call sqlite_db_tidy: an older, small file is made fit for that */
 };
 
 struct sqlite_db {
@@ -48,6 +61,9 @@ struct sqlite_db {
     uint64_t busy_since_us; /* start of the wait under way */
     int wal_frames;         /* in the log after the last commit of this connection */
     int wal_frames_attempt; /* … when a checkpoint was last tried; 0: not since the log began */
+    bool gives_back;        /* the file can be made shorter */
+    unsigned commits;       /* of this connection, for sqlite_db_tidy to see that it is idle */
+    unsigned commits_tidied;
 };
 
 /*
@@ -91,6 +107,14 @@ void sqlite_db_checkpoint(struct sqlite_db *db);
  * start again, and needs no new space.
  */
 void sqlite_db_checkpoint_now(struct sqlite_db *db);
+
+/*
+ * Gives back to the disk what is free in the file and its log, a little at a time. To be called by
+ * the one that writes, between its transactions: first SQLITE_DB_TIDY_LOOK_MS after something was
+ * written, then when as many milliseconds have passed as this returns; 0: not before something is
+ * written. Failing is harmless.
+ */
+unsigned sqlite_db_tidy(struct sqlite_db *db);
 
 /*
  * What is new, a file or a directory, is durable only when its name is: syncs the directory that

@@ -34,6 +34,11 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
     return w->ops->expire(w, before_us, max_rows, deleted, err);
 }
 
+unsigned store_tidy(struct store_writer *w)
+{
+    return w->ops->tidy ? w->ops->tidy(w) : 0;
+}
+
 int store_clock_read(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
                      struct errbuf *err)
 {

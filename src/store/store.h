@@ -54,6 +54,13 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
                  struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * Gives a little of the disk back that deletions have left free, in a short transaction. Returns
+ * the milliseconds after which to call again; 0: when something has been stored or deleted. Failing
+ * is harmless: it is tried again later.
+ */
+unsigned store_tidy(struct store_writer *w);
+
+/*
  * The clock by which the age of logs is told, and what worker/retention_clock.h knows of it, kept
  * with the data: all in microseconds since 1970, or of time. At first believed_us is the time at
  * which the schema was made, or of the newest log stored before it was.
@@ -211,6 +218,7 @@ struct store_ops {
                   struct store_append_result *result, struct errbuf *err);
     int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                   struct errbuf *err);
+    unsigned (*tidy)(struct store_writer *w); /* NULL: nothing to do */
     int (*clock_read)(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
                       struct errbuf *err);
     int (*clock_write)(struct store_writer *w, const struct store_clock *kept, struct errbuf *err);

@@ -87,6 +87,7 @@ const struct store_ops store_sqlite_ops = {
     .writer_free = store_sqlite_writer_free,
     .append = store_sqlite_writer_append,
     .expire = store_sqlite_writer_expire,
+    .tidy = store_sqlite_writer_tidy,
     .clock_read = store_sqlite_writer_clock_read,
     .clock_write = store_sqlite_writer_clock_write,
     .reader_new = store_sqlite_reader_new,

@@ -32,6 +32,7 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
                                struct store_append_result *result, struct errbuf *err);
 int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                size_t *deleted, struct errbuf *err);
+unsigned store_sqlite_writer_tidy(struct store_writer *base);
 int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock *kept,
                                    int64_t *now_us, struct errbuf *err);
 int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,

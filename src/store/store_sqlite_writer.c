@@ -72,8 +72,10 @@ static int open_db(struct writer *w, struct errbuf *err)
         {&w->clock_read, "SELECT believed, claimed, doubted FROM retention_clock"},
         {&w->clock_write, "UPDATE retention_clock SET believed = ?, claimed = ?, doubted = ?"},
     };
-    int error = sqlite_db_open(&w->db, &options, err);
+    int error;
 
+    options.tidies = true;
+    error = sqlite_db_open(&w->db, &options, err);
     for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
     if (error != 0)
@@ -263,6 +265,13 @@ int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, siz
     if (error == 0)
         *deleted = changes;
     return error;
+}
+
+unsigned store_sqlite_writer_tidy(struct store_writer *base)
+{
+    struct writer *w = (struct writer *)base;
+
+    return sqlite_db_tidy(&w->db);
 }
 
 /* ---- The clock ---- */

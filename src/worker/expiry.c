@@ -22,7 +22,9 @@ unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms)
 {
     uint64_t now_us = clock_monotonic_us();
     uint64_t next_us = atomic_load(&e->next_us);
+    uint64_t tidy_us = atomic_load(&e->tidy_us);
 
+    next_us = tidy_us < next_us ? tidy_us : next_us;
     if (now_us >= next_us)
         return 0;
     uint64_t wait_ms = (next_us - now_us) / 1000 + 1;
@@ -74,38 +76,51 @@ static int advance_clock(struct expiry *e, struct store_writer *writer, uint64_t
 
 /* ---- Deleting ---- */
 
-/* Deletes at most `rows`, in short transactions. `*more`: there may be more to delete. */
-static int delete_rows(struct expiry *e, struct store_writer *writer, size_t rows, bool *more,
+/* Deletes at most `rows`, in short transactions; adds to `*deleted` how many. */
+static int delete_rows(struct expiry *e, struct store_writer *writer, size_t rows, size_t *deleted,
                        struct errbuf *err)
 {
-    *more = true;
-    while (*more && rows > 0) {
-        size_t max = rows < EXPIRY_TRANSACTION_ROWS ? rows : EXPIRY_TRANSACTION_ROWS;
-        size_t deleted = 0;
-        int error = store_expire(writer, atomic_load(&e->before_us), max, &deleted, err);
+    size_t max, got;
 
-        metrics_add(METRIC_LOGS_EXPIRED, deleted);
+    do {
+        max = rows - *deleted < EXPIRY_TRANSACTION_ROWS ? rows - *deleted : EXPIRY_TRANSACTION_ROWS;
+        got = 0;
+        int error = store_expire(writer, atomic_load(&e->before_us), max, &got, err);
+        metrics_add(METRIC_LOGS_EXPIRED, got);
+        *deleted += got;
         if (error)
             return error;
-        *more = deleted >= max;
-        rows -= deleted < rows ? deleted : rows;
-    }
+    } while (got >= max && *deleted < rows);
     return 0;
 }
 
-/* Returns whether there is more to delete now. */
-static bool step(struct expiry *e, struct store_writer *writer, uint64_t now_us)
+/* The rows that a step may delete; what was stored before is counted for it, as far as it goes. */
+static size_t take_rows(struct expiry *e)
+{
+    uint64_t stored = atomic_load(&e->stored);
+    uint64_t taken = (EXPIRY_STEP_ROWS_MAX - EXPIRY_STEP_ROWS) / 2;
+
+    taken = stored < taken ? stored : taken;
+    atomic_fetch_sub(&e->stored, taken);
+    return EXPIRY_STEP_ROWS + 2 * (size_t)taken;
+}
+
+/* Returns the milliseconds after which to look again; 0: there is more to delete now. */
+static unsigned step(struct expiry *e, struct store_writer *writer, uint64_t now_us)
 {
     struct errbuf err = ERRBUF_INIT;
-    size_t rows = EXPIRY_STEP_ROWS + 2 * (size_t)atomic_exchange(&e->stored, 0);
-    bool more = false;
+    size_t rows = take_rows(e);
+    size_t deleted = 0;
 
     if (advance_clock(e, writer, now_us, &err) ||
-        (e->days && delete_rows(e, writer, rows, &more, &err))) {
+        (e->days > 0 && delete_rows(e, writer, rows, &deleted, &err))) {
         diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
-        more = false;
+        return EXPIRY_INTERVAL_MS;
     }
-    return more;
+    if (deleted >= rows)
+        return 0;
+    atomic_store(&e->stored, 0);
+    return deleted > 0 ? EXPIRY_INTERVAL_BUSY_MS : EXPIRY_INTERVAL_MS;
 }
 
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms)
@@ -116,11 +131,26 @@ unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max
     if (pthread_mutex_trylock(&e->step) != 0)
         return max_ms; /* the other thread sees to it */
     uint64_t now_us = clock_monotonic_us();
-    bool more = step(e, writer, now_us);
-    if (!more)
-        atomic_store(&e->next_us, now_us + (uint64_t)EXPIRY_INTERVAL_MS * 1000);
+    if (now_us >= atomic_load(&e->next_us))
+        atomic_store(&e->next_us, now_us + (uint64_t)step(e, writer, now_us) * 1000);
+    if (now_us >= atomic_load(&e->tidy_us)) {
+        unsigned tidy_ms = store_tidy(writer);
+
+        atomic_store(&e->tidy_us,
+                     now_us + (uint64_t)(tidy_ms ? tidy_ms : EXPIRY_INTERVAL_MS) * 1000);
+    }
     pthread_mutex_unlock(&e->step);
-    return more ? 0 : expiry_wait_ms(e, max_ms);
+    return expiry_wait_ms(e, max_ms);
+}
+
+/* There is something to delete: no need to wait for the next look. */
+static void look_soon(struct expiry *e)
+{
+    uint64_t soon_us = clock_monotonic_us() + (uint64_t)EXPIRY_INTERVAL_BUSY_MS * 1000;
+    uint64_t next_us = atomic_load(&e->next_us);
+
+    while (soon_us < next_us && !atomic_compare_exchange_weak(&e->next_us, &next_us, soon_us))
+        continue;
 }
 
 void expiry_note_stored(struct expiry *e, const struct record *records, size_t n)
@@ -137,6 +167,8 @@ void expiry_note_stored(struct expiry *e, const struct record *records, size_t n
         oldest_us = timestamp_us < oldest_us ? timestamp_us : oldest_us;
     }
     metrics_add(METRIC_LOGS_TOO_OLD, too_old);
+    if (too_old > 0)
+        look_soon(e);
     uint64_t times = notice_count(&e->too_old, too_old);
     if (times > 0) {
         char oldest[TIMESTAMP_TEXT_LEN + 1] = {0};

@@ -1,5 +1,6 @@
 /*
- * RETENTION_DAYS: deletes logs that are too old, in small steps between the worker's rounds, so
+ * What a worker does for its store besides storing: gives disk back (store_tidy), and, by
+ * RETENTION_DAYS, deletes logs that are too old, in small steps between the worker's rounds, so
  * that no write waits long for it. For each log that is stored it may delete two, so that it never
  * falls behind, however fast logs come. By which time: retention_clock.h.
  *
@@ -18,17 +19,20 @@
 #include "worker/retention_clock.h"
 
 enum {
-    EXPIRY_STEP_ROWS = 1000,        /* rows of a step, and twice those stored since the last */
+    EXPIRY_STEP_ROWS = 1000,        /* rows of a step, and two for each stored since the last … */
+    EXPIRY_STEP_ROWS_MAX = 80000,   /* … but no more than this; the rest comes with the next */
     EXPIRY_TRANSACTION_ROWS = 2000, /* rows of one transaction, of which a step may be several */
-    EXPIRY_INTERVAL_MS = 10000,     /* between looks, once nothing is left to delete */
+    EXPIRY_INTERVAL_MS = 10000,     /* between looks that find nothing … */
+    EXPIRY_INTERVAL_BUSY_MS = 1000, /* … and after one that found all there was */
     EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data */
 };
 
 struct expiry {
     unsigned days;             /* 0: never */
-    _Atomic uint64_t next_us;  /* monotonic: when to look again */
+    _Atomic uint64_t next_us;  /* monotonic: when to look again for what is too old */
+    _Atomic uint64_t tidy_us;  /* monotonic: when there may be disk to give back */
     _Atomic int64_t before_us; /* logs before it are deleted; INT64_MIN: none, or not known yet */
-    _Atomic uint64_t stored;   /* logs, since the last step */
+    _Atomic uint64_t stored;   /* logs for which two may still be deleted */
     struct notice too_old;
 
     pthread_mutex_t step; /* held by the thread that is in a step; guards what follows */
@@ -43,8 +47,8 @@ void expiry_release(struct expiry *e);
 unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms);
 
 /*
- * Deletes some old logs, where that is due. Returns the milliseconds until it is due again, at most
- * `max_ms`; 0: there is more to delete now.
+ * Deletes some old logs or gives some disk back, where that is due. Returns the milliseconds until
+ * it is due again, at most `max_ms`; 0: there is more to do now.
  */
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms);
 

@@ -1,7 +1,7 @@
 /* RETENTION_DAYS: what is too old goes, what is not stays, and writing goes on meanwhile. */
 import { strict as assert } from 'node:assert';
 
-import { chmodSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { clockSettings, findFaketime, setClock } from './clock';
@@ -61,6 +61,51 @@ scenario(
         await load.verify(server);
         assert.equal((await allLogs(server, 'q=young')).length, 100);
         assert.equal(metric(await metrics(server), 'logmill_logs_expired_total'), OLD);
+    },
+);
+
+scenario(
+    'deleting keeps up with what is stored, and the disk of a backlog is given back',
+    async (lab) => {
+        const folder = lab.folder();
+        const size = (name: string): number => statSync(path.join(folder, name)).size;
+        const text = 'x'.repeat(400);
+        const send = async (to: Logmill, times: number): Promise<void> => {
+            const logs = Array.from({ length: 1000 }, (_, n) => ({ ...old(3, n), text }));
+            for (let i = 0; i < times; i++) {
+                await postLogs(to, logs);
+            }
+        };
+        const api = await lab.start({ command: 'api', binary: OPTIMISED }, folder);
+        await send(api, 100);
+        await api.stop();
+        assert.ok(size('queue.db') > 40 << 20);
+
+        const settings = { RETENTION_DAYS: '2' };
+        const server = await lab.start({ binary: OPTIMISED, settings }, folder);
+        const behind = async (): Promise<number> => {
+            const samples = await metrics(server);
+            return (
+                metric(samples, 'logmill_logs_stored_total') -
+                metric(samples, 'logmill_logs_expired_total')
+            );
+        };
+        let most = 0;
+        for (let round = 0; round < 100; round++) {
+            await send(server, 2);
+            most = Math.max(most, await behind());
+        }
+        assert.ok(most < 150_000, `${most} of 300,000 logs behind`);
+        await eventually('all to be deleted', async () => (await behind()) === 0, 60_000);
+        await eventually(
+            'the disk to be given back',
+            async () =>
+                // 16 MiB of free pages stay; `arrivals` has the keys of the last hour's logs.
+                size('queue.db') < 17 << 20 &&
+                size('logs.db') < 32 << 20 &&
+                ['queue.db-wal', 'logs.db-wal'].every((name) => size(name) <= 4 << 20),
+            60_000,
+        );
     },
 );
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,6 +208,95 @@ static void pages_that_are_freed_are_not_written(void **state)
     sqlite_db_close(&db);
 }
 
+static off_t size_of(const char *suffix)
+{
+    char name[1100];
+    struct stat st;
+
+    snprintf(name, sizeof(name), "%s%s", path, suffix);
+    return stat(name, &st) == 0 ? st.st_size : 0;
+}
+
+/* Fills the table `t(x, y)` with some megabytes, and deletes all but a few rows. */
+static void grow_and_empty(sqlite3 *db)
+{
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
+            "INSERT INTO t SELECT i, hex(zeroblob(400)) FROM n; "
+            "DELETE FROM t WHERE x % 1000 <> 0",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+}
+
+static void a_file_that_was_large_is_given_back_in_small_steps(void **state)
+{
+    struct sqlite_db db;
+    int steps = 0;
+    int64_t pages;
+
+    assert_int_equal(open_with(&db, two_steps, 2), 0);
+    grow_and_empty(db.handle);
+    sqlite_db_checkpoint_now(&db);
+    pages = number(&db, "PRAGMA page_count");
+    assert_true(size_of("") > 30 << 20);
+    while (sqlite_db_tidy(&db) == SQLITE_DB_TIDY_PAUSE_MS) {
+        int64_t now = number(&db, "PRAGMA page_count");
+
+        assert_in_range(pages - now, 1, SQLITE_DB_TIDY_PAGES + 2); /* and SQLite's own */
+        pages = now;
+        steps++;
+    }
+    assert_true(steps > 10);
+    assert_in_range(size_of(""), 1 << 20, (SQLITE_DB_FREE_KEPT_PAGES + 400) * 4096);
+    assert_int_equal(number(&db, "SELECT count(*) FROM t"), 40);
+    assert_int_equal(number(&db, "SELECT length(y) FROM t WHERE x = 40000"), 800);
+    sqlite_db_close(&db);
+}
+
+static void a_long_log_is_cut_when_nothing_is_written(void **state)
+{
+    struct sqlite_db db;
+
+    assert_int_equal(open_with(&db, two_steps, 2), 0);
+    grow_and_empty(db.handle);
+    assert_true(size_of("-wal") > SQLITE_DB_WAL_IDLE_BYTES);
+    while (sqlite_db_tidy(&db) != 0)
+        continue;
+    assert_int_equal(size_of("-wal"), 0);
+    assert_int_equal(sqlite3_exec(db.handle, "INSERT INTO t VALUES(1, 2)", NULL, NULL, NULL), 0);
+    assert_int_equal(number(&db, "SELECT count(*) FROM t"), 41);
+    sqlite_db_close(&db);
+}
+
+static void an_older_file_is_made_one_that_can_be_given_back(void **state)
+{
+    struct sqlite_db_options o = options(two_steps, 2);
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db db;
+    sqlite3 *older;
+
+    assert_int_equal(sqlite3_open(path, &older), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(older,
+                     "PRAGMA journal_mode=WAL; CREATE TABLE t(x INTEGER PRIMARY KEY, y);"
+                     "PRAGMA user_version=2; INSERT INTO t VALUES(1, 2)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(older);
+
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0); /* one that does not tidy leaves it */
+    assert_int_equal(number(&db, "PRAGMA auto_vacuum"), 0);
+    assert_int_equal(sqlite_db_tidy(&db), 0);
+    sqlite_db_close(&db);
+    o.tidies = true;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    assert_int_equal(number(&db, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(number(&db, "SELECT y FROM t"), 2);
+    sqlite_db_close(&db);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -217,6 +307,9 @@ int main(void)
         CASE(a_step_that_fails_changes_nothing),
         CASE(several_processes_may_create_the_file_at_once),
         CASE(errors_are_told_apart),
+        CASE(a_file_that_was_large_is_given_back_in_small_steps),
+        CASE(a_long_log_is_cut_when_nothing_is_written),
+        CASE(an_older_file_is_made_one_that_can_be_given_back),
         CASE(pages_that_are_freed_are_not_written),
         CASE(a_rollback_undoes_and_needs_no_transaction),
         CASE(a_read_only_connection_creates_but_does_not_write),

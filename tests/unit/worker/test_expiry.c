@@ -99,6 +99,20 @@ static void deleting_keeps_up_with_storing_in_short_transactions(void **state)
     assert_int_equal(world.largest, EXPIRY_TRANSACTION_ROWS);
 }
 
+static void much_that_was_stored_makes_no_long_step(void **state)
+{
+    struct expiry *e = *state;
+
+    world.old = 1000000;
+    store(e, T0, 100000);
+    for (int i = 1; i <= 2; i++) {
+        assert_int_equal(step_now(e), 0);
+        assert_int_equal(world.deleted, i * EXPIRY_STEP_ROWS_MAX);
+    }
+    step_now(e);
+    assert_in_range(world.deleted, 200000, 210000);
+}
+
 static void when_nothing_is_left_it_looks_again_later(void **state)
 {
     struct expiry *e = *state;
@@ -176,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(deleting_keeps_up_with_storing_in_short_transactions),
+        CASE(much_that_was_stored_makes_no_long_step),
         CASE(when_nothing_is_left_it_looks_again_later),
         CASE(a_clock_a_year_ahead_deletes_nothing_more),
         CASE(what_is_kept_holds_for_the_next_process),
