@@ -37,7 +37,7 @@
  *   small    allocation of something small (xmalloc and the like), which ends the process
  *   input    allocation of something as large as an input (try_malloc)
  *   library  allocation within SQLite, yyjson or zlib
- *   write    writing to a database file or its log, or cutting it
+ *   write    writing to a database file or its log, or cutting it; growth of the log's index (-shm)
  *   sync     fsync of a file or of a directory
  */
 #define FAULT_KINDS(X)                                                                             \

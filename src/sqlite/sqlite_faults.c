@@ -279,9 +279,12 @@ static int file_device_characteristics(sqlite3_file *file)
     return real_file(file)->pMethods->xDeviceCharacteristics(real_file(file));
 }
 
+/* With `extend`, the file of the shared memory grows where it is too short: that is a write. */
 static int file_shm_map(sqlite3_file *file, int page, int page_size, int extend,
                         void volatile **out)
 {
+    if (extend && fault_here(FAULT_WRITE))
+        return SQLITE_IOERR_SHMSIZE;
     return real_file(file)->pMethods->xShmMap(real_file(file), page, page_size, extend, out);
 }
 

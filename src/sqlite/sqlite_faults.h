@@ -1,7 +1,7 @@
 /*
  * The points of base/fault.h within SQLite: its allocations (library), what it writes to files and
- * cuts off them (write), its syncs (sync). Only in builds with -Dfaults=true; in others this is
- * nothing.
+ * cuts off them, the growth of its shared memory's file (write), its syncs (sync). Only in builds
+ * with -Dfaults=true; in others this is nothing.
  *
  * Power loss. Where the plan says power or torn, each write first notes what the disk still holds:
  * the content before it of every sector it touches, and the size of the file, since the file was
