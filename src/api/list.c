@@ -343,7 +343,9 @@ static int submit(struct list *l, struct errbuf *err)
 
     l->rows = l->whole_len = 0;
     l->began_us = clock_monotonic_us();
-    l->job.lane = l->begun ? READ_SCAN : READ_PAGE;
+    l->job.lane = l->begun                                 ? READ_SCAN
+                  : log_matcher_has_predicates(l->matcher) ? READ_SEARCH
+                                                           : READ_PAGE;
     l->job.goes_on = l->begun;
     error = read_job_submit(l->api->readers, &l->job, err);
     l->job_runs = !error;

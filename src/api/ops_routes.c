@@ -306,8 +306,10 @@ static void append_ledger(struct buffer *b, struct ledger *ledger)
 
 static void append_reads(struct buffer *b, struct read_scheduler *readers)
 {
-    static const char *const lanes[] = {
-        [READ_POINT] = "point", [READ_PAGE] = "page", [READ_SCAN] = "scan"};
+    static const char *const lanes[] = {[READ_POINT] = "point",
+                                        [READ_PAGE] = "page",
+                                        [READ_SEARCH] = "search",
+                                        [READ_SCAN] = "scan"};
     struct read_counts counts;
 
     read_scheduler_counts(readers, &counts);

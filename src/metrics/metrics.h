@@ -52,7 +52,6 @@
       "Reads whose client went, or closed its side, before they were done.")                       \
     X(METRIC_READS_PARTIAL, "logmill_reads_partial_total", "",                                     \
       "Answers that their time ended before all was searched.")                                    \
-    X(METRIC_READ_TURNS, "logmill_read_turns_total", "", "Turns that reads had.")                  \
     X(METRIC_CACHE_HIT, "logmill_cache_reads_total", "result=\"hit\"",                             \
       "Reads of GET /logs by what the cache could do.")                                            \
     X(METRIC_CACHE_MISS, "logmill_cache_reads_total", "result=\"miss\"", "")                       \
@@ -65,7 +64,9 @@
       "From handing a send to the queue to its being durable.")                                    \
     X(METRIC_STORE_LOGS, "logmill_store_batch_logs", "Logs in one transaction of the store.")      \
     X(METRIC_STORE_US, "logmill_store_append_microseconds", "One transaction of the store.")       \
-    X(METRIC_READ_US, "logmill_read_microseconds", "One read of the store or cache.")
+    X(METRIC_READ_US, "logmill_read_microseconds",                                                 \
+      "One read of the store or cache, all its turns.")                                            \
+    X(METRIC_READ_TURN_US, "logmill_read_turn_microseconds", "One turn of a read.")
 
 enum metric_counter {
 #define METRIC_ENUM(symbol, name, labels, help) symbol,

@@ -374,12 +374,14 @@ static void end_turn(struct reader *r, enum read_step step, bool was_last)
 {
     struct read_scheduler *s = r->scheduler;
     struct read_job *job = r->job;
+    uint64_t turn_us = clock_monotonic_us() - r->turn_began_us;
 
+    metrics_observe(METRIC_READ_TURN_US, turn_us);
     s->running--;
     r->job = NULL;
     job->runs = false;
     job->had_turn = true;
-    job->run_us += clock_monotonic_us() - r->turn_began_us;
+    job->run_us += turn_us;
     if (step == READ_DONE || was_last) {
         finish(s, job);
         return;
@@ -402,7 +404,6 @@ static void *reader_main(void *arg)
 
         pthread_mutex_unlock(&s->lock);
         step = job->work(job, &r->tools, &slice);
-        metrics_add(METRIC_READ_TURNS, 1);
         pthread_mutex_lock(&s->lock);
         end_turn(r, step, slice.last);
     }

@@ -7,12 +7,13 @@
  * but what the job itself keeps; the next turn may be on another thread, with another reader of the
  * store. So what takes long never keeps the others waiting for more than a slice.
  *
- *   lanes     Point reads come before pages, pages before scans. A job begins in the lane that it
- *             names, and has all turns but its first in that of the scans. After READ_SCAN_DUE
- *             turns of others a scan that waits has one, so that scans go on whatever comes.
- *   fairness  Within a lane the clients take turns, and the jobs of one client theirs.
- *   places    The first thread never takes scans, where there is more than one.
- *   bounds    max_jobs at once, max_client_jobs of one client; one more is refused.
+ *   lanes     Point reads come before pages, pages before searches, those before scans. A job
+ * begins in the lane that it names, and has all turns but its first in that of the scans. So a page
+ * that is just read never waits for more than one turn of a search. After READ_SCAN_DUE turns of
+ * others a scan that waits has one, so that scans go on whatever comes. fairness  Within a lane the
+ * clients take turns, and the jobs of one client theirs. places    The first thread never takes
+ * scans, where there is more than one. bounds    max_jobs at once, max_client_jobs of one client;
+ * one more is refused.
  *
  * A job has one *last turn*, in which slice.last is set: where its time is over (until_us), or its
  * client has gone (read_job_leave). Then what it has found is to be written down, and `work` is not
@@ -47,9 +48,10 @@ enum {
 };
 
 enum read_lane {
-    READ_POINT, /* one log, one place: always short */
-    READ_PAGE,  /* may be short */
-    READ_SCAN,  /* what takes long */
+    READ_POINT,  /* one log, one place: always short */
+    READ_PAGE,   /* a few logs in a row: mostly short */
+    READ_SEARCH, /* looks for logs that match: may be short */
+    READ_SCAN,   /* what takes long */
     READ_LANES
 };
 

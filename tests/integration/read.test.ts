@@ -641,8 +641,8 @@ check(
             );
         const filters = ['since', 'until', 'level', 'q', 'not.level', 'not.q', 'attributes'];
         for (const [path, own] of Object.entries({
-            '/logs': ['limit', 'offset', 'cursor', 'format'],
-            '/logs/stats': ['bucket'],
+            '/logs': ['limit', 'offset', 'cursor', 'slice', 'format'],
+            '/logs/stats': ['bucket', 'cursor', 'slice'],
             '/logs/tail': ['Last-Event-ID', 'last_event_id'],
         })) {
             for (const name of [...filters, ...own]) {

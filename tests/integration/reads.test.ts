@@ -51,7 +51,7 @@ async function halfClosed(server: Logmill, path: string): Promise<Answer> {
 
 async function reading(server: Logmill): Promise<number> {
     const samples = await metrics(server);
-    const lanes = ['point', 'page', 'scan'].map((lane) =>
+    const lanes = ['point', 'page', 'search', 'scan'].map((lane) =>
         metric(samples, `logmill_reads_waiting{lane="${lane}"}`),
     );
     return lanes.reduce((sum, n) => sum + n, metric(samples, 'logmill_reads_running'));

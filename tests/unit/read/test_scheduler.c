@@ -238,14 +238,15 @@ static int tear_down(void **state)
 
 /* ---- Order ---- */
 
-static void points_come_before_pages_before_scans(void **state)
+static void points_come_before_pages_before_searches_before_scans(void **state)
 {
     hold(READ_POINT);
-    submit('s', READ_SCAN, 1, 1);
-    submit('p', READ_PAGE, 1, 1);
-    submit('o', READ_POINT, 1, 1);
+    submit('d', READ_SCAN, 1, 1);
+    submit('c', READ_SEARCH, 1, 1);
+    submit('b', READ_PAGE, 1, 1);
+    submit('a', READ_POINT, 1, 1);
     open_gate();
-    assert_string_equal(order, "gops");
+    assert_string_equal(order, "gabcd");
 }
 
 static void a_page_that_is_not_done_in_a_turn_goes_on_as_a_scan(void **state)
@@ -479,7 +480,7 @@ static void it_tells_who_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ONE(points_come_before_pages_before_scans),
+        ONE(points_come_before_pages_before_searches_before_scans),
         ONE(a_page_that_is_not_done_in_a_turn_goes_on_as_a_scan),
         ONE(scans_take_turns),
         ONE(clients_take_turns_however_much_one_of_them_asks),
