@@ -1,5 +1,5 @@
 /* Counting logs over time, however long it takes: the answers to a count are slices, newest first. */
-import { type View, filterParams, hasTimes, isRelative, rangeOf } from './address';
+import { type View, filterParams, isRelative, rangeOf } from './address';
 import { type Bucket, type Log, type StatsAnswer, fetchStats } from './api';
 import { FIRST, LAST, iso } from './time';
 
@@ -19,9 +19,9 @@ export function barSeconds(ms: number): number {
 }
 
 function joinBuckets(a: Bucket, b: Bucket): Bucket {
-    const levels = { ...a.levels };
-    for (const [level, count] of Object.entries(b.levels)) levels[level] = (levels[level] ?? 0) + count;
-    return { timestamp: a.timestamp, total: a.total + b.total, levels };
+    const levels = new Map(Object.entries(a.levels)); // a level may be called __proto__
+    for (const [level, count] of Object.entries(b.levels)) levels.set(level, (levels.get(level) ?? 0) + count);
+    return { timestamp: a.timestamp, total: a.total + b.total, levels: Object.fromEntries(levels) };
 }
 
 /** What was counted so far, and the slice that goes on from there: it is older, and may share a bucket. */
@@ -83,11 +83,11 @@ async function oldest(view: View, until: number, signal: AbortSignal): Promise<s
  */
 export function withLastMoment(answer: StatsAnswer, view: View, top: Log[]): StatsAnswer {
     if (top[0]?.timestamp !== LAST || view.until || isRelative(view)) return answer;
-    const missing = top.filter(({ timestamp }) => timestamp === LAST);
-    const levels: Record<string, number> = {};
-    for (const { level } of missing) levels[level.toLowerCase()] = (levels[level.toLowerCase()] ?? 0) + 1;
-    const bucket = { timestamp: LAST, total: missing.length, levels };
-    return { ...answer, total: answer.total + missing.length, buckets: [...answer.buckets, bucket] };
+    const missing = top
+        .filter(({ timestamp }) => timestamp === LAST)
+        .map(({ level }) => ({ timestamp: LAST, total: 1, levels: { [level.toLowerCase()]: 1 } }))
+        .reduce(joinBuckets);
+    return { ...answer, total: answer.total + missing.total, buckets: [...answer.buckets, missing] };
 }
 
 /** Just behind the newest log, but not before `since`. */
@@ -129,7 +129,7 @@ export function goOnCounting(view: View, counted: StatsAnswer, signal: AbortSign
 
 /** How many logs match that lie after the end of a relative range. */
 export async function countFuture(view: View, now: number, signal: AbortSignal): Promise<number> {
-    if (!isRelative(view) || hasTimes(view)) return 0;
+    if (!isRelative(view)) return 0;
     const { until } = rangeOf(view, now);
     return (await finely(view, until, LAST, signal)).total;
 }

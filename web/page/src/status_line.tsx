@@ -32,15 +32,14 @@ export function goOn({ list }: Logs, stats: Stats): void {
 /** How far a search has got that takes long, and what ends it. */
 function Progress({ view, logs, stats }: Props): JSX.Element | null {
     const { list } = logs;
-    const counted = stats.answer?.next ? (stats.answer.searched_to ?? null) : null;
     const isStopped = list.isStopped || stats.isStopped;
-    const to = list.isSearching || list.isStopped ? (list.searchedTo ?? counted) : counted;
-    const isLong = to !== null || (list.isSearching && list.length === 0);
-    if (!isStopped && !(isLong && (list.isSearching || stats.isCounting))) return null;
+    if (!isStopped && !list.isSearching && !stats.isCounting) return null;
+    const isOfList = list.isStopped || list.isSearching;
+    const to = (isOfList && list.searchedTo) || (stats.answer?.next && stats.answer.searched_to);
     return (
         <span class="progress" data-testid="progress">
-            {isStopped ? 'Stopped' : 'Searching'}
-            {to && `, searched back to ${formatTime(to, view.utc).slice(0, 16)}`}
+            {isStopped ? 'Stopped' : isOfList ? 'Searching' : 'Counting'}
+            {to && `, ${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.utc).slice(0, 16)}`}
             <button onClick={() => (isStopped ? goOn : stop)(logs, stats)}>{isStopped ? 'Go on' : 'Stop'}</button>
         </span>
     );

@@ -8,8 +8,8 @@ import { countFuture, countView, goOnCounting, withLastMoment } from './count';
 import type { Logs } from './use_logs';
 
 const AGAIN_MS = 3000;
-/** Counting anew may take at most this part of the time. */
-const AGAIN_SHARE = 10;
+/** Before it is counted anew, so many times as long is waited as counting took. */
+const AGAIN_FACTOR = 10;
 
 export interface Stats {
     /** Of this view, or null: not known yet. */
@@ -72,7 +72,7 @@ export function useStats(view: View, logs: Logs): Stats {
                     return;
                 }
             }
-            timer = window.setTimeout(again, Math.max(AGAIN_MS, AGAIN_SHARE * (Date.now() - begun)));
+            timer = window.setTimeout(again, Math.max(AGAIN_MS, AGAIN_FACTOR * (Date.now() - begun)));
         };
         const look = (now: number, isAgain: boolean): Promise<void> => {
             counted = latest.current.arrived;

@@ -85,6 +85,9 @@ test('slices of a count are put together; a bucket that was cut is one again', (
         slice(null, bucket(1, 1, { debug: 1 }), bucket(3, 5, { info: 3, error: 1, debug: 1 }), bucket(4, 1, { info: 1 })),
     );
     expect(join(newer, slice(null)).buckets).toEqual(newer.buckets);
+    const hostile = JSON.parse('{"__proto__":1}') as Record<string, number>;
+    const joined = join(slice('a', bucket(3, 1, hostile)), slice(null, bucket(3, 2, { info: 1, ...hostile })));
+    expect(Object.entries(joined.buckets[0]!.levels)).toEqual([['info', 1], ['__proto__', 2]]);
 });
 
 test('a count goes on until there is nothing left, and tells how far it is', async () => {
