@@ -35,7 +35,10 @@ static const struct signature {
     SIGNATURE("SQLite format 3\0", "an SQLite database", "it holds no lines"),
 };
 
-enum { SIGNATURES_LEN = sizeof(signatures) / sizeof(signatures[0]) };
+enum {
+    SIGNATURES_LEN = sizeof(signatures) / sizeof(signatures[0]),
+    LOOK_MAX = 4096, /* bytes in which an array or CSV begins, if it does */
+};
 
 void decoder_init(struct decoder *d, bool is_plain)
 {
@@ -196,7 +199,7 @@ static int begins_csv(struct slice text, bool is_last)
            (text.data[len] == '\r' || text.data[len] == '\n');
 }
 
-/* Sets d->shape where d->text is enough to tell. */
+/* Sets d->shape where d->text is enough to tell: its first LOOK_MAX bytes always are. */
 static void find_shape(struct decoder *d, bool is_last)
 {
     struct slice text = buffer_slice(&d->text);
@@ -205,6 +208,10 @@ static void find_shape(struct decoder *d, bool is_last)
 
     if (text.len == 0)
         return;
+    if (text.len >= LOOK_MAX) {
+        text.len = LOOK_MAX;
+        is_last = true;
+    }
     csv = begins_csv(text, is_last);
     array = begins_array(text, &is_answer);
     if (csv == 1)

@@ -9,6 +9,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/xalloc.h"
 
@@ -137,6 +138,8 @@ static ssize_t read_zstd(struct input_file *f, char *data, size_t len)
 
     f->at = in.pos;
     f->is_open = rc != 0;
+    if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
+        return LM_ETOOBIG;
     return ZSTD_isError(rc) ? LM_EDATA : (ssize_t)out.pos;
 }
 
@@ -190,6 +193,10 @@ ssize_t input_file_read(struct input_file *f, char *data, size_t len, struct err
         f->was_open = true;
         if (n > 0)
             return n;
+        if (n == LM_ETOOBIG)
+            return errbuf_fail(err, LM_EDATA,
+                               "its zstd needs more than 128 MiB of memory; pipe it "
+                               "through: zstd -dc --long=31");
         if (n < 0 || (is_over && f->is_open))
             return errbuf_fail(err, LM_EDATA, "its %s is %s", f->form == GZIP ? "gzip" : "zstd",
                                n < 0 ? "broken" : "cut off");

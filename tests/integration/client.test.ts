@@ -886,6 +886,9 @@ scenario('import: compressed files are read whole, or refused by name', async (l
         assert.equal(ran.code, 1, name);
         assert.match(ran.stderr, said);
     }
+    const wide = path.join(folder, 'wide.zst');
+    assert.equal((await run(['sh', '-c', `yes "$(head -c 300 ${plain})" | head -c 200000000 | zstd -q --long=30 > ${wide}`])).code, 0);
+    assert.match((await client(server, ['import', wide])).stderr, /wide\.zst: its zstd needs more than 128 MiB.*zstd -dc --long=31/);
     assert.match((await client(server, ['import', folder])).stderr, /Is a directory/);
     assert.match((await client(server, ['import', '/nowhere'])).stderr, /No such file/);
 });

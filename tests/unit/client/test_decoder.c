@@ -1,5 +1,6 @@
 #include "client/decoder.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../cmocka_all.h"
@@ -127,6 +128,26 @@ static void csv_of_ours_is_a_line_a_row_with_its_number(void **state)
     DECODED(HEAD "a,b,c,d,e\nt,i,l,\"m", "its CSV is cut off in the row that begins in line 3");
 }
 
+static void what_an_input_is_shows_in_its_first_bytes(void **state)
+{
+    enum { LEN = 32 << 20 }; /* looked at again with each read, these would take minutes */
+    char *text = malloc(LEN);
+    struct buffer out;
+
+    memset(text, ' ', LEN);
+    text[0] = '[';
+    buffer_init(&out, 2 * LEN);
+    struct errbuf err = ERRBUF_INIT;
+    struct decoder d;
+    decoder_init(&d, false);
+    for (size_t at = 0; at < LEN; at += 1024)
+        assert_int_equal(decoder_feed(&d, slice_of(text + at, 1024), false, &out, &err), 0);
+    assert_int_equal(out.len, LEN);
+    decoder_release(&d);
+    buffer_release(&out);
+    free(text);
+}
+
 static void utf16_may_hold_all_of_it(void **state)
 {
     DECODED("\xfe\xff\0[\0{\0\"\0a\0\"\0:\0\x31\0}\0]", "{\"a\":1}\n");
@@ -149,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_is_no_text_is_refused_by_name),
         cmocka_unit_test(the_answer_of_the_api_and_an_array_are_a_line_an_object),
         cmocka_unit_test(csv_of_ours_is_a_line_a_row_with_its_number),
+        cmocka_unit_test(what_an_input_is_shows_in_its_first_bytes),
         cmocka_unit_test(utf16_may_hold_all_of_it),
         cmocka_unit_test(plain_lines_are_never_anything_else),
     };
