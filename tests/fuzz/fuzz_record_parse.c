@@ -48,6 +48,33 @@ static int collect(const struct record *r, void *ctx)
     return 0;
 }
 
+/* The same for what a client has sent: it keeps the limits as well. */
+static int collect_sent(const struct record *r, void *ctx)
+{
+    size_t huge_digits = 0;
+
+    must(r->level.len <= RECORD_LEVEL_MAX);
+    if (r->attributes.len == 0)
+        return collect(r, ctx);
+    for (const char *p = r->attributes.data, *end = p + r->attributes.len; p < end; p++) {
+        const char *number = p;
+
+        if (*p == '"') {
+            for (p++; *p != '"'; p++)
+                p += *p == '\\';
+            continue;
+        }
+        while (p < end && memchr("+-.0123456789eE", *p, 15))
+            p++;
+        if (p == number || *number == 'e')
+            continue; /* of a word */
+        must(record_number_judge(slice_of(number, (size_t)(p - number)), &huge_digits) ==
+             RECORD_NUMBER_FITS);
+        p--;
+    }
+    return collect(r, ctx);
+}
+
 static int check_reject(struct slice item, const char *reason, void *ctx)
 {
     must(utf8_valid(item));
@@ -96,7 +123,7 @@ static int parse_body(struct record_parser *p, enum record_body kind, struct sli
 
     buffer_init(&errors, OUTPUT_MAX);
     validation_init(&v, &errors);
-    int error = record_parse_body(p, kind, body, collect, out, &counts, &v);
+    int error = record_parse_body(p, kind, body, collect_sent, out, &counts, &v);
     must(error == 0 || error == LM_EINVAL);
     must(counts.records == out->count);
     if (error == LM_EINVAL) {
