@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, eventually, scenario, sleep } from './harness';
+import { type Logmill, OPTIMISED, eventually, residentBytes, scenario, sleep } from './harness';
 import { type Answer, RawConnection, get, post } from './http';
 import { type Log, type Page, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from './logs';
 import { PostgresServer } from './servers/postgres';
@@ -184,10 +184,12 @@ overBoth('a download has all that matches, also for who has closed its side', as
     assert.deepEqual(found, needles(MANY));
 });
 
-/* ---- Pages by offset ---- */
+/* ---- Large pages ---- */
 
-overBoth('pages by offset are whole, however large their logs are', async (server) => {
-    const TRACES = 1_200;
+const TRACES = 1_200;
+
+/** Of 9 KB each. */
+async function fillWithTraces(server: Logmill): Promise<void> {
     for (let at = 0; at < TRACES; at += 100) {
         await postLogs(
             server,
@@ -200,6 +202,10 @@ overBoth('pages by offset are whole, however large their logs are', async (serve
         );
     }
     await atRest(server);
+}
+
+overBoth('pages by offset are whole, however large their logs are', async (server) => {
+    await fillWithTraces(server);
     const all = Array.from({ length: TRACES }, (_, n) => TRACES - 1 - n);
     for (const first of ['offset=0', '']) {
         const seen: number[] = [];
@@ -221,6 +227,38 @@ overBoth('pages by offset are whole, however large their logs are', async (serve
     assert.ok(early.logs.length > 800 && early.logs.length < 1000, `${early.logs.length} logs`);
     assert.ok(early.next !== null && early.searched_to === null);
     assert.deepEqual(numbers(await allLogs(server, 'slice=30')), all);
+});
+
+scenario('however many large pages are asked for at once, memory is bounded', async (lab) => {
+    const MIB = 1 << 20;
+    const server = await lab.start({
+        binary: OPTIMISED,
+        settings: { MAX_INFLIGHT_BYTES: String(32 * MIB), READ_THREADS: '4' },
+    });
+    await fillWithTraces(server);
+    const before = residentBytes(server.pid);
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, residentBytes(server.pid))), 20);
+    const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+            get(server, `/logs?limit=1000&slice=30&not.q=${i % 2 ? 'x'.repeat(100) : 'nowhere'}`),
+        ),
+    );
+    clearInterval(watch);
+    const statuses = new Map<string, number>();
+    for (const answer of answers) {
+        const what = answer.status === 200 ? '200' : answer.text;
+        statuses.set(what, (statuses.get(what) ?? 0) + 1);
+        if (answer.status === 200) {
+            const { logs, next } = answer.json<Page>();
+            assert.ok(logs.length > 0 && next !== null, `${logs.length} logs`);
+        }
+    }
+    assert.ok(statuses.get('200')! > 0, JSON.stringify([...statuses]));
+    assert.ok(most - before < 80 * MIB, `${(most - before) / MIB} MiB more`);
+    await eventually('nothing to be held for them', async () => {
+        return metric(await metrics(server), 'logmill_inflight_class_bytes{class="reads"}') === 0;
+    });
 });
 
 /* ---- Whoever else reads ---- */

@@ -4,8 +4,8 @@
  *
  *      20 MiB   at rest (a test of its own holds that)
  *      64 MiB   MAX_INFLIGHT_BYTES, 32 MiB here, twice: buffers grow by doubling
- *      36 MiB   READ_THREADS, 2, times a page of GET /logs: 8 MiB and the log of up to 1 MiB that
- *               ends it, twice for the same reason
+ *      36 MiB   what readers of the store hold besides the answers that they build, which are
+ *               charged to MAX_INFLIGHT_BYTES: rows, and SQLite's pages
  *      40 MiB   what the worker has taken (WORKER_THREADS, 4, times about 2 MiB, as text and as
  *               records) and what the queue's writer has (a send of 4 MiB and its pages)
  */
