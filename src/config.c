@@ -78,7 +78,8 @@ static const struct setting settings[] = {
     NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,
            .help = "seconds in which a whole request has to arrive; past it 408"),
     NUMBER(WRITE_TIMEOUT, write_timeout, .fallback = "30", .min = 1, .max = 86400,
-           .help = "seconds after which a client that takes no byte of its answer is cut off"),
+           .help = "seconds in which a client has to take 64 KiB of its answer, or the rest; else "
+                   "it is cut off"),
     NUMBER(QUERY_TIMEOUT, query_timeout, .fallback = "30", .min = 1, .max = 86400,
            .help = "longest time in seconds that one answer may take; then it has what was found, "
                    "and where to go on"),

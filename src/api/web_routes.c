@@ -1,8 +1,6 @@
 #include "api/web_routes.h"
 
-#include <stdlib.h>
-
-#include "base/xalloc.h"
+#include "api/api_internal.h"
 #include "http/accept.h"
 #include "web/assets.h"
 
@@ -62,21 +60,26 @@ bool web_routes_etag_matches(struct slice header, const char *etag)
 
 /* A client that takes no gzip is a rare one: inflating anew for each costs nothing that matters. */
 static void respond_inflated(struct http_request *req, const struct web_asset *asset,
-                             struct http_response *response)
+                             const struct http_response *response, struct account *reads)
 {
-    char *plain = try_malloc(asset->plain_len);
-    if (plain == NULL || web_asset_inflate(asset, plain) != 0) {
-        http_respond_error(req, 500, "Internal Server Error");
+    struct buffer plain;
+    buffer_init(&plain, asset->plain_len);
+    if (!buffer_charge(&plain, reads) || buffer_reserve(&plain, asset->plain_len) == NULL) {
+        http_respond_error(req, 503, NULL);
+    } else if (web_asset_inflate(asset, plain.data) != 0) {
+        http_respond_error(req, 500, NULL);
     } else {
-        response->body = slice_of(plain, asset->plain_len);
-        http_respond(req, response);
+        plain.len = asset->plain_len;
+        struct http_response whole = *response;
+        whole.body_buffer = &plain;
+        http_respond(req, &whole);
     }
-    free(plain);
+    buffer_release(&plain);
 }
 
 void web_routes_get(struct http_request *req, void *thread)
 {
-    (void)thread;
+    struct api_thread *t = thread;
     const struct web_asset *asset = web_asset_find(http_request_path(req));
     if (asset == NULL) {
         http_respond_error(req, 404, "Not Found");
@@ -106,6 +109,6 @@ void web_routes_get(struct http_request *req, void *thread)
         response.body_is_static = true;
         http_respond(req, &response);
     } else {
-        respond_inflated(req, asset, &response);
+        respond_inflated(req, asset, &response, ledger_account(&t->api->ledger, LEDGER_READS));
     }
 }

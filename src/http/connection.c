@@ -15,7 +15,8 @@
  * the client's end, a drain.
  *
  * Sending is idle or blocked: the socket takes no more (poll waits for UV_WRITABLE, TIMEOUT_WRITE
- * starts again with every byte taken). Answers are kept where they are, in their requests.
+ * starts again with every lot taken, so that nobody holds an answer by taking a byte now and then).
+ * Answers are kept where they are, in their requests.
  *
  * A stream (http_stream_begin) is answered from its beginning, and stays at the front of the line
  * until its end: what is written meanwhile is sent at the end of the round, and when the socket has
@@ -285,8 +286,11 @@ static void flush(struct connection *c)
         if (sent > 0)
             account_sent(c, (size_t)sent);
         if (sent < 0 || (size_t)sent < total) {
-            if (sent > 0 || c->write_deadline.kind == TIMEOUT_NONE)
+            c->lot_taken += sent > 0 ? (size_t)sent : 0;
+            if (c->write_deadline.kind == TIMEOUT_NONE || c->lot_taken >= HTTP_WRITE_LOT_BYTES) {
                 set_write_deadline(c, TIMEOUT_WRITE);
+                c->lot_taken = 0;
+            }
             return;
         }
     }
@@ -381,6 +385,10 @@ static void dispatch(struct connection *c)
     struct message *m = c->message;
     message_finish(m, t->inflater);
     struct http_request *req = enqueue(c);
+    if (m->query.len > HTTP_QUERY_UNCHARGED_BYTES &&
+        !charge_take(&req->line_charge, t->shared->options.answers,
+                     HTTP_QUERY_COPIES * m->query.len))
+        message_refuse(m, 503, NULL);
     http_count(&t->counters.requests, 1);
     req->closes = !m->keep_alive || t->draining || c->is_extra;
     req->says_keep_alive = m->http_1_0 && !req->closes;

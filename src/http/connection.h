@@ -54,6 +54,7 @@ struct connection {
 
     struct deadline read_deadline;
     struct deadline write_deadline;
+    size_t lot_taken;   /* bytes since it was set */
     bool reading_ended; /* no further request will be read */
     bool peer_ended;    /* the client has sent its last byte, … */
     bool input_ended;   /* … and we have read all before it */

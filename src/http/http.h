@@ -44,6 +44,13 @@ enum {
      */
     HTTP_EXTRA_CONNECTIONS = 64,
     HTTP_EXTRA_MS = 2000,
+    HTTP_WRITE_LOT_BYTES = 64 * 1024,
+    /*
+     * A query string longer than this is charged while its request is under way, as often as
+     * handlers keep it in one form or another.
+     */
+    HTTP_QUERY_UNCHARGED_BYTES = 1024,
+    HTTP_QUERY_COPIES = 4,
     HTTP_STATUS_END = 600 /* statuses are below it */
 };
 
@@ -117,6 +124,8 @@ struct http_hooks {
 };
 
 /*
+ * A client has write_timeout_ms for each HTTP_WRITE_LOT_BYTES of its answers, or their rest.
+ *
  * What one connection can make us hold: a request that is being read; the bodies of those under
  * way, up to max_connection_bytes together, or one; and answers not taken, some 256 KiB, or one.
  * Past that its next request is not begun, and what the client sends waits in its own buffers.
@@ -130,7 +139,7 @@ struct http_server_options {
     size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
-    unsigned write_timeout_ms;   /* no byte of an answer taken; default 30 000 */
+    unsigned write_timeout_ms;   /* for a lot of an answer to be taken; default 30 000 */
     size_t max_connection_bytes; /* see below; default 4 MiB */
     struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
     struct account *answers;     /* answers not taken, what waits behind them; likewise */

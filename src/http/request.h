@@ -24,7 +24,7 @@ struct http_request {
     uint64_t client;           /* of connection->client, which may be gone */
     struct account *account;   /* that its answer is charged to */
     struct charge charge;      /* of its answer */
-    struct charge line_charge; /* for its place in line */
+    struct charge line_charge; /* for its place in line, and a long query */
     size_t body_len;           /* of the request; what it became may be held until the answer */
 
     struct slice answer_headers; /* see struct message */

@@ -474,6 +474,31 @@ static void test_bodies_under_way_are_bounded_on_a_connection(void **state)
     harness_disconnect(&harness);
 }
 
+/* What handlers keep of it until they answer is charged; its parameters may be 16 KiB. */
+static void test_a_long_query_is_charged_while_its_request_is_under_way(void **state)
+{
+    struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+    char get[HTTP_QUERY_UNCHARGED_BYTES + 200];
+    char name[HTTP_QUERY_UNCHARGED_BYTES + 2];
+    memset(name, 'q', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    snprintf(get, sizeof(get), "GET /alone?%s HTTP/1.1\r\n" HOST "\r\n", name);
+    harness.thread->limits.max_header_bytes = sizeof(get);
+    harness_connect(&harness);
+    feed(get);
+    assert_int_equal(account_used(answers), HTTP_QUERY_COPIES * (sizeof(name) - 1));
+    harness_answer_waiting();
+    harness_round(&harness);
+    assert_int_equal(account_used(answers), 0);
+    assert_true(account_take(answers, answers->ceiling));
+    feed(get);
+    assert_null(waiting);
+    assert_non_null(memmem(sent.data, sent.len, "HTTP/1.1 503 ", 13));
+    account_give(answers, answers->ceiling);
+    harness_disconnect(&harness);
+    harness.thread->limits.max_header_bytes = HARNESS_HEADER_MAX;
+}
+
 static void test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent(void **state)
 {
     harness_connect(&harness);
@@ -555,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_a_client_that_has_gone_costs_nothing),
         cmocka_unit_test(test_behind_a_request_that_is_to_be_alone_nothing_is_begun),
         cmocka_unit_test(test_bodies_under_way_are_bounded_on_a_connection),
+        cmocka_unit_test(test_a_long_query_is_charged_while_its_request_is_under_way),
         cmocka_unit_test(test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent),
         cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
         cmocka_unit_test(test_without_room_in_the_ledger_503),

@@ -147,6 +147,29 @@ static void test_what_waits_is_charged_and_refused_without_room(void **state)
     http_stream_end(stream);
 }
 
+/* A byte now and then is not enough to hold an answer for ever. */
+static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
+{
+    static char piece[100 * 1024];
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_quota = 0;
+    assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
+    harness_round(&harness);
+    uint64_t first = harness.connection->write_deadline.at_ms;
+    for (int i = 0; i < 10; i++) {
+        usleep(2000);
+        harness_round(&harness);
+        send_quota = 100;
+        connection_send(harness.connection);
+        assert_true(harness.connection->write_deadline.at_ms == first);
+    }
+    send_quota = HTTP_WRITE_LOT_BYTES;
+    connection_send(harness.connection);
+    assert_true(harness.connection->write_deadline.at_ms > first);
+    send_quota = SIZE_MAX;
+    http_stream_end(stream);
+}
+
 static void test_a_long_stream_gives_back_what_has_left(void **state)
 {
     static char piece[8 * 1024];
@@ -337,6 +360,7 @@ int main(void)
         TEST(test_head_request_wants_no_pieces),
         TEST(test_drained_is_told_when_the_socket_has_taken_all),
         TEST(test_what_waits_is_charged_and_refused_without_room),
+        TEST(test_the_deadline_moves_with_lots_not_with_bytes),
         TEST(test_a_long_stream_gives_back_what_has_left),
         TEST(test_closed_is_told_once_when_the_client_goes),
         TEST(test_last_call_when_the_client_has_sent_its_last_byte),
