@@ -28,7 +28,4 @@ size_t text_fold(struct slice s, char *out);
 /* True where `a` and `b` are equal without case. */
 bool text_equal_nocase(struct slice a, struct slice b);
 
-/* True where `needle` is a part of `haystack` without case, which an empty one is of any. */
-bool text_contains_nocase(struct slice haystack, struct slice needle);
-
 #endif

@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "cache/cache_member.h"
 #include "cache/cache_redis_parts.h"
+#include "record/matcher.h"
 
 enum {
     MS = 1000,          /* in us */
@@ -246,6 +247,7 @@ static enum cache_result query_page(struct cache_redis_client *c, const struct l
 struct scan {
     struct cache_redis_client *client;
     const struct log_query *query;
+    struct log_matcher *matcher;
     struct bound upper; /* of the next run */
     struct bound lower;
     uint64_t to_skip;
@@ -254,15 +256,19 @@ struct scan {
     size_t replies_len;
 };
 
-/* Keeps the members of `run` that match; LM_EINVAL where one cannot be read. */
+/* Keeps the members of `run` that match; an error where one cannot be read, or for no memory. */
 static int match_run(struct scan *s, const struct run *run)
 {
     struct record record = {0};
 
     for (size_t i = 0; i < run->len && s->matches < s->query->limit; i++) {
+        bool matches;
+
         if (decode(run->members[i], &record))
             return LM_EINVAL;
-        if (!log_filter_match(&s->query->filter, &record))
+        if (log_matcher_match(s->matcher, &record, &matches))
+            return LM_ENOMEM;
+        if (!matches)
             continue;
         if (s->to_skip > 0)
             s->to_skip--;
@@ -304,11 +310,15 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
     struct scan s = {
         .client = c,
         .query = q,
+        .matcher = log_matcher_new(&q->filter),
         .upper = upper_bound(q),
         .lower = lower_bound(q),
         .to_skip = q->offset,
     };
     enum cache_result result;
+
+    if (!s.matcher)
+        return CACHE_BYPASS;
 
     if (c->matches_capacity < q->limit) {
         c->matches_capacity = q->limit;
@@ -320,6 +330,7 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
             break;
     while (s.replies_len > 0)
         freeReplyObject(s.replies[--s.replies_len]);
+    log_matcher_unref(s.matcher);
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Which logs a reader wants. Matching is done here, by one function, for every place that filters
- * in our own process; a store that filters by its own means must give the same answer.
+ * Which logs a reader wants. Whether one matches is said by record/matcher.h, for every place that
+ * filters in our own process; a store that filters by its own means must give the same answer.
  * What "without case" means is said in base/text.h.
  */
 #ifndef LOGMILL_RECORD_FILTER_H
@@ -42,13 +42,6 @@ void log_filter_init(struct log_filter *f);
 
 /* True where anything besides the time bounds is asked for. */
 bool log_filter_has_predicates(const struct log_filter *f);
-
-/* True where level, text and attributes of `r` match; the time bounds are the store's business. */
-bool log_filter_match(const struct log_filter *f, const struct record *r);
-
-/* The same, which tells where memory ran out: 0 with `*matches` set, or LM_ENOMEM. */
-int log_filter_try_match(const struct log_filter *f, const struct record *r,
-                         bool *matches) LM_MUST_CHECK;
 
 /* A page of logs, newest first. */
 struct log_query {

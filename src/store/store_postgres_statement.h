@@ -49,7 +49,7 @@ void store_postgres_statement_ids(struct store_postgres_statement *st, struct sl
 
 /*
  * Appends " AND …" for the predicates of `f` (not its time bounds): the same logs as
- * log_filter_match() takes. `collation` stands after what is compared without case.
+ * log_matcher_match() takes. `collation` stands after what is compared without case.
  */
 void store_postgres_statement_filter(struct store_postgres_statement *st,
                                      const struct log_filter *f, const char *collation);

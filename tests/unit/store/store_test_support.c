@@ -5,6 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/xalloc.h"
+#include "record/matcher.h"
 
 struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
                                 const char *message, const char *attributes)
@@ -124,4 +125,15 @@ void store_test_assert_equal(const struct record *a, const struct record *b)
     assert_true(slice_equal(a->level, b->level));
     assert_true(slice_equal(a->message, b->message));
     assert_true(slice_equal(a->attributes, b->attributes));
+}
+
+bool store_test_matches(const struct log_filter *f, const struct record *r)
+{
+    struct log_matcher *m = log_matcher_new(f);
+    bool matches;
+
+    assert_non_null(m);
+    assert_int_equal(log_matcher_match(m, r, &matches), 0);
+    log_matcher_unref(m);
+    return matches;
 }

@@ -18,6 +18,9 @@ struct store_reader *store_test_reader(struct store *s);
 /* A query for all logs, newest first, up to `limit`. */
 struct log_query store_test_query(unsigned limit);
 
+/* True where the predicates of `f` match `r`. */
+bool store_test_matches(const struct log_filter *f, const struct record *r);
+
 /* Logs that were read, copied. */
 struct store_test_rows {
     struct record *items;

@@ -221,7 +221,7 @@ static void pages_over_all_times_are_those_of_brute_force(void **state)
 
             if (key->timestamp_us < query.filter.since_us ||
                 key->timestamp_us >= query.filter.until_us ||
-                !log_filter_match(&query.filter, &records[i]) ||
+                !store_test_matches(&query.filter, &records[i]) ||
                 (query.has_cursor && log_key_compare(key, &query.cursor) >= 0))
                 continue;
             if (query.offset > 0) {
@@ -278,10 +278,10 @@ static void attribute_filters_answer_as_the_matching_function_does(void **state)
                 slice_of_string(names[n]), slice_of_string(values[v]), (n + v) % 2 == 1};
             store_test_run(p->r, &query, &p->rows);
             for (size_t i = 0; i < LOGS; i++)
-                expected += log_filter_match(&query.filter, &records[i]);
+                expected += store_test_matches(&query.filter, &records[i]);
             assert_int_equal(p->rows.len, expected);
             for (size_t i = 0; i < p->rows.len; i++)
-                assert_true(log_filter_match(&query.filter, &p->rows.items[i]));
+                assert_true(store_test_matches(&query.filter, &p->rows.items[i]));
         }
 }
 
@@ -305,7 +305,7 @@ static void text_is_searched_for_as_it_is(void **state)
         query.filter.text = slice_of_string(texts[t]);
         store_test_run(p->r, &query, &p->rows);
         for (size_t i = 0; i < LOGS; i++)
-            expected += log_filter_match(&query.filter, &records[i]);
+            expected += store_test_matches(&query.filter, &records[i]);
         assert_int_equal(p->rows.len, expected);
     }
 }
