@@ -15,6 +15,7 @@ BEYOND_SCHEMA = {
     "id_timestamp_range",  # its time must be before the year 10000
     "too_many_attributes",  # of attr.NAME there may be 16
     "greater_than_equal",  # a bucket that makes too many buckets of the range
+    "less_than_equal",  # a slice may be as long as QUERY_TIMEOUT, a setting
 }
 
 
