@@ -149,6 +149,39 @@ browserTest(
 );
 
 browserTest(
+    'of many tabs with one view, those that wait for their turn show at once what others read',
+    async ({ server, visitor }) => {
+        const pages: LogPage[] = [];
+        for (let n = 0; n < 6; n++) {
+            pages.push(new LogPage(await visitor.open('?live=1')));
+            await pages[n]!.state.waitFor();
+        }
+        await postLog(server, { message: 'first', level: 'info' });
+        await Promise.all(pages.map((page) => page.shows(['first'])));
+        await delay(5000); // each had its turn
+        /** When the row came, by the browser's clock. */
+        const seen = pages.map((page) =>
+            page.tab.evaluate(
+                () =>
+                    new Promise<number>((resolve) => {
+                        const look = (): void => {
+                            if (document.querySelectorAll('.row').length === 2) resolve(Date.now());
+                            else setTimeout(look, 10);
+                        };
+                        look();
+                    }),
+            ),
+        );
+        await postLog(server, { message: 'second', level: 'info' });
+        const times = await Promise.all(seen);
+        // The last of them would have its turn 1.5 s later, at least.
+        const spread = Math.max(...times) - Math.min(...times);
+        assert.ok(spread < 1400, `the last tab came ${spread} ms after the first`);
+        for (const page of pages) await page.shows(['second', 'first']);
+    },
+);
+
+browserTest(
     'a tab that nobody sees follows nothing, and misses nothing when it is seen again',
     async ({ server, visitor }) => {
         const open = openTails(visitor);

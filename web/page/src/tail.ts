@@ -1,5 +1,6 @@
 /* A live tail: GET /logs/tail, while it is this tab's turn; it goes on where it was, however it ended. */
 import { type Log, readLog } from './api';
+import { Relay, newTo } from './relay';
 import { type SseEvent, SseReader } from './sse';
 import { Turns } from './turns';
 
@@ -25,13 +26,20 @@ export class Tail {
     private retry = 0;
     private abort = new AbortController();
     private turns: Turns;
+    private relay: Relay;
+    /** Not this tab's turn, though it is seen: others may read for it. */
+    private listens = false;
 
     constructor(
         private params: URLSearchParams,
         private events: TailEvents,
     ) {
+        this.relay = new Relay(String(params), (told) => {
+            if (this.listens) newTo(this.lastId, told).forEach((event) => this.take(event));
+        });
         this.turns = new Turns((mine) => {
             this.stop();
+            this.listens = !mine && !document.hidden;
             if (mine) void this.connect();
             else events.rests();
         });
@@ -62,6 +70,7 @@ export class Tail {
                 isOpen = true;
                 this.events.open();
             }
+            if (this.turns.areMany && events.length > 0) this.relay.tell(this.lastId, events);
             events.forEach((event) => this.take(event));
         }
     }
@@ -83,6 +92,7 @@ export class Tail {
 
     close(): void {
         this.turns.close();
+        this.relay.close();
         this.stop();
     }
 }

@@ -1,7 +1,8 @@
 /*
  * A browser has six connections to a server, for all its tabs together, and a live tail takes one as long as it lasts.
  * So at most STREAMS tabs follow at a time, and none that nobody sees. Where more are to be seen at once, they take
- * turns, and each goes on at the place where its last turn ended: nothing is missed, it only comes a little later.
+ * turns, and each goes on at the place where its last turn ended: nothing is missed, it only comes a little later. Those
+ * with the same filters need not even wait (relay.ts).
  *
  * The tabs tell each other that they are there, and everyone works out by the clock whose turn it is; they need not
  * agree on anything, since two that are wrong for a moment only have a connection too many.
@@ -47,6 +48,11 @@ export class Turns {
         addEventListener('pagehide', () => this.leave(), { signal });
         this.timer = window.setInterval(() => this.look(), BEAT_MS / 4);
         this.look();
+    }
+
+    /** Some have to wait for their turn. */
+    get areMany(): boolean {
+        return this.others.size >= STREAMS;
     }
 
     close(): void {

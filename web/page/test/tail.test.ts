@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { isAfter, newTo } from '../src/relay';
 import { SseReader } from '../src/sse';
 import { STREAMS, hasTurn } from '../src/turns';
 
@@ -38,4 +39,24 @@ test('of many tabs as many follow as there may be, and each as often as the othe
         expect(turns.size).toBe(n);
         expect(Math.max(...turns.values()) - Math.min(...turns.values())).toBeLessThanOrEqual(STREAMS);
     }
+});
+
+test('places compare as numbers, one after the other', () => {
+    const sorted = ['0-0-0', '1-0-9', '1-2-0', '1-10-0', '9-0-0', '10-0-0', '18446744073709551615-0-0'];
+    sorted.forEach((a, i) => sorted.forEach((b, j) => expect(isAfter(a, b), `${a} ${b}`).toBe(i > j)));
+});
+
+test('what another tab tells is taken where nothing can be missing before it, and once', () => {
+    const event = (id: string, name = ''): { id: string; name: string; data: string } => ({ id, name, data: '{}' });
+    const events = [event('1-0-0'), event('2-0-0'), event('3-0-0')];
+    const told = (from: string, more = events): { filters: string; from: string; events: typeof events } => ({ filters: '', from, events: more });
+    const ids = (place: string, from: string, more = events): string[] => newTo(place, told(from, more)).map(({ id }) => id);
+    expect(ids('0-5-0', '0-5-0')).toEqual(['1-0-0', '2-0-0', '3-0-0']);
+    expect(ids('2-0-0', '0-5-0')).toEqual(['3-0-0']);
+    expect(ids('2-5-0', '0-5-0')).toEqual(['3-0-0']);
+    expect(ids('3-0-0', '0-5-0')).toEqual([]);
+    expect(ids('0-4-9', '0-5-0')).toEqual([]);
+    expect(ids('', '0-5-0')).toEqual([]);
+    expect(ids('0-5-0', '')).toEqual([]);
+    expect(ids('0-5-0', '0-5-0', [...events, event('4-0-0', 'missed')])).toEqual([]);
 });
