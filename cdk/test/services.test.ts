@@ -13,6 +13,8 @@ for (const [which, command] of [['Api', 'api'], ['Worker', 'worker']] as const)
     const value = Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
     assert.deepEqual([value.HOST, value.PORT, value.METRICS_PORT],
       which === 'Api' ? ['0.0.0.0', '8000', undefined] : ['127.0.0.1', undefined, '8001']);
+    assert.deepEqual(value.TRUSTED_PROXIES, which === 'Api'
+      ? { 'Fn::GetAtt': [one(t, 'AWS::EC2::VPC', '')[0], 'CidrBlock'] } : undefined);
     assert.equal(value.EMF_INTERVAL, '60');
     assert.equal(value.EMF_NAMESPACE, 'logmill');
     assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });

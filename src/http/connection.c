@@ -46,6 +46,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "http/client.h"
 #include "http/message.h"
 #include "http/ranges.h"
 #include "http/request.h"
@@ -353,6 +354,8 @@ static struct http_request *enqueue(struct connection *c)
     req->started_us = m->started_us;
     req->head_only = m->method == HTTP_HEAD;
     req->http_1_0 = m->http_1_0;
+    if (m->client != CLIENT_UNKNOWN)
+        req->client = m->client;
     req->answer_headers = m->answer_headers;
     if (c->last != NULL)
         c->last->next = req;
@@ -693,25 +696,6 @@ void connection_timed_out(struct connection *c, enum timeout_kind kind)
 
 /* ---- Beginning ---- */
 
-/* See http_request_client. */
-static uint64_t client_of(const struct sockaddr *address)
-{
-    uint64_t network = 0;
-    struct in_addr v4;
-    if (address != NULL && address->sa_family == AF_INET) {
-        v4 = ((const struct sockaddr_in *)address)->sin_addr;
-    } else if (address != NULL && address->sa_family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-        memcpy(&network, v6->s6_addr, sizeof(network));
-        if (!IN6_IS_ADDR_V4MAPPED(v6))
-            return network;
-        memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
-    } else {
-        return 0;
-    }
-    return ntohl(v4.s_addr);
-}
-
 struct connection *connection_of_read_deadline(struct deadline *d)
 {
     return (struct connection *)((char *)d - offsetof(struct connection, read_deadline));
@@ -723,7 +707,7 @@ struct connection *connection_new(struct http_thread *t, int fd, const struct so
     struct connection *c = xcalloc(1, sizeof(*c));
     c->thread = t;
     c->fd = fd;
-    c->client = client_of(address);
+    c->client = client_of_address(address);
     c->is_extra = is_extra;
     const struct ranges *trusted = t->shared->options.trusted_proxies;
     c->is_trusted = trusted != NULL && address != NULL && ranges_have(trusted, address);

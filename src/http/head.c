@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "http/client.h"
+
 /*
  * Splits the target into path and query. An absolute-form target ("http://host/path", RFC 9112,
  * 3.2.2) stands for its path. False where it is of neither form, nor "*".
@@ -80,7 +82,8 @@ enum known {
     KNOWN_FETCH_DEST,
     KNOWN_CODING,
     KNOWN_TRANSFER,
-    KNOWN_FORWARDED,
+    KNOWN_FORWARDED_FOR, /* the last line counts: a proxy adds its own at the end */
+    KNOWN_FORWARDED_PROTO,
     KNOWN_ASKS_METHOD,
     KNOWN_LEN,
     KNOWN_NONE = KNOWN_LEN
@@ -105,12 +108,15 @@ static enum known known_of(struct slice name)
         IS("sec-fetch-mode", KNOWN_FETCH_MODE);
         IS("sec-fetch-dest", KNOWN_FETCH_DEST);
         break;
+    case 15:
+        IS("x-forwarded-for", KNOWN_FORWARDED_FOR);
+        break;
     case 16:
         IS("content-encoding", KNOWN_CODING);
         break;
     case 17:
         IS("transfer-encoding", KNOWN_TRANSFER);
-        IS("x-forwarded-proto", KNOWN_FORWARDED);
+        IS("x-forwarded-proto", KNOWN_FORWARDED_PROTO);
         break;
     case 29:
         IS("access-control-request-method", KNOWN_ASKS_METHOD);
@@ -122,7 +128,7 @@ static enum known known_of(struct slice name)
     return KNOWN_NONE;
 }
 
-/* What the known headers say: the first of each, and how many there are. */
+/* What the known headers say: the first of each (but see above), and how many there are. */
 struct known_headers {
     struct slice value[KNOWN_LEN]; /* data NULL: there is none */
     unsigned count[KNOWN_LEN];
@@ -137,7 +143,7 @@ static void find_known(struct message *m, struct known_headers *found)
         if (known == KNOWN_NONE)
             continue;
         struct slice value = message_header_value(m, i);
-        if (found->count[known]++ == 0)
+        if (found->count[known]++ == 0 || known == KNOWN_FORWARDED_FOR)
             found->value[known] = value;
         if (known == KNOWN_TRANSFER)
             judge_transfer_encoding(m, value, found->count[known]);
@@ -147,6 +153,16 @@ static void find_known(struct message *m, struct known_headers *found)
         message_refuse(m, 400, hosts == 0 ? "no Host header" : "more than one Host header");
         m->refusal.at_once = true;
     }
+}
+
+/* The message comes from a trusted proxy: what it says of its own client. */
+static void believe_proxy(struct message *m, const struct known_headers *found)
+{
+    struct slice scheme = found->value[KNOWN_FORWARDED_PROTO];
+    m->was_https =
+        slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')), SLICE_LITERAL("https"));
+    m->client =
+        client_of_chain(found->value[KNOWN_FORWARDED_FOR], m->limits->options->trusted_proxies);
 }
 
 static void judge_content(struct message *m, const struct known_headers *found)
@@ -278,9 +294,8 @@ void head_judge(struct message *m, const llhttp_t *parser)
     }
     struct known_headers found;
     find_known(m, &found);
-    struct slice scheme = found.value[KNOWN_FORWARDED];
-    m->was_https = m->from_trusted && slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')),
-                                                               SLICE_LITERAL("https"));
+    if (m->from_trusted)
+        believe_proxy(m, &found);
     if (m->refusal.status == 0) {
         judge_route(m);
         judge_admission(m, &found);

@@ -143,7 +143,7 @@ struct http_server_options {
     size_t max_connection_bytes; /* see below; default 4 MiB */
     struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
     struct account *answers;     /* answers not taken, what waits behind them; likewise */
-    const struct ranges *trusted_proxies; /* whose X-Forwarded-Proto counts; NULL: nobody's */
+    const struct ranges *trusted_proxies; /* whose X-Forwarded-… count; NULL: nobody's */
     /* Lines "Name: value\r\n" that every answer has; up to HTTP_ANSWER_HEADERS_MAX bytes. */
     struct slice answer_headers;
     const struct http_route *routes; /* must outlive the server, as must the two above */
@@ -195,8 +195,8 @@ struct slice http_request_body(const struct http_request *req);
 uint64_t http_request_started_us(const struct http_request *req);
 
 /*
- * The same number for all requests of one client address: an IPv4 address, or the network (/64) of
- * an IPv6 address. For fairness between clients; not an identity.
+ * The same number for all requests of one client address: that of its connection, or the one
+ * that a trusted proxy names in X-Forwarded-For (http/client.h). For fairness; not an identity.
  */
 uint64_t http_request_client(const struct http_request *req);
 

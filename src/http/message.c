@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "http/client.h"
 #include "http/head.h"
 
 /* After the last span of a head come, at most, spaces and the empty line. */
@@ -49,6 +50,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->route = NULL;
     m->endpoint = NULL;
     m->from_trusted = m->from_extra = m->was_https = false;
+    m->client = CLIENT_UNKNOWN;
     m->answer_headers = m->limits->options->answer_headers;
     m->refusal.status = 0;
     m->refusal.at_once = m->refusal.before_body = false;

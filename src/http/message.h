@@ -84,6 +84,7 @@ struct message {
     bool from_trusted; /* the peer is a trusted proxy */
     bool from_extra;   /* on a connection past max_connections */
     bool was_https;    /* a trusted proxy says so */
+    uint64_t client;   /* whom a trusted proxy names, or CLIENT_UNKNOWN */
     bool expects_continue;
     bool has_body; /* of any length but a declared 0 */
     enum inflate_coding coding;

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include "harness.h"
+#include "http/ranges.h"
 
 #define LATER "POST /later HTTP/1.1\r\nHost: h\r\n\r\n"
 #define STATIC "GET /static HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -275,8 +276,10 @@ static void test_what_a_client_that_left_sent_last_is_read_away_before_closing(v
     assert_null(harness.connection);
 }
 
-static uint64_t client_at(const char *address)
+/* The client of a request that comes from `address` with the header lines `lines`. */
+static uint64_t client_with(const char *address, const char *lines)
 {
+    char request[256];
     struct sockaddr_storage storage = {0};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
@@ -291,13 +294,19 @@ static uint64_t client_at(const char *address)
     harness.shared.connections_open++;
     struct connection *c =
         connection_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
-    connection_receive(c, LATER, strlen(LATER));
+    snprintf(request, sizeof(request), "POST /later HTTP/1.1\r\nHost: h\r\n%s\r\n", lines);
+    connection_receive(c, request, strlen(request));
     client = http_request_client(waiting);
     connection_abort(c);
     assert_true(http_request_client(waiting) == client); /* also when the client has gone */
     harness_answer_waiting();
     close(pair[1]);
     return client;
+}
+
+static uint64_t client_at(const char *address)
+{
+    return client_with(address, "");
 }
 
 static void test_requests_of_one_address_have_one_client_number(void **state)
@@ -308,6 +317,21 @@ static void test_requests_of_one_address_have_one_client_number(void **state)
     assert_true(client_at("192.0.2.2") != first);
     assert_true(client_at("2001:db8:0:1::1") == client_at("2001:db8:0:1::2"));
     assert_true(client_at("2001:db8:0:1::1") != client_at("2001:db8:0:2::1"));
+}
+
+/* Else all users behind a balancer would be one client, and share what one may have. */
+static void test_a_trusted_proxy_names_the_client(void **state)
+{
+    struct ranges trusted;
+    struct errbuf err = ERRBUF_INIT;
+    const char *line = "X-Forwarded-For: 203.0.113.5\r\nX-Forwarded-For: 192.0.2.1\r\n";
+
+    assert_int_equal(ranges_parse(&trusted, "10.0.0.1", &err), 0);
+    harness.shared.options.trusted_proxies = &trusted;
+    assert_true(client_with("10.0.0.1", line) == client_at("192.0.2.1"));
+    assert_true(client_with("10.0.0.1", "X-Forwarded-For: unknown\r\n") == client_at("10.0.0.1"));
+    assert_true(client_with("10.0.0.2", line) == client_at("10.0.0.2")); /* no proxy of ours */
+    harness.shared.options.trusted_proxies = NULL;
 }
 
 int main(void)
@@ -330,6 +354,7 @@ int main(void)
         TEST(test_never_told_once_a_stream_has_begun),
         TEST(test_what_a_client_that_left_sent_last_is_read_away_before_closing),
         TEST(test_requests_of_one_address_have_one_client_number),
+        TEST(test_a_trusted_proxy_names_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
