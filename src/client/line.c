@@ -445,6 +445,7 @@ static void append_text(struct buffer *b, struct line_reader *r, struct slice te
         utf8_append_repaired(&repaired, text);
         text = buffer_slice(&repaired);
         r->repaired++;
+        b->error = b->error ? b->error : buffer_error(&repaired); /* no message may lack a part */
     }
     buffer_append_char(b, '{');
     append_id(b, r, us, false);
