@@ -100,6 +100,22 @@ browserTest(
     },
 );
 
+for (const [data, words] of [
+    ['{"missed":1234}', '1,234 logs came too fast'],
+    ['{"missed":1234,"at_most":true}', 'Up to 1,234 logs came too fast'],
+] as const) {
+    browserTest(`what a tail has missed is told: ${data}`, async ({ visitor }) => {
+        await visitor.context.route(/\/logs\/tail/, (route) =>
+            route.fulfill({
+                contentType: 'text/event-stream',
+                body: `id: 1-0-0\n\nevent: missed\nid: 2-0-0\ndata: ${data}\n\n`,
+            }),
+        );
+        const page = new LogPage(await visitor.open('?live=1'));
+        await page.tab.getByText(words).waitFor();
+    });
+}
+
 /** Tails that are open now, of all tabs of the visitor. */
 function openTails(visitor: Visitor): Set<Request> {
     const open = new Set<Request>();

@@ -12,7 +12,8 @@ export interface TailEvents {
     /** It is connected; what is stored from now on will come. */
     open: () => void;
     log: (log: Log) => void;
-    missed: (count: number) => void;
+    /** `atMost`: nobody has counted how many of them match. */
+    missed: (count: number, atMost: boolean) => void;
     /** The place to go on from is no longer known: there may be a gap. */
     lost: () => void;
     /** The connection broke; it is tried again. */
@@ -78,8 +79,10 @@ export class Tail {
     private take({ id, name, data }: SseEvent): void {
         if (id) this.lastId = id;
         if (!data) return;
-        if (name === 'missed') this.events.missed((JSON.parse(data) as { missed: number }).missed);
-        else if (name === 'lost') this.events.lost();
+        if (name === 'missed') {
+            const { missed, at_most } = JSON.parse(data) as { missed: number; at_most?: boolean };
+            this.events.missed(missed, at_most === true);
+        } else if (name === 'lost') this.events.lost();
         else if (!name) this.events.log(readLog(data));
     }
 

@@ -128,8 +128,8 @@ export function useLogs(view: View): Logs {
                 inbox.add(log);
                 later();
             },
-            missed: (count) => {
-                live.notice = `${count.toLocaleString()} logs came too fast to be shown live: reload to see them`;
+            missed: (count, atMost) => {
+                live.notice = `${atMost ? 'Up to ' : ''}${count.toLocaleString()} logs came too fast to be shown live: reload to see them`;
                 changed();
             },
             lost: () => {
