@@ -82,7 +82,7 @@ static void check_folding(struct slice a, struct slice b)
 static bool match(const struct log_filter *f, const struct record *r)
 {
     struct log_matcher *m = log_matcher_new(f);
-    bool matches;
+    bool matches = false;
 
     must(m && log_matcher_match(m, r, &matches) == 0);
     must(log_matcher_equal(m, m));
