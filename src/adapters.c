@@ -70,6 +70,7 @@ int adapters_open_queue(const struct config *config, enum adapters_queue_use use
     *queue = queue_sqlite_new(
         &(struct queue_sqlite_options){.directory = config->data_dir,
                                        .max_message_bytes = embedded_message_bytes(config),
+                                       .max_bytes = config->queue_max_bytes,
                                        .no_sender = use == ADAPTERS_QUEUE_TOOL},
         err);
     return *queue ? 0 : LM_EIO;

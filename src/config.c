@@ -89,6 +89,9 @@ static const struct setting settings[] = {
            .help = "seconds that a stop may take to answer and store what is in flight"),
     NUMBER(RETENTION_DAYS, retention_days, .fallback = "0", .min = 0, .max = 1000000,
            .help = "logs older than this many days are deleted; 0 keeps them for ever"),
+    NUMBER(QUEUE_MAX_BYTES, queue_max_bytes, .fallback = "10737418240", .min = 0, .max = 1024 * GIB,
+           .help = "bytes that the embedded queue may hold, dead letters included; past it 503, so "
+                   "that the store has room to take them; 0: no limit"),
     TEXT(LOG_LEVEL, log_level, .fallback = "info", .choices = "debug|info|warn|error",
          .help = "lowest level of logmill's own diagnostics on stderr"),
     TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",

@@ -36,6 +36,7 @@ struct config {
     uint64_t ready_timeout;
     uint64_t shutdown_timeout;
     uint64_t retention_days;
+    uint64_t queue_max_bytes;
     const char *log_level;
     const char *log_format;
     uint64_t worker_threads;

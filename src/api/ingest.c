@@ -245,6 +245,8 @@ static const char *failure_text(int error)
     switch (error) {
     case LM_EFULL:
         return "the queue has no space left: not accepted, try again later";
+    case LM_EBUSY:
+        return "the queue holds as much as QUEUE_MAX_BYTES allows: not accepted, try again later";
     case LM_ETIMEOUT:
     case LM_EUNAVAILABLE:
     case LM_ESTOPPED:

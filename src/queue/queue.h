@@ -34,6 +34,7 @@ struct queue_send {
      *   LM_EUNAVAILABLE, LM_ETIMEOUT, LM_ESTOPPED   not known: it may be there, whole or in part
      *   LM_EDATA, LM_ETOOBIG                        refused for what is in it: so it would be again
      *   LM_EFULL, LM_EIO, LM_ENOMEM                 not there: another time it may be taken
+     *   LM_EBUSY                                    the same: the queue holds all that it may
      */
     void (*done)(struct queue_send *send, int error, const char *detail);
     void *ctx;               /* the caller's */

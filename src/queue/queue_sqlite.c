@@ -1,5 +1,6 @@
 #include "queue/queue_sqlite.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,12 @@ struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, 
 void queue_sqlite_tool_release(struct queue_sqlite *q)
 {
     pthread_mutex_unlock(&q->tool_lock);
+}
+
+int queue_sqlite_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err)
+{
+    return errbuf_fail(err, LM_EBUSY, "%s holds %" PRIu64 " bytes, and QUEUE_MAX_BYTES is %" PRIu64,
+                       q->path, bytes, q->max_bytes);
 }
 
 static int send_message(struct queue *base, struct queue_send *send)
@@ -126,6 +133,11 @@ static int check(struct queue *base, struct errbuf *err)
     if (db == NULL)
         return error;
     error = query_numbers(db, "SELECT last_seq FROM sequence", numbers, err);
+    if (!error && q->max_bytes > 0) {
+        uint64_t used = sqlite_db_used_bytes(db);
+
+        error = used >= q->max_bytes ? queue_sqlite_full(q, used, err) : 0;
+    }
     queue_sqlite_tool_release(q);
     return error;
 }
@@ -259,6 +271,7 @@ struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struc
     snprintf(q->path, path_size, "%s%s", options->directory, name);
     q->max_message_bytes = options->max_message_bytes > 0 ? options->max_message_bytes
                                                           : QUEUE_SQLITE_MAX_MESSAGE_BYTES;
+    q->max_bytes = options->max_bytes;
     q->no_sender = options->no_sender;
     q->sends_end = &q->sends;
     init_locks(q);

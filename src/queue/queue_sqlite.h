@@ -11,6 +11,7 @@
 struct queue_sqlite_options {
     const char *directory;    /* must exist */
     size_t max_message_bytes; /* 0: 1 MiB */
+    uint64_t max_bytes;       /* of all that is in the file; sends past it fail. 0: no limit */
     bool no_sender; /* for tools: no writer thread; queue_send and consumers are not to be used */
 };
 

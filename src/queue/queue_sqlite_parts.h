@@ -39,6 +39,7 @@ enum {
     QUEUE_SQLITE_FLUSH_MS = 50,           /* acknowledgements wait this long for a send to join */
     QUEUE_SQLITE_FLUSH_COUNT = 4096,      /* … or until they are so many */
     QUEUE_SQLITE_FLUSH_RETRY_MS = 1000,   /* after a failure */
+    QUEUE_SQLITE_MEASURE_MS = 1000, /* between looks how much is in the file, with room left */
 
     /* Messages counted one by one: more than all that can be missing between older and newer ones.
      */
@@ -67,6 +68,7 @@ struct queue_sqlite {
     struct queue base;
     char *path;
     size_t max_message_bytes;
+    uint64_t max_bytes; /* 0: no limit */
     bool no_sender;
 
     /* Guards what follows it, up to the next lock. */
@@ -103,6 +105,9 @@ struct queue_sqlite {
 /* The schema, for every connection to the file. */
 struct sqlite_db_options queue_sqlite_db_options(const struct queue_sqlite *q, int cache_kib,
                                                  bool read_only);
+
+/* What a send or a check is told where the file holds `bytes`; returns LM_EBUSY. */
+int queue_sqlite_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err);
 
 /* Starts and ends the writer thread; the latter returns when all that was asked for is done. */
 int queue_sqlite_writer_start(struct queue_sqlite *q, struct errbuf *err) LM_MUST_CHECK;

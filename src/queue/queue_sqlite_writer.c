@@ -41,6 +41,8 @@ struct queue_sqlite_writer {
     sqlite3_stmt *mark; /* a savepoint; undo goes back to it, unmark forgets it */
     sqlite3_stmt *undo;
     sqlite3_stmt *unmark;
+    uint64_t used;          /* of QUEUE_MAX_BYTES, when measured and by what was sent since */
+    uint64_t measured_us;   /* monotonic */
     uint64_t tidy_us;       /* when to look what can be given back to the disk; 0: not by itself */
     struct seq_ranges acks; /* of the round */
     bool acks_alone;        /* acknowledgements may not join sends: the last such round failed */
@@ -50,6 +52,8 @@ struct queue_sqlite_writer {
 struct round {
     struct queue_send *sends;
     struct queue_send *refused; /* too large: not part of the transaction */
+    struct queue_send *left;    /* nor are these: the file holds all that it may */
+    size_t bytes;               /* of the sends */
     struct queue_sqlite_job *jobs;
     int64_t now_us;
     int64_t next_seq;
@@ -296,12 +300,38 @@ static int try_round(struct queue_sqlite_writer *w, struct round *r, struct errb
     return error;
 }
 
+/*
+ * Leaves the sends out where there would be more in the file than there may. Deletions go on, and
+ * make room.
+ */
+static void leave_out(struct queue_sqlite_writer *w, struct round *r)
+{
+    const struct queue_sqlite *q = w->q;
+    uint64_t now_us = clock_monotonic_us();
+
+    if (q->max_bytes == 0 || !r->sends)
+        return;
+    w->used += r->bytes;
+    if (w->used <= q->max_bytes &&
+        now_us - w->measured_us < (uint64_t)QUEUE_SQLITE_MEASURE_MS * 1000)
+        return;
+    w->measured_us = now_us;
+    w->used = sqlite_db_used_bytes(&w->db) + r->bytes;
+    if (w->used <= q->max_bytes)
+        return;
+    r->left = r->sends;
+    r->sends = NULL;
+}
+
 static int commit_round(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
 {
     int error = w->db.handle != NULL ? 0 : open_db(w, err);
 
     if (error != 0)
         return error;
+    leave_out(w, r);
+    if (!r->sends && !r->jobs && w->acks.count == 0)
+        return 0;
     r->now_us = clock_wall_us();
     error = try_round(w, r, err);
     if (is_of_one_item(error)) {
@@ -396,6 +426,7 @@ static void take_sends(struct queue_sqlite *q, struct round *r)
             total += bytes;
         }
     }
+    r->bytes = total;
     if (q->sends == NULL)
         q->sends_end = &q->sends;
 }
@@ -470,6 +501,12 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
     bool wake_consumers;
 
     finish_sends(r->sends, error, detail->text);
+    if (r->left) {
+        struct errbuf full = ERRBUF_INIT;
+
+        (void)queue_sqlite_full(q, w->used - r->bytes, &full);
+        finish_sends(r->left, LM_EBUSY, full.text);
+    }
     finish_sends(r->refused, LM_ETOOBIG, "a message is larger than the queue takes");
 
     pthread_mutex_lock(&q->lock);

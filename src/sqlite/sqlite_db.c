@@ -194,6 +194,14 @@ static int64_t ask(struct sqlite_db *db, const char *sql)
     return sqlite3_exec(db->handle, sql, take_number, &number, NULL) == SQLITE_OK ? number : -1;
 }
 
+uint64_t sqlite_db_used_bytes(struct sqlite_db *db)
+{
+    int64_t pages = ask(db, "PRAGMA page_count");
+    int64_t free_pages = ask(db, "PRAGMA freelist_count");
+
+    return pages < 0 || free_pages < 0 ? 0 : (uint64_t)(pages - free_pages) * SQLITE_DB_PAGE_BYTES;
+}
+
 /* ---- Giving back ---- */
 
 /* The size of the log's file, which may be far more than what is in use of it. */

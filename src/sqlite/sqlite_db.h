@@ -108,6 +108,9 @@ void sqlite_db_checkpoint(struct sqlite_db *db);
  */
 void sqlite_db_checkpoint_now(struct sqlite_db *db);
 
+/* The size of the file without what is free in it; 0 where that cannot be read. */
+uint64_t sqlite_db_used_bytes(struct sqlite_db *db);
+
 /*
  * Gives back to the disk what is free in the file and its log, a little at a time. To be called by
  * the one that writes, between its transactions: first SQLITE_DB_TIDY_LOOK_MS after something was

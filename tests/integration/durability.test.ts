@@ -412,3 +412,22 @@ scenario(
         assert.equal(server.stderr.trim().split('\n').length, 1, server.stderr);
     },
 );
+
+scenario('a queue past QUEUE_MAX_BYTES answers 503 until there is room again', async (lab) => {
+    const settings = { QUEUE_MAX_BYTES: String(4 << 20) };
+    const folder = lab.folder();
+    const api = await lab.start({ command: 'api', settings }, folder);
+    const log = { level: 'info', message: 'x'.repeat(100_000) };
+    let taken = 0;
+    let answer = await post(api, '/log', log);
+    for (; answer.status === 201 && taken < 100; taken++) {
+        answer = await post(api, '/log', log);
+    }
+    assert.equal(answer.status, 503);
+    assert.match(answer.json().detail, /QUEUE_MAX_BYTES allows: not accepted/);
+    assert.ok(taken > 30 && taken < 42, String(taken));
+    const worker = await lab.start({ command: 'worker', settings }, folder);
+    await eventually('room', async () => (await post(api, '/log', log)).status === 201);
+    await eventually('all to be stored', async () => (await allLogs(api)).length === taken + 1);
+    await worker.stop();
+});

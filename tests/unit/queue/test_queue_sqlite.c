@@ -209,6 +209,34 @@ static void a_send_that_is_refused_for_its_own_sake_fails_alone(void **state)
     queue_free(q);
 }
 
+static void a_queue_that_holds_all_it_may_refuses_until_there_is_room(void **state)
+{
+    struct queue_sqlite_options options = {.directory = *state, .max_bytes = 4 << 20};
+    struct errbuf err = ERRBUF_INIT;
+    struct queue *q = queue_sqlite_new(&options, &err);
+    struct queue_consumer *c = queue_test_consumer(q);
+    char *text = xcalloc(1, BIG_MESSAGE_BYTES);
+    struct slice message = slice_of(text, BIG_MESSAGE_BYTES);
+    size_t sent = 0;
+
+    memset(text, 'x', BIG_MESSAGE_BYTES);
+    while (queue_test_send(q, &message, 1) == 0 && sent < 100)
+        sent++;
+    assert_in_range(sent, 50, 64);
+    assert_int_equal(queue_test_send(q, &message, 1), LM_EBUSY);
+    while (queue_test_send_text(q, "1") == 0) /* to the last byte */
+        continue;
+    assert_int_equal(queue_check(q, &err), LM_EBUSY);
+    assert_non_null(strstr(err.text, "QUEUE_MAX_BYTES is 4194304"));
+    queue_test_drain(c, sent, QUIET_MS, NULL, NULL);
+    usleep(2 * QUIET_MS * 1000);
+    assert_int_equal(queue_test_send(q, &message, 1), 0);
+    assert_int_equal(queue_check(q, &err), 0);
+    queue_consumer_free(c);
+    queue_free(q);
+    free(text);
+}
+
 static void there_are_no_more_consumers_than_the_limit(void **state)
 {
     struct queue *q = open_in(*state);
@@ -668,6 +696,7 @@ int main(void)
         CASE(a_person_can_read_the_messages),
         CASE(a_message_over_the_limit_fails_alone),
         CASE(a_send_that_is_refused_for_its_own_sake_fails_alone),
+        CASE(a_queue_that_holds_all_it_may_refuses_until_there_is_room),
         CASE(there_are_no_more_consumers_than_the_limit),
         CASE(what_a_consumer_has_not_settled_comes_to_another),
         CASE(a_tool_works_beside_a_running_queue),
