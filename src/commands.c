@@ -202,6 +202,13 @@ static void give_back_large_buffers(void)
 }
 
 /* Opens all that the roles need and starts them: what clients see comes last. */
+static struct expiry_letters dead_letter_limits(const struct config *c)
+{
+    return (struct expiry_letters){.days = (unsigned)c->dead_letters_days,
+                                   .max_bytes = c->dead_letters_max_bytes,
+                                   .drops = strcmp(c->dead_letters_excess, "drop") == 0};
+}
+
 static int start(struct service *s, struct errbuf *err)
 {
     int error;
@@ -237,6 +244,7 @@ static int start(struct service *s, struct errbuf *err)
                                      .threads = (unsigned)s->config->worker_threads,
                                      .one_writer = adapters_store_is_embedded(s->config),
                                      .retention_days = (unsigned)s->config->retention_days,
+                                     .dead_letters = dead_letter_limits(s->config),
                                      .stored = s->feed ? tail_feed_wake : NULL,
                                      .stored_ctx = s->feed},
             err);

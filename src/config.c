@@ -92,6 +92,15 @@ static const struct setting settings[] = {
     NUMBER(QUEUE_MAX_BYTES, queue_max_bytes, .fallback = "10737418240", .min = 0, .max = 1024 * GIB,
            .help = "bytes that the embedded queue may hold, dead letters included; past it 503, so "
                    "that the store has room to take them; 0: no limit"),
+    NUMBER(DEAD_LETTERS_DAYS, dead_letters_days, .fallback = "14", .min = 0, .max = 1000000,
+           .help =
+               "days after which a dead letter of the embedded queue is told on stderr; 0: never"),
+    NUMBER(DEAD_LETTERS_MAX_BYTES, dead_letters_max_bytes, .fallback = "1073741824", .min = 0,
+           .max = 1024 * GIB,
+           .help = "bytes of all dead letters of the embedded queue past which that is told; 0: "
+                   "never"),
+    TEXT(DEAD_LETTERS_EXCESS, dead_letters_excess, .fallback = "keep", .choices = "keep|drop",
+         .help = "what becomes of dead letters past these: kept, or the oldest are deleted"),
     TEXT(LOG_LEVEL, log_level, .fallback = "info", .choices = "debug|info|warn|error",
          .help = "lowest level of logmill's own diagnostics on stderr"),
     TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",

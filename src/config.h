@@ -37,6 +37,9 @@ struct config {
     uint64_t shutdown_timeout;
     uint64_t retention_days;
     uint64_t queue_max_bytes;
+    uint64_t dead_letters_days;
+    uint64_t dead_letters_max_bytes;
+    const char *dead_letters_excess;
     const char *log_level;
     const char *log_format;
     uint64_t worker_threads;

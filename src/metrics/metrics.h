@@ -28,6 +28,8 @@
       "Logs that were not stored because another log with their timestamp and id was there.")      \
     X(METRIC_LOGS_DEAD, "logmill_logs_dead_lettered_total", "",                                    \
       "Logs that could not be stored for a reason of their own.")                                  \
+    X(METRIC_LETTERS_DROPPED, "logmill_dead_letters_dropped_total", "",                            \
+      "Dead letters deleted by DEAD_LETTERS_DAYS or DEAD_LETTERS_MAX_BYTES.")                      \
     X(METRIC_MESSAGES_SENT, "logmill_queue_messages_sent_total", "",                               \
       "Messages (batches) made durable in the queue.")                                             \
     X(METRIC_MESSAGES_RECEIVED, "logmill_queue_messages_received_total", "",                       \

@@ -65,6 +65,13 @@ int queue_dead_letters_requeue(struct queue *q, const struct slice *ids, size_t 
     return q->ops->dead_letters_requeue(q, ids, ids_len, moved, err);
 }
 
+int queue_dead_letters_trim(struct queue *q, const struct queue_letter_limits *limits,
+                            struct queue_letter_excess *found, struct errbuf *err)
+{
+    *found = (struct queue_letter_excess){0};
+    return q->ops->dead_letters_trim ? q->ops->dead_letters_trim(q, limits, found, err) : 0;
+}
+
 void queue_free(struct queue *q)
 {
     if (q != NULL)

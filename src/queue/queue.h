@@ -143,6 +143,27 @@ int queue_dead_letters_list(struct queue *q, queue_dead_letter_fn *fn, void *ctx
 int queue_dead_letters_requeue(struct queue *q, const struct slice *ids, size_t ids_len,
                                uint64_t *moved, struct errbuf *err) LM_MUST_CHECK;
 
+/* Which dead letters are too many: 0 is no limit. */
+struct queue_letter_limits {
+    int64_t before_us;  /* those that died before it */
+    uint64_t max_bytes; /* the oldest, past so many bytes of all */
+    bool drops;         /* they are deleted, the oldest first */
+};
+
+struct queue_letter_excess {
+    uint64_t bytes;    /* of all that there were */
+    int64_t oldest_us; /* when the oldest died; 0: there is none */
+    bool is_over;      /* there were too many */
+    uint64_t dropped;  /* a bounded number at a time */
+};
+
+/*
+ * Looks whether there are too many dead letters. May block. Where the queue sees to that itself
+ * (SQS does), it finds none.
+ */
+int queue_dead_letters_trim(struct queue *q, const struct queue_letter_limits *limits,
+                            struct queue_letter_excess *found, struct errbuf *err) LM_MUST_CHECK;
+
 /* Sends under way are finished (their `done` runs) before this returns. NULL does nothing. */
 void queue_free(struct queue *q);
 
@@ -165,6 +186,9 @@ struct queue_ops {
                              struct errbuf *err);
     int (*dead_letters_requeue)(struct queue *q, const struct slice *ids, size_t ids_len,
                                 uint64_t *moved, struct errbuf *err);
+    int (*dead_letters_trim)(struct queue *q, const struct queue_letter_limits *limits,
+                             struct queue_letter_excess *found,
+                             struct errbuf *err); /* NULL: the queue sees to that itself */
     void (*free)(struct queue *q);
 };
 

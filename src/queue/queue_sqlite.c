@@ -33,6 +33,18 @@ static const char *const schema[] = {
     "    reason TEXT NOT NULL,\n"
     "    body TEXT NOT NULL\n"
     ") STRICT;\n",
+    /* To add up the bodies would mean to read them. */
+    "CREATE TABLE dead_letters_bytes(\n"
+    "    bytes INTEGER NOT NULL     -- of all bodies in dead_letters\n"
+    ") STRICT;\n"
+    "INSERT INTO dead_letters_bytes\n"
+    "SELECT coalesce(sum(length(CAST(body AS BLOB))), 0) FROM dead_letters;\n"
+    "CREATE TRIGGER dead_letter_comes AFTER INSERT ON dead_letters BEGIN\n"
+    "    UPDATE dead_letters_bytes SET bytes = bytes + length(CAST(new.body AS BLOB));\n"
+    "END;\n"
+    "CREATE TRIGGER dead_letter_goes AFTER DELETE ON dead_letters BEGIN\n"
+    "    UPDATE dead_letters_bytes SET bytes = bytes - length(CAST(old.body AS BLOB));\n"
+    "END;\n",
 };
 
 struct sqlite_db_options queue_sqlite_db_options(const struct queue_sqlite *q, int cache_kib,
@@ -246,6 +258,7 @@ const struct queue_ops queue_sqlite_ops = {
     .interrupt = interrupt_receivers,
     .dead_letters_list = queue_sqlite_letters_list,
     .dead_letters_requeue = queue_sqlite_letters_requeue,
+    .dead_letters_trim = queue_sqlite_letters_trim,
     .free = free_queue,
 };
 

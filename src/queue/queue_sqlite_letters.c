@@ -7,6 +7,7 @@
 
 enum {
     REQUEUE_STEP = 256,  /* letters moved in one transaction, so that senders need not wait long */
+    TRIM_STEP = 64,      /* letters dropped in one, for the same reason */
     SEQ_DIGITS_MAX = 18, /* of an id that can name a letter */
     LETTER_CEILING = 1 << 30,
 };
@@ -240,6 +241,78 @@ int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, si
     finalize_requeue(&r);
     if (error == 0)
         sqlite_db_checkpoint(r.db);
+    queue_sqlite_tool_release(q);
+    return error;
+}
+
+/* ---- Trimming ---- */
+
+static int measure(struct sqlite_db *db, const struct queue_letter_limits *limits,
+                   struct queue_letter_excess *found, struct errbuf *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int error = sqlite_db_prepare(db,
+                                  "SELECT (SELECT bytes FROM dead_letters_bytes), "
+                                  "(SELECT died_us FROM dead_letters ORDER BY seq LIMIT 1)",
+                                  &stmt, err);
+
+    if (error)
+        return error;
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        found->bytes = (uint64_t)sqlite3_column_int64(stmt, 0);
+        found->oldest_us = sqlite3_column_int64(stmt, 1);
+        found->is_over = (limits->max_bytes > 0 && found->bytes > limits->max_bytes) ||
+                         (found->oldest_us > 0 && found->oldest_us < limits->before_us);
+    } else {
+        error = sqlite_db_error(db, rc, err);
+    }
+    sqlite3_finalize(stmt);
+    return error;
+}
+
+/* In a transaction: the oldest goes for as long as there are too many, up to TRIM_STEP. */
+static int drop(struct sqlite_db *db, const struct queue_letter_limits *limits, uint64_t *dropped,
+                struct errbuf *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct queue_letter_excess now = {0};
+    int error = sqlite_db_prepare(
+        db, "DELETE FROM dead_letters WHERE seq = (SELECT min(seq) FROM dead_letters)", &stmt, err);
+
+    for (*dropped = 0; !error && *dropped < TRIM_STEP; (*dropped)++) {
+        error = measure(db, limits, &now, err);
+        if (error || !now.is_over)
+            break;
+        error = sqlite_db_run(db, stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    return error;
+}
+
+int queue_sqlite_letters_trim(struct queue *base, const struct queue_letter_limits *limits,
+                              struct queue_letter_excess *found, struct errbuf *err)
+{
+    struct queue_sqlite *q = (struct queue_sqlite *)base;
+    uint64_t dropped = 0;
+    int error;
+    struct sqlite_db *db = queue_sqlite_tool_acquire(q, &error, err);
+
+    if (!db)
+        return error;
+    error = measure(db, limits, found, err);
+    if (error || !found->is_over || !limits->drops)
+        goto out;
+    error = sqlite_db_begin(db, err);
+    if (!error)
+        error = drop(db, limits, &dropped, err);
+    if (!error)
+        error = sqlite_db_commit(db, err);
+    if (error)
+        sqlite_db_rollback(db);
+    else
+        found->dropped = dropped;
+out:
     queue_sqlite_tool_release(q);
     return error;
 }

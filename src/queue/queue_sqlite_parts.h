@@ -7,7 +7,8 @@
  *   queue_sqlite_letters.c   dead letters, for people
  *
  * The file: table `messages` (seq, sent_us, body), a message a row, deleted when acknowledged;
- * table `dead_letters`; table `sequence`, one row, see below.
+ * table `dead_letters`, and `dead_letters_bytes`, one row, kept by triggers; table `sequence`, one
+ * row, see below.
  *
  * Message numbers (seq) ascend in the order of the commits, over all processes, so that a consumer
  * that has read up to one number has missed none below it. A number is never used twice, since the
@@ -138,6 +139,9 @@ int queue_sqlite_letters_list(struct queue *base, queue_dead_letter_fn *fn, void
                               struct errbuf *err);
 int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
                                  uint64_t *moved, struct errbuf *err);
+
+int queue_sqlite_letters_trim(struct queue *base, const struct queue_letter_limits *limits,
+                              struct queue_letter_excess *found, struct errbuf *err);
 
 /* The shared connection, opened if need be; NULL with `error` set. Ends with tool_release. */
 struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, struct errbuf *err);

@@ -74,6 +74,50 @@ static int advance_clock(struct expiry *e, struct store_writer *writer, uint64_t
     return store_clock_write(writer, &e->clock.kept, err);
 }
 
+/* ---- Dead letters ---- */
+
+static void tell_letters(struct expiry *e, const struct queue_letter_excess *found, uint64_t now_us)
+{
+    char oldest[TIMESTAMP_TEXT_LEN + 1] = {0};
+
+    metrics_add(METRIC_LETTERS_DROPPED, found->dropped);
+    if (e->letters_told_us && now_us - e->letters_told_us < (uint64_t)DAY_US)
+        return;
+    e->letters_told_us = now_us;
+    timestamp_format(found->oldest_us, oldest);
+    diag(DIAG_WARN,
+         e->letters.drops
+             ? "dead letters are past DEAD_LETTERS_DAYS or DEAD_LETTERS_MAX_BYTES: the oldest are "
+               "dropped"
+             : "dead letters are past DEAD_LETTERS_DAYS or DEAD_LETTERS_MAX_BYTES: see `logmill "
+               "dead-letters`",
+         DIAG_INT("bytes", (int64_t)found->bytes), DIAG_STR("oldest", oldest));
+}
+
+/* By the retention clock, too: one that is ahead drops nothing. */
+static void look_at_letters(struct expiry *e, uint64_t now_us)
+{
+    struct queue_letter_limits limits = {
+        .before_us = e->letters.days ? e->clock.time_us - e->letters.days * DAY_US : 0,
+        .max_bytes = e->letters.max_bytes,
+        .drops = e->letters.drops,
+    };
+    struct queue_letter_excess found;
+    struct errbuf err = ERRBUF_INIT;
+
+    if (!e->queue || now_us < e->letters_us)
+        return;
+    e->letters_us = now_us + (uint64_t)EXPIRY_LETTERS_MS * 1000;
+    if (queue_dead_letters_trim(e->queue, &limits, &found, &err)) {
+        diag(DIAG_WARN, "dead letters cannot be looked at now", DIAG_STR("reason", err.text));
+        return;
+    }
+    if (found.is_over)
+        tell_letters(e, &found, now_us);
+    if (found.dropped > 0)
+        e->letters_us = now_us; /* there may be more */
+}
+
 /* ---- Deleting ---- */
 
 /* Deletes at most `rows`, in short transactions; adds to `*deleted` how many. */
@@ -131,8 +175,10 @@ unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max
     if (pthread_mutex_trylock(&e->step) != 0)
         return max_ms; /* the other thread sees to it */
     uint64_t now_us = clock_monotonic_us();
-    if (now_us >= atomic_load(&e->next_us))
+    if (now_us >= atomic_load(&e->next_us)) {
         atomic_store(&e->next_us, now_us + (uint64_t)step(e, writer, now_us) * 1000);
+        look_at_letters(e, now_us);
+    }
     if (now_us >= atomic_load(&e->tidy_us)) {
         unsigned tidy_ms = store_tidy(writer);
 

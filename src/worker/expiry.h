@@ -12,8 +12,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "queue/queue.h"
 #include "store/store.h"
 #include "worker/notice.h"
 #include "worker/retention_clock.h"
@@ -24,7 +26,15 @@ enum {
     EXPIRY_TRANSACTION_ROWS = 2000, /* rows of one transaction, of which a step may be several */
     EXPIRY_INTERVAL_MS = 10000,     /* between looks that find nothing … */
     EXPIRY_INTERVAL_BUSY_MS = 1000, /* … and after one that found all there was */
+    EXPIRY_LETTERS_MS = 60000,      /* between looks at the dead letters */
     EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data */
+};
+
+/* Past these, dead letters are told, once a day at most, and dropped where they are to be. */
+struct expiry_letters {
+    unsigned days;      /* 0: at any age */
+    uint64_t max_bytes; /* 0: any number */
+    bool drops;
 };
 
 struct expiry {
@@ -38,6 +48,10 @@ struct expiry {
     pthread_mutex_t step; /* held by the thread that is in a step; guards what follows */
     struct retention_clock clock;
     uint64_t clock_kept_us; /* monotonic; 0: not in this process */
+    struct queue *queue;    /* NULL: no dead letters are looked at */
+    struct expiry_letters letters;
+    uint64_t letters_us;      /* monotonic: when to look at them again */
+    uint64_t letters_told_us; /* monotonic: when they were told last; 0: not yet */
 };
 
 void expiry_init(struct expiry *e, unsigned days);

@@ -582,6 +582,8 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
 
     w->options = *options;
     expiry_init(&w->expiry, options->retention_days);
+    w->expiry.queue = options->queue;
+    w->expiry.letters = options->dead_letters;
     pthread_mutex_init(&w->lock, NULL);
     monotonic_cond_init(&w->stop);
     threads = threads < limits.max_consumers ? threads : limits.max_consumers;

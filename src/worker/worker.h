@@ -10,16 +10,18 @@
 #include "cache/cache.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "worker/expiry.h"
 
 struct worker;
 
 struct worker_options {
     struct queue *queue;
     struct store *store;
-    struct cache *cache;       /* NULL: none */
-    unsigned threads;          /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
-    bool one_writer;           /* the store is not written to by two threads at a time */
-    unsigned retention_days;   /* 0: logs are kept for ever */
+    struct cache *cache;     /* NULL: none */
+    unsigned threads;        /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
+    bool one_writer;         /* the store is not written to by two threads at a time */
+    unsigned retention_days; /* 0: logs are kept for ever */
+    struct expiry_letters dead_letters;
     void (*stored)(void *ctx); /* after each commit, on a worker's thread; NULL: none */
     void *stored_ctx;
 };

@@ -225,3 +225,29 @@ scenario("an id that names no dead letter is said so, with a failure's exit code
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /bury.*list.*requeue/);
 });
+
+scenario('dead letters past a limit are told, and dropped only where that is set', async (lab) => {
+    const folder = lab.folder();
+    const first = await lab.start({}, folder);
+    await putMessage(first, 'this is not JSON');
+    await atRest(first);
+    assert.equal((await deadLetters(first)).length, 1);
+    await first.stop();
+
+    const settings = { DEAD_LETTERS_MAX_BYTES: '10' };
+    const keeping = await lab.start({ settings }, folder);
+    await eventually('it to be told', async () =>
+        keeping.diagnostics().find((line) => /DEAD_LETTERS_MAX_BYTES/.test(line.msg)),
+    );
+    assert.equal((await deadLetters(keeping)).length, 1);
+    await keeping.stop();
+
+    const dropping = await lab.start(
+        { settings: { ...settings, DEAD_LETTERS_EXCESS: 'drop' } },
+        folder,
+    );
+    await eventually('it to be dropped', async () => {
+        return metric(await metrics(dropping), 'logmill_dead_letters_dropped_total') === 1;
+    });
+    assert.deepEqual(await deadLetters(dropping), []);
+});

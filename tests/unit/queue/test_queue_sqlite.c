@@ -237,6 +237,46 @@ static void a_queue_that_holds_all_it_may_refuses_until_there_is_room(void **sta
     free(text);
 }
 
+static struct queue_letter_excess trim(struct queue *q, struct queue_letter_limits limits)
+{
+    struct queue_letter_excess found;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(queue_dead_letters_trim(q, &limits, &found, &err), 0);
+    return found;
+}
+
+static void dead_letters_past_an_age_or_size_are_found_and_dropped(void **state)
+{
+    struct queue *q = open_in(*state);
+    struct queue_consumer *c = queue_test_consumer(q);
+    struct errbuf err = ERRBUF_INIT;
+    int64_t now_us = clock_wall_us();
+
+    assert_false(
+        trim(q, (struct queue_letter_limits){.before_us = now_us, .max_bytes = 1}).is_over);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(queue_dead_letter(c, SLICE_LITERAL("0123456789"), "bad", &err), 0);
+    run_sql(*state, "UPDATE dead_letters SET died_us = died_us - 86400000000 WHERE seq <= 3");
+
+    struct queue_letter_excess found =
+        trim(q, (struct queue_letter_limits){.before_us = now_us - 1, .max_bytes = 1000});
+    assert_true(found.is_over);
+    assert_int_equal(found.bytes, 100);
+    assert_int_equal(found.dropped, 0);
+    assert_int_equal(queue_test_stats(q).dead_letters, 10);
+    assert_false(trim(q, (struct queue_letter_limits){.max_bytes = 100}).is_over);
+
+    found = trim(q, (struct queue_letter_limits){.before_us = now_us - 1, .drops = true});
+    assert_int_equal(found.dropped, 3);
+    found = trim(q, (struct queue_letter_limits){.max_bytes = 55, .drops = true});
+    assert_int_equal(found.dropped, 2);
+    assert_int_equal(queue_test_stats(q).dead_letters, 5);
+    assert_int_equal(run_sql(*state, "SELECT min(seq) FROM dead_letters"), 6);
+    queue_consumer_free(c);
+    queue_free(q);
+}
+
 static void there_are_no_more_consumers_than_the_limit(void **state)
 {
     struct queue *q = open_in(*state);
@@ -697,6 +737,7 @@ int main(void)
         CASE(a_message_over_the_limit_fails_alone),
         CASE(a_send_that_is_refused_for_its_own_sake_fails_alone),
         CASE(a_queue_that_holds_all_it_may_refuses_until_there_is_room),
+        CASE(dead_letters_past_an_age_or_size_are_found_and_dropped),
         CASE(there_are_no_more_consumers_than_the_limit),
         CASE(what_a_consumer_has_not_settled_comes_to_another),
         CASE(a_tool_works_beside_a_running_queue),

@@ -172,6 +172,33 @@ static void a_store_that_is_away_is_tried_again_later(void **state)
     assert_int_equal(world.deleted, 5);
 }
 
+static struct queue_letter_limits asked;
+
+static int trim(struct queue *q, const struct queue_letter_limits *limits,
+                struct queue_letter_excess *found, struct errbuf *err)
+{
+    asked = *limits;
+    return 0;
+}
+
+static void a_clock_a_year_ahead_drops_no_dead_letters(void **state)
+{
+    const struct queue_ops queue_ops = {.dead_letters_trim = trim};
+    struct queue queue = {&queue_ops};
+    struct expiry *e = *state;
+
+    e->queue = &queue;
+    e->letters = (struct expiry_letters){.days = 14, .max_bytes = 5, .drops = true};
+    step_now(e);
+    assert_int_equal(asked.before_us, T0 - 14 * DAY);
+    assert_int_equal(asked.max_bytes, 5);
+    assert_true(asked.drops);
+    world.now_us += 365 * DAY;
+    e->letters_us = 0;
+    step_now(e);
+    assert_in_range(asked.before_us - (T0 - 14 * DAY), 0, DAY);
+}
+
 static void a_notice_is_given_at_once_and_then_once_a_minute(void **state)
 {
     struct notice n = {0};
@@ -196,6 +223,7 @@ int main(void)
         CASE(what_is_kept_holds_for_the_next_process),
         CASE(a_log_too_old_at_its_arrival_is_counted),
         CASE(a_store_that_is_away_is_tried_again_later),
+        CASE(a_clock_a_year_ahead_drops_no_dead_letters),
         CASE(a_notice_is_given_at_once_and_then_once_a_minute),
     };
 
