@@ -183,20 +183,39 @@ static struct slice host_of(struct slice header)
     return header;
 }
 
-/* No name can be one, so no page's name can be pointed here. */
-static bool is_ip_literal(struct slice host)
+/* Four numbers below 256. By hand: it is asked for each request, and inet_pton costs more. */
+static bool is_ipv4(struct slice host)
+{
+    unsigned numbers = 0, digits = 0, value = 0;
+
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.data[i];
+
+        if (c >= '0' && c <= '9') {
+            value = 10 * value + (unsigned)(c - '0');
+            if (++digits > 3 || value > 255)
+                return false;
+        } else if (c == '.' && digits > 0 && ++numbers < 4) {
+            digits = value = 0;
+        } else {
+            return false;
+        }
+    }
+    return numbers == 3 && digits > 0;
+}
+
+/* In brackets. */
+static bool is_ipv6(struct slice host)
 {
     char text[INET6_ADDRSTRLEN + 1];
     struct in6_addr address;
-    bool is_v6 = host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']';
 
-    if (is_v6)
-        host = slice_of(host.data + 1, host.len - 2);
-    if (host.len == 0 || host.len >= sizeof(text))
+    if (host.len < 4 || host.data[0] != '[' || host.data[host.len - 1] != ']' ||
+        host.len - 2 >= sizeof(text))
         return false;
-    memcpy(text, host.data, host.len);
-    text[host.len] = '\0';
-    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, &address) == 1;
+    memcpy(text, host.data + 1, host.len - 2);
+    text[host.len - 2] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 /* Whether `host` ends with `end`, after at least one byte more. */
@@ -210,7 +229,9 @@ static bool is_allowed_host(const struct access *a, struct slice header)
 {
     struct slice host = host_of(header);
 
-    if (is_ip_literal(host) || slice_equal_ascii_nocase(host, SLICE_LITERAL("localhost")) ||
+    /* No name can be an address, so no page's name can be pointed here by being one. */
+    if (is_ipv4(host) || is_ipv6(host) ||
+        slice_equal_ascii_nocase(host, SLICE_LITERAL("localhost")) ||
         is_below(host, SLICE_LITERAL(".localhost")))
         return true;
     for (size_t i = 0; i < a->hosts_len; i++) {
