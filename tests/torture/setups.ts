@@ -218,6 +218,7 @@ export const QUERY_TIMEOUT_MS = 10_000;
 /** Settings of every process here: limits low enough to be met, time-outs short. */
 export const SETTINGS = {
     WEB_CONCURRENCY: '2',
+    ALLOWED_HOSTS: '*', // hostile clients name none that is meant
     MAX_INFLIGHT_BYTES: String(32 << 20),
     REQUEST_TIMEOUT: '10',
     WRITE_TIMEOUT: '10',
