@@ -98,6 +98,7 @@ struct store_scan {
     bool done;             /* nothing is left */
     int64_t window_us; /* an adapter's own: how much time it dares to look at at once; 0: unknown */
     uint64_t stride;   /* an adapter's own: the same in logs; 0: unknown */
+    bool by_number;    /* an adapter's own: time does not divide them well */
 };
 
 /* Starts at the upper bound of the range, or at `cursor` (NULL: none) if that is lower. */

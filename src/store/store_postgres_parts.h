@@ -100,6 +100,7 @@ struct store_postgres_reader {
     bool handed_out;    /* the call under way has called its callback */
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
     unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
+    bool by_index;      /* it is not to read whole partitions */
     struct store_postgres_statement statement;
     struct buffer attributes; /* of the row that is handed out */
 };

@@ -144,14 +144,15 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
  */
 static const char settings[] =
     "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
-    "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true)";
+    "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true), "
+    "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true)";
 
 static int send(struct store_postgres_reader *r, struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
     PGconn *pg = r->conn.pg;
     char limit[16];
-    const char *value = r->limit_ms ? limit : NULL;
+    const char *values[] = {r->limit_ms ? limit : NULL, r->by_index ? "off" : NULL};
 
     buffer_append_char(&st->sql, '\0');
     if (buffer_error(&st->sql))
@@ -159,7 +160,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
     snprintf(limit, sizeof(limit), "%u", r->limit_ms);
     r->conn.sqlstate[0] = '\0';
     if (!PQenterPipelineMode(pg) ||
-        !PQsendQueryParams(pg, settings, 1, NULL, &value, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, settings, 2, NULL, values, NULL, NULL, 0) ||
         !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
                            st->formats, 1) ||
         !PQpipelineSync(pg))

@@ -4,11 +4,12 @@
  * before them. Every statement names both bounds of its window, and is planned with their values,
  * so that the other partitions are left out before they are locked.
  *
- * A statement gets a part of the slice's time, after which the server ends it by itself
- * (statement_timeout): the connection stays, and what came before is kept. Since a day, and even a
- * microsecond, may hold any number of logs, what was too much is then divided by number and not by
- * time: a *stride* is the next so many logs of the window, whose first key is found in the primary
- * key alone. Strides grow and shrink with the time that they take; one of one log always succeeds.
+ * A statement gets a bounded time, after which the server ends it by itself (statement_timeout):
+ * the connection stays, and what came before is kept. Since a day may hold any number of logs, what
+ * was too much is then approached by number: a *stride* is the next so many logs of the window,
+ * whose first key is found in the primary key alone. What one takes tells how long the next windows
+ * may be. Where time divides badly, since very many logs are of one moment, strides go on to the
+ * end of the day, and grow and shrink with the time that they take; one of one log always succeeds.
  *
  * What comes of the windows is thus not one snapshot: logs that are stored meanwhile may or may not
  * be met.
@@ -23,6 +24,7 @@ enum {
     WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
     WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
     WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
+    WINDOW_US_MIN = 1000,   /* what takes longer than it may is no matter of time */
 
     STRIDE_FIRST = 1000,
     STRIDE_MAX = 4 << 20,
@@ -31,11 +33,12 @@ enum {
 
     /*
      * A statement costs a millisecond before it has read anything, and short ones have poor plans:
-     * slices may be much shorter than this.
+     * slices may be much shorter than this. But the first one of a scan is to tell soon whether it
+     * is a short one.
      */
-    GOAL_MS = 100,       /* what a stride should take, */
-    WINDOW_MS_MIN = 100, /* what a window may, if half of the slice's time is less, */
-    STRIDE_MS_MIN = 250, /* and what a stride may, however late it is */
+    GOAL_MS = 250,     /* what a statement should take */
+    LIMIT_MS = 500,    /* what it may take, however late it is */
+    FIRST_MS_MIN = 20, /* what the first may take, if the slice's time is less */
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -59,6 +62,12 @@ static const struct log_key *place(const struct store_postgres_windows *w)
 static int64_t since_us(const struct store_postgres_windows *w)
 {
     return max(log_matcher_filter(w->scan->matcher)->since_us, TIMESTAMP_MIN_US);
+}
+
+/* Windows that are no whole days of partitions are read by their index. */
+static bool is_part_of_day(const struct store_scan *scan)
+{
+    return scan->stride || (scan->window_us && scan->window_us < DAY_US);
 }
 
 static void settle(struct store_postgres_windows *w)
@@ -122,7 +131,8 @@ static int64_t window_start(const struct store_postgres_windows *w)
     if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
         return since_us(w);
     from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
-    from_us -= from_us % DAY_US;
+    if (!w->scan->window_us || w->scan->window_us >= DAY_US)
+        from_us -= from_us % DAY_US;
     return max(from_us, since_us(w));
 }
 
@@ -158,40 +168,61 @@ static int64_t left_ms(const struct store_postgres_windows *w)
     return ((int64_t)w->until_us - (int64_t)clock_monotonic_us()) / 1000;
 }
 
+static bool is_fresh(const struct store_scan *scan)
+{
+    return !scan->window_us && !scan->stride;
+}
+
 /* What a statement may take; 0: as long as it wants. */
 static unsigned limit_ms(const struct store_postgres_reader *r,
                          const struct store_postgres_windows *w)
 {
-    int64_t limit =
-        w->scan->stride ? max(left_ms(w), STRIDE_MS_MIN) : max(left_ms(w) / 2, WINDOW_MS_MIN);
+    int64_t least = is_fresh(w->scan) ? FIRST_MS_MIN : LIMIT_MS;
 
     if (!w->until_us || w->scan->stride == 1)
         return 0;
-    return (unsigned)min(limit, r->conn.silence_ms / 2);
+    return (unsigned)min(max(left_ms(w), least), r->conn.silence_ms / 2);
 }
 
+/* After a window that ran out of time. */
 static void shrink(struct store_scan *scan)
 {
-    scan->stride = scan->stride ? scan->stride / STRIDE_DIVISOR : STRIDE_FIRST;
-    if (!scan->stride)
-        scan->stride = 1;
+    if (scan->stride) {
+        scan->stride = (uint64_t)max((int64_t)scan->stride / STRIDE_DIVISOR, 1);
+        return;
+    }
+    scan->by_number =
+        is_part_of_day(scan); /* it was to take GOAL_MS, had they been spread evenly */
+    if (scan->by_number)
+        scan->window_us = DAY_US;
+    scan->stride = STRIDE_FIRST;
 }
 
-/* After a window that was gone through to its end. */
-static void adapt(struct store_postgres_windows *w, uint64_t took_us)
+static void adapt_to_stride(struct store_scan *scan, int64_t span_us, int64_t took_us)
 {
-    struct store_scan *scan = w->scan;
-    const uint64_t goal_us = GOAL_MS * 1000;
+    int64_t goal_us = GOAL_MS * 1000;
+    int64_t factor = max(goal_us / max(took_us, 1), 1);
 
-    if (scan->stride && took_us > goal_us && scan->stride > 1)
-        scan->stride /= 2;
-    else if (scan->stride && took_us < goal_us / STRIDE_FACTOR && scan->stride < STRIDE_MAX)
+    if (!scan->by_number && span_us >= WINDOW_US_MIN) {
+        scan->window_us = min(span_us, DAY_US) * factor;
+        scan->stride = 0;
+    } else if (factor >= STRIDE_FACTOR && scan->stride < STRIDE_MAX) {
         scan->stride *= STRIDE_FACTOR;
-    if (w->is_stride)
-        return;
+    } else if (took_us > goal_us && scan->stride > 1) {
+        scan->stride /= 2;
+    }
+}
+
+/* After a window that was gone through to its end at once. */
+static void adapt_to_window(struct store_scan *scan, int64_t took_us)
+{
+    scan->stride = 0;
+    scan->by_number = false;
     if (!scan->window_us)
         scan->window_us = DAY_US;
-    if (scan->window_us < WINDOW_DAYS_MAX * DAY_US)
+    if (took_us > GOAL_MS * 1000)
+        scan->window_us = max(scan->window_us / 2, 1);
+    else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR && scan->window_us < WINDOW_DAYS_MAX * DAY_US)
         scan->window_us *= WINDOW_FACTOR;
 }
 
@@ -201,26 +232,34 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
                  store_postgres_window_fn *fn, void *ctx, struct errbuf *err)
 {
     struct store_scan *scan = w->scan;
+    int64_t before_us = scan->before.timestamp_us;
     uint64_t started_us = clock_monotonic_us();
+    int64_t took_us;
     int error = 0;
 
     w->from = (struct log_key){.timestamp_us = window_start(w)};
     w->is_stride = w->cut = false;
     r->limit_ms = limit_ms(r, w);
+    r->by_index = is_part_of_day(scan);
     if (scan->stride)
         error = find_stride(r, w, err);
     if (!error)
         error = fn(r, w, ctx, err);
     r->limit_ms = 0;
+    r->by_index = false;
     if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
         shrink(scan);
         return 0;
     }
-    if (!error && !w->cut) {
-        scan->before = w->from;
-        adapt(w, clock_monotonic_us() - started_us);
-    }
-    return error;
+    if (error || w->cut)
+        return error;
+    scan->before = w->from;
+    took_us = (int64_t)(clock_monotonic_us() - started_us);
+    if (w->is_stride)
+        adapt_to_stride(scan, before_us - w->from.timestamp_us, took_us);
+    else
+        adapt_to_window(scan, took_us);
+    return 0;
 }
 
 static bool is_over(const struct store_postgres_windows *w, const struct log_key *start)

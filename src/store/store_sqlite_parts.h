@@ -48,7 +48,7 @@ struct store_sqlite_reader {
     /* Of all from a time on and before a key, newest first: */
     sqlite3_stmt *records; /* all */
     sqlite3_stmt *levels;  /* timestamp, id and level */
-    sqlite3_stmt *keys;    /* timestamp and id */
+    sqlite3_stmt *nth_key; /* timestamp and id of the one after so many */
     sqlite3_stmt *get;
     sqlite3_stmt *get_early; /* from before 1970 */
     sqlite3_stmt *arrivals;
@@ -74,6 +74,12 @@ int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
  */
 int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
                              struct record *record, struct errbuf *err) LM_MUST_CHECK;
+
+/* The two halves of it: the row, and then the key from its first two columns. */
+int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                                struct errbuf *err) LM_MUST_CHECK;
+int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
+                            struct errbuf *err) LM_MUST_CHECK;
 
 /* How `arrivals` holds a log's key: its timestamp (big-endian), its id. */
 enum { STORE_SQLITE_KEY_BYTES = 8 + 16 };

@@ -42,13 +42,13 @@ static void close_db(struct store_sqlite_reader *r)
 {
     sqlite3_finalize(r->records);
     sqlite3_finalize(r->levels);
-    sqlite3_finalize(r->keys);
+    sqlite3_finalize(r->nth_key);
     sqlite3_finalize(r->get);
     sqlite3_finalize(r->get_early);
     sqlite3_finalize(r->arrivals);
     sqlite3_finalize(r->arrivals_end);
     sqlite3_finalize(r->at_key);
-    r->records = r->levels = r->keys = r->get = r->get_early = NULL;
+    r->records = r->levels = r->nth_key = r->get = r->get_early = NULL;
     r->arrivals = r->arrivals_end = r->at_key = NULL;
     sqlite_db_close(&r->db);
 }
@@ -62,7 +62,7 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
     } statements[] = {
         {&r->records, "SELECT timestamp, id, level, message, attributes FROM logs " BACKWARDS},
         {&r->levels, "SELECT timestamp, id, level FROM logs " BACKWARDS},
-        {&r->keys, "SELECT timestamp, id FROM logs " BACKWARDS},
+        {&r->nth_key, "SELECT timestamp, id FROM logs " BACKWARDS " LIMIT 1 OFFSET ?"},
         {&r->get, GET_WITHIN},
         {&r->get_early, "SELECT timestamp, id, level, message, attributes FROM logs "
                         "INDEXED BY logs_before_1970 WHERE timestamp < 0 AND id = ? LIMIT 1"},
@@ -129,24 +129,40 @@ int store_sqlite_reader_end(struct store_sqlite_reader *r, int error)
     return error;
 }
 
-int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
-                             struct record *record, struct errbuf *err)
+int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                                struct errbuf *err)
 {
-    const void *id;
     int rc;
 
     if (is_cancelled(r))
         return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     rc = sqlite3_step(stmt);
-    if (rc == SQLITE_DONE)
-        return LM_ENOTFOUND;
-    if (rc != SQLITE_ROW)
-        return sqlite_db_error(&r->db, rc, err);
-    id = sqlite3_column_blob(stmt, 1);
-    if (id == NULL || sqlite3_column_bytes(stmt, 1) != sizeof(record->key.id.bytes))
+    if (rc == SQLITE_ROW)
+        return 0;
+    return rc == SQLITE_DONE ? LM_ENOTFOUND : sqlite_db_error(&r->db, rc, err);
+}
+
+int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
+                            struct errbuf *err)
+{
+    const void *id = sqlite3_column_blob(stmt, 1);
+
+    if (id == NULL || sqlite3_column_bytes(stmt, 1) != sizeof(key->id.bytes))
         return errbuf_fail(err, LM_EIO, "%s is damaged: an id is not 16 bytes long", r->db.path);
-    record->key.timestamp_us = sqlite3_column_int64(stmt, 0);
-    memcpy(record->key.id.bytes, id, sizeof(record->key.id.bytes));
+    key->timestamp_us = sqlite3_column_int64(stmt, 0);
+    memcpy(key->id.bytes, id, sizeof(key->id.bytes));
+    return 0;
+}
+
+int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                             struct record *record, struct errbuf *err)
+{
+    int error = store_sqlite_reader_advance(r, stmt, err);
+
+    if (!error)
+        error = store_sqlite_reader_key(r, stmt, &record->key, err);
+    if (error)
+        return error;
     record->level = sqlite_db_column_text(stmt, 2);
     record->message = sqlite_db_column_text(stmt, 3);
     record->attributes = sqlite_db_column_text(stmt, 4);

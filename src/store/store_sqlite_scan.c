@@ -10,6 +10,7 @@
 enum {
     LOOK_ROWS = 16,          /* rows between two looks at the clock … */
     LOOK_BYTES = 256 * 1024, /* … or bytes of them, if that is sooner */
+    SKIP_ROWS = 4096,        /* that are left out between two looks */
 };
 
 /* When a slice is over. */
@@ -87,23 +88,34 @@ static int take(struct store_scan *scan, struct output *out, const struct record
     return 0;
 }
 
-/* What is left out without being looked at need not be read. Returns 0 also where time is over. */
-static int skip(struct store_sqlite_reader *r, struct store_scan *scan, struct pace *pace,
-                bool *over, struct errbuf *err)
+/* Moves the place below the next `n` logs, at most as many as there are. */
+static int skip_some(struct store_sqlite_reader *r, struct store_scan *scan, uint64_t n,
+                     struct errbuf *err)
 {
     struct record record;
+    int error;
+
+    bind(r->nth_key, scan);
+    sqlite3_bind_int64(r->nth_key, 4, (int64_t)n - 1);
+    error = step(r, r->nth_key, scan, &record, err);
+    if (!error && !scan->done) {
+        scan->skip -= n;
+        scan->before = record.key;
+    }
+    sqlite3_reset(r->nth_key);
+    return error;
+}
+
+/* What is left out without being looked at need not be read. Returns 0 also where time is over. */
+static int skip(struct store_sqlite_reader *r, struct store_scan *scan, uint64_t until_us,
+                bool *over, struct errbuf *err)
+{
     int error = 0;
 
-    bind(r->keys, scan);
-    while (scan->skip > 0 && !*over) {
-        error = step(r, r->keys, scan, &record, err);
-        if (error || scan->done)
-            break;
-        scan->skip--;
-        scan->before = record.key;
-        *over = is_over(pace, &record);
+    while (!error && !scan->done && scan->skip > 0 && !*over) {
+        error = skip_some(r, scan, scan->skip < SKIP_ROWS ? scan->skip : SKIP_ROWS, err);
+        *over = until_us && clock_monotonic_us() >= until_us;
     }
-    sqlite3_reset(r->keys);
     return error;
 }
 
@@ -136,7 +148,7 @@ int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
     if (error)
         return error;
     if (scan->skip > 0 && !log_matcher_has_predicates(scan->matcher))
-        error = skip(r, scan, &pace, &over, err);
+        error = skip(r, scan, slice->until_us, &over, err);
     if (!error && !scan->done && !over)
         error = hand_out(r, scan, &pace, &out);
     return store_sqlite_reader_end(r, error);
@@ -158,39 +170,73 @@ struct counting {
     struct store_tally tally;
 };
 
-/* LM_ESTOPPED where there is no room for the log's bucket: it is the next slice's. */
-static int count_one(struct counting *c, struct store_scan *scan, const struct record *record,
-                     struct errbuf *err)
+/*
+ * Where there is no room for the log's bucket, it is the next slice's: the place is then the
+ * bucket's end, and LM_ESTOPPED is returned.
+ */
+static int add(struct counting *c, struct store_scan *scan, int64_t timestamp_us,
+               struct slice level, struct errbuf *err)
 {
-    bool matches = true;
-    int error = log_matcher_has_predicates(scan->matcher) ? match(scan, record, &matches, err) : 0;
+    int64_t bucket = bucket_of(timestamp_us, c->since_us, c->bucket_us);
+    int error = store_tally_add(&c->tally, bucket, level, 1);
 
-    if (!error && matches) {
-        int64_t bucket = bucket_of(record->key.timestamp_us, c->since_us, c->bucket_us);
+    if (error == LM_ESTOPPED)
+        scan->before = (struct log_key){.timestamp_us = c->since_us + (bucket + 1) * c->bucket_us};
+    return error == LM_ENOMEM ? errbuf_fail(err, error, "no memory to count levels") : error;
+}
 
-        error = store_tally_add(&c->tally, bucket, record->level, 1);
-        if (error == LM_ENOMEM)
-            errbuf_set(err, "no memory to count levels");
+/* All logs: no more of each is read than counting takes. */
+static int count_all(struct store_sqlite_reader *r, struct counting *c, struct store_scan *scan,
+                     struct pace *pace, struct errbuf *err)
+{
+    static const struct record nothing;
+    sqlite3_stmt *stmt = r->levels;
+    int error;
+
+    bind(stmt, scan);
+    while ((error = store_sqlite_reader_advance(r, stmt, err)) == 0) {
+        error = add(c, scan, sqlite3_column_int64(stmt, 0), sqlite_db_column_text(stmt, 2), err);
+        if (error)
+            break;
+        if (is_over(pace, &nothing)) {
+            error = store_sqlite_reader_key(r, stmt, &scan->before, err);
+            break;
+        }
     }
-    if (!error)
-        scan->before = record->key;
+    scan->done = error == LM_ENOTFOUND;
+    sqlite3_reset(stmt);
+    return scan->done ? 0 : error;
+}
+
+static int count_matching(struct store_sqlite_reader *r, struct counting *c,
+                          struct store_scan *scan, struct pace *pace, struct errbuf *err)
+{
+    struct record record;
+    int error;
+
+    bind(r->records, scan);
+    do {
+        bool matches = false;
+
+        error = step(r, r->records, scan, &record, err);
+        if (error || scan->done)
+            break;
+        error = match(scan, &record, &matches, err);
+        if (!error && matches)
+            error = add(c, scan, record.key.timestamp_us, record.level, err);
+        if (!error)
+            scan->before = record.key;
+    } while (!error && !is_over(pace, &record));
+    sqlite3_reset(r->records);
     return error;
 }
 
 static int count(struct store_sqlite_reader *r, struct counting *c, struct store_scan *scan,
                  struct pace *pace, struct errbuf *err)
 {
-    sqlite3_stmt *stmt = log_matcher_has_predicates(scan->matcher) ? r->records : r->levels;
-    struct record record;
-    int error;
+    int error = log_matcher_has_predicates(scan->matcher) ? count_matching(r, c, scan, pace, err)
+                                                          : count_all(r, c, scan, pace, err);
 
-    bind(stmt, scan);
-    do {
-        error = step(r, stmt, scan, &record, err);
-        if (!error && !scan->done)
-            error = count_one(c, scan, &record, err);
-    } while (!error && !scan->done && !is_over(pace, &record));
-    sqlite3_reset(stmt);
     return error == LM_ESTOPPED ? 0 : error;
 }
 

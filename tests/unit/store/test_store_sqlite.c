@@ -125,7 +125,7 @@ static void a_page_is_an_index_search_without_a_sort(void **state)
 
     open_both(p);
     r = (struct store_sqlite_reader *)p->r;
-    memcpy(statements, (sqlite3_stmt *[]){r->keys, r->levels, r->records}, sizeof(statements));
+    memcpy(statements, (sqlite3_stmt *[]){r->nth_key, r->levels, r->records}, sizeof(statements));
     for (int i = 0; i < 3; i++) {
         char explain[1024];
         sqlite3_stmt *stmt;
