@@ -63,6 +63,30 @@ async function taken(load: Load, n: number): Promise<void> {
     await eventually('logs to be taken', async () => load.acknowledged >= before + n);
 }
 
+scenario('while SQS is silent /ready says so in its own time, and /metrics waits for nobody', async (lab) => {
+    const site = await (await cloud()).site();
+    const api = await site.api(lab, { READY_TIMEOUT: '1', SQS_TIMEOUT: '5' });
+    assert.equal(metric(await metrics(api), 'logmill_queue_up'), 1);
+    site.cloud.sqs.hang();
+    try {
+        const started = Date.now();
+        const ready = await get(api, '/ready');
+        assert.equal(ready.status, 503);
+        assert.deepEqual(ready.json(), {
+            detail: 'the queue does not answer within 1 s (READY_TIMEOUT)',
+        });
+        assert.equal(metric(await metrics(api), 'logmill_queue_up'), 0);
+        assert.equal((await get(api, '/health')).status, 200);
+        assert.ok(Date.now() - started < 4000, `after ${Date.now() - started} ms, not SQS_TIMEOUT`);
+    } finally {
+        site.cloud.sqs.goOn();
+    }
+    await eventually('/ready again', async () => (await get(api, '/ready')).status === 200);
+    await eventually('the numbers of the queue again', async () => {
+        return metric(await metrics(api), 'logmill_queue_up') === 1;
+    });
+});
+
 scenario(
     'SQS refuses connections: 503 within SQS_TIMEOUT, /ready says so, and it goes on by itself',
     async (lab) => {
