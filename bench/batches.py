@@ -39,7 +39,7 @@ class Taking(Logmill):
         port = free_port()
         worker = Logmill("worker", self.dir, METRICS_PORT=str(port))
         worker.port = port
-        wait_for("queue empty", lambda: self.metrics()["logmill_queue_depth"] == 0)
+        wait_for("queue empty", lambda: self.metrics().get("logmill_queue_depth") == 0)
         self.kept += int(worker.metrics()["logmill_logs_stored_total"])
         worker.halt()
         return self.kept

@@ -53,7 +53,7 @@ def fill(place, start_ms):
     logmill = Logmill("serve", place.dir, **place.settings)
     began = time.monotonic()
     logmill.send(READ_LOGS, lambda number: iso(start_ms + DAY_MS * number // requests).encode())
-    wait_for("all logs stored", lambda: logmill.metrics()["logmill_queue_depth"] == 0, 600)
+    wait_for("all logs stored", lambda: logmill.metrics().get("logmill_queue_depth") == 0, 600)
     seconds = time.monotonic() - began
     stored = int(logmill.metrics()["logmill_logs_stored_total"])
     logmill.halt()

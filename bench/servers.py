@@ -93,7 +93,7 @@ class Logmill(Server):
         def stored():
             m = self.metrics()
             accepted, stored = m["logmill_logs_accepted_total"], m["logmill_logs_stored_total"]
-            return stored if m["logmill_queue_depth"] == 0 and stored >= accepted else 0
+            return stored if m.get("logmill_queue_depth") == 0 and stored >= accepted else 0
 
         return int(wait_for("all logs stored", stored))
 

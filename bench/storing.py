@@ -37,7 +37,7 @@ def worker(settings, server_pid=None):
     before = cpu_seconds(server_pid) if server_pid else 0
     began = time.monotonic()
     drain = Logmill("worker", api.dir, **settings)
-    wait_for("queue empty", lambda: api.metrics()["logmill_queue_depth"] == 0)
+    wait_for("queue empty", lambda: api.metrics().get("logmill_queue_depth") == 0)
     figures = {"rows": ROWS, "seconds": time.monotonic() - began, "cpu_seconds": cpu_seconds(drain.pid)}
     if server_pid:
         figures["server_cpu_seconds"] = cpu_seconds(server_pid) - before
