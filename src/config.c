@@ -45,7 +45,8 @@ static const struct setting settings[] = {
          .help = "origins whose pages may send and read logs: https://app.example.com, …; * for "
                  "any; not set: none"),
     TEXT(TRUSTED_PROXIES, trusted_proxies, .fallback = "127.0.0.0/8, ::1",
-         .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto and -For are believed"),
+         .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto and -For are "
+                 "believed"),
     TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
          .help = "directory of the embedded queue and store; made if missing"),
     NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,
