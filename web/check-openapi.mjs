@@ -29,7 +29,7 @@ for (const [kind, components] of Object.entries(api.components)) {
 const described = Object.entries(api.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
 );
-const routes = [...read("../src/api/api.c").matchAll(/\{"([A-Z]+)", "([^"]+)", \w+\}/g)].map(
+const routes = [...read("../src/api/api.c").matchAll(/\{"([A-Z]+)", "([^"]+)", \w+, [^}]+\}/g)].map(
     ([, method, path]) => `${method} ${path}`,
 );
 for (const route of routes.filter((route) => !described.includes(route)))
