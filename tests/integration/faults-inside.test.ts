@@ -150,7 +150,9 @@ function rounds(): Post[][] {
     ];
 }
 
-const READS = ['/logs?limit=5', '/logs?q=batch&attr.n=1', '/logs/stats', '/ready', '/metrics'];
+const READS = ['/logs?limit=5&slice=9', '/logs?q=batch&attr.n=1', '/logs/stats', '/ready', '/metrics'];
+/** With a log of 300 KB: sent in pieces, and broken off where there is no memory for one of them. */
+const READ_IN_PIECES = '/logs?limit=5';
 
 /** One run: a victim with a fault, and what it answered. */
 class Run {
@@ -185,7 +187,10 @@ class Run {
             }
             await Promise.all(round.map((item) => this.send(item)));
         }
-        await Promise.all(READS.map((read) => this.read(read)));
+        await Promise.all([
+            ...READS.map((read) => this.read(read)),
+            get(this.victim, READ_IN_PIECES).catch(() => undefined),
+        ]);
     }
 
     private async answer(what: string, asked: Promise<Answer>): Promise<Answer | undefined> {
