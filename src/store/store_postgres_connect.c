@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include "store/store_postgres_conn.h"
 
 struct store_postgres_connect {
+    pthread_t thread;
+    bool joined;
     atomic_int owners; /* the thread and its maker: the last one frees */
     struct store_postgres_address address;
     PGconn *_Atomic pg;
@@ -38,19 +41,6 @@ static void *connect_main(void *arg)
     return NULL;
 }
 
-static int start(struct store_postgres_connect *c)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    int error;
-
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    error = pthread_create(&thread, &attributes, connect_main, c);
-    pthread_attr_destroy(&attributes);
-    return error;
-}
-
 struct store_postgres_connect *
 store_postgres_connect_new(const struct store_postgres_address *address)
 {
@@ -65,7 +55,7 @@ store_postgres_connect_new(const struct store_postgres_address *address)
         c->address.values[i] = xstrdup(address->values[i]);
     }
     atomic_init(&c->owners, 2);
-    if (start(c)) {
+    if (pthread_create(&c->thread, NULL, connect_main, c)) {
         close(c->fds[1]);
         atomic_init(&c->owners, 1);
         drop(c);
@@ -81,14 +71,20 @@ int store_postgres_connect_fd(const struct store_postgres_connect *c)
 
 PGconn *store_postgres_connect_take(struct store_postgres_connect *c)
 {
-    PGconn *pg = c->pg;
+    PGconn *pg;
 
+    pthread_join(c->thread, NULL); /* its last steps, in which OpenSSL frees what it kept for it */
+    c->joined = true;
+    pg = c->pg;
     c->pg = NULL;
     return pg;
 }
 
 void store_postgres_connect_free(struct store_postgres_connect *c)
 {
-    if (c)
-        drop(c);
+    if (!c)
+        return;
+    if (!c->joined)
+        pthread_detach(c->thread);
+    drop(c);
 }

@@ -1,4 +1,6 @@
 /* The store in PostgreSQL: its schema and partitions, and what the server can do to it. */
+#include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ enum {
     HOSTILE = 3000,
     RETRY_PAUSE_US = 20000,
     TRIES_MAX = 1000,
+    ATTEMPTS = 200,
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -722,6 +725,44 @@ static void a_wrong_password_is_named_but_not_shown(void **state)
     store_free(s);
 }
 
+/* ---- Connecting ---- */
+
+static int count_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int n = 0;
+
+    assert_non_null(tasks);
+    while (readdir(tasks))
+        n++;
+    closedir(tasks);
+    return n;
+}
+
+/* Its last steps free what OpenSSL keeps for a thread: a process that ends must not cut them off.
+ */
+static void what_an_attempt_came_to_is_taken_from_no_running_thread(void **state)
+{
+    struct store_postgres_address address = {.keywords = {"host", "port"},
+                                             .values = {(char *)"127.0.0.1", (char *)"1"}};
+    int threads = count_threads();
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct store_postgres_connect *c = store_postgres_connect_new(&address);
+        struct pollfd fd = {.events = POLLIN};
+        PGconn *pg;
+
+        assert_non_null(c);
+        fd.fd = store_postgres_connect_fd(c);
+        assert_int_equal(poll(&fd, 1, 10000), 1);
+        pg = store_postgres_connect_take(c);
+        assert_int_equal(count_threads(), threads);
+        assert_int_equal(PQstatus(pg), CONNECTION_BAD);
+        PQfinish(pg);
+        store_postgres_connect_free(c);
+    }
+}
+
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
 
@@ -753,6 +794,7 @@ int main(void)
         CASE(a_url_that_is_wrong_is_refused_without_showing_it),
         CASE(a_url_and_parts_join_and_libpqs_own_settings_hold),
         CASE(a_wrong_password_is_named_but_not_shown),
+        CASE(what_an_attempt_came_to_is_taken_from_no_running_thread),
     };
     int failed;
 
