@@ -384,11 +384,16 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
      * page that is freed, which a queue does with all its pages.
      */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL; PRAGMA "
-             "fullfsync=ON; "
+             "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; "
              "PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              SQLITE_DB_PAGE_BYTES, options->cache_kib > 0 ? options->cache_kib : 256);
-    if ((error = exec(db, pragmas, err)) != 0 || (error = switch_to_wal(db, err)) != 0)
+    if ((error = exec(db, pragmas, err)) != 0)
+        return error;
+    /* Of a file that has pages it would change nothing, but write: with the lock, and a sync. */
+    if (ask(db, "PRAGMA page_count") == 0 &&
+        (error = exec(db, "PRAGMA auto_vacuum=INCREMENTAL", err)) != 0)
+        return error;
+    if ((error = switch_to_wal(db, err)) != 0)
         return error;
 
     /* Only now: the hook takes the place of the automatic checkpoint. */

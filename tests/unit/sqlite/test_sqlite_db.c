@@ -297,6 +297,30 @@ static void an_older_file_is_made_one_that_can_be_given_back(void **state)
     sqlite_db_close(&db);
 }
 
+/* A disk may be full, and another process may be in a long transaction. */
+static void opening_writes_nothing_where_all_is_there(void **state)
+{
+    struct sqlite_db_options o = options(two_steps, 2);
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db writer, reader;
+    off_t bytes;
+
+    assert_int_equal(open_with(&writer, two_steps, 2), 0);
+    assert_int_equal(number(&writer, "PRAGMA auto_vacuum"), 2);
+    bytes = size_of("-wal");
+    assert_int_equal(sqlite_db_begin(&writer, &err), 0);
+    o.read_only = true;
+    assert_int_equal(sqlite_db_open(&reader, &o, &err), 0);
+    assert_int_equal(number(&reader, "SELECT count(*) FROM t"), 0);
+    sqlite_db_close(&reader);
+    o.read_only = false;
+    assert_int_equal(sqlite_db_open(&reader, &o, &err), 0);
+    sqlite_db_close(&reader);
+    sqlite_db_rollback(&writer);
+    assert_int_equal(size_of("-wal"), bytes);
+    sqlite_db_close(&writer);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -310,6 +334,7 @@ int main(void)
         CASE(a_file_that_was_large_is_given_back_in_small_steps),
         CASE(a_long_log_is_cut_when_nothing_is_written),
         CASE(an_older_file_is_made_one_that_can_be_given_back),
+        CASE(opening_writes_nothing_where_all_is_there),
         CASE(pages_that_are_freed_are_not_written),
         CASE(a_rollback_undoes_and_needs_no_transaction),
         CASE(a_read_only_connection_creates_but_does_not_write),
