@@ -267,6 +267,23 @@ static void forget(struct writer *w)
         undo(w, LM_EUNAVAILABLE);
 }
 
+/*
+ * A log that is said to be at fault is given up for good. But a server that has no transaction left
+ * to give, for want of vacuuming, says of every log that it passes a limit (54000): this one fails
+ * there, too.
+ */
+static int check_blame(struct writer *w, struct errbuf *err)
+{
+    int error = LM_EUNAVAILABLE;
+
+    if (w->conn.pg)
+        error = store_postgres_conn_exec(&w->conn, "SELECT pg_current_xact_id()", NULL, err);
+    if (!error)
+        return LM_EDATA;
+    undo(w, error);
+    return LM_EUNAVAILABLE;
+}
+
 int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                  struct store_append_result *result, struct errbuf *err)
 {
@@ -288,6 +305,13 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
         if (error != 0)
             undo(w, error);
     } while (lost && !fresh);
+    if (error == LM_EDATA && n == 1) {
+        struct errbuf reason = ERRBUF_INIT;
+
+        error = check_blame(w, &reason);
+        if (error != LM_EDATA && reason.text[0])
+            errbuf_set(err, "%s", reason.text);
+    }
     if (error) {
         *result = (struct store_append_result){0};
         return error;

@@ -319,6 +319,34 @@ static void a_partition_that_cannot_be_made_stops_nobody(void **state)
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
 }
 
+/* It says so of every log, with the code of a log that passes a limit; the functions play it. */
+static void a_server_without_transactions_left_is_no_bad_data(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us(), 1);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    postgres_place_sql(p, "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                          "BEGIN RAISE 'no commands' USING ERRCODE = '54000'; END $$;"
+                          "CREATE TRIGGER refuse BEFORE INSERT ON arrivals FOR EACH ROW "
+                          "EXECUTE FUNCTION public.refuse()");
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EDATA);
+    postgres_place_sql(p, "CREATE FUNCTION public.pg_current_xact_id() RETURNS xid8 "
+                          "LANGUAGE plpgsql AS $$ "
+                          "BEGIN RAISE 'no commands' USING ERRCODE = '54000'; END $$;"
+                          "ALTER ROLE tester SET search_path = public, pg_catalog");
+    store_writer_free(p->w);
+    p->w = store_writer_new(p->s, &err);
+    assert_non_null(p->w);
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), LM_EUNAVAILABLE);
+    assert_non_null(strstr(err.text, "no commands"));
+    postgres_place_sql(p, "ALTER ROLE tester RESET search_path;"
+                          "DROP FUNCTION public.pg_current_xact_id();"
+                          "DROP TRIGGER refuse ON arrivals");
+    assert_int_equal(insist(p->w, &record, 1).stored, 1);
+}
+
 static void without_any_partition_for_a_row_it_is_no_bad_data(void **state)
 {
     struct postgres_place *p = *state;
@@ -780,6 +808,7 @@ int main(void)
         CASE(columns_that_others_added_stop_no_partition),
         CASE(a_partition_that_cannot_be_made_stops_nobody),
         CASE(without_any_partition_for_a_row_it_is_no_bad_data),
+        CASE(a_server_without_transactions_left_is_no_bad_data),
         CASE(expiring_drops_whole_days_and_deletes_from_the_last),
         CASE(expiring_waits_for_a_long_reader_only_for_a_moment),
         CASE(kill_9_of_the_server_loses_and_repeats_nothing),
