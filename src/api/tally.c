@@ -100,17 +100,26 @@ static uint32_t hash(struct slice name)
     return h % TALLY_SLOTS;
 }
 
+/* The number of the level `name`, or -1 where it was not met yet. */
+static int64_t look_up(const struct tally *t, struct slice name)
+{
+    for (uint32_t at = t->slots[hash(name)]; at != NONE; at = level_at(t, at - 1)->next)
+        if (slice_equal(name_of(t, at - 1), name))
+            return at - 1;
+    return -1;
+}
+
 /* The number of the level `name`, which it gets when it is first met. */
 static int find_level(struct tally *t, struct slice name, uint32_t *level)
 {
     uint32_t *slot = &t->slots[hash(name)];
     struct tally_level new = {.start = t->names.len, .len = name.len, .next = *slot};
+    int64_t known = look_up(t, name);
 
-    for (uint32_t at = *slot; at != NONE; at = level_at(t, at - 1)->next)
-        if (slice_equal(name_of(t, at - 1), name)) {
-            *level = at - 1;
-            return 0;
-        }
+    if (known >= 0) {
+        *level = (uint32_t)known;
+        return 0;
+    }
     buffer_append_slice(&t->names, name);
     buffer_append(&t->levels, &new, sizeof(new));
     if (buffer_error(&t->names))
@@ -127,8 +136,13 @@ static int find_level(struct tally *t, struct slice name, uint32_t *level)
 int tally_add(struct tally *t, size_t bucket, struct slice level, uint64_t count)
 {
     struct tally_addend addend = {.count = count, .bucket = (uint32_t)bucket};
-    int error = find_level(t, level, &addend.level);
+    bool is_full = bucket_at(t, addend.bucket)->levels >= STORE_STATS_LEVELS_MAX;
+    int error;
 
+    /* A name that would only be counted as another is not kept: of those there is no end. */
+    if (is_full && look_up(t, level) < 0)
+        level = other;
+    error = find_level(t, level, &addend.level);
     if (error)
         return error;
     buffer_append(&t->slice, &addend, sizeof(addend));

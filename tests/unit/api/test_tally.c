@@ -110,6 +110,28 @@ static void levels_past_the_last_are_others_whichever_slice_they_are_of(void **s
     assert_null(strstr(text.data, "\"level 64\""));
 }
 
+/* A bucket cut into many slices, each with as many levels as are told apart, none met before. */
+static void others_take_no_room(void **state)
+{
+    char level[STORE_STATS_LEVEL_BYTES_MAX + 1];
+    unsigned n = 0;
+
+    tally_release(&tally);
+    assert_int_equal(start(1 << 20), 0);
+    memset(level, 'l', sizeof(level) - 1);
+    level[sizeof(level) - 1] = '\0';
+    for (unsigned slice = 0; slice < 100; slice++) {
+        for (unsigned i = 0; i < STORE_STATS_LEVELS_MAX; i++, n++) {
+            snprintf(level, 8, "%07u", n);
+            level[7] = 'l';
+            add(3, level, 1);
+        }
+        keep();
+    }
+    assert_int_equal(tally.total, n);
+    assert_true(account_used(ledger_account(&ledger, LEDGER_READS)) < 1 << 18);
+}
+
 static void what_it_grows_by_is_charged_and_refused_where_there_is_no_room(void **state)
 {
     char level[STORE_STATS_LEVEL_BYTES_MAX + 1];
@@ -138,6 +160,7 @@ int main(void)
         TEST(a_slice_that_was_not_read_whole_does_not_count),
         TEST(nothing_counted_is_nothing),
         TEST(levels_past_the_last_are_others_whichever_slice_they_are_of),
+        TEST(others_take_no_room),
         TEST(what_it_grows_by_is_charged_and_refused_where_there_is_no_room),
     };
 
