@@ -717,6 +717,19 @@ static void refuse_unavailable(struct tail *t, const char *detail)
     free_tail(t);
 }
 
+/* Before the stream has begun: a client that goes must not keep its place in the line. */
+static void on_gone(void *ctx)
+{
+    struct tail *t = ctx;
+
+    if (t->job_runs) {
+        read_job_leave(t->hub->readers, &t->job);
+        return;
+    }
+    leave_line(t);
+    refuse_unavailable(t, "the client has ended the connection before its turn");
+}
+
 /* Answers with the head of the stream; false where the tail is over, and freed. */
 static bool begin(struct tail *t)
 {
@@ -794,5 +807,6 @@ void tail_start(struct tail_hub *hub, struct http_request *req)
         return;
     }
     stand_in_line(t);
+    http_request_on_gone(req, on_gone, t);
     tail_read_next(hub);
 }

@@ -302,6 +302,47 @@ overBoth('searches that nobody waits for any more end at once', async (server) =
 
 /* ---- A store that says nothing ---- */
 
+scenario('tails that wait for a silent store go with their clients', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({
+        settings: { ...postgres.settings, MAX_TAILS: '300', WEB_CONCURRENCY: '1', SHUTDOWN_TIMEOUT: '1' },
+    });
+    const ask = (): Promise<RawConnection[]> =>
+        Promise.all(
+            Array.from({ length: 300 }, async () => {
+                const client = await RawConnection.open(server);
+                lab.finally(() => client.close());
+                client.send('GET /logs/tail HTTP/1.1\r\nHost: h\r\n\r\n');
+                return client;
+            }),
+        );
+    await postLogs(server, [{ message: 'there', level: 'info' }]);
+    await atRest(server);
+
+    postgres.hang();
+    lab.finally(() => postgres.goOn());
+    const gone = await ask();
+    await eventually('no room for one more', async () => (await get(server, '/logs/tail')).status === 503);
+    gone.forEach((client) => client.close());
+    await eventually('room again', async () => {
+        const client = await RawConnection.open(server);
+        client.send('GET /logs/tail HTTP/1.1\r\nHost: h\r\n\r\n');
+        await sleep(200);
+        client.close();
+        return client.unread === '';
+    });
+    await eventually('that one to go, too', async () => {
+        const clients = await ask();
+        await sleep(200);
+        const all = clients.every((client) => client.unread === '');
+        if (!all) {
+            clients.forEach((client) => client.close());
+        }
+        return all;
+    });
+    await server.stop(); // within 10 s
+});
+
 scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of it', async (lab) => {
     const postgres = await PostgresServer.start(lab);
     const server = await lab.start({
