@@ -343,6 +343,9 @@ static int submit(struct list *l, struct errbuf *err)
 
     l->rows = l->whole_len = 0;
     l->began_us = clock_monotonic_us();
+    /* A page whose time is over, since its client took so long, is still to be ended. */
+    if (l->begun && l->job.until_us && l->job.until_us < l->began_us)
+        l->job.until_us = l->began_us;
     l->job.lane = l->begun                                 ? READ_SCAN
                   : log_matcher_has_predicates(l->matcher) ? READ_SEARCH
                                                            : READ_PAGE;

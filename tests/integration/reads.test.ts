@@ -300,6 +300,37 @@ overBoth('searches that nobody waits for any more end at once', async (server) =
     assert.ok(more('logmill_reads_partial_total') > 10, 'searches were not done to the end');
 });
 
+scenario('a page whose client takes longer than its time is ended, not broken off', async (lab) => {
+    const server = await lab.start({
+        settings: { QUERY_TIMEOUT: '1', READ_THREADS: '1', WEB_CONCURRENCY: '1' },
+    });
+    await fill(server, 20_000);
+    for (let n = 0; n < 30; n++) {
+        const logs = Array.from({ length: 15 }, () => ({ level: 'info', message: 'm'.repeat(60_000) }));
+        await postLogs(server, logs);
+    }
+    await atRest(server);
+
+    const client = await RawConnection.open(server);
+    client.send('GET /logs?limit=1000 HTTP/1.1\r\nHost: h\r\n\r\n');
+    await eventually('the page to begin', async () => client.unread.length > 0);
+    client.socket.pause();
+    await sleep(3000);
+    let going = true;
+    const others = Array.from({ length: 60 }, async () => {
+        while (going) {
+            await get(server, `/logs?offset=0&q=nowhere&${ALL}`).catch(() => {});
+        }
+    });
+    await sleep(300);
+    client.socket.resume();
+    await eventually('the end', async () => client.closed || client.unread.endsWith('\r\n0\r\n\r\n'));
+    going = false;
+    assert.match(client.unread.slice(-200), /\],"next":"[\w-]{32}","searched_to":".*"\}\r\n0\r\n\r\n$/);
+    client.close();
+    await Promise.all(others);
+});
+
 /* ---- A store that says nothing ---- */
 
 scenario('tails that wait for a silent store go with their clients', async (lab) => {
