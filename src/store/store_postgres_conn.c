@@ -321,14 +321,23 @@ static int take_attempt(struct store_postgres_conn *c, struct errbuf *err)
     return error;
 }
 
+/* A server that has something to say before it is asked says farewell. */
+static bool has_ended(const struct store_postgres_conn *c)
+{
+    struct pollfd fd = {.fd = PQsocket(c->pg), .events = POLLIN};
+
+    return poll(&fd, 1, 0) != 0;
+}
+
 static int connect_to_server(struct store_postgres_conn *c, struct errbuf *err)
 {
     /* What became of an attempt that somebody began a while ago says nothing of now. */
     if (c->attempt) {
         int error = take_attempt(c, err);
 
-        if (!error || c->attempt)
+        if (c->attempt || (!error && !has_ended(c)))
             return error;
+        store_postgres_conn_close(c);
     }
     c->attempt = store_postgres_connect_new(c->address);
     if (!c->attempt)

@@ -270,6 +270,20 @@ static void an_attempt_that_failed_long_ago_is_not_told_to_the_next_call(void **
     assert_reads_again(p);
 }
 
+static void a_connection_that_was_ended_before_it_was_used_is_made_anew(void **state)
+{
+    struct postgres_place *p = *state;
+
+    postgres_server_freeze(postgres_place_server);
+    expect_cancel(p);
+    postgres_server_thaw(postgres_place_server);
+    usleep(500000); /* the attempt succeeds, and nobody looks */
+    postgres_place_sql(p, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE usename = 'tester'");
+    usleep(200000);
+    assert_reads_again(p);
+}
+
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
 
@@ -283,6 +297,7 @@ int main(void)
         CASE(cancels_that_a_silent_server_does_not_answer_are_few),
         CASE(a_reader_is_freed_at_once_while_it_connects),
         CASE(an_attempt_that_failed_long_ago_is_not_told_to_the_next_call),
+        CASE(a_connection_that_was_ended_before_it_was_used_is_made_anew),
     };
     int failed;
 
