@@ -420,6 +420,17 @@ static struct http_response head_of(const struct list *l, struct http_header hea
     return head;
 }
 
+/* For the first piece. Another may take the room meanwhile: then the answer is broken off. */
+static bool has_room_to_begin(const struct list *l)
+{
+    struct account *answers = ledger_account(&l->api->ledger, LEDGER_ANSWERS);
+
+    if (!account_take(answers, l->out.len))
+        return false;
+    account_give(answers, l->out.len);
+    return true;
+}
+
 static bool begin(struct list *l)
 {
     static const struct http_stream_hooks hooks = {.drained = on_drained, .closed = on_closed};
@@ -489,6 +500,9 @@ static void finish(struct read_job *job)
         free_list(l);
     } else if (l->ended && l->format == LIST_JSON) {
         answer_whole(l);
+    } else if (!has_room_to_begin(l)) {
+        read_answer_failure(l->req, LM_EBUSY, &l->detail);
+        free_list(l);
     } else if (begin(l)) {
         write_piece(l);
     } else {

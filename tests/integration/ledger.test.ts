@@ -104,6 +104,30 @@ scenario('downloads that nobody takes keep no log out', async (lab) => {
     await comesBack(server, clients);
 });
 
+scenario('where answers have no room, a page or a download is refused before it begins', async (lab) => {
+    const server = await filled(lab);
+    const clients: RawConnection[] = [];
+    const download = 'GET /logs?format=ndjson HTTP/1.1\r\nHost: test\r\n\r\n';
+    await eventually('no room', async () => {
+        clients.push(...(await greedy(lab, server, 40, download)));
+        return (await held(server, 'answers')) > 8 * SIXTEENTH - 256 * 1024; // of a piece
+    });
+    const paths = ['/logs?limit=1000', '/logs?format=ndjson&limit=500', '/logs?format=csv&limit=500'];
+    const statuses = new Set<string>();
+    for (let n = 0; n < 4; n++) {
+        for (const path of paths) {
+            const other = await RawConnection.open(server);
+            other.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
+            await eventually('an answer', async () => other.closed || other.unread !== '');
+            statuses.add(other.unread.slice(0, 12));
+            other.close();
+        }
+    }
+    statuses.delete('HTTP/1.1 200'); // where some room came back
+    assert.deepEqual([...statuses], ['HTTP/1.1 503']);
+    await comesBack(server, clients);
+});
+
 scenario('bodies that never come whole keep no log out that does', async (lab) => {
     const server = await filled(lab, { MAX_CONNECTIONS: '1000' });
     const text = rawPost('/log', JSON.stringify({ message: 'm'.repeat(1_000_000), level: 'info' }));
