@@ -67,8 +67,9 @@ static int advance_clock(struct expiry *e, struct store_writer *writer, uint64_t
     enum retention_clock_news news = retention_clock_advance(&e->clock, wall_us, now_us);
     tell_clock(news, e, wall_us);
     atomic_store(&e->before_us, e->days ? e->clock.time_us - e->days * DAY_US : INT64_MIN);
+    unsigned keep_ms = e->clock.kept.claimed_us ? EXPIRY_KEEP_DOUBT_MS : EXPIRY_KEEP_CLOCK_MS;
     if (e->clock_kept_us && news == RETENTION_CLOCK_AS_BEFORE &&
-        now_us - e->clock_kept_us < (uint64_t)EXPIRY_KEEP_CLOCK_MS * 1000)
+        now_us - e->clock_kept_us < (uint64_t)keep_ms * 1000)
         return 0;
     e->clock_kept_us = now_us;
     return store_clock_write(writer, &e->clock.kept, err);

@@ -27,7 +27,8 @@ enum {
     EXPIRY_INTERVAL_MS = 10000,     /* between looks that find nothing … */
     EXPIRY_INTERVAL_BUSY_MS = 1000, /* … and after one that found all there was */
     EXPIRY_LETTERS_MS = 60000,      /* between looks at the dead letters */
-    EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data */
+    EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data … */
+    EXPIRY_KEEP_DOUBT_MS = 60000,   /* … and while it is doubted: a restart forgets what is not */
 };
 
 /* Past these, dead letters are told, once a day at most, and dropped where they are to be. */

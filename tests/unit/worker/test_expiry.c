@@ -139,6 +139,26 @@ static void a_clock_a_year_ahead_deletes_nothing_more(void **state)
     assert_int_equal(world.writes, 2);
 }
 
+/* Else a worker that never runs for ten minutes would doubt for ever. */
+static void a_doubt_is_kept_each_minute(void **state)
+{
+    struct expiry *e = *state;
+    unsigned writes;
+
+    step_now(e);
+    writes = world.writes;
+    e->clock_kept_us -= 61000000;
+    step_now(e);
+    assert_int_equal(world.writes, writes);
+    world.now_us += 365 * DAY;
+    step_now(e);
+    writes = world.writes;
+    e->clock_kept_us -= 61000000;
+    step_now(e);
+    assert_int_equal(world.writes, writes + 1);
+    assert_true(world.kept.doubted_us > 0);
+}
+
 static void what_is_kept_holds_for_the_next_process(void **state)
 {
     struct expiry *e = *state;
@@ -220,6 +240,7 @@ int main(void)
         CASE(much_that_was_stored_makes_no_long_step),
         CASE(when_nothing_is_left_it_looks_again_later),
         CASE(a_clock_a_year_ahead_deletes_nothing_more),
+        CASE(a_doubt_is_kept_each_minute),
         CASE(what_is_kept_holds_for_the_next_process),
         CASE(a_log_too_old_at_its_arrival_is_counted),
         CASE(a_store_that_is_away_is_tried_again_later),
