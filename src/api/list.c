@@ -195,8 +195,12 @@ static int take_row(const struct record *record, void *ctx)
     return is_piece_full(l) ? LM_ESTOPPED : 0;
 }
 
-/* Returns true where the cache had the answer. What had no room is then looked for in the store. */
-static bool look_in_cache(struct list *l, struct cache_client *cache)
+/*
+ * Returns true where the cache had the answer. What had no room is then looked for in the store.
+ * A last turn does not look: its client has gone, or its time is over.
+ */
+static bool look_in_cache(struct list *l, struct cache_client *cache,
+                          const struct read_slice *slice)
 {
     static const struct {
         const char *name;
@@ -204,8 +208,10 @@ static bool look_in_cache(struct list *l, struct cache_client *cache)
     } results[] = {[CACHE_HIT] = {"hit", METRIC_CACHE_HIT},
                    [CACHE_MISS] = {"miss", METRIC_CACHE_MISS},
                    [CACHE_BYPASS] = {"bypass", METRIC_CACHE_BYPASS}};
-    enum cache_result result = cache_query(cache, &l->query, take_row, l);
+    enum cache_result result = CACHE_BYPASS;
 
+    if (!slice->last)
+        result = cache_query(cache, &l->query, slice->until_us, take_row, l);
     if (cache)
         l->cached = results[result].name;
     metrics_add(results[result].metric, 1);
@@ -313,7 +319,7 @@ static enum read_step work(struct read_job *job, struct read_thread *thread,
     bool is_done = l->looked && l->job.until_us && slice->until_us <= clock_monotonic_us();
 
     if (!l->looked && l->format == LIST_JSON)
-        is_done = look_in_cache(l, thread->cache);
+        is_done = look_in_cache(l, thread->cache, slice);
     l->looked = true;
     if (!is_done)
         look_in_store(l, thread->reader, slice->until_us);

@@ -25,9 +25,9 @@ void cache_maintain(struct cache_client *c, struct store_reader *store)
 }
 
 enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
-                              store_row_fn *fn, void *ctx)
+                              uint64_t until_us, store_row_fn *fn, void *ctx)
 {
-    return c != NULL ? c->ops->query(c, query, fn, ctx) : CACHE_BYPASS;
+    return c != NULL ? c->ops->query(c, query, until_us, fn, ctx) : CACHE_BYPASS;
 }
 
 struct cache_listener *cache_listener_new(struct cache *c)

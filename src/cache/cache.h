@@ -21,7 +21,7 @@ struct cache_client; /* a connection; NULL where there is no cache */
 /* What a read got: the names are those of the X-Cache header. */
 enum cache_result {
     CACHE_HIT,    /* the whole answer was handed to the callback */
-    CACHE_MISS,   /* not wholly covered: ask the store; the callback was not called */
+    CACHE_MISS,   /* not wholly covered, or not in time: ask the store; no call of the callback */
     CACHE_BYPASS, /* no cache, or it is in doubt or cannot be reached: ask the store */
 };
 
@@ -34,9 +34,14 @@ void cache_fill(struct cache_client *c, const struct record *records, size_t n);
 /* From time to time by a worker: rebuilds from the store where that is due. */
 void cache_maintain(struct cache_client *c, struct store_reader *store);
 
-/* Tries to answer `query` from the cache, in the order of store_query. */
+/*
+ * Tries to answer `query` from the cache, in the order of store_query. `until_us` (monotonic; 0: no
+ * end) is when looking for what matches predicates is over: what is not whole by then is a miss.
+ * The first exchange with the cache is not cut short by it, so that a query without predicates can
+ * be answered however little time there is.
+ */
 enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
-                              store_row_fn *fn, void *ctx);
+                              uint64_t until_us, store_row_fn *fn, void *ctx);
 
 /*
  * Listens for fills: every fill, by whatever process, is announced to all who listen.
@@ -63,7 +68,7 @@ struct cache_ops {
     void (*fill)(struct cache_client *c, const struct record *records, size_t n);
     void (*maintain)(struct cache_client *c, struct store_reader *store);
     enum cache_result (*query)(struct cache_client *c, const struct log_query *query,
-                               store_row_fn *fn, void *ctx);
+                               uint64_t until_us, store_row_fn *fn, void *ctx);
     struct cache_listener *(*listener_new)(struct cache *c);
     void (*listener_free)(struct cache_listener *l);
     int (*listener_wait)(struct cache_listener *l, unsigned timeout_ms);

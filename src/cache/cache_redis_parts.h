@@ -114,6 +114,6 @@ int cache_redis_listen_wait(struct cache_listener *l, unsigned timeout_ms);
 /* ---- cache_redis_query.c ---- */
 
 enum cache_result cache_redis_query(struct cache_client *c, const struct log_query *query,
-                                    store_row_fn *fn, void *ctx);
+                                    uint64_t until_us, store_row_fn *fn, void *ctx);
 
 #endif

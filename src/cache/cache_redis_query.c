@@ -250,13 +250,22 @@ struct scan {
     struct log_matcher *matcher;
     struct bound upper; /* of the next run */
     struct bound lower;
+    uint64_t until_us; /* of matching; 0: no end */
     uint64_t to_skip;
     size_t matches;
     redisReply *replies[RUNS_MAX]; /* what the matches point into */
     size_t replies_len;
 };
 
-/* Keeps the members of `run` that match; an error where one cannot be read, or for no memory. */
+static bool is_over(const struct scan *s)
+{
+    return s->until_us && clock_monotonic_us() >= s->until_us;
+}
+
+/*
+ * Keeps the members of `run` that match; LM_ETIMEOUT where the time is over first, another error
+ * where one cannot be read, or for no memory.
+ */
 static int match_run(struct scan *s, const struct run *run)
 {
     struct record record = {0};
@@ -264,6 +273,8 @@ static int match_run(struct scan *s, const struct run *run)
     for (size_t i = 0; i < run->len && s->matches < s->query->limit; i++) {
         bool matches;
 
+        if (is_over(s)) /* each time: a member may be large */
+            return LM_ETIMEOUT;
         if (decode(run->members[i], &record))
             return LM_EINVAL;
         if (log_matcher_match(s->matcher, &record, &matches))
@@ -283,29 +294,38 @@ static int match_run(struct scan *s, const struct run *run)
  * Goes down from the upper bound until there are enough matches, or the lower bound is reached.
  * Where the set does not reach down to the lower bound only the first run is looked at: should it
  * not do, the store is likely to be needed anyway.
+ *
+ * `deadline_us` is of the exchanges, and later than the end of matching: to break one off costs the
+ * connection, and has the server left alone for a while.
  */
 static enum cache_result scan(struct scan *s, uint64_t deadline_us)
 {
     struct run run;
+    int error;
 
     while (s->replies_len < RUNS_MAX) {
         if (fetch(s->client, &s->upper, &s->lower, 0, RUN_MEMBERS, deadline_us, &run))
             return CACHE_BYPASS;
         s->replies[s->replies_len++] = run.reply;
-        if (!run.trusted || match_run(s, &run))
+        if (!run.trusted)
             return CACHE_BYPASS;
+        error = match_run(s, &run);
+        if (error)
+            return error == LM_ETIMEOUT ? CACHE_MISS : CACHE_BYPASS;
         if (s->matches == s->query->limit)
             return CACHE_HIT;
         if (!run.covers_since)
             return CACHE_MISS;
         if (run.len < RUN_MEMBERS)
             return CACHE_HIT;
+        if (is_over(s))
+            return CACHE_MISS;
     }
     return CACHE_MISS;
 }
 
 static enum cache_result query_matching(struct cache_redis_client *c, const struct log_query *q,
-                                        store_row_fn *fn, void *ctx)
+                                        uint64_t until_us, store_row_fn *fn, void *ctx)
 {
     struct scan s = {
         .client = c,
@@ -313,6 +333,7 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
         .matcher = log_matcher_new(&q->filter),
         .upper = upper_bound(q),
         .lower = lower_bound(q),
+        .until_us = until_us,
         .to_skip = q->offset,
     };
     enum cache_result result;
@@ -335,7 +356,7 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
 }
 
 enum cache_result cache_redis_query(struct cache_client *base, const struct log_query *query,
-                                    store_row_fn *fn, void *ctx)
+                                    uint64_t until_us, store_row_fn *fn, void *ctx)
 {
     struct cache_redis_client *c = (struct cache_redis_client *)base;
 
@@ -343,6 +364,6 @@ enum cache_result cache_redis_query(struct cache_client *base, const struct log_
     if (atomic_load(&c->cache->lost) || !cache_redis_link_may_try(c->cache))
         return CACHE_BYPASS;
     if (log_filter_has_predicates(&query->filter))
-        return query_matching(c, query, fn, ctx);
+        return query_matching(c, query, until_us, fn, ctx);
     return query_page(c, query, fn, ctx);
 }

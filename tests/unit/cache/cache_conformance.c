@@ -298,12 +298,30 @@ static void a_callback_that_has_had_enough_is_called_no_more(void **state)
 
     cache_test_append(t, 0, LOGS, false);
     maintain(t);
-    assert_int_equal(cache_query(t->client, &q, stop_at_three, &calls), CACHE_HIT);
+    assert_int_equal(cache_query(t->client, &q, 0, stop_at_three, &calls), CACHE_HIT);
     assert_int_equal(calls, 3);
     calls = 0;
     q.filter.levels[q.filter.levels_len++] = SLICE_LITERAL("info");
-    assert_int_equal(cache_query(t->client, &q, stop_at_three, &calls), CACHE_HIT);
+    assert_int_equal(cache_query(t->client, &q, 0, stop_at_three, &calls), CACHE_HIT);
     assert_int_equal(calls, 3);
+}
+
+static void a_search_past_its_time_is_a_miss_and_a_page_is_not(void **state)
+{
+    struct cache_test *t = &((struct place *)*state)->t;
+    uint64_t far_us = clock_monotonic_us() + UINT64_C(60000000);
+    struct log_query q = store_test_query(10);
+
+    cache_test_append(t, 0, 300, false);
+    maintain(t);
+    assert_int_equal(cache_query(t->client, &q, 1, store_test_collect, &t->cached), CACHE_HIT);
+    assert_int_equal(t->cached.len, 10);
+    store_test_rows_release(&t->cached);
+    q.filter.levels[q.filter.levels_len++] = SLICE_LITERAL("info");
+    assert_int_equal(cache_query(t->client, &q, 1, store_test_collect, &t->cached), CACHE_MISS);
+    assert_int_equal(t->cached.len, 0);
+    assert_int_equal(cache_query(t->client, &q, far_us, store_test_collect, &t->cached), CACHE_HIT);
+    assert_int_equal(t->cached.len, 10);
 }
 
 static struct log_query random_query(unsigned *seed, unsigned logs)
@@ -505,7 +523,7 @@ static void read_once(struct race *r, unsigned *seed)
             must_len--;
     }
     store_test_rows_release(&r->t->cached);
-    if (cache_query(r->t->client, &q, store_test_collect, &r->t->cached) == CACHE_HIT) {
+    if (cache_query(r->t->client, &q, 0, store_test_collect, &r->t->cached) == CACHE_HIT) {
         atomic_fetch_add(&r->hits, 1);
         check_answer(r, must, must_len, q.limit);
     }
@@ -557,6 +575,7 @@ int cache_conformance_run(const struct cache_conformance *a)
         CASE(late_logs_above_the_mark_stand_where_they_belong),
         CASE(times_from_year_1_to_9999_are_in_order),
         CASE(a_callback_that_has_had_enough_is_called_no_more),
+        CASE(a_search_past_its_time_is_a_miss_and_a_page_is_not),
         CASE(whatever_is_asked_a_hit_is_the_stores_answer),
         CASE(a_rebuild_that_races_fills_loses_nothing_and_brings_nothing_back),
     };

@@ -84,7 +84,7 @@ enum cache_result cache_test_query(struct cache_test *t, const struct log_query 
     enum cache_result result;
 
     store_test_rows_release(&t->cached);
-    result = cache_query(t->client, q, store_test_collect, &t->cached);
+    result = cache_query(t->client, q, 0, store_test_collect, &t->cached);
     if (result != CACHE_HIT) {
         assert_int_equal(t->cached.len, 0);
         return result;

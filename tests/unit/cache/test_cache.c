@@ -19,7 +19,7 @@ static void no_cache_is_a_cache_that_is_always_bypassed(void **state)
     log_filter_init(&query.filter);
     cache_fill(c, &record, 1);
     cache_maintain(c, NULL);
-    assert_int_equal(cache_query(c, &query, never, NULL), CACHE_BYPASS);
+    assert_int_equal(cache_query(c, &query, 0, never, NULL), CACHE_BYPASS);
     cache_client_free(c);
     cache_free(NULL);
 }
