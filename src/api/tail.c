@@ -800,6 +800,7 @@ void tail_start(struct tail_hub *hub, struct http_request *req)
     t = xcalloc(1, sizeof(*t));
     t->hub = hub;
     t->req = req;
+    t->job.client = http_request_client(req);
     buffer_init(&t->out, OUT_BYTES_MAX);
     link_tail(t);
     if (!read_params(t, req)) {

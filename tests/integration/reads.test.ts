@@ -374,6 +374,35 @@ scenario('tails that wait for a silent store go with their clients', async (lab)
     await server.stop(); // within 10 s
 });
 
+scenario('the reads of a tail count among those of its client', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({ settings: { ...postgres.settings, MAX_READS_PER_CLIENT: '1' } });
+    const ask = async (path: string, client: string): Promise<RawConnection> => {
+        const connection = await RawConnection.open(server);
+        lab.finally(() => connection.close());
+        connection.send(`GET ${path} HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: ${client}\r\n\r\n`);
+        return connection;
+    };
+    await postLogs(server, [{ message: 'there', level: 'info' }]);
+    await atRest(server);
+
+    postgres.hang();
+    lab.finally(() => postgres.goOn());
+    const page = await ask('/logs', '192.0.2.1');
+    await eventually('the page to be read', async () => (await reading(server)) === 1);
+    const refused = await ask('/logs/tail', '192.0.2.1');
+    await eventually('an answer', async () => refused.unread !== '');
+    assert.match(refused.unread, /^HTTP\/1\.1 503 [^]*at most 1 of one client \(MAX_READS_PER_CLIENT\)/);
+    const others = [await ask('/logs/tail', '192.0.2.2'), await ask('/logs', '192.0.2.3')];
+    await eventually('those of others to be taken', async () => (await reading(server)) === 3);
+
+    postgres.goOn();
+    for (const connection of [page, ...others]) {
+        await eventually('an answer', async () => connection.unread !== '');
+        assert.match(connection.unread, /^HTTP\/1\.1 200 /);
+    }
+});
+
 scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of it', async (lab) => {
     const postgres = await PostgresServer.start(lab);
     const server = await lab.start({
