@@ -694,11 +694,46 @@ void connection_timed_out(struct connection *c, enum timeout_kind kind)
     connection_send(c);
 }
 
+/* ---- Memory for answers ---- */
+
+static bool is_short(const struct http_thread *t)
+{
+    struct account *answers = t->shared->options.answers;
+    return answers != NULL && account_used(answers) > answers->ceiling / 100 * HTTP_RELIEF_PERCENT;
+}
+
+/* True where what the client does not take is charged to the answers: tails have their own. */
+static bool holds_answer(const struct connection *c)
+{
+    return c->first != NULL && c->first->account == c->thread->shared->options.answers;
+}
+
+void connection_relieve(struct http_thread *t)
+{
+    if (!is_short(t))
+        return;
+    uint64_t now = uv_now(&t->loop);
+    struct deadline *d = timeouts_first(&t->timeouts, TIMEOUT_WRITE);
+    while (d != NULL && is_short(t)) {
+        struct connection *c = connection_of_write_deadline(d);
+        if (now + t->timeouts.after_ms[TIMEOUT_WRITE] < d->at_ms + HTTP_STALL_MS)
+            return; /* all others have been set later */
+        d = timeouts_next(&t->timeouts, d);
+        if (holds_answer(c))
+            connection_abort(c);
+    }
+}
+
 /* ---- Beginning ---- */
 
 struct connection *connection_of_read_deadline(struct deadline *d)
 {
     return (struct connection *)((char *)d - offsetof(struct connection, read_deadline));
+}
+
+struct connection *connection_of_write_deadline(struct deadline *d)
+{
+    return (struct connection *)((char *)d - offsetof(struct connection, write_deadline));
 }
 
 struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address,

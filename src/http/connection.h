@@ -76,6 +76,7 @@ struct connection *connection_new(struct http_thread *t, int fd, const struct so
 
 /* The connection whose read_deadline `d` is. */
 struct connection *connection_of_read_deadline(struct deadline *d);
+struct connection *connection_of_write_deadline(struct deadline *d);
 
 /* What the client sent, whole or in any pieces. */
 void connection_receive(struct connection *c, const char *data, size_t len);
@@ -103,6 +104,12 @@ void connection_drain(struct connection *c);
 
 /* A deadline of `kind` has passed. */
 void connection_timed_out(struct connection *c, enum timeout_kind kind);
+
+/*
+ * Where memory for answers runs short: cuts off the clients that do not take theirs (see
+ * HTTP_RELIEF_PERCENT), until it does not. Not from within a function of a connection.
+ */
+void connection_relieve(struct http_thread *t);
 
 /* Closes now. Requests whose handlers owe an answer are cut loose. */
 void connection_abort(struct connection *c);

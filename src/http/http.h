@@ -46,6 +46,12 @@ enum {
     HTTP_EXTRA_MS = 2000,
     HTTP_WRITE_LOT_BYTES = 64 * 1024,
     /*
+     * Where answers hold more than HTTP_RELIEF_PERCENT of what they may, clients that have not
+     * taken a lot for HTTP_STALL_MS are cut off, the one that has waited longest first.
+     */
+    HTTP_RELIEF_PERCENT = 75,
+    HTTP_STALL_MS = 2000,
+    /*
      * A query string longer than this is charged while its request is under way, as often as
      * handlers keep it in one form or another.
      */

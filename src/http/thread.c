@@ -130,6 +130,7 @@ static void on_check(uv_check_t *check)
     if (t->shared->options.hooks.thread_drained != NULL)
         t->shared->options.hooks.thread_drained(t->context);
     send_dirty(t);
+    connection_relieve(t);
     maybe_finish(t);
 }
 
@@ -147,10 +148,8 @@ static void on_tick(uv_timer_t *timer)
     for (int kind = 0; kind < TIMEOUT_KINDS; kind++) {
         struct deadline *due;
         while ((due = timeouts_due(&t->timeouts, kind, now)) != NULL) {
-            size_t offset = offsetof(struct connection, write_deadline);
-            struct connection *c = kind == TIMEOUT_WRITE
-                                       ? (struct connection *)((char *)due - offset)
-                                       : connection_of_read_deadline(due);
+            struct connection *c = kind == TIMEOUT_WRITE ? connection_of_write_deadline(due)
+                                                         : connection_of_read_deadline(due);
             connection_timed_out(c, kind);
         }
     }

@@ -33,6 +33,11 @@ struct deadline *timeouts_first(struct timeouts *t, enum timeout_kind kind)
     return first != &t->lists[kind] ? first : NULL;
 }
 
+struct deadline *timeouts_next(struct timeouts *t, struct deadline *d)
+{
+    return d->next != &t->lists[d->kind] ? d->next : NULL;
+}
+
 struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms)
 {
     struct deadline *first = timeouts_first(t, kind);

@@ -40,6 +40,9 @@ void timeouts_set(struct timeouts *t, struct deadline *d, enum timeout_kind kind
 /* The deadline of `kind` that was set first, or NULL. */
 struct deadline *timeouts_first(struct timeouts *t, enum timeout_kind kind);
 
+/* The one of the same kind that was set after `d`, or NULL. */
+struct deadline *timeouts_next(struct timeouts *t, struct deadline *d);
+
 /* The first deadline of `kind` that is due, still set, or NULL. */
 struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms);
 

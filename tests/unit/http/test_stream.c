@@ -147,6 +147,40 @@ static void test_what_waits_is_charged_and_refused_without_room(void **state)
     http_stream_end(stream);
 }
 
+/* A stream whose client takes nothing, `stalled_ms` ago for the first time; then a round of the
+ * loop while all answers together hold `percent` of what they may. True where it was cut off. */
+static bool is_cut_off(unsigned percent, unsigned stalled_ms)
+{
+    struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+    bool cut;
+    feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_quota = 0;
+    write_piece("not taken");
+    harness_round(&harness);
+    harness.connection->write_deadline.at_ms -= stalled_ms;
+    size_t others = answers->ceiling / 100 * percent - account_used(answers);
+    assert_true(account_take(answers, others));
+    harness_round(&harness);
+    cut = stream_closed == 1;
+    account_give(answers, others);
+    send_quota = SIZE_MAX;
+    if (!cut) {
+        http_stream_end(stream);
+        return false;
+    }
+    close(harness.peer);
+    harness_connect(&harness);
+    return true;
+}
+
+/* Else a client that opens many and reads none would keep the answers of all others out. */
+static void test_who_takes_nothing_makes_room_where_memory_is_short(void **state)
+{
+    assert_false(is_cut_off(HTTP_RELIEF_PERCENT - 1, 10 * HTTP_STALL_MS));
+    assert_false(is_cut_off(HTTP_RELIEF_PERCENT + 1, HTTP_STALL_MS / 2));
+    assert_true(is_cut_off(HTTP_RELIEF_PERCENT + 1, HTTP_STALL_MS));
+}
+
 /* A byte now and then is not enough to hold an answer for ever. */
 static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
 {
@@ -360,6 +394,7 @@ int main(void)
         TEST(test_head_request_wants_no_pieces),
         TEST(test_drained_is_told_when_the_socket_has_taken_all),
         TEST(test_what_waits_is_charged_and_refused_without_room),
+        TEST(test_who_takes_nothing_makes_room_where_memory_is_short),
         TEST(test_the_deadline_moves_with_lots_not_with_bytes),
         TEST(test_a_long_stream_gives_back_what_has_left),
         TEST(test_closed_is_told_once_when_the_client_goes),
