@@ -125,5 +125,5 @@ test('nothing is fixed to an account or region, and nothing is looked up', () =>
   const text = JSON.stringify(template().toJSON());
   assert.doesNotMatch(text, /"(eu|us|ap|sa|ca|me|af|il)-[a-z]+-\d[a-z]?"/);
   assert.doesNotMatch(text, /dummy-|vpc-12345/);
-  assert.doesNotMatch(text, /[^0-9]\d{12}[^0-9]/);
+  assert.doesNotMatch(text, /\b\d{12}\b/); // an account's number; hashes of assets have letters, too
 });

@@ -13,7 +13,7 @@
 #include "queue_test_support.h"
 
 enum {
-    QUIET_MS = 700,     /* nothing came for so long: nothing will */
+    QUIET_MS = 1500,    /* nothing came for so long: nothing will */
     SENDERS = 4,        /* threads */
     SENDS_EACH = 100,   /* of each */
     MANY = 3000,        /* more than one delivery holds */
@@ -172,14 +172,13 @@ static void consumers_share_the_messages_and_get_each_once(void **state)
             uint32_t number = queue_test_number(mine->messages[i].body);
 
             assert_in_range(number, 0, MESSAGES - 1);
-            came[number]++;
-            assert_true(!queue_limits(p->q).in_order || total == 0 || number > last);
+            total += came[number]++ == 0;
+            assert_true(!queue_limits(p->q).in_order || turn == 0 || number >= last);
             last = number;
-            total++;
         }
     }
     for (int i = 0; i < MESSAGES; i++)
-        assert_int_equal(came[i], 1);
+        assert_in_range(came[i], 1, queue_test_may_repeat ? MESSAGES : 1);
     for (int i = 0; i < 2; i++) {
         if (d[i].count > 0)
             queue_test_settle(c[i], &d[i], QUEUE_ACKNOWLEDGE);

@@ -1,8 +1,13 @@
 #include "queue_test_support.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../cmocka_all.h"
+#include "base/xalloc.h"
+
+enum { ID_BYTES = 64 };
 
 struct waiter {
     pthread_mutex_t lock;
@@ -80,21 +85,50 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
         fail_msg("cannot settle: %s", err.text);
 }
 
+bool queue_test_may_repeat;
+
+struct seen {
+    char (*ids)[ID_BYTES];
+    size_t len;
+};
+
+/* Whether it is the first of its id; notes the id. */
+static bool is_first(struct seen *s, struct slice id)
+{
+    char text[ID_BYTES] = {0};
+
+    assert_true(id.len < sizeof(text));
+    memcpy(text, id.data, id.len);
+    for (size_t i = 0; i < s->len; i++) {
+        if (strcmp(s->ids[i], text) == 0)
+            return false;
+    }
+    s->ids = xrealloc(s->ids, (s->len + 1) * sizeof(*s->ids));
+    memcpy(s->ids[s->len++], text, sizeof(text));
+    return true;
+}
+
 size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
                         void (*fn)(struct slice body, void *ctx), void *ctx)
 {
     struct queue_delivery d;
+    struct seen seen = {0};
     size_t total = 0;
 
     while (total < n) {
         receive_once(c, quiet_ms, &d);
         if (d.count == 0)
             break;
-        for (size_t i = 0; i < d.count && fn != NULL; i++)
-            fn(d.messages[i].body, ctx);
-        total += d.count;
+        for (size_t i = 0; i < d.count; i++) {
+            if (queue_test_may_repeat && !is_first(&seen, d.messages[i].id))
+                continue;
+            if (fn != NULL)
+                fn(d.messages[i].body, ctx);
+            total++;
+        }
         queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
     }
+    free(seen.ids);
     return total;
 }
 

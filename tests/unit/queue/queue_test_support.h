@@ -21,6 +21,12 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
                        enum queue_outcome outcome);
 
 /*
+ * The server may deliver a message twice, even if nothing goes wrong, as a busy moto does where two
+ * receive at once: queue_test_drain counts each once.
+ */
+extern bool queue_test_may_repeat;
+
+/*
  * Receives and acknowledges until `n` messages have come or nothing comes for `quiet_ms`; returns
  * their number. Each one's body is given to `fn`, if that is not NULL.
  */
