@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "rows.h"
-#include "store/store_postgres.h"
+#include "store/postgres/adapter.h"
 
 enum { INSERT_ROWS = 10, COLUMNS = 5, CHUNK = 64 * 1024 };
 

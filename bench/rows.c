@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "record/record_parse.h"
+#include "formats/record_parse.h"
 
 enum { ERRORS_MAX = 1 << 20 };
 

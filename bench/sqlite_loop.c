@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "rows.h"
-#include "store/store_sqlite.h"
+#include "store/sqlite/adapter.h"
 
 struct bench {
     const char *directory;

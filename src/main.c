@@ -10,12 +10,12 @@
 
 #include <uv.h>
 
-#include "base/diag.h"
 #include "base/errbuf.h"
 #include "base/xalloc.h"
-#include "client/client.h"
-#include "commands.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "diag/diag.h"
+#include "program/commands.h"
+#include "program/config.h"
 
 enum { EXIT_USAGE = 2 };
 

@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "api/api_internal.h"
+#include "api/internal.h"
 #include "api/web_routes.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 
 static const struct http_route routes[] = {
     {"POST", "/log", ingest_routes_post_log, 0},

@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 
-#include "api/tail_feed.h"
 #include "cache/cache.h"
 #include "http/http.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "tail/feed.h"
 
 struct api;
 

@@ -1,9 +1,9 @@
 /* POST /log and POST /logs: what a body says it is, and on to the ingest. */
-#include "api/api_internal.h"
+#include "api/internal.h"
 
-#include "base/json.h"
-#include "metrics/metrics.h"
 #include "record/validation.h"
+#include "metrics/metrics.h"
+#include "json/writer.h"
 
 /* The media type of `req` without its parameters; data NULL where there is none. */
 static struct slice media_type(const struct http_request *req)

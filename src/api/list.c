@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "api/log_params.h"
-#include "api/read_answer.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 #include "http/accept.h"
 #include "metrics/metrics.h"
+#include "read/answer.h"
+#include "read/params.h"
 
 enum {
     OUT_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */

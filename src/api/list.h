@@ -17,7 +17,7 @@
 #ifndef LOGMILL_API_LIST_H
 #define LOGMILL_API_LIST_H
 
-#include "api/api_internal.h"
+#include "api/internal.h"
 #include "http/query_string.h"
 
 enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV };

@@ -7,15 +7,15 @@
  * reader would wait as long. A store that says that it is away does not make it unready: logs are
  * taken and wait in the queue, and readers are told at once; the answer names it.
  */
-#include "api/api_internal.h"
+#include "api/internal.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "base/json.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
+#include "json/writer.h"
 
 enum {
     BODY_BYTES_MAX = 1 << 20,

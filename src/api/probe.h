@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "http/mailbox.h"
+#include "net/mailbox.h"
 #include "queue/queue.h"
 
 struct probe;

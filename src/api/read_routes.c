@@ -1,13 +1,13 @@
 /* GET /logs/{id} and /logs/tail. */
-#include "api/api_internal.h"
+#include "api/internal.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "api/log_params.h"
-#include "api/read_answer.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "read/answer.h"
+#include "read/params.h"
 
 enum { BODY_BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
 

@@ -5,15 +5,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "api/api_internal.h"
-#include "api/log_params.h"
-#include "api/read_answer.h"
-#include "api/tally.h"
+#include "api/internal.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "http/query_string.h"
 #include "metrics/metrics.h"
+#include "read/answer.h"
+#include "read/params.h"
+#include "read/tally.h"
 
 enum { BODY_BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
 

@@ -1,6 +1,6 @@
 #include "api/web_routes.h"
 
-#include "api/api_internal.h"
+#include "api/internal.h"
 #include "http/accept.h"
 #include "web/assets.h"
 

@@ -1,6 +1,6 @@
 #include "base/visible.h"
 
-#include "base/json.h"
+#include "base/utf8.h"
 
 /* Bytes of the character at the start of `text` (not empty); 0 where it is not UTF-8. */
 static size_t character_len(struct slice text)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "base/errbuf.h"
-#include "record/filter.h"
+#include "query/filter.h"
 #include "record/record.h"
 #include "store/store.h"
 

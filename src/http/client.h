@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/slice.h"
-#include "http/ranges.h"
+#include "net/ranges.h"
 
 enum { CLIENT_UNKNOWN = 0 };
 

@@ -48,10 +48,10 @@
 #include "base/xalloc.h"
 #include "http/client.h"
 #include "http/message.h"
-#include "http/ranges.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/thread.h"
+#include "net/ranges.h"
 
 enum {
     PIECES_MAX = 64, /* of one write: an answer is one or two */

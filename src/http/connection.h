@@ -14,9 +14,9 @@
 #include <uv.h>
 
 #include "base/buffer.h"
-#include "http/charge.h"
 #include "http/http.h"
-#include "http/timeouts.h"
+#include "net/charge.h"
+#include "net/timeouts.h"
 
 struct http_thread;
 struct message;

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/errbuf.h"
 #include "base/slice.h"
-#include "http/charge.h"
+#include "net/charge.h"
 
 enum inflate_coding { INFLATE_IDENTITY, INFLATE_GZIP, INFLATE_ZSTD };
 

@@ -21,10 +21,10 @@
 #include "base/buffer.h"
 #include "base/ledger.h"
 #include "base/slice.h"
-#include "http/charge.h"
 #include "http/http.h"
 #include "http/inflate.h"
 #include "http/router.h"
+#include "net/charge.h"
 
 enum {
     MESSAGE_HEADERS_MAX = 100, /* header fields in one message */

@@ -7,9 +7,9 @@
 #define LOGMILL_HTTP_REQUEST_H
 
 #include "base/buffer.h"
-#include "http/charge.h"
 #include "http/http.h"
 #include "http/message.h"
+#include "net/charge.h"
 
 struct http_thread;
 struct connection;

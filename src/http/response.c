@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "http/connection.h"
 #include "http/thread.h"
+#include "json/writer.h"
 
 enum {
     HEAD_BYTES_MAX = 256, /* a head without content type and further headers */

@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/diag.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 #include "http/http.h"
-#include "http/ranges.h"
 #include "http/router.h"
 #include "http/thread.h"
+#include "net/ranges.h"
 
 enum { BACKLOG = 4096 }; /* the kernel cuts it down to its own limit */
 

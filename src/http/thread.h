@@ -25,7 +25,7 @@
 #include "http/inflate.h"
 #include "http/message.h"
 #include "http/request.h"
-#include "http/timeouts.h"
+#include "net/timeouts.h"
 
 enum {
     HTTP_READ_BYTES = 64 * 1024, /* taken from one connection at a time */

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/diag.h"
-#include "base/json.h"
 #include "base/monotonic_cond.h"
+#include "diag/diag.h"
 #include "metrics/metrics.h"
+#include "json/writer.h"
 
 enum { STOP_WAIT_MS = 500, NAME_MAX_BYTES = 255 };
 

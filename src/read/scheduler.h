@@ -34,7 +34,7 @@
 #define LOGMILL_READ_SCHEDULER_H
 
 #include "cache/cache.h"
-#include "http/mailbox.h"
+#include "net/mailbox.h"
 #include "store/store.h"
 
 struct read_scheduler;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/timestamp.h"
+#include "json/writer.h"
 
 int log_key_compare(const struct log_key *a, const struct log_key *b)
 {

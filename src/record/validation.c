@@ -1,6 +1,6 @@
 #include "record/validation.h"
 
-#include "base/json.h"
+#include "json/writer.h"
 
 enum { CLOSING_ROOM = 192 }; /* bytes, for the "too_many_errors" entry and the closing brackets */
 

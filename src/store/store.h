@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
-#include "record/matcher.h"
+#include "query/matcher.h"
 #include "record/record.h"
 
 struct store;

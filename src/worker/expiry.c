@@ -1,8 +1,8 @@
 #include "worker/expiry.h"
 
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/timestamp.h"
+#include "diag/diag.h"
 #include "metrics/metrics.h"
 
 static const int64_t DAY_US = INT64_C(86400) * 1000000;

@@ -23,13 +23,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/monotonic_cond.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
+#include "formats/record_parse.h"
+#include "message/writer.h"
 #include "metrics/metrics.h"
-#include "record/batch.h"
-#include "record/record_parse.h"
 #include "worker/expiry.h"
 #include "worker/notice.h"
 

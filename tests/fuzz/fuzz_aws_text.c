@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "aws/aws_credentials_parts.h"
-#include "aws/aws_error.h"
-#include "aws/aws_ini.h"
+#include "aws/credentials_internal.h"
+#include "aws/error.h"
+#include "aws/ini.h"
 #include "base/text.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/client.h"
-#include "client/decoder.h"
-#include "client/line.h"
+#include "cli/cli.h"
+#include "cli/decoder.h"
+#include "cli/line.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 

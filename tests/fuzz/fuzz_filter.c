@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "record/filter.h"
-#include "record/matcher.h"
+#include "query/filter.h"
+#include "query/matcher.h"
+#include "json/writer.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 

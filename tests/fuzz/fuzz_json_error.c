@@ -1,7 +1,7 @@
 /* Any bytes: json_find_error finds no error exactly where yyjson reads the text. */
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "json/writer.h"
 
 enum { DEPTH_MAX = 500 };
 

@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "api/log_params.h"
-#include "base/json.h"
 #include "base/timestamp.h"
+#include "read/params.h"
+#include "json/writer.h"
 
 enum { ANSWER_MAX = 64 << 20 };
 

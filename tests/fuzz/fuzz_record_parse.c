@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/timestamp.h"
-#include "record/batch.h"
-#include "record/record_parse.h"
+#include "formats/record_parse.h"
+#include "message/writer.h"
+#include "json/writer.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 

@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "cache/cache_member.h"
-#include "cache/redis_url.h"
+#include "cache/redis/member.h"
+#include "cache/redis/url.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 

@@ -12,7 +12,7 @@ import { endChild, environment, eventually, freePort, type Lab, release } from '
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
 
-/** The keys of the cache, as src/cache/cache_redis.c names them. */
+/** The keys of the cache, as src/cache/redis/adapter.c names them. */
 export const CACHE_KEYS = {
     set: 'logmill:{cache}:set',
     state: 'logmill:{cache}:state',

@@ -13,7 +13,7 @@
 
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
-#include "aws/aws_credentials.h"
+#include "aws/credentials.h"
 #include "base/clock.h"
 
 enum { SOON_US = 10000000 };

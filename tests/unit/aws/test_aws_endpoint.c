@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
-#include "aws/aws_endpoint.h"
+#include "aws/endpoint.h"
 
 static int clear_environment(void **state)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
-#include "aws/aws_error.h"
+#include "aws/error.h"
 
 static void check(long status, const char *body, enum aws_error_kind kind, const char *type,
                   const char *part)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
-#include "aws/aws_ini.h"
+#include "aws/ini.h"
 #include "base/buffer.h"
 
 static void note(const struct aws_ini_item *item, void *ctx)

@@ -5,8 +5,8 @@
 
 #include "../cmocka_all.h"
 #include "base/buffer.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 
 static const struct fault_plan none;
 

@@ -6,7 +6,7 @@
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
 #include "base/xalloc.h"
-#include "store/store_sqlite.h"
+#include "store/sqlite/adapter.h"
 
 static void open_cache(struct cache_test *t, struct cache *cache)
 {

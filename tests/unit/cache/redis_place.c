@@ -8,7 +8,7 @@
 #include "../cmocka_all.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "cache/cache_redis.h"
+#include "cache/redis/adapter.h"
 
 enum { MS = 1000 }; /* in us */
 

@@ -4,7 +4,7 @@
 #include "../cmocka_all.h"
 #include "../store/store_test_support.h"
 #include "base/timestamp.h"
-#include "cache/cache_member.h"
+#include "cache/redis/member.h"
 
 static void a_member_gives_back_the_record(void **state)
 {

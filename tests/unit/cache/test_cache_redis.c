@@ -7,11 +7,11 @@
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
-#include "cache/cache_redis.h"
+#include "cache/redis/adapter.h"
 #include "cache_conformance.h"
 #include "cache_test_support.h"
+#include "diag/diag.h"
 #include "redis_place.h"
 
 enum { MS = 1000 }; /* in us */

@@ -2,7 +2,7 @@
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
-#include "cache/redis_resolve.h"
+#include "cache/redis/resolve.h"
 
 enum { PATIENCE_MS = 20000, SHORT_MS = 50, SLACK_MS = 250, MS = 1000 };
 

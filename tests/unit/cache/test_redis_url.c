@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
-#include "cache/redis_url.h"
+#include "cache/redis/url.h"
 
 static void assert_text(const char *got, const char *expected)
 {

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 
 #include "harness.h"
-#include "http/ranges.h"
+#include "net/ranges.h"
 
 #define LATER "POST /later HTTP/1.1\r\nHost: h\r\n\r\n"
 #define STATIC "GET /static HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -19,7 +19,7 @@
 #include "../temp_directory.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "queue/queue_sqlite.h"
+#include "queue/sqlite/adapter.h"
 #include "queue_conformance.h"
 #include "queue_test_support.h"
 

@@ -6,7 +6,7 @@
 
 #include "../cmocka_all.h"
 #include "../fault_walk.h"
-#include "queue/queue_sqlite.h"
+#include "queue/sqlite/adapter.h"
 #include "queue_test_support.h"
 
 enum {

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "../cmocka_all.h"
-#include "aws/aws_client.h"
-#include "aws/aws_identity.h"
+#include "aws/client.h"
+#include "aws/identity.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/xalloc.h"
-#include "queue/queue_sqs.h"
+#include "queue/sqs/adapter.h"
 #include "queue_conformance.h"
 #include "queue_test_support.h"
+#include "json/writer.h"
 
 enum {
     TIMEOUT_MS = 60000, /* not all emulators are fast */

@@ -1,5 +1,5 @@
 #include "../cmocka_all.h"
-#include "queue/seq_ranges.h"
+#include "queue/sqlite/seq_ranges.h"
 
 /* What seq_ranges.h says is always true. */
 static void check_invariants(const struct seq_ranges *r)

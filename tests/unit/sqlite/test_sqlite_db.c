@@ -1,4 +1,4 @@
-#include "sqlite/sqlite_db.h"
+#include "sqlite/db.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Holding back what is written to a log must never show: not to others, not to ourselves. */
-#include "sqlite/sqlite_vfs.h"
+#include "sqlite/vfs.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
-#include "sqlite/sqlite_db.h"
+#include "sqlite/db.h"
 
 static const char *const steps[] = {"CREATE TABLE t(x INTEGER PRIMARY KEY, y TEXT)"};
 static char path[1024];

@@ -10,8 +10,8 @@
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
 #include "base/fault.h"
-#include "sqlite/sqlite_db.h"
-#include "sqlite/sqlite_faults.h"
+#include "sqlite/db.h"
+#include "sqlite/faults.h"
 
 enum {
     OVERFLOW_BYTES = 508, /* of a page of 512: what it holds of a large value */

@@ -8,7 +8,7 @@
 
 #include <libpq-fe.h>
 
-#include "store/store_postgres.h"
+#include "store/postgres/adapter.h"
 
 enum { POSTGRES_SERVER_CONNECTIONS = 30 };
 

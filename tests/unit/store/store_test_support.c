@@ -5,7 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/xalloc.h"
-#include "record/matcher.h"
+#include "query/matcher.h"
 
 struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
                                 const char *message, const char *attributes)

@@ -12,7 +12,7 @@
 #include "base/xalloc.h"
 #include "postgres_place.h"
 #include "scan_conformance.h"
-#include "store/store_postgres_parts.h"
+#include "store/postgres/internal.h"
 
 enum {
     MANY = 20000,

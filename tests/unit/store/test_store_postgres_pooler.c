@@ -11,8 +11,8 @@
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 #include "postgres_place.h"
 
 enum { START_TRIES = 500, START_PAUSE_US = 20000 };

@@ -8,10 +8,10 @@
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 #include "postgres_place.h"
-#include "store/store_postgres_parts.h"
+#include "store/postgres/internal.h"
 
 enum {
     LOGS = 400,

@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "scan_conformance.h"
-#include "store/store_sqlite.h"
-#include "store/store_sqlite_parts.h"
+#include "store/sqlite/adapter.h"
+#include "store/sqlite/internal.h"
 #include "store_test_support.h"
 
 enum {

@@ -6,7 +6,7 @@
 
 #include "../cmocka_all.h"
 #include "../fault_walk.h"
-#include "store/store_sqlite.h"
+#include "store/sqlite/adapter.h"
 #include "store_test_support.h"
 
 enum {

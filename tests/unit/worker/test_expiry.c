@@ -5,7 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
-#include "base/diag.h"
+#include "diag/diag.h"
 #include "metrics/metrics.h"
 
 #define DAY (INT64_C(86400) * 1000000)

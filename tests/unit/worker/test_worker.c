@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "../cmocka_all.h"
-#include "base/diag.h"
+#include "diag/diag.h"
 
 enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 10000, TRIES = 50 };
 

@@ -1,0 +1,300 @@
+#include "access/access.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/xalloc.h"
+
+/* What no browser is to guess at; and pages of others must not even embed. */
+#define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
+#define SAME_ORIGIN NOSNIFF "Cross-Origin-Resource-Policy: same-origin\r\n"
+#define CROSS_ORIGIN                                                                               \
+    NOSNIFF "Cross-Origin-Resource-Policy: cross-origin\r\n"                                       \
+            "Access-Control-Expose-Headers: X-Cache, Retry-After\r\n"
+/* No two origins share a cached answer. */
+#define VARY "Vary: Origin\r\n"
+
+struct origin {
+    struct slice name;       /* "https://app.example" */
+    struct buffer answer;    /* the lines of its answers */
+    struct buffer preflight; /* and of the answer to the question beforehand */
+};
+
+struct access {
+    bool any_host;
+    struct slice hosts[ACCESS_NAMES_MAX];
+    size_t hosts_len;
+    bool any_origin; /* then origins[0] is "*" */
+    struct origin origins[ACCESS_NAMES_MAX];
+    size_t origins_len;
+};
+
+/* ---- Settings ---- */
+
+/* The next item of a list; empty at its end. */
+static struct slice next_item(const char **text)
+{
+    size_t len;
+    struct slice item;
+
+    *text += strspn(*text, ", ");
+    len = strcspn(*text, ", ");
+    item = slice_of(*text, len);
+    *text += len;
+    return item;
+}
+
+static bool is_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '.' || c == '_'))
+            return false;
+    }
+    return s.len > 0;
+}
+
+static int add_host(struct access *a, struct slice host, struct errbuf *err)
+{
+    struct slice name = host;
+
+    if (slice_equal(host, SLICE_LITERAL("*"))) {
+        a->any_host = true;
+        return 0;
+    }
+    if (host.len > 2 && memcmp(host.data, "*.", 2) == 0)
+        name = slice_of(host.data + 2, host.len - 2);
+    if (!is_name(name))
+        return errbuf_fail(err, LM_EINVAL,
+                           "ALLOWED_HOSTS: \"%.*s\" is not a name such as logs.example.com, "
+                           "*.example.com or * (without a port)",
+                           (int)host.len, host.data);
+    if (a->hosts_len == ACCESS_NAMES_MAX)
+        return errbuf_fail(err, LM_ETOOBIG, "ALLOWED_HOSTS: more than %d names", ACCESS_NAMES_MAX);
+    a->hosts[a->hosts_len++] = host;
+    return 0;
+}
+
+/* scheme://host[:port], as browsers send it: nothing behind it. */
+static bool is_origin(struct slice s)
+{
+    const char *rest = s.len > 0 ? memmem(s.data, s.len, "://", 3) : NULL;
+    size_t len = rest ? (size_t)(s.data + s.len - (rest + 3)) : 0;
+
+    if (len == 0 || rest == s.data || s.len > ACCESS_ORIGIN_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] <= ' ' || s.data[i] > '~')
+            return false;
+    return !memchr(rest + 3, '/', len) && !memchr(rest + 3, '*', len);
+}
+
+static int add_origin(struct access *a, struct slice name, struct errbuf *err)
+{
+    struct origin *o;
+
+    if (!slice_equal(name, SLICE_LITERAL("*")) && !is_origin(name))
+        return errbuf_fail(err, LM_EINVAL,
+                           "CORS_ORIGINS: \"%.*s\" is not an origin such as "
+                           "https://app.example.com or *",
+                           (int)name.len, name.data);
+    if (a->origins_len == ACCESS_NAMES_MAX)
+        return errbuf_fail(err, LM_ETOOBIG, "CORS_ORIGINS: more than %d origins", ACCESS_NAMES_MAX);
+    o = &a->origins[a->origins_len++];
+    o->name = name;
+    buffer_init(&o->answer, HTTP_ANSWER_HEADERS_MAX);
+    buffer_init(&o->preflight, HTTP_ANSWER_HEADERS_MAX);
+    buffer_append_string(&o->answer, "Access-Control-Allow-Origin: ");
+    buffer_append_slice(&o->answer, name);
+    buffer_append_string(&o->answer, "\r\n" VARY);
+    buffer_append_slice(&o->preflight, buffer_slice(&o->answer));
+    buffer_append_string(&o->answer, CROSS_ORIGIN);
+    buffer_append_string(
+        &o->preflight,
+        "Access-Control-Allow-Methods: GET, POST\r\n"
+        "Access-Control-Allow-Headers: content-type, content-encoding, last-event-id\r\n"
+        "Access-Control-Allow-Private-Network: true\r\n"
+        "Access-Control-Max-Age: 7200\r\n");
+    if (buffer_error(&o->answer) || buffer_error(&o->preflight))
+        return errbuf_fail(err, LM_ENOMEM, "CORS_ORIGINS: no memory");
+    return 0;
+}
+
+struct access *access_new(const char *hosts, const char *origins, struct errbuf *err)
+{
+    struct access *a = xcalloc(1, sizeof(*a));
+    struct slice item;
+
+    while (hosts && (item = next_item(&hosts)).len > 0)
+        if (add_host(a, item, err))
+            goto fail;
+    while (origins && (item = next_item(&origins)).len > 0)
+        if (add_origin(a, item, err))
+            goto fail;
+    for (size_t i = 0; i < a->origins_len; i++)
+        a->any_origin = a->any_origin || slice_equal(a->origins[i].name, SLICE_LITERAL("*"));
+    if (a->any_origin && a->origins_len > 1) {
+        errbuf_set(err, "CORS_ORIGINS: * stands alone");
+        goto fail;
+    }
+    return a;
+fail:
+    access_free(a);
+    return NULL;
+}
+
+void access_free(struct access *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->origins_len; i++) {
+        buffer_release(&a->origins[i].answer);
+        buffer_release(&a->origins[i].preflight);
+    }
+    free(a);
+}
+
+struct slice access_answer_headers(const struct access *a)
+{
+    return a->origins_len > 0 ? SLICE_LITERAL(SAME_ORIGIN VARY) : SLICE_LITERAL(SAME_ORIGIN);
+}
+
+/* ---- Host ---- */
+
+/* The host of "name:port", "[::1]:port"; without the dot at the end of an absolute name. */
+static struct slice host_of(struct slice header)
+{
+    const char *end;
+
+    if (header.len > 0 && header.data[0] == '[') {
+        end = memmem(header.data, header.len, "]:", 2);
+        return end ? slice_of(header.data, (size_t)(end - header.data) + 1) : header;
+    }
+    end = header.len > 0 ? memchr(header.data, ':', header.len) : NULL;
+    if (end)
+        header.len = (size_t)(end - header.data);
+    if (header.len > 1 && header.data[header.len - 1] == '.')
+        header.len--;
+    return header;
+}
+
+/* Four numbers below 256. By hand: it is asked for each request, and inet_pton costs more. */
+static bool is_ipv4(struct slice host)
+{
+    unsigned numbers = 0, digits = 0, value = 0;
+
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.data[i];
+
+        if (c >= '0' && c <= '9') {
+            value = 10 * value + (unsigned)(c - '0');
+            if (++digits > 3 || value > 255)
+                return false;
+        } else if (c == '.' && digits > 0 && ++numbers < 4) {
+            digits = value = 0;
+        } else {
+            return false;
+        }
+    }
+    return numbers == 3 && digits > 0;
+}
+
+/* In brackets. */
+static bool is_ipv6(struct slice host)
+{
+    char text[INET6_ADDRSTRLEN + 1];
+    struct in6_addr address;
+
+    if (host.len < 4 || host.data[0] != '[' || host.data[host.len - 1] != ']' ||
+        host.len - 2 >= sizeof(text))
+        return false;
+    memcpy(text, host.data + 1, host.len - 2);
+    text[host.len - 2] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/* Whether `host` ends with `end`, after at least one byte more. */
+static bool is_below(struct slice host, struct slice end)
+{
+    return host.len > end.len &&
+           slice_equal_ascii_nocase(slice_of(host.data + host.len - end.len, end.len), end);
+}
+
+static bool is_allowed_host(const struct access *a, struct slice header)
+{
+    struct slice host = host_of(header);
+
+    /* No name can be an address, so no page's name can be pointed here by being one. */
+    if (is_ipv4(host) || is_ipv6(host) ||
+        slice_equal_ascii_nocase(host, SLICE_LITERAL("localhost")) ||
+        is_below(host, SLICE_LITERAL(".localhost")))
+        return true;
+    for (size_t i = 0; i < a->hosts_len; i++) {
+        struct slice name = a->hosts[i];
+
+        if (name.data[0] == '*' ? is_below(host, slice_of(name.data + 1, name.len - 1))
+                                : slice_equal_ascii_nocase(host, name))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Pages of others ---- */
+
+static const struct origin *find_origin(const struct access *a, struct slice name)
+{
+    if (!name.data)
+        return NULL;
+    if (a->any_origin)
+        return &a->origins[0];
+    for (size_t i = 0; i < a->origins_len; i++)
+        if (slice_equal_ascii_nocase(a->origins[i].name, name))
+            return &a->origins[i];
+    return NULL;
+}
+
+/* A person follows a link, or types an address: the page that linked sees nothing of it. */
+static bool is_navigation_to_page(const struct http_head *head)
+{
+    return head->is_get && head->route && (head->route->flags & HTTP_ROUTE_PAGE) &&
+           slice_equal(head->fetch_mode, SLICE_LITERAL("navigate")) &&
+           slice_equal(head->fetch_dest, SLICE_LITERAL("document"));
+}
+
+static void refuse(struct http_admission *admission, unsigned status, const char *detail)
+{
+    admission->status = status;
+    admission->detail = detail;
+}
+
+void access_admit(const struct access *a, const struct http_head *head,
+                  struct http_admission *admission)
+{
+    const struct origin *origin;
+
+    if (!a->any_host && head->host.data && !is_allowed_host(a, head->host)) {
+        refuse(admission, 421,
+               "this Host is not answered here: allowed are IP addresses, localhost, and the names "
+               "in the setting ALLOWED_HOSTS");
+        return;
+    }
+    if (!head->origin.data && !head->fetch_site.data) /* no browser, or its own page */
+        return;
+    origin = find_origin(a, head->origin);
+    if (origin && head->is_options && head->asks_method.data) {
+        admission->status = 204;
+        admission->answer_headers = buffer_slice(&origin->preflight);
+    } else if (origin) {
+        admission->answer_headers = buffer_slice(&origin->answer);
+    } else if (slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
+               !is_navigation_to_page(head)) {
+        refuse(admission, 403,
+               "pages of other sites are not answered here, but for those whose origin is in the "
+               "setting CORS_ORIGINS");
+    }
+}

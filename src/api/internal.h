@@ -1,0 +1,72 @@
+/*
+ * What the files of this room share: the state of the API, and that of one HTTP thread. To add a
+ * route, write its handler in a file of its group, declare it here and add a row in api.c.
+ */
+#ifndef LOGMILL_API_INTERNAL_H
+#define LOGMILL_API_INTERNAL_H
+
+#include "access/access.h"
+#include "api/api.h"
+#include "api/probe.h"
+#include "ingest/hold.h"
+#include "ingest/ingest.h"
+#include "net/mailbox.h"
+#include "net/ranges.h"
+#include "read/scheduler.h"
+#include "tail/tail.h"
+
+/* What GET /ready and /metrics ask, and of whom. */
+struct ops {
+    struct queue *queue;
+    struct store_reader *store_reader; /* store_check's */
+    struct probe *queue_check, *queue_stats, *store_check;
+    unsigned ready_timeout_ms;
+};
+
+struct api {
+    struct queue *queue;
+    struct store *store;
+    struct ledger ledger;
+    struct access *access;
+    struct ranges trusted_proxies;
+    struct ops ops;
+    struct read_scheduler *readers; /* NULL where ops_only */
+    unsigned query_timeout_ms;
+    struct tail_feed *feed;
+    /* NULL until it has started: its threads take requests a moment before that is known here. */
+    _Atomic(struct http_server *) server;
+};
+
+/* The context of every handler: one for each HTTP thread. */
+struct api_thread {
+    struct api *api;
+    struct mailbox box;
+    struct gather gather;
+    struct tail_hub hub;
+    unsigned handles; /* of box, gather and hub, not closed yet */
+    struct ingest *ingest;
+};
+
+/* ingest_routes.c */
+void ingest_routes_post_log(struct http_request *req, void *thread);
+void ingest_routes_post_logs(struct http_request *req, void *thread);
+
+/* list.c */
+void list_routes_get(struct http_request *req, void *thread);
+
+/* stats.c */
+void stats_routes_get(struct http_request *req, void *thread);
+
+/* read_routes.c */
+void read_routes_get(struct http_request *req, void *thread);
+void read_routes_tail(struct http_request *req, void *thread);
+
+/* ops_routes.c */
+int ops_init(struct ops *ops, struct queue *queue, struct store *store, unsigned ready_timeout_ms,
+             struct errbuf *err) LM_MUST_CHECK;
+void ops_release(struct ops *ops);
+void ops_routes_health(struct http_request *req, void *thread);
+void ops_routes_ready(struct http_request *req, void *thread);
+void ops_routes_metrics(struct http_request *req, void *thread);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * The Lua scripts that change the cache in Redis; each runs there as one step. What the keys hold
+ * and why the scripts are right is told in cache_redis.c. Internal to the adapter.
+ *
+ * Arguments common to all stand first, in this order: the run_id that our connection has met, "1"
+ * or "0" (some fill of ours has failed since we could last say so), the most logs and the most
+ * bytes the set may have, and the life of its keys in ms.
+ */
+#ifndef LOGMILL_CACHE_REDIS_SCRIPTS_H
+#define LOGMILL_CACHE_REDIS_SCRIPTS_H
+
+enum cache_redis_script {
+    /* members…: adds them. Returns 1 where the set took them, 0 where there is none to fill. */
+    CACHE_REDIS_FILL,
+    /* token, due_ms, lock_ms: starts a rebuild where one is due. {1, 0}, or {0, ms to wait}. */
+    CACHE_REDIS_BEGIN,
+    /* token, lock_ms, members…: keeps them for the new set. Returns 1, or 0: the lock is lost. */
+    CACHE_REDIS_STAGE,
+    /* token, mark, count, bytes of what was staged: makes it the set. Returns 1, or 0: not done. */
+    CACHE_REDIS_FINISH,
+    CACHE_REDIS_SCRIPTS_LEN
+};
+
+/* Its text; static. */
+const char *cache_redis_scripts_text(enum cache_redis_script script);
+
+#endif

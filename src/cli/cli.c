@@ -1,0 +1,214 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/http_client.h"
+#include "cli/manual.h"
+#include "cli/terminal.h"
+
+#define TABLES(...) ((const struct flag *const[]){__VA_ARGS__, common, NULL})
+
+static const struct flag common[] = {
+    {.name = "url",
+     .value = "URL",
+     .env = "LOGMILL_URL",
+     .fallback = "http://127.0.0.1:8000",
+     .help = "the server"},
+    {.name = "help", .letter = 'h', .help = "this text"},
+    {.name = NULL},
+};
+
+static const struct flag filters[] = {
+    {.name = "since",
+     .value = "TIME",
+     .help = "logs from then on: 2026-11-25, 2026-11-25T10:00:00+01:00 (UTC where no zone is "
+             "given); 15m, 2h, 3d: so long ago; now-1h; today or yesterday, by local time"},
+    {.name = "until", .value = "TIME", .help = "logs before then"},
+    {.name = "level", .value = "LEVEL", .help = "logs of this level; repeated: of any of these"},
+    {.name = "not-level", .value = "LEVEL", .help = "logs of no such level"},
+    {.name = "text",
+     .letter = 'q',
+     .value = "TEXT",
+     .help = "logs whose message has this text, without case"},
+    {.name = "not-text", .value = "TEXT", .help = "logs whose message does not have it"},
+    {.name = "attr", .value = "NAME=VALUE", .is_pair = true, .help = "logs with this attribute"},
+    {.name = "not-attr", .value = "NAME=VALUE", .is_pair = true, .help = "logs without it"},
+    {.name = NULL},
+};
+
+static const struct flag look[] = {
+    {.name = "local", .help = "times as local ones, with their zone, not in UTC"},
+    {.name = "color",
+     .value = "WHEN",
+     .choices = "auto|always|never",
+     .fallback = "auto",
+     .help = "auto: on a terminal, unless NO_COLOR is set"},
+    {.name = NULL},
+};
+
+static const struct flag send_flags[] = {
+    {.name = "level", .value = "LEVEL", .fallback = "info", .help = "of logs that do not have one"},
+    {.name = "attr",
+     .value = "NAME=VALUE",
+     .is_pair = true,
+     .help = "an attribute of all logs that have neither it nor an id; may be repeated"},
+    {.name = "format",
+     .value = "FORMAT",
+     .choices = "auto|plain|json",
+     .fallback = "auto",
+     .help = "of the lines; auto: a JSON object with \"message\" is a log, any other line is the "
+             "message of one"},
+    {.name = "timeout",
+     .value = "SECONDS",
+     .fallback = "0",
+     .min = 0,
+     .max = 86400,
+     .help = "give up when the server does not take logs for so long; 0: never"},
+    {.name = NULL},
+};
+
+static const struct flag import_flags[] = {
+    {.name = "keep-going",
+     .help =
+         "leave out, and count, what cannot be a log, and send the rest; else import ends there"},
+    {.name = NULL},
+};
+
+static const struct flag query_flags[] = {
+    {.name = "limit",
+     .letter = 'n',
+     .value = "N",
+     .fallback = "100",
+     .min = 1,
+     .max = 100000,
+     .help = "the newest N that match"},
+    {.name = "all", .help = "all that match, newest first"},
+    {.name = "reverse", .letter = 'r', .help = "newest first, not last"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json|csv|message",
+     .help = "form of the logs; default: pretty on a terminal, json (a line each) elsewhere"},
+    {.name = NULL},
+};
+
+static const struct flag tail_flags[] = {
+    {.name = "lines",
+     .letter = 'n',
+     .value = "N",
+     .fallback = "10",
+     .min = 0,
+     .max = 1000,
+     .help = "show the newest N that are stored first"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json|message",
+     .help = "form of the logs; default: pretty on a terminal, json (a line each) elsewhere"},
+    {.name = NULL},
+};
+
+static const struct flag export_flags[] = {
+    {.name = "format",
+     .value = "FORMAT",
+     .choices = "ndjson|csv",
+     .fallback = "ndjson",
+     .help = "of the output"},
+    {.name = "output",
+     .letter = 'o',
+     .value = "FILE",
+     .help = "written as FILE.part, and renamed when it is whole; default: standard output"},
+    {.name = NULL},
+};
+
+static const struct flag none[] = {{.name = NULL}};
+
+/* The exit status after something was printed. */
+static int printed(void)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+
+    if (failed)
+        fprintf(stderr, "logmill: cannot write to standard output: %s\n", strerror(errno));
+    return failed;
+}
+
+static int print_completion(const struct flags *flags)
+{
+    const char *shell = flags->args_len > 0 ? flags->args[0] : "";
+
+    if (strcmp(shell, "bash") == 0) {
+        manual_print_bash(client_commands, stdout);
+    } else if (strcmp(shell, "zsh") == 0) {
+        manual_print_zsh(client_commands, stdout);
+    } else {
+        terminal_say("completion", "\"%s\" is not one of bash, zsh", shell);
+        return CLIENT_USAGE;
+    }
+    return printed();
+}
+
+static int print_man(const struct flags *flags)
+{
+    manual_print_man(client_commands, stdout);
+    return printed();
+}
+
+const struct client_command client_commands[] = {
+    {"send", "[MESSAGE…]", "send a message, or the lines of standard input",
+     "Lines leave in batches, after 0.2 s at the latest. While the server is away they are sent "
+     "again and again, with ids of their own, so that nothing is lost and nothing is stored twice; "
+     "no more is read meanwhile. SIGINT and SIGTERM send what was read, and end.\n"
+     "A JSON object that cannot be a log is named on standard error by its line, the others are "
+     "sent, and the exit status is 1. An empty line is no log; a plain one of more than 128 KiB "
+     "becomes several.\n",
+     TABLES(send_flags), -1, client_send},
+    {"query", "", "show logs that are stored, newest last",
+     "Control characters of logs are made visible on a terminal.\n",
+     TABLES(filters, query_flags, look), 0, client_query},
+    {"tail", "", "follow logs as they are stored",
+     "Comes back by itself where the connection breaks, without a gap or a repeat. Says on "
+     "standard "
+     "error where logs were missed.\n",
+     TABLES(filters, tail_flags, look), 0, client_tail},
+    {"import", "FILE…", "send files of logs, plain or as gzip or zstd",
+     "Takes what export writes (times and ids are kept), answers of GET /logs, and what send "
+     "takes. "
+     "Importing the same file again, grown or copied, stores nothing twice: so an import that "
+     "broke "
+     "off is run again. A log without a time gets that of the log before it, or else of the first "
+     "one after it; where no log has a time, that of the file's change when it was first imported, "
+     "and a microsecond for each log.\n",
+     TABLES(send_flags, import_flags), -1, client_import},
+    {"export", "", "write all logs that match, newest first",
+     "An export that breaks off fails: it is never a short file.\n", TABLES(filters, export_flags),
+     0, client_export},
+    {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 1,
+     print_completion},
+    {"man", "", "print the manual page, as roff", "", TABLES(none), 0, print_man},
+    {.name = NULL},
+};
+
+const struct client_command *client_find(const char *name)
+{
+    for (const struct client_command *c = client_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+int client_run(const struct client_command *command, char **args, int args_len)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct flags flags;
+
+    if (flags_parse(&flags, command, args, args_len, &err)) {
+        terminal_say(command->name, "%s", err.text);
+        return CLIENT_USAGE;
+    }
+    if (flags_has(&flags, "help")) {
+        manual_print_help(command, stdout);
+        return printed();
+    }
+    return command->run(&flags);
+}

@@ -1,0 +1,28 @@
+/*
+ * The commands that talk to a logmill server over HTTP: send, query, tail, import, export. And two
+ * that print: completion, man.
+ */
+#ifndef LOGMILL_CLI_CLI_H
+#define LOGMILL_CLI_CLI_H
+
+#include "cli/flags.h"
+
+enum { CLIENT_USAGE = 2 }; /* the exit status of a wrong command line */
+
+/* All of them; a name of NULL ends them. */
+extern const struct client_command client_commands[];
+
+/* The command of that name, or NULL. */
+const struct client_command *client_find(const char *name);
+
+/* Runs it with what follows its name, --help included. Returns the exit status. */
+int client_run(const struct client_command *command, char **args, int args_len);
+
+/* Each a `run` of one command. */
+int client_send(const struct flags *flags);
+int client_query(const struct flags *flags);
+int client_tail(const struct flags *flags);
+int client_import(const struct flags *flags);
+int client_export(const struct flags *flags);
+
+#endif

@@ -1,0 +1,98 @@
+#include "cli/filters.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/relative_time.h"
+#include "base/timestamp.h"
+#include "cli/local_time.h"
+
+enum { NAME_MAX_BYTES = 1024 };
+
+static void append_encoded(struct buffer *b, struct slice text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (isalnum(c) || strchr("-._~", c))
+            buffer_append_char(b, (char)c);
+        else
+            buffer_append(b, (char[]){'%', digits[c >> 4], digits[c & 15]}, 3);
+    }
+}
+
+void filters_append_param(struct buffer *b, const char *name, struct slice value)
+{
+    buffer_append_char(b, b->len > 0 && memchr(b->data, '?', b->len) ? '&' : '?');
+    append_encoded(b, slice_of_string(name));
+    buffer_append_char(b, '=');
+    append_encoded(b, value);
+}
+
+static int append_time(struct buffer *b, const char *name, const char *text, struct errbuf *err)
+{
+    struct slice value = slice_of_string(text);
+    char absolute[TIMESTAMP_TEXT_LEN];
+    struct timestamp_error refusal;
+    int64_t us;
+
+    if (relative_time_parse(value, clock_wall_us(), local_time_zone, &us) == 0) {
+        timestamp_format(us, absolute);
+        value = slice_of(absolute, sizeof(absolute));
+    } else if (timestamp_parse_text(value, &us, &refusal)) {
+        return errbuf_fail(err, LM_EINVAL,
+                           "--%s: \"%s\" is no time; allowed: 2026-11-25, "
+                           "2026-11-25T10:00:00+01:00, " RELATIVE_TIME_FORMS,
+                           name, text);
+    }
+    filters_append_param(b, name, value);
+    return 0;
+}
+
+static int append_attr(struct buffer *b, const char *name, const char *text, struct errbuf *err)
+{
+    size_t len = strcspn(text, "=");
+    char param[NAME_MAX_BYTES];
+    int n = snprintf(param, sizeof(param), "%s.%.*s", name, (int)len, text);
+
+    if (n < 0 || (size_t)n >= sizeof(param))
+        return errbuf_fail(err, LM_EINVAL, "--attr, --not-attr: the name is too long");
+    filters_append_param(b, param, slice_of_string(text + len + 1));
+    return 0;
+}
+
+int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *err)
+{
+    for (int i = 0; i < flags->given_len; i++) {
+        const char *flag = flags->given[i].flag->name, *value = flags->given[i].value;
+        bool is_not = strncmp(flag, "not-", 4) == 0;
+        const char *name = is_not ? flag + 4 : flag;
+
+        if ((strcmp(name, "since") == 0 || strcmp(name, "until") == 0) &&
+            append_time(b, name, value, err))
+            return LM_EINVAL;
+        if (strcmp(name, "level") == 0)
+            filters_append_param(b, is_not ? "not.level" : "level", slice_of_string(value));
+        else if (strcmp(name, "text") == 0)
+            filters_append_param(b, is_not ? "not.q" : "q", slice_of_string(value));
+        else if (strcmp(name, "attr") == 0 &&
+                 append_attr(b, is_not ? "not.attr" : "attr", value, err))
+            return LM_EINVAL;
+    }
+    return 0;
+}
+
+int filters_check(const struct flags *flags, struct errbuf *err)
+{
+    struct buffer path;
+    int error;
+
+    buffer_init(&path, SIZE_MAX / 2);
+    error = filters_append(&path, flags, err);
+    buffer_release(&path);
+    return error;
+}

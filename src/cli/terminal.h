@@ -1,0 +1,40 @@
+/*
+ * What people see: texts that cannot control the terminal, and lines on stderr.
+ */
+#ifndef LOGMILL_CLI_TERMINAL_H
+#define LOGMILL_CLI_TERMINAL_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/*
+ * Appends `text` with its control characters made visible: "␛" and the like for C0 and DEL,
+ * "\u009b" for C1, and for those that turn the direction of writing. Tabs are kept, and newlines,
+ * each followed by `indent`. `text` is UTF-8; a byte that is not becomes U+FFFD.
+ */
+void terminal_append_visible(struct buffer *b, struct slice text, const char *indent);
+
+/* Writes "logmill COMMAND: …" as a line on stderr, over a progress line where there is one. */
+void terminal_say(const char *command, const char *format, ...) LM_PRINTF(2, 3);
+
+/*
+ * Waits `ms` milliseconds, or until nobody can read standard output any more: true then. A signal
+ * may end it early.
+ */
+bool terminal_wait(unsigned ms);
+
+/* Where stderr is a terminal: writes a line that the next one takes the place of. */
+void terminal_status(const char *format, ...) LM_PRINTF(1, 2);
+
+/* Takes that line away, where there is one. */
+void terminal_clear_status(void);
+
+/* Where stderr is a terminal: as terminal_status says how many logs there were, a second after the
+ * first call and then a few times a second. */
+void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes);
+
+/* Writes `n` as "1,000,000", terminated. */
+enum { TERMINAL_NUMBER_LEN = 28 };
+void terminal_number(unsigned long long n, char out[TERMINAL_NUMBER_LEN]);
+
+#endif

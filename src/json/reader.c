@@ -1,0 +1,123 @@
+#include "json/reader.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "json/writer.h"
+
+enum {
+    POOL_TEXT_MIN = 16 * 1024, /* the first pool is made for texts of this size */
+};
+
+static const yyjson_read_flag FLAGS = YYJSON_READ_NUMBER_AS_RAW;
+
+void record_doc_init(struct record_doc *d)
+{
+    *d = (struct record_doc){.doc = NULL};
+    buffer_init(&d->cleaned, SIZE_MAX / 2); /* as large as the text */
+}
+
+void record_doc_release(struct record_doc *d)
+{
+    yyjson_doc_free(d->doc);
+    free(d->pool);
+    buffer_release(&d->cleaned);
+    record_doc_init(d);
+}
+
+/*
+ * Makes the pool large enough for a text of `len` bytes. It is sized for the worst text, about 13
+ * times `len`; what a usual text leaves untouched of that costs address space only.
+ */
+static int grow_pool(struct record_doc *d, size_t len)
+{
+    size_t need = yyjson_read_max_memory_usage(len < POOL_TEXT_MIN ? POOL_TEXT_MIN : len, FLAGS);
+
+    if (need <= d->pool_size)
+        return 0;
+    free(d->pool);
+    d->pool = try_malloc(need);
+    d->pool_size = d->pool ? need : 0;
+    return d->pool ? 0 : LM_ENOMEM;
+}
+
+/* True where the backslash at `at` is not itself escaped by one before it. */
+static bool begins_escape(struct slice text, const char *at)
+{
+    size_t before = 0;
+
+    while (at > text.data && at[-1] == '\\') {
+        at--;
+        before++;
+    }
+    return before % 2 == 0;
+}
+
+int record_doc_read(struct record_doc *d, struct slice text)
+{
+    bool pooled = text.len <= RECORD_DOC_POOL_TEXT_MAX;
+    yyjson_alc alc;
+    yyjson_read_err failure;
+
+    yyjson_doc_free(d->doc);
+    d->doc = NULL;
+    if (text.len == 0)
+        return LM_EINVAL;
+    if (pooled) {
+        int error = grow_pool(d, text.len);
+        if (error != 0)
+            return error;
+        yyjson_alc_pool_init(&alc, d->pool, d->pool_size);
+    }
+    /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
+    char *json = (char *)text.data;
+    d->doc = yyjson_read_opts(json, text.len, FLAGS, pooled ? &alc : json_alc(), &failure);
+    /* A text that is no JSON ("[[[[…") may need more than the worst that is: only the heap tells.
+     */
+    if (!d->doc && pooled && failure.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        d->doc = yyjson_read_opts(json, text.len, FLAGS, json_alc(), &failure);
+    if (!d->doc)
+        return failure.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? LM_ENOMEM : LM_EINVAL;
+    return 0;
+}
+
+static const char nul[] = "\\u0000";
+static const size_t nul_len = sizeof(nul) - 1;
+
+bool record_doc_may_hold_nul(struct slice text)
+{
+    const char *escape = text.len ? memchr(text.data, '\\', text.len) : NULL;
+
+    return escape && memmem(escape, (size_t)(text.data + text.len - escape), nul, nul_len);
+}
+
+int record_doc_read_cleaned(struct record_doc *d, struct slice text, size_t *nul_characters)
+{
+    if (!record_doc_may_hold_nul(text))
+        return record_doc_read(d, text);
+    buffer_clear(&d->cleaned);
+    buffer_append_slice(&d->cleaned, text);
+    if (buffer_error(&d->cleaned))
+        return buffer_error(&d->cleaned);
+    text = buffer_slice(&d->cleaned);
+
+    /* In the text \u0000 and \ufffd are equally long, so nothing else of it changes. */
+    char *p = d->cleaned.data;
+    char *end = p + text.len;
+    size_t found = 0;
+    while ((p = memmem(p, (size_t)(end - p), nul, nul_len)) != NULL) {
+        if (begins_escape(text, p)) {
+            memcpy(p, "\\ufffd", nul_len);
+            found++;
+        }
+        p += nul_len;
+    }
+    *nul_characters += found;
+    return record_doc_read(d, text);
+}
+
+bool record_doc_deeper_than(const struct record_doc *d, yyjson_val *value, size_t max_depth)
+{
+    /* Most documents have too few values to be deep, which spares them the walk. */
+    return yyjson_doc_get_val_count(d->doc) > max_depth && json_deeper_than(value, max_depth);
+}

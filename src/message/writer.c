@@ -1,0 +1,88 @@
+#include "message/writer.h"
+
+static const struct slice batch_head = {"{\"v\":1,\"logs\":[", 15};
+static const struct slice batch_tail = {"]}", 2};
+
+void batch_init(struct batch *b, size_t max_bytes)
+{
+    buffer_init(&b->text, max_bytes);
+    b->count = 0;
+    b->max_bytes = max_bytes;
+}
+
+void batch_release(struct batch *b)
+{
+    buffer_release(&b->text);
+    b->count = 0;
+}
+
+void batch_clear(struct batch *b)
+{
+    buffer_clear(&b->text);
+    b->count = 0;
+}
+
+/* The head is written with the first record, so that an empty batch holds no memory. */
+static void begin_record(struct batch *b)
+{
+    if (b->count == 0)
+        buffer_append_slice(&b->text, batch_head);
+    else
+        buffer_append_char(&b->text, ',');
+}
+
+/* `n` records have been written since `mark`. */
+static int end_records(struct batch *b, struct batch_mark mark, size_t n)
+{
+    buffer_reserve(&b->text, batch_tail.len); /* batch_finish must not fail */
+
+    int error = buffer_error(&b->text);
+    if (error) {
+        batch_rewind(b, mark);
+        return error;
+    }
+    b->count += n;
+    return 0;
+}
+
+int batch_append(struct batch *b, const struct record *r)
+{
+    struct batch_mark mark = batch_mark(b);
+
+    begin_record(b);
+    record_append_json(&b->text, r);
+    return end_records(b, mark, 1);
+}
+
+int batch_append_part(struct batch *b, const struct batch *from, struct batch_mark begin,
+                      struct batch_mark end)
+{
+    struct batch_mark mark = batch_mark(b);
+    size_t start = begin.count == 0 ? batch_head.len : begin.len + 1; /* past the comma */
+
+    if (begin.count == end.count)
+        return 0;
+    begin_record(b);
+    buffer_append(&b->text, from->text.data + start, end.len - start);
+    return end_records(b, mark, end.count - begin.count);
+}
+
+struct batch_mark batch_mark(const struct batch *b)
+{
+    return (struct batch_mark){.len = b->text.len, .count = b->count};
+}
+
+void batch_rewind(struct batch *b, struct batch_mark mark)
+{
+    buffer_truncate(&b->text, mark.len);
+    b->count = mark.count;
+}
+
+struct slice batch_finish(struct batch *b)
+{
+    if (b->count == 0)
+        return SLICE_LITERAL("{\"v\":1,\"logs\":[]}");
+    /* The tail lies behind the end, where the next record overwrites it: `b` stays open. */
+    memcpy(b->text.data + b->text.len, batch_tail.data, batch_tail.len);
+    return slice_of(b->text.data, b->text.len + batch_tail.len);
+}

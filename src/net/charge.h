@@ -1,0 +1,46 @@
+/*
+ * What one holder (a message, a response, a connection) has taken from an account of the ledger,
+ * so that all of it is given back in one call.
+ *
+ * Always true: `taken` bytes of `account` are ours. A NULL account never refuses.
+ */
+#ifndef LOGMILL_NET_CHARGE_H
+#define LOGMILL_NET_CHARGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/ledger.h"
+
+struct charge {
+    size_t taken; /* bytes */
+};
+
+/* Takes `bytes` more and returns true, or changes nothing and returns false. */
+static inline bool charge_take(struct charge *c, struct account *account, size_t bytes)
+{
+    if (account == NULL || bytes == 0)
+        return true;
+    if (!account_take(account, bytes))
+        return false;
+    c->taken += bytes;
+    return true;
+}
+
+/* Gives back all but `bytes` of what was taken. */
+static inline void charge_keep(struct charge *c, struct account *account, size_t bytes)
+{
+    if (c->taken <= bytes)
+        return;
+    account_give(account, c->taken - bytes);
+    c->taken = bytes;
+}
+
+static inline void charge_release(struct charge *c, struct account *account)
+{
+    if (c->taken > 0)
+        account_give(account, c->taken);
+    c->taken = 0;
+}
+
+#endif

@@ -1,0 +1,303 @@
+#include "program/config.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/option_value.h"
+
+enum setting_type { SETTING_TEXT, SETTING_NUMBER };
+
+struct setting {
+    const char *name; /* the environment variable; the flag is derived from it */
+    enum setting_type type;
+    size_t offset;        /* in struct config */
+    const char *fallback; /* the default, as it would be given; NULL: not set */
+    uint64_t min, max;    /* SETTING_NUMBER */
+    const char *choices;  /* SETTING_TEXT: "a|b|c", or NULL: any text */
+    bool secret;          /* may hold a password: masked when shown */
+    const char *help;
+};
+
+#define TEXT(env, field, ...)                                                                      \
+    {.name = #env, .type = SETTING_TEXT, .offset = offsetof(struct config, field), __VA_ARGS__}
+#define NUMBER(env, field, ...)                                                                    \
+    {.name = #env, .type = SETTING_NUMBER, .offset = offsetof(struct config, field), __VA_ARGS__}
+
+static const uint64_t GIB = UINT64_C(1) << 30;
+
+/* The default of WEB_CONCURRENCY, which depends on the machine: see web_concurrency(). */
+static const char BY_CORES[] = "half the cores, 1 to 8";
+
+static const struct setting settings[] = {
+    TEXT(HOST, host, .fallback = "127.0.0.1", .help = "address or host name to listen on"),
+    NUMBER(PORT, port, .fallback = "8000", .min = 0, .max = 65535,
+           .help = "TCP port to listen on; 0 takes any free one"),
+    TEXT(ALLOWED_HOSTS, allowed_hosts,
+         .help =
+             "host names by which browsers may call it, besides IP addresses and localhost: "
+             "logs.example.com, *.example.com; * for any, which is the default where HOST is no "
+             "loopback address"),
+    TEXT(CORS_ORIGINS, cors_origins,
+         .help = "origins whose pages may send and read logs: https://app.example.com, …; * for "
+                 "any; not set: none"),
+    TEXT(TRUSTED_PROXIES, trusted_proxies, .fallback = "127.0.0.0/8, ::1",
+         .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto and -For are "
+                 "believed"),
+    TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
+         .help = "directory of the embedded queue and store; made if missing"),
+    NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,
+           .help = "number of HTTP threads"),
+    NUMBER(READ_THREADS, read_threads, .fallback = "2", .min = 1, .max = 64,
+           .help = "threads that read the store; where there are several, one is kept free of "
+                   "searches that take long"),
+    NUMBER(MAX_READS, max_reads, .fallback = "1024", .min = 1, .max = 1000000,
+           .help = "reads at once, waiting and under way; one more is answered 503"),
+    NUMBER(MAX_READS_PER_CLIENT, max_reads_per_client, .fallback = "256", .min = 1, .max = 1000000,
+           .help = "of them, those of one client's address; one more is answered 503"),
+    NUMBER(MAX_BODY_BYTES, max_body_bytes, .fallback = "1048576", .min = 1, .max = 256 << 20,
+           .help = "largest request body, as sent and as inflated; past it 413"),
+    NUMBER(MAX_HEADER_BYTES, max_header_bytes, .fallback = "16384", .min = 512, .max = 1 << 20,
+           .help = "largest request line and headers together; past it 431"),
+    NUMBER(MAX_INFLIGHT_BYTES, max_inflight_bytes, .fallback = "67108864", .min = 65536,
+           .max = 64 * GIB,
+           .help =
+               "bytes held for clients, over all of them: requests, answers, reads, tails; past "
+               "it 503"),
+    NUMBER(MAX_CONNECTION_BYTES, max_connection_bytes, .fallback = "4194304", .min = 1,
+           .max = 64 * GIB,
+           .help = "bytes of bodies under way on one connection; past it its next request waits"),
+    NUMBER(MAX_CONNECTIONS, max_connections, .fallback = "10000", .min = 1, .max = 1000000,
+           .help = "open connections; more are answered 503, but for /health, /ready and /metrics"),
+    NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
+           .help = "live tails at once; more are answered 503"),
+    NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,
+           .help = "seconds after which a connection without a request is closed"),
+    NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "seconds in which a whole request has to arrive; past it 408"),
+    NUMBER(WRITE_TIMEOUT, write_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "seconds in which a client has to take 64 KiB of its answer, or the rest; else "
+                   "it is cut off"),
+    NUMBER(QUERY_TIMEOUT, query_timeout, .fallback = "30", .min = 1, .max = 86400,
+           .help = "longest time in seconds that one answer may take; then it has what was found, "
+                   "and where to go on"),
+    NUMBER(READY_TIMEOUT, ready_timeout, .fallback = "2", .min = 1, .max = 600,
+           .help = "seconds in which /ready answers, whatever it asks"),
+    NUMBER(SHUTDOWN_TIMEOUT, shutdown_timeout, .fallback = "8", .min = 0, .max = 86400,
+           .help = "seconds that a stop may take to answer and store what is in flight"),
+    NUMBER(RETENTION_DAYS, retention_days, .fallback = "0", .min = 0, .max = 1000000,
+           .help = "logs older than this many days are deleted; 0 keeps them for ever"),
+    NUMBER(QUEUE_MAX_BYTES, queue_max_bytes, .fallback = "10737418240", .min = 0, .max = 1024 * GIB,
+           .help = "bytes that the embedded queue may hold, dead letters included; past it 503, so "
+                   "that the store has room to take them; 0: no limit"),
+    NUMBER(DEAD_LETTERS_DAYS, dead_letters_days, .fallback = "14", .min = 0, .max = 1000000,
+           .help =
+               "days after which a dead letter of the embedded queue is told on stderr; 0: never"),
+    NUMBER(DEAD_LETTERS_MAX_BYTES, dead_letters_max_bytes, .fallback = "1073741824", .min = 0,
+           .max = 1024 * GIB,
+           .help = "bytes of all dead letters of the embedded queue past which that is told; 0: "
+                   "never"),
+    TEXT(DEAD_LETTERS_EXCESS, dead_letters_excess, .fallback = "keep", .choices = "keep|drop",
+         .help = "what becomes of dead letters past these: kept, or the oldest are deleted"),
+    TEXT(LOG_LEVEL, log_level, .fallback = "info", .choices = "debug|info|warn|error",
+         .help = "lowest level of logmill's own diagnostics on stderr"),
+    TEXT(LOG_FORMAT, log_format, .fallback = "auto", .choices = "auto|json|text",
+         .help = "form of the diagnostics; auto: text on a terminal, JSON elsewhere"),
+    NUMBER(WORKER_THREADS, worker_threads, .fallback = "4", .min = 1, .max = 64,
+           .help = "threads that store logs; where queue or store is embedded, 2 at most"),
+    NUMBER(METRICS_PORT, metrics_port, .fallback = "0", .min = 0, .max = 65535,
+           .help = "TCP port on HOST where `logmill worker` serves /metrics, /health and /ready; "
+                   "0: none"),
+    NUMBER(EMF_INTERVAL, emf_interval, .fallback = "0", .min = 0, .max = 3600,
+           .help = "seconds between lines of metrics in CloudWatch's Embedded Metric Format on "
+                   "stdout; 0: none"),
+    TEXT(EMF_NAMESPACE, emf_namespace, .fallback = "logmill",
+         .help = "CloudWatch namespace of these metrics"),
+    TEXT(SQS_QUEUE_URL, sqs_queue_url,
+         .help = "Amazon SQS queue, or a compatible one; not set: the embedded queue"),
+    NUMBER(SQS_MAX_MESSAGE_BYTES, sqs_max_message_bytes, .fallback = "262144", .min = 1024,
+           .max = 1048576, .help = "largest message sent to SQS; less where the queue takes less"),
+    NUMBER(SQS_TIMEOUT, sqs_timeout, .fallback = "10", .min = 1, .max = 600,
+           .help = "seconds in which SQS has to confirm a send, retries included; then 503"),
+    TEXT(DATABASE_URL, database_url, .secret = true,
+         .help = "PostgreSQL, postgresql://user:password@host:port/name; with neither this nor "
+                 "DATABASE_HOST: the embedded store"),
+    TEXT(DATABASE_HOST, database_host, .help = "PostgreSQL server, or directory of its socket"),
+    TEXT(DATABASE_PORT, database_port, .help = "its port"),
+    TEXT(DATABASE_NAME, database_name, .help = "name of the database"),
+    TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
+    TEXT(DATABASE_PASS, database_pass, .secret = true, .help = "its password"),
+    TEXT(REDIS_URL, redis_url, .secret = true,
+         .help = "Redis or Valkey cache of the newest logs: redis://user:password@host:port/db, "
+                 "rediss:// for TLS, unix:///path"),
+    TEXT(REDIS_CA_FILE, redis_ca_file,
+         .help = "certificates (PEM) that vouch for a rediss:// server; default: the system's"),
+    NUMBER(CACHE_LOGS, cache_logs, .fallback = "10000", .min = 1, .max = 1000000,
+           .help = "newest logs that the cache holds"),
+    NUMBER(CACHE_REBUILD_SECONDS, cache_rebuild_seconds, .fallback = "5", .min = 1, .max = 3600,
+           .help = "longest time for which the cache may give a wrong answer"),
+};
+
+enum { SETTINGS_LEN = sizeof(settings) / sizeof(settings[0]), FLAG_SIZE = 64 };
+
+/* DATA_DIR → --data-dir */
+static void flag_of(const struct setting *s, char flag[FLAG_SIZE])
+{
+    size_t n = 2;
+
+    memcpy(flag, "--", 2);
+    for (const char *c = s->name; *c && n < FLAG_SIZE - 1; c++)
+        flag[n++] = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+    flag[n] = '\0';
+}
+
+static uint64_t web_concurrency(void)
+{
+    long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+    return half < 1 ? 1 : half > 8 ? 8 : (uint64_t)half;
+}
+
+static int set(struct config *config, const struct setting *s, const char *value,
+               struct errbuf *err)
+{
+    void *field = (char *)config + s->offset;
+    uint64_t number;
+
+    if (s->type == SETTING_TEXT) {
+        if (s->choices && !option_value_is_choice(s->choices, value))
+            return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not one of %s", s->name, value,
+                               s->choices);
+        memcpy(field, &value, sizeof(value));
+        return 0;
+    }
+    if (value == BY_CORES) {
+        number = web_concurrency();
+    } else if (!option_value_parse_number(value, &number) || number < s->min || number > s->max) {
+        return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not a whole number from %llu to %llu",
+                           s->name, value, (unsigned long long)s->min, (unsigned long long)s->max);
+    }
+    memcpy(field, &number, sizeof(number));
+    return 0;
+}
+
+/* The setting whose flag `arg` is, as "--flag" or "--flag=value" (then *value is set). */
+static const struct setting *find_flag(const char *arg, const char **value)
+{
+    size_t len = strcspn(arg, "=");
+
+    *value = arg[len] ? arg + len + 1 : NULL;
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        char flag[FLAG_SIZE];
+
+        flag_of(&settings[i], flag);
+        if (strlen(flag) == len && memcmp(flag, arg, len) == 0)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+int config_load(struct config *config, char **args, int args_len, int *rest_len, struct errbuf *err)
+{
+    int error;
+
+    memset(config, 0, sizeof(*config));
+    *rest_len = 0;
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const char *value = getenv(settings[i].name);
+
+        if (!value || !value[0])
+            value = settings[i].fallback;
+        if (value && (error = set(config, &settings[i], value, err)))
+            return error;
+    }
+    for (int i = 0; i < args_len; i++) {
+        const char *value;
+        const struct setting *s;
+
+        if (strncmp(args[i], "--", 2) != 0) {
+            args[(*rest_len)++] = args[i];
+            continue;
+        }
+        s = find_flag(args[i], &value);
+        if (!s)
+            return errbuf_fail(err, LM_EINVAL, "%s: no such flag; logmill --help lists them",
+                               args[i]);
+        if (s->secret)
+            return errbuf_fail(err, LM_EINVAL,
+                               "%s: to be given as an environment variable only, since every user "
+                               "of the machine can see flags",
+                               s->name);
+        if (!value && ++i < args_len)
+            value = args[i];
+        if (!value)
+            return errbuf_fail(err, LM_EINVAL, "%s: needs a value", args[i - 1]);
+        if ((error = set(config, s, value, err)))
+            return error;
+    }
+    return 0;
+}
+
+static void print_value(const struct config *config, const struct setting *s, FILE *out)
+{
+    const void *field = (const char *)config + s->offset;
+
+    if (s->type == SETTING_NUMBER) {
+        uint64_t number;
+
+        memcpy(&number, field, sizeof(number));
+        fprintf(out, "%llu", (unsigned long long)number);
+    } else {
+        const char *text;
+
+        memcpy(&text, field, sizeof(text));
+        if (text)
+            fputs(s->secret ? "********" : text, out);
+    }
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        fprintf(out, "# %s\n%s=", settings[i].help, settings[i].name);
+        print_value(config, &settings[i], out);
+        fputc('\n', out);
+    }
+}
+
+void config_print_flags(FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const struct setting *s = &settings[i];
+        char flag[FLAG_SIZE];
+
+        flag_of(s, flag);
+        fprintf(out, "  %-22s %s", s->secret ? s->name : flag, s->help);
+        if (s->choices)
+            fprintf(out, " (%s)", s->choices);
+        if (s->fallback)
+            fprintf(out, " [%s]", s->fallback);
+        fputc('\n', out);
+    }
+}
+
+void config_print_markdown(FILE *out)
+{
+    fputs("| setting | default | allowed | what it is |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < SETTINGS_LEN; i++) {
+        const struct setting *s = &settings[i];
+
+        fprintf(out, "| `%s` | %s | ", s->name, s->fallback ? s->fallback : "not set");
+        if (s->type == SETTING_NUMBER)
+            fprintf(out, "%llu to %llu", (unsigned long long)s->min, (unsigned long long)s->max);
+        else if (s->choices)
+            for (const char *c = s->choices; *c; c++)
+                fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out);
+        else
+            fputs("text", out);
+        fprintf(out, " | %s |\n", s->help);
+    }
+}

@@ -1,0 +1,137 @@
+#include "program/data_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "sqlite/db.h"
+
+/* What is in a directory is durable only when the directory's own name is. */
+static int make_one(const char *path, struct errbuf *err)
+{
+    struct errbuf reason = ERRBUF_INIT;
+    int error;
+
+    if (mkdir(path, 0700)) {
+        if (errno == EEXIST)
+            return 0;
+        return errbuf_fail(err, LM_EIO, "DATA_DIR: cannot make %s: %s", path, strerror(errno));
+    }
+    fault_name_made(path);
+    error = sqlite_db_sync_parent(path, &reason);
+    if (!error)
+        return 0;
+    rmdir(path); /* so that the next start makes and syncs it */
+    return errbuf_fail(err, error, "DATA_DIR: %s", reason.text);
+}
+
+/* Files of ours that others may read or write, from before this was so, become the owner's alone.
+ */
+static void mend_modes(const char *path)
+{
+    static const char *const names[] = {
+        "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",
+        "logs.db-wal", "logs.db-shm",  "api.lock",     "worker.lock",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char file[PATH_MAX];
+        struct stat status;
+        int n = snprintf(file, sizeof(file), "%s/%s", path, names[i]);
+
+        if (n < 0 || (size_t)n >= sizeof(file) || stat(file, &status) || !S_ISREG(status.st_mode))
+            continue;
+        if ((status.st_mode & 077) && chmod(file, status.st_mode & 0700))
+            errno = 0; /* another user's: then it is that user's to say who reads it */
+    }
+}
+
+int data_dir_make(const char *path, struct errbuf *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    struct stat status;
+    int error;
+
+    if (len >= sizeof(part))
+        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: the path is longer than %d bytes",
+                           PATH_MAX - 1);
+    for (size_t i = 1; i < len; i++) {
+        if (path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if ((error = make_one(part, err)))
+            return error;
+    }
+    if ((error = make_one(path, err)))
+        return error;
+    if (stat(path, &status) || !S_ISDIR(status.st_mode))
+        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: %s is not a directory", path);
+    if (access(path, R_OK | W_OK | X_OK))
+        return errbuf_fail(err, LM_EIO, "DATA_DIR: %s cannot be written to: %s", path,
+                           strerror(errno));
+    umask(077);
+    mend_modes(path);
+    return 0;
+}
+
+int data_dir_find(const char *path, const char *name, struct errbuf *err)
+{
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof(file), "%s/%s", path, name);
+
+    if (len < 0 || (size_t)len >= sizeof(file))
+        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: the path is longer than %d bytes",
+                           PATH_MAX - 1);
+    if (access(file, F_OK) == 0)
+        return 0;
+    return errbuf_fail(err, LM_ENOTFOUND,
+                       "DATA_DIR: %s holds no data: there is no %s in it (%s); set DATA_DIR to the "
+                       "directory that logmill runs with",
+                       path, name, strerror(errno));
+}
+
+/* The pid that the holder of the lock wrote into it, or 0. */
+static long read_holder(int fd)
+{
+    char text[32] = "";
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+    return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+int data_dir_lock(const char *path, const char *role, struct errbuf *err)
+{
+    char file[PATH_MAX];
+    char pid[32];
+    int fd, error;
+
+    snprintf(file, sizeof(file), "%s/%s.lock", path, role);
+    fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errbuf_fail(err, LM_EIO, "cannot open %s: %s", file, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno == EWOULDBLOCK)
+            error = errbuf_fail(err, LM_ELOCKED,
+                                "DATA_DIR: %s is in use by another logmill %s (pid %ld); stop it "
+                                "or choose another directory",
+                                path, role, read_holder(fd));
+        else
+            error = errbuf_fail(err, LM_EIO, "cannot lock %s: %s", file, strerror(errno));
+        close(fd);
+        return error;
+    }
+    /* Only for people who look: the lock is what counts, so a full disk does not matter here. */
+    snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0)
+        errno = 0;
+    return fd;
+}

@@ -1,0 +1,35 @@
+#include "program/health.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "aws/fetch.h"
+#include "base/buffer.h"
+
+enum { URL_SIZE = 512, BODY_MAX = 4096 };
+
+int health_ask(const char *host, uint64_t port, struct errbuf *err)
+{
+    bool is_ipv6 = strchr(host, ':') != NULL;
+    struct errbuf reason = ERRBUF_INIT;
+    struct buffer body;
+    char url[URL_SIZE];
+    long status = 0;
+    int len, error;
+
+    len = snprintf(url, sizeof(url), "http://%s%s%s:%llu/health", is_ipv6 ? "[" : "", host,
+                   is_ipv6 ? "]" : "", (unsigned long long)port);
+    if (len < 0 || (size_t)len >= sizeof(url))
+        return errbuf_fail(err, LM_EUNAVAILABLE, "HOST is too long");
+    buffer_init(&body, BODY_MAX);
+    error = aws_fetch_run(
+        &(struct aws_fetch){.url = url, .timeout_ms = HEALTH_TIMEOUT_MS, .direct = true}, &body,
+        &status, &reason);
+    buffer_release(&body);
+    if (error)
+        return errbuf_fail(err, error, "%s: %s", url, reason.text);
+    if (status != 200)
+        return errbuf_fail(err, LM_EUNAVAILABLE, "%s: answered %ld", url, status);
+    return 0;
+}

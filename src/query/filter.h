@@ -1,0 +1,63 @@
+/*
+ * Which logs a reader wants. Whether one matches is said by record/matcher.h, for every place that
+ * filters in our own process; a store that filters by its own means must give the same answer.
+ * What "without case" means is said in base/text.h.
+ */
+#ifndef LOGMILL_QUERY_FILTER_H
+#define LOGMILL_QUERY_FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "base/text.h"
+#include "record/record.h"
+
+enum {
+    FILTER_LEVELS_MAX = 64,     /* levels of one filter, and as many excluded */
+    FILTER_ATTRIBUTES_MAX = 16, /* `attr.` and `not.attr.` parameters of one query, together */
+};
+
+struct log_attribute_filter {
+    struct slice name;  /* a top-level member of attributes */
+    struct slice value; /* equals a string's characters; a number's, true's, false's, null's text */
+    bool excludes;      /* a log of which this is true does not match */
+};
+
+struct log_filter {
+    int64_t since_us;                       /* inclusive; TIMESTAMP_MIN_US for no bound */
+    int64_t until_us;                       /* exclusive; INT64_MAX for no bound */
+    struct slice levels[FILTER_LEVELS_MAX]; /* any of them, without case; none: all levels */
+    size_t levels_len;
+    struct slice excluded_levels[FILTER_LEVELS_MAX]; /* none of them, without case */
+    size_t excluded_levels_len;
+    struct slice text;          /* substring of message, without case; empty: all */
+    struct slice excluded_text; /* no substring of message, without case; empty: all */
+    struct log_attribute_filter attributes[FILTER_ATTRIBUTES_MAX]; /* all of them */
+    size_t attributes_len;
+};
+
+/* A filter that takes every log. */
+void log_filter_init(struct log_filter *f);
+
+/* True where anything besides the time bounds is asked for. */
+bool log_filter_has_predicates(const struct log_filter *f);
+
+/* A page of logs, newest first. */
+struct log_query {
+    struct log_filter filter;
+    bool has_cursor;
+    struct log_key cursor; /* only logs that come before it in ascending order */
+    uint64_t offset;       /* skipped after the cursor */
+    unsigned limit;
+};
+
+/* Counts over time. Bucket k holds [filter.since_us + k * bucket_us, … + bucket_us). */
+struct log_stats_query {
+    struct log_filter filter; /* both time bounds set */
+    int64_t bucket_us;
+    bool has_cursor;
+    struct log_key cursor; /* only logs that come before it in ascending order */
+};
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * A log_filter compiled, to be matched against many logs. It owns copies of all its texts, never
+ * changes, and may be used by any thread. It lives until its last reference is given back.
+ */
+#ifndef LOGMILL_QUERY_MATCHER_H
+#define LOGMILL_QUERY_MATCHER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "query/filter.h"
+
+struct log_matcher;
+
+/* With one reference. NULL: no memory. */
+struct log_matcher *log_matcher_new(const struct log_filter *f);
+
+void log_matcher_ref(struct log_matcher *m);
+void log_matcher_unref(struct log_matcher *m); /* NULL does nothing */
+
+/* What it was made of; its slices live as long as `m`. */
+const struct log_filter *log_matcher_filter(const struct log_matcher *m);
+
+/* True where anything besides the time bounds is asked for. */
+bool log_matcher_has_predicates(const struct log_matcher *m);
+
+/*
+ * Whether level, text and attributes of `r` match; the time bounds are the caller's business. In
+ * time linear in the size of `r`. Returns 0 with `*matches` set, or LM_ENOMEM.
+ */
+int log_matcher_match(const struct log_matcher *m, const struct record *r,
+                      bool *matches) LM_MUST_CHECK;
+
+/*
+ * A log that is matched against several matchers. What they look at is made ready when the first
+ * needs it, and once: the message and level folded, the attributes parsed. One thread at a time.
+ */
+struct log_subject;
+
+/* Of no log yet. */
+struct log_subject *log_subject_new(void);
+void log_subject_free(struct log_subject *s); /* NULL does nothing */
+
+/* It is `r` from now on, whose texts must live as long as that. */
+void log_subject_set(struct log_subject *s, const struct record *r);
+
+/*
+ * As log_matcher_match. `*steps` grows by the work done, in units of about a nanosecond, but for
+ * what is made ready, which is once linear in the log.
+ */
+int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
+                              uint64_t *steps) LM_MUST_CHECK;
+
+/* True where both were made of equal filters, time bounds and the order of predicates included. */
+bool log_matcher_equal(const struct log_matcher *a, const struct log_matcher *b);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * What the parts of the SQS queue share; nobody else includes it.
+ *
+ *   queue_sqs.c            the queue as a whole: open, attributes, check, count, close
+ *   queue_sqs_send.c       sending
+ *   queue_sqs_consumer.c   receiving and settling
+ *   queue_sqs_batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
+ *   queue_sqs_heartbeat.c  the threads that keep messages invisible while they are worked on
+ *   queue_sqs_letters.c    the dead-letter queue, for people
+ */
+#ifndef LOGMILL_QUEUE_SQS_INTERNAL_H
+#define LOGMILL_QUEUE_SQS_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <yyjson.h>
+
+#include "aws/client.h"
+#include "aws/endpoint.h"
+#include "aws/identity.h"
+#include "queue/sqs/adapter.h"
+
+enum {
+    QUEUE_SQS_MAX_MESSAGE_BYTES = 256 << 10, /* default */
+    QUEUE_SQS_TIMEOUT_MS = 10000,            /* default */
+    QUEUE_SQS_SEND_SLOTS = 8,                /* for each HTTP thread */
+    QUEUE_SQS_SENDS_IN_FLIGHT = 64,          /* requests at once, of all HTTP threads */
+    QUEUE_SQS_CALLS_IN_FLIGHT = 256,         /* of all else: long polls among them */
+    QUEUE_SQS_MAX_CONSUMERS = 32,
+
+    QUEUE_SQS_BATCH = 10,               /* messages or entries of one request: SQS's limit */
+    QUEUE_SQS_POLL_WAIT_S = 20,         /* default, and SQS's limit */
+    QUEUE_SQS_POLL_GRACE_MS = 10000,    /* that an answer to a poll may come late */
+    QUEUE_SQS_LAST_MOMENT_MS = 200,     /* for a long poll's answer, where nobody may wait */
+    QUEUE_SQS_POLLS = 4,                /* at once, of one consumer, while messages keep coming */
+    QUEUE_SQS_DELIVERY_MESSAGES = 400,  /* of one delivery, at most … */
+    QUEUE_SQS_DELIVERY_BYTES = 8 << 20, /* … and about so many bytes */
+    QUEUE_SQS_VISIBILITY_S = 30,        /* where the queue's own is 0 */
+    QUEUE_SQS_BEATS = 3,                /* heartbeats in one visibility timeout */
+    QUEUE_SQS_RETURN_DELAY_S = 1,       /* before a returned message is delivered again */
+    QUEUE_SQS_RETURN_DELAY_MAX_S = 60,  /* it doubles with each delivery up to this */
+    QUEUE_SQS_REJECT_DELAY_MAX_S = 900, /* the same for rejected ones */
+    QUEUE_SQS_ID_SIZE = 128,            /* of a MessageId as text (SQS says 100) */
+    QUEUE_SQS_LETTERS_COUNT_MS = 1000,  /* so old may the number of dead letters be */
+};
+
+/* What is known of the queue. Texts are NULL where the queue has none. */
+struct queue_sqs_attributes {
+    char *arn;
+    char *letters_arn;        /* of its dead-letter queue */
+    size_t max_message_bytes; /* 0: not told */
+    unsigned visibility_s;    /* 0: none */
+    uint64_t depth;           /* waiting, delayed or being worked on */
+};
+
+struct queue_sqs {
+    struct queue base;
+    struct queue_sqs_options options;
+    char *url;
+    struct aws_endpoint endpoint;
+    struct aws_identity *identity;
+    struct aws_client *sender; /* NULL with no_sender */
+    struct aws_client *client; /* for all but sending */
+    size_t max_message_bytes;
+    unsigned visibility_s; /* of received messages: ours, told with each poll */
+
+    pthread_mutex_t lock; /* guards what follows */
+    char *arn;
+    char *letters_url; /* NULL: not known yet, or none */
+    char *letters_arn;
+    uint64_t letters_counted_us; /* monotonic; 0: never */
+    uint64_t letters_count;
+    struct queue_sqs_consumer *consumers;
+    unsigned consumers_len;
+    bool interrupted;
+};
+
+/* A received message, as SQS knows it. */
+struct queue_sqs_receipt {
+    const char *handle;
+    unsigned receives; /* how often it was delivered */
+    char id[QUEUE_SQS_ID_SIZE];
+};
+
+/* One ReceiveMessage; its answer's texts live until it is released. */
+struct queue_sqs_poll {
+    struct queue_sqs_consumer *consumer;
+    struct aws_call call;
+    bool under_way;
+    bool finished;
+    uint64_t finished_us; /* monotonic */
+};
+
+/* Of one consumer. */
+struct queue_sqs_heartbeat {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t news;  /* monotonic */
+    bool stopping;
+    bool working;    /* a delivery is out: its messages need heartbeats */
+    bool beating;    /* a heartbeat is under way: the consumer's `receipts` must stay */
+    uint64_t due_us; /* monotonic */
+};
+
+struct queue_sqs_consumer {
+    struct queue_consumer base;
+    struct queue_sqs *q;
+    struct queue_sqs_consumer *next; /* under the queue's lock */
+    struct queue_sqs_heartbeat heartbeat;
+
+    pthread_mutex_t lock; /* guards the polls' progress and `interrupted` */
+    pthread_cond_t news;  /* monotonic */
+    bool interrupted;
+    struct queue_sqs_poll polls[QUEUE_SQS_POLLS]; /* the first is the long one */
+    char *long_poll;                              /* request bodies */
+    char *short_poll;
+
+    /* The delivery. Texts lie in the documents, and these in the answers. */
+    struct queue_message messages[QUEUE_SQS_DELIVERY_MESSAGES];
+    struct queue_sqs_receipt receipts[QUEUE_SQS_DELIVERY_MESSAGES];
+    size_t count;
+    size_t bytes;
+    yyjson_doc *docs[QUEUE_SQS_DELIVERY_MESSAGES];
+    struct buffer answers[QUEUE_SQS_DELIVERY_MESSAGES];
+    size_t docs_len;
+};
+
+/* An entry of a batch request. */
+struct queue_sqs_entry {
+    const char *handle;
+    int delay_s; /* its new visibility timeout; negative: it is deleted */
+    bool done;
+};
+
+/* ---- queue_sqs.c ---- */
+
+/* Makes one call and parses its answer into `*doc` (if that is not NULL). */
+int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer *body,
+                   yyjson_doc **doc, struct errbuf *err) LM_MUST_CHECK;
+
+/* Begins a request's body: {"QueueUrl":"…" */
+void queue_sqs_body(struct buffer *body, const char *url);
+
+/* Appends ,"name":"value" */
+void queue_sqs_body_text(struct buffer *body, const char *name, struct slice value);
+
+/* Reads the attributes of the queue at `url`; released with queue_sqs_attributes_release. */
+int queue_sqs_attributes_read(struct queue_sqs *q, const char *url, struct queue_sqs_attributes *a,
+                              struct errbuf *err) LM_MUST_CHECK;
+void queue_sqs_attributes_release(struct queue_sqs_attributes *a);
+
+/* A number that JSON has as such or as text; 0 where there is none. */
+uint64_t queue_sqs_number(yyjson_val *value);
+
+extern const struct queue_ops queue_sqs_ops;
+
+/* ---- The other parts ---- */
+
+int queue_sqs_send_start(struct queue_sqs *q, struct queue_send *send) LM_MUST_CHECK;
+
+/* Appends the body of the SendMessage of `message`; `reason` may be NULL. */
+void queue_sqs_send_body(struct buffer *body, const char *url, struct slice message,
+                         const char *reason);
+
+struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf *err);
+void queue_sqs_consumer_free(struct queue_consumer *base);
+int queue_sqs_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
+                               struct queue_delivery *delivery, struct errbuf *err);
+int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery *delivery,
+                              struct errbuf *err);
+void queue_sqs_consumer_interrupt(struct queue_sqs_consumer *c);
+
+/*
+ * Does what `entries` say to messages of the queue at `url`. Entries that fail are tried again
+ * until timeout_ms is over; `done` tells which succeeded. Returns 0 where all did, else why not.
+ */
+int queue_sqs_batch_run(struct queue_sqs *q, const char *url, struct queue_sqs_entry *entries,
+                        size_t n, unsigned timeout_ms, struct errbuf *err) LM_MUST_CHECK;
+
+int queue_sqs_heartbeat_start(struct queue_sqs_consumer *c, struct errbuf *err) LM_MUST_CHECK;
+void queue_sqs_heartbeat_stop(struct queue_sqs_consumer *c);
+/* A delivery goes out; its messages were received at `since_us` (monotonic) or later. */
+void queue_sqs_heartbeat_begin(struct queue_sqs_consumer *c, uint64_t since_us);
+/* No heartbeat is under way, and none will be, when this returns. */
+void queue_sqs_heartbeat_end(struct queue_sqs_consumer *c);
+
+int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const char *reason,
+                          struct errbuf *err);
+int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *ctx,
+                           struct errbuf *err);
+int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
+                              uint64_t *moved, struct errbuf *err);
+/* How many there are, as of a moment ago; 0 where there is no dead-letter queue. */
+int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf *err);
+
+#endif

@@ -1,0 +1,567 @@
+/*
+ * The dead-letter queue. It is a queue like any other, so what is in it can only be seen by
+ * receiving. Nothing is deleted by that, but what was received is hidden (for HOLD_S at most, and
+ * shown again at the end): with a visibility timeout of 0 some servers would give the same ten
+ * messages for ever.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "queue/sqs/internal.h"
+#include "json/writer.h"
+
+enum {
+    REQUEST_BYTES_MAX = 64 << 10,
+    RECEIVES_IN_VAIN = 2,          /* one after another without anything new: that was all */
+    WAIT_S = 1,                    /* of each, so that SQS asks all of its servers */
+    LETTERS_MAX = 100000,          /* of one list … */
+    LETTERS_BYTES_MAX = 256 << 20, /* … and their bytes */
+    HOLD_S = 60,                   /* letters that are being looked through are hidden so long */
+    TASK_START_ATTEMPTS = 3,
+    TASK_LOOK_MS = 500,       /* how often the progress of a move is asked for */
+    TASK_STALLED_MS = 300000, /* a move that does not get on for so long is given up on */
+};
+
+/* ---- Which queue ---- */
+
+/* "arn:aws:sqs:REGION:ACCOUNT:NAME" */
+static bool split_arn(const char *arn, struct slice *account, struct slice *name)
+{
+    const char *name_colon = strrchr(arn, ':');
+    const char *account_colon = name_colon;
+
+    if (name_colon == NULL)
+        return false;
+    while (account_colon > arn && account_colon[-1] != ':')
+        account_colon--;
+    *account = slice_of(account_colon, (size_t)(name_colon - account_colon));
+    *name = slice_of_string(name_colon + 1);
+    return name->len > 0;
+}
+
+static int find_url(struct queue_sqs *q, const char *arn, char **url, struct errbuf *err)
+{
+    struct slice account, name;
+    yyjson_doc *doc = NULL;
+    struct buffer body;
+    struct slice text;
+    int error;
+
+    if (!split_arn(arn, &account, &name))
+        return errbuf_fail(err, LM_EINVAL, "the redrive policy names no queue: %s", arn);
+    buffer_init(&body, REQUEST_BYTES_MAX);
+    buffer_append_string(&body, "{\"QueueName\":");
+    json_append_string(&body, name);
+    if (account.len > 0)
+        queue_sqs_body_text(&body, "QueueOwnerAWSAccountId", account);
+    buffer_append_char(&body, '}');
+    error = queue_sqs_call(q, "GetQueueUrl", &body, &doc, err);
+    buffer_release(&body);
+    if (error != 0)
+        return error;
+    text = json_text(yyjson_obj_get(yyjson_doc_get_root(doc), "QueueUrl"));
+    *url = xcalloc(1, text.len + 1);
+    if (text.len > 0)
+        memcpy(*url, text.data, text.len);
+    yyjson_doc_free(doc);
+    return 0;
+}
+
+/* Reads the queue's attributes again: a redrive policy may have been added since the start. */
+static int find_letters(struct queue_sqs *q, char **url, char **arn, struct errbuf *err)
+{
+    struct queue_sqs_attributes a;
+    int error = queue_sqs_attributes_read(q, q->url, &a, err);
+
+    if (error != 0)
+        return error;
+    if (a.letters_arn == NULL)
+        error = errbuf_fail(err, LM_ENOTFOUND,
+                            "%s has no dead-letter queue: give it a redrive policy", q->url);
+    else
+        error = find_url(q, a.letters_arn, url, err);
+    if (error == 0) {
+        *arn = a.letters_arn;
+        a.letters_arn = NULL;
+    }
+    queue_sqs_attributes_release(&a);
+    return error;
+}
+
+/* The dead-letter queue's URL; it lives as long as the queue. LM_ENOTFOUND where there is none. */
+static int letters_url(struct queue_sqs *q, const char **url, struct errbuf *err)
+{
+    char *found_url = NULL;
+    char *found_arn = NULL;
+    int error;
+
+    pthread_mutex_lock(&q->lock);
+    *url = q->letters_url;
+    pthread_mutex_unlock(&q->lock);
+    if (*url != NULL)
+        return 0;
+    error = find_letters(q, &found_url, &found_arn, err);
+    if (error != 0)
+        return error;
+    pthread_mutex_lock(&q->lock);
+    if (q->letters_url == NULL) {
+        free(q->letters_arn);
+        q->letters_url = found_url;
+        q->letters_arn = found_arn;
+        found_url = found_arn = NULL;
+    }
+    *url = q->letters_url;
+    pthread_mutex_unlock(&q->lock);
+    free(found_url);
+    free(found_arn);
+    return 0;
+}
+
+int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf *err)
+{
+    struct queue_sqs_attributes a;
+    uint64_t now = clock_monotonic_us();
+    const char *url;
+    bool fresh;
+    int error;
+
+    pthread_mutex_lock(&q->lock);
+    fresh = q->letters_arn == NULL ||
+            (q->letters_counted_us != 0 &&
+             now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000);
+    *count = q->letters_count;
+    pthread_mutex_unlock(&q->lock);
+    if (fresh)
+        return 0;
+    if ((error = letters_url(q, &url, err)) != 0 ||
+        (error = queue_sqs_attributes_read(q, url, &a, err)) != 0)
+        return error;
+    *count = a.depth;
+    queue_sqs_attributes_release(&a);
+    pthread_mutex_lock(&q->lock);
+    q->letters_count = *count;
+    q->letters_counted_us = now;
+    pthread_mutex_unlock(&q->lock);
+    return 0;
+}
+
+/* ---- Sending ---- */
+
+static int send_text(struct queue_sqs *q, const char *url, struct slice text, const char *reason,
+                     struct errbuf *err)
+{
+    struct buffer body;
+    int error;
+
+    buffer_init(&body, 6 * text.len + REQUEST_BYTES_MAX);
+    queue_sqs_send_body(&body, url, text, reason);
+    error = queue_sqs_call(q, "SendMessage", &body, NULL, err);
+    buffer_release(&body);
+    return error;
+}
+
+int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const char *reason,
+                          struct errbuf *err)
+{
+    struct queue_sqs *q = ((struct queue_sqs_consumer *)base)->q;
+    const char *url;
+    int error = letters_url(q, &url, err);
+
+    if (error != 0)
+        return error;
+    error = send_text(q, url, body, reason, err);
+    if (error == LM_EINVAL) /* the reason counts as a part of the message, which may be full */
+        error = send_text(q, url, body, NULL, err);
+    return error;
+}
+
+/* ---- Looking through ---- */
+
+struct letter {
+    char *id;
+    char *body;
+    char *reason;
+    char *handle;
+    int64_t sent_us;
+    size_t order; /* in which it was received */
+};
+
+struct letters {
+    struct letter *items;
+    size_t len;
+    size_t capacity;
+    size_t bytes;
+};
+
+static char *copy_text(yyjson_val *value)
+{
+    struct slice text = json_text(value);
+    char *copy = xcalloc(1, text.len + 1);
+
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
+    return copy;
+}
+
+static void release_letter(struct letter *l)
+{
+    free(l->id);
+    free(l->body);
+    free(l->reason);
+    free(l->handle);
+}
+
+static void release_letters(struct letters *all)
+{
+    for (size_t i = 0; i < all->len; i++)
+        release_letter(&all->items[i]);
+    free(all->items);
+}
+
+static struct letter *find_letter(const struct letters *all, const char *id)
+{
+    for (size_t i = 0; i < all->len; i++) {
+        if (strcmp(all->items[i].id, id) == 0)
+            return &all->items[i];
+    }
+    return NULL;
+}
+
+static char *letter_reason(yyjson_val *message)
+{
+    yyjson_val *reason = yyjson_obj_get(yyjson_obj_get(message, "MessageAttributes"), "reason");
+
+    if (reason != NULL)
+        return copy_text(yyjson_obj_get(reason, "StringValue"));
+    return xstrdup("not acknowledged: moved here by the queue's redrive policy");
+}
+
+/* Returns whether it was new. Of one seen before, only its newer receipt handle is taken. */
+static bool take_letter(struct letters *all, yyjson_val *message)
+{
+    struct letter l = {.id = copy_text(yyjson_obj_get(message, "MessageId"))};
+    struct letter *known = find_letter(all, l.id);
+
+    l.handle = copy_text(yyjson_obj_get(message, "ReceiptHandle"));
+    if (known != NULL) {
+        free(known->handle);
+        known->handle = l.handle;
+        free(l.id);
+        return false;
+    }
+    l.body = copy_text(yyjson_obj_get(message, "Body"));
+    l.reason = letter_reason(message);
+    l.sent_us = (int64_t)queue_sqs_number(
+                    yyjson_obj_get(yyjson_obj_get(message, "Attributes"), "SentTimestamp")) *
+                1000;
+    if (all->len == all->capacity) {
+        all->capacity = all->capacity > 0 ? all->capacity * 2 : 64;
+        all->items = xrealloc(all->items, all->capacity * sizeof(all->items[0]));
+    }
+    l.order = all->len;
+    all->bytes += strlen(l.body);
+    all->items[all->len++] = l;
+    return true;
+}
+
+/* One receive; `*fresh` tells how many new letters it gave. */
+static int receive_letters(struct queue_sqs *q, const char *url, struct letters *all, size_t *fresh,
+                           struct errbuf *err)
+{
+    yyjson_doc *doc = NULL;
+    yyjson_arr_iter iter;
+    struct buffer body;
+    int error;
+
+    *fresh = 0;
+    buffer_init(&body, REQUEST_BYTES_MAX);
+    queue_sqs_body(&body, url);
+    buffer_appendf(&body,
+                   ",\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%d,\"VisibilityTimeout\":%d,"
+                   "\"AttributeNames\":[\"SentTimestamp\"],\"MessageAttributeNames\":[\"reason\"]}",
+                   QUEUE_SQS_BATCH, WAIT_S, HOLD_S);
+    error = queue_sqs_call(q, "ReceiveMessage", &body, &doc, err);
+    buffer_release(&body);
+    if (error != 0)
+        return error;
+    if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
+        for (yyjson_val *message; (message = yyjson_arr_iter_next(&iter)) != NULL;)
+            *fresh += take_letter(all, message);
+    }
+    yyjson_doc_free(doc);
+    return 0;
+}
+
+static bool has_all(const struct letters *all, const struct slice *ids, size_t ids_len)
+{
+    for (size_t i = 0; i < ids_len; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < all->len && !found; k++)
+            found = slice_equal(ids[i], slice_of_string(all->items[k].id));
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Collects letters: all, or until those that `ids` names are among them. */
+static int collect_letters(struct queue_sqs *q, const char *url, const struct slice *ids,
+                           size_t ids_len, struct letters *all, struct errbuf *err)
+{
+    unsigned in_vain = 0;
+    int error = 0;
+
+    while (in_vain < RECEIVES_IN_VAIN) {
+        size_t fresh;
+
+        error = receive_letters(q, url, all, &fresh, err);
+        if (error != 0 || (ids_len > 0 && has_all(all, ids, ids_len)))
+            break;
+        in_vain = fresh > 0 ? 0 : in_vain + 1;
+        if (all->len >= LETTERS_MAX || all->bytes >= LETTERS_BYTES_MAX)
+            return errbuf_fail(err, LM_ETOOBIG,
+                               "there are more dead letters than can be looked through at once: "
+                               "only the first %zu were",
+                               all->len);
+    }
+    return error;
+}
+
+static int compare_letters(const void *left, const void *right)
+{
+    const struct letter *a = left;
+    const struct letter *b = right;
+
+    if (a->sent_us != b->sent_us)
+        return a->sent_us < b->sent_us ? -1 : 1;
+    return a->order < b->order ? -1 : 1; /* SQS tells only milliseconds */
+}
+
+/* Makes visible again what was received. A failure matters little: HOLD_S ends by itself. */
+static void show_again(struct queue_sqs *q, const char *url, const struct letters *all)
+{
+    struct queue_sqs_entry *entries = xcalloc(all->len + 1, sizeof(*entries));
+    struct errbuf ignored = ERRBUF_INIT;
+
+    for (size_t i = 0; i < all->len; i++)
+        entries[i].handle = all->items[i].handle;
+    int error = queue_sqs_batch_run(q, url, entries, all->len, q->options.timeout_ms, &ignored);
+
+    (void)error;
+    free(entries);
+}
+
+int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *ctx,
+                           struct errbuf *err)
+{
+    struct queue_sqs *q = (struct queue_sqs *)base;
+    struct letters all = {0};
+    const char *url;
+    int error = letters_url(q, &url, err);
+
+    if (error != 0)
+        return error;
+    error = collect_letters(q, url, NULL, 0, &all, err);
+    show_again(q, url, &all);
+    if (all.len > 0)
+        qsort(all.items, all.len, sizeof(all.items[0]), compare_letters);
+    for (size_t i = 0; i < all.len && (error == 0 || error == LM_ETOOBIG); i++) {
+        const struct letter *l = &all.items[i];
+
+        if (fn(&(struct queue_dead_letter){.id = slice_of_string(l->id),
+                                           .body = slice_of_string(l->body),
+                                           .reason = slice_of_string(l->reason),
+                                           .died_us = l->sent_us},
+               ctx) != 0)
+            break;
+    }
+    release_letters(&all);
+    return error;
+}
+
+/* ---- Sending again ---- */
+
+static bool is_named(const struct letter *l, const struct slice *ids, size_t ids_len)
+{
+    for (size_t i = 0; i < ids_len; i++) {
+        if (slice_equal(ids[i], slice_of_string(l->id)))
+            return true;
+    }
+    return ids_len == 0;
+}
+
+/*
+ * Sends the letters that are named (all where ids_len is 0) and deletes them; the others become
+ * visible again. A crash in between leaves a letter in both queues, which is stored once.
+ */
+static int move_letters(struct queue_sqs *q, const char *url, struct letters *all,
+                        const struct slice *ids, size_t ids_len, uint64_t *moved,
+                        struct errbuf *err)
+{
+    struct queue_sqs_entry *entries = xcalloc(all->len + 1, sizeof(*entries));
+    struct errbuf settle = ERRBUF_INIT;
+    int error = 0;
+    int settle_error;
+
+    for (size_t i = 0; i < all->len; i++) {
+        struct letter *l = &all->items[i];
+
+        entries[i].handle = l->handle;
+        if (error != 0 || !is_named(l, ids, ids_len))
+            continue;
+        error = send_text(q, q->url, slice_of_string(l->body), NULL, err);
+        if (error == 0) {
+            entries[i].delay_s = -1;
+            ++*moved;
+            if (q->options.progress != NULL)
+                q->options.progress(*moved, ids_len > 0 ? ids_len : all->len,
+                                    q->options.progress_ctx);
+        }
+    }
+    settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->options.timeout_ms, &settle);
+    free(entries);
+    if (error == 0 && settle_error != 0)
+        error = errbuf_fail(err, settle_error, "%s", settle.text);
+    return error;
+}
+
+static int requeue_by_hand(struct queue_sqs *q, const char *url, const struct slice *ids,
+                           size_t ids_len, uint64_t *moved, struct errbuf *err)
+{
+    struct letters all = {0};
+    int error = collect_letters(q, url, ids, ids_len, &all, err);
+
+    if (error == 0 || error == LM_ETOOBIG)
+        error = move_letters(q, url, &all, ids, ids_len, moved, err);
+    for (size_t i = 0; error == 0 && i < ids_len; i++) {
+        if (!has_all(&all, &ids[i], 1))
+            error =
+                errbuf_fail(err, LM_ENOTFOUND, "there is no dead letter %.*s", SLICE_ARG(ids[i]));
+    }
+    release_letters(&all);
+    return error;
+}
+
+/* How a move by SQS itself stands. */
+struct task {
+    char status[32];
+    uint64_t moved;
+    uint64_t total;
+    char reason[128];
+};
+
+static void copy_short(char *out, size_t size, yyjson_val *value)
+{
+    struct slice text = json_text(value);
+
+    snprintf(out, size, "%.*s", text.len < size ? (int)text.len : (int)size - 1,
+             text.len > 0 ? text.data : "");
+}
+
+/* The newest task of the dead-letter queue. */
+static int look_at_task(struct queue_sqs *q, struct task *task, struct errbuf *err)
+{
+    yyjson_doc *doc = NULL;
+    yyjson_val *result;
+    struct buffer body;
+    int error;
+
+    buffer_init(&body, REQUEST_BYTES_MAX);
+    buffer_append_string(&body, "{\"SourceArn\":");
+    json_append_string(&body, slice_of_string(q->letters_arn));
+    buffer_append_string(&body, ",\"MaxResults\":1}");
+    error = queue_sqs_call(q, "ListMessageMoveTasks", &body, &doc, err);
+    buffer_release(&body);
+    if (error != 0)
+        return error;
+    result = yyjson_arr_get_first(yyjson_obj_get(yyjson_doc_get_root(doc), "Results"));
+    copy_short(task->status, sizeof(task->status), yyjson_obj_get(result, "Status"));
+    copy_short(task->reason, sizeof(task->reason), yyjson_obj_get(result, "FailureReason"));
+    task->moved = queue_sqs_number(yyjson_obj_get(result, "ApproximateNumberOfMessagesMoved"));
+    task->total = queue_sqs_number(yyjson_obj_get(result, "ApproximateNumberOfMessagesToMove"));
+    yyjson_doc_free(doc);
+    return 0;
+}
+
+/* Waits for the move to end, telling how it gets on. */
+static int follow_task(struct queue_sqs *q, uint64_t *moved, struct errbuf *err)
+{
+    uint64_t last_change_us = clock_monotonic_us();
+    struct task task;
+
+    for (;;) {
+        int error = look_at_task(q, &task, err);
+
+        if (error != 0)
+            return error;
+        if (task.moved != *moved)
+            last_change_us = clock_monotonic_us();
+        *moved = task.moved;
+        if (q->options.progress != NULL)
+            q->options.progress(task.moved, task.total, q->options.progress_ctx);
+        if (strcmp(task.status, "COMPLETED") == 0)
+            return 0;
+        if (strcmp(task.status, "RUNNING") != 0)
+            return errbuf_fail(err, LM_EUNAVAILABLE, "moving the dead letters ended as %s: %s",
+                               task.status, task.reason);
+        if (clock_monotonic_us() - last_change_us > (uint64_t)TASK_STALLED_MS * 1000)
+            return errbuf_fail(err, LM_ETIMEOUT,
+                               "moving the dead letters does not get on; SQS "
+                               "goes on with it");
+        usleep(TASK_LOOK_MS * 1000);
+    }
+}
+
+/*
+ * The destination is named: letters that were sent here one by one have no queue that they came
+ * from.
+ */
+static int start_task(struct queue_sqs *q)
+{
+    struct aws_call call = {
+        .action = "StartMessageMoveTask",
+        .timeout_ms = q->options.timeout_ms,
+        .attempts = TASK_START_ATTEMPTS,
+    };
+    struct errbuf ignored = ERRBUF_INIT;
+    struct buffer body;
+    int error;
+
+    if (q->arn == NULL)
+        return LM_EINVAL;
+    buffer_init(&body, REQUEST_BYTES_MAX);
+    buffer_append_string(&body, "{\"SourceArn\":");
+    json_append_string(&body, slice_of_string(q->letters_arn));
+    queue_sqs_body_text(&body, "DestinationArn", slice_of_string(q->arn));
+    buffer_append_char(&body, '}');
+    call.body = buffer_slice(&body);
+    error = aws_client_run(q->client, &call, &ignored);
+    aws_call_release(&call);
+    buffer_release(&body);
+    return error;
+}
+
+/*
+ * All are moved by SQS itself, where it can and we may have it do so. Whatever stands against that:
+ * moving them one by one needs no more than a worker needs.
+ */
+int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
+                              uint64_t *moved, struct errbuf *err)
+{
+    struct queue_sqs *q = (struct queue_sqs *)base;
+    const char *url;
+    int error;
+
+    *moved = 0;
+    error = letters_url(q, &url, err);
+    if (error != 0)
+        return error;
+    if (ids_len == 0 && start_task(q) == 0)
+        return follow_task(q, moved, err);
+    return requeue_by_hand(q, url, ids, ids_len, moved, err);
+}

@@ -1,0 +1,27 @@
+/* What the answers of all routes that read logs have in common. */
+#ifndef LOGMILL_READ_ANSWER_H
+#define LOGMILL_READ_ANSWER_H
+
+#include "base/buffer.h"
+#include "http/http.h"
+#include "record/record.h"
+
+/*
+ * Answers a read that failed with `error`: 404 for LM_ENOTFOUND; else 503, in words that tell a
+ * store that cannot be read (then `detail` goes into the diagnostics) from want of memory
+ * (LM_EBUSY: of the ledger's; LM_ENOMEM), from a store that took too long (LM_ETIMEOUT), and from a
+ * read that never had its turn (LM_ESTOPPED).
+ */
+void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail);
+
+/* Where an answer ends that is not the last. */
+struct read_place {
+    bool more;             /* something is left: the answer has a `next` */
+    bool out_of_time;      /* it ends because its time was over: it has a `searched_to`, too */
+    struct log_key before; /* every log at or after it has been looked at */
+};
+
+/* Appends `"next":…,"searched_to":…`. */
+void read_answer_append_place(struct buffer *b, const struct read_place *place);
+
+#endif

@@ -1,0 +1,676 @@
+#include "read/params.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/int_parse.h"
+#include "base/nearest.h"
+#include "base/relative_time.h"
+#include "base/timestamp.h"
+#include "record/validation.h"
+#include "json/writer.h"
+
+static const int64_t SECOND_US = 1000000;
+static const int64_t DAY_US = INT64_C(86400) * 1000000;
+
+static const struct slice ATTRIBUTE_PREFIX = {"attr.", 5};
+static const struct slice NOT_ATTRIBUTE_PREFIX = {"not.attr.", 9};
+
+static_assert(FILTER_LEVELS_MAX == 2 * LOG_PARAMS_LEVELS_MAX, "each level may have two names");
+
+enum {
+    BUCKETS_BY_DEFAULT_MAX = 300,
+    NAMES_MAX = 16,         /* parameters of one route, but for attributes */
+    REFUSAL_ROOM = 1 << 20, /* bytes, for pieces of one error: a query string is shorter by far */
+};
+
+/* A request's parameters while they are read, and the errors so far. */
+struct reading {
+    const struct query_string *params;
+    int64_t now_us; /* what relative times count from, all of a request */
+    struct validation errors;
+    struct buffer scratch; /* the JSON texts of one error: its input, then its ctx */
+};
+
+static void reading_init(struct reading *r, const struct query_string *params,
+                         struct buffer *refusal)
+{
+    r->params = params;
+    r->now_us = clock_wall_us();
+    validation_init(&r->errors, refusal);
+    buffer_init(&r->scratch, REFUSAL_ROOM);
+}
+
+static int reading_finish(struct reading *r)
+{
+    buffer_release(&r->scratch);
+    if (r->errors.count == 0)
+        return 0;
+    return validation_finish(&r->errors) ? LM_ENOMEM : LM_EINVAL;
+}
+
+void log_params_refuse(struct http_request *req, int error, struct slice refusal)
+{
+    char detail[64];
+
+    if (error == LM_EINVAL) {
+        http_respond(req, &(struct http_response){.status = 422, .body = refusal});
+    } else if (error == LM_ETOOBIG) {
+        snprintf(detail, sizeof(detail), "too many query parameters: at most %d",
+                 QUERY_STRING_PARAMS_MAX);
+        http_respond_error(req, 400, detail);
+    } else {
+        http_respond_error(req, 503, "out of memory, try again later");
+    }
+}
+
+/* ---- Errors ---- */
+
+/* What is wrong with one parameter; `ctx` is the text of a JSON object, or empty. */
+struct refusal {
+    const char *in; /* "query" or "path" */
+    struct slice name;
+    const char *type;
+    const char *msg;
+    struct slice ctx;
+};
+
+/* `input`: the JSON text of what was sent, from the scratch buffer; null if memory was short. */
+static void refuse(struct reading *r, const struct refusal *refusal, struct slice input)
+{
+    const struct validation_step loc[] = {{.name = slice_of_string(refusal->in)},
+                                          {.name = refusal->name}};
+
+    validation_add(&r->errors, &(struct validation_entry){
+                                   .type = refusal->type,
+                                   .loc = loc,
+                                   .loc_len = 2,
+                                   .msg = slice_of_string(refusal->msg),
+                                   .input = buffer_error(&r->scratch) ? slice_of(NULL, 0) : input,
+                                   .ctx = refusal->ctx,
+                               });
+}
+
+static void refuse_text(struct reading *r, const struct refusal *refusal, struct slice text)
+{
+    buffer_clear(&r->scratch);
+    json_append_string(&r->scratch, text);
+    refuse(r, refusal, buffer_slice(&r->scratch));
+}
+
+/* The same with {"error":"…"} as ctx, and a message of `prefix`, that error and `suffix`. */
+static void refuse_with_reason(struct reading *r, const struct refusal *refusal, const char *prefix,
+                               const char *reason, const char *suffix, struct slice text)
+{
+    struct refusal complete = *refusal;
+    char msg[ERRBUF_SIZE + 192];
+    size_t input_len;
+
+    snprintf(msg, sizeof(msg), "%s%s%s", prefix, reason, suffix);
+    buffer_clear(&r->scratch);
+    json_append_string(&r->scratch, text);
+    input_len = r->scratch.len;
+    buffer_append_string(&r->scratch, "{\"error\":");
+    json_append_string(&r->scratch, slice_of_string(reason));
+    buffer_append_char(&r->scratch, '}');
+    complete.msg = msg;
+    if (!buffer_error(&r->scratch))
+        complete.ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
+    refuse(r, &complete, slice_of(r->scratch.data, input_len));
+}
+
+static void refuse_bound(struct reading *r, const char *name, bool too_small, int64_t bound,
+                         struct slice text)
+{
+    char msg[96];
+    char ctx[40];
+
+    snprintf(msg, sizeof(msg), "Input should be %s than or equal to %lld",
+             too_small ? "greater" : "less", (long long)bound);
+    snprintf(ctx, sizeof(ctx), "{\"%s\":%lld}", too_small ? "ge" : "le", (long long)bound);
+    refuse_text(r,
+                &(struct refusal){"query", slice_of_string(name),
+                                  too_small ? "greater_than_equal" : "less_than_equal", msg,
+                                  slice_of_string(ctx)},
+                text);
+}
+
+/* ---- Parameters ---- */
+
+/* An integer of min to max; `*value` is as it was where the parameter is absent or wrong. */
+static void read_int(struct reading *r, const char *name, int64_t min, int64_t max, int64_t *value)
+{
+    struct slice text = query_string_last(r->params, name);
+    struct refusal refusal = {.in = "query", .name = slice_of_string(name)};
+    int64_t n;
+    int error;
+
+    if (!text.data)
+        return;
+    error = int_parse_lax(text, &n);
+    if (error) {
+        bool too_long = error == LM_ETOOBIG;
+
+        refusal.type = too_long ? "int_parsing_size" : "int_parsing";
+        refusal.msg = too_long
+                          ? "Unable to parse input string as an integer, exceeded maximum size"
+                          : "Input should be a valid integer, unable to parse string as an integer";
+        refuse_text(r, &refusal, text);
+    } else if (n < min || n > max) {
+        refuse_bound(r, name, n < min, n < min ? min : max, text);
+    } else {
+        *value = n;
+    }
+}
+
+/* Returns true where the parameter is there and right. */
+static bool read_time(struct reading *r, const char *name, int64_t *us)
+{
+    struct slice text = query_string_last(r->params, name);
+    struct timestamp_error error = {.type = "datetime_parsing"};
+    int64_t value;
+    int result;
+
+    if (!text.data)
+        return false;
+    result = relative_time_parse(text, r->now_us, NULL, &value);
+    if (result == LM_EINVAL)
+        result = timestamp_parse_text(text, &value, &error);
+    else if (result)
+        snprintf(error.reason, sizeof(error.reason), "outside the years 1 to 9999");
+    if (result) {
+        bool from_date = strcmp(error.type, "datetime_from_date_parsing") == 0;
+
+        refuse_with_reason(
+            r, &(struct refusal){.in = "query", .name = slice_of_string(name), .type = error.type},
+            from_date ? "Input should be a valid datetime or date, "
+                      : "Input should be a valid datetime, ",
+            error.reason, "; or a time relative to now: " RELATIVE_TIME_FORMS, text);
+        return false;
+    }
+    *us = value;
+    return true;
+}
+
+static void refuse_levels(struct reading *r, struct slice name, size_t n)
+{
+    char msg[96];
+    char ctx[96];
+    char separator = '[';
+
+    snprintf(msg, sizeof(msg), "List should have at most %d items after validation, not %zu",
+             LOG_PARAMS_LEVELS_MAX, n);
+    snprintf(ctx, sizeof(ctx), "{\"field_type\":\"List\",\"max_length\":%d,\"actual_length\":%zu}",
+             LOG_PARAMS_LEVELS_MAX, n);
+    buffer_clear(&r->scratch);
+    for (size_t i = 0; i < r->params->len; i++) {
+        if (!slice_equal(r->params->params[i].name, name))
+            continue;
+        buffer_append_char(&r->scratch, separator);
+        json_append_string(&r->scratch, r->params->params[i].value);
+        separator = ',';
+    }
+    buffer_append_char(&r->scratch, ']');
+    refuse(r, &(struct refusal){"query", name, "too_long", msg, slice_of_string(ctx)},
+           buffer_slice(&r->scratch));
+}
+
+/* The other name of a level that has two; data NULL: it has one. */
+static struct slice other_name(struct slice level)
+{
+    static const char *const pairs[][2] = {
+        {"warn", "warning"}, {"err", "error"}, {"fatal", "critical"}};
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+        for (size_t k = 0; k < 2; k++)
+            if (slice_equal_ascii_nocase(level, slice_of_string(pairs[i][k])))
+                return slice_of_string(pairs[i][1 - k]);
+    return slice_of(NULL, 0);
+}
+
+/* Parameters `name`, all of which count, each with its other name. */
+static void read_levels(struct reading *r, struct slice name, struct slice *levels,
+                        size_t *levels_len)
+{
+    size_t given = 0;
+    size_t len = 0;
+
+    for (size_t i = 0; i < r->params->len; i++) {
+        struct slice level = r->params->params[i].value;
+        struct slice other = other_name(level);
+
+        if (!slice_equal(r->params->params[i].name, name) || ++given > LOG_PARAMS_LEVELS_MAX)
+            continue;
+        levels[len++] = level;
+        if (other.data)
+            levels[len++] = other;
+    }
+    if (given > LOG_PARAMS_LEVELS_MAX)
+        refuse_levels(r, name, given);
+    else
+        *levels_len = len;
+}
+
+static size_t count_characters(struct slice text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        n += ((unsigned char)text.data[i] & 0xc0) != 0x80; /* not a byte that goes on */
+    return n;
+}
+
+static void read_text(struct reading *r, const char *name, struct slice *filter)
+{
+    struct slice text = query_string_last(r->params, name);
+    char msg[64];
+    char ctx[40];
+
+    *filter = text;
+    if (text.len <= LOG_PARAMS_TEXT_MAX || count_characters(text) <= LOG_PARAMS_TEXT_MAX)
+        return;
+    snprintf(msg, sizeof(msg), "String should have at most %d characters", LOG_PARAMS_TEXT_MAX);
+    snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", LOG_PARAMS_TEXT_MAX);
+    refuse_text(r,
+                &(struct refusal){.in = "query",
+                                  .name = slice_of_string(name),
+                                  .type = "string_too_long",
+                                  .msg = msg,
+                                  .ctx = slice_of_string(ctx)},
+                text);
+}
+
+static bool starts_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_equal(slice_of(s.data, prefix.len), prefix);
+}
+
+static void read_attributes(struct reading *r, struct log_filter *filter)
+{
+    for (size_t i = 0; i < r->params->len; i++) {
+        const struct query_param *param = &r->params->params[i];
+        bool excludes = starts_with(param->name, NOT_ATTRIBUTE_PREFIX);
+        struct slice prefix = excludes ? NOT_ATTRIBUTE_PREFIX : ATTRIBUTE_PREFIX;
+        char msg[64];
+
+        if (!starts_with(param->name, prefix))
+            continue;
+        if (filter->attributes_len == FILTER_ATTRIBUTES_MAX) {
+            snprintf(msg, sizeof(msg), "At most %d attr. parameters are allowed",
+                     FILTER_ATTRIBUTES_MAX);
+            refuse_text(r,
+                        &(struct refusal){.in = "query", param->name, "too_many_attributes", msg},
+                        param->value);
+            return;
+        }
+        filter->attributes[filter->attributes_len++] = (struct log_attribute_filter){
+            .name = slice_of(param->name.data + prefix.len, param->name.len - prefix.len),
+            .value = param->value,
+            .excludes = excludes,
+        };
+    }
+}
+
+/* Returns true where there is one. */
+static bool read_cursor(struct reading *r, struct log_key *key)
+{
+    struct slice text = query_string_last(r->params, "cursor");
+
+    if (!text.data)
+        return false;
+    if (log_params_parse_cursor(text, key))
+        refuse_text(r,
+                    &(struct refusal){.in = "query",
+                                      SLICE_LITERAL("cursor"),
+                                      "cursor_invalid",
+                                      "Input should be a cursor, as `next` of an answer has it"},
+                    text);
+    return true;
+}
+
+static void read_slice(struct reading *r, unsigned *slice_s)
+{
+    int64_t value = *slice_s;
+
+    read_int(r, "slice", 1, *slice_s, &value);
+    *slice_s = (unsigned)value;
+}
+
+/* What all routes that take a filter have in common, but for the time bounds. */
+static void read_predicates(struct reading *r, struct log_filter *filter)
+{
+    read_levels(r, SLICE_LITERAL("level"), filter->levels, &filter->levels_len);
+    read_levels(r, SLICE_LITERAL("not.level"), filter->excluded_levels,
+                &filter->excluded_levels_len);
+    read_text(r, "q", &filter->text);
+    read_text(r, "not.q", &filter->excluded_text);
+    read_attributes(r, filter);
+}
+
+/* ---- Unknown parameters ---- */
+
+/* The names of all filters, then those of one route. */
+struct names {
+    const char *each[NAMES_MAX];
+    size_t len;
+};
+
+static bool is_known(const struct names *names, struct slice name)
+{
+    if (starts_with(name, ATTRIBUTE_PREFIX) || starts_with(name, NOT_ATTRIBUTE_PREFIX))
+        return true;
+    for (size_t i = 0; i < names->len; i++)
+        if (slice_equal(name, slice_of_string(names->each[i])))
+            return true;
+    return false;
+}
+
+/* What is wrong with a parameter `name`, what may have been meant, and what there is. */
+static void explain_unknown(struct buffer *msg, const struct names *names, struct slice name)
+{
+    const char *nearest = nearest_name(name, names->each, names->len);
+
+    buffer_append_string(msg, "Extra inputs are not permitted");
+    if (nearest)
+        buffer_appendf(msg, "; did you mean '%s'?", nearest);
+    else if (name.len > 0 && name.len <= NEAREST_NAME_MAX)
+        buffer_appendf(msg, "; for the attribute of that name: 'attr.%.*s'.", SLICE_ARG(name));
+    else
+        buffer_append_char(msg, '.');
+    buffer_append_string(msg, " Allowed are ");
+    for (size_t i = 0; i < names->len; i++)
+        buffer_appendf(msg, "'%s', ", names->each[i]);
+    buffer_append_string(msg, "'attr.NAME' and 'not.attr.NAME'");
+}
+
+/* `own`: what a route has besides a filter; ends with NULL. */
+static void refuse_unknown(struct reading *r, const char *const *own)
+{
+    struct names names = {.each = {"since", "until", "level", "q", "not.level", "not.q"}, .len = 6};
+
+    while (*own)
+        names.each[names.len++] = *own++;
+    for (size_t i = 0; i < r->params->len; i++) {
+        const struct query_param *param = &r->params->params[i];
+        char room[512];
+        struct buffer msg;
+
+        if (is_known(&names, param->name))
+            continue;
+        buffer_init_over(&msg, room, sizeof(room) - 1);
+        explain_unknown(&msg, &names, param->name);
+        room[msg.len] = '\0';
+        refuse_text(r, &(struct refusal){.in = "query", param->name, "extra_forbidden", room},
+                    param->value);
+    }
+}
+
+static void read_format(struct reading *r)
+{
+    struct slice text = query_string_last(r->params, "format");
+
+    if (!text.data || slice_equal(text, SLICE_LITERAL("json")) ||
+        slice_equal(text, SLICE_LITERAL("ndjson")) || slice_equal(text, SLICE_LITERAL("csv")))
+        return;
+    refuse_text(r,
+                &(struct refusal){
+                    .in = "query",
+                    .name = SLICE_LITERAL("format"),
+                    .type = "literal_error",
+                    .msg = "Input should be 'json', 'ndjson' or 'csv'",
+                    .ctx = SLICE_LITERAL("{\"expected\":\"'json', 'ndjson' or 'csv'\"}"),
+                },
+                text);
+}
+
+static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
+                      int64_t *limit, unsigned *slice_s, struct buffer *refusal)
+{
+    struct reading r;
+    int64_t offset = 0;
+
+    reading_init(&r, params, refusal);
+    *query = (struct log_query){0};
+    log_filter_init(&query->filter);
+    read_int(&r, "limit", 1, limit_max, limit);
+    read_int(&r, "offset", 0, INT64_MAX, &offset);
+    read_time(&r, "since", &query->filter.since_us);
+    read_time(&r, "until", &query->filter.until_us);
+    query->has_cursor = read_cursor(&r, &query->cursor);
+    read_slice(&r, slice_s);
+    read_format(&r);
+    read_predicates(&r, &query->filter);
+    query->offset = (uint64_t)offset;
+    refuse_unknown(&r, (const char *const[]){"limit", "offset", "cursor", "slice", "format", NULL});
+    return reading_finish(&r);
+}
+
+int log_params_parse_list(const struct query_string *params, struct log_query *query,
+                          unsigned *slice_s, struct buffer *refusal)
+{
+    int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
+    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, slice_s, refusal);
+
+    query->limit = (unsigned)limit;
+    return error;
+}
+
+int log_params_parse_download(const struct query_string *params, struct log_query *query,
+                              uint64_t *limit, struct buffer *refusal)
+{
+    int64_t given = 0;
+    unsigned ignored = UINT_MAX; /* a download takes what it takes */
+    int error = parse_page(params, query, INT64_MAX, &given, &ignored, refusal);
+
+    *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
+    return error;
+}
+
+/* ---- Places ---- */
+
+/* "TRANSACTION-SEQUENCE-INDEX", in digits. */
+static bool parse_place(struct slice text, struct store_position *place)
+{
+    uint64_t numbers[3] = {0};
+    unsigned n = 0, digits = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '-' && digits > 0 && n < 2) {
+            n++;
+            digits = 0;
+        } else if (c >= '0' && c <= '9' && ++digits < 19) {
+            numbers[n] = numbers[n] * 10 + (uint64_t)(c - '0');
+        } else {
+            return false;
+        }
+    }
+    *place = (struct store_position){numbers[0], numbers[1], (uint32_t)numbers[2]};
+    return n == 2 && digits > 0 && numbers[2] <= UINT32_MAX;
+}
+
+static bool read_place(struct reading *r, struct slice last_id, struct store_position *place)
+{
+    struct refusal wrong = {
+        .in = "header",
+        .name = SLICE_LITERAL("last-event-id"),
+        .type = "last_event_id_invalid",
+        .msg = "Input should be the id of an event, as this route sends it",
+    };
+
+    if (last_id.len == 0) { /* a client that has none sends none, or an empty one */
+        last_id = query_string_last(r->params, "last_event_id");
+        wrong.in = "query";
+        wrong.name = SLICE_LITERAL("last_event_id");
+    }
+    if (last_id.len == 0)
+        return false;
+    if (!parse_place(last_id, place))
+        refuse_text(r, &wrong, last_id);
+    return true;
+}
+
+int log_params_parse_tail(const struct query_string *params, struct slice last_id,
+                          struct log_filter *filter, bool *has_place, struct store_position *place,
+                          struct buffer *refusal)
+{
+    struct reading r;
+
+    reading_init(&r, params, refusal);
+    log_filter_init(filter);
+    read_time(&r, "since", &filter->since_us);
+    read_time(&r, "until", &filter->until_us);
+    read_predicates(&r, filter);
+    *has_place = read_place(&r, last_id, place);
+    refuse_unknown(&r, (const char *const[]){"last_event_id", NULL});
+    return reading_finish(&r);
+}
+
+/* ---- Buckets ---- */
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b > 0);
+}
+
+/* The shortest of some lengths that people think in, of which not too many fit into `range_us`. */
+static int64_t default_bucket_us(int64_t range_us)
+{
+    static const int64_t lengths_s[] = {1,    5,    10,    30,    60,    300,   600,
+                                        1800, 3600, 10800, 21600, 43200, 86400, 604800};
+    int64_t days;
+
+    for (size_t i = 0; i < sizeof(lengths_s) / sizeof(lengths_s[0]); i++)
+        if (divide_up(range_us, lengths_s[i] * SECOND_US) <= BUCKETS_BY_DEFAULT_MAX)
+            return lengths_s[i] * SECOND_US;
+    days = divide_up(divide_up(range_us, BUCKETS_BY_DEFAULT_MAX), DAY_US);
+    return days * DAY_US;
+}
+
+static void read_bucket(struct reading *r, struct log_stats_query *query)
+{
+    int64_t range_us = query->filter.until_us - query->filter.since_us;
+    int64_t seconds = 0;
+    int64_t shortest;
+
+    if (range_us < 0)
+        range_us = 0;
+    read_int(r, "bucket", 1, INT64_MAX, &seconds);
+    if (seconds == 0) {
+        query->bucket_us = default_bucket_us(range_us);
+        return;
+    }
+    if (seconds > INT64_MAX / SECOND_US)
+        seconds = INT64_MAX / SECOND_US; /* longer than all of time */
+    query->bucket_us = seconds * SECOND_US;
+    shortest = divide_up(divide_up(range_us, LOG_PARAMS_BUCKETS_MAX), SECOND_US);
+    if (seconds < shortest && r->errors.count == 0) /* else the range may not be what was meant */
+        refuse_bound(r, "bucket", true, shortest, query_string_last(r->params, "bucket"));
+}
+
+int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
+                           unsigned *slice_s, struct buffer *refusal)
+{
+    struct reading r;
+    struct log_filter *filter = &query->filter;
+
+    reading_init(&r, params, refusal);
+    *query = (struct log_stats_query){0};
+    log_filter_init(filter);
+    bool has_since = read_time(&r, "since", &filter->since_us);
+    if (!read_time(&r, "until", &filter->until_us))
+        filter->until_us = r.now_us;
+    if (!has_since)
+        filter->since_us = filter->until_us - DAY_US;
+    if (filter->since_us < TIMESTAMP_MIN_US)
+        filter->since_us = TIMESTAMP_MIN_US;
+    query->has_cursor = read_cursor(&r, &query->cursor);
+    read_slice(&r, slice_s);
+    read_predicates(&r, filter);
+    read_bucket(&r, query);
+    refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", NULL});
+    return reading_finish(&r);
+}
+
+/* ---- Ids ---- */
+
+int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal)
+{
+    struct reading r;
+    struct refusal wrong = {.in = "path", .name = SLICE_LITERAL("id"), .type = "uuid_parsing"};
+    struct errbuf reason = ERRBUF_INIT;
+    struct buffer repaired;
+
+    reading_init(&r, NULL, refusal);
+    buffer_init(&repaired, REFUSAL_ROOM);
+    if (!utf8_valid(text)) {
+        utf8_append_repaired(&repaired, text);
+        text = buffer_slice(&repaired);
+    }
+    if (uuid_parse(text, id, &reason)) {
+        refuse_with_reason(&r, &wrong, "Input should be a valid UUID, ", reason.text, "", text);
+    } else if (!uuid_is_v7(id)) {
+        wrong.type = "uuid_version";
+        wrong.msg = "UUID version 7 expected";
+        wrong.ctx = SLICE_LITERAL("{\"expected_version\":7}");
+        refuse_text(&r, &wrong, text);
+    }
+    buffer_release(&repaired);
+    return reading_finish(&r);
+}
+
+/* ---- Cursors ---- */
+
+/* base64url (RFC 4648, section 5) of the timestamp, big-endian, and the id: 24 bytes. */
+enum { KEY_BYTES = 24 };
+
+static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN])
+{
+    uint8_t bytes[KEY_BYTES];
+
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)key->timestamp_us >> (56 - 8 * i));
+    memcpy(bytes + 8, key->id.bytes, sizeof(key->id.bytes));
+    for (int i = 0; i < KEY_BYTES; i += 3) {
+        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
+
+        for (int k = 0; k < 4; k++)
+            *out++ = BASE64URL[group >> (18 - 6 * k) & 63];
+    }
+}
+
+int log_params_parse_cursor(struct slice text, struct log_key *key)
+{
+    uint8_t bytes[KEY_BYTES];
+    uint64_t timestamp = 0;
+
+    if (text.len != LOG_PARAMS_CURSOR_LEN)
+        return LM_EINVAL;
+    for (size_t i = 0, at = 0; i < KEY_BYTES; i += 3) {
+        unsigned group = 0;
+
+        for (int k = 0; k < 4; k++) {
+            const char *digit = memchr(BASE64URL, text.data[at++], sizeof(BASE64URL) - 1);
+
+            if (!digit)
+                return LM_EINVAL;
+            group = group << 6 | (unsigned)(digit - BASE64URL);
+        }
+        bytes[i] = (uint8_t)(group >> 16);
+        bytes[i + 1] = (uint8_t)(group >> 8);
+        bytes[i + 2] = (uint8_t)group;
+    }
+    for (int i = 0; i < 8; i++)
+        timestamp = timestamp << 8 | bytes[i];
+    key->timestamp_us = (int64_t)timestamp;
+    memcpy(key->id.bytes, bytes + 8, sizeof(key->id.bytes));
+    if (key->timestamp_us < TIMESTAMP_MIN_US || key->timestamp_us > TIMESTAMP_MAX_US ||
+        !uuid_is_v7(&key->id) || uuid7_ms(&key->id) != uuid7_ms_of_timestamp(key->timestamp_us))
+        return LM_EINVAL;
+    return 0;
+}

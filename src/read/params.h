@@ -1,0 +1,80 @@
+/*
+ * What the routes that read logs are asked: from query strings and path segments to queries, with
+ * every refusal in the form and the words of FastAPI, all bad parameters of a request at once.
+ *
+ * Unknown parameters are refused, with the nearest that is known. Of one given more than once the
+ * last counts, but for `level`, `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A
+ * filter is: since, until (absolute, or as base/relative_time.h has it), level, q, attr.NAME,
+ * not.level, not.q, not.attr.NAME. A level that has two names, as warn and warning, is both. Slices
+ * in the queries point into the query string's text, which must outlive them.
+ *
+ * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
+ * is cleared); or LM_ENOMEM.
+ */
+#ifndef LOGMILL_READ_PARAMS_H
+#define LOGMILL_READ_PARAMS_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "base/uuid7.h"
+#include "http/http.h"
+#include "http/query_string.h"
+#include "query/filter.h"
+#include "record/record.h"
+#include "store/store.h"
+
+enum {
+    LOG_PARAMS_LIMIT_DEFAULT = 100,
+    LOG_PARAMS_LIMIT_MAX = 1000,
+    LOG_PARAMS_LEVELS_MAX = 32,    /* parameters `level`, and as many `not.level` */
+    LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
+    LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
+    LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
+};
+
+/*
+ * Answers `req` after query_string_parse or one of the functions below has failed with `error`:
+ * 400 for too many parameters, 422 with the body `refusal`, or 503.
+ */
+void log_params_refuse(struct http_request *req, int error, struct slice refusal);
+
+/*
+ * GET /logs: a filter, limit, offset, cursor, format; slice, the seconds that the answer may take:
+ * `*slice_s` is the most that is allowed, and the default.
+ */
+int log_params_parse_list(const struct query_string *params, struct log_query *query,
+                          unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * GET /logs/stats: a filter with since (default: a day before until) and until (default: now);
+ * bucket in seconds (default: a round length that makes at most 300 buckets); cursor; slice, as
+ * above.
+ */
+int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
+                           unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * GET /logs/tail: a filter; and where to go on, from the header
+ * Last-Event-ID (`last_id`; data NULL: none) or else the parameter last_event_id. `*has_place`
+ * tells whether there was one.
+ */
+int log_params_parse_tail(const struct query_string *params, struct slice last_id,
+                          struct log_filter *filter, bool *has_place, struct store_position *place,
+                          struct buffer *refusal) LM_MUST_CHECK;
+
+/* As log_params_parse_list, for a download: it takes what it takes; `*limit` is UINT64_MAX without.
+ */
+int log_params_parse_download(const struct query_string *params, struct log_query *query,
+                              uint64_t *limit, struct buffer *refusal) LM_MUST_CHECK;
+
+/* GET /logs/{id}. `text` is the segment, decoded, any bytes. */
+int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * A cursor names a log to continue after: opaque to users, of characters that need no escaping in a
+ * URL. Parsing takes exactly what formatting writes for the key of some log: else LM_EINVAL.
+ */
+void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN]);
+int log_params_parse_cursor(struct slice text, struct log_key *key) LM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * One JSON object to one record, or to what is wrong with it: the rules of the log record.
+ * Internal to record/.
+ */
+#ifndef LOGMILL_RECORD_RULES_H
+#define LOGMILL_RECORD_RULES_H
+
+#include <stdbool.h>
+
+#include <yyjson.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "record/validation.h"
+#include "record/limits.h"
+#include "record/record.h"
+
+/* Steps to the deepest value: "attributes", and one a level below it. */
+enum { RECORD_ITEM_PATH_MAX = RECORD_DEPTH_MAX + 1 };
+
+/* What is wrong with an item, in pydantic's words. All texts live during the report only. */
+struct record_item_error {
+    const char *type;                   /* "string_type" */
+    const char *field;                  /* "message"; NULL: see path */
+    const struct validation_step *path; /* to a value in the item … */
+    size_t path_len;                    /* … of so many steps; 0: the item as a whole */
+    const char *msg;
+    const char *reason; /* for ctx["error"], or NULL */
+    const char *ctx;    /* JSON text of the ctx where it is not {"error":reason}, or NULL */
+    yyjson_val *input;
+};
+typedef void record_item_report(const struct record_item_error *error, void *ctx);
+
+struct record_item {
+    struct record record; /* what the item does not give is left zero */
+    bool has_timestamp;   /* given, or taken from the id */
+    bool has_id;
+};
+
+/* Memory that is used again for each item. */
+struct record_item_scratch {
+    yyjson_val **keys; /* of the attributes of the item that is read … */
+    size_t len;        /* … so many, of which those from `merged` on are members of "attributes" */
+    size_t merged;
+    size_t capacity;
+};
+
+void record_item_scratch_release(struct record_item_scratch *s);
+
+/* Values in `item`, an object, at all levels; names count as values. */
+static inline size_t record_item_values(yyjson_val *item)
+{
+    return (size_t)(unsafe_yyjson_get_next(item) - item) - 1;
+}
+
+/* Whether the limits of limits.h are enforced. */
+enum record_item_source {
+    RECORD_ITEM_SENT,   /* by a client: they are */
+    RECORD_ITEM_QUEUED, /* out of the queue: only RECORD_STORED_DEPTH_MAX is */
+};
+
+/*
+ * Reads `value` into *item. The text of the attributes is appended to `attributes`; level and
+ * message are views of the document. Reports everything that is wrong, in the order of the fields
+ * message, level, timestamp, id, attributes.
+ * Returns 0; LM_EINVAL where something was reported; LM_ETOOBIG where attributes are nested too
+ * deep (nothing was reported); or LM_ENOMEM. But for 0, `attributes` is as it was.
+ */
+int record_item_read(struct record_item_scratch *s, yyjson_val *value,
+                     enum record_item_source source, struct buffer *attributes,
+                     struct record_item *item, record_item_report *report, void *ctx) LM_MUST_CHECK;
+
+#endif

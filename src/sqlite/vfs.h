@@ -1,0 +1,25 @@
+/*
+ * The system's own way to files (SQLite's default VFS, https://www.sqlite.org/vfs.html), but for
+ * two things. A commit that failed although its frames are in the log is taken out of it again, as
+ * far as the disk lets that be done: it must not come back when the process is killed. Its sync may
+ * have failed, or what comes after it: the index of the log, shared memory in a file, may find no
+ * room to grow. A commit is good when it is published, that is when the index's header names it;
+ * one that is not when SQLite lets go of the write lock is taken back then, while nobody else can
+ * have written in its place. And what SQLite writes to a write-ahead log in many small pieces, two
+ * a page, reaches the system in one write(2), at the latest when the log is synced. A commit of a
+ * few pages costs a third less CPU so.
+ *
+ * Safe, because nobody looks at the end of a log before the commit that syncs it (synchronous=FULL
+ * syncs every one); every other operation on the file writes first what is still held. An error of
+ * such a write is reported by the operation that caused it, a sync or a read, and so fails the
+ * commit.
+ */
+#ifndef LOGMILL_SQLITE_VFS_H
+#define LOGMILL_SQLITE_VFS_H
+
+enum { SQLITE_VFS_HELD_BYTES = 128 * 1024 }; /* of one log file; more is written at once */
+
+/* The name to give to sqlite3_open_v2; NULL: no memory for it now. From any thread. */
+const char *sqlite_vfs_name(void);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The store in PostgreSQL 15 or later: one table, `logs`, partitioned by day, PRIMARY
+ * KEY(timestamp, id), attributes as jsonb.
+ *
+ * Nothing connects before the first call that needs to, and whatever loses its connection connects
+ * anew with the next call: a server that is away, restarts, fails over, is read-only or has no
+ * connection left makes calls fail, and nothing else. No call waits for ever: a server that says
+ * nothing for silence_ms counts as gone.
+ *
+ * What comes back differs from what was sent in this: attributes are as jsonb keeps them (members
+ * ordered by the length of their names, then by bytes; numbers without exponent, so that 1e2 is
+ * 100, while 1.0 stays 1.0), written without white space. A number past what a double holds, which
+ * jsonb would spell out in thousands of digits, is kept as a string of its JSON text.
+ *
+ * "Without case" is lower() under the database's collation, or, where that one knows no Unicode
+ * (C, POSIX), under one that does.
+ *
+ * The schema belongs to store_migrate(). The role needs CREATE on the schema that comes first in
+ * its search_path (and TEMPORARY on the database, as everyone has by default) and nothing more; a
+ * role that only reads needs SELECT on `logs`, and on `arrivals` to follow.
+ */
+#ifndef LOGMILL_STORE_POSTGRES_ADAPTER_H
+#define LOGMILL_STORE_POSTGRES_ADAPTER_H
+
+#include "store/store.h"
+
+/* What is NULL or empty is left to libpq: PGHOST and its like, ~/.pgpass, service files, defaults.
+ */
+struct store_postgres_options {
+    const char *url; /* a connection URI or string of libpq; the others go before its parts */
+    const char *host;
+    const char *port;
+    const char *name;
+    const char *user;
+    const char *password;
+    unsigned silence_ms; /* 0: 60 000 */
+};
+
+/* Copies the options. NULL with `err` where they cannot be understood; `err` never holds a secret.
+ */
+struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err);
+
+#endif

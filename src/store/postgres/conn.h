@@ -1,0 +1,112 @@
+/*
+ * A connection to PostgreSQL that never waits for ever and can be told to stop waiting, whatever it
+ * waits for.
+ *
+ * Always true: `pg` is NULL (closed) or a connection in libpq's non-blocking mode that was set up
+ * and answered. Belongs to one thread.
+ */
+#ifndef LOGMILL_STORE_POSTGRES_CONN_H
+#define LOGMILL_STORE_POSTGRES_CONN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#include "base/errbuf.h"
+#include "store/postgres/connect.h"
+
+enum { STORE_POSTGRES_PARAMETERS_MAX = 24 };
+
+/* Where to connect to: what PQconnectdbParams takes, ended by a keyword of NULL. */
+struct store_postgres_address {
+    const char *keywords[STORE_POSTGRES_PARAMETERS_MAX]; /* static */
+    char *values[STORE_POSTGRES_PARAMETERS_MAX];         /* owned by the store */
+    unsigned silence_ms;
+};
+
+struct store_postgres_conn {
+    const struct store_postgres_address *address;
+    PGconn *pg;
+    struct store_postgres_connect *attempt; /* to connect, under way; NULL: none */
+    bool ended;                             /* the server said that it ends the session */
+    unsigned silence_ms;                    /* how long the server may say nothing */
+    char sqlstate[6];          /* of the last failure; empty where it was not the server's */
+    const atomic_int *stopped; /* where this is stopped_value, waits end with LM_ETIMEOUT */
+    int stopped_value;         /* where `stopped` is NULL: of no meaning */
+    int wake_fd;               /* readable when `stopped` may have changed; -1: none */
+};
+
+/* A closed connection. */
+void store_postgres_conn_init(struct store_postgres_conn *c,
+                              const struct store_postgres_address *address);
+
+/*
+ * Connects, where `c` is closed, and runs `setup` (SQL; NULL: nothing). Where it was told to stop
+ * meanwhile, the next call goes on with the same attempt. Servers older than 15 and databases that
+ * are not in UTF-8 are refused with LM_EINVAL.
+ */
+int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup,
+                             struct errbuf *err) LM_MUST_CHECK;
+void store_postgres_conn_close(struct store_postgres_conn *c);
+
+/* True where the connection is lost, so that a new one may fare better. */
+bool store_postgres_conn_is_lost(const struct store_postgres_conn *c);
+
+/*
+ * Runs SQL to its end. Where `result` is not NULL it gets the last statement's, to be given to
+ * PQclear (NULL on failure).
+ */
+int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGresult **result,
+                             struct errbuf *err) LM_MUST_CHECK;
+
+/* The same for one number: the first column of the first row, or 0 without a row. */
+int store_postgres_conn_number(struct store_postgres_conn *c, const char *sql, int64_t *number,
+                               struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Waits for the next result of what was sent: *result, to be given to PQclear, or NULL after the
+ * last one. A failure that the server reports is such a result, too: see _check.
+ */
+int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result,
+                             struct errbuf *err) LM_MUST_CHECK;
+
+/* Waits for all results of what was sent; as _exec does. */
+int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result,
+                               struct errbuf *err) LM_MUST_CHECK;
+
+/* Begins a COPY FROM STDIN, after which PQputCopyData may be called. */
+int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql,
+                             struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Ends the COPY under way and waits for that which the same query begins next, after which
+ * PQputCopyData may be called again.
+ */
+int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+/* Waits until all that was given to libpq is sent. */
+int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * 0 where `result` is a success. Else its text in `err`, its SQLSTATE in `c`, and
+ * LM_EDATA      the data itself is refused
+ * LM_EFULL      the server's disk is full
+ * LM_EBUSY      a deadlock or a lock that could not be had: the same may succeed at once
+ * LM_ETIMEOUT   the server ended the statement
+ * LM_EUNAVAILABLE  all else
+ */
+int store_postgres_conn_check(struct store_postgres_conn *c, const PGresult *result,
+                              struct errbuf *err) LM_MUST_CHECK;
+
+/* As _check, for libpq's own failures: always LM_EUNAVAILABLE. */
+int store_postgres_conn_lost(struct store_postgres_conn *c, struct errbuf *err);
+
+/*
+ * Ends the statement that runs on `c`, on the server too, and closes `c`: at once, whatever state
+ * the server is in. An attempt to connect goes on.
+ */
+void store_postgres_conn_abandon(struct store_postgres_conn *c);
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * How time is cut into partitions:
+ *
+ *   … logs_past … | … | logs_20261124 | logs_20261125 | logs_20261126 | logs_20261127 | …
+ *                                       today           + 1             + 2
+ *
+ * A day within the window [today - DAYS_BACK, today + DAYS_AHEAD] gets its partition when a log
+ * needs it, and each day of the future when it enters the window. So whatever timestamps are sent,
+ * there are no more partitions than there would be after DAYS_BACK days of use. What is outside
+ * goes to logs_past (older than the window was when the schema was made) or to logs_default.
+ *
+ * A partition is made as a table of its own and then attached: that takes no lock on `logs` that
+ * readers or writers would notice. But logs_default is locked, and looked through by the server,
+ * since rows of the day may be in it (sent when the day was too far ahead, or when its partition
+ * could not be made): they are moved within the transaction. That happens once a day, two days
+ * before the logs come, and waits for a lock no longer than readers can bear.
+ */
+#include "store/postgres/days.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "diag/diag.h"
+#include "store/postgres/internal.h"
+
+enum {
+    RETRY_MS = 300000, /* each try may hold up readers of logs_default for the lock's time-out */
+    DAY_TEXT_SIZE = 16,
+    SQL_SIZE = 2048,
+    COUNTED_PAGES = 128 * 1024, /* 1 GiB */
+    MOVE_SILENCE_MS = 120000,   /* moving rows and looking through logs_default may take its time */
+};
+
+static const char READ_ONLY[] = "25006"; /* SQLSTATE of all writes to a standby */
+static const int64_t DAY_US = INT64_C(86400) * 1000000;
+
+static int64_t day_of(int64_t timestamp_us)
+{
+    return timestamp_us / DAY_US - (timestamp_us % DAY_US < 0);
+}
+
+/* "2026-11-25" and "20261125" */
+static void format_day(int64_t day, char date[DAY_TEXT_SIZE], char digits[DAY_TEXT_SIZE])
+{
+    char text[TIMESTAMP_TEXT_LEN];
+
+    timestamp_format(day * DAY_US, text);
+    snprintf(date, DAY_TEXT_SIZE, "%.10s", text);
+    snprintf(digits, DAY_TEXT_SIZE, "%.4s%.2s%.2s", text, text + 5, text + 8);
+}
+
+void store_postgres_days_init(struct store_postgres_days *d, _Atomic uint64_t *retry_us)
+{
+    *d = (struct store_postgres_days){.retry_us = retry_us};
+}
+
+/* ---- Making ---- */
+
+static int exists(struct store_postgres_conn *c, const char *digits, int64_t *yes,
+                  struct errbuf *err)
+{
+    char sql[SQL_SIZE];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+             "WHERE i.inhparent = 'logs'::regclass AND c.relname = 'logs_%s'",
+             digits);
+    return store_postgres_conn_number(c, sql, yes, err);
+}
+
+/* Ends the transaction; what its failure was stays in c->sqlstate. */
+static void undo(struct store_postgres_conn *c)
+{
+    char sqlstate[sizeof(c->sqlstate)];
+
+    memcpy(sqlstate, c->sqlstate, sizeof(sqlstate));
+    if (!store_postgres_conn_is_lost(c) && store_postgres_conn_exec(c, "ROLLBACK", NULL, NULL) != 0)
+        store_postgres_conn_close(c);
+    memcpy(c->sqlstate, sqlstate, sizeof(sqlstate));
+}
+
+/*
+ * The table of a day, with the rows of logs_default that are its own: their values for all columns
+ * that others added as well, but for those that the server generates. Arguments: the day's digits,
+ * its date, the next one's.
+ */
+static const char make_sql[] =
+    "CREATE TABLE logs_%1$s (LIKE logs INCLUDING ALL EXCLUDING IDENTITY);"
+    "LOCK TABLE logs_default IN SHARE ROW EXCLUSIVE MODE;"
+    "DO $$ DECLARE columns text; BEGIN "
+    "SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute "
+    "WHERE attrelid = 'logs'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''; "
+    "EXECUTE 'WITH moved AS (DELETE FROM logs_default WHERE \"timestamp\" >= ''%2$s 00:00:00+00'' "
+    "AND \"timestamp\" < ''%3$s 00:00:00+00'' RETURNING ' || columns || ') "
+    "INSERT INTO logs_%1$s (' || columns || ') SELECT ' || columns || ' FROM moved'; END $$;"
+    "ALTER TABLE logs ATTACH PARTITION logs_%1$s "
+    "FOR VALUES FROM ('%2$s 00:00:00+00') TO ('%3$s 00:00:00+00')";
+
+/* Makes the partition in a transaction of its own, unless it is there. */
+static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
+{
+    char date[DAY_TEXT_SIZE], next_date[DAY_TEXT_SIZE];
+    char digits[DAY_TEXT_SIZE], next_digits[DAY_TEXT_SIZE];
+    char sql[SQL_SIZE];
+    unsigned silence_ms = c->silence_ms;
+    int64_t yes;
+    int error;
+
+    format_day(day, date, digits);
+    format_day(day + 1, next_date, next_digits);
+    error = exists(c, digits, &yes, err);
+    if (error != 0 || yes)
+        return error;
+    error = store_postgres_conn_exec(c,
+                                     "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL "
+                                     "statement_timeout = '110s'; " STORE_POSTGRES_TAKE_LOCK,
+                                     NULL, err);
+    if (error == 0)
+        error = exists(c, digits, &yes, err); /* now that nobody else can be making it */
+    if (error == 0 && !yes) {
+        snprintf(sql, sizeof(sql), make_sql, digits, date, next_date);
+        c->silence_ms = silence_ms > MOVE_SILENCE_MS ? silence_ms : MOVE_SILENCE_MS;
+        error = store_postgres_conn_exec(c, sql, NULL, err);
+        c->silence_ms = silence_ms;
+    }
+    if (error == 0)
+        return store_postgres_conn_exec(c, "COMMIT", NULL, err);
+    undo(c);
+    return error;
+}
+
+/* Remembers how it went. One failure is enough for a while: each may have waited for a lock. */
+static int ensure_day(struct store_postgres_days *d, struct store_postgres_conn *c, int64_t day,
+                      struct errbuf *err)
+{
+    int64_t *known = &d->known[(size_t)day % STORE_POSTGRES_DAYS_MAX];
+    struct errbuf reason = ERRBUF_INIT;
+    char date[DAY_TEXT_SIZE], digits[DAY_TEXT_SIZE];
+    int error;
+
+    if (*known == day || clock_monotonic_us() < atomic_load(d->retry_us))
+        return 0;
+    error = make(c, day, &reason);
+    if (error == 0) {
+        *known = day;
+        return 0;
+    }
+    if (store_postgres_conn_is_lost(c) || strcmp(c->sqlstate, READ_ONLY) == 0)
+        return errbuf_fail(err, error, "%s", reason.text);
+    atomic_store(d->retry_us, clock_monotonic_us() + (uint64_t)RETRY_MS * 1000);
+    format_day(day, date, digits);
+    diag(DIAG_WARN, "a day has no partition yet; its logs go to logs_default",
+         DIAG_STR("day", date), DIAG_STR("reason", reason.text));
+    return 0;
+}
+
+int store_postgres_days_ensure(struct store_postgres_days *d, struct store_postgres_conn *c,
+                               const struct record *records, size_t n, struct errbuf *err)
+{
+    int64_t today = day_of(clock_wall_us());
+    int64_t last = today;
+    int error = 0;
+
+    for (int64_t i = 0; error == 0 && i <= STORE_POSTGRES_DAYS_AHEAD; i++)
+        error = ensure_day(d, c, today + i, err);
+    for (size_t i = 0; error == 0 && i < n; i++) {
+        int64_t day = day_of(records[i].key.timestamp_us);
+
+        if (day == last || day > today || day < today - STORE_POSTGRES_DAYS_BACK)
+            continue;
+        last = day;
+        error = ensure_day(d, c, day, err);
+    }
+    return error;
+}
+
+/* ---- Dropping ---- */
+
+static int find_oldest(struct store_postgres_conn *c, int64_t before_us, int64_t *digits,
+                       struct errbuf *err)
+{
+    char date[DAY_TEXT_SIZE], end[DAY_TEXT_SIZE];
+    char sql[SQL_SIZE];
+
+    format_day(day_of(before_us), date, end);
+    snprintf(sql, sizeof(sql),
+             "SELECT substr(c.relname, 6) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+             "WHERE i.inhparent = 'logs'::regclass AND c.relname ~ '^logs_[0-9]{8}$' "
+             "AND substr(c.relname, 6) < '%s' ORDER BY 1 LIMIT 1",
+             end);
+    return store_postgres_conn_number(c, sql, digits, err);
+}
+
+/*
+ * DROP TABLE locks all of `logs` for a moment. It waits for that at most as long as every reader
+ * behind it can bear; where long queries are in the way, the next call tries again.
+ */
+int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
+                             int64_t *rows, struct errbuf *err)
+{
+    char sql[SQL_SIZE];
+    int64_t digits;
+    int error = find_oldest(c, before_us, &digits, err);
+
+    *found = error == 0 && digits != 0;
+    *rows = 0;
+    if (!*found)
+        return error;
+    /* Counting reads all of it: past COUNTED_PAGES the server's estimate has to do. */
+    snprintf(sql, sizeof(sql),
+             "SELECT CASE WHEN relpages < %d THEN (SELECT count(*) FROM logs_%08lld) "
+             "ELSE reltuples::bigint END FROM pg_class WHERE oid = 'logs_%08lld'::regclass",
+             COUNTED_PAGES, (long long)digits, (long long)digits);
+    error = store_postgres_conn_number(c, sql, rows, err);
+    if (error != 0)
+        return error;
+    snprintf(sql, sizeof(sql),
+             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
+             "; DROP TABLE logs_%08lld; COMMIT",
+             (long long)digits);
+    return store_postgres_conn_exec(c, sql, NULL, err);
+}

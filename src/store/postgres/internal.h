@@ -1,0 +1,188 @@
+/*
+ * What the parts of the PostgreSQL store share; nobody else includes it.
+ *
+ *   store_postgres.c            the store as a whole, and where to connect to
+ *   store_postgres_conn.c       one connection
+ *   store_postgres_connect.c    how it is made
+ *   store_postgres_schema.c     the schema and its versions
+ *   store_postgres_pooler.c     whether a pooler shares the session with others
+ *   store_postgres_days.c       the partitions of the days
+ *   store_postgres_rows.c       rows in the binary form of COPY
+ *   store_postgres_writer.c     appending and expiring
+ *   store_postgres_statement.c  SQL with its values, and filters as SQL
+ *   store_postgres_reader.c     what all reading calls have in common, and cancelling
+ *   store_postgres_windows.c    scans, cut into windows of time
+ *   store_postgres_pages.c      logs of scans, and single ones
+ *   store_postgres_stats.c      counts of scans
+ *   store_postgres_follow.c     logs in the order of storing
+ */
+#ifndef LOGMILL_STORE_POSTGRES_INTERNAL_H
+#define LOGMILL_STORE_POSTGRES_INTERNAL_H
+
+#include "store/postgres/adapter.h"
+#include "store/postgres/conn.h"
+#include "store/postgres/days.h"
+#include "store/postgres/statement.h"
+
+struct store_postgres {
+    struct store base;
+    struct store_postgres_address address;
+    _Atomic uint64_t days_retry_us; /* see store_postgres_days.h */
+};
+
+extern const struct store_ops store_postgres_ops;
+
+/* PostgreSQL counts microseconds from the year 2000 on. */
+#define STORE_POSTGRES_EPOCH_US INT64_C(946684800000000)
+
+/*
+ * Of a writer's session. Whatever the role's defaults: a commit that is answered is on the disk (a
+ * default stronger than `on` stays), and no transaction fails for others that run beside it.
+ */
+#define STORE_POSTGRES_WRITER_SETUP                                                                \
+    "SELECT set_config('synchronous_commit', 'on', false) "                                        \
+    "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); "            \
+    "SET default_transaction_isolation = 'read committed'; "                                       \
+    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO'"
+
+/* Advisory locks ("logmill" and one more, as numbers): who changes the schema, who expires. */
+#define STORE_POSTGRES_TAKE_LOCK "SELECT pg_advisory_xact_lock(30521787492691052)"
+#define STORE_POSTGRES_EXPIRE_LOCK "30521787492691053"
+
+int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
+
+/* Refuses a schema that is older or newer than this program's. */
+int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * LM_EINVAL where a pooler stands between that gives each transaction another session: what a
+ * writer sets for its session, or keeps in it, would be lost or another's.
+ */
+int store_postgres_pooler_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err);
+void store_postgres_writer_free(struct store_writer *base);
+int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                                 struct store_append_result *result, struct errbuf *err);
+int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                                 size_t *deleted, struct errbuf *err);
+int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                     int64_t *now_us, struct errbuf *err);
+int store_postgres_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                      struct errbuf *err);
+
+/*
+ * Appends `r` to `b` as a row of COPY's binary form: timestamp, id, level, message, attributes.
+ * `numbers` is scratch space.
+ */
+void store_postgres_rows_append(struct buffer *b, const struct record *r, struct buffer *numbers);
+
+/* The one row of `arrivals` for `records`: their timestamps and ids, as arrays. */
+void store_postgres_rows_append_arrival(struct buffer *b, const struct record *records, size_t n);
+
+/* What stands before the first row, and after the last. */
+void store_postgres_rows_begin(struct buffer *b);
+void store_postgres_rows_end(struct buffer *b);
+
+/* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
+enum store_postgres_activity {
+    STORE_POSTGRES_IDLE,
+    STORE_POSTGRES_RUNNING,
+    STORE_POSTGRES_CANCELLED
+};
+
+struct store_postgres_reader {
+    struct store_reader base;
+    struct store_postgres *s;
+    struct store_postgres_conn conn;
+    atomic_int activity;
+    int wake[2];        /* a pipe: a byte ends a wait, which then looks at `activity` */
+    bool handed_out;    /* the call under way has called its callback */
+    char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
+    unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
+    bool by_index;      /* it is not to read whole partitions */
+    struct store_postgres_statement statement;
+    struct buffer attributes; /* of the row that is handed out */
+};
+
+struct store_reader *store_postgres_reader_new(struct store *base, struct errbuf *err);
+void store_postgres_reader_free(struct store_reader *base);
+void store_postgres_reader_cancel(struct store_reader *base);
+
+/*
+ * Runs one reading call with all around it: lets it be cancelled, connects, and does `work` again
+ * on a new connection where the old one turns out to be lost before anything was handed out.
+ */
+typedef int store_postgres_work_fn(struct store_postgres_reader *r, void *work, struct errbuf *err);
+int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
+                               void *work, struct errbuf *err) LM_MUST_CHECK;
+
+/* Runs r->statement; calls `fn` for each row as it comes. */
+typedef int store_postgres_row_fn(struct store_postgres_reader *r, const PGresult *row, void *ctx);
+int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
+                              struct errbuf *err) LM_MUST_CHECK;
+
+/* The same at once, when all rows are there: *rows, to be given to PQclear (NULL on failure). */
+int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **rows,
+                                    struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * True where the last statement failed since it took more than r->limit_ms, or more than the role
+ * may: the next one can be run. Not after a cancel.
+ */
+bool store_postgres_reader_ran_out(const struct store_postgres_reader *r);
+
+/* Binary values: of row `row`, and of a row that came alone. A key is in two columns. */
+int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column);
+struct slice store_postgres_reader_text_at(const PGresult *rows, int row, int column);
+int64_t store_postgres_reader_int(const PGresult *row, int column);
+struct slice store_postgres_reader_text(const PGresult *row, int column);
+void store_postgres_reader_key(const PGresult *row, int column, struct log_key *key);
+
+/* A slice of a scan, done window by window. */
+struct store_postgres_windows {
+    struct store_scan *scan;
+    uint64_t until_us;   /* of the slice; 0: no end */
+    bool is_stride;      /* the same */
+    struct log_key from; /* the window: from here on, and before scan->before */
+    bool cut;            /* the window was not gone through to its end, but down to the place */
+    bool stop;           /* the slice is over */
+};
+
+/* Appends " FROM logs WHERE …" to r->statement: the logs of the window that match. */
+void store_postgres_windows_add(struct store_postgres_reader *r,
+                                const struct store_postgres_windows *w);
+
+/*
+ * Goes through windows until the scan is done, the slice's time is over or `fn` sets w->stop.
+ * `fn` does the work of one window, and is called again for a smaller one where
+ * store_postgres_reader_ran_out; what it has done by then, it must have put into the place. It sets
+ * w->cut where it moved the place itself: else the place is moved to w->from.
+ */
+typedef int store_postgres_window_fn(struct store_postgres_reader *r,
+                                     struct store_postgres_windows *w, void *ctx,
+                                     struct errbuf *err);
+int store_postgres_windows_run(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                               store_postgres_window_fn *fn, void *ctx,
+                               struct errbuf *err) LM_MUST_CHECK;
+
+int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
+                             const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                             struct errbuf *err);
+int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                              store_count_fn *fn, void *ctx, struct errbuf *err);
+int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
+                             void *ctx, struct errbuf *err);
+/* Runs r->statement, whose columns are those of a log, and a number. */
+typedef int store_postgres_numbered_fn(const struct record *record, int64_t number, void *ctx);
+int store_postgres_pages_run_numbered(struct store_postgres_reader *r,
+                                      store_postgres_numbered_fn *fn, void *ctx,
+                                      struct errbuf *err) LM_MUST_CHECK;
+
+int store_postgres_follow_end(struct store_reader *base, struct store_position *end,
+                              struct errbuf *err);
+int store_postgres_follow(struct store_reader *base, struct store_position *position, size_t max,
+                          bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
+
+#endif

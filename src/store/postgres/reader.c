@@ -1,0 +1,303 @@
+/*
+ * What all reading calls have in common. The thread that reads never waits for anything but the
+ * socket and a pipe, so that a cancel from another thread, which writes to the pipe, ends any wait.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "store/postgres/internal.h"
+
+enum { ATTRIBUTES_BYTES_MAX = 1 << 30 };
+
+/* ---- Life ---- */
+
+static void set_nonblocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+struct store_reader *store_postgres_reader_new(struct store *base, struct errbuf *err)
+{
+    struct store_postgres_reader *r = xcalloc(1, sizeof(*r));
+
+    if (pipe(r->wake) != 0) {
+        free(r);
+        errbuf_set(err, "no file descriptors left for a reader");
+        return NULL;
+    }
+    set_nonblocking(r->wake[0]);
+    set_nonblocking(r->wake[1]);
+    r->base.ops = &store_postgres_ops;
+    r->s = (struct store_postgres *)base;
+    store_postgres_conn_init(&r->conn, &r->s->address);
+    r->conn.stopped = &r->activity;
+    r->conn.stopped_value = STORE_POSTGRES_CANCELLED;
+    r->conn.wake_fd = r->wake[0];
+    store_postgres_statement_init(&r->statement);
+    buffer_init(&r->attributes, ATTRIBUTES_BYTES_MAX);
+    return &r->base;
+}
+
+void store_postgres_reader_free(struct store_reader *base)
+{
+    struct store_postgres_reader *r = (struct store_postgres_reader *)base;
+
+    store_postgres_conn_close(&r->conn);
+    store_postgres_statement_release(&r->statement);
+    buffer_release(&r->attributes);
+    close(r->wake[0]);
+    close(r->wake[1]);
+    free(r);
+}
+
+/*
+ * The thread that waits does all the rest. A byte that comes late, in the middle of the next call,
+ * only makes that one look at `activity` once more.
+ */
+void store_postgres_reader_cancel(struct store_reader *base)
+{
+    struct store_postgres_reader *r = (struct store_postgres_reader *)base;
+    int expected = STORE_POSTGRES_RUNNING;
+    ssize_t ignored;
+
+    if (!atomic_compare_exchange_strong(&r->activity, &expected, STORE_POSTGRES_CANCELLED))
+        return;
+    ignored = write(r->wake[1], "", 1); /* a full pipe wakes as well */
+    (void)ignored;
+}
+
+/* ---- One call ---- */
+
+static int find_collation(struct store_postgres_reader *r, struct errbuf *err)
+{
+    /* The letters are small ones if the database's own collation knows Unicode. */
+    static const char sql[] =
+        "SELECT ' COLLATE pg_catalog.' || quote_ident(collname) FROM pg_collation "
+        "WHERE lower(U&'\\00C4\\1E9EI') <> U&'\\00E4\\00DFi' "
+        "AND collnamespace = 'pg_catalog'::regnamespace "
+        "AND collencoding IN (-1, pg_char_to_encoding('UTF8')) "
+        "AND collname IN ('pg_c_utf8', 'C.utf8', 'C.UTF-8', 'en_US.utf8', 'und-x-icu') "
+        "ORDER BY array_position(ARRAY['C.utf8', 'C.UTF-8', 'en_US.utf8', 'pg_c_utf8', "
+        "'und-x-icu'], collname::text) LIMIT 1";
+    PGresult *result;
+    int error = store_postgres_conn_exec(&r->conn, sql, &result, err);
+
+    r->collation[0] = '\0';
+    if (error == 0 && PQntuples(result) > 0)
+        snprintf(r->collation, sizeof(r->collation), "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return error;
+}
+
+static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
+{
+    int error = store_postgres_conn_open(&r->conn, NULL, err);
+
+    if (error == 0)
+        error = find_collation(r, err);
+    return error;
+}
+
+/* True where all that was asked for has been answered. */
+static bool is_at_rest(const struct store_postgres_conn *c)
+{
+    return c->pg != NULL && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+}
+
+int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
+                               void *work, struct errbuf *err)
+{
+    bool was_open, lost;
+    int error;
+
+    r->handed_out = false;
+    atomic_store(&r->activity, STORE_POSTGRES_RUNNING);
+    do {
+        was_open = r->conn.pg != NULL;
+        error = was_open ? 0 : open_conn(r, err);
+        if (error == 0)
+            error = fn(r, work, err);
+        if (error != 0 && strcmp(r->conn.sqlstate, "42P01") == 0)
+            errbuf_set(err, "PostgreSQL: there is no table \"logs\" in the search_path: "
+                            "`logmill migrate` or a worker makes it");
+        lost = error != 0 && r->conn.pg != NULL && store_postgres_conn_is_lost(&r->conn);
+        if (error == LM_ETIMEOUT)
+            store_postgres_conn_abandon(&r->conn);
+        else if (error != 0 && (error != LM_ENOTFOUND || !is_at_rest(&r->conn)))
+            store_postgres_conn_close(&r->conn);
+    } while (lost && was_open && !r->handed_out);
+    atomic_store(&r->activity, STORE_POSTGRES_IDLE);
+    return error;
+}
+
+/* ---- Statements ---- */
+
+/*
+ * What holds for one statement holds for no more than its transaction, so that nothing is left to
+ * others where a pooler gives the session to them next. Both go out at once, as a pipeline, which
+ * is one transaction that ends by itself.
+ */
+static const char settings[] =
+    "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
+    "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true), "
+    "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true)";
+
+static int send(struct store_postgres_reader *r, struct errbuf *err)
+{
+    struct store_postgres_statement *st = &r->statement;
+    PGconn *pg = r->conn.pg;
+    char limit[16];
+    const char *values[] = {r->limit_ms ? limit : NULL, r->by_index ? "off" : NULL};
+
+    buffer_append_char(&st->sql, '\0');
+    if (buffer_error(&st->sql))
+        return errbuf_fail(err, LM_EINVAL, "the filter is too long");
+    snprintf(limit, sizeof(limit), "%u", r->limit_ms);
+    r->conn.sqlstate[0] = '\0';
+    if (!PQenterPipelineMode(pg) ||
+        !PQsendQueryParams(pg, settings, 2, NULL, values, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
+                           st->formats, 1) ||
+        !PQpipelineSync(pg))
+        return store_postgres_conn_lost(&r->conn, err);
+    return 0;
+}
+
+/* What one statement of the pipeline gives. */
+struct taking {
+    store_postgres_row_fn *fn; /* for each row that comes alone */
+    void *ctx;
+    PGresult *whole; /* all rows, where they came together; to be given to PQclear */
+};
+
+/* Takes over `result`. */
+static int take(struct store_postgres_reader *r, struct taking *t, PGresult *result, int *failure,
+                struct errbuf *err)
+{
+    int error = 0;
+
+    if (atomic_load(&r->activity) == STORE_POSTGRES_CANCELLED)
+        error = errbuf_fail(err, LM_ETIMEOUT, "cancelled");
+    else if (!*failure)
+        *failure = store_postgres_conn_check(&r->conn, result, err);
+    if (!error && t->fn && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+        error = t->fn(r, result, t->ctx);
+    PQclear(t->whole);
+    t->whole = result;
+    return error;
+}
+
+/* Its results to the last. A failure that the server tells comes among them. */
+static int take_results(struct store_postgres_reader *r, struct taking *t, struct errbuf *err)
+{
+    PGresult *result;
+    int failure = 0;
+    int error;
+
+    while ((error = store_postgres_conn_next(&r->conn, &result, err)) == 0 && result) {
+        error = take(r, t, result, &failure, err);
+        if (error)
+            return error;
+    }
+    return error ? error : failure;
+}
+
+/* Takes what ends the pipeline; the connection is then at rest, whatever failed. */
+static int end_pipeline(struct store_postgres_reader *r, struct errbuf *err)
+{
+    PGresult *result;
+    int error = store_postgres_conn_next(&r->conn, &result, err);
+    bool ended = !error && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+
+    PQclear(result);
+    if (!error && (!ended || !PQexitPipelineMode(r->conn.pg)))
+        error = store_postgres_conn_lost(&r->conn, err);
+    return error;
+}
+
+/* True where the server has told why a statement failed, and waits for the next one. */
+static bool is_told(const struct store_postgres_reader *r)
+{
+    return r->conn.sqlstate[0] && !store_postgres_conn_is_lost(&r->conn) &&
+           atomic_load(&r->activity) != STORE_POSTGRES_CANCELLED;
+}
+
+static int run(struct store_postgres_reader *r, struct taking *t, struct errbuf *err)
+{
+    struct taking nothing = {0};
+    int error = send(r, err);
+
+    if (!error)
+        error = take_results(r, &nothing, err); /* the settings' */
+    PQclear(nothing.whole);
+    if (!error && t->fn && !PQsetSingleRowMode(r->conn.pg))
+        error = store_postgres_conn_lost(&r->conn, err);
+    if (!error)
+        error = take_results(r, t, err);
+    if (!error)
+        return end_pipeline(r, err);
+    if (is_told(r) && end_pipeline(r, NULL))
+        store_postgres_conn_close(&r->conn);
+    return error;
+}
+
+int store_postgres_reader_run(struct store_postgres_reader *r, store_postgres_row_fn *fn, void *ctx,
+                              struct errbuf *err)
+{
+    struct taking t = {.fn = fn, .ctx = ctx};
+    int error = run(r, &t, err);
+
+    PQclear(t.whole);
+    return error;
+}
+
+int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **rows,
+                                    struct errbuf *err)
+{
+    struct taking t = {0};
+    int error = run(r, &t, err);
+
+    *rows = error ? NULL : t.whole;
+    if (error)
+        PQclear(t.whole);
+    return error;
+}
+
+bool store_postgres_reader_ran_out(const struct store_postgres_reader *r)
+{
+    return is_told(r) && strcmp(r->conn.sqlstate, "57014") == 0 && is_at_rest(&r->conn);
+}
+
+int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column)
+{
+    uint64_t wire;
+
+    memcpy(&wire, PQgetvalue(rows, row, column), sizeof(wire));
+    return (int64_t)__builtin_bswap64(wire);
+}
+
+struct slice store_postgres_reader_text_at(const PGresult *rows, int row, int column)
+{
+    return slice_of(PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column));
+}
+
+int64_t store_postgres_reader_int(const PGresult *row, int column)
+{
+    return store_postgres_reader_int_at(row, 0, column);
+}
+
+struct slice store_postgres_reader_text(const PGresult *row, int column)
+{
+    return store_postgres_reader_text_at(row, 0, column);
+}
+
+void store_postgres_reader_key(const PGresult *row, int column, struct log_key *key)
+{
+    key->timestamp_us = store_postgres_reader_int(row, column) + STORE_POSTGRES_EPOCH_US;
+    memcpy(key->id.bytes, PQgetvalue(row, 0, column + 1), sizeof(key->id.bytes));
+}

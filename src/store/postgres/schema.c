@@ -1,0 +1,179 @@
+/*
+ * The schema, as steps from one version to the next. A step that was ever released is never
+ * changed. All that are missing are done in one transaction, under a lock, so that any number of
+ * processes may start at once.
+ *
+ * How time is cut into partitions: store_postgres_days.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/postgres/internal.h"
+
+static const char *const steps[] = {
+    "CREATE TABLE logs (\n"
+    "    \"timestamp\" timestamptz NOT NULL,\n"
+    "    id uuid NOT NULL,\n"
+    "    level text NOT NULL,\n"
+    "    message text NOT NULL,\n"
+    "    attributes jsonb,\n"
+    "    PRIMARY KEY (\"timestamp\", id)\n"
+    ") PARTITION BY RANGE (\"timestamp\");\n"
+    "COMMENT ON TABLE logs IS\n"
+    "    'Log messages that logmill stored, partitioned by day (UTC)';\n"
+    "COMMENT ON COLUMN logs.\"timestamp\" IS\n"
+    "    'When it happened, to the microsecond; by default when logmill received it';\n"
+    "COMMENT ON COLUMN logs.id IS\n"
+    "    'UUIDv7: begins with the milliseconds of timestamp; (timestamp, id) is unique';\n"
+    "COMMENT ON COLUMN logs.level IS\n"
+    "    'Severity as it was sent: compare lower(level)';\n"
+    "COMMENT ON COLUMN logs.message IS 'The text of the log';\n"
+    "COMMENT ON COLUMN logs.attributes IS\n"
+    "    'All other fields that were sent, as an object; NULL where there are none';\n"
+    /* What is older than the days that get partitions. Rows here never stand in their way. */
+    "DO $$ BEGIN\n"
+    "    EXECUTE format('CREATE TABLE logs_past PARTITION OF logs '\n"
+    "                   'FOR VALUES FROM (MINVALUE) TO (%L)',\n"
+    "                   to_char(now() AT TIME ZONE 'UTC' - interval '" STORE_POSTGRES_DAYS_BACK_TEXT
+    " days', 'YYYY-MM-DD') || ' 00:00:00+00');\n"
+    "END $$;\n"
+    "CREATE TABLE logs_default PARTITION OF logs DEFAULT;\n"
+    "COMMENT ON TABLE logs_past IS\n"
+    "    'Logs that were older than the days with partitions when logmill was set up';\n"
+    "COMMENT ON TABLE logs_default IS\n"
+    "    'Logs of days without a partition, such as those from the future';\n",
+    "CREATE TABLE arrivals (\n"
+    "    \"transaction\" xid8 NOT NULL DEFAULT pg_current_xact_id(),\n"
+    "    sequence bigint GENERATED ALWAYS AS IDENTITY,\n"
+    "    stored timestamptz NOT NULL DEFAULT now(),\n"
+    "    timestamps timestamptz[] NOT NULL,\n"
+    "    ids uuid[] NOT NULL,\n"
+    "    PRIMARY KEY (\"transaction\", sequence)\n"
+    ");\n"
+    /* Keys hardly shrink, and trying to cost more than all else of this row. */
+    "ALTER TABLE arrivals ALTER COLUMN timestamps SET STORAGE EXTERNAL,\n"
+    "    ALTER COLUMN ids SET STORAGE EXTERNAL;\n"
+    "COMMENT ON TABLE arrivals IS\n"
+    "    'What each transaction of the last hour stored: a live tail follows it';\n"
+    "COMMENT ON COLUMN arrivals.timestamps IS 'With ids: the keys of the logs';\n",
+    /* One row; what it holds: struct store_clock. */
+    "CREATE TABLE retention_clock (\n"
+    "    believed timestamptz NOT NULL,\n"
+    "    claimed timestamptz,\n"
+    "    doubted interval NOT NULL DEFAULT '0'\n"
+    ");\n"
+    "INSERT INTO retention_clock (believed)\n"
+    "    SELECT least(coalesce(max(stored), now()), now()) FROM arrivals;\n"
+    "COMMENT ON TABLE retention_clock IS\n"
+    "    'By which time RETENTION_DAYS deletes: a jump is believed after a day of running';\n"
+    "COMMENT ON COLUMN retention_clock.claimed IS 'A time that the clock claims, in doubt';\n",
+    /* The ids of logs from before 1970 have no time to search by. They are all in logs_past. */
+    "DO $$ BEGIN\n"
+    "    IF to_regclass('logs_past') IS NOT NULL THEN\n"
+    "        CREATE INDEX logs_before_1970 ON logs_past (id)\n"
+    "            WHERE \"timestamp\" < '1970-01-01 00:00:00+00';\n"
+    "    END IF;\n"
+    "END $$;\n",
+};
+
+static int known_version(void)
+{
+    return (int)(sizeof(steps) / sizeof(steps[0]));
+}
+
+/*
+ * The version that the database has; 0 where there is none. Not by to_regclass(), which within a
+ * transaction may not see what others committed since it began.
+ */
+static int read_version(struct store_postgres_conn *c, int64_t *version, struct errbuf *err)
+{
+    int error = store_postgres_conn_number(
+        c,
+        "SELECT count(*) FROM pg_class WHERE relname = 'logmill_schema' AND relnamespace IN "
+        "(SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))",
+        version, err);
+
+    if (error == 0 && *version != 0)
+        error =
+            store_postgres_conn_number(c, "SELECT max(version) FROM logmill_schema", version, err);
+    if (error == 0 && *version > known_version())
+        error = errbuf_fail(err, LM_EINVAL,
+                            "the schema in PostgreSQL has version %" PRId64
+                            ", made by a newer logmill; this one knows versions up to %d",
+                            *version, known_version());
+    return error;
+}
+
+int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err)
+{
+    int64_t version;
+    int error = read_version(c, &version, err);
+
+    if (error == 0 && version < known_version())
+        error = errbuf_fail(err, LM_EUNAVAILABLE,
+                            "the schema in PostgreSQL has version %" PRId64
+                            ", and %d is needed: run `logmill migrate`",
+                            version, known_version());
+    return error;
+}
+
+static int run_step(struct store_postgres_conn *c, int64_t version, struct errbuf *err)
+{
+    char note[128];
+    int error = store_postgres_conn_exec(c, steps[version], NULL, err);
+
+    if (error != 0)
+        return error;
+    snprintf(note, sizeof(note), "INSERT INTO logmill_schema(version) VALUES (%" PRId64 ")",
+             version + 1);
+    return store_postgres_conn_exec(c, note, NULL, err);
+}
+
+/* Called within a transaction that holds the lock. */
+static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
+{
+    int64_t version;
+    int error = read_version(c, &version, err);
+
+    if (error == 0 && version == 0)
+        error = store_postgres_conn_exec(
+            c,
+            "CREATE TABLE logmill_schema (\n"
+            "    version int PRIMARY KEY,\n"
+            "    applied timestamptz NOT NULL DEFAULT now()\n"
+            ");\n"
+            "COMMENT ON TABLE logmill_schema IS 'Versions of logmill''s tables in this schema';\n"
+            "COMMENT ON COLUMN logmill_schema.version IS 'Number of the step';\n"
+            "COMMENT ON COLUMN logmill_schema.applied IS 'When it was done';\n",
+            NULL, err);
+    while (error == 0 && version < known_version())
+        error = run_step(c, version++, err);
+    return error;
+}
+
+int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
+{
+    struct store_postgres *s = (struct store_postgres *)base;
+    struct store_postgres_conn c;
+    int64_t version;
+    int error;
+
+    store_postgres_conn_init(&c, &s->address);
+    error = store_postgres_conn_open(&c, STORE_POSTGRES_WRITER_SETUP, err);
+    if (error == 0)
+        error = store_postgres_pooler_check(&c, err);
+    /* First without a lock: a role that may not write has nothing to do where all is done. */
+    if (error == 0)
+        error = read_version(&c, &version, err);
+    if (error != 0 || version == known_version())
+        goto out;
+    error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
+    if (error == 0)
+        error = run_steps(&c, err);
+    if (error == 0)
+        error = store_postgres_conn_exec(&c, "COMMIT", NULL, err);
+out:
+    store_postgres_conn_close(&c); /* and what is not committed is undone */
+    return error;
+}

@@ -1,0 +1,212 @@
+#include "store/postgres/statement.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/timestamp.h"
+#include "store/postgres/internal.h"
+#include "json/writer.h"
+
+enum {
+    SQL_BYTES_MAX = 64 * 1024,
+    PATTERN_BYTES_MAX = 16 << 20,
+    /* Types, by the numbers that they have in every PostgreSQL (catalog/pg_type.dat). */
+    TYPE_INT8 = 20,
+    TYPE_TEXT = 25,
+    TYPE_TIMESTAMPTZ = 1184,
+    TYPE_TIMESTAMPTZ_ARRAY = 1185,
+    TYPE_INTERVAL = 1186,
+    TYPE_UUID = 2950,
+    TYPE_UUID_ARRAY = 2951,
+};
+
+void store_postgres_statement_init(struct store_postgres_statement *st)
+{
+    *st = (struct store_postgres_statement){0};
+    buffer_init(&st->sql, SQL_BYTES_MAX);
+    buffer_init(&st->pattern, PATTERN_BYTES_MAX);
+    buffer_init(&st->excluded_pattern, PATTERN_BYTES_MAX);
+}
+
+void store_postgres_statement_release(struct store_postgres_statement *st)
+{
+    buffer_release(&st->sql);
+    buffer_release(&st->pattern);
+    buffer_release(&st->excluded_pattern);
+}
+
+void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql)
+{
+    buffer_clear(&st->sql);
+    buffer_clear(&st->pattern);
+    buffer_clear(&st->excluded_pattern);
+    st->len = st->numbers_len = 0;
+    buffer_append_string(&st->sql, sql);
+}
+
+void store_postgres_statement_sql(struct store_postgres_statement *st, const char *sql)
+{
+    buffer_append_string(&st->sql, sql);
+}
+
+static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
+{
+    st->values[st->len] = data != NULL ? data : "";
+    st->lengths[st->len] = (int)len;
+    st->formats[st->len] = 1;
+    st->types[st->len] = type;
+    st->len++;
+    buffer_appendf(&st->sql, "$%d", st->len);
+}
+
+static void add_fixed(struct store_postgres_statement *st, Oid type, const void *data, size_t len)
+{
+    assert(st->numbers_len < STORE_POSTGRES_NUMBERS_MAX);
+    char *kept = st->numbers[st->numbers_len++];
+
+    add_value(st, type, (char *)memcpy(kept, data, len), len);
+}
+
+void store_postgres_statement_text(struct store_postgres_statement *st, struct slice text)
+{
+    add_value(st, TYPE_TEXT, text.data, text.len);
+}
+
+void store_postgres_statement_number(struct store_postgres_statement *st, int64_t number)
+{
+    uint64_t wire = __builtin_bswap64((uint64_t)number);
+
+    add_fixed(st, TYPE_INT8, &wire, sizeof(wire));
+}
+
+void store_postgres_statement_time(struct store_postgres_statement *st, int64_t timestamp_us)
+{
+    uint64_t wire;
+
+    /* Beyond the calendar there are no logs, and what someone else put there is left alone. */
+    if (timestamp_us > TIMESTAMP_MAX_US)
+        timestamp_us = TIMESTAMP_MAX_US + 1;
+    else if (timestamp_us < TIMESTAMP_MIN_US)
+        timestamp_us = TIMESTAMP_MIN_US;
+    wire = __builtin_bswap64((uint64_t)(timestamp_us - STORE_POSTGRES_EPOCH_US));
+    add_fixed(st, TYPE_TIMESTAMPTZ, &wire, sizeof(wire));
+}
+
+void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us)
+{
+    uint64_t wire[2] = {__builtin_bswap64((uint64_t)us), 0}; /* then days and months */
+
+    add_fixed(st, TYPE_INTERVAL, wire, sizeof(wire));
+}
+
+void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id)
+{
+    add_fixed(st, TYPE_UUID, id->bytes, sizeof(id->bytes));
+}
+
+void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array)
+{
+    add_value(st, TYPE_TIMESTAMPTZ_ARRAY, array.data, array.len);
+}
+
+void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array)
+{
+    add_value(st, TYPE_UUID_ARRAY, array.data, array.len);
+}
+
+/* ---- Filters ---- */
+
+static bool is_storable(struct slice s)
+{
+    return s.len == 0 || (memchr(s.data, '\0', s.len) == NULL && utf8_valid(s));
+}
+
+/* `in` is "IN" or "NOT IN". A level that no stored log has is left out. */
+static void add_levels(struct store_postgres_statement *st, const struct slice *levels, size_t n,
+                       const char *in, const char *collation)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!is_storable(levels[i]))
+            continue;
+        if (any)
+            buffer_append_string(&st->sql, ", ");
+        else
+            buffer_appendf(&st->sql, " AND lower(level%s) %s (", collation, in);
+        any = true;
+        buffer_append_string(&st->sql, "lower(");
+        store_postgres_statement_text(st, levels[i]);
+        buffer_appendf(&st->sql, "%s)", collation);
+    }
+    if (any)
+        buffer_append_char(&st->sql, ')');
+}
+
+/* By ILIKE, which a trigram index can serve; `like` is "ILIKE" or "NOT ILIKE". */
+static void add_substring(struct store_postgres_statement *st, struct slice text,
+                          struct buffer *pattern, const char *like, const char *collation)
+{
+    buffer_append_char(pattern, '%');
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("%_\\", text.data[i]) != NULL)
+            buffer_append_char(pattern, '\\');
+        buffer_append_char(pattern, text.data[i]);
+    }
+    buffer_append_char(pattern, '%');
+    if (buffer_error(pattern) != 0)
+        st->sql.error = buffer_error(pattern);
+    buffer_appendf(&st->sql, " AND message%s %s ", collation, like);
+    store_postgres_statement_text(st, buffer_slice(pattern));
+}
+
+/*
+ * ->> gives a string's characters, and the text of all else; but NULL for null, of which
+ * jsonb_typeof() says "null", and also the text of objects and arrays, which match nothing.
+ */
+static void add_attribute(struct store_postgres_statement *st,
+                          const struct log_attribute_filter *attribute)
+{
+    int name;
+
+    buffer_append_string(&st->sql, " AND (COALESCE(attributes ->> ");
+    store_postgres_statement_text(st, attribute->name);
+    name = st->len;
+    buffer_appendf(&st->sql, ", jsonb_typeof(attributes -> $%d)) = ", name);
+    store_postgres_statement_text(st, attribute->value);
+    buffer_appendf(&st->sql, " AND jsonb_typeof(attributes -> $%d) NOT IN ('object', 'array'))%s",
+                   name, attribute->excludes ? " IS NOT TRUE" : "");
+}
+
+static bool attribute_is_storable(const struct log_attribute_filter *attribute)
+{
+    return is_storable(attribute->name) && is_storable(attribute->value);
+}
+
+void store_postgres_statement_filter(struct store_postgres_statement *st,
+                                     const struct log_filter *f, const char *collation)
+{
+    add_levels(st, f->levels, f->levels_len, "IN", collation);
+    add_levels(st, f->excluded_levels, f->excluded_levels_len, "NOT IN", collation);
+    if (f->text.len > 0)
+        add_substring(st, f->text, &st->pattern, "ILIKE", collation);
+    if (f->excluded_text.len > 0 && is_storable(f->excluded_text))
+        add_substring(st, f->excluded_text, &st->excluded_pattern, "NOT ILIKE", collation);
+    for (size_t i = 0; i < f->attributes_len; i++)
+        if (attribute_is_storable(&f->attributes[i])) /* else it excludes what there is not */
+            add_attribute(st, &f->attributes[i]);
+}
+
+bool store_postgres_statement_is_hopeless(const struct log_filter *f)
+{
+    bool levels = f->levels_len == 0;
+
+    if (!is_storable(f->text))
+        return true;
+    for (size_t i = 0; i < f->attributes_len; i++)
+        if (!f->attributes[i].excludes && !attribute_is_storable(&f->attributes[i]))
+            return true;
+    for (size_t i = 0; i < f->levels_len; i++)
+        levels = levels || is_storable(f->levels[i]);
+    return !levels;
+}

@@ -1,0 +1,63 @@
+/*
+ * An SQL statement with the values for its parameters, all in binary form; and a log filter as a
+ * part of one.
+ */
+#ifndef LOGMILL_STORE_POSTGRES_STATEMENT_H
+#define LOGMILL_STORE_POSTGRES_STATEMENT_H
+
+#include <libpq-fe.h>
+
+#include "base/buffer.h"
+#include "query/filter.h"
+
+enum {
+    STORE_POSTGRES_NUMBERS_MAX = 12, /* values that are numbers or ids */
+    STORE_POSTGRES_VALUES_MAX =
+        STORE_POSTGRES_NUMBERS_MAX + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX),
+};
+
+struct store_postgres_statement {
+    struct buffer sql; /* terminated once it is finished */
+    struct buffer pattern;
+    struct buffer excluded_pattern;
+    const char *values[STORE_POSTGRES_VALUES_MAX]; /* views */
+    int lengths[STORE_POSTGRES_VALUES_MAX];
+    int formats[STORE_POSTGRES_VALUES_MAX];
+    Oid types[STORE_POSTGRES_VALUES_MAX];
+    int len;
+    char numbers[STORE_POSTGRES_NUMBERS_MAX][16];
+    int numbers_len;
+};
+
+void store_postgres_statement_init(struct store_postgres_statement *st);
+void store_postgres_statement_release(struct store_postgres_statement *st);
+
+/* Starts anew with `sql`. */
+void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql);
+
+/* Append SQL, or a value by its $n. What a slice views must live until the statement has run. */
+void store_postgres_statement_sql(struct store_postgres_statement *st, const char *sql);
+void store_postgres_statement_text(struct store_postgres_statement *st, struct slice text);
+void store_postgres_statement_number(struct store_postgres_statement *st, int64_t number);
+void store_postgres_statement_time(struct store_postgres_statement *st, int64_t timestamp_us);
+void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us);
+void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id);
+
+/* Arrays of times and of ids, as PostgreSQL sent them. */
+void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array);
+void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array);
+
+/*
+ * Appends " AND …" for the predicates of `f` (not its time bounds): the same logs as
+ * log_matcher_match() takes. `collation` stands after what is compared without case.
+ */
+void store_postgres_statement_filter(struct store_postgres_statement *st,
+                                     const struct log_filter *f, const char *collation);
+
+/*
+ * True where the filter's predicates hold what no stored log has and PostgreSQL would refuse to
+ * look for: U+0000, or bytes that are not UTF-8.
+ */
+bool store_postgres_statement_is_hopeless(const struct log_filter *f);
+
+#endif

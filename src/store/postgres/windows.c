@@ -1,0 +1,282 @@
+/*
+ * Since `logs` may have thousands of partitions, and a statement locks and opens each that it might
+ * need, a scan goes through windows of time: the newest two days first, then ever larger ones
+ * before them. Every statement names both bounds of its window, and is planned with their values,
+ * so that the other partitions are left out before they are locked.
+ *
+ * A statement gets a bounded time, after which the server ends it by itself (statement_timeout):
+ * the connection stays, and what came before is kept. Since a day may hold any number of logs, what
+ * was too much is then approached by number: a *stride* is the next so many logs of the window,
+ * whose first key is found in the primary key alone. What one takes tells how long the next windows
+ * may be. Where time divides badly, since very many logs are of one moment, strides go on to the
+ * end of the day, and grow and shrink with the time that they take; one of one log always succeeds.
+ *
+ * What comes of the windows is thus not one snapshot: logs that are stored meanwhile may or may not
+ * be met.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "store/postgres/internal.h"
+
+enum {
+    WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
+    WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
+    WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
+    WINDOW_US_MIN = 1000,   /* what takes longer than it may is no matter of time */
+
+    STRIDE_FIRST = 1000,
+    STRIDE_MAX = 4 << 20,
+    STRIDE_FACTOR = 4,  /* growing */
+    STRIDE_DIVISOR = 8, /* after one that ran out of time */
+
+    /*
+     * A statement costs a millisecond before it has read anything, and short ones have poor plans:
+     * slices may be much shorter than this. But the first one of a scan is to tell soon whether it
+     * is a short one.
+     */
+    GOAL_MS = 250,     /* what a statement should take */
+    LIMIT_MS = 500,    /* what it may take, however late it is */
+    FIRST_MS_MIN = 20, /* what the first may take, if the slice's time is less */
+};
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+static int64_t max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static const struct log_key *place(const struct store_postgres_windows *w)
+{
+    return &w->scan->before;
+}
+
+/* Of the whole scan. */
+static int64_t since_us(const struct store_postgres_windows *w)
+{
+    return max(log_matcher_filter(w->scan->matcher)->since_us, TIMESTAMP_MIN_US);
+}
+
+/* Windows that are no whole days of partitions are read by their index. */
+static bool is_part_of_day(const struct store_scan *scan)
+{
+    return scan->stride || (scan->window_us && scan->window_us < DAY_US);
+}
+
+static void settle(struct store_postgres_windows *w)
+{
+    const struct log_key lowest = {.timestamp_us = since_us(w)};
+
+    if (log_key_compare(place(w), &lowest) <= 0)
+        w->scan->done = true;
+}
+
+/* ---- Bounds ---- */
+
+static bool is_first_id(const struct uuid *id)
+{
+    static const struct uuid first = {{0}};
+
+    return memcmp(id, &first, sizeof(first)) == 0;
+}
+
+static void add_key(struct store_postgres_statement *st, const char *relation,
+                    const struct log_key *key)
+{
+    store_postgres_statement_sql(st, relation);
+    store_postgres_statement_time(st, key->timestamp_us);
+    store_postgres_statement_sql(st, ", ");
+    store_postgres_statement_id(st, &key->id);
+    store_postgres_statement_sql(st, ")");
+}
+
+/* The keys alone would leave out no partitions. */
+static void add_bounds(struct store_postgres_statement *st, const struct log_key *from,
+                       const struct log_key *before)
+{
+    bool within = !is_first_id(&before->id); /* some logs of its microsecond come before it */
+
+    store_postgres_statement_sql(st, " FROM logs WHERE \"timestamp\" >= ");
+    store_postgres_statement_time(st, from->timestamp_us);
+    store_postgres_statement_sql(st, " AND \"timestamp\" < ");
+    store_postgres_statement_time(st, before->timestamp_us + within);
+    if (!is_first_id(&from->id))
+        add_key(st, " AND (\"timestamp\", id) >= (", from);
+    if (within)
+        add_key(st, " AND (\"timestamp\", id) < (", before);
+}
+
+void store_postgres_windows_add(struct store_postgres_reader *r,
+                                const struct store_postgres_windows *w)
+{
+    add_bounds(&r->statement, &w->from, place(w));
+    store_postgres_statement_filter(&r->statement, log_matcher_filter(w->scan->matcher),
+                                    r->collation);
+}
+
+/* Where the window below the place begins. */
+static int64_t window_start(const struct store_postgres_windows *w)
+{
+    int64_t now_us = clock_wall_us();
+    int64_t to_us = min(place(w)->timestamp_us, TIMESTAMP_MAX_US + 1);
+    int64_t from_us;
+
+    if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
+        return since_us(w);
+    from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
+    if (!w->scan->window_us || w->scan->window_us >= DAY_US)
+        from_us -= from_us % DAY_US;
+    return max(from_us, since_us(w));
+}
+
+/* ---- Strides ---- */
+
+static int take_key(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    struct store_postgres_windows *w = ctx;
+
+    store_postgres_reader_key(row, 0, &w->from);
+    w->is_stride = true;
+    return 0;
+}
+
+/* Raises w->from so that the window has as many logs as a stride, if it has more. */
+static int find_stride(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                       struct errbuf *err)
+{
+    struct store_postgres_statement *st = &r->statement;
+
+    store_postgres_statement_begin(st, "SELECT \"timestamp\", id");
+    add_bounds(st, &w->from, place(w));
+    store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT 1 OFFSET ");
+    store_postgres_statement_number(st, (int64_t)w->scan->stride - 1);
+    return store_postgres_reader_run(r, take_key, w, err);
+}
+
+/* ---- Time ---- */
+
+/* What is left of the slice's. */
+static int64_t left_ms(const struct store_postgres_windows *w)
+{
+    return ((int64_t)w->until_us - (int64_t)clock_monotonic_us()) / 1000;
+}
+
+static bool is_fresh(const struct store_scan *scan)
+{
+    return !scan->window_us && !scan->stride;
+}
+
+/* What a statement may take; 0: as long as it wants. */
+static unsigned limit_ms(const struct store_postgres_reader *r,
+                         const struct store_postgres_windows *w)
+{
+    int64_t least = is_fresh(w->scan) ? FIRST_MS_MIN : LIMIT_MS;
+
+    if (!w->until_us || w->scan->stride == 1)
+        return 0;
+    return (unsigned)min(max(left_ms(w), least), r->conn.silence_ms / 2);
+}
+
+/* After a window that ran out of time. */
+static void shrink(struct store_scan *scan)
+{
+    if (scan->stride) {
+        scan->stride = (uint64_t)max((int64_t)scan->stride / STRIDE_DIVISOR, 1);
+        return;
+    }
+    scan->by_number =
+        is_part_of_day(scan); /* it was to take GOAL_MS, had they been spread evenly */
+    if (scan->by_number)
+        scan->window_us = DAY_US;
+    scan->stride = STRIDE_FIRST;
+}
+
+static void adapt_to_stride(struct store_scan *scan, int64_t span_us, int64_t took_us)
+{
+    int64_t goal_us = GOAL_MS * 1000;
+    int64_t factor = max(goal_us / max(took_us, 1), 1);
+
+    if (!scan->by_number && span_us >= WINDOW_US_MIN) {
+        scan->window_us = min(span_us, DAY_US) * factor;
+        scan->stride = 0;
+    } else if (factor >= STRIDE_FACTOR && scan->stride < STRIDE_MAX) {
+        scan->stride *= STRIDE_FACTOR;
+    } else if (took_us > goal_us && scan->stride > 1) {
+        scan->stride /= 2;
+    }
+}
+
+/* After a window that was gone through to its end at once. */
+static void adapt_to_window(struct store_scan *scan, int64_t took_us)
+{
+    scan->stride = 0;
+    scan->by_number = false;
+    if (!scan->window_us)
+        scan->window_us = DAY_US;
+    if (took_us > GOAL_MS * 1000)
+        scan->window_us = max(scan->window_us / 2, 1);
+    else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR && scan->window_us < WINDOW_DAYS_MAX * DAY_US)
+        scan->window_us *= WINDOW_FACTOR;
+}
+
+/* ---- A slice ---- */
+
+static int go_on(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                 store_postgres_window_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct store_scan *scan = w->scan;
+    int64_t before_us = scan->before.timestamp_us;
+    uint64_t started_us = clock_monotonic_us();
+    int64_t took_us;
+    int error = 0;
+
+    w->from = (struct log_key){.timestamp_us = window_start(w)};
+    w->is_stride = w->cut = false;
+    r->limit_ms = limit_ms(r, w);
+    r->by_index = is_part_of_day(scan);
+    if (scan->stride)
+        error = find_stride(r, w, err);
+    if (!error)
+        error = fn(r, w, ctx, err);
+    r->limit_ms = 0;
+    r->by_index = false;
+    if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
+        shrink(scan);
+        return 0;
+    }
+    if (error || w->cut)
+        return error;
+    scan->before = w->from;
+    took_us = (int64_t)(clock_monotonic_us() - started_us);
+    if (w->is_stride)
+        adapt_to_stride(scan, before_us - w->from.timestamp_us, took_us);
+    else
+        adapt_to_window(scan, took_us);
+    return 0;
+}
+
+static bool is_over(const struct store_postgres_windows *w, const struct log_key *start)
+{
+    return w->until_us && log_key_compare(place(w), start) < 0 && left_ms(w) <= 0;
+}
+
+int store_postgres_windows_run(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                               store_postgres_window_fn *fn, void *ctx, struct errbuf *err)
+{
+    const struct log_key start = *place(w);
+    int error = 0;
+
+    settle(w);
+    while (!error && !w->scan->done && !w->stop && !is_over(w, &start)) {
+        error = go_on(r, w, fn, ctx, err);
+        settle(w);
+    }
+    return error;
+}

@@ -1,0 +1,462 @@
+/*
+ * Appending: one query of two COPYs, which is a transaction of its own: straight into the table,
+ * and the keys into `arrivals`. Where a key is there already, all of it fails, and the same rows go
+ * by way of a temporary table, from which only the new ones are taken. That costs about twice as
+ * much, and only repeats pay for it.
+ *
+ * When a connection breaks after all was sent, nobody knows whether the server committed: the
+ * caller tries again, and then counts repeats.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "store/postgres/internal.h"
+
+enum {
+    CHUNK_BYTES = 64 * 1024,  /* of rows, before they are given to libpq */
+    ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
+    FORGET_INTERVAL_US = 30 * 1000000,
+    FORGET_KEPT_TRANSACTIONS = 1000000, /* at most */
+};
+
+#define COLUMNS "\"timestamp\", id, level, message, attributes"
+
+struct writer {
+    struct store_writer base;
+    struct store_postgres *s;
+    struct store_postgres_conn conn;
+    struct store_postgres_days days;
+    struct buffer rows;
+    struct buffer numbers;
+    uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
+};
+
+struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err)
+{
+    struct store_postgres *s = (struct store_postgres *)base;
+    struct writer *w = xcalloc(1, sizeof(*w));
+
+    w->base.ops = &store_postgres_ops;
+    w->s = s;
+    store_postgres_conn_init(&w->conn, &s->address);
+    buffer_init(&w->rows, ROWS_BYTES_MAX);
+    buffer_init(&w->numbers, ROWS_BYTES_MAX);
+    return &w->base;
+}
+
+void store_postgres_writer_free(struct store_writer *base)
+{
+    struct writer *w = (struct writer *)base;
+
+    store_postgres_conn_close(&w->conn);
+    buffer_release(&w->rows);
+    buffer_release(&w->numbers);
+    free(w);
+}
+
+/* Connects where need be. `*fresh` tells whether it was. */
+static int begin(struct writer *w, bool *fresh, struct errbuf *err)
+{
+    int error;
+
+    *fresh = w->conn.pg == NULL;
+    if (!*fresh)
+        return 0;
+    error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
+    if (error == 0)
+        error = store_postgres_schema_check(&w->conn, err);
+    if (error != 0)
+        store_postgres_conn_close(&w->conn);
+    store_postgres_days_init(&w->days, &w->s->days_retry_us);
+    return error;
+}
+
+/* Leaves the connection without a transaction, or closed. */
+static void undo(struct writer *w, int error)
+{
+    bool of_use = error == LM_EDATA || error == LM_EBUSY;
+
+    if (!of_use || store_postgres_conn_is_lost(&w->conn) ||
+        (PQtransactionStatus(w->conn.pg) != PQTRANS_IDLE &&
+         store_postgres_conn_exec(&w->conn, "ROLLBACK", NULL, NULL) != 0))
+        store_postgres_conn_close(&w->conn);
+}
+
+/* ---- Appending ---- */
+
+/* Gives the rows in w->rows to libpq and waits until they are on their way. */
+static int send_rows(struct writer *w, struct errbuf *err)
+{
+    if (buffer_error(&w->rows) != 0)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for the rows of a batch");
+    if (PQputCopyData(w->conn.pg, w->rows.data, (int)w->rows.len) != 1)
+        return store_postgres_conn_lost(&w->conn, err);
+    buffer_clear(&w->rows);
+    return store_postgres_conn_flush(&w->conn, err);
+}
+
+/* Sends `records` as the rows of the COPY under way. */
+static int send_records(struct writer *w, const struct record *records, size_t n,
+                        struct errbuf *err)
+{
+    int error = 0;
+
+    buffer_clear(&w->rows);
+    store_postgres_rows_begin(&w->rows);
+    for (size_t i = 0; error == 0 && i < n; i++) {
+        store_postgres_rows_append(&w->rows, &records[i], &w->numbers);
+        if (w->rows.len >= CHUNK_BYTES || buffer_error(&w->rows) != 0)
+            error = send_rows(w, err);
+    }
+    store_postgres_rows_end(&w->rows);
+    return error != 0 ? error : send_rows(w, err);
+}
+
+static int send_arrival(struct writer *w, const struct record *records, size_t n,
+                        struct errbuf *err)
+{
+    buffer_clear(&w->rows);
+    store_postgres_rows_begin(&w->rows);
+    store_postgres_rows_append_arrival(&w->rows, records, n);
+    store_postgres_rows_end(&w->rows);
+    return send_rows(w, err);
+}
+
+/* Ends the COPY under way, and with it the query. Any failure of the server comes from here, too.
+ */
+static int end_copy(struct writer *w, struct errbuf *err)
+{
+    if (PQputCopyEnd(w->conn.pg, NULL) != 1)
+        return store_postgres_conn_lost(&w->conn, err);
+    return store_postgres_conn_finish(&w->conn, NULL, err);
+}
+
+/* All in one query, and so in one transaction. */
+static int append_all(struct writer *w, const struct record *records, size_t n, struct errbuf *err)
+{
+    int error =
+        store_postgres_conn_copy(&w->conn,
+                                 "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
+                                 "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary)",
+                                 err);
+
+    if (error == 0)
+        error = send_records(w, records, n, err);
+    if (error == 0)
+        error = store_postgres_conn_copy_next(&w->conn, err);
+    if (error == 0)
+        error = send_arrival(w, records, n, err);
+    return error != 0 ? error : end_copy(w, err);
+}
+
+/*
+ * Of the rows that are staged, how many there are in `logs` with other content, and the key of one.
+ * LIMIT keeps it a search of the primary key for each, whatever the planner thinks of `logs`.
+ */
+#define COUNT_CONFLICTS                                                                            \
+    "SELECT count(*), (array_agg(extract(epoch FROM s.\"timestamp\") * 1000000))[1]::bigint, "     \
+    "(array_agg(s.id))[1] FROM pg_temp.logmill_staging s, LATERAL "                                \
+    "(SELECT level, message, attributes FROM logs WHERE \"timestamp\" = s.\"timestamp\" "          \
+    "AND id = s.id LIMIT 1) l WHERE (l.level, l.message) <> (s.level, s.message) "                 \
+    "OR l.attributes IS DISTINCT FROM s.attributes"
+
+static int count_conflicts(struct writer *w, struct store_append_result *result, struct errbuf *err)
+{
+    PGresult *row = NULL;
+    int error = store_postgres_conn_exec(&w->conn, COUNT_CONFLICTS, &row, err);
+
+    if (!error)
+        result->conflicts = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    if (!error && result->conflicts > 0) {
+        result->conflict.timestamp_us = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
+        error = uuid_parse(slice_of_string(PQgetvalue(row, 0, 2)), &result->conflict.id, err);
+    }
+    PQclear(row);
+    return error;
+}
+
+/* The way of a batch in which something is repeated. Sorted, so that two writers with the same logs
+ * never wait for each other in a circle; by ctid, so that the first of two with one key is stored.
+ */
+static int append_new_only(struct writer *w, const struct record *records, size_t n,
+                           struct store_append_result *result, struct errbuf *err)
+{
+    PGresult *row = NULL;
+    int error = store_postgres_conn_exec(
+        &w->conn,
+        /* Not LIKE logs, which would bring what others demand of columns that they added. */
+        "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging ON COMMIT DELETE ROWS "
+        "AS SELECT " COLUMNS " FROM logs WITH NO DATA",
+        NULL, err);
+
+    if (error == 0)
+        error = store_postgres_conn_copy(
+            &w->conn, "COPY pg_temp.logmill_staging (" COLUMNS ") FROM STDIN (FORMAT binary)", err);
+    if (error == 0)
+        error = send_records(w, records, n, err);
+    if (error == 0)
+        error = end_copy(w, err);
+    if (error == 0)
+        error = store_postgres_conn_exec(
+            &w->conn,
+            "WITH new AS ("
+            "INSERT INTO logs (" COLUMNS ") SELECT " COLUMNS " FROM pg_temp.logmill_staging "
+            "ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO NOTHING "
+            "RETURNING \"timestamp\", id), "
+            "arrival AS (INSERT INTO arrivals (timestamps, ids) "
+            "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
+            "SELECT count(*) FROM new",
+            &row, err);
+    if (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0)
+        error = LM_EDATA; /* a unique index that someone added */
+    if (!error)
+        result->stored = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    PQclear(row);
+    if (!error && result->stored < n)
+        error = count_conflicts(w, result, err);
+    result->repeated = n - result->stored - result->conflicts;
+    return error != 0 ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
+}
+
+static int append(struct writer *w, const struct record *records, size_t n,
+                  struct store_append_result *result, struct errbuf *err)
+{
+    int error = store_postgres_days_ensure(&w->days, &w->conn, records, n, err);
+
+    if (error != 0)
+        return error;
+    error = append_all(w, records, n, err);
+    *result = (struct store_append_result){.stored = n};
+    if (error == LM_EBUSY || (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0))
+        error = append_new_only(w, records, n, result, err);
+    return error;
+}
+
+/*
+ * Forgets arrivals past the horizon, from time to time; failing to is harmless. The last of them
+ * stays: where nothing came for hours, it is the place that followers have. Rows of transactions
+ * yet to come, which a restored dump may bring, would be handed out when these numbers are reached.
+ */
+static void forget(struct writer *w)
+{
+    uint64_t now_us = clock_monotonic_us();
+    char sql[1024];
+
+    if (now_us - w->forgot_us < FORGET_INTERVAL_US)
+        return;
+    w->forgot_us = now_us;
+    /* By the primary key: what is to stay is not looked at. */
+    snprintf(
+        sql, sizeof(sql),
+        "DELETE FROM arrivals WHERE (\"transaction\", sequence) < "
+        "(SELECT \"transaction\", sequence FROM arrivals "
+        "WHERE (\"transaction\", sequence) < "
+        "(SELECT \"transaction\", sequence FROM arrivals "
+        "WHERE stored BETWEEN now() - interval '%d s' AND now() + interval '%d s' "
+        "AND sequence > (SELECT sequence FROM arrivals "
+        "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1) - %d "
+        "ORDER BY \"transaction\", sequence LIMIT 1) "
+        "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1);"
+        "DELETE FROM arrivals WHERE \"transaction\" >= pg_snapshot_xmax(pg_current_snapshot())",
+        STORE_FOLLOW_HORIZON_S, STORE_FOLLOW_HORIZON_S, FORGET_KEPT_TRANSACTIONS);
+    if (store_postgres_conn_exec(&w->conn, sql, NULL, NULL) != 0)
+        undo(w, LM_EUNAVAILABLE);
+}
+
+/*
+ * A log that is said to be at fault is given up for good. But a server that has no transaction left
+ * to give, for want of vacuuming, says of every log that it passes a limit (54000): this one fails
+ * there, too.
+ */
+static int check_blame(struct writer *w, struct errbuf *err)
+{
+    int error = LM_EUNAVAILABLE;
+
+    if (w->conn.pg)
+        error = store_postgres_conn_exec(&w->conn, "SELECT pg_current_xact_id()", NULL, err);
+    if (!error)
+        return LM_EDATA;
+    undo(w, error);
+    return LM_EUNAVAILABLE;
+}
+
+int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                                 struct store_append_result *result, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    bool fresh;
+    bool lost;
+    int error;
+
+    *result = (struct store_append_result){0};
+    if (n == 0)
+        return 0;
+    /* A connection that broke while it was idle is found out by using it: once more, then. */
+    do {
+        error = begin(w, &fresh, err);
+        if (error != 0)
+            return error;
+        error = append(w, records, n, result, err);
+        lost = error != 0 && store_postgres_conn_is_lost(&w->conn);
+        if (error != 0)
+            undo(w, error);
+    } while (lost && !fresh);
+    if (error == LM_EDATA && n == 1) {
+        struct errbuf reason = ERRBUF_INIT;
+
+        error = check_blame(w, &reason);
+        if (error != LM_EDATA && reason.text[0])
+            errbuf_set(err, "%s", reason.text);
+    }
+    if (error) {
+        *result = (struct store_append_result){0};
+        return error;
+    }
+    forget(w);
+    return 0;
+}
+
+/* ---- Expiring ---- */
+
+/* Deletes the oldest rows before `before_us`, at most about max_rows. */
+static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                       struct errbuf *err)
+{
+    char sql[512];
+    char before[TIMESTAMP_TEXT_LEN + 1] = {0};
+    PGresult *result;
+    int error;
+
+    timestamp_format(before_us, before);
+    snprintf(sql, sizeof(sql),
+             "SELECT \"timestamp\", id FROM logs WHERE \"timestamp\" < '%s' "
+             "ORDER BY \"timestamp\", id LIMIT 1 OFFSET %zu",
+             before, max_rows);
+    error = store_postgres_conn_exec(&w->conn, sql, &result, err);
+    if (error != 0)
+        return error;
+    /* The first row that stays, if any; its values are as the server spells them. */
+    if (PQntuples(result) > 0)
+        snprintf(
+            sql, sizeof(sql),
+            "DELETE FROM logs WHERE \"timestamp\" <= '%s' AND (\"timestamp\", id) < ('%s', '%s')",
+            PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+    else
+        snprintf(sql, sizeof(sql), "DELETE FROM logs WHERE \"timestamp\" < '%s'", before);
+    PQclear(result);
+    error = store_postgres_conn_exec(&w->conn, sql, &result, err);
+    if (error == 0)
+        *deleted += (size_t)strtoull(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return error;
+}
+
+/* Whole days first, which costs next to nothing; then rows. */
+static int expire(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                  struct errbuf *err)
+{
+    bool found = true;
+    int64_t rows;
+    int error = 0;
+
+    while (error == 0 && found && *deleted < max_rows) {
+        error = store_postgres_days_drop(&w->conn, before_us, &found, &rows, err);
+        if (error == 0)
+            *deleted += (size_t)rows;
+    }
+    if (error == 0 && *deleted < max_rows)
+        error = delete_rows(w, before_us, max_rows - *deleted, deleted, err);
+    return error;
+}
+
+int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                                 size_t *deleted, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    int64_t locked;
+    bool fresh;
+    int error;
+
+    *deleted = 0;
+    if (before_us <= TIMESTAMP_MIN_US)
+        return 0;
+    before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
+    error = begin(w, &fresh, err);
+    if (error != 0)
+        return error;
+    /* One writer at a time: the others would only wait for the same rows. */
+    error = store_postgres_conn_number(
+        &w->conn, "SELECT pg_try_advisory_lock(" STORE_POSTGRES_EXPIRE_LOCK ")::int", &locked, err);
+    if (error == 0 && locked) {
+        error = expire(w, before_us, max_rows, deleted, err);
+        if (error != 0)
+            undo(w, error);
+        if (w->conn.pg != NULL &&
+            store_postgres_conn_exec(&w->conn,
+                                     "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
+                                     NULL, NULL) != 0)
+            store_postgres_conn_close(&w->conn);
+    } else if (error != 0) {
+        undo(w, error);
+    }
+    return error;
+}
+
+/* ---- The clock ---- */
+
+#define MICROSECONDS(of) "coalesce((extract(epoch FROM " of ") * 1000000)::bigint, 0)"
+
+int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                     int64_t *now_us, struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    PGresult *row = NULL;
+    bool fresh;
+    int error = begin(w, &fresh, err);
+
+    *kept = (struct store_clock){0};
+    if (error)
+        return error;
+    error = store_postgres_conn_exec(
+        &w->conn,
+        "SELECT " MICROSECONDS("now()") ", " MICROSECONDS("believed") ", " MICROSECONDS(
+            "claimed") ", " MICROSECONDS("doubted") " FROM (SELECT) one LEFT JOIN retention_clock "
+                                                    "ON true LIMIT 1",
+        &row, err);
+    if (!error) {
+        *now_us = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+        *kept = (struct store_clock){.believed_us = strtoll(PQgetvalue(row, 0, 1), NULL, 10),
+                                     .claimed_us = strtoll(PQgetvalue(row, 0, 2), NULL, 10),
+                                     .doubted_us = strtoll(PQgetvalue(row, 0, 3), NULL, 10)};
+    } else {
+        undo(w, error);
+    }
+    PQclear(row);
+    return error;
+}
+
+int store_postgres_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                      struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    char sql[512];
+    bool fresh;
+    int error = begin(w, &fresh, err);
+
+    if (error)
+        return error;
+    snprintf(sql, sizeof(sql),
+             "UPDATE retention_clock SET believed = 'epoch'::timestamptz + interval '1 us' * %lld, "
+             "claimed = 'epoch'::timestamptz + interval '1 us' * nullif(%lld, 0), "
+             "doubted = interval '1 us' * %lld",
+             (long long)kept->believed_us, (long long)kept->claimed_us,
+             (long long)kept->doubted_us);
+    error = store_postgres_conn_exec(&w->conn, sql, NULL, err);
+    if (error)
+        undo(w, error);
+    return error;
+}

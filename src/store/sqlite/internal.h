@@ -1,0 +1,101 @@
+/*
+ * What the parts of the embedded store share; nobody else includes it.
+ *
+ *   store_sqlite.c         the store as a whole, and the schema
+ *   store_sqlite_writer.c  appending and expiring
+ *   store_sqlite_reader.c  single logs, cancelling
+ *   store_sqlite_scan.c    scans: logs and counts
+ *   store_sqlite_follow.c  logs in the order of storing
+ */
+#ifndef LOGMILL_STORE_SQLITE_INTERNAL_H
+#define LOGMILL_STORE_SQLITE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "sqlite/db.h"
+#include "store/sqlite/adapter.h"
+
+struct store_sqlite {
+    struct store base;
+    char *path;
+};
+
+/* The schema, for every connection to the file. */
+struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
+                                                 bool read_only);
+
+extern const struct store_ops store_sqlite_ops;
+
+struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err);
+void store_sqlite_writer_free(struct store_writer *base);
+int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
+                               struct store_append_result *result, struct errbuf *err);
+int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
+                               size_t *deleted, struct errbuf *err);
+unsigned store_sqlite_writer_tidy(struct store_writer *base);
+int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock *kept,
+                                   int64_t *now_us, struct errbuf *err);
+int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
+                                    struct errbuf *err);
+
+/* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
+enum store_sqlite_activity { STORE_SQLITE_IDLE, STORE_SQLITE_RUNNING, STORE_SQLITE_CANCELLED };
+
+struct store_sqlite_reader {
+    struct store_reader base;
+    struct store_sqlite *s;
+    struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
+    /* Of all from a time on and before a key, newest first: */
+    sqlite3_stmt *records; /* all */
+    sqlite3_stmt *levels;  /* timestamp, id and level */
+    sqlite3_stmt *nth_key; /* timestamp and id of the one after so many */
+    sqlite3_stmt *get;
+    sqlite3_stmt *get_early; /* from before 1970 */
+    sqlite3_stmt *arrivals;
+    sqlite3_stmt *arrivals_end;
+    sqlite3_stmt *at_key;
+    _Atomic int activity;
+};
+
+struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *err);
+void store_sqlite_reader_free(struct store_reader *base);
+int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
+                            void *ctx, struct errbuf *err);
+void store_sqlite_reader_cancel(struct store_reader *base);
+
+/* Around each call: opens the file if need be, and lets it be cancelled. `end` returns `error`. */
+int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
+int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
+
+/*
+ * Steps `stmt`: 0 with `*record` filled (views until the next step), LM_ENOTFOUND after the last
+ * row, LM_ETIMEOUT when cancelled, or another error. Columns: timestamp, id, level, message,
+ * attributes; a statement may have fewer.
+ */
+int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                             struct record *record, struct errbuf *err) LM_MUST_CHECK;
+
+/* The two halves of it: the row, and then the key from its first two columns. */
+int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
+                                struct errbuf *err) LM_MUST_CHECK;
+int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
+                            struct errbuf *err) LM_MUST_CHECK;
+
+/* How `arrivals` holds a log's key: its timestamp (big-endian), its id. */
+enum { STORE_SQLITE_KEY_BYTES = 8 + 16 };
+void store_sqlite_key_pack(const struct log_key *key, char out[STORE_SQLITE_KEY_BYTES]);
+void store_sqlite_key_unpack(const char in[STORE_SQLITE_KEY_BYTES], struct log_key *key);
+
+int store_sqlite_follow_end(struct store_reader *base, struct store_position *end,
+                            struct errbuf *err);
+int store_sqlite_follow(struct store_reader *base, struct store_position *position, size_t max,
+                        bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
+
+int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
+                           const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                           struct errbuf *err);
+int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,
+                            const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
+                            store_count_fn *fn, void *ctx, struct errbuf *err);
+
+#endif

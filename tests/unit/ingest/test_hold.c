@@ -1,0 +1,94 @@
+#include "ingest/hold.h"
+
+#include "../cmocka_all.h"
+
+static uv_loop_t loop;
+static struct gather g;
+
+static int set_up(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    return uv_loop_init(&loop) || gather_init(&g, &loop, &err);
+}
+
+static void on_closed(struct gather *gather)
+{
+    assert_ptr_equal(gather, &g);
+}
+
+static int tear_down(void **state)
+{
+    gather_close(&g, on_closed);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
+
+static void a_lone_request_is_never_held(void **state)
+{
+    assert_false(gather_holds(&g, 1));
+    gather_answered(&g, 1, 0);
+    assert_false(gather_holds(&g, 1));
+}
+
+static void what_waits_is_held_until_those_answered_are_back(void **state)
+{
+    gather_answered(&g, 3, 2);
+    assert_true(gather_holds(&g, 2));
+    assert_true(gather_holds(&g, 4));
+    assert_false(gather_holds(&g, 5));
+    assert_false(gather_holds(&g, 1)); /* and what comes after is not */
+}
+
+static void time_ends_the_holding(void **state)
+{
+    gather_answered(&g, 3, 2);
+    assert_true(gather_holds(&g, 2));
+    uv_run(&loop, UV_RUN_ONCE); /* would not return without the timer */
+    assert_false(gather_holds(&g, 2));
+}
+
+/* How many of `sends` sends would be held while nobody ever comes back. */
+static int count_held(int sends)
+{
+    int held = 0;
+
+    for (int i = 0; i < sends; i++) {
+        gather_answered(&g, 2, 1);
+        if (!gather_holds(&g, 1))
+            continue;
+        held++;
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    return held;
+}
+
+static void fewer_and_fewer_are_held_when_nobody_comes_back(void **state)
+{
+    assert_in_range(count_held(1000), 5, 15); /* 1, 2, 4 … 256 are skipped between */
+}
+
+static void clients_that_come_back_are_trusted_again(void **state)
+{
+    count_held(100);
+    while (!gather_holds(&g, 1)) /* the skips run out */
+        gather_answered(&g, 2, 1);
+    assert_false(gather_holds(&g, 3));
+    assert_in_range(count_held(10), 3, 4); /* 1, 2, 4 are skipped between */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_lone_request_is_never_held, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_is_held_until_those_answered_are_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(time_ends_the_holding, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fewer_and_fewer_are_held_when_nobody_comes_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(clients_that_come_back_are_trusted_again, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
