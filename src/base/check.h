@@ -12,8 +12,7 @@
 /* Says on stderr what does not hold, and aborts. */
 _Noreturn void check_failed(const char *what, const char *file, int line);
 
-#define CHECK(condition)                                                                           \
-    ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 #define CHECKED(call) (call)
 
 #else
