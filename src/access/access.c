@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers/answers.h"
 #include "base/buffer.h"
 #include "base/xalloc.h"
 
@@ -266,10 +267,10 @@ static bool is_navigation_to_page(const struct http_head *head)
            slice_equal(head->fetch_dest, SLICE_LITERAL("document"));
 }
 
-static void refuse(struct http_admission *admission, unsigned status, const char *detail)
+static void refuse(struct http_admission *admission, enum refusal why)
 {
-    admission->status = status;
-    admission->detail = detail;
+    admission->status = answers_status(why);
+    admission->detail = answers_text(why);
 }
 
 void access_admit(const struct access *a, const struct http_head *head,
@@ -278,9 +279,7 @@ void access_admit(const struct access *a, const struct http_head *head,
     const struct origin *origin;
 
     if (!a->any_host && head->host.data && !is_allowed_host(a, head->host)) {
-        refuse(admission, 421,
-               "this Host is not answered here: allowed are IP addresses, localhost, and the names "
-               "in the setting ALLOWED_HOSTS");
+        refuse(admission, REFUSED_HOST);
         return;
     }
     if (!head->origin.data && !head->fetch_site.data) /* no browser, or its own page */
@@ -293,8 +292,6 @@ void access_admit(const struct access *a, const struct http_head *head,
         admission->answer_headers = buffer_slice(&origin->answer);
     } else if (slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
                !is_navigation_to_page(head)) {
-        refuse(admission, 403,
-               "pages of other sites are not answered here, but for those whose origin is in the "
-               "setting CORS_ORIGINS");
+        refuse(admission, REFUSED_OTHER_SITE);
     }
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
@@ -585,7 +586,7 @@ static void start(struct list *l)
         read_answer_failure(l->req, error, &l->detail);
         free_list(l);
     } else if (submit(l, &l->detail)) {
-        http_respond_error(l->req, 503, l->detail.text);
+        answers_refuse_failed(l->req, 503, &l->detail);
         free_list(l);
     } else {
         http_request_on_gone(l->req, on_gone, l);
@@ -599,14 +600,14 @@ void list_routes_get(struct http_request *req, void *thread)
     int error = query_string_parse(&params, http_request_query(req));
 
     if (error) {
-        log_params_refuse(req, error, slice_of(NULL, 0));
+        read_answer_refuse(req, error, slice_of(NULL, 0));
         query_string_release(&params);
         return;
     }
     l = list_new(req, thread, list_format(http_request_header(req, "accept"), &params));
     error = read_params(l, &params);
     if (error) {
-        log_params_refuse(req, error, buffer_slice(&l->out));
+        read_answer_refuse(req, error, buffer_slice(&l->out));
         free_list(l);
     } else {
         start(l);

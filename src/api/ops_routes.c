@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 #include "json/writer.h"
@@ -176,7 +177,7 @@ static void respond_with(struct inquiry *q, unsigned status, const char *content
                          const struct buffer *body)
 {
     if (buffer_error(body))
-        http_respond_error(q->req, 503, "out of memory, try again later");
+        answers_refuse(q->req, REFUSED_NO_MEMORY, 0);
     else
         http_respond(q->req, &(struct http_response){.status = status,
                                                      .content_type = content_type,
@@ -194,30 +195,23 @@ void ops_routes_health(struct http_request *req, void *thread)
 
 /* ---- GET /ready ---- */
 
-static void append_silence(struct buffer *b, const char *what, const struct inquiry *q)
-{
-    buffer_appendf(b, "{\"detail\":\"the %s does not answer within %u s (READY_TIMEOUT)\"}", what,
-                   q->api->ops.ready_timeout_ms / 1000);
-}
-
 /* Appends the body, and returns the status. */
 static unsigned append_readiness(struct buffer *b, const struct inquiry *q)
 {
     const struct question *queue = &q->questions[0], *store = &q->questions[1];
+    unsigned timeout_s = q->api->ops.ready_timeout_ms / 1000;
 
     if (!queue->answered) {
-        append_silence(b, "queue", q);
-        return 503;
+        answers_append(b, REFUSED_QUEUE_SILENT, timeout_s);
+        return answers_status(REFUSED_QUEUE_SILENT);
     }
     if (queue->wait.answer.error) {
-        buffer_append_string(b, "{\"detail\":");
-        json_append_string(b, slice_of_string(queue->wait.answer.detail.text));
-        buffer_append_char(b, '}');
+        answers_append_detail(b, queue->wait.answer.detail.text);
         return 503;
     }
     if (!store->answered) {
-        append_silence(b, "store", q);
-        return 503;
+        answers_append(b, REFUSED_STORE_SILENT, timeout_s);
+        return answers_status(REFUSED_STORE_SILENT);
     }
     buffer_append_string(b, "{\"status\":\"ready\"");
     if (store->wait.answer.error) {

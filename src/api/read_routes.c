@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "read/answer.h"
@@ -81,7 +82,7 @@ static void start(struct get *g)
         read_answer_failure(g->req, LM_EBUSY, &g->detail);
         free_get(g);
     } else if (read_job_submit(g->api->readers, &g->job, &g->detail)) {
-        http_respond_error(g->req, 503, g->detail.text);
+        answers_refuse_failed(g->req, 503, &g->detail);
         free_get(g);
     } else {
         http_request_on_gone(g->req, on_gone, g);
@@ -104,7 +105,7 @@ void read_routes_get(struct http_request *req, void *thread)
     buffer_init(&g->body, BODY_BYTES_MAX);
     error = log_params_parse_id(http_request_param(req, 0), &g->id, &g->body);
     if (error) {
-        log_params_refuse(req, error, buffer_slice(&g->body));
+        read_answer_refuse(req, error, buffer_slice(&g->body));
         free_get(g);
     } else {
         start(g);

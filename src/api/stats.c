@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "api/internal.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
@@ -158,7 +159,7 @@ static void start(struct stats *s)
         read_answer_failure(s->req, error, &s->detail);
         free_stats(s);
     } else if (read_job_submit(s->api->readers, &s->job, &s->detail)) {
-        http_respond_error(s->req, 503, s->detail.text);
+        answers_refuse_failed(s->req, 503, &s->detail);
         free_stats(s);
     } else {
         http_request_on_gone(s->req, on_gone, s);
@@ -188,7 +189,7 @@ void stats_routes_get(struct http_request *req, void *thread)
     int error = query_string_parse(&params, http_request_query(req));
 
     if (error) {
-        log_params_refuse(req, error, slice_of(NULL, 0));
+        read_answer_refuse(req, error, slice_of(NULL, 0));
         query_string_release(&params);
         return;
     }
@@ -196,7 +197,7 @@ void stats_routes_get(struct http_request *req, void *thread)
     slice_s = s->api->query_timeout_ms / 1000;
     error = log_params_parse_stats(&params, &s->query, &slice_s, &s->body);
     if (error) {
-        log_params_refuse(req, error, buffer_slice(&s->body));
+        read_answer_refuse(req, error, buffer_slice(&s->body));
         free_stats(s);
     } else {
         buffer_clear(&s->body);

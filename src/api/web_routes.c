@@ -1,5 +1,6 @@
 #include "api/web_routes.h"
 
+#include "answers/answers.h"
 #include "api/internal.h"
 #include "http/accept.h"
 #include "web/assets.h"
@@ -65,9 +66,9 @@ static void respond_inflated(struct http_request *req, const struct web_asset *a
     struct buffer plain;
     buffer_init(&plain, asset->plain_len);
     if (!buffer_charge(&plain, reads) || buffer_reserve(&plain, asset->plain_len) == NULL) {
-        http_respond_error(req, 503, NULL);
+        answers_refuse(req, REFUSED_FILE_MEMORY, 0);
     } else if (web_asset_inflate(asset, plain.data) != 0) {
-        http_respond_error(req, 500, NULL);
+        answers_refuse(req, REFUSED_FILE_BROKEN, 0);
     } else {
         plain.len = asset->plain_len;
         struct http_response whole = *response;
@@ -82,7 +83,7 @@ void web_routes_get(struct http_request *req, void *thread)
     struct api_thread *t = thread;
     const struct web_asset *asset = web_asset_find(http_request_path(req));
     if (asset == NULL) {
-        http_respond_error(req, 404, "Not Found");
+        answers_refuse(req, REFUSED_NOT_FOUND, 0);
         return;
     }
     /* Where the name is always the same, browsers ask each time, and mostly get 304. */

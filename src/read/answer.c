@@ -1,35 +1,50 @@
 #include "read/answer.h"
 
+#include "answers/answers.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
+#include "http/query_string.h"
 #include "metrics/metrics.h"
 #include "read/params.h"
 
-void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail)
+/* What the client is told of a read that failed with `error`. */
+static enum refusal refusal_of(int error)
 {
     switch (error) {
     case LM_ENOTFOUND:
-        http_respond_error(req, 404, "Not Found");
-        return;
+        return REFUSED_NOT_FOUND;
     case LM_ETIMEOUT:
-        http_respond_error(req, 503,
-                           "the store did not answer within QUERY_TIMEOUT, try again later");
-        return;
+        return REFUSED_READ_TIME;
     case LM_EBUSY:
-        metrics_add(METRIC_READS_REFUSED_MEMORY, 1);
-        http_respond_error(req, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later");
-        return;
+        return REFUSED_READ_MEMORY;
     case LM_ESTOPPED:
-        http_respond_error(req, 503, "too many reads wait, try again later");
-        return;
+        return REFUSED_READ_NO_TURN;
     case LM_ENOMEM:
-        http_respond_error(req, 503, "out of memory, try again later");
-        return;
+        return REFUSED_NO_MEMORY;
     default:
-        diag(DIAG_WARN, "a read failed", DIAG_STR("reason", detail->text));
-        http_respond_error(req, 503, "the store cannot be read now, try again later");
-        return;
+        return REFUSED_STORE_FAILED;
     }
+}
+
+void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail)
+{
+    enum refusal why = refusal_of(error);
+
+    if (why == REFUSED_READ_MEMORY)
+        metrics_add(METRIC_READS_REFUSED_MEMORY, 1);
+    if (why == REFUSED_STORE_FAILED)
+        diag(DIAG_WARN, "a read failed", DIAG_STR("reason", detail->text));
+    answers_refuse(req, why, 0);
+}
+
+void read_answer_refuse(struct http_request *req, int error, struct slice refusal)
+{
+    if (error == LM_EINVAL)
+        http_respond(req, &(struct http_response){.status = 422, .body = refusal});
+    else if (error == LM_ETOOBIG)
+        answers_refuse(req, REFUSED_PARAMETERS, QUERY_STRING_PARAMS_MAX);
+    else
+        answers_refuse(req, REFUSED_NO_MEMORY, 0);
 }
 
 /* The lowest id that a log of `timestamp_us` may have. */

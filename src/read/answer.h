@@ -14,6 +14,12 @@
  */
 void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail);
 
+/*
+ * Answers `req` after its parameters could not be read: query_string_parse or a function of
+ * params.h has failed with `error`. 400 for too many of them, 422 with the body `refusal`, or 503.
+ */
+void read_answer_refuse(struct http_request *req, int error, struct slice refusal);
+
 /* Where an answer ends that is not the last. */
 struct read_place {
     bool more;             /* something is left: the answer has a `next` */

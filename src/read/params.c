@@ -51,21 +51,6 @@ static int reading_finish(struct reading *r)
     return validation_finish(&r->errors) ? LM_ENOMEM : LM_EINVAL;
 }
 
-void log_params_refuse(struct http_request *req, int error, struct slice refusal)
-{
-    char detail[64];
-
-    if (error == LM_EINVAL) {
-        http_respond(req, &(struct http_response){.status = 422, .body = refusal});
-    } else if (error == LM_ETOOBIG) {
-        snprintf(detail, sizeof(detail), "too many query parameters: at most %d",
-                 QUERY_STRING_PARAMS_MAX);
-        http_respond_error(req, 400, detail);
-    } else {
-        http_respond_error(req, 503, "out of memory, try again later");
-    }
-}
-
 /* ---- Errors ---- */
 
 /* What is wrong with one parameter; `ctx` is the text of a JSON object, or empty. */

@@ -17,7 +17,6 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "base/uuid7.h"
-#include "http/http.h"
 #include "http/query_string.h"
 #include "query/filter.h"
 #include "record/record.h"
@@ -31,12 +30,6 @@ enum {
     LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
-
-/*
- * Answers `req` after query_string_parse or one of the functions below has failed with `error`:
- * 400 for too many parameters, 422 with the body `refusal`, or 503.
- */
-void log_params_refuse(struct http_request *req, int error, struct slice refusal);
 
 /*
  * GET /logs: a filter, limit, offset, cursor, format; slice, the seconds that the answer may take:

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
 #include "base/xalloc.h"
@@ -266,16 +267,11 @@ static int check_bounds(const struct read_scheduler *s, const struct read_client
 {
     if (c && c->jobs >= s->max_client_jobs) {
         metrics_add(METRIC_READS_REFUSED_CLIENT, 1);
-        return errbuf_fail(err, LM_EBUSY,
-                           "too many reads wait: at most %u of one client (MAX_READS_PER_CLIENT), "
-                           "try again later",
-                           s->max_client_jobs);
+        return answers_fail(err, LM_EBUSY, REFUSED_READS_OF_CLIENT, s->max_client_jobs);
     }
     if (s->jobs >= s->max_jobs) {
         metrics_add(METRIC_READS_REFUSED_ALL, 1);
-        return errbuf_fail(err, LM_EBUSY,
-                           "too many reads wait: at most %u (MAX_READS), try again later",
-                           s->max_jobs);
+        return answers_fail(err, LM_EBUSY, REFUSED_READS, s->max_jobs);
     }
     return 0;
 }

@@ -20,12 +20,13 @@
  */
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "http/query_string.h"
+#include "read/answer.h"
 #include "read/params.h"
 #include "tail/tail.h"
 
@@ -565,8 +566,6 @@ static void drop_batch(struct tail *t)
     t->batch = NULL;
 }
 
-static void refuse_unavailable(struct tail *t, const char *detail);
-
 /* Has the first of the line that still needs it have a job. */
 static void serve_line(struct tail_line *line)
 {
@@ -587,8 +586,10 @@ static void serve_line(struct tail_line *line)
             continue;
         }
         drop_batch(t);
-        if (!t->begun)
-            refuse_unavailable(t, busy.text);
+        if (t->begun)
+            continue;
+        answers_refuse_failed(t->req, 503, &busy);
+        free_tail(t);
     }
 }
 
@@ -711,9 +712,9 @@ static void on_closed(void *ctx)
     let_go(ctx);
 }
 
-static void refuse_unavailable(struct tail *t, const char *detail)
+static void refuse(struct tail *t, enum refusal why)
 {
-    http_respond_error(t->req, 503, detail);
+    answers_refuse(t->req, why, 0);
     free_tail(t);
 }
 
@@ -727,7 +728,7 @@ static void on_gone(void *ctx)
         return;
     }
     leave_line(t);
-    refuse_unavailable(t, "the client has ended the connection before its turn");
+    refuse(t, REFUSED_TAIL_LEFT);
 }
 
 /* Answers with the head of the stream; false where the tail is over, and freed. */
@@ -744,7 +745,7 @@ static bool begin(struct tail *t)
     struct buffer first;
 
     if (t->error) {
-        refuse_unavailable(t, "the store cannot be read now, try again later");
+        refuse(t, REFUSED_STORE_FAILED);
         return false;
     }
     if (!http_stream_begin(t->req, &head, &hooks, t)) {
@@ -780,7 +781,7 @@ static bool read_params(struct tail *t, struct http_request *req)
     if (!error)
         error = tail_feed_use_filter(t->hub->feed, &filter, &t->filter);
     if (error)
-        log_params_refuse(req, error, buffer_slice(&refusal));
+        read_answer_refuse(req, error, buffer_slice(&refusal));
     buffer_release(&refusal);
     query_string_release(&params);
     return error == 0;
@@ -789,12 +790,9 @@ static bool read_params(struct tail *t, struct http_request *req)
 void tail_start(struct tail_hub *hub, struct http_request *req)
 {
     struct tail *t;
-    char detail[96];
 
     if (!tail_feed_admit(hub->feed)) {
-        snprintf(detail, sizeof(detail), "too many live tails: at most %u (MAX_TAILS)",
-                 tail_feed_max_tails(hub->feed));
-        http_respond_error(req, 503, detail);
+        answers_refuse(req, REFUSED_TAILS, tail_feed_max_tails(hub->feed));
         return;
     }
     t = xcalloc(1, sizeof(*t));

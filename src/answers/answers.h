@@ -1,0 +1,88 @@
+/*
+ * Why a request is refused: each status and text once, whatever route or room says it. To add one,
+ * add a row.
+ *
+ * Not here is what http refuses by itself, before a handler (http/http.h), and lists of what is
+ * wrong with parameters and fields (422: record/validation.h).
+ *
+ * Every 503 tells when to try again (Retry-After), but for those of /ready, which is asked again
+ * anyway.
+ */
+#ifndef LOGMILL_ANSWERS_ANSWERS_H
+#define LOGMILL_ANSWERS_ANSWERS_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/errbuf.h"
+#include "http/http.h"
+
+/* X(symbol, status, text): {} in the text is the number that is given along. */
+#define REFUSALS(X)                                                                                \
+    X(REFUSED_NOT_FOUND, 404, "Not Found")                                                         \
+    X(REFUSED_NO_MEMORY, 503, "out of memory, try again later")                                    \
+    X(REFUSED_HOST, 421,                                                                           \
+      "this Host is not answered here: allowed are IP addresses, localhost, and the names in the " \
+      "setting ALLOWED_HOSTS")                                                                     \
+    X(REFUSED_OTHER_SITE, 403,                                                                     \
+      "pages of other sites are not answered here, but for those whose origin is in the setting "  \
+      "CORS_ORIGINS")                                                                              \
+    /* Logs that come */                                                                           \
+    X(REFUSED_INTAKE_FULL, 503, "too much is in flight: not accepted, try again later")            \
+    X(REFUSED_LOG_TOO_LARGE, 413, "a log is too large: one has at most {} bytes")                  \
+    X(REFUSED_MESSAGE_TOO_LARGE, 413,                                                              \
+      "the log is too large: the queue takes at most {} bytes at once, ids included")              \
+    X(REFUSED_MESSAGES_TOO_LARGE, 413,                                                             \
+      "the logs of this request together are too large: the queue takes at most {} bytes at "      \
+      "once, ids included")                                                                        \
+    X(REFUSED_QUEUE_NO_SPACE, 503, "the queue has no space left: not accepted, try again later")   \
+    X(REFUSED_QUEUE_FULL, 503,                                                                     \
+      "the queue holds as much as QUEUE_MAX_BYTES allows: not accepted, try again later")          \
+    X(REFUSED_QUEUE_UNCONFIRMED, 503,                                                              \
+      "not confirmed by the queue in time: it may be there all the same, try again later")         \
+    X(REFUSED_QUEUE_FAILED, 503, "the queue cannot be written to: not accepted, try again later")  \
+    X(REFUSED_QUEUE_CONTENT, 400,                                                                  \
+      "refused by the queue for what is in it: not accepted, and the same again would not be")     \
+    /* Reads */                                                                                    \
+    X(REFUSED_PARAMETERS, 400, "too many query parameters: at most {}")                            \
+    X(REFUSED_READS_OF_CLIENT, 503,                                                                \
+      "too many reads wait: at most {} of one client (MAX_READS_PER_CLIENT), try again later")     \
+    X(REFUSED_READS, 503, "too many reads wait: at most {} (MAX_READS), try again later")          \
+    X(REFUSED_READ_NO_TURN, 503, "too many reads wait, try again later")                           \
+    X(REFUSED_READ_MEMORY, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later")        \
+    X(REFUSED_READ_TIME, 503, "the store did not answer within QUERY_TIMEOUT, try again later")    \
+    X(REFUSED_STORE_FAILED, 503, "the store cannot be read now, try again later")                  \
+    X(REFUSED_TAILS, 503, "too many live tails: at most {} (MAX_TAILS)")                           \
+    X(REFUSED_TAIL_LEFT, 503, "the client has ended the connection before its turn")               \
+    /* Files */                                                                                    \
+    X(REFUSED_FILE_MEMORY, 503, "Service Unavailable")                                             \
+    X(REFUSED_FILE_BROKEN, 500, "Internal Server Error")                                           \
+    /* GET /ready */                                                                               \
+    X(REFUSED_QUEUE_SILENT, 503, "the queue does not answer within {} s (READY_TIMEOUT)")          \
+    X(REFUSED_STORE_SILENT, 503, "the store does not answer within {} s (READY_TIMEOUT)")
+
+enum refusal {
+#define REFUSAL_ENUM(symbol, status, text) symbol,
+    REFUSALS(REFUSAL_ENUM)
+#undef REFUSAL_ENUM
+        REFUSALS_LEN
+};
+
+/* Answers `req` with {"detail":"…"}; `number` is for a text that has one, else 0. */
+void answers_refuse(struct http_request *req, enum refusal why, uint64_t number);
+
+/* The same in the words of answers_fail. */
+void answers_refuse_failed(struct http_request *req, unsigned status, const struct errbuf *detail);
+
+/* Puts the text into `err` for who answers later, and returns `error`. */
+int answers_fail(struct errbuf *err, int error, enum refusal why, uint64_t number);
+
+/* Its status, and its text as it stands in the table: both live for ever. */
+unsigned answers_status(enum refusal why);
+const char *answers_text(enum refusal why);
+
+/* Appends the body {"detail":"…"}: of a refusal, or with any text. */
+void answers_append(struct buffer *b, enum refusal why, uint64_t number);
+void answers_append_detail(struct buffer *b, const char *text);
+
+#endif
