@@ -32,26 +32,22 @@ test-build:
 unit: test-build ## only the unit tests
 	meson test -C build/test --suite unit --print-errorlogs
 
-integration: test-build all ## only the integration tests
-	@tools/npm-ci tests/integration
-	cd tests/integration && LOGMILL_BIN=$(CURDIR)/build/test/logmill npm test --silent
+integration: test-build all ## only the integration tests (FILES="read tail" for some)
+	tools/node-test integration $(FILES)
 
 browser: test-build ## only the tests of the page, in Chromium (FILES="live" for some), and its unit tests
 	@tools/npm-ci web/page
 	cd web/page && npm test --silent
-	tools/browser-test $(FILES)
+	tools/node-test browser $(FILES)
 
 screenshots: all ## README's pictures of the page, docs/*.png, taken anew
 	@tools/bootstrap test
 	tools/screenshots
 
 faults: test-build ## every allocation, write and sync fails in turn (FAULT_POINTS=N: some; FAULT_WALK=TEXT)
-	@tools/npm-ci tests/integration
 	for name in queue_test_queue_sqlite store_test_store_sqlite; do \
 	    FAULT_POINTS=$(FAULT_POINTS) build/test/tests/unit/$${name}_faults || exit; done
-	cd tests/integration && npm run --silent build && FAULT_POINTS=$(FAULT_POINTS) \
-	    LOGMILL_BIN=$(CURDIR)/build/test/logmill \
-	    node --test --test-reporter=spec ../../build/integration/faults-inside.test.js
+	FAULT_POINTS=$(FAULT_POINTS) tools/node-test integration faults-inside
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), and what all its inputs reach
 	@tools/bootstrap build test

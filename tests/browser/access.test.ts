@@ -10,8 +10,8 @@ import test from 'node:test';
 
 import { type Browser, type Page, chromium } from 'playwright-core';
 
-import { type Lab, type Logmill, scenario } from '../integration/harness';
-import { atRest, metric, postLog, stored } from '../integration/logs';
+import { type Lab, type Logmill, scenario } from '../support/harness';
+import { atRest, metric, postLog, stored } from '../support/logs';
 import { program } from './browser';
 
 const NAMES = ['rebound.example', 'app.example', 'other.example', 'logs.example'];

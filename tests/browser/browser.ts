@@ -23,7 +23,7 @@ import {
     ROOT,
     type ScenarioOptions,
     scenario,
-} from '../integration/harness';
+} from '../support/harness';
 
 /** Where a failed test leaves a picture of its page. */
 const FAILURES = path.join(ROOT, 'build', 'browser', 'failures');

@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 
 import type { Page } from 'playwright-core';
 
-import { eventually } from '../integration/harness';
-import { get, post } from '../integration/http';
-import { atRest, page as logsOf, postLogs } from '../integration/logs';
+import { eventually } from '../support/harness';
+import { get, post } from '../support/http';
+import { atRest, page as logsOf, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

@@ -1,8 +1,8 @@
 /* Finding logs: filters, time, and the address that holds them. */
 import { strict as assert } from 'node:assert';
 
-import type { Logmill } from '../integration/harness';
-import { allLogs, atRest, page as logsOf, postLogs } from '../integration/logs';
+import type { Logmill } from '../support/harness';
+import { allLogs, atRest, page as logsOf, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

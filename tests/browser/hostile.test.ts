@@ -5,7 +5,7 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { atRest, postLogs } from '../integration/logs';
+import { atRest, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

@@ -1,8 +1,8 @@
 /* The list: thousands of logs in a small page, fetched by cursor. */
 import { strict as assert } from 'node:assert';
 
-import { eventually } from '../integration/harness';
-import { allLogs, atRest, postLogs } from '../integration/logs';
+import { eventually } from '../support/harness';
+import { allLogs, atRest, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

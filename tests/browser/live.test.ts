@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Page, Request } from 'playwright-core';
 
-import { eventually, freePort } from '../integration/harness';
-import { postLog, postLogs, stored } from '../integration/logs';
+import { eventually, freePort } from '../support/harness';
+import { postLog, postLogs, stored } from '../support/logs';
 import { type Visitor, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

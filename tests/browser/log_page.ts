@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 
 import type { Locator, Page } from 'playwright-core';
 
-import { eventually } from '../integration/harness';
+import { eventually } from '../support/harness';
 
 export class LogPage {
     readonly list: Locator;

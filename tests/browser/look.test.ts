@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 
 import type { Page } from 'playwright-core';
 
-import { atRest, postLogs } from '../integration/logs';
+import { atRest, postLogs } from '../support/logs';
 import { type Scene, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 import { sampleLogs } from './sample';

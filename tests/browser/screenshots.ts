@@ -3,8 +3,8 @@ import * as path from 'node:path';
 
 import type { BrowserContextOptions, Page } from 'playwright-core';
 
-import { ROOT } from '../integration/harness';
-import { atRest, postLogs } from '../integration/logs';
+import { ROOT } from '../support/harness';
+import { atRest, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 import { sampleLogs } from './sample';

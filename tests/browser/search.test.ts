@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert';
 
 import type { Route } from 'playwright-core';
 
-import { eventually } from '../integration/harness';
-import { atRest, postLogs } from '../integration/logs';
+import { eventually } from '../support/harness';
+import { atRest, postLogs } from '../support/logs';
 import { type Visitor, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

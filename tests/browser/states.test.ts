@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 
 import type { Locator, Page } from 'playwright-core';
 
-import { freePort, run } from '../integration/harness';
-import { allLogs, atRest, postLog, postLogs, stored } from '../integration/logs';
-import { PostgresServer } from '../integration/servers/postgres';
+import { freePort, run } from '../support/harness';
+import { allLogs, atRest, postLog, postLogs, stored } from '../support/logs';
+import { PostgresServer } from '../support/servers/postgres';
 import { Visitor, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 

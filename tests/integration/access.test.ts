@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { type Logmill, scenario } from './harness';
-import { type Answer, RawConnection, get, request } from './http';
-import { atRest, metric, postLog, stored } from './logs';
+import { type Logmill, scenario } from '../support/harness';
+import { type Answer, RawConnection, get, request } from '../support/http';
+import { atRest, metric, postLog, stored } from '../support/logs';
 
 const DEFAULTS = { ALLOWED_HOSTS: '' };
 const LOG = JSON.stringify({ message: 'from a page', level: 'error' });

@@ -4,10 +4,10 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Lab, type Logmill, eventually, scenario, sleep } from './harness';
-import { get } from './http';
-import { type Log, type Page, atRest, postLog, postLogs } from './logs';
-import { RedisServer } from './servers/redis';
+import { type Lab, type Logmill, eventually, scenario, sleep } from '../support/harness';
+import { get } from '../support/http';
+import { type Log, type Page, atRest, postLog, postLogs } from '../support/logs';
+import { RedisServer } from '../support/servers/redis';
 
 const REBUILD_SECONDS = 2;
 /** From a log's 201 to its being in the store, on a busy machine. */

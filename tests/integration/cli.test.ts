@@ -13,9 +13,9 @@ import {
     runLogmill,
     scenario,
     sqlite,
-} from './harness';
-import { get, post } from './http';
-import { postLog, stored } from './logs';
+} from '../support/harness';
+import { get, post } from '../support/http';
+import { postLog, stored } from '../support/logs';
 
 /** `logmill config` as a map. */
 async function config(

@@ -20,8 +20,8 @@ import {
     scenario,
     sleep,
     zstd,
-} from './harness';
-import { type Log, page, postLogs, uuid7 } from './logs';
+} from '../support/harness';
+import { type Log, page, postLogs, uuid7 } from '../support/logs';
 
 const url = (port: number): string => `http://127.0.0.1:${port}`;
 

@@ -9,10 +9,10 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 
-import { type Lab, eventually, type Ran, runLogmill, scenario } from './harness';
-import { post } from './http';
-import { ElasticMq, type Queue } from './servers/elasticmq';
-import { type Identity, Verifier } from './servers/verifier';
+import { type Lab, eventually, type Ran, runLogmill, scenario } from '../support/harness';
+import { post } from '../support/http';
+import { ElasticMq, type Queue } from '../support/servers/elasticmq';
+import { type Identity, Verifier } from '../support/servers/verifier';
 
 const REGION = 'eu-central-1';
 const SECRET = 'never/to+be=told';

@@ -2,8 +2,8 @@
 import { strict as assert } from 'node:assert';
 import * as path from 'node:path';
 
-import { type Logmill, eventually, runLogmill, scenario, sqlite } from './harness';
-import { allLogs, atRest, metric, metrics, postLog, postLogs, stored, uuid7Ms } from './logs';
+import { type Logmill, eventually, runLogmill, scenario, sqlite } from '../support/harness';
+import { allLogs, atRest, metric, metrics, postLog, postLogs, stored, uuid7Ms } from '../support/logs';
 
 interface Letter {
     id: string;

@@ -9,7 +9,7 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import * as path from 'node:path';
 
-import { ROOT, freePort, runLogmill, scenario, type Lab } from './harness';
+import { ROOT, freePort, runLogmill, scenario, type Lab } from '../support/harness';
 
 function file(name: string): string {
     return readFileSync(path.join(ROOT, name), 'utf8');

@@ -5,11 +5,11 @@
 import { strict as assert } from 'node:assert';
 import * as http from 'node:http';
 
-import { type Logmill, OPTIMISED, eventually, residentBytes } from './harness';
-import { RawConnection, get, post, request } from './http';
-import { Load } from './load';
-import { type Log, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from './logs';
-import { overBoth } from './servers/stores';
+import { type Logmill, OPTIMISED, eventually, residentBytes } from '../support/harness';
+import { RawConnection, get, post, request } from '../support/http';
+import { Load } from '../support/load';
+import { type Log, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from '../support/logs';
+import { overBoth } from '../support/servers/stores';
 
 /** 60 MB, that no socket takes whole: its buffers may hold 36 MB. */
 const MANY = 60_000;

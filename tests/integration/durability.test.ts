@@ -5,10 +5,10 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 
-import { type Lab, type Logmill, STOP_MS, eventually, run, scenario, sleep } from './harness';
-import { RawConnection, get, post, rawPost } from './http';
-import { Load } from './load';
-import { allLogs, atRest, metric, metrics, postLog, postLogs, stored } from './logs';
+import { type Lab, type Logmill, STOP_MS, eventually, run, scenario, sleep } from '../support/harness';
+import { RawConnection, get, post, rawPost } from '../support/http';
+import { Load } from '../support/load';
+import { allLogs, atRest, metric, metrics, postLog, postLogs, stored } from '../support/logs';
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 5);
 

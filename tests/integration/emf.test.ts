@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { type Lab, type Logmill, eventually, run, scenario } from './harness';
-import { postLog, postLogs, stored, uuid7 } from './logs';
+import { type Lab, type Logmill, eventually, run, scenario } from '../support/harness';
+import { postLog, postLogs, stored, uuid7 } from '../support/logs';
 
 const NAMES = [
     'LogsAccepted',

@@ -14,9 +14,9 @@ import * as path from 'node:path';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import { BINARY, Lab, type Logmill, PATIENCE_MS, SANITIZED, run, sleep } from './harness';
-import { type Answer, get, post } from './http';
-import { allLogs, atRest } from './logs';
+import { BINARY, Lab, type Logmill, PATIENCE_MS, SANITIZED, run, sleep } from '../support/harness';
+import { type Answer, get, post } from '../support/http';
+import { allLogs, atRest } from '../support/logs';
 
 const POINTS = process.env['FAULT_POINTS'] ?? '8';
 const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);

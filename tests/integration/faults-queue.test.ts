@@ -5,13 +5,13 @@
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 
-import { type Lab, type Logmill, eventually, runLogmill, scenario, sleep } from './harness';
-import { get, post } from './http';
-import { Load } from './load';
-import { metric, metrics, postLog, postLogs } from './logs';
-import { type Site, assertBalanced, sharedCloud } from './servers/cloud';
-import { CREDENTIALS } from './servers/elasticmq';
-import type { Fault, SqsProxy } from './servers/proxy';
+import { type Lab, type Logmill, eventually, runLogmill, scenario, sleep } from '../support/harness';
+import { get, post } from '../support/http';
+import { Load } from '../support/load';
+import { metric, metrics, postLog, postLogs } from '../support/logs';
+import { type Site, assertBalanced, sharedCloud } from '../support/servers/cloud';
+import { CREDENTIALS } from '../support/servers/elasticmq';
+import type { Fault, SqsProxy } from '../support/servers/proxy';
 
 const { cloud, end } = sharedCloud();
 

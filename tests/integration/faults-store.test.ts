@@ -6,11 +6,11 @@
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 
-import { type Lab, type Logmill, eventually, runLogmill, scenario, sleep } from './harness';
-import { RawConnection, get } from './http';
-import { Load } from './load';
-import { allLogs, atRest, metric, metrics, postLog } from './logs';
-import { type Site, assertBalanced, sharedCloud } from './servers/cloud';
+import { type Lab, type Logmill, eventually, runLogmill, scenario, sleep } from '../support/harness';
+import { RawConnection, get } from '../support/http';
+import { Load } from '../support/load';
+import { allLogs, atRest, metric, metrics, postLog } from '../support/logs';
+import { type Site, assertBalanced, sharedCloud } from '../support/servers/cloud';
 
 /** For how long the embedded queue has to stand in for PostgreSQL. */
 const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 10) * 1000;

@@ -4,11 +4,11 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, STOP_MS, eventually, scenario, sleep } from './harness';
-import { get } from './http';
-import { Load } from './load';
-import { postLogs } from './logs';
-import { assertBalanced, sharedCloud } from './servers/cloud';
+import { type Logmill, STOP_MS, eventually, scenario, sleep } from '../support/harness';
+import { get } from '../support/http';
+import { Load } from '../support/load';
+import { postLogs } from '../support/logs';
+import { assertBalanced, sharedCloud } from '../support/servers/cloud';
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 5);
 

@@ -1,11 +1,11 @@
 /* Clients that send anything at all: the server lives, and those who behave are served. */
 import { strict as assert } from 'node:assert';
 
-import { eventually, scenario } from './harness';
-import { hostile } from './hostile';
-import { get } from './http';
-import { Load } from './load';
-import { allLogs, atRest, metric, metrics } from './logs';
+import { eventually, scenario } from '../support/harness';
+import { hostile } from '../support/hostile';
+import { get } from '../support/http';
+import { Load } from '../support/load';
+import { allLogs, atRest, metric, metrics } from '../support/logs';
 
 const SECONDS = Number(process.env['HOSTILE_SECONDS'] ?? 5);
 

@@ -1,8 +1,8 @@
 /* (timestamp, id) is a log's identity: what a second log with the same one becomes. */
 import { strict as assert } from 'node:assert';
 
-import { eventually, scenario } from './harness';
-import { allLogs, atRest, metric, metrics, postLogs, uuid7, uuid7Ms } from './logs';
+import { eventually, scenario } from '../support/harness';
+import { allLogs, atRest, metric, metrics, postLogs, uuid7, uuid7Ms } from '../support/logs';
 
 scenario(
     'another log under a timestamp and id that are taken is left out, counted and told',

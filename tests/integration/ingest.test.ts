@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert';
 import * as http from 'node:http';
 import * as zlib from 'node:zlib';
 
-import { eventually, run, shared, zstd } from './harness';
-import { type Answer, RawConnection, get, post, rawPost, request, requestOn } from './http';
+import { eventually, run, shared, zstd } from '../support/harness';
+import { type Answer, RawConnection, get, post, rawPost, request, requestOn } from '../support/http';
 import {
     allLogs,
     assertNewestFirst,
@@ -17,7 +17,7 @@ import {
     stored,
     uuid7,
     uuid7Ms,
-} from './logs';
+} from '../support/logs';
 
 const { check, end } = shared();
 const JSON_HEADERS = { 'Content-Type': 'application/json' };

@@ -8,9 +8,9 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { shared } from './harness';
-import { type Answer, post } from './http';
-import { type Log, stored } from './logs';
+import { shared } from '../support/harness';
+import { type Answer, post } from '../support/http';
+import { type Log, stored } from '../support/logs';
 
 /** Bytes, one a character. */
 type Text = string;

@@ -4,9 +4,9 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Lab, type Logmill, SANITIZED, eventually, residentBytes, scenario, sleep } from './harness';
-import { RawConnection, get, post, rawPost } from './http';
-import { atRest, metric, metrics, postLog, postLogs, stored } from './logs';
+import { type Lab, type Logmill, SANITIZED, eventually, residentBytes, scenario, sleep } from '../support/harness';
+import { RawConnection, get, post, rawPost } from '../support/http';
+import { atRest, metric, metrics, postLog, postLogs, stored } from '../support/logs';
 
 const MIB = 1024 * 1024;
 const INFLIGHT = 16 * MIB;

@@ -12,9 +12,9 @@ import {
     scenario,
     sleep,
     zstd,
-} from './harness';
-import { type Answer, RawConnection, get, post, rawPost } from './http';
-import { answers as answersOf, atRest, metric, metrics, postLog, stored } from './logs';
+} from '../support/harness';
+import { type Answer, RawConnection, get, post, rawPost } from '../support/http';
+import { answers as answersOf, atRest, metric, metrics, postLog, stored } from '../support/logs';
 
 const MIB = 1024 * 1024;
 

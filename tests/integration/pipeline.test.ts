@@ -5,11 +5,11 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { OPTIMISED, eventually, freePort, residentBytes, runLogmill, scenario } from './harness';
-import { get, post } from './http';
-import { Load } from './load';
-import { allLogs, page, postLog, postLogs, stored, uuid7Ms } from './logs';
-import { assertBalanced, sharedCloud } from './servers/cloud';
+import { OPTIMISED, eventually, freePort, residentBytes, runLogmill, scenario } from '../support/harness';
+import { get, post } from '../support/http';
+import { Load } from '../support/load';
+import { allLogs, page, postLog, postLogs, stored, uuid7Ms } from '../support/logs';
+import { assertBalanced, sharedCloud } from '../support/servers/cloud';
 
 const { cloud, end } = sharedCloud();
 

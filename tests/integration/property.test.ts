@@ -5,10 +5,10 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Lab, type Logmill, scenario } from './harness';
-import { get, post } from './http';
-import { atRest, metric } from './logs';
-import { type Settings, type Site, sharedCloud } from './servers/cloud';
+import { type Lab, type Logmill, scenario } from '../support/harness';
+import { get, post } from '../support/http';
+import { atRest, metric } from '../support/logs';
+import { type Settings, type Site, sharedCloud } from '../support/servers/cloud';
 
 const SEED = Number(process.env['PROPERTY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const LOGS = Number(process.env['PROPERTY_LOGS'] ?? 200);

@@ -1,8 +1,8 @@
 /* GET routes: filters, paging, counts, and what the server says about itself. */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, scenario, shared, sleep } from './harness';
-import { get, post, request } from './http';
+import { type Logmill, scenario, shared, sleep } from '../support/harness';
+import { get, post, request } from '../support/http';
 import {
     type Log,
     answers,
@@ -17,7 +17,7 @@ import {
     postLogs,
     stored,
     uuid7,
-} from './logs';
+} from '../support/logs';
 
 const { check, end } = shared();
 

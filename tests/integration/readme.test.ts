@@ -7,7 +7,7 @@ import { strict as assert } from 'node:assert';
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { BINARY, ROOT, run, scenario } from './harness';
+import { BINARY, ROOT, run, scenario } from '../support/harness';
 
 /** A run of lines and what their output must contain. */
 interface Step {

@@ -4,11 +4,11 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, OPTIMISED, eventually, residentBytes, scenario, sleep } from './harness';
-import { type Answer, RawConnection, get, post } from './http';
-import { type Log, type Page, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from './logs';
-import { PostgresServer } from './servers/postgres';
-import { overBoth } from './servers/stores';
+import { type Logmill, OPTIMISED, eventually, residentBytes, scenario, sleep } from '../support/harness';
+import { type Answer, RawConnection, get, post } from '../support/http';
+import { type Log, type Page, allLogs, assertNewestFirst, atRest, metric, metrics, postLogs } from '../support/logs';
+import { PostgresServer } from '../support/servers/postgres';
+import { overBoth } from '../support/servers/stores';
 
 /** So many that a search of all of them takes several turns, with sanitizers or without. */
 const MANY = 60_000;

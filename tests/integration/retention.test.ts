@@ -4,11 +4,11 @@ import { strict as assert } from 'node:assert';
 import { chmodSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { clockSettings, findFaketime, setClock } from './clock';
-import { type Lab, type Logmill, OPTIMISED, eventually, scenario, sleep } from './harness';
-import { Load } from './load';
-import { allLogs, atRest, metric, metrics, page, postLogs, stored, postLog } from './logs';
-import { PostgresServer } from './servers/postgres';
+import { clockSettings, findFaketime, setClock } from '../support/clock';
+import { type Lab, type Logmill, OPTIMISED, eventually, scenario, sleep } from '../support/harness';
+import { Load } from '../support/load';
+import { allLogs, atRest, metric, metrics, page, postLogs, stored, postLog } from '../support/logs';
+import { PostgresServer } from '../support/servers/postgres';
 
 const DAY_MS = 86_400_000;
 const OLD = 30_000;

@@ -8,9 +8,9 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { shared } from './harness';
-import { RawConnection } from './http';
-import { allLogs, atRest } from './logs';
+import { shared } from '../support/harness';
+import { RawConnection } from '../support/http';
+import { allLogs, atRest } from '../support/logs';
 
 interface Parts {
     first: string;

@@ -8,10 +8,10 @@ import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 
-import { BINARY, environment, type Lab, scenario } from './harness';
-import { ElasticMq } from './servers/elasticmq';
-import { startMoto } from './servers/moto';
-import { type Identity, Verifier } from './servers/verifier';
+import { BINARY, environment, type Lab, scenario } from '../support/harness';
+import { ElasticMq } from '../support/servers/elasticmq';
+import { startMoto } from '../support/servers/moto';
+import { type Identity, Verifier } from '../support/servers/verifier';
 
 const REGION = 'eu-central-1';
 const CONFORMANCE = path.join(path.dirname(BINARY), 'tests', 'unit', 'queue_test_queue_sqs');

@@ -10,8 +10,8 @@ import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import test from 'node:test';
 
-import { type Lab, ROOT, environment, eventually, scenario } from './harness';
-import { metrics } from './logs';
+import { type Lab, ROOT, environment, eventually, scenario } from '../support/harness';
+import { metrics } from '../support/logs';
 
 const STRESS = path.join(ROOT, 'stress-test');
 const THRESHOLD_NOT_KEPT = 99;

@@ -4,11 +4,11 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Lab, type Logmill, eventually, scenario } from './harness';
-import { Load } from './load';
-import { type Log, postLog, postLogs } from './logs';
-import { type Cloud, type Site, sharedCloud } from './servers/cloud';
-import { Tail } from './sse';
+import { type Lab, type Logmill, eventually, scenario } from '../support/harness';
+import { Load } from '../support/load';
+import { type Log, postLog, postLogs } from '../support/logs';
+import { type Cloud, type Site, sharedCloud } from '../support/servers/cloud';
+import { Tail } from '../support/sse';
 
 const { cloud, end } = sharedCloud();
 

@@ -13,11 +13,11 @@ import {
     shared,
     sleep,
     sqlite,
-} from './harness';
-import { RawConnection, get, post } from './http';
-import { Load } from './load';
-import { type Log, allLogs, atRest, postLog, postLogs, stored } from './logs';
-import { Tail } from './sse';
+} from '../support/harness';
+import { RawConnection, get, post } from '../support/http';
+import { Load } from '../support/load';
+import { type Log, allLogs, atRest, postLog, postLogs, stored } from '../support/logs';
+import { Tail } from '../support/sse';
 
 const { check, end } = shared();
 

@@ -7,9 +7,9 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { ROOT, shared } from './harness';
-import { type Answer, request } from './http';
-import { microseconds, stored } from './logs';
+import { ROOT, shared } from '../support/harness';
+import { type Answer, request } from '../support/http';
+import { microseconds, stored } from '../support/logs';
 
 interface Vector {
     name: string;

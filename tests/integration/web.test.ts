@@ -4,8 +4,8 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, freePort, scenario, shared } from './harness';
-import { get, post, request } from './http';
+import { type Logmill, freePort, scenario, shared } from '../support/harness';
+import { get, post, request } from '../support/http';
 
 const FILES = ['/', '/openapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css'];
 

@@ -2,8 +2,8 @@
  * The end of a run: every log that the api gives, page by page, is held against the ledger, and the
  * ids against those of the store itself.
  */
-import { get } from '../integration/http';
-import type { Log, Page } from '../integration/logs';
+import { get } from '../support/http';
+import type { Log, Page } from '../support/logs';
 import { type Book, Fate, type Ledger } from './ledger';
 import { compare } from './readers';
 import type { Door, Setup } from './setups';

@@ -2,10 +2,10 @@
  * The set-up for many machines: two apis and two workers between ElasticMQ, PostgreSQL and Redis,
  * each of these behind a proxy. Any of them may be killed: ElasticMQ keeps its messages in a file.
  */
-import { findFaketime } from '../integration/clock';
-import { eventually, freePort } from '../integration/harness';
-import { CREDENTIALS } from '../integration/servers/elasticmq';
-import { TcpProxy } from '../integration/servers/tcp_proxy';
+import { findFaketime } from '../support/clock';
+import { eventually, freePort } from '../support/harness';
+import { CREDENTIALS } from '../support/servers/elasticmq';
+import { TcpProxy } from '../support/servers/tcp_proxy';
 import {
     SQS_FAULTS,
     type Servers,

@@ -2,12 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 
-import { eventually, sleep } from '../integration/harness';
-import { ElasticMq, type Queue } from '../integration/servers/elasticmq';
-import { PostgresServer } from '../integration/servers/postgres';
-import { SqsProxy, type Fault as SqsFault } from '../integration/servers/proxy';
-import { RedisServer } from '../integration/servers/redis';
-import { TcpProxy } from '../integration/servers/tcp_proxy';
+import { eventually, sleep } from '../support/harness';
+import { ElasticMq, type Queue } from '../support/servers/elasticmq';
+import { PostgresServer } from '../support/servers/postgres';
+import { SqsProxy, type Fault as SqsFault } from '../support/servers/proxy';
+import { RedisServer } from '../support/servers/redis';
+import { TcpProxy } from '../support/servers/tcp_proxy';
 import type { Ledger } from './ledger';
 import type { Fault } from './plan';
 import { SmallDisk, type TortureLab } from './setups';

@@ -1,8 +1,8 @@
 /* The embedded set-up: one `logmill serve` with its two files, on a disk that gets full. */
-import { findFaketime } from '../integration/clock';
-import { freePort, run, runLogmill, sleep, sqlite } from '../integration/harness';
-import { atRest, metric, metrics } from '../integration/logs';
-import { TcpProxy } from '../integration/servers/tcp_proxy';
+import { findFaketime } from '../support/clock';
+import { freePort, run, runLogmill, sleep, sqlite } from '../support/harness';
+import { atRest, metric, metrics } from '../support/logs';
+import { TcpProxy } from '../support/servers/tcp_proxy';
 import { MEMORY_BOUND_KIB } from './memory';
 import type { Fault } from './plan';
 import { Role } from './role';

@@ -2,9 +2,9 @@
 import type * as http from 'node:http';
 import * as zlib from 'node:zlib';
 
-import type { Request } from '../integration/http';
-import { sleep } from '../integration/harness';
-import { uuid7 } from '../integration/logs';
+import type { Request } from '../support/http';
+import { sleep } from '../support/harness';
+import { uuid7 } from '../support/logs';
 import type { Writer } from './writers';
 
 const DAY_MS = 86_400_000;

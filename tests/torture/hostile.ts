@@ -4,9 +4,9 @@
  */
 import * as zlib from 'node:zlib';
 
-import { sleep } from '../integration/harness';
-import { hostile } from '../integration/hostile';
-import { RawConnection } from '../integration/http';
+import { sleep } from '../support/harness';
+import { hostile } from '../support/hostile';
+import { RawConnection } from '../support/http';
 import type { Ledger } from './ledger';
 import type { Dice } from './plan';
 import type { Setup } from './setups';

@@ -5,9 +5,9 @@
  */
 import * as http from 'node:http';
 
-import { sleep } from '../integration/harness';
-import { type Answer, requestOn } from '../integration/http';
-import type { Log, Page } from '../integration/logs';
+import { sleep } from '../support/harness';
+import { type Answer, requestOn } from '../support/http';
+import type { Log, Page } from '../support/logs';
 import { Fate, type Ledger } from './ledger';
 import type { Dice } from './plan';
 import { type Door, QUERY_TIMEOUT_MS, type Setup } from './setups';

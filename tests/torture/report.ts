@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { ROOT } from '../integration/harness';
+import { ROOT } from '../support/harness';
 import type { Ledger } from './ledger';
 
 export interface Outcome {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { clockSettings, setClock } from '../integration/clock';
+import { clockSettings, setClock } from '../support/clock';
 import {
     BINARY,
     type Lab,
@@ -13,7 +13,7 @@ import {
     OPTIMISED,
     SANITIZED,
     sleep,
-} from '../integration/harness';
+} from '../support/harness';
 import type { Ledger } from './ledger';
 
 export interface RoleOptions {

@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 
-import { eventually, sleep } from '../integration/harness';
-import { random } from '../integration/hostile';
+import { eventually, sleep } from '../support/harness';
+import { random } from '../support/hostile';
 import { Check } from './check';
 import { cloud } from './cloud';
 import { embedded } from './embedded';

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, statfsSync } from 'node:fs';
 import * as path from 'node:path';
 
-import { Lab, sleep } from '../integration/harness';
-import type { Target } from '../integration/http';
-import type { TcpProxy } from '../integration/servers/tcp_proxy';
+import { Lab, sleep } from '../support/harness';
+import type { Target } from '../support/http';
+import type { TcpProxy } from '../support/servers/tcp_proxy';
 import type { Ledger } from './ledger';
 import type { Dice, Fault, LaneOptions } from './plan';
 import type { Role } from './role';

@@ -4,8 +4,8 @@
  */
 import * as http from 'node:http';
 
-import { sleep } from '../integration/harness';
-import { type Answer, type Request, requestOn } from '../integration/http';
+import { sleep } from '../support/harness';
+import { type Answer, type Request, requestOn } from '../support/http';
 import { HABITS, PAUSES_MS } from './habits';
 import type { Book, Ledger } from './ledger';
 import type { Dice } from './plan';
