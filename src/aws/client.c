@@ -12,15 +12,15 @@
 #include "aws/client.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <curl/curl.h>
-
-#include "aws/fetch.h"
+#include "aws/profile.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "fetch/handle.h"
 
 enum {
     ANSWER_BYTES_MAX = 64 << 20, /* ten messages of 1 MiB, each byte of them escaped */
@@ -32,10 +32,9 @@ enum {
 
 struct aws_flight {
     struct aws_call *call;
-    CURL *easy;
-    struct curl_slist *headers;
-    const struct aws_credentials *credentials; /* of the attempt under way */
-    char reason[CURL_ERROR_SIZE];
+    struct fetch_handle *handle; /* of the attempt under way, as are the next two */
+    struct fetch_request request;
+    const struct aws_credentials *credentials;
     unsigned attempts;
     uint64_t deadline_us;
     uint64_t due_us;
@@ -56,7 +55,7 @@ struct aws_client {
     struct aws_flight *waiting; /* in the order of their turns */
     struct aws_flight *running;
     unsigned running_len;
-    CURL *spare[SPARE_HANDLES];
+    struct fetch_handle *spare[SPARE_HANDLES];
     size_t spare_len;
     unsigned seed;
 
@@ -71,97 +70,84 @@ struct aws_client {
 
 /* ---- One attempt ---- */
 
-static size_t take_answer(char *data, size_t size, size_t n, void *ctx)
+static int take_answer(struct slice piece, void *ctx)
 {
     struct aws_call *call = ctx;
 
-    buffer_append(&call->answer, data, size * n);
-    return buffer_error(&call->answer) != 0 ? 0 : size * n;
+    buffer_append_slice(&call->answer, piece);
+    return buffer_error(&call->answer) ? LM_ENOMEM : 0;
 }
 
-static void add_header(struct aws_flight *f, const char *name, const char *value)
-{
-    struct curl_slist *longer;
-    struct buffer line;
-
-    buffer_init(&line, 64 << 10);
-    buffer_append_string(&line, name);
-    buffer_append_string(&line, value);
-    buffer_append_char(&line, '\0');
-    longer = buffer_error(&line) == 0 ? curl_slist_append(f->headers, line.data) : NULL;
-    if (longer != NULL)
-        f->headers = longer;
-    if (line.data != NULL)
-        explicit_bzero(line.data, line.capacity);
-    buffer_release(&line);
-}
-
-static void set_headers(struct aws_client *c, struct aws_flight *f)
+static int set_headers(struct aws_client *c, struct aws_flight *f)
 {
     char target[128];
-    struct buffer b;
+    int error;
 
-    buffer_init(&b, sizeof(target));
-    buffer_appendf(&b, "%s.%s", c->target, f->call->action);
-    buffer_append_char(&b, '\0');
-    add_header(f, "Content-Type: ", "application/x-amz-json-1.0");
-    add_header(f, "X-Amz-Target: ", b.data);
-    if (f->credentials->session_token != NULL)
-        add_header(f, "X-Amz-Security-Token: ", f->credentials->session_token);
-    buffer_release(&b);
+    snprintf(target, sizeof(target), "%s.%s", c->target, f->call->action);
+    error = fetch_handle_header(f->handle, "Content-Type: ", "application/x-amz-json-1.0");
+    if (!error)
+        error = fetch_handle_header(f->handle, "X-Amz-Target: ", target);
+    if (!error && f->credentials->session_token)
+        error =
+            fetch_handle_header(f->handle, "X-Amz-Security-Token: ", f->credentials->session_token);
+    return error;
 }
 
-static void set_times(struct aws_flight *f, uint64_t now)
+static void set_request(struct aws_client *c, struct aws_flight *f, uint64_t now)
 {
     unsigned quiet_ms = f->call->quiet_ms > 0 ? f->call->quiet_ms : f->call->timeout_ms / 3;
     uint64_t left_ms = f->deadline_us > now ? (f->deadline_us - now) / 1000 : 0;
+    CURL *easy = f->handle->easy;
 
-    curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)(left_ms > 0 ? left_ms : 1));
-    curl_easy_setopt(f->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(quiet_ms > 0 ? quiet_ms : 1));
-    curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME, (long)((quiet_ms + 999) / 1000));
+    f->request = (struct fetch_request){
+        .url = c->url,
+        .body = f->call->body,
+        .ca_file = aws_profile_env("AWS_CA_BUNDLE"),
+        .timeout_ms = left_ms > 0 ? (unsigned)left_ms : 1,
+        .connect_ms = quiet_ms > 0 ? quiet_ms : 1,
+        .silence_s = (quiet_ms + 999) / 1000,
+        .take = take_answer,
+        .ctx = f->call,
+    };
+    fetch_handle_set(f->handle, &f->request);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     /* A body of more than 1 MiB goes with "Expect: 100-continue", which not all servers know. */
-    curl_easy_setopt(f->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+    curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, c->signer);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, f->credentials->access_key_id);
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, f->credentials->secret_access_key);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
 }
 
-static void set_request(struct aws_client *c, struct aws_flight *f)
+/* Gives back what an attempt had. */
+static void let_go(struct aws_client *c, struct aws_flight *f)
 {
-    const char *ca = getenv("AWS_CA_BUNDLE");
-
-    curl_easy_setopt(f->easy, CURLOPT_URL, c->url);
-    curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(f->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(f->easy, CURLOPT_USERAGENT, "logmill/" LOGMILL_VERSION);
-    curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(f->easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    if (ca != NULL && ca[0] != '\0')
-        curl_easy_setopt(f->easy, CURLOPT_CAINFO, ca);
-    curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->call->body.len);
-    curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, f->call->body.data);
-    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
-    curl_easy_setopt(f->easy, CURLOPT_AWS_SIGV4, c->signer);
-    curl_easy_setopt(f->easy, CURLOPT_USERNAME, f->credentials->access_key_id);
-    curl_easy_setopt(f->easy, CURLOPT_PASSWORD, f->credentials->secret_access_key);
-    curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->reason);
-    curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f->call);
-    curl_easy_setopt(f->easy, CURLOPT_PRIVATE, f);
+    fetch_handle_end(f->handle); /* keeps nothing of the secrets */
+    if (c->spare_len < SPARE_HANDLES)
+        c->spare[c->spare_len++] = f->handle;
+    else
+        fetch_handle_free(f->handle);
+    f->handle = NULL;
+    aws_identity_give_back(c->options.identity, f->credentials);
+    f->credentials = NULL;
 }
 
 /* Begins an attempt, and moves the call to the running ones. Returns 0 or LM_ENOMEM. */
 static int begin_attempt(struct aws_client *c, struct aws_flight *f, uint64_t now)
 {
-    f->easy = c->spare_len > 0 ? c->spare[--c->spare_len] : curl_easy_init();
-    if (f->easy == NULL)
+    f->handle = c->spare_len > 0 ? c->spare[--c->spare_len] : fetch_handle_new();
+    if (!f->handle)
         return LM_ENOMEM;
     f->attempts++;
-    f->reason[0] = '\0';
     f->credentials = aws_identity_acquire(c->options.identity);
     buffer_clear(&f->call->answer);
-    set_headers(c, f);
-    set_request(c, f);
-    set_times(f, now);
-    curl_multi_add_handle(c->multi, f->easy);
+    if (set_headers(c, f)) {
+        let_go(c, f);
+        return LM_ENOMEM;
+    }
+    set_request(c, f, now);
+    curl_multi_add_handle(c->multi, f->handle->easy);
     f->next = c->running;
     c->running = f;
     c->running_len++;
@@ -177,20 +163,8 @@ static void end_attempt(struct aws_client *c, struct aws_flight *f)
         at = &(*at)->next;
     *at = f->next;
     c->running_len--;
-    curl_multi_remove_handle(c->multi, f->easy);
-    if (c->spare_len < SPARE_HANDLES) {
-        curl_easy_reset(f->easy); /* keeps nothing of the secrets */
-        c->spare[c->spare_len++] = f->easy;
-    } else {
-        curl_easy_cleanup(f->easy);
-    }
-    f->easy = NULL;
-    for (struct curl_slist *h = f->headers; h != NULL; h = h->next)
-        explicit_bzero(h->data, strlen(h->data));
-    curl_slist_free_all(f->headers);
-    f->headers = NULL;
-    aws_identity_give_back(c->options.identity, f->credentials);
-    f->credentials = NULL;
+    curl_multi_remove_handle(c->multi, f->handle->easy);
+    let_go(c, f);
 }
 
 /* ---- The end of a call ---- */
@@ -214,25 +188,17 @@ static void fail(struct aws_client *c, struct aws_flight *f, int error, const ch
 
 /* ---- What came of an attempt ---- */
 
-/* True where some of the attempt's request was sent. */
-static bool was_sent(const struct aws_flight *f)
-{
-    long bytes = 0;
-
-    return curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes) != CURLE_OK || bytes > 0;
-}
-
 /* libcurl could not make the request, or got no whole answer. */
 static bool judge_transport(struct aws_client *c, struct aws_flight *f, CURLcode rc)
 {
-    const char *reason = f->reason[0] != '\0' ? f->reason : curl_easy_strerror(rc);
+    int error = fetch_handle_error(f->handle, rc);
 
-    f->call->in_doubt |= was_sent(f);
-    if (rc == CURLE_WRITE_ERROR) {
+    f->call->in_doubt |= fetch_handle_was_sent(f->handle);
+    if (error == LM_ENOMEM) {
         fail(c, f, LM_ENOMEM, "the answer is larger than can be held");
         return false;
     }
-    fail(c, f, rc == CURLE_OPERATION_TIMEDOUT ? LM_ETIMEOUT : LM_EUNAVAILABLE, reason);
+    fail(c, f, error, fetch_handle_reason(f->handle, rc));
     return rc != CURLE_OUT_OF_MEMORY && rc != CURLE_PEER_FAILED_VERIFICATION &&
            rc != CURLE_URL_MALFORMAT && rc != CURLE_UNSUPPORTED_PROTOCOL;
 }
@@ -309,14 +275,13 @@ static void take_results(struct aws_client *c)
     while ((msg = curl_multi_info_read(c->multi, &left)) != NULL) {
         CURLcode rc = msg->data.result;
         struct aws_flight *f;
-        long status = 0;
         bool again;
 
         if (msg->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &f);
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-        again = rc != CURLE_OK ? judge_transport(c, f, rc) : judge_answer(c, f, status);
+        again = rc != CURLE_OK ? judge_transport(c, f, rc)
+                               : judge_answer(c, f, fetch_handle_status(f->handle));
         end_attempt(c, f);
         settle(c, f, again);
     }
@@ -525,7 +490,7 @@ int aws_client_run(struct aws_client *client, struct aws_call *call, struct errb
 static void release(struct aws_client *c)
 {
     while (c->spare_len > 0)
-        curl_easy_cleanup(c->spare[--c->spare_len]);
+        fetch_handle_free(c->spare[--c->spare_len]);
     curl_multi_cleanup(c->multi);
     pthread_mutex_destroy(&c->lock);
     free(c->url);
@@ -542,7 +507,6 @@ struct aws_client *aws_client_new(const struct aws_client_options *options, stru
     struct aws_client *c = xcalloc(1, sizeof(*c));
     struct buffer signer;
 
-    aws_fetch_global_init();
     c->options = *options;
     c->url = xstrdup(options->url);
     c->region = xstrdup(options->region);
@@ -557,6 +521,7 @@ struct aws_client *aws_client_new(const struct aws_client_options *options, stru
     c->arrived_end = &c->arrived;
     c->seed = (unsigned)clock_wall_us();
     pthread_mutex_init(&c->lock, NULL);
+    fetch_handle_init();
     c->multi = curl_multi_init();
     if (c->multi == NULL) {
         errbuf_set(err, "no memory for HTTP");

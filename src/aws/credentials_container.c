@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "aws/credentials_internal.h"
-#include "aws/fetch.h"
 #include "base/buffer.h"
+#include "fetch/fetch.h"
 
 #define CONTAINER_AT "http://169.254.170.2"
 
@@ -116,7 +116,7 @@ static int make_header(char header[HEADER_BYTES_MAX], struct errbuf *err)
     return error;
 }
 
-static int ask(const struct aws_fetch *fetch, struct aws_credentials *c, struct errbuf *err)
+static int ask(const struct fetch *fetch, struct aws_credentials *c, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
     struct buffer answer;
@@ -125,7 +125,7 @@ static int ask(const struct aws_fetch *fetch, struct aws_credentials *c, struct 
 
     buffer_init(&answer, AWS_CREDENTIALS_ANSWER_MAX);
     buffer_reserve(&answer, AWS_CREDENTIALS_ANSWER_MAX);
-    error = aws_fetch_run(fetch, &answer, &status, &reason);
+    error = fetch_run(fetch, &answer, &status, &reason);
     if (error == 0 && status != 200)
         error = errbuf_fail(&reason, LM_EUNAVAILABLE, "HTTP %ld", status);
     if (error == 0)
@@ -143,8 +143,9 @@ int aws_credentials_container_find(const struct aws_credentials_options *options
 {
     char url[AWS_CREDENTIALS_URL_MAX];
     char header[HEADER_BYTES_MAX];
-    struct aws_fetch fetch = {
+    struct fetch fetch = {
         .url = url,
+        .ca_file = aws_profile_env("AWS_CA_BUNDLE"),
         .timeout_ms = AWS_CREDENTIALS_HTTP_TIMEOUT_MS,
         .direct = true,
         .stop = options->stop,

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "aws/credentials_internal.h"
-#include "aws/fetch.h"
 #include "base/buffer.h"
+#include "fetch/fetch.h"
 
 enum {
     TIMEOUT_MS = 1000, /* of one request: the service is on the same machine, or nowhere */
@@ -34,9 +34,10 @@ static int ask(const struct aws_credentials_options *options, const char *method
     const char *base = base_url();
     size_t base_len = strlen(base);
     char url[AWS_CREDENTIALS_URL_MAX];
-    struct aws_fetch fetch = {
+    struct fetch fetch = {
         .method = method,
         .url = url,
+        .ca_file = aws_profile_env("AWS_CA_BUNDLE"),
         .headers = {header},
         .timeout_ms = TIMEOUT_MS,
         .direct = true,
@@ -50,7 +51,7 @@ static int ask(const struct aws_credentials_options *options, const char *method
     snprintf(url, sizeof(url), "%.*s%s", (int)base_len, base, path);
     for (int i = 0; i < ATTEMPTS; i++) {
         buffer_clear(answer);
-        error = aws_fetch_run(&fetch, answer, &status, err);
+        error = fetch_run(&fetch, answer, &status, err);
         if (error == 0 && status == 200)
             return 0;
         if (error == 0)

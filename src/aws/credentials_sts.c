@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "aws/credentials_internal.h"
-#include "aws/fetch.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "fetch/fetch.h"
 
 enum { FORM_BYTES_MAX = 128 << 10 };
 
@@ -83,9 +83,10 @@ static int exchange(const struct aws_credentials_options *options, const struct 
                     struct aws_credentials *c, struct errbuf *err)
 {
     char url[AWS_CREDENTIALS_URL_MAX];
-    struct aws_fetch fetch = {
+    struct fetch fetch = {
         .url = url,
-        .body = form->data,
+        .body = buffer_slice(form),
+        .ca_file = aws_profile_env("AWS_CA_BUNDLE"),
         .timeout_ms = AWS_CREDENTIALS_HTTP_TIMEOUT_MS,
         .stop = options->stop,
     };
@@ -97,7 +98,7 @@ static int exchange(const struct aws_credentials_options *options, const struct 
     make_url(options, url);
     buffer_init(&answer, AWS_CREDENTIALS_ANSWER_MAX);
     buffer_reserve(&answer, AWS_CREDENTIALS_ANSWER_MAX);
-    error = aws_fetch_run(&fetch, &answer, &status, &reason);
+    error = fetch_run(&fetch, &answer, &status, &reason);
     if (error != 0)
         errbuf_set(err, "AssumeRoleWithWebIdentity: %s", reason.text);
     else
@@ -143,7 +144,6 @@ int aws_credentials_sts_find(const struct aws_credentials_options *options,
     append_parameter(&form, "RoleArn", slice_of_string(role));
     append_parameter(&form, "RoleSessionName", slice_of_string(session));
     append_parameter(&form, "WebIdentityToken", slice_of_string(token));
-    buffer_append_char(&form, '\0');
     error = buffer_error(&form) != 0 ? errbuf_fail(err, LM_EINVAL, "%s is too large", file)
                                      : exchange(options, &form, c, err);
     if (form.data != NULL)

@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/xalloc.h"
+#include "fetch/handle.h"
 #include "json/writer.h"
 
 enum { REASON_MAX = 300 };
 
 struct http_client {
-    CURL *easy;
+    struct fetch_handle *handle;
     char *base;  /* without a slash at its end */
     char *shown; /* the same without user and password */
     struct buffer answer;
     const struct http_client_request *request; /* in flight */
-    int take_error;
+    int take_error;                            /* of its take() or is_over() */
+    unsigned retry_after_s;                    /* of the last answer; 0: it does not ask for that */
 };
 
 /* ---- The URL ---- */
@@ -93,10 +93,10 @@ struct http_client *http_client_new(const struct flags *flags, struct errbuf *er
     struct http_client *client = xcalloc(1, sizeof(*client));
 
     buffer_init(&client->answer, HTTP_CLIENT_ANSWER_MAX);
-    client->easy = curl_easy_init();
-    if (!client->easy)
+    client->handle = fetch_handle_new();
+    if (!client->handle)
         errbuf_set(err, "no memory for a request");
-    if (client->easy && take_url(client, flags, err) == 0)
+    if (client->handle && take_url(client, flags, err) == 0)
         return client;
     http_client_free(client);
     return NULL;
@@ -106,7 +106,7 @@ void http_client_free(struct http_client *client)
 {
     if (!client)
         return;
-    curl_easy_cleanup(client->easy);
+    fetch_handle_free(client->handle);
     buffer_release(&client->answer);
     free(client->base);
     free(client->shown);
@@ -120,73 +120,34 @@ const char *http_client_url(const struct http_client *client)
 
 /* ---- A request ---- */
 
-static size_t take_body(char *data, size_t size, size_t n, void *ctx)
+static int take_piece(struct slice piece, void *ctx)
 {
     struct http_client *client = ctx;
-    long status = 0;
+    const struct http_client_request *request = client->request;
 
-    curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (client->request->take && status == 200) {
-        client->take_error = client->request->take(slice_of(data, size * n), client->request->ctx);
-        return client->take_error ? 0 : size * n;
-    }
-    buffer_append(&client->answer, data, size * n);
-    return buffer_error(&client->answer) ? 0 : size * n;
+    if (request->take && fetch_handle_status(client->handle) == 200)
+        return client->take_error = request->take(piece, request->ctx);
+    buffer_append_slice(&client->answer, piece);
+    return buffer_error(&client->answer);
 }
 
-/* Asked about once a second while nothing comes, too. */
-static int ask_whether_over(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static bool is_over(void *ctx)
 {
     struct http_client *client = ctx;
 
-    if (client->request->is_over(client->request->ctx))
-        client->take_error = LM_ESTOPPED;
+    client->take_error = client->request->is_over(client->request->ctx) ? LM_ESTOPPED : 0;
     return client->take_error != 0;
 }
 
-static struct curl_slist *set_options(struct http_client *client, const char *url, char *reason)
+static int add_headers(struct fetch_handle *handle, const struct http_client_request *request)
 {
-    const struct http_client_request *request = client->request;
-    CURL *easy = client->easy;
-    struct curl_slist *headers = NULL;
-    struct buffer type;
+    int error = request->header ? fetch_handle_header(handle, request->header, "") : 0;
 
-    curl_easy_reset(easy);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "logmill/" LOGMILL_VERSION);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CLIENT_CONNECT_MS);
-    if (!getenv("no_proxy") && !getenv("NO_PROXY"))
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
-    if (request->take) {
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_CLIENT_SILENCE_S);
-    } else {
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)HTTP_CLIENT_TIMEOUT_MS);
-    }
-    if (request->is_over) {
-        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask_whether_over);
-        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, client);
-    }
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
-    if (request->header)
-        headers = curl_slist_append(headers, request->header);
-    if (request->body.data) {
-        buffer_init(&type, 256);
-        buffer_appendf(&type, "Content-Type: %s", request->content_type);
-        buffer_append_char(&type, '\0');
-        headers = curl_slist_append(headers, type.data);
-        headers = curl_slist_append(headers, "Expect:");
-        buffer_release(&type);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    return headers;
+    if (!error && request->body.data)
+        error = fetch_handle_header(handle, "Content-Type: ", request->content_type);
+    if (!error && request->body.data)
+        error = fetch_handle_header(handle, "Expect:", "");
+    return error;
 }
 
 /* What FastAPI's shape {"detail": …} says, a text or the first of several; else the whole answer.
@@ -223,37 +184,61 @@ static int fail_by_status(struct http_client *client, long status, struct errbuf
                                                                  : LM_EINVAL;
 }
 
-int http_client_run(struct http_client *client, const struct http_client_request *request,
-                    struct errbuf *err)
+/* What the end `rc` of a request means for who made it. */
+static int judge(struct http_client *client, CURLcode rc, struct errbuf *err)
 {
-    char reason[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers;
-    struct buffer url;
-    long status = 0;
-    CURLcode rc;
+    long status = fetch_handle_status(client->handle);
+    const char *reason = fetch_handle_reason(client->handle, rc);
+    curl_off_t after = 0;
 
-    client->request = request;
-    client->take_error = 0;
-    buffer_clear(&client->answer);
-    buffer_init(&url, SIZE_MAX / 2);
-    buffer_append_string(&url, client->base);
-    buffer_append_string(&url, request->path);
-    buffer_append_char(&url, '\0');
-    headers = set_options(client, url.data, reason);
-    rc = curl_easy_perform(client->easy);
-    curl_easy_setopt(client->easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_slist_free_all(headers);
-    buffer_release(&url);
+    curl_easy_getinfo(client->handle->easy, CURLINFO_RETRY_AFTER, &after);
+    client->retry_after_s = after < HTTP_CLIENT_RETRY_AFTER_MAX_S
+                                ? (unsigned)after
+                                : (unsigned)HTTP_CLIENT_RETRY_AFTER_MAX_S;
     if (client->take_error)
         return client->take_error;
     if (rc == CURLE_OK)
         return status / 100 == 2 ? 0 : fail_by_status(client, status, err);
     if (rc == CURLE_COULDNT_CONNECT)
-        return errbuf_fail(err, LM_EUNAVAILABLE, "no server at %s (%s)", client->shown,
-                           reason[0] ? reason : curl_easy_strerror(rc));
-    return errbuf_fail(err, LM_EUNAVAILABLE, "%s: %s", client->shown,
-                       reason[0] ? reason : curl_easy_strerror(rc));
+        return errbuf_fail(err, LM_EUNAVAILABLE, "no server at %s (%s)", client->shown, reason);
+    return errbuf_fail(err, LM_EUNAVAILABLE, "%s: %s", client->shown, reason);
+}
+
+int http_client_run(struct http_client *client, const struct http_client_request *request,
+                    struct errbuf *err)
+{
+    struct fetch_request fetch = {
+        .body = request->body,
+        .proxy = FETCH_PROXY_NOT_LOCAL,
+        .timeout_ms = request->take ? 0 : HTTP_CLIENT_TIMEOUT_MS,
+        .connect_ms = HTTP_CLIENT_CONNECT_MS,
+        .silence_s = request->take ? HTTP_CLIENT_SILENCE_S : 0,
+        .take = take_piece,
+        .is_over = request->is_over ? is_over : NULL,
+        .ctx = client,
+    };
+    struct fetch_handle *h = client->handle;
+    struct buffer url;
+    int error;
+
+    client->request = request;
+    client->take_error = 0;
+    client->retry_after_s = 0;
+    buffer_clear(&client->answer);
+    buffer_init(&url, SIZE_MAX / 2);
+    buffer_append_string(&url, client->base);
+    buffer_append_string(&url, request->path);
+    buffer_append_char(&url, '\0');
+    fetch.url = url.data;
+    if (add_headers(h, request)) {
+        error = errbuf_fail(err, LM_EUNAVAILABLE, "no memory for a request");
+    } else {
+        fetch_handle_set(h, &fetch);
+        error = judge(client, fetch_handle_run(h), err);
+    }
+    fetch_handle_end(h);
+    buffer_release(&url);
+    return error;
 }
 
 struct slice http_client_answer(const struct http_client *client)
@@ -264,12 +249,9 @@ struct slice http_client_answer(const struct http_client *client)
 unsigned http_client_backoff_ms(const struct http_client *client, unsigned n)
 {
     unsigned ms = HTTP_CLIENT_BACKOFF_MIN_MS << (n < 7 ? n - 1 : 6);
-    curl_off_t after = 0;
+    unsigned after_ms = client->retry_after_s * 1000;
 
-    curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &after);
-    if (after > HTTP_CLIENT_RETRY_AFTER_MAX_S)
-        after = HTTP_CLIENT_RETRY_AFTER_MAX_S;
     if (ms > HTTP_CLIENT_BACKOFF_MAX_MS)
         ms = HTTP_CLIENT_BACKOFF_MAX_MS;
-    return ms > (unsigned)after * 1000 ? ms : (unsigned)after * 1000;
+    return ms > after_ms ? ms : after_ms;
 }

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "aws/fetch.h"
 #include "base/buffer.h"
+#include "fetch/fetch.h"
 
 enum { URL_SIZE = 512, BODY_MAX = 4096 };
 
@@ -23,9 +23,8 @@ int health_ask(const char *host, uint64_t port, struct errbuf *err)
     if (len < 0 || (size_t)len >= sizeof(url))
         return errbuf_fail(err, LM_EUNAVAILABLE, "HOST is too long");
     buffer_init(&body, BODY_MAX);
-    error = aws_fetch_run(
-        &(struct aws_fetch){.url = url, .timeout_ms = HEALTH_TIMEOUT_MS, .direct = true}, &body,
-        &status, &reason);
+    error = fetch_run(&(struct fetch){.url = url, .timeout_ms = HEALTH_TIMEOUT_MS, .direct = true},
+                      &body, &status, &reason);
     buffer_release(&body);
     if (error)
         return errbuf_fail(err, error, "%s: %s", url, reason.text);
