@@ -48,9 +48,9 @@ static void on_box_closed(struct mailbox *box)
     thread_free_when_closed((struct api_thread *)((char *)box - offsetof(struct api_thread, box)));
 }
 
-static void on_gather_closed(struct gather *g)
+static void on_hold_closed(struct hold *h)
 {
-    thread_free_when_closed((struct api_thread *)((char *)g - offsetof(struct api_thread, gather)));
+    thread_free_when_closed((struct api_thread *)((char *)h - offsetof(struct api_thread, hold)));
 }
 
 static void on_hub_closed(struct tail_hub *hub)
@@ -66,17 +66,17 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     if (mailbox_init(&t->box, loop, err))
         goto fail;
     t->handles = 1;
-    if (gather_init(&t->gather, loop, err))
+    if (hold_init(&t->hold, loop, err))
         goto fail_box;
     t->handles = 2;
     if (tail_hub_init(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
-        goto fail_gather;
+        goto fail_hold;
     t->handles = 3;
     t->ingest = ingest_new(t->api->queue, ledger_account(&t->api->ledger, LEDGER_INTAKE), &t->box,
-                           &t->gather);
+                           &t->hold);
     return t;
-fail_gather:
-    gather_close(&t->gather, on_gather_closed);
+fail_hold:
+    hold_close(&t->hold, on_hold_closed);
 fail_box:
     mailbox_close(&t->box, on_box_closed);
     uv_run(loop, UV_RUN_NOWAIT); /* a thread that fails to start leaves no handle behind */
@@ -99,7 +99,7 @@ static void thread_stop(void *thread)
 
     tail_hub_close(&t->hub, on_hub_closed);
     mailbox_close(&t->box, on_box_closed);
-    gather_close(&t->gather, on_gather_closed);
+    hold_close(&t->hold, on_hold_closed);
 }
 
 static int start_readers(struct api *api, const struct api_options *options, struct errbuf *err)

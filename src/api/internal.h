@@ -41,9 +41,9 @@ struct api {
 struct api_thread {
     struct api *api;
     struct mailbox box;
-    struct gather gather;
+    struct hold hold;
     struct tail_hub hub;
-    unsigned handles; /* of box, gather and hub, not closed yet */
+    unsigned handles; /* of box, hold and hub, not closed yet */
     struct ingest *ingest;
 };
 

@@ -33,74 +33,74 @@ static int timer_set(int fd, size_t us)
 /* The expected did not come in time: what waits goes at the end of this round of the loop. */
 static void on_time(uv_poll_t *handle, int status, int events)
 {
-    struct gather *g = handle->data;
+    struct hold *h = handle->data;
     char count[8];
-    ssize_t n = read(g->timer_fd, count, sizeof(count));
+    ssize_t n = read(h->timer_fd, count, sizeof(count));
 
     (void)n; /* only to make it unreadable again */
-    if (g->expected == 0)
+    if (h->expected == 0)
         return; /* they all came, before the time */
-    g->expected = 0;
-    g->skips = g->penalty;
-    g->penalty = g->penalty * 2 < GATHER_SKIPS_MAX ? g->penalty * 2 : GATHER_SKIPS_MAX;
+    h->expected = 0;
+    h->skips = h->penalty;
+    h->penalty = h->penalty * 2 < HOLD_SKIPS_MAX ? h->penalty * 2 : HOLD_SKIPS_MAX;
 }
 
-int gather_init(struct gather *g, uv_loop_t *loop, struct errbuf *err)
+int hold_init(struct hold *h, uv_loop_t *loop, struct errbuf *err)
 {
     int status;
 
-    *g = (struct gather){.timer_fd = timer_new(), .penalty = 1};
-    if (g->timer_fd < 0)
+    *h = (struct hold){.timer_fd = timer_new(), .penalty = 1};
+    if (h->timer_fd < 0)
         return 0;
-    g->timer.data = g;
-    status = uv_poll_init(loop, &g->timer, g->timer_fd);
+    h->timer.data = h;
+    status = uv_poll_init(loop, &h->timer, h->timer_fd);
     if (status) {
-        close(g->timer_fd);
+        close(h->timer_fd);
         return errbuf_fail(err, LM_EIO, "cannot watch a timer: %s", uv_strerror(status));
     }
-    status = uv_poll_start(&g->timer, UV_READABLE, on_time);
+    status = uv_poll_start(&h->timer, UV_READABLE, on_time);
     return status ? errbuf_fail(err, LM_EIO, "cannot watch a timer: %s", uv_strerror(status)) : 0;
 }
 
-void gather_answered(struct gather *g, size_t answered, size_t waiting)
+void hold_answered(struct hold *h, size_t answered, size_t waiting)
 {
-    size_t us = (answered + waiting) * GATHER_US_EACH;
+    size_t us = (answered + waiting) * HOLD_US_EACH;
 
-    g->expected = 0;
-    if (g->timer_fd < 0 || answered + waiting < 2)
+    h->expected = 0;
+    if (h->timer_fd < 0 || answered + waiting < 2)
         return;
-    if (g->skips > 0) {
-        g->skips--;
+    if (h->skips > 0) {
+        h->skips--;
         return;
     }
-    if (timer_set(g->timer_fd, us < GATHER_US_MAX ? us : GATHER_US_MAX) == 0)
-        g->expected = answered + waiting;
+    if (timer_set(h->timer_fd, us < HOLD_US_MAX ? us : HOLD_US_MAX) == 0)
+        h->expected = answered + waiting;
 }
 
-bool gather_holds(struct gather *g, size_t waiting)
+bool hold_applies(struct hold *h, size_t waiting)
 {
-    if (g->expected == 0)
+    if (h->expected == 0)
         return false;
-    if (waiting < g->expected)
+    if (waiting < h->expected)
         return true;
-    g->expected = 0;
-    g->penalty = 1;
+    h->expected = 0;
+    h->penalty = 1;
     return false;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct gather *g = handle->data;
+    struct hold *h = handle->data;
 
-    close(g->timer_fd);
-    g->closed(g);
+    close(h->timer_fd);
+    h->closed(h);
 }
 
-void gather_close(struct gather *g, void (*closed)(struct gather *g))
+void hold_close(struct hold *h, void (*closed)(struct hold *h))
 {
-    g->closed = closed;
-    if (g->timer_fd < 0)
-        closed(g);
+    h->closed = closed;
+    if (h->timer_fd < 0)
+        closed(h);
     else
-        uv_close((uv_handle_t *)&g->timer, on_closed);
+        uv_close((uv_handle_t *)&h->timer, on_closed);
 }

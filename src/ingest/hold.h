@@ -4,7 +4,7 @@
  * Many clients send their next log as soon as they have the answer to the last. When a send of k
  * requests has been answered, some k more are about to arrive; handing over what waits already
  * would make two half-full commits of what can be one. So the open send is held until as many have
- * come, for at most GATHER_US_EACH microseconds a request and GATHER_US_MAX in all. A request that
+ * come, for at most HOLD_US_EACH microseconds a request and HOLD_US_MAX in all. A request that
  * is alone is never held, and when the expected do not come, fewer and fewer sends are held.
  *
  * Needs timerfd(2); elsewhere nothing is ever held.
@@ -20,34 +20,34 @@
 #include "base/errbuf.h"
 
 enum {
-    GATHER_US_EACH = 10,    /* the time one client is given to come back */
-    GATHER_US_MAX = 1000,   /* the longest that a send is held */
-    GATHER_SKIPS_MAX = 256, /* sends not held after the clients have kept failing to come */
+    HOLD_US_EACH = 10,    /* the time one client is given to come back */
+    HOLD_US_MAX = 1000,   /* the longest that a send is held */
+    HOLD_SKIPS_MAX = 256, /* sends not held after the clients have kept failing to come */
 };
 
-struct gather {
+struct hold {
     uv_poll_t timer;  /* on timer_fd */
     int timer_fd;     /* -1: there is none */
     size_t expected;  /* hold until so many requests wait; 0: do not */
     unsigned skips;   /* sends still to be let go at once */
     unsigned penalty; /* skips after the next failure */
-    void (*closed)(struct gather *g);
+    void (*closed)(struct hold *h);
 };
 
 /* On the loop's thread. Returns 0 or an error with `err` filled. */
-int gather_init(struct gather *g, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
+int hold_init(struct hold *h, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
 
 /* A send of `answered` requests has just been answered while `waiting` ones wait in the open send.
  */
-void gather_answered(struct gather *g, size_t answered, size_t waiting);
+void hold_answered(struct hold *h, size_t answered, size_t waiting);
 
 /*
- * True where the open send, in which `waiting` requests are, should be held. The loop will be woken
+ * True if the open send, in which `waiting` requests are, should be held. The loop will be woken
  * when the time is over.
  */
-bool gather_holds(struct gather *g, size_t waiting);
+bool hold_applies(struct hold *h, size_t waiting);
 
-/* Closes the handle, and calls closed(g) when `g` may be freed. */
-void gather_close(struct gather *g, void (*closed)(struct gather *g));
+/* Closes the handle, and calls closed(h) when `h` may be freed. */
+void hold_close(struct hold *h, void (*closed)(struct hold *h));
 
 #endif

@@ -60,7 +60,7 @@ struct ingest {
     struct queue_limits limits;
     struct account *account;
     struct mailbox *box;
-    struct gather *gather;
+    struct hold *hold;
     struct record_parser *parser;
     struct buffer errors;
 
@@ -279,7 +279,7 @@ static void answer_all(struct send *s)
     if (s->error)
         metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->waiters_used);
     account_give(in->account, s->bytes);
-    gather_answered(in->gather, s->waiters_used, in->open->waiters_used);
+    hold_answered(in->hold, s->waiters_used, in->open->waiters_used);
     send_recycle(s);
 }
 
@@ -516,7 +516,7 @@ void ingest_flush(struct ingest *in)
     while (in->in_flight < in->limits.send_slots) {
         struct send *s = in->ready;
 
-        if (!s && (in->open->waiters_used == 0 || gather_holds(in->gather, in->open->waiters_used)))
+        if (!s && (in->open->waiters_used == 0 || hold_applies(in->hold, in->open->waiters_used)))
             return;
         if (!s) {
             close_open(in);
@@ -534,7 +534,7 @@ void ingest_flush(struct ingest *in)
 /* ---- Life ---- */
 
 struct ingest *ingest_new(struct queue *queue, struct account *account, struct mailbox *box,
-                          struct gather *gather)
+                          struct hold *hold)
 {
     struct ingest *in = xcalloc(1, sizeof(*in));
 
@@ -542,7 +542,7 @@ struct ingest *ingest_new(struct queue *queue, struct account *account, struct m
     in->limits = queue_limits(queue);
     in->account = account;
     in->box = box;
-    in->gather = gather;
+    in->hold = hold;
     in->parser = record_parser_new();
     record_parser_charge(in->parser, account);
     buffer_init(&in->errors, ERROR_BODY_BYTES_MAX);

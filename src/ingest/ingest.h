@@ -3,7 +3,7 @@
  *
  * Records are appended to the open send. It goes to the queue when the loop has drained what was
  * readable and a send slot is free; while sends are in flight the next one grows (and a moment
- * longer, see gather.h). So a lone request waits for nobody, and load makes sends large by itself
+ * longer, see hold.h). So a lone request waits for nobody, and load makes sends large by itself
  * (group commit). When the queue has confirmed a send, every request in it is answered 201; when it
  * has not, 503.
  *
@@ -22,10 +22,10 @@
 
 struct ingest;
 
-/* `box` and `gather` belong to the thread that will use the ingest; all arguments must outlive it.
+/* `box` and `hold` belong to the thread that will use the ingest; all arguments must outlive it.
  */
 struct ingest *ingest_new(struct queue *queue, struct account *account, struct mailbox *box,
-                          struct gather *gather);
+                          struct hold *hold);
 
 /* When nothing is in flight or waiting. */
 void ingest_free(struct ingest *in);

@@ -3,49 +3,49 @@
 #include "../cmocka_all.h"
 
 static uv_loop_t loop;
-static struct gather g;
+static struct hold h;
 
 static int set_up(void **state)
 {
     struct errbuf err = ERRBUF_INIT;
 
-    return uv_loop_init(&loop) || gather_init(&g, &loop, &err);
+    return uv_loop_init(&loop) || hold_init(&h, &loop, &err);
 }
 
-static void on_closed(struct gather *gather)
+static void on_closed(struct hold *closed)
 {
-    assert_ptr_equal(gather, &g);
+    assert_ptr_equal(closed, &h);
 }
 
 static int tear_down(void **state)
 {
-    gather_close(&g, on_closed);
+    hold_close(&h, on_closed);
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }
 
 static void a_lone_request_is_never_held(void **state)
 {
-    assert_false(gather_holds(&g, 1));
-    gather_answered(&g, 1, 0);
-    assert_false(gather_holds(&g, 1));
+    assert_false(hold_applies(&h, 1));
+    hold_answered(&h, 1, 0);
+    assert_false(hold_applies(&h, 1));
 }
 
 static void what_waits_is_held_until_those_answered_are_back(void **state)
 {
-    gather_answered(&g, 3, 2);
-    assert_true(gather_holds(&g, 2));
-    assert_true(gather_holds(&g, 4));
-    assert_false(gather_holds(&g, 5));
-    assert_false(gather_holds(&g, 1)); /* and what comes after is not */
+    hold_answered(&h, 3, 2);
+    assert_true(hold_applies(&h, 2));
+    assert_true(hold_applies(&h, 4));
+    assert_false(hold_applies(&h, 5));
+    assert_false(hold_applies(&h, 1)); /* and what comes after is not */
 }
 
 static void time_ends_the_holding(void **state)
 {
-    gather_answered(&g, 3, 2);
-    assert_true(gather_holds(&g, 2));
+    hold_answered(&h, 3, 2);
+    assert_true(hold_applies(&h, 2));
     uv_run(&loop, UV_RUN_ONCE); /* would not return without the timer */
-    assert_false(gather_holds(&g, 2));
+    assert_false(hold_applies(&h, 2));
 }
 
 /* How many of `sends` sends would be held while nobody ever comes back. */
@@ -54,8 +54,8 @@ static int count_held(int sends)
     int held = 0;
 
     for (int i = 0; i < sends; i++) {
-        gather_answered(&g, 2, 1);
-        if (!gather_holds(&g, 1))
+        hold_answered(&h, 2, 1);
+        if (!hold_applies(&h, 1))
             continue;
         held++;
         uv_run(&loop, UV_RUN_ONCE);
@@ -71,9 +71,9 @@ static void fewer_and_fewer_are_held_when_nobody_comes_back(void **state)
 static void clients_that_come_back_are_trusted_again(void **state)
 {
     count_held(100);
-    while (!gather_holds(&g, 1)) /* the skips run out */
-        gather_answered(&g, 2, 1);
-    assert_false(gather_holds(&g, 3));
+    while (!hold_applies(&h, 1)) /* the skips run out */
+        hold_answered(&h, 2, 1);
+    assert_false(hold_applies(&h, 3));
     assert_in_range(count_held(10), 3, 4); /* 1, 2, 4 are skipped between */
 }
 
