@@ -39,6 +39,7 @@ static void thread_free_when_closed(struct api_thread *t)
 {
     if (--t->handles > 0)
         return;
+    ingest_routes_free(t->intake);
     ingest_free(t->ingest);
     free(t);
 }
@@ -61,8 +62,10 @@ static void on_hub_closed(struct tail_hub *hub)
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
 {
     struct api_thread *t = xcalloc(1, sizeof(*t));
+    struct account *intake;
 
     t->api = ctx;
+    intake = ledger_account(&t->api->ledger, LEDGER_INTAKE);
     if (mailbox_init(&t->box, loop, err))
         goto fail;
     t->handles = 1;
@@ -72,8 +75,8 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     if (tail_hub_init(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
         goto fail_hold;
     t->handles = 3;
-    t->ingest = ingest_new(t->api->queue, ledger_account(&t->api->ledger, LEDGER_INTAKE), &t->box,
-                           &t->hold);
+    t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);
+    t->intake = ingest_routes_new(t->ingest, intake);
     return t;
 fail_hold:
     hold_close(&t->hold, on_hold_closed);

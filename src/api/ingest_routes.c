@@ -1,9 +1,213 @@
-/* POST /log and POST /logs: what a body says it is, and on to the ingest. */
+/*
+ * POST /log and POST /logs: what a body says it is, its logs on to the ingest, and the answer: at
+ * once if they are refused, otherwise when they are durable.
+ */
 #include "api/internal.h"
 
-#include "record/validation.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/container_of.h"
+#include "base/xalloc.h"
+#include "formats/record_parse.h"
 #include "metrics/metrics.h"
+#include "record/validation.h"
 #include "json/writer.h"
+
+enum {
+    ERROR_BODY_BYTES_MAX = 64 << 20, /* ceiling of one list of validation errors */
+    SPARE_POSTS_MAX = 256,           /* kept for reuse */
+};
+
+/* A request whose logs are on their way. */
+struct post {
+    struct ingest_ticket ticket;
+    struct intake *intake;
+    struct post *next_spare;
+    struct http_request *req;
+    struct uuid id; /* of its last log */
+    size_t logs;
+    bool is_batch; /* its answer tells their number, not the id */
+};
+
+struct intake {
+    struct ingest *ingest;
+    struct account *account;
+    struct record_parser *parser;
+    struct buffer errors;
+    struct post *spare;
+    size_t spare_len;
+};
+
+struct intake *ingest_routes_new(struct ingest *in, struct account *account)
+{
+    struct intake *intake = xcalloc(1, sizeof(*intake));
+
+    intake->ingest = in;
+    intake->account = account;
+    intake->parser = record_parser_new();
+    record_parser_charge(intake->parser, account);
+    buffer_init(&intake->errors, ERROR_BODY_BYTES_MAX);
+    intake->errors.account = account;
+    return intake;
+}
+
+void ingest_routes_free(struct intake *intake)
+{
+    if (!intake)
+        return;
+    while (intake->spare) {
+        struct post *next = intake->spare->next_spare;
+
+        free(intake->spare);
+        intake->spare = next;
+    }
+    record_parser_free(intake->parser);
+    buffer_release(&intake->errors);
+    free(intake);
+}
+
+static void on_done(struct ingest_ticket *ticket, int error, const char *detail);
+
+static struct post *post_new(struct intake *intake, struct http_request *req)
+{
+    struct post *p = intake->spare;
+
+    if (p) {
+        intake->spare = p->next_spare;
+        intake->spare_len--;
+    } else {
+        p = xmalloc(sizeof(*p));
+    }
+    *p = (struct post){.ticket = {.done = on_done}, .intake = intake, .req = req};
+    return p;
+}
+
+static void post_free(struct post *p)
+{
+    struct intake *intake = p->intake;
+
+    if (intake->spare_len == SPARE_POSTS_MAX) {
+        free(p);
+        return;
+    }
+    p->next_spare = intake->spare;
+    intake->spare = p;
+    intake->spare_len++;
+}
+
+/* ---- Answers ---- */
+
+static void answer_queued(const struct post *p)
+{
+    static const char one[] = "{\"status\":\"queued\",\"id\":\"";
+    char body[96];
+    size_t n;
+
+    if (p->is_batch) {
+        n = (size_t)snprintf(body, sizeof(body), "{\"status\":\"queued\",\"accepted\":%zu}",
+                             p->logs);
+    } else {
+        n = sizeof(one) - 1;
+        memcpy(body, one, n);
+        uuid_format(&p->id, body + n);
+        n += UUID_TEXT_LEN;
+        memcpy(body + n, "\"}", 2);
+        n += 2;
+    }
+    http_respond(p->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
+}
+
+static void on_done(struct ingest_ticket *ticket, int error, const char *detail)
+{
+    struct post *p = container_of(ticket, struct post, ticket);
+
+    if (!error)
+        answer_queued(p);
+    else
+        http_respond_error(p->req, error == LM_EDATA ? 400 : 503, detail);
+    post_free(p);
+}
+
+static void answer_overload(struct http_request *req)
+{
+    metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
+    http_respond_error(req, 503, "too much is in flight: not accepted, try again later");
+}
+
+static void answer_refused(struct intake *intake, struct http_request *req, int error,
+                           struct validation *errors)
+{
+    const struct queue_limits *limits = ingest_limits(intake->ingest);
+    char detail[128];
+
+    if (error == LM_EINVAL && validation_finish(errors) == 0) {
+        metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
+        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &intake->errors});
+    } else if (error == LM_EDATA) {
+        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
+        snprintf(detail, sizeof(detail), "a log is too large: one has at most %d bytes",
+                 RECORD_BYTES_MAX);
+        http_respond_error(req, 413, detail);
+    } else if (error == LM_ETOOBIG) {
+        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
+        snprintf(detail, sizeof(detail),
+                 "the log%s too large: the queue takes at most %zu bytes at once, ids included",
+                 limits->atomic_send ? " is" : "s of this request together are",
+                 limits->max_message_bytes);
+        http_respond_error(req, 413, detail);
+    } else {
+        answer_overload(req);
+    }
+}
+
+/* ---- Taking logs ---- */
+
+static int add_record(const struct record *r, void *ctx)
+{
+    struct post *p = ctx;
+
+    p->id = r->key.id;
+    return ingest_add(&p->ticket, r);
+}
+
+static void take(struct intake *intake, struct http_request *req, enum record_body kind)
+{
+    struct post *p = post_new(intake, req);
+    struct record_parse_counts counts = {0};
+    struct validation errors;
+    int error;
+
+    ingest_open(intake->ingest, &p->ticket);
+    validation_init(&errors, &intake->errors);
+    error = record_parse_body(intake->parser, kind, http_request_body(req), add_record, p, &counts,
+                              &errors);
+    if (error)
+        goto refuse;
+    p->logs = counts.records;
+    p->is_batch = kind != RECORD_BODY_ONE;
+    p->ticket.has_room = http_reserve_answer(req);
+    error = p->ticket.has_room ? 0 : LM_ENOMEM;
+    if (error)
+        goto refuse;
+    if (p->logs == 0) { /* an empty array: nothing to make durable */
+        ingest_cancel(&p->ticket);
+        answer_queued(p);
+        post_free(p);
+        return;
+    }
+    error = ingest_commit(&p->ticket);
+    if (error)
+        goto refuse;
+    if (counts.nul_characters)
+        metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
+    return;
+refuse:
+    ingest_cancel(&p->ticket);
+    post_free(p);
+    answer_refused(intake, req, error, &errors);
+    buffer_release(&intake->errors); /* what is charged is not kept for reuse */
+}
 
 /* The media type of `req` without its parameters; data NULL where there is none. */
 static struct slice media_type(const struct http_request *req)
@@ -47,11 +251,11 @@ static bool is_ndjson(struct slice type)
  * A body that does not say it is JSON is a plain text to FastAPI, and a text is no log: the answer
  * is its answer, with the text as the input.
  */
-static void refuse_type(struct api_thread *t, struct http_request *req, const char *type,
+static void refuse_type(struct intake *intake, struct http_request *req, const char *type,
                         const char *msg)
 {
     static const struct validation_step body_step = {.name = {"body", 4}};
-    struct account *account = ledger_account(&t->api->ledger, LEDGER_INTAKE);
+    struct account *account = intake->account;
     struct slice body = http_request_body(req);
     struct buffer out = {.ceiling = 8 * body.len + 1024, .account = account};
     struct buffer input = {.ceiling = 6 * body.len + 2, .account = account};
@@ -66,8 +270,7 @@ static void refuse_type(struct api_thread *t, struct http_request *req, const ch
                                                        .msg = slice_of_string(msg),
                                                        .input = buffer_slice(&input)});
     if (buffer_error(&input) || validation_finish(&errors)) {
-        metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-        http_respond_error(req, 503, "too much is in flight: not accepted, try again later");
+        answer_overload(req);
     } else {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         buffer_release(&input);
@@ -82,10 +285,10 @@ void ingest_routes_post_log(struct http_request *req, void *thread)
     struct api_thread *t = thread;
 
     if (http_request_body(req).len > 0 && !is_json(media_type(req)))
-        refuse_type(t, req, "model_attributes_type",
+        refuse_type(t->intake, req, "model_attributes_type",
                     "Input should be a valid dictionary or object to extract fields from");
     else
-        ingest_request(t->ingest, req, RECORD_BODY_ONE);
+        take(t->intake, req, RECORD_BODY_ONE);
 }
 
 void ingest_routes_post_logs(struct http_request *req, void *thread)
@@ -94,9 +297,9 @@ void ingest_routes_post_logs(struct http_request *req, void *thread)
     struct slice type = media_type(req);
 
     if (is_ndjson(type))
-        ingest_request(t->ingest, req, RECORD_BODY_NDJSON);
+        take(t->intake, req, RECORD_BODY_NDJSON);
     else if (http_request_body(req).len > 0 && !is_json(type))
-        refuse_type(t, req, "list_type", "Input should be a valid list");
+        refuse_type(t->intake, req, "list_type", "Input should be a valid list");
     else
-        ingest_request(t->ingest, req, RECORD_BODY_ARRAY);
+        take(t->intake, req, RECORD_BODY_ARRAY);
 }

@@ -45,9 +45,12 @@ struct api_thread {
     struct tail_hub hub;
     unsigned handles; /* of box, hold and hub, not closed yet */
     struct ingest *ingest;
+    struct intake *intake; /* of ingest_routes.c */
 };
 
-/* ingest_routes.c */
+/* ingest_routes.c: what it has for a thread, whose `in` and `account` must outlive it. */
+struct intake *ingest_routes_new(struct ingest *in, struct account *account);
+void ingest_routes_free(struct intake *intake);
 void ingest_routes_post_log(struct http_request *req, void *thread);
 void ingest_routes_post_logs(struct http_request *req, void *thread);
 

@@ -1,53 +1,59 @@
 #include "ingest/ingest.h"
 
-#include <assert.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/container_of.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
-#include "message/writer.h"
 #include "metrics/metrics.h"
 
 enum {
     MESSAGE_BYTES_TARGET = 256 << 10, /* a message this large takes no further log */
     SEND_BYTES_MAX = 4 << 20,         /* a send of several messages is closed past this size */
-    ERROR_BODY_BYTES_MAX = 64 << 20,  /* ceiling of one list of validation errors */
     SAY_FAILURE_S = 10,               /* between two diagnostics about sends that fail */
     SPARE_MESSAGE_BYTES = 256 << 10,  /* a batch that grew past this is not kept for reuse */
 };
 
-/* A point in the batches of a send, to which it can be cut back. */
-struct send_mark {
-    size_t batches;         /* those that hold something */
-    struct batch_mark last; /* in the last of them */
+enum send_state {
+    SEND_SPARE,     /* empty, kept for reuse: in ingest.spare */
+    SEND_FILLING,   /* takes records: the open one, or a half of one that was refused */
+    SEND_READY,     /* closed, and waits for a slot: in ingest.ready */
+    SEND_IN_FLIGHT, /* the queue's, or back from it: counted in ingest.in_flight */
+    SEND_STATES
 };
 
-/* A request that waits for its send to come back. */
-struct waiter {
-    struct http_request *req;
-    struct send_mark begin; /* of its records; they go on to where the next one's begin */
-    struct uuid id;         /* of its one log, where is_batch is false */
-    size_t logs;
-    bool is_batch;
+static const state_moves send_moves[SEND_STATES] = {
+    [SEND_SPARE] = STATE(SEND_FILLING),
+    [SEND_FILLING] = STATE(SEND_READY) | STATE(SEND_SPARE),
+    [SEND_READY] = STATE(SEND_IN_FLIGHT),
+    [SEND_IN_FLIGHT] = STATE(SEND_SPARE),
+};
+
+static const state_moves stage_moves[INGEST_STAGES] = {
+    [INGEST_NEW] = STATE(INGEST_TAKING),
+    [INGEST_TAKING] = STATE(INGEST_WAITING) | STATE(INGEST_NEW),
+    [INGEST_WAITING] = STATE(INGEST_NEW),
 };
 
 struct send {
     struct queue_send base;
     struct mail mail;
     struct ingest *in;
+    enum send_state state;
     struct send *next; /* in ingest.ready or ingest.spare */
 
-    struct batch *batches; /* batches_used of them hold records, the others are memory for reuse */
-    size_t batches_used;
+    struct batch *batches; /* batches_len of them hold records, the others are memory for reuse */
     size_t batches_len;
-    struct slice *messages; /* batches_len of them */
-    struct waiter *waiters;
-    size_t waiters_used;
-    size_t waiters_len;
+    size_t batches_capacity;
+    struct slice *messages;        /* batches_capacity of them */
+    struct ingest_ticket *tickets; /* that wait for it, in the order of their records */
+    struct ingest_ticket **tickets_end;
+    size_t tickets_len;
 
     size_t logs;
     size_t bytes; /* of all batches: what is charged to the account */
@@ -61,157 +67,340 @@ struct ingest {
     struct account *account;
     struct mailbox *box;
     struct hold *hold;
-    struct record_parser *parser;
-    struct buffer errors;
 
     struct send *open;  /* never NULL */
     struct send *ready; /* closed ones that wait for a slot, oldest first */
-    struct send **ready_last;
+    struct send **ready_end;
     struct send *spare; /* for reuse */
     unsigned in_flight;
-
-    /* While a request is parsed into the open send: */
-    struct uuid last_id;
-    bool too_large; /* it does not fit */
+    struct ingest_ticket *taking; /* the ticket that is open, or NULL */
 };
 
-/* ---- Sends ---- */
+/* ---- What is always true ---- */
 
-static void on_durable(struct queue_send *base, int error, const char *detail);
-static void take_back(struct mail *mail);
-
-static struct send *send_new(struct ingest *in)
+static void send_check(const struct send *s)
 {
-    struct send *s = in->spare;
+    size_t logs = 0;
 
-    if (s) {
-        in->spare = s->next;
-        s->next = NULL;
-        return s;
-    }
-    s = xcalloc(1, sizeof(*s));
-    s->base.done = on_durable;
-    s->base.ctx = s;
-    s->mail.deliver = take_back;
-    s->in = in;
-    return s;
-}
-
-static void send_free(struct send *s)
-{
-    for (size_t i = 0; i < s->batches_len; i++)
-        batch_release(&s->batches[i]);
-    free(s->batches);
-    free(s->messages);
-    free(s->waiters);
-    free(s);
-}
-
-/* Empties `s` and keeps it for reuse, but not the memory that only a burst needed. */
-static void send_recycle(struct send *s)
-{
+    CHECK(s->batches_len <= s->batches_capacity);
     for (size_t i = 0; i < s->batches_len; i++) {
-        if (i > 0 || s->batches[i].text.capacity > SPARE_MESSAGE_BYTES)
-            batch_release(&s->batches[i]);
-        else
-            batch_clear(&s->batches[i]);
+        CHECKED(batch_check(&s->batches[i]));
+        logs += s->batches[i].count;
     }
-    s->batches_used = 0;
-    s->waiters_used = 0;
-    s->logs = 0;
-    s->bytes = 0;
-    s->next = s->in->spare;
-    s->in->spare = s;
+    if (!s->in->taking)
+        CHECK(s->logs == logs);
+    CHECK((s->tickets_len == 0) == (s->tickets == NULL));
+    CHECK(*s->tickets_end == NULL);
 }
 
-/* The next empty batch of `s`. */
-static struct batch *send_add_batch(struct send *s)
+/* The same for one that goes to the queue: each of its logs belongs to one of its tickets. */
+static void send_check_tickets(const struct send *s)
 {
-    if (s->batches_used == s->batches_len) {
-        size_t len = s->batches_len ? s->batches_len * 2 : 1;
+    size_t logs = 0;
+    size_t tickets = 0;
 
-        s->batches = xrealloc(s->batches, len * sizeof(*s->batches));
-        s->messages = xrealloc(s->messages, len * sizeof(*s->messages));
-        for (size_t i = s->batches_len; i < len; i++)
-            batch_init(&s->batches[i], s->in->limits.max_message_bytes);
-        s->batches_len = len;
+    for (const struct ingest_ticket *t = s->tickets; t; t = t->next) {
+        CHECK(t->stage == INGEST_WAITING && t->in == s->in && t->has_room);
+        CHECK(t->logs > 0 && t->begin.batches <= s->batches_len);
+        logs += t->logs;
+        tickets++;
     }
-    batch_clear(&s->batches[s->batches_used]);
-    return &s->batches[s->batches_used++];
-}
-
-/* The batch that takes the next record. */
-static struct batch *open_batch(struct send *s)
-{
-    struct batch *b = s->batches_used ? &s->batches[s->batches_used - 1] : NULL;
-
-    if (!b || (s->in->limits.atomic_send && b->text.len >= MESSAGE_BYTES_TARGET))
-        b = send_add_batch(s);
-    return b;
-}
-
-static void send_add_waiter(struct send *s, const struct waiter *waiter)
-{
-    if (s->waiters_used == s->waiters_len) {
-        s->waiters_len = s->waiters_len ? s->waiters_len * 2 : 64;
-        s->waiters = xrealloc(s->waiters, s->waiters_len * sizeof(*s->waiters));
-    }
-    s->waiters[s->waiters_used++] = *waiter;
-}
-
-static struct send_mark send_end(const struct send *s)
-{
-    struct send_mark mark = {.batches = s->batches_used};
-
-    if (s->batches_used)
-        mark.last = batch_mark(&s->batches[s->batches_used - 1]);
-    return mark;
+    CHECK(logs == s->logs);
+    CHECK(tickets == s->tickets_len && tickets > 0);
 }
 
 static size_t send_text_bytes(const struct send *s)
 {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < s->batches_used; i++)
+    for (size_t i = 0; i < s->batches_len; i++)
         bytes += s->batches[i].text.len;
     return bytes;
 }
 
-/* ---- Answers ---- */
-
-static void answer_unavailable(struct http_request *req, const char *detail)
+void ingest_check(const struct ingest *in)
 {
-    static const struct http_header retry = {"Retry-After", {"1", 1}};
-    char body[160];
-    int n = snprintf(body, sizeof(body), "{\"detail\":\"%s\"}", detail);
+    struct send *const *end = &in->ready;
 
-    http_respond(req, &(struct http_response){
-                          .status = 503,
-                          .body = slice_of(body, (size_t)n),
-                          .headers = &retry,
-                          .headers_len = 1,
-                      });
+    CHECK(in->open && in->open->state == SEND_FILLING);
+    send_check(in->open);
+    if (in->taking)
+        CHECK(in->taking->stage == INGEST_TAKING && in->taking->in == in);
+    else
+        CHECK(in->open->bytes == send_text_bytes(in->open));
+    for (; *end; end = &(*end)->next)
+        CHECK((*end)->state == SEND_READY && (*end)->tickets_len > 0);
+    CHECK(in->ready_end == end);
+    for (const struct send *s = in->spare; s; s = s->next)
+        CHECK(s->state == SEND_SPARE && s->tickets_len == 0 && s->batches_len == 0);
+    CHECK(in->in_flight <= in->limits.send_slots);
 }
 
-static void answer_queued(const struct waiter *w)
-{
-    static const char one[] = "{\"status\":\"queued\",\"id\":\"";
-    char body[96];
-    size_t n;
+/* ---- Sends ---- */
 
-    if (w->is_batch) {
-        n = (size_t)snprintf(body, sizeof(body), "{\"status\":\"queued\",\"accepted\":%zu}",
-                             w->logs);
-    } else {
-        n = sizeof(one) - 1;
-        memcpy(body, one, n);
-        uuid_format(&w->id, body + n);
-        n += UUID_TEXT_LEN;
-        memcpy(body + n, "\"}", 2);
-        n += 2;
+static void on_durable(struct queue_send *base, int error, const char *detail);
+static void take_back(struct mail *mail);
+
+/* Takes `s` out of the list that belongs to its state, into that of `state`. */
+static void send_move(struct send *s, enum send_state state)
+{
+    struct ingest *in = s->in;
+
+    CHECK(state_may_move(send_moves, s->state, state));
+    switch (s->state) {
+    case SEND_SPARE: /* the first of them */
+        in->spare = s->next;
+        break;
+    case SEND_READY: /* the oldest of them */
+        in->ready = s->next;
+        if (!in->ready)
+            in->ready_end = &in->ready;
+        break;
+    case SEND_IN_FLIGHT:
+        in->in_flight--;
+        break;
+    default:
+        break;
     }
-    http_respond(w->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
+    s->state = state;
+    s->next = NULL;
+    switch (state) {
+    case SEND_SPARE:
+        s->next = in->spare;
+        in->spare = s;
+        break;
+    case SEND_READY:
+        CHECKED(send_check_tickets(s));
+        *in->ready_end = s;
+        in->ready_end = &s->next;
+        break;
+    case SEND_IN_FLIGHT:
+        in->in_flight++;
+        break;
+    default:
+        break;
+    }
 }
+
+static void move_ticket(struct ingest_ticket *t, enum ingest_stage stage)
+{
+    CHECK(state_may_move(stage_moves, t->stage, stage));
+    if (t->stage == INGEST_TAKING)
+        t->in->taking = NULL;
+    t->stage = stage;
+    if (stage == INGEST_TAKING)
+        t->in->taking = t;
+}
+
+/* An empty one that is filling. */
+static struct send *send_new(struct ingest *in)
+{
+    struct send *s = in->spare;
+
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        s->base.done = on_durable;
+        s->base.ctx = s;
+        s->mail.deliver = take_back;
+        s->in = in;
+        s->tickets_end = &s->tickets;
+        in->spare = s;
+    }
+    send_move(s, SEND_FILLING);
+    return s;
+}
+
+static void send_free(struct send *s)
+{
+    for (size_t i = 0; i < s->batches_capacity; i++)
+        batch_release(&s->batches[i]);
+    free(s->batches);
+    free(s->messages);
+    free(s);
+}
+
+/* Empties `s` and keeps it for reuse, but not the memory that only a burst needed. */
+static void send_recycle(struct send *s)
+{
+    for (size_t i = 0; i < s->batches_capacity; i++) {
+        if (i > 0 || s->batches[i].text.capacity > SPARE_MESSAGE_BYTES)
+            batch_release(&s->batches[i]);
+        else
+            batch_clear(&s->batches[i]);
+    }
+    s->batches_len = 0;
+    s->tickets = NULL;
+    s->tickets_end = &s->tickets;
+    s->tickets_len = 0;
+    s->logs = 0;
+    s->bytes = 0;
+    send_move(s, SEND_SPARE);
+}
+
+/* The next empty batch of `s`. */
+static struct batch *send_add_batch(struct send *s)
+{
+    if (s->batches_len == s->batches_capacity) {
+        size_t capacity = s->batches_capacity ? s->batches_capacity * 2 : 1;
+
+        s->batches = xrealloc(s->batches, capacity * sizeof(*s->batches));
+        s->messages = xrealloc(s->messages, capacity * sizeof(*s->messages));
+        for (size_t i = s->batches_capacity; i < capacity; i++)
+            batch_init(&s->batches[i], s->in->limits.max_message_bytes);
+        s->batches_capacity = capacity;
+    }
+    batch_clear(&s->batches[s->batches_len]);
+    return &s->batches[s->batches_len++];
+}
+
+/* The batch that takes the next record. */
+static struct batch *open_batch(struct send *s)
+{
+    struct batch *b = s->batches_len ? &s->batches[s->batches_len - 1] : NULL;
+
+    if (!b || (s->in->limits.atomic_send && b->text.len >= MESSAGE_BYTES_TARGET))
+        b = send_add_batch(s);
+    return b;
+}
+
+static void send_add_ticket(struct send *s, struct ingest_ticket *t)
+{
+    t->next = NULL;
+    *s->tickets_end = t;
+    s->tickets_end = &t->next;
+    s->tickets_len++;
+    s->logs += t->logs;
+}
+
+static struct ingest_mark send_end(const struct send *s)
+{
+    struct ingest_mark mark = {.batches = s->batches_len};
+
+    if (s->batches_len)
+        mark.last = batch_mark(&s->batches[s->batches_len - 1]);
+    return mark;
+}
+
+static void send_rewind(struct send *s, struct ingest_mark mark)
+{
+    s->batches_len = mark.batches;
+    if (mark.batches)
+        batch_rewind(&s->batches[mark.batches - 1], mark.last);
+}
+
+/* Appends to `to` what lies between two marks of `from`. Returns 0 or LM_ENOMEM. */
+static int copy_records(struct send *to, const struct send *from, struct ingest_mark begin,
+                        struct ingest_mark end)
+{
+    size_t first = begin.batches ? begin.batches - 1 : 0;
+    int error = 0;
+
+    for (size_t i = first; !error && i < end.batches; i++) {
+        const struct batch *b = &from->batches[i];
+        struct batch_mark since = i == first ? begin.last : (struct batch_mark){0};
+        struct batch_mark until = i == end.batches - 1 ? end.last : batch_mark(b);
+
+        error = batch_append_part(open_batch(to), b, since, until);
+        if (error == LM_ETOOBIG)
+            error = batch_append_part(send_add_batch(to), b, since, until);
+    }
+    return error;
+}
+
+/* ---- Taking logs ---- */
+
+/* Moves the open send to the ready ones and opens another. */
+static void close_open(struct ingest *in)
+{
+    struct send *closed = in->open;
+
+    in->open = send_new(in);
+    send_move(closed, SEND_READY);
+}
+
+void ingest_open(struct ingest *in, struct ingest_ticket *t)
+{
+    CHECK(!in->taking);
+    CHECKED(ingest_check(in));
+    t->in = in;
+    t->logs = 0;
+    t->begin = send_end(in->open);
+    move_ticket(t, INGEST_TAKING);
+}
+
+/* Closes the open send without the records of `t`, which begin the next one. */
+static int begin_next_send(struct ingest_ticket *t)
+{
+    struct ingest *in = t->in;
+    struct send *closed = in->open;
+    struct ingest_mark begin = t->begin;
+    int error;
+
+    in->open = send_new(in);
+    t->begin = (struct ingest_mark){0};
+    error = copy_records(in->open, closed, begin, send_end(closed));
+    send_rewind(closed, begin);
+    send_move(closed, SEND_READY);
+    return error;
+}
+
+/*
+ * Where the queue cannot make several messages durable together, a send is one message, and all
+ * logs of a ticket are in it: a ticket that was refused must not be there by half.
+ */
+int ingest_add(struct ingest_ticket *t, const struct record *r)
+{
+    struct ingest *in = t->in;
+
+    CHECK(in->taking == t);
+
+    struct batch *b = open_batch(in->open);
+    int error = batch_append(b, r);
+    if (error == LM_ETOOBIG && in->limits.atomic_send) {
+        if (b->count > 0)
+            error = batch_append(send_add_batch(in->open), r);
+    } else if (error == LM_ETOOBIG && in->open->tickets_len > 0) {
+        error = begin_next_send(t);
+        if (!error)
+            error = batch_append(open_batch(in->open), r);
+    }
+    if (!error)
+        t->logs++;
+    return error;
+}
+
+void ingest_cancel(struct ingest_ticket *t)
+{
+    struct ingest *in = t->in;
+
+    CHECKED(ingest_check(in));
+    send_rewind(in->open, t->begin);
+    move_ticket(t, INGEST_NEW);
+}
+
+int ingest_commit(struct ingest_ticket *t)
+{
+    struct ingest *in = t->in;
+    size_t bytes = send_text_bytes(in->open) - in->open->bytes;
+
+    CHECKED(ingest_check(in));
+    CHECK(t->has_room && t->logs > 0);
+    if (!account_take(in->account, bytes))
+        return LM_EBUSY;
+    in->open->bytes += bytes;
+    send_add_ticket(in->open, t);
+    move_ticket(t, INGEST_WAITING);
+    if (in->open->bytes >= SEND_BYTES_MAX)
+        close_open(in);
+    return 0;
+}
+
+const struct queue_limits *ingest_limits(const struct ingest *in)
+{
+    return &in->limits;
+}
+
+/* ---- What has come back ---- */
 
 /* Says why sends fail: at once, and then now and then as long as they go on failing. */
 static void say_failure(int error, const char *detail)
@@ -239,10 +428,15 @@ static void on_durable(struct queue_send *base, int error, const char *detail)
     mailbox_post(s->in->box, &s->mail);
 }
 
-/* What clients are told. A service that was not heard of in time may have the logs all the same. */
+/* What senders are told. A service that was not heard of in time may have the logs all the same. */
 static const char *failure_text(int error)
 {
     switch (error) {
+    case 0:
+        return "";
+    case LM_EDATA:
+        return "refused by the queue for what is in it: not accepted, and the same again would not "
+               "be";
     case LM_EFULL:
         return "the queue has no space left: not accepted, try again later";
     case LM_EBUSY:
@@ -256,256 +450,94 @@ static const char *failure_text(int error)
     }
 }
 
-static void answer_failed(struct http_request *req, int error)
-{
-    if (error == LM_EDATA)
-        http_respond_error(req, 400,
-                           "refused by the queue for what is in it: not accepted, and the same "
-                           "again would not be");
-    else
-        answer_unavailable(req, failure_text(error));
-}
-
-static void answer_all(struct send *s)
+/* Tells all tickets of `s`, whose owners may then do with them what they like. */
+static void tell_all(struct send *s)
 {
     struct ingest *in = s->in;
+    const char *detail = failure_text(s->error);
 
-    for (size_t i = 0; i < s->waiters_used; i++) {
-        if (s->error)
-            answer_failed(s->waiters[i].req, s->error);
-        else
-            answer_queued(&s->waiters[i]);
+    for (struct ingest_ticket *t = s->tickets, *next; t; t = next) {
+        next = t->next;
+        move_ticket(t, INGEST_NEW);
+        t->done(t, s->error, detail);
     }
     if (s->error)
-        metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->waiters_used);
+        metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->tickets_len);
     account_give(in->account, s->bytes);
-    hold_answered(in->hold, s->waiters_used, in->open->waiters_used);
+    hold_answered(in->hold, s->tickets_len, in->open->tickets_len);
     send_recycle(s);
 }
 
-/* ---- Sends that the queue refuses for what is in them ---- */
-
-/* Appends to `to` what lies between two marks of `from`. Returns 0 or LM_ENOMEM. */
-static int copy_records(struct send *to, const struct send *from, struct send_mark begin,
-                        struct send_mark end)
-{
-    size_t first = begin.batches ? begin.batches - 1 : 0;
-    int error = 0;
-
-    for (size_t i = first; !error && i < end.batches; i++) {
-        const struct batch *b = &from->batches[i];
-        struct batch_mark since = i == first ? begin.last : (struct batch_mark){0};
-        struct batch_mark until = i == end.batches - 1 ? end.last : batch_mark(b);
-
-        error = batch_append_part(open_batch(to), b, since, until);
-        if (error == LM_ETOOBIG)
-            error = batch_append_part(send_add_batch(to), b, since, until);
-    }
-    return error;
-}
-
 /*
- * Moves the requests waiters[from..to) of `s`, with `bytes` of what it has taken from the account,
- * to a send of their own, and puts that among the ready ones.
+ * Moves `n` tickets of `s`, from *first on, which becomes the one after them, to a send of their
+ * own, with `bytes` of what it has taken from the account, and puts that among the ready ones.
  */
-static void move_requests(struct send *s, size_t from, size_t to, size_t bytes)
+static void move_tickets(struct send *s, struct ingest_ticket **first, size_t n, size_t bytes)
 {
-    struct ingest *in = s->in;
-    struct send *part = send_new(in);
+    struct send *part = send_new(s->in);
 
     part->error = 0;
     part->bytes = bytes;
-    for (size_t i = from; i < to; i++) {
-        struct waiter w = s->waiters[i];
-        struct send_mark begin = w.begin;
-        struct send_mark end = i + 1 < s->waiters_used ? s->waiters[i + 1].begin : send_end(s);
+    for (; n > 0; n--) {
+        struct ingest_ticket *t = *first;
+        struct ingest_mark begin = t->begin;
+        struct ingest_mark end = t->next ? t->next->begin : send_end(s);
 
-        w.begin = send_end(part);
-        part->logs += w.logs;
-        send_add_waiter(part, &w);
+        *first = t->next;
+        t->begin = send_end(part);
+        send_add_ticket(part, t);
         if (!part->error)
             part->error = copy_records(part, s, begin, end);
     }
-    if (part->error) {
-        answer_all(part);
-        return;
-    }
-    *in->ready_last = part;
-    in->ready_last = &part->next;
+    if (part->error)
+        tell_all(part);
+    else
+        send_move(part, SEND_READY);
 }
 
 /*
- * One request is to blame, and the others are not to be refused with it: they are sent again in
- * two halves, and so on, until it stands alone.
+ * One ticket is to blame, and the others are not to be refused with it: they are sent again in two
+ * halves, and so on, until it stands alone.
  */
 static void send_halves(struct send *s)
 {
-    size_t half = s->waiters_used / 2;
+    struct ingest_ticket *first = s->tickets;
+    size_t half = s->tickets_len / 2;
     size_t bytes = s->bytes / 2;
 
-    move_requests(s, 0, half, bytes);
-    move_requests(s, half, s->waiters_used, s->bytes - bytes);
+    move_tickets(s, &first, half, bytes);
+    move_tickets(s, &first, s->tickets_len - half, s->bytes - bytes);
     send_recycle(s);
 }
 
 /* The send has come back: on the loop's thread. */
 static void take_back(struct mail *mail)
 {
-    struct send *s = (struct send *)((char *)mail - offsetof(struct send, mail));
+    struct send *s = container_of(mail, struct send, mail);
 
+    CHECKED(ingest_check(s->in));
+    CHECKED(send_check_tickets(s));
     metrics_observe(METRIC_SEND_US, clock_monotonic_us() - s->handed_over_us);
     if (s->error) {
         metrics_add(METRIC_SEND_FAILURES, 1);
     } else {
         metrics_add(METRIC_LOGS_ACCEPTED, s->logs);
-        metrics_add(METRIC_MESSAGES_SENT, s->batches_used);
+        metrics_add(METRIC_MESSAGES_SENT, s->batches_len);
     }
-    s->in->in_flight--;
-    if (s->error == LM_EDATA && s->waiters_used > 1)
+    if (s->error == LM_EDATA && s->tickets_len > 1)
         send_halves(s);
     else
-        answer_all(s);
-}
-
-/* ---- Taking requests ---- */
-
-/*
- * Where the queue cannot make several messages durable together, a send is one message, and so is
- * every request: one that was refused must not be there by half.
- */
-static int append_record(const struct record *r, void *ctx)
-{
-    struct ingest *in = ctx;
-    struct send *s = in->open;
-    struct batch *b = open_batch(s);
-    int error = batch_append(b, r);
-
-    if (error == LM_ETOOBIG && in->limits.atomic_send && b->count > 0)
-        error = batch_append(send_add_batch(s), r);
-    in->too_large = error == LM_ETOOBIG;
-    in->last_id = r->key.id;
-    return error;
-}
-
-static void rewind_open(struct ingest *in, struct send_mark mark)
-{
-    in->open->batches_used = mark.batches;
-    if (mark.batches)
-        batch_rewind(&in->open->batches[mark.batches - 1], mark.last);
-}
-
-static void answer_refused(struct ingest *in, struct http_request *req, int error,
-                           struct validation *errors)
-{
-    if (error == LM_EINVAL && validation_finish(errors) == 0) {
-        metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &in->errors});
-    } else if (error == LM_EDATA) {
-        char detail[128];
-
-        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-        snprintf(detail, sizeof(detail), "a log is too large: one has at most %d bytes",
-                 RECORD_BYTES_MAX);
-        http_respond_error(req, 413, detail);
-    } else if (error == LM_ETOOBIG && in->too_large) {
-        char detail[128];
-
-        metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-        snprintf(detail, sizeof(detail),
-                 "the log%s too large: the queue takes at most %zu bytes at once, ids included",
-                 in->limits.atomic_send ? " is" : "s of this request together are",
-                 in->limits.max_message_bytes);
-        http_respond_error(req, 413, detail);
-    } else {
-        metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-        answer_unavailable(req, "too much is in flight: not accepted, try again later");
-    }
-}
-
-/* Moves the open send to the ready ones and opens another. */
-static void close_open(struct ingest *in)
-{
-    *in->ready_last = in->open;
-    in->ready_last = &in->open->next;
-    in->open = send_new(in);
-}
-
-static bool is_full(const struct ingest *in)
-{
-    return in->open->bytes >= SEND_BYTES_MAX;
-}
-
-/* Parses the body of `req` into the open send, or into the next one where it does not fit there. */
-static int parse_into_open(struct ingest *in, struct http_request *req, enum record_body kind,
-                           struct send_mark *mark, struct record_parse_counts *counts,
-                           struct validation *errors)
-{
-    for (;;) {
-        int error;
-
-        *mark = send_end(in->open);
-        in->too_large = false;
-        validation_init(errors, &in->errors);
-        error = record_parse_body(in->parser, kind, http_request_body(req), append_record, in,
-                                  counts, errors);
-        if (error != LM_ETOOBIG || !in->too_large || in->open->waiters_used == 0 ||
-            in->limits.atomic_send)
-            return error;
-        rewind_open(in, *mark);
-        close_open(in);
-    }
-}
-
-void ingest_request(struct ingest *in, struct http_request *req, enum record_body kind)
-{
-    struct send_mark mark;
-    struct record_parse_counts counts = {0};
-    struct validation errors;
-    size_t bytes = 0;
-    int error = parse_into_open(in, req, kind, &mark, &counts, &errors);
-
-    if (error)
-        goto refuse;
-    /* What is durable must not be answered 503 for want of memory: room for the 201 comes first. */
-    if (!http_reserve_answer(req)) {
-        error = LM_ENOMEM;
-        goto refuse;
-    }
-    bytes = send_text_bytes(in->open) - in->open->bytes;
-    if (!account_take(in->account, bytes)) {
-        error = LM_EBUSY;
-        goto refuse;
-    }
-    if (counts.records == 0) { /* an empty array: nothing to make durable */
-        answer_queued(&(struct waiter){.req = req, .is_batch = true});
-        return;
-    }
-    in->open->bytes += bytes;
-    in->open->logs += counts.records;
-    if (counts.nul_characters)
-        metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
-    send_add_waiter(in->open, &(struct waiter){.req = req,
-                                               .begin = mark,
-                                               .id = in->last_id,
-                                               .logs = counts.records,
-                                               .is_batch = kind != RECORD_BODY_ONE});
-    if (is_full(in))
-        close_open(in);
-    return;
-refuse:
-    rewind_open(in, mark);
-    answer_refused(in, req, error, &errors);
-    buffer_release(&in->errors); /* what is charged is not kept for reuse */
+        tell_all(s);
 }
 
 static void hand_over(struct ingest *in, struct send *s)
 {
-    for (size_t i = 0; i < s->batches_used; i++)
+    for (size_t i = 0; i < s->batches_len; i++)
         s->messages[i] = batch_finish(&s->batches[i]);
     s->base.messages = s->messages;
-    s->base.messages_len = s->batches_used;
+    s->base.messages_len = s->batches_len;
     s->handed_over_us = clock_monotonic_us();
-    in->in_flight++;
+    send_move(s, SEND_IN_FLIGHT);
     metrics_observe(METRIC_SEND_LOGS, s->logs);
     if (queue_send(in->queue, &s->base))
         on_durable(&s->base, LM_ESTOPPED, "stopping");
@@ -513,21 +545,16 @@ static void hand_over(struct ingest *in, struct send *s)
 
 void ingest_flush(struct ingest *in)
 {
+    CHECKED(ingest_check(in));
     while (in->in_flight < in->limits.send_slots) {
-        struct send *s = in->ready;
+        size_t waiting = in->open->tickets_len;
 
-        if (!s && (in->open->waiters_used == 0 || hold_applies(in->hold, in->open->waiters_used)))
-            return;
-        if (!s) {
+        if (!in->ready) {
+            if (waiting == 0 || hold_applies(in->hold, waiting))
+                return;
             close_open(in);
-            s = in->ready;
-            assert(s);
         }
-        in->ready = s->next;
-        if (!in->ready)
-            in->ready_last = &in->ready;
-        s->next = NULL;
-        hand_over(in, s);
+        hand_over(in, in->ready);
     }
 }
 
@@ -543,11 +570,7 @@ struct ingest *ingest_new(struct queue *queue, struct account *account, struct m
     in->account = account;
     in->box = box;
     in->hold = hold;
-    in->parser = record_parser_new();
-    record_parser_charge(in->parser, account);
-    buffer_init(&in->errors, ERROR_BODY_BYTES_MAX);
-    in->errors.account = account;
-    in->ready_last = &in->ready;
+    in->ready_end = &in->ready;
     in->open = send_new(in);
     return in;
 }
@@ -563,7 +586,5 @@ void ingest_free(struct ingest *in)
         send_free(in->spare);
         in->spare = next;
     }
-    record_parser_free(in->parser);
-    buffer_release(&in->errors);
     free(in);
 }

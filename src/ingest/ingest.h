@@ -1,42 +1,117 @@
 /*
- * The way of a log into the queue, for one HTTP thread.
+ * The way of a log into the queue, for one thread with an event loop. It knows no protocol and no
+ * format: records come in, and a ticket comes back.
+ *
+ *   ingest_open ──► ingest_add … ──► ingest_commit ──► done(error), once: error 0 is "durable"
+ *                        └─────────► ingest_cancel      (done is not called)
  *
  * Records are appended to the open send. It goes to the queue when the loop has drained what was
- * readable and a send slot is free; while sends are in flight the next one grows (and a moment
- * longer, see hold.h). So a lone request waits for nobody, and load makes sends large by itself
- * (group commit). When the queue has confirmed a send, every request in it is answered 201; when it
- * has not, 503.
+ * readable and a slot for a send is free; while sends are in flight the next one grows (and a
+ * moment longer, see hold.h). So a lone log waits for nobody, and load makes sends large by itself
+ * (group commit). When the queue has confirmed a send, or has not, every ticket in it is told.
+ * Where the queue refuses a send for what is in it, its tickets are sent again in two halves, and
+ * so on, until the one to blame stands alone.
  *
- * Always true: a request's records are all in one send; a request is answered once, after the send
- * that holds its records has come back.
+ * The states of a send:
+ *
+ *   spare ──► filling ──► ready ──► in flight ──► spare
+ *                └───────────────────────────────► spare   (a half that found no memory)
+ *
+ * Always true (ingest_check): one send is the open one, and is filling; a ticket's records are all
+ * in one send; a ticket is told once, after the send that holds its records has come back; the open
+ * send has taken as many bytes from the account as its tickets' records are long.
  */
 #ifndef LOGMILL_INGEST_INGEST_H
 #define LOGMILL_INGEST_INGEST_H
 
+#include <stdbool.h>
+
 #include "base/ledger.h"
-#include "formats/record_parse.h"
-#include "http/http.h"
 #include "ingest/hold.h"
+#include "message/writer.h"
 #include "net/mailbox.h"
 #include "queue/queue.h"
+#include "record/record.h"
 
 struct ingest;
 
-/* `box` and `hold` belong to the thread that will use the ingest; all arguments must outlive it.
+/* How far a ticket is. */
+enum ingest_stage {
+    INGEST_NEW,     /* or told, or cancelled */
+    INGEST_TAKING,  /* opened: records may be added */
+    INGEST_WAITING, /* committed: `done` will be called */
+    INGEST_STAGES
+};
+
+/* A point in the batches of a send, to which it can be cut back. */
+struct ingest_mark {
+    size_t batches;         /* those that hold something */
+    struct batch_mark last; /* in the last of them */
+};
+
+/*
+ * Logs that are made durable together, all or none. The caller's memory, zeroed at first, and from
+ * ingest_commit until `done` to be left alone.
  */
+struct ingest_ticket {
+    /*
+     * Called once, on the loop's thread, never from within a function of this header but
+     * ingest_flush. `error` 0: the logs are durable. LM_EDATA: refused for what is in them, and so
+     * they would be again. Any other: not confirmed; `detail`, which lives for ever, tells their
+     * sender in one line whether they may be there all the same. It may open other tickets.
+     */
+    void (*done)(struct ingest_ticket *t, int error, const char *detail);
+    /*
+     * The owner's duty: whatever it needs to tell the sender that the logs are durable has been
+     * reserved. What is durable must not be told to be refused, for want of memory. Checked by
+     * ingest_commit.
+     */
+    bool has_room;
+
+    /* The ingest's: */
+    enum ingest_stage stage;
+    struct ingest *in;
+    struct ingest_ticket *next; /* in its send, in the order of committing */
+    struct ingest_mark begin;   /* of its records; they go on to where the next one's begin */
+    size_t logs;
+};
+
+/* `box` and `hold` belong to the loop of the thread that will use it; all arguments must outlive
+ * it. */
 struct ingest *ingest_new(struct queue *queue, struct account *account, struct mailbox *box,
                           struct hold *hold);
 
-/* When nothing is in flight or waiting. */
+/* When no ticket is open or waits. */
 void ingest_free(struct ingest *in);
 
 /*
- * Takes the logs in the body of `req` and answers it: at once where they are refused (422, 413,
- * 503), otherwise when they are durable.
+ * Begins; nothing is taken yet. One at a time: until ingest_commit or ingest_cancel `t` is the only
+ * ticket that `in` is called with, and ingest_flush is not called.
  */
-void ingest_request(struct ingest *in, struct http_request *req, enum record_body kind);
+void ingest_open(struct ingest *in, struct ingest_ticket *t);
+
+/*
+ * Adds a log; `r` is copied. Returns 0; LM_ETOOBIG where the queue does not take so much together
+ * (ingest_limits); or LM_ENOMEM. After an error the ticket is to be cancelled.
+ */
+int ingest_add(struct ingest_ticket *t, const struct record *r) LM_MUST_CHECK;
+
+/* Takes back what was added; `done` is not called. */
+void ingest_cancel(struct ingest_ticket *t);
+
+/*
+ * The logs, at least one, join the open send; `done` comes later, once. Returns 0, or LM_EBUSY
+ * where the account has no room for them: then `t` is still open, and to be cancelled.
+ */
+int ingest_commit(struct ingest_ticket *t) LM_MUST_CHECK;
+
+/* What the queue takes together: for words about LM_ETOOBIG. */
+const struct queue_limits *ingest_limits(const struct ingest *in);
 
 /* Hands over what has gathered, as far as there are free slots. After each round of the loop. */
 void ingest_flush(struct ingest *in);
+
+/* Aborts where what is always true is not (base/check.h). */
+void ingest_check(const struct ingest *in);
 
 #endif

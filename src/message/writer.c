@@ -1,7 +1,23 @@
 #include "message/writer.h"
 
+#include "base/check.h"
+
 static const struct slice batch_head = {"{\"v\":1,\"logs\":[", 15};
 static const struct slice batch_tail = {"]}", 2};
+
+/* Of "complete" the ends alone are looked at: what is between them is another one's to check. */
+void batch_check(const struct batch *b)
+{
+    const struct buffer *t = &b->text;
+
+    CHECK((t->len == 0) == (b->count == 0));
+    if (b->count == 0)
+        return;
+    CHECK(t->len + batch_tail.len <= t->capacity && t->len + batch_tail.len <= b->max_bytes);
+    CHECK(t->len > batch_head.len + b->count); /* "{…}," for each, at least */
+    CHECK(memcmp(t->data, batch_head.data, batch_head.len) == 0);
+    CHECK(t->data[batch_head.len] == '{' && t->data[t->len - 1] == '}');
+}
 
 void batch_init(struct batch *b, size_t max_bytes)
 {
@@ -49,6 +65,7 @@ int batch_append(struct batch *b, const struct record *r)
 {
     struct batch_mark mark = batch_mark(b);
 
+    CHECKED(batch_check(b));
     begin_record(b);
     record_append_json(&b->text, r);
     return end_records(b, mark, 1);
@@ -60,6 +77,9 @@ int batch_append_part(struct batch *b, const struct batch *from, struct batch_ma
     struct batch_mark mark = batch_mark(b);
     size_t start = begin.count == 0 ? batch_head.len : begin.len + 1; /* past the comma */
 
+    CHECKED(batch_check(b));
+    CHECKED(batch_check(from));
+    CHECK(begin.count <= end.count && end.count <= from->count && end.len <= from->text.len);
     if (begin.count == end.count)
         return 0;
     begin_record(b);
@@ -76,10 +96,12 @@ void batch_rewind(struct batch *b, struct batch_mark mark)
 {
     buffer_truncate(&b->text, mark.len);
     b->count = mark.count;
+    CHECKED(batch_check(b));
 }
 
 struct slice batch_finish(struct batch *b)
 {
+    CHECKED(batch_check(b));
     if (b->count == 0)
         return SLICE_LITERAL("{\"v\":1,\"logs\":[]}");
     /* The tail lies behind the end, where the next record overwrites it: `b` stays open. */

@@ -1,8 +1,8 @@
 /*
  * The text of one queue message while it grows: {"v":1,"logs":[record,record,…]}.
  *
- * Always true: count is the number of records in it; the text is empty where count is 0, else
- * complete but for its closing "]}", for which there is room.
+ * Always true (batch_check): count is the number of records in it; the text is empty if count is 0,
+ * else complete but for its closing "]}", for which there is room.
  */
 #ifndef LOGMILL_MESSAGE_WRITER_H
 #define LOGMILL_MESSAGE_WRITER_H
@@ -21,6 +21,9 @@ struct batch_mark {
     size_t len;
     size_t count;
 };
+
+/* Aborts where what is always true is not (base/check.h). */
+void batch_check(const struct batch *b);
 
 /* An empty batch whose finished text is at most `max_bytes`. */
 void batch_init(struct batch *b, size_t max_bytes);

@@ -1,0 +1,456 @@
+#include "ingest/ingest.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "../queue/queue_test_support.h"
+#include "../temp_directory.h"
+#include "base/container_of.h"
+#include "queue/sqlite/adapter.h"
+
+/* ---- A ticket and its owner ---- */
+
+enum { OWNERS = 6 };
+
+struct owner {
+    struct ingest_ticket ticket;
+    unsigned told;
+    int error;
+    char detail[160];
+};
+
+static uv_loop_t loop;
+static struct mailbox box;
+static struct hold hold;
+static struct ledger ledger;
+static struct account *account;
+static struct ingest *in;
+static struct owner owners[OWNERS];
+
+static void on_done(struct ingest_ticket *t, int error, const char *detail)
+{
+    struct owner *o = container_of(t, struct owner, ticket);
+
+    o->told++;
+    o->error = error;
+    snprintf(o->detail, sizeof(o->detail), "%s", detail);
+}
+
+static void begin(struct queue *q)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(mailbox_init(&box, &loop, &err), 0);
+    assert_int_equal(hold_init(&hold, &loop, &err), 0);
+    ledger_init(&ledger, 16 << 20);
+    account = ledger_account(&ledger, LEDGER_INTAKE);
+    in = ingest_new(q, account, &box, &hold);
+    for (size_t i = 0; i < OWNERS; i++)
+        owners[i] = (struct owner){.ticket = {.done = on_done, .has_room = true}};
+}
+
+static void on_box_closed(struct mailbox *closed)
+{
+    assert_ptr_equal(closed, &box);
+}
+
+static void on_hold_closed(struct hold *closed)
+{
+    assert_ptr_equal(closed, &hold);
+}
+
+static void end(void)
+{
+    assert_int_equal(account_used(account), 0);
+    ingest_free(in);
+    mailbox_close(&box, on_box_closed);
+    hold_close(&hold, on_hold_closed);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* One log whose message is `text` and which differs from all others. */
+static int add(struct owner *o, const char *text)
+{
+    struct record r = {.level = SLICE_LITERAL("info"), .message = slice_of_string(text)};
+
+    r.key.timestamp_us = 1700000000000000;
+    r.key.id = uuid7_new(r.key.timestamp_us);
+    return ingest_add(&o->ticket, &r);
+}
+
+static void take(struct owner *o, const char *const *texts, size_t n)
+{
+    ingest_open(in, &o->ticket);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(add(o, texts[i]), 0);
+    assert_int_equal(ingest_commit(&o->ticket), 0);
+}
+
+static void take_one(struct owner *o, const char *text)
+{
+    take(o, &text, 1);
+}
+
+/* Flushes as the loop does, until owners[0..n) have all been told. */
+static void flush_until_told(size_t n)
+{
+    for (size_t told = 0; told < n;) {
+        ingest_flush(in);
+        uv_run(&loop, UV_RUN_ONCE);
+        told = 0;
+        for (size_t i = 0; i < n; i++)
+            told += owners[i].told;
+    }
+}
+
+/* ---- With the embedded queue ---- */
+
+static char *dir;
+static struct queue *queue;
+
+static int set_up(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    dir = temp_directory_new();
+    queue = queue_sqlite_new(
+        &(struct queue_sqlite_options){.directory = dir, .max_message_bytes = 4096}, &err);
+    if (!queue)
+        return -1;
+    begin(queue);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    end();
+    queue_free(queue);
+    temp_directory_free(dir);
+    return 0;
+}
+
+struct found {
+    size_t messages;
+    char text[16384]; /* of all messages */
+};
+
+static void note(struct slice body, void *ctx)
+{
+    struct found *found = ctx;
+    size_t len = strlen(found->text);
+
+    found->messages++;
+    snprintf(found->text + len, sizeof(found->text) - len, "%.*s\n", SLICE_ARG(body));
+}
+
+/* All that the queue holds. */
+static struct found drain(void)
+{
+    struct queue_consumer *c = queue_test_consumer(queue);
+    struct found found = {0};
+
+    queue_test_drain(c, 100, 50, note, &found);
+    queue_consumer_free(c);
+    return found;
+}
+
+static void a_ticket_is_told_once_its_logs_are_durable(void **state)
+{
+    static const char *const texts[] = {"one", "two", "three"};
+
+    take(&owners[0], texts, 3);
+    assert_int_equal(owners[0].ticket.stage, INGEST_WAITING);
+    assert_true(account_used(account) > 0);
+    flush_until_told(1);
+    assert_int_equal(owners[0].told, 1);
+    assert_int_equal(owners[0].error, 0);
+    assert_int_equal(owners[0].ticket.stage, INGEST_NEW);
+    assert_int_equal(account_used(account), 0);
+
+    struct found found = drain();
+    assert_int_equal(found.messages, 1);
+    const char *one = strstr(found.text, "\"one\"");
+    const char *two = strstr(found.text, "\"two\"");
+    const char *three = strstr(found.text, "\"three\"");
+    assert_true(one && two && three && one < two && two < three);
+}
+
+static void tickets_that_wait_together_share_a_send(void **state)
+{
+    take_one(&owners[0], "one");
+    take_one(&owners[1], "two");
+    take_one(&owners[2], "three");
+    flush_until_told(3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(owners[i].error, 0);
+    assert_int_equal(drain().messages, 1);
+}
+
+static void a_cancelled_ticket_leaves_nothing_behind(void **state)
+{
+    take_one(&owners[0], "kept");
+    ingest_open(in, &owners[1].ticket);
+    assert_int_equal(add(&owners[1], "taken back"), 0);
+    ingest_cancel(&owners[1].ticket);
+    take_one(&owners[2], "kept, too");
+    flush_until_told(1);
+    while (!owners[2].told)
+        uv_run(&loop, UV_RUN_ONCE);
+
+    struct found found = drain();
+    assert_non_null(strstr(found.text, "\"kept\""));
+    assert_non_null(strstr(found.text, "\"kept, too\""));
+    assert_null(strstr(found.text, "taken back"));
+    assert_int_equal(owners[1].told, 0);
+}
+
+static void a_ticket_of_many_logs_becomes_many_messages_of_one_send(void **state)
+{
+    char text[1001];
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    ingest_open(in, &owners[0].ticket);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(add(&owners[0], text), 0);
+    assert_int_equal(ingest_commit(&owners[0].ticket), 0);
+    flush_until_told(1);
+    assert_int_equal(owners[0].error, 0);
+    assert_int_equal(drain().messages, 4); /* of three logs each, or what is left */
+}
+
+static void a_log_larger_than_a_message_is_refused(void **state)
+{
+    char text[5000];
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    ingest_open(in, &owners[0].ticket);
+    assert_int_equal(add(&owners[0], "small"), 0);
+    assert_int_equal(add(&owners[0], text), LM_ETOOBIG);
+    ingest_cancel(&owners[0].ticket);
+    take_one(&owners[1], "after it");
+    while (!owners[1].told) {
+        ingest_flush(in);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_null(strstr(drain().text, "small"));
+    assert_int_equal(owners[0].told, 0);
+}
+
+static void no_room_in_the_account_is_told_at_commit(void **state)
+{
+    size_t taken = 0;
+
+    while (account_take(account, 1024))
+        taken += 1024;
+    while (account_take(account, 1))
+        taken++;
+    ingest_open(in, &owners[0].ticket);
+    assert_int_equal(add(&owners[0], "no room"), 0);
+    assert_int_equal(ingest_commit(&owners[0].ticket), LM_EBUSY);
+    ingest_cancel(&owners[0].ticket);
+    account_give(account, taken);
+    take_one(&owners[1], "room again");
+    while (!owners[1].told) {
+        ingest_flush(in);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_null(strstr(drain().text, "no room"));
+}
+
+/* ---- With a queue of one message a send, which refuses what holds "wrong" ---- */
+
+enum { PICKY_BYTES = 600, PICKY_SENDS = 32 };
+
+struct picky {
+    struct queue base;
+    size_t sends;
+    char texts[PICKY_SENDS][PICKY_BYTES + 1]; /* that it has taken */
+};
+
+static int picky_send(struct queue *q, struct queue_send *send)
+{
+    struct picky *p = container_of(q, struct picky, base);
+    struct slice text = send->messages[0];
+    bool bad = memmem(text.data, text.len, "wrong", 5) != NULL;
+
+    assert_int_equal(send->messages_len, 1);
+    assert_true(text.len <= PICKY_BYTES);
+    if (!bad) {
+        assert_true(p->sends < PICKY_SENDS);
+        snprintf(p->texts[p->sends++], PICKY_BYTES + 1, "%.*s", SLICE_ARG(text));
+    }
+    send->done(send, bad ? LM_EDATA : 0, bad ? "wrong" : NULL);
+    return 0;
+}
+
+static struct queue_limits picky_limits(const struct queue *q)
+{
+    return (struct queue_limits){.max_message_bytes = PICKY_BYTES, .send_slots = 2};
+}
+
+static const struct queue_ops picky_ops = {.send = picky_send, .limits = picky_limits};
+static struct picky picky;
+
+static int set_up_picky(void **state)
+{
+    picky = (struct picky){.base = {&picky_ops}};
+    begin(&picky.base);
+    return 0;
+}
+
+static int tear_down_picky(void **state)
+{
+    end();
+    return 0;
+}
+
+static size_t times_taken(const char *text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < picky.sends; i++)
+        n += strstr(picky.texts[i], text) != NULL;
+    return n;
+}
+
+static void the_ticket_to_blame_is_refused_alone(void **state)
+{
+    static const char *const texts[] = {"n0", "n1", "wrong", "n3", "n4"};
+
+    for (size_t i = 0; i < 5; i++)
+        take_one(&owners[i], texts[i]);
+    flush_until_told(5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(owners[i].told, 1);
+        assert_int_equal(owners[i].error, i == 2 ? LM_EDATA : 0);
+        assert_int_equal(times_taken(texts[i]), i == 2 ? 0 : 1);
+    }
+    assert_string_equal(owners[2].detail, "refused by the queue for what is in it: not accepted, "
+                                          "and the same again would not be");
+}
+
+/* Logs of one ticket that do not fit behind those of others go into the next send, all of them. */
+static void a_ticket_is_never_in_two_sends(void **state)
+{
+    static const char *const first[] = {"one 0", "one 1"};
+    static const char *const second[] = {"two 0", "two 1", "two 2"};
+
+    take(&owners[0], first, 2);
+    take(&owners[1], second, 3);
+    flush_until_told(2);
+    assert_int_equal(picky.sends, 2);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(times_taken(second[i]), 1);
+        assert_non_null(strstr(picky.texts[1], second[i]));
+    }
+    assert_null(strstr(picky.texts[0], "two 0"));
+    assert_null(strstr(picky.texts[1], "one 1"));
+}
+
+static void logs_that_pass_one_message_together_are_refused(void **state)
+{
+    int error = 0;
+    int taken = 0;
+
+    take_one(&owners[0], "before");
+    ingest_open(in, &owners[1].ticket);
+    for (; !error; taken++)
+        error = add(&owners[1], "one of many");
+    assert_int_equal(error, LM_ETOOBIG);
+    assert_true(taken > 2);
+    ingest_cancel(&owners[1].ticket);
+    flush_until_told(1);
+    assert_int_equal(picky.sends, 1);
+    assert_int_equal(times_taken("before"), 1);
+    assert_int_equal(times_taken("one of many"), 0);
+}
+
+#ifdef LOGMILL_CHECKS
+
+/* Runs `break_it` in a process of its own: true if a check ends it. */
+static bool aborts(void break_it(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        break_it();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void commit_without_room_for_the_answer(void)
+{
+    owners[0].ticket.has_room = false;
+    take_one(&owners[0], "m");
+}
+
+static void commit_twice(void)
+{
+    take_one(&owners[0], "m");
+    if (ingest_commit(&owners[0].ticket))
+        return;
+}
+
+static void open_two(void)
+{
+    ingest_open(in, &owners[0].ticket);
+    ingest_open(in, &owners[1].ticket);
+}
+
+static void commit_nothing(void)
+{
+    take(&owners[0], NULL, 0);
+}
+
+static void touch_a_ticket_that_waits(void)
+{
+    take_one(&owners[0], "m");
+    owners[0].ticket.logs++;
+    ingest_flush(in);
+}
+
+static void misuse_ends_a_test(void **state)
+{
+    assert_true(aborts(commit_without_room_for_the_answer));
+    assert_true(aborts(commit_twice));
+    assert_true(aborts(open_two));
+    assert_true(aborts(commit_nothing));
+    assert_true(aborts(touch_a_ticket_that_waits));
+}
+
+#endif
+
+int main(void)
+{
+#define WITH(test, queue) cmocka_unit_test_setup_teardown(test, set_up##queue, tear_down##queue)
+    const struct CMUnitTest tests[] = {
+        WITH(a_ticket_is_told_once_its_logs_are_durable, ),
+        WITH(tickets_that_wait_together_share_a_send, ),
+        WITH(a_cancelled_ticket_leaves_nothing_behind, ),
+        WITH(a_ticket_of_many_logs_becomes_many_messages_of_one_send, ),
+        WITH(a_log_larger_than_a_message_is_refused, ),
+        WITH(no_room_in_the_account_is_told_at_commit, ),
+        WITH(the_ticket_to_blame_is_refused_alone, _picky),
+        WITH(a_ticket_is_never_in_two_sends, _picky),
+        WITH(logs_that_pass_one_message_together_are_refused, _picky),
+#ifdef LOGMILL_CHECKS
+        WITH(misuse_ends_a_test, _picky),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
