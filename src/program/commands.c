@@ -1,472 +1,54 @@
 #include "program/commands.h"
 
-#include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "api/api.h"
-#include "base/clock.h"
-#include "base/ledger.h"
-#include "base/timestamp.h"
-#include "base/xalloc.h"
 #include "diag/diag.h"
-#include "metrics/emf.h"
-#include "program/data_dir.h"
+#include "program/command.h"
 #include "program/health.h"
 #include "program/ports.h"
-#include "tail/feed.h"
-#include "worker/worker.h"
-#include "json/writer.h"
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
-enum { ROLE_API = 1, ROLE_WORKER = 2 };
-
-/* Descriptors kept for files, event loops and what libraries open. */
-enum { OTHER_DESCRIPTORS = 64 };
-
-/* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
-enum { STOP_OVERTIME_S = 1 };
-
-enum { LARGE_BUFFER_BYTES = 128 << 10 };
-
-enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
-
-/* What a running process holds. */
-struct service {
-    const struct config *config;
-    unsigned roles;
-    int api_lock;
-    int worker_lock;
-    struct queue *queue;
-    struct store *store;
-    struct cache *cache;
-    struct tail_feed *feed; /* NULL where no api runs */
-    struct worker *worker;
-    struct api *api;
-};
-
-static int fail(const struct errbuf *err)
-{
-    diag(DIAG_ERROR, err->text);
-    return 1;
-}
-
-/* ---- Opening and closing ---- */
-
-static int open_store(struct service *s, struct errbuf *err)
-{
-    int error = 0;
-
-    if (adapters_need_data_dir(s->config))
-        error = data_dir_make(s->config->data_dir, err);
-    return error ? error : adapters_open_store(s->config, &s->store, err);
-}
-
-/*
- * A database that is away does not stop the start: the api takes logs all the same, and the worker
- * makes the schema ready when it can.
- */
-static int migrate(struct service *s, struct errbuf *err)
-{
-    int error = s->roles & ROLE_WORKER ? store_migrate(s->store, err) : 0;
-
-    if (error != LM_EUNAVAILABLE && error != LM_ETIMEOUT)
-        return error;
-    diag(DIAG_WARN, "the store is away; logs wait in the queue", DIAG_STR("reason", err->text));
-    return 0;
-}
-
-static int take_locks(struct service *s, struct errbuf *err)
-{
-    const char *dir = s->config->data_dir;
-
-    if (!adapters_need_data_dir(s->config))
-        return 0;
-    if (s->roles & ROLE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
-        return s->api_lock;
-    if (s->roles & ROLE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
-        return s->worker_lock;
-    return 0;
-}
-
-/*
- * Raises the number of descriptors to what the system allows, and returns how many connections of
- * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads.
- */
-static unsigned fit_connections(uint64_t wanted, uint64_t threads)
-{
-    uint64_t others = OTHER_DESCRIPTORS + HTTP_EXTRA_CONNECTIONS * threads;
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return (unsigned)wanted;
-    if (limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit))
-            getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= wanted + others)
-        return (unsigned)wanted;
-    wanted =
-        limit.rlim_cur > others + OTHER_DESCRIPTORS ? limit.rlim_cur - others : OTHER_DESCRIPTORS;
-    diag(DIAG_WARN, "fewer connections than MAX_CONNECTIONS: the limit of open files is lower",
-         DIAG_INT("connections", (int64_t)wanted), DIAG_INT("open_files", (int64_t)limit.rlim_cur));
-    return (unsigned)wanted;
-}
-
-static int start_api(struct service *s, struct errbuf *err)
-{
-    const struct config *c = s->config;
-    unsigned connections = fit_connections(c->max_connections, c->web_concurrency);
-
-    s->api = api_new(
-        &(struct api_options){.queue = s->queue,
-                              .store = s->store,
-                              .cache = s->cache,
-                              .feed = s->feed,
-                              .http = {.host = c->host,
-                                       .port = (unsigned)c->port,
-                                       .threads = (unsigned)c->web_concurrency,
-                                       .max_connections = connections,
-                                       .max_connection_bytes = c->max_connection_bytes,
-                                       .max_body_bytes = c->max_body_bytes,
-                                       .max_header_bytes = c->max_header_bytes,
-                                       .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
-                                       .request_timeout_ms = (unsigned)c->request_timeout * 1000,
-                                       .write_timeout_ms = (unsigned)c->write_timeout * 1000},
-                              .allowed_hosts = c->allowed_hosts,
-                              .cors_origins = c->cors_origins,
-                              .trusted_proxies = c->trusted_proxies,
-                              .max_inflight_bytes = c->max_inflight_bytes,
-                              .read_threads = (unsigned)c->read_threads,
-                              .max_reads = (unsigned)c->max_reads,
-                              .max_client_reads = (unsigned)c->max_reads_per_client,
-                              .query_timeout_ms = (unsigned)c->query_timeout * 1000,
-                              .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
-        err);
-    return s->api ? 0 : LM_EUNAVAILABLE;
-}
-
-/* A worker alone takes no logs, but tells how it is. */
-static int start_ops(struct service *s, struct errbuf *err)
-{
-    const struct config *c = s->config;
-
-    if (!c->metrics_port)
-        return 0;
-    s->api = api_new(&(struct api_options){.queue = s->queue,
-                                           .store = s->store,
-                                           .ops_only = true,
-                                           .allowed_hosts = c->allowed_hosts,
-                                           .cors_origins = c->cors_origins,
-                                           .trusted_proxies = c->trusted_proxies,
-                                           .http = {.host = c->host,
-                                                    .port = (unsigned)c->metrics_port,
-                                                    .max_connections = OPS_CONNECTIONS},
-                                           .max_inflight_bytes = c->max_inflight_bytes,
-                                           .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
-                     err);
-    return s->api ? 0 : LM_EUNAVAILABLE;
-}
-
-static int start_emf(const struct config *c, struct errbuf *err)
-{
-    if (!c->emf_interval)
-        return 0;
-    return emf_start(&(struct emf_options){.fd = STDOUT_FILENO,
-                                           .interval = (unsigned)c->emf_interval,
-                                           .name = c->emf_namespace},
-                     err);
-}
-
-/*
- * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
- * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
- * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
- * Deliveries of the embedded queue were not seen to do this.
- */
-static void give_back_large_buffers(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
-#endif
-}
-
-/* Opens all that the roles need and starts them: what clients see comes last. */
-static struct expiry_letters dead_letter_limits(const struct config *c)
-{
-    return (struct expiry_letters){.days = (unsigned)c->dead_letters_days,
-                                   .max_bytes = c->dead_letters_max_bytes,
-                                   .drops = strcmp(c->dead_letters_excess, "drop") == 0};
-}
-
-static int start(struct service *s, struct errbuf *err)
-{
-    int error;
-
-    if ((error = start_emf(s->config, err)) || (error = open_store(s, err)) ||
-        (error = take_locks(s, err)) || (error = adapters_open_cache(s->config, &s->cache, err)) ||
-        (error = adapters_open_queue(
-             s->config, s->roles & ROLE_API ? ADAPTERS_QUEUE_SEND : ADAPTERS_QUEUE_RECEIVE,
-             &s->queue, err)) ||
-        (error = migrate(s, err)))
-        return error;
-    if (s->roles & ROLE_API) {
-        s->feed = tail_feed_new(
-            &(struct tail_feed_options){.store = s->store,
-                                        .cache = s->cache,
-                                        /* Only a store of our own has no other worker. */
-                                        .is_told = (s->roles & ROLE_WORKER) &&
-                                                   adapters_store_is_embedded(s->config),
-                                        .max_tails = (unsigned)s->config->max_tails,
-                                        .unsent_bytes = s->config->max_inflight_bytes /
-                                                        LEDGER_SHARES * LEDGER_TAILS_CEILING},
-            err);
-        if (!s->feed)
-            return LM_EUNAVAILABLE;
-    }
-    if (s->roles & ROLE_WORKER) {
-        if (!adapters_queue_is_embedded(s->config))
-            give_back_large_buffers();
-        s->worker = worker_new(
-            &(struct worker_options){.queue = s->queue,
-                                     .store = s->store,
-                                     .cache = s->cache,
-                                     .threads = (unsigned)s->config->worker_threads,
-                                     .one_writer = adapters_store_is_embedded(s->config),
-                                     .retention_days = (unsigned)s->config->retention_days,
-                                     .dead_letters = dead_letter_limits(s->config),
-                                     .stored = s->feed ? tail_feed_wake : NULL,
-                                     .stored_ctx = s->feed},
-            err);
-        if (!s->worker)
-            return LM_EUNAVAILABLE;
-    }
-    return s->roles & ROLE_API ? start_api(s, err) : start_ops(s, err);
-}
-
-/*
- * A database that neither answers nor refuses could hold up a stop for long. Nothing is lost by
- * going without waiting for it: what is not stored is in the queue, and acknowledged there it is
- * not.
- */
-static void *end_late_stop(void *arg)
-{
-    sleep((unsigned)(uintptr_t)arg); /* a number: all that was on main's stack may be gone */
-    diag(DIAG_WARN, "the stop took too long: ended; what was not stored stays in the queue");
-    emf_write();
-    _exit(0);
-}
-
-/* The reverse of start: first no new logs, then what is queued is stored, then the files. */
-static void stop(struct service *s)
-{
-    uint64_t started_us = clock_monotonic_us();
-    uint64_t limit_ms = s->config->shutdown_timeout * 1000;
-    uint64_t spent_ms;
-    void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
-    pthread_t late;
-
-    if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
-        pthread_detach(late);
-    api_free(s->api, (unsigned)limit_ms);
-    spent_ms = (clock_monotonic_us() - started_us) / 1000;
-    worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
-    tail_feed_free(s->feed);
-    queue_free(s->queue);
-    cache_free(s->cache);
-    store_free(s->store);
-    emf_stop();
-    if (s->worker_lock > 0)
-        close(s->worker_lock);
-    if (s->api_lock > 0)
-        close(s->api_lock);
-}
+#include "program/service.h"
 
 /* ---- serve, api, worker ---- */
 
-/* Where the logs are kept, without secrets; the caller releases `text`, which ends with a NUL. */
-static void describe_data(const struct config *c, struct buffer *text)
-{
-    char path[PATH_MAX];
-    const char *dir = realpath(c->data_dir, path) ? path : c->data_dir;
-    bool queue = adapters_queue_is_embedded(c);
-    bool store = adapters_store_is_embedded(c);
-
-    buffer_init(text, 4 * PATH_MAX);
-    buffer_append_string(text, queue || store ? dir : c->sqs_queue_url);
-    if (!queue && store)
-        buffer_appendf(text, ", %s", c->sqs_queue_url);
-    if (!store)
-        buffer_append_string(text, ", PostgreSQL");
-    buffer_append_char(text, '\0');
-}
-
-static void say_started(const struct service *s)
-{
-    const struct config *c = s->config;
-    bool is_ipv6 = strchr(c->host, ':') != NULL;
-    struct buffer data;
-    char line[512];
-
-    describe_data(c, &data);
-    if (!(s->roles & ROLE_API)) {
-        diag(DIAG_INFO, "storing", DIAG_STR("data", data.data),
-             DIAG_INT("metrics_port", s->api ? api_port(s->api) : 0));
-        buffer_release(&data);
-        return;
-    }
-    snprintf(line, sizeof(line),
-             "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
-             "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
-             is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
-    diag(DIAG_INFO, "listening", DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
-         DIAG_STR("data", data.data), DIAG_STR("try", line));
-    buffer_release(&data);
-}
-
-static int no_arguments(char **args, int args_len)
-{
-    if (args_len == 0)
-        return 0;
-    fprintf(stderr, "logmill: %s: not expected here; flags are --name value\n", args[0]);
-    return 2;
-}
-
-static int run(const struct config *config, unsigned roles)
-{
-    struct service s = {.config = config, .roles = roles};
-    struct errbuf err = ERRBUF_INIT;
-    sigset_t signals;
-    int received, status = 0;
-
-    /* Blocked here, before any thread is started, so that only sigwait below gets them. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
-    if (start(&s, &err)) {
-        status = fail(&err);
-    } else {
-        say_started(&s);
-        sigwait(&signals, &received);
-        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second one is not waited for */
-        diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal(received)));
-    }
-    stop(&s);
-    if (status == 0)
-        diag(DIAG_INFO, "stopped");
-    return status;
-}
-
 int commands_serve(const struct config *config, char **args, int args_len)
 {
-    int status = no_arguments(args, args_len);
+    int status = command_no_arguments(args, args_len);
 
-    return status ? status : run(config, ROLE_API | ROLE_WORKER);
+    return status ? status : service_run(config, SERVICE_API | SERVICE_WORKER);
 }
 
 int commands_api(const struct config *config, char **args, int args_len)
 {
-    int status = no_arguments(args, args_len);
+    int status = command_no_arguments(args, args_len);
 
-    return status ? status : run(config, ROLE_API);
+    return status ? status : service_run(config, SERVICE_API);
 }
 
 int commands_worker(const struct config *config, char **args, int args_len)
 {
-    int status = no_arguments(args, args_len);
+    int status = command_no_arguments(args, args_len);
 
-    return status ? status : run(config, ROLE_WORKER);
+    return status ? status : service_run(config, SERVICE_WORKER);
 }
 
 /* ---- migrate ---- */
 
 int commands_migrate(const struct config *config, char **args, int args_len)
 {
-    struct service s = {.config = config};
+    struct store *store = NULL;
     struct errbuf err = ERRBUF_INIT;
-    int status = no_arguments(args, args_len);
+    int status = command_no_arguments(args, args_len);
 
     if (status)
         return status;
-    if (open_store(&s, &err) || store_migrate(s.store, &err))
-        status = fail(&err);
+    if (adapters_open_store(config, &store, &err) || store_migrate(store, &err))
+        status = command_fail(&err);
     else
         diag(DIAG_INFO, "the store is ready");
-    store_free(s.store);
+    store_free(store);
     return status;
-}
-
-/* ---- dead-letters ---- */
-
-/* One letter as a line of JSON: for people, and for jq. */
-static int print_dead_letter(const struct queue_dead_letter *letter, void *ctx)
-{
-    struct buffer line;
-    size_t written = 0;
-
-    buffer_init(&line, SIZE_MAX / 2);
-    buffer_append_string(&line, "{\"id\":");
-    json_append_string(&line, letter->id);
-    buffer_append_string(&line, ",\"died\":\"");
-    timestamp_append(&line, letter->died_us);
-    buffer_append_string(&line, "\",\"reason\":");
-    json_append_string(&line, letter->reason);
-    buffer_append_string(&line, ",\"body\":");
-    json_append_string(&line, letter->body);
-    buffer_append_string(&line, "}\n");
-    if (!buffer_error(&line))
-        written = fwrite(line.data, 1, line.len, stdout);
-    buffer_release(&line);
-    return written ? 0 : LM_EIO;
-}
-
-static int requeue(struct queue *q, char **ids, int ids_len, struct errbuf *err)
-{
-    struct slice *slices = xcalloc((size_t)ids_len, sizeof(*slices));
-    uint64_t moved = 0;
-    int error;
-
-    for (int i = 0; i < ids_len; i++)
-        slices[i] = slice_of_string(ids[i]);
-    error = queue_dead_letters_requeue(q, slices, (size_t)ids_len, &moved, err);
-    printf("requeued %llu\n", (unsigned long long)moved);
-    free(slices);
-    return error;
-}
-
-int commands_dead_letters(const struct config *config, char **args, int args_len)
-{
-    const char *verb = args_len > 0 ? args[0] : "list";
-    bool list = strcmp(verb, "list") == 0 && args_len <= 1;
-    struct errbuf err = ERRBUF_INIT;
-    struct queue *q;
-    int error;
-
-    if (!list && strcmp(verb, "requeue") != 0) {
-        fprintf(stderr, "logmill: dead-letters: \"%s\" is not one of list, requeue [ID…]\n",
-                args[args_len - 1]);
-        return 2;
-    }
-    if (adapters_queue_is_embedded(config) && data_dir_find(config->data_dir, "queue.db", &err))
-        return fail(&err);
-    if (adapters_open_queue(config, ADAPTERS_QUEUE_TOOL, &q, &err))
-        return fail(&err);
-    error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
-                 : requeue(q, args + 1, args_len - 1, &err);
-    queue_free(q);
-    return error ? fail(&err) : 0;
 }
 
 /* ---- health ---- */
@@ -495,10 +77,10 @@ int commands_health(const struct config *config, char **args, int args_len)
     if (api && ask_port(config, "PORT", config->port, &err) == 0)
         return 0;
     if (any && !config->metrics_port)
-        return fail(&err); /* of the two reasons the one that tells more */
+        return command_fail(&err); /* of the two reasons the one that tells more */
     if (worker && ask_port(config, "METRICS_PORT", config->metrics_port, &err) == 0)
         return 0;
-    return fail(&err);
+    return command_fail(&err);
 }
 
 /* ---- config ---- */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cache/redis/adapter.h"
+#include "program/data_dir.h"
 #include "queue/sqlite/adapter.h"
 #include "queue/sqs/adapter.h"
 #include "store/postgres/adapter.h"
@@ -80,6 +81,12 @@ int adapters_open_store(const struct config *config, struct store **store, struc
 {
     struct errbuf reason = ERRBUF_INIT;
 
+    if (adapters_need_data_dir(config)) {
+        int error = data_dir_make(config->data_dir, err);
+
+        if (error)
+            return error;
+    }
     if (adapters_store_is_embedded(config)) {
         *store = store_sqlite_new(config->data_dir, err);
         return *store ? 0 : LM_EINVAL;

@@ -29,8 +29,9 @@ enum adapters_queue_use {
 };
 
 /*
- * Each returns 0 with the port set, or an error with `err` filled. DATA_DIR must exist where it is
- * needed. adapters_open_cache sets *cache to NULL where there is none.
+ * Each returns 0 with the port set, or an error with `err` filled. adapters_open_store makes
+ * DATA_DIR, where the settings need it; the queue needs it to be there. adapters_open_cache sets
+ * *cache to NULL where there is none.
  */
 int adapters_open_queue(const struct config *config, enum adapters_queue_use use,
                         struct queue **queue, struct errbuf *err) LM_MUST_CHECK;

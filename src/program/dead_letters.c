@@ -1,0 +1,73 @@
+/* `logmill dead-letters`. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "program/command.h"
+#include "program/commands.h"
+#include "program/data_dir.h"
+#include "program/ports.h"
+#include "json/writer.h"
+
+/* One letter as a line of JSON: for people, and for jq. */
+static int print_dead_letter(const struct queue_dead_letter *letter, void *ctx)
+{
+    struct buffer line;
+    size_t written = 0;
+
+    buffer_init(&line, SIZE_MAX / 2);
+    buffer_append_string(&line, "{\"id\":");
+    json_append_string(&line, letter->id);
+    buffer_append_string(&line, ",\"died\":\"");
+    timestamp_append(&line, letter->died_us);
+    buffer_append_string(&line, "\",\"reason\":");
+    json_append_string(&line, letter->reason);
+    buffer_append_string(&line, ",\"body\":");
+    json_append_string(&line, letter->body);
+    buffer_append_string(&line, "}\n");
+    if (!buffer_error(&line))
+        written = fwrite(line.data, 1, line.len, stdout);
+    buffer_release(&line);
+    return written ? 0 : LM_EIO;
+}
+
+static int requeue(struct queue *q, char **ids, int ids_len, struct errbuf *err)
+{
+    struct slice *slices = xcalloc((size_t)ids_len, sizeof(*slices));
+    uint64_t moved = 0;
+    int error;
+
+    for (int i = 0; i < ids_len; i++)
+        slices[i] = slice_of_string(ids[i]);
+    error = queue_dead_letters_requeue(q, slices, (size_t)ids_len, &moved, err);
+    printf("requeued %llu\n", (unsigned long long)moved);
+    free(slices);
+    return error;
+}
+
+int commands_dead_letters(const struct config *config, char **args, int args_len)
+{
+    const char *verb = args_len > 0 ? args[0] : "list";
+    bool list = strcmp(verb, "list") == 0 && args_len <= 1;
+    struct errbuf err = ERRBUF_INIT;
+    struct queue *q;
+    int error;
+
+    if (!list && strcmp(verb, "requeue") != 0) {
+        fprintf(stderr, "logmill: dead-letters: \"%s\" is not one of list, requeue [ID…]\n",
+                args[args_len - 1]);
+        return 2;
+    }
+    if (adapters_queue_is_embedded(config) && data_dir_find(config->data_dir, "queue.db", &err))
+        return command_fail(&err);
+    if (adapters_open_queue(config, ADAPTERS_QUEUE_TOOL, &q, &err))
+        return command_fail(&err);
+    error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
+                 : requeue(q, args + 1, args_len - 1, &err);
+    queue_free(q);
+    return error ? command_fail(&err) : 0;
+}

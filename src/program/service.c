@@ -1,0 +1,340 @@
+#include "program/service.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/ledger.h"
+#include "diag/diag.h"
+#include "metrics/emf.h"
+#include "program/data_dir.h"
+#include "program/ports.h"
+#include "tail/feed.h"
+#include "worker/worker.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Descriptors kept for files, event loops and what libraries open. */
+enum { OTHER_DESCRIPTORS = 64 };
+
+/* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
+enum { STOP_OVERTIME_S = 1 };
+
+enum { LARGE_BUFFER_BYTES = 128 << 10 };
+
+enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
+
+/* What a running process holds. */
+struct service {
+    const struct config *config;
+    unsigned roles;
+    int api_lock;
+    int worker_lock;
+    struct queue *queue;
+    struct store *store;
+    struct cache *cache;
+    struct tail_feed *feed; /* NULL where no api runs */
+    struct worker *worker;
+    struct api *api;
+};
+
+/* ---- Opening and closing ---- */
+
+/*
+ * A database that is away does not stop the start: the api takes logs all the same, and the worker
+ * makes the schema ready when it can.
+ */
+static int migrate(struct service *s, struct errbuf *err)
+{
+    int error = s->roles & SERVICE_WORKER ? store_migrate(s->store, err) : 0;
+
+    if (error != LM_EUNAVAILABLE && error != LM_ETIMEOUT)
+        return error;
+    diag(DIAG_WARN, "the store is away; logs wait in the queue", DIAG_STR("reason", err->text));
+    return 0;
+}
+
+static int take_locks(struct service *s, struct errbuf *err)
+{
+    const char *dir = s->config->data_dir;
+
+    if (!adapters_need_data_dir(s->config))
+        return 0;
+    if (s->roles & SERVICE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
+        return s->api_lock;
+    if (s->roles & SERVICE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
+        return s->worker_lock;
+    return 0;
+}
+
+/*
+ * Raises the number of descriptors to what the system allows, and returns how many connections of
+ * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads.
+ */
+static unsigned fit_connections(uint64_t wanted, uint64_t threads)
+{
+    uint64_t others = OTHER_DESCRIPTORS + HTTP_EXTRA_CONNECTIONS * threads;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return (unsigned)wanted;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit))
+            getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted + others)
+        return (unsigned)wanted;
+    wanted =
+        limit.rlim_cur > others + OTHER_DESCRIPTORS ? limit.rlim_cur - others : OTHER_DESCRIPTORS;
+    diag(DIAG_WARN, "fewer connections than MAX_CONNECTIONS: the limit of open files is lower",
+         DIAG_INT("connections", (int64_t)wanted), DIAG_INT("open_files", (int64_t)limit.rlim_cur));
+    return (unsigned)wanted;
+}
+
+static int start_api(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+    unsigned connections = fit_connections(c->max_connections, c->web_concurrency);
+
+    s->api = api_new(
+        &(struct api_options){.queue = s->queue,
+                              .store = s->store,
+                              .cache = s->cache,
+                              .feed = s->feed,
+                              .http = {.host = c->host,
+                                       .port = (unsigned)c->port,
+                                       .threads = (unsigned)c->web_concurrency,
+                                       .max_connections = connections,
+                                       .max_connection_bytes = c->max_connection_bytes,
+                                       .max_body_bytes = c->max_body_bytes,
+                                       .max_header_bytes = c->max_header_bytes,
+                                       .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
+                                       .request_timeout_ms = (unsigned)c->request_timeout * 1000,
+                                       .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+                              .allowed_hosts = c->allowed_hosts,
+                              .cors_origins = c->cors_origins,
+                              .trusted_proxies = c->trusted_proxies,
+                              .max_inflight_bytes = c->max_inflight_bytes,
+                              .read_threads = (unsigned)c->read_threads,
+                              .max_reads = (unsigned)c->max_reads,
+                              .max_client_reads = (unsigned)c->max_reads_per_client,
+                              .query_timeout_ms = (unsigned)c->query_timeout * 1000,
+                              .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
+        err);
+    return s->api ? 0 : LM_EUNAVAILABLE;
+}
+
+/* A worker alone takes no logs, but tells how it is. */
+static int start_ops(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+
+    if (!c->metrics_port)
+        return 0;
+    s->api = api_new(&(struct api_options){.queue = s->queue,
+                                           .store = s->store,
+                                           .ops_only = true,
+                                           .allowed_hosts = c->allowed_hosts,
+                                           .cors_origins = c->cors_origins,
+                                           .trusted_proxies = c->trusted_proxies,
+                                           .http = {.host = c->host,
+                                                    .port = (unsigned)c->metrics_port,
+                                                    .max_connections = OPS_CONNECTIONS},
+                                           .max_inflight_bytes = c->max_inflight_bytes,
+                                           .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
+                     err);
+    return s->api ? 0 : LM_EUNAVAILABLE;
+}
+
+static int start_emf(const struct config *c, struct errbuf *err)
+{
+    if (!c->emf_interval)
+        return 0;
+    return emf_start(&(struct emf_options){.fd = STDOUT_FILENO,
+                                           .interval = (unsigned)c->emf_interval,
+                                           .name = c->emf_namespace},
+                     err);
+}
+
+/*
+ * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
+ * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
+ * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
+ * Deliveries of the embedded queue were not seen to do this.
+ */
+static void give_back_large_buffers(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
+#endif
+}
+
+static struct expiry_letters dead_letter_limits(const struct config *c)
+{
+    return (struct expiry_letters){.days = (unsigned)c->dead_letters_days,
+                                   .max_bytes = c->dead_letters_max_bytes,
+                                   .drops = strcmp(c->dead_letters_excess, "drop") == 0};
+}
+
+/* Opens all that the roles need and starts them: what clients see comes last. */
+static int start(struct service *s, struct errbuf *err)
+{
+    int error;
+
+    if ((error = start_emf(s->config, err)) ||
+        (error = adapters_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
+        (error = adapters_open_cache(s->config, &s->cache, err)) ||
+        (error = adapters_open_queue(
+             s->config, s->roles & SERVICE_API ? ADAPTERS_QUEUE_SEND : ADAPTERS_QUEUE_RECEIVE,
+             &s->queue, err)) ||
+        (error = migrate(s, err)))
+        return error;
+    if (s->roles & SERVICE_API) {
+        s->feed = tail_feed_new(
+            &(struct tail_feed_options){.store = s->store,
+                                        .cache = s->cache,
+                                        /* Only a store of our own has no other worker. */
+                                        .is_told = (s->roles & SERVICE_WORKER) &&
+                                                   adapters_store_is_embedded(s->config),
+                                        .max_tails = (unsigned)s->config->max_tails,
+                                        .unsent_bytes = s->config->max_inflight_bytes /
+                                                        LEDGER_SHARES * LEDGER_TAILS_CEILING},
+            err);
+        if (!s->feed)
+            return LM_EUNAVAILABLE;
+    }
+    if (s->roles & SERVICE_WORKER) {
+        if (!adapters_queue_is_embedded(s->config))
+            give_back_large_buffers();
+        s->worker = worker_new(
+            &(struct worker_options){.queue = s->queue,
+                                     .store = s->store,
+                                     .cache = s->cache,
+                                     .threads = (unsigned)s->config->worker_threads,
+                                     .one_writer = adapters_store_is_embedded(s->config),
+                                     .retention_days = (unsigned)s->config->retention_days,
+                                     .dead_letters = dead_letter_limits(s->config),
+                                     .stored = s->feed ? tail_feed_wake : NULL,
+                                     .stored_ctx = s->feed},
+            err);
+        if (!s->worker)
+            return LM_EUNAVAILABLE;
+    }
+    return s->roles & SERVICE_API ? start_api(s, err) : start_ops(s, err);
+}
+
+/*
+ * A database that neither answers nor refuses could hold up a stop for long. Nothing is lost by
+ * going without waiting for it: what is not stored is in the queue, and acknowledged there it is
+ * not.
+ */
+static void *end_late_stop(void *arg)
+{
+    sleep((unsigned)(uintptr_t)arg); /* a number: all that was on main's stack may be gone */
+    diag(DIAG_WARN, "the stop took too long: ended; what was not stored stays in the queue");
+    emf_write();
+    _exit(0);
+}
+
+/* The reverse of start: first no new logs, then what is queued is stored, then the files. */
+static void stop(struct service *s)
+{
+    uint64_t started_us = clock_monotonic_us();
+    uint64_t limit_ms = s->config->shutdown_timeout * 1000;
+    uint64_t spent_ms;
+    void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
+    pthread_t late;
+
+    if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
+        pthread_detach(late);
+    api_free(s->api, (unsigned)limit_ms);
+    spent_ms = (clock_monotonic_us() - started_us) / 1000;
+    worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
+    tail_feed_free(s->feed);
+    queue_free(s->queue);
+    cache_free(s->cache);
+    store_free(s->store);
+    emf_stop();
+    if (s->worker_lock > 0)
+        close(s->worker_lock);
+    if (s->api_lock > 0)
+        close(s->api_lock);
+}
+
+/* Where the logs are kept, without secrets; the caller releases `text`, which ends with a NUL. */
+static void describe_data(const struct config *c, struct buffer *text)
+{
+    char path[PATH_MAX];
+    const char *dir = realpath(c->data_dir, path) ? path : c->data_dir;
+    bool queue = adapters_queue_is_embedded(c);
+    bool store = adapters_store_is_embedded(c);
+
+    buffer_init(text, 4 * PATH_MAX);
+    buffer_append_string(text, queue || store ? dir : c->sqs_queue_url);
+    if (!queue && store)
+        buffer_appendf(text, ", %s", c->sqs_queue_url);
+    if (!store)
+        buffer_append_string(text, ", PostgreSQL");
+    buffer_append_char(text, '\0');
+}
+
+static void say_started(const struct service *s)
+{
+    const struct config *c = s->config;
+    bool is_ipv6 = strchr(c->host, ':') != NULL;
+    struct buffer data;
+    char line[512];
+
+    describe_data(c, &data);
+    if (!(s->roles & SERVICE_API)) {
+        diag(DIAG_INFO, "storing", DIAG_STR("data", data.data),
+             DIAG_INT("metrics_port", s->api ? api_port(s->api) : 0));
+        buffer_release(&data);
+        return;
+    }
+    snprintf(line, sizeof(line),
+             "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
+             "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
+             is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
+    diag(DIAG_INFO, "listening", DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
+         DIAG_STR("data", data.data), DIAG_STR("try", line));
+    buffer_release(&data);
+}
+
+int service_run(const struct config *config, unsigned roles)
+{
+    struct service s = {.config = config, .roles = roles};
+    struct errbuf err = ERRBUF_INIT;
+    sigset_t signals;
+    int received, status = 0;
+
+    /* Blocked here, before any thread is started, so that only sigwait below gets them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    if (start(&s, &err)) {
+        diag(DIAG_ERROR, err.text);
+        status = 1;
+    } else {
+        say_started(&s);
+        sigwait(&signals, &received);
+        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second one is not waited for */
+        diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal(received)));
+    }
+    stop(&s);
+    if (status == 0)
+        diag(DIAG_INFO, "stopped");
+    return status;
+}
