@@ -3,9 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/xalloc.h"
 
 enum { FIRST_CAPACITY = 256 };
+
+void buffer_check(const struct buffer *b)
+{
+    CHECK(b->len <= b->capacity);
+    CHECK(b->capacity <= b->ceiling);
+    CHECK(!b->data == (b->capacity == 0));
+    CHECK(b->error == 0 || b->error == LM_ETOOBIG || b->error == LM_ENOMEM || b->error == LM_EBUSY);
+    CHECK(!b->account || account_used(b->account) >= b->capacity);
+}
 
 void buffer_init(struct buffer *b, size_t ceiling)
 {
@@ -19,6 +29,7 @@ void buffer_init_over(struct buffer *b, char *memory, size_t size)
 
 bool buffer_charge(struct buffer *b, struct account *account)
 {
+    CHECKED(buffer_check(b));
     if (account == b->account)
         return true;
     if (account && b->capacity > 0 && !account_take(account, b->capacity))
@@ -31,6 +42,7 @@ bool buffer_charge(struct buffer *b, struct account *account)
 
 void buffer_release(struct buffer *b)
 {
+    CHECKED(buffer_check(b));
     if (b->account && b->capacity > 0)
         account_give(b->account, b->capacity);
     free(b->data);
@@ -39,12 +51,15 @@ void buffer_release(struct buffer *b)
 
 void buffer_clear(struct buffer *b)
 {
+    CHECKED(buffer_check(b));
     b->len = 0;
     b->error = 0;
 }
 
 void buffer_truncate(struct buffer *b, size_t len)
 {
+    CHECKED(buffer_check(b));
+    CHECK(len <= b->len);
     b->len = len;
     b->error = 0;
 }
@@ -74,6 +89,7 @@ static int grow(struct buffer *b, size_t need)
 
 char *buffer_reserve(struct buffer *b, size_t extra)
 {
+    CHECKED(buffer_check(b));
     if (b->error)
         return NULL;
     if (extra > b->ceiling - b->len) {
@@ -165,6 +181,8 @@ void buffer_appendf(struct buffer *b, const char *format, ...)
 
 void buffer_consume(struct buffer *b, size_t n)
 {
+    CHECKED(buffer_check(b));
+    CHECK(n <= b->len);
     if (n == 0)
         return;
     memmove(b->data, b->data + n, b->len - n);

@@ -1,7 +1,8 @@
 /*
  * A growable run of bytes that never grows past its ceiling.
  *
- * Always true: len <= capacity <= ceiling; data is NULL exactly when capacity is 0.
+ * Always true (buffer_check): len <= capacity <= ceiling; data is NULL exactly when capacity is 0;
+ * `account` holds at least `capacity` bytes.
  *
  * Appends that would pass the ceiling, or for which there is no memory (LM_ENOMEM), or no room in
  * the ledger (LM_EBUSY, see buffer_charge), change nothing but set
@@ -26,6 +27,9 @@ struct buffer {
     int error;               /* 0, LM_ETOOBIG, LM_ENOMEM or LM_EBUSY */
     struct account *account; /* that its capacity is charged to, or NULL */
 };
+
+/* CHECKs what is always true. */
+void buffer_check(const struct buffer *b);
 
 /* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
 void buffer_init(struct buffer *b, size_t ceiling);

@@ -1,3 +1,4 @@
+#include "../aborts.h"
 #include "../cmocka_all.h"
 #include "base/buffer.h"
 
@@ -128,6 +129,32 @@ static void what_it_holds_is_charged_as_it_grows(void **state)
     buffer_release(&b);
 }
 
+#ifdef LOGMILL_CHECKS
+
+static void check(void *arg)
+{
+    buffer_check(arg);
+}
+
+static void a_broken_buffer_is_told(void **state)
+{
+    char byte = 0;
+    struct account account = {.used = 7};
+    struct buffer sound = {.data = &byte, .len = 3, .capacity = 8, .ceiling = 9};
+    struct buffer broken[] = {sound, sound, sound, sound, sound};
+
+    broken[0].len = 9;
+    broken[1].ceiling = 7;
+    broken[2].data = NULL;
+    broken[3].error = LM_EIO;
+    broken[4].account = &account;
+    assert_false(aborts(check, &sound));
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        assert_true(aborts(check, &broken[i]));
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +164,9 @@ int main(void)
         cmocka_unit_test(growing_byte_by_byte_keeps_the_bytes),
         cmocka_unit_test(truncating_lifts_the_error),
         cmocka_unit_test(what_it_holds_is_charged_as_it_grows),
+#ifdef LOGMILL_CHECKS
+        cmocka_unit_test(a_broken_buffer_is_told),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
