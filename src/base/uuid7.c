@@ -11,10 +11,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/byte_order.h"
 #include "base/clock.h"
 
 static const uint64_t TAIL_HIGH_MASK = (UINT64_C(1) << 12) - 1; /* rand_a */
 static const uint64_t TAIL_LOW_MASK = (UINT64_C(1) << 62) - 1;  /* rand_b */
+static const uint64_t VERSION = UINT64_C(7) << 12;              /* above rand_a */
+static const uint64_t VARIANT = UINT64_C(2) << 62;              /* above rand_b */
 static const int64_t ID_MS_MAX = (INT64_C(1) << 48) - 1;
 
 static struct {
@@ -47,15 +50,13 @@ static void seed_tail(void)
     tail.seeded = true;
 }
 
+/* `high` and `low` are within their masks. */
 static void put_uuid(struct uuid *id, int64_t ms, uint64_t high, uint64_t low)
 {
-    for (int i = 0; i < 6; i++)
-        id->bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-    id->bytes[6] = (uint8_t)(0x70 | (high >> 8));
-    id->bytes[7] = (uint8_t)high;
-    for (int i = 0; i < 8; i++)
-        id->bytes[8 + i] = (uint8_t)(low >> (56 - 8 * i));
-    id->bytes[8] = (uint8_t)(0x80 | (id->bytes[8] & 0x3f));
+    char *bytes = (char *)id->bytes;
+
+    bytes = byte_order_put64(bytes, (uint64_t)ms << 16 | VERSION | high);
+    byte_order_put64(bytes, VARIANT | low);
 }
 
 int64_t uuid7_ms_of_timestamp(int64_t timestamp_us)
@@ -114,13 +115,17 @@ struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits)
     return id;
 }
 
+struct uuid uuid7_lowest(int64_t timestamp_us)
+{
+    struct uuid id;
+
+    put_uuid(&id, uuid7_ms_of_timestamp(timestamp_us), 0, 0);
+    return id;
+}
+
 int64_t uuid7_ms(const struct uuid *id)
 {
-    int64_t ms = 0;
-
-    for (int i = 0; i < 6; i++)
-        ms = ms << 8 | id->bytes[i];
-    return ms;
+    return (int64_t)(byte_order_get64((const char *)id->bytes) >> 16);
 }
 
 bool uuid_is_v7(const struct uuid *id)

@@ -38,6 +38,9 @@ struct uuid uuid7_derived(int64_t timestamp_us, struct slice seed);
 #define UUID7_NUMBER_MAX UINT64_C(0xffffffff)
 struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits);
 
+/* The lowest id for `timestamp_us`: its other bits are 0. */
+struct uuid uuid7_lowest(int64_t timestamp_us);
+
 /* The milliseconds since 1970 that `id` carries. */
 int64_t uuid7_ms(const struct uuid *id);
 

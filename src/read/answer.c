@@ -47,22 +47,11 @@ void read_answer_refuse(struct http_request *req, int error, struct slice refusa
         answers_refuse(req, REFUSED_NO_MEMORY, 0);
 }
 
-/* The lowest id that a log of `timestamp_us` may have. */
-static struct uuid lowest_id(int64_t timestamp_us)
-{
-    uint64_t ms = (uint64_t)uuid7_ms_of_timestamp(timestamp_us);
-    struct uuid id = {.bytes = {[6] = 0x70, [8] = 0x80}};
-
-    for (int i = 0; i < 6; i++)
-        id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-    return id;
-}
-
 void read_answer_append_place(struct buffer *b, const struct read_place *place)
 {
     struct log_key key = place->before;
-    struct uuid lowest = lowest_id(key.timestamp_us);
-    char cursor[LOG_PARAMS_CURSOR_LEN];
+    struct uuid lowest = uuid7_lowest(key.timestamp_us);
+    char cursor[LOG_KEY_CURSOR_LEN];
     bool whole; /* all logs of the place's own microsecond have been looked at */
 
     if (!place->more) {
@@ -72,7 +61,7 @@ void read_answer_append_place(struct buffer *b, const struct read_place *place)
     whole = memcmp(key.id.bytes, lowest.bytes, sizeof(lowest.bytes)) <= 0;
     if (whole) /* a place between two logs: as a cursor, the lowest key that a log could have */
         key.id = lowest;
-    log_params_format_cursor(&key, cursor);
+    log_key_format_cursor(&key, cursor);
     buffer_append_string(b, "\"next\":\"");
     buffer_append(b, cursor, sizeof(cursor));
     if (!place->out_of_time) {

@@ -305,7 +305,7 @@ static bool read_cursor(struct reading *r, struct log_key *key)
 
     if (!text.data)
         return false;
-    if (log_params_parse_cursor(text, key))
+    if (log_key_parse_cursor(text, key))
         refuse_text(r,
                     &(struct refusal){.in = "query",
                                       SLICE_LITERAL("cursor"),
@@ -605,57 +605,4 @@ int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refus
     }
     buffer_release(&repaired);
     return reading_finish(&r);
-}
-
-/* ---- Cursors ---- */
-
-/* base64url (RFC 4648, section 5) of the timestamp, big-endian, and the id: 24 bytes. */
-enum { KEY_BYTES = 24 };
-
-static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN])
-{
-    uint8_t bytes[KEY_BYTES];
-
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)((uint64_t)key->timestamp_us >> (56 - 8 * i));
-    memcpy(bytes + 8, key->id.bytes, sizeof(key->id.bytes));
-    for (int i = 0; i < KEY_BYTES; i += 3) {
-        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
-
-        for (int k = 0; k < 4; k++)
-            *out++ = BASE64URL[group >> (18 - 6 * k) & 63];
-    }
-}
-
-int log_params_parse_cursor(struct slice text, struct log_key *key)
-{
-    uint8_t bytes[KEY_BYTES];
-    uint64_t timestamp = 0;
-
-    if (text.len != LOG_PARAMS_CURSOR_LEN)
-        return LM_EINVAL;
-    for (size_t i = 0, at = 0; i < KEY_BYTES; i += 3) {
-        unsigned group = 0;
-
-        for (int k = 0; k < 4; k++) {
-            const char *digit = memchr(BASE64URL, text.data[at++], sizeof(BASE64URL) - 1);
-
-            if (!digit)
-                return LM_EINVAL;
-            group = group << 6 | (unsigned)(digit - BASE64URL);
-        }
-        bytes[i] = (uint8_t)(group >> 16);
-        bytes[i + 1] = (uint8_t)(group >> 8);
-        bytes[i + 2] = (uint8_t)group;
-    }
-    for (int i = 0; i < 8; i++)
-        timestamp = timestamp << 8 | bytes[i];
-    key->timestamp_us = (int64_t)timestamp;
-    memcpy(key->id.bytes, bytes + 8, sizeof(key->id.bytes));
-    if (key->timestamp_us < TIMESTAMP_MIN_US || key->timestamp_us > TIMESTAMP_MAX_US ||
-        !uuid_is_v7(&key->id) || uuid7_ms(&key->id) != uuid7_ms_of_timestamp(key->timestamp_us))
-        return LM_EINVAL;
-    return 0;
 }

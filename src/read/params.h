@@ -27,7 +27,6 @@ enum {
     LOG_PARAMS_LIMIT_MAX = 1000,
     LOG_PARAMS_LEVELS_MAX = 32,    /* parameters `level`, and as many `not.level` */
     LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
-    LOG_PARAMS_CURSOR_LEN = 32,    /* characters */
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
@@ -62,12 +61,5 @@ int log_params_parse_download(const struct query_string *params, struct log_quer
 
 /* GET /logs/{id}. `text` is the segment, decoded, any bytes. */
 int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal) LM_MUST_CHECK;
-
-/*
- * A cursor names a log to continue after: opaque to users, of characters that need no escaping in a
- * URL. Parsing takes exactly what formatting writes for the key of some log: else LM_EINVAL.
- */
-void log_params_format_cursor(const struct log_key *key, char out[LOG_PARAMS_CURSOR_LEN]);
-int log_params_parse_cursor(struct slice text, struct log_key *key) LM_MUST_CHECK;
 
 #endif

@@ -5,13 +5,6 @@
 #include "base/timestamp.h"
 #include "json/writer.h"
 
-int log_key_compare(const struct log_key *a, const struct log_key *b)
-{
-    if (a->timestamp_us != b->timestamp_us)
-        return a->timestamp_us < b->timestamp_us ? -1 : 1;
-    return memcmp(a->id.bytes, b->id.bytes, sizeof(a->id.bytes));
-}
-
 /* Appends a literal at `p` and moves past it. */
 #define PUT(p, text) ((p) = (char *)memcpy((p), (text), sizeof(text) - 1) + sizeof(text) - 1)
 

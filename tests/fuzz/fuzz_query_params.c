@@ -70,12 +70,12 @@ static void check_query(struct slice text, struct buffer *refusal)
 
 static void check_cursor(struct slice text)
 {
-    char again[LOG_PARAMS_CURSOR_LEN];
+    char again[LOG_KEY_CURSOR_LEN];
     struct log_key key;
 
-    if (log_params_parse_cursor(text, &key))
+    if (log_key_parse_cursor(text, &key))
         return;
-    log_params_format_cursor(&key, again);
+    log_key_format_cursor(&key, again);
     must(slice_equal(text, slice_of(again, sizeof(again))));
 }
 

@@ -100,7 +100,7 @@ struct rebuild {
     uint64_t deadline_us; /* after which it would be of no use */
     unsigned count;       /* members staged, or about to be */
     size_t bytes;
-    char mark[CACHE_MEMBER_KEY_LEN];
+    char mark[LOG_KEY_BYTES];
     size_t mark_len; /* 0: there are no older logs */
     int error;       /* of the cache, which ended the store's query */
 };
@@ -152,7 +152,7 @@ static int take_row(const struct record *record, void *ctx)
     size_t len = cache_member_len(record);
 
     if (b->count == r->max_logs || len > r->max_bytes - b->bytes) {
-        cache_member_key(&record->key, b->mark);
+        log_key_pack_ordered(&record->key, b->mark);
         b->mark_len = sizeof(b->mark);
         return LM_ESTOPPED;
     }

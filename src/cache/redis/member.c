@@ -1,29 +1,6 @@
 #include "cache/redis/member.h"
 
-#include <string.h>
-
-static void put(char *out, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        out[i] = (char)(value >> (8 * (bytes - 1 - i)));
-}
-
-static uint64_t get(const char *in, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value = value << 8 | (unsigned char)in[i];
-    return value;
-}
-
-static const uint64_t TIMESTAMP_BIAS = UINT64_C(1) << 63;
-
-void cache_member_key(const struct log_key *key, char out[CACHE_MEMBER_KEY_LEN])
-{
-    put(out, (uint64_t)key->timestamp_us ^ TIMESTAMP_BIAS, 8);
-    memcpy(out + 8, key->id.bytes, sizeof(key->id.bytes));
-}
+#include "base/byte_order.h"
 
 size_t cache_member_len(const struct record *r)
 {
@@ -34,9 +11,9 @@ void cache_member_append(struct buffer *b, const struct record *r)
 {
     char head[CACHE_MEMBER_HEAD_LEN];
 
-    cache_member_key(&r->key, head);
-    put(head + CACHE_MEMBER_KEY_LEN, r->level.len, 4);
-    put(head + CACHE_MEMBER_KEY_LEN + 4, r->message.len, 4);
+    log_key_pack_ordered(&r->key, head);
+    byte_order_put32(byte_order_put32(head + LOG_KEY_BYTES, (uint32_t)r->level.len),
+                     (uint32_t)r->message.len);
     buffer_append(b, head, sizeof(head));
     buffer_append_slice(b, r->level);
     buffer_append_slice(b, r->message);
@@ -51,12 +28,11 @@ int cache_member_decode(struct slice member, struct record *r)
     if (member.len < CACHE_MEMBER_HEAD_LEN)
         return LM_EINVAL;
     texts_len = member.len - CACHE_MEMBER_HEAD_LEN;
-    level_len = get(member.data + CACHE_MEMBER_KEY_LEN, 4);
-    message_len = get(member.data + CACHE_MEMBER_KEY_LEN + 4, 4);
+    level_len = byte_order_get32(member.data + LOG_KEY_BYTES);
+    message_len = byte_order_get32(member.data + LOG_KEY_BYTES + 4);
     if (level_len > texts_len || message_len > texts_len - level_len)
         return LM_EINVAL;
-    r->key.timestamp_us = (int64_t)(get(member.data, 8) ^ TIMESTAMP_BIAS);
-    memcpy(r->key.id.bytes, member.data + 8, sizeof(r->key.id.bytes));
+    log_key_unpack_ordered(member.data, &r->key);
     r->level = slice_of(texts, level_len);
     r->message = slice_of(texts + level_len, message_len);
     r->attributes = slice_of(texts + level_len + message_len, texts_len - level_len - message_len);

@@ -1,8 +1,7 @@
 /*
  * A log as a member of the cache's sorted set, in bytes whose order (memcmp) is the order of logs:
  *
- *   8  timestamp, biased by 2^63, big endian    ┐ the key: CACHE_MEMBER_KEY_LEN bytes
- *   16 id                                       ┘
+ *   24 key, as log_key_pack_ordered writes it
  *   4  length of level, big endian
  *   4  length of message, big endian
  *   …  level, message, attributes
@@ -17,9 +16,7 @@
 #include "base/error.h"
 #include "record/record.h"
 
-enum { CACHE_MEMBER_KEY_LEN = 24, CACHE_MEMBER_HEAD_LEN = CACHE_MEMBER_KEY_LEN + 8 };
-
-void cache_member_key(const struct log_key *key, char out[CACHE_MEMBER_KEY_LEN]);
+enum { CACHE_MEMBER_HEAD_LEN = LOG_KEY_BYTES + 8 };
 
 size_t cache_member_len(const struct record *r);
 

@@ -22,7 +22,7 @@ enum {
     MS = 1000,          /* in us */
     RUN_MEMBERS = 1000, /* members fetched at once to be matched */
     RUNS_MAX = CACHE_REDIS_LOGS_MAX / RUN_MEMBERS + 1,
-    BOUND_MAX = CACHE_MEMBER_KEY_LEN + 1,
+    BOUND_MAX = LOG_KEY_BYTES + 1,
     REPLIES = 6, /* OK, four times QUEUED, and what EXEC gives */
     OFFSET_MAX = CACHE_REDIS_LOGS_MAX,
 };
@@ -46,7 +46,7 @@ static struct bound bound_of_key(char kind, const struct log_key *key)
 {
     struct bound b = {.text = {kind}, .len = BOUND_MAX};
 
-    cache_member_key(key, b.text + 1);
+    log_key_pack_ordered(key, b.text + 1);
     return b;
 }
 
@@ -137,8 +137,8 @@ static bool covers(const redisReply *mark, const struct bound *lower)
 {
     if (mark->type != REDIS_REPLY_STRING)
         return false;
-    return mark->len == 0 || ((size_t)mark->len == CACHE_MEMBER_KEY_LEN &&
-                              memcmp(lower->text + 1, mark->str, CACHE_MEMBER_KEY_LEN) > 0);
+    return mark->len == 0 || ((size_t)mark->len == LOG_KEY_BYTES &&
+                              memcmp(lower->text + 1, mark->str, LOG_KEY_BYTES) > 0);
 }
 
 /* Fills `run` from the reply to EXEC, which it takes over. */

@@ -2,22 +2,7 @@
  * Logs in the order of storing. Each transaction of the writer leaves a row in `arrivals` with the
  * keys of its logs, numbered through; a log's position is its number.
  */
-#include <string.h>
-
-#include "base/byte_order.h"
 #include "store/sqlite/internal.h"
-
-void store_sqlite_key_pack(const struct log_key *key, char out[STORE_SQLITE_KEY_BYTES])
-{
-    byte_order_put64(out, (uint64_t)key->timestamp_us);
-    memcpy(out + 8, key->id.bytes, sizeof(key->id.bytes));
-}
-
-void store_sqlite_key_unpack(const char in[STORE_SQLITE_KEY_BYTES], struct log_key *key)
-{
-    key->timestamp_us = (int64_t)byte_order_get64(in);
-    memcpy(key->id.bytes, in + 8, sizeof(key->id.bytes));
-}
 
 /* The number of the last log, 0 where there is none. */
 static int read_end(struct store_sqlite_reader *r, uint64_t *end, struct errbuf *err)
@@ -51,7 +36,7 @@ static int hand_out(struct store_sqlite_reader *r, const char *key, uint64_t num
     struct record record;
     int error;
 
-    store_sqlite_key_unpack(key, &wanted);
+    log_key_unpack(key, &wanted);
     sqlite3_bind_int64(r->at_key, 1, wanted.timestamp_us);
     sqlite3_bind_blob(r->at_key, 2, wanted.id.bytes, sizeof(wanted.id.bytes), SQLITE_STATIC);
     error = store_sqlite_reader_step(r, r->at_key, &record, err);
@@ -70,7 +55,7 @@ static int follow_arrival(struct store_sqlite_reader *r, struct store_position *
 {
     uint64_t last = (uint64_t)sqlite3_column_int64(r->arrivals, 0);
     const char *keys = sqlite3_column_blob(r->arrivals, 1);
-    uint64_t n = (uint64_t)sqlite3_column_bytes(r->arrivals, 1) / STORE_SQLITE_KEY_BYTES;
+    uint64_t n = (uint64_t)sqlite3_column_bytes(r->arrivals, 1) / LOG_KEY_BYTES;
     uint64_t before = last - n;
     int error = 0;
 
@@ -82,7 +67,7 @@ static int follow_arrival(struct store_sqlite_reader *r, struct store_position *
         position->sequence = before;
     }
     while (error == 0 && position->sequence < last && *left > 0) {
-        const char *key = keys + (position->sequence - before) * STORE_SQLITE_KEY_BYTES;
+        const char *key = keys + (position->sequence - before) * LOG_KEY_BYTES;
 
         error = hand_out(r, key, position->sequence + 1, fn, ctx, err);
         if (error == 0)

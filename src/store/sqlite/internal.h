@@ -81,11 +81,6 @@ int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stm
 int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
                             struct errbuf *err) LM_MUST_CHECK;
 
-/* How `arrivals` holds a log's key: its timestamp (big-endian), its id. */
-enum { STORE_SQLITE_KEY_BYTES = 8 + 16 };
-void store_sqlite_key_pack(const struct log_key *key, char out[STORE_SQLITE_KEY_BYTES]);
-void store_sqlite_key_unpack(const char in[STORE_SQLITE_KEY_BYTES], struct log_key *key);
-
 int store_sqlite_follow_end(struct store_reader *base, struct store_position *end,
                             struct errbuf *err);
 int store_sqlite_follow(struct store_reader *base, struct store_position *position, size_t max,

@@ -172,8 +172,8 @@ static int insert(struct writer *w, const struct record *r, struct store_append_
     if (sqlite3_changes(w->db.handle) == 0)
         return count_present(w, r, result, err);
     result->stored++;
-    store_sqlite_key_pack(&r->key, w->keys.data + w->keys.len);
-    w->keys.len += STORE_SQLITE_KEY_BYTES;
+    log_key_pack(&r->key, w->keys.data + w->keys.len);
+    w->keys.len += LOG_KEY_BYTES;
     return 0;
 }
 
@@ -207,7 +207,7 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
 
     *result = (struct store_append_result){0};
     buffer_clear(&w->keys);
-    if (n > 0 && buffer_reserve(&w->keys, n * STORE_SQLITE_KEY_BYTES) == NULL)
+    if (n > 0 && buffer_reserve(&w->keys, n * LOG_KEY_BYTES) == NULL)
         return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of a batch");
     error = begin(w, err);
     if (error != 0)

@@ -38,11 +38,11 @@ static void the_bytes_of_keys_order_as_the_keys_do(void **state)
         for (size_t j = 0; j < N; j++) {
             struct log_key a = {.timestamp_us = times[i / 2], .id.bytes = {[15] = i % 2}};
             struct log_key b = {.timestamp_us = times[j / 2], .id.bytes = {[15] = j % 2}};
-            char a_key[CACHE_MEMBER_KEY_LEN], b_key[CACHE_MEMBER_KEY_LEN];
+            char a_key[LOG_KEY_BYTES], b_key[LOG_KEY_BYTES];
             int order;
 
-            cache_member_key(&a, a_key);
-            cache_member_key(&b, b_key);
+            log_key_pack_ordered(&a, a_key);
+            log_key_pack_ordered(&b, b_key);
             order = memcmp(a_key, b_key, sizeof(a_key));
             assert_int_equal(order < 0, i < j);
             assert_int_equal(order > 0, i > j);
@@ -68,7 +68,7 @@ static void what_is_no_member_is_refused(void **state)
         assert_int_equal(cache_member_decode(slice_of(cut, len), &r), LM_EINVAL);
         free(cut);
     }
-    memset(b.data + CACHE_MEMBER_KEY_LEN, 0xff, 8);
+    memset(b.data + LOG_KEY_BYTES, 0xff, 8);
     assert_int_equal(cache_member_decode(buffer_slice(&b), &r), LM_EINVAL);
     buffer_release(&b);
 }

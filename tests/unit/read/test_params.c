@@ -429,16 +429,16 @@ static void a_cursor_comes_back_as_the_key_it_was_made_of(void **state)
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         struct log_key key = {times[i], uuid7_new(times[i])};
         struct log_key again;
-        char text[LOG_PARAMS_CURSOR_LEN];
+        char text[LOG_KEY_CURSOR_LEN];
         char query[sizeof(text) + 16];
         struct asked a;
 
-        log_params_format_cursor(&key, text);
-        assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &again), 0);
+        log_key_format_cursor(&key, text);
+        assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &again), 0);
         assert_int_equal(again.timestamp_us, key.timestamp_us);
         assert_memory_equal(again.id.bytes, key.id.bytes, sizeof(key.id.bytes));
 
-        snprintf(query, sizeof(query), "cursor=%.*s", LOG_PARAMS_CURSOR_LEN, text);
+        snprintf(query, sizeof(query), "cursor=%.*s", LOG_KEY_CURSOR_LEN, text);
         ask_list(&a, query);
         assert_int_equal(a.result, 0);
         assert_true(a.list.has_cursor);
@@ -450,31 +450,30 @@ static void a_cursor_comes_back_as_the_key_it_was_made_of(void **state)
 static void a_cursor_that_was_not_handed_out_is_refused(void **state)
 {
     struct log_key key = {INT64_C(1700000000123456), uuid7_new(INT64_C(1700000000123456))};
-    char text[LOG_PARAMS_CURSOR_LEN];
+    char text[LOG_KEY_CURSOR_LEN];
     struct asked a;
 
     for (size_t i = 0; i < sizeof(text); i++) {
         static const char bad[] = {'\0', '=', '+', '/', ' ', '\xff'};
 
         for (size_t k = 0; k < sizeof(bad); k++) {
-            log_params_format_cursor(&key, text);
+            log_key_format_cursor(&key, text);
             text[i] = bad[k];
-            assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key),
-                             LM_EINVAL);
+            assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
         }
     }
-    log_params_format_cursor(&key, text);
+    log_key_format_cursor(&key, text);
     for (size_t len = 0; len < sizeof(text); len++)
-        assert_int_equal(log_params_parse_cursor(slice_of(text, len), &key), LM_EINVAL);
+        assert_int_equal(log_key_parse_cursor(slice_of(text, len), &key), LM_EINVAL);
     text[4] ^= 1; /* another time: no id of that log */
-    assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
+    assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
     key = (struct log_key){TIMESTAMP_MAX_US + 1, uuid7_new(TIMESTAMP_MAX_US + 1)};
-    log_params_format_cursor(&key, text);
-    assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
+    log_key_format_cursor(&key, text);
+    assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
     memset(text, 'A', sizeof(text));
-    assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
+    assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
     memset(text, '_', sizeof(text));
-    assert_int_equal(log_params_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
+    assert_int_equal(log_key_parse_cursor(slice_of(text, sizeof(text)), &key), LM_EINVAL);
 
     ask_list(&a, "limit=0&cursor=%22x");
     assert_true(slice_equal(

@@ -4,31 +4,6 @@
 
 #include "../cmocka_all.h"
 
-static struct log_key key(int64_t timestamp_us, uint8_t first, uint8_t last)
-{
-    struct log_key k = {.timestamp_us = timestamp_us};
-
-    k.id.bytes[0] = first;
-    k.id.bytes[15] = last;
-    return k;
-}
-
-static void assert_ascending(struct log_key a, struct log_key b)
-{
-    assert_true(log_key_compare(&a, &b) < 0);
-    assert_true(log_key_compare(&b, &a) > 0);
-    assert_int_equal(log_key_compare(&a, &a), 0);
-}
-
-static void keys_are_ordered_by_time_then_by_id(void **state)
-{
-    assert_ascending(key(1, 9, 9), key(2, 0, 0));
-    assert_ascending(key(-2, 0, 0), key(-1, 0, 0));
-    assert_ascending(key(INT64_MIN, 0, 0), key(INT64_MAX, 0, 0));
-    assert_ascending(key(1, 0, 1), key(1, 0, 2));
-    assert_ascending(key(1, 0x7f, 9), key(1, 0x80, 0)); /* bytes are unsigned */
-}
-
 static void assert_json(const struct record *r, const char *expected)
 {
     struct buffer b;
@@ -68,7 +43,6 @@ static void no_attributes_are_an_empty_object(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_ordered_by_time_then_by_id),
         cmocka_unit_test(a_record_is_written_with_all_its_fields),
         cmocka_unit_test(no_attributes_are_an_empty_object),
     };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "base/byte_order.h"
 #include "base/xalloc.h"
 #include "query/matcher.h"
 
@@ -11,19 +12,13 @@ struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *le
                                 const char *message, const char *attributes)
 {
     struct record r = {
-        .key = {.timestamp_us = timestamp_us},
+        .key = log_key_lowest(timestamp_us),
         .level = slice_of_string(level),
         .message = slice_of_string(message),
         .attributes = attributes != NULL ? slice_of_string(attributes) : (struct slice){NULL, 0},
     };
-    uint64_t ms = (uint64_t)uuid7_ms_of_timestamp(timestamp_us);
 
-    for (int i = 0; i < 6; i++)
-        r.key.id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-    r.key.id.bytes[6] = 0x70;
-    r.key.id.bytes[8] = 0x80;
-    for (int i = 0; i < 4; i++)
-        r.key.id.bytes[12 + i] = (uint8_t)(n >> (24 - 8 * i));
+    byte_order_put32((char *)r.key.id.bytes + 12, n);
     return r;
 }
 
