@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answers/answers.h"
 #include "base/container_of.h"
 #include "base/xalloc.h"
 #include "formats/record_parse.h"
@@ -67,7 +68,7 @@ void ingest_routes_free(struct intake *intake)
     free(intake);
 }
 
-static void on_done(struct ingest_ticket *ticket, int error, const char *detail);
+static void on_done(struct ingest_ticket *ticket, int error);
 
 static struct post *post_new(struct intake *intake, struct http_request *req)
 {
@@ -118,44 +119,58 @@ static void answer_queued(const struct post *p)
     http_respond(p->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
 }
 
-static void on_done(struct ingest_ticket *ticket, int error, const char *detail)
+/* A queue that was not heard of in time may have the logs all the same. */
+static enum refusal refusal_of(int error)
+{
+    switch (error) {
+    case LM_EDATA:
+        return REFUSED_QUEUE_CONTENT;
+    case LM_EFULL:
+        return REFUSED_QUEUE_NO_SPACE;
+    case LM_EBUSY:
+        return REFUSED_QUEUE_FULL;
+    case LM_ETIMEOUT:
+    case LM_EUNAVAILABLE:
+    case LM_ESTOPPED:
+        return REFUSED_QUEUE_UNCONFIRMED;
+    default:
+        return REFUSED_QUEUE_FAILED;
+    }
+}
+
+static void on_done(struct ingest_ticket *ticket, int error)
 {
     struct post *p = container_of(ticket, struct post, ticket);
 
     if (!error)
         answer_queued(p);
     else
-        http_respond_error(p->req, error == LM_EDATA ? 400 : 503, detail);
+        answers_refuse(p->req, refusal_of(error), 0);
     post_free(p);
 }
 
 static void answer_overload(struct http_request *req)
 {
     metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-    http_respond_error(req, 503, "too much is in flight: not accepted, try again later");
+    answers_refuse(req, REFUSED_INTAKE_FULL, 0);
 }
 
 static void answer_refused(struct intake *intake, struct http_request *req, int error,
                            struct validation *errors)
 {
     const struct queue_limits *limits = ingest_limits(intake->ingest);
-    char detail[128];
 
     if (error == LM_EINVAL && validation_finish(errors) == 0) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req, &(struct http_response){.status = 422, .body_buffer = &intake->errors});
     } else if (error == LM_EDATA) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-        snprintf(detail, sizeof(detail), "a log is too large: one has at most %d bytes",
-                 RECORD_BYTES_MAX);
-        http_respond_error(req, 413, detail);
+        answers_refuse(req, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
     } else if (error == LM_ETOOBIG) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-        snprintf(detail, sizeof(detail),
-                 "the log%s too large: the queue takes at most %zu bytes at once, ids included",
-                 limits->atomic_send ? " is" : "s of this request together are",
-                 limits->max_message_bytes);
-        http_respond_error(req, 413, detail);
+        answers_refuse(req,
+                       limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
+                       limits->max_message_bytes);
     } else {
         answer_overload(req);
     }

@@ -428,38 +428,15 @@ static void on_durable(struct queue_send *base, int error, const char *detail)
     mailbox_post(s->in->box, &s->mail);
 }
 
-/* What senders are told. A service that was not heard of in time may have the logs all the same. */
-static const char *failure_text(int error)
-{
-    switch (error) {
-    case 0:
-        return "";
-    case LM_EDATA:
-        return "refused by the queue for what is in it: not accepted, and the same again would not "
-               "be";
-    case LM_EFULL:
-        return "the queue has no space left: not accepted, try again later";
-    case LM_EBUSY:
-        return "the queue holds as much as QUEUE_MAX_BYTES allows: not accepted, try again later";
-    case LM_ETIMEOUT:
-    case LM_EUNAVAILABLE:
-    case LM_ESTOPPED:
-        return "not confirmed by the queue in time: it may be there all the same, try again later";
-    default:
-        return "the queue cannot be written to: not accepted, try again later";
-    }
-}
-
 /* Tells all tickets of `s`, whose owners may then do with them what they like. */
 static void tell_all(struct send *s)
 {
     struct ingest *in = s->in;
-    const char *detail = failure_text(s->error);
 
     for (struct ingest_ticket *t = s->tickets, *next; t; t = next) {
         next = t->next;
         move_ticket(t, INGEST_NEW);
-        t->done(t, s->error, detail);
+        t->done(t, s->error);
     }
     if (s->error)
         metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->tickets_len);

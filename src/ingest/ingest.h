@@ -55,12 +55,11 @@ struct ingest_mark {
  */
 struct ingest_ticket {
     /*
-     * Called once, on the loop's thread, never from within a function of this header but
-     * ingest_flush. `error` 0: the logs are durable. LM_EDATA: refused for what is in them, and so
-     * they would be again. Any other: not confirmed; `detail`, which lives for ever, tells their
-     * sender in one line whether they may be there all the same. It may open other tickets.
+     * Called once, on the loop's thread, never from within a function of this header. `error` is 0
+     * if the logs are durable, or what queue_send.done (queue/queue.h) says. It may open other
+     * tickets.
      */
-    void (*done)(struct ingest_ticket *t, int error, const char *detail);
+    void (*done)(struct ingest_ticket *t, int error);
     /*
      * The owner's duty: whatever it needs to tell the sender that the logs are durable has been
      * reserved. What is durable must not be told to be refused, for want of memory. Checked by
