@@ -1,15 +1,6 @@
 /*
- * Where the credentials of AWS requests come from. Looked for as the AWS SDKs do, in this order;
- * the first source that is configured decides, and its failure is not passed over:
- *
- *   environment         AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
- *   shared files        the profile's keys, web identity, or credential_process (aws_profile.h)
- *   web identity        AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME
- *   container           AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI, with
- *                       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or …_TOKEN
- *   instance metadata   version 2 only; AWS_EC2_METADATA_DISABLED, …_SERVICE_ENDPOINT(_MODE)
- *
- * No secret is ever part of an error's text.
+ * The credentials of AWS requests, and what a search for them is told. Where they come from:
+ * credentials_chain.h. No secret is ever part of an error's text.
  */
 #ifndef LOGMILL_AWS_CREDENTIALS_H
 #define LOGMILL_AWS_CREDENTIALS_H
@@ -19,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
+#include "base/slice.h"
 
 struct aws_credentials {
     char *access_key_id;
@@ -40,11 +32,16 @@ struct aws_credentials_options {
 };
 
 /*
- * Looks for credentials; blocks for seconds where a source does. Returns 0, LM_ENOTFOUND where no
- * source is configured, LM_EINVAL where one is but wrongly, LM_EUNAVAILABLE where it cannot be
- * asked or gives none, or LM_ESTOPPED.
+ * Reads {"AccessKeyId":…, "SecretAccessKey":…, "Expiration":…} with the session token under the
+ * name `token_name`. Returns 0 or LM_EUNAVAILABLE with `err` telling what is missing.
  */
-int aws_credentials_find(const struct aws_credentials_options *options, struct aws_credentials *c,
-                         struct errbuf *err) LM_MUST_CHECK;
+int aws_credentials_from_json(struct slice text, const char *token_name, struct aws_credentials *c,
+                              struct errbuf *err);
+
+/* Sets the expiry from RFC 3339 text. Returns 0 or LM_EUNAVAILABLE. */
+int aws_credentials_set_expiry(struct aws_credentials *c, struct slice text, struct errbuf *err);
+
+/* A copy as a string, which aws_credentials_release wipes. */
+char *aws_credentials_copy(struct slice text);
 
 #endif

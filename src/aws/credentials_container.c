@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/credentials_internal.h"
+#include "aws/credentials_sources.h"
 #include "base/buffer.h"
 #include "fetch/fetch.h"
 

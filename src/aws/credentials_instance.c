@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "aws/credentials_internal.h"
+#include "aws/credentials_sources.h"
 #include "base/buffer.h"
 #include "fetch/fetch.h"
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "aws/credentials_internal.h"
+#include "aws/credentials_sources.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "json/writer.h"

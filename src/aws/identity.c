@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "aws/credentials_chain.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
@@ -98,7 +99,7 @@ static void refresh(struct aws_identity *id)
     pthread_mutex_unlock(&id->lock);
     find.stop = &id->stop;
     found->holders = 1;
-    error = aws_credentials_find(&find, &found->credentials, &reason);
+    error = aws_credentials_chain_find(&find, &found->credentials, &reason);
     if (error != 0 && error != LM_ESTOPPED)
         diag(DIAG_WARN, "AWS credentials cannot be refreshed; those in use stay",
              DIAG_STR("reason", reason.text));
@@ -140,7 +141,7 @@ struct aws_identity *aws_identity_new(const struct aws_identity_options *options
     id->now->holders = 1;
     pthread_mutex_init(&id->lock, NULL);
     pthread_cond_init(&id->wake, NULL);
-    if (aws_credentials_find(&options->find, &id->now->credentials, err) != 0)
+    if (aws_credentials_chain_find(&options->find, &id->now->credentials, err) != 0)
         goto fail;
     id->due_us = refresh_time(&id->now->credentials);
     if (pthread_create(&id->thread, NULL, run, id) != 0) {

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "aws/credentials_internal.h"
+#include "aws/credentials.h"
 #include "aws/error.h"
 #include "aws/ini.h"
 #include "base/text.h"

@@ -13,7 +13,7 @@
 
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
-#include "aws/credentials.h"
+#include "aws/credentials_chain.h"
 #include "base/clock.h"
 
 enum { SOON_US = 10000000 };
@@ -97,7 +97,7 @@ static void a_relative_uri_is_asked_at_the_containers_fixed_address(void **state
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", start_server(&s));
     setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/id", 1);
     setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a-token", 1);
-    if (aws_credentials_find(&options, &c, &err) != 0)
+    if (aws_credentials_chain_find(&options, &c, &err) != 0)
         fail_msg("%s", err.text);
     pthread_join(s.thread, NULL);
     close(s.listener);
@@ -131,7 +131,7 @@ static void a_program_that_hangs_is_ended_with_its_children(void **state)
     uint64_t start = clock_monotonic_us();
 
     write_config(*state, "[default]\ncredential_process = sleep 60 | sleep 60\n");
-    assert_int_equal(aws_credentials_find(&options, &c, &err), LM_ETIMEOUT);
+    assert_int_equal(aws_credentials_chain_find(&options, &c, &err), LM_ETIMEOUT);
     assert_true(clock_monotonic_us() - start < SOON_US);
 }
 
@@ -153,7 +153,7 @@ static void a_search_can_be_stopped(void **state)
 
     write_config(*state, "[default]\ncredential_process = sleep 60\n");
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
-    assert_int_equal(aws_credentials_find(&options, &c, &err), LM_ESTOPPED);
+    assert_int_equal(aws_credentials_chain_find(&options, &c, &err), LM_ESTOPPED);
     assert_true(clock_monotonic_us() - start < SOON_US);
     pthread_join(thread, NULL);
 }
@@ -164,7 +164,7 @@ static void none_at_all_is_told(void **state)
     struct aws_credentials c;
     struct errbuf err = ERRBUF_INIT;
 
-    assert_int_equal(aws_credentials_find(&options, &c, &err), LM_ENOTFOUND);
+    assert_int_equal(aws_credentials_chain_find(&options, &c, &err), LM_ENOTFOUND);
     assert_non_null(strstr(err.text, "AWS_ACCESS_KEY_ID"));
 }
 
