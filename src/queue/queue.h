@@ -1,6 +1,6 @@
 /*
  * The queue port: where logs are made durable before they are acknowledged, and from where workers
- * take them. Adapters: queue_sqlite.h (a file), queue_sqs.h (Amazon SQS). Delivery is at least
+ * take them. Adapters: sqlite/adapter.h (a file), sqs/adapter.h (Amazon SQS). Delivery is at least
  * once; what is stored twice is stored once, by (timestamp, id).
  *
  * Threads: queue_send may be called from any thread. A consumer belongs to one thread.

@@ -1,6 +1,5 @@
 #include "queue/sqlite/adapter.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,78 +8,6 @@
 #include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "queue/sqlite/internal.h"
-
-enum { TOOL_CACHE_KIB = 128 };
-
-/*
- * sent_us stays with a dead letter, so that a record without a timestamp keeps its time when the
- * letter is sent again.
- */
-static const char *const schema[] = {
-    "CREATE TABLE messages(\n"
-    "    seq INTEGER PRIMARY KEY,   -- ascending in the order of the commits, never used twice\n"
-    "    sent_us INTEGER NOT NULL,  -- microseconds since 1970, UTC\n"
-    "    body TEXT NOT NULL         -- {\"v\":1,\"logs\":[...]}\n"
-    ") STRICT;\n"
-    "CREATE TABLE sequence(\n"
-    "    last_seq INTEGER NOT NULL  -- no message above it was ever deleted\n"
-    ") STRICT;\n"
-    "INSERT INTO sequence VALUES(0);\n"
-    "CREATE TABLE dead_letters(\n"
-    "    seq INTEGER PRIMARY KEY AUTOINCREMENT,\n"
-    "    died_us INTEGER NOT NULL,\n"
-    "    sent_us INTEGER NOT NULL,\n"
-    "    reason TEXT NOT NULL,\n"
-    "    body TEXT NOT NULL\n"
-    ") STRICT;\n",
-    /* To add up the bodies would mean to read them. */
-    "CREATE TABLE dead_letters_bytes(\n"
-    "    bytes INTEGER NOT NULL     -- of all bodies in dead_letters\n"
-    ") STRICT;\n"
-    "INSERT INTO dead_letters_bytes\n"
-    "SELECT coalesce(sum(length(CAST(body AS BLOB))), 0) FROM dead_letters;\n"
-    "CREATE TRIGGER dead_letter_comes AFTER INSERT ON dead_letters BEGIN\n"
-    "    UPDATE dead_letters_bytes SET bytes = bytes + length(CAST(new.body AS BLOB));\n"
-    "END;\n"
-    "CREATE TRIGGER dead_letter_goes AFTER DELETE ON dead_letters BEGIN\n"
-    "    UPDATE dead_letters_bytes SET bytes = bytes - length(CAST(old.body AS BLOB));\n"
-    "END;\n",
-};
-
-struct sqlite_db_options queue_sqlite_db_options(const struct queue_sqlite *q, int cache_kib,
-                                                 bool read_only)
-{
-    return (struct sqlite_db_options){
-        .path = q->path,
-        .steps = schema,
-        .steps_len = sizeof(schema) / sizeof(schema[0]),
-        .cache_kib = cache_kib,
-        .read_only = read_only,
-    };
-}
-
-struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, struct errbuf *err)
-{
-    struct sqlite_db_options options = queue_sqlite_db_options(q, TOOL_CACHE_KIB, false);
-
-    pthread_mutex_lock(&q->tool_lock);
-    *error = q->tool.handle != NULL ? 0 : sqlite_db_open(&q->tool, &options, err);
-    if (*error == 0)
-        return &q->tool;
-    pthread_mutex_unlock(&q->tool_lock);
-    return NULL;
-}
-
-void queue_sqlite_tool_release(struct queue_sqlite *q)
-{
-    pthread_mutex_unlock(&q->tool_lock);
-}
-
-int queue_sqlite_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err)
-{
-    return errbuf_fail(err, LM_EBUSY, "%s holds %" PRIu64 " bytes, and QUEUE_MAX_BYTES is %" PRIu64,
-                       q->path, bytes, q->max_bytes);
-}
 
 static int send_message(struct queue *base, struct queue_send *send)
 {
@@ -141,16 +68,16 @@ static int check(struct queue *base, struct errbuf *err)
     if (last_error != 0 && !q->no_sender)
         return queue_sqlite_writer_do(q, &probe, err);
 
-    db = queue_sqlite_tool_acquire(q, &error, err);
+    db = queue_sqlite_file_acquire(q, &error, err);
     if (db == NULL)
         return error;
     error = query_numbers(db, "SELECT last_seq FROM sequence", numbers, err);
     if (!error && q->max_bytes > 0) {
         uint64_t used = sqlite_db_used_bytes(db);
 
-        error = used >= q->max_bytes ? queue_sqlite_full(q, used, err) : 0;
+        error = used >= q->max_bytes ? queue_sqlite_file_full(q, used, err) : 0;
     }
-    queue_sqlite_tool_release(q);
+    queue_sqlite_file_release(q);
     return error;
 }
 
@@ -204,13 +131,13 @@ static int stats(struct queue *base, struct queue_stats *out, struct errbuf *err
     if (pending > 0 && queue_sqlite_writer_do(q, &flush, NULL) == 0)
         pending = 0;
 
-    db = queue_sqlite_tool_acquire(q, &error, err);
+    db = queue_sqlite_file_acquire(q, &error, err);
     if (db == NULL)
         return error;
     if ((error = count_messages(db, out, err)) == 0 &&
         (error = query_numbers(db, "SELECT count(*) FROM dead_letters", dead, err)) == 0)
         out->dead_letters = (uint64_t)dead[0];
-    queue_sqlite_tool_release(q);
+    queue_sqlite_file_release(q);
 
     out->depth -= pending < out->depth ? pending : out->depth;
     if (out->depth == 0)
@@ -245,7 +172,7 @@ static void free_queue(struct queue *base)
     free(q);
 }
 
-const struct queue_ops queue_sqlite_ops = {
+static const struct queue_ops ops = {
     .send = send_message,
     .limits = limits,
     .check = check,
@@ -279,7 +206,7 @@ struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struc
     size_t path_size = strlen(options->directory) + sizeof(name);
     int error = 0;
 
-    q->base.ops = &queue_sqlite_ops;
+    q->base.ops = &ops;
     q->path = xmalloc(path_size);
     snprintf(q->path, path_size, "%s%s", options->directory, name);
     q->max_message_bytes = options->max_message_bytes > 0 ? options->max_message_bytes
@@ -291,8 +218,8 @@ struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struc
 
     if (!q->no_sender) {
         error = queue_sqlite_writer_start(q, err);
-    } else if (queue_sqlite_tool_acquire(q, &error, err) != NULL) {
-        queue_sqlite_tool_release(q);
+    } else if (queue_sqlite_file_acquire(q, &error, err) != NULL) {
+        queue_sqlite_file_release(q);
     }
     if (error != 0) {
         free_queue(&q->base);

@@ -69,7 +69,7 @@ static void close_db(struct queue_sqlite_reading *r)
 
 static int open_db(struct queue_sqlite_reading *r, const struct queue_sqlite *q, struct errbuf *err)
 {
-    struct sqlite_db_options options = queue_sqlite_db_options(q, CONSUMER_CACHE_KIB, true);
+    struct sqlite_db_options options = queue_sqlite_file_options(q, CONSUMER_CACHE_KIB, true);
     int error = sqlite_db_open(&r->db, &options, err);
 
     if (error == 0)
@@ -134,7 +134,7 @@ struct queue_consumer *queue_sqlite_consumer_new(struct queue *base, struct errb
     if (error != 0)
         return NULL;
     c = xcalloc(1, sizeof(*c));
-    c->base.ops = &queue_sqlite_ops;
+    c->base.ops = q->base.ops;
     c->q = q;
     buffer_init(&c->bodies, BODIES_CEILING);
     return &c->base;

@@ -1,10 +1,11 @@
 /*
  * What the parts of the embedded queue share; nobody else includes it.
  *
- *   queue_sqlite.c           the queue as a whole: open, send, check, count, close
- *   queue_sqlite_writer.c    the one thread that writes: group commit, acknowledgements
- *   queue_sqlite_consumer.c  receiving and settling
- *   queue_sqlite_letters.c   dead letters, for people
+ *   adapter.c   the queue as a whole: open, send, check, count, close
+ *   writer.c    the one thread that writes: group commit, acknowledgements
+ *   consumer.c  receiving and settling
+ *   letters.c   dead letters, for people
+ *   file.c      the file's schema, and the connection that all but the two above share
  *
  * The file: table `messages` (seq, sent_us, body), a message a row, deleted when acknowledged;
  * table `dead_letters`, and `dead_letters_bytes`, one row, kept by triggers; table `sequence`, one
@@ -21,7 +22,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "queue/sqlite/adapter.h"
+#include "queue/queue.h"
 #include "queue/sqlite/seq_ranges.h"
 #include "sqlite/db.h"
 
@@ -103,12 +104,20 @@ struct queue_sqlite {
     struct sqlite_db tool;
 };
 
+/* ---- file.c ---- */
+
 /* The schema, for every connection to the file. */
-struct sqlite_db_options queue_sqlite_db_options(const struct queue_sqlite *q, int cache_kib,
-                                                 bool read_only);
+struct sqlite_db_options queue_sqlite_file_options(const struct queue_sqlite *q, int cache_kib,
+                                                   bool read_only);
 
 /* What a send or a check is told where the file holds `bytes`; returns LM_EBUSY. */
-int queue_sqlite_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err);
+int queue_sqlite_file_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err);
+
+/* The shared connection, opened if need be; NULL with `error` set. Ends with file_release. */
+struct sqlite_db *queue_sqlite_file_acquire(struct queue_sqlite *q, int *error, struct errbuf *err);
+void queue_sqlite_file_release(struct queue_sqlite *q);
+
+/* ---- writer.c ---- */
 
 /* Starts and ends the writer thread; the latter returns when all that was asked for is done. */
 int queue_sqlite_writer_start(struct queue_sqlite *q, struct errbuf *err) LM_MUST_CHECK;
@@ -124,7 +133,7 @@ int queue_sqlite_writer_do(struct queue_sqlite *q, struct queue_sqlite_job *job,
 /* Adds acknowledgements to those pending. */
 void queue_sqlite_writer_acknowledge(struct queue_sqlite *q, struct seq_ranges *acks);
 
-extern const struct queue_ops queue_sqlite_ops;
+/* ---- consumer.c ---- */
 
 struct queue_consumer *queue_sqlite_consumer_new(struct queue *base, struct errbuf *err);
 void queue_sqlite_consumer_free(struct queue_consumer *base);
@@ -135,16 +144,13 @@ int queue_sqlite_consumer_settle(struct queue_consumer *base, struct queue_deliv
 int queue_sqlite_consumer_dead_letter(struct queue_consumer *base, struct slice body,
                                       const char *reason, struct errbuf *err);
 
+/* ---- letters.c ---- */
+
 int queue_sqlite_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *ctx,
                               struct errbuf *err);
 int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
                                  uint64_t *moved, struct errbuf *err);
-
 int queue_sqlite_letters_trim(struct queue *base, const struct queue_letter_limits *limits,
                               struct queue_letter_excess *found, struct errbuf *err);
-
-/* The shared connection, opened if need be; NULL with `error` set. Ends with tool_release. */
-struct sqlite_db *queue_sqlite_tool_acquire(struct queue_sqlite *q, int *error, struct errbuf *err);
-void queue_sqlite_tool_release(struct queue_sqlite *q);
 
 #endif

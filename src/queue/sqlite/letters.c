@@ -22,7 +22,7 @@ static int read_next_letter(struct queue_sqlite *q, int64_t after, struct buffer
     int error;
     int rc;
 
-    db = queue_sqlite_tool_acquire(q, &error, err);
+    db = queue_sqlite_file_acquire(q, &error, err);
     if (db == NULL)
         return error;
     error = sqlite_db_prepare(db,
@@ -50,7 +50,7 @@ static int read_next_letter(struct queue_sqlite *q, int64_t after, struct buffer
     }
     sqlite3_finalize(stmt);
 out:
-    queue_sqlite_tool_release(q);
+    queue_sqlite_file_release(q);
     return error;
 }
 
@@ -232,7 +232,7 @@ int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, si
     int error;
 
     *moved = 0;
-    r.db = queue_sqlite_tool_acquire(q, &error, err);
+    r.db = queue_sqlite_file_acquire(q, &error, err);
     if (r.db == NULL)
         return error;
     error = prepare_requeue(&r, err);
@@ -241,7 +241,7 @@ int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, si
     finalize_requeue(&r);
     if (error == 0)
         sqlite_db_checkpoint(r.db);
-    queue_sqlite_tool_release(q);
+    queue_sqlite_file_release(q);
     return error;
 }
 
@@ -296,7 +296,7 @@ int queue_sqlite_letters_trim(struct queue *base, const struct queue_letter_limi
     struct queue_sqlite *q = (struct queue_sqlite *)base;
     uint64_t dropped = 0;
     int error;
-    struct sqlite_db *db = queue_sqlite_tool_acquire(q, &error, err);
+    struct sqlite_db *db = queue_sqlite_file_acquire(q, &error, err);
 
     if (!db)
         return error;
@@ -313,6 +313,6 @@ int queue_sqlite_letters_trim(struct queue *base, const struct queue_letter_limi
     else
         found->dropped = dropped;
 out:
-    queue_sqlite_tool_release(q);
+    queue_sqlite_file_release(q);
     return error;
 }

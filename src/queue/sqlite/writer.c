@@ -81,7 +81,7 @@ static void close_db(struct queue_sqlite_writer *w)
 
 static int open_db(struct queue_sqlite_writer *w, struct errbuf *err)
 {
-    struct sqlite_db_options options = queue_sqlite_db_options(w->q, WRITER_CACHE_KIB, false);
+    struct sqlite_db_options options = queue_sqlite_file_options(w->q, WRITER_CACHE_KIB, false);
     const struct {
         sqlite3_stmt **stmt;
         const char *sql;
@@ -504,7 +504,7 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
     if (r->left) {
         struct errbuf full = ERRBUF_INIT;
 
-        (void)queue_sqlite_full(q, w->used - r->bytes, &full);
+        (void)queue_sqlite_file_full(q, w->used - r->bytes, &full);
         finish_sends(r->left, LM_EBUSY, full.text);
     }
     finish_sends(r->refused, LM_ETOOBIG, "a message is larger than the queue takes");
