@@ -7,122 +7,6 @@
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "queue/sqs/internal.h"
-#include "json/writer.h"
-
-enum { BODY_BYTES_MAX = 4 << 20 };
-
-/* ---- Calls ---- */
-
-void queue_sqs_body(struct buffer *body, const char *url)
-{
-    buffer_append_string(body, "{\"QueueUrl\":");
-    json_append_string(body, slice_of_string(url));
-}
-
-void queue_sqs_body_text(struct buffer *body, const char *name, struct slice value)
-{
-    buffer_append_string(body, ",\"");
-    buffer_append_string(body, name);
-    buffer_append_string(body, "\":");
-    json_append_string(body, value);
-}
-
-uint64_t queue_sqs_number(yyjson_val *value)
-{
-    struct slice text = json_text(value);
-    uint64_t number = 0;
-
-    if (yyjson_is_uint(value))
-        return yyjson_get_uint(value);
-    for (size_t i = 0; i < text.len && i < 18; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return 0;
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    return number;
-}
-
-int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer *body,
-                   yyjson_doc **doc, struct errbuf *err)
-{
-    struct aws_call call = {
-        .action = action, .body = buffer_slice(body), .timeout_ms = q->options.timeout_ms};
-    int error;
-
-    if (buffer_error(body) != 0)
-        return errbuf_fail(err, LM_ETOOBIG, "SQS %s: the request is too large", action);
-    error = aws_client_run(q->client, &call, err);
-    if (error == 0 && doc != NULL) {
-        *doc = yyjson_read(call.answer.data, call.answer.len, 0);
-        if (*doc == NULL)
-            error = errbuf_fail(err, LM_EUNAVAILABLE, "SQS %s: the answer is no JSON", action);
-    }
-    aws_call_release(&call);
-    return error;
-}
-
-/* ---- Attributes ---- */
-
-static char *copy_text(yyjson_val *value)
-{
-    struct slice text = json_text(value);
-    char *copy;
-
-    if (text.len == 0)
-        return NULL;
-    copy = xcalloc(1, text.len + 1);
-    memcpy(copy, text.data, text.len);
-    return copy;
-}
-
-void queue_sqs_attributes_release(struct queue_sqs_attributes *a)
-{
-    free(a->arn);
-    free(a->letters_arn);
-    *a = (struct queue_sqs_attributes){0};
-}
-
-/* The policy is JSON text within the JSON. */
-static char *letters_arn(yyjson_val *policy)
-{
-    struct slice text = json_text(policy);
-    yyjson_doc *doc = text.len > 0 ? yyjson_read(text.data, text.len, 0) : NULL;
-    char *arn = copy_text(yyjson_obj_get(yyjson_doc_get_root(doc), "deadLetterTargetArn"));
-
-    yyjson_doc_free(doc);
-    return arn;
-}
-
-int queue_sqs_attributes_read(struct queue_sqs *q, const char *url, struct queue_sqs_attributes *a,
-                              struct errbuf *err)
-{
-    yyjson_doc *doc = NULL;
-    struct buffer body;
-    yyjson_val *attributes;
-    int error;
-
-    *a = (struct queue_sqs_attributes){0};
-    buffer_init(&body, BODY_BYTES_MAX);
-    queue_sqs_body(&body, url);
-    buffer_append_string(&body, ",\"AttributeNames\":[\"All\"]}");
-    error = queue_sqs_call(q, "GetQueueAttributes", &body, &doc, err);
-    buffer_release(&body);
-    if (error != 0)
-        return error;
-    attributes = yyjson_obj_get(yyjson_doc_get_root(doc), "Attributes");
-    a->arn = copy_text(yyjson_obj_get(attributes, "QueueArn"));
-    a->letters_arn = letters_arn(yyjson_obj_get(attributes, "RedrivePolicy"));
-    a->max_message_bytes = queue_sqs_number(yyjson_obj_get(attributes, "MaximumMessageSize"));
-    a->visibility_s = (unsigned)queue_sqs_number(yyjson_obj_get(attributes, "VisibilityTimeout"));
-    a->depth =
-        queue_sqs_number(yyjson_obj_get(attributes, "ApproximateNumberOfMessages")) +
-        queue_sqs_number(yyjson_obj_get(attributes, "ApproximateNumberOfMessagesNotVisible")) +
-        queue_sqs_number(yyjson_obj_get(attributes, "ApproximateNumberOfMessagesDelayed"));
-    yyjson_doc_free(doc);
-    return 0;
-}
-
-/* ---- The port ---- */
 
 static int send_message(struct queue *base, struct queue_send *send)
 {
@@ -195,7 +79,7 @@ static void free_queue(struct queue *base)
     free(q);
 }
 
-const struct queue_ops queue_sqs_ops = {
+static const struct queue_ops ops = {
     .send = send_message,
     .limits = limits,
     .check = check,
@@ -215,15 +99,14 @@ const struct queue_ops queue_sqs_ops = {
 
 static void init(struct queue_sqs *q, const struct queue_sqs_options *options)
 {
-    q->base.ops = &queue_sqs_ops;
-    q->options = *options;
+    q->base.ops = &ops;
     q->url = xstrdup(options->queue_url);
-    if (q->options.timeout_ms == 0)
-        q->options.timeout_ms = QUEUE_SQS_TIMEOUT_MS;
-    if (q->options.max_message_bytes == 0)
-        q->options.max_message_bytes = QUEUE_SQS_MAX_MESSAGE_BYTES;
-    if (q->options.poll_wait_s == 0)
-        q->options.poll_wait_s = QUEUE_SQS_POLL_WAIT_S;
+    q->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : QUEUE_SQS_TIMEOUT_MS;
+    q->max_message_bytes =
+        options->max_message_bytes > 0 ? options->max_message_bytes : QUEUE_SQS_MAX_MESSAGE_BYTES;
+    q->poll_wait_s = options->poll_wait_s > 0 ? options->poll_wait_s : QUEUE_SQS_POLL_WAIT_S;
+    q->progress = options->progress;
+    q->progress_ctx = options->progress_ctx;
     pthread_mutex_init(&q->lock, NULL);
 }
 
@@ -240,7 +123,7 @@ static struct aws_client *new_client(struct queue_sqs *q, unsigned max_in_flight
                           err);
 }
 
-static int connect_service(struct queue_sqs *q, struct errbuf *err)
+static int connect_service(struct queue_sqs *q, bool no_sender, struct errbuf *err)
 {
     struct aws_identity_options identity = {0};
     int error = aws_endpoint_find(&q->endpoint, "AWS_ENDPOINT_URL_SQS", q->url, err);
@@ -251,8 +134,7 @@ static int connect_service(struct queue_sqs *q, struct errbuf *err)
     if ((q->identity = aws_identity_new(&identity, err)) == NULL ||
         (q->client = new_client(q, QUEUE_SQS_CALLS_IN_FLIGHT, err)) == NULL)
         return LM_EUNAVAILABLE;
-    if (!q->options.no_sender &&
-        (q->sender = new_client(q, QUEUE_SQS_SENDS_IN_FLIGHT, err)) == NULL)
+    if (!no_sender && (q->sender = new_client(q, QUEUE_SQS_SENDS_IN_FLIGHT, err)) == NULL)
         return LM_EUNAVAILABLE;
     return 0;
 }
@@ -264,7 +146,6 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
 
     if (error != 0)
         return error;
-    q->max_message_bytes = q->options.max_message_bytes;
     if (a.max_message_bytes > 0 && a.max_message_bytes < q->max_message_bytes)
         q->max_message_bytes = a.max_message_bytes;
     q->visibility_s = a.visibility_s > 0 ? a.visibility_s : QUEUE_SQS_VISIBILITY_S;
@@ -276,7 +157,7 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
 /* Without it what nobody can work on comes again for as long as the queue keeps it. */
 static void say_letters(const struct queue_sqs *q)
 {
-    if (!q->letters_arn && !q->options.is_tool)
+    if (!q->letters_arn)
         diag(DIAG_WARN,
              "the queue has no dead-letter queue: what cannot be stored comes again and "
              "again; give it a redrive policy",
@@ -299,9 +180,10 @@ struct queue *queue_sqs_new(const struct queue_sqs_options *options, struct errb
         errbuf_set(err, "%s is a FIFO queue: a standard queue is needed", q->url);
         goto fail;
     }
-    if (connect_service(q, err) || read_queue(q, err))
+    if (connect_service(q, options->no_sender, err) || read_queue(q, err))
         goto fail;
-    say_letters(q);
+    if (!options->is_tool)
+        say_letters(q);
     return &q->base;
 
 fail:

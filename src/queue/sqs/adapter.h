@@ -1,8 +1,8 @@
 /*
  * The queue as an Amazon SQS standard queue, or one of a server that speaks its JSON protocol. A
  * message is durable when SQS has answered its SendMessage. Messages come in no certain order, and
- * a send of several messages is not atomic. Credentials, region and endpoint: aws_credentials.h,
- * aws_endpoint.h.
+ * a send of several messages is not atomic. Credentials, region and endpoint:
+ * aws/credentials_chain.h, aws/endpoint.h.
  *
  * Dead letters are those of the queue's own dead-letter queue (its redrive policy): rejected
  * messages get there when SQS has delivered them maxReceiveCount times, single records at once.

@@ -38,7 +38,7 @@ static void poll_done(struct aws_call *call)
 
 static void start_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, bool is_long)
 {
-    unsigned wait_ms = is_long ? c->q->options.poll_wait_s * 1000 : 0;
+    unsigned wait_ms = is_long ? c->q->poll_wait_s * 1000 : 0;
 
     p->under_way = true;
     p->finished = false;
@@ -337,8 +337,7 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
             break;
         }
     }
-    error = queue_sqs_batch_run(c->q, c->q->url, entries, delivery->count, c->q->options.timeout_ms,
-                                err);
+    error = queue_sqs_batch_run(c->q, c->q->url, entries, delivery->count, c->q->timeout_ms, err);
     free(entries);
     clear_delivery(c);
     delivery->count = 0;
@@ -380,7 +379,7 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
     }
 
     c = xcalloc(1, sizeof(*c));
-    c->base.ops = &queue_sqs_ops;
+    c->base.ops = q->base.ops;
     c->q = q;
     if (queue_sqs_heartbeat_start(c, err)) {
         free(c);
@@ -389,7 +388,7 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
         pthread_mutex_unlock(&q->lock);
         return NULL;
     }
-    c->long_poll = make_request(q, q->options.poll_wait_s);
+    c->long_poll = make_request(q, q->poll_wait_s);
     c->short_poll = make_request(q, 0);
     for (size_t i = 0; i < QUEUE_SQS_POLLS; i++)
         c->polls[i].consumer = c;

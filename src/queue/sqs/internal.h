@@ -1,12 +1,13 @@
 /*
  * What the parts of the SQS queue share; nobody else includes it.
  *
- *   queue_sqs.c            the queue as a whole: open, attributes, check, count, close
- *   queue_sqs_send.c       sending
- *   queue_sqs_consumer.c   receiving and settling
- *   queue_sqs_batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
- *   queue_sqs_heartbeat.c  the threads that keep messages invisible while they are worked on
- *   queue_sqs_letters.c    the dead-letter queue, for people
+ *   adapter.c    the queue as a whole: open, check, count, close
+ *   request.c    one request and its answer; a queue's attributes
+ *   send.c       sending
+ *   consumer.c   receiving and settling
+ *   batch.c      DeleteMessageBatch and ChangeMessageVisibilityBatch, to the last entry
+ *   heartbeat.c  the threads that keep messages invisible while they are worked on
+ *   letters.c    the dead-letter queue, for people
  */
 #ifndef LOGMILL_QUEUE_SQS_INTERNAL_H
 #define LOGMILL_QUEUE_SQS_INTERNAL_H
@@ -19,7 +20,7 @@
 #include "aws/client.h"
 #include "aws/endpoint.h"
 #include "aws/identity.h"
-#include "queue/sqs/adapter.h"
+#include "queue/queue.h"
 
 enum {
     QUEUE_SQS_MAX_MESSAGE_BYTES = 256 << 10, /* default */
@@ -56,8 +57,11 @@ struct queue_sqs_attributes {
 
 struct queue_sqs {
     struct queue base;
-    struct queue_sqs_options options;
     char *url;
+    unsigned timeout_ms; /* of a send, and of any other call */
+    unsigned poll_wait_s;
+    void (*progress)(uint64_t moved, uint64_t total, void *ctx); /* of a requeue; may be NULL */
+    void *progress_ctx;
     struct aws_endpoint endpoint;
     struct aws_identity *identity;
     struct aws_client *sender; /* NULL with no_sender */
@@ -133,7 +137,7 @@ struct queue_sqs_entry {
     bool done;
 };
 
-/* ---- queue_sqs.c ---- */
+/* ---- request.c ---- */
 
 /* Makes one call and parses its answer into `*doc` (if that is not NULL). */
 int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer *body,
@@ -152,8 +156,6 @@ void queue_sqs_attributes_release(struct queue_sqs_attributes *a);
 
 /* A number that JSON has as such or as text; 0 where there is none. */
 uint64_t queue_sqs_number(yyjson_val *value);
-
-extern const struct queue_ops queue_sqs_ops;
 
 /* ---- The other parts ---- */
 

@@ -350,7 +350,7 @@ static void show_again(struct queue_sqs *q, const char *url, const struct letter
 
     for (size_t i = 0; i < all->len; i++)
         entries[i].handle = all->items[i].handle;
-    int error = queue_sqs_batch_run(q, url, entries, all->len, q->options.timeout_ms, &ignored);
+    int error = queue_sqs_batch_run(q, url, entries, all->len, q->timeout_ms, &ignored);
 
     (void)error;
     free(entries);
@@ -418,12 +418,11 @@ static int move_letters(struct queue_sqs *q, const char *url, struct letters *al
         if (error == 0) {
             entries[i].delay_s = -1;
             ++*moved;
-            if (q->options.progress != NULL)
-                q->options.progress(*moved, ids_len > 0 ? ids_len : all->len,
-                                    q->options.progress_ctx);
+            if (q->progress != NULL)
+                q->progress(*moved, ids_len > 0 ? ids_len : all->len, q->progress_ctx);
         }
     }
-    settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->options.timeout_ms, &settle);
+    settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->timeout_ms, &settle);
     free(entries);
     if (error == 0 && settle_error != 0)
         error = errbuf_fail(err, settle_error, "%s", settle.text);
@@ -502,8 +501,8 @@ static int follow_task(struct queue_sqs *q, uint64_t *moved, struct errbuf *err)
         if (task.moved != *moved)
             last_change_us = clock_monotonic_us();
         *moved = task.moved;
-        if (q->options.progress != NULL)
-            q->options.progress(task.moved, task.total, q->options.progress_ctx);
+        if (q->progress != NULL)
+            q->progress(task.moved, task.total, q->progress_ctx);
         if (strcmp(task.status, "COMPLETED") == 0)
             return 0;
         if (strcmp(task.status, "RUNNING") != 0)
@@ -525,7 +524,7 @@ static int start_task(struct queue_sqs *q)
 {
     struct aws_call call = {
         .action = "StartMessageMoveTask",
-        .timeout_ms = q->options.timeout_ms,
+        .timeout_ms = q->timeout_ms,
         .attempts = TASK_START_ATTEMPTS,
     };
     struct errbuf ignored = ERRBUF_INIT;

@@ -102,7 +102,7 @@ static void prepare(struct queue_sqs *q, struct part *part, struct slice message
 
     part->call = (struct aws_call){
         .action = "SendMessage",
-        .timeout_ms = q->options.timeout_ms,
+        .timeout_ms = q->timeout_ms,
         .done = part_done,
         .ctx = part,
     };
