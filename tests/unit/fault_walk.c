@@ -60,7 +60,7 @@ void fault_walk(struct fault_plan plan, unsigned stride, fault_walk_work *work,
     unsigned runs = 0;
 
     assert_true(state != MAP_FAILED);
-    if (points != NULL && strcmp(points, "all") == 0)
+    if (points && strcmp(points, "all") == 0)
         stride = 1;
     plan.first = 1;
     while (run(&plan, work, check, state)) {

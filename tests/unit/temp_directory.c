@@ -12,7 +12,7 @@ char *temp_directory_new(void)
     const char *parent = getenv("TMPDIR");
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/logmill-test-XXXXXX", parent != NULL ? parent : "/tmp");
+    snprintf(path, sizeof(path), "%s/logmill-test-XXXXXX", parent ? parent : "/tmp");
     assert_non_null(mkdtemp(path));
     return xstrdup(path);
 }
@@ -24,7 +24,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 void temp_directory_free(char *path)
 {
-    if (path == NULL)
+    if (!path)
         return;
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
