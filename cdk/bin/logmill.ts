@@ -6,6 +6,6 @@ import { settingsFromContext } from '../lib/settings';
 
 const app = new App();
 new LogmillStack(app, app.node.tryGetContext('stackName') ?? 'logmill', settingsFromContext(app.node), {
-  description: 'logmill: takes logs over HTTP, keeps them, finds them again',
+    description: 'logmill: takes logs over HTTP, keeps them, finds them again',
 });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -3,52 +3,65 @@ import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
 
 /** Paths are those of resources below the stack. */
 const ACKNOWLEDGED: readonly { path: RegExp; id: string; reason: string }[] = [
-  {
-    path: /^Network\/LoadBalancer\/Resource$/, id: 'EC23',
-    reason: 'The load balancer is the public door of the service; nothing else has a public address.',
-  },
-  {
-    path: /^Services\/AccessLogs\/Resource$/, id: 'S1',
-    reason: 'The bucket holds access logs itself: logging access to it would have no end.',
-  },
-  {
-    path: /^Database\/(Instance|Cluster)\/Secret\/Resource$/, id: 'SMG4',
-    reason: 'Tasks read the password at their start, so a rotation without a new deployment would cut them off; README.md tells how to change it.',
-  },
-  {
-    path: /^Cache\/(Token|Url)\/Resource$/, id: 'SMG4',
-    reason: 'ElastiCache rotates passwords only together with its clients; the cache holds only copies, and is reached from the tasks alone.',
-  },
-  {
-    path: /^Database\/Instance\/Resource$/, id: 'RDS3',
-    reason: 'One zone is the default for its price: while the database is away, logs wait in SQS; -c multiAz=true adds the standby.',
-  },
-  {
-    path: /^Database\/Instance\/Resource$/, id: 'RDS11',
-    reason: 'Another port hides nothing: only the security groups of the tasks reach the database.',
-  },
-  {
-    path: /^Database\/Cluster\/Resource$/, id: 'RDS6',
-    reason: 'logmill logs in with the generated password of the secret.',
-  },
-  {
-    path: /^Cache\/Valkey$/, id: 'AEC4',
-    reason: 'The cache may be lost: reads go to the database, and workers fill it again; -c multiAz=true adds a replica.',
-  },
-  {
-    path: /^Services\/(Api|Worker)Task\/Resource$/, id: 'ECS2',
-    reason: 'What is in the environment is no secret; passwords come from Secrets Manager.',
-  },
-  {
-    path: /^Services\/(Api|Worker)Task\/ExecutionRole\/DefaultPolicy\/Resource$/, id: 'IAM5[Resource::*]',
-    reason: 'ecr:GetAuthorizationToken cannot be limited to a resource; all else in the policy is.',
-  },
+    {
+        path: /^Network\/LoadBalancer\/Resource$/,
+        id: 'EC23',
+        reason: 'The load balancer is the public door of the service; nothing else has a public address.',
+    },
+    {
+        path: /^Services\/AccessLogs\/Resource$/,
+        id: 'S1',
+        reason: 'The bucket holds access logs itself: logging access to it would have no end.',
+    },
+    {
+        path: /^Database\/(Instance|Cluster)\/Secret\/Resource$/,
+        id: 'SMG4',
+        reason: 'Tasks read the password at their start, so a rotation without a new deployment would cut them off; README.md tells how to change it.',
+    },
+    {
+        path: /^Cache\/(Token|Url)\/Resource$/,
+        id: 'SMG4',
+        reason: 'ElastiCache rotates passwords only together with its clients; the cache holds only copies, and is reached from the tasks alone.',
+    },
+    {
+        path: /^Database\/Instance\/Resource$/,
+        id: 'RDS3',
+        reason: 'One zone is the default for its price: while the database is away, logs wait in SQS; -c multiAz=true adds the standby.',
+    },
+    {
+        path: /^Database\/Instance\/Resource$/,
+        id: 'RDS11',
+        reason: 'Another port hides nothing: only the security groups of the tasks reach the database.',
+    },
+    {
+        path: /^Database\/Cluster\/Resource$/,
+        id: 'RDS6',
+        reason: 'logmill logs in with the generated password of the secret.',
+    },
+    {
+        path: /^Cache\/Valkey$/,
+        id: 'AEC4',
+        reason: 'The cache may be lost: reads go to the database, and workers fill it again; -c multiAz=true adds a replica.',
+    },
+    {
+        path: /^Services\/(Api|Worker)Task\/Resource$/,
+        id: 'ECS2',
+        reason: 'What is in the environment is no secret; passwords come from Secrets Manager.',
+    },
+    {
+        path: /^Services\/(Api|Worker)Task\/ExecutionRole\/DefaultPolicy\/Resource$/,
+        id: 'IAM5[Resource::*]',
+        reason: 'ecr:GetAuthorizationToken cannot be limited to a resource; all else in the policy is.',
+    },
 ];
 
 export function acknowledge(stack: Stack): void {
-  for (const resource of stack.node.findAll().filter(CfnResource.isCfnResource)) {
-    const path = resource.node.path.slice(stack.node.path.length + 1);
-    for (const a of ACKNOWLEDGED.filter(one => one.path.test(path)))
-      Validations.of(resource).acknowledge({ id: `AwsSolutions::AwsSolutions-${a.id}`, reason: a.reason });
-  }
+    for (const resource of stack.node.findAll().filter(CfnResource.isCfnResource)) {
+        const path = resource.node.path.slice(stack.node.path.length + 1);
+        for (const a of ACKNOWLEDGED.filter((one) => one.path.test(path)))
+            Validations.of(resource).acknowledge({
+                id: `AwsSolutions::AwsSolutions-${a.id}`,
+                reason: a.reason,
+            });
+    }
 }

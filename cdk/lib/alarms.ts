@@ -17,141 +17,196 @@ import { Services } from './services';
 import { API, CACHE, DATABASE, WORKER } from './thresholds';
 
 export interface AlarmsProps {
-  readonly services: Services;
-  readonly scaling: Scaling;
-  readonly queue: Queue;
-  readonly database: Database;
-  readonly cache: Cache;
-  readonly email: CfnParameter;
+    readonly services: Services;
+    readonly scaling: Scaling;
+    readonly queue: Queue;
+    readonly database: Database;
+    readonly cache: Cache;
+    readonly email: CfnParameter;
 }
 
 const MINUTE = Duration.minutes(1);
 
 export class Alarms extends Construct {
-  readonly topic: sns.Topic;
+    readonly topic: sns.Topic;
 
-  constructor(scope: Construct, id: string, props: AlarmsProps) {
-    super(scope, id);
-    const { services, scaling, queue, database, cache, email } = props;
-    this.topic = new sns.Topic(this, 'Topic', { displayName: 'logmill', enforceSSL: true });
-    /* enforceSSL gives the topic a policy of its own, in place of the default one, which lets alarms in. */
-    this.topic.addToResourcePolicy(new iam.PolicyStatement({
-      sid: 'Alarms',
-      principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
-      actions: ['sns:Publish'],
-      resources: [this.topic.topicArn],
-      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
-    }));
-    const given = new CfnCondition(this, 'EmailGiven', {
-      expression: Fn.conditionNot(Fn.conditionEquals(email.valueAsString, '')),
-    });
-    new sns.CfnSubscription(this, 'Email', {
-      topicArn: this.topic.topicArn, protocol: 'email', endpoint: email.valueAsString,
-    }).cfnOptions.condition = given;
+    constructor(scope: Construct, id: string, props: AlarmsProps) {
+        super(scope, id);
+        const { services, scaling, queue, database, cache, email } = props;
+        this.topic = new sns.Topic(this, 'Topic', { displayName: 'logmill', enforceSSL: true });
+        /* enforceSSL gives the topic a policy of its own, in place of the default one, which lets alarms in. */
+        this.topic.addToResourcePolicy(
+            new iam.PolicyStatement({
+                sid: 'Alarms',
+                principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
+                actions: ['sns:Publish'],
+                resources: [this.topic.topicArn],
+                conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+            }),
+        );
+        const given = new CfnCondition(this, 'EmailGiven', {
+            expression: Fn.conditionNot(Fn.conditionEquals(email.valueAsString, '')),
+        });
+        new sns.CfnSubscription(this, 'Email', {
+            topicArn: this.topic.topicArn,
+            protocol: 'email',
+            endpoint: email.valueAsString,
+        }).cfnOptions.condition = given;
 
-    const { api, worker, targets, loadBalancer } = services;
-    this.above('ApiCpu', api.metricCpuUtilization({ period: MINUTE }), API.alarmCpuPercent, 5);
-    this.above('ApiMemory', api.metricMemoryUtilization({ period: MINUTE }), API.alarmMemoryPercent, 5);
-    this.above('ApiRequestsPerTarget', targets.metrics.requestCountPerTarget({ period: MINUTE, statistic: 'Sum' }),
-      API.alarmRequestsPerMinute, 3);
-    const answers = (code: HttpCodeTarget) => targets.metrics.httpCodeTarget(code, { period: MINUTE });
-    this.above('Api5xxRate', new cw.MathExpression({
-      label: '5xx answers in percent', period: MINUTE,
-      /* Of the service, and of the load balancer where no task answers. */
-      expression: '100 * (FILL(target, 0) + FILL(balancer, 0)) / requests',
-      usingMetrics: {
-        target: answers(HttpCodeTarget.TARGET_5XX_COUNT),
-        balancer: loadBalancer.metrics.custom('HTTPCode_ELB_5XX_Count', { period: MINUTE, statistic: 'Sum' }),
-        requests: loadBalancer.metrics.requestCount({ period: MINUTE }),
-      },
-    }), API.alarm5xxPercent, 3);
-    this.above('ApiP99', targets.metrics.targetResponseTime({ period: MINUTE, statistic: 'p99' }),
-      API.alarmP99Seconds, 5);
+        const { api, worker, targets, loadBalancer } = services;
+        this.above('ApiCpu', api.metricCpuUtilization({ period: MINUTE }), API.alarmCpuPercent, 5);
+        this.above('ApiMemory', api.metricMemoryUtilization({ period: MINUTE }), API.alarmMemoryPercent, 5);
+        this.above(
+            'ApiRequestsPerTarget',
+            targets.metrics.requestCountPerTarget({ period: MINUTE, statistic: 'Sum' }),
+            API.alarmRequestsPerMinute,
+            3,
+        );
+        const answers = (code: HttpCodeTarget) => targets.metrics.httpCodeTarget(code, { period: MINUTE });
+        this.above(
+            'Api5xxRate',
+            new cw.MathExpression({
+                label: '5xx answers in percent',
+                period: MINUTE,
+                /* Of the service, and of the load balancer where no task answers. */
+                expression: '100 * (FILL(target, 0) + FILL(balancer, 0)) / requests',
+                usingMetrics: {
+                    target: answers(HttpCodeTarget.TARGET_5XX_COUNT),
+                    balancer: loadBalancer.metrics.custom('HTTPCode_ELB_5XX_Count', {
+                        period: MINUTE,
+                        statistic: 'Sum',
+                    }),
+                    requests: loadBalancer.metrics.requestCount({ period: MINUTE }),
+                },
+            }),
+            API.alarm5xxPercent,
+            3,
+        );
+        this.above(
+            'ApiP99',
+            targets.metrics.targetResponseTime({ period: MINUTE, statistic: 'p99' }),
+            API.alarmP99Seconds,
+            5,
+        );
 
-    this.above('WorkerBacklogPerTask', scaling.backlogPerTask, WORKER.alarmBacklogPerTask, 5);
-    this.above('WorkerCpu', worker.metricCpuUtilization({ period: MINUTE }), WORKER.alarmCpuPercent, 10);
-    this.above('WorkerMemory', worker.metricMemoryUtilization({ period: MINUTE }), WORKER.alarmMemoryPercent, 5);
-    this.above('OldestMessage', scaling.oldestAge, WORKER.alarmAgeSeconds, 3);
-    this.above('DeadLetters', queue.deadLetters.metricApproximateNumberOfMessagesVisible({
-      period: MINUTE, statistic: 'Maximum',
-    }), 0, 1);
+        this.above('WorkerBacklogPerTask', scaling.backlogPerTask, WORKER.alarmBacklogPerTask, 5);
+        this.above('WorkerCpu', worker.metricCpuUtilization({ period: MINUTE }), WORKER.alarmCpuPercent, 10);
+        this.above(
+            'WorkerMemory',
+            worker.metricMemoryUtilization({ period: MINUTE }),
+            WORKER.alarmMemoryPercent,
+            5,
+        );
+        this.above('OldestMessage', scaling.oldestAge, WORKER.alarmAgeSeconds, 3);
+        this.above(
+            'DeadLetters',
+            queue.deadLetters.metricApproximateNumberOfMessagesVisible({
+                period: MINUTE,
+                statistic: 'Maximum',
+            }),
+            0,
+            1,
+        );
 
-    /* A database that answers and refuses: what fails often counts no more towards the age above. */
-    this.above('StoreFailures', count(this, 'StoreFailures', undefined, 15),
-      WORKER.alarmStoreFailures, 1);
+        /* A database that answers and refuses: what fails often counts no more towards the age above. */
+        this.above(
+            'StoreFailures',
+            count(this, 'StoreFailures', undefined, 15),
+            WORKER.alarmStoreFailures,
+            1,
+        );
 
-    this.above('DatabaseCpu', database.metric('CPUUtilization'), DATABASE.alarmCpuPercent, 5);
-    this.above('DatabaseConnections', database.metric('DatabaseConnections', 'Maximum'),
-      DATABASE.alarmConnections, 3);
-    this.below('DatabaseMemory', database.metric('FreeableMemory', 'Minimum'),
-      DATABASE.alarmFreeMemoryBytes, 5);
-    /* Aurora's storage grows by itself; what can fill up is the local one, for temporary files. */
-    this.below('DatabaseFreeStorage',
-      database.metric(database.isAurora ? 'FreeLocalStorage' : 'FreeStorageSpace', 'Minimum'),
-      DATABASE.alarmFreeStorageBytes, 3);
-    this.above('CacheCpu', cache.metric('EngineCPUUtilization'), CACHE.alarmCpuPercent, 5);
-    this.above('CacheMemory', cache.metric('DatabaseMemoryUsagePercentage'), CACHE.alarmMemoryPercent, 5);
+        this.above('DatabaseCpu', database.metric('CPUUtilization'), DATABASE.alarmCpuPercent, 5);
+        this.above(
+            'DatabaseConnections',
+            database.metric('DatabaseConnections', 'Maximum'),
+            DATABASE.alarmConnections,
+            3,
+        );
+        this.below(
+            'DatabaseMemory',
+            database.metric('FreeableMemory', 'Minimum'),
+            DATABASE.alarmFreeMemoryBytes,
+            5,
+        );
+        /* Aurora's storage grows by itself; what can fill up is the local one, for temporary files. */
+        this.below(
+            'DatabaseFreeStorage',
+            database.metric(database.isAurora ? 'FreeLocalStorage' : 'FreeStorageSpace', 'Minimum'),
+            DATABASE.alarmFreeStorageBytes,
+            3,
+        );
+        this.above('CacheCpu', cache.metric('EngineCPUUtilization'), CACHE.alarmCpuPercent, 5);
+        this.above('CacheMemory', cache.metric('DatabaseMemoryUsagePercentage'), CACHE.alarmMemoryPercent, 5);
 
-    this.scalingEvents(services, scaling);
-  }
+        this.scalingEvents(services, scaling);
+    }
 
-  private above(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
-    this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.GREATER_THAN_THRESHOLD);
-  }
+    private above(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
+        this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.GREATER_THAN_THRESHOLD);
+    }
 
-  private below(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
-    this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.LESS_THAN_THRESHOLD);
-  }
+    private below(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
+        this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.LESS_THAN_THRESHOLD);
+    }
 
-  private alarm(id: string, metric: cw.IMetric, threshold: number, minutes: number,
-    comparisonOperator: cw.ComparisonOperator): void {
-    const action = new SnsAction(this.topic);
-    const alarm = new cw.Alarm(this, id, {
-      metric, threshold, comparisonOperator, evaluationPeriods: minutes,
-      alarmDescription: `logmill: ${id}`,
-      treatMissingData: cw.TreatMissingData.NOT_BREACHING,
-    });
-    alarm.addAlarmAction(action);
-    alarm.addOkAction(action);
-  }
+    private alarm(
+        id: string,
+        metric: cw.IMetric,
+        threshold: number,
+        minutes: number,
+        comparisonOperator: cw.ComparisonOperator,
+    ): void {
+        const action = new SnsAction(this.topic);
+        const alarm = new cw.Alarm(this, id, {
+            metric,
+            threshold,
+            comparisonOperator,
+            evaluationPeriods: minutes,
+            alarmDescription: `logmill: ${id}`,
+            treatMissingData: cw.TreatMissingData.NOT_BREACHING,
+        });
+        alarm.addAlarmAction(action);
+        alarm.addOkAction(action);
+    }
 
-  /* Application Auto Scaling itself tells EventBridge only of having reached the maximum, so the
-   * alarms of its target tracking are listened to as well; those of the step scaling are ours. */
-  private scalingEvents(services: Services, scaling: Scaling): void {
-    scaling.ageAlarm.addAlarmAction(new SnsAction(this.topic));
-    const cluster = services.cluster.clusterName;
-    new events.Rule(this, 'ScalingPolicies', {
-      description: 'a target tracking policy of logmill wants more or fewer tasks',
-      eventPattern: {
-        source: ['aws.cloudwatch'],
-        detailType: ['CloudWatch Alarm State Change'],
-        detail: {
-          alarmName: [{ prefix: `TargetTracking-service/${cluster}/` }],
-          state: { value: ['ALARM'] },
-        },
-      },
-      targets: [new SnsTopic(this.topic)],
-    });
-    new events.Rule(this, 'ScaledToMaximum', {
-      description: 'a service of logmill runs as many tasks as it may',
-      eventPattern: {
-        source: ['aws.application-autoscaling'],
-        detailType: ['Application Auto Scaling Scaling Activity State Change'],
-        detail: { resourceId: [{ prefix: `service/${cluster}/` }] },
-      },
-      targets: [new SnsTopic(this.topic)],
-    });
-    const services_ = [services.api.serviceArn, services.worker.serviceArn];
-    new events.Rule(this, 'ServiceEvents', {
-      description: 'a deployment was rolled back, or tasks could not be placed',
-      eventPattern: {
-        source: ['aws.ecs'],
-        account: [Aws.ACCOUNT_ID],
-        detailType: ['ECS Service Action', 'ECS Deployment State Change'],
-        resources: services_,
-        detail: { eventType: ['WARN', 'ERROR'] },
-      },
-      targets: [new SnsTopic(this.topic)],
-    });
-  }
+    /* Application Auto Scaling itself tells EventBridge only of having reached the maximum, so the
+     * alarms of its target tracking are listened to as well; those of the step scaling are ours. */
+    private scalingEvents(services: Services, scaling: Scaling): void {
+        scaling.ageAlarm.addAlarmAction(new SnsAction(this.topic));
+        const cluster = services.cluster.clusterName;
+        new events.Rule(this, 'ScalingPolicies', {
+            description: 'a target tracking policy of logmill wants more or fewer tasks',
+            eventPattern: {
+                source: ['aws.cloudwatch'],
+                detailType: ['CloudWatch Alarm State Change'],
+                detail: {
+                    alarmName: [{ prefix: `TargetTracking-service/${cluster}/` }],
+                    state: { value: ['ALARM'] },
+                },
+            },
+            targets: [new SnsTopic(this.topic)],
+        });
+        new events.Rule(this, 'ScaledToMaximum', {
+            description: 'a service of logmill runs as many tasks as it may',
+            eventPattern: {
+                source: ['aws.application-autoscaling'],
+                detailType: ['Application Auto Scaling Scaling Activity State Change'],
+                detail: { resourceId: [{ prefix: `service/${cluster}/` }] },
+            },
+            targets: [new SnsTopic(this.topic)],
+        });
+        const services_ = [services.api.serviceArn, services.worker.serviceArn];
+        new events.Rule(this, 'ServiceEvents', {
+            description: 'a deployment was rolled back, or tasks could not be placed',
+            eventPattern: {
+                source: ['aws.ecs'],
+                account: [Aws.ACCOUNT_ID],
+                detailType: ['ECS Service Action', 'ECS Deployment State Change'],
+                resources: services_,
+                detail: { eventType: ['WARN', 'ERROR'] },
+            },
+            targets: [new SnsTopic(this.topic)],
+        });
+    }
 }

@@ -7,11 +7,15 @@ export type Count = 'LogsAccepted' | 'LogsStored' | 'LogsDeadLettered' | 'Reques
 
 /** The sum over all tasks. */
 export function count(scope: Construct, metricName: Count, label?: string, minutes = 1): cw.Metric {
-  return new cw.Metric({
-    namespace: namespace(scope), metricName, statistic: 'Sum', period: Duration.minutes(minutes), label,
-  });
+    return new cw.Metric({
+        namespace: namespace(scope),
+        metricName,
+        statistic: 'Sum',
+        period: Duration.minutes(minutes),
+        label,
+    });
 }
 
 export function namespace(scope: Construct): string {
-  return Stack.of(scope).stackName;
+    return Stack.of(scope).stackName;
 }

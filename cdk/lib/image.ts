@@ -9,13 +9,21 @@ import { ECR_IMAGE, Settings } from './settings';
 
 /** Tasks are allowed to pull it by CDK itself, whichever of both it is. */
 export function imageOf(stack: Stack, settings: Settings): ecs.ContainerImage {
-  if (!settings.imageUri) return ecs.ContainerImage.fromAsset(repository(), assetOptions(settings));
-  const { account, region, name, tag, digest } = ECR_IMAGE.exec(settings.imageUri)!.groups!;
-  return ecs.ContainerImage.fromEcrRepository(
-    ecr.Repository.fromRepositoryAttributes(stack, 'Repository', {
-      repositoryName: name,
-      repositoryArn: stack.formatArn({ service: 'ecr', account, region, resource: 'repository', resourceName: name }),
-    }), digest ?? tag ?? 'latest');
+    if (!settings.imageUri) return ecs.ContainerImage.fromAsset(repository(), assetOptions(settings));
+    const { account, region, name, tag, digest } = ECR_IMAGE.exec(settings.imageUri)!.groups!;
+    return ecs.ContainerImage.fromEcrRepository(
+        ecr.Repository.fromRepositoryAttributes(stack, 'Repository', {
+            repositoryName: name,
+            repositoryArn: stack.formatArn({
+                service: 'ecr',
+                account,
+                region,
+                resource: 'repository',
+                resourceName: name,
+            }),
+        }),
+        digest ?? tag ?? 'latest',
+    );
 }
 
 /**
@@ -23,15 +31,17 @@ export function imageOf(stack: Stack, settings: Settings): ecs.ContainerImage {
  * What goes into it is what .dockerignore lets through, so that nothing else makes it built anew.
  */
 export function assetOptions(settings: Settings): DockerImageAssetOptions {
-  return {
-    platform: settings.cpuArchitecture === 'ARM64' ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-    ignoreMode: IgnoreMode.DOCKER,
-  };
+    return {
+        platform: settings.cpuArchitecture === 'ARM64' ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+        ignoreMode: IgnoreMode.DOCKER,
+    };
 }
 
 /** The directory of the Dockerfile: above cdk/lib, or cdk/build/lib. */
 export function repository(): string {
-  for (let at = __dirname; at !== dirname(at); at = dirname(at))
-    if (existsSync(join(at, 'Dockerfile'))) return at;
-  throw new Error('there is no Dockerfile above cdk/; context imageUri names an image that was built elsewhere');
+    for (let at = __dirname; at !== dirname(at); at = dirname(at))
+        if (existsSync(join(at, 'Dockerfile'))) return at;
+    throw new Error(
+        'there is no Dockerfile above cdk/; context imageUri names an image that was built elsewhere',
+    );
 }

@@ -14,21 +14,28 @@ import { Services } from './services';
 import { Settings } from './settings';
 
 export class LogmillStack extends Stack {
-  constructor(scope: Construct, id: string, settings: Settings, props?: StackProps) {
-    super(scope, id, props);
-    const email = new CfnParameter(this, 'AlarmEmail', {
-      type: 'String', default: '', description: 'who gets alarms and scaling events; empty: nobody',
-    });
-    const network = new Network(this, 'Network', settings);
-    const queue = new Queue(this, 'Queues');
-    const database = new Database(this, 'Database', { network, settings });
-    const cache = new Cache(this, 'Cache', network, settings);
-    const services = new Services(this, 'Services', {
-      network, queue, database, cache, settings, image: imageOf(this, settings),
-    });
-    const scaling = new Scaling(this, 'Scaling', services, queue);
-    new Alarms(this, 'Alarms', { services, scaling, queue, database, cache, email });
-    new Dashboard(this, 'Dashboard', { services, scaling, queue, database, cache });
-    acknowledge(this);
-  }
+    constructor(scope: Construct, id: string, settings: Settings, props?: StackProps) {
+        super(scope, id, props);
+        const email = new CfnParameter(this, 'AlarmEmail', {
+            type: 'String',
+            default: '',
+            description: 'who gets alarms and scaling events; empty: nobody',
+        });
+        const network = new Network(this, 'Network', settings);
+        const queue = new Queue(this, 'Queues');
+        const database = new Database(this, 'Database', { network, settings });
+        const cache = new Cache(this, 'Cache', network, settings);
+        const services = new Services(this, 'Services', {
+            network,
+            queue,
+            database,
+            cache,
+            settings,
+            image: imageOf(this, settings),
+        });
+        const scaling = new Scaling(this, 'Scaling', services, queue);
+        new Alarms(this, 'Alarms', { services, scaling, queue, database, cache, email });
+        new Dashboard(this, 'Dashboard', { services, scaling, queue, database, cache });
+        acknowledge(this);
+    }
 }

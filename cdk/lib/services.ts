@@ -17,179 +17,221 @@ import { Settings } from './settings';
 import { API, METRICS_SECONDS, WORKER } from './thresholds';
 
 export interface ServicesProps {
-  readonly network: Network;
-  readonly queue: Queue;
-  readonly database: Database;
-  readonly cache: Cache;
-  readonly image: ecs.ContainerImage;
-  readonly settings: Settings;
+    readonly network: Network;
+    readonly queue: Queue;
+    readonly database: Database;
+    readonly cache: Cache;
+    readonly image: ecs.ContainerImage;
+    readonly settings: Settings;
 }
 
 const SHUTDOWN_SECONDS = 20;
 
 export class Services extends Construct {
-  readonly cluster: ecs.Cluster;
-  readonly api: ecs.FargateService;
-  readonly worker: ecs.FargateService;
-  readonly loadBalancer: elb.ApplicationLoadBalancer;
-  readonly targets: elb.ApplicationTargetGroup;
+    readonly cluster: ecs.Cluster;
+    readonly api: ecs.FargateService;
+    readonly worker: ecs.FargateService;
+    readonly loadBalancer: elb.ApplicationLoadBalancer;
+    readonly targets: elb.ApplicationTargetGroup;
 
-  constructor(scope: Construct, id: string, private readonly props: ServicesProps) {
-    super(scope, id);
-    const { network, queue } = props;
-    this.cluster = new ecs.Cluster(this, 'Cluster', {
-      vpc: network.vpc,
-      containerInsightsV2: ecs.ContainerInsights.ENABLED, // the worker's scaling counts running tasks by it
-    });
-    this.api = this.service('Api', 'api', API, network.api);
-    this.worker = this.service('Worker', 'worker', WORKER, network.worker);
+    constructor(
+        scope: Construct,
+        id: string,
+        private readonly props: ServicesProps,
+    ) {
+        super(scope, id);
+        const { network, queue } = props;
+        this.cluster = new ecs.Cluster(this, 'Cluster', {
+            vpc: network.vpc,
+            containerInsightsV2: ecs.ContainerInsights.ENABLED, // the worker's scaling counts running tasks by it
+        });
+        this.api = this.service('Api', 'api', API, network.api);
+        this.worker = this.service('Worker', 'worker', WORKER, network.worker);
 
-    const allow = (service: ecs.FargateService, { queueArn }: IQueue, ...actions: string[]) =>
-      service.taskDefinition.addToTaskRolePolicy(new iam.PolicyStatement({ actions, resources: [queueArn] }));
-    allow(this.api, queue.queue, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
-    allow(this.worker, queue.queue, 'sqs:ReceiveMessage', 'sqs:DeleteMessage',
-      'sqs:ChangeMessageVisibility', 'sqs:GetQueueAttributes');
-    /* Both count dead letters for /metrics; a record that the database refuses is sent there alone. */
-    allow(this.api, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes');
-    allow(this.worker, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes', 'sqs:SendMessage');
-    network.sqsEndpoint.addToPolicy(new iam.PolicyStatement({
-      sid: 'TheseQueuesOnly',
-      principals: [new iam.AnyPrincipal()],
-      actions: ['sqs:*'],
-      resources: [queue.queue.queueArn, queue.deadLetters.queueArn],
-      conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account } },
-    }));
+        const allow = (service: ecs.FargateService, { queueArn }: IQueue, ...actions: string[]) =>
+            service.taskDefinition.addToTaskRolePolicy(
+                new iam.PolicyStatement({ actions, resources: [queueArn] }),
+            );
+        allow(this.api, queue.queue, 'sqs:SendMessage', 'sqs:GetQueueAttributes');
+        allow(
+            this.worker,
+            queue.queue,
+            'sqs:ReceiveMessage',
+            'sqs:DeleteMessage',
+            'sqs:ChangeMessageVisibility',
+            'sqs:GetQueueAttributes',
+        );
+        /* Both count dead letters for /metrics; a record that the database refuses is sent there alone. */
+        allow(this.api, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes');
+        allow(this.worker, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes', 'sqs:SendMessage');
+        network.sqsEndpoint.addToPolicy(
+            new iam.PolicyStatement({
+                sid: 'TheseQueuesOnly',
+                principals: [new iam.AnyPrincipal()],
+                actions: ['sqs:*'],
+                resources: [queue.queue.queueArn, queue.deadLetters.queueArn],
+                conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account } },
+            }),
+        );
 
-    this.loadBalancer = new elb.ApplicationLoadBalancer(this, 'LoadBalancer', {
-      vpc: network.vpc,
-      vpcSubnets: { subnetGroupName: 'load-balancer' },
-      internetFacing: true,
-      securityGroup: network.loadBalancer,
-      dropInvalidHeaderFields: true,
-      idleTimeout: Duration.seconds(60), // less than logmill's KEEPALIVE_TIMEOUT: it never closes first
-    });
-    this.accessLogs();
-    this.targets = new elb.ApplicationTargetGroup(this, 'Targets', {
-      vpc: network.vpc,
-      protocol: elb.ApplicationProtocol.HTTP,
-      port: API_PORT,
-      targetType: elb.TargetType.IP,
-      targets: [this.api],
-      deregistrationDelay: Duration.seconds(30),
-      healthCheck: {
-        path: '/health', healthyHttpCodes: '200',
-        interval: Duration.seconds(10), timeout: Duration.seconds(5),
-        healthyThresholdCount: 2, unhealthyThresholdCount: 3,
-      },
-    });
-    const { certificateArn } = props.settings;
-    if (certificateArn) {
-      this.loadBalancer.addListener('Https', {
-        port: 443, open: false, defaultTargetGroups: [this.targets],
-        certificates: [acm.Certificate.fromCertificateArn(this, 'Certificate', certificateArn)],
-        sslPolicy: elb.SslPolicy.RECOMMENDED_TLS,
-      });
-      this.loadBalancer.addListener('Http', {
-        port: 80, open: false,
-        defaultAction: elb.ListenerAction.redirect({ protocol: 'HTTPS', port: '443', permanent: true }),
-      });
-    } else {
-      this.loadBalancer.addListener('Http', { port: 80, open: false, defaultTargetGroups: [this.targets] });
+        this.loadBalancer = new elb.ApplicationLoadBalancer(this, 'LoadBalancer', {
+            vpc: network.vpc,
+            vpcSubnets: { subnetGroupName: 'load-balancer' },
+            internetFacing: true,
+            securityGroup: network.loadBalancer,
+            dropInvalidHeaderFields: true,
+            idleTimeout: Duration.seconds(60), // less than logmill's KEEPALIVE_TIMEOUT: it never closes first
+        });
+        this.accessLogs();
+        this.targets = new elb.ApplicationTargetGroup(this, 'Targets', {
+            vpc: network.vpc,
+            protocol: elb.ApplicationProtocol.HTTP,
+            port: API_PORT,
+            targetType: elb.TargetType.IP,
+            targets: [this.api],
+            deregistrationDelay: Duration.seconds(30),
+            healthCheck: {
+                path: '/health',
+                healthyHttpCodes: '200',
+                interval: Duration.seconds(10),
+                timeout: Duration.seconds(5),
+                healthyThresholdCount: 2,
+                unhealthyThresholdCount: 3,
+            },
+        });
+        const { certificateArn } = props.settings;
+        if (certificateArn) {
+            this.loadBalancer.addListener('Https', {
+                port: 443,
+                open: false,
+                defaultTargetGroups: [this.targets],
+                certificates: [acm.Certificate.fromCertificateArn(this, 'Certificate', certificateArn)],
+                sslPolicy: elb.SslPolicy.RECOMMENDED_TLS,
+            });
+            this.loadBalancer.addListener('Http', {
+                port: 80,
+                open: false,
+                defaultAction: elb.ListenerAction.redirect({
+                    protocol: 'HTTPS',
+                    port: '443',
+                    permanent: true,
+                }),
+            });
+        } else {
+            this.loadBalancer.addListener('Http', {
+                port: 80,
+                open: false,
+                defaultTargetGroups: [this.targets],
+            });
+        }
+        new CfnOutput(Stack.of(this), 'QueueUrl', { value: queue.queue.queueUrl });
+        new CfnOutput(Stack.of(this), 'LoadBalancerAddress', {
+            value: `${certificateArn ? 'https' : 'http'}://${this.loadBalancer.loadBalancerDnsName}`,
+        });
     }
-    new CfnOutput(Stack.of(this), 'QueueUrl', { value: queue.queue.queueUrl });
-    new CfnOutput(Stack.of(this), 'LoadBalancerAddress', {
-      value: `${certificateArn ? 'https' : 'http'}://${this.loadBalancer.loadBalancerDnsName}`,
-    });
-  }
 
-  private service(id: string, command: 'api' | 'worker', size: typeof API | typeof WORKER,
-    group: Network['api']): ecs.FargateService {
-    const { network, queue, database, cache, image, settings } = this.props;
-    const task = new ecs.FargateTaskDefinition(this, `${id}Task`, {
-      cpu: size.cpu,
-      memoryLimitMiB: size.memoryMiB,
-      runtimePlatform: {
-        cpuArchitecture: settings.cpuArchitecture === 'ARM64'
-          ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
-        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
-      },
-    });
-    task.addContainer('logmill', {
-      image,
-      /* The whole command, whatever the image's entry point is. */
-      entryPoint: ['logmill'],
-      command: [command],
-      readonlyRootFilesystem: true,
-      stopTimeout: Duration.seconds(SHUTDOWN_SECONDS + 10),
-      portMappings: command === 'api' ? [{ containerPort: API_PORT }] : [],
-      /* The load balancer looks after the api. Being alive is asked for, not whether the database is. */
-      healthCheck: command === 'api' ? undefined : {
-        command: ['CMD', 'logmill', 'health', command],
-        interval: Duration.seconds(30), timeout: Duration.seconds(5), retries: 3,
-        startPeriod: Duration.seconds(120),
-      },
-      environment: {
-        ...(command === 'api'
-          /* The load balancer alone reaches the api, from an address of the network's. */
-          ? { HOST: '0.0.0.0', PORT: String(API_PORT), TRUSTED_PROXIES: network.vpc.vpcCidrBlock }
-          : { HOST: '127.0.0.1', METRICS_PORT: String(METRICS_PORT) }),
-        EMF_INTERVAL: String(METRICS_SECONDS),
-        EMF_NAMESPACE: namespace(this),
-        AWS_REGION: Stack.of(this).region,
-        SQS_QUEUE_URL: queue.queue.queueUrl,
-        DATABASE_HOST: database.host,
-        DATABASE_PORT: String(DATABASE_PORT),
-        DATABASE_NAME,
-        PGSSLMODE: 'require',
-        LOG_FORMAT: 'json',
-        RETENTION_DAYS: String(settings.retentionDays),
-        SHUTDOWN_TIMEOUT: String(SHUTDOWN_SECONDS),
-      },
-      secrets: {
-        DATABASE_USER: ecs.Secret.fromSecretsManager(database.secret, 'username'),
-        DATABASE_PASS: ecs.Secret.fromSecretsManager(database.secret, 'password'),
-        REDIS_URL: ecs.Secret.fromSecretsManager(cache.url),
-      },
-      logging: ecs.LogDrivers.awsLogs({
-        streamPrefix: command,
-        logGroup: new logs.LogGroup(this, `${id}Logs`, {
-          retention: logs.RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY,
-        }),
-      }),
-    });
-    const service = new ecs.FargateService(this, id, {
-      cluster: this.cluster,
-      taskDefinition: task,
-      vpcSubnets: network.tasks,
-      securityGroups: [group],
-      assignPublicIp: false,
-      minHealthyPercent: 100,
-      maxHealthyPercent: 200,
-      circuitBreaker: { enable: true, rollback: true },
-    });
-    /* Scaling owns the number: a deployment must not set it back. */
-    (service.node.defaultChild as ecs.CfnService).desiredCount = undefined;
-    /* No task before what it may reach. */
-    service.node.addDependency(network, database);
-    return service;
-  }
+    private service(
+        id: string,
+        command: 'api' | 'worker',
+        size: typeof API | typeof WORKER,
+        group: Network['api'],
+    ): ecs.FargateService {
+        const { network, queue, database, cache, image, settings } = this.props;
+        const task = new ecs.FargateTaskDefinition(this, `${id}Task`, {
+            cpu: size.cpu,
+            memoryLimitMiB: size.memoryMiB,
+            runtimePlatform: {
+                cpuArchitecture:
+                    settings.cpuArchitecture === 'ARM64'
+                        ? ecs.CpuArchitecture.ARM64
+                        : ecs.CpuArchitecture.X86_64,
+                operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+            },
+        });
+        task.addContainer('logmill', {
+            image,
+            /* The whole command, whatever the image's entry point is. */
+            entryPoint: ['logmill'],
+            command: [command],
+            readonlyRootFilesystem: true,
+            stopTimeout: Duration.seconds(SHUTDOWN_SECONDS + 10),
+            portMappings: command === 'api' ? [{ containerPort: API_PORT }] : [],
+            /* The load balancer looks after the api. Being alive is asked for, not whether the database is. */
+            healthCheck:
+                command === 'api'
+                    ? undefined
+                    : {
+                          command: ['CMD', 'logmill', 'health', command],
+                          interval: Duration.seconds(30),
+                          timeout: Duration.seconds(5),
+                          retries: 3,
+                          startPeriod: Duration.seconds(120),
+                      },
+            environment: {
+                ...(command === 'api'
+                    ? /* The load balancer alone reaches the api, from an address of the network's. */
+                      { HOST: '0.0.0.0', PORT: String(API_PORT), TRUSTED_PROXIES: network.vpc.vpcCidrBlock }
+                    : { HOST: '127.0.0.1', METRICS_PORT: String(METRICS_PORT) }),
+                EMF_INTERVAL: String(METRICS_SECONDS),
+                EMF_NAMESPACE: namespace(this),
+                AWS_REGION: Stack.of(this).region,
+                SQS_QUEUE_URL: queue.queue.queueUrl,
+                DATABASE_HOST: database.host,
+                DATABASE_PORT: String(DATABASE_PORT),
+                DATABASE_NAME,
+                PGSSLMODE: 'require',
+                LOG_FORMAT: 'json',
+                RETENTION_DAYS: String(settings.retentionDays),
+                SHUTDOWN_TIMEOUT: String(SHUTDOWN_SECONDS),
+            },
+            secrets: {
+                DATABASE_USER: ecs.Secret.fromSecretsManager(database.secret, 'username'),
+                DATABASE_PASS: ecs.Secret.fromSecretsManager(database.secret, 'password'),
+                REDIS_URL: ecs.Secret.fromSecretsManager(cache.url),
+            },
+            logging: ecs.LogDrivers.awsLogs({
+                streamPrefix: command,
+                logGroup: new logs.LogGroup(this, `${id}Logs`, {
+                    retention: logs.RetentionDays.ONE_MONTH,
+                    removalPolicy: RemovalPolicy.DESTROY,
+                }),
+            }),
+        });
+        const service = new ecs.FargateService(this, id, {
+            cluster: this.cluster,
+            taskDefinition: task,
+            vpcSubnets: network.tasks,
+            securityGroups: [group],
+            assignPublicIp: false,
+            minHealthyPercent: 100,
+            maxHealthyPercent: 200,
+            circuitBreaker: { enable: true, rollback: true },
+        });
+        /* Scaling owns the number: a deployment must not set it back. */
+        (service.node.defaultChild as ecs.CfnService).desiredCount = undefined;
+        /* No task before what it may reach. */
+        service.node.addDependency(network, database);
+        return service;
+    }
 
-  private accessLogs(): void {
-    const bucket = new s3.Bucket(this, 'AccessLogs', {
-      encryption: s3.BucketEncryption.S3_MANAGED, // the only kind load balancers can write to
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      enforceSSL: true,
-      lifecycleRules: [{ expiration: Duration.days(30) }],
-      removalPolicy: RemovalPolicy.RETAIN,
-    });
-    bucket.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [new iam.ServicePrincipal('logdelivery.elasticloadbalancing.amazonaws.com')],
-      actions: ['s3:PutObject'],
-      resources: [bucket.arnForObjects(`AWSLogs/${Stack.of(this).account}/*`)],
-    }));
-    /* logAccessLogs() would ask for a region fixed in code. */
-    this.loadBalancer.setAttribute('access_logs.s3.enabled', 'true');
-    this.loadBalancer.setAttribute('access_logs.s3.bucket', bucket.bucketName);
-    this.loadBalancer.node.addDependency(bucket.policy!);
-  }
+    private accessLogs(): void {
+        const bucket = new s3.Bucket(this, 'AccessLogs', {
+            encryption: s3.BucketEncryption.S3_MANAGED, // the only kind load balancers can write to
+            blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+            enforceSSL: true,
+            lifecycleRules: [{ expiration: Duration.days(30) }],
+            removalPolicy: RemovalPolicy.RETAIN,
+        });
+        bucket.addToResourcePolicy(
+            new iam.PolicyStatement({
+                principals: [new iam.ServicePrincipal('logdelivery.elasticloadbalancing.amazonaws.com')],
+                actions: ['s3:PutObject'],
+                resources: [bucket.arnForObjects(`AWSLogs/${Stack.of(this).account}/*`)],
+            }),
+        );
+        /* logAccessLogs() would ask for a region fixed in code. */
+        this.loadBalancer.setAttribute('access_logs.s3.enabled', 'true');
+        this.loadBalancer.setAttribute('access_logs.s3.bucket', bucket.bucketName);
+        this.loadBalancer.node.addDependency(bucket.policy!);
+    }
 }

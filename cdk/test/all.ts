@@ -2,5 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-for (const file of readdirSync(__dirname).filter(name => name.endsWith('.test.js')).sort())
-  require(join(__dirname, file));
+for (const file of readdirSync(__dirname)
+    .filter((name) => name.endsWith('.test.js'))
+    .sort())
+    require(join(__dirname, file));

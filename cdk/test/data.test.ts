@@ -4,87 +4,110 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { one, refs, resources, template } from './helper';
 
 test('queue and dead letters keep messages for 14 days, encrypted, by TLS only', () => {
-  const t = template();
-  const queues = resources(t, 'AWS::SQS::Queue');
-  assert.equal(queues.length, 2);
-  for (const [id, q] of queues) {
-    assert.equal(q.Properties.MessageRetentionPeriod, 14 * 86400);
-    assert.equal(q.Properties.SqsManagedSseEnabled, true);
-    assert.equal(q.DeletionPolicy, 'Retain');
-    const policies = resources(t, 'AWS::SQS::QueuePolicy')
-      .filter(([, p]) => refs(p.Properties.Queues).includes(id));
-    assert.equal(policies.length, 1);
-    assert.ok(policies[0][1].Properties.PolicyDocument.Statement.some((s: any) =>
-      s.Effect === 'Deny' && s.Action === 'sqs:*' && s.Condition.Bool['aws:SecureTransport'] === 'false'));
-  }
+    const t = template();
+    const queues = resources(t, 'AWS::SQS::Queue');
+    assert.equal(queues.length, 2);
+    for (const [id, q] of queues) {
+        assert.equal(q.Properties.MessageRetentionPeriod, 14 * 86400);
+        assert.equal(q.Properties.SqsManagedSseEnabled, true);
+        assert.equal(q.DeletionPolicy, 'Retain');
+        const policies = resources(t, 'AWS::SQS::QueuePolicy').filter(([, p]) =>
+            refs(p.Properties.Queues).includes(id),
+        );
+        assert.equal(policies.length, 1);
+        assert.ok(
+            policies[0][1].Properties.PolicyDocument.Statement.some(
+                (s: any) =>
+                    s.Effect === 'Deny' &&
+                    s.Action === 'sqs:*' &&
+                    s.Condition.Bool['aws:SecureTransport'] === 'false',
+            ),
+        );
+    }
 });
 
 test('a message that fails a hundred times goes to the dead letters', () => {
-  const t = template();
-  const [dead] = one(t, 'AWS::SQS::Queue', 'QueuesDeadLetters');
-  t.hasResourceProperties('AWS::SQS::Queue', {
-    RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [dead, 'Arn'] }, maxReceiveCount: 100 },
-  });
+    const t = template();
+    const [dead] = one(t, 'AWS::SQS::Queue', 'QueuesDeadLetters');
+    t.hasResourceProperties('AWS::SQS::Queue', {
+        RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': [dead, 'Arn'] }, maxReceiveCount: 100 },
+    });
 });
 
 test('PostgreSQL 17 on RDS: encrypted, private, backed up, protected, its password generated', () => {
-  const t = template();
-  t.resourceCountIs('AWS::RDS::DBCluster', 0);
-  t.hasResource('AWS::RDS::DBInstance', {
-    DeletionPolicy: 'Snapshot',
-    Properties: {
-      Engine: 'postgres', EngineVersion: Match.stringLikeRegexp('^17'), StorageEncrypted: true,
-      PubliclyAccessible: false, BackupRetentionPeriod: 7, DeletionProtection: true, DBName: 'logs',
-      DBInstanceClass: { Ref: 'DatabaseInstanceClass' }, MultiAZ: false,
-    },
-  });
-  t.hasParameter('DatabaseInstanceClass', { Default: 'db.t4g.small' });
-  const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
-  assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
-  const password = one(t, 'AWS::RDS::DBInstance', '')[1].Properties.MasterUserPassword;
-  assert.deepEqual(refs(password), [secret]);
-  assert.match(JSON.stringify(password), /resolve:secretsmanager/);
+    const t = template();
+    t.resourceCountIs('AWS::RDS::DBCluster', 0);
+    t.hasResource('AWS::RDS::DBInstance', {
+        DeletionPolicy: 'Snapshot',
+        Properties: {
+            Engine: 'postgres',
+            EngineVersion: Match.stringLikeRegexp('^17'),
+            StorageEncrypted: true,
+            PubliclyAccessible: false,
+            BackupRetentionPeriod: 7,
+            DeletionProtection: true,
+            DBName: 'logs',
+            DBInstanceClass: { Ref: 'DatabaseInstanceClass' },
+            MultiAZ: false,
+        },
+    });
+    t.hasParameter('DatabaseInstanceClass', { Default: 'db.t4g.small' });
+    const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
+    assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
+    const password = one(t, 'AWS::RDS::DBInstance', '')[1].Properties.MasterUserPassword;
+    assert.deepEqual(refs(password), [secret]);
+    assert.match(JSON.stringify(password), /resolve:secretsmanager/);
 });
 
 test('deletion protection and the second zone are choices', () => {
-  template({ deletionProtection: false, multiAz: true }).hasResourceProperties('AWS::RDS::DBInstance', {
-    DeletionProtection: false, MultiAZ: true,
-  });
+    template({ deletionProtection: false, multiAz: true }).hasResourceProperties('AWS::RDS::DBInstance', {
+        DeletionProtection: false,
+        MultiAZ: true,
+    });
 });
 
 test('Aurora Serverless v2 by a switch, with the same promises', () => {
-  const t = template({ database: 'aurora' });
-  t.hasResource('AWS::RDS::DBCluster', {
-    DeletionPolicy: 'Snapshot',
-    Properties: {
-      Engine: 'aurora-postgresql', EngineVersion: Match.stringLikeRegexp('^17'), StorageEncrypted: true,
-      BackupRetentionPeriod: 7, DeletionProtection: true, DatabaseName: 'logs',
-      ServerlessV2ScalingConfiguration: { MinCapacity: 0.5, MaxCapacity: 16 },
-    },
-  });
-  t.hasResourceProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
-  t.resourceCountIs('AWS::RDS::DBInstance', 1);
-  const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
-  assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
-  const password = one(t, 'AWS::RDS::DBCluster', '')[1].Properties.MasterUserPassword;
-  assert.deepEqual(refs(password), [secret]);
-  assert.match(JSON.stringify(password), /resolve:secretsmanager/);
-  const [group] = one(t, 'AWS::EC2::SecurityGroup', 'NetworkDatabase');
-  t.hasResourceProperties('AWS::RDS::DBCluster', { VpcSecurityGroupIds: [{ 'Fn::GetAtt': [group, 'GroupId'] }] });
+    const t = template({ database: 'aurora' });
+    t.hasResource('AWS::RDS::DBCluster', {
+        DeletionPolicy: 'Snapshot',
+        Properties: {
+            Engine: 'aurora-postgresql',
+            EngineVersion: Match.stringLikeRegexp('^17'),
+            StorageEncrypted: true,
+            BackupRetentionPeriod: 7,
+            DeletionProtection: true,
+            DatabaseName: 'logs',
+            ServerlessV2ScalingConfiguration: { MinCapacity: 0.5, MaxCapacity: 16 },
+        },
+    });
+    t.hasResourceProperties('AWS::RDS::DBInstance', {
+        DBInstanceClass: 'db.serverless',
+        PubliclyAccessible: false,
+    });
+    t.resourceCountIs('AWS::RDS::DBInstance', 1);
+    const [secret, made] = one(t, 'AWS::SecretsManager::Secret', 'logmillDatabase');
+    assert.equal(made.Properties.GenerateSecretString.GenerateStringKey, 'password');
+    const password = one(t, 'AWS::RDS::DBCluster', '')[1].Properties.MasterUserPassword;
+    assert.deepEqual(refs(password), [secret]);
+    assert.match(JSON.stringify(password), /resolve:secretsmanager/);
+    const [group] = one(t, 'AWS::EC2::SecurityGroup', 'NetworkDatabase');
+    t.hasResourceProperties('AWS::RDS::DBCluster', {
+        VpcSecurityGroupIds: [{ 'Fn::GetAtt': [group, 'GroupId'] }],
+    });
 });
 
 test('Valkey speaks TLS only and asks for a generated password', () => {
-  const t = template();
-  const [token, made] = one(t, 'AWS::SecretsManager::Secret', 'CacheToken');
-  assert.deepEqual(made.Properties.GenerateSecretString, { ExcludePunctuation: true, PasswordLength: 64 });
-  const group = one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties;
-  assert.equal(group.Engine, 'valkey');
-  assert.equal(group.TransitEncryptionEnabled, true);
-  assert.equal(group.TransitEncryptionMode, 'required');
-  assert.equal(group.AtRestEncryptionEnabled, true);
-  assert.deepEqual(refs(group.AuthToken), [token]);
-  assert.match(JSON.stringify(group.AuthToken), /resolve:secretsmanager/);
-  const url = one(t, 'AWS::SecretsManager::Secret', 'CacheUrl')[1].Properties.SecretString;
-  assert.match(JSON.stringify(url), /^\{"Fn::Join":\["",\["rediss:\/\/:\{\{resolve:secretsmanager:/);
-  assert.match(JSON.stringify(url), /"PrimaryEndPoint.Address"\]\},":6379"\]\]\}$/);
+    const t = template();
+    const [token, made] = one(t, 'AWS::SecretsManager::Secret', 'CacheToken');
+    assert.deepEqual(made.Properties.GenerateSecretString, { ExcludePunctuation: true, PasswordLength: 64 });
+    const group = one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties;
+    assert.equal(group.Engine, 'valkey');
+    assert.equal(group.TransitEncryptionEnabled, true);
+    assert.equal(group.TransitEncryptionMode, 'required');
+    assert.equal(group.AtRestEncryptionEnabled, true);
+    assert.deepEqual(refs(group.AuthToken), [token]);
+    assert.match(JSON.stringify(group.AuthToken), /resolve:secretsmanager/);
+    const url = one(t, 'AWS::SecretsManager::Secret', 'CacheUrl')[1].Properties.SecretString;
+    assert.match(JSON.stringify(url), /^\{"Fn::Join":\["",\["rediss:\/\/:\{\{resolve:secretsmanager:/);
+    assert.match(JSON.stringify(url), /"PrimaryEndPoint.Address"\]\},":6379"\]\]\}$/);
 });

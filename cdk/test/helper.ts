@@ -11,7 +11,7 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 /** A directory that is gone when the tests have ended. */
 export function temporary(): string {
-  return mkdtempSync(join(scratch, 'x'));
+    return mkdtempSync(join(scratch, 'x'));
 }
 
 const outdir = temporary();
@@ -19,36 +19,43 @@ const made = new Map<string, Template>();
 
 /** The template that these settings give; each is made once. */
 export function template(settings: Partial<Settings> = {}): Template {
-  const key = JSON.stringify(settings);
-  let found = made.get(key);
-  if (!found) {
-    /* The image's source is not copied for each of them. */
-    const app = new App({ outdir: join(outdir, String(made.size)), context: { 'aws:cdk:disable-asset-staging': true } });
-    found = Template.fromStack(new LogmillStack(app, 'logmill', { ...DEFAULTS, ...settings }));
-    made.set(key, found);
-  }
-  return found;
+    const key = JSON.stringify(settings);
+    let found = made.get(key);
+    if (!found) {
+        /* The image's source is not copied for each of them. */
+        const app = new App({
+            outdir: join(outdir, String(made.size)),
+            context: { 'aws:cdk:disable-asset-staging': true },
+        });
+        found = Template.fromStack(new LogmillStack(app, 'logmill', { ...DEFAULTS, ...settings }));
+        made.set(key, found);
+    }
+    return found;
 }
 
 export type Resource = { Type: string; Properties: any; [other: string]: any };
 
 export function resources(t: Template, type: string): [string, Resource][] {
-  return Object.entries(t.findResources(type)) as [string, Resource][];
+    return Object.entries(t.findResources(type)) as [string, Resource][];
 }
 
 /** The one resource of this type whose logical id starts so. */
 export function one(t: Template, type: string, start: string): [string, Resource] {
-  const found = resources(t, type).filter(([id]) => id.startsWith(start));
-  if (found.length !== 1) throw new Error(`${found.length} of ${type} ${start}…`);
-  return found[0];
+    const found = resources(t, type).filter(([id]) => id.startsWith(start));
+    if (found.length !== 1) throw new Error(`${found.length} of ${type} ${start}…`);
+    return found[0];
 }
 
 /** Logical ids that a value refers to. */
 export function refs(value: unknown): string[] {
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    key === 'Ref' && typeof inner === 'string' ? [inner]
-      : key === 'Fn::GetAtt' && Array.isArray(inner) ? [inner[0]] : refs(inner));
+    if (typeof value !== 'object' || value === null) return [];
+    return Object.entries(value).flatMap(([key, inner]) =>
+        key === 'Ref' && typeof inner === 'string'
+            ? [inner]
+            : key === 'Fn::GetAtt' && Array.isArray(inner)
+              ? [inner[0]]
+              : refs(inner),
+    );
 }
 
 export const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/x';

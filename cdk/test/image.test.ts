@@ -13,75 +13,115 @@ const IMAGE = '111122223333.dkr.ecr.eu-central-1.amazonaws.com/tools/logmill';
 
 /** What a deployment is told to build, from which directory, and for which images of tasks. */
 function built(settings: Partial<Settings> = {}): { image: any; directory: string; used: string[] } {
-  const outdir = temporary();
-  const app = new App({ outdir });
-  new LogmillStack(app, 'logmill', { ...DEFAULTS, ...settings });
-  app.synth();
-  const read = (name: string) => JSON.parse(readFileSync(join(outdir, name), 'utf8'));
-  const images = Object.values<any>(read('logmill.assets.json').dockerImages);
-  assert.equal(images.length, 1);
-  const used = Object.values<any>(read('logmill.template.json').Resources)
-    .filter(r => r.Type === 'AWS::ECS::TaskDefinition')
-    .map(r => JSON.stringify(r.Properties.ContainerDefinitions[0].Image));
-  return { image: images[0], directory: join(outdir, images[0].source.directory), used };
+    const outdir = temporary();
+    const app = new App({ outdir });
+    new LogmillStack(app, 'logmill', { ...DEFAULTS, ...settings });
+    app.synth();
+    const read = (name: string) => JSON.parse(readFileSync(join(outdir, name), 'utf8'));
+    const images = Object.values<any>(read('logmill.assets.json').dockerImages);
+    assert.equal(images.length, 1);
+    const used = Object.values<any>(read('logmill.template.json').Resources)
+        .filter((r) => r.Type === 'AWS::ECS::TaskDefinition')
+        .map((r) => JSON.stringify(r.Properties.ContainerDefinitions[0].Image));
+    return { image: images[0], directory: join(outdir, images[0].source.directory), used };
 }
 
 test('by default the image is built from the Dockerfile of the repository, for the processor of the tasks', () => {
-  const { image, directory, used } = built();
-  assert.equal(image.source.platform, 'linux/arm64');
-  assert.equal(built({ cpuArchitecture: 'X86_64' }).image.source.platform, 'linux/amd64');
-  assert.equal(readFileSync(join(directory, 'Dockerfile'), 'utf8'), readFileSync(join(repository(), 'Dockerfile'), 'utf8'));
-  const tag = Object.values<any>(image.destinations)[0].imageTag;
-  assert.equal(used.length, 2);
-  for (const name of used) assert.match(name, new RegExp(`:${tag}"`));
+    const { image, directory, used } = built();
+    assert.equal(image.source.platform, 'linux/arm64');
+    assert.equal(built({ cpuArchitecture: 'X86_64' }).image.source.platform, 'linux/amd64');
+    assert.equal(
+        readFileSync(join(directory, 'Dockerfile'), 'utf8'),
+        readFileSync(join(repository(), 'Dockerfile'), 'utf8'),
+    );
+    const tag = Object.values<any>(image.destinations)[0].imageTag;
+    assert.equal(used.length, 2);
+    for (const name of used) assert.match(name, new RegExp(`:${tag}"`));
 });
 
 test('what the image is built from is all that a build needs, and nothing of what lies beside it', () => {
-  const files = readdirSync(built().directory, { recursive: true }).map(String);
-  for (const needed of ['Dockerfile', 'Makefile', 'meson.build', 'src/main.c', 'tools/bootstrap', 'web/package-lock.json'])
-    assert.ok(files.includes(needed), needed);
-  for (const file of files)
-    assert.doesNotMatch(file, /^(cdk|build|logmill-data|[.]git)(\/|$)|node_modules|^[^/]+[.]md$|[.]test[.]ts$/);
+    const files = readdirSync(built().directory, { recursive: true }).map(String);
+    for (const needed of [
+        'Dockerfile',
+        'Makefile',
+        'meson.build',
+        'src/main.c',
+        'tools/bootstrap',
+        'web/package-lock.json',
+    ])
+        assert.ok(files.includes(needed), needed);
+    for (const file of files)
+        assert.doesNotMatch(
+            file,
+            /^(cdk|build|logmill-data|[.]git)(\/|$)|node_modules|^[^/]+[.]md$|[.]test[.]ts$/,
+        );
 });
 
 test('the name of the image changes with its source, and with nothing else', () => {
-  const hash = (files: Record<string, string>) => {
-    const root = temporary();
-    const all = { '.dockerignore': readFileSync(join(repository(), '.dockerignore'), 'utf8'), Dockerfile: 'FROM scratch', ...files };
-    for (const [name, text] of Object.entries(all)) {
-      mkdirSync(dirname(join(root, name)), { recursive: true });
-      writeFileSync(join(root, name), text);
-    }
-    const stack = new Stack(new App({ outdir: temporary() }), 'logmill');
-    return new DockerImageAsset(stack, 'Image', { directory: root, ...assetOptions(DEFAULTS) }).assetHash;
-  };
-  const source = { 'src/main.c': 'int main(void) {}', 'src/base/a.c': '' };
-  const beside = {
-    'README.md': 'x', 'build/logmill': 'x', '.git/HEAD': 'x', 'cdk/cdk.out/x': 'x', 'logmill-data/logs.db': 'x',
-    'web/node_modules/x/x.js': 'x', 'tests/integration/x.test.ts': 'x',
-  };
-  assert.equal(hash(source), hash({ ...source, ...beside }));
-  assert.notEqual(hash(source), hash({ ...source, 'src/base/a.c': 'int a;' }));
+    const hash = (files: Record<string, string>) => {
+        const root = temporary();
+        const all = {
+            '.dockerignore': readFileSync(join(repository(), '.dockerignore'), 'utf8'),
+            Dockerfile: 'FROM scratch',
+            ...files,
+        };
+        for (const [name, text] of Object.entries(all)) {
+            mkdirSync(dirname(join(root, name)), { recursive: true });
+            writeFileSync(join(root, name), text);
+        }
+        const stack = new Stack(new App({ outdir: temporary() }), 'logmill');
+        return new DockerImageAsset(stack, 'Image', { directory: root, ...assetOptions(DEFAULTS) }).assetHash;
+    };
+    const source = { 'src/main.c': 'int main(void) {}', 'src/base/a.c': '' };
+    const beside = {
+        'README.md': 'x',
+        'build/logmill': 'x',
+        '.git/HEAD': 'x',
+        'cdk/cdk.out/x': 'x',
+        'logmill-data/logs.db': 'x',
+        'web/node_modules/x/x.js': 'x',
+        'tests/integration/x.test.ts': 'x',
+    };
+    assert.equal(hash(source), hash({ ...source, ...beside }));
+    assert.notEqual(hash(source), hash({ ...source, 'src/base/a.c': 'int a;' }));
 });
 
-for (const [named, reference] of [['a tag', ':1.2'], ['a digest', `@sha256:${'a'.repeat(64)}`]])
-  test(`an image in ECR is used as it is named, by ${named}, and both tasks may pull it`, () => {
-    const t = template({ imageUri: IMAGE + reference });
-    for (const which of ['Api', 'Worker']) {
-      const image = JSON.stringify(one(t, 'AWS::ECS::TaskDefinition', `Services${which}`)[1].Properties.ContainerDefinitions[0].Image);
-      assert.match(image, /111122223333[.]dkr[.]ecr[.]eu-central-1[.]/);
-      assert.ok(image.includes(`/tools/logmill${reference}"`), image);
-      const pull = one(t, 'AWS::IAM::Policy', `Services${which}TaskExecutionRole`)[1].Properties.PolicyDocument.Statement
-        .find((s: any) => s.Action.includes('ecr:BatchGetImage'));
-      assert.match(JSON.stringify(pull.Resource), /:ecr:eu-central-1:111122223333:repository\/tools\/logmill"/);
-    }
-  });
+for (const [named, reference] of [
+    ['a tag', ':1.2'],
+    ['a digest', `@sha256:${'a'.repeat(64)}`],
+])
+    test(`an image in ECR is used as it is named, by ${named}, and both tasks may pull it`, () => {
+        const t = template({ imageUri: IMAGE + reference });
+        for (const which of ['Api', 'Worker']) {
+            const image = JSON.stringify(
+                one(t, 'AWS::ECS::TaskDefinition', `Services${which}`)[1].Properties.ContainerDefinitions[0]
+                    .Image,
+            );
+            assert.match(image, /111122223333[.]dkr[.]ecr[.]eu-central-1[.]/);
+            assert.ok(image.includes(`/tools/logmill${reference}"`), image);
+            const pull = one(
+                t,
+                'AWS::IAM::Policy',
+                `Services${which}TaskExecutionRole`,
+            )[1].Properties.PolicyDocument.Statement.find((s: any) => s.Action.includes('ecr:BatchGetImage'));
+            assert.match(
+                JSON.stringify(pull.Resource),
+                /:ecr:eu-central-1:111122223333:repository\/tools\/logmill"/,
+            );
+        }
+    });
 
 test('of the default image, both tasks may pull what CDK has put into its repository', () => {
-  for (const which of ['Api', 'Worker']) {
-    const pull = one(template(), 'AWS::IAM::Policy', `Services${which}TaskExecutionRole`)[1].Properties.PolicyDocument.Statement
-      .find((s: any) => s.Action.includes('ecr:BatchGetImage'));
-    assert.match(JSON.stringify(pull.Resource), /container-assets/);
-    assert.deepEqual(refs(pull.Resource).filter(id => !id.startsWith('AWS::')), []);
-  }
+    for (const which of ['Api', 'Worker']) {
+        const pull = one(
+            template(),
+            'AWS::IAM::Policy',
+            `Services${which}TaskExecutionRole`,
+        )[1].Properties.PolicyDocument.Statement.find((s: any) => s.Action.includes('ecr:BatchGetImage'));
+        assert.match(JSON.stringify(pull.Resource), /container-assets/);
+        assert.deepEqual(
+            refs(pull.Resource).filter((id) => !id.startsWith('AWS::')),
+            [],
+        );
+    }
 });

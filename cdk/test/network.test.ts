@@ -2,128 +2,181 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CERTIFICATE, one, refs, resources, template } from './helper';
 
-const subnetsOf = (value: unknown) => refs(value).filter(id => /Subnet\d/.test(id));
+const subnetsOf = (value: unknown) => refs(value).filter((id) => /Subnet\d/.test(id));
 
 test('subnets of three kinds lie in two zones, and only the public ones have a way out', () => {
-  const t = template();
-  const kinds = resources(t, 'AWS::EC2::Subnet').map(([id]) => /Vpc(loadbalancer|tasks|data)Subnet/.exec(id)?.[1]);
-  assert.deepEqual(kinds.sort(), ['data', 'data', 'loadbalancer', 'loadbalancer', 'tasks', 'tasks']);
-  for (const kind of ['data', 'loadbalancer', 'tasks']) {
-    const zones = resources(t, 'AWS::EC2::Subnet').filter(([id]) => id.includes(`Vpc${kind}Subnet`))
-      .map(([, s]) => s.Properties.AvailabilityZone);
-    assert.deepEqual(zones, [0, 1].map(n => ({ 'Fn::Select': [n, { 'Fn::GetAZs': '' }] })));
-  }
-  const routes = resources(t, 'AWS::EC2::Route');
-  assert.equal(routes.length, 2);
-  for (const [id] of routes) assert.match(id, /loadbalancerSubnet/);
-  t.resourceCountIs('AWS::EC2::NatGateway', 0);
+    const t = template();
+    const kinds = resources(t, 'AWS::EC2::Subnet').map(
+        ([id]) => /Vpc(loadbalancer|tasks|data)Subnet/.exec(id)?.[1],
+    );
+    assert.deepEqual(kinds.sort(), ['data', 'data', 'loadbalancer', 'loadbalancer', 'tasks', 'tasks']);
+    for (const kind of ['data', 'loadbalancer', 'tasks']) {
+        const zones = resources(t, 'AWS::EC2::Subnet')
+            .filter(([id]) => id.includes(`Vpc${kind}Subnet`))
+            .map(([, s]) => s.Properties.AvailabilityZone);
+        assert.deepEqual(
+            zones,
+            [0, 1].map((n) => ({ 'Fn::Select': [n, { 'Fn::GetAZs': '' }] })),
+        );
+    }
+    const routes = resources(t, 'AWS::EC2::Route');
+    assert.equal(routes.length, 2);
+    for (const [id] of routes) assert.match(id, /loadbalancerSubnet/);
+    t.resourceCountIs('AWS::EC2::NatGateway', 0);
 });
 
 test('a NAT gateway is there only when asked for, and for the tasks only', () => {
-  const t = template({ natGateways: 1 });
-  t.resourceCountIs('AWS::EC2::NatGateway', 1);
-  for (const [id] of resources(t, 'AWS::EC2::Route')) assert.doesNotMatch(id, /data/);
+    const t = template({ natGateways: 1 });
+    t.resourceCountIs('AWS::EC2::NatGateway', 1);
+    for (const [id] of resources(t, 'AWS::EC2::Route')) assert.doesNotMatch(id, /data/);
 });
 
 test('each part is in its own kind of subnet', () => {
-  const t = template();
-  const lies = (value: unknown, kind: string) => {
-    const found = subnetsOf(value);
-    assert.equal(found.length, 2);
-    for (const id of found) assert.match(id, new RegExp(`Vpc${kind}Subnet`));
-  };
-  lies(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.Subnets, 'loadbalancer');
-  for (const [, service] of resources(t, 'AWS::ECS::Service')) {
-    const network = service.Properties.NetworkConfiguration.AwsvpcConfiguration;
-    lies(network.Subnets, 'tasks');
-    assert.equal(network.AssignPublicIp, 'DISABLED');
-  }
-  lies(one(t, 'AWS::RDS::DBSubnetGroup', '')[1].Properties.SubnetIds, 'data');
-  lies(one(t, 'AWS::ElastiCache::SubnetGroup', '')[1].Properties.SubnetIds, 'data');
+    const t = template();
+    const lies = (value: unknown, kind: string) => {
+        const found = subnetsOf(value);
+        assert.equal(found.length, 2);
+        for (const id of found) assert.match(id, new RegExp(`Vpc${kind}Subnet`));
+    };
+    lies(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.Subnets, 'loadbalancer');
+    for (const [, service] of resources(t, 'AWS::ECS::Service')) {
+        const network = service.Properties.NetworkConfiguration.AwsvpcConfiguration;
+        lies(network.Subnets, 'tasks');
+        assert.equal(network.AssignPublicIp, 'DISABLED');
+    }
+    lies(one(t, 'AWS::RDS::DBSubnetGroup', '')[1].Properties.SubnetIds, 'data');
+    lies(one(t, 'AWS::ElastiCache::SubnetGroup', '')[1].Properties.SubnetIds, 'data');
 });
 
 test('what tasks call has an endpoint', () => {
-  const t = template();
-  const names = resources(t, 'AWS::EC2::VPCEndpoint').map(([, e]) =>
-    `${e.Properties.VpcEndpointType}:${/(sqs|ecr\.api|ecr\.dkr|logs|secretsmanager|s3)"?\]?/.exec(JSON.stringify(e.Properties.ServiceName))?.[1]}`);
-  assert.deepEqual(names.sort(), ['Gateway:s3', 'Interface:ecr.api', 'Interface:ecr.dkr', 'Interface:logs',
-    'Interface:secretsmanager', 'Interface:sqs']);
-  for (const [, e] of resources(t, 'AWS::EC2::VPCEndpoint'))
-    if (e.Properties.VpcEndpointType === 'Interface') {
-      assert.equal(e.Properties.PrivateDnsEnabled, true);
-      subnetsOf(e.Properties.SubnetIds).forEach(id => assert.match(id, /tasks/));
-    } else {
-      assert.match(JSON.stringify(e.Properties.PolicyDocument), /starport-layer-bucket/);
-    }
+    const t = template();
+    const names = resources(t, 'AWS::EC2::VPCEndpoint').map(
+        ([, e]) =>
+            `${e.Properties.VpcEndpointType}:${/(sqs|ecr\.api|ecr\.dkr|logs|secretsmanager|s3)"?\]?/.exec(JSON.stringify(e.Properties.ServiceName))?.[1]}`,
+    );
+    assert.deepEqual(names.sort(), [
+        'Gateway:s3',
+        'Interface:ecr.api',
+        'Interface:ecr.dkr',
+        'Interface:logs',
+        'Interface:secretsmanager',
+        'Interface:sqs',
+    ]);
+    for (const [, e] of resources(t, 'AWS::EC2::VPCEndpoint'))
+        if (e.Properties.VpcEndpointType === 'Interface') {
+            assert.equal(e.Properties.PrivateDnsEnabled, true);
+            subnetsOf(e.Properties.SubnetIds).forEach((id) => assert.match(id, /tasks/));
+        } else {
+            assert.match(JSON.stringify(e.Properties.PolicyDocument), /starport-layer-bucket/);
+        }
 });
 
-const box = (value: unknown) => /Network(LoadBalancer|Api|Worker|Database|Cache|Endpoints)[0-9A-F]{8}$/
-  .exec(refs(value)[0] ?? '')?.[1] ?? JSON.stringify(value);
+const box = (value: unknown) =>
+    /Network(LoadBalancer|Api|Worker|Database|Cache|Endpoints)[0-9A-F]{8}$/.exec(refs(value)[0] ?? '')?.[1] ??
+    JSON.stringify(value);
 
 test('security groups allow the drawn arrows and nothing else', () => {
-  const t = template();
-  const arrows = ['LoadBalancer > Api 8000'];
-  for (const tasks of ['Api', 'Worker'])
-    arrows.push(`${tasks} > Database 5432`, `${tasks} > Cache 6379`, `${tasks} > Endpoints 443`);
-  const ingress = resources(t, 'AWS::EC2::SecurityGroupIngress').map(([, r]) =>
-    `${box(r.Properties.SourceSecurityGroupId)} > ${box(r.Properties.GroupId)} ${r.Properties.FromPort}`);
-  const egress = resources(t, 'AWS::EC2::SecurityGroupEgress').map(([, r]) =>
-    `${box(r.Properties.GroupId)} > ${box(r.Properties.DestinationSecurityGroupId)} ${r.Properties.FromPort}`);
-  assert.deepEqual(ingress.sort(), [...arrows].sort());
-  assert.deepEqual(egress.sort(), [...arrows].sort());
+    const t = template();
+    const arrows = ['LoadBalancer > Api 8000'];
+    for (const tasks of ['Api', 'Worker'])
+        arrows.push(`${tasks} > Database 5432`, `${tasks} > Cache 6379`, `${tasks} > Endpoints 443`);
+    const ingress = resources(t, 'AWS::EC2::SecurityGroupIngress').map(
+        ([, r]) =>
+            `${box(r.Properties.SourceSecurityGroupId)} > ${box(r.Properties.GroupId)} ${r.Properties.FromPort}`,
+    );
+    const egress = resources(t, 'AWS::EC2::SecurityGroupEgress').map(
+        ([, r]) =>
+            `${box(r.Properties.GroupId)} > ${box(r.Properties.DestinationSecurityGroupId)} ${r.Properties.FromPort}`,
+    );
+    assert.deepEqual(ingress.sort(), [...arrows].sort());
+    assert.deepEqual(egress.sort(), [...arrows].sort());
 
-  const inline = resources(t, 'AWS::EC2::SecurityGroup').flatMap(([id, r]) => {
-    const name = box({ Ref: id });
-    const none = (rule: any) => rule.CidrIp === '255.255.255.255/32';
-    return [
-      ...(r.Properties.SecurityGroupIngress ?? []).map((i: any) => `${i.CidrIp} > ${name} ${i.FromPort}`),
-      ...(r.Properties.SecurityGroupEgress ?? []).filter((e: any) => !none(e))
-        .map((e: any) => `${name} > ${e.CidrIp} ${e.FromPort}`)];
-  });
-  /* S3 has no address of its own: see network.ts. No route leads anywhere else. */
-  assert.deepEqual(inline.sort(), ['0.0.0.0/0 > LoadBalancer 80', 'Api > 0.0.0.0/0 443', 'Worker > 0.0.0.0/0 443']);
+    const inline = resources(t, 'AWS::EC2::SecurityGroup').flatMap(([id, r]) => {
+        const name = box({ Ref: id });
+        const none = (rule: any) => rule.CidrIp === '255.255.255.255/32';
+        return [
+            ...(r.Properties.SecurityGroupIngress ?? []).map(
+                (i: any) => `${i.CidrIp} > ${name} ${i.FromPort}`,
+            ),
+            ...(r.Properties.SecurityGroupEgress ?? [])
+                .filter((e: any) => !none(e))
+                .map((e: any) => `${name} > ${e.CidrIp} ${e.FromPort}`),
+        ];
+    });
+    /* S3 has no address of its own: see network.ts. No route leads anywhere else. */
+    assert.deepEqual(inline.sort(), [
+        '0.0.0.0/0 > LoadBalancer 80',
+        'Api > 0.0.0.0/0 443',
+        'Worker > 0.0.0.0/0 443',
+    ]);
 });
 
 test('a prefix list narrows the way to S3', () => {
-  const t = template({ s3PrefixListId: 'pl-12345678' });
-  const text = JSON.stringify(resources(t, 'AWS::EC2::SecurityGroup')
-    .map(([, r]) => r.Properties.SecurityGroupEgress)) + JSON.stringify(resources(t, 'AWS::EC2::SecurityGroupEgress'));
-  assert.doesNotMatch(text, /0\.0\.0\.0\/0/);
-  assert.match(text, /pl-12345678/);
+    const t = template({ s3PrefixListId: 'pl-12345678' });
+    const text =
+        JSON.stringify(
+            resources(t, 'AWS::EC2::SecurityGroup').map(([, r]) => r.Properties.SecurityGroupEgress),
+        ) + JSON.stringify(resources(t, 'AWS::EC2::SecurityGroupEgress'));
+    assert.doesNotMatch(text, /0\.0\.0\.0\/0/);
+    assert.match(text, /pl-12345678/);
 });
 
 test('port 443 is open with a certificate only', () => {
-  const ports = (t: ReturnType<typeof template>) =>
-    one(t, 'AWS::EC2::SecurityGroup', 'NetworkLoadBalancer')[1].Properties.SecurityGroupIngress.map((i: any) => i.FromPort);
-  assert.deepEqual(ports(template()), [80]);
-  assert.deepEqual(ports(template({ certificateArn: CERTIFICATE })), [80, 443]);
+    const ports = (t: ReturnType<typeof template>) =>
+        one(t, 'AWS::EC2::SecurityGroup', 'NetworkLoadBalancer')[1].Properties.SecurityGroupIngress.map(
+            (i: any) => i.FromPort,
+        );
+    assert.deepEqual(ports(template()), [80]);
+    assert.deepEqual(ports(template({ certificateArn: CERTIFICATE })), [80, 443]);
 });
 
 test('what is in the security groups is what the drawing names', () => {
-  const t = template();
-  const groups = (value: unknown) => refs(value).map(id => box({ Ref: id }));
-  assert.deepEqual(groups(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.SecurityGroups), ['LoadBalancer']);
-  for (const which of ['Api', 'Worker'])
-    assert.deepEqual(groups(one(t, 'AWS::ECS::Service', `Services${which}`)[1]
-      .Properties.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups), [which]);
-  assert.deepEqual(groups(one(t, 'AWS::RDS::DBInstance', '')[1].Properties.VPCSecurityGroups), ['Database']);
-  assert.deepEqual(groups(one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties.SecurityGroupIds), ['Cache']);
-  for (const [, e] of resources(t, 'AWS::EC2::VPCEndpoint').filter(([, x]) => x.Properties.VpcEndpointType === 'Interface'))
-    assert.deepEqual(groups(e.Properties.SecurityGroupIds), ['Endpoints']);
+    const t = template();
+    const groups = (value: unknown) => refs(value).map((id) => box({ Ref: id }));
+    assert.deepEqual(
+        groups(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.SecurityGroups),
+        ['LoadBalancer'],
+    );
+    for (const which of ['Api', 'Worker'])
+        assert.deepEqual(
+            groups(
+                one(t, 'AWS::ECS::Service', `Services${which}`)[1].Properties.NetworkConfiguration
+                    .AwsvpcConfiguration.SecurityGroups,
+            ),
+            [which],
+        );
+    assert.deepEqual(groups(one(t, 'AWS::RDS::DBInstance', '')[1].Properties.VPCSecurityGroups), [
+        'Database',
+    ]);
+    assert.deepEqual(
+        groups(one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties.SecurityGroupIds),
+        ['Cache'],
+    );
+    for (const [, e] of resources(t, 'AWS::EC2::VPCEndpoint').filter(
+        ([, x]) => x.Properties.VpcEndpointType === 'Interface',
+    ))
+        assert.deepEqual(groups(e.Properties.SecurityGroupIds), ['Endpoints']);
 });
 
 test('the endpoint of SQS leads to the two queues of the stack, for its own account', () => {
-  const t = template();
-  const endpoint = resources(t, 'AWS::EC2::VPCEndpoint').find(([, e]) => /sqs/.test(JSON.stringify(e.Properties.ServiceName)))!;
-  const statements = endpoint[1].Properties.PolicyDocument.Statement;
-  assert.equal(statements.length, 1);
-  assert.deepEqual(refs(statements[0].Resource), ['QueuesQueue', 'QueuesDeadLetters'].map(start => one(t, 'AWS::SQS::Queue', start)[0]));
-  assert.deepEqual(statements[0].Condition, { StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } } });
+    const t = template();
+    const endpoint = resources(t, 'AWS::EC2::VPCEndpoint').find(([, e]) =>
+        /sqs/.test(JSON.stringify(e.Properties.ServiceName)),
+    )!;
+    const statements = endpoint[1].Properties.PolicyDocument.Statement;
+    assert.equal(statements.length, 1);
+    assert.deepEqual(
+        refs(statements[0].Resource),
+        ['QueuesQueue', 'QueuesDeadLetters'].map((start) => one(t, 'AWS::SQS::Queue', start)[0]),
+    );
+    assert.deepEqual(statements[0].Condition, {
+        StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } },
+    });
 });
 
 test('nothing is fixed to an account or region, and nothing is looked up', () => {
-  const text = JSON.stringify(template().toJSON());
-  assert.doesNotMatch(text, /"(eu|us|ap|sa|ca|me|af|il)-[a-z]+-\d[a-z]?"/);
-  assert.doesNotMatch(text, /dummy-|vpc-12345/);
-  assert.doesNotMatch(text, /\b\d{12}\b/); // an account's number; hashes of assets have letters, too
+    const text = JSON.stringify(template().toJSON());
+    assert.doesNotMatch(text, /"(eu|us|ap|sa|ca|me|af|il)-[a-z]+-\d[a-z]?"/);
+    assert.doesNotMatch(text, /dummy-|vpc-12345/);
+    assert.doesNotMatch(text, /\b\d{12}\b/); // an account's number; hashes of assets have letters, too
 });

@@ -3,121 +3,177 @@ import { test } from 'node:test';
 import { CERTIFICATE, one, refs, resources, template } from './helper';
 
 const task = (which: 'Api' | 'Worker', t = template()) =>
-  one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
+    one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
 
-for (const [which, command] of [['Api', 'api'], ['Worker', 'worker']] as const)
-  test(`a task runs logmill ${command} with its settings, passwords from Secrets Manager`, () => {
-    const t = template();
-    const container = task(which).ContainerDefinitions[0];
-    assert.deepEqual([...container.EntryPoint, ...container.Command], ['logmill', command]);
-    const value = Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
-    assert.deepEqual([value.HOST, value.PORT, value.METRICS_PORT],
-      which === 'Api' ? ['0.0.0.0', '8000', undefined] : ['127.0.0.1', undefined, '8001']);
-    assert.deepEqual(value.TRUSTED_PROXIES, which === 'Api'
-      ? { 'Fn::GetAtt': [one(t, 'AWS::EC2::VPC', '')[0], 'CidrBlock'] } : undefined);
-    assert.equal(value.EMF_INTERVAL, '60');
-    assert.equal(value.EMF_NAMESPACE, 'logmill');
-    assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });
-    assert.deepEqual(value.DATABASE_HOST,
-      { 'Fn::GetAtt': [one(t, 'AWS::RDS::DBInstance', '')[0], 'Endpoint.Address'] });
-    assert.equal(value.DATABASE_PORT, '5432');
-    assert.equal(value.DATABASE_NAME, 'logs');
-    assert.equal(value.PGSSLMODE, 'require');
-    const secret = Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
-    assert.deepEqual(Object.keys(secret).sort(), ['DATABASE_PASS', 'DATABASE_USER', 'REDIS_URL']);
-    assert.match(JSON.stringify(secret.DATABASE_PASS), /:password::/);
-    assert.match(refs(secret.REDIS_URL)[0], /^CacheUrl/);
-    for (const name of ['DATABASE_PASS', 'REDIS_URL', 'DATABASE_URL']) assert.ok(!(name in value));
-    assert.equal(container.ReadonlyRootFilesystem, true);
-    assert.ok(container.StopTimeout > Number(value.SHUTDOWN_TIMEOUT));
-    assert.equal(container.LogConfiguration.LogDriver, 'awslogs');
-  });
+for (const [which, command] of [
+    ['Api', 'api'],
+    ['Worker', 'worker'],
+] as const)
+    test(`a task runs logmill ${command} with its settings, passwords from Secrets Manager`, () => {
+        const t = template();
+        const container = task(which).ContainerDefinitions[0];
+        assert.deepEqual([...container.EntryPoint, ...container.Command], ['logmill', command]);
+        const value = Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
+        assert.deepEqual(
+            [value.HOST, value.PORT, value.METRICS_PORT],
+            which === 'Api' ? ['0.0.0.0', '8000', undefined] : ['127.0.0.1', undefined, '8001'],
+        );
+        assert.deepEqual(
+            value.TRUSTED_PROXIES,
+            which === 'Api' ? { 'Fn::GetAtt': [one(t, 'AWS::EC2::VPC', '')[0], 'CidrBlock'] } : undefined,
+        );
+        assert.equal(value.EMF_INTERVAL, '60');
+        assert.equal(value.EMF_NAMESPACE, 'logmill');
+        assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });
+        assert.deepEqual(value.DATABASE_HOST, {
+            'Fn::GetAtt': [one(t, 'AWS::RDS::DBInstance', '')[0], 'Endpoint.Address'],
+        });
+        assert.equal(value.DATABASE_PORT, '5432');
+        assert.equal(value.DATABASE_NAME, 'logs');
+        assert.equal(value.PGSSLMODE, 'require');
+        const secret = Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
+        assert.deepEqual(Object.keys(secret).sort(), ['DATABASE_PASS', 'DATABASE_USER', 'REDIS_URL']);
+        assert.match(JSON.stringify(secret.DATABASE_PASS), /:password::/);
+        assert.match(refs(secret.REDIS_URL)[0], /^CacheUrl/);
+        for (const name of ['DATABASE_PASS', 'REDIS_URL', 'DATABASE_URL']) assert.ok(!(name in value));
+        assert.equal(container.ReadonlyRootFilesystem, true);
+        assert.ok(container.StopTimeout > Number(value.SHUTDOWN_TIMEOUT));
+        assert.equal(container.LogConfiguration.LogDriver, 'awslogs');
+    });
 
 test('a worker that is not alive is replaced; the database is no part of that', () => {
-  const check = task('Worker').ContainerDefinitions[0].HealthCheck;
-  assert.deepEqual(check.Command, ['CMD', 'logmill', 'health', 'worker']);
-  assert.ok(check.StartPeriod >= 60 && check.Retries > 1 && check.Interval > check.Timeout);
+    const check = task('Worker').ContainerDefinitions[0].HealthCheck;
+    assert.deepEqual(check.Command, ['CMD', 'logmill', 'health', 'worker']);
+    assert.ok(check.StartPeriod >= 60 && check.Retries > 1 && check.Interval > check.Timeout);
 });
 
 test('logs are kept for ever, or for as many days as is set', () => {
-  const days = (settings = {}) => task('Worker', template(settings)).ContainerDefinitions[0].Environment
-    .find((e: any) => e.Name === 'RETENTION_DAYS').Value;
-  assert.equal(days(), '0');
-  assert.equal(days({ retentionDays: 30 }), '30');
+    const days = (settings = {}) =>
+        task('Worker', template(settings)).ContainerDefinitions[0].Environment.find(
+            (e: any) => e.Name === 'RETENTION_DAYS',
+        ).Value;
+    assert.equal(days(), '0');
+    assert.equal(days({ retentionDays: 30 }), '30');
 });
 
 test('the processor is ARM64, or x86 by choice', () => {
-  assert.equal(task('Api').RuntimePlatform.CpuArchitecture, 'ARM64');
-  for (const which of ['Api', 'Worker'] as const)
-    assert.equal(task(which, template({ cpuArchitecture: 'X86_64' })).RuntimePlatform.CpuArchitecture, 'X86_64');
+    assert.equal(task('Api').RuntimePlatform.CpuArchitecture, 'ARM64');
+    for (const which of ['Api', 'Worker'] as const)
+        assert.equal(
+            task(which, template({ cpuArchitecture: 'X86_64' })).RuntimePlatform.CpuArchitecture,
+            'X86_64',
+        );
 });
 
 test('services are Fargate, and a deployment that fails is rolled back', () => {
-  const services = resources(template(), 'AWS::ECS::Service');
-  assert.equal(services.length, 2);
-  for (const [, s] of services) {
-    assert.equal(s.Properties.LaunchType, 'FARGATE');
-    assert.equal(s.Properties.DesiredCount, undefined);
-    assert.deepEqual(s.Properties.DeploymentConfiguration.DeploymentCircuitBreaker, { Enable: true, Rollback: true });
-    assert.equal(s.Properties.DeploymentConfiguration.MinimumHealthyPercent, 100);
-  }
+    const services = resources(template(), 'AWS::ECS::Service');
+    assert.equal(services.length, 2);
+    for (const [, s] of services) {
+        assert.equal(s.Properties.LaunchType, 'FARGATE');
+        assert.equal(s.Properties.DesiredCount, undefined);
+        assert.deepEqual(s.Properties.DeploymentConfiguration.DeploymentCircuitBreaker, {
+            Enable: true,
+            Rollback: true,
+        });
+        assert.equal(s.Properties.DeploymentConfiguration.MinimumHealthyPercent, 100);
+    }
 });
 
 test('roles of tasks may do to the two queues what each half does, and nothing else', () => {
-  const t = template();
-  const queue = (start: string) => ({ 'Fn::GetAtt': [one(t, 'AWS::SQS::Queue', start)[0], 'Arn'] });
-  const allowed = (which: string) => one(t, 'AWS::IAM::Policy', `Services${which}TaskTaskRole`)[1].Properties
-    .PolicyDocument.Statement.map((s: any) => [s.Effect, s.Resource, [...s.Action].sort()]);
-  assert.deepEqual(allowed('Api'), [
-    ['Allow', queue('QueuesQueue'), ['sqs:GetQueueAttributes', 'sqs:SendMessage']],
-    ['Allow', queue('QueuesDeadLetters'), ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl']]]);
-  assert.deepEqual(allowed('Worker'), [
-    ['Allow', queue('QueuesQueue'),
-      ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']],
-    ['Allow', queue('QueuesDeadLetters'), ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage']]]);
-  for (const [, role] of resources(t, 'AWS::IAM::Role')) {
-    assert.equal(role.Properties.ManagedPolicyArns, undefined);
-    assert.equal(role.Properties.Policies, undefined);
-  }
+    const t = template();
+    const queue = (start: string) => ({ 'Fn::GetAtt': [one(t, 'AWS::SQS::Queue', start)[0], 'Arn'] });
+    const allowed = (which: string) =>
+        one(t, 'AWS::IAM::Policy', `Services${which}TaskTaskRole`)[1].Properties.PolicyDocument.Statement.map(
+            (s: any) => [s.Effect, s.Resource, [...s.Action].sort()],
+        );
+    assert.deepEqual(allowed('Api'), [
+        ['Allow', queue('QueuesQueue'), ['sqs:GetQueueAttributes', 'sqs:SendMessage']],
+        ['Allow', queue('QueuesDeadLetters'), ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl']],
+    ]);
+    assert.deepEqual(allowed('Worker'), [
+        [
+            'Allow',
+            queue('QueuesQueue'),
+            [
+                'sqs:ChangeMessageVisibility',
+                'sqs:DeleteMessage',
+                'sqs:GetQueueAttributes',
+                'sqs:ReceiveMessage',
+            ],
+        ],
+        [
+            'Allow',
+            queue('QueuesDeadLetters'),
+            ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
+        ],
+    ]);
+    for (const [, role] of resources(t, 'AWS::IAM::Role')) {
+        assert.equal(role.Properties.ManagedPolicyArns, undefined);
+        assert.equal(role.Properties.Policies, undefined);
+    }
 });
 
 test('the only permission on everything is the one that cannot be narrowed', () => {
-  const wide = resources(template(), 'AWS::IAM::Policy')
-    .flatMap(([, p]) => p.Properties.PolicyDocument.Statement)
-    .filter((s: any) => s.Resource === '*').map((s: any) => s.Action);
-  assert.deepEqual(wide, ['ecr:GetAuthorizationToken', 'ecr:GetAuthorizationToken']);
+    const wide = resources(template(), 'AWS::IAM::Policy')
+        .flatMap(([, p]) => p.Properties.PolicyDocument.Statement)
+        .filter((s: any) => s.Resource === '*')
+        .map((s: any) => s.Action);
+    assert.deepEqual(wide, ['ecr:GetAuthorizationToken', 'ecr:GetAuthorizationToken']);
 });
 
 test('the load balancer faces clients and asks /health', () => {
-  const t = template();
-  t.hasResourceProperties('AWS::ElasticLoadBalancingV2::LoadBalancer', { Scheme: 'internet-facing', Type: 'application' });
-  t.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
-    HealthCheckPath: '/health', Port: 8000, Protocol: 'HTTP', TargetType: 'ip', Matcher: { HttpCode: '200' },
-  });
-  const [group] = one(t, 'AWS::ElasticLoadBalancingV2::TargetGroup', '');
-  const api = one(t, 'AWS::ECS::Service', 'ServicesApi')[1].Properties;
-  assert.deepEqual(api.LoadBalancers, [{ ContainerName: 'logmill', ContainerPort: 8000, TargetGroupArn: { Ref: group } }]);
-  assert.equal(one(t, 'AWS::ECS::Service', 'ServicesWorker')[1].Properties.LoadBalancers, undefined);
-  t.hasOutput('LoadBalancerAddress', {});
-  t.hasOutput('QueueUrl', { Value: { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] } });
+    const t = template();
+    t.hasResourceProperties('AWS::ElasticLoadBalancingV2::LoadBalancer', {
+        Scheme: 'internet-facing',
+        Type: 'application',
+    });
+    t.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
+        HealthCheckPath: '/health',
+        Port: 8000,
+        Protocol: 'HTTP',
+        TargetType: 'ip',
+        Matcher: { HttpCode: '200' },
+    });
+    const [group] = one(t, 'AWS::ElasticLoadBalancingV2::TargetGroup', '');
+    const api = one(t, 'AWS::ECS::Service', 'ServicesApi')[1].Properties;
+    assert.deepEqual(api.LoadBalancers, [
+        { ContainerName: 'logmill', ContainerPort: 8000, TargetGroupArn: { Ref: group } },
+    ]);
+    assert.equal(one(t, 'AWS::ECS::Service', 'ServicesWorker')[1].Properties.LoadBalancers, undefined);
+    t.hasOutput('LoadBalancerAddress', {});
+    t.hasOutput('QueueUrl', { Value: { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] } });
 });
 
 test('without a certificate there is HTTP; with one, HTTPS, and HTTP leads there', () => {
-  const plain = resources(template(), 'AWS::ElasticLoadBalancingV2::Listener').map(([, l]) => l.Properties);
-  assert.deepEqual(plain.map(l => [l.Port, l.Protocol, l.DefaultActions[0].Type]), [[80, 'HTTP', 'forward']]);
-  const tls = resources(template({ certificateArn: CERTIFICATE }), 'AWS::ElasticLoadBalancingV2::Listener')
-    .map(([, l]) => l.Properties).sort((a, b) => a.Port - b.Port);
-  assert.deepEqual(tls.map(l => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
-    [[80, 'HTTP', 'redirect'], [443, 'HTTPS', 'forward']]);
-  assert.equal(tls[0].DefaultActions[0].RedirectConfig.Protocol, 'HTTPS');
-  assert.deepEqual(tls[1].Certificates, [{ CertificateArn: CERTIFICATE }]);
-  assert.match(tls[1].SslPolicy, /TLS13-1-[23]/);
+    const plain = resources(template(), 'AWS::ElasticLoadBalancingV2::Listener').map(([, l]) => l.Properties);
+    assert.deepEqual(
+        plain.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
+        [[80, 'HTTP', 'forward']],
+    );
+    const tls = resources(template({ certificateArn: CERTIFICATE }), 'AWS::ElasticLoadBalancingV2::Listener')
+        .map(([, l]) => l.Properties)
+        .sort((a, b) => a.Port - b.Port);
+    assert.deepEqual(
+        tls.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
+        [
+            [80, 'HTTP', 'redirect'],
+            [443, 'HTTPS', 'forward'],
+        ],
+    );
+    assert.equal(tls[0].DefaultActions[0].RedirectConfig.Protocol, 'HTTPS');
+    assert.deepEqual(tls[1].Certificates, [{ CertificateArn: CERTIFICATE }]);
+    assert.match(tls[1].SslPolicy, /TLS13-1-[23]/);
 });
 
 test('the load balancer writes its access logs to a private bucket', () => {
-  const t = template();
-  const attributes = Object.fromEntries(one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1]
-    .Properties.LoadBalancerAttributes.map((a: any) => [a.Key, a.Value]));
-  assert.equal(attributes['access_logs.s3.enabled'], 'true');
-  t.hasResourceProperties('AWS::S3::Bucket', { PublicAccessBlockConfiguration: { BlockPublicPolicy: true } });
+    const t = template();
+    const attributes = Object.fromEntries(
+        one(t, 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.LoadBalancerAttributes.map(
+            (a: any) => [a.Key, a.Value],
+        ),
+    );
+    assert.equal(attributes['access_logs.s3.enabled'], 'true');
+    t.hasResourceProperties('AWS::S3::Bucket', {
+        PublicAccessBlockConfiguration: { BlockPublicPolicy: true },
+    });
 });
