@@ -455,28 +455,6 @@ int log_params_parse_download(const struct query_string *params, struct log_quer
 
 /* ---- Places ---- */
 
-/* "TRANSACTION-SEQUENCE-INDEX", in digits. */
-static bool parse_place(struct slice text, struct store_position *place)
-{
-    uint64_t numbers[3] = {0};
-    unsigned n = 0, digits = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c == '-' && digits > 0 && n < 2) {
-            n++;
-            digits = 0;
-        } else if (c >= '0' && c <= '9' && ++digits < 19) {
-            numbers[n] = numbers[n] * 10 + (uint64_t)(c - '0');
-        } else {
-            return false;
-        }
-    }
-    *place = (struct store_position){numbers[0], numbers[1], (uint32_t)numbers[2]};
-    return n == 2 && digits > 0 && numbers[2] <= UINT32_MAX;
-}
-
 static bool read_place(struct reading *r, struct slice last_id, struct store_position *place)
 {
     struct refusal wrong = {
@@ -493,7 +471,7 @@ static bool read_place(struct reading *r, struct slice last_id, struct store_pos
     }
     if (last_id.len == 0)
         return false;
-    if (!parse_place(last_id, place))
+    if (store_position_parse(last_id, place))
         refuse_text(r, &wrong, last_id);
     return true;
 }

@@ -160,15 +160,6 @@ int store_stats(struct store_reader *r, const struct log_stats_query *query, sto
     return error;
 }
 
-int store_position_compare(const struct store_position *a, const struct store_position *b)
-{
-    if (a->transaction != b->transaction)
-        return a->transaction < b->transaction ? -1 : 1;
-    if (a->sequence != b->sequence)
-        return a->sequence < b->sequence ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
-}
-
 int store_follow_end(struct store_reader *r, struct store_position *end, struct errbuf *err)
 {
     return r->ops->follow_end(r, end, err);

@@ -15,6 +15,7 @@
 #include "base/errbuf.h"
 #include "query/matcher.h"
 #include "record/record.h"
+#include "store/position.h"
 
 struct store;
 struct store_writer;
@@ -160,19 +161,6 @@ int store_stats(struct store_reader *r, const struct log_stats_query *query, sto
                 void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /* ---- Following ---- */
-
-/*
- * A place in the order in which logs were stored, which is not that of their timestamps: a log may
- * come late. Each log has one, and places only ever grow. All zero: before the first that is known.
- */
-struct store_position {
-    uint64_t transaction;
-    uint64_t sequence;
-    uint32_t index;
-};
-
-/* <0, 0, >0 as `a` comes before, is, or comes after `b`. */
-int store_position_compare(const struct store_position *a, const struct store_position *b);
 
 /*
  * How far back one can follow: logs that were stored longer ago may be forgotten in this order, as
