@@ -12,10 +12,10 @@
 static const struct http_route routes[] = {
     {"POST", "/log", ingest_routes_post_log, 0},
     {"POST", "/logs", ingest_routes_post_logs, 0},
-    {"GET", "/logs", list_routes_get, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/stats", stats_routes_get, HTTP_ROUTE_ALONE},
+    {"GET", "/logs", read_routes_list, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/stats", read_routes_stats, HTTP_ROUTE_ALONE},
     {"GET", "/logs/tail", read_routes_tail, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/{id}", read_routes_get, HTTP_ROUTE_ALONE},
+    {"GET", "/logs/{id}", read_routes_one, HTTP_ROUTE_ALONE},
     {"GET", "/health", ops_routes_health, HTTP_ROUTE_RESERVED},
     {"GET", "/ready", ops_routes_ready, HTTP_ROUTE_RESERVED},
     {"GET", "/metrics", ops_routes_metrics, HTTP_ROUTE_RESERVED},
@@ -66,6 +66,10 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
 
     t->api = ctx;
     intake = ledger_account(&t->api->ledger, LEDGER_INTAKE);
+    t->reads = (struct read_service){.readers = t->api->readers,
+                                     .ledger = &t->api->ledger,
+                                     .box = &t->box,
+                                     .timeout_ms = t->api->query_timeout_ms};
     if (mailbox_init(&t->box, loop, err))
         goto fail;
     t->handles = 1;

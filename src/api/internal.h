@@ -12,7 +12,7 @@
 #include "ingest/ingest.h"
 #include "net/mailbox.h"
 #include "net/ranges.h"
-#include "read/scheduler.h"
+#include "read/request.h"
 #include "tail/tail.h"
 
 /* What GET /ready and /metrics ask, and of whom. */
@@ -41,6 +41,7 @@ struct api {
 struct api_thread {
     struct api *api;
     struct mailbox box;
+    struct read_service reads;
     struct hold hold;
     struct tail_hub hub;
     unsigned handles; /* of box, hold and hub, not closed yet */
@@ -54,14 +55,10 @@ void ingest_routes_free(struct intake *intake);
 void ingest_routes_post_log(struct http_request *req, void *thread);
 void ingest_routes_post_logs(struct http_request *req, void *thread);
 
-/* list.c */
-void list_routes_get(struct http_request *req, void *thread);
-
-/* stats.c */
-void stats_routes_get(struct http_request *req, void *thread);
-
 /* read_routes.c */
-void read_routes_get(struct http_request *req, void *thread);
+void read_routes_list(struct http_request *req, void *thread);
+void read_routes_stats(struct http_request *req, void *thread);
+void read_routes_one(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);
 
 /* ops_routes.c */

@@ -39,12 +39,14 @@ void read_answer_failure(struct http_request *req, int error, const struct errbu
 
 void read_answer_refuse(struct http_request *req, int error, struct slice refusal)
 {
+    static const struct errbuf no_detail;
+
     if (error == LM_EINVAL)
         http_respond(req, &(struct http_response){.status = 422, .body = refusal});
     else if (error == LM_ETOOBIG)
         answers_refuse(req, REFUSED_PARAMETERS, QUERY_STRING_PARAMS_MAX);
     else
-        answers_refuse(req, REFUSED_NO_MEMORY, 0);
+        read_answer_failure(req, error, &no_detail);
 }
 
 void read_answer_append_place(struct buffer *b, const struct read_place *place)

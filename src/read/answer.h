@@ -15,8 +15,9 @@
 void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail);
 
 /*
- * Answers `req` after its parameters could not be read: query_string_parse or a function of
- * params.h has failed with `error`. 400 for too many of them, 422 with the body `refusal`, or 503.
+ * Answers `req` after its parameters could not be taken: query_string_parse or a function of
+ * params.h has failed with `error`, or there was no room for what they ask for. 400 for too many of
+ * them, 422 with the body `refusal`, or 503 as above.
  */
 void read_answer_refuse(struct http_request *req, int error, struct slice refusal);
 

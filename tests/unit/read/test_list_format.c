@@ -1,4 +1,4 @@
-#include "api/list.h"
+#include "read/list_format.h"
 
 #include "../cmocka_all.h"
 

@@ -1,0 +1,153 @@
+#include "read/stats.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/container_of.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "metrics/metrics.h"
+#include "read/answer.h"
+#include "read/params.h"
+#include "read/tally.h"
+
+struct stats {
+    struct read_request request;
+    struct log_stats_query query; /* its slices point into the matcher */
+    struct log_matcher *matcher;
+    struct store_scan scan;
+    struct log_key start; /* where it began */
+    struct tally tally;
+};
+
+static struct stats *stats_of(struct read_request *r)
+{
+    return container_of(r, struct stats, request);
+}
+
+static void stats_free(struct stats *s)
+{
+    log_matcher_unref(s->matcher);
+    tally_release(&s->tally);
+    read_request_release(&s->request);
+    free(s);
+}
+
+/* ---- Turns ---- */
+
+static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    return tally_add(&((struct stats *)ctx)->tally, (size_t)bucket, level, count);
+}
+
+static void count(struct stats *s, struct store_reader *reader, uint64_t until_us)
+{
+    const struct store_slice slice = {.rows = 1, .until_us = until_us};
+
+    s->request.error = store_scan_count(reader, &s->scan, &slice, s->query.filter.since_us,
+                                        s->query.bucket_us, add_count, s, &s->request.detail);
+    if (s->request.error)
+        tally_drop(&s->tally);
+    else
+        s->request.error = tally_keep(&s->tally);
+}
+
+static enum read_step end(struct stats *s)
+{
+    const struct read_place place = {
+        .more = !s->scan.done, .out_of_time = true, .before = s->scan.before};
+    struct buffer *b = &s->request.out;
+
+    if (place.more)
+        metrics_add(METRIC_READS_PARTIAL, 1);
+    buffer_append_string(b, "{\"since\":\"");
+    timestamp_append(b, s->query.filter.since_us);
+    buffer_append_string(b, "\",\"until\":\"");
+    timestamp_append(b, s->query.filter.until_us);
+    buffer_appendf(b, "\",\"bucket_seconds\":%lld,\"buckets\":[",
+                   (long long)(s->query.bucket_us / 1000000));
+    tally_append(&s->tally, b, s->query.filter.since_us, s->query.bucket_us);
+    buffer_appendf(b, "],\"total\":%llu,", (unsigned long long)s->tally.total);
+    read_answer_append_place(b, &place);
+    buffer_append_char(b, '}');
+    s->request.error = buffer_error(b);
+    return READ_DONE;
+}
+
+static bool has_moved(const struct stats *s)
+{
+    return s->scan.done || log_key_compare(&s->scan.before, &s->start) < 0;
+}
+
+static enum read_step work(struct read_job *job, struct read_thread *thread,
+                           const struct read_slice *slice)
+{
+    struct read_request *r = container_of(job, struct read_request, job);
+    struct stats *s = stats_of(r);
+
+    if (!has_moved(s) || slice->until_us > clock_monotonic_us())
+        count(s, thread->reader, slice->until_us);
+    if (r->error == LM_ETIMEOUT && has_moved(s))
+        return end(s);
+    if (r->error)
+        return READ_DONE;
+    return s->scan.done || slice->last ? end(s) : READ_MORE;
+}
+
+static void finish(struct read_job *job)
+{
+    struct read_request *r = container_of(job, struct read_request, job);
+
+    read_request_answer(r);
+    stats_free(stats_of(r));
+}
+
+/* ---- The request ---- */
+
+/* How many buckets there are. */
+static size_t count_buckets(const struct log_stats_query *q)
+{
+    int64_t range_us = q->filter.until_us - q->filter.since_us;
+
+    return range_us > 0 ? (size_t)(range_us / q->bucket_us + (range_us % q->bucket_us > 0)) : 0;
+}
+
+/* Makes what the scan needs: copies of all texts, since those of the request go. */
+static int prepare(struct stats *s)
+{
+    struct read_request *r = &s->request;
+    int error = read_request_charge(r);
+
+    if (error)
+        return error;
+    s->matcher = log_matcher_new(&s->query.filter);
+    if (!s->matcher)
+        return LM_ENOMEM;
+    s->query.filter = *log_matcher_filter(s->matcher);
+    store_scan_init(&s->scan, s->matcher, s->query.has_cursor ? &s->query.cursor : NULL, 0);
+    s->start = s->scan.before;
+    return tally_init(&s->tally, count_buckets(&s->query),
+                      ledger_account(r->service->ledger, LEDGER_READS));
+}
+
+static int read_params(struct read_request *r, const struct query_string *params)
+{
+    struct stats *s = stats_of(r);
+    unsigned slice_s = r->service->timeout_ms / 1000;
+    int error = log_params_parse_stats(params, &s->query, &slice_s, &r->out);
+
+    if (error)
+        return error;
+    read_request_give_time(r, slice_s * UINT64_C(1000));
+    return prepare(s);
+}
+
+void read_stats_get(const struct read_service *service, struct http_request *http)
+{
+    struct stats *s = xcalloc(1, sizeof(*s));
+
+    read_request_init(&s->request, service, http, work, finish);
+    s->request.job.lane = READ_SCAN;
+    if (!read_request_open(&s->request, read_params) || !read_request_submit(&s->request))
+        stats_free(s);
+}

@@ -1,0 +1,13 @@
+/*
+ * GET /logs/stats: counts over time, from the newest log to the oldest, in turns. If the time is
+ * over (`slice`, or QUERY_TIMEOUT) the answer has the counts of what was looked at, and `next`.
+ */
+#ifndef LOGMILL_READ_STATS_H
+#define LOGMILL_READ_STATS_H
+
+#include "read/request.h"
+
+/* Answers `http`, now or later. */
+void read_stats_get(const struct read_service *service, struct http_request *http);
+
+#endif
