@@ -149,30 +149,34 @@ static void on_done(struct ingest_ticket *ticket, int error)
     post_free(p);
 }
 
-static void answer_overload(struct http_request *req)
+/* There is no memory (LM_ENOMEM), or no room in the ledger. */
+static void answer_overload(struct http_request *req, int error)
 {
     metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-    answers_refuse(req, REFUSED_INTAKE_FULL, 0);
+    answers_refuse(req, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
 static void answer_refused(struct intake *intake, struct http_request *req, int error,
                            struct validation *errors)
 {
     const struct queue_limits *limits = ingest_limits(intake->ingest);
+    bool is_invalid = error == LM_EINVAL;
 
-    if (error == LM_EINVAL && validation_finish(errors) == 0) {
+    if (is_invalid)
+        error = validation_finish(errors);
+    if (is_invalid && !error) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req, &(struct http_response){.status = 422, .body_buffer = &intake->errors});
     } else if (error == LM_EDATA) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
         answers_refuse(req, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
-    } else if (error == LM_ETOOBIG) {
+    } else if (error == LM_ETOOBIG && !is_invalid) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
         answers_refuse(req,
                        limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
                        limits->max_message_bytes);
     } else {
-        answer_overload(req);
+        answer_overload(req, error);
     }
 }
 
@@ -275,6 +279,7 @@ static void refuse_type(struct intake *intake, struct http_request *req, const c
     struct buffer out = {.ceiling = 8 * body.len + 1024, .account = account};
     struct buffer input = {.ceiling = 6 * body.len + 2, .account = account};
     struct validation errors;
+    int error;
 
     if (utf8_valid(body))
         json_append_string(&input, body);
@@ -284,8 +289,11 @@ static void refuse_type(struct intake *intake, struct http_request *req, const c
                                                        .loc_len = 1,
                                                        .msg = slice_of_string(msg),
                                                        .input = buffer_slice(&input)});
-    if (buffer_error(&input) || validation_finish(&errors)) {
-        answer_overload(req);
+    error = validation_finish(&errors);
+    if (buffer_error(&input))
+        error = buffer_error(&input);
+    if (error) {
+        answer_overload(req, error);
     } else {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         buffer_release(&input);
