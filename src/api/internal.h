@@ -1,18 +1,21 @@
 /*
- * What the files of this room share: the state of the API, and that of one HTTP thread. To add a
- * route, write its handler in a file of its group, declare it here and add a row in api.c.
+ * What the files of this room share, api.c above them among them: the state of the API, and that of
+ * one HTTP thread. To add a route, write its handler in a file of its group, declare it here and
+ * add a row in api.c.
  */
 #ifndef LOGMILL_API_INTERNAL_H
 #define LOGMILL_API_INTERNAL_H
 
 #include "access/access.h"
-#include "api/api.h"
 #include "api/probe.h"
+#include "http/http.h"
 #include "ingest/hold.h"
 #include "ingest/ingest.h"
 #include "net/mailbox.h"
 #include "net/ranges.h"
+#include "queue/queue.h"
 #include "read/request.h"
+#include "store/store.h"
 #include "tail/tail.h"
 
 /* What GET /ready and /metrics ask, and of whom. */
