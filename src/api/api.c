@@ -76,7 +76,7 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     if (hold_init(&t->hold, loop, err))
         goto fail_box;
     t->handles = 2;
-    if (tail_hub_init(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
+    if (tail_open(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
         goto fail_hold;
     t->handles = 3;
     t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);

@@ -1,8 +1,10 @@
+#include "tail/batch.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/xalloc.h"
-#include "tail/tail.h"
 
 enum { BYTES_MAX = 1 << 30 }; /* a ceiling because every buffer has one */
 
@@ -15,11 +17,17 @@ struct tail_batch *tail_batch_new(void)
     return b;
 }
 
+void tail_append_id(struct buffer *b, const struct store_position *position)
+{
+    buffer_appendf(b, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\n", position->transaction,
+                   position->sequence, position->index);
+}
+
 void tail_append_event(struct buffer *b, const struct record *record,
                        const struct store_position *position)
 {
-    buffer_appendf(b, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\ndata: ", position->transaction,
-                   position->sequence, position->index);
+    tail_append_id(b, position);
+    buffer_append_string(b, "data: ");
     record_append_json(b, record); /* in which no line ends */
     buffer_append_string(b, "\n\n");
 }
@@ -44,10 +52,7 @@ int tail_batch_add(const struct record *record, const struct store_position *pos
     struct tail_event *e;
     size_t at;
 
-    if (b->len == b->capacity) {
-        b->capacity = b->capacity > 0 ? 2 * b->capacity : 16;
-        b->events = xrealloc(b->events, b->capacity * sizeof(*b->events));
-    }
+    b->events = array_reserve(b->events, &b->capacity, b->len + 1, sizeof(*b->events));
     e = &b->events[b->len];
     e->position = *position;
     e->record.key = record->key;
@@ -76,6 +81,16 @@ void tail_batch_seal(struct tail_batch *b)
     }
 }
 
+static void drop_verdicts(struct tail_batch *b)
+{
+    for (size_t i = 0; i < b->verdicts_len; i++) {
+        if (b->verdicts[i].filter)
+            tail_filter_unref(b->verdicts[i].filter);
+        free(b->verdicts[i].bits);
+    }
+    free(b->verdicts);
+}
+
 void tail_batch_ref(struct tail_batch *b)
 {
     atomic_fetch_add_explicit(&b->references, 1, memory_order_relaxed);
@@ -85,8 +100,43 @@ void tail_batch_unref(struct tail_batch *b)
 {
     if (atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) > 1)
         return;
-    tail_batch_drop_verdicts(b);
+    drop_verdicts(b);
     buffer_release(&b->bytes);
     free(b->events);
     free(b);
+}
+
+/* ---- Verdicts ---- */
+
+size_t tail_batch_words(const struct tail_batch *b)
+{
+    return (b->len + TAIL_WORD_BITS - 1) / TAIL_WORD_BITS;
+}
+
+const struct tail_verdict *tail_batch_verdict(const struct tail_batch *b,
+                                              const struct tail_filter *f)
+{
+    static const struct tail_verdict all = {.count = SIZE_MAX, .all = true};
+
+    if (!f)
+        return &all;
+    const struct tail_verdict *v = f->slot < b->verdicts_len ? &b->verdicts[f->slot] : NULL;
+    return v && v->filter == f ? v : NULL;
+}
+
+bool tail_verdict_has(const struct tail_verdict *v, size_t at)
+{
+    if (v->all)
+        return true;
+    return v->bits && v->bits[at / TAIL_WORD_BITS] >> (at % TAIL_WORD_BITS) & 1;
+}
+
+size_t tail_batch_size(const struct tail_batch *b)
+{
+    size_t size = sizeof(*b) + b->bytes.len + b->len * sizeof(*b->events) +
+                  b->verdicts_len * sizeof(*b->verdicts);
+
+    for (size_t i = 0; i < b->verdicts_len; i++)
+        size += b->verdicts[i].bits ? tail_batch_words(b) * sizeof(uint64_t) : 0;
+    return size;
 }

@@ -1,24 +1,31 @@
 /*
  * The feed's thread. It is at one of these:
- *   resting    no hub has subscribed; it has no place in the store.
+ *   resting    it has no place in the store: nobody has subscribed, or it could not be found since.
  *   following  it has a place. It reads on from it when it is woken, and from time to time, at most
  *              every PAUSE_MS, so that many small commits cost one look, and hands what came to
- *              every hub.
- * Where the store cannot be read it tries again after RETRY_MS; a hub that has not been told a
- * place keeps its tails waiting meanwhile. Where a hub has TAIL_HUB_BATCHES to take, the feed
+ *              every subscriber.
+ *   stopping   it is to end; its call of the store is cancelled.
+ *   ended      it asks nothing any more.
+ * If the store cannot be read it tries again after RETRY_MS; a hub that has not been told a place
+ * keeps its tails waiting meanwhile. If somebody has TAIL_SUBSCRIPTION_BATCHES to take, the feed
  * waits.
  *
- * Where there is a cache, a second thread listens there, and wakes the first.
+ * If there is a cache, a second thread listens there, and wakes the first.
  */
+#include "tail/feed.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
+#include "base/state.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
-#include "tail/tail.h"
+#include "tail/filter.h"
+#include "tail/judge.h"
 
 enum {
     PAUSE_MS = 10,
@@ -28,6 +35,14 @@ enum {
     TELL_INTERVAL_US = 10 * 1000000, /* between two lines about an outage */
 };
 
+enum feed_state { FEED_RESTING, FEED_FOLLOWING, FEED_STOPPING, FEED_ENDED, FEED_STATES };
+
+static const state_moves feed_moves[FEED_STATES] = {
+    [FEED_RESTING] = STATE(FEED_FOLLOWING) | STATE(FEED_STOPPING),
+    [FEED_FOLLOWING] = STATE(FEED_RESTING) | STATE(FEED_STOPPING),
+    [FEED_STOPPING] = STATE(FEED_ENDED),
+};
+
 struct tail_feed {
     struct tail_feed_options options;
     pthread_t thread;
@@ -35,79 +50,100 @@ struct tail_feed {
     struct cache_listener *ear; /* NULL: there is no cache */
     atomic_uint tails;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* woken, hubs or their batches have changed, stopping, or ended */
-    struct tail_hub *hubs;  /* those that have subscribed */
-    bool has_position;      /* what follows is where the hubs were told the feed is */
-    struct store_position position;
-    struct tail_filters filters; /* of all tails */
-    bool is_behind;              /* the thread's: the last look did not find all there was */
+    pthread_cond_t changed; /* woken, subscriptions or their batches, or the state have changed */
+    enum feed_state state;
+    struct tail_subscription *subscriptions;
+    struct store_position position; /* while following: what the subscribers were told */
+    struct tail_filters filters;    /* of all tails */
+    bool is_behind;                 /* the thread's: the last look did not find all there was */
     bool woken;
     bool is_listening;           /* the listener hears of what is stored */
     uint64_t told_us;            /* the thread's: when an outage was last told */
     struct store_reader *reader; /* the thread's, but for cancels */
-    bool stopping;
-    bool ended;         /* the thread asks nothing any more */
-    atomic_bool active; /* a hub has subscribed: only then it is worth to wake */
+    atomic_bool active;          /* somebody has subscribed: only then it is worth to wake */
 };
 
-/* ---- Hubs ---- */
-
-/* Called with the lock held; there is room. */
-static void post(struct tail_hub *hub, struct tail_batch *batch)
+/* Called with the lock held. */
+static void move(struct tail_feed *feed, enum feed_state state)
 {
-    tail_batch_ref(batch);
-    hub->feed_batches[(hub->feed_first + hub->feed_len++) % TAIL_HUB_BATCHES] = batch;
-    if (hub->feed_posted)
-        return;
-    hub->feed_posted = true;
-    mailbox_post(hub->box, &hub->mail);
+    CHECK(state_may_move(feed_moves, feed->state, state));
+    feed->state = state;
+    pthread_cond_broadcast(&feed->changed);
 }
 
-struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_hub *hub)
+static bool is_stopping(const struct tail_feed *feed)
+{
+    return state_in(feed->state, STATE(FEED_STOPPING) | STATE(FEED_ENDED));
+}
+
+/* ---- Subscriptions ---- */
+
+/* Called with the lock held; there is room. */
+static void post(struct tail_subscription *s, struct tail_batch *batch)
+{
+    CHECK(s->len < TAIL_SUBSCRIPTION_BATCHES);
+    tail_batch_ref(batch);
+    s->batches[(s->first + s->len++) % TAIL_SUBSCRIPTION_BATCHES] = batch;
+    if (s->posted)
+        return;
+    s->posted = true;
+    mailbox_post(s->box, &s->mail);
+}
+
+/* Called with the lock held; there is one. */
+static struct tail_batch *take_first(struct tail_subscription *s)
+{
+    struct tail_batch *batch = s->batches[s->first];
+
+    s->first = (s->first + 1) % TAIL_SUBSCRIPTION_BATCHES;
+    s->len--;
+    return batch;
+}
+
+struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_subscription *s)
 {
     struct tail_batch *batch = NULL;
 
     pthread_mutex_lock(&feed->lock);
-    if (hub->feed_len == 0) {
-        hub->feed_posted = false;
+    if (s->len == 0) {
+        s->posted = false;
     } else {
-        batch = hub->feed_batches[hub->feed_first];
-        hub->feed_first = (hub->feed_first + 1) % TAIL_HUB_BATCHES;
-        if (hub->feed_len-- == TAIL_HUB_BATCHES)
+        batch = take_first(s);
+        if (s->len == TAIL_SUBSCRIPTION_BATCHES - 1)
             pthread_cond_broadcast(&feed->changed);
     }
     pthread_mutex_unlock(&feed->lock);
     return batch;
 }
 
-void tail_feed_subscribe(struct tail_feed *feed, struct tail_hub *hub)
+bool tail_feed_subscribe(struct tail_feed *feed, struct tail_subscription *s,
+                         struct store_position *position)
 {
+    bool has_position;
+
     pthread_mutex_lock(&feed->lock);
-    hub->feed_subscribed = true;
-    hub->feed_next = feed->hubs;
-    feed->hubs = hub;
+    s->next = feed->subscriptions;
+    feed->subscriptions = s;
     /* What is posted from now on follows this. */
-    hub->has_position = feed->has_position;
-    hub->position = feed->position;
+    has_position = feed->state == FEED_FOLLOWING;
+    *position = feed->position;
     atomic_store(&feed->active, true);
     pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
+    return has_position;
 }
 
-void tail_feed_unsubscribe(struct tail_feed *feed, struct tail_hub *hub)
+void tail_feed_unsubscribe(struct tail_feed *feed, struct tail_subscription *s)
 {
-    struct tail_hub **at = &feed->hubs;
+    struct tail_subscription **at = &feed->subscriptions;
 
     pthread_mutex_lock(&feed->lock);
-    while (*at != hub)
-        at = &(*at)->feed_next;
-    *at = hub->feed_next;
-    hub->feed_subscribed = hub->has_position = false;
-    for (; hub->feed_len > 0; hub->feed_len--) {
-        tail_batch_unref(hub->feed_batches[hub->feed_first]);
-        hub->feed_first = (hub->feed_first + 1) % TAIL_HUB_BATCHES;
-    }
-    atomic_store(&feed->active, feed->hubs != NULL);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    while (s->len > 0)
+        tail_batch_unref(take_first(s));
+    atomic_store(&feed->active, feed->subscriptions != NULL);
     pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
 }
@@ -186,16 +222,16 @@ static void wait_ms(struct tail_feed *feed, unsigned ms, bool until_woken)
 {
     uint64_t until_us = clock_monotonic_us() + (uint64_t)ms * 1000;
 
-    while (!feed->stopping && feed->hubs && !(until_woken && feed->woken) &&
+    while (!is_stopping(feed) && feed->subscriptions && !(until_woken && feed->woken) &&
            monotonic_cond_wait(&feed->changed, &feed->lock, until_us))
         continue;
 }
 
-/* True where every hub has room for a batch. */
-static bool hubs_have_room(const struct tail_feed *feed)
+/* True if every subscriber has room for a batch. */
+static bool all_have_room(const struct tail_feed *feed)
 {
-    for (const struct tail_hub *hub = feed->hubs; hub; hub = hub->feed_next)
-        if (hub->feed_len == TAIL_HUB_BATCHES)
+    for (const struct tail_subscription *s = feed->subscriptions; s; s = s->next)
+        if (s->len == TAIL_SUBSCRIPTION_BATCHES)
             return false;
     return true;
 }
@@ -207,12 +243,12 @@ static bool await(struct tail_feed *feed, bool more)
 
     if (!more)
         wait_ms(feed, is_told ? TAIL_POLL_TOLD_MS : TAIL_POLL_MS, true);
-    while (!feed->stopping && (!feed->hubs || !hubs_have_room(feed))) {
-        if (!feed->hubs)
-            feed->has_position = false;
+    while (!is_stopping(feed) && (!feed->subscriptions || !all_have_room(feed))) {
+        if (!feed->subscriptions && feed->state == FEED_FOLLOWING)
+            move(feed, FEED_RESTING);
         pthread_cond_wait(&feed->changed, &feed->lock);
     }
-    return !feed->stopping;
+    return !is_stopping(feed);
 }
 
 /* Reads on from `*position`. NULL where that failed; else a batch, which may be empty. */
@@ -265,7 +301,7 @@ static void judge(struct tail_feed *feed, struct tail_batch *batch)
     pthread_mutex_unlock(&feed->lock);
     if (error) /* their tails match for themselves */
         return;
-    tail_batch_judge(batch, &filters, feed->is_behind ? TAIL_MATCH_STEPS_BUSY : TAIL_MATCH_STEPS);
+    tail_judge(batch, &filters, feed->is_behind ? TAIL_MATCH_STEPS_BUSY : TAIL_MATCH_STEPS);
 }
 
 static bool is_full(const struct tail_batch *batch)
@@ -276,7 +312,7 @@ static bool is_full(const struct tail_batch *batch)
 /* One look at the store. Called and returns with the lock held. True: there may be more. */
 static bool look(struct tail_feed *feed)
 {
-    bool had_position = feed->has_position;
+    bool had_position = feed->state == FEED_FOLLOWING;
     struct store_position position = feed->position;
     struct errbuf err = ERRBUF_INIT;
     struct tail_batch *batch;
@@ -296,9 +332,10 @@ static bool look(struct tail_feed *feed)
     }
     moved = !had_position || store_position_compare(&position, &feed->position) != 0;
     if (moved)
-        for (struct tail_hub *hub = feed->hubs; hub; hub = hub->feed_next)
-            post(hub, batch);
-    feed->has_position = true;
+        for (struct tail_subscription *s = feed->subscriptions; s; s = s->next)
+            post(s, batch);
+    if (feed->state == FEED_RESTING)
+        move(feed, FEED_FOLLOWING);
     feed->position = position;
     feed->is_behind = is_full(batch);
     if (!feed->is_behind)
@@ -336,8 +373,7 @@ static void *feed_main(void *arg)
         else
             wait_ms(feed, RETRY_MS, false);
     }
-    feed->ended = true;
-    pthread_cond_broadcast(&feed->changed);
+    move(feed, FEED_ENDED);
     pthread_mutex_unlock(&feed->lock);
     return NULL;
 }
@@ -345,11 +381,11 @@ static void *feed_main(void *arg)
 /* ---- The listener ---- */
 
 /* Rests as the feed does. Called with the lock held. False: to stop. */
-static bool await_hubs(struct tail_feed *feed)
+static bool await_subscriptions(struct tail_feed *feed)
 {
-    while (!feed->stopping && !feed->hubs)
+    while (!is_stopping(feed) && !feed->subscriptions)
         pthread_cond_wait(&feed->changed, &feed->lock);
-    return !feed->stopping;
+    return !is_stopping(feed);
 }
 
 static void *listener_main(void *arg)
@@ -357,7 +393,7 @@ static void *listener_main(void *arg)
     struct tail_feed *feed = arg;
 
     pthread_mutex_lock(&feed->lock);
-    while (await_hubs(feed)) {
+    while (await_subscriptions(feed)) {
         int error;
 
         pthread_mutex_unlock(&feed->lock);
@@ -390,10 +426,9 @@ static void release(struct tail_feed *feed)
 static void stop(struct tail_feed *feed)
 {
     pthread_mutex_lock(&feed->lock);
-    feed->stopping = true;
-    pthread_cond_broadcast(&feed->changed);
+    move(feed, FEED_STOPPING);
     /* Again and again: one that comes just before a call has no effect on it. */
-    while (!feed->ended) {
+    while (feed->state != FEED_ENDED) {
         if (feed->reader)
             store_reader_cancel(feed->reader);
         monotonic_cond_wait(&feed->changed, &feed->lock,

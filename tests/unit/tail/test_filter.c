@@ -3,7 +3,9 @@
 
 #include "../cmocka_all.h"
 #include "base/fault.h"
-#include "tail/tail.h"
+#include "tail/batch.h"
+#include "tail/filter.h"
+#include "tail/judge.h"
 
 static const uint64_t ENOUGH = 1000000000;
 
@@ -35,7 +37,7 @@ static void judge(struct tail_batch *b, const struct tail_filters *set, uint64_t
     struct tail_filters copy;
 
     assert_int_equal(tail_filters_copy(set, &copy), 0);
-    tail_batch_judge(b, &copy, work);
+    tail_judge(b, &copy, work);
 }
 
 /* "010": which events match; "?": no verdict. */
@@ -221,7 +223,7 @@ static void without_memory_there_is_no_verdict(void **state)
 
         fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = point});
         if (tail_filters_copy(&set, &copy) == 0)
-            tail_batch_judge(b, &copy, ENOUGH);
+            tail_judge(b, &copy, ENOUGH);
         unsigned faults = fault_count();
         fault_plan(&(struct fault_plan){0});
         assert_string_equal(verdict(b, apple), faults > 0 ? "?" : "110");
