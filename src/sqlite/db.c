@@ -312,39 +312,92 @@ static int read_version(struct sqlite_db *db, int *version, struct errbuf *err)
     return error;
 }
 
+/*
+ * The lowest version that a program must know to use the file, whose schema has `version`. Looked
+ * at only where that is newer than ours: those that made older ones may not have told.
+ */
+static int read_compatible(struct sqlite_db *db, int version, int *since, struct errbuf *err)
+{
+    bool is_told = ask(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND "
+                           "name = 'logmill_compatible'") > 0;
+    sqlite3_stmt *stmt = NULL;
+
+    *since = version;
+    if (!is_told)
+        return 0;
+    int error = sqlite_db_prepare(db, "SELECT max(since) FROM logmill_compatible", &stmt, err);
+    if (error)
+        return error;
+    int rc = sqlite3_step(stmt);
+    if (rc != SQLITE_ROW)
+        error = sqlite_db_error(db, rc, err);
+    else if (sqlite3_column_int(stmt, 0) > 0)
+        *since = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return error;
+}
+
 static int check_version(struct sqlite_db *db, int version, int known, struct errbuf *err)
 {
+    int since;
+
     if (version <= known)
         return 0;
+    int error = read_compatible(db, version, &since, err);
+    if (error || since <= known)
+        return error;
     return errbuf_fail(err, LM_EINVAL,
                        "%s was written by a newer logmill: its schema has version %d, this program "
                        "knows versions up to %d",
                        db->path, version, known);
 }
 
+/*
+ * Tells programs that know fewer than `known` versions from which one on they may use the file. In
+ * a transaction.
+ */
+static int write_compatible(struct sqlite_db *db, int since, int known, struct errbuf *err)
+{
+    char sql[192];
+
+    if (since == known)
+        return exec(db, "DROP TABLE IF EXISTS logmill_compatible", err);
+    snprintf(sql, sizeof(sql),
+             "CREATE TABLE IF NOT EXISTS logmill_compatible(since INTEGER NOT NULL) STRICT; "
+             "DELETE FROM logmill_compatible; INSERT INTO logmill_compatible VALUES(%d)",
+             since);
+    return exec(db, sql, err);
+}
+
 /* All steps that are missing, in one transaction: whoever comes second finds them done. */
 static int migrate(struct sqlite_db *db, const struct sqlite_db_options *options,
                    struct errbuf *err)
 {
+    int since = options->compatible_since ? options->compatible_since : options->steps_len;
     int version = 0;
     int error = read_version(db, &version, err);
     char set_version[48];
 
-    if (error == 0)
+    if (!error)
         error = check_version(db, version, options->steps_len, err);
-    if (error != 0 || version == options->steps_len)
+    if (error || version >= options->steps_len)
         return error;
 
-    if ((error = sqlite_db_begin(db, err)) != 0 || (error = read_version(db, &version, err)) != 0)
+    if ((error = sqlite_db_begin(db, err)) || (error = read_version(db, &version, err)))
         goto fail;
-    if ((error = check_version(db, version, options->steps_len, err)) != 0)
+    if ((error = check_version(db, version, options->steps_len, err)))
         goto fail;
+    if (version >= options->steps_len) { /* another has done it */
+        sqlite_db_rollback(db);
+        return 0;
+    }
     for (; version < options->steps_len; version++) {
-        if ((error = exec(db, options->steps[version], err)) != 0)
+        if ((error = exec(db, options->steps[version], err)))
             goto fail;
     }
     snprintf(set_version, sizeof(set_version), "PRAGMA user_version=%d", version);
-    if ((error = exec(db, set_version, err)) != 0 || (error = sqlite_db_commit(db, err)) != 0)
+    if ((error = exec(db, set_version, err)) ||
+        (error = write_compatible(db, since, version, err)) || (error = sqlite_db_commit(db, err)))
         goto fail;
     return 0;
 
@@ -418,11 +471,15 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
 int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options,
                    struct errbuf *err)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_NOMUTEX;
     const char *vfs;
     int error;
     int rc;
 
+    if (options->as_it_is)
+        flags |= options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    else
+        flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     pthread_once(&configured, configure);
     *db = (struct sqlite_db){.path = xstrdup(options->path), .busy_ms = SQLITE_DB_BUSY_MS};
     vfs = sqlite_vfs_name();
@@ -437,7 +494,7 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_handler(db->handle, wait_while_busy, db);
-    if ((error = set_up(db, options, err)) != 0)
+    if (!options->as_it_is && (error = set_up(db, options, err)) != 0)
         goto fail;
     return 0;
 

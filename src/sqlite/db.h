@@ -11,6 +11,15 @@
  * that (auto_vacuum=INCREMENTAL), as all are that are created here; older ones are made so when a
  * writer opens them, where they are small.
  *
+ * Going back: table logmill_compatible(since), one row, holds the lowest schema version that a
+ * program must know to use the file. A newer program writes it when it brings a file forward; this
+ * one opens a file with a newer schema if it knows version `since`, and leaves its schema alone.
+ * Without
+ * that table all versions have to be known. Who adds a step:
+ *   - that only adds (a table, an index, a column with a default, a trigger that keeps what is
+ *     added right while an older program writes): leaves compatible_since as it is;
+ *   - that older programs cannot live with: sets compatible_since to the new number of steps.
+ *
  * Threads: a connection belongs to one thread at a time. An open `struct sqlite_db` must not move.
  */
 #ifndef LOGMILL_SQLITE_DB_H
@@ -43,12 +52,14 @@ enum {
 struct sqlite_db_options {
     const char *path;
     /* steps[k] leads from schema version k (PRAGMA user_version) to k + 1; released ones never
-     * change */
+     * change. None with as_it_is. */
     const char *const *steps;
     int steps_len;
-    int cache_kib;  /* page cache; 0: 256 */
-    bool read_only; /* writing is refused, once the schema is there */
-    bool tidies;    /* it will call sqlite_db_tidy: an older, small file is made fit for that */
+    int compatible_since; /* see above; 0: steps_len */
+    int cache_kib;        /* page cache; 0: 256 */
+    bool read_only;       /* writing is refused, once the schema is there */
+    bool tidies;   /* it will call sqlite_db_tidy: an older, small file is made fit for that */
+    bool as_it_is; /* a file that is there is opened, whatever its schema, and not changed */
 };
 
 struct sqlite_db {
@@ -69,8 +80,8 @@ struct sqlite_db {
 /*
  * Opens the file, creating it if it is not there, and brings its schema up to date; safe when
  * several processes do so at once. On failure `db` is as after sqlite_db_close and `err` names the
- * file: LM_EINVAL where a newer logmill has written it, LM_EIO where it is damaged or cannot be
- * opened, or another error.
+ * file: LM_EINVAL if a newer logmill has changed it in a way that this one would not understand,
+ * LM_EIO if it is damaged or cannot be opened, or another error.
  */
 int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options,
                    struct errbuf *err) LM_MUST_CHECK;

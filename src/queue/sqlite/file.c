@@ -5,6 +5,9 @@
 
 enum { TOOL_CACHE_KIB = 128 };
 
+/* The schema version that a program must know to use the file: the recipe is in sqlite/db.h. */
+enum { COMPATIBLE_SINCE = 2 };
+
 /*
  * sent_us stays with a dead letter, so that a record without a timestamp keeps its time when the
  * letter is sent again.
@@ -47,6 +50,7 @@ struct sqlite_db_options queue_sqlite_file_options(const struct queue_sqlite *q,
         .path = q->path,
         .steps = schema,
         .steps_len = sizeof(schema) / sizeof(schema[0]),
+        .compatible_since = COMPATIBLE_SINCE,
         .cache_kib = cache_kib,
         .read_only = read_only,
     };

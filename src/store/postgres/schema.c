@@ -3,6 +3,12 @@
  * changed. All that are missing are done in one transaction, under a lock, so that any number of
  * processes may start at once.
  *
+ * Going back: the row of the last step may say in logmill_schema.compatible_since which version a
+ * program must know to use the schema. One that knows it leaves a newer schema alone and uses it;
+ * without that number all versions have to be known. Who adds a step that only adds (a table, an
+ * index, a column with a default) leaves COMPATIBLE_SINCE as it is; who adds one that older
+ * programs cannot live with sets it to the new number of steps.
+ *
  * How time is cut into partitions: store_postgres_days.c.
  */
 #include <inttypes.h>
@@ -77,9 +83,32 @@ static const char *const steps[] = {
     "END $$;\n",
 };
 
+enum { COMPATIBLE_SINCE = 4 };
+
 static int known_version(void)
 {
     return (int)(sizeof(steps) / sizeof(steps[0]));
+}
+
+/*
+ * The version that a program must know for a schema of `version`, which is newer than ours. A row's
+ * own JSON has no such member where the table has no such column.
+ */
+static int check_compatible(struct store_postgres_conn *c, int64_t version, struct errbuf *err)
+{
+    int64_t since = 0;
+    int error = store_postgres_conn_number(
+        c,
+        "SELECT coalesce((to_jsonb(s) ->> 'compatible_since')::int, version) "
+        "FROM logmill_schema s ORDER BY version DESC LIMIT 1",
+        &since, err);
+
+    if (error || since <= known_version())
+        return error;
+    return errbuf_fail(err, LM_EINVAL,
+                       "the schema in PostgreSQL has version %" PRId64
+                       ", made by a newer logmill; this one knows versions up to %d",
+                       version, known_version());
 }
 
 /*
@@ -98,10 +127,7 @@ static int read_version(struct store_postgres_conn *c, int64_t *version, struct 
         error =
             store_postgres_conn_number(c, "SELECT max(version) FROM logmill_schema", version, err);
     if (error == 0 && *version > known_version())
-        error = errbuf_fail(err, LM_EINVAL,
-                            "the schema in PostgreSQL has version %" PRId64
-                            ", made by a newer logmill; this one knows versions up to %d",
-                            *version, known_version());
+        error = check_compatible(c, *version, err);
     return error;
 }
 
@@ -130,6 +156,20 @@ static int run_step(struct store_postgres_conn *c, int64_t version, struct errbu
     return store_postgres_conn_exec(c, note, NULL, err);
 }
 
+/* Tells programs that know fewer versions that they may use the schema. */
+static int tell_compatible(struct store_postgres_conn *c, struct errbuf *err)
+{
+    char sql[256];
+
+    if (COMPATIBLE_SINCE == known_version())
+        return 0;
+    snprintf(sql, sizeof(sql),
+             "ALTER TABLE logmill_schema ADD COLUMN IF NOT EXISTS compatible_since int;\n"
+             "UPDATE logmill_schema SET compatible_since = %d WHERE version = %d",
+             COMPATIBLE_SINCE, known_version());
+    return store_postgres_conn_exec(c, sql, NULL, err);
+}
+
 /* Called within a transaction that holds the lock. */
 static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
 {
@@ -147,9 +187,11 @@ static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
             "COMMENT ON COLUMN logmill_schema.version IS 'Number of the step';\n"
             "COMMENT ON COLUMN logmill_schema.applied IS 'When it was done';\n",
             NULL, err);
+    if (error == 0 && version >= known_version()) /* another has done it */
+        return 0;
     while (error == 0 && version < known_version())
         error = run_step(c, version++, err);
-    return error;
+    return error ? error : tell_compatible(c, err);
 }
 
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
@@ -166,7 +208,7 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
     /* First without a lock: a role that may not write has nothing to do where all is done. */
     if (error == 0)
         error = read_version(&c, &version, err);
-    if (error != 0 || version == known_version())
+    if (error != 0 || version >= known_version())
         goto out;
     error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
     if (error == 0)

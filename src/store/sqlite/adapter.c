@@ -9,6 +9,9 @@
 
 enum { MIGRATE_CACHE_KIB = 64 };
 
+/* The schema version that a program must know to use the file: the recipe is in sqlite/db.h. */
+enum { COMPATIBLE_SINCE = 4 };
+
 /*
  * The view is for people with the sqlite3 program. The remainder of a negative timestamp is brought
  * above 0, so that the time is cut down to the second and never towards 1970.
@@ -55,6 +58,7 @@ struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, i
         .path = s->path,
         .steps = schema,
         .steps_len = sizeof(schema) / sizeof(schema[0]),
+        .compatible_since = COMPATIBLE_SINCE,
         .cache_kib = cache_kib,
         .read_only = read_only,
     };

@@ -47,6 +47,22 @@ static int open_with(struct sqlite_db *db, const char *const *steps, int len)
     return sqlite_db_open(db, &o, &err);
 }
 
+/* A program with `steps` opens the file; it says that those that know `since` versions may. */
+static int open_since(const char *const *steps, int len, int since, struct errbuf *err)
+{
+    struct sqlite_db_options o = options(steps, len);
+    struct sqlite_db db;
+
+    o.compatible_since = since;
+    int error = sqlite_db_open(&db, &o, err);
+    if (error)
+        return error;
+    error = sqlite3_exec(db.handle, "INSERT INTO t(x) SELECT 1 + coalesce(max(x), 0) FROM t", NULL,
+                         NULL, NULL);
+    sqlite_db_close(&db);
+    return error;
+}
+
 static int64_t number(struct sqlite_db *db, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
@@ -321,6 +337,41 @@ static void opening_writes_nothing_where_all_is_there(void **state)
     sqlite_db_close(&writer);
 }
 
+static void an_older_program_opens_what_a_newer_one_has_only_added_to(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db db;
+
+    assert_int_equal(open_since(one_step, 1, 1, &err), 0);
+    assert_int_equal(open_since(two_steps, 2, 1, &err), 0);
+    assert_int_equal(open_since(one_step, 1, 1, &err), 0);
+    assert_int_equal(open_since(two_steps, 2, 1, &err), 0);
+
+    assert_int_equal(open_with(&db, one_step, 1), 0);
+    assert_int_equal(number(&db, "PRAGMA user_version"), 2);
+    assert_int_equal(number(&db, "SELECT count(*) FROM t"), 4);
+    assert_int_equal(number(&db, "SELECT since FROM logmill_compatible"), 1);
+    sqlite_db_close(&db);
+}
+
+static void an_older_program_refuses_what_it_would_not_understand(void **state)
+{
+    static const char *const three_steps[] = {"CREATE TABLE t(x INTEGER PRIMARY KEY)",
+                                              "ALTER TABLE t ADD COLUMN y",
+                                              "ALTER TABLE t RENAME COLUMN y TO z"};
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(open_since(one_step, 1, 1, &err), 0);
+    assert_int_equal(open_since(two_steps, 2, 2, &err), 0);
+    assert_int_equal(open_since(one_step, 1, 1, &err), LM_EINVAL);
+    assert_non_null(strstr(err.text, "newer logmill"));
+
+    /* What was compatible is so no longer, for one and for the other. */
+    assert_int_equal(open_since(three_steps, 3, 2, &err), 0);
+    assert_int_equal(open_since(one_step, 1, 1, &err), LM_EINVAL);
+    assert_int_equal(open_since(two_steps, 2, 2, &err), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -328,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_file_is_as_durable_as_promised),
         CASE(an_older_schema_is_brought_forward_with_its_rows),
+        CASE(an_older_program_opens_what_a_newer_one_has_only_added_to),
+        CASE(an_older_program_refuses_what_it_would_not_understand),
         CASE(a_step_that_fails_changes_nothing),
         CASE(several_processes_may_create_the_file_at_once),
         CASE(errors_are_told_apart),

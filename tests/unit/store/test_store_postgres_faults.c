@@ -103,6 +103,23 @@ static void a_schema_of_a_newer_logmill_is_refused(void **state)
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 0);
 }
 
+static void a_schema_that_a_newer_logmill_only_added_to_is_used(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = log_at(clock_wall_us(), 1);
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+
+    postgres_place_sql(p, "ALTER TABLE logmill_schema ADD COLUMN compatible_since int");
+    postgres_place_sql(p, "ALTER TABLE logs ADD COLUMN tenant text NOT NULL DEFAULT ''");
+    postgres_place_sql(p, "INSERT INTO logmill_schema(version, compatible_since)\n"
+                          "SELECT 99, max(version) FROM logmill_schema");
+    assert_int_equal(store_migrate(p->s, &err), 0);
+    assert_int_equal(store_append(p->w, &record, 1, &result, &err), 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 1);
+    assert_int_equal(postgres_place_number(p, "SELECT max(version) FROM logmill_schema"), 99);
+}
+
 static int count_one(const struct record *record, void *ctx)
 {
     ++*(int *)ctx;
@@ -799,6 +816,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(any_number_may_migrate_at_once_and_once_more),
         CASE(a_schema_of_a_newer_logmill_is_refused),
+        CASE(a_schema_that_a_newer_logmill_only_added_to_is_used),
         CASE(an_empty_database_is_told_from_a_broken_one),
         CASE(the_role_is_no_superuser_and_every_column_has_a_comment),
         CASE(commits_are_synchronous_whatever_the_role_has_by_default),
