@@ -6,34 +6,21 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "record/rules.h"
+#include "json/error.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
 enum {
-    /* A text grows at most so many times when written anew: one byte may become "\u007f". */
-    JSON_GROWTH_MAX = 6,
-    ARRAY_DEPTH = 1,    /* levels around an item of an array */
-    MESSAGE_DEPTH = 3,  /* … and of a batch, with its attributes as a member */
-    MERGED_DEPTH = 1,   /* attributes may be sent as a member, one level deeper than they count */
-    KEPT_MESSAGES = 16, /* messages whose memory is kept for reuse */
-};
-
-/* What the records of one message point into. */
-struct message_memory {
-    struct record_doc doc;
-    struct buffer attributes; /* text of the attributes of all its items */
+    ARRAY_DEPTH = 1,  /* levels around an item of an array */
+    MERGED_DEPTH = 1, /* attributes may be sent as a member, one level deeper than they count */
 };
 
 struct record_parser {
     struct record_doc doc; /* of a request's body */
     struct record_item_scratch scratch;
-    struct buffer attributes;        /* text of the attributes of an item of a body */
-    struct message_memory *messages; /* messages_used hold records, the others are for reuse */
-    size_t messages_used;
-    size_t messages_len;
-    struct buffer input; /* text of an item that is wrong */
-    struct buffer ctx;   /* "ctx" of an error */
-    struct buffer seed;  /* of an id */
+    struct buffer attributes; /* text of the attributes of an item of a body */
+    struct buffer input;      /* text of an item that is wrong */
+    struct buffer ctx;        /* "ctx" of an error */
 };
 
 struct record_parser *record_parser_new(void)
@@ -45,7 +32,6 @@ struct record_parser *record_parser_new(void)
     buffer_init(&p->attributes, SIZE_MAX / 2);
     buffer_init(&p->input, SIZE_MAX / 2);
     buffer_init(&p->ctx, SIZE_MAX / 2);
-    buffer_init(&p->seed, SIZE_MAX / 2);
     return p;
 }
 
@@ -56,69 +42,17 @@ void record_parser_charge(struct record_parser *p, struct account *account)
     p->ctx.account = account;
 }
 
-static void message_memory_release(struct message_memory *m)
-{
-    record_doc_release(&m->doc);
-    buffer_release(&m->attributes);
-}
-
-static struct message_memory *next_message_memory(struct record_parser *p)
-{
-    if (p->messages_used == p->messages_len) {
-        size_t len = p->messages_len ? p->messages_len * 2 : 4;
-
-        p->messages = xrealloc(p->messages, len * sizeof(*p->messages));
-        for (size_t i = p->messages_len; i < len; i++) {
-            record_doc_init(&p->messages[i].doc);
-            buffer_init(&p->messages[i].attributes, SIZE_MAX / 2);
-        }
-        p->messages_len = len;
-    }
-    return &p->messages[p->messages_used++];
-}
-
-void record_parser_reset(struct record_parser *p)
-{
-    /* What only a burst needed is let go of. */
-    for (size_t i = KEPT_MESSAGES; i < p->messages_used; i++)
-        message_memory_release(&p->messages[i]);
-    p->messages_used = 0;
-}
-
 void record_parser_free(struct record_parser *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->messages_len; i++)
-        message_memory_release(&p->messages[i]);
-    free(p->messages);
     record_doc_release(&p->doc);
     record_item_scratch_release(&p->scratch);
     buffer_release(&p->attributes);
     buffer_release(&p->input);
     buffer_release(&p->ctx);
-    buffer_release(&p->seed);
     free(p);
 }
-
-static struct slice without_bom(struct slice text)
-{
-    if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-        return slice_of(text.data + 3, text.len - 3);
-    return text;
-}
-
-/* Where a JSON text stops being one. */
-static struct json_error find_error(struct slice text, size_t max_depth)
-{
-    struct json_error error;
-
-    if (!json_find_error(text, max_depth, &error))
-        error = (struct json_error){.message = "Cannot be read as JSON", .position = 0};
-    return error;
-}
-
-/* Bodies of requests. */
 
 struct body_parse {
     struct record_parser *p;
@@ -206,10 +140,11 @@ static void add_item_error(const struct record_item_error *error, void *ctx)
 
 static void add_json_error(struct body_parse *b, struct slice text, size_t max_depth)
 {
-    struct json_error error = find_error(text, max_depth);
-    struct validation_step position = {.index = error.position};
     struct buffer *reason = &b->p->ctx;
+    struct json_error error;
 
+    json_explain(text, max_depth, &error);
+    struct validation_step position = {.index = error.position};
     buffer_clear(reason);
     buffer_append_string(reason, "{\"error\":");
     json_append_string(reason, slice_of_string(error.message));
@@ -367,11 +302,11 @@ int record_parse_body(struct record_parser *p, enum record_body kind, struct sli
             &(struct validation_entry){.type = "missing", .msg = SLICE_LITERAL("Field required")},
             NULL, 0);
     else if (kind == RECORD_BODY_ONE)
-        error = parse_text(&b, without_bom(body), RECORD_DEPTH_MAX, parse_item);
+        error = parse_text(&b, json_without_bom(body), RECORD_DEPTH_MAX, parse_item);
     else if (kind == RECORD_BODY_ARRAY)
-        error = parse_text(&b, without_bom(body), RECORD_DEPTH_MAX + ARRAY_DEPTH, parse_array);
+        error = parse_text(&b, json_without_bom(body), RECORD_DEPTH_MAX + ARRAY_DEPTH, parse_array);
     else
-        error = parse_ndjson(&b, without_bom(body));
+        error = parse_ndjson(&b, json_without_bom(body));
     if (b.wrong || b.failed) { /* what is charged is not kept for reuse */
         buffer_release(&p->input);
         buffer_release(&p->ctx);
@@ -379,139 +314,4 @@ int record_parse_body(struct record_parser *p, enum record_body kind, struct sli
     if (!error && b.wrong)
         error = LM_EINVAL;
     return error;
-}
-
-/* Queue messages. */
-
-struct message_parse {
-    struct record_parser *p;
-    struct message_memory *memory;
-    const struct record_message *message;
-    record_sink *sink;
-    record_reject *reject;
-    void *ctx;
-    size_t index;
-    struct errbuf why; /* the current item is wrong */
-};
-
-/* Adds "field: what is wrong" to m->why; `ctx` is a struct message_parse. */
-static void explain(const struct record_item_error *error, void *ctx)
-{
-    struct message_parse *m = ctx;
-    struct errbuf before = m->why;
-
-    errbuf_set(&m->why, "%s%s%s%s%s", before.text, before.text[0] ? "; " : "",
-               error->field ? error->field : "", error->field ? ": " : "", error->msg);
-}
-
-static struct uuid derive_id(struct message_parse *m, int64_t timestamp_us)
-{
-    struct buffer *seed = &m->p->seed;
-
-    buffer_clear(seed);
-    buffer_append_slice(seed, m->message->message_id);
-    buffer_append_char(seed, '/');
-    buffer_append_u64(seed, m->index);
-    return uuid7_derived(timestamp_us, buffer_slice(seed));
-}
-
-static int reject_item(struct message_parse *m, yyjson_val *value)
-{
-    struct buffer *text = &m->p->input;
-
-    buffer_clear(text);
-    json_append_value(text, value);
-    if (buffer_error(text) == LM_ETOOBIG) /* nested beyond all measure: only the reason is left */
-        buffer_clear(text);
-    if (buffer_error(text))
-        return buffer_error(text);
-    return m->reject(buffer_slice(text), m->why.text, m->ctx);
-}
-
-static int parse_message_item(struct message_parse *m, yyjson_val *value)
-{
-    struct record_parser *p = m->p;
-    struct record_item item;
-
-    m->why.text[0] = '\0';
-    int error = record_item_read(&p->scratch, value, RECORD_ITEM_QUEUED, &m->memory->attributes,
-                                 &item, explain, m);
-    if (error == LM_ETOOBIG)
-        errbuf_set(&m->why, "nested more than %d levels deep", RECORD_STORED_DEPTH_MAX);
-    if (error == LM_EINVAL || error == LM_ETOOBIG)
-        return reject_item(m, value);
-    if (error)
-        return error;
-    struct log_key *key = &item.record.key;
-    if (!item.has_timestamp)
-        key->timestamp_us = m->message->sent_us;
-    if (!item.has_id)
-        key->id = derive_id(m, key->timestamp_us);
-    return m->sink(&item.record, m->ctx);
-}
-
-static int parse_message_items(struct message_parse *m, yyjson_val *array)
-{
-    yyjson_arr_iter iter = yyjson_arr_iter_with(array);
-    int error = 0;
-
-    for (yyjson_val *value; error == 0 && (value = yyjson_arr_iter_next(&iter)) != NULL; m->index++)
-        error = parse_message_item(m, value);
-    return error;
-}
-
-/* An object with a version and no message is a batch, though maybe of a version we cannot read. */
-static bool is_batch(yyjson_val *root)
-{
-    return yyjson_is_obj(root) && yyjson_obj_get(root, "v") && !yyjson_obj_get(root, "message");
-}
-
-static int parse_batch(struct message_parse *m, yyjson_val *root, struct errbuf *reason)
-{
-    yyjson_val *version = yyjson_obj_get(root, "v");
-    yyjson_val *logs = yyjson_obj_get(root, "logs");
-
-    if (!yyjson_is_raw(version))
-        return errbuf_fail(reason, LM_EINVAL, "the batch version is not a number");
-    if (!slice_equal(json_text(version), SLICE_LITERAL("1")))
-        return errbuf_fail(reason, LM_EINVAL, "unknown batch version %.*s, this logmill reads 1",
-                           SLICE_ARG(json_text(version)));
-    if (!yyjson_is_arr(logs))
-        return errbuf_fail(reason, LM_EINVAL, "the batch has no array \"logs\"");
-    return parse_message_items(m, logs);
-}
-
-int record_parse_message(struct record_parser *p, const struct record_message *message,
-                         record_sink *sink, record_reject *reject, void *ctx, struct errbuf *reason)
-{
-    struct message_parse m = {.p = p,
-                              .memory = next_message_memory(p),
-                              .message = message,
-                              .sink = sink,
-                              .reject = reject,
-                              .ctx = ctx};
-    struct slice text = without_bom(message->body);
-    size_t nuls = 0;
-
-    int error = record_doc_read_cleaned(&m.memory->doc, text, &nuls);
-    if (error == LM_EINVAL) {
-        struct json_error where = find_error(text, RECORD_STORED_DEPTH_MAX + MESSAGE_DEPTH);
-        return errbuf_fail(reason, error, "not JSON: %s at character %zu", where.message,
-                           where.position);
-    }
-    if (error != 0)
-        return error;
-    /* All of it at once, so that growing never moves what the sink has been given. */
-    buffer_clear(&m.memory->attributes);
-    if (!buffer_reserve(&m.memory->attributes, JSON_GROWTH_MAX * text.len))
-        return buffer_error(&m.memory->attributes);
-
-    yyjson_val *root = yyjson_doc_get_root(m.memory->doc.doc);
-    if (is_batch(root))
-        return parse_batch(&m, root, reason);
-    if (yyjson_is_arr(root))
-        return parse_message_items(&m, root);
-    if (yyjson_is_obj(root))
-        return parse_message_item(&m, root);
-    return errbuf_fail(reason, LM_EINVAL, "neither a batch, a log nor an array of logs");
 }

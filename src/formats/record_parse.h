@@ -21,9 +21,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "record/validation.h"
 #include "record/limits.h"
 #include "record/record.h"
+#include "record/validation.h"
 
 struct record_parser;
 
@@ -33,15 +33,6 @@ struct record_parser *record_parser_new(void);
 void record_parser_charge(struct record_parser *p, struct account *account);
 
 void record_parser_free(struct record_parser *p);
-
-/* Lets go of what record_parse_message has handed out since the last reset. */
-void record_parser_reset(struct record_parser *p);
-
-/*
- * Called for each valid record, in order. `r` and its slices live until the call returns.
- * Returns 0 to go on, or an error, at which parsing stops and which the parse function returns.
- */
-typedef int record_sink(const struct record *r, void *ctx);
 
 /* How a body says what it is. */
 enum record_body {
@@ -65,26 +56,5 @@ struct record_parse_counts {
 int record_parse_body(struct record_parser *p, enum record_body kind, struct slice body,
                       record_sink *sink, void *ctx, struct record_parse_counts *counts,
                       struct validation *v) LM_MUST_CHECK;
-
-/*
- * Parses the body of a queue message: a batch {"v":1,"logs":[…]}, a bare record, or an array of
- * records, from any producer. A record without an id gets one derived from `message_id` and its
- * index, and without a timestamp `sent_us`, so that a redelivery gives the same records. An item
- * that is wrong goes to `reject` with its JSON text and one line that says why, and the others go
- * to `sink`. Of limits.h only RECORD_STORED_DEPTH_MAX is looked at. Unlike above, slices handed to
- * `sink` live until record_parser_reset, so that a worker can collect the records of many messages;
- * `r` itself is to be copied. Returns 0; LM_EINVAL with `reason` filled where the whole message
- * cannot be understood (nothing was handed over); LM_ENOMEM; or the error of a callback.
- */
-struct record_message {
-    struct slice body;
-    struct slice message_id;
-    int64_t sent_us;
-};
-typedef int record_reject(struct slice item, const char *reason, void *ctx);
-
-int record_parse_message(struct record_parser *p, const struct record_message *message,
-                         record_sink *sink, record_reject *reject, void *ctx,
-                         struct errbuf *reason) LM_MUST_CHECK;
 
 #endif

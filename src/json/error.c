@@ -3,10 +3,12 @@
  * step, since what is told to the client is where that one stops and why. The text is walked in
  * bytes, with every position turned into characters at the end.
  */
+#include "json/error.h"
+
 #include <stdint.h>
 
 #include "base/hex.h"
-#include "json/writer.h"
+#include "base/utf8.h"
 
 struct scanner {
     struct slice text;
@@ -271,4 +273,10 @@ bool json_find_error(struct slice text, size_t max_depth, struct json_error *err
         return false;
     error->position = count_characters(text.data, error->position);
     return true;
+}
+
+void json_explain(struct slice text, size_t max_depth, struct json_error *error)
+{
+    if (!json_find_error(text, max_depth, error))
+        *error = (struct json_error){.message = "Cannot be read as JSON", .position = 0};
 }

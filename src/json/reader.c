@@ -11,6 +11,13 @@ enum {
 
 static const yyjson_read_flag FLAGS = YYJSON_READ_NUMBER_AS_RAW;
 
+struct slice json_without_bom(struct slice text)
+{
+    if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+        return slice_of(text.data + 3, text.len - 3);
+    return text;
+}
+
 void record_doc_init(struct record_doc *d)
 {
     *d = (struct record_doc){.doc = NULL};

@@ -16,6 +16,9 @@
 /* A pool for texts up to this size is kept; larger texts are parsed in memory of their own. */
 enum { RECORD_DOC_POOL_TEXT_MAX = 256 * 1024 };
 
+/* `text` without the byte order mark that it may begin with, which JSON has none of. */
+struct slice json_without_bom(struct slice text);
+
 struct record_doc {
     yyjson_doc *doc; /* NULL before the first text, and after one that was refused */
     char *pool;

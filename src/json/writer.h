@@ -1,7 +1,4 @@
-/*
- * What logmill adds to yyjson: writing JSON text straight into a buffer, and saying where and why a
- * text is not JSON in the words of Python's json module (which FastAPI passes on).
- */
+/* Writing JSON text straight into a buffer, and values of yyjson. */
 #ifndef LOGMILL_JSON_WRITER_H
 #define LOGMILL_JSON_WRITER_H
 
@@ -65,20 +62,5 @@ static inline struct slice json_text(yyjson_val *value)
 
     return (struct slice){text, text ? yyjson_get_len(value) : 0};
 }
-
-/* Why a text is not JSON. */
-struct json_error {
-    const char *message; /* "Expecting value", "Extra data", …; static */
-    size_t position;     /* in Unicode characters from the start, as Python counts */
-};
-
-/*
- * Finds the first error of `text` as Python's json.loads would report it, strictly: NaN and
- * Infinity, lone surrogates, invalid UTF-8 and nesting deeper than `max_depth` are errors here, and
- * so is a byte order mark. Recurses once a level of nesting.
- * For texts that yyjson has refused (a cold path). Returns true and fills `*error`, or false where
- * the text is JSON after all.
- */
-bool json_find_error(struct slice text, size_t max_depth, struct json_error *error);
 
 #endif

@@ -1,9 +1,14 @@
 #include "message/writer.h"
 
-#include "base/check.h"
+#include <assert.h>
 
-static const struct slice batch_head = {"{\"v\":1,\"logs\":[", 15};
-static const struct slice batch_tail = {"]}", 2};
+#include "base/check.h"
+#include "message/version.h"
+
+static_assert(MESSAGE_VERSION_WRITTEN == 1, "head and tail are version 1's");
+
+static const struct slice batch_head = {MESSAGE_V1_HEAD, sizeof(MESSAGE_V1_HEAD) - 1};
+static const struct slice batch_tail = {MESSAGE_V1_TAIL, sizeof(MESSAGE_V1_TAIL) - 1};
 
 /* Of "complete" the ends alone are looked at: what is between them is another one's to check. */
 void batch_check(const struct batch *b)
@@ -103,7 +108,7 @@ struct slice batch_finish(struct batch *b)
 {
     CHECKED(batch_check(b));
     if (b->count == 0)
-        return SLICE_LITERAL("{\"v\":1,\"logs\":[]}");
+        return SLICE_LITERAL(MESSAGE_V1_HEAD MESSAGE_V1_TAIL);
     /* The tail lies behind the end, where the next record overwrites it: `b` stays open. */
     memcpy(b->text.data + b->text.len, batch_tail.data, batch_tail.len);
     return slice_of(b->text.data, b->text.len + batch_tail.len);

@@ -1,5 +1,5 @@
 /*
- * The text of one queue message while it grows: {"v":1,"logs":[record,record,…]}.
+ * The text of one queue message while it grows: {"v":1,"logs":[record,record,…]} (version.h).
  *
  * Always true (batch_check): count is the number of records in it; the text is empty if count is 0,
  * else complete but for its closing "]}", for which there is room.

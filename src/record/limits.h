@@ -4,10 +4,10 @@
  * never meets a part that has to refuse it, and a log that one set-up takes, every other takes.
  *
  * What comes out of the queue is not measured again. It may have been acknowledged before a limit
- * existed, or have been sent to SQS by somebody else; record_parse_message takes whatever can be
+ * existed, or have been sent to SQS by somebody else; message/reader takes whatever can be
  * stored at all.
  *
- * A new limit: its name here with the reason, its check in record_item.c, a line in README.
+ * A new limit: its name here with the reason, its check in limit_check.c, a line in README.
  */
 #ifndef LOGMILL_RECORD_LIMITS_H
 #define LOGMILL_RECORD_LIMITS_H

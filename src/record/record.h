@@ -17,6 +17,12 @@ struct record {
 };
 
 /*
+ * Called for each record, in order; `r` and its slices live until the call returns, if nothing else
+ * is said. Returns 0 to go on, or an error, which ends what calls it and is its error.
+ */
+typedef int record_sink(const struct record *r, void *ctx);
+
+/*
  * Appends `r` as the JSON object that the queue and the API carry:
  * {"id":"…","timestamp":"…","level":"…","message":"…","attributes":{…}}; "attributes" is {} where
  * there are none.

@@ -11,9 +11,9 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "record/validation.h"
 #include "record/limits.h"
 #include "record/record.h"
+#include "record/validation.h"
 
 /* Steps to the deepest value: "attributes", and one a level below it. */
 enum { RECORD_ITEM_PATH_MAX = RECORD_DEPTH_MAX + 1 };

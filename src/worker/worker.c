@@ -27,7 +27,7 @@
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
-#include "formats/record_parse.h"
+#include "message/reader.h"
 #include "message/writer.h"
 #include "metrics/metrics.h"
 #include "worker/expiry.h"
@@ -78,7 +78,7 @@ struct worker_thread {
     struct lane *lane;
     pthread_t thread;
     struct queue_consumer *consumer;
-    struct record_parser *parser;
+    struct message_reader *reader;
 
     struct dead_log *dead; /* noted in the delivery under way */
     size_t dead_len;
@@ -200,7 +200,7 @@ static void forget_dead(struct worker_thread *t)
 static int parse(struct worker_thread *t, struct queue_delivery *d, bool redelivered, char *reasons)
 {
     t->records_len = 0;
-    record_parser_reset(t->parser);
+    message_reader_reset(t->reader);
     for (size_t i = 0; i < d->count; i++) {
         struct queue_message *m = &d->messages[i];
         struct errbuf reason = ERRBUF_INIT;
@@ -209,9 +209,9 @@ static int parse(struct worker_thread *t, struct queue_delivery *d, bool redeliv
         if (m->redelivered != redelivered)
             continue;
         t->message = i;
-        error = record_parse_message(
-            t->parser,
-            &(struct record_message){.body = m->body, .message_id = m->id, .sent_us = m->sent_us},
+        error = message_reader_read(
+            t->reader,
+            &(struct message_source){.body = m->body, .id = m->id, .sent_us = m->sent_us},
             collect_record, note_dead, t, &reason);
         if (error == LM_EINVAL) {
             char *kept = reasons + i * REASON_MAX;
@@ -490,7 +490,7 @@ static void *thread_main(void *arg)
 static void thread_release(struct worker_thread *t)
 {
     queue_consumer_free(t->consumer);
-    record_parser_free(t->parser);
+    message_reader_free(t->reader);
     forget_dead(t);
     free(t->dead);
     free(t->records);
@@ -503,7 +503,7 @@ static int thread_init(struct worker_thread *t, struct worker *w, struct lane *l
     t->worker = w;
     t->lane = lane;
     t->backoff_ms = BACKOFF_FIRST_MS;
-    t->parser = record_parser_new();
+    t->reader = message_reader_new();
     t->consumer = queue_consumer_new(w->options.queue, err);
     if (!t->consumer)
         goto fail;

@@ -1,7 +1,8 @@
 /* Any bytes: json_find_error finds no error exactly where yyjson reads the text. */
 #include <stdlib.h>
 
-#include "json/writer.h"
+#include "base/utf8.h"
+#include "json/error.h"
 
 enum { DEPTH_MAX = 500 };
 

@@ -8,6 +8,7 @@
 
 #include "base/timestamp.h"
 #include "formats/record_parse.h"
+#include "message/reader.h"
 #include "message/writer.h"
 #include "json/writer.h"
 
@@ -103,12 +104,12 @@ static void check_errors(struct slice text)
     yyjson_doc_free(doc);
 }
 
-static int parse_message(struct record_parser *p, struct slice body, struct batch *out,
-                         record_reject *reject)
+static int parse_message(struct message_reader *r, struct slice body, struct batch *out,
+                         message_reject *reject)
 {
-    struct record_message message = {body, SLICE_LITERAL("id"), 1700000000000000};
+    struct message_source message = {body, SLICE_LITERAL("id"), 1700000000000000};
     struct errbuf reason = ERRBUF_INIT;
-    int error = record_parse_message(p, &message, collect, reject, out, &reason);
+    int error = message_reader_read(r, &message, collect, reject, out, &reason);
 
     must(error == 0 || (error == LM_EINVAL && reason.text[0] != '\0' && out->count == 0));
     return error;
@@ -145,19 +146,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct record_parser *p = record_parser_new();
+    struct message_reader *r = message_reader_new();
     struct slice body = slice_of((const char *)data + 1, size - 1);
     batch_init(&first, OUTPUT_MAX);
     batch_init(&second, OUTPUT_MAX);
     if (data[0] % 4 == 3)
-        error = parse_message(p, body, &first, check_reject);
+        error = parse_message(r, body, &first, check_reject);
     else
         error = parse_body(p, (enum record_body)(data[0] % 4), body, &first);
     if (error == 0) {
-        must(parse_message(p, batch_finish(&first), &second, no_reject) == 0);
+        must(parse_message(r, batch_finish(&first), &second, no_reject) == 0);
         must(slice_equal(batch_finish(&first), batch_finish(&second)));
     }
     batch_release(&first);
     batch_release(&second);
     record_parser_free(p);
+    message_reader_free(r);
     return 0;
 }

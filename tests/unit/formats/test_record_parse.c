@@ -7,76 +7,14 @@
 #include <yyjson.h>
 
 #include "../cmocka_all.h"
+#include "../record/kept_records.h"
 #include "../vectors.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
-#include "message/writer.h"
 #include "json/writer.h"
 
 #define ID "01934567-89ab-7cde-8f01-23456789abcd"
 static const int64_t ID_US = INT64_C(0x0193456789ab) * 1000;
-
-/* What came out of a parse. */
-enum { KEPT_MAX = 100 };
-struct kept {
-    struct record records[KEPT_MAX]; /* their slices are copies */
-    size_t records_len;
-    char *rejects[KEPT_MAX]; /* "ITEM: REASON" */
-    size_t rejects_len;
-    int fail_at; /* the sink returns LM_EFULL for the record of this index; -1: never */
-};
-
-static struct slice copy(struct slice s)
-{
-    char *data = malloc(s.len + 1);
-
-    assert_non_null(data);
-    if (s.len)
-        memcpy(data, s.data, s.len);
-    data[s.len] = '\0';
-    return slice_of(data, s.len);
-}
-
-static int keep(const struct record *r, void *ctx)
-{
-    struct kept *k = ctx;
-
-    if (k->fail_at == (int)k->records_len)
-        return LM_EFULL;
-    assert_true(k->records_len < KEPT_MAX);
-    k->records[k->records_len++] = (struct record){
-        .key = r->key,
-        .level = copy(r->level),
-        .message = copy(r->message),
-        .attributes = copy(r->attributes),
-    };
-    return 0;
-}
-
-static int keep_reject(struct slice item, const char *reason, void *ctx)
-{
-    struct kept *k = ctx;
-    size_t size = item.len + strlen(reason) + 3;
-
-    assert_true(k->rejects_len < KEPT_MAX);
-    char *text = malloc(size);
-    assert_non_null(text);
-    snprintf(text, size, "%.*s: %s", SLICE_ARG(item), reason);
-    k->rejects[k->rejects_len++] = text;
-    return 0;
-}
-
-static void forget(struct kept *k)
-{
-    for (size_t i = 0; i < k->records_len; i++) {
-        free((char *)k->records[i].level.data);
-        free((char *)k->records[i].message.data);
-        free((char *)k->records[i].attributes.data);
-    }
-    for (size_t i = 0; i < k->rejects_len; i++)
-        free(k->rejects[i]);
-    *k = (struct kept){.fail_at = -1};
-}
 
 /* One parser for all tests, as a thread has one for all its requests. */
 static struct record_parser *parser;
@@ -95,7 +33,7 @@ static int tear_down(void **state)
 {
     record_parser_free(parser);
     buffer_release(&errors);
-    forget(&kept);
+    kept_forget(&kept);
     return 0;
 }
 
@@ -105,7 +43,7 @@ static int parse(enum record_body kind, struct slice body)
     struct validation v;
     int fail_at = kept.fail_at;
 
-    forget(&kept);
+    kept_forget(&kept);
     kept.fail_at = fail_at;
     validation_init(&v, &errors);
     /* In memory of its own size, so that a look beyond its end is found out. */
@@ -113,7 +51,7 @@ static int parse(enum record_body kind, struct slice body)
     assert_non_null(exact.data);
     if (body.len)
         memcpy((char *)exact.data, body.data, body.len);
-    int error = record_parse_body(parser, kind, exact, keep, &kept, &counts, &v);
+    int error = record_parse_body(parser, kind, exact, kept_sink, &kept, &counts, &v);
     free((char *)exact.data);
     assert_int_equal(validation_finish(&v), 0);
     assert_true((v.count > 0) == (error == LM_EINVAL));
@@ -546,135 +484,6 @@ static void objects_of_very_many_members_take_no_long_time(void **state)
     buffer_release(&b);
 }
 
-/* Queue messages. */
-
-static struct errbuf reason;
-
-/* Parses a message, the first of a new round, into `kept`. */
-static int parse_message(struct slice body)
-{
-    struct record_message message = {body, SLICE_LITERAL("message-1"), 1700000000123456};
-
-    forget(&kept);
-    reason.text[0] = '\0';
-    record_parser_reset(parser);
-    return record_parse_message(parser, &message, keep, keep_reject, &kept, &reason);
-}
-
-static void assert_message(const char *body, size_t records, size_t rejects)
-{
-    assert_int_equal(parse_message(slice_of_string(body)), 0);
-    assert_int_equal(kept.records_len, records);
-    assert_int_equal(kept.rejects_len, rejects);
-}
-
-static void a_batch_gives_back_the_records_it_was_made_of(void **state)
-{
-    struct batch b;
-    struct kept sent;
-
-    assert_int_equal(
-        parse_text(RECORD_BODY_NDJSON,
-                   "{\"message\":\"1\",\"level\":\"a\",\"x\":{\"y\":[1.50]},\"attributes\":7}\n"
-                   "{\"message\":\"\\\"\\\\\\n\x7f\xef\xbf\xbf\",\"level\":\"\",\"id\":\"" ID
-                   "\"}\n"
-                   "{\"message\":\"é\",\"level\":\"b\",\"timestamp\":\"0001-01-01\"}\n"
-                   "{\"message\":\"\",\"level\":\"b\",\"timestamp\":\"9999-12-31T23:59:59.999999\","
-                   "\"attributes\":{\"attributes\":{\"message\":1}}}\n"),
-        0);
-    assert_int_equal(kept.records_len, 4);
-    batch_init(&b, 1 << 20);
-    for (size_t i = 0; i < kept.records_len; i++)
-        assert_int_equal(batch_append(&b, &kept.records[i]), 0);
-    sent = kept;
-    kept = (struct kept){.fail_at = -1};
-
-    assert_int_equal(parse_message(batch_finish(&b)), 0);
-    assert_int_equal(kept.rejects_len, 0);
-    assert_int_equal(kept.records_len, sent.records_len);
-    for (size_t i = 0; i < sent.records_len; i++) {
-        assert_int_equal(log_key_compare(&kept.records[i].key, &sent.records[i].key), 0);
-        assert_true(slice_equal(kept.records[i].level, sent.records[i].level));
-        assert_true(slice_equal(kept.records[i].message, sent.records[i].message));
-        assert_true(slice_equal(kept.records[i].attributes, sent.records[i].attributes));
-    }
-    forget(&sent);
-    batch_release(&b);
-}
-
-static void a_message_may_be_a_bare_record_or_an_array(void **state)
-{
-    assert_message("{\"message\":\"m\",\"level\":\"l\",\"v\":2,\"logs\":[]}", 1, 0);
-    assert_string_equal(kept.records[0].attributes.data, "{\"v\":2,\"logs\":[]}");
-    assert_message("\xef\xbb\xbf [{\"message\":\"m\",\"level\":\"l\"}, "
-                   "{\"message\":\"n\",\"level\":\"l\"}]",
-                   2, 0);
-    assert_message("[]", 0, 0);
-    assert_message("{\"v\":1,\"logs\":[]}", 0, 0);
-}
-
-static void a_redelivery_gives_the_same_records(void **state)
-{
-    static const char body[] = "[{\"message\":\"m\",\"level\":\"l\"},"
-                               "{\"message\":\"m\",\"level\":\"l\"},"
-                               "{\"message\":\"m\",\"level\":\"l\",\"timestamp\":1},"
-                               "{\"message\":\"m\",\"level\":\"l\",\"id\":\"" ID "\"}]";
-    struct log_key first[4];
-
-    assert_message(body, 4, 0);
-    for (size_t i = 0; i < 4; i++)
-        first[i] = kept.records[i].key;
-    assert_message(body, 4, 0);
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(log_key_compare(&kept.records[i].key, &first[i]), 0);
-        assert_true(uuid_is_v7(&first[i].id));
-        assert_int_equal(uuid7_ms(&first[i].id), uuid7_ms_of_timestamp(first[i].timestamp_us));
-    }
-    assert_int_equal(first[0].timestamp_us, 1700000000123456);
-    assert_int_equal(first[2].timestamp_us, 1000000);
-    assert_int_equal(first[3].timestamp_us, ID_US);
-    assert_true(log_key_compare(&first[0], &first[1]) != 0);
-}
-
-static void bad_items_are_rejected_and_their_neighbours_kept(void **state)
-{
-    assert_message(
-        "{\"v\":1,\"logs\":[{\"message\":\"1\",\"level\":\"l\"},{\"level\":5,\"x\":1.0},7,"
-        "{\"message\":\"2\",\"level\":\"l\"},"
-        "{\"message\":\"3\",\"level\":\"l\",\"timestamp\":0,\"id\":\"" ID "\"}]}",
-        2, 3);
-    assert_string_equal(kept.rejects[0], "{\"level\":5,\"x\":1.0}: message: Field required; "
-                                         "level: Input should be a valid string");
-    assert_string_equal(kept.rejects[1], "7: Input should be a valid dictionary or object to "
-                                         "extract fields from");
-    assert_non_null(
-        strstr(kept.rejects[2], ": id: Input should carry the timestamp's millisecond"));
-    assert_string_equal(kept.records[1].message.data, "2");
-    assert_message("{\"message\":\"bare\"}", 0, 1);
-}
-
-static void assert_not_understood(const char *body, const char *why)
-{
-    assert_int_equal(parse_message(slice_of_string(body)), LM_EINVAL);
-    assert_int_equal(kept.records_len, 0);
-    assert_int_equal(kept.rejects_len, 0);
-    assert_string_equal(reason.text, why);
-}
-
-static void a_message_that_cannot_be_understood_says_why(void **state)
-{
-    assert_not_understood("{\"v\":2,\"logs\":[]}", "unknown batch version 2, this logmill reads 1");
-    assert_not_understood("{\"v\":1.0,\"x\":1}", "unknown batch version 1.0, this logmill reads 1");
-    assert_not_understood("{\"v\":\"1\",\"logs\":[]}", "the batch version is not a number");
-    assert_not_understood("{\"v\":1,\"logs\":{}}", "the batch has no array \"logs\"");
-    assert_not_understood("{\"v\":1}", "the batch has no array \"logs\"");
-    assert_not_understood("5", "neither a batch, a log nor an array of logs");
-    assert_not_understood("", "not JSON: Expecting value at character 0");
-    assert_not_understood("[{\"message\":\"m\",\"level\":\"l\"},]",
-                          "not JSON: Expecting value at character 29");
-}
-
-/* Such a text needs more memory to read than any that is JSON: still it is wrong, not too much. */
 /* {"message":"m","level":"l","NAME":VALUE} */
 static const char *log_with(const char *name, const char *value)
 {
@@ -808,8 +617,8 @@ static void errors_that_find_no_room_are_no_refusal(void **state)
             buffer_append_char(&body, '\x7f'); /* \u007f, where it is shown */
         buffer_append_string(&body, "\"}]");
         validation_init(&v, &out);
-        int error =
-            record_parse_body(p, RECORD_BODY_ARRAY, buffer_slice(&body), keep, &kept, &counted, &v);
+        int error = record_parse_body(p, RECORD_BODY_ARRAY, buffer_slice(&body), kept_sink, &kept,
+                                      &counted, &v);
         if (large)
             assert_true(error == LM_EBUSY || (error == LM_EINVAL && validation_finish(&v)));
         else
@@ -821,26 +630,7 @@ static void errors_that_find_no_room_are_no_refusal(void **state)
     record_parser_free(p);
 }
 
-/* What was acknowledged before a limit existed, or comes from others, is stored. */
-static void a_message_may_pass_every_limit_of_the_entrance(void **state)
-{
-    struct buffer b;
-
-    buffer_init(&b, 1 << 20);
-    buffer_append_string(&b, "{\"v\":1,\"logs\":[{\"message\":\"m\",\"a\":1e999999,\"level\":\"");
-    for (int i = 0; i < 5000; i++)
-        buffer_append_char(&b, 'x');
-    buffer_append_string(&b, "\",\"");
-    for (int i = 0; i < 5000; i++)
-        buffer_append_char(&b, 'y');
-    buffer_append_string(&b, "\":[1e-99999]}]}");
-    assert_int_equal(parse_message(buffer_slice(&b)), 0);
-    assert_int_equal(kept.records_len, 1);
-    assert_int_equal(kept.records[0].level.len, 5000);
-    assert_non_null(strstr(kept.records[0].attributes.data, "1e999999"));
-    buffer_release(&b);
-}
-
+/* Such a text needs more memory to read than any that is JSON: still it is wrong, not too much. */
 static void brackets_alone_are_refused_whatever_their_number(void **state)
 {
     static const enum record_body kinds[] = {RECORD_BODY_ONE, RECORD_BODY_ARRAY,
@@ -856,88 +646,6 @@ static void brackets_alone_are_refused_whatever_their_number(void **state)
                 buffer_append_string(&b, texts[i]);
             for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
                 assert_int_equal(parse(kinds[k], buffer_slice(&b)), LM_EINVAL);
-            assert_int_equal(parse_message(buffer_slice(&b)), LM_EINVAL);
-        }
-    }
-    buffer_release(&b);
-}
-
-static void a_message_takes_the_deepest_log_and_rejects_a_deeper_one(void **state)
-{
-    struct buffer b;
-
-    buffer_init(&b, 1 << 20);
-    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_STORED_DEPTH_MAX,
-                                            ",{\"message\":\"n\",\"level\":\"l\"}]}")),
-                     0);
-    assert_int_equal(kept.records_len, 2);
-    assert_int_equal(parse_message(deep_log(&b, "{\"v\":1,\"logs\":[", RECORD_STORED_DEPTH_MAX + 1,
-                                            ",{\"message\":\"n\",\"level\":\"l\"}]}")),
-                     0);
-    assert_int_equal(kept.records_len, 1);
-    assert_int_equal(kept.rejects_len, 1);
-    assert_non_null(strstr(kept.rejects[0], ": nested more than 500 levels deep"));
-    assert_int_equal(parse_message(deep_log(&b, "[", 100000, "]")), 0);
-    assert_int_equal(kept.rejects_len, 1);
-    buffer_release(&b);
-}
-
-/* Takes records as they are, their slices being views of the parser's memory. */
-static int keep_views(const struct record *r, void *ctx)
-{
-    struct kept *k = ctx;
-
-    assert_true(k->records_len < KEPT_MAX);
-    k->records[k->records_len++] = *r;
-    return 0;
-}
-
-/* A batch of `n` logs; the attributes of number i are 2400 * i bytes long when written anew. */
-static void make_long_batch(struct buffer *b, int n)
-{
-    buffer_clear(b);
-    buffer_append_string(b, "{\"v\":1,\"logs\":[");
-    for (int i = 0; i < n; i++) {
-        buffer_appendf(b, "%s{\"message\":\"m%d\",\"level\":\"l%d\",\"attributes\":{\"a%d\":\"",
-                       i ? "," : "", i, i, i);
-        for (int j = 0; j < 400 * i; j++)
-            buffer_append_char(b, '\x7f');
-        buffer_append_string(b, "\"}}");
-    }
-    buffer_append_string(b, "]}");
-}
-
-/* Nothing may move while messages are parsed: what the sink got first must still be there. */
-static void what_the_sink_gets_lives_until_the_reset(void **state)
-{
-    enum { LOGS = 5, MESSAGES = 20 };
-    static struct kept views;
-    struct buffer b;
-
-    buffer_init(&b, 8 << 20);
-    for (int round = 0; round < 3; round++) {
-        record_parser_reset(parser);
-        views.records_len = 0;
-        for (int m = 0; m < MESSAGES; m++) {
-            struct record_message message = {{NULL, 0}, SLICE_LITERAL("x"), 0};
-            make_long_batch(&b, LOGS);
-            message.body = buffer_slice(&b);
-            assert_int_equal(
-                record_parse_message(parser, &message, keep_views, keep_reject, &views, &reason),
-                0);
-            memset(b.data, 'x', b.len);
-        }
-        assert_int_equal(views.records_len, LOGS * MESSAGES);
-        for (int i = 0; i < LOGS * MESSAGES; i++) {
-            char text[32];
-            const struct record *r = &views.records[i];
-            snprintf(text, sizeof(text), "m%d", i % LOGS);
-            assert_true(slice_equal(r->message, slice_of_string(text)));
-            snprintf(text, sizeof(text), "l%d", i % LOGS);
-            assert_true(slice_equal(r->level, slice_of_string(text)));
-            int n = snprintf(text, sizeof(text), "{\"a%d\":\"", i % LOGS);
-            assert_int_equal(r->attributes.len, (size_t)(n + 2400 * (i % LOGS) + 2));
-            assert_memory_equal(r->attributes.data, text, (size_t)n);
         }
     }
     buffer_release(&b);
@@ -969,17 +677,9 @@ int main(void)
         cmocka_unit_test(a_log_of_very_many_values_is_refused),
         cmocka_unit_test(a_log_of_very_many_bytes_is_told_apart),
         cmocka_unit_test(errors_that_find_no_room_are_no_refusal),
-        cmocka_unit_test(a_message_may_pass_every_limit_of_the_entrance),
         cmocka_unit_test(brackets_alone_are_refused_whatever_their_number),
         cmocka_unit_test(a_large_body_is_parsed_as_a_small_one),
         cmocka_unit_test(objects_of_very_many_members_take_no_long_time),
-        cmocka_unit_test(a_batch_gives_back_the_records_it_was_made_of),
-        cmocka_unit_test(a_message_may_be_a_bare_record_or_an_array),
-        cmocka_unit_test(a_redelivery_gives_the_same_records),
-        cmocka_unit_test(bad_items_are_rejected_and_their_neighbours_kept),
-        cmocka_unit_test(a_message_that_cannot_be_understood_says_why),
-        cmocka_unit_test(a_message_takes_the_deepest_log_and_rejects_a_deeper_one),
-        cmocka_unit_test(what_the_sink_gets_lives_until_the_reset),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,7 @@
 #include "../vectors.h"
 
-#include "json/writer.h"
+#include "base/utf8.h"
+#include "json/error.h"
 
 static const size_t DEPTH = 100;
 
