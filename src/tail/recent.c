@@ -32,6 +32,8 @@ static void forget_oldest(struct tail_recent *r, size_t n)
 void tail_recent_keep(struct tail_recent *r, struct tail_batch *batch)
 {
     CHECKED(tail_recent_check(r));
+    if (r->len > 0 && store_position_compare(&batch->begin, &r->batches[r->len - 1]->end) != 0)
+        tail_recent_forget(r);
     if (r->len == TAIL_RECENT_BATCHES)
         forget_oldest(r, 1);
     r->batches[r->len++] = batch;

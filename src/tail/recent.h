@@ -23,7 +23,10 @@ struct tail_recent {
     size_t bytes;
 };
 
-/* Takes over the reference to the next one. Those that do not fit beside it are forgotten. */
+/*
+ * Takes over the reference to the next one. Those that do not fit beside it are forgotten, and all
+ * before a gap: a tail must not go on over it as if nothing was missing.
+ */
 void tail_recent_keep(struct tail_recent *r, struct tail_batch *batch);
 
 /* The number of the first that goes on after `place`; r->len: they begin later, or end there. */
