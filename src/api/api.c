@@ -8,6 +8,7 @@
 #include "api/web_routes.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "net/listen.h"
 
 static const struct http_route routes[] = {
     {"POST", "/log", ingest_routes_post_log, 0},
@@ -134,7 +135,7 @@ static int start_access(struct api *api, const struct api_options *options, stru
     struct errbuf reason = ERRBUF_INIT;
     const char *hosts = options->allowed_hosts;
 
-    if (!hosts && !http_host_is_loopback(options->http.host)) {
+    if (!hosts && !listen_host_is_loopback(options->http.host)) {
         diag(DIAG_INFO, "requests for any Host are answered, since HOST is not a loopback address; "
                         "ALLOWED_HOSTS names those that are meant");
         hosts = "*";

@@ -37,14 +37,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "base/xalloc.h"
 #include "http/client.h"
 #include "http/message.h"
@@ -61,30 +59,7 @@ enum {
 
 static void settle(struct connection *c);
 
-static uint64_t now_ms(const struct connection *c)
-{
-    return uv_now(&c->thread->loop);
-}
-
-static void set_read_deadline(struct connection *c, enum timeout_kind kind)
-{
-    timeouts_set(&c->thread->timeouts, &c->read_deadline, kind, now_ms(c));
-}
-
-static void set_write_deadline(struct connection *c, enum timeout_kind kind)
-{
-    timeouts_set(&c->thread->timeouts, &c->write_deadline, kind, now_ms(c));
-}
-
 /* ---- Closing ---- */
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct connection *c = handle->data;
-    struct http_thread *t = c->thread;
-    free(c);
-    http_thread_connection_closed(t);
-}
 
 static bool has_input(const struct connection *c)
 {
@@ -107,27 +82,12 @@ static void drop_message(struct connection *c)
 
 static void close_now(struct connection *c)
 {
-    struct http_thread *t = c->thread;
     assert(!c->closed && c->first == NULL);
     c->closed = true;
     c->reading_ended = true;
     drop_message(c);
     drop_input(c);
-    set_read_deadline(c, TIMEOUT_NONE);
-    set_write_deadline(c, TIMEOUT_NONE);
-    if (c->prev != NULL)
-        c->prev->next = c->next;
-    else
-        t->connections = c->next;
-    if (c->next != NULL)
-        c->next->prev = c->prev;
-    uv_close((uv_handle_t *)&c->poll, on_closed); /* takes the socket out of the loop at once */
-    close(c->fd);
-    t->connections_len--;
-    if (c->is_extra)
-        t->extra_len--;
-    else
-        atomic_fetch_sub_explicit(&t->shared->connections_open, 1, memory_order_relaxed);
+    net_socket_close(&c->socket);
 }
 
 /* The connection of `req` is no more: its handler is told. */
@@ -171,8 +131,8 @@ static void finish(struct connection *c)
     if (!c->lingering) {
         c->lingering = true;
         drop_input(c);
-        shutdown(c->fd, SHUT_WR);
-        set_read_deadline(c, TIMEOUT_LINGER);
+        shutdown(c->socket.transport.fd, SHUT_WR);
+        net_socket_set_deadline(&c->socket, TIMEOUT_LINGER);
     }
 }
 
@@ -235,7 +195,6 @@ static void release_streamed(struct connection *c)
 /* `n` more bytes have left: lets go of the answers that are wholly sent. */
 static void account_sent(struct connection *c, size_t n)
 {
-    http_count(&c->thread->counters.sent, n);
     c->unsent -= n;
     n += c->sent;
     while (c->first != NULL && c->first->answered && !c->first->streams &&
@@ -277,51 +236,32 @@ static void flush(struct connection *c)
             account_sent(c, 0);
             continue;
         }
-        ssize_t sent = c->thread->io.send(c->fd, pieces, n);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
+        ssize_t sent = net_socket_write(&c->socket, pieces, n, total);
+        if (sent < 0) {
             connection_abort(c);
             return;
         }
         if (sent > 0)
             account_sent(c, (size_t)sent);
-        if (sent < 0 || (size_t)sent < total) {
-            c->lot_taken += sent > 0 ? (size_t)sent : 0;
-            if (c->write_deadline.kind == TIMEOUT_NONE || c->lot_taken >= HTTP_WRITE_LOT_BYTES) {
-                set_write_deadline(c, TIMEOUT_WRITE);
-                c->lot_taken = 0;
-            }
+        if ((size_t)sent < total)
             return;
-        }
     }
-    if (c->write_deadline.kind != TIMEOUT_NONE)
-        set_write_deadline(c, TIMEOUT_NONE);
+    net_socket_written(&c->socket);
     tell_drained(c);
-}
-
-/* Has connection_send called at the end of the round. */
-static void mark_dirty(struct connection *c)
-{
-    struct http_thread *t = c->thread;
-    if (c->is_dirty)
-        return;
-    c->is_dirty = true;
-    c->next_dirty = t->dirty;
-    t->dirty = c;
 }
 
 void connection_answered(struct connection *c, struct http_request *req)
 {
     c->unsent += request_answer_len(req);
     if (!c->busy)
-        mark_dirty(c);
+        net_socket_queue(&c->socket);
 }
 
 void connection_streamed(struct connection *c, size_t len)
 {
     c->unsent += len;
-    mark_dirty(c); /* within run(), too: it may be the end of its flush that has us written */
+    net_socket_queue(
+        &c->socket); /* within run(), too: it may be the end of its flush that has us written */
 }
 
 /*
@@ -372,7 +312,7 @@ static struct http_request *enqueue(struct connection *c)
 static void refuse(struct connection *c)
 {
     struct http_request *req = enqueue(c);
-    http_count(&c->thread->counters.requests, 1);
+    net_count(&c->thread->counters.requests, 1);
     c->reading_ended = true;
     c->input_dropped = true;
     req->closes = true;
@@ -392,8 +332,8 @@ static void dispatch(struct connection *c)
         !charge_take(&req->line_charge, t->shared->options.answers,
                      HTTP_QUERY_COPIES * m->query.len))
         message_refuse(m, 503, NULL);
-    http_count(&t->counters.requests, 1);
-    req->closes = !m->keep_alive || t->draining || c->is_extra;
+    net_count(&t->counters.requests, 1);
+    req->closes = !m->keep_alive || net_loop_drains(&t->net) || c->socket.is_extra;
     req->says_keep_alive = m->http_1_0 && !req->closes;
     if (req->closes)
         c->reading_ended = true;
@@ -452,9 +392,9 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
             c->message = http_thread_take_message(c->thread);
             message_begin(c->message, &c->parser, started_us);
             c->message->from_trusted = c->is_trusted;
-            c->message->from_extra = c->is_extra;
-            if (c->read_deadline.kind == TIMEOUT_REQUEST) /* that of the message before */
-                set_read_deadline(c, TIMEOUT_NONE);
+            c->message->from_extra = c->socket.is_extra;
+            if (c->socket.read_deadline.kind == TIMEOUT_REQUEST) /* that of the message before */
+                net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
         }
         size_t used;
         switch (message_parse(c->message, &c->parser, slice_of(data + at, len - at), &used)) {
@@ -518,7 +458,6 @@ static void resume(struct connection *c)
 
 void connection_receive(struct connection *c, const char *data, size_t len)
 {
-    http_count(&c->thread->counters.received, len);
     if (has_input(c)) {
         keep_input(c, data, len);
         resume(c);
@@ -542,64 +481,42 @@ void connection_receive_end(struct connection *c)
     connection_send(c);
 }
 
-static void on_readable(struct connection *c)
+void connection_readable(struct connection *c)
 {
-    struct http_thread *t = c->thread;
-    ssize_t n = t->io.receive(c->fd, t->read_buffer, sizeof(t->read_buffer));
+    char *data = c->thread->net.read_buffer;
+    ssize_t n = net_socket_read(&c->socket, data, NET_READ_BYTES);
     if (n > 0)
-        connection_receive(c, t->read_buffer, (size_t)n);
+        connection_receive(c, data, (size_t)n);
     else if (n == 0)
         connection_receive_end(c);
-    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    else if (errno != EAGAIN)
         connection_abort(c);
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+void connection_hung_up(struct connection *c)
 {
-    struct connection *c = poll->data;
-    if (status < 0) { /* the socket has failed; receive or send will say so */
-        connection_abort(c);
-        return;
-    }
-    if (events & UV_DISCONNECT) {
-        c->peer_ended = true;
-        connection_send(c);
-    } else if (events & UV_WRITABLE) {
-        connection_send(c);
-    }
-    if ((events & UV_READABLE) && !c->closed && (c->events & UV_READABLE))
-        on_readable(c);
+    c->peer_ended = true;
+    connection_send(c);
 }
 
 /* ---- After anything has happened ---- */
-
-static void wait_for(struct connection *c, int events)
-{
-    if (events == c->events)
-        return;
-    c->events = events;
-    if (events == 0)
-        uv_poll_stop(&c->poll);
-    else
-        uv_poll_start(&c->poll, events, on_event);
-}
 
 /* What the reading side waits for, and until when. */
 static void settle_reading(struct connection *c)
 {
     if (c->lingering || c->reading_ended) {
         if (!c->lingering)
-            set_read_deadline(c, TIMEOUT_NONE);
-    } else if (c->is_extra) { /* for its one request in all */
-        if (c->read_deadline.kind != TIMEOUT_EXTRA)
-            set_read_deadline(c, TIMEOUT_EXTRA);
+            net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
+    } else if (c->socket.is_extra) { /* for its one request in all */
+        if (c->socket.read_deadline.kind != TIMEOUT_EXTRA)
+            net_socket_set_deadline(&c->socket, TIMEOUT_EXTRA);
     } else if (c->message != NULL) {
-        if (c->read_deadline.kind != TIMEOUT_REQUEST)
-            set_read_deadline(c, TIMEOUT_REQUEST);
+        if (c->socket.read_deadline.kind != TIMEOUT_REQUEST)
+            net_socket_set_deadline(&c->socket, TIMEOUT_REQUEST);
     } else if (c->first == NULL && !has_input(c)) {
-        set_read_deadline(c, TIMEOUT_IDLE);
+        net_socket_set_deadline(&c->socket, TIMEOUT_IDLE);
     } else {
-        set_read_deadline(c, TIMEOUT_NONE);
+        net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
     }
 }
 
@@ -608,7 +525,7 @@ static void settle_reading(struct connection *c)
 static void settle(struct connection *c)
 {
     /* Here, since a stream may begin long after its request: then, too, it is told. */
-    if (c->thread->draining || c->peer_ended)
+    if (net_loop_drains(&c->thread->net) || c->peer_ended)
         last_call_for_all(c);
     if (!c->closed && owes_continue(c))
         say_continue(c);
@@ -622,8 +539,8 @@ static void settle(struct connection *c)
                      : !c->reading_ended && !has_input(c) && (c->message != NULL || may_begin(c));
     bool is_blind =
         !reads && !c->peer_ended && (c->watched > 0 || (c->first != NULL && c->first->streams));
-    wait_for(c, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0) |
-                    (is_blind ? UV_DISCONNECT : 0));
+    net_socket_wait(&c->socket, (reads ? UV_READABLE : 0) | (has_unsent(c) ? UV_WRITABLE : 0) |
+                                    (is_blind ? UV_DISCONNECT : 0));
 }
 
 void connection_end_reading(struct connection *c, struct http_request *req)
@@ -639,9 +556,9 @@ void connection_end_reading(struct connection *c, struct http_request *req)
 
 void connection_watch(struct connection *c)
 {
-    bool is_blind = (c->events & (UV_READABLE | UV_DISCONNECT)) == 0;
+    bool is_blind = (c->socket.events & (UV_READABLE | UV_DISCONNECT)) == 0;
     if (is_blind && !c->busy)
-        mark_dirty(c); /* or run() settles it anyway */
+        net_socket_queue(&c->socket); /* or run() settles it anyway */
 }
 
 void connection_send(struct connection *c)
@@ -659,8 +576,8 @@ void connection_drain(struct connection *c)
     if (c->closed || c->lingering)
         return;
     /* What the client had sent when the stop came has begun, though we have not seen it yet. */
-    if (!c->reading_ended && c->message == NULL && (c->events & UV_READABLE))
-        on_readable(c);
+    if (!c->reading_ended && c->message == NULL && (c->socket.events & UV_READABLE))
+        connection_readable(c);
     if (c->closed)
         return;
     last_call_for_all(c);
@@ -712,13 +629,13 @@ void connection_relieve(struct http_thread *t)
 {
     if (!is_short(t))
         return;
-    uint64_t now = uv_now(&t->loop);
-    struct deadline *d = timeouts_first(&t->timeouts, TIMEOUT_WRITE);
+    uint64_t now = uv_now(&t->net.uv);
+    struct deadline *d = timeouts_first(&t->net.timeouts, TIMEOUT_WRITE);
     while (d != NULL && is_short(t)) {
-        struct connection *c = connection_of_write_deadline(d);
-        if (now + t->timeouts.after_ms[TIMEOUT_WRITE] < d->at_ms + HTTP_STALL_MS)
+        struct connection *c = container_of(d, struct connection, socket.write_deadline);
+        if (now + t->net.timeouts.after_ms[TIMEOUT_WRITE] < d->at_ms + HTTP_STALL_MS)
             return; /* all others have been set later */
-        d = timeouts_next(&t->timeouts, d);
+        d = timeouts_next(&t->net.timeouts, d);
         if (holds_answer(c))
             connection_abort(c);
     }
@@ -726,41 +643,20 @@ void connection_relieve(struct http_thread *t)
 
 /* ---- Beginning ---- */
 
-struct connection *connection_of_read_deadline(struct deadline *d)
-{
-    return (struct connection *)((char *)d - offsetof(struct connection, read_deadline));
-}
-
-struct connection *connection_of_write_deadline(struct deadline *d)
-{
-    return (struct connection *)((char *)d - offsetof(struct connection, write_deadline));
-}
-
 struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address,
                                   bool is_extra)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
     c->thread = t;
-    c->fd = fd;
     c->client = client_of_address(address);
-    c->is_extra = is_extra;
     const struct ranges *trusted = t->shared->options.trusted_proxies;
     c->is_trusted = trusted != NULL && address != NULL && ranges_have(trusted, address);
-    c->read_deadline.kind = c->write_deadline.kind = TIMEOUT_NONE;
-    if (uv_poll_init(&t->loop, &c->poll, fd) < 0) {
-        close(fd);
+    if (net_socket_open(&c->socket, &t->net, fd, is_extra) != 0) {
         free(c);
         return NULL;
     }
-    c->poll.data = c;
-    buffer_init(&c->input, HTTP_READ_BYTES);
+    buffer_init(&c->input, NET_READ_BYTES);
     message_parser_init(&c->parser);
-    c->next = t->connections;
-    if (c->next != NULL)
-        c->next->prev = c;
-    t->connections = c;
-    t->connections_len++;
-    t->extra_len += is_extra;
     settle(c);
     return c;
 }

@@ -11,12 +11,11 @@
 #include <sys/socket.h>
 
 #include <llhttp.h>
-#include <uv.h>
 
 #include "base/buffer.h"
 #include "http/http.h"
 #include "net/charge.h"
-#include "net/timeouts.h"
+#include "net/socket.h"
 
 struct http_thread;
 struct message;
@@ -29,13 +28,9 @@ enum {
 };
 
 struct connection {
+    struct net_socket socket;
     struct http_thread *thread;
-    struct connection *prev, *next; /* all of the thread */
-    struct connection *next_dirty;
-    uv_poll_t poll;
-    int fd;
     uint64_t client; /* see http_request_client */
-    int events;      /* what poll waits for */
     llhttp_t parser;
     struct message *message; /* being read, or NULL between messages */
 
@@ -52,18 +47,13 @@ struct connection {
     size_t input_at;     /* how much of it has been begun since */
     struct charge input_charge;
 
-    struct deadline read_deadline;
-    struct deadline write_deadline;
-    size_t lot_taken;   /* bytes since it was set */
     bool reading_ended; /* no further request will be read */
     bool peer_ended;    /* the client has sent its last byte, … */
     bool input_ended;   /* … and we have read all before it */
     bool input_dropped; /* bytes of the client were or will be left unread: linger */
     bool lingering;     /* all is answered; reads and drops until the client closes */
     bool busy;          /* within run(), which sends at its end */
-    bool is_dirty;
-    bool is_extra;   /* past max_connections: HTTP_EXTRA_CONNECTIONS */
-    bool is_trusted; /* a trusted proxy */
+    bool is_trusted;    /* a trusted proxy */
     bool closed;
 };
 
@@ -74,9 +64,11 @@ struct connection {
 struct connection *connection_new(struct http_thread *t, int fd, const struct sockaddr *address,
                                   bool is_extra);
 
-/* The connection whose read_deadline `d` is. */
-struct connection *connection_of_read_deadline(struct deadline *d);
-struct connection *connection_of_write_deadline(struct deadline *d);
+/* The socket is readable: reads once. */
+void connection_readable(struct connection *c);
+
+/* The client has sent its last byte, which we may not have read yet. */
+void connection_hung_up(struct connection *c);
 
 /* What the client sent, whole or in any pieces. */
 void connection_receive(struct connection *c, const char *data, size_t len);

@@ -1,5 +1,5 @@
 /*
- * An HTTP/1.1 server (RFC 9110, 9112) that knows nothing of logs.
+ * An HTTP/1.1 server (RFC 9110, 9112) on net/, that knows nothing of logs.
  *
  * It runs `threads` event loops (libuv), each with a listening socket of its own on the same
  * address (SO_REUSEPORT) and its own connections; a request belongs to the thread that read it, and
@@ -25,6 +25,7 @@
 #include "base/errbuf.h"
 #include "base/ledger.h"
 #include "base/slice.h"
+#include "net/socket.h"
 
 struct http_server;
 struct http_request;
@@ -42,9 +43,9 @@ enum {
      * with HTTP_ROUTE_RESERVED; for any other it is answered 503. When one more comes, the one that
      * has been silent longest is closed, so that nobody can hold these places.
      */
-    HTTP_EXTRA_CONNECTIONS = 64,
+    HTTP_EXTRA_CONNECTIONS = NET_EXTRA_SOCKETS,
     HTTP_EXTRA_MS = 2000,
-    HTTP_WRITE_LOT_BYTES = 64 * 1024,
+    HTTP_WRITE_LOT_BYTES = NET_WRITE_LOT_BYTES,
     /*
      * Where answers hold more than HTTP_RELIEF_PERCENT of what they may, clients that have not
      * taken a lot for HTTP_STALL_MS are cut off, the one that has waited longest first.
@@ -155,9 +156,6 @@ struct http_server_options {
     const struct http_route *routes; /* must outlive the server, as must the two above */
     struct http_hooks hooks;
 };
-
-/* Whether `host` (as in the options) is an address of this machine that no other one reaches. */
-bool http_host_is_loopback(const char *host);
 
 /* Binds, listens and starts the threads. NULL with `err` filled on failure. */
 struct http_server *http_server_new(const struct http_server_options *options, struct errbuf *err);

@@ -233,7 +233,7 @@ static void respond(struct http_request *req, const struct http_response *r)
     struct http_thread *t = req->thread;
     request_forget_gone(req);
     if (req->connection == NULL) {
-        http_count(&t->counters.responses[r->status], 1);
+        net_count(&t->counters.responses[r->status], 1);
         request_give(req);
         return;
     }
@@ -246,7 +246,7 @@ static void respond(struct http_request *req, const struct http_response *r)
             return;
         }
     }
-    http_count(&t->counters.responses[r->status], 1);
+    net_count(&t->counters.responses[r->status], 1);
     write_answer(req, r);
     req->answered = true;
     connection_answered(req->connection, req);

@@ -25,7 +25,7 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
 {
     assert(!req->answered);
     assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
-    http_count(&req->thread->counters.responses[head->status], 1);
+    net_count(&req->thread->counters.responses[head->status], 1);
     request_forget_gone(req);
     if (req->connection != NULL && req->http_1_0 && req->connection->last != req)
         connection_abort(req->connection); /* what was asked next can have no answer */

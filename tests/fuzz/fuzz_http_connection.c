@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     harness_disconnect(&harness);
     if (ledger_used(&harness.ledger) != 0 || harness.thread->requests_under_way != 0 ||
-        harness.thread->connections_len != 0 || harness.shared.connections_open != 0)
+        harness.thread->net.sockets_len != 0 || harness.shared.net.sockets_open != 0)
         abort();
     return 0;
 }

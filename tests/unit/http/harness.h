@@ -40,7 +40,7 @@ static size_t send_quota = SIZE_MAX;
 /* Requests of /later, newest first. */
 static struct http_request *waiting;
 
-static inline ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_len)
+static inline ssize_t fake_write(struct transport *t, const struct iovec *pieces, int pieces_len)
 {
     size_t taken = 0;
     for (int i = 0; i < pieces_len && taken < send_quota; i++) {
@@ -56,11 +56,24 @@ static inline ssize_t fake_send(int fd, const struct iovec *pieces, int pieces_l
     return -1;
 }
 
-static inline ssize_t fake_receive(int fd, void *data, size_t len)
+static inline ssize_t fake_read(struct transport *t, void *data, size_t len)
 {
     errno = EAGAIN;
     return -1;
 }
+
+static inline size_t fake_pending(const struct transport *t)
+{
+    return 0;
+}
+
+static inline int fake_wants(const struct transport *t, int events)
+{
+    return events;
+}
+
+static const struct transport_ops fake_transport = {fake_read, fake_write, fake_pending,
+                                                    fake_wants};
 
 static inline void handle_echo(struct http_request *req, void *thread)
 {
@@ -185,12 +198,13 @@ static inline void harness_init(struct harness *h)
         .bodies = ledger_account(&h->ledger, LEDGER_BODIES),
         .answers = ledger_account(&h->ledger, LEDGER_ANSWERS),
     };
+    h->shared.net.max_sockets = 100;
     struct errbuf err = ERRBUF_INIT;
     h->shared.router = router_new(harness_routes, &err);
     h->thread = http_thread_new(&h->shared, 0, -1, &err);
     if (h->thread == NULL || h->shared.router == NULL)
         abort();
-    h->thread->io = (struct http_io){fake_receive, fake_send};
+    h->thread->net.transport = &fake_transport;
     buffer_init(&sent, 64 * 1024 * 1024);
 }
 
@@ -199,8 +213,8 @@ static inline void harness_round(struct harness *h)
 {
     if (h->connection != NULL && h->connection->closed)
         h->connection = NULL;
-    uv_run(&h->thread->loop, UV_RUN_NOWAIT);
-    if (h->thread->connections == NULL)
+    uv_run(&h->thread->net.uv, UV_RUN_NOWAIT);
+    if (h->thread->net.sockets == NULL)
         h->connection = NULL;
 }
 
@@ -212,14 +226,14 @@ static inline void harness_connect(struct harness *h)
     buffer_clear(&sent);
     send_quota = SIZE_MAX;
     h->peer = pair[1];
-    h->shared.connections_open++;
+    h->shared.net.sockets_open++;
     h->connection = connection_new(h->thread, pair[0], NULL, false);
 }
 
 static inline bool harness_reads(const struct harness *h)
 {
     return h->connection != NULL && !h->connection->closed &&
-           (h->connection->events & UV_READABLE) != 0;
+           (h->connection->socket.events & UV_READABLE) != 0;
 }
 
 /* Puts in `len` bytes as one read. False where the connection does not read (any more). */

@@ -19,15 +19,17 @@ static struct harness harness;
 static unsigned told;        /* how often, all requests together */
 static bool answers_at_once; /* when it is told */
 
-static ssize_t receive(int fd, void *data, size_t len)
+static ssize_t receive(struct transport *t, void *data, size_t len)
 {
-    return recv(fd, data, len, 0);
+    return recv(t->fd, data, len, 0);
 }
+
+static const struct transport_ops half_plain = {receive, fake_write, fake_pending, fake_wants};
 
 static int set_up(void **state)
 {
     harness_init(&harness);
-    harness.thread->io.receive = receive;
+    harness.thread->net.transport = &half_plain;
     harness_connect(&harness);
     told = 0;
     answers_at_once = false;
@@ -291,7 +293,7 @@ static uint64_t client_with(const char *address, const char *lines)
     }
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    harness.shared.connections_open++;
+    harness.shared.net.sockets_open++;
     struct connection *c =
         connection_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
     snprintf(request, sizeof(request), "POST /later HTTP/1.1\r\nHost: h\r\n%s\r\n", lines);

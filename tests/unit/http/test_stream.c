@@ -157,7 +157,7 @@ static bool is_cut_off(unsigned percent, unsigned stalled_ms)
     send_quota = 0;
     write_piece("not taken");
     harness_round(&harness);
-    harness.connection->write_deadline.at_ms -= stalled_ms;
+    harness.connection->socket.write_deadline.at_ms -= stalled_ms;
     size_t others = answers->ceiling / 100 * percent - account_used(answers);
     assert_true(account_take(answers, others));
     harness_round(&harness);
@@ -189,17 +189,17 @@ static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
     send_quota = 0;
     assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
     harness_round(&harness);
-    uint64_t first = harness.connection->write_deadline.at_ms;
+    uint64_t first = harness.connection->socket.write_deadline.at_ms;
     for (int i = 0; i < 10; i++) {
         usleep(2000);
         harness_round(&harness);
         send_quota = 100;
         connection_send(harness.connection);
-        assert_true(harness.connection->write_deadline.at_ms == first);
+        assert_true(harness.connection->socket.write_deadline.at_ms == first);
     }
     send_quota = HTTP_WRITE_LOT_BYTES;
     connection_send(harness.connection);
-    assert_true(harness.connection->write_deadline.at_ms > first);
+    assert_true(harness.connection->socket.write_deadline.at_ms > first);
     send_quota = SIZE_MAX;
     http_stream_end(stream);
 }
@@ -264,12 +264,12 @@ static void test_last_call_when_the_server_stops(void **state)
 static void test_a_stream_begun_during_a_stop_gets_its_last_call(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost:");
-    harness.thread->draining = true;
+    harness.thread->net.state = NET_LOOP_DRAINING;
     connection_drain(harness.connection);
     feed(" h\r\n\r\n");
     assert_int_equal(stream_last_calls, 1);
     http_stream_end(stream);
-    harness.thread->draining = false;
+    harness.thread->net.state = NET_LOOP_SERVING;
 }
 
 /* The request came before the stop, and its handler answers after it. */
@@ -277,7 +277,7 @@ static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
 {
     static const struct http_stream_hooks hooks = {.last_call = on_stream_last_call};
     feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
-    harness.thread->draining = true;
+    harness.thread->net.state = NET_LOOP_DRAINING;
     connection_drain(harness.connection);
     stream_last_calls = 0;
     assert_true(http_stream_begin(waiting, &(struct http_response){.status = 200}, &hooks, NULL));
@@ -287,7 +287,7 @@ static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
     waiting = NULL;
     harness_round(&harness);
     assert_null(harness.connection);
-    harness.thread->draining = false;
+    harness.thread->net.state = NET_LOOP_SERVING;
 }
 
 /* What waits behind the stream is charged until its turn comes, whatever the stream does. */

@@ -1,0 +1,128 @@
+#include "net/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/ranges.h"
+
+enum { BACKLOG = 4096 }; /* the kernel cuts it down to its own limit */
+
+static void set_port(struct sockaddr_storage *address, unsigned port)
+{
+    if (address->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+}
+
+static unsigned bound_port(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
+    socklen_t len = sizeof(address);
+
+    if (getsockname(fd, &address.any, &len) < 0)
+        return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+static int resolve(const char *host, unsigned port, struct sockaddr_storage *address,
+                   socklen_t *len, struct errbuf *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    const struct addrinfo *choice;
+    char text[16];
+    int error;
+
+    snprintf(text, sizeof(text), "%u", port);
+    error = getaddrinfo(host, text, &hints, &found);
+    if (error || !found)
+        return errbuf_fail(err, LM_EINVAL, "cannot resolve host \"%s\": %s", host,
+                           gai_strerror(error));
+    choice = found;
+    for (const struct addrinfo *a = found; a; a = a->ai_next) {
+        if (a->ai_family == AF_INET) { /* of a name that has both, what most clients try */
+            choice = a;
+            break;
+        }
+    }
+    memcpy(address, choice->ai_addr, choice->ai_addrlen);
+    *len = choice->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+bool listen_host_is_loopback(const char *host)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = 0;
+    struct ranges loopback;
+
+    if (ranges_parse(&loopback, "127.0.0.0/8, ::1", NULL))
+        return false;
+    return resolve(host, 0, &address, &len, NULL) == 0 &&
+           ranges_have(&loopback, (struct sockaddr *)&address);
+}
+
+/* A socket bound to `address`; `shared`: with others that say so too. -1 with errno set. */
+static int bind_socket(const struct sockaddr_storage *address, socklen_t len, bool shared)
+{
+    static const int on = 1;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error;
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
+        bind(fd, (const struct sockaddr *)address, len) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/*
+ * Sockets that share a port are shared with any process of the same user, so a second logmill would
+ * start without a word and take half of the clients of the first: hence a socket that does not
+ * share is bound first.
+ */
+int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len, struct errbuf *err)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = 0;
+    int error, probe;
+
+    for (unsigned i = 0; i < fds_len; i++)
+        fds[i] = -1;
+    error = resolve(host, *port, &address, &len, err);
+    if (error)
+        return error;
+    probe = bind_socket(&address, len, false);
+    if (probe < 0)
+        goto fail;
+    *port = bound_port(probe);
+    set_port(&address, *port);
+    close(probe);
+    for (unsigned i = 0; i < fds_len; i++) {
+        fds[i] = bind_socket(&address, len, true);
+        if (fds[i] < 0 || listen(fds[i], BACKLOG) < 0)
+            goto fail;
+    }
+    return 0;
+
+fail:
+    return errbuf_fail(err, errno == EADDRINUSE ? LM_EBUSY : LM_EIO,
+                       "cannot listen on %s port %u: %s", host, *port, strerror(errno));
+}

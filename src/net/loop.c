@@ -1,0 +1,295 @@
+#include "net/loop.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/container_of.h"
+#include "base/state.h"
+#include "net/plain.h"
+
+enum {
+    ACCEPT_MAX = 64,      /* at a time, so that those who are here are served too */
+    ACCEPT_RETRY_MS = 100 /* after the process ran out of descriptors or memory */
+};
+
+static const state_moves loop_moves[NET_LOOP_STATES] = {
+    [NET_LOOP_SERVING] = STATE(NET_LOOP_DRAINING),
+    [NET_LOOP_DRAINING] = STATE(NET_LOOP_FINISHED),
+};
+
+static void loop_move(struct net_loop *l, enum net_loop_state state)
+{
+    CHECK(state_may_move(loop_moves, l->state, state));
+    l->state = state;
+}
+
+/* ---- The end ---- */
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void stop_listening(struct net_loop *l)
+{
+    if (l->listen_fd < 0)
+        return;
+    close_handle((uv_handle_t *)&l->listener);
+    close(l->listen_fd);
+    l->listen_fd = -1;
+}
+
+static void close_handles(struct net_loop *l)
+{
+    stop_listening(l);
+    close_handle((uv_handle_t *)&l->accept_retry);
+    close_handle((uv_handle_t *)&l->tick);
+    close_handle((uv_handle_t *)&l->grace);
+    close_handle((uv_handle_t *)&l->check);
+    close_handle((uv_handle_t *)&l->prepare);
+    close_handle((uv_handle_t *)&l->stop);
+}
+
+/* Where a drain is over: no sockets, nothing owed. The loop then runs out. */
+static void maybe_finish(struct net_loop *l)
+{
+    if (l->state != NET_LOOP_DRAINING || l->sockets_len > 0 || l->protocol->owes(l))
+        return;
+    loop_move(l, NET_LOOP_FINISHED);
+    close_handles(l);
+    l->protocol->finished(l);
+}
+
+static void on_grace(uv_timer_t *timer)
+{
+    struct net_loop *l = timer->data;
+
+    while (l->sockets)
+        l->protocol->abort(l->sockets);
+}
+
+/* ---- Rounds of the loop ---- */
+
+/* What the transport has read ahead is read now: the socket will not tell of it. */
+static void read_pending(struct net_socket *s)
+{
+    if ((s->events & UV_READABLE) && s->transport.ops->pending(&s->transport) > 0)
+        s->loop->protocol->readable(s);
+}
+
+static void give_turns(struct net_loop *l)
+{
+    while (l->queued) {
+        struct net_socket *s = l->queued;
+
+        l->queued = s->next_queued;
+        s->is_queued = false;
+        l->protocol->turn(s);
+        read_pending(s);
+    }
+}
+
+static void on_check(uv_check_t *check)
+{
+    struct net_loop *l = check->data;
+
+    l->protocol->round(l);
+    give_turns(l);
+    l->protocol->sent(l);
+    maybe_finish(l);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct net_loop *l = prepare->data;
+
+    give_turns(l);
+    maybe_finish(l);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct net_loop *l = timer->data;
+    uint64_t now = uv_now(&l->uv);
+
+    for (int kind = 0; kind < TIMEOUT_KINDS; kind++) {
+        struct deadline *due;
+
+        while ((due = timeouts_due(&l->timeouts, kind, now)))
+            l->protocol->timed_out(kind == TIMEOUT_WRITE
+                                       ? container_of(due, struct net_socket, write_deadline)
+                                       : container_of(due, struct net_socket, read_deadline),
+                                   kind);
+    }
+}
+
+/* ---- Accepting ---- */
+
+static void start_tick(struct net_loop *l)
+{
+    unsigned tick = timeouts_tick_ms(&l->timeouts);
+
+    if (!uv_is_active((uv_handle_t *)&l->tick))
+        uv_timer_start(&l->tick, on_tick, tick, tick);
+}
+
+/* Makes room for one more socket past max_sockets. False: all have sent what they should. */
+static bool make_room_for_extra(struct net_loop *l)
+{
+    struct deadline *oldest;
+
+    if (l->extra_len < NET_EXTRA_SOCKETS)
+        return true;
+    oldest = timeouts_first(&l->timeouts, TIMEOUT_EXTRA);
+    if (!oldest)
+        return false;
+    l->protocol->abort(container_of(oldest, struct net_socket, read_deadline));
+    return true;
+}
+
+/* Takes in one client: past max_sockets, as an extra one. */
+static void welcome(struct net_loop *l, int fd, const struct sockaddr *address)
+{
+    static const int on = 1;
+    unsigned open = atomic_fetch_add_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
+    bool too_many = open >= l->shared->max_sockets;
+    bool is_in = false;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    net_count(&l->counters.accepted, 1);
+    if (too_many && !make_room_for_extra(l))
+        close(fd);
+    else
+        is_in = l->protocol->welcome(l, fd, address, too_many);
+    if (!is_in || too_many)
+        atomic_fetch_sub_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
+    if (is_in)
+        start_tick(l);
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static void on_accept_retry(uv_timer_t *timer)
+{
+    struct net_loop *l = timer->data;
+
+    if (l->listen_fd >= 0)
+        uv_poll_start(&l->listener, UV_READABLE, on_acceptable);
+}
+
+static void accept_clients(struct net_loop *l, int max)
+{
+    for (int i = 0; i < max; i++) {
+        struct sockaddr_storage storage;
+        struct sockaddr *address = (struct sockaddr *)&storage;
+        socklen_t len = sizeof(storage);
+        int fd = accept4(l->listen_fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            welcome(l, fd, address);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The client stays in the backlog, so the socket stays readable: do not spin on it. */
+            uv_poll_stop(&l->listener);
+            uv_timer_start(&l->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+            return;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } /* else it is the client's connection that failed: the next */
+    }
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    accept_clients(poll->data, ACCEPT_MAX);
+}
+
+int net_loop_listen(struct net_loop *l, struct errbuf *err)
+{
+    int error = uv_poll_start(&l->listener, UV_READABLE, on_acceptable);
+
+    return error < 0 ? errbuf_fail(err, LM_EIO, "cannot accept: %s", uv_strerror(error)) : 0;
+}
+
+/* ---- Stopping ---- */
+
+static void on_stop(uv_async_t *async)
+{
+    struct net_loop *l = async->data;
+    struct net_socket *next;
+
+    if (net_loop_drains(l))
+        return;
+    if (l->listen_fd >= 0)
+        accept_clients(l, SOMAXCONN); /* closing the socket would reset who waits in its backlog */
+    loop_move(l, NET_LOOP_DRAINING);
+    stop_listening(l);
+    for (struct net_socket *s = l->sockets; s; s = next) {
+        next = s->next;
+        l->protocol->drain(s);
+    }
+    uv_timer_start(&l->grace, on_grace, atomic_load_explicit(&l->grace_ms, memory_order_relaxed),
+                   0);
+}
+
+void net_loop_stop(struct net_loop *l, unsigned grace_ms)
+{
+    atomic_store_explicit(&l->grace_ms, grace_ms, memory_order_relaxed);
+    uv_async_send(&l->stop);
+}
+
+/* ---- Beginning ---- */
+
+static int init_handles(struct net_loop *l)
+{
+    int error;
+
+    if ((error = uv_timer_init(&l->uv, &l->accept_retry)) < 0 ||
+        (error = uv_timer_init(&l->uv, &l->tick)) < 0 ||
+        (error = uv_timer_init(&l->uv, &l->grace)) < 0 ||
+        (error = uv_check_init(&l->uv, &l->check)) < 0 ||
+        (error = uv_prepare_init(&l->uv, &l->prepare)) < 0 ||
+        (error = uv_async_init(&l->uv, &l->stop, on_stop)) < 0)
+        return error;
+    if (l->listen_fd >= 0 && (error = uv_poll_init(&l->uv, &l->listener, l->listen_fd)) < 0)
+        return error;
+    l->listener.data = l->accept_retry.data = l->tick.data = l->grace.data = l;
+    l->check.data = l->prepare.data = l->stop.data = l;
+    uv_check_start(&l->check, on_check);
+    uv_prepare_start(&l->prepare, on_prepare);
+    return 0;
+}
+
+int net_loop_init(struct net_loop *l, const struct net_protocol *protocol,
+                  struct net_shared *shared, const unsigned timeouts_ms[TIMEOUT_KINDS],
+                  int listen_fd, struct errbuf *err)
+{
+    int error = uv_loop_init(&l->uv);
+
+    l->protocol = protocol;
+    l->transport = &plain_transport;
+    l->shared = shared;
+    l->listen_fd = listen_fd;
+    timeouts_init(&l->timeouts, timeouts_ms);
+    if (!error)
+        error = init_handles(l);
+    if (!error)
+        return 0;
+    if (listen_fd >= 0)
+        close(listen_fd);
+    return errbuf_fail(err, LM_EUNAVAILABLE, "cannot make an event loop: %s", uv_strerror(error));
+}
+
+void net_loop_release(struct net_loop *l)
+{
+    /* It never ran; without waiting, for a hook that failed may leave handles. */
+    if (l->state != NET_LOOP_FINISHED) {
+        close_handles(l);
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+    }
+    uv_loop_close(&l->uv);
+}

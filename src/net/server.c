@@ -1,0 +1,153 @@
+#include "net/server.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "net/listen.h"
+
+/* One thread of a server, and how its start went. */
+struct runner {
+    const struct net_server *server;
+    unsigned index;
+    struct net_loop *loop;
+    uv_thread_t id;
+    bool runs;
+    uv_sem_t started;
+    int error; /* 0: it started */
+    struct errbuf err;
+};
+
+struct net_server {
+    struct net_server_options options;
+    unsigned port;
+    struct runner *runners;
+    bool stopped;
+};
+
+static void run_thread(void *arg)
+{
+    struct runner *r = arg;
+    const struct net_server_options *o = &r->server->options;
+    char name[16];
+
+    snprintf(name, sizeof(name), "%s-%u", o->name, r->index);
+    pthread_setname_np(pthread_self(), name);
+    r->error = o->loop_start(r->loop, &r->err);
+    if (!r->error)
+        r->error = net_loop_listen(r->loop, &r->err);
+    int error = r->error; /* `*r` is the starter's once it is told */
+    uv_sem_post(&r->started);
+    if (!error)
+        uv_run(&r->loop->uv, UV_RUN_DEFAULT);
+}
+
+static int start_thread(struct runner *r, struct errbuf *err)
+{
+    int error;
+
+    if (uv_sem_init(&r->started, 0))
+        return errbuf_fail(err, LM_ENOMEM, "cannot make a semaphore");
+    error = uv_thread_create(&r->id, run_thread, r);
+    if (!error) {
+        r->runs = true;
+        uv_sem_wait(&r->started);
+    }
+    uv_sem_destroy(&r->started);
+    if (error)
+        return errbuf_fail(err, LM_EUNAVAILABLE, "cannot start a thread: %s", uv_strerror(error));
+    if (!r->error)
+        return 0;
+    *err = r->err;
+    uv_thread_join(&r->id); /* it has ended by itself */
+    r->runs = false;
+    return LM_EUNAVAILABLE;
+}
+
+static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
+{
+    const struct net_server_options *o = &s->options;
+
+    for (unsigned i = 0; i < o->threads; i++) {
+        int fd = fds[i];
+
+        fds[i] = -1;
+        s->runners[i].server = s;
+        s->runners[i].index = i;
+        s->runners[i].loop = o->loop_new(o->ctx, i, fd, err);
+        if (!s->runners[i].loop)
+            return LM_EUNAVAILABLE;
+    }
+    for (unsigned i = 0; i < o->threads; i++) {
+        int error = start_thread(&s->runners[i], err);
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err)
+{
+    struct net_server *s = xcalloc(1, sizeof(*s));
+    unsigned threads = options->threads;
+    int *fds = xcalloc(threads, sizeof(*fds));
+    int error;
+
+    s->options = *options;
+    s->port = options->port;
+    s->runners = xcalloc(threads, sizeof(*s->runners));
+    error = listen_open(options->host, &s->port, fds, threads, err);
+    if (!error)
+        error = start_threads(s, fds, err);
+    for (unsigned i = 0; i < threads; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]); /* no loop has taken it */
+    }
+    free(fds);
+    if (!error)
+        return s;
+    net_server_stop(s, 0);
+    net_server_free(s);
+    return NULL;
+}
+
+unsigned net_server_port(const struct net_server *s)
+{
+    return s->port;
+}
+
+struct net_loop *net_server_loop(struct net_server *s, unsigned index)
+{
+    return s->runners[index].loop;
+}
+
+void net_server_stop(struct net_server *s, unsigned grace_ms)
+{
+    if (s->stopped)
+        return;
+    s->stopped = true;
+    for (unsigned i = 0; i < s->options.threads; i++) {
+        if (s->runners[i].runs)
+            net_loop_stop(s->runners[i].loop, grace_ms);
+    }
+    for (unsigned i = 0; i < s->options.threads; i++) {
+        if (s->runners[i].runs)
+            uv_thread_join(&s->runners[i].id);
+        s->runners[i].runs = false;
+    }
+}
+
+void net_server_free(struct net_server *s)
+{
+    if (!s)
+        return;
+    assert(s->stopped);
+    for (unsigned i = 0; i < s->options.threads; i++)
+        s->options.loop_free(s->runners[i].loop);
+    free(s->runners);
+    free(s);
+}
