@@ -43,7 +43,7 @@ static struct {
     pthread_cond_t wake;
     pthread_t thread;
     struct emf_options options;
-    bool is_running, is_stopping;
+    enum { EMF_OFF, EMF_RUNNING, EMF_STOPPING } state; /* in this order, and around */
     bool has_complained;
     uint64_t written[EMF_METRICS_LEN]; /* counts that lines have told already */
     struct buffer line;                /* what is still to be written of a line that was begun */
@@ -123,8 +123,8 @@ static void *run(void *arg)
     uint64_t due_us = clock_monotonic_us() + interval_us;
 
     pthread_mutex_lock(&emf.lock);
-    while (!emf.is_stopping) {
-        if (monotonic_cond_wait(&emf.wake, &emf.lock, due_us) || emf.is_stopping)
+    while (emf.state == EMF_RUNNING) {
+        if (monotonic_cond_wait(&emf.wake, &emf.lock, due_us) || emf.state != EMF_RUNNING)
             continue;
         write_line(0);
         do {
@@ -157,11 +157,10 @@ int emf_start(const struct emf_options *options, struct errbuf *err)
                            options->name, NAME_MAX_BYTES);
     pthread_mutex_lock(&emf.lock);
     emf.options = *options;
-    emf.is_stopping = false;
     buffer_init(&emf.line, PIPE_BUF);
     monotonic_cond_init(&emf.wake);
     error = pthread_create(&emf.thread, NULL, run, NULL);
-    emf.is_running = error == 0;
+    emf.state = error ? EMF_OFF : EMF_RUNNING;
     pthread_mutex_unlock(&emf.lock);
     return error ? errbuf_fail(err, LM_EUNAVAILABLE, "cannot start a thread: %s", strerror(error))
                  : 0;
@@ -171,7 +170,7 @@ void emf_write(void)
 {
     if (pthread_mutex_trylock(&emf.lock))
         return; /* a line is being written just now, or a write hangs */
-    if (emf.is_running)
+    if (emf.state != EMF_OFF)
         write_line(0);
     pthread_mutex_unlock(&emf.lock);
 }
@@ -179,18 +178,18 @@ void emf_write(void)
 void emf_stop(void)
 {
     pthread_mutex_lock(&emf.lock);
-    if (!emf.is_running) {
+    if (emf.state == EMF_OFF) {
         pthread_mutex_unlock(&emf.lock);
         return;
     }
-    emf.is_stopping = true;
+    emf.state = EMF_STOPPING;
     pthread_cond_signal(&emf.wake);
     pthread_mutex_unlock(&emf.lock);
     pthread_join(emf.thread, NULL);
 
     pthread_mutex_lock(&emf.lock);
     write_line(STOP_WAIT_MS);
-    emf.is_running = false;
+    emf.state = EMF_OFF;
     pthread_cond_destroy(&emf.wake);
     buffer_release(&emf.line);
     pthread_mutex_unlock(&emf.lock);
