@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 #include "answers/answers.h"
+#include "base/check.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
 #include "json/writer.h"
@@ -77,17 +79,29 @@ void ops_release(struct ops *ops)
 
 enum { INQUIRY_QUESTIONS = 2 };
 
+enum question_state {
+    QUESTION_SILENT, /* not asked, or no longer waited for */
+    QUESTION_OPEN,
+    QUESTION_ANSWERED,
+    QUESTION_STATES
+};
+
+static const state_moves question_moves[QUESTION_STATES] = {
+    [QUESTION_SILENT] = STATE(QUESTION_OPEN),
+    [QUESTION_OPEN] = STATE(QUESTION_ANSWERED) | STATE(QUESTION_SILENT),
+    [QUESTION_ANSWERED] = 0,
+};
+
 struct inquiry {
     struct http_request *req;
     struct api *api;
     void (*respond)(struct inquiry *q);
     uv_timer_t timer;
-    unsigned len, open; /* questions, and those of them that may still be answered */
+    unsigned len, open; /* questions, and those of them that are open */
     struct question {
         struct probe *probe;
         struct probe_wait wait;
-        bool open;
-        bool answered;
+        enum question_state state;
     } questions[INQUIRY_QUESTIONS];
 };
 
@@ -109,7 +123,7 @@ static void free_inquiry(uv_handle_t *timer)
     free(timer->data);
 }
 
-static void respond_where_due(struct inquiry *q)
+static void respond_if_due(struct inquiry *q)
 {
     if (q->open > 0)
         return;
@@ -117,11 +131,12 @@ static void respond_where_due(struct inquiry *q)
     uv_close((uv_handle_t *)&q->timer, free_inquiry);
 }
 
-static void close_question(struct inquiry *q, struct question *question, bool answered)
+static void question_move(struct inquiry *q, struct question *question, enum question_state to)
 {
-    question->open = false;
-    question->answered = answered;
-    q->open--;
+    CHECK(state_may_move(question_moves, question->state, to));
+    q->open += to == QUESTION_OPEN;
+    q->open -= question->state == QUESTION_OPEN;
+    question->state = to;
 }
 
 static void on_answer(struct probe_wait *wait)
@@ -130,8 +145,8 @@ static void on_answer(struct probe_wait *wait)
 
     for (unsigned i = 0; i < q->len; i++)
         if (&q->questions[i].wait == wait)
-            close_question(q, &q->questions[i], true);
-    respond_where_due(q);
+            question_move(q, &q->questions[i], QUESTION_ANSWERED);
+    respond_if_due(q);
 }
 
 /* An answer that is on its way is waited for. */
@@ -142,10 +157,10 @@ static void on_time_over(uv_timer_t *timer)
     for (unsigned i = 0; i < q->len; i++) {
         struct question *question = &q->questions[i];
 
-        if (question->open && probe_withdraw(question->probe, &question->wait))
-            close_question(q, question, false);
+        if (question->state == QUESTION_OPEN && probe_withdraw(question->probe, &question->wait))
+            question_move(q, question, QUESTION_SILENT);
     }
-    respond_where_due(q);
+    respond_if_due(q);
 }
 
 /* One that has long been silent is not waited for. */
@@ -159,8 +174,7 @@ static void ask(struct inquiry *q, struct api_thread *t, struct probe *probe, un
     question->wait.answered = on_answer;
     question->wait.ctx = q;
     question->wait.box = &t->box;
-    question->open = true;
-    q->open++;
+    question_move(q, question, QUESTION_OPEN);
     probe_ask(probe, &question->wait);
 }
 
@@ -170,7 +184,7 @@ static void await(struct inquiry *q, unsigned timeout_ms)
     if (q->open > 0)
         uv_timer_start(&q->timer, on_time_over, timeout_ms, 0);
     else
-        respond_where_due(q);
+        respond_if_due(q);
 }
 
 static void respond_with(struct inquiry *q, unsigned status, const char *content_type,
@@ -201,7 +215,7 @@ static unsigned append_readiness(struct buffer *b, const struct inquiry *q)
     const struct question *queue = &q->questions[0], *store = &q->questions[1];
     unsigned timeout_s = q->api->ops.ready_timeout_ms / 1000;
 
-    if (!queue->answered) {
+    if (queue->state != QUESTION_ANSWERED) {
         answers_append(b, REFUSED_QUEUE_SILENT, timeout_s);
         return answers_status(REFUSED_QUEUE_SILENT);
     }
@@ -209,7 +223,7 @@ static unsigned append_readiness(struct buffer *b, const struct inquiry *q)
         answers_append_detail(b, queue->wait.answer.detail.text);
         return 503;
     }
-    if (!store->answered) {
+    if (store->state != QUESTION_ANSWERED) {
         answers_append(b, REFUSED_STORE_SILENT, timeout_s);
         return answers_status(REFUSED_STORE_SILENT);
     }
@@ -273,7 +287,7 @@ static void append_http(struct buffer *b, struct http_server *server)
 static void append_queue(struct buffer *b, const struct question *queue)
 {
     const struct queue_stats *s = &queue->wait.answer.stats;
-    bool up = queue->answered && !queue->wait.answer.error;
+    bool up = queue->state == QUESTION_ANSWERED && !queue->wait.answer.error;
 
     metrics_append_value(b, "logmill_queue_up", "gauge",
                          "1 where the queue has told the numbers below in time.", up);
