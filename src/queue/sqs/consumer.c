@@ -6,14 +6,20 @@
  * has room, so that the store gets few large transactions.
  *
  * No poll is under way while a delivery is worked on, or its messages would wait unseen.
+ *
+ *     idle ──► polling ──► gathering ──► worked on ──► settling ──► idle
+ *       ▲         │
+ *       └─────────┘  nothing came, or a failure; what came is stale
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "queue/sqs/internal.h"
 #include "json/writer.h"
@@ -21,6 +27,62 @@
 enum { REQUEST_BYTES_MAX = 8 << 10 };
 
 #define FOREVER UINT64_MAX
+
+/* ---- States ---- */
+
+static const state_moves consumer_moves[QUEUE_SQS_CONSUMER_STATES] = {
+    [QUEUE_SQS_CONSUMER_IDLE] = STATE(QUEUE_SQS_CONSUMER_POLLING),
+    [QUEUE_SQS_CONSUMER_POLLING] =
+        STATE(QUEUE_SQS_CONSUMER_IDLE) | STATE(QUEUE_SQS_CONSUMER_GATHERING),
+    [QUEUE_SQS_CONSUMER_GATHERING] = STATE(QUEUE_SQS_CONSUMER_WORKED_ON),
+    [QUEUE_SQS_CONSUMER_WORKED_ON] = STATE(QUEUE_SQS_CONSUMER_SETTLING),
+    [QUEUE_SQS_CONSUMER_SETTLING] = STATE(QUEUE_SQS_CONSUMER_IDLE),
+};
+
+static const state_moves poll_moves[QUEUE_SQS_POLL_STATES] = {
+    [QUEUE_SQS_POLL_IDLE] = STATE(QUEUE_SQS_POLL_UNDER_WAY),
+    [QUEUE_SQS_POLL_UNDER_WAY] = STATE(QUEUE_SQS_POLL_FINISHED),
+    [QUEUE_SQS_POLL_FINISHED] = STATE(QUEUE_SQS_POLL_IDLE),
+};
+
+static const state_moves with_messages = STATE(QUEUE_SQS_CONSUMER_GATHERING) |
+                                         STATE(QUEUE_SQS_CONSUMER_WORKED_ON) |
+                                         STATE(QUEUE_SQS_CONSUMER_SETTLING);
+
+void queue_sqs_consumer_check(struct queue_sqs_consumer *c)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < c->count; i++)
+        bytes += c->messages[i].body.len;
+    CHECK(c->bytes == bytes);
+    CHECK((c->count > 0) == state_in(c->state, with_messages));
+    CHECK((c->docs_len > 0) == (c->count > 0));
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < QUEUE_SQS_POLLS; i++)
+        CHECK((c->polls[i].state != QUEUE_SQS_POLL_IDLE) ==
+              (i == 0 && c->state == QUEUE_SQS_CONSUMER_POLLING));
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void consumer_move(struct queue_sqs_consumer *c, enum queue_sqs_consumer_state to)
+{
+    enum queue_sqs_consumer_state from = c->state;
+
+    CHECK(state_may_move(consumer_moves, from, to));
+    c->state = to;
+    if (to == QUEUE_SQS_CONSUMER_WORKED_ON)
+        queue_sqs_heartbeat_begin(c, c->received_us);
+    if (from == QUEUE_SQS_CONSUMER_WORKED_ON)
+        queue_sqs_heartbeat_end(c);
+}
+
+/* Lock held. */
+static void poll_move(struct queue_sqs_poll *p, enum queue_sqs_poll_state to)
+{
+    CHECK(state_may_move(poll_moves, p->state, to));
+    p->state = to;
+}
 
 /* ---- Polls ---- */
 
@@ -30,7 +92,7 @@ static void poll_done(struct aws_call *call)
     struct queue_sqs_consumer *c = p->consumer;
 
     pthread_mutex_lock(&c->lock);
-    p->finished = true;
+    poll_move(p, QUEUE_SQS_POLL_FINISHED);
     p->finished_us = clock_monotonic_us();
     pthread_cond_signal(&c->news);
     pthread_mutex_unlock(&c->lock);
@@ -40,8 +102,9 @@ static void start_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, b
 {
     unsigned wait_ms = is_long ? c->q->poll_wait_s * 1000 : 0;
 
-    p->under_way = true;
-    p->finished = false;
+    pthread_mutex_lock(&c->lock);
+    poll_move(p, QUEUE_SQS_POLL_UNDER_WAY);
+    pthread_mutex_unlock(&c->lock);
     p->call = (struct aws_call){
         .action = "ReceiveMessage",
         .body = slice_of_string(is_long ? c->long_poll : c->short_poll),
@@ -54,6 +117,15 @@ static void start_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, b
     aws_client_start(c->q->client, &p->call);
 }
 
+/* Of a poll that has finished. What its answer held is no longer there. */
+static void release_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p)
+{
+    aws_call_release(&p->call);
+    pthread_mutex_lock(&c->lock);
+    poll_move(p, QUEUE_SQS_POLL_IDLE);
+    pthread_mutex_unlock(&c->lock);
+}
+
 /*
  * Waits until `p` has finished, at most until `until_us` (monotonic; FOREVER: as long as it takes),
  * and not after an interrupt where `heed_interrupt` is set. Returns whether it has finished.
@@ -64,7 +136,7 @@ static bool await_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, u
     bool finished;
 
     pthread_mutex_lock(&c->lock);
-    while (!p->finished && !(heed_interrupt && c->interrupted)) {
+    while (p->state != QUEUE_SQS_POLL_FINISHED && !(heed_interrupt && c->interrupted)) {
         if (until_us == FOREVER)
             pthread_cond_wait(&c->news, &c->lock);
         else if (clock_monotonic_us() < until_us)
@@ -72,7 +144,7 @@ static bool await_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, u
         else
             break;
     }
-    finished = p->finished;
+    finished = p->state == QUEUE_SQS_POLL_FINISHED;
     pthread_mutex_unlock(&c->lock);
     return finished;
 }
@@ -100,6 +172,7 @@ static void cancel_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p)
 {
     aws_client_cancel(c->q->client, &p->call);
     await_poll(c, p, FOREVER, false);
+    release_poll(c, p);
 }
 
 /* ---- Taking what came ---- */
@@ -145,7 +218,6 @@ static int take_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, siz
     int error = p->call.error;
 
     *n = 0;
-    p->under_way = false;
     if (error == 0 && buffer_reserve(&p->call.answer, YYJSON_PADDING_SIZE) == NULL)
         error = errbuf_fail(&p->call.detail, LM_ENOMEM, "no memory for messages");
     if (error == 0) {
@@ -158,7 +230,7 @@ static int take_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, siz
     }
     if (error != 0) {
         errbuf_set(err, "%s", p->call.detail.text);
-        aws_call_release(&p->call);
+        release_poll(c, p);
         return error;
     }
     if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
@@ -168,12 +240,13 @@ static int take_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, siz
     *n = c->count - before;
     if (*n == 0) {
         yyjson_doc_free(doc);
-        aws_call_release(&p->call);
+        release_poll(c, p);
         return 0;
     }
     c->docs[c->docs_len] = doc;
     c->answers[c->docs_len++] = p->call.answer;
     p->call.answer = (struct buffer){0};
+    release_poll(c, p);
     return 0;
 }
 
@@ -248,12 +321,15 @@ static struct queue_sqs_poll *ready_poll(struct queue_sqs_consumer *c, bool may_
 {
     struct queue_sqs_poll *p = &c->polls[0];
 
-    if (p->under_way && await_poll(c, p, 0, false) && p->call.error == 0 && is_stale(c, p)) {
-        aws_call_release(&p->call);
-        p->under_way = false;
+    if (c->state == QUEUE_SQS_CONSUMER_POLLING && await_poll(c, p, 0, false) &&
+        p->call.error == 0 && is_stale(c, p)) {
+        release_poll(c, p);
+        consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
     }
-    if (!p->under_way)
+    if (c->state == QUEUE_SQS_CONSUMER_IDLE) {
         start_poll(c, p, may_wait);
+        consumer_move(c, QUEUE_SQS_CONSUMER_POLLING);
+    }
     return p;
 }
 
@@ -273,13 +349,13 @@ int queue_sqs_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
                                struct queue_delivery *delivery, struct errbuf *err)
 {
     struct queue_sqs_consumer *c = (struct queue_sqs_consumer *)base;
-    uint64_t now = clock_monotonic_us();
-    uint64_t until_us = now + (uint64_t)wait_ms * 1000;
+    uint64_t until_us = clock_monotonic_us() + (uint64_t)wait_ms * 1000;
     struct queue_sqs_poll *p;
     bool may_wait;
     size_t n = 0;
     int error;
 
+    CHECKED(queue_sqs_consumer_check(c));
     assert(c->count == 0); /* the delivery before must have been settled */
     delivery->messages = c->messages;
     delivery->count = 0;
@@ -287,14 +363,16 @@ int queue_sqs_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
     p = ready_poll(c, may_wait);
     if (may_wait ? !await_poll(c, p, until_us, true) : !await_last(c, p))
         return 0;
-    now = p->finished_us;
+    c->received_us = p->finished_us;
     error = take_poll(c, p, &n, err);
-    if (error != 0)
+    if (n == 0) {
+        consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
         return error;
+    }
+    consumer_move(c, QUEUE_SQS_CONSUMER_GATHERING);
     if (n == QUEUE_SQS_BATCH)
         gather(c);
-    if (c->count > 0)
-        queue_sqs_heartbeat_begin(c, now);
+    consumer_move(c, QUEUE_SQS_CONSUMER_WORKED_ON);
     delivery->count = c->count;
     return 0;
 }
@@ -316,9 +394,10 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
     struct queue_sqs_entry *entries;
     int error;
 
+    CHECKED(queue_sqs_consumer_check(c));
     if (delivery->count == 0)
         return 0;
-    queue_sqs_heartbeat_end(c);
+    consumer_move(c, QUEUE_SQS_CONSUMER_SETTLING);
     entries = xcalloc(delivery->count, sizeof(*entries));
     for (size_t i = 0; i < delivery->count; i++) {
         const struct queue_message *m = &delivery->messages[i];
@@ -340,6 +419,7 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
     error = queue_sqs_batch_run(c->q, c->q->url, entries, delivery->count, c->q->timeout_ms, err);
     free(entries);
     clear_delivery(c);
+    consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
     delivery->count = 0;
     return error;
 }
@@ -408,12 +488,12 @@ void queue_sqs_consumer_free(struct queue_consumer *base)
     struct queue_sqs *q = c->q;
     struct queue_sqs_consumer **at;
 
-    queue_sqs_heartbeat_end(c);
+    CHECKED(queue_sqs_consumer_check(c));
+    if (c->state == QUEUE_SQS_CONSUMER_WORKED_ON) /* what it has not settled comes again */
+        consumer_move(c, QUEUE_SQS_CONSUMER_SETTLING);
     queue_sqs_heartbeat_stop(c);
-    if (c->polls[0].under_way) {
+    if (c->state == QUEUE_SQS_CONSUMER_POLLING)
         cancel_poll(c, &c->polls[0]);
-        aws_call_release(&c->polls[0].call);
-    }
     pthread_mutex_lock(&q->lock);
     for (at = &q->consumers; *at != c; at = &(*at)->next)
         continue;

@@ -5,11 +5,30 @@
  */
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "queue/sqs/internal.h"
+
+static const state_moves moves[QUEUE_SQS_HEARTBEAT_STATES] = {
+    [QUEUE_SQS_HEARTBEAT_RESTS] =
+        STATE(QUEUE_SQS_HEARTBEAT_WAITS) | STATE(QUEUE_SQS_HEARTBEAT_STOPPED),
+    [QUEUE_SQS_HEARTBEAT_WAITS] =
+        STATE(QUEUE_SQS_HEARTBEAT_BEATS) | STATE(QUEUE_SQS_HEARTBEAT_RESTS),
+    [QUEUE_SQS_HEARTBEAT_BEATS] =
+        STATE(QUEUE_SQS_HEARTBEAT_WAITS) | STATE(QUEUE_SQS_HEARTBEAT_ENDS),
+    [QUEUE_SQS_HEARTBEAT_ENDS] = STATE(QUEUE_SQS_HEARTBEAT_RESTS),
+};
+
+/* Lock held. */
+static void move(struct queue_sqs_heartbeat *h, enum queue_sqs_heartbeat_state to)
+{
+    CHECK(state_may_move(moves, h->state, to));
+    h->state = to;
+}
 
 static uint64_t interval_us(const struct queue_sqs *q)
 {
@@ -28,7 +47,7 @@ static void beat(struct queue_sqs_consumer *c)
     for (size_t i = 0; i < n; i++)
         entries[i] = (struct queue_sqs_entry){.handle = c->receipts[i].handle,
                                               .delay_s = (int)q->visibility_s};
-    h->beating = true;
+    move(h, QUEUE_SQS_HEARTBEAT_BEATS);
     h->due_us = clock_monotonic_us() + interval_us(q);
     pthread_mutex_unlock(&h->lock);
     int error = queue_sqs_batch_run(q, q->url, entries, n, (unsigned)(interval_us(q) / 1000), &err);
@@ -37,7 +56,8 @@ static void beat(struct queue_sqs_consumer *c)
         diag(DIAG_WARN, "messages being worked on may be delivered again: a heartbeat failed",
              DIAG_STR("reason", err.text));
     pthread_mutex_lock(&h->lock);
-    h->beating = false;
+    move(h, h->state == QUEUE_SQS_HEARTBEAT_BEATS ? QUEUE_SQS_HEARTBEAT_WAITS
+                                                  : QUEUE_SQS_HEARTBEAT_RESTS);
     pthread_cond_broadcast(&h->news);
 }
 
@@ -47,8 +67,8 @@ static void *run(void *arg)
     struct queue_sqs_heartbeat *h = &c->heartbeat;
 
     pthread_mutex_lock(&h->lock);
-    while (!h->stopping) {
-        if (!h->working)
+    while (h->state != QUEUE_SQS_HEARTBEAT_STOPPED) {
+        if (h->state == QUEUE_SQS_HEARTBEAT_RESTS)
             pthread_cond_wait(&h->news, &h->lock);
         else if (h->due_us > clock_monotonic_us())
             monotonic_cond_wait(&h->news, &h->lock, h->due_us);
@@ -64,7 +84,7 @@ void queue_sqs_heartbeat_begin(struct queue_sqs_consumer *c, uint64_t since_us)
     struct queue_sqs_heartbeat *h = &c->heartbeat;
 
     pthread_mutex_lock(&h->lock);
-    h->working = true;
+    move(h, QUEUE_SQS_HEARTBEAT_WAITS);
     h->due_us = since_us + interval_us(c->q);
     pthread_cond_broadcast(&h->news);
     pthread_mutex_unlock(&h->lock);
@@ -75,8 +95,9 @@ void queue_sqs_heartbeat_end(struct queue_sqs_consumer *c)
     struct queue_sqs_heartbeat *h = &c->heartbeat;
 
     pthread_mutex_lock(&h->lock);
-    h->working = false;
-    while (h->beating)
+    move(h, h->state == QUEUE_SQS_HEARTBEAT_BEATS ? QUEUE_SQS_HEARTBEAT_ENDS
+                                                  : QUEUE_SQS_HEARTBEAT_RESTS);
+    while (h->state == QUEUE_SQS_HEARTBEAT_ENDS)
         pthread_cond_wait(&h->news, &h->lock);
     pthread_mutex_unlock(&h->lock);
 }
@@ -99,7 +120,7 @@ void queue_sqs_heartbeat_stop(struct queue_sqs_consumer *c)
     struct queue_sqs_heartbeat *h = &c->heartbeat;
 
     pthread_mutex_lock(&h->lock);
-    h->stopping = true;
+    move(h, QUEUE_SQS_HEARTBEAT_STOPPED);
     pthread_cond_broadcast(&h->news);
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);

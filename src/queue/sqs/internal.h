@@ -87,13 +87,28 @@ struct queue_sqs_receipt {
     char id[QUEUE_SQS_ID_SIZE];
 };
 
+enum queue_sqs_poll_state {
+    QUEUE_SQS_POLL_IDLE,
+    QUEUE_SQS_POLL_UNDER_WAY,
+    QUEUE_SQS_POLL_FINISHED, /* its answer waits to be looked at */
+    QUEUE_SQS_POLL_STATES,
+};
+
 /* One ReceiveMessage; its answer's texts live until it is released. */
 struct queue_sqs_poll {
     struct queue_sqs_consumer *consumer;
     struct aws_call call;
-    bool under_way;
-    bool finished;
-    uint64_t finished_us; /* monotonic */
+    enum queue_sqs_poll_state state; /* under the consumer's lock */
+    uint64_t finished_us;            /* monotonic */
+};
+
+enum queue_sqs_heartbeat_state {
+    QUEUE_SQS_HEARTBEAT_RESTS, /* no delivery is out */
+    QUEUE_SQS_HEARTBEAT_WAITS, /* one is: its messages need a heartbeat at due_us */
+    QUEUE_SQS_HEARTBEAT_BEATS, /* that is under way: the consumer's `receipts` must stay */
+    QUEUE_SQS_HEARTBEAT_ENDS,  /* the same, and the consumer waits for its end */
+    QUEUE_SQS_HEARTBEAT_STOPPED,
+    QUEUE_SQS_HEARTBEAT_STATES,
 };
 
 /* Of one consumer. */
@@ -101,19 +116,34 @@ struct queue_sqs_heartbeat {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t news;  /* monotonic */
-    bool stopping;
-    bool working;    /* a delivery is out: its messages need heartbeats */
-    bool beating;    /* a heartbeat is under way: the consumer's `receipts` must stay */
+    enum queue_sqs_heartbeat_state state;
     uint64_t due_us; /* monotonic */
 };
 
+enum queue_sqs_consumer_state {
+    QUEUE_SQS_CONSUMER_IDLE,
+    QUEUE_SQS_CONSUMER_POLLING,   /* the long poll is under way, or has finished */
+    QUEUE_SQS_CONSUMER_GATHERING, /* the first messages are there; short polls add to them */
+    QUEUE_SQS_CONSUMER_WORKED_ON, /* the delivery is out, and heartbeats keep it invisible */
+    QUEUE_SQS_CONSUMER_SETTLING,  /* SQS is told what became of it */
+    QUEUE_SQS_CONSUMER_STATES,
+};
+
+/*
+ * Always true between two calls of the port:
+ *   - polling means that the first poll is not idle; no other poll ever is anything else;
+ *   - there are messages if and only if they are gathered, worked on or settled, and then all their
+ *     texts are in the answers of at least one poll;
+ *   - bytes is the sum of their bodies.
+ */
 struct queue_sqs_consumer {
     struct queue_consumer base;
     struct queue_sqs *q;
     struct queue_sqs_consumer *next; /* under the queue's lock */
+    enum queue_sqs_consumer_state state;
     struct queue_sqs_heartbeat heartbeat;
 
-    pthread_mutex_t lock; /* guards the polls' progress and `interrupted` */
+    pthread_mutex_t lock; /* guards the polls' states and `interrupted` */
     pthread_cond_t news;  /* monotonic */
     bool interrupted;
     struct queue_sqs_poll polls[QUEUE_SQS_POLLS]; /* the first is the long one */
@@ -125,6 +155,7 @@ struct queue_sqs_consumer {
     struct queue_sqs_receipt receipts[QUEUE_SQS_DELIVERY_MESSAGES];
     size_t count;
     size_t bytes;
+    uint64_t received_us; /* monotonic: none of them came before */
     yyjson_doc *docs[QUEUE_SQS_DELIVERY_MESSAGES];
     struct buffer answers[QUEUE_SQS_DELIVERY_MESSAGES];
     size_t docs_len;
@@ -172,6 +203,7 @@ int queue_sqs_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
 int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery *delivery,
                               struct errbuf *err);
 void queue_sqs_consumer_interrupt(struct queue_sqs_consumer *c);
+void queue_sqs_consumer_check(struct queue_sqs_consumer *c); /* on its thread */
 
 /*
  * Does what `entries` say to messages of the queue at `url`. Entries that fail are tried again
