@@ -2,11 +2,12 @@
  * A list of message numbers kept as ranges, so that a million that follow each other cost as little
  * as one, in memory and in the DELETE that they become.
  *
- * Always true: count is the sum of the lengths of all ranges; no number was added twice.
+ * Always true: count is the sum of the lengths of all ranges; no number is in it twice.
  */
 #ifndef LOGMILL_QUEUE_SQLITE_SEQ_RANGES_H
 #define LOGMILL_QUEUE_SQLITE_SEQ_RANGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,12 @@ struct seq_range {
     int64_t first;
     int64_t last; /* inclusive */
 };
+
+/* Is some number in both? */
+static inline bool seq_range_meets(struct seq_range a, struct seq_range b)
+{
+    return a.first <= b.last && b.first <= a.last;
+}
 
 struct seq_ranges {
     struct seq_range *items;
@@ -32,5 +39,8 @@ void seq_ranges_take(struct seq_ranges *r, struct seq_ranges *from);
 void seq_ranges_clear(struct seq_ranges *r);
 
 void seq_ranges_release(struct seq_ranges *r);
+
+/* CHECKs what is always true. Takes a time that grows with the square of the ranges. */
+void seq_ranges_check(const struct seq_ranges *r);
 
 #endif
