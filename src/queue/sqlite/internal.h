@@ -66,6 +66,18 @@ struct queue_sqlite_job {
     struct queue_sqlite_job *next;
 };
 
+/*
+ * Always true while `lock` is held:
+ *   - sends_end is where the list of sends ends, and no send is in it twice;
+ *   - no job that waits has finished, and nobody waits for the writer where there is none;
+ *   - what is acknowledged is in `acks` once.
+ */
+/*
+ * Always true while `lock` is held:
+ *   - sends_end is where the list of sends ends;
+ *   - no job that waits has finished, and nothing waits for a writer if there is none;
+ *   - what is acknowledged is in `acks` once.
+ */
 struct queue_sqlite {
     struct queue base;
     char *path;
@@ -122,6 +134,12 @@ void queue_sqlite_file_release(struct queue_sqlite *q);
 /* Starts and ends the writer thread; the latter returns when all that was asked for is done. */
 int queue_sqlite_writer_start(struct queue_sqlite *q, struct errbuf *err) LM_MUST_CHECK;
 void queue_sqlite_writer_stop(struct queue_sqlite *q);
+
+/* CHECKs what is always true. Lock held. */
+void queue_sqlite_writer_check(const struct queue_sqlite *q);
+
+/* CHECKs what is always true. Lock held. */
+void queue_sqlite_writer_check(const struct queue_sqlite *q);
 
 /* Hands a send over (lock held by nobody). Returns 0 or LM_ESTOPPED. */
 int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send) LM_MUST_CHECK;

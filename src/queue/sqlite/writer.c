@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
 #include "base/xalloc.h"
@@ -48,7 +49,10 @@ struct queue_sqlite_writer {
     bool acks_alone;        /* acknowledgements may not join sends: the last such round failed */
 };
 
-/* What one transaction does. */
+/*
+ * What one transaction does. Always true before it begins: each send is in the one list where it
+ * belongs; bytes is the sum of those that are not refused.
+ */
 struct round {
     struct queue_send *sends;
     struct queue_send *refused; /* too large: not part of the transaction */
@@ -61,6 +65,53 @@ struct round {
     int64_t last_deleted; /* 0: none */
     bool one_by_one;      /* each send and job in a savepoint */
 };
+
+static bool send_is_too_large(const struct queue_sqlite *q, const struct queue_send *send,
+                              size_t *bytes)
+{
+    *bytes = 0;
+    for (size_t i = 0; i < send->messages_len; i++) {
+        if (send->messages[i].len > q->max_message_bytes)
+            return true;
+        *bytes += send->messages[i].len;
+    }
+    return false;
+}
+
+void queue_sqlite_writer_check(const struct queue_sqlite *q)
+{
+    struct queue_send *const *end = &q->sends;
+
+    while (*end && end != q->sends_end)
+        end = &(*end)->next;
+    CHECK(end == q->sends_end && !*end);
+    CHECK(!q->no_sender || (!q->sends && !q->jobs && q->acks.count == 0));
+    for (const struct queue_sqlite_job *job = q->jobs; job; job = job->next)
+        CHECK(!job->finished);
+    seq_ranges_check(&q->acks);
+}
+
+#ifdef LOGMILL_CHECKS
+
+static void round_check(const struct queue_sqlite *q, const struct round *r)
+{
+    const struct queue_send *const taken[] = {r->sends, r->left};
+    size_t total = 0;
+    size_t bytes;
+
+    CHECK(!r->sends || !r->left);
+    for (int i = 0; i < 2; i++) {
+        for (const struct queue_send *send = taken[i]; send; send = send->next) {
+            CHECK(!send_is_too_large(q, send, &bytes));
+            total += bytes;
+        }
+    }
+    CHECK(r->bytes == total);
+    for (const struct queue_send *send = r->refused; send; send = send->next)
+        CHECK(send_is_too_large(q, send, &bytes));
+}
+
+#endif
 
 static void close_db(struct queue_sqlite_writer *w)
 {
@@ -330,6 +381,7 @@ static int commit_round(struct queue_sqlite_writer *w, struct round *r, struct e
     if (error != 0)
         return error;
     leave_out(w, r);
+    CHECKED(round_check(w->q, r));
     if (!r->sends && !r->jobs && w->acks.count == 0)
         return 0;
     r->now_us = clock_wall_us();
@@ -394,18 +446,6 @@ static void wait_for_work(struct queue_sqlite_writer *w)
     }
 }
 
-static bool send_is_too_large(const struct queue_sqlite *q, const struct queue_send *send,
-                              size_t *bytes)
-{
-    *bytes = 0;
-    for (size_t i = 0; i < send->messages_len; i++) {
-        if (send->messages[i].len > q->max_message_bytes)
-            return true;
-        *bytes += send->messages[i].len;
-    }
-    return false;
-}
-
 static void take_sends(struct queue_sqlite *q, struct round *r)
 {
     struct queue_send **taken_end = &r->sends;
@@ -437,6 +477,7 @@ static bool take_round(struct queue_sqlite_writer *w, struct round *r)
     struct queue_sqlite *q = w->q;
     bool take_acks = q->acks.count > 0 && (!w->acks_alone || acks_are_due(q) || q->jobs != NULL);
 
+    CHECKED(queue_sqlite_writer_check(q));
     *r = (struct round){.jobs = q->jobs};
     q->jobs = NULL;
     if (take_acks) {
@@ -565,6 +606,7 @@ int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send)
 
     send->next = NULL;
     pthread_mutex_lock(&q->lock);
+    CHECKED(queue_sqlite_writer_check(q));
     if (q->stopping || q->no_sender) {
         pthread_mutex_unlock(&q->lock);
         return LM_ESTOPPED;
@@ -581,6 +623,7 @@ int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send)
 int queue_sqlite_writer_do(struct queue_sqlite *q, struct queue_sqlite_job *job, struct errbuf *err)
 {
     pthread_mutex_lock(&q->lock);
+    CHECKED(queue_sqlite_writer_check(q));
     if (q->stopping || q->no_sender) {
         pthread_mutex_unlock(&q->lock);
         return errbuf_fail(err, LM_ESTOPPED, "%s is being closed", q->path);
@@ -605,6 +648,7 @@ void queue_sqlite_writer_acknowledge(struct queue_sqlite *q, struct seq_ranges *
     if (acks->count == 0)
         return;
     pthread_mutex_lock(&q->lock);
+    CHECKED(queue_sqlite_writer_check(q));
     if (q->acks.count == 0)
         q->acks_due_us = clock_monotonic_us() + (uint64_t)QUEUE_SQLITE_FLUSH_MS * 1000;
     seq_ranges_take(&q->acks, acks);
