@@ -1,5 +1,5 @@
 /*
- * Which logs a reader wants. Whether one matches is said by record/matcher.h, for every place that
+ * Which logs a reader wants. Whether one matches is said by query/matcher.h, for every place that
  * filters in our own process; a store that filters by its own means must give the same answer.
  * What "without case" means is said in base/text.h.
  */

@@ -1,7 +1,7 @@
 /*
- * The store port: where logs live and are read. Adapters: store_sqlite.h (a file),
- * store_postgres.h. A log's identity is (timestamp, id), both to their last digit, and storing is
- * idempotent by it: the first record stored under a key stays.
+ * The store port: where logs live and are read. Adapters: sqlite/ (a file), postgres/. A log's
+ * identity is (timestamp, id), both to their last digit, and storing is idempotent by it: the first
+ * record stored under a key stays.
  *
  * Threads: a writer or a reader serves one thread at a time; store_reader_cancel may be called from
  * any. All functions may block.

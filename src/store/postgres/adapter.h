@@ -22,19 +22,8 @@
 #ifndef LOGMILL_STORE_POSTGRES_ADAPTER_H
 #define LOGMILL_STORE_POSTGRES_ADAPTER_H
 
+#include "store/postgres/address.h"
 #include "store/store.h"
-
-/* What is NULL or empty is left to libpq: PGHOST and its like, ~/.pgpass, service files, defaults.
- */
-struct store_postgres_options {
-    const char *url; /* a connection URI or string of libpq; the others go before its parts */
-    const char *host;
-    const char *port;
-    const char *name;
-    const char *user;
-    const char *password;
-    unsigned silence_ms; /* 0: 60 000 */
-};
 
 /* Copies the options. NULL with `err` where they cannot be understood; `err` never holds a secret.
  */

@@ -15,16 +15,8 @@
 #include <libpq-fe.h>
 
 #include "base/errbuf.h"
+#include "store/postgres/address.h"
 #include "store/postgres/connect.h"
-
-enum { STORE_POSTGRES_PARAMETERS_MAX = 24 };
-
-/* Where to connect to: what PQconnectdbParams takes, ended by a keyword of NULL. */
-struct store_postgres_address {
-    const char *keywords[STORE_POSTGRES_PARAMETERS_MAX]; /* static */
-    char *values[STORE_POSTGRES_PARAMETERS_MAX];         /* owned by the store */
-    unsigned silence_ms;
-};
 
 struct store_postgres_conn {
     const struct store_postgres_address *address;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
-#include "store/postgres/conn.h"
 
 struct store_postgres_connect {
     pthread_t thread;
@@ -24,8 +23,7 @@ static void drop(struct store_postgres_connect *c)
     if (atomic_fetch_sub(&c->owners, 1) > 1)
         return;
     PQfinish(c->pg);
-    for (size_t i = 0; c->address.keywords[i]; i++)
-        free(c->address.values[i]);
+    store_postgres_address_release(&c->address);
     close(c->fds[0]);
     free(c);
 }
@@ -50,10 +48,7 @@ store_postgres_connect_new(const struct store_postgres_address *address)
         free(c);
         return NULL;
     }
-    for (size_t i = 0; address->keywords[i]; i++) {
-        c->address.keywords[i] = address->keywords[i];
-        c->address.values[i] = xstrdup(address->values[i]);
-    }
+    store_postgres_address_copy(&c->address, address);
     atomic_init(&c->owners, 2);
     if (pthread_create(&c->thread, NULL, connect_main, c)) {
         close(c->fds[1]);

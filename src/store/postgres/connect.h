@@ -8,7 +8,8 @@
 
 #include <libpq-fe.h>
 
-struct store_postgres_address;
+#include "store/postgres/address.h"
+
 struct store_postgres_connect;
 
 /* Begins. NULL where there are no threads, descriptors or memory left. Copies the address. */

@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
-#include "store/postgres/internal.h"
+#include "store/postgres/session.h"
 
 enum {
     RETRY_MS = 300000, /* each try may hold up readers of logs_default for the lock's time-out */

@@ -1,53 +1,36 @@
 /*
- * What the parts of the PostgreSQL store share; nobody else includes it.
+ * What the files of the PostgreSQL store share; nobody else includes it.
  *
- *   store_postgres.c            the store as a whole, and where to connect to
- *   store_postgres_conn.c       one connection
- *   store_postgres_connect.c    how it is made
- *   store_postgres_schema.c     the schema and its versions
- *   store_postgres_pooler.c     whether a pooler shares the session with others
- *   store_postgres_days.c       the partitions of the days
- *   store_postgres_rows.c       rows in the binary form of COPY
- *   store_postgres_writer.c     appending and expiring
- *   store_postgres_statement.c  SQL with its values, and filters as SQL
- *   store_postgres_reader.c     what all reading calls have in common, and cancelling
- *   store_postgres_windows.c    scans, cut into windows of time
- *   store_postgres_pages.c      logs of scans, and single ones
- *   store_postgres_stats.c      counts of scans
- *   store_postgres_follow.c     logs in the order of storing
+ *   adapter.c    the store as a whole: what the port sees
+ *   address.c    where to connect to
+ *   conn.c       one connection
+ *   connect.c    how it is made
+ *   schema.c     the schema and its versions
+ *   pooler.c     whether a pooler shares the session with others
+ *   days.c       the partitions of the days
+ *   rows.c       rows in the binary form of COPY
+ *   writer.c     appending and expiring
+ *   statement.c  SQL with its values, and filters as SQL
+ *   reader.c     what all reading calls have in common, and cancelling
+ *   windows.c    scans, cut into windows of time
+ *   pages.c      logs of scans, and single ones
+ *   stats.c      counts of scans
+ *   follow.c     logs in the order of storing
  */
 #ifndef LOGMILL_STORE_POSTGRES_INTERNAL_H
 #define LOGMILL_STORE_POSTGRES_INTERNAL_H
 
-#include "store/postgres/adapter.h"
 #include "store/postgres/conn.h"
-#include "store/postgres/days.h"
+#include "store/postgres/session.h"
 #include "store/postgres/statement.h"
+#include "store/postgres/wire.h"
+#include "store/store.h"
 
 struct store_postgres {
     struct store base;
     struct store_postgres_address address;
-    _Atomic uint64_t days_retry_us; /* see store_postgres_days.h */
+    _Atomic uint64_t days_retry_us; /* see days.h */
 };
-
-extern const struct store_ops store_postgres_ops;
-
-/* PostgreSQL counts microseconds from the year 2000 on. */
-#define STORE_POSTGRES_EPOCH_US INT64_C(946684800000000)
-
-/*
- * Of a writer's session. Whatever the role's defaults: a commit that is answered is on the disk (a
- * default stronger than `on` stays), and no transaction fails for others that run beside it.
- */
-#define STORE_POSTGRES_WRITER_SETUP                                                                \
-    "SELECT set_config('synchronous_commit', 'on', false) "                                        \
-    "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); "            \
-    "SET default_transaction_isolation = 'read committed'; "                                       \
-    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO'"
-
-/* Advisory locks ("logmill" and one more, as numbers): who changes the schema, who expires. */
-#define STORE_POSTGRES_TAKE_LOCK "SELECT pg_advisory_xact_lock(30521787492691052)"
-#define STORE_POSTGRES_EXPIRE_LOCK "30521787492691053"
 
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
 

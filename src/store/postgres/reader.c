@@ -32,7 +32,7 @@ struct store_reader *store_postgres_reader_new(struct store *base, struct errbuf
     }
     set_nonblocking(r->wake[0]);
     set_nonblocking(r->wake[1]);
-    r->base.ops = &store_postgres_ops;
+    r->base.ops = base->ops;
     r->s = (struct store_postgres *)base;
     store_postgres_conn_init(&r->conn, &r->s->address);
     r->conn.stopped = &r->activity;
@@ -275,10 +275,7 @@ bool store_postgres_reader_ran_out(const struct store_postgres_reader *r)
 
 int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column)
 {
-    uint64_t wire;
-
-    memcpy(&wire, PQgetvalue(rows, row, column), sizeof(wire));
-    return (int64_t)__builtin_bswap64(wire);
+    return (int64_t)byte_order_get64(PQgetvalue(rows, row, column));
 }
 
 struct slice store_postgres_reader_text_at(const PGresult *rows, int row, int column)
@@ -298,6 +295,6 @@ struct slice store_postgres_reader_text(const PGresult *row, int column)
 
 void store_postgres_reader_key(const PGresult *row, int column, struct log_key *key)
 {
-    key->timestamp_us = store_postgres_reader_int(row, column) + STORE_POSTGRES_EPOCH_US;
+    key->timestamp_us = store_postgres_wire_time(PQgetvalue(row, 0, column));
     memcpy(key->id.bytes, PQgetvalue(row, 0, column + 1), sizeof(key->id.bytes));
 }

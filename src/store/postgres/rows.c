@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "base/byte_order.h"
 #include "record/limits.h"
 #include "store/postgres/internal.h"
 
@@ -131,7 +130,7 @@ void store_postgres_rows_append(struct buffer *b, const struct record *r, struct
         return;
     p = byte_order_put16(p, COLUMNS);
     p = byte_order_put32(p, 8);
-    p = byte_order_put64(p, (uint64_t)(r->key.timestamp_us - STORE_POSTGRES_EPOCH_US));
+    p = store_postgres_wire_put_time(p, r->key.timestamp_us);
     p = byte_order_put32(p, sizeof(r->key.id.bytes));
     p = put_bytes(p, r->key.id.bytes, sizeof(r->key.id.bytes));
     p = put_text(p, r->level);
@@ -168,7 +167,7 @@ void store_postgres_rows_append_arrival(struct buffer *b, const struct record *r
     p = put_array_head(p, TYPE_TIMESTAMPTZ, n, 8);
     for (size_t i = 0; i < n; i++) {
         p = byte_order_put32(p, 8);
-        p = byte_order_put64(p, (uint64_t)(records[i].key.timestamp_us - STORE_POSTGRES_EPOCH_US));
+        p = store_postgres_wire_put_time(p, records[i].key.timestamp_us);
     }
     p = put_array_head(p, TYPE_UUID, n, sizeof(records[0].key.id.bytes));
     for (size_t i = 0; i < n; i++) {

@@ -9,12 +9,13 @@
  * index, a column with a default) leaves COMPATIBLE_SINCE as it is; who adds one that older
  * programs cannot live with sets it to the new number of steps.
  *
- * How time is cut into partitions: store_postgres_days.c.
+ * How time is cut into partitions: days.c.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/postgres/days.h"
 #include "store/postgres/internal.h"
 
 static const char *const steps[] = {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/timestamp.h"
-#include "store/postgres/internal.h"
 #include "json/writer.h"
+#include "store/postgres/wire.h"
 
 enum {
     SQL_BYTES_MAX = 64 * 1024,
@@ -74,28 +74,30 @@ void store_postgres_statement_text(struct store_postgres_statement *st, struct s
 
 void store_postgres_statement_number(struct store_postgres_statement *st, int64_t number)
 {
-    uint64_t wire = __builtin_bswap64((uint64_t)number);
+    char wire[8];
 
-    add_fixed(st, TYPE_INT8, &wire, sizeof(wire));
+    byte_order_put64(wire, (uint64_t)number);
+    add_fixed(st, TYPE_INT8, wire, sizeof(wire));
 }
 
 void store_postgres_statement_time(struct store_postgres_statement *st, int64_t timestamp_us)
 {
-    uint64_t wire;
+    char wire[8];
 
     /* Beyond the calendar there are no logs, and what someone else put there is left alone. */
     if (timestamp_us > TIMESTAMP_MAX_US)
         timestamp_us = TIMESTAMP_MAX_US + 1;
     else if (timestamp_us < TIMESTAMP_MIN_US)
         timestamp_us = TIMESTAMP_MIN_US;
-    wire = __builtin_bswap64((uint64_t)(timestamp_us - STORE_POSTGRES_EPOCH_US));
-    add_fixed(st, TYPE_TIMESTAMPTZ, &wire, sizeof(wire));
+    store_postgres_wire_put_time(wire, timestamp_us);
+    add_fixed(st, TYPE_TIMESTAMPTZ, wire, sizeof(wire));
 }
 
 void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us)
 {
-    uint64_t wire[2] = {__builtin_bswap64((uint64_t)us), 0}; /* then days and months */
+    char wire[16] = {0}; /* then days and months */
 
+    byte_order_put64(wire, (uint64_t)us);
     add_fixed(st, TYPE_INTERVAL, wire, sizeof(wire));
 }
 

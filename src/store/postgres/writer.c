@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "store/postgres/days.h"
 #include "store/postgres/internal.h"
 
 enum {
@@ -40,7 +41,7 @@ struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf
     struct store_postgres *s = (struct store_postgres *)base;
     struct writer *w = xcalloc(1, sizeof(*w));
 
-    w->base.ops = &store_postgres_ops;
+    w->base.ops = base->ops;
     w->s = s;
     store_postgres_conn_init(&w->conn, &s->address);
     buffer_init(&w->rows, ROWS_BYTES_MAX);

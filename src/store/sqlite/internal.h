@@ -1,11 +1,12 @@
 /*
- * What the parts of the embedded store share; nobody else includes it.
+ * What the files of the embedded store share; nobody else includes it.
  *
- *   store_sqlite.c         the store as a whole, and the schema
- *   store_sqlite_writer.c  appending and expiring
- *   store_sqlite_reader.c  single logs, cancelling
- *   store_sqlite_scan.c    scans: logs and counts
- *   store_sqlite_follow.c  logs in the order of storing
+ *   adapter.c  the store as a whole: what the port sees
+ *   schema.c   the tables, step by step
+ *   writer.c   appending and expiring
+ *   reader.c   single logs, cancelling
+ *   scan.c     scans: logs and counts
+ *   follow.c   logs in the order of storing
  */
 #ifndef LOGMILL_STORE_SQLITE_INTERNAL_H
 #define LOGMILL_STORE_SQLITE_INTERNAL_H
@@ -13,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "sqlite/db.h"
-#include "store/sqlite/adapter.h"
+#include "store/store.h"
 
 struct store_sqlite {
     struct store base;
@@ -23,8 +24,6 @@ struct store_sqlite {
 /* The schema, for every connection to the file. */
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
                                                  bool read_only);
-
-extern const struct store_ops store_sqlite_ops;
 
 struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err);
 void store_sqlite_writer_free(struct store_writer *base);

@@ -87,7 +87,7 @@ struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *
 {
     struct store_sqlite_reader *r = xcalloc(1, sizeof(*r));
 
-    r->base.ops = &store_sqlite_ops;
+    r->base.ops = base->ops;
     r->s = (struct store_sqlite *)base;
     if (open_db(r, err) != 0) {
         free(r);

@@ -1,7 +1,7 @@
 /*
  * Scans. The place is a key, and a slice is a range of the primary key read backwards from it.
  * Predicates are checked here, row by row, so that there is one matching function for all
- * (record/matcher.h). A slice is one snapshot, and no snapshot outlives it.
+ * (query/matcher.h). A slice is one snapshot, and no snapshot outlives it.
  */
 #include "base/clock.h"
 #include "store/sqlite/internal.h"

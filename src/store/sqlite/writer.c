@@ -87,7 +87,7 @@ struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *
 {
     struct writer *w = xcalloc(1, sizeof(*w));
 
-    w->base.ops = &store_sqlite_ops;
+    w->base.ops = base->ops;
     w->s = (struct store_sqlite *)base;
     buffer_init(&w->keys, KEYS_BYTES_MAX);
     if (open_db(w, err) != 0) {

@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "postgres_place.h"
 #include "scan_conformance.h"
+#include "store/postgres/days.h"
 #include "store/postgres/internal.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "postgres_place.h"
+#include "store/postgres/days.h"
 #include "store/postgres/internal.h"
 
 enum {
