@@ -1,6 +1,6 @@
 /*
  * The cache port: the newest logs, near. Adapters: none (a NULL cache: the file is near already),
- * cache_redis.h (Redis or Valkey). Whatever the cache does or fails to do, reads and writes go on
+ * redis/ (Redis or Valkey). Whatever the cache does or fails to do, reads and writes go on
  * without it.
  *
  * Threads: a client serves one thread at a time. May block for a bounded, short time.

@@ -4,7 +4,7 @@
  * KEYS, all named PREFIX{cache}:… (the {tag} keeps them on one node of a cluster)
  *
  *   set     sorted set of logs, all of score 0, so that Redis orders them by their bytes, which
- *           begin with (timestamp, id), see cache_member.h
+ *           begin with (timestamp, id), see member.h
  *   state   hash: run, the server's run_id when the set was made; read, the server's time (ms)
  *           when the last rebuild began to read the store; mark, count, bytes
  *   lock    hash, while a rebuild is under way: token, run, began; and of `fills`, as in state,
@@ -18,7 +18,7 @@
  * neighbours would fall together, and the bounds of a read would be blurred. By bytes every log
  * of the years 1 to 9999 stands exactly where it belongs, and equal messages stay two.
  *
- * INVARIANTS, true before and after each script (cache_redis_scripts.c)
+ * INVARIANTS, true before and after each script (scripts.c)
  *
  *   1. Every member's key is above `mark`, the low-water mark; an empty one is below every key.
  *   2. `set` has `count` members of `bytes` bytes, at most max_logs and max_bytes.
@@ -40,7 +40,7 @@
  *           not among that, what was filled; the mark is the higher of both; then it is trimmed.
  *           `read` becomes `began`.
  *
- * READS (cache_redis_query.c) take clock, state, size and members in one MULTI … EXEC. They are
+ * READS (query.c) take clock, state, size and members in one MULTI … EXEC. They are
  * served only where `run` is the run_id of the reader's own connection, `count` is the size of the
  * set, and `read` is at most one rebuild interval ago. The members are then complete above the
  * mark: an answer with as many logs as were asked for, or whose lower bound is above the mark, is
@@ -89,7 +89,7 @@
  *   a fill that failed makes readers bypass            `lost`, the scripts' first line
  *   equal messages stay two                            the id in the member's key
  *   order by (timestamp, id), whatever the time        the key's bytes, score 0
- *   a dead Redis costs next to nothing                 time-outs, back-off: cache_redis_link.c
+ *   a dead Redis costs next to nothing                 time-outs, back-off: link.c
  */
 #include "cache/redis/adapter.h"
 

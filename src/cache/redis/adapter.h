@@ -1,8 +1,7 @@
 /*
  * The cache in Redis 7 or Valkey 8 (or what speaks as they do): one sorted set of the newest logs,
  * filled by the workers after each commit and rebuilt from the store by one of them all the time.
- * How, and why no answer is ever wrong for longer than the rebuild interval, is told in
- * cache_redis.c.
+ * How, and why no answer is ever wrong for longer than the rebuild interval, is told in adapter.c.
  *
  * All workers and readers of one store share one server, database and prefix, and should agree on
  * the options. The user needs the commands of @read, @write, @scripting, @transaction and
@@ -19,23 +18,10 @@
 #define LOGMILL_CACHE_REDIS_ADAPTER_H
 
 #include "cache/cache.h"
-
-enum {
-    CACHE_REDIS_LOGS_DEFAULT = 10000,
-    CACHE_REDIS_LOGS_MAX = 1000000,
-    CACHE_REDIS_BYTES_DEFAULT = 32 << 20,
-    CACHE_REDIS_REBUILD_MS_DEFAULT = 5000,
-
-    CACHE_REDIS_CONNECT_MS = 250,       /* address, connection, TLS and login together */
-    CACHE_REDIS_QUERY_MS = 250,         /* all commands of one read */
-    CACHE_REDIS_FILL_MS = 500,          /* all commands of one fill */
-    CACHE_REDIS_REBUILD_STEP_MS = 1000, /* one command of a rebuild */
-    CACHE_REDIS_BACKOFF_FIRST_MS = 200, /* how long a server that failed is left alone: doubling */
-    CACHE_REDIS_BACKOFF_MAX_MS = 2000,
-};
+#include "cache/redis/limits.h"
 
 struct cache_redis_options {
-    const char *url;     /* as in redis_url.h */
+    const char *url;     /* as in url.h */
     const char *ca_file; /* for rediss://: PEM, who vouches for the server; NULL: as the system */
     const char *prefix;  /* of all keys; NULL: "logmill:" */
     unsigned max_logs;   /* 0: CACHE_REDIS_LOGS_DEFAULT */

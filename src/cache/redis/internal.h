@@ -1,12 +1,12 @@
 /*
- * What the parts of cache_redis share; internal to them.
+ * What the files of the cache in Redis share; nobody else includes it.
  *
- *   cache_redis.c          the design; life
- *   cache_redis_link.c     one exchange with the server: connecting, time-outs, leaving alone
- *   cache_redis_scripts.c  the Lua scripts
- *   cache_redis_fill.c     fill and rebuild
- *   cache_redis_query.c    reads
- *   cache_redis_listen.c   announcements of fills
+ *   adapter.c  the design; life
+ *   link.c     one exchange with the server: connecting, time-outs, leaving alone
+ *   scripts.c  the Lua scripts
+ *   fill.c     fill and rebuild
+ *   query.c    reads
+ *   listen.c   announcements of fills
  */
 #ifndef LOGMILL_CACHE_REDIS_INTERNAL_H
 #define LOGMILL_CACHE_REDIS_INTERNAL_H
@@ -14,8 +14,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "cache/redis/adapter.h"
+#include "cache/cache.h"
 #include "cache/redis/connection.h"
+#include "cache/redis/limits.h"
 #include "cache/redis/scripts.h"
 
 enum {
@@ -61,7 +62,7 @@ struct cache_redis_client {
     size_t matches_capacity;
 };
 
-/* ---- cache_redis_link.c ---- */
+/* ---- link.c ---- */
 
 /* False while the server is to be left alone; where true, the caller goes on to talk to it. */
 bool cache_redis_link_may_try(struct cache_redis *r);
@@ -97,12 +98,12 @@ int cache_redis_link_run(struct cache_redis_client *c, const struct cache_redis_
 /* Writes why the server or the store would not do as asked, at most once a minute. */
 void cache_redis_link_refused(struct cache_redis *r, const char *reason);
 
-/* ---- cache_redis_fill.c ---- */
+/* ---- fill.c ---- */
 
 void cache_redis_fill(struct cache_client *c, const struct record *records, size_t n);
 void cache_redis_fill_maintain(struct cache_client *c, struct store_reader *store);
 
-/* ---- cache_redis_listen.c ---- */
+/* ---- listen.c ---- */
 
 /* Tells all who listen that something was filled. */
 void cache_redis_listen_announce(struct cache_redis_client *c, uint64_t deadline_us);
@@ -111,7 +112,7 @@ struct cache_listener *cache_redis_listen_new(struct cache *c);
 void cache_redis_listen_free(struct cache_listener *l);
 int cache_redis_listen_wait(struct cache_listener *l, unsigned timeout_ms);
 
-/* ---- cache_redis_query.c ---- */
+/* ---- query.c ---- */
 
 enum cache_result cache_redis_query(struct cache_client *c, const struct log_query *query,
                                     uint64_t until_us, store_row_fn *fn, void *ctx);

@@ -1,6 +1,6 @@
 /*
  * The Lua scripts that change the cache in Redis; each runs there as one step. What the keys hold
- * and why the scripts are right is told in cache_redis.c. Internal to the adapter.
+ * and why the scripts are right is told in adapter.c. Internal to the adapter.
  *
  * Arguments common to all stand first, in this order: the run_id that our connection has met, "1"
  * or "0" (some fill of ours has failed since we could last say so), the most logs and the most
