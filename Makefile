@@ -68,10 +68,10 @@ lint: ## format, warnings of gcc and clang, clang-tidy, and what else can be che
 	@tools/bootstrap build test lint
 	@tools/lint
 
-format: all ## lays out all C as .clang-format says, and brings README's table of settings up to date
+format: all ## lays out all C as .clang-format says, and brings the tables in docs/settings.md and ARCHITECTURE.md up to date
 	@tools/bootstrap lint
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
-	@tools/update-readme
+	@tools/update-docs
 
 BENCH_PARAMETERS := ROUNDS SECONDS CONTESTANTS CONNECTIONS BATCHES ROWS READ_LOGS
 bench: all ## figures beside nginx, VictoriaLogs and others (TABLES, ROUNDS, SECONDS, …: bench/README.md)

@@ -3,7 +3,7 @@
  * its y_, n_ and i_ cases, made here by rules. A text that every parser must take (y) is sent as the
  * value of a log's attribute and comes back the same; as the message too, if it is a string. A text
  * that none may take (n) is answered as FastAPI answers what is no JSON, alone and within a log.
- * What parsers may do as they like with (i) is taken or refused as README promises: any number keeps
+ * What parsers may do as they like with (i) is taken or refused as docs/api.md promises: any number keeps
  * its digits, text is Unicode or nothing.
  */
 import { strict as assert } from 'node:assert';
@@ -320,7 +320,7 @@ const KEPT: Text[] =
     100000000000000000000 -123123123123123123123123123123 0.${'1'.repeat(1000)} 1${'0'.repeat(4000)}
     1e-400 -1e-400 1e400 18446744073709551616 -9223372036854775809 2.5e-324`);
 
-/** Larger or finer than what every store keeps: README, limits. */
+/** Larger or finer than what every store keeps: docs/api.md, "What a log may be". */
 const PAST_LIMITS: Text[] = inArrays(
     '123e-10000000 0.4e00669999999999999999999999999999999999999999 1e131072 -1e-16384',
 );
@@ -404,7 +404,7 @@ function assertNoJson(answer: Answer): void {
     assert.notEqual(ctx.error, 'Cannot be read as JSON'); // the parser and the one who explains agree
 }
 
-/** What `text` means: U+0000 is shown as U+FFFD, as README says. */
+/** What `text` means: U+0000 is shown as U+FFFD. */
 function meaning(text: Text): unknown {
     const shown = text.replace(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1\\ufffd');
     return JSON.parse(Buffer.from(shown, 'latin1').toString('utf8'));
