@@ -3,18 +3,23 @@
  * line of jobs for each lane. Whose turn it is is the first job of the ring's first client, who
  * then goes to the ring's end.
  *
- * Always true, under the lock: a client is in a lane's ring where its line there is not empty, and
- * exists where it has a job, waiting or running. A job is in a line (`owner` set, not `runs`), runs
- * on one thread, or is not ours.
+ * Always true, under the lock (scheduler_check):
+ *   - A client is in a lane's ring if its line there is not empty, once, and in the table if it has
+ *     a job, waiting or running.
+ *   - A job is in a line (`owner` set, not `runs`), runs on one thread, or is not ours.
+ *   - Each count is that of what it counts: a ring's jobs, a client's, those that run, and all.
+ *   - Without parts of answers that have begun (`goes_on`) there are at most max_jobs, and at most
+ *     max_client_jobs of a client.
  */
 #include "read/scheduler.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "answers/answers.h"
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "base/monotonic_cond.h"
 #include "base/xalloc.h"
 #include "metrics/metrics.h"
@@ -188,6 +193,100 @@ static struct read_job *take_first(struct read_scheduler *s, enum read_lane lane
     return job;
 }
 
+/* ---- Invariants ---- */
+
+#ifdef LOGMILL_CHECKS
+
+/* Jobs that wait or run, and those of them that may be refused. */
+struct check_sums {
+    unsigned jobs;
+    unsigned refusable;
+};
+
+static void sum_job(struct check_sums *sums, const struct read_job *job)
+{
+    sums->jobs++;
+    sums->refusable += !job->goes_on;
+}
+
+/* Returns how many jobs are in the line. */
+static unsigned check_line(const struct read_client *c, enum read_lane lane,
+                           struct check_sums *sums)
+{
+    const struct line *line = &c->lines[lane];
+    struct read_job *const *last = &line->first;
+    unsigned jobs = 0;
+
+    for (const struct read_job *job = line->first; job; job = job->next) {
+        CHECK(job->owner == c && job->client == c->id);
+        CHECK(job->line == lane && !job->runs);
+        sum_job(sums, job);
+        last = &job->next;
+        jobs++;
+    }
+    CHECK(line->last == last);
+    return jobs;
+}
+
+static void check_ring(const struct ring *ring, enum read_lane lane)
+{
+    const struct read_client *last = NULL;
+    struct check_sums ignored = {0};
+    unsigned jobs = 0;
+
+    for (const struct read_client *c = ring->first; c; c = c->lines[lane].next_ring) {
+        unsigned waiting = check_line(c, lane, &ignored);
+
+        CHECK(waiting > 0);
+        jobs += waiting;
+        CHECK(jobs <= ring->jobs); /* or it goes round */
+        last = c;
+    }
+    CHECK(ring->last == last);
+    CHECK(ring->jobs == jobs);
+}
+
+static void check_client(const struct read_scheduler *s, const struct read_client *c,
+                         struct check_sums *all)
+{
+    struct check_sums own = {0};
+
+    for (unsigned lane = 0; lane < READ_LANES; lane++)
+        check_line(c, lane, &own);
+    for (unsigned i = 0; i < s->readers_len; i++)
+        if (s->readers[i].job && s->readers[i].job->owner == c)
+            sum_job(&own, s->readers[i].job);
+    CHECK(own.jobs > 0 && own.jobs == c->jobs);
+    CHECK(own.refusable <= s->max_client_jobs);
+    all->jobs += own.jobs;
+    all->refusable += own.refusable;
+}
+
+static void scheduler_check(const struct read_scheduler *s)
+{
+    struct check_sums all = {0};
+    unsigned waiting = 0;
+    unsigned running = 0;
+
+    for (unsigned lane = 0; lane < READ_LANES; lane++) {
+        check_ring(&s->rings[lane], lane);
+        waiting += s->rings[lane].jobs;
+    }
+    for (unsigned i = 0; i < s->readers_len; i++) {
+        CHECK(!s->readers[i].job || s->readers[i].job->runs);
+        running += s->readers[i].job != NULL;
+    }
+    for (unsigned i = 0; i < CLIENT_SLOTS; i++)
+        for (const struct read_client *c = s->clients[i]; c; c = c->next_slot)
+            check_client(s, c, &all);
+    CHECK(s->running == running);
+    CHECK(s->jobs == waiting + running);
+    CHECK(s->jobs == all.jobs); /* each is some client's */
+    CHECK(all.refusable <= s->max_jobs);
+}
+
+#endif
+
 /* ---- Who is woken ---- */
 
 /* Has a thread that rests look at the lines; first of those that take no scans. */
@@ -221,7 +320,7 @@ static void enqueue(struct read_scheduler *s, struct read_job *job, enum read_la
 
 static void deliver(struct mail *mail)
 {
-    struct read_job *job = (struct read_job *)((char *)mail - offsetof(struct read_job, mail));
+    struct read_job *job = container_of(mail, struct read_job, mail);
     struct mailbox *box = job->box;
 
     job->finish(job);
@@ -281,6 +380,7 @@ int read_job_submit(struct read_scheduler *s, struct read_job *job, struct errbu
     int error = 0;
 
     pthread_mutex_lock(&s->lock);
+    CHECKED(scheduler_check(s));
     job->owner = find_client(s, job->client);
     if (!job->goes_on)
         error = check_bounds(s, job->owner, err);
@@ -303,6 +403,7 @@ int read_job_submit(struct read_scheduler *s, struct read_job *job, struct errbu
 void read_job_leave(struct read_scheduler *s, struct read_job *job)
 {
     pthread_mutex_lock(&s->lock);
+    CHECKED(scheduler_check(s));
     if (job->owner && !job->ends)
         metrics_add(METRIC_READS_LEFT, 1);
     if (job->owner && job->runs)
@@ -338,6 +439,7 @@ static struct read_job *await_job(struct reader *r)
     struct read_scheduler *s = r->scheduler;
     struct read_job *job;
 
+    CHECKED(scheduler_check(s));
     while (!(job = take_job(r)) && !s->stopping) {
         r->rests = true;
         pthread_cond_wait(&r->wake, &s->lock);
@@ -480,6 +582,7 @@ static void *watchdog_main(void *arg)
     while (!s->stopping) {
         uint64_t until_us;
 
+        CHECKED(scheduler_check(s));
         if (s->jobs == 0) {
             s->watchdog_rests = true;
             pthread_cond_wait(&s->watch, &s->lock);
@@ -591,6 +694,7 @@ void read_scheduler_hurry(struct read_scheduler *s, unsigned timeout_ms)
 void read_scheduler_counts(struct read_scheduler *s, struct read_counts *counts)
 {
     pthread_mutex_lock(&s->lock);
+    CHECKED(scheduler_check(s));
     for (unsigned lane = 0; lane < READ_LANES; lane++)
         counts->waiting[lane] = s->rings[lane].jobs;
     counts->running = s->running;

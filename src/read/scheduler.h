@@ -8,14 +8,15 @@
  * store. So what takes long never keeps the others waiting for more than a slice.
  *
  *   lanes     Point reads come before pages, pages before searches, those before scans. A job
- * begins in the lane that it names, and has all turns but its first in that of the scans. So a page
- * that is just read never waits for more than one turn of a search. After READ_SCAN_DUE turns of
- * others a scan that waits has one, so that scans go on whatever comes. fairness  Within a lane the
- * clients take turns, and the jobs of one client theirs. places    The first thread never takes
- * scans, where there is more than one. bounds    max_jobs at once, max_client_jobs of one client;
- * one more is refused.
+ *             begins in the lane that it names, and has all turns but its first in that of the
+ *             scans. So a page that is just read never waits for more than one turn of a search.
+ *             After READ_SCAN_DUE turns of others a scan that waits has one, so that scans go on
+ *             whatever comes.
+ *   fairness  Within a lane the clients take turns, and the jobs of one client theirs.
+ *   places    The first thread never takes scans, if there is more than one.
+ *   bounds    max_jobs at once, max_client_jobs of one client; one more is refused.
  *
- * A job has one *last turn*, in which slice.last is set: where its time is over (until_us), or its
+ * A job has one *last turn*, in which slice.last is set: if its time is over (until_us), or its
  * client has gone (read_job_leave). Then what it has found is to be written down, and `work` is not
  * called again. A job that has had a turn has its last one before all others, so that an answer is
  * given in time and what nobody wants any more is out of the way at once. A job that has had none
