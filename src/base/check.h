@@ -18,7 +18,7 @@ _Noreturn void check_failed(const char *what, const char *file, int line);
 #else
 
 #define CHECK(condition) ((void)(0 && (condition)))
-#define CHECKED(call) ((void)0)
+#define CHECKED(call) ((void)(0 && ((call), 0)))
 
 #endif
 
