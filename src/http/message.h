@@ -27,8 +27,10 @@
 #include "net/charge.h"
 
 enum {
-    MESSAGE_HEADERS_MAX = 100, /* header fields in one message */
-    MESSAGE_KEEP_BYTES = 16384 /* capacity that a buffer keeps from one message to the next */
+    MESSAGE_HEADERS_MAX = 100,  /* header fields in one message */
+    MESSAGE_KEEP_BYTES = 16384, /* capacity that a buffer keeps from one message to the next */
+    /* After the last span of a head come, at most, spaces and the empty line. */
+    MESSAGE_HEAD_SLACK = 4
 };
 
 /* What every message of a server is held to. Read only. */
@@ -112,27 +114,6 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us);
 
 /* Gives back what the last message held. */
 void message_end(struct message *m);
-
-/* An llhttp parser for requests, strict in everything. */
-void message_parser_init(llhttp_t *parser);
-
-enum message_progress {
-    MESSAGE_WANTS_MORE, /* all of the data was taken, and copied as far as it is needed */
-    MESSAGE_IS_COMPLETE,
-    MESSAGE_IS_REFUSED /* `refusal` says why; the connection cannot go on after this message */
-};
-
-/*
- * Parses on. `*used` gets how many bytes belong to this message. Where it is complete, what `m`
- * points to lives as long as `data` does.
- */
-enum message_progress message_parse(struct message *m, llhttp_t *parser, struct slice data,
-                                    size_t *used);
-
-/*
- * Undoes the content coding of a complete message. Where that fails, sets `refusal`.
- */
-void message_finish(struct message *m, struct inflater *inflater);
 
 /* Sets the refusal, unless there is one. `format` NULL: the usual words. Returns HPE_USER. */
 int message_refuse(struct message *m, unsigned status, const char *format, ...) LM_PRINTF(3, 4);

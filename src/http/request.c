@@ -1,78 +1,7 @@
 #include "http/request.h"
 
-#include <assert.h>
-#include <stdlib.h>
-
-#include "base/xalloc.h"
-#include "http/connection.h"
 #include "http/percent.h"
-#include "http/thread.h"
-
-enum {
-    FREE_MAX = 1024,                /* requests kept for reuse by one thread */
-    ANSWER_KEEP_BYTES = 1024,       /* capacity that a kept request's answer may have */
-    ANSWER_MAX = 1024 * 1024 * 1024 /* a ceiling because every buffer has one */
-};
-
-struct http_request *request_take(struct http_thread *t, struct connection *c)
-{
-    struct http_request *req = t->free_requests;
-    if (req != NULL) {
-        t->free_requests = req->next;
-        t->free_requests_len--;
-    } else {
-        req = xcalloc(1, sizeof(*req));
-        buffer_init(&req->answer, ANSWER_MAX);
-        req->thread = t;
-    }
-    t->requests_under_way++;
-    req->connection = c;
-    req->client = c->client;
-    req->next = req->next_of_handler = NULL;
-    req->message = NULL;
-    req->account = t->shared->options.answers;
-    req->body_len = 0;
-    req->alone = false;
-    req->answered = req->closes = req->head_only = req->says_keep_alive = false;
-    req->streams = req->http_1_0 = req->chunked = req->tells_drained = false;
-    req->gone = NULL;
-    req->static_body = slice_of(NULL, 0);
-    return req;
-}
-
-void request_give(struct http_request *req)
-{
-    struct http_thread *t = req->thread;
-    t->requests_under_way--;
-    charge_release(&req->charge, req->account);
-    charge_release(&req->line_charge, t->shared->options.answers);
-    if (req->body.capacity > 0)
-        buffer_release(&req->body);
-    if (t->free_requests_len == FREE_MAX) {
-        buffer_release(&req->answer);
-        free(req);
-        return;
-    }
-    if (req->answer.capacity > ANSWER_KEEP_BYTES)
-        buffer_release(&req->answer);
-    else
-        buffer_clear(&req->answer);
-    req->connection = NULL;
-    req->next = t->free_requests;
-    t->free_requests = req;
-    t->free_requests_len++;
-}
-
-void request_free_all(struct http_thread *t)
-{
-    while (t->free_requests != NULL) {
-        struct http_request *req = t->free_requests;
-        t->free_requests = req->next;
-        buffer_release(&req->answer);
-        free(req);
-    }
-    t->free_requests_len = 0;
-}
+#include <assert.h>
 
 /* ---- Clients that go ---- */
 
@@ -92,23 +21,6 @@ void request_tell_gone(struct http_request *req)
         return;
     request_forget_gone(req);
     gone(req->gone_ctx);
-}
-
-void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
-{
-    struct connection *c = req->connection;
-    assert(!req->answered);
-    request_forget_gone(req);
-    if (gone == NULL)
-        return;
-    if (c == NULL || c->peer_ended) {
-        gone(ctx);
-        return;
-    }
-    req->gone = gone;
-    req->gone_ctx = ctx;
-    c->watched++;
-    connection_watch(c);
 }
 
 /* ---- What a handler sees ---- */

@@ -5,7 +5,8 @@
 #include <time.h>
 
 #include "http/connection.h"
-#include "http/thread.h"
+#include "http/request.h"
+#include "http/spare.h"
 #include "json/writer.h"
 
 enum {
@@ -234,7 +235,7 @@ static void respond(struct http_request *req, const struct http_response *r)
     request_forget_gone(req);
     if (req->connection == NULL) {
         net_count(&t->counters.responses[r->status], 1);
-        request_give(req);
+        spare_give_request(req);
         return;
     }
     if (!reserve_answer(req, r)) {
@@ -242,7 +243,7 @@ static void respond(struct http_request *req, const struct http_response *r)
         r = &no_room;
         if (!buffer_reserve(&req->answer, response_head_bytes_max(req, r))) {
             connection_abort(req->connection);
-            request_give(req);
+            spare_give_request(req);
             return;
         }
     }

@@ -2,14 +2,7 @@
 #ifndef LOGMILL_HTTP_RESPONSE_H
 #define LOGMILL_HTTP_RESPONSE_H
 
-#include "http/message.h"
-#include "http/request.h"
-
-/*
- * Answers up to this size are not charged: a connection has one, and each further request in line
- * has room for it charged when it is put there (64 KiB for all of a connection).
- */
-enum { RESPONSE_UNCHARGED_BYTES = 1024 };
+#include "http/internal.h"
 
 /* Answers `req` as m->refusal says. */
 void response_refuse(struct http_request *req, const struct message *m);

@@ -5,8 +5,9 @@
 #include <assert.h>
 
 #include "http/connection.h"
+#include "http/request.h"
 #include "http/response.h"
-#include "http/thread.h"
+#include "http/spare.h"
 
 enum { CHUNK_HEAD_MAX = 20 }; /* a size in hexadecimal, and its line end */
 
@@ -33,7 +34,7 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
         !buffer_reserve(&req->answer, response_head_bytes_max(req, head))) {
         if (req->connection != NULL)
             connection_abort(req->connection);
-        request_give(req);
+        spare_give_request(req);
         return false;
     }
     if (hooks->is_endless && !req->head_only)

@@ -5,39 +5,10 @@
 #include "base/container_of.h"
 #include "base/xalloc.h"
 #include "http/connection.h"
+#include "http/exchange.h"
+#include "http/spare.h"
 
-enum {
-    FREE_MESSAGES_MAX = 16,
-    SCRATCH_MAX = 64 * 1024 /* the body of an error */
-};
-
-/* ---- What connections share ---- */
-
-struct message *http_thread_take_message(struct http_thread *t)
-{
-    struct message *m = t->free_messages;
-    if (m != NULL) {
-        t->free_messages = m->next_free;
-        t->free_messages_len--;
-        return m;
-    }
-    m = xmalloc(sizeof(*m));
-    message_init(m, &t->limits);
-    return m;
-}
-
-void http_thread_give_message(struct http_thread *t, struct message *m)
-{
-    message_end(m);
-    if (t->free_messages_len == FREE_MESSAGES_MAX) {
-        message_release(m);
-        free(m);
-        return;
-    }
-    m->next_free = t->free_messages;
-    t->free_messages = m;
-    t->free_messages_len++;
-}
+enum { SCRATCH_MAX = 64 * 1024 }; /* the body of an error */
 
 /* ---- What the loop asks ---- */
 
@@ -48,7 +19,7 @@ static struct http_thread *thread_of(struct net_loop *l)
 
 static bool welcome(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
 {
-    return connection_new(thread_of(l), fd, address, is_extra) != NULL;
+    return exchange_new(thread_of(l), fd, address, is_extra) != NULL;
 }
 
 static void drained(struct net_loop *l)
@@ -61,7 +32,7 @@ static void drained(struct net_loop *l)
 
 static void relieve(struct net_loop *l)
 {
-    connection_relieve(thread_of(l));
+    exchange_relieve(thread_of(l));
 }
 
 static bool owes_answers(struct net_loop *l)
@@ -84,27 +55,27 @@ static struct connection *connection_of(struct net_socket *s)
 
 static void readable(struct net_socket *s)
 {
-    connection_readable(connection_of(s));
+    exchange_readable(connection_of(s));
 }
 
 static void take_turn(struct net_socket *s)
 {
-    connection_send(connection_of(s));
+    exchange_send(connection_of(s));
 }
 
 static void hung_up(struct net_socket *s)
 {
-    connection_hung_up(connection_of(s));
+    exchange_hung_up(connection_of(s));
 }
 
 static void timed_out(struct net_socket *s, enum timeout_kind kind)
 {
-    connection_timed_out(connection_of(s), kind);
+    exchange_timed_out(connection_of(s), kind);
 }
 
 static void drain(struct net_socket *s)
 {
-    connection_drain(connection_of(s));
+    exchange_drain(connection_of(s));
 }
 
 static void abort_it(struct net_socket *s)
@@ -180,13 +151,7 @@ void http_thread_free(struct http_thread *t)
     if (t == NULL)
         return;
     net_loop_release(&t->net);
-    while (t->free_messages != NULL) {
-        struct message *m = t->free_messages;
-        t->free_messages = m->next_free;
-        message_release(m);
-        free(m);
-    }
-    request_free_all(t);
+    spare_free_all(t);
     inflater_free(t->inflater);
     buffer_release(&t->scratch);
     free(t);

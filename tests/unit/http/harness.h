@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/ledger.h"
 #include "http/connection.h"
+#include "http/exchange.h"
 #include "http/http.h"
 #include "http/router.h"
 #include "http/thread.h"
@@ -227,7 +228,7 @@ static inline void harness_connect(struct harness *h)
     send_quota = SIZE_MAX;
     h->peer = pair[1];
     h->shared.net.sockets_open++;
-    h->connection = connection_new(h->thread, pair[0], NULL, false);
+    h->connection = exchange_new(h->thread, pair[0], NULL, false);
 }
 
 static inline bool harness_reads(const struct harness *h)
@@ -247,7 +248,7 @@ static inline bool harness_feed(struct harness *h, const char *data, size_t len)
         return false;
     char *copy = malloc(len > 0 ? len : 1); /* so that views that outlive the read are found */
     memcpy(copy, data, len);
-    connection_receive(h->connection, copy, len);
+    exchange_receive(h->connection, copy, len);
     free(copy);
     if (h->connection->closed)
         harness_round(h);
@@ -258,7 +259,7 @@ static inline bool harness_feed(struct harness *h, const char *data, size_t len)
 static inline void harness_disconnect(struct harness *h)
 {
     if (harness_reads(h))
-        connection_receive_end(h->connection);
+        exchange_receive_end(h->connection);
     for (int i = 0; i < 1000 && h->connection != NULL && !h->connection->closed; i++) {
         harness_answer_waiting();
         harness_round(h);

@@ -448,7 +448,7 @@ static void test_behind_a_request_that_is_to_be_alone_nothing_is_begun(void **st
     harness_round(&harness);
     assert_null(waiting); /* answered, but not yet taken */
     send_quota = SIZE_MAX;
-    connection_send(harness.connection);
+    exchange_send(harness.connection);
     assert_non_null(waiting);
     assert_int_equal(harness.connection->under_way, 1);
     harness_disconnect(&harness);
@@ -507,7 +507,7 @@ static void test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent(voi
     assert_true(account_used(ledger_account(&harness.ledger, LEDGER_ANSWERS)) > 0);
     send_quota = 7;
     for (int i = 0; i < 200; i++)
-        connection_send(harness.connection);
+        exchange_send(harness.connection);
     assert_int_equal(ledger_used(&harness.ledger), 0);
     assert_non_null(memmem(sent.data, sent.len, "\r\n\r\ntaken over", 14));
     harness_disconnect(&harness);

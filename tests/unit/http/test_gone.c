@@ -295,9 +295,9 @@ static uint64_t client_with(const char *address, const char *lines)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     harness.shared.net.sockets_open++;
     struct connection *c =
-        connection_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
+        exchange_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
     snprintf(request, sizeof(request), "POST /later HTTP/1.1\r\nHost: h\r\n%s\r\n", lines);
-    connection_receive(c, request, strlen(request));
+    exchange_receive(c, request, strlen(request));
     client = http_request_client(waiting);
     connection_abort(c);
     assert_true(http_request_client(waiting) == client); /* also when the client has gone */

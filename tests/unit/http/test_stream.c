@@ -120,11 +120,11 @@ static void test_drained_is_told_when_the_socket_has_taken_all(void **state)
     assert_int_equal(stream_drained, 0);
     assert_int_equal(http_stream_unsent(stream), 9);
     send_quota = 4;
-    connection_send(harness.connection);
+    exchange_send(harness.connection);
     assert_int_equal(stream_drained, 0);
     assert_int_equal(http_stream_unsent(stream), 5);
     send_quota = SIZE_MAX;
-    connection_send(harness.connection);
+    exchange_send(harness.connection);
     assert_int_equal(stream_drained, 1);
     assert_true(sent_ends_with("4\r\nslow\r\n"));
     http_stream_end(stream);
@@ -141,7 +141,7 @@ static void test_what_waits_is_charged_and_refused_without_room(void **state)
     size_t room = ledger_account(&harness.ledger, LEDGER_ANSWERS)->ceiling;
     assert_int_equal(written, room / sizeof(piece));
     send_quota = SIZE_MAX;
-    connection_send(harness.connection);
+    exchange_send(harness.connection);
     assert_int_equal(ledger_used(&harness.ledger), 0);
     assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
     http_stream_end(stream);
@@ -194,11 +194,11 @@ static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
         usleep(2000);
         harness_round(&harness);
         send_quota = 100;
-        connection_send(harness.connection);
+        exchange_send(harness.connection);
         assert_true(harness.connection->socket.write_deadline.at_ms == first);
     }
     send_quota = HTTP_WRITE_LOT_BYTES;
-    connection_send(harness.connection);
+    exchange_send(harness.connection);
     assert_true(harness.connection->socket.write_deadline.at_ms > first);
     send_quota = SIZE_MAX;
     http_stream_end(stream);
@@ -211,7 +211,7 @@ static void test_a_long_stream_gives_back_what_has_left(void **state)
     for (int i = 0; i < 1000; i++) { /* always one piece behind */
         assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
         send_quota = http_stream_unsent(stream) - 1000;
-        connection_send(harness.connection);
+        exchange_send(harness.connection);
         send_quota = 0;
         harness_round(&harness);
         assert_true(http_stream_unsent(stream) >= 1000);
@@ -240,7 +240,7 @@ static void test_closed_is_told_once_when_the_client_goes(void **state)
 static void test_last_call_when_the_client_has_sent_its_last_byte(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
-    connection_receive_end(harness.connection);
+    exchange_receive_end(harness.connection);
     assert_int_equal(stream_last_calls, 1);
     write_piece("still read");
     http_stream_end(stream);
@@ -252,7 +252,7 @@ static void test_last_call_when_the_client_has_sent_its_last_byte(void **state)
 static void test_last_call_when_the_server_stops(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
-    connection_drain(harness.connection);
+    exchange_drain(harness.connection);
     assert_int_equal(stream_last_calls, 1);
     assert_int_equal(stream_closed, 0);
     http_stream_end(stream);
@@ -265,7 +265,7 @@ static void test_a_stream_begun_during_a_stop_gets_its_last_call(void **state)
 {
     feed("GET /stream HTTP/1.1\r\nHost:");
     harness.thread->net.state = NET_LOOP_DRAINING;
-    connection_drain(harness.connection);
+    exchange_drain(harness.connection);
     feed(" h\r\n\r\n");
     assert_int_equal(stream_last_calls, 1);
     http_stream_end(stream);
@@ -278,7 +278,7 @@ static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
     static const struct http_stream_hooks hooks = {.last_call = on_stream_last_call};
     feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     harness.thread->net.state = NET_LOOP_DRAINING;
-    connection_drain(harness.connection);
+    exchange_drain(harness.connection);
     stream_last_calls = 0;
     assert_true(http_stream_begin(waiting, &(struct http_response){.status = 200}, &hooks, NULL));
     harness_round(&harness);

@@ -1,0 +1,46 @@
+/*
+ * What goes on upon a connection: bytes become requests, which are handled and answered in turn.
+ * See exchange.c for its states.
+ */
+#ifndef LOGMILL_HTTP_EXCHANGE_H
+#define LOGMILL_HTTP_EXCHANGE_H
+
+#include <sys/socket.h>
+
+#include "http/internal.h"
+
+/*
+ * Takes over `fd`, accepted and non-blocking, of a client at `address` (NULL: not known). NULL (and
+ * `fd` closed) where the loop refuses it. `is_extra`: past max_connections.
+ */
+struct connection *exchange_new(struct http_thread *t, int fd, const struct sockaddr *address,
+                                bool is_extra);
+
+/* The socket is readable: reads once. */
+void exchange_readable(struct connection *c);
+
+/* What the client sent, whole or in any pieces. */
+void exchange_receive(struct connection *c, const char *data, size_t len);
+
+/* The client has sent its last byte; it may still read. */
+void exchange_receive_end(struct connection *c);
+
+/* The client has sent its last byte, which we may not have read yet. */
+void exchange_hung_up(struct connection *c);
+
+/* Sends what is answered, and goes on reading if that was in the way. */
+void exchange_send(struct connection *c);
+
+/* Begins no further request; closes at once where none is under way. */
+void exchange_drain(struct connection *c);
+
+/* A deadline of `kind` has passed. */
+void exchange_timed_out(struct connection *c, enum timeout_kind kind);
+
+/*
+ * Where memory for answers runs short: cuts off the clients that do not take theirs (see
+ * HTTP_RELIEF_PERCENT), until it does not. Not from within a function of a connection.
+ */
+void exchange_relieve(struct http_thread *t);
+
+#endif
