@@ -1,5 +1,6 @@
 #include "read/pieces.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "metrics/metrics.h"
 #include "read/answer.h"
@@ -8,6 +9,16 @@ enum { FIRST_PIECE_LOGS = 250 }; /* of a download, until it is known how large t
 
 static const uint64_t LOOK_AHEAD_US = 1000000; /* for one more log after a page is full */
 static const uint64_t PIECE_US = 1000000;      /* a piece with something in it is sent after this */
+
+void pieces_check(const struct pieces *p)
+{
+    CHECK((p->rows == 0) == (p->whole_len == 0));
+    CHECK(p->whole_len <= p->out->len);
+    CHECK(p->any || p->rows == 0);
+    CHECK(p->any || !p->more);
+    CHECK(p->format == LIST_JSON || (p->end == LIST_ENDS_LATE && p->rows <= p->piece_logs));
+    CHECK(!p->ended || p->error || p->format == LIST_JSON || p->left == 0 || p->scan.done);
+}
 
 /* ---- One turn ---- */
 
@@ -169,9 +180,12 @@ enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
                            const struct read_slice *slice, struct errbuf *err)
 {
     struct read_slice now = *slice;
+    enum read_step step;
     /* A page whose time is over only has to be ended. */
     bool is_done = p->looked && is_timed(p) && slice->until_us <= clock_monotonic_us();
 
+    CHECKED(pieces_check(p));
+    CHECK(!p->ended && !p->error);
     if (!p->looked && p->format == LIST_JSON)
         is_done = look_in_cache(p, thread->cache, slice);
     p->looked = true;
@@ -182,7 +196,9 @@ enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
         if (!can_go_on(p))
             return READ_DONE;
     }
-    return p->format == LIST_JSON ? judge_page(p, &now) : judge_download(p, &now);
+    step = p->format == LIST_JSON ? judge_page(p, &now) : judge_download(p, &now);
+    CHECKED(pieces_check(p));
+    return step;
 }
 
 /* ---- The piece ---- */
@@ -206,6 +222,7 @@ static uint64_t fitting_logs(const struct pieces *p)
 
 void pieces_measure(struct pieces *p)
 {
+    CHECKED(pieces_check(p));
     if (p->rows > 0)
         p->piece_logs = fitting_logs(p);
 }

@@ -5,6 +5,10 @@
  * it; nothing is in it twice.
  *
  * A piece is built in turns, on any thread, one at a time; nothing here knows who is answered.
+ *
+ * Always true: `out` ends, up to whole_len, with a whole log, or has none (rows is 0, whole_len
+ * too); `last` is known once there was a log; a download has at most piece_logs in a piece, and no
+ * end by time or bytes; nothing is read past the end.
  */
 #ifndef LOGMILL_READ_PIECES_H
 #define LOGMILL_READ_PIECES_H
@@ -69,6 +73,8 @@ void pieces_begin(struct pieces *p);
  */
 enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
                            const struct read_slice *slice, struct errbuf *err);
+
+void pieces_check(const struct pieces *p);
 
 /* Before `out` is emptied for the next piece: how many logs that will have. */
 void pieces_measure(struct pieces *p);
