@@ -42,9 +42,9 @@ static void append_row(const struct csv_rows *c, struct buffer *out)
 
 static int end_field(struct csv_rows *c, struct errbuf *err)
 {
-    if (c->columns == CSV_ROWS_COLUMNS)
+    if (c->columns == CSV_COLUMNS)
         return errbuf_fail(err, LM_EDATA, "line %llu of its CSV has more than the %d columns %s",
-                           c->line, CSV_ROWS_COLUMNS, CSV_ROWS_HEAD);
+                           c->line, CSV_COLUMNS, CSV_HEAD);
     c->ends[c->columns++] = c->fields.len;
     c->state = CSV_FIELD_BEGIN;
     return 0;
@@ -56,9 +56,9 @@ static int end_row(struct csv_rows *c, struct buffer *out, struct errbuf *err)
     bool is_empty = c->columns == 0 && c->fields.len == 0;
     int error = end_field(c, err);
 
-    if (!error && !is_empty && c->columns < CSV_ROWS_COLUMNS)
+    if (!error && !is_empty && c->columns < CSV_COLUMNS)
         error = errbuf_fail(err, LM_EDATA, "line %llu of its CSV has %d columns, not the %d of %s",
-                            c->line, c->columns, CSV_ROWS_COLUMNS, CSV_ROWS_HEAD);
+                            c->line, c->columns, CSV_COLUMNS, CSV_HEAD);
     if (!error && c->has_head && !is_empty)
         append_row(c, out);
     c->lines++;

@@ -1,20 +1,18 @@
-/* CSV as `logmill export --format csv` and GET /logs write it (RFC 4180) as a JSON log a line. */
+/* Rows of CSV (record/csv.h) as a JSON log a line each. */
 #ifndef LOGMILL_CLI_CSV_ROWS_H
 #define LOGMILL_CLI_CSV_ROWS_H
 
 #include "base/buffer.h"
 #include "base/errbuf.h"
+#include "record/csv.h"
 
-/* The row of names that it begins with. */
-#define CSV_ROWS_HEAD "timestamp,id,level,message,attributes"
-
-enum { CSV_ROWS_COLUMNS = 5, CSV_ROWS_ROW_MAX = 256 << 20 /* bytes of one row */ };
+enum { CSV_ROWS_ROW_MAX = 256 << 20 }; /* bytes of one row */
 
 struct csv_rows {
     enum { CSV_FIELD_BEGIN, CSV_BARE, CSV_QUOTED, CSV_QUOTE_SEEN } state;
     bool has_head;
     struct buffer fields; /* of the row so far, one after the other */
-    size_t ends[CSV_ROWS_COLUMNS];
+    size_t ends[CSV_COLUMNS];
     int columns;                    /* that have ended */
     unsigned long long line, lines; /* where the row begins; newlines so far */
 };

@@ -189,13 +189,13 @@ static int begins_array(struct slice text, bool *is_answer)
 
 static int begins_csv(struct slice text, bool is_last)
 {
-    size_t len = strlen(CSV_ROWS_HEAD);
+    size_t len = strlen(CSV_HEAD);
 
-    if (is_last && slice_equal(text, SLICE_LITERAL(CSV_ROWS_HEAD)))
+    if (is_last && slice_equal(text, SLICE_LITERAL(CSV_HEAD)))
         return 1;
     if (text.len <= len) /* the end of the line is to be seen */
-        return memcmp(text.data, CSV_ROWS_HEAD, text.len) == 0 ? -1 : 0;
-    return memcmp(text.data, CSV_ROWS_HEAD, len) == 0 &&
+        return memcmp(text.data, CSV_HEAD, text.len) == 0 ? -1 : 0;
+    return memcmp(text.data, CSV_HEAD, len) == 0 &&
            (text.data[len] == '\r' || text.data[len] == '\n');
 }
 

@@ -9,6 +9,7 @@
 #include "base/timestamp.h"
 #include "cli/local_time.h"
 #include "cli/terminal.h"
+#include "record/csv.h"
 #include "json/writer.h"
 
 #define RESET "\033[0m"
@@ -112,45 +113,37 @@ static void append_pretty(const struct show *show, struct buffer *b, yyjson_val 
     buffer_release(&text);
 }
 
-static void append_csv_text(struct buffer *b, struct slice text)
+static const char *csv_row_end(const struct show *show)
 {
-    buffer_append_string(b, ",\"");
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '"')
-            buffer_append_char(b, '"');
-        buffer_append_char(b, text.data[i]);
-    }
-    buffer_append_char(b, '"');
-}
-
-/* RFC 4180 ends lines with CRLF; a terminal would be shown the CR. */
-static const char *csv_line_end(const struct show *show)
-{
-    return show->is_terminal ? "\n" : "\r\n";
+    return show->is_terminal ? "\n" : CSV_ROW_END;
 }
 
 void show_append_head(const struct show *show, struct buffer *b)
 {
     if (show->form != SHOW_CSV)
         return;
-    buffer_append_string(b, "timestamp,id,level,message,attributes");
-    buffer_append_string(b, csv_line_end(show));
+    buffer_append_string(b, CSV_HEAD);
+    buffer_append_string(b, csv_row_end(show));
 }
 
-/* As the server writes it for a download. */
 static void append_csv(const struct show *show, struct buffer *b, yyjson_val *log)
 {
+    struct buffer timestamp;
     struct buffer attributes;
 
+    buffer_init(&timestamp, SIZE_MAX / 2);
     buffer_init(&attributes, SIZE_MAX / 2);
+    append_time(show, &timestamp, log);
     json_append_value(&attributes, yyjson_obj_get(log, "attributes"));
-    append_time(show, b, log);
-    buffer_append_char(b, ',');
-    buffer_append_slice(b, json_text(yyjson_obj_get(log, "id")));
-    append_csv_text(b, json_text(yyjson_obj_get(log, "level")));
-    append_csv_text(b, json_text(yyjson_obj_get(log, "message")));
-    append_csv_text(b, buffer_slice(&attributes));
-    buffer_append_string(b, csv_line_end(show));
+    csv_append_row(b, &(struct csv_row){
+                          .timestamp = buffer_slice(&timestamp),
+                          .id = json_text(yyjson_obj_get(log, "id")),
+                          .level = json_text(yyjson_obj_get(log, "level")),
+                          .message = json_text(yyjson_obj_get(log, "message")),
+                          .attributes = buffer_slice(&attributes),
+                      });
+    buffer_append_string(b, csv_row_end(show));
+    buffer_release(&timestamp);
     buffer_release(&attributes);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/timestamp.h"
 #include "http/accept.h"
+#include "record/csv.h"
 
 /* ---- What is asked for ---- */
 
@@ -52,36 +53,21 @@ enum list_format list_format(struct slice accept, const struct query_string *par
 
 /* ---- Logs ---- */
 
-static void append_csv(struct buffer *b, struct slice s)
-{
-    buffer_append_char(b, '"');
-    while (s.len > 0) {
-        const char *quote = memchr(s.data, '"', s.len);
-        size_t n = quote ? (size_t)(quote - s.data) + 1 : s.len;
-
-        buffer_append(b, s.data, n);
-        if (quote)
-            buffer_append_char(b, '"');
-        s = slice_of(s.data + n, s.len - n);
-    }
-    buffer_append_char(b, '"');
-}
-
 static void append_csv_row(struct buffer *b, const struct record *r)
 {
+    char timestamp[TIMESTAMP_TEXT_LEN];
     char id[UUID_TEXT_LEN];
 
-    timestamp_append(b, r->key.timestamp_us);
-    buffer_append_char(b, ',');
+    timestamp_format(r->key.timestamp_us, timestamp);
     uuid_format(&r->key.id, id);
-    buffer_append(b, id, sizeof(id));
-    buffer_append_char(b, ',');
-    append_csv(b, r->level);
-    buffer_append_char(b, ',');
-    append_csv(b, r->message);
-    buffer_append_char(b, ',');
-    append_csv(b, r->attributes.len > 0 ? r->attributes : SLICE_LITERAL("{}"));
-    buffer_append_string(b, "\r\n");
+    csv_append_row(b, &(struct csv_row){
+                          .timestamp = slice_of(timestamp, sizeof(timestamp)),
+                          .id = slice_of(id, sizeof(id)),
+                          .level = r->level,
+                          .message = r->message,
+                          .attributes = r->attributes.len > 0 ? r->attributes : SLICE_LITERAL("{}"),
+                      });
+    buffer_append_string(b, CSV_ROW_END);
 }
 
 void list_format_append_head(struct buffer *b, enum list_format format)
@@ -89,7 +75,7 @@ void list_format_append_head(struct buffer *b, enum list_format format)
     if (format == LIST_JSON)
         buffer_append_string(b, "{\"logs\":[");
     if (format == LIST_CSV)
-        buffer_append_string(b, "timestamp,id,level,message,attributes\r\n");
+        buffer_append_string(b, CSV_HEAD CSV_ROW_END);
 }
 
 void list_format_append_log(struct buffer *b, enum list_format format, const struct record *record,

@@ -110,11 +110,11 @@ static void the_answer_of_the_api_and_an_array_are_a_line_an_object(void **state
     DECODED("[{\"a\":{}", "its JSON array is cut off");
 }
 
-#define HEAD CSV_ROWS_HEAD "\r\n"
+#define HEAD CSV_HEAD "\r\n"
 
 static void csv_of_ours_is_a_line_a_row_with_its_number(void **state)
 {
-    DECODED(CSV_ROWS_HEAD, "\n");
+    DECODED(CSV_HEAD, "\n");
     DECODED(HEAD "t,i,\"l\",\"a \"\"q\"\", b\",\"{\"\"n\"\":1.10}\"\r\n",
             "\n{\"timestamp\":\"t\",\"id\":\"i\",\"level\":\"l\",\"message\":\"a \\\"q\\\", "
             "b\",\"attributes\":{\"n\":1.10}}\n");
@@ -122,8 +122,8 @@ static void csv_of_ours_is_a_line_a_row_with_its_number(void **state)
             "\n{\"timestamp\":\"t\",\"id\":\"i\",\"level\":\"l\",\"message\":\"two\\nlines\\r\\n\","
             "\"attributes\":{}}\n\n\n\n{\"timestamp\":\"t\",\"id\":\"i\",\"level\":\"l\","
             "\"message\":\"m\",\"attributes\":{}}\n");
-    DECODED(HEAD "t,i,l\n", "line 2 of its CSV has 3 columns, not the 5 of " CSV_ROWS_HEAD);
-    DECODED(HEAD "1,2,3,4,5,6\n", "line 2 of its CSV has more than the 5 columns " CSV_ROWS_HEAD);
+    DECODED(HEAD "t,i,l\n", "line 2 of its CSV has 3 columns, not the 5 of " CSV_HEAD);
+    DECODED(HEAD "1,2,3,4,5,6\n", "line 2 of its CSV has more than the 5 columns " CSV_HEAD);
     DECODED(HEAD "t,i,l,\"m\"x,{}\n", "line 2 of its CSV has text behind a closing quote");
     DECODED(HEAD "a,b,c,d,e\nt,i,l,\"m", "its CSV is cut off in the row that begins in line 3");
 }
