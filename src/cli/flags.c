@@ -1,10 +1,11 @@
 #include "cli/flags.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/option_value.h"
+enum { SHOWN_SIZE = 64 }; /* of "--" and the name of a flag */
 
 static const struct flag *find(const struct client_command *command, const char *name, size_t len)
 {
@@ -24,35 +25,17 @@ static const struct flag *find_letter(const struct client_command *command, char
     return NULL;
 }
 
-static int check(const struct flag *f, const char *value, struct errbuf *err)
-{
-    uint64_t number;
-
-    if (f->is_pair && (value[0] == '=' || !strchr(value, '=')))
-        return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not NAME=VALUE", f->name, value);
-    if (f->choices && !option_value_is_choice(f->choices, value))
-        return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not one of %s", f->name, value,
-                           f->choices);
-    if (f->max &&
-        (!option_value_parse_number(value, &number) || number < f->min || number > f->max))
-        return errbuf_fail(err, LM_EINVAL, "--%s: \"%s\" is not a whole number from %llu to %llu",
-                           f->name, value, (unsigned long long)f->min, (unsigned long long)f->max);
-    return 0;
-}
-
 /* The flag that `arg` is: --name, --name=value, -n or -nVALUE (then *value is set). */
 static const struct flag *flag_of(const struct client_command *command, char *arg,
                                   const char **value)
 {
     size_t len;
 
-    *value = NULL;
     if (arg[1] != '-') {
         *value = arg[2] ? arg + 2 : NULL;
         return find_letter(command, arg[1]);
     }
-    len = strcspn(arg, "=");
-    *value = arg[len] ? arg + len + 1 : NULL;
+    *value = flag_split(arg, &len);
     return find(command, arg + 2, len - 2);
 }
 
@@ -66,6 +49,7 @@ int flags_parse(struct flags *flags, const struct client_command *command, char 
     for (int i = 0; i < args_len; i++) {
         const char *name = args[i], *value;
         const struct flag *f;
+        char shown[SHOWN_SIZE];
 
         if (is_over || name[0] != '-' || !name[1]) {
             args[flags->args_len++] = args[i];
@@ -84,7 +68,8 @@ int flags_parse(struct flags *flags, const struct client_command *command, char 
             value = args[i];
         if (f->value && !value)
             return errbuf_fail(err, LM_EINVAL, "%s: needs a value, %s", name, f->value);
-        if (f->value && (error = check(f, value, err)))
+        snprintf(shown, sizeof(shown), "--%s", f->name);
+        if (f->value && (error = flag_check(f, shown, value, err)))
             return error;
         if (flags->given_len == FLAGS_MAX)
             return errbuf_fail(err, LM_EINVAL, "more than %d flags", FLAGS_MAX);

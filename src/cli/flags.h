@@ -1,6 +1,6 @@
 /*
- * The flags of a client command, from one table that parses them and makes --help, the manual page
- * and the completion scripts (see manual.h).
+ * The flags of a client command, from tables (base/flag.h) that parse them and make --help, the
+ * manual page and the completion scripts (see manual.h).
  */
 #ifndef LOGMILL_CLI_FLAGS_H
 #define LOGMILL_CLI_FLAGS_H
@@ -9,19 +9,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
-
-/* One row. A flag whose `value` is NULL takes none. */
-struct flag {
-    const char *name;     /* "not-level": --not-level; NULL ends a table */
-    const char *value;    /* "N", "FILE": what --help calls its value; NULL: a switch */
-    const char *choices;  /* "a|b|c", or NULL: any text */
-    const char *fallback; /* the default; NULL: none */
-    const char *env;      /* the environment variable that stands for it, or NULL */
-    uint64_t min, max;    /* a whole number, where max is not 0 */
-    bool is_pair;         /* its value is NAME=VALUE */
-    char letter;          /* 'n': -n; 0: none */
-    const char *help;
-};
+#include "base/flag.h"
 
 struct flags;
 

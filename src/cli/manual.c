@@ -20,10 +20,7 @@ static void print_usage_of_flag(const struct flag *f, FILE *out)
 
 static void print_notes(const struct flag *f, FILE *out)
 {
-    if (f->choices)
-        fprintf(out, " (%s)", f->choices);
-    if (f->fallback)
-        fprintf(out, " [%s]", f->fallback);
+    flag_print_notes(f, out);
     if (f->env)
         fprintf(out, "; or %s in the environment", f->env);
 }

@@ -7,25 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/flag.h"
 #include "base/option_value.h"
 
-enum setting_type { SETTING_TEXT, SETTING_NUMBER };
-
 struct setting {
-    const char *name; /* the environment variable; the flag is derived from it */
-    enum setting_type type;
-    size_t offset;        /* in struct config */
-    const char *fallback; /* the default, as it would be given; NULL: not set */
-    uint64_t min, max;    /* SETTING_NUMBER */
-    const char *choices;  /* SETTING_TEXT: "a|b|c", or NULL: any text */
-    bool secret;          /* may hold a password: masked when shown */
-    const char *help;
+    struct flag flag; /* its name is derived from `env`; a number where `max` is set, else a text */
+    size_t offset;    /* in struct config */
 };
 
-#define TEXT(env, field, ...)                                                                      \
-    {.name = #env, .type = SETTING_TEXT, .offset = offsetof(struct config, field), __VA_ARGS__}
-#define NUMBER(env, field, ...)                                                                    \
-    {.name = #env, .type = SETTING_NUMBER, .offset = offsetof(struct config, field), __VA_ARGS__}
+#define SETTING(variable, field, what, ...)                                                        \
+    {.flag = {.env = #variable, .value = what, __VA_ARGS__},                                       \
+     .offset = offsetof(struct config, field)}
+#define TEXT(variable, field, ...) SETTING(variable, field, "TEXT", __VA_ARGS__)
+#define NUMBER(variable, field, ...) SETTING(variable, field, "N", __VA_ARGS__)
 
 static const uint64_t GIB = UINT64_C(1) << 30;
 
@@ -122,15 +116,15 @@ static const struct setting settings[] = {
            .max = 1048576, .help = "largest message sent to SQS; less where the queue takes less"),
     NUMBER(SQS_TIMEOUT, sqs_timeout, .fallback = "10", .min = 1, .max = 600,
            .help = "seconds in which SQS has to confirm a send, retries included; then 503"),
-    TEXT(DATABASE_URL, database_url, .secret = true,
+    TEXT(DATABASE_URL, database_url, .is_secret = true,
          .help = "PostgreSQL, postgresql://user:password@host:port/name; with neither this nor "
                  "DATABASE_HOST: the embedded store"),
     TEXT(DATABASE_HOST, database_host, .help = "PostgreSQL server, or directory of its socket"),
     TEXT(DATABASE_PORT, database_port, .help = "its port"),
     TEXT(DATABASE_NAME, database_name, .help = "name of the database"),
     TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
-    TEXT(DATABASE_PASS, database_pass, .secret = true, .help = "its password"),
-    TEXT(REDIS_URL, redis_url, .secret = true,
+    TEXT(DATABASE_PASS, database_pass, .is_secret = true, .help = "its password"),
+    TEXT(REDIS_URL, redis_url, .is_secret = true,
          .help = "Redis or Valkey cache of the newest logs: redis://user:password@host:port/db, "
                  "rediss:// for TLS, unix:///path"),
     TEXT(REDIS_CA_FILE, redis_ca_file,
@@ -149,7 +143,7 @@ static void flag_of(const struct setting *s, char flag[FLAG_SIZE])
     size_t n = 2;
 
     memcpy(flag, "--", 2);
-    for (const char *c = s->name; *c && n < FLAG_SIZE - 1; c++)
+    for (const char *c = s->flag.env; *c && n < FLAG_SIZE - 1; c++)
         flag[n++] = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
     flag[n] = '\0';
 }
@@ -165,31 +159,29 @@ static int set(struct config *config, const struct setting *s, const char *value
                struct errbuf *err)
 {
     void *field = (char *)config + s->offset;
-    uint64_t number;
+    uint64_t number = 0;
+    int error;
 
-    if (s->type == SETTING_TEXT) {
-        if (s->choices && !option_value_is_choice(s->choices, value))
-            return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not one of %s", s->name, value,
-                               s->choices);
-        memcpy(field, &value, sizeof(value));
-        return 0;
-    }
     if (value == BY_CORES) {
         number = web_concurrency();
-    } else if (!option_value_parse_number(value, &number) || number < s->min || number > s->max) {
-        return errbuf_fail(err, LM_EINVAL, "%s: \"%s\" is not a whole number from %llu to %llu",
-                           s->name, value, (unsigned long long)s->min, (unsigned long long)s->max);
+    } else {
+        error = flag_check(&s->flag, s->flag.env, value, err);
+        if (error)
+            return error;
     }
-    memcpy(field, &number, sizeof(number));
+    if (!s->flag.max)
+        memcpy(field, &value, sizeof(value));
+    else if (number || option_value_parse_number(value, &number))
+        memcpy(field, &number, sizeof(number));
     return 0;
 }
 
 /* The setting whose flag `arg` is, as "--flag" or "--flag=value" (then *value is set). */
 static const struct setting *find_flag(const char *arg, const char **value)
 {
-    size_t len = strcspn(arg, "=");
+    size_t len;
 
-    *value = arg[len] ? arg + len + 1 : NULL;
+    *value = flag_split(arg, &len);
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
         char flag[FLAG_SIZE];
 
@@ -207,10 +199,10 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
     memset(config, 0, sizeof(*config));
     *rest_len = 0;
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
-        const char *value = getenv(settings[i].name);
+        const char *value = getenv(settings[i].flag.env);
 
         if (!value || !value[0])
-            value = settings[i].fallback;
+            value = settings[i].flag.fallback;
         if (value && (error = set(config, &settings[i], value, err)))
             return error;
     }
@@ -226,11 +218,11 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
         if (!s)
             return errbuf_fail(err, LM_EINVAL, "%s: no such flag; logmill --help lists them",
                                args[i]);
-        if (s->secret)
+        if (s->flag.is_secret)
             return errbuf_fail(err, LM_EINVAL,
                                "%s: to be given as an environment variable only, since every user "
                                "of the machine can see flags",
-                               s->name);
+                               s->flag.env);
         if (!value && ++i < args_len)
             value = args[i];
         if (!value)
@@ -245,7 +237,7 @@ static void print_value(const struct config *config, const struct setting *s, FI
 {
     const void *field = (const char *)config + s->offset;
 
-    if (s->type == SETTING_NUMBER) {
+    if (s->flag.max) {
         uint64_t number;
 
         memcpy(&number, field, sizeof(number));
@@ -255,14 +247,14 @@ static void print_value(const struct config *config, const struct setting *s, FI
 
         memcpy(&text, field, sizeof(text));
         if (text)
-            fputs(s->secret ? "********" : text, out);
+            fputs(s->flag.is_secret ? "********" : text, out);
     }
 }
 
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
-        fprintf(out, "# %s\n%s=", settings[i].help, settings[i].name);
+        fprintf(out, "# %s\n%s=", settings[i].flag.help, settings[i].flag.env);
         print_value(config, &settings[i], out);
         fputc('\n', out);
     }
@@ -275,11 +267,8 @@ void config_print_flags(FILE *out)
         char flag[FLAG_SIZE];
 
         flag_of(s, flag);
-        fprintf(out, "  %-22s %s", s->secret ? s->name : flag, s->help);
-        if (s->choices)
-            fprintf(out, " (%s)", s->choices);
-        if (s->fallback)
-            fprintf(out, " [%s]", s->fallback);
+        fprintf(out, "  %-22s %s", s->flag.is_secret ? s->flag.env : flag, s->flag.help);
+        flag_print_notes(&s->flag, out);
         fputc('\n', out);
     }
 }
@@ -288,16 +277,16 @@ void config_print_markdown(FILE *out)
 {
     fputs("| setting | default | allowed | what it is |\n|---|---|---|---|\n", out);
     for (size_t i = 0; i < SETTINGS_LEN; i++) {
-        const struct setting *s = &settings[i];
+        const struct flag *f = &settings[i].flag;
 
-        fprintf(out, "| `%s` | %s | ", s->name, s->fallback ? s->fallback : "not set");
-        if (s->type == SETTING_NUMBER)
-            fprintf(out, "%llu to %llu", (unsigned long long)s->min, (unsigned long long)s->max);
-        else if (s->choices)
-            for (const char *c = s->choices; *c; c++)
+        fprintf(out, "| `%s` | %s | ", f->env, f->fallback ? f->fallback : "not set");
+        if (f->max)
+            fprintf(out, "%llu to %llu", (unsigned long long)f->min, (unsigned long long)f->max);
+        else if (f->choices)
+            for (const char *c = f->choices; *c; c++)
                 fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out);
         else
             fputs("text", out);
-        fprintf(out, " | %s |\n", s->help);
+        fprintf(out, " | %s |\n", f->help);
     }
 }
