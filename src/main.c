@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "cli/cli.h"
 #include "diag/diag.h"
+#include "program/backup.h"
 #include "program/commands.h"
 #include "program/config.h"
 
@@ -35,6 +36,9 @@ static const struct command commands[] = {
     {"migrate", commands_migrate, "make the store ready, or bring it to this version"},
     {"dead-letters", commands_dead_letters,
      "list logs that could not be stored, or `requeue [ID…]` to try them again"},
+    {"backup", backup_command,
+     "copy what is in DATA_DIR to one file: `backup FILE`, also while it runs"},
+    {"restore", backup_restore_command, "fill an empty DATA_DIR from such a file: `restore FILE`"},
     {"health", commands_health, "succeed if the api or worker of these settings is alive"},
     {"config", commands_config, "all settings and their values; `config markdown`: as a table"},
     {"help", help, "this text"},

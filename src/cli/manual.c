@@ -100,7 +100,9 @@ void manual_print_man(const struct client_command *commands, FILE *out)
 {
     fputs(".TH LOGMILL 1 2026-11-25 \"logmill " LOGMILL_VERSION "\"\n"
           ".SH NAME\nlogmill \\- take, store, send and find logs\n"
-          ".SH SYNOPSIS\n.B logmill serve\n[\\-\\-setting value]\n",
+          ".SH SYNOPSIS\n.B logmill serve\n[\\-\\-setting value]\n"
+          ".br\n.B logmill backup\nFILE [\\-\\-setting value]\n"
+          ".br\n.B logmill restore\nFILE [\\-\\-setting value]\n",
           out);
     for (const struct client_command *c = commands; c->name; c++) {
         fprintf(out, ".br\n.B logmill %s\n[flags]%s", c->name, c->arguments[0] ? " " : "");
@@ -109,7 +111,11 @@ void manual_print_man(const struct client_command *commands, FILE *out)
     }
     fputs(".SH DESCRIPTION\nlogmill takes logs over HTTP, makes them durable before it answers, "
           "stores them once, and finds them again.\n.B logmill help\nlists the commands that "
-          "serve, and their settings. The commands here talk to a server over HTTP.\n",
+          "serve, and their settings. The commands here talk to a server over HTTP.\n"
+          ".SH LOGMILL BACKUP AND RESTORE\n.B backup\n"
+          "copies what is in DATA_DIR to one file, also while logmill runs: all that was "
+          "acknowledged before it began is in it.\n.B restore\n"
+          "fills a DATA_DIR without data from such a file, and refuses one that is damaged.\n",
           out);
     for (const struct client_command *c = commands; c->name; c++) {
         fputs(".SH LOGMILL ", out);
@@ -238,7 +244,10 @@ void manual_print_zsh(const struct client_command *commands, FILE *out)
                 : strcmp(c->name, "completion") == 0 ? "shell:(bash zsh)"
                                                      : " :");
     }
-    fputs("    *)\n"
+    fputs("    backup|restore)\n"
+          "        _arguments '*:file:_files'\n"
+          "        ;;\n"
+          "    *)\n"
           "        names=(${(f)\"$(logmill help 2>/dev/null | awk '$1 ~ /^--/ { print $1 }')\"})\n"
           "        compadd -a names\n"
           "        ;;\n"

@@ -32,6 +32,16 @@ static int make_one(const char *path, struct errbuf *err)
     return errbuf_fail(err, error, "DATA_DIR: %s", reason.text);
 }
 
+int data_dir_path(char file[PATH_MAX], const char *path, const char *name, struct errbuf *err)
+{
+    int len = snprintf(file, PATH_MAX, "%s/%s", path, name);
+
+    if (len < 0 || len >= PATH_MAX)
+        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: the path is longer than %d bytes",
+                           PATH_MAX - 1);
+    return 0;
+}
+
 /* Files of ours that others may read or write, from before this was so, become the owner's alone.
  */
 static void mend_modes(const char *path)
@@ -44,9 +54,9 @@ static void mend_modes(const char *path)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char file[PATH_MAX];
         struct stat status;
-        int n = snprintf(file, sizeof(file), "%s/%s", path, names[i]);
 
-        if (n < 0 || (size_t)n >= sizeof(file) || stat(file, &status) || !S_ISREG(status.st_mode))
+        if (data_dir_path(file, path, names[i], NULL) || stat(file, &status) ||
+            !S_ISREG(status.st_mode))
             continue;
         if ((status.st_mode & 077) && chmod(file, status.st_mode & 0700))
             errno = 0; /* another user's: then it is that user's to say who reads it */
@@ -86,17 +96,55 @@ int data_dir_make(const char *path, struct errbuf *err)
 int data_dir_find(const char *path, const char *name, struct errbuf *err)
 {
     char file[PATH_MAX];
-    int len = snprintf(file, sizeof(file), "%s/%s", path, name);
+    int error = data_dir_path(file, path, name, err);
 
-    if (len < 0 || (size_t)len >= sizeof(file))
-        return errbuf_fail(err, LM_EINVAL, "DATA_DIR: the path is longer than %d bytes",
-                           PATH_MAX - 1);
+    if (error)
+        return error;
     if (access(file, F_OK) == 0)
         return 0;
     return errbuf_fail(err, LM_ENOTFOUND,
                        "DATA_DIR: %s holds no data: there is no %s in it (%s); set DATA_DIR to the "
                        "directory that logmill runs with",
                        path, name, strerror(errno));
+}
+
+int data_dir_check_empty(const char *path, struct errbuf *err)
+{
+    static const char *const names[] = {"queue.db", "queue.db-wal", "logs.db", "logs.db-wal"};
+    char file[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int error = data_dir_path(file, path, names[i], err);
+
+        if (error)
+            return error;
+        if (access(file, F_OK) == 0)
+            return errbuf_fail(err, LM_EINVAL,
+                               "DATA_DIR: %s holds data: there is a %s in it; choose a directory "
+                               "without",
+                               path, names[i]);
+    }
+    return 0;
+}
+
+int data_dir_check_restored(const char *path, struct errbuf *err)
+{
+    static const char *const names[] = {"queue.db" DATA_DIR_RESTORING,
+                                        "logs.db" DATA_DIR_RESTORING};
+    char file[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int error = data_dir_path(file, path, names[i], err);
+
+        if (error)
+            return error;
+        if (access(file, F_OK) == 0)
+            return errbuf_fail(err, LM_EINVAL,
+                               "DATA_DIR: a restore into %s was stopped before it was done: remove "
+                               "what is in it, and restore again",
+                               path);
+    }
+    return 0;
 }
 
 /* The pid that the holder of the lock wrote into it, or 0. */

@@ -4,7 +4,16 @@
 #ifndef LOGMILL_PROGRAM_DATA_DIR_H
 #define LOGMILL_PROGRAM_DATA_DIR_H
 
+#include <limits.h>
+
 #include "base/errbuf.h"
+
+/* Ends the name of a file that a restore has not finished. */
+#define DATA_DIR_RESTORING ".restoring"
+
+/* Sets `file` to the path of `name` in directory `path`. */
+int data_dir_path(char file[PATH_MAX], const char *path, const char *name,
+                  struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Makes `path` (mode 0700, parents too) where it is missing. Files that this process makes from now
@@ -17,6 +26,12 @@ int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
  * LM_ENOTFOUND with `err` set. Makes nothing.
  */
 int data_dir_find(const char *path, const char *name, struct errbuf *err) LM_MUST_CHECK;
+
+/* 0 if neither queue.db nor logs.db is in directory `path`, nor a log of theirs; else LM_EINVAL. */
+int data_dir_check_empty(const char *path, struct errbuf *err) LM_MUST_CHECK;
+
+/* 0 unless a restore into directory `path` was stopped before it was done; then LM_EINVAL. */
+int data_dir_check_restored(const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Takes the lock of `role` ("api", "worker") in directory `path` for the life of the process (the

@@ -73,7 +73,7 @@ static int take_locks(struct service *s, struct errbuf *err)
         return s->api_lock;
     if (s->roles & SERVICE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
         return s->worker_lock;
-    return 0;
+    return data_dir_check_restored(dir, err);
 }
 
 /*
