@@ -38,13 +38,11 @@ struct access {
 /* The next item of a list; empty at its end. */
 static struct slice next_item(const char **text)
 {
-    size_t len;
-    struct slice item;
-
     *text += strspn(*text, ", ");
-    len = strcspn(*text, ", ");
-    item = slice_of(*text, len);
-    *text += len;
+
+    struct slice item = slice_of(*text, strcspn(*text, ", "));
+
+    *text += item.len;
     return item;
 }
 
@@ -97,8 +95,6 @@ static bool is_origin(struct slice s)
 
 static int add_origin(struct access *a, struct slice name, struct errbuf *err)
 {
-    struct origin *o;
-
     if (!slice_equal(name, SLICE_LITERAL("*")) && !is_origin(name))
         return errbuf_fail(err, LM_EINVAL,
                            "CORS_ORIGINS: \"%.*s\" is not an origin such as "
@@ -106,7 +102,9 @@ static int add_origin(struct access *a, struct slice name, struct errbuf *err)
                            (int)name.len, name.data);
     if (a->origins_len == ACCESS_NAMES_MAX)
         return errbuf_fail(err, LM_ETOOBIG, "CORS_ORIGINS: more than %d origins", ACCESS_NAMES_MAX);
-    o = &a->origins[a->origins_len++];
+
+    struct origin *o = &a->origins[a->origins_len++];
+
     o->name = name;
     buffer_init(&o->answer, HTTP_ANSWER_HEADERS_MAX);
     buffer_init(&o->preflight, HTTP_ANSWER_HEADERS_MAX);
@@ -170,13 +168,14 @@ struct slice access_answer_headers(const struct access *a)
 /* The host of "name:port", "[::1]:port"; without the dot at the end of an absolute name. */
 static struct slice host_of(struct slice header)
 {
-    const char *end;
-
     if (header.len > 0 && header.data[0] == '[') {
-        end = memmem(header.data, header.len, "]:", 2);
+        const char *end = memmem(header.data, header.len, "]:", 2);
+
         return end ? slice_of(header.data, (size_t)(end - header.data) + 1) : header;
     }
-    end = header.len > 0 ? memchr(header.data, ':', header.len) : NULL;
+
+    const char *end = header.len > 0 ? memchr(header.data, ':', header.len) : NULL;
+
     if (end)
         header.len = (size_t)(end - header.data);
     if (header.len > 1 && header.data[header.len - 1] == '.')
@@ -276,15 +275,15 @@ static void refuse(struct http_admission *admission, enum refusal why)
 void access_admit(const struct access *a, const struct http_head *head,
                   struct http_admission *admission)
 {
-    const struct origin *origin;
-
     if (!a->any_host && head->host.data && !is_allowed_host(a, head->host)) {
         refuse(admission, REFUSED_HOST);
         return;
     }
     if (!head->origin.data && !head->fetch_site.data) /* no browser, or its own page */
         return;
-    origin = find_origin(a, head->origin);
+
+    const struct origin *origin = find_origin(a, head->origin);
+
     if (origin && head->is_options && head->asks_method.data) {
         admission->status = 204;
         admission->answer_headers = buffer_slice(&origin->preflight);

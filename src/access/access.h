@@ -4,7 +4,7 @@
  * request, before a byte of its body is read:
  *
  *   Host            A page may point its own name at our address (DNS rebinding), and is then "the
- *                   same origin" to the browser. So, where not every host is allowed, Host is an IP
+ *                   same origin" to the browser. So, if not every host is allowed, Host is an IP
  *                   address, localhost, a name below localhost, or one of `hosts`; else 421.
  *   Sec-Fetch-Site  What a page of another site asks for is refused (403), but for a person's
  *                   following a link to one of our pages, and for the origins allowed.
@@ -33,7 +33,7 @@ struct access;
 struct access *access_new(const char *hosts, const char *origins, struct errbuf *err);
 void access_free(struct access *a);
 
-/* Lines that an answer has where access_admit says nothing else: for http_server_options. */
+/* Lines that an answer has if access_admit says nothing else: for http_server_options. */
 struct slice access_answer_headers(const struct access *a);
 
 /* For http_hooks. Any thread. */

@@ -35,7 +35,7 @@ static bool says(struct http_admission admission, const char *line)
 {
     struct slice s = admission.answer_headers;
 
-    return s.len > 0 && memmem(s.data, s.len, line, strlen(line)) != NULL;
+    return s.len > 0 && memmem(s.data, s.len, line, strlen(line));
 }
 
 static void a_name_that_was_pointed_here_is_refused(void **state)
@@ -77,7 +77,7 @@ static void addresses_and_localhost_are_always_let_in(void **state)
     };
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-        if (status_of_host(NULL, taken[i]) != 0)
+        if (status_of_host(NULL, taken[i]))
             fail_msg("\"%s\" was refused", taken[i]);
 }
 
