@@ -71,7 +71,7 @@ void emf_append_line(struct buffer *b, const char *name, int64_t now_ms,
 
 /* ---- Writing it; the lock is held ---- */
 
-/* True where the descriptor takes a whole line, within `wait_ms`, or has an error to tell. */
+/* True if the descriptor takes a whole line, within `wait_ms`, or has an error to tell. */
 static bool is_writable(int wait_ms)
 {
     struct pollfd p = {.fd = emf.options.fd, .events = POLLOUT};
@@ -97,13 +97,14 @@ static ssize_t write_out(void)
 
 static void write_line(int wait_ms)
 {
-    uint64_t totals[EMF_METRICS_LEN], counts[EMF_METRICS_LEN];
-
     if (!is_writable(wait_ms))
         return;
     /* A full disk can cut a line in two: its counts are spoken for, so its end comes first. */
     if (emf.line.len > 0 && (write_out() < 0 || emf.line.len > 0 || !is_writable(wait_ms)))
         return;
+
+    uint64_t totals[EMF_METRICS_LEN], counts[EMF_METRICS_LEN];
+
     read_totals(totals);
     for (int i = 0; i < EMF_METRICS_LEN; i++)
         counts[i] = totals[i] - emf.written[i];
@@ -148,8 +149,6 @@ static bool is_namespace(const char *name)
 
 int emf_start(const struct emf_options *options, struct errbuf *err)
 {
-    int error;
-
     if (!is_namespace(options->name))
         return errbuf_fail(err, LM_EINVAL,
                            "EMF_NAMESPACE: \"%s\" is not 1 to %d letters, digits, spaces and "
@@ -159,7 +158,9 @@ int emf_start(const struct emf_options *options, struct errbuf *err)
     emf.options = *options;
     buffer_init(&emf.line, PIPE_BUF);
     monotonic_cond_init(&emf.wake);
-    error = pthread_create(&emf.thread, NULL, run, NULL);
+
+    int error = pthread_create(&emf.thread, NULL, run, NULL);
+
     emf.state = error ? EMF_OFF : EMF_RUNNING;
     pthread_mutex_unlock(&emf.lock);
     return error ? errbuf_fail(err, LM_EUNAVAILABLE, "cannot start a thread: %s", strerror(error))

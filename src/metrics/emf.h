@@ -26,7 +26,7 @@ struct emf_options {
 
 /*
  * Starts the thread that writes lines.
- * Returns 0; LM_EINVAL where the name is none that CloudWatch takes; LM_EUNAVAILABLE without
+ * Returns 0; LM_EINVAL if the name is none that CloudWatch takes; LM_EUNAVAILABLE without
  * thread.
  */
 int emf_start(const struct emf_options *options, struct errbuf *err) LM_MUST_CHECK;
@@ -37,8 +37,10 @@ int emf_start(const struct emf_options *options, struct errbuf *err) LM_MUST_CHE
  */
 void emf_write(void);
 
-/* Ends the thread and writes the last line, waiting at most half a second for the descriptor to
- * take it. Does nothing where emf_start was not called or failed. */
+/*
+ * Ends the thread and writes the last line, waiting at most half a second for the descriptor to
+ * take it. Does nothing if emf_start was not called or failed.
+ */
 void emf_stop(void);
 
 /* What a line tells; emf.c says which counters of metrics.h that is. */

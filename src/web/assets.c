@@ -7,10 +7,9 @@ enum { GZIP_WINDOW_BITS = 15 + 16 };
 
 const struct web_asset *web_asset_find(struct slice path)
 {
-    for (size_t i = 0; i < web_assets_len; i++) {
+    for (size_t i = 0; i < web_assets_len; i++)
         if (slice_equal(path, slice_of_string(web_assets[i].path)))
             return &web_assets[i];
-    }
     return NULL;
 }
 
@@ -22,10 +21,13 @@ int web_asset_inflate(const struct web_asset *asset, char *out)
         .next_out = (Bytef *)out,
         .avail_out = (uInt)asset->plain_len,
     };
+
     if (inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
         return LM_EDATA;
+
     int result = inflate(&z, Z_FINISH);
     bool whole = result == Z_STREAM_END && z.total_out == asset->plain_len;
+
     inflateEnd(&z);
     return whole ? 0 : LM_EDATA;
 }

@@ -130,7 +130,7 @@ static uint64_t value(yyjson_doc *doc, const char *name)
     return yyjson_get_uint(yyjson_obj_get(yyjson_doc_get_root(doc), name));
 }
 
-/* Reads one line and returns its count of accepted logs, or -1 where there is none. */
+/* Reads one line and returns its count of accepted logs, or -1 if there is none. */
 static int64_t accepted_of_next(struct place p)
 {
     char line[PIPE_BUF];
