@@ -1,11 +1,11 @@
 #include "api/api.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "api/internal.h"
 #include "api/web_routes.h"
+#include "base/container_of.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "net/listen.h"
@@ -47,17 +47,17 @@ static void thread_free_when_closed(struct api_thread *t)
 
 static void on_box_closed(struct mailbox *box)
 {
-    thread_free_when_closed((struct api_thread *)((char *)box - offsetof(struct api_thread, box)));
+    thread_free_when_closed(container_of(box, struct api_thread, box));
 }
 
 static void on_hold_closed(struct hold *h)
 {
-    thread_free_when_closed((struct api_thread *)((char *)h - offsetof(struct api_thread, hold)));
+    thread_free_when_closed(container_of(h, struct api_thread, hold));
 }
 
 static void on_hub_closed(struct tail_hub *hub)
 {
-    thread_free_when_closed((struct api_thread *)((char *)hub - offsetof(struct api_thread, hub)));
+    thread_free_when_closed(container_of(hub, struct api_thread, hub));
 }
 
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
@@ -152,7 +152,6 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
 {
     struct api *api = xcalloc(1, sizeof(*api));
     struct http_server_options http = options->http;
-    struct http_server *server;
 
     api->queue = options->queue;
     api->store = options->store;
@@ -175,7 +174,9 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,
                                      .ctx = api};
-    server = http_server_new(&http, err);
+
+    struct http_server *server = http_server_new(&http, err);
+
     if (!server)
         goto fail_readers;
     atomic_store(&api->server, server);

@@ -18,11 +18,11 @@ struct api_options {
     struct queue *queue;
     struct store *store;
     struct cache *cache;             /* NULL: none */
-    struct tail_feed *feed;          /* NULL where ops_only */
+    struct tail_feed *feed;          /* NULL if ops_only */
     struct http_server_options http; /* routes, hooks and what follows the time-outs are set here */
     size_t max_inflight_bytes;
-    const char *allowed_hosts; /* see access.h; NULL: "*" where http.host is no loopback address */
-    const char *cors_origins;  /* see access.h; NULL: none */
+    const char *allowed_hosts;   /* see access.h; NULL: "*" if http.host is no loopback address */
+    const char *cors_origins;    /* see access.h; NULL: none */
     const char *trusted_proxies; /* see http/ranges.h */
     bool ops_only;               /* only /health, /ready and /metrics */
     unsigned read_threads;

@@ -33,7 +33,7 @@ struct api {
     struct access *access;
     struct ranges trusted_proxies;
     struct ops ops;
-    struct read_scheduler *readers; /* NULL where ops_only */
+    struct read_scheduler *readers; /* NULL if ops_only */
     unsigned query_timeout_ms;
     struct tail_feed *feed;
     /* NULL until it has started: its threads take requests a moment before that is known here. */

@@ -2,15 +2,14 @@
  * GET /health, /ready and /metrics: for those who operate the service. None of them stands in a
  * line with anybody who reads logs.
  *
- * What /ready means: whoever is sent to this process is answered in good time. 503 where the queue
- * cannot take logs, and where the queue or the store does not answer within READY_TIMEOUT, since a
+ * What /ready means: whoever is sent to this process is answered in good time. 503 if the queue
+ * cannot take logs, and if the queue or the store does not answer within READY_TIMEOUT, since a
  * reader would wait as long. A store that says that it is away does not make it unready: logs are
  * taken and wait in the queue, and readers are told at once; the answer names it.
  */
 #include "api/internal.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "answers/answers.h"
@@ -239,10 +238,11 @@ static unsigned append_readiness(struct buffer *b, const struct inquiry *q)
 static void respond_ready(struct inquiry *q)
 {
     struct buffer body;
-    unsigned status;
 
     buffer_init(&body, BODY_BYTES_MAX);
-    status = append_readiness(&body, q);
+
+    unsigned status = append_readiness(&body, q);
+
     respond_with(q, status, NULL, &body);
     buffer_release(&body);
 }

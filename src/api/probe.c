@@ -1,10 +1,10 @@
 #include "api/probe.h"
 
 #include <pthread.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "base/xalloc.h"
 
 struct probe {
@@ -20,8 +20,7 @@ struct probe {
 
 static void deliver(struct mail *mail)
 {
-    struct probe_wait *wait =
-        (struct probe_wait *)((char *)mail - offsetof(struct probe_wait, mail));
+    struct probe_wait *wait = container_of(mail, struct probe_wait, mail);
     struct mailbox *box = wait->box;
 
     wait->answered(wait);
@@ -119,11 +118,11 @@ static bool unlink_wait(struct probe_wait **at, struct probe_wait *wait)
 
 bool probe_withdraw(struct probe *p, struct probe_wait *wait)
 {
-    bool was_now, withdrawn;
-
     pthread_mutex_lock(&p->lock);
-    was_now = unlink_wait(&p->now, wait);
-    withdrawn = was_now || unlink_wait(&p->next, wait);
+
+    bool was_now = unlink_wait(&p->now, wait);
+    bool withdrawn = was_now || unlink_wait(&p->next, wait);
+
     if (was_now && !p->now && p->options.give_up)
         p->options.give_up(p->options.ctx);
     pthread_mutex_unlock(&p->lock);
@@ -134,10 +133,10 @@ bool probe_withdraw(struct probe *p, struct probe_wait *wait)
 
 bool probe_is_silent(struct probe *p, uint64_t us)
 {
-    bool silent;
-
     pthread_mutex_lock(&p->lock);
-    silent = p->began_us && clock_monotonic_us() - p->began_us >= us;
+
+    bool silent = p->began_us && clock_monotonic_us() - p->began_us >= us;
+
     pthread_mutex_unlock(&p->lock);
     return silent;
 }

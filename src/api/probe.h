@@ -50,10 +50,10 @@ struct probe_wait {
 /* On the loop's thread. */
 void probe_ask(struct probe *p, struct probe_wait *wait);
 
-/* On the loop's thread: waits no longer. False where the answer is on its way: `answered` comes. */
+/* On the loop's thread: waits no longer. False if the answer is on its way: `answered` comes. */
 bool probe_withdraw(struct probe *p, struct probe_wait *wait) LM_MUST_CHECK;
 
-/* True where the question under way has not been answered for `us`. From any thread. */
+/* True if the question under way has not been answered for `us`. From any thread. */
 bool probe_is_silent(struct probe *p, uint64_t us);
 
 #endif

@@ -14,7 +14,7 @@
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /*
- * Our own page never makes markup of text, so the browser refuses it even where a fault of ours
+ * Our own page never makes markup of text, so the browser refuses it even if a fault of ours
  * tried to. Swagger UI, at /docs, could not live with that.
  */
 static const char page_policy[] =
@@ -47,8 +47,10 @@ bool web_routes_accepts_gzip(struct slice header)
 bool web_routes_etag_matches(struct slice header, const char *etag)
 {
     struct slice opaque = slice_of_string(etag + strlen("W/"));
+
     while (header.len > 0) {
         struct slice tag = slice_trim(slice_cut(&header, ','));
+
         if (slice_equal(tag, SLICE_LITERAL("*")))
             return true;
         if (tag.len > 2 && memcmp(tag.data, "W/", 2) == 0)
@@ -64,14 +66,16 @@ static void respond_inflated(struct http_request *req, const struct web_asset *a
                              const struct http_response *response, struct account *reads)
 {
     struct buffer plain;
+
     buffer_init(&plain, asset->plain_len);
-    if (!buffer_charge(&plain, reads) || buffer_reserve(&plain, asset->plain_len) == NULL) {
+    if (!buffer_charge(&plain, reads) || !buffer_reserve(&plain, asset->plain_len)) {
         answers_refuse(req, REFUSED_FILE_MEMORY, 0);
-    } else if (web_asset_inflate(asset, plain.data) != 0) {
+    } else if (web_asset_inflate(asset, plain.data)) {
         answers_refuse(req, REFUSED_FILE_BROKEN, 0);
     } else {
-        plain.len = asset->plain_len;
         struct http_response whole = *response;
+
+        plain.len = asset->plain_len;
         whole.body_buffer = &plain;
         http_respond(req, &whole);
     }
@@ -82,11 +86,13 @@ void web_routes_get(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;
     const struct web_asset *asset = web_asset_find(http_request_path(req));
-    if (asset == NULL) {
+
+    if (!asset) {
         answers_refuse(req, REFUSED_NOT_FOUND, 0);
         return;
     }
-    /* Where the name is always the same, browsers ask each time, and mostly get 304. */
+
+    /* If the name is always the same, browsers ask each time, and mostly get 304. */
     const char *caching = asset->is_hashed ? "public, max-age=31536000, immutable" : "no-cache";
     struct http_header headers[HTTP_RESPONSE_HEADERS_MAX] = {
         {"ETag", slice_of_string(asset->etag)},

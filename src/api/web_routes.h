@@ -9,15 +9,15 @@
 #include "http/http.h"
 
 /*
- * Answers with the file at the request's path: 200, 304 where If-None-Match names it, or 404.
+ * Answers with the file at the request's path: 200, 304 if If-None-Match names it, or 404.
  * Sent compressed to who takes gzip, inflated to who does not.
  */
 http_handler web_routes_get;
 
-/* True where Accept-Encoding `header` (data NULL: none was sent) lets us answer in gzip. */
+/* True if Accept-Encoding `header` (data NULL: none was sent) lets us answer in gzip. */
 bool web_routes_accepts_gzip(struct slice header);
 
-/* True where If-None-Match `header` (data NULL: none was sent) names `etag`, a weak one. */
+/* True if If-None-Match `header` (data NULL: none was sent) names `etag`, a weak one. */
 bool web_routes_etag_matches(struct slice header, const char *etag);
 
 #endif
