@@ -91,12 +91,13 @@ static void refuse_with_reason(struct reading *r, const struct refusal *refusal,
 {
     struct refusal complete = *refusal;
     char msg[ERRBUF_SIZE + 192];
-    size_t input_len;
 
     snprintf(msg, sizeof(msg), "%s%s%s", prefix, reason, suffix);
     buffer_clear(&r->scratch);
     json_append_string(&r->scratch, text);
-    input_len = r->scratch.len;
+
+    size_t input_len = r->scratch.len;
+
     buffer_append_string(&r->scratch, "{\"error\":");
     json_append_string(&r->scratch, slice_of_string(reason));
     buffer_append_char(&r->scratch, '}');
@@ -124,17 +125,18 @@ static void refuse_bound(struct reading *r, const char *name, bool too_small, in
 
 /* ---- Parameters ---- */
 
-/* An integer of min to max; `*value` is as it was where the parameter is absent or wrong. */
+/* An integer of min to max; `*value` is as it was if the parameter is absent or wrong. */
 static void read_int(struct reading *r, const char *name, int64_t min, int64_t max, int64_t *value)
 {
     struct slice text = query_string_last(r->params, name);
     struct refusal refusal = {.in = "query", .name = slice_of_string(name)};
     int64_t n;
-    int error;
 
     if (!text.data)
         return;
-    error = int_parse_lax(text, &n);
+
+    int error = int_parse_lax(text, &n);
+
     if (error) {
         bool too_long = error == LM_ETOOBIG;
 
@@ -150,17 +152,18 @@ static void read_int(struct reading *r, const char *name, int64_t min, int64_t m
     }
 }
 
-/* Returns true where the parameter is there and right. */
+/* Returns true if the parameter is there and right. */
 static bool read_time(struct reading *r, const char *name, int64_t *us)
 {
     struct slice text = query_string_last(r->params, name);
     struct timestamp_error error = {.type = "datetime_parsing"};
     int64_t value;
-    int result;
 
     if (!text.data)
         return false;
-    result = relative_time_parse(text, r->now_us, NULL, &value);
+
+    int result = relative_time_parse(text, r->now_us, NULL, &value);
+
     if (result == LM_EINVAL)
         result = timestamp_parse_text(text, &value, &error);
     else if (result)
@@ -298,7 +301,7 @@ static void read_attributes(struct reading *r, struct log_filter *filter)
     }
 }
 
-/* Returns true where there is one. */
+/* Returns true if there is one. */
 static bool read_cursor(struct reading *r, struct log_key *key)
 {
     struct slice text = query_string_last(r->params, "cursor");
@@ -504,20 +507,17 @@ static int64_t default_bucket_us(int64_t range_us)
 {
     static const int64_t lengths_s[] = {1,    5,    10,    30,    60,    300,   600,
                                         1800, 3600, 10800, 21600, 43200, 86400, 604800};
-    int64_t days;
 
     for (size_t i = 0; i < sizeof(lengths_s) / sizeof(lengths_s[0]); i++)
         if (divide_up(range_us, lengths_s[i] * SECOND_US) <= BUCKETS_BY_DEFAULT_MAX)
             return lengths_s[i] * SECOND_US;
-    days = divide_up(divide_up(range_us, BUCKETS_BY_DEFAULT_MAX), DAY_US);
-    return days * DAY_US;
+    return divide_up(divide_up(range_us, BUCKETS_BY_DEFAULT_MAX), DAY_US) * DAY_US;
 }
 
 static void read_bucket(struct reading *r, struct log_stats_query *query)
 {
     int64_t range_us = query->filter.until_us - query->filter.since_us;
     int64_t seconds = 0;
-    int64_t shortest;
 
     if (range_us < 0)
         range_us = 0;
@@ -529,7 +529,9 @@ static void read_bucket(struct reading *r, struct log_stats_query *query)
     if (seconds > INT64_MAX / SECOND_US)
         seconds = INT64_MAX / SECOND_US; /* longer than all of time */
     query->bucket_us = seconds * SECOND_US;
-    shortest = divide_up(divide_up(range_us, LOG_PARAMS_BUCKETS_MAX), SECOND_US);
+
+    int64_t shortest = divide_up(divide_up(range_us, LOG_PARAMS_BUCKETS_MAX), SECOND_US);
+
     if (seconds < shortest && r->errors.count == 0) /* else the range may not be what was meant */
         refuse_bound(r, "bucket", true, shortest, query_string_last(r->params, "bucket"));
 }
@@ -543,7 +545,9 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     reading_init(&r, params, refusal);
     *query = (struct log_stats_query){0};
     log_filter_init(filter);
+
     bool has_since = read_time(&r, "since", &filter->since_us);
+
     if (!read_time(&r, "until", &filter->until_us))
         filter->until_us = r.now_us;
     if (!has_since)

@@ -161,7 +161,7 @@ static enum read_step judge_download(struct pieces *p, const struct read_slice *
 }
 
 /*
- * What was found before an error is an answer, too, where it is lack of room, or of time in a page.
+ * What was found before an error is an answer, too, if it is lack of room, or of time in a page.
  * Returns false if it is none.
  */
 static bool can_go_on(struct pieces *p)
@@ -180,7 +180,6 @@ enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
                            const struct read_slice *slice, struct errbuf *err)
 {
     struct read_slice now = *slice;
-    enum read_step step;
     /* A page whose time is over only has to be ended. */
     bool is_done = p->looked && is_timed(p) && slice->until_us <= clock_monotonic_us();
 
@@ -196,7 +195,9 @@ enum read_step pieces_turn(struct pieces *p, struct read_thread *thread,
         if (!can_go_on(p))
             return READ_DONE;
     }
-    step = p->format == LIST_JSON ? judge_page(p, &now) : judge_download(p, &now);
+
+    enum read_step step = p->format == LIST_JSON ? judge_page(p, &now) : judge_download(p, &now);
+
     CHECKED(pieces_check(p));
     return step;
 }

@@ -7,7 +7,7 @@
  *   job.work              on a thread of the readers, in turns: writes `out`
  *   job.finish            on the loop's thread: read_request_answer
  *
- * Where one of the first two returns false the request has been answered. A client that goes
+ * If one of the first two returns false, the request has been answered. A client that goes
  * before the answer ends the job (read_job_leave); what was found by then is still answered.
  */
 #ifndef LOGMILL_READ_REQUEST_H

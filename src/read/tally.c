@@ -57,7 +57,6 @@ int tally_init(struct tally *t, size_t buckets, struct account *account)
 {
     struct buffer *const all[] = {&t->names, &t->levels, &t->counts, &t->buckets, &t->slice};
     size_t bytes = buckets * sizeof(struct tally_bucket);
-    char *room;
 
     memset(t, 0, sizeof(*t));
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -65,7 +64,9 @@ int tally_init(struct tally *t, size_t buckets, struct account *account)
         if (!buffer_charge(all[i], account))
             return LM_EBUSY;
     }
-    room = buffer_reserve(&t->buckets, bytes);
+
+    char *room = buffer_reserve(&t->buckets, bytes);
+
     if (!room)
         return buffer_error(&t->buckets);
     memset(room, 0, bytes);
@@ -100,7 +101,7 @@ static uint32_t hash(struct slice name)
     return h % TALLY_SLOTS;
 }
 
-/* The number of the level `name`, or -1 where it was not met yet. */
+/* The number of the level `name`, or -1 if it was not met yet. */
 static int64_t look_up(const struct tally *t, struct slice name)
 {
     for (uint32_t at = t->slots[hash(name)]; at != NONE; at = level_at(t, at - 1)->next)
@@ -163,12 +164,13 @@ static int append_count(struct tally *t, struct tally_bucket *bucket, uint32_t l
                         uint64_t count)
 {
     const struct tally_count new = {.count = count, .level = level};
-    uint32_t place;
 
     buffer_append(&t->counts, &new, sizeof(new));
     if (buffer_error(&t->counts))
         return buffer_error(&t->counts);
-    place = counts_len(t);
+
+    uint32_t place = counts_len(t);
+
     if (bucket->last == NONE)
         bucket->first = place;
     else

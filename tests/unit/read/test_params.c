@@ -49,7 +49,7 @@ static struct slice refusal_of(const struct asked *a)
 
 /* ---- Against FastAPI ---- */
 
-/* What we say besides FastAPI's words where a time cannot be read. */
+/* What we say besides FastAPI's words if a time cannot be read. */
 static const char RELATIVE[] = "; or a time relative to now: " RELATIVE_TIME_FORMS;
 
 /* `text`, but for RELATIVE, is the JSON text of `expected`. */
@@ -106,7 +106,7 @@ static bool has_understood_offset(uint64_t offset, yyjson_val *expected)
                : offset == INT64_MAX;
 }
 
-/* True where `path` is answered as `vector` says. */
+/* True if `path` is answered as `vector` says. */
 static bool is_as_expected(yyjson_val *vector, const char *path)
 {
     const char *query = strchr(path, '?');
@@ -141,7 +141,7 @@ static bool is_query(yyjson_val *vector, const char *path)
     return yyjson_equals_str(yyjson_obj_get(vector, "method"), "GET") &&
            !yyjson_obj_get(vector, "differs") &&
            (strncmp(path, "/logs?", 6) == 0 || strcmp(path, "/logs") == 0 ||
-            strncmp(path, "/logs/stats?", 12) == 0);
+            !strncmp(path, "/logs/stats?", 12));
 }
 
 static void queries_are_understood_and_refused_as_fastapi_does(void **state)
