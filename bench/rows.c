@@ -7,9 +7,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "formats/record_parse.h"
-
-enum { ERRORS_MAX = 1 << 20 };
+#include "formats/json.h"
 
 struct reading {
     struct rows *rows;
@@ -95,22 +93,18 @@ static size_t cut(const char *text, size_t len, size_t lines)
 void rows_init(struct rows *rows, const char *corpus, size_t len)
 {
     struct reading r = {.rows = rows, .start_us = clock_wall_us()};
-    struct record_parser *parser = record_parser_new();
-    struct record_parse_counts counts;
-    struct buffer wrong;
-    struct validation v;
+    struct json_body_memory *memory = json_body_memory_new();
+    struct format_counts counts;
     size_t text_len;
     char *text = read_file(corpus, &text_len);
     size_t distinct;
 
     *rows = (struct rows){.records = xcalloc(len, sizeof(*rows->records))};
-    buffer_init(&wrong, ERRORS_MAX);
-    validation_init(&v, &wrong);
     text_len = cut(text, text_len, len);
     r.max = text_len;
     rows->texts = xmalloc(r.max + 1);
-    if (record_parse_body(parser, RECORD_BODY_NDJSON, (struct slice){text, text_len}, add, &r,
-                          &counts, &v) != 0 ||
+    if (json_body_parse(memory, JSON_BODY_LINES, (struct slice){text, text_len}, add, &r, &counts,
+                        NULL, NULL) ||
         rows->len == 0) {
         fprintf(stderr, "rows: %s is no NDJSON of logs\n", corpus);
         exit(1);
@@ -120,8 +114,7 @@ void rows_init(struct rows *rows, const char *corpus, size_t len)
         rows->records[rows->len] = rows->records[rows->len % distinct];
         rows->records[rows->len].key = key_of(&r, rows->len);
     }
-    record_parser_free(parser);
-    buffer_release(&wrong);
+    json_body_memory_free(memory);
     free(text);
 }
 

@@ -3,7 +3,7 @@
  * add a row.
  *
  * Not here is what http refuses by itself, before a handler (http/http.h), and lists of what is
- * wrong with parameters and fields (422: record/validation.h).
+ * wrong with parameters and fields (422: formats/validation.h).
  *
  * Every 503 tells when to try again (Retry-After), but for those of /ready, which is asked again
  * anyway.

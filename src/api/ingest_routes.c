@@ -4,20 +4,19 @@
  */
 #include "api/internal.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #include "answers/answers.h"
 #include "base/container_of.h"
 #include "base/xalloc.h"
-#include "formats/record_parse.h"
+#include "formats/fastapi.h"
 #include "metrics/metrics.h"
-#include "record/validation.h"
-#include "json/writer.h"
+#include "record/limits.h"
 
 enum {
-    ERROR_BODY_BYTES_MAX = 64 << 20, /* ceiling of one list of validation errors */
-    SPARE_POSTS_MAX = 256,           /* kept for reuse */
+    WRONG_BYTES_MAX = 64 << 20, /* of an answer that tells what is wrong with a body */
+    SPARE_POSTS_MAX = 256,      /* kept for reuse */
 };
 
 /* A request whose logs are on their way. */
@@ -26,16 +25,18 @@ struct post {
     struct intake *intake;
     struct post *next_spare;
     struct http_request *req;
-    struct uuid id; /* of its last log */
-    size_t logs;
-    bool is_batch; /* its answer tells their number, not the id */
+    const struct format *format;
+    struct format_taken taken;
 };
+
+static_assert((int)FORMAT_ANSWER_BYTES <= (int)HTTP_RESERVED_BODY_BYTES,
+              "what is reserved is enough for the answer");
 
 struct intake {
     struct ingest *ingest;
     struct account *account;
-    struct record_parser *parser;
-    struct buffer errors;
+    void *memory; /* of the formats */
+    struct buffer wrong;
     struct post *spare;
     size_t spare_len;
 };
@@ -46,10 +47,9 @@ struct intake *ingest_routes_new(struct ingest *in, struct account *account)
 
     intake->ingest = in;
     intake->account = account;
-    intake->parser = record_parser_new();
-    record_parser_charge(intake->parser, account);
-    buffer_init(&intake->errors, ERROR_BODY_BYTES_MAX);
-    intake->errors.account = account;
+    intake->memory = fastapi_log.memory_new(account);
+    buffer_init(&intake->wrong, WRONG_BYTES_MAX);
+    intake->wrong.account = account;
     return intake;
 }
 
@@ -63,14 +63,15 @@ void ingest_routes_free(struct intake *intake)
         free(intake->spare);
         intake->spare = next;
     }
-    record_parser_free(intake->parser);
-    buffer_release(&intake->errors);
+    fastapi_log.memory_free(intake->memory);
+    buffer_release(&intake->wrong);
     free(intake);
 }
 
 static void on_done(struct ingest_ticket *ticket, int error);
 
-static struct post *post_new(struct intake *intake, struct http_request *req)
+static struct post *post_new(struct intake *intake, struct http_request *req,
+                             const struct format *format)
 {
     struct post *p = intake->spare;
 
@@ -80,7 +81,7 @@ static struct post *post_new(struct intake *intake, struct http_request *req)
     } else {
         p = xmalloc(sizeof(*p));
     }
-    *p = (struct post){.ticket = {.done = on_done}, .intake = intake, .req = req};
+    *p = (struct post){.ticket = {.done = on_done}, .intake = intake, .req = req, .format = format};
     return p;
 }
 
@@ -99,24 +100,17 @@ static void post_free(struct post *p)
 
 /* ---- Answers ---- */
 
-static void answer_queued(const struct post *p)
+static void answer_taken(const struct post *p)
 {
-    static const char one[] = "{\"status\":\"queued\",\"id\":\"";
-    char body[96];
-    size_t n;
+    char room[FORMAT_ANSWER_BYTES];
+    struct buffer body;
 
-    if (p->is_batch) {
-        n = (size_t)snprintf(body, sizeof(body), "{\"status\":\"queued\",\"accepted\":%zu}",
-                             p->logs);
-    } else {
-        n = sizeof(one) - 1;
-        memcpy(body, one, n);
-        uuid_format(&p->id, body + n);
-        n += UUID_TEXT_LEN;
-        memcpy(body + n, "\"}", 2);
-        n += 2;
-    }
-    http_respond(p->req, &(struct http_response){.status = 201, .body = slice_of(body, n)});
+    buffer_init_over(&body, room, sizeof(room));
+
+    struct format_answer answer = p->format->answer(&p->taken, &body);
+    http_respond(p->req, &(struct http_response){.status = answer.status,
+                                                 .content_type = answer.content_type,
+                                                 .body = buffer_slice(&body)});
 }
 
 /* A queue that was not heard of in time may have the logs all the same. */
@@ -143,7 +137,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
     struct post *p = container_of(ticket, struct post, ticket);
 
     if (!error)
-        answer_queued(p);
+        answer_taken(p);
     else
         answers_refuse(p->req, refusal_of(error), 0);
     post_free(p);
@@ -156,21 +150,20 @@ static void answer_overload(struct http_request *req, int error)
     answers_refuse(req, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
-static void answer_refused(struct intake *intake, struct http_request *req, int error,
-                           struct validation *errors)
+static void answer_refused(struct intake *intake, struct http_request *req,
+                           const struct format *format, int error)
 {
     const struct queue_limits *limits = ingest_limits(intake->ingest);
-    bool is_invalid = error == LM_EINVAL;
 
-    if (is_invalid)
-        error = validation_finish(errors);
-    if (is_invalid && !error) {
+    if (error == LM_EINVAL) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &intake->errors});
+        http_respond(req, &(struct http_response){.status = format->refusal.status,
+                                                  .content_type = format->refusal.content_type,
+                                                  .body_buffer = &intake->wrong});
     } else if (error == LM_EDATA) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
         answers_refuse(req, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
-    } else if (error == LM_ETOOBIG && !is_invalid) {
+    } else if (error == LM_ETOOBIG) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
         answers_refuse(req,
                        limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
@@ -186,32 +179,29 @@ static int add_record(const struct record *r, void *ctx)
 {
     struct post *p = ctx;
 
-    p->id = r->key.id;
+    p->taken.last_id = r->key.id;
     return ingest_add(&p->ticket, r);
 }
 
-static void take(struct intake *intake, struct http_request *req, enum record_body kind)
+static void take(struct intake *intake, struct http_request *req, const struct format *format)
 {
-    struct post *p = post_new(intake, req);
-    struct record_parse_counts counts = {0};
-    struct validation errors;
+    struct post *p = post_new(intake, req, format);
+    struct format_options options = {.memory = intake->memory, .wrong = &intake->wrong};
+    struct format_counts counts = {0};
     int error;
 
     ingest_open(intake->ingest, &p->ticket);
-    validation_init(&errors, &intake->errors);
-    error = record_parse_body(intake->parser, kind, http_request_body(req), add_record, p, &counts,
-                              &errors);
+    error = format->parse(http_request_body(req), &options, add_record, p, &counts);
     if (error)
         goto refuse;
-    p->logs = counts.records;
-    p->is_batch = kind != RECORD_BODY_ONE;
+    p->taken.records = counts.records;
     p->ticket.has_room = http_reserve_answer(req);
     error = p->ticket.has_room ? 0 : LM_ENOMEM;
     if (error)
         goto refuse;
-    if (p->logs == 0) { /* an empty array: nothing to make durable */
+    if (counts.records == 0) { /* an empty array: nothing to make durable */
         ingest_cancel(&p->ticket);
-        answer_queued(p);
+        answer_taken(p);
         post_free(p);
         return;
     }
@@ -224,8 +214,8 @@ static void take(struct intake *intake, struct http_request *req, enum record_bo
 refuse:
     ingest_cancel(&p->ticket);
     post_free(p);
-    answer_refused(intake, req, error, &errors);
-    buffer_release(&intake->errors); /* what is charged is not kept for reuse */
+    answer_refused(intake, req, format, error);
+    buffer_release(&intake->wrong); /* what is charged is not kept for reuse */
 }
 
 /* The media type of `req` without its parameters; data NULL where there is none. */
@@ -241,88 +231,48 @@ static struct slice media_type(const struct http_request *req)
     return type;
 }
 
-static bool type_is(struct slice type, const char *name)
+/* A body of a type that is none of the formats' is wrong. */
+static void refuse_type(struct intake *intake, struct http_request *req,
+                        const struct format *format)
 {
-    return slice_equal_ascii_nocase(type, slice_of_string(name));
-}
-
-/* application/json and application/…+json, as FastAPI takes them. */
-static bool is_json(struct slice type)
-{
-    static const struct slice application = {"application/", 12};
-    static const struct slice suffix = {"+json", 5};
-
-    if (type_is(type, "application/json"))
-        return true;
-    return type.len >= application.len + suffix.len &&
-           slice_equal_ascii_nocase(slice_of(type.data, application.len), application) &&
-           slice_equal_ascii_nocase(slice_of(type.data + type.len - suffix.len, suffix.len),
-                                    suffix);
-}
-
-static bool is_ndjson(struct slice type)
-{
-    return type_is(type, "application/x-ndjson") || type_is(type, "application/ndjson") ||
-           type_is(type, "application/jsonl") || type_is(type, "application/x-jsonlines");
-}
-
-/*
- * A body that does not say it is JSON is a plain text to FastAPI, and a text is no log: the answer
- * is its answer, with the text as the input.
- */
-static void refuse_type(struct intake *intake, struct http_request *req, const char *type,
-                        const char *msg)
-{
-    static const struct validation_step body_step = {.name = {"body", 4}};
-    struct account *account = intake->account;
     struct slice body = http_request_body(req);
-    struct buffer out = {.ceiling = 8 * body.len + 1024, .account = account};
-    struct buffer input = {.ceiling = 6 * body.len + 2, .account = account};
-    struct validation errors;
-    int error;
+    struct buffer wrong = {.ceiling = 8 * body.len + 1024, .account = intake->account};
 
-    if (utf8_valid(body))
-        json_append_string(&input, body);
-    validation_init(&errors, &out);
-    validation_add(&errors, &(struct validation_entry){.type = type,
-                                                       .loc = &body_step,
-                                                       .loc_len = 1,
-                                                       .msg = slice_of_string(msg),
-                                                       .input = buffer_slice(&input)});
-    error = validation_finish(&errors);
-    if (buffer_error(&input))
-        error = buffer_error(&input);
+    int error = fastapi_refuse_text(format, body, &wrong);
+
     if (error) {
         answer_overload(req, error);
     } else {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-        buffer_release(&input);
-        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &out});
+        http_respond(
+            req, &(struct http_response){.status = format->refusal.status, .body_buffer = &wrong});
     }
-    buffer_release(&input);
-    buffer_release(&out);
+    buffer_release(&wrong);
+}
+
+/* `formats`: those of the route, and NULL; `usual` is that of an empty body, and refuses what is of
+ * no type of theirs. */
+static void post(struct http_request *req, struct api_thread *t,
+                 const struct format *const *formats, const struct format *usual)
+{
+    const struct format *format = format_find(formats, media_type(req));
+
+    if (!format && http_request_body(req).len > 0)
+        refuse_type(t->intake, req, usual);
+    else
+        take(t->intake, req, format ? format : usual);
 }
 
 void ingest_routes_post_log(struct http_request *req, void *thread)
 {
-    struct api_thread *t = thread;
+    static const struct format *const formats[] = {&fastapi_log, NULL};
 
-    if (http_request_body(req).len > 0 && !is_json(media_type(req)))
-        refuse_type(t->intake, req, "model_attributes_type",
-                    "Input should be a valid dictionary or object to extract fields from");
-    else
-        take(t->intake, req, RECORD_BODY_ONE);
+    post(req, thread, formats, &fastapi_log);
 }
 
 void ingest_routes_post_logs(struct http_request *req, void *thread)
 {
-    struct api_thread *t = thread;
-    struct slice type = media_type(req);
+    static const struct format *const formats[] = {&fastapi_logs, &fastapi_lines, NULL};
 
-    if (is_ndjson(type))
-        take(t->intake, req, RECORD_BODY_NDJSON);
-    else if (http_request_body(req).len > 0 && !is_json(type))
-        refuse_type(t->intake, req, "list_type", "Input should be a valid list");
-    else
-        take(t->intake, req, RECORD_BODY_ARRAY);
+    post(req, thread, formats, &fastapi_logs);
 }

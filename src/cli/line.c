@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/uuid7.h"
+#include "record/limits.h"
 #include "json/writer.h"
 
 static const uint64_t HASH_BASIS = UINT64_C(0xcbf29ce484222325);
@@ -64,7 +65,7 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
     *r = (struct line_reader){.format = strcmp(format, "plain") == 0  ? LINE_PLAIN
                                         : strcmp(format, "json") == 0 ? LINE_JSON
                                                                       : LINE_AUTO,
-                              .parser = record_parser_new()};
+                              .memory = fastapi_log.memory_new(NULL)};
     buffer_init(&r->level, SIZE_MAX / 2);
     buffer_init(&r->attrs, SIZE_MAX / 2);
     buffer_init(&r->errors, SIZE_MAX / 2);
@@ -79,7 +80,7 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
 
 void line_reader_release(struct line_reader *r)
 {
-    record_parser_free(r->parser);
+    fastapi_log.memory_free(r->memory);
     buffer_release(&r->level);
     buffer_release(&r->attrs);
     buffer_release(&r->errors);
@@ -246,18 +247,13 @@ static int take_key(const struct record *record, void *ctx)
 /* Reads `json` as the server will. Returns 0; LM_EDATA, `err` set; or LM_ENOMEM. */
 static int check(struct line_reader *r, struct slice json, struct log_key *key, struct errbuf *err)
 {
-    struct record_parse_counts counts;
-    struct validation v;
-    int error;
+    struct format_options options = {.memory = r->memory, .wrong = &r->errors};
+    struct format_counts counts;
+    int error = fastapi_log.parse(json, &options, take_key, key, &counts);
 
-    validation_init(&v, &r->errors);
-    error = record_parse_body(r->parser, RECORD_BODY_ONE, json, take_key, key, &counts, &v);
     if (error == LM_EDATA)
         errbuf_set(err, "larger than %d MiB", RECORD_BYTES_MAX >> 20);
     if (error != LM_EINVAL)
-        return error;
-    error = validation_finish(&v);
-    if (error)
         return error;
     explain_first(r, err);
     return LM_EDATA;

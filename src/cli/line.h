@@ -1,6 +1,6 @@
 /*
  * One line of input as a log: a member of an NDJSON body that POST /logs takes. A JSON object with
- * "message" is read by the server's own reader (record/record_parse.h), so that a line is the same
+ * "message" is read by the server's own reader (formats/fastapi.h), so that a line is the same
  * log whichever way it is sent; what that refuses is no log, and no text either. Any other line is
  * the message of a log.
  *
@@ -20,7 +20,7 @@
 
 #include "base/buffer.h"
 #include "cli/flags.h"
-#include "formats/record_parse.h"
+#include "formats/fastapi.h"
 
 enum {
     LINE_PIECE_MAX = 128 << 10, /* of plain text in one log; longer ones become several logs */
@@ -44,8 +44,8 @@ struct line_reader {
     struct buffer attrs;      /* as members, each with a comma */
     struct line_place *place; /* NULL: ids are new ones, and the time is now */
     uint64_t repaired;        /* texts that were not UTF-8: U+FFFD stands for what was not */
-    struct record_parser *parser;
-    struct buffer errors; /* what the parser says */
+    void *memory;             /* of the server's format */
+    struct buffer errors;     /* what that says */
 };
 
 /* Reads the flags format, level and attr. Returns 0 or LM_EINVAL. Release in any case. */

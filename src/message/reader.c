@@ -100,13 +100,15 @@ struct reading {
 };
 
 /* Adds "field: what is wrong" to why; `ctx` is a struct reading. */
-static void explain(const struct record_item_error *error, void *ctx)
+static void explain(const struct record_wrong *wrong, void *ctx)
 {
     struct reading *m = ctx;
     struct errbuf before = m->why;
+    struct slice field = wrong->path_len ? wrong->path[0].name : SLICE_LITERAL("");
+    char text[RECORD_WRONG_TEXT_SIZE];
 
-    errbuf_set(&m->why, "%s%s%s%s%s", before.text, before.text[0] ? "; " : "",
-               error->field ? error->field : "", error->field ? ": " : "", error->msg);
+    errbuf_set(&m->why, "%s%s%.*s%s%s", before.text, before.text[0] ? "; " : "", SLICE_ARG(field),
+               field.len ? ": " : "", record_wrong_text(wrong, text));
 }
 
 static struct uuid derive_id(struct reading *m, int64_t timestamp_us)

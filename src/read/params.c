@@ -9,7 +9,7 @@
 #include "base/nearest.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
-#include "record/validation.h"
+#include "formats/validation.h"
 #include "json/writer.h"
 
 static const int64_t SECOND_US = 1000000;

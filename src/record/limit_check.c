@@ -1,27 +1,20 @@
 #include "record/limit_check.h"
 
-#include <assert.h>
-#include <stdio.h>
-
 #include "record/limits.h"
 #include "json/writer.h"
 
-static_assert(RECORD_WHOLE_DIGITS_MAX == 131072 && RECORD_FRACTION_DIGITS_MAX == 16383 &&
-                  RECORD_HUGE_DIGITS_MAX == 262144,
-              "the texts of check_number say these numbers");
-
 struct check {
-    record_item_report *report;
+    record_report *report;
     void *ctx;
     bool reported;
     size_t huge_digits;
-    struct validation_step path[RECORD_ITEM_PATH_MAX]; /* to the value that is looked at */
+    struct record_step path[RECORD_PATH_MAX]; /* to the value that is looked at */
     size_t path_len;
 };
 
-static void report_at(struct check *c, const struct record_item_error *error)
+static void report_at(struct check *c, const struct record_wrong *error)
 {
-    struct record_item_error whole = *error;
+    struct record_wrong whole = *error;
 
     whole.path = c->path;
     whole.path_len = c->path_len;
@@ -40,24 +33,18 @@ static size_t count_characters(struct slice s)
     return n;
 }
 
-/* A text that is longer than `max` bytes: pydantic has words for both ways to count. */
-static void report_length(struct check *c, yyjson_val *text, int max)
+/* A text that is longer than `max` bytes: in characters, if it is so counted in them as well. */
+static void report_length(struct check *c, yyjson_val *text, size_t max)
 {
-    bool characters = count_characters(json_text(text)) > (size_t)max;
-    char msg[96];
-    char ctx[32];
+    bool characters = count_characters(json_text(text)) > max;
 
-    snprintf(msg, sizeof(msg), "%s should have at most %d %s", characters ? "String" : "Data", max,
-             characters ? "characters" : "bytes");
-    snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", max);
-    report_at(c,
-              &(struct record_item_error){.type = characters ? "string_too_long" : "bytes_too_long",
-                                          .msg = msg,
-                                          .ctx = ctx,
-                                          .input = text});
+    report_at(c, &(struct record_wrong){.problem =
+                                            characters ? RECORD_MANY_CHARACTERS : RECORD_MANY_BYTES,
+                                        .limit = max,
+                                        .value = text});
 }
 
-void record_check_level(yyjson_val *level, record_item_report *report, void *ctx)
+void record_check_level(yyjson_val *level, record_report *report, void *ctx)
 {
     struct check c = {.report = report, .ctx = ctx};
 
@@ -66,27 +53,24 @@ void record_check_level(yyjson_val *level, record_item_report *report, void *ctx
         report_length(&c, level, RECORD_LEVEL_MAX);
 }
 
-void record_check_values(yyjson_val *item, record_item_report *report, void *ctx)
+void record_check_values(yyjson_val *item, record_report *report, void *ctx)
 {
     struct check c = {.report = report, .ctx = ctx};
     size_t values = record_item_values(item);
-    char msg[128];
-    char error_ctx[128];
 
-    if (values <= RECORD_VALUES_MAX)
-        return;
-    snprintf(msg, sizeof(msg),
-             "Dictionary should have at most %d items after validation, not %zu, names and values "
-             "of all levels counted",
-             RECORD_VALUES_MAX, values);
-    snprintf(error_ctx, sizeof(error_ctx),
-             "{\"field_type\":\"Dictionary\",\"max_length\":%d,\"actual_length\":%zu}",
-             RECORD_VALUES_MAX, values);
-    report_at(&c, &(struct record_item_error){
-                      .type = "too_long", .msg = msg, .ctx = error_ctx, .input = NULL});
+    if (values > RECORD_VALUES_MAX)
+        report_at(&c, &(struct record_wrong){.problem = RECORD_MANY_VALUES,
+                                             .limit = RECORD_VALUES_MAX,
+                                             .actual = values});
 }
 
 /* ---- Numbers ---- */
+
+static void report_number(struct check *c, yyjson_val *number, enum record_problem problem,
+                          size_t limit)
+{
+    report_at(c, &(struct record_wrong){.problem = problem, .limit = limit, .value = number});
+}
 
 static void check_number(struct check *c, yyjson_val *number)
 {
@@ -94,33 +78,20 @@ static void check_number(struct check *c, yyjson_val *number)
     case RECORD_NUMBER_FITS:
         break;
     case RECORD_NUMBER_WHOLE:
-        report_at(c, &(struct record_item_error){
-                         .type = "decimal_whole_digits",
-                         .msg = "Decimal input should have no more than 131072 digits before the "
-                                "decimal point",
-                         .ctx = "{\"whole_digits\":131072}",
-                         .input = number});
+        report_number(c, number, RECORD_NUMBER_OF_WHOLE_DIGITS, RECORD_WHOLE_DIGITS_MAX);
         break;
     case RECORD_NUMBER_FRACTION:
-        report_at(c, &(struct record_item_error){
-                         .type = "decimal_max_places",
-                         .msg = "Decimal input should have no more than 16383 decimal places",
-                         .ctx = "{\"decimal_places\":16383}",
-                         .input = number});
+        report_number(c, number, RECORD_NUMBER_OF_DECIMAL_PLACES, RECORD_FRACTION_DIGITS_MAX);
         break;
     case RECORD_NUMBER_HUGE:
-        report_at(c, &(struct record_item_error){
-                         .type = "decimal_max_digits",
-                         .msg = "Decimal input should have no more than 262144 digits in total",
-                         .ctx = "{\"max_digits\":262144}",
-                         .input = number});
+        report_number(c, number, RECORD_NUMBER_OF_DIGITS, RECORD_HUGE_DIGITS_MAX);
         break;
     }
 }
 
 static void check_value(struct check *c, yyjson_val *value);
 
-static void check_step(struct check *c, struct validation_step step, yyjson_val *value)
+static void check_step(struct check *c, struct record_step step, yyjson_val *value)
 {
     c->path[c->path_len++] = step;
     check_value(c, value);
@@ -136,18 +107,18 @@ static void check_value(struct check *c, yyjson_val *value)
         yyjson_obj_iter iter = yyjson_obj_iter_with(value);
 
         for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;)
-            check_step(c, (struct validation_step){.name = json_text(key)},
+            check_step(c, (struct record_step){.name = json_text(key)},
                        yyjson_obj_iter_get_val(key));
     } else if (yyjson_is_arr(value)) {
         yyjson_arr_iter iter = yyjson_arr_iter_with(value);
         size_t index = 0;
 
         for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter)) != NULL; index++)
-            check_step(c, (struct validation_step){.index = index}, item);
+            check_step(c, (struct record_step){.index = index}, item);
     }
 }
 
-bool record_check_attributes(yyjson_val **keys, size_t n, size_t merged, record_item_report *report,
+bool record_check_attributes(yyjson_val **keys, size_t n, size_t merged, record_report *report,
                              void *ctx)
 {
     struct check c = {.report = report, .ctx = ctx};
@@ -158,7 +129,7 @@ bool record_check_attributes(yyjson_val **keys, size_t n, size_t merged, record_
             continue;
         if (i >= merged)
             c.path[c.path_len++].name = SLICE_LITERAL("attributes");
-        c.path[c.path_len++] = (struct validation_step){.name = json_text(keys[i])};
+        c.path[c.path_len++] = (struct record_step){.name = json_text(keys[i])};
         if (yyjson_get_len(keys[i]) > RECORD_NAME_MAX)
             report_length(&c, keys[i], RECORD_NAME_MAX);
         check_value(&c, yyjson_obj_iter_get_val(keys[i]));

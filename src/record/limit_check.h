@@ -8,17 +8,17 @@
 #include "record/rules.h"
 
 /* The level of `item`, a string. */
-void record_check_level(yyjson_val *level, record_item_report *report, void *ctx);
+void record_check_level(yyjson_val *level, record_report *report, void *ctx);
 
 /* The number of values in `item`, an object. */
-void record_check_values(yyjson_val *item, record_item_report *report, void *ctx);
+void record_check_values(yyjson_val *item, record_report *report, void *ctx);
 
 /*
  * Names and numbers of the attributes whose keys are keys[0..n); NULLs among them are passed over.
  * From keys[merged] on they are members of the member "attributes". They are nested at most
  * RECORD_DEPTH_MAX deep. Returns whether something was reported.
  */
-bool record_check_attributes(yyjson_val **keys, size_t n, size_t merged, record_item_report *report,
+bool record_check_attributes(yyjson_val **keys, size_t n, size_t merged, record_report *report,
                              void *ctx);
 
 #endif

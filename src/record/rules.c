@@ -1,6 +1,5 @@
 #include "record/rules.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/timestamp.h"
@@ -17,7 +16,7 @@ struct fields {
 };
 
 struct reporter {
-    record_item_report *report;
+    record_report *report;
     void *ctx;
     bool used;
 };
@@ -28,10 +27,20 @@ void record_item_scratch_release(struct record_item_scratch *s)
     *s = (struct record_item_scratch){.keys = NULL};
 }
 
-static void report(struct reporter *r, const struct record_item_error *error)
+static void report(struct reporter *r, const struct record_wrong *wrong)
 {
     r->used = true;
-    r->report(error, r->ctx);
+    r->report(wrong, r->ctx);
+}
+
+/* The same for a field of the item. */
+static void report_field(struct reporter *r, const char *field, struct record_wrong wrong)
+{
+    struct record_step step = {.name = slice_of_string(field)};
+
+    wrong.path = &step;
+    wrong.path_len = 1;
+    report(r, &wrong);
 }
 
 static bool is_null(yyjson_val *value)
@@ -138,30 +147,10 @@ static struct slice read_text(struct reporter *r, const char *field, yyjson_val 
 {
     if (yyjson_is_str(value))
         return json_text(value);
-    if (value)
-        report(r, &(struct record_item_error){.type = "string_type",
-                                              .field = field,
-                                              .msg = "Input should be a valid string",
-                                              .input = value});
-    else
-        report(r, &(struct record_item_error){
-                      .type = "missing", .field = field, .msg = "Field required", .input = item});
+    report_field(r, field,
+                 value ? (struct record_wrong){.problem = RECORD_NO_TEXT, .value = value}
+                       : (struct record_wrong){.problem = RECORD_MISSING, .value = item});
     return (struct slice){NULL, 0};
-}
-
-static void report_timestamp(struct reporter *r, yyjson_val *value,
-                             const struct timestamp_error *failure)
-{
-    char msg[192];
-    bool or_date = strcmp(failure->type, "datetime_from_date_parsing") == 0;
-
-    snprintf(msg, sizeof(msg), "Input should be a valid datetime%s%s%s", or_date ? " or date" : "",
-             failure->reason[0] ? ", " : "", failure->reason);
-    report(r, &(struct record_item_error){.type = failure->type,
-                                          .field = "timestamp",
-                                          .msg = msg,
-                                          .reason = failure->reason[0] ? failure->reason : NULL,
-                                          .input = value});
 }
 
 /* True where a timestamp was given and is good. */
@@ -176,36 +165,32 @@ static bool read_timestamp(struct reporter *r, yyjson_val *value, int64_t *us)
         error = timestamp_parse_text(json_text(value), us, &failure);
     else if (yyjson_is_raw(value))
         error = timestamp_parse_number(json_text(value), us, &failure);
-    if (error != 0)
-        report_timestamp(r, value, &failure);
+    if (error)
+        report_field(
+            r, "timestamp",
+            (struct record_wrong){.problem = RECORD_BAD_TIME, .time = &failure, .value = value});
     return error == 0;
 }
 
 /* True where an id was given and is good. */
 static bool read_id(struct reporter *r, yyjson_val *value, struct uuid *id)
 {
-    struct record_item_error error = {.field = "id", .input = value};
+    struct record_wrong wrong = {.value = value};
     struct errbuf reason = ERRBUF_INIT;
-    char msg[ERRBUF_SIZE + 64];
 
     if (is_null(value))
         return false;
     if (!yyjson_is_str(value)) {
-        error.type = "uuid_type";
-        error.msg = "UUID input should be a string, bytes or UUID object";
-    } else if (uuid_parse(json_text(value), id, &reason) != 0) {
-        snprintf(msg, sizeof(msg), "Input should be a valid UUID, %s", reason.text);
-        error.type = "uuid_parsing";
-        error.msg = msg;
-        error.reason = reason.text;
+        wrong.problem = RECORD_ID_NO_TEXT;
+    } else if (uuid_parse(json_text(value), id, &reason)) {
+        wrong.problem = RECORD_ID_MALFORMED;
+        wrong.reason = reason.text;
     } else if (!uuid_is_v7(id)) {
-        error.type = "uuid_version";
-        error.msg = "UUID version 7 expected";
-        error.ctx = "{\"expected_version\":7}";
+        wrong.problem = RECORD_ID_VERSION;
     } else {
         return true;
     }
-    report(r, &error);
+    report_field(r, "id", wrong);
     return false;
 }
 
@@ -220,19 +205,12 @@ static void join_id_and_timestamp(struct reporter *r, struct record_item *item, 
 
     if (item->has_timestamp) {
         if (ms != uuid7_ms_of_timestamp(key->timestamp_us))
-            report(r,
-                   &(struct record_item_error){.type = "id_timestamp_mismatch",
-                                               .field = "id",
-                                               .msg = "Input should carry the timestamp's "
-                                                      "millisecond, or one of the two be left out",
-                                               .input = id});
+            report_field(r, "id",
+                         (struct record_wrong){.problem = RECORD_ID_NOT_OF_TIME, .value = id});
         return;
     }
     if (ms > TIMESTAMP_MAX_US / 1000) {
-        report(r, &(struct record_item_error){.type = "id_timestamp_range",
-                                              .field = "id",
-                                              .msg = "The time in the id is after the year 9999",
-                                              .input = id});
+        report_field(r, "id", (struct record_wrong){.problem = RECORD_ID_TOO_LATE, .value = id});
         return;
     }
     key->timestamp_us = ms * 1000;
@@ -259,9 +237,9 @@ static int read_attributes(struct reporter *r, struct record_item_scratch *s,
 
 int record_item_read(struct record_item_scratch *s, yyjson_val *value,
                      enum record_item_source source, struct buffer *attributes,
-                     struct record_item *item, record_item_report *report_error, void *ctx)
+                     struct record_item *item, record_report *report_wrong, void *ctx)
 {
-    struct reporter r = {.report = report_error, .ctx = ctx};
+    struct reporter r = {.report = report_wrong, .ctx = ctx};
     struct record *record = &item->record;
     struct fields f = {.message = NULL};
     bool long_name = false;
@@ -269,10 +247,7 @@ int record_item_read(struct record_item_scratch *s, yyjson_val *value,
 
     *item = (struct record_item){.has_id = false};
     if (!yyjson_is_obj(value)) {
-        report(&r, &(struct record_item_error){.type = "model_attributes_type",
-                                               .msg = "Input should be a valid dictionary or "
-                                                      "object to extract fields from",
-                                               .input = value});
+        report(&r, &(struct record_wrong){.problem = RECORD_NO_OBJECT, .value = value});
         return LM_EINVAL;
     }
     int error = sort_members(s, value, &f, &long_name);

@@ -13,23 +13,7 @@
 #include "base/error.h"
 #include "record/limits.h"
 #include "record/record.h"
-#include "record/validation.h"
-
-/* Steps to the deepest value: "attributes", and one a level below it. */
-enum { RECORD_ITEM_PATH_MAX = RECORD_DEPTH_MAX + 1 };
-
-/* What is wrong with an item, in pydantic's words. All texts live during the report only. */
-struct record_item_error {
-    const char *type;                   /* "string_type" */
-    const char *field;                  /* "message"; NULL: see path */
-    const struct validation_step *path; /* to a value in the item … */
-    size_t path_len;                    /* … of so many steps; 0: the item as a whole */
-    const char *msg;
-    const char *reason; /* for ctx["error"], or NULL */
-    const char *ctx;    /* JSON text of the ctx where it is not {"error":reason}, or NULL */
-    yyjson_val *input;
-};
-typedef void record_item_report(const struct record_item_error *error, void *ctx);
+#include "record/wrong.h"
 
 struct record_item {
     struct record record; /* what the item does not give is left zero */
@@ -68,6 +52,6 @@ enum record_item_source {
  */
 int record_item_read(struct record_item_scratch *s, yyjson_val *value,
                      enum record_item_source source, struct buffer *attributes,
-                     struct record_item *item, record_item_report *report, void *ctx) LM_MUST_CHECK;
+                     struct record_item *item, record_report *report, void *ctx) LM_MUST_CHECK;
 
 #endif

@@ -71,16 +71,15 @@ static int take(const struct record *r, void *ctx)
 
 static void check(struct line_reader *r, struct slice body, size_t logs)
 {
-    struct record_parse_counts counts;
-    struct buffer errors;
-    struct validation v;
+    struct format_counts counts;
+    struct buffer wrong;
 
-    buffer_init(&errors, OUTPUT_MAX);
-    validation_init(&v, &errors);
+    buffer_init(&wrong, OUTPUT_MAX);
     must(logs == 0 ||
-         record_parse_body(r->parser, RECORD_BODY_NDJSON, body, take, NULL, &counts, &v) == 0);
+         fastapi_lines.parse(body, &(struct format_options){.memory = r->memory, .wrong = &wrong},
+                             take, NULL, &counts) == 0);
     must(logs == 0 ? body.len == 0 : counts.records == logs);
-    buffer_release(&errors);
+    buffer_release(&wrong);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/timestamp.h"
-#include "formats/record_parse.h"
+#include "formats/fastapi.h"
 #include "message/reader.h"
 #include "message/writer.h"
+#include "record/limits.h"
 #include "json/writer.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
@@ -115,23 +116,20 @@ static int parse_message(struct message_reader *r, struct slice body, struct bat
     return error;
 }
 
-static int parse_body(struct record_parser *p, enum record_body kind, struct slice body,
+static int parse_body(const struct format *format, void *memory, struct slice body,
                       struct batch *out)
 {
-    struct buffer errors;
-    struct record_parse_counts counts;
-    struct validation v;
+    struct buffer wrong;
+    struct format_counts counts;
 
-    buffer_init(&errors, OUTPUT_MAX);
-    validation_init(&v, &errors);
-    int error = record_parse_body(p, kind, body, collect_sent, out, &counts, &v);
+    buffer_init(&wrong, OUTPUT_MAX);
+    int error = format->parse(body, &(struct format_options){.memory = memory, .wrong = &wrong},
+                              collect_sent, out, &counts);
     must(error == 0 || error == LM_EINVAL);
     must(counts.records == out->count);
-    if (error == LM_EINVAL) {
-        must(validation_finish(&v) == 0);
-        check_errors(buffer_slice(&errors));
-    }
-    buffer_release(&errors);
+    if (error == LM_EINVAL)
+        check_errors(buffer_slice(&wrong));
+    buffer_release(&wrong);
     return error;
 }
 
@@ -145,7 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    struct record_parser *p = record_parser_new();
+    static const struct format *const formats[] = {&fastapi_log, &fastapi_logs, &fastapi_lines};
+    void *memory = fastapi_log.memory_new(NULL);
     struct message_reader *r = message_reader_new();
     struct slice body = slice_of((const char *)data + 1, size - 1);
     batch_init(&first, OUTPUT_MAX);
@@ -153,14 +152,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 4 == 3)
         error = parse_message(r, body, &first, check_reject);
     else
-        error = parse_body(p, (enum record_body)(data[0] % 4), body, &first);
+        error = parse_body(formats[data[0] % 4], memory, body, &first);
     if (error == 0) {
         must(parse_message(r, batch_finish(&first), &second, no_reject) == 0);
         must(slice_equal(batch_finish(&first), batch_finish(&second)));
     }
     batch_release(&first);
     batch_release(&second);
-    record_parser_free(p);
+    fastapi_log.memory_free(memory);
     message_reader_free(r);
     return 0;
 }

@@ -2,8 +2,8 @@
  * The list of what is wrong with a request, in the form and the words of FastAPI with pydantic v2:
  * {"detail":[{"type":"missing","loc":["body","message"],"msg":"Field required","input":{…}}, …]}.
  */
-#ifndef LOGMILL_RECORD_VALIDATION_H
-#define LOGMILL_RECORD_VALIDATION_H
+#ifndef LOGMILL_FORMATS_VALIDATION_H
+#define LOGMILL_FORMATS_VALIDATION_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "record/validation.h"
+#include "formats/validation.h"
 
 #include "json/writer.h"
 

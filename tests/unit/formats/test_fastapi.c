@@ -1,4 +1,4 @@
-#include "formats/record_parse.h"
+#include "formats/fastapi.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,64 +11,62 @@
 #include "../vectors.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
+#include "record/limits.h"
 #include "json/writer.h"
 
 #define ID "01934567-89ab-7cde-8f01-23456789abcd"
 static const int64_t ID_US = INT64_C(0x0193456789ab) * 1000;
 
-/* One parser for all tests, as a thread has one for all its requests. */
-static struct record_parser *parser;
+/* One memory for all tests, as a thread has one for all its requests. */
+static void *memory;
 static struct buffer errors;
 static struct kept kept = {.fail_at = -1};
-static struct record_parse_counts counts;
+static struct format_counts counts;
 
 static int set_up(void **state)
 {
-    parser = record_parser_new();
+    memory = fastapi_log.memory_new(NULL);
     buffer_init(&errors, 16 << 20);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    record_parser_free(parser);
+    fastapi_log.memory_free(memory);
     buffer_release(&errors);
     kept_forget(&kept);
     return 0;
 }
 
 /* Parses `body` into `kept`, `counts` and `errors`, which is then terminated. */
-static int parse(enum record_body kind, struct slice body)
+static int parse(const struct format *format, struct slice body)
 {
-    struct validation v;
     int fail_at = kept.fail_at;
 
     kept_forget(&kept);
     kept.fail_at = fail_at;
-    validation_init(&v, &errors);
     /* In memory of its own size, so that a look beyond its end is found out. */
     struct slice exact = {malloc(body.len ? body.len : 1), body.len};
     assert_non_null(exact.data);
     if (body.len)
         memcpy((char *)exact.data, body.data, body.len);
-    int error = record_parse_body(parser, kind, exact, kept_sink, &kept, &counts, &v);
+    int error = format->parse(exact, &(struct format_options){.memory = memory, .wrong = &errors},
+                              kept_sink, &kept, &counts);
     free((char *)exact.data);
-    assert_int_equal(validation_finish(&v), 0);
-    assert_true((v.count > 0) == (error == LM_EINVAL));
     buffer_append_char(&errors, '\0');
     assert_int_equal(counts.records, kept.records_len);
     return error;
 }
 
-static int parse_text(enum record_body kind, const char *body)
+static int parse_text(const struct format *format, const char *body)
 {
-    return parse(kind, slice_of_string(body));
+    return parse(format, slice_of_string(body));
 }
 
 static void assert_one(const char *body, const char *level, const char *message,
                        const char *attributes)
 {
-    assert_int_equal(parse_text(RECORD_BODY_ONE, body), 0);
+    assert_int_equal(parse_text(&fastapi_log, body), 0);
     assert_int_equal(kept.records_len, 1);
     assert_string_equal(kept.records[0].level.data, level);
     assert_string_equal(kept.records[0].message.data, message);
@@ -83,9 +81,9 @@ static void assert_attributes(const char *members, const char *attributes)
     assert_one(body, "l", "m", attributes);
 }
 
-static void assert_refused(enum record_body kind, const char *body, const char *expected)
+static void assert_refused(const struct format *format, const char *body, const char *expected)
 {
-    assert_int_equal(parse_text(kind, body), LM_EINVAL);
+    assert_int_equal(parse_text(format, body), LM_EINVAL);
     assert_string_equal(errors.data, expected);
 }
 
@@ -160,7 +158,7 @@ static void every_answer_is_that_of_the_original(void **state)
             strcmp(type, "application/json") != 0 || (!one && strcmp(path, "/logs") != 0) ||
             yyjson_obj_get(vector, "differs"))
             continue;
-        int error = parse(one ? RECORD_BODY_ONE : RECORD_BODY_ARRAY, body);
+        int error = parse(one ? &fastapi_log : &fastapi_logs, body);
         if (is_beyond_time(vector, body))
             assert_int_equal(error, LM_EINVAL);
         else
@@ -191,9 +189,9 @@ static void what_a_log_does_not_give_is_its_arrival(void **state)
 
 static void logs_of_one_body_ascend_in_their_order(void **state)
 {
-    assert_int_equal(parse_text(RECORD_BODY_ARRAY, "[{\"message\":\"1\",\"level\":\"l\"},"
-                                                   "{\"message\":\"2\",\"level\":\"l\"},"
-                                                   "{\"message\":\"3\",\"level\":\"l\"}]"),
+    assert_int_equal(parse_text(&fastapi_logs, "[{\"message\":\"1\",\"level\":\"l\"},"
+                                               "{\"message\":\"2\",\"level\":\"l\"},"
+                                               "{\"message\":\"3\",\"level\":\"l\"}]"),
                      0);
     assert_int_equal(kept.records_len, 3);
     for (size_t i = 1; i < 3; i++)
@@ -212,7 +210,7 @@ static void an_id_alone_is_the_timestamp_too(void **state)
     assert_attributes(",\"id\":\"e677d21f-dbff-7000-8000-000000000000\"", "");
     assert_int_equal(kept.records[0].key.timestamp_us, TIMESTAMP_MAX_US - 999);
     assert_refused(
-        RECORD_BODY_ONE,
+        &fastapi_log,
         "{\"message\":\"m\",\"level\":\"l\",\"id\":\"e677d21f-dc00-7000-8000-000000000000\"}",
         "{\"detail\":[{\"type\":\"id_timestamp_range\",\"loc\":[\"body\",\"id\"],"
         "\"msg\":\"The time in the id is after the year 9999\","
@@ -222,7 +220,7 @@ static void an_id_alone_is_the_timestamp_too(void **state)
 static void an_infinite_time_is_refused(void **state)
 {
     assert_int_equal(
-        parse_text(RECORD_BODY_ONE, "{\"message\":\"m\",\"level\":\"l\",\"timestamp\":1e400}"),
+        parse_text(&fastapi_log, "{\"message\":\"m\",\"level\":\"l\",\"timestamp\":1e400}"),
         LM_EINVAL);
     assert_non_null(strstr(errors.data, "\"type\":\"datetime_parsing\""));
     assert_non_null(strstr(errors.data, "\"input\":1e400"));
@@ -275,11 +273,11 @@ static void nul_is_replaced_and_counted(void **state)
 
 static void an_error_shows_nul_as_it_was_sent(void **state)
 {
-    assert_refused(RECORD_BODY_ONE, "{\"message\":[\"\\u0000\"],\"level\":\"l\"}",
+    assert_refused(&fastapi_log, "{\"message\":[\"\\u0000\"],\"level\":\"l\"}",
                    "{\"detail\":[{\"type\":\"string_type\",\"loc\":[\"body\",\"message\"],"
                    "\"msg\":\"Input should be a valid string\",\"input\":[\"\\u0000\"]}]}");
     /* Each error once, and the items after it are looked at all the same. */
-    assert_int_equal(parse_text(RECORD_BODY_NDJSON,
+    assert_int_equal(parse_text(&fastapi_lines,
                                 "{\"message\":\"\\u0000\"}\n[\"\\u0000\"]\n5\n{\"level\":\"l\"}"),
                      LM_EINVAL);
     assert_int_equal(kept.records_len, 0);
@@ -329,7 +327,7 @@ static void what_is_no_unicode_text_is_refused(void **state)
             const char *hole = strstr(places[j], "%s");
             snprintf(body, sizeof(body), "%.*s%s%s", (int)(hole - places[j]), places[j], bad[i],
                      hole + 2);
-            assert_int_equal(parse_text(RECORD_BODY_ONE, body), LM_EINVAL);
+            assert_int_equal(parse_text(&fastapi_log, body), LM_EINVAL);
             assert_non_null(strstr(errors.data, "\"type\":\"json_invalid\""));
             assert_int_equal(kept.records_len, 0);
         }
@@ -340,7 +338,7 @@ static void a_byte_order_mark_is_skipped(void **state)
 {
     assert_one("\xef\xbb\xbf{\"message\":\"m\",\"level\":\"l\"}", "l", "m", "");
     assert_int_equal(
-        parse_text(RECORD_BODY_NDJSON, "\xef\xbb\xbf{\"message\":\"m\",\"level\":\"l\"}\n"), 0);
+        parse_text(&fastapi_lines, "\xef\xbb\xbf{\"message\":\"m\",\"level\":\"l\"}\n"), 0);
 }
 
 /* Bodies of many logs. */
@@ -349,7 +347,7 @@ static void nothing_but_errors_comes_from_an_array_with_errors(void **state)
 {
     kept.fail_at = 1; /* once an item is wrong, the sink gets no more */
     assert_refused(
-        RECORD_BODY_ARRAY,
+        &fastapi_logs,
         "[{\"message\":\"m\",\"level\":\"l\"},{\"level\":1},7,{\"message\":\"m\",\"level\":\"l\"}]",
         "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",1,\"message\"],\"msg\":\"Field "
         "required\",\"input\":{\"level\":1}},"
@@ -365,30 +363,29 @@ static void nothing_but_errors_comes_from_an_array_with_errors(void **state)
 static void the_error_of_the_sink_ends_the_parse(void **state)
 {
     kept.fail_at = 1;
-    assert_int_equal(parse_text(RECORD_BODY_NDJSON, "{\"message\":\"1\",\"level\":\"l\"}\n"
-                                                    "{\"message\":\"2\",\"level\":\"l\"}\nx"),
+    assert_int_equal(parse_text(&fastapi_lines, "{\"message\":\"1\",\"level\":\"l\"}\n"
+                                                "{\"message\":\"2\",\"level\":\"l\"}\nx"),
                      LM_EFULL);
-    assert_int_equal(parse_text(RECORD_BODY_ARRAY, "[{\"message\":\"1\",\"level\":\"l\"},"
-                                                   "{\"message\":\"2\",\"level\":\"l\"},x]"),
+    assert_int_equal(parse_text(&fastapi_logs, "[{\"message\":\"1\",\"level\":\"l\"},"
+                                               "{\"message\":\"2\",\"level\":\"l\"},x]"),
                      LM_EINVAL);
-    assert_int_equal(parse_text(RECORD_BODY_ARRAY, "[{\"message\":\"1\",\"level\":\"l\"},"
-                                                   "{\"message\":\"2\",\"level\":\"l\"},1]"),
+    assert_int_equal(parse_text(&fastapi_logs, "[{\"message\":\"1\",\"level\":\"l\"},"
+                                               "{\"message\":\"2\",\"level\":\"l\"},1]"),
                      LM_EFULL);
     kept.fail_at = -1;
 }
 
 static void lines_are_logs_and_blank_lines_are_skipped(void **state)
 {
-    assert_int_equal(parse_text(RECORD_BODY_NDJSON,
-                                "\n \t\r\n{\"message\":\"1\",\"level\":\"l\"}\r\n"
-                                "\n  {\"message\":\"2\",\"level\":\"l\"}  "),
+    assert_int_equal(parse_text(&fastapi_lines, "\n \t\r\n{\"message\":\"1\",\"level\":\"l\"}\r\n"
+                                                "\n  {\"message\":\"2\",\"level\":\"l\"}  "),
                      0);
     assert_int_equal(kept.records_len, 2);
     assert_string_equal(kept.records[1].message.data, "2");
-    assert_int_equal(parse_text(RECORD_BODY_NDJSON, "\n"), 0);
-    assert_int_equal(parse_text(RECORD_BODY_ARRAY, " [ ] "), 0);
+    assert_int_equal(parse_text(&fastapi_lines, "\n"), 0);
+    assert_int_equal(parse_text(&fastapi_logs, " [ ] "), 0);
     assert_int_equal(kept.records_len, 0);
-    assert_refused(RECORD_BODY_NDJSON, "",
+    assert_refused(&fastapi_lines, "",
                    "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field "
                    "required\",\"input\":null}]}");
 }
@@ -396,8 +393,7 @@ static void lines_are_logs_and_blank_lines_are_skipped(void **state)
 static void an_error_in_a_line_tells_the_line_and_the_place_in_it(void **state)
 {
     assert_refused(
-        RECORD_BODY_NDJSON,
-        "{\"message\":\"m\",\"level\":\"l\"}\n\n{\"a\" 1}\n{\"message\":\"é\"]\n",
+        &fastapi_lines, "{\"message\":\"m\",\"level\":\"l\"}\n\n{\"a\" 1}\n{\"message\":\"é\"]\n",
         "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",1,5],\"msg\":\"JSON "
         "decode error\",\"input\":{},\"ctx\":{\"error\":\"Expecting ':' delimiter\"}},"
         "{\"type\":\"json_invalid\",\"loc\":[\"body\",2,14],\"msg\":\"JSON "
@@ -423,28 +419,28 @@ static struct slice deep_log(struct buffer *b, const char *before, size_t depth,
 static void a_log_may_be_so_deep_wherever_it_stands(void **state)
 {
     static const struct {
-        enum record_body kind;
+        const struct format *format;
         const char *before;
         const char *after;
     } places[] = {
-        {RECORD_BODY_ONE, "", ""},
-        {RECORD_BODY_ARRAY, "[", "]"},
-        {RECORD_BODY_NDJSON, "\n", "\n"},
+        {&fastapi_log, "", ""},
+        {&fastapi_logs, "[", "]"},
+        {&fastapi_lines, "\n", "\n"},
     };
     struct buffer b;
 
     buffer_init(&b, 1 << 20);
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        assert_int_equal(parse(places[i].kind,
+        assert_int_equal(parse(places[i].format,
                                deep_log(&b, places[i].before, RECORD_DEPTH_MAX, places[i].after)),
                          0);
         assert_int_equal(kept.records_len, 1);
-        assert_int_equal(parse(places[i].kind, deep_log(&b, places[i].before, RECORD_DEPTH_MAX + 1,
-                                                        places[i].after)),
+        assert_int_equal(parse(places[i].format, deep_log(&b, places[i].before,
+                                                          RECORD_DEPTH_MAX + 1, places[i].after)),
                          LM_EINVAL);
         assert_non_null(strstr(errors.data, "json_invalid"));
         assert_int_equal(
-            parse(places[i].kind, deep_log(&b, places[i].before, 100000, places[i].after)),
+            parse(places[i].format, deep_log(&b, places[i].before, 100000, places[i].after)),
             LM_EINVAL);
     }
     buffer_release(&b);
@@ -463,7 +459,7 @@ static void a_large_body_is_parsed_as_a_small_one(void **state)
         for (size_t i = 0; i < size; i++)
             buffer_append_char(&b, 'y');
         buffer_append_string(&b, "\"}");
-        assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), 0);
+        assert_int_equal(parse(&fastapi_log, buffer_slice(&b)), 0);
         assert_int_equal(kept.records[0].message.len, size);
         buffer_release(&b);
     }
@@ -479,7 +475,7 @@ static void objects_of_very_many_members_take_no_long_time(void **state)
         buffer_appendf(&b, ",\"%x\":0", i % 200000);
     buffer_append_string(&b, "}");
     uint64_t start = clock_monotonic_us();
-    assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), 0);
+    assert_int_equal(parse(&fastapi_log, buffer_slice(&b)), 0);
     assert_true(clock_monotonic_us() - start < 10000000);
     buffer_release(&b);
 }
@@ -514,7 +510,7 @@ static void the_deepest_log_can_be_sent_again_as_it_is_read(void **state)
         buffer_append_string(&answer, "[{\"message\":\"m\",\"level\":\"l\",\"attributes\":");
         buffer_append_slice(&answer, buffer_slice(&b));
         buffer_append_string(&answer, "}]");
-        assert_int_equal(parse(RECORD_BODY_ARRAY, buffer_slice(&answer)), more ? LM_EINVAL : 0);
+        assert_int_equal(parse(&fastapi_logs, buffer_slice(&answer)), more ? LM_EINVAL : 0);
         if (more)
             assert_non_null(strstr(errors.data, "Nested too deeply"));
     }
@@ -529,7 +525,7 @@ static void what_is_nested_too_deeply_is_all_that_is_told_of_it(void **state)
     buffer_init(&b, 1 << 20);
     for (size_t depth = RECORD_DEPTH_MAX + 1; depth <= 1000; depth += 871) {
         deep_log(&b, "[{\"level\":1},{\"message\":[],\"x\":", depth, "}]");
-        assert_int_equal(parse(RECORD_BODY_ARRAY, buffer_slice(&b)), LM_EINVAL);
+        assert_int_equal(parse(&fastapi_logs, buffer_slice(&b)), LM_EINVAL);
         assert_non_null(strstr(errors.data, "{\"detail\":[{\"type\":\"json_invalid\""));
         assert_null(strstr(errors.data, "\"string_type\""));
     }
@@ -539,23 +535,23 @@ static void what_is_nested_too_deeply_is_all_that_is_told_of_it(void **state)
 static void a_number_that_not_every_store_takes_is_refused_at_its_place(void **state)
 {
     assert_refused(
-        RECORD_BODY_ONE, log_with("a", "{\"b\":[0,1e131071,{\"c\":1e131072}]}"),
+        &fastapi_log, log_with("a", "{\"b\":[0,1e131071,{\"c\":1e131072}]}"),
         "{\"detail\":[{\"type\":\"decimal_whole_digits\",\"loc\":[\"body\",\"a\",\"b\",2,\"c\"],"
         "\"msg\":\"Decimal input should have no more than 131072 digits before the decimal point\","
         "\"input\":1e131072,\"ctx\":{\"whole_digits\":131072}}]}");
     assert_refused(
-        RECORD_BODY_ONE, log_with("attributes", "{\"a\":1e-16384}"),
+        &fastapi_log, log_with("attributes", "{\"a\":1e-16384}"),
         "{\"detail\":[{\"type\":\"decimal_max_places\",\"loc\":[\"body\",\"attributes\",\"a\"],"
         "\"msg\":\"Decimal input should have no more than 16383 decimal places\","
         "\"input\":1e-16384,\"ctx\":{\"decimal_places\":16383}}]}");
-    assert_refused(RECORD_BODY_ONE, log_with("a", "[1e131071,1e131071,1e309]"),
+    assert_refused(&fastapi_log, log_with("a", "[1e131071,1e131071,1e309]"),
                    "{\"detail\":[{\"type\":\"decimal_max_digits\",\"loc\":[\"body\",\"a\",2],"
                    "\"msg\":\"Decimal input should have no more than 262144 digits in total\","
                    "\"input\":1e309,\"ctx\":{\"max_digits\":262144}}]}");
-    assert_int_equal(parse_text(RECORD_BODY_ONE, log_with("a", "[1e131071,1e-16383]")), 0);
+    assert_int_equal(parse_text(&fastapi_log, log_with("a", "[1e131071,1e-16383]")), 0);
     assert_string_equal(kept.records[0].attributes.data, "{\"a\":[1e131071,1e-16383]}");
     /* As everywhere, the last of one name counts. */
-    assert_int_equal(parse_text(RECORD_BODY_ONE, log_with("a", "1e999999,\"a\":1")), 0);
+    assert_int_equal(parse_text(&fastapi_log, log_with("a", "1e999999,\"a\":1")), 0);
 }
 
 static void a_log_of_very_many_values_is_refused(void **state)
@@ -570,7 +566,7 @@ static void a_log_of_very_many_values_is_refused(void **state)
         for (int i = 0; i < RECORD_VALUES_MAX - others + more; i++)
             buffer_append_string(&b, ",0");
         buffer_append_string(&b, "]}");
-        assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), more ? LM_EINVAL : 0);
+        assert_int_equal(parse(&fastapi_log, buffer_slice(&b)), more ? LM_EINVAL : 0);
         if (more)
             assert_non_null(strstr(errors.data, "\"type\":\"too_long\",\"loc\":[\"body\"]"));
     }
@@ -588,7 +584,7 @@ static void a_log_of_very_many_bytes_is_told_apart(void **state)
     memset(room, 'm', RECORD_BYTES_MAX);
     b.len += RECORD_BYTES_MAX;
     buffer_append_string(&b, "\"}");
-    assert_int_equal(parse(RECORD_BODY_ONE, buffer_slice(&b)), LM_EDATA);
+    assert_int_equal(parse(&fastapi_log, buffer_slice(&b)), LM_EDATA);
     buffer_release(&b);
 }
 
@@ -596,45 +592,40 @@ static void a_log_of_very_many_bytes_is_told_apart(void **state)
 static void errors_that_find_no_room_are_no_refusal(void **state)
 {
     static struct ledger ledger;
-    struct record_parser *p = record_parser_new();
     struct account *account;
     struct buffer body;
     struct buffer out;
 
     ledger_init(&ledger, 1 << 20);
     account = ledger_account(&ledger, LEDGER_INTAKE);
-    record_parser_charge(p, account);
+    void *charged = fastapi_log.memory_new(account);
     buffer_init(&body, 1 << 20);
     buffer_init(&out, 64 << 20);
     out.account = account;
     for (int large = 0; large < 2; large++) {
-        struct record_parse_counts counted;
-        struct validation v;
+        struct format_counts counted;
 
         buffer_clear(&body);
         buffer_append_string(&body, "[{\"message\":\"m\",\"level\":\"");
         for (int i = 0; i < (large ? 200000 : 2000); i++)
             buffer_append_char(&body, '\x7f'); /* \u007f, where it is shown */
         buffer_append_string(&body, "\"}]");
-        validation_init(&v, &out);
-        int error = record_parse_body(p, RECORD_BODY_ARRAY, buffer_slice(&body), kept_sink, &kept,
-                                      &counted, &v);
-        if (large)
-            assert_true(error == LM_EBUSY || (error == LM_EINVAL && validation_finish(&v)));
-        else
-            assert_true(error == LM_EINVAL && !validation_finish(&v) && account_used(account) > 0);
+        int error = fastapi_logs.parse(buffer_slice(&body),
+                                       &(struct format_options){.memory = charged, .wrong = &out},
+                                       kept_sink, &kept, &counted);
+        assert_int_equal(error, large ? LM_EBUSY : LM_EINVAL);
+        assert_true(large || account_used(account) > 0);
         buffer_release(&out);
         assert_int_equal(account_used(account), 0);
     }
     buffer_release(&body);
-    record_parser_free(p);
+    fastapi_log.memory_free(charged);
 }
 
 /* Such a text needs more memory to read than any that is JSON: still it is wrong, not too much. */
 static void brackets_alone_are_refused_whatever_their_number(void **state)
 {
-    static const enum record_body kinds[] = {RECORD_BODY_ONE, RECORD_BODY_ARRAY,
-                                             RECORD_BODY_NDJSON};
+    static const struct format *const kinds[] = {&fastapi_log, &fastapi_logs, &fastapi_lines};
     static const char *const texts[] = {"[", "[{\"\":"};
     struct buffer b;
 

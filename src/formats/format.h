@@ -1,0 +1,88 @@
+/*
+ * The port of formats: what bytes that a client sends become logs by, and what it is then told. A
+ * format is one file, with a case in the conformance suite (tests/unit/formats): it touches neither
+ * the ingest nor anything behind it.
+ *
+ *   bytes ──► parse ──► records, one by one, to a sink
+ *                └────► what is wrong with them, as the answer ──┐
+ *   logs are durable ──────────────────────────────► answer ─────┴─► client
+ *
+ * What a format keeps to:
+ *   - The rules and limits of a log (record/rules.h, record/limits.h) hold whatever the format is;
+ *     they are enforced by parse, and nowhere behind it.
+ *   - All or nothing: from a body of which something is wrong nothing is taken. Records around it
+ *     may have been handed to the sink before that is known; the caller takes them back.
+ *   - It allocates nothing per log once its memory is warm, and what it holds of a body that is
+ *     wrong is charged.
+ *   - It says nothing about queues that are full and logs that are too large: those refusals are
+ *     the same for all formats (answers/answers.h).
+ */
+#ifndef LOGMILL_FORMATS_FORMAT_H
+#define LOGMILL_FORMATS_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/ledger.h"
+#include "record/record.h"
+
+enum { FORMAT_ANSWER_BYTES = 256 }; /* for which there is room, whatever memory there is then */
+
+struct format_options {
+    void *memory; /* what memory_new of the format returned */
+    /*
+     * Where the answer to a body of which something is wrong is written: empty at first, its
+     * account and ceiling the caller's. What it holds after another result is of no use.
+     */
+    struct buffer *wrong;
+};
+
+struct format_counts {
+    size_t records;        /* handed to the sink */
+    size_t nul_characters; /* U+0000, replaced by U+FFFD */
+};
+
+/* A body whose logs are durable, or which had none. */
+struct format_taken {
+    size_t records;
+    struct uuid last_id; /* of the last of them */
+};
+
+struct format_answer {
+    unsigned status;          /* of HTTP */
+    const char *content_type; /* NULL: application/json */
+};
+
+struct format {
+    const char *name; /* "json" */
+    /* NULL ends them; lower case, without parameters; "*" stands for any characters. */
+    const char *const *media_types;
+
+    /*
+     * Memory for parse, which is used again for each body, by one thread; what it holds for bodies
+     * that are wrong is charged to `account` (NULL: to none). Formats of one file may share it,
+     * where that file says so. Both are NULL if the format needs none.
+     */
+    void *(*memory_new)(struct account *account);
+    void (*memory_free)(void *memory);
+
+    /*
+     * Parses `body` (any bytes, which need not live longer) and hands its records to `sink`, in
+     * order. Returns 0; LM_EINVAL: something is wrong with it, and options->wrong is the answer;
+     * LM_EDATA: a log is larger than RECORD_BYTES_MAX; LM_ENOMEM; LM_EBUSY: no room in an account;
+     * or the error of the sink, at which it stops.
+     */
+    int (*parse)(struct slice body, const struct format_options *options, record_sink *sink,
+                 void *ctx, struct format_counts *counts);
+
+    /* What the client of `taken` is told: appends at most FORMAT_ANSWER_BYTES to `body`. */
+    struct format_answer (*answer)(const struct format_taken *taken, struct buffer *body);
+    /* The head of the answer that parse has written. */
+    struct format_answer refusal;
+};
+
+/* The first of `formats` (NULL ends them) with this media type, without case; or NULL. */
+const struct format *format_find(const struct format *const *formats, struct slice media_type);
+
+#endif
