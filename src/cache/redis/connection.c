@@ -15,7 +15,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/check.h"
 #include "base/clock.h"
+#include "base/state.h"
 
 enum {
     READ_SIZE = 64 * 1024,
@@ -84,6 +86,34 @@ void redis_server_release(struct redis_server *s)
 
 /* ---- Life ---- */
 
+static const state_moves moves[REDIS_CONNECTION_STATES] = {
+    [REDIS_CLOSED] = STATE(REDIS_CONNECTING),
+    [REDIS_CONNECTING] = STATE(REDIS_LOGGING_IN) | STATE(REDIS_CLOSED),
+    [REDIS_LOGGING_IN] = STATE(REDIS_READY) | STATE(REDIS_CLOSED),
+    [REDIS_READY] = STATE(REDIS_LISTENING) | STATE(REDIS_CLOSED),
+    [REDIS_LISTENING] = STATE(REDIS_CLOSED),
+};
+
+static void move(struct redis_connection *c, enum redis_connection_state to)
+{
+    CHECK(state_may_move(moves, c->state, to));
+    c->state = to;
+    CHECKED(redis_connection_check(c));
+}
+
+void redis_connection_check(const struct redis_connection *c)
+{
+    const state_moves logged_in = STATE(REDIS_LOGGING_IN) | STATE(REDIS_READY);
+    const state_moves talking = logged_in | STATE(REDIS_LISTENING);
+
+    CHECK((c->fd >= 0) == (c->state != REDIS_CLOSED));
+    CHECK((c->reader != NULL) == state_in(c->state, talking));
+    CHECK(!c->ssl || (c->server->tls && c->state != REDIS_CLOSED));
+    CHECK(!state_in(c->state, talking) || (c->ssl != NULL) == (c->server->tls != NULL));
+    CHECK(c->owed == 0 || state_in(c->state, logged_in));
+    CHECK(!c->run_id[0] || state_in(c->state, talking));
+}
+
 void redis_connection_init(struct redis_connection *c, const struct redis_server *server)
 {
     *c = (struct redis_connection){.server = server, .fd = -1};
@@ -91,15 +121,18 @@ void redis_connection_init(struct redis_connection *c, const struct redis_server
 
 void redis_connection_close(struct redis_connection *c)
 {
+    CHECKED(redis_connection_check(c));
+    if (c->state == REDIS_CLOSED)
+        return;
     SSL_free(c->ssl);
     c->ssl = NULL;
-    if (c->fd >= 0)
-        close(c->fd);
+    close(c->fd);
     c->fd = -1;
-    if (c->reader)
-        redisReaderFree(c->reader);
+    redisReaderFree(c->reader); /* NULL: nothing */
     c->reader = NULL;
+    c->owed = 0;
     c->run_id[0] = '\0';
+    move(c, REDIS_CLOSED);
 }
 
 void redis_connection_release(struct redis_connection *c)
@@ -145,6 +178,7 @@ static int connect_address(struct redis_connection *c, const struct sockaddr *ad
     c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return fail(c, LM_EUNAVAILABLE, err, "no socket could be had");
+    move(c, REDIS_CONNECTING);
     if (address->sa_family != AF_UNIX)
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (connect(c->fd, address, len) == 0)
@@ -333,7 +367,7 @@ static int log_in(struct redis_connection *c, uint64_t deadline_us, struct errbu
     if (error)
         error = fail(c, LM_EINVAL, err, "user and password are too long");
     else
-        error = redis_connection_send(c, buffer_slice(&text), deadline_us, err);
+        error = redis_connection_send(c, buffer_slice(&text), commands, deadline_us, err);
     if (text.data)
         explicit_bzero(text.data, text.capacity);
     buffer_release(&text);
@@ -343,8 +377,9 @@ static int log_in(struct redis_connection *c, uint64_t deadline_us, struct errbu
 int redis_connection_open(struct redis_connection *c, uint64_t deadline_us, struct errbuf *err)
 {
     const struct redis_url *url = &c->server->url;
-    int error = url->path ? connect_path(c, deadline_us, err) : connect_host(c, deadline_us, err);
 
+    CHECK(c->state == REDIS_CLOSED);
+    int error = url->path ? connect_path(c, deadline_us, err) : connect_host(c, deadline_us, err);
     if (!error && url->tls)
         error = shake_hands(c, deadline_us, err);
     if (error)
@@ -353,7 +388,11 @@ int redis_connection_open(struct redis_connection *c, uint64_t deadline_us, stru
     if (!c->reader)
         return fail(c, LM_EUNAVAILABLE, err, "out of memory");
     c->reader->maxbuf = READER_KEEP;
-    return log_in(c, deadline_us, err);
+    move(c, REDIS_LOGGING_IN);
+    error = log_in(c, deadline_us, err);
+    if (!error)
+        move(c, REDIS_READY);
+    return error;
 }
 
 /* ---- Bytes ---- */
@@ -414,9 +453,12 @@ static int fail_transfer(struct redis_connection *c, int error, struct errbuf *e
                 error == LM_ETIMEOUT ? "no answer in time" : "the connection was closed");
 }
 
-int redis_connection_send(struct redis_connection *c, struct slice bytes, uint64_t deadline_us,
-                          struct errbuf *err)
+int redis_connection_send(struct redis_connection *c, struct slice bytes, size_t replies,
+                          uint64_t deadline_us, struct errbuf *err)
 {
+    CHECKED(redis_connection_check(c));
+    CHECK(c->state == REDIS_LOGGING_IN || c->state == REDIS_READY);
+    c->owed += replies;
     while (bytes.len > 0) {
         int error;
         size_t n = send_some(c, bytes, deadline_us, &error);
@@ -434,6 +476,8 @@ int redis_connection_receive(struct redis_connection *c, redisReply **reply, uin
     char bytes[READ_SIZE];
     void *got = NULL;
 
+    CHECKED(redis_connection_check(c));
+    CHECK(c->owed > 0 || c->state == REDIS_LISTENING);
     for (;;) {
         int error;
         size_t n;
@@ -441,6 +485,8 @@ int redis_connection_receive(struct redis_connection *c, redisReply **reply, uin
         if (redisReaderGetReply(c->reader, &got) != REDIS_OK)
             return fail(c, LM_EIO, err, "it does not speak the Redis protocol");
         if (got) {
+            if (c->state != REDIS_LISTENING)
+                c->owed--;
             *reply = got;
             return 0;
         }
@@ -455,8 +501,16 @@ int redis_connection_receive(struct redis_connection *c, redisReply **reply, uin
     }
 }
 
+void redis_connection_listen(struct redis_connection *c)
+{
+    CHECK(c->owed == 0);
+    move(c, REDIS_LISTENING);
+}
+
 int redis_connection_wait(struct redis_connection *c, uint64_t deadline_us)
 {
+    CHECKED(redis_connection_check(c));
+    CHECK(c->state == REDIS_LISTENING);
     if (c->ssl && SSL_pending(c->ssl) > 0)
         return 0;
     return wait_for(c->fd, POLLIN, deadline_us);

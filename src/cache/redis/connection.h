@@ -3,8 +3,20 @@
  * monotonic time `deadline_us` it is given, whatever the server does: hiredis reads the replies,
  * but the sockets are ours, since its own time-outs begin anew with each byte that comes.
  *
- * Always true: `fd` is -1 exactly when it is not open. Any call that fails has closed it, but for
+ *   closed ──► connecting ──► logging in ──► ready ──► listening
+ *     ▲            │              │            │           │
+ *     └────────────┴──────────────┴────────────┴───────────┘
+ *
+ * Between calls it is closed, ready or listening. Any call that fails has closed it, but for
  * redis_connection_wait.
+ *
+ * Always true (redis_connection_check):
+ *   1. It has a socket exactly if it is not closed.
+ *   2. It has a reader exactly from logging in on, and TLS from there on if the server wants it.
+ *   3. Replies are owed only while logging in or ready: what is closed is owed none, and what comes
+ *      to who listens answers nothing.
+ *   4. A run_id is known only from logging in on.
+ *
  * Belongs to one thread. SIGPIPE must be ignored where TLS is used.
  */
 #ifndef LOGMILL_CACHE_REDIS_CONNECTION_H
@@ -38,8 +50,19 @@ int redis_server_init(struct redis_server *s, const char *url, const char *ca_fi
                       struct errbuf *err) LM_MUST_CHECK;
 void redis_server_release(struct redis_server *s);
 
+enum redis_connection_state {
+    REDIS_CLOSED,
+    REDIS_CONNECTING, /* the socket, then TLS */
+    REDIS_LOGGING_IN,
+    REDIS_READY,     /* for commands */
+    REDIS_LISTENING, /* subscribed: for what is announced, and for nothing else */
+    REDIS_CONNECTION_STATES
+};
+
 struct redis_connection {
     const struct redis_server *server;
+    enum redis_connection_state state;
+    size_t owed; /* replies to what was sent that have not come yet */
     int fd;
     SSL *ssl;
     redisReader *reader;
@@ -55,8 +78,10 @@ void redis_connection_release(struct redis_connection *c);
 
 static inline bool redis_connection_is_open(const struct redis_connection *c)
 {
-    return c->fd >= 0;
+    return c->state != REDIS_CLOSED;
 }
+
+void redis_connection_check(const struct redis_connection *c);
 
 void redis_connection_close(struct redis_connection *c);
 
@@ -69,15 +94,20 @@ int redis_connection_open(struct redis_connection *c, uint64_t deadline_us,
                           struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Sends bytes: whole commands, as redis_command_… below write them. Returns 0, LM_ETIMEOUT, or
- * LM_EIO where the connection is broken (which is how a server's having closed it is found).
+ * Sends bytes: whole commands, as redis_command_… below write them, in one call or several; to all
+ * of them there will be `replies` replies, each to be received before the next exchange. Returns 0,
+ * LM_ETIMEOUT, or LM_EIO where the connection is broken (which is how a server's having closed it
+ * is found).
  */
-int redis_connection_send(struct redis_connection *c, struct slice bytes, uint64_t deadline_us,
-                          struct errbuf *err) LM_MUST_CHECK;
+int redis_connection_send(struct redis_connection *c, struct slice bytes, size_t replies,
+                          uint64_t deadline_us, struct errbuf *err) LM_MUST_CHECK;
 
 /* Receives one reply, to be freed with freeReplyObject. Errors as above. */
 int redis_connection_receive(struct redis_connection *c, redisReply **reply, uint64_t deadline_us,
                              struct errbuf *err) LM_MUST_CHECK;
+
+/* After SUBSCRIBE was answered: from now on it listens. Nothing may be sent any more. */
+void redis_connection_listen(struct redis_connection *c);
 
 /* Waits until there is something to receive: 0, or LM_ETIMEOUT, which does not close. */
 int redis_connection_wait(struct redis_connection *c, uint64_t deadline_us) LM_MUST_CHECK;

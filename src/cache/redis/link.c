@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "cache/redis/internal.h"
 #include "diag/diag.h"
@@ -102,10 +103,11 @@ static int exchange(struct cache_redis_client *c, struct slice command, struct s
                     redisReply **replies, size_t n, uint64_t deadline_us, struct errbuf *err)
 {
     size_t got = 0;
-    int error = redis_connection_send(&c->connection, command, deadline_us, err);
 
+    CHECK(c->connection.owed == 0); /* else an answer would be taken for another's */
+    int error = redis_connection_send(&c->connection, command, n, deadline_us, err);
     if (!error)
-        error = redis_connection_send(&c->connection, more, deadline_us, err);
+        error = redis_connection_send(&c->connection, more, 0, deadline_us, err);
     while (!error && got < n) {
         error = redis_connection_receive(&c->connection, &replies[got], deadline_us, err);
         got += error == 0;

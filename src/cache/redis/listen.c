@@ -30,7 +30,7 @@ void cache_redis_listen_announce(struct cache_redis_client *c, uint64_t deadline
 struct listener {
     struct cache_listener base;
     struct cache_redis *cache;
-    struct redis_connection connection; /* open: subscribed */
+    struct redis_connection connection; /* closed or listening */
 };
 
 struct cache_listener *cache_redis_listen_new(struct cache *base)
@@ -80,9 +80,13 @@ static int subscribe(struct listener *l, struct errbuf *err)
     redis_command_begin(&command, 2);
     redis_command_add(&command, SLICE_LITERAL("SUBSCRIBE"));
     redis_command_add(&command, slice_of_string(l->cache->channel));
-    error = redis_connection_send(&l->connection, buffer_slice(&command), deadline_us, err);
+    error = redis_connection_send(&l->connection, buffer_slice(&command), 1, deadline_us, err);
     buffer_release(&command);
-    return error ? error : take(l, deadline_us, err);
+    if (!error)
+        error = take(l, deadline_us, err);
+    if (!error)
+        redis_connection_listen(&l->connection);
+    return error;
 }
 
 int cache_redis_listen_wait(struct cache_listener *base, unsigned timeout_ms)
