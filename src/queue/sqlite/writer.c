@@ -91,13 +91,11 @@ void queue_sqlite_writer_check(const struct queue_sqlite *q)
     seq_ranges_check(&q->acks);
 }
 
-#ifdef LOGMILL_CHECKS
-
 static void round_check(const struct queue_sqlite *q, const struct round *r)
 {
     const struct queue_send *const taken[] = {r->sends, r->left};
     size_t total = 0;
-    size_t bytes;
+    size_t bytes = 0;
 
     CHECK(!r->sends || !r->left);
     for (int i = 0; i < 2; i++) {
@@ -110,8 +108,6 @@ static void round_check(const struct queue_sqlite *q, const struct round *r)
     for (const struct queue_send *send = r->refused; send; send = send->next)
         CHECK(send_is_too_large(q, send, &bytes));
 }
-
-#endif
 
 static void close_db(struct queue_sqlite_writer *w)
 {
