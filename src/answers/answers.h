@@ -49,13 +49,13 @@
       "too many reads wait: at most {} of one client (MAX_READS_PER_CLIENT), try again later")     \
     X(REFUSED_READS, 503, "too many reads wait: at most {} (MAX_READS), try again later")          \
     X(REFUSED_READ_NO_TURN, 503, "too many reads wait, try again later")                           \
-    X(REFUSED_READ_MEMORY, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later")        \
+    X(REFUSED_READ_NO_ROOM, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later")       \
     X(REFUSED_READ_TIME, 503, "the store did not answer within QUERY_TIMEOUT, try again later")    \
     X(REFUSED_STORE_FAILED, 503, "the store cannot be read now, try again later")                  \
     X(REFUSED_TAILS, 503, "too many live tails: at most {} (MAX_TAILS)")                           \
     X(REFUSED_TAIL_LEFT, 503, "the client has ended the connection before its turn")               \
     /* Files */                                                                                    \
-    X(REFUSED_FILE_MEMORY, 503, "Service Unavailable")                                             \
+    X(REFUSED_FILE_NO_ROOM, 503, "Service Unavailable")                                            \
     X(REFUSED_FILE_BROKEN, 500, "Internal Server Error")                                           \
     /* GET /ready */                                                                               \
     X(REFUSED_QUEUE_SILENT, 503, "the queue does not answer within {} s (READY_TIMEOUT)")          \

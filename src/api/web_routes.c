@@ -61,6 +61,31 @@ bool web_routes_etag_matches(struct slice header, const char *etag)
     return false;
 }
 
+static enum refusal refusal_of(int error)
+{
+    switch (error) {
+    case LM_ENOMEM:
+        return REFUSED_NO_MEMORY;
+    case LM_EBUSY:
+        return REFUSED_FILE_NO_ROOM;
+    default:
+        return REFUSED_FILE_BROKEN;
+    }
+}
+
+static int inflate_into(struct buffer *plain, const struct web_asset *asset, struct account *reads)
+{
+    if (!buffer_charge(plain, reads))
+        return LM_EBUSY;
+    if (!buffer_reserve(plain, asset->plain_len))
+        return buffer_error(plain);
+
+    int error = web_asset_inflate(asset, plain->data);
+
+    plain->len = error ? 0 : asset->plain_len;
+    return error;
+}
+
 /* A client that takes no gzip is a rare one: inflating anew for each costs nothing that matters. */
 static void respond_inflated(struct http_request *req, const struct web_asset *asset,
                              const struct http_response *response, struct account *reads)
@@ -68,14 +93,14 @@ static void respond_inflated(struct http_request *req, const struct web_asset *a
     struct buffer plain;
 
     buffer_init(&plain, asset->plain_len);
-    if (!buffer_charge(&plain, reads) || !buffer_reserve(&plain, asset->plain_len)) {
-        answers_refuse(req, REFUSED_FILE_MEMORY, 0);
-    } else if (web_asset_inflate(asset, plain.data)) {
-        answers_refuse(req, REFUSED_FILE_BROKEN, 0);
+
+    int error = inflate_into(&plain, asset, reads);
+
+    if (error) {
+        answers_refuse(req, refusal_of(error), 0);
     } else {
         struct http_response whole = *response;
 
-        plain.len = asset->plain_len;
         whole.body_buffer = &plain;
         http_respond(req, &whole);
     }

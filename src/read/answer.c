@@ -16,7 +16,7 @@ static enum refusal refusal_of(int error)
     case LM_ETIMEOUT:
         return REFUSED_READ_TIME;
     case LM_EBUSY:
-        return REFUSED_READ_MEMORY;
+        return REFUSED_READ_NO_ROOM;
     case LM_ESTOPPED:
         return REFUSED_READ_NO_TURN;
     case LM_ENOMEM:
@@ -30,7 +30,7 @@ void read_answer_failure(struct http_request *req, int error, const struct errbu
 {
     enum refusal why = refusal_of(error);
 
-    if (why == REFUSED_READ_MEMORY)
+    if (why == REFUSED_READ_NO_ROOM)
         metrics_add(METRIC_READS_REFUSED_MEMORY, 1);
     if (why == REFUSED_STORE_FAILED)
         diag(DIAG_WARN, "a read failed", DIAG_STR("reason", detail->text));

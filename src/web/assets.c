@@ -23,11 +23,13 @@ int web_asset_inflate(const struct web_asset *asset, char *out)
     };
 
     if (inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
-        return LM_EDATA;
+        return LM_ENOMEM;
 
     int result = inflate(&z, Z_FINISH);
     bool whole = result == Z_STREAM_END && z.total_out == asset->plain_len;
 
     inflateEnd(&z);
+    if (result == Z_MEM_ERROR)
+        return LM_ENOMEM;
     return whole ? 0 : LM_EDATA;
 }

@@ -23,7 +23,8 @@ struct web_asset {
 /* The file at `path`, or NULL. */
 const struct web_asset *web_asset_find(struct slice path);
 
-/* Inflates `asset` into `out`, which has room for its plain_len. Returns 0 or LM_EDATA. */
+/* Inflates `asset` into `out`, which has room for its plain_len. Returns 0, LM_EDATA or LM_ENOMEM.
+ */
 int web_asset_inflate(const struct web_asset *asset, char *out) LM_MUST_CHECK;
 
 /* All of them, in order of path. */
