@@ -1,0 +1,238 @@
+/*
+ * An upgrade, and the way back: the build before, made from its commit, and this one run over the same
+ * data, in turn and side by side.
+ */
+import { strict as assert } from 'node:assert';
+import { execFile } from 'node:child_process';
+import * as path from 'node:path';
+import test from 'node:test';
+import { promisify } from 'node:util';
+
+import { BINARY, type Lab, type Logmill, ROOT, run, scenario, sqlite } from '../support/harness';
+import { type Log, allLogs, assertNewestFirst, atRest, page, postLog, postLogs, stored } from '../support/logs';
+import { type Settings, sharedCloud } from '../support/servers/cloud';
+import { PostgresServer } from '../support/servers/postgres';
+import { Tail } from '../support/sse';
+
+/** The build whose data, messages and cursors this one has to live with, and the other way round. */
+const BEFORE = 'b7319a8';
+const BUILD_MS = 900_000;
+
+let built: Promise<string> | undefined;
+
+/** The binary of the build before; made once, and kept in build/. */
+function before(): Promise<string> {
+    built ??= promisify(execFile)(path.join(ROOT, 'tools', 'build-before'), [BEFORE], {
+        timeout: BUILD_MS,
+    }).then(({ stdout }) => stdout.trim());
+    return built;
+}
+
+/** A start on the data of the others. */
+type Starter = (command?: 'serve' | 'api' | 'worker') => Promise<Logmill>;
+
+function starters(lab: Lab, dataDir: string, settings: Settings, binary: string): [Starter, Starter] {
+    const start =
+        (of: string): Starter =>
+        (command = 'serve') =>
+            lab.start({ command, settings, binary: of }, dataDir);
+    return [start(binary), start(BINARY)];
+}
+
+/** Sends logs of each kind to `server` and waits until they are stored. */
+async function send(server: Logmill, by: string): Promise<void> {
+    await postLogs(
+        server,
+        Array.from({ length: 20 }, (_, n) => ({
+            message: `by ${by} ${n} \u00e9 \u0001 "`,
+            level: n % 2 ? 'info' : 'Error',
+            n,
+            nested: { a: [1, null, 1.5, 'x'] },
+        })),
+    );
+    const early = { message: `early by ${by}`, level: 'info', timestamp: '1969-12-31T23:59:59.5Z' };
+    await stored(server, await postLog(server, early));
+    await atRest(server);
+}
+
+/** What a build shows of the data: logs in order, and each by its id. */
+async function shown(server: Logmill): Promise<Log[]> {
+    const logs = await allLogs(server, '', 7);
+    assertNewestFirst(logs);
+    assert.deepEqual(await stored(server, logs.at(-1)!.id), logs.at(-1));
+    return logs;
+}
+
+/** Each build stores, and reads what the other one has stored. */
+async function inTurn(turns: Starter[]): Promise<void> {
+    let known: Log[] = [];
+    for (const [n, start] of turns.entries()) {
+        const server = await start();
+        if (known.length > 0) {
+            assert.deepEqual(await shown(server), known);
+        }
+        await send(server, String(n));
+        const now = await shown(server);
+        assert.equal(now.length, known.length + 21);
+        known = now;
+        await server.stop();
+    }
+}
+
+/** A page's cursor and a tail's place that `old` gave are as good at `now`, whatever was stored meanwhile. */
+async function cursorsGoOn(startOld: Starter, startNew: Starter): Promise<void> {
+    const old = await startOld();
+    await send(old, 'old');
+    const filters = ['', 'level=error&', 'q=BY%20old&', 'attr.n=4&', 'level=info&q=by&'];
+    const pages = await Promise.all(filters.map((filter) => page(old, `${filter}limit=3`)));
+    const whole = await Promise.all(filters.map((filter) => allLogs(old, filter)));
+    const tail = await Tail.open(old);
+    const last = await postLog(old, { message: 'seen', level: 'info' });
+    await tail.has(1);
+    tail.close();
+    const missed = await postLog(old, { message: 'not seen', level: 'info' });
+    await stored(old, missed);
+    await old.stop();
+
+    const now = await startNew();
+    const resumed = await Tail.open(now, { lastId: tail.lastId });
+    await resumed.has(1);
+    assert.deepEqual(
+        resumed.logs.map((log) => log.id),
+        [missed],
+    );
+    assert.deepEqual(resumed.events, []);
+    resumed.close();
+    assert.notEqual(last, missed);
+    for (const [n, first] of pages.entries()) {
+        const rest = [...first.logs];
+        for (let next = first.next; next !== null; ) {
+            const got = await page(now, `${filters[n]}limit=3&cursor=${encodeURIComponent(next)}`);
+            rest.push(...got.logs);
+            next = got.next;
+        }
+        assert.deepEqual(rest, whole[n], filters[n]);
+    }
+}
+
+void test('the build before can be built from its commit', { timeout: BUILD_MS }, async () => {
+    const version = await run([await before(), 'version']);
+    assert.equal(version.code, 0, version.stderr);
+});
+
+scenario('a data directory goes from the build before to this one and back', async (lab) => {
+    const dataDir = lab.folder();
+    const [old, now] = starters(lab, dataDir, {}, await before());
+    await inTurn([old, now, old, now]);
+    for (const [file, known] of [
+        ['queue.db', 2],
+        ['logs.db', 4],
+    ] as const) {
+        const [row] = await sqlite(path.join(dataDir, file), 'PRAGMA user_version');
+        assert.deepEqual(row, { user_version: known }, `${file} has no version the build before refuses`);
+    }
+});
+
+scenario('a data directory that this build made is good for the build before', async (lab) => {
+    const [old, now] = starters(lab, lab.folder(), {}, await before());
+    await inTurn([now, old, now]);
+});
+
+scenario('cursors and Last-Event-ID of the build before go on', async (lab) => {
+    const [old, now] = starters(lab, lab.folder(), {}, await before());
+    await cursorsGoOn(old, now);
+});
+
+for (const oldRole of ['api', 'worker'] as const) {
+    const newRole = oldRole === 'api' ? 'worker' : 'api';
+    scenario(`the ${oldRole} of the build before works with the ${newRole} of this one`, async (lab) => {
+        const [old, now] = starters(lab, lab.folder(), {}, await before());
+        const [startApi, startWorker] = oldRole === 'api' ? [old, now] : [now, old];
+        const api = await startApi('api');
+        const waiting = await postLog(api, { message: 'before there is a worker', level: 'info' });
+        await startWorker('worker');
+        await send(api, oldRole);
+        const logs = await shown(api);
+        assert.equal(logs.length, 22);
+        assert.ok(logs.some((log) => log.id === waiting));
+        for (const log of logs.filter(({ message }) => message.startsWith('by '))) {
+            assert.deepEqual(log.attributes['nested'], { a: [1, null, 1.5, 'x'] });
+        }
+    });
+}
+
+scenario('what one build left in the queue when it was killed, the other one stores', async (lab) => {
+    const dataDir = lab.folder();
+    const turns = starters(lab, dataDir, {}, await before());
+    const ids: string[] = [];
+    for (const [n, start] of turns.entries()) {
+        const api = await start('api');
+        for (let i = 0; i < 10; i++) {
+            ids.push(await postLog(api, { message: `left ${n} ${i}`, level: 'info' }));
+        }
+        await api.kill();
+        const other = await turns[1 - n]!();
+        await atRest(other);
+        await other.stop();
+    }
+    const last = await turns[1]();
+    assert.deepEqual(new Set((await allLogs(last)).map((log) => log.id)), new Set(ids));
+});
+
+scenario('a backup of what the build before runs on is good for both', async (lab) => {
+    const [old] = starters(lab, lab.folder(), {}, await before());
+    const server = await old();
+    await send(server, 'old');
+    const folder = lab.folder();
+    const file = path.join(folder, 'x');
+    const backup = await run([BINARY, 'backup', file], { settings: { DATA_DIR: server.dataDir } });
+    assert.equal(backup.code, 0, backup.stderr);
+    const known = await shown(server);
+    for (const [n, binary] of [await before(), BINARY].entries()) {
+        const dataDir = path.join(folder, String(n));
+        const restore = await run([BINARY, 'restore', file], { settings: { DATA_DIR: dataDir } });
+        assert.equal(restore.code, 0, restore.stderr);
+        const copy = await lab.start({ binary }, dataDir);
+        assert.deepEqual(await shown(copy), known);
+    }
+});
+
+scenario('a PostgreSQL schema goes from the build before to this one and back', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const binary = await before();
+    const settings = { DATABASE_URL: postgres.url };
+    const [old, now] = starters(lab, lab.folder(), settings, binary);
+    await inTurn([old, now, old, now]);
+    await cursorsGoOn(old, now);
+    const versions = await postgres.query('SELECT max(version)::int AS version FROM logmill_schema');
+    assert.deepEqual(versions, [{ version: 4 }], 'no version that the build before refuses');
+});
+
+const { cloud, end } = sharedCloud();
+
+for (const oldRole of ['api', 'worker'] as const) {
+    scenario(`over SQS, PostgreSQL and Redis, the ${oldRole} may be of the build before`, async (lab) => {
+        const site = await (await cloud()).site();
+        const binary = await before();
+        const start = (command: 'api' | 'worker'): Promise<Logmill> =>
+            lab.start({
+                command,
+                settings: site.settings,
+                binary: command === oldRole ? binary : BINARY,
+            });
+        await start('worker');
+        const api = await start('api');
+        const tail = await Tail.open(api);
+        await postLogs(
+            api,
+            Array.from({ length: 20 }, (_, n) => ({ message: `log ${n}`, level: 'info', n })),
+        );
+        await tail.has(20);
+        tail.close();
+        const rows = await site.stored(20);
+        assert.equal(rows.length, 20);
+        assert.deepEqual((await allLogs(api)).reverse(), rows);
+    });
+}
+
+end();
