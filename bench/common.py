@@ -38,7 +38,7 @@ class Unavailable(Exception):
 
 
 def wanted(names):
-    """Those of `names` that BENCH_CONTESTANTS asks for; all, where it asks for none of them."""
+    """Those of `names` that BENCH_CONTESTANTS asks for; all, if it asks for none of them."""
     return [name for name in names if name in CONTESTANTS] or list(names)
 
 

@@ -9,7 +9,7 @@ def values(turns, contestant, figure):
 
 
 def median(turns, contestant, figure):
-    """None where the contestant has no such figure."""
+    """None if the contestant has no such figure."""
     found = values(turns, contestant, figure)
     return statistics.median(found) if found else None
 
@@ -22,14 +22,14 @@ def ratios(turns, contestant, other, figure):
 
 def ratio(turns, contestant, other, figure):
     """The median of each round's ratio: what disturbs a machine for a while disturbs both. None
-    where one of the two did not run."""
+    if one of the two did not run."""
     found = ratios(turns, contestant, other, figure)
     return statistics.median(found) if found else None
 
 
 def median_interval(found):
     """Between which of `found`, ascending, the median of all that could be measured lies with 95 %:
-    by the binomial distribution, whatever theirs is. (None, None) where they are too few for that."""
+    by the binomial distribution, whatever theirs is. (None, None) if they are too few for that."""
     n, outside, low = len(found), 0, -1
     while (outside := outside + math.comb(n, low + 1) / 2**n) <= 0.025:
         low += 1
@@ -46,7 +46,7 @@ def say_turn(number, figures, text):
 
 def print_table(title, columns, rows):
     """`columns` are (heading, width, format); a row has a name and then one number a column, or
-    None where there is none."""
+    None if there is none."""
     print(f"\n{title}")
     print(" " * 28 + "".join(f"{heading:>{width}}" for heading, width, _ in columns))
     for name, *numbers in rows:

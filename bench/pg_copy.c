@@ -193,7 +193,7 @@ static const struct way *find_way(const char *name)
     return NULL;
 }
 
-/* Leaves the table with the partition of the day, empty, or full where logs are to be repeated. */
+/* Leaves the table with the partition of the day, empty, or full if logs are to be repeated. */
 static void prepare(struct bench *b, bool full)
 {
     size_t len = b->rows.len;

@@ -32,7 +32,7 @@ h2 { margin-top: 2.5rem; } h3 { margin-bottom: 0; font-size: 1rem; } .met { colo
 
 
 def bars(turns, figure):
-    """One plot; empty where no contestant has the figure."""
+    """One plot; empty if no contestant has the figure."""
     found = [(who, median(turns, who, figure), values(turns, who, figure)) for who in contestants(turns)]
     found = [row for row in found if row[1] is not None]
     if not found:

@@ -16,8 +16,8 @@ struct rows {
 };
 
 /*
- * `len` records from the NDJSON file `corpus`, from its start again where it has fewer lines. Ends
- * the program where the file cannot be read or is not valid.
+ * `len` records from the NDJSON file `corpus`, from its start again if it has fewer lines. Ends
+ * the program if the file cannot be read or is not valid.
  */
 void rows_init(struct rows *rows, const char *corpus, size_t len);
 void rows_release(struct rows *rows);

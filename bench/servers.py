@@ -30,7 +30,7 @@ class Server:
 
     @staticmethod
     def prepare():
-        """Gets what it needs; raises Unavailable where that is not to be had."""
+        """Gets what it needs; raises Unavailable if that is not to be had."""
 
     def __init__(self, command, port, env=None, directory=None):
         self.port = port
@@ -62,14 +62,14 @@ class Server:
 
     def settle(self):
         """Returns how many logs it has, once all that it has taken are where they are to stay; None
-        where it keeps nothing."""
+        if it keeps nothing."""
 
     def cpu(self):
         """CPU seconds of all that counts."""
         return cpu_seconds(self.pid)
 
     def disk(self):
-        """Bytes of its files; None where it has none of its own."""
+        """Bytes of its files; None if it has none of its own."""
         return disk_bytes(self.dir)
 
     def stop(self):

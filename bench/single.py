@@ -1,7 +1,7 @@
 """Table `single`: POST /log, one log a request, over 1, 64 and 512 connections.
 
 What counts is the CPU time of the whole process, all threads and children, per 100,000 logs; for
-`logmill serve` that includes making every log durable and storing it. Where a log goes into SQS
+`logmill serve` that includes making every log durable and storing it. If a log goes into SQS
 (ElasticMQ), only the api's own CPU counts.
 """
 

@@ -24,7 +24,7 @@ def refused_of(warnings):
 
 
 def check(setup, accepted, refused_count, warnings):
-    """Returns what was found: figures, and `faults`, which is empty where all is well."""
+    """Returns what was found: figures, and `faults`, which is empty if all is well."""
     refused = refused_of(warnings)
     faults = []
     rows = stored_refused = sent = 0

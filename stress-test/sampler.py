@@ -10,7 +10,7 @@ PERIOD_SECONDS = 1.0
 
 
 def memory_mib(pid):
-    """Of a process and its children; what they share is counted once. (Pss; where the system does
+    """Of a process and its children; what they share is counted once. (Pss; if the system does
     not let us read it, Rss.)"""
     kib = 0
     for member in family(pid):

@@ -16,7 +16,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "stress", "AWS_SECRET_ACCESS_KEY": "stress",
 
 
 def answers(ask):
-    """True where a server can be asked already."""
+    """True if a server can be asked already."""
     try:
         ask()
         return True

@@ -1,5 +1,5 @@
 /*
- * What the scripts share. They run under k6, and under `drive/` where there is no k6; so they use
+ * What the scripts share. They run under k6, and under `drive/` if there is no k6; so they use
  * only what both have, and read exec.vu before their first await.
  *
  * Every log carries the number of its virtual user (vu) and its own number among those of that

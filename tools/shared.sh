@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 
 # install_once FOLDER STAMP COMMAND...: runs COMMAND, which fills FOLDER, unless that is done for the
-# same STAMP. Where several do it at once, one does and the others wait. Says nothing on stdout.
+# same STAMP. If several do it at once, one does and the others wait. Says nothing on stdout.
 install_once() {
     folder=$1 stamp=$2
     shift 2

@@ -68,7 +68,7 @@ export class Alarms extends Construct {
             new cw.MathExpression({
                 label: '5xx answers in percent',
                 period: MINUTE,
-                /* Of the service, and of the load balancer where no task answers. */
+                /* Of the service, and of the load balancer if no task answers. */
                 expression: '100 * (FILL(target, 0) + FILL(balancer, 0)) / requests',
                 usingMetrics: {
                     target: answers(HttpCodeTarget.TARGET_5XX_COUNT),

@@ -82,7 +82,7 @@ export class Database extends Construct {
         }
     }
 
-    /** Bytes that are free, or in use where the storage has no size. */
+    /** Bytes that are free, or in use if the storage has no size. */
     storage(): cw.Metric {
         if (!this.isAurora) return this.metric('FreeStorageSpace');
         const { DBClusterIdentifier } = this.dimensions; // of the whole cluster: it has no role

@@ -1,5 +1,5 @@
 /*
- * Runs one of the scripts where there is no k6:
+ * Runs one of the scripts if there is no k6:
  *
  *   node stress-test/drive/main.js SCRIPT
  *

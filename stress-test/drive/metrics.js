@@ -59,7 +59,7 @@ export class Rate extends Metric {
     }
 }
 
-/** Keeps three digits of each value (milliseconds, where it is a time). */
+/** Keeps three digits of each value (milliseconds, if it is a time). */
 export class Trend extends Metric {
     histogram = createHistogram({ lowest: 1, highest: 1e10, figures: 3 });
 

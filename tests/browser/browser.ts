@@ -1,6 +1,6 @@
 /*
  * What the browser tests stand on: one headless Chromium for the tests of a file, and for each test
- * a server of its own and a visitor, who fails the test where the page did what no page of ours
+ * a server of its own and a visitor, who fails the test if the page did what no page of ours
  * may: a script error, a breach of its Content-Security-Policy, a dialog, a request to anywhere
  * else.
  */
@@ -131,7 +131,7 @@ export class Visitor {
         return page;
     }
 
-    /** Fails where the page did what it may not. */
+    /** Fails if the page did what it may not. */
     verify(): void {
         assert.deepEqual(this.problems, []);
     }

@@ -134,7 +134,7 @@ export class LogPage {
         return this.tab.getByRole('link', { name: form });
     }
 
-    /** False where the page scrolls sideways. */
+    /** False if the page scrolls sideways. */
     fitsInWidth(): Promise<boolean> {
         return this.tab.evaluate(
             () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,

@@ -60,7 +60,7 @@ class Sequence {
         }
     }
 
-    /** Fails where a read misses a log that has been there for longer than is allowed. */
+    /** Fails if a read misses a log that has been there for longer than is allowed. */
     async check(): Promise<string | undefined> {
         const before = Date.now() - REBUILD_SECONDS * 1000 - STORING_MS;
         const page = await read(this.server, 'limit=1000');

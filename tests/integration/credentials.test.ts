@@ -67,7 +67,7 @@ function identity(verifier: Verifier, withToken = false): Identity {
     return fresh;
 }
 
-/** Fails where not just these credentials were used, or a request was not signed rightly. */
+/** Fails if not just these credentials were used, or a request was not signed rightly. */
 async function uses(
     p: Place,
     { accessKeyId }: Identity,
@@ -81,7 +81,7 @@ async function uses(
     assert.deepEqual([...new Set(p.verifier.seen.map((seen) => seen.accessKeyId))], [accessKeyId]);
 }
 
-/** Fails where the command does not fail with one line that matches. */
+/** Fails if the command does not fail with one line that matches. */
 async function fails(p: Place, line: RegExp, settings: Record<string, string>): Promise<void> {
     const ran = await p.ask(settings);
     assert.notEqual(ran.code, 0);

@@ -242,7 +242,7 @@ scenario(
     },
 );
 
-/** Fails where `second` does not end with one clear line and a failure's exit code. */
+/** Fails if `second` does not end with one clear line and a failure's exit code. */
 async function assertRefusesToStart(second: Logmill, folder: string): Promise<void> {
     const { code, signal } = await second.refuses();
     assert.equal(signal, null);

@@ -38,7 +38,7 @@ interface Walk {
     how?: 'eio' | 'enospc' | 'short' | 'power' | 'torn';
     /** Every point from the N-th on fails, not the N-th alone. */
     onwards?: boolean;
-    /** How the run ends where the fault does not end it. */
+    /** How the run ends if the fault does not end it. */
     end: End;
 }
 
@@ -151,7 +151,7 @@ function rounds(): Post[][] {
 }
 
 const READS = ['/logs?limit=5&slice=9', '/logs?q=batch&attr.n=1', '/logs/stats', '/ready', '/metrics'];
-/** With a log of 300 KB: sent in pieces, and broken off where there is no memory for one of them. */
+/** With a log of 300 KB: sent in pieces, and broken off if there is no memory for one of them. */
 const READ_IN_PIECES = '/logs?limit=5';
 
 /** One run: a victim with a fault, and what it answered. */
@@ -166,7 +166,7 @@ class Run {
         private readonly walk: Walk,
     ) {}
 
-    /** The port, or undefined where it ends before it listens. */
+    /** The port, or undefined if it ends before it listens. */
     async port(): Promise<number | undefined> {
         const deadline = Date.now() + PATIENCE_MS;
         while (this.victim.ended === undefined) {
@@ -232,7 +232,7 @@ class Run {
         assert.ok([undefined, 200, 503].includes(status), `${what}: ${status}`);
     }
 
-    /** Fails where it ended otherwise than a fault may make it end. Returns how it ended. */
+    /** Fails if it ended otherwise than a fault may make it end. Returns how it ended. */
     judgeEnd(fired: boolean): string {
         const { code, signal } = this.victim.ended!;
         const said = this.victim.stderr;

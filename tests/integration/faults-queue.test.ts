@@ -111,7 +111,7 @@ scenario(
             },
             { SQS_TIMEOUT: '1' },
         );
-        // A send that was refused may have been done all the same where its answer was lost.
+        // A send that was refused may have been done all the same if its answer was lost.
         const account = await site.account([api, worker]);
         assert.equal(account.accepted, load.acknowledged);
         assert.equal(account.stored, (await site.rows()).length);
@@ -592,7 +592,7 @@ scenario('without a dead-letter queue `logmill dead-letters` says what to do', a
 
 /* ---- What is set up wrongly ---- */
 
-/** Fails where a secret is in what a process says or in how it is called. */
+/** Fails if a secret is in what a process says or in how it is called. */
 function assertNoSecrets(process: Logmill, secrets: string[]): void {
     const told = [process.stderr, process.stdout];
     if (process.ended === undefined) {

@@ -131,7 +131,7 @@ scenario('a worker that is told to stop returns at once what it has not stored',
 /** The default is 8 s, which leaves 2 of the 10 that are promised; so it is here. */
 const SHORT_STOP = { SHUTDOWN_TIMEOUT: '3' };
 
-/** SIGTERM to processes with SHORT_STOP; fails where one does not end well soon after that. */
+/** SIGTERM to processes with SHORT_STOP; fails if one does not end well soon after that. */
 async function stopInTime(processes: Logmill[]): Promise<void> {
     const end = Date.now() + 3000 + 2000;
     processes.forEach((process) => process.signal('SIGTERM'));

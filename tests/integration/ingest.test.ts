@@ -23,7 +23,7 @@ const { check, end } = shared();
 const JSON_HEADERS = { 'Content-Type': 'application/json' };
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Fails where `answer` is not an error of this status in JSON with `detail`. */
+/** Fails if `answer` is not an error of this status in JSON with `detail`. */
 function assertRefused(answer: Answer, status: number): void {
     assert.equal(answer.status, status, answer.text);
     assert.match(String(answer.headers['content-type']), /^application\/json/);

@@ -366,7 +366,7 @@ const show = (text: Text): string =>
 const send = (server: { port: number }, text: Text): Promise<Answer> =>
     post(server, '/log', Buffer.from(text, 'latin1'));
 
-/** Calls `verify` for each, some at a time; fails where some did, naming all of them. */
+/** Calls `verify` for each, some at a time; fails if some did, naming all of them. */
 async function each<T>(
     items: T[],
     name: (item: T) => string,

@@ -359,7 +359,7 @@ scenario(
     'a list of errors that finds no room is 503, not 422; nothing of it stays',
     async (lab) => {
         const server = await lab.start({ settings: { MAX_INFLIGHT_BYTES: String(4 * MIB), ...LEAN } });
-        const control = '\x7f'.repeat(900_000); // six times as long where it is shown
+        const control = '\x7f'.repeat(900_000); // six times as long if it is shown
         for (const [route, type, text] of [
             ['/log', 'application/json', JSON.stringify({ level: 'info', x: control })],
             ['/logs', 'application/x-ndjson', JSON.stringify({ level: 'info', x: control })],

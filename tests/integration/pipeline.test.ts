@@ -203,7 +203,7 @@ scenario(
             [low, high] = status === 201 ? [middle, high] : [low, middle];
         }
         assert.ok(low > 7900, `${low} bytes of a message of 8192`);
-        // Of many at once: none is taken where one cannot be.
+        // Of many at once: none is taken if one cannot be.
         const many = await post(api, '/logs', [
             { message: 'beside a large one', level: 'info' },
             { message: 'x'.repeat(9000), level: 'info' },
@@ -286,7 +286,7 @@ scenario('a worker gives back the memory that a large backlog took', async (lab)
         worker.signal('SIGCONT');
         await site.atRest(120_000);
     }
-    // Seen: 50 MB after any number of rounds, and 70 to 107 where glibc keeps what was freed.
+    // Seen: 50 MB after any number of rounds, and 70 to 107 if glibc keeps what was freed.
     await eventually('its memory to go back', async () => residentBytes(worker.pid) < 65_000_000);
 });
 

@@ -344,7 +344,7 @@ async function each<T>(items: T[], body: (item: T, n: number) => Promise<void>):
     );
 }
 
-/** Fails where something became a dead letter. */
+/** Fails if something became a dead letter. */
 async function assertNoLetters({ name: title, server }: SetUp): Promise<void> {
     const samples = await atRest(server);
     for (const counter of ['logs_dead_lettered_total', 'queue_messages_rejected_total', 'queue_dead_letters']) {

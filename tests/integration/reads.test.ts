@@ -86,7 +86,7 @@ async function parts<T extends { next: string | null; searched_to: string | null
     }
 }
 
-/** Fails where searches do not get on from one to the next. */
+/** Fails if searches do not get on from one to the next. */
 function assertDescending(all: { searched_to: string | null }[]): void {
     const times = all.flatMap((part) => part.searched_to ?? []);
     assert.equal(times.length, all.length - 1, 'all but the last say how far they got');

@@ -189,7 +189,7 @@ if (faketime !== undefined) {
         await fill(server);
         await jump(file, server);
         await server.stop();
-        // Nor where it is ahead at the start.
+        // Nor if it is ahead at the start.
         setClock(file, `+${YEAR_S}`);
         const next = await lab.start(options, folder);
         await sleep(LOOK_MS);

@@ -23,7 +23,7 @@ interface Parts {
 interface Case {
     name: string;
     bytes: string;
-    /** Where the hidden request begins in them; -1 where there is none. */
+    /** Where the hidden request begins in them; -1 if there is none. */
     hiddenAt: number;
     /** The statuses answered, in order. A 100 is one of them. */
     answers: number[];
@@ -599,7 +599,7 @@ const PIECES_MAX = 4000; // a case longer than this goes byte by byte at its end
 async function send(raw: RawConnection, one: Case, byteByByte: boolean): Promise<void> {
     const bytes = Buffer.from(one.bytes, 'latin1');
     const from = byteByByte ? Math.max(0, bytes.length - PIECES_MAX) : bytes.length;
-    // Where the client said close itself, what it sends after the answer may cost it the answer.
+    // If the client said close itself, what it sends after the answer may cost it the answer.
     const to = one.then === 'closes' && one.answers.at(-1)! < 400 ? one.hiddenAt - 1 : bytes.length;
     raw.send(bytes.subarray(0, from));
     for (let at = from; at < to && !raw.closed; at++) {

@@ -44,7 +44,7 @@ function assertMethods(...allowed: string[]): (answer: Answer) => void {
     };
 }
 
-/** What is expected where a case differs, by what the case says. */
+/** What is expected if a case differs, by what the case says. */
 const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
     [
         /^logmill takes NDJSON/,
@@ -107,10 +107,10 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
     [/^paths are compared as sent/, (answer) => assert.equal(answer.status, 404, answer.text)],
 ];
 
-/** What logmill says besides FastAPI's words where a time of a query cannot be read. */
+/** What logmill says besides FastAPI's words if a time of a query cannot be read. */
 const RELATIVE = /; or a time relative to now: [^"]*/g;
 
-/** Fails where logmill's answer is not what FastAPI's was. */
+/** Fails if logmill's answer is not what FastAPI's was. */
 function verify(vector: Vector, answer: Answer): void {
     if (vector.differs !== undefined) {
         const departure = DEPARTURES.find(([text]) => text.test(vector.differs!));

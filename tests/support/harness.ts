@@ -1,7 +1,7 @@
 /*
  * What every test here stands on: logmill processes that are started on a free port with a data
  * folder of their own, watched, and stopped by pid; and scenarios, tests that own such processes
- * and fail where one of them ends otherwise than it was told to, or reports a sanitizer's finding.
+ * and fail if one of them ends otherwise than it was told to, or reports a sanitizer's finding.
  */
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -24,7 +24,7 @@ export const OPTIMISED = path.resolve(
     process.env['LOGMILL_OPTIMISED'] ?? path.join(ROOT, 'build', 'logmill'),
 );
 
-/** True where the binary under test was built with a sanitizer that takes more memory. */
+/** True if the binary under test was built with a sanitizer that takes more memory. */
 export const SANITIZED =
     existsSync(BINARY) && /__(asan|tsan)_init/.test(readFileSync(BINARY, 'latin1'));
 
@@ -243,7 +243,7 @@ export class Logmill {
         }
     }
 
-    /** SIGTERM; fails where it does not exit 0 in time. */
+    /** SIGTERM; fails if it does not exit 0 in time. */
     async stop(): Promise<void> {
         if (this.ended === undefined) {
             this.signal('SIGTERM');
@@ -274,7 +274,7 @@ export class Logmill {
         }
     }
 
-    /** Fails where the process ended otherwise than the test made it end. */
+    /** Fails if the process ended otherwise than the test made it end. */
     verifyEnd(): void {
         assert.doesNotMatch(this.stderr, SANITIZER_REPORT, `sanitizer report:\n${this.stderr}`);
         if (this.wantedEnd === 'exit 0') {

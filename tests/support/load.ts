@@ -35,7 +35,7 @@ export class Load {
     private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
     private going = true;
 
-    /** `target` tells where to post to now; undefined where nothing is there. */
+    /** `target` tells where to post to now; undefined if nothing is there. */
     constructor(
         private readonly target: () => Logmill | undefined,
         habits: Habit[],
@@ -88,7 +88,7 @@ export class Load {
         );
     }
 
-    /** The status of the answer, or 0 where none came. */
+    /** The status of the answer, or 0 if none came. */
     private async post(client: Client, body: string): Promise<number> {
         const target = this.target();
         if (target === undefined) {
@@ -142,7 +142,7 @@ export class Load {
         this.agent.destroy();
     }
 
-    /** Fails where a log answered 201 is missing, one is there twice, or they are out of order. */
+    /** Fails if a log answered 201 is missing, one is there twice, or they are out of order. */
     async verify(server: Logmill): Promise<void> {
         const logs = await allLogs(server);
         assertNewestFirst(logs);

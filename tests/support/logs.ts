@@ -92,7 +92,7 @@ export async function allLogs(server: Logmill, query = '', limit = 1000): Promis
     }
 }
 
-/** Fails where `logs` are not strictly descending by (timestamp, id), which also rules out repeats. */
+/** Fails if `logs` are not strictly descending by (timestamp, id), which also rules out repeats. */
 export function assertNewestFirst(logs: Log[]): void {
     for (let i = 1; i < logs.length; i++) {
         const [newer, older] = [logs[i - 1]!, logs[i]!];
@@ -109,7 +109,7 @@ export function assertNewestFirst(logs: Log[]): void {
 /** Samples of GET /metrics: `name` or `name{labels}` to value. */
 export type Metrics = Map<string, number>;
 
-/** Parses Prometheus text, failing where it is not that. */
+/** Parses Prometheus text, failing if it is not that. */
 export function parseMetrics(text: string): Metrics {
     const samples: Metrics = new Map();
     const types = new Map<string, string>();
@@ -163,7 +163,7 @@ export function answers(samples: Metrics, status: number): number {
 export async function atRest(server: Logmill): Promise<Metrics> {
     return eventually('the queue to be empty', async () => {
         const samples = await metrics(server);
-        /* It is missing where the queue has no time to tell. */
+        /* It is missing if the queue has no time to tell. */
         return samples.get('logmill_queue_depth') === 0 ? samples : undefined;
     });
 }

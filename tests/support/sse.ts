@@ -1,6 +1,6 @@
 /*
  * A client of GET /logs/tail (Server-Sent Events). As a browser's does, it comes back by itself
- * where a stream ends, with the id that came last, unless it is told not to. It does not keep the
+ * if a stream ends, with the id that came last, unless it is told not to. It does not keep the
  * process alive.
  */
 import * as http from 'node:http';
@@ -42,7 +42,7 @@ export class Tail {
     private request: http.ClientRequest | undefined;
     private response: http.IncomingMessage | undefined;
 
-    /** `target` tells where the server is now; undefined where there is none. */
+    /** `target` tells where the server is now; undefined if there is none. */
     constructor(
         private readonly target: () => Target | undefined,
         private readonly options: TailOptions = {},

@@ -51,8 +51,8 @@ export async function startServers(lab: TortureLab): Promise<Servers> {
 }
 
 /**
- * Tables on a disk of their own, since PostgreSQL ends itself where its write-ahead log finds no
- * room, and refuses a transaction where tables find none.
+ * Tables on a disk of their own, since PostgreSQL ends itself if its write-ahead log finds no
+ * room, and refuses a transaction if tables find none.
  */
 async function smallTablespace(
     lab: TortureLab,

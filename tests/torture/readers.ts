@@ -34,7 +34,7 @@ export class Memory {
     }
 }
 
-/** Positive where `a` is newer than `b`. */
+/** Positive if `a` is newer than `b`. */
 export function compare(
     a: { timestamp: string; id: string },
     b: { timestamp: string; id: string },

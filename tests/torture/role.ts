@@ -28,7 +28,7 @@ export interface RoleOptions {
     memoryBound: number;
 }
 
-/** What SIGTERM may take here, where others want the cores, too: SHUTDOWN_TIMEOUT is 8 s. */
+/** What SIGTERM may take here, if others want the cores, too: SHUTDOWN_TIMEOUT is 8 s. */
 const STOP_MS = 20_000;
 const START_TRIES = 60;
 
@@ -167,7 +167,7 @@ export class Role {
 
     /**
      * For a request that begins now and goes straight to the process: the result, called when it
-     * was not answered, tells what is wrong about that, or undefined where the process was ended.
+     * was not answered, tells what is wrong about that, or undefined if the process was ended.
      * Even then it should not have taken longer than `silenceMs` until that.
      */
     begin(silenceMs: number): (error: unknown) => Promise<string | undefined> {
@@ -183,7 +183,7 @@ export class Role {
         };
     }
 
-    /** Makes the clock jump, where this life has one that can: "+3600", "-2". */
+    /** Makes the clock jump, if this life has one that can: "+3600", "-2". */
     jump(offset: string): boolean {
         setClock(this.clock, offset);
         return this.optimised && this.options.faketime !== undefined;
@@ -231,7 +231,7 @@ function isRefusal(life: Logmill): boolean {
     return life.ended?.code === 1 && errors.length === 1;
 }
 
-/** The most resident memory that a process has had; 0 where it has just ended. */
+/** The most resident memory that a process has had; 0 if it has just ended. */
 function peakKilobytes(pid: number): number {
     try {
         return Number(

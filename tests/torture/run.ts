@@ -1,5 +1,5 @@
 /*
- * run MINUTES SEED SETUP...: tortures each set-up for so long, and ends with 0 where nothing was
+ * run MINUTES SEED SETUP...: tortures each set-up for so long, and ends with 0 if nothing was
  * found. Writers, readers and hostile clients go on while faults come by the schedule; then all is
  * mended, what was taken gets stored, and the ledger is compared with what is there.
  */

@@ -52,7 +52,7 @@ export interface SetupOptions {
     dice: Dice;
 }
 
-/** A lab whose folders all lie in one, which is kept where something was found. */
+/** A lab whose folders all lie in one, which is kept if something was found. */
 export class TortureLab extends Lab {
     /** What lies on disks that are unmounted is copied into `base` first. */
     keepsData = false;
@@ -84,7 +84,7 @@ export class SmallDisk {
 
     private constructor(readonly at: string) {}
 
-    /** Undefined where mounting is not allowed. */
+    /** Undefined if mounting is not allowed. */
     static mount(lab: TortureLab): SmallDisk | undefined {
         const at = path.join(lab.folder(), 'disk');
         mkdirSync(at);

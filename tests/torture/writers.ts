@@ -80,7 +80,7 @@ export class Writer {
         this.book.sent[n]!.padding = padding;
     }
 
-    /** One try; undefined where no answer came. */
+    /** One try; undefined if no answer came. */
     private async ask(door: Door, request: Request): Promise<Answer | 'unsent' | undefined> {
         const { ledger, setup } = this.options;
         const failed = door.role.begin(setup.silenceMs);

@@ -23,7 +23,7 @@ class Client:
         self.acknowledged = set()
 
     def request(self, method, path, body=None):
-        """(status, JSON of the answer); OSError or HTTPException where none came."""
+        """(status, JSON of the answer); OSError or HTTPException if none came."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body and json.dumps(body),
@@ -68,7 +68,7 @@ class Client:
             query["cursor"] = page["next"]
 
     def wait_until_all_stored(self, seconds):
-        """Returns the number of acknowledged logs; AssertionError where one is missing after so
+        """Returns the number of acknowledged logs; AssertionError if one is missing after so
         long, or any log is there twice."""
         end = time.monotonic() + seconds
         while True:

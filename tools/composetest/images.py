@@ -1,4 +1,4 @@
-"""The images that the Dockerfile and docker-compose.yml stand on. Where no registry can be reached,
+"""The images that the Dockerfile and docker-compose.yml stand on. If no registry can be reached,
 stand-ins under the same names are built from Debian's packages, and ElasticMQ from Maven's.
 """
 
@@ -92,7 +92,7 @@ def make(image, env):
 
 
 def quietly(args, env=None):
-    """Runs a command that has much to say, but shows it only where it fails."""
+    """Runs a command that has much to say, but shows it only if it fails."""
     ran = subprocess.run(args, env=env, text=True, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, check=False)
     if ran.returncode:

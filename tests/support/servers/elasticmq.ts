@@ -1,7 +1,7 @@
 /*
  * ElasticMQ, a real server of the SQS protocol, for a scenario: on a free port of the loopback,
- * stopped by its pid. tools/elasticmq fetches it where it is missing. It keeps everything in its
- * memory, or, where it is to outlive a kill -9, in a file of its database H2, written at each
+ * stopped by its pid. tools/elasticmq fetches it if it is missing. It keeps everything in its
+ * memory, or, if it is to outlive a kill -9, in a file of its database H2, written at each
  * commit: by H2's default a kill loses all of the last half second, and more. A kill (or SIGTERM)
  * while it works may lose a message all the same: leave it alone for a moment before.
  */
@@ -88,7 +88,7 @@ export class Queue {
 }
 
 export interface ElasticMqOptions {
-    /** What it has accepted outlives a kill -9, where that comes in a quiet moment. */
+    /** What it has accepted outlives a kill -9, if that comes in a quiet moment. */
     durable?: boolean;
 }
 

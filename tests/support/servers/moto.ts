@@ -1,6 +1,6 @@
 /*
  * moto, a second server of the SQS protocol, that keeps the first one honest: on a free port of the
- * loopback, stopped by its pid. tools/moto installs it where it is missing.
+ * loopback, stopped by its pid. tools/moto installs it if it is missing.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import * as path from 'node:path';

@@ -170,7 +170,7 @@ export class PostgresServer {
         }
     }
 
-    /** Starts it where it does not run. */
+    /** Starts it if it does not run. */
     async ensure(): Promise<void> {
         if (this.child === undefined) {
             await this.start();

@@ -105,7 +105,7 @@ export class RedisServer {
         });
     }
 
-    /** Starts it where it does not run. */
+    /** Starts it if it does not run. */
     async ensure(): Promise<void> {
         if (this.child === undefined) {
             await this.start();

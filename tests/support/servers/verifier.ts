@@ -34,7 +34,7 @@ export interface Seen {
     connection: number;
 }
 
-/** Why a request would be refused; undefined where it is signed rightly. */
+/** Why a request would be refused; undefined if it is signed rightly. */
 async function findFault(
     request: http.IncomingMessage,
     body: Buffer,

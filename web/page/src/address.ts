@@ -25,7 +25,7 @@ export interface Filter {
 
 export interface View {
     filters: Filter[];
-    /** `since` and `until`, where either is given, count instead. */
+    /** `since` and `until`, if either is given, count instead. */
     range: Range;
     since: string;
     until: string;

@@ -32,7 +32,7 @@ export interface StatsAnswer {
     bucket_seconds: number;
     total: number;
     buckets: Bucket[];
-    /** Where time was over before all was counted: to go on with, and how far it got. */
+    /** If time was over before all was counted: to go on with, and how far it got. */
     next?: string | null;
     searched_to?: string | null;
 }

@@ -38,7 +38,7 @@ interface Sought {
     id: string;
 }
 
-/** Brings it into sight once it is in the list; `missing` is called where it is not. */
+/** Brings it into sight once it is in the list; `missing` is called if it is not. */
 function useReveal(sought: Sought, log: Log | null, { list }: Logs, setActive: (index: number) => void, missing: (log: Log) => void): void {
     const done = useRef<Sought>();
     useEffect(() => {

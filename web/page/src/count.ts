@@ -78,7 +78,7 @@ async function oldest(view: View, until: number, signal: AbortSignal): Promise<s
 }
 
 /**
- * With the logs of the last moment that there is, where the range has no end: `until` is exclusive, so that the API
+ * With the logs of the last moment that there is, if the range has no end: `until` is exclusive, so that the API
  * cannot count them. `top`: the first logs of the list.
  */
 export function withLastMoment(answer: StatsAnswer, view: View, top: Log[]): StatsAnswer {
@@ -103,7 +103,7 @@ async function newest(view: View, since: string, signal: AbortSignal): Promise<s
     return until;
 }
 
-/** The range of a view as the list has it; where that has no bound, as far as there are logs, and to now. */
+/** The range of a view as the list has it; if that has no bound, as far as there are logs, and to now. */
 export async function boundsOf(view: View, now: number, signal: AbortSignal): Promise<{ since: string; until: string }> {
     let { since, until } = rangeOf(view, now);
     if (!until) {

@@ -121,7 +121,7 @@ function Attributes({ log, filter }: { log: Log; filter: (filter: Filter) => voi
     );
 }
 
-/** The open log, fetched by its id where it is not at hand; or why not. */
+/** The open log, fetched by its id if it is not at hand; or why not. */
 export function useLog(id: string, given: Log | null): [Log | null, string] {
     const [found, setFound] = useState<{ id: string; log: Log | null; wrong: string }>();
     useEffect(() => {

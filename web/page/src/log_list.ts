@@ -41,7 +41,7 @@ export class LogList {
     isStopped = false;
 
     /**
-     * `params` tells what is asked for now: filters, and a range that moves where the list is live.
+     * `params` tells what is asked for now: filters, and a range that moves if the list is live.
      * `changed` is called whenever there is something else to show.
      */
     constructor(
@@ -134,7 +134,7 @@ export class LogList {
         this.changed();
     }
 
-    /** After a stop or an error: from there, or anew where there is nothing to go on from. */
+    /** After a stop or an error: from there, or anew if there is nothing to go on from. */
     async goOn(): Promise<void> {
         this.isStopped = false;
         return this.pages.length > 0 && this.next !== null ? this.more() : this.start();
@@ -160,7 +160,7 @@ export class LogList {
     }
 
     /**
-     * The logs from number `from` up to `until`; undefined where one has to be fetched first, which
+     * The logs from number `from` up to `until`; undefined if one has to be fetched first, which
      * is begun. Lets go of pages far from there.
      */
     slice(from: number, until: number): (Log | undefined)[] {
@@ -222,7 +222,7 @@ export class LogList {
         return true;
     }
 
-    /** False where the range of the list, as it is now, does not hold the log's time. */
+    /** False if the range of the list, as it is now, does not hold the log's time. */
     private holds(log: Log): boolean {
         const params = this.params();
         const time = Date.parse(log.timestamp);
@@ -241,7 +241,7 @@ export class LogList {
         page.last = page.logs.at(-1);
     }
 
-    /** Where nothing follows it, it takes what is older than all; else what has been searched. */
+    /** If nothing follows it, it takes what is older than all; else what has been searched. */
     private lastPage({ timestamp }: Log): Page | undefined {
         const takes = this.next === null || (this.searchedTo !== null && timestamp >= this.searchedTo);
         return takes ? this.pages.at(-1) : undefined;
@@ -260,7 +260,7 @@ export class LogList {
         return null;
     }
 
-    /** False where it is of no use to fetch more until place() tells of the log. */
+    /** False if it is of no use to fetch more until place() tells of the log. */
     mayReach(log: Log): boolean {
         const passed = this.searchedTo !== null && log.timestamp > this.searchedTo;
         const goesOn = this.next !== null && !this.isStopped && this.error === null;

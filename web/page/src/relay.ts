@@ -1,6 +1,6 @@
 /*
  * What one tab reads of a live tail is told to the others, so that those with the same filters need not wait for their
- * turn. A tab takes it only where nothing can be missing between its place and what it is told.
+ * turn. A tab takes it only if nothing can be missing between its place and what it is told.
  */
 import type { SseEvent } from './sse';
 
@@ -18,7 +18,7 @@ export function isAfter(place: string, other: string): boolean {
     return differs >= 0 && a[differs]! > (b[differs] ?? -1n);
 }
 
-/** Of what was told, the events after `place`; none where some before them may be missing, or they are no plain ones. */
+/** Of what was told, the events after `place`; none if some before them may be missing, or they are no plain ones. */
 export function newTo(place: string, { from, events }: Told): SseEvent[] {
     if (!place || !from || isAfter(from, place) || events.some(({ name }) => name)) return [];
     return events.filter(({ id }) => id && isAfter(id, place));

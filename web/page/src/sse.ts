@@ -1,7 +1,7 @@
 /* Server-Sent Events, read from a stream of text: EventSource hides the place of a stream that has sent no event yet. */
 
 export interface SseEvent {
-    /** "" where it has none. */
+    /** "" if it has none. */
     id: string;
     name: string;
     /** "" for what only tells its id. */

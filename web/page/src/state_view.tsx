@@ -14,7 +14,7 @@ function curlLine(): string {
     return `curl ${location.origin}/log -H 'content-type: application/json' -d '${log}'`;
 }
 
-/** Why there is nothing to see, and what to do. Nothing where there is something. */
+/** Why there is nothing to see, and what to do. Nothing if there is something. */
 export function StateView({ view, setView, logs: { list, nothingStored, reload } }: Props): JSX.Element | null {
     const state = (name: string, ...children: JSX.Element[]): JSX.Element => (
         <div class="state" data-testid="state" data-state={name}>

@@ -13,7 +13,7 @@ interface Props {
     stats: Stats;
 }
 
-/** How many; "so far" where older ones are still to be counted. */
+/** How many; "so far" if older ones are still to be counted. */
 function countOf({ answer }: Stats): string {
     return answer ? `${answer.total.toLocaleString()} logs${answer.next ? ' so far' : ''}` : '…';
 }

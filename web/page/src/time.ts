@@ -32,7 +32,7 @@ export function formatTime(timestamp: string, utc: boolean): string {
     return `${formatDate(ms, utc)} ${formatClock(ms, utc)}.${two(((ms % 1000) + 1000) % 1000, 3)}`;
 }
 
-/** To the minute, or the day where a bar is long. */
+/** To the minute, or the day if a bar is long. */
 export function formatTick(ms: number, utc: boolean, span: number): string {
     if (span > 3 * 86_400_000) return formatDate(ms, utc);
     const clock = formatClock(ms, utc);
@@ -45,7 +45,7 @@ export function iso(ms: number): string {
     return ms > LAST_MS ? LAST : new Date(ms).toISOString();
 }
 
-/** `us` microseconds after a log's timestamp; "" where no log can be so late. */
+/** `us` microseconds after a log's timestamp; "" if no log can be so late. */
 export function after(timestamp: string, us: number): string {
     const micros = Number(/\.\d{3}(\d{3})/.exec(timestamp)?.[1] ?? 0) + us;
     const ms = Date.parse(timestamp) + Math.floor(micros / 1000);
@@ -59,7 +59,7 @@ export function toInput(ms: number, utc: boolean): string {
     return `${formatDate(ms, utc)}T${formatClock(ms, utc)}`;
 }
 
-/** RFC 3339 in UTC, or "" where the input is empty or no time. */
+/** RFC 3339 in UTC, or "" if the input is empty or no time. */
 export function fromInput(value: string, utc: boolean): string {
     const ms = Date.parse(utc ? `${value}Z` : value);
     return Number.isNaN(ms) ? '' : iso(ms);

@@ -1,6 +1,6 @@
 /*
  * A browser has six connections to a server, for all its tabs together, and a live tail takes one as long as it lasts.
- * So at most STREAMS tabs follow at a time, and none that nobody sees. Where more are to be seen at once, they take
+ * So at most STREAMS tabs follow at a time, and none that nobody sees. If more are to be seen at once, they take
  * turns, and each goes on at the place where its last turn ended: nothing is missed, it only comes a little later. Those
  * with the same filters need not even wait (relay.ts).
  *

@@ -81,7 +81,7 @@ export function useLogs(view: View): Logs {
     const current = state.current!;
     const { list, inbox, live } = current;
 
-    /** Into the list with all that came; or the list anew where that is too much. */
+    /** Into the list with all that came; or the list anew if that is too much. */
     const flush = (): void => {
         const { logs, count, hasGap } = inbox;
         inbox.logs = [];
