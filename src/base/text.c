@@ -6,6 +6,8 @@
 #include <string.h>
 #include <wctype.h>
 
+#include "base/utf8.h"
+
 /* Lower case. */
 
 /* Characters below it have two bytes: the letters of Latin, Greek, Cyrillic, Hebrew, Arabic. */
@@ -44,74 +46,32 @@ static uint32_t lower(uint32_t c)
     return c < TWO_BYTES_END ? two_byte_lower[c] : ask_locale(c);
 }
 
-static bool goes_on(unsigned char c)
-{
-    return (c & 0xc0) == 0x80;
-}
+/* A byte that is not UTF-8 counts as a character of its own, above all of Unicode. */
+static const uint32_t STRAY_BYTE = 0x80000000u;
 
-/*
- * The character at `*p` (< end), which it moves past. A byte that is not UTF-8 counts as a
- * character of its own above all of Unicode, so that it equals only itself.
- */
+/* The character at `*p` (< end), which it moves past. */
 static uint32_t next_character(const unsigned char **p, const unsigned char *end)
 {
     const unsigned char *s = *p;
-    size_t left = (size_t)(end - s);
+    uint32_t code = s[0];
+    size_t n = 1;
 
-    if (s[0] < 0x80) {
-        *p = s + 1;
-        return s[0];
+    if (s[0] >= 0x80)
+        n = utf8_read(slice_of((const char *)s, (size_t)(end - s)), &code);
+    if (code == UTF8_NONE) {
+        n = 1;
+        code = STRAY_BYTE | s[0];
     }
-    if (s[0] >= 0xc2 && s[0] < 0xe0 && left >= 2 && goes_on(s[1])) {
-        *p = s + 2;
-        return (uint32_t)(s[0] & 0x1f) << 6 | (s[1] & 0x3f);
-    }
-    if (s[0] >= 0xe0 && s[0] < 0xf0 && left >= 3 && goes_on(s[1]) && goes_on(s[2])) {
-        uint32_t c = (uint32_t)(s[0] & 0x0f) << 12 | (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f);
-        if (c >= TWO_BYTES_END && (c < 0xd800 || c > 0xdfff)) { /* no long form, no surrogate */
-            *p = s + 3;
-            return c;
-        }
-    }
-    if (s[0] >= 0xf0 && s[0] < 0xf5 && left >= 4 && goes_on(s[1]) && goes_on(s[2]) &&
-        goes_on(s[3])) {
-        uint32_t c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 |
-                     (uint32_t)(s[2] & 0x3f) << 6 | (s[3] & 0x3f);
-        if (c >= 0x10000 && c <= 0x10ffff) {
-            *p = s + 4;
-            return c;
-        }
-    }
-    *p = s + 1;
-    return 0x80000000u | s[0];
+    *p = s + n;
+    return code;
 }
 
-static size_t encode(uint32_t c, char out[4])
+static size_t encode(uint32_t c, char out[UTF8_LEN_MAX])
 {
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c & 0x80000000u) {
-        out[0] = (char)(c & 0xff);
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
+    if (!(c & STRAY_BYTE))
+        return utf8_write(c, out);
+    out[0] = (char)(c & 0xff);
+    return 1;
 }
 
 void text_append_lower(struct buffer *b, struct slice s)
@@ -120,7 +80,7 @@ void text_append_lower(struct buffer *b, struct slice s)
     const unsigned char *end = p + s.len;
 
     while (s.len && p < end) {
-        char text[4];
+        char text[UTF8_LEN_MAX];
         buffer_append(b, text, encode(lower(next_character(&p, end)), text));
     }
 }
@@ -194,10 +154,10 @@ static size_t fold_ascii(const unsigned char *restrict s, size_t len, char *rest
 }
 
 /* As encode; but a byte that is not UTF-8 becomes two that begin no character and go on none. */
-static size_t encode_folded(uint32_t c, char out[4])
+static size_t encode_folded(uint32_t c, char out[UTF8_LEN_MAX])
 {
-    if (!(c & 0x80000000u))
-        return encode(c, out);
+    if (!(c & STRAY_BYTE))
+        return utf8_write(c, out);
     out[0] = (char)(0xfc | (c >> 6 & 1));
     out[1] = (char)(0x80 | (c & 0x3f));
     return 2;

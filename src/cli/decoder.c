@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* What an input may begin with besides text, and what to do then. */
 static const struct signature {
     const char *bytes;
@@ -108,13 +110,9 @@ static int find_charset(struct decoder *d, bool is_last, struct errbuf *err)
 
 static void append_code_point(struct buffer *b, unsigned code)
 {
-    char bytes[4];
-    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    char bytes[UTF8_LEN_MAX];
 
-    for (size_t i = len; i-- > 1; code >>= 6)
-        bytes[i] = (char)(0x80 | (code & 0x3f));
-    bytes[0] = (char)(len == 1 ? code : (0xf00U >> len & 0xf0) | code);
-    buffer_append(b, bytes, len);
+    buffer_append(b, bytes, utf8_write(code, bytes));
 }
 
 static void append_unit(struct decoder *d, struct buffer *b, unsigned unit)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/visible.h"
 #include "cli/cli.h"
 #include "cli/filters.h"
 #include "cli/http_client.h"
@@ -36,10 +37,10 @@ static int show_lines(struct export *e)
         line.len = n = (size_t)((const char *)memchr(line.data, '\n', len - i) - line.data) + 1;
         if (n > 1 && line.data[n - 2] == '\r') { /* the end of a CSV row */
             line.len = n - 2;
-            terminal_append_visible(&e->shown, line, "");
+            visible_append_lines(&e->shown, line, "");
             line = SLICE_LITERAL("\n");
         }
-        terminal_append_visible(&e->shown, line, "");
+        visible_append_lines(&e->shown, line, "");
     }
     buffer_consume(&e->line, len);
     return buffer_error(&e->shown) ? buffer_error(&e->shown)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/timestamp.h"
+#include "base/visible.h"
 #include "cli/local_time.h"
 #include "cli/terminal.h"
 #include "record/csv.h"
@@ -57,7 +58,7 @@ static void append_colored(const struct show *show, struct buffer *b, const char
     bool is_colored = show->has_color && color[0];
 
     buffer_append_string(b, is_colored ? color : "");
-    terminal_append_visible(b, text, "    ");
+    visible_append_lines(b, text, "    ");
     buffer_append_string(b, is_colored ? RESET : "");
 }
 
@@ -186,7 +187,7 @@ void show_append(const struct show *show, struct buffer *b, yyjson_val *log)
         buffer_append_char(to, '\n');
     }
     if (show->is_terminal)
-        terminal_append_visible(b, buffer_slice(&plain), "");
+        visible_append_lines(b, buffer_slice(&plain), "");
     buffer_release(&plain);
 }
 

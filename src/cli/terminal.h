@@ -1,18 +1,12 @@
 /*
- * What people see: texts that cannot control the terminal, and lines on stderr.
+ * What people see: lines on stderr, and how far a command has come. (base/visible.h: texts that
+ * cannot control the terminal.)
  */
 #ifndef LOGMILL_CLI_TERMINAL_H
 #define LOGMILL_CLI_TERMINAL_H
 
 #include "base/buffer.h"
 #include "base/error.h"
-
-/*
- * Appends `text` with its control characters made visible: "␛" and the like for C0 and DEL,
- * "\u009b" for C1, and for those that turn the direction of writing. Tabs are kept, and newlines,
- * each followed by `indent`. `text` is UTF-8; a byte that is not becomes U+FFFD.
- */
-void terminal_append_visible(struct buffer *b, struct slice text, const char *indent);
 
 /* Writes "logmill COMMAND: …" as a line on stderr, over a progress line where there is one. */
 void terminal_say(const char *command, const char *format, ...) LM_PRINTF(2, 3);

@@ -1,76 +1,25 @@
 #include "http/query_string.h"
 
-#include <stdint.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "http/percent.h"
 
-static const char REPLACEMENT[] = "\xEF\xBF\xBD"; /* U+FFFD */
-
-/*
- * Looks at the UTF-8 sequence that begins at `p`. Returns its length and sets *valid, or, where it
- * is not valid, the length of what one U+FFFD stands for: the longest part that could have begun a
- * valid sequence, at least one byte (the Unicode Standard, 3.9, as Python decodes).
- */
-static size_t sequence_at(const uint8_t *p, const uint8_t *end, bool *valid)
-{
-    uint8_t lead = p[0];
-    uint8_t low = 0x80, high = 0xBF; /* allowed second byte */
-    size_t len;
-    *valid = true;
-    if (lead < 0x80)
-        return 1;
-    *valid = false;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        len = 2;
-    else if (lead >= 0xE0 && lead <= 0xEF)
-        len = 3;
-    else if (lead >= 0xF0 && lead <= 0xF4)
-        len = 4;
-    else
-        return 1;
-    if (lead == 0xE0)
-        low = 0xA0; /* shorter forms exist */
-    else if (lead == 0xED)
-        high = 0x9F; /* surrogates */
-    else if (lead == 0xF0)
-        low = 0x90;
-    else if (lead == 0xF4)
-        high = 0x8F; /* past U+10FFFF */
-    for (size_t i = 1; i < len; i++) {
-        if (p + i == end || p[i] < low || p[i] > high)
-            return i;
-        low = 0x80;
-        high = 0xBF;
-    }
-    *valid = true;
-    return len;
-}
-
-static bool all_valid(struct slice s)
-{
-    const uint8_t *p = (const uint8_t *)s.data;
-    const uint8_t *end = p + s.len;
-    bool valid = true;
-    while (p < end && valid)
-        p += sequence_at(p, end, &valid);
-    return valid;
-}
+static const struct slice REPLACEMENT = {"\xEF\xBF\xBD", 3}; /* U+FFFD */
 
 /* Copies `s` to `out`, which has room for 3 times its length; returns the bytes written. */
 static size_t copy_repaired(char *out, struct slice s)
 {
-    const uint8_t *p = (const uint8_t *)s.data;
-    const uint8_t *end = p + s.len;
     size_t len = 0;
-    while (p < end) {
-        bool valid;
-        size_t n = sequence_at(p, end, &valid);
-        const void *from = valid ? (const void *)p : (const void *)REPLACEMENT;
-        size_t from_len = valid ? n : sizeof(REPLACEMENT) - 1;
-        memcpy(out + len, from, from_len);
-        len += from_len;
-        p += n;
+
+    while (s.len > 0) {
+        uint32_t code;
+        size_t n = utf8_read(s, &code);
+        struct slice from = code == UTF8_NONE ? REPLACEMENT : slice_of(s.data, n);
+
+        memcpy(out + len, from.data, from.len);
+        len += from.len;
+        s = slice_of(s.data + n, s.len - n);
     }
     return len;
 }
@@ -80,7 +29,7 @@ static struct slice decode(struct query_string *q, struct slice s)
 {
     char *out = q->text.data + q->text.len;
     struct slice decoded = slice_of(out, percent_decode(out, s, true));
-    if (!all_valid(decoded)) {
+    if (!utf8_valid(decoded)) {
         char *repaired = out + decoded.len;
         decoded = slice_of(repaired, copy_repaired(repaired, decoded));
     }

@@ -43,6 +43,22 @@ static void bytes_that_are_not_utf8_are_replaced_one_by_one(void **state)
           "��x���");
 }
 
+static void lines_stay_and_are_indented(void **state)
+{
+    struct buffer b;
+
+    buffer_init(&b, 4096);
+    visible_append_lines(&b,
+                         SLICE_LITERAL("one\r\ntwo\t\x1b[31m\x7f\n\xc2\x9b"
+                                       "31m \xe2\x82x ä"),
+                         "  ");
+    visible_append_lines(&b, slice_of_string("\u202Egnp \u200B"), "");
+    buffer_append_char(&b, '\0');
+    assert_string_equal(b.data, "one␍\n  two\t␛[31m␡\n  \\u009b31m �x ä"
+                                "\\u202egnp \u200B");
+    buffer_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -50,6 +66,7 @@ int main(void)
         cmocka_unit_test(what_turns_or_hides_text_becomes_a_sign),
         cmocka_unit_test(other_text_stays),
         cmocka_unit_test(bytes_that_are_not_utf8_are_replaced_one_by_one),
+        cmocka_unit_test(lines_stay_and_are_indented),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
