@@ -13,6 +13,7 @@
 
 #include "base/byte_order.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 static const uint64_t TAIL_HIGH_MASK = (UINT64_C(1) << 12) - 1; /* rand_a */
 static const uint64_t TAIL_LOW_MASK = (UINT64_C(1) << 62) - 1;  /* rand_b */
@@ -31,11 +32,7 @@ static struct {
 /* SplitMix64 (public domain construction by Sebastiano Vigna): a well-mixed 64-bit sequence. */
 static uint64_t splitmix64(uint64_t *state)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    return hash_mix(*state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static void seed_tail(void)
@@ -84,13 +81,11 @@ struct uuid uuid7_new(int64_t timestamp_us)
     return id;
 }
 
-/* FNV-1a with a final mix: spreads `seed` over 64 bits; `basis` gives independent hashes. */
-static uint64_t hash(struct slice seed, uint64_t basis)
+/* Spreads `seed` over 64 bits; `basis` gives independent hashes. */
+static uint64_t spread(struct slice seed, uint64_t basis)
 {
-    uint64_t h = basis;
+    uint64_t h = hash_bytes(basis, seed);
 
-    for (size_t i = 0; i < seed.len; i++)
-        h = (h ^ (unsigned char)seed.data[i]) * UINT64_C(0x100000001b3);
     return splitmix64(&h);
 }
 
@@ -99,8 +94,8 @@ struct uuid uuid7_derived(int64_t timestamp_us, struct slice seed)
     struct uuid id;
 
     put_uuid(&id, uuid7_ms_of_timestamp(timestamp_us),
-             hash(seed, UINT64_C(0x84222325cbf29ce4)) & TAIL_HIGH_MASK,
-             hash(seed, UINT64_C(0xcbf29ce484222325)) & TAIL_LOW_MASK);
+             spread(seed, UINT64_C(0x84222325cbf29ce4)) & TAIL_HIGH_MASK,
+             spread(seed, HASH_BASIS) & TAIL_LOW_MASK);
     return id;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "cli/line.h"
 
@@ -59,7 +60,7 @@ static uint64_t *hash_beginnings(uint64_t seed, struct slice head)
 
     hashes[0] = seed;
     for (size_t i = 0; i < head.len; i++)
-        hashes[i + 1] = line_hash(hashes[i], slice_of(head.data + i, 1));
+        hashes[i + 1] = hash_bytes(hashes[i], slice_of(head.data + i, 1));
     return hashes;
 }
 
@@ -153,8 +154,8 @@ int import_times_add(uint64_t seed, struct slice head, int64_t us, struct errbuf
     buffer_init(&line, SIZE_MAX / 2);
     append_path(&path);
     make_folders(path.data);
-    buffer_appendf(&line, "%zu %016llx %lld\n", head.len, (unsigned long long)line_hash(seed, head),
-                   (long long)us);
+    buffer_appendf(&line, "%zu %016llx %lld\n", head.len,
+                   (unsigned long long)hash_bytes(seed, head), (long long)us);
     error = add(path.data, buffer_slice(&line));
     if (error)
         errbuf_set(err, "cannot write %s: %s", path.data, strerror(errno));

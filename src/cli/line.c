@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/timestamp.h"
 #include "base/uuid7.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
-static const uint64_t HASH_BASIS = UINT64_C(0xcbf29ce484222325);
 static const uint64_t HASH_OF_JSON = UINT64_C(0x9e3779b97f4a7c15);
 
 /* ---- Options ---- */
@@ -88,32 +88,16 @@ void line_reader_release(struct line_reader *r)
 
 /* ---- Places ---- */
 
-/* FNV-1a. */
-uint64_t line_hash(uint64_t hash, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        hash = (hash ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-/* Spreads a hash over all its bits: SplitMix64's last steps. */
-static uint64_t mixed(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 struct line_place line_place_begin(const struct line_reader *r)
 {
-    return (struct line_place){
-        .hash = line_hash(line_hash(HASH_BASIS, buffer_slice(&r->level)), buffer_slice(&r->attrs))};
+    return (struct line_place){.hash = hash_bytes(hash_bytes(HASH_BASIS, buffer_slice(&r->level)),
+                                                  buffer_slice(&r->attrs))};
 }
 
 static void pass(struct line_reader *r, struct slice bytes)
 {
     if (r->place)
-        r->place->hash = line_hash(r->place->hash, bytes);
+        r->place->hash = hash_bytes(r->place->hash, bytes);
 }
 
 /* The time of the next log, where it has none of its own. */
@@ -131,7 +115,7 @@ static void append_id(struct buffer *b, const struct line_reader *r, int64_t us,
 
     if (r->place)
         id = uuid7_numbered(us, r->place->logs,
-                            mixed(r->place->hash ^ (is_json ? HASH_OF_JSON : 0)));
+                            hash_mix(r->place->hash ^ (is_json ? HASH_OF_JSON : 0)));
     else
         id = uuid7_new(us);
     uuid_format(&id, text);

@@ -56,9 +56,6 @@ void line_reader_release(struct line_reader *r);
 /* The beginning of an input that can be read again, without its time. */
 struct line_place line_place_begin(const struct line_reader *r);
 
-/* The hash of what `hash` is of, and then of `bytes`. */
-uint64_t line_hash(uint64_t hash, struct slice bytes);
-
 /* True where `line`, whole, is a JSON log with a time of its own. */
 bool line_own_time(const struct line_reader *r, struct slice line, int64_t *us);
 

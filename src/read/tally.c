@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/timestamp.h"
 #include "store/store.h"
 #include "json/writer.h"
@@ -94,11 +95,7 @@ static struct slice name_of(const struct tally *t, uint32_t level)
 
 static uint32_t hash(struct slice name)
 {
-    uint32_t h = UINT32_C(2166136261); /* FNV-1a */
-
-    for (size_t i = 0; i < name.len; i++)
-        h = (h ^ (unsigned char)name.data[i]) * UINT32_C(16777619);
-    return h % TALLY_SLOTS;
+    return (uint32_t)(hash_bytes(HASH_BASIS, name) % TALLY_SLOTS);
 }
 
 /* The number of the level `name`, or -1 if it was not met yet. */
