@@ -14,7 +14,7 @@ enum {
 };
 
 struct json_body_memory {
-    struct record_doc doc;
+    struct json_doc doc;
     struct record_item_scratch scratch;
     struct buffer attributes; /* text of the attributes of an item */
 };
@@ -23,7 +23,7 @@ struct json_body_memory *json_body_memory_new(void)
 {
     struct json_body_memory *m = xcalloc(1, sizeof(*m));
 
-    record_doc_init(&m->doc);
+    json_doc_init(&m->doc);
     buffer_init(&m->attributes, SIZE_MAX / 2); /* at most a small multiple of the text */
     return m;
 }
@@ -32,7 +32,7 @@ void json_body_memory_free(struct json_body_memory *m)
 {
     if (!m)
         return;
-    record_doc_release(&m->doc);
+    json_doc_release(&m->doc);
     record_item_scratch_release(&m->scratch);
     buffer_release(&m->attributes);
     free(m);
@@ -70,11 +70,11 @@ static void report(struct body_parse *b, struct json_body_wrong wrong)
 /* Whether the text that is being parsed is too deep, as far as its attributes do not show it. */
 static bool is_too_deep(struct body_parse *b)
 {
-    const struct record_doc *d = &b->memory->doc;
+    const struct json_doc *d = &b->memory->doc;
 
     if (!b->judged)
         b->too_deep =
-            record_doc_deeper_than(d, yyjson_doc_get_root(d->doc), b->max_depth + MERGED_DEPTH);
+            json_doc_deeper_than(d, yyjson_doc_get_root(d->doc), b->max_depth + MERGED_DEPTH);
     b->judged = true;
     return b->too_deep;
 }
@@ -149,16 +149,16 @@ static int parse_array(struct body_parse *b, yyjson_val *root)
 static int parse_root(struct body_parse *b, struct slice text,
                       int parse(struct body_parse *, yyjson_val *))
 {
-    struct record_doc *d = &b->memory->doc;
+    struct json_doc *d = &b->memory->doc;
 
-    if (record_doc_may_hold_nul(text)) {
+    if (json_doc_may_hold_nul(text)) {
         /* Errors speak of the text as it was sent; only what is stored has its NULs replaced. */
         b->checking = true;
         int error = parse(b, yyjson_doc_get_root(d->doc));
         b->checking = false;
         if (error || b->wrong)
             return error;
-        error = record_doc_read_cleaned(d, text, &b->counts->nul_characters);
+        error = json_doc_read_cleaned(d, text, &b->counts->nul_characters);
         if (error)
             return error;
     }
@@ -169,7 +169,7 @@ static int parse_root(struct body_parse *b, struct slice text,
 static int parse_text(struct body_parse *b, struct slice text, size_t max_depth,
                       int parse(struct body_parse *, yyjson_val *))
 {
-    int error = record_doc_read(&b->memory->doc, text);
+    int error = json_doc_read(&b->memory->doc, text);
 
     b->max_depth = max_depth;
     b->judged = b->too_deep = false;

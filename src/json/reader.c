@@ -18,25 +18,25 @@ struct slice json_without_bom(struct slice text)
     return text;
 }
 
-void record_doc_init(struct record_doc *d)
+void json_doc_init(struct json_doc *d)
 {
-    *d = (struct record_doc){.doc = NULL};
+    *d = (struct json_doc){.doc = NULL};
     buffer_init(&d->cleaned, SIZE_MAX / 2); /* as large as the text */
 }
 
-void record_doc_release(struct record_doc *d)
+void json_doc_release(struct json_doc *d)
 {
     yyjson_doc_free(d->doc);
     free(d->pool);
     buffer_release(&d->cleaned);
-    record_doc_init(d);
+    json_doc_init(d);
 }
 
 /*
  * Makes the pool large enough for a text of `len` bytes. It is sized for the worst text, about 13
  * times `len`; what a usual text leaves untouched of that costs address space only.
  */
-static int grow_pool(struct record_doc *d, size_t len)
+static int grow_pool(struct json_doc *d, size_t len)
 {
     size_t need = yyjson_read_max_memory_usage(len < POOL_TEXT_MIN ? POOL_TEXT_MIN : len, FLAGS);
 
@@ -60,9 +60,9 @@ static bool begins_escape(struct slice text, const char *at)
     return before % 2 == 0;
 }
 
-int record_doc_read(struct record_doc *d, struct slice text)
+int json_doc_read(struct json_doc *d, struct slice text)
 {
-    bool pooled = text.len <= RECORD_DOC_POOL_TEXT_MAX;
+    bool pooled = text.len <= JSON_DOC_POOL_TEXT_MAX;
     yyjson_alc alc;
     yyjson_read_err failure;
 
@@ -91,17 +91,17 @@ int record_doc_read(struct record_doc *d, struct slice text)
 static const char nul[] = "\\u0000";
 static const size_t nul_len = sizeof(nul) - 1;
 
-bool record_doc_may_hold_nul(struct slice text)
+bool json_doc_may_hold_nul(struct slice text)
 {
     const char *escape = text.len ? memchr(text.data, '\\', text.len) : NULL;
 
     return escape && memmem(escape, (size_t)(text.data + text.len - escape), nul, nul_len);
 }
 
-int record_doc_read_cleaned(struct record_doc *d, struct slice text, size_t *nul_characters)
+int json_doc_read_cleaned(struct json_doc *d, struct slice text, size_t *nul_characters)
 {
-    if (!record_doc_may_hold_nul(text))
-        return record_doc_read(d, text);
+    if (!json_doc_may_hold_nul(text))
+        return json_doc_read(d, text);
     buffer_clear(&d->cleaned);
     buffer_append_slice(&d->cleaned, text);
     if (buffer_error(&d->cleaned))
@@ -120,10 +120,10 @@ int record_doc_read_cleaned(struct record_doc *d, struct slice text, size_t *nul
         p += nul_len;
     }
     *nul_characters += found;
-    return record_doc_read(d, text);
+    return json_doc_read(d, text);
 }
 
-bool record_doc_deeper_than(const struct record_doc *d, yyjson_val *value, size_t max_depth)
+bool json_doc_deeper_than(const struct json_doc *d, yyjson_val *value, size_t max_depth)
 {
     /* Most documents have too few values to be deep, which spares them the walk. */
     return yyjson_doc_get_val_count(d->doc) > max_depth && json_deeper_than(value, max_depth);

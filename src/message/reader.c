@@ -21,7 +21,7 @@ enum {
 
 /* What the records of one message point into. */
 struct message_memory {
-    struct record_doc doc;
+    struct json_doc doc;
     struct buffer attributes; /* text of the attributes of all its items */
 };
 
@@ -46,7 +46,7 @@ struct message_reader *message_reader_new(void)
 
 static void memory_release(struct message_memory *m)
 {
-    record_doc_release(&m->doc);
+    json_doc_release(&m->doc);
     buffer_release(&m->attributes);
 }
 
@@ -57,7 +57,7 @@ static struct message_memory *next_memory(struct message_reader *r)
 
         r->messages = xrealloc(r->messages, capacity * sizeof(*r->messages));
         for (size_t i = r->messages_capacity; i < capacity; i++) {
-            record_doc_init(&r->messages[i].doc);
+            json_doc_init(&r->messages[i].doc);
             buffer_init(&r->messages[i].attributes, SIZE_MAX / 2);
         }
         r->messages_capacity = capacity;
@@ -208,7 +208,7 @@ int message_reader_read(struct message_reader *r, const struct message_source *s
     struct slice text = json_without_bom(source->body);
     size_t nuls = 0;
 
-    int error = record_doc_read_cleaned(&m.memory->doc, text, &nuls);
+    int error = json_doc_read_cleaned(&m.memory->doc, text, &nuls);
     if (error)
         return error == LM_EINVAL ? say_no_json(text, reason) : error;
     /* All of it at once, so that growing never moves what the sink has been given. */

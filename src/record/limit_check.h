@@ -5,7 +5,15 @@
 #ifndef LOGMILL_RECORD_LIMIT_CHECK_H
 #define LOGMILL_RECORD_LIMIT_CHECK_H
 
-#include "record/rules.h"
+#include <stdbool.h>
+
+#include "record/wrong.h"
+
+/* Values in `item`, an object, at all levels; names count as values. */
+static inline size_t record_item_values(yyjson_val *item)
+{
+    return (size_t)(unsafe_yyjson_get_next(item) - item) - 1;
+}
 
 /* The level of `item`, a string. */
 void record_check_level(yyjson_val *level, record_report *report, void *ctx);

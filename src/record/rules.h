@@ -1,6 +1,6 @@
 /*
  * One JSON object to one record, or to what is wrong with it: the rules of the log record.
- * Internal to record/.
+ * For what reads JSON texts: formats/json and message/reader.
  */
 #ifndef LOGMILL_RECORD_RULES_H
 #define LOGMILL_RECORD_RULES_H
@@ -30,12 +30,6 @@ struct record_item_scratch {
 };
 
 void record_item_scratch_release(struct record_item_scratch *s);
-
-/* Values in `item`, an object, at all levels; names count as values. */
-static inline size_t record_item_values(yyjson_val *item)
-{
-    return (size_t)(unsafe_yyjson_get_next(item) - item) - 1;
-}
 
 /* Whether the limits of limits.h are enforced. */
 enum record_item_source {
