@@ -218,7 +218,7 @@ refuse:
     buffer_release(&intake->wrong); /* what is charged is not kept for reuse */
 }
 
-/* The media type of `req` without its parameters; data NULL where there is none. */
+/* The media type of `req` without its parameters; data NULL if there is none. */
 static struct slice media_type(const struct http_request *req)
 {
     struct slice type = http_request_header(req, "content-type");

@@ -62,7 +62,7 @@ struct format {
     /*
      * Memory for parse, which is used again for each body, by one thread; what it holds for bodies
      * that are wrong is charged to `account` (NULL: to none). Formats of one file may share it,
-     * where that file says so. Both are NULL if the format needs none.
+     * if that file says so. Both are NULL if the format needs none.
      */
     void *(*memory_new)(struct account *account);
     void (*memory_free)(void *memory);

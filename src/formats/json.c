@@ -119,7 +119,7 @@ static int parse_item(struct body_parse *b, yyjson_val *value)
     if (!item.has_id)
         key->id = uuid7_new(key->timestamp_us);
     error = b->sink(&item.record, b->ctx);
-    if (error == 0)
+    if (!error)
         b->counts->records++;
     return error;
 }
@@ -140,7 +140,7 @@ static int parse_array(struct body_parse *b, yyjson_val *root)
     }
     b->indexed = true;
     b->index = 0;
-    for (yyjson_val *value; error == 0 && (value = yyjson_arr_iter_next(&iter)) != NULL; b->index++)
+    for (yyjson_val *value; !error && (value = yyjson_arr_iter_next(&iter)); b->index++)
         error = parse_item(b, value);
     return error;
 }
@@ -202,7 +202,7 @@ static int parse_ndjson(struct body_parse *b, struct slice text)
     int error = 0;
 
     b->indexed = true;
-    while (error == 0 && text.len > 0) {
+    while (!error && text.len > 0) {
         const char *newline = memchr(text.data, '\n', text.len);
         size_t len = newline ? (size_t)(newline - text.data) : text.len;
         size_t skip = newline ? len + 1 : len;

@@ -19,7 +19,7 @@ enum { VALIDATION_ERRORS_MAX = 1000 };
 
 /* One step of a `loc`. */
 struct validation_step {
-    struct slice name; /* a field's name; used where data is not NULL */
+    struct slice name; /* a field's name; used if data is not NULL */
     size_t index;      /* an array index or a position otherwise */
 };
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/container_of.h"
@@ -50,7 +51,8 @@ struct send {
     struct batch *batches; /* batches_len of them hold records, the others are memory for reuse */
     size_t batches_len;
     size_t batches_capacity;
-    struct slice *messages;        /* batches_capacity of them */
+    struct slice *messages; /* the texts of those, while it is in flight */
+    size_t messages_capacity;
     struct ingest_ticket *tickets; /* that wait for it, in the order of their records */
     struct ingest_ticket **tickets_end;
     size_t tickets_len;
@@ -89,8 +91,8 @@ static void send_check(const struct send *s)
     }
     if (!s->in->taking)
         CHECK(s->logs == logs);
-    CHECK((s->tickets_len == 0) == (s->tickets == NULL));
-    CHECK(*s->tickets_end == NULL);
+    CHECK((s->tickets_len == 0) == !s->tickets);
+    CHECK(!*s->tickets_end);
 }
 
 /* The same for one that goes to the queue: each of its logs belongs to one of its tickets. */
@@ -241,13 +243,14 @@ static void send_recycle(struct send *s)
 static struct batch *send_add_batch(struct send *s)
 {
     if (s->batches_len == s->batches_capacity) {
-        size_t capacity = s->batches_capacity ? s->batches_capacity * 2 : 1;
+        size_t old = s->batches_capacity;
 
-        s->batches = xrealloc(s->batches, capacity * sizeof(*s->batches));
-        s->messages = xrealloc(s->messages, capacity * sizeof(*s->messages));
-        for (size_t i = s->batches_capacity; i < capacity; i++)
+        s->batches = array_reserve(s->batches, &s->batches_capacity, s->batches_len + 1,
+                                   sizeof(*s->batches));
+        s->messages = array_reserve(s->messages, &s->messages_capacity, s->batches_capacity,
+                                    sizeof(*s->messages));
+        for (size_t i = old; i < s->batches_capacity; i++)
             batch_init(&s->batches[i], s->in->limits.max_message_bytes);
-        s->batches_capacity = capacity;
     }
     batch_clear(&s->batches[s->batches_len]);
     return &s->batches[s->batches_len++];
@@ -345,7 +348,7 @@ static int begin_next_send(struct ingest_ticket *t)
 }
 
 /*
- * Where the queue cannot make several messages durable together, a send is one message, and all
+ * If the queue cannot make several messages durable together, a send is one message, and all
  * logs of a ticket are in it: a ticket that was refused must not be there by half.
  */
 int ingest_add(struct ingest_ticket *t, const struct record *r)

@@ -90,7 +90,7 @@ void ingest_free(struct ingest *in);
 void ingest_open(struct ingest *in, struct ingest_ticket *t);
 
 /*
- * Adds a log; `r` is copied. Returns 0; LM_ETOOBIG where the queue does not take so much together
+ * Adds a log; `r` is copied. Returns 0; LM_ETOOBIG if the queue does not take so much together
  * (ingest_limits); or LM_ENOMEM. After an error the ticket is to be cancelled.
  */
 int ingest_add(struct ingest_ticket *t, const struct record *r) LM_MUST_CHECK;
@@ -100,7 +100,7 @@ void ingest_cancel(struct ingest_ticket *t);
 
 /*
  * The logs, at least one, join the open send; `done` comes later, once. Returns 0, or LM_EBUSY
- * where the account has no room for them: then `t` is still open, and to be cancelled.
+ * if the account has no room for them: then `t` is still open, and to be cancelled.
  */
 int ingest_commit(struct ingest_ticket *t) LM_MUST_CHECK;
 
@@ -110,7 +110,7 @@ const struct queue_limits *ingest_limits(const struct ingest *in);
 /* Hands over what has gathered, as far as there are free slots. After each round of the loop. */
 void ingest_flush(struct ingest *in);
 
-/* Aborts where what is always true is not (base/check.h). */
+/* Aborts if what is always true is not (base/check.h). */
 void ingest_check(const struct ingest *in);
 
 #endif

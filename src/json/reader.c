@@ -48,7 +48,7 @@ static int grow_pool(struct json_doc *d, size_t len)
     return d->pool ? 0 : LM_ENOMEM;
 }
 
-/* True where the backslash at `at` is not itself escaped by one before it. */
+/* True if the backslash at `at` is not itself escaped by one before it. */
 static bool begins_escape(struct slice text, const char *at)
 {
     size_t before = 0;
@@ -72,7 +72,7 @@ int json_doc_read(struct json_doc *d, struct slice text)
         return LM_EINVAL;
     if (pooled) {
         int error = grow_pool(d, text.len);
-        if (error != 0)
+        if (error)
             return error;
         yyjson_alc_pool_init(&alc, d->pool, d->pool_size);
     }
@@ -112,7 +112,7 @@ int json_doc_read_cleaned(struct json_doc *d, struct slice text, size_t *nul_cha
     char *p = d->cleaned.data;
     char *end = p + text.len;
     size_t found = 0;
-    while ((p = memmem(p, (size_t)(end - p), nul, nul_len)) != NULL) {
+    while ((p = memmem(p, (size_t)(end - p), nul, nul_len))) {
         if (begins_escape(text, p)) {
             memcpy(p, "\\ufffd", nul_len);
             found++;

@@ -31,18 +31,18 @@ void json_doc_release(struct json_doc *d);
 /*
  * Parses `text`. Numbers stay as their text (YYJSON_READ_NUMBER_AS_RAW).
  * Returns 0: d->doc lives until the next call or release, whatever becomes of `text`; LM_EINVAL
- * where `text` is not JSON in valid UTF-8; or LM_ENOMEM.
+ * if `text` is not JSON in valid UTF-8; or LM_ENOMEM.
  */
 int json_doc_read(struct json_doc *d, struct slice text) LM_MUST_CHECK;
 
-/* True where a string of `text`, which is JSON, may hold U+0000: JSON can only spell it \u0000. */
+/* True if a string of `text`, which is JSON, may hold U+0000: JSON can only spell it \u0000. */
 bool json_doc_may_hold_nul(struct slice text);
 
 /* As json_doc_read, but U+0000 becomes U+FFFD; *nul_characters grows by how many there were. */
 int json_doc_read_cleaned(struct json_doc *d, struct slice text,
                           size_t *nul_characters) LM_MUST_CHECK;
 
-/* True where arrays and objects are nested more than `max_depth` deep in `value`, a part of it. */
+/* True if arrays and objects are nested more than `max_depth` deep in `value`, a part of it. */
 bool json_doc_deeper_than(const struct json_doc *d, yyjson_val *value, size_t max_depth);
 
 #endif

@@ -59,7 +59,7 @@ static const char *find_special(const char *p, const char *end)
 
 /*
  * Writes the escape for what begins at the special byte `p` into `out` and its length into
- * `*written` (0 where it needs none). Returns how many bytes of the text it stands for.
+ * `*written` (0 if it needs none). Returns how many bytes of the text it stands for.
  */
 static size_t escape(const char *p, const char *end, char out[6], size_t *written)
 {
@@ -235,7 +235,7 @@ static void append_object(struct appending *a, yyjson_val *object, size_t depth)
             return;
         }
     }
-    for (yyjson_val *key; i < n && (key = yyjson_obj_iter_next(&iter)) != NULL; i++)
+    for (yyjson_val *key; i < n && (key = yyjson_obj_iter_next(&iter)); i++)
         keys[i] = key;
     append_members(a, keys, i, depth);
     if (keys != few)
@@ -249,7 +249,7 @@ static void append_array(struct appending *a, yyjson_val *array, size_t depth)
     bool first = true;
 
     buffer_append_char(b, '[');
-    for (yyjson_val *value; (value = yyjson_arr_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *value; (value = yyjson_arr_iter_next(&iter));) {
         if (!first)
             buffer_append_char(b, ',');
         first = false;
@@ -321,13 +321,13 @@ bool json_deeper_than(yyjson_val *value, size_t max_depth)
         return true;
     if (yyjson_is_obj(value)) {
         yyjson_obj_iter iter = yyjson_obj_iter_with(value);
-        for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+        for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
             if (json_deeper_than(yyjson_obj_iter_get_val(key), max_depth - 1))
                 return true;
         }
     } else {
         yyjson_arr_iter iter = yyjson_arr_iter_with(value);
-        for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter)) != NULL;) {
+        for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
             if (json_deeper_than(item, max_depth - 1))
                 return true;
         }

@@ -50,12 +50,12 @@ bool json_append_members(struct buffer *b, yyjson_val **keys, size_t n, size_t m
                          bool (*is_odd)(struct slice number));
 
 /*
- * True where objects and arrays are nested in each other more than `max_depth` levels, `value`
+ * True if objects and arrays are nested in each other more than `max_depth` levels, `value`
  * itself being the first. Recursive, up to max_depth.
  */
 bool json_deeper_than(yyjson_val *value, size_t max_depth);
 
-/* The characters of a string or the digits of a raw number; empty where `value` is neither. */
+/* The characters of a string or the digits of a raw number; empty if `value` is neither. */
 static inline struct slice json_text(yyjson_val *value)
 {
     const char *text = yyjson_is_raw(value) ? yyjson_get_raw(value) : yyjson_get_str(value);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/xalloc.h"
 #include "message/version.h"
 #include "record/rules.h"
@@ -53,14 +54,14 @@ static void memory_release(struct message_memory *m)
 static struct message_memory *next_memory(struct message_reader *r)
 {
     if (r->messages_len == r->messages_capacity) {
-        size_t capacity = r->messages_capacity ? r->messages_capacity * 2 : 4;
+        size_t old = r->messages_capacity;
 
-        r->messages = xrealloc(r->messages, capacity * sizeof(*r->messages));
-        for (size_t i = r->messages_capacity; i < capacity; i++) {
+        r->messages = array_reserve(r->messages, &r->messages_capacity, r->messages_len + 1,
+                                    sizeof(*r->messages));
+        for (size_t i = old; i < r->messages_capacity; i++) {
             json_doc_init(&r->messages[i].doc);
             buffer_init(&r->messages[i].attributes, SIZE_MAX / 2);
         }
-        r->messages_capacity = capacity;
     }
     return &r->messages[r->messages_len++];
 }

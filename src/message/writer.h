@@ -22,7 +22,7 @@ struct batch_mark {
     size_t count;
 };
 
-/* Aborts where what is always true is not (base/check.h). */
+/* Aborts if what is always true is not (base/check.h). */
 void batch_check(const struct batch *b);
 
 /* An empty batch whose finished text is at most `max_bytes`. */
@@ -33,7 +33,7 @@ void batch_release(struct batch *b);
 void batch_clear(struct batch *b);
 
 /*
- * Adds `r`. Returns 0, LM_ETOOBIG where the finished text would pass max_bytes, or LM_ENOMEM; on
+ * Adds `r`. Returns 0, LM_ETOOBIG if the finished text would pass max_bytes, or LM_ENOMEM; on
  * an error `b` is unchanged.
  */
 int batch_append(struct batch *b, const struct record *r) LM_MUST_CHECK;

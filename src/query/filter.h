@@ -40,7 +40,7 @@ struct log_filter {
 /* A filter that takes every log. */
 void log_filter_init(struct log_filter *f);
 
-/* True where anything besides the time bounds is asked for. */
+/* True if anything besides the time bounds is asked for. */
 bool log_filter_has_predicates(const struct log_filter *f);
 
 /* A page of logs, newest first. */

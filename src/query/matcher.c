@@ -73,7 +73,7 @@ static void fold_text(struct slice *text, void *ctx)
     *to += len;
 }
 
-/* False where JSON text may spell some of `s` in another way than by itself. */
+/* False if JSON text may spell some of `s` in another way than by itself. */
 static bool is_spelled_one_way(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -321,7 +321,7 @@ static int match_text(const struct log_matcher *m, struct log_subject *s, bool *
     return 0;
 }
 
-/* True where `value`, a scalar, has the text `text`. */
+/* True if `value`, a scalar, has the text `text`. */
 static bool scalar_has_text(yyjson_val *value, struct slice text)
 {
     switch (yyjson_get_type(value)) {
@@ -337,14 +337,14 @@ static bool scalar_has_text(yyjson_val *value, struct slice text)
     }
 }
 
-/* False where the JSON text `json` cannot hold `s`. */
+/* False if the JSON text `json` cannot hold `s`. */
 static bool may_hold(struct slice json, struct slice s, bool spelled_one_way)
 {
     return !spelled_one_way || s.len == 0 ||
            (json.len > 0 && memmem(json.data, json.len, s.data, s.len));
 }
 
-/* False where the text of the attributes shows that they do not match, which saves parsing them. */
+/* False if the text of the attributes shows that they do not match, which saves parsing them. */
 static bool attributes_may_match(const struct log_matcher *m, struct slice json, uint64_t *steps)
 {
     for (size_t i = 0; i < m->filter.attributes_len; i++) {

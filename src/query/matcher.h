@@ -21,7 +21,7 @@ void log_matcher_unref(struct log_matcher *m); /* NULL does nothing */
 /* What it was made of; its slices live as long as `m`. */
 const struct log_filter *log_matcher_filter(const struct log_matcher *m);
 
-/* True where anything besides the time bounds is asked for. */
+/* True if anything besides the time bounds is asked for. */
 bool log_matcher_has_predicates(const struct log_matcher *m);
 
 /*
@@ -51,7 +51,7 @@ void log_subject_set(struct log_subject *s, const struct record *r);
 int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
                               uint64_t *steps) LM_MUST_CHECK;
 
-/* True where both were made of equal filters, time bounds and the order of predicates included. */
+/* True if both were made of equal filters, time bounds and the order of predicates included. */
 bool log_matcher_equal(const struct log_matcher *a, const struct log_matcher *b);
 
 #endif

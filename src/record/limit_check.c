@@ -106,14 +106,14 @@ static void check_value(struct check *c, yyjson_val *value)
     } else if (yyjson_is_obj(value)) {
         yyjson_obj_iter iter = yyjson_obj_iter_with(value);
 
-        for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;)
+        for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
             check_step(c, (struct record_step){.name = json_text(key)},
                        yyjson_obj_iter_get_val(key));
     } else if (yyjson_is_arr(value)) {
         yyjson_arr_iter iter = yyjson_arr_iter_with(value);
         size_t index = 0;
 
-        for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter)) != NULL; index++)
+        for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter)); index++)
             check_step(c, (struct record_step){.index = index}, item);
     }
 }

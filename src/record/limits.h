@@ -74,7 +74,7 @@ enum record_number {
 enum record_number record_number_judge(struct slice number, size_t *huge_digits);
 
 /*
- * False where `number` fits, for all that its form tells: it has no exponent of three digits and
+ * False if `number` fits, for all that its form tells: it has no exponent of three digits and
  * is not long. So usual numbers are not looked at closely.
  */
 bool record_number_is_odd(struct slice number);

@@ -13,7 +13,7 @@ struct record {
     struct log_key key;
     struct slice level;      /* UTF-8, as sent */
     struct slice message;    /* UTF-8 */
-    struct slice attributes; /* text of a JSON object; empty slice where there are none */
+    struct slice attributes; /* text of a JSON object; empty slice if there are none */
 };
 
 /*
@@ -24,7 +24,7 @@ typedef int record_sink(const struct record *r, void *ctx);
 
 /*
  * Appends `r` as the JSON object that the queue and the API carry:
- * {"id":"…","timestamp":"…","level":"…","message":"…","attributes":{…}}; "attributes" is {} where
+ * {"id":"…","timestamp":"…","level":"…","message":"…","attributes":{…}}; "attributes" is {} if
  * there are none.
  */
 void record_append_json(struct buffer *b, const struct record *r);

@@ -7,7 +7,7 @@
 #include "record/limit_check.h"
 #include "json/writer.h"
 
-/* The members of an item that are not attributes; NULL where it has none of that name. */
+/* The members of an item that are not attributes; NULL if it has none of that name. */
 struct fields {
     yyjson_val *message;
     yyjson_val *level;
@@ -53,7 +53,7 @@ static bool is_named(yyjson_val *key, const char *name, size_t len)
     return memcmp(yyjson_get_str(key), name, len) == 0;
 }
 
-/* Where the member of `key` belongs, or NULL where it is an attribute. */
+/* Where the member of `key` belongs, or NULL if it is an attribute. */
 static yyjson_val **field_of(struct fields *f, yyjson_val *key)
 {
     switch (yyjson_get_len(key)) {
@@ -100,7 +100,7 @@ static void add_key(struct record_item_scratch *s, yyjson_val *key, bool *long_n
 }
 
 /*
- * Sorts the members of `object` into `f` and, as keys, into `s`; *long_name becomes true where a
+ * Sorts the members of `object` into `f` and, as keys, into `s`; *long_name becomes true if a
  * name is longer than allowed. The members of a member "attributes" that is an object take the
  * place of that member. Of several members of one name the last counts.
  */
@@ -114,7 +114,7 @@ static int sort_members(struct record_item_scratch *s, yyjson_val *object, struc
     int error = reserve_keys(s, yyjson_obj_size(object));
     if (error)
         return error;
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val **field = field_of(f, key);
         if (field)
             *field = yyjson_obj_iter_get_val(key);
@@ -137,7 +137,7 @@ static int sort_members(struct record_item_scratch *s, yyjson_val *object, struc
     if (error)
         return error;
     iter = yyjson_obj_iter_with(value);
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;)
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
         add_key(s, key, long_name);
     return 0;
 }
@@ -153,7 +153,7 @@ static struct slice read_text(struct reporter *r, const char *field, yyjson_val 
     return (struct slice){NULL, 0};
 }
 
-/* True where a timestamp was given and is good. */
+/* True if a timestamp was given and is good. */
 static bool read_timestamp(struct reporter *r, yyjson_val *value, int64_t *us)
 {
     struct timestamp_error failure = {.type = "datetime_type"};
@@ -169,10 +169,10 @@ static bool read_timestamp(struct reporter *r, yyjson_val *value, int64_t *us)
         report_field(
             r, "timestamp",
             (struct record_wrong){.problem = RECORD_BAD_TIME, .time = &failure, .value = value});
-    return error == 0;
+    return !error;
 }
 
-/* True where an id was given and is good. */
+/* True if an id was given and is good. */
 static bool read_id(struct reporter *r, yyjson_val *value, struct uuid *id)
 {
     struct record_wrong wrong = {.value = value};
@@ -196,7 +196,7 @@ static bool read_id(struct reporter *r, yyjson_val *value, struct uuid *id)
 
 /*
  * An id carries the milliseconds of its log's timestamp, by which an id alone finds its log. So it
- * is the timestamp where none was given, and must agree with one that was.
+ * is the timestamp if none was given, and must agree with one that was.
  */
 static void join_id_and_timestamp(struct reporter *r, struct record_item *item, yyjson_val *id)
 {

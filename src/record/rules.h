@@ -41,7 +41,7 @@ enum record_item_source {
  * Reads `value` into *item. The text of the attributes is appended to `attributes`; level and
  * message are views of the document. Reports everything that is wrong, in the order of the fields
  * message, level, timestamp, id, attributes.
- * Returns 0; LM_EINVAL where something was reported; LM_ETOOBIG where attributes are nested too
+ * Returns 0; LM_EINVAL if something was reported; LM_ETOOBIG if attributes are nested too
  * deep (nothing was reported); or LM_ENOMEM. But for 0, `attributes` is as it was.
  */
 int record_item_read(struct record_item_scratch *s, yyjson_val *value,

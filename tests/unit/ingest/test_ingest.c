@@ -277,7 +277,7 @@ static int picky_send(struct queue *q, struct queue_send *send)
 {
     struct picky *p = container_of(q, struct picky, base);
     struct slice text = send->messages[0];
-    bool bad = memmem(text.data, text.len, "wrong", 5) != NULL;
+    bool bad = memmem(text.data, text.len, "wrong", 5);
 
     assert_int_equal(send->messages_len, 1);
     assert_true(text.len <= PICKY_BYTES);
@@ -315,7 +315,7 @@ static size_t times_taken(const char *text)
     size_t n = 0;
 
     for (size_t i = 0; i < picky.sends; i++)
-        n += strstr(picky.texts[i], text) != NULL;
+        n += !!strstr(picky.texts[i], text);
     return n;
 }
 

@@ -113,11 +113,11 @@ static void a_batch_never_passes_its_size(void **state)
         size_t count = 0;
         int error = 0;
         batch_init(&b, max);
-        for (int i = 0; i < 8 && error == 0; i++) {
+        for (int i = 0; i < 8 && !error; i++) {
             error = batch_append(&b, &large);
-            count += error == 0;
+            count += !error;
         }
-        if (error != 0)
+        if (error)
             assert_int_equal(error, LM_ETOOBIG);
         assert_int_equal(b.count, count);
         struct slice text = batch_finish(&b);
