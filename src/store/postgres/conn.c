@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
+#include "base/state.h"
+
 enum {
     SERVER_VERSION_MIN = 150000,
     CANCEL_STACK_BYTES = 256 * 1024,
@@ -25,17 +28,66 @@ void store_postgres_conn_init(struct store_postgres_conn *c,
         .address = address, .silence_ms = address->silence_ms, .wake_fd = -1};
 }
 
+static const state_moves moves[STORE_POSTGRES_CONN_STATES] = {
+    [STORE_POSTGRES_CLOSED] = STATE(STORE_POSTGRES_CONNECTING),
+    [STORE_POSTGRES_CONNECTING] = STATE(STORE_POSTGRES_SETTING_UP) | STATE(STORE_POSTGRES_CLOSED),
+    [STORE_POSTGRES_SETTING_UP] =
+        STATE(STORE_POSTGRES_OPEN) | STATE(STORE_POSTGRES_ENDED) | STATE(STORE_POSTGRES_CLOSED),
+    [STORE_POSTGRES_OPEN] = STATE(STORE_POSTGRES_ENDED) | STATE(STORE_POSTGRES_CLOSED),
+    [STORE_POSTGRES_ENDED] = STATE(STORE_POSTGRES_CLOSED),
+};
+
+static void move(struct store_postgres_conn *c, enum store_postgres_conn_state to)
+{
+    CHECK(state_may_move(moves, c->state, to));
+    c->state = to;
+    CHECKED(store_postgres_conn_check(c));
+}
+
+/* libpq's own view, where it has one: what is broken is neither at rest nor at work. */
+static bool libpq_agrees(const struct store_postgres_conn *c)
+{
+    bool waits = PQtransactionStatus(c->pg) == PQTRANS_ACTIVE;
+
+    if (PQstatus(c->pg) != CONNECTION_OK || (waits && PQpipelineStatus(c->pg) != PQ_PIPELINE_OFF))
+        return true;
+    return (c->owed > 0) == waits;
+}
+
+void store_postgres_conn_check(const struct store_postgres_conn *c)
+{
+    CHECK((c->attempt != NULL) == (c->state == STORE_POSTGRES_CONNECTING));
+    CHECK((c->pg != NULL) == store_postgres_conn_is_open(c));
+    CHECK(c->pg ? libpq_agrees(c) : c->owed == 0);
+}
+
+/* Forgets what there is of it. */
+static void move_to_closed(struct store_postgres_conn *c)
+{
+    c->pg = NULL;
+    c->attempt = NULL;
+    c->owed = 0;
+    if (c->state != STORE_POSTGRES_CLOSED)
+        move(c, STORE_POSTGRES_CLOSED);
+}
+
 void store_postgres_conn_close(struct store_postgres_conn *c)
 {
+    CHECKED(store_postgres_conn_check(c));
     PQfinish(c->pg);
-    c->pg = NULL;
     store_postgres_connect_free(c->attempt);
-    c->attempt = NULL;
+    move_to_closed(c);
+}
+
+void store_postgres_conn_sent(struct store_postgres_conn *c, unsigned statements)
+{
+    c->owed += statements;
+    CHECKED(store_postgres_conn_check(c));
 }
 
 bool store_postgres_conn_is_lost(const struct store_postgres_conn *c)
 {
-    return c->pg == NULL || c->ended || PQstatus(c->pg) != CONNECTION_OK;
+    return !c->pg || c->state == STORE_POSTGRES_ENDED || PQstatus(c->pg) != CONNECTION_OK;
 }
 
 /* ---- Failures ---- */
@@ -91,7 +143,7 @@ static int code_of(const char *sqlstate, const char *constraint)
     return LM_EUNAVAILABLE;
 }
 
-int store_postgres_conn_check(struct store_postgres_conn *c, const PGresult *result,
+int store_postgres_conn_judge(struct store_postgres_conn *c, const PGresult *result,
                               struct errbuf *err)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -104,8 +156,9 @@ int store_postgres_conn_check(struct store_postgres_conn *c, const PGresult *res
     severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (sqlstate == NULL || text == NULL)
         return store_postgres_conn_lost(c, err);
-    if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-        c->ended = true;
+    if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0) &&
+        c->state != STORE_POSTGRES_ENDED)
+        move(c, STORE_POSTGRES_ENDED);
     memcpy(c->sqlstate, sqlstate, sizeof(c->sqlstate) - 1);
     /* Without its DETAIL, which quotes values: the logs of users are not for the diagnostics. */
     errbuf_set(err, "PostgreSQL: %s (SQLSTATE %s)", text, sqlstate);
@@ -176,9 +229,13 @@ int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result, s
     *result = NULL;
     while (error == 0 && PQisBusy(c->pg))
         error = wait_for(c, POLLIN, err);
-    if (error == 0)
-        *result = PQgetResult(c->pg);
-    return error;
+    if (error)
+        return error;
+    *result = PQgetResult(c->pg);
+    if (c->owed > 0 && (!*result || PQresultStatus(*result) == PGRES_PIPELINE_SYNC))
+        c->owed--;
+    CHECKED(store_postgres_conn_check(c));
+    return 0;
 }
 
 int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result, struct errbuf *err)
@@ -191,7 +248,7 @@ int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result,
         *result = NULL;
     while ((error = store_postgres_conn_next(c, &next, err)) == 0 && next != NULL) {
         if (failure == 0)
-            failure = store_postgres_conn_check(c, next, err);
+            failure = store_postgres_conn_judge(c, next, err);
         PQclear(last);
         last = next;
     }
@@ -212,6 +269,7 @@ int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGr
         *result = NULL;
     if (!PQsendQuery(c->pg, sql))
         return store_postgres_conn_lost(c, err);
+    store_postgres_conn_sent(c, 1);
     return store_postgres_conn_finish(c, result, err);
 }
 
@@ -225,7 +283,7 @@ static int expect_copy(struct store_postgres_conn *c, struct errbuf *err)
     if (error != 0)
         return error;
     started = PQresultStatus(result) == PGRES_COPY_IN;
-    error = store_postgres_conn_check(c, result, err);
+    error = store_postgres_conn_judge(c, result, err);
     PQclear(result);
     if (!started) {
         int failure = store_postgres_conn_finish(c, NULL, NULL);
@@ -241,6 +299,7 @@ int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql, str
     c->sqlstate[0] = '\0';
     if (!PQsendQuery(c->pg, sql))
         return store_postgres_conn_lost(c, err);
+    store_postgres_conn_sent(c, 1);
     return expect_copy(c, err);
 }
 
@@ -254,7 +313,7 @@ int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *
     error = store_postgres_conn_next(c, &result, err);
     if (error != 0)
         return error;
-    error = store_postgres_conn_check(c, result, err);
+    error = store_postgres_conn_judge(c, result, err);
     PQclear(result);
     if (error != 0) {
         int failure = store_postgres_conn_finish(c, NULL, NULL);
@@ -312,8 +371,11 @@ static int take_attempt(struct store_postgres_conn *c, struct errbuf *err)
     c->pg = store_postgres_connect_take(c->attempt);
     store_postgres_connect_free(c->attempt);
     c->attempt = NULL;
-    if (!c->pg)
+    if (!c->pg) {
+        move_to_closed(c);
         return errbuf_fail(err, LM_ENOMEM, "no memory to connect to PostgreSQL");
+    }
+    move(c, STORE_POSTGRES_SETTING_UP);
     if (PQstatus(c->pg) == CONNECTION_OK)
         return 0;
     int error = store_postgres_conn_lost(c, err);
@@ -332,16 +394,17 @@ static bool has_ended(const struct store_postgres_conn *c)
 static int connect_to_server(struct store_postgres_conn *c, struct errbuf *err)
 {
     /* What became of an attempt that somebody began a while ago says nothing of now. */
-    if (c->attempt) {
+    if (c->state == STORE_POSTGRES_CONNECTING) {
         int error = take_attempt(c, err);
 
-        if (c->attempt || (!error && !has_ended(c)))
+        if (c->state == STORE_POSTGRES_CONNECTING || (!error && !has_ended(c)))
             return error;
         store_postgres_conn_close(c);
     }
     c->attempt = store_postgres_connect_new(c->address);
     if (!c->attempt)
         return errbuf_fail(err, LM_ENOMEM, "no thread left to connect to PostgreSQL with");
+    move(c, STORE_POSTGRES_CONNECTING);
     return take_attempt(c, err);
 }
 
@@ -351,9 +414,9 @@ int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup, s
     static const char notice_loss[] = "SET client_connection_check_interval = '5s'";
     int error;
 
-    if (c->pg != NULL)
+    CHECKED(store_postgres_conn_check(c));
+    if (store_postgres_conn_is_open(c))
         return 0;
-    c->ended = false;
     error = connect_to_server(c, err);
     if (error != 0)
         return error;
@@ -367,6 +430,8 @@ int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup, s
     error = store_postgres_conn_exec(c, notice_loss, NULL, err);
     if (error != 0 && c->sqlstate[0] == '\0')
         goto fail;
+    if (c->state == STORE_POSTGRES_SETTING_UP) /* and has not ended meanwhile */
+        move(c, STORE_POSTGRES_OPEN);
     return 0;
 fail:
     store_postgres_conn_close(c);
@@ -414,10 +479,12 @@ static bool start_cancel(PGcancel *cancel)
  */
 void store_postgres_conn_abandon(struct store_postgres_conn *c)
 {
-    PGcancel *cancel = c->pg != NULL ? PQgetCancel(c->pg) : NULL;
-
-    if (cancel != NULL && !start_cancel(cancel))
+    CHECKED(store_postgres_conn_check(c));
+    if (!store_postgres_conn_is_open(c))
+        return;
+    PGcancel *cancel = PQgetCancel(c->pg);
+    if (cancel && !start_cancel(cancel))
         PQfreeCancel(cancel);
     PQfinish(c->pg);
-    c->pg = NULL;
+    move_to_closed(c);
 }

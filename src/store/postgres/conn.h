@@ -2,8 +2,19 @@
  * A connection to PostgreSQL that never waits for ever and can be told to stop waiting, whatever it
  * waits for.
  *
- * Always true: `pg` is NULL (closed) or a connection in libpq's non-blocking mode that was set up
- * and answered. Belongs to one thread.
+ *   closed ──► connecting ──► setting up ──► open ──► ended
+ *     ▲            │              │           │         │
+ *     └────────────┴──────────────┴───────────┴─────────┘
+ *
+ * Between calls it is closed, open or ended; or it is connecting, where a call was told to stop:
+ * the attempt goes on by itself. Setting up may end, too: the server says farewell at any time.
+ *
+ * Always true (store_postgres_conn_check):
+ *   1. There is an attempt exactly while it connects.
+ *   2. There is a connection of libpq's exactly from setting up on.
+ *   3. Answers are owed exactly if libpq waits for some. Of what is not connected none are.
+ *
+ * Belongs to one thread.
  */
 #ifndef LOGMILL_STORE_POSTGRES_CONN_H
 #define LOGMILL_STORE_POSTGRES_CONN_H
@@ -18,12 +29,22 @@
 #include "store/postgres/address.h"
 #include "store/postgres/connect.h"
 
+enum store_postgres_conn_state {
+    STORE_POSTGRES_CLOSED,
+    STORE_POSTGRES_CONNECTING, /* on a thread of its own */
+    STORE_POSTGRES_SETTING_UP,
+    STORE_POSTGRES_OPEN,
+    STORE_POSTGRES_ENDED, /* the server said that it ends the session */
+    STORE_POSTGRES_CONN_STATES
+};
+
 struct store_postgres_conn {
     const struct store_postgres_address *address;
-    PGconn *pg;
-    struct store_postgres_connect *attempt; /* to connect, under way; NULL: none */
-    bool ended;                             /* the server said that it ends the session */
-    unsigned silence_ms;                    /* how long the server may say nothing */
+    enum store_postgres_conn_state state;
+    unsigned owed; /* statements that were sent and are not answered to the end */
+    PGconn *pg;    /* in non-blocking mode */
+    struct store_postgres_connect *attempt;
+    unsigned silence_ms;       /* how long the server may say nothing */
     char sqlstate[6];          /* of the last failure; empty where it was not the server's */
     const atomic_int *stopped; /* where this is stopped_value, waits end with LM_ETIMEOUT */
     int stopped_value;         /* where `stopped` is NULL: of no meaning */
@@ -43,6 +64,17 @@ int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup,
                              struct errbuf *err) LM_MUST_CHECK;
 void store_postgres_conn_close(struct store_postgres_conn *c);
 
+void store_postgres_conn_check(const struct store_postgres_conn *c);
+
+/* Whether there is a connection, of use or not. */
+static inline bool store_postgres_conn_is_open(const struct store_postgres_conn *c)
+{
+    return c->state >= STORE_POSTGRES_SETTING_UP;
+}
+
+/* Notes that statements were given to libpq, each of which will be answered: see _next. */
+void store_postgres_conn_sent(struct store_postgres_conn *c, unsigned statements);
+
 /* True where the connection is lost, so that a new one may fare better. */
 bool store_postgres_conn_is_lost(const struct store_postgres_conn *c);
 
@@ -59,7 +91,8 @@ int store_postgres_conn_number(struct store_postgres_conn *c, const char *sql, i
 
 /*
  * Waits for the next result of what was sent: *result, to be given to PQclear, or NULL after the
- * last one. A failure that the server reports is such a result, too: see _check.
+ * last one of a statement; that which ends a pipeline stands for such a NULL. A failure that the
+ * server reports is a result, too: see _judge.
  */
 int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result,
                              struct errbuf *err) LM_MUST_CHECK;
@@ -89,10 +122,10 @@ int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err)
  * LM_ETIMEOUT   the server ended the statement
  * LM_EUNAVAILABLE  all else
  */
-int store_postgres_conn_check(struct store_postgres_conn *c, const PGresult *result,
+int store_postgres_conn_judge(struct store_postgres_conn *c, const PGresult *result,
                               struct errbuf *err) LM_MUST_CHECK;
 
-/* As _check, for libpq's own failures: always LM_EUNAVAILABLE. */
+/* As _judge, for libpq's own failures: always LM_EUNAVAILABLE. */
 int store_postgres_conn_lost(struct store_postgres_conn *c, struct errbuf *err);
 
 /*

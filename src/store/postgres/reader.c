@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/xalloc.h"
 #include "store/postgres/internal.h"
 
@@ -106,7 +107,7 @@ static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
 /* True where all that was asked for has been answered. */
 static bool is_at_rest(const struct store_postgres_conn *c)
 {
-    return c->pg != NULL && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+    return c->pg && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
 }
 
 int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
@@ -118,19 +119,21 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
     r->handed_out = false;
     atomic_store(&r->activity, STORE_POSTGRES_RUNNING);
     do {
-        was_open = r->conn.pg != NULL;
+        was_open = store_postgres_conn_is_open(&r->conn);
         error = was_open ? 0 : open_conn(r, err);
         if (error == 0)
             error = fn(r, work, err);
         if (error != 0 && strcmp(r->conn.sqlstate, "42P01") == 0)
             errbuf_set(err, "PostgreSQL: there is no table \"logs\" in the search_path: "
                             "`logmill migrate` or a worker makes it");
-        lost = error != 0 && r->conn.pg != NULL && store_postgres_conn_is_lost(&r->conn);
+        lost =
+            error && store_postgres_conn_is_open(&r->conn) && store_postgres_conn_is_lost(&r->conn);
         if (error == LM_ETIMEOUT)
             store_postgres_conn_abandon(&r->conn);
         else if (error != 0 && (error != LM_ENOTFOUND || !is_at_rest(&r->conn)))
             store_postgres_conn_close(&r->conn);
     } while (lost && was_open && !r->handed_out);
+    CHECK(r->conn.owed == 0); /* else an answer would be taken for another's */
     atomic_store(&r->activity, STORE_POSTGRES_IDLE);
     return error;
 }
@@ -165,6 +168,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
                            st->formats, 1) ||
         !PQpipelineSync(pg))
         return store_postgres_conn_lost(&r->conn, err);
+    store_postgres_conn_sent(&r->conn, 3); /* the pipeline's end, too */
     return 0;
 }
 
@@ -184,7 +188,7 @@ static int take(struct store_postgres_reader *r, struct taking *t, PGresult *res
     if (atomic_load(&r->activity) == STORE_POSTGRES_CANCELLED)
         error = errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     else if (!*failure)
-        *failure = store_postgres_conn_check(&r->conn, result, err);
+        *failure = store_postgres_conn_judge(&r->conn, result, err);
     if (!error && t->fn && PQresultStatus(result) == PGRES_SINGLE_TUPLE)
         error = t->fn(r, result, t->ctx);
     PQclear(t->whole);

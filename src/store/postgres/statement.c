@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/timestamp.h"
-#include "json/writer.h"
 #include "store/postgres/wire.h"
+#include "json/writer.h"
 
 enum {
     SQL_BYTES_MAX = 64 * 1024,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
@@ -64,7 +65,8 @@ static int begin(struct writer *w, bool *fresh, struct errbuf *err)
 {
     int error;
 
-    *fresh = w->conn.pg == NULL;
+    CHECK(w->conn.owed == 0); /* else an answer would be taken for another's */
+    *fresh = !store_postgres_conn_is_open(&w->conn);
     if (!*fresh)
         return 0;
     error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
@@ -85,6 +87,7 @@ static void undo(struct writer *w, int error)
         (PQtransactionStatus(w->conn.pg) != PQTRANS_IDLE &&
          store_postgres_conn_exec(&w->conn, "ROLLBACK", NULL, NULL) != 0))
         store_postgres_conn_close(&w->conn);
+    CHECK(w->conn.owed == 0);
 }
 
 /* ---- Appending ---- */
@@ -277,7 +280,7 @@ static int check_blame(struct writer *w, struct errbuf *err)
 {
     int error = LM_EUNAVAILABLE;
 
-    if (w->conn.pg)
+    if (store_postgres_conn_is_open(&w->conn))
         error = store_postgres_conn_exec(&w->conn, "SELECT pg_current_xact_id()", NULL, err);
     if (!error)
         return LM_EDATA;
@@ -396,7 +399,7 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
         error = expire(w, before_us, max_rows, deleted, err);
         if (error != 0)
             undo(w, error);
-        if (w->conn.pg != NULL &&
+        if (store_postgres_conn_is_open(&w->conn) &&
             store_postgres_conn_exec(&w->conn,
                                      "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
                                      NULL, NULL) != 0)
