@@ -195,8 +195,6 @@ static struct read_job *take_first(struct read_scheduler *s, enum read_lane lane
 
 /* ---- Invariants ---- */
 
-#ifdef LOGMILL_CHECKS
-
 /* Jobs that wait or run, and those of them that may be refused. */
 struct check_sums {
     unsigned jobs;
@@ -285,7 +283,6 @@ static void scheduler_check(const struct read_scheduler *s)
     CHECK(all.refusable <= s->max_jobs);
 }
 
-#endif
 
 /* ---- Who is woken ---- */
 
