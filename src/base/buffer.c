@@ -13,7 +13,7 @@ void buffer_check(const struct buffer *b)
     CHECK(b->len <= b->capacity);
     CHECK(b->capacity <= b->ceiling);
     CHECK(!b->data == (b->capacity == 0));
-    CHECK(b->error == 0 || b->error == LM_ETOOBIG || b->error == LM_ENOMEM || b->error == LM_EBUSY);
+    CHECK(!b->error || b->error == LM_ETOOBIG || b->error == LM_ENOMEM || b->error == LM_EBUSY);
     CHECK(!b->account || account_used(b->account) >= b->capacity);
 }
 

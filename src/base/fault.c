@@ -84,12 +84,12 @@ static void read_environment(void)
 {
     const char *text = getenv("LOGMILL_FAULT");
 
-    traces = getenv("LOGMILL_FAULT_TRACE") != NULL;
-    if (text != NULL && !parse_plan(text, &plan)) {
+    traces = getenv("LOGMILL_FAULT_TRACE");
+    if (text && !parse_plan(text, &plan)) {
         fprintf(stderr, "LOGMILL_FAULT: \"%s\" is not KIND:N[+][:HOW]\n", text);
         _exit(2);
     }
-    says = text != NULL;
+    says = text;
     if (says)
         atexit(say_points);
 }
@@ -127,7 +127,7 @@ void fault_name_made(const char *path)
     size_t size = strlen(path) + 1;
     struct name *n = malloc(sizeof(*n) + size);
 
-    if (n == NULL)
+    if (!n)
         abort();
     memcpy(n->path, path, size);
     pthread_mutex_lock(&names_lock);
@@ -141,7 +141,7 @@ static size_t directory_len(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return slash == NULL ? 0 : (size_t)(slash - path);
+    return slash ? (size_t)(slash - path) : 0;
 }
 
 void fault_directory_synced(const char *directory)
@@ -153,7 +153,7 @@ void fault_directory_synced(const char *directory)
     while (len > 0 && directory[len - 1] == '/')
         len--;
     pthread_mutex_lock(&names_lock);
-    for (struct name **at = &names; *at != NULL;) {
+    for (struct name **at = &names; *at;) {
         struct name *n = *at;
 
         if (directory_len(n->path) != len || memcmp(n->path, directory, len) != 0) {
@@ -170,7 +170,7 @@ void fault_directory_synced(const char *directory)
 static void lose_names(void)
 {
     pthread_mutex_lock(&names_lock);
-    for (struct name *n = names; n != NULL; n = n->next) {
+    for (struct name *n = names; n; n = n->next) {
         if (unlink(n->path) != 0 && errno != ENOENT && rmdir(n->path) != 0) {
             char lost[4096]; /* a directory with something in it: out of the way is enough */
 
@@ -184,7 +184,7 @@ static void lose_names(void)
 
 static void lose_power(bool torn)
 {
-    if (lose_contents != NULL)
+    if (lose_contents)
         lose_contents(torn);
     lose_names();
     _exit(FAULT_POWER_LOST);

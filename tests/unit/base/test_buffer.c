@@ -7,7 +7,7 @@ static void check_invariants(const struct buffer *b)
 {
     assert_true(b->len <= b->capacity);
     assert_true(b->capacity <= b->ceiling);
-    assert_true((b->data == NULL) == (b->capacity == 0));
+    assert_true(!b->data == (b->capacity == 0));
 }
 
 static void appended_pieces_stand_in_order(void **state)
