@@ -22,7 +22,7 @@ static void must_be_within(struct slice view, struct slice text)
     if (view.len == 0)
         return;
     must(view.data >= text.data && view.data + view.len <= text.data + text.len);
-    must(memchr(view.data, '\n', view.len) == NULL);
+    must(!memchr(view.data, '\n', view.len));
 }
 
 /* `ctx` is the whole text. */
@@ -43,8 +43,8 @@ static void check_error(struct slice body)
         struct errbuf text = ERRBUF_INIT;
         struct aws_error e;
         aws_error_read(&e, statuses[i], body, &text);
-        must(memchr(e.type, '\0', sizeof(e.type)) != NULL);
-        must(text.text[0] != '\0' && strchr(text.text, '\n') == NULL);
+        must(memchr(e.type, '\0', sizeof(e.type)));
+        must(text.text[0] != '\0' && !strchr(text.text, '\n'));
     }
 }
 

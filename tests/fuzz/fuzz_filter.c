@@ -48,7 +48,7 @@ static bool has_attribute(yyjson_val *attributes, struct slice name, struct slic
 {
     yyjson_obj_iter iter = yyjson_obj_iter_with(attributes);
 
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         struct buffer text;
         if (!slice_equal(json_text(key), name))
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_append_value(&attributes, yyjson_doc_get_root(doc));
     if (attributes.len && !buffer_error(&attributes)) {
         compact = yyjson_read(attributes.data, attributes.len, YYJSON_READ_NUMBER_AS_RAW);
-        must(compact != NULL);
+        must(compact);
         r.attributes = buffer_slice(&attributes);
     }
     check(&f, &r, true);

@@ -24,7 +24,7 @@ static uint32_t next_random(uint32_t *state)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct harness harness;
-    if (harness.thread == NULL)
+    if (!harness.thread)
         harness_init(&harness);
     if (size < 2)
         return 0;

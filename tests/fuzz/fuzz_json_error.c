@@ -1,6 +1,8 @@
 /* Any bytes: json_find_error finds no error exactly where yyjson reads the text. */
 #include <stdlib.h>
 
+#include <yyjson.h>
+
 #include "base/utf8.h"
 #include "json/error.h"
 
@@ -17,7 +19,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
     if (found && strcmp(error.message, "Nested too deeply") == 0)
         goto out; /* yyjson has no such limit */
-    if (found != (doc == NULL) || (found && error.position > text.len))
+    if (found != !doc || (found && error.position > text.len))
         abort();
 out:
     yyjson_doc_free(doc);

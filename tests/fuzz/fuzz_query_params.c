@@ -27,7 +27,7 @@ static bool check_result(int result, const struct buffer *refusal)
         return true;
     must(result == LM_EINVAL);
     doc = yyjson_read(refusal->data, refusal->len, 0);
-    must(doc != NULL);
+    must(doc);
     must(yyjson_arr_size(yyjson_obj_get(yyjson_doc_get_root(doc), "detail")) > 0);
     yyjson_doc_free(doc);
     return false;

@@ -34,7 +34,7 @@ static void check_attributes(struct slice attributes)
     yyjson_doc *doc = yyjson_read(attributes.data, attributes.len, YYJSON_READ_NUMBER_AS_RAW);
     must(yyjson_obj_size(yyjson_doc_get_root(doc)) > 0);
     yyjson_doc_free(doc);
-    must(memmem(attributes.data, attributes.len, "\n", 1) == NULL);
+    must(!memmem(attributes.data, attributes.len, "\n", 1));
 }
 
 /* Checks `r` and puts it into the batch `ctx`. */
@@ -97,7 +97,7 @@ static void check_errors(struct slice text)
     yyjson_arr_iter iter = yyjson_arr_iter_with(detail);
 
     must(yyjson_arr_size(detail) > 0);
-    for (yyjson_val *error; (error = yyjson_arr_iter_next(&iter)) != NULL;) {
+    for (yyjson_val *error; (error = yyjson_arr_iter_next(&iter));) {
         yyjson_val *reason = yyjson_obj_get(yyjson_obj_get(error, "ctx"), "error");
         /* The parser and the finder of errors must agree on what JSON is. */
         must(!yyjson_equals_str(reason, "Cannot be read as JSON"));
@@ -112,7 +112,7 @@ static int parse_message(struct message_reader *r, struct slice body, struct bat
     struct errbuf reason = ERRBUF_INIT;
     int error = message_reader_read(r, &message, collect, reject, out, &reason);
 
-    must(error == 0 || (error == LM_EINVAL && reason.text[0] != '\0' && out->count == 0));
+    must(!error || (error == LM_EINVAL && reason.text[0] != '\0' && out->count == 0));
     return error;
 }
 
@@ -125,7 +125,7 @@ static int parse_body(const struct format *format, void *memory, struct slice bo
     buffer_init(&wrong, OUTPUT_MAX);
     int error = format->parse(body, &(struct format_options){.memory = memory, .wrong = &wrong},
                               collect_sent, out, &counts);
-    must(error == 0 || error == LM_EINVAL);
+    must(!error || error == LM_EINVAL);
     must(counts.records == out->count);
     if (error == LM_EINVAL)
         check_errors(buffer_slice(&wrong));
@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         error = parse_message(r, body, &first, check_reject);
     else
         error = parse_body(formats[data[0] % 4], memory, body, &first);
-    if (error == 0) {
+    if (!error) {
         must(parse_message(r, batch_finish(&first), &second, no_reject) == 0);
         must(slice_equal(batch_finish(&first), batch_finish(&second)));
     }

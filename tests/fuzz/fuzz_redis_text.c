@@ -23,10 +23,10 @@ static void check_url(struct slice input)
     struct redis_url u;
     char *text = strndup(input.data, input.len);
 
-    must(text != NULL);
+    must(text);
     if (redis_url_parse(text, &u, &err) == 0) {
         must(u.name && u.name[0]);
-        must((u.path != NULL) != (u.host != NULL));
+        must(!u.path != !u.host);
         must(u.path || (u.host[0] && strlen(u.host) < REDIS_URL_HOST_MAX));
         must(u.port <= 65535 && u.db <= REDIS_URL_DB_MAX);
         redis_url_release(&u);
