@@ -76,7 +76,7 @@ void config_print(const struct config *config, FILE *out);
 /* Prints the flags as a part of --help. */
 void config_print_flags(FILE *out);
 
-/* Prints the table of settings for README.md. */
+/* Prints the table of settings for docs/settings.md. */
 void config_print_markdown(FILE *out);
 
 #endif

@@ -7,7 +7,7 @@
  * existed, or have been sent to SQS by somebody else; message/reader takes whatever can be
  * stored at all.
  *
- * A new limit: its name here with the reason, its check in limit_check.c, a line in README.
+ * A new limit: its name here with the reason, its check in limit_check.c, a line in docs/api.md.
  */
 #ifndef LOGMILL_RECORD_LIMITS_H
 #define LOGMILL_RECORD_LIMITS_H
