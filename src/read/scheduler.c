@@ -283,7 +283,6 @@ static void scheduler_check(const struct read_scheduler *s)
     CHECK(all.refusable <= s->max_jobs);
 }
 
-
 /* ---- Who is woken ---- */
 
 /* Has a thread that rests look at the lines; first of those that take no scans. */
