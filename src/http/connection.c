@@ -2,8 +2,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
+#include "base/check.h"
+#include "base/state.h"
 #include "http/client.h"
 #include "http/message.h"
 #include "http/request.h"
@@ -15,7 +16,95 @@ enum {
     STREAM_RELEASE_BYTES = 64 * 1024
 };
 
-/* ---- Closing ---- */
+/* ---- States ---- */
+
+#define ENDS (STATE(CONNECTION_ENDED) | STATE(CONNECTION_CUT) | STATE(CONNECTION_CLOSED))
+
+static const state_moves moves[CONNECTION_STATES] = {
+    [CONNECTION_NEW] = STATE(CONNECTION_IDLE),
+    /* To itself: another while to wait. */
+    [CONNECTION_IDLE] = STATE(CONNECTION_IDLE) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
+    [CONNECTION_BETWEEN] =
+        STATE(CONNECTION_IDLE) | STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_PAUSED) | ENDS,
+    [CONNECTION_IN_MESSAGE] = STATE(CONNECTION_BETWEEN) | ENDS,
+    [CONNECTION_PAUSED] =
+        STATE(CONNECTION_IDLE) | STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
+    [CONNECTION_ENDED] = STATE(CONNECTION_CUT) | STATE(CONNECTION_CLOSED),
+    [CONNECTION_CUT] = STATE(CONNECTION_LINGERING) | STATE(CONNECTION_CLOSED),
+    [CONNECTION_LINGERING] = STATE(CONNECTION_CLOSED),
+};
+
+/* How long the client may take to do what the state waits for. */
+static const enum timeout_kind deadlines[CONNECTION_STATES] = {
+    [CONNECTION_NEW] = TIMEOUT_NONE,     [CONNECTION_IDLE] = TIMEOUT_IDLE,
+    [CONNECTION_BETWEEN] = TIMEOUT_NONE, [CONNECTION_IN_MESSAGE] = TIMEOUT_REQUEST,
+    [CONNECTION_PAUSED] = TIMEOUT_NONE,  [CONNECTION_ENDED] = TIMEOUT_NONE,
+    [CONNECTION_CUT] = TIMEOUT_NONE,     [CONNECTION_LINGERING] = TIMEOUT_LINGER,
+    [CONNECTION_CLOSED] = TIMEOUT_NONE,
+};
+
+void connection_check(const struct connection *c)
+{
+    size_t unsent = 0, body_bytes = 0;
+    unsigned under_way = 0, watched = 0;
+
+    for (const struct http_request *req = c->first; req; req = req->next) {
+        CHECK(req->connection == c);
+        CHECK(req->next || req == c->last);
+        CHECK(!req->next || !req->alone);
+        if (request_is_answered(req))
+            unsent += request_answer_len(req);
+        body_bytes += req->body_len;
+        watched += req->gone != NULL;
+        under_way++;
+    }
+    CHECK(!c->first == !c->last);
+    CHECK(c->under_way == under_way);
+    CHECK(c->body_bytes == body_bytes);
+    CHECK(c->watched == watched);
+    CHECK(c->sent <= unsent && c->unsent == unsent - c->sent);
+    CHECK(c->sent == 0 || (request_is_answered(c->first) &&
+                           c->sent <= c->first->answer.len + c->first->static_body.len));
+    CHECK(c->input_at <= c->input.len);
+    CHECK(!connection_has_input(c) || !c->message || c->in_run);
+    CHECK(c->state != CONNECTION_IDLE || (!c->message && !c->first && !connection_has_input(c)));
+    CHECK(c->state != CONNECTION_IN_MESSAGE || c->message);
+    CHECK(c->state != CONNECTION_BETWEEN || !c->message || c->in_run);
+    CHECK(c->state != CONNECTION_PAUSED || !c->message);
+    CHECK(c->state != CONNECTION_CLOSED || (!c->message && !c->first && !connection_has_input(c)));
+}
+
+/* An extra connection has its own deadline, once, for the one request that it may send. */
+static void set_deadline(struct connection *c)
+{
+    if (!c->socket.is_extra || connection_has_ended(c))
+        net_socket_set_deadline(&c->socket, deadlines[c->state]);
+    else if (c->socket.read_deadline.kind != TIMEOUT_EXTRA)
+        net_socket_set_deadline(&c->socket, TIMEOUT_EXTRA);
+}
+
+void connection_move(struct connection *c, enum connection_state state)
+{
+    CHECK(state_may_move(moves, c->state, state));
+    c->state = state;
+    if (state != CONNECTION_CLOSED) {
+        set_deadline(c);
+        return;
+    }
+    assert(!c->first);
+    connection_drop_message(c);
+    connection_drop_input(c);
+    net_socket_close(&c->socket);
+}
+
+void connection_end(struct connection *c, bool cut)
+{
+    if (cut && !state_in(c->state, STATE(CONNECTION_CUT) | STATE(CONNECTION_LINGERING) |
+                                       STATE(CONNECTION_CLOSED)))
+        connection_move(c, CONNECTION_CUT);
+    else if (!connection_has_ended(c))
+        connection_move(c, CONNECTION_ENDED);
+}
 
 void connection_drop_input(struct connection *c)
 {
@@ -29,47 +118,6 @@ void connection_drop_message(struct connection *c)
     if (c->message != NULL)
         spare_give_message(c->thread, c->message);
     c->message = NULL;
-}
-
-void connection_close(struct connection *c)
-{
-    assert(!c->closed && c->first == NULL);
-    c->closed = true;
-    c->reading_ended = true;
-    connection_drop_message(c);
-    connection_drop_input(c);
-    net_socket_close(&c->socket);
-}
-
-/* The connection of `req` is no more: its handler is told. */
-static void cut_off(struct http_request *req)
-{
-    if (!req->answered) {
-        request_tell_gone(req); /* which may answer it */
-        return;
-    }
-    if (req->streams && req->hooks->closed != NULL)
-        req->hooks->closed(req->hooks_ctx);
-    spare_give_request(req);
-}
-
-void connection_abort(struct connection *c)
-{
-    if (c->closed)
-        return;
-    while (c->first != NULL) { /* a hook may answer others of the line: they stay in it till then */
-        struct http_request *req = c->first;
-        c->first = req->next;
-        req->connection = NULL;
-        cut_off(req);
-    }
-    if (c->closed) /* by a hook */
-        return;
-    c->last = NULL;
-    c->under_way = c->watched = 0;
-    c->body_bytes = 0;
-    c->unsent = c->sent = 0;
-    connection_close(c);
 }
 
 /* ---- The line of requests ---- */
@@ -96,20 +144,46 @@ struct http_request *connection_enqueue(struct connection *c)
     return req;
 }
 
-/* ---- Sending ---- */
-
-static void pop_first(struct connection *c)
+/* Takes the first out of line, sent or not. */
+static struct http_request *take_first(struct connection *c)
 {
     struct http_request *req = c->first;
+
     c->first = req->next;
     if (c->first == NULL)
         c->last = NULL;
     c->under_way--;
     c->body_bytes -= req->body_len;
-    c->alone = c->alone && !req->alone;
+    if (request_is_answered(req))
+        c->unsent -= request_answer_len(req) - c->sent;
     c->sent = 0;
+    if (req->gone != NULL)
+        c->watched--;
+    return req;
+}
+
+/* The connection of `req` is no more: its handler is told. */
+static void cut_off(struct http_request *req)
+{
+    req->connection = NULL;
+    if (!request_is_answered(req)) {
+        request_tell_gone(req); /* which may answer it */
+        return;
+    }
+    if (request_streams(req) && req->hooks->closed != NULL)
+        req->hooks->closed(req->hooks_ctx);
     spare_give_request(req);
 }
+
+void connection_abort(struct connection *c)
+{
+    while (c->first != NULL) /* a hook may answer others of the line: they stay in it till then */
+        cut_off(take_first(c));
+    if (c->state != CONNECTION_CLOSED) /* as a hook may have done */
+        connection_move(c, CONNECTION_CLOSED);
+}
+
+/* ---- Sending ---- */
 
 /* Collects the unsent bytes of the answers at the front. */
 static int gather(const struct connection *c, struct iovec pieces[PIECES_MAX], size_t *total)
@@ -117,8 +191,8 @@ static int gather(const struct connection *c, struct iovec pieces[PIECES_MAX], s
     int n = 0;
     size_t skip = c->sent;
     *total = 0;
-    for (const struct http_request *req = c->first; req != NULL && req->answered && n < PIECES_MAX;
-         req = req->next) {
+    for (const struct http_request *req = c->first;
+         req != NULL && request_is_answered(req) && n < PIECES_MAX; req = req->next) {
         const struct slice parts[2] = {buffer_slice(&req->answer), req->static_body};
         for (int i = 0; i < 2 && n < PIECES_MAX; i++) {
             if (parts[i].len <= skip) {
@@ -131,7 +205,7 @@ static int gather(const struct connection *c, struct iovec pieces[PIECES_MAX], s
             *total += pieces[n++].iov_len;
             skip = 0;
         }
-        if (req->streams)
+        if (request_streams(req))
             break; /* more of it will come */
     }
     return n;
@@ -156,30 +230,31 @@ static void release_streamed(struct connection *c)
 static void account_sent(struct connection *c, size_t n)
 {
     c->unsent -= n;
-    n += c->sent;
-    while (c->first != NULL && c->first->answered && !c->first->streams &&
-           n >= request_answer_len(c->first)) {
-        n -= request_answer_len(c->first);
-        pop_first(c);
+    c->sent += n;
+    while (c->first != NULL && c->first->state == REQUEST_ANSWERED &&
+           c->sent >= request_answer_len(c->first)) {
+        size_t beyond = c->sent - request_answer_len(c->first);
+        c->sent -= beyond;
+        spare_give_request(take_first(c));
+        c->sent = beyond;
     }
-    c->sent = n;
-    if (c->first != NULL && c->first->streams)
+    if (c->first != NULL && request_streams(c->first))
         release_streamed(c);
 }
 
 bool connection_has_unsent(const struct connection *c)
 {
-    return c->first != NULL && c->first->answered &&
-           (!c->first->streams || c->sent < c->first->answer.len);
+    return c->first != NULL && request_is_answered(c->first) &&
+           (!request_streams(c->first) || c->sent < c->first->answer.len);
 }
 
 /* A stream at the front of the line has nothing left to send: its handler may write more. */
 static void tell_drained(struct connection *c)
 {
     struct http_request *req = c->first;
-    if (req == NULL || !req->tells_drained)
+    if (req == NULL || req->state != REQUEST_TELLS)
         return;
-    req->tells_drained = false;
+    request_move(req, REQUEST_STREAMS);
     if (req->hooks->drained != NULL)
         req->hooks->drained(req->hooks_ctx);
 }
@@ -211,7 +286,7 @@ void connection_flush(struct connection *c)
 void connection_answered(struct connection *c, struct http_request *req)
 {
     c->unsent += request_answer_len(req);
-    if (!c->busy)
+    if (!c->in_run)
         net_socket_queue(&c->socket);
 }
 
@@ -226,21 +301,19 @@ void connection_end_reading(struct connection *c, struct http_request *req)
 {
     assert(c->last == req && req->alone);
     req->closes = true;
-    c->reading_ended = true;
-    if (c->busy) /* the request itself may lie in `input`: run() and resume() do the rest */
-        return;
-    c->input_dropped = c->input_dropped || connection_has_input(c);
-    connection_drop_input(c);
+    connection_end(c, !c->in_run && connection_has_input(c));
+    if (!c->in_run) /* else the request itself may lie in `input`: run() and resume() do the rest */
+        connection_drop_input(c);
 }
 
 void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
 {
     struct connection *c = req->connection;
-    assert(!req->answered);
+    assert(!request_is_answered(req));
     request_forget_gone(req);
     if (gone == NULL)
         return;
-    if (c == NULL || c->peer_ended) {
+    if (c == NULL || c->peer != PEER_SENDS) {
         gone(ctx);
         return;
     }
@@ -248,6 +321,6 @@ void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), voi
     req->gone_ctx = ctx;
     c->watched++;
     bool is_blind = (c->socket.events & (UV_READABLE | UV_DISCONNECT)) == 0;
-    if (is_blind && !c->busy)
+    if (is_blind && !c->in_run)
         net_socket_queue(&c->socket); /* or the exchange settles it anyway */
 }

@@ -8,6 +8,23 @@
 
 #include "http/internal.h"
 
+/* CHECKs what is always true of it: its counts, and what its state says. */
+void connection_check(const struct connection *c);
+
+/*
+ * Changes its state, and with it how long the client may take. CONNECTION_CLOSED closes it: there
+ * must be nothing in line any more.
+ */
+void connection_move(struct connection *c, enum connection_state state);
+
+/* No further request is read. `cut`: bytes of the client are or will be left unread. */
+void connection_end(struct connection *c, bool cut);
+
+static inline bool connection_has_ended(const struct connection *c)
+{
+    return c->state >= CONNECTION_ENDED;
+}
+
 /* Input was read that could not be begun. */
 static inline bool connection_has_input(const struct connection *c)
 {
@@ -40,9 +57,6 @@ void connection_flush(struct connection *c);
 
 /* `req`, the last in line, will be answered without end: nothing more is read. */
 void connection_end_reading(struct connection *c, struct http_request *req);
-
-/* Closes it, where nothing is in line any more. */
-void connection_close(struct connection *c);
 
 /* Closes now. Requests whose handlers owe an answer are cut loose. */
 void connection_abort(struct connection *c);

@@ -5,14 +5,18 @@
  * their answers together. A handler may answer later: requests stand in line (`first` to `last`),
  * and what is answered at its front is sent at the end of that round of the loop.
  *
- * Reading is in one of these states:
- *   between messages  message == NULL. Idle where no request is under way (TIMEOUT_IDLE).
- *   in a message      message != NULL. TIMEOUT_REQUEST runs from its first byte.
- *   paused            HTTP_PIPELINE_MAX requests are under way, or max_connection_bytes of bodies,
- *                     or one that is to be alone, or CONNECTION_UNSENT_MAX bytes are unsent. The
- * socket is not read, so the client is slowed down by TCP; what was read already waits in `input`.
- * Only ever between messages. ended             reading_ended. After Connection: close, a refusal,
- * the client's end, a drain.
+ * Reading is in one of these states (enum connection_state):
+ *   idle        Between messages, no request is under way. TIMEOUT_IDLE.
+ *   between     Between messages.
+ *   in message  TIMEOUT_REQUEST runs from its first byte.
+ *   paused      HTTP_PIPELINE_MAX requests are under way, or max_connection_bytes of bodies, or one
+ *               that is to be alone, or CONNECTION_UNSENT_MAX bytes are unsent. The socket is not
+ *               read, so the client is slowed down by TCP; what was read already waits in `input`.
+ *               Only ever between messages.
+ *   ended       After Connection: close, the client's end, a drain.
+ *   cut         Likewise, where the client may be sending more; and after a refusal.
+ *   lingering   All is answered.
+ *   closed
  *
  * Sending is idle or blocked: the socket takes no more (poll waits for UV_WRITABLE, TIMEOUT_WRITE
  * starts again with every lot taken, so that nobody holds an answer by taking a byte now and then).
@@ -24,9 +28,9 @@
  * waits for UV_DISCONNECT, since a stream may have nothing to send by which we would notice; the
  * same holds while a handler wants to know that its client goes (http_request_on_gone).
  *
- * The end. Reading has ended and the last answer is sent: where the client may still be sending,
- * closing would reset the connection and could take the answer with it, so we shut down our side,
- * and read and drop until the client closes or TIMEOUT_LINGER passes. Otherwise close.
+ * The end. Reading has ended and the last answer is sent: the connection is closed. But if it was
+ * cut, closing would reset it and could take the answer with it, so we shut down our side, and
+ * linger: we read and drop until the client closes or TIMEOUT_LINGER passes.
  * An error of the socket, or the client's silence beyond a time-out, closes at once. A request
  * whose handler has not answered is then cut loose (connection = NULL) and ends with its answer.
  *
@@ -40,8 +44,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/container_of.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "http/client.h"
 #include "http/connection.h"
@@ -56,15 +62,12 @@ static void settle(struct connection *c);
 /* All is answered and nothing more will be asked. */
 static void finish(struct connection *c)
 {
-    if (!c->input_dropped || c->input_ended) {
-        connection_close(c);
-        return;
-    }
-    if (!c->lingering) {
-        c->lingering = true;
+    if (c->state == CONNECTION_ENDED || c->peer == PEER_READ) {
+        connection_move(c, CONNECTION_CLOSED);
+    } else if (c->state == CONNECTION_CUT) {
+        connection_move(c, CONNECTION_LINGERING);
         connection_drop_input(c);
         shutdown(c->socket.transport.fd, SHUT_WR);
-        net_socket_set_deadline(&c->socket, TIMEOUT_LINGER);
     }
 }
 
@@ -75,11 +78,12 @@ static void finish(struct connection *c)
 static void last_call_for_all(struct connection *c)
 {
     struct http_request *next;
-    for (struct http_request *req = c->first; req != NULL && !c->closed; req = next) {
+    for (struct http_request *req = c->first; req != NULL && c->state != CONNECTION_CLOSED;
+         req = next) {
         next = req->next;
-        if (req->streams && req->hooks->last_call != NULL)
+        if (request_streams(req) && req->hooks->last_call != NULL)
             req->hooks->last_call(req->hooks_ctx);
-        else if (c->peer_ended)
+        else if (c->peer != PEER_SENDS)
             request_tell_gone(req);
     }
 }
@@ -91,8 +95,7 @@ static void refuse(struct connection *c)
 {
     struct http_request *req = connection_enqueue(c);
     net_count(&c->thread->counters.requests, 1);
-    c->reading_ended = true;
-    c->input_dropped = true;
+    connection_end(c, true);
     req->closes = true;
     response_refuse(req, c->message);
     req->message = NULL;
@@ -113,13 +116,12 @@ static void dispatch(struct connection *c)
     net_count(&t->counters.requests, 1);
     req->closes = !m->keep_alive || net_loop_drains(&t->net) || c->socket.is_extra;
     req->says_keep_alive = m->http_1_0 && !req->closes;
-    if (req->closes)
-        c->reading_ended = true;
+    connection_move(c, req->closes ? CONNECTION_ENDED : CONNECTION_BETWEEN);
     if (m->refusal.status != 0) {
         response_refuse(req, m);
     } else {
         c->body_bytes += req->body_len = m->body.len;
-        c->alone = req->alone = (m->endpoint->flags & HTTP_ROUTE_ALONE) != 0;
+        req->alone = (m->endpoint->flags & HTTP_ROUTE_ALONE) != 0;
         m->endpoint->handler(req, t->context);
     }
     /* `req` may be answered and gone by now, unless it is still in line: its message is ours. */
@@ -132,26 +134,27 @@ static void dispatch(struct connection *c)
 static bool owes_continue(const struct connection *c)
 {
     const struct message *m = c->message;
-    return m != NULL && m->stage == MESSAGE_BODY && m->expects_continue && m->has_body &&
+    return m != NULL && m->stage == MESSAGE_BODY && m->body_state == MESSAGE_BODY_AWAITS &&
            m->body.len == 0 && m->refusal.status == 0 && c->first == NULL;
 }
 
 static void say_continue(struct connection *c)
 {
     struct http_request *req = connection_enqueue(c);
-    c->message->expects_continue = false;
+    c->message->body_state = MESSAGE_BODY_COMES;
     req->message = NULL;
-    c->busy = true;
+    c->in_run = true;
     response_continue(req);
     connection_flush(c);
-    c->busy = false;
+    c->in_run = false;
 }
 
 /* ---- Reading ---- */
 
 static bool may_begin(const struct connection *c)
 {
-    return c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX && !c->alone &&
+    return c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX &&
+           !(c->last && c->last->alone) &&
            c->body_bytes < c->thread->shared->options.max_connection_bytes;
 }
 
@@ -159,7 +162,7 @@ static bool may_begin(const struct connection *c)
 static size_t consume(struct connection *c, const char *data, size_t len, uint64_t started_us)
 {
     size_t at = 0;
-    while (at < len && !c->reading_ended) {
+    while (at < len && !connection_has_ended(c)) {
         if (c->message == NULL) {
             if (data[at] == '\r' || data[at] == '\n') { /* RFC 9112, 2.2: before a request line */
                 at++;
@@ -171,8 +174,7 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
             message_begin(c->message, &c->parser, started_us);
             c->message->from_trusted = c->is_trusted;
             c->message->from_extra = c->socket.is_extra;
-            if (c->socket.read_deadline.kind == TIMEOUT_REQUEST) /* that of the message before */
-                net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
+            connection_move(c, CONNECTION_IN_MESSAGE);
         }
         size_t used;
         switch (parse_run(c->message, &c->parser, slice_of(data + at, len - at), &used)) {
@@ -198,14 +200,14 @@ static size_t run(struct connection *c, const char *data, size_t len)
 {
     uint64_t started_us = clock_monotonic_us();
     size_t used = 0;
-    c->busy = true;
+    c->in_run = true;
     do {
         used += consume(c, data + used, len - used, started_us);
         connection_flush(c);
-    } while (used < len && !c->reading_ended && may_begin(c));
-    c->busy = false;
-    if (used < len && c->reading_ended)
-        c->input_dropped = true;
+    } while (used < len && !connection_has_ended(c) && may_begin(c));
+    c->in_run = false;
+    if (used < len && connection_has_ended(c))
+        connection_end(c, true);
     return used;
 }
 
@@ -218,30 +220,31 @@ static void keep_input(struct connection *c, const char *data, size_t len)
             return;
     }
     connection_drop_input(c);
-    c->reading_ended = true;
-    c->input_dropped = true;
+    connection_end(c, true);
 }
 
 /* Goes on with what was kept, if that may be begun now. */
 static void resume(struct connection *c)
 {
-    while (connection_has_input(c) && !c->reading_ended && may_begin(c)) {
-        c->input_at += run(c, c->input.data + c->input_at, c->input.len - c->input_at);
-        if (c->closed)
+    while (connection_has_input(c) && !connection_has_ended(c) && may_begin(c)) {
+        size_t used = run(c, c->input.data + c->input_at, c->input.len - c->input_at);
+        if (c->state == CONNECTION_CLOSED)
             return;
-        if (c->input_at == c->input.len || c->reading_ended)
+        c->input_at += used;
+        if (c->input_at == c->input.len || connection_has_ended(c))
             connection_drop_input(c);
     }
 }
 
 void exchange_receive(struct connection *c, const char *data, size_t len)
 {
+    CHECKED(connection_check(c));
     if (connection_has_input(c)) {
         keep_input(c, data, len);
         resume(c);
-    } else if (!c->lingering && !c->reading_ended) {
+    } else if (!connection_has_ended(c)) {
         size_t used = run(c, data, len);
-        if (used < len && !c->reading_ended)
+        if (used < len && !connection_has_ended(c))
             keep_input(c, data + used, len - used);
     }
     settle(c);
@@ -249,13 +252,14 @@ void exchange_receive(struct connection *c, const char *data, size_t len)
 
 void exchange_receive_end(struct connection *c)
 {
-    c->peer_ended = c->input_ended = true;
+    CHECKED(connection_check(c));
+    c->peer = PEER_READ;
     if (c->message != NULL) {
         c->message->refusal.status = 0;
         message_refuse(c->message, 400, "the request was cut short");
         refuse(c);
     }
-    c->reading_ended = true;
+    connection_end(c, false);
     exchange_send(c);
 }
 
@@ -273,29 +277,29 @@ void exchange_readable(struct connection *c)
 
 void exchange_hung_up(struct connection *c)
 {
-    c->peer_ended = true;
+    if (c->peer == PEER_SENDS)
+        c->peer = PEER_ENDED;
     exchange_send(c);
 }
 
 /* ---- After anything has happened ---- */
 
-/* What the reading side waits for, and until when. */
-static void settle_reading(struct connection *c)
+/* The state of one that reads, now that it rests. */
+static enum connection_state state_at_rest(const struct connection *c)
 {
-    if (c->lingering || c->reading_ended) {
-        if (!c->lingering)
-            net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
-    } else if (c->socket.is_extra) { /* for its one request in all */
-        if (c->socket.read_deadline.kind != TIMEOUT_EXTRA)
-            net_socket_set_deadline(&c->socket, TIMEOUT_EXTRA);
-    } else if (c->message != NULL) {
-        if (c->socket.read_deadline.kind != TIMEOUT_REQUEST)
-            net_socket_set_deadline(&c->socket, TIMEOUT_REQUEST);
-    } else if (c->first == NULL && !connection_has_input(c)) {
-        net_socket_set_deadline(&c->socket, TIMEOUT_IDLE);
-    } else {
-        net_socket_set_deadline(&c->socket, TIMEOUT_NONE);
-    }
+    if (c->message)
+        return CONNECTION_IN_MESSAGE;
+    if (connection_has_input(c) || !may_begin(c))
+        return CONNECTION_PAUSED;
+    return c->first ? CONNECTION_BETWEEN : CONNECTION_IDLE;
+}
+
+static bool reads(const struct connection *c)
+{
+    if (c->state == CONNECTION_LINGERING)
+        return c->peer != PEER_READ;
+    return state_in(c->state, STATE(CONNECTION_IDLE) | STATE(CONNECTION_BETWEEN) |
+                                  STATE(CONNECTION_IN_MESSAGE));
 }
 
 /* Brings the poll and the deadlines in line with the state; ends the connection where it is over.
@@ -303,57 +307,59 @@ static void settle_reading(struct connection *c)
 static void settle(struct connection *c)
 {
     /* Here, since a stream may begin long after its request: then, too, it is told. */
-    if (net_loop_drains(&c->thread->net) || c->peer_ended)
+    if (net_loop_drains(&c->thread->net) || c->peer != PEER_SENDS)
         last_call_for_all(c);
-    if (!c->closed && owes_continue(c))
+    if (c->state != CONNECTION_CLOSED && owes_continue(c))
         say_continue(c);
-    if (!c->closed && c->reading_ended && c->first == NULL)
+    if (c->state != CONNECTION_CLOSED && connection_has_ended(c) && c->first == NULL)
         finish(c);
-    if (c->closed)
+    if (c->state == CONNECTION_CLOSED)
         return;
-    settle_reading(c);
-    bool reads = c->lingering ? !c->input_ended
-                              : !c->reading_ended && !connection_has_input(c) &&
-                                    (c->message != NULL || may_begin(c));
-    bool is_blind =
-        !reads && !c->peer_ended && (c->watched > 0 || (c->first != NULL && c->first->streams));
-    net_socket_wait(&c->socket, (reads ? UV_READABLE : 0) |
+    enum connection_state state = connection_has_ended(c) ? c->state : state_at_rest(c);
+    if (state != c->state || state == CONNECTION_IDLE)
+        connection_move(c, state);
+    bool streams = c->first && request_streams(c->first);
+    bool is_blind = !reads(c) && c->peer == PEER_SENDS && (c->watched > 0 || streams);
+    net_socket_wait(&c->socket, (reads(c) ? UV_READABLE : 0) |
                                     (connection_has_unsent(c) ? UV_WRITABLE : 0) |
                                     (is_blind ? UV_DISCONNECT : 0));
+    CHECKED(connection_check(c));
 }
 
 void exchange_send(struct connection *c)
 {
-    if (c->closed)
+    CHECKED(connection_check(c));
+    if (c->state == CONNECTION_CLOSED)
         return;
     connection_flush(c);
-    if (!c->closed)
+    if (c->state != CONNECTION_CLOSED)
         resume(c);
     settle(c);
 }
 
 void exchange_drain(struct connection *c)
 {
-    if (c->closed || c->lingering)
+    CHECKED(connection_check(c));
+    if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_LINGERING)
         return;
     /* What the client had sent when the stop came has begun, though we have not seen it yet. */
-    if (!c->reading_ended && c->message == NULL && (c->socket.events & UV_READABLE))
+    if (!connection_has_ended(c) && c->message == NULL && (c->socket.events & UV_READABLE))
         exchange_readable(c);
-    if (c->closed)
+    if (c->state == CONNECTION_CLOSED)
         return;
     last_call_for_all(c);
-    if (c->closed || c->message != NULL)
+    if (c->state == CONNECTION_CLOSED || c->message != NULL)
         return;
-    c->reading_ended = true;
-    c->input_dropped = c->input_dropped || connection_has_input(c);
+    connection_end(c, connection_has_input(c));
     connection_drop_input(c);
-    if (c->last != NULL && !c->last->answered)
+    if (c->last != NULL && !request_is_answered(c->last))
         c->last->closes = true;
     settle(c);
 }
 
 void exchange_timed_out(struct connection *c, enum timeout_kind kind)
 {
+    CHECKED(connection_check(c));
     if (kind != TIMEOUT_REQUEST && kind != TIMEOUT_EXTRA) {
         connection_abort(c);
         return;

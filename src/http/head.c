@@ -52,7 +52,7 @@ static void judge_coding(struct message *m, struct slice value)
 static void judge_expect(struct message *m, struct slice value)
 {
     if (slice_equal_ascii_nocase(value, SLICE_LITERAL("100-continue")))
-        m->expects_continue = !m->http_1_0;
+        m->body_state = m->http_1_0 ? MESSAGE_NO_BODY : MESSAGE_BODY_AWAITS;
     else
         message_refuse(m, 417, "Expect: only 100-continue can be met");
 }
@@ -69,7 +69,7 @@ static void judge_transfer_encoding(struct message *m, struct slice value, unsig
         message_refuse(m, 501, "Transfer-Encoding: only chunked is supported");
     else
         return;
-    m->refusal.at_once = true;
+    message_refuse_when(m, REFUSE_AT_ONCE);
 }
 
 /* The headers that are heeded before a handler sees the request. */
@@ -151,7 +151,7 @@ static void find_known(struct message *m, struct known_headers *found)
     unsigned hosts = found->count[KNOWN_HOST];
     if (hosts > 1 || (hosts == 0 && !m->http_1_0)) {
         message_refuse(m, 400, hosts == 0 ? "no Host header" : "more than one Host header");
-        m->refusal.at_once = true;
+        message_refuse_when(m, REFUSE_AT_ONCE);
     }
 }
 
@@ -202,7 +202,7 @@ static void judge_admission(struct message *m, const struct known_headers *found
         return;
     m->refusal.status = 0;
     message_refuse(m, admission.status, admission.detail != NULL ? "%s" : NULL, admission.detail);
-    m->refusal.before_body = true;
+    message_refuse_when(m, REFUSE_BEFORE_BODY);
 }
 
 /* On a connection past max_connections only what is reserved is answered. */
@@ -212,7 +212,7 @@ static void judge_extra(struct message *m)
         return;
     m->refusal.status = 0;
     message_refuse(m, 503, "too many connections: at most %u", m->limits->options->max_connections);
-    m->refusal.before_body = true;
+    message_refuse_when(m, REFUSE_BEFORE_BODY);
 }
 
 /* Whether the path would be a route with its slashes at the end gone, or with one there. */
@@ -252,16 +252,21 @@ static void judge_route(struct message *m)
 static void judge_length(struct message *m, const llhttp_t *parser)
 {
     bool chunked = (parser->flags & F_CHUNKED) != 0;
-    m->has_body = chunked || parser->content_length > 0;
+    bool has_body = chunked || parser->content_length > 0;
+    bool expects = m->body_state == MESSAGE_BODY_AWAITS;
+    if (!has_body)
+        m->body_state = MESSAGE_NO_BODY;
+    else if (!expects)
+        m->body_state = MESSAGE_BODY_COMES;
     if (!chunked && parser->content_length > m->limits->max_body_bytes) {
         message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
                        m->limits->max_body_bytes);
-        m->refusal.at_once = true;
+        message_refuse_when(m, REFUSE_AT_ONCE);
     }
     /* Who waits for 100 may never send the body that we would have to read away. */
-    bool waits = m->expects_continue || m->refusal.status == 417 || m->refusal.before_body;
-    if (m->refusal.status != 0 && waits && m->has_body)
-        m->refusal.at_once = true;
+    bool waits = expects || m->refusal.status == 417 || m->refusal.when == REFUSE_BEFORE_BODY;
+    if (m->refusal.status != 0 && waits && has_body)
+        message_refuse_when(m, REFUSE_AT_ONCE);
 }
 
 /* llhttp also reads RTSP and ICE, whose requests look the same but for the protocol's name. */
@@ -278,18 +283,18 @@ void head_judge(struct message *m, const llhttp_t *parser)
     m->http_1_0 = parser->http_major == 1 && parser->http_minor == 0;
     if (parser->http_major != 1) {
         message_refuse(m, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
-        m->refusal.at_once = true;
+        message_refuse_when(m, REFUSE_AT_ONCE);
         return;
     }
     if (!is_http(m)) {
         message_refuse(m, 400, "the protocol is not HTTP");
-        m->refusal.at_once = true;
+        message_refuse_when(m, REFUSE_AT_ONCE);
         return;
     }
     if (m->method == HTTP_CONNECT ||
         !split_target(message_text(m, m->target), &m->path, &m->query)) {
         message_refuse(m, 400, "the request target is not a path");
-        m->refusal.at_once = true;
+        message_refuse_when(m, REFUSE_AT_ONCE);
         return;
     }
     struct known_headers found;

@@ -67,6 +67,27 @@ enum {
     CONNECTION_LINGER_MS = 2000
 };
 
+/* Reading, and the end. exchange.c tells of them; connection_move changes them. */
+enum connection_state {
+    CONNECTION_NEW,
+    CONNECTION_IDLE,       /* between messages, and no request is under way */
+    CONNECTION_BETWEEN,    /* between messages, but for one that is being handled */
+    CONNECTION_IN_MESSAGE, /* `message` is being read */
+    CONNECTION_PAUSED,     /* between messages, and the next may not begin yet */
+    CONNECTION_ENDED,      /* no further request will be read; the client has sent none */
+    CONNECTION_CUT,        /* likewise, but bytes of the client were or will be left unread */
+    CONNECTION_LINGERING,  /* all is answered; reads and drops until the client closes */
+    CONNECTION_CLOSED,
+    CONNECTION_STATES
+};
+
+/* The client's side: what has come of it never comes back. */
+enum connection_peer {
+    PEER_SENDS,
+    PEER_ENDED, /* it has sent its last byte, … */
+    PEER_READ   /* … and we have read all before it */
+};
+
 struct connection {
     struct net_socket socket;
     struct http_thread *thread;
@@ -79,7 +100,6 @@ struct connection {
     size_t unsent; /* bytes of answers given */
     size_t sent;   /* of the answer of `first` */
 
-    bool alone;        /* the last of them is to be answered before the next is begun */
     size_t body_bytes; /* of all of them */
     unsigned watched;  /* of those under way: whose handlers want to know that the client goes */
 
@@ -87,14 +107,19 @@ struct connection {
     size_t input_at;     /* how much of it has been begun since */
     struct charge input_charge;
 
-    bool reading_ended; /* no further request will be read */
-    bool peer_ended;    /* the client has sent its last byte, … */
-    bool input_ended;   /* … and we have read all before it */
-    bool input_dropped; /* bytes of the client were or will be left unread: linger */
-    bool lingering;     /* all is answered; reads and drops until the client closes */
-    bool busy;          /* within run(), which sends at its end */
-    bool is_trusted;    /* a trusted proxy */
-    bool closed;
+    enum connection_state state;
+    enum connection_peer peer;
+    bool in_run;     /* within run(), which sends at its end */
+    bool is_trusted; /* a trusted proxy */
+};
+
+/* How far its answer is. request_move changes it. */
+enum request_state {
+    REQUEST_OWED,     /* the handler has not answered */
+    REQUEST_STREAMS,  /* its bytes may be sent, more will come: http_stream_begin to …_end */
+    REQUEST_TELLS,    /* likewise, and its hook is to be told when those there are have left */
+    REQUEST_ANSWERED, /* wholly */
+    REQUEST_STATES
 };
 
 struct http_request {
@@ -112,15 +137,13 @@ struct http_request {
 
     struct slice answer_headers; /* see struct message */
 
-    bool answered; /* its bytes may be sent: the whole answer, or a stream's so far */
-    bool streams;  /* more bytes will come: http_stream_begin to http_stream_end */
+    enum request_state state;
     bool http_1_0;
-    bool alone;           /* HTTP_ROUTE_ALONE */
-    bool closes;          /* the last on its connection: the answer says Connection: close */
-    bool head_only;       /* HEAD */
-    bool says_keep_alive; /* HTTP/1.0 with keep-alive */
-    bool chunked;         /* of a stream */
-    bool tells_drained; /* a stream's bytes wait, and its hook is to be told when they have left */
+    bool alone;              /* HTTP_ROUTE_ALONE */
+    bool closes;             /* the last on its connection: the answer says Connection: close */
+    bool head_only;          /* HEAD */
+    bool says_keep_alive;    /* HTTP/1.0 with keep-alive */
+    bool chunked;            /* of a stream */
     void (*gone)(void *ctx); /* NULL: nobody wants to know, or it was told */
     void *gone_ctx;
     const struct http_stream_hooks *hooks; /* of a stream */
@@ -129,6 +152,17 @@ struct http_request {
     struct slice static_body; /* what follows them: in `body`, or not ours */
     struct buffer body;       /* taken over from the handler, with its own charge */
 };
+
+/* Its bytes may be sent: the whole answer, or a stream's so far. */
+static inline bool request_is_answered(const struct http_request *req)
+{
+    return req->state != REQUEST_OWED;
+}
+
+static inline bool request_streams(const struct http_request *req)
+{
+    return req->state == REQUEST_STREAMS || req->state == REQUEST_TELLS;
+}
 
 /* Bytes of its answer. */
 static inline size_t request_answer_len(const struct http_request *req)

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/check.h"
+#include "base/state.h"
 #include "http/client.h"
 
 void message_init(struct message *m, const struct message_limits *limits)
@@ -39,7 +41,8 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->base = m->piece = NULL;
     m->head_len = m->headers_len = m->extra = m->params_len = 0;
     m->target = m->version = (struct message_span){0, 0};
-    m->in_value = m->expects_continue = m->has_body = m->keep_alive = m->http_1_0 = false;
+    m->keep_alive = m->http_1_0 = false;
+    m->body_state = MESSAGE_NO_BODY;
     m->method = HTTP_GET;
     m->coding = INFLATE_IDENTITY;
     m->path = m->query = m->body = slice_of(NULL, 0);
@@ -49,7 +52,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->client = CLIENT_UNKNOWN;
     m->answer_headers = m->limits->options->answer_headers;
     m->refusal.status = 0;
-    m->refusal.at_once = m->refusal.before_body = false;
+    m->refusal.when = REFUSE_AFTER_BODY;
     m->refusal.detail[0] = '\0';
 }
 
@@ -60,6 +63,19 @@ void message_end(struct message *m)
     empty(&m->inflated);
     empty(&m->decoded);
     charge_release(&m->charge, m->limits->bodies);
+}
+
+static const state_moves moves[MESSAGE_STAGES] = {
+    [MESSAGE_LINE] = STATE(MESSAGE_HEADERS),
+    [MESSAGE_HEADERS] = STATE(MESSAGE_HEADERS) | STATE(MESSAGE_NAME) | STATE(MESSAGE_BODY),
+    [MESSAGE_NAME] = STATE(MESSAGE_HEADERS),
+    [MESSAGE_BODY] = STATE(MESSAGE_COMPLETE),
+};
+
+void message_move(struct message *m, enum message_stage stage)
+{
+    CHECK(state_may_move(moves, m->stage, stage));
+    m->stage = stage;
 }
 
 int message_refuse(struct message *m, unsigned status, const char *format, ...)

@@ -42,8 +42,29 @@ struct message_limits {
     const struct http_server_options *options; /* hooks.admit, answer_headers */
 };
 
-/* How far llhttp has come in it. */
-enum message_stage { MESSAGE_LINE, MESSAGE_HEADERS, MESSAGE_BODY, MESSAGE_COMPLETE };
+/* How far llhttp has come in it. message_move changes it. */
+enum message_stage {
+    MESSAGE_LINE,
+    MESSAGE_HEADERS, /* each header so far, be there one, has its value */
+    MESSAGE_NAME,    /* the last header has a part of its name, or all of it, and no value */
+    MESSAGE_BODY,    /* and trailers */
+    MESSAGE_COMPLETE,
+    MESSAGE_STAGES
+};
+
+/* What comes after the head. */
+enum message_body {
+    MESSAGE_NO_BODY, /* or one of a declared length of 0 */
+    MESSAGE_BODY_COMES,
+    MESSAGE_BODY_AWAITS /* the client waits for 100 Continue before it sends it */
+};
+
+/* When a refusal is answered. A later of these takes the place of an earlier one. */
+enum message_refusal_when {
+    REFUSE_AFTER_BODY,  /* which is read and dropped, so that the connection goes on */
+    REFUSE_BEFORE_BODY, /* which is not read: if there is one, the connection ends */
+    REFUSE_AT_ONCE      /* the connection ends, be there a body or not */
+};
 
 struct message_span {
     uint32_t offset; /* from the first byte of the message */
@@ -58,8 +79,7 @@ struct message_header {
 /* An answer given before any handler: status 0 means none. */
 struct message_refusal {
     unsigned status;
-    bool at_once; /* before the body has been read, which is then not read: the connection ends */
-    bool before_body; /* as at_once, where there is a body */
+    enum message_refusal_when when;
     char detail[192]; /* empty: the usual words for the status */
 };
 
@@ -77,8 +97,7 @@ struct message {
     struct message_span version; /* "1.1"; empty in a request line without one */
     struct message_header headers[MESSAGE_HEADERS_MAX];
     size_t headers_len;
-    bool in_value; /* the last header has a value already, so a name now is a new header's */
-    size_t extra;  /* bytes of trailers and chunk extensions */
+    size_t extra; /* bytes of trailers and chunk extensions */
 
     unsigned method;   /* an llhttp_method_t */
     bool keep_alive;   /* set once complete */
@@ -87,8 +106,7 @@ struct message {
     bool from_extra;   /* on a connection past max_connections */
     bool was_https;    /* a trusted proxy says so */
     uint64_t client;   /* whom a trusted proxy names, or CLIENT_UNKNOWN */
-    bool expects_continue;
-    bool has_body; /* of any length but a declared 0 */
+    enum message_body body_state;
     enum inflate_coding coding;
     struct slice path; /* set once the head is complete, as is `query`; kept right by keep() */
     struct slice query;
@@ -115,8 +133,18 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us);
 /* Gives back what the last message held. */
 void message_end(struct message *m);
 
+/* Changes its stage. */
+void message_move(struct message *m, enum message_stage stage);
+
 /* Sets the refusal, unless there is one. `format` NULL: the usual words. Returns HPE_USER. */
 int message_refuse(struct message *m, unsigned status, const char *format, ...) LM_PRINTF(3, 4);
+
+/* The refusal is answered then, if not earlier. */
+static inline void message_refuse_when(struct message *m, enum message_refusal_when when)
+{
+    if (when > m->refusal.when)
+        m->refusal.when = when;
+}
 
 /* The first header of that name; data NULL where there is none. */
 struct slice message_header(const struct message *m, struct slice name);

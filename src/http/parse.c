@@ -57,7 +57,7 @@ static int on_version(llhttp_t *parser, const char *at, size_t len)
 static int on_url_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
-    m->stage = MESSAGE_HEADERS;
+    message_move(m, MESSAGE_HEADERS);
     return HPE_OK;
 }
 
@@ -66,11 +66,11 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
     struct message *m = parser->data;
     if (m->stage == MESSAGE_BODY)
         return drop_extra(m, len);
-    if (m->headers_len == 0 || m->in_value) {
+    if (m->stage == MESSAGE_HEADERS) {
         if (m->headers_len == MESSAGE_HEADERS_MAX)
             return message_refuse(m, 431, "more than %d headers", MESSAGE_HEADERS_MAX);
         m->headers[m->headers_len++] = (struct message_header){{0, 0}, {0, 0}};
-        m->in_value = false;
+        message_move(m, MESSAGE_NAME);
     }
     return extend(m, &m->headers[m->headers_len - 1].name, at, len);
 }
@@ -80,15 +80,16 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
     struct message *m = parser->data;
     if (m->stage == MESSAGE_BODY)
         return drop_extra(m, len);
-    m->in_value = true;
+    message_move(m, MESSAGE_HEADERS);
     return extend(m, &m->headers[m->headers_len - 1].value, at, len);
 }
 
-/* A header with an empty value has had no on_header_value. */
+/* A header with an empty value has had no on_header_value; trailers are no headers. */
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
-    m->in_value = true;
+    if (m->stage == MESSAGE_NAME)
+        message_move(m, MESSAGE_HEADERS);
     return HPE_OK;
 }
 
@@ -122,7 +123,7 @@ static bool keep_head(struct message *m, size_t until)
 
 static int refuse_for_room(struct message *m)
 {
-    m->refusal.at_once = true;
+    message_refuse_when(m, REFUSE_AT_ONCE);
     return message_refuse(m, 503, NULL);
 }
 
@@ -134,9 +135,9 @@ static int on_headers_complete(llhttp_t *parser)
     if (m->head.len == 0)
         m->base = m->piece;
     parser->upgrade = 0; /* an Upgrade is not taken up (RFC 9110, 7.8), so it is ignored */
-    m->stage = MESSAGE_BODY;
+    message_move(m, MESSAGE_BODY);
     head_judge(m, parser);
-    return m->refusal.at_once ? -1 : HPE_OK;
+    return m->refusal.when == REFUSE_AT_ONCE ? -1 : HPE_OK;
 }
 
 /* Appends to body_kept, growing it by doubling and charging what it grows by. */
@@ -182,7 +183,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 static int on_message_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
-    m->stage = MESSAGE_COMPLETE;
+    message_move(m, MESSAGE_COMPLETE);
     m->keep_alive = llhttp_should_keep_alive(parser) != 0;
     return HPE_PAUSED;
 }

@@ -1,7 +1,21 @@
 #include "http/request.h"
 
+#include "base/check.h"
+#include "base/state.h"
 #include "http/percent.h"
 #include <assert.h>
+
+static const state_moves moves[REQUEST_STATES] = {
+    [REQUEST_OWED] = STATE(REQUEST_STREAMS) | STATE(REQUEST_ANSWERED),
+    [REQUEST_STREAMS] = STATE(REQUEST_TELLS) | STATE(REQUEST_ANSWERED),
+    [REQUEST_TELLS] = STATE(REQUEST_TELLS) | STATE(REQUEST_STREAMS) | STATE(REQUEST_ANSWERED),
+};
+
+void request_move(struct http_request *req, enum request_state state)
+{
+    CHECK(state_may_move(moves, req->state, state));
+    req->state = state;
+}
 
 /* ---- Clients that go ---- */
 
@@ -84,7 +98,7 @@ uint64_t http_request_client(const struct http_request *req)
 
 void http_request_charge_to(struct http_request *req, struct account *account)
 {
-    assert(!req->answered && req->charge.taken == 0);
+    assert(!request_is_answered(req) && req->charge.taken == 0);
     req->account = account;
 }
 

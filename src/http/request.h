@@ -8,6 +8,9 @@
 
 #include "http/internal.h"
 
+/* Changes its state. */
+void request_move(struct http_request *req, enum request_state state);
+
 /* Takes `gone` back: it is answered. */
 void request_forget_gone(struct http_request *req);
 

@@ -249,13 +249,13 @@ static void respond(struct http_request *req, const struct http_response *r)
     }
     net_count(&t->counters.responses[r->status], 1);
     write_answer(req, r);
-    req->answered = true;
+    request_move(req, REQUEST_ANSWERED);
     connection_answered(req->connection, req);
 }
 
 void http_respond(struct http_request *req, const struct http_response *r)
 {
-    assert(!req->answered);
+    assert(!request_is_answered(req));
     assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     if (r->body_buffer == NULL) {
         respond(req, r);
@@ -353,7 +353,7 @@ void response_refuse(struct http_request *req, const struct message *m)
 
 void response_continue(struct http_request *req)
 {
-    req->answered = true;
+    request_move(req, REQUEST_ANSWERED);
     req->static_body = SLICE_LITERAL("HTTP/1.1 100 Continue\r\n\r\n");
     connection_answered(req->connection, req);
 }

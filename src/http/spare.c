@@ -56,8 +56,9 @@ struct http_request *spare_take_request(struct http_thread *t, struct connection
     req->account = t->shared->options.answers;
     req->body_len = 0;
     req->alone = false;
-    req->answered = req->closes = req->head_only = req->says_keep_alive = false;
-    req->streams = req->http_1_0 = req->chunked = req->tells_drained = false;
+    req->closes = req->head_only = req->says_keep_alive = false;
+    req->http_1_0 = req->chunked = false;
+    req->state = REQUEST_OWED;
     req->gone = NULL;
     req->static_body = slice_of(NULL, 0);
     return req;

@@ -1,6 +1,6 @@
 /*
  * Responses in pieces. A stream's request stands in its connection's line like any other, answered
- * from its beginning, so that its bytes leave in turn; `streams` keeps it there until its end.
+ * from its beginning, so that its bytes leave in turn; its state keeps it there until its end.
  */
 #include <assert.h>
 
@@ -17,14 +17,14 @@ static enum framing choose_framing(struct http_request *req)
     if (!req->http_1_0)
         return FRAMING_CHUNKED;
     req->closes = true;
-    req->connection->reading_ended = true;
+    connection_end(req->connection, false);
     return FRAMING_UNTIL_CLOSE;
 }
 
 bool http_stream_begin(struct http_request *req, const struct http_response *head,
                        const struct http_stream_hooks *hooks, void *ctx)
 {
-    assert(!req->answered);
+    assert(!request_is_answered(req));
     assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     net_count(&req->thread->counters.responses[head->status], 1);
     request_forget_gone(req);
@@ -42,20 +42,19 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
     enum framing framing = choose_framing(req);
     char *begin = req->answer.data;
     req->answer.len = (size_t)(response_put_head(begin, req, head, framing) - begin);
-    req->answered = true;
-    req->streams = !req->head_only;
+    request_move(req, req->head_only ? REQUEST_ANSWERED : REQUEST_STREAMS);
     req->chunked = framing == FRAMING_CHUNKED;
     req->hooks = hooks;
     req->hooks_ctx = ctx;
     connection_answered(req->connection, req);
-    return req->streams;
+    return request_streams(req);
 }
 
 int http_stream_write(struct http_request *req, struct slice piece)
 {
     struct buffer *answer = &req->answer;
     size_t before = answer->len, charged = req->charge.taken;
-    assert(req->streams && piece.len > 0);
+    assert(request_streams(req) && piece.len > 0);
     if (!charge_take(&req->charge, req->account, piece.len))
         return LM_EBUSY;
     if (buffer_reserve(answer, piece.len + CHUNK_HEAD_MAX + 2) == NULL) {
@@ -68,7 +67,7 @@ int http_stream_write(struct http_request *req, struct slice piece)
     buffer_append_slice(answer, piece);
     if (req->chunked)
         buffer_append_string(answer, "\r\n");
-    req->tells_drained = true;
+    request_move(req, REQUEST_TELLS);
     connection_streamed(req->connection, answer->len - before);
     return 0;
 }
@@ -82,8 +81,8 @@ size_t http_stream_unsent(const struct http_request *req)
 void http_stream_end(struct http_request *req)
 {
     size_t before = req->answer.len;
-    assert(req->streams);
-    req->streams = req->tells_drained = false;
+    assert(request_streams(req));
+    request_move(req, REQUEST_ANSWERED);
     if (req->chunked) {
         buffer_append_string(&req->answer, "0\r\n\r\n");
         if (buffer_error(&req->answer)) {
@@ -96,7 +95,7 @@ void http_stream_end(struct http_request *req)
 
 void http_stream_abort(struct http_request *req)
 {
-    assert(req->streams);
-    req->streams = false;
+    assert(request_streams(req));
+    request_move(req, REQUEST_ANSWERED);
     connection_abort(req->connection);
 }

@@ -212,7 +212,7 @@ static inline void harness_init(struct harness *h)
 /* One round of the loop, without waiting; notices where the connection closes. */
 static inline void harness_round(struct harness *h)
 {
-    if (h->connection != NULL && h->connection->closed)
+    if (h->connection != NULL && h->connection->state == CONNECTION_CLOSED)
         h->connection = NULL;
     uv_run(&h->thread->net.uv, UV_RUN_NOWAIT);
     if (h->thread->net.sockets == NULL)
@@ -233,7 +233,7 @@ static inline void harness_connect(struct harness *h)
 
 static inline bool harness_reads(const struct harness *h)
 {
-    return h->connection != NULL && !h->connection->closed &&
+    return h->connection != NULL && h->connection->state != CONNECTION_CLOSED &&
            (h->connection->socket.events & UV_READABLE) != 0;
 }
 
@@ -250,7 +250,7 @@ static inline bool harness_feed(struct harness *h, const char *data, size_t len)
     memcpy(copy, data, len);
     exchange_receive(h->connection, copy, len);
     free(copy);
-    if (h->connection->closed)
+    if (h->connection->state == CONNECTION_CLOSED)
         harness_round(h);
     return true;
 }
@@ -260,11 +260,12 @@ static inline void harness_disconnect(struct harness *h)
 {
     if (harness_reads(h))
         exchange_receive_end(h->connection);
-    for (int i = 0; i < 1000 && h->connection != NULL && !h->connection->closed; i++) {
+    for (int i = 0; i < 1000 && h->connection != NULL && h->connection->state != CONNECTION_CLOSED;
+         i++) {
         harness_answer_waiting();
         harness_round(h);
     }
-    if (h->connection != NULL && !h->connection->closed)
+    if (h->connection != NULL && h->connection->state != CONNECTION_CLOSED)
         connection_abort(h->connection);
     harness_answer_waiting();
     harness_round(h);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../aborts.h"
 #include "harness.h"
 
 static struct harness harness;
@@ -554,6 +555,71 @@ static int tear_down(void **state)
     return 0;
 }
 
+#ifdef LOGMILL_CHECKS
+
+static void check(void *arg)
+{
+    connection_check(arg);
+}
+
+static void move_where_it_may_not(void *arg)
+{
+    connection_move(arg, *(enum connection_state *)(harness.shared.options.hooks.ctx));
+}
+
+/* Each is put right again: the connection goes on. */
+#define ASSERT_TOLD(c, field, broken)                                                              \
+    do {                                                                                           \
+        struct connection kept = *(c);                                                             \
+        (c)->field = broken;                                                                       \
+        assert_true(aborts(check, c));                                                             \
+        *(c) = kept;                                                                               \
+        assert_false(aborts(check, c));                                                            \
+    } while (0)
+
+static void test_a_broken_connection_is_told(void **state)
+{
+    harness_connect(&harness);
+    struct connection *c = harness.connection;
+    struct connection other = *c;
+
+    ASSERT_TOLD(c, state, CONNECTION_IN_MESSAGE);
+    feed("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    assert_int_equal(c->state, CONNECTION_BETWEEN);
+    ASSERT_TOLD(c, under_way, 2);
+    ASSERT_TOLD(c, unsent, 1);
+    ASSERT_TOLD(c, sent, 1);
+    ASSERT_TOLD(c, body_bytes, 0);
+    ASSERT_TOLD(c, watched, 1);
+    ASSERT_TOLD(c, last, NULL);
+    ASSERT_TOLD(c, input_at, 1);
+    c->first->connection = &other;
+    assert_true(aborts(check, c));
+    c->first->connection = c;
+    ASSERT_TOLD(c, state, CONNECTION_IDLE);
+    ASSERT_TOLD(c, state, CONNECTION_CLOSED);
+    harness_disconnect(&harness);
+}
+
+static void test_a_move_that_is_not_in_the_table_is_told(void **state)
+{
+    static const enum connection_state never_from_idle[] = {
+        CONNECTION_NEW, CONNECTION_BETWEEN, CONNECTION_PAUSED, CONNECTION_LINGERING};
+
+    harness_connect(&harness);
+    assert_int_equal(harness.connection->state, CONNECTION_IDLE);
+    for (size_t i = 0; i < sizeof(never_from_idle) / sizeof(never_from_idle[0]); i++) {
+        enum connection_state to = never_from_idle[i];
+
+        harness.shared.options.hooks.ctx = &to;
+        assert_true(aborts(move_where_it_may_not, harness.connection));
+    }
+    harness.shared.options.hooks.ctx = NULL;
+    harness_disconnect(&harness);
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +650,10 @@ int main(void)
         cmocka_unit_test(test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent),
         cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
         cmocka_unit_test(test_without_room_in_the_ledger_503),
+#ifdef LOGMILL_CHECKS
+        cmocka_unit_test(test_a_broken_connection_is_told),
+        cmocka_unit_test(test_a_move_that_is_not_in_the_table_is_told),
+#endif
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
