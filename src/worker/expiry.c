@@ -1,5 +1,6 @@
 #include "worker/expiry.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
@@ -29,6 +30,17 @@ unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms)
         return 0;
     uint64_t wait_ms = (next_us - now_us) / 1000 + 1;
     return wait_ms < max_ms ? (unsigned)wait_ms : max_ms;
+}
+
+/* With e->step held. */
+static void check(const struct expiry *e)
+{
+    int64_t before_us = atomic_load(&e->before_us);
+
+    if (e->clock_kept_us)
+        retention_clock_check(&e->clock);
+    CHECK(e->days || before_us == INT64_MIN);
+    CHECK(before_us == INT64_MIN || before_us == e->clock.time_us - e->days * DAY_US);
 }
 
 /* ---- The clock ---- */
@@ -175,6 +187,7 @@ unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max
         return wait_ms;
     if (pthread_mutex_trylock(&e->step) != 0)
         return max_ms; /* the other thread sees to it */
+    CHECKED(check(e));
     uint64_t now_us = clock_monotonic_us();
     if (now_us >= atomic_load(&e->next_us)) {
         atomic_store(&e->next_us, now_us + (uint64_t)step(e, writer, now_us) * 1000);
@@ -186,6 +199,7 @@ unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max
         atomic_store(&e->tidy_us,
                      now_us + (uint64_t)(tidy_ms ? tidy_ms : EXPIRY_INTERVAL_MS) * 1000);
     }
+    CHECKED(check(e));
     pthread_mutex_unlock(&e->step);
     return expiry_wait_ms(e, max_ms);
 }

@@ -4,6 +4,9 @@
  * that no write waits long for it. For each log that is stored it may delete two, so that it never
  * falls behind, however fast logs come. By which time: retention_clock.h.
  *
+ * Always true, while `step` is not held: before_us is INT64_MIN, as it is where logs are kept for
+ * ever, or `days` before the time of the clock.
+ *
  * All threads of a worker share one; each function may be called from any. One that is in a step
  * keeps no other waiting.
  */

@@ -34,6 +34,9 @@ enum retention_clock_news {
     RETENTION_CLOCK_BELIEVES, /* the doubt has ended, whichever way */
 };
 
+/* Aborts if what is always true of it is not (base/check.h). */
+void retention_clock_check(const struct retention_clock *c);
+
 /* The clock says `wall_us` at `monotonic_us`. */
 enum retention_clock_news retention_clock_advance(struct retention_clock *c, int64_t wall_us,
                                                   uint64_t monotonic_us);
