@@ -22,8 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
+#include "base/state.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
@@ -57,20 +59,37 @@ struct dead_log {
 };
 
 /*
+ * What is to be done about the next round of a lane.
+ *
+ *   AWAITS_STORE  the store could not take logs, or has not answered yet: its schema may be
+ * missing. No message is received READY         it may begin IN_A_ROW      the round before found
+ * work, but not much: this one keeps its distance
+ *
+ *   AWAITS_STORE ──► READY ◄──► IN_A_ROW
+ *        ▲             │           │
+ *        └─────────────┴───────────┘
+ */
+enum lane_state { LANE_AWAITS_STORE, LANE_READY, LANE_IN_A_ROW, LANE_STATES };
+
+static const state_moves lane_moves[LANE_STATES] = {
+    [LANE_AWAITS_STORE] = STATE(LANE_READY),
+    [LANE_READY] = STATE(LANE_IN_A_ROW) | STATE(LANE_AWAITS_STORE),
+    [LANE_IN_A_ROW] = STATE(LANE_READY) | STATE(LANE_AWAITS_STORE),
+};
+
+/*
  * Two places that one thread at a time can be in. A thread holds `receiving` from before it
  * receives until it holds `storing`, so nobody overtakes it in between.
  */
 struct lane {
+    _Atomic enum lane_state state; /* lane_move: whoever stores moves it, and whoever receives */
+
     pthread_mutex_t receiving; /* guards the following, up to the next lock */
     uint64_t round_us;         /* when the last round began; monotonic */
-    bool in_a_row;             /* it found work, but not much: the next one keeps its distance */
 
     pthread_mutex_t storing;
     struct store_writer *writer;
     struct cache_client *cache; /* NULL where there is no cache */
-
-    /* Written while storing, read while receiving; true at first, for its schema may be missing. */
-    atomic_bool store_failed;
 };
 
 struct worker_thread {
@@ -115,6 +134,32 @@ struct worker {
     bool stopping;        /* under lock */
     uint64_t deadline_us; /* under lock: of draining, when stopping */
 };
+
+/* ---- States ---- */
+
+/*
+ * Moves the lane to `to` if it is in one of the states `from`; else another thread has meanwhile
+ * moved it, and it stays there.
+ */
+static void lane_move(struct lane *lane, state_moves from, enum lane_state to)
+{
+    enum lane_state state = atomic_load(&lane->state);
+
+    while (state_in(state, from)) {
+        CHECK(state_may_move(lane_moves, state, to));
+        if (atomic_compare_exchange_weak(&lane->state, &state, to))
+            return;
+    }
+}
+
+static void thread_check(const struct worker_thread *t)
+{
+    CHECK(t->records_len <= t->records_capacity);
+    CHECK(t->dead_len <= t->dead_capacity);
+    CHECK(t->backoff_ms >= BACKOFF_FIRST_MS && t->backoff_ms <= BACKOFF_MAX_MS);
+    for (size_t i = 1; i < t->records_len; i++)
+        CHECK(t->origins[i - 1] <= t->origins[i]);
+}
 
 /* ---- Waiting and stopping ---- */
 
@@ -274,6 +319,8 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     uint64_t started_us = clock_monotonic_us();
     int error;
 
+    CHECKED(thread_check(t));
+    CHECK(records >= t->records && records + n <= t->records + t->records_len);
     if (n == 0)
         return 0;
     error = store_append(t->lane->writer, records, n, &result, &err);
@@ -284,7 +331,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
         return error ? error : store(t, records + n / 2, n - n / 2, repeats);
     }
     if (error) {
-        t->lane->store_failed = true;
+        lane_move(t->lane, STATE(LANE_READY) | STATE(LANE_IN_A_ROW), LANE_AWAITS_STORE);
         metrics_add(METRIC_STORE_FAILURES, 1);
         diag(DIAG_WARN, "the store cannot take logs now; they wait in the queue",
              DIAG_STR("reason", err.text), DIAG_INT("logs", (int64_t)n));
@@ -313,8 +360,11 @@ static int bury(struct worker_thread *t, struct queue_delivery *d)
     bool away = false;
     int failed = 0;
 
+    CHECKED(thread_check(t));
     for (size_t i = 0; i < t->dead_len; i++) {
         const struct dead_log *dead = &t->dead[i];
+
+        CHECK(dead->message < d->count);
         int error = away ? failed : queue_dead_letter(t->consumer, dead->item, dead->reason, &err);
 
         if (error) {
@@ -361,13 +411,14 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
     char *reasons = xmalloc(d->count * REASON_MAX);
     int error, settle_error;
 
+    CHECKED(thread_check(t));
     metrics_add(METRIC_MESSAGES_RECEIVED, d->count);
     error = parse(t, d, false, reasons);
     if (t->records_len >= ROUND_LOGS_MANY)
-        t->lane->in_a_row = false;
+        lane_move(t->lane, STATE(LANE_IN_A_ROW), LANE_READY);
     pthread_mutex_lock(&t->lane->storing);
     pthread_mutex_unlock(&t->lane->receiving);
-    if (!error && t->lane->store_failed) /* for the thread before this one */
+    if (!error && t->lane->state == LANE_AWAITS_STORE) /* since the thread before this one */
         error = LM_EUNAVAILABLE;
     if (!error)
         error = store(t, t->records, t->records_len, METRIC_LOGS_REPEATED);
@@ -410,7 +461,7 @@ static bool wait_for_store(struct worker_thread *t)
         if (is_stopping(t->worker, &too_late))
             return false;
     }
-    t->lane->store_failed = false;
+    lane_move(t->lane, STATE(LANE_AWAITS_STORE), LANE_READY);
     return true;
 }
 
@@ -431,7 +482,7 @@ static void keep_distance(struct worker *w, const struct lane *lane)
 {
     uint64_t passed_us = clock_monotonic_us() - lane->round_us;
 
-    if (lane->in_a_row && passed_us < ROUND_INTERVAL_MS * 1000)
+    if (lane->state == LANE_IN_A_ROW && passed_us < ROUND_INTERVAL_MS * 1000)
         pause_us(w, ROUND_INTERVAL_MS * 1000 - passed_us);
 }
 
@@ -450,7 +501,10 @@ static bool round_of(struct worker_thread *t)
     lane->round_us = clock_monotonic_us();
     wait_ms = stopping ? 0 : expire(t->worker, lane);
     error = queue_receive(t->consumer, wait_ms, &delivery, &err);
-    lane->in_a_row = error || delivery.count > 0 || wait_ms == 0;
+    if (error || delivery.count > 0 || wait_ms == 0)
+        lane_move(lane, STATE(LANE_READY), LANE_IN_A_ROW);
+    else
+        lane_move(lane, STATE(LANE_IN_A_ROW), LANE_READY);
     if (!error && delivery.count > 0) {
         error = work(t, &delivery);
     } else {
@@ -475,7 +529,7 @@ static void *thread_main(void *arg)
 
     for (;;) {
         pthread_mutex_lock(&lane->receiving);
-        if (lane->store_failed && !wait_for_store(t)) {
+        if (lane->state == LANE_AWAITS_STORE && !wait_for_store(t)) {
             pthread_mutex_unlock(&lane->receiving);
             break;
         }
@@ -523,7 +577,6 @@ static int lane_init(struct lane *lane, const struct worker_options *options, st
     if (!lane->writer)
         return LM_EUNAVAILABLE;
     lane->cache = cache_client_new(options->cache, err);
-    lane->store_failed = true;
     pthread_mutex_init(&lane->receiving, NULL);
     pthread_mutex_init(&lane->storing, NULL);
     return 0;
