@@ -49,17 +49,19 @@ static void seal(const struct tail_batch *b, struct slice *s)
 int tail_batch_add(const struct record *record, const struct store_position *position, void *ctx)
 {
     struct tail_batch *b = ctx;
-    struct tail_event *e;
-    size_t at;
 
     b->events = array_reserve(b->events, &b->capacity, b->len + 1, sizeof(*b->events));
-    e = &b->events[b->len];
+
+    struct tail_event *e = &b->events[b->len];
+
     e->position = *position;
     e->record.key = record->key;
     e->record.level = keep(&b->bytes, record->level);
     e->record.message = keep(&b->bytes, record->message);
     e->record.attributes = keep(&b->bytes, record->attributes);
-    at = b->bytes.len;
+
+    size_t at = b->bytes.len;
+
     tail_append_event(&b->bytes, record, position);
     e->text = (struct slice){(const char *)(uintptr_t)at, b->bytes.len - at};
     if (buffer_error(&b->bytes))

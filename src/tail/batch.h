@@ -50,10 +50,10 @@ int tail_batch_add(const struct record *record, const struct store_position *pos
 void tail_batch_seal(struct tail_batch *b);
 /* The words of 64 bits that a verdict's bits take. */
 size_t tail_batch_words(const struct tail_batch *b);
-/* The verdict of a filter (NULL: of who takes all), or NULL where there is none. */
+/* The verdict of a filter (NULL: of who takes all), or NULL if there is none. */
 const struct tail_verdict *tail_batch_verdict(const struct tail_batch *b,
                                               const struct tail_filter *f);
-/* True where event number `at` matches. */
+/* True if event number `at` matches. */
 bool tail_verdict_has(const struct tail_verdict *v, size_t at);
 /* All the memory that it holds. */
 size_t tail_batch_size(const struct tail_batch *b);

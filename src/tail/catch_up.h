@@ -1,5 +1,5 @@
 /*
- * How a tail comes to where its hub is: from the hub's recent batches where its filter has
+ * How a tail comes to where its hub is: from the hub's recent batches if its filter has
  * verdicts on them, else by jobs, for which it stands in line.
  */
 #ifndef LOGMILL_TAIL_CATCH_UP_H

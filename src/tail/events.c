@@ -50,7 +50,6 @@ void tail_events_tell_missed(struct tail *t)
 bool tail_events_tell_lost(struct tail *t)
 {
     struct buffer events;
-    bool told;
 
     set_aside(t, &events);
     buffer_append_string(&t->out, "event: lost\n");
@@ -60,7 +59,9 @@ bool tail_events_tell_lost(struct tail *t)
     }
     buffer_append_string(&t->out, "data: {\"detail\":\"logs before this are too long ago to be "
                                   "followed: read them with GET /logs\"}\n\n");
-    told = tail_events_write(t);
+
+    bool told = tail_events_write(t);
+
     t->out = events;
     return told;
 }

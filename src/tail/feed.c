@@ -119,13 +119,11 @@ struct tail_batch *tail_feed_take(struct tail_feed *feed, struct tail_subscripti
 bool tail_feed_subscribe(struct tail_feed *feed, struct tail_subscription *s,
                          struct store_position *position)
 {
-    bool has_position;
-
     pthread_mutex_lock(&feed->lock);
     s->next = feed->subscriptions;
     feed->subscriptions = s;
     /* What is posted from now on follows this. */
-    has_position = feed->state == FEED_FOLLOWING;
+    bool has_position = feed->state == FEED_FOLLOWING;
     *position = feed->position;
     atomic_store(&feed->active, true);
     pthread_cond_broadcast(&feed->changed);
@@ -143,7 +141,7 @@ void tail_feed_unsubscribe(struct tail_feed *feed, struct tail_subscription *s)
     *at = s->next;
     while (s->len > 0)
         tail_batch_unref(take_first(s));
-    atomic_store(&feed->active, feed->subscriptions != NULL);
+    atomic_store(&feed->active, !!feed->subscriptions);
     pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
 }
@@ -169,13 +167,13 @@ unsigned tail_feed_max_tails(const struct tail_feed *feed)
 int tail_feed_use_filter(struct tail_feed *feed, const struct log_filter *f,
                          struct tail_filter **filter)
 {
-    struct log_matcher *matcher;
-
     *filter = NULL;
     if (f->since_us <= TIMESTAMP_MIN_US && f->until_us > TIMESTAMP_MAX_US &&
         !log_filter_has_predicates(f))
         return 0;
-    matcher = log_matcher_new(f);
+
+    struct log_matcher *matcher = log_matcher_new(f);
+
     if (!matcher)
         return LM_ENOMEM;
     pthread_mutex_lock(&feed->lock);
@@ -251,7 +249,7 @@ static bool await(struct tail_feed *feed, bool more)
     return !is_stopping(feed);
 }
 
-/* Reads on from `*position`. NULL where that failed; else a batch, which may be empty. */
+/* Reads on from `*position`. NULL if that failed; else a batch, which may be empty. */
 static struct tail_batch *read_on(struct store_reader *reader, bool has_position,
                                   struct store_position *position, struct errbuf *err)
 {
@@ -277,7 +275,7 @@ static struct tail_batch *read_on(struct store_reader *reader, bool has_position
     return batch;
 }
 
-/* Where an outage lasts, it is said now and then. */
+/* If an outage lasts, it is said now and then. */
 static void say_failed(struct tail_feed *feed, const struct errbuf *err)
 {
     uint64_t now_us = clock_monotonic_us();
@@ -292,12 +290,11 @@ static void say_failed(struct tail_feed *feed, const struct errbuf *err)
 static void judge(struct tail_feed *feed, struct tail_batch *batch)
 {
     struct tail_filters filters;
-    int error;
 
     if (batch->len == 0)
         return;
     pthread_mutex_lock(&feed->lock);
-    error = tail_filters_copy(&feed->filters, &filters);
+    int error = tail_filters_copy(&feed->filters, &filters);
     pthread_mutex_unlock(&feed->lock);
     if (error) /* their tails match for themselves */
         return;
@@ -315,12 +312,10 @@ static bool look(struct tail_feed *feed)
     bool had_position = feed->state == FEED_FOLLOWING;
     struct store_position position = feed->position;
     struct errbuf err = ERRBUF_INIT;
-    struct tail_batch *batch;
-    bool moved;
 
     feed->woken = false;
     pthread_mutex_unlock(&feed->lock);
-    batch = read_on(feed->reader, had_position, &position, &err);
+    struct tail_batch *batch = read_on(feed->reader, had_position, &position, &err);
     if (batch)
         judge(feed, batch);
     else
@@ -330,7 +325,7 @@ static bool look(struct tail_feed *feed)
         wait_ms(feed, RETRY_MS, false);
         return true;
     }
-    moved = !had_position || store_position_compare(&position, &feed->position) != 0;
+    bool moved = !had_position || store_position_compare(&position, &feed->position) != 0;
     if (moved)
         for (struct tail_subscription *s = feed->subscriptions; s; s = s->next)
             post(s, batch);
@@ -344,21 +339,20 @@ static bool look(struct tail_feed *feed)
     return had_position && moved;
 }
 
-/* Called and returns with the lock held. False where there is no reader. */
+/* Called and returns with the lock held. False if there is no reader. */
 static bool ensure_reader(struct tail_feed *feed)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct store_reader *reader;
 
     if (feed->reader)
         return true;
     pthread_mutex_unlock(&feed->lock);
-    reader = store_reader_new(feed->options.store, &err);
+    struct store_reader *reader = store_reader_new(feed->options.store, &err);
     if (!reader)
         say_failed(feed, &err);
     pthread_mutex_lock(&feed->lock);
     feed->reader = reader;
-    return reader != NULL;
+    return reader;
 }
 
 static void *feed_main(void *arg)
@@ -394,17 +388,15 @@ static void *listener_main(void *arg)
 
     pthread_mutex_lock(&feed->lock);
     while (await_subscriptions(feed)) {
-        int error;
-
         pthread_mutex_unlock(&feed->lock);
-        error = cache_listener_wait(feed->ear, LISTEN_MS);
-        if (error == 0)
+        int error = cache_listener_wait(feed->ear, LISTEN_MS);
+        if (!error)
             tail_feed_wake(feed);
         pthread_mutex_lock(&feed->lock);
         if (error == LM_ETIMEOUT)
             continue;
-        feed->is_listening = error == 0;
-        if (error != 0)
+        feed->is_listening = !error;
+        if (error)
             wait_ms(feed, RETRY_MS, false);
     }
     pthread_mutex_unlock(&feed->lock);

@@ -15,7 +15,7 @@
 struct tail_feed;
 
 enum {
-    TAIL_POLL_MS = 500,       /* between two looks where nobody tells */
+    TAIL_POLL_MS = 500,       /* between two looks if nobody tells */
     TAIL_POLL_TOLD_MS = 2000, /* … and if somebody does: in case that something is missed */
 
     TAIL_MATCH_STEPS = 30000000,     /* to match a batch against all filters: 60 ms at most, … */

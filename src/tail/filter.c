@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/xalloc.h"
 
 enum {
@@ -44,7 +45,8 @@ struct tail_filter *tail_filters_use(struct tail_filters *set, struct log_matche
         }
     }
     if (slot == set->len) {
-        set->slots = xrealloc(set->slots, (set->len + 1) * sizeof(struct tail_filter *));
+        set->slots =
+            array_reserve(set->slots, &set->capacity, set->len + 1, sizeof(struct tail_filter *));
         set->len++;
     }
     set->slots[slot] = new_filter(matcher, slot);

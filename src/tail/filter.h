@@ -31,6 +31,7 @@ enum {
 struct tail_filters {
     struct tail_filter **slots; /* NULL: free */
     size_t len;
+    size_t capacity;
 };
 
 /*

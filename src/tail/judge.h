@@ -3,7 +3,7 @@
  * it.
  *
  * A batch has an amount of work to spend: half of it from the first event on, and half evenly over
- * its bytes. Where it is spent, the filter that has taken the most is given up: it has no verdict
+ * its bytes. When it is spent, the filter that has taken the most is given up: it has no verdict
  * on the batch, and its tails fall behind and catch up by jobs of their own (tail/catch_up.h). So
  * an expensive filter delays nobody else's logs. What was wasted on those given up is at most as
  * much again; then whoever comes last is given up, and last are those that were expensive before.

@@ -134,7 +134,7 @@ void tail_check(const struct tail *t)
     CHECK(t->state < TAIL_STATES);
     CHECK(state_in(t->state, UNLINKED) || (t->prev ? t->prev->next == t : hub->tails == t));
     CHECK(!t->next || t->next->prev == t);
-    CHECK((t->line != NULL) == state_in(t->state, WAITING | READING));
+    CHECK(!t->line == !state_in(t->state, WAITING | READING));
     CHECK(!tail_reads(t) || t->line->served == t);
     CHECK(tail_reads(t) || !t->reading.batch);
     if (tail_waits(t)) {
@@ -156,7 +156,7 @@ static size_t check_line(const struct tail_line *line)
     size_t waiting = 0;
 
     CHECK(!line->served || (line->served->line == line && tail_reads(line->served)));
-    CHECK((line->first == NULL) == (line->last == NULL));
+    CHECK(!line->first == !line->last);
     for (const struct tail *t = line->first; t; t = t->next_in_line, waiting++)
         CHECK(t->line == line && tail_waits(t));
     return waiting;
@@ -169,7 +169,7 @@ void tail_check_all(const struct tail_hub *hub)
 
     for (size_t i = 0; i < TAIL_LINES; i++) {
         waiting += check_line(&hub->lines[i]);
-        reading += hub->lines[i].served != NULL;
+        reading += hub->lines[i].served ? 1 : 0;
     }
     for (const struct tail *t = hub->tails; t; t = t->next) {
         CHECK(t->hub == hub);

@@ -135,7 +135,7 @@ static bool read_params(struct tail *t, struct http_request *req)
         read_answer_refuse(req, error, buffer_slice(&refusal));
     buffer_release(&refusal);
     query_string_release(&params);
-    return error == 0;
+    return !error;
 }
 
 void tail_start(struct tail_hub *hub, struct http_request *req)
