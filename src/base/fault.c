@@ -45,18 +45,19 @@ static int find_name(const char *const *list, int n, const char *text, size_t le
     return -1;
 }
 
-/* KIND:N[+][:HOW]. Returns false where `text` is not that. */
+/* KIND:N[+][:HOW]. Returns false if `text` is not that. */
 static bool parse_plan(const char *text, struct fault_plan *p)
 {
     size_t len = strcspn(text, ":");
     int kind = find_name(kind_names, FAULT_KINDS_LEN, text, len);
     int way = FAULT_EIO;
     char *end;
-    unsigned long first;
 
     if (kind < 0 || text[len] != ':')
         return false;
-    first = strtoul(text + len + 1, &end, 10);
+
+    unsigned long first = strtoul(text + len + 1, &end, 10);
+
     if (end == text + len + 1 || first == 0 || first > 1000000000)
         return false;
     *p = (struct fault_plan){.kind = (enum fault_kind)kind, .first = (unsigned)first};
@@ -215,12 +216,12 @@ static int errno_of(enum fault_kind kind)
 
 bool fault_here(enum fault_kind kind)
 {
-    unsigned number;
-
     pthread_once(&once, read_environment);
     if (kind != plan.kind || plan.first == 0)
         return false;
-    number = atomic_fetch_add(&points[kind], 1) + 1;
+
+    unsigned number = atomic_fetch_add(&points[kind], 1) + 1;
+
     if (plan.onwards ? number < plan.first : number != plan.first)
         return false;
     if (atomic_fetch_add(&failed, 1) == 0 && says)

@@ -15,7 +15,7 @@
  *
  * "+": every point from N on. KIND and HOW are the names below, in lower case. A plan that cannot
  * be understood ends the process. When the (first) fault comes, "fault: KIND N" is said on stderr,
- * with the callers' addresses where LOGMILL_FAULT_TRACE is set; where none has come, the exit says
+ * with the callers' addresses if LOGMILL_FAULT_TRACE is set; if none has come, the exit says
  * "fault: none of N KIND points".
  *
  * Power loss (HOW power or torn) ends the process at its point, and of the files only that
@@ -79,7 +79,7 @@ struct fault_plan {
 
 #ifdef LOGMILL_FAULTS
 
-/* A point is reached: true where it is to fail, and then errno is set. */
+/* A point is reached: true if it is to fail, and then errno is set. */
 bool fault_here(enum fault_kind kind);
 
 /* Takes the place of the plan there was; all points are counted from 1 again. */

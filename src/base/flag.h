@@ -20,7 +20,7 @@ struct flag {
     const char *choices;  /* "a|b|c", or NULL: any text */
     const char *fallback; /* the default, as it would be given; NULL: none */
     const char *env;      /* the environment variable that stands for it, or NULL */
-    uint64_t min, max;    /* a whole number, where max is not 0 */
+    uint64_t min, max;    /* a whole number, if max is not 0 */
     bool is_pair;         /* its value is NAME=VALUE */
     bool is_secret;       /* it may hold a password: given by `env` alone, masked when shown */
     char letter;          /* 'n': -n; 0: none */

@@ -28,7 +28,7 @@ static struct slice after(struct slice text, size_t n)
     return slice_of(text.data + n, text.len - n);
 }
 
-/* Length of the white space character at the start (or the end) of `text`; 0 where there is none.
+/* Length of the white space character at the start (or the end) of `text`; 0 if there is none.
  */
 static size_t space_len(struct slice text, bool at_end)
 {
@@ -57,7 +57,7 @@ static struct slice trim(struct slice text)
 /* Reads all of `text`, underscores aside, as -?(0|[1-9][0-9]*). */
 static int read_digits(struct slice text, bool negative, int64_t *value)
 {
-    int64_t n = 0; /* gathered below zero, where there is one more */
+    int64_t n = 0; /* gathered below zero, which has one more */
     size_t digits = 0;
     bool leading_zero = false;
 
@@ -127,7 +127,7 @@ static bool has_misplaced_underscore(struct slice text)
     return false;
 }
 
-/* True where `text` starts like a plain number, one that has too many digits. */
+/* True if `text` starts like a plain number, one that has too many digits. */
 static bool starts_too_long(struct slice text)
 {
     size_t first = is_at(text, 0, '-') ? 1 : 0;

@@ -14,7 +14,7 @@ void monotonic_cond_init(pthread_cond_t *cond);
 
 /*
  * Waits with `lock` held until `cond` is signalled (or for no reason, as all such waits may end) or
- * clock_monotonic_us() has reached `until_us`. Returns false where the time is over.
+ * clock_monotonic_us() has reached `until_us`. Returns false if the time is over.
  */
 bool monotonic_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_us);
 

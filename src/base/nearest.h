@@ -11,7 +11,7 @@ enum { NEAREST_NAME_MAX = 32 }; /* bytes of a name that is compared; longer ones
 /*
  * The one of `names` that takes the fewest changes to make of `text` (a character more, less,
  * other, or two in the other order; case does not matter): two at most, and less than half of them.
- * NULL where none is so near.
+ * NULL if none is so near.
  */
 const char *nearest_name(struct slice text, const char *const *names, size_t n);
 

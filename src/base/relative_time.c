@@ -56,7 +56,7 @@ static int64_t unit_us(char unit)
 
 /*
  * Reads all of `text` as a length: digits and a unit. One that is longer than a time may be long
- * becomes twice as long as that. False where it is none.
+ * becomes twice as long as that. False if it is none.
  */
 static bool read_length(struct slice text, int64_t *us)
 {
@@ -76,7 +76,7 @@ static bool read_length(struct slice text, int64_t *us)
     return true;
 }
 
-/* What `*text` counts from, cut off it. False where it begins with no word. */
+/* What `*text` counts from, cut off it. False if it begins with no word. */
 static bool cut_base(struct slice *text, int64_t now_us, relative_time_zone_fn *zone,
                      int64_t *base_us)
 {
@@ -123,7 +123,9 @@ int relative_time_parse(struct slice text, int64_t now_us, relative_time_zone_fn
 
     if (!read_relative(text, now_us, zone ? zone : no_zone, &base_us, &length_us))
         return LM_EINVAL;
+
     int64_t sum_us = base_us + length_us;
+
     if (sum_us < TIMESTAMP_MIN_US || sum_us > TIMESTAMP_MAX_US)
         return LM_ETOOBIG;
     *us = sum_us;

@@ -24,7 +24,7 @@ typedef int64_t relative_time_zone_fn(int64_t us);
 
 /*
  * Reads all of `text`, as it is meant at `now_us`; `zone` says where midnight is, NULL: UTC.
- * Returns 0; LM_EINVAL where `text` has none of the forms; LM_ETOOBIG where it has, but the time
+ * Returns 0; LM_EINVAL if `text` has none of the forms; LM_ETOOBIG if it has, but the time
  * is outside the years 1 to 9999. `*us` is unchanged then.
  */
 int relative_time_parse(struct slice text, int64_t now_us, relative_time_zone_fn *zone,

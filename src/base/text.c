@@ -13,7 +13,7 @@
 /* Characters below it have two bytes: the letters of Latin, Greek, Cyrillic, Hebrew, Arabic. */
 enum { TWO_BYTES_END = 0x800 };
 
-static locale_t unicode; /* (locale_t)0 where the system has no Unicode locale: ASCII only then */
+static locale_t unicode; /* (locale_t)0 if the system has no Unicode locale: ASCII only then */
 static uint16_t two_byte_lower[TWO_BYTES_END]; /* what it says of them; from 0x80 on */
 
 static uint32_t ask_locale(uint32_t c)
@@ -131,7 +131,7 @@ static bool is_ascii(struct slice s)
 
 enum { BLOCK = 32 }; /* bytes; loops over all of one become a few vector instructions */
 
-/* Folds a block of ASCII and returns true, or returns false where it is none. */
+/* Folds a block of ASCII and returns true, or returns false if it is none. */
 static bool fold_block(const unsigned char *restrict s, char *restrict out)
 {
     if (!is_ascii(slice_of((const char *)s, BLOCK)))

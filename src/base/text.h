@@ -19,13 +19,13 @@ void text_append_lower(struct buffer *b, struct slice s);
 
 /*
  * Folds `s` into `out`, which has room for TEXT_FOLD_GROWTH * s.len bytes, and returns the length.
- * Two texts are equal without case exactly where the bytes of their folded forms are equal, and one
- * is a part of another exactly where its folded bytes are. (The folded form of UTF-8 is its
+ * Two texts are equal without case exactly if the bytes of their folded forms are equal, and one
+ * is a part of another exactly if its folded bytes are. (The folded form of UTF-8 is its
  * lower-case mapping; of a byte that is not UTF-8, two bytes that no UTF-8 has.)
  */
 size_t text_fold(struct slice s, char *out);
 
-/* True where `a` and `b` are equal without case. */
+/* True if `a` and `b` are equal without case. */
 bool text_equal_nocase(struct slice a, struct slice b);
 
 #endif

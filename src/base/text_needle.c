@@ -1,6 +1,6 @@
 /*
  * Most needles have a byte that is rare in the texts of logs, and memchr finds its places faster
- * than any other search. Where there are too many of them for that, as somebody can arrange, the
+ * than any other search. If there are too many of them for that, as somebody can arrange, the
  * rest is searched by the two-way algorithm, which looks at each byte twice at most:
  *
  *   M. Crochemore, D. Perrin: Two-way string-matching. Journal of the ACM 38 (1991), 650-674.

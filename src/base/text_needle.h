@@ -23,7 +23,7 @@ struct text_needle {
 void text_needle_init(struct text_needle *n, struct slice folded);
 
 /*
- * True where the needle is in `folded`; an empty one is in any. `*steps` grows by the work done, in
+ * True if the needle is in `folded`; an empty one is in any. `*steps` grows by the work done, in
  * units of about a nanosecond: at most 6 for each byte of `folded`, and 64.
  */
 bool text_needle_is_in(const struct text_needle *n, struct slice folded, uint64_t *steps);

@@ -1,6 +1,6 @@
 /*
  * Reading times as pydantic v2 does with its speedate library: a text is an RFC 3339 time, else a
- * number, else a date; where it is none of them, what the date's parser says is the reason that
+ * number, else a date; if it is none of them, what the date's parser says is the reason that
  * the client is given.
  */
 #include "base/timestamp.h"
@@ -169,8 +169,6 @@ static bool parse_zone(struct slice text, size_t at, int64_t *offset_s)
 {
     static const struct slice minus_sign = {"\xe2\x88\x92", 3}; /* U+2212, as ISO 8601 has it */
     int sign = 1;
-    int hours;
-    int minutes;
 
     *offset_s = 0;
     if (at == text.len)
@@ -187,9 +185,13 @@ static bool parse_zone(struct slice text, size_t at, int64_t *offset_s)
     } else {
         return false;
     }
-    hours = two_digits(text, at);
+
+    int hours = two_digits(text, at);
+
     at += is_at(text, at + 2, ':') ? 3 : 2;
-    minutes = two_digits(text, at);
+
+    int minutes = two_digits(text, at);
+
     *offset_s = sign * (hours * 3600 + minutes * 60);
     return hours >= 0 && hours <= 23 && minutes >= 0 && minutes <= 59 && at + 2 == text.len;
 }
@@ -256,20 +258,21 @@ static const char *from_double(double value, int64_t *us)
     int64_t unit_us = milliseconds ? 1000 : SECOND_US;
     int64_t units_per_s = SECOND_US / unit_us;
     double whole = floor(value);
-    int64_t seconds;
-    int64_t rest_us; /* up to a whole second, by rounding */
 
     if (!(whole >= (double)(FIRST_S * units_per_s)))
         return TOO_EARLY;
     if (whole >= (double)((LAST_S + 1) * units_per_s))
         return TOO_LATE;
-    seconds = floor_div((int64_t)whole, units_per_s);
-    rest_us = floor_rest((int64_t)whole, units_per_s) * unit_us +
-              (int64_t)round((value - whole) * (double)unit_us);
+
+    int64_t seconds = floor_div((int64_t)whole, units_per_s);
+    /* Up to a whole second, by rounding. */
+    int64_t rest_us = floor_rest((int64_t)whole, units_per_s) * unit_us +
+                      (int64_t)round((value - whole) * (double)unit_us);
+
     return from_seconds(seconds + rest_us / SECOND_US, rest_us % SECOND_US, us);
 }
 
-/* Reads all of `text` as an integer: [+-]?[0-9]+. False where it is none, or past int64_t. */
+/* Reads all of `text` as an integer: [+-]?[0-9]+. False if it is none, or past int64_t. */
 static bool read_integer(struct slice text, int64_t *value)
 {
     bool negative = is_at(text, 0, '-');
@@ -283,7 +286,7 @@ static bool read_integer(struct slice text, int64_t *value)
             __builtin_sub_overflow(n, text.data[at] - '0', &n))
             return false;
     }
-    *value = n; /* gathered below zero, where there is one more */
+    *value = n; /* gathered below zero, which has one more */
     return negative || !__builtin_sub_overflow(0, n, value);
 }
 
@@ -301,7 +304,7 @@ static bool read_double(struct slice text, double *value)
     return end == copy + text.len;
 }
 
-/* True where `text` is [+-]?[0-9]*\.[0-9]*([eE][+-]?[0-9]+)? with a digit before the exponent. */
+/* True if `text` is [+-]?[0-9]*\.[0-9]*([eE][+-]?[0-9]+)? with a digit before the exponent. */
 static bool is_decimal(struct slice text)
 {
     size_t at = is_at(text, 0, '-') || is_at(text, 0, '+') ? 1 : 0;
@@ -352,13 +355,13 @@ int timestamp_parse_text(struct slice text, int64_t *us, struct timestamp_error 
     int64_t integer;
     double number;
     const char *wrong = from_text(text, us);
-    const char *wrong_number;
 
     if (wrong && wrong != YEAR_0 && wrong != YEAR_10000) {
         if (read_integer(text, &integer)) {
             wrong = from_integer(integer, us);
         } else if (is_decimal(text) && read_double(text, &number)) {
-            wrong_number = from_double(number, us);
+            const char *wrong_number = from_double(number, us);
+
             if (!wrong_number || wrong_number == YEAR_0)
                 wrong = wrong_number;
         }

@@ -22,7 +22,7 @@ enum { TIMESTAMP_TEXT_LEN = 27 };
 /* What was wrong with a timestamp: pydantic's error type and the text for its ctx["error"]. */
 struct timestamp_error {
     const char *type; /* "datetime_from_date_parsing", "datetime_parsing", …; static */
-    char reason[96];  /* "input is too short"; empty where the type has no ctx */
+    char reason[96];  /* "input is too short"; empty if the type has no ctx */
 };
 
 /*
@@ -34,7 +34,7 @@ int timestamp_parse_text(struct slice text, int64_t *us,
 
 /*
  * The same for a JSON number, given as its JSON text ("1700000000", "1.7e9"): Unix seconds, or
- * milliseconds where its magnitude is above 2e10.
+ * milliseconds if its magnitude is above 2e10.
  */
 int timestamp_parse_number(struct slice text, int64_t *us,
                            struct timestamp_error *error) LM_MUST_CHECK;

@@ -12,18 +12,18 @@ static bool is_in(unsigned char c, unsigned char min, unsigned char max)
 size_t utf8_read_long(struct slice s, uint32_t *code)
 {
     const unsigned char *p = (const unsigned char *)s.data;
-    unsigned char min = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80; /* shorter forms exist */
-    unsigned char max = p[0] == 0xed   ? 0x9f
-                        : p[0] == 0xf4 ? 0x8f
-                                       : 0xbf; /* surrogates; too large */
-    uint32_t c;
+    /* Of the second byte: shorter forms exist; surrogates, and what is past U+10FFFF. */
+    unsigned char min = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char max = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
 
     *code = UTF8_NONE;
     if (p[0] < 0xe0 || p[0] > 0xf4 || s.len < 2 || !is_in(p[1], min, max))
         return 1;
     if (s.len < 3 || !is_in(p[2], 0x80, 0xbf))
         return 2;
-    c = (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+
+    uint32_t c = (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+
     if (p[0] < 0xf0) {
         *code = (uint32_t)(p[0] & 0x0f) << 12 | c;
         return 3;

@@ -47,7 +47,7 @@ int64_t uuid7_ms(const struct uuid *id);
 /* The milliseconds that an id of a log of `timestamp_us` carries: floor, and 0 before 1970. */
 int64_t uuid7_ms_of_timestamp(int64_t timestamp_us);
 
-/* True where version (7) and variant bits are right. */
+/* True if version (7) and variant bits are right. */
 bool uuid_is_v7(const struct uuid *id);
 
 /*

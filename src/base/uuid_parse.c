@@ -84,9 +84,6 @@ static void explain_groups(const size_t hyphens[GROUPS - 1], size_t text_len, st
 
 static void explain(struct slice text, struct errbuf *reason)
 {
-    struct slice inner;
-    size_t wrapper;
-    size_t counted; /* characters before `inner` */
     size_t hyphens[GROUPS - 1];
     size_t n = 0;
 
@@ -94,11 +91,13 @@ static void explain(struct slice text, struct errbuf *reason)
         errbuf_set(reason, "invalid length: found %zu", text.len);
         return;
     }
+
     /* At the length of the hyphenated form nothing wraps it, and what it is wrapped in right does
      * not count. */
-    wrapper = text.len == UUID_TEXT_LEN ? 0 : wrapper_len(text);
-    inner = wrapper ? unwrap(text) : text;
-    counted = inner.len == UUID_TEXT_LEN ? 0 : wrapper;
+    size_t wrapper = text.len == UUID_TEXT_LEN ? 0 : wrapper_len(text);
+    struct slice inner = wrapper ? unwrap(text) : text;
+    size_t counted = inner.len == UUID_TEXT_LEN ? 0 : wrapper; /* characters before `inner` */
+
     for (size_t i = 0; i < inner.len; i++) {
         if (inner.data[i] == '-') {
             if (n < GROUPS - 1)

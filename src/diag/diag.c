@@ -69,7 +69,6 @@ void diag_write(enum diag_level level, const char *msg, const struct diag_field 
 {
     char memory[LINE_MAX_BYTES]; /* lack of memory is among what is to be said */
     struct buffer line;
-    ssize_t written;
 
     if (level < lowest)
         return;
@@ -82,6 +81,8 @@ void diag_write(enum diag_level level, const char *msg, const struct diag_field 
         buffer_clear(&line);
         append_json(&line, level, msg, &(struct diag_field){.name = NULL});
     }
-    written = write(STDERR_FILENO, line.data, line.len);
+
+    ssize_t written = write(STDERR_FILENO, line.data, line.len);
+
     (void)written; /* stderr gone: nowhere left to say so */
 }

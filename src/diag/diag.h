@@ -1,6 +1,6 @@
 /*
  * logmill's own diagnostics: one JSON object a line on stderr (`ts`, `level`, `msg`, fields), or
- * readable text where stderr is a terminal, with control characters made visible. Thread-safe: one
+ * readable text if stderr is a terminal, with control characters made visible. Thread-safe: one
  * write(2) a line. Never given secrets.
  *
  *     diag(DIAG_INFO, "listening", DIAG_STR("address", host), DIAG_INT("port", port));

@@ -12,7 +12,7 @@ static int parse(yyjson_val *vector, int64_t *us, struct timestamp_error *error)
     return timestamp_parse_text(text, us, error);
 }
 
-/* True where `us` or `error` is what pydantic made of the text. */
+/* True if `us` or `error` is what pydantic made of the text. */
 static bool is_as_expected(yyjson_val *vector, int result, int64_t us,
                            const struct timestamp_error *error)
 {

@@ -2,7 +2,7 @@
 
 #include "base/uuid7.h"
 
-/* True where `id` or `reason` is what pydantic made of the text. */
+/* True if `id` or `reason` is what pydantic made of the text. */
 static bool is_as_expected(yyjson_val *vector, int result, const struct uuid *id,
                            const struct errbuf *reason)
 {
