@@ -180,11 +180,12 @@ static struct read_job *take_first(struct read_scheduler *s, enum read_lane lane
 {
     struct ring *ring = &s->rings[lane];
     struct read_client *c = ring->first;
-    struct read_job *job;
 
     if (!c)
         return NULL;
-    job = c->lines[lane].first;
+
+    struct read_job *job = c->lines[lane].first;
+
     leave_line(s, job);
     if (c->lines[lane].first && c != ring->last) {
         leave_ring(ring, lane, c);
@@ -272,7 +273,7 @@ static void scheduler_check(const struct read_scheduler *s)
     }
     for (unsigned i = 0; i < s->readers_len; i++) {
         CHECK(!s->readers[i].job || s->readers[i].job->runs);
-        running += s->readers[i].job != NULL;
+        running += s->readers[i].job ? 1 : 0;
     }
     for (unsigned i = 0; i < CLIENT_SLOTS; i++)
         for (const struct read_client *c = s->clients[i]; c; c = c->next_slot)
@@ -494,10 +495,9 @@ static void *reader_main(void *arg)
     pthread_mutex_lock(&s->lock);
     while ((job = await_job(r))) {
         struct read_slice slice = begin_turn(r, job);
-        enum read_step step;
 
         pthread_mutex_unlock(&s->lock);
-        step = job->work(job, &r->tools, &slice);
+        enum read_step step = job->work(job, &r->tools, &slice);
         pthread_mutex_lock(&s->lock);
         end_turn(r, step, slice.last);
     }
@@ -576,8 +576,6 @@ static void *watchdog_main(void *arg)
 
     pthread_mutex_lock(&s->lock);
     while (!s->stopping) {
-        uint64_t until_us;
-
         CHECKED(scheduler_check(s));
         if (s->jobs == 0) {
             s->watchdog_rests = true;
@@ -585,7 +583,9 @@ static void *watchdog_main(void *arg)
             s->watchdog_rests = false;
             continue;
         }
-        until_us = clock_monotonic_us() + WATCH_INTERVAL_MS * MS_US;
+
+        uint64_t until_us = clock_monotonic_us() + WATCH_INTERVAL_MS * MS_US;
+
         while (!s->stopping && monotonic_cond_wait(&s->watch, &s->lock, until_us))
             continue; /* woken for nothing: the interval goes on */
         cancel_overrunning(s, clock_monotonic_us());

@@ -62,7 +62,7 @@ enum read_step { READ_DONE, READ_MORE };
 /* What a job finds on its thread. */
 struct read_thread {
     struct store_reader *reader;
-    struct cache_client *cache; /* NULL where there is no cache */
+    struct cache_client *cache; /* NULL if there is no cache */
 };
 
 /* A turn. */
