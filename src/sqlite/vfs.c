@@ -7,10 +7,20 @@
 
 #include <sqlite3.h>
 
+#include "base/check.h"
 #include "base/xalloc.h"
 #include "sqlite/faults.h"
 
-/* An open log file. The default VFS's own file lies behind it. */
+/*
+ * An open log file. The default VFS's own file lies behind it.
+ *
+ * Always true (log_check):
+ *   1. What is held fits, and there is memory where something is.
+ *   2. A place of a commit is that of a frame.
+ *   3. There is one only while its connection has the write lock: nobody else can have written
+ *      there, and whoever takes the lock next finds no commit that is in doubt.
+ *   4. The files of a connection know each other, or neither the other.
+ */
 struct log_file {
     sqlite3_file base; /* must be first */
     char *held;        /* SQLITE_VFS_HELD_BYTES, or NULL before the first write */
@@ -24,6 +34,7 @@ struct log_file {
 struct db_file {
     sqlite3_file base;    /* must be first */
     struct log_file *log; /* NULL: not open */
+    bool writes;          /* it has the write lock */
 };
 
 static sqlite3_vfs *system_vfs;
@@ -34,7 +45,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* https://www.sqlite.org/fileformat2.html#the_write_ahead_log,
  * https://www.sqlite.org/walformat.html */
-enum { FRAME_HEADER_BYTES = 24, WRITE_LOCK = 0 };
+enum {
+    LOG_HEADER_BYTES = 32,
+    FRAME_HEADER_BYTES = 24,
+    FRAME_ALIGNMENT = 8, /* of what follows a frame: pages are larger powers of two */
+    WRITE_LOCK = 0,
+};
 
 /* Behind a struct log_file or db_file, aligned for anything. */
 enum { OUR_FILE_BYTES = (sizeof(struct log_file) + 15) / 16 * 16 };
@@ -43,6 +59,24 @@ _Static_assert(sizeof(struct db_file) <= sizeof(struct log_file), "one size for 
 static sqlite3_file *real_file(sqlite3_file *file)
 {
     return (sqlite3_file *)((char *)file + OUR_FILE_BYTES);
+}
+
+static void log_check(const struct log_file *f)
+{
+    CHECK(f->held_len >= 0 && f->held_len <= SQLITE_VFS_HELD_BYTES);
+    CHECK(f->held || f->held_len == 0);
+    CHECK(f->commit_at == 0 || (f->commit_at >= LOG_HEADER_BYTES &&
+                                (f->commit_at - LOG_HEADER_BYTES) % FRAME_ALIGNMENT == 0));
+    CHECK(f->commit_at == 0 || !f->db || f->db->writes);
+    CHECK(!f->db || f->db->log == f);
+}
+
+static void db_check(const struct db_file *f)
+{
+    if (!f->log)
+        return;
+    CHECK(f->log->db == f);
+    log_check(f->log);
 }
 
 /* A commit that is not even written is none: its place may soon hold another. */
@@ -77,6 +111,7 @@ static int log_write(sqlite3_file *file, const void *data, int len, sqlite3_int6
 {
     struct log_file *f = (struct log_file *)file;
 
+    CHECKED(log_check(f));
     if (ends_commit(data, len))
         f->commit_at = at;
     if (f->held_len > 0 &&
@@ -114,8 +149,9 @@ static int log_close(sqlite3_file *file)
 #define AFTER_HELD(call)                                                                           \
     do {                                                                                           \
         sqlite3_file *real = real_file(file);                                                      \
-        int rc = write_held((struct log_file *)file);                                              \
                                                                                                    \
+        CHECKED(log_check((struct log_file *)file));                                               \
+        int rc = write_held((struct log_file *)file);                                              \
         return rc != SQLITE_OK ? rc : real->pMethods->call;                                        \
     } while (0)
 
@@ -253,11 +289,19 @@ static int db_shm_map(sqlite3_file *file, int page, int page_size, int extend, v
 /* Letting go of the write lock ends a transaction. */
 static int db_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
-    struct log_file *log = ((struct db_file *)file)->log;
+    struct db_file *f = (struct db_file *)file;
+    bool lets_go = offset == WRITE_LOCK && (flags & SQLITE_SHM_UNLOCK);
 
-    if (log && log->commit_at > 0 && (flags & SQLITE_SHM_UNLOCK) && offset == WRITE_LOCK)
-        take_back_commit(log);
-    return real_file(file)->pMethods->xShmLock(real_file(file), offset, n, flags);
+    CHECKED(db_check(f));
+    if (lets_go && f->log && f->log->commit_at > 0)
+        take_back_commit(f->log);
+    if (lets_go)
+        f->writes = false;
+    int rc = real_file(file)->pMethods->xShmLock(real_file(file), offset, n, flags);
+    if (offset == WRITE_LOCK && (flags & SQLITE_SHM_LOCK) && rc == SQLITE_OK)
+        f->writes = true;
+    CHECKED(db_check(f));
+    return rc;
 }
 
 /* After its frames are synced, SQLite comes here once it has begun to write the index's header. */
@@ -265,6 +309,7 @@ static void db_shm_barrier(sqlite3_file *file)
 {
     struct log_file *log = ((struct db_file *)file)->log;
 
+    CHECKED(db_check((struct db_file *)file));
     if (log)
         log->commit_at = 0;
     real_file(file)->pMethods->xShmBarrier(real_file(file));
