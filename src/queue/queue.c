@@ -27,7 +27,7 @@ struct queue_consumer *queue_consumer_new(struct queue *q, struct errbuf *err)
 
 void queue_consumer_free(struct queue_consumer *c)
 {
-    if (c != NULL)
+    if (c)
         c->ops->consumer_free(c);
 }
 
@@ -74,6 +74,6 @@ int queue_dead_letters_trim(struct queue *q, const struct queue_letter_limits *l
 
 void queue_free(struct queue *q)
 {
-    if (q != NULL)
+    if (q)
         q->ops->free(q);
 }

@@ -22,7 +22,7 @@ struct queue_consumer; /* one thread's way of receiving */
 /* ---- Sending ---- */
 
 /*
- * One or more messages that are made durable together, all or none where the adapter can
+ * One or more messages that are made durable together, all or none if the adapter can
  * (queue_limits.atomic_send). The caller owns it, and it and the messages must live until `done`.
  */
 struct queue_send {
@@ -59,7 +59,7 @@ int queue_check(struct queue *q, struct errbuf *err) LM_MUST_CHECK;
 
 struct queue_stats {
     uint64_t depth;        /* messages that wait or are being worked on */
-    int64_t oldest_age_us; /* of the oldest of them; 0 where there is none */
+    int64_t oldest_age_us; /* of the oldest of them; 0 if there is none */
     uint64_t dead_letters;
 };
 
@@ -137,8 +137,8 @@ int queue_dead_letters_list(struct queue *q, queue_dead_letter_fn *fn, void *ctx
                             struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Sends dead letters again: the ones named by `ids`, or all where ids_len is 0. `*moved` tells how
- * many. LM_ENOTFOUND where an id names none (the others are moved).
+ * Sends dead letters again: the ones named by `ids`, or all if ids_len is 0. `*moved` tells how
+ * many. LM_ENOTFOUND if an id names none (the others are moved).
  */
 int queue_dead_letters_requeue(struct queue *q, const struct slice *ids, size_t ids_len,
                                uint64_t *moved, struct errbuf *err) LM_MUST_CHECK;
@@ -158,7 +158,7 @@ struct queue_letter_excess {
 };
 
 /*
- * Looks whether there are too many dead letters. May block. Where the queue sees to that itself
+ * Looks whether there are too many dead letters. May block. If the queue sees to that itself
  * (SQS does), it finds none.
  */
 int queue_dead_letters_trim(struct queue *q, const struct queue_letter_limits *limits,

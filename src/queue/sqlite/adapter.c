@@ -33,12 +33,11 @@ static int query_numbers(struct sqlite_db *db, const char *sql, int64_t numbers[
 {
     sqlite3_stmt *stmt = NULL;
     int error = sqlite_db_prepare(db, sql, &stmt, err);
-    int rc;
 
     numbers[0] = numbers[1] = 0;
-    if (error != 0)
+    if (error)
         return error;
-    rc = sqlite3_step(stmt);
+    int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         numbers[0] = sqlite3_column_int64(stmt, 0);
         numbers[1] = sqlite3_column_count(stmt) > 1 ? sqlite3_column_int64(stmt, 1) : 0;
@@ -57,19 +56,17 @@ static int check(struct queue *base, struct errbuf *err)
 {
     struct queue_sqlite *q = (struct queue_sqlite *)base;
     struct queue_sqlite_job probe = {.probe = true};
-    struct sqlite_db *db;
     int64_t numbers[2];
     int error;
-    int last_error;
 
     pthread_mutex_lock(&q->lock);
-    last_error = q->last_error;
+    int last_error = q->last_error;
     pthread_mutex_unlock(&q->lock);
-    if (last_error != 0 && !q->no_sender)
+    if (last_error && !q->no_sender)
         return queue_sqlite_writer_do(q, &probe, err);
 
-    db = queue_sqlite_file_acquire(q, &error, err);
-    if (db == NULL)
+    struct sqlite_db *db = queue_sqlite_file_acquire(q, &error, err);
+    if (!db)
         return error;
     error = query_numbers(db, "SELECT last_seq FROM sequence", numbers, err);
     if (!error && q->max_bytes > 0) {
@@ -98,10 +95,10 @@ static int count_messages(struct sqlite_db *db, struct queue_stats *stats, struc
     snprintf(sql, sizeof(sql),
              "SELECT count(*), max(seq) FROM (SELECT seq FROM messages ORDER BY seq LIMIT %d)",
              QUEUE_SQLITE_COUNT_EXACT);
-    if ((error = query_numbers(db, sql, counted, err)) != 0 ||
-        (error = query_numbers(db, "SELECT max(seq) FROM messages", last, err)) != 0 ||
-        (error = query_numbers(db, "SELECT sent_us FROM messages ORDER BY seq LIMIT 1", oldest,
-                               err)) != 0)
+    if ((error = query_numbers(db, sql, counted, err)) ||
+        (error = query_numbers(db, "SELECT max(seq) FROM messages", last, err)) ||
+        (error =
+             query_numbers(db, "SELECT sent_us FROM messages ORDER BY seq LIMIT 1", oldest, err)))
         return error;
     stats->depth = (uint64_t)counted[0];
     if (counted[0] == QUEUE_SQLITE_COUNT_EXACT && last[0] > counted[1])
@@ -118,24 +115,22 @@ static int stats(struct queue *base, struct queue_stats *out, struct errbuf *err
 {
     struct queue_sqlite *q = (struct queue_sqlite *)base;
     struct queue_sqlite_job flush = {0};
-    struct sqlite_db *db;
     int64_t dead[2];
-    uint64_t pending;
     int error;
 
     *out = (struct queue_stats){0};
     pthread_mutex_lock(&q->lock);
-    pending = q->acks.count + q->acks_taken;
+    uint64_t pending = q->acks.count + q->acks_taken;
     pthread_mutex_unlock(&q->lock);
-    /* What is acknowledged no longer waits. Where it cannot be deleted now, it is subtracted. */
-    if (pending > 0 && queue_sqlite_writer_do(q, &flush, NULL) == 0)
+    /* What is acknowledged no longer waits. If it cannot be deleted now, it is subtracted. */
+    if (pending > 0 && !queue_sqlite_writer_do(q, &flush, NULL))
         pending = 0;
 
-    db = queue_sqlite_file_acquire(q, &error, err);
-    if (db == NULL)
+    struct sqlite_db *db = queue_sqlite_file_acquire(q, &error, err);
+    if (!db)
         return error;
-    if ((error = count_messages(db, out, err)) == 0 &&
-        (error = query_numbers(db, "SELECT count(*) FROM dead_letters", dead, err)) == 0)
+    if (!(error = count_messages(db, out, err)) &&
+        !(error = query_numbers(db, "SELECT count(*) FROM dead_letters", dead, err)))
         out->dead_letters = (uint64_t)dead[0];
     queue_sqlite_file_release(q);
 
@@ -218,10 +213,10 @@ struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struc
 
     if (!q->no_sender) {
         error = queue_sqlite_writer_start(q, err);
-    } else if (queue_sqlite_file_acquire(q, &error, err) != NULL) {
+    } else if (queue_sqlite_file_acquire(q, &error, err)) {
         queue_sqlite_file_release(q);
     }
-    if (error != 0) {
+    if (error) {
         free_queue(&q->base);
         return NULL;
     }

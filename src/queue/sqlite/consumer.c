@@ -72,15 +72,15 @@ static int open_db(struct queue_sqlite_reading *r, const struct queue_sqlite *q,
     struct sqlite_db_options options = queue_sqlite_file_options(q, CONSUMER_CACHE_KIB, true);
     int error = sqlite_db_open(&r->db, &options, err);
 
-    if (error == 0)
+    if (!error)
         error = sqlite_db_prepare(&r->db,
                                   "SELECT seq, sent_us, body FROM messages WHERE seq > ? "
                                   "ORDER BY seq LIMIT ?",
                                   &r->after_cursor, err);
-    if (error == 0)
+    if (!error)
         error = sqlite_db_prepare(&r->db, "SELECT seq, sent_us, body FROM messages WHERE seq = ?",
                                   &r->by_seq, err);
-    if (error != 0)
+    if (error)
         close_db(r);
     return error;
 }
@@ -89,10 +89,9 @@ static int open_db(struct queue_sqlite_reading *r, const struct queue_sqlite *q,
 static int flush_pending(struct queue_sqlite *q, struct errbuf *err)
 {
     struct queue_sqlite_job flush = {0};
-    uint64_t pending;
 
     pthread_mutex_lock(&q->lock);
-    pending = q->acks.count + q->acks_taken;
+    uint64_t pending = q->acks.count + q->acks_taken;
     pthread_mutex_unlock(&q->lock);
     return pending > 0 ? queue_sqlite_writer_do(q, &flush, err) : 0;
 }
@@ -109,10 +108,10 @@ static int enter(struct queue_sqlite *q, struct errbuf *err)
         return errbuf_fail(err, LM_EBUSY, "%s: there are %d consumers already", q->path,
                            QUEUE_SQLITE_MAX_CONSUMERS);
     if (q->consumers == 0) {
-        if ((error = flush_pending(q, err)) != 0)
+        if ((error = flush_pending(q, err)))
             return error;
         r = xcalloc(1, sizeof(*r));
-        if ((error = open_db(r, q, err)) != 0) {
+        if ((error = open_db(r, q, err))) {
             free(r);
             return error;
         }
@@ -126,12 +125,11 @@ struct queue_consumer *queue_sqlite_consumer_new(struct queue *base, struct errb
 {
     struct queue_sqlite *q = (struct queue_sqlite *)base;
     struct consumer *c;
-    int error;
 
     pthread_mutex_lock(&q->read_lock);
-    error = enter(q, err);
+    int error = enter(q, err);
     pthread_mutex_unlock(&q->read_lock);
-    if (error != 0)
+    if (error)
         return NULL;
     c = xcalloc(1, sizeof(*c));
     c->base.ops = q->base.ops;
@@ -169,7 +167,7 @@ void queue_sqlite_consumer_free(struct queue_consumer *base)
 }
 
 /*
- * Adds the row that `stmt` stands on to the delivery. Returns 0, LM_ETOOBIG where the delivery is
+ * Adds the row that `stmt` stands on to the delivery. Returns 0, LM_ETOOBIG if the delivery is
  * full (never for its first message), or LM_ENOMEM; on an error nothing was added.
  */
 static int take_row(struct consumer *c, sqlite3_stmt *stmt)
@@ -177,20 +175,19 @@ static int take_row(struct consumer *c, sqlite3_stmt *stmt)
     struct slice body = sqlite_db_column_text(stmt, 2);
     struct queue_message *m = &c->messages[c->count];
     int64_t seq = sqlite3_column_int64(stmt, 0);
-    int id_len;
 
-    if (body.data == NULL && sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM)
+    if (!body.data && sqlite3_errcode(sqlite3_db_handle(stmt)) == SQLITE_NOMEM)
         return LM_ENOMEM;
     if (c->count == QUEUE_SQLITE_DELIVERY_MESSAGES ||
         (c->count > 0 && c->bodies.len + body.len > QUEUE_SQLITE_DELIVERY_BYTES))
         return LM_ETOOBIG;
     c->starts[c->count] = c->bodies.len;
     buffer_append_slice(&c->bodies, body);
-    if (buffer_error(&c->bodies) != 0) {
+    if (buffer_error(&c->bodies)) {
         buffer_truncate(&c->bodies, c->starts[c->count]);
         return LM_ENOMEM;
     }
-    id_len = snprintf(c->ids[c->count], ID_SIZE, "%lld", (long long)seq);
+    int id_len = snprintf(c->ids[c->count], ID_SIZE, "%lld", (long long)seq);
     *m = (struct queue_message){
         .body = {NULL, body.len}, /* its place is known when all have been taken */
         .id = {c->ids[c->count], (size_t)id_len},
@@ -209,14 +206,14 @@ static int take_rows(struct consumer *c, sqlite3_stmt *stmt, int64_t *last, stru
     int error = 0;
     int rc = SQLITE_DONE;
 
-    while (error == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (!error && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         error = take_row(c, stmt);
-        if (error == 0)
+        if (!error)
             *last = sqlite3_column_int64(stmt, 0);
         else if (error == LM_ENOMEM)
             errbuf_set(err, "no memory for a message of %s", c->q->path);
     }
-    if (error == 0 && rc != SQLITE_DONE)
+    if (!error && rc != SQLITE_DONE)
         error = sqlite_db_error(&c->q->reading->db, rc, err);
     sqlite3_reset(stmt);
     return error;
@@ -231,10 +228,10 @@ static int take_returned(struct consumer *c, struct errbuf *err)
     int64_t last;
     int error = 0;
 
-    while (error == 0 && taken < r->returned_len && r->returned[taken].due_us <= now) {
+    while (!error && taken < r->returned_len && r->returned[taken].due_us <= now) {
         sqlite3_bind_int64(r->by_seq, 1, r->returned[taken].seq);
         error = take_rows(c, r->by_seq, &last, err);
-        if (error == 0)
+        if (!error)
             taken++;
     }
     r->returned_len -= taken;
@@ -254,22 +251,22 @@ static int take_new(struct consumer *c, struct errbuf *err)
 }
 
 /*
- * Fills the delivery with what is there. An error matters only where nothing could be taken.
+ * Fills the delivery with what is there. An error matters only if nothing could be taken.
  * `*due_us` is when the first of the returned ones is due; UINT64_MAX: there is none. Read lock
  * held.
  */
 static int fill_delivery(struct consumer *c, uint64_t *due_us, struct errbuf *err)
 {
     struct queue_sqlite_reading *r = c->q->reading;
-    int error = r->db.handle != NULL ? 0 : open_db(r, c->q, err);
+    int error = r->db.handle ? 0 : open_db(r, c->q, err);
 
-    if (error != 0)
+    if (error)
         return error;
     buffer_clear(&c->bodies);
     error = take_returned(c, err);
-    if (error == 0)
+    if (!error)
         error = take_new(c, err);
-    for (size_t i = 0; i < c->count && c->bodies.data != NULL; i++)
+    for (size_t i = 0; i < c->count && c->bodies.data; i++)
         c->messages[i].body.data = c->bodies.data + c->starts[i];
     if (error == LM_EIO)
         close_db(r);
@@ -314,7 +311,7 @@ int queue_sqlite_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
         pthread_mutex_lock(&q->read_lock);
         error = fill_delivery(c, &due_us, err);
         pthread_mutex_unlock(&q->read_lock);
-        if (error != 0 || c->count > 0 || interrupted || clock_monotonic_us() >= until_us)
+        if (error || c->count > 0 || interrupted || clock_monotonic_us() >= until_us)
             break;
         if (c->bodies.capacity > BODIES_KEPT_BYTES)
             buffer_release(&c->bodies);
@@ -343,7 +340,7 @@ int queue_sqlite_consumer_settle(struct queue_consumer *base, struct queue_deliv
             break;
         case QUEUE_REJECT:
             c->letters[job.letters_len++] = (struct queue_sqlite_letter){
-                .seq = seq, .reason = m->reason != NULL ? m->reason : "rejected"};
+                .seq = seq, .reason = m->reason ? m->reason : "rejected"};
             break;
         case QUEUE_RETURN:
             give_back(c->q->reading, seq);
@@ -355,7 +352,7 @@ int queue_sqlite_consumer_settle(struct queue_consumer *base, struct queue_deliv
     queue_sqlite_writer_acknowledge(c->q, &c->acks);
     if (job.letters_len > 0)
         error = queue_sqlite_writer_do(c->q, &job, err);
-    if (error != 0) {
+    if (error) {
         pthread_mutex_lock(&c->q->read_lock);
         for (size_t i = 0; i < job.letters_len; i++)
             give_back(c->q->reading, c->letters[i].seq);

@@ -61,8 +61,8 @@ struct sqlite_db *queue_sqlite_file_acquire(struct queue_sqlite *q, int *error, 
     struct sqlite_db_options options = queue_sqlite_file_options(q, TOOL_CACHE_KIB, false);
 
     pthread_mutex_lock(&q->tool_lock);
-    *error = q->tool.handle != NULL ? 0 : sqlite_db_open(&q->tool, &options, err);
-    if (*error == 0)
+    *error = q->tool.handle ? 0 : sqlite_db_open(&q->tool, &options, err);
+    if (!*error)
         return &q->tool;
     pthread_mutex_unlock(&q->tool_lock);
     return NULL;

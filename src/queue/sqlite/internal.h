@@ -51,7 +51,7 @@ enum {
 /* A dead letter to be made. */
 struct queue_sqlite_letter {
     int64_t seq;       /* of the message that dies; 0: `body` does */
-    struct slice body; /* used where seq is 0 */
+    struct slice body; /* used if seq is 0 */
     const char *reason;
 };
 
@@ -66,12 +66,6 @@ struct queue_sqlite_job {
     struct queue_sqlite_job *next;
 };
 
-/*
- * Always true while `lock` is held:
- *   - sends_end is where the list of sends ends, and no send is in it twice;
- *   - no job that waits has finished, and nobody waits for the writer where there is none;
- *   - what is acknowledged is in `acks` once.
- */
 /*
  * Always true while `lock` is held:
  *   - sends_end is where the list of sends ends;
@@ -122,7 +116,7 @@ struct queue_sqlite {
 struct sqlite_db_options queue_sqlite_file_options(const struct queue_sqlite *q, int cache_kib,
                                                    bool read_only);
 
-/* What a send or a check is told where the file holds `bytes`; returns LM_EBUSY. */
+/* What a send or a check is told if the file holds `bytes`; returns LM_EBUSY. */
 int queue_sqlite_file_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err);
 
 /* The shared connection, opened if need be; NULL with `error` set. Ends with file_release. */
@@ -134,9 +128,6 @@ void queue_sqlite_file_release(struct queue_sqlite *q);
 /* Starts and ends the writer thread; the latter returns when all that was asked for is done. */
 int queue_sqlite_writer_start(struct queue_sqlite *q, struct errbuf *err) LM_MUST_CHECK;
 void queue_sqlite_writer_stop(struct queue_sqlite *q);
-
-/* CHECKs what is always true. Lock held. */
-void queue_sqlite_writer_check(const struct queue_sqlite *q);
 
 /* CHECKs what is always true. Lock held. */
 void queue_sqlite_writer_check(const struct queue_sqlite *q);

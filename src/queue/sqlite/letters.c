@@ -23,13 +23,13 @@ static int read_next_letter(struct queue_sqlite *q, int64_t after, struct buffer
     int rc;
 
     db = queue_sqlite_file_acquire(q, &error, err);
-    if (db == NULL)
+    if (!db)
         return error;
     error = sqlite_db_prepare(db,
                               "SELECT seq, died_us, body, reason FROM dead_letters WHERE seq > ? "
                               "ORDER BY seq LIMIT 1",
                               &stmt, err);
-    if (error != 0)
+    if (error)
         goto out;
     sqlite3_bind_int64(stmt, 1, after);
     rc = sqlite3_step(stmt);
@@ -65,9 +65,9 @@ int queue_sqlite_letters_list(struct queue *base, queue_dead_letter_fn *fn, void
     int error;
 
     buffer_init(&text, LETTER_CEILING);
-    while ((error = read_next_letter(q, seq, &text, &letter, &seq, err)) == 0) {
+    while (!(error = read_next_letter(q, seq, &text, &letter, &seq, err))) {
         letter.id = slice_of(id, (size_t)snprintf(id, sizeof(id), "%" PRId64, seq));
-        if (fn(&letter, ctx) != 0)
+        if (fn(&letter, ctx))
             break;
     }
     buffer_release(&text);
@@ -89,18 +89,18 @@ static int prepare_requeue(struct requeue *r, struct errbuf *err)
     int error =
         sqlite_db_prepare(r->db, "SELECT coalesce(max(seq), 0) FROM dead_letters", &r->last, err);
 
-    if (error == 0)
+    if (!error)
         error = sqlite_db_prepare(
             r->db, "SELECT seq FROM dead_letters WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1",
             &r->first, err);
-    if (error == 0)
+    if (!error)
         error = sqlite_db_prepare(
             r->db,
             "INSERT INTO messages(seq, sent_us, body) "
             "SELECT 1 + max((SELECT coalesce(max(seq), 0) FROM messages),"
             " (SELECT last_seq FROM sequence)), sent_us, body FROM dead_letters WHERE seq = ?",
             &r->send, err);
-    if (error == 0)
+    if (!error)
         error = sqlite_db_prepare(r->db, "DELETE FROM dead_letters WHERE seq = ?", &r->remove, err);
     return error;
 }
@@ -113,7 +113,7 @@ static void finalize_requeue(struct requeue *r)
     sqlite3_finalize(r->remove);
 }
 
-/* The number in the first column of the first row; 0 where there is none. */
+/* The number in the first column of the first row; 0 if there is none. */
 static int query_seq(struct requeue *r, sqlite3_stmt *stmt, int64_t *seq, struct errbuf *err)
 {
     int rc = sqlite3_step(stmt);
@@ -128,22 +128,20 @@ static int query_seq(struct requeue *r, sqlite3_stmt *stmt, int64_t *seq, struct
     return error;
 }
 
-/* Moves the first letter in [first, last]; `*seq` is its number, 0 where there is none. */
+/* Moves the first letter in [first, last]; `*seq` is its number, 0 if there is none. */
 static int move_first(struct requeue *r, int64_t first, int64_t last, int64_t *seq,
                       struct errbuf *err)
 {
-    int error;
-
     sqlite3_bind_int64(r->first, 1, first);
     sqlite3_bind_int64(r->first, 2, last);
-    error = query_seq(r, r->first, seq, err);
-    if (error != 0 || *seq == 0)
+    int error = query_seq(r, r->first, seq, err);
+    if (error || *seq == 0)
         return error;
 
     sqlite3_bind_int64(r->send, 1, *seq);
     sqlite3_bind_int64(r->remove, 1, *seq);
-    if ((error = sqlite_db_run(r->db, r->send, err)) != 0 ||
-        (error = sqlite_db_run(r->db, r->remove, err)) != 0)
+    if ((error = sqlite_db_run(r->db, r->send, err)) ||
+        (error = sqlite_db_run(r->db, r->remove, err)))
         return error;
     r->moved++;
     return 0;
@@ -160,17 +158,17 @@ static int move_all(struct requeue *r, uint64_t *moved, struct errbuf *err)
     int64_t last;
     int error = query_seq(r, r->last, &last, err);
 
-    while (error == 0 && seq != 0) {
+    while (!error && seq != 0) {
         r->moved = 0;
-        if ((error = sqlite_db_begin(r->db, err)) != 0)
+        if ((error = sqlite_db_begin(r->db, err)))
             break;
-        for (int i = 0; error == 0 && seq != 0 && i < REQUEUE_STEP; i++) {
+        for (int i = 0; !error && seq != 0 && i < REQUEUE_STEP; i++) {
             error = move_first(r, after + 1, last, &seq, err);
             after = seq != 0 ? seq : after;
         }
-        if (error == 0)
+        if (!error)
             error = sqlite_db_commit(r->db, err);
-        if (error == 0)
+        if (!error)
             *moved += r->moved;
         else
             sqlite_db_rollback(r->db);
@@ -200,26 +198,26 @@ static int move_named(struct requeue *r, const struct slice *ids, size_t ids_len
     struct slice missing = {NULL, 0};
     int error = sqlite_db_begin(r->db, err);
 
-    if (error != 0)
+    if (error)
         return error;
     r->moved = 0;
-    for (size_t i = 0; error == 0 && i < ids_len; i++) {
+    for (size_t i = 0; !error && i < ids_len; i++) {
         int64_t wanted = parse_id(ids[i]);
         int64_t seq = 0;
 
         if (wanted != 0)
             error = move_first(r, wanted, wanted, &seq, err);
-        if (seq == 0 && missing.data == NULL)
+        if (seq == 0 && !missing.data)
             missing = ids[i];
     }
-    if (error == 0)
+    if (!error)
         error = sqlite_db_commit(r->db, err);
-    if (error != 0) {
+    if (error) {
         sqlite_db_rollback(r->db);
         return error;
     }
     *moved = r->moved;
-    if (missing.data != NULL)
+    if (missing.data)
         return errbuf_fail(err, LM_ENOTFOUND, "there is no dead letter %.*s", SLICE_ARG(missing));
     return 0;
 }
@@ -233,13 +231,13 @@ int queue_sqlite_letters_requeue(struct queue *base, const struct slice *ids, si
 
     *moved = 0;
     r.db = queue_sqlite_file_acquire(q, &error, err);
-    if (r.db == NULL)
+    if (!r.db)
         return error;
     error = prepare_requeue(&r, err);
-    if (error == 0)
+    if (!error)
         error = ids_len == 0 ? move_all(&r, moved, err) : move_named(&r, ids, ids_len, moved, err);
     finalize_requeue(&r);
-    if (error == 0)
+    if (!error)
         sqlite_db_checkpoint(r.db);
     queue_sqlite_file_release(q);
     return error;

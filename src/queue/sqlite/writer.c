@@ -8,7 +8,7 @@
  *
  * While a round is in its fsync the next one gathers: that is the group commit.
  *
- * A round that fails is rolled back whole. Where SQLite refuses something for its own sake (a size,
+ * A round that fails is rolled back whole. If SQLite refuses something for its own sake (a size,
  * a trigger, a constraint, no memory for one so large), the round is done again with each send and
  * job in a savepoint: those that are refused fail alone. Otherwise its sends and jobs get the
  * error: whoever sent knows best whether to send again. Its acknowledgements are kept and go in a
@@ -146,13 +146,12 @@ static int open_db(struct queue_sqlite_writer *w, struct errbuf *err)
         {&w->undo, "ROLLBACK TO item"},
         {&w->unmark, "RELEASE item"},
     };
-    int error;
 
     options.tidies = true;
-    error = sqlite_db_open(&w->db, &options, err);
-    for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+    int error = sqlite_db_open(&w->db, &options, err);
+    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
-    if (error != 0)
+    if (error)
         close_db(w);
     return error;
 }
@@ -193,7 +192,6 @@ static int make_letter(struct queue_sqlite_writer *w, struct round *r,
                        const struct queue_sqlite_letter *letter, struct errbuf *err)
 {
     sqlite3_stmt *stmt = letter->seq != 0 ? w->kill_message : w->insert_letter;
-    int error;
 
     sqlite3_bind_int64(stmt, 1, r->now_us);
     sqlite_db_bind_text(stmt, 2, slice_of_string(letter->reason));
@@ -201,8 +199,8 @@ static int make_letter(struct queue_sqlite_writer *w, struct round *r,
         sqlite3_bind_int64(stmt, 3, letter->seq);
     else
         sqlite_db_bind_text(stmt, 3, letter->body);
-    error = sqlite_db_run(&w->db, stmt, err);
-    if (error == 0 && letter->seq != 0)
+    int error = sqlite_db_run(&w->db, stmt, err);
+    if (!error && letter->seq != 0)
         error = delete_range(w, r, (struct seq_range){letter->seq, letter->seq}, err);
     return error;
 }
@@ -213,11 +211,10 @@ static int probe(struct queue_sqlite_writer *w, struct round *r, struct errbuf *
     static char body[PROBE_BYTES];
     int64_t seq = r->next_seq;
     int64_t last_deleted = r->last_deleted;
-    int error;
 
     memset(body, ' ', sizeof(body));
-    error = insert_message(w, r, slice_of(body, sizeof(body)), err);
-    if (error == 0)
+    int error = insert_message(w, r, slice_of(body, sizeof(body)), err);
+    if (!error)
         error = delete_range(w, r, (struct seq_range){seq, seq}, err);
     r->next_seq = seq;
     r->last_deleted = last_deleted;
@@ -229,7 +226,7 @@ static int do_job(struct queue_sqlite_writer *w, struct round *r,
 {
     int error = job->probe ? probe(w, r, err) : 0;
 
-    for (size_t i = 0; error == 0 && i < job->letters_len; i++)
+    for (size_t i = 0; !error && i < job->letters_len; i++)
         error = make_letter(w, r, &job->letters[i], err);
     return error;
 }
@@ -251,7 +248,7 @@ static bool is_of_one_item(int error)
 }
 
 /*
- * Does one item, a send or a job. Where it is refused alone, that is in `*refused` and `detail`,
+ * Does one item, a send or a job. If it is refused alone, that is in `*refused` and `detail`,
  * and nothing of it is in the transaction. Returns 0, or an error of the whole round.
  */
 static int do_item(struct queue_sqlite_writer *w, struct round *r, const struct queue_send *send,
@@ -320,13 +317,13 @@ static int write_round(struct queue_sqlite_writer *w, struct round *r, struct er
 {
     int error = read_next_seq(w, r, err);
 
-    for (size_t i = 0; error == 0 && i < w->acks.len; i++)
+    for (size_t i = 0; !error && i < w->acks.len; i++)
         error = delete_range(w, r, w->acks.items[i], err);
     if (!error)
         error = do_jobs(w, r, err);
     if (!error)
         error = insert_sends(w, r, err);
-    if (error == 0 && r->last_deleted > 0 && r->next_seq == r->first_seq) {
+    if (!error && r->last_deleted > 0 && r->next_seq == r->first_seq) {
         sqlite3_bind_int64(w->raise_last_seq, 1, r->last_deleted);
         error = sqlite_db_run(&w->db, w->raise_last_seq, err);
     }
@@ -348,7 +345,7 @@ static int try_round(struct queue_sqlite_writer *w, struct round *r, struct errb
 }
 
 /*
- * Leaves the sends out where there would be more in the file than there may. Deletions go on, and
+ * Leaves the sends out if there would be more in the file than there may. Deletions go on, and
  * make room.
  */
 static void leave_out(struct queue_sqlite_writer *w, struct round *r)
@@ -372,9 +369,9 @@ static void leave_out(struct queue_sqlite_writer *w, struct round *r)
 
 static int commit_round(struct queue_sqlite_writer *w, struct round *r, struct errbuf *err)
 {
-    int error = w->db.handle != NULL ? 0 : open_db(w, err);
+    int error = w->db.handle ? 0 : open_db(w, err);
 
-    if (error != 0)
+    if (error)
         return error;
     leave_out(w, r);
     CHECKED(round_check(w->q, r));
@@ -413,7 +410,7 @@ static void set_tidy(struct queue_sqlite_writer *w, unsigned ms)
  * Waits until there is something for a round, or to be tidied, or nothing and never again. Lock
  * held.
  *
- * After a round the first wait has an alarm even where no acknowledgement is pending, since one
+ * After a round the first wait has an alarm even if no acknowledgement is pending, since one
  * will soon be: so whoever adds it need not wake this thread merely to let it set the alarm.
  */
 static void wait_for_work(struct queue_sqlite_writer *w)
@@ -450,7 +447,7 @@ static void take_sends(struct queue_sqlite *q, struct round *r)
     size_t total = 0;
     size_t bytes;
 
-    while ((send = q->sends) != NULL && total < QUEUE_SQLITE_COMMIT_BYTES) {
+    while ((send = q->sends) && total < QUEUE_SQLITE_COMMIT_BYTES) {
         q->sends = send->next;
         send->next = NULL;
         if (send_is_too_large(q, send, &bytes)) {
@@ -463,15 +460,15 @@ static void take_sends(struct queue_sqlite *q, struct round *r)
         }
     }
     r->bytes = total;
-    if (q->sends == NULL)
+    if (!q->sends)
         q->sends_end = &q->sends;
 }
 
-/* Takes a round's work out of the queue. Lock held. Returns false where there is none. */
+/* Takes a round's work out of the queue. Lock held. Returns false if there is none. */
 static bool take_round(struct queue_sqlite_writer *w, struct round *r)
 {
     struct queue_sqlite *q = w->q;
-    bool take_acks = q->acks.count > 0 && (!w->acks_alone || acks_are_due(q) || q->jobs != NULL);
+    bool take_acks = q->acks.count > 0 && (!w->acks_alone || acks_are_due(q) || q->jobs);
 
     CHECKED(queue_sqlite_writer_check(q));
     *r = (struct round){.jobs = q->jobs};
@@ -482,13 +479,13 @@ static bool take_round(struct queue_sqlite_writer *w, struct round *r)
     }
     if (!(take_acks && w->acks_alone))
         take_sends(q, r);
-    return take_acks || r->jobs != NULL || r->sends != NULL || r->refused != NULL;
+    return take_acks || r->jobs || r->sends || r->refused;
 }
 
 /* `send` may be gone as soon as its `done` is called. */
 static void finish_sends(struct queue_send *send, int error, const char *detail)
 {
-    while (send != NULL) {
+    while (send) {
         struct queue_send *next = send->next;
 
         send->done(send, error, detail);
@@ -500,7 +497,7 @@ static void finish_sends(struct queue_send *send, int error, const char *detail)
  * its own error. Lock held. */
 static void finish_jobs(struct queue_sqlite_job *job, int error, const struct errbuf *detail)
 {
-    while (job != NULL) {
+    while (job) {
         struct queue_sqlite_job *next = job->next;
 
         if (error) {
@@ -520,8 +517,8 @@ static void finish_acks(struct queue_sqlite_writer *w, int error)
     q->acks_taken = 0;
     if (w->acks.count == 0)
         return;
-    w->acks_alone = error != 0;
-    if (error == 0 || q->stopping) {
+    w->acks_alone = error;
+    if (!error || q->stopping) {
         seq_ranges_clear(&w->acks);
         return;
     }
@@ -534,8 +531,7 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
                          const struct errbuf *detail)
 {
     struct queue_sqlite *q = w->q;
-    bool sent = r->sends != NULL && error == 0;
-    bool wake_consumers;
+    bool sent = r->sends && !error;
 
     finish_sends(r->sends, error, detail->text);
     if (r->left) {
@@ -549,8 +545,8 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
     pthread_mutex_lock(&q->lock);
     q->last_error = error;
     q->commits += sent;
-    wake_consumers = sent && q->consumers_waiting > 0;
-    if (r->jobs != NULL) {
+    bool wake_consumers = sent && q->consumers_waiting > 0;
+    if (r->jobs) {
         finish_jobs(r->jobs, error, detail);
         pthread_cond_broadcast(&q->finished);
     }
@@ -559,7 +555,7 @@ static void finish_round(struct queue_sqlite_writer *w, struct round *r, int err
 
     if (wake_consumers)
         pthread_cond_broadcast(&q->news);
-    if (w->db.handle != NULL)
+    if (w->db.handle)
         sqlite_db_checkpoint(&w->db);
     pthread_mutex_lock(&q->lock);
 }
@@ -598,8 +594,6 @@ static void *run(void *arg)
 
 int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send)
 {
-    bool wake;
-
     send->next = NULL;
     pthread_mutex_lock(&q->lock);
     CHECKED(queue_sqlite_writer_check(q));
@@ -609,7 +603,7 @@ int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send)
     }
     *q->sends_end = send;
     q->sends_end = &send->next;
-    wake = q->writer_waits;
+    bool wake = q->writer_waits;
     pthread_mutex_unlock(&q->lock);
     if (wake)
         pthread_cond_signal(&q->work);
@@ -632,7 +626,7 @@ int queue_sqlite_writer_do(struct queue_sqlite *q, struct queue_sqlite_job *job,
     while (!job->finished)
         pthread_cond_wait(&q->finished, &q->lock);
     pthread_mutex_unlock(&q->lock);
-    if (job->error != 0)
+    if (job->error)
         errbuf_set(err, "%s", job->detail.text);
     return job->error;
 }
@@ -648,7 +642,7 @@ void queue_sqlite_writer_acknowledge(struct queue_sqlite *q, struct seq_ranges *
     if (q->acks.count == 0)
         q->acks_due_us = clock_monotonic_us() + (uint64_t)QUEUE_SQLITE_FLUSH_MS * 1000;
     seq_ranges_take(&q->acks, acks);
-    if (q->acks.count >= QUEUE_SQLITE_FLUSH_COUNT && q->last_error == 0) {
+    if (q->acks.count >= QUEUE_SQLITE_FLUSH_COUNT && !q->last_error) {
         q->acks_due_us = 0;
         now_due = true;
     }
@@ -663,9 +657,9 @@ int queue_sqlite_writer_start(struct queue_sqlite *q, struct errbuf *err)
     int error;
 
     w->q = q;
-    if ((error = open_db(w, err)) != 0)
+    if ((error = open_db(w, err)))
         goto fail;
-    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+    if (pthread_create(&w->thread, NULL, run, w)) {
         error = errbuf_fail(err, LM_EUNAVAILABLE, "cannot start a thread");
         goto fail_close;
     }
@@ -683,7 +677,7 @@ void queue_sqlite_writer_stop(struct queue_sqlite *q)
 {
     struct queue_sqlite_writer *w = q->writer;
 
-    if (w == NULL)
+    if (!w)
         return;
     pthread_mutex_lock(&q->lock);
     q->stopping = true;

@@ -31,7 +31,7 @@ static int check(struct queue *base, struct errbuf *err)
     struct queue_sqs_attributes attributes;
     int error = queue_sqs_attributes_read(q, q->url, &attributes, err);
 
-    if (error == 0)
+    if (!error)
         queue_sqs_attributes_release(&attributes);
     return error;
 }
@@ -41,11 +41,10 @@ static int stats(struct queue *base, struct queue_stats *out, struct errbuf *err
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
     struct queue_sqs_attributes attributes;
-    int error;
 
     *out = (struct queue_stats){0};
-    error = queue_sqs_attributes_read(q, q->url, &attributes, err);
-    if (error != 0)
+    int error = queue_sqs_attributes_read(q, q->url, &attributes, err);
+    if (error)
         return error;
     out->depth = attributes.depth;
     queue_sqs_attributes_release(&attributes);
@@ -58,7 +57,7 @@ static void interrupt_receivers(struct queue *base)
 
     pthread_mutex_lock(&q->lock);
     q->interrupted = true;
-    for (struct queue_sqs_consumer *c = q->consumers; c != NULL; c = c->next)
+    for (struct queue_sqs_consumer *c = q->consumers; c; c = c->next)
         queue_sqs_consumer_interrupt(c);
     pthread_mutex_unlock(&q->lock);
 }
@@ -128,13 +127,13 @@ static int connect_service(struct queue_sqs *q, bool no_sender, struct errbuf *e
     struct aws_identity_options identity = {0};
     int error = aws_endpoint_find(&q->endpoint, "AWS_ENDPOINT_URL_SQS", q->url, err);
 
-    if (error != 0)
+    if (error)
         return error;
     identity.find.region = q->endpoint.region;
-    if ((q->identity = aws_identity_new(&identity, err)) == NULL ||
-        (q->client = new_client(q, QUEUE_SQS_CALLS_IN_FLIGHT, err)) == NULL)
+    if (!(q->identity = aws_identity_new(&identity, err)) ||
+        !(q->client = new_client(q, QUEUE_SQS_CALLS_IN_FLIGHT, err)))
         return LM_EUNAVAILABLE;
-    if (!no_sender && (q->sender = new_client(q, QUEUE_SQS_SENDS_IN_FLIGHT, err)) == NULL)
+    if (!no_sender && !(q->sender = new_client(q, QUEUE_SQS_SENDS_IN_FLIGHT, err)))
         return LM_EUNAVAILABLE;
     return 0;
 }
@@ -144,7 +143,7 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
     struct queue_sqs_attributes a;
     int error = queue_sqs_attributes_read(q, q->url, &a, err);
 
-    if (error != 0)
+    if (error)
         return error;
     if (a.max_message_bytes > 0 && a.max_message_bytes < q->max_message_bytes)
         q->max_message_bytes = a.max_message_bytes;

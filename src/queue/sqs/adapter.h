@@ -28,7 +28,7 @@ struct queue_sqs_options {
 
 /*
  * Finds credentials, region and endpoint, and reads the queue's attributes (blocks, for timeout_ms
- * at most where the service is away). NULL with `err` filled on failure. Free with queue_free.
+ * at most if the service is away). NULL with `err` filled on failure. Free with queue_free.
  */
 struct queue *queue_sqs_new(const struct queue_sqs_options *options, struct errbuf *err);
 

@@ -36,7 +36,7 @@ static void append_entry(struct buffer *body, const struct queue_sqs_entry *e, s
 }
 
 /*
- * Takes the next entries that are neither done nor given up, all of one kind. Returns false where
+ * Takes the next entries that are neither done nor given up, all of one kind. Returns false if
  * there are none. `*at` is where to go on.
  */
 static bool take_request(struct request *r, const char *url, struct queue_sqs_entry *entries,
@@ -47,7 +47,7 @@ static bool take_request(struct request *r, const char *url, struct queue_sqs_en
     for (; *at < n && r->len < QUEUE_SQS_BATCH; ++*at) {
         struct queue_sqs_entry *e = &entries[*at];
 
-        if (e->done || e->handle == NULL || (e->delay_s < 0) != deletions)
+        if (e->done || !e->handle || (e->delay_s < 0) != deletions)
             continue;
         if (r->len == 0)
             queue_sqs_body(&r->body, url);
@@ -77,24 +77,22 @@ static void note_failure(struct request *r, yyjson_val *failure, struct errbuf *
 /* Marks as done what succeeded. */
 static void read_answer(struct request *r, const struct aws_call *call, struct errbuf *reason)
 {
-    yyjson_doc *doc;
-    yyjson_val *failed;
     yyjson_arr_iter iter;
 
-    if (call->error != 0) {
+    if (call->error) {
         *reason = call->detail;
         return;
     }
-    doc = yyjson_read(call->answer.data, call->answer.len, 0);
-    if (doc == NULL) {
+    yyjson_doc *doc = yyjson_read(call->answer.data, call->answer.len, 0);
+    if (!doc) {
         errbuf_set(reason, "SQS %s: the answer is no JSON", call->action);
         return;
     }
     for (size_t i = 0; i < r->len; i++)
         r->entries[i]->done = true;
-    failed = yyjson_obj_get(yyjson_doc_get_root(doc), "Failed");
+    yyjson_val *failed = yyjson_obj_get(yyjson_doc_get_root(doc), "Failed");
     if (yyjson_arr_iter_init(failed, &iter)) {
-        for (yyjson_val *f; (f = yyjson_arr_iter_next(&iter)) != NULL;)
+        for (yyjson_val *f; (f = yyjson_arr_iter_next(&iter));)
             note_failure(r, f, reason);
     }
     yyjson_doc_free(doc);
@@ -125,15 +123,15 @@ static bool attempt(struct queue_sqs *q, const char *url, struct queue_sqs_entry
         aws_client_run_all(q->client, calls, len);
         for (size_t i = 0; i < len; i++) {
             read_answer(&requests[i], &calls[i], reason);
-            refused = refused || calls[i].error != 0;
+            refused = refused || calls[i].error;
             aws_call_release(&calls[i]);
             buffer_release(&requests[i].body);
         }
     } while (len == REQUESTS_AT_ONCE);
     free(requests);
     for (size_t i = 0; i < n; i++)
-        left = left || (!entries[i].done && entries[i].handle != NULL &&
-                        (entries[i].delay_s < 0) == deletions);
+        left = left ||
+               (!entries[i].done && entries[i].handle && (entries[i].delay_s < 0) == deletions);
     return left && !refused; /* a refused call has used up its time, or would be refused again */
 }
 

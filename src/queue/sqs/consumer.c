@@ -128,13 +128,11 @@ static void release_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p)
 
 /*
  * Waits until `p` has finished, at most until `until_us` (monotonic; FOREVER: as long as it takes),
- * and not after an interrupt where `heed_interrupt` is set. Returns whether it has finished.
+ * and not after an interrupt if `heed_interrupt` is set. Returns whether it has finished.
  */
 static bool await_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, uint64_t until_us,
                        bool heed_interrupt)
 {
-    bool finished;
-
     pthread_mutex_lock(&c->lock);
     while (p->state != QUEUE_SQS_POLL_FINISHED && !(heed_interrupt && c->interrupted)) {
         if (until_us == FOREVER)
@@ -144,17 +142,15 @@ static bool await_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, u
         else
             break;
     }
-    finished = p->state == QUEUE_SQS_POLL_FINISHED;
+    bool finished = p->state == QUEUE_SQS_POLL_FINISHED;
     pthread_mutex_unlock(&c->lock);
     return finished;
 }
 
 static bool is_interrupted(struct queue_sqs_consumer *c)
 {
-    bool interrupted;
-
     pthread_mutex_lock(&c->lock);
-    interrupted = c->interrupted;
+    bool interrupted = c->interrupted;
     pthread_mutex_unlock(&c->lock);
     return interrupted;
 }
@@ -186,7 +182,7 @@ static void take_message(struct queue_sqs_consumer *c, yyjson_val *value)
     yyjson_val *attributes = yyjson_obj_get(value, "Attributes");
     struct queue_sqs_receipt *r = &c->receipts[c->count];
 
-    if (body.data == NULL || id.len == 0 || id.len >= sizeof(r->id) || handle == NULL ||
+    if (!body.data || id.len == 0 || id.len >= sizeof(r->id) || !handle ||
         c->count == QUEUE_SQS_DELIVERY_MESSAGES)
         return;
     r->handle = handle;
@@ -218,23 +214,23 @@ static int take_poll(struct queue_sqs_consumer *c, struct queue_sqs_poll *p, siz
     int error = p->call.error;
 
     *n = 0;
-    if (error == 0 && buffer_reserve(&p->call.answer, YYJSON_PADDING_SIZE) == NULL)
+    if (!error && !buffer_reserve(&p->call.answer, YYJSON_PADDING_SIZE))
         error = errbuf_fail(&p->call.detail, LM_ENOMEM, "no memory for messages");
-    if (error == 0) {
+    if (!error) {
         memset(p->call.answer.data + p->call.answer.len, 0, YYJSON_PADDING_SIZE);
         doc = yyjson_read_opts(p->call.answer.data, p->call.answer.len, YYJSON_READ_INSITU, NULL,
                                NULL);
-        if (doc == NULL)
+        if (!doc)
             error = errbuf_fail(&p->call.detail, LM_EUNAVAILABLE,
                                 "SQS ReceiveMessage: the answer is no JSON");
     }
-    if (error != 0) {
+    if (error) {
         errbuf_set(err, "%s", p->call.detail.text);
         release_poll(c, p);
         return error;
     }
     if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
-        for (yyjson_val *value; (value = yyjson_arr_iter_next(&iter)) != NULL;)
+        for (yyjson_val *value; (value = yyjson_arr_iter_next(&iter));)
             take_message(c, value);
     }
     *n = c->count - before;
@@ -294,7 +290,7 @@ static void gather(struct queue_sqs_consumer *c)
             start_poll(c, &c->polls[i], false);
         for (size_t i = 0; i < polls; i++) {
             await_poll(c, &c->polls[i], FOREVER, false);
-            if (take_poll(c, &c->polls[i], &n, &ignored) == 0)
+            if (!take_poll(c, &c->polls[i], &n, &ignored))
                 came += n;
         }
         if (came < polls * QUEUE_SQS_BATCH / 2)
@@ -321,8 +317,8 @@ static struct queue_sqs_poll *ready_poll(struct queue_sqs_consumer *c, bool may_
 {
     struct queue_sqs_poll *p = &c->polls[0];
 
-    if (c->state == QUEUE_SQS_CONSUMER_POLLING && await_poll(c, p, 0, false) &&
-        p->call.error == 0 && is_stale(c, p)) {
+    if (c->state == QUEUE_SQS_CONSUMER_POLLING && await_poll(c, p, 0, false) && !p->call.error &&
+        is_stale(c, p)) {
         release_poll(c, p);
         consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
     }
@@ -334,7 +330,7 @@ static struct queue_sqs_poll *ready_poll(struct queue_sqs_consumer *c, bool may_
 }
 
 /*
- * After an interrupt there is still the answer to a short poll to wait for, and a moment where a
+ * After an interrupt there is still the answer to a short poll to wait for, and a moment if a
  * long one is under way: what is there, SQS gives to that one. It is not cut off, since what SQS
  * sent to it by then would stay hidden until its visibility timeout is over.
  */
@@ -350,21 +346,18 @@ int queue_sqs_consumer_receive(struct queue_consumer *base, unsigned wait_ms,
 {
     struct queue_sqs_consumer *c = (struct queue_sqs_consumer *)base;
     uint64_t until_us = clock_monotonic_us() + (uint64_t)wait_ms * 1000;
-    struct queue_sqs_poll *p;
-    bool may_wait;
     size_t n = 0;
-    int error;
 
     CHECKED(queue_sqs_consumer_check(c));
     assert(c->count == 0); /* the delivery before must have been settled */
     delivery->messages = c->messages;
     delivery->count = 0;
-    may_wait = wait_ms > 0 && !is_interrupted(c);
-    p = ready_poll(c, may_wait);
+    bool may_wait = wait_ms > 0 && !is_interrupted(c);
+    struct queue_sqs_poll *p = ready_poll(c, may_wait);
     if (may_wait ? !await_poll(c, p, until_us, true) : !await_last(c, p))
         return 0;
     c->received_us = p->finished_us;
-    error = take_poll(c, p, &n, err);
+    int error = take_poll(c, p, &n, err);
     if (n == 0) {
         consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
         return error;
@@ -392,7 +385,6 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
 {
     struct queue_sqs_consumer *c = (struct queue_sqs_consumer *)base;
     struct queue_sqs_entry *entries;
-    int error;
 
     CHECKED(queue_sqs_consumer_check(c));
     if (delivery->count == 0)
@@ -416,7 +408,8 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
             break;
         }
     }
-    error = queue_sqs_batch_run(c->q, c->q->url, entries, delivery->count, c->q->timeout_ms, err);
+    int error =
+        queue_sqs_batch_run(c->q, c->q->url, entries, delivery->count, c->q->timeout_ms, err);
     free(entries);
     clear_delivery(c);
     consumer_move(c, QUEUE_SQS_CONSUMER_IDLE);
@@ -429,7 +422,6 @@ int queue_sqs_consumer_settle(struct queue_consumer *base, struct queue_delivery
 static char *make_request(const struct queue_sqs *q, unsigned wait_s)
 {
     struct buffer b;
-    char *text;
 
     buffer_init(&b, REQUEST_BYTES_MAX);
     queue_sqs_body(&b, q->url);
@@ -438,7 +430,7 @@ static char *make_request(const struct queue_sqs *q, unsigned wait_s)
                    "\"AttributeNames\":[\"SentTimestamp\",\"ApproximateReceiveCount\"]}",
                    QUEUE_SQS_BATCH, wait_s, q->visibility_s);
     buffer_append_char(&b, '\0');
-    text = xstrdup(buffer_error(&b) == 0 ? b.data : "");
+    char *text = xstrdup(buffer_error(&b) ? "" : b.data);
     buffer_release(&b);
     return text;
 }
@@ -447,10 +439,9 @@ struct queue_consumer *queue_sqs_consumer_new(struct queue *base, struct errbuf 
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
     struct queue_sqs_consumer *c;
-    bool free_place;
 
     pthread_mutex_lock(&q->lock);
-    free_place = q->consumers_len < QUEUE_SQS_MAX_CONSUMERS;
+    bool free_place = q->consumers_len < QUEUE_SQS_MAX_CONSUMERS;
     q->consumers_len += free_place;
     pthread_mutex_unlock(&q->lock);
     if (!free_place) {

@@ -33,11 +33,11 @@ enum {
     QUEUE_SQS_BATCH = 10,               /* messages or entries of one request: SQS's limit */
     QUEUE_SQS_POLL_WAIT_S = 20,         /* default, and SQS's limit */
     QUEUE_SQS_POLL_GRACE_MS = 10000,    /* that an answer to a poll may come late */
-    QUEUE_SQS_LAST_MOMENT_MS = 200,     /* for a long poll's answer, where nobody may wait */
+    QUEUE_SQS_LAST_MOMENT_MS = 200,     /* for a long poll's answer, if nobody may wait */
     QUEUE_SQS_POLLS = 4,                /* at once, of one consumer, while messages keep coming */
     QUEUE_SQS_DELIVERY_MESSAGES = 400,  /* of one delivery, at most … */
     QUEUE_SQS_DELIVERY_BYTES = 8 << 20, /* … and about so many bytes */
-    QUEUE_SQS_VISIBILITY_S = 30,        /* where the queue's own is 0 */
+    QUEUE_SQS_VISIBILITY_S = 30,        /* if the queue's own is 0 */
     QUEUE_SQS_BEATS = 3,                /* heartbeats in one visibility timeout */
     QUEUE_SQS_RETURN_DELAY_S = 1,       /* before a returned message is delivered again */
     QUEUE_SQS_RETURN_DELAY_MAX_S = 60,  /* it doubles with each delivery up to this */
@@ -46,7 +46,7 @@ enum {
     QUEUE_SQS_LETTERS_COUNT_MS = 1000,  /* so old may the number of dead letters be */
 };
 
-/* What is known of the queue. Texts are NULL where the queue has none. */
+/* What is known of the queue. Texts are NULL if the queue has none. */
 struct queue_sqs_attributes {
     char *arn;
     char *letters_arn;        /* of its dead-letter queue */
@@ -185,7 +185,7 @@ int queue_sqs_attributes_read(struct queue_sqs *q, const char *url, struct queue
                               struct errbuf *err) LM_MUST_CHECK;
 void queue_sqs_attributes_release(struct queue_sqs_attributes *a);
 
-/* A number that JSON has as such or as text; 0 where there is none. */
+/* A number that JSON has as such or as text; 0 if there is none. */
 uint64_t queue_sqs_number(yyjson_val *value);
 
 /* ---- The other parts ---- */
@@ -207,7 +207,7 @@ void queue_sqs_consumer_check(struct queue_sqs_consumer *c); /* on its thread */
 
 /*
  * Does what `entries` say to messages of the queue at `url`. Entries that fail are tried again
- * until timeout_ms is over; `done` tells which succeeded. Returns 0 where all did, else why not.
+ * until timeout_ms is over; `done` tells which succeeded. Returns 0 if all did, else why not.
  */
 int queue_sqs_batch_run(struct queue_sqs *q, const char *url, struct queue_sqs_entry *entries,
                         size_t n, unsigned timeout_ms, struct errbuf *err) LM_MUST_CHECK;
@@ -225,7 +225,7 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
                            struct errbuf *err);
 int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
                               uint64_t *moved, struct errbuf *err);
-/* How many there are, as of a moment ago; 0 where there is no dead-letter queue. */
+/* How many there are, as of a moment ago; 0 if there is no dead-letter queue. */
 int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf *err);
 
 #endif

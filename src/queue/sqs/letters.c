@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "queue/sqs/internal.h"
@@ -34,7 +35,7 @@ static bool split_arn(const char *arn, struct slice *account, struct slice *name
     const char *name_colon = strrchr(arn, ':');
     const char *account_colon = name_colon;
 
-    if (name_colon == NULL)
+    if (!name_colon)
         return false;
     while (account_colon > arn && account_colon[-1] != ':')
         account_colon--;
@@ -48,8 +49,6 @@ static int find_url(struct queue_sqs *q, const char *arn, char **url, struct err
     struct slice account, name;
     yyjson_doc *doc = NULL;
     struct buffer body;
-    struct slice text;
-    int error;
 
     if (!split_arn(arn, &account, &name))
         return errbuf_fail(err, LM_EINVAL, "the redrive policy names no queue: %s", arn);
@@ -59,11 +58,11 @@ static int find_url(struct queue_sqs *q, const char *arn, char **url, struct err
     if (account.len > 0)
         queue_sqs_body_text(&body, "QueueOwnerAWSAccountId", account);
     buffer_append_char(&body, '}');
-    error = queue_sqs_call(q, "GetQueueUrl", &body, &doc, err);
+    int error = queue_sqs_call(q, "GetQueueUrl", &body, &doc, err);
     buffer_release(&body);
-    if (error != 0)
+    if (error)
         return error;
-    text = json_text(yyjson_obj_get(yyjson_doc_get_root(doc), "QueueUrl"));
+    struct slice text = json_text(yyjson_obj_get(yyjson_doc_get_root(doc), "QueueUrl"));
     *url = xcalloc(1, text.len + 1);
     if (text.len > 0)
         memcpy(*url, text.data, text.len);
@@ -77,14 +76,14 @@ static int find_letters(struct queue_sqs *q, char **url, char **arn, struct errb
     struct queue_sqs_attributes a;
     int error = queue_sqs_attributes_read(q, q->url, &a, err);
 
-    if (error != 0)
+    if (error)
         return error;
-    if (a.letters_arn == NULL)
+    if (!a.letters_arn)
         error = errbuf_fail(err, LM_ENOTFOUND,
                             "%s has no dead-letter queue: give it a redrive policy", q->url);
     else
         error = find_url(q, a.letters_arn, url, err);
-    if (error == 0) {
+    if (!error) {
         *arn = a.letters_arn;
         a.letters_arn = NULL;
     }
@@ -92,23 +91,22 @@ static int find_letters(struct queue_sqs *q, char **url, char **arn, struct errb
     return error;
 }
 
-/* The dead-letter queue's URL; it lives as long as the queue. LM_ENOTFOUND where there is none. */
+/* The dead-letter queue's URL; it lives as long as the queue. LM_ENOTFOUND if there is none. */
 static int letters_url(struct queue_sqs *q, const char **url, struct errbuf *err)
 {
     char *found_url = NULL;
     char *found_arn = NULL;
-    int error;
 
     pthread_mutex_lock(&q->lock);
     *url = q->letters_url;
     pthread_mutex_unlock(&q->lock);
-    if (*url != NULL)
+    if (*url)
         return 0;
-    error = find_letters(q, &found_url, &found_arn, err);
-    if (error != 0)
+    int error = find_letters(q, &found_url, &found_arn, err);
+    if (error)
         return error;
     pthread_mutex_lock(&q->lock);
-    if (q->letters_url == NULL) {
+    if (!q->letters_url) {
         free(q->letters_arn);
         q->letters_url = found_url;
         q->letters_arn = found_arn;
@@ -126,19 +124,17 @@ int queue_sqs_letters_count(struct queue_sqs *q, uint64_t *count, struct errbuf 
     struct queue_sqs_attributes a;
     uint64_t now = clock_monotonic_us();
     const char *url;
-    bool fresh;
     int error;
 
     pthread_mutex_lock(&q->lock);
-    fresh = q->letters_arn == NULL ||
-            (q->letters_counted_us != 0 &&
-             now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000);
+    bool fresh = !q->letters_arn ||
+                 (q->letters_counted_us != 0 &&
+                  now - q->letters_counted_us < (uint64_t)QUEUE_SQS_LETTERS_COUNT_MS * 1000);
     *count = q->letters_count;
     pthread_mutex_unlock(&q->lock);
     if (fresh)
         return 0;
-    if ((error = letters_url(q, &url, err)) != 0 ||
-        (error = queue_sqs_attributes_read(q, url, &a, err)) != 0)
+    if ((error = letters_url(q, &url, err)) || (error = queue_sqs_attributes_read(q, url, &a, err)))
         return error;
     *count = a.depth;
     queue_sqs_attributes_release(&a);
@@ -155,11 +151,10 @@ static int send_text(struct queue_sqs *q, const char *url, struct slice text, co
                      struct errbuf *err)
 {
     struct buffer body;
-    int error;
 
     buffer_init(&body, 6 * text.len + REQUEST_BYTES_MAX);
     queue_sqs_send_body(&body, url, text, reason);
-    error = queue_sqs_call(q, "SendMessage", &body, NULL, err);
+    int error = queue_sqs_call(q, "SendMessage", &body, NULL, err);
     buffer_release(&body);
     return error;
 }
@@ -171,7 +166,7 @@ int queue_sqs_letters_add(struct queue_consumer *base, struct slice body, const 
     const char *url;
     int error = letters_url(q, &url, err);
 
-    if (error != 0)
+    if (error)
         return error;
     error = send_text(q, url, body, reason, err);
     if (error == LM_EINVAL) /* the reason counts as a part of the message, which may be full */
@@ -235,7 +230,7 @@ static char *letter_reason(yyjson_val *message)
 {
     yyjson_val *reason = yyjson_obj_get(yyjson_obj_get(message, "MessageAttributes"), "reason");
 
-    if (reason != NULL)
+    if (reason)
         return copy_text(yyjson_obj_get(reason, "StringValue"));
     return xstrdup("not acknowledged: moved here by the queue's redrive policy");
 }
@@ -247,7 +242,7 @@ static bool take_letter(struct letters *all, yyjson_val *message)
     struct letter *known = find_letter(all, l.id);
 
     l.handle = copy_text(yyjson_obj_get(message, "ReceiptHandle"));
-    if (known != NULL) {
+    if (known) {
         free(known->handle);
         known->handle = l.handle;
         free(l.id);
@@ -258,10 +253,7 @@ static bool take_letter(struct letters *all, yyjson_val *message)
     l.sent_us = (int64_t)queue_sqs_number(
                     yyjson_obj_get(yyjson_obj_get(message, "Attributes"), "SentTimestamp")) *
                 1000;
-    if (all->len == all->capacity) {
-        all->capacity = all->capacity > 0 ? all->capacity * 2 : 64;
-        all->items = xrealloc(all->items, all->capacity * sizeof(all->items[0]));
-    }
+    all->items = array_reserve(all->items, &all->capacity, all->len + 1, sizeof(all->items[0]));
     l.order = all->len;
     all->bytes += strlen(l.body);
     all->items[all->len++] = l;
@@ -275,7 +267,6 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
     yyjson_doc *doc = NULL;
     yyjson_arr_iter iter;
     struct buffer body;
-    int error;
 
     *fresh = 0;
     buffer_init(&body, REQUEST_BYTES_MAX);
@@ -284,12 +275,12 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
                    ",\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%d,\"VisibilityTimeout\":%d,"
                    "\"AttributeNames\":[\"SentTimestamp\"],\"MessageAttributeNames\":[\"reason\"]}",
                    QUEUE_SQS_BATCH, WAIT_S, HOLD_S);
-    error = queue_sqs_call(q, "ReceiveMessage", &body, &doc, err);
+    int error = queue_sqs_call(q, "ReceiveMessage", &body, &doc, err);
     buffer_release(&body);
-    if (error != 0)
+    if (error)
         return error;
     if (yyjson_arr_iter_init(yyjson_obj_get(yyjson_doc_get_root(doc), "Messages"), &iter)) {
-        for (yyjson_val *message; (message = yyjson_arr_iter_next(&iter)) != NULL;)
+        for (yyjson_val *message; (message = yyjson_arr_iter_next(&iter));)
             *fresh += take_letter(all, message);
     }
     yyjson_doc_free(doc);
@@ -320,7 +311,7 @@ static int collect_letters(struct queue_sqs *q, const char *url, const struct sl
         size_t fresh;
 
         error = receive_letters(q, url, all, &fresh, err);
-        if (error != 0 || (ids_len > 0 && has_all(all, ids, ids_len)))
+        if (error || (ids_len > 0 && has_all(all, ids, ids_len)))
             break;
         in_vain = fresh > 0 ? 0 : in_vain + 1;
         if (all->len >= LETTERS_MAX || all->bytes >= LETTERS_BYTES_MAX)
@@ -364,20 +355,20 @@ int queue_sqs_letters_list(struct queue *base, queue_dead_letter_fn *fn, void *c
     const char *url;
     int error = letters_url(q, &url, err);
 
-    if (error != 0)
+    if (error)
         return error;
     error = collect_letters(q, url, NULL, 0, &all, err);
     show_again(q, url, &all);
     if (all.len > 0)
         qsort(all.items, all.len, sizeof(all.items[0]), compare_letters);
-    for (size_t i = 0; i < all.len && (error == 0 || error == LM_ETOOBIG); i++) {
+    for (size_t i = 0; i < all.len && (!error || error == LM_ETOOBIG); i++) {
         const struct letter *l = &all.items[i];
 
         if (fn(&(struct queue_dead_letter){.id = slice_of_string(l->id),
                                            .body = slice_of_string(l->body),
                                            .reason = slice_of_string(l->reason),
                                            .died_us = l->sent_us},
-               ctx) != 0)
+               ctx))
             break;
     }
     release_letters(&all);
@@ -396,7 +387,7 @@ static bool is_named(const struct letter *l, const struct slice *ids, size_t ids
 }
 
 /*
- * Sends the letters that are named (all where ids_len is 0) and deletes them; the others become
+ * Sends the letters that are named (all if ids_len is 0) and deletes them; the others become
  * visible again. A crash in between leaves a letter in both queues, which is stored once.
  */
 static int move_letters(struct queue_sqs *q, const char *url, struct letters *all,
@@ -406,25 +397,24 @@ static int move_letters(struct queue_sqs *q, const char *url, struct letters *al
     struct queue_sqs_entry *entries = xcalloc(all->len + 1, sizeof(*entries));
     struct errbuf settle = ERRBUF_INIT;
     int error = 0;
-    int settle_error;
 
     for (size_t i = 0; i < all->len; i++) {
         struct letter *l = &all->items[i];
 
         entries[i].handle = l->handle;
-        if (error != 0 || !is_named(l, ids, ids_len))
+        if (error || !is_named(l, ids, ids_len))
             continue;
         error = send_text(q, q->url, slice_of_string(l->body), NULL, err);
-        if (error == 0) {
+        if (!error) {
             entries[i].delay_s = -1;
             ++*moved;
-            if (q->progress != NULL)
+            if (q->progress)
                 q->progress(*moved, ids_len > 0 ? ids_len : all->len, q->progress_ctx);
         }
     }
-    settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->timeout_ms, &settle);
+    int settle_error = queue_sqs_batch_run(q, url, entries, all->len, q->timeout_ms, &settle);
     free(entries);
-    if (error == 0 && settle_error != 0)
+    if (!error && settle_error)
         error = errbuf_fail(err, settle_error, "%s", settle.text);
     return error;
 }
@@ -435,9 +425,9 @@ static int requeue_by_hand(struct queue_sqs *q, const char *url, const struct sl
     struct letters all = {0};
     int error = collect_letters(q, url, ids, ids_len, &all, err);
 
-    if (error == 0 || error == LM_ETOOBIG)
+    if (!error || error == LM_ETOOBIG)
         error = move_letters(q, url, &all, ids, ids_len, moved, err);
-    for (size_t i = 0; error == 0 && i < ids_len; i++) {
+    for (size_t i = 0; !error && i < ids_len; i++) {
         if (!has_all(&all, &ids[i], 1))
             error =
                 errbuf_fail(err, LM_ENOTFOUND, "there is no dead letter %.*s", SLICE_ARG(ids[i]));
@@ -466,19 +456,17 @@ static void copy_short(char *out, size_t size, yyjson_val *value)
 static int look_at_task(struct queue_sqs *q, struct task *task, struct errbuf *err)
 {
     yyjson_doc *doc = NULL;
-    yyjson_val *result;
     struct buffer body;
-    int error;
 
     buffer_init(&body, REQUEST_BYTES_MAX);
     buffer_append_string(&body, "{\"SourceArn\":");
     json_append_string(&body, slice_of_string(q->letters_arn));
     buffer_append_string(&body, ",\"MaxResults\":1}");
-    error = queue_sqs_call(q, "ListMessageMoveTasks", &body, &doc, err);
+    int error = queue_sqs_call(q, "ListMessageMoveTasks", &body, &doc, err);
     buffer_release(&body);
-    if (error != 0)
+    if (error)
         return error;
-    result = yyjson_arr_get_first(yyjson_obj_get(yyjson_doc_get_root(doc), "Results"));
+    yyjson_val *result = yyjson_arr_get_first(yyjson_obj_get(yyjson_doc_get_root(doc), "Results"));
     copy_short(task->status, sizeof(task->status), yyjson_obj_get(result, "Status"));
     copy_short(task->reason, sizeof(task->reason), yyjson_obj_get(result, "FailureReason"));
     task->moved = queue_sqs_number(yyjson_obj_get(result, "ApproximateNumberOfMessagesMoved"));
@@ -496,12 +484,12 @@ static int follow_task(struct queue_sqs *q, uint64_t *moved, struct errbuf *err)
     for (;;) {
         int error = look_at_task(q, &task, err);
 
-        if (error != 0)
+        if (error)
             return error;
         if (task.moved != *moved)
             last_change_us = clock_monotonic_us();
         *moved = task.moved;
-        if (q->progress != NULL)
+        if (q->progress)
             q->progress(task.moved, task.total, q->progress_ctx);
         if (strcmp(task.status, "COMPLETED") == 0)
             return 0;
@@ -529,9 +517,8 @@ static int start_task(struct queue_sqs *q)
     };
     struct errbuf ignored = ERRBUF_INIT;
     struct buffer body;
-    int error;
 
-    if (q->arn == NULL)
+    if (!q->arn)
         return LM_EINVAL;
     buffer_init(&body, REQUEST_BYTES_MAX);
     buffer_append_string(&body, "{\"SourceArn\":");
@@ -539,14 +526,14 @@ static int start_task(struct queue_sqs *q)
     queue_sqs_body_text(&body, "DestinationArn", slice_of_string(q->arn));
     buffer_append_char(&body, '}');
     call.body = buffer_slice(&body);
-    error = aws_client_run(q->client, &call, &ignored);
+    int error = aws_client_run(q->client, &call, &ignored);
     aws_call_release(&call);
     buffer_release(&body);
     return error;
 }
 
 /*
- * All are moved by SQS itself, where it can and we may have it do so. Whatever stands against that:
+ * All are moved by SQS itself, if it can and we may have it do so. Whatever stands against that:
  * moving them one by one needs no more than a worker needs.
  */
 int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_t ids_len,
@@ -554,13 +541,12 @@ int queue_sqs_letters_requeue(struct queue *base, const struct slice *ids, size_
 {
     struct queue_sqs *q = (struct queue_sqs *)base;
     const char *url;
-    int error;
 
     *moved = 0;
-    error = letters_url(q, &url, err);
-    if (error != 0)
+    int error = letters_url(q, &url, err);
+    if (error)
         return error;
-    if (ids_len == 0 && start_task(q) == 0)
+    if (ids_len == 0 && !start_task(q))
         return follow_task(q, moved, err);
     return requeue_by_hand(q, url, ids, ids_len, moved, err);
 }

@@ -42,14 +42,13 @@ int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer 
 {
     struct aws_call call = {
         .action = action, .body = buffer_slice(body), .timeout_ms = q->timeout_ms};
-    int error;
 
-    if (buffer_error(body) != 0)
+    if (buffer_error(body))
         return errbuf_fail(err, LM_ETOOBIG, "SQS %s: the request is too large", action);
-    error = aws_client_run(q->client, &call, err);
-    if (error == 0 && doc != NULL) {
+    int error = aws_client_run(q->client, &call, err);
+    if (!error && doc) {
         *doc = yyjson_read(call.answer.data, call.answer.len, 0);
-        if (*doc == NULL)
+        if (!*doc)
             error = errbuf_fail(err, LM_EUNAVAILABLE, "SQS %s: the answer is no JSON", action);
     }
     aws_call_release(&call);
@@ -61,11 +60,10 @@ int queue_sqs_call(struct queue_sqs *q, const char *action, const struct buffer 
 static char *copy_text(yyjson_val *value)
 {
     struct slice text = json_text(value);
-    char *copy;
 
     if (text.len == 0)
         return NULL;
-    copy = xcalloc(1, text.len + 1);
+    char *copy = xcalloc(1, text.len + 1);
     memcpy(copy, text.data, text.len);
     return copy;
 }
@@ -93,18 +91,16 @@ int queue_sqs_attributes_read(struct queue_sqs *q, const char *url, struct queue
 {
     yyjson_doc *doc = NULL;
     struct buffer body;
-    yyjson_val *attributes;
-    int error;
 
     *a = (struct queue_sqs_attributes){0};
     buffer_init(&body, BODY_BYTES_MAX);
     queue_sqs_body(&body, url);
     buffer_append_string(&body, ",\"AttributeNames\":[\"All\"]}");
-    error = queue_sqs_call(q, "GetQueueAttributes", &body, &doc, err);
+    int error = queue_sqs_call(q, "GetQueueAttributes", &body, &doc, err);
     buffer_release(&body);
-    if (error != 0)
+    if (error)
         return error;
-    attributes = yyjson_obj_get(yyjson_doc_get_root(doc), "Attributes");
+    yyjson_val *attributes = yyjson_obj_get(yyjson_doc_get_root(doc), "Attributes");
     a->arn = copy_text(yyjson_obj_get(attributes, "QueueArn"));
     a->letters_arn = letters_arn(yyjson_obj_get(attributes, "RedrivePolicy"));
     a->max_message_bytes = queue_sqs_number(yyjson_obj_get(attributes, "MaximumMessageSize"));

@@ -56,7 +56,7 @@ void queue_sqs_send_body(struct buffer *body, const char *url, struct slice mess
 {
     queue_sqs_body(body, url);
     queue_sqs_body_text(body, "MessageBody", message);
-    if (reason != NULL)
+    if (reason)
         append_reason(body, reason);
     buffer_append_char(body, '}');
 }
@@ -114,7 +114,7 @@ static void prepare(struct queue_sqs *q, struct part *part, struct slice message
     }
     queue_sqs_send_body(&part->body, q->url, message, NULL);
     part->call.body = buffer_slice(&part->body);
-    if (buffer_error(&part->body) != 0)
+    if (buffer_error(&part->body))
         part->call.error = errbuf_fail(&part->call.detail, LM_ENOMEM, "no memory for a message");
 }
 
@@ -122,7 +122,7 @@ int queue_sqs_send_start(struct queue_sqs *q, struct queue_send *send)
 {
     struct batch_send *whole;
 
-    if (q->sender == NULL)
+    if (!q->sender)
         return LM_ESTOPPED;
     whole = xcalloc(1, sizeof(*whole) + send->messages_len * sizeof(whole->parts[0]));
     whole->send = send;

@@ -13,12 +13,12 @@
 #include "queue_test_support.h"
 
 enum {
-    QUIET_MS = 1500,    /* nothing came for so long: nothing will */
-    SENDERS = 4,        /* threads */
-    SENDS_EACH = 100,   /* of each */
-    MANY = 3000,        /* more than one delivery holds */
-    REJECTED_MS = 5000, /* in which a message is rejected often enough, where it takes several */
-    SOON_US = 5000000,  /* "soon" and "at once", on a slow machine */
+    QUIET_MS = 1500,        /* nothing came for so long: nothing will */
+    SENDERS = 4,            /* threads */
+    SENDS_EACH = 100,       /* of each */
+    MANY = 3000,            /* more than one delivery holds */
+    REJECTED_MS = 5000,     /* in which a message is rejected often enough, if it takes several */
+    SOON_US = 5000000,      /* "soon" and "at once", on a slow machine */
     OLD_WALL_US = 60000000, /* a clock may differ by this */
 };
 
@@ -125,7 +125,6 @@ static void messages_come_in_the_order_of_sending(void **state)
     int many = adapter->many > 0 ? adapter->many : MANY;
     char(*texts)[32] = xcalloc((size_t)many, sizeof(*texts));
     struct slice *messages = xcalloc((size_t)many, sizeof(*messages));
-    struct queue_consumer *c;
     struct order order = {0};
 
     for (int i = 0; i < many; i++) {
@@ -135,7 +134,7 @@ static void messages_come_in_the_order_of_sending(void **state)
     assert_int_equal(queue_test_send(p->q, messages, 1), 0);
     assert_int_equal(queue_test_send(p->q, messages + 1, (size_t)many - 2), 0);
     assert_int_equal(queue_test_send(p->q, messages + many - 1, 1), 0);
-    c = queue_test_consumer(p->q);
+    struct queue_consumer *c = queue_test_consumer(p->q);
     assert_int_equal(queue_test_drain(c, (size_t)many + 1, QUIET_MS, check_order, &order), many);
     queue_consumer_free(c);
     free(texts);
@@ -227,20 +226,17 @@ static void a_returned_message_comes_again_soon_and_unchanged(void **state)
     struct place *p = *state;
     struct queue_consumer *c = queue_test_consumer(p->q);
     struct queue_delivery d;
-    int64_t sent_us;
-    uint64_t start;
     char id[256];
-    size_t id_len;
 
     assert_int_equal(queue_test_send_text(p->q, "a"), 0);
     queue_test_receive(c, &d);
-    sent_us = d.messages[0].sent_us;
-    id_len = d.messages[0].id.len;
+    int64_t sent_us = d.messages[0].sent_us;
+    size_t id_len = d.messages[0].id.len;
     assert_true(id_len < sizeof(id));
     memcpy(id, d.messages[0].id.data, id_len);
     queue_test_settle(c, &d, QUEUE_RETURN);
 
-    start = clock_monotonic_us();
+    uint64_t start = clock_monotonic_us();
     queue_test_receive(c, &d);
     assert_true(clock_monotonic_us() - start < SOON_US);
     assert_int_equal(d.count, 1);
@@ -422,7 +418,7 @@ static void count_done(struct queue_send *send, int error, const char *detail)
 {
     atomic_int *done = send->ctx;
 
-    atomic_fetch_add(done, error == 0 ? 1 : 1000);
+    atomic_fetch_add(done, error ? 1000 : 1);
 }
 
 static void closing_finishes_sends_under_way(void **state)
@@ -518,7 +514,7 @@ static struct letters list_letters(struct queue *q)
     struct letters l = {0};
     struct errbuf err = ERRBUF_INIT;
 
-    if (queue_dead_letters_list(q, collect_letter, &l, &err) != 0)
+    if (queue_dead_letters_list(q, collect_letter, &l, &err))
         fail_msg("cannot list: %s", err.text);
     return l;
 }
@@ -539,7 +535,6 @@ static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
 {
     struct place *p = *state;
     struct queue_consumer *c = queue_test_consumer(p->q);
-    struct letters l;
     struct queue_delivery d;
 
     assert_int_equal(queue_test_send_text(p->q, "poison"), 0);
@@ -553,7 +548,7 @@ static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
     queue_consumer_free(c);
 
     reopen(p);
-    l = list_letters(p->q);
+    struct letters l = list_letters(p->q);
     assert_int_equal(l.count, 1);
     assert_string_equal(l.bodies[0], "poison");
     if (adapter->rejects_in_time) /* the queue does not know why */
@@ -582,13 +577,12 @@ static void make_letters(struct place *p, int n)
 static void dead_letters_are_listed_oldest_first_and_stay(void **state)
 {
     struct place *p = *state;
-    struct letters l;
     struct letters two = {.stop_at = 2};
     struct errbuf err = ERRBUF_INIT;
 
     make_letters(p, 3);
     reopen(p);
-    l = list_letters(p->q);
+    struct letters l = list_letters(p->q);
     assert_int_equal(l.count, 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(l.bodies[i][strlen("letter ")], '0' + i);
@@ -602,15 +596,13 @@ static void dead_letters_are_listed_oldest_first_and_stay(void **state)
 static void dead_letters_named_are_sent_again(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c;
     struct queue_delivery d;
     struct errbuf err = ERRBUF_INIT;
-    struct letters l;
     struct slice ids[2];
     uint64_t moved;
 
     make_letters(p, 3);
-    l = list_letters(p->q);
+    struct letters l = list_letters(p->q);
     ids[0] = SLICE_LITERAL("no-such-letter");
     ids[1] = slice_of_string(l.ids[1]);
     assert_int_equal(queue_dead_letters_requeue(p->q, ids, 2, &moved, &err), LM_ENOTFOUND);
@@ -618,7 +610,7 @@ static void dead_letters_named_are_sent_again(void **state)
     assert_non_null(strstr(err.text, "no-such-letter"));
 
     assert_int_equal(list_letters(p->q).count, 2);
-    c = queue_test_consumer(p->q);
+    struct queue_consumer *c = queue_test_consumer(p->q);
     queue_test_receive(c, &d);
     assert_int_equal(d.count, 1);
     assert_body(&d.messages[0], "letter 1");
@@ -673,10 +665,9 @@ int queue_conformance_run(const struct queue_conformance *a)
         CASE(dead_letters_named_are_sent_again),
         CASE(all_dead_letters_are_sent_again),
     };
-    int failed;
 
     adapter = a;
-    failed = cmocka_run_group_tests_name(a->name, cases, NULL, NULL);
+    int failed = cmocka_run_group_tests_name(a->name, cases, NULL, NULL);
     if (a->keeps_dead_letters)
         failed += cmocka_run_group_tests_name(a->name, letter_cases, NULL, NULL);
     return failed;

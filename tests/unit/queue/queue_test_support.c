@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
-#include "base/xalloc.h"
+#include "base/array.h"
 
 enum { ID_BYTES = 64 };
 
@@ -52,7 +52,7 @@ struct queue_consumer *queue_test_consumer(struct queue *q)
     struct errbuf err = ERRBUF_INIT;
     struct queue_consumer *c = queue_consumer_new(q, &err);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("no consumer: %s", err.text);
     return c;
 }
@@ -61,7 +61,7 @@ static void receive_once(struct queue_consumer *c, unsigned wait_ms, struct queu
 {
     struct errbuf err = ERRBUF_INIT;
 
-    if (queue_receive(c, wait_ms, d, &err) != 0)
+    if (queue_receive(c, wait_ms, d, &err))
         fail_msg("cannot receive: %s", err.text);
 }
 
@@ -81,7 +81,7 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
         d->messages[i].outcome = outcome;
         d->messages[i].reason = "a test says so";
     }
-    if (queue_settle(c, d, &err) != 0)
+    if (queue_settle(c, d, &err))
         fail_msg("cannot settle: %s", err.text);
 }
 
@@ -90,6 +90,7 @@ bool queue_test_may_repeat;
 struct seen {
     char (*ids)[ID_BYTES];
     size_t len;
+    size_t capacity;
 };
 
 /* Whether it is the first of its id; notes the id. */
@@ -103,7 +104,7 @@ static bool is_first(struct seen *s, struct slice id)
         if (strcmp(s->ids[i], text) == 0)
             return false;
     }
-    s->ids = xrealloc(s->ids, (s->len + 1) * sizeof(*s->ids));
+    s->ids = array_reserve(s->ids, &s->capacity, s->len + 1, sizeof(*s->ids));
     memcpy(s->ids[s->len++], text, sizeof(text));
     return true;
 }
@@ -122,7 +123,7 @@ size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
         for (size_t i = 0; i < d.count; i++) {
             if (queue_test_may_repeat && !is_first(&seen, d.messages[i].id))
                 continue;
-            if (fn != NULL)
+            if (fn)
                 fn(d.messages[i].body, ctx);
             total++;
         }
@@ -148,7 +149,7 @@ struct queue_stats queue_test_stats(struct queue *q)
     struct queue_stats stats;
     struct errbuf err = ERRBUF_INIT;
 
-    if (queue_stats(q, &stats, &err) != 0)
+    if (queue_stats(q, &stats, &err))
         fail_msg("cannot count: %s", err.text);
     return stats;
 }

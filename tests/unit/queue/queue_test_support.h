@@ -21,7 +21,7 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
                        enum queue_outcome outcome);
 
 /*
- * The server may deliver a message twice, even if nothing goes wrong, as a busy moto does where two
+ * The server may deliver a message twice, even if nothing goes wrong, as a busy moto does if two
  * receive at once: queue_test_drain counts each once.
  */
 extern bool queue_test_may_repeat;

@@ -38,7 +38,7 @@ static struct queue *open_in(const char *directory)
     struct errbuf err = ERRBUF_INIT;
     struct queue *q = queue_sqlite_new(&options, &err);
 
-    if (q == NULL)
+    if (!q)
         print_error("cannot open the queue: %s\n", err.text);
     return q;
 }
@@ -105,7 +105,7 @@ static void assert_cannot_open(const char *directory, const char *hint)
 
     assert_null(queue_sqlite_new(&options, &err));
     assert_non_null(strstr(err.text, file_path(directory, "queue.db")));
-    if (strstr(err.text, hint) == NULL)
+    if (!strstr(err.text, hint))
         fail_msg("no \"%s\" in: %s", hint, err.text);
 }
 
@@ -220,11 +220,11 @@ static void a_queue_that_holds_all_it_may_refuses_until_there_is_room(void **sta
     size_t sent = 0;
 
     memset(text, 'x', BIG_MESSAGE_BYTES);
-    while (queue_test_send(q, &message, 1) == 0 && sent < 100)
+    while (!queue_test_send(q, &message, 1) && sent < 100)
         sent++;
     assert_in_range(sent, 50, 64);
     assert_int_equal(queue_test_send(q, &message, 1), LM_EBUSY);
-    while (queue_test_send_text(q, "1") == 0) /* to the last byte */
+    while (!queue_test_send_text(q, "1")) /* to the last byte */
         continue;
     assert_int_equal(queue_check(q, &err), LM_EBUSY);
     assert_non_null(strstr(err.text, "QUEUE_MAX_BYTES is 4194304"));
@@ -445,10 +445,9 @@ static void the_write_ahead_log_is_bounded(void **state)
 static pid_t start_child(void (*fn)(const char *directory, int out), const char *directory, int *in)
 {
     int fds[2];
-    pid_t pid;
 
     assert_int_equal(pipe(fds), 0);
-    pid = fork();
+    pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         close(fds[0]);
@@ -466,9 +465,9 @@ static void send_and_tell(const char *directory, int out)
     struct queue *q = open_in(directory);
     char text[32];
 
-    for (uint32_t i = 0; q != NULL; i++) {
+    for (uint32_t i = 0; q; i++) {
         snprintf(text, sizeof(text), "%u", i);
-        if (queue_test_send_text(q, text) != 0 || write(out, &i, sizeof(i)) != sizeof(i))
+        if (queue_test_send_text(q, text) || write(out, &i, sizeof(i)) != sizeof(i))
             break;
     }
     _exit(1);
@@ -491,14 +490,11 @@ static void note_number(struct slice body, void *ctx)
 static void what_was_acknowledged_survives_kill_9(void **state)
 {
     struct seen seen = {0};
-    struct queue_consumer *c;
-    struct queue *q;
     uint32_t told = 0;
     uint32_t number;
-    pid_t pid;
     int in;
+    pid_t pid = start_child(send_and_tell, *state, &in);
 
-    pid = start_child(send_and_tell, *state, &in);
     while (told < SENT_BEFORE_KILL) {
         assert_int_equal(read(in, &number, sizeof(number)), sizeof(number));
         assert_int_equal(number, told++);
@@ -509,10 +505,10 @@ static void what_was_acknowledged_survives_kill_9(void **state)
     waitpid(pid, NULL, 0);
     close(in);
 
-    q = open_in(*state);
+    struct queue *q = open_in(*state);
     assert_non_null(q);
     seen = (struct seen){xcalloc(told, sizeof(bool)), told};
-    c = queue_test_consumer(q);
+    struct queue_consumer *c = queue_test_consumer(q);
     queue_test_drain(c, SIZE_MAX, QUIET_MS, note_number, &seen);
     for (uint32_t i = 0; i < told; i++)
         assert_true(seen.numbers[i]);
@@ -528,7 +524,7 @@ static void send_200_and_tell(const char *directory, int out)
 
     for (uint32_t i = 0; i < 200; i++) {
         snprintf(text, sizeof(text), "%u", 1000 + i);
-        if (q == NULL || queue_test_send_text(q, text) != 0)
+        if (!q || queue_test_send_text(q, text))
             _exit(1);
     }
     queue_free(q);
@@ -538,16 +534,14 @@ static void send_200_and_tell(const char *directory, int out)
 static void two_processes_share_the_file(void **state)
 {
     struct seen seen = {xcalloc(1200, sizeof(bool)), 1200};
-    struct queue_consumer *c;
-    struct queue *q;
     char text[32];
     int status;
     int in;
     pid_t pid = start_child(send_200_and_tell, *state, &in);
+    struct queue *q = open_in(*state);
 
-    q = open_in(*state);
     assert_non_null(q);
-    c = queue_test_consumer(q);
+    struct queue_consumer *c = queue_test_consumer(q);
     for (int i = 0; i < 200; i++) {
         snprintf(text, sizeof(text), "%d", i);
         assert_int_equal(queue_test_send_text(q, text), 0);
@@ -580,15 +574,13 @@ static void hold_the_lock(const char *directory, int out)
 
 static void a_lock_held_by_another_process_is_waited_for(void **state)
 {
-    struct queue *q;
     char x;
     int in;
-    pid_t pid;
 
     queue_free(open_in(*state));
-    pid = start_child(hold_the_lock, *state, &in);
+    pid_t pid = start_child(hold_the_lock, *state, &in);
     assert_int_equal(read(in, &x, 1), 1);
-    q = open_in(*state);
+    struct queue *q = open_in(*state);
     assert_non_null(q);
     assert_int_equal(queue_test_send_text(q, "a"), 0);
     waitpid(pid, NULL, 0);
@@ -614,12 +606,11 @@ static void acknowledgements_are_written_soon_even_if_nothing_is_sent(void **sta
     struct queue *q = open_in(*state);
     char x;
     int in;
-    pid_t pid;
 
     for (int i = 0; i < 10; i++)
         assert_int_equal(queue_test_send_text(q, "a"), 0);
     queue_free(q);
-    pid = start_child(acknowledge_and_hang, *state, &in);
+    pid_t pid = start_child(acknowledge_and_hang, *state, &in);
     assert_int_equal(read(in, &x, 1), 1);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -637,7 +628,7 @@ static int send_until_failure(struct queue *q, struct slice message, int *sent)
     int error = 0;
 
     for (*sent = 0; *sent < 1000; ++*sent) {
-        if ((error = queue_test_send(q, &message, 1)) != 0)
+        if ((error = queue_test_send(q, &message, 1)))
             break;
     }
     return error;
@@ -660,7 +651,7 @@ static void check_full_and_healing(struct queue *q, void (*make_room)(void *), v
     assert_int_equal(send_until_failure(q, message, &more), LM_EFULL);
     sent += more;
     /* A probe is smaller than the message and may still find room: only an error's kind is sure. */
-    if (queue_check(q, &err) != 0)
+    if (queue_check(q, &err))
         assert_non_null(strstr(err.text, "no space"));
 
     make_room(ctx);
@@ -682,15 +673,13 @@ static void a_full_disk_fails_sends_and_heals_by_itself(void **state)
     char options[32];
     char ballast[1024];
     char block[4096] = {0};
-    struct queue *q;
-    int fd;
 
     snprintf(options, sizeof(options), "size=%d", SMALL_DISK_BYTES);
     if (mount("tmpfs", *state, "tmpfs", 0, options) != 0)
         skip(); /* not allowed to mount: the next test does nearly the same */
-    q = open_in(*state);
+    struct queue *q = open_in(*state);
     snprintf(ballast, sizeof(ballast), "%s/ballast", (char *)*state);
-    fd = open(ballast, O_WRONLY | O_CREAT, 0600);
+    int fd = open(ballast, O_WRONLY | O_CREAT, 0600);
     for (int i = 0; i < SMALL_DISK_BYTES / 2 / (int)sizeof(block); i++)
         assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
     close(fd);
@@ -707,12 +696,12 @@ static void lift_limit(void *ctx)
 static void a_limit_on_file_size_is_as_a_full_disk(void **state)
 {
     struct rlimit none;
-    struct rlimit small;
     struct queue *q = open_in(*state);
 
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &none), 0);
-    small = (struct rlimit){.rlim_cur = SMALL_DISK_BYTES / 2, .rlim_max = none.rlim_max};
+    struct rlimit small =
+        (struct rlimit){.rlim_cur = SMALL_DISK_BYTES / 2, .rlim_max = none.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     check_full_and_healing(q, lift_limit, &none);
     queue_free(q);

@@ -23,18 +23,17 @@ static struct queue *open_in(const char *directory)
     return queue_sqlite_new(&(struct queue_sqlite_options){.directory = directory}, &err);
 }
 
-/* Number `n`, and spaces where it is large. */
+/* Number `n`, and spaces if it is large. */
 static void send_number(struct queue *q, struct fault_walk_state *state, int n)
 {
     static char text[LARGE_BYTES];
     bool is_large = n == 1 || n == SENDS - 2;
-    int error;
 
     memset(text, ' ', sizeof(text));
     text[0] = (char)('0' + n / 10);
     text[1] = (char)('0' + n % 10);
-    error = queue_test_send(q, &(struct slice){text, is_large ? sizeof(text) : 2}, 1);
-    state->fates[n] = error == 0 ? FAULT_WALK_TAKEN : FAULT_WALK_REFUSED;
+    int error = queue_test_send(q, &(struct slice){text, is_large ? sizeof(text) : 2}, 1);
+    state->fates[n] = error ? FAULT_WALK_REFUSED : FAULT_WALK_TAKEN;
 }
 
 static int number_of(struct slice body)
@@ -50,9 +49,9 @@ static void consume(struct queue *q, struct fault_walk_state *state)
     struct errbuf err = ERRBUF_INIT;
     struct queue_consumer *c = queue_consumer_new(q, &err);
 
-    if (c == NULL)
+    if (!c)
         return;
-    if (queue_receive(c, 0, &d, &err) == 0 && d.count > 0) {
+    if (!queue_receive(c, 0, &d, &err) && d.count > 0) {
         for (size_t i = 0; i < d.count; i++) {
             int n = number_of(d.messages[i].body);
 
@@ -72,7 +71,7 @@ static void work(const char *directory, struct fault_walk_state *state)
 {
     struct queue *q = open_in(directory);
 
-    if (q == NULL)
+    if (!q)
         return;
     for (int n = 0; n < FIRST_SENDS; n++)
         send_number(q, state, n);
@@ -91,10 +90,9 @@ static void check(const char *directory, const struct fault_walk_state *state)
 {
     struct queue *q = open_in(directory);
     int counts[100] = {0};
-    struct queue_consumer *c;
 
     assert_non_null(q);
-    c = queue_test_consumer(q);
+    struct queue_consumer *c = queue_test_consumer(q);
     queue_test_drain(c, SENDS + 1, 0, count, counts);
     for (int n = 0; n < SENDS; n++) {
         if (state->fates[n] == FAULT_WALK_TAKEN)

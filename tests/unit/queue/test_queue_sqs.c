@@ -49,16 +49,15 @@ static void ask(const char *action, const char *body, const char *name, char out
     struct aws_call call = {.action = action, .body = slice_of_string(body), .timeout_ms = 10000};
     struct errbuf err = ERRBUF_INIT;
     yyjson_val *root, *value;
-    yyjson_doc *doc;
 
-    if (aws_client_run(client, &call, &err) != 0)
+    if (aws_client_run(client, &call, &err))
         fail_msg("%s", err.text);
-    doc = yyjson_read(call.answer.data, call.answer.len, 0);
+    yyjson_doc *doc = yyjson_read(call.answer.data, call.answer.len, 0);
     root = yyjson_doc_get_root(doc);
     value = yyjson_obj_get(yyjson_obj_get(root, "Attributes"), name);
-    if (value == NULL)
+    if (!value)
         value = yyjson_obj_get(root, name);
-    if (out != NULL)
+    if (out)
         snprintf(out, TEXT_MAX, "%s", yyjson_get_str(value));
     yyjson_doc_free(doc);
     aws_call_release(&call);
@@ -101,12 +100,11 @@ static void destroy(void *place)
 static struct queue *open_with(struct queue_sqs_options options, const char *url)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct queue *q;
 
     options.queue_url = url;
     options.timeout_ms = TIMEOUT_MS;
-    q = queue_sqs_new(&options, &err);
-    if (q == NULL)
+    struct queue *q = queue_sqs_new(&options, &err);
+    if (!q)
         print_error("cannot open the queue: %s\n", err.text);
     return q;
 }
@@ -287,7 +285,7 @@ int main(void)
         .rejects_in_time = true,
         .unordered = true,
         .tells_no_age = true,
-        .many = many != NULL ? atoi(many) : 0,
+        .many = many ? atoi(many) : 0,
     };
     const struct CMUnitTest cases[] = {
         CASE(a_message_stays_hidden_however_long_the_work_takes),
@@ -301,29 +299,27 @@ int main(void)
     };
     struct errbuf err = ERRBUF_INIT;
     struct aws_identity_options options = {0};
-    int failed;
 
-    if (server() == NULL) {
+    if (!server()) {
         fprintf(stderr, "LOGMILL_TEST_SQS_URL is not set\n");
         return 1;
     }
     queue_test_may_repeat = true;
     identity = aws_identity_new(&options, &err);
-    client = identity == NULL
-                 ? NULL
-                 : aws_client_new(&(struct aws_client_options){.name = "SQS",
-                                                               .service = "sqs",
-                                                               .target = "AmazonSQS",
-                                                               .url = server(),
-                                                               .region = getenv("AWS_REGION"),
-                                                               .identity = identity,
-                                                               .max_in_flight = 1},
-                                  &err);
-    if (client == NULL) {
+    client = !identity ? NULL
+                       : aws_client_new(&(struct aws_client_options){.name = "SQS",
+                                                                     .service = "sqs",
+                                                                     .target = "AmazonSQS",
+                                                                     .url = server(),
+                                                                     .region = getenv("AWS_REGION"),
+                                                                     .identity = identity,
+                                                                     .max_in_flight = 1},
+                                        &err);
+    if (!client) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    failed = queue_conformance_run(&conformance);
+    int failed = queue_conformance_run(&conformance);
     failed += cmocka_run_group_tests_name("queue_sqs alone", cases, NULL, NULL);
     aws_client_free(client);
     aws_identity_free(identity);

@@ -52,12 +52,11 @@ static void taking_joins_what_follows_and_empties_the_other(void **state)
 static bool aborts_on_ranges(void (*act)(void *ranges))
 {
     struct seq_ranges r = {0};
-    bool did;
 
     seq_ranges_add(&r, 7);
     for (int64_t i = 1; i <= 3; i++)
         seq_ranges_add(&r, i);
-    did = aborts(act, &r);
+    bool did = aborts(act, &r);
     seq_ranges_release(&r);
     return did;
 }
