@@ -81,10 +81,9 @@ static int take_answer(struct slice piece, void *ctx)
 static int set_headers(struct aws_client *c, struct aws_flight *f)
 {
     char target[128];
-    int error;
 
     snprintf(target, sizeof(target), "%s.%s", c->target, f->call->action);
-    error = fetch_handle_header(f->handle, "Content-Type: ", "application/x-amz-json-1.0");
+    int error = fetch_handle_header(f->handle, "Content-Type: ", "application/x-amz-json-1.0");
     if (!error)
         error = fetch_handle_header(f->handle, "X-Amz-Target: ", target);
     if (!error && f->credentials->session_token)
@@ -272,7 +271,7 @@ static void take_results(struct aws_client *c)
     CURLMsg *msg;
     int left;
 
-    while ((msg = curl_multi_info_read(c->multi, &left)) != NULL) {
+    while ((msg = curl_multi_info_read(c->multi, &left))) {
         CURLcode rc = msg->data.result;
         struct aws_flight *f;
         bool again;
@@ -293,9 +292,8 @@ static void take_results(struct aws_client *c)
 static bool take_arrivals(struct aws_client *c, bool *cancels)
 {
     struct aws_flight **end = &c->waiting;
-    bool stopping;
 
-    while (*end != NULL)
+    while (*end)
         end = &(*end)->next;
     pthread_mutex_lock(&c->lock);
     *end = c->arrived;
@@ -303,27 +301,23 @@ static bool take_arrivals(struct aws_client *c, bool *cancels)
     c->arrived_end = &c->arrived;
     *cancels = c->cancels;
     c->cancels = false;
-    stopping = c->stopping;
+    bool stopping = c->stopping;
     pthread_mutex_unlock(&c->lock);
-    return !stopping || c->waiting != NULL || c->running != NULL;
+    return !stopping || c->waiting || c->running;
 }
 
 static bool is_stopping(struct aws_client *c)
 {
-    bool stopping;
-
     pthread_mutex_lock(&c->lock);
-    stopping = c->stopping;
+    bool stopping = c->stopping;
     pthread_mutex_unlock(&c->lock);
     return stopping;
 }
 
 static bool is_cancelled(struct aws_client *c, struct aws_flight *f)
 {
-    bool cancelled;
-
     pthread_mutex_lock(&c->lock);
-    cancelled = f->cancelled;
+    bool cancelled = f->cancelled;
     pthread_mutex_unlock(&c->lock);
     return cancelled;
 }
@@ -332,7 +326,7 @@ static void drop_cancelled(struct aws_client *c)
 {
     struct aws_flight *next;
 
-    for (struct aws_flight *f = c->running; f != NULL; f = next) {
+    for (struct aws_flight *f = c->running; f; f = next) {
         next = f->next;
         if (!is_cancelled(c, f))
             continue;
@@ -342,7 +336,7 @@ static void drop_cancelled(struct aws_client *c)
         finish(c, f);
         next = c->running; /* `done` may have started others, but those wait */
     }
-    for (struct aws_flight **at = &c->waiting; *at != NULL;) {
+    for (struct aws_flight **at = &c->waiting; *at;) {
         struct aws_flight *f = *at;
 
         if (!is_cancelled(c, f)) {
@@ -361,9 +355,9 @@ static uint64_t begin_waiting(struct aws_client *c)
     uint64_t now = clock_monotonic_us();
     uint64_t next_us = now + (uint64_t)IDLE_MS * 1000;
 
-    for (struct aws_flight **at = &c->waiting; *at != NULL;) {
+    for (struct aws_flight **at = &c->waiting; *at;) {
         struct aws_flight *f = *at;
-        bool failed_before = f->call->error != 0 && f->attempts == 0;
+        bool failed_before = f->call->error && f->attempts == 0;
         bool has_room = c->running_len < c->options.max_in_flight;
         uint64_t event_us = f->due_us > now ? f->due_us : f->deadline_us;
 
@@ -375,7 +369,7 @@ static uint64_t begin_waiting(struct aws_client *c)
         *at = f->next;
         if (!failed_before && now >= f->deadline_us)
             fail(c, f, LM_ETIMEOUT, "no turn came in time: too many calls at once");
-        else if (!failed_before && begin_attempt(c, f, now) == 0)
+        else if (!failed_before && !begin_attempt(c, f, now))
             continue;
         else if (!failed_before)
             fail(c, f, LM_ENOMEM, "no memory for a request");
@@ -399,9 +393,9 @@ static void *run(void *arg)
         curl_multi_perform(c->multi, &running);
         take_results(c);
         now = clock_monotonic_us();
-        if (c->waiting != NULL && c->running_len < c->options.max_in_flight)
+        if (c->waiting && c->running_len < c->options.max_in_flight)
             next_us = begin_waiting(c);
-        if (c->waiting == NULL && c->running == NULL && is_stopping(c))
+        if (!c->waiting && !c->running && is_stopping(c))
             continue; /* nobody would wake it */
         curl_multi_poll(c->multi, NULL, 0, next_us > now ? (int)((next_us - now) / 1000 + 1) : 0,
                         NULL);
@@ -431,7 +425,7 @@ void aws_client_start(struct aws_client *client, struct aws_call *call)
 void aws_client_cancel(struct aws_client *client, struct aws_call *call)
 {
     pthread_mutex_lock(&client->lock);
-    if (call->flight != NULL) {
+    if (call->flight) {
         call->flight->cancelled = true;
         client->cancels = true;
     }
@@ -482,7 +476,7 @@ void aws_client_run_all(struct aws_client *client, struct aws_call *calls, size_
 int aws_client_run(struct aws_client *client, struct aws_call *call, struct errbuf *err)
 {
     aws_client_run_all(client, call, 1);
-    if (call->error != 0)
+    if (call->error)
         errbuf_set(err, "%s", call->detail.text);
     return call->error;
 }
@@ -516,19 +510,19 @@ struct aws_client *aws_client_new(const struct aws_client_options *options, stru
     buffer_init(&signer, 1024);
     buffer_appendf(&signer, "aws:amz:%s:%s", c->region, c->service);
     buffer_append_char(&signer, '\0');
-    c->signer = xstrdup(buffer_error(&signer) == 0 ? signer.data : "");
+    c->signer = xstrdup(buffer_error(&signer) ? "" : signer.data);
     buffer_release(&signer);
     c->arrived_end = &c->arrived;
     c->seed = (unsigned)clock_wall_us();
     pthread_mutex_init(&c->lock, NULL);
     fetch_handle_init();
     c->multi = curl_multi_init();
-    if (c->multi == NULL) {
+    if (!c->multi) {
         errbuf_set(err, "no memory for HTTP");
         goto fail;
     }
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)options->max_in_flight);
-    if (pthread_create(&c->thread, NULL, run, c) != 0) {
+    if (pthread_create(&c->thread, NULL, run, c)) {
         errbuf_set(err, "cannot start a thread");
         goto fail;
     }
@@ -541,7 +535,7 @@ fail:
 
 void aws_client_free(struct aws_client *client)
 {
-    if (client == NULL)
+    if (!client)
         return;
     pthread_mutex_lock(&client->lock);
     client->stopping = true;

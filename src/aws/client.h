@@ -28,7 +28,7 @@ struct aws_call {
 
     /*
      * Called once, on the client's thread; must not block. May start other calls. `call` is the
-     * caller's again. NULL where aws_client_run is used.
+     * caller's again. NULL if aws_client_run is used.
      */
     void (*done)(struct aws_call *call);
     void *ctx; /* the caller's */
@@ -37,10 +37,10 @@ struct aws_call {
     int error;            /* 0, LM_EUNAVAILABLE, LM_ETIMEOUT, LM_EINVAL (refused), LM_ENOTFOUND (no
                              such queue), LM_ESTOPPED (cancelled), LM_ENOMEM. Set before the call:
                              it is only reported. */
-    bool in_doubt;        /* where error is not 0: the service may have done it all the same */
+    bool in_doubt;        /* if error is not 0: the service may have done it all the same */
     struct errbuf detail; /* one line */
-    struct aws_error why; /* where the service answered with an error */
-    struct buffer answer; /* JSON text where error is 0; released with aws_call_release */
+    struct aws_error why; /* if the service answered with an error */
+    struct buffer answer; /* JSON text if error is 0; released with aws_call_release */
 
     struct aws_flight *flight; /* the client's */
 };

@@ -29,7 +29,7 @@ int aws_credentials_set_expiry(struct aws_credentials *c, struct slice text, str
 {
     struct timestamp_error reason;
 
-    if (timestamp_parse_text(text, &c->expires_us, &reason) != 0 || c->expires_us <= 0)
+    if (timestamp_parse_text(text, &c->expires_us, &reason) || c->expires_us <= 0)
         return errbuf_fail(err, LM_EUNAVAILABLE, "the expiry of the credentials is no time");
     return 0;
 }
@@ -56,7 +56,7 @@ int aws_credentials_from_json(struct slice text, const char *token_name, struct 
     } else if (expiry.len > 0) {
         error = aws_credentials_set_expiry(c, expiry, err);
     }
-    if (error == 0) {
+    if (!error) {
         c->access_key_id = aws_credentials_copy(key);
         c->secret_access_key = aws_credentials_copy(secret);
         c->session_token = token.len > 0 ? aws_credentials_copy(token) : NULL;

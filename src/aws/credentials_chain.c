@@ -10,15 +10,15 @@ static int find_in_environment(struct aws_credentials *c, struct errbuf *err)
     const char *secret = aws_profile_env("AWS_SECRET_ACCESS_KEY");
     const char *token = aws_profile_env("AWS_SESSION_TOKEN");
 
-    if (key == NULL && secret == NULL)
+    if (!key && !secret)
         return LM_ENOTFOUND;
-    if (key == NULL || secret == NULL)
+    if (!key || !secret)
         return errbuf_fail(err, LM_EINVAL, "%s is set, but %s is not",
-                           key != NULL ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
-                           key != NULL ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+                           key ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+                           key ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
     c->access_key_id = xstrdup(key);
     c->secret_access_key = xstrdup(secret);
-    c->session_token = token != NULL ? xstrdup(token) : NULL;
+    c->session_token = token ? xstrdup(token) : NULL;
     c->source = "the environment";
     return 0;
 }
@@ -30,28 +30,28 @@ static int find_keys_in_profile(const struct aws_profile *p, struct aws_credenti
     const char *secret = p->values[AWS_PROFILE_SECRET_ACCESS_KEY];
     const char *token = p->values[AWS_PROFILE_SESSION_TOKEN];
 
-    if (key == NULL && secret == NULL)
+    if (!key && !secret)
         return LM_ENOTFOUND;
-    if (key == NULL || secret == NULL)
+    if (!key || !secret)
         return errbuf_fail(err, LM_EINVAL,
                            "profile \"%s\" has only one of aws_access_key_id and "
                            "aws_secret_access_key",
                            p->name);
     c->access_key_id = xstrdup(key);
     c->secret_access_key = xstrdup(secret);
-    c->session_token = token != NULL ? xstrdup(token) : NULL;
+    c->session_token = token ? xstrdup(token) : NULL;
     c->source = "the shared AWS files";
     return 0;
 }
 
-/* A profile that asks for what is not done here is named, where nothing else is configured. */
+/* A profile that asks for what is not done here is named, if nothing else is configured. */
 static int refuse_other_kinds(const struct aws_profile *p, struct errbuf *err)
 {
     enum aws_profile_setting kinds[] = {AWS_PROFILE_SOURCE_PROFILE, AWS_PROFILE_CREDENTIAL_SOURCE,
                                         AWS_PROFILE_SSO_SESSION, AWS_PROFILE_SSO_START_URL};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (p->values[kinds[i]] != NULL)
+        if (p->values[kinds[i]])
             return errbuf_fail(
                 err, LM_EINVAL,
                 "profile \"%s\" takes a role or single sign-on, which is not done here; give it "
@@ -94,14 +94,13 @@ int aws_credentials_chain_find(const struct aws_credentials_options *options,
                                struct aws_credentials *c, struct errbuf *err)
 {
     struct aws_profile profile;
-    int error;
 
     *c = (struct aws_credentials){0};
-    error = find_in_environment(c, err);
+    int error = find_in_environment(c, err);
     if (error != LM_ENOTFOUND)
         return error;
     error = aws_profile_load(&profile, err);
-    if (error != 0)
+    if (error)
         return error;
     error = find_in_profile(options, &profile, c, err);
     if (error == LM_ENOTFOUND)
@@ -110,7 +109,7 @@ int aws_credentials_chain_find(const struct aws_credentials_options *options,
     if (error == LM_ENOTFOUND)
         errbuf_set(err, "no AWS credentials: none in the environment (AWS_ACCESS_KEY_ID), the "
                         "shared AWS files, nor of web identity, a container or an instance");
-    if (error != 0)
+    if (error)
         aws_credentials_release(c);
     return error;
 }

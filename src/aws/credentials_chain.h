@@ -17,8 +17,8 @@
 #include "aws/credentials.h"
 
 /*
- * Looks for credentials; blocks for seconds where a source does. Returns 0, LM_ENOTFOUND where no
- * source is configured, LM_EINVAL where one is but wrongly, LM_EUNAVAILABLE where it cannot be
+ * Looks for credentials; blocks for seconds if a source does. Returns 0, LM_ENOTFOUND if no
+ * source is configured, LM_EINVAL if one is but wrongly, LM_EUNAVAILABLE if it cannot be
  * asked or gives none, or LM_ESTOPPED.
  */
 int aws_credentials_chain_find(const struct aws_credentials_options *options,

@@ -32,7 +32,7 @@ static bool is_near(const char *host)
         host = bare;
     }
     for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
-        int family = strchr(near[i], ':') != NULL ? AF_INET6 : AF_INET;
+        int family = strchr(near[i], ':') ? AF_INET6 : AF_INET;
 
         if (inet_pton(family, host, address) == 1 && inet_pton(family, near[i], wanted) == 1 &&
             memcmp(address, wanted, family == AF_INET6 ? 16 : 4) == 0)
@@ -49,7 +49,7 @@ static int check_url(const char *text, struct errbuf *err)
     char *host = NULL;
     int error = 0;
 
-    if (url == NULL || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+    if (!url || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
         error = errbuf_fail(err, LM_EINVAL, "AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL");
@@ -70,23 +70,22 @@ static int make_url(const struct aws_credentials_options *options,
     const char *full = aws_profile_env("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     int len;
 
-    if (relative == NULL && full == NULL)
+    if (!relative && !full)
         return LM_ENOTFOUND;
-    if (relative != NULL && relative[0] != '/') /* "@elsewhere/" would name another host */
+    if (relative && relative[0] != '/') /* "@elsewhere/" would name another host */
         return errbuf_fail(err, LM_EINVAL,
                            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
-    if (relative != NULL)
+    if (relative)
         len = snprintf(url, AWS_CREDENTIALS_URL_MAX, "%s%s",
-                       options->container_at != NULL ? options->container_at : CONTAINER_AT,
-                       relative);
+                       options->container_at ? options->container_at : CONTAINER_AT, relative);
     else
         len = snprintf(url, AWS_CREDENTIALS_URL_MAX, "%s", full);
     if (len >= AWS_CREDENTIALS_URL_MAX)
         return errbuf_fail(err, LM_EINVAL, "the URL of the container credentials is too long");
-    return relative != NULL ? 0 : check_url(url, err);
+    return relative ? 0 : check_url(url, err);
 }
 
-/* The Authorization header, or an empty one where there is no token. The file is read each time. */
+/* The Authorization header, or an empty one if there is no token. The file is read each time. */
 static int make_header(char header[HEADER_BYTES_MAX], struct errbuf *err)
 {
     const char *file = aws_profile_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -96,18 +95,18 @@ static int make_header(char header[HEADER_BYTES_MAX], struct errbuf *err)
     int len;
 
     header[0] = '\0';
-    if (file != NULL && (error = aws_profile_read_file(file, &text, err)) != 0)
+    if (file && (error = aws_profile_read_file(file, &text, err)))
         return error == LM_ENOTFOUND ? LM_EUNAVAILABLE : error;
-    if (text != NULL) {
+    if (text) {
         size_t end = strlen(text);
 
         while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r'))
             text[--end] = '\0';
         given = text;
     }
-    if (given != NULL && strpbrk(given, "\r\n") != NULL) {
+    if (given && strpbrk(given, "\r\n")) {
         error = errbuf_fail(err, LM_EINVAL, "the container's authorization token has a line break");
-    } else if (given != NULL) {
+    } else if (given) {
         len = snprintf(header, HEADER_BYTES_MAX, "Authorization: %s", given);
         if (len >= HEADER_BYTES_MAX)
             error = errbuf_fail(err, LM_EINVAL, "the container's authorization token is too long");
@@ -121,18 +120,17 @@ static int ask(const struct fetch *fetch, struct aws_credentials *c, struct errb
     struct errbuf reason = ERRBUF_INIT;
     struct buffer answer;
     long status = 0;
-    int error;
 
     buffer_init(&answer, AWS_CREDENTIALS_ANSWER_MAX);
     buffer_reserve(&answer, AWS_CREDENTIALS_ANSWER_MAX);
-    error = fetch_run(fetch, &answer, &status, &reason);
-    if (error == 0 && status != 200)
+    int error = fetch_run(fetch, &answer, &status, &reason);
+    if (!error && status != 200)
         error = errbuf_fail(&reason, LM_EUNAVAILABLE, "HTTP %ld", status);
-    if (error == 0)
+    if (!error)
         error = aws_credentials_from_json(buffer_slice(&answer), "Token", c, &reason);
-    if (error != 0)
+    if (error)
         errbuf_set(err, "container credentials: %s", reason.text);
-    if (answer.data != NULL)
+    if (answer.data)
         explicit_bzero(answer.data, answer.capacity);
     buffer_release(&answer);
     return error;
@@ -152,9 +150,9 @@ int aws_credentials_container_find(const struct aws_credentials_options *options
     };
     int error = make_url(options, url, err);
 
-    if (error == 0)
+    if (!error)
         error = make_header(header, err);
-    if (error != 0)
+    if (error)
         return error;
     if (header[0] != '\0')
         fetch.headers[0] = header;

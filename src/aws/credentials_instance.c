@@ -21,10 +21,10 @@ static const char *base_url(void)
     const char *given = aws_profile_env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     const char *mode = aws_profile_env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
 
-    if (given != NULL)
+    if (given)
         return given;
-    return mode != NULL && strcasecmp(mode, "IPv6") == 0 ? "http://[fd00:ec2::254]"
-                                                         : "http://169.254.169.254";
+    return mode && strcasecmp(mode, "IPv6") == 0 ? "http://[fd00:ec2::254]"
+                                                 : "http://169.254.169.254";
 }
 
 /* One request, tried again after a time-out or a failure of the service's. 200 is success. */
@@ -52,9 +52,9 @@ static int ask(const struct aws_credentials_options *options, const char *method
     for (int i = 0; i < ATTEMPTS; i++) {
         buffer_clear(answer);
         error = fetch_run(&fetch, answer, &status, err);
-        if (error == 0 && status == 200)
+        if (!error && status == 200)
             return 0;
-        if (error == 0)
+        if (!error)
             error = errbuf_fail(err, LM_EUNAVAILABLE, "HTTP %ld", status);
         if (error == LM_ESTOPPED || error == LM_ETIMEOUT || (status >= 400 && status < 500))
             break;
@@ -85,20 +85,20 @@ static int find(const struct aws_credentials_options *options, struct buffer *an
     char role_path[sizeof(path) + ROLE_BYTES_MAX];
     int error = ask(options, "PUT", "/latest/api/token", header, answer, err);
 
-    if (error != 0)
+    if (error)
         return error;
     memcpy(header, token_name, sizeof(token_name));
     if (!take_word(answer, header + sizeof(token_name) - 1,
                    sizeof(header) - sizeof(token_name) + 1))
         return errbuf_fail(err, LM_EUNAVAILABLE, "no token was given");
     error = ask(options, NULL, path, header, answer, err);
-    if (error != 0)
+    if (error)
         return error;
     memcpy(role_path, path, sizeof(path));
     if (!take_word(answer, role_path + sizeof(path) - 1, ROLE_BYTES_MAX))
         return errbuf_fail(err, LM_EUNAVAILABLE, "the instance has no role");
     error = ask(options, NULL, role_path, header, answer, err);
-    return error != 0 ? error : aws_credentials_from_json(buffer_slice(answer), "Token", c, err);
+    return error ? error : aws_credentials_from_json(buffer_slice(answer), "Token", c, err);
 }
 
 int aws_credentials_instance_find(const struct aws_credentials_options *options,
@@ -107,19 +107,18 @@ int aws_credentials_instance_find(const struct aws_credentials_options *options,
     const char *disabled = aws_profile_env("AWS_EC2_METADATA_DISABLED");
     struct errbuf reason = ERRBUF_INIT;
     struct buffer answer;
-    int error;
 
-    if (disabled != NULL && strcasecmp(disabled, "true") == 0)
+    if (disabled && strcasecmp(disabled, "true") == 0)
         return LM_ENOTFOUND;
     buffer_init(&answer, AWS_CREDENTIALS_ANSWER_MAX);
     buffer_reserve(&answer, AWS_CREDENTIALS_ANSWER_MAX);
-    error = find(options, &answer, c, &reason);
-    if (error != 0)
+    int error = find(options, &answer, c, &reason);
+    if (error)
         errbuf_set(err,
                    "no AWS credentials: none are configured (AWS_ACCESS_KEY_ID, AWS_PROFILE, …), "
                    "and instance metadata gives none: %s",
                    reason.text);
-    if (answer.data != NULL)
+    if (answer.data)
         explicit_bzero(answer.data, answer.capacity);
     buffer_release(&answer);
     c->source = "instance metadata";

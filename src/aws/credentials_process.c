@@ -74,7 +74,7 @@ static int read_output(int out, const struct aws_credentials_options *options, s
         struct pollfd ready = {.fd = out, .events = POLLIN};
         ssize_t n;
 
-        if (options->stop != NULL && atomic_load(options->stop))
+        if (options->stop && atomic_load(options->stop))
             return errbuf_fail(err, LM_ESTOPPED, "stopping");
         if (poll(&ready, 1, LOOK_MS) <= 0)
             continue;
@@ -113,31 +113,30 @@ int aws_credentials_process_find(const struct aws_credentials_options *options,
     int status = 0;
     int out = -1;
     pid_t pid = 0;
-    int error;
 
-    if (command == NULL)
+    if (!command)
         return LM_ENOTFOUND;
-    error = start(command, &pid, &out, err);
-    if (error != 0)
+    int error = start(command, &pid, &out, err);
+    if (error)
         return error;
     buffer_init(&text, AWS_CREDENTIALS_ANSWER_MAX);
-    if (buffer_reserve(&text, AWS_CREDENTIALS_ANSWER_MAX) == NULL)
+    if (!buffer_reserve(&text, AWS_CREDENTIALS_ANSWER_MAX))
         error = errbuf_fail(err, LM_ENOMEM, "no memory for the output of credential_process");
     else
         error = read_output(out, options, &text, err);
     close(out);
-    if (error != 0)
+    if (error)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (error == 0)
+    if (!error)
         error = check_status(status, err);
-    if (error == 0) {
+    if (!error) {
         error = aws_credentials_from_json(buffer_slice(&text), "SessionToken", c, &reason);
-        if (error != 0)
+        if (error)
             errbuf_set(err, "credential_process: %s", reason.text);
     }
-    if (text.data != NULL)
+    if (text.data)
         explicit_bzero(text.data, text.capacity);
     buffer_release(&text);
     c->source = "credential_process";

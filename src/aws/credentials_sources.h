@@ -1,6 +1,6 @@
 /*
  * The sources that the chain asks, each in a file of its own. Each fills `c` and returns 0, or
- * LM_ENOTFOUND where it is not configured, or another error that ends the search.
+ * LM_ENOTFOUND if it is not configured, or another error that ends the search.
  */
 #ifndef LOGMILL_AWS_CREDENTIALS_SOURCES_H
 #define LOGMILL_AWS_CREDENTIALS_SOURCES_H
@@ -18,7 +18,7 @@ int aws_credentials_process_find(const struct aws_credentials_options *options,
                                  const struct aws_profile *profile, struct aws_credentials *c,
                                  struct errbuf *err);
 
-/* Where `profile` is not NULL, what it says; else what the environment says. */
+/* If `profile` is not NULL, what it says; else what the environment says. */
 int aws_credentials_sts_find(const struct aws_credentials_options *options,
                              const struct aws_profile *profile, struct aws_credentials *c,
                              struct errbuf *err);

@@ -21,11 +21,11 @@ static struct slice xml_text(struct slice xml, const char *name)
     int close_len = snprintf(close, sizeof(close), "</%s>", name);
 
     start = memmem(xml.data, xml.len, open, (size_t)open_len);
-    if (start == NULL)
+    if (!start)
         return slice_of(NULL, 0);
     start += open_len;
     end = memmem(start, xml.len - (size_t)(start - xml.data), close, (size_t)close_len);
-    return end != NULL ? slice_of(start, (size_t)(end - start)) : slice_of(NULL, 0);
+    return end ? slice_of(start, (size_t)(end - start)) : slice_of(NULL, 0);
 }
 
 static void append_parameter(struct buffer *form, const char *name, struct slice value)
@@ -33,7 +33,7 @@ static void append_parameter(struct buffer *form, const char *name, struct slice
     char *escaped = curl_easy_escape(NULL, value.len > 0 ? value.data : "", (int)value.len);
 
     buffer_appendf(form, "&%s=", name);
-    if (escaped != NULL) {
+    if (escaped) {
         buffer_append_string(form, escaped);
         explicit_bzero(escaped, strlen(escaped));
     }
@@ -45,11 +45,11 @@ static void make_url(const struct aws_credentials_options *options,
 {
     const char *given = aws_profile_env("AWS_ENDPOINT_URL_STS");
 
-    if (given == NULL)
+    if (!given)
         given = aws_profile_env("AWS_ENDPOINT_URL");
-    if (given != NULL)
+    if (given)
         snprintf(url, AWS_CREDENTIALS_URL_MAX, "%s", given);
-    else if (options->region != NULL)
+    else if (options->region)
         snprintf(url, AWS_CREDENTIALS_URL_MAX, "https://sts.%s.amazonaws.com%s/", options->region,
                  strncmp(options->region, "cn-", 3) == 0 ? ".cn" : "");
     else
@@ -93,17 +93,16 @@ static int exchange(const struct aws_credentials_options *options, const struct 
     struct errbuf reason = ERRBUF_INIT;
     struct buffer answer;
     long status = 0;
-    int error;
 
     make_url(options, url);
     buffer_init(&answer, AWS_CREDENTIALS_ANSWER_MAX);
     buffer_reserve(&answer, AWS_CREDENTIALS_ANSWER_MAX);
-    error = fetch_run(&fetch, &answer, &status, &reason);
-    if (error != 0)
+    int error = fetch_run(&fetch, &answer, &status, &reason);
+    if (error)
         errbuf_set(err, "AssumeRoleWithWebIdentity: %s", reason.text);
     else
         error = read_answer(buffer_slice(&answer), status, c, err);
-    if (answer.data != NULL)
+    if (answer.data)
         explicit_bzero(answer.data, answer.capacity);
     buffer_release(&answer);
     return error;
@@ -113,29 +112,28 @@ int aws_credentials_sts_find(const struct aws_credentials_options *options,
                              const struct aws_profile *profile, struct aws_credentials *c,
                              struct errbuf *err)
 {
-    const char *file = profile != NULL ? profile->values[AWS_PROFILE_WEB_IDENTITY_TOKEN_FILE]
-                                       : aws_profile_env("AWS_WEB_IDENTITY_TOKEN_FILE");
+    const char *file = profile ? profile->values[AWS_PROFILE_WEB_IDENTITY_TOKEN_FILE]
+                               : aws_profile_env("AWS_WEB_IDENTITY_TOKEN_FILE");
     const char *role =
-        profile != NULL ? profile->values[AWS_PROFILE_ROLE_ARN] : aws_profile_env("AWS_ROLE_ARN");
-    const char *session = profile != NULL ? profile->values[AWS_PROFILE_ROLE_SESSION_NAME]
-                                          : aws_profile_env("AWS_ROLE_SESSION_NAME");
+        profile ? profile->values[AWS_PROFILE_ROLE_ARN] : aws_profile_env("AWS_ROLE_ARN");
+    const char *session = profile ? profile->values[AWS_PROFILE_ROLE_SESSION_NAME]
+                                  : aws_profile_env("AWS_ROLE_SESSION_NAME");
     char made_up[48];
     struct buffer form;
     char *token = NULL;
-    int error;
 
-    if (file == NULL)
+    if (!file)
         return LM_ENOTFOUND;
-    if (role == NULL)
+    if (!role)
         return errbuf_fail(err, LM_EINVAL,
                            "there is a web identity token file, but no role: set "
                            "AWS_ROLE_ARN");
-    if (session == NULL) {
+    if (!session) {
         snprintf(made_up, sizeof(made_up), "logmill-%lld", (long long)clock_wall_us());
         session = made_up;
     }
-    error = aws_profile_read_file(file, &token, err);
-    if (error != 0)
+    int error = aws_profile_read_file(file, &token, err);
+    if (error)
         return error == LM_ENOTFOUND ? LM_EUNAVAILABLE : error; /* it may be put there yet */
     token[strcspn(token, "\r\n")] = '\0';
 
@@ -144,9 +142,9 @@ int aws_credentials_sts_find(const struct aws_credentials_options *options,
     append_parameter(&form, "RoleArn", slice_of_string(role));
     append_parameter(&form, "RoleSessionName", slice_of_string(session));
     append_parameter(&form, "WebIdentityToken", slice_of_string(token));
-    error = buffer_error(&form) != 0 ? errbuf_fail(err, LM_EINVAL, "%s is too large", file)
-                                     : exchange(options, &form, c, err);
-    if (form.data != NULL)
+    error = buffer_error(&form) ? errbuf_fail(err, LM_EINVAL, "%s is too large", file)
+                                : exchange(options, &form, c, err);
+    if (form.data)
         explicit_bzero(form.data, form.capacity);
     buffer_release(&form);
     aws_profile_free_text(token);

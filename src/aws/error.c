@@ -108,10 +108,10 @@ static const char *hint(const struct aws_error *e, struct slice message)
     case AWS_ERROR_EXPIRED:
         return "the AWS credentials have expired";
     case AWS_ERROR_IDENTITY:
-        if (memmem(message.data, message.len, "scoped", 6) != NULL)
+        if (memmem(message.data, message.len, "scoped", 6))
             return "the AWS region is wrong";
-        if (memmem(message.data, message.len, "xpired", 6) != NULL ||
-            memmem(message.data, message.len, "not yet current", 15) != NULL)
+        if (memmem(message.data, message.len, "xpired", 6) ||
+            memmem(message.data, message.len, "not yet current", 15))
             return "the clock of this machine is wrong";
         return "the AWS credentials are wrong";
     case AWS_ERROR_FORBIDDEN:
@@ -128,17 +128,16 @@ void aws_error_read(struct aws_error *e, long status, struct slice body, struct 
     yyjson_doc *doc = yyjson_read(body.data, body.len, 0);
     yyjson_val *root = yyjson_doc_get_root(doc);
     struct slice message = json_text(yyjson_obj_get(root, "message"));
-    const char *told;
 
-    if (message.data == NULL)
+    if (!message.data)
         message = json_text(yyjson_obj_get(root, "Message"));
-    if (message.data == NULL)
+    if (!message.data)
         message = slice_of_string("");
     take_type(e, json_text(yyjson_obj_get(root, "__type")));
     e->kind = kind_of(e->type, status);
-    told = hint(e, message);
+    const char *told = hint(e, message);
     message = first_line(message);
-    if (told != NULL)
+    if (told)
         errbuf_set(text, "%s (HTTP %ld %s)", told, status, e->type);
     else
         errbuf_set(text, "HTTP %ld %s%s%.*s", status, e->type, message.len > 0 ? ": " : "",

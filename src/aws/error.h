@@ -1,4 +1,4 @@
-/* What a service of the JSON protocol answers where it fails, and what to do about it. */
+/* What a service of the JSON protocol answers if it fails, and what to do about it. */
 #ifndef LOGMILL_AWS_ERROR_H
 #define LOGMILL_AWS_ERROR_H
 
@@ -19,7 +19,7 @@ enum { AWS_ERROR_TYPE_SIZE = 64 };
 
 struct aws_error {
     enum aws_error_kind kind;
-    char type[AWS_ERROR_TYPE_SIZE]; /* "QueueDoesNotExist"; empty where none was named */
+    char type[AWS_ERROR_TYPE_SIZE]; /* "QueueDoesNotExist"; empty if none was named */
 };
 
 /*

@@ -70,7 +70,7 @@ static unsigned first_retry_ms(const struct aws_identity *id)
 static void take_result(struct aws_identity *id, int error, struct held *found,
                         const struct errbuf *reason)
 {
-    if (error == 0) {
+    if (!error) {
         drop(id->now);
         id->now = found;
         id->trouble = (struct errbuf)ERRBUF_INIT;
@@ -94,13 +94,12 @@ static void refresh(struct aws_identity *id)
     struct held *found = xcalloc(1, sizeof(*found));
     struct errbuf reason = ERRBUF_INIT;
     bool in_doubt = id->doubted;
-    int error;
 
     pthread_mutex_unlock(&id->lock);
     find.stop = &id->stop;
     found->holders = 1;
-    error = aws_credentials_chain_find(&find, &found->credentials, &reason);
-    if (error != 0 && error != LM_ESTOPPED)
+    int error = aws_credentials_chain_find(&find, &found->credentials, &reason);
+    if (error && error != LM_ESTOPPED)
         diag(DIAG_WARN, "AWS credentials cannot be refreshed; those in use stay",
              DIAG_STR("reason", reason.text));
     pthread_mutex_lock(&id->lock);
@@ -141,10 +140,10 @@ struct aws_identity *aws_identity_new(const struct aws_identity_options *options
     id->now->holders = 1;
     pthread_mutex_init(&id->lock, NULL);
     pthread_cond_init(&id->wake, NULL);
-    if (aws_credentials_chain_find(&options->find, &id->now->credentials, err) != 0)
+    if (aws_credentials_chain_find(&options->find, &id->now->credentials, err))
         goto fail;
     id->due_us = refresh_time(&id->now->credentials);
-    if (pthread_create(&id->thread, NULL, run, id) != 0) {
+    if (pthread_create(&id->thread, NULL, run, id)) {
         errbuf_set(err, "cannot start a thread");
         goto fail;
     }
@@ -160,7 +159,7 @@ fail:
 
 void aws_identity_free(struct aws_identity *id)
 {
-    if (id == NULL)
+    if (!id)
         return;
     atomic_store(&id->stop, true);
     pthread_mutex_lock(&id->lock);
@@ -176,10 +175,8 @@ void aws_identity_free(struct aws_identity *id)
 
 const struct aws_credentials *aws_identity_acquire(struct aws_identity *id)
 {
-    struct held *held;
-
     pthread_mutex_lock(&id->lock);
-    held = id->now;
+    struct held *held = id->now;
     held->holders++;
     pthread_mutex_unlock(&id->lock);
     return &held->credentials;

@@ -1,5 +1,5 @@
 /*
- * The credentials of the process as they are now: found once at the start, and, where they expire,
+ * The credentials of the process as they are now: found once at the start, and, if they expire,
  * found again in good time by a thread of its own. A failure there leaves those that are in use;
  * nobody ever waits for a refresh. Thread-safe.
  */
@@ -16,7 +16,7 @@ struct aws_identity_options {
     unsigned retry_ms;                   /* after a failed refresh at first; it doubles */
 };
 
-/* Looks for credentials (blocks). NULL with `err` filled where there are none. */
+/* Looks for credentials (blocks). NULL with `err` filled if there are none. */
 struct aws_identity *aws_identity_new(const struct aws_identity_options *options,
                                       struct errbuf *err);
 void aws_identity_free(struct aws_identity *id);
@@ -27,12 +27,12 @@ void aws_identity_give_back(struct aws_identity *id, const struct aws_credential
 
 /*
  * `refused` were refused by a service: they are looked for again soon (not more often than every
- * few seconds), for what an administrator has changed. Does nothing where others are in use
+ * few seconds), for what an administrator has changed. Does nothing if others are in use
  * already.
  */
 void aws_identity_doubt(struct aws_identity *id, const struct aws_credentials *refused);
 
-/* Why the last refresh failed; an empty text where it did not. */
+/* Why the last refresh failed; an empty text if it did not. */
 void aws_identity_trouble(struct aws_identity *id, struct errbuf *text);
 
 #endif

@@ -18,11 +18,10 @@ static void give_setting(struct slice section, struct slice line, aws_ini_fn *fn
 {
     const char *equals = memchr(line.data, '=', line.len);
     struct aws_ini_item item = {.section = section};
-    size_t key_len;
 
-    if (equals == NULL)
+    if (!equals)
         return;
-    key_len = (size_t)(equals - line.data);
+    size_t key_len = (size_t)(equals - line.data);
     item.key = slice_trim(slice_of(line.data, key_len));
     item.value = slice_trim(slice_of(equals + 1, line.len - key_len - 1));
     if (item.key.len > 0)
@@ -43,11 +42,11 @@ void aws_ini_parse(struct slice text, aws_ini_fn *fn, void *ctx)
             const char *close = memchr(line.data, ']', line.len);
 
             section = slice_of(NULL, 0);
-            if (close == NULL)
+            if (!close)
                 continue;
             section = slice_trim(slice_of(line.data + 1, (size_t)(close - line.data) - 1));
             fn(&(struct aws_ini_item){.section = section}, ctx);
-        } else if (section.data != NULL && !is_blank(raw.data[0])) {
+        } else if (section.data && !is_blank(raw.data[0])) {
             give_setting(section, line, fn, ctx);
         }
     }

@@ -23,12 +23,12 @@ const char *aws_profile_env(const char *name)
 {
     const char *value = getenv(name);
 
-    return value != NULL && value[0] != '\0' ? value : NULL;
+    return value && value[0] != '\0' ? value : NULL;
 }
 
 void aws_profile_free_text(char *text)
 {
-    if (text == NULL)
+    if (!text)
         return;
     explicit_bzero(text, strlen(text));
     free(text);
@@ -37,21 +37,20 @@ void aws_profile_free_text(char *text)
 int aws_profile_read_file(const char *path, char **text, struct errbuf *err)
 {
     FILE *file = fopen(path, "re");
-    size_t len;
     int error = 0;
 
-    if (file == NULL)
+    if (!file)
         return errbuf_fail(err, errno == ENOENT ? LM_ENOTFOUND : LM_EINVAL, "cannot read %s: %s",
                            path, strerror(errno));
     setvbuf(file, NULL, _IONBF, 0); /* no second copy of a secret */
     *text = xcalloc(1, FILE_BYTES_MAX + 1);
-    len = fread(*text, 1, FILE_BYTES_MAX + 1, file);
+    size_t len = fread(*text, 1, FILE_BYTES_MAX + 1, file);
     if (ferror(file))
         error = errbuf_fail(err, LM_EINVAL, "cannot read %s: %s", path, strerror(errno));
     else if (len > FILE_BYTES_MAX)
         error = errbuf_fail(err, LM_EINVAL, "%s is larger than 1 MiB", path);
     fclose(file);
-    if (error != 0) {
+    if (error) {
         explicit_bzero(*text, len);
         free(*text);
         *text = NULL;
@@ -103,7 +102,7 @@ static void take_item(const struct aws_ini_item *item, void *ctx)
     }
 }
 
-/* The path that `variable` gives, or that of `name` in ~/.aws. Returns false where there is none.
+/* The path that `variable` gives, or that of `name` in ~/.aws. Returns false if there is none.
  */
 static bool find_path(const char *variable, const char *name, char path[PATH_BYTES_MAX])
 {
@@ -111,11 +110,11 @@ static bool find_path(const char *variable, const char *name, char path[PATH_BYT
     const char *home = aws_profile_env("HOME");
     int len;
 
-    if (given != NULL && strncmp(given, "~/", 2) != 0)
+    if (given && strncmp(given, "~/", 2) != 0)
         len = snprintf(path, PATH_BYTES_MAX, "%s", given);
-    else if (home == NULL)
+    else if (!home)
         return false;
-    else if (given != NULL)
+    else if (given)
         len = snprintf(path, PATH_BYTES_MAX, "%s%s", home, given + 1);
     else
         len = snprintf(path, PATH_BYTES_MAX, "%s/.aws/%s", home, name);
@@ -128,12 +127,11 @@ static int read_into(struct aws_profile *p, const char *variable, const char *na
     struct reading reading = {.p = p, .bare = bare};
     char path[PATH_BYTES_MAX];
     char *text = NULL;
-    int error;
 
     if (!find_path(variable, name, path))
         return 0;
-    error = aws_profile_read_file(path, &text, err);
-    if (error == 0 && text != NULL)
+    int error = aws_profile_read_file(path, &text, err);
+    if (!error && text)
         aws_ini_parse(slice_of_string(text), take_item, &reading);
     aws_profile_free_text(text);
     return error == LM_ENOTFOUND ? 0 : error;
@@ -144,11 +142,11 @@ int aws_profile_load(struct aws_profile *p, struct errbuf *err)
     const char *chosen = aws_profile_env("AWS_PROFILE");
     int error;
 
-    *p = (struct aws_profile){.chosen = chosen != NULL};
-    p->name = xstrdup(chosen != NULL ? chosen : "default");
+    *p = (struct aws_profile){.chosen = chosen};
+    p->name = xstrdup(chosen ? chosen : "default");
     /* The config file first: what the other one has then replaces it. */
-    if ((error = read_into(p, "AWS_CONFIG_FILE", "config", false, err)) != 0 ||
-        (error = read_into(p, "AWS_SHARED_CREDENTIALS_FILE", "credentials", true, err)) != 0)
+    if ((error = read_into(p, "AWS_CONFIG_FILE", "config", false, err)) ||
+        (error = read_into(p, "AWS_SHARED_CREDENTIALS_FILE", "credentials", true, err)))
         goto fail;
     if (p->chosen && !p->found) {
         error = errbuf_fail(err, LM_EINVAL,

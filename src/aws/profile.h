@@ -37,11 +37,11 @@ struct aws_profile {
     char *name;
     bool chosen; /* by AWS_PROFILE */
     bool found;
-    char *values[AWS_PROFILE_SETTINGS_LEN]; /* NULL where not set */
+    char *values[AWS_PROFILE_SETTINGS_LEN]; /* NULL if not set */
 };
 
 /*
- * Reads the files; one that is not there counts as empty. Returns 0, or LM_EINVAL where AWS_PROFILE
+ * Reads the files; one that is not there counts as empty. Returns 0, or LM_EINVAL if AWS_PROFILE
  * names a profile that neither has, or a file cannot be read.
  */
 int aws_profile_load(struct aws_profile *p, struct errbuf *err) LM_MUST_CHECK;
@@ -58,7 +58,7 @@ int aws_profile_read_file(const char *path, char **text, struct errbuf *err) LM_
 /* Wipes and frees `text`; NULL does nothing. */
 void aws_profile_free_text(char *text);
 
-/* The value of environment variable `name`, or NULL where it is not set or empty. */
+/* The value of environment variable `name`, or NULL if it is not set or empty. */
 const char *aws_profile_env(const char *name);
 
 #endif

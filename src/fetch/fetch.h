@@ -11,7 +11,7 @@
 enum { FETCH_HEADERS_MAX = 3 };
 
 struct fetch {
-    const char *method; /* NULL: GET, or POST where there is a body */
+    const char *method; /* NULL: GET, or POST if there is a body */
     const char *url;
     const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; the first NULL ends them */
     struct slice body;                      /* a form; data NULL: none */

@@ -83,7 +83,7 @@ static int ask_whether_over(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c,
 
     if (h->request->is_over(h->request->ctx))
         h->error = LM_ESTOPPED;
-    return h->error != 0;
+    return h->error;
 }
 
 static void set_times(struct fetch_handle *h)

@@ -20,14 +20,14 @@
 /* Whether a request goes through the proxy that the environment names (http_proxy, …). */
 enum fetch_proxy {
     FETCH_PROXY_AS_SET,    /* unless no_proxy names the host */
-    FETCH_PROXY_NOT_LOCAL, /* nor, where no_proxy is not set, to this machine */
+    FETCH_PROXY_NOT_LOCAL, /* nor, if no_proxy is not set, to this machine */
     FETCH_PROXY_NEVER,
 };
 
 /* One request. All that it points to lives until its end. */
 struct fetch_request {
     const char *url;
-    const char *method; /* NULL: GET, or POST where there is a body */
+    const char *method; /* NULL: GET, or POST if there is a body */
     struct slice body;  /* data NULL: none */
     enum fetch_proxy proxy;
     const char *ca_file; /* certificates that vouch for the server; NULL: the system's */

@@ -62,7 +62,7 @@ static void *answer_once(void *arg)
     int connection = accept(s->listener, NULL, NULL);
     size_t len = 0;
 
-    while (strstr(s->request, "\r\n\r\n") == NULL && len < sizeof(s->request) - 1) {
+    while (!strstr(s->request, "\r\n\r\n") && len < sizeof(s->request) - 1) {
         ssize_t n = read(connection, s->request + len, sizeof(s->request) - 1 - len);
 
         assert_true(n > 0);
@@ -97,7 +97,7 @@ static void a_relative_uri_is_asked_at_the_containers_fixed_address(void **state
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", start_server(&s));
     setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/id", 1);
     setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a-token", 1);
-    if (aws_credentials_chain_find(&options, &c, &err) != 0)
+    if (aws_credentials_chain_find(&options, &c, &err))
         fail_msg("%s", err.text);
     pthread_join(s.thread, NULL);
     close(s.listener);
@@ -113,10 +113,9 @@ static void a_relative_uri_is_asked_at_the_containers_fixed_address(void **state
 static void write_config(const char *directory, const char *text)
 {
     char path[1024];
-    FILE *file;
 
     snprintf(path, sizeof(path), "%s/config", directory);
-    file = fopen(path, "w");
+    FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);

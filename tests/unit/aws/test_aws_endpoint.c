@@ -20,7 +20,7 @@ static void check(const char *queue_url, const char *url, const char *region)
     struct aws_endpoint endpoint;
     struct errbuf err = ERRBUF_INIT;
 
-    if (aws_endpoint_find(&endpoint, "AWS_ENDPOINT_URL_SQS", queue_url, &err) != 0)
+    if (aws_endpoint_find(&endpoint, "AWS_ENDPOINT_URL_SQS", queue_url, &err))
         fail_msg("%s: %s", queue_url, err.text);
     assert_string_equal(endpoint.url, url);
     assert_string_equal(endpoint.region, region);

@@ -13,7 +13,7 @@ static void check(long status, const char *body, enum aws_error_kind kind, const
     aws_error_read(&e, status, slice_of_string(body), &text);
     assert_int_equal(e.kind, kind);
     assert_string_equal(e.type, type);
-    if (strstr(text.text, part) == NULL)
+    if (!strstr(text.text, part))
         fail_msg("\"%s\" has no \"%s\"", text.text, part);
     assert_null(strchr(text.text, '\n'));
     assert_null(strstr(text.text, "secret"));
@@ -63,13 +63,12 @@ static void a_long_message_is_cut_between_characters(void **state)
     char body[2048] = "{\"__type\":\"Other\",\"message\":\"x";
     struct errbuf text = ERRBUF_INIT;
     struct aws_error e;
-    size_t len;
 
     for (int i = 0; i < 300; i++)
         strncat(body, "\xc3\xbc", sizeof(body) - strlen(body) - 1);
     strncat(body, "\"}", sizeof(body) - strlen(body) - 1);
     aws_error_read(&e, 400, slice_of_string(body), &text);
-    len = strlen(text.text);
+    size_t len = strlen(text.text);
     assert_in_range(len, 150, 300);
     assert_int_equal((unsigned char)text.text[len - 1], 0xbc);
 }
