@@ -65,7 +65,7 @@ bool decoder_is_json(const struct decoder *d)
 
 /* ---- Which charset ---- */
 
-/* True where the first `len` bytes of `raw` are those of a signature; '?' stands for 1 to 9. */
+/* True if the first `len` bytes of `raw` are those of a signature; '?' stands for 1 to 9. */
 static bool begins_so(struct slice raw, const struct signature *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -76,8 +76,8 @@ static bool begins_so(struct slice raw, const struct signature *s, size_t len)
 }
 
 /*
- * Sets d->charset, and drops the byte order mark, where d->raw is enough to tell. Returns 0, or
- * LM_EDATA where it is something else.
+ * Sets d->charset, and drops the byte order mark, if d->raw is enough to tell. Returns 0, or
+ * LM_EDATA if it is something else.
  */
 static int find_charset(struct decoder *d, bool is_last, struct errbuf *err)
 {
@@ -148,7 +148,7 @@ static void append_utf16(struct decoder *d, bool is_last, struct buffer *b)
 
 /* ---- Which shape ---- */
 
-/* Cuts blanks and then `word` off `*text`. 1, 0 where something else is there, -1 where it may be.
+/* Cuts blanks and then `word` off `*text`. 1, 0 if something else is there, -1 if it may be.
  */
 static int cut(struct slice *text, const char *word)
 {
@@ -165,7 +165,7 @@ static int cut(struct slice *text, const char *word)
     return 1;
 }
 
-/* True (1) where `text` is an array of objects, or {"logs":[ with one; -1 where it may be. */
+/* True (1) if `text` is an array of objects, or {"logs":[ with one; -1 if it may be. */
 static int begins_array(struct slice text, bool *is_answer)
 {
     static const char *const answer[] = {"{", "\"logs\"", ":", "["};
@@ -197,7 +197,7 @@ static int begins_csv(struct slice text, bool is_last)
            (text.data[len] == '\r' || text.data[len] == '\n');
 }
 
-/* Sets d->shape where d->text is enough to tell: its first LOOK_MAX bytes always are. */
+/* Sets d->shape if d->text is enough to tell: its first LOOK_MAX bytes always are. */
 static void find_shape(struct decoder *d, bool is_last)
 {
     struct slice text = buffer_slice(&d->text);

@@ -36,7 +36,7 @@ void decoder_release(struct decoder *d);
 int decoder_feed(struct decoder *d, struct slice bytes, bool is_last, struct buffer *out,
                  struct errbuf *err) LM_MUST_CHECK;
 
-/* True where the lines are JSON, whatever they look like. */
+/* True if the lines are JSON, whatever they look like. */
 bool decoder_is_json(const struct decoder *d);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
-#include "base/xalloc.h"
 #include "cli/terminal.h"
 #include "json/writer.h"
 
@@ -60,10 +60,7 @@ static void added(void *ctx)
 {
     struct delivery *d = ctx;
 
-    if (d->len == d->capacity) {
-        d->capacity = d->capacity ? 2 * d->capacity : 64;
-        d->items = xrealloc(d->items, d->capacity * sizeof(*d->items));
-    }
+    d->items = array_reserve(d->items, &d->capacity, d->len + 1, sizeof(*d->items));
     d->items[d->len] = (struct delivery_item){
         .begin = d->len ? d->items[d->len - 1].end : 0, .end = d->body.len, .number = d->number};
     d->len++;
@@ -75,10 +72,9 @@ static void add_part(struct delivery *d, struct slice text, uint64_t number, boo
     struct line_part part = {.text = text, .is_first = is_first, .is_last = is_last};
     uint64_t repaired = d->lines.repaired;
     struct errbuf err = ERRBUF_INIT;
-    int error;
 
     d->number = number;
-    error = line_append(&d->body, &d->lines, &part, added, d, &err);
+    int error = line_append(&d->body, &d->lines, &part, added, d, &err);
     if (error)
         refuse(d, number, err.text[0] ? err.text : lm_error_text(error));
     if (repaired == 0 && d->lines.repaired > 0)
@@ -93,7 +89,7 @@ void delivery_add(struct delivery *d, struct slice line, uint64_t number)
     add_part(d, line, number, true, true);
 }
 
-/* Adds `text`, more of a line: all that is left where `is_last`. */
+/* Adds `text`, more of a line: all that is left if `is_last`. */
 static void add_more(struct delivery *d, struct delivery_lines *lines, struct slice text,
                      bool is_last)
 {
@@ -139,7 +135,7 @@ void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct deliver
         if (end || is_over) {
             line.len = end ? (size_t)(end - line.data) : line.len;
             add_more(d, lines, line, true);
-            added_len = line.len + (end != NULL);
+            added_len = line.len + (end ? 1 : 0);
         } else {
             added_len = add_long(d, lines, line);
             lines->scanned = added_len > 0 ? 0 : line.len;
@@ -161,7 +157,7 @@ bool delivery_is_full(const struct delivery *d)
 
 /* ---- Sending ---- */
 
-/* True where another try is to be made, after a while; false where it is time to give up. */
+/* True if another try is to be made, after a while; false if it is time to give up. */
 static bool wait_for_next(struct delivery *d, unsigned tries, uint64_t begin,
                           const struct errbuf *err)
 {
@@ -193,7 +189,7 @@ static int post(struct delivery *d, struct slice body, struct errbuf *err)
     for (unsigned tries = 1;; tries++) {
         error = http_client_run(d->client, &request, err);
         if (error != LM_EUNAVAILABLE) {
-            if (error == 0 && tries > 1)
+            if (!error && tries > 1)
                 terminal_say(d->command, "%s takes logs again", http_client_url(d->client));
             return error;
         }
@@ -238,13 +234,12 @@ static int send_items(struct delivery *d, struct delivery_item *items, size_t le
     size_t kept = 0;
     struct errbuf err = ERRBUF_INIT;
     struct buffer body;
-    int error;
 
     buffer_init(&body, SIZE_MAX / 2);
     for (size_t i = 0; i < len; i++)
         buffer_append(&body, d->body.data + items[i].begin, items[i].end - items[i].begin);
-    error = buffer_error(&body) ? buffer_error(&body) : post(d, buffer_slice(&body), &err);
-    if (error == 0) {
+    int error = buffer_error(&body) ? buffer_error(&body) : post(d, buffer_slice(&body), &err);
+    if (!error) {
         d->sent += len;
         d->sent_bytes += body.len;
     }

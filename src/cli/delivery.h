@@ -59,16 +59,16 @@ struct delivery_lines {
 };
 
 /*
- * Moves the whole lines of `bytes` (where `is_over`, all), and what of a long line is text for
+ * Moves the whole lines of `bytes` (if `is_over`, all), and what of a long line is text for
  * certain, to the batch, until that is full or delivery_is_over.
  */
 void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct delivery_lines *lines,
                         bool is_over);
 
-/* True where nothing is to be added any more: something was refused, and that is an end to it. */
+/* True if nothing is to be added any more: something was refused, and that is an end to it. */
 bool delivery_is_over(const struct delivery *d);
 
-/* True where the batch is to be sent before more is added. */
+/* True if the batch is to be sent before more is added. */
 bool delivery_is_full(const struct delivery *d);
 
 /* Sends the batch. Returns 0 with an empty batch, or, after saying why on stderr, an error. */

@@ -21,7 +21,7 @@ struct export
     bool is_terminal;   /* standard output is one: nothing may control it */
     struct buffer line; /* for a terminal: what is no whole line yet */
     struct buffer shown;
-    uint64_t logs, bytes; /* lines, which are logs where the format is NDJSON */
+    uint64_t logs, bytes; /* lines, which are logs if the format is NDJSON */
     struct errbuf *err;
 };
 
@@ -67,7 +67,7 @@ static int take(struct slice bytes, void *ctx)
     return buffer_error(&e->line) ? buffer_error(&e->line) : show_lines(e);
 }
 
-/* How much it was, where somebody waits for it; rows of CSV are not counted: texts have newlines.
+/* How much it was, if somebody waits for it; rows of CSV are not counted: texts have newlines.
  */
 static void say_sum(const struct export *e, const char *format, uint64_t begun_us)
 {
@@ -85,12 +85,11 @@ static int download(struct export *e, struct http_client *client, const struct f
 {
     struct http_client_request request = {.take = take, .ctx = e};
     struct buffer path;
-    int error;
 
     buffer_init(&path, SIZE_MAX / 2);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "format", slice_of_string(flags_text(flags, "format")));
-    error = filters_append(&path, flags, e->err);
+    int error = filters_append(&path, flags, e->err);
     buffer_append_char(&path, '\0');
     request.path = path.data;
     if (!error)
@@ -150,5 +149,5 @@ int client_export(const struct flags *flags)
     buffer_release(&e.line);
     buffer_release(&e.shown);
     http_client_free(client);
-    return is_wrong ? CLIENT_USAGE : error != 0;
+    return is_wrong ? CLIENT_USAGE : error ? 1 : 0;
 }

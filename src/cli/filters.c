@@ -89,10 +89,9 @@ int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *e
 int filters_check(const struct flags *flags, struct errbuf *err)
 {
     struct buffer path;
-    int error;
 
     buffer_init(&path, SIZE_MAX / 2);
-    error = filters_append(&path, flags, err);
+    int error = filters_append(&path, flags, err);
     buffer_release(&path);
     return error;
 }

@@ -95,7 +95,7 @@ const char *flags_text(const struct flags *flags, const char *name)
     const struct flag *f = find(flags->command, name, strlen(name));
     const char *value;
 
-    assert(f != NULL);
+    assert(f);
     for (int i = flags->given_len; i-- > 0;)
         if (flags->given[i].flag == f)
             return flags->given[i].value;

@@ -47,7 +47,7 @@ int flags_parse(struct flags *flags, const struct client_command *command, char 
 /* The value of a flag of the command's tables: as given last, else of its variable, else its
    default, else NULL. */
 const char *flags_text(const struct flags *flags, const char *name);
-uint64_t flags_number(const struct flags *flags, const char *name); /* 0 where it is not set */
+uint64_t flags_number(const struct flags *flags, const char *name); /* 0 if it is not set */
 bool flags_has(const struct flags *flags, const char *name);        /* given on the command line */
 
 #endif

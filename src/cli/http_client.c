@@ -24,11 +24,10 @@ struct http_client {
 static char *url_text(CURLU *url)
 {
     char *text = NULL, *copy;
-    size_t len;
 
     if (curl_url_get(url, CURLUPART_URL, &text, 0) || !text)
         return NULL;
-    len = strlen(text);
+    size_t len = strlen(text);
     while (len > 0 && text[len - 1] == '/')
         len--;
     copy = xmalloc(len + 1);
@@ -136,7 +135,7 @@ static bool is_over(void *ctx)
     struct http_client *client = ctx;
 
     client->take_error = client->request->is_over(client->request->ctx) ? LM_ESTOPPED : 0;
-    return client->take_error != 0;
+    return client->take_error;
 }
 
 static int add_headers(struct fetch_handle *handle, const struct http_client_request *request)

@@ -37,7 +37,7 @@ struct http_client_request {
     void *ctx;
 };
 
-/* For the server that the flag `url` names. Returns NULL with `err` set where that is no URL. */
+/* For the server that the flag `url` names. Returns NULL with `err` set if that is no URL. */
 struct http_client *http_client_new(const struct flags *flags, struct errbuf *err);
 void http_client_free(struct http_client *client);
 
@@ -45,7 +45,7 @@ void http_client_free(struct http_client *client);
 const char *http_client_url(const struct http_client *client);
 
 /*
- * Returns 0 where the answer is a 2xx; LM_EUNAVAILABLE (no server, a broken connection, 408, 429,
+ * Returns 0 if the answer is a 2xx; LM_EUNAVAILABLE (no server, a broken connection, 408, 429,
  * 5xx: a later try may do); LM_EDATA (422) or LM_ETOOBIG (413); LM_EINVAL (any other status); or
  * what take() returned. `err` says what went wrong and where.
  */

@@ -52,7 +52,7 @@ static bool find_time(const struct import *im, struct slice text, int64_t *us)
 
 /*
  * Logs without a time get that of the one before. For those before the first that has one, and
- * where none has, a time is needed that the next import of this file finds again.
+ * if none has, a time is needed that the next import of this file finds again.
  */
 static void set_time(struct import *im)
 {
@@ -141,7 +141,6 @@ static int import_file(struct delivery *d, const char *name)
     struct import im = {.d = d, .name = name};
     struct errbuf err = ERRBUF_INIT;
     struct buffer source;
-    int error;
 
     im.file = input_file_open(name, &err);
     if (!im.file) {
@@ -154,7 +153,7 @@ static int import_file(struct delivery *d, const char *name)
     d->source = source.data;
     decoder_init(&im.decoder, d->lines.format == LINE_PLAIN);
     buffer_init(&im.bytes, SIZE_MAX / 2); /* a line of LINE_JSON_MAX and what was read at a time */
-    error = import_opened(&im);
+    int error = import_opened(&im);
     buffer_release(&im.bytes);
     decoder_release(&im.decoder);
     buffer_release(&source);

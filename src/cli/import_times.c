@@ -90,12 +90,11 @@ bool import_times_find(uint64_t seed, struct slice head, int64_t *us)
 {
     struct buffer path, times;
     bool is_known = false;
-    int fd;
 
     buffer_init(&path, SIZE_MAX / 2);
     buffer_init(&times, SIZE_MAX / 2);
     append_path(&path);
-    fd = open(path.data, O_RDONLY | O_CLOEXEC);
+    int fd = open(path.data, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && read_all(fd, &times) == 0) {
         uint64_t *hashes = hash_beginnings(seed, head);
 
@@ -148,7 +147,6 @@ static int add(const char *path, struct slice line)
 int import_times_add(uint64_t seed, struct slice head, int64_t us, struct errbuf *err)
 {
     struct buffer path, line;
-    int error;
 
     buffer_init(&path, SIZE_MAX / 2);
     buffer_init(&line, SIZE_MAX / 2);
@@ -156,7 +154,7 @@ int import_times_add(uint64_t seed, struct slice head, int64_t us, struct errbuf
     make_folders(path.data);
     buffer_appendf(&line, "%zu %016llx %lld\n", head.len,
                    (unsigned long long)hash_bytes(seed, head), (long long)us);
-    error = add(path.data, buffer_slice(&line));
+    int error = add(path.data, buffer_slice(&line));
     if (error)
         errbuf_set(err, "cannot write %s: %s", path.data, strerror(errno));
     buffer_release(&path);

@@ -1,7 +1,7 @@
 /*
  * The times that `import` gave to inputs without any: the change of a file, which is another one as
  * soon as the file has grown or was copied. So it is remembered, by what the input begins with, in
- * the file $XDG_STATE_HOME/logmill/import-times (~/.local/state where that is not set), a line
+ * the file $XDG_STATE_HOME/logmill/import-times (~/.local/state if that is not set), a line
  * each:
  *
  *   LENGTH HASH MICROSECONDS    of the input's first bytes as they were then
@@ -21,8 +21,8 @@ enum {
 };
 
 /*
- * Finds the remembered time of the input that begins with `head` (all of it where it is shorter
- * than IMPORT_TIMES_HEAD), hashed on from `seed`. False where there is none.
+ * Finds the remembered time of the input that begins with `head` (all of it if it is shorter
+ * than IMPORT_TIMES_HEAD), hashed on from `seed`. False if there is none.
  */
 bool import_times_find(uint64_t seed, struct slice head, int64_t *us);
 

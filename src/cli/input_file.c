@@ -114,14 +114,12 @@ static int begin(struct input_file *f, struct errbuf *err)
 
 static ssize_t read_gzip(struct input_file *f, char *data, size_t len)
 {
-    int rc;
-
     f->zlib.next_in = (unsigned char *)f->in + f->at;
     f->zlib.avail_in = (unsigned)(f->len - f->at);
     f->zlib.next_out = (unsigned char *)data;
     f->zlib.avail_out = (unsigned)len;
     f->is_open = true;
-    rc = inflate(&f->zlib, Z_NO_FLUSH);
+    int rc = inflate(&f->zlib, Z_NO_FLUSH);
     f->at = f->len - f->zlib.avail_in;
     if (rc == Z_STREAM_END) { /* another member may follow */
         f->is_open = false;

@@ -1,4 +1,4 @@
-/* A file that is read from its beginning to its end, inflated where it is gzip or zstd. */
+/* A file that is read from its beginning to its end, inflated if it is gzip or zstd. */
 #ifndef LOGMILL_CLI_INPUT_FILE_H
 #define LOGMILL_CLI_INPUT_FILE_H
 
@@ -9,7 +9,7 @@
 
 struct input_file;
 
-/* Returns NULL with `err` set where it cannot be opened. "-" is standard input. */
+/* Returns NULL with `err` set if it cannot be opened. "-" is standard input. */
 struct input_file *input_file_open(const char *name, struct errbuf *err);
 void input_file_close(struct input_file *f);
 

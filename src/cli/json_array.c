@@ -12,7 +12,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* A byte between two objects. False where it may not stand there. */
+/* A byte between two objects. False if it may not stand there. */
 static bool pass_between(struct json_array *a, char c)
 {
     if (c == '{') {
@@ -47,7 +47,7 @@ static void pass_string(struct json_array *a, char c)
         a->in_string = false;
 }
 
-/* Appends a byte of an object. False where it may not stand there. */
+/* Appends a byte of an object. False if it may not stand there. */
 static bool pass_object(struct json_array *a, char c, struct buffer *out)
 {
     if (a->in_string && c == '\n')

@@ -45,14 +45,13 @@ static int check_flags(struct line_reader *r, struct errbuf *err)
     struct errbuf reason = ERRBUF_INIT;
     struct buffer sample;
     struct log_key key;
-    int error;
 
     buffer_init(&sample, SIZE_MAX / 2);
     buffer_append_char(&sample, '{');
     buffer_append_slice(&sample, buffer_slice(&r->attrs));
     buffer_append_slice(&sample, buffer_slice(&r->level));
     buffer_append_string(&sample, ",\"message\":\"\"}");
-    error = check(r, buffer_slice(&sample), &key, &reason);
+    int error = check(r, buffer_slice(&sample), &key, &reason);
     buffer_release(&sample);
     return error ? errbuf_fail(err, LM_EINVAL, "--level, --attr: %s", reason.text) : 0;
 }
@@ -100,7 +99,7 @@ static void pass(struct line_reader *r, struct slice bytes)
         r->place->hash = hash_bytes(r->place->hash, bytes);
 }
 
-/* The time of the next log, where it has none of its own. */
+/* The time of the next log, if it has none of its own. */
 static int64_t default_time(const struct line_reader *r)
 {
     if (!r->place)
@@ -150,7 +149,7 @@ static bool is_given(yyjson_val *value)
     return value && !yyjson_is_null(value);
 }
 
-/* The time of a log that has one, or an id that is one. False where the server will refuse it. */
+/* The time of a log that has one, or an id that is one. False if the server will refuse it. */
 static bool read_time(yyjson_val *time, yyjson_val *id, int64_t *us)
 {
     struct timestamp_error refusal;
@@ -159,7 +158,7 @@ static bool read_time(yyjson_val *time, yyjson_val *id, int64_t *us)
     if (yyjson_is_raw(time))
         return timestamp_parse_number(json_text(time), us, &refusal) == 0;
     if (is_given(time))
-        return yyjson_is_str(time) && timestamp_parse_text(json_text(time), us, &refusal) == 0;
+        return yyjson_is_str(time) && !timestamp_parse_text(json_text(time), us, &refusal);
     if (!yyjson_is_str(id) || uuid_parse(json_text(id), &uuid, NULL) || !uuid_is_v7(&uuid))
         return false;
     *us = uuid7_ms(&uuid) * 1000;
@@ -245,7 +244,7 @@ static int check(struct line_reader *r, struct slice json, struct log_key *key, 
 
 /*
  * Appends `text`, an object that is not empty, as a log: what it lacks comes behind its members, so
- * that it counts where they say null; --attr before them, so that they win. A log with an id is
+ * that it counts if they say null; --attr before them, so that they win. A log with an id is
  * whole, and gets no attributes: under its id it is stored once, as it is.
  */
 static void append_completed(struct buffer *b, const struct line_reader *r, struct slice text,
@@ -282,7 +281,6 @@ static int append_log(struct buffer *b, struct line_reader *r, struct slice text
     size_t begin = b->len;
     struct log_key key;
     int64_t us = 0;
-    int error;
 
     if (!has_time && !is_given(id))
         us = default_time(r);
@@ -291,7 +289,7 @@ static int append_log(struct buffer *b, struct line_reader *r, struct slice text
     append_completed(b, r, text, log, us, has_time);
     if (buffer_error(b))
         return LM_ENOMEM;
-    error = check(r, slice_of(b->data + begin, b->len - begin), &key, err);
+    int error = check(r, slice_of(b->data + begin, b->len - begin), &key, err);
     if (error) {
         buffer_truncate(b, begin);
         return error;
@@ -316,22 +314,21 @@ static void replace_surrogates(struct buffer *b)
     }
 }
 
-/* True where `text` names a member "message". */
+/* True if `text` names a member "message". */
 static bool names_message(struct slice text)
 {
     static const struct slice name = {"\"message\"", 9};
     const char *at = memmem(text.data, text.len, name.data, name.len);
-    struct slice rest;
 
     if (!at)
         return false;
     at += name.len;
-    rest = slice_trim(slice_of(at, text.len - (size_t)(at - text.data)));
+    struct slice rest = slice_trim(slice_of(at, text.len - (size_t)(at - text.data)));
     return rest.len > 0 && rest.data[0] == ':';
 }
 
 /*
- * True where `text`, which is not JSON, is meant as a log: it nearly is JSON, begins with a log, or
+ * True if `text`, which is not JSON, is meant as a log: it nearly is JSON, begins with a log, or
  * is the beginning of one.
  */
 static bool is_nearly_log(struct slice text)
@@ -343,7 +340,6 @@ static bool is_nearly_log(struct slice text)
     yyjson_read_err failure = {.code = YYJSON_READ_SUCCESS};
     yyjson_doc *doc = NULL;
     struct buffer copy;
-    bool is_log;
 
     buffer_init(&copy, SIZE_MAX / 2);
     buffer_append_slice(&copy, text);
@@ -351,16 +347,16 @@ static bool is_nearly_log(struct slice text)
         replace_surrogates(&copy);
         doc = yyjson_read_opts(copy.data, copy.len, lenient, NULL, &failure);
     }
-    is_log = doc ? member(yyjson_doc_get_root(doc), "message") != NULL
-                 : failure.code == YYJSON_READ_ERROR_UNEXPECTED_END && names_message(text);
+    bool is_log = doc ? !!member(yyjson_doc_get_root(doc), "message")
+                      : failure.code == YYJSON_READ_ERROR_UNEXPECTED_END && names_message(text);
     yyjson_doc_free(doc);
     buffer_release(&copy);
     return is_log;
 }
 
 /*
- * Appends `line`, which may be JSON, where it is a log; *is_text where it is none at all. Returns
- * 0; LM_EDATA, `err` set, where it is meant as one; or LM_ENOMEM.
+ * Appends `line`, which may be JSON, if it is a log; *is_text if it is none at all. Returns
+ * 0; LM_EDATA, `err` set, if it is meant as one; or LM_ENOMEM.
  */
 static int append_json(struct buffer *b, struct line_reader *r, struct slice line, bool *is_text,
                        struct errbuf *err)
@@ -368,18 +364,17 @@ static int append_json(struct buffer *b, struct line_reader *r, struct slice lin
     struct slice text = without_bom(line);
     yyjson_doc *doc = NULL;
     struct log_key key;
-    yyjson_val *log;
     int error;
 
     *is_text = false;
     doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
-    log = yyjson_doc_get_root(doc);
+    yyjson_val *log = yyjson_doc_get_root(doc);
     if (yyjson_is_obj(log) && member(log, "message")) {
         error = append_log(b, r, text, log, err);
     } else {
         *is_text = r->format == LINE_AUTO && (doc || !is_nearly_log(text));
         error = *is_text ? 0 : check(r, text, &key, err);
-        if (error == 0 && !*is_text) /* whatever the two readers differ in */
+        if (!error && !*is_text) /* whatever the two readers differ in */
             error = errbuf_fail(err, LM_EDATA, "cannot be read as JSON");
     }
     yyjson_doc_free(doc);
@@ -390,13 +385,12 @@ bool line_own_time(const struct line_reader *r, struct slice line, int64_t *us)
 {
     struct slice text = without_bom(line);
     yyjson_doc *doc = NULL;
-    yyjson_val *log;
-    bool has_time;
 
     if (line_may_be_json(r, line))
         doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
-    log = yyjson_doc_get_root(doc);
-    has_time = member(log, "message") && read_time(member(log, "timestamp"), member(log, "id"), us);
+    yyjson_val *log = yyjson_doc_get_root(doc);
+    bool has_time =
+        member(log, "message") && read_time(member(log, "timestamp"), member(log, "id"), us);
     yyjson_doc_free(doc);
     return has_time;
 }
@@ -467,10 +461,9 @@ static int append_candidate(struct buffer *b, struct line_reader *r, struct slic
 {
     struct line_place before = r->place ? *r->place : (struct line_place){0};
     bool is_text;
-    int error;
 
     pass(r, line);
-    error = append_json(b, r, line, &is_text, err);
+    int error = append_json(b, r, line, &is_text, err);
     if (!error && !is_text)
         count(r, added, ctx);
     if (!is_text)

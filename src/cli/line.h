@@ -4,7 +4,7 @@
  * log whichever way it is sent; what that refuses is no log, and no text either. Any other line is
  * the message of a log.
  *
- * Each log gets an id of ours where it has none, so that sending it again cannot store it twice. In
+ * Each log gets an id of ours if it has none, so that sending it again cannot store it twice. In
  * an input that can be read again (struct line_place), ids are made of what they stand for:
  *
  *   the millisecond of the log's time, the number of the log in its input, and 42 bits of a hash of
@@ -56,10 +56,10 @@ void line_reader_release(struct line_reader *r);
 /* The beginning of an input that can be read again, without its time. */
 struct line_place line_place_begin(const struct line_reader *r);
 
-/* True where `line`, whole, is a JSON log with a time of its own. */
+/* True if `line`, whole, is a JSON log with a time of its own. */
 bool line_own_time(const struct line_reader *r, struct slice line, int64_t *us);
 
-/* True where a line that begins as `text` does may be a JSON log. */
+/* True if a line that begins as `text` does may be a JSON log. */
 bool line_may_be_json(const struct line_reader *r, struct slice text);
 
 /* How many bytes of `text` one log takes: never a part of a character. */
@@ -74,14 +74,14 @@ struct line_part {
 /*
  * Appends the logs that `part` is, each with a newline, and calls added() after each. A line of
  * blanks is none. Of a line that comes in several parts, each is text.
- * Returns 0, or LM_EDATA, `err` set, where it cannot be a log; or LM_ENOMEM.
+ * Returns 0, or LM_EDATA, `err` set, if it cannot be a log; or LM_ENOMEM.
  */
 int line_append(struct buffer *b, struct line_reader *r, const struct line_part *part,
                 void (*added)(void *ctx), void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Appends what a validation's "detail" says of one log, an object of it: "timestamp: Input should
- * be …", and what is allowed where that does not say it.
+ * be …", and what is allowed if that does not say it.
  */
 void line_explain(struct errbuf *err, yyjson_val *detail);
 

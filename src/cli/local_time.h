@@ -9,7 +9,7 @@
 /* How many seconds local time is ahead of UTC at `us`, in whole minutes. */
 int64_t local_time_zone(int64_t us);
 
-/* Appends "2026-11-25T02:02:03.000004+01:00"; in UTC, with Z, where local time has no such year. */
+/* Appends "2026-11-25T02:02:03.000004+01:00"; in UTC, with Z, if local time has no such year. */
 void local_time_append(struct buffer *b, int64_t us);
 
 #endif

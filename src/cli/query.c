@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/xalloc.h"
+#include "base/array.h"
 #include "cli/cli.h"
 #include "cli/filters.h"
 #include "cli/query.h"
@@ -18,14 +18,13 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
 {
     struct buffer path;
     char number[24];
-    int error;
 
     snprintf(number, sizeof(number), "%llu", (unsigned long long)limit);
     buffer_init(&path, SIZE_MAX / 2);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
-    error = filters_append(&path, q->flags, err);
+    int error = filters_append(&path, q->flags, err);
     if (cursor.len > 0)
         filters_append_param(&path, "cursor", cursor);
     buffer_append_char(&path, '\0');
@@ -110,6 +109,7 @@ struct pile {
     struct buffer texts;
     size_t *ends;
     size_t len;
+    size_t capacity;
 };
 
 static int pile_one(yyjson_val *log, void *ctx)
@@ -121,8 +121,7 @@ static int pile_one(yyjson_val *log, void *ctx)
     show_append(pile->show, &pile->texts, log);
     if (buffer_error(&pile->texts))
         return buffer_error(&pile->texts);
-    if ((pile->len & (pile->len - 1)) == 0) /* full: sizes are powers of 2 */
-        pile->ends = xrealloc(pile->ends, 2 * (pile->len + 1) * sizeof(*pile->ends));
+    pile->ends = array_reserve(pile->ends, &pile->capacity, pile->len + 1, sizeof(*pile->ends));
     pile->ends[pile->len++] = pile->texts.len;
     return 0;
 }
@@ -131,10 +130,9 @@ int query_show_last(struct query *q, const struct show *show,
                     void (*seen)(yyjson_val *log, void *ctx), void *ctx, struct errbuf *err)
 {
     struct pile pile = {.show = show, .seen = seen, .ctx = ctx};
-    int error;
 
     buffer_init(&pile.texts, SHOWN_MAX);
-    error = query_run(q, pile_one, &pile, err);
+    int error = query_run(q, pile_one, &pile, err);
     if (error == LM_ETOOBIG)
         errbuf_set(err, "more than 1 GiB to be put in order: use --reverse");
     for (size_t i = pile.len; i-- > 0 && !error;) {
@@ -174,5 +172,5 @@ int client_query(const struct flags *flags)
         terminal_say("query", "no log matches");
     buffer_release(&stream.out);
     http_client_free(q.client);
-    return is_wrong ? CLIENT_USAGE : error != 0;
+    return is_wrong ? CLIENT_USAGE : error ? 1 : 0;
 }

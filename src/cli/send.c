@@ -27,7 +27,7 @@ struct input {
     struct errbuf err;
 };
 
-/* What standard input has, after a wait of `wait_ms` for it; *n is -1 where that is nothing yet. */
+/* What standard input has, after a wait of `wait_ms` for it; *n is -1 if that is nothing yet. */
 static int read_ready(struct input *in, int wait_ms, char *data, size_t len, ssize_t *n)
 {
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -60,7 +60,7 @@ static int send_lines(struct delivery *d, struct input *in)
     uint64_t deadline = 0;
     int error = 0, read_error = 0;
 
-    while (error == 0 && !(in->is_over && in->bytes.len == 0 && d->len == 0)) {
+    while (!error && !(in->is_over && in->bytes.len == 0 && d->len == 0)) {
         uint64_t now = clock_monotonic_us();
 
         if (d->len > 0 && (in->is_over || delivery_is_full(d) || now >= deadline)) {
@@ -86,11 +86,10 @@ static int send_lines(struct delivery *d, struct input *in)
 static int send_input(struct delivery *d)
 {
     struct input in = {.is_over = false};
-    int error;
 
     decoder_init(&in.decoder, d->lines.format == LINE_PLAIN);
     buffer_init(&in.bytes, SIZE_MAX / 2); /* a line of LINE_JSON_MAX and what is read at a time */
-    error = send_lines(d, &in);
+    int error = send_lines(d, &in);
     decoder_release(&in.decoder);
     buffer_release(&in.bytes);
     return error;
@@ -100,7 +99,6 @@ static int send_input(struct delivery *d)
 static int send_arguments(struct delivery *d, const struct flags *flags)
 {
     struct buffer text;
-    int error;
 
     buffer_init(&text, SIZE_MAX / 2);
     for (int i = 0; i < flags->args_len; i++) {
@@ -108,7 +106,7 @@ static int send_arguments(struct delivery *d, const struct flags *flags)
         buffer_append_string(&text, flags->args[i]);
     }
     delivery_add(d, buffer_slice(&text), 1);
-    error = delivery_send(d);
+    int error = delivery_send(d);
     buffer_release(&text);
     return error;
 }

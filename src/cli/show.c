@@ -69,7 +69,7 @@ static void append_time(const struct show *show, struct buffer *b, yyjson_val *l
     struct timestamp_error refusal;
     int64_t us;
 
-    if (show->is_local && timestamp_parse_text(text, &us, &refusal) == 0)
+    if (show->is_local && !timestamp_parse_text(text, &us, &refusal))
         local_time_append(b, us);
     else
         buffer_append_slice(b, text);

@@ -25,7 +25,7 @@ void show_append_head(const struct show *show, struct buffer *b);
 /* Appends a log, an object read with YYJSON_READ_NUMBER_AS_RAW, with a newline. */
 void show_append(const struct show *show, struct buffer *b, yyjson_val *log);
 
-/* Writes bytes to standard output. Returns 0, LM_EIO, or LM_ESTOPPED (`err` empty) where
+/* Writes bytes to standard output. Returns 0, LM_EIO, or LM_ESTOPPED (`err` empty) if
    its reader has gone. */
 int show_write(struct slice bytes, struct errbuf *err) LM_MUST_CHECK;
 

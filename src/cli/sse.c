@@ -92,7 +92,7 @@ int sse_feed(struct sse *s, struct slice bytes)
             error = take_line(s, buffer_slice(&s->line));
             buffer_clear(&s->line);
         }
-        bytes = slice_of(bytes.data + len + (end != NULL), bytes.len - len - (end != NULL));
+        bytes = slice_of(bytes.data + len + (end ? 1 : 0), bytes.len - len - (end ? 1 : 0));
     }
     return error;
 }

@@ -119,7 +119,6 @@ static int follow(struct tail *t, struct http_client *client, const char *path)
     struct http_client_request request = {
         .path = path, .take = take_bytes, .is_over = reader_has_gone, .ctx = t};
     struct buffer header;
-    int error;
 
     buffer_init(&header, SSE_EVENT_MAX);
     buffer_append_string(&header, "Last-Event-ID: ");
@@ -127,12 +126,12 @@ static int follow(struct tail *t, struct http_client *client, const char *path)
     buffer_append_char(&header, '\0');
     request.header = t->sse.id.len > 0 ? header.data : NULL;
     sse_begin(&t->sse);
-    error = http_client_run(client, &request, t->err);
+    int error = http_client_run(client, &request, t->err);
     buffer_release(&header);
     return error;
 }
 
-/* Comes back whenever a stream has broken off. LM_ESTOPPED where nobody reads any more. */
+/* Comes back whenever a stream has broken off. LM_ESTOPPED if nobody reads any more. */
 static int follow_for_ever(struct tail *t, struct http_client *client, const char *path)
 {
     unsigned tries = 0;
@@ -182,5 +181,5 @@ int client_tail(const struct flags *flags)
     buffer_release(&t.out);
     sse_release(&t.sse);
     http_client_free(client);
-    return is_wrong ? CLIENT_USAGE : error != 0;
+    return is_wrong ? CLIENT_USAGE : error ? 1 : 0;
 }

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* Writes "logmill COMMAND: …" as a line on stderr, over a progress line where there is one. */
+/* Writes "logmill COMMAND: …" as a line on stderr, over a progress line if there is one. */
 void terminal_say(const char *command, const char *format, ...) LM_PRINTF(2, 3);
 
 /*
@@ -17,13 +17,13 @@ void terminal_say(const char *command, const char *format, ...) LM_PRINTF(2, 3);
  */
 bool terminal_wait(unsigned ms);
 
-/* Where stderr is a terminal: writes a line that the next one takes the place of. */
+/* If stderr is a terminal: writes a line that the next one takes the place of. */
 void terminal_status(const char *format, ...) LM_PRINTF(1, 2);
 
-/* Takes that line away, where there is one. */
+/* Takes that line away, if there is one. */
 void terminal_clear_status(void);
 
-/* Where stderr is a terminal: as terminal_status says how many logs there were, a second after the
+/* If stderr is a terminal: as terminal_status says how many logs there were, a second after the
  * first call and then a few times a second. */
 void terminal_progress(const char *what, unsigned long long logs, unsigned long long bytes);
 

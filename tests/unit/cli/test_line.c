@@ -23,14 +23,14 @@ static void count(void *ctx)
     ++*(int *)ctx;
 }
 
-/* Adds a line, and returns how many logs it was, or -1 where it cannot be one. */
+/* Adds a line, and returns how many logs it was, or -1 if it cannot be one. */
 static int add(struct line_reader *r, struct buffer *b, struct slice text, struct errbuf *err)
 {
     const struct line_part part = {.text = text, .is_first = true, .is_last = true};
     int logs = 0;
     int error = line_append(b, r, &part, count, &logs, err);
 
-    assert_true(error == 0 || error == LM_EDATA);
+    assert_true(!error || error == LM_EDATA);
     return error ? -1 : logs;
 }
 
