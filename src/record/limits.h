@@ -1,13 +1,15 @@
 /*
  * The limits of a record: the one list of what a log may be. They are enforced once, at the
- * entrance (record_parse_body), whichever queue, store and cache are chosen: what was acknowledged
- * never meets a part that has to refuse it, and a log that one set-up takes, every other takes.
+ * entrance (rules.h, of what is sent), whichever queue, store and cache are chosen: what was
+ * acknowledged never meets a part that has to refuse it, and a log that one set-up takes, every
+ * other takes.
  *
  * What comes out of the queue is not measured again. It may have been acknowledged before a limit
  * existed, or have been sent to SQS by somebody else; message/reader takes whatever can be
  * stored at all.
  *
- * A new limit: its name here with the reason, its check in limit_check.c, a line in docs/api.md.
+ * A new limit: its name here with the reason, its check in limit_check.c, its words in wrong.c, a
+ * line in docs/api.md.
  */
 #ifndef LOGMILL_RECORD_LIMITS_H
 #define LOGMILL_RECORD_LIMITS_H
