@@ -134,7 +134,9 @@ static bool is_over(void *ctx)
 {
     struct http_client *client = ctx;
 
-    client->take_error = client->request->is_over(client->request->ctx) ? LM_ESTOPPED : 0;
+    /* Asked once more behind an error of take(), which stays. */
+    if (client->request->is_over(client->request->ctx))
+        client->take_error = LM_ESTOPPED;
     return client->take_error;
 }
 
