@@ -142,24 +142,6 @@ int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, v
     return r->ops->get(r, id, fn, ctx, err);
 }
 
-int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
-                void *ctx, struct errbuf *err)
-{
-    struct log_matcher *matcher = log_matcher_new(&query->filter);
-    const struct store_slice slice = {.rows = 1};
-    struct store_scan scan;
-
-    if (!matcher)
-        return errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
-    store_scan_init(&scan, matcher, NULL, 0);
-    int error =
-        store_scan_count(r, &scan, &slice, query->filter.since_us, query->bucket_us, fn, ctx, err);
-    if (!error && !scan.done)
-        error = errbuf_fail(err, LM_ETOOBIG, "too many levels to count at once");
-    log_matcher_unref(matcher);
-    return error;
-}
-
 int store_follow_end(struct store_reader *r, struct store_position *end, struct errbuf *err)
 {
     return r->ops->follow_end(r, end, err);

@@ -156,10 +156,6 @@ int store_query(struct store_reader *r, const struct log_query *query, store_row
 int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
               struct errbuf *err) LM_MUST_CHECK;
 
-/* The same for counts; LM_ETOOBIG where they do not fit into one slice. */
-int store_stats(struct store_reader *r, const struct log_stats_query *query, store_count_fn *fn,
-                void *ctx, struct errbuf *err) LM_MUST_CHECK;
-
 /* ---- Following ---- */
 
 /*

@@ -22,38 +22,16 @@ enum {
 
 static const struct store_conformance *adapter;
 
-struct place {
-    void *place;
-    struct store *s;
-    struct store_writer *w;
-    struct store_reader *r;
-    struct store_test_rows rows;
-};
-
 static int set_up(void **state)
 {
-    struct place *p = xcalloc(1, sizeof(*p));
-
-    p->place = adapter->create();
-    p->s = adapter->open(p->place);
-    assert_non_null(p->s);
-    p->w = store_test_writer(p->s);
-    p->r = store_test_reader(p->s);
+    *state = store_test_place_new(adapter);
     srandom(3);
-    *state = p;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct place *p = *state;
-
-    store_reader_free(p->r);
-    store_writer_free(p->w);
-    store_free(p->s);
-    store_test_rows_release(&p->rows);
-    adapter->destroy(p->place);
-    free(p);
+    store_test_place_free(*state);
     return 0;
 }
 
@@ -63,7 +41,7 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* LOGS logs, many of one timestamp, in the order of a scan. */
-static struct record *append_logs(struct place *p)
+static struct record *append_logs(struct store_test_place *p)
 {
     static const char *const levels[] = {"info", "INFO", "warn"};
     struct record *records = xcalloc(LOGS, sizeof(*records));
@@ -102,7 +80,8 @@ static const struct store_slice no_time = {.rows = UINT64_MAX, .until_us = 1};
 static const struct store_slice one_row = {.rows = 1};
 
 /* One call, which has to get on. */
-static void go_on(struct place *p, struct store_scan *scan, const struct store_slice *slice)
+static void go_on(struct store_test_place *p, struct store_scan *scan,
+                  const struct store_slice *slice)
 {
     struct log_key before = scan->before;
     struct errbuf err = ERRBUF_INIT;
@@ -112,7 +91,8 @@ static void go_on(struct place *p, struct store_scan *scan, const struct store_s
     assert_true(scan->done || log_key_compare(&scan->before, &before) < 0);
 }
 
-static void go_to_end(struct place *p, struct store_scan *scan, const struct store_slice *slice)
+static void go_to_end(struct store_test_place *p, struct store_scan *scan,
+                      const struct store_slice *slice)
 {
     for (int calls = 0; !scan->done; calls++) {
         assert_true(calls < CALLS_MAX);
@@ -121,7 +101,7 @@ static void go_to_end(struct place *p, struct store_scan *scan, const struct sto
 }
 
 /* Those of `records` that are in the range of `m` and match, from the `offset`-th on, came. */
-static void assert_came(const struct place *p, const struct log_matcher *m,
+static void assert_came(const struct store_test_place *p, const struct log_matcher *m,
                         const struct record *records, size_t n, uint64_t offset)
 {
     const struct log_filter *f = log_matcher_filter(m);
@@ -150,7 +130,7 @@ static void a_scan_goes_on_after_every_log(void **state)
 {
     static const char *const texts[] = {"", "RARE", "nothing has this"};
     const struct store_slice slices[] = {one_row, no_time, {.rows = 7}, {.rows = 1, .until_us = 1}};
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
 
     for (size_t i = 0; i < 3; i++) {
@@ -171,7 +151,7 @@ static void a_scan_goes_on_after_every_log(void **state)
 
 static void a_scan_keeps_to_its_range_and_cursor(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
     struct log_filter f;
     struct store_scan scan;
@@ -201,7 +181,7 @@ static void a_scan_keeps_to_its_range_and_cursor(void **state)
 /* Time cannot divide them: only the ids tell them apart. */
 static void a_crowd_of_one_microsecond_is_gone_through(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = xcalloc(CROWD, sizeof(*records));
 
     for (uint32_t i = 0; i < CROWD; i++)
@@ -221,7 +201,7 @@ static void an_offset_reaches_over_slices(void **state)
 {
     static const uint64_t offsets[] = {1, 5, 25, LOGS - 1, LOGS, UINT64_MAX};
     static const char *const texts[] = {"", "rare"};
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
 
     for (size_t i = 0; i < 2 * sizeof(offsets) / sizeof(offsets[0]); i++) {
@@ -241,7 +221,7 @@ static void an_offset_reaches_over_slices(void **state)
 
 static void all_times_of_the_calendar_are_scanned(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record records[] = {
         store_test_record(TIMESTAMP_MAX_US, 9, "info", "9999", NULL),
         store_test_record(TIMESTAMP_MAX_US, 8, "info", "9999", NULL),
@@ -269,7 +249,7 @@ static void all_times_of_the_calendar_are_scanned(void **state)
     log_matcher_unref(m);
 }
 
-static size_t times_it_came(const struct place *p, const struct log_key *key)
+static size_t times_it_came(const struct store_test_place *p, const struct log_key *key)
 {
     size_t n = 0;
 
@@ -281,7 +261,7 @@ static size_t times_it_came(const struct place *p, const struct log_key *key)
 /* What is there all the time comes once; what came or went meanwhile comes once at most. */
 static void what_is_stored_and_deleted_between_slices_moves_nothing(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
     struct log_matcher *m = matcher_of_all();
     struct store_scan scan;
@@ -313,7 +293,7 @@ static void what_is_stored_and_deleted_between_slices_moves_nothing(void **state
 /* ---- Ends ---- */
 
 struct ending {
-    struct place *p;
+    struct store_test_place *p;
     int after;
     int error;   /* what the callback says to the log after `after` others … */
     bool cancel; /* … or it cancels the call meanwhile */
@@ -341,7 +321,7 @@ static void however_a_call_ends_the_place_is_valid(void **state)
         {.cancel = true, .takes = true},
     };
     const int expected[] = {0, LM_ENOTFOUND, LM_ETIMEOUT};
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
     struct log_matcher *m = matcher_of_all();
 
@@ -396,8 +376,8 @@ static int add_count(int64_t bucket, struct slice level, uint64_t count, void *c
     return 0;
 }
 
-static void count_to_end(struct place *p, struct store_scan *scan, const struct store_slice *slice,
-                         int64_t bucket_us, struct counts *c)
+static void count_to_end(struct store_test_place *p, struct store_scan *scan,
+                         const struct store_slice *slice, int64_t bucket_us, struct counts *c)
 {
     c->len = 0;
     for (int calls = 0; !scan->done; calls++) {
@@ -428,7 +408,7 @@ static void counts_of_slices_add_up_however_they_are_cut(void **state)
     static const char *const levels[] = {"info", "warn"};
     static const char *const texts[] = {"", "rare"};
     const struct store_slice slices[] = {{.rows = 1}, no_time};
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
     struct counts *c = xcalloc(1, sizeof(*c));
 
@@ -465,7 +445,7 @@ static void counts_of_slices_add_up_however_they_are_cut(void **state)
 
 static void a_crowd_of_one_microsecond_is_counted(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = xcalloc(CROWD, sizeof(*records));
     struct counts *c = xcalloc(1, sizeof(*c));
     struct store_scan scan;
@@ -505,7 +485,7 @@ static int refuse_count(int64_t bucket, struct slice level, uint64_t count, void
 
 static void counting_that_fails_leaves_the_place_where_it_was(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = append_logs(p);
     struct log_matcher *m = matcher_of_all();
     struct errbuf err = ERRBUF_INIT;

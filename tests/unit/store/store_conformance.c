@@ -27,47 +27,20 @@ enum {
 
 static const struct store_conformance *adapter;
 
-struct place {
-    void *place;
-    struct store *s;
-    struct store_writer *w;
-    struct store_reader *r;
-    struct store_test_rows rows;
-};
-
 static int set_up(void **state)
 {
-    struct place *p = xcalloc(1, sizeof(*p));
-
-    p->place = adapter->create();
-    p->s = adapter->open(p->place);
-    assert_non_null(p->s);
-    p->w = store_test_writer(p->s);
-    p->r = store_test_reader(p->s);
-    *state = p;
+    *state = store_test_place_new(adapter);
     return 0;
-}
-
-static void close_all(struct place *p)
-{
-    store_reader_free(p->r);
-    store_writer_free(p->w);
-    store_free(p->s);
 }
 
 static int tear_down(void **state)
 {
-    struct place *p = *state;
-
-    close_all(p);
-    store_test_rows_release(&p->rows);
-    adapter->destroy(p->place);
-    free(p);
+    store_test_place_free(*state);
     return 0;
 }
 
 /* FEW logs, one a second from T0 on, in one batch. */
-static void append_few(struct place *p)
+static void append_few(struct store_test_place *p)
 {
     struct record records[FEW];
 
@@ -78,7 +51,7 @@ static void append_few(struct place *p)
 
 static void logs_come_back_as_they_were_newest_first(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     const struct record records[] = {
         store_test_record(T0 + 1, 1, "INFO", "gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x98", "{\"a\":1}"),
         store_test_record(T0, 3, "", "", NULL),
@@ -96,14 +69,12 @@ static void logs_come_back_as_they_were_newest_first(void **state)
 
 static void what_is_stored_is_there_after_a_restart(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
 
     append_few(p);
-    close_all(p);
-    p->s = adapter->open(p->place);
-    p->w = store_test_writer(p->s);
-    p->r = store_test_reader(p->s);
+    store_test_place_close(p);
+    store_test_place_open(p);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, FEW);
 }
@@ -118,7 +89,7 @@ static void assert_result(struct store_append_result result, size_t stored, size
 
 static void a_repeat_is_counted_and_stored_once(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record records[] = {
         store_test_record(T0, 1, "info", "first", "{\"a\":[1,null]}"),
         store_test_record(T0, 1, "info", "first", "{\"a\":[1,null]}"),
@@ -134,7 +105,7 @@ static void a_repeat_is_counted_and_stored_once(void **state)
 
 static void another_log_with_a_key_is_a_conflict_and_the_first_stays(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     const struct record first = store_test_record(T0, 1, "info", "first", "{\"a\":1}");
     const struct record others[] = {
         first,
@@ -160,7 +131,7 @@ static void another_log_with_a_key_is_a_conflict_and_the_first_stays(void **stat
 
 static void one_id_at_two_times_of_a_millisecond_is_two_logs(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     const struct record records[] = {
         store_test_record(T0 + 1, 1, "info", "one", NULL),
         store_test_record(T0 + 2, 1, "info", "two", NULL),
@@ -174,7 +145,7 @@ static void one_id_at_two_times_of_a_millisecond_is_two_logs(void **state)
 
 static void nothing_can_be_appended(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record none = {0};
 
     assert_int_equal(store_test_append(p->w, &none, 0).stored, 0);
@@ -182,7 +153,7 @@ static void nothing_can_be_appended(void **state)
 
 static void a_large_record_is_kept_whole(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     char *text = xmalloc(LARGE_BYTES + 1);
     struct record record;
     struct log_query query = store_test_query(10);
@@ -198,7 +169,7 @@ static void a_large_record_is_kept_whole(void **state)
 
 static void since_is_inclusive_and_until_exclusive(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
 
     append_few(p);
@@ -214,7 +185,7 @@ static void since_is_inclusive_and_until_exclusive(void **state)
 
 static void all_times_of_the_calendar_are_kept_and_found(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     const struct record records[] = {
         store_test_record(TIMESTAMP_MIN_US, 1, "info", "year 1", NULL),
         store_test_record(-1, 2, "info", "1969", NULL),
@@ -239,7 +210,7 @@ static void all_times_of_the_calendar_are_kept_and_found(void **state)
 
 static void get_finds_by_id_alone(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record record = store_test_record(T0 + 1234567, 77, "info", "m", NULL);
     struct record other = store_test_record(T0 + 1234567, 78, "info", "m", NULL);
     struct errbuf err = ERRBUF_INIT;
@@ -258,7 +229,7 @@ static void get_finds_by_id_alone(void **state)
 static void get_finds_one_among_a_crowd(void **state)
 {
     static const int64_t starts[] = {T0, 0, -1000000};
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record records[3 * CROWD];
     struct errbuf err = ERRBUF_INIT;
 
@@ -285,7 +256,7 @@ static void get_finds_one_among_a_crowd(void **state)
 
 static void pages_by_cursor_neither_skip_nor_repeat(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(7);
     struct record same[FEW];
     uint32_t next = FEW;
@@ -314,7 +285,7 @@ static void pages_by_cursor_neither_skip_nor_repeat(void **state)
 
 static void a_cursor_joins_with_the_time_bounds(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
 
     append_few(p);
@@ -331,7 +302,7 @@ static void a_cursor_joins_with_the_time_bounds(void **state)
 
 static void offset_skips_the_newest(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(10);
 
     append_few(p);
@@ -405,7 +376,7 @@ static bool in_filter(const struct log_filter *f, const struct record *r)
 
 static void queries_answer_as_brute_force_does(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = make_random_logs();
 
     store_test_append(p->w, records, RANDOM_LOGS);
@@ -468,18 +439,19 @@ static int collect_count(int64_t bucket, struct slice level, uint64_t count, voi
     return 0;
 }
 
-static void count_into(struct place *p, const struct log_stats_query *query, struct counts *c)
+static void count_into(struct store_test_place *p, const struct log_stats_query *query,
+                       struct counts *c)
 {
     struct errbuf err = ERRBUF_INIT;
 
     *c = (struct counts){0};
-    if (store_stats(p->r, query, collect_count, c, &err) != 0)
+    if (store_test_stats(p->r, query, collect_count, c, &err) != 0)
         fail_msg("cannot count: %s", err.text);
 }
 
 static void counts_are_those_of_brute_force(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record *records = make_random_logs();
     struct counts *counts = xcalloc(1, sizeof(*counts));
 
@@ -519,7 +491,7 @@ static void counts_are_those_of_brute_force(void **state)
 
 static void levels_past_the_limit_are_counted_as_other(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_stats_query query = {.bucket_us = 1000000};
     struct counts *counts = xcalloc(1, sizeof(*counts));
     char levels[STORE_STATS_LEVELS_MAX + 10][16];
@@ -550,7 +522,7 @@ static void levels_past_the_limit_are_counted_as_other(void **state)
 
 static void what_is_known_of_the_clock_is_kept(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct store_clock kept = {0};
     const struct store_clock other = {
         .believed_us = T0 + 1, .claimed_us = T0 + INT64_C(31536000000002), .doubted_us = 3};
@@ -562,10 +534,8 @@ static void what_is_known_of_the_clock_is_kept(void **state)
     assert_in_range(kept.believed_us, now_us - 60000000, now_us); /* when the schema was made */
     assert_int_equal(kept.claimed_us, 0);
     assert_int_equal(store_clock_write(p->w, &other, &err), 0);
-    close_all(p);
-    p->s = adapter->open(p->place);
-    p->w = store_test_writer(p->s);
-    p->r = store_test_reader(p->s);
+    store_test_place_close(p);
+    store_test_place_open(p);
     assert_int_equal(store_clock_read(p->w, &kept, &now_us, &err), 0);
     assert_memory_equal(&kept, &other, sizeof(kept));
     kept.claimed_us = kept.doubted_us = 0;
@@ -576,7 +546,7 @@ static void what_is_known_of_the_clock_is_kept(void **state)
 
 static void expiring_deletes_the_oldest_in_steps(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
     struct errbuf err = ERRBUF_INIT;
     int64_t before = T0 + 25 * INT64_C(1000000);
@@ -609,7 +579,7 @@ static int refuse(const struct record *record, void *ctx)
 
 static void an_error_of_the_callback_ends_the_query(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
     struct errbuf err = ERRBUF_INIT;
     int calls = 0;
@@ -649,7 +619,7 @@ static void *cancel_when_started(void *arg)
 
 static void cancel_ends_what_is_under_way_and_nothing_else(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct log_query query = store_test_query(1000);
     struct slow slow = {.r = p->r};
     struct errbuf err = ERRBUF_INIT;
@@ -740,8 +710,8 @@ static int follow_one(const struct record *record, const struct store_position *
 }
 
 /* Follows from `position` in steps of `max` to the end. Returns what came; release its rows. */
-static struct followed follow_to_end(struct place *p, struct store_position *position, size_t max,
-                                     bool *lost)
+static struct followed follow_to_end(struct store_test_place *p, struct store_position *position,
+                                     size_t max, bool *lost)
 {
     struct followed f = {.last = *position};
     struct errbuf err = ERRBUF_INIT;
@@ -761,7 +731,7 @@ static struct followed follow_to_end(struct place *p, struct store_position *pos
     return f;
 }
 
-static struct store_position follow_end(struct place *p)
+static struct store_position follow_end(struct store_test_place *p)
 {
     struct store_position end;
     struct errbuf err = ERRBUF_INIT;
@@ -772,7 +742,7 @@ static struct store_position follow_end(struct place *p)
 
 static void following_gives_each_log_once_in_the_order_of_storing(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record late = store_test_record(T0 - 5, 900, "info", "late", "{\"a\":[1,2]}");
     struct store_position position = follow_end(p);
     struct followed f;
@@ -799,7 +769,7 @@ static void following_gives_each_log_once_in_the_order_of_storing(void **state)
 
 static void following_goes_on_from_a_place_within_a_batch(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct store_position position = {0};
     struct errbuf err = ERRBUF_INIT;
     struct followed f = {.stop_after = 7};
@@ -809,10 +779,8 @@ static void following_goes_on_from_a_place_within_a_batch(void **state)
     assert_int_equal(store_follow(p->r, &position, FEW, &lost, follow_one, &f, &err), LM_ESTOPPED);
     position = f.last;
     store_test_rows_release(&f.rows);
-    close_all(p); /* a place outlives the process */
-    p->s = adapter->open(p->place);
-    p->w = store_test_writer(p->s);
-    p->r = store_test_reader(p->s);
+    store_test_place_close(p); /* a place outlives the process */
+    store_test_place_open(p);
     f = follow_to_end(p, &position, 10, &lost);
     assert_false(lost);
     assert_int_equal(f.rows.len, FEW - 7);
@@ -822,7 +790,7 @@ static void following_goes_on_from_a_place_within_a_batch(void **state)
 
 static void following_leaves_out_what_was_repeated(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct record records[] = {
         store_test_record(T0, 1, "info", "first", NULL),
         store_test_record(T0, 1, "info", "first again", NULL),
@@ -845,7 +813,7 @@ static void following_leaves_out_what_was_repeated(void **state)
 
 static void following_passes_over_what_was_deleted(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct store_position position = {0};
     struct errbuf err = ERRBUF_INIT;
     struct followed f;
@@ -863,7 +831,7 @@ static void following_passes_over_what_was_deleted(void **state)
 
 static void following_from_a_place_of_another_store_is_lost(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     struct store_position position = {.transaction = 1u << 31, .sequence = 1u << 31, .index = 1};
     struct store_position end;
     struct followed f;
@@ -879,7 +847,7 @@ static void following_from_a_place_of_another_store_is_lost(void **state)
 }
 
 struct writing {
-    struct place *p;
+    struct store_test_place *p;
     uint32_t first;
 };
 
@@ -905,7 +873,7 @@ static void *write_batches(void *arg)
 
 static void following_beside_several_writers_misses_and_repeats_nothing(void **state)
 {
-    struct place *p = *state;
+    struct store_test_place *p = *state;
     static bool seen[WRITERS * WRITER_BATCHES * WRITER_LOGS];
     const size_t all = sizeof(seen);
     struct writing writing[WRITERS];

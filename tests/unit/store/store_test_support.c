@@ -53,6 +53,43 @@ struct store_reader *store_test_reader(struct store *s)
     return r;
 }
 
+/* ---- Places ---- */
+
+struct store_test_place *store_test_place_new(const struct store_conformance *adapter)
+{
+    struct store_test_place *p = xcalloc(1, sizeof(*p));
+
+    p->adapter = adapter;
+    p->place = adapter->create();
+    store_test_place_open(p);
+    return p;
+}
+
+void store_test_place_open(struct store_test_place *p)
+{
+    p->s = p->adapter->open(p->place);
+    assert_non_null(p->s);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+}
+
+void store_test_place_close(struct store_test_place *p)
+{
+    store_reader_free(p->r);
+    store_writer_free(p->w);
+    store_free(p->s);
+}
+
+void store_test_place_free(struct store_test_place *p)
+{
+    store_test_place_close(p);
+    store_test_rows_release(&p->rows);
+    p->adapter->destroy(p->place);
+    free(p);
+}
+
+/* ---- Reading ---- */
+
 struct log_query store_test_query(unsigned limit)
 {
     struct log_query query = {.limit = limit};
@@ -131,4 +168,22 @@ bool store_test_matches(const struct log_filter *f, const struct record *r)
     assert_int_equal(log_matcher_match(m, r, &matches), 0);
     log_matcher_unref(m);
     return matches;
+}
+
+int store_test_stats(struct store_reader *r, const struct log_stats_query *query,
+                     store_count_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct log_matcher *matcher = log_matcher_new(&query->filter);
+    const struct store_slice slice = {.rows = 1};
+    struct store_scan scan;
+
+    if (!matcher)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
+    store_scan_init(&scan, matcher, NULL, 0);
+    int error =
+        store_scan_count(r, &scan, &slice, query->filter.since_us, query->bucket_us, fn, ctx, err);
+    if (!error && !scan.done)
+        error = errbuf_fail(err, LM_ETOOBIG, "too many levels to count at once");
+    log_matcher_unref(matcher);
+    return error;
 }

@@ -3,6 +3,7 @@
 #define LOGMILL_TESTS_STORE_TEST_SUPPORT_H
 
 #include "store/store.h"
+#include "store_conformance.h"
 
 /* A log at `timestamp_us` whose id ends in `n`; the texts must outlive it. */
 struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
@@ -36,7 +37,28 @@ void store_test_rows_release(struct store_test_rows *rows);
 void store_test_run(struct store_reader *r, const struct log_query *query,
                     struct store_test_rows *rows);
 
+/* The counts of a whole range at once; LM_ETOOBIG where they do not fit into one slice. */
+int store_test_stats(struct store_reader *r, const struct log_stats_query *query,
+                     store_count_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
 /* Fails the test unless both are the same in all fields. */
 void store_test_assert_equal(const struct record *a, const struct record *b);
+
+/* What each case of the suites has: a place of its own, and a store that is open there. */
+struct store_test_place {
+    const struct store_conformance *adapter;
+    void *place;
+    struct store *s;
+    struct store_writer *w;
+    struct store_reader *r;
+    struct store_test_rows rows; /* for the case's use */
+};
+
+struct store_test_place *store_test_place_new(const struct store_conformance *adapter);
+void store_test_place_free(struct store_test_place *p);
+
+/* Ends the process that has the store open, and starts the next one. */
+void store_test_place_close(struct store_test_place *p);
+void store_test_place_open(struct store_test_place *p);
 
 #endif
