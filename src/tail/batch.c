@@ -1,6 +1,5 @@
 #include "tail/batch.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -19,8 +18,9 @@ struct tail_batch *tail_batch_new(void)
 
 void tail_append_id(struct buffer *b, const struct store_position *position)
 {
-    buffer_appendf(b, "id: %" PRIu64 "-%" PRIu64 "-%" PRIu32 "\n", position->transaction,
-                   position->sequence, position->index);
+    buffer_append_string(b, "id: ");
+    store_position_append(b, position);
+    buffer_append_char(b, '\n');
 }
 
 void tail_append_event(struct buffer *b, const struct record *record,
