@@ -555,6 +555,47 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What the hook saw of the body: nothing may have been kept or charged when it is asked. */
+static unsigned asked;
+static size_t charged_when_asked, kept_when_asked;
+
+static void admit_no_echo(const struct http_head *head, struct http_admission *admission, void *ctx)
+{
+    asked++;
+    charged_when_asked = account_used(ledger_account(&harness.ledger, LEDGER_BODIES));
+    kept_when_asked = harness.connection->message->body_kept.len;
+    if (head->route && strcmp(head->route->path, "/echo") == 0)
+        admission->status = 403;
+}
+
+static void test_a_head_is_admitted_before_a_byte_of_its_body_is_kept_or_charged(void **state)
+{
+    const char head[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n";
+    struct account *bodies = ledger_account(&harness.ledger, LEDGER_BODIES);
+
+    harness.shared.options.hooks.admit = admit_no_echo;
+    asked = 0;
+    harness_connect(&harness);
+    feed("POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf of it");
+    assert_int_equal(asked, 1);
+    assert_int_equal(charged_when_asked + kept_when_asked, 0);
+    assert_true(account_used(bodies) > 0); /* it is let in: the head and what came of the body */
+    harness_disconnect(&harness);
+
+    harness_connect(&harness);
+    char whole[sizeof(head) + 200];
+    memset(whole, 'x', sizeof(whole));
+    memcpy(whole, head, sizeof(head) - 1);
+    assert_true(harness_feed(&harness, whole, sizeof(whole)));
+    assert_int_equal(asked, 2);
+    assert_int_equal(charged_when_asked + kept_when_asked, 0);
+    assert_int_equal(account_used(bodies), 0); /* refused: nothing of the body ever was */
+    assert_memory_equal(sent.data, "HTTP/1.1 403 ", 13);
+    assert_int_equal(harness.connection->state, CONNECTION_LINGERING);
+    harness_disconnect(&harness);
+    harness.shared.options.hooks.admit = NULL;
+}
+
 #ifdef LOGMILL_CHECKS
 
 static void check(void *arg)
@@ -650,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent),
         cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
         cmocka_unit_test(test_without_room_in_the_ledger_503),
+        cmocka_unit_test(test_a_head_is_admitted_before_a_byte_of_its_body_is_kept_or_charged),
 #ifdef LOGMILL_CHECKS
         cmocka_unit_test(test_a_broken_connection_is_told),
         cmocka_unit_test(test_a_move_that_is_not_in_the_table_is_told),
