@@ -39,7 +39,7 @@ void buffer_init_over(struct buffer *b, char *memory, size_t size);
 
 /*
  * Charges what `b` holds and will hold to `account` (NULL: to none), no longer to the one before.
- * False where there is no room for it; then nothing has changed.
+ * False if there is no room for it; then nothing has changed.
  */
 bool buffer_charge(struct buffer *b, struct account *account) LM_MUST_CHECK;
 

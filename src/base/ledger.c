@@ -26,7 +26,7 @@ static void give_shared(struct ledger *l, size_t bytes)
 
 /*
  * What is shared is taken before the account says that it is used, and given back after: so the
- * limit holds at every moment, and where other threads change the account meanwhile, what was taken
+ * limit holds at every moment, and if other threads change the account meanwhile, what was taken
  * of the shared is put right before the next try.
  */
 bool account_take(struct account *a, size_t bytes)

@@ -71,7 +71,7 @@ const char *ledger_class_name(enum ledger_class which);
 /* Bytes taken from all accounts now. */
 size_t ledger_used(struct ledger *l);
 
-/* Takes `bytes` and returns true, or takes nothing and returns false where there is no room. */
+/* Takes `bytes` and returns true, or takes nothing and returns false if there is no room. */
 bool account_take(struct account *a, size_t bytes);
 
 /* Gives back `bytes` that were taken. */

@@ -11,7 +11,7 @@
 
 struct accept_item {
     struct slice name; /* "text/csv" or "gzip", without parameters */
-    int weight; /* 0, it is not taken, to 1000; 1000 where none is given or it is malformed */
+    int weight;        /* 0, it is not taken, to 1000; 1000 if none is given or it is malformed */
 };
 
 /* Takes the next item off `*header` (data NULL: there is none). False: there was no more. */

@@ -19,7 +19,7 @@ uint64_t client_of_address(const struct sockaddr *address);
 /*
  * The client that X-Forwarded-For names ("CLIENT, PROXY, PROXY"), as it came from a trusted proxy:
  * the last address that is not itself one of `trusted`, since whatever stands before it was said by
- * a stranger. The first one where all are trusted; CLIENT_UNKNOWN where the address in question is
+ * a stranger. The first one if all are trusted; CLIENT_UNKNOWN if the address in question is
  * none. An address may have a port, as some proxies write it.
  */
 uint64_t client_of_chain(struct slice chain, const struct ranges *trusted);

@@ -115,7 +115,7 @@ void connection_drop_input(struct connection *c)
 
 void connection_drop_message(struct connection *c)
 {
-    if (c->message != NULL)
+    if (c->message)
         spare_give_message(c->thread, c->message);
     c->message = NULL;
 }
@@ -126,6 +126,7 @@ struct http_request *connection_enqueue(struct connection *c)
 {
     struct message *m = c->message;
     struct http_request *req = spare_take_request(c->thread, c);
+
     req->message = m;
     req->started_us = m->started_us;
     req->head_only = m->method == HTTP_HEAD;
@@ -133,7 +134,7 @@ struct http_request *connection_enqueue(struct connection *c)
     if (m->client != CLIENT_UNKNOWN)
         req->client = m->client;
     req->answer_headers = m->answer_headers;
-    if (c->last != NULL)
+    if (c->last)
         c->last->next = req;
     else
         c->first = req;
@@ -150,14 +151,14 @@ static struct http_request *take_first(struct connection *c)
     struct http_request *req = c->first;
 
     c->first = req->next;
-    if (c->first == NULL)
+    if (!c->first)
         c->last = NULL;
     c->under_way--;
     c->body_bytes -= req->body_len;
     if (request_is_answered(req))
         c->unsent -= request_answer_len(req) - c->sent;
     c->sent = 0;
-    if (req->gone != NULL)
+    if (req->gone)
         c->watched--;
     return req;
 }
@@ -170,14 +171,14 @@ static void cut_off(struct http_request *req)
         request_tell_gone(req); /* which may answer it */
         return;
     }
-    if (request_streams(req) && req->hooks->closed != NULL)
+    if (request_streams(req) && req->hooks->closed)
         req->hooks->closed(req->hooks_ctx);
     spare_give_request(req);
 }
 
 void connection_abort(struct connection *c)
 {
-    while (c->first != NULL) /* a hook may answer others of the line: they stay in it till then */
+    while (c->first) /* a hook may answer others of the line: they stay in it till then */
         cut_off(take_first(c));
     if (c->state != CONNECTION_CLOSED) /* as a hook may have done */
         connection_move(c, CONNECTION_CLOSED);
@@ -190,10 +191,12 @@ static int gather(const struct connection *c, struct iovec pieces[PIECES_MAX], s
 {
     int n = 0;
     size_t skip = c->sent;
+
     *total = 0;
     for (const struct http_request *req = c->first;
-         req != NULL && request_is_answered(req) && n < PIECES_MAX; req = req->next) {
+         req && request_is_answered(req) && n < PIECES_MAX; req = req->next) {
         const struct slice parts[2] = {buffer_slice(&req->answer), req->static_body};
+
         for (int i = 0; i < 2 && n < PIECES_MAX; i++) {
             if (parts[i].len <= skip) {
                 skip -= parts[i].len;
@@ -216,6 +219,7 @@ static void release_streamed(struct connection *c)
 {
     struct http_request *req = c->first;
     struct buffer *answer = &req->answer;
+
     charge_keep(&req->charge, req->account, answer->len - c->sent);
     if (c->sent == answer->len)
         buffer_release(answer);
@@ -231,20 +235,21 @@ static void account_sent(struct connection *c, size_t n)
 {
     c->unsent -= n;
     c->sent += n;
-    while (c->first != NULL && c->first->state == REQUEST_ANSWERED &&
+    while (c->first && c->first->state == REQUEST_ANSWERED &&
            c->sent >= request_answer_len(c->first)) {
         size_t beyond = c->sent - request_answer_len(c->first);
+
         c->sent -= beyond;
         spare_give_request(take_first(c));
         c->sent = beyond;
     }
-    if (c->first != NULL && request_streams(c->first))
+    if (c->first && request_streams(c->first))
         release_streamed(c);
 }
 
 bool connection_has_unsent(const struct connection *c)
 {
-    return c->first != NULL && request_is_answered(c->first) &&
+    return c->first && request_is_answered(c->first) &&
            (!request_streams(c->first) || c->sent < c->first->answer.len);
 }
 
@@ -252,10 +257,11 @@ bool connection_has_unsent(const struct connection *c)
 static void tell_drained(struct connection *c)
 {
     struct http_request *req = c->first;
-    if (req == NULL || req->state != REQUEST_TELLS)
+
+    if (!req || req->state != REQUEST_TELLS)
         return;
     request_move(req, REQUEST_STREAMS);
-    if (req->hooks->drained != NULL)
+    if (req->hooks->drained)
         req->hooks->drained(req->hooks_ctx);
 }
 
@@ -265,6 +271,7 @@ void connection_flush(struct connection *c)
         struct iovec pieces[PIECES_MAX];
         size_t total;
         int n = gather(c, pieces, &total);
+
         if (n == 0) { /* a stream that ended when all of it had left */
             account_sent(c, 0);
             continue;
@@ -309,11 +316,12 @@ void connection_end_reading(struct connection *c, struct http_request *req)
 void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), void *ctx)
 {
     struct connection *c = req->connection;
+
     assert(!request_is_answered(req));
     request_forget_gone(req);
-    if (gone == NULL)
+    if (!gone)
         return;
-    if (c == NULL || c->peer != PEER_SENDS) {
+    if (!c || c->peer != PEER_SENDS) {
         gone(ctx);
         return;
     }

@@ -49,7 +49,7 @@ void connection_answered(struct connection *c, struct http_request *req);
 /* `len` more bytes of `req`, a stream, wait to be sent; or 0, and it has ended. */
 void connection_streamed(struct connection *c, size_t len);
 
-/* True where something is answered at the front of the line and not sent, be it a stream's end. */
+/* True if something is answered at the front of the line and not sent, be it a stream's end. */
 bool connection_has_unsent(const struct connection *c);
 
 /* Sends what is answered at the front of the line, as far as the socket takes it. */

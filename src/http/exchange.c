@@ -14,7 +14,7 @@
  *               read, so the client is slowed down by TCP; what was read already waits in `input`.
  *               Only ever between messages.
  *   ended       After Connection: close, the client's end, a drain.
- *   cut         Likewise, where the client may be sending more; and after a refusal.
+ *   cut         Likewise, if the client may be sending more; and after a refusal.
  *   lingering   All is answered.
  *   closed
  *
@@ -24,7 +24,7 @@
  *
  * A stream (http_stream_begin) is answered from its beginning, and stays at the front of the line
  * until its end: what is written meanwhile is sent at the end of the round, and when the socket has
- * taken it all, the stream's handler is told. Where the socket is not read meanwhile, poll still
+ * taken it all, the stream's handler is told. If the socket is not read meanwhile, poll still
  * waits for UV_DISCONNECT, since a stream may have nothing to send by which we would notice; the
  * same holds while a handler wants to know that its client goes (http_request_on_gone).
  *
@@ -78,10 +78,10 @@ static void finish(struct connection *c)
 static void last_call_for_all(struct connection *c)
 {
     struct http_request *next;
-    for (struct http_request *req = c->first; req != NULL && c->state != CONNECTION_CLOSED;
-         req = next) {
+
+    for (struct http_request *req = c->first; req && c->state != CONNECTION_CLOSED; req = next) {
         next = req->next;
-        if (request_streams(req) && req->hooks->last_call != NULL)
+        if (request_streams(req) && req->hooks->last_call)
             req->hooks->last_call(req->hooks_ctx);
         else if (c->peer != PEER_SENDS)
             request_tell_gone(req);
@@ -94,6 +94,7 @@ static void last_call_for_all(struct connection *c)
 static void refuse(struct connection *c)
 {
     struct http_request *req = connection_enqueue(c);
+
     net_count(&c->thread->counters.requests, 1);
     connection_end(c, true);
     req->closes = true;
@@ -107,6 +108,7 @@ static void dispatch(struct connection *c)
 {
     struct http_thread *t = c->thread;
     struct message *m = c->message;
+
     parse_finish(m, t->inflater);
     struct http_request *req = connection_enqueue(c);
     if (m->query.len > HTTP_QUERY_UNCHARGED_BYTES &&
@@ -134,13 +136,15 @@ static void dispatch(struct connection *c)
 static bool owes_continue(const struct connection *c)
 {
     const struct message *m = c->message;
-    return m != NULL && m->stage == MESSAGE_BODY && m->body_state == MESSAGE_BODY_AWAITS &&
-           m->body.len == 0 && m->refusal.status == 0 && c->first == NULL;
+
+    return m && m->stage == MESSAGE_BODY && m->body_state == MESSAGE_BODY_AWAITS &&
+           m->body.len == 0 && m->refusal.status == 0 && !c->first;
 }
 
 static void say_continue(struct connection *c)
 {
     struct http_request *req = connection_enqueue(c);
+
     c->message->body_state = MESSAGE_BODY_COMES;
     req->message = NULL;
     c->in_run = true;
@@ -162,8 +166,9 @@ static bool may_begin(const struct connection *c)
 static size_t consume(struct connection *c, const char *data, size_t len, uint64_t started_us)
 {
     size_t at = 0;
+
     while (at < len && !connection_has_ended(c)) {
-        if (c->message == NULL) {
+        if (!c->message) {
             if (data[at] == '\r' || data[at] == '\n') { /* RFC 9112, 2.2: before a request line */
                 at++;
                 continue;
@@ -200,6 +205,7 @@ static size_t run(struct connection *c, const char *data, size_t len)
 {
     uint64_t started_us = clock_monotonic_us();
     size_t used = 0;
+
     c->in_run = true;
     do {
         used += consume(c, data + used, len - used, started_us);
@@ -211,7 +217,7 @@ static size_t run(struct connection *c, const char *data, size_t len)
     return used;
 }
 
-/* Keeps what could not be begun. Where there is no room for it, reading ends here. */
+/* Keeps what could not be begun. If there is no room for it, reading ends here. */
 static void keep_input(struct connection *c, const char *data, size_t len)
 {
     if (charge_take(&c->input_charge, c->thread->shared->options.answers, len)) {
@@ -228,6 +234,7 @@ static void resume(struct connection *c)
 {
     while (connection_has_input(c) && !connection_has_ended(c) && may_begin(c)) {
         size_t used = run(c, c->input.data + c->input_at, c->input.len - c->input_at);
+
         if (c->state == CONNECTION_CLOSED)
             return;
         c->input_at += used;
@@ -244,6 +251,7 @@ void exchange_receive(struct connection *c, const char *data, size_t len)
         resume(c);
     } else if (!connection_has_ended(c)) {
         size_t used = run(c, data, len);
+
         if (used < len && !connection_has_ended(c))
             keep_input(c, data + used, len - used);
     }
@@ -254,7 +262,7 @@ void exchange_receive_end(struct connection *c)
 {
     CHECKED(connection_check(c));
     c->peer = PEER_READ;
-    if (c->message != NULL) {
+    if (c->message) {
         c->message->refusal.status = 0;
         message_refuse(c->message, 400, "the request was cut short");
         refuse(c);
@@ -267,6 +275,7 @@ void exchange_readable(struct connection *c)
 {
     char *data = c->thread->net.read_buffer;
     ssize_t n = net_socket_read(&c->socket, data, NET_READ_BYTES);
+
     if (n > 0)
         exchange_receive(c, data, (size_t)n);
     else if (n == 0)
@@ -302,7 +311,7 @@ static bool reads(const struct connection *c)
                                   STATE(CONNECTION_IN_MESSAGE));
 }
 
-/* Brings the poll and the deadlines in line with the state; ends the connection where it is over.
+/* Brings the poll and the deadlines in line with the state; ends the connection if it is over.
  */
 static void settle(struct connection *c)
 {
@@ -311,7 +320,7 @@ static void settle(struct connection *c)
         last_call_for_all(c);
     if (c->state != CONNECTION_CLOSED && owes_continue(c))
         say_continue(c);
-    if (c->state != CONNECTION_CLOSED && connection_has_ended(c) && c->first == NULL)
+    if (c->state != CONNECTION_CLOSED && connection_has_ended(c) && !c->first)
         finish(c);
     if (c->state == CONNECTION_CLOSED)
         return;
@@ -343,16 +352,16 @@ void exchange_drain(struct connection *c)
     if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_LINGERING)
         return;
     /* What the client had sent when the stop came has begun, though we have not seen it yet. */
-    if (!connection_has_ended(c) && c->message == NULL && (c->socket.events & UV_READABLE))
+    if (!connection_has_ended(c) && !c->message && (c->socket.events & UV_READABLE))
         exchange_readable(c);
     if (c->state == CONNECTION_CLOSED)
         return;
     last_call_for_all(c);
-    if (c->state == CONNECTION_CLOSED || c->message != NULL)
+    if (c->state == CONNECTION_CLOSED || c->message)
         return;
     connection_end(c, connection_has_input(c));
     connection_drop_input(c);
-    if (c->last != NULL && !request_is_answered(c->last))
+    if (c->last && !request_is_answered(c->last))
         c->last->closes = true;
     settle(c);
 }
@@ -364,7 +373,7 @@ void exchange_timed_out(struct connection *c, enum timeout_kind kind)
         connection_abort(c);
         return;
     }
-    if (c->message == NULL) {
+    if (!c->message) {
         c->message = spare_take_message(c->thread);
         message_begin(c->message, &c->parser, clock_monotonic_us());
     }
@@ -383,13 +392,14 @@ void exchange_timed_out(struct connection *c, enum timeout_kind kind)
 static bool is_short(const struct http_thread *t)
 {
     struct account *answers = t->shared->options.answers;
-    return answers != NULL && account_used(answers) > answers->ceiling / 100 * HTTP_RELIEF_PERCENT;
+
+    return answers && account_used(answers) > answers->ceiling / 100 * HTTP_RELIEF_PERCENT;
 }
 
-/* True where what the client does not take is charged to the answers: tails have their own. */
+/* True if what the client does not take is charged to the answers: tails have their own. */
 static bool holds_answer(const struct connection *c)
 {
-    return c->first != NULL && c->first->account == c->thread->shared->options.answers;
+    return c->first && c->first->account == c->thread->shared->options.answers;
 }
 
 void exchange_relieve(struct http_thread *t)
@@ -398,8 +408,9 @@ void exchange_relieve(struct http_thread *t)
         return;
     uint64_t now = uv_now(&t->net.uv);
     struct deadline *d = timeouts_first(&t->net.timeouts, TIMEOUT_WRITE);
-    while (d != NULL && is_short(t)) {
+    while (d && is_short(t)) {
         struct connection *c = container_of(d, struct connection, socket.write_deadline);
+
         if (now + t->net.timeouts.after_ms[TIMEOUT_WRITE] < d->at_ms + HTTP_STALL_MS)
             return; /* all others have been set later */
         d = timeouts_next(&t->net.timeouts, d);
@@ -414,11 +425,12 @@ struct connection *exchange_new(struct http_thread *t, int fd, const struct sock
                                 bool is_extra)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
+
     c->thread = t;
     c->client = client_of_address(address);
     const struct ranges *trusted = t->shared->options.trusted_proxies;
-    c->is_trusted = trusted != NULL && address != NULL && ranges_have(trusted, address);
-    if (net_socket_open(&c->socket, &t->net, fd, is_extra) != 0) {
+    c->is_trusted = trusted && address && ranges_have(trusted, address);
+    if (net_socket_open(&c->socket, &t->net, fd, is_extra)) {
         free(c);
         return NULL;
     }

@@ -11,7 +11,7 @@
 
 /*
  * Takes over `fd`, accepted and non-blocking, of a client at `address` (NULL: not known). NULL (and
- * `fd` closed) where the loop refuses it. `is_extra`: past max_connections.
+ * `fd` closed) if the loop refuses it. `is_extra`: past max_connections.
  */
 struct connection *exchange_new(struct http_thread *t, int fd, const struct sockaddr *address,
                                 bool is_extra);
@@ -31,14 +31,14 @@ void exchange_hung_up(struct connection *c);
 /* Sends what is answered, and goes on reading if that was in the way. */
 void exchange_send(struct connection *c);
 
-/* Begins no further request; closes at once where none is under way. */
+/* Begins no further request; closes at once if none is under way. */
 void exchange_drain(struct connection *c);
 
 /* A deadline of `kind` has passed. */
 void exchange_timed_out(struct connection *c, enum timeout_kind kind);
 
 /*
- * Where memory for answers runs short: cuts off the clients that do not take theirs (see
+ * If memory for answers runs short: cuts off the clients that do not take theirs (see
  * HTTP_RELIEF_PERCENT), until it does not. Not from within a function of a connection.
  */
 void exchange_relieve(struct http_thread *t);

@@ -6,7 +6,7 @@
 
 /*
  * Splits the target into path and query. An absolute-form target ("http://host/path", RFC 9112,
- * 3.2.2) stands for its path. False where it is of neither form, nor "*".
+ * 3.2.2) stands for its path. False if it is of neither form, nor "*".
  */
 static bool split_target(struct slice target, struct slice *path, struct slice *query)
 {
@@ -16,19 +16,20 @@ static bool split_target(struct slice target, struct slice *path, struct slice *
     const char *end = at + target.len;
     if (*at != '/' && *at != '*') {
         const char *colon = memchr(at, ':', (size_t)(end - at));
-        if (colon == NULL || end - colon < 3 || memcmp(colon, "://", 3) != 0)
+
+        if (!colon || end - colon < 3 || memcmp(colon, "://", 3) != 0)
             return false;
         at = colon + 3;
         while (at < end && *at != '/' && *at != '?' && *at != '#')
             at++;
     }
     const char *fragment = memchr(at, '#', (size_t)(end - at));
-    if (fragment != NULL)
+    if (fragment)
         end = fragment;
     const char *mark = memchr(at, '?', (size_t)(end - at));
-    const char *path_end = mark != NULL ? mark : end;
+    const char *path_end = mark ? mark : end;
     *path = path_end > at ? slice_of(at, (size_t)(path_end - at)) : SLICE_LITERAL("/");
-    *query = mark != NULL ? slice_of(mark + 1, (size_t)(end - mark - 1)) : slice_of(at, 0);
+    *query = mark ? slice_of(mark + 1, (size_t)(end - mark - 1)) : slice_of(at, 0);
     return true;
 }
 
@@ -38,7 +39,7 @@ void head_locate(struct message *m)
         m->path = slice_of(NULL, 0);
         m->query = slice_of(NULL, 0);
     }
-    if (m->route != NULL)
+    if (m->route)
         m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
 }
 
@@ -140,6 +141,7 @@ static void find_known(struct message *m, struct known_headers *found)
     *found = (struct known_headers){0};
     for (size_t i = 0; i < m->headers_len; i++) {
         enum known known = known_of(message_text(m, m->headers[i].name));
+
         if (known == KNOWN_NONE)
             continue;
         struct slice value = message_header_value(m, i);
@@ -159,6 +161,7 @@ static void find_known(struct message *m, struct known_headers *found)
 static void believe_proxy(struct message *m, const struct known_headers *found)
 {
     struct slice scheme = found->value[KNOWN_FORWARDED_PROTO];
+
     m->was_https =
         slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')), SLICE_LITERAL("https"));
     m->client =
@@ -171,6 +174,7 @@ static void judge_content(struct message *m, const struct known_headers *found)
         return;
     for (size_t i = 0; i < m->headers_len; i++) {
         enum known known = known_of(message_text(m, m->headers[i].name));
+
         if (known == KNOWN_EXPECT)
             judge_expect(m, message_header_value(m, i));
         else if (known == KNOWN_CODING)
@@ -182,7 +186,8 @@ static void judge_content(struct message *m, const struct known_headers *found)
 static void judge_admission(struct message *m, const struct known_headers *found)
 {
     const struct http_hooks *hooks = &m->limits->options->hooks;
-    if (hooks->admit == NULL)
+
+    if (!hooks->admit)
         return;
     const struct http_head head = {
         .route = m->endpoint,
@@ -201,14 +206,14 @@ static void judge_admission(struct message *m, const struct known_headers *found
     if (admission.status == 0)
         return;
     m->refusal.status = 0;
-    message_refuse(m, admission.status, admission.detail != NULL ? "%s" : NULL, admission.detail);
+    message_refuse(m, admission.status, admission.detail ? "%s" : NULL, admission.detail);
     message_refuse_when(m, REFUSE_BEFORE_BODY);
 }
 
 /* On a connection past max_connections only what is reserved is answered. */
 static void judge_extra(struct message *m)
 {
-    if (m->endpoint != NULL && (m->endpoint->flags & HTTP_ROUTE_RESERVED) != 0)
+    if (m->endpoint && (m->endpoint->flags & HTTP_ROUTE_RESERVED) != 0)
         return;
     m->refusal.status = 0;
     message_refuse(m, 503, "too many connections: at most %u", m->limits->options->max_connections);
@@ -221,12 +226,13 @@ static bool is_route_but_for_slash(const struct message *m)
     struct slice params[HTTP_PATH_PARAMS_MAX];
     size_t params_len;
     struct slice path = m->path;
+
     if (path.len < 2)
         return false;
     if (path.data[path.len - 1] == '/') {
         while (path.len > 1 && path.data[path.len - 1] == '/')
             path.len--;
-        return router_find(m->limits->router, path, params, &params_len) != NULL;
+        return router_find(m->limits->router, path, params, &params_len);
     }
     char with_slash[1024];
     if (path.len >= sizeof(with_slash))
@@ -234,18 +240,18 @@ static bool is_route_but_for_slash(const struct message *m)
     memcpy(with_slash, path.data, path.len);
     with_slash[path.len] = '/';
     path = slice_of(with_slash, path.len + 1);
-    return router_find(m->limits->router, path, params, &params_len) != NULL;
+    return router_find(m->limits->router, path, params, &params_len);
 }
 
 static void judge_route(struct message *m)
 {
     m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
-    if (m->route == NULL) {
+    if (!m->route) {
         message_refuse(m, is_route_but_for_slash(m) ? 307 : 404, NULL);
         return;
     }
     m->endpoint = router_path_route(m->route, slice_of_string(llhttp_method_name(m->method)));
-    if (m->endpoint == NULL)
+    if (!m->endpoint)
         message_refuse(m, 405, NULL);
 }
 
@@ -254,6 +260,7 @@ static void judge_length(struct message *m, const llhttp_t *parser)
     bool chunked = (parser->flags & F_CHUNKED) != 0;
     bool has_body = chunked || parser->content_length > 0;
     bool expects = m->body_state == MESSAGE_BODY_AWAITS;
+
     if (!has_body)
         m->body_state = MESSAGE_NO_BODY;
     else if (!expects)
@@ -273,6 +280,7 @@ static void judge_length(struct message *m, const llhttp_t *parser)
 static bool is_http(const struct message *m)
 {
     const struct slice name = SLICE_LITERAL(" HTTP/");
+
     return m->version.offset > name.len &&
            memcmp(m->base + m->version.offset - name.len, name.data, name.len) == 0;
 }

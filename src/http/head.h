@@ -8,7 +8,7 @@
 #include "http/message.h"
 
 /*
- * Sets path, query, route, handler, coding, body_state and, where it is refused, refusal.
+ * Sets path, query, route, handler, coding, body_state and, if it is refused, refusal.
  */
 void head_judge(struct message *m, const llhttp_t *parser);
 

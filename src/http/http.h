@@ -47,7 +47,7 @@ enum {
     HTTP_EXTRA_MS = 2000,
     HTTP_WRITE_LOT_BYTES = NET_WRITE_LOT_BYTES,
     /*
-     * Where answers hold more than HTTP_RELIEF_PERCENT of what they may, clients that have not
+     * If answers hold more than HTTP_RELIEF_PERCENT of what they may, clients that have not
      * taken a lot for HTTP_STALL_MS are cut off, the one that has waited longest first.
      */
     HTTP_RELIEF_PERCENT = 75,
@@ -88,7 +88,7 @@ struct http_route {
 
 /* ---- The server ---- */
 
-/* What the head of a request says, for hooks.admit. `data` is NULL where there is no such header.
+/* What the head of a request says, for hooks.admit. `data` is NULL if there is no such header.
  */
 struct http_head {
     const struct http_route *route; /* NULL: none; 404, 405 or 307 will be the answer */
@@ -112,7 +112,7 @@ struct http_admission {
 struct http_hooks {
     /*
      * Judges a request by its head, before a byte of its body is kept or charged: `admission` comes
-     * as let in, and is changed where it is not. From any thread. May be NULL.
+     * as let in, and is changed if it is not. From any thread. May be NULL.
      */
     void (*admit)(const struct http_head *head, struct http_admission *admission, void *ctx);
     /*
@@ -191,7 +191,7 @@ struct slice http_request_path(const struct http_request *req);  /* decoded of %
 struct slice http_request_query(const struct http_request *req); /* after "?", as sent */
 /* The `index`-th {…} of the route, %XX decoded. */
 struct slice http_request_param(const struct http_request *req, unsigned index);
-/* First header of that name (compared without case); data is NULL where there is none. */
+/* First header of that name (compared without case); data is NULL if there is none. */
 struct slice http_request_header(const struct http_request *req, const char *name);
 /* The whole body, transfer and content codings undone. */
 struct slice http_request_body(const struct http_request *req);
@@ -205,9 +205,9 @@ uint64_t http_request_started_us(const struct http_request *req);
 uint64_t http_request_client(const struct http_request *req);
 
 /*
- * Has `gone` called where the client of `req`, before it is answered, goes (the connection breaks)
+ * Has `gone` called if the client of `req`, before it is answered, goes (the connection breaks)
  * or sends its last byte (it may still read): once, on the request's thread, and at once, before
- * this returns, where that has happened already. The request must still be answered, now or later;
+ * this returns, if that has happened already. The request must still be answered, now or later;
  * `gone` itself may do it. A `gone` of NULL takes it back.
  *
  * Noticed whether or not the socket is being read: behind pipelined requests, after Connection:
@@ -243,7 +243,7 @@ struct http_response {
 };
 
 /*
- * Answers `req`, which must not be used afterwards. Where the client has gone meanwhile the answer
+ * Answers `req`, which must not be used afterwards. If the client has gone meanwhile the answer
  * is dropped. Content-Length, Date, Server and Connection are added.
  */
 void http_respond(struct http_request *req, const struct http_response *response);
@@ -281,8 +281,8 @@ struct http_stream_hooks {
 
 /*
  * Begins to answer `req` with the head of `head` (its body is not looked at): chunked, or until the
- * connection closes for HTTP/1.0. `hooks` must outlive the response. Returns true where the
- * response is to go on until http_stream_end or hooks->closed. Returns false where nothing more is
+ * connection closes for HTTP/1.0. `hooks` must outlive the response. Returns true if the
+ * response is to go on until http_stream_end or hooks->closed. Returns false if nothing more is
  * wanted (HEAD, or the client has gone): no hook is called then, and `req` must not be used
  * afterwards.
  */
@@ -291,7 +291,7 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
 
 /*
  * Sends `piece` (copied; not empty). What the socket does not take is kept, and charged, until
- * it does: write less while http_stream_unsent is large. Returns 0, or LM_EBUSY where there is no
+ * it does: write less while http_stream_unsent is large. Returns 0, or LM_EBUSY if there is no
  * room; then nothing of `piece` is sent.
  */
 int http_stream_write(struct http_request *req, struct slice piece) LM_MUST_CHECK;

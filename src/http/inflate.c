@@ -30,7 +30,7 @@ struct inflater *inflater_new(void)
 
 void inflater_free(struct inflater *i)
 {
-    if (i == NULL)
+    if (!i)
         return;
     if (i->gzip_ready)
         inflateEnd(&i->gzip);
@@ -60,12 +60,13 @@ static int make_room(struct inflate_output *out, size_t *room)
 {
     size_t left = out->max_len + 1 - out->bytes->len;
     size_t step = out->bytes->len > STEP_MIN ? out->bytes->len : STEP_MIN;
+
     if (step > left)
         step = left;
     size_t spare = out->bytes->capacity - out->bytes->len;
     if (spare < step && !charge_take(out->charge, out->account, step - spare))
         return LM_EBUSY;
-    if (buffer_reserve(out->bytes, step) == NULL)
+    if (!buffer_reserve(out->bytes, step))
         return LM_ENOMEM; /* not LM_ETOOBIG: the ceiling is above max_len */
     *room = step;
     return 0;
@@ -91,6 +92,7 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
                     struct errbuf *err)
 {
     int error = gzip_begin(i);
+
     if (error < 0)
         return error;
     z_stream *z = &i->gzip;
@@ -98,6 +100,7 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
     z->avail_in = (uInt)in.len;
     for (;;) {
         size_t room;
+
         error = make_room(out, &room);
         if (error < 0)
             return error;
@@ -115,7 +118,7 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
         } else if (status == Z_MEM_ERROR) {
             return LM_ENOMEM;
         } else if (status != Z_OK && status != Z_BUF_ERROR) {
-            return corrupt(err, "gzip", z->msg != NULL ? z->msg : "corrupt");
+            return corrupt(err, "gzip", z->msg ? z->msg : "corrupt");
         } else if (z->avail_in == 0 && z->avail_out > 0) {
             return corrupt(err, "gzip", "it is cut short");
         }
@@ -124,10 +127,10 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
 
 static int zstd_begin(struct inflater *i)
 {
-    if (i->zstd != NULL)
+    if (i->zstd)
         return ZSTD_isError(ZSTD_DCtx_reset(i->zstd, ZSTD_reset_session_only)) ? LM_ENOMEM : 0;
     i->zstd = fault_here(FAULT_LIBRARY) ? NULL : ZSTD_createDCtx();
-    if (i->zstd == NULL)
+    if (!i->zstd)
         return LM_ENOMEM;
     ZSTD_DCtx_setParameter(i->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
     return 0;
@@ -140,6 +143,7 @@ static int zstd_decode(struct inflater *i, struct slice in, struct inflate_outpu
     for (;;) {
         size_t room;
         int error = make_room(out, &room);
+
         if (error < 0)
             return error;
         ZSTD_outBuffer output = {out->bytes->data + out->bytes->len, room, 0};
@@ -165,6 +169,7 @@ static int run_zstd(struct inflater *i, struct slice in, struct inflate_output *
                     struct errbuf *err)
 {
     int error = zstd_begin(i);
+
     if (error < 0)
         return error;
     error = zstd_decode(i, in, out, err);

@@ -20,7 +20,7 @@ struct inflater;
 struct inflater *inflater_new(void);
 void inflater_free(struct inflater *i);
 
-/* What a Content-Encoding header names. Returns 0, or LM_EINVAL where it is none of ours. */
+/* What a Content-Encoding header names. Returns 0, or LM_EINVAL if it is none of ours. */
 int inflate_coding_of(struct slice header, enum inflate_coding *coding) LM_MUST_CHECK;
 
 /* Where the output goes and what bounds it. */

@@ -84,8 +84,9 @@ int message_refuse(struct message *m, unsigned status, const char *format, ...)
         return HPE_USER;
     m->refusal.status = status;
     m->refusal.detail[0] = '\0';
-    if (format != NULL) {
+    if (format) {
         va_list args;
+
         va_start(args, format);
         vsnprintf(m->refusal.detail, sizeof(m->refusal.detail), format, args);
         va_end(args);
@@ -102,6 +103,7 @@ int message_refuse(struct message *m, unsigned status, const char *format, ...)
 struct slice message_header_value(const struct message *m, size_t index)
 {
     struct slice value = message_text(m, m->headers[index].value);
+
     while (value.len > 0 && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
         value.len--;
     return value;

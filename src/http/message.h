@@ -101,7 +101,7 @@ struct message {
 
     unsigned method;   /* an llhttp_method_t */
     bool keep_alive;   /* set once complete */
-    bool http_1_0;     /* an answer must say keep-alive where it is meant */
+    bool http_1_0;     /* an answer must say keep-alive if it is meant */
     bool from_trusted; /* the peer is a trusted proxy */
     bool from_extra;   /* on a connection past max_connections */
     bool was_https;    /* a trusted proxy says so */
@@ -118,7 +118,7 @@ struct message {
     struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
 
     struct slice body;       /* as sent; then, after message_finish, as meant */
-    struct buffer body_kept; /* what `body` points into where it came in pieces */
+    struct buffer body_kept; /* what `body` points into if it came in pieces */
     struct buffer inflated;
     struct buffer decoded; /* of params that had %XX */
     struct charge charge;
@@ -146,7 +146,7 @@ static inline void message_refuse_when(struct message *m, enum message_refusal_w
         m->refusal.when = when;
 }
 
-/* The first header of that name; data NULL where there is none. */
+/* The first header of that name; data NULL if there is none. */
 struct slice message_header(const struct message *m, struct slice name);
 
 /* The bytes of a span. */

@@ -14,12 +14,13 @@ static int too_large_head(struct message *m)
 }
 
 /*
- * Lengthens `span` by what llhttp found at `at`, which follows it where the span is not new: a name
+ * Lengthens `span` by what llhttp found at `at`, which follows it if the span is not new: a name
  * or value that a read has cut comes in several calls.
  */
 static int extend(struct message *m, struct message_span *span, const char *at, size_t len)
 {
     size_t offset = m->head.len + (size_t)(at - m->piece);
+
     if (offset + len > m->limits->max_header_bytes)
         return too_large_head(m);
     if (span->len == 0)
@@ -44,6 +45,7 @@ static int drop_extra(struct message *m, size_t len)
 static int on_url(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
+
     return extend(m, &m->target, at, len);
 }
 
@@ -51,12 +53,14 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
 static int on_version(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
+
     return extend(m, &m->version, at, len);
 }
 
 static int on_url_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
+
     message_move(m, MESSAGE_HEADERS);
     return HPE_OK;
 }
@@ -64,6 +68,7 @@ static int on_url_complete(llhttp_t *parser)
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
+
     if (m->stage == MESSAGE_BODY)
         return drop_extra(m, len);
     if (m->stage == MESSAGE_HEADERS) {
@@ -78,6 +83,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
+
     if (m->stage == MESSAGE_BODY)
         return drop_extra(m, len);
     message_move(m, MESSAGE_HEADERS);
@@ -88,6 +94,7 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
+
     if (m->stage == MESSAGE_NAME)
         message_move(m, MESSAGE_HEADERS);
     return HPE_OK;
@@ -97,6 +104,7 @@ static int on_header_value_complete(llhttp_t *parser)
 static int on_chunk_header(llhttp_t *parser)
 {
     struct message *m = parser->data;
+
     if (parser->content_length > m->limits->max_body_bytes - m->body.len)
         return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
                               m->limits->max_body_bytes);
@@ -108,14 +116,15 @@ static int on_extension(llhttp_t *parser, const char *at, size_t len)
     return drop_extra(parser->data, len);
 }
 
-/* Makes m->head hold all of the head up to the last span, where a part of it does already. */
+/* Makes m->head hold all of the head up to the last span, if a part of it does already. */
 static bool keep_head(struct message *m, size_t until)
 {
     size_t missing = until > m->head.len ? until - m->head.len : 0;
+
     if (!charge_take(&m->charge, m->limits->bodies, missing))
         return false;
     buffer_append(&m->head, m->piece, missing);
-    if (buffer_error(&m->head) != 0)
+    if (buffer_error(&m->head))
         return false; /* what was found so far stays where it is */
     m->base = m->head.data;
     return true;
@@ -130,6 +139,7 @@ static int refuse_for_room(struct message *m)
 static int on_headers_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
+
     if (m->head.len > 0 && !keep_head(m, m->head_len))
         return refuse_for_room(m);
     if (m->head.len == 0)
@@ -145,12 +155,14 @@ static int keep_body(struct message *m, const char *at, size_t len)
 {
     struct buffer *kept = &m->body_kept;
     size_t need = kept->len + len;
+
     if (need > kept->capacity) {
         size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
+
         if (capacity > kept->ceiling)
             capacity = kept->ceiling;
         if (!charge_take(&m->charge, m->limits->bodies, capacity - kept->capacity) ||
-            buffer_reserve(kept, capacity - kept->len) == NULL)
+            !buffer_reserve(kept, capacity - kept->len))
             return refuse_for_room(m);
     }
     buffer_append(kept, at, len);
@@ -161,6 +173,7 @@ static int keep_body(struct message *m, const char *at, size_t len)
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
+
     if (len > m->limits->max_body_bytes - m->body.len)
         return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
                               m->limits->max_body_bytes);
@@ -174,6 +187,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
     }
     if (m->body_kept.len == 0) {
         int error = keep_body(m, m->body.data, m->body.len);
+
         if (error != HPE_OK)
             return error;
     }
@@ -183,6 +197,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 static int on_message_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
+
     message_move(m, MESSAGE_COMPLETE);
     m->keep_alive = llhttp_should_keep_alive(parser) != 0;
     return HPE_PAUSED;
@@ -240,6 +255,7 @@ static void refuse_error(struct message *m, const llhttp_t *parser, enum llhttp_
 {
     const char *first = m->head.len > 0 ? m->head.data : piece.data;
     bool letter = (*first >= 'A' && *first <= 'Z') || (*first >= 'a' && *first <= 'z');
+
     if (error == HPE_INVALID_METHOD && letter)
         message_refuse(m, 405, NULL);
     else

@@ -16,13 +16,13 @@ enum parse_progress {
 };
 
 /*
- * Parses on. `*used` gets how many bytes belong to this message. Where it is complete, what `m`
+ * Parses on. `*used` gets how many bytes belong to this message. If it is complete, what `m`
  * points to lives as long as `data` does.
  */
 enum parse_progress parse_run(struct message *m, llhttp_t *parser, struct slice data, size_t *used);
 
 /*
- * Undoes the content coding of a complete message. Where that fails, sets `refusal`.
+ * Undoes the content coding of a complete message. If that fails, sets `refusal`.
  */
 void parse_finish(struct message *m, struct inflater *inflater);
 

@@ -8,7 +8,7 @@
 #include "base/slice.h"
 
 /*
- * Writes `s` with each %XX made the byte it stands for (and "+" a space, where `plus_is_space`) to
+ * Writes `s` with each %XX made the byte it stands for (and "+" a space, if `plus_is_space`) to
  * `out`, which has room for s.len bytes and may be s.data. A "%" that two hex digits do not follow
  * stays as it is. Returns the bytes written.
  */

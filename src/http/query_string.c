@@ -29,8 +29,10 @@ static struct slice decode(struct query_string *q, struct slice s)
 {
     char *out = q->text.data + q->text.len;
     struct slice decoded = slice_of(out, percent_decode(out, s, true));
+
     if (!utf8_valid(decoded)) {
         char *repaired = out + decoded.len;
+
         decoded = slice_of(repaired, copy_repaired(repaired, decoded));
     }
     q->text.len = (size_t)(decoded.data + decoded.len - q->text.data);
@@ -46,20 +48,21 @@ int query_string_parse(struct query_string *q, struct slice query)
     if (query.len > SIZE_MAX / 16)
         return LM_ETOOBIG;
     /* As sent, and once more with every byte become a U+FFFD: text never moves while we decode. */
-    if (buffer_reserve(&q->text, query.len * 4) == NULL)
+    if (!buffer_reserve(&q->text, query.len * 4))
         return buffer_error(&q->text);
     const char *end = query.data + query.len;
     for (const char *at = query.data; at < end;) {
         const char *amp = memchr(at, '&', (size_t)(end - at));
-        struct slice pair = slice_of(at, (size_t)((amp != NULL ? amp : end) - at));
+        struct slice pair = slice_of(at, (size_t)((amp ? amp : end) - at));
+
         at += pair.len + 1;
         if (pair.len == 0)
             continue;
         if (q->len == QUERY_STRING_PARAMS_MAX)
             return LM_ETOOBIG;
         const char *equals = memchr(pair.data, '=', pair.len);
-        size_t name_len = equals != NULL ? (size_t)(equals - pair.data) : pair.len;
-        size_t value_at = equals != NULL ? name_len + 1 : pair.len;
+        size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
+        size_t value_at = equals ? name_len + 1 : pair.len;
         struct query_param *param = &q->params[q->len++];
         param->name = decode(q, slice_of(pair.data, name_len));
         param->value = decode(q, slice_of(pair.data + value_at, pair.len - value_at));
@@ -76,6 +79,7 @@ void query_string_release(struct query_string *q)
 struct slice query_string_last(const struct query_string *q, const char *name)
 {
     struct slice wanted = slice_of_string(name);
+
     for (size_t i = q->len; i > 0; i--) {
         if (slice_equal(q->params[i - 1].name, wanted))
             return q->params[i - 1].value;

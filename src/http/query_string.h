@@ -27,7 +27,7 @@ struct query_string {
 
 /*
  * Decodes `query`. Invalid UTF-8 becomes U+FFFD, as Python's parse_qsl does. Returns 0,
- * LM_ETOOBIG where there are more than QUERY_STRING_PARAMS_MAX, or LM_ENOMEM. Release in any case.
+ * LM_ETOOBIG if there are more than QUERY_STRING_PARAMS_MAX, or LM_ENOMEM. Release in any case.
  */
 int query_string_parse(struct query_string *q, struct slice query) LM_MUST_CHECK;
 void query_string_release(struct query_string *q);

@@ -21,17 +21,18 @@ void request_move(struct http_request *req, enum request_state state)
 
 void request_forget_gone(struct http_request *req)
 {
-    if (req->gone == NULL)
+    if (!req->gone)
         return;
     req->gone = NULL;
-    if (req->connection != NULL)
+    if (req->connection)
         req->connection->watched--;
 }
 
 void request_tell_gone(struct http_request *req)
 {
     void (*gone)(void *) = req->gone;
-    if (gone == NULL)
+
+    if (!gone)
         return;
     request_forget_gone(req);
     gone(req->gone_ctx);
@@ -57,15 +58,16 @@ struct slice http_request_query(const struct http_request *req)
 struct slice http_request_param(const struct http_request *req, unsigned index)
 {
     struct message *m = req->message;
+
     if (index >= m->params_len)
         return slice_of(NULL, 0);
     struct slice raw = m->params[index];
     const char *done = m->decoded.data; /* decoded by an earlier call */
-    bool is_done = done != NULL && raw.data >= done && raw.data < done + m->decoded.len;
-    if (is_done || memchr(raw.data, '%', raw.len) == NULL)
+    bool is_done = done && raw.data >= done && raw.data < done + m->decoded.len;
+    if (is_done || !memchr(raw.data, '%', raw.len))
         return raw;
     /* Room for the whole path, once: what was decoded before must not move. */
-    if (m->decoded.len == 0 && buffer_reserve(&m->decoded, m->path.len) == NULL)
+    if (m->decoded.len == 0 && !buffer_reserve(&m->decoded, m->path.len))
         return raw;
     if (m->decoded.capacity - m->decoded.len < raw.len)
         return raw;

@@ -79,6 +79,7 @@ static char *put_size(char *to, size_t value)
 {
     char digits[20];
     size_t n = 0;
+
     do {
         digits[sizeof(digits) - ++n] = (char)('0' + value % 10);
         value /= 10;
@@ -90,8 +91,10 @@ static char *put_size(char *to, size_t value)
 static char *put_date_lines(char *to, struct http_thread *t)
 {
     time_t now = time(NULL);
+
     if (now != t->date) {
         struct tm tm;
+
         gmtime_r(&now, &tm);
         t->date = now;
         t->date_lines_len = strftime(t->date_lines, sizeof(t->date_lines),
@@ -103,14 +106,14 @@ static char *put_date_lines(char *to, struct http_thread *t)
 /* A header that could split the answer in two is left out: no client's bytes may do that. */
 static bool is_safe(struct slice value)
 {
-    return memchr(value.data, '\r', value.len) == NULL &&
-           memchr(value.data, '\n', value.len) == NULL;
+    return !memchr(value.data, '\r', value.len) && !memchr(value.data, '\n', value.len);
 }
 
 static char *put_headers(char *to, const struct http_response *r)
 {
     for (size_t i = 0; i < r->headers_len; i++) {
         const struct http_header *h = &r->headers[i];
+
         if (h->value.len > 0 && !is_safe(h->value))
             continue;
         to = put(to, h->name, strlen(h->name));
@@ -124,12 +127,13 @@ static char *put_headers(char *to, const struct http_response *r)
 
 static const char *content_type_of(const struct http_response *r)
 {
-    return r->content_type != NULL ? r->content_type : "application/json";
+    return r->content_type ? r->content_type : "application/json";
 }
 
 size_t response_head_bytes_max(const struct http_request *req, const struct http_response *r)
 {
     size_t len = HEAD_BYTES_MAX + strlen(content_type_of(r)) + req->answer_headers.len;
+
     for (size_t i = 0; i < r->headers_len; i++)
         len += strlen(r->headers[i].name) + r->headers[i].value.len + 4;
     return len;
@@ -162,6 +166,7 @@ char *response_put_head(char *to, const struct http_request *req, const struct h
 {
     const char *reason;
     struct slice line = status_line(r->status, &reason);
+
     to = put(to, line.data, line.len);
     to = put_date_lines(to, req->thread);
     if (has_content(r))
@@ -181,6 +186,7 @@ static void write_answer(struct http_request *req, const struct http_response *r
 {
     char *begin = req->answer.data;
     char *to = response_put_head(begin, req, r, FRAMING_LENGTH);
+
     if (has_content(r) && !req->head_only && r->body.len > 0) {
         if (r->body_is_static)
             req->static_body = r->body;
@@ -194,6 +200,7 @@ static void write_answer(struct http_request *req, const struct http_response *r
 static bool take_body(struct http_request *req, struct http_response *r)
 {
     struct buffer empty = {.ceiling = r->body_buffer->ceiling, .account = r->body_buffer->account};
+
     if (!buffer_charge(r->body_buffer, req->account))
         return false;
     req->body = *r->body_buffer;
@@ -203,24 +210,25 @@ static bool take_body(struct http_request *req, struct http_response *r)
     return true;
 }
 
-/* Room for the answer, charged where it is large. */
+/* Room for the answer, charged if it is large. */
 static bool reserve_answer(struct http_request *req, const struct http_response *r)
 {
-    bool copies = !r->body_is_static && r->body_buffer == NULL && !req->head_only;
+    bool copies = !r->body_is_static && !r->body_buffer && !req->head_only;
     size_t need = response_head_bytes_max(req, r) + (copies ? r->body.len : 0);
+
     if (need > RESPONSE_UNCHARGED_BYTES && !charge_take(&req->charge, req->account, need))
         return false;
-    return buffer_reserve(&req->answer, need) != NULL;
+    return buffer_reserve(&req->answer, need);
 }
 
 bool http_reserve_answer(struct http_request *req)
 {
-    return buffer_reserve(&req->answer, RESPONSE_UNCHARGED_BYTES) != NULL;
+    return buffer_reserve(&req->answer, RESPONSE_UNCHARGED_BYTES);
 }
 
 static const struct http_header retry_after = {"Retry-After", {"1", 1}};
 
-/* What is said where the answer itself found no room. */
+/* What is said if the answer itself found no room. */
 static const struct http_response no_room = {
     .status = 503,
     .body = {"{\"detail\":\"Service Unavailable\"}", 32},
@@ -232,8 +240,9 @@ static const struct http_response no_room = {
 static void respond(struct http_request *req, const struct http_response *r)
 {
     struct http_thread *t = req->thread;
+
     request_forget_gone(req);
-    if (req->connection == NULL) {
+    if (!req->connection) {
         net_count(&t->counters.responses[r->status], 1);
         spare_give_request(req);
         return;
@@ -257,34 +266,35 @@ void http_respond(struct http_request *req, const struct http_response *r)
 {
     assert(!request_is_answered(req));
     assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
-    if (r->body_buffer == NULL) {
+    if (!r->body_buffer) {
         respond(req, r);
         return;
     }
     struct http_response taken = *r;
     bool fits = take_body(req, &taken);
     respond(req, fits ? &taken : &no_room);
-    buffer_release(r->body_buffer); /* it is empty, but where there was no room */
+    buffer_release(r->body_buffer); /* it is empty, but if there was no room */
 }
 
 static void respond_detail(struct http_request *req, unsigned status, const char *detail,
                            const struct http_header *header)
 {
     const char *reason;
+
     status_line(status, &reason);
     struct buffer *body = &req->thread->scratch;
     buffer_clear(body);
     buffer_append_string(body, "{\"detail\":");
-    json_append_string(body, slice_of_string(detail != NULL ? detail : reason));
+    json_append_string(body, slice_of_string(detail ? detail : reason));
     buffer_append_char(body, '}');
-    if (buffer_error(body) != 0) {
+    if (buffer_error(body)) {
         http_respond(req, &no_room);
         return;
     }
     http_respond(req, &(struct http_response){.status = status,
                                               .body = buffer_slice(body),
                                               .headers = header,
-                                              .headers_len = header != NULL ? 1 : 0});
+                                              .headers_len = header ? 1 : 0});
 }
 
 void http_respond_error(struct http_request *req, unsigned status, const char *detail)
@@ -300,6 +310,7 @@ static void redirect(struct http_request *req, const struct message *m)
     struct buffer location;
     struct slice host = message_header(m, SLICE_LITERAL("host"));
     struct slice path = m->path;
+
     buffer_init(&location, path.len + m->query.len + host.len + 16);
     if (host.len > 0) {
         buffer_append_string(&location, m->was_https ? "https://" : "http://");
@@ -317,7 +328,7 @@ static void redirect(struct http_request *req, const struct message *m)
     }
     struct http_header header = {"Location", buffer_slice(&location)};
     http_respond(
-        req, buffer_error(&location) != 0
+        req, buffer_error(&location)
                  ? &no_room
                  : &(struct http_response){.status = 307, .headers = &header, .headers_len = 1});
     buffer_release(&location);
@@ -327,6 +338,7 @@ void response_refuse(struct http_request *req, const struct message *m)
 {
     const char *detail = m->refusal.detail[0] != '\0' ? m->refusal.detail : NULL;
     struct http_header header = {NULL, {NULL, 0}};
+
     switch (m->refusal.status) {
     case 204:
         http_respond(req, &(struct http_response){.status = 204});
@@ -336,8 +348,8 @@ void response_refuse(struct http_request *req, const struct message *m)
         return;
     case 405:
         header.name = "Allow";
-        header.value = slice_of_string(m->route != NULL ? m->route->allow
-                                                        : router_allow_any(m->limits->router));
+        header.value =
+            slice_of_string(m->route ? m->route->allow : router_allow_any(m->limits->router));
         break;
     case 415:
         header = (struct http_header){"Accept-Encoding", SLICE_LITERAL(INFLATE_CODINGS)};
@@ -348,7 +360,7 @@ void response_refuse(struct http_request *req, const struct message *m)
     default:
         break;
     }
-    respond_detail(req, m->refusal.status, detail, header.name != NULL ? &header : NULL);
+    respond_detail(req, m->refusal.status, detail, header.name ? &header : NULL);
 }
 
 void response_continue(struct http_request *req)

@@ -17,13 +17,15 @@ static bool is_param(struct slice segment)
     return segment.len >= 2 && segment.data[0] == '{' && segment.data[segment.len - 1] == '}';
 }
 
-/* Adds `method` to a list of the form "GET, POST", once. False where it does not fit. */
+/* Adds `method` to a list of the form "GET, POST", once. False if it does not fit. */
 static bool allow_add(char *list, size_t size, const char *method)
 {
     size_t len = strlen(list);
     size_t method_len = strlen(method);
+
     for (const char *p = list; *p != '\0';) {
         size_t n = strcspn(p, ",");
+
         if (n == method_len && memcmp(p, method, n) == 0)
             return true;
         p += n + strspn(p + n, ", ");
@@ -35,14 +37,15 @@ static bool allow_add(char *list, size_t size, const char *method)
 /* Splits a pattern into its segments; leaves segments_len 0 for a fixed path. */
 static int split_pattern(struct router_path *p, struct errbuf *err)
 {
-    if (memchr(p->pattern.data, '{', p->pattern.len) == NULL)
+    if (!memchr(p->pattern.data, '{', p->pattern.len))
         return 0;
     size_t params = 0;
     const char *end = p->pattern.data + p->pattern.len;
     for (const char *at = p->pattern.data; at < end;) {
         const char *begin = at + 1; /* after the slash */
         const char *slash = memchr(begin, '/', (size_t)(end - begin));
-        at = slash != NULL ? slash : end;
+
+        at = slash ? slash : end;
         if (p->segments_len == ROUTER_SEGMENTS_MAX)
             return errbuf_fail(err, LM_ETOOBIG, "route %s has more than %d segments",
                                p->pattern.data, ROUTER_SEGMENTS_MAX);
@@ -55,10 +58,11 @@ static int split_pattern(struct router_path *p, struct errbuf *err)
     return 0;
 }
 
-/* The entry of exactly this pattern, made where there is none yet. */
+/* The entry of exactly this pattern, made if there is none yet. */
 static struct router_path *path_of(struct router *r, const char *pattern, struct errbuf *err)
 {
     struct slice text = slice_of_string(pattern);
+
     for (size_t i = 0; i < r->paths_len; i++) {
         if (slice_equal(r->paths[i].pattern, text))
             return &r->paths[i];
@@ -78,7 +82,8 @@ static struct router_path *path_of(struct router *r, const char *pattern, struct
 static int add_route(struct router *r, const struct http_route *route, struct errbuf *err)
 {
     struct router_path *p = path_of(r, route->path, err);
-    if (p == NULL)
+
+    if (!p)
         return LM_EINVAL;
     if (p->methods_len == ROUTER_METHODS_MAX)
         return errbuf_fail(err, LM_ETOOBIG, "route %s has more than %d methods", route->path,
@@ -97,6 +102,7 @@ static int add_route(struct router *r, const struct http_route *route, struct er
 static int compare_paths(const void *left, const void *right)
 {
     const struct router_path *a = left, *b = right;
+
     if ((a->segments_len == 0) != (b->segments_len == 0))
         return a->segments_len == 0 ? -1 : 1;
     size_t n = a->segments_len < b->segments_len ? a->segments_len : b->segments_len;
@@ -110,7 +116,8 @@ static int compare_paths(const void *left, const void *right)
 struct router *router_new(const struct http_route *routes, struct errbuf *err)
 {
     size_t len = 0;
-    while (routes != NULL && routes[len].method != NULL)
+
+    while (routes && routes[len].method)
         len++;
     struct router *r = xcalloc(1, sizeof(*r));
     r->paths = xcalloc(len + 1, sizeof(*r->paths));
@@ -128,7 +135,7 @@ struct router *router_new(const struct http_route *routes, struct errbuf *err)
 
 void router_free(struct router *r)
 {
-    if (r == NULL)
+    if (!r)
         return;
     free(r->paths);
     free(r);
@@ -140,12 +147,13 @@ static bool match_pattern(const struct router_path *p, struct slice path,
     size_t found = 0;
     const char *at = path.data;
     const char *end = path.data + path.len;
+
     for (size_t i = 0; i < p->segments_len; i++) {
         if (at == end || *at != '/')
             return false;
         const char *begin = ++at;
         const char *slash = memchr(begin, '/', (size_t)(end - begin));
-        at = slash != NULL ? slash : end;
+        at = slash ? slash : end;
         struct slice segment = slice_of(begin, (size_t)(at - begin));
         if (!is_param(p->segments[i])) {
             if (!slice_equal(segment, p->segments[i]))

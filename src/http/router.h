@@ -30,7 +30,7 @@ struct router;
 
 /*
  * Builds a router of `routes` (ended by a NULL method), which must outlive it.
- * NULL with `err` filled where the table breaks one of the limits above.
+ * NULL with `err` filled if the table breaks one of the limits above.
  */
 struct router *router_new(const struct http_route *routes, struct errbuf *err);
 void router_free(struct router *r);
@@ -46,7 +46,7 @@ const struct router_path *router_find(const struct router *r, struct slice path,
 /* The route of `method` there, that of GET for HEAD, or NULL. */
 const struct http_route *router_path_route(const struct router_path *p, struct slice method);
 
-/* Every method that some path takes, for Allow where the path is not known. */
+/* Every method that some path takes, for Allow if the path is not known. */
 const char *router_allow_any(const struct router *r);
 
 #endif

@@ -24,7 +24,7 @@ static void fill_defaults(struct http_server_options *o)
     DEFAULT(request_timeout_ms, 30000);
     DEFAULT(write_timeout_ms, 30000);
 #undef DEFAULT
-    if (o->host == NULL)
+    if (!o->host)
         o->host = "127.0.0.1";
 }
 
@@ -38,7 +38,7 @@ static struct net_loop *loop_new(void *ctx, unsigned index, int listen_fd, struc
     struct http_server *s = ctx;
     struct http_thread *t = http_thread_new(&s->shared, index, listen_fd, err);
 
-    return t != NULL ? &t->net : NULL;
+    return t ? &t->net : NULL;
 }
 
 static int loop_start(struct net_loop *l, struct errbuf *err)
@@ -48,7 +48,7 @@ static int loop_start(struct net_loop *l, struct errbuf *err)
 
 static void loop_free(struct net_loop *l)
 {
-    if (l != NULL)
+    if (l)
         http_thread_free(thread_of(l));
 }
 
@@ -58,13 +58,13 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     struct http_server *s = xcalloc(1, sizeof(*s));
     struct http_server_options *o = &s->shared.options;
 
-    if (err == NULL)
+    if (!err)
         err = &own;
     *o = *options;
     fill_defaults(o);
     s->shared.net.max_sockets = o->max_connections;
     s->shared.router = router_new(options->routes, err);
-    if (s->shared.router == NULL)
+    if (!s->shared.router)
         goto fail;
     s->net = net_server_new(&(struct net_server_options){.host = o->host,
                                                          .port = o->port,
@@ -75,7 +75,7 @@ struct http_server *http_server_new(const struct http_server_options *options, s
                                                          .loop_free = loop_free,
                                                          .ctx = s},
                             err);
-    if (s->net == NULL)
+    if (!s->net)
         goto fail;
     return s;
 
@@ -97,7 +97,7 @@ void http_server_stop(struct http_server *s, unsigned grace_ms)
 
 void http_server_free(struct http_server *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     net_server_free(s->net);
     router_free(s->shared.router);

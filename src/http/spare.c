@@ -14,7 +14,8 @@ enum {
 struct message *spare_take_message(struct http_thread *t)
 {
     struct message *m = t->free_messages;
-    if (m != NULL) {
+
+    if (m) {
         t->free_messages = m->next_free;
         t->free_messages_len--;
         return m;
@@ -40,7 +41,8 @@ void spare_give_message(struct http_thread *t, struct message *m)
 struct http_request *spare_take_request(struct http_thread *t, struct connection *c)
 {
     struct http_request *req = t->free_requests;
-    if (req != NULL) {
+
+    if (req) {
         t->free_requests = req->next;
         t->free_requests_len--;
     } else {
@@ -67,6 +69,7 @@ struct http_request *spare_take_request(struct http_thread *t, struct connection
 void spare_give_request(struct http_request *req)
 {
     struct http_thread *t = req->thread;
+
     t->requests_under_way--;
     charge_release(&req->charge, req->account);
     charge_release(&req->line_charge, t->shared->options.answers);
@@ -89,14 +92,16 @@ void spare_give_request(struct http_request *req)
 
 void spare_free_all(struct http_thread *t)
 {
-    while (t->free_messages != NULL) {
+    while (t->free_messages) {
         struct message *m = t->free_messages;
+
         t->free_messages = m->next_free;
         message_release(m);
         free(m);
     }
-    while (t->free_requests != NULL) {
+    while (t->free_requests) {
         struct http_request *req = t->free_requests;
+
         t->free_requests = req->next;
         buffer_release(&req->answer);
         free(req);

@@ -28,11 +28,10 @@ bool http_stream_begin(struct http_request *req, const struct http_response *hea
     assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     net_count(&req->thread->counters.responses[head->status], 1);
     request_forget_gone(req);
-    if (req->connection != NULL && req->http_1_0 && req->connection->last != req)
+    if (req->connection && req->http_1_0 && req->connection->last != req)
         connection_abort(req->connection); /* what was asked next can have no answer */
-    if (req->connection == NULL ||
-        !buffer_reserve(&req->answer, response_head_bytes_max(req, head))) {
-        if (req->connection != NULL)
+    if (!req->connection || !buffer_reserve(&req->answer, response_head_bytes_max(req, head))) {
+        if (req->connection)
             connection_abort(req->connection);
         spare_give_request(req);
         return false;
@@ -54,10 +53,11 @@ int http_stream_write(struct http_request *req, struct slice piece)
 {
     struct buffer *answer = &req->answer;
     size_t before = answer->len, charged = req->charge.taken;
+
     assert(request_streams(req) && piece.len > 0);
     if (!charge_take(&req->charge, req->account, piece.len))
         return LM_EBUSY;
-    if (buffer_reserve(answer, piece.len + CHUNK_HEAD_MAX + 2) == NULL) {
+    if (!buffer_reserve(answer, piece.len + CHUNK_HEAD_MAX + 2)) {
         charge_keep(&req->charge, req->account, charged);
         buffer_truncate(answer, before);
         return LM_EBUSY;
@@ -75,12 +75,14 @@ int http_stream_write(struct http_request *req, struct slice piece)
 size_t http_stream_unsent(const struct http_request *req)
 {
     size_t sent = req->connection->first == req ? req->connection->sent : 0;
+
     return req->answer.len - sent;
 }
 
 void http_stream_end(struct http_request *req)
 {
     size_t before = req->answer.len;
+
     assert(request_streams(req));
     request_move(req, REQUEST_ANSWERED);
     if (req->chunked) {

@@ -19,14 +19,14 @@ static struct http_thread *thread_of(struct net_loop *l)
 
 static bool welcome(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
 {
-    return exchange_new(thread_of(l), fd, address, is_extra) != NULL;
+    return exchange_new(thread_of(l), fd, address, is_extra);
 }
 
 static void drained(struct net_loop *l)
 {
     struct http_thread *t = thread_of(l);
 
-    if (t->shared->options.hooks.thread_drained != NULL)
+    if (t->shared->options.hooks.thread_drained)
         t->shared->options.hooks.thread_drained(t->context);
 }
 
@@ -44,7 +44,7 @@ static void finished(struct net_loop *l)
 {
     struct http_thread *t = thread_of(l);
 
-    if (t->shared->options.hooks.thread_stop != NULL)
+    if (t->shared->options.hooks.thread_stop)
         t->shared->options.hooks.thread_stop(t->context);
 }
 
@@ -124,7 +124,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
                                         .router = shared->router,
                                         .options = o};
     buffer_init(&t->scratch, SCRATCH_MAX);
-    if (net_loop_init(&t->net, &protocol, &shared->net, timeouts_ms, listen_fd, err) != 0) {
+    if (net_loop_init(&t->net, &protocol, &shared->net, timeouts_ms, listen_fd, err)) {
         free(t);
         return NULL;
     }
@@ -136,19 +136,19 @@ int http_thread_start(struct http_thread *t, struct errbuf *err)
 {
     const struct http_hooks *hooks = &t->shared->options.hooks;
 
-    if (hooks->thread_start == NULL)
+    if (!hooks->thread_start)
         return 0;
     t->context = hooks->thread_start(&t->net.uv, t->index, hooks->ctx, err);
     if (err->text[0] != '\0')
         return LM_EUNAVAILABLE;
-    if (t->context == NULL)
+    if (!t->context)
         return errbuf_fail(err, LM_EUNAVAILABLE, "http thread %u did not start", t->index);
     return 0;
 }
 
 void http_thread_free(struct http_thread *t)
 {
-    if (t == NULL)
+    if (!t)
         return;
     net_loop_release(&t->net);
     spare_free_all(t);

@@ -28,7 +28,7 @@ static inline void charge_check(const struct charge *c, struct account *account)
 static inline bool charge_take(struct charge *c, struct account *account, size_t bytes)
 {
     CHECKED(charge_check(c, account));
-    if (account == NULL || bytes == 0)
+    if (!account || bytes == 0)
         return true;
     if (!account_take(account, bytes))
         return false;

@@ -12,7 +12,7 @@ bool listen_host_is_loopback(const char *host);
 /*
  * Opens `fds_len` listening sockets on one address, among which the kernel spreads the clients.
  * `*port`: the port, or 0 for any free one, and gets the one that was taken. Returns 0; or, with
- * `err` filled, LM_EINVAL where there is no such host, LM_EBUSY where the port is taken, LM_EIO.
+ * `err` filled, LM_EINVAL if there is no such host, LM_EBUSY if the port is taken, LM_EIO.
  * Those of `fds` that were opened are the caller's even then; the others are -1.
  */
 int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len,

@@ -54,7 +54,7 @@ static void close_handles(struct net_loop *l)
     close_handle((uv_handle_t *)&l->stop);
 }
 
-/* Where a drain is over: no sockets, nothing owed. The loop then runs out. */
+/* If a drain is over: no sockets, nothing owed. The loop then runs out. */
 static void maybe_finish(struct net_loop *l)
 {
     if (l->state != NET_LOOP_DRAINING || l->sockets_len > 0 || l->protocol->owes(l))

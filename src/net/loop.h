@@ -42,7 +42,7 @@ struct net_socket;
 struct net_protocol {
     /*
      * Takes over `fd`, a client that was accepted, non-blocking, at `address`, by net_socket_open.
-     * False where it cannot; `fd` is then closed. `is_extra`: past max_sockets.
+     * False if it cannot; `fd` is then closed. `is_extra`: past max_sockets.
      */
     bool (*welcome)(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra);
     void (*readable)(
@@ -145,7 +145,7 @@ static inline bool net_loop_drains(const struct net_loop *l)
  */
 void net_loop_stop(struct net_loop *l, unsigned grace_ms);
 
-/* After the loop has ended, or where it never ran. */
+/* After the loop has ended, or if it never ran. */
 void net_loop_release(struct net_loop *l);
 
 #endif

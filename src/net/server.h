@@ -19,7 +19,7 @@ struct net_server_options {
     struct net_loop *(*loop_new)(void *ctx, unsigned index, int listen_fd, struct errbuf *err);
     /* On the loop's thread, before it accepts. Returns 0, or an error with `err` filled. */
     int (*loop_start)(struct net_loop *l, struct errbuf *err);
-    void (*loop_free)(struct net_loop *l); /* after it has ended, or where it never ran */
+    void (*loop_free)(struct net_loop *l); /* after it has ended, or if it never ran */
     void *ctx;
 };
 

@@ -12,7 +12,7 @@ enum { NET_WRITE_LOT_BYTES = 64 * 1024 };
 
 /*
  * `*s`, all zero, becomes the socket `fd` on the loop's list, which waits for nothing yet. Returns
- * 0; or LM_EIO where the loop refuses it, and `fd` is closed.
+ * 0; or LM_EIO if the loop refuses it, and `fd` is closed.
  */
 int net_socket_open(struct net_socket *s, struct net_loop *l, int fd, bool is_extra) LM_MUST_CHECK;
 
@@ -30,7 +30,7 @@ ssize_t net_socket_read(struct net_socket *s, void *data, size_t len);
 
 /*
  * As transport_ops.write; but what is not worth an end is 0. `total`: the bytes of all pieces.
- * Where they are not all taken, TIMEOUT_WRITE runs, anew with every lot taken, so that nobody can
+ * If they are not all taken, TIMEOUT_WRITE runs, anew with every lot taken, so that nobody can
  * hold what is sent by taking a byte now and then.
  */
 ssize_t net_socket_write(struct net_socket *s, const struct iovec *pieces, int pieces_len,

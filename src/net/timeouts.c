@@ -30,6 +30,7 @@ void timeouts_set(struct timeouts *t, struct deadline *d, enum timeout_kind kind
 struct deadline *timeouts_first(struct timeouts *t, enum timeout_kind kind)
 {
     struct deadline *first = t->lists[kind].next;
+
     return first != &t->lists[kind] ? first : NULL;
 }
 
@@ -41,12 +42,14 @@ struct deadline *timeouts_next(struct timeouts *t, struct deadline *d)
 struct deadline *timeouts_due(struct timeouts *t, enum timeout_kind kind, uint64_t now_ms)
 {
     struct deadline *first = timeouts_first(t, kind);
-    return first != NULL && first->at_ms <= now_ms ? first : NULL;
+
+    return first && first->at_ms <= now_ms ? first : NULL;
 }
 
 unsigned timeouts_tick_ms(const struct timeouts *t)
 {
     unsigned tick = TICK_MAX_MS;
+
     for (int kind = 0; kind < TIMEOUT_KINDS; kind++) {
         if (t->after_ms[kind] / 4 < tick)
             tick = t->after_ms[kind] / 4;

@@ -24,13 +24,13 @@ struct transport {
 struct transport_ops {
     /*
      * As recv: the bytes read, up to `len`, into `data`; 0: the client has sent its last one; -1
-     * with errno: EAGAIN where there are none now, else the socket has failed. May read fewer than
-     * there are. Must not say EAGAIN where `pending` says that there are bytes.
+     * with errno: EAGAIN if there are none now, else the socket has failed. May read fewer than
+     * there are. Must not say EAGAIN if `pending` says that there are bytes.
      */
     ssize_t (*read)(struct transport *t, void *data, size_t len);
     /*
      * As sendmsg: how many bytes of `pieces` it has taken, be it a part of one; -1 with errno:
-     * EAGAIN where it takes none now. What it has taken it must send without being asked again.
+     * EAGAIN if it takes none now. What it has taken it must send without being asked again.
      */
     ssize_t (*write)(struct transport *t, const struct iovec *pieces, int pieces_len);
     /*
@@ -40,8 +40,8 @@ struct transport_ops {
     size_t (*pending)(const struct transport *t);
     /*
      * What to wait for on the socket, so as to go on with `events` (UV_READABLE, UV_WRITABLE): the
-     * same, but where reading needs a write first or the other way about. Must not wait for nothing
-     * where `events` is something, and must leave UV_DISCONNECT as it is.
+     * same, but if reading needs a write first or the other way about. Must not wait for nothing
+     * if `events` is something, and must leave UV_DISCONNECT as it is.
      */
     int (*wants)(const struct transport *t, int events);
 };

@@ -24,6 +24,7 @@ static uint32_t next_random(uint32_t *state)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct harness harness;
+
     if (!harness.thread)
         harness_init(&harness);
     if (size < 2)
@@ -36,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     send_quota = quota;
     while (left > 0) {
         size_t piece = data[0] == 0 ? left : 1 + next_random(&state) % (data[0] * 4u);
+
         if (piece > left)
             piece = left;
         if (!harness_feed(&harness, at, piece))

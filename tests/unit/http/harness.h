@@ -44,8 +44,10 @@ static struct http_request *waiting;
 static inline ssize_t fake_write(struct transport *t, const struct iovec *pieces, int pieces_len)
 {
     size_t taken = 0;
+
     for (int i = 0; i < pieces_len && taken < send_quota; i++) {
         size_t n = pieces[i].iov_len < send_quota - taken ? pieces[i].iov_len : send_quota - taken;
+
         buffer_append(&sent, pieces[i].iov_base, n);
         taken += n;
         if (n < pieces[i].iov_len)
@@ -80,11 +82,12 @@ static inline void handle_echo(struct http_request *req, void *thread)
 {
     struct slice type = http_request_header(req, "content-type");
     struct http_header header = {"X-Type", type};
+
     http_respond(req, &(struct http_response){.status = 200,
                                               .content_type = "text/plain",
                                               .body = http_request_body(req),
                                               .headers = &header,
-                                              .headers_len = type.data != NULL ? 1 : 0});
+                                              .headers_len = type.data ? 1 : 0});
 }
 
 static inline void handle_item(struct http_request *req, void *thread)
@@ -134,6 +137,7 @@ static inline void handle_stream(struct http_request *req, void *thread)
     static const struct http_stream_hooks hooks = {
         .drained = on_stream_drained, .last_call = on_stream_last_call, .closed = on_stream_closed};
     struct http_response head = {.status = 200, .content_type = "text/plain"};
+
     stream_drained = stream_last_calls = stream_closed = 0;
     stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
 }
@@ -141,6 +145,7 @@ static inline void handle_stream(struct http_request *req, void *thread)
 static inline void handle_buffer(struct http_request *req, void *thread)
 {
     struct buffer body;
+
     buffer_init(&body, 1 << 20);
     buffer_append_string(&body, "taken over");
     http_respond(req, &(struct http_response){.status = 200, .body_buffer = &body});
@@ -151,6 +156,7 @@ static inline void handle_endless(struct http_request *req, void *thread)
     static const struct http_stream_hooks hooks = {
         .is_endless = true, .last_call = on_stream_last_call, .closed = on_stream_closed};
     struct http_response head = {.status = 200, .content_type = "text/plain"};
+
     stream_drained = stream_last_calls = stream_closed = 0;
     stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
 }
@@ -173,9 +179,11 @@ static const struct http_route harness_routes[] = {
 static inline void harness_answer_waiting(void)
 {
     unsigned n = 0;
-    while (waiting != NULL) {
+
+    while (waiting) {
         struct http_request *req = waiting;
         char body[16];
+
         waiting = http_request_next(req);
         int len = snprintf(body, sizeof(body), "%u", n++);
         http_respond(req,
@@ -203,7 +211,7 @@ static inline void harness_init(struct harness *h)
     struct errbuf err = ERRBUF_INIT;
     h->shared.router = router_new(harness_routes, &err);
     h->thread = http_thread_new(&h->shared, 0, -1, &err);
-    if (h->thread == NULL || h->shared.router == NULL)
+    if (!h->thread || !h->shared.router)
         abort();
     h->thread->net.transport = &fake_transport;
     buffer_init(&sent, 64 * 1024 * 1024);
@@ -212,16 +220,17 @@ static inline void harness_init(struct harness *h)
 /* One round of the loop, without waiting; notices where the connection closes. */
 static inline void harness_round(struct harness *h)
 {
-    if (h->connection != NULL && h->connection->state == CONNECTION_CLOSED)
+    if (h->connection && h->connection->state == CONNECTION_CLOSED)
         h->connection = NULL;
     uv_run(&h->thread->net.uv, UV_RUN_NOWAIT);
-    if (h->thread->net.sockets == NULL)
+    if (!h->thread->net.sockets)
         h->connection = NULL;
 }
 
 static inline void harness_connect(struct harness *h)
 {
     int pair[2];
+
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         abort();
     buffer_clear(&sent);
@@ -233,14 +242,14 @@ static inline void harness_connect(struct harness *h)
 
 static inline bool harness_reads(const struct harness *h)
 {
-    return h->connection != NULL && h->connection->state != CONNECTION_CLOSED &&
+    return h->connection && h->connection->state != CONNECTION_CLOSED &&
            (h->connection->socket.events & UV_READABLE) != 0;
 }
 
 /* Puts in `len` bytes as one read. False where the connection does not read (any more). */
 static inline bool harness_feed(struct harness *h, const char *data, size_t len)
 {
-    for (int i = 0; i < 1000 && h->connection != NULL && !harness_reads(h); i++) {
+    for (int i = 0; i < 1000 && h->connection && !harness_reads(h); i++) {
         harness_answer_waiting();
         harness_round(h);
     }
@@ -260,12 +269,11 @@ static inline void harness_disconnect(struct harness *h)
 {
     if (harness_reads(h))
         exchange_receive_end(h->connection);
-    for (int i = 0; i < 1000 && h->connection != NULL && h->connection->state != CONNECTION_CLOSED;
-         i++) {
+    for (int i = 0; i < 1000 && h->connection && h->connection->state != CONNECTION_CLOSED; i++) {
         harness_answer_waiting();
         harness_round(h);
     }
-    if (h->connection != NULL && h->connection->state != CONNECTION_CLOSED)
+    if (h->connection && h->connection->state != CONNECTION_CLOSED)
         connection_abort(h->connection);
     harness_answer_waiting();
     harness_round(h);

@@ -48,5 +48,6 @@ int main(void)
         cmocka_unit_test(a_weight_that_is_none_counts_as_one),
         cmocka_unit_test(no_header_has_no_item),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

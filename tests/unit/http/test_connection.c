@@ -20,6 +20,7 @@ static struct harness harness;
 static bool is_shown(const char *line, size_t len)
 {
     static const char *const hidden[] = {"Server:", "Date:", "Content-Length:", "Content-Type:"};
+
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
         if (len >= strlen(hidden[i]) && memcmp(line, hidden[i], strlen(hidden[i])) == 0)
             return false;
@@ -32,12 +33,15 @@ static bool is_shown(const char *line, size_t len)
 static void shorten(struct buffer *out, struct slice text)
 {
     const char *at = text.data, *end = text.data + text.len;
+
     while (at < end) {
         size_t body_len = 0;
+
         buffer_append(out, at + strlen("HTTP/1.1 "), 3);
         at = (const char *)memmem(at, (size_t)(end - at), "\r\n", 2) + 2;
         while (memcmp(at, "\r\n", 2) != 0) {
             const char *eol = memmem(at, (size_t)(end - at), "\r\n", 2);
+
             assert_non_null(eol);
             if (memcmp(at, "Content-Length: ", 16) == 0)
                 body_len = (size_t)atol(at + 16);
@@ -60,11 +64,13 @@ static void shorten(struct buffer *out, struct slice text)
 static char *converse(struct slice input, size_t piece, size_t quota)
 {
     struct buffer text;
+
     buffer_init(&text, 1 << 20);
     harness_connect(&harness);
     send_quota = quota;
     for (size_t at = 0; at < input.len; at += piece) {
         size_t n = input.len - at < piece ? input.len - at : piece;
+
         if (!harness_feed(&harness, input.data + at, n))
             break;
     }
@@ -79,10 +85,12 @@ static char *converse(struct slice input, size_t piece, size_t quota)
 static void expect_slice(struct slice input, const char *answers)
 {
     static const size_t pieces[] = {SIZE_MAX, 1, 2, 3, 5, 7, 16, 61, 128};
+
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         for (size_t quota = SIZE_MAX; quota > 0; quota = quota > 7 ? 7 : 0) {
             size_t piece = pieces[i] < input.len ? pieces[i] : input.len;
             char *got = converse(input, piece, quota);
+
             if (strcmp(got, answers) != 0)
                 print_error("in pieces of %zu, taking %zu at a time:\n", piece, quota);
             assert_string_equal(got, answers);
@@ -157,6 +165,7 @@ static void test_100_is_said_before_the_body_and_in_turn(void **state)
 {
     const char *head = "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
                        "Content-Length: 3\r\n\r\n";
+
     harness_connect(&harness);
     harness_feed(&harness, head, strlen(head));
     assert_true(slice_equal(buffer_slice(&sent), SLICE_LITERAL("HTTP/1.1 100 Continue\r\n\r\n")));
@@ -181,6 +190,7 @@ static void test_100_is_not_said_once_the_body_has_begun(void **state)
 {
     const char *all = "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
                       "Content-Length: 3\r\n\r\na";
+
     harness_connect(&harness);
     harness_feed(&harness, all, strlen(all));
     harness_feed(&harness, "bc", 2);
@@ -237,6 +247,7 @@ static void test_gzip_and_zstd_bodies_are_inflated(void **state)
                                "Content-Length: 26\r\n\r\n"
                                "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57"
                                "\xc8\x00\x91\x00\x80\xb4\x1b\xdb\x0b\x00";
+
     /* The trailer says another length: corrupt. */
     expect_slice(slice_of(gzip, sizeof(gzip) - 1),
                  "400 |{\"detail\":\"the body is not valid gzip: incorrect data check\"}|\n");
@@ -288,12 +299,14 @@ static void test_request_smuggling_is_refused(void **state)
     };
     for (size_t i = 0; i < sizeof(framings) / sizeof(framings[0]); i++) {
         char text[256];
+
         snprintf(text, sizeof(text), "POST /echo HTTP/1.1\r\n" HOST "%s\r\nabc", framings[i]);
         expect(text, INVALID);
     }
     static const char *const codings[] = {"xchunked", "gzip, chunked"};
     for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
         char text[256];
+
         snprintf(text, sizeof(text),
                  "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: %s\r\n\r\n0\r\n\r\n",
                  codings[i]);
@@ -332,6 +345,7 @@ static void test_heads_are_bounded(void **state)
 {
     char text[2048];
     char fill[1024];
+
     memset(fill, 'a', sizeof(fill));
     snprintf(text, sizeof(text), "GET /%.600s HTTP/1.1\r\n" HOST "\r\n", fill);
     expect(text, "414 [Connection: close] |{\"detail\":\"the request line is larger than the 512 "
@@ -359,6 +373,7 @@ static void test_bodies_are_bounded(void **state)
                             "1000 bytes allowed\"}|\n";
     char text[4096];
     char fill[1100];
+
     memset(fill, 'a', sizeof(fill));
     expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", too_large);
     expect("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n",
@@ -378,6 +393,7 @@ static void test_deferred_answers_go_out_in_order(void **state)
     const char *three = "POST /later HTTP/1.1\r\n" HOST "\r\n"
                         "POST /later HTTP/1.1\r\n" HOST "\r\n" GET("/static");
     struct buffer text;
+
     buffer_init(&text, 4096);
     harness_connect(&harness);
     harness_feed(&harness, three, strlen(three));
@@ -400,6 +416,7 @@ static void test_no_more_than_the_pipeline_is_begun(void **state)
 {
     const char *later = "POST /later HTTP/1.1\r\n" HOST "\r\n";
     struct buffer many;
+
     buffer_init(&many, 1 << 20);
     for (int i = 0; i < 3 * HTTP_PIPELINE_MAX; i++)
         buffer_append_string(&many, later);
@@ -421,6 +438,7 @@ static void test_no_more_than_the_pipeline_is_begun(void **state)
 static void test_a_client_that_has_gone_costs_nothing(void **state)
 {
     const char *later = "POST /later HTTP/1.1\r\n" HOST "\r\n";
+
     harness_connect(&harness);
     harness_feed(&harness, later, strlen(later));
     harness_feed(&harness, later, strlen(later));
@@ -481,6 +499,7 @@ static void test_a_long_query_is_charged_while_its_request_is_under_way(void **s
     struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
     char get[HTTP_QUERY_UNCHARGED_BYTES + 200];
     char name[HTTP_QUERY_UNCHARGED_BYTES + 2];
+
     memset(name, 'q', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     snprintf(get, sizeof(get), "GET /alone?%s HTTP/1.1\r\n" HOST "\r\n", name);
@@ -517,6 +536,7 @@ static void test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent(voi
 static void test_without_room_for_a_buffer_as_body_503(void **state)
 {
     struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+
     assert_true(account_take(answers, answers->ceiling));
     harness_connect(&harness);
     feed(GET("/buffer"));
@@ -528,6 +548,7 @@ static void test_without_room_for_a_buffer_as_body_503(void **state)
 static void test_without_room_in_the_ledger_503(void **state)
 {
     struct account *bodies = ledger_account(&harness.ledger, LEDGER_BODIES);
+
     assert_true(account_take(bodies, bodies->ceiling));
     harness_connect(&harness);
     const char *begun = "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nab";
@@ -697,5 +718,6 @@ int main(void)
         cmocka_unit_test(test_a_move_that_is_not_in_the_table_is_told),
 #endif
     };
+
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -64,7 +64,8 @@ static void send_text(const char *text)
 static unsigned watch_all(void)
 {
     unsigned n = 0;
-    for (struct http_request *req = waiting; req != NULL; req = http_request_next(req), n++)
+
+    for (struct http_request *req = waiting; req; req = http_request_next(req), n++)
         http_request_on_gone(req, on_gone, req);
     harness_round(&harness);
     return n;
@@ -88,7 +89,7 @@ static void reset(void)
 
 static bool sent_has(const char *text)
 {
-    return sent.len > 0 && memmem(sent.data, sent.len, text, strlen(text)) != NULL;
+    return sent.len > 0 && memmem(sent.data, sent.len, text, strlen(text));
 }
 
 static void test_told_once_when_the_client_closes(void **state)
@@ -248,6 +249,7 @@ static void test_never_told_once_a_stream_has_begun(void **state)
 {
     static const struct http_stream_hooks hooks = {.closed = on_stream_closed};
     struct http_request *req;
+
     stream_closed = 0;
     send_text(LATER);
     watch_all();
@@ -286,6 +288,7 @@ static uint64_t client_with(const char *address, const char *lines)
     struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
     uint64_t client;
+
     v4->sin_family = AF_INET;
     if (inet_pton(AF_INET, address, &v4->sin_addr) != 1) {
         v6->sin6_family = AF_INET6;
@@ -314,6 +317,7 @@ static uint64_t client_at(const char *address)
 static void test_requests_of_one_address_have_one_client_number(void **state)
 {
     uint64_t first = client_at("192.0.2.1");
+
     assert_true(client_at("192.0.2.1") == first);
     assert_true(client_at("::ffff:192.0.2.1") == first);
     assert_true(client_at("192.0.2.2") != first);
@@ -358,5 +362,6 @@ int main(void)
         TEST(test_requests_of_one_address_have_one_client_number),
         TEST(test_a_trusted_proxy_names_the_client),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

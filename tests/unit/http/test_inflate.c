@@ -25,6 +25,7 @@ static struct slice compress_text(enum inflate_coding coding, const char *text, 
 {
     size_t len = strlen(text) * times;
     char *plain = malloc(len + 1);
+
     for (size_t i = 0; i < times; i++)
         memcpy(plain + i * strlen(text), text, strlen(text));
     size_t bound = ZSTD_compressBound(len) + compressBound(len) + 64;
@@ -50,6 +51,7 @@ static struct slice compress_text(enum inflate_coding coding, const char *text, 
 static int run(enum inflate_coding coding, struct slice in)
 {
     struct inflate_output out = {&output, MAX, &charge, account};
+
     /* In a block of just its size, so that a read past its end is found. */
     char *copy = malloc(in.len > 0 ? in.len : 1);
     memcpy(copy, in.data, in.len);
@@ -66,6 +68,7 @@ static void test_what_was_compressed_comes_back(void **state)
 {
     for (int i = 0; i < 2; i++) {
         struct slice packed = compress_text(codings[i], "0123456789", 10000);
+
         assert_int_equal(run(codings[i], packed), 0);
         assert_int_equal(output.len, MAX);
         assert_memory_equal(output.data + MAX - 10, "0123456789", 10);
@@ -82,6 +85,7 @@ static void test_members_in_a_row_are_one_body(void **state)
     for (int i = 0; i < 2; i++) {
         struct slice packed = compress_text(codings[i], "abc", 1);
         char *twice = malloc(2 * packed.len);
+
         memcpy(twice, packed.data, packed.len);
         memcpy(twice + packed.len, packed.data, packed.len);
         assert_int_equal(run(codings[i], slice_of(twice, 2 * packed.len)), 0);
@@ -95,6 +99,7 @@ static void test_a_bomb_stops_at_the_ceiling(void **state)
 {
     for (int i = 0; i < 2; i++) {
         struct slice bomb = compress_text(codings[i], "00000000000000000000", 2000000);
+
         assert_true(bomb.len < 100000);
         assert_int_equal(run(codings[i], bomb), LM_ETOOBIG);
         assert_true(output.capacity <= 2 * (MAX + 1));
@@ -109,6 +114,7 @@ static void test_every_cut_is_noticed(void **state)
 {
     for (int i = 0; i < 2; i++) {
         struct slice packed = compress_text(codings[i], "some text, some more text", 20);
+
         for (size_t len = 1; len < packed.len; len++) {
             assert_int_equal(run(codings[i], slice_of(packed.data, len)), LM_EDATA);
             assert_non_null(strstr(err.text, "cut short"));
@@ -122,6 +128,7 @@ static void test_what_follows_is_refused(void **state)
     for (int i = 0; i < 2; i++) {
         struct slice packed = compress_text(codings[i], "abc", 1);
         char *more = malloc(packed.len + 8);
+
         memcpy(more, packed.data, packed.len);
         memcpy(more + packed.len, "garbage!", 8);
         assert_int_equal(run(codings[i], slice_of(more, packed.len + 8)), LM_EDATA);
@@ -134,6 +141,7 @@ static void test_what_follows_is_refused(void **state)
 static void test_output_is_charged_to_the_account(void **state)
 {
     struct slice packed = compress_text(INFLATE_GZIP, "0123456789", 10000);
+
     buffer_release(&output);
     assert_true(account_take(account, account->ceiling - 20000));
     assert_int_equal(run(INFLATE_GZIP, packed), LM_EBUSY);
@@ -144,6 +152,7 @@ static void test_output_is_charged_to_the_account(void **state)
 static void test_names_of_codings(void **state)
 {
     enum inflate_coding coding;
+
     assert_int_equal(inflate_coding_of(SLICE_LITERAL("GZip"), &coding), 0);
     assert_int_equal(coding, INFLATE_GZIP);
     assert_int_equal(inflate_coding_of(SLICE_LITERAL("x-gzip"), &coding), 0);
@@ -185,5 +194,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_output_is_charged_to_the_account, set_up, tear_down),
         cmocka_unit_test(test_names_of_codings),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ static void expect(const char *query, const char *params)
     struct query_string q;
     char text[512] = "";
     size_t len = 0;
+
     assert_int_equal(query_string_parse(&q, slice_of_string(query)), 0);
     for (size_t i = 0; i < q.len; i++)
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s=%.*s;",
@@ -52,6 +53,7 @@ static void test_invalid_utf8_is_replaced(void **state)
 static void test_the_last_value_counts(void **state)
 {
     struct query_string q;
+
     assert_int_equal(query_string_parse(&q, SLICE_LITERAL("a=1&b=2&a=3&c")), 0);
     assert_true(slice_equal(query_string_last(&q, "a"), SLICE_LITERAL("3")));
     assert_non_null(query_string_last(&q, "c").data);
@@ -64,6 +66,7 @@ static void test_params_are_bounded(void **state)
 {
     struct query_string q;
     char text[2 * (QUERY_STRING_PARAMS_MAX + 1)];
+
     for (size_t i = 0; i < sizeof(text); i += 2)
         memcpy(text + i, "a&", 2);
     assert_int_equal(query_string_parse(&q, slice_of(text, sizeof(text) - 2)), 0);
@@ -82,5 +85,6 @@ int main(void)
         cmocka_unit_test(test_the_last_value_counts),
         cmocka_unit_test(test_params_are_bounded),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

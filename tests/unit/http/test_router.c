@@ -32,8 +32,9 @@ static const struct router_path *find(struct router *r, const char *path)
 static int set_up(void **state)
 {
     struct errbuf err = ERRBUF_INIT;
+
     *state = router_new(routes, &err);
-    return *state != NULL ? 0 : -1;
+    return *state ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -65,6 +66,7 @@ static void test_what_is_no_route_is_not_found(void **state)
     static const char *const others[] = {"/",         "",      "/log",  "/logs/", "/logs/1/",
                                          "/logs/1/2", "//y",   "/LOGS", "logs",   "/logs/stats/",
                                          "/logs//",   "/a/q/", "*"};
+
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_null(find(*state, others[i]));
 }
@@ -72,6 +74,7 @@ static void test_what_is_no_route_is_not_found(void **state)
 static void test_methods_of_a_path(void **state)
 {
     const struct router_path *logs = find(*state, "/logs");
+
     assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("POST"))->handler, a);
     assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("GET"))->handler, b);
     assert_ptr_equal(router_path_route(logs, SLICE_LITERAL("HEAD"))->handler, b);
@@ -86,6 +89,7 @@ static void test_a_table_past_the_limits_is_refused(void **state)
                                                  {NULL, NULL, NULL, 0}};
     static const struct http_route no_slash[] = {{"GET", "logs", a, 0}, {NULL, NULL, NULL, 0}};
     struct errbuf err = ERRBUF_INIT;
+
     assert_null(router_new(too_many, &err));
     assert_string_equal(err.text, "route /{a}/{b}/{c}/{d}/{e} has more than 4 parameters");
     assert_null(router_new(no_slash, &err));
@@ -101,5 +105,6 @@ int main(void)
         cmocka_unit_test(test_methods_of_a_path),
         cmocka_unit_test(test_a_table_past_the_limits_is_refused),
     };
+
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -39,8 +39,10 @@ static char *large;
 static void on_release(uv_async_t *async)
 {
     struct context *ctx = async->data;
-    while (ctx->held != NULL) {
+
+    while (ctx->held) {
         struct http_request *req = ctx->held;
+
         ctx->held = http_request_next(req);
         held_len--;
         http_respond(req,
@@ -51,6 +53,7 @@ static void on_release(uv_async_t *async)
 static void *thread_start(uv_loop_t *loop, unsigned index, void *arg, struct errbuf *err)
 {
     struct context *ctx = calloc(1, sizeof(*ctx));
+
     uv_async_init(loop, &ctx->release, on_release);
     ctx->release.data = ctx;
     contexts[index] = ctx;
@@ -69,6 +72,7 @@ static void *thread_start_fails(uv_loop_t *loop, unsigned index, void *arg, stru
 static void thread_drained(void *thread)
 {
     struct context *ctx = thread;
+
     ctx->drained++;
 }
 
@@ -81,6 +85,7 @@ static void free_context(uv_handle_t *handle)
 static void thread_stop(void *thread)
 {
     struct context *ctx = thread;
+
     assert_null(ctx->held);
     uv_close((uv_handle_t *)&ctx->release, free_context);
 }
@@ -99,6 +104,7 @@ static void handle_now(struct http_request *req, void *thread)
 static void handle_held(struct http_request *req, void *thread)
 {
     struct context *ctx = thread;
+
     http_request_set_next(req, ctx->held);
     ctx->held = req;
     held_len++;
@@ -123,11 +129,12 @@ static struct http_server *server;
 static void start(struct http_server_options options)
 {
     struct errbuf err = ERRBUF_INIT;
+
     options.routes = routes;
-    if (options.hooks.thread_start == NULL)
+    if (!options.hooks.thread_start)
         options.hooks = (struct http_hooks){NULL, thread_start, thread_drained, thread_stop, NULL};
     server = http_server_new(&options, &err);
-    if (server == NULL)
+    if (!server)
         print_error("%s\n", err.text);
     assert_non_null(server);
 }
@@ -152,6 +159,7 @@ static int try_connect(void)
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval wait = {.tv_sec = WAIT_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
@@ -164,6 +172,7 @@ static int try_connect(void)
 static int dial(void)
 {
     int fd = try_connect();
+
     assert_true(fd >= 0);
     return fd;
 }
@@ -177,6 +186,7 @@ static void say(int fd, const char *text)
 static ssize_t receive(int fd, void *to, size_t len, int flags)
 {
     ssize_t n;
+
     do
         n = recv(fd, to, len, flags);
     while (n < 0 && errno == EINTR);
@@ -188,13 +198,15 @@ static bool hears(int fd, const char *text)
 {
     static char got[65536];
     size_t len = 0;
+
     while (len < sizeof(got) - 1) {
         ssize_t n = receive(fd, got + len, sizeof(got) - 1 - len, 0);
+
         if (n <= 0)
             return false;
         len += (size_t)n;
         got[len] = '\0';
-        if (strstr(got, text) != NULL)
+        if (strstr(got, text))
             return true;
     }
     return false;
@@ -204,6 +216,7 @@ static bool hears(int fd, const char *text)
 static void assert_closes(int fd)
 {
     char byte;
+
     assert_int_equal(receive(fd, &byte, 1, 0), 0);
     close(fd);
 }
@@ -266,6 +279,7 @@ static void test_a_thread_that_cannot_start_stops_the_server(void **state)
         .threads = 3,
         .routes = routes,
         .hooks = {NULL, thread_start_fails, thread_drained, thread_stop, NULL}};
+
     assert_null(http_server_new(&options, &err));
     assert_string_equal(err.text, "no second thread today");
     assert_int_equal(contexts_len, 0);
@@ -423,6 +437,7 @@ static void test_too_many_connections_are_told_so(void **state)
 static double cpu_seconds(void)
 {
     struct rusage usage;
+
     getrusage(RUSAGE_SELF, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
@@ -539,5 +554,6 @@ int main(void)
         cmocka_unit_test(test_a_stop_answers_what_has_begun),
         cmocka_unit_test(test_a_stop_waits_no_longer_than_its_grace),
     };
+
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -38,12 +38,13 @@ static void write_piece(const char *text)
 
 static bool sent_has(const char *text)
 {
-    return sent.len > 0 && memmem(sent.data, sent.len, text, strlen(text)) != NULL;
+    return sent.len > 0 && memmem(sent.data, sent.len, text, strlen(text));
 }
 
 static bool sent_ends_with(const char *text)
 {
     size_t len = strlen(text);
+
     return sent.len >= len && memcmp(sent.data + sent.len - len, text, len) == 0;
 }
 
@@ -133,6 +134,7 @@ static void test_drained_is_told_when_the_socket_has_taken_all(void **state)
 static void test_what_waits_is_charged_and_refused_without_room(void **state)
 {
     static char piece[10 * 1024];
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     send_quota = 0;
     int written = 0;
@@ -153,6 +155,7 @@ static bool is_cut_off(unsigned percent, unsigned stalled_ms)
 {
     struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
     bool cut;
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     send_quota = 0;
     write_piece("not taken");
@@ -185,6 +188,7 @@ static void test_who_takes_nothing_makes_room_where_memory_is_short(void **state
 static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
 {
     static char piece[100 * 1024];
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     send_quota = 0;
     assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
@@ -207,6 +211,7 @@ static void test_the_deadline_moves_with_lots_not_with_bytes(void **state)
 static void test_a_long_stream_gives_back_what_has_left(void **state)
 {
     static char piece[8 * 1024];
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     for (int i = 0; i < 1000; i++) { /* always one piece behind */
         assert_int_equal(http_stream_write(stream, slice_of(piece, sizeof(piece))), 0);
@@ -276,6 +281,7 @@ static void test_a_stream_begun_during_a_stop_gets_its_last_call(void **state)
 static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
 {
     static const struct http_stream_hooks hooks = {.last_call = on_stream_last_call};
+
     feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     harness.thread->net.state = NET_LOOP_DRAINING;
     exchange_drain(harness.connection);
@@ -294,6 +300,7 @@ static void test_a_stream_begun_after_the_stop_gets_its_last_call(void **state)
 static void test_a_stream_keeps_the_charges_of_requests_behind_it(void **state)
 {
     static char piece[10 * 1024];
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"
          "GET /static HTTP/1.1\r\nHost: h\r\n\r\n");
     size_t behind = ledger_used(&harness.ledger);
@@ -309,6 +316,7 @@ static void test_a_stream_keeps_the_charges_of_requests_behind_it(void **state)
 static void test_no_memory_for_a_piece_sends_nothing_of_it(void **state)
 {
     static char piece[10 * 1024];
+
     feed("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
     write_piece("before");
     stream->answer.ceiling = stream->answer.capacity;
@@ -342,6 +350,7 @@ static void test_an_endless_stream_is_the_last_answer_on_its_connection(void **s
 static void test_a_stream_that_begins_late_drops_what_waits_behind_it(void **state)
 {
     static const struct http_stream_hooks hooks = {.is_endless = true};
+
     feed("GET /alone HTTP/1.1\r\nHost: h\r\n\r\nGET /static HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_int_equal(harness.connection->under_way, 1);
     assert_true(harness.connection->input.len > 0);
@@ -376,6 +385,7 @@ static void test_abort_ends_without_the_last_chunk(void **state)
 static void test_begin_after_the_client_has_gone_wants_nothing(void **state)
 {
     static const struct http_stream_hooks hooks = {.drained = NULL};
+
     feed("POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     connection_abort(harness.connection);
     struct http_request *req = waiting;
@@ -410,5 +420,6 @@ int main(void)
         TEST(test_abort_ends_without_the_last_chunk),
         TEST(test_begin_after_the_client_has_gone_wants_nothing),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
