@@ -334,6 +334,70 @@ scenario('a backup that cannot be written leaves what was there', async (lab) =>
     assert.equal((await get(server, '/ready')).status, 200);
 });
 
+/** Runs a command once for each point of `kind` at which something can fail, until all have been met. */
+async function walk(
+    kind: string,
+    args: string[],
+    settings: () => Settings,
+    after: (failed: boolean, dataDir: string) => Promise<void>,
+): Promise<number> {
+    for (let point = 1; ; point++) {
+        const at: Settings = { ...settings(), LOGMILL_FAULT: `${kind}:${point}` };
+        const ran = await runLogmill(args, at);
+        const met = ran.stderr.includes(`fault: ${kind} ${point}`);
+        assert.ok(ran.code === 0 || (ran.code === 1 && met), `${kind} ${point}: ${ran.stderr}`);
+        if (ran.code === 1) {
+            assert.equal(ran.stderr.match(/"level":"error"/g)?.length, 1, ran.stderr);
+        }
+        await after(ran.code !== 0, at['DATA_DIR']!);
+        if (!met) {
+            return point - 1;
+        }
+    }
+}
+
+scenario(
+    'whatever write, sync or allocation fails: backup leaves a whole archive, restore all or nothing',
+    async (lab) => {
+        const server = await lab.start();
+        await stored(server, await postLog(server, { message: 'x', level: 'info' }));
+        await server.stop();
+        const folder = lab.folder();
+        const file = path.join(folder, 'x');
+        const good = await backUp(server.dataDir, path.join(lab.folder(), 'good'));
+        for (const kind of ['write', 'sync', 'input']) {
+            const points = await walk(
+                kind,
+                ['backup', file],
+                () => {
+                    writeFileSync(file, 'older');
+                    return { DATA_DIR: server.dataDir };
+                },
+                async (failed) => {
+                    assert.deepEqual(readdirSync(folder), ['x'], 'nothing else is left');
+                    const bytes = readFileSync(file);
+                    const isOlder = bytes.toString('latin1') === 'older';
+                    assert.ok(failed || !isOlder);
+                    assert.ok(isOlder || bytes.length === statSync(good).size, 'it is whole');
+                },
+            );
+            assert.ok(points > 0, kind);
+            const restored = await walk(
+                kind,
+                ['restore', good],
+                () => ({ DATA_DIR: path.join(lab.folder(), 'data') }),
+                async (failed, dataDir) => {
+                    const names = existsSync(dataDir) ? readdirSync(dataDir).filter((name) => name.includes('.db')) : [];
+                    const whole = names.join() === 'logs.db,queue.db';
+                    assert.ok(whole || (failed && (names.length === 0 || names.some((name) => name.endsWith('.restoring')))), names.join());
+                },
+            );
+            assert.ok(restored > 0, kind);
+        }
+    },
+    { timeoutMs: 240_000 },
+);
+
 scenario('settings without files in DATA_DIR are told what to use; with one of two, what is missing', async (lab) => {
     const cloud = {
         SQS_QUEUE_URL: 'http://127.0.0.1:1/q',
