@@ -90,7 +90,7 @@ static int usage_error(const char *text)
     return EXIT_USAGE;
 }
 
-/* True where one of `args` asks for help. */
+/* True if one of `args` asks for help. */
 static bool wants_help(char **args, int args_len)
 {
     for (int i = 0; i < args_len; i++)
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     }
     if (wants_help(argv + 2, argc - 2))
         return help(NULL, NULL, 0);
-    if (command->run == version) /* says what it is even where a setting is wrong */
+    if (command->run == version) /* says what it is even if a setting is wrong */
         return argc > 2 ? usage_error("version takes no arguments") : version(NULL, NULL, 0);
     if (config_load(&config, argv + 2, argc - 2, &rest_len, &err))
         return usage_error(err.text);

@@ -54,7 +54,7 @@ int archive_finish_writing(struct archive *a, struct errbuf *err) LM_MUST_CHECK;
 int archive_open(struct archive *a, const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * The next file: 0 with its `name`, LM_ENOTFOUND where SHA256SUMS follows, or LM_EIO if the archive
+ * The next file: 0 with its `name`, LM_ENOTFOUND if SHA256SUMS follows, or LM_EIO if the archive
  * is damaged or cut. `*size` bytes follow, for archive_extract.
  */
 int archive_next_file(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64_t *size,

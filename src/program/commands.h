@@ -1,6 +1,6 @@
 /*
  * What each command does. All take the settings and the arguments that are no flags, and return the
- * exit status: 0, 1 where something failed (said on stderr), 2 for wrong usage.
+ * exit status: 0, 1 if something failed (said on stderr), 2 for wrong usage.
  */
 #ifndef LOGMILL_PROGRAM_COMMANDS_H
 #define LOGMILL_PROGRAM_COMMANDS_H

@@ -16,13 +16,13 @@ int data_dir_path(char file[PATH_MAX], const char *path, const char *name,
                   struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Makes `path` (mode 0700, parents too) where it is missing. Files that this process makes from now
+ * Makes `path` (mode 0700, parents too) if it is missing. Files that this process makes from now
  * on are its user's alone (umask), and those of ours that are there already become so.
  */
 int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * For commands that only look: 0 where `path` is a directory with the file `name` in it, else
+ * For commands that only look: 0 if `path` is a directory with the file `name` in it, else
  * LM_ENOTFOUND with `err` set. Makes nothing.
  */
 int data_dir_find(const char *path, const char *name, struct errbuf *err) LM_MUST_CHECK;
@@ -36,7 +36,7 @@ int data_dir_check_restored(const char *path, struct errbuf *err) LM_MUST_CHECK;
 /*
  * Takes the lock of `role` ("api", "worker") in directory `path` for the life of the process (the
  * kernel drops it with the process, however that ends). Returns a descriptor to be kept open,
- * LM_ELOCKED where another process holds it (its pid is named), or another error.
+ * LM_ELOCKED if another process holds it (its pid is named), or another error.
  */
 int data_dir_lock(const char *path, const char *role, struct errbuf *err) LM_MUST_CHECK;
 

@@ -11,7 +11,7 @@ enum { URL_SIZE = 512, BODY_MAX = 4096 };
 
 int health_ask(const char *host, uint64_t port, struct errbuf *err)
 {
-    bool is_ipv6 = strchr(host, ':') != NULL;
+    bool is_ipv6 = strchr(host, ':');
     struct errbuf reason = ERRBUF_INIT;
     struct buffer body;
     char url[URL_SIZE];

@@ -42,7 +42,7 @@ struct service {
     struct queue *queue;
     struct store *store;
     struct cache *cache;
-    struct tail_feed *feed; /* NULL where no api runs */
+    struct tail_feed *feed; /* NULL if no api runs */
     struct worker *worker;
     struct api *api;
 };
@@ -251,14 +251,13 @@ static void stop(struct service *s)
 {
     uint64_t started_us = clock_monotonic_us();
     uint64_t limit_ms = s->config->shutdown_timeout * 1000;
-    uint64_t spent_ms;
     void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
     pthread_t late;
 
     if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
         pthread_detach(late);
     api_free(s->api, (unsigned)limit_ms);
-    spent_ms = (clock_monotonic_us() - started_us) / 1000;
+    uint64_t spent_ms = (clock_monotonic_us() - started_us) / 1000;
     worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
     tail_feed_free(s->feed);
     queue_free(s->queue);
@@ -291,7 +290,7 @@ static void describe_data(const struct config *c, struct buffer *text)
 static void say_started(const struct service *s)
 {
     const struct config *c = s->config;
-    bool is_ipv6 = strchr(c->host, ':') != NULL;
+    bool is_ipv6 = strchr(c->host, ':');
     struct buffer data;
     char line[512];
 
