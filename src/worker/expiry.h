@@ -34,7 +34,7 @@ enum {
     EXPIRY_KEEP_DOUBT_MS = 60000,   /* … and while it is doubted: a restart forgets what is not */
 };
 
-/* Past these, dead letters are told, once a day at most, and dropped where they are to be. */
+/* Past these, dead letters are told, once a day at most, and dropped if they are to be. */
 struct expiry_letters {
     unsigned days;      /* 0: at any age */
     uint64_t max_bytes; /* 0: any number */
@@ -65,12 +65,12 @@ void expiry_release(struct expiry *e);
 unsigned expiry_wait_ms(const struct expiry *e, unsigned max_ms);
 
 /*
- * Deletes some old logs or gives some disk back, where that is due. Returns the milliseconds until
+ * Deletes some old logs or gives some disk back, if that is due. Returns the milliseconds until
  * it is due again, at most `max_ms`; 0: there is more to do now.
  */
 unsigned expiry_step(struct expiry *e, struct store_writer *writer, unsigned max_ms);
 
-/* These records have been stored: counts them, and tells where some are too old to stay. */
+/* These records have been stored: counts them, and tells if some are too old to stay. */
 void expiry_note_stored(struct expiry *e, const struct record *records, size_t n);
 
 #endif

@@ -16,7 +16,7 @@ struct notice {
 };
 
 /*
- * It happened `n` times. Returns 0 where it is not to be told now, else how often it happened since
+ * It happened `n` times. Returns 0 if it is not to be told now, else how often it happened since
  * it was told last.
  */
 uint64_t notice_count(struct notice *notice, uint64_t n);

@@ -6,7 +6,7 @@
  *   that are old             │ reject   ▼
  *                            └────► dead letters
  *
- * Two threads share a lane where the queue has an order, or the store only one writer: while one
+ * Two threads share a lane if the queue has an order, or the store only one writer: while one
  * stores, the other receives and parses what comes next, and what was received first is stored
  * first. Otherwise each thread has its own.
  *
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/monotonic_cond.h"
@@ -89,7 +90,7 @@ struct lane {
 
     pthread_mutex_t storing;
     struct store_writer *writer;
-    struct cache_client *cache; /* NULL where there is no cache */
+    struct cache_client *cache; /* NULL if there is no cache */
 };
 
 struct worker_thread {
@@ -165,10 +166,8 @@ static void thread_check(const struct worker_thread *t)
 
 static bool is_stopping(struct worker *w, bool *too_late)
 {
-    bool stopping;
-
     pthread_mutex_lock(&w->lock);
-    stopping = w->stopping;
+    bool stopping = w->stopping;
     *too_late = stopping && clock_monotonic_us() >= w->deadline_us;
     pthread_mutex_unlock(&w->lock);
     return stopping;
@@ -200,10 +199,13 @@ static int collect_record(const struct record *r, void *ctx)
 {
     struct worker_thread *t = ctx;
 
-    if (t->records_len == t->records_capacity) {
-        t->records_capacity = t->records_capacity ? t->records_capacity * 2 : 256;
-        t->records = xrealloc(t->records, t->records_capacity * sizeof(*t->records));
-        t->origins = xrealloc(t->origins, t->records_capacity * sizeof(*t->origins));
+    size_t n = t->records_len + 1;
+
+    if (n > t->records_capacity) {
+        size_t capacity = t->records_capacity;
+
+        t->origins = array_reserve(t->origins, &capacity, n, sizeof(*t->origins));
+        t->records = array_reserve(t->records, &t->records_capacity, n, sizeof(*t->records));
     }
     t->origins[t->records_len] = t->message;
     t->records[t->records_len++] = *r;
@@ -214,17 +216,13 @@ static int collect_record(const struct record *r, void *ctx)
 static int note_dead(struct slice item, const char *reason, void *ctx)
 {
     struct worker_thread *t = ctx;
-    struct dead_log *dead;
     char *text = try_malloc(item.len ? item.len : 1);
 
     if (!text)
         return LM_ENOMEM;
     memcpy(text, item.data, item.len);
-    if (t->dead_len == t->dead_capacity) {
-        t->dead_capacity = t->dead_capacity ? t->dead_capacity * 2 : 4;
-        t->dead = xrealloc(t->dead, t->dead_capacity * sizeof(*t->dead));
-    }
-    dead = &t->dead[t->dead_len++];
+    t->dead = array_reserve(t->dead, &t->dead_capacity, t->dead_len + 1, sizeof(*t->dead));
+    struct dead_log *dead = &t->dead[t->dead_len++];
     dead->item = slice_of(text, item.len);
     dead->message = t->message;
     snprintf(dead->reason, sizeof(dead->reason), "%.*s", REASON_MAX - 1, reason);
@@ -278,11 +276,10 @@ static int parse(struct worker_thread *t, struct queue_delivery *d, bool redeliv
 static int note_dead_record(struct worker_thread *t, const struct record *r, const char *reason)
 {
     struct batch text;
-    int error;
 
     t->message = t->origins[r - t->records];
     batch_init(&text, SIZE_MAX / 2);
-    error = batch_append(&text, r);
+    int error = batch_append(&text, r);
     if (!error)
         error = note_dead(batch_finish(&text), reason, t);
     batch_release(&text);
@@ -317,13 +314,12 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     struct store_append_result result = {0};
     struct errbuf err = ERRBUF_INIT;
     uint64_t started_us = clock_monotonic_us();
-    int error;
 
     CHECKED(thread_check(t));
     CHECK(records >= t->records && records + n <= t->records + t->records_len);
     if (n == 0)
         return 0;
-    error = store_append(t->lane->writer, records, n, &result, &err);
+    int error = store_append(t->lane->writer, records, n, &result, &err);
     if (error == LM_EDATA) {
         if (n == 1)
             return note_dead_record(t, records, err.text);
@@ -409,11 +405,10 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
 {
     struct errbuf err = ERRBUF_INIT;
     char *reasons = xmalloc(d->count * REASON_MAX);
-    int error, settle_error;
 
     CHECKED(thread_check(t));
     metrics_add(METRIC_MESSAGES_RECEIVED, d->count);
-    error = parse(t, d, false, reasons);
+    int error = parse(t, d, false, reasons);
     if (t->records_len >= ROUND_LOGS_MANY)
         lane_move(t->lane, STATE(LANE_IN_A_ROW), LANE_READY);
     pthread_mutex_lock(&t->lane->storing);
@@ -422,7 +417,7 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
         error = LM_EUNAVAILABLE;
     if (!error)
         error = store(t, t->records, t->records_len, METRIC_LOGS_REPEATED);
-    /* In a transaction of their own: what is new is stored faster where nothing is repeated. */
+    /* In a transaction of their own: what is new is stored faster if nothing is repeated. */
     if (!error)
         error = parse(t, d, true, reasons);
     if (!error)
@@ -433,7 +428,7 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
         error = bury(t, d);
     forget_dead(t);
     count_rejected(d);
-    settle_error = queue_settle(t->consumer, d, &err);
+    int settle_error = queue_settle(t->consumer, d, &err);
     pthread_mutex_unlock(&t->lane->storing);
     if (settle_error)
         diag(DIAG_WARN, "messages could not be acknowledged; they will come again",
@@ -446,7 +441,7 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
 
 /*
  * Waits until the store answers and its schema is ready, at the start and after it has failed: no
- * message is taken meanwhile, since each time counts towards its way to the dead letters where the
+ * message is taken meanwhile, since each time counts towards its way to the dead letters if the
  * queue counts deliveries. Returns false when told to stop.
  */
 static bool wait_for_store(struct worker_thread *t)
@@ -465,7 +460,7 @@ static bool wait_for_store(struct worker_thread *t)
     return true;
 }
 
-/* Deletes some old logs, where that is due. Returns how long a receive may wait. */
+/* Deletes some old logs, if that is due. Returns how long a receive may wait. */
 static unsigned expire(struct worker *w, struct lane *lane)
 {
     unsigned wait_ms = expiry_wait_ms(&w->expiry, RECEIVE_WAIT_MS);
@@ -492,15 +487,13 @@ static bool round_of(struct worker_thread *t)
     struct lane *lane = t->lane;
     struct queue_delivery delivery = {0};
     struct errbuf err = ERRBUF_INIT;
-    bool stopping, too_late;
-    unsigned wait_ms;
-    int error;
+    bool too_late;
 
     keep_distance(t->worker, lane);
-    stopping = is_stopping(t->worker, &too_late);
+    bool stopping = is_stopping(t->worker, &too_late);
     lane->round_us = clock_monotonic_us();
-    wait_ms = stopping ? 0 : expire(t->worker, lane);
-    error = queue_receive(t->consumer, wait_ms, &delivery, &err);
+    unsigned wait_ms = stopping ? 0 : expire(t->worker, lane);
+    int error = queue_receive(t->consumer, wait_ms, &delivery, &err);
     if (error || delivery.count > 0 || wait_ms == 0)
         lane_move(lane, STATE(LANE_READY), LANE_IN_A_ROW);
     else
@@ -631,7 +624,6 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
     struct worker *w = xcalloc(1, sizeof(*w));
     struct queue_limits limits = queue_limits(options->queue);
     unsigned threads = options->threads ? options->threads : WORKER_THREADS_MAX;
-    unsigned lanes;
 
     w->options = *options;
     expiry_init(&w->expiry, options->retention_days);
@@ -640,7 +632,7 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
     pthread_mutex_init(&w->lock, NULL);
     monotonic_cond_init(&w->stop);
     threads = threads < limits.max_consumers ? threads : limits.max_consumers;
-    lanes = threads;
+    unsigned lanes = threads;
     if (limits.in_order || options->one_writer) {
         lanes = 1;
         threads = threads < LANE_THREADS_MAX ? threads : LANE_THREADS_MAX;
