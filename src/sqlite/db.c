@@ -57,11 +57,11 @@ static int last_errno(struct sqlite_db *db)
     static const int file_pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
     int error = 0;
 
-    for (int i = 0; db->handle != NULL && error == 0 && i < 2; i++) {
+    for (int i = 0; db->handle && !error && i < 2; i++) {
         sqlite3_file *file = NULL;
 
         if (sqlite3_file_control(db->handle, "main", file_pointers[i], &file) == SQLITE_OK &&
-            file != NULL && file->pMethods != NULL)
+            file && file->pMethods)
             file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
     }
     return error;
@@ -83,7 +83,7 @@ static bool is_out_of_space(struct sqlite_db *db, int rc)
 
 int sqlite_db_error(struct sqlite_db *db, int rc, struct errbuf *err)
 {
-    const char *text = db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
+    const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
 
     if (is_out_of_space(db, rc))
         return errbuf_fail(err, LM_EFULL, "no space left for %s", db->path);
@@ -105,7 +105,7 @@ int sqlite_db_error(struct sqlite_db *db, int rc, struct errbuf *err)
     case SQLITE_NOTADB:
         return errbuf_fail(err, LM_EIO, "%s is damaged, or no logmill file: %s", db->path, text);
     case SQLITE_CANTOPEN:
-        if (db->handle != NULL && sqlite3_system_errno(db->handle) != 0)
+        if (db->handle && sqlite3_system_errno(db->handle) != 0)
             return errbuf_fail(err, LM_EIO, "%s: %s (%s)", db->path, text,
                                strerror(sqlite3_system_errno(db->handle)));
         /* fallthrough */
@@ -143,7 +143,7 @@ int sqlite_db_commit(struct sqlite_db *db, struct errbuf *err)
 
 void sqlite_db_rollback(struct sqlite_db *db)
 {
-    if (db->handle == NULL || sqlite3_get_autocommit(db->handle))
+    if (!db->handle || sqlite3_get_autocommit(db->handle))
         return;
     sqlite3_step(db->rollback);
     sqlite3_reset(db->rollback);
@@ -301,7 +301,7 @@ static int read_version(struct sqlite_db *db, int *version, struct errbuf *err)
     int error = sqlite_db_prepare(db, "PRAGMA user_version", &stmt, err);
     int rc;
 
-    if (error != 0)
+    if (error)
         return error;
     rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
@@ -409,11 +409,11 @@ fail:
 int sqlite_db_sync_parent(const char *path, struct errbuf *err)
 {
     const char *slash = strrchr(path, '/');
-    char *directory = slash == NULL ? xstrdup(".") : xstrdup(path);
+    char *directory = xstrdup(slash ? path : ".");
     int error = 0;
     int fd;
 
-    if (slash != NULL)
+    if (slash)
         directory[slash == path ? 1 : slash - path] = '\0';
     fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fault_here(FAULT_SYNC) || fsync(fd) != 0)
@@ -440,25 +440,25 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
              "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; "
              "PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
              SQLITE_DB_PAGE_BYTES, options->cache_kib > 0 ? options->cache_kib : 256);
-    if ((error = exec(db, pragmas, err)) != 0)
+    if ((error = exec(db, pragmas, err)))
         return error;
     /* Of a file that has pages it would change nothing, but write: with the lock, and a sync. */
     if (ask(db, "PRAGMA page_count") == 0 &&
-        (error = exec(db, "PRAGMA auto_vacuum=INCREMENTAL", err)) != 0)
+        (error = exec(db, "PRAGMA auto_vacuum=INCREMENTAL", err)))
         return error;
-    if ((error = switch_to_wal(db, err)) != 0)
+    if ((error = switch_to_wal(db, err)))
         return error;
 
     /* Only now: the hook takes the place of the automatic checkpoint. */
     sqlite3_wal_hook(db->handle, note_wal_frames, db);
     snprintf(pragmas, sizeof(pragmas), "PRAGMA journal_size_limit=%d", SQLITE_DB_WAL_KEPT_BYTES);
-    if ((error = exec(db, pragmas, err)) != 0)
+    if ((error = exec(db, pragmas, err)))
         return error;
 
-    if ((error = sqlite_db_prepare(db, "BEGIN IMMEDIATE", &db->begin, err)) != 0 ||
-        (error = sqlite_db_prepare(db, "COMMIT", &db->commit, err)) != 0 ||
-        (error = sqlite_db_prepare(db, "ROLLBACK", &db->rollback, err)) != 0 ||
-        (error = migrate(db, options, err)) != 0)
+    if ((error = sqlite_db_prepare(db, "BEGIN IMMEDIATE", &db->begin, err)) ||
+        (error = sqlite_db_prepare(db, "COMMIT", &db->commit, err)) ||
+        (error = sqlite_db_prepare(db, "ROLLBACK", &db->rollback, err)) ||
+        (error = migrate(db, options, err)))
         return error;
     if (options->read_only)
         return exec(db, "PRAGMA query_only=ON", err);
@@ -483,7 +483,7 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
     pthread_once(&configured, configure);
     *db = (struct sqlite_db){.path = xstrdup(options->path), .busy_ms = SQLITE_DB_BUSY_MS};
     vfs = sqlite_vfs_name();
-    if (vfs == NULL) { /* which the default would not be the same as */
+    if (!vfs) { /* which the default would not be the same as */
         error = sqlite_db_error(db, SQLITE_NOMEM, err);
         goto fail;
     }
@@ -494,7 +494,7 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_handler(db->handle, wait_while_busy, db);
-    if (!options->as_it_is && (error = set_up(db, options, err)) != 0)
+    if (!options->as_it_is && (error = set_up(db, options, err)))
         goto fail;
     return 0;
 
@@ -524,7 +524,7 @@ struct slice sqlite_db_column_text(sqlite3_stmt *stmt, int column)
 {
     const char *data = (const char *)sqlite3_column_text(stmt, column);
 
-    if (data == NULL)
+    if (!data)
         return (struct slice){NULL, 0};
     return (struct slice){data, (size_t)sqlite3_column_bytes(stmt, column)};
 }

@@ -62,7 +62,7 @@ static bool power_may_be_lost(void)
 
 static void *must(void *p)
 {
-    if (p == NULL)
+    if (!p)
         abort();
     return p;
 }
@@ -71,9 +71,9 @@ static struct disk_file *find_file(const char *path, sqlite3_int64 size)
 {
     struct disk_file *d = disk;
 
-    while (d != NULL && strcmp(d->path, path) != 0)
+    while (d && strcmp(d->path, path) != 0)
         d = d->next;
-    if (d != NULL)
+    if (d)
         return d;
     d = must(calloc(1, sizeof(*d)));
     d->path = must(strdup(path));
@@ -96,7 +96,7 @@ static void note_sectors(struct disk_file *d, sqlite3_file *real, sqlite3_int64 
         d->sectors_len = last;
     }
     for (size_t i = first; i < last; i++) {
-        if (d->sectors[i] != NULL)
+        if (d->sectors[i])
             continue;
         d->sectors[i] = must(calloc(1, SECTOR));
         real->pMethods->xRead(real, d->sectors[i], SECTOR, (sqlite3_int64)i * SECTOR);
@@ -131,7 +131,7 @@ static void lose_file(const struct disk_file *d, bool torn)
     for (size_t i = 0; i < d->sectors_len; i++) {
         off_t at = (off_t)i * SECTOR;
 
-        if (d->sectors[i] == NULL)
+        if (!d->sectors[i])
             continue;
         if (torn && by_chance(&chance)) {
             if (at + SECTOR > size && lseek(fd, 0, SEEK_END) > at)
@@ -148,7 +148,7 @@ static void lose_file(const struct disk_file *d, bool torn)
 static void lose_contents(bool torn)
 {
     pthread_mutex_lock(&disk_lock); /* for good */
-    for (const struct disk_file *d = disk; d != NULL; d = d->next)
+    for (const struct disk_file *d = disk; d; d = d->next)
         lose_file(d, torn);
 }
 
@@ -176,14 +176,14 @@ static struct disk_file *begin_change(sqlite3_file *file)
 {
     struct disk_file *d = ((struct fault_file *)file)->disk;
 
-    if (d != NULL)
+    if (d)
         pthread_mutex_lock(&disk_lock);
     return d;
 }
 
 static int end_change(struct disk_file *d, int rc)
 {
-    if (d != NULL)
+    if (d)
         pthread_mutex_unlock(&disk_lock);
     return rc;
 }
@@ -199,7 +199,7 @@ static int file_write(sqlite3_file *file, const void *data, int len, sqlite3_int
         return fault_planned()->way == FAULT_EIO ? SQLITE_IOERR_WRITE : SQLITE_FULL;
     }
     d = begin_change(file);
-    if (d != NULL)
+    if (d)
         note_sectors(d, real, at, at + len);
     return end_change(d, real->pMethods->xWrite(real, data, len, at));
 }
@@ -213,7 +213,7 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
     if (fault_here(FAULT_WRITE))
         return SQLITE_IOERR_TRUNCATE;
     d = begin_change(file);
-    if (d != NULL && real->pMethods->xFileSize(real, &old_size) == SQLITE_OK && old_size > size)
+    if (d && real->pMethods->xFileSize(real, &old_size) == SQLITE_OK && old_size > size)
         note_sectors(d, real, size, old_size);
     return end_change(d, real->pMethods->xTruncate(real, size));
 }
@@ -229,7 +229,7 @@ static int file_sync(sqlite3_file *file, int flags)
         return SQLITE_IOERR_FSYNC;
     d = begin_change(file);
     rc = real->pMethods->xSync(real, flags);
-    if (d != NULL && rc == SQLITE_OK && real->pMethods->xFileSize(real, &size) == SQLITE_OK)
+    if (d && rc == SQLITE_OK && real->pMethods->xFileSize(real, &size) == SQLITE_OK)
         note_synced(d, size);
     return end_change(d, rc);
 }
@@ -325,16 +325,16 @@ static int open_file(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file, 
 {
     struct fault_file *f = (struct fault_file *)file;
     sqlite3_file *real = real_file(file);
-    bool is_new = name != NULL && access(name, F_OK) != 0;
+    bool is_new = name && access(name, F_OK) != 0;
     int rc;
 
     *f = (struct fault_file){.disk = NULL};
     rc = system_vfs->xOpen(system_vfs, name, real, flags, out_flags);
     if (rc == SQLITE_OK) {
         f->base.pMethods = &methods;
-        if (name != NULL && power_may_be_lost())
+        if (name && power_may_be_lost())
             note_open(f, name, is_new);
-    } else if (real->pMethods != NULL) {
+    } else if (real->pMethods) {
         real->pMethods->xClose(real);
     }
     return rc;
@@ -346,16 +346,16 @@ static int open_directory(const char *path, int *fd)
     const char *slash = strrchr(path, '/');
     char directory[4096];
 
-    snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 1,
-             slash != NULL ? path : ".");
+    snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - path) : 1,
+             slash ? path : ".");
     fault_directory_synced(directory);
     return system_open_directory(path, fd);
 }
 
 sqlite3_vfs *sqlite_faults_vfs(sqlite3_vfs *system)
 {
-    if (system == NULL || system_vfs != NULL)
-        return system == NULL ? NULL : &vfs;
+    if (!system || system_vfs)
+        return system ? &vfs : NULL;
     methods = (sqlite3_io_methods){.iVersion = 2, /* 3 is for files that are mapped */
                                    .xClose = file_close,
                                    .xRead = file_read,

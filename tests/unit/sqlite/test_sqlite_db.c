@@ -131,9 +131,9 @@ static void several_processes_may_create_the_file_at_once(void **state)
             if (pids[i] == 0) {
                 int error = open_with(&db, two_steps, 2);
 
-                if (error == 0)
+                if (!error)
                     sqlite_db_close(&db);
-                _exit(error == 0 ? 0 : 1);
+                _exit(error ? 1 : 0);
             }
         }
         for (int i = 0; i < OPENERS; i++) {

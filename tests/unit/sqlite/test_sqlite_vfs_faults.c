@@ -116,8 +116,8 @@ static bool fail_one(const struct fault_plan *plan, unsigned *refused)
     int error = commit_more(&db);
     bool reached = fault_count() > 0;
     fault_plan(&no_fault);
-    assert_int_equal(is_there_after_a_kill(path), error == 0);
-    *refused += error != 0;
+    assert_int_equal(is_there_after_a_kill(path), !error);
+    *refused += error ? 1 : 0;
     if (error)
         assert_int_equal(commit_more(&db), 0);
     assert_true(is_there_after_a_kill(path));
