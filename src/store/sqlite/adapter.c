@@ -16,7 +16,7 @@ static int migrate(struct store *base, struct errbuf *err)
     struct sqlite_db db;
     int error = sqlite_db_open(&db, &options, err);
 
-    if (error == 0)
+    if (!error)
         sqlite_db_close(&db);
     return error;
 }

@@ -10,7 +10,7 @@ static int read_end(struct store_sqlite_reader *r, uint64_t *end, struct errbuf 
     int rc = sqlite3_step(r->arrivals_end);
     int error = rc == SQLITE_ROW ? 0 : sqlite_db_error(&r->db, rc, err);
 
-    *end = error == 0 ? (uint64_t)sqlite3_column_int64(r->arrivals_end, 0) : 0;
+    *end = error ? 0 : (uint64_t)sqlite3_column_int64(r->arrivals_end, 0);
     sqlite3_reset(r->arrivals_end);
     return error;
 }
@@ -22,7 +22,7 @@ int store_sqlite_follow_end(struct store_reader *base, struct store_position *en
     int error = store_sqlite_reader_begin(r, err);
 
     *end = (struct store_position){0};
-    if (error == 0)
+    if (!error)
         error = read_end(r, &end->sequence, err);
     return store_sqlite_reader_end(r, error);
 }
@@ -40,7 +40,7 @@ static int hand_out(struct store_sqlite_reader *r, const char *key, uint64_t num
     sqlite3_bind_int64(r->at_key, 1, wanted.timestamp_us);
     sqlite3_bind_blob(r->at_key, 2, wanted.id.bytes, sizeof(wanted.id.bytes), SQLITE_STATIC);
     error = store_sqlite_reader_step(r, r->at_key, &record, err);
-    if (error == 0)
+    if (!error)
         error = fn(&record, &position, ctx);
     else if (error == LM_ENOTFOUND)
         error = 0;
@@ -66,11 +66,11 @@ static int follow_arrival(struct store_sqlite_reader *r, struct store_position *
         *lost = *lost || position->sequence > 0;
         position->sequence = before;
     }
-    while (error == 0 && position->sequence < last && *left > 0) {
+    while (!error && position->sequence < last && *left > 0) {
         const char *key = keys + (position->sequence - before) * LOG_KEY_BYTES;
 
         error = hand_out(r, key, position->sequence + 1, fn, ctx, err);
-        if (error == 0)
+        if (!error)
             position->sequence++;
         (*left)--;
     }
@@ -86,18 +86,18 @@ int store_sqlite_follow(struct store_reader *base, struct store_position *positi
     int error = store_sqlite_reader_begin(r, err);
 
     *lost = false;
-    if (error != 0)
+    if (error)
         return error;
     if (position->transaction != 0 || position->index != 0 || position->sequence > INT64_MAX)
         position->sequence = INT64_MAX; /* not a place that this store gives */
     sqlite3_bind_int64(r->arrivals, 1, (int64_t)position->sequence);
-    while (error == 0 && max > 0 && (rc = sqlite3_step(r->arrivals)) == SQLITE_ROW)
+    while (!error && max > 0 && (rc = sqlite3_step(r->arrivals)) == SQLITE_ROW)
         error = follow_arrival(r, position, &max, lost, fn, ctx, err);
-    if (error == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE)
+    if (!error && rc != SQLITE_ROW && rc != SQLITE_DONE)
         error = sqlite_db_error(&r->db, rc, err);
-    if (error == 0)
+    if (!error)
         error = read_end(r, &end, err);
-    if (error == 0 && position->sequence > end) { /* of another file, or before it was restored */
+    if (!error && position->sequence > end) { /* of another file, or before it was restored */
         *position = (struct store_position){.sequence = end};
         *lost = true;
     }

@@ -73,9 +73,9 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
     };
     int error = sqlite_db_open(&r->db, &options, err);
 
-    for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&r->db, statements[i].sql, statements[i].stmt, err);
-    if (error != 0) {
+    if (error) {
         close_db(r);
         return error;
     }
@@ -114,9 +114,9 @@ void store_sqlite_reader_cancel(struct store_reader *base)
 
 int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err)
 {
-    int error = r->db.handle != NULL ? 0 : open_db(r, err);
+    int error = r->db.handle ? 0 : open_db(r, err);
 
-    if (error == 0)
+    if (!error)
         atomic_store(&r->activity, STORE_SQLITE_RUNNING);
     return error;
 }
@@ -147,7 +147,7 @@ int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, s
 {
     const void *id = sqlite3_column_blob(stmt, 1);
 
-    if (id == NULL || sqlite3_column_bytes(stmt, 1) != sizeof(key->id.bytes))
+    if (!id || sqlite3_column_bytes(stmt, 1) != sizeof(key->id.bytes))
         return errbuf_fail(err, LM_EIO, "%s is damaged: an id is not 16 bytes long", r->db.path);
     key->timestamp_us = sqlite3_column_int64(stmt, 0);
     memcpy(key->id.bytes, id, sizeof(key->id.bytes));

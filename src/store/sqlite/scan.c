@@ -194,7 +194,7 @@ static int count_all(struct store_sqlite_reader *r, struct counting *c, struct s
     int error;
 
     bind(stmt, scan);
-    while ((error = store_sqlite_reader_advance(r, stmt, err)) == 0) {
+    while (!(error = store_sqlite_reader_advance(r, stmt, err))) {
         error = add(c, scan, sqlite3_column_int64(stmt, 0), sqlite_db_column_text(stmt, 2), err);
         if (error)
             break;

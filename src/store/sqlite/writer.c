@@ -76,9 +76,9 @@ static int open_db(struct writer *w, struct errbuf *err)
 
     options.tidies = true;
     error = sqlite_db_open(&w->db, &options, err);
-    for (size_t i = 0; error == 0 && i < sizeof(statements) / sizeof(statements[0]); i++)
+    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
-    if (error != 0)
+    if (error)
         close_db(w);
     return error;
 }
@@ -108,17 +108,17 @@ void store_sqlite_writer_free(struct store_writer *base)
 
 static int begin(struct writer *w, struct errbuf *err)
 {
-    int error = w->db.handle != NULL ? 0 : open_db(w, err);
+    int error = w->db.handle ? 0 : open_db(w, err);
 
-    return error != 0 ? error : sqlite_db_begin(&w->db, err);
+    return error ? error : sqlite_db_begin(&w->db, err);
 }
 
 /* Ends what begin() began: commits where nothing has failed so far, or undoes all. */
 static int end(struct writer *w, int error, struct errbuf *err)
 {
-    if (error == 0)
+    if (!error)
         error = sqlite_db_commit(&w->db, err);
-    if (error == 0) {
+    if (!error) {
         sqlite_db_checkpoint(&w->db);
         return 0;
     }
@@ -189,7 +189,7 @@ static int arrive(struct writer *w, size_t stored, struct errbuf *err)
     sqlite3_bind_int64(w->arrive, 2, clock_wall_us());
     sqlite3_bind_blob64(w->arrive, 3, w->keys.data, w->keys.len, SQLITE_STATIC);
     error = sqlite_db_run(&w->db, w->arrive, err);
-    if (error != 0 || now_us - w->forgot_us < FORGET_INTERVAL_US)
+    if (error || now_us - w->forgot_us < FORGET_INTERVAL_US)
         return error;
     w->forgot_us = now_us;
     sqlite3_bind_int64(w->forget, 1, clock_wall_us());
@@ -207,17 +207,17 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
 
     *result = (struct store_append_result){0};
     buffer_clear(&w->keys);
-    if (n > 0 && buffer_reserve(&w->keys, n * LOG_KEY_BYTES) == NULL)
+    if (n > 0 && !buffer_reserve(&w->keys, n * LOG_KEY_BYTES))
         return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of a batch");
     error = begin(w, err);
-    if (error != 0)
+    if (error)
         return error;
-    for (size_t i = 0; error == 0 && i < n; i++)
+    for (size_t i = 0; !error && i < n; i++)
         error = insert(w, &records[i], result, err);
-    if (error == 0)
+    if (!error)
         error = arrive(w, result->stored, err);
     error = end(w, error, err);
-    if (error != 0)
+    if (error)
         *result = (struct store_append_result){0};
     return error;
 }
@@ -254,15 +254,15 @@ int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, siz
     int error = begin(w, err);
 
     *deleted = 0;
-    if (error != 0)
+    if (error)
         return error;
     error = bind_boundary(w, before_us, max_rows, err);
-    if (error == 0)
+    if (!error)
         error = sqlite_db_run(&w->db, w->delete_before, err);
-    if (error == 0)
+    if (!error)
         changes = (size_t)sqlite3_changes64(w->db.handle);
     error = end(w, error, err);
-    if (error == 0)
+    if (!error)
         *deleted = changes;
     return error;
 }
