@@ -12,7 +12,7 @@ enum { SILENCE_MS = 60000 };
 
 static bool is_set(const char *value)
 {
-    return value != NULL && value[0] != '\0';
+    return value && value[0] != '\0';
 }
 
 /*
@@ -25,20 +25,20 @@ static bool url_is_ambiguous(const char *url)
     const char *authority = strstr(url, "://");
     const char *rest;
 
-    if (authority == NULL)
+    if (!authority)
         return false;
     rest = authority + 3 + strcspn(authority + 3, "@/");
-    return *rest != '\0' && memchr(rest + 1, '@', strcspn(rest + 1, "?")) != NULL;
+    return *rest != '\0' && memchr(rest + 1, '@', strcspn(rest + 1, "?"));
 }
 
 static int check_url(const char *url, struct errbuf *err)
 {
     char *reason = NULL; /* libpq's, which may show a piece of the password: not passed on */
     PQconninfoOption *parsed = PQconninfoParse(url, &reason);
-    bool right = parsed != NULL && !url_is_ambiguous(url);
+    bool right = parsed && !url_is_ambiguous(url);
 
-    for (PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
-        if (strcmp(o->keyword, "port") == 0 && o->val != NULL &&
+    for (PQconninfoOption *o = parsed; o && o->keyword; o++)
+        if (strcmp(o->keyword, "port") == 0 && o->val &&
             o->val[strspn(o->val, "0123456789,")] != '\0')
             right = false;
     PQconninfoFree(parsed);
@@ -56,7 +56,7 @@ static void add(struct store_postgres_address *a, const char *keyword, const cha
 {
     size_t i = 0;
 
-    while (a->keywords[i] != NULL)
+    while (a->keywords[i])
         i++;
     a->keywords[i] = keyword;
     a->values[i] = xstrdup(value);

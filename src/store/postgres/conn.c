@@ -56,8 +56,8 @@ static bool libpq_agrees(const struct store_postgres_conn *c)
 
 void store_postgres_conn_check(const struct store_postgres_conn *c)
 {
-    CHECK((c->attempt != NULL) == (c->state == STORE_POSTGRES_CONNECTING));
-    CHECK((c->pg != NULL) == store_postgres_conn_is_open(c));
+    CHECK(!c->attempt == (c->state != STORE_POSTGRES_CONNECTING));
+    CHECK(!c->pg == !store_postgres_conn_is_open(c));
     CHECK(c->pg ? libpq_agrees(c) : c->owed == 0);
 }
 
@@ -95,10 +95,10 @@ bool store_postgres_conn_is_lost(const struct store_postgres_conn *c)
 /* Makes one line of what may be several. */
 static void set_text(struct errbuf *err, const char *text)
 {
-    char *out = err != NULL ? err->text : NULL;
+    char *out = err ? err->text : NULL;
 
     errbuf_set(err, "PostgreSQL: %s", text);
-    for (const char *in = out; in != NULL; in++) {
+    for (const char *in = out; in; in++) {
         char c = (unsigned char)*in < ' ' && *in != '\0' ? ' ' : *in;
 
         if ((c == ' ' || c == '\0') && out > err->text && out[-1] == ' ')
@@ -129,7 +129,7 @@ static bool starts_with(const char *text, const char *start)
  */
 static int code_of(const char *sqlstate, const char *constraint)
 {
-    if (strcmp(sqlstate, "23505") == 0 || (strcmp(sqlstate, "23514") == 0 && constraint == NULL))
+    if (strcmp(sqlstate, "23505") == 0 || (strcmp(sqlstate, "23514") == 0 && !constraint))
         return LM_EUNAVAILABLE;
     if (starts_with(sqlstate, "22") || starts_with(sqlstate, "23") || starts_with(sqlstate, "44") ||
         starts_with(sqlstate, "54") || strcmp(sqlstate, "P0001") == 0)
@@ -154,7 +154,7 @@ int store_postgres_conn_judge(struct store_postgres_conn *c, const PGresult *res
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (sqlstate == NULL || text == NULL)
+    if (!sqlstate || !text)
         return store_postgres_conn_lost(c, err);
     if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0) &&
         c->state != STORE_POSTGRES_ENDED)
@@ -182,7 +182,7 @@ static int wait_for_fd(struct store_postgres_conn *c, int fd, short events, shor
     struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = c->wake_fd, .events = POLLIN}};
     int n;
 
-    if (c->stopped != NULL && atomic_load(c->stopped) == c->stopped_value)
+    if (c->stopped && atomic_load(c->stopped) == c->stopped_value)
         return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
     do
         n = poll(fds, c->wake_fd >= 0 ? 2 : 1, (int)c->silence_ms);
@@ -204,7 +204,7 @@ static int wait_for(struct store_postgres_conn *c, short events, struct errbuf *
     short ready;
     int error = wait_for_fd(c, PQsocket(c->pg), events, &ready, err);
 
-    if (error == 0 && (ready & ~POLLOUT) != 0 && PQconsumeInput(c->pg) == 0)
+    if (!error && (ready & ~POLLOUT) != 0 && PQconsumeInput(c->pg) == 0)
         return store_postgres_conn_lost(c, err);
     return error;
 }
@@ -216,7 +216,7 @@ int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err)
     while ((left = PQflush(c->pg)) > 0) {
         int error = wait_for(c, POLLIN | POLLOUT, err);
 
-        if (error != 0)
+        if (error)
             return error;
     }
     return left < 0 ? store_postgres_conn_lost(c, err) : 0;
@@ -227,7 +227,7 @@ int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result, s
     int error = store_postgres_conn_flush(c, err);
 
     *result = NULL;
-    while (error == 0 && PQisBusy(c->pg))
+    while (!error && PQisBusy(c->pg))
         error = wait_for(c, POLLIN, err);
     if (error)
         return error;
@@ -244,17 +244,17 @@ int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result,
     PGresult *next;
     int error, failure = 0;
 
-    if (result != NULL)
+    if (result)
         *result = NULL;
-    while ((error = store_postgres_conn_next(c, &next, err)) == 0 && next != NULL) {
-        if (failure == 0)
+    while (!(error = store_postgres_conn_next(c, &next, err)) && next) {
+        if (!failure)
             failure = store_postgres_conn_judge(c, next, err);
         PQclear(last);
         last = next;
     }
-    if (error == 0)
+    if (!error)
         error = failure;
-    if (error == 0 && result != NULL)
+    if (!error && result)
         *result = last;
     else
         PQclear(last);
@@ -265,7 +265,7 @@ int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGr
                              struct errbuf *err)
 {
     c->sqlstate[0] = '\0';
-    if (result != NULL)
+    if (result)
         *result = NULL;
     if (!PQsendQuery(c->pg, sql))
         return store_postgres_conn_lost(c, err);
@@ -280,7 +280,7 @@ static int expect_copy(struct store_postgres_conn *c, struct errbuf *err)
     bool started;
     int error = store_postgres_conn_next(c, &result, err);
 
-    if (error != 0)
+    if (error)
         return error;
     started = PQresultStatus(result) == PGRES_COPY_IN;
     error = store_postgres_conn_judge(c, result, err);
@@ -288,8 +288,8 @@ static int expect_copy(struct store_postgres_conn *c, struct errbuf *err)
     if (!started) {
         int failure = store_postgres_conn_finish(c, NULL, NULL);
 
-        if (failure != 0 || error == 0)
-            return failure != 0 ? failure : LM_EUNAVAILABLE;
+        if (failure || !error)
+            return failure ? failure : LM_EUNAVAILABLE;
     }
     return error;
 }
@@ -311,11 +311,11 @@ int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *
     if (PQputCopyEnd(c->pg, NULL) != 1)
         return store_postgres_conn_lost(c, err);
     error = store_postgres_conn_next(c, &result, err);
-    if (error != 0)
+    if (error)
         return error;
     error = store_postgres_conn_judge(c, result, err);
     PQclear(result);
-    if (error != 0) {
+    if (error) {
         int failure = store_postgres_conn_finish(c, NULL, NULL);
 
         return failure == LM_EUNAVAILABLE ? failure : error;
@@ -330,7 +330,7 @@ int store_postgres_conn_number(struct store_postgres_conn *c, const char *sql, i
     int error = store_postgres_conn_exec(c, sql, &result, err);
 
     *number = 0;
-    if (error == 0 && PQntuples(result) > 0)
+    if (!error && PQntuples(result) > 0)
         *number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return error;
@@ -350,7 +350,7 @@ static int check_server(struct store_postgres_conn *c, struct errbuf *err)
     if (version < SERVER_VERSION_MIN)
         return errbuf_fail(err, LM_EINVAL, "PostgreSQL %d is too old: %d or later is needed",
                            version / 10000, SERVER_VERSION_MIN / 10000);
-    if (encoding != NULL && strcmp(encoding, "UTF8") != 0)
+    if (encoding && strcmp(encoding, "UTF8") != 0)
         return errbuf_fail(err, LM_EINVAL,
                            "the database \"%s\" has the encoding %s: only UTF8 can hold all logs",
                            PQdb(c->pg), encoding);
@@ -418,17 +418,17 @@ int store_postgres_conn_open(struct store_postgres_conn *c, const char *setup, s
     if (store_postgres_conn_is_open(c))
         return 0;
     error = connect_to_server(c, err);
-    if (error != 0)
+    if (error)
         return error;
     PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
     PQsetnonblocking(c->pg, 1);
     error = check_server(c, err);
-    if (error == 0 && setup)
+    if (!error && setup)
         error = store_postgres_conn_exec(c, setup, NULL, err);
-    if (error != 0)
+    if (error)
         goto fail;
     error = store_postgres_conn_exec(c, notice_loss, NULL, err);
-    if (error != 0 && c->sqlstate[0] == '\0')
+    if (error && c->sqlstate[0] == '\0')
         goto fail;
     if (c->state == STORE_POSTGRES_SETTING_UP) /* and has not ended meanwhile */
         move(c, STORE_POSTGRES_OPEN);

@@ -111,21 +111,21 @@ static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
     format_day(day, date, digits);
     format_day(day + 1, next_date, next_digits);
     error = exists(c, digits, &yes, err);
-    if (error != 0 || yes)
+    if (error || yes)
         return error;
     error = store_postgres_conn_exec(c,
                                      "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL "
                                      "statement_timeout = '110s'; " STORE_POSTGRES_TAKE_LOCK,
                                      NULL, err);
-    if (error == 0)
+    if (!error)
         error = exists(c, digits, &yes, err); /* now that nobody else can be making it */
-    if (error == 0 && !yes) {
+    if (!error && !yes) {
         snprintf(sql, sizeof(sql), make_sql, digits, date, next_date);
         c->silence_ms = silence_ms > MOVE_SILENCE_MS ? silence_ms : MOVE_SILENCE_MS;
         error = store_postgres_conn_exec(c, sql, NULL, err);
         c->silence_ms = silence_ms;
     }
-    if (error == 0)
+    if (!error)
         return store_postgres_conn_exec(c, "COMMIT", NULL, err);
     undo(c);
     return error;
@@ -143,7 +143,7 @@ static int ensure_day(struct store_postgres_days *d, struct store_postgres_conn 
     if (*known == day || clock_monotonic_us() < atomic_load(d->retry_us))
         return 0;
     error = make(c, day, &reason);
-    if (error == 0) {
+    if (!error) {
         *known = day;
         return 0;
     }
@@ -163,9 +163,9 @@ int store_postgres_days_ensure(struct store_postgres_days *d, struct store_postg
     int64_t last = today;
     int error = 0;
 
-    for (int64_t i = 0; error == 0 && i <= STORE_POSTGRES_DAYS_AHEAD; i++)
+    for (int64_t i = 0; !error && i <= STORE_POSTGRES_DAYS_AHEAD; i++)
         error = ensure_day(d, c, today + i, err);
-    for (size_t i = 0; error == 0 && i < n; i++) {
+    for (size_t i = 0; !error && i < n; i++) {
         int64_t day = day_of(records[i].key.timestamp_us);
 
         if (day == last || day > today || day < today - STORE_POSTGRES_DAYS_BACK)
@@ -204,7 +204,7 @@ int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, b
     int64_t digits;
     int error = find_oldest(c, before_us, &digits, err);
 
-    *found = error == 0 && digits != 0;
+    *found = !error && digits != 0;
     *rows = 0;
     if (!*found)
         return error;
@@ -214,7 +214,7 @@ int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, b
              "ELSE reltuples::bigint END FROM pg_class WHERE oid = 'logs_%08lld'::regclass",
              COUNTED_PAGES, (long long)digits, (long long)digits);
     error = store_postgres_conn_number(c, sql, rows, err);
-    if (error != 0)
+    if (error)
         return error;
     snprintf(sql, sizeof(sql),
              "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK

@@ -127,7 +127,7 @@ static int hand_out(const struct record *record, int64_t number, void *ctx)
         return errbuf_fail(f->err, LM_EIO, "PostgreSQL: a log came that was not asked for");
     struct store_position position = position_at(f, (size_t)number - 1);
     error = f->fn(record, &position, f->ctx);
-    if (error == 0)
+    if (!error)
         *f->position = position;
     return error;
 }
@@ -202,7 +202,7 @@ static int follow(struct store_postgres_reader *r, void *work, struct errbuf *er
     size_t n;
     int error = read_keys(r, f, err);
 
-    if (error != 0)
+    if (error)
         return error;
     n = array_len(&f->arrays[IDS]);
     if (n == 0) {
@@ -211,14 +211,14 @@ static int follow(struct store_postgres_reader *r, void *work, struct errbuf *er
         if (!f->known && !is_zero(f->position)) /* of another database, or before a restore */
             error = read_end(r, &end, err);
         *f->lost = store_position_compare(&end, f->position) < 0;
-        if (error == 0 && *f->lost)
+        if (!error && *f->lost)
             *f->position = end;
         return error;
     }
     last = position_at(f, n - 1);
     *f->lost = !f->known && !is_zero(f->position);
     error = read_logs(r, f, err);
-    if (error == 0)
+    if (!error)
         *f->position = last; /* the last ones may have been deleted meanwhile */
     return error;
 }

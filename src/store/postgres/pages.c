@@ -73,7 +73,7 @@ static int hand_out(struct store_postgres_reader *r, const PGresult *row, void *
     struct record record;
     int error = read_record(r, row, &record, out->err);
 
-    if (error != 0)
+    if (error)
         return error;
     out->rows++;
     return out->fn(&record, out->ctx);
@@ -91,7 +91,7 @@ static int hand_out_numbered(struct store_postgres_reader *r, const PGresult *ro
     struct record record;
     int error = read_record(r, row, &record, out->err);
 
-    return error != 0 ? error : out->fn(&record, store_postgres_reader_int(row, 5), out->ctx);
+    return error ? error : out->fn(&record, store_postgres_reader_int(row, 5), out->ctx);
 }
 
 int store_postgres_pages_run_numbered(struct store_postgres_reader *r,

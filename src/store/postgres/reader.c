@@ -89,7 +89,7 @@ static int find_collation(struct store_postgres_reader *r, struct errbuf *err)
     int error = store_postgres_conn_exec(&r->conn, sql, &result, err);
 
     r->collation[0] = '\0';
-    if (error == 0 && PQntuples(result) > 0)
+    if (!error && PQntuples(result) > 0)
         snprintf(r->collation, sizeof(r->collation), "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
     return error;
@@ -99,7 +99,7 @@ static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
 {
     int error = store_postgres_conn_open(&r->conn, NULL, err);
 
-    if (error == 0)
+    if (!error)
         error = find_collation(r, err);
     return error;
 }
@@ -121,16 +121,16 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
     do {
         was_open = store_postgres_conn_is_open(&r->conn);
         error = was_open ? 0 : open_conn(r, err);
-        if (error == 0)
+        if (!error)
             error = fn(r, work, err);
-        if (error != 0 && strcmp(r->conn.sqlstate, "42P01") == 0)
+        if (error && strcmp(r->conn.sqlstate, "42P01") == 0)
             errbuf_set(err, "PostgreSQL: there is no table \"logs\" in the search_path: "
                             "`logmill migrate` or a worker makes it");
         lost =
             error && store_postgres_conn_is_open(&r->conn) && store_postgres_conn_is_lost(&r->conn);
         if (error == LM_ETIMEOUT)
             store_postgres_conn_abandon(&r->conn);
-        else if (error != 0 && (error != LM_ENOTFOUND || !is_at_rest(&r->conn)))
+        else if (error && (error != LM_ENOTFOUND || !is_at_rest(&r->conn)))
             store_postgres_conn_close(&r->conn);
     } while (lost && was_open && !r->handed_out);
     CHECK(r->conn.owed == 0); /* else an answer would be taken for another's */
@@ -203,7 +203,7 @@ static int take_results(struct store_postgres_reader *r, struct taking *t, struc
     int failure = 0;
     int error;
 
-    while ((error = store_postgres_conn_next(&r->conn, &result, err)) == 0 && result) {
+    while (!(error = store_postgres_conn_next(&r->conn, &result, err)) && result) {
         error = take(r, t, result, &failure, err);
         if (error)
             return error;

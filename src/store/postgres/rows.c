@@ -79,7 +79,7 @@ static const char *end_of_token(const char *p, const char *end)
     const char *q = p + 1;
 
     if (*p != '"') {
-        while (q < end && (is_digit(*q) || strchr("+-.eE", *q) != NULL))
+        while (q < end && (is_digit(*q) || strchr("+-.eE", *q)))
             q++;
         return q;
     }
@@ -126,7 +126,7 @@ void store_postgres_rows_append(struct buffer *b, const struct record *r, struct
             b->error = buffer_error(numbers);
     }
     start = p = buffer_reserve(b, FIXED_BYTES + r->level.len + r->message.len + attributes.len);
-    if (p == NULL)
+    if (!p)
         return;
     p = byte_order_put16(p, COLUMNS);
     p = byte_order_put32(p, 8);
@@ -161,7 +161,7 @@ void store_postgres_rows_append_arrival(struct buffer *b, const struct record *r
     char *start = buffer_reserve(b, room);
     char *p = start;
 
-    if (p == NULL)
+    if (!p)
         return;
     p = byte_order_put16(p, 2);
     p = put_array_head(p, TYPE_TIMESTAMPTZ, n, 8);

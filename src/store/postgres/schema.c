@@ -124,10 +124,10 @@ static int read_version(struct store_postgres_conn *c, int64_t *version, struct 
         "(SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))",
         version, err);
 
-    if (error == 0 && *version != 0)
+    if (!error && *version != 0)
         error =
             store_postgres_conn_number(c, "SELECT max(version) FROM logmill_schema", version, err);
-    if (error == 0 && *version > known_version())
+    if (!error && *version > known_version())
         error = check_compatible(c, *version, err);
     return error;
 }
@@ -137,7 +137,7 @@ int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *er
     int64_t version;
     int error = read_version(c, &version, err);
 
-    if (error == 0 && version < known_version())
+    if (!error && version < known_version())
         error = errbuf_fail(err, LM_EUNAVAILABLE,
                             "the schema in PostgreSQL has version %" PRId64
                             ", and %d is needed: run `logmill migrate`",
@@ -150,7 +150,7 @@ static int run_step(struct store_postgres_conn *c, int64_t version, struct errbu
     char note[128];
     int error = store_postgres_conn_exec(c, steps[version], NULL, err);
 
-    if (error != 0)
+    if (error)
         return error;
     snprintf(note, sizeof(note), "INSERT INTO logmill_schema(version) VALUES (%" PRId64 ")",
              version + 1);
@@ -177,7 +177,7 @@ static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
     int64_t version;
     int error = read_version(c, &version, err);
 
-    if (error == 0 && version == 0)
+    if (!error && version == 0)
         error = store_postgres_conn_exec(
             c,
             "CREATE TABLE logmill_schema (\n"
@@ -188,9 +188,9 @@ static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
             "COMMENT ON COLUMN logmill_schema.version IS 'Number of the step';\n"
             "COMMENT ON COLUMN logmill_schema.applied IS 'When it was done';\n",
             NULL, err);
-    if (error == 0 && version >= known_version()) /* another has done it */
+    if (!error && version >= known_version()) /* another has done it */
         return 0;
-    while (error == 0 && version < known_version())
+    while (!error && version < known_version())
         error = run_step(c, version++, err);
     return error ? error : tell_compatible(c, err);
 }
@@ -204,17 +204,17 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
 
     store_postgres_conn_init(&c, &s->address);
     error = store_postgres_conn_open(&c, STORE_POSTGRES_WRITER_SETUP, err);
-    if (error == 0)
+    if (!error)
         error = store_postgres_pooler_check(&c, err);
     /* First without a lock: a role that may not write has nothing to do where all is done. */
-    if (error == 0)
+    if (!error)
         error = read_version(&c, &version, err);
-    if (error != 0 || version >= known_version())
+    if (error || version >= known_version())
         goto out;
     error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
-    if (error == 0)
+    if (!error)
         error = run_steps(&c, err);
-    if (error == 0)
+    if (!error)
         error = store_postgres_conn_exec(&c, "COMMIT", NULL, err);
 out:
     store_postgres_conn_close(&c); /* and what is not committed is undone */

@@ -51,7 +51,7 @@ void store_postgres_statement_sql(struct store_postgres_statement *st, const cha
 
 static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
 {
-    st->values[st->len] = data != NULL ? data : "";
+    st->values[st->len] = data ? data : "";
     st->lengths[st->len] = (int)len;
     st->formats[st->len] = 1;
     st->types[st->len] = type;
@@ -120,7 +120,7 @@ void store_postgres_statement_ids(struct store_postgres_statement *st, struct sl
 
 static bool is_storable(struct slice s)
 {
-    return s.len == 0 || (memchr(s.data, '\0', s.len) == NULL && utf8_valid(s));
+    return s.len == 0 || (!memchr(s.data, '\0', s.len) && utf8_valid(s));
 }
 
 /* `in` is "IN" or "NOT IN". A level that no stored log has is left out. */
@@ -151,7 +151,7 @@ static void add_substring(struct store_postgres_statement *st, struct slice text
 {
     buffer_append_char(pattern, '%');
     for (size_t i = 0; i < text.len; i++) {
-        if (strchr("%_\\", text.data[i]) != NULL)
+        if (strchr("%_\\", text.data[i]))
             buffer_append_char(pattern, '\\');
         buffer_append_char(pattern, text.data[i]);
     }

@@ -70,9 +70,9 @@ static int begin(struct writer *w, bool *fresh, struct errbuf *err)
     if (!*fresh)
         return 0;
     error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
-    if (error == 0)
+    if (!error)
         error = store_postgres_schema_check(&w->conn, err);
-    if (error != 0)
+    if (error)
         store_postgres_conn_close(&w->conn);
     store_postgres_days_init(&w->days, &w->s->days_retry_us);
     return error;
@@ -111,13 +111,13 @@ static int send_records(struct writer *w, const struct record *records, size_t n
 
     buffer_clear(&w->rows);
     store_postgres_rows_begin(&w->rows);
-    for (size_t i = 0; error == 0 && i < n; i++) {
+    for (size_t i = 0; !error && i < n; i++) {
         store_postgres_rows_append(&w->rows, &records[i], &w->numbers);
         if (w->rows.len >= CHUNK_BYTES || buffer_error(&w->rows) != 0)
             error = send_rows(w, err);
     }
     store_postgres_rows_end(&w->rows);
-    return error != 0 ? error : send_rows(w, err);
+    return error ? error : send_rows(w, err);
 }
 
 static int send_arrival(struct writer *w, const struct record *records, size_t n,
@@ -148,13 +148,13 @@ static int append_all(struct writer *w, const struct record *records, size_t n, 
                                  "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary)",
                                  err);
 
-    if (error == 0)
+    if (!error)
         error = send_records(w, records, n, err);
-    if (error == 0)
+    if (!error)
         error = store_postgres_conn_copy_next(&w->conn, err);
-    if (error == 0)
+    if (!error)
         error = send_arrival(w, records, n, err);
-    return error != 0 ? error : end_copy(w, err);
+    return error ? error : end_copy(w, err);
 }
 
 /*
@@ -197,14 +197,14 @@ static int append_new_only(struct writer *w, const struct record *records, size_
         "AS SELECT " COLUMNS " FROM logs WITH NO DATA",
         NULL, err);
 
-    if (error == 0)
+    if (!error)
         error = store_postgres_conn_copy(
             &w->conn, "COPY pg_temp.logmill_staging (" COLUMNS ") FROM STDIN (FORMAT binary)", err);
-    if (error == 0)
+    if (!error)
         error = send_records(w, records, n, err);
-    if (error == 0)
+    if (!error)
         error = end_copy(w, err);
-    if (error == 0)
+    if (!error)
         error = store_postgres_conn_exec(
             &w->conn,
             "WITH new AS ("
@@ -215,7 +215,7 @@ static int append_new_only(struct writer *w, const struct record *records, size_
             "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
             "SELECT count(*) FROM new",
             &row, err);
-    if (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0)
+    if (error && strcmp(w->conn.sqlstate, "23505") == 0)
         error = LM_EDATA; /* a unique index that someone added */
     if (!error)
         result->stored = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
@@ -223,7 +223,7 @@ static int append_new_only(struct writer *w, const struct record *records, size_
     if (!error && result->stored < n)
         error = count_conflicts(w, result, err);
     result->repeated = n - result->stored - result->conflicts;
-    return error != 0 ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
+    return error ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
 }
 
 static int append(struct writer *w, const struct record *records, size_t n,
@@ -231,11 +231,11 @@ static int append(struct writer *w, const struct record *records, size_t n,
 {
     int error = store_postgres_days_ensure(&w->days, &w->conn, records, n, err);
 
-    if (error != 0)
+    if (error)
         return error;
     error = append_all(w, records, n, err);
     *result = (struct store_append_result){.stored = n};
-    if (error == LM_EBUSY || (error != 0 && strcmp(w->conn.sqlstate, "23505") == 0))
+    if (error == LM_EBUSY || (error && strcmp(w->conn.sqlstate, "23505") == 0))
         error = append_new_only(w, records, n, result, err);
     return error;
 }
@@ -302,11 +302,11 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
     /* A connection that broke while it was idle is found out by using it: once more, then. */
     do {
         error = begin(w, &fresh, err);
-        if (error != 0)
+        if (error)
             return error;
         error = append(w, records, n, result, err);
-        lost = error != 0 && store_postgres_conn_is_lost(&w->conn);
-        if (error != 0)
+        lost = error && store_postgres_conn_is_lost(&w->conn);
+        if (error)
             undo(w, error);
     } while (lost && !fresh);
     if (error == LM_EDATA && n == 1) {
@@ -341,7 +341,7 @@ static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, siz
              "ORDER BY \"timestamp\", id LIMIT 1 OFFSET %zu",
              before, max_rows);
     error = store_postgres_conn_exec(&w->conn, sql, &result, err);
-    if (error != 0)
+    if (error)
         return error;
     /* The first row that stays, if any; its values are as the server spells them. */
     if (PQntuples(result) > 0)
@@ -353,7 +353,7 @@ static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, siz
         snprintf(sql, sizeof(sql), "DELETE FROM logs WHERE \"timestamp\" < '%s'", before);
     PQclear(result);
     error = store_postgres_conn_exec(&w->conn, sql, &result, err);
-    if (error == 0)
+    if (!error)
         *deleted += (size_t)strtoull(PQcmdTuples(result), NULL, 10);
     PQclear(result);
     return error;
@@ -367,12 +367,12 @@ static int expire(struct writer *w, int64_t before_us, size_t max_rows, size_t *
     int64_t rows;
     int error = 0;
 
-    while (error == 0 && found && *deleted < max_rows) {
+    while (!error && found && *deleted < max_rows) {
         error = store_postgres_days_drop(&w->conn, before_us, &found, &rows, err);
-        if (error == 0)
+        if (!error)
             *deleted += (size_t)rows;
     }
-    if (error == 0 && *deleted < max_rows)
+    if (!error && *deleted < max_rows)
         error = delete_rows(w, before_us, max_rows - *deleted, deleted, err);
     return error;
 }
@@ -390,21 +390,21 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
         return 0;
     before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
     error = begin(w, &fresh, err);
-    if (error != 0)
+    if (error)
         return error;
     /* One writer at a time: the others would only wait for the same rows. */
     error = store_postgres_conn_number(
         &w->conn, "SELECT pg_try_advisory_lock(" STORE_POSTGRES_EXPIRE_LOCK ")::int", &locked, err);
-    if (error == 0 && locked) {
+    if (!error && locked) {
         error = expire(w, before_us, max_rows, deleted, err);
-        if (error != 0)
+        if (error)
             undo(w, error);
         if (store_postgres_conn_is_open(&w->conn) &&
             store_postgres_conn_exec(&w->conn,
                                      "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
                                      NULL, NULL) != 0)
             store_postgres_conn_close(&w->conn);
-    } else if (error != 0) {
+    } else if (error) {
         undo(w, error);
     }
     return error;
