@@ -7,7 +7,7 @@ int store_migrate(struct store *s, struct errbuf *err)
 
 void store_free(struct store *s)
 {
-    if (s != NULL)
+    if (s)
         s->ops->free(s);
 }
 
@@ -18,7 +18,7 @@ struct store_writer *store_writer_new(struct store *s, struct errbuf *err)
 
 void store_writer_free(struct store_writer *w)
 {
-    if (w != NULL)
+    if (w)
         w->ops->writer_free(w);
 }
 
@@ -57,7 +57,7 @@ struct store_reader *store_reader_new(struct store *s, struct errbuf *err)
 
 void store_reader_free(struct store_reader *r)
 {
-    if (r != NULL)
+    if (r)
         r->ops->reader_free(r);
 }
 

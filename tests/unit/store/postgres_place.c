@@ -10,9 +10,9 @@ struct postgres_server *postgres_place_server;
 bool postgres_place_start(void)
 {
     postgres_place_server = postgres_server_new();
-    if (postgres_place_server == NULL)
+    if (!postgres_place_server)
         print_message("no PostgreSQL is installed: skipped\n");
-    return postgres_place_server != NULL;
+    return postgres_place_server;
 }
 
 void postgres_place_stop(void)
@@ -27,7 +27,7 @@ struct store *postgres_place_open(const char *database)
     struct errbuf err = ERRBUF_INIT;
     struct store *s = store_postgres_new(&options, &err);
 
-    if (s == NULL || store_migrate(s, &err) != 0)
+    if (!s || store_migrate(s, &err) != 0)
         fail_msg("no store: %s", err.text);
     return s;
 }

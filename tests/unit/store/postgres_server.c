@@ -65,7 +65,7 @@ static const struct passwd *other_user(void)
     if (geteuid() != 0)
         return NULL;
     user = getpwnam("postgres");
-    if (user == NULL)
+    if (!user)
         user = getpwnam("nobody");
     assert_non_null(user);
     return user;
@@ -85,7 +85,7 @@ static pid_t run(struct postgres_server *p, char *const argv[])
     pid = fork();
     if (pid != 0)
         return pid;
-    if (user != NULL && (setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0))
+    if (user && (setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0))
         _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
     if (getppid() != parent || chdir(p->directory) != 0)
@@ -171,7 +171,7 @@ struct postgres_server *postgres_server_new(void)
         return NULL;
     }
     p->directory = temp_directory_new();
-    if (user != NULL)
+    if (user)
         assert_int_equal(chown(p->directory, user->pw_uid, user->pw_gid), 0);
     snprintf(p->data, sizeof(p->data), "%s/data", p->directory);
     run_to_end(p, initdb);
@@ -191,7 +191,7 @@ static pid_t parent_of(pid_t pid)
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     f = fopen(path, "r");
-    if (f != NULL) {
+    if (f) {
         if (fscanf(f, "%*d (%*[^)]) %*c %d", &parent) != 1)
             parent = 0;
         fclose(f);
@@ -208,7 +208,7 @@ static void signal_all(struct postgres_server *p, int signal)
     struct dirent *entry;
 
     assert_non_null(proc);
-    while ((entry = readdir(proc)) != NULL && n < 256) {
+    while ((entry = readdir(proc)) && n < 256) {
         pid_t pid = (pid_t)atoi(entry->d_name);
 
         if (pid > 1 && parent_of(pid) == p->pid)
@@ -250,7 +250,7 @@ void postgres_server_thaw(struct postgres_server *p)
 
 void postgres_server_free(struct postgres_server *p)
 {
-    if (p == NULL)
+    if (!p)
         return;
     stop(p, SIGQUIT);
     temp_directory_free(p->directory);

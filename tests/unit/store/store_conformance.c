@@ -645,7 +645,7 @@ static void *migrate(void *arg)
     struct store *s = adapter->open(arg);
     int error = store_migrate(s, &err);
 
-    if (error != 0)
+    if (error)
         print_error("cannot migrate: %s\n", err.text);
     store_free(s);
     return (void *)(intptr_t)error;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "base/array.h"
 #include "base/byte_order.h"
 #include "base/xalloc.h"
 #include "query/matcher.h"
@@ -15,7 +16,7 @@ struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *le
         .key = log_key_lowest(timestamp_us),
         .level = slice_of_string(level),
         .message = slice_of_string(message),
-        .attributes = attributes != NULL ? slice_of_string(attributes) : (struct slice){NULL, 0},
+        .attributes = attributes ? slice_of_string(attributes) : (struct slice){NULL, 0},
     };
 
     byte_order_put32((char *)r.key.id.bytes + 12, n);
@@ -38,7 +39,7 @@ struct store_writer *store_test_writer(struct store *s)
     struct errbuf err = ERRBUF_INIT;
     struct store_writer *w = store_writer_new(s, &err);
 
-    if (w == NULL)
+    if (!w)
         fail_msg("no writer: %s", err.text);
     return w;
 }
@@ -48,7 +49,7 @@ struct store_reader *store_test_reader(struct store *s)
     struct errbuf err = ERRBUF_INIT;
     struct store_reader *r = store_reader_new(s, &err);
 
-    if (r == NULL)
+    if (!r)
         fail_msg("no reader: %s", err.text);
     return r;
 }
@@ -111,10 +112,7 @@ int store_test_collect(const struct record *record, void *ctx)
 {
     struct store_test_rows *rows = ctx;
 
-    if (rows->len == rows->capacity) {
-        rows->capacity = rows->capacity == 0 ? 64 : 2 * rows->capacity;
-        rows->items = xrealloc(rows->items, rows->capacity * sizeof(*rows->items));
-    }
+    rows->items = array_reserve(rows->items, &rows->capacity, rows->len + 1, sizeof(*rows->items));
     rows->items[rows->len++] = (struct record){
         .key = record->key,
         .level = copy(record->level),

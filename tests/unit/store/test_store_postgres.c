@@ -408,7 +408,7 @@ static int occurrences(const char *text, const char *part)
 {
     int n = 0;
 
-    for (const char *p = text; (p = strstr(p, part)) != NULL; p++)
+    for (const char *p = text; (p = strstr(p, part)); p++)
         n++;
     return n;
 }

@@ -47,13 +47,13 @@ static struct store_append_result insist(struct store_writer *w, const struct re
     struct errbuf err = ERRBUF_INIT;
     int error = LM_EUNAVAILABLE;
 
-    for (int i = 0; error != 0 && i < TRIES_MAX; i++) {
+    for (int i = 0; error && i < TRIES_MAX; i++) {
         if (i > 0)
             usleep(RETRY_PAUSE_US);
         error = store_append(w, records, n, &result, &err);
         assert_int_not_equal(error, LM_EDATA);
     }
-    if (error != 0)
+    if (error)
         fail_msg("never stored: %s", err.text);
     return result;
 }
@@ -67,7 +67,7 @@ static void *migrate(void *arg)
     struct store *s = store_postgres_new(&options, &err);
     int error = store_migrate(s, &err);
 
-    if (error != 0)
+    if (error)
         print_error("cannot migrate: %s\n", err.text);
     store_free(s);
     return (void *)(intptr_t)error;
@@ -704,7 +704,7 @@ static void a_url_that_is_wrong_is_refused_without_showing_it(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct store_postgres_options options = {.url = wrong[i]};
 
-        if (store_postgres_new(&options, &err) != NULL)
+        if (store_postgres_new(&options, &err))
             fail_msg("taken: %s", wrong[i]);
         assert_null(strstr(err.text, "sec"));
         assert_null(strstr(err.text, "ret"));

@@ -103,7 +103,7 @@ static void run_sql(const struct place *p, const char *sql, char text[256])
     sqlite3_busy_timeout(db, 10000);
     if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    if (sqlite3_step(stmt) == SQLITE_ROW && text != NULL)
+    if (sqlite3_step(stmt) == SQLITE_ROW && text)
         snprintf(text, 256, "%s", (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
     sqlite3_close(db);
@@ -249,11 +249,11 @@ static void append_until_failure(struct place *p, uint32_t *n, int expected)
     struct errbuf err = ERRBUF_INIT;
     int error = 0;
 
-    for (int k = 0; error == 0 && k < 1000; k++) {
+    for (int k = 0; !error && k < 1000; k++) {
         for (uint32_t i = 0; i < BATCH; i++)
             records[i] = store_test_record(T0 + *n + i, *n + i, "info", "some message", NULL);
         error = store_append(p->w, records, BATCH, &result, &err);
-        *n += error == 0 ? BATCH : 0;
+        *n += error ? 0 : BATCH;
     }
     assert_int_equal(error, expected);
 }

@@ -32,12 +32,11 @@ static void work(const char *directory, struct fault_walk_state *state)
 {
     struct errbuf err = ERRBUF_INIT;
     struct store *s = store_sqlite_new(directory, &err);
-    struct store_writer *w =
-        s != NULL && store_migrate(s, &err) == 0 ? store_writer_new(s, &err) : NULL;
+    struct store_writer *w = s && store_migrate(s, &err) == 0 ? store_writer_new(s, &err) : NULL;
 
-    for (int n = 0; w != NULL && n < APPENDS; n++)
+    for (int n = 0; w && n < APPENDS; n++)
         state->fates[n] = append(w, n) == 0 ? FAULT_WALK_TAKEN : FAULT_WALK_REFUSED;
-    if (w != NULL)
+    if (w)
         store_writer_free(w);
     store_free(s);
 }
