@@ -3,41 +3,41 @@
 
 struct cache_client *cache_client_new(struct cache *c, struct errbuf *err)
 {
-    return c != NULL ? c->ops->client_new(c, err) : NULL;
+    return c ? c->ops->client_new(c, err) : NULL;
 }
 
 void cache_client_free(struct cache_client *c)
 {
-    if (c != NULL)
+    if (c)
         c->ops->client_free(c);
 }
 
 void cache_fill(struct cache_client *c, const struct record *records, size_t n)
 {
-    if (c != NULL)
+    if (c)
         c->ops->fill(c, records, n);
 }
 
 void cache_maintain(struct cache_client *c, struct store_reader *store)
 {
-    if (c != NULL)
+    if (c)
         c->ops->maintain(c, store);
 }
 
 enum cache_result cache_query(struct cache_client *c, const struct log_query *query,
                               uint64_t until_us, store_row_fn *fn, void *ctx)
 {
-    return c != NULL ? c->ops->query(c, query, until_us, fn, ctx) : CACHE_BYPASS;
+    return c ? c->ops->query(c, query, until_us, fn, ctx) : CACHE_BYPASS;
 }
 
 struct cache_listener *cache_listener_new(struct cache *c)
 {
-    return c != NULL ? c->ops->listener_new(c) : NULL;
+    return c ? c->ops->listener_new(c) : NULL;
 }
 
 void cache_listener_free(struct cache_listener *l)
 {
-    if (l != NULL)
+    if (l)
         l->ops->listener_free(l);
 }
 
@@ -48,6 +48,6 @@ int cache_listener_wait(struct cache_listener *l, unsigned timeout_ms)
 
 void cache_free(struct cache *c)
 {
-    if (c != NULL)
+    if (c)
         c->ops->free(c);
 }

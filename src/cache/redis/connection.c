@@ -107,9 +107,9 @@ void redis_connection_check(const struct redis_connection *c)
     const state_moves talking = logged_in | STATE(REDIS_LISTENING);
 
     CHECK((c->fd >= 0) == (c->state != REDIS_CLOSED));
-    CHECK((c->reader != NULL) == state_in(c->state, talking));
+    CHECK(!c->reader == !state_in(c->state, talking));
     CHECK(!c->ssl || (c->server->tls && c->state != REDIS_CLOSED));
-    CHECK(!state_in(c->state, talking) || (c->ssl != NULL) == (c->server->tls != NULL));
+    CHECK(!state_in(c->state, talking) || !c->ssl == !c->server->tls);
     CHECK(c->owed == 0 || state_in(c->state, logged_in));
     CHECK(!c->run_id[0] || state_in(c->state, talking));
 }
@@ -215,7 +215,7 @@ static int connect_host(struct redis_connection *c, uint64_t deadline_us, struct
     for (size_t i = 0; i < n; i++) {
         error = connect_address(c, (struct sockaddr *)&addresses[i].address, addresses[i].len,
                                 deadline_us, err);
-        if (error == 0)
+        if (!error)
             break;
     }
     return error;

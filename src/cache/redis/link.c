@@ -110,7 +110,7 @@ static int exchange(struct cache_redis_client *c, struct slice command, struct s
         error = redis_connection_send(&c->connection, more, 0, deadline_us, err);
     while (!error && got < n) {
         error = redis_connection_receive(&c->connection, &replies[got], deadline_us, err);
-        got += error == 0;
+        got += !error;
     }
     while (error && got > 0)
         freeReplyObject(replies[--got]);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
@@ -341,10 +342,7 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
     if (!s.matcher)
         return CACHE_BYPASS;
 
-    if (c->matches_capacity < q->limit) {
-        c->matches_capacity = q->limit;
-        c->matches = xrealloc(c->matches, c->matches_capacity * sizeof(*c->matches));
-    }
+    c->matches = array_reserve(c->matches, &c->matches_capacity, q->limit, sizeof(*c->matches));
     result = scan(&s, clock_monotonic_us() + CACHE_REDIS_QUERY_MS * MS);
     for (size_t i = 0; result == CACHE_HIT && i < s.matches; i++)
         if (fn(&c->matches[i], ctx))
