@@ -23,7 +23,7 @@ enum { QUEUE, STORE, FILES_LEN };
 
 static bool is_ours(const struct config *config, int file)
 {
-    return file == QUEUE ? adapters_queue_is_embedded(config) : adapters_store_is_embedded(config);
+    return file == QUEUE ? ports_queue_is_embedded(config) : ports_store_is_embedded(config);
 }
 
 static int one_file(const char *command, char **args, int args_len)
@@ -98,7 +98,7 @@ int backup_command(const struct config *config, char **args, int args_len)
 
     if (status)
         return status;
-    if (!adapters_need_data_dir(config)) {
+    if (!ports_need_data_dir(config)) {
         errbuf_set(&err, "%s", in_the_cloud);
         return command_fail(&err);
     }
@@ -249,7 +249,7 @@ int backup_restore_command(const struct config *config, char **args, int args_le
 
     if (status)
         return status;
-    if (!adapters_need_data_dir(config)) {
+    if (!ports_need_data_dir(config)) {
         errbuf_set(&err,
                    "restore fills DATA_DIR, and by these settings nothing would be in it: the "
                    "logs are in PostgreSQL (use pg_restore or psql), the queue is SQS");

@@ -43,7 +43,7 @@ int commands_migrate(const struct config *config, char **args, int args_len)
 
     if (status)
         return status;
-    if (adapters_open_store(config, &store, &err) || store_migrate(store, &err))
+    if (ports_open_store(config, &store, &err) || store_migrate(store, &err))
         status = command_fail(&err);
     else
         diag(DIAG_INFO, "the store is ready");

@@ -62,9 +62,9 @@ int commands_dead_letters(const struct config *config, char **args, int args_len
                 args[args_len - 1]);
         return 2;
     }
-    if (adapters_queue_is_embedded(config) && data_dir_find(config->data_dir, "queue.db", &err))
+    if (ports_queue_is_embedded(config) && data_dir_find(config->data_dir, "queue.db", &err))
         return command_fail(&err);
-    if (adapters_open_queue(config, ADAPTERS_QUEUE_TOOL, &q, &err))
+    if (ports_open_queue(config, PORTS_QUEUE_TOOL, &q, &err))
         return command_fail(&err);
     error = list ? queue_dead_letters_list(q, print_dead_letter, NULL, &err)
                  : requeue(q, args + 1, args_len - 1, &err);

@@ -10,19 +10,19 @@
 #include "store/postgres/adapter.h"
 #include "store/sqlite/adapter.h"
 
-bool adapters_queue_is_embedded(const struct config *config)
+bool ports_queue_is_embedded(const struct config *config)
 {
     return !config->sqs_queue_url;
 }
 
-bool adapters_store_is_embedded(const struct config *config)
+bool ports_store_is_embedded(const struct config *config)
 {
     return !config->database_url && !config->database_host;
 }
 
-bool adapters_need_data_dir(const struct config *config)
+bool ports_need_data_dir(const struct config *config)
 {
-    return adapters_queue_is_embedded(config) || adapters_store_is_embedded(config);
+    return ports_queue_is_embedded(config) || ports_store_is_embedded(config);
 }
 
 /*
@@ -47,7 +47,7 @@ static void print_progress(uint64_t moved, uint64_t total, void *ctx)
                 is_terminal ? "" : "\n");
 }
 
-static int open_sqs(const struct config *config, enum adapters_queue_use use, struct queue **queue,
+static int open_sqs(const struct config *config, enum ports_queue_use use, struct queue **queue,
                     struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
@@ -56,38 +56,38 @@ static int open_sqs(const struct config *config, enum adapters_queue_use use, st
         &(struct queue_sqs_options){.queue_url = config->sqs_queue_url,
                                     .max_message_bytes = config->sqs_max_message_bytes,
                                     .timeout_ms = (unsigned)config->sqs_timeout * 1000,
-                                    .no_sender = use != ADAPTERS_QUEUE_SEND,
-                                    .is_tool = use == ADAPTERS_QUEUE_TOOL,
+                                    .no_sender = use != PORTS_QUEUE_SEND,
+                                    .is_tool = use == PORTS_QUEUE_TOOL,
                                     .progress = print_progress},
         &reason);
     return *queue ? 0 : errbuf_fail(err, LM_EUNAVAILABLE, "SQS_QUEUE_URL: %s", reason.text);
 }
 
-int adapters_open_queue(const struct config *config, enum adapters_queue_use use,
-                        struct queue **queue, struct errbuf *err)
+int ports_open_queue(const struct config *config, enum ports_queue_use use, struct queue **queue,
+                     struct errbuf *err)
 {
-    if (!adapters_queue_is_embedded(config))
+    if (!ports_queue_is_embedded(config))
         return open_sqs(config, use, queue, err);
     *queue = queue_sqlite_new(
         &(struct queue_sqlite_options){.directory = config->data_dir,
                                        .max_message_bytes = embedded_message_bytes(config),
                                        .max_bytes = config->queue_max_bytes,
-                                       .no_sender = use == ADAPTERS_QUEUE_TOOL},
+                                       .no_sender = use == PORTS_QUEUE_TOOL},
         err);
     return *queue ? 0 : LM_EIO;
 }
 
-int adapters_open_store(const struct config *config, struct store **store, struct errbuf *err)
+int ports_open_store(const struct config *config, struct store **store, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
 
-    if (adapters_need_data_dir(config)) {
+    if (ports_need_data_dir(config)) {
         int error = data_dir_make(config->data_dir, err);
 
         if (error)
             return error;
     }
-    if (adapters_store_is_embedded(config)) {
+    if (ports_store_is_embedded(config)) {
         *store = store_sqlite_new(config->data_dir, err);
         return *store ? 0 : LM_EINVAL;
     }
@@ -101,7 +101,7 @@ int adapters_open_store(const struct config *config, struct store **store, struc
     return *store ? 0 : errbuf_fail(err, LM_EINVAL, "DATABASE_URL: %s", reason.text);
 }
 
-int adapters_open_cache(const struct config *config, struct cache **cache, struct errbuf *err)
+int ports_open_cache(const struct config *config, struct cache **cache, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
 

@@ -67,7 +67,7 @@ static int take_locks(struct service *s, struct errbuf *err)
 {
     const char *dir = s->config->data_dir;
 
-    if (!adapters_need_data_dir(s->config))
+    if (!ports_need_data_dir(s->config))
         return 0;
     if (s->roles & SERVICE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
         return s->api_lock;
@@ -192,11 +192,11 @@ static int start(struct service *s, struct errbuf *err)
     int error;
 
     if ((error = start_emf(s->config, err)) ||
-        (error = adapters_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
-        (error = adapters_open_cache(s->config, &s->cache, err)) ||
-        (error = adapters_open_queue(
-             s->config, s->roles & SERVICE_API ? ADAPTERS_QUEUE_SEND : ADAPTERS_QUEUE_RECEIVE,
-             &s->queue, err)) ||
+        (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
+        (error = ports_open_cache(s->config, &s->cache, err)) ||
+        (error = ports_open_queue(s->config,
+                                  s->roles & SERVICE_API ? PORTS_QUEUE_SEND : PORTS_QUEUE_RECEIVE,
+                                  &s->queue, err)) ||
         (error = migrate(s, err)))
         return error;
     if (s->roles & SERVICE_API) {
@@ -205,7 +205,7 @@ static int start(struct service *s, struct errbuf *err)
                                         .cache = s->cache,
                                         /* Only a store of our own has no other worker. */
                                         .is_told = (s->roles & SERVICE_WORKER) &&
-                                                   adapters_store_is_embedded(s->config),
+                                                   ports_store_is_embedded(s->config),
                                         .max_tails = (unsigned)s->config->max_tails,
                                         .unsent_bytes = s->config->max_inflight_bytes /
                                                         LEDGER_SHARES * LEDGER_TAILS_CEILING},
@@ -214,14 +214,14 @@ static int start(struct service *s, struct errbuf *err)
             return LM_EUNAVAILABLE;
     }
     if (s->roles & SERVICE_WORKER) {
-        if (!adapters_queue_is_embedded(s->config))
+        if (!ports_queue_is_embedded(s->config))
             give_back_large_buffers();
         s->worker = worker_new(
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,
                                      .cache = s->cache,
                                      .threads = (unsigned)s->config->worker_threads,
-                                     .one_writer = adapters_store_is_embedded(s->config),
+                                     .one_writer = ports_store_is_embedded(s->config),
                                      .retention_days = (unsigned)s->config->retention_days,
                                      .dead_letters = dead_letter_limits(s->config),
                                      .stored = s->feed ? tail_feed_wake : NULL,
@@ -275,8 +275,8 @@ static void describe_data(const struct config *c, struct buffer *text)
 {
     char path[PATH_MAX];
     const char *dir = realpath(c->data_dir, path) ? path : c->data_dir;
-    bool queue = adapters_queue_is_embedded(c);
-    bool store = adapters_store_is_embedded(c);
+    bool queue = ports_queue_is_embedded(c);
+    bool store = ports_store_is_embedded(c);
 
     buffer_init(text, 4 * PATH_MAX);
     buffer_append_string(text, queue || store ? dir : c->sqs_queue_url);
