@@ -40,7 +40,7 @@ static void thread_free_when_closed(struct api_thread *t)
 {
     if (--t->handles > 0)
         return;
-    ingest_routes_free(t->intake);
+    ingest_routes_free(t->routes);
     ingest_free(t->ingest);
     free(t);
 }
@@ -81,7 +81,7 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
         goto fail_hold;
     t->handles = 3;
     t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);
-    t->intake = ingest_routes_new(t->ingest, intake);
+    t->routes = ingest_routes_new(t->ingest, intake);
     return t;
 fail_hold:
     hold_close(&t->hold, on_hold_closed);

@@ -22,7 +22,7 @@ enum {
 /* A request whose logs are on their way. */
 struct post {
     struct ingest_ticket ticket;
-    struct intake *intake;
+    struct ingest_routes *routes;
     struct post *next_spare;
     struct http_request *req;
     const struct format *format;
@@ -32,7 +32,7 @@ struct post {
 static_assert((int)FORMAT_ANSWER_BYTES <= (int)HTTP_RESERVED_BODY_BYTES,
               "what is reserved is enough for the answer");
 
-struct intake {
+struct ingest_routes {
     struct ingest *ingest;
     struct account *account;
     void *memory; /* of the formats */
@@ -41,61 +41,61 @@ struct intake {
     size_t spare_len;
 };
 
-struct intake *ingest_routes_new(struct ingest *in, struct account *account)
+struct ingest_routes *ingest_routes_new(struct ingest *in, struct account *account)
 {
-    struct intake *intake = xcalloc(1, sizeof(*intake));
+    struct ingest_routes *routes = xcalloc(1, sizeof(*routes));
 
-    intake->ingest = in;
-    intake->account = account;
-    intake->memory = fastapi_log.memory_new(account);
-    buffer_init(&intake->wrong, WRONG_BYTES_MAX);
-    intake->wrong.account = account;
-    return intake;
+    routes->ingest = in;
+    routes->account = account;
+    routes->memory = fastapi_log.memory_new(account);
+    buffer_init(&routes->wrong, WRONG_BYTES_MAX);
+    routes->wrong.account = account;
+    return routes;
 }
 
-void ingest_routes_free(struct intake *intake)
+void ingest_routes_free(struct ingest_routes *routes)
 {
-    if (!intake)
+    if (!routes)
         return;
-    while (intake->spare) {
-        struct post *next = intake->spare->next_spare;
+    while (routes->spare) {
+        struct post *next = routes->spare->next_spare;
 
-        free(intake->spare);
-        intake->spare = next;
+        free(routes->spare);
+        routes->spare = next;
     }
-    fastapi_log.memory_free(intake->memory);
-    buffer_release(&intake->wrong);
-    free(intake);
+    fastapi_log.memory_free(routes->memory);
+    buffer_release(&routes->wrong);
+    free(routes);
 }
 
 static void on_done(struct ingest_ticket *ticket, int error);
 
-static struct post *post_new(struct intake *intake, struct http_request *req,
+static struct post *post_new(struct ingest_routes *routes, struct http_request *req,
                              const struct format *format)
 {
-    struct post *p = intake->spare;
+    struct post *p = routes->spare;
 
     if (p) {
-        intake->spare = p->next_spare;
-        intake->spare_len--;
+        routes->spare = p->next_spare;
+        routes->spare_len--;
     } else {
         p = xmalloc(sizeof(*p));
     }
-    *p = (struct post){.ticket = {.done = on_done}, .intake = intake, .req = req, .format = format};
+    *p = (struct post){.ticket = {.done = on_done}, .routes = routes, .req = req, .format = format};
     return p;
 }
 
 static void post_free(struct post *p)
 {
-    struct intake *intake = p->intake;
+    struct ingest_routes *routes = p->routes;
 
-    if (intake->spare_len == SPARE_POSTS_MAX) {
+    if (routes->spare_len == SPARE_POSTS_MAX) {
         free(p);
         return;
     }
-    p->next_spare = intake->spare;
-    intake->spare = p;
-    intake->spare_len++;
+    p->next_spare = routes->spare;
+    routes->spare = p;
+    routes->spare_len++;
 }
 
 /* ---- Answers ---- */
@@ -150,16 +150,16 @@ static void answer_overload(struct http_request *req, int error)
     answers_refuse(req, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
-static void answer_refused(struct intake *intake, struct http_request *req,
+static void answer_refused(struct ingest_routes *routes, struct http_request *req,
                            const struct format *format, int error)
 {
-    const struct queue_limits *limits = ingest_limits(intake->ingest);
+    const struct queue_limits *limits = ingest_limits(routes->ingest);
 
     if (error == LM_EINVAL) {
         metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
         http_respond(req, &(struct http_response){.status = format->refusal.status,
                                                   .content_type = format->refusal.content_type,
-                                                  .body_buffer = &intake->wrong});
+                                                  .body_buffer = &routes->wrong});
     } else if (error == LM_EDATA) {
         metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
         answers_refuse(req, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
@@ -183,14 +183,15 @@ static int add_record(const struct record *r, void *ctx)
     return ingest_add(&p->ticket, r);
 }
 
-static void take(struct intake *intake, struct http_request *req, const struct format *format)
+static void take(struct ingest_routes *routes, struct http_request *req,
+                 const struct format *format)
 {
-    struct post *p = post_new(intake, req, format);
-    struct format_options options = {.memory = intake->memory, .wrong = &intake->wrong};
+    struct post *p = post_new(routes, req, format);
+    struct format_options options = {.memory = routes->memory, .wrong = &routes->wrong};
     struct format_counts counts = {0};
     int error;
 
-    ingest_open(intake->ingest, &p->ticket);
+    ingest_open(routes->ingest, &p->ticket);
     error = format->parse(http_request_body(req), &options, add_record, p, &counts);
     if (error)
         goto refuse;
@@ -214,8 +215,8 @@ static void take(struct intake *intake, struct http_request *req, const struct f
 refuse:
     ingest_cancel(&p->ticket);
     post_free(p);
-    answer_refused(intake, req, format, error);
-    buffer_release(&intake->wrong); /* what is charged is not kept for reuse */
+    answer_refused(routes, req, format, error);
+    buffer_release(&routes->wrong); /* what is charged is not kept for reuse */
 }
 
 /* The media type of `req` without its parameters; data NULL if there is none. */
@@ -232,11 +233,11 @@ static struct slice media_type(const struct http_request *req)
 }
 
 /* A body of a type that is none of the formats' is wrong. */
-static void refuse_type(struct intake *intake, struct http_request *req,
+static void refuse_type(struct ingest_routes *routes, struct http_request *req,
                         const struct format *format)
 {
     struct slice body = http_request_body(req);
-    struct buffer wrong = {.ceiling = 8 * body.len + 1024, .account = intake->account};
+    struct buffer wrong = {.ceiling = 8 * body.len + 1024, .account = routes->account};
 
     int error = fastapi_refuse_text(format, body, &wrong);
 
@@ -258,9 +259,9 @@ static void post(struct http_request *req, struct api_thread *t,
     const struct format *format = format_find(formats, media_type(req));
 
     if (!format && http_request_body(req).len > 0)
-        refuse_type(t->intake, req, usual);
+        refuse_type(t->routes, req, usual);
     else
-        take(t->intake, req, format ? format : usual);
+        take(t->routes, req, format ? format : usual);
 }
 
 void ingest_routes_post_log(struct http_request *req, void *thread)

@@ -49,12 +49,12 @@ struct api_thread {
     struct tail_hub hub;
     unsigned handles; /* of box, hold and hub, not closed yet */
     struct ingest *ingest;
-    struct intake *intake; /* of ingest_routes.c */
+    struct ingest_routes *routes;
 };
 
 /* ingest_routes.c: what it has for a thread, whose `in` and `account` must outlive it. */
-struct intake *ingest_routes_new(struct ingest *in, struct account *account);
-void ingest_routes_free(struct intake *intake);
+struct ingest_routes *ingest_routes_new(struct ingest *in, struct account *account);
+void ingest_routes_free(struct ingest_routes *routes);
 void ingest_routes_post_log(struct http_request *req, void *thread);
 void ingest_routes_post_logs(struct http_request *req, void *thread);
 
