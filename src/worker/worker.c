@@ -623,7 +623,7 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     struct queue_limits limits = queue_limits(options->queue);
-    unsigned threads = options->threads ? options->threads : WORKER_THREADS_MAX;
+    unsigned threads = options->threads ? options->threads : WORKER_THREADS_DEFAULT;
 
     w->options = *options;
     expiry_init(&w->expiry, options->retention_days);

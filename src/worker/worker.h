@@ -17,16 +17,16 @@ struct worker;
 struct worker_options {
     struct queue *queue;
     struct store *store;
-    struct cache *cache;     /* NULL: none */
-    unsigned threads;        /* 0: as many as the queue allows, up to WORKER_THREADS_MAX */
-    bool one_writer;         /* the store is not written to by two threads at a time */
+    struct cache *cache; /* NULL: none */
+    unsigned threads;    /* 0: WORKER_THREADS_DEFAULT; fewer if the queue or one_writer wants it */
+    bool one_writer;     /* the store is not written to by two threads at a time */
     unsigned retention_days; /* 0: logs are kept for ever */
     struct expiry_letters dead_letters;
     void (*stored)(void *ctx); /* after each commit, on a worker's thread; NULL: none */
     void *stored_ctx;
 };
 
-enum { WORKER_THREADS_MAX = 4 };
+enum { WORKER_THREADS_DEFAULT = 4 };
 
 /* Starts the threads. queue, store and cache must outlive it. NULL with `err` filled on failure. */
 struct worker *worker_new(const struct worker_options *options, struct errbuf *err);
