@@ -16,7 +16,7 @@
 #include "store/store.h"
 
 struct cache;        /* NULL everywhere: no cache */
-struct cache_client; /* a connection; NULL where there is no cache */
+struct cache_client; /* a connection; NULL if there is no cache */
 
 /* What a read got: the names are those of the X-Cache header. */
 enum cache_result {
@@ -31,7 +31,7 @@ void cache_client_free(struct cache_client *c);
 /* After the store has committed `records`: adds them. Failing is the cache's own business. */
 void cache_fill(struct cache_client *c, const struct record *records, size_t n);
 
-/* From time to time by a worker: rebuilds from the store where that is due. */
+/* From time to time by a worker: rebuilds from the store if that is due. */
 void cache_maintain(struct cache_client *c, struct store_reader *store);
 
 /*
@@ -45,15 +45,15 @@ enum cache_result cache_query(struct cache_client *c, const struct log_query *qu
 
 /*
  * Listens for fills: every fill, by whatever process, is announced to all who listen.
- * Belongs to one thread. NULL where there is no cache; not connected yet.
+ * Belongs to one thread. NULL if there is no cache; not connected yet.
  */
-struct cache_listener; /* NULL where there is no cache */
+struct cache_listener; /* NULL if there is no cache */
 struct cache_listener *cache_listener_new(struct cache *c);
 void cache_listener_free(struct cache_listener *l);
 
 /*
  * Waits until something is announced: 0, also for the first time after connecting, since nobody
- * knows what was announced before. LM_ETIMEOUT after `timeout_ms`; another error where it cannot
+ * knows what was announced before. LM_ETIMEOUT after `timeout_ms`; another error if it cannot
  * listen now: the next call tries again.
  */
 int cache_listener_wait(struct cache_listener *l, unsigned timeout_ms) LM_MUST_CHECK;

@@ -186,7 +186,7 @@ static int take_number(void *number, int n, char **values, char **names)
     return 0;
 }
 
-/* The number that a pragma tells; -1 where it cannot be read. */
+/* The number that a pragma tells; -1 if it cannot be read. */
 static int64_t ask(struct sqlite_db *db, const char *sql)
 {
     int64_t number = -1;
@@ -263,7 +263,7 @@ unsigned sqlite_db_tidy(struct sqlite_db *db)
 }
 
 /*
- * Makes an older file one that can be shortened, where that takes a moment only. Not so many others
+ * Makes an older file one that can be shortened, if that takes a moment only. Not so many others
  * have it open now that it could not be done: then it is done at another start.
  */
 static void remake(struct sqlite_db *db)
@@ -314,7 +314,7 @@ static int read_version(struct sqlite_db *db, int *version, struct errbuf *err)
 
 /*
  * The lowest version that a program must know to use the file, whose schema has `version`. Looked
- * at only where that is newer than ours: those that made older ones may not have told.
+ * at only if that is newer than ours: those that made older ones may not have told.
  */
 static int read_compatible(struct sqlite_db *db, int version, int *since, struct errbuf *err)
 {

@@ -9,7 +9,7 @@
  * Space: what is deleted leaves free pages in the file, which are used again, and past
  * SQLITE_DB_FREE_KEPT_PAGES given back to the disk by sqlite_db_tidy. A file has to be made for
  * that (auto_vacuum=INCREMENTAL), as all are that are created here; older ones are made so when a
- * writer opens them, where they are small.
+ * writer opens them, if they are small.
  *
  * Going back: table logmill_compatible(since), one row, holds the lowest schema version that a
  * program must know to use the file. A newer program writes it when it brings a file forward; this
@@ -100,14 +100,14 @@ int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err) 
 /*
  * A write transaction. sqlite_db_begin waits for other writers up to SQLITE_DB_BUSY_MS. After an
  * error of anything in it, sqlite_db_commit's included, call sqlite_db_rollback; it cannot fail in
- * a way that matters, and does nothing where there is no transaction.
+ * a way that matters, and does nothing if there is no transaction.
  */
 int sqlite_db_begin(struct sqlite_db *db, struct errbuf *err) LM_MUST_CHECK;
 int sqlite_db_commit(struct sqlite_db *db, struct errbuf *err) LM_MUST_CHECK;
 void sqlite_db_rollback(struct sqlite_db *db);
 
 /*
- * Moves the write-ahead log into the file where enough of it has gathered. To be called by a writer
+ * Moves the write-ahead log into the file if enough of it has gathered. To be called by a writer
  * after its commits. Failing is harmless: it is tried again later, and what is in the log is
  * durable.
  */
@@ -119,7 +119,7 @@ void sqlite_db_checkpoint(struct sqlite_db *db);
  */
 void sqlite_db_checkpoint_now(struct sqlite_db *db);
 
-/* The size of the file without what is free in it; 0 where that cannot be read. */
+/* The size of the file without what is free in it; 0 if that cannot be read. */
 uint64_t sqlite_db_used_bytes(struct sqlite_db *db);
 
 /*

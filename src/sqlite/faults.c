@@ -156,7 +156,7 @@ static void lose_contents(bool torn)
 
 struct fault_file {
     sqlite3_file base;      /* must be first */
-    struct disk_file *disk; /* NULL where power is not to be lost */
+    struct disk_file *disk; /* NULL if power is not to be lost */
 };
 
 /* Behind a struct fault_file, aligned for anything. */
@@ -279,7 +279,7 @@ static int file_device_characteristics(sqlite3_file *file)
     return real_file(file)->pMethods->xDeviceCharacteristics(real_file(file));
 }
 
-/* With `extend`, the file of the shared memory grows where it is too short: that is a write. */
+/* With `extend`, the file of the shared memory grows if it is too short: that is a write. */
 static int file_shm_map(sqlite3_file *file, int page, int page_size, int extend,
                         void volatile **out)
 {

@@ -3,7 +3,7 @@
  * cuts off them, the growth of its shared memory's file (write), its syncs (sync). Only in builds
  * with -Dfaults=true; in others this is nothing.
  *
- * Power loss. Where the plan says power or torn, each write first notes what the disk still holds:
+ * Power loss. If the plan says power or torn, each write first notes what the disk still holds:
  * the content before it of every sector it touches, and the size of the file, since the file was
  * last synced. A sync forgets that. At the loss the files get their sectors and sizes back, all of
  * them (power) or each by chance (torn: the system may have written some, in any order). Sectors
@@ -23,7 +23,7 @@ enum { SQLITE_FAULTS_SECTOR_BYTES = 512 };
 /* To be called before SQLite is initialised; afterwards it has no effect. */
 void sqlite_faults_allocator(void);
 
-/* `system`, with points in its files. Not registered. Always the same; NULL where `system` is. */
+/* `system`, with points in its files. Not registered. Always the same; NULL if `system` is. */
 sqlite3_vfs *sqlite_faults_vfs(sqlite3_vfs *system);
 
 #else

@@ -15,7 +15,7 @@
  * An open log file. The default VFS's own file lies behind it.
  *
  * Always true (log_check):
- *   1. What is held fits, and there is memory where something is.
+ *   1. What is held fits, and is in memory that is there.
  *   2. A place of a commit is that of a frame.
  *   3. There is one only while its connection has the write lock: nobody else can have written
  *      there, and whoever takes the lock next finds no commit that is in doubt.
@@ -341,7 +341,7 @@ static int open_file(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file, 
     sqlite3_file *real = real_file(file);
     int rc = system_vfs->xOpen(system_vfs, name, real, flags, out_flags);
     if (rc != SQLITE_OK) {
-        if (real->pMethods) /* SQLite closes a file with methods even where opening failed */
+        if (real->pMethods) /* SQLite closes a file with methods even if opening failed */
             real->pMethods->xClose(real);
     } else if (flags & SQLITE_OPEN_WAL) {
         set_up_log((struct log_file *)file, name);

@@ -40,7 +40,7 @@ struct store_append_result {
 };
 
 /*
- * Stores all of `records` in one durable transaction, or none. Returns 0; LM_EDATA where the store
+ * Stores all of `records` in one durable transaction, or none. Returns 0; LM_EDATA if the store
  * refuses one of them because of the record itself (trying again is of no use: split, and find it);
  * any other error: the same call may succeed later, and the writer reconnects by itself.
  */
@@ -116,7 +116,7 @@ struct store_slice {
  * Goes on: hands out logs that match until there were slice->rows, the time is over, or the
  * callback says LM_ESTOPPED (its log counts as taken). 0: all of `scan` above scan->before has been
  * handed out, and more may come unless scan->done. Progress is certain: a call that returns 0 has
- * moved the place or is done, however little time it had. LM_ETIMEOUT where store_reader_cancel
+ * moved the place or is done, however little time it had. LM_ETIMEOUT if store_reader_cancel
  * ended it; the callback's error, or another. After an error, too, the place is valid: it is that
  * after the last log for which the callback returned 0, or below it.
  */
@@ -152,7 +152,7 @@ int store_scan_count(struct store_reader *r, struct store_scan *scan,
 int store_query(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
                 struct errbuf *err) LM_MUST_CHECK;
 
-/* The one log with `id`; LM_ENOTFOUND where there is none. */
+/* The one log with `id`; LM_ENOTFOUND if there is none. */
 int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
               struct errbuf *err) LM_MUST_CHECK;
 
@@ -160,7 +160,7 @@ int store_get(struct store_reader *r, const struct uuid *id, store_row_fn *fn, v
 
 /*
  * How far back one can follow: logs that were stored longer ago may be forgotten in this order, as
- * are those before the newest STORE_FOLLOW_LOGS_MAX, or before as many transactions where a store
+ * are those before the newest STORE_FOLLOW_LOGS_MAX, or before as many transactions if a store
  * counts those. What was stored while the clock was wrong goes as soon as what came before it does.
  */
 enum { STORE_FOLLOW_HORIZON_S = 3600, STORE_FOLLOW_LOGS_MAX = 50000000 };
@@ -176,8 +176,8 @@ typedef int store_follow_fn(const struct record *record, const struct store_posi
 /*
  * The logs that were stored after `*position`, each once, in the order in which they were, whoever
  * stored them: about `max` at most, and none of a transaction that is not yet known to come before
- * all later ones. `*position` is moved past them, also where one was deleted meanwhile; unmoved:
- * there are no more. `*lost` is set where logs after `*position` are past the horizon, or the store
+ * all later ones. `*position` is moved past them, also if one was deleted meanwhile; unmoved:
+ * there are no more. `*lost` is set if logs after `*position` are past the horizon, or the store
  * knows no such place: it then went on from the first one that it knows.
  */
 int store_follow(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
@@ -191,7 +191,7 @@ void store_reader_cancel(struct store_reader *r);
 
 /* ---- For adapters ---- */
 
-/* Sets scan->done where scan->before is the lower bound of the range, or below it. */
+/* Sets scan->done if scan->before is the lower bound of the range, or below it. */
 void store_scan_settle(struct store_scan *scan);
 
 struct store_ops {

@@ -74,7 +74,7 @@ static int reserve(struct store_tally *t)
     return 0;
 }
 
-/* The bucket's count of the lower-cased `name`; NULL where there is none. */
+/* The bucket's count of the lower-cased `name`; NULL if there is none. */
 static struct store_tally_count *find(struct store_tally *t, struct slice name)
 {
     for (size_t i = t->bucket_start; i < t->len; i++)

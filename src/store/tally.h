@@ -23,7 +23,7 @@ void store_tally_release(struct store_tally *t);
 
 /*
  * Adds `n` logs of `level`, in any case; `bucket` is at most that of the call before. Returns 0,
- * LM_ESTOPPED where the bucket is a new one and there are too many counts for it already (hand out,
+ * LM_ESTOPPED if the bucket is a new one and there are too many counts for it already (hand out,
  * and begin anew), or LM_ENOMEM.
  */
 int store_tally_add(struct store_tally *t, int64_t bucket, struct slice level,

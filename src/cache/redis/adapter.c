@@ -36,12 +36,12 @@
  *           not whole, or of another run. Sets the lock, which ends by itself after one interval,
  *           with the server's time as `began`.
  *   stage   Adds members to staged:TOKEN, if the lock holds that token.
- *   finish  If the lock still holds the token: the new set is what was staged and, where a key is
+ *   finish  If the lock still holds the token: the new set is what was staged and, if a key is
  *           not among that, what was filled; the mark is the higher of both; then it is trimmed.
  *           `read` becomes `began`.
  *
  * READS (query.c) take clock, state, size and members in one MULTI … EXEC. They are
- * served only where `run` is the run_id of the reader's own connection, `count` is the size of the
+ * served only if `run` is the run_id of the reader's own connection, `count` is the size of the
  * set, and `read` is at most one rebuild interval ago. The members are then complete above the
  * mark: an answer with as many logs as were asked for, or whose lower bound is above the mark, is
  * whole.
@@ -57,7 +57,7 @@
  * RACES AND FAULTS
  *
  * - A fill during a rebuild. A log committed after the store was read is filled after `began`, so
- *   it is in `fills`; one committed before is in what was read. Where `fills` overflowed, its mark
+ *   it is in `fills`; one committed before is in what was read. If `fills` overflowed, its mark
  *   says from where up it is whole.
  * - Two rebuilds. The one whose lock is gone ends at its next step, and what it staged dies: old
  *   data never becomes the set.

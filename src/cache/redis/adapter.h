@@ -9,7 +9,7 @@
  *
  *     ACL SETUSER logmill on >PASSWORD ~logmill:* +@all -@dangerous +info
  *
- * Time: where the server does not answer, no call takes longer than the bounds below; after that
+ * Time: if the server does not answer, no call takes longer than the bounds below; after that
  * the server is left alone for a while, so that a dead one costs next to nothing. The first failure
  * of an outage, and its end, are written to the diagnostics; a refusal by the server at most once a
  * minute. No password ever is.
@@ -31,7 +31,7 @@ struct cache_redis_options {
 
 /*
  * Connects to nothing yet: a server that is away is no error. NULL with `err` filled (and no secret
- * in it) where the URL, the certificates or a number cannot be used.
+ * in it) if the URL, the certificates or a number cannot be used.
  */
 struct cache *cache_redis_new(const struct cache_redis_options *options, struct errbuf *err);
 

@@ -286,7 +286,7 @@ static int shake_hands(struct redis_connection *c, uint64_t deadline_us, struct 
 
 /* ---- Logging in ---- */
 
-/* AUTH where there is a password, SELECT where there is a database, and INFO. */
+/* AUTH if there is a password, SELECT if there is a database, and INFO. */
 static size_t append_login(struct buffer *b, const struct redis_url *u)
 {
     size_t commands = 1;

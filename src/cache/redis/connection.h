@@ -17,7 +17,7 @@
  *      to who listens answers nothing.
  *   4. A run_id is known only from logging in on.
  *
- * Belongs to one thread. SIGPIPE must be ignored where TLS is used.
+ * Belongs to one thread. SIGPIPE must be ignored if TLS is used.
  */
 #ifndef LOGMILL_CACHE_REDIS_CONNECTION_H
 #define LOGMILL_CACHE_REDIS_CONNECTION_H
@@ -39,7 +39,7 @@ enum { REDIS_RUN_ID_MAX = 64 };
 struct redis_server {
     struct redis_url url;
     struct redis_resolve *resolve; /* NULL for a socket file */
-    SSL_CTX *tls;                  /* NULL where the URL asks for no TLS */
+    SSL_CTX *tls;                  /* NULL if the URL asks for no TLS */
 };
 
 /*
@@ -67,7 +67,7 @@ struct redis_connection {
     SSL *ssl;
     redisReader *reader;
     /*
-     * The server's run_id, which no other run of it and no replica has: empty where it has none or
+     * The server's run_id, which no other run of it and no replica has: empty if it has none or
      * does not tell. Lives as long as the connection.
      */
     char run_id[REDIS_RUN_ID_MAX + 1];
@@ -87,7 +87,7 @@ void redis_connection_close(struct redis_connection *c);
 
 /*
  * Connects, logs in, chooses the database and learns the run_id. `c` must not be open.
- * Returns 0, LM_ETIMEOUT, LM_EUNAVAILABLE, or LM_EINVAL where the server refuses the login or the
+ * Returns 0, LM_ETIMEOUT, LM_EUNAVAILABLE, or LM_EINVAL if the server refuses the login or the
  * database.
  */
 int redis_connection_open(struct redis_connection *c, uint64_t deadline_us,
@@ -96,7 +96,7 @@ int redis_connection_open(struct redis_connection *c, uint64_t deadline_us,
 /*
  * Sends bytes: whole commands, as redis_command_… below write them, in one call or several; to all
  * of them there will be `replies` replies, each to be received before the next exchange. Returns 0,
- * LM_ETIMEOUT, or LM_EIO where the connection is broken (which is how a server's having closed it
+ * LM_ETIMEOUT, or LM_EIO if the connection is broken (which is how a server's having closed it
  * is found).
  */
 int redis_connection_send(struct redis_connection *c, struct slice bytes, size_t replies,

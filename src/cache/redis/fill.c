@@ -15,7 +15,7 @@ enum {
     COMMAND_MEMBERS = 1000,
     COMMAND_BYTES = 512 * 1024,
     RETRY_MS = 500,     /* after a rebuild that failed */
-    LOOK_SOON_MS = 100, /* where something is known to be wrong */
+    LOOK_SOON_MS = 100, /* if something is known to be wrong */
     /* Another client may die at its rebuild, and the server may be started anew. */
     LOOK_AT_LEAST_EVERY_MS = 1000,
 };
@@ -110,7 +110,7 @@ static uint64_t step_deadline(void)
     return clock_monotonic_us() + CACHE_REDIS_REBUILD_STEP_MS * MS;
 }
 
-/* Runs a step and gives its integer reply; LM_ESTOPPED where the lock is no longer ours. */
+/* Runs a step and gives its integer reply; LM_ESTOPPED if the lock is no longer ours. */
 static int run_step(struct rebuild *b, enum cache_redis_script script,
                     const struct slice *arguments, size_t n, bool with_members)
 {
@@ -223,7 +223,7 @@ static int rebuild(struct cache_redis_client *c, struct store_reader *store, str
 }
 
 /*
- * Asks whether a rebuild is due, and begins one if so: LM_EBUSY with `*wait_ms` where it is not, or
+ * Asks whether a rebuild is due, and begins one if so: LM_EBUSY with `*wait_ms` if it is not, or
  * another client is at it.
  */
 static int begin(struct cache_redis_client *c, struct slice token, uint64_t *wait_ms)

@@ -64,24 +64,24 @@ struct cache_redis_client {
 
 /* ---- link.c ---- */
 
-/* False while the server is to be left alone; where true, the caller goes on to talk to it. */
+/* False while the server is to be left alone; if true, the caller goes on to talk to it. */
 bool cache_redis_link_may_try(struct cache_redis *r);
 
 /*
  * Sends `command` and then, if any, `more`, and receives `n` replies into `replies`, to be freed
- * with freeReplyObject; connects first where need be, and once again where the server had closed an
+ * with freeReplyObject; connects first if need be, and once again if the server had closed an
  * idle connection. What is sent must be harmless when done twice. On an error no reply is left, the
  * connection is closed, the server is left alone for a while, and the diagnostics say so.
  */
 int cache_redis_link_exchange(struct cache_redis_client *c, struct slice command, struct slice more,
                               redisReply **replies, size_t n, uint64_t deadline_us);
 
-/* Connects where we are not, so that connection.run_id is known. Errors as above. */
+/* Connects if we are not, so that connection.run_id is known. Errors as above. */
 int cache_redis_link_connect(struct cache_redis_client *c);
 
 /*
- * Runs a script with the common arguments, `arguments`, and then c->members where `with_members`.
- * Returns 0 with `*reply` to be freed; LM_EINVAL where the server refused (told in the
+ * Runs a script with the common arguments, `arguments`, and then c->members if `with_members`.
+ * Returns 0 with `*reply` to be freed; LM_EINVAL if the server refused (told in the
  * diagnostics); or another error as above.
  */
 struct cache_redis_script_call {

@@ -199,7 +199,7 @@ static bool is_noscript(const redisReply *reply)
 }
 
 /*
- * Once: LM_EBUSY where the connection is a new one, or the script is not known there, so that the
+ * Once: LM_EBUSY if the connection is a new one, or the script is not known there, so that the
  * call must be written again.
  */
 static int run_once(struct cache_redis_client *c, const struct cache_redis_script_call *call,

@@ -1,6 +1,6 @@
 /*
  * Fills are announced by PUBLISH (https://redis.io/docs/latest/develop/interact/pubsub/), which is
- * no more than a hint: it is lost where nobody listens, and says nothing of what was filled.
+ * no more than a hint: it is lost if nobody listens, and says nothing of what was filled.
  */
 #include <stdlib.h>
 

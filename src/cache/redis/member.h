@@ -22,7 +22,7 @@ size_t cache_member_len(const struct record *r);
 
 void cache_member_append(struct buffer *b, const struct record *r);
 
-/* Reads a member; the slices of `r` point into it. LM_EINVAL where it is none. */
+/* Reads a member; the slices of `r` point into it. LM_EINVAL if it is none. */
 int cache_member_decode(struct slice member, struct record *r) LM_MUST_CHECK;
 
 #endif

@@ -104,7 +104,7 @@ static bool is_array(const redisReply *reply, size_t elements)
     return reply->type == REDIS_REPLY_ARRAY && reply->elements == elements;
 }
 
-/* A reply's decimal number; -1 where it is none. */
+/* A reply's decimal number; -1 if it is none. */
 static int64_t number_of(const redisReply *reply)
 {
     char *end;
@@ -118,7 +118,7 @@ static int64_t number_of(const redisReply *reply)
     return *end == '\0' && value >= 0 ? value : -1;
 }
 
-/* True where the state is of this run of the server, the set whole, and its last read fresh. */
+/* True if the state is of this run of the server, the set whole, and its last read fresh. */
 static bool is_trusted(const struct cache_redis_client *c, redisReply **answer)
 {
     const redisReply *run = answer[1]->element[0];
@@ -133,7 +133,7 @@ static bool is_trusted(const struct cache_redis_client *c, redisReply **answer)
            count == number_of(answer[2]);
 }
 
-/* True where all logs from `lower` up stand above the mark. */
+/* True if all logs from `lower` up stand above the mark. */
 static bool covers(const redisReply *mark, const struct bound *lower)
 {
     if (mark->type != REDIS_REPLY_STRING)
@@ -172,7 +172,7 @@ static void tell_refusals(struct cache_redis *r, redisReply **replies, size_t n)
     }
 }
 
-/* Fetches a run; an error where there is none. `run->reply` is to be freed. */
+/* Fetches a run; an error if there is none. `run->reply` is to be freed. */
 static int fetch(struct cache_redis_client *c, const struct bound *upper, const struct bound *lower,
                  uint64_t offset, uint64_t limit, uint64_t deadline_us, struct run *run)
 {
@@ -264,8 +264,8 @@ static bool is_over(const struct scan *s)
 }
 
 /*
- * Keeps the members of `run` that match; LM_ETIMEOUT where the time is over first, another error
- * where one cannot be read, or for no memory.
+ * Keeps the members of `run` that match; LM_ETIMEOUT if the time is over first, another error
+ * if one cannot be read, or for no memory.
  */
 static int match_run(struct scan *s, const struct run *run)
 {
@@ -293,7 +293,7 @@ static int match_run(struct scan *s, const struct run *run)
 
 /*
  * Goes down from the upper bound until there are enough matches, or the lower bound is reached.
- * Where the set does not reach down to the lower bound only the first run is looked at: should it
+ * If the set does not reach down to the lower bound only the first run is looked at: should it
  * not do, the store is likely to be needed anyway.
  *
  * `deadline_us` is of the exchanges, and later than the end of matching: to break one off costs the

@@ -1,5 +1,5 @@
 /*
- * Names to addresses in bounded time: getaddrinfo() may block for many seconds where a name server
+ * Names to addresses in bounded time: getaddrinfo() may block for many seconds if a name server
  * is away, so it runs on a thread of its own, and the caller waits no longer than it wants to. What
  * comes late is there for the next caller. Thread-safe.
  */

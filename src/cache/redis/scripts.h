@@ -10,9 +10,9 @@
 #define LOGMILL_CACHE_REDIS_SCRIPTS_H
 
 enum cache_redis_script {
-    /* members…: adds them. Returns 1 where the set took them, 0 where there is none to fill. */
+    /* members…: adds them. Returns 1 if the set took them, 0 if there is none to fill. */
     CACHE_REDIS_FILL,
-    /* token, due_ms, lock_ms: starts a rebuild where one is due. {1, 0}, or {0, ms to wait}. */
+    /* token, due_ms, lock_ms: starts a rebuild if one is due. {1, 0}, or {0, ms to wait}. */
     CACHE_REDIS_BEGIN,
     /* token, lock_ms, members…: keeps them for the new set. Returns 1, or 0: the lock is lost. */
     CACHE_REDIS_STAGE,

@@ -14,7 +14,7 @@ static int refuse(struct errbuf *err, const char *reason)
     return LM_EINVAL;
 }
 
-/* The text of `s` with %XX decoded, or NULL where that is not done rightly or gives a NUL. */
+/* The text of `s` with %XX decoded, or NULL if that is not done rightly or gives a NUL. */
 static char *decode(struct slice s)
 {
     char *out = xmalloc(s.len + 1);
@@ -43,7 +43,7 @@ fail:
     return NULL;
 }
 
-/* Reads all of `s` as a number up to `max`; false where it is none. */
+/* Reads all of `s` as a number up to `max`; false if it is none. */
 static bool parse_number(struct slice s, unsigned max, unsigned *value)
 {
     unsigned long n = 0;

@@ -12,7 +12,7 @@
  * 100, while 1.0 stays 1.0), written without white space. A number past what a double holds, which
  * jsonb would spell out in thousands of digits, is kept as a string of its JSON text.
  *
- * "Without case" is lower() under the database's collation, or, where that one knows no Unicode
+ * "Without case" is lower() under the database's collation, or, if that one knows no Unicode
  * (C, POSIX), under one that does.
  *
  * The schema belongs to store_migrate(). The role needs CREATE on the schema that comes first in
@@ -25,7 +25,7 @@
 #include "store/postgres/address.h"
 #include "store/store.h"
 
-/* Copies the options. NULL with `err` where they cannot be understood; `err` never holds a secret.
+/* Copies the options. NULL with `err` if they cannot be understood; `err` never holds a secret.
  */
 struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err);
 

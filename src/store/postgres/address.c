@@ -16,7 +16,7 @@ static bool is_set(const char *value)
 }
 
 /*
- * True where a secret might be taken for another part: in postgres://u:p@ss@host/db the host would
+ * True if a secret might be taken for another part: in postgres://u:p@ss@host/db the host would
  * be ss@host, and an error would show it. libpq takes what stands before the first @ for user and
  * password, unless a / comes first; no other @ is to come before the parameters.
  */

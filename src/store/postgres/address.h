@@ -25,7 +25,7 @@ struct store_postgres_address {
     unsigned silence_ms;
 };
 
-/* Copies the options. LM_EINVAL, with nothing to release, where libpq does not understand them. */
+/* Copies the options. LM_EINVAL, with nothing to release, if libpq does not understand them. */
 int store_postgres_address_init(struct store_postgres_address *a,
                                 const struct store_postgres_options *o,
                                 struct errbuf *err) LM_MUST_CHECK;

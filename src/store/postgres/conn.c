@@ -44,7 +44,7 @@ static void move(struct store_postgres_conn *c, enum store_postgres_conn_state t
     CHECKED(store_postgres_conn_check(c));
 }
 
-/* libpq's own view, where it has one: what is broken is neither at rest nor at work. */
+/* libpq's own view, if it has one: what is broken is neither at rest nor at work. */
 static bool libpq_agrees(const struct store_postgres_conn *c)
 {
     bool waits = PQtransactionStatus(c->pg) == PQTRANS_ACTIVE;
@@ -473,8 +473,8 @@ static bool start_cancel(PGcancel *cancel)
 }
 
 /*
- * PQcancel connects to the server and may wait for minutes where that is dead, hence a thread of
- * its own. It may come late: the connection is closed, so it can hit no other statement. Where it
+ * PQcancel connects to the server and may wait for minutes if that is dead, hence a thread of
+ * its own. It may come late: the connection is closed, so it can hit no other statement. If it
  * cannot be sent, the server notices by itself that we are gone.
  */
 void store_postgres_conn_abandon(struct store_postgres_conn *c)

@@ -6,7 +6,7 @@
  *     ▲            │              │           │         │
  *     └────────────┴──────────────┴───────────┴─────────┘
  *
- * Between calls it is closed, open or ended; or it is connecting, where a call was told to stop:
+ * Between calls it is closed, open or ended; or it is connecting, if a call was told to stop:
  * the attempt goes on by itself. Setting up may end, too: the server says farewell at any time.
  *
  * Always true (store_postgres_conn_check):
@@ -45,9 +45,9 @@ struct store_postgres_conn {
     PGconn *pg;    /* in non-blocking mode */
     struct store_postgres_connect *attempt;
     unsigned silence_ms;       /* how long the server may say nothing */
-    char sqlstate[6];          /* of the last failure; empty where it was not the server's */
-    const atomic_int *stopped; /* where this is stopped_value, waits end with LM_ETIMEOUT */
-    int stopped_value;         /* where `stopped` is NULL: of no meaning */
+    char sqlstate[6];          /* of the last failure; empty if it was not the server's */
+    const atomic_int *stopped; /* if this is stopped_value, waits end with LM_ETIMEOUT */
+    int stopped_value;         /* if `stopped` is NULL: of no meaning */
     int wake_fd;               /* readable when `stopped` may have changed; -1: none */
 };
 
@@ -56,7 +56,7 @@ void store_postgres_conn_init(struct store_postgres_conn *c,
                               const struct store_postgres_address *address);
 
 /*
- * Connects, where `c` is closed, and runs `setup` (SQL; NULL: nothing). Where it was told to stop
+ * Connects, if `c` is closed, and runs `setup` (SQL; NULL: nothing). If it was told to stop
  * meanwhile, the next call goes on with the same attempt. Servers older than 15 and databases that
  * are not in UTF-8 are refused with LM_EINVAL.
  */
@@ -75,11 +75,11 @@ static inline bool store_postgres_conn_is_open(const struct store_postgres_conn 
 /* Notes that statements were given to libpq, each of which will be answered: see _next. */
 void store_postgres_conn_sent(struct store_postgres_conn *c, unsigned statements);
 
-/* True where the connection is lost, so that a new one may fare better. */
+/* True if the connection is lost, so that a new one may fare better. */
 bool store_postgres_conn_is_lost(const struct store_postgres_conn *c);
 
 /*
- * Runs SQL to its end. Where `result` is not NULL it gets the last statement's, to be given to
+ * Runs SQL to its end. If `result` is not NULL it gets the last statement's, to be given to
  * PQclear (NULL on failure).
  */
 int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGresult **result,
@@ -115,7 +115,7 @@ int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *
 int store_postgres_conn_flush(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * 0 where `result` is a success. Else its text in `err`, its SQLSTATE in `c`, and
+ * 0 if `result` is a success. Else its text in `err`, its SQLSTATE in `c`, and
  * LM_EDATA      the data itself is refused
  * LM_EFULL      the server's disk is full
  * LM_EBUSY      a deadlock or a lock that could not be had: the same may succeed at once

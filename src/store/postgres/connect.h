@@ -12,7 +12,7 @@
 
 struct store_postgres_connect;
 
-/* Begins. NULL where there are no threads, descriptors or memory left. Copies the address. */
+/* Begins. NULL if there are no threads, descriptors or memory left. Copies the address. */
 struct store_postgres_connect *
 store_postgres_connect_new(const struct store_postgres_address *address);
 

@@ -195,7 +195,7 @@ static int find_oldest(struct store_postgres_conn *c, int64_t before_us, int64_t
 
 /*
  * DROP TABLE locks all of `logs` for a moment. It waits for that at most as long as every reader
- * behind it can bear; where long queries are in the way, the next call tries again.
+ * behind it can bear; if long queries are in the way, the next call tries again.
  */
 int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
                              int64_t *rows, struct errbuf *err)

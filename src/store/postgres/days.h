@@ -31,7 +31,7 @@ void store_postgres_days_init(struct store_postgres_days *d, _Atomic uint64_t *r
 /*
  * Makes the partitions that `records` and the next days need and that are not there. One that
  * cannot be made now (a diagnostic says why) stops nobody: its rows go to logs_default, and are
- * moved when it is made. Returns an error only where nothing can be stored by this connection.
+ * moved when it is made. Returns an error only if nothing can be stored by this connection.
  */
 int store_postgres_days_ensure(struct store_postgres_days *d, struct store_postgres_conn *c,
                                const struct record *records, size_t n,

@@ -38,7 +38,7 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
 int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * LM_EINVAL where a pooler stands between that gives each transaction another session: what a
+ * LM_EINVAL if a pooler stands between that gives each transaction another session: what a
  * writer sets for its session, or keeps in it, would be lost or another's.
  */
 int store_postgres_pooler_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
@@ -94,7 +94,7 @@ void store_postgres_reader_cancel(struct store_reader *base);
 
 /*
  * Runs one reading call with all around it: lets it be cancelled, connects, and does `work` again
- * on a new connection where the old one turns out to be lost before anything was handed out.
+ * on a new connection if the old one turns out to be lost before anything was handed out.
  */
 typedef int store_postgres_work_fn(struct store_postgres_reader *r, void *work, struct errbuf *err);
 int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_work_fn *fn,
@@ -110,7 +110,7 @@ int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **
                                     struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * True where the last statement failed since it took more than r->limit_ms, or more than the role
+ * True if the last statement failed since it took more than r->limit_ms, or more than the role
  * may: the next one can be run. Not after a cancel.
  */
 bool store_postgres_reader_ran_out(const struct store_postgres_reader *r);
@@ -138,9 +138,9 @@ void store_postgres_windows_add(struct store_postgres_reader *r,
 
 /*
  * Goes through windows until the scan is done, the slice's time is over or `fn` sets w->stop.
- * `fn` does the work of one window, and is called again for a smaller one where
+ * `fn` does the work of one window, and is called again for a smaller one if
  * store_postgres_reader_ran_out; what it has done by then, it must have put into the place. It sets
- * w->cut where it moved the place itself: else the place is moved to w->from.
+ * w->cut if it moved the place itself: else the place is moved to w->from.
  */
 typedef int store_postgres_window_fn(struct store_postgres_reader *r,
                                      struct store_postgres_windows *w, void *ctx,

@@ -1,6 +1,6 @@
 /*
  * A pooler tells its clients process numbers of its own making, so one that is the server's means
- * that there is none. Behind a pooler there are two connections: where each client has a session
+ * that there is none. Behind a pooler there are two connections: if each client has a session
  * for itself, ours stays the same, and is never that of the other one, which meanwhile takes one by
  * beginning a transaction.
  */

@@ -104,7 +104,7 @@ static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
     return error;
 }
 
-/* True where all that was asked for has been answered. */
+/* True if all that was asked for has been answered. */
 static bool is_at_rest(const struct store_postgres_conn *c)
 {
     return c->pg && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
@@ -142,7 +142,7 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
 
 /*
  * What holds for one statement holds for no more than its transaction, so that nothing is left to
- * others where a pooler gives the session to them next. Both go out at once, as a pipeline, which
+ * others if a pooler gives the session to them next. Both go out at once, as a pipeline, which
  * is one transaction that ends by itself.
  */
 static const char settings[] =
@@ -176,7 +176,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
 struct taking {
     store_postgres_row_fn *fn; /* for each row that comes alone */
     void *ctx;
-    PGresult *whole; /* all rows, where they came together; to be given to PQclear */
+    PGresult *whole; /* all rows, if they came together; to be given to PQclear */
 };
 
 /* Takes over `result`. */
@@ -224,7 +224,7 @@ static int end_pipeline(struct store_postgres_reader *r, struct errbuf *err)
     return error;
 }
 
-/* True where the server has told why a statement failed, and waits for the next one. */
+/* True if the server has told why a statement failed, and waits for the next one. */
 static bool is_told(const struct store_postgres_reader *r)
 {
     return r->conn.sqlstate[0] && !store_postgres_conn_is_lost(&r->conn) &&

@@ -39,7 +39,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* True where a number with an exponent of three digits or more may stand in `json`. */
+/* True if a number with an exponent of three digits or more may stand in `json`. */
 static bool may_have_exponent(struct slice json)
 {
     const char *end = json.data + json.len;
@@ -54,7 +54,7 @@ static bool may_have_exponent(struct slice json)
     return false;
 }
 
-/* True where a number too long for jsonb may stand in `json`: of each such a sample hits a half. */
+/* True if a number too long for jsonb may stand in `json`: of each such a sample hits a half. */
 static bool may_have_long_number(struct slice json)
 {
     enum { HALF = RECORD_FRACTION_DIGITS_MAX / 2 };

@@ -93,7 +93,7 @@ static int known_version(void)
 
 /*
  * The version that a program must know for a schema of `version`, which is newer than ours. A row's
- * own JSON has no such member where the table has no such column.
+ * own JSON has no such member if the table has no such column.
  */
 static int check_compatible(struct store_postgres_conn *c, int64_t version, struct errbuf *err)
 {
@@ -113,7 +113,7 @@ static int check_compatible(struct store_postgres_conn *c, int64_t version, stru
 }
 
 /*
- * The version that the database has; 0 where there is none. Not by to_regclass(), which within a
+ * The version that the database has; 0 if there is none. Not by to_regclass(), which within a
  * transaction may not see what others committed since it began.
  */
 static int read_version(struct store_postgres_conn *c, int64_t *version, struct errbuf *err)
@@ -206,7 +206,7 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
     error = store_postgres_conn_open(&c, STORE_POSTGRES_WRITER_SETUP, err);
     if (!error)
         error = store_postgres_pooler_check(&c, err);
-    /* First without a lock: a role that may not write has nothing to do where all is done. */
+    /* First without a lock: a role that may not write has nothing to do if all is done. */
     if (!error)
         error = read_version(&c, &version, err);
     if (error || version >= known_version())

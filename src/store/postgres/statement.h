@@ -55,7 +55,7 @@ void store_postgres_statement_filter(struct store_postgres_statement *st,
                                      const struct log_filter *f, const char *collation);
 
 /*
- * True where the filter's predicates hold what no stored log has and PostgreSQL would refuse to
+ * True if the filter's predicates hold what no stored log has and PostgreSQL would refuse to
  * look for: U+0000, or bytes that are not UTF-8.
  */
 bool store_postgres_statement_is_hopeless(const struct log_filter *f);

@@ -59,7 +59,7 @@ static int whole_rows(const struct counting *c, const PGresult *rows)
     return n;
 }
 
-/* LM_ESTOPPED where the tally is full. `*end`: the bucket that was added to last. */
+/* LM_ESTOPPED if the tally is full. `*end`: the bucket that was added to last. */
 static int add_rows(struct counting *c, const PGresult *rows, int n, int64_t *end)
 {
     int error = 0;
@@ -94,7 +94,7 @@ static int count_window(struct store_postgres_reader *r, struct store_postgres_w
     PQclear(rows);
     if (error && !w->stop)
         return errbuf_fail(err, error, "no memory to count levels");
-    /* Down to the start of the last bucket; where there was no room even for one, as it is. */
+    /* Down to the start of the last bucket; if there was no room even for one, as it is. */
     if (w->cut && end != INT64_MAX)
         w->scan->before = (struct log_key){.timestamp_us = c->since_us + end * c->bucket_us};
     return 0;

@@ -8,7 +8,7 @@
  * the connection stays, and what came before is kept. Since a day may hold any number of logs, what
  * was too much is then approached by number: a *stride* is the next so many logs of the window,
  * whose first key is found in the primary key alone. What one takes tells how long the next windows
- * may be. Where time divides badly, since very many logs are of one moment, strides go on to the
+ * may be. If time divides badly, since very many logs are of one moment, strides go on to the
  * end of the day, and grow and shrink with the time that they take; one of one log always succeeds.
  *
  * What comes of the windows is thus not one snapshot: logs that are stored meanwhile may or may not

@@ -1,6 +1,6 @@
 /*
  * Appending: one query of two COPYs, which is a transaction of its own: straight into the table,
- * and the keys into `arrivals`. Where a key is there already, all of it fails, and the same rows go
+ * and the keys into `arrivals`. If a key is there already, all of it fails, and the same rows go
  * by way of a temporary table, from which only the new ones are taken. That costs about twice as
  * much, and only repeats pay for it.
  *
@@ -60,7 +60,7 @@ void store_postgres_writer_free(struct store_writer *base)
     free(w);
 }
 
-/* Connects where need be. `*fresh` tells whether it was. */
+/* Connects if need be. `*fresh` tells whether it was. */
 static int begin(struct writer *w, bool *fresh, struct errbuf *err)
 {
     int error;
@@ -242,7 +242,7 @@ static int append(struct writer *w, const struct record *records, size_t n,
 
 /*
  * Forgets arrivals past the horizon, from time to time; failing to is harmless. The last of them
- * stays: where nothing came for hours, it is the place that followers have. Rows of transactions
+ * stays: if nothing came for hours, it is the place that followers have. Rows of transactions
  * yet to come, which a restored dump may bring, would be handed out when these numbers are reached.
  */
 static void forget(struct writer *w)

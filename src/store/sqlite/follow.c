@@ -4,7 +4,7 @@
  */
 #include "store/sqlite/internal.h"
 
-/* The number of the last log, 0 where there is none. */
+/* The number of the last log, 0 if there is none. */
 static int read_end(struct store_sqlite_reader *r, uint64_t *end, struct errbuf *err)
 {
     int rc = sqlite3_step(r->arrivals_end);

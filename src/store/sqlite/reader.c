@@ -30,7 +30,7 @@ enum {
     "SELECT timestamp, id, level, message, attributes FROM times CROSS JOIN logs "                 \
     "WHERE timestamp = us AND id = ?3 LIMIT 1"
 
-/* True where the call under way is to end. */
+/* True if the call under way is to end. */
 static int is_cancelled(void *ctx)
 {
     struct store_sqlite_reader *r = ctx;

@@ -106,7 +106,7 @@ static int skip_some(struct store_sqlite_reader *r, struct store_scan *scan, uin
     return error;
 }
 
-/* What is left out without being looked at need not be read. Returns 0 also where time is over. */
+/* What is left out without being looked at need not be read. Returns 0 also if time is over. */
 static int skip(struct store_sqlite_reader *r, struct store_scan *scan, uint64_t until_us,
                 bool *over, struct errbuf *err)
 {
@@ -156,7 +156,7 @@ int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
 
 /* ---- Counts ---- */
 
-/* Also below `since_us`, where it is negative. */
+/* Also below `since_us`, if it is negative. */
 static int64_t bucket_of(int64_t timestamp_us, int64_t since_us, int64_t bucket_us)
 {
     int64_t us = timestamp_us - since_us;
@@ -171,7 +171,7 @@ struct counting {
 };
 
 /*
- * Where there is no room for the log's bucket, it is the next slice's: the place is then the
+ * If there is no room for the log's bucket, it is the next slice's: the place is then the
  * bucket's end, and LM_ESTOPPED is returned.
  */
 static int add(struct counting *c, struct store_scan *scan, int64_t timestamp_us,

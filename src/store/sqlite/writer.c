@@ -113,7 +113,7 @@ static int begin(struct writer *w, struct errbuf *err)
     return error ? error : sqlite_db_begin(&w->db, err);
 }
 
-/* Ends what begin() began: commits where nothing has failed so far, or undoes all. */
+/* Ends what begin() began: commits if nothing has failed so far, or undoes all. */
 static int end(struct writer *w, int error, struct errbuf *err)
 {
     if (!error)
