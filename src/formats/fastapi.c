@@ -251,12 +251,17 @@ static int parse_lines(struct slice body, const struct format_options *options, 
 
 static struct format_answer answer_log(const struct format_taken *taken, struct buffer *body)
 {
-    char id[UUID_TEXT_LEN];
+    static const char before[] = "{\"status\":\"queued\",\"id\":\"";
+    static const char after[] = "\"}";
+    enum { BEFORE_LEN = sizeof(before) - 1, AFTER_LEN = sizeof(after) - 1 };
+    char *p = buffer_reserve(body, BEFORE_LEN + UUID_TEXT_LEN + AFTER_LEN);
 
-    uuid_format(&taken->last_id, id);
-    buffer_append_slice(body, SLICE_LITERAL("{\"status\":\"queued\",\"id\":\""));
-    buffer_append(body, id, sizeof(id));
-    buffer_append_slice(body, SLICE_LITERAL("\"}"));
+    if (p) {
+        memcpy(p, before, BEFORE_LEN);
+        uuid_format(&taken->last_id, p + BEFORE_LEN);
+        memcpy(p + BEFORE_LEN + UUID_TEXT_LEN, after, AFTER_LEN);
+        body->len += BEFORE_LEN + UUID_TEXT_LEN + AFTER_LEN;
+    }
     return (struct format_answer){.status = 201};
 }
 

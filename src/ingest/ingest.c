@@ -224,7 +224,7 @@ static void send_free(struct send *s)
 /* Empties `s` and keeps it for reuse, but not the memory that only a burst needed. */
 static void send_recycle(struct send *s)
 {
-    for (size_t i = 0; i < s->batches_capacity; i++) {
+    for (size_t i = 0; i < s->batches_len; i++) {
         if (i > 0 || s->batches[i].text.capacity > SPARE_MESSAGE_BYTES)
             batch_release(&s->batches[i]);
         else
@@ -286,7 +286,9 @@ static struct ingest_mark send_end(const struct send *s)
 
 static void send_rewind(struct send *s, struct ingest_mark mark)
 {
-    s->batches_len = mark.batches;
+    for (; s->batches_len > mark.batches; s->batches_len--)
+        if (s->batches_len > 1) /* the first one's memory is kept */
+            batch_release(&s->batches[s->batches_len - 1]);
     if (mark.batches)
         batch_rewind(&s->batches[mark.batches - 1], mark.last);
 }
