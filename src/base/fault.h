@@ -19,7 +19,7 @@
  * "fault: none of N KIND points".
  *
  * Power loss (HOW power or torn) ends the process at its point, and of the files only that
- * remains which had been synced before: see sqlite/sqlite_faults.h for what is in them, and
+ * remains which had been synced before: see sqlite/faults.h for what is in them, and
  * fault_name_made for their names. A process that is killed proves less: what it had written, the
  * system keeps.
  *

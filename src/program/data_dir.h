@@ -16,8 +16,10 @@ int data_dir_path(char file[PATH_MAX], const char *path, const char *name,
                   struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Makes `path` (mode 0700, parents too) if it is missing. Files that this process makes from now
- * on are its user's alone (umask), and those of ours that are there already become so.
+ * Makes `path` (mode 0700, parents too) if it is missing, and syncs the directory that each new one
+ * is in; whoever makes a file in it syncs `path` (sqlite_db_open does). Files that this process
+ * makes from now on are its user's alone (umask), and those of ours that are there already become
+ * so.
  */
 int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
 

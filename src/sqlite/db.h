@@ -14,11 +14,12 @@
  * Going back: table logmill_compatible(since), one row, holds the lowest schema version that a
  * program must know to use the file. A newer program writes it when it brings a file forward; this
  * one opens a file with a newer schema if it knows version `since`, and leaves its schema alone.
- * Without
- * that table all versions have to be known. Who adds a step:
+ * Without that table all versions have to be known. Who adds a step:
  *   - that only adds (a table, an index, a column with a default, a trigger that keeps what is
- *     added right while an older program writes): leaves compatible_since as it is;
- *   - that older programs cannot live with: sets compatible_since to the new number of steps.
+ *     added right while an older program writes): compatible_since keeps the number that it had. If
+ *     it was 0, which stands for steps_len and would grow with the step, the number of steps before
+ *     this one is written down;
+ *   - that older programs cannot live with: compatible_since becomes the new number of steps.
  *
  * Threads: a connection belongs to one thread at a time. An open `struct sqlite_db` must not move.
  */
@@ -79,7 +80,8 @@ struct sqlite_db {
 
 /*
  * Opens the file, creating it if it is not there, and brings its schema up to date; safe when
- * several processes do so at once. On failure `db` is as after sqlite_db_close and `err` names the
+ * several processes do so at once. The directory is synced, so that a new file's name is durable;
+ * not with read_only or as_it_is. On failure `db` is as after sqlite_db_close and `err` names the
  * file: LM_EINVAL if a newer logmill has changed it in a way that this one would not understand,
  * LM_EIO if it is damaged or cannot be opened, or another error.
  */

@@ -1,6 +1,7 @@
 /*
- * The store in PostgreSQL 15 or later: one table, `logs`, partitioned by day, PRIMARY
- * KEY(timestamp, id), attributes as jsonb.
+ * The store in PostgreSQL 15 or later. Logs are in one table, `logs`, partitioned by day, PRIMARY
+ * KEY(timestamp, id), attributes as jsonb; beside it are `arrivals` (the order of storing),
+ * `retention_clock` and `logmill_schema`.
  *
  * Nothing connects before the first call that needs to, and whatever loses its connection connects
  * anew with the next call: a server that is away, restarts, fails over, is read-only or has no

@@ -34,7 +34,10 @@ struct store_postgres {
 
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
 
-/* Refuses a schema that is older or newer than this program's. */
+/*
+ * Refuses a schema that is older than this program's, or newer and not compatible with it
+ * (logmill_schema.compatible_since, see schema.c).
+ */
 int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
 
 /*

@@ -1,6 +1,8 @@
 /*
- * The embedded store: the file `logs.db` in a directory; one table, WITHOUT ROWID, PRIMARY
- * KEY(timestamp, id), write-ahead log, synchronous=FULL.
+ * The embedded store: the file `logs.db` in a directory; write-ahead log, synchronous=FULL. Logs
+ * are in one table, `logs`, WITHOUT ROWID, PRIMARY KEY(timestamp, id), with a view for people.
+ * Beside it are `arrivals` (the order of storing), `retention_clock`, and maybe
+ * `logmill_compatible` (sqlite/db.h).
  */
 #ifndef LOGMILL_STORE_SQLITE_ADAPTER_H
 #define LOGMILL_STORE_SQLITE_ADAPTER_H
