@@ -1,6 +1,7 @@
 /*
  * The way of a log into the queue, for one thread with an event loop. It knows no protocol and no
- * format: records come in, and a ticket comes back.
+ * format: the caller opens a ticket of its own, adds records to it, and is told once what became of
+ * them.
  *
  *   ingest_open ──► ingest_add … ──► ingest_commit ──► done(error), once: error 0 is "durable"
  *                        └─────────► ingest_cancel      (done is not called)
@@ -56,8 +57,10 @@ struct ingest_mark {
 struct ingest_ticket {
     /*
      * Called once, on the loop's thread, never from within a function of this header. `error` is 0
-     * if the logs are durable, or what queue_send.done (queue/queue.h) says. It may open other
-     * tickets.
+     * if the logs are durable; what queue_send.done (queue/queue.h) says; LM_ESTOPPED if the queue
+     * took nothing any more; or LM_ENOMEM if the logs were to be sent again and there was no memory
+     * for that. Which refusal that is to a client is the owner's matter: api/ingest_routes.c has it
+     * for HTTP (refusal_of, a row of answers/answers.h for each). It may open other tickets.
      */
     void (*done)(struct ingest_ticket *t, int error);
     /*

@@ -2,6 +2,10 @@
  * What logmill counts, for GET /metrics (Prometheus text exposition format 0.0.4). One table holds
  * name, type and help; the counters are process-wide and lock-free, and counting a metric from a
  * hot path once per batch rather than once per log is the caller's care.
+ *
+ * Logs that come are counted by two: what became of a send by the ingest, whoever the logs came
+ * through (accepted, refused by the queue); what never got that far by the receiver, which api's
+ * routes are (invalid, too large, overload, U+0000). So a new receiver counts the latter itself.
  */
 #ifndef LOGMILL_METRICS_METRICS_H
 #define LOGMILL_METRICS_METRICS_H

@@ -1,7 +1,7 @@
 /*
  * The queue port: where logs are made durable before they are acknowledged, and from where workers
  * take them. Adapters: sqlite/adapter.h (a file), sqs/adapter.h (Amazon SQS). Delivery is at least
- * once; what is stored twice is stored once, by (timestamp, id).
+ * once; what is delivered twice is stored once, by (timestamp, id).
  *
  * Threads: queue_send may be called from any thread. A consumer belongs to one thread.
  * queue_interrupt, queue_stats and queue_check may be called from any thread.
@@ -31,22 +31,30 @@ struct queue_send {
     /*
      * Called exactly once, on a thread of the queue's: error 0 when all messages are durable,
      * otherwise one of these, and `detail` (lives until the call returns). Must not block.
-     *   LM_EUNAVAILABLE, LM_ETIMEOUT, LM_ESTOPPED   not known: it may be there, whole or in part
-     *   LM_EDATA, LM_ETOOBIG                        refused for what is in it: so it would be again
-     *   LM_EFULL, LM_EIO, LM_ENOMEM                 not there: another time it may be taken
-     *   LM_EBUSY                                    the same: the queue holds all that it may
+     *   LM_EUNAVAILABLE, LM_ETIMEOUT   not known: it may be there, whole or in part. (The embedded
+     *                                  queue says the first if another process keeps its file
+     *                                  locked: then nothing of it is there.)
+     *   LM_EDATA, LM_ETOOBIG           refused for what is in it: so it would be again
+     *   LM_EBUSY                       not there: the queue holds all that it may
+     *   LM_EFULL, LM_EIO, LM_ENOMEM,   not there: another time it may be taken. Its sender is told
+     *   any other                      so, which is wrong in one case: a disk lets the embedded
+     *                                  queue's commit fail and will not take it back either, and
+     *                                  the process ends before the next one (sqlite/vfs.h).
      */
     void (*done)(struct queue_send *send, int error, const char *detail);
     void *ctx;               /* the caller's */
     struct queue_send *next; /* the adapter's */
 };
 
-/* Never blocks. Returns 0, or LM_ESTOPPED, and then `done` is never called. */
+/*
+ * Never blocks. Returns 0; or LM_ESTOPPED if the queue is being closed, or was not opened for
+ * sending: then nothing of it is there, and `done` is never called.
+ */
 int queue_send(struct queue *q, struct queue_send *send) LM_MUST_CHECK;
 
 struct queue_limits {
     size_t max_message_bytes; /* of one message */
-    unsigned send_slots;      /* sends that one HTTP thread should keep under way at once */
+    unsigned send_slots;      /* sends that one thread with an ingest keeps under way */
     unsigned max_consumers;   /* consumers that may exist at once in this process */
     bool atomic_send;         /* several messages of one send: all or none, even in a crash */
     bool in_order;            /* receives give them in the order of sending, whoever receives */

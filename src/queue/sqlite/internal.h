@@ -5,7 +5,7 @@
  *   writer.c    the one thread that writes: group commit, acknowledgements
  *   consumer.c  receiving and settling
  *   letters.c   dead letters, for people
- *   file.c      the file's schema, and the connection that all but the two above share
+ *   file.c      the file's schema, and the connection that adapter.c and letters.c share
  *
  * The file: table `messages` (seq, sent_us, body), a message a row, deleted when acknowledged;
  * table `dead_letters`, and `dead_letters_bytes`, one row, kept by triggers; table `sequence`, one
@@ -119,7 +119,8 @@ struct sqlite_db_options queue_sqlite_file_options(const struct queue_sqlite *q,
 /* What a send or a check is told if the file holds `bytes`; returns LM_EBUSY. */
 int queue_sqlite_file_full(const struct queue_sqlite *q, uint64_t bytes, struct errbuf *err);
 
-/* The shared connection, opened if need be; NULL with `error` set. Ends with file_release. */
+/* The shared connection, opened if need be, until queue_sqlite_file_release; NULL with `error` set.
+ */
 struct sqlite_db *queue_sqlite_file_acquire(struct queue_sqlite *q, int *error, struct errbuf *err);
 void queue_sqlite_file_release(struct queue_sqlite *q);
 
@@ -132,7 +133,7 @@ void queue_sqlite_writer_stop(struct queue_sqlite *q);
 /* CHECKs what is always true. Lock held. */
 void queue_sqlite_writer_check(const struct queue_sqlite *q);
 
-/* Hands a send over (lock held by nobody). Returns 0 or LM_ESTOPPED. */
+/* Hands a send over. The caller does not hold the lock. Returns 0 or LM_ESTOPPED. */
 int queue_sqlite_writer_send(struct queue_sqlite *q, struct queue_send *send) LM_MUST_CHECK;
 
 /* Has a job done and waits for it; returns its error, and its detail in `err`. */
