@@ -71,13 +71,11 @@ static int last_errno(struct sqlite_db *db)
  */
 static bool is_out_of_space(struct sqlite_db *db, int rc)
 {
-    int error;
-
     if (rc == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE)
         return true;
     if (rc != SQLITE_IOERR_WRITE && rc != SQLITE_IOERR_TRUNCATE)
         return false;
-    error = last_errno(db);
+    int error = last_errno(db);
     return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
@@ -299,11 +297,10 @@ static int read_version(struct sqlite_db *db, int *version, struct errbuf *err)
 {
     sqlite3_stmt *stmt = NULL;
     int error = sqlite_db_prepare(db, "PRAGMA user_version", &stmt, err);
-    int rc;
 
     if (error)
         return error;
-    rc = sqlite3_step(stmt);
+    int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         *version = sqlite3_column_int(stmt, 0);
     else
@@ -411,11 +408,10 @@ int sqlite_db_sync_parent(const char *path, struct errbuf *err)
     const char *slash = strrchr(path, '/');
     char *directory = xstrdup(slash ? path : ".");
     int error = 0;
-    int fd;
 
     if (slash)
         directory[slash == path ? 1 : slash - path] = '\0';
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fault_here(FAULT_SYNC) || fsync(fd) != 0)
         error = errbuf_fail(err, LM_EIO, "cannot sync the directory %s: %s", directory,
                             strerror(errno));

@@ -29,11 +29,9 @@ static void *reallocate(void *p, int size)
 
 void sqlite_faults_allocator(void)
 {
-    sqlite3_mem_methods memory;
-
     if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &system_memory) != SQLITE_OK)
         return;
-    memory = system_memory;
+    sqlite3_mem_methods memory = system_memory;
     memory.xMalloc = allocate;
     memory.xRealloc = reallocate;
     sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
@@ -191,14 +189,13 @@ static int end_change(struct disk_file *d, int rc)
 static int file_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
     sqlite3_file *real = real_file(file);
-    struct disk_file *d;
 
     if (fault_here(FAULT_WRITE)) {
         if (fault_planned()->way == FAULT_SHORT)
             real->pMethods->xWrite(real, data, len / 2, at);
         return fault_planned()->way == FAULT_EIO ? SQLITE_IOERR_WRITE : SQLITE_FULL;
     }
-    d = begin_change(file);
+    struct disk_file *d = begin_change(file);
     if (d)
         note_sectors(d, real, at, at + len);
     return end_change(d, real->pMethods->xWrite(real, data, len, at));
@@ -208,11 +205,10 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     sqlite3_file *real = real_file(file);
     sqlite3_int64 old_size = 0;
-    struct disk_file *d;
 
     if (fault_here(FAULT_WRITE))
         return SQLITE_IOERR_TRUNCATE;
-    d = begin_change(file);
+    struct disk_file *d = begin_change(file);
     if (d && real->pMethods->xFileSize(real, &old_size) == SQLITE_OK && old_size > size)
         note_sectors(d, real, size, old_size);
     return end_change(d, real->pMethods->xTruncate(real, size));
@@ -222,13 +218,11 @@ static int file_sync(sqlite3_file *file, int flags)
 {
     sqlite3_file *real = real_file(file);
     sqlite3_int64 size = 0;
-    struct disk_file *d;
-    int rc;
 
     if (fault_here(FAULT_SYNC))
         return SQLITE_IOERR_FSYNC;
-    d = begin_change(file);
-    rc = real->pMethods->xSync(real, flags);
+    struct disk_file *d = begin_change(file);
+    int rc = real->pMethods->xSync(real, flags);
     if (d && rc == SQLITE_OK && real->pMethods->xFileSize(real, &size) == SQLITE_OK)
         note_synced(d, size);
     return end_change(d, rc);
@@ -326,10 +320,9 @@ static int open_file(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *file, 
     struct fault_file *f = (struct fault_file *)file;
     sqlite3_file *real = real_file(file);
     bool is_new = name && access(name, F_OK) != 0;
-    int rc;
 
     *f = (struct fault_file){.disk = NULL};
-    rc = system_vfs->xOpen(system_vfs, name, real, flags, out_flags);
+    int rc = system_vfs->xOpen(system_vfs, name, real, flags, out_flags);
     if (rc == SQLITE_OK) {
         f->base.pMethods = &methods;
         if (name && power_may_be_lost())

@@ -399,12 +399,10 @@ static void set_up(void)
 
 const char *sqlite_vfs_name(void)
 {
-    const char *name;
-
     pthread_mutex_lock(&lock); /* no pthread_once: what failed is to be tried again */
     if (!system_vfs)
         set_up();
-    name = system_vfs ? vfs.zName : NULL;
+    const char *name = system_vfs ? vfs.zName : NULL;
     pthread_mutex_unlock(&lock);
     return name;
 }
