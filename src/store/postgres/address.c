@@ -23,11 +23,10 @@ static bool is_set(const char *value)
 static bool url_is_ambiguous(const char *url)
 {
     const char *authority = strstr(url, "://");
-    const char *rest;
 
     if (!authority)
         return false;
-    rest = authority + 3 + strcspn(authority + 3, "@/");
+    const char *rest = authority + 3 + strcspn(authority + 3, "@/");
     return *rest != '\0' && memchr(rest + 1, '@', strcspn(rest + 1, "?"));
 }
 

@@ -277,12 +277,11 @@ int store_postgres_conn_exec(struct store_postgres_conn *c, const char *sql, PGr
 static int expect_copy(struct store_postgres_conn *c, struct errbuf *err)
 {
     PGresult *result;
-    bool started;
     int error = store_postgres_conn_next(c, &result, err);
 
     if (error)
         return error;
-    started = PQresultStatus(result) == PGRES_COPY_IN;
+    bool started = PQresultStatus(result) == PGRES_COPY_IN;
     error = store_postgres_conn_judge(c, result, err);
     PQclear(result);
     if (!started) {
@@ -306,11 +305,10 @@ int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql, str
 int store_postgres_conn_copy_next(struct store_postgres_conn *c, struct errbuf *err)
 {
     PGresult *result;
-    int error;
 
     if (PQputCopyEnd(c->pg, NULL) != 1)
         return store_postgres_conn_lost(c, err);
-    error = store_postgres_conn_next(c, &result, err);
+    int error = store_postgres_conn_next(c, &result, err);
     if (error)
         return error;
     error = store_postgres_conn_judge(c, result, err);
@@ -456,7 +454,6 @@ static bool start_cancel(PGcancel *cancel)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    bool started;
 
     if (atomic_fetch_add(&cancels, 1) >= CANCELS_MAX) {
         atomic_fetch_sub(&cancels, 1);
@@ -465,7 +462,7 @@ static bool start_cancel(PGcancel *cancel)
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, CANCEL_STACK_BYTES);
-    started = pthread_create(&thread, &attributes, send_cancel, cancel) == 0;
+    bool started = pthread_create(&thread, &attributes, send_cancel, cancel) == 0;
     pthread_attr_destroy(&attributes);
     if (!started)
         atomic_fetch_sub(&cancels, 1);

@@ -106,11 +106,10 @@ static int make(struct store_postgres_conn *c, int64_t day, struct errbuf *err)
     char sql[SQL_SIZE];
     unsigned silence_ms = c->silence_ms;
     int64_t yes;
-    int error;
 
     format_day(day, date, digits);
     format_day(day + 1, next_date, next_digits);
-    error = exists(c, digits, &yes, err);
+    int error = exists(c, digits, &yes, err);
     if (error || yes)
         return error;
     error = store_postgres_conn_exec(c,
@@ -138,11 +137,10 @@ static int ensure_day(struct store_postgres_days *d, struct store_postgres_conn 
     int64_t *known = &d->known[(size_t)day % STORE_POSTGRES_DAYS_MAX];
     struct errbuf reason = ERRBUF_INIT;
     char date[DAY_TEXT_SIZE], digits[DAY_TEXT_SIZE];
-    int error;
 
     if (*known == day || clock_monotonic_us() < atomic_load(d->retry_us))
         return 0;
-    error = make(c, day, &reason);
+    int error = make(c, day, &reason);
     if (!error) {
         *known = day;
         return 0;

@@ -121,12 +121,11 @@ static int read_keys(struct store_postgres_reader *r, struct follow *f, struct e
 static int hand_out(const struct record *record, int64_t number, void *ctx)
 {
     struct follow *f = ctx;
-    int error;
 
     if (number < 1 || (uint64_t)number > array_len(&f->arrays[IDS]))
         return errbuf_fail(f->err, LM_EIO, "PostgreSQL: a log came that was not asked for");
     struct store_position position = position_at(f, (size_t)number - 1);
-    error = f->fn(record, &position, f->ctx);
+    int error = f->fn(record, &position, f->ctx);
     if (!error)
         *f->position = position;
     return error;
@@ -198,13 +197,11 @@ static bool is_zero(const struct store_position *p)
 static int follow(struct store_postgres_reader *r, void *work, struct errbuf *err)
 {
     struct follow *f = work;
-    struct store_position last;
-    size_t n;
     int error = read_keys(r, f, err);
 
     if (error)
         return error;
-    n = array_len(&f->arrays[IDS]);
+    size_t n = array_len(&f->arrays[IDS]);
     if (n == 0) {
         struct store_position end = *f->position;
 
@@ -215,7 +212,7 @@ static int follow(struct store_postgres_reader *r, void *work, struct errbuf *er
             *f->position = end;
         return error;
     }
-    last = position_at(f, n - 1);
+    struct store_position last = position_at(f, n - 1);
     *f->lost = !f->known && !is_zero(f->position);
     error = read_logs(r, f, err);
     if (!error)
@@ -236,14 +233,13 @@ int store_postgres_follow(struct store_reader *base, struct store_position *posi
         [TRANSACTIONS] = 8, [SEQUENCES] = 8, [INDEXES] = 8, [TIMESTAMPS] = 8, [IDS] = 16};
     struct follow f = {
         .position = position, .max = max, .lost = lost, .fn = fn, .ctx = ctx, .err = err};
-    int error;
 
     *lost = false;
     for (int i = 0; i < ARRAYS; i++) {
         buffer_init(&f.arrays[i].bytes, KEYS_BYTES_MAX);
         f.arrays[i].value_len = lens[i];
     }
-    error = store_postgres_reader_call((struct store_postgres_reader *)base, follow, &f, err);
+    int error = store_postgres_reader_call((struct store_postgres_reader *)base, follow, &f, err);
     for (int i = 0; i < ARRAYS; i++)
         buffer_release(&f.arrays[i].bytes);
     return error;

@@ -168,11 +168,10 @@ static int skip_window(struct store_postgres_reader *r, struct store_postgres_wi
 {
     uint64_t *skip = &w->scan->skip;
     int64_t count = 0;
-    int error;
 
     store_postgres_statement_begin(&r->statement, "SELECT count(*)");
     store_postgres_windows_add(r, w);
-    error = store_postgres_reader_run(r, take_count, &count, err);
+    int error = store_postgres_reader_run(r, take_count, &count, err);
     if (!error)
         *skip -= (uint64_t)count < *skip ? (uint64_t)count : *skip;
     return error;
@@ -184,11 +183,10 @@ static int page_window(struct store_postgres_reader *r, struct store_postgres_wi
     struct paging *p = ctx;
     uint64_t before = p->out.rows;
     uint64_t rows = p->rows_max - before;
-    int error;
 
     if (rows > ROWS_AT_ONCE)
         rows = ROWS_AT_ONCE;
-    error = read_rows(r, w, p, rows, err);
+    int error = read_rows(r, w, p, rows, err);
     w->cut = p->stopped || p->out.rows - before == rows;
     w->stop = p->stopped || p->out.rows == p->rows_max;
     if (!error && p->out.rows == before && w->scan->skip > 0)
@@ -214,13 +212,13 @@ int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
         .out = {.fn = fn, .ctx = ctx, .err = err},
         .rows_max = slice->rows,
     };
-    int error;
 
     if (store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
         scan->done = true;
         return 0;
     }
-    error = store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, &p, err);
+    int error =
+        store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, &p, err);
     return error == LM_ESTOPPED && p.stopped ? 0 : error;
 }
 

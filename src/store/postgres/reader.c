@@ -64,11 +64,10 @@ void store_postgres_reader_cancel(struct store_reader *base)
 {
     struct store_postgres_reader *r = (struct store_postgres_reader *)base;
     int expected = STORE_POSTGRES_RUNNING;
-    ssize_t ignored;
 
     if (!atomic_compare_exchange_strong(&r->activity, &expected, STORE_POSTGRES_CANCELLED))
         return;
-    ignored = write(r->wake[1], "", 1); /* a full pipe wakes as well */
+    ssize_t ignored = write(r->wake[1], "", 1); /* a full pipe wakes as well */
     (void)ignored;
 }
 

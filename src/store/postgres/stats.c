@@ -119,14 +119,14 @@ int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan
         .bucket_us = bucket_us,
     };
     struct store_scan start = *scan;
-    int error;
 
     if (store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
         scan->done = true;
         return 0;
     }
     store_tally_init(&c.tally);
-    error = store_postgres_reader_call((struct store_postgres_reader *)base, count_slice, &c, err);
+    int error =
+        store_postgres_reader_call((struct store_postgres_reader *)base, count_slice, &c, err);
     if (!error)
         error = store_tally_hand_out(&c.tally, fn, ctx);
     if (error)

@@ -126,11 +126,10 @@ static int64_t window_start(const struct store_postgres_windows *w)
 {
     int64_t now_us = clock_wall_us();
     int64_t to_us = min(place(w)->timestamp_us, TIMESTAMP_MAX_US + 1);
-    int64_t from_us;
 
     if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
         return since_us(w);
-    from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
+    int64_t from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
     if (!w->scan->window_us || w->scan->window_us >= DAY_US)
         from_us -= from_us % DAY_US;
     return max(from_us, since_us(w));
@@ -234,7 +233,6 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     struct store_scan *scan = w->scan;
     int64_t before_us = scan->before.timestamp_us;
     uint64_t started_us = clock_monotonic_us();
-    int64_t took_us;
     int error = 0;
 
     w->from = (struct log_key){.timestamp_us = window_start(w)};
@@ -254,7 +252,7 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (error || w->cut)
         return error;
     scan->before = w->from;
-    took_us = (int64_t)(clock_monotonic_us() - started_us);
+    int64_t took_us = (int64_t)(clock_monotonic_us() - started_us);
     if (w->is_stride)
         adapt_to_stride(scan, before_us - w->from.timestamp_us, took_us);
     else

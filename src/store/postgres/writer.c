@@ -63,13 +63,11 @@ void store_postgres_writer_free(struct store_writer *base)
 /* Connects if need be. `*fresh` tells whether it was. */
 static int begin(struct writer *w, bool *fresh, struct errbuf *err)
 {
-    int error;
-
     CHECK(w->conn.owed == 0); /* else an answer would be taken for another's */
     *fresh = !store_postgres_conn_is_open(&w->conn);
     if (!*fresh)
         return 0;
-    error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
+    int error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
     if (!error)
         error = store_postgres_schema_check(&w->conn, err);
     if (error)
@@ -333,14 +331,13 @@ static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, siz
     char sql[512];
     char before[TIMESTAMP_TEXT_LEN + 1] = {0};
     PGresult *result;
-    int error;
 
     timestamp_format(before_us, before);
     snprintf(sql, sizeof(sql),
              "SELECT \"timestamp\", id FROM logs WHERE \"timestamp\" < '%s' "
              "ORDER BY \"timestamp\", id LIMIT 1 OFFSET %zu",
              before, max_rows);
-    error = store_postgres_conn_exec(&w->conn, sql, &result, err);
+    int error = store_postgres_conn_exec(&w->conn, sql, &result, err);
     if (error)
         return error;
     /* The first row that stays, if any; its values are as the server spells them. */
@@ -383,13 +380,12 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
     struct writer *w = (struct writer *)base;
     int64_t locked;
     bool fresh;
-    int error;
 
     *deleted = 0;
     if (before_us <= TIMESTAMP_MIN_US)
         return 0;
     before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
-    error = begin(w, &fresh, err);
+    int error = begin(w, &fresh, err);
     if (error)
         return error;
     /* One writer at a time: the others would only wait for the same rows. */

@@ -34,12 +34,11 @@ static int hand_out(struct store_sqlite_reader *r, const char *key, uint64_t num
     const struct store_position position = {.sequence = number};
     struct log_key wanted;
     struct record record;
-    int error;
 
     log_key_unpack(key, &wanted);
     sqlite3_bind_int64(r->at_key, 1, wanted.timestamp_us);
     sqlite3_bind_blob(r->at_key, 2, wanted.id.bytes, sizeof(wanted.id.bytes), SQLITE_STATIC);
-    error = store_sqlite_reader_step(r, r->at_key, &record, err);
+    int error = store_sqlite_reader_step(r, r->at_key, &record, err);
     if (!error)
         error = fn(&record, &position, ctx);
     else if (error == LM_ENOTFOUND)

@@ -132,11 +132,9 @@ int store_sqlite_reader_end(struct store_sqlite_reader *r, int error)
 int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
                                 struct errbuf *err)
 {
-    int rc;
-
     if (is_cancelled(r))
         return errbuf_fail(err, LM_ETIMEOUT, "cancelled");
-    rc = sqlite3_step(stmt);
+    int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         return 0;
     return rc == SQLITE_DONE ? LM_ENOTFOUND : sqlite_db_error(&r->db, rc, err);

@@ -93,11 +93,10 @@ static int skip_some(struct store_sqlite_reader *r, struct store_scan *scan, uin
                      struct errbuf *err)
 {
     struct record record;
-    int error;
 
     bind(r->nth_key, scan);
     sqlite3_bind_int64(r->nth_key, 4, (int64_t)n - 1);
-    error = step(r, r->nth_key, scan, &record, err);
+    int error = step(r, r->nth_key, scan, &record, err);
     if (!error && !scan->done) {
         scan->skip -= n;
         scan->before = record.key;

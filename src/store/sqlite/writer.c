@@ -72,10 +72,9 @@ static int open_db(struct writer *w, struct errbuf *err)
         {&w->clock_read, "SELECT believed, claimed, doubted FROM retention_clock"},
         {&w->clock_write, "UPDATE retention_clock SET believed = ?, claimed = ?, doubted = ?"},
     };
-    int error;
 
     options.tidies = true;
-    error = sqlite_db_open(&w->db, &options, err);
+    int error = sqlite_db_open(&w->db, &options, err);
     for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
     if (error)
@@ -181,14 +180,13 @@ static int insert(struct writer *w, const struct record *r, struct store_append_
 static int arrive(struct writer *w, size_t stored, struct errbuf *err)
 {
     uint64_t now_us = clock_monotonic_us();
-    int error;
 
     if (stored == 0)
         return 0;
     sqlite3_bind_int64(w->arrive, 1, (int64_t)stored);
     sqlite3_bind_int64(w->arrive, 2, clock_wall_us());
     sqlite3_bind_blob64(w->arrive, 3, w->keys.data, w->keys.len, SQLITE_STATIC);
-    error = sqlite_db_run(&w->db, w->arrive, err);
+    int error = sqlite_db_run(&w->db, w->arrive, err);
     if (error || now_us - w->forgot_us < FORGET_INTERVAL_US)
         return error;
     w->forgot_us = now_us;
@@ -203,13 +201,12 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
                                struct store_append_result *result, struct errbuf *err)
 {
     struct writer *w = (struct writer *)base;
-    int error;
 
     *result = (struct store_append_result){0};
     buffer_clear(&w->keys);
     if (n > 0 && !buffer_reserve(&w->keys, n * LOG_KEY_BYTES))
         return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of a batch");
-    error = begin(w, err);
+    int error = begin(w, err);
     if (error)
         return error;
     for (size_t i = 0; !error && i < n; i++)
@@ -227,11 +224,10 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
 static int bind_boundary(struct writer *w, int64_t before_us, size_t max_rows, struct errbuf *err)
 {
     int error = 0;
-    int rc;
 
     sqlite3_bind_int64(w->boundary, 1, before_us);
     sqlite3_bind_int64(w->boundary, 2, (int64_t)max_rows);
-    rc = sqlite3_step(w->boundary);
+    int rc = sqlite3_step(w->boundary);
     if (rc == SQLITE_ROW) {
         sqlite3_bind_int64(w->delete_before, 1, sqlite3_column_int64(w->boundary, 0));
         sqlite3_bind_blob(w->delete_before, 2, sqlite3_column_blob(w->boundary, 1),
