@@ -41,16 +41,14 @@ static int tls_fail(struct errbuf *err, const char *what)
 
 static int set_up_tls(struct redis_server *s, const char *ca_file, struct errbuf *err)
 {
-    int ok;
-
     s->tls = SSL_CTX_new(TLS_client_method());
     if (!s->tls)
         return tls_fail(err, "cannot set up TLS");
     SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION);
     SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(s->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    ok = ca_file ? SSL_CTX_load_verify_locations(s->tls, ca_file, NULL)
-                 : SSL_CTX_set_default_verify_paths(s->tls);
+    int ok = ca_file ? SSL_CTX_load_verify_locations(s->tls, ca_file, NULL)
+                     : SSL_CTX_set_default_verify_paths(s->tls);
     if (ok != 1)
         return tls_fail(err, "cannot read the certificates that are to vouch for Redis");
     return 0;
@@ -59,10 +57,8 @@ static int set_up_tls(struct redis_server *s, const char *ca_file, struct errbuf
 int redis_server_init(struct redis_server *s, const char *url, const char *ca_file,
                       struct errbuf *err)
 {
-    int error;
-
     *s = (struct redis_server){0};
-    error = redis_url_parse(url, &s->url, err);
+    int error = redis_url_parse(url, &s->url, err);
     if (error)
         return error;
     if (s->url.tls)
@@ -173,7 +169,6 @@ static int connect_address(struct redis_connection *c, const struct sockaddr *ad
 {
     int reason = 0, one = 1;
     socklen_t reason_len = sizeof(reason);
-    int error;
 
     c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
@@ -185,7 +180,7 @@ static int connect_address(struct redis_connection *c, const struct sockaddr *ad
         return 0;
     if (errno != EINPROGRESS)
         return fail(c, LM_EUNAVAILABLE, err, strerror(errno));
-    error = wait_for(c->fd, POLLOUT, deadline_us);
+    int error = wait_for(c->fd, POLLOUT, deadline_us);
     if (error == LM_ETIMEOUT)
         return fail(c, error, err, "no connection in time");
     if (error || getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &reason, &reason_len) || reason)
@@ -358,12 +353,10 @@ static int take_login(struct redis_connection *c, size_t commands, uint64_t dead
 static int log_in(struct redis_connection *c, uint64_t deadline_us, struct errbuf *err)
 {
     struct buffer text;
-    size_t commands;
-    int error;
 
     buffer_init(&text, LOGIN_BYTES_MAX);
-    commands = append_login(&text, &c->server->url);
-    error = buffer_error(&text);
+    size_t commands = append_login(&text, &c->server->url);
+    int error = buffer_error(&text);
     if (error)
         error = fail(c, LM_EINVAL, err, "user and password are too long");
     else

@@ -202,12 +202,11 @@ static int rebuild(struct cache_redis_client *c, struct store_reader *store, str
     };
     struct log_query newest = {.limit = c->cache->max_logs + 1};
     struct errbuf err = ERRBUF_INIT;
-    int error;
 
     snprintf(b.staged, staged_size, "%s%.*s", c->cache->staged, SLICE_ARG(token));
     log_filter_init(&newest.filter);
     clear_members(c);
-    error = store_query(store, &newest, take_row, &b, &err);
+    int error = store_query(store, &newest, take_row, &b, &err);
     if (error == LM_ESTOPPED && !b.error)
         error = 0;
     else if (error && !b.error)
@@ -268,15 +267,13 @@ void cache_redis_fill_maintain(struct cache_client *base, struct store_reader *s
 {
     struct cache_redis_client *c = (struct cache_redis_client *)base;
     uint64_t wait_ms = RETRY_MS;
-    struct uuid id;
     char token[UUID_TEXT_LEN];
-    int error;
 
     if (!is_time(c) || !cache_redis_link_may_try(c->cache))
         return;
-    id = uuid7_new(clock_wall_us());
+    struct uuid id = uuid7_new(clock_wall_us());
     uuid_format(&id, token);
-    error = begin(c, slice_of(token, sizeof(token)), &wait_ms);
+    int error = begin(c, slice_of(token, sizeof(token)), &wait_ms);
     if (!error) {
         error = rebuild(c, store, slice_of(token, sizeof(token)));
         wait_ms = error ? RETRY_MS : c->cache->rebuild_ms / 2;

@@ -28,21 +28,18 @@ enum {
 bool cache_redis_link_may_try(struct cache_redis *r)
 {
     uint64_t retry_at = atomic_load(&r->retry_at_us);
-    uint64_t now;
 
     if (retry_at == 0)
         return true;
-    now = clock_monotonic_us();
+    uint64_t now = clock_monotonic_us();
     return now >= retry_at &&
            atomic_compare_exchange_strong(&r->retry_at_us, &retry_at, now + TRIAL_MS * MS);
 }
 
 static void note_failure(struct cache_redis *r, const struct errbuf *err)
 {
-    bool was_well;
-
     pthread_mutex_lock(&r->lock_health);
-    was_well = atomic_load(&r->retry_at_us) == 0;
+    bool was_well = atomic_load(&r->retry_at_us) == 0;
     r->backoff_ms = was_well ? CACHE_REDIS_BACKOFF_FIRST_MS : r->backoff_ms * 2;
     if (r->backoff_ms > CACHE_REDIS_BACKOFF_MAX_MS)
         r->backoff_ms = CACHE_REDIS_BACKOFF_MAX_MS;
@@ -55,12 +52,10 @@ static void note_failure(struct cache_redis *r, const struct errbuf *err)
 
 static void note_success(struct cache_redis *r)
 {
-    bool was_well;
-
     if (atomic_load(&r->retry_at_us) == 0)
         return;
     pthread_mutex_lock(&r->lock_health);
-    was_well = atomic_exchange(&r->retry_at_us, 0) == 0;
+    bool was_well = atomic_exchange(&r->retry_at_us, 0) == 0;
     pthread_mutex_unlock(&r->lock_health);
     if (!was_well)
         diag(DIAG_INFO, "the cache answers again", DIAG_STR("server", r->server.url.name));
@@ -69,10 +64,9 @@ static void note_success(struct cache_redis *r)
 void cache_redis_link_refused(struct cache_redis *r, const char *reason)
 {
     uint64_t now = clock_monotonic_us();
-    bool tell;
 
     pthread_mutex_lock(&r->lock_health);
-    tell = r->refusal_told_us == 0 || now - r->refusal_told_us >= REFUSAL_TOLD_EVERY_MS * MS;
+    bool tell = r->refusal_told_us == 0 || now - r->refusal_told_us >= REFUSAL_TOLD_EVERY_MS * MS;
     if (tell)
         r->refusal_told_us = now;
     pthread_mutex_unlock(&r->lock_health);
@@ -145,15 +139,14 @@ static int load_script(struct cache_redis_client *c, enum cache_redis_script scr
                        uint64_t deadline_us)
 {
     redisReply *reply;
-    int error;
 
     buffer_clear(&c->command);
     redis_command_begin(&c->command, 3);
     redis_command_add(&c->command, SLICE_LITERAL("SCRIPT"));
     redis_command_add(&c->command, SLICE_LITERAL("LOAD"));
     redis_command_add(&c->command, slice_of_string(cache_redis_scripts_text(script)));
-    error = cache_redis_link_exchange(c, buffer_slice(&c->command), slice_of(NULL, 0), &reply, 1,
-                                      deadline_us);
+    int error = cache_redis_link_exchange(c, buffer_slice(&c->command), slice_of(NULL, 0), &reply,
+                                          1, deadline_us);
     if (error)
         return error;
     if (reply->type == REDIS_REPLY_STRING && reply->len == CACHE_REDIS_SHA_LEN) {

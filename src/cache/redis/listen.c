@@ -94,11 +94,10 @@ int cache_redis_listen_wait(struct cache_listener *base, unsigned timeout_ms)
     struct listener *l = (struct listener *)base;
     struct errbuf err = ERRBUF_INIT;
     uint64_t now_us = clock_monotonic_us();
-    int error;
 
     if (!redis_connection_is_open(&l->connection))
         return subscribe(l, &err);
-    error = redis_connection_wait(&l->connection, now_us + timeout_ms * (uint64_t)MS);
+    int error = redis_connection_wait(&l->connection, now_us + timeout_ms * (uint64_t)MS);
     /* Only the first of what has come: the rest was announced before this returns, too. */
     return error ? error : take(l, clock_monotonic_us() + CACHE_REDIS_FILL_MS * MS, &err);
 }

@@ -108,13 +108,12 @@ static bool is_array(const redisReply *reply, size_t elements)
 static int64_t number_of(const redisReply *reply)
 {
     char *end;
-    long long value;
 
     if (reply->type == REDIS_REPLY_INTEGER)
         return reply->integer;
     if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
         return -1;
-    value = strtoll(reply->str, &end, 10);
+    long long value = strtoll(reply->str, &end, 10);
     return *end == '\0' && value >= 0 ? value : -1;
 }
 
@@ -177,10 +176,9 @@ static int fetch(struct cache_redis_client *c, const struct bound *upper, const 
                  uint64_t offset, uint64_t limit, uint64_t deadline_us, struct run *run)
 {
     redisReply *replies[REPLIES];
-    int error;
 
     append_fetch(c, upper, lower, offset, limit);
-    error = buffer_error(&c->command);
+    int error = buffer_error(&c->command);
     if (!error)
         error = cache_redis_link_exchange(c, buffer_slice(&c->command), slice_of(NULL, 0), replies,
                                           REPLIES, deadline_us);
@@ -337,13 +335,12 @@ static enum cache_result query_matching(struct cache_redis_client *c, const stru
         .until_us = until_us,
         .to_skip = q->offset,
     };
-    enum cache_result result;
 
     if (!s.matcher)
         return CACHE_BYPASS;
 
     c->matches = array_reserve(c->matches, &c->matches_capacity, q->limit, sizeof(*c->matches));
-    result = scan(&s, clock_monotonic_us() + CACHE_REDIS_QUERY_MS * MS);
+    enum cache_result result = scan(&s, clock_monotonic_us() + CACHE_REDIS_QUERY_MS * MS);
     for (size_t i = 0; result == CACHE_HIT && i < s.matches; i++)
         if (fn(&c->matches[i], ctx))
             break;

@@ -146,16 +146,14 @@ static int parse_path(struct slice rest, struct redis_url *u, struct errbuf *err
 int redis_url_parse(const char *text, struct redis_url *u, struct errbuf *err)
 {
     bool is_path = strncmp(text, "unix://", 7) == 0;
-    struct slice rest;
-    const char *at;
     int error = 0;
 
     *u = (struct redis_url){.tls = strncmp(text, "rediss://", 9) == 0};
     if (!is_path && !u->tls && strncmp(text, "redis://", 8) != 0)
         return refuse(err, "it does not begin with redis://, rediss:// or unix://");
-    rest = slice_of_string(strstr(text, "://") + 3);
+    struct slice rest = slice_of_string(strstr(text, "://") + 3);
     /* The last one: a password that was not encoded may hold others. */
-    at = strrchr(rest.data, '@');
+    const char *at = strrchr(rest.data, '@');
     if (at) {
         error = parse_login(slice_of(rest.data, (size_t)(at - rest.data)), u, err);
         rest = slice_of(at + 1, rest.len - (size_t)(at + 1 - rest.data));
