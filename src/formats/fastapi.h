@@ -1,7 +1,8 @@
 /*
  * What a FastAPI application with pydantic v2 takes on POST /log and POST /logs, and its answers,
- * byte for byte: {"status":"queued",…}, and lists of what is wrong (validation.h). Only the routes
- * that promise it use it; the vectors of a real one (tests/vectors) hold it.
+ * byte for byte: {"status":"queued",…}, and lists of what is wrong (validation.h). For the routes
+ * that promise it (api/ingest_routes), and for what has to judge a log as they will (cli/line). The
+ * vectors of a real one (tests/vectors) hold it.
  */
 #ifndef LOGMILL_FORMATS_FASTAPI_H
 #define LOGMILL_FORMATS_FASTAPI_H

@@ -14,8 +14,11 @@
  *     may have been handed to the sink before that is known; the caller takes them back.
  *   - It allocates nothing per log once its memory is warm, and what it holds of a body that is
  *     wrong is charged.
+ *   - A log that came without an id or a time gets them here, before the sink: a new id, and the
+ *     time of arrival, which is one for the whole body (record/rules.h).
  *   - It says nothing about queues that are full and logs that are too large: those refusals are
- *     the same for all formats (answers/answers.h).
+ *     the same for all formats (answers/answers.h), and who called parse gives them, by its result
+ *     and by the error of the ingest's ticket (ingest/ingest.h; api/ingest_routes.c does).
  */
 #ifndef LOGMILL_FORMATS_FORMAT_H
 #define LOGMILL_FORMATS_FORMAT_H

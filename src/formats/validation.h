@@ -1,6 +1,7 @@
 /*
  * The list of what is wrong with a request, in the form and the words of FastAPI with pydantic v2:
  * {"detail":[{"type":"missing","loc":["body","message"],"msg":"Field required","input":{…}}, …]}.
+ * For formats/fastapi, and for the parameters of reads (read/params), which are refused alike.
  */
 #ifndef LOGMILL_FORMATS_VALIDATION_H
 #define LOGMILL_FORMATS_VALIDATION_H

@@ -1,15 +1,17 @@
 /*
  * The limits of a record: the one list of what a log may be. They are enforced once, at the
- * entrance (rules.h, of what is sent), whichever queue, store and cache are chosen: what was
- * acknowledged never meets a part that has to refuse it, and a log that one set-up takes, every
- * other takes.
+ * entrance, by the parse of a format (record_item_read with RECORD_ITEM_SENT; RECORD_BYTES_MAX by
+ * the format itself), whichever queue, store and cache are chosen: what was acknowledged never
+ * meets a part that has to refuse it, and a log that one set-up takes, every other takes.
+ *
+ * Bytes are those of UTF-8 after the escapes of JSON are undone, U+0000 counted as the U+FFFD
+ * (three bytes) that is kept for it; of attributes, those of the JSON text in which they are kept.
  *
  * What comes out of the queue is not measured again. It may have been acknowledged before a limit
  * existed, or have been sent to SQS by somebody else; message/reader takes whatever can be
  * stored at all.
  *
- * A new limit: its name here with the reason, its check in limit_check.c, its words in wrong.c, a
- * line in docs/api.md.
+ * A new limit: all the places are in ARCHITECTURE.md, "Where to add".
  */
 #ifndef LOGMILL_RECORD_LIMITS_H
 #define LOGMILL_RECORD_LIMITS_H

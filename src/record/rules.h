@@ -1,6 +1,9 @@
 /*
  * One JSON object to one record, or to what is wrong with it: the rules of the log record.
- * For what reads JSON texts: formats/json and message/reader.
+ * For what reads JSON texts: formats/json and message/reader. What an item does not give, those two
+ * add. A format: the time of arrival, one for the whole body, and a new id (uuid7_new). The reader
+ * of the queue's messages: the time at which the message was sent, and an id made of the message's
+ * own and the item's number, so that both are the same at every delivery.
  */
 #ifndef LOGMILL_RECORD_RULES_H
 #define LOGMILL_RECORD_RULES_H

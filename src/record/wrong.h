@@ -26,13 +26,13 @@ enum record_problem {
     RECORD_ID_VERSION,     /* a UUID, but of another version than 7 */
     RECORD_ID_NOT_OF_TIME, /* it and the timestamp do not agree */
     RECORD_ID_TOO_LATE,    /* its time is after the year 9999 */
-    /* Limits of limits.h: `limit`. */
-    RECORD_MANY_CHARACTERS,
-    RECORD_MANY_BYTES,
-    RECORD_MANY_VALUES, /* `actual` */
+    /* Limits of limits.h: `limit`. Of the level (RECORD_LEVEL_MAX) or a name (RECORD_NAME_MAX): */
+    RECORD_MANY_CHARACTERS, /* it has more characters than it may have bytes, … */
+    RECORD_MANY_BYTES,      /* … or not, but more bytes */
+    RECORD_MANY_VALUES,     /* RECORD_VALUES_MAX; `actual` */
     RECORD_NUMBER_OF_WHOLE_DIGITS,
     RECORD_NUMBER_OF_DECIMAL_PLACES,
-    RECORD_NUMBER_OF_DIGITS, /* all of the log together */
+    RECORD_NUMBER_OF_DIGITS, /* RECORD_HUGE_DIGITS_MAX: all of the log together */
     RECORD_PROBLEMS
 };
 
