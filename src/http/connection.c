@@ -22,13 +22,13 @@ enum {
 
 static const state_moves moves[CONNECTION_STATES] = {
     [CONNECTION_NEW] = STATE(CONNECTION_IDLE),
-    /* To itself: another while to wait. */
+    /* To itself: it rests in it. */
     [CONNECTION_IDLE] = STATE(CONNECTION_IDLE) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
-    [CONNECTION_BETWEEN] =
-        STATE(CONNECTION_IDLE) | STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_PAUSED) | ENDS,
-    [CONNECTION_IN_MESSAGE] = STATE(CONNECTION_BETWEEN) | ENDS,
-    [CONNECTION_PAUSED] =
-        STATE(CONNECTION_IDLE) | STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
+    [CONNECTION_BETWEEN] = STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IDLE) |
+                           STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_PAUSED) | ENDS,
+    [CONNECTION_IN_MESSAGE] = STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_BETWEEN) | ENDS,
+    [CONNECTION_PAUSED] = STATE(CONNECTION_PAUSED) | STATE(CONNECTION_IDLE) |
+                          STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
     [CONNECTION_ENDED] = STATE(CONNECTION_CUT) | STATE(CONNECTION_CLOSED),
     [CONNECTION_CUT] = STATE(CONNECTION_LINGERING) | STATE(CONNECTION_CLOSED),
     [CONNECTION_LINGERING] = STATE(CONNECTION_CLOSED),
@@ -77,10 +77,11 @@ void connection_check(const struct connection *c)
 /* An extra connection has its own deadline, once, for the one request that it may send. */
 static void set_deadline(struct connection *c)
 {
-    if (!c->socket.is_extra || connection_has_ended(c))
-        net_socket_set_deadline(&c->socket, deadlines[c->state]);
-    else if (c->socket.read_deadline.kind != TIMEOUT_EXTRA)
-        net_socket_set_deadline(&c->socket, TIMEOUT_EXTRA);
+    bool is_extra = c->socket.is_extra && !connection_has_ended(c);
+    enum timeout_kind kind = is_extra ? TIMEOUT_EXTRA : deadlines[c->state];
+
+    if (kind != c->socket.read_deadline.kind || kind == TIMEOUT_IDLE)
+        net_socket_set_deadline(&c->socket, kind);
 }
 
 void connection_move(struct connection *c, enum connection_state state)
@@ -88,7 +89,11 @@ void connection_move(struct connection *c, enum connection_state state)
     CHECK(state_may_move(moves, c->state, state));
     c->state = state;
     if (state != CONNECTION_CLOSED) {
-        set_deadline(c);
+        bool settles = !c->in_run || connection_has_ended(c);
+
+        /* Within run() a message may come and go at once; but what ran for the last one is over. */
+        if (settles || c->socket.read_deadline.kind == TIMEOUT_REQUEST)
+            set_deadline(c);
         return;
     }
     assert(!c->first);

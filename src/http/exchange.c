@@ -324,9 +324,8 @@ static void settle(struct connection *c)
         finish(c);
     if (c->state == CONNECTION_CLOSED)
         return;
-    enum connection_state state = connection_has_ended(c) ? c->state : state_at_rest(c);
-    if (state != c->state || state == CONNECTION_IDLE)
-        connection_move(c, state);
+    if (!connection_has_ended(c))
+        connection_move(c, state_at_rest(c));
     bool streams = c->first && request_streams(c->first);
     bool is_blind = !reads(c) && c->peer == PEER_SENDS && (c->watched > 0 || streams);
     net_socket_wait(&c->socket, (reads(c) ? UV_READABLE : 0) |
