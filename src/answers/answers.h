@@ -2,6 +2,9 @@
  * Why a request is refused: each status and text once, whatever route or room says it. To add one,
  * add a row.
  *
+ * Handlers say these by answers_refuse, never by http_respond_error. Who maps the error of an
+ * ingest's ticket to a row is its owner: for HTTP, api/ingest_routes.c.
+ *
  * Not here is what http refuses by itself, before a handler (http/http.h), and lists of what is
  * wrong with parameters and fields (422: formats/validation.h).
  *
@@ -71,7 +74,10 @@ enum refusal {
 /* Answers `req` with {"detail":"…"}; `number` is for a text that has one, else 0. */
 void answers_refuse(struct http_request *req, enum refusal why, uint64_t number);
 
-/* The same in the words of answers_fail. */
+/*
+ * Answers {"detail":"…"} with the text that answers_fail has put into `detail`. The status is the
+ * caller's, since an errbuf has none: 503 for what a read is refused for.
+ */
 void answers_refuse_failed(struct http_request *req, unsigned status, const struct errbuf *detail);
 
 /* Puts the text into `err` for who answers later, and returns `error`. */

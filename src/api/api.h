@@ -23,7 +23,7 @@ struct api_options {
     size_t max_inflight_bytes;
     const char *allowed_hosts;   /* see access.h; NULL: "*" if http.host is no loopback address */
     const char *cors_origins;    /* see access.h; NULL: none */
-    const char *trusted_proxies; /* see http/ranges.h */
+    const char *trusted_proxies; /* see net/ranges.h */
     bool ops_only;               /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */

@@ -1,7 +1,7 @@
 /*
  * One client's connection: its line of requests, their answers going out in order, and its end.
- * What is read and when is above it, in exchange.c, where its states are told. Everything happens
- * on its thread.
+ * What is read and when is above it, in exchange.c. Its states are in internal.h, with their
+ * moves. Everything happens on its thread.
  */
 #ifndef LOGMILL_HTTP_CONNECTION_H
 #define LOGMILL_HTTP_CONNECTION_H

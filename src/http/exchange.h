@@ -1,6 +1,6 @@
 /*
  * What goes on upon a connection: bytes become requests, which are handled and answered in turn.
- * See exchange.c for its states.
+ * The states of a connection: internal.h; how they follow from what happens is told in exchange.c.
  */
 #ifndef LOGMILL_HTTP_EXCHANGE_H
 #define LOGMILL_HTTP_EXCHANGE_H

@@ -9,8 +9,10 @@
  * HTTP_PIPELINE_MAX requests under way on a connection), chunked bodies, Expect: 100-continue,
  * bodies in gzip and zstd, HEAD as GET without a body, time-outs, and every refusal that comes
  * before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 501, 503, 505. Its
- * errors are JSON: {"detail":"Not Found"}. A path that is a route but for a slash at its end is
- * answered 307, as FastAPI does.
+ * errors are JSON: {"detail":"Not Found"}, the usual words being the reason phrase of the status.
+ * Its 503 have Retry-After: 1, and say "too many connections: at most N" (max_connections), or, if
+ * an account or the memory has no room for the request or its answer, the usual words. A path that
+ * is a route but for a slash at its end is answered 307, as FastAPI does.
  */
 #ifndef LOGMILL_HTTP_HTTP_H
 #define LOGMILL_HTTP_HTTP_H
@@ -64,8 +66,10 @@ enum {
 /* ---- Routes ---- */
 
 /*
- * Answers `req`, now or later, with exactly one http_respond. What request functions return lives
- * until the handler returns, no longer. `thread` is what hooks.thread_start returned.
+ * Answers `req`, now or later, exactly once: by http_respond, by a stream (http_stream_begin until
+ * its end), or, if it is a refusal, by answers_refuse, which is above this room. What request
+ * functions return lives until the handler returns, no longer. `thread` is what hooks.thread_start
+ * returned.
  */
 typedef void http_handler(struct http_request *req, void *thread);
 
@@ -147,7 +151,7 @@ struct http_server_options {
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
     unsigned write_timeout_ms;   /* for a lot of an answer to be taken; default 30 000 */
-    size_t max_connection_bytes; /* see below; default 4 MiB */
+    size_t max_connection_bytes; /* see above; default 4 MiB */
     struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
     struct account *answers;     /* answers not taken, what waits behind them; likewise */
     const struct ranges *trusted_proxies; /* whose X-Forwarded-… count; NULL: nobody's */
@@ -255,7 +259,11 @@ void http_respond(struct http_request *req, const struct http_response *response
  */
 bool http_reserve_answer(struct http_request *req) LM_MUST_CHECK;
 
-/* The same for {"detail":"…"}: plain text, or NULL for the usual words. 503 says when to retry. */
+/*
+ * As http_respond, with {"detail":"…"}: plain text, or NULL for the usual words. A 503 has
+ * Retry-After: 1. Only for http itself and for answers/, which has the texts: handlers call
+ * answers_refuse.
+ */
 void http_respond_error(struct http_request *req, unsigned status, const char *detail);
 
 /* ---- A response in pieces, of a length that is not known when it begins ---- */

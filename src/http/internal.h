@@ -67,14 +67,27 @@ enum {
     CONNECTION_LINGER_MS = 2000
 };
 
-/* Reading, and the end. exchange.c tells of them; connection_move changes them. */
+/*
+ * Reading, and the end: connection_move (connection.h) changes them. It is between messages if it
+ * is idle, between or paused; the three differ in what is still in line.
+ *
+ *   new         ──► idle
+ *   idle        ──► in message; idle, for another while to wait
+ *   in message  ──► between
+ *   between     ──► in message, idle, paused
+ *   paused      ──► in message, idle, between
+ *   these but new ──► ended, cut, closed
+ *   ended       ──► cut, closed
+ *   cut         ──► lingering, closed
+ *   lingering   ──► closed
+ */
 enum connection_state {
     CONNECTION_NEW,
-    CONNECTION_IDLE,       /* between messages, and no request is under way */
-    CONNECTION_BETWEEN,    /* between messages, but for one that is being handled */
+    CONNECTION_IDLE,       /* no request is under way: the next is waited for (TIMEOUT_IDLE) */
+    CONNECTION_BETWEEN,    /* requests are under way, and the next may begin */
     CONNECTION_IN_MESSAGE, /* `message` is being read */
-    CONNECTION_PAUSED,     /* between messages, and the next may not begin yet */
-    CONNECTION_ENDED,      /* no further request will be read; the client has sent none */
+    CONNECTION_PAUSED,     /* the next may not begin before some of those under way have left */
+    CONNECTION_ENDED,      /* no further request is read; nothing of the client is left unread */
     CONNECTION_CUT,        /* likewise, but bytes of the client were or will be left unread */
     CONNECTION_LINGERING,  /* all is answered; reads and drops until the client closes */
     CONNECTION_CLOSED,
@@ -113,7 +126,11 @@ struct connection {
     bool is_trusted; /* a trusted proxy */
 };
 
-/* How far its answer is. request_move changes it. */
+/*
+ * How far its answer is. request_move (request.h) changes it.
+ *
+ *   owed ──► streams ◄──► tells      each of them ──► answered
+ */
 enum request_state {
     REQUEST_OWED,     /* the handler has not answered */
     REQUEST_STREAMS,  /* its bytes may be sent, more will come: http_stream_begin to …_end */

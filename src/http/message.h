@@ -117,7 +117,7 @@ struct message {
     struct message_refusal refusal;
     struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
 
-    struct slice body;       /* as sent; then, after message_finish, as meant */
+    struct slice body;       /* as sent; then, after parse_finish, as meant */
     struct buffer body_kept; /* what `body` points into if it came in pieces */
     struct buffer inflated;
     struct buffer decoded; /* of params that had %XX */

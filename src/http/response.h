@@ -1,4 +1,7 @@
-/* Answers: their bytes, and the refusals that the server gives by itself. */
+/*
+ * Answers: their bytes, and the refusals that the server gives by itself, in their own words or in
+ * the usual ones, which are the reason phrase of the status (http.h).
+ */
 #ifndef LOGMILL_HTTP_RESPONSE_H
 #define LOGMILL_HTTP_RESPONSE_H
 

@@ -98,7 +98,8 @@ enum net_loop_state { NET_LOOP_SERVING, NET_LOOP_DRAINING, NET_LOOP_FINISHED, NE
 
 struct net_loop {
     const struct net_protocol *protocol;
-    const struct transport_ops *transport; /* of the sockets to come */
+    /* Of the sockets to come. net_loop_init chooses: plain_transport; tests put another here. */
+    const struct transport_ops *transport;
     struct net_shared *shared;
     uv_loop_t uv;
     enum net_loop_state state;

@@ -9,9 +9,24 @@
  *                its filter has no verdict on one, the tail is catching up again.
  *   gone         its client has, or we have ended the stream, while its job runs: it is over when
  *                that is done.
- * One that starts or catches up waits for a job, or its job reads, or neither. The tails of a hub
- * have their jobs in turn, one at a time of each line (tail_line), so that whoever else reads waits
- * for a few of them at most.
+ * Before and after these it is new (not in the hub's list yet) and over (to be freed).
+ *
+ * One that starts or catches up needs no job now, or waits for its turn (…_WAITS), or its job runs
+ * on a thread of the readers (…_READS). The tails of a hub have their jobs in turn, one at a time
+ * of each line (tail_line), so that whoever else reads waits for a few of them at most.
+ *
+ *   new               ──► starting
+ *   starting          ──► its job waits; catching up (that is done: the stream begins); over
+ *   … waits           ──► … reads; over
+ *   … reads           ──► starting
+ *   catching up       ──► its job waits; live; over
+ *   … waits           ──► … reads; catching up (no job any more, or none to be had); live; over
+ *   … reads           ──► catching up; gone
+ *   live              ──► catching up; over
+ *   gone              ──► over
+ *
+ * tail_move changes it, called by tail.c (the beginning), catch_up.c (waits, reads), live.c (live
+ * and back) and session.c (the end).
  *
  * In all of them `place` is how far everything that matches was written, or told as missed. An
  * event that is larger than what a tail may have unsent is written in parts, each when the one
