@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/check.h"
 #include "base/state.h"
 #include "http/client.h"
 
@@ -72,10 +71,9 @@ static const state_moves moves[MESSAGE_STAGES] = {
     [MESSAGE_BODY] = STATE(MESSAGE_COMPLETE),
 };
 
-void message_move(struct message *m, enum message_stage stage)
+bool message_may_move(const struct message *m, enum message_stage stage)
 {
-    CHECK(state_may_move(moves, m->stage, stage));
-    m->stage = stage;
+    return state_may_move(moves, m->stage, stage);
 }
 
 int message_refuse(struct message *m, unsigned status, const char *format, ...)

@@ -19,6 +19,7 @@
 #include <llhttp.h>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "base/ledger.h"
 #include "base/slice.h"
 #include "http/http.h"
@@ -133,8 +134,15 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us);
 /* Gives back what the last message held. */
 void message_end(struct message *m);
 
-/* Changes its stage. */
-void message_move(struct message *m, enum message_stage stage);
+/* Whether `stage` may follow the one it is in. */
+bool message_may_move(const struct message *m, enum message_stage stage);
+
+/* Changes its stage. In line: twice for each header. */
+static inline void message_move(struct message *m, enum message_stage stage)
+{
+    CHECK(message_may_move(m, stage));
+    m->stage = stage;
+}
 
 /* Sets the refusal, unless there is one. `format` NULL: the usual words. Returns HPE_USER. */
 int message_refuse(struct message *m, unsigned status, const char *format, ...) LM_PRINTF(3, 4);
