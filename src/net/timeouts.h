@@ -3,8 +3,8 @@
  * away when it is set, so a list in the order of setting is a list in the order of falling due, and
  * setting, moving and lifting one cost a few pointer writes. One coarse timer per thread sweeps.
  *
- * The kinds are fixed: a protocol that needs another adds it here. For deadlines that are not all of
- * one length it has a uv_timer of its own.
+ * The kinds are fixed: a protocol that needs another adds it here. For deadlines that are not all
+ * of one length it has a uv_timer of its own.
  */
 #ifndef LOGMILL_NET_TIMEOUTS_H
 #define LOGMILL_NET_TIMEOUTS_H

@@ -2,9 +2,10 @@
  * A process that runs until it is told to stop: opens what its roles need, in order, starts them,
  * and stops in the reverse order.
  *
- *   start  metrics ─► store ─► locks ─► cache ─► queue ─► schema ─► feed of tails ─► worker ─► api
- *   stop   api (no new logs) ─► worker (stores what is queued) ─► feed ─► queue, cache, store,
- * locks
+ *   start  metrics ─► store ─► locks ─► cache ─► queue ─► the store's schema ─► feed of tails
+ *          ─► worker ─► api
+ *   stop   api (no new logs) ─► worker (stores what is queued) ─► feed ─► queue ─► cache ─► store
+ *          ─► metrics ─► locks
  */
 #ifndef LOGMILL_PROGRAM_SERVICE_H
 #define LOGMILL_PROGRAM_SERVICE_H
