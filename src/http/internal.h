@@ -72,11 +72,10 @@ enum {
  * is idle, between or paused; the three differ in what is still in line.
  *
  *   new         ──► idle
- *   idle        ──► in message; idle, for another while to wait
- *   in message  ──► between
- *   between     ──► in message, idle, paused
- *   paused      ──► in message, idle, between
- *   these but new ──► ended, cut, closed
+ *   idle        ──► in message                     ┐
+ *   in message  ──► between                        │  and each of these ──► itself, if it rests in
+ *   between     ──► in message, idle, paused       │  it; ──► ended, cut, closed
+ *   paused      ──► in message, idle, between      ┘
  *   ended       ──► cut, closed
  *   cut         ──► lingering, closed
  *   lingering   ──► closed
