@@ -460,7 +460,7 @@ static void move_tickets(struct send *s, struct ingest_ticket **first, size_t n,
 
     part->error = 0;
     part->bytes = bytes;
-    for (; n > 0; n--) {
+    for (; n > 0 && *first; n--) {
         struct ingest_ticket *t = *first;
         struct ingest_mark begin = t->begin;
         struct ingest_mark end = t->next ? t->next->begin : send_end(s);
