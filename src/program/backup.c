@@ -102,6 +102,11 @@ int backup_command(const struct config *config, char **args, int args_len)
         errbuf_set(&err, "%s", in_the_cloud);
         return command_fail(&err);
     }
+    /* It would take the place of what is copied, of the only copy there is. */
+    if (data_dir_owns(config->data_dir, args[0])) {
+        errbuf_set(&err, "%s is a file of DATA_DIR: choose another name", args[0]);
+        return command_fail(&err);
+    }
     if (find_data(config, &err))
         return command_fail(&err);
     int error = write_archive(&archive, config, args[0], &err);

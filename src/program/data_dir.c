@@ -42,20 +42,22 @@ int data_dir_path(char file[PATH_MAX], const char *path, const char *name, struc
     return 0;
 }
 
+static const char *const our_names[] = {
+    "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",
+    "logs.db-wal", "logs.db-shm",  "api.lock",     "worker.lock",
+};
+
+enum { OUR_NAMES_LEN = sizeof(our_names) / sizeof(our_names[0]) };
+
 /* Files of ours that others may read or write, from before this was so, become the owner's alone.
  */
 static void mend_modes(const char *path)
 {
-    static const char *const names[] = {
-        "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",
-        "logs.db-wal", "logs.db-shm",  "api.lock",     "worker.lock",
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < OUR_NAMES_LEN; i++) {
         char file[PATH_MAX];
         struct stat status;
 
-        if (data_dir_path(file, path, names[i], NULL) || stat(file, &status) ||
+        if (data_dir_path(file, path, our_names[i], NULL) || stat(file, &status) ||
             !S_ISREG(status.st_mode))
             continue;
         if ((status.st_mode & 077) && chmod(file, status.st_mode & 0700))
@@ -106,6 +108,23 @@ int data_dir_find(const char *path, const char *name, struct errbuf *err)
                        "DATA_DIR: %s holds no data: there is no %s in it (%s); set DATA_DIR to the "
                        "directory that logmill runs with",
                        path, name, strerror(errno));
+}
+
+bool data_dir_owns(const char *path, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    const char *name = slash ? slash + 1 : file;
+    struct stat ours, its;
+    char folder[PATH_MAX];
+    size_t i = 0;
+
+    while (i < OUR_NAMES_LEN && strcmp(name, our_names[i]) != 0)
+        i++;
+    if (i == OUR_NAMES_LEN || name - file >= PATH_MAX)
+        return false;
+    snprintf(folder, sizeof(folder), "%.*s.", (int)(name - file), file);
+    return !stat(path, &ours) && !stat(folder, &its) && ours.st_dev == its.st_dev &&
+           ours.st_ino == its.st_ino;
 }
 
 int data_dir_check_empty(const char *path, struct errbuf *err)

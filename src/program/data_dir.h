@@ -5,6 +5,7 @@
 #define LOGMILL_PROGRAM_DATA_DIR_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "base/errbuf.h"
 
@@ -28,6 +29,9 @@ int data_dir_make(const char *path, struct errbuf *err) LM_MUST_CHECK;
  * LM_ENOTFOUND with `err` set. Makes nothing.
  */
 int data_dir_find(const char *path, const char *name, struct errbuf *err) LM_MUST_CHECK;
+
+/* Whether `file`, there or not, is the name of a file of ours in directory `path`. */
+bool data_dir_owns(const char *path, const char *file);
 
 /* 0 if neither queue.db nor logs.db is in directory `path`, nor a log of theirs; else LM_EINVAL. */
 int data_dir_check_empty(const char *path, struct errbuf *err) LM_MUST_CHECK;

@@ -6,6 +6,7 @@ import {
     readFileSync,
     readdirSync,
     statSync,
+    symlinkSync,
     writeFileSync,
 } from 'node:fs';
 import * as path from 'node:path';
@@ -308,6 +309,28 @@ scenario('a restore that was stopped half-way lets nothing start on what there i
     const ran = await runLogmill(['restore', file], { DATA_DIR: dataDir });
     assert.equal(ran.code, 0, ran.stderr);
     await lab.start({}, dataDir);
+});
+
+scenario('a backup that would take the place of a file of DATA_DIR is refused', async (lab) => {
+    const server = await lab.start();
+    const id = await postLog(server, { message: 'kept', level: 'info' });
+    await stored(server, id);
+    const link = path.join(lab.folder(), 'link');
+    symlinkSync(server.dataDir, link);
+    for (const name of ['queue.db', 'logs.db', 'logs.db-wal', 'queue.db-shm', 'api.lock']) {
+        for (const folder of [server.dataDir, `${server.dataDir}/.`, link]) {
+            const told = await refusal(['backup', `${folder}/${name}`], { DATA_DIR: server.dataDir });
+            assert.match(told, /is a file of DATA_DIR: choose another name$/);
+        }
+    }
+    const inside = await run(
+        ['sh', '-c', 'cd "$1" && exec "$0" backup logs.db', BINARY, server.dataDir],
+        { settings: { DATA_DIR: '.' } },
+    );
+    assert.equal(inside.code, 1, inside.stderr);
+    await backUp(server.dataDir, path.join(server.dataDir, 'backup.tar'));
+    await server.stop();
+    await stored(await lab.start({}, server.dataDir), id);
 });
 
 scenario('a backup that cannot be written leaves what was there', async (lab) => {
