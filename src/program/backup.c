@@ -107,7 +107,7 @@ int backup_command(const struct config *config, char **args, int args_len)
         errbuf_set(&err, "%s is a file of DATA_DIR: choose another name", args[0]);
         return command_fail(&err);
     }
-    if (find_data(config, &err))
+    if (data_dir_check_restored(config->data_dir, &err) || find_data(config, &err))
         return command_fail(&err);
     int error = write_archive(&archive, config, args[0], &err);
     archive_abandon(&archive);

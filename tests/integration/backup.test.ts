@@ -5,6 +5,7 @@ import {
     mkdirSync,
     readFileSync,
     readdirSync,
+    rmSync,
     statSync,
     symlinkSync,
     writeFileSync,
@@ -306,6 +307,12 @@ scenario('a restore that was stopped half-way lets nothing start on what there i
         assert.equal((await started.refuses()).code, 1);
         assert.match(started.stderr, /a restore into .* was stopped before it was done/);
     }
+    writeFileSync(path.join(dataDir, 'logs.db'), readFileSync(path.join(server.dataDir, 'logs.db')));
+    assert.match(
+        await refusal(['backup', path.join(lab.folder(), 'half')], { DATA_DIR: dataDir }),
+        /a restore into .* was stopped before it was done/,
+    );
+    rmSync(path.join(dataDir, 'logs.db'));
     const ran = await runLogmill(['restore', file], { DATA_DIR: dataDir });
     assert.equal(ran.code, 0, ran.stderr);
     await lab.start({}, dataDir);
