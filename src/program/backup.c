@@ -219,7 +219,9 @@ static int restore_locked(struct archive *archive, const struct config *config, 
         (error = data_dir_check_empty(config->data_dir, err)))
         return error;
     remove_unfinished(places);
-    if ((error = extract(archive, config, places, err)) || (error = check(places, err))) {
+    /* Looked at once more: commands that take no lock may have made a file meanwhile. */
+    if ((error = extract(archive, config, places, err)) || (error = check(places, err)) ||
+        (error = data_dir_check_empty(config->data_dir, err))) {
         remove_unfinished(places);
         return error;
     }

@@ -129,7 +129,8 @@ bool data_dir_owns(const char *path, const char *file)
 
 int data_dir_check_empty(const char *path, struct errbuf *err)
 {
-    static const char *const names[] = {"queue.db", "queue.db-wal", "logs.db", "logs.db-wal"};
+    static const char *const names[] = {"queue.db", "queue.db-wal", "queue.db-journal",
+                                        "logs.db",  "logs.db-wal",  "logs.db-journal"};
     char file[PATH_MAX];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -33,7 +33,8 @@ int data_dir_find(const char *path, const char *name, struct errbuf *err) LM_MUS
 /* Whether `file`, there or not, is the name of a file of ours in directory `path`. */
 bool data_dir_owns(const char *path, const char *file);
 
-/* 0 if neither queue.db nor logs.db is in directory `path`, nor a log of theirs; else LM_EINVAL. */
+/* 0 if neither queue.db nor logs.db is in directory `path`, nor a log or a journal of theirs;
+ * else LM_EINVAL. */
 int data_dir_check_empty(const char *path, struct errbuf *err) LM_MUST_CHECK;
 
 /* 0 unless a restore into directory `path` was stopped before it was done; then LM_EINVAL. */

@@ -1,6 +1,7 @@
 /* `logmill backup` and `logmill restore`: what they promise, also while logs come, and what they refuse. */
 import { strict as assert } from 'node:assert';
 import {
+    createWriteStream,
     existsSync,
     mkdirSync,
     readFileSync,
@@ -316,6 +317,38 @@ scenario('a restore that was stopped half-way lets nothing start on what there i
     const ran = await runLogmill(['restore', file], { DATA_DIR: dataDir });
     assert.equal(ran.code, 0, ran.stderr);
     await lab.start({}, dataDir);
+});
+
+scenario('what comes into DATA_DIR while it is restored stays, and nothing is mixed', async (lab) => {
+    const server = await lab.start();
+    await fill(server, 1);
+    await server.stop();
+    const file = await backUp(server.dataDir, path.join(lab.folder(), 'x'));
+    const dataDir = path.join(lab.folder(), 'data');
+    const pipe = path.join(lab.folder(), 'pipe');
+    assert.equal((await run(['mkfifo', pipe])).code, 0);
+    const refused = refusal(['restore', pipe], { DATA_DIR: dataDir });
+    const writer = createWriteStream(pipe);
+    const bytes = readFileSync(file);
+    writer.write(bytes.subarray(0, bytes.length / 2));
+    await eventually('a file', async () => existsSync(path.join(dataDir, 'logs.db.restoring')));
+    assert.equal((await runLogmill(['migrate'], { DATA_DIR: dataDir })).code, 0);
+    writer.end(bytes.subarray(bytes.length / 2));
+    assert.match(await refused, /holds data: there is a logs\.db in it/);
+    assert.deepEqual(readdirSync(dataDir).filter((name) => !name.endsWith('.lock')), ['logs.db']);
+    await lab.start({}, dataDir);
+});
+
+scenario('restore refuses a DATA_DIR with a journal, which SQLite would undo the data with', async (lab) => {
+    const server = await lab.start();
+    await server.stop();
+    const file = await backUp(server.dataDir, path.join(lab.folder(), 'x'));
+    const dataDir = lab.folder();
+    writeFileSync(path.join(dataDir, 'logs.db-journal'), 'of a file that is gone');
+    assert.match(
+        await refusal(['restore', file], { DATA_DIR: dataDir }),
+        /holds data: there is a logs\.db-journal in it/,
+    );
 });
 
 scenario('a backup that would take the place of a file of DATA_DIR is refused', async (lab) => {
