@@ -314,13 +314,14 @@ static int copy_records(struct send *to, const struct send *from, struct ingest_
 
 /* ---- Taking logs ---- */
 
-/* Moves the open send to the ready ones and opens another. */
-static void close_open(struct ingest *in)
+/* Moves the open send to the ready ones, opens another, and returns the former. */
+static struct send *close_open(struct ingest *in)
 {
     struct send *closed = in->open;
 
     in->open = send_new(in);
     send_move(closed, SEND_READY);
+    return closed;
 }
 
 void ingest_open(struct ingest *in, struct ingest_ticket *t)
@@ -531,12 +532,12 @@ void ingest_flush(struct ingest *in)
     while (in->in_flight < in->limits.send_slots) {
         size_t waiting = in->open->tickets_len;
 
-        if (!in->ready) {
-            if (waiting == 0 || hold_applies(in->hold, waiting))
-                return;
-            close_open(in);
-        }
-        hand_over(in, in->ready);
+        if (in->ready)
+            hand_over(in, in->ready);
+        else if (waiting > 0 && !hold_applies(in->hold, waiting))
+            hand_over(in, close_open(in));
+        else
+            return;
     }
 }
 

@@ -377,8 +377,10 @@ static int get_head(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64_t
 static int get_text(struct archive *a, uint64_t size, char **text, struct errbuf *err)
 {
     *text = NULL;
-    if (size > TEXT_MAX)
-        return errbuf_fail(err, LM_EIO, "%s is damaged: a text in it is too long", a->path);
+    if (size > TEXT_MAX) {
+        errbuf_fail(err, LM_EIO, "%s is damaged: a text in it is too long", a->path);
+        return LM_EIO; /* said here, for the analyser */
+    }
     *text = xcalloc(1, (size_t)size + 1);
     int error = get(a, *text, (size_t)size, err);
     return error ? error : get_padding(a, size, err);
@@ -400,8 +402,8 @@ int archive_open(struct archive *a, const char *path, struct errbuf *err)
 {
     char name[ARCHIVE_NAME_MAX + 1];
     struct stat status;
-    uint64_t size;
-    char *text;
+    uint64_t size = 0;
+    char *text = NULL;
 
     *a = (struct archive){.fd = -1, .path = path};
     buffer_init(&a->sums, TEXT_MAX);
