@@ -233,7 +233,18 @@ export class PostgresServer {
         client.on('error', () => {}); // the query's promise tells
         await client.connect();
         try {
-            await client.query(`BEGIN; ${sql}`);
+            for (let tries = 1; ; tries++) {
+                try {
+                    await client.query(`BEGIN; ${sql}`);
+                    break;
+                } catch (error) {
+                    // A deadlock with a worker that makes a day's partition: this side was chosen to give way.
+                    if ((error as { code?: string }).code !== '40P01' || tries === 5) {
+                        throw error;
+                    }
+                    await client.query('ROLLBACK');
+                }
+            }
             await body();
             await client.query('ROLLBACK');
         } finally {

@@ -323,7 +323,7 @@ static void a_partition_that_cannot_be_made_stops_nobody(void **state)
     new_writer(p);
     start_us = clock_monotonic_us();
     assert_int_equal(store_test_append(p->w, records, 2).stored, 1);
-    assert_true(clock_monotonic_us() - start_us < 1000000);
+    assert_true(clock_monotonic_us() - start_us < 1800000); /* a wait is 2 s */
     PQfinish(other);
     /* That while is over for a process that starts. */
     store_reader_free(p->r);
@@ -603,7 +603,7 @@ static void expect_cancel(struct postgres_place *p)
 
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, p->r), 0);
     assert_int_equal(store_query(p->r, &query, store_test_collect, &p->rows, &err), LM_ETIMEOUT);
-    assert_true(clock_monotonic_us() - start_us < 2000000);
+    assert_true(clock_monotonic_us() - start_us < 4000000);
     pthread_join(thread, NULL);
 }
 
@@ -711,6 +711,22 @@ static void a_url_that_is_wrong_is_refused_without_showing_it(void **state)
     }
 }
 
+/* One session calls itself so, once those that have just ended are gone. */
+static void expect_one_session(struct postgres_place *p, const char *name)
+{
+    char sql[128];
+    int64_t n = 0;
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'", name);
+    for (int i = 0; n != 1 && i < 100; i++) {
+        if (i > 0)
+            usleep(RETRY_PAUSE_US);
+        n = postgres_place_number(p, sql);
+    }
+    assert_int_equal(n, 1);
+}
+
 static void a_url_and_parts_join_and_libpqs_own_settings_hold(void **state)
 {
     struct postgres_place *p = *state;
@@ -728,15 +744,11 @@ static void a_url_and_parts_join_and_libpqs_own_settings_hold(void **state)
     s = store_postgres_new(&options, &err);
     w = store_test_writer(s);
     store_test_append(w, &record, 1);
-    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity "
-                                              "WHERE application_name = 'x'"),
-                     1);
+    expect_one_session(p, "x");
     store_writer_free(w);
     store_free(s);
     store_test_append(p->w, &record, 1);
-    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM pg_stat_activity "
-                                              "WHERE application_name = 'logmill'"),
-                     1);
+    expect_one_session(p, "logmill");
     /* sslmode is libpq's: this server has no TLS. */
     snprintf(url, sizeof(url), "postgresql://tester:sesame@127.0.0.1:%s/%s?sslmode=require",
              parts.port, parts.name);
@@ -802,7 +814,7 @@ static void what_an_attempt_came_to_is_taken_from_no_running_thread(void **state
         fd.fd = store_postgres_connect_fd(c);
         assert_int_equal(poll(&fd, 1, 10000), 1);
         pg = store_postgres_connect_take(c);
-        assert_int_equal(count_threads(), threads);
+        assert_true(count_threads() <= threads); /* one of a test before may have ended */
         assert_int_equal(PQstatus(pg), CONNECTION_BAD);
         PQfinish(pg);
         store_postgres_connect_free(c);
