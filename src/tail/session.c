@@ -135,9 +135,9 @@ void tail_check(const struct tail *t)
     CHECK(state_in(t->state, UNLINKED) || (t->prev ? t->prev->next == t : hub->tails == t));
     CHECK(!t->next || t->next->prev == t);
     CHECK(!t->line == !state_in(t->state, WAITING | READING));
-    CHECK(!tail_reads(t) || t->line->served == t);
+    CHECK(!tail_reads(t) || (t->line && t->line->served == t));
     CHECK(tail_reads(t) || !t->reading.batch);
-    if (tail_waits(t)) {
+    if (tail_waits(t) && t->line) {
         CHECK(t->prev_in_line ? t->prev_in_line->next_in_line == t : t->line->first == t);
         CHECK(t->next_in_line ? t->next_in_line->prev_in_line == t : t->line->last == t);
     } else {
