@@ -62,9 +62,10 @@ struct dead_log {
 /*
  * What is to be done about the next round of a lane.
  *
- *   AWAITS_STORE  the store could not take logs, or has not answered yet: its schema may be
- * missing. No message is received READY         it may begin IN_A_ROW      the round before found
- * work, but not much: this one keeps its distance
+ *   AWAITS_STORE  No message is received: the store could not take logs, or has not answered yet,
+ *                 and then its schema may be missing.
+ *   READY         It may begin.
+ *   IN_A_ROW      It keeps its distance: the round before found work, but not much.
  *
  *   AWAITS_STORE ──► READY ◄──► IN_A_ROW
  *        ▲             │           │
