@@ -1,7 +1,7 @@
 /* The commands that talk to a server: send, query, tail, import, export; completion, man. */
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -961,13 +961,14 @@ scenario('each flag is in --help, the manual page and both completions', async (
     }
     const folder = lab.folder();
     writeFileSync(path.join(folder, 'logmill.bash'), bash!.stdout);
+    symlinkSync(BINARY, path.join(folder, 'logmill')); // it may have another name here
     const script = `source ${folder}/logmill.bash
         ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _logmill; echo "\${COMPREPLY[*]}"; }
         ask logmill que; ask logmill query --not-; ask logmill send --format p; ask logmill completion z
         ask logmill serve --data-d`;
     writeFileSync(path.join(folder, 'try'), script);
     const tried = await run(['bash', path.join(folder, 'try')], {
-        settings: { PATH: `${path.dirname(BINARY)}:${process.env['PATH']}` },
+        settings: { PATH: `${folder}:${process.env['PATH']}` },
     });
     assert.deepEqual([tried.stderr, tried.stdout],
         ['', 'query\n--not-level --not-text --not-attr\nplain\nzsh\n--data-dir\n']);
