@@ -271,29 +271,33 @@ scenario(
     },
 );
 
-scenario('a worker gives back the memory that a large backlog took', async (lab) => {
-    const site = await (await cloud()).site({ visibilityTimeout: 30 });
-    const binary = OPTIMISED; // AddressSanitizer takes more, and gives back less
-    const api = await lab.start({ command: 'api', binary, settings: site.settings });
-    const worker = await lab.start({
-        command: 'worker',
-        binary,
-        settings: { ...site.settings, METRICS_PORT: String(await freePort()) },
-    });
-    const log = { level: 'info', message: 'm'.repeat(150), service: 'shop', request: '7f3a9c52' };
-    const body = Array.from({ length: 700 }, () => log); // in one message of SQS
-    for (let round = 1; round <= 2; round++) {
-        worker.signal('SIGSTOP');
-        for (let sent = 0; sent < 420; sent++) {
-            const answer = await post(api, '/logs', body);
-            assert.equal(answer.status, 201, answer.text);
+scenario(
+    'a worker gives back the memory that a large backlog took',
+    async (lab) => {
+        const site = await (await cloud()).site({ visibilityTimeout: 30 });
+        const binary = OPTIMISED; // AddressSanitizer takes more, and gives back less
+        const api = await lab.start({ command: 'api', binary, settings: site.settings });
+        const worker = await lab.start({
+            command: 'worker',
+            binary,
+            settings: { ...site.settings, METRICS_PORT: String(await freePort()) },
+        });
+        const log = { level: 'info', message: 'm'.repeat(150), service: 'shop', request: '7f3a9c52' };
+        const body = Array.from({ length: 700 }, () => log); // in one message of SQS
+        for (let round = 1; round <= 2; round++) {
+            worker.signal('SIGSTOP');
+            for (let sent = 0; sent < 420; sent++) {
+                const answer = await post(api, '/logs', body);
+                assert.equal(answer.status, 201, answer.text);
+            }
+            worker.signal('SIGCONT');
+            await site.atRest(120_000);
         }
-        worker.signal('SIGCONT');
-        await site.atRest(120_000);
-    }
-    // Seen: 50 MB after any number of rounds, and 70 to 107 if glibc keeps what was freed.
-    await eventually('its memory to go back', async () => residentBytes(worker.pid) < 65_000_000);
-});
+        // Seen: 50 MB after any number of rounds, and 70 to 107 if glibc keeps what was freed.
+        await eventually('its memory to go back', async () => residentBytes(worker.pid) < 65_000_000);
+    },
+    { timeoutMs: 300_000 },
+);
 
 scenario('`logmill migrate` by many at once makes the schema once', async (lab) => {
     const site = await (await cloud()).site();
