@@ -7,6 +7,7 @@
 #include <yyjson.h>
 
 #include "../cmocka_all.h"
+#include "../record/deep_log.h"
 #include "../record/kept_records.h"
 #include "../vectors.h"
 #include "base/clock.h"
@@ -398,22 +399,6 @@ static void an_error_in_a_line_tells_the_line_and_the_place_in_it(void **state)
         "decode error\",\"input\":{},\"ctx\":{\"error\":\"Expecting ':' delimiter\"}},"
         "{\"type\":\"json_invalid\",\"loc\":[\"body\",2,14],\"msg\":\"JSON "
         "decode error\",\"input\":{},\"ctx\":{\"error\":\"Expecting ',' delimiter\"}}]}");
-}
-
-/* A log whose attribute "a" has `depth` - 1 levels, with `before` and `after` around it. */
-static struct slice deep_log(struct buffer *b, const char *before, size_t depth, const char *after)
-{
-    buffer_clear(b);
-    buffer_append_string(b, before);
-    buffer_append_string(b, "{\"message\":\"m\",\"level\":\"l\",\"a\":");
-    for (size_t i = 1; i < depth; i++)
-        buffer_append_string(b, i % 2 ? "[" : "{\"x\":");
-    buffer_append_string(b, "1");
-    for (size_t i = depth - 1; i > 0; i--)
-        buffer_append_string(b, i % 2 ? "]" : "}");
-    buffer_append_string(b, "}");
-    buffer_append_string(b, after);
-    return buffer_slice(b);
 }
 
 static void a_log_may_be_so_deep_wherever_it_stands(void **state)

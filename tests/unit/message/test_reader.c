@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "../record/deep_log.h"
 #include "../record/kept_records.h"
 #include "message/writer.h"
 #include "record/limits.h"
@@ -187,22 +188,6 @@ static void a_message_may_pass_every_limit_of_the_entrance(void **state)
     assert_int_equal(kept.records[0].level.len, 5000);
     assert_non_null(strstr(kept.records[0].attributes.data, "1e999999"));
     buffer_release(&b);
-}
-
-/* A log whose attribute "a" has `depth` - 1 levels, with `before` and `after` around it. */
-static struct slice deep_log(struct buffer *b, const char *before, size_t depth, const char *after)
-{
-    buffer_clear(b);
-    buffer_append_string(b, before);
-    buffer_append_string(b, "{\"message\":\"m\",\"level\":\"l\",\"a\":");
-    for (size_t i = 1; i < depth; i++)
-        buffer_append_string(b, i % 2 ? "[" : "{\"x\":");
-    buffer_append_string(b, "1");
-    for (size_t i = depth - 1; i > 0; i--)
-        buffer_append_string(b, i % 2 ? "]" : "}");
-    buffer_append_string(b, "}");
-    buffer_append_string(b, after);
-    return buffer_slice(b);
 }
 
 static void a_message_takes_the_deepest_log_and_rejects_a_deeper_one(void **state)
