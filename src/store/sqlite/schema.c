@@ -1,7 +1,7 @@
 #include "store/sqlite/internal.h"
 
 /* The schema version that a program must know to use the file: the recipe is in sqlite/db.h. */
-enum { COMPATIBLE_SINCE = 4 };
+enum { COMPATIBLE_SINCE = 5 };
 
 /*
  * The view is for people with the sqlite3 program. The remainder of a negative timestamp is brought
@@ -40,6 +40,65 @@ static const char *const schema[] = {
     "FROM (SELECT unixepoch() * 1000000 AS now) LEFT JOIN arrivals;\n",
     /* Their ids have no time to search by. Costs nothing but for such logs, of which few exist. */
     "CREATE INDEX logs_before_1970 ON logs(id) WHERE timestamp < 0;\n",
+    /*
+     * Logs as compressed blocks (block/block.h, segment.h). `logs` and `arrivals` are what an older
+     * logmill left: they only shrink, until all is taken over. Keys: log_key_pack_ordered.
+     */
+    "CREATE TABLE recent(\n"
+    "    last INTEGER PRIMARY KEY,    -- number of its last log, in the order of storing\n"
+    "    stored INTEGER NOT NULL,     -- microseconds since 1970, UTC\n"
+    "    rows INTEGER NOT NULL,\n"
+    "    first BLOB NOT NULL,         -- lowest and ...\n"
+    "    highest BLOB NOT NULL,       -- ... highest key\n"
+    "    logs BLOB NOT NULL           -- block/raw.h, in the order of storing\n"
+    ") STRICT;\n"
+    "CREATE TABLE segments(\n"
+    "    number INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    first BLOB NOT NULL,         -- lowest and ...\n"
+    "    last BLOB NOT NULL,          -- ... highest key\n"
+    "    rows INTEGER NOT NULL,       -- of the blocks that are there\n"
+    "    erased INTEGER NOT NULL,     -- of them, marked in `erased`\n"
+    "    bytes INTEGER NOT NULL,\n"
+    "    blocks INTEGER NOT NULL,     -- it was made with\n"
+    "    gone INTEGER NOT NULL,       -- of them, the first ones, that are there no more\n"
+    "    buckets INTEGER NOT NULL,    -- of its filter; 0: none\n"
+    "    first_sequence INTEGER NOT NULL,  -- in the order of storing; 0: not kept\n"
+    "    last_sequence INTEGER NOT NULL,\n"
+    "    stored INTEGER NOT NULL,\n"
+    "    cold INTEGER NOT NULL,       -- made by compaction\n"
+    "    changes INTEGER NOT NULL,    -- of gone and erased\n"
+    "    heads BLOB NOT NULL          -- block/head.h\n"
+    ") STRICT;\n"
+    "CREATE INDEX segments_by_last ON segments(last);\n"
+    "CREATE INDEX segments_by_sequence ON segments(last_sequence);\n"
+    "CREATE TABLE blocks(\n"
+    "    number INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+    "    data BLOB NOT NULL           -- block/block.h\n"
+    ") STRICT;\n"
+    "CREATE TABLE filters(\n"
+    "    place INTEGER PRIMARY KEY,   -- segment * 2^20 + number of the chunk\n"
+    "    data BLOB NOT NULL           -- block/filter.h\n"
+    ") STRICT;\n"
+    "CREATE TABLE erased(\n"
+    "    block INTEGER PRIMARY KEY,\n"
+    "    rows INTEGER NOT NULL,       -- so many are marked\n"
+    "    marks BLOB NOT NULL          -- a bit a row, little-endian words of 64\n"
+    ") STRICT;\n"
+    /* Keys of logs that were deleted on purpose: a redelivery does not bring them back. */
+    "CREATE TABLE tombstones(\n"
+    "    number INTEGER PRIMARY KEY,\n"
+    "    deleted INTEGER NOT NULL,    -- microseconds since 1970, UTC\n"
+    "    first BLOB NOT NULL,\n"
+    "    last BLOB NOT NULL,\n"
+    "    keys BLOB NOT NULL           -- 24 bytes each, ascending\n"
+    ") STRICT;\n"
+    "CREATE INDEX tombstones_by_last ON tombstones(last);\n"
+    /* One row. */
+    "CREATE TABLE sequence(\n"
+    "    last INTEGER NOT NULL,       -- at least the highest that has left `recent`\n"
+    "    follow_from INTEGER NOT NULL -- what was stored up to it cannot be followed any more\n"
+    ") STRICT;\n"
+    "INSERT INTO sequence SELECT coalesce(max(last), 0), 0 FROM arrivals;\n",
 };
 
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
