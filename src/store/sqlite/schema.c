@@ -96,9 +96,25 @@ static const char *const schema[] = {
     /* One row. */
     "CREATE TABLE sequence(\n"
     "    last INTEGER NOT NULL,       -- at least the highest that has left `recent`\n"
-    "    follow_from INTEGER NOT NULL -- what was stored up to it cannot be followed any more\n"
+    "    follow_from INTEGER NOT NULL, -- what was stored up to it cannot be followed any more\n"
+    "    changes INTEGER NOT NULL     -- of `recent` and `segments`, but for what `recent` gains\n"
     ") STRICT;\n"
-    "INSERT INTO sequence SELECT coalesce(max(last), 0), 0 FROM arrivals;\n",
+    "INSERT INTO sequence SELECT coalesce(max(last), 0), 0, 0 FROM arrivals;\n"
+    /*
+     * By `changes` readers see that what they keep in memory is no longer so. Who writes need not
+     * think of it, but for this: INSERT OR REPLACE runs no trigger, and is not used here. Marks in
+     * `erased` change their segment's row, too.
+     */
+    "CREATE TRIGGER recent_lost AFTER DELETE ON recent BEGIN\n"
+    "    UPDATE sequence SET changes = changes + 1; END;\n"
+    "CREATE TRIGGER recent_changed AFTER UPDATE ON recent BEGIN\n"
+    "    UPDATE sequence SET changes = changes + 1; END;\n"
+    "CREATE TRIGGER segments_gained AFTER INSERT ON segments BEGIN\n"
+    "    UPDATE sequence SET changes = changes + 1; END;\n"
+    "CREATE TRIGGER segments_lost AFTER DELETE ON segments BEGIN\n"
+    "    UPDATE sequence SET changes = changes + 1; END;\n"
+    "CREATE TRIGGER segments_changed AFTER UPDATE ON segments BEGIN\n"
+    "    UPDATE sequence SET changes = changes + 1; END;\n",
 };
 
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
