@@ -9,6 +9,7 @@
  *   writer.h  records → a block
  *   reader.h  a block → keys, levels, records
  *   filter.h  which words and values may be in which blocks
+ *   plan.h    a query, made ready for blocks
  *   select.h  a block and a query → the rows that match
  *
  * Whatever bytes a reader is given, it answers with an error (LM_EIO: damaged, and where) or with

@@ -28,6 +28,9 @@ void block_reader_free(struct block_reader *r); /* NULL does nothing */
 int block_open(struct block_reader *r, const struct block_source *source,
                const struct block_head *head, struct errbuf *err) LM_MUST_CHECK;
 
+/* How many rows the open block has. */
+size_t block_rows(const struct block_reader *r);
+
 /* Forgets the block, keeps the memory. */
 void block_close(struct block_reader *r);
 

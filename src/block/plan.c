@@ -1,0 +1,131 @@
+#include "block/plan.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "block/words.h"
+
+/* ---- Making one ---- */
+
+static size_t folded_bytes(const struct log_filter *f)
+{
+    size_t len = f->text.len + f->excluded_text.len;
+
+    for (size_t i = 0; i < f->levels_len; i++)
+        len += f->levels[i].len;
+    for (size_t i = 0; i < f->excluded_levels_len; i++)
+        len += f->excluded_levels[i].len;
+    return TEXT_FOLD_GROWTH * len;
+}
+
+/* Folds `text` to `*to`, which it moves past it. */
+static struct slice fold(struct slice text, char **to)
+{
+    struct slice folded = slice_of(*to, text_fold(text, *to));
+
+    *to += folded.len;
+    return folded;
+}
+
+static void add_hash(struct block_plan *p, uint64_t hash)
+{
+    if (p->hashes_len < BLOCK_PLAN_HASHES_MAX)
+        p->hashes[p->hashes_len++] = hash;
+}
+
+/* A word at an end of the text may be a part of a longer one in the message. */
+static void add_inner_word(uint64_t hash, struct slice word, void *ctx)
+{
+    struct block_plan *p = ctx;
+
+    if (word.data > p->text.data && word.data + word.len < p->text.data + p->text.len)
+        add_hash(p, hash);
+}
+
+static void gather_hashes(struct block_plan *p)
+{
+    const struct log_filter *f = p->filter;
+
+    for (size_t i = 0; i < f->attributes_len; i++)
+        if (!f->attributes[i].excludes)
+            add_hash(p, block_value_hash(f->attributes[i].name, f->attributes[i].value));
+    block_words(p->text, add_inner_word, p);
+}
+
+struct block_plan *block_plan_new(struct log_matcher *m)
+{
+    const struct log_filter *f = log_matcher_filter(m);
+    struct block_plan *p = try_malloc(sizeof(*p) + folded_bytes(f));
+
+    if (!p)
+        return NULL;
+    *p = (struct block_plan){.matcher = m, .filter = f};
+    log_matcher_ref(m);
+
+    char *to = p->texts;
+    for (size_t i = 0; i < f->levels_len; i++)
+        p->levels[i] = fold(f->levels[i], &to);
+    for (size_t i = 0; i < f->excluded_levels_len; i++)
+        p->excluded_levels[i] = fold(f->excluded_levels[i], &to);
+    p->text = fold(f->text, &to);
+    p->excluded_text = fold(f->excluded_text, &to);
+    gather_hashes(p);
+    return p;
+}
+
+void block_plan_free(struct block_plan *p)
+{
+    if (p)
+        log_matcher_unref(p->matcher);
+    free(p);
+}
+
+/* ---- Asking ---- */
+
+void block_plan_hashes(const struct block_plan *p, const uint64_t **hashes, size_t *n)
+{
+    *hashes = p->hashes;
+    *n = p->hashes_len;
+}
+
+static bool is_among(struct slice level, const struct slice *levels, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_equal(levels[i], level))
+            return true;
+    return false;
+}
+
+bool block_plan_takes_level(const struct block_plan *p, struct slice folded)
+{
+    const struct log_filter *f = p->filter;
+
+    return (f->levels_len == 0 || is_among(folded, p->levels, f->levels_len)) &&
+           !is_among(folded, p->excluded_levels, f->excluded_levels_len);
+}
+
+enum block_verdict block_plan_judge(const struct block_plan *p, const struct block_head *head)
+{
+    const struct log_filter *f = p->filter;
+    bool only_levels = f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0;
+    bool any = false;
+    bool all = true;
+
+    if (f->levels_len == 0 && f->excluded_levels_len == 0)
+        return only_levels ? BLOCK_ALL : BLOCK_SOME;
+    if (head->levels_len == 0)
+        return BLOCK_SOME;
+    for (unsigned i = 0; i < head->levels_len; i++) {
+        char folded[TEXT_FOLD_GROWTH * BLOCK_HEAD_LEVEL_BYTES_MAX];
+        size_t len = text_fold(head->levels[i].level, folded);
+
+        if (block_plan_takes_level(p, slice_of(folded, len)))
+            any = true;
+        else
+            all = false;
+    }
+    if (!any)
+        return BLOCK_NONE;
+    return all && only_levels ? BLOCK_ALL : BLOCK_SOME;
+}
