@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "sqlite/faults.h"
@@ -17,6 +18,11 @@ enum {
     BUSY_NAP_SHORT_US = 200, /* about a commit's CPU; the usual wait is one commit of the other's */
     BUSY_NAP_LONG_US = 2000,
     BUSY_NAPS_SHORT = 100,
+};
+
+struct sqlite_db_statement {
+    const char *sql;
+    sqlite3_stmt *stmt;
 };
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
@@ -118,6 +124,23 @@ int sqlite_db_prepare(struct sqlite_db *db, const char *sql, sqlite3_stmt **stmt
     int rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 
     return rc == SQLITE_OK ? 0 : sqlite_db_error(db, rc, err);
+}
+
+int sqlite_db_statement(struct sqlite_db *db, const char *sql, sqlite3_stmt **stmt,
+                        struct errbuf *err)
+{
+    for (size_t i = 0; i < db->statements_len; i++) {
+        *stmt = db->statements[i].stmt;
+        if (db->statements[i].sql == sql)
+            return 0;
+    }
+    int error = sqlite_db_prepare(db, sql, stmt, err);
+    if (error)
+        return error;
+    db->statements = array_reserve(db->statements, &db->statements_capacity, db->statements_len + 1,
+                                   sizeof(*db->statements));
+    db->statements[db->statements_len++] = (struct sqlite_db_statement){sql, *stmt};
+    return 0;
 }
 
 int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err)
@@ -504,6 +527,9 @@ void sqlite_db_close(struct sqlite_db *db)
     sqlite3_finalize(db->begin);
     sqlite3_finalize(db->commit);
     sqlite3_finalize(db->rollback);
+    for (size_t i = 0; i < db->statements_len; i++)
+        sqlite3_finalize(db->statements[i].stmt);
+    free(db->statements);
     sqlite3_close(db->handle);
     free(db->path);
     *db = (struct sqlite_db){0};

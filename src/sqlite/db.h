@@ -76,6 +76,9 @@ struct sqlite_db {
     bool gives_back;        /* the file can be made shorter */
     unsigned commits;       /* of this connection, for sqlite_db_tidy to see that it is idle */
     unsigned commits_tidied;
+    struct sqlite_db_statement *statements; /* of sqlite_db_statement */
+    size_t statements_len;
+    size_t statements_capacity;
 };
 
 /*
@@ -88,13 +91,22 @@ struct sqlite_db {
 int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options,
                    struct errbuf *err) LM_MUST_CHECK;
 
-/* Closes; every statement of the connection but its own must be finalized. All zeroes: no effect.
+/*
+ * Closes; every statement of the connection that sqlite_db_prepare made must be finalized. All
+ * zeroes: no effect.
  */
 void sqlite_db_close(struct sqlite_db *db);
 
 /* Prepares a statement that is kept for the life of the connection. */
 int sqlite_db_prepare(struct sqlite_db *db, const char *sql, sqlite3_stmt **stmt,
                       struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * The same, prepared at the first call and the connection's own until it is closed: `sql` is a
+ * literal, known by its address. Who asks for it steps and resets it before another does.
+ */
+int sqlite_db_statement(struct sqlite_db *db, const char *sql, sqlite3_stmt **stmt,
+                        struct errbuf *err) LM_MUST_CHECK;
 
 /* Runs a statement that returns no rows, and resets it. */
 int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err) LM_MUST_CHECK;

@@ -49,14 +49,29 @@ static const struct store_ops ops = {
     .cancel = store_sqlite_reader_cancel,
 };
 
-struct store *store_sqlite_new(const char *directory, struct errbuf *err)
+struct store *store_sqlite_new_sized(const char *directory, const struct store_sqlite_sizes *sizes,
+                                     struct errbuf *err)
 {
     static const char name[] = "/logs.db";
     struct store_sqlite *s = xcalloc(1, sizeof(*s));
     size_t path_size = strlen(directory) + sizeof(name);
 
     s->base.ops = &ops;
+    s->sizes = *sizes;
+#ifdef LOGMILL_FAULTS /* so that the real binary can be tested */
+    const char *text = getenv("LOGMILL_STORE_SIZES");
+    if (text && store_sqlite_sizes_parse(&s->sizes, text, err) != 0) {
+        free(s);
+        return NULL;
+    }
+#endif
+    store_sqlite_sizes_settle(&s->sizes);
     s->path = xmalloc(path_size);
     snprintf(s->path, path_size, "%s%s", directory, name);
     return &s->base;
+}
+
+struct store *store_sqlite_new(const char *directory, struct errbuf *err)
+{
+    return store_sqlite_new_sized(directory, &(struct store_sqlite_sizes){0}, err);
 }

@@ -7,9 +7,14 @@
 #ifndef LOGMILL_STORE_SQLITE_ADAPTER_H
 #define LOGMILL_STORE_SQLITE_ADAPTER_H
 
+#include "store/sqlite/sizes.h"
 #include "store/store.h"
 
 /* Opens nothing yet but remembers the directory, which must exist. NULL with `err` on failure. */
 struct store *store_sqlite_new(const char *directory, struct errbuf *err);
+
+/* The same with other sizes, for tests; those that are 0 are the defaults. */
+struct store *store_sqlite_new_sized(const char *directory, const struct store_sqlite_sizes *sizes,
+                                     struct errbuf *err);
 
 #endif

@@ -3,6 +3,8 @@
  *
  *   adapter.c  the store as a whole: what the port sees
  *   schema.c   the tables, step by step
+ *   sizes.c    how much of all is taken at once
+ *   segment.c  blocks in the tables: making, reading and changing them
  *   writer.c   appending and expiring
  *   reader.c   single logs, cancelling
  *   scan.c     scans: logs and counts
@@ -14,11 +16,13 @@
 #include <stdatomic.h>
 
 #include "sqlite/db.h"
+#include "store/sqlite/sizes.h"
 #include "store/store.h"
 
 struct store_sqlite {
     struct store base;
     char *path;
+    struct store_sqlite_sizes sizes; /* settled */
 };
 
 /* The schema, for every connection to the file. */

@@ -35,6 +35,16 @@ struct segment {
     int64_t changes;
 };
 
+/* The columns of `segments` that segment_take reads, the first ones of a statement. */
+#define SEGMENT_COLUMNS                                                                            \
+    "number, first, last, rows, erased, bytes, blocks, gone, buckets, first_sequence, "            \
+    "last_sequence, stored, cold, changes"
+enum { SEGMENT_COLUMNS_LEN = 14 };
+
+/* Reads the row that `stmt` stands on. LM_EIO if it is damaged. */
+int segment_take(struct sqlite_db *db, sqlite3_stmt *stmt, struct segment *s,
+                 struct errbuf *err) LM_MUST_CHECK;
+
 /* ---- Making one ---- */
 
 /* Gathers the blocks of one segment in memory; nothing is in the file before segment_store. */
@@ -50,6 +60,7 @@ void segment_builder_begin(struct segment_builder *b, bool cold, bool keeps_sequ
 int segment_builder_add(struct segment_builder *b, const struct block_row *rows, size_t n,
                         int64_t stored_us, struct errbuf *err) LM_MUST_CHECK;
 uint32_t segment_builder_blocks(const struct segment_builder *b);
+size_t segment_builder_bytes(const struct segment_builder *b); /* of its blocks */
 
 /* Stores what was added, as one segment. */
 int segment_store(struct sqlite_db *db, struct segment_builder *b, int64_t *number,
