@@ -1,5 +1,9 @@
 #include "store/store.h"
 
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
 int store_migrate(struct store *s, struct errbuf *err)
 {
     return s->ops->migrate(s, err);
@@ -48,6 +52,36 @@ int store_clock_read(struct store_writer *w, struct store_clock *kept, int64_t *
 int store_clock_write(struct store_writer *w, const struct store_clock *kept, struct errbuf *err)
 {
     return w->ops->clock_write(w, kept, err);
+}
+
+/* Of a store without background work: nothing but its ops. */
+static struct store_keeper *idle_keeper_new(const struct store *s)
+{
+    struct store_keeper *k = xcalloc(1, sizeof(*k));
+
+    k->ops = s->ops;
+    return k;
+}
+
+struct store_keeper *store_keeper_new(struct store *s, struct errbuf *err)
+{
+    return s->ops->keeper_new ? s->ops->keeper_new(s, err) : idle_keeper_new(s);
+}
+
+void store_keeper_free(struct store_keeper *k)
+{
+    if (!k)
+        return;
+    if (k->ops->keeper_free)
+        k->ops->keeper_free(k);
+    else
+        free(k);
+}
+
+int store_keeper_step(struct store_keeper *k, bool at_once, unsigned *wait_ms, struct errbuf *err)
+{
+    *wait_ms = STORE_KEEPER_WAIT_MAX_MS;
+    return k->ops->keeper_step ? k->ops->keeper_step(k, at_once, wait_ms, err) : 0;
 }
 
 struct store_reader *store_reader_new(struct store *s, struct errbuf *err)

@@ -19,6 +19,7 @@
 
 struct store;
 struct store_writer;
+struct store_keeper;
 struct store_reader;
 
 /* Brings the schema to this program's version; safe when several processes do it at once. */
@@ -76,6 +77,27 @@ struct store_clock {
 int store_clock_read(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
                      struct errbuf *err) LM_MUST_CHECK;
 int store_clock_write(struct store_writer *w, const struct store_clock *kept,
+                      struct errbuf *err) LM_MUST_CHECK;
+
+/* ---- Background work ---- */
+
+/*
+ * What a store does besides, so that it stays small and fast, on a thread of its own and beside
+ * writers and readers: compaction, taking over an older file. A store that has nothing of the kind
+ * has a keeper that has nothing to do. Nothing is opened before the first step.
+ */
+struct store_keeper *store_keeper_new(struct store *s, struct errbuf *err);
+void store_keeper_free(struct store_keeper *k); /* NULL does nothing */
+
+enum { STORE_KEEPER_WAIT_MAX_MS = 10000 }; /* between two steps, at most */
+
+/*
+ * Does a little: some tens of milliseconds of work, the write lock held for less. *wait_ms: when to
+ * call again, chosen so that it takes no more than a quarter of a core, unless too much waits to be
+ * done. `at_once`: as fast as it can, all that can be done now; *wait_ms 0: there is more, else
+ * all is done. Failing is harmless: the same is tried again later; *wait_ms tells when.
+ */
+int store_keeper_step(struct store_keeper *k, bool at_once, unsigned *wait_ms,
                       struct errbuf *err) LM_MUST_CHECK;
 
 /* ---- Reading ---- */
@@ -207,6 +229,10 @@ struct store_ops {
     int (*clock_read)(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
                       struct errbuf *err);
     int (*clock_write)(struct store_writer *w, const struct store_clock *kept, struct errbuf *err);
+    /* All three NULL: there is no background work. */
+    struct store_keeper *(*keeper_new)(struct store *s, struct errbuf *err);
+    void (*keeper_free)(struct store_keeper *k);
+    int (*keeper_step)(struct store_keeper *k, bool at_once, unsigned *wait_ms, struct errbuf *err);
     struct store_reader *(*reader_new)(struct store *s, struct errbuf *err);
     void (*reader_free)(struct store_reader *r);
     int (*scan_next)(struct store_reader *r, struct store_scan *scan,
@@ -223,11 +249,14 @@ struct store_ops {
     void (*cancel)(struct store_reader *r);
 };
 
-/* The first member of every adapter's store, writer and reader. */
+/* The first member of every adapter's store, writer, keeper and reader. */
 struct store {
     const struct store_ops *ops;
 };
 struct store_writer {
+    const struct store_ops *ops;
+};
+struct store_keeper {
     const struct store_ops *ops;
 };
 struct store_reader {

@@ -122,9 +122,18 @@ struct upkeep {
     struct store_reader *reader;
 };
 
+/* Does the store's background work, beside all others. */
+struct keeping {
+    bool running;
+    pthread_t thread;
+    struct store_keeper *keeper;
+    bool failing; /* the last step failed, which has been told */
+};
+
 struct worker {
     struct worker_options options;
     struct upkeep upkeep;
+    struct keeping keeping;
     struct notice conflicts;
     struct expiry expiry;
     struct lane *lanes;
@@ -620,6 +629,53 @@ static void upkeep_release(struct upkeep *u)
     cache_client_free(u->cache);
 }
 
+/* A step that fails fails again for as long as, say, the disk is full: that is told once. */
+static void tell_keeping(struct keeping *k, int error, const struct errbuf *err)
+{
+    if (error && !k->failing)
+        diag(DIAG_WARN, "the store's background work cannot go on now",
+             DIAG_STR("reason", err->text));
+    else if (!error && k->failing)
+        diag(DIAG_INFO, "the store's background work goes on");
+    k->failing = error != 0;
+}
+
+static void *keeping_main(void *arg)
+{
+    struct worker *w = arg;
+    bool too_late;
+
+    while (!is_stopping(w, &too_late)) {
+        struct errbuf err = ERRBUF_INIT;
+        unsigned wait_ms;
+        int error = store_keeper_step(w->keeping.keeper, false, &wait_ms, &err);
+
+        tell_keeping(&w->keeping, error, &err);
+        pause_us(w, (uint64_t)wait_ms * 1000);
+    }
+    return NULL;
+}
+
+static int keeping_init(struct worker *w, struct errbuf *err)
+{
+    struct keeping *k = &w->keeping;
+
+    k->keeper = store_keeper_new(w->options.store, err);
+    if (!k->keeper)
+        return LM_EUNAVAILABLE;
+    if (pthread_create(&k->thread, NULL, keeping_main, w))
+        return errbuf_fail(err, LM_ENOMEM, "cannot start the thread of the store's own work");
+    k->running = true;
+    return 0;
+}
+
+static void keeping_release(struct keeping *k)
+{
+    if (k->running)
+        pthread_join(k->thread, NULL);
+    store_keeper_free(k->keeper);
+}
+
 struct worker *worker_new(const struct worker_options *options, struct errbuf *err)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
@@ -646,7 +702,7 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
     for (; w->threads_len < threads; w->threads_len++)
         if (thread_init(&w->threads[w->threads_len], w, &w->lanes[w->threads_len % lanes], err))
             goto fail;
-    if (upkeep_init(w, err))
+    if (upkeep_init(w, err) || keeping_init(w, err))
         goto fail;
     return w;
 fail:
@@ -671,6 +727,7 @@ void worker_free(struct worker *w, unsigned drain_ms)
     for (unsigned i = 0; i < w->lanes_len; i++)
         lane_release(&w->lanes[i]);
     upkeep_release(&w->upkeep);
+    keeping_release(&w->keeping);
     expiry_release(&w->expiry);
     pthread_cond_destroy(&w->stop);
     pthread_mutex_destroy(&w->lock);

@@ -5,6 +5,7 @@
 #include "worker/worker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -423,6 +424,86 @@ static void what_was_received_first_is_stored_first(void **state)
     }
 }
 
+/* ---- Background work ---- */
+
+static struct {
+    _Atomic unsigned steps;
+    unsigned failures; /* of the first steps */
+    unsigned wait_ms;  /* that each asks for afterwards */
+} keeping;
+
+static struct store_keeper *keeper_new(struct store *s, struct errbuf *err)
+{
+    static struct store_keeper keeper;
+
+    keeper.ops = s->ops;
+    return &keeper;
+}
+
+static void keeper_free(struct store_keeper *k)
+{
+}
+
+static int keeper_step(struct store_keeper *k, bool at_once, unsigned *wait_ms, struct errbuf *err)
+{
+    unsigned step = atomic_fetch_add(&keeping.steps, 1);
+
+    assert_false(at_once);
+    *wait_ms = step < keeping.failures ? 1 : keeping.wait_ms;
+    return step < keeping.failures ? errbuf_fail(err, LM_EFULL, "no space left") : 0;
+}
+
+static struct worker *start_with_keeper(void)
+{
+    static const struct store_ops kept_ops = {.migrate = migrate,
+                                              .writer_new = writer_new,
+                                              .writer_free = writer_free,
+                                              .append = append,
+                                              .clock_read = clock_read,
+                                              .clock_write = clock_write,
+                                              .keeper_new = keeper_new,
+                                              .keeper_free = keeper_free,
+                                              .keeper_step = keeper_step};
+    static struct queue queue = {&queue_ops};
+    static struct store store = {&kept_ops};
+    struct errbuf err = ERRBUF_INIT;
+    struct worker *w = worker_new(&(struct worker_options){.queue = &queue, .store = &store}, &err);
+
+    assert_non_null(w);
+    return w;
+}
+
+static void wait_for_steps(unsigned steps)
+{
+    for (int ms = 0; ms < WAIT_MS && atomic_load(&keeping.steps) < steps; ms++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_true(atomic_load(&keeping.steps) >= steps);
+}
+
+static void background_work_goes_on_after_failures(void **state)
+{
+    reset_world(NULL, 0);
+    atomic_store(&keeping.steps, 0);
+    keeping.failures = 3;
+    keeping.wait_ms = 1;
+    struct worker *w = start_with_keeper();
+    wait_for_steps(5);
+    worker_free(w, 0);
+}
+
+/* A pause of an hour would be more than this test has. */
+static void a_stop_does_not_wait_for_the_next_step_of_background_work(void **state)
+{
+    reset_world(NULL, 0);
+    atomic_store(&keeping.steps, 0);
+    keeping.failures = 0;
+    keeping.wait_ms = 3600000;
+    struct worker *w = start_with_keeper();
+    wait_for_steps(1);
+    worker_free(w, 0);
+    assert_int_equal(atomic_load(&keeping.steps), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +519,8 @@ int main(void)
         cmocka_unit_test(what_was_received_meanwhile_goes_back_where_the_store_fails),
         cmocka_unit_test(what_is_queued_is_stored_before_a_stop),
         cmocka_unit_test(what_was_received_first_is_stored_first),
+        cmocka_unit_test(background_work_goes_on_after_failures),
+        cmocka_unit_test(a_stop_does_not_wait_for_the_next_step_of_background_work),
     };
 
     diag_set_level(DIAG_ERROR);
