@@ -74,3 +74,26 @@ void read_answer_append_place(struct buffer *b, const struct read_place *place)
     timestamp_append(b, key.timestamp_us + (whole ? 0 : 1));
     buffer_append_char(b, '"');
 }
+
+/* `before`: what stands between it and what comes before it. */
+static void append_count(struct buffer *b, const char *before, const char *name, uint64_t count)
+{
+    buffer_appendf(b, "%s\"%s\":%llu", before, name, (unsigned long long)count);
+}
+
+void read_answer_append_explain(struct buffer *b, const struct block_explain *explain)
+{
+    append_count(b, ",\"explain\":{\"blocks\":{", "read", explain->blocks_read);
+    append_count(b, ",", "counted_by_head", explain->by_head);
+    append_count(b, ",\"skipped\":{", "by_time", explain->by_time);
+    append_count(b, ",", "by_level", explain->by_level);
+    append_count(b, ",", "by_filter", explain->by_filter);
+    append_count(b, ",", "by_dictionary", explain->by_dictionary);
+    append_count(b, ",", "by_template", explain->by_template);
+    append_count(b, "},", "rows", explain->rows);
+    append_count(b, ",", "rows_rebuilt", explain->rows_matched);
+    append_count(b, ",", "bytes", explain->bytes);
+    append_count(b, "},", "recent_rows", explain->recent);
+    append_count(b, ",", "windows", explain->windows);
+    buffer_append_char(b, '}');
+}

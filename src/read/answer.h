@@ -3,6 +3,7 @@
 #define LOGMILL_READ_ANSWER_H
 
 #include "base/buffer.h"
+#include "block/explain.h"
 #include "http/http.h"
 #include "record/record.h"
 
@@ -30,5 +31,8 @@ struct read_place {
 
 /* Appends `"next":…,"searched_to":…`. */
 void read_answer_append_place(struct buffer *b, const struct read_place *place);
+
+/* Appends `,"explain":{…}`. */
+void read_answer_append_explain(struct buffer *b, const struct block_explain *explain);
 
 #endif

@@ -244,7 +244,7 @@ static void finish(struct read_job *job)
 static int read_params(struct read_request *r, const struct query_string *params)
 {
     struct pieces *p = &list_of(r)->pieces;
-    unsigned slice_s = r->service->timeout_ms / 1000;
+    struct log_params_answer answer = {.slice_s = r->service->timeout_ms / 1000};
     bool has_offset = query_string_last(params, "offset").data;
     bool has_slice = query_string_last(params, "slice").data;
     int error;
@@ -252,7 +252,8 @@ static int read_params(struct read_request *r, const struct query_string *params
     p->out = &r->out;
     p->format = list_format(http_request_header(r->http, "accept"), params);
     if (p->format == LIST_JSON) {
-        error = log_params_parse_list(params, &p->query, &slice_s, &r->out);
+        error = log_params_parse_list(params, &p->query, &answer, &r->out);
+        p->explains = answer.explain;
         p->left = p->query.limit++; /* one more tells whether there is a next page */
     } else {
         error = log_params_parse_download(params, &p->query, &p->left, &r->out);
@@ -261,7 +262,7 @@ static int read_params(struct read_request *r, const struct query_string *params
         return error;
     if (p->format == LIST_JSON && !has_offset) {
         p->end = has_slice || p->query.has_cursor ? LIST_ENDS_BY_BYTES : LIST_ENDS_BY_TIME;
-        read_request_give_time(r, slice_s * UINT64_C(1000));
+        read_request_give_time(r, answer.slice_s * UINT64_C(1000));
     }
     error = read_request_charge(r);
     if (error)

@@ -318,12 +318,15 @@ static bool read_cursor(struct reading *r, struct log_key *key)
     return true;
 }
 
-static void read_slice(struct reading *r, unsigned *slice_s)
+static void read_answer(struct reading *r, struct log_params_answer *answer)
 {
-    int64_t value = *slice_s;
+    int64_t slice_s = answer->slice_s;
+    int64_t explain = 0;
 
-    read_int(r, "slice", 1, *slice_s, &value);
-    *slice_s = (unsigned)value;
+    read_int(r, "slice", 1, slice_s, &slice_s);
+    read_int(r, "explain", 0, 1, &explain);
+    answer->slice_s = (unsigned)slice_s;
+    answer->explain = explain;
 }
 
 /* What all routes that take a filter have in common, but for the time bounds. */
@@ -414,7 +417,7 @@ static void read_format(struct reading *r)
 }
 
 static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
-                      int64_t *limit, unsigned *slice_s, struct buffer *refusal)
+                      int64_t *limit, struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
     int64_t offset = 0;
@@ -427,19 +430,20 @@ static int parse_page(const struct query_string *params, struct log_query *query
     read_time(&r, "since", &query->filter.since_us);
     read_time(&r, "until", &query->filter.until_us);
     query->has_cursor = read_cursor(&r, &query->cursor);
-    read_slice(&r, slice_s);
+    read_answer(&r, answer);
     read_format(&r);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
-    refuse_unknown(&r, (const char *const[]){"limit", "offset", "cursor", "slice", "format", NULL});
+    refuse_unknown(
+        &r, (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format", NULL});
     return reading_finish(&r);
 }
 
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          unsigned *slice_s, struct buffer *refusal)
+                          struct log_params_answer *answer, struct buffer *refusal)
 {
     int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
-    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, slice_s, refusal);
+    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, answer, refusal);
 
     query->limit = (unsigned)limit;
     return error;
@@ -449,7 +453,7 @@ int log_params_parse_download(const struct query_string *params, struct log_quer
                               uint64_t *limit, struct buffer *refusal)
 {
     int64_t given = 0;
-    unsigned ignored = UINT_MAX; /* a download takes what it takes */
+    struct log_params_answer ignored = {.slice_s = UINT_MAX}; /* it takes what it takes */
     int error = parse_page(params, query, INT64_MAX, &given, &ignored, refusal);
 
     *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
@@ -537,7 +541,7 @@ static void read_bucket(struct reading *r, struct log_stats_query *query)
 }
 
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           unsigned *slice_s, struct buffer *refusal)
+                           struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
     struct log_filter *filter = &query->filter;
@@ -555,10 +559,10 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
     query->has_cursor = read_cursor(&r, &query->cursor);
-    read_slice(&r, slice_s);
+    read_answer(&r, answer);
     read_predicates(&r, filter);
     read_bucket(&r, query);
-    refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", NULL});
+    refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", "explain", NULL});
     return reading_finish(&r);
 }
 

@@ -30,20 +30,23 @@ enum {
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
-/*
- * GET /logs: a filter, limit, offset, cursor, format; slice, the seconds that the answer may take:
- * `*slice_s` is the most that is allowed, and the default.
- */
+/* What is asked for besides logs or counts. */
+struct log_params_answer {
+    unsigned slice_s; /* how many seconds it may take: set to the most, which is the default */
+    bool explain;     /* it is to tell what it cost */
+};
+
+/* GET /logs: a filter, limit, offset, cursor, format; slice and explain. */
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
+                          struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/stats: a filter with since (default: a day before until) and until (default: now);
- * bucket in seconds (default: a round length that makes at most 300 buckets); cursor; slice, as
- * above.
+ * bucket in seconds (default: a round length that makes at most 300 buckets); cursor; slice and
+ * explain.
  */
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           unsigned *slice_s, struct buffer *refusal) LM_MUST_CHECK;
+                           struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/tail: a filter; and where to go on, from the header

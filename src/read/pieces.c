@@ -60,6 +60,13 @@ static int take_row(const struct record *record, void *ctx)
     return is_piece_full(p) ? LM_ESTOPPED : 0;
 }
 
+/* From `cursor` on (NULL: the newest). */
+static void start_scan(struct pieces *p, const struct log_key *cursor, uint64_t skip)
+{
+    store_scan_init(&p->scan, p->matcher, cursor, skip);
+    p->scan.explain = p->explains ? &p->explain : NULL;
+}
+
 /*
  * Returns true if the cache had the answer. What had no room is then looked for in the store.
  * A last turn does not look: its client has gone, or its time is over.
@@ -75,7 +82,7 @@ static bool look_in_cache(struct pieces *p, struct cache_client *cache,
                    [CACHE_BYPASS] = {"bypass", METRIC_CACHE_BYPASS}};
     enum cache_result result = CACHE_BYPASS;
 
-    if (!slice->last)
+    if (!slice->last && !p->explains)
         result = cache_query(cache, &p->query, slice->until_us, take_row, p);
     if (cache)
         p->cached = results[result].name;
@@ -83,7 +90,7 @@ static bool look_in_cache(struct pieces *p, struct cache_client *cache,
     if (result != CACHE_HIT)
         return false;
     if (p->row_error || is_piece_full(p))
-        store_scan_init(&p->scan, p->matcher, p->any ? &p->last : NULL, p->any ? 0 : p->scan.skip);
+        start_scan(p, p->any ? &p->last : NULL, p->any ? 0 : p->scan.skip);
     else
         p->scan.done = true;
     p->error = p->row_error;
@@ -115,6 +122,8 @@ static enum read_step end_page(struct pieces *p)
         metrics_add(METRIC_READS_PARTIAL, 1);
     buffer_append_string(p->out, "],");
     read_answer_append_place(p->out, &place);
+    if (p->explains)
+        read_answer_append_explain(p->out, &p->explain);
     buffer_append_char(p->out, '}');
     if (!p->error)
         p->error = buffer_error(p->out);
@@ -235,8 +244,7 @@ int pieces_open(struct pieces *p)
     if (!p->matcher)
         return LM_ENOMEM;
     p->query.filter = *log_matcher_filter(p->matcher);
-    store_scan_init(&p->scan, p->matcher, p->query.has_cursor ? &p->query.cursor : NULL,
-                    p->query.offset);
+    start_scan(p, p->query.has_cursor ? &p->query.cursor : NULL, p->query.offset);
     p->start = p->scan.before;
     list_format_append_head(p->out, p->format);
     return buffer_error(p->out);

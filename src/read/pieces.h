@@ -38,10 +38,12 @@ struct pieces {
     enum list_end end;
     struct log_query query; /* its slices point into the matcher from pieces_open on */
     uint64_t left;          /* logs that may still come */
+    bool explains;          /* a page tells what it cost, and so does not look in the cache */
     struct buffer *out;     /* where a piece is written: the caller's, who empties it in between */
 
     struct log_matcher *matcher;
     struct store_scan scan;
+    struct block_explain explain;
     struct log_key start; /* where the scan began */
     bool looked;          /* in the cache, if there is one */
     const char *cached;   /* for X-Cache: "hit", "miss", "bypass"; NULL: there is no cache */

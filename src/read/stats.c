@@ -18,6 +18,8 @@ struct stats {
     struct store_scan scan;
     struct log_key start; /* where it began */
     struct tally tally;
+    bool explains; /* the answer tells what it cost */
+    struct block_explain explain;
 };
 
 static struct stats *stats_of(struct read_request *r)
@@ -69,6 +71,8 @@ static enum read_step end(struct stats *s)
     tally_append(&s->tally, b, s->query.filter.since_us, s->query.bucket_us);
     buffer_appendf(b, "],\"total\":%llu,", (unsigned long long)s->tally.total);
     read_answer_append_place(b, &place);
+    if (s->explains)
+        read_answer_append_explain(b, &s->explain);
     buffer_append_char(b, '}');
     s->request.error = buffer_error(b);
     return READ_DONE;
@@ -125,6 +129,7 @@ static int prepare(struct stats *s)
         return LM_ENOMEM;
     s->query.filter = *log_matcher_filter(s->matcher);
     store_scan_init(&s->scan, s->matcher, s->query.has_cursor ? &s->query.cursor : NULL, 0);
+    s->scan.explain = s->explains ? &s->explain : NULL;
     s->start = s->scan.before;
     return tally_init(&s->tally, count_buckets(&s->query),
                       ledger_account(r->service->ledger, LEDGER_READS));
@@ -133,12 +138,13 @@ static int prepare(struct stats *s)
 static int read_params(struct read_request *r, const struct query_string *params)
 {
     struct stats *s = stats_of(r);
-    unsigned slice_s = r->service->timeout_ms / 1000;
-    int error = log_params_parse_stats(params, &s->query, &slice_s, &r->out);
+    struct log_params_answer answer = {.slice_s = r->service->timeout_ms / 1000};
+    int error = log_params_parse_stats(params, &s->query, &answer, &r->out);
 
     if (error)
         return error;
-    read_request_give_time(r, slice_s * UINT64_C(1000));
+    read_request_give_time(r, answer.slice_s * UINT64_C(1000));
+    s->explains = answer.explain;
     return prepare(s);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/errbuf.h"
+#include "block/explain.h"
 #include "query/matcher.h"
 #include "record/record.h"
 #include "store/position.h"
@@ -122,6 +123,7 @@ struct store_scan {
     int64_t window_us; /* an adapter's own: how much time it dares to look at at once; 0: unknown */
     uint64_t stride;   /* an adapter's own: the same in logs; 0: unknown */
     bool by_number;    /* an adapter's own: time does not divide them well */
+    struct block_explain *explain; /* that grows by what the scan costs; NULL, as at first: none */
 };
 
 /* Starts at the upper bound of the range, or at `cursor` (NULL: none) if that is lower. */

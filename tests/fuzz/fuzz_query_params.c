@@ -50,14 +50,14 @@ static void check_query(struct slice text, struct buffer *refusal)
     struct query_string params;
     struct log_query list;
     struct log_stats_query stats;
-    unsigned slice_s = 30;
+    struct log_params_answer answer = {.slice_s = 30};
 
     if (query_string_parse(&params, text) == 0) {
-        if (check_result(log_params_parse_list(&params, &list, &slice_s, refusal), refusal)) {
+        if (check_result(log_params_parse_list(&params, &list, &answer, refusal), refusal)) {
             check_filter(&list.filter);
             must(list.limit >= 1 && list.limit <= LOG_PARAMS_LIMIT_MAX);
         }
-        if (check_result(log_params_parse_stats(&params, &stats, &slice_s, refusal), refusal)) {
+        if (check_result(log_params_parse_stats(&params, &stats, &answer, refusal), refusal)) {
             int64_t range = stats.filter.until_us - stats.filter.since_us;
 
             check_filter(&stats.filter);

@@ -244,6 +244,34 @@ check('bad parameters are refused with 422 that name them', async (server) => {
     assert.equal(several.json().detail.length, 3, several.text);
 });
 
+check('explain=1 tells what an answer cost, and changes nothing else', async (server) => {
+    const numbers = (value: unknown): number[] =>
+        typeof value === 'object' && value !== null
+            ? Object.values(value).flatMap(numbers)
+            : [value as number];
+    for (const query of [
+        '/logs?attr.set=sample&q=lost&limit=7',
+        '/logs?attr.set=sample&attr.n=12&format=json',
+        `/logs/stats?since=${START / 1000}&until=${START / 1000 + 3600}&level=info&q=done`,
+    ]) {
+        const plain = (await get(server, query)).json();
+        const { explain, ...rest } = (await get(server, `${query}&explain=1`)).json();
+        assert.deepEqual(rest, plain, query);
+        assert.deepEqual(Object.keys(explain), ['blocks', 'recent_rows', 'windows'], query);
+        assert.ok(
+            numbers(explain).every((n) => Number.isSafeInteger(n) && n >= 0),
+            JSON.stringify(explain),
+        );
+        assert.deepEqual((await get(server, `${query}&explain=0`)).json(), plain, query);
+    }
+    const download = await get(server, '/logs?attr.set=sample&limit=1&format=ndjson&explain=1');
+    assert.equal(download.status, 200);
+    assert.ok(!('explain' in download.json()));
+    for (const value of ['2', '-1', 'yes', '']) {
+        assert.equal((await get(server, `/logs?explain=${value}`)).status, 422, value);
+    }
+});
+
 check('a level is found by its other name, and times by how long ago they are', async (server) => {
     const messages = async (query: string): Promise<string[]> =>
         (await allLogs(server, `attr.names=two&${query}`)).map((log) => log.message).sort();
@@ -641,8 +669,8 @@ check(
             );
         const filters = ['since', 'until', 'level', 'q', 'not.level', 'not.q', 'attributes'];
         for (const [path, own] of Object.entries({
-            '/logs': ['limit', 'offset', 'cursor', 'slice', 'format'],
-            '/logs/stats': ['bucket', 'cursor', 'slice'],
+            '/logs': ['limit', 'offset', 'cursor', 'slice', 'explain', 'format'],
+            '/logs/stats': ['bucket', 'cursor', 'slice', 'explain'],
             '/logs/tail': ['Last-Event-ID', 'last_event_id'],
         })) {
             for (const name of [...filters, ...own]) {

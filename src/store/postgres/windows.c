@@ -237,6 +237,8 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
 
     w->from = (struct log_key){.timestamp_us = window_start(w)};
     w->is_stride = w->cut = false;
+    if (scan->explain)
+        scan->explain->windows++;
     r->limit_ms = limit_ms(r, w);
     r->by_index = is_part_of_day(scan);
     if (scan->stride)

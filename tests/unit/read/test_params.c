@@ -20,20 +20,20 @@ struct asked {
 
 static void ask_list(struct asked *a, const char *query)
 {
-    unsigned slice_s = 30;
+    struct log_params_answer answer = {.slice_s = 30};
 
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_list(&a->params, &a->list, &slice_s, &a->refusal);
+    a->result = log_params_parse_list(&a->params, &a->list, &answer, &a->refusal);
 }
 
 static void ask_stats(struct asked *a, const char *query)
 {
-    unsigned slice_s = 30;
+    struct log_params_answer answer = {.slice_s = 30};
 
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_stats(&a->params, &a->stats, &slice_s, &a->refusal);
+    a->result = log_params_parse_stats(&a->params, &a->stats, &answer, &a->refusal);
 }
 
 static void release(struct asked *a)
@@ -369,18 +369,19 @@ static void unknown_parameters_are_refused_with_the_nearest_and_all(void **state
     char query[2000];
 
     ask_list(&a, "levle=error&limit=5&service=pay");
-    assert_string_equal(messages(&a),
-                        "levle: Extra inputs are not permitted; did you mean 'level'? Allowed "
-                        "are " FILTERS "'limit', 'offset', 'cursor', 'slice', 'format', " ATTRIBUTES
-                        "\n"
-                        "service: Extra inputs are not permitted; for the attribute of that name: "
-                        "'attr.service'. Allowed are " FILTERS
-                        "'limit', 'offset', 'cursor', 'slice', 'format', " ATTRIBUTES "\n");
+    assert_string_equal(
+        messages(&a),
+        "levle: Extra inputs are not permitted; did you mean 'level'? Allowed "
+        "are " FILTERS "'limit', 'offset', 'cursor', 'slice', 'explain', 'format', " ATTRIBUTES "\n"
+        "service: Extra inputs are not permitted; for the attribute of that name: "
+        "'attr.service'. Allowed are " FILTERS
+        "'limit', 'offset', 'cursor', 'slice', 'explain', 'format', " ATTRIBUTES "\n");
     release(&a);
     ask_stats(&a, "limit=5&buckets=7");
     assert_non_null(strstr(messages(&a), "limit: Extra inputs are not permitted; for"));
-    assert_non_null(strstr(messages(&a), "did you mean 'bucket'? Allowed are " FILTERS
-                                         "'bucket', 'cursor', 'slice', " ATTRIBUTES "\n"));
+    assert_non_null(strstr(messages(&a),
+                           "did you mean 'bucket'? Allowed are " FILTERS
+                           "'bucket', 'cursor', 'slice', 'explain', " ATTRIBUTES "\n"));
     release(&a);
 
     buffer_init(&a.refusal, ANSWER_MAX);
