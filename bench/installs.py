@@ -13,6 +13,7 @@ import sys
 from common import BENCH, BUILD, ROOT, Unavailable
 
 VICTORIA_LOGS = "v1.52.1"
+CHDB = "26.9.0"  # of ClickHouse
 COLLECTOR = "v0.165.0"  # bench/collector-build.yaml names the same
 MINUTES = 20
 
@@ -47,6 +48,18 @@ def go_program(what, package, version):
 
 def victoria_logs():
     return go_program("victoria-logs", "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs", VICTORIA_LOGS)
+
+
+def chdb():
+    """The Python of its virtual environment."""
+    folder = os.path.join(PEERS, f"chdb-{CHDB}")
+    if not os.path.exists(done := os.path.join(folder, "complete")):
+        run("chdb", [sys.executable, "-m", "venv", "--clear", folder])
+        pip = [os.path.join(folder, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        run("chdb", [*pip, f"chdb-core=={CHDB}"])
+        with open(done, "w", encoding="ascii"):
+            pass
+    return os.path.join(folder, "bin", "python")
 
 
 def collector():

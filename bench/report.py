@@ -38,6 +38,10 @@ SHOWN = {
         ("requests_per_second", "requests/s", ",.0f"), ("p50_ms", "p50 ms", ".2f"), ("p99_ms", "p99 ms", ".2f"),
         ("cpu_per_100k", "CPU-s per 100k", ".1f"), ("server_cpu_per_100k", "the server's", ".1f"),
     ],
+    "search": [
+        ("cpu_per_million", "CPU-s per million", ".2f"), ("bytes_a_log", "bytes a log on the disk", ".1f"),
+        ("mean_ms", "ms a query, geometric mean", ".1f"), ("reads_per_second", "pages of 100 a second", ".0f"),
+    ],
     "footprint": [
         ("first_ms", "first 201, ms", ".0f"), ("rss_idle_mib", "idle, MiB", ".0f"),
         ("rss_load_mib", "full load, MiB", ".0f"), ("rss_open_mib", "10,000 open, MiB", ".0f"),
