@@ -18,6 +18,7 @@ struct block_writer;
 struct block_options {
     int zstd_level;      /* 0: BLOCK_LEVEL_HOT */
     bool keeps_sequence; /* the numbers in the order of storing are kept */
+    bool hashes;         /* block_writer_hashes will be asked */
 };
 
 struct block_writer *block_writer_new(void);
@@ -34,7 +35,8 @@ int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
 
 /*
  * Of the block written last: hashes of all words and values by which it may be searched
- * (block/words.h), each once, in no order. A view until the next write.
+ * (block/words.h), each once, in no order; none if options->hashes was not set. A view until the
+ * next write.
  */
 void block_writer_hashes(const struct block_writer *w, const uint64_t **hashes, size_t *n);
 
