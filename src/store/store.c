@@ -38,6 +38,22 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
     return w->ops->expire(w, before_us, max_rows, deleted, err);
 }
 
+int store_erase(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
+                bool remember, size_t *erased, struct errbuf *err)
+{
+    struct store_scan start = *scan;
+
+    *erased = 0;
+    if (scan->done)
+        return 0;
+    int error = w->ops->erase(w, scan, slice, remember, erased, err);
+    if (error) {
+        *scan = start;
+        *erased = 0;
+    }
+    return error;
+}
+
 unsigned store_tidy(struct store_writer *w)
 {
     return w->ops->tidy ? w->ops->tidy(w) : 0;
@@ -185,6 +201,11 @@ int store_follow(struct store_reader *r, struct store_position *position, size_t
                  store_follow_fn *fn, void *ctx, struct errbuf *err)
 {
     return r->ops->follow(r, position, max, lost, fn, ctx, err);
+}
+
+int store_erasures(struct store_reader *r, uint64_t *number, struct errbuf *err)
+{
+    return r->ops->erasures(r, number, err);
 }
 
 void store_reader_cancel(struct store_reader *r)

@@ -35,9 +35,9 @@ void store_writer_free(struct store_writer *w);
 
 /* What became of the records of a call: the three numbers are those of all of them. */
 struct store_append_result {
-    size_t stored;           /* new */
-    size_t repeated;         /* were there already, the same in all fields */
-    size_t conflicts;        /* another log with this key was there already, and stays */
+    size_t stored;    /* new */
+    size_t repeated;  /* were there already, the same in all fields, or were erased for good */
+    size_t conflicts; /* another log with this key was there already, and stays */
     struct log_key conflict; /* the key of one of those */
 };
 
@@ -55,6 +55,26 @@ int store_append(struct store_writer *w, const struct record *records, size_t n,
  */
 int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                  struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * How long the keys of logs that were erased are remembered, so that a message which comes again
+ * does not bring them back: longer than any queue keeps one (SQS: 14 days at most).
+ */
+enum { STORE_TOMBSTONE_DAYS = 15 };
+
+struct store_scan;
+struct store_slice;
+
+/*
+ * Deletes the logs that match, from the newest to the oldest, slice by slice as store_scan_next
+ * hands them out: at most slice->rows in one short transaction, until slice->until_us. They are
+ * hidden at once from all who read, of this process and others; the bytes go later. With `remember`
+ * each counts as there already, should it come again. `*erased` tells how many there were in this
+ * slice, which is durable when 0 is returned; after an error nothing has changed, the place
+ * neither. The scan must skip nothing.
+ */
+int store_erase(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
+                bool remember, size_t *erased, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Gives a little of the disk back that deletions have left free, in a short transaction. Returns
@@ -208,6 +228,12 @@ int store_follow(struct store_reader *r, struct store_position *position, size_t
                  store_follow_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * `*number` is another one whenever logs have been erased (store_erase), by whomever: what was read
+ * before, and is kept, may hold some of them. 0: none were yet.
+ */
+int store_erasures(struct store_reader *r, uint64_t *number, struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * Ends the call that is under way on `r`, if any, with LM_ETIMEOUT. From any thread. A cancel that
  * comes when nothing is under way has no effect on later calls.
  */
@@ -227,6 +253,8 @@ struct store_ops {
                   struct store_append_result *result, struct errbuf *err);
     int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                   struct errbuf *err);
+    int (*erase)(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
+                 bool remember, size_t *erased, struct errbuf *err);
     unsigned (*tidy)(struct store_writer *w); /* NULL: nothing to do */
     int (*clock_read)(struct store_writer *w, struct store_clock *kept, int64_t *now_us,
                       struct errbuf *err);
@@ -248,6 +276,7 @@ struct store_ops {
     int (*follow_end)(struct store_reader *r, struct store_position *end, struct errbuf *err);
     int (*follow)(struct store_reader *r, struct store_position *position, size_t max, bool *lost,
                   store_follow_fn *fn, void *ctx, struct errbuf *err);
+    int (*erasures)(struct store_reader *r, uint64_t *number, struct errbuf *err);
     void (*cancel)(struct store_reader *r);
 };
 

@@ -20,6 +20,7 @@ static const struct store_ops ops = {
     .writer_free = store_postgres_writer_free,
     .append = store_postgres_writer_append,
     .expire = store_postgres_writer_expire,
+    .erase = store_postgres_erase,
     .clock_read = store_postgres_writer_clock_read,
     .clock_write = store_postgres_writer_clock_write,
     .reader_new = store_postgres_reader_new,
@@ -29,6 +30,7 @@ static const struct store_ops ops = {
     .get = store_postgres_pages_get,
     .follow_end = store_postgres_follow_end,
     .follow = store_postgres_follow,
+    .erasures = store_postgres_follow_erasures,
     .cancel = store_postgres_reader_cancel,
 };
 

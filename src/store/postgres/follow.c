@@ -244,3 +244,26 @@ int store_postgres_follow(struct store_reader *base, struct store_position *posi
         buffer_release(&f.arrays[i].bytes);
     return error;
 }
+
+/* ---- Erasures ---- */
+
+static int take_number(struct store_postgres_reader *r, const PGresult *row, void *ctx)
+{
+    *(uint64_t *)ctx = (uint64_t)store_postgres_reader_int(row, 0);
+    return 0;
+}
+
+static int read_erasures(struct store_postgres_reader *r, void *work, struct errbuf *err)
+{
+    *(uint64_t *)work = 0;
+    store_postgres_statement_begin(&r->statement, "SELECT number FROM erasures LIMIT 1");
+    int error = store_postgres_reader_run(r, take_number, work, err);
+    /* A role that only reads may follow without being allowed to look there. */
+    return error && strcmp(r->conn.sqlstate, "42501") == 0 ? 0 : error;
+}
+
+int store_postgres_follow_erasures(struct store_reader *base, uint64_t *number, struct errbuf *err)
+{
+    return store_postgres_reader_call((struct store_postgres_reader *)base, read_erasures, number,
+                                      err);
+}

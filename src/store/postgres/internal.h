@@ -10,6 +10,7 @@
  *   days.c       the partitions of the days
  *   rows.c       rows in the binary form of COPY
  *   writer.c     appending and expiring
+ *   erase.c      deleting by a filter
  *   statement.c  SQL with its values, and filters as SQL
  *   reader.c     what all reading calls have in common, and cancelling
  *   windows.c    scans, cut into windows of time
@@ -21,6 +22,7 @@
 #define LOGMILL_STORE_POSTGRES_INTERNAL_H
 
 #include "store/postgres/conn.h"
+#include "store/postgres/days.h"
 #include "store/postgres/session.h"
 #include "store/postgres/statement.h"
 #include "store/postgres/wire.h"
@@ -45,6 +47,33 @@ int store_postgres_schema_check(struct store_postgres_conn *c, struct errbuf *er
  * writer sets for its session, or keeps in it, would be lost or another's.
  */
 int store_postgres_pooler_check(struct store_postgres_conn *c, struct errbuf *err) LM_MUST_CHECK;
+
+struct store_postgres_eraser; /* erase.c; NULL: it has not erased yet */
+void store_postgres_eraser_free(struct store_postgres_eraser *e);
+
+struct store_postgres_writer {
+    struct store_writer base;
+    struct store_postgres *s;
+    struct store_postgres_conn conn;
+    struct store_postgres_days days;
+    struct buffer rows;
+    struct buffer numbers;
+    uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
+    uint64_t forgot_tombstones_us;
+    bool has_old_tombstones;
+    struct store_postgres_eraser *eraser;
+};
+
+/* Connects if need be. `*fresh` tells whether it was. */
+int store_postgres_writer_begin(struct store_postgres_writer *w, bool *fresh,
+                                struct errbuf *err) LM_MUST_CHECK;
+
+/* After `error`: leaves the connection without a transaction, or closed. */
+void store_postgres_writer_undo(struct store_postgres_writer *w, int error);
+
+int store_postgres_erase(struct store_writer *base, struct store_scan *scan,
+                         const struct store_slice *slice, bool remember, size_t *erased,
+                         struct errbuf *err);
 
 struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err);
 void store_postgres_writer_free(struct store_writer *base);
@@ -158,6 +187,10 @@ int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
 int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan,
                               const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                               store_count_fn *fn, void *ctx, struct errbuf *err);
+/* As scan_next, but of each log no more than the key is read: its texts are empty. */
+int store_postgres_pages_keys(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                              struct errbuf *err) LM_MUST_CHECK;
 int store_postgres_pages_get(struct store_reader *base, const struct uuid *id, store_row_fn *fn,
                              void *ctx, struct errbuf *err);
 /* Runs r->statement, whose columns are those of a log, and a number. */
@@ -170,5 +203,6 @@ int store_postgres_follow_end(struct store_reader *base, struct store_position *
                               struct errbuf *err);
 int store_postgres_follow(struct store_reader *base, struct store_position *position, size_t max,
                           bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
+int store_postgres_follow_erasures(struct store_reader *base, uint64_t *number, struct errbuf *err);
 
 #endif

@@ -110,6 +110,7 @@ struct paging {
     uint64_t until_us;
     struct output out;
     uint64_t rows_max;
+    bool keys_only;
     bool stopped;   /* by the callback */
     size_t drained; /* bytes that came afterwards */
 };
@@ -147,7 +148,8 @@ static int read_rows(struct store_postgres_reader *r, struct store_postgres_wind
     struct store_postgres_statement *st = &r->statement;
     uint64_t skip = w->scan->skip;
 
-    store_postgres_statement_begin(st, "SELECT " COLUMNS);
+    store_postgres_statement_begin(
+        st, p->keys_only ? "SELECT \"timestamp\", id, '', '', NULL::jsonb" : "SELECT " COLUMNS);
     store_postgres_windows_add(r, w);
     store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT ");
     store_postgres_statement_number(st, (int64_t)rows);
@@ -202,6 +204,17 @@ static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf
     return store_postgres_windows_run(r, &w, page_window, p, err);
 }
 
+static int page(struct store_reader *base, struct paging *p, struct errbuf *err)
+{
+    if (store_postgres_statement_is_hopeless(log_matcher_filter(p->scan->matcher))) {
+        p->scan->done = true;
+        return 0;
+    }
+    int error =
+        store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, p, err);
+    return error == LM_ESTOPPED && p->stopped ? 0 : error;
+}
+
 int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
                              const struct store_slice *slice, store_row_fn *fn, void *ctx,
                              struct errbuf *err)
@@ -213,13 +226,22 @@ int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
         .rows_max = slice->rows,
     };
 
-    if (store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
-        scan->done = true;
-        return 0;
-    }
-    int error =
-        store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, &p, err);
-    return error == LM_ESTOPPED && p.stopped ? 0 : error;
+    return page(base, &p, err);
+}
+
+int store_postgres_pages_keys(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, store_row_fn *fn, void *ctx,
+                              struct errbuf *err)
+{
+    struct paging p = {
+        .scan = scan,
+        .until_us = slice->until_us,
+        .out = {.fn = fn, .ctx = ctx, .err = err},
+        .rows_max = slice->rows,
+        .keys_only = true,
+    };
+
+    return page(base, &p, err);
 }
 
 /* ---- One log ---- */

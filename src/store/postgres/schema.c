@@ -82,6 +82,25 @@ static const char *const steps[] = {
     "            WHERE \"timestamp\" < '1970-01-01 00:00:00+00';\n"
     "    END IF;\n"
     "END $$;\n",
+    /* Of logs that were deleted on purpose. A BRIN index: the rows come in the order of `deleted`.
+     */
+    "CREATE TABLE tombstones (\n"
+    "    \"timestamp\" timestamptz NOT NULL,\n"
+    "    id uuid NOT NULL,\n"
+    "    deleted timestamptz NOT NULL DEFAULT now(),\n"
+    "    PRIMARY KEY (\"timestamp\", id)\n"
+    ");\n"
+    "CREATE INDEX tombstones_deleted ON tombstones USING brin (deleted);\n"
+    "COMMENT ON TABLE tombstones IS\n"
+    "    'Keys of logs that `logmill delete` deleted: a message that comes again does not bring "
+    "them "
+    "back';\n"
+    "CREATE TABLE erasures (number bigint NOT NULL);\n"
+    "INSERT INTO erasures VALUES (0);\n"
+    "COMMENT ON TABLE erasures IS\n"
+    "    'One row: counts up when logs are deleted by a filter. Who erases and who stores again "
+    "wait "
+    "for it';\n",
 };
 
 enum { COMPATIBLE_SINCE = 4 };

@@ -23,24 +23,16 @@ enum {
     ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
     FORGET_INTERVAL_US = 30 * 1000000,
     FORGET_KEPT_TRANSACTIONS = 1000000, /* at most */
+    FORGET_TOMBSTONES_MAX = 10000,      /* at one look, of which there are few unless … */
 };
+#define TOMBSTONES_INTERVAL_US (UINT64_C(3600) * 1000000) /* … one found as many */
 
 #define COLUMNS "\"timestamp\", id, level, message, attributes"
-
-struct writer {
-    struct store_writer base;
-    struct store_postgres *s;
-    struct store_postgres_conn conn;
-    struct store_postgres_days days;
-    struct buffer rows;
-    struct buffer numbers;
-    uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
-};
 
 struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err)
 {
     struct store_postgres *s = (struct store_postgres *)base;
-    struct writer *w = xcalloc(1, sizeof(*w));
+    struct store_postgres_writer *w = xcalloc(1, sizeof(*w));
 
     w->base.ops = base->ops;
     w->s = s;
@@ -52,16 +44,16 @@ struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf
 
 void store_postgres_writer_free(struct store_writer *base)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
 
+    store_postgres_eraser_free(w->eraser);
     store_postgres_conn_close(&w->conn);
     buffer_release(&w->rows);
     buffer_release(&w->numbers);
     free(w);
 }
 
-/* Connects if need be. `*fresh` tells whether it was. */
-static int begin(struct writer *w, bool *fresh, struct errbuf *err)
+int store_postgres_writer_begin(struct store_postgres_writer *w, bool *fresh, struct errbuf *err)
 {
     CHECK(w->conn.owed == 0); /* else an answer would be taken for another's */
     *fresh = !store_postgres_conn_is_open(&w->conn);
@@ -76,8 +68,7 @@ static int begin(struct writer *w, bool *fresh, struct errbuf *err)
     return error;
 }
 
-/* Leaves the connection without a transaction, or closed. */
-static void undo(struct writer *w, int error)
+void store_postgres_writer_undo(struct store_postgres_writer *w, int error)
 {
     bool of_use = error == LM_EDATA || error == LM_EBUSY;
 
@@ -91,7 +82,7 @@ static void undo(struct writer *w, int error)
 /* ---- Appending ---- */
 
 /* Gives the rows in w->rows to libpq and waits until they are on their way. */
-static int send_rows(struct writer *w, struct errbuf *err)
+static int send_rows(struct store_postgres_writer *w, struct errbuf *err)
 {
     if (buffer_error(&w->rows) != 0)
         return errbuf_fail(err, LM_ENOMEM, "no memory for the rows of a batch");
@@ -102,7 +93,7 @@ static int send_rows(struct writer *w, struct errbuf *err)
 }
 
 /* Sends `records` as the rows of the COPY under way. */
-static int send_records(struct writer *w, const struct record *records, size_t n,
+static int send_records(struct store_postgres_writer *w, const struct record *records, size_t n,
                         struct errbuf *err)
 {
     int error = 0;
@@ -118,7 +109,7 @@ static int send_records(struct writer *w, const struct record *records, size_t n
     return error ? error : send_rows(w, err);
 }
 
-static int send_arrival(struct writer *w, const struct record *records, size_t n,
+static int send_arrival(struct store_postgres_writer *w, const struct record *records, size_t n,
                         struct errbuf *err)
 {
     buffer_clear(&w->rows);
@@ -130,22 +121,49 @@ static int send_arrival(struct writer *w, const struct record *records, size_t n
 
 /* Ends the COPY under way, and with it the query. Any failure of the server comes from here, too.
  */
-static int end_copy(struct writer *w, struct errbuf *err)
+static int end_copy(struct store_postgres_writer *w, struct errbuf *err)
 {
     if (PQputCopyEnd(w->conn.pg, NULL) != 1)
         return store_postgres_conn_lost(&w->conn, err);
     return store_postgres_conn_finish(&w->conn, NULL, err);
 }
 
-/* All in one query, and so in one transaction. */
-static int append_all(struct writer *w, const struct record *records, size_t n, struct errbuf *err)
-{
-    int error =
-        store_postgres_conn_copy(&w->conn,
-                                 "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
-                                 "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary)",
-                                 err);
+/* Fails, with DIVISION_BY_ZERO, if logs from the times of these were erased for good. */
+#define CHECK_TOMBSTONES                                                                           \
+    "SELECT 1 / (NOT EXISTS (SELECT FROM tombstones WHERE \"timestamp\" >= '%s' "                  \
+    "AND \"timestamp\" <= '%s'))::int"
+#define DIVISION_BY_ZERO "22012"
 
+static void write_copy(char *sql, size_t size, const struct record *records, size_t n)
+{
+    int64_t first_us = records[0].key.timestamp_us, last_us = first_us;
+    char first[TIMESTAMP_TEXT_LEN + 1] = {0}, last[TIMESTAMP_TEXT_LEN + 1] = {0};
+
+    for (size_t i = 1; i < n; i++) {
+        int64_t us = records[i].key.timestamp_us;
+
+        first_us = us < first_us ? us : first_us;
+        last_us = us > last_us ? us : last_us;
+    }
+    timestamp_format(first_us, first);
+    timestamp_format(last_us, last);
+    snprintf(sql, size,
+             "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
+             "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary); " CHECK_TOMBSTONES,
+             first, last);
+}
+
+/*
+ * All in one query, and so in one transaction. Tombstones are looked for at its end: had one of
+ * the logs been there, COPY would have waited for who erases it, and that is now committed.
+ */
+static int append_all(struct store_postgres_writer *w, const struct record *records, size_t n,
+                      struct errbuf *err)
+{
+    char sql[512];
+
+    write_copy(sql, sizeof(sql), records, n);
+    int error = store_postgres_conn_copy(&w->conn, sql, err);
     if (!error)
         error = send_records(w, records, n, err);
     if (!error)
@@ -166,7 +184,8 @@ static int append_all(struct writer *w, const struct record *records, size_t n, 
     "AND id = s.id LIMIT 1) l WHERE (l.level, l.message) <> (s.level, s.message) "                 \
     "OR l.attributes IS DISTINCT FROM s.attributes"
 
-static int count_conflicts(struct writer *w, struct store_append_result *result, struct errbuf *err)
+static int count_conflicts(struct store_postgres_writer *w, struct store_append_result *result,
+                           struct errbuf *err)
 {
     PGresult *row = NULL;
     int error = store_postgres_conn_exec(&w->conn, COUNT_CONFLICTS, &row, err);
@@ -181,10 +200,13 @@ static int count_conflicts(struct writer *w, struct store_append_result *result,
     return error;
 }
 
-/* The way of a batch in which something is repeated. Sorted, so that two writers with the same logs
- * never wait for each other in a circle; by ctid, so that the first of two with one key is stored.
+/*
+ * The way of a batch in which something is repeated, or may have been erased. Sorted, so that two
+ * writers with the same logs never wait for each other in a circle; by ctid, so that the first of
+ * two with one key is stored. Nobody erases meanwhile, and what has been erased is seen, since that
+ * waits for `erasures`.
  */
-static int append_new_only(struct writer *w, const struct record *records, size_t n,
+static int append_new_only(struct store_postgres_writer *w, const struct record *records, size_t n,
                            struct store_append_result *result, struct errbuf *err)
 {
     PGresult *row = NULL;
@@ -192,7 +214,7 @@ static int append_new_only(struct writer *w, const struct record *records, size_
         &w->conn,
         /* Not LIKE logs, which would bring what others demand of columns that they added. */
         "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS logmill_staging ON COMMIT DELETE ROWS "
-        "AS SELECT " COLUMNS " FROM logs WITH NO DATA",
+        "AS SELECT " COLUMNS " FROM logs WITH NO DATA; SELECT FROM erasures FOR SHARE",
         NULL, err);
 
     if (!error)
@@ -206,8 +228,10 @@ static int append_new_only(struct writer *w, const struct record *records, size_
         error = store_postgres_conn_exec(
             &w->conn,
             "WITH new AS ("
-            "INSERT INTO logs (" COLUMNS ") SELECT " COLUMNS " FROM pg_temp.logmill_staging "
-            "ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO NOTHING "
+            "INSERT INTO logs (" COLUMNS ") SELECT " COLUMNS " FROM pg_temp.logmill_staging s "
+            "WHERE NOT EXISTS (SELECT FROM tombstones t WHERE t.\"timestamp\" = s.\"timestamp\" "
+            "AND t.id = s.id) ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO "
+            "NOTHING "
             "RETURNING \"timestamp\", id), "
             "arrival AS (INSERT INTO arrivals (timestamps, ids) "
             "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
@@ -224,7 +248,7 @@ static int append_new_only(struct writer *w, const struct record *records, size_
     return error ? error : store_postgres_conn_exec(&w->conn, "COMMIT", NULL, err);
 }
 
-static int append(struct writer *w, const struct record *records, size_t n,
+static int append(struct store_postgres_writer *w, const struct record *records, size_t n,
                   struct store_append_result *result, struct errbuf *err)
 {
     int error = store_postgres_days_ensure(&w->days, &w->conn, records, n, err);
@@ -233,8 +257,26 @@ static int append(struct writer *w, const struct record *records, size_t n,
         return error;
     error = append_all(w, records, n, err);
     *result = (struct store_append_result){.stored = n};
-    if (error == LM_EBUSY || (error && strcmp(w->conn.sqlstate, "23505") == 0))
+    if (error == LM_EBUSY || (error && (strcmp(w->conn.sqlstate, "23505") == 0 ||
+                                        strcmp(w->conn.sqlstate, DIVISION_BY_ZERO) == 0)))
         error = append_new_only(w, records, n, result, err);
+    return error;
+}
+
+/* Forgets tombstones that no message can need any more, some at a time. */
+static int forget_tombstones(struct store_postgres_writer *w)
+{
+    char sql[512];
+    PGresult *result;
+
+    snprintf(sql, sizeof(sql),
+             "DELETE FROM tombstones WHERE ctid = ANY (ARRAY(SELECT ctid FROM tombstones "
+             "WHERE deleted < now() - interval '%d days' LIMIT %d))",
+             STORE_TOMBSTONE_DAYS, FORGET_TOMBSTONES_MAX);
+    int error = store_postgres_conn_exec(&w->conn, sql, &result, NULL);
+    if (!error)
+        w->has_old_tombstones = strtoull(PQcmdTuples(result), NULL, 10) == FORGET_TOMBSTONES_MAX;
+    PQclear(result);
     return error;
 }
 
@@ -243,7 +285,7 @@ static int append(struct writer *w, const struct record *records, size_t n,
  * stays: if nothing came for hours, it is the place that followers have. Rows of transactions
  * yet to come, which a restored dump may bring, would be handed out when these numbers are reached.
  */
-static void forget(struct writer *w)
+static void forget(struct store_postgres_writer *w)
 {
     uint64_t now_us = clock_monotonic_us();
     char sql[1024];
@@ -265,8 +307,14 @@ static void forget(struct writer *w)
         "ORDER BY \"transaction\" DESC, sequence DESC LIMIT 1);"
         "DELETE FROM arrivals WHERE \"transaction\" >= pg_snapshot_xmax(pg_current_snapshot())",
         STORE_FOLLOW_HORIZON_S, STORE_FOLLOW_HORIZON_S, FORGET_KEPT_TRANSACTIONS);
-    if (store_postgres_conn_exec(&w->conn, sql, NULL, NULL) != 0)
-        undo(w, LM_EUNAVAILABLE);
+    int error = store_postgres_conn_exec(&w->conn, sql, NULL, NULL);
+    if (!error &&
+        (w->has_old_tombstones || now_us - w->forgot_tombstones_us >= TOMBSTONES_INTERVAL_US)) {
+        w->forgot_tombstones_us = now_us;
+        error = forget_tombstones(w);
+    }
+    if (error)
+        store_postgres_writer_undo(w, LM_EUNAVAILABLE);
 }
 
 /*
@@ -274,7 +322,7 @@ static void forget(struct writer *w)
  * to give, for want of vacuuming, says of every log that it passes a limit (54000): this one fails
  * there, too.
  */
-static int check_blame(struct writer *w, struct errbuf *err)
+static int check_blame(struct store_postgres_writer *w, struct errbuf *err)
 {
     int error = LM_EUNAVAILABLE;
 
@@ -282,14 +330,14 @@ static int check_blame(struct writer *w, struct errbuf *err)
         error = store_postgres_conn_exec(&w->conn, "SELECT pg_current_xact_id()", NULL, err);
     if (!error)
         return LM_EDATA;
-    undo(w, error);
+    store_postgres_writer_undo(w, error);
     return LM_EUNAVAILABLE;
 }
 
 int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                  struct store_append_result *result, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
     bool fresh;
     bool lost;
     int error;
@@ -299,13 +347,13 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
         return 0;
     /* A connection that broke while it was idle is found out by using it: once more, then. */
     do {
-        error = begin(w, &fresh, err);
+        error = store_postgres_writer_begin(w, &fresh, err);
         if (error)
             return error;
         error = append(w, records, n, result, err);
         lost = error && store_postgres_conn_is_lost(&w->conn);
         if (error)
-            undo(w, error);
+            store_postgres_writer_undo(w, error);
     } while (lost && !fresh);
     if (error == LM_EDATA && n == 1) {
         struct errbuf reason = ERRBUF_INIT;
@@ -325,8 +373,8 @@ int store_postgres_writer_append(struct store_writer *base, const struct record 
 /* ---- Expiring ---- */
 
 /* Deletes the oldest rows before `before_us`, at most about max_rows. */
-static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                       struct errbuf *err)
+static int delete_rows(struct store_postgres_writer *w, int64_t before_us, size_t max_rows,
+                       size_t *deleted, struct errbuf *err)
 {
     char sql[512];
     char before[TIMESTAMP_TEXT_LEN + 1] = {0};
@@ -357,8 +405,8 @@ static int delete_rows(struct writer *w, int64_t before_us, size_t max_rows, siz
 }
 
 /* Whole days first, which costs next to nothing; then rows. */
-static int expire(struct writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                  struct errbuf *err)
+static int expire(struct store_postgres_writer *w, int64_t before_us, size_t max_rows,
+                  size_t *deleted, struct errbuf *err)
 {
     bool found = true;
     int64_t rows;
@@ -377,7 +425,7 @@ static int expire(struct writer *w, int64_t before_us, size_t max_rows, size_t *
 int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                  size_t *deleted, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
     int64_t locked;
     bool fresh;
 
@@ -385,7 +433,7 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
     if (before_us <= TIMESTAMP_MIN_US)
         return 0;
     before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
-    int error = begin(w, &fresh, err);
+    int error = store_postgres_writer_begin(w, &fresh, err);
     if (error)
         return error;
     /* One writer at a time: the others would only wait for the same rows. */
@@ -394,14 +442,14 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
     if (!error && locked) {
         error = expire(w, before_us, max_rows, deleted, err);
         if (error)
-            undo(w, error);
+            store_postgres_writer_undo(w, error);
         if (store_postgres_conn_is_open(&w->conn) &&
             store_postgres_conn_exec(&w->conn,
                                      "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
                                      NULL, NULL) != 0)
             store_postgres_conn_close(&w->conn);
     } else if (error) {
-        undo(w, error);
+        store_postgres_writer_undo(w, error);
     }
     return error;
 }
@@ -413,10 +461,10 @@ int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, s
 int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,
                                      int64_t *now_us, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
     PGresult *row = NULL;
     bool fresh;
-    int error = begin(w, &fresh, err);
+    int error = store_postgres_writer_begin(w, &fresh, err);
 
     *kept = (struct store_clock){0};
     if (error)
@@ -433,7 +481,7 @@ int store_postgres_writer_clock_read(struct store_writer *base, struct store_clo
                                      .claimed_us = strtoll(PQgetvalue(row, 0, 2), NULL, 10),
                                      .doubted_us = strtoll(PQgetvalue(row, 0, 3), NULL, 10)};
     } else {
-        undo(w, error);
+        store_postgres_writer_undo(w, error);
     }
     PQclear(row);
     return error;
@@ -442,10 +490,10 @@ int store_postgres_writer_clock_read(struct store_writer *base, struct store_clo
 int store_postgres_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
                                       struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
     char sql[512];
     bool fresh;
-    int error = begin(w, &fresh, err);
+    int error = store_postgres_writer_begin(w, &fresh, err);
 
     if (error)
         return error;
@@ -457,6 +505,6 @@ int store_postgres_writer_clock_write(struct store_writer *base, const struct st
              (long long)kept->doubted_us);
     error = store_postgres_conn_exec(&w->conn, sql, NULL, err);
     if (error)
-        undo(w, error);
+        store_postgres_writer_undo(w, error);
     return error;
 }

@@ -36,6 +36,7 @@ static const struct store_ops ops = {
     .writer_free = store_sqlite_writer_free,
     .append = store_sqlite_writer_append,
     .expire = store_sqlite_writer_expire,
+    .erase = store_sqlite_writer_erase,
     .tidy = store_sqlite_writer_tidy,
     .clock_read = store_sqlite_writer_clock_read,
     .clock_write = store_sqlite_writer_clock_write,
@@ -46,6 +47,7 @@ static const struct store_ops ops = {
     .get = store_sqlite_reader_get,
     .follow_end = store_sqlite_follow_end,
     .follow = store_sqlite_follow,
+    .erasures = store_sqlite_follow_erasures,
     .cancel = store_sqlite_reader_cancel,
 };
 

@@ -4,15 +4,22 @@
  */
 #include "store/sqlite/internal.h"
 
+/* The one number that `stmt` gives. */
+static int read_number(struct store_sqlite_reader *r, sqlite3_stmt *stmt, uint64_t *number,
+                       struct errbuf *err)
+{
+    int rc = sqlite3_step(stmt);
+    int error = rc == SQLITE_ROW ? 0 : sqlite_db_error(&r->db, rc, err);
+
+    *number = error ? 0 : (uint64_t)sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    return error;
+}
+
 /* The number of the last log, 0 if there is none. */
 static int read_end(struct store_sqlite_reader *r, uint64_t *end, struct errbuf *err)
 {
-    int rc = sqlite3_step(r->arrivals_end);
-    int error = rc == SQLITE_ROW ? 0 : sqlite_db_error(&r->db, rc, err);
-
-    *end = error ? 0 : (uint64_t)sqlite3_column_int64(r->arrivals_end, 0);
-    sqlite3_reset(r->arrivals_end);
-    return error;
+    return read_number(r, r->arrivals_end, end, err);
 }
 
 int store_sqlite_follow_end(struct store_reader *base, struct store_position *end,
@@ -101,5 +108,15 @@ int store_sqlite_follow(struct store_reader *base, struct store_position *positi
         *lost = true;
     }
     sqlite3_reset(r->arrivals);
+    return store_sqlite_reader_end(r, error);
+}
+
+int store_sqlite_follow_erasures(struct store_reader *base, uint64_t *number, struct errbuf *err)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    int error = store_sqlite_reader_begin(r, err);
+
+    if (!error)
+        error = read_number(r, r->erasures, number, err);
     return store_sqlite_reader_end(r, error);
 }

@@ -6,6 +6,7 @@
  *   sizes.c    how much of all is taken at once
  *   segment.c  blocks in the tables: making, reading and changing them
  *   writer.c   appending and expiring
+ *   erase.c    deleting by a filter
  *   reader.c   single logs, cancelling
  *   scan.c     scans: logs and counts
  *   follow.c   logs in the order of storing
@@ -35,11 +36,34 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
                                struct store_append_result *result, struct errbuf *err);
 int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                size_t *deleted, struct errbuf *err);
+int store_sqlite_writer_erase(struct store_writer *base, struct store_scan *scan,
+                              const struct store_slice *slice, bool remember, size_t *erased,
+                              struct errbuf *err);
 unsigned store_sqlite_writer_tidy(struct store_writer *base);
 int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock *kept,
                                    int64_t *now_us, struct errbuf *err);
 int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
                                     struct errbuf *err);
+
+/*
+ * Deleting by a filter: a reader of the eraser's finds the keys of the next logs that match
+ * (`*found`: any), and then they are erased, within a transaction of the caller on `db`.
+ */
+struct store_sqlite_eraser;
+struct store_sqlite_eraser *store_sqlite_eraser_new(struct store_sqlite *s, struct errbuf *err);
+void store_sqlite_eraser_free(struct store_sqlite_eraser *e); /* NULL does nothing */
+int store_sqlite_eraser_find(struct store_sqlite_eraser *e, struct store_scan *scan,
+                             const struct store_slice *slice, bool *found,
+                             struct errbuf *err) LM_MUST_CHECK;
+int store_sqlite_eraser_erase(struct store_sqlite_eraser *e, struct sqlite_db *db, bool remember,
+                              size_t *erased, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Forgets some tombstones that no message can need any more, within a transaction of the caller on
+ * `db`. Deleting does it, too.
+ */
+int store_sqlite_erase_forget(struct sqlite_db *db, int64_t now_us,
+                              struct errbuf *err) LM_MUST_CHECK;
 
 /* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
 enum store_sqlite_activity { STORE_SQLITE_IDLE, STORE_SQLITE_RUNNING, STORE_SQLITE_CANCELLED };
@@ -57,6 +81,7 @@ struct store_sqlite_reader {
     sqlite3_stmt *arrivals;
     sqlite3_stmt *arrivals_end;
     sqlite3_stmt *at_key;
+    sqlite3_stmt *erasures;
     _Atomic int activity;
 };
 
@@ -88,6 +113,7 @@ int store_sqlite_follow_end(struct store_reader *base, struct store_position *en
                             struct errbuf *err);
 int store_sqlite_follow(struct store_reader *base, struct store_position *position, size_t max,
                         bool *lost, store_follow_fn *fn, void *ctx, struct errbuf *err);
+int store_sqlite_follow_erasures(struct store_reader *base, uint64_t *number, struct errbuf *err);
 
 int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
                            const struct store_slice *slice, store_row_fn *fn, void *ctx,

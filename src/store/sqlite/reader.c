@@ -48,8 +48,9 @@ static void close_db(struct store_sqlite_reader *r)
     sqlite3_finalize(r->arrivals);
     sqlite3_finalize(r->arrivals_end);
     sqlite3_finalize(r->at_key);
+    sqlite3_finalize(r->erasures);
     r->records = r->levels = r->nth_key = r->get = r->get_early = NULL;
-    r->arrivals = r->arrivals_end = r->at_key = NULL;
+    r->arrivals = r->arrivals_end = r->at_key = r->erasures = NULL;
     sqlite_db_close(&r->db);
 }
 
@@ -70,6 +71,7 @@ static int open_db(struct store_sqlite_reader *r, struct errbuf *err)
         {&r->arrivals_end, "SELECT max(last) FROM arrivals"},
         {&r->at_key, "SELECT timestamp, id, level, message, attributes FROM logs "
                      "WHERE timestamp = ? AND id = ?"},
+        {&r->erasures, "SELECT erasures FROM sequence"},
     };
     int error = sqlite_db_open(&r->db, &options, err);
 

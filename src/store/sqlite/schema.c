@@ -97,9 +97,10 @@ static const char *const schema[] = {
     "CREATE TABLE sequence(\n"
     "    last INTEGER NOT NULL,       -- at least the highest that has left `recent`\n"
     "    follow_from INTEGER NOT NULL, -- what was stored up to it cannot be followed any more\n"
-    "    changes INTEGER NOT NULL     -- of `recent` and `segments`, but for what `recent` gains\n"
+    "    changes INTEGER NOT NULL,    -- of `recent` and `segments`, but for what `recent` gains\n"
+    "    erasures INTEGER NOT NULL    -- counts up when logs are deleted by a filter\n"
     ") STRICT;\n"
-    "INSERT INTO sequence SELECT coalesce(max(last), 0), 0, 0 FROM arrivals;\n"
+    "INSERT INTO sequence SELECT coalesce(max(last), 0), 0, 0, 0 FROM arrivals;\n"
     /*
      * By `changes` readers see that what they keep in memory is no longer so. Who writes need not
      * think of it, but for this: INSERT OR REPLACE runs no trigger, and is not used here. Marks in

@@ -23,8 +23,9 @@ struct writer {
     sqlite3_stmt *forget;        /* arrivals past the horizon */
     sqlite3_stmt *clock_read;
     sqlite3_stmt *clock_write;
-    struct buffer keys; /* of the logs that the transaction under way has stored */
-    uint64_t forgot_us; /* by the monotonic clock */
+    struct store_sqlite_eraser *eraser; /* NULL: it has not erased yet */
+    struct buffer keys;                 /* of the logs that the transaction under way has stored */
+    uint64_t forgot_us;                 /* by the monotonic clock */
 };
 
 static void close_db(struct writer *w)
@@ -100,6 +101,7 @@ void store_sqlite_writer_free(struct store_writer *base)
 {
     struct writer *w = (struct writer *)base;
 
+    store_sqlite_eraser_free(w->eraser);
     close_db(w);
     buffer_release(&w->keys);
     free(w);
@@ -261,6 +263,27 @@ int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, siz
     if (!error)
         *deleted = changes;
     return error;
+}
+
+int store_sqlite_writer_erase(struct store_writer *base, struct store_scan *scan,
+                              const struct store_slice *slice, bool remember, size_t *erased,
+                              struct errbuf *err)
+{
+    struct writer *w = (struct writer *)base;
+    bool found;
+
+    if (!w->eraser)
+        w->eraser = store_sqlite_eraser_new(w->s, err);
+    if (!w->eraser)
+        return LM_EIO;
+    int error = store_sqlite_eraser_find(w->eraser, scan, slice, &found, err);
+    if (error || !found)
+        return error;
+    error = begin(w, err);
+    if (error)
+        return error;
+    error = store_sqlite_eraser_erase(w->eraser, &w->db, remember, erased, err);
+    return end(w, error, err);
 }
 
 unsigned store_sqlite_writer_tidy(struct store_writer *base)

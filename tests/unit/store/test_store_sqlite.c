@@ -16,6 +16,7 @@
 #include "../temp_directory.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "erase_conformance.h"
 #include "scan_conformance.h"
 #include "store/sqlite/adapter.h"
 #include "store/sqlite/internal.h"
@@ -468,6 +469,7 @@ int main(void)
         CASE(arrivals_are_bounded_in_number_too),
     };
     int failed = store_conformance_run(&conformance) + scan_conformance_run(&conformance);
+    failed += erase_conformance_run(&conformance);
 
     return failed + cmocka_run_group_tests_name("store_sqlite faults", cases, NULL, NULL);
 }
