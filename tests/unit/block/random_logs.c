@@ -1,0 +1,409 @@
+#include "random_logs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "json/writer.h"
+
+enum { POOL_BYTES = 8 << 20, FILTER_ROOM = 64 * 1024, TEXT_ROOM = 4096 };
+
+uint64_t random_logs_below(struct random_logs *l, uint64_t n)
+{
+    if (l->bytes.len > 1) {
+        uint64_t value = (unsigned char)l->bytes.data[0];
+
+        l->bytes = slice_of(l->bytes.data + 1, l->bytes.len - 1);
+        return value % n;
+    }
+    l->state += UINT64_C(0x9e3779b97f4a7c15);
+    return hash_mix(l->state) % n;
+}
+
+static bool one_in(struct random_logs *l, unsigned n)
+{
+    return random_logs_below(l, n) == 0;
+}
+
+/* Room for a text, which `keep` makes as long as it became. */
+static struct buffer take_room(struct random_logs *l)
+{
+    struct buffer b;
+    size_t left = l->size - l->used;
+
+    buffer_init_over(&b, l->pool + l->used, left < TEXT_ROOM ? left : TEXT_ROOM);
+    return b;
+}
+
+static struct slice keep(struct random_logs *l, struct buffer *b)
+{
+    l->used += b->len;
+    return buffer_slice(b);
+}
+
+#define PICK(l, array) ((array)[random_logs_below(l, sizeof(array) / sizeof(*(array)))])
+
+/* ---- Texts ---- */
+
+static const char *const words[] = {
+    "connection",
+    "Connection",
+    "timeout",
+    "request",
+    "fade",
+    "deed",
+    "GET",
+    "user_7",
+    "Köln",
+    "KÖLN",
+    "straße",
+    "STRAẞE",
+    "İstanbul",
+    "istanbul",
+    "\xe2\x84\xaa"
+    "elvin",
+    "kelvin",
+    "日本語",
+    "ǅ",
+    "a",
+    "I",
+    "Ω",
+    "\xe2\x84\xa6",
+    "é",
+    "E\xcc\x81",
+    "x"
+    "\xcc\x81",
+    "node-1",
+    "f00d",
+    "0x7f",
+    "1e5",
+    "_",
+    "\xff",
+    "\xc3",
+    "\xa9\xfe",
+};
+static const char *const gaps[] = {" ",  " ",  " ",  "=",  ": ", "/",  "-", ".",  "",     ", ",
+                                   "\n", "\t", " [", "] ", "\"", "\\", "%", "{}", "\x01", "<*>"};
+
+static void append_number(struct random_logs *l, struct buffer *b)
+{
+    static const char *const odd[] = {"0",
+                                      "00",
+                                      "007",
+                                      "1",
+                                      "9",
+                                      "10",
+                                      "99",
+                                      "100",
+                                      "4294967296",
+                                      "18446744073709551616",
+                                      "99999999999999999999999",
+                                      "-1",
+                                      "-0",
+                                      "1.50",
+                                      "3.14",
+                                      "1e3",
+                                      "-2.5e-10",
+                                      "0.0"};
+    char digits[32];
+
+    switch (random_logs_below(l, 4)) {
+    case 0:
+        buffer_append_string(b, PICK(l, odd));
+        break;
+    case 1:
+        buffer_append_u64(b, 1000 + random_logs_below(l, 50));
+        break;
+    case 2:
+        buffer_append_u64(b, random_logs_below(l, 256) * random_logs_below(l, 100000));
+        break;
+    default:
+        snprintf(digits, sizeof(digits), "%04u.%02u", (unsigned)random_logs_below(l, 12),
+                 (unsigned)random_logs_below(l, 100));
+        buffer_append_string(b, digits);
+    }
+}
+
+static void append_hex(struct random_logs *l, struct buffer *b)
+{
+    static const unsigned lengths[] = {2, 4, 8, 8, 16, 32, 7};
+    const char *digits = one_in(l, 4) ? "0123456789ABCDEF" : "0123456789abcdef";
+    unsigned len = PICK(l, lengths);
+
+    for (unsigned i = 0; i < len; i++)
+        buffer_append_char(b, digits[random_logs_below(l, 16)]);
+}
+
+static void append_uuid(struct random_logs *l, struct buffer *b)
+{
+    for (unsigned i = 0; i < 36; i++)
+        buffer_append_char(b, i == 8 || i == 13 || i == 18 || i == 23
+                                  ? '-'
+                                  : "0123456789abcdef"[random_logs_below(l, 16)]);
+}
+
+static void append_piece(struct random_logs *l, struct buffer *b)
+{
+    switch (random_logs_below(l, 6)) {
+    case 0:
+        append_number(l, b);
+        break;
+    case 1:
+        append_hex(l, b);
+        break;
+    case 2:
+        if (one_in(l, 3))
+            append_uuid(l, b);
+        break;
+    default:
+        buffer_append_string(b, PICK(l, words));
+    }
+}
+
+/* Texts that are alike: a pattern's pieces are the same each time, but for some of them. */
+static void append_text(struct random_logs *l, struct buffer *b, unsigned pattern)
+{
+    uint64_t fixed = hash_mix(pattern * UINT64_C(0x9e3779b97f4a7c15));
+    unsigned pieces = (unsigned)(fixed % 9);
+
+    for (unsigned i = 0; i < pieces; i++) {
+        uint64_t h = hash_mix(fixed + i);
+
+        if (h % 3 == 0)
+            append_piece(l, b);
+        else if (h % 7 == 0)
+            append_number(l, b);
+        else
+            buffer_append_string(b, words[h / 21 % (sizeof(words) / sizeof(*words))]);
+        buffer_append_string(b, gaps[h / 1000 % (sizeof(gaps) / sizeof(*gaps))]);
+    }
+    if (one_in(l, 60))
+        for (unsigned i = (unsigned)random_logs_below(l, 100); i > 0; i--)
+            append_piece(l, b);
+}
+
+/* ---- Attributes ---- */
+
+static const char *const names[] = {"host", "trace_id", "n",       "",      "service", "Host", "ok",
+                                    "a\"b", "ключ",     "user id", "d\x7f", "ratio",   "level"};
+
+static void append_scalar(struct random_logs *l, struct buffer *b, unsigned kind)
+{
+    static const char *const literals[] = {"true", "false", "null"};
+    static const char *const numbers[] = {"0",
+                                          "-0",
+                                          "1",
+                                          "1.0",
+                                          "1.50",
+                                          "1e5",
+                                          "1E5",
+                                          "-1",
+                                          "12",
+                                          "9007199254740993",
+                                          "123456789012345678901234567890"};
+    char room[TEXT_ROOM];
+    struct buffer text;
+
+    buffer_init_over(&text, room, sizeof(room));
+    switch (kind % 8) {
+    case 0:
+        buffer_append_string(b, PICK(l, literals));
+        return;
+    case 1:
+        buffer_append_string(b, PICK(l, numbers));
+        return;
+    case 2:
+        buffer_append_u64(b, random_logs_below(l, 256) * random_logs_below(l, 256));
+        return;
+    case 3:
+        append_hex(l, &text);
+        break;
+    case 4:
+        append_uuid(l, &text);
+        break;
+    case 5:
+        buffer_append_string(&text, words[random_logs_below(l, 30)]);
+        break;
+    case 6:
+        buffer_append_u64(&text, random_logs_below(l, 256));
+        break;
+    default:
+        append_text(l, &text, kind % 5);
+    }
+    if (utf8_valid(buffer_slice(&text)))
+        json_append_string(b, buffer_slice(&text));
+    else
+        buffer_append_string(b, "\"\"");
+}
+
+static void append_value(struct random_logs *l, struct buffer *b, unsigned kind)
+{
+    static const char *const odd[] = {
+        "\"\\u0061bc\"", "\"a\\/b\"",  "\"\\ud83d\\ude00\"", "{}", "[]",
+        "\"\\u0000\"",   "\"\\u00e9\""};
+
+    if (one_in(l, 20)) {
+        buffer_append_string(b, PICK(l, odd));
+    } else if (one_in(l, 12)) {
+        buffer_append_string(b, "{\"host\":");
+        append_scalar(l, b, kind);
+        buffer_append_string(b, ",\"deep\":[1,{\"n\":\"x\"}]}");
+    } else {
+        append_scalar(l, b, one_in(l, 16) ? (unsigned)random_logs_below(l, 256) : kind);
+    }
+}
+
+static struct slice make_attributes(struct random_logs *l, unsigned shape)
+{
+    struct buffer b = take_room(l);
+    uint64_t fixed = hash_mix(shape + UINT64_C(0x1234567));
+    unsigned members = (unsigned)(fixed % 6);
+
+    if (shape == 0)
+        return slice_of(NULL, 0);
+    buffer_append_char(&b, '{');
+    for (unsigned i = 0; i < members; i++) {
+        uint64_t h = hash_mix(fixed + i);
+        size_t name = one_in(l, 40) ? random_logs_below(l, sizeof(names) / sizeof(*names))
+                                    : (h % 3 + i * 2) % (sizeof(names) / sizeof(*names));
+
+        if (i)
+            buffer_append_string(&b, one_in(l, 100) ? " , " : ",");
+        json_append_string(&b, slice_of_string(names[name]));
+        buffer_append_char(&b, ':');
+        append_value(l, &b, (unsigned)(h >> 20));
+    }
+    buffer_append_char(&b, '}');
+    return buffer_error(&b) ? slice_of(NULL, 0) : keep(l, &b);
+}
+
+/* ---- Logs ---- */
+
+static const char *const levels[] = {"info", "INFO", "error", "Warn", "", "ÉTÉ", "été", "debug"};
+
+static void make_log(struct random_logs *l, struct block_row *row, unsigned variety)
+{
+    struct buffer level = take_room(l);
+
+    buffer_append_string(&level, levels[random_logs_below(l, variety % 8 + 1)]);
+    if (one_in(l, 200))
+        append_text(l, &level, 3);
+    row->record.level = buffer_error(&level) ? slice_of(NULL, 0) : keep(l, &level);
+    struct buffer message = take_room(l);
+    append_text(l, &message, (unsigned)random_logs_below(l, variety % 12 + 1) + variety);
+    row->record.message = buffer_error(&message) ? slice_of(NULL, 0) : keep(l, &message);
+    row->record.attributes =
+        make_attributes(l, (unsigned)random_logs_below(l, variety % 5 + 1) + variety % 3);
+}
+
+void random_logs_make(struct random_logs *l, struct slice bytes, size_t max)
+{
+    *l = (struct random_logs){.bytes = bytes, .state = hash_bytes(HASH_BASIS, bytes)};
+    l->size = POOL_BYTES;
+    l->pool = xmalloc(l->size);
+
+    unsigned variety = (unsigned)random_logs_below(l, 256);
+    size_t n = 1 + random_logs_below(l, 256) * random_logs_below(l, 256) % max;
+    struct log_key key = {.timestamp_us = (int64_t)random_logs_below(l, 1000)};
+
+    l->rows = xcalloc(n, sizeof(*l->rows));
+    while (l->len < n && l->used + 5 * (size_t)TEXT_ROOM < l->size - FILTER_ROOM) {
+        struct block_row *row = &l->rows[l->len++];
+
+        key.timestamp_us += (int64_t)random_logs_below(l, 3);
+        key.id.bytes[14] = (unsigned char)(l->len >> 8);
+        key.id.bytes[15] = (unsigned char)l->len;
+        row->record.key = key;
+        row->sequence = l->len;
+        make_log(l, row, variety);
+    }
+}
+
+void random_logs_free(struct random_logs *l)
+{
+    free(l->pool);
+    free(l->rows);
+}
+
+/* ---- Queries ---- */
+
+/* A part of `s`, as it is, or changed a little. */
+static struct slice part_of(struct random_logs *l, struct slice s)
+{
+    struct buffer b = take_room(l);
+    size_t start = s.len ? random_logs_below(l, s.len) : 0;
+    size_t len = random_logs_below(l, one_in(l, 2) ? 8 : 256);
+
+    if (one_in(l, 8))
+        start = 0;
+    if (len > s.len - start || one_in(l, 8))
+        len = s.len - start;
+    buffer_append(&b, s.data ? s.data + start : "", len);
+    if (one_in(l, 6) && b.len) /* another byte: mostly in no log */
+        b.data[random_logs_below(l, b.len)] = "a0fzG \xc3"[random_logs_below(l, 7)];
+    if (one_in(l, 3)) /* without case */
+        for (size_t i = 0; i < b.len; i++)
+            if ((b.data[i] >= 'a' && b.data[i] <= 'z') || (b.data[i] >= 'A' && b.data[i] <= 'Z'))
+                b.data[i] ^= 0x20;
+    if (one_in(l, 30))
+        buffer_append_string(&b, "0");
+    return buffer_error(&b) ? slice_of(NULL, 0) : keep(l, &b);
+}
+
+static const struct record *any_log(struct random_logs *l)
+{
+    return &l->rows[random_logs_below(l, 256) * 257 % l->len].record;
+}
+
+static void choose_attribute(struct random_logs *l, struct log_attribute_filter *a)
+{
+    struct slice json = any_log(l)->attributes;
+    yyjson_doc *doc = yyjson_read(json.data ? json.data : "", json.len, YYJSON_READ_NUMBER_AS_RAW);
+    size_t members = doc ? yyjson_obj_size(yyjson_doc_get_root(doc)) : 0;
+    size_t wanted = members ? random_logs_below(l, members) : 0;
+    size_t i, max;
+    yyjson_val *name, *value;
+    struct buffer b;
+
+    a->name = slice_of_string(PICK(l, names));
+    a->value = SLICE_LITERAL("null");
+    yyjson_obj_foreach(doc ? yyjson_doc_get_root(doc) : NULL, i, max, name, value)
+    {
+        if (i != wanted)
+            continue;
+        b = take_room(l);
+        buffer_append_slice(&b, json_text(name));
+        a->name = keep(l, &b);
+        b = take_room(l);
+        if (yyjson_is_bool(value))
+            buffer_append_string(&b, yyjson_get_bool(value) ? "true" : "false");
+        else if (!yyjson_is_null(value))
+            buffer_append_slice(&b, json_text(value));
+        if (b.len || yyjson_is_str(value))
+            a->value = keep(l, &b);
+    }
+    yyjson_doc_free(doc);
+    if (one_in(l, 4))
+        a->value = part_of(l, a->value);
+    a->excludes = one_in(l, 3);
+}
+
+void random_logs_filter(struct random_logs *l, struct log_filter *f)
+{
+    log_filter_init(f);
+    if (l->size - l->used < 40 * (size_t)TEXT_ROOM)
+        return;
+    if (!one_in(l, 3))
+        f->text = part_of(l, any_log(l)->message);
+    if (one_in(l, 4))
+        f->excluded_text = part_of(l, any_log(l)->message);
+    while (f->levels_len < 3 && one_in(l, 4))
+        f->levels[f->levels_len++] =
+            one_in(l, 4) ? part_of(l, any_log(l)->level) : slice_of_string(PICK(l, levels));
+    while (f->excluded_levels_len < 2 && one_in(l, 6))
+        f->excluded_levels[f->excluded_levels_len++] = slice_of_string(PICK(l, levels));
+    while (f->attributes_len < 3 && one_in(l, 3))
+        choose_attribute(l, &f->attributes[f->attributes_len++]);
+}

@@ -1,0 +1,31 @@
+#include "block/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "base/hash.h"
+#include "select_property.h"
+
+static void a_block_selects_what_the_plain_matcher_takes(void **state)
+{
+    struct block_explain explain = {0};
+
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        uint64_t mixed = hash_mix(seed);
+        char bytes[sizeof(mixed)];
+
+        memcpy(bytes, &mixed, sizeof(bytes));
+        select_property_check(slice_of(bytes, sizeof(bytes)), seed % 10 ? 100 : 3000, 30, &explain);
+    }
+    assert_true(explain.rows > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_selects_what_the_plain_matcher_takes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
