@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "block/arena.h"
 #include "block/bytes.h"
+#include "block/internal.h"
 #include "block/section.h"
 
 /* Sections, in their order. */
@@ -23,6 +24,7 @@ struct block_reader {
     size_t levels_len;
     struct slice *messages;
     struct slice *attributes;
+    struct column message_column;
 };
 
 struct block_reader *block_reader_new(void)
@@ -234,6 +236,38 @@ int block_levels(struct block_reader *r, const uint16_t **codes, const struct sl
     *codes = r->codes;
     *levels = r->levels;
     *levels_len = r->levels_len;
+    return 0;
+}
+
+int block_messages(struct block_reader *r, const struct column **messages, struct errbuf *err)
+{
+    int error = read_texts(r, MESSAGES, "its messages", &r->messages, err);
+
+    if (error)
+        return error;
+    r->message_column = (struct column){.kind = COLUMN_TEXT,
+                                        .len = r->head.rows,
+                                        .entries = r->messages,
+                                        .entries_len = r->head.rows};
+    *messages = &r->message_column;
+    return 0;
+}
+
+int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool, struct errbuf *err)
+{
+    return 0;
+}
+
+int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
+                    struct errbuf *err)
+{
+    size_t words = (r->head.rows + 63) / 64;
+    uint64_t *all = arena_take(&r->arena, words * sizeof(*all));
+
+    if (!all)
+        return LM_ENOMEM;
+    memset(all, 0xff, words * sizeof(*all));
+    *attribute = (struct block_attribute){.unknown = all};
     return 0;
 }
 
