@@ -13,7 +13,8 @@ What was loaded stays in build/bench/search-…; with BENCH_SEARCH_REUSE=others 
 logmill are used again in later runs, with `all` logmill too, with `none` all are loaded anew. The
 build before takes part up to two million logs, since its queries take long.
 
-At the end: pages of 100 read one after the other while 50,000 logs/s come in.
+At the end: pages of 100 read one after the other while 50,000 logs/s come in; and the p99 of single
+POSTs and of such pages while logmill compacts what it has just taken, beside the same at rest.
 """
 
 import datetime
@@ -29,9 +30,10 @@ import time
 
 import corpus
 import load
+import neighbours
 import servers
 from accept import available
-from common import ROUNDS, SEARCH_EVENTS, SEARCH_LOGS, SEARCH_REUSE, SECONDS, WORK
+from common import ROUNDS, SEARCH_EVENTS, SEARCH_LOGS, SEARCH_REUSE, SECONDS, WORK, cpu_seconds
 from figures import Aim, medians_table, print_table, ratio, say_turn, tell_absent
 from search_contestants import CLASSES
 from search_corpora import VARIANTS, Day, Events
@@ -39,6 +41,8 @@ from search_corpora import VARIANTS, Day, Events
 BEFORE_MOST_LOGS = 2_000_000
 PACE = 50  # bodies of 1,000 a second
 MORE_MS, LARGE = 5, 20_000_000
+BACKLOG = 1_000_000  # logs that wait to be compacted
+NEIGHBOUR_TIMES_MOST = 1.3
 
 
 # ---- Loading ----
@@ -243,11 +247,65 @@ def reading_beside(ready):
     return [{"title": title, "turns": turns, "aims": [Aim("reads/s / the build before", found, least=1).tell()]}]
 
 
+# ---- Neighbours of compaction ----
+
+
+def rest(logmill, seconds=600):
+    """Until it has computed next to nothing for three seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        cpu = cpu_seconds(logmill.pid)
+        time.sleep(3)
+        if cpu_seconds(logmill.pid) - cpu < 0.06:
+            return
+    sys.exit("bench: logmill does not come to rest")
+
+
+def beside_compaction():
+    logmill = servers.Logmill()
+    logmill.send(200_000)
+    logmill.settle()
+    rest(logmill)
+    at_rest = neighbours.measure(logmill.port)
+    cpu = cpu_seconds(logmill.pid)
+    neighbours.measure(logmill.port)
+    alone = cpu_seconds(logmill.pid) - cpu
+    logmill.send(BACKLOG)
+    logmill.settle()
+    cpu = cpu_seconds(logmill.pid)
+    busy = neighbours.measure(logmill.port)
+    figures = {"contestant": logmill.name, "compaction_cpu": (cpu_seconds(logmill.pid) - cpu - alone) / SECONDS}
+    for kind in neighbours.KINDS:
+        figures |= {f"{kind}_quiet": at_rest[kind], kind: busy[kind]}
+    logmill.kill()
+    return figures
+
+
+def compacting():
+    turns = []
+    for number in range(1, ROUNDS + 1):
+        turns.append(f := beside_compaction())
+        say_turn(number, f, "".join(f"{kind} {f[kind]:6.1f} ms ({f[kind + '_quiet']:.1f})  " for kind in neighbours.KINDS))
+    title = f"p99 beside compaction, medians of {ROUNDS} rounds of {SECONDS} s"
+    medians_table(title, turns, [
+        *((name, text, 15, ".1f") for kind in neighbours.KINDS for name, text in ((kind + "_quiet", kind + " at rest"), (kind, kind + ", ms"))),
+        ("compaction_cpu", "of a core", 11, ".2f"),
+    ])  # fmt: skip
+    aims = [Aim("CPU of compaction, of a core", statistics.median(t["compaction_cpu"] for t in turns), most=0.25)]
+    for kind in neighbours.KINDS:
+        quiet, busy = (statistics.median(t[name] for t in turns) for name in (kind + "_quiet", kind))
+        bound = max(NEIGHBOUR_TIMES_MOST, (quiet + MORE_MS) / quiet)
+        aims.append(Aim(f"p99 of {kind}s / at rest (1.3, or {MORE_MS} ms more)", busy / quiet, most=round(bound, 3)))
+    return [{"title": title, "turns": turns, "aims": [aim.tell() for aim in aims]}]
+
+
 def table():
     ready, absent = available(CLASSES)
     cases = []
     for found in [Day(logs) for logs in SEARCH_LOGS] + ([Events(SEARCH_EVENTS)] if SEARCH_EVENTS else []):
         cases += measure(found, ready)
     cases += reading_beside(ready)
+    if "serve" in ready:
+        cases += compacting()
     tell_absent(absent)
     return {"absent": absent, "cases": cases}
