@@ -49,7 +49,7 @@ static struct record *append_logs(struct store_test_place *p)
     for (uint32_t i = 0; i < LOGS; i++)
         records[i] = store_test_record(T0 + random() % 100 * 1000, i, levels[random() % 3],
                                        random() % 20 == 0 ? "a rare one" : "m", NULL);
-    store_test_append(p->w, records, LOGS);
+    store_test_place_append(p, records, LOGS);
     qsort(records, LOGS, sizeof(*records), newest_first);
     return records;
 }
@@ -186,7 +186,7 @@ static void a_crowd_of_one_microsecond_is_gone_through(void **state)
 
     for (uint32_t i = 0; i < CROWD; i++)
         records[i] = store_test_record(T0, i, "info", i % CROWD_RARE == 0 ? "rare" : "m", NULL);
-    store_test_append(p->w, records, CROWD);
+    store_test_place_append(p, records, CROWD);
     qsort(records, CROWD, sizeof(*records), newest_first);
     struct log_matcher *m = matcher_of_text("rare");
     struct store_scan scan;
@@ -235,7 +235,7 @@ static void all_times_of_the_calendar_are_scanned(void **state)
     const size_t n = sizeof(records) / sizeof(records[0]);
     struct log_matcher *m = matcher_of_all();
 
-    store_test_append(p->w, records, n);
+    store_test_place_append(p, records, n);
     for (size_t from = 0; from <= n; from++) {
         for (int k = 0; k < 2; k++) {
             struct store_scan scan;
@@ -276,7 +276,7 @@ static void what_is_stored_and_deleted_between_slices_moves_nothing(void **state
 
         for (int i = 0; i < 5; i++)
             more[i] = store_test_record(T0 + random() % 100 * 1000, n++, "new", "m", NULL);
-        store_test_append(p->w, more, 5);
+        store_test_place_append(p, more, 5);
         expired_us += 100;
         assert_int_equal(store_expire(p->w, expired_us, 1000, &deleted, &err), 0);
         go_on(p, &scan, &(struct store_slice){.rows = 3});
@@ -453,7 +453,7 @@ static void a_crowd_of_one_microsecond_is_counted(void **state)
 
     for (uint32_t i = 0; i < CROWD; i++)
         records[i] = store_test_record(T0, i, "info", "m", NULL);
-    store_test_append(p->w, records, CROWD);
+    store_test_place_append(p, records, CROWD);
     log_filter_init(&f);
     f.since_us = T0 - 1000;
     f.until_us = T0 + 1000;

@@ -46,7 +46,7 @@ static void append_few(struct store_test_place *p)
 
     for (int i = 0; i < FEW; i++)
         records[i] = store_test_record(T0 + i * INT64_C(1000000), (uint32_t)i, "info", "m", NULL);
-    assert_int_equal(store_test_append(p->w, records, FEW).stored, FEW);
+    assert_int_equal(store_test_place_append(p, records, FEW).stored, FEW);
 }
 
 static void logs_come_back_as_they_were_newest_first(void **state)
@@ -60,7 +60,7 @@ static void logs_come_back_as_they_were_newest_first(void **state)
     const int expected[] = {0, 1, 2};
     struct log_query query = store_test_query(10);
 
-    assert_int_equal(store_test_append(p->w, records, 3).stored, 3);
+    assert_int_equal(store_test_place_append(p, records, 3).stored, 3);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, 3);
     for (int i = 0; i < 3; i++)
@@ -97,8 +97,8 @@ static void a_repeat_is_counted_and_stored_once(void **state)
     };
     struct log_query query = store_test_query(10);
 
-    assert_result(store_test_append(p->w, records, 3), 2, 1, 0);
-    assert_result(store_test_append(p->w, records, 3), 0, 3, 0);
+    assert_result(store_test_place_append(p, records, 3), 2, 1, 0);
+    assert_result(store_test_place_append(p, records, 3), 0, 3, 0);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, 2);
 }
@@ -118,9 +118,9 @@ static void another_log_with_a_key_is_a_conflict_and_the_first_stays(void **stat
     };
     struct log_query query = store_test_query(10);
 
-    store_test_append(p->w, &first, 1);
-    assert_result(store_test_append(p->w, others, 7), 1, 1, 5);
-    struct store_append_result result = store_test_append(p->w, &others[3], 1);
+    store_test_place_append(p, &first, 1);
+    assert_result(store_test_place_append(p, others, 7), 1, 1, 5);
+    struct store_append_result result = store_test_place_append(p, &others[3], 1);
     assert_result(result, 0, 0, 1);
     assert_memory_equal(&result.conflict, &first.key, sizeof(first.key));
     store_test_run(p->r, &query, &p->rows);
@@ -138,7 +138,7 @@ static void one_id_at_two_times_of_a_millisecond_is_two_logs(void **state)
     };
     struct log_query query = store_test_query(10);
 
-    assert_result(store_test_append(p->w, records, 2), 2, 0, 0);
+    assert_result(store_test_place_append(p, records, 2), 2, 0, 0);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, 2);
 }
@@ -148,7 +148,7 @@ static void nothing_can_be_appended(void **state)
     struct store_test_place *p = *state;
     struct record none = {0};
 
-    assert_int_equal(store_test_append(p->w, &none, 0).stored, 0);
+    assert_int_equal(store_test_place_append(p, &none, 0).stored, 0);
 }
 
 static void a_large_record_is_kept_whole(void **state)
@@ -161,7 +161,7 @@ static void a_large_record_is_kept_whole(void **state)
     memset(text, 'x', LARGE_BYTES);
     text[LARGE_BYTES] = '\0';
     record = store_test_record(T0, 1, "info", text, NULL);
-    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+    assert_int_equal(store_test_place_append(p, &record, 1).stored, 1);
     store_test_run(p->r, &query, &p->rows);
     store_test_assert_equal(&p->rows.items[0], &record);
     free(text);
@@ -194,7 +194,7 @@ static void all_times_of_the_calendar_are_kept_and_found(void **state)
     };
     struct log_query query = store_test_query(10);
 
-    assert_int_equal(store_test_append(p->w, records, 4).stored, 4);
+    assert_int_equal(store_test_place_append(p, records, 4).stored, 4);
     store_test_run(p->r, &query, &p->rows);
     assert_int_equal(p->rows.len, 4);
     for (int i = 0; i < 4; i++) {
@@ -216,7 +216,7 @@ static void get_finds_by_id_alone(void **state)
     struct errbuf err = ERRBUF_INIT;
 
     append_few(p);
-    store_test_append(p->w, &record, 1);
+    store_test_place_append(p, &record, 1);
     assert_int_equal(store_get(p->r, &record.key.id, store_test_collect, &p->rows, &err), 0);
     assert_int_equal(p->rows.len, 1);
     store_test_assert_equal(&p->rows.items[0], &record);
@@ -235,7 +235,7 @@ static void get_finds_one_among_a_crowd(void **state)
 
     for (uint32_t i = 0; i < 3 * CROWD; i++)
         records[i] = store_test_record(starts[i / CROWD] + i % 7, i, "info", "m", NULL);
-    store_test_append(p->w, records, 3 * CROWD);
+    store_test_place_append(p, records, 3 * CROWD);
     for (size_t i = 0; i < 3 * CROWD; i += 97) {
         struct store_test_rows one = {0};
 
@@ -265,7 +265,7 @@ static void pages_by_cursor_neither_skip_nor_repeat(void **state)
     /* All within one microsecond: only the ids tell them apart. */
     for (uint32_t i = 0; i < FEW; i++)
         same[i] = store_test_record(T0, i, "info", "m", NULL);
-    store_test_append(p->w, same, FEW);
+    store_test_place_append(p, same, FEW);
     do {
         struct record late = store_test_record(T0 + 1, newer, "info", "late", NULL);
         struct record same_time = store_test_record(T0, FEW + newer++, "info", "late", NULL);
@@ -277,8 +277,8 @@ static void pages_by_cursor_neither_skip_nor_repeat(void **state)
             query.cursor = p->rows.items[p->rows.len - 1].key;
             query.has_cursor = true;
         }
-        store_test_append(p->w, &late, 1);
-        store_test_append(p->w, &same_time, 1);
+        store_test_place_append(p, &late, 1);
+        store_test_place_append(p, &same_time, 1);
     } while (p->rows.len == query.limit);
     assert_int_equal(next, 0);
 }
@@ -379,7 +379,7 @@ static void queries_answer_as_brute_force_does(void **state)
     struct store_test_place *p = *state;
     struct record *records = make_random_logs();
 
-    store_test_append(p->w, records, RANDOM_LOGS);
+    store_test_place_append(p, records, RANDOM_LOGS);
     qsort(records, RANDOM_LOGS, sizeof(*records), newest_first);
     for (int k = 0; k < RANDOM_QUERIES; k++) {
         struct log_query query = store_test_query(1 + (unsigned)random() % 300);
@@ -455,7 +455,7 @@ static void counts_are_those_of_brute_force(void **state)
     struct record *records = make_random_logs();
     struct counts *counts = xcalloc(1, sizeof(*counts));
 
-    store_test_append(p->w, records, RANDOM_LOGS);
+    store_test_place_append(p, records, RANDOM_LOGS);
     for (int k = 0; k < RANDOM_QUERIES / 4; k++) {
         struct log_stats_query query = {.bucket_us = 10 + random() % 200};
         uint64_t total = 0;
@@ -503,7 +503,7 @@ static void levels_past_the_limit_are_counted_as_other(void **state)
         snprintf(levels[i], sizeof(levels[i]), i == 0 ? "OTHER" : "level%zu", i);
         records[i] = store_test_record(T0, (uint32_t)i, levels[i], "m", NULL);
     }
-    store_test_append(p->w, records, n);
+    store_test_place_append(p, records, n);
     log_filter_init(&query.filter);
     query.filter.since_us = T0;
     query.filter.until_us = T0 + 1;
@@ -750,7 +750,7 @@ static void following_gives_each_log_once_in_the_order_of_storing(void **state)
 
     assert_int_equal(store_position_compare(&position, &(struct store_position){0}), 0);
     append_few(p);
-    store_test_append(p->w, &late, 1);
+    store_test_place_append(p, &late, 1);
     for (size_t max = 1; max < 2 * FEW; max = max * 3 + 1) {
         position = (struct store_position){0};
         f = follow_to_end(p, &position, max, &lost);
@@ -800,9 +800,9 @@ static void following_leaves_out_what_was_repeated(void **state)
     struct followed f;
     bool lost;
 
-    store_test_append(p->w, records, 1);
-    store_test_append(p->w, records, 3);
-    store_test_append(p->w, records, 3);
+    store_test_place_append(p, records, 1);
+    store_test_place_append(p, records, 3);
+    store_test_place_append(p, records, 3);
     f = follow_to_end(p, &position, 10, &lost);
     assert_false(lost);
     assert_int_equal(f.rows.len, 2);

@@ -15,6 +15,8 @@ struct store_conformance {
     void (*destroy)(void *place);
     /* Opens the store at `place`, as a process does that starts; again after store_free, too. */
     struct store *(*open)(void *place);
+    bool has_keeper;     /* after each append its keeper does all that there is to do */
+    bool keeps_spelling; /* attributes come back byte for byte, however they were spelled */
 };
 
 /* Runs all cases; returns the number of those that failed. */

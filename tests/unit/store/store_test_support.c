@@ -9,6 +9,8 @@
 #include "base/xalloc.h"
 #include "query/matcher.h"
 
+enum { STEPS_MAX = 10000 }; /* a keeper that takes more never ends */
+
 struct record store_test_record(int64_t timestamp_us, uint32_t n, const char *level,
                                 const char *message, const char *attributes)
 {
@@ -54,6 +56,16 @@ struct store_reader *store_test_reader(struct store *s)
     return r;
 }
 
+static struct store_keeper *keeper_of(struct store *s)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_keeper *k = store_keeper_new(s, &err);
+
+    if (!k)
+        fail_msg("no keeper: %s", err.text);
+    return k;
+}
+
 /* ---- Places ---- */
 
 struct store_test_place *store_test_place_new(const struct store_conformance *adapter)
@@ -72,10 +84,12 @@ void store_test_place_open(struct store_test_place *p)
     assert_non_null(p->s);
     p->w = store_test_writer(p->s);
     p->r = store_test_reader(p->s);
+    p->k = keeper_of(p->s);
 }
 
 void store_test_place_close(struct store_test_place *p)
 {
+    store_keeper_free(p->k);
     store_reader_free(p->r);
     store_writer_free(p->w);
     store_free(p->s);
@@ -87,6 +101,27 @@ void store_test_place_free(struct store_test_place *p)
     store_test_rows_release(&p->rows);
     p->adapter->destroy(p->place);
     free(p);
+}
+
+void store_test_place_settle(struct store_test_place *p)
+{
+    struct errbuf err = ERRBUF_INIT;
+    unsigned wait_ms = 0;
+
+    for (int steps = 0; p->adapter->has_keeper && wait_ms == 0; steps++) {
+        if (store_keeper_step(p->k, true, &wait_ms, &err) != 0)
+            fail_msg("cannot do what is to be done: %s", err.text);
+        assert_true(steps < STEPS_MAX);
+    }
+}
+
+struct store_append_result store_test_place_append(struct store_test_place *p,
+                                                   const struct record *records, size_t n)
+{
+    struct store_append_result result = store_test_append(p->w, records, n);
+
+    store_test_place_settle(p);
+    return result;
 }
 
 /* ---- Reading ---- */

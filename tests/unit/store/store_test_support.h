@@ -51,11 +51,19 @@ struct store_test_place {
     struct store *s;
     struct store_writer *w;
     struct store_reader *r;
+    struct store_keeper *k;
     struct store_test_rows rows; /* for the case's use */
 };
 
 struct store_test_place *store_test_place_new(const struct store_conformance *adapter);
 void store_test_place_free(struct store_test_place *p);
+
+/* Does all that there is to do in the background, if the adapter has a keeper. */
+void store_test_place_settle(struct store_test_place *p);
+
+/* As store_test_append, by its writer, and then that. */
+struct store_append_result store_test_place_append(struct store_test_place *p,
+                                                   const struct record *records, size_t n);
 
 /* Ends the process that has the store open, and starts the next one. */
 void store_test_place_close(struct store_test_place *p);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "content_conformance.h"
 #include "erase_conformance.h"
 #include "postgres_place.h"
 #include "scan_conformance.h"
@@ -594,8 +595,8 @@ int main(void)
 
     if (!postgres_place_start())
         return POSTGRES_PLACE_SKIPPED;
-    failed = store_conformance_run(&conformance) + scan_conformance_run(&conformance);
-    failed += erase_conformance_run(&conformance);
+    failed = store_conformance_run(&conformance) + scan_conformance_run(&conformance) +
+             content_conformance_run(&conformance) + erase_conformance_run(&conformance);
     conformance.name = "store_postgres in a database that knows no Unicode";
     database_options = "TEMPLATE template0 LOCALE 'C'";
     failed += store_conformance_run(&conformance);

@@ -16,6 +16,7 @@
 #include "../temp_directory.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "content_conformance.h"
 #include "erase_conformance.h"
 #include "scan_conformance.h"
 #include "store/sqlite/adapter.h"
@@ -47,6 +48,41 @@ static struct store *open_place(void *directory)
     struct errbuf err = ERRBUF_INIT;
 
     return store_sqlite_new(directory, &err);
+}
+
+static struct store *open_small(void *directory)
+{
+    const struct store_sqlite_sizes sizes = {.block_rows = 64,
+                                             .segment_blocks = 8,
+                                             .seal_rows = 200,
+                                             .keep_rows = 50,
+                                             .late_rows = 100,
+                                             .key_blocks = 4,
+                                             .takeover_rows = 150,
+                                             .compact_bytes = 200000};
+    struct errbuf err = ERRBUF_INIT;
+
+    return store_sqlite_new_sized(directory, &sizes, &err);
+}
+
+static struct store *open_tiny(void *directory)
+{
+    const struct store_sqlite_sizes sizes = {.block_rows = 5,
+                                             .segment_blocks = 3,
+                                             .segment_bytes = 4000,
+                                             .row_bytes = 1500,
+                                             .seal_rows = 11,
+                                             .seal_bytes = 6000,
+                                             .keep_rows = 3,
+                                             .keep_bytes = 1000,
+                                             .late_rows = 7,
+                                             .late_bytes = 3000,
+                                             .key_blocks = 2,
+                                             .takeover_rows = 9,
+                                             .compact_bytes = 5000};
+    struct errbuf err = ERRBUF_INIT;
+
+    return store_sqlite_new_sized(directory, &sizes, &err);
 }
 
 struct place {
@@ -451,8 +487,15 @@ static void arrivals_are_bounded_in_number_too(void **state)
 
 int main(void)
 {
-    const struct store_conformance conformance = {
-        .name = "store_sqlite", .create = create, .destroy = destroy, .open = open_place};
+    /* The same answers, however logs are kept: with small sizes all of it happens all the time. */
+    const struct store_conformance conformances[] = {
+        {"store_sqlite", create, destroy, open_place, .keeps_spelling = true},
+        {"store_sqlite, small", create, destroy, open_small, .keeps_spelling = true},
+        {"store_sqlite, small, kept", create, destroy, open_small, .keeps_spelling = true,
+         .has_keeper = true},
+        {"store_sqlite, tiny, kept", create, destroy, open_tiny, .keeps_spelling = true,
+         .has_keeper = true},
+    };
     const struct CMUnitTest cases[] = {
         CASE(a_page_is_an_index_search_without_a_sort),
         CASE(one_log_is_found_by_few_searches_whatever_is_beside_it),
@@ -468,8 +511,12 @@ int main(void)
         CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
         CASE(arrivals_are_bounded_in_number_too),
     };
-    int failed = store_conformance_run(&conformance) + scan_conformance_run(&conformance);
-    failed += erase_conformance_run(&conformance);
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(conformances) / sizeof(conformances[0]); i++)
+        failed += store_conformance_run(&conformances[i]) + scan_conformance_run(&conformances[i]) +
+                  content_conformance_run(&conformances[i]) +
+                  erase_conformance_run(&conformances[i]);
 
     return failed + cmocka_run_group_tests_name("store_sqlite faults", cases, NULL, NULL);
 }
