@@ -11,8 +11,10 @@
 
 struct reading {
     struct rows *rows;
+    size_t records_max;
     size_t max, at; /* bytes of rows->texts */
     int64_t start_us;
+    bool timed;
 };
 
 static void fail(const char *what)
@@ -66,8 +68,12 @@ static int add(const struct record *record, void *ctx)
     struct reading *r = ctx;
     struct rows *rows = r->rows;
 
+    if (rows->len == r->records_max) {
+        fprintf(stderr, "rows: more logs than lines\n");
+        exit(1);
+    }
     rows->records[rows->len] = (struct record){
-        .key = key_of(r, rows->len),
+        .key = r->timed ? record->key : key_of(r, rows->len),
         .level = keep(r, record->level),
         .message = keep(r, record->message),
         .attributes = keep(r, record->attributes),
@@ -90,31 +96,48 @@ static size_t cut(const char *text, size_t len, size_t lines)
     return (size_t)(p - text);
 }
 
-void rows_init(struct rows *rows, const char *corpus, size_t len)
+static void parse(struct reading *r, struct slice text)
 {
-    struct reading r = {.rows = rows, .start_us = clock_wall_us()};
     struct json_body_memory *memory = json_body_memory_new();
     struct format_counts counts;
+
+    r->max = text.len;
+    r->rows->texts = xmalloc(r->max + 1);
+    if (json_body_parse(memory, JSON_BODY_LINES, text, add, r, &counts, NULL, NULL) ||
+        r->rows->len == 0) {
+        fprintf(stderr, "rows: no NDJSON of logs\n");
+        exit(1);
+    }
+    json_body_memory_free(memory);
+}
+
+void rows_init(struct rows *rows, const char *corpus, size_t len)
+{
+    struct reading r = {.rows = rows, .start_us = clock_wall_us(), .records_max = len};
     size_t text_len;
     char *text = read_file(corpus, &text_len);
     size_t distinct;
 
     *rows = (struct rows){.records = xcalloc(len, sizeof(*rows->records))};
-    text_len = cut(text, text_len, len);
-    r.max = text_len;
-    rows->texts = xmalloc(r.max + 1);
-    if (json_body_parse(memory, JSON_BODY_LINES, (struct slice){text, text_len}, add, &r, &counts,
-                        NULL, NULL) ||
-        rows->len == 0) {
-        fprintf(stderr, "rows: %s is no NDJSON of logs\n", corpus);
-        exit(1);
-    }
+    parse(&r, (struct slice){text, cut(text, text_len, len)});
     distinct = rows->len;
     for (; rows->len < len; rows->len++) {
         rows->records[rows->len] = rows->records[rows->len % distinct];
         rows->records[rows->len].key = key_of(&r, rows->len);
     }
-    json_body_memory_free(memory);
+    free(text);
+}
+
+void rows_init_timed(struct rows *rows, const char *corpus)
+{
+    struct reading r = {.rows = rows, .timed = true};
+    size_t text_len;
+    char *text = read_file(corpus, &text_len);
+
+    for (size_t i = 0; i < text_len; i++)
+        r.records_max += text[i] == '\n';
+    *rows = (struct rows){.records = xcalloc(r.records_max, sizeof(*rows->records))};
+    parse(&r, (struct slice){text, text_len});
     free(text);
 }
 

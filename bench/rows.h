@@ -10,7 +10,7 @@
 #include "record/record.h"
 
 struct rows {
-    struct record *records; /* ascending, a microsecond apart, from now on */
+    struct record *records; /* ascending, a microsecond apart, from now on, if not timed */
     size_t len;
     char *texts; /* what their slices show, each with a NUL behind it */
 };
@@ -20,6 +20,9 @@ struct rows {
  * the program if the file cannot be read or is not valid.
  */
 void rows_init(struct rows *rows, const char *corpus, size_t len);
+
+/* The same, of a corpus whose logs ascend by their own times, which they keep: all of it. */
+void rows_init_timed(struct rows *rows, const char *corpus);
 void rows_release(struct rows *rows);
 
 /* CPU time of this process so far. */

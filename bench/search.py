@@ -84,7 +84,10 @@ def say_loaded(contestant, f):
 
 
 def check_equal(query, variant, answers):
-    """Dies unless all have found the same."""
+    """Dies unless all have found the same. A log by id is one, though others ask otherwise, and real
+    events may be there twice."""
+    if query.ask == "one":
+        answers = {name: sorted(set(times)) for name, times in answers.items()}
     (first, answer), *others = answers.items()
     for name, other in others:
         if other != answer:

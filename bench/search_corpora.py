@@ -3,6 +3,8 @@
 `Day` is the corpus of corpus.py as one day of logs, each with a time of its own: evenly many an
 hour, but at chance distances. Its 200,000 texts come again and again, each time with other traces
 and other long numbers in the messages. `Events` are real ones, a file of NDJSON (SEARCH_EVENTS).
+
+    bench/search_corpora.py LOGS|FILE      prints them: for bench/block_loop
 """
 
 import collections
@@ -13,6 +15,7 @@ import os
 import random
 import re
 import subprocess
+import sys
 
 import corpus
 from common import WORK
@@ -228,3 +231,10 @@ class Events:
             Query("log by id", "one", us=parse_iso(one["timestamp"]),
                   equals=("RecordNumber", one["RecordNumber"])),
         ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    os.makedirs(WORK, exist_ok=True)
+    what = sys.argv[1]
+    for printed in (Day(int(what)) if what.isdigit() else Events(what)).bodies():
+        sys.stdout.buffer.write(printed)
