@@ -35,7 +35,8 @@ struct column {
     uint8_t digits;         /* INTEGER: 0, or how many each has; HEX: how many each has */
     uint8_t scale, least;   /* DECIMAL; trailing zeros are left out down to `least` digits */
     bool is_upper;          /* HEX */
-    const char *bytes;      /* HEX, UUID: (digits + 1) / 2 or 16 a text */
+    const char *bytes;      /* HEX, UUID: (digits + 1) / 2 or 16 a text, the first digit in the high
+                               half of the first byte */
     const struct templates *templates; /* TEMPLATES */
 };
 
@@ -50,7 +51,19 @@ struct slice column_text(const struct column *c, size_t i, char room[COLUMN_ROOM
  * A text is pieces[0], text of slot 0, pieces[1], …, pieces[slots]. Templates with slots of the
  * same sort share a pool: the texts of slot k of all of them, in the order of the texts, are one
  * column.
+ *
+ * The pieces of all templates follow one another in memory, with nothing in between: one search
+ * goes through all of them. No cut between a piece and a slot is before a byte from 0x80 to 0xbf,
+ * so a folded text is its folded parts.
  */
+
+/* What can be in a slot: known before its texts are. */
+enum slot_sort {
+    SLOT_DIGITS, /* 0 to 9, one or more */
+    SLOT_HEX,    /* 0 to 9, a to f, A to F, one or more */
+    SLOT_TEXT,   /* any, also nothing */
+};
+
 struct template
 {
     const struct slice *pieces; /* slots + 1 */
@@ -60,7 +73,8 @@ struct template
 };
 
 struct template_pool {
-    const struct column *columns; /* one a slot; decoded: template_pool_read */
+    const uint8_t *sorts;         /* enum slot_sort, one a slot */
+    const struct column *columns; /* one a slot; NULL before block_pool */
     uint32_t slots;
     uint32_t len; /* texts of each */
 };
@@ -100,8 +114,12 @@ struct block_values {
 struct block_attribute {
     struct block_values values[3];
     size_t values_len;
-    /* Rows of which only block_record tells what the attribute is; NULL: none. Rows that are in
-     * none of these sets do not have it, or it is an array or object. */
+    /*
+     * Rows of which only block_record tells what the attribute is; NULL: none. Rows that are in
+     * none of these sets do not have it, or it is an array or object. Among them (in `values` or
+     * not) are all rows whose string is not spelled as json_append_string spells it
+     * (block_string_is_plain), or one of whose names is not.
+     */
     const uint64_t *unknown;
 };
 
