@@ -17,12 +17,21 @@
 #include "program/backup.h"
 #include "program/commands.h"
 #include "program/config.h"
+#include "program/delete.h"
+#include "program/store_commands.h"
 
 enum { EXIT_USAGE = 2 };
 
 struct command {
     const char *name;
     int (*run)(const struct config *config, char **args, int args_len);
+    const char *help;
+};
+
+/* One that has flags of its own (cli/cli.h) besides the settings; `args` are neither. */
+struct flagged_command {
+    const char *name;
+    int (*run)(const struct config *config, const struct flags *flags, char **args, int args_len);
     const char *help;
 };
 
@@ -45,7 +54,16 @@ static const struct command commands[] = {
     {"version", version, "the version of this program"},
 };
 
-enum { COMMANDS_LEN = sizeof(commands) / sizeof(commands[0]) };
+static const struct flagged_command flagged[] = {
+    {"delete", delete_command, "delete the logs that match, for ever: `delete --help`"},
+    {"store", store_commands_run,
+     "look into the store in DATA_DIR, check it, make it small: `info`, `verify`, `compact`"},
+};
+
+enum {
+    COMMANDS_LEN = sizeof(commands) / sizeof(commands[0]),
+    FLAGGED_LEN = sizeof(flagged) / sizeof(flagged[0]),
+};
 
 static int help(const struct config *config, char **args, int args_len)
 {
@@ -53,10 +71,13 @@ static int help(const struct config *config, char **args, int args_len)
          "and finds them again.\n\nusage: logmill COMMAND [--flag value]…\n\ncommands:");
     for (int i = 0; i < COMMANDS_LEN; i++)
         printf("  %-14s %s\n", commands[i].name, commands[i].help);
+    for (int i = 0; i < FLAGGED_LEN; i++)
+        printf("  %-14s %s\n", flagged[i].name, flagged[i].help);
     puts(
         "\ncommands that talk to a server (--url, or LOGMILL_URL), each with a --help of its own:");
     for (const struct client_command *c = client_commands; c->name; c++)
-        printf("  %-14s %s\n", c->name, c->summary);
+        if (c->run)
+            printf("  %-14s %s\n", c->name, c->summary);
     puts("\nsettings: flags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
     config_print_flags(stdout);
     puts("\na first log:\n  curl http://127.0.0.1:8000/log -H 'content-type: application/json' \\\n"
@@ -122,6 +143,35 @@ static int occupy_standard_descriptors(void)
     return fd < 0 ? -1 : close(fd);
 }
 
+/* What every command needs before it does anything. Returns an exit status, or -1 to go on. */
+static int load(struct config *config, char **args, int args_len, int *rest_len)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    if (config_load(config, args, args_len, rest_len, &err))
+        return usage_error(err.text);
+    set_up_diagnostics(config);
+    /* libuv's allocations are small, and some of its own ways to fail are a bare abort(). */
+    uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
+    return -1;
+}
+
+static int run_flagged(const struct client_command *parsed, char **args, int args_len)
+{
+    struct config config;
+    struct flags flags;
+    int rest_len;
+    int status;
+
+    if (!client_parse(parsed, args, args_len, &flags, &status))
+        return status;
+    status = load(&config, args, flags.args_len, &rest_len);
+    for (int i = 0; status < 0 && i < FLAGGED_LEN; i++)
+        if (strcmp(flagged[i].name, parsed->name) == 0)
+            return flagged[i].run(&config, &flags, args, rest_len);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct errbuf err = ERRBUF_INIT;
@@ -137,8 +187,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of one write */
     signal(SIGXFSZ, SIG_IGN); /* and a file at its limit likewise */
     client_command = client_find(argv[1]);
-    if (client_command)
+    if (client_command && client_command->run)
         return client_run(client_command, argv + 2, argc - 2);
+    if (client_command)
+        return run_flagged(client_command, argv + 2, argc - 2);
     command = find_command(argv[1]);
     if (!command) {
         errbuf_set(&err, "%s: no such command; `logmill help` lists them", argv[1]);
@@ -148,10 +200,6 @@ int main(int argc, char **argv)
         return help(NULL, NULL, 0);
     if (command->run == version) /* says what it is even if a setting is wrong */
         return argc > 2 ? usage_error("version takes no arguments") : version(NULL, NULL, 0);
-    if (config_load(&config, argv + 2, argc - 2, &rest_len, &err))
-        return usage_error(err.text);
-    set_up_diagnostics(&config);
-    /* libuv's allocations are small, and some of its own ways to fail are a bare abort(). */
-    uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
-    return command->run(&config, argv + 2, rest_len);
+    int status = load(&config, argv + 2, argc - 2, &rest_len);
+    return status < 0 ? command->run(&config, argv + 2, rest_len) : status;
 }

@@ -18,6 +18,11 @@ void cache_fill(struct cache_client *c, const struct record *records, size_t n)
         c->ops->fill(c, records, n);
 }
 
+int cache_forget(struct cache_client *c, struct errbuf *err)
+{
+    return c ? c->ops->forget(c, err) : 0;
+}
+
 void cache_maintain(struct cache_client *c, struct store_reader *store)
 {
     if (c)

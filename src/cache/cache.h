@@ -31,6 +31,15 @@ void cache_client_free(struct cache_client *c);
 /* After the store has committed `records`: adds them. Failing is the cache's own business. */
 void cache_fill(struct cache_client *c, const struct record *records, size_t n);
 
+/*
+ * After logs were erased from the store (store_erase): nothing is answered from the cache until it
+ * has been rebuilt, and a rebuild that is under way is given up. A fill of an erased log that was
+ * stored just before may still be on its way, so it is done once more CACHE_FORGET_AGAIN_MS later.
+ * Returns 0, or an error with `err` filled: the cache may show erased logs until its next rebuild.
+ */
+enum { CACHE_FORGET_AGAIN_MS = 1000 };
+int cache_forget(struct cache_client *c, struct errbuf *err) LM_MUST_CHECK;
+
 /* From time to time by a worker: rebuilds from the store if that is due. */
 void cache_maintain(struct cache_client *c, struct store_reader *store);
 
@@ -66,6 +75,7 @@ struct cache_ops {
     struct cache_client *(*client_new)(struct cache *c, struct errbuf *err);
     void (*client_free)(struct cache_client *c);
     void (*fill)(struct cache_client *c, const struct record *records, size_t n);
+    int (*forget)(struct cache_client *c, struct errbuf *err);
     void (*maintain)(struct cache_client *c, struct store_reader *store);
     enum cache_result (*query)(struct cache_client *c, const struct log_query *query,
                                uint64_t until_us, store_row_fn *fn, void *ctx);

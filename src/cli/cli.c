@@ -8,7 +8,8 @@
 #include "cli/manual.h"
 #include "cli/terminal.h"
 
-#define TABLES(...) ((const struct flag *const[]){__VA_ARGS__, common, NULL})
+#define TABLES(...) ((const struct flag *const[]){__VA_ARGS__, common, help, NULL})
+#define TABLES_OF_STORE(...) ((const struct flag *const[]){__VA_ARGS__, help, NULL})
 
 static const struct flag common[] = {
     {.name = "url",
@@ -16,6 +17,10 @@ static const struct flag common[] = {
      .env = "LOGMILL_URL",
      .fallback = "http://127.0.0.1:8000",
      .help = "the server"},
+    {.name = NULL},
+};
+
+static const struct flag help[] = {
     {.name = "help", .letter = 'h', .help = "this text"},
     {.name = NULL},
 };
@@ -121,6 +126,18 @@ static const struct flag export_flags[] = {
     {.name = NULL},
 };
 
+static const struct flag delete_flags[] = {
+    {.name = "all", .help = "all logs: where no condition is given"},
+    {.name = "yes", .help = "do it; without this flag nothing is deleted, only counted"},
+    {.name = "reason", .value = "TEXT", .help = "why, for the diagnostics; needed with --yes"},
+    {.name = NULL},
+};
+
+static const struct flag store_flags[] = {
+    {.name = "json", .help = "info as one JSON object"},
+    {.name = NULL},
+};
+
 static const struct flag none[] = {{.name = NULL}};
 
 /* The exit status after something was printed. */
@@ -183,6 +200,26 @@ const struct client_command client_commands[] = {
     {"export", "", "write all logs that match, newest first",
      "An export that breaks off fails: it is never a short file.\n", TABLES(filters, export_flags),
      0, client_export},
+    {"delete", "", "delete the logs that match, for ever",
+     "Without --yes it only counts them, and prints the line that deletes them. What is deleted "
+     "cannot be had back: only a backup still has it.\n"
+     "Works on the store of the settings (--data-dir, DATABASE_URL, …: `logmill help`), while "
+     "logmill runs or not. The logs are hidden at once from reads, counts, tails and the cache "
+     "(REDIS_URL); their bytes are gone when the store is compacted next: `logmill store compact` "
+     "does that now. A message that the queue delivers once more does not bring them back, for 15 "
+     "days; logs that still wait in the queue are not seen. Stopped in the middle, it is run "
+     "again.\n"
+     "One line of the diagnostics says who deleted how many, by which conditions and why; neither "
+     "texts nor values of the conditions are in it.\n",
+     TABLES_OF_STORE(filters, delete_flags), 0, NULL},
+    {"store", "info|verify|compact", "look into the store in DATA_DIR, check it, make it small",
+     "info tells how many logs there are, and where the bytes go: what is recent, hot and cold, "
+     "each column and attribute, and what is free.\n"
+     "verify reads all of it, and names what is damaged, of which time, and what to do; exit "
+     "status 1 then.\n"
+     "compact does at once what is done in the background otherwise. All three may be run while "
+     "logmill runs.\n",
+     TABLES_OF_STORE(store_flags), 1, NULL},
     {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 1,
      print_completion},
     {"man", "", "print the manual page, as roff", "", TABLES(none), 0, print_man},
@@ -197,18 +234,28 @@ const struct client_command *client_find(const char *name)
     return NULL;
 }
 
-int client_run(const struct client_command *command, char **args, int args_len)
+bool client_parse(const struct client_command *command, char **args, int args_len,
+                  struct flags *flags, int *status)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct flags flags;
 
-    if (flags_parse(&flags, command, args, args_len, &err)) {
+    if (flags_parse(flags, command, args, args_len, &err)) {
         terminal_say(command->name, "%s", err.text);
-        return CLIENT_USAGE;
+        *status = CLIENT_USAGE;
+        return false;
     }
-    if (flags_has(&flags, "help")) {
+    if (flags_has(flags, "help")) {
         manual_print_help(command, stdout);
-        return printed();
+        *status = printed();
+        return false;
     }
-    return command->run(&flags);
+    return true;
+}
+
+int client_run(const struct client_command *command, char **args, int args_len)
+{
+    struct flags flags;
+    int status;
+
+    return client_parse(command, args, args_len, &flags, &status) ? command->run(&flags) : status;
 }

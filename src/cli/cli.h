@@ -1,6 +1,7 @@
 /*
- * The commands that talk to a logmill server over HTTP: send, query, tail, import, export. And two
- * that print: completion, man.
+ * The commands with flags of their own: those that talk to a logmill server over HTTP (send, query,
+ * tail, import, export), two that print (completion, man), and those that open the store of the
+ * settings themselves, of which here are only the flags and the manual (delete, store).
  */
 #ifndef LOGMILL_CLI_CLI_H
 #define LOGMILL_CLI_CLI_H
@@ -14,6 +15,13 @@ extern const struct client_command client_commands[];
 
 /* The command of that name, or NULL. */
 const struct client_command *client_find(const char *name);
+
+/*
+ * Parses what follows its name. False if that was all, for it was wrong or asked for --help:
+ * `*status` is the exit status then.
+ */
+bool client_parse(const struct client_command *command, char **args, int args_len,
+                  struct flags *flags, int *status);
 
 /* Runs it with what follows its name, --help included. Returns the exit status. */
 int client_run(const struct client_command *command, char **args, int args_len);

@@ -59,6 +59,12 @@ int flags_parse(struct flags *flags, const struct client_command *command, char 
         if (is_over)
             continue;
         f = flag_of(command, args[i], &value);
+        if (!f && !command->run && name[1] == '-') { /* a setting, which always has a value */
+            args[flags->args_len++] = args[i];
+            if (!value && i + 1 < args_len)
+                args[flags->args_len++] = args[++i];
+            continue;
+        }
         if (!f)
             return errbuf_fail(err, LM_EINVAL, "%s: no such flag; `logmill %s --help` lists them",
                                name, command->name);
@@ -76,7 +82,7 @@ int flags_parse(struct flags *flags, const struct client_command *command, char 
         flags->given[flags->given_len].flag = f;
         flags->given[flags->given_len++].value = value;
     }
-    if (command->max_arguments >= 0 && flags->args_len > command->max_arguments)
+    if (command->run && command->max_arguments >= 0 && flags->args_len > command->max_arguments)
         return errbuf_fail(err, LM_EINVAL, "%s: not expected here; `logmill %s --help` tells more",
                            args[command->max_arguments], command->name);
     return 0;

@@ -18,9 +18,10 @@ struct client_command {
     const char *arguments; /* what follows the flags, "[MESSAGE…]", or "" */
     const char *summary;   /* one line */
     const char *text;      /* what the manual says beyond the flags; paragraphs end with "\n" */
-    const struct flag *const *tables;      /* of its flags; NULL ends them */
-    int max_arguments;                     /* -1: any number */
-    int (*run)(const struct flags *flags); /* the exit status */
+    const struct flag *const *tables; /* of its flags; NULL ends them */
+    int max_arguments;                /* -1: any number */
+    /* The exit status. NULL: it has settings besides its flags, and main.c runs it. */
+    int (*run)(const struct flags *flags);
 };
 
 enum { FLAGS_MAX = 256 }; /* flags of one command line */
@@ -37,8 +38,9 @@ struct flags {
 };
 
 /*
- * Parses args[0..args_len), moving what is no flag to their front; "--" ends the flags. Strings
- * point into `args` and the environment.
+ * Parses args[0..args_len), moving what is no flag to their front; "--" ends the flags. Where the
+ * command has settings, too, flags that are none of its own stay with their values, as if they were
+ * no flags. Strings point into `args` and the environment.
  * Returns 0, or LM_EINVAL with one line that names the flag, its value and what is allowed.
  */
 int flags_parse(struct flags *flags, const struct client_command *command, char **args,

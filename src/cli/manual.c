@@ -37,6 +37,8 @@ void manual_print_help(const struct client_command *command, FILE *out)
         print_notes(f, out);
         fputc('\n', out);
     }
+    if (!command->run)
+        fputs("  and the settings: `logmill help` lists them\n", out);
     if (command->text[0])
         fprintf(out, "\n%s", command->text);
     fputs("\nexit status: 0, 1 where something failed, 2 for wrong usage\n", out);
@@ -111,7 +113,8 @@ void manual_print_man(const struct client_command *commands, FILE *out)
     }
     fputs(".SH DESCRIPTION\nlogmill takes logs over HTTP, makes them durable before it answers, "
           "stores them once, and finds them again.\n.B logmill help\nlists the commands that "
-          "serve, and their settings. The commands here talk to a server over HTTP.\n"
+          "serve, and their settings. The commands here talk to a server over HTTP, but for\n"
+          ".B delete\nand\n.BR store ,\nwhich open the store of the settings themselves.\n"
           ".SH LOGMILL BACKUP AND RESTORE\n.B backup\n"
           "copies what is in DATA_DIR to one file, also while logmill runs: all that was "
           "acknowledged before it began is in it.\n.B restore\n"
@@ -171,6 +174,7 @@ void manual_print_bash(const struct client_command *commands, FILE *out)
     }
     fputs("    'export --output' | 'export -o') words= ;;\n"
           "    'completion completion') words='bash zsh' ;;\n"
+          "    'store store') words='info verify compact' ;;\n"
           "    *)\n        case \"$command\" in\n",
           out);
     for (const struct client_command *c = commands; c->name; c++) {
@@ -242,6 +246,7 @@ void manual_print_zsh(const struct client_command *commands, FILE *out)
         fprintf(out, " \\\n            '*:%s'\n        ;;\n",
                 strcmp(c->name, "import") == 0       ? "file:_files"
                 : strcmp(c->name, "completion") == 0 ? "shell:(bash zsh)"
+                : strcmp(c->name, "store") == 0      ? "verb:(info verify compact)"
                                                      : " :");
     }
     fputs("    backup|restore)\n"

@@ -184,6 +184,7 @@ static const struct cache_ops ops = {
     .client_new = client_new,
     .client_free = client_free,
     .fill = cache_redis_fill,
+    .forget = cache_redis_fill_forget,
     .maintain = cache_redis_fill_maintain,
     .query = cache_redis_query,
     .listener_new = cache_redis_listen_new,

@@ -91,6 +91,26 @@ void cache_redis_fill(struct cache_client *base, const struct record *records, s
         cache_redis_listen_announce(c, deadline_us);
 }
 
+/* ---- Forgetting ---- */
+
+int cache_redis_fill_forget(struct cache_client *base, struct errbuf *err)
+{
+    struct cache_redis_client *c = (struct cache_redis_client *)base;
+    uint64_t deadline_us = clock_monotonic_us() + CACHE_REDIS_FILL_MS * MS;
+    redisReply *reply;
+
+    clear_members(c);
+    int error = cache_redis_link_run(
+        c,
+        &(struct cache_redis_script_call){.script = CACHE_REDIS_FORGET, .deadline_us = deadline_us},
+        &reply);
+    if (error)
+        return errbuf_fail(err, error, "Redis: %s", lm_error_text(error));
+    freeReplyObject(reply);
+    cache_redis_listen_announce(c, deadline_us);
+    return 0;
+}
+
 /* ---- Rebuild ---- */
 
 struct rebuild {

@@ -101,6 +101,7 @@ void cache_redis_link_refused(struct cache_redis *r, const char *reason);
 /* ---- fill.c ---- */
 
 void cache_redis_fill(struct cache_client *c, const struct record *records, size_t n);
+int cache_redis_fill_forget(struct cache_client *c, struct errbuf *err);
 void cache_redis_fill_maintain(struct cache_client *c, struct store_reader *store);
 
 /* ---- listen.c ---- */

@@ -192,6 +192,9 @@ static const char *const texts[CACHE_REDIS_SCRIPTS_LEN] = {
     "           'bytes', s.bytes)\n"
     "redis.call('PEXPIRE', STATE, LIFE_MS)\n"
     "return 1\n",
+
+    [CACHE_REDIS_FORGET] = COMMON "redis.call('UNLINK', STATE, LOCK, SET, FILLS)\n"
+                                  "return 1\n",
 };
 
 const char *cache_redis_scripts_text(enum cache_redis_script script)

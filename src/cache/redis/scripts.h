@@ -18,6 +18,8 @@ enum cache_redis_script {
     CACHE_REDIS_STAGE,
     /* token, mark, count, bytes of what was staged: makes it the set. Returns 1, or 0: not done. */
     CACHE_REDIS_FINISH,
+    /* Drops the set, and gives up the rebuild under way. Returns 1. */
+    CACHE_REDIS_FORGET,
     CACHE_REDIS_SCRIPTS_LEN
 };
 

@@ -1,0 +1,485 @@
+#include "program/delete.h"
+
+#include <ctype.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <yyjson.h>
+
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "cli/filters.h"
+#include "cli/line.h"
+#include "cli/terminal.h"
+#include "diag/diag.h"
+#include "http/query_string.h"
+#include "program/command.h"
+#include "program/data_dir.h"
+#include "program/ports.h"
+#include "read/params.h"
+
+enum {
+    TEXT_BYTES_MAX = 1 << 20, /* of all conditions */
+    SLICE_US = 250 * 1000,    /* after which there is progress to tell */
+    SLICE_LOGS = 8192,        /* erased in one transaction */
+    REST_US = 2000,           /* between two transactions: others write as well */
+    REASON_MAX = 1000,
+};
+
+#define BUCKET_US (INT64_C(60) * 1000000) /* within one the oldest log is looked for */
+
+/* ---- What is asked for ---- */
+
+struct job {
+    const struct flags *flags;
+    struct buffer params; /* the conditions, as parameters of the API */
+    struct query_string query;
+    struct log_query wanted; /* views of it */
+    struct log_matcher *matcher;
+    struct store *store;
+};
+
+static bool is_own(const char *flag)
+{
+    return strcmp(flag, "yes") == 0 || strcmp(flag, "reason") == 0 || strcmp(flag, "all") == 0;
+}
+
+static bool has_condition(const struct flags *flags)
+{
+    for (int i = 0; i < flags->given_len; i++)
+        if (!is_own(flags->given[i].flag->name))
+            return true;
+    return false;
+}
+
+static int check_flags(const struct flags *flags, char **args, int args_len)
+{
+    const char *reason = flags_text(flags, "reason");
+    bool all = flags_has(flags, "all");
+    const char *wrong = NULL;
+
+    if (args_len > 0) {
+        terminal_say("delete", "%s: not expected here; `logmill delete --help` tells more",
+                     args[0]);
+        return COMMAND_USAGE;
+    }
+    if (!all && !has_condition(flags))
+        wrong = "which logs? Give a condition, as --until 2026-01-01 or --level debug, or --all";
+    else if (all && has_condition(flags))
+        wrong = "--all is for all logs: not with a condition";
+    else if (flags_has(flags, "yes") && (!reason || !reason[0]))
+        wrong = "--yes needs --reason TEXT, which the diagnostics will tell";
+    else if (reason && strlen(reason) > REASON_MAX)
+        wrong = "--reason: at most 1000 bytes";
+    if (!wrong)
+        return 0;
+    terminal_say("delete", "%s", wrong);
+    return COMMAND_USAGE;
+}
+
+/* What the API would answer to such parameters, in a line. */
+static void explain(struct slice refusal, struct errbuf *err)
+{
+    yyjson_doc *doc = yyjson_read(refusal.data, refusal.len, 0);
+    yyjson_val *detail = yyjson_obj_get(yyjson_doc_get_root(doc), "detail");
+
+    line_explain(err, yyjson_arr_get_first(detail));
+    yyjson_doc_free(doc);
+}
+
+/* The filter is that of `query` and of GET /logs: read by the same reader. */
+static int read_filter(struct job *job, struct errbuf *err)
+{
+    struct buffer refusal;
+    uint64_t limit;
+    int error = filters_append(&job->params, job->flags, err);
+
+    if (!error)
+        error = buffer_error(&job->params);
+    if (error)
+        return error;
+    struct slice text = buffer_slice(&job->params);
+    error = query_string_parse(&job->query, text.len > 0 ? slice_of(text.data + 1, text.len - 1)
+                                                         : text); /* the "?" */
+    if (error)
+        return errbuf_fail(err, LM_EINVAL, "more than %d conditions", QUERY_STRING_PARAMS_MAX);
+    buffer_init(&refusal, TEXT_BYTES_MAX);
+    error = log_params_parse_download(&job->query, &job->wanted, &limit, &refusal);
+    if (error)
+        explain(buffer_slice(&refusal), err);
+    buffer_release(&refusal);
+    if (error)
+        return LM_EINVAL;
+    job->matcher = log_matcher_new(&job->wanted.filter);
+    return job->matcher ? 0 : errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
+}
+
+static int open_store(struct job *job, const struct config *config, struct errbuf *err)
+{
+    if (ports_store_is_embedded(config)) {
+        int error = data_dir_check_restored(config->data_dir, err);
+
+        if (!error)
+            error = data_dir_find(config->data_dir, "logs.db", err);
+        if (error)
+            return error;
+    }
+    return ports_open_store(config, &job->store, err);
+}
+
+/* ---- Counting ---- */
+
+struct counted {
+    uint64_t logs;
+    int64_t first_bucket; /* with a log, since 1970 */
+    int64_t oldest_us;
+    int64_t newest_us;
+};
+
+static int count_some(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    struct counted *c = ctx;
+
+    if (c->logs == 0 || bucket < c->first_bucket)
+        c->first_bucket = bucket;
+    c->logs += count;
+    return 0;
+}
+
+static int count(struct store_reader *r, const struct log_matcher *matcher, struct counted *c,
+                 struct errbuf *err)
+{
+    struct store_scan scan;
+    int error = 0;
+
+    store_scan_init(&scan, matcher, NULL, 0);
+    while (!error && !scan.done) {
+        const struct store_slice slice = {.until_us = clock_monotonic_us() + SLICE_US};
+
+        error = store_scan_count(r, &scan, &slice, 0, BUCKET_US, count_some, c, err);
+        terminal_progress("found", c->logs, 0);
+    }
+    terminal_clear_status();
+    return error;
+}
+
+static int take_newest(const struct record *record, void *ctx)
+{
+    ((struct counted *)ctx)->newest_us = record->key.timestamp_us;
+    return LM_ESTOPPED;
+}
+
+static int take_oldest(const struct record *record, void *ctx)
+{
+    ((struct counted *)ctx)->oldest_us = record->key.timestamp_us;
+    return 0;
+}
+
+/* Hands out the logs that match, from the newest down, until `fn` has had enough. */
+static int look(struct store_reader *r, const struct log_filter *filter, store_row_fn *fn,
+                void *ctx, struct errbuf *err)
+{
+    const struct log_query query = {.filter = *filter, .limit = UINT32_MAX};
+    int error = store_query(r, &query, fn, ctx, err);
+
+    return error == LM_ESTOPPED ? 0 : error;
+}
+
+/* The time of the newest, and of the oldest, which is in the first bucket. */
+static int find_bounds(struct store_reader *r, const struct log_filter *filter, struct counted *c,
+                       struct errbuf *err)
+{
+    struct log_filter first = *filter;
+    int64_t from_us = c->first_bucket * BUCKET_US;
+
+    if (c->logs == 0)
+        return 0;
+    if (first.since_us < from_us)
+        first.since_us = from_us;
+    if (first.until_us > from_us + BUCKET_US)
+        first.until_us = from_us + BUCKET_US;
+    int error = look(r, filter, take_newest, c, err);
+    return error ? error : look(r, &first, take_oldest, c, err);
+}
+
+static int count_all(const struct job *job, struct counted *c, struct errbuf *err)
+{
+    struct store_reader *r = store_reader_new(job->store, err);
+    int error = r ? 0 : LM_EUNAVAILABLE;
+
+    if (!error)
+        error = count(r, job->matcher, c, err);
+    if (!error)
+        error = find_bounds(r, &job->wanted.filter, c, err);
+    store_reader_free(r);
+    return error;
+}
+
+static void append_quoted(struct buffer *b, const char *text)
+{
+    bool plain = text[0] != '\0';
+
+    for (const char *c = text; *c; c++)
+        plain = plain && (isalnum((unsigned char)*c) || strchr("-_./:=,+@%", *c));
+    if (plain) {
+        buffer_append_string(b, text);
+        return;
+    }
+    buffer_append_char(b, '\'');
+    for (const char *c = text; *c; c++)
+        if (*c == '\'')
+            buffer_append_string(b, "'\\''");
+        else
+            buffer_append_char(b, *c);
+    buffer_append_char(b, '\'');
+}
+
+static void append_time(struct buffer *b, const char *flag, int64_t us)
+{
+    buffer_appendf(b, " --%s ", flag);
+    timestamp_append(b, us);
+}
+
+/*
+ * The line that does it: with the times of now, so that it deletes what was counted, and nothing
+ * that has come since but what is late.
+ */
+static void append_line(struct buffer *b, const struct job *job, int64_t until_us)
+{
+    const struct log_filter *filter = &job->wanted.filter;
+    const struct flags *flags = job->flags;
+
+    buffer_append_string(b, "logmill delete");
+    for (int i = 0; i < flags->args_len; i++) { /* the settings */
+        buffer_append_char(b, ' ');
+        append_quoted(b, flags->args[i]);
+    }
+    for (int i = 0; i < flags->given_len; i++) {
+        const char *flag = flags->given[i].flag->name;
+
+        if (is_own(flag) || strcmp(flag, "since") == 0 || strcmp(flag, "until") == 0)
+            continue;
+        buffer_appendf(b, " --%s ", flag);
+        append_quoted(b, flags->given[i].value);
+    }
+    if (filter->since_us > TIMESTAMP_MIN_US)
+        append_time(b, "since", filter->since_us);
+    append_time(b, "until", until_us);
+    buffer_append_string(b, " --reason ");
+    append_quoted(b, flags_has(flags, "reason") ? flags_text(flags, "reason") : "TEXT");
+    buffer_append_string(b, " --yes\n");
+}
+
+static void print_counted(const struct job *job, const struct counted *c, int64_t now_us)
+{
+    int64_t until_us = job->wanted.filter.until_us;
+    char number[TERMINAL_NUMBER_LEN];
+    struct buffer b;
+
+    if (until_us > TIMESTAMP_MAX_US)
+        until_us = c->newest_us >= now_us ? c->newest_us + 1 : now_us;
+    buffer_init(&b, TEXT_BYTES_MAX);
+    terminal_number(c->logs, number);
+    buffer_appendf(&b, "%s %s; nothing was deleted\n", number,
+                   c->logs == 1 ? "log matches" : "logs match");
+    if (c->logs > 0) {
+        buffer_append_string(&b, "  oldest  ");
+        timestamp_append(&b, c->oldest_us);
+        buffer_append_string(&b, "\n  newest  ");
+        timestamp_append(&b, c->newest_us);
+        buffer_append_string(&b,
+                             "\nThis deletes them for ever, and only a backup has them then:\n  ");
+        append_line(&b, job, until_us);
+    }
+    fwrite(b.data, 1, b.len, stdout);
+    buffer_release(&b);
+}
+
+static int dry_run(const struct job *job, struct errbuf *err)
+{
+    int64_t now_us = clock_wall_us();
+    struct counted c = {0};
+    int error = count_all(job, &c, err);
+
+    if (!error)
+        print_counted(job, &c, now_us);
+    return error;
+}
+
+/* ---- Deleting ---- */
+
+/* Who runs this, as far as the system knows. */
+static const char *user_name(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+
+    return user ? user->pw_name : "unknown";
+}
+
+/* The conditions without texts and values, which may be what is to be forgotten. */
+static void append_conditions(struct buffer *b, const struct job *job)
+{
+    const struct log_filter *filter = &job->wanted.filter;
+
+    for (int i = 0; i < job->flags->given_len; i++) {
+        const char *flag = job->flags->given[i].flag->name;
+        const char *value = job->flags->given[i].value;
+
+        if (is_own(flag) || strcmp(flag, "since") == 0 || strcmp(flag, "until") == 0)
+            continue;
+        buffer_appendf(b, "%s--%s ", b->len > 0 ? " " : "", flag);
+        if (strstr(flag, "level"))
+            buffer_append_string(b, value);
+        else if (strstr(flag, "attr"))
+            buffer_append(b, value, strcspn(value, "=") + 1);
+        buffer_append_string(b, strstr(flag, "level") ? "" : "…");
+    }
+    if (filter->since_us > TIMESTAMP_MIN_US)
+        append_time(b, "since", filter->since_us);
+    if (filter->until_us <= TIMESTAMP_MAX_US)
+        append_time(b, "until", filter->until_us);
+    if (b->len == 0)
+        buffer_append_string(b, "--all");
+    buffer_append_char(b, '\0');
+}
+
+static void say(const struct job *job, const char *what, uint64_t erased)
+{
+    struct buffer conditions;
+
+    buffer_init(&conditions, TEXT_BYTES_MAX);
+    append_conditions(&conditions, job);
+    if (!buffer_error(&conditions))
+        diag(DIAG_WARN, what, DIAG_STR("user", user_name()), DIAG_INT("uid", (int64_t)getuid()),
+             DIAG_STR("conditions",
+                      conditions.data[0] == ' ' ? conditions.data + 1 : conditions.data),
+             DIAG_STR("reason", flags_text(job->flags, "reason")),
+             DIAG_INT("deleted", (int64_t)erased));
+    buffer_release(&conditions);
+}
+
+static void rest(uint64_t us)
+{
+    const struct timespec time = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+
+    nanosleep(&time, NULL);
+}
+
+static int erase(struct store_writer *w, const struct job *job, struct cache_client *cache,
+                 uint64_t *erased, struct errbuf *err)
+{
+    struct store_scan scan;
+    int error = 0;
+
+    store_scan_init(&scan, job->matcher, NULL, 0);
+    while (!error && !scan.done) {
+        const struct store_slice slice = {.rows = SLICE_LOGS,
+                                          .until_us = clock_monotonic_us() + SLICE_US};
+        struct errbuf ignored = ERRBUF_INIT;
+        size_t some = 0;
+
+        error = store_erase(w, &scan, &slice, true, &some, err);
+        *erased += some;
+        if (some > 0) /* what fails is told at the end */
+            (void)!cache_forget(cache, &ignored);
+        terminal_progress("deleted", *erased, 0);
+        rest(REST_US);
+    }
+    terminal_clear_status();
+    return error;
+}
+
+/* A log that was stored just before it was erased may still be on its way to the cache. */
+static int forget(struct cache_client *cache, const struct config *config, struct errbuf *err)
+{
+    struct errbuf reason = ERRBUF_INIT;
+
+    if (!cache)
+        return 0;
+    int error = cache_forget(cache, &reason);
+    if (!error) {
+        rest((uint64_t)CACHE_FORGET_AGAIN_MS * 1000);
+        error = cache_forget(cache, &reason);
+    }
+    if (error)
+        errbuf_set(err,
+                   "the cache could not be told, and may show deleted logs for %llu s more, until "
+                   "it is rebuilt: %s",
+                   (unsigned long long)config->cache_rebuild_seconds, reason.text);
+    return error;
+}
+
+static int erase_all(const struct job *job, const struct config *config, struct cache *cache,
+                     uint64_t *erased, struct errbuf *err)
+{
+    struct store_writer *w = store_writer_new(job->store, err);
+    struct cache_client *client = NULL;
+    int error = w ? 0 : LM_EUNAVAILABLE;
+
+    if (!error && cache) {
+        client = cache_client_new(cache, err);
+        error = client ? 0 : LM_EUNAVAILABLE;
+    }
+    if (!error)
+        error = erase(w, job, client, erased, err);
+    int failure = forget(client, config, error ? NULL : err);
+    cache_client_free(client);
+    store_writer_free(w);
+    return error ? error : failure;
+}
+
+static int do_it(const struct job *job, const struct config *config, struct errbuf *err)
+{
+    char number[TERMINAL_NUMBER_LEN];
+    struct cache *cache;
+    uint64_t erased = 0;
+    int error = ports_open_cache(config, &cache, err);
+
+    if (error)
+        return error;
+    say(job, "deleting logs", 0);
+    error = erase_all(job, config, cache, &erased, err);
+    cache_free(cache);
+    say(job, error ? "deleting logs failed" : "deleted logs", erased);
+    terminal_number(erased, number);
+    printf("deleted %s %s%s\n", number, erased == 1 ? "log" : "logs",
+           error ? ", and then it failed: run it again to go on" : "");
+    return error;
+}
+
+/* ---- The command ---- */
+
+int delete_command(const struct config *config, const struct flags *flags, char **args,
+                   int args_len)
+{
+    struct job job = {.flags = flags};
+    struct errbuf err = ERRBUF_INIT;
+    int status = check_flags(flags, args, args_len);
+
+    if (status)
+        return status;
+    buffer_init(&job.params, TEXT_BYTES_MAX);
+    int error = read_filter(&job, &err);
+    if (error) {
+        terminal_say("delete", "%s", err.text[0] ? err.text : lm_error_text(error));
+        status = COMMAND_USAGE;
+    } else {
+        error = open_store(&job, config, &err);
+        if (!error)
+            error = flags_has(flags, "yes") ? do_it(&job, config, &err) : dry_run(&job, &err);
+        if (error && err.text[0] == '\0')
+            errbuf_set(&err, "%s", lm_error_text(error));
+        status = error ? command_fail(&err) : 0;
+    }
+    if (!status && fflush(stdout) != 0)
+        status = COMMAND_FAILED;
+    store_free(job.store);
+    log_matcher_unref(job.matcher);
+    query_string_release(&job.query);
+    buffer_release(&job.params);
+    return status;
+}
