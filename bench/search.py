@@ -34,7 +34,7 @@ import neighbours
 import servers
 from accept import available
 from common import ROUNDS, SEARCH_EVENTS, SEARCH_LOGS, SEARCH_REUSE, SECONDS, WORK, cpu_seconds
-from figures import Aim, medians_table, print_table, ratio, say_turn, tell_absent
+from figures import Aim, median, medians_table, print_table, ratio, say_turn, tell_absent
 from search_contestants import CLASSES
 from search_corpora import VARIANTS, Day, Events
 
@@ -185,11 +185,12 @@ def measure(found, classes):
     peak_mib = next((c.peak_mib() for c in contestants if c.key == "logmill"), None)
     for c in contestants:
         c.close()
-    medians = {c.name: {n: statistics.median(t[n] for t in turns if t["contestant"] == c.name) for n in names} for c in contestants}
+    medians = {c.name: {n: median(turns, c.name, n) for n in names} for c in contestants}
     title = f"Asking {found.title}, ms, medians of {VARIANTS - 1}"
     rows = [(n, *(medians[c.name][n] for c in contestants), turns[0]["found"][n]) for n in names]
     print_table(title, [*((c.name, 18, ".1f") for c in contestants), ("found", 9, "d")], rows)
-    return [first, {"title": title, "turns": turns, "aims": [a.tell() for a in aims_of_queries(found, names, medians, peak_mib)]}]
+    aims = [aim.tell() for aim in aims_of_queries(found, names, medians, peak_mib)]
+    return [first, {"title": title, "turns": turns, "aims": aims}]
 
 
 # ---- Reading while logs come in ----
@@ -240,7 +241,8 @@ def reading_beside(ready):
     for number in range(1, ROUNDS + 1):
         for key in both.keys() & ready.keys():
             turns.append(f := beside(both[key]))
-            say_turn(number, f, f"{f['reads_per_second']:8.0f} reads/s, p99 {f['p99_ms']:.1f} ms, {f['logs_per_second']:.0f} logs/s taken")
+            say_turn(number, f, f"{f['reads_per_second']:8.0f} reads/s, p99 {f['p99_ms']:.1f} ms, "
+                                f"{f['logs_per_second']:.0f} logs/s taken")  # fmt: skip
     if not turns:
         return []
     title = f"One reader of pages of 100 while {PACE * 1000:,} logs/s come in, medians of {ROUNDS} rounds of {SECONDS} s"
@@ -290,10 +292,9 @@ def compacting():
         turns.append(f := beside_compaction())
         say_turn(number, f, "".join(f"{kind} {f[kind]:6.1f} ms ({f[kind + '_quiet']:.1f})  " for kind in neighbours.KINDS))
     title = f"p99 beside compaction, medians of {ROUNDS} rounds of {SECONDS} s"
-    medians_table(title, turns, [
-        *((name, text, 15, ".1f") for kind in neighbours.KINDS for name, text in ((kind + "_quiet", kind + " at rest"), (kind, kind + ", ms"))),
-        ("compaction_cpu", "of a core", 11, ".2f"),
-    ])  # fmt: skip
+    columns = [(name, text, 15, ".1f") for kind in neighbours.KINDS
+               for name, text in ((kind + "_quiet", kind + " at rest"), (kind, kind + ", ms"))]  # fmt: skip
+    medians_table(title, turns, [*columns, ("compaction_cpu", "of a core", 11, ".2f")])
     aims = [Aim("CPU of compaction, of a core", statistics.median(t["compaction_cpu"] for t in turns), most=0.25)]
     for kind in neighbours.KINDS:
         quiet, busy = (statistics.median(t[name] for t in turns) for name in (kind + "_quiet", kind))

@@ -9,7 +9,7 @@ import urllib.parse
 
 import installs
 from common import BEFORE, BENCH, LOGMILL, WORK, Unavailable, cpu_seconds, disk_bytes, free_port, memory_mib, start, stop
-from search_corpora import BUCKET_US, DAY_US, SECOND_US, iso, parse_iso
+from search_corpora import DAY_US, SECOND_US, iso, parse_iso
 
 REST_SECONDS, REST_MOST_SECONDS = 10, 600  # quiet for so long; waited for at most
 REST_CPU_SHARE = 0.03
@@ -115,7 +115,8 @@ class Logmill(OverHttp):
             low, high = self.corpus.span if query.ask == "count" else self.corpus.window
             since_us = low if since_us is None else since_us
             until_us = high + query.slack if until_us is None else until_us
-            p["bucket"] = max(DAY_US, (until_us - since_us) // 900) // SECOND_US if query.ask == "count" else BUCKET_US // SECOND_US
+            bucket_us = max(DAY_US, (until_us - since_us) // 900) if query.ask == "count" else self.corpus.bucket_us
+            p["bucket"] = bucket_us // SECOND_US
         p |= {k: iso(v) for k, v in (("since", since_us), ("until", until_us)) if v is not None}
         if query.level:
             p["level"] = query.level
@@ -187,8 +188,6 @@ class VictoriaLogs(OverHttp):
         since_us, until_us = query.since_us, query.until_us
         if query.ask == "one":
             since_us, until_us = query.us, query.us + 1
-        elif query.ask in ("levels", "times") and self.corpus.window != self.corpus.span:
-            since_us, until_us = since_us or self.corpus.window[0], until_us or self.corpus.window[1]
         if since_us is not None:
             q.append(f"_time:[{iso(since_us)}, {iso(until_us)})")
         if query.equals:
@@ -202,8 +201,9 @@ class VictoriaLogs(OverHttp):
         if query.part:
             q.append(f"*{json.dumps(query.part)}*")
         text = " ".join(q) or "*"
-        text += {"count": " | count() n", "times": " | stats by (_time:5m) count() n",
-                 "levels": " | stats by (_time:5m, level) count() n"}.get(query.ask, "")  # fmt: skip
+        bucket = f"_time:{self.corpus.bucket_us // SECOND_US}s"
+        text += {"count": " | count() n", "times": f" | stats by ({bucket}) count() n",
+                 "levels": f" | stats by ({bucket}, level) count() n"}.get(query.ask, "")  # fmt: skip
         p = {"query": text} | ({"limit": LIMIT} if query.ask in ("list", "one") else {})
         return "/select/logsql/query?" + urllib.parse.urlencode(p)
 
@@ -214,7 +214,8 @@ class VictoriaLogs(OverHttp):
             return int(rows[0]["n"])
         if query.ask in ("list", "one"):
             return sorted(parse_iso(row["_time"]) for row in rows)
-        key = lambda row: (parse_iso(row["_time"]), row["level"]) if query.ask == "levels" else parse_iso(row["_time"])  # noqa: E731
+        time_of = lambda row: parse_iso(row["_time"])  # noqa: E731
+        key = lambda row: (time_of(row), row["level"]) if query.ask == "levels" else time_of(row)  # noqa: E731
         return {key(row): int(row["n"]) for row in rows}
 
 
@@ -319,14 +320,13 @@ class ClickHouse(Contestant):
         since_us, until_us = query.since_us, query.until_us
         if query.ask == "one":
             since_us, until_us = query.us, query.us + 1
-        elif query.ask in ("levels", "times") and self.corpus.window != self.corpus.span:
-            since_us, until_us = since_us or self.corpus.window[0], until_us or self.corpus.window[1]
         if since_us is not None:
             where += [f"timestamp >= fromUnixTimestamp64Micro({since_us}, 'UTC')",
                       f"timestamp < fromUnixTimestamp64Micro({until_us}, 'UTC')"]  # fmt: skip
         if query.equals:
             field, value = query.equals
-            where.append(f"{field} = {quote(value)}" if field in self.corpus.fields else f"attributes[{quote(field)}] = {quote(value)}")
+            column = field if field in self.corpus.fields else f"attributes[{quote(field)}]"
+            where.append(f"{column} = {quote(value)}")
         if query.level:
             where.append(f"level = {quote(query.level)}")
         if query.words or query.part:
@@ -337,17 +337,19 @@ class ClickHouse(Contestant):
             return f"SELECT * FROM bench.logs{tail} ORDER BY timestamp DESC LIMIT {LIMIT}{end}"
         if query.ask == "count":
             return f"SELECT count() FROM bench.logs{tail}{end}"
-        by = "toUnixTimestamp(toStartOfFiveMinutes(timestamp)) AS t" + (", level" if query.ask == "levels" else "")
-        return f"SELECT count(), {by} FROM bench.logs{tail} GROUP BY {by.replace(' AS t', '')}{end}"
+        seconds = self.corpus.bucket_us // SECOND_US
+        by = f"intDiv(toUnixTimestamp(timestamp), {seconds})" + (", level" if query.ask == "levels" else "")
+        return f"SELECT count(), {by} FROM bench.logs{tail} GROUP BY {by}{end}"
 
-    @staticmethod
-    def parse(query, text):
+    def parse(self, query, text):
         rows = [json.loads(line) for line in text.splitlines()]
         if query.ask == "count":
             return int(rows[0][0])
         if query.ask in ("list", "one"):
             return sorted(parse_iso(row[0].replace(" ", "T")) for row in rows)
-        return {(int(row[1]) * SECOND_US, row[2]) if query.ask == "levels" else int(row[1]) * SECOND_US: int(row[0]) for row in rows}
+        bucket_us = self.corpus.bucket_us
+        key = lambda row: (row[1] * bucket_us, row[2]) if query.ask == "levels" else row[1] * bucket_us  # noqa: E731
+        return {key(row): int(row[0]) for row in rows}
 
     def cpu(self):
         return cpu_seconds(self.process.pid)

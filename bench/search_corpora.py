@@ -21,7 +21,7 @@ import corpus
 from common import WORK
 
 DAY_US = 86_400_000_000
-HOUR_US, BUCKET_US, SECOND_US = DAY_US // 24, 300_000_000, 1_000_000
+HOUR_US, SECOND_US = DAY_US // 24, 1_000_000
 BODY = 1000
 VARIANTS = 6  # the first warms up
 
@@ -48,8 +48,8 @@ class Query:
     list     the newest 100, whole
     one      one log: by its id where a contestant has ids; by `us`, its time, and `equals` elsewhere
     count    how many in all
-    levels   how many for each 5 minutes and level
-    times    how many for each 5 minutes
+    levels   how many for each bucket of time (5 minutes, of the corpus of one day) and level
+    times    how many for each bucket
 
     Conditions: `since_us` and `until_us`, `level`, `equals` (field, value), `words` (whole ones, in
     this order, in the message) or `part` (of the message, wherever in a word it begins). Both are
@@ -67,7 +67,7 @@ class Query:
 
 class Day:
     fields = ["timestamp", "level", "message", "service", "host", "trace", "status", "ms", "order", "attempt"]
-    service, host, identity = "service", "host", "trace"
+    service, host, bucket_us = "service", "host", 300 * SECOND_US
     retention = None
 
     def __init__(self, logs):
@@ -160,7 +160,7 @@ class Events:
     timestamp, and, for who wants them told apart, SourceName and Hostname."""
 
     fields = ["timestamp", "level", "message", "SourceName", "Hostname", "attributes"]
-    service, host, identity = "SourceName", "Hostname", "RecordNumber"
+    service, host, bucket_us = "SourceName", "Hostname", 7 * DAY_US
     retention = "100y"  # they are of 2019 to 2022
     NAMES = {"level": ("level", "Level", "Severity"), "message": ("message", "Message"),
              "timestamp": ("@timestamp",), "SourceName": ("SourceName", "source_name"),
@@ -173,9 +173,9 @@ class Events:
         self.title = f"{self.logs:,} real events"
         times = [parse_iso(json.loads(line)["timestamp"]) for line in (self.lines[0], self.lines[-1])]
         self.span = (times[0], times[1] + 1)
-        days = collections.Counter(line[14:24] for line in self.lines)
-        first = parse_iso(days.most_common(1)[0][0] + "T00:00:00")
-        self.window = (first, first + DAY_US)
+        self.window = (self.span[0] // self.bucket_us * self.bucket_us, self.span[1])
+        hours = collections.Counter(line[14:27] for line in self.lines if '"message":"Image loaded' in line)
+        self.hour_us = parse_iso(hours.most_common(1)[0][0] + ":00:00")
 
     def read(self):
         command = ["zstd", "-dc", "--long=27", self.path] if self.path.endswith(".zst") else ["cat", self.path]
@@ -210,24 +210,20 @@ class Events:
     def queries(self, variant):
         guid, one = (self.one(variant, field) for field in ("ProcessGuid", "RecordNumber"))
         moment = re.search(r"UtcTime: (20[-\d]+ [:\d]+\.\d+)", self.one(variant, "message", "UtcTime: 20")["message"])[1]
-        day = self.window[0]
-        hour = collections.Counter(
-            line[25:27] for line in self.lines if line[14:24] == iso(day)[:10]).most_common(1)[0][0]  # fmt: skip
-        hour_us = day + int(hour) * HOUR_US + variant
-        window = {"since_us": day, "until_us": day + DAY_US + variant}
+        hour_us = self.hour_us + variant
         return [
             Query("newest 100", "list", variant),
             Query("count of all", "count", variant),
-            Query("histogram by level", "levels", **window),
-            Query("histogram of errors", "times", level="error", **window),
+            Query("histogram by level", "levels", variant),
+            Query("histogram of errors", "times", variant, level="error"),
             Query("rare text", "list", variant, part=moment[12:]),
             Query("rare phrase", "list", variant, words=f"UtcTime: {moment}"),
             Query("text in no log", "list", variant, part=ABSENT[variant]),
             Query("trace id", "list", variant, equals=("ProcessGuid", guid["ProcessGuid"])),
             Query("service and level", "list", variant, equals=("SourceName", "PowerShell"), level="4"),
-            Query("histogram of a text", "times", words="Registry value set", **window),
+            Query("histogram of a text", "times", variant, words="Registry value set"),
             Query("an hour of errors", "list", since_us=hour_us, until_us=hour_us + HOUR_US, level="info",
-                  words="Process accessed"),
+                  words="Image loaded"),
             Query("log by id", "one", us=parse_iso(one["timestamp"]),
                   equals=("RecordNumber", one["RecordNumber"])),
         ]  # fmt: skip
