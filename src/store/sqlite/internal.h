@@ -7,6 +7,11 @@
  *   segment.c  blocks in the tables: making, reading and changing them
  *   writer.c   appending and expiring
  *   erase.c    deleting by a filter
+ *   expire.c   deleting the oldest
+ *   keeper.c   the background work: what is done when
+ *   plan.c     which segments are to be compacted
+ *   compact.c  segments to colder ones
+ *   takeover.c rows of an older logmill to segments
  *   reader.c   single logs, cancelling
  *   scan.c     scans: logs and counts
  *   follow.c   logs in the order of storing
@@ -23,7 +28,8 @@
 struct store_sqlite {
     struct store base;
     char *path;
-    struct store_sqlite_sizes sizes; /* settled */
+    struct store_sqlite_sizes sizes;  /* settled */
+    _Atomic unsigned append_pause_ms; /* set by the keeper when it falls behind: before an append */
 };
 
 /* The schema, for every connection to the file. */

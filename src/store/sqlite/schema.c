@@ -69,6 +69,7 @@ static const char *const schema[] = {
     "    changes INTEGER NOT NULL,    -- of gone and erased\n"
     "    heads BLOB NOT NULL          -- block/head.h\n"
     ") STRICT;\n"
+    "CREATE INDEX segments_by_first ON segments(first);\n"
     "CREATE INDEX segments_by_last ON segments(last);\n"
     "CREATE INDEX segments_by_sequence ON segments(last_sequence);\n"
     "CREATE TABLE blocks(\n"

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "store/sqlite/expire.h"
 #include "store/sqlite/internal.h"
 
 enum {
@@ -16,11 +17,9 @@ struct writer {
     struct store_sqlite *s;
     struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
     sqlite3_stmt *insert;
-    sqlite3_stmt *is_same;       /* is the log that has the key the same in all fields? */
-    sqlite3_stmt *boundary;      /* the first key that a step of expiring keeps */
-    sqlite3_stmt *delete_before; /* all before a key */
-    sqlite3_stmt *arrive;        /* notes the logs of a transaction, in the order of storing */
-    sqlite3_stmt *forget;        /* arrivals past the horizon */
+    sqlite3_stmt *is_same; /* is the log that has the key the same in all fields? */
+    sqlite3_stmt *arrive;  /* notes the logs of a transaction, in the order of storing */
+    sqlite3_stmt *forget;  /* arrivals past the horizon */
     sqlite3_stmt *clock_read;
     sqlite3_stmt *clock_write;
     struct store_sqlite_eraser *eraser; /* NULL: it has not erased yet */
@@ -32,13 +31,11 @@ static void close_db(struct writer *w)
 {
     sqlite3_finalize(w->insert);
     sqlite3_finalize(w->is_same);
-    sqlite3_finalize(w->boundary);
-    sqlite3_finalize(w->delete_before);
     sqlite3_finalize(w->arrive);
     sqlite3_finalize(w->forget);
     sqlite3_finalize(w->clock_read);
     sqlite3_finalize(w->clock_write);
-    w->insert = w->is_same = w->boundary = w->delete_before = w->arrive = w->forget = NULL;
+    w->insert = w->is_same = w->arrive = w->forget = NULL;
     w->clock_read = w->clock_write = NULL;
     sqlite_db_close(&w->db);
 }
@@ -54,9 +51,6 @@ static int open_db(struct writer *w, struct errbuf *err)
                      "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING"},
         {&w->is_same, "SELECT level = ?3 AND message = ?4 AND attributes IS ?5 FROM logs "
                       "WHERE timestamp = ?1 AND id = ?2"},
-        {&w->boundary, "SELECT timestamp, id FROM logs WHERE timestamp < ? "
-                       "ORDER BY timestamp, id LIMIT 1 OFFSET ?"},
-        {&w->delete_before, "DELETE FROM logs WHERE (timestamp, id) < (?, ?)"},
         {&w->arrive, "INSERT INTO arrivals(last, stored, keys) "
                      "SELECT coalesce(max(last), 0) + ?, ?, ? FROM arrivals"},
         /*
@@ -221,47 +215,19 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
     return error;
 }
 
-/* Binds the key up to which may be deleted: that of the row after max_rows, or `before_us` itself.
- */
-static int bind_boundary(struct writer *w, int64_t before_us, size_t max_rows, struct errbuf *err)
-{
-    int error = 0;
-
-    sqlite3_bind_int64(w->boundary, 1, before_us);
-    sqlite3_bind_int64(w->boundary, 2, (int64_t)max_rows);
-    int rc = sqlite3_step(w->boundary);
-    if (rc == SQLITE_ROW) {
-        sqlite3_bind_int64(w->delete_before, 1, sqlite3_column_int64(w->boundary, 0));
-        sqlite3_bind_blob(w->delete_before, 2, sqlite3_column_blob(w->boundary, 1),
-                          sqlite3_column_bytes(w->boundary, 1), SQLITE_TRANSIENT);
-    } else if (rc == SQLITE_DONE) {
-        sqlite3_bind_int64(w->delete_before, 1, before_us);
-        sqlite3_bind_zeroblob(w->delete_before, 2, 0); /* comes before every id */
-    } else {
-        error = sqlite_db_error(&w->db, rc, err);
-    }
-    sqlite3_reset(w->boundary);
-    return error;
-}
-
 int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                size_t *deleted, struct errbuf *err)
 {
     struct writer *w = (struct writer *)base;
-    size_t changes = 0;
+    size_t gone = 0;
     int error = begin(w, err);
 
     *deleted = 0;
     if (error)
         return error;
-    error = bind_boundary(w, before_us, max_rows, err);
+    error = end(w, expire_before(&w->db, before_us, max_rows, &gone, err), err);
     if (!error)
-        error = sqlite_db_run(&w->db, w->delete_before, err);
-    if (!error)
-        changes = (size_t)sqlite3_changes64(w->db.handle);
-    error = end(w, error, err);
-    if (!error)
-        *deleted = changes;
+        *deleted = gone;
     return error;
 }
 

@@ -1,0 +1,419 @@
+/*
+ * A step is a piece of what is under way, or looks for what is to be done:
+ *
+ *   compaction under way ──► one block of it
+ *   old rows in `logs`   ──► some thousand become a hot segment
+ *   a second has passed, ──► the list of segments is read, plan.c chooses
+ *   and something changed
+ *
+ * A connection of its own; nothing is held in the file from one step to the next.
+ */
+#include "store/sqlite/keeper.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "diag/diag.h"
+#include "store/sqlite/internal.h"
+#include "store/sqlite/plan.h"
+#include "store/sqlite/takeover.h"
+
+enum {
+    KEEPER_CACHE_KIB = 1024,
+    LOOK_MS = 1000,         /* between looks for something to do */
+    REST_MS = 5000,         /* without a new log, after which the store is at rest */
+    TIDY_MS = 60000,        /* between looks for what can be forgotten */
+    ERASE_INTERVAL_S = 240, /* between beginnings of erasing what was deleted on purpose */
+    RETRY_FIRST_MS = 1000,  /* after a failure, doubled … */
+    RETRY_MAX_MS = 60000,   /* … up to this */
+    PACE = 3,               /* rests so many times as long as it worked */
+    BACKLOG_BLOCKS = 2048,  /* hot ones, past which it does not rest */
+    BACKLOG_PAUSE_MS = 40,  /* of an append, when there are twice as many */
+    BAD_MAX = 64,           /* damaged segments that are remembered */
+};
+
+struct keeper {
+    struct store_keeper base;
+    struct store_sqlite *s;
+    struct sqlite_db db; /* not open before the first step, and after an input/output error */
+    struct compaction *compaction;
+    struct takeover *takeover;
+    unsigned retry_ms;
+
+    bool takes_over; /* `logs` is not known to be empty */
+    bool told_takeover;
+
+    /* What was seen at the last look: */
+    uint64_t look_us; /* when the next one is due; monotonic */
+    int64_t changes;
+    int64_t end;     /* of the order of storing */
+    uint64_t end_us; /* since when it is the same; monotonic */
+    bool was_at_rest;
+    uint64_t plan_us; /* when a plan is due though nothing has changed; monotonic */
+    bool is_behind;   /* there is a backlog */
+
+    uint64_t tidy_us;     /* monotonic */
+    int64_t erase_limit;  /* segments up to this number are looked through for deleted logs … */
+    uint64_t erase_us;    /* … and others from then on; monotonic */
+    int64_t bad[BAD_MAX]; /* damaged segments */
+    size_t bad_len;
+
+    struct plan_segment *segments;
+    size_t segments_len;
+    size_t segments_capacity;
+    struct plan plan;
+};
+
+/* ---- Life ---- */
+
+static void close_db(struct keeper *k)
+{
+    compact_stop(k->compaction);
+    sqlite_db_close(&k->db);
+}
+
+static int open_db(struct keeper *k, struct errbuf *err)
+{
+    struct sqlite_db_options options = store_sqlite_db_options(k->s, KEEPER_CACHE_KIB, false);
+
+    return sqlite_db_open(&k->db, &options, err);
+}
+
+struct store_keeper *store_sqlite_keeper_new(struct store *base, struct errbuf *err)
+{
+    struct keeper *k = xcalloc(1, sizeof(*k));
+
+    k->base.ops = base->ops;
+    k->s = (struct store_sqlite *)base;
+    k->compaction = compact_new(&k->s->sizes);
+    k->takes_over = true;
+    k->changes = -1;
+    k->retry_ms = RETRY_FIRST_MS;
+    return &k->base;
+}
+
+void store_sqlite_keeper_free(struct store_keeper *base)
+{
+    struct keeper *k = (struct keeper *)base;
+
+    close_db(k);
+    compact_free(k->compaction);
+    takeover_free(k->takeover);
+    atomic_store(&k->s->append_pause_ms, 0);
+    free(k->segments);
+    free(k);
+}
+
+uint64_t store_sqlite_keeper_rows(const struct store_keeper *base)
+{
+    return compact_rows(((const struct keeper *)base)->compaction);
+}
+
+/* ---- Looking ---- */
+
+/* Numbers of the first row of `sql`, which may be NULL: 0. */
+static int ask(struct keeper *k, const char *sql, int64_t *numbers, int n, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int error = sqlite_db_statement(&k->db, sql, &stmt, err);
+
+    if (error)
+        return error;
+    int rc = sqlite3_step(stmt);
+    for (int i = 0; rc == SQLITE_ROW && i < n; i++)
+        numbers[i] = sqlite3_column_int64(stmt, i);
+    if (rc != SQLITE_ROW)
+        error = sqlite_db_error(&k->db, rc, err);
+    sqlite3_reset(stmt);
+    return error;
+}
+
+static bool is_bad(const struct keeper *k, int64_t number)
+{
+    for (size_t i = 0; i < k->bad_len; i++)
+        if (k->bad[i] == number)
+            return true;
+    return false;
+}
+
+/* Remembers that the compaction has found damage, so that it is not tried again and again. */
+static void note_damage(struct keeper *k)
+{
+    int64_t number = compact_damaged(k->compaction);
+
+    if (number && k->bad_len < BAD_MAX)
+        k->bad[k->bad_len++] = number;
+}
+
+static int read_segments(struct keeper *k, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int rc = SQLITE_ROW;
+    int error = sqlite_db_statement(
+        &k->db, "SELECT " SEGMENT_COLUMNS " FROM segments ORDER BY first", &stmt, err);
+
+    k->segments_len = 0;
+    if (error)
+        return error;
+    while (!error && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        k->segments = array_reserve(k->segments, &k->segments_capacity, k->segments_len + 1,
+                                    sizeof(*k->segments));
+        struct plan_segment *p = &k->segments[k->segments_len++];
+
+        *p = (struct plan_segment){0};
+        error = segment_take(&k->db, stmt, &p->segment, err);
+        p->bad = is_bad(k, p->segment.number);
+    }
+    if (!error && rc != SQLITE_DONE)
+        error = sqlite_db_error(&k->db, rc, err);
+    sqlite3_reset(stmt);
+    return error;
+}
+
+/* Whether logs between these keys were deleted on purpose. */
+static int has_tombstones(struct keeper *k, const struct segment *s, bool *has, struct errbuf *err)
+{
+    char first[LOG_KEY_BYTES], last[LOG_KEY_BYTES];
+    sqlite3_stmt *stmt;
+    int error = sqlite_db_statement(
+        &k->db, "SELECT 1 FROM tombstones WHERE last >= ? AND first <= ? LIMIT 1", &stmt, err);
+
+    if (error)
+        return error;
+    log_key_pack_ordered(&s->first, first);
+    log_key_pack_ordered(&s->last, last);
+    sqlite3_bind_blob(stmt, 1, first, sizeof(first), SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 2, last, sizeof(last), SQLITE_STATIC);
+    int rc = sqlite3_step(stmt);
+    *has = rc == SQLITE_ROW;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        error = sqlite_db_error(&k->db, rc, err);
+    sqlite3_reset(stmt);
+    return error;
+}
+
+/*
+ * Marks in a segment are of logs that were deleted or that have expired, and here nobody can tell.
+ * So segments with deleted logs are erased in rounds: each that is there at the beginning of a
+ * round once, whatever is marked in it meanwhile.
+ */
+static int judge_urgency(struct keeper *k, uint64_t now_us, struct errbuf *err)
+{
+    int64_t highest = 0;
+    bool any = false, in_round = false;
+    int error = 0;
+
+    for (size_t i = 0; !error && i < k->segments_len; i++) {
+        struct plan_segment *p = &k->segments[i];
+
+        highest = p->segment.number > highest ? p->segment.number : highest;
+        if (p->segment.erased == 0 || p->bad)
+            continue;
+        error = has_tombstones(k, &p->segment, &p->urgent, err);
+        any = any || p->urgent;
+        in_round = in_round || (p->urgent && p->segment.number <= k->erase_limit);
+    }
+    if (!error && any && !in_round && now_us >= k->erase_us) {
+        k->erase_limit = highest;
+        k->erase_us = now_us + (uint64_t)ERASE_INTERVAL_S * 1000000;
+    }
+    for (size_t i = 0; i < k->segments_len; i++)
+        if (k->segments[i].segment.number > k->erase_limit)
+            k->segments[i].urgent = false;
+    return error;
+}
+
+/* Past a limit of what waits to be compacted, appends wait a little, too. */
+static void judge_backlog(struct keeper *k)
+{
+    uint64_t hot = 0;
+    unsigned pause_ms = 0;
+
+    for (size_t i = 0; i < k->segments_len; i++) {
+        const struct plan_segment *p = &k->segments[i];
+
+        hot += p->segment.cold || p->bad ? 0 : p->segment.blocks - p->segment.gone;
+    }
+    k->is_behind = hot > BACKLOG_BLOCKS;
+    if (k->is_behind)
+        pause_ms = (unsigned)((hot - BACKLOG_BLOCKS) * BACKLOG_PAUSE_MS / BACKLOG_BLOCKS);
+    atomic_store(&k->s->append_pause_ms, pause_ms < BACKLOG_PAUSE_MS ? pause_ms : BACKLOG_PAUSE_MS);
+}
+
+/* Whether anything is different from the last look, and whether logs come. */
+static int look(struct keeper *k, uint64_t now_us, bool *changed, bool *at_rest, struct errbuf *err)
+{
+    int64_t seen[2] = {0};
+    int error = ask(k,
+                    "SELECT changes, max(last, coalesce((SELECT max(last) FROM recent), 0)) "
+                    "FROM sequence",
+                    seen, 2, err);
+
+    if (error)
+        return error;
+    if (seen[1] != k->end) {
+        k->end = seen[1];
+        k->end_us = now_us;
+    }
+    *at_rest = now_us - k->end_us >= (uint64_t)REST_MS * 1000;
+    *changed = seen[0] != k->changes || *at_rest != k->was_at_rest || now_us >= k->plan_us;
+    k->changes = seen[0];
+    k->was_at_rest = *at_rest;
+    return 0;
+}
+
+/* Begins what the plan says, if anything. */
+static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, bool *found,
+                struct errbuf *err)
+{
+    const struct plan_options options = {
+        .block_rows = k->s->sizes.block_rows,
+        .segment_blocks = k->s->sizes.segment_blocks,
+        .now_us = clock_wall_us(),
+        .at_rest = at_rest || at_once,
+        .takes_over = k->takes_over,
+        .erases_all = at_once,
+    };
+    int error = read_segments(k, err);
+
+    if (!error)
+        error = judge_urgency(k, now_us, err);
+    if (error)
+        return error;
+    judge_backlog(k);
+    plan_choose(&options, k->segments, k->segments_len, &k->plan);
+    *found = k->plan.len > 0;
+    if (!*found)
+        return 0;
+    k->changes = -1; /* what comes after it is planned anew */
+    return compact_begin(k->compaction, &k->db, k->plan.sources, k->plan.len,
+                         k->plan.drops_sequence, err);
+}
+
+/* ---- What a step does ---- */
+
+static int take_over(struct keeper *k, struct errbuf *err)
+{
+    bool more;
+
+    if (!k->takeover)
+        k->takeover = takeover_new(&k->s->sizes);
+    int error = takeover_step(k->takeover, &k->db, &more, err);
+    if (error)
+        return error;
+    if (more && !k->told_takeover)
+        diag(DIAG_INFO, "logs of an older logmill become compressed blocks in the background");
+    if (!more && k->told_takeover)
+        diag(DIAG_INFO, "all logs of an older logmill are compressed blocks now");
+    k->told_takeover = more;
+    if (more)
+        return 0;
+    k->takes_over = false;
+    k->changes = -1;
+    takeover_free(k->takeover);
+    k->takeover = NULL;
+    return 0;
+}
+
+static int forget(struct keeper *k, struct errbuf *err)
+{
+    int64_t now_us = clock_wall_us();
+    int64_t there[2] = {0};
+    int error = ask(k, "SELECT EXISTS(SELECT 1 FROM arrivals), EXISTS(SELECT 1 FROM tombstones)",
+                    there, 2, err);
+
+    if (!error && there[0])
+        error = takeover_forget_arrivals(&k->db, now_us, err);
+    if (error || !there[1])
+        return error;
+    error = sqlite_db_begin(&k->db, err);
+    if (!error)
+        error = store_sqlite_erase_forget(&k->db, now_us, err);
+    if (!error)
+        error = sqlite_db_commit(&k->db, err);
+    if (error)
+        sqlite_db_rollback(&k->db);
+    return error;
+}
+
+/* *worked: something was done, and there may be more. */
+static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err)
+{
+    uint64_t now_us = clock_monotonic_us();
+    bool changed, at_rest;
+    int error;
+
+    *worked = true;
+    if (compact_is_under_way(k->compaction))
+        return compact_step(k->compaction, &k->db, err);
+    if (now_us >= k->tidy_us) {
+        k->tidy_us = now_us + (uint64_t)TIDY_MS * 1000;
+        return forget(k, err);
+    }
+    if (at_once || now_us >= k->look_us) {
+        k->look_us = now_us + (uint64_t)LOOK_MS * 1000;
+        error = look(k, now_us, &changed, &at_rest, err);
+        if (!error && (changed || at_once)) {
+            bool found = false;
+
+            k->plan_us = now_us + (uint64_t)TIDY_MS * 1000;
+            error = plan(k, now_us, at_rest, at_once, &found, err);
+            if (found)
+                return error;
+        }
+        if (error)
+            return error;
+    }
+    if (k->takes_over)
+        return take_over(k, err);
+    *worked = false;
+    return 0;
+}
+
+static uint64_t cpu_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int fail(struct keeper *k, int error, unsigned *wait_ms)
+{
+    note_damage(k);
+    k->changes = -1;
+    atomic_store(&k->s->append_pause_ms, 0);
+    compact_stop(k->compaction);
+    if (error == LM_EFULL)
+        sqlite_db_checkpoint_now(&k->db);
+    else if (error == LM_EIO)
+        close_db(k);
+    *wait_ms = k->retry_ms;
+    k->retry_ms = k->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : k->retry_ms * 2;
+    return error;
+}
+
+int store_sqlite_keeper_step(struct store_keeper *base, bool at_once, unsigned *wait_ms,
+                             struct errbuf *err)
+{
+    struct keeper *k = (struct keeper *)base;
+    uint64_t began_us = cpu_us();
+    bool worked = false;
+    int error = k->db.handle ? 0 : open_db(k, err);
+
+    if (!error)
+        error = work(k, at_once, &worked, err);
+    if (error)
+        return fail(k, error, wait_ms);
+    k->retry_ms = RETRY_FIRST_MS;
+    if (!worked)
+        *wait_ms = LOOK_MS;
+    else if (at_once || k->is_behind)
+        *wait_ms = 0;
+    else
+        *wait_ms = (unsigned)((cpu_us() - began_us) * PACE / 1000 + 1);
+    return 0;
+}
