@@ -1,22 +1,28 @@
-#include "block/plan.h"
+#include "block/planned.h"
 
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "block/words.h"
+#include "json/writer.h"
 
 /* ---- Making one ---- */
 
-static size_t folded_bytes(const struct log_filter *f)
+enum { ESCAPE_GROWTH = 6, QUOTES = 2 };
+
+static size_t texts_bytes(const struct log_filter *f)
 {
     size_t len = f->text.len + f->excluded_text.len;
+    size_t escaped = 0;
 
     for (size_t i = 0; i < f->levels_len; i++)
         len += f->levels[i].len;
     for (size_t i = 0; i < f->excluded_levels_len; i++)
         len += f->excluded_levels[i].len;
-    return TEXT_FOLD_GROWTH * len;
+    for (size_t i = 0; i < f->attributes_len; i++)
+        escaped += ESCAPE_GROWTH * f->attributes[i].value.len + QUOTES;
+    return TEXT_FOLD_GROWTH * len + escaped;
 }
 
 /* Folds `text` to `*to`, which it moves past it. */
@@ -26,6 +32,25 @@ static struct slice fold(struct slice text, char **to)
 
     *to += folded.len;
     return folded;
+}
+
+static bool has(struct slice s, const char *text)
+{
+    return s.len && memmem(s.data, s.len, text, strlen(text));
+}
+
+/* Spells a value as a JSON string at `*to`, which it moves past it. */
+static struct planned_value plan_value(struct slice value, char **to)
+{
+    struct buffer b;
+
+    buffer_init_over(&b, *to, ESCAPE_GROWTH * value.len + QUOTES);
+    json_append_string(&b, value);
+    *to += b.len;
+
+    struct slice string = slice_of(b.data + 1, b.len - QUOTES);
+    bool is_odd = has(string, "\\u007f") || has(string, "\\ufffe") || has(string, "\\uffff");
+    return (struct planned_value){.string = string, .is_odd = is_odd};
 }
 
 static void add_hash(struct block_plan *p, uint64_t hash)
@@ -38,8 +63,9 @@ static void add_hash(struct block_plan *p, uint64_t hash)
 static void add_inner_word(uint64_t hash, struct slice word, void *ctx)
 {
     struct block_plan *p = ctx;
+    struct slice text = p->text.needle.folded;
 
-    if (word.data > p->text.data && word.data + word.len < p->text.data + p->text.len)
+    if (word.data > text.data && word.data + word.len < text.data + text.len)
         add_hash(p, hash);
 }
 
@@ -50,13 +76,13 @@ static void gather_hashes(struct block_plan *p)
     for (size_t i = 0; i < f->attributes_len; i++)
         if (!f->attributes[i].excludes)
             add_hash(p, block_value_hash(f->attributes[i].name, f->attributes[i].value));
-    block_words(p->text, add_inner_word, p);
+    block_words(p->text.needle.folded, add_inner_word, p);
 }
 
 struct block_plan *block_plan_new(struct log_matcher *m)
 {
     const struct log_filter *f = log_matcher_filter(m);
-    struct block_plan *p = try_malloc(sizeof(*p) + folded_bytes(f));
+    struct block_plan *p = try_malloc(sizeof(*p) + texts_bytes(f));
 
     if (!p)
         return NULL;
@@ -68,8 +94,10 @@ struct block_plan *block_plan_new(struct log_matcher *m)
         p->levels[i] = fold(f->levels[i], &to);
     for (size_t i = 0; i < f->excluded_levels_len; i++)
         p->excluded_levels[i] = fold(f->excluded_levels[i], &to);
-    p->text = fold(f->text, &to);
-    p->excluded_text = fold(f->excluded_text, &to);
+    search_needle_init(&p->text, fold(f->text, &to));
+    search_needle_init(&p->excluded_text, fold(f->excluded_text, &to));
+    for (size_t i = 0; i < f->attributes_len; i++)
+        p->values[i] = plan_value(f->attributes[i].value, &to);
     gather_hashes(p);
     return p;
 }

@@ -8,19 +8,9 @@
 #include "block/head.h"
 #include "query/matcher.h"
 
-enum { BLOCK_PLAN_HASHES_MAX = 32 }; /* of the words of a text, and of attributes' values */
+enum { BLOCK_PLAN_HASHES_MAX = 32 }; /* of attributes' values, and of the words of a text */
 
-struct block_plan {                         /* its members are read by block/ alone */
-    struct log_matcher *matcher;            /* a reference */
-    const struct log_filter *filter;        /* the matcher's */
-    struct slice levels[FILTER_LEVELS_MAX]; /* the filter's, folded … */
-    struct slice excluded_levels[FILTER_LEVELS_MAX];
-    struct slice text; /* … with its texts */
-    struct slice excluded_text;
-    uint64_t hashes[BLOCK_PLAN_HASHES_MAX];
-    size_t hashes_len;
-    char texts[];
-};
+struct block_plan;
 
 /* Holds a reference to the matcher. NULL: no memory. */
 struct block_plan *block_plan_new(struct log_matcher *m);
@@ -32,8 +22,5 @@ void block_plan_hashes(const struct block_plan *p, const uint64_t **hashes, size
 /* What the head tells: no log of such a block matches; or every one does, the time bounds apart. */
 enum block_verdict { BLOCK_NONE, BLOCK_SOME, BLOCK_ALL };
 enum block_verdict block_plan_judge(const struct block_plan *p, const struct block_head *head);
-
-/* Whether the filter takes `folded`, a level. */
-bool block_plan_takes_level(const struct block_plan *p, struct slice folded);
 
 #endif

@@ -1,0 +1,425 @@
+/*
+ * Templates. All pieces lie together, so they are folded at once, and searched at once for the
+ * needle's anchor: a template without text slots, and with the anchor in no piece, is out, which
+ * is all that has to be done about most blocks. For the others it is looked at where the needle
+ * could begin, in a piece or slot, and whether what follows could be the rest of it: so a template
+ * has the needle in all of its texts, in none, or perhaps. Only texts of the last are built.
+ */
+#include "block/search.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "block/row_set.h"
+
+/* ---- The needle ---- */
+
+static bool is_hex_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); /* folded */
+}
+
+void search_needle_init(struct search_needle *n, struct slice folded)
+{
+    *n = (struct search_needle){.is_numeric = true};
+    text_needle_init(&n->needle, folded);
+    for (size_t at = 0; at < folded.len;) {
+        size_t start = at;
+
+        while (at < folded.len && !is_hex_digit(folded.data[at])) {
+            if (folded.data[at] != '-' && folded.data[at] != '.')
+                n->is_numeric = false;
+            at++;
+        }
+        if (at - start > n->anchor.len)
+            n->anchor = slice_of(folded.data + start, at - start);
+        at += at == start;
+    }
+}
+
+/* ---- One search ---- */
+
+/* What is known of the texts of a template, or the text of an entry. */
+enum verdict { NEVER, PERHAPS, ALWAYS };
+
+struct search {
+    struct block_reader *reader;
+    const struct search_needle *needle;
+    const struct column *column;
+    struct buffer text;      /* one that is folded */
+    struct buffer pieces;    /* of all templates, folded */
+    struct slice *piece;     /* each of them, by number … */
+    uint32_t *first;         /* … of which this is the first of each template */
+    unsigned char *verdicts; /* of each template */
+    uint64_t steps;
+};
+
+static void release(struct search *s)
+{
+    buffer_release(&s->text);
+    buffer_release(&s->pieces);
+    free(s->piece);
+    free(s->first);
+    free(s->verdicts);
+}
+
+static bool is_in(struct search *s, struct slice folded)
+{
+    return text_needle_is_in(&s->needle->needle, folded, &s->steps);
+}
+
+/* Appends `text`, folded, to `b`. */
+static int append_folded(struct buffer *b, struct slice text)
+{
+    char *to = text.len ? buffer_reserve(b, TEXT_FOLD_GROWTH * text.len) : NULL;
+
+    if (to)
+        b->len += text_fold(text, to);
+    return buffer_error(b);
+}
+
+static int look_at_text(struct search *s, struct slice text, bool *has)
+{
+    buffer_clear(&s->text);
+    int error = append_folded(&s->text, text);
+    *has = !error && is_in(s, buffer_slice(&s->text));
+    return error;
+}
+
+/* ---- Pieces ---- */
+
+static const struct templates *templates_of(const struct search *s)
+{
+    return s->column->templates;
+}
+
+/* What all pieces are together. */
+static struct slice all_pieces(const struct templates *all)
+{
+    const struct template *last = &all->templates[all->templates_len - 1];
+    const char *start = all->templates[0].pieces[0].data;
+    struct slice end = last->pieces[last->slots];
+
+    return slice_of(start, (size_t)(end.data - start) + end.len);
+}
+
+static int fold_pieces(struct search *s)
+{
+    return append_folded(&s->pieces, all_pieces(templates_of(s)));
+}
+
+static bool is_ascii(struct slice s)
+{
+    unsigned char bits = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        bits |= (unsigned char)s.data[i];
+    return bits < 0x80;
+}
+
+/* Says where each folded piece is, and makes room for verdicts. */
+static int find_pieces(struct search *s)
+{
+    const struct templates *all = templates_of(s);
+    bool ascii = is_ascii(all_pieces(all)); /* then folding has moved nothing */
+    const char *at = s->pieces.data;
+    size_t n = 0;
+
+    for (uint32_t t = 0; t < all->templates_len; t++)
+        n += all->templates[t].slots + 1;
+    s->piece = try_malloc(n * sizeof(*s->piece));
+    s->first = try_malloc(all->templates_len * sizeof(*s->first));
+    s->verdicts = try_malloc(all->templates_len);
+    if (!s->piece || !s->first || !s->verdicts)
+        return LM_ENOMEM;
+    n = 0;
+    for (uint32_t t = 0; t < all->templates_len; t++) {
+        s->first[t] = (uint32_t)n;
+        for (uint32_t k = 0; k <= all->templates[t].slots; k++) {
+            size_t len = all->templates[t].pieces[k].len;
+
+            if (!ascii) {
+                buffer_clear(&s->text);
+                if (append_folded(&s->text, all->templates[t].pieces[k]))
+                    return LM_ENOMEM;
+                len = s->text.len;
+            }
+            s->piece[n++] = slice_of(at, len);
+            at += len;
+        }
+    }
+    return 0;
+}
+
+/* ---- What a template can hold ---- */
+
+enum { STEPS_MAX = 256 }; /* to find out whether a template can hold a needle: then it may */
+
+static bool takes(enum slot_sort sort, char c)
+{
+    return (c >= '0' && c <= '9') || (sort == SLOT_HEX && c >= 'a' && c <= 'f');
+}
+
+static bool is_text_slot(const struct search *s, const struct template *t, uint32_t k)
+{
+    return templates_of(s)->pools[t->pool].sorts[k] == SLOT_TEXT;
+}
+
+static bool agree(struct slice a, size_t a_start, struct slice b, size_t b_start, size_t len)
+{
+    return len == 0 || memcmp(a.data + a_start, b.data + b_start, len) == 0;
+}
+
+/* Whether the needle from `at` on can be what begins with slot `k`, or in its middle. */
+static bool can_be_in_slot(const struct search *s, uint32_t t, uint32_t k, size_t at,
+                           unsigned *steps)
+{
+    const struct template *template = &templates_of(s)->templates[t];
+    struct slice needle = s->needle->needle.folded;
+    enum slot_sort sort = templates_of(s)->pools[template->pool].sorts[k];
+    struct slice next = s->piece[s->first[t] + k + 1];
+
+    if (sort == SLOT_TEXT)
+        return true;
+    while (at < needle.len && takes(sort, needle.data[at])) {
+        size_t left = needle.len - ++at;
+
+        if (left == 0 || ++*steps > STEPS_MAX)
+            return true;
+        if (!agree(needle, at, next, 0, left < next.len ? left : next.len))
+            continue;
+        if (left <= next.len ||
+            (k + 1 < template->slots && can_be_in_slot(s, t, k + 1, at + next.len, steps)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the needle can begin in piece `k` and go on in the slot after it. */
+static bool can_begin_in_piece(const struct search *s, uint32_t t, uint32_t k, unsigned *steps)
+{
+    struct slice needle = s->needle->needle.folded;
+    struct slice piece = s->piece[s->first[t] + k];
+
+    for (size_t len = 1; len <= piece.len && len < needle.len; len++)
+        if (needle.data[len - 1] == piece.data[piece.len - 1] &&
+            agree(needle, 0, piece, piece.len - len, len) && can_be_in_slot(s, t, k, len, steps))
+            return true;
+    return false;
+}
+
+static enum verdict judge(struct search *s, uint32_t t)
+{
+    const struct template *template = &templates_of(s)->templates[t];
+    enum verdict verdict = NEVER;
+    unsigned steps = 0;
+
+    for (uint32_t k = 0; k <= template->slots; k++) {
+        if (is_in(s, s->piece[s->first[t] + k]))
+            return ALWAYS;
+        if (verdict == NEVER && k < template->slots &&
+            (can_begin_in_piece(s, t, k, &steps) || can_be_in_slot(s, t, k, 0, &steps)))
+            verdict = PERHAPS;
+    }
+    return verdict;
+}
+
+/* Whether a piece of the template has the anchor, or a slot could. */
+static bool may_have_anchor(const struct search *s, uint32_t t)
+{
+    const struct template *template = &templates_of(s)->templates[t];
+    const struct slice *first = &s->piece[s->first[t]];
+    const struct slice *last = first + template->slots;
+    size_t len = (size_t)(last->data - first->data) + last->len;
+    struct slice anchor = s->needle->anchor;
+
+    if (anchor.len == 0 || (len && memmem(first->data, len, anchor.data, anchor.len)))
+        return true;
+    for (uint32_t k = 0; k < template->slots; k++)
+        if (is_text_slot(s, template, k))
+            return true;
+    return false;
+}
+
+/* The same of all templates together. */
+static bool any_may_have_anchor(const struct search *s)
+{
+    const struct templates *all = templates_of(s);
+    struct slice anchor = s->needle->anchor;
+
+    if (anchor.len == 0 ||
+        (s->pieces.len && memmem(s->pieces.data, s->pieces.len, anchor.data, anchor.len)))
+        return true;
+    for (uint32_t p = 0; p < all->pools_len; p++)
+        for (uint32_t k = 0; k < all->pools[p].slots; k++)
+            if (all->pools[p].sorts[k] == SLOT_TEXT)
+                return true;
+    return false;
+}
+
+/* Sets the verdicts, and `*common` if they are all the same; else it is PERHAPS. */
+static int judge_templates(struct search *s, enum verdict *common)
+{
+    const struct templates *all = templates_of(s);
+    int error = fold_pieces(s);
+
+    *common = NEVER;
+    if (error || !any_may_have_anchor(s))
+        return error;
+    error = find_pieces(s);
+    if (error)
+        return error;
+    for (uint32_t t = 0; t < all->templates_len; t++) {
+        enum verdict verdict = may_have_anchor(s, t) ? judge(s, t) : NEVER;
+
+        s->verdicts[t] = (unsigned char)verdict;
+        *common = t == 0 || verdict == *common ? verdict : PERHAPS;
+    }
+    return 0;
+}
+
+/* ---- Texts that are built ---- */
+
+static int build_text(struct search *s, size_t i, uint32_t code)
+{
+    const struct templates *all = templates_of(s);
+    const struct template *t = &all->templates[code];
+    const struct template_pool *pool = &all->pools[t->pool];
+    const struct slice *pieces = &s->piece[s->first[code]];
+    char room[COLUMN_ROOM];
+
+    buffer_clear(&s->text);
+    for (uint32_t k = 0; k < t->slots; k++) {
+        buffer_append_slice(&s->text, pieces[k]);
+        append_folded(&s->text, column_text(&pool->columns[k], all->places[i], room));
+    }
+    buffer_append_slice(&s->text, pieces[t->slots]);
+    return buffer_error(&s->text);
+}
+
+/* ---- Places: each says whether the text at `i` has the needle ---- */
+
+typedef int has_fn(struct search *s, size_t i, bool *has, struct errbuf *err);
+
+static int template_has(struct search *s, size_t i, bool *has, struct errbuf *err)
+{
+    const struct templates *all = templates_of(s);
+    uint32_t code = all->codes[i];
+    const struct template *t = &all->templates[code];
+    int error = 0;
+
+    *has = s->verdicts[code] == ALWAYS;
+    if (s->verdicts[code] != PERHAPS)
+        return 0;
+    if (!all->pools[t->pool].columns)
+        error = block_pool(s->reader, all, t->pool, err);
+    if (!error)
+        error = build_text(s, i, code);
+    if (!error)
+        *has = is_in(s, buffer_slice(&s->text));
+    return error;
+}
+
+static int entry_has(struct search *s, size_t i, bool *has, struct errbuf *err)
+{
+    *has = s->verdicts[numbers_get(&s->column->numbers, i)] == ALWAYS;
+    return 0;
+}
+
+static int text_has(struct search *s, size_t i, bool *has, struct errbuf *err)
+{
+    char room[COLUMN_ROOM];
+
+    return look_at_text(s, column_text(s->column, i, room), has);
+}
+
+/* ---- Columns ---- */
+
+static int judge_entries(struct search *s)
+{
+    const struct column *c = s->column;
+
+    s->verdicts = try_malloc(c->entries_len);
+    if (!s->verdicts)
+        return LM_ENOMEM;
+    for (uint32_t i = 0; i < c->entries_len; i++) {
+        bool has;
+        int error = look_at_text(s, c->entries[i], &has);
+
+        if (error)
+            return error;
+        s->verdicts[i] = has ? ALWAYS : NEVER;
+    }
+    return 0;
+}
+
+/* What is known of all texts of the column, and how the others are asked. */
+static int judge_column(struct search *s, enum verdict *common, has_fn **fn)
+{
+    bool has;
+    int error = 0;
+
+    *common = PERHAPS;
+    *fn = text_has;
+    switch (s->column->kind) {
+    case COLUMN_CONSTANT:
+        error = look_at_text(s, s->column->entries[0], &has);
+        *common = has ? ALWAYS : NEVER;
+        break;
+    case COLUMN_DICTIONARY:
+        error = judge_entries(s);
+        *fn = entry_has;
+        break;
+    case COLUMN_TEMPLATES:
+        error = judge_templates(s, common);
+        *fn = template_has;
+        break;
+    case COLUMN_TEXT:
+        break;
+    default:
+        if (!s->needle->is_numeric)
+            *common = NEVER;
+    }
+    return error;
+}
+
+static int ask_each(struct search *s, has_fn *fn, bool excludes, uint64_t *places,
+                    struct errbuf *err)
+{
+    for (size_t word = 0; word < BLOCK_ROW_WORDS(s->column->len); word++) {
+        for (uint64_t left = places[word]; left; left &= left - 1) {
+            size_t i = word * 64 + (size_t)__builtin_ctzll(left);
+            bool has;
+            int error = fn(s, i, &has, err);
+
+            if (error)
+                return error;
+            if (has == excludes)
+                row_set_remove(places, i);
+        }
+    }
+    return 0;
+}
+
+int search_column(struct block_reader *r, const struct column *c, const struct search_needle *n,
+                  bool excludes, uint64_t *places, bool *by_template, struct errbuf *err)
+{
+    struct search s = {.reader = r, .needle = n, .column = c};
+    enum verdict common;
+    has_fn *fn;
+
+    buffer_init(&s.text, SIZE_MAX / 4);
+    buffer_init(&s.pieces, SIZE_MAX / 4);
+    int error = judge_column(&s, &common, &fn);
+    if (error)
+        errbuf_set(err, "no memory to search a block");
+    else if (common == PERHAPS)
+        error = ask_each(&s, fn, excludes, places, err);
+    else if ((common == ALWAYS) == excludes)
+        memset(places, 0, BLOCK_ROW_WORDS(c->len) * sizeof(*places));
+    *by_template = !error && c->kind == COLUMN_TEMPLATES && common == (excludes ? ALWAYS : NEVER);
+    release(&s);
+    return error;
+}
