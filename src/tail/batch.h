@@ -35,6 +35,7 @@ struct tail_batch {
     struct store_position begin; /* where the feed was before it, */
     struct store_position end;   /* and after it */
     bool lost;                   /* logs before it are past the store's horizon */
+    bool forgets;                /* some before it were erased: none may be kept for tails */
     struct buffer bytes;         /* what the events' slices point into */
     struct tail_event *events;
     size_t len;

@@ -59,6 +59,9 @@ struct tail_feed {
     bool woken;
     bool is_listening;           /* the listener hears of what is stored */
     uint64_t told_us;            /* the thread's: when an outage was last told */
+    uint64_t erasures;           /* the thread's: the store's number of them, as last seen, … */
+    uint64_t erasures_us;        /* … when */
+    bool owes_forgetting;        /* the thread's: some were erased, and nobody was told yet */
     struct store_reader *reader; /* the thread's, but for cancels */
     atomic_bool active;          /* somebody has subscribed: only then it is worth to wake */
 };
@@ -250,9 +253,10 @@ static bool await(struct tail_feed *feed, bool more)
 }
 
 /* Reads on from `*position`. NULL if that failed; else a batch, which may be empty. */
-static struct tail_batch *read_on(struct store_reader *reader, bool has_position,
+static struct tail_batch *read_on(struct tail_feed *feed, bool has_position,
                                   struct store_position *position, struct errbuf *err)
 {
+    struct store_reader *reader = feed->reader;
     struct tail_batch *batch = tail_batch_new();
     struct store_position begin = *position;
     int error = has_position ? store_follow(reader, position, TAIL_BATCH_LOGS, &batch->lost,
@@ -269,10 +273,31 @@ static struct tail_batch *read_on(struct store_reader *reader, bool has_position
         tail_batch_unref(batch);
         return NULL;
     }
+    batch->forgets = feed->owes_forgetting;
     batch->begin = has_position ? begin : *position;
     batch->end = *position;
     tail_batch_seal(batch);
     return batch;
+}
+
+/*
+ * Whether logs were erased since the last time. To be asked before logs are read on: what is read
+ * then and erased later is told by the next. Called without the lock.
+ */
+static int see_erasures(struct tail_feed *feed, bool had_position, struct errbuf *err)
+{
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t number;
+
+    if (had_position && now_us - feed->erasures_us < (uint64_t)TAIL_ERASURES_MS * 1000)
+        return 0;
+    int error = store_erasures(feed->reader, &number, err);
+    if (error)
+        return error;
+    feed->owes_forgetting |= had_position && number != feed->erasures;
+    feed->erasures = number;
+    feed->erasures_us = now_us;
+    return 0;
 }
 
 /* If an outage lasts, it is said now and then. */
@@ -315,7 +340,9 @@ static bool look(struct tail_feed *feed)
 
     feed->woken = false;
     pthread_mutex_unlock(&feed->lock);
-    struct tail_batch *batch = read_on(feed->reader, had_position, &position, &err);
+    struct tail_batch *batch = see_erasures(feed, had_position, &err)
+                                   ? NULL
+                                   : read_on(feed, had_position, &position, &err);
     if (batch)
         judge(feed, batch);
     else
@@ -326,9 +353,10 @@ static bool look(struct tail_feed *feed)
         return true;
     }
     bool moved = !had_position || store_position_compare(&position, &feed->position) != 0;
-    if (moved)
+    if (moved || batch->forgets)
         for (struct tail_subscription *s = feed->subscriptions; s; s = s->next)
             post(s, batch);
+    feed->owes_forgetting = false;
     if (feed->state == FEED_RESTING)
         move(feed, FEED_FOLLOWING);
     feed->position = position;

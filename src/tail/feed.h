@@ -18,6 +18,8 @@ enum {
     TAIL_POLL_MS = 500,       /* between two looks if nobody tells */
     TAIL_POLL_TOLD_MS = 2000, /* … and if somebody does: in case that something is missed */
 
+    TAIL_ERASURES_MS = 500, /* between two looks whether logs were erased, at least */
+
     TAIL_MATCH_STEPS = 30000000,     /* to match a batch against all filters: 60 ms at most, … */
     TAIL_MATCH_STEPS_BUSY = 5000000, /* … or 10 ms, if the next logs wait already */
 

@@ -185,6 +185,8 @@ static void deliver(struct mail *mail)
             next = t->next; /* a tail that ends takes no other with it */
             tail_live_take(t, batch);
         }
+        if (batch->forgets)
+            tail_recent_forget(&hub->recent);
         if (hub->tails && !batch->lost) {
             hub->has_position = true;
             hub->position = batch->end;
