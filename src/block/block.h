@@ -32,6 +32,9 @@ enum {
     BLOCK_HEAD_LEVEL_BYTES_MAX = 64 /* length of such a level */
 };
 
+/* Rows as a set: so many words, of which word row / 64 has bit row % 64. */
+#define BLOCK_ROW_WORDS(rows) (((size_t)(rows) + 63) / 64)
+
 /* A log with its place in the order of storing (store/position.h); 0: not known. */
 struct block_row {
     struct record record;

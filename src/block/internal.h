@@ -7,9 +7,15 @@
 #ifndef LOGMILL_BLOCK_INTERNAL_H
 #define LOGMILL_BLOCK_INTERNAL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/errbuf.h"
+#include "base/error.h"
+#include "base/slice.h"
 #include "block/numbers.h"
-#include "block/reader.h"
+
+struct block_reader;
 
 /* How the texts of a column are kept. Whatever the kind, the texts come back byte for byte. */
 enum column_kind {

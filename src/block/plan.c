@@ -1,9 +1,10 @@
-#include "block/planned.h"
+#include "block/plan.h"
 
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "block/planned.h"
 #include "block/words.h"
 #include "json/writer.h"
 

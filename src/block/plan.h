@@ -8,8 +8,6 @@
 #include "block/head.h"
 #include "query/matcher.h"
 
-enum { BLOCK_PLAN_HASHES_MAX = 32 }; /* of attributes' values, and of the words of a text */
-
 struct block_plan;
 
 /* Holds a reference to the matcher. NULL: no memory. */

@@ -2,8 +2,10 @@
 #ifndef LOGMILL_BLOCK_PLANNED_H
 #define LOGMILL_BLOCK_PLANNED_H
 
-#include "block/plan.h"
 #include "block/search.h"
+#include "query/matcher.h"
+
+enum { BLOCK_PLAN_HASHES_MAX = 32 }; /* of attributes' values, and of the words of a text */
 
 /* The value of one of the filter's attributes. */
 struct planned_value {

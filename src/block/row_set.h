@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "block/select.h"
+#include "block/block.h"
 
 enum { ROW_SET_WORDS_MAX = (BLOCK_ROWS_MAX + 63) / 64 };
 

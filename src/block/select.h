@@ -10,9 +10,6 @@
 #include "block/plan.h"
 #include "block/reader.h"
 
-/* Rows as a set: bit row % 64 of word row / 64. */
-#define BLOCK_ROW_WORDS(rows) (((size_t)(rows) + 63) / 64)
-
 /*
  * Leaves of `rows` (in: those that are asked about) those that match. The time bounds are the
  * caller's. `explain` (NULL: not wanted) grows. Returns 0, LM_ENOMEM, LM_EIO.

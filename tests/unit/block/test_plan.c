@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "block/planned.h"
 #include "block/words.h"
 
 static struct block_plan *plan_of(const struct log_filter *f)
