@@ -446,6 +446,23 @@ int sqlite_db_sync_parent(const char *path, struct errbuf *err)
     return error;
 }
 
+/*
+ * What recovery found in the log of a process that was killed may never have been synced. It counts
+ * as there from now on, also for whoever sends it again: a power cut must not take it any more.
+ */
+static int sync_recovered(struct sqlite_db *db, struct errbuf *err)
+{
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) !=
+            SQLITE_OK ||
+        !file || !file->pMethods)
+        return 0;
+    if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        return errbuf_fail(err, LM_EIO, "cannot sync the log of %s", db->path);
+    return 0;
+}
+
 static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options, struct errbuf *err)
 {
     char pragmas[256];
@@ -484,6 +501,8 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
     db->gives_back = ask(db, "PRAGMA auto_vacuum") == 2;
     if (options->tidies && !db->gives_back)
         remake(db);
+    if ((error = sync_recovered(db, err)))
+        return error;
     return sqlite_db_sync_parent(db->path, err);
 }
 

@@ -667,10 +667,12 @@ int store_model_check_follow(struct store_model *m, struct store_reader *r, stru
         if (error || store_position_compare(&before, position) == 0)
             break;
     }
-    if (error == LM_ESTOPPED) {
+    if (error) { /* it is known how far it came */
         *position = f.last;
-        *order = f.logs[f.next - 1]->order;
-        error = 0;
+        if (f.next > 0)
+            *order = f.logs[f.next - 1]->order;
+        if (error == LM_ESTOPPED)
+            error = 0;
     } else if (!error && f.next < f.len) {
         error = differ(err, "following", &f.logs[f.next]->record, NULL);
     } else if (!error) {
