@@ -13,88 +13,9 @@
 #include "base/errbuf.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "block/numbers.h"
+#include "block/template.h"
 
 struct block_reader;
-
-/* How the texts of a column are kept. Whatever the kind, the texts come back byte for byte. */
-enum column_kind {
-    COLUMN_CONSTANT,   /* all are entries[0] */
-    COLUMN_DICTIONARY, /* entries[code], codes in `numbers` */
-    COLUMN_INTEGER,    /* decimal digits of int64_t, no leading zeros; or zero-padded to `digits` */
-    COLUMN_DECIMAL,    /* int64_t / 10^scale, with `least` to `scale` digits behind the point */
-    COLUMN_HEX,        /* exactly `digits` hexadecimal digits, of one case */
-    COLUMN_UUID,       /* 36 characters, lower case */
-    COLUMN_TEXT,       /* texts as they are */
-    COLUMN_TEMPLATES,  /* constant texts with slots; of messages and strings of attributes */
-};
-
-struct templates;
-
-struct column {
-    enum column_kind kind;
-    uint32_t len;                /* how many texts */
-    const struct slice *entries; /* CONSTANT: 1, DICTIONARY: entries_len, each another; TEXT: len */
-    uint32_t entries_len;
-    struct numbers numbers; /* DICTIONARY: codes; INTEGER, DECIMAL: int64_t as uint64_t */
-    int64_t min, max;       /* INTEGER, DECIMAL: of the numbers */
-    uint8_t digits;         /* INTEGER: 0, or how many each has; HEX: how many each has */
-    uint8_t scale, least;   /* DECIMAL; trailing zeros are left out down to `least` digits */
-    bool is_upper;          /* HEX */
-    const char *bytes;      /* HEX, UUID: (digits + 1) / 2 or 16 a text, the first digit in the high
-                               half of the first byte */
-    const struct templates *templates; /* TEMPLATES */
-};
-
-enum { COLUMN_ROOM = 64 }; /* bytes of the longest text of a number, hex or uuid column */
-
-/* The text at `i` < c->len of any kind but TEMPLATES, a view of the block or of `room`. */
-struct slice column_text(const struct column *c, size_t i, char room[COLUMN_ROOM]);
-
-/* ---- Templates ---- */
-
-/*
- * A text is pieces[0], text of slot 0, pieces[1], …, pieces[slots]. Templates with slots of the
- * same sort share a pool: the texts of slot k of all of them, in the order of the texts, are one
- * column.
- *
- * The pieces of all templates follow one another in memory, with nothing in between: one search
- * goes through all of them. No cut between a piece and a slot is before a byte from 0x80 to 0xbf,
- * so a folded text is its folded parts.
- */
-
-/* What can be in a slot: known before its texts are. */
-enum slot_sort {
-    SLOT_DIGITS, /* 0 to 9, one or more */
-    SLOT_HEX,    /* 0 to 9, a to f, A to F, one or more */
-    SLOT_TEXT,   /* any, also nothing */
-};
-
-struct template
-{
-    const struct slice *pieces; /* slots + 1 */
-    uint32_t slots;
-    uint32_t pool;
-    uint32_t len; /* how many texts have it */
-};
-
-struct template_pool {
-    const uint8_t *sorts;         /* enum slot_sort, one a slot */
-    const struct column *columns; /* one a slot; NULL before block_pool */
-    uint32_t slots;
-    uint32_t len; /* texts of each */
-};
-
-struct templates {
-    const struct template *templates;
-    uint32_t templates_len;
-    const struct template_pool *pools;
-    uint32_t pools_len;
-    const uint16_t *codes;  /* of each text, its template … */
-    const uint32_t *places; /* … and where in its pool's columns its slots are */
-};
-
-/* ---- What a reader has ---- */
 
 /*
  * The messages, one a row. Of TEMPLATES the pools' columns need not be there yet: those of a pool

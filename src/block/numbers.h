@@ -6,10 +6,7 @@
 #ifndef LOGMILL_BLOCK_NUMBERS_H
 #define LOGMILL_BLOCK_NUMBERS_H
 
-#include <stdint.h>
-#include <string.h>
-
-#include "base/byte_order.h"
+#include "block/stream.h"
 
 enum numbers_form {
     NUMBERS_CONSTANT, /* all are `base` */
@@ -30,7 +27,7 @@ struct numbers {
     };
 };
 
-enum { NUMBERS_BITS_MAX = 56, NUMBERS_SPARE = 8 };
+enum { NUMBERS_BITS_MAX = 56, NUMBERS_SPARE = SECTION_SPARE };
 
 /* The number at `i`, which is less than n->len. */
 static inline uint64_t numbers_get(const struct numbers *n, size_t i)
@@ -56,5 +53,55 @@ static inline uint64_t numbers_get(const struct numbers *n, size_t i)
     }
     return n->base + value;
 }
+
+/* ---- Writing ---- */
+
+/*
+ * Appends values[0..n), which are int64_t for what is small in them, to the directory and as
+ * streams. `may_sum`: that each is the one before and a little more is looked for, too; then all
+ * are decoded before the first is read.
+ */
+struct numbers_writer {
+    struct stream_writer *streams;
+    uint64_t *steps;
+    size_t steps_capacity;
+    struct buffer bytes;
+    bool no_memory;
+};
+
+void numbers_writer_init(struct numbers_writer *w, struct stream_writer *streams);
+void numbers_writer_release(struct numbers_writer *w);
+void numbers_write(struct numbers_writer *w, const uint64_t *values, size_t n, bool may_sum);
+
+/* Bits that each of them would take in the form that takes the same for each. */
+unsigned numbers_bits(const uint64_t *values, size_t n);
+
+/* ---- Reading ---- */
+
+/* Numbers in the directory. */
+struct numbers_stored {
+    enum numbers_form form; /* of the numbers; of sums, of the steps */
+    unsigned width;
+    size_t len;
+    uint64_t base;
+    bool are_sums;
+    uint64_t first;       /* of sums */
+    struct stream stream; /* of the bits or the lowest bytes, behind which lie those above */
+};
+
+/* Takes `n` numbers off the directory; false: damaged. */
+bool numbers_take(struct stream_reader *r, size_t n, struct numbers_stored *stored);
+
+/* Makes them ready. */
+int numbers_load(struct stream_reader *r, const struct numbers_stored *stored, struct numbers *n,
+                 struct errbuf *err) LM_MUST_CHECK;
+
+/* Writes all of them to values[0..n->len). */
+void numbers_copy(const struct numbers *n, uint64_t *values);
+
+/* Whether all are below `limit`. */
+bool numbers_below(const struct numbers *n, uint64_t limit);
+
+size_t numbers_bytes(const struct stream_reader *r, const struct numbers_stored *stored);
 
 #endif

@@ -3,35 +3,31 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "block/arena.h"
-#include "block/bytes.h"
 #include "block/internal.h"
-#include "block/section.h"
-
-/* Sections, in their order. */
-enum { KEYS, LEVELS, MESSAGES, ATTRIBUTES, SEQUENCES };
+#include "block/keys.h"
 
 struct block_reader {
-    struct section_reader *sections;
-    struct arena arena;
-    struct block_head head;
-    bool keeps_sequence;
-    struct log_key *keys;
+    struct stream_reader streams;
+    struct block_head head; /* without its levels, whose texts are the caller's */
+    struct keys_stored stored_keys;
+    struct column_stored stored_levels;
+    struct template_column *messages, *attributes;
+    /* What was made ready: */
     int64_t *times;
+    struct log_key *keys;
     uint64_t *sequences;
     uint16_t *codes;
-    struct slice *levels;
-    size_t levels_len;
-    struct slice *messages;
-    struct slice *attributes;
-    struct column message_column;
+    struct column levels;
+    struct buffer message, attribute_text; /* of the record that was asked for last */
 };
 
 struct block_reader *block_reader_new(void)
 {
     struct block_reader *r = xcalloc(1, sizeof(*r));
 
-    r->sections = section_reader_new();
+    stream_reader_init(&r->streams);
+    buffer_init(&r->message, SIZE_MAX / 2);
+    buffer_init(&r->attribute_text, SIZE_MAX / 2);
     return r;
 }
 
@@ -39,36 +35,70 @@ void block_reader_free(struct block_reader *r)
 {
     if (!r)
         return;
-    section_reader_free(r->sections);
-    arena_release(&r->arena);
+    stream_reader_release(&r->streams);
+    buffer_release(&r->message);
+    buffer_release(&r->attribute_text);
     free(r);
+}
+
+enum { TEXT_KEEP_MAX = 64 * 1024 }; /* bytes of a record's text that are kept for the next */
+
+static void shrink(struct buffer *b)
+{
+    if (b->capacity > TEXT_KEEP_MAX)
+        buffer_release(b);
 }
 
 void block_close(struct block_reader *r)
 {
-    struct section_reader *sections = r->sections;
-    struct arena arena = r->arena;
+    shrink(&r->message);
+    shrink(&r->attribute_text);
+    stream_close(&r->streams);
+    *r = (struct block_reader){
+        .streams = r->streams, .message = r->message, .attribute_text = r->attribute_text};
+}
 
-    arena_clear(&arena);
-    *r = (struct block_reader){.sections = sections, .arena = arena};
+static int damaged(struct block_reader *r, const char *what, struct errbuf *err)
+{
+    return stream_damaged(&r->streams, what, err);
+}
+
+static int take_columns(struct block_reader *r, struct errbuf *err)
+{
+    struct stream_reader *s = &r->streams;
+    uint32_t rows = r->head.rows;
+    int error;
+
+    s->group = STREAM_KEYS;
+    if (!keys_take(s, rows, &r->stored_keys))
+        return damaged(r, "the keys of its directory", err);
+    s->group = STREAM_LEVEL;
+    if (!column_take(s, rows, &r->stored_levels) || r->stored_levels.kind > COLUMN_DICTIONARY)
+        return damaged(r, "the levels of its directory", err);
+    s->group = STREAM_MESSAGE;
+    error = template_take(s, rows, &r->messages, err);
+    s->group = STREAM_ATTRIBUTES;
+    if (!error)
+        error = template_take(s, rows, &r->attributes, err);
+    if (!error && s->directory.len > 0)
+        error = damaged(r, "its directory is too long", err);
+    return error;
 }
 
 int block_open(struct block_reader *r, const struct block_source *source,
                const struct block_head *head, struct errbuf *err)
 {
-    struct slice directory;
     int error;
 
     block_close(r);
-    error = section_open(r->sections, source, head, &r->arena, &directory, err);
-    if (error) {
-        block_close(r);
-        return error;
-    }
+    error = stream_open(&r->streams, source, head, err);
     r->head = *head;
-    r->head.levels_len = 0; /* whose texts are the caller's */
-    r->keeps_sequence = directory.len > 0 && directory.data[0];
-    return 0;
+    r->head.levels_len = 0;
+    if (!error)
+        error = take_columns(r, err);
+    if (error)
+        block_close(r);
+    return error;
 }
 
 size_t block_rows(const struct block_reader *r)
@@ -78,65 +108,53 @@ size_t block_rows(const struct block_reader *r)
 
 size_t block_reader_memory(const struct block_reader *r)
 {
-    return r->arena.memory;
+    return r->streams.arena.memory + r->message.capacity + r->attribute_text.capacity;
 }
 
-static int damaged(const struct block_reader *r, const char *what, struct errbuf *err)
+/* ---- Keys ---- */
+
+int block_times(struct block_reader *r, const int64_t **times_us, struct errbuf *err)
 {
-    return errbuf_fail(err, LM_EIO, "block %lld is damaged: %s", (long long)r->head.number, what);
-}
+    if (!r->times) {
+        int64_t *times = stream_memory(&r->streams, r->head.rows, sizeof(*times));
+        int error = times ? keys_load_times(&r->streams, &r->stored_keys, times, err) : LM_ENOMEM;
 
-static void *take_rows(struct block_reader *r, size_t size)
-{
-    return arena_take(&r->arena, r->head.rows * size);
-}
-
-/* ---- Columns ---- */
-
-static int need_keys(struct block_reader *r, struct errbuf *err)
-{
-    struct slice plain;
-    int error;
-
-    if (r->keys)
-        return 0;
-    error = section_read(r->sections, KEYS, &plain, err);
-    if (error)
-        return error;
-    if (plain.len != (size_t)r->head.rows * LOG_KEY_BYTES)
-        return damaged(r, "its keys", err);
-    struct log_key *keys = take_rows(r, sizeof(*keys));
-    int64_t *times = take_rows(r, sizeof(*times));
-    if (!keys || !times)
-        return LM_ENOMEM;
-    for (size_t i = 0; i < r->head.rows; i++) {
-        log_key_unpack(plain.data + i * LOG_KEY_BYTES, &keys[i]);
-        times[i] = keys[i].timestamp_us;
-        if (i > 0 && log_key_compare(&keys[i - 1], &keys[i]) >= 0)
-            return damaged(r, "its keys do not ascend", err);
+        if (error)
+            return error;
+        for (size_t i = 1; i < r->head.rows; i++)
+            if (times[i - 1] > times[i])
+                return damaged(r, "its times do not ascend", err);
+        if (times[0] != r->head.first.timestamp_us ||
+            times[r->head.rows - 1] != r->head.last.timestamp_us)
+            return damaged(r, "its times are not those of its head", err);
+        r->times = times;
     }
-    if (log_key_compare(&keys[0], &r->head.first) != 0 ||
-        log_key_compare(&keys[r->head.rows - 1], &r->head.last) != 0)
-        return damaged(r, "its keys are not those of its head", err);
-    r->keys = keys;
-    r->times = times;
+    *times_us = r->times;
     return 0;
 }
 
 int block_keys(struct block_reader *r, const struct log_key **keys, struct errbuf *err)
 {
-    int error = need_keys(r, err);
+    const int64_t *times;
 
+    if (!r->keys) {
+        struct log_key *made = stream_memory(&r->streams, r->head.rows, sizeof(*made));
+        int error = made ? block_times(r, &times, err) : LM_ENOMEM;
+
+        if (!error)
+            error = keys_load_ids(&r->streams, &r->stored_keys, times, made, err);
+        if (error)
+            return error;
+        for (size_t i = 1; i < r->head.rows; i++)
+            if (times[i - 1] == times[i] && log_key_compare(&made[i - 1], &made[i]) >= 0)
+                return damaged(r, "its keys do not ascend", err);
+        if (log_key_compare(&made[0], &r->head.first) != 0 ||
+            log_key_compare(&made[r->head.rows - 1], &r->head.last) != 0)
+            return damaged(r, "its keys are not those of its head", err);
+        r->keys = made;
+    }
     *keys = r->keys;
-    return error;
-}
-
-int block_times(struct block_reader *r, const int64_t **times_us, struct errbuf *err)
-{
-    int error = need_keys(r, err);
-
-    *times_us = r->times;
-    return error;
+    return 0;
 }
 
 int block_find(struct block_reader *r, const struct log_key *key, size_t *row, bool *found,
@@ -164,105 +182,59 @@ int block_find(struct block_reader *r, const struct log_key *key, size_t *row, b
 
 int block_sequences(struct block_reader *r, const uint64_t **sequences, struct errbuf *err)
 {
-    struct slice plain;
-    int error;
+    if (!r->sequences && r->stored_keys.keeps_sequence) {
+        uint64_t *values = stream_memory(&r->streams, r->head.rows, sizeof(*values));
+        int error =
+            values ? keys_load_sequences(&r->streams, &r->stored_keys, values, err) : LM_ENOMEM;
 
+        if (error)
+            return error;
+        r->sequences = values;
+    }
     *sequences = r->sequences;
-    if (r->sequences || !r->keeps_sequence)
-        return 0;
-    error = section_read(r->sections, SEQUENCES, &plain, err);
-    if (error)
-        return error;
-    uint64_t *values = take_rows(r, sizeof(*values));
-    if (!values)
-        return LM_ENOMEM;
-    for (size_t i = 0; i < r->head.rows; i++)
-        if (!bytes_take_u64(&plain, &values[i]))
-            return damaged(r, "its numbers in the order of storing", err);
-    if (plain.len)
-        return damaged(r, "its numbers in the order of storing", err);
-    *sequences = r->sequences = values;
     return 0;
 }
 
-static int read_texts(struct block_reader *r, size_t section, const char *what,
-                      struct slice **texts, struct errbuf *err)
-{
-    struct slice plain;
-    int error;
-
-    if (*texts)
-        return 0;
-    error = section_read(r->sections, section, &plain, err);
-    if (error)
-        return error;
-    struct slice *values = take_rows(r, sizeof(*values));
-    if (!values)
-        return LM_ENOMEM;
-    for (size_t i = 0; i < r->head.rows; i++)
-        if (!bytes_take_text(&plain, &values[i]))
-            return damaged(r, what, err);
-    if (plain.len)
-        return damaged(r, what, err);
-    *texts = values;
-    return 0;
-}
+/* ---- Texts ---- */
 
 int block_levels(struct block_reader *r, const uint16_t **codes, const struct slice **levels,
                  size_t *levels_len, struct errbuf *err)
 {
-    struct slice *texts = NULL;
-
-    if (!r->levels) {
-        int error = read_texts(r, LEVELS, "its levels", &texts, err);
+    if (!r->codes) {
+        uint16_t *made = stream_memory(&r->streams, r->head.rows, sizeof(*made));
+        int error = made
+                        ? column_load(&r->streams, &r->stored_levels, "its levels", &r->levels, err)
+                        : LM_ENOMEM;
 
         if (error)
             return error;
-        uint16_t *numbers = take_rows(r, sizeof(*numbers));
-        if (!numbers)
-            return LM_ENOMEM;
-        for (size_t i = 0; i < r->head.rows; i++) {
-            size_t code = 0;
-
-            while (code < r->levels_len && !slice_equal(texts[code], texts[i]))
-                code++;
-            if (code == r->levels_len)
-                texts[r->levels_len++] = texts[i];
-            numbers[i] = (uint16_t)code;
-        }
-        r->codes = numbers;
-        r->levels = texts;
+        for (size_t i = 0; i < r->head.rows; i++)
+            made[i] = r->levels.kind == COLUMN_CONSTANT
+                          ? 0
+                          : (uint16_t)numbers_get(&r->levels.numbers, i);
+        r->codes = made;
     }
     *codes = r->codes;
-    *levels = r->levels;
-    *levels_len = r->levels_len;
+    *levels = r->levels.entries;
+    *levels_len = r->levels.entries_len;
     return 0;
 }
 
 int block_messages(struct block_reader *r, const struct column **messages, struct errbuf *err)
 {
-    int error = read_texts(r, MESSAGES, "its messages", &r->messages, err);
-
-    if (error)
-        return error;
-    r->message_column = (struct column){.kind = COLUMN_TEXT,
-                                        .len = r->head.rows,
-                                        .entries = r->messages,
-                                        .entries_len = r->head.rows};
-    *messages = &r->message_column;
-    return 0;
+    return template_load(&r->streams, r->messages, "its messages", messages, err);
 }
 
 int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool, struct errbuf *err)
 {
-    return 0;
+    return template_load_pool(&r->streams, template_column_of(t), pool, "slots of its texts", err);
 }
 
 int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
                     struct errbuf *err)
 {
     size_t words = (r->head.rows + 63) / 64;
-    uint64_t *all = arena_take(&r->arena, words * sizeof(*all));
+    uint64_t *all = stream_memory(&r->streams, words, sizeof(*all));
 
     if (!all)
         return LM_ENOMEM;
@@ -271,26 +243,43 @@ int block_attribute(struct block_reader *r, struct slice name, struct block_attr
     return 0;
 }
 
+/* ---- Logs ---- */
+
+/* A text of a column: a view of it, or put together in `b`. */
+static int text_at(struct block_reader *r, struct template_column *t, size_t row, const char *what,
+                   struct buffer *b, struct slice *text, struct errbuf *err)
+{
+    const struct column *column;
+    int error = template_load(&r->streams, t, what, &column, err);
+
+    if (error)
+        return error;
+    buffer_clear(b);
+    error = template_append(&r->streams, t, row, what, b, err);
+    if (!error)
+        error = buffer_error(b);
+    *text = buffer_slice(b);
+    return error;
+}
+
 int block_record(struct block_reader *r, size_t row, struct record *record, struct errbuf *err)
 {
+    const struct log_key *keys;
     const uint16_t *codes;
     const struct slice *levels;
     size_t levels_len;
-    int error = need_keys(r, err);
+    int error = block_keys(r, &keys, err);
 
     if (!error)
         error = block_levels(r, &codes, &levels, &levels_len, err);
-    if (!error)
-        error = read_texts(r, MESSAGES, "its messages", &r->messages, err);
-    if (!error)
-        error = read_texts(r, ATTRIBUTES, "its attributes", &r->attributes, err);
     if (error)
         return error;
-    *record = (struct record){.key = r->keys[row],
-                              .level = levels[codes[row]],
-                              .message = r->messages[row],
-                              .attributes = r->attributes[row]};
-    return 0;
+    *record = (struct record){.key = keys[row], .level = levels[codes[row]]};
+    error = text_at(r, r->messages, row, "its messages", &r->message, &record->message, err);
+    if (!error)
+        error = text_at(r, r->attributes, row, "its attributes", &r->attribute_text,
+                        &record->attributes, err);
+    return error;
 }
 
 int block_verify(struct block_reader *r, struct errbuf *err)
@@ -304,18 +293,36 @@ int block_verify(struct block_reader *r, struct errbuf *err)
     return error;
 }
 
+/* ---- Where the bytes go ---- */
+
+static void tell(block_column_fn *fn, void *ctx, const char *name, const char *kind, size_t bytes)
+{
+    fn(&(struct block_column_info){slice_of_string(name), slice_of_string(kind), bytes, 0}, ctx);
+}
+
 int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx, struct errbuf *err)
 {
-    static const char *const names[] = {"key", "level", "message", "attributes", "sequence"};
-    size_t directory = section_overhead(r->sections);
+    static const char *const groups[] = {"key", "level", "message", "attributes"};
+    static const char *const kinds[] = {"short texts", "short numbers", "short bits"};
+    struct stream_reader *s = &r->streams;
+    const struct keys_stored *k = &r->stored_keys;
 
-    fn(&(struct block_column_info){SLICE_LITERAL("directory"), SLICE_LITERAL("directory"),
-                                   directory, directory},
-       ctx);
-    for (size_t i = 0; i < section_count(r->sections) && i <= SEQUENCES; i++)
-        fn(&(struct block_column_info){slice_of_string(names[i]), SLICE_LITERAL("text"),
-                                       section_get(r->sections, i)->stored,
-                                       section_get(r->sections, i)->plain},
-           ctx);
+    tell(fn, ctx, "directory", "directory", section_overhead(s->sections));
+    tell(fn, ctx, "timestamp", "integer", numbers_bytes(s, &k->times));
+    tell(fn, ctx, "id", "uuid", keys_id_bytes(s, k));
+    tell(fn, ctx, "sequence", "integer", k->keeps_sequence ? numbers_bytes(s, &k->sequences) : 0);
+    tell(fn, ctx, "level", column_kind_name(r->stored_levels.kind),
+         column_bytes(s, &r->stored_levels));
+    tell(fn, ctx, "message", column_kind_name(template_kind(r->messages)),
+         template_bytes(s, r->messages));
+    tell(fn, ctx, "attributes", column_kind_name(template_kind(r->attributes)),
+         template_bytes(s, r->attributes));
+    for (size_t i = 0; i < STREAM_SHARED; i++) {
+        const struct section *section =
+            section_get(s->sections, section_count(s->sections) - STREAM_SHARED + i);
+
+        if (section->stored > 0)
+            tell(fn, ctx, groups[i / STREAM_KINDS], kinds[i % STREAM_KINDS], section->stored);
+    }
     return 0;
 }

@@ -7,14 +7,7 @@
 
 #include "base/errbuf.h"
 #include "block/head.h"
-
-/* Where a block's bytes come from. `read` fills `to` with `len` bytes from `offset` on, or fails.
- */
-struct block_source {
-    int (*read)(void *ctx, size_t offset, size_t len, char *to, struct errbuf *err);
-    void *ctx;
-    size_t len; /* of the block */
-};
+#include "block/source.h"
 
 struct block_reader;
 

@@ -210,7 +210,7 @@ static int damaged(const struct section_reader *r, const char *what, struct errb
 static int read_stored(struct section_reader *r, const struct section *s, const char *what,
                        char **bytes, struct errbuf *err)
 {
-    char *stored = arena_take(r->arena, s->stored);
+    char *stored = arena_take(r->arena, s->stored + SECTION_SPARE);
     int error;
 
     if (!stored)
@@ -221,11 +221,13 @@ static int read_stored(struct section_reader *r, const struct section *s, const 
     if (bytes_checksum(slice_of(stored, s->stored)) != s->checksum)
         return damaged(r, what, err);
     *bytes = stored;
+    memset(stored + s->stored, 0, SECTION_SPARE);
     if (!s->is_compressed)
         return 0;
-    *bytes = arena_take(r->arena, s->plain);
+    *bytes = arena_take(r->arena, s->plain + SECTION_SPARE);
     if (!*bytes)
         return LM_ENOMEM;
+    memset(*bytes + s->plain, 0, SECTION_SPARE);
     size_t len = ZSTD_decompressDCtx(r->zstd, *bytes, s->plain, stored, s->stored);
     if (ZSTD_isError(len) && ZSTD_getErrorCode(len) == ZSTD_error_memory_allocation)
         return LM_ENOMEM;

@@ -11,7 +11,8 @@
 #include "base/buffer.h"
 #include "base/errbuf.h"
 #include "block/arena.h"
-#include "block/reader.h"
+#include "block/head.h"
+#include "block/source.h"
 
 /* ---- Writing ---- */
 
@@ -62,6 +63,8 @@ int section_open(struct section_reader *r, const struct block_source *source,
 
 size_t section_count(const struct section_reader *r);
 const struct section *section_get(const struct section_reader *r, size_t number);
+
+enum { SECTION_SPARE = 8 }; /* bytes behind a section's, zeroes, that may be read */
 
 /* A section's bytes, read and decompressed when they are first asked for. LM_EIO, LM_ENOMEM. */
 int section_read(struct section_reader *r, size_t number, struct slice *plain,

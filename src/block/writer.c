@@ -3,13 +3,18 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "block/bytes.h"
+#include "block/grow.h"
 #include "block/hashes.h"
-#include "block/section.h"
+#include "block/keys.h"
+#include "block/template.h"
 
 struct block_writer {
-    struct section_writer *sections;
-    struct buffer column;
+    struct stream_writer streams;
+    struct column_writer columns;
+    struct keys_writer keys;
+    struct template_writer *templates;
+    struct slice *texts; /* of a column */
+    size_t texts_capacity;
     struct block_hashes *hashes;
 };
 
@@ -17,8 +22,10 @@ struct block_writer *block_writer_new(void)
 {
     struct block_writer *w = xcalloc(1, sizeof(*w));
 
-    w->sections = section_writer_new();
-    buffer_init(&w->column, SIZE_MAX / 2);
+    stream_writer_init(&w->streams);
+    column_writer_init(&w->columns, &w->streams);
+    keys_writer_init(&w->keys, &w->columns.numbers);
+    w->templates = template_writer_new(&w->columns);
     w->hashes = block_hashes_new();
     return w;
 }
@@ -27,8 +34,11 @@ void block_writer_free(struct block_writer *w)
 {
     if (!w)
         return;
-    section_writer_free(w->sections);
-    buffer_release(&w->column);
+    template_writer_free(w->templates);
+    keys_writer_release(&w->keys);
+    column_writer_release(&w->columns);
+    stream_writer_release(&w->streams);
+    free(w->texts);
     block_hashes_free(w->hashes);
     free(w);
 }
@@ -87,26 +97,6 @@ static void fill_head(struct block_head *head, const struct block_row *rows, siz
 
 /* ---- Columns ---- */
 
-static void add_keys(struct block_writer *w, const struct block_row *rows, size_t n)
-{
-    buffer_clear(&w->column);
-    for (size_t i = 0; i < n; i++) {
-        char key[LOG_KEY_BYTES];
-
-        log_key_pack(&rows[i].record.key, key);
-        buffer_append(&w->column, key, sizeof(key));
-    }
-    section_add(w->sections, buffer_slice(&w->column), SECTION_TEXT);
-}
-
-static void add_sequences(struct block_writer *w, const struct block_row *rows, size_t n)
-{
-    buffer_clear(&w->column);
-    for (size_t i = 0; i < n; i++)
-        bytes_append_u64(&w->column, rows[i].sequence);
-    section_add(w->sections, buffer_slice(&w->column), SECTION_TEXT);
-}
-
 typedef struct slice text_of(const struct block_row *row);
 
 static struct slice level_of(const struct block_row *row)
@@ -124,21 +114,40 @@ static struct slice attributes_of(const struct block_row *row)
     return row->record.attributes;
 }
 
-static void add_texts(struct block_writer *w, const struct block_row *rows, size_t n, text_of *text)
+static void gather(struct block_writer *w, const struct block_row *rows, size_t n, text_of *text)
 {
-    buffer_clear(&w->column);
     for (size_t i = 0; i < n; i++)
-        bytes_append_text(&w->column, text(&rows[i]));
-    if (buffer_error(&w->column))
-        return;
-    section_add(w->sections, buffer_slice(&w->column), SECTION_TEXT);
+        w->texts[i] = text(&rows[i]);
+}
+
+static int write_columns(struct block_writer *w, const struct block_row *rows, size_t n,
+                         const struct block_options *options)
+{
+    int error;
+
+    if (!GROW(w->texts, w->texts_capacity, n))
+        return LM_ENOMEM;
+    w->streams.group = STREAM_KEYS;
+    keys_write(&w->keys, rows, n, options->keeps_sequence);
+    w->streams.group = STREAM_LEVEL;
+    gather(w, rows, n, level_of);
+    column_write_dictionary(&w->columns, w->texts, n);
+    w->streams.group = STREAM_MESSAGE;
+    gather(w, rows, n, message_of);
+    template_write(w->templates, w->texts, n);
+    w->streams.group = STREAM_ATTRIBUTES;
+    gather(w, rows, n, attributes_of);
+    template_write(w->templates, w->texts, n);
+    error = template_writer_error(w->templates);
+    if (column_writer_error(&w->columns) || keys_writer_error(&w->keys))
+        error = LM_ENOMEM;
+    return error;
 }
 
 int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
                 const struct block_options *options, struct buffer *out, struct block_head *head,
                 struct errbuf *err)
 {
-    char directory = options->keeps_sequence;
     size_t before = out->len;
     int error = 0;
 
@@ -147,18 +156,12 @@ int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
         error = block_hashes_gather(w->hashes, rows, n);
     if (error)
         return error;
-    section_begin(w->sections, options->zstd_level ? options->zstd_level : BLOCK_LEVEL_HOT);
-    add_keys(w, rows, n);
-    add_texts(w, rows, n, level_of);
-    add_texts(w, rows, n, message_of);
-    add_texts(w, rows, n, attributes_of);
-    if (options->keeps_sequence)
-        add_sequences(w, rows, n);
-    if (buffer_error(&w->column))
-        return LM_ENOMEM;
-    error = section_end(w->sections, (uint32_t)n, slice_of(&directory, 1), out);
+    stream_begin(&w->streams, options->zstd_level ? options->zstd_level : BLOCK_LEVEL_HOT);
+    error = write_columns(w, rows, n, options);
+    if (!error)
+        error = stream_end(&w->streams, (uint32_t)n, out);
     if (error)
-        return error;
+        return errbuf_fail(err, error, "no memory to write a block of %zu logs", n);
     fill_head(head, rows, n, options);
     head->bytes = (uint32_t)(out->len - before);
     return 0;
