@@ -5,7 +5,9 @@
  *   schema.c   the tables, step by step
  *   sizes.c    how much of all is taken at once
  *   segment.c  blocks in the tables: making, reading and changing them
- *   writer.c   appending and expiring
+ *   writer.c   appending and expiring (known, recent_store: what is in the file, what goes in)
+ *   repeats.c  which logs of a batch are there already (key_table, block_keys: by their keys)
+ *   seal.c     what is recent becomes blocks
  *   erase.c    deleting by a filter
  *   expire.c   deleting the oldest
  *   keeper.c   the background work: what is done when

@@ -1,91 +1,47 @@
-#include <stdlib.h>
+#include "store/sqlite/writer.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "store/sqlite/expire.h"
-#include "store/sqlite/internal.h"
 
 enum {
     WRITER_CACHE_KIB = 2048,
     FORGET_INTERVAL_US = 5 * 1000000, /* between two looks for arrivals past the horizon */
     FORGET_ROWS_MAX = 1000,           /* at one look: more than come in that time */
-    KEYS_BYTES_MAX = 1 << 30,         /* a ceiling because every buffer has one */
+    SEAL_AGAIN_US = 10 * 1000000,     /* after sealing has failed */
+    BATCH_ROWS_KEPT = 100000,         /* for which memory is kept from one batch to the next */
 };
 
-struct writer {
-    struct store_writer base;
-    struct store_sqlite *s;
-    struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
-    sqlite3_stmt *insert;
-    sqlite3_stmt *is_same; /* is the log that has the key the same in all fields? */
-    sqlite3_stmt *arrive;  /* notes the logs of a transaction, in the order of storing */
-    sqlite3_stmt *forget;  /* arrivals past the horizon */
-    sqlite3_stmt *clock_read;
-    sqlite3_stmt *clock_write;
-    struct store_sqlite_eraser *eraser; /* NULL: it has not erased yet */
-    struct buffer keys;                 /* of the logs that the transaction under way has stored */
-    uint64_t forgot_us;                 /* by the monotonic clock */
-};
-
-static void close_db(struct writer *w)
+static void close_db(struct store_sqlite_writer *w)
 {
-    sqlite3_finalize(w->insert);
-    sqlite3_finalize(w->is_same);
-    sqlite3_finalize(w->arrive);
-    sqlite3_finalize(w->forget);
-    sqlite3_finalize(w->clock_read);
-    sqlite3_finalize(w->clock_write);
-    w->insert = w->is_same = w->arrive = w->forget = NULL;
-    w->clock_read = w->clock_write = NULL;
+    w->known.is_known = false;
     sqlite_db_close(&w->db);
 }
 
-static int open_db(struct writer *w, struct errbuf *err)
+static int open_db(struct store_sqlite_writer *w, struct errbuf *err)
 {
     struct sqlite_db_options options = store_sqlite_db_options(w->s, WRITER_CACHE_KIB, false);
-    const struct {
-        sqlite3_stmt **stmt;
-        const char *sql;
-    } statements[] = {
-        {&w->insert, "INSERT INTO logs(timestamp, id, level, message, attributes) "
-                     "VALUES(?, ?, ?, ?, ?) ON CONFLICT(timestamp, id) DO NOTHING"},
-        {&w->is_same, "SELECT level = ?3 AND message = ?4 AND attributes IS ?5 FROM logs "
-                      "WHERE timestamp = ?1 AND id = ?2"},
-        {&w->arrive, "INSERT INTO arrivals(last, stored, keys) "
-                     "SELECT coalesce(max(last), 0) + ?, ?, ? FROM arrivals"},
-        /*
-         * Before the first that is of the last hour by the clock, which is not always the same; a
-         * bounded number at a time. Never the last one, from which the next is counted.
-         */
-        {&w->forget, "DELETE FROM arrivals WHERE last < (SELECT max(last) FROM arrivals) "
-                     "AND last < (SELECT max("
-                     "coalesce((SELECT last FROM arrivals WHERE stored BETWEEN ?1 - ?2 AND ?1 + ?2 "
-                     "ORDER BY last LIMIT 1), 0), "
-                     "(SELECT max(last) FROM arrivals) - ?3)) "
-                     "AND last <= coalesce((SELECT last FROM arrivals ORDER BY last LIMIT 1 "
-                     "OFFSET ?4), 9e18)"},
-        {&w->clock_read, "SELECT believed, claimed, doubted FROM retention_clock"},
-        {&w->clock_write, "UPDATE retention_clock SET believed = ?, claimed = ?, doubted = ?"},
-    };
 
     options.tidies = true;
-    int error = sqlite_db_open(&w->db, &options, err);
-    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
-        error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
-    if (error)
-        close_db(w);
-    return error;
+    repeats_forget_recent(w->repeats); /* it may be another file by now */
+    return sqlite_db_open(&w->db, &options, err);
 }
 
 struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err)
 {
-    struct writer *w = xcalloc(1, sizeof(*w));
+    struct store_sqlite_writer *w = xcalloc(1, sizeof(*w));
 
     w->base.ops = base->ops;
     w->s = (struct store_sqlite *)base;
-    buffer_init(&w->keys, KEYS_BYTES_MAX);
+    w->repeats = repeats_new(&w->s->sizes);
+    w->sealer = sealer_new(&w->s->sizes);
+    recent_store_init(&w->recent, w->s->sizes.row_bytes);
     if (open_db(w, err) != 0) {
-        free(w);
+        store_sqlite_writer_free(&w->base);
         return NULL;
     }
     return &w->base;
@@ -93,139 +49,286 @@ struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *
 
 void store_sqlite_writer_free(struct store_writer *base)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
 
     store_sqlite_eraser_free(w->eraser);
     close_db(w);
-    buffer_release(&w->keys);
+    repeats_free(w->repeats);
+    sealer_free(w->sealer);
+    recent_store_release(&w->recent);
+    free(w->batch);
     free(w);
 }
 
-static int begin(struct writer *w, struct errbuf *err)
+int store_sqlite_writer_begin(struct store_sqlite_writer *w, struct errbuf *err)
 {
     int error = w->db.handle ? 0 : open_db(w, err);
 
     return error ? error : sqlite_db_begin(&w->db, err);
 }
 
-/* Ends what begin() began: commits if nothing has failed so far, or undoes all. */
-static int end(struct writer *w, int error, struct errbuf *err)
+static void undo(struct store_sqlite_writer *w, int error)
 {
-    if (!error)
-        error = sqlite_db_commit(&w->db, err);
-    if (!error) {
-        sqlite_db_checkpoint(&w->db);
-        return 0;
-    }
+    w->known.is_known = false;
     sqlite_db_rollback(&w->db);
     if (error == LM_EFULL)
         sqlite_db_checkpoint_now(&w->db);
     else if (error == LM_EIO)
         close_db(w);
+}
+
+int store_sqlite_writer_end(struct store_sqlite_writer *w, int error, struct errbuf *err)
+{
+    if (!error)
+        error = sqlite_db_commit(&w->db, err);
+    if (error)
+        undo(w, error);
+    else
+        sqlite_db_checkpoint(&w->db);
     return error;
 }
 
-static void bind_record(sqlite3_stmt *stmt, const struct record *r)
+/* ---- Appending ---- */
+
+struct append {
+    const struct record *records;
+    size_t n;
+    const uint8_t *fates; /* NULL: all are new */
+    size_t bytes;         /* of those that are new */
+    struct store_append_result *result;
+};
+
+static bool is_new(const struct append *a, size_t i)
 {
-    sqlite3_bind_int64(stmt, 1, r->key.timestamp_us);
-    sqlite3_bind_blob(stmt, 2, r->key.id.bytes, sizeof(r->key.id.bytes), SQLITE_STATIC);
-    sqlite_db_bind_text(stmt, 3, r->level);
-    sqlite_db_bind_text(stmt, 4, r->message);
-    if (r->attributes.len > 0)
-        sqlite_db_bind_text(stmt, 5, r->attributes);
-    else
-        sqlite3_bind_null(stmt, 5);
+    return !a->fates || a->fates[i] == REPEATS_NEW;
 }
 
-/* `r` was not inserted, since its key is there already. */
-static int count_present(struct writer *w, const struct record *r,
-                         struct store_append_result *result, struct errbuf *err)
+static void count(struct append *a)
 {
+    struct store_append_result *result = a->result;
+
+    *result = (struct store_append_result){0};
+    a->bytes = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct record *r = &a->records[i];
+
+        if (is_new(a, i)) {
+            result->stored++;
+            a->bytes += r->level.len + r->message.len + r->attributes.len;
+        } else if (a->fates[i] == REPEATS_SAME) {
+            result->repeated++;
+        } else {
+            result->conflicts++;
+            result->conflict = r->key;
+        }
+    }
+}
+
+/* Each new log in its place in the order of storing. */
+static struct block_row next_row(const struct record *r, uint64_t *sequence)
+{
+    return (struct block_row){.record = *r, .sequence = ++*sequence};
+}
+
+/* As rows of `recent`. */
+static int store_raw(struct store_sqlite_writer *w, const struct append *a, int64_t now_us,
+                     struct errbuf *err)
+{
+    uint64_t sequence = w->known.end;
     int error = 0;
 
-    bind_record(w->is_same, r);
-    int rc = sqlite3_step(w->is_same);
-    if (rc != SQLITE_ROW) {
-        error = sqlite_db_error(&w->db, rc, err);
-    } else if (sqlite3_column_int(w->is_same, 0)) {
-        result->repeated++;
-    } else {
-        result->conflicts++;
-        result->conflict = r->key;
+    recent_store_begin(&w->recent, &w->db, now_us);
+    for (size_t i = 0; !error && i < a->n; i++) {
+        if (is_new(a, i)) {
+            struct block_row row = next_row(&a->records[i], &sequence);
+            error = recent_store_add(&w->recent, &row, err);
+        }
     }
-    sqlite3_reset(w->is_same);
-    return error;
-}
-
-static int insert(struct writer *w, const struct record *r, struct store_append_result *result,
-                  struct errbuf *err)
-{
-    bind_record(w->insert, r);
-    int error = sqlite_db_run(&w->db, w->insert, err);
-    if (error)
+    if (!error)
+        error = recent_store_end(&w->recent, err);
+    if (error || a->result->stored == 0)
         return error;
-    if (sqlite3_changes(w->db.handle) == 0)
-        return count_present(w, r, result, err);
-    result->stored++;
-    log_key_pack(&r->key, w->keys.data + w->keys.len);
-    w->keys.len += LOG_KEY_BYTES;
+    if (w->known.rows == 0)
+        w->known.first_row = w->recent.first_row;
+    w->known.last_row = (int64_t)sequence;
+    w->known.rows += a->result->stored;
+    w->known.bytes += w->recent.bytes;
     return 0;
 }
 
-/* Notes what the transaction has stored; from time to time, forgets what is past the horizon. */
-static int arrive(struct writer *w, size_t stored, struct errbuf *err)
+static bool is_time_to_seal(const struct store_sqlite_writer *w, const struct append *a)
 {
-    uint64_t now_us = clock_monotonic_us();
+    const struct store_sqlite_sizes *sizes = &w->s->sizes;
+    const struct known *k = &w->known;
 
-    if (stored == 0)
-        return 0;
-    sqlite3_bind_int64(w->arrive, 1, (int64_t)stored);
-    sqlite3_bind_int64(w->arrive, 2, clock_wall_us());
-    sqlite3_bind_blob64(w->arrive, 3, w->keys.data, w->keys.len, SQLITE_STATIC);
-    int error = sqlite_db_run(&w->db, w->arrive, err);
-    if (error || now_us - w->forgot_us < FORGET_INTERVAL_US)
-        return error;
-    w->forgot_us = now_us;
-    sqlite3_bind_int64(w->forget, 1, clock_wall_us());
-    sqlite3_bind_int64(w->forget, 2, STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
-    sqlite3_bind_int64(w->forget, 3, STORE_FOLLOW_LOGS_MAX);
-    sqlite3_bind_int64(w->forget, 4, FORGET_ROWS_MAX);
-    return sqlite_db_run(&w->db, w->forget, err);
+    return k->rows - k->kept_rows + a->result->stored >= sizes->seal_rows ||
+           k->bytes - k->kept_bytes + a->bytes >= sizes->seal_bytes;
 }
 
+static int reserve_batch(struct store_sqlite_writer *w, size_t n, struct errbuf *err)
+{
+    if (n <= w->batch_capacity)
+        return 0;
+    free(w->batch);
+    w->batch = try_malloc(n * sizeof(*w->batch));
+    w->batch_capacity = w->batch ? n : 0;
+    return w->batch ? 0 : errbuf_fail(err, LM_ENOMEM, "no memory to seal a batch");
+}
+
+static void drop_batch(struct store_sqlite_writer *w)
+{
+    if (w->batch_capacity <= BATCH_ROWS_KEPT)
+        return;
+    free(w->batch);
+    w->batch = NULL;
+    w->batch_capacity = 0;
+}
+
+/* Seals what is recent, the batch included if there is not too much. */
+static int seal(struct store_sqlite_writer *w, const struct append *a, int64_t now_us,
+                struct errbuf *err)
+{
+    struct seal_result sealed;
+    uint64_t sequence = w->known.end;
+    size_t n = 0;
+    int error = reserve_batch(w, a->result->stored, err);
+
+    for (size_t i = 0; !error && i < a->n; i++) {
+        if (is_new(a, i))
+            w->batch[n++] = next_row(&a->records[i], &sequence);
+    }
+    if (!error)
+        error = sealer_seal(w->sealer, &w->db, w->batch, n, now_us, &w->recent, &sealed, err);
+    drop_batch(w);
+    if (error)
+        return error;
+    repeats_forget_recent(w->repeats);
+    error = known_count_kept(&w->known, &w->db, err);
+    return error || sealed.took_batch ? error : store_raw(w, a, now_us, err);
+}
+
+/* Notes what the batch, which is stored, adds to what is known. */
+static void note(struct store_sqlite_writer *w, const struct append *a)
+{
+    struct known *k = &w->known;
+
+    k->end += a->result->stored;
+    for (size_t i = 0; i < a->n; i++) {
+        if (is_new(a, i) && (!k->is_any || log_key_compare(&k->highest, &a->records[i].key) < 0)) {
+            k->highest = a->records[i].key;
+            k->is_any = true;
+        }
+    }
+}
+
+/*
+ * From time to time, forgets what an older logmill has noted of the order of storing: before the
+ * first that is of the last hour by the clock, which is not always the same; a bounded number at a
+ * time.
+ */
+static int forget_arrivals(struct store_sqlite_writer *w, int64_t now_us, struct errbuf *err)
+{
+    uint64_t now = clock_monotonic_us();
+    sqlite3_stmt *stmt;
+
+    if (now - w->forgot_us < FORGET_INTERVAL_US)
+        return 0;
+    w->forgot_us = now;
+    int error = sqlite_db_statement(
+        &w->db,
+        "DELETE FROM arrivals WHERE last < (SELECT max("
+        "coalesce((SELECT last FROM arrivals WHERE stored BETWEEN ?1 - ?2 AND ?1 + ?2 "
+        "ORDER BY last LIMIT 1), (SELECT max(last) + 1 FROM arrivals)), "
+        "(SELECT max(last) FROM arrivals) - ?3)) "
+        "AND last <= coalesce((SELECT last FROM arrivals ORDER BY last LIMIT 1 OFFSET ?4), 9e18)",
+        &stmt, err);
+    if (error)
+        return error;
+    sqlite3_bind_int64(stmt, 1, now_us);
+    sqlite3_bind_int64(stmt, 2, STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
+    sqlite3_bind_int64(stmt, 3, STORE_FOLLOW_LOGS_MAX);
+    sqlite3_bind_int64(stmt, 4, FORGET_ROWS_MAX);
+    return sqlite_db_run(&w->db, stmt, err);
+}
+
+/* What is asked before anything is written. */
+static int look(struct store_sqlite_writer *w, struct append *a, struct errbuf *err)
+{
+    struct known *k = &w->known;
+    int error = known_refresh(k, &w->db, w->s->sizes.keep_rows, err);
+
+    if (!error)
+        error = repeats_find(w->repeats, &w->db, k->is_any ? &k->highest : NULL, a->records, a->n,
+                             &a->fates, err);
+    if (!error)
+        count(a);
+    return error;
+}
+
+/* All of it in one transaction. `*sealing_failed`: because the batch was to be sealed. */
+static int append(struct store_sqlite_writer *w, struct append *a, bool may_seal,
+                  bool *sealing_failed, struct errbuf *err)
+{
+    int64_t now_us = clock_wall_us();
+    int error = store_sqlite_writer_begin(w, err);
+
+    *sealing_failed = false;
+    if (error)
+        return error;
+    error = look(w, a, err);
+    if (!error && a->result->stored > 0) {
+        bool seals = may_seal && is_time_to_seal(w, a);
+
+        error = seals ? seal(w, a, now_us, err) : store_raw(w, a, now_us, err);
+        *sealing_failed = error && seals;
+    }
+    if (!error)
+        error = forget_arrivals(w, now_us, err);
+    error = store_sqlite_writer_end(w, error, err);
+    if (!error) {
+        note(w, a);
+        known_commit(&w->known, &w->db);
+    }
+    return error;
+}
+
+/* Sealing is not what a batch is refused for: it is stored as it is then, and sealed later. */
 int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                struct store_append_result *result, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
+    struct append a = {.records = records, .n = n, .result = result};
+    unsigned pause_ms = atomic_load(&w->s->append_pause_ms);
+    bool may_seal = clock_monotonic_us() >= w->seal_again_us;
+    bool sealing_failed;
 
-    *result = (struct store_append_result){0};
-    buffer_clear(&w->keys);
-    if (n > 0 && !buffer_reserve(&w->keys, n * LOG_KEY_BYTES))
-        return errbuf_fail(err, LM_ENOMEM, "no memory for the keys of a batch");
-    int error = begin(w, err);
-    if (error)
-        return error;
-    for (size_t i = 0; !error && i < n; i++)
-        error = insert(w, &records[i], result, err);
-    if (!error)
-        error = arrive(w, result->stored, err);
-    error = end(w, error, err);
+    if (pause_ms > 0)
+        usleep(pause_ms * 1000);
+    int error = append(w, &a, may_seal, &sealing_failed, err);
+
+    if (sealing_failed) {
+        w->seal_again_us = clock_monotonic_us() + SEAL_AGAIN_US;
+        error = append(w, &a, false, &sealing_failed, err);
+    }
     if (error)
         *result = (struct store_append_result){0};
     return error;
 }
 
+/* ---- Deleting ---- */
+
 int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                size_t *deleted, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
     size_t gone = 0;
-    int error = begin(w, err);
+    int error = store_sqlite_writer_begin(w, err);
 
     *deleted = 0;
     if (error)
         return error;
-    error = end(w, expire_before(&w->db, before_us, max_rows, &gone, err), err);
+    error = expire_before(&w->db, before_us, max_rows, &gone, err);
+    error = store_sqlite_writer_end(w, error, err);
     if (!error)
         *deleted = gone;
     return error;
@@ -235,7 +338,7 @@ int store_sqlite_writer_erase(struct store_writer *base, struct store_scan *scan
                               const struct store_slice *slice, bool remember, size_t *erased,
                               struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
     bool found;
 
     if (!w->eraser)
@@ -245,16 +348,16 @@ int store_sqlite_writer_erase(struct store_writer *base, struct store_scan *scan
     int error = store_sqlite_eraser_find(w->eraser, scan, slice, &found, err);
     if (error || !found)
         return error;
-    error = begin(w, err);
+    error = store_sqlite_writer_begin(w, err);
     if (error)
         return error;
     error = store_sqlite_eraser_erase(w->eraser, &w->db, remember, erased, err);
-    return end(w, error, err);
+    return store_sqlite_writer_end(w, error, err);
 }
 
 unsigned store_sqlite_writer_tidy(struct store_writer *base)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
 
     return sqlite_db_tidy(&w->db);
 }
@@ -264,34 +367,44 @@ unsigned store_sqlite_writer_tidy(struct store_writer *base)
 int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock *kept,
                                    int64_t *now_us, struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
     int error = w->db.handle ? 0 : open_db(w, err);
+    sqlite3_stmt *stmt;
 
     *kept = (struct store_clock){0};
     *now_us = clock_wall_us();
+    if (!error)
+        error = sqlite_db_statement(
+            &w->db, "SELECT believed, claimed, doubted FROM retention_clock", &stmt, err);
     if (error)
         return error;
-    int rc = sqlite3_step(w->clock_read);
+    int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
-        *kept = (struct store_clock){.believed_us = sqlite3_column_int64(w->clock_read, 0),
-                                     .claimed_us = sqlite3_column_int64(w->clock_read, 1),
-                                     .doubted_us = sqlite3_column_int64(w->clock_read, 2)};
+        *kept = (struct store_clock){.believed_us = sqlite3_column_int64(stmt, 0),
+                                     .claimed_us = sqlite3_column_int64(stmt, 1),
+                                     .doubted_us = sqlite3_column_int64(stmt, 2)};
     else if (rc != SQLITE_DONE)
         error = sqlite_db_error(&w->db, rc, err);
-    sqlite3_reset(w->clock_read);
+    sqlite3_reset(stmt);
     return error;
 }
 
 int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
                                     struct errbuf *err)
 {
-    struct writer *w = (struct writer *)base;
-    int error = begin(w, err);
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
+    sqlite3_stmt *stmt;
+    int error = store_sqlite_writer_begin(w, err);
 
     if (error)
         return error;
-    sqlite3_bind_int64(w->clock_write, 1, kept->believed_us);
-    sqlite3_bind_int64(w->clock_write, 2, kept->claimed_us);
-    sqlite3_bind_int64(w->clock_write, 3, kept->doubted_us);
-    return end(w, sqlite_db_run(&w->db, w->clock_write, err), err);
+    error = sqlite_db_statement(
+        &w->db, "UPDATE retention_clock SET believed = ?, claimed = ?, doubted = ?", &stmt, err);
+    if (!error) {
+        sqlite3_bind_int64(stmt, 1, kept->believed_us);
+        sqlite3_bind_int64(stmt, 2, kept->claimed_us);
+        sqlite3_bind_int64(stmt, 3, kept->doubted_us);
+        error = sqlite_db_run(&w->db, stmt, err);
+    }
+    return store_sqlite_writer_end(w, error, err);
 }
