@@ -103,6 +103,7 @@ int segment_builder_add(struct segment_builder *b, const struct block_row *rows,
     const struct block_options options = {
         .zstd_level = b->cold ? BLOCK_LEVEL_COLD : BLOCK_LEVEL_HOT,
         .keeps_sequence = b->keeps_sequence,
+        .hashes = b->cold,
     };
     struct built_block *block = &b->blocks[b->len];
 
