@@ -357,33 +357,37 @@ static const struct record *any_log(struct random_logs *l)
     return &l->rows[random_logs_below(l, 256) * 257 % l->len].record;
 }
 
+static void choose_value(struct random_logs *l, struct log_attribute_filter *a, yyjson_val *name,
+                         yyjson_val *value)
+{
+    struct buffer b = take_room(l);
+
+    buffer_append_slice(&b, json_text(name));
+    a->name = keep(l, &b);
+    b = take_room(l);
+    if (yyjson_is_bool(value))
+        buffer_append_string(&b, yyjson_get_bool(value) ? "true" : "false");
+    else if (!yyjson_is_null(value))
+        buffer_append_slice(&b, json_text(value));
+    if (b.len || yyjson_is_str(value))
+        a->value = keep(l, &b);
+}
+
 static void choose_attribute(struct random_logs *l, struct log_attribute_filter *a)
 {
     struct slice json = any_log(l)->attributes;
     yyjson_doc *doc = yyjson_read(json.data ? json.data : "", json.len, YYJSON_READ_NUMBER_AS_RAW);
-    size_t members = doc ? yyjson_obj_size(yyjson_doc_get_root(doc)) : 0;
-    size_t wanted = members ? random_logs_below(l, members) : 0;
-    size_t i, max;
-    yyjson_val *name, *value;
-    struct buffer b;
+    yyjson_val *object = yyjson_doc_get_root(doc);
+    size_t members = yyjson_obj_size(object);
+    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+    yyjson_val *name = NULL;
 
     a->name = slice_of_string(PICK(l, names));
     a->value = SLICE_LITERAL("null");
-    yyjson_obj_foreach(doc ? yyjson_doc_get_root(doc) : NULL, i, max, name, value)
-    {
-        if (i != wanted)
-            continue;
-        b = take_room(l);
-        buffer_append_slice(&b, json_text(name));
-        a->name = keep(l, &b);
-        b = take_room(l);
-        if (yyjson_is_bool(value))
-            buffer_append_string(&b, yyjson_get_bool(value) ? "true" : "false");
-        else if (!yyjson_is_null(value))
-            buffer_append_slice(&b, json_text(value));
-        if (b.len || yyjson_is_str(value))
-            a->value = keep(l, &b);
-    }
+    for (size_t left = members ? random_logs_below(l, members) + 1 : 0; left > 0; left--)
+        name = yyjson_obj_iter_next(&iter);
+    if (name)
+        choose_value(l, a, name, yyjson_obj_iter_get_val(name));
     yyjson_doc_free(doc);
     if (one_in(l, 4))
         a->value = part_of(l, a->value);
