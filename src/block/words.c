@@ -8,18 +8,28 @@
 static const uint64_t WORD_SEED = UINT64_C(0x9e3779b97f4a7c15);
 static const uint64_t VALUE_SEED = UINT64_C(0xc2b2ae3d27d4eb4f);
 
-/* Eight bytes a step: words are hashed for every log. */
+/* A text is hashed eight bytes a step, and last what is left and how long it was. */
+static uint64_t hash_step(uint64_t hash, uint64_t eight_bytes)
+{
+    return hash_mix(hash ^ eight_bytes) + WORD_SEED;
+}
+
+static uint64_t hash_end(uint64_t hash, uint64_t left, size_t len)
+{
+    return hash_mix(hash ^ left ^ (uint64_t)len << 56);
+}
+
 static uint64_t hash_text(uint64_t hash, struct slice text)
 {
     const char *p = text.data;
-    size_t left = text.len;
+    size_t n = text.len;
+    uint64_t left = 0;
 
-    for (; left >= 8; p += 8, left -= 8)
-        hash = hash_mix(hash ^ byte_order_get64(p)) + WORD_SEED;
-    uint64_t last = 0;
-    for (size_t i = 0; i < left; i++)
-        last = last << 8 | (unsigned char)p[i];
-    return hash_mix(hash ^ last ^ (uint64_t)text.len << 56);
+    for (; n >= 8; p += 8, n -= 8)
+        hash = hash_step(hash, byte_order_get64(p));
+    for (size_t i = 0; i < n; i++)
+        left = left << 8 | (unsigned char)p[i];
+    return hash_end(hash, left, text.len);
 }
 
 uint64_t block_value_hash(struct slice name, struct slice value)
@@ -29,35 +39,39 @@ uint64_t block_value_hash(struct slice name, struct slice value)
 
 /* ---- Words ---- */
 
+/* Of a byte of a folded text, which has no capitals of ASCII. */
 enum { NO_WORD, DIGIT, LETTER };
 
-/* Of folded texts, which have no capitals of ASCII. */
-static unsigned kind_of(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return DIGIT;
-    return (c >= 'a' && c <= 'z') || c == '_' || c >= 0x80 ? LETTER : NO_WORD;
-}
+static const unsigned char kinds[256] = {
+    ['0' ... '9'] = DIGIT,
+    ['_'] = LETTER,
+    ['a' ... 'z'] = LETTER,
+    [0x80 ... 0xff] = LETTER,
+};
 
+/* Every log goes through here: a byte is looked at once, and hashed while it is. */
 void block_words(struct slice folded, block_word_fn *fn, void *ctx)
 {
-    const unsigned char *s = (const unsigned char *)folded.data;
-    size_t at = 0;
+    const unsigned char *start = (const unsigned char *)folded.data;
+    const unsigned char *end = start + folded.len;
 
-    while (at < folded.len) {
-        size_t start = at;
-        unsigned kinds = 0;
-        unsigned kind;
+    while (start < end) {
+        const unsigned char *p = start;
+        uint64_t hash = WORD_SEED;
+        uint64_t left = 0;
+        unsigned found = 0;
 
-        while (at < folded.len && (kind = kind_of(s[at])) != NO_WORD) {
-            kinds |= kind;
-            at++;
+        for (; p < end && kinds[*p] != NO_WORD; p++) {
+            found |= kinds[*p];
+            left = left << 8 | *p;
+            if ((p - start) % 8 == 7) {
+                hash = hash_step(hash, left);
+                left = 0;
+            }
         }
-        size_t least = kinds == DIGIT ? BLOCK_NUMBER_MIN : BLOCK_WORD_MIN;
-        if (at - start >= least) {
-            struct slice word = slice_of(folded.data + start, at - start);
-            fn(hash_text(WORD_SEED, word), word, ctx);
-        }
-        at += at == start;
+        size_t len = (size_t)(p - start);
+        if (len >= (found == DIGIT ? BLOCK_NUMBER_MIN : BLOCK_WORD_MIN))
+            fn(hash_end(hash, left, len), slice_of((const char *)start, len), ctx);
+        start = p + (p == start);
     }
 }
