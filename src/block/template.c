@@ -273,6 +273,8 @@ static size_t split(struct template_writer *w, struct slice text, unsigned *slot
         .w = w, .start = text.data, .at = text.data, .piece = text.data, .to = w->skeleton};
 
     s.end = text.data + text.len;
+    if (text.len > 0 && is_continuation(text.data[0]))
+        return SIZE_MAX;
     while (s.at < s.end) {
         const char *from = s.at;
         unsigned classes = 0;
