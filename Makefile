@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults fuzz schemathesis tsan coverage lint format bench stress torture cdk-test install compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture cdk-test install compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -48,6 +48,10 @@ faults: test-build ## every allocation, write and sync fails in turn (FAULT_POIN
 	for name in queue_test_queue_sqlite store_test_store_sqlite; do \
 	    FAULT_POINTS=$(FAULT_POINTS) build/test/tests/unit/$${name}_faults || exit; done
 	FAULT_POINTS=$(FAULT_POINTS) tools/node-test integration faults-inside
+
+LIVES ?= 5000
+simulation: test-build ## LIVES=5000 lives of the embedded store, with faults, kills and power cuts (SEED: of the first)
+	build/test/tests/simulation/simulation $(or $(SEED),$$(date +%s)) $(LIVES)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), and what all its inputs reach
 	@tools/bootstrap build test
