@@ -631,7 +631,7 @@ static int erase(struct life *l)
 {
     const struct record *sample =
         l->model.len > 0 ? &l->model.logs[dice_below(&l->dice, l->model.len)]->record : NULL;
-    bool remembers = getenv("REMEMBERS") && !l->leaps && dice_one_in(&l->dice, 2);
+    bool remembers = !l->leaps && dice_one_in(&l->dice, 2);
     struct log_filter f;
     struct store_scan scan;
     bool failed = false;
