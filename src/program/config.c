@@ -84,6 +84,11 @@ static const struct setting settings[] = {
            .help = "seconds that a stop may take to answer and store what is in flight"),
     NUMBER(RETENTION_DAYS, retention_days, .fallback = "0", .min = 0, .max = 1000000,
            .help = "logs older than this many days are deleted; 0 keeps them for ever"),
+    NUMBER(RETENTION_MB, retention_mb, .fallback = "0", .min = 0, .max = 1024 * 1024 * 1024,
+           .help = "MiB past which the oldest logs of the store are deleted; 0: no limit"),
+    TEXT(RETENTION_DAYS_BY_LEVEL, retention_days_by_level,
+         .help =
+             "levels whose logs are deleted sooner than RETENTION_DAYS, such as debug:3,info:30"),
     NUMBER(QUEUE_MAX_BYTES, queue_max_bytes, .fallback = "10737418240", .min = 0, .max = 1024 * GIB,
            .help = "bytes that the embedded queue may hold, dead letters included; past it 503, so "
                    "that the store has room to take them; 0: no limit"),

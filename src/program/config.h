@@ -36,6 +36,8 @@ struct config {
     uint64_t ready_timeout;
     uint64_t shutdown_timeout;
     uint64_t retention_days;
+    uint64_t retention_mb;
+    const char *retention_days_by_level;
     uint64_t queue_max_bytes;
     uint64_t dead_letters_days;
     uint64_t dead_letters_max_bytes;

@@ -186,12 +186,22 @@ static struct expiry_letters dead_letter_limits(const struct config *c)
                                    .drops = strcmp(c->dead_letters_excess, "drop") == 0};
 }
 
+static int read_level_rules(const struct config *c, struct level_rules *levels, struct errbuf *err)
+{
+    struct errbuf reason = ERRBUF_INIT;
+    int error = level_rules_parse(c->retention_days_by_level, levels, &reason);
+
+    return error ? errbuf_fail(err, error, "RETENTION_DAYS_BY_LEVEL: %s", reason.text) : 0;
+}
+
 /* Opens all that the roles need and starts them: what clients see comes last. */
 static int start(struct service *s, struct errbuf *err)
 {
+    struct level_rules levels;
     int error;
 
-    if ((error = start_emf(s->config, err)) ||
+    if ((error = read_level_rules(s->config, &levels, err)) ||
+        (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||
         (error = ports_open_queue(s->config,
@@ -223,6 +233,8 @@ static int start(struct service *s, struct errbuf *err)
                                      .threads = (unsigned)s->config->worker_threads,
                                      .one_writer = ports_store_is_embedded(s->config),
                                      .retention_days = (unsigned)s->config->retention_days,
+                                     .retention_bytes = s->config->retention_mb << 20,
+                                     .retention_levels = levels,
                                      .dead_letters = dead_letter_limits(s->config),
                                      .stored = s->feed ? tail_feed_wake : NULL,
                                      .stored_ctx = s->feed},

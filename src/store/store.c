@@ -38,6 +38,11 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
     return w->ops->expire(w, before_us, max_rows, deleted, err);
 }
 
+int store_shrink(struct store_writer *w, uint64_t max_bytes, size_t *deleted, struct errbuf *err)
+{
+    return w->ops->shrink(w, max_bytes, deleted, err);
+}
+
 int store_erase(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
                 bool remember, size_t *erased, struct errbuf *err)
 {

@@ -57,6 +57,14 @@ int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, siz
                  struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * Deletes the oldest logs while all that is stored takes more than max_bytes on the disk, a bounded
+ * piece in one short transaction: whole blocks of them, or days, whatever the store has. `*deleted`
+ * tells how many; 0: it does not take more, or nothing is left that may go.
+ */
+int store_shrink(struct store_writer *w, uint64_t max_bytes, size_t *deleted,
+                 struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * How long the keys of logs that were erased are remembered, so that a message which comes again
  * does not bring them back: longer than any queue keeps one (SQS: 14 days at most).
  */
@@ -253,6 +261,7 @@ struct store_ops {
                   struct store_append_result *result, struct errbuf *err);
     int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
                   struct errbuf *err);
+    int (*shrink)(struct store_writer *w, uint64_t max_bytes, size_t *deleted, struct errbuf *err);
     int (*erase)(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
                  bool remember, size_t *erased, struct errbuf *err);
     unsigned (*tidy)(struct store_writer *w); /* NULL: nothing to do */

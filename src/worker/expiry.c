@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
 #include "metrics/metrics.h"
@@ -14,8 +15,18 @@ void expiry_init(struct expiry *e, unsigned days)
     pthread_mutex_init(&e->step, NULL);
 }
 
+void expiry_set_levels(struct expiry *e, const struct level_rules *rules)
+{
+    e->levels_len = rules->len;
+    for (size_t i = 0; i < rules->len; i++)
+        e->levels[i] = (struct expiry_level){
+            .rule = rules->items[i], .done_us = TIMESTAMP_MIN_US, .late_us = INT64_MAX};
+}
+
 void expiry_release(struct expiry *e)
 {
+    for (size_t i = 0; i < e->levels_len; i++)
+        log_matcher_unref(e->levels[i].matcher);
     pthread_mutex_destroy(&e->step);
 }
 
@@ -151,6 +162,107 @@ static int delete_rows(struct expiry *e, struct store_writer *writer, size_t row
     return 0;
 }
 
+/* The oldest go while the store is too large; counts as deleting rows. */
+static int shrink(struct expiry *e, struct store_writer *writer, size_t rows, size_t *deleted,
+                  struct errbuf *err)
+{
+    size_t got;
+
+    do {
+        got = 0;
+        int error = store_shrink(writer, e->max_bytes, &got, err);
+        metrics_add(METRIC_LOGS_EXPIRED, got);
+        *deleted += got;
+        if (error)
+            return error;
+    } while (got > 0 && *deleted < rows);
+    return 0;
+}
+
+/* ---- Levels ---- */
+
+/* Begins a scan of what is newly too old. False: nothing is. */
+static bool begin_level(struct expiry *e, struct expiry_level *l)
+{
+    const int64_t moves_us = EXPIRY_LEVEL_MOVES_S * INT64_C(1000000);
+    int64_t before_us = e->clock.time_us - l->rule.days * DAY_US;
+    int64_t done_us = atomic_load(&l->done_us);
+    int64_t until_us = before_us - (before_us % moves_us + moves_us) % moves_us;
+    struct log_filter filter;
+
+    until_us = until_us > done_us ? until_us : done_us;
+    if (until_us == done_us && atomic_load(&l->late_us) >= done_us)
+        return false;
+    /* In this order: what is stored meanwhile is met by this scan, or noted for the next. */
+    atomic_store(&l->done_us, until_us);
+    int64_t late_us = atomic_exchange(&l->late_us, INT64_MAX);
+    log_filter_init(&filter);
+    filter.since_us = late_us < done_us ? late_us : done_us;
+    filter.until_us = until_us;
+    filter.levels[filter.levels_len++] = l->rule.level;
+    l->matcher = log_matcher_new(&filter);
+    if (!l->matcher) { /* all of it is tried again */
+        atomic_store(&l->done_us, filter.since_us);
+        return false;
+    }
+    store_scan_init(&l->scan, l->matcher, NULL, 0);
+    return true;
+}
+
+static void end_level(struct expiry_level *l)
+{
+    log_matcher_unref(l->matcher);
+    l->matcher = NULL;
+}
+
+/* Deletes at most `rows` logs in all; *more: time or number was not enough. */
+static int delete_levels(struct expiry *e, struct store_writer *writer, size_t rows,
+                         size_t *deleted, bool *more, struct errbuf *err)
+{
+    uint64_t until_us = clock_monotonic_us() + (uint64_t)EXPIRY_LEVEL_STEP_MS * 1000;
+    int error = 0;
+
+    *more = false;
+    for (size_t i = 0; !error && i < e->levels_len; i++) {
+        struct expiry_level *l = &e->levels[i];
+
+        if (!l->matcher && !begin_level(e, l))
+            continue;
+        while (!error && !l->scan.done && *deleted < rows && clock_monotonic_us() < until_us) {
+            const struct store_slice slice = {.rows = EXPIRY_TRANSACTION_ROWS,
+                                              .until_us = until_us};
+            size_t got = 0;
+
+            error = store_erase(writer, &l->scan, &slice, false, &got, err);
+            metrics_add(METRIC_LOGS_EXPIRED, got);
+            *deleted += got;
+        }
+        if (l->scan.done)
+            end_level(l);
+        else
+            *more = true;
+    }
+    return error;
+}
+
+/* These came though their level's time is over: the next scan begins with them. */
+static void note_late(struct expiry *e, const struct record *r)
+{
+    for (size_t i = 0; i < e->levels_len; i++) {
+        struct expiry_level *l = &e->levels[i];
+        int64_t timestamp_us = r->key.timestamp_us;
+
+        if (timestamp_us >= atomic_load(&l->done_us) || !text_equal_nocase(l->rule.level, r->level))
+            continue;
+        int64_t late_us = atomic_load(&l->late_us);
+        while (timestamp_us < late_us &&
+               !atomic_compare_exchange_weak(&l->late_us, &late_us, timestamp_us))
+            continue;
+    }
+}
+
+/* ---- Steps ---- */
+
 /* The rows that a step may delete; what was stored before is counted for it, as far as it goes. */
 static size_t take_rows(struct expiry *e)
 {
@@ -168,15 +280,20 @@ static unsigned step(struct expiry *e, struct store_writer *writer, uint64_t now
     struct errbuf err = ERRBUF_INIT;
     size_t rows = take_rows(e);
     size_t deleted = 0;
+    bool more = false;
 
     if (advance_clock(e, writer, now_us, &err) ||
-        (e->days > 0 && delete_rows(e, writer, rows, &deleted, &err))) {
+        (e->days > 0 && delete_rows(e, writer, rows, &deleted, &err)) ||
+        (e->max_bytes > 0 && shrink(e, writer, rows, &deleted, &err)) ||
+        (e->levels_len > 0 && delete_levels(e, writer, rows, &deleted, &more, &err))) {
         diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
         return EXPIRY_INTERVAL_MS;
     }
     if (deleted >= rows)
         return 0;
     atomic_store(&e->stored, 0);
+    if (more)
+        return EXPIRY_LEVEL_PAUSE_MS;
     return deleted > 0 ? EXPIRY_INTERVAL_BUSY_MS : EXPIRY_INTERVAL_MS;
 }
 
@@ -225,6 +342,7 @@ void expiry_note_stored(struct expiry *e, const struct record *records, size_t n
         int64_t timestamp_us = records[i].key.timestamp_us;
 
         too_old += timestamp_us < before_us;
+        note_late(e, &records[i]);
         oldest_us = timestamp_us < oldest_us ? timestamp_us : oldest_us;
     }
     metrics_add(METRIC_LOGS_TOO_OLD, too_old);

@@ -684,6 +684,8 @@ struct worker *worker_new(const struct worker_options *options, struct errbuf *e
 
     w->options = *options;
     expiry_init(&w->expiry, options->retention_days);
+    w->expiry.max_bytes = options->retention_bytes;
+    expiry_set_levels(&w->expiry, &options->retention_levels);
     w->expiry.queue = options->queue;
     w->expiry.letters = options->dead_letters;
     pthread_mutex_init(&w->lock, NULL);

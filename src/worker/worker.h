@@ -20,7 +20,9 @@ struct worker_options {
     struct cache *cache; /* NULL: none */
     unsigned threads;    /* 0: WORKER_THREADS_DEFAULT; fewer if the queue or one_writer wants it */
     bool one_writer;     /* the store is not written to by two threads at a time */
-    unsigned retention_days; /* 0: logs are kept for ever */
+    unsigned retention_days;  /* 0: logs are kept for ever */
+    uint64_t retention_bytes; /* of the store; 0: no limit */
+    struct level_rules retention_levels;
     struct expiry_letters dead_letters;
     void (*stored)(void *ctx); /* after each commit, on a worker's thread; NULL: none */
     void *stored_ctx;

@@ -20,6 +20,7 @@ static const struct store_ops ops = {
     .writer_free = store_postgres_writer_free,
     .append = store_postgres_writer_append,
     .expire = store_postgres_writer_expire,
+    .shrink = store_postgres_writer_shrink,
     .erase = store_postgres_erase,
     .clock_read = store_postgres_writer_clock_read,
     .clock_write = store_postgres_writer_clock_write,

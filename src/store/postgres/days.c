@@ -191,32 +191,96 @@ static int find_oldest(struct store_postgres_conn *c, int64_t before_us, int64_t
     return store_postgres_conn_number(c, sql, digits, err);
 }
 
+/* Counting reads all of it: past COUNTED_PAGES the server's estimate has to do. */
+static int count_rows(struct store_postgres_conn *c, const char *table, int64_t *rows,
+                      struct errbuf *err)
+{
+    char sql[SQL_SIZE];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT CASE WHEN relpages < %d THEN (SELECT count(*) FROM %s) "
+             "ELSE reltuples::bigint END FROM pg_class WHERE oid = '%s'::regclass",
+             COUNTED_PAGES, table, table);
+    return store_postgres_conn_number(c, sql, rows, err);
+}
+
 /*
  * DROP TABLE locks all of `logs` for a moment. It waits for that at most as long as every reader
  * behind it can bear; if long queries are in the way, the next call tries again.
  */
+static int drop(struct store_postgres_conn *c, int64_t digits, int64_t *rows, struct errbuf *err)
+{
+    char table[64];
+    char sql[SQL_SIZE];
+
+    snprintf(table, sizeof(table), "logs_%08lld", (long long)digits);
+    int error = count_rows(c, table, rows, err);
+    if (error)
+        return error;
+    snprintf(sql, sizeof(sql),
+             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
+             "; DROP TABLE %s; COMMIT",
+             table);
+    return store_postgres_conn_exec(c, sql, NULL, err);
+}
+
 int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
                              int64_t *rows, struct errbuf *err)
 {
-    char sql[SQL_SIZE];
     int64_t digits;
     int error = find_oldest(c, before_us, &digits, err);
 
     *found = !error && digits != 0;
     *rows = 0;
-    if (!*found)
+    return *found ? drop(c, digits, rows, err) : error;
+}
+
+/* ---- By size ---- */
+
+/* Empties logs_past; its rows cannot go one by one, since a table does not get smaller by that. */
+static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbuf *err)
+{
+    int64_t any = 0;
+    int error = store_postgres_conn_number(
+        c, "SELECT count(*) FROM pg_class WHERE oid = to_regclass('logs_past')", &any, err);
+
+    *rows = 0;
+    if (!error && any)
+        error = store_postgres_conn_number(
+            c, "SELECT count(*) FROM (SELECT FROM logs_past LIMIT 1)", &any, err);
+    if (error || !any)
         return error;
-    /* Counting reads all of it: past COUNTED_PAGES the server's estimate has to do. */
-    snprintf(sql, sizeof(sql),
-             "SELECT CASE WHEN relpages < %d THEN (SELECT count(*) FROM logs_%08lld) "
-             "ELSE reltuples::bigint END FROM pg_class WHERE oid = 'logs_%08lld'::regclass",
-             COUNTED_PAGES, (long long)digits, (long long)digits);
-    error = store_postgres_conn_number(c, sql, rows, err);
+    error = count_rows(c, "logs_past", rows, err);
     if (error)
         return error;
-    snprintf(sql, sizeof(sql),
-             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
-             "; DROP TABLE logs_%08lld; COMMIT",
-             (long long)digits);
-    return store_postgres_conn_exec(c, sql, NULL, err);
+    *rows = *rows > 0 ? *rows : 1;
+    return store_postgres_conn_exec(
+        c,
+        "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
+        "; TRUNCATE logs_past; COMMIT",
+        NULL, err);
+}
+
+int store_postgres_days_shrink(struct store_postgres_conn *c, uint64_t max_bytes, int64_t *rows,
+                               struct errbuf *err)
+{
+    int64_t bytes = 0, digits = 0;
+    int error = store_postgres_conn_number(c,
+                                           "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), "
+                                           "0)::bigint FROM pg_inherits "
+                                           "WHERE inhparent = 'logs'::regclass",
+                                           &bytes, err);
+
+    *rows = 0;
+    if (error || (uint64_t)bytes <= max_bytes)
+        return error;
+    error = empty_past(c, rows, err);
+    if (error || *rows > 0)
+        return error;
+    error = find_oldest(c, day_of(clock_wall_us()) * DAY_US, &digits, err);
+    if (error || digits == 0)
+        return error;
+    error = drop(c, digits, rows, err);
+    *rows = *rows > 0 ? *rows : 1;
+    return error;
 }

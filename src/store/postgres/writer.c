@@ -422,35 +422,66 @@ static int expire(struct store_postgres_writer *w, int64_t before_us, size_t max
     return error;
 }
 
+/* One writer at a time: the others would only wait for the same rows. Opens the connection. */
+static int lock_expiry(struct store_postgres_writer *w, bool *locked, struct errbuf *err)
+{
+    int64_t got = 0;
+    bool fresh;
+    int error = store_postgres_writer_begin(w, &fresh, err);
+
+    *locked = false;
+    if (error)
+        return error;
+    error = store_postgres_conn_number(
+        &w->conn, "SELECT pg_try_advisory_lock(" STORE_POSTGRES_EXPIRE_LOCK ")::int", &got, err);
+    if (error)
+        store_postgres_writer_undo(w, error);
+    *locked = !error && got;
+    return error;
+}
+
+/* Returns `error`, that of what was done under the lock. */
+static int unlock_expiry(struct store_postgres_writer *w, int error)
+{
+    if (error)
+        store_postgres_writer_undo(w, error);
+    if (store_postgres_conn_is_open(&w->conn) &&
+        store_postgres_conn_exec(
+            &w->conn, "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")", NULL, NULL) != 0)
+        store_postgres_conn_close(&w->conn);
+    return error;
+}
+
 int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
                                  size_t *deleted, struct errbuf *err)
 {
     struct store_postgres_writer *w = (struct store_postgres_writer *)base;
-    int64_t locked;
-    bool fresh;
+    bool locked;
 
     *deleted = 0;
     if (before_us <= TIMESTAMP_MIN_US)
         return 0;
     before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
-    int error = store_postgres_writer_begin(w, &fresh, err);
-    if (error)
+    int error = lock_expiry(w, &locked, err);
+    if (error || !locked)
         return error;
-    /* One writer at a time: the others would only wait for the same rows. */
-    error = store_postgres_conn_number(
-        &w->conn, "SELECT pg_try_advisory_lock(" STORE_POSTGRES_EXPIRE_LOCK ")::int", &locked, err);
-    if (!error && locked) {
-        error = expire(w, before_us, max_rows, deleted, err);
-        if (error)
-            store_postgres_writer_undo(w, error);
-        if (store_postgres_conn_is_open(&w->conn) &&
-            store_postgres_conn_exec(&w->conn,
-                                     "SELECT pg_advisory_unlock(" STORE_POSTGRES_EXPIRE_LOCK ")",
-                                     NULL, NULL) != 0)
-            store_postgres_conn_close(&w->conn);
-    } else if (error) {
-        store_postgres_writer_undo(w, error);
-    }
+    return unlock_expiry(w, expire(w, before_us, max_rows, deleted, err));
+}
+
+int store_postgres_writer_shrink(struct store_writer *base, uint64_t max_bytes, size_t *deleted,
+                                 struct errbuf *err)
+{
+    struct store_postgres_writer *w = (struct store_postgres_writer *)base;
+    int64_t rows = 0;
+    bool locked;
+    int error = lock_expiry(w, &locked, err);
+
+    *deleted = 0;
+    if (error || !locked)
+        return error;
+    error = unlock_expiry(w, store_postgres_days_shrink(&w->conn, max_bytes, &rows, err));
+    if (!error)
+        *deleted = (size_t)rows;
     return error;
 }
 

@@ -36,6 +36,7 @@ static const struct store_ops ops = {
     .writer_free = store_sqlite_writer_free,
     .append = store_sqlite_writer_append,
     .expire = store_sqlite_writer_expire,
+    .shrink = store_sqlite_writer_shrink,
     .erase = store_sqlite_writer_erase,
     .tidy = store_sqlite_writer_tidy,
     .clock_read = store_sqlite_writer_clock_read,

@@ -10,10 +10,8 @@
 
 enum {
     WRITER_CACHE_KIB = 2048,
-    FORGET_INTERVAL_US = 5 * 1000000, /* between two looks for arrivals past the horizon */
-    FORGET_ROWS_MAX = 1000,           /* at one look: more than come in that time */
-    SEAL_AGAIN_US = 10 * 1000000,     /* after sealing has failed */
-    BATCH_ROWS_KEPT = 100000,         /* for which memory is kept from one batch to the next */
+    SEAL_AGAIN_US = 10 * 1000000, /* after sealing has failed */
+    BATCH_ROWS_KEPT = 100000,     /* for which memory is kept from one batch to the next */
 };
 
 static void close_db(struct store_sqlite_writer *w)
@@ -221,36 +219,6 @@ static void note(struct store_sqlite_writer *w, const struct append *a)
     }
 }
 
-/*
- * From time to time, forgets what an older logmill has noted of the order of storing: before the
- * first that is of the last hour by the clock, which is not always the same; a bounded number at a
- * time.
- */
-static int forget_arrivals(struct store_sqlite_writer *w, int64_t now_us, struct errbuf *err)
-{
-    uint64_t now = clock_monotonic_us();
-    sqlite3_stmt *stmt;
-
-    if (now - w->forgot_us < FORGET_INTERVAL_US)
-        return 0;
-    w->forgot_us = now;
-    int error = sqlite_db_statement(
-        &w->db,
-        "DELETE FROM arrivals WHERE last < (SELECT max("
-        "coalesce((SELECT last FROM arrivals WHERE stored BETWEEN ?1 - ?2 AND ?1 + ?2 "
-        "ORDER BY last LIMIT 1), (SELECT max(last) + 1 FROM arrivals)), "
-        "(SELECT max(last) FROM arrivals) - ?3)) "
-        "AND last <= coalesce((SELECT last FROM arrivals ORDER BY last LIMIT 1 OFFSET ?4), 9e18)",
-        &stmt, err);
-    if (error)
-        return error;
-    sqlite3_bind_int64(stmt, 1, now_us);
-    sqlite3_bind_int64(stmt, 2, STORE_FOLLOW_HORIZON_S * INT64_C(1000000));
-    sqlite3_bind_int64(stmt, 3, STORE_FOLLOW_LOGS_MAX);
-    sqlite3_bind_int64(stmt, 4, FORGET_ROWS_MAX);
-    return sqlite_db_run(&w->db, stmt, err);
-}
-
 /* What is asked before anything is written. */
 static int look(struct store_sqlite_writer *w, struct append *a, struct errbuf *err)
 {
@@ -282,8 +250,6 @@ static int append(struct store_sqlite_writer *w, struct append *a, bool may_seal
         error = seals ? seal(w, a, now_us, err) : store_raw(w, a, now_us, err);
         *sealing_failed = error && seals;
     }
-    if (!error)
-        error = forget_arrivals(w, now_us, err);
     error = store_sqlite_writer_end(w, error, err);
     if (!error) {
         note(w, a);
@@ -329,6 +295,24 @@ int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, siz
         return error;
     error = expire_before(&w->db, before_us, max_rows, &gone, err);
     error = store_sqlite_writer_end(w, error, err);
+    if (!error)
+        *deleted = gone;
+    return error;
+}
+
+int store_sqlite_writer_shrink(struct store_writer *base, uint64_t max_bytes, size_t *deleted,
+                               struct errbuf *err)
+{
+    struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
+    size_t gone = 0;
+
+    *deleted = 0;
+    if (w->db.handle && sqlite_db_used_bytes(&w->db) <= max_bytes)
+        return 0;
+    int error = store_sqlite_writer_begin(w, err);
+    if (error)
+        return error;
+    error = store_sqlite_writer_end(w, expire_to_size(&w->db, max_bytes, &gone, err), err);
     if (!error)
         *deleted = gone;
     return error;

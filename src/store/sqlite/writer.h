@@ -19,7 +19,6 @@ struct store_sqlite_writer {
     struct recent_store recent;
     struct block_row *batch; /* new logs of a batch that is sealed at once */
     size_t batch_capacity;
-    uint64_t forgot_us;     /* when arrivals were looked at, by the monotonic clock */
     uint64_t seal_again_us; /* not before this, by the monotonic clock: sealing failed */
 };
 

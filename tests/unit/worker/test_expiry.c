@@ -1,10 +1,11 @@
-/* When and how much RETENTION_DAYS deletes, over a store that only counts. */
+/* When and how much retention deletes, over a store that only counts. */
 #include "worker/expiry.h"
 
 #include <string.h>
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "diag/diag.h"
 #include "metrics/metrics.h"
 
@@ -20,6 +21,13 @@ static struct {
     size_t largest; /* transaction, in logs */
     int64_t before_us;
     int error;
+    uint64_t bytes;         /* of the store; each log has 100 */
+    unsigned erasures;      /* calls of erase */
+    int64_t erased_from_us; /* of the last scan: its bounds … */
+    int64_t erased_to_us;
+    const char *level;    /* … and level */
+    size_t of_level;      /* logs that such scans find */
+    size_t largest_slice; /* in logs */
 } world;
 
 static int expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
@@ -32,6 +40,31 @@ static int expire(struct store_writer *w, int64_t before_us, size_t max_rows, si
     world.old -= *deleted;
     world.deleted += *deleted;
     world.largest = max_rows > world.largest ? max_rows : world.largest;
+    return 0;
+}
+
+static int shrink(struct store_writer *w, uint64_t max_bytes, size_t *deleted, struct errbuf *err)
+{
+    *deleted = world.bytes > max_bytes ? 500 : 0;
+    world.bytes -= *deleted * 100;
+    return 0;
+}
+
+static int erase(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
+                 bool remember, size_t *erased, struct errbuf *err)
+{
+    const struct log_filter *f = log_matcher_filter(scan->matcher);
+
+    assert_false(remember); /* what expires need not be kept in mind */
+    world.erasures++;
+    world.erased_from_us = f->since_us;
+    world.erased_to_us = f->until_us;
+    assert_int_equal(f->levels_len, 1);
+    assert_true(slice_equal(f->levels[0], slice_of_string(world.level)));
+    world.largest_slice = slice->rows > world.largest_slice ? slice->rows : world.largest_slice;
+    *erased = world.of_level < slice->rows ? world.of_level : slice->rows;
+    world.of_level -= *erased;
+    scan->done = world.of_level == 0;
     return 0;
 }
 
@@ -50,8 +83,11 @@ static int clock_write(struct store_writer *w, const struct store_clock *kept, s
     return 0;
 }
 
-static const struct store_ops ops = {
-    .expire = expire, .clock_read = clock_read, .clock_write = clock_write};
+static const struct store_ops ops = {.shrink = shrink,
+                                     .erase = erase,
+                                     .expire = expire,
+                                     .clock_read = clock_read,
+                                     .clock_write = clock_write};
 static struct store_writer writer = {&ops};
 
 static int set_up(void **state)
@@ -234,6 +270,109 @@ static void a_notice_is_given_at_once_and_then_once_a_minute(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- By size ---- */
+
+static void the_oldest_go_until_the_store_is_small_enough(void **state)
+{
+    struct expiry *e = *state;
+
+    e->days = 0;
+    e->max_bytes = 1000000;
+    world.bytes = 4000000;
+    store(e, T0, 100000);
+    while (step_now(e) == 0)
+        continue;
+    assert_in_range(world.bytes, 900000, 1000000);
+}
+
+static void a_store_that_is_small_enough_is_left_alone(void **state)
+{
+    struct expiry *e = *state;
+
+    e->max_bytes = 1000000;
+    world.bytes = 1000000;
+    step_now(e);
+    assert_int_equal(world.bytes, 1000000);
+}
+
+/* ---- By level ---- */
+
+static void level_has(struct expiry *e, const char *text)
+{
+    struct level_rules rules;
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(level_rules_parse(text, &rules, &err), 0);
+    expiry_set_levels(e, &rules);
+    world.level = "debug";
+}
+
+static void a_level_has_days_of_its_own(void **state)
+{
+    struct expiry *e = *state;
+
+    level_has(e, "debug:3");
+    world.of_level = 10;
+    step_now(e);
+    assert_int_equal(world.of_level, 0);
+    assert_true(world.erased_from_us == TIMESTAMP_MIN_US); /* nobody knows what was done before */
+    assert_in_range(world.erased_to_us, T0 - 3 * DAY - EXPIRY_LEVEL_MOVES_S * INT64_C(1000000),
+                    T0 - 3 * DAY);
+}
+
+static void a_level_is_gone_through_once(void **state)
+{
+    struct expiry *e = *state;
+    int64_t to_us;
+
+    level_has(e, "debug:3");
+    for (int i = 0; i < 5; i++)
+        step_now(e);
+    assert_int_equal(world.erasures, 1);
+    to_us = world.erased_to_us;
+    world.now_us += EXPIRY_LEVEL_MOVES_S * INT64_C(1000000);
+    step_now(e);
+    assert_int_equal(world.erasures, 2);
+    assert_int_equal(world.erased_from_us, to_us);
+}
+
+static void logs_of_a_level_that_come_too_late_are_looked_for(void **state)
+{
+    struct expiry *e = *state;
+    struct record late = {.key = {.timestamp_us = T0 - 100 * DAY},
+                          .level = slice_of_string("DEBUG")};
+
+    e->days = 0;
+    level_has(e, "debug:3");
+    step_now(e);
+    late.level = slice_of_string("info");
+    expiry_note_stored(e, &late, 1);
+    step_now(e);
+    assert_int_equal(world.erasures, 1);
+    late.level = slice_of_string("DEBUG");
+    expiry_note_stored(e, &late, 1);
+    step_now(e);
+    assert_int_equal(world.erasures, 2);
+    assert_int_equal(world.erased_from_us, T0 - 100 * DAY);
+    step_now(e);
+    assert_int_equal(world.erasures, 2);
+}
+
+static void a_level_is_deleted_in_short_transactions(void **state)
+{
+    struct expiry *e = *state;
+
+    level_has(e, "debug:3");
+    world.of_level = 20000;
+    store(e, T0, 3000);
+    step_now(e);
+    assert_int_equal(world.largest_slice, EXPIRY_TRANSACTION_ROWS);
+    assert_in_range(world.of_level, 20000 - 9000, 20000 - 2000);
+    for (int i = 0; i < 50 && world.of_level > 0; i++)
+        step_now(e);
+    assert_int_equal(world.of_level, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +386,12 @@ int main(void)
         CASE(a_store_that_is_away_is_tried_again_later),
         CASE(a_clock_a_year_ahead_drops_no_dead_letters),
         CASE(a_notice_is_given_at_once_and_then_once_a_minute),
+        CASE(the_oldest_go_until_the_store_is_small_enough),
+        CASE(a_store_that_is_small_enough_is_left_alone),
+        CASE(a_level_has_days_of_its_own),
+        CASE(a_level_is_gone_through_once),
+        CASE(logs_of_a_level_that_come_too_late_are_looked_for),
+        CASE(a_level_is_deleted_in_short_transactions),
     };
 
     diag_set_level(DIAG_ERROR);
