@@ -252,8 +252,16 @@ void store_reader_cancel(struct store_reader *r);
 /* Sets scan->done if scan->before is the lower bound of the range, or below it. */
 void store_scan_settle(struct store_scan *scan);
 
+struct store_info;
+struct store_verifier;
+struct store_verified;
+
 struct store_ops {
     int (*migrate)(struct store *s, struct errbuf *err);
+    /* store/inspect.h; NULL: it has no such insides */
+    int (*info)(struct store *s, struct store_info *info, struct errbuf *err);
+    int (*verify)(struct store *s, const struct store_verifier *v, struct store_verified *all,
+                  struct errbuf *err);
     void (*free)(struct store *s);
     struct store_writer *(*writer_new)(struct store *s, struct errbuf *err);
     void (*writer_free)(struct store_writer *w);

@@ -32,6 +32,8 @@ static void free_store(struct store *base)
 static const struct store_ops ops = {
     .migrate = migrate,
     .free = free_store,
+    .info = store_sqlite_info,
+    .verify = store_sqlite_verify,
     .writer_new = store_sqlite_writer_new,
     .writer_free = store_sqlite_writer_free,
     .append = store_sqlite_writer_append,

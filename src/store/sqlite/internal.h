@@ -14,6 +14,8 @@
  *   plan.c     which segments are to be compacted
  *   compact.c  segments to colder ones
  *   takeover.c rows of an older logmill to segments
+ *   info.c     what the file is made of
+ *   verify.c   whether all of it is whole
  *   reader.c   single logs, cancelling
  *   scan.c     scans: logs and counts
  *   follow.c   logs in the order of storing
@@ -54,6 +56,11 @@ int store_sqlite_writer_clock_read(struct store_writer *base, struct store_clock
                                    int64_t *now_us, struct errbuf *err);
 int store_sqlite_writer_clock_write(struct store_writer *base, const struct store_clock *kept,
                                     struct errbuf *err);
+
+/* store/inspect.h */
+int store_sqlite_info(struct store *base, struct store_info *info, struct errbuf *err);
+int store_sqlite_verify(struct store *base, const struct store_verifier *v,
+                        struct store_verified *all, struct errbuf *err);
 
 /*
  * Deleting by a filter: a reader of the eraser's finds the keys of the next logs that match
