@@ -50,6 +50,7 @@ struct search {
     const struct column *column;
     struct buffer text;      /* one that is folded */
     struct buffer pieces;    /* of all templates, folded */
+    bool is_ascii;           /* … which has changed no length */
     struct slice *piece;     /* each of them, by number … */
     uint32_t *first;         /* … of which this is the first of each template */
     unsigned char *verdicts; /* of each template */
@@ -105,11 +106,6 @@ static struct slice all_pieces(const struct templates *all)
     return slice_of(start, (size_t)(end.data - start) + end.len);
 }
 
-static int fold_pieces(struct search *s)
-{
-    return append_folded(&s->pieces, all_pieces(templates_of(s)));
-}
-
 static bool is_ascii(struct slice s)
 {
     unsigned char bits = 0;
@@ -119,11 +115,41 @@ static bool is_ascii(struct slice s)
     return bits < 0x80;
 }
 
+/* Each piece by itself: a byte at an end of one makes no character with those of another. */
+static int fold_each_piece(struct search *s)
+{
+    const struct templates *all = templates_of(s);
+    int error = 0;
+
+    for (uint32_t t = 0; t < all->templates_len && !error; t++)
+        for (uint32_t k = 0; k <= all->templates[t].slots && !error; k++)
+            error = append_folded(&s->pieces, all->templates[t].pieces[k]);
+    return error;
+}
+
+static int fold_pieces(struct search *s)
+{
+    struct slice text = all_pieces(templates_of(s));
+
+    s->is_ascii = is_ascii(text);
+    return s->is_ascii ? append_folded(&s->pieces, text) : fold_each_piece(s);
+}
+
+static int folded_len(struct search *s, struct slice text, size_t *len)
+{
+    *len = text.len;
+    if (s->is_ascii)
+        return 0;
+    buffer_clear(&s->text);
+    int error = append_folded(&s->text, text);
+    *len = s->text.len;
+    return error;
+}
+
 /* Says where each folded piece is, and makes room for verdicts. */
 static int find_pieces(struct search *s)
 {
     const struct templates *all = templates_of(s);
-    bool ascii = is_ascii(all_pieces(all)); /* then folding has moved nothing */
     const char *at = s->pieces.data;
     size_t n = 0;
 
@@ -138,14 +164,11 @@ static int find_pieces(struct search *s)
     for (uint32_t t = 0; t < all->templates_len; t++) {
         s->first[t] = (uint32_t)n;
         for (uint32_t k = 0; k <= all->templates[t].slots; k++) {
-            size_t len = all->templates[t].pieces[k].len;
+            size_t len;
+            int error = folded_len(s, all->templates[t].pieces[k], &len);
 
-            if (!ascii) {
-                buffer_clear(&s->text);
-                if (append_folded(&s->text, all->templates[t].pieces[k]))
-                    return LM_ENOMEM;
-                len = s->text.len;
-            }
+            if (error)
+                return error;
             s->piece[n++] = slice_of(at, len);
             at += len;
         }
