@@ -248,18 +248,25 @@ static void cut_log(struct sqlite_db *db)
     db->busy_ms = SQLITE_DB_BUSY_MS;
 }
 
+/* How many free pages are left for what comes next. */
+static int64_t kept_pages(const struct sqlite_db *db, bool is_idle)
+{
+    return db->gives_all && is_idle && db->was_idle ? SQLITE_DB_FREE_IDLE_PAGES
+                                                    : SQLITE_DB_FREE_KEPT_PAGES;
+}
+
 /* Shortens the file by a little. Returns whether there is more to do. */
-static bool shorten(struct sqlite_db *db)
+static bool shorten(struct sqlite_db *db, int64_t kept)
 {
     char sql[64];
 
-    if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= SQLITE_DB_FREE_KEPT_PAGES)
+    if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= kept)
         return false;
     snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", SQLITE_DB_TIDY_PAGES);
     if (exec(db, sql, NULL))
         return false;
     /* Only a checkpoint cuts the file itself. */
-    if (ask(db, "PRAGMA freelist_count") > SQLITE_DB_FREE_KEPT_PAGES)
+    if (ask(db, "PRAGMA freelist_count") > kept)
         sqlite_db_checkpoint(db);
     else
         sqlite_db_checkpoint_now(db);
@@ -271,13 +278,14 @@ unsigned sqlite_db_tidy(struct sqlite_db *db)
     if (!db->handle)
         return 0;
     bool is_idle = db->commits == db->commits_tidied;
-    if (shorten(db)) {
-        db->commits_tidied = db->commits;
-        return SQLITE_DB_TIDY_PAUSE_MS;
-    }
+    bool has_shortened = shorten(db, kept_pages(db, is_idle));
     db->commits_tidied = db->commits;
+    if (has_shortened)
+        return SQLITE_DB_TIDY_PAUSE_MS;
+    bool is_done = is_idle && (db->was_idle || !db->gives_all);
+    db->was_idle = is_idle;
     if (log_bytes(db) <= SQLITE_DB_WAL_IDLE_BYTES)
-        return is_idle ? 0 : SQLITE_DB_TIDY_LOOK_MS;
+        return is_done ? 0 : SQLITE_DB_TIDY_LOOK_MS;
     if (is_idle)
         cut_log(db);
     return SQLITE_DB_TIDY_LOOK_MS;
@@ -411,6 +419,8 @@ static int migrate(struct sqlite_db *db, const struct sqlite_db_options *options
         sqlite_db_rollback(db);
         return 0;
     }
+    if (version > 0 && options->before_steps)
+        options->before_steps(db, version);
     for (; version < options->steps_len; version++) {
         if ((error = exec(db, options->steps[version], err)))
             goto fail;
@@ -499,6 +509,7 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
     if (options->read_only)
         return exec(db, "PRAGMA query_only=ON", err);
     db->gives_back = ask(db, "PRAGMA auto_vacuum") == 2;
+    db->gives_all = options->gives_all;
     if (options->tidies && !db->gives_back)
         remake(db);
     if ((error = sync_recovered(db, err)))

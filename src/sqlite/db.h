@@ -43,12 +43,15 @@ enum {
     SQLITE_DB_WAL_KEPT_BYTES = 32 << 20, /* of a log file that is started anew */
     SQLITE_DB_WAL_IDLE_BYTES = 4 << 20,  /* of one to which nothing is written */
 
-    SQLITE_DB_FREE_KEPT_PAGES = 4096,  /* 16 MiB for what comes next */
+    SQLITE_DB_FREE_KEPT_PAGES = 4096,  /* 16 MiB for what comes next … */
+    SQLITE_DB_FREE_IDLE_PAGES = 256,   /* … and 1 MiB when nothing comes, with gives_all */
     SQLITE_DB_TIDY_PAGES = 256,        /* given back in one transaction: 1 MiB */
     SQLITE_DB_TIDY_PAUSE_MS = 100,     /* after which comes the next */
     SQLITE_DB_TIDY_LOOK_MS = 10000,    /* between looks whether there is something */
     SQLITE_DB_REMAKE_BYTES = 64 << 20, /* an older file that is larger is left as it is */
 };
+
+struct sqlite_db;
 
 struct sqlite_db_options {
     const char *path;
@@ -57,10 +60,14 @@ struct sqlite_db_options {
     const char *const *steps;
     int steps_len;
     int compatible_since; /* see above; 0: steps_len */
-    int cache_kib;        /* page cache; 0: 256 */
-    bool read_only;       /* writing is refused, once the schema is there */
-    bool tidies;   /* it will call sqlite_db_tidy: an older, small file is made fit for that */
-    bool as_it_is; /* a file that is there is opened, whatever its schema, and not changed */
+    /* Called before the steps of a file that is there already are done, by whoever does them; it
+     * may read the file, which has schema version `from`. NULL: nothing. */
+    void (*before_steps)(struct sqlite_db *db, int from);
+    int cache_kib;  /* page cache; 0: 256 */
+    bool read_only; /* writing is refused, once the schema is there */
+    bool tidies;    /* it will call sqlite_db_tidy: an older, small file is made fit for that */
+    bool gives_all; /* … and in that, when nothing comes, past SQLITE_DB_FREE_IDLE_PAGES, too */
+    bool as_it_is;  /* a file that is there is opened, whatever its schema, and not changed */
 };
 
 struct sqlite_db {
@@ -73,7 +80,9 @@ struct sqlite_db {
     uint64_t busy_since_us; /* start of the wait under way */
     int wal_frames;         /* in the log after the last commit of this connection */
     int wal_frames_attempt; /* … when a checkpoint was last tried; 0: not since the log began */
-    bool gives_back;        /* the file can be made shorter */
+    bool gives_back;        /* the file can be made shorter … */
+    bool gives_all;         /* … by nearly all that is free … */
+    bool was_idle;          /* … if nothing was written before the look before, either */
     unsigned commits;       /* of this connection, for sqlite_db_tidy to see that it is idle */
     unsigned commits_tidied;
     struct sqlite_db_statement *statements; /* of sqlite_db_statement */

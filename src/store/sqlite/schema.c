@@ -1,7 +1,8 @@
+#include "diag/diag.h"
 #include "store/sqlite/internal.h"
 
 /* The schema version that a program must know to use the file: the recipe is in sqlite/db.h. */
-enum { COMPATIBLE_SINCE = 5 };
+enum { COMPATIBLE_SINCE = 5, BLOCKS_SINCE = 5 };
 
 /*
  * The view is for people with the sqlite3 program. The remainder of a negative timestamp is brought
@@ -119,6 +120,24 @@ static const char *const schema[] = {
     "    UPDATE sequence SET changes = changes + 1; END;\n",
 };
 
+/* What taking over needs besides the file, whose pages are used again: its log, and new blocks. */
+enum { TAKEOVER_DISK_BYTES = 256 << 20 };
+
+/* The step to blocks cannot be undone: an older logmill that knows no blocks refuses the file. */
+static void tell_before_blocks(struct sqlite_db *db, int from)
+{
+    if (from >= BLOCKS_SINCE)
+        return;
+    diag(
+        DIAG_WARN,
+        "logs.db is of an older logmill, which cannot open it any more from now on: its logs "
+        "become "
+        "compressed blocks in the background; the way back is a file that the older one's `logmill "
+        "backup` has made",
+        DIAG_STR("file", db->path), DIAG_INT("backup_bytes", (int64_t)sqlite_db_used_bytes(db)),
+        DIAG_INT("free_bytes_needed", TAKEOVER_DISK_BYTES));
+}
+
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
                                                  bool read_only)
 {
@@ -127,6 +146,7 @@ struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, i
         .steps = schema,
         .steps_len = sizeof(schema) / sizeof(schema[0]),
         .compatible_since = COMPATIBLE_SINCE,
+        .before_steps = tell_before_blocks,
         .cache_kib = cache_kib,
         .read_only = read_only,
     };

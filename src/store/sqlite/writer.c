@@ -24,7 +24,7 @@ static int open_db(struct store_sqlite_writer *w, struct errbuf *err)
 {
     struct sqlite_db_options options = store_sqlite_db_options(w->s, WRITER_CACHE_KIB, false);
 
-    options.tidies = true;
+    options.tidies = options.gives_all = true;
     repeats_forget_recent(w->repeats); /* it may be another file by now */
     return sqlite_db_open(&w->db, &options, err);
 }

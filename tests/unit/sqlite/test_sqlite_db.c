@@ -271,6 +271,27 @@ static void a_file_that_was_large_is_given_back_in_small_steps(void **state)
     sqlite_db_close(&db);
 }
 
+static void a_file_to_which_nothing_is_written_may_give_nearly_all_back(void **state)
+{
+    struct sqlite_db_options o = options(two_steps, 2);
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db db;
+    int looks = 0;
+
+    o.gives_all = true;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    grow_and_empty(db.handle);
+    while (sqlite_db_tidy(&db) == SQLITE_DB_TIDY_PAUSE_MS)
+        continue;
+    assert_in_range(size_of(""), 12 << 20, 1 << 30); /* not at once */
+    for (unsigned ms; (ms = sqlite_db_tidy(&db)) != 0;)
+        looks += ms == SQLITE_DB_TIDY_LOOK_MS;
+    assert_in_range(looks, 1, 4);
+    assert_in_range(size_of(""), 0, (SQLITE_DB_FREE_IDLE_PAGES + 400) * 4096);
+    assert_int_equal(number(&db, "SELECT count(*) FROM t"), 40);
+    sqlite_db_close(&db);
+}
+
 static void a_long_log_is_cut_when_nothing_is_written(void **state)
 {
     struct sqlite_db db;
@@ -284,6 +305,35 @@ static void a_long_log_is_cut_when_nothing_is_written(void **state)
     assert_int_equal(sqlite3_exec(db.handle, "INSERT INTO t VALUES(1, 2)", NULL, NULL, NULL), 0);
     assert_int_equal(number(&db, "SELECT count(*) FROM t"), 41);
     sqlite_db_close(&db);
+}
+
+static int told, told_from;
+
+static void tell(struct sqlite_db *db, int from)
+{
+    told++;
+    told_from = from;
+    assert_int_equal(number(db, "PRAGMA user_version"), from); /* nothing is done yet */
+}
+
+static void who_brings_a_file_forward_says_so_before(void **state)
+{
+    struct sqlite_db_options o = options(two_steps, 1);
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db db;
+
+    told = 0;
+    o.before_steps = tell;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    assert_int_equal(told, 0); /* a new file is nobody's */
+    sqlite_db_close(&db);
+    o.steps_len = 2;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+        assert_int_equal(told, 1);
+        assert_int_equal(told_from, 1);
+        sqlite_db_close(&db);
+    }
 }
 
 static void an_older_file_is_made_one_that_can_be_given_back(void **state)
@@ -385,7 +435,9 @@ int main(void)
         CASE(several_processes_may_create_the_file_at_once),
         CASE(errors_are_told_apart),
         CASE(a_file_that_was_large_is_given_back_in_small_steps),
+        CASE(a_file_to_which_nothing_is_written_may_give_nearly_all_back),
         CASE(a_long_log_is_cut_when_nothing_is_written),
+        CASE(who_brings_a_file_forward_says_so_before),
         CASE(an_older_file_is_made_one_that_can_be_given_back),
         CASE(opening_writes_nothing_where_all_is_there),
         CASE(pages_that_are_freed_are_not_written),
