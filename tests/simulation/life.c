@@ -268,7 +268,7 @@ static bool batch_is_there(const struct life *l, const struct doubt *d, const st
         bool found;
 
         store_model_find(&l->model, &r->key, &found);
-        if (found)
+        if (found || store_model_is_gone(&l->model, &r->key))
             continue;
         if (!there)
             return false;

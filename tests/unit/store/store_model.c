@@ -77,7 +77,7 @@ static bool equal(const struct record *a, const struct record *b)
            slice_equal(a->message, b->message) && slice_equal(a->attributes, b->attributes);
 }
 
-static bool is_gone(const struct store_model *m, const struct log_key *key)
+bool store_model_is_gone(const struct store_model *m, const struct log_key *key)
 {
     for (size_t i = 0; i < m->gone_len; i++)
         if (log_key_compare(&m->gone[i], key) == 0)
@@ -100,7 +100,7 @@ struct store_append_result store_model_append(struct store_model *m, const struc
         } else if (found) {
             result.conflicts++;
             result.conflict = records[i].key;
-        } else if (is_gone(m, &records[i].key)) {
+        } else if (store_model_is_gone(m, &records[i].key)) {
             result.repeated++;
         } else {
             m->logs =

@@ -35,6 +35,9 @@ struct store_append_result store_model_append(struct store_model *m, const struc
 /* The place of `key`, or of the lowest key above it. */
 size_t store_model_find(const struct store_model *m, const struct log_key *key, bool *found);
 
+/* True if a log with `key` was deleted on purpose. */
+bool store_model_is_gone(const struct store_model *m, const struct log_key *key);
+
 /* Takes the logs out for which `fn` is true; `erased`: on purpose. Returns how many. */
 typedef bool store_model_fn(const struct record *record, void *ctx);
 size_t store_model_remove(struct store_model *m, store_model_fn *fn, void *ctx, bool erased);

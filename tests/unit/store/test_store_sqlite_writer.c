@@ -174,7 +174,8 @@ static void read_block(struct place *p, struct sqlite_db *db, struct block_reade
         uint64_t sequence = sequences[row];
 
         assert_true(sequence >= head->first_sequence && sequence <= head->last_sequence);
-        if (block_record(reader, row, &record, &err) != 0) fail_msg("%s", err.text);
+        if (block_record(reader, row, &record, &err) != 0)
+            fail_msg("%s", err.text);
         add(&p->file, &record, sequence);
     }
     assert_true(head->rows <= p->sizes.block_rows);
