@@ -3,8 +3,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
+#include "base/byte_order.h"
 #include "base/clock.h"
 
 static int compare(const struct uuid *a, const struct uuid *b)
@@ -15,6 +18,54 @@ static int compare(const struct uuid *a, const struct uuid *b)
 static int compare_ids(const void *a, const void *b)
 {
     return compare(a, b);
+}
+
+/* The first id of another process. */
+static struct uuid first_id_of_a_process(void)
+{
+    struct uuid id = {0};
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        id = uuid7_new(1000);
+        _exit(write(fds[1], &id, sizeof(id)) != sizeof(id));
+    }
+    assert_int_equal(read(fds[0], &id, sizeof(id)), sizeof(id));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(fds[0]);
+    close(fds[1]);
+    return id;
+}
+
+static uint64_t low_bits(const struct uuid *id)
+{
+    return byte_order_get64((const char *)id->bytes + 8);
+}
+
+/* Must be the first to run: this process has made no id yet, or its children would go on from it.
+ */
+static void each_process_begins_at_a_place_of_its_own(void **state)
+{
+    struct uuid a = first_id_of_a_process();
+    struct uuid b = first_id_of_a_process();
+    uint64_t apart = low_bits(&a) - low_bits(&b);
+
+    assert_true(apart > 1000000 && apart < -UINT64_C(1000000));
+}
+
+static void ids_that_follow_one_another_differ_by_one(void **state)
+{
+    struct uuid first = uuid7_new(5000);
+
+    for (uint64_t i = 1; i < 1000; i++) {
+        struct uuid id = uuid7_new(5000 + (int64_t)i * 700);
+
+        assert_int_equal(low_bits(&id), low_bits(&first) + i);
+        assert_int_equal(id.bytes[6] & 15, first.bytes[6] & 15);
+        assert_int_equal(id.bytes[7], first.bytes[7]);
+    }
 }
 
 static void an_id_carries_the_milliseconds_of_its_timestamp(void **state)
@@ -138,6 +189,8 @@ static void arrivals_never_go_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_process_begins_at_a_place_of_its_own),
+        cmocka_unit_test(ids_that_follow_one_another_differ_by_one),
         cmocka_unit_test(an_id_carries_the_milliseconds_of_its_timestamp),
         cmocka_unit_test(a_time_before_1970_gives_millisecond_0),
         cmocka_unit_test(ids_of_one_millisecond_ascend_whatever_is_made_between),
