@@ -17,6 +17,12 @@ enum {
     EARLY_S = 3600,               /* past the clock by so much: of a time to come */
 };
 
+struct read_row {
+    int64_t last;
+    size_t end; /* of its bytes in `raw` */
+    bool is_damaged;
+};
+
 struct sealer {
     const struct store_sqlite_sizes *sizes;
     struct segment_builder *builder;
@@ -24,10 +30,9 @@ struct sealer {
     struct block_row *rows; /* all logs, at last ascending by key */
     size_t rows_len;
     size_t rows_capacity;
-    int64_t *damaged; /* the rows that cannot be read, ascending */
-    size_t damaged_len;
-    size_t damaged_capacity;
-    int64_t last;     /* of the rows that were read */
+    struct read_row *read; /* the rows of `recent` that were read, ascending */
+    size_t read_len;
+    size_t read_capacity;
     uint64_t highest; /* sequence of all logs */
 };
 
@@ -48,7 +53,7 @@ void sealer_free(struct sealer *s)
     segment_builder_free(s->builder);
     buffer_release(&s->raw);
     free(s->rows);
-    free(s->damaged);
+    free(s->read);
     free(s);
 }
 
@@ -65,36 +70,24 @@ static int add_row(struct sealer *s, const struct block_row *row, struct errbuf 
         s->rows = rows;
         s->rows_capacity = capacity;
     }
-    CHECK(s->damaged_len > 0 || s->rows_len == 0 ||
-          s->rows[s->rows_len - 1].sequence < row->sequence);
+    CHECK(s->rows_len == 0 || s->rows[s->rows_len - 1].sequence < row->sequence);
     s->rows[s->rows_len++] = *row;
     if (row->sequence > s->highest)
         s->highest = row->sequence;
     return 0;
 }
 
-/* Whether all of a row of `recent` can be read. */
-static bool is_whole(struct slice logs)
+/* Keeps the bytes of the row that `stmt` stands on. */
+static int take_raw(struct sealer *s, sqlite3_stmt *stmt, struct errbuf *err)
 {
-    struct block_row row;
-    int error;
+    const char *bytes = sqlite3_column_blob(stmt, 1);
 
-    while ((error = block_raw_next(&logs, &row, NULL)) == 0)
-        continue;
-    return error == LM_ENOTFOUND;
-}
-
-/* Keeps the bytes of a row. */
-static int take_raw(struct sealer *s, int64_t last, struct slice logs, struct errbuf *err)
-{
-    if (!is_whole(logs)) {
-        s->damaged = array_reserve(s->damaged, &s->damaged_capacity, s->damaged_len + 1,
-                                   sizeof(*s->damaged));
-        s->damaged[s->damaged_len++] = last;
-        return 0;
-    }
-    buffer_append_slice(&s->raw, logs);
-    return buffer_error(&s->raw) ? errbuf_fail(err, LM_ENOMEM, "no memory to seal logs") : 0;
+    buffer_append(&s->raw, bytes, (size_t)sqlite3_column_bytes(stmt, 1));
+    if (buffer_error(&s->raw))
+        return errbuf_fail(err, LM_ENOMEM, "no memory to seal logs");
+    s->read = array_reserve(s->read, &s->read_capacity, s->read_len + 1, sizeof(*s->read));
+    s->read[s->read_len++] = (struct read_row){sqlite3_column_int64(stmt, 0), s->raw.len, false};
+    return 0;
 }
 
 /* Reads the rows of `recent`, the first stored first, as many as there is memory for. */
@@ -108,14 +101,12 @@ static int read_raw(struct sealer *s, struct sqlite_db *db, bool *all, struct er
     if (error)
         return error;
     while (!error && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const char *bytes = sqlite3_column_blob(stmt, 1);
-        struct slice logs = {bytes, (size_t)sqlite3_column_bytes(stmt, 1)};
+        size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
 
-        *all = s->raw.len == 0 || s->raw.len + logs.len <= READ_SEALS * s->sizes->seal_bytes;
+        *all = s->raw.len == 0 || s->raw.len + len <= READ_SEALS * s->sizes->seal_bytes;
         if (!*all)
             break;
-        s->last = sqlite3_column_int64(stmt, 0);
-        error = take_raw(s, s->last, logs, err);
+        error = take_raw(s, stmt, err);
     }
     if (!error && rc != SQLITE_DONE && rc != SQLITE_ROW)
         error = sqlite_db_error(db, rc, err);
@@ -123,19 +114,39 @@ static int read_raw(struct sealer *s, struct sqlite_db *db, bool *all, struct er
     return error;
 }
 
+/* Adds the logs of a row; if it is damaged, none of them. */
+static int add_rows(struct sealer *s, struct read_row *read, struct slice logs, struct errbuf *err)
+{
+    size_t before = s->rows_len;
+    struct block_row row;
+    int error;
+
+    while ((error = block_raw_next(&logs, &row, NULL)) == 0) {
+        error = add_row(s, &row, err);
+        if (error)
+            return error;
+    }
+    read->is_damaged = error != LM_ENOTFOUND;
+    if (read->is_damaged)
+        s->rows_len = before;
+    return 0;
+}
+
 static int gather(struct sealer *s, struct sqlite_db *db, const struct block_row *batch, size_t n,
                   bool *took_batch, struct errbuf *err)
 {
-    struct block_row row;
+    size_t start = 0;
 
     buffer_clear(&s->raw);
-    s->rows_len = s->damaged_len = 0;
-    s->last = 0;
+    s->rows_len = s->read_len = 0;
     s->highest = 0;
     int error = read_raw(s, db, took_batch, err);
-    struct slice rest = buffer_slice(&s->raw);
-    while (!error && block_raw_next(&rest, &row, NULL) == 0)
-        error = add_row(s, &row, err);
+    for (size_t i = 0; !error && i < s->read_len; i++) {
+        struct slice logs = {s->raw.data + start, s->read[i].end - start};
+
+        error = add_rows(s, &s->read[i], logs, err);
+        start = s->read[i].end;
+    }
     for (size_t i = 0; !error && *took_batch && i < n; i++)
         error = add_row(s, &batch[i], err);
     return error;
@@ -329,11 +340,15 @@ static int delete_rows(const struct sealer *s, struct sqlite_db *db, struct errb
     int64_t after = -1;
     int error = 0;
 
-    for (size_t i = 0; !error && i < s->damaged_len; i++) {
-        error = delete_between(db, after, s->damaged[i], err);
-        after = s->damaged[i];
+    for (size_t i = 0; !error && i < s->read_len; i++) {
+        if (!s->read[i].is_damaged)
+            continue;
+        error = delete_between(db, after, s->read[i].last, err);
+        after = s->read[i].last;
     }
-    return error ? error : delete_between(db, after, s->last + 1, err);
+    if (error || s->read_len == 0)
+        return error;
+    return delete_between(db, after, s->read[s->read_len - 1].last + 1, err);
 }
 
 /* Moves those that are sealed out of s->rows. */
