@@ -300,6 +300,50 @@ static void a_slow_rebuild_is_as_old_as_what_it_read(void **state)
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
 }
 
+/* Erases the newest ten of the store, as another process does that has only its settings. */
+static void erase_and_forget(struct redis_place *p)
+{
+    const struct store_slice slice = {.rows = 1000};
+    struct cache_client *other = other_client(p);
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter filter;
+    struct store_scan scan;
+    size_t erased;
+
+    log_filter_init(&filter);
+    filter.since_us = cache_test_record(140).key.timestamp_us;
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    store_scan_init(&scan, matcher, NULL, 0);
+    assert_int_equal(store_erase(p->t.writer, &scan, &slice, true, &erased, &err), 0);
+    assert_int_equal(erased, 10);
+    assert_int_equal(cache_forget(other, &err), 0);
+    log_matcher_unref(matcher);
+    cache_client_free(other);
+}
+
+static void what_was_erased_is_in_no_answer_of_the_cache(void **state)
+{
+    struct redis_place *p = *state;
+
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT);
+    erase_and_forget(p);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
+    assert_int_equal(redis_test_server_do(p->server, "DBSIZE"), 0);
+    redis_place_maintain_until_hit(p);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT); /* compared with the store */
+}
+
+static void a_rebuild_that_read_what_is_erased_changes_nothing(void **state)
+{
+    struct redis_place *p = *state;
+
+    rebuild_with(p, erase_and_forget);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
+    assert_int_equal(redis_test_server_do(p->server, "EXISTS logmill:{cache}:state"), 0);
+    redis_place_maintain_until_hit(p);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT);
+}
+
 static void lose_a_fill(struct redis_place *p)
 {
     struct cache_client *other = other_client(p);
@@ -404,6 +448,8 @@ int main(void)
         CASE(a_rebuild_whose_lock_another_has_changes_nothing),
         CASE(a_slow_rebuild_does_not_bring_old_data_over_newer),
         CASE_SHORT(a_slow_rebuild_is_as_old_as_what_it_read),
+        CASE(what_was_erased_is_in_no_answer_of_the_cache),
+        CASE(a_rebuild_that_read_what_is_erased_changes_nothing),
         CASE(a_rebuild_that_may_have_missed_a_lost_fill_is_not_trusted),
         CASE(after_a_lost_fill_readers_bypass_until_the_next_rebuild),
         CASE(upkeep_says_at_once_that_a_fill_was_lost),

@@ -2,9 +2,12 @@
  * The store in PostgreSQL: what every store promises, what is special about its rows and its
  * reads. What happens when the server fails is in test_store_postgres_faults.c.
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
@@ -565,6 +568,94 @@ static void a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals(void *
         postgres_place_number(p, "SELECT min(\"transaction\"::text::int) FROM arrivals"), 4);
 }
 
+/* ---- Erasing ---- */
+
+enum { RACERS = 64, ROUNDS = 25 };
+
+/* Stores the same logs again and again, as a queue does that delivers them again. */
+struct redelivery {
+    struct store_writer *w;
+    struct record records[RACERS];
+    atomic_bool over;
+};
+
+static void *redeliver(void *arg)
+{
+    struct redelivery *r = arg;
+
+    while (!atomic_load(&r->over)) {
+        store_test_append(r->w, r->records, RACERS);
+        store_test_append(r->w, r->records, 1);
+    }
+    return NULL;
+}
+
+static void erase_everything(struct postgres_place *p)
+{
+    const struct store_slice slice = {.rows = RACERS};
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter filter;
+    struct store_scan scan;
+
+    log_filter_init(&filter);
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    store_scan_init(&scan, matcher, NULL, 0);
+    while (!scan.done) {
+        size_t erased;
+
+        if (store_erase(p->w, &scan, &slice, true, &erased, &err))
+            fail_msg("cannot erase: %s", err.text);
+    }
+    log_matcher_unref(matcher);
+}
+
+static void a_redelivery_that_races_the_erasing_brings_nothing_back(void **state)
+{
+    struct postgres_place *p = *state;
+    struct redelivery r = {.w = store_test_writer(p->s)};
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_t thread;
+
+        for (unsigned i = 0; i < RACERS; i++)
+            r.records[i] =
+                store_test_record(clock_wall_us(), round * RACERS + i, "info", "m", NULL);
+        store_test_append(p->w, r.records, RACERS);
+        atomic_store(&r.over, false);
+        assert_int_equal(pthread_create(&thread, NULL, redeliver, &r), 0);
+        usleep(2000 + 500 * (round % 5));
+        erase_everything(p);
+        usleep(5000);
+        atomic_store(&r.over, true);
+        pthread_join(thread, NULL);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 0);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM tombstones"),
+                         (long)(round + 1) * RACERS);
+    }
+    store_writer_free(r.w);
+}
+
+static void tombstones_go_when_no_queue_can_have_the_message_any_more(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record record = store_test_record(clock_wall_us(), 1, "info", "m", NULL);
+
+    store_test_append(p->w, &record, 1);
+    erase_everything(p);
+    postgres_place_sql(p, "INSERT INTO tombstones SELECT now(), gen_random_uuid(), "
+                          "now() - interval '1 day' * days FROM generate_series(14, 16) days");
+    /* Another process looks at its first append. */
+    struct store_writer *w = store_test_writer(p->s);
+    struct record other = store_test_record(clock_wall_us(), 2, "info", "m", NULL);
+    store_test_append(w, &other, 1);
+    store_writer_free(w);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM tombstones"), 2);
+    assert_int_equal(
+        postgres_place_number(
+            p, "SELECT count(*) FROM tombstones WHERE deleted < now() - interval '15 days'"),
+        0);
+}
+
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
 
@@ -590,6 +681,8 @@ int main(void)
         CASE(the_trigram_index_of_the_manual_serves_a_search),
         CASE(a_reader_needs_nothing_but_select_on_logs_and_cannot_write),
         CASE(a_log_stored_while_the_clock_was_ahead_does_not_keep_arrivals),
+        CASE(a_redelivery_that_races_the_erasing_brings_nothing_back),
+        CASE(tombstones_go_when_no_queue_can_have_the_message_any_more),
     };
     int failed;
 
