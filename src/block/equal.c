@@ -200,17 +200,19 @@ static int find_in_templates(struct block_reader *r, const struct column *c, str
                              uint64_t *places, enum equal_found *found, struct errbuf *err)
 {
     const struct templates *all = c->templates;
+    int error = 0;
 
     for (uint32_t code = 0; code < all->templates_len; code++) {
         const struct template *t = &all->templates[code];
 
         if (!template_may_be(t, text))
             continue;
-        if (t->slots && !all->pools[t->pool].columns) {
-            int error = block_pool(r, all, t->pool, err);
-            if (error)
-                return error;
-        }
+        if (!all->codes)
+            error = block_codes(r, all, err);
+        if (!error && t->slots && !all->pools[t->pool].columns)
+            error = block_pool(r, all, t->pool, err);
+        if (error)
+            return error;
         for (size_t i = 0; i < c->len; i++) {
             if (all->codes[i] != code)
                 continue;

@@ -18,11 +18,13 @@
 struct block_reader;
 
 /*
- * The messages, one a row. Of TEMPLATES the pools' columns need not be there yet: those of a pool
- * are read by block_pool.
+ * The messages, one a row. Of TEMPLATES the codes and the pools' columns need not be there yet:
+ * the former are read by block_codes, those of a pool by block_pool.
  */
 int block_messages(struct block_reader *r, const struct column **messages,
                    struct errbuf *err) LM_MUST_CHECK;
+int block_codes(struct block_reader *r, const struct templates *t,
+                struct errbuf *err) LM_MUST_CHECK;
 int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
                struct errbuf *err) LM_MUST_CHECK;
 

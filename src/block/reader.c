@@ -225,6 +225,11 @@ int block_messages(struct block_reader *r, const struct column **messages, struc
     return template_load(&r->streams, r->messages, "its messages", messages, err);
 }
 
+int block_codes(struct block_reader *r, const struct templates *t, struct errbuf *err)
+{
+    return template_load_codes(&r->streams, template_column_of(t), "templates of its texts", err);
+}
+
 int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool, struct errbuf *err)
 {
     return template_load_pool(&r->streams, template_column_of(t), pool, "slots of its texts", err);

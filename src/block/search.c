@@ -16,23 +16,23 @@
 
 /* ---- The needle ---- */
 
-static bool is_hex_digit(char c)
+/* Of a folded text. */
+static bool takes(enum slot_sort sort, char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); /* folded */
+    return (c >= '0' && c <= '9') || (sort >= SLOT_HEX && c >= 'a' && c <= 'f') ||
+           (sort >= SLOT_NUMBER && (c == '.' || c == '-' || c == '+' || c == ':')) ||
+           sort == SLOT_TEXT;
 }
 
 void search_needle_init(struct search_needle *n, struct slice folded)
 {
-    *n = (struct search_needle){.is_numeric = true};
+    *n = (struct search_needle){0};
     text_needle_init(&n->needle, folded);
     for (size_t at = 0; at < folded.len;) {
         size_t start = at;
 
-        while (at < folded.len && !is_hex_digit(folded.data[at])) {
-            if (folded.data[at] != '-' && folded.data[at] != '.')
-                n->is_numeric = false;
+        while (at < folded.len && !takes(SLOT_NUMBER, folded.data[at]))
             at++;
-        }
         if (at - start > n->anchor.len)
             n->anchor = slice_of(folded.data + start, at - start);
         at += at == start;
@@ -42,7 +42,12 @@ void search_needle_init(struct search_needle *n, struct slice folded)
 /* ---- One search ---- */
 
 /* What is known of the texts of a template, or the text of an entry. */
-enum verdict { NEVER, PERHAPS, ALWAYS };
+enum verdict {
+    NEVER,
+    IN_SLOTS, /* those have it that have it within one of their text slots */
+    PERHAPS,
+    ALWAYS,
+};
 
 struct search {
     struct block_reader *reader;
@@ -54,6 +59,7 @@ struct search {
     struct slice *piece;     /* each of them, by number … */
     uint32_t *first;         /* … of which this is the first of each template */
     unsigned char *verdicts; /* of each template */
+    uint64_t **held;         /* of each pool, the places with the needle in a text slot; or NULL */
     uint64_t steps;
 };
 
@@ -64,6 +70,9 @@ static void release(struct search *s)
     free(s->piece);
     free(s->first);
     free(s->verdicts);
+    for (uint32_t i = 0; s->held && i < s->column->templates->pools_len; i++)
+        free(s->held[i]);
+    free(s->held);
 }
 
 static bool is_in(struct search *s, struct slice folded)
@@ -180,11 +189,6 @@ static int find_pieces(struct search *s)
 
 enum { STEPS_MAX = 256 }; /* to find out whether a template can hold a needle: then it may */
 
-static bool takes(enum slot_sort sort, char c)
-{
-    return (c >= '0' && c <= '9') || (sort == SLOT_HEX && c >= 'a' && c <= 'f');
-}
-
 static bool is_text_slot(const struct search *s, const struct template *t, uint32_t k)
 {
     return templates_of(s)->pools[t->pool].sorts[k] == SLOT_TEXT;
@@ -233,18 +237,42 @@ static bool can_begin_in_piece(const struct search *s, uint32_t t, uint32_t k, u
     return false;
 }
 
-static enum verdict judge(struct search *s, uint32_t t)
+/* Whether the needle can begin in text slot `k` and go on behind it. */
+static bool can_leave_text_slot(const struct search *s, uint32_t t, uint32_t k, unsigned *steps)
+{
+    const struct template *template = &templates_of(s)->templates[t];
+    struct slice needle = s->needle->needle.folded;
+    struct slice next = s->piece[s->first[t] + k + 1];
+
+    for (size_t at = 1; at < needle.len; at++) {
+        size_t left = needle.len - at;
+
+        if (!agree(needle, at, next, 0, left < next.len ? left : next.len))
+            continue;
+        if (left <= next.len ||
+            (k + 1 < template->slots && can_be_in_slot(s, t, k + 1, at + next.len, steps)))
+            return true;
+    }
+    return false;
+}
+
+static enum verdict judge_by_pieces(struct search *s, uint32_t t)
 {
     const struct template *template = &templates_of(s)->templates[t];
     enum verdict verdict = NEVER;
     unsigned steps = 0;
 
-    for (uint32_t k = 0; k <= template->slots; k++) {
+    for (uint32_t k = 0; k <= template->slots; k++)
         if (is_in(s, s->piece[s->first[t] + k]))
             return ALWAYS;
-        if (verdict == NEVER && k < template->slots &&
-            (can_begin_in_piece(s, t, k, &steps) || can_be_in_slot(s, t, k, 0, &steps)))
-            verdict = PERHAPS;
+    for (uint32_t k = 0; k < template->slots; k++) {
+        bool is_text = is_text_slot(s, template, k);
+
+        if (can_begin_in_piece(s, t, k, &steps) ||
+            (is_text ? can_leave_text_slot(s, t, k, &steps) : can_be_in_slot(s, t, k, 0, &steps)))
+            return PERHAPS;
+        if (is_text)
+            verdict = IN_SLOTS;
     }
     return verdict;
 }
@@ -282,8 +310,75 @@ static bool any_may_have_anchor(const struct search *s)
     return false;
 }
 
-/* Sets the verdicts, and `*common` if they are all the same; else it is PERHAPS. */
-static int judge_templates(struct search *s, enum verdict *common)
+/* Adds to `held` the places of the pool that have the needle in text slot `k`. */
+static int search_slot(struct search *s, const struct template_pool *pool, uint32_t k,
+                       uint64_t *held, struct errbuf *err)
+{
+    size_t words = BLOCK_ROW_WORDS(pool->len);
+    uint64_t *places = try_malloc(words * sizeof(*places));
+    bool by_template;
+
+    if (!places)
+        return LM_ENOMEM;
+    memset(places, 0xff, words * sizeof(*places));
+    if (pool->len % 64)
+        places[words - 1] = (UINT64_C(1) << pool->len % 64) - 1;
+    int error =
+        search_column(s->reader, &pool->columns[k], s->needle, false, places, &by_template, err);
+    for (size_t i = 0; i < words && !error; i++)
+        held[i] |= places[i];
+    free(places);
+    return error;
+}
+
+static void *try_zeroed(size_t size)
+{
+    void *memory = try_malloc(size);
+
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+/* Searches the text slots of a pool, once; `*any` tells whether one has the needle. */
+static int search_pool(struct search *s, uint32_t number, bool *any, struct errbuf *err)
+{
+    const struct templates *all = templates_of(s);
+    const struct template_pool *pool = &all->pools[number];
+    size_t words = BLOCK_ROW_WORDS(pool->len);
+    int error = 0;
+
+    if (!s->held)
+        s->held = try_zeroed(all->pools_len * sizeof(*s->held));
+    if (!s->held)
+        return LM_ENOMEM;
+    if (!s->held[number]) {
+        s->held[number] = try_zeroed((words + 1) * sizeof(**s->held));
+        if (!s->held[number])
+            return LM_ENOMEM;
+        if (!pool->columns)
+            error = block_pool(s->reader, all, number, err);
+        for (uint32_t k = 0; k < pool->slots && !error; k++)
+            if (pool->sorts[k] == SLOT_TEXT)
+                error = search_slot(s, pool, k, s->held[number], err);
+    }
+    *any = !row_set_is_empty(s->held[number], words);
+    return error;
+}
+
+static int judge(struct search *s, uint32_t t, enum verdict *verdict, struct errbuf *err)
+{
+    bool any = true;
+    int error = 0;
+
+    *verdict = may_have_anchor(s, t) ? judge_by_pieces(s, t) : NEVER;
+    if (*verdict == IN_SLOTS)
+        error = search_pool(s, templates_of(s)->templates[t].pool, &any, err);
+    if (!any)
+        *verdict = NEVER;
+    return error;
+}
+
+/* Sets the verdicts, and `*common` if they are all NEVER or ALWAYS; else it is PERHAPS. */
+static int judge_templates(struct search *s, enum verdict *common, struct errbuf *err)
 {
     const struct templates *all = templates_of(s);
     int error = fold_pieces(s);
@@ -292,15 +387,19 @@ static int judge_templates(struct search *s, enum verdict *common)
     if (error || !any_may_have_anchor(s))
         return error;
     error = find_pieces(s);
-    if (error)
-        return error;
-    for (uint32_t t = 0; t < all->templates_len; t++) {
-        enum verdict verdict = may_have_anchor(s, t) ? judge(s, t) : NEVER;
+    for (uint32_t t = 0; t < all->templates_len && !error; t++) {
+        enum verdict verdict;
 
+        error = judge(s, t, &verdict, err);
         s->verdicts[t] = (unsigned char)verdict;
-        *common = t == 0 || verdict == *common ? verdict : PERHAPS;
+        if (verdict == IN_SLOTS || (t > 0 && verdict != *common))
+            *common = PERHAPS;
+        else
+            *common = verdict;
     }
-    return 0;
+    if (!error && *common == PERHAPS && !all->codes)
+        error = block_codes(s->reader, all, err);
+    return error;
 }
 
 /* ---- Texts that are built ---- */
@@ -333,7 +432,10 @@ static int template_has(struct search *s, size_t i, bool *has, struct errbuf *er
     const struct template *t = &all->templates[code];
     int error = 0;
 
-    *has = s->verdicts[code] == ALWAYS;
+    if (s->verdicts[code] == IN_SLOTS)
+        *has = row_set_has(s->held[t->pool], all->places[i]);
+    else
+        *has = s->verdicts[code] == ALWAYS;
     if (s->verdicts[code] != PERHAPS)
         return 0;
     if (!all->pools[t->pool].columns)
@@ -379,7 +481,7 @@ static int judge_entries(struct search *s)
 }
 
 /* What is known of all texts of the column, and how the others are asked. */
-static int judge_column(struct search *s, enum verdict *common, has_fn **fn)
+static int judge_column(struct search *s, enum verdict *common, has_fn **fn, struct errbuf *err)
 {
     bool has;
     int error = 0;
@@ -396,13 +498,13 @@ static int judge_column(struct search *s, enum verdict *common, has_fn **fn)
         *fn = entry_has;
         break;
     case COLUMN_TEMPLATES:
-        error = judge_templates(s, common);
+        error = judge_templates(s, common, err);
         *fn = template_has;
         break;
     case COLUMN_TEXT:
         break;
     default:
-        if (!s->needle->is_numeric)
+        if (s->needle->anchor.len > 0) /* none of these kinds of text has it */
             *common = NEVER;
     }
     return error;
@@ -435,12 +537,12 @@ int search_column(struct block_reader *r, const struct column *c, const struct s
 
     buffer_init(&s.text, SIZE_MAX / 4);
     buffer_init(&s.pieces, SIZE_MAX / 4);
-    int error = judge_column(&s, &common, &fn);
-    if (error)
+    int error = judge_column(&s, &common, &fn, err);
+    if (error == LM_ENOMEM)
         errbuf_set(err, "no memory to search a block");
-    else if (common == PERHAPS)
+    else if (!error && common == PERHAPS)
         error = ask_each(&s, fn, excludes, places, err);
-    else if ((common == ALWAYS) == excludes)
+    else if (!error && (common == ALWAYS) == excludes)
         memset(places, 0, BLOCK_ROW_WORDS(c->len) * sizeof(*places));
     *by_template = !error && c->kind == COLUMN_TEMPLATES && common == (excludes ? ALWAYS : NEVER);
     release(&s);

@@ -11,8 +11,7 @@
 /* Never changes, any thread. */
 struct search_needle {
     struct text_needle needle;
-    struct slice anchor; /* its longest run without a hexadecimal digit, which is in no such slot */
-    bool is_numeric;     /* it may be a part of a number, of hexadecimal digits or of a UUID */
+    struct slice anchor; /* its longest run of what is in no number (template.h, SLOT_NUMBER) */
 };
 
 /* `folded` (text_fold) is the caller's, and outlives it. */

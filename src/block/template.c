@@ -24,7 +24,7 @@ enum {
 
 /* ---- Splitting a text ---- */
 
-enum { DIGIT = 1, LOWER_HEX = 2, UPPER_HEX = 4, LETTER = 8, ODD = 16 };
+enum { DIGIT = 1, LOWER_HEX = 2, UPPER_HEX = 4, LETTER = 8, ODD = 16, SIGN = 32 };
 
 /* Of "_" and every byte above 0x7f, too, a word is made. */
 static unsigned char class_of(unsigned char c)
@@ -638,14 +638,18 @@ static enum slot_sort sort_of(const struct template_writer *w, const struct slic
         if (values[i].len == 0)
             return SLOT_TEXT;
         for (size_t k = 0; k < values[i].len; k++) {
-            unsigned c = w->classes[(unsigned char)values[i].data[k]];
+            char byte = values[i].data[k];
+            unsigned c = w->classes[(unsigned char)byte];
+            bool is_sign = byte == '.' || byte == '-' || byte == '+' || byte == ':';
 
-            classes |= c ? c : LETTER;
+            classes |= c ? c : is_sign ? SIGN : LETTER;
         }
     }
-    return classes == DIGIT                                         ? SLOT_DIGITS
-           : (classes & ~(unsigned)(DIGIT | LOWER_HEX | UPPER_HEX)) ? SLOT_TEXT
-                                                                    : SLOT_HEX;
+    if (classes == DIGIT)
+        return SLOT_DIGITS;
+    if (classes & (LETTER | ODD))
+        return SLOT_TEXT;
+    return classes & SIGN ? SLOT_NUMBER : SLOT_HEX;
 }
 
 static void write_pool(struct template_writer *w, const struct pool *p)
@@ -831,7 +835,7 @@ static int load_pieces(struct stream_reader *r, struct template_column *t, const
 
 /* Of each text its template and its place in the pool. */
 static int load_codes(struct stream_reader *r, struct template_column *t, const char *what,
-                      struct template *templates, struct errbuf *err)
+                      struct errbuf *err)
 {
     uint32_t n = t->stored.len;
     uint16_t *codes = stream_memory(r, n, sizeof(*codes));
@@ -852,8 +856,7 @@ static int load_codes(struct stream_reader *r, struct template_column *t, const 
         if (code >= t->templates_len)
             return stream_damaged(r, what, err);
         codes[i] = (uint16_t)code;
-        places[i] = lens[templates[code].pool]++;
-        templates[code].len++;
+        places[i] = lens[t->templates.templates[code].pool]++;
     }
     for (size_t i = 0; i < t->pools_len; i++)
         if (lens[i] != t->pools[i].len)
@@ -872,8 +875,6 @@ static int load_templates(struct stream_reader *r, struct template_column *t, co
     if (!templates)
         return LM_ENOMEM;
     error = load_pieces(r, t, what, templates, err);
-    if (!error)
-        error = load_codes(r, t, what, templates, err);
     if (error)
         return error;
     t->templates.templates = templates;
@@ -898,6 +899,12 @@ int template_load(struct stream_reader *r, struct template_column *t, const char
         t->is_loaded = true;
     }
     return 0;
+}
+
+int template_load_codes(struct stream_reader *r, struct template_column *t, const char *what,
+                        struct errbuf *err)
+{
+    return t->templates.codes ? 0 : load_codes(r, t, what, err);
 }
 
 int template_load_pool(struct stream_reader *r, struct template_column *t, uint32_t pool,
@@ -930,9 +937,12 @@ int template_append(struct stream_reader *r, struct template_column *t, size_t i
         buffer_append_slice(b, column_text(&t->column, i, room));
         return 0;
     }
+    int error = template_load_codes(r, t, what, err);
+    if (error)
+        return error;
     const struct template *template = &t->templates.templates[t->templates.codes[i]];
     uint32_t place = t->templates.places[i];
-    int error = template_load_pool(r, t, template->pool, what, err);
+    error = template_load_pool(r, t, template->pool, what, err);
     if (error)
         return error;
     buffer_append_slice(b, template->pieces[0]);

@@ -19,7 +19,8 @@
 /* What can be in a slot: known before its texts are. */
 enum slot_sort {
     SLOT_DIGITS, /* 0 to 9, one or more */
-    SLOT_HEX,    /* 0 to 9, a to f, A to F, one or more */
+    SLOT_HEX,    /* these, a to f, A to F, one or more */
+    SLOT_NUMBER, /* these, and what numbers, times and addresses have: . - + : */
     SLOT_TEXT,   /* any, also nothing */
 };
 
@@ -28,7 +29,6 @@ struct template
     const struct slice *pieces; /* slots + 1 */
     uint32_t slots;
     uint32_t pool;
-    uint32_t len; /* how many texts have it */
 };
 
 struct template_pool {
@@ -43,7 +43,7 @@ struct templates {
     uint32_t templates_len;
     const struct template_pool *pools;
     uint32_t pools_len;
-    const uint16_t *codes;  /* of each text, its template … */
+    const uint16_t *codes;  /* of each text, its template (NULL before they are made ready) … */
     const uint32_t *places; /* … and where in its pool's columns its slots are */
 };
 
@@ -70,9 +70,13 @@ struct template_column;
 int template_take(struct stream_reader *r, uint32_t len, struct template_column **texts,
                   struct errbuf *err) LM_MUST_CHECK;
 
-/* Makes it ready but for the pools of templates; `what` names it when it is damaged. */
+/* Makes it ready but for the codes and pools of templates; `what` names it when it is damaged. */
 int template_load(struct stream_reader *r, struct template_column *t, const char *what,
                   const struct column **column, struct errbuf *err) LM_MUST_CHECK;
+
+/* Makes the codes and places of its templates ready. */
+int template_load_codes(struct stream_reader *r, struct template_column *t, const char *what,
+                        struct errbuf *err) LM_MUST_CHECK;
 
 /* Makes a pool of its templates ready. */
 int template_load_pool(struct stream_reader *r, struct template_column *t, uint32_t pool,

@@ -50,6 +50,8 @@ static void make_slot(struct world *w, unsigned pool, unsigned slot, unsigned pl
     unsigned sort = w->sorts[pool][slot];
     unsigned len = 1 + below(w, 5);
 
+    if (sort == SLOT_NUMBER)
+        digits = below(w, 2) ? "0123456789.-+:.-" : "0123456789abcde.";
     if (sort == SLOT_TEXT) {
         const char *text = free_texts[below(w, sizeof(free_texts) / sizeof(*free_texts))];
 
@@ -57,7 +59,7 @@ static void make_slot(struct world *w, unsigned pool, unsigned slot, unsigned pl
         memcpy(to, text, len);
     } else {
         for (unsigned i = 0; i < len; i++)
-            to[i] = digits[below(w, sort == SLOT_HEX ? 16 : 10)];
+            to[i] = digits[below(w, sort == SLOT_DIGITS ? 10 : 16)];
     }
     w->slots[pool][slot][place] = slice_of(to, len);
 }
@@ -69,7 +71,7 @@ static void make_pool(struct world *w, unsigned pool)
                                             .slots = below(w, SLOTS + 1),
                                             .len = TEXTS};
     for (unsigned k = 0; k < SLOTS; k++) {
-        w->sorts[pool][k] = (uint8_t)(below(w, 4) ? below(w, 2) : below(w, 3));
+        w->sorts[pool][k] = (uint8_t)(below(w, 4) ? below(w, 3) : below(w, 4));
         for (unsigned i = 0; i < TEXTS; i++)
             make_slot(w, pool, k, i);
         w->columns[pool][k] = (struct column){
@@ -93,8 +95,8 @@ static void make_template(struct world *w, unsigned t)
         w->pieces[t][k] = slice_of(to, len);
         w->pieces_len += len;
     }
-    w->each[t] = (struct template){
-        .pieces = w->pieces[t], .slots = w->pools[pool].slots, .pool = pool, .len = TEXTS};
+    w->each[t] =
+        (struct template){.pieces = w->pieces[t], .slots = w->pools[pool].slots, .pool = pool};
 }
 
 static void append(struct world *w, unsigned i, struct slice s)
@@ -232,7 +234,7 @@ static void what_no_piece_holds_is_out_at_once(void **state)
     char text[] = "user  gone";
     uint8_t sort = SLOT_HEX;
     struct template_pool pool = {.sorts = &sort, .slots = 1, .len = 1}; /* columns are not read */
-    struct template t = {.pieces = pieces_of, .slots = 1, .len = 1};
+    struct template t = {.pieces = pieces_of, .slots = 1};
     uint16_t code = 0;
     uint32_t place = 0;
     struct templates templates = {&t, 1, &pool, 1, &code, &place};
