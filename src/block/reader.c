@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "block/internal.h"
+#include "block/attributes.h"
 #include "block/keys.h"
 
 struct block_reader {
@@ -11,7 +11,8 @@ struct block_reader {
     struct block_head head; /* without its levels, whose texts are the caller's */
     struct keys_stored stored_keys;
     struct column_stored stored_levels;
-    struct template_column *messages, *attributes;
+    struct template_column *messages;
+    struct attributes_reader *attributes;
     /* What was made ready: */
     int64_t *times;
     struct log_key *keys;
@@ -79,7 +80,7 @@ static int take_columns(struct block_reader *r, struct errbuf *err)
     error = template_take(s, rows, &r->messages, err);
     s->group = STREAM_ATTRIBUTES;
     if (!error)
-        error = template_take(s, rows, &r->attributes, err);
+        error = attributes_reader_take(s, rows, &r->attributes, err);
     if (!error && s->directory.len > 0)
         error = damaged(r, "its directory is too long", err);
     return error;
@@ -238,32 +239,35 @@ int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
 int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
                     struct errbuf *err)
 {
-    size_t words = (r->head.rows + 63) / 64;
-    uint64_t *all = stream_memory(&r->streams, words, sizeof(*all));
-
-    if (!all)
-        return LM_ENOMEM;
-    memset(all, 0xff, words * sizeof(*all));
-    *attribute = (struct block_attribute){.unknown = all};
-    return 0;
+    return attributes_reader_find(&r->streams, r->attributes, name, attribute, err);
 }
 
 /* ---- Logs ---- */
 
-/* A text of a column: a view of it, or put together in `b`. */
-static int text_at(struct block_reader *r, struct template_column *t, size_t row, const char *what,
-                   struct buffer *b, struct slice *text, struct errbuf *err)
+static int read_message(struct block_reader *r, size_t row, struct slice *text, struct errbuf *err)
 {
     const struct column *column;
-    int error = template_load(&r->streams, t, what, &column, err);
+    int error = block_messages(r, &column, err);
 
-    if (error)
-        return error;
-    buffer_clear(b);
-    error = template_append(&r->streams, t, row, what, b, err);
+    buffer_clear(&r->message);
     if (!error)
-        error = buffer_error(b);
-    *text = buffer_slice(b);
+        error = template_append(&r->streams, r->messages, row, "its messages", &r->message, err);
+    if (!error)
+        error = buffer_error(&r->message);
+    *text = buffer_slice(&r->message);
+    return error;
+}
+
+static int read_attributes(struct block_reader *r, size_t row, struct slice *text,
+                           struct errbuf *err)
+{
+    int error;
+
+    buffer_clear(&r->attribute_text);
+    error = attributes_reader_append(&r->streams, r->attributes, row, &r->attribute_text, err);
+    if (!error)
+        error = buffer_error(&r->attribute_text);
+    *text = buffer_slice(&r->attribute_text);
     return error;
 }
 
@@ -280,10 +284,9 @@ int block_record(struct block_reader *r, size_t row, struct record *record, stru
     if (error)
         return error;
     *record = (struct record){.key = keys[row], .level = levels[codes[row]]};
-    error = text_at(r, r->messages, row, "its messages", &r->message, &record->message, err);
+    error = read_message(r, row, &record->message, err);
     if (!error)
-        error = text_at(r, r->attributes, row, "its attributes", &r->attribute_text,
-                        &record->attributes, err);
+        error = read_attributes(r, row, &record->attributes, err);
     return error;
 }
 
@@ -320,8 +323,9 @@ int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx, struct
          column_bytes(s, &r->stored_levels));
     tell(fn, ctx, "message", column_kind_name(template_kind(r->messages)),
          template_bytes(s, r->messages));
-    tell(fn, ctx, "attributes", column_kind_name(template_kind(r->attributes)),
-         template_bytes(s, r->attributes));
+    int error = attributes_reader_tell(s, r->attributes, fn, ctx);
+    if (error)
+        return error;
     for (size_t i = 0; i < STREAM_SHARED; i++) {
         const struct section *section =
             section_get(s->sections, section_count(s->sections) - STREAM_SHARED + i);

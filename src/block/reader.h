@@ -7,6 +7,7 @@
 
 #include "base/errbuf.h"
 #include "block/head.h"
+#include "block/info.h"
 #include "block/source.h"
 
 struct block_reader;
@@ -56,16 +57,7 @@ int block_record(struct block_reader *r, size_t row, struct record *record,
 /* Reads and checks all of the block, whether anything asks for it or not. */
 int block_verify(struct block_reader *r, struct errbuf *err) LM_MUST_CHECK;
 
-/* Where a block's bytes go, for `logmill store info`. */
-struct block_column_info {
-    struct slice name; /* "timestamp", "id", "level", "message", …, or "attributes.PATH" */
-    struct slice kind; /* how it is kept: "dictionary", "decimal", … */
-    size_t bytes;      /* in the block */
-    size_t raw_bytes;  /* of the values as text */
-};
-
-typedef void block_column_fn(const struct block_column_info *column, void *ctx);
-
+/* Calls fn for each column (info.h). */
 int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx,
                   struct errbuf *err) LM_MUST_CHECK;
 

@@ -3,16 +3,17 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "block/attributes.h"
 #include "block/grow.h"
 #include "block/hashes.h"
 #include "block/keys.h"
-#include "block/template.h"
 
 struct block_writer {
     struct stream_writer streams;
     struct column_writer columns;
     struct keys_writer keys;
     struct template_writer *templates;
+    struct attributes_writer *attributes;
     struct slice *texts; /* of a column */
     size_t texts_capacity;
     struct block_hashes *hashes;
@@ -26,6 +27,7 @@ struct block_writer *block_writer_new(void)
     column_writer_init(&w->columns, &w->streams);
     keys_writer_init(&w->keys, &w->columns.numbers);
     w->templates = template_writer_new(&w->columns);
+    w->attributes = attributes_writer_new(&w->columns, w->templates);
     w->hashes = block_hashes_new();
     return w;
 }
@@ -34,6 +36,7 @@ void block_writer_free(struct block_writer *w)
 {
     if (!w)
         return;
+    attributes_writer_free(w->attributes);
     template_writer_free(w->templates);
     keys_writer_release(&w->keys);
     column_writer_release(&w->columns);
@@ -137,9 +140,9 @@ static int write_columns(struct block_writer *w, const struct block_row *rows, s
     template_write(w->templates, w->texts, n);
     w->streams.group = STREAM_ATTRIBUTES;
     gather(w, rows, n, attributes_of);
-    template_write(w->templates, w->texts, n);
-    error = template_writer_error(w->templates);
-    if (column_writer_error(&w->columns) || keys_writer_error(&w->keys))
+    error = attributes_writer_write(w->attributes, w->texts, n);
+    if (template_writer_error(w->templates) || column_writer_error(&w->columns) ||
+        keys_writer_error(&w->keys))
         error = LM_ENOMEM;
     return error;
 }

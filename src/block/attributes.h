@@ -1,0 +1,75 @@
+/*
+ * Attributes as columns: one for each path of names and kind of JSON value, and of each object and
+ * array which members it has, in which order. What is no JSON, or is spelled as we never spell it,
+ * stays a text. Internal to block/.
+ *
+ * In the directory: of each log (numbers) whether it has none, an object or a text; varint texts,
+ * and the texts (template.h); varint columns; of each varint parent, varint kind, name and varint
+ * values; then of each what is in it: of objects and arrays varint 2 * layouts + permuted, the
+ * layouts (stream: of each varint members and varint number of each), of each value its layout
+ * (numbers) and, if permuted, the order of its members (stream); of all others texts.
+ *
+ * Column 0 is that of the objects themselves. An object's members are columns whose parent it is;
+ * an array's elements are, too, without a name.
+ */
+#ifndef LOGMILL_BLOCK_ATTRIBUTES_H
+#define LOGMILL_BLOCK_ATTRIBUTES_H
+
+#include "block/block.h"
+#include "block/info.h"
+#include "block/internal.h"
+
+enum attributes_kind {
+    ATTRIBUTES_STRING, /* without its quotes */
+    ATTRIBUTES_NUMBER,
+    ATTRIBUTES_LITERAL, /* true, false, null */
+    ATTRIBUTES_OBJECT,
+    ATTRIBUTES_ARRAY,
+    ATTRIBUTES_RAW,    /* JSON that is not taken apart */
+    ATTRIBUTES_MEMBER, /* a member with its name: there are too many names for columns */
+    ATTRIBUTES_KINDS
+};
+
+/* What a log has. */
+enum attributes_row { ATTRIBUTES_NONE, ATTRIBUTES_TREE, ATTRIBUTES_TEXT };
+
+enum {
+    ATTRIBUTES_PERMUTED_MAX = 64, /* members of an object whose order is kept apart from them */
+    ATTRIBUTES_DEPTH_MAX = 512,   /* levels of nesting of what is not a text as a whole */
+    /* Columns with all that are not of a name: of elements, and of members without a column. */
+    ATTRIBUTES_COLUMNS_MAX = 4 * BLOCK_COLUMNS_MAX,
+};
+
+/* ---- Writing ---- */
+
+struct attributes_writer;
+
+struct attributes_writer *attributes_writer_new(struct column_writer *columns,
+                                                struct template_writer *templates);
+void attributes_writer_free(struct attributes_writer *w); /* NULL does nothing */
+
+/* Writes the attributes of n logs. Returns 0 or LM_ENOMEM. */
+int attributes_writer_write(struct attributes_writer *w, const struct slice *texts,
+                            size_t n) LM_MUST_CHECK;
+
+/* ---- Reading ---- */
+
+struct attributes_reader;
+
+/* Takes the attributes of so many rows off the directory. */
+int attributes_reader_take(struct stream_reader *r, uint32_t rows, struct attributes_reader **a,
+                           struct errbuf *err) LM_MUST_CHECK;
+
+/* Appends the attributes of a row. */
+int attributes_reader_append(struct stream_reader *r, struct attributes_reader *a, size_t row,
+                             struct buffer *b, struct errbuf *err) LM_MUST_CHECK;
+
+/* As block_attribute. */
+int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a, struct slice name,
+                           struct block_attribute *attribute, struct errbuf *err) LM_MUST_CHECK;
+
+/* As block_columns. */
+int attributes_reader_tell(struct stream_reader *r, struct attributes_reader *a,
+                           block_column_fn *fn, void *ctx) LM_MUST_CHECK;
+
+#endif

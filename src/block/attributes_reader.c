@@ -1,0 +1,688 @@
+#include <stdio.h>
+
+#include "block/attributes.h"
+#include "block/spelling.h"
+#include "json/writer.h"
+
+/* Which values of a column belong to which value of its parent. */
+struct ranks {
+    bool is_each;           /* to each exactly one; else: */
+    const uint64_t *bits;   /* a bit for each that has one, if none has more; else NULL */
+    const uint32_t *before; /* how many come before 64 of the parent's, or before each */
+};
+
+struct layout {
+    const uint32_t *members; /* numbers of columns */
+    const uint32_t *nths;    /* of each how many of the same column come before it */
+    uint32_t len;
+};
+
+struct attribute_column {
+    uint32_t parent;
+    enum attributes_kind kind;
+    struct slice name;
+    uint32_t len;
+    struct template_column *texts; /* of all but objects and arrays; of those: */
+    bool is_permuted;
+    uint32_t layouts_len;
+    struct stream meta, order;
+    struct numbers_stored stored_codes;
+    /* Made ready: */
+    bool is_loaded;
+    struct ranks ranks; /* once its parent is */
+    struct slice lead;  /* what stands before a value: comma, name, quote */
+    struct layout *layouts;
+    struct numbers codes;
+    const unsigned char *orders;
+    const uint32_t *order_starts; /* of each value, where its order begins */
+};
+
+struct attributes_reader {
+    uint32_t rows;
+    struct numbers_stored stored_kinds; /* enum attributes_row */
+    uint32_t texts_len;
+    struct template_column *texts;
+    struct attribute_column *columns;
+    uint32_t columns_len;
+    /* Made ready: */
+    const uint32_t *places; /* of each row, its place among those of its kind; NULL: not yet */
+    struct numbers kinds;
+};
+
+static const char *const WHAT = "its attributes";
+
+/* ---- The directory ---- */
+
+static bool take_u32(struct stream_reader *r, uint64_t max, uint32_t *value)
+{
+    uint64_t v;
+
+    if (!bytes_take_varint(&r->directory, &v) || v > max)
+        return false;
+    *value = (uint32_t)v;
+    return true;
+}
+
+static bool is_container(enum attributes_kind kind)
+{
+    return kind == ATTRIBUTES_OBJECT || kind == ATTRIBUTES_ARRAY;
+}
+
+static bool take_name(struct stream_reader *r, struct attributes_reader *a, uint32_t number)
+{
+    struct attribute_column *c = &a->columns[number];
+    uint32_t kind;
+
+    if (!take_u32(r, number == 0 ? 0 : number - 1, &c->parent) ||
+        !take_u32(r, ATTRIBUTES_KINDS - 1, &kind) || !bytes_take_text(&r->directory, &c->name) ||
+        !take_u32(r, UINT32_MAX, &c->len))
+        return false;
+    c->kind = (enum attributes_kind)kind;
+    return number == 0 ? c->kind == ATTRIBUTES_OBJECT : is_container(a->columns[c->parent].kind);
+}
+
+static bool take_container(struct stream_reader *r, struct attribute_column *c)
+{
+    uint32_t layouts;
+
+    if (!take_u32(r, UINT32_MAX, &layouts))
+        return false;
+    c->is_permuted = layouts & 1;
+    c->layouts_len = layouts >> 1;
+    return c->layouts_len <= c->len && stream_take(r, SECTION_TEXT, &c->meta) &&
+           numbers_take(r, c->len, &c->stored_codes) &&
+           (!c->is_permuted || stream_take(r, SECTION_NUMBERS, &c->order));
+}
+
+static int take_columns(struct stream_reader *r, struct attributes_reader *a, struct errbuf *err)
+{
+    if (!take_u32(r, ATTRIBUTES_COLUMNS_MAX, &a->columns_len) || a->columns_len == 0)
+        return stream_damaged(r, "the attributes of its directory", err);
+    a->columns = stream_memory(r, a->columns_len, sizeof(*a->columns));
+    if (!a->columns)
+        return LM_ENOMEM;
+    memset(a->columns, 0, a->columns_len * sizeof(*a->columns));
+    for (uint32_t i = 0; i < a->columns_len; i++)
+        if (!take_name(r, a, i))
+            return stream_damaged(r, "an attribute of its directory", err);
+    for (uint32_t i = 0; i < a->columns_len; i++) {
+        struct attribute_column *c = &a->columns[i];
+        int error = 0;
+
+        if (!is_container(c->kind))
+            error = template_take(r, c->len, &c->texts, err);
+        else if (!take_container(r, c))
+            error = stream_damaged(r, "an attribute of its directory", err);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int attributes_reader_take(struct stream_reader *r, uint32_t rows, struct attributes_reader **out,
+                           struct errbuf *err)
+{
+    struct attributes_reader *a = stream_memory(r, 1, sizeof(*a));
+
+    if (!a)
+        return LM_ENOMEM;
+    *a = (struct attributes_reader){.rows = rows};
+    *out = a;
+    if (!numbers_take(r, rows, &a->stored_kinds) || !take_u32(r, rows, &a->texts_len))
+        return stream_damaged(r, "the attributes of its directory", err);
+    int error = template_take(r, a->texts_len, &a->texts, err);
+    return error ? error : take_columns(r, a, err);
+}
+
+/* ---- Rows ---- */
+
+static int load_rows(struct stream_reader *r, struct attributes_reader *a, struct errbuf *err)
+{
+    uint32_t lens[ATTRIBUTES_TEXT + 1] = {0};
+    uint32_t *places;
+    int error;
+
+    if (a->places)
+        return 0;
+    places = stream_memory(r, a->rows, sizeof(*places));
+    if (!places)
+        return LM_ENOMEM;
+    error = numbers_load(r, &a->stored_kinds, &a->kinds, err);
+    if (error)
+        return error;
+    for (uint32_t i = 0; i < a->rows; i++) {
+        uint64_t kind = numbers_get(&a->kinds, i);
+
+        if (kind > ATTRIBUTES_TEXT)
+            return stream_damaged(r, WHAT, err);
+        places[i] = lens[kind]++;
+    }
+    if (lens[ATTRIBUTES_TREE] != a->columns[0].len || lens[ATTRIBUTES_TEXT] != a->texts_len)
+        return stream_damaged(r, WHAT, err);
+    a->places = places;
+    return 0;
+}
+
+/* ---- Objects and arrays ---- */
+
+/*
+ * The members of a layout, and how often each is there before itself; seen[] of each column is 0
+ * before and after.
+ */
+static bool take_members(struct attributes_reader *a, uint32_t number, struct slice *meta,
+                         struct layout *l, uint32_t *members, uint32_t *nths, uint32_t *seen)
+{
+    uint64_t n, member;
+
+    if (!bytes_take_varint(meta, &n) || n > meta->len)
+        return false;
+    *l = (struct layout){.members = members, .nths = nths, .len = (uint32_t)n};
+    for (uint32_t k = 0; k < l->len; k++) {
+        if (!bytes_take_varint(meta, &member) || member >= a->columns_len || member == 0 ||
+            a->columns[member].parent != number)
+            return false;
+        members[k] = (uint32_t)member;
+        nths[k] = seen[member]++;
+    }
+    for (uint32_t k = 0; k < l->len; k++)
+        seen[members[k]] = 0;
+    return true;
+}
+
+static int load_layouts(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                        struct errbuf *err)
+{
+    struct attribute_column *c = &a->columns[number];
+    struct slice meta;
+    int error = stream_bytes(r, &c->meta, &meta, err);
+
+    if (!error)
+        error = numbers_load(r, &c->stored_codes, &c->codes, err);
+    if (error)
+        return error;
+    struct layout *layouts = stream_memory(r, c->layouts_len, sizeof(*layouts));
+    uint32_t *members = stream_memory(r, meta.len, sizeof(*members));
+    uint32_t *nths = stream_memory(r, meta.len, sizeof(*nths));
+    uint32_t *seen = stream_memory(r, a->columns_len, sizeof(*seen));
+    if (!layouts || !members || !nths || !seen)
+        return LM_ENOMEM;
+    memset(seen, 0, a->columns_len * sizeof(*seen));
+    for (uint32_t i = 0; i < c->layouts_len; i++) {
+        if (!take_members(a, number, &meta, &layouts[i], members, nths, seen) ||
+            (c->is_permuted && layouts[i].len > ATTRIBUTES_PERMUTED_MAX))
+            return stream_damaged(r, WHAT, err);
+        members += layouts[i].len;
+        nths += layouts[i].len;
+    }
+    c->layouts = layouts;
+    return meta.len > 0 || !numbers_below(&c->codes, c->layouts_len) ? stream_damaged(r, WHAT, err)
+                                                                     : 0;
+}
+
+static const struct layout *layout_of(const struct attribute_column *c, uint32_t value)
+{
+    return &c->layouts[numbers_get(&c->codes, value)];
+}
+
+/* How a child's values go to those of its parent. */
+struct link {
+    uint32_t most;       /* values of one of the parent's, at most */
+    uint32_t in_layouts; /* how many layouts have it */
+    uint64_t *bits;
+    uint32_t *before;
+    uint32_t len;
+};
+
+static int make_link(struct stream_reader *r, const struct attribute_column *parent, struct link *l)
+{
+    size_t words = parent->len / 64 + 1;
+    size_t befores = l->most <= 1 ? words : (size_t)parent->len + 1;
+
+    if (l->most <= 1 && l->in_layouts == parent->layouts_len)
+        return 0; /* it is each's */
+    l->before = stream_memory(r, befores, sizeof(*l->before));
+    if (!l->before)
+        return LM_ENOMEM;
+    memset(l->before, 0, befores * sizeof(*l->before));
+    if (l->most > 1)
+        return 0;
+    l->bits = stream_memory(r, words, sizeof(*l->bits));
+    if (!l->bits)
+        return LM_ENOMEM;
+    memset(l->bits, 0, words * sizeof(*l->bits));
+    return 0;
+}
+
+static int make_links(struct stream_reader *r, const struct attributes_reader *a, uint32_t number,
+                      struct link *links)
+{
+    const struct attribute_column *c = &a->columns[number];
+    int error = 0;
+
+    memset(links, 0, a->columns_len * sizeof(*links));
+    for (uint32_t i = 0; i < c->layouts_len; i++)
+        for (uint32_t k = 0; k < c->layouts[i].len; k++) {
+            struct link *l = &links[c->layouts[i].members[k]];
+            uint32_t nth = c->layouts[i].nths[k] + 1;
+
+            l->most = nth > l->most ? nth : l->most;
+            l->in_layouts += nth == 1;
+        }
+    for (uint32_t i = 1; i < a->columns_len && !error; i++)
+        if (a->columns[i].parent == number)
+            error = make_link(r, c, &links[i]);
+    return error;
+}
+
+/* One value of the parent after the other. */
+static void fill_links(const struct attribute_column *c, struct link *links)
+{
+    for (uint32_t i = 0; i < c->len; i++) {
+        const struct layout *layout = layout_of(c, i);
+
+        for (uint32_t k = 0; k < layout->len; k++) {
+            struct link *l = &links[layout->members[k]];
+
+            l->len++;
+            if (l->bits)
+                l->bits[i / 64] |= UINT64_C(1) << i % 64;
+            else if (l->before)
+                l->before[i]++;
+        }
+    }
+}
+
+/* From how many each has, or whether it has one, to how many there are before it. */
+static void sum_link(const struct attribute_column *c, struct link *l)
+{
+    uint32_t sum = 0;
+
+    if (l->bits) {
+        for (uint32_t word = 0; word < c->len / 64 + 1; word++) {
+            l->before[word] = sum;
+            sum += (uint32_t)__builtin_popcountll(l->bits[word]);
+        }
+    } else if (l->before) {
+        for (uint32_t i = 0; i <= c->len; i++) {
+            uint32_t n = l->before[i];
+
+            l->before[i] = sum;
+            sum += n;
+        }
+    }
+}
+
+/* Makes the ranks of all children; that there are as many values of each as it says is checked. */
+static int link_children(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                         struct errbuf *err)
+{
+    struct attribute_column *c = &a->columns[number];
+    struct link *links = stream_memory(r, a->columns_len, sizeof(*links));
+    int error = links ? make_links(r, a, number, links) : LM_ENOMEM;
+
+    if (error)
+        return error;
+    fill_links(c, links);
+    for (uint32_t i = 1; i < a->columns_len; i++) {
+        struct link *l = &links[i];
+
+        if (a->columns[i].parent != number)
+            continue;
+        if (l->len != a->columns[i].len)
+            return stream_damaged(r, WHAT, err);
+        sum_link(c, l);
+        a->columns[i].ranks = (struct ranks){!l->before, l->bits, l->before};
+    }
+    return 0;
+}
+
+static int load_order(struct stream_reader *r, struct attribute_column *c, struct errbuf *err)
+{
+    struct slice order;
+    uint32_t at = 0;
+    int error = stream_bytes(r, &c->order, &order, err);
+
+    if (error)
+        return error;
+    uint32_t *starts = stream_memory(r, c->len, sizeof(*starts));
+    if (!starts)
+        return LM_ENOMEM;
+    for (uint32_t i = 0; i < c->len; i++) {
+        uint32_t len = layout_of(c, i)->len;
+
+        starts[i] = at;
+        at += len > 0 ? len - 1 : 0;
+    }
+    if (at != order.len)
+        return stream_damaged(r, WHAT, err);
+    c->orders = (const unsigned char *)order.data;
+    c->order_starts = starts;
+    return 0;
+}
+
+/* `,"name":` and a quote, if it is a string's. */
+static int make_lead(struct stream_reader *r, const struct attributes_reader *a,
+                     struct attribute_column *c)
+{
+    bool has_name = c != a->columns && a->columns[c->parent].kind == ATTRIBUTES_OBJECT &&
+                    c->kind != ATTRIBUTES_MEMBER;
+    char *lead = stream_memory(r, c->name.len + 5, 1);
+    char *p = lead;
+
+    if (!lead)
+        return LM_ENOMEM;
+    *p++ = ',';
+    if (has_name) {
+        *p++ = '"';
+        if (c->name.len)
+            memcpy(p, c->name.data, c->name.len);
+        p += c->name.len;
+        *p++ = '"';
+        *p++ = ':';
+    }
+    if (c->kind == ATTRIBUTES_STRING)
+        *p++ = '"';
+    c->lead = slice_of(lead, (size_t)(p - lead));
+    return 0;
+}
+
+static int load_column(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                       struct errbuf *err)
+{
+    struct attribute_column *c = &a->columns[number];
+    const struct column *column;
+    int error;
+
+    if (c->is_loaded)
+        return 0;
+    error = make_lead(r, a, c);
+    if (!error && is_container(c->kind)) {
+        error = load_layouts(r, a, number, err);
+        if (!error)
+            error = link_children(r, a, number, err);
+        if (!error && c->is_permuted)
+            error = load_order(r, c, err);
+    } else if (!error) {
+        error = template_load(r, c->texts, WHAT, &column, err);
+    }
+    c->is_loaded = !error;
+    return error;
+}
+
+/* ---- Putting together ---- */
+
+/* The place in a child's column of what belongs to a value of its parent; of several the first. */
+static uint32_t place_of(const struct ranks *ranks, uint32_t value)
+{
+    if (ranks->is_each)
+        return value;
+    if (!ranks->bits)
+        return ranks->before[value];
+    uint64_t below = ranks->bits[value / 64] & ((UINT64_C(1) << value % 64) - 1);
+    return ranks->before[value / 64] + (uint32_t)__builtin_popcountll(below);
+}
+
+/* Which member of its layout comes at each place of a value: order[k]; false: damaged. */
+static bool read_order(const struct attribute_column *c, uint32_t value, uint32_t len,
+                       unsigned char order[ATTRIBUTES_PERMUTED_MAX])
+{
+    const unsigned char *codes = c->orders + c->order_starts[value];
+    unsigned char left[ATTRIBUTES_PERMUTED_MAX];
+    uint32_t n = len;
+    uint32_t at = 0;
+
+    for (uint32_t k = 0; k < len; k++)
+        left[k] = (unsigned char)k;
+    for (uint32_t k = 0; k < len; k++, n--) {
+        uint32_t code = k + 1 < len ? codes[k] : 0;
+
+        if (code >= n)
+            return false;
+        at = (at + code) % n;
+        order[k] = left[at];
+        memmove(left + at, left + at + 1, n - at - 1);
+        at = n > 1 ? at % (n - 1) : 0;
+    }
+    return true;
+}
+
+static int append_value(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                        uint32_t value, struct buffer *b, struct errbuf *err);
+
+static int append_member(struct stream_reader *r, struct attributes_reader *a,
+                         const struct layout *layout, uint32_t k, uint32_t value, bool is_first,
+                         struct buffer *b, struct errbuf *err)
+{
+    uint32_t member = layout->members[k];
+    const struct attribute_column *child = &a->columns[member];
+    int error = load_column(r, a, member, err);
+
+    if (error)
+        return error;
+    buffer_append(b, child->lead.data + is_first, child->lead.len - is_first);
+    return append_value(r, a, member, place_of(&child->ranks, value) + layout->nths[k], b, err);
+}
+
+static int append_container(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                            uint32_t value, struct buffer *b, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[number];
+    const struct layout *layout = layout_of(c, value);
+    unsigned char order[ATTRIBUTES_PERMUTED_MAX];
+    int error = 0;
+
+    if (c->is_permuted && !read_order(c, value, layout->len, order))
+        return stream_damaged(r, WHAT, err);
+    buffer_append_char(b, c->kind == ATTRIBUTES_OBJECT ? '{' : '[');
+    for (uint32_t k = 0; k < layout->len && !error; k++)
+        error = append_member(r, a, layout, c->is_permuted ? order[k] : k, value, k == 0, b, err);
+    buffer_append_char(b, c->kind == ATTRIBUTES_OBJECT ? '}' : ']');
+    return error;
+}
+
+/* The column is ready. Recursive, as deep as columns have parents. */
+static int append_value(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                        uint32_t value, struct buffer *b, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[number];
+
+    if (is_container(c->kind))
+        return append_container(r, a, number, value, b, err);
+    int error = template_append(r, c->texts, value, WHAT, b, err);
+    if (c->kind == ATTRIBUTES_STRING)
+        buffer_append_char(b, '"');
+    return error;
+}
+
+int attributes_reader_append(struct stream_reader *r, struct attributes_reader *a, size_t row,
+                             struct buffer *b, struct errbuf *err)
+{
+    const struct column *column;
+    int error = load_rows(r, a, err);
+
+    if (error)
+        return error;
+    switch ((enum attributes_row)numbers_get(&a->kinds, row)) {
+    case ATTRIBUTES_NONE:
+        break;
+    case ATTRIBUTES_TREE:
+        error = load_column(r, a, 0, err);
+        return error ? error : append_value(r, a, 0, a->places[row], b, err);
+    case ATTRIBUTES_TEXT:
+        error = template_load(r, a->texts, WHAT, &column, err);
+        return error ? error : template_append(r, a->texts, a->places[row], WHAT, b, err);
+    }
+    return 0;
+}
+
+/* ---- By name ---- */
+
+/* Sets in `rows` the bits of those that have a value of the column, a child of the first. */
+static void add_rows(const struct attributes_reader *a, const struct attribute_column *c,
+                     uint64_t *rows)
+{
+    for (uint32_t row = 0; row < a->rows; row++) {
+        uint32_t value = a->places[row];
+        bool has = numbers_get(&a->kinds, row) == ATTRIBUTES_TREE;
+
+        if (has && c->ranks.bits)
+            has = c->ranks.bits[value / 64] >> value % 64 & 1;
+        else if (has && c->ranks.before) /* of several */
+            has = c->ranks.before[value + 1] > c->ranks.before[value];
+        rows[row / 64] |= (uint64_t)has << row % 64;
+    }
+}
+
+static uint64_t *new_rows(struct stream_reader *r, const struct attributes_reader *a)
+{
+    size_t words = (a->rows + 63) / 64;
+    uint64_t *rows = stream_memory(r, words, sizeof(*rows));
+
+    if (rows)
+        memset(rows, 0, words * sizeof(*rows));
+    return rows;
+}
+
+static int add_unknown(struct stream_reader *r, const struct attributes_reader *a,
+                       const struct attribute_column *c, uint64_t **unknown)
+{
+    if (!*unknown)
+        *unknown = new_rows(r, a);
+    if (!*unknown)
+        return LM_ENOMEM;
+    if (c)
+        add_rows(a, c, *unknown);
+    for (uint32_t row = 0; !c && row < a->rows; row++)
+        if (numbers_get(&a->kinds, row) == ATTRIBUTES_TEXT)
+            (*unknown)[row / 64] |= UINT64_C(1) << row % 64;
+    return 0;
+}
+
+static int add_values(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                      struct block_attribute *attribute, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[number];
+    struct block_values *v = &attribute->values[attribute->values_len++];
+    int error = load_column(r, a, number, err);
+
+    if (error)
+        return error;
+    *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING   ? BLOCK_JSON_STRING
+                                       : c->kind == ATTRIBUTES_NUMBER ? BLOCK_JSON_NUMBER
+                                                                      : BLOCK_JSON_LITERAL};
+    error = template_load(r, c->texts, WHAT, &v->column, err);
+    if (error || (c->ranks.is_each && a->columns[0].len == a->rows))
+        return error;
+    uint64_t *rows = new_rows(r, a);
+    if (!rows)
+        return LM_ENOMEM;
+    add_rows(a, c, rows);
+    v->rows = rows;
+    return 0;
+}
+
+/* The columns of the name among the children of the first, and those that hold any name. */
+static int find_columns(struct stream_reader *r, struct attributes_reader *a, struct slice name,
+                        struct block_attribute *attribute, uint64_t **unknown, struct errbuf *err)
+{
+    int error = 0;
+
+    for (uint32_t i = 1; i < a->columns_len && !error; i++) {
+        const struct attribute_column *c = &a->columns[i];
+
+        if (c->parent != 0)
+            continue;
+        if (c->kind == ATTRIBUTES_MEMBER)
+            error = add_unknown(r, a, c, unknown);
+        else if (!slice_equal(c->name, name))
+            continue;
+        else if (c->kind == ATTRIBUTES_RAW)
+            error = add_unknown(r, a, c, unknown);
+        else if (!is_container(c->kind) && attribute->values_len < 3)
+            error = add_values(r, a, i, attribute, err);
+    }
+    return error;
+}
+
+int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a, struct slice name,
+                           struct block_attribute *attribute, struct errbuf *err)
+{
+    uint64_t *unknown = NULL;
+    struct buffer spelled;
+    int error = load_rows(r, a, err);
+
+    *attribute = (struct block_attribute){0};
+    if (!error)
+        error = load_column(r, a, 0, err);
+    if (!error && a->texts_len > 0)
+        error = add_unknown(r, a, NULL, &unknown);
+    if (error)
+        return error;
+    buffer_init(&spelled, SIZE_MAX / 2);
+    json_append_string(&spelled, name);
+    error = buffer_error(&spelled);
+    if (!error)
+        error = find_columns(r, a, slice_of(spelled.data + 1, spelled.len - 2), attribute, &unknown,
+                             err);
+    buffer_release(&spelled);
+    attribute->unknown = unknown;
+    return error;
+}
+
+/* ---- Where the bytes go ---- */
+
+/* "attributes.a.b", "attributes.list[]" */
+static void append_path(const struct attributes_reader *a, uint32_t number, struct buffer *b)
+{
+    const struct attribute_column *c = &a->columns[number];
+
+    if (number == 0) {
+        buffer_append_string(b, "attributes");
+        return;
+    }
+    append_path(a, c->parent, b);
+    if (a->columns[c->parent].kind == ATTRIBUTES_ARRAY) {
+        buffer_append_string(b, "[]");
+    } else {
+        buffer_append_char(b, '.');
+        buffer_append_slice(b, c->kind == ATTRIBUTES_MEMBER ? SLICE_LITERAL("*") : c->name);
+    }
+}
+
+static size_t bytes_of(const struct stream_reader *r, const struct attribute_column *c)
+{
+    if (!is_container(c->kind))
+        return template_bytes(r, c->texts);
+    return stream_stored(r, &c->meta) + numbers_bytes(r, &c->stored_codes) +
+           (c->is_permuted ? stream_stored(r, &c->order) : 0);
+}
+
+int attributes_reader_tell(struct stream_reader *r, struct attributes_reader *a,
+                           block_column_fn *fn, void *ctx)
+{
+    struct buffer path;
+    int error = 0;
+
+    buffer_init(&path, SIZE_MAX / 2);
+    fn(&(struct block_column_info){SLICE_LITERAL("attributes"), SLICE_LITERAL("which"),
+                                   numbers_bytes(r, &a->stored_kinds) + template_bytes(r, a->texts),
+                                   0},
+       ctx);
+    for (uint32_t i = 0; i < a->columns_len && !error; i++) {
+        const struct attribute_column *c = &a->columns[i];
+        const char *kind = c->kind == ATTRIBUTES_OBJECT ? "object"
+                           : c->kind == ATTRIBUTES_ARRAY
+                               ? "array"
+                               : column_kind_name(template_kind(c->texts));
+
+        buffer_clear(&path);
+        append_path(a, i, &path);
+        error = buffer_error(&path);
+        if (!error)
+            fn(&(struct block_column_info){buffer_slice(&path), slice_of_string(kind),
+                                           bytes_of(r, c), 0},
+               ctx);
+    }
+    buffer_release(&path);
+    return error;
+}
