@@ -151,6 +151,12 @@ struct store_scan {
     int64_t window_us; /* an adapter's own: how much time it dares to look at at once; 0: unknown */
     uint64_t stride;   /* an adapter's own: the same in logs; 0: unknown */
     bool by_number;    /* an adapter's own: time does not divide them well */
+    bool begun;        /* an adapter's own: there was a slice that moved the place */
+    /*
+     * So many logs, about, were left out, since the store cannot read them: it is damaged. When a
+     * call has raised it, `err` says which, though the call may have succeeded.
+     */
+    uint64_t damaged;
     struct block_explain *explain; /* that grows by what the scan costs; NULL, as at first: none */
 };
 

@@ -9,6 +9,7 @@
  *   repeats.c  which logs of a batch are there already (key_table, block_keys: by their keys)
  *   seal.c     what is recent becomes blocks
  *   erase.c    deleting by a filter
+<<<<<<< HEAD
  *   expire.c   deleting the oldest
  *   keeper.c   the background work: what is done when
  *   plan.c     which segments are to be compacted
@@ -18,6 +19,15 @@
  *   verify.c   whether all of it is whole
  *   reader.c   single logs, cancelling
  *   scan.c     scans: logs and counts
+=======
+ *   reader.c   what all reading calls have in common, single logs, cancelling
+ *   recent.c   the recent logs, as a reader keeps them
+ *   catalog.c  all that a reader knows of its snapshot
+ *   blocks.c   the blocks that a reader has open
+ *   descent.c  down the keys of all that logs lie in
+ *   scan.c     scans
+ *   count.c    counts
+>>>>>>> 4b99c5d (Read recent logs and blocks beside the rows of an older logmill)
  *   follow.c   logs in the order of storing
  */
 #ifndef LOGMILL_STORE_SQLITE_INTERNAL_H
@@ -26,6 +36,8 @@
 #include <stdatomic.h>
 
 #include "sqlite/db.h"
+#include "store/sqlite/blocks.h"
+#include "store/sqlite/catalog.h"
 #include "store/sqlite/sizes.h"
 #include "store/store.h"
 
@@ -85,20 +97,24 @@ int store_sqlite_erase_forget(struct sqlite_db *db, int64_t now_us,
 /* What a reader does now; a cancel moves RUNNING to CANCELLED and nothing else. */
 enum store_sqlite_activity { STORE_SQLITE_IDLE, STORE_SQLITE_RUNNING, STORE_SQLITE_CANCELLED };
 
+enum { STORE_SQLITE_PLANS = 4 }; /* of the last scans, that a reader keeps */
+
+struct store_sqlite_plan {
+    struct block_plan *plan; /* holds its matcher */
+    const struct log_matcher *matcher;
+    uint64_t number;
+    uint64_t used; /* when it was last asked for */
+};
+
 struct store_sqlite_reader {
     struct store_reader base;
     struct store_sqlite *s;
     struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
-    /* Of all from a time on and before a key, newest first: */
-    sqlite3_stmt *records; /* all */
-    sqlite3_stmt *levels;  /* timestamp, id and level */
-    sqlite3_stmt *nth_key; /* timestamp and id of the one after so many */
-    sqlite3_stmt *get;
-    sqlite3_stmt *get_early; /* from before 1970 */
-    sqlite3_stmt *arrivals;
-    sqlite3_stmt *arrivals_end;
-    sqlite3_stmt *at_key;
-    sqlite3_stmt *erasures;
+    struct catalog catalog;
+    struct blocks blocks;
+    struct store_sqlite_plan plans[STORE_SQLITE_PLANS];
+    uint64_t plans_asked;
+    struct buffer filter_row;
     _Atomic int activity;
 };
 
@@ -108,23 +124,53 @@ int store_sqlite_reader_get(struct store_reader *base, const struct uuid *id, st
                             void *ctx, struct errbuf *err);
 void store_sqlite_reader_cancel(struct store_reader *base);
 
-/* Around each call: opens the file if need be, and lets it be cancelled. `end` returns `error`. */
+/*
+ * Around each call, which is one snapshot: opens the file if need be, brings r->catalog up, and
+ * lets the call be cancelled. `end` returns `error`; every statement is reset before.
+ */
 int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
 int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
 
-/*
- * Steps `stmt`: 0 with `*record` filled (views until the next step), LM_ENOTFOUND after the last
- * row, LM_ETIMEOUT when cancelled, or another error. Columns: timestamp, id, level, message,
- * attributes; a statement may have fewer.
- */
-int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
-                             struct record *record, struct errbuf *err) LM_MUST_CHECK;
+/* LM_ETIMEOUT if the call under way is to end. */
+int store_sqlite_reader_go_on(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
 
-/* The two halves of it: the row, and then the key from its first two columns. */
-int store_sqlite_reader_advance(struct store_sqlite_reader *r, sqlite3_stmt *stmt,
-                                struct errbuf *err) LM_MUST_CHECK;
-int store_sqlite_reader_key(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
-                            struct errbuf *err) LM_MUST_CHECK;
+/*
+ * The plan of the scan's matcher, which lives until the end of the call, and a number that no other
+ * plan has or will have. NULL: every log matches.
+ */
+int store_sqlite_reader_plan(struct store_sqlite_reader *r, const struct store_scan *scan,
+                             const struct block_plan **plan, uint64_t *number,
+                             struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * What is asked of the rows that an older logmill left, for their tests, too. Of a range (from a
+ * time on, before a key), newest first: all, and the key after so many. One log by id: within a
+ * range of time, and within one before 1970, where ids do not tell the time.
+ */
+extern const char store_sqlite_old_records[];
+extern const char store_sqlite_old_nth[];
+extern const char store_sqlite_old_get[];
+extern const char store_sqlite_old_get_early[];
+
+/*
+ * Steps a statement over the rows that an older logmill left, whose first columns are timestamp and
+ * id: 0 with `*key`, LM_ENOTFOUND after the last row, LM_ETIMEOUT when cancelled, or another error.
+ */
+int store_sqlite_reader_step(struct store_sqlite_reader *r, sqlite3_stmt *stmt, struct log_key *key,
+                             struct errbuf *err) LM_MUST_CHECK;
+
+/* The whole row: columns timestamp, id, level, message, attributes. Views until the next step. */
+void store_sqlite_reader_take(sqlite3_stmt *stmt, const struct log_key *key, struct record *record);
+
+/* The log with `key`, wherever it is; LM_ENOTFOUND. Its texts live until the next call. */
+int store_sqlite_reader_at_key(struct store_sqlite_reader *r, const struct log_key *key,
+                               store_row_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Whether `error`, of a function that has just failed, says that what the file holds is wrong, and
+ * not that it could not be read.
+ */
+bool store_sqlite_is_damage(struct sqlite_db *db, int error);
 
 int store_sqlite_follow_end(struct store_reader *base, struct store_position *end,
                             struct errbuf *err);

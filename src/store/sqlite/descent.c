@@ -1,0 +1,553 @@
+#include "store/sqlite/descent.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "block/filter.h"
+
+enum { FILTER_ROW_BYTES_MAX = SEGMENT_BLOCKS_MAX * BLOCK_FILTER_BUCKET_BYTES };
+
+/* ---- Keys ---- */
+
+struct log_key descent_key_below(struct log_key key)
+{
+    for (int i = sizeof(key.id.bytes); i-- > 0;)
+        if (key.id.bytes[i]-- != 0)
+            return key;
+    key.timestamp_us--; /* every byte is 0xff now */
+    return key;
+}
+
+struct log_key descent_key_above(struct log_key key)
+{
+    for (int i = sizeof(key.id.bytes); i-- > 0;)
+        if (++key.id.bytes[i] != 0)
+            return key;
+    key.timestamp_us++;
+    return key;
+}
+
+static struct log_key lower_of(struct log_key a, struct log_key b)
+{
+    return log_key_compare(&a, &b) < 0 ? a : b;
+}
+
+/* ---- The heap: by bound, the highest first ---- */
+
+static bool is_above(const struct source *a, const struct source *b)
+{
+    return log_key_compare(&a->bound, &b->bound) > 0;
+}
+
+static void swap(struct descent *w, size_t i, size_t k)
+{
+    struct source *s = w->sources[i];
+
+    w->sources[i] = w->sources[k];
+    w->sources[k] = s;
+}
+
+static void sift_up(struct descent *w, size_t i)
+{
+    for (; i > 0 && is_above(w->sources[i], w->sources[(i - 1) / 2]); i = (i - 1) / 2)
+        swap(w, i, (i - 1) / 2);
+}
+
+/* The top has moved down, or is at its end. */
+static void sift_down(struct descent *w)
+{
+    if (w->sources[0]->state == SOURCE_END) {
+        free(w->sources[0]);
+        w->sources[0] = w->sources[--w->len];
+    }
+    for (size_t i = 0;;) {
+        size_t highest = i;
+
+        for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < w->len; k++)
+            if (is_above(w->sources[k], w->sources[highest]))
+                highest = k;
+        if (highest == i)
+            return;
+        swap(w, i, highest);
+        i = highest;
+    }
+}
+
+static void add(struct descent *w, struct source source)
+{
+    struct source *s = xmalloc(sizeof(*s));
+
+    *s = source;
+    w->sources = array_reserve(w->sources, &w->capacity, w->len + 1, sizeof(*w->sources));
+    w->sources[w->len++] = s;
+    sift_up(w, w->len - 1);
+}
+
+static void add_segment(struct descent *w, struct catalog_segment *segment)
+{
+    add(w, (struct source){.kind = SOURCE_SEGMENT,
+                           .bound = lower_of(segment->segment.last, descent_key_below(w->start)),
+                           .segment = segment});
+}
+
+/* The next segment, or NULL if none is left in the range. */
+static struct catalog_segment *next_segment(const struct descent *w)
+{
+    const struct catalog *c = &w->r->catalog;
+    struct catalog_segment *s = &c->segments[w->next_segment];
+
+    return w->next_segment < c->segments_len && log_key_compare(&s->segment.last, &w->low) >= 0
+               ? s
+               : NULL;
+}
+
+void descent_reach(struct descent *w, const struct log_key *key)
+{
+    struct catalog_segment *s;
+
+    while ((s = next_segment(w)) && log_key_compare(&s->segment.last, key) >= 0) {
+        w->next_segment++;
+        if (log_key_compare(&s->segment.first, &w->start) < 0)
+            add_segment(w, s);
+    }
+}
+
+bool descent_next_reach(const struct descent *w, struct log_key *key)
+{
+    const struct catalog_segment *s = next_segment(w);
+
+    if (s)
+        *key = s->segment.last;
+    return s;
+}
+
+struct source *descent_top(struct descent *w)
+{
+    struct catalog_segment *s;
+
+    while ((s = next_segment(w)) &&
+           (w->len == 0 || log_key_compare(&s->segment.last, &w->sources[0]->bound) >= 0))
+        descent_reach(w, &s->segment.last);
+    return w->len > 0 ? w->sources[0] : NULL;
+}
+
+bool descent_second(const struct descent *w, struct log_key *bound)
+{
+    const struct catalog_segment *s = next_segment(w);
+    bool any = false;
+
+    for (size_t i = 1; i <= 2 && i < w->len; i++) {
+        if (!any || log_key_compare(&w->sources[i]->bound, bound) > 0)
+            *bound = w->sources[i]->bound;
+        any = true;
+    }
+    if (s && (!any || log_key_compare(&s->segment.last, bound) > 0)) {
+        *bound = s->segment.last;
+        any = true;
+    }
+    return any;
+}
+
+void descent_sweep(struct descent *w)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->len; i++) {
+        struct source *s = w->sources[i];
+
+        if (s->state == SOURCE_END || log_key_compare(&s->bound, &w->low) < 0)
+            free(s);
+        else
+            w->sources[kept++] = s;
+    }
+    w->len = kept;
+}
+
+/* ---- What is damaged ---- */
+
+static void describe(const struct descent *w, const struct source *s, const struct errbuf *detail)
+{
+    char first[TIMESTAMP_TEXT_LEN], last[TIMESTAMP_TEXT_LEN];
+    const struct segment *segment = &s->segment->segment;
+    bool is_block = s->state != SOURCE_FAR;
+
+    timestamp_format(is_block ? s->head.first.timestamp_us : segment->first.timestamp_us, first);
+    timestamp_format(is_block ? s->head.last.timestamp_us : segment->last.timestamp_us, last);
+    errbuf_set(w->err,
+               "%s: %s %lld is damaged (%s); its %llu logs of %.*s to %.*s cannot be read: "
+               "`logmill store verify`",
+               w->r->db.path, is_block ? "block" : "segment",
+               (long long)(is_block ? s->head.number : segment->number), detail->text,
+               (unsigned long long)(is_block ? s->head.rows : segment->rows), TIMESTAMP_TEXT_LEN,
+               first, TIMESTAMP_TEXT_LEN, last);
+}
+
+/*
+ * Each is counted once: by the first slice of a scan, or by the one whose place was above it. What
+ * reaches over a later slice's place was met by an earlier one.
+ */
+int descent_bear(struct descent *w, const struct source *s, int error, const struct errbuf *detail)
+{
+    const struct log_key *last = s->state == SOURCE_FAR ? &s->segment->segment.last : &s->head.last;
+
+    if (!error)
+        return 0;
+    if (!store_sqlite_is_damage(&w->r->db, error))
+        return errbuf_fail(w->err, error, "%s", detail->text);
+    describe(w, s, detail);
+    if (!w->begun || log_key_compare(last, &w->start) < 0)
+        w->scan->damaged += s->state == SOURCE_FAR ? s->segment->segment.rows : s->head.rows;
+    return 0;
+}
+
+/* ---- Segments ---- */
+
+static void explain_blocks(const struct descent *w, uint64_t *by)
+{
+    if (by && w->scan->explain)
+        ++*by;
+}
+
+/* Asks the filter of a segment which blocks may hold what the plan looks for. */
+static int ask_filter(struct descent *w, struct source *s, struct errbuf *err)
+{
+    const struct segment *segment = &s->segment->segment;
+    struct buffer *row = &w->r->filter_row;
+    const uint64_t *hashes;
+    size_t n = 0;
+
+    s->candidates = UINT64_MAX;
+    if (w->plan && segment->buckets > 0)
+        block_plan_hashes(w->plan, &hashes, &n);
+    for (size_t i = 0; i < n && s->candidates; i++) {
+        int error = segment_filter_row(&w->r->db, segment, hashes[i], row, err);
+
+        if (error && store_sqlite_is_damage(&w->r->db, error))
+            return 0; /* it would have spared us a look into some blocks */
+        if (error)
+            return error;
+        if (w->scan->explain)
+            w->scan->explain->bytes += row->len;
+        for (uint32_t b = segment->gone; b < segment->blocks; b++)
+            if (!block_filter_may_hold(row->data, b, hashes[i]))
+                s->candidates &= ~(UINT64_C(1) << b);
+    }
+    return 0;
+}
+
+/* Goes on to the next block, from the `blocks`-th down, that may hold logs that match. */
+static void seek_block(struct descent *w, struct source *s, const struct block_head *heads)
+{
+    struct block_explain *explain = w->scan->explain;
+
+    for (; s->blocks > 0; s->blocks--) {
+        const struct block_head *head = &heads[s->blocks - 1];
+        size_t place = s->segment->segment.gone + s->blocks - 1;
+
+        if (log_key_compare(&head->last, &w->low) < 0)
+            break;
+        if (log_key_compare(&head->first, &w->start) >= 0)
+            continue;
+        if (!(s->candidates >> place & 1)) {
+            explain_blocks(w, explain ? &explain->by_filter : NULL);
+            continue;
+        }
+        if (w->plan && block_plan_judge(w->plan, head) == BLOCK_NONE) {
+            explain_blocks(w, explain ? &explain->by_level : NULL);
+            continue;
+        }
+        s->head = *head;
+        s->head.levels_len = 0;
+        s->state = SOURCE_NEAR;
+        s->bound = lower_of(head->last, descent_key_below(w->start));
+        return;
+    }
+    s->state = SOURCE_END;
+}
+
+int descent_come_near(struct descent *w, struct source *s)
+{
+    struct errbuf detail = ERRBUF_INIT;
+    const struct block_head *heads;
+    int error = catalog_heads(&w->r->catalog, &w->r->db, s->segment, &heads, &s->blocks, &detail);
+
+    if (error) {
+        error = descent_bear(w, s, error, &detail);
+        s->state = SOURCE_END;
+        return error;
+    }
+    error = ask_filter(w, s, w->err);
+    if (!error)
+        seek_block(w, s, heads);
+    return error;
+}
+
+int descent_next_block(struct descent *w, struct source *s)
+{
+    struct errbuf detail = ERRBUF_INIT;
+    const struct block_head *heads;
+    size_t n;
+    int error = catalog_heads(&w->r->catalog, &w->r->db, s->segment, &heads, &n, &detail);
+
+    if (error)
+        return errbuf_fail(w->err, error, "%s", detail.text); /* they could be read before */
+    s->blocks--;
+    seek_block(w, s, heads);
+    return 0;
+}
+
+int descent_open(struct descent *w, struct source *s, struct open_block **block, struct errbuf *err)
+{
+    struct block_explain *explain = w->scan->explain;
+    int error = blocks_open(&w->r->blocks, &s->head, block, err);
+
+    if (!error)
+        error = blocks_rows_below(*block, &w->low, &s->from, err);
+    if (!error)
+        error = blocks_rows_below(*block, &w->start, &s->to, err);
+    if (explain && !w->plan) { /* else block_select counts them */
+        explain->blocks_read++;
+        explain->rows += s->head.rows;
+    }
+    return error;
+}
+
+int descent_select(struct descent *w, struct source *s, struct open_block *block,
+                   struct errbuf *err)
+{
+    const struct blocks_wanted wanted = {
+        .segment = &s->segment->segment,
+        .plan = w->plan,
+        .plan_number = w->plan_number,
+        .from = s->from,
+        .to = s->to,
+        .explain = w->scan->explain,
+    };
+
+    return blocks_select(block, &wanted, err);
+}
+
+/* The highest row of `rows` from `from` on and below `end`; false: none. */
+static bool find_row(const uint64_t *rows, uint32_t from, size_t end, size_t *row)
+{
+    while (end > from) {
+        size_t word = (end - 1) / 64;
+        uint64_t bits = rows[word] & (end % 64 ? (UINT64_C(1) << end % 64) - 1 : UINT64_MAX);
+
+        if (bits) {
+            *row = word * 64 + 63 - (size_t)__builtin_clzll(bits);
+            return *row >= from;
+        }
+        end = word * 64;
+    }
+    return false;
+}
+
+/*
+ * Comes to stand on the highest row below `end` that matches; *found tells whether there is one.
+ * It is looked at in whole at once if it will be asked for, so that a damage is met here.
+ */
+static int stand_below(struct descent *w, struct source *s, struct open_block *block, size_t end,
+                       bool *found, struct errbuf *err)
+{
+    const struct log_key *keys;
+    struct record record;
+    int error = 0;
+
+    *found = find_row(block->rows, s->from, end, &s->row);
+    if (!*found)
+        return 0;
+    error = block_keys(block->reader, &keys, err);
+    if (!error && s->state == SOURCE_NEAR && w->reads_logs)
+        error = block_record(block->reader, s->row, &record, err);
+    if (error)
+        return error;
+    s->state = SOURCE_AT;
+    s->bound = keys[s->row];
+    return 0;
+}
+
+/* Goes down from row `end` of the block, and on to the next one if nothing more of it matches. */
+static int stand(struct descent *w, struct source *s, size_t end)
+{
+    struct errbuf detail = ERRBUF_INIT;
+    struct open_block *block;
+    bool found = false;
+    int error = s->state == SOURCE_NEAR ? descent_open(w, s, &block, &detail)
+                                        : blocks_open(&w->r->blocks, &s->head, &block, &detail);
+
+    if (!error)
+        error = descent_select(w, s, block, &detail);
+    if (!error)
+        error = stand_below(w, s, block, end < s->to ? end : s->to, &found, &detail);
+    found = found && !error;
+    error = descent_bear(w, s, error, &detail);
+    return error || found ? error : descent_next_block(w, s);
+}
+
+/* ---- The other sources ---- */
+
+/* Of the rows of the range, newest first: found by one descent of the primary key, never sorted. */
+static int bind_old(struct descent *w)
+{
+    sqlite3_stmt *stmt;
+    int error = sqlite_db_statement(&w->r->db, store_sqlite_old_records, &stmt, w->err);
+
+    if (error)
+        return error;
+    sqlite3_bind_int64(stmt, 1, w->low.timestamp_us);
+    sqlite3_bind_int64(stmt, 2, w->start.timestamp_us);
+    sqlite3_bind_blob(stmt, 3, w->start.id.bytes, sizeof(w->start.id.bytes), SQLITE_STATIC);
+    w->old = stmt;
+    return 0;
+}
+
+int descent_step_old(struct descent *w, struct source *s)
+{
+    int error = store_sqlite_reader_step(w->r, w->old, &s->bound, w->err);
+
+    s->state = error ? SOURCE_END : SOURCE_AT;
+    return error == LM_ENOTFOUND ? 0 : error;
+}
+
+/* Stands on the last of the `row` that are left. */
+static void stand_recent(struct descent *w, struct source *s)
+{
+    const struct recent_log *logs = w->r->catalog.recent.logs;
+
+    s->state = SOURCE_END;
+    if (s->row == 0 || log_key_compare(&logs[s->row - 1].key, &w->low) < 0)
+        return;
+    s->bound = logs[s->row - 1].key;
+    s->state = SOURCE_AT;
+}
+
+/* ---- All of them ---- */
+
+int descent_refine(struct descent *w)
+{
+    struct source *s = w->sources[0];
+    int error = 0;
+
+    if (s->kind == SOURCE_RECENT)
+        stand_recent(w, s);
+    else if (s->kind == SOURCE_OLD)
+        error = descent_step_old(w, s);
+    else if (s->state == SOURCE_FAR)
+        error = descent_come_near(w, s);
+    else
+        error = stand(w, s, SIZE_MAX);
+    sift_down(w);
+    return error;
+}
+
+int descent_advance(struct descent *w)
+{
+    struct source *s = w->sources[0];
+    int error = 0;
+
+    if (s->kind == SOURCE_RECENT) {
+        s->row--;
+        stand_recent(w, s);
+    } else if (s->kind == SOURCE_OLD) {
+        error = descent_step_old(w, s);
+    } else {
+        error = stand(w, s, s->row);
+    }
+    sift_down(w);
+    return error;
+}
+
+int descent_pass_block(struct descent *w)
+{
+    int error = descent_next_block(w, w->sources[0]);
+
+    sift_down(w);
+    return error;
+}
+
+int descent_record(struct descent *w, struct record *record)
+{
+    const struct source *s = w->sources[0];
+    struct recent *recent = &w->r->catalog.recent;
+    struct open_block *block;
+
+    if (s->kind == SOURCE_RECENT)
+        return recent_record(recent, &w->r->db, &recent->logs[s->row - 1], record, w->err);
+    if (s->kind == SOURCE_OLD) {
+        store_sqlite_reader_take(w->old, &s->bound, record);
+        return 0;
+    }
+    int error = blocks_open(&w->r->blocks, &s->head, &block, w->err);
+    return error ? error : block_record(block->reader, s->row, record, w->err);
+}
+
+/* What is recent and cannot be read is told at once: it is in no order. */
+static void bear_recent(struct descent *w)
+{
+    const struct recent *recent = &w->r->catalog.recent;
+
+    for (size_t i = 0; recent->lost > 0 && !w->begun && i < recent->rows_len; i++) {
+        const struct recent_batch *row = &recent->rows[i];
+
+        if (row->lost == 0 || log_key_compare(&row->high, &w->low) < 0 ||
+            log_key_compare(&row->low, &w->start) >= 0)
+            continue;
+        w->scan->damaged += row->lost;
+        errbuf_set(w->err,
+                   "%s: %u recent logs, stored up to number %lld, are damaged and cannot "
+                   "be read: `logmill store verify`",
+                   w->r->db.path, row->lost, (long long)row->last);
+    }
+}
+
+int descent_begin(struct descent *w, struct store_sqlite_reader *r, struct store_scan *scan,
+                  bool reads_logs, struct errbuf *err)
+{
+    const struct log_filter *filter = log_matcher_filter(scan->matcher);
+    struct log_key low = {.timestamp_us = filter->since_us};
+
+    *w = (struct descent){.r = r,
+                          .scan = scan,
+                          .low = low,
+                          .start = scan->before,
+                          .reads_logs = reads_logs,
+                          .begun = scan->begun,
+                          .damaged = scan->damaged,
+                          .err = err};
+    int error = store_sqlite_reader_plan(r, scan, &w->plan, &w->plan_number, err);
+    if (error)
+        return error;
+
+    struct log_key below = descent_key_below(w->start);
+    size_t recent = recent_below(&r->catalog.recent, &w->start);
+
+    bear_recent(w);
+    if (recent > 0)
+        add(w, (struct source){.kind = SOURCE_RECENT, .bound = below, .row = recent});
+    if (r->catalog.has_old) {
+        error = bind_old(w);
+        add(w, (struct source){.kind = SOURCE_OLD, .bound = below});
+    }
+    descent_reach(w, &w->start);
+    return error;
+}
+
+void descent_end(struct descent *w)
+{
+    struct store_scan *scan = w->scan;
+
+    for (size_t i = 0; i < w->len; i++)
+        free(w->sources[i]);
+    free(w->sources);
+    sqlite3_reset(w->old);
+    if (scan->explain)
+        scan->explain->bytes += w->r->blocks.bytes;
+    w->r->blocks.bytes = 0;
+    if (!scan->done && log_key_compare(&scan->before, &w->start) >= 0)
+        scan->damaged = w->damaged; /* the next slice meets it again */
+    else
+        scan->begun = true;
+}
