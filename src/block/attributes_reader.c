@@ -543,9 +543,16 @@ static uint64_t *new_rows(struct stream_reader *r, const struct attributes_reade
     return rows;
 }
 
-static int add_unknown(struct stream_reader *r, const struct attributes_reader *a,
-                       const struct attribute_column *c, uint64_t **unknown)
+/* Adds the rows that have a value of `c`; NULL: those whose attributes are a text. */
+static int add_unknown(struct stream_reader *r, struct attributes_reader *a,
+                       const struct attribute_column *c, uint64_t **unknown, struct errbuf *err)
 {
+    int error = load_rows(r, a, err);
+
+    if (!error)
+        error = load_column(r, a, 0, err);
+    if (error)
+        return error;
     if (!*unknown)
         *unknown = new_rows(r, a);
     if (!*unknown)
@@ -563,21 +570,36 @@ static int add_values(struct stream_reader *r, struct attributes_reader *a, uint
 {
     const struct attribute_column *c = &a->columns[number];
     struct block_values *v = &attribute->values[attribute->values_len++];
-    int error = load_column(r, a, number, err);
 
-    if (error)
-        return error;
+    if (c->len > a->rows)
+        return stream_damaged(r, WHAT, err);
     *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING   ? BLOCK_JSON_STRING
                                        : c->kind == ATTRIBUTES_NUMBER ? BLOCK_JSON_NUMBER
-                                                                      : BLOCK_JSON_LITERAL};
-    error = template_load(r, c->texts, WHAT, &v->column, err);
+                                                                      : BLOCK_JSON_LITERAL,
+                               .number = number};
+    return template_load(r, c->texts, WHAT, &v->column, err);
+}
+
+int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
+                           const struct block_values *v, const uint64_t **rows, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[v->number];
+    int error = load_rows(r, a, err);
+
+    if (!error)
+        error = load_column(r, a, 0, err);
+    *rows = NULL;
     if (error || (c->ranks.is_each && a->columns[0].len == a->rows))
         return error;
-    uint64_t *rows = new_rows(r, a);
-    if (!rows)
+    if (c->ranks.bits && a->columns[0].len == a->rows) {
+        *rows = c->ranks.bits;
+        return 0;
+    }
+    uint64_t *made = new_rows(r, a);
+    if (!made)
         return LM_ENOMEM;
-    add_rows(a, c, rows);
-    v->rows = rows;
+    add_rows(a, c, made);
+    *rows = made;
     return 0;
 }
 
@@ -593,11 +615,11 @@ static int find_columns(struct stream_reader *r, struct attributes_reader *a, st
         if (c->parent != 0)
             continue;
         if (c->kind == ATTRIBUTES_MEMBER)
-            error = add_unknown(r, a, c, unknown);
+            error = add_unknown(r, a, c, unknown, err);
         else if (!slice_equal(c->name, name))
             continue;
         else if (c->kind == ATTRIBUTES_RAW)
-            error = add_unknown(r, a, c, unknown);
+            error = add_unknown(r, a, c, unknown, err);
         else if (!is_container(c->kind) && attribute->values_len < 3)
             error = add_values(r, a, i, attribute, err);
     }
@@ -609,13 +631,11 @@ int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a,
 {
     uint64_t *unknown = NULL;
     struct buffer spelled;
-    int error = load_rows(r, a, err);
+    int error = 0;
 
     *attribute = (struct block_attribute){0};
-    if (!error)
-        error = load_column(r, a, 0, err);
-    if (!error && a->texts_len > 0)
-        error = add_unknown(r, a, NULL, &unknown);
+    if (a->texts_len > 0)
+        error = add_unknown(r, a, NULL, &unknown, err);
     if (error)
         return error;
     buffer_init(&spelled, SIZE_MAX / 2);
