@@ -68,6 +68,11 @@ int attributes_reader_append(struct stream_reader *r, struct attributes_reader *
 int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a, struct slice name,
                            struct block_attribute *attribute, struct errbuf *err) LM_MUST_CHECK;
 
+/* As block_rows_of. */
+int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
+                           const struct block_values *v, const uint64_t **rows,
+                           struct errbuf *err) LM_MUST_CHECK;
+
 /* As block_columns. */
 int attributes_reader_tell(struct stream_reader *r, struct attributes_reader *a,
                            block_column_fn *fn, void *ctx) LM_MUST_CHECK;

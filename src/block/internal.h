@@ -36,8 +36,7 @@ struct block_values {
     enum block_json json;
     /* Strings without their quotes, as JSON has them (escapes are not undone). May be TEMPLATES. */
     const struct column *column;
-    /* Which rows have one (select.h): their values follow one another in the column. NULL: all. */
-    const uint64_t *rows;
+    uint32_t number; /* the reader's own name for it */
 };
 
 struct block_attribute {
@@ -58,5 +57,9 @@ struct block_attribute {
  */
 int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
                     struct errbuf *err) LM_MUST_CHECK;
+
+/* Which rows have one of the values: they follow one another in the column. NULL: all have. */
+int block_rows_of(struct block_reader *r, const struct block_values *v, const uint64_t **rows,
+                  struct errbuf *err) LM_MUST_CHECK;
 
 #endif

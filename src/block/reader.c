@@ -242,6 +242,12 @@ int block_attribute(struct block_reader *r, struct slice name, struct block_attr
     return attributes_reader_find(&r->streams, r->attributes, name, attribute, err);
 }
 
+int block_rows_of(struct block_reader *r, const struct block_values *v, const uint64_t **rows,
+                  struct errbuf *err)
+{
+    return attributes_reader_rows(&r->streams, r->attributes, v, rows, err);
+}
+
 /* ---- Logs ---- */
 
 static int read_message(struct block_reader *r, size_t row, struct slice *text, struct errbuf *err)

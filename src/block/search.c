@@ -24,19 +24,38 @@ static bool takes(enum slot_sort sort, char c)
            sort == SLOT_TEXT;
 }
 
+enum { DIGITS_MAX = 18 };
+
+static void init_number(struct search_needle *n)
+{
+    struct slice digits = n->needle.folded;
+
+    n->number = 0;
+    n->power = digits.len > 0 && digits.len <= DIGITS_MAX;
+    for (size_t i = 0; i < digits.len && n->power; i++) {
+        bool is_digit = takes(SLOT_DIGITS, digits.data[i]);
+
+        n->number = 10 * n->number + (uint64_t)(digits.data[i] - '0');
+        n->power = is_digit ? 10 * n->power : 0;
+    }
+}
+
 void search_needle_init(struct search_needle *n, struct slice folded)
 {
-    *n = (struct search_needle){0};
+    struct slice anchor = slice_of(folded.data, 0);
+
     text_needle_init(&n->needle, folded);
+    init_number(n);
     for (size_t at = 0; at < folded.len;) {
         size_t start = at;
 
         while (at < folded.len && !takes(SLOT_NUMBER, folded.data[at]))
             at++;
-        if (at - start > n->anchor.len)
-            n->anchor = slice_of(folded.data + start, at - start);
+        if (at - start > anchor.len)
+            anchor = slice_of(folded.data + start, at - start);
         at += at == start;
     }
+    text_needle_init(&n->anchor, anchor);
 }
 
 /* ---- One search ---- */
@@ -44,7 +63,7 @@ void search_needle_init(struct search_needle *n, struct slice folded)
 /* What is known of the texts of a template, or the text of an entry. */
 enum verdict {
     NEVER,
-    IN_SLOTS, /* those have it that have it within one of their text slots */
+    IN_SLOTS, /* those have it that have it within one of their slots */
     PERHAPS,
     ALWAYS,
 };
@@ -56,10 +75,11 @@ struct search {
     struct buffer text;      /* one that is folded */
     struct buffer pieces;    /* of all templates, folded */
     bool is_ascii;           /* … which has changed no length */
+    bool has_anchor;         /* the anchor may be in one of the pieces */
     struct slice *piece;     /* each of them, by number … */
     uint32_t *first;         /* … of which this is the first of each template */
     unsigned char *verdicts; /* of each template */
-    uint64_t **held;         /* of each pool, the places with the needle in a text slot; or NULL */
+    uint64_t **held;         /* of each pool, the places with the needle in a slot; or NULL */
     uint64_t steps;
 };
 
@@ -189,119 +209,116 @@ static int find_pieces(struct search *s)
 
 enum { STEPS_MAX = 256 }; /* to find out whether a template can hold a needle: then it may */
 
-static bool is_text_slot(const struct search *s, const struct template *t, uint32_t k)
-{
-    return templates_of(s)->pools[t->pool].sorts[k] == SLOT_TEXT;
-}
-
 static bool agree(struct slice a, size_t a_start, struct slice b, size_t b_start, size_t len)
 {
     return len == 0 || memcmp(a.data + a_start, b.data + b_start, len) == 0;
 }
 
-/* Whether the needle from `at` on can be what begins with slot `k`, or in its middle. */
-static bool can_be_in_slot(const struct search *s, uint32_t t, uint32_t k, size_t at,
+static enum slot_sort sort_of(const struct search *s, uint32_t t, uint32_t k)
+{
+    const struct templates *all = templates_of(s);
+
+    return all->pools[all->templates[t].pool].sorts[k];
+}
+
+/* Whether a slot of that sort can hold all of the needle from `at` on. */
+static bool fits(const struct search *s, enum slot_sort sort, size_t at)
+{
+    struct slice needle = s->needle->needle.folded;
+
+    while (at < needle.len && takes(sort, needle.data[at]))
+        at++;
+    return at == needle.len;
+}
+
+static bool can_leave_slot(const struct search *s, uint32_t t, uint32_t k, size_t at,
+                           unsigned *steps);
+
+/* Whether the needle from `at` on can be what begins with slot `k`. */
+static bool can_begin_with_slot(const struct search *s, uint32_t t, uint32_t k, size_t at,
+                                unsigned *steps)
+{
+    enum slot_sort sort = sort_of(s, t, k);
+
+    return sort == SLOT_TEXT || fits(s, sort, at) || can_leave_slot(s, t, k, at, steps);
+}
+
+/* Whether the needle from `at` on can have some characters in slot `k` and the rest behind it. */
+static bool can_leave_slot(const struct search *s, uint32_t t, uint32_t k, size_t at,
                            unsigned *steps)
 {
-    const struct template *template = &templates_of(s)->templates[t];
     struct slice needle = s->needle->needle.folded;
-    enum slot_sort sort = templates_of(s)->pools[template->pool].sorts[k];
     struct slice next = s->piece[s->first[t] + k + 1];
+    bool is_last = k + 1 == templates_of(s)->templates[t].slots;
+    enum slot_sort sort = sort_of(s, t, k);
 
-    if (sort == SLOT_TEXT)
-        return true;
     while (at < needle.len && takes(sort, needle.data[at])) {
         size_t left = needle.len - ++at;
 
-        if (left == 0 || ++*steps > STEPS_MAX)
+        if (++*steps > STEPS_MAX)
             return true;
-        if (!agree(needle, at, next, 0, left < next.len ? left : next.len))
+        if (left == 0 || !agree(needle, at, next, 0, left < next.len ? left : next.len))
             continue;
         if (left <= next.len ||
-            (k + 1 < template->slots && can_be_in_slot(s, t, k + 1, at + next.len, steps)))
+            (!is_last && can_begin_with_slot(s, t, k + 1, at + next.len, steps)))
             return true;
     }
     return false;
 }
 
-/* Whether the needle can begin in piece `k` and go on in the slot after it. */
-static bool can_begin_in_piece(const struct search *s, uint32_t t, uint32_t k, unsigned *steps)
+/* Whether the needle can begin in piece `k` and go on in the slot behind it. */
+static bool can_leave_piece(const struct search *s, uint32_t t, uint32_t k, unsigned *steps)
 {
     struct slice needle = s->needle->needle.folded;
     struct slice piece = s->piece[s->first[t] + k];
 
     for (size_t len = 1; len <= piece.len && len < needle.len; len++)
         if (needle.data[len - 1] == piece.data[piece.len - 1] &&
-            agree(needle, 0, piece, piece.len - len, len) && can_be_in_slot(s, t, k, len, steps))
+            agree(needle, 0, piece, piece.len - len, len) &&
+            can_begin_with_slot(s, t, k, len, steps))
             return true;
-    return false;
-}
-
-/* Whether the needle can begin in text slot `k` and go on behind it. */
-static bool can_leave_text_slot(const struct search *s, uint32_t t, uint32_t k, unsigned *steps)
-{
-    const struct template *template = &templates_of(s)->templates[t];
-    struct slice needle = s->needle->needle.folded;
-    struct slice next = s->piece[s->first[t] + k + 1];
-
-    for (size_t at = 1; at < needle.len; at++) {
-        size_t left = needle.len - at;
-
-        if (!agree(needle, at, next, 0, left < next.len ? left : next.len))
-            continue;
-        if (left <= next.len ||
-            (k + 1 < template->slots && can_be_in_slot(s, t, k + 1, at + next.len, steps)))
-            return true;
-    }
     return false;
 }
 
 static enum verdict judge_by_pieces(struct search *s, uint32_t t)
 {
-    const struct template *template = &templates_of(s)->templates[t];
+    uint32_t slots = templates_of(s)->templates[t].slots;
     enum verdict verdict = NEVER;
     unsigned steps = 0;
 
-    for (uint32_t k = 0; k <= template->slots; k++)
+    for (uint32_t k = 0; k <= slots; k++)
         if (is_in(s, s->piece[s->first[t] + k]))
             return ALWAYS;
-    for (uint32_t k = 0; k < template->slots; k++) {
-        bool is_text = is_text_slot(s, template, k);
-
-        if (can_begin_in_piece(s, t, k, &steps) ||
-            (is_text ? can_leave_text_slot(s, t, k, &steps) : can_be_in_slot(s, t, k, 0, &steps)))
+    for (uint32_t k = 0; k < slots; k++) {
+        if (can_leave_piece(s, t, k, &steps) || can_leave_slot(s, t, k, 0, &steps))
             return PERHAPS;
-        if (is_text)
+        if (fits(s, sort_of(s, t, k), 0))
             verdict = IN_SLOTS;
     }
     return verdict;
 }
 
 /* Whether a piece of the template has the anchor, or a slot could. */
-static bool may_have_anchor(const struct search *s, uint32_t t)
+static bool may_have_anchor(struct search *s, uint32_t t)
 {
     const struct template *template = &templates_of(s)->templates[t];
     const struct slice *first = &s->piece[s->first[t]];
     const struct slice *last = first + template->slots;
-    size_t len = (size_t)(last->data - first->data) + last->len;
-    struct slice anchor = s->needle->anchor;
+    struct slice pieces = slice_of(first->data, (size_t)(last->data - first->data) + last->len);
 
-    if (anchor.len == 0 || (len && memmem(first->data, len, anchor.data, anchor.len)))
-        return true;
     for (uint32_t k = 0; k < template->slots; k++)
-        if (is_text_slot(s, template, k))
+        if (sort_of(s, t, k) == SLOT_TEXT)
             return true;
-    return false;
+    return s->has_anchor && text_needle_is_in(&s->needle->anchor, pieces, &s->steps);
 }
 
 /* The same of all templates together. */
-static bool any_may_have_anchor(const struct search *s)
+static bool any_may_have_anchor(struct search *s)
 {
     const struct templates *all = templates_of(s);
-    struct slice anchor = s->needle->anchor;
 
-    if (anchor.len == 0 ||
-        (s->pieces.len && memmem(s->pieces.data, s->pieces.len, anchor.data, anchor.len)))
+    s->has_anchor = text_needle_is_in(&s->needle->anchor, buffer_slice(&s->pieces), &s->steps);
+    if (s->has_anchor)
         return true;
     for (uint32_t p = 0; p < all->pools_len; p++)
         for (uint32_t k = 0; k < all->pools[p].slots; k++)
@@ -310,7 +327,7 @@ static bool any_may_have_anchor(const struct search *s)
     return false;
 }
 
-/* Adds to `held` the places of the pool that have the needle in text slot `k`. */
+/* Adds to `held` the places of the pool that have the needle in slot `k`. */
 static int search_slot(struct search *s, const struct template_pool *pool, uint32_t k,
                        uint64_t *held, struct errbuf *err)
 {
@@ -338,7 +355,7 @@ static void *try_zeroed(size_t size)
     return memory ? memset(memory, 0, size) : NULL;
 }
 
-/* Searches the text slots of a pool, once; `*any` tells whether one has the needle. */
+/* Searches the slots of a pool, once; `*any` tells whether one has the needle. */
 static int search_pool(struct search *s, uint32_t number, bool *any, struct errbuf *err)
 {
     const struct templates *all = templates_of(s);
@@ -357,7 +374,7 @@ static int search_pool(struct search *s, uint32_t number, bool *any, struct errb
         if (!pool->columns)
             error = block_pool(s->reader, all, number, err);
         for (uint32_t k = 0; k < pool->slots && !error; k++)
-            if (pool->sorts[k] == SLOT_TEXT)
+            if (fits(s, pool->sorts[k], 0))
                 error = search_slot(s, pool, k, s->held[number], err);
     }
     *any = !row_set_is_empty(s->held[number], words);
@@ -453,6 +470,29 @@ static int entry_has(struct search *s, size_t i, bool *has, struct errbuf *err)
     return 0;
 }
 
+static unsigned count_digits(uint64_t n)
+{
+    unsigned digits = 1;
+
+    for (; n >= 10; n /= 10)
+        digits++;
+    return digits;
+}
+
+/* The needle is of digits. */
+static int integer_has(struct search *s, size_t i, bool *has, struct errbuf *err)
+{
+    int64_t value = (int64_t)numbers_get(&s->column->numbers, i);
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    unsigned digits = s->column->digits ? s->column->digits : count_digits(left);
+    unsigned len = (unsigned)s->needle->needle.folded.len;
+
+    *has = false;
+    for (; digits >= len && !*has; digits--, left /= 10)
+        *has = left % s->needle->power == s->needle->number;
+    return 0;
+}
+
 static int text_has(struct search *s, size_t i, bool *has, struct errbuf *err)
 {
     char room[COLUMN_ROOM];
@@ -480,6 +520,21 @@ static int judge_entries(struct search *s)
     return 0;
 }
 
+static bool is_number(enum column_kind kind)
+{
+    return kind == COLUMN_INTEGER || kind == COLUMN_DECIMAL || kind == COLUMN_HEX ||
+           kind == COLUMN_UUID;
+}
+
+/* True if the needle, of digits, is longer than all numbers of the column. */
+static bool is_beyond(const struct search *s)
+{
+    uint64_t low = s->column->min < 0 ? -(uint64_t)s->column->min : (uint64_t)s->column->min;
+    uint64_t high = s->column->max < 0 ? -(uint64_t)s->column->max : (uint64_t)s->column->max;
+
+    return count_digits(low > high ? low : high) < s->needle->needle.folded.len;
+}
+
 /* What is known of all texts of the column, and how the others are asked. */
 static int judge_column(struct search *s, enum verdict *common, has_fn **fn, struct errbuf *err)
 {
@@ -501,12 +556,17 @@ static int judge_column(struct search *s, enum verdict *common, has_fn **fn, str
         error = judge_templates(s, common, err);
         *fn = template_has;
         break;
-    case COLUMN_TEXT:
+    case COLUMN_INTEGER:
+        if (s->needle->power)
+            *fn = integer_has;
+        if (s->needle->power && !s->column->digits && is_beyond(s))
+            *common = NEVER;
         break;
     default:
-        if (s->needle->anchor.len > 0) /* none of these kinds of text has it */
-            *common = NEVER;
+        break;
     }
+    if (is_number(s->column->kind) && s->needle->anchor.folded.len > 0)
+        *common = NEVER;
     return error;
 }
 

@@ -11,7 +11,8 @@
 /* Never changes, any thread. */
 struct search_needle {
     struct text_needle needle;
-    struct slice anchor; /* its longest run of what is in no number (template.h, SLOT_NUMBER) */
+    struct text_needle anchor; /* its longest run of what is in no number (SLOT_NUMBER) */
+    uint64_t number, power;    /* if it is of digits: what they are, and 10 to how many; else 0 */
 };
 
 /* `folded` (text_fold) is the caller's, and outlives it. */

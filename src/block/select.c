@@ -98,16 +98,21 @@ static uint64_t bits_from(const uint64_t *set, size_t words, size_t at)
     return bits;
 }
 
-/* Adds to `found` the rows whose values are at `places` of the column. */
-static void add_rows(const struct selection *s, const struct block_values *v,
-                     const uint64_t *places, uint64_t *found)
+/*
+ * Adds to `found` the rows whose values are at `places` of the column; all that have a value, if
+ * `places` is NULL. `rows`: those that have one; NULL: all.
+ */
+static void add_rows(const struct selection *s, const uint64_t *rows, const uint64_t *places,
+                     uint64_t *found)
 {
     size_t at = 0;
 
     for (size_t i = 0; i < s->words; i++) {
-        if (v->rows) {
-            found[i] |= spread(v->rows[i], bits_from(places, s->words, at));
-            at += (size_t)__builtin_popcountll(v->rows[i]);
+        if (!places) {
+            found[i] |= rows ? rows[i] : UINT64_MAX;
+        } else if (rows) {
+            found[i] |= spread(rows[i], bits_from(places, s->words, at));
+            at += (size_t)__builtin_popcountll(rows[i]);
         } else {
             found[i] |= places[i];
         }
@@ -120,24 +125,24 @@ static int find_value(struct selection *s, size_t number, const struct block_val
 {
     const struct planned_value *value = &s->plan->values[number];
     bool is_string = v->json == BLOCK_JSON_STRING;
-    uint64_t places[ROW_SET_WORDS_MAX] = {0};
+    bool is_odd = is_string && value->is_odd;
+    uint64_t places[ROW_SET_WORDS_MAX];
     enum equal_found equal;
+    const uint64_t *rows;
+
+    memset(places, 0, s->words * sizeof(*places));
     int error = equal_column(s->reader, v->column,
                              is_string ? value->string : s->plan->filter->attributes[number].value,
                              places, &equal, err);
-
+    if (error || (equal == EQUAL_NONE && !is_odd))
+        return error;
+    error = block_rows_of(s->reader, v, &rows, err);
     if (error)
         return error;
-    if (equal == EQUAL_SOME)
-        add_rows(s, v, places, found);
-    for (size_t i = 0; i < s->words; i++) {
-        uint64_t all = v->rows ? v->rows[i] : UINT64_MAX;
-
-        if (equal == EQUAL_ALL)
-            found[i] |= all;
-        if (is_string && value->is_odd)
-            unknown[i] |= all;
-    }
+    if (equal != EQUAL_NONE)
+        add_rows(s, rows, equal == EQUAL_ALL ? NULL : places, found);
+    if (is_odd)
+        add_rows(s, rows, NULL, unknown);
     return 0;
 }
 

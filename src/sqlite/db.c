@@ -145,6 +145,8 @@ int sqlite_db_statement(struct sqlite_db *db, const char *sql, sqlite3_stmt **st
 
 int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err)
 {
+    if (db->in_transaction && sqlite3_get_autocommit(db->handle))
+        return errbuf_fail(err, LM_EIO, "%s: an error has ended the transaction", db->path);
     int rc = sqlite3_step(stmt);
     int error = rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : sqlite_db_error(db, rc, err);
 
@@ -154,16 +156,24 @@ int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err)
 
 int sqlite_db_begin(struct sqlite_db *db, struct errbuf *err)
 {
-    return sqlite_db_run(db, db->begin, err);
+    int error = sqlite_db_run(db, db->begin, err);
+
+    db->in_transaction = !error;
+    return error;
 }
 
 int sqlite_db_commit(struct sqlite_db *db, struct errbuf *err)
 {
-    return sqlite_db_run(db, db->commit, err);
+    int error = sqlite_db_run(db, db->commit, err);
+
+    if (!error)
+        db->in_transaction = false;
+    return error;
 }
 
 void sqlite_db_rollback(struct sqlite_db *db)
 {
+    db->in_transaction = false;
     if (!db->handle || sqlite3_get_autocommit(db->handle))
         return;
     sqlite3_step(db->rollback);

@@ -76,6 +76,7 @@ struct sqlite_db {
     sqlite3_stmt *begin;
     sqlite3_stmt *commit;
     sqlite3_stmt *rollback;
+    bool in_transaction;    /* by sqlite_db_begin; SQLite's own may have ended before */
     unsigned busy_ms;       /* how long the lock is waited for now */
     uint64_t busy_since_us; /* start of the wait under way */
     int wal_frames;         /* in the log after the last commit of this connection */
@@ -123,7 +124,9 @@ int sqlite_db_run(struct sqlite_db *db, sqlite3_stmt *stmt, struct errbuf *err) 
 /*
  * A write transaction. sqlite_db_begin waits for other writers up to SQLITE_DB_BUSY_MS. After an
  * error of anything in it, sqlite_db_commit's included, call sqlite_db_rollback; it cannot fail in
- * a way that matters, and does nothing if there is no transaction.
+ * a way that matters, and does nothing if there is no transaction. SQLite itself rolls back after
+ * some errors, of reading too, without a word to whoever goes on: sqlite_db_run then refuses to run
+ * anything until sqlite_db_rollback, or it would be a transaction of its own.
  */
 int sqlite_db_begin(struct sqlite_db *db, struct errbuf *err) LM_MUST_CHECK;
 int sqlite_db_commit(struct sqlite_db *db, struct errbuf *err) LM_MUST_CHECK;

@@ -406,6 +406,8 @@ static int after(struct life *l, int error, bool changed)
         doubts_clear(l);
     if (error)
         tell(l, "failed: %s", l->end->err.text);
+    if (error && l->armed && l->processes[l->now].r) /* then it has done nothing */
+        return check_all(l);
     return l->armed ? 0 : error;
 }
 
