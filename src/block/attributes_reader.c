@@ -525,9 +525,9 @@ static int add_values(struct stream_reader *r, struct attributes_reader *a, uint
 
     if (c->len > a->rows)
         return stream_damaged(r, WHAT, err);
-    *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING   ? BLOCK_JSON_STRING
-                                       : c->kind == ATTRIBUTES_NUMBER ? BLOCK_JSON_NUMBER
-                                                                      : BLOCK_JSON_LITERAL,
+    *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING    ? BLOCK_JSON_STRING
+                                       : c->kind == ATTRIBUTES_LITERAL ? BLOCK_JSON_LITERAL
+                                                                       : BLOCK_JSON_NUMBER,
                                .number = number};
     return template_load(r, c->texts, WHAT, &v->column, err);
 }
@@ -574,7 +574,7 @@ static int find_columns(struct stream_reader *r, struct attributes_reader *a, st
             continue;
         else if (c->kind == ATTRIBUTES_RAW)
             error = add_unknown(r, a, i, unknown, err);
-        else if (!is_container(c->kind) && attribute->values_len < 3)
+        else if (!is_container(c->kind) && attribute->values_len < BLOCK_VALUES_MAX)
             error = add_values(r, a, i, attribute, err);
     }
     return error;
