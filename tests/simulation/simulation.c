@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "diag/diag.h"
 #include "life.h"
 #include "memory_files.h"
 
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
     signal(SIGABRT, say_seed_of_abort);
     if (__sanitizer_set_death_callback)
         __sanitizer_set_death_callback(say_seed);
+    diag_set_level(DIAG_ERROR);
     memory_files_register();
     for (unsigned long long i = 0; !error && i < lives; i++) {
         error = life_run(seed, directory, tells, &figures, &end);

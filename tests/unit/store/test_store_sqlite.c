@@ -485,7 +485,6 @@ int main(void)
     /* The same answers, however logs are kept: with small sizes all of it happens all the time. */
     const struct store_conformance conformances[] = {
         {"store_sqlite", create, destroy, open_place, .keeps_spelling = true},
-        {"store_sqlite, small", create, destroy, open_small, .keeps_spelling = true},
         {"store_sqlite, small, kept", create, destroy, open_small, .keeps_spelling = true,
          .has_keeper = true},
         {"store_sqlite, tiny, kept", create, destroy, open_tiny, .keeps_spelling = true,

@@ -9,7 +9,7 @@
 #include "../../simulation/old_file.h"
 #include "../cmocka_all.h"
 #include "../fault_walk.h"
-#include "base/xalloc.h"
+#include "diag/diag.h"
 #include "store/sqlite/adapter.h"
 #include "store_test_support.h"
 
@@ -301,5 +301,6 @@ int main(void)
         cmocka_unit_test(a_take_over_outlives_a_power_loss),
     };
 
+    diag_set_level(DIAG_ERROR); /* that a file is taken over is said each time */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
