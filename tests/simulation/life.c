@@ -904,6 +904,35 @@ static int check_file(struct life *l)
     return 0;
 }
 
+static int print_row(void *ctx, int n, char **values, char **names)
+{
+    for (int i = 0; i < n; i++)
+        printf("%s%s", i ? " " : "  ", values[i] ? values[i] : "NULL");
+    printf("\n");
+    return 0;
+}
+
+/* Where logs lie, for whoever looks into a life that ended badly. */
+static void tell_tables(const struct life *l)
+{
+    static const char *const questions[] = {
+        "SELECT count(*) || ' rows of an older logmill' FROM logs",
+        "SELECT 'recent', last, rows, hex(first), hex(highest) FROM recent",
+        "SELECT 'segment', number, rows, erased, blocks, gone, hex(first), hex(last), "
+        "first_sequence, last_sequence, iif(cold, 'cold', 'hot') FROM segments",
+        "SELECT 'block', number, length(data) FROM blocks",
+        "SELECT 'erased', block, rows FROM erased",
+    };
+    char path[512];
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/logs.db", l->directory);
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "memory-files") == SQLITE_OK)
+        for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+            sqlite3_exec(db, questions[i], print_row, NULL, NULL);
+    sqlite3_close(db);
+}
+
 static int finish(struct life *l)
 {
     unsigned wait_ms = 0;
@@ -975,6 +1004,8 @@ int life_run(uint64_t seed, const char *directory, bool tells, struct life_figur
     if (!error)
         error = finish(&l);
     calm(&l);
+    if (error && tells)
+        tell_tables(&l);
     for (unsigned i = 0; i < PROCESSES; i++)
         close_process(&l, i);
     doubts_clear(&l);

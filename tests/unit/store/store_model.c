@@ -208,18 +208,23 @@ static int differ(struct errbuf *err, const char *what, const struct record *exp
 static void describe(struct errbuf *err, const struct log_filter *f)
 {
     struct errbuf said = *err;
-    char attributes[160] = "";
+    struct buffer b;
 
-    for (size_t i = 0; i < f->attributes_len; i++) {
-        size_t len = strlen(attributes);
-
-        snprintf(attributes + len, sizeof(attributes) - len, " %sattr.%.*s=%.*s",
-                 f->attributes[i].excludes ? "not." : "", SLICE_ARG(f->attributes[i].name),
-                 SLICE_ARG(f->attributes[i].value));
-    }
-    errbuf_set(err, "%.330s (levels %zu, not %zu, text [%.*s], not [%.*s],%.100s)", said.text,
-               f->levels_len, f->excluded_levels_len, SLICE_ARG(f->text),
-               SLICE_ARG(f->excluded_text), attributes);
+    buffer_init(&b, TEXT_MAX);
+    for (size_t i = 0; i < f->levels_len; i++)
+        buffer_appendf(&b, " level=%.*s", SLICE_ARG(f->levels[i]));
+    for (size_t i = 0; i < f->excluded_levels_len; i++)
+        buffer_appendf(&b, " not.level=%.*s", SLICE_ARG(f->excluded_levels[i]));
+    if (f->text.len > 0)
+        buffer_appendf(&b, " q=%.*s", SLICE_ARG(f->text));
+    if (f->excluded_text.len > 0)
+        buffer_appendf(&b, " not.q=%.*s", SLICE_ARG(f->excluded_text));
+    for (size_t i = 0; i < f->attributes_len; i++)
+        buffer_appendf(&b, " %sattr.%.*s=%.*s", f->attributes[i].excludes ? "not." : "",
+                       SLICE_ARG(f->attributes[i].name), SLICE_ARG(f->attributes[i].value));
+    buffer_appendf(&b, " since=%lld until=%lld", (long long)f->since_us, (long long)f->until_us);
+    errbuf_set(err, "%.250s, of%.*s", said.text, (int)b.len, b.data);
+    buffer_release(&b);
 }
 
 /* ---- Scans ---- */
