@@ -327,9 +327,9 @@ static bool is_name(struct slice name)
     return true;
 }
 
-static enum attributes_kind kind_at(const char *p, const char *end)
+static enum attributes_kind kind_at(char c)
 {
-    switch (*p) {
+    switch (c) {
     case '"':
         return ATTRIBUTES_STRING;
     case '{':
@@ -341,9 +341,7 @@ static enum attributes_kind kind_at(const char *p, const char *end)
     case 'n':
         return ATTRIBUTES_LITERAL;
     default:
-        for (p++; p < end && is_digit(*p);)
-            p++;
-        return p < end && *p == '.' ? ATTRIBUTES_DECIMAL : ATTRIBUTES_NUMBER;
+        return ATTRIBUTES_NUMBER;
     }
 }
 
@@ -431,7 +429,7 @@ static const char *parse_member(struct attributes_writer *w, const char *p, uint
     p = parse_string(p + 1, w->end, &name);
     if (!p || w->end - p < 2 || *p != ':' || !is_name(name))
         return NULL;
-    enum attributes_kind kind = kind_at(++p, w->end);
+    enum attributes_kind kind = kind_at(*++p);
     if (object == NONE)
         return parse_value(w, p, NONE, kind, depth);
     size_t nth = w->stack_len - base;
@@ -472,7 +470,7 @@ static const char *parse_elements(struct attributes_writer *w, const char *p, ui
     do {
         if (p == w->end)
             return NULL;
-        enum attributes_kind kind = kind_at(p, w->end);
+        enum attributes_kind kind = kind_at(*p);
         uint32_t element = NONE;
         if (column != NONE && n < ELEMENTS_MAX) {
             element = find_column(w, column, kind, SLICE_LITERAL(""));

@@ -49,7 +49,15 @@ void read_answer_refuse(struct http_request *req, int error, struct slice refusa
         read_answer_failure(req, error, &no_detail);
 }
 
-void read_answer_append_place(struct buffer *b, const struct read_place *place)
+void read_answer_tell_damage(const struct store_scan *scan, uint64_t *told,
+                             const struct errbuf *detail)
+{
+    if (scan->damaged > *told)
+        diag(DIAG_WARN, "logs are left out of an answer", DIAG_STR("reason", detail->text));
+    *told = scan->damaged;
+}
+
+static void append_next(struct buffer *b, const struct read_place *place)
 {
     struct log_key key = place->before;
     struct uuid lowest = uuid7_lowest(key.timestamp_us);
@@ -73,6 +81,15 @@ void read_answer_append_place(struct buffer *b, const struct read_place *place)
     buffer_append_string(b, "\",\"searched_to\":\"");
     timestamp_append(b, key.timestamp_us + (whole ? 0 : 1));
     buffer_append_char(b, '"');
+}
+
+void read_answer_append_place(struct buffer *b, const struct read_place *place)
+{
+    append_next(b, place);
+    if (place->damaged > 0) {
+        buffer_append_string(b, ",\"damaged\":");
+        buffer_append_u64(b, place->damaged);
+    }
 }
 
 /* `before`: what stands between it and what comes before it. */

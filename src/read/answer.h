@@ -6,6 +6,7 @@
 #include "block/explain.h"
 #include "http/http.h"
 #include "record/record.h"
+#include "store/store.h"
 
 /*
  * Answers a read that failed with `error`: 404 for LM_ENOTFOUND; else 503, in words that tell a
@@ -27,9 +28,17 @@ struct read_place {
     bool more;             /* something is left: the answer has a `next` */
     bool out_of_time;      /* it ends because its time was over: it has a `searched_to`, too */
     struct log_key before; /* every log at or after it has been looked at */
+    uint64_t damaged;      /* logs that it lacks: the store cannot read them */
 };
 
-/* Appends `"next":…,"searched_to":…`. */
+/*
+ * After a call on a scan: a line of diagnostics, `detail`, if it has met damaged logs since `*told`
+ * was scan->damaged, which it then is again.
+ */
+void read_answer_tell_damage(const struct store_scan *scan, uint64_t *told,
+                             const struct errbuf *detail);
+
+/* Appends `"next":…,"searched_to":…`, and `,"damaged":…` if there are such. */
 void read_answer_append_place(struct buffer *b, const struct read_place *place);
 
 /* Appends `,"explain":{…}`. */

@@ -96,12 +96,33 @@ static void read_on(struct list *l)
 
 /* ---- The response in pieces ---- */
 
+/*
+ * The socket has taken all that there is yet. A download that lacks logs, since the store cannot
+ * read them, has no other way to say so than not to end well: whoever takes it has the rest of it.
+ */
+static void go_on(struct list *l)
+{
+    if (!l->pieces.ended) {
+        read_on(l);
+    } else if (l->pieces.format != LIST_JSON && l->pieces.scan.damaged > 0) {
+        break_off(l, "the store cannot read some of its logs");
+    } else {
+        http_stream_end(l->request.http);
+        list_free(l);
+    }
+}
+
+static bool ends_well(const struct list *l)
+{
+    return l->pieces.ended && (l->pieces.format == LIST_JSON || l->pieces.scan.damaged == 0);
+}
+
 static void on_drained(void *ctx)
 {
     struct list *l = ctx;
 
     if (l->state == LIST_SENDING)
-        read_on(l);
+        go_on(l);
 }
 
 static void on_closed(void *ctx)
@@ -152,11 +173,8 @@ static void write_piece(struct list *l)
     list_move(l, LIST_SENDING);
     if (!written) {
         break_off(l, "MAX_INFLIGHT_BYTES are used up");
-    } else if (l->pieces.ended) {
-        http_stream_end(r->http);
-        list_free(l);
-    } else if (!waits) {
-        read_on(l);
+    } else if (!waits || ends_well(l)) {
+        go_on(l);
     }
 }
 

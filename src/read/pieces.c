@@ -107,6 +107,7 @@ static void look_in_store(struct pieces *p, struct store_reader *reader, uint64_
     else if (slice.rows > p->left)
         slice.rows = p->left;
     p->error = store_scan_next(reader, &p->scan, &slice, take_row, p, err);
+    read_answer_tell_damage(&p->scan, &p->damage_told, err);
     if (p->error == LM_EBUSY && !p->row_error) /* it is not the ledger that is */
         p->error = LM_EUNAVAILABLE;
 }
@@ -116,7 +117,8 @@ static enum read_step end_page(struct pieces *p)
 {
     struct read_place place = {.more = p->more || !p->scan.done,
                                .out_of_time = !p->more && !is_page_full(p),
-                               .before = p->more ? p->last : p->scan.before};
+                               .before = p->more ? p->last : p->scan.before,
+                               .damaged = p->scan.damaged};
 
     if (place.more && place.out_of_time)
         metrics_add(METRIC_READS_PARTIAL, 1);

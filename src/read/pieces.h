@@ -44,6 +44,7 @@ struct pieces {
     struct log_matcher *matcher;
     struct store_scan scan;
     struct block_explain explain;
+    uint64_t damage_told; /* of scan.damaged */
     struct log_key start; /* where the scan began */
     bool looked;          /* in the cache, if there is one */
     const char *cached;   /* for X-Cache: "hit", "miss", "bypass"; NULL: there is no cache */

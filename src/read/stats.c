@@ -20,6 +20,7 @@ struct stats {
     struct tally tally;
     bool explains; /* the answer tells what it cost */
     struct block_explain explain;
+    uint64_t damage_told; /* of scan.damaged */
 };
 
 static struct stats *stats_of(struct read_request *r)
@@ -48,6 +49,7 @@ static void count(struct stats *s, struct store_reader *reader, uint64_t until_u
 
     s->request.error = store_scan_count(reader, &s->scan, &slice, s->query.filter.since_us,
                                         s->query.bucket_us, add_count, s, &s->request.detail);
+    read_answer_tell_damage(&s->scan, &s->damage_told, &s->request.detail);
     if (s->request.error)
         tally_drop(&s->tally);
     else
@@ -56,8 +58,10 @@ static void count(struct stats *s, struct store_reader *reader, uint64_t until_u
 
 static enum read_step end(struct stats *s)
 {
-    const struct read_place place = {
-        .more = !s->scan.done, .out_of_time = true, .before = s->scan.before};
+    const struct read_place place = {.more = !s->scan.done,
+                                     .out_of_time = true,
+                                     .before = s->scan.before,
+                                     .damaged = s->scan.damaged};
     struct buffer *b = &s->request.out;
 
     if (place.more)

@@ -186,6 +186,8 @@ int store_query(struct store_reader *r, const struct log_query *query, store_row
         error = store_scan_next(r, &scan, &slice, take_row, &page, err);
         if (!error)
             error = page.error;
+        if (!error && scan.damaged > 0)
+            error = LM_EIO; /* `err` says which logs are missing */
     }
     log_matcher_unref(matcher);
     return error;

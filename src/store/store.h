@@ -205,7 +205,9 @@ int store_scan_count(struct store_reader *r, struct store_scan *scan,
                      const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                      store_count_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
-/* A whole page at once, by a scan without an end of its time: as store_scan_next, LM_ESTOPPED too.
+/*
+ * A whole page at once, by a scan without an end of its time: as store_scan_next, LM_ESTOPPED too.
+ * LM_EIO if logs that belong into it cannot be read.
  */
 int store_query(struct store_reader *r, const struct log_query *query, store_row_fn *fn, void *ctx,
                 struct errbuf *err) LM_MUST_CHECK;

@@ -164,7 +164,7 @@ static int read_has_old(struct catalog *c, struct sqlite_db *db, struct errbuf *
 
 static int bring_up(struct catalog *c, struct sqlite_db *db, struct errbuf *err)
 {
-    int64_t changes;
+    int64_t changes = 0;
     int error = read_sequence(c, db, &changes, err);
     uint32_t version = 0;
 
