@@ -2,7 +2,7 @@
 beside VictoriaLogs and ClickHouse.
 
 Each corpus (search_corpora.py) is sent once in bodies of 1,000 logs, one after the other; the CPU is
-all that is used until nothing is left to do: no computing and no writing for 10 s, waited for 10
+all that is used until nothing is left to do: no computing and no writing for 40 s, waited for 10
 minutes at most. Then the disk is measured, and each query asked of all contestants in turn, once to
 warm up and then in five variants, other texts or other bounds, so that none can remember an answer.
 All contestants must have found the same: the same times of logs, the same counts. Where a word is

@@ -147,7 +147,7 @@ static int open_db(struct queue_sqlite_writer *w, struct errbuf *err)
         {&w->unmark, "RELEASE item"},
     };
 
-    options.tidies = true;
+    options.tidies = options.gives_all = true;
     int error = sqlite_db_open(&w->db, &options, err);
     for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++)
         error = sqlite_db_prepare(&w->db, statements[i].sql, statements[i].stmt, err);
