@@ -520,6 +520,29 @@ static int judge_entries(struct search *s)
     return 0;
 }
 
+/* All entries together, if they follow one another in memory; else a slice of nothing. */
+static struct slice all_entries(const struct column *c)
+{
+    const char *start = c->entries_len > 0 ? c->entries[0].data : NULL;
+    const char *end = start;
+
+    for (uint32_t i = 0; i < c->entries_len; i++) {
+        if (c->entries[i].data != end)
+            return slice_of(NULL, 0);
+        end += c->entries[i].len;
+    }
+    return slice_of(start, (size_t)(end - start));
+}
+
+/* False if no entry has the needle, as one search through all of them at once tells. */
+static int entries_may_have(struct search *s, bool *may)
+{
+    struct slice all = all_entries(s->column);
+
+    *may = true;
+    return all.len > 0 && is_ascii(all) ? look_at_text(s, all, may) : 0;
+}
+
 static bool is_number(enum column_kind kind)
 {
     return kind == COLUMN_INTEGER || kind == COLUMN_DECIMAL || kind == COLUMN_HEX ||
@@ -549,8 +572,15 @@ static int judge_column(struct search *s, enum verdict *common, has_fn **fn, str
         *common = has ? ALWAYS : NEVER;
         break;
     case COLUMN_DICTIONARY:
-        error = judge_entries(s);
+        error = entries_may_have(s, &has);
+        if (!error && has)
+            error = judge_entries(s);
+        *common = has ? PERHAPS : NEVER;
         *fn = entry_has;
+        break;
+    case COLUMN_TEXT:
+        error = entries_may_have(s, &has);
+        *common = has ? PERHAPS : NEVER;
         break;
     case COLUMN_TEMPLATES:
         error = judge_templates(s, common, err);
