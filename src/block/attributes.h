@@ -20,8 +20,9 @@
 #include "block/internal.h"
 
 enum attributes_kind {
-    ATTRIBUTES_STRING, /* without its quotes */
-    ATTRIBUTES_NUMBER,
+    ATTRIBUTES_STRING,  /* without its quotes */
+    ATTRIBUTES_NUMBER,  /* without a point … */
+    ATTRIBUTES_DECIMAL, /* … or with one: apart, each is a column of its own kind */
     ATTRIBUTES_LITERAL, /* true, false, null */
     ATTRIBUTES_OBJECT,
     ATTRIBUTES_ARRAY,

@@ -29,8 +29,8 @@ struct attribute_column {
     struct numbers_stored stored_codes;
     /* Made ready: */
     bool is_loaded;
-    struct ranks ranks; /* once its parent is */
-    struct slice lead;  /* what stands before a value: comma, name, quote */
+    struct ranks ranks;
+    struct slice lead; /* what stands before a value: comma, name, quote */
     struct layout *layouts;
     struct numbers codes;
     const unsigned char *orders;
@@ -224,116 +224,65 @@ static const struct layout *layout_of(const struct attribute_column *c, uint32_t
     return &c->layouts[numbers_get(&c->codes, value)];
 }
 
-/* How a child's values go to those of its parent. */
-struct link {
-    uint32_t most;       /* values of one of the parent's, at most */
-    uint32_t in_layouts; /* how many layouts have it */
-    uint64_t *bits;
-    uint32_t *before;
-    uint32_t len;
-};
-
-static int make_link(struct stream_reader *r, const struct attribute_column *parent, struct link *l)
+/* Says which values of a child go to the first value of its parent, the second, and so on. */
+static int fill_ranks(struct attribute_column *c, const struct attribute_column *parent,
+                      const uint32_t *shares, uint64_t *bits, uint32_t *before)
 {
-    size_t words = parent->len / 64 + 1;
-    size_t befores = l->most <= 1 ? words : (size_t)parent->len + 1;
+    uint64_t sum = 0;
 
-    if (l->most <= 1 && l->in_layouts == parent->layouts_len)
-        return 0; /* it is each's */
-    l->before = stream_memory(r, befores, sizeof(*l->before));
-    if (!l->before)
-        return LM_ENOMEM;
-    memset(l->before, 0, befores * sizeof(*l->before));
-    if (l->most > 1)
-        return 0;
-    l->bits = stream_memory(r, words, sizeof(*l->bits));
-    if (!l->bits)
-        return LM_ENOMEM;
-    memset(l->bits, 0, words * sizeof(*l->bits));
-    return 0;
-}
+    for (uint32_t i = 0; i < parent->len && sum <= c->len; i++) {
+        uint32_t share = shares[numbers_get(&parent->codes, i)];
 
-static int make_links(struct stream_reader *r, const struct attributes_reader *a, uint32_t number,
-                      struct link *links)
-{
-    const struct attribute_column *c = &a->columns[number];
-    int error = 0;
-
-    memset(links, 0, a->columns_len * sizeof(*links));
-    for (uint32_t i = 0; i < c->layouts_len; i++)
-        for (uint32_t k = 0; k < c->layouts[i].len; k++) {
-            struct link *l = &links[c->layouts[i].members[k]];
-            uint32_t nth = c->layouts[i].nths[k] + 1;
-
-            l->most = nth > l->most ? nth : l->most;
-            l->in_layouts += nth == 1;
+        if (!bits) {
+            before[i] = (uint32_t)sum;
+        } else {
+            if (i % 64 == 0)
+                before[i / 64] = (uint32_t)sum;
+            bits[i / 64] |= (uint64_t)share << i % 64;
         }
-    for (uint32_t i = 1; i < a->columns_len && !error; i++)
-        if (a->columns[i].parent == number)
-            error = make_link(r, c, &links[i]);
-    return error;
-}
-
-/* One value of the parent after the other. */
-static void fill_links(const struct attribute_column *c, struct link *links)
-{
-    for (uint32_t i = 0; i < c->len; i++) {
-        const struct layout *layout = layout_of(c, i);
-
-        for (uint32_t k = 0; k < layout->len; k++) {
-            struct link *l = &links[layout->members[k]];
-
-            l->len++;
-            if (l->bits)
-                l->bits[i / 64] |= UINT64_C(1) << i % 64;
-            else if (l->before)
-                l->before[i]++;
-        }
+        sum += share;
     }
+    if (!bits)
+        before[parent->len] = (uint32_t)sum;
+    c->ranks = (struct ranks){.bits = bits, .before = before};
+    return sum == c->len ? 0 : LM_EIO;
 }
 
-/* From how many each has, or whether it has one, to how many there are before it. */
-static void sum_link(const struct attribute_column *c, struct link *l)
-{
-    uint32_t sum = 0;
-
-    if (l->bits) {
-        for (uint32_t word = 0; word < c->len / 64 + 1; word++) {
-            l->before[word] = sum;
-            sum += (uint32_t)__builtin_popcountll(l->bits[word]);
-        }
-    } else if (l->before) {
-        for (uint32_t i = 0; i <= c->len; i++) {
-            uint32_t n = l->before[i];
-
-            l->before[i] = sum;
-            sum += n;
-        }
-    }
-}
-
-/* Makes the ranks of all children; that there are as many values of each as it says is checked. */
-static int link_children(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
-                         struct errbuf *err)
+/* Makes the ranks of a child, whose parent is ready; there are as many values as it says. */
+static int load_ranks(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                      struct errbuf *err)
 {
     struct attribute_column *c = &a->columns[number];
-    struct link *links = stream_memory(r, a->columns_len, sizeof(*links));
-    int error = links ? make_links(r, a, number, links) : LM_ENOMEM;
+    const struct attribute_column *parent = &a->columns[c->parent];
+    uint32_t *shares = stream_memory(r, parent->layouts_len, sizeof(*shares));
+    uint32_t most = 0;
+    bool is_each = true;
 
-    if (error)
-        return error;
-    fill_links(c, links);
-    for (uint32_t i = 1; i < a->columns_len; i++) {
-        struct link *l = &links[i];
-
-        if (a->columns[i].parent != number)
-            continue;
-        if (l->len != a->columns[i].len)
-            return stream_damaged(r, WHAT, err);
-        sum_link(c, l);
-        a->columns[i].ranks = (struct ranks){!l->before, l->bits, l->before};
+    if (!shares)
+        return LM_ENOMEM;
+    for (uint32_t i = 0; i < parent->layouts_len; i++) {
+        shares[i] = 0;
+        for (uint32_t k = 0; k < parent->layouts[i].len; k++)
+            shares[i] += parent->layouts[i].members[k] == number;
+        most = shares[i] > most ? shares[i] : most;
+        is_each = is_each && shares[i] == 1;
     }
-    return 0;
+    if (is_each) {
+        c->ranks = (struct ranks){.is_each = true};
+        return parent->len == c->len ? 0 : stream_damaged(r, WHAT, err);
+    }
+    size_t words = parent->len / 64 + 1;
+    uint64_t *bits = NULL;
+    uint32_t *before =
+        stream_memory(r, most <= 1 ? words : (size_t)parent->len + 1, sizeof(*before));
+    if (most <= 1)
+        bits = stream_memory(r, words, sizeof(*bits));
+    if (!before || (most <= 1 && !bits))
+        return LM_ENOMEM;
+    if (bits)
+        memset(bits, 0, words * sizeof(*bits));
+    int error = fill_ranks(c, parent, shares, bits, before);
+    return error ? stream_damaged(r, WHAT, err) : 0;
 }
 
 static int load_order(struct stream_reader *r, struct attribute_column *c, struct errbuf *err)
@@ -386,6 +335,7 @@ static int make_lead(struct stream_reader *r, const struct attributes_reader *a,
     return 0;
 }
 
+/* The column's parent is ready. */
 static int load_column(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                        struct errbuf *err)
 {
@@ -396,10 +346,10 @@ static int load_column(struct stream_reader *r, struct attributes_reader *a, uin
     if (c->is_loaded)
         return 0;
     error = make_lead(r, a, c);
+    if (!error && number > 0)
+        error = load_ranks(r, a, number, err);
     if (!error && is_container(c->kind)) {
         error = load_layouts(r, a, number, err);
-        if (!error)
-            error = link_children(r, a, number, err);
         if (!error && c->is_permuted)
             error = load_order(r, c, err);
     } else if (!error) {
@@ -543,23 +493,25 @@ static uint64_t *new_rows(struct stream_reader *r, const struct attributes_reade
     return rows;
 }
 
-/* Adds the rows that have a value of `c`; NULL: those whose attributes are a text. */
-static int add_unknown(struct stream_reader *r, struct attributes_reader *a,
-                       const struct attribute_column *c, uint64_t **unknown, struct errbuf *err)
+/* Adds the rows that have a value of a column; of number 0: those whose attributes are a text. */
+static int add_unknown(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                       uint64_t **unknown, struct errbuf *err)
 {
     int error = load_rows(r, a, err);
 
     if (!error)
         error = load_column(r, a, 0, err);
+    if (!error && number > 0)
+        error = load_column(r, a, number, err);
     if (error)
         return error;
     if (!*unknown)
         *unknown = new_rows(r, a);
     if (!*unknown)
         return LM_ENOMEM;
-    if (c)
-        add_rows(a, c, *unknown);
-    for (uint32_t row = 0; !c && row < a->rows; row++)
+    if (number > 0)
+        add_rows(a, &a->columns[number], *unknown);
+    for (uint32_t row = 0; number == 0 && row < a->rows; row++)
         if (numbers_get(&a->kinds, row) == ATTRIBUTES_TEXT)
             (*unknown)[row / 64] |= UINT64_C(1) << row % 64;
     return 0;
@@ -573,9 +525,9 @@ static int add_values(struct stream_reader *r, struct attributes_reader *a, uint
 
     if (c->len > a->rows)
         return stream_damaged(r, WHAT, err);
-    *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING   ? BLOCK_JSON_STRING
-                                       : c->kind == ATTRIBUTES_NUMBER ? BLOCK_JSON_NUMBER
-                                                                      : BLOCK_JSON_LITERAL,
+    *v = (struct block_values){.json = c->kind == ATTRIBUTES_STRING    ? BLOCK_JSON_STRING
+                                       : c->kind == ATTRIBUTES_LITERAL ? BLOCK_JSON_LITERAL
+                                                                       : BLOCK_JSON_NUMBER,
                                .number = number};
     return template_load(r, c->texts, WHAT, &v->column, err);
 }
@@ -588,6 +540,8 @@ int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
 
     if (!error)
         error = load_column(r, a, 0, err);
+    if (!error)
+        error = load_column(r, a, v->number, err);
     *rows = NULL;
     if (error || (c->ranks.is_each && a->columns[0].len == a->rows))
         return error;
@@ -615,12 +569,12 @@ static int find_columns(struct stream_reader *r, struct attributes_reader *a, st
         if (c->parent != 0)
             continue;
         if (c->kind == ATTRIBUTES_MEMBER)
-            error = add_unknown(r, a, c, unknown, err);
+            error = add_unknown(r, a, i, unknown, err);
         else if (!slice_equal(c->name, name))
             continue;
         else if (c->kind == ATTRIBUTES_RAW)
-            error = add_unknown(r, a, c, unknown, err);
-        else if (!is_container(c->kind) && attribute->values_len < 3)
+            error = add_unknown(r, a, i, unknown, err);
+        else if (!is_container(c->kind) && attribute->values_len < BLOCK_VALUES_MAX)
             error = add_values(r, a, i, attribute, err);
     }
     return error;
@@ -635,7 +589,7 @@ int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a,
 
     *attribute = (struct block_attribute){0};
     if (a->texts_len > 0)
-        error = add_unknown(r, a, NULL, &unknown, err);
+        error = add_unknown(r, a, 0, &unknown, err);
     if (error)
         return error;
     buffer_init(&spelled, SIZE_MAX / 2);

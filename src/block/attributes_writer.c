@@ -327,9 +327,9 @@ static bool is_name(struct slice name)
     return true;
 }
 
-static enum attributes_kind kind_at(char c)
+static enum attributes_kind kind_at(const char *p, const char *end)
 {
-    switch (c) {
+    switch (*p) {
     case '"':
         return ATTRIBUTES_STRING;
     case '{':
@@ -341,7 +341,9 @@ static enum attributes_kind kind_at(char c)
     case 'n':
         return ATTRIBUTES_LITERAL;
     default:
-        return ATTRIBUTES_NUMBER;
+        for (p++; p < end && is_digit(*p);)
+            p++;
+        return p < end && *p == '.' ? ATTRIBUTES_DECIMAL : ATTRIBUTES_NUMBER;
     }
 }
 
@@ -429,7 +431,7 @@ static const char *parse_member(struct attributes_writer *w, const char *p, uint
     p = parse_string(p + 1, w->end, &name);
     if (!p || w->end - p < 2 || *p != ':' || !is_name(name))
         return NULL;
-    enum attributes_kind kind = kind_at(*++p);
+    enum attributes_kind kind = kind_at(++p, w->end);
     if (object == NONE)
         return parse_value(w, p, NONE, kind, depth);
     size_t nth = w->stack_len - base;
@@ -470,7 +472,7 @@ static const char *parse_elements(struct attributes_writer *w, const char *p, ui
     do {
         if (p == w->end)
             return NULL;
-        enum attributes_kind kind = kind_at(*p);
+        enum attributes_kind kind = kind_at(p, w->end);
         uint32_t element = NONE;
         if (column != NONE && n < ELEMENTS_MAX) {
             element = find_column(w, column, kind, SLICE_LITERAL(""));

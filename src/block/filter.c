@@ -17,13 +17,24 @@ static uint32_t bit_of(uint64_t hash, unsigned word)
     return UINT32_C(1) << ((uint32_t)hash * multipliers[word] >> 27);
 }
 
+/* To a number of five significant bits. */
+static uint32_t round_up(uint32_t n)
+{
+    unsigned shift = 0;
+
+    while (n >> shift >= 32)
+        shift++;
+    uint64_t rounded = ((uint64_t)n + (UINT32_C(1) << shift) - 1) >> shift << shift;
+    return rounded <= UINT32_MAX ? (uint32_t)rounded : UINT32_MAX;
+}
+
 uint32_t block_filter_buckets(size_t hashes)
 {
     const size_t bits = (size_t)BLOCK_FILTER_BUCKET_BYTES * 8;
     const size_t most = UINT32_MAX / BLOCK_FILTER_BITS;
     size_t n = hashes < most ? hashes : most;
 
-    return n == 0 ? 1 : (uint32_t)((n * BLOCK_FILTER_BITS + bits - 1) / bits);
+    return n == 0 ? 1 : round_up((uint32_t)((n * BLOCK_FILTER_BITS + bits - 1) / bits));
 }
 
 uint32_t block_filter_bucket(uint64_t hash, uint32_t buckets)

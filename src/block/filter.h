@@ -15,7 +15,11 @@ enum {
     BLOCK_FILTER_BLOCKS_MAX = 512,
 };
 
-/* How many buckets serve `hashes` hashes of the fullest block: 1 or more. */
+/*
+ * How many buckets serve `hashes` hashes of the fullest block: 1 or more. Only few numbers are
+ * used, a sixteenth or less apart, so that blocks with about as many hashes have filters of one
+ * size, whose columns can go from one segment to another.
+ */
 uint32_t block_filter_buckets(size_t hashes);
 
 /*

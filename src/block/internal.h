@@ -31,7 +31,7 @@ int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
 /* What kind of JSON the values of an attribute in a column are. */
 enum block_json { BLOCK_JSON_STRING, BLOCK_JSON_NUMBER, BLOCK_JSON_LITERAL };
 
-/* The values of a top-level attribute that are of one kind of JSON. */
+/* Values of a top-level attribute, all of one kind of JSON. */
 struct block_values {
     enum block_json json;
     /* Strings without their quotes, as JSON has them (escapes are not undone). May be TEMPLATES. */
@@ -39,8 +39,10 @@ struct block_values {
     uint32_t number; /* the reader's own name for it */
 };
 
+enum { BLOCK_VALUES_MAX = 4 }; /* columns of one attribute: of numbers there may be two */
+
 struct block_attribute {
-    struct block_values values[3];
+    struct block_values values[BLOCK_VALUES_MAX];
     size_t values_len;
     /*
      * Rows of which only block_record tells what the attribute is; NULL: none. Rows that are in

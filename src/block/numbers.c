@@ -5,14 +5,16 @@
 #include "block/grow.h"
 
 /*
- * In the directory: varint form, with 4 added for sums; of sums, zigzag of the first; zigzag base;
+ * In the directory: varint form, with 8 added for sums; of sums, zigzag of the first; zigzag base;
  * unless constant, varint width and the streams.
  */
 enum {
-    FORM_SUMS = 4,
+    FORM_SUMS = 8,
+    PACKED_BITS_MAX = 4,
     SAMPLE = 1024,       /* numbers that are looked at to choose */
     SUMS_MIN = 16,       /* fewer are not worth it */
     BYTES_MIN = 64,      /* fewer are never split into their bytes */
+    RUN_BITS = 24,       /* about what the end of a run costs */
     STREAM_OVERHEAD = 96 /* bits that a stream costs beside its bytes */
 };
 
@@ -32,18 +34,21 @@ static uint64_t bits_of_counts(const uint32_t counts[256], size_t sample, size_t
 {
     uint64_t sum = 0;
     uint32_t different = 0;
+    uint32_t most = 0;
 
     for (size_t i = 0; i < 256; i++)
         if (counts[i]) {
             sum += (uint64_t)counts[i] * log2_1024(counts[i]);
             different++;
+            most = counts[i] > most ? counts[i] : most;
         }
     if (different == 1)
         return 0;
     uint64_t bits = ((uint64_t)sample * log2_1024((uint32_t)sample) - sum) / 1024;
-    /* What a sample misses (Miller), and a bit is the least that a byte takes. */
-    bits += different * 46 / 64;
-    bits = bits < sample ? sample : bits;
+    bits += different * 46 / 64; /* what a sample misses (Miller) */
+    /* A bit is the least that a byte takes; but for runs of the same, each of which takes some. */
+    uint64_t least = (sample - most) * RUN_BITS < sample ? (sample - most) * RUN_BITS : sample;
+    bits = bits < least ? least : bits;
     return bits * n / sample + STREAM_OVERHEAD + different * 4;
 }
 
@@ -51,8 +56,8 @@ struct measure {
     uint64_t base;
     uint64_t range;
     unsigned bits;
-    uint64_t cost; /* in bits, of the better form */
-    bool are_bytes;
+    uint64_t cost; /* in bits, of the form */
+    enum numbers_form form;
 };
 
 static unsigned bits_of(uint64_t value)
@@ -95,18 +100,38 @@ static uint64_t cost_of_bytes(const uint64_t *values, size_t n, const struct mea
     return cost;
 }
 
+/* What a few bits each take, with several in a byte: nearly what their frequencies say. */
+static uint64_t cost_of_packed(const uint64_t *values, size_t n, const struct measure *m)
+{
+    size_t step = n > SAMPLE ? n / SAMPLE : 1;
+    uint32_t counts[256] = {0};
+    uint64_t bits = 0;
+    size_t sample = 0;
+
+    for (size_t i = 0; i < n; i += step, sample++)
+        counts[values[i] - m->base]++;
+    for (size_t i = 0; i < 1 << PACKED_BITS_MAX; i++)
+        if (counts[i])
+            bits += (uint64_t)counts[i] * (log2_1024((uint32_t)sample) - log2_1024(counts[i]));
+    return bits / 1024 * n / sample + 4 * (uint64_t)STREAM_OVERHEAD;
+}
+
 static struct measure measure(const uint64_t *values, size_t n)
 {
     struct measure m;
+    uint64_t cost;
 
     measure_range(values, n, &m);
-    m.are_bytes = m.bits > NUMBERS_BITS_MAX;
-    if (n >= BYTES_MIN && m.bits > 0) {
-        uint64_t cost = cost_of_bytes(values, n, &m);
-
-        m.are_bytes |= cost + cost / 64 < m.cost;
-        if (m.are_bytes)
-            m.cost = cost;
+    m.form = m.range == 0                ? NUMBERS_CONSTANT
+             : m.bits > NUMBERS_BITS_MAX ? NUMBERS_BYTES
+                                         : NUMBERS_BITS;
+    if (n < BYTES_MIN || m.range == 0)
+        return m;
+    bool is_packed = m.bits <= PACKED_BITS_MAX;
+    cost = is_packed ? cost_of_packed(values, n, &m) : cost_of_bytes(values, n, &m);
+    if (m.form == NUMBERS_BYTES || cost + cost / 64 < m.cost) {
+        m.form = is_packed ? NUMBERS_PACKED : NUMBERS_BYTES;
+        m.cost = cost;
     }
     return m;
 }
@@ -134,9 +159,9 @@ void numbers_writer_release(struct numbers_writer *w)
 }
 
 static void put_bits(struct numbers_writer *w, const uint64_t *values, size_t n,
-                     const struct measure *m)
+                     const struct measure *m, unsigned width, enum section_kind kind)
 {
-    size_t len = (n * m->bits + 7) / 8;
+    size_t len = (n * width + 7) / 8;
     uint64_t pending = 0;
     unsigned bits = 0;
 
@@ -148,13 +173,13 @@ static void put_bits(struct numbers_writer *w, const uint64_t *values, size_t n,
     }
     for (size_t i = 0; i < n; i++) {
         pending |= (values[i] - m->base) << bits;
-        bits += m->bits;
+        bits += width;
         for (; bits >= 8; bits -= 8, pending >>= 8)
             *to++ = (unsigned char)pending;
     }
     if (bits > 0)
         *to = (unsigned char)pending;
-    stream_put(w->streams, slice_of(w->bytes.data, len), SECTION_BITS);
+    stream_put(w->streams, slice_of(w->bytes.data, len), kind);
 }
 
 static void put_bytes(struct numbers_writer *w, const uint64_t *values, size_t n,
@@ -178,21 +203,22 @@ static void put(struct numbers_writer *w, const uint64_t *values, size_t n, cons
                 unsigned sums, uint64_t first)
 {
     struct buffer *d = &w->streams->directory;
-    enum numbers_form form = m->range == 0  ? NUMBERS_CONSTANT
-                             : m->are_bytes ? NUMBERS_BYTES
-                                            : NUMBERS_BITS;
+    unsigned width = m->form == NUMBERS_BYTES                    ? (m->bits + 7) / 8
+                     : m->form == NUMBERS_PACKED && m->bits == 3 ? 4
+                                                                 : m->bits;
 
-    bytes_append_varint(d, form + sums);
+    bytes_append_varint(d, m->form + sums);
     if (sums)
         bytes_append_varint(d, bytes_zigzag((int64_t)first));
     bytes_append_varint(d, bytes_zigzag((int64_t)m->base));
-    if (form == NUMBERS_CONSTANT)
+    if (m->form == NUMBERS_CONSTANT)
         return;
-    bytes_append_varint(d, form == NUMBERS_BYTES ? (m->bits + 7) / 8 : m->bits);
-    if (form == NUMBERS_BYTES)
+    bytes_append_varint(d, width);
+    if (m->form == NUMBERS_BYTES)
         put_bytes(w, values, n, m);
     else
-        put_bits(w, values, n, m);
+        put_bits(w, values, n, m, width,
+                 m->form == NUMBERS_PACKED ? SECTION_NUMBERS : SECTION_BITS);
 }
 
 void numbers_write(struct numbers_writer *w, const uint64_t *values, size_t n, bool may_sum)
@@ -219,13 +245,19 @@ void numbers_write(struct numbers_writer *w, const uint64_t *values, size_t n, b
 
 /* ---- Reading ---- */
 
+/* How many streams there are. */
+static size_t count_streams(const struct numbers_stored *s)
+{
+    return s->form == NUMBERS_BYTES ? s->width : s->form != NUMBERS_CONSTANT;
+}
+
 bool numbers_take(struct stream_reader *r, size_t n, struct numbers_stored *s)
 {
     uint64_t form, value, width = 0;
     size_t streams;
 
     if (!bytes_take_varint(&r->directory, &form) || form >= 2 * FORM_SUMS ||
-        form % FORM_SUMS > NUMBERS_BYTES)
+        form % FORM_SUMS > NUMBERS_PACKED || form % FORM_SUMS == NUMBERS_WHOLE)
         return false;
     *s = (struct numbers_stored){
         .form = (enum numbers_form)(form % FORM_SUMS), .len = n, .are_sums = form >= FORM_SUMS};
@@ -243,24 +275,18 @@ bool numbers_take(struct stream_reader *r, size_t n, struct numbers_stored *s)
         width > (s->form == NUMBERS_BYTES ? 8 : NUMBERS_BITS_MAX))
         return false;
     s->width = (unsigned)width;
-    streams = s->form == NUMBERS_BYTES ? s->width : 1;
+    streams = count_streams(s);
     for (size_t i = 0; i < streams; i++) {
         size_t len = n - s->are_sums;
         struct stream stream;
 
-        if (!stream_take(r, s->form == NUMBERS_BYTES ? SECTION_NUMBERS : SECTION_BITS, &stream) ||
+        if (!stream_take(r, s->form == NUMBERS_BITS ? SECTION_BITS : SECTION_NUMBERS, &stream) ||
             stream.len != (s->form == NUMBERS_BYTES ? len : (len * s->width + 7) / 8))
             return false;
         if (i == 0)
             s->stream = stream;
     }
     return true;
-}
-
-/* How many streams there are. */
-static size_t count_streams(const struct numbers_stored *s)
-{
-    return s->form == NUMBERS_BYTES ? s->width : s->form == NUMBERS_BITS;
 }
 
 /* They are of the same length, so that all are sections or all share one. */

@@ -1,7 +1,7 @@
 /*
  * Numbers, one after the other, each at its place without reading those before it: all the same, in
- * so many bits each, or their bytes each in a stream of its own, whichever is shortest. Internal to
- * block/.
+ * so many bits each, or their bytes each in a stream of its own, whichever is shortest. Streams of
+ * bytes and of a few bits are compressed by their frequencies. Internal to block/.
  */
 #ifndef LOGMILL_BLOCK_NUMBERS_H
 #define LOGMILL_BLOCK_NUMBERS_H
@@ -13,6 +13,7 @@ enum numbers_form {
     NUMBERS_BITS,     /* base + `width` bits each, lowest bit first */
     NUMBERS_BYTES,    /* base + `width` bytes each, of which planes[k] holds the k-th lowest */
     NUMBERS_WHOLE,    /* they were sums, and are now in `values` */
+    NUMBERS_PACKED,   /* as NUMBERS_BITS, 1, 2 or 4 of them; compressed, with several in a byte */
 };
 
 struct numbers {
@@ -38,6 +39,7 @@ static inline uint64_t numbers_get(const struct numbers *n, size_t i)
     case NUMBERS_CONSTANT:
         break;
     case NUMBERS_BITS:
+    case NUMBERS_PACKED:
         memcpy(&value, n->bits + i * n->width / 8, sizeof(value));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         value = __builtin_bswap64(value);

@@ -316,7 +316,7 @@ static void tell(block_column_fn *fn, void *ctx, const char *name, const char *k
 
 int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx, struct errbuf *err)
 {
-    static const char *const groups[] = {"key", "level", "message", "attributes"};
+    static const char *const groups[] = {"(keys)", "(levels)", "(messages)", "(attributes)"};
     static const char *const kinds[] = {"short texts", "short numbers", "short bits"};
     struct stream_reader *s = &r->streams;
     const struct keys_stored *k = &r->stored_keys;

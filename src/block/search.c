@@ -474,22 +474,40 @@ static unsigned count_digits(uint64_t n)
 {
     unsigned digits = 1;
 
-    for (; n >= 10; n /= 10)
+    for (uint64_t bound = 10; n >= bound; bound *= 10) /* n is of an int64_t: 19 digits at most */
         digits++;
     return digits;
+}
+
+/* Whether the last digits of `left`, or of it without its last, and so on `times`, are `number`. */
+static bool has_digits(uint64_t left, uint64_t power, uint64_t number, unsigned times)
+{
+    for (; times > 0 && left > UINT32_MAX; times--, left /= 10)
+        if (left % power == number)
+            return true;
+    uint32_t rest = (uint32_t)left; /* dividing what has 32 bits is faster by far */
+    for (; times > 0; times--, rest /= 10)
+        if ((power > UINT32_MAX ? rest : rest % (uint32_t)power) == number)
+            return true;
+    return false;
 }
 
 /* The needle is of digits. */
 static int integer_has(struct search *s, size_t i, bool *has, struct errbuf *err)
 {
+    const struct search_needle *n = s->needle;
     int64_t value = (int64_t)numbers_get(&s->column->numbers, i);
-    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    unsigned digits = s->column->digits ? s->column->digits : count_digits(left);
-    unsigned len = (unsigned)s->needle->needle.folded.len;
+    uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    unsigned len = (unsigned)n->needle.folded.len;
+    unsigned digits = s->column->digits;
 
-    *has = false;
-    for (; digits >= len && !*has; digits--, left /= 10)
-        *has = left % s->needle->power == s->needle->number;
+    if (!digits && size < n->power / 10 && len > 1) { /* most are too short */
+        *has = false;
+        return 0;
+    }
+    if (!digits)
+        digits = count_digits(size);
+    *has = digits >= len && has_digits(size, n->power, n->number, digits - len + 1);
     return 0;
 }
 

@@ -544,16 +544,31 @@ static size_t dissolve_small_pools(struct template_writer *w, const struct slice
 
 /* ---- Writing ---- */
 
-static int compare_drafts(const void *a, const void *b, void *ctx)
+static int compare_lens(const void *a, const void *b, void *ctx)
 {
-    const struct draft *drafts = ctx;
-    const struct draft *p = &drafts[*(const uint32_t *)a];
-    const struct draft *q = &drafts[*(const uint32_t *)b];
+    const struct template_writer *w = ctx;
+    const struct draft *p = &w->drafts[*(const uint32_t *)a];
+    const struct draft *q = &w->drafts[*(const uint32_t *)b];
 
     return p->len != q->len ? (p->len < q->len) - (p->len > q->len) : (p > q) - (p < q);
 }
 
-/* Numbers the drafts that are templates, those of most texts first; returns how many there are. */
+/* By skeleton, so that those lie together that zstd finds alike. */
+static int compare_skeletons(const void *a, const void *b, void *ctx)
+{
+    const struct template_writer *w = ctx;
+    struct slice p = skeleton_of(w, &w->drafts[*(const uint32_t *)a]);
+    struct slice q = skeleton_of(w, &w->drafts[*(const uint32_t *)b]);
+    size_t len = p.len < q.len ? p.len : q.len;
+    int order = len ? memcmp(p.data, q.data, len) : 0;
+
+    return order ? order : (p.len > q.len) - (p.len < q.len);
+}
+
+/*
+ * Numbers the drafts that are templates; returns how many there are. Those of most texts have
+ * numbers of one byte.
+ */
 static size_t number_templates(struct template_writer *w)
 {
     size_t n = 0;
@@ -565,7 +580,11 @@ static size_t number_templates(struct template_writer *w)
     for (size_t k = 0; k < w->drafts_len; k++)
         if (w->drafts[k].len > 0)
             w->ranks[n++] = (uint32_t)k;
-    qsort_r(w->ranks, n, sizeof(*w->ranks), compare_drafts, w->drafts);
+    size_t first = n < 256 ? n : 256;
+    if (n > first)
+        qsort_r(w->ranks, n, sizeof(*w->ranks), compare_lens, w);
+    qsort_r(w->ranks, first, sizeof(*w->ranks), compare_skeletons, w);
+    qsort_r(w->ranks + first, n - first, sizeof(*w->ranks), compare_skeletons, w);
     for (size_t i = 0; i < n; i++)
         w->drafts[w->ranks[i]].number = (uint32_t)i;
     return n;

@@ -8,8 +8,8 @@
 #include "block/head.h"
 
 enum {
-    BLOCK_LEVEL_HOT = 1,  /* of zstd: when logs are stored … */
-    BLOCK_LEVEL_COLD = 9, /* … and when blocks are compacted in the background */
+    BLOCK_LEVEL_HOT = 5,  /* of zstd: when logs are stored: compaction keeps whole blocks … */
+    BLOCK_LEVEL_COLD = 9, /* … and makes others anew */
 };
 
 struct block_writer;

@@ -7,7 +7,8 @@
 #include "block/select.h"
 
 enum {
-    TEXTS_BYTES_MAX = 1 << 30, /* a ceiling because every buffer has one */
+    TEXTS_BYTES_MAX = 1 << 30, /* ceilings because every buffer has one */
+    FILTER_BYTES_MAX = 1 << 30,
 };
 
 /* A segment that is merged, and how far that has come. */
@@ -27,6 +28,7 @@ struct source {
     char *bytes;                /* the block */
     struct block_source block_source;
     struct block_reader *reader; /* NULL: no block was opened yet */
+    struct buffer filter;        /* of the segment, once a block was to be copied */
 };
 
 struct compaction {
@@ -38,6 +40,7 @@ struct compaction {
     struct block_row *rows; /* of the next block; until it is full their texts are offsets */
     size_t rows_len;
     struct buffer texts; /* of these rows, one after the other */
+    bool has_copied;     /* the step's block was taken over as it was */
     int64_t stored_us;   /* of these rows, the latest */
     int64_t damaged;
     uint64_t rows_encoded;
@@ -196,6 +199,7 @@ void compact_stop(struct compaction *c)
 
         close_block(s);
         block_reader_free(s->reader);
+        buffer_release(&s->filter);
         free(s->heads);
     }
     c->sources_len = 0;
@@ -244,6 +248,7 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
         struct source *s = &c->sources[c->sources_len++];
 
         *s = (struct source){.segment = sources[i]};
+        buffer_init(&s->filter, FILTER_BYTES_MAX);
         error = segment_heads(db, &s->segment, &s->heads, &s->heads_len, err);
         if (error || i < 2 || bytes_beside_last(c) <= c->sizes->compact_bytes)
             continue;
@@ -283,6 +288,8 @@ static struct source *lowest(struct compaction *c, const struct log_key **limit)
     }
     return low;
 }
+
+enum { WHOLE_RAW_BYTES = BLOCK_RAW_BYTES / 4 * 3 }; /* of a block that ended for its texts */
 
 /* Whether a block would be too large with the texts of `r`, too. */
 static bool is_full(const struct compaction *c, const struct record *r)
@@ -330,6 +337,43 @@ static int take_rows(struct compaction *c, struct source *s, const struct log_ke
     return 0;
 }
 
+/* Whether the next block of `s` needs no change: it is as large as blocks are made, nothing lies
+ * within it, and nothing in it is marked. */
+static bool is_to_be_copied(const struct compaction *c, const struct source *s,
+                            const struct log_key *limit)
+{
+    const struct block_head *head = &s->heads[s->block];
+    bool is_whole = head->rows >= c->sizes->block_rows || head->raw_bytes >= WHOLE_RAW_BYTES;
+
+    return c->rows_len == 0 && !s->is_open && is_whole && s->segment.erased == 0 &&
+           s->segment.buckets > 0 && (!limit || log_key_compare(&head->last, limit) < 0);
+}
+
+/* Takes the next block of `s` over; *taken is false if it has to be made anew. */
+static int copy_block(struct compaction *c, struct source *s, struct sqlite_db *db, bool *taken,
+                      struct errbuf *err)
+{
+    size_t first = s->segment.blocks - s->heads_len; /* place of the first one */
+    int error = 0;
+
+    if (s->filter.len == 0)
+        error = segment_filter(db, &s->segment, &s->filter, err);
+    if (!error)
+        error = load_bytes(s, db, err);
+    if (!s->reader)
+        s->reader = block_reader_new();
+    if (!error) /* is it one? */
+        error = block_open(s->reader, &s->block_source, &s->heads[s->block], err);
+    if (!error)
+        error = segment_builder_copy(c->builder, &s->segment, (uint32_t)(first + s->block),
+                                     &s->heads[s->block], slice_of(s->bytes, s->block_source.len),
+                                     buffer_slice(&s->filter), taken, err);
+    close_block(s);
+    if (!error && *taken)
+        s->block++;
+    return error;
+}
+
 /* Fills the rows of the next block; fewer: the sources are at their end. */
 static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err)
 {
@@ -337,8 +381,9 @@ static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err
 
     c->rows_len = 0;
     c->stored_us = 0;
+    c->has_copied = false;
     buffer_clear(&c->texts);
-    while (!full) {
+    while (!full && !c->has_copied) {
         const struct log_key *limit;
         struct log_key kept;
         struct source *s = lowest(c, &limit);
@@ -347,8 +392,12 @@ static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err
             break;
         if (limit) /* a view of what is closed when its source goes on */
             kept = *limit;
-        int error =
-            s->is_open ? take_rows(c, s, limit ? &kept : NULL, &full, err) : open_block(s, db, err);
+        int error = 0;
+        if (is_to_be_copied(c, s, limit))
+            error = copy_block(c, s, db, &c->has_copied, err);
+        if (!error && !c->has_copied)
+            error = s->is_open ? take_rows(c, s, limit ? &kept : NULL, &full, err)
+                               : open_block(s, db, err);
         if (error) {
             c->damaged = error == LM_EIO ? s->segment.number : 0;
             return error;

@@ -249,6 +249,12 @@ static size_t count_kept(const struct sealer *s, size_t from, size_t to)
     return n;
 }
 
+/* Of `n` that could be sealed, those that fill blocks: what compaction need not make anew. */
+static size_t in_whole_blocks(const struct sealer *s, size_t n)
+{
+    return n < s->sizes->block_rows ? n : n / s->sizes->block_rows * s->sizes->block_rows;
+}
+
 /* Where rows[0..) are divided, as seal.h draws it; and what of the odd ones is sealed. */
 struct division {
     size_t late, kept, early; /* late ones end, kept ones begin, early ones begin */
@@ -268,6 +274,7 @@ static int divide(struct sealer *s, struct sqlite_db *db, int64_t now_us, struct
     d->early = count_below(s, &early, false);
     d->late = is_any ? count_below(s, &sealed, true) : 0;
     d->kept = d->early - count_kept(s, d->late, d->early);
+    d->kept = d->late + in_whole_blocks(s, d->kept - d->late);
     d->seals_late = are_many(s, 0, d->late);
     d->seals_early = are_many(s, d->early, s->rows_len);
     CHECK(d->late <= d->kept && d->kept <= d->early && d->early <= s->rows_len);

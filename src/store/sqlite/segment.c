@@ -21,9 +21,10 @@ enum {
 struct built_block {
     struct block_head head; /* levels are in `texts` */
     size_t start;           /* in `data` */
-    uint64_t *hashes;       /* cold: of its filter; NULL: there are none, or too many */
+    uint64_t *hashes;       /* of its filter; NULL: there are none, too many, or a column */
     size_t hashes_len;
     bool is_full; /* there are too many */
+    char *column; /* of its filter, of a block that was copied; else NULL */
     char texts[BLOCK_HEAD_LEVELS_MAX * BLOCK_HEAD_LEVEL_BYTES_MAX];
 };
 
@@ -32,6 +33,7 @@ struct segment_builder {
     struct buffer data; /* all blocks, one after the other */
     struct built_block blocks[SEGMENT_BLOCKS_MAX];
     uint32_t len;
+    uint32_t buckets; /* of the columns, if any was copied; else 0 */
     bool cold;
     bool keeps_sequence;
 };
@@ -57,10 +59,13 @@ void segment_builder_free(struct segment_builder *b)
 
 void segment_builder_begin(struct segment_builder *b, bool cold, bool keeps_sequence)
 {
-    for (uint32_t i = 0; i < b->len; i++)
+    for (uint32_t i = 0; i < b->len; i++) {
         free(b->blocks[i].hashes);
+        free(b->blocks[i].column);
+    }
     buffer_clear(&b->data);
     b->len = 0;
+    b->buckets = 0;
     b->cold = cold;
     b->keeps_sequence = keeps_sequence;
 }
@@ -84,8 +89,6 @@ static int keep_hashes(struct segment_builder *b, struct built_block *block, str
 {
     const uint64_t *hashes;
 
-    if (!b->cold)
-        return 0;
     block_writer_hashes(b->writer, &hashes, &block->hashes_len);
     block->is_full = block->hashes_len > FILTER_HASHES_MAX;
     if (block->is_full || block->hashes_len == 0)
@@ -103,13 +106,14 @@ int segment_builder_add(struct segment_builder *b, const struct block_row *rows,
     const struct block_options options = {
         .zstd_level = b->cold ? BLOCK_LEVEL_COLD : BLOCK_LEVEL_HOT,
         .keeps_sequence = b->keeps_sequence,
-        .hashes = b->cold,
+        .hashes = true,
     };
     struct built_block *block = &b->blocks[b->len];
 
     CHECK(b->len < SEGMENT_BLOCKS_MAX && n > 0);
     CHECK(b->len == 0 || log_key_compare(&block[-1].head.last, &rows[0].record.key) < 0);
     block->hashes = NULL;
+    block->column = NULL;
     block->is_full = false;
     block->start = b->data.len;
     int error = block_write(b->writer, rows, n, &options, &b->data, &block->head, err);
@@ -122,6 +126,61 @@ int segment_builder_add(struct segment_builder *b, const struct block_row *rows,
     }
     keep_levels(block);
     block->head.stored_us = stored_us;
+    b->len++;
+    return 0;
+}
+
+/* Whether the columns of all blocks will have so many buckets. */
+static bool fits(const struct segment_builder *b, uint32_t buckets)
+{
+    if (b->buckets > 0)
+        return b->buckets == buckets;
+    for (uint32_t i = 0; i < b->len; i++)
+        if (block_filter_buckets(b->blocks[i].hashes_len) > buckets && !b->blocks[i].is_full)
+            return false;
+    return true;
+}
+
+/* Takes the column of `place` out of a filter. */
+static char *take_column(const struct segment *from, uint32_t place, struct slice filter)
+{
+    const size_t len = BLOCK_FILTER_BUCKET_BYTES;
+    char *column = try_malloc(from->buckets * len);
+
+    for (size_t k = 0; column && k < from->buckets; k++)
+        memcpy(column + k * len, filter.data + (k * from->blocks + place) * len, len);
+    return column;
+}
+
+int segment_builder_copy(struct segment_builder *b, const struct segment *from, uint32_t place,
+                         const struct block_head *head, struct slice bytes, struct slice filter,
+                         bool *taken, struct errbuf *err)
+{
+    struct built_block *block = &b->blocks[b->len];
+
+    CHECK(b->len < SEGMENT_BLOCKS_MAX && place < from->blocks);
+    CHECK(b->len == 0 || log_key_compare(&block[-1].head.last, &head->first) < 0);
+    CHECK(filter.len == (size_t)from->buckets * from->blocks * BLOCK_FILTER_BUCKET_BYTES);
+    *taken = from->buckets > 0 && head->bytes == bytes.len && fits(b, from->buckets);
+    if (!*taken)
+        return 0;
+    char *column = take_column(from, place, filter);
+    size_t start = b->data.len;
+    buffer_append_slice(&b->data, bytes);
+    if (!column || buffer_error(&b->data)) {
+        free(column);
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a block");
+    }
+    block->head = *head;
+    if (!b->keeps_sequence)
+        block->head.first_sequence = block->head.last_sequence = 0;
+    block->start = start;
+    block->hashes = NULL;
+    block->hashes_len = 0;
+    block->is_full = false;
+    block->column = column;
+    keep_levels(block);
+    b->buckets = from->buckets;
     b->len++;
     return 0;
 }
@@ -159,18 +218,21 @@ static size_t buckets_of_chunk(uint32_t blocks)
     return n > 0 ? n : 1;
 }
 
-/* 0: none. As large as the fullest block needs, but for those that may hold anything. */
+/* As many as those of copied blocks, or as the fullest block needs, but for those that may hold
+ * anything. */
 static uint32_t buckets_needed(const struct segment_builder *b)
 {
     size_t most = 0;
 
+    if (b->buckets > 0)
+        return b->buckets;
     for (uint32_t i = 0; i < b->len; i++) {
         const struct built_block *block = &b->blocks[i];
 
         if (!block->is_full && block->hashes_len > most)
             most = block->hashes_len;
     }
-    return b->cold ? block_filter_buckets(most) : 0;
+    return block_filter_buckets(most);
 }
 
 static void fill_block(char *bytes, uint32_t buckets, uint32_t blocks, uint32_t block)
@@ -178,6 +240,15 @@ static void fill_block(char *bytes, uint32_t buckets, uint32_t blocks, uint32_t 
     for (uint32_t k = 0; k < buckets; k++)
         memset(bytes + ((size_t)k * blocks + block) * BLOCK_FILTER_BUCKET_BYTES, 0xff,
                BLOCK_FILTER_BUCKET_BYTES);
+}
+
+static void put_column(char *bytes, uint32_t buckets, uint32_t blocks, uint32_t block,
+                       const char *column)
+{
+    const size_t len = BLOCK_FILTER_BUCKET_BYTES;
+
+    for (size_t k = 0; k < buckets; k++)
+        memcpy(bytes + (k * blocks + block) * len, column + k * len, len);
 }
 
 static int store_chunks(struct sqlite_db *db, int64_t segment, const char *bytes, size_t len,
@@ -203,8 +274,6 @@ static int store_filter(struct sqlite_db *db, const struct segment_builder *b, i
     size_t row = (size_t)b->len * BLOCK_FILTER_BUCKET_BYTES;
     size_t len = buckets * row;
 
-    if (buckets == 0)
-        return 0;
     char *bytes = try_malloc(len);
     if (!bytes)
         return errbuf_fail(err, LM_ENOMEM, "no memory for the filter of a segment");
@@ -212,7 +281,9 @@ static int store_filter(struct sqlite_db *db, const struct segment_builder *b, i
     for (uint32_t i = 0; i < b->len; i++) {
         const struct built_block *block = &b->blocks[i];
 
-        if (block->is_full)
+        if (block->column)
+            put_column(bytes, buckets, b->len, i, block->column);
+        else if (block->is_full)
             fill_block(bytes, buckets, b->len, i);
         else
             block_filter_add(bytes, buckets, b->len, i, block->hashes, block->hashes_len);
@@ -422,6 +493,30 @@ int segment_filter_row(struct sqlite_db *db, const struct segment *s, uint64_t h
     if (!error && buffer_error(row))
         error = errbuf_fail(err, buffer_error(row), "no memory for a filter");
     return error;
+}
+
+int segment_filter(struct sqlite_db *db, const struct segment *s, struct buffer *filter,
+                   struct errbuf *err)
+{
+    const size_t len = (size_t)s->buckets * s->blocks * BLOCK_FILTER_BUCKET_BYTES;
+    sqlite3_stmt *stmt;
+    int rc;
+    int error = sqlite_db_statement(
+        db, "SELECT data FROM filters WHERE place >= ? AND place < ? ORDER BY place", &stmt, err);
+
+    buffer_clear(filter);
+    if (error)
+        return error;
+    sqlite3_bind_int64(stmt, 1, s->number * FILTER_PLACES);
+    sqlite3_bind_int64(stmt, 2, (s->number + 1) * FILTER_PLACES);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        buffer_append(filter, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+    sqlite3_reset(stmt);
+    if (rc != SQLITE_DONE)
+        return sqlite_db_error(db, rc, err);
+    if (buffer_error(filter))
+        return errbuf_fail(err, buffer_error(filter), "no memory for a filter");
+    return filter->len == len ? 0 : damaged(db, s->number, "the filter", err);
 }
 
 static int read_blob(void *ctx, size_t offset, size_t len, char *to, struct errbuf *err)

@@ -59,6 +59,15 @@ void segment_builder_begin(struct segment_builder *b, bool cold, bool keeps_sequ
 /* Adds a block of rows[0..n), which come after all that were added; at most SEGMENT_BLOCKS_MAX. */
 int segment_builder_add(struct segment_builder *b, const struct block_row *rows, size_t n,
                         int64_t stored_us, struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Adds a block as it lies in `from`, place `place` of those this was made with: `bytes`, and its
+ * column of `filter`, which segment_filter has read. *taken is false if that cannot be, because
+ * their filters are of different sizes: then its rows are to be added.
+ */
+int segment_builder_copy(struct segment_builder *b, const struct segment *from, uint32_t place,
+                         const struct block_head *head, struct slice bytes, struct slice filter,
+                         bool *taken, struct errbuf *err) LM_MUST_CHECK;
 uint32_t segment_builder_blocks(const struct segment_builder *b);
 size_t segment_builder_bytes(const struct segment_builder *b); /* of its blocks */
 
@@ -76,6 +85,10 @@ int segment_heads(struct sqlite_db *db, const struct segment *s, struct block_he
  * those it was made with. */
 int segment_filter_row(struct sqlite_db *db, const struct segment *s, uint64_t hash,
                        struct buffer *row, struct errbuf *err) LM_MUST_CHECK;
+
+/* All of its filter, bucket by bucket, into `filter` (buffer_clear'ed first). */
+int segment_filter(struct sqlite_db *db, const struct segment *s, struct buffer *filter,
+                   struct errbuf *err) LM_MUST_CHECK;
 
 /* A block's bytes, by sqlite3_blob: opened on one block, moved to others. */
 struct segment_blob {

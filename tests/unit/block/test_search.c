@@ -227,6 +227,42 @@ static void templates_are_equal_where_their_texts_are(void **state)
     free(w);
 }
 
+/* Integers as they are, or with zeros before them, and parts of their digits. */
+static void integers_hold_what_their_digits_do(void **state)
+{
+    static const uint64_t values[] = {
+        0,  7,   10,   47,     100,        4711,       1000000,
+        47, 471, 9999, 999999, 4294967295, 4294967296, 999999999999999999};
+    enum { VALUES = sizeof(values) / sizeof(*values) };
+    static const char *const needles[] = {"0",   "7",   "00",         "47",  "471",
+                                          "11",  "000", "0047",       "9",   "999999999999",
+                                          "429", "96",  "0000000047", "-47", "04"};
+
+    for (unsigned digits = 0; digits <= 18; digits += 18) {
+        struct column c = {.kind = COLUMN_INTEGER,
+                           .len = VALUES,
+                           .numbers = {.form = NUMBERS_WHOLE, .len = VALUES, .values = values},
+                           .min = 0,
+                           .max = (int64_t)values[VALUES - 1],
+                           .digits = (uint8_t)digits};
+
+        for (size_t k = 0; k < sizeof(needles) / sizeof(*needles); k++) {
+            uint64_t places[1] = {(1 << VALUES) - 1};
+            struct errbuf err = ERRBUF_INIT;
+            struct search_needle n;
+            bool by_template;
+
+            search_needle_init(&n, slice_of_string(needles[k]));
+            assert_int_equal(search_column(NULL, &c, &n, false, places, &by_template, &err), 0);
+            for (size_t i = 0; i < VALUES; i++) {
+                char room[COLUMN_ROOM];
+                assert_int_equal(row_set_has(places, i),
+                                 holds(column_text(&c, i, room), n.needle.folded));
+            }
+        }
+    }
+}
+
 /* A needle with a letter beyond f, in blocks whose slots are of digits. */
 static void what_no_piece_holds_is_out_at_once(void **state)
 {
@@ -271,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(templates_hold_what_their_texts_do),
         cmocka_unit_test(templates_are_equal_where_their_texts_are),
+        cmocka_unit_test(integers_hold_what_their_digits_do),
         cmocka_unit_test(what_no_piece_holds_is_out_at_once),
     };
 

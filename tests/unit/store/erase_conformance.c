@@ -24,6 +24,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    store_test_verify(((struct store_test_place *)*state)->s);
     store_test_place_free(*state);
     return 0;
 }
@@ -335,6 +336,40 @@ static void what_is_not_remembered_may_come_again(void **state)
     free(records);
 }
 
+/* Does all that is done in the background, at once. */
+static void keep(struct store_test_place *p)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_keeper *k = store_keeper_new(p->s, &err);
+    unsigned wait_ms = 0;
+
+    assert_non_null(k);
+    while (wait_ms == 0)
+        assert_int_equal(store_keeper_step(k, true, &wait_ms, &err), 0);
+    store_keeper_free(k);
+}
+
+static void what_was_erased_stays_gone_when_the_store_is_compacted(void **state)
+{
+    struct store_test_place *p = *state;
+    struct record *records = make_logs();
+    struct log_filter filter = secrets();
+
+    append_logs(p, records);
+    keep(p);
+    assert_int_equal(erase_by(p, &filter, 250, true), LOGS / EVERY);
+    assert_left(p, records, &filter);
+    keep(p);
+    assert_left(p, records, &filter);
+    assert_int_equal(count_all(p, false), LOGS - LOGS / EVERY);
+    struct store_append_result result = store_test_append(p->w, records, LOGS);
+    assert_int_equal(result.stored, 0);
+    assert_int_equal(result.repeated, LOGS);
+    keep(p);
+    assert_left(p, records, &filter);
+    free(records);
+}
+
 static uint64_t erasures(struct store_test_place *p)
 {
     struct errbuf err = ERRBUF_INIT;
@@ -411,6 +446,7 @@ int erase_conformance_run(const struct store_conformance *a)
         CASE(after_all_was_erased_places_still_grow),
         CASE(a_redelivery_does_not_bring_back_what_is_remembered),
         CASE(what_is_not_remembered_may_come_again),
+        CASE(what_was_erased_stays_gone_when_the_store_is_compacted),
         CASE(each_erasure_is_told_by_another_number),
         CASE(a_slice_has_an_end_of_its_time_and_its_logs),
     };

@@ -31,6 +31,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    store_test_verify(((struct store_test_place *)*state)->s);
     store_test_place_free(*state);
     return 0;
 }

@@ -44,6 +44,9 @@ int store_test_stats(struct store_reader *r, const struct log_stats_query *query
 /* Fails the test unless both are the same in all fields. */
 void store_test_assert_equal(const struct record *a, const struct record *b);
 
+/* Fails the test if something in it is damaged, if it can be looked into (store/inspect.h). */
+void store_test_verify(struct store *s);
+
 /* What each case of the suites has: a place of its own, and a store that is open there. */
 struct store_test_place {
     const struct store_conformance *adapter;

@@ -374,7 +374,7 @@ static void segments_side_by_side_become_one_cold_one(void **state)
     assert_int_equal(ask(w, "SELECT first_sequence FROM segments"), 1);
     assert_int_equal(ask(w, "SELECT last_sequence FROM segments"), 3 * (BLOCK + 3));
     assert_int_equal(ask(w, "SELECT follow_from FROM sequence"), 0);
-    assert_int_equal(compact_rows(c), 3 * (BLOCK + 3));
+    assert_int_equal(compact_rows(c), 3 * (BLOCK + 3) - BLOCK); /* the first is taken as it is */
     compact_free(c);
 }
 
