@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "store/sqlite/internal.h"
+#include "store/sqlite/keeper.h"
 
 enum { MIGRATE_CACHE_KIB = 64 };
 
@@ -43,6 +44,9 @@ static const struct store_ops ops = {
     .tidy = store_sqlite_writer_tidy,
     .clock_read = store_sqlite_writer_clock_read,
     .clock_write = store_sqlite_writer_clock_write,
+    .keeper_new = store_sqlite_keeper_new,
+    .keeper_free = store_sqlite_keeper_free,
+    .keeper_step = store_sqlite_keeper_step,
     .reader_new = store_sqlite_reader_new,
     .reader_free = store_sqlite_reader_free,
     .scan_next = store_sqlite_scan_next,

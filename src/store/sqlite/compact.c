@@ -236,7 +236,7 @@ static uint64_t bytes_beside_last(const struct compaction *c)
 }
 
 int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segment *sources,
-                  size_t n, bool drops_sequence, struct errbuf *err)
+                  size_t n, bool drops_sequence, bool all, struct errbuf *err)
 {
     int error = 0;
 
@@ -252,6 +252,10 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
         error = segment_heads(db, &s->segment, &s->heads, &s->heads_len, err);
         if (error || i < 2 || bytes_beside_last(c) <= c->sizes->compact_bytes)
             continue;
+        if (all) {
+            error = errbuf_fail(err, LM_ETOOBIG, "too much memory to merge %zu segments", n);
+            break;
+        }
         free(s->heads); /* two are always taken, or nothing would ever become of them */
         c->sources_len--;
         break;

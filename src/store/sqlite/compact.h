@@ -19,7 +19,7 @@
 
 enum {
     COMPACT_SOURCES_MAX = 64,
-    COMPACT_HELD_BYTES = 14 << 20, /* of a new segment: one that reaches it is full */
+    COMPACT_HELD_BYTES = 10 << 20, /* of a new segment: one that reaches it is full */
 };
 
 struct compaction;
@@ -34,7 +34,7 @@ void compact_free(struct compaction *c); /* NULL does nothing */
  * that what these segments hold cannot be followed any more.
  */
 int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segment *sources,
-                  size_t n, bool drops_sequence, struct errbuf *err) LM_MUST_CHECK;
+                  size_t n, bool drops_sequence, bool all, struct errbuf *err) LM_MUST_CHECK;
 
 /* From compact_begin on until all is done or given up, or a step failed. */
 bool compact_is_under_way(const struct compaction *c);

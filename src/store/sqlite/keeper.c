@@ -32,7 +32,13 @@ enum {
     PACE = 3,               /* rests so many times as long as it worked */
     BACKLOG_BLOCKS = 2048,  /* hot ones, past which it does not rest */
     BACKLOG_PAUSE_MS = 40,  /* of an append, when there are twice as many */
-    BAD_MAX = 64,           /* damaged segments that are remembered */
+};
+
+/* Some of the segments that are there. */
+struct numbers {
+    int64_t *items;
+    size_t len;
+    size_t capacity;
 };
 
 struct keeper {
@@ -58,8 +64,8 @@ struct keeper {
     uint64_t tidy_us;     /* monotonic */
     int64_t erase_limit;  /* segments up to this number are looked through for deleted logs … */
     uint64_t erase_us;    /* … and others from then on; monotonic */
-    int64_t bad[BAD_MAX]; /* damaged segments */
-    size_t bad_len;
+    struct numbers bad;   /* damaged segments */
+    struct numbers alone; /* those that take too much memory to merge with what they overlap */
 
     struct plan_segment *segments;
     size_t segments_len;
@@ -103,6 +109,8 @@ void store_sqlite_keeper_free(struct store_keeper *base)
     compact_free(k->compaction);
     takeover_free(k->takeover);
     atomic_store(&k->s->append_pause_ms, 0);
+    free(k->bad.items);
+    free(k->alone.items);
     free(k->segments);
     free(k);
 }
@@ -131,12 +139,18 @@ static int ask(struct keeper *k, const char *sql, int64_t *numbers, int n, struc
     return error;
 }
 
-static bool is_bad(const struct keeper *k, int64_t number)
+static bool is_among(const struct numbers *n, int64_t number)
 {
-    for (size_t i = 0; i < k->bad_len; i++)
-        if (k->bad[i] == number)
+    for (size_t i = 0; i < n->len; i++)
+        if (n->items[i] == number)
             return true;
     return false;
+}
+
+static void remember(struct numbers *n, int64_t number)
+{
+    n->items = array_reserve(n->items, &n->capacity, n->len + 1, sizeof(*n->items));
+    n->items[n->len++] = number;
 }
 
 /* Remembers that the compaction has found damage, so that it is not tried again and again. */
@@ -144,8 +158,26 @@ static void note_damage(struct keeper *k)
 {
     int64_t number = compact_damaged(k->compaction);
 
-    if (number && k->bad_len < BAD_MAX)
-        k->bad[k->bad_len++] = number;
+    if (number)
+        remember(&k->bad, number);
+}
+
+/* Says what is known of each segment, and forgets those that are no more. */
+static void tell_segments(struct keeper *k)
+{
+    for (size_t i = 0; i < k->segments_len; i++) {
+        struct plan_segment *p = &k->segments[i];
+
+        p->bad = is_among(&k->bad, p->segment.number);
+        p->alone = is_among(&k->alone, p->segment.number);
+    }
+    k->bad.len = k->alone.len = 0;
+    for (size_t i = 0; i < k->segments_len; i++) {
+        if (k->segments[i].bad)
+            remember(&k->bad, k->segments[i].segment.number);
+        if (k->segments[i].alone)
+            remember(&k->alone, k->segments[i].segment.number);
+    }
 }
 
 static int read_segments(struct keeper *k, struct errbuf *err)
@@ -165,11 +197,12 @@ static int read_segments(struct keeper *k, struct errbuf *err)
 
         *p = (struct plan_segment){0};
         error = segment_take(&k->db, stmt, &p->segment, err);
-        p->bad = is_bad(k, p->segment.number);
     }
     if (!error && rc != SQLITE_DONE)
         error = sqlite_db_error(&k->db, rc, err);
     sqlite3_reset(stmt);
+    if (!error)
+        tell_segments(k);
     return error;
 }
 
@@ -272,6 +305,8 @@ static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, b
     const struct plan_options options = {
         .block_rows = k->s->sizes.block_rows,
         .segment_blocks = k->s->sizes.segment_blocks,
+        .segment_bytes = k->s->sizes.segment_bytes < COMPACT_HELD_BYTES ? k->s->sizes.segment_bytes
+                                                                        : COMPACT_HELD_BYTES,
         .now_us = clock_wall_us(),
         .at_rest = at_rest || at_once,
         .takes_over = k->takes_over,
@@ -289,8 +324,12 @@ static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, b
     if (!*found)
         return 0;
     k->changes = -1; /* what comes after it is planned anew */
-    return compact_begin(k->compaction, &k->db, k->plan.sources, k->plan.len,
-                         k->plan.drops_sequence, err);
+    error = compact_begin(k->compaction, &k->db, k->plan.sources, k->plan.len,
+                          k->plan.drops_sequence, k->plan.late != 0, err);
+    if (error != LM_ETOOBIG)
+        return error;
+    remember(&k->alone, k->plan.late);
+    return 0;
 }
 
 /* ---- What a step does ---- */

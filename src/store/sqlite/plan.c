@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/container_of.h"
 #include "base/xalloc.h"
 #include "store/store.h"
 
@@ -26,17 +27,20 @@ static bool keeps(const struct segment *s, const struct plan_options *o)
     return s->last_sequence > 0 && !plan_is_past_horizon(s, o->now_us);
 }
 
-static uint64_t weight(const struct segment *s, const struct plan_options *o)
-{
-    uint64_t rows = s->rows > s->erased ? s->rows - s->erased : 0;
-    uint64_t full = (uint64_t)(s->blocks - s->gone - 1) * o->block_rows;
-
-    return rows > full ? rows : full; /* blocks of large logs have few of them */
-}
-
 static uint64_t full_weight(const struct plan_options *o)
 {
     return o->block_rows * o->segment_blocks;
+}
+
+/* By what of it fills a segment most: logs, blocks or bytes. */
+static uint64_t weight(const struct segment *s, const struct plan_options *o)
+{
+    uint64_t rows = s->rows > s->erased ? s->rows - s->erased : 0;
+    uint64_t by_blocks = (uint64_t)(s->blocks - s->gone - 1) * o->block_rows;
+    uint64_t by_bytes = s->bytes * full_weight(o) / o->segment_bytes;
+
+    rows = rows > by_blocks ? rows : by_blocks;
+    return rows > by_bytes ? rows : by_bytes;
 }
 
 static void add(struct plan *plan, const struct segment *s)
@@ -179,36 +183,58 @@ static size_t split_off_late(const struct plan_options *o, const struct segment 
     return base;
 }
 
+/* Adds those of list[0..n) that overlap `span`; false: they are too many. */
+static bool add_overlapping(const struct plan_options *o, const struct segment *const *list,
+                            size_t n, const struct segment *span, struct plan *plan, uint64_t *sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!overlap(list[i], span))
+            continue;
+        if (plan->len == COMPACT_SOURCES_MAX || keeps(list[i], o) != keeps(span, o))
+            return false;
+        add(plan, list[i]);
+        *sum += weight(list[i], o);
+    }
+    return true;
+}
+
+/* Makes `span` hold all that is planned. */
+static void widen(struct segment *span, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct segment *s = &plan->sources[i];
+
+        if (log_key_compare(&s->first, &span->first) < 0)
+            span->first = s->first;
+        if (log_key_compare(&s->last, &span->last) > 0)
+            span->last = s->last;
+    }
+}
+
 /*
- * Of late[0..n) and the base that they overlap, the piece that pays: a late segment, those of the
- * base that it overlaps, and other late ones that lie within.
+ * Of the late ones and the base that they overlap, the piece that pays: a late segment, those of
+ * the base that it overlaps, and all late ones that overlap these. All of it or none, or what is
+ * written would overlap the rest as before, and be written again and again.
  */
-static bool choose_late(const struct plan_options *o, const struct segment **base, size_t base_len,
-                        const struct segment **late, size_t late_len, struct plan *plan)
+static bool choose_late(const struct plan_options *o, const struct segment *const *base,
+                        size_t base_len, const struct segment *const *late, size_t late_len,
+                        struct plan *plan)
 {
     for (size_t i = 0; i < late_len; i++) {
         uint64_t of_base = 0, of_late = 0;
         struct segment span = *late[i];
 
         plan->len = 0;
-        for (size_t k = 0; k < base_len && plan->len < COMPACT_SOURCES_MAX; k++) {
-            if (!overlap(base[k], late[i]) || keeps(base[k], o) != keeps(late[i], o))
-                continue;
-            add(plan, base[k]);
-            of_base += weight(base[k], o);
-            if (log_key_compare(&base[k]->first, &span.first) < 0)
-                span.first = base[k]->first;
-            if (log_key_compare(&base[k]->last, &span.last) > 0)
-                span.last = base[k]->last;
-        }
-        for (size_t k = 0; k < late_len && plan->len < COMPACT_SOURCES_MAX; k++) {
-            if (!overlap(late[k], &span) || keeps(late[k], o) != keeps(late[i], o))
-                continue;
-            add(plan, late[k]);
-            of_late += weight(late[k], o);
-        }
-        if (plan->len > 1 && of_base > 0 && of_late * PLAN_LATE_SHARE >= of_base)
+        if (container_of(late[i], const struct plan_segment, segment)->alone)
+            continue;
+        if (!add_overlapping(o, base, base_len, &span, plan, &of_base) || plan->len == 0)
+            continue;
+        widen(&span, plan);
+        if (add_overlapping(o, late, late_len, &span, plan, &of_late) &&
+            of_late * PLAN_LATE_SHARE >= of_base) {
+            plan->late = late[i]->number;
             return true;
+        }
     }
     plan->len = 0;
     return false;
@@ -276,6 +302,7 @@ void plan_choose(const struct plan_options *options, const struct plan_segment *
                  struct plan *plan)
 {
     plan->len = 0;
+    plan->late = 0;
     if (!choose_erased(options, segments, n, plan) && !choose_hot(options, segments, n, plan))
         (void)choose_cold(options, segments, n, plan);
     plan->drops_sequence = plan->len > 0;

@@ -1,7 +1,8 @@
 /*
  * What a keeper is to compact next: pure arithmetic over the list of segments.
  *
- * How often a log is written, at most (its `weight` is counted in logs, full blocks as such):
+ * How often a log is written, at most (`weight` is counted in logs, of a full segment as many as it
+ * could hold, so that what is merged does become fewer segments):
  *   once     to `recent`, and again as long as it stays among the newest: seal.c
  *   once     hot, when it is sealed
  *   once     cold: hot segments wait until they are a whole segment together, or for
@@ -32,7 +33,8 @@ enum {
 
 struct plan_options {
     uint64_t block_rows;     /* a full block's … */
-    uint64_t segment_blocks; /* … and segment's */
+    uint64_t segment_blocks; /* … and segment's, or … */
+    uint64_t segment_bytes;  /* … the bytes at which one is full */
     int64_t now_us;          /* wall clock */
     bool at_rest;            /* nothing is being stored: what is hot waits for nothing more */
     bool takes_over;         /* older logs are still becoming segments */
@@ -44,12 +46,14 @@ struct plan_segment {
     struct segment segment;
     bool urgent; /* it has logs that were deleted on purpose */
     bool bad;    /* it is damaged, and left alone */
+    bool alone;  /* it is not merged with what it overlaps: that took too much memory */
 };
 
 struct plan {
     struct segment sources[COMPACT_SOURCES_MAX];
     size_t len; /* 0: there is nothing to do now */
     bool drops_sequence;
+    int64_t late; /* the late segment that is merged with what it overlaps, all of it; 0: none */
 };
 
 /* `segments` ascend by their first keys. */

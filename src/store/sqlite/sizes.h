@@ -40,7 +40,7 @@
     X(late_bytes, 4 << 20)                                                                         \
     X(key_blocks, 16)                                                                              \
     X(takeover_rows, 8192)                                                                         \
-    X(compact_bytes, 32 << 20)
+    X(compact_bytes, 12 << 20)
 
 struct store_sqlite_sizes {
 #define STORE_SQLITE_SIZE(name, number) size_t name;

@@ -346,7 +346,7 @@ static void begin(struct world *w, struct compaction *c, const int64_t *numbers,
 
     for (size_t i = 0; i < n; i++)
         segments[i] = segment_of(w, numbers[i]);
-    assert_int_equal(compact_begin(c, &w->db, segments, n, drops_sequence, &err), 0);
+    assert_int_equal(compact_begin(c, &w->db, segments, n, drops_sequence, false, &err), 0);
 }
 
 static void run(struct world *w, struct compaction *c)
@@ -484,6 +484,25 @@ static void numbers_that_are_dropped_can_no_longer_be_followed(void **state)
     run(w, c);
     assert_int_equal(ask(w, "SELECT last_sequence FROM segments"), 0);
     assert_int_equal(ask(w, "SELECT follow_from FROM sequence"), 2 * BLOCK);
+    compact_free(c);
+}
+
+static void what_would_take_too_much_memory_is_merged_in_part_or_not_at_all(void **state)
+{
+    struct world *w = *state;
+    struct store_sqlite_sizes sizes = w->sqlite->sizes;
+    struct segment segments[3];
+
+    sizes.compact_bytes = 1;
+    struct compaction *c = compact_new(&sizes);
+    for (int i = 0; i < 3; i++)
+        segments[i] = segment_of(
+            w, store_some(w, make_some(w, BLOCK, T0 + i, SECOND), BLOCK, true, clock_wall_us()));
+    assert_int_equal(compact_begin(c, &w->db, segments, 3, false, true, &err), LM_ETOOBIG);
+    assert_false(compact_is_under_way(c));
+    assert_int_equal(compact_begin(c, &w->db, segments, 3, false, false, &err), 0);
+    run(w, c);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments"), 2);
     compact_free(c);
 }
 
@@ -681,6 +700,7 @@ int main(void)
         TEST(a_source_that_changes_meanwhile_is_not_replaced),
         TEST(a_source_that_goes_meanwhile_does_not_come_back),
         TEST(numbers_that_are_dropped_can_no_longer_be_followed),
+        TEST(what_would_take_too_much_memory_is_merged_in_part_or_not_at_all),
         TEST(a_segment_whose_logs_are_all_erased_goes),
         TEST(old_rows_become_segments_step_by_step),
         TEST(arrivals_go_when_they_cannot_be_asked_for_any_more),

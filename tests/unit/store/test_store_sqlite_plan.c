@@ -24,8 +24,8 @@ static struct {
 static int set_up(void **state)
 {
     memset(&world, 0, sizeof(world));
-    world.options =
-        (struct plan_options){.block_rows = BLOCK, .segment_blocks = BLOCKS, .now_us = T0};
+    world.options = (struct plan_options){
+        .block_rows = BLOCK, .segment_blocks = BLOCKS, .segment_bytes = 1 << 20, .now_us = T0};
     return 0;
 }
 
@@ -211,6 +211,22 @@ static void late_logs_are_merged_in_when_they_are_a_share_of_what_they_overlap(v
     assert_int_equal(choose().len, 2);
 }
 
+/* Merged, they would be as many as before, and so again and again. */
+static void what_is_full_by_its_bytes_is_left_alone(void **state)
+{
+    for (int i = 0; i < 8; i++)
+        add(T0 + i * SECOND, T0 + i * SECOND + 1, BLOCK, true)->segment.bytes = 1 << 20;
+    assert_int_equal(choose().len, 0);
+}
+
+static void late_logs_over_more_than_can_be_merged_are_left_alone(void **state)
+{
+    for (int i = 0; i < COMPACT_SOURCES_MAX; i++)
+        add(T0 + i * SECOND, T0 + i * SECOND + 1, BLOCK * BLOCKS, true);
+    add(T0, T0 + 1000 * SECOND, 100 * BLOCK * BLOCKS, true)->segment.blocks = BLOCKS;
+    assert_int_equal(choose().len, 0);
+}
+
 static void numbers_go_after_the_horizon_and_are_not_mixed_before(void **state)
 {
     for (int i = 0; i < 4; i++)
@@ -296,6 +312,8 @@ int main(void)
         TEST(late_logs_cost_a_few_others_each),
         TEST(one_log_of_each_year_has_nothing_written_again),
         TEST(late_logs_are_merged_in_when_they_are_a_share_of_what_they_overlap),
+        TEST(what_is_full_by_its_bytes_is_left_alone),
+        TEST(late_logs_over_more_than_can_be_merged_are_left_alone),
         TEST(numbers_go_after_the_horizon_and_are_not_mixed_before),
         TEST(numbers_of_the_last_hour_are_kept),
         TEST(what_was_taken_over_waits_for_its_neighbours),
