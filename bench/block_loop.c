@@ -234,8 +234,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "block_loop CORPUS [hot|cold] [NAME=TEXT]...\n");
         return 1;
     }
-    b->options = (struct block_options){.zstd_level = BLOCK_LEVEL_HOT,
-                                        .keeps_sequence = true}; /* hot segments have no filter */
+    b->options = (struct block_options){
+        .zstd_level = BLOCK_LEVEL_HOT, .keeps_sequence = true, .hashes = true};
     if (argc > 2 && strcmp(argv[2], "cold") == 0)
         b->options = (struct block_options){.zstd_level = BLOCK_LEVEL_COLD, .hashes = true};
     rows_init_timed(&b->rows, argv[1]);

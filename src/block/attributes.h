@@ -49,9 +49,9 @@ struct attributes_writer *attributes_writer_new(struct column_writer *columns,
                                                 struct template_writer *templates);
 void attributes_writer_free(struct attributes_writer *w); /* NULL does nothing */
 
-/* Writes the attributes of n logs. Returns 0 or LM_ENOMEM. */
-int attributes_writer_write(struct attributes_writer *w, const struct slice *texts,
-                            size_t n) LM_MUST_CHECK;
+/* Writes the attributes of n logs; adds their values to `hashes`, if there are. 0 or LM_ENOMEM. */
+int attributes_writer_write(struct attributes_writer *w, const struct slice *texts, size_t n,
+                            struct block_hashes *hashes) LM_MUST_CHECK;
 
 /* ---- Reading ---- */
 

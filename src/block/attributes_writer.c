@@ -776,7 +776,34 @@ static void write_container(struct attributes_writer *w, const struct column_dra
 
 /* ---- Writing ---- */
 
-static void write_texts(struct attributes_writer *w, const struct column_draft *c)
+/* The values of a top-level attribute that are in w->texts and were written last. */
+static void add_hashes(struct attributes_writer *w, const struct column_draft *c,
+                       struct block_hashes *hashes)
+{
+    const struct column_writer *out = w->columns_out;
+    bool is_dictionary = out->kind == COLUMN_DICTIONARY && !template_wrote(w->templates);
+    bool is_constant = out->kind == COLUMN_CONSTANT && !template_wrote(w->templates);
+    const struct slice *texts = is_dictionary ? out->entries : w->texts;
+    size_t n = is_dictionary ? out->entries_len : is_constant ? 1 : c->len;
+
+    for (size_t i = 0; i < n; i++) {
+        if (c->kind != ATTRIBUTES_MEMBER) {
+            block_hashes_add_value(hashes, c->name, texts[i], c->kind == ATTRIBUTES_STRING);
+            continue;
+        }
+        buffer_clear(&w->meta);
+        buffer_append_char(&w->meta, '{');
+        buffer_append_slice(&w->meta, texts[i]);
+        buffer_append_char(&w->meta, '}');
+        if (buffer_error(&w->meta))
+            w->no_memory = true;
+        else
+            block_hashes_add_object(hashes, buffer_slice(&w->meta));
+    }
+}
+
+static void write_texts(struct attributes_writer *w, const struct column_draft *c,
+                        struct block_hashes *hashes)
 {
     if (!GROW(w->texts, w->texts_capacity, c->len)) {
         w->no_memory = true;
@@ -785,6 +812,8 @@ static void write_texts(struct attributes_writer *w, const struct column_draft *
     for (uint32_t i = 0; i < c->len; i++)
         w->texts[i] = w->ordered[c->first + i].text;
     template_write(w->templates, w->texts, c->len);
+    if (hashes && c->parent == 0 && c->kind != ATTRIBUTES_RAW)
+        add_hashes(w, c, hashes);
 }
 
 /* Layouts of each column, one column after the other; starts[c] is where those of c begin. */
@@ -827,7 +856,7 @@ static void write_names(struct attributes_writer *w)
     }
 }
 
-static void write_columns(struct attributes_writer *w)
+static void write_columns(struct attributes_writer *w, struct block_hashes *hashes)
 {
     uint32_t *list = NULL, *starts = NULL;
 
@@ -841,7 +870,7 @@ static void write_columns(struct attributes_writer *w)
             if (c->kind == ATTRIBUTES_OBJECT || c->kind == ATTRIBUTES_ARRAY)
                 write_container(w, c, list + starts[i]);
             else
-                write_texts(w, c);
+                write_texts(w, c, hashes);
         }
     } else {
         w->no_memory = true;
@@ -850,7 +879,8 @@ static void write_columns(struct attributes_writer *w)
     free(starts);
 }
 
-int attributes_writer_write(struct attributes_writer *w, const struct slice *texts, size_t n)
+int attributes_writer_write(struct attributes_writer *w, const struct slice *texts, size_t n,
+                            struct block_hashes *hashes)
 {
     if (!begin(w, n))
         return LM_ENOMEM;
@@ -861,6 +891,8 @@ int attributes_writer_write(struct attributes_writer *w, const struct slice *tex
             w->rows[i] = ATTRIBUTES_TREE;
         } else {
             w->rows[i] = ATTRIBUTES_TEXT;
+            if (hashes)
+                block_hashes_add_object(hashes, texts[i]);
             w->texts[w->texts_len++] = texts[i];
         }
     }
@@ -869,6 +901,6 @@ int attributes_writer_write(struct attributes_writer *w, const struct slice *tex
     numbers_write(&w->columns_out->numbers, w->rows, n, false);
     bytes_append_varint(&w->columns_out->streams->directory, w->texts_len);
     template_write(w->templates, w->texts, w->texts_len);
-    write_columns(w);
+    write_columns(w, hashes);
     return w->no_memory ? LM_ENOMEM : 0;
 }

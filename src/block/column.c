@@ -249,6 +249,7 @@ static bool are_uuids(const struct slice *texts, size_t n, bool *is_upper)
 
 static void put_kind(struct column_writer *w, enum column_kind kind)
 {
+    w->kind = kind;
     bytes_append_varint(&w->streams->directory, kind);
 }
 
@@ -376,6 +377,7 @@ static void put_dictionary(struct column_writer *w, size_t n, size_t len)
         return;
     }
     put_kind(w, COLUMN_DICTIONARY);
+    w->entries_len = len;
     bytes_append_varint(d, len);
     numbers_write(&w->numbers, w->values, n, false);
     put_texts(w, w->entries, len);

@@ -54,8 +54,9 @@ struct column_writer {
     uint32_t *places; /* of a dictionary's hash table: number of an entry and 1 */
     size_t places_capacity;
     struct slice *entries;
-    size_t entries_capacity;
-    uint32_t *counts; /* of each entry */
+    size_t entries_len, entries_capacity;
+    enum column_kind kind; /* of what was written last; of a dictionary, `entries` are its texts */
+    uint32_t *counts;      /* of each entry */
     size_t counts_capacity;
     bool no_memory;
 };

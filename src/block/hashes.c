@@ -104,15 +104,15 @@ static void add_word(uint64_t hash, struct slice word, void *ctx)
     add(ctx, hash);
 }
 
-static int gather_message(struct block_hashes *h, struct slice message)
+void block_hashes_add_text(struct block_hashes *h, struct slice text)
 {
     buffer_clear(&h->folded);
-    char *to = buffer_reserve(&h->folded, TEXT_FOLD_GROWTH * message.len + 1);
+    char *to = buffer_reserve(&h->folded, TEXT_FOLD_GROWTH * text.len + 1);
 
-    if (!to)
-        return LM_ENOMEM;
-    block_words(slice_of(to, text_fold(message, to)), add_word, h);
-    return 0;
+    if (to)
+        block_words(slice_of(to, text_fold(text, to)), add_word, h);
+    else
+        h->no_memory = true;
 }
 
 static struct slice value_text(yyjson_val *value)
@@ -127,14 +127,15 @@ static struct slice value_text(yyjson_val *value)
     }
 }
 
-/* What cannot be parsed, which no entrance lets in, matches no filter of attributes. */
-static int gather_attributes(struct block_hashes *h, struct slice attributes)
+void block_hashes_add_object(struct block_hashes *h, struct slice json)
 {
     yyjson_obj_iter iter;
-    int error = attributes.len ? json_doc_read(&h->doc, attributes) : LM_EINVAL;
+    int error = json_doc_read(&h->doc, json);
 
-    if (error)
-        return error == LM_ENOMEM ? LM_ENOMEM : 0;
+    if (error) {
+        h->no_memory |= error == LM_ENOMEM;
+        return;
+    }
     iter = yyjson_obj_iter_with(yyjson_doc_get_root(h->doc.doc));
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
@@ -142,20 +143,34 @@ static int gather_attributes(struct block_hashes *h, struct slice attributes)
         if (!yyjson_is_ctn(value))
             add(h, block_value_hash(json_text(key), value_text(value)));
     }
-    return 0;
 }
 
-int block_hashes_gather(struct block_hashes *h, const struct block_row *rows, size_t n)
+static bool has_escape(struct slice s)
 {
-    block_hashes_clear(h);
-    for (size_t i = 0; i < n; i++) {
-        int error = gather_message(h, rows[i].record.message);
+    return s.len > 0 && memchr(s.data, '\\', s.len);
+}
 
-        if (!error)
-            error = gather_attributes(h, rows[i].record.attributes);
-        if (error)
-            return error;
+void block_hashes_add_value(struct block_hashes *h, struct slice name, struct slice value,
+                            bool is_string)
+{
+    if (!has_escape(name) && !(is_string && has_escape(value))) {
+        add(h, block_value_hash(name, value));
+        return;
     }
+    buffer_clear(&h->folded);
+    buffer_append_string(&h->folded, "{\"");
+    buffer_append_slice(&h->folded, name);
+    buffer_append_string(&h->folded, is_string ? "\":\"" : "\":");
+    buffer_append_slice(&h->folded, value);
+    buffer_append_string(&h->folded, is_string ? "\"}" : "}");
+    if (buffer_error(&h->folded))
+        h->no_memory = true;
+    else
+        block_hashes_add_object(h, buffer_slice(&h->folded));
+}
+
+int block_hashes_error(const struct block_hashes *h)
+{
     return h->no_memory ? LM_ENOMEM : 0;
 }
 

@@ -5,20 +5,36 @@
 #ifndef LOGMILL_BLOCK_HASHES_H
 #define LOGMILL_BLOCK_HASHES_H
 
-#include "block/block.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
 
 struct block_hashes;
 
 struct block_hashes *block_hashes_new(void);
 void block_hashes_free(struct block_hashes *h); /* NULL does nothing */
 
-/* Those of rows[0..n), in the place of what there was. Returns 0 or LM_ENOMEM. */
-int block_hashes_gather(struct block_hashes *h, const struct block_row *rows,
-                        size_t n) LM_MUST_CHECK;
-
 void block_hashes_clear(struct block_hashes *h);
 
-/* A view until the next gathering. */
+/* Those of the words of a text, which may be a part of a message if it cuts no word. */
+void block_hashes_add_text(struct block_hashes *h, struct slice text);
+
+/*
+ * That of a top-level attribute: `name` and, if it `is_string`, `value` are as in JSON, without
+ * their quotes.
+ */
+void block_hashes_add_value(struct block_hashes *h, struct slice name, struct slice value,
+                            bool is_string);
+
+/* Those of an object's members; none if it is no JSON, for then it matches nothing. */
+void block_hashes_add_object(struct block_hashes *h, struct slice json);
+
+/* LM_ENOMEM if memory has run out since the last call of block_hashes_clear. */
+int block_hashes_error(const struct block_hashes *h) LM_MUST_CHECK;
+
+/* A view until more are added. */
 void block_hashes_get(const struct block_hashes *h, const uint64_t **hashes, size_t *n);
 
 #endif

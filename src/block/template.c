@@ -64,6 +64,7 @@ struct pool {
 struct template_writer {
     struct column_writer *columns;
     unsigned char classes[256];
+    bool are_templates; /* what was written last */
     bool no_memory;
     struct buffer skeletons, meta, pieces;
     char *skeleton; /* of the text that is being split */
@@ -703,6 +704,7 @@ static void write_templates(struct template_writer *w, size_t n)
         w->no_memory = true;
         return;
     }
+    w->are_templates = true;
     bytes_append_varint(&streams->directory, COLUMN_TEMPLATES);
     bytes_append_varint(&streams->directory, templates);
     bytes_append_varint(&streams->directory, pools);
@@ -716,6 +718,7 @@ static void write_templates(struct template_writer *w, size_t n)
 
 void template_write(struct template_writer *w, const struct slice *texts, size_t n)
 {
+    w->are_templates = false;
     if (column_try(w->columns, texts, n))
         return;
     if (n < POOL_MIN || !begin(w, n) || !draft_all(w, texts, n)) {
@@ -731,6 +734,60 @@ void template_write(struct template_writer *w, const struct slice *texts, size_t
         column_write_text(w->columns, texts, n);
     else
         write_templates(w, n);
+}
+
+bool template_wrote(const struct template_writer *w)
+{
+    return w->are_templates;
+}
+
+/* ---- Words ---- */
+
+static bool is_of_word(const struct template_writer *w, char c)
+{
+    return (w->classes[(unsigned char)c] & (DIGIT | LOWER_HEX | UPPER_HEX | LETTER)) != 0;
+}
+
+/* The words that reach into a slot: all others of the text are those of its template. */
+static void add_words_of_slots(const struct template_writer *w, size_t i, struct slice text,
+                               struct block_hashes *hashes)
+{
+    const struct draft *d = &w->drafts[w->of[i]];
+    const struct slice *slots = slots_of(w, i);
+    const char *end = text.data + text.len;
+    const char *done = text.data;
+
+    for (uint32_t k = 0; k < d->slots; k++) {
+        const char *from = slots[k].data;
+        const char *to = from + slots[k].len;
+
+        if (w->folds[d->folds + k] || from < done)
+            continue;
+        while (from > text.data && is_of_word(w, from[-1]))
+            from--;
+        while (to < end && is_of_word(w, *to))
+            to++;
+        done = to;
+        block_hashes_add_text(hashes, slice_of(from, (size_t)(to - from)));
+    }
+}
+
+void template_add_words(const struct template_writer *w, const struct slice *texts, size_t n,
+                        struct block_hashes *hashes)
+{
+    const struct column_writer *c = w->columns;
+
+    if (!w->are_templates && c->kind <= COLUMN_DICTIONARY) {
+        texts = c->kind == COLUMN_DICTIONARY ? c->entries : texts;
+        n = c->kind == COLUMN_DICTIONARY ? c->entries_len : n > 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        /* The first text of a template has all of its words. */
+        if (!w->are_templates || w->of[i] == 0 || w->order[w->drafts[w->of[i]].first] == i)
+            block_hashes_add_text(hashes, texts[i]);
+        else
+            add_words_of_slots(w, i, texts[i], hashes);
+    }
 }
 
 /* ---- Reading ---- */

@@ -6,6 +6,7 @@
 #define LOGMILL_BLOCK_TEMPLATE_H
 
 #include "block/column.h"
+#include "block/hashes.h"
 
 /*
  * A text is pieces[0], text of slot 0, pieces[1], …, pieces[slots]. Templates whose slots are alike
@@ -56,6 +57,13 @@ void template_writer_free(struct template_writer *w); /* NULL does nothing */
 
 /* Writes texts[0..n) as what they are; as templates, if they are of no other kind and alike. */
 void template_write(struct template_writer *w, const struct slice *texts, size_t n);
+
+/* Whether what was written last are templates. */
+bool template_wrote(const struct template_writer *w);
+
+/* Adds the words of the texts, which were written last: most of them are those of the templates. */
+void template_add_words(const struct template_writer *w, const struct slice *texts, size_t n,
+                        struct block_hashes *hashes);
 
 /* LM_ENOMEM if memory has run out since the last call. */
 int template_writer_error(struct template_writer *w) LM_MUST_CHECK;

@@ -126,6 +126,7 @@ static void gather(struct block_writer *w, const struct block_row *rows, size_t 
 static int write_columns(struct block_writer *w, const struct block_row *rows, size_t n,
                          const struct block_options *options)
 {
+    struct block_hashes *hashes = options->hashes ? w->hashes : NULL;
     int error;
 
     if (!GROW(w->texts, w->texts_capacity, n))
@@ -138,9 +139,13 @@ static int write_columns(struct block_writer *w, const struct block_row *rows, s
     w->streams.group = STREAM_MESSAGE;
     gather(w, rows, n, message_of);
     template_write(w->templates, w->texts, n);
+    if (hashes)
+        template_add_words(w->templates, w->texts, n, hashes);
     w->streams.group = STREAM_ATTRIBUTES;
     gather(w, rows, n, attributes_of);
-    error = attributes_writer_write(w->attributes, w->texts, n);
+    error = attributes_writer_write(w->attributes, w->texts, n, hashes);
+    if (hashes && !error)
+        error = block_hashes_error(hashes);
     if (template_writer_error(w->templates) || column_writer_error(&w->columns) ||
         keys_writer_error(&w->keys))
         error = LM_ENOMEM;
@@ -152,13 +157,9 @@ int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
                 struct errbuf *err)
 {
     size_t before = out->len;
-    int error = 0;
+    int error;
 
     block_hashes_clear(w->hashes);
-    if (options->hashes)
-        error = block_hashes_gather(w->hashes, rows, n);
-    if (error)
-        return error;
     stream_begin(&w->streams, options->zstd_level ? options->zstd_level : BLOCK_LEVEL_HOT);
     error = write_columns(w, rows, n, options);
     if (!error)

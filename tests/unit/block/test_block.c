@@ -5,6 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/xalloc.h"
+#include "block/hashes.h"
 
 static const struct block_options HOT = {.keeps_sequence = true};
 static const struct block_options COLD = {.zstd_level = BLOCK_LEVEL_COLD};
@@ -252,6 +253,86 @@ static void test_damage_of_any_byte_is_found(void **state)
     block_reader_free(r);
 }
 
+/* ---- Hashes ---- */
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The hashes of all logs, each by itself; sorted, each once. Returns how many. */
+static size_t plain_hashes(const struct test_rows *t, uint64_t **out)
+{
+    struct block_hashes *h = block_hashes_new();
+    const uint64_t *hashes;
+    size_t n;
+
+    block_hashes_clear(h);
+    for (size_t i = 0; i < t->len; i++) {
+        block_hashes_add_text(h, t->rows[i].record.message);
+        if (t->rows[i].record.attributes.len)
+            block_hashes_add_object(h, t->rows[i].record.attributes);
+    }
+    assert_int_equal(block_hashes_error(h), 0);
+    block_hashes_get(h, &hashes, &n);
+    *out = xmalloc((n + 1) * sizeof(**out));
+    if (n)
+        memcpy(*out, hashes, n * sizeof(**out));
+    qsort(*out, n, sizeof(**out), compare_hashes);
+    block_hashes_free(h);
+    return n;
+}
+
+static void hashes_are_those_of_its_logs(const struct test_rows *t)
+{
+    struct block_writer *w = block_writer_new();
+    struct block_options options = {.hashes = true};
+    struct errbuf err = ERRBUF_INIT;
+    struct block_head head;
+    struct buffer bytes;
+    const uint64_t *got;
+    uint64_t *want;
+    size_t got_len;
+    size_t want_len = plain_hashes(t, &want);
+
+    buffer_init(&bytes, SIZE_MAX / 2);
+    assert_int_equal(block_write(w, t->rows, t->len, &options, &bytes, &head, &err), 0);
+    block_writer_hashes(w, &got, &got_len);
+    assert_int_equal(got_len, want_len);
+    for (size_t i = 0; i < got_len; i++)
+        assert_non_null(bsearch(&got[i], want, want_len, sizeof(*want), compare_hashes));
+    options.hashes = false;
+    assert_int_equal(block_write(w, t->rows, t->len, &options, &bytes, &head, &err), 0);
+    block_writer_hashes(w, &got, &got_len);
+    assert_int_equal(got_len, 0);
+    free(want);
+    buffer_release(&bytes);
+    block_writer_free(w);
+}
+
+static void test_hashes_of_a_block_are_those_of_its_logs(void **state)
+{
+    static const char *const messages[] = {"user7 logged in as Üser 12345",
+                                           "K5 took 12.50ms of 3f2a9c77b1",
+                                           "a 1 b 22 c 333 d 4444 e 55555", "x=0x7fffdeadbeef"};
+    struct test_rows t = {0};
+
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        uint64_t random = seed * 77 + 5;
+        size_t n = 1 + test_random(&random, seed % 8 ? 100 : 2000);
+
+        for (size_t i = 0; i < n; i++)
+            test_rows_add_random(&t, &random);
+        for (size_t i = 0; i < n; i++)
+            add(&t, messages[i % 4], "{\"n\\\"ame\":\"v\\tx\",\"n\":12,\"l\":true}");
+        hashes_are_those_of_its_logs(&t);
+        test_rows_release(&t);
+    }
+}
+
 static void add_bytes(const struct block_column_info *column, void *ctx)
 {
     assert_true(column->name.len > 0 && column->kind.len > 0);
@@ -305,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_storing_and_ids_in_any_order_come_back),
         cmocka_unit_test(test_the_head_tells_what_is_in_the_block),
         cmocka_unit_test(test_damage_of_any_byte_is_found),
+        cmocka_unit_test(test_hashes_of_a_block_are_those_of_its_logs),
         cmocka_unit_test(test_columns_account_for_every_byte),
         cmocka_unit_test(test_a_block_ends_after_so_many_logs_or_bytes),
     };
