@@ -225,3 +225,29 @@ scenario('what is not meant is refused, and deletes nothing', async (lab: Lab) =
     const answer = await post(server, '/logs/delete', '{}');
     assert.ok(answer.status === 404 || answer.status === 405); // the route comes with the keys
 });
+
+scenario('a tail that is behind is given no log that was deleted meanwhile', async (lab) => {
+    const server = await lab.start({ settings: { WEB_CONCURRENCY: '1' } });
+    const tail = await Tail.open(server);
+    tail.pause();
+    // More than its socket takes, less than the server keeps for tails a little behind.
+    for (let batch = 0; batch < 8; batch++) {
+        await postLogs(
+            server,
+            Array.from({ length: 50 }, () => ({ message: 'x'.repeat(16_000), level: 'info' })),
+        );
+    }
+    await postLogs(
+        server,
+        Array.from({ length: 20 }, (_, n) => ({ message: `card ${n}`, level: 'info' })),
+    );
+    await atRest(server);
+    await deletes(['-q', 'card'], { DATA_DIR: server.dataDir });
+    await sleep(4000); // it looks every two seconds
+    tail.resume();
+    await postLogs(server, [{ message: 'the end', level: 'info' }]);
+    await eventually('the end', async () => tail.messages.includes('the end'));
+    assert.equal(tail.logs.filter(isForgotten).length, 0);
+    assert.equal(tail.logs.length, 8 * 50 + 1);
+    tail.close();
+});

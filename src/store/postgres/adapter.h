@@ -1,7 +1,7 @@
 /*
  * The store in PostgreSQL 15 or later. Logs are in one table, `logs`, partitioned by day, PRIMARY
  * KEY(timestamp, id), attributes as jsonb; beside it are `arrivals` (the order of storing),
- * `retention_clock` and `logmill_schema`.
+ * `tombstones` and `erasures` (what was deleted by a filter), `retention_clock`, `logmill_schema`.
  *
  * Nothing connects before the first call that needs to, and whatever loses its connection connects
  * anew with the next call: a server that is away, restarts, fails over, is read-only or has no
