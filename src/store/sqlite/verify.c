@@ -141,12 +141,16 @@ static void check_recent_row(struct check *c, sqlite3_stmt *stmt, uint64_t befor
     count_logs(c, found.rows);
     if (!reason)
         return;
-    if (sqlite3_column_bytes(stmt, 2) == LOG_KEY_BYTES)
+    uint64_t lost = rows > found.rows ? rows - found.rows : 1;
+    if (sqlite3_column_bytes(stmt, 2) == LOG_KEY_BYTES &&
+        sqlite3_column_bytes(stmt, 3) == LOG_KEY_BYTES) {
         log_key_unpack_ordered(sqlite3_column_blob(stmt, 2), &first);
-    if (sqlite3_column_bytes(stmt, 3) == LOG_KEY_BYTES)
         log_key_unpack_ordered(sqlite3_column_blob(stmt, 3), &highest);
+    } else { /* of which time is not known */
+        lost = 0;
+    }
     snprintf(what, sizeof(what), "row %" PRIu64 " of the recent logs", last);
-    tell(c, what, &first, &highest, rows > found.rows ? rows - found.rows : 1, reason);
+    tell(c, what, &first, &highest, lost, reason);
 }
 
 static int compare_keys(const void *a, const void *b)
