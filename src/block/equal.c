@@ -196,33 +196,39 @@ static bool slots_are(const struct template *t, const struct template_pool *pool
     return slice_equal(t->pieces[t->slots], text);
 }
 
+/* Adds the places of texts of template `code` that are `text`. */
+static int find_in_template(struct block_reader *r, const struct column *c, uint32_t code,
+                            struct slice text, uint64_t *places, enum equal_found *found,
+                            struct errbuf *err)
+{
+    const struct templates *all = c->templates;
+    const struct template *t = &all->templates[code];
+    const struct template_pool *pool = &all->pools[t->pool];
+    int error = all->codes ? 0 : block_codes(r, all, err);
+
+    if (!error && t->slots && !pool->columns)
+        error = block_pool(r, all, t->pool, err);
+    if (error || !all->codes)
+        return error;
+    for (size_t i = 0; i < c->len; i++) {
+        if (all->codes[i] != code || (t->slots && !slots_are(t, pool, all->places[i], text)))
+            continue;
+        row_set_add(places, i);
+        *found = EQUAL_SOME;
+    }
+    return 0;
+}
+
 static int find_in_templates(struct block_reader *r, const struct column *c, struct slice text,
                              uint64_t *places, enum equal_found *found, struct errbuf *err)
 {
     const struct templates *all = c->templates;
     int error = 0;
 
-    for (uint32_t code = 0; code < all->templates_len; code++) {
-        const struct template *t = &all->templates[code];
-
-        if (!template_may_be(t, text))
-            continue;
-        if (!all->codes)
-            error = block_codes(r, all, err);
-        if (!error && t->slots && !all->pools[t->pool].columns)
-            error = block_pool(r, all, t->pool, err);
-        if (error)
-            return error;
-        for (size_t i = 0; i < c->len; i++) {
-            if (all->codes[i] != code)
-                continue;
-            if (t->slots && !slots_are(t, &all->pools[t->pool], all->places[i], text))
-                continue;
-            row_set_add(places, i);
-            *found = EQUAL_SOME;
-        }
-    }
-    return 0;
+    for (uint32_t code = 0; code < all->templates_len && !error; code++)
+        if (template_may_be(&all->templates[code], text))
+            error = find_in_template(r, c, code, text, places, found, err);
+    return error;
 }
 
 /* ---- The whole ---- */

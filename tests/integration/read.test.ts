@@ -461,6 +461,43 @@ scenario(
     },
 );
 
+/* ---- What an answer cost ---- */
+
+scenario('explain=1 says by what blocks were left out', async (lab) => {
+    const server = await lab.start({
+        settings: { LOGMILL_STORE_SIZES: 'seal_rows=64,keep_rows=8,block_rows=32' },
+    });
+    await postLogs(
+        server,
+        Array.from({ length: 400 }, (_, n) => ({
+            message: `order ${n} is done`,
+            level: n < 200 ? 'debug' : 'info',
+            timestamp: new Date(START + n * 1000).toISOString(),
+            service: n % 2 ? 'shop' : 'stock',
+        })),
+    );
+    await atRest(server);
+    const explain = async (query: string): Promise<any> =>
+        (await get(server, `${query}&explain=1`)).json().explain;
+    const { skipped, ...absent } = (await explain('/logs?q=quetzal')).blocks;
+    assert.ok(skipped.by_template >= 8, JSON.stringify(skipped));
+    assert.deepEqual([absent.read, absent.rows, absent.rows_rebuilt], [0, 0, 0]);
+    assert.ok(absent.bytes > 0);
+
+    const found = await explain('/logs?q=DONE&limit=100');
+    assert.ok(found.blocks.read >= 1 && found.blocks.rows >= 32, JSON.stringify(found));
+    assert.ok(found.recent_rows >= 8, JSON.stringify(found));
+    assert.equal(found.blocks.skipped.by_template, 0);
+    assert.ok((await explain('/logs?level=error')).blocks.skipped.by_level >= 8);
+    assert.ok((await explain('/logs?level=debug')).blocks.skipped.by_level >= 1);
+    const equal = (await explain('/logs?attr.service=nowhere')).blocks.skipped;
+    assert.ok(equal.by_dictionary + equal.by_filter >= 8, JSON.stringify(equal));
+    const since = START / 1000;
+    const all = await explain(`/logs/stats?since=${since - 9}&until=${since + 999}&bucket=1008`);
+    assert.ok(all.blocks.counted_by_head >= 8, JSON.stringify(all));
+    assert.equal(all.blocks.read, 0);
+});
+
 /* ---- Paging while logs arrive ---- */
 
 scenario(
