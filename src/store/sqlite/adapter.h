@@ -1,8 +1,8 @@
 /*
  * The embedded store: the file `logs.db` in a directory; write-ahead log, synchronous=FULL. Logs
- * are in one table, `logs`, WITHOUT ROWID, PRIMARY KEY(timestamp, id), with a view for people.
- * Beside it are `arrivals` (the order of storing), `retention_clock`, and maybe
- * `logmill_compatible` (sqlite/db.h).
+ * come into the table `recent`, become compressed blocks in `segments` and `blocks` in the same
+ * transaction or a later one, and may still lie in `logs`, where an older logmill kept them. The
+ * tables are in schema.c.
  */
 #ifndef LOGMILL_STORE_SQLITE_ADAPTER_H
 #define LOGMILL_STORE_SQLITE_ADAPTER_H

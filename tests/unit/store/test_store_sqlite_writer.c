@@ -621,6 +621,35 @@ static void logs_of_an_older_logmill_are_found(void **state)
     assert_int_equal(store_test_append(p->w, &record, 1).conflicts, 1);
 }
 
+/* The largest that can come in; it has no place beside others, and is sealed at once. */
+static void a_log_of_64_mib_is_stored_and_found(void **state)
+{
+    struct place *p = *state;
+    const size_t len = (size_t)64 << 20;
+    char *text = xmalloc(len);
+    struct record record = store_test_record(T0, 1, "info", "", NULL);
+    struct log_query query = store_test_query(10);
+    struct store_test_rows rows = {0};
+
+    for (size_t i = 0; i < len; i++)
+        text[i] = "some words and 12345 numbers, "[i % 30];
+    record.message = (struct slice){text, len};
+    p->sizes = (struct store_sqlite_sizes){0};
+    open_writer(p);
+    assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
+    assert_int_equal(store_test_append(p->w, &record, 1).repeated, 1);
+    text[len - 1] = 'x';
+    assert_int_equal(store_test_append(p->w, &record, 1).conflicts, 1);
+    text[len - 1] = "some words and 12345 numbers, "[(len - 1) % 30];
+    struct store_reader *r = store_test_reader(p->s);
+    store_test_run(r, &query, &rows);
+    assert_int_equal(rows.len, 1);
+    store_test_assert_equal(&rows.items[0], &record);
+    store_test_rows_release(&rows);
+    store_reader_free(r);
+    free(text);
+}
+
 /* A log by chance: often one that was sent, or one that is like it. */
 static struct record random_record(struct place *p, struct dice *d, int64_t *time)
 {
@@ -696,6 +725,23 @@ static void whatever_comes_each_log_is_there_once(void **state)
     }
 }
 
+static void sizes_are_read_from_a_list(void **state)
+{
+    static const char *const bad[] = {
+        "seal_rows", "seal_rows=", "seal_rows=x", "rows=1", "seal_rows=1;", "=1", ","};
+    struct store_sqlite_sizes sizes = {0};
+    struct errbuf err = ERRBUF_INIT;
+
+    assert_int_equal(store_sqlite_sizes_parse(&sizes, "", &err), 0);
+    assert_int_equal(store_sqlite_sizes_parse(&sizes, "seal_rows=64,block_rows=9999999", &err), 0);
+    store_sqlite_sizes_settle(&sizes);
+    assert_int_equal(sizes.seal_rows, 64);
+    assert_int_equal(sizes.block_rows, BLOCK_ROWS_MAX);
+    assert_int_equal(sizes.keep_rows, 1024);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(store_sqlite_sizes_parse(&sizes, bad[i], &err), LM_EINVAL);
+}
+
 /* ---- Segments ---- */
 
 static void blocks_go_from_the_front_and_rows_by_marks(void **state)
@@ -768,7 +814,9 @@ int main(void)
         CASE(what_was_deleted_does_not_come_back),
         CASE(a_row_that_is_marked_is_not_there),
         CASE(logs_of_an_older_logmill_are_found),
+        CASE(a_log_of_64_mib_is_stored_and_found),
         CASE(whatever_comes_each_log_is_there_once),
+        CASE(sizes_are_read_from_a_list),
         CASE(blocks_go_from_the_front_and_rows_by_marks),
     };
 
