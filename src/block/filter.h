@@ -11,7 +11,7 @@
 
 enum {
     BLOCK_FILTER_BUCKET_BYTES = 32,
-    BLOCK_FILTER_BITS = 11, /* of a filter for each hash, about */
+    BLOCK_FILTER_BITS = 8, /* of a filter for each hash, about: 3 in 100 blocks are read in vain */
     BLOCK_FILTER_BLOCKS_MAX = 512,
 };
 

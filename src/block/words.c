@@ -49,6 +49,24 @@ static const unsigned char kinds[256] = {
     [0x80 ... 0xff] = LETTER,
 };
 
+/* "33784b", "120ms": a measure, which says little of where a log is, and of which there are many.
+ */
+static bool is_measure(const unsigned char *word, size_t len)
+{
+    size_t digits = 0;
+
+    if (len >= BLOCK_MEASURE_LEN)
+        return false;
+    while (digits < len && kinds[word[digits]] == DIGIT)
+        digits++;
+    if (digits == 0 || len - digits > BLOCK_UNIT_MAX)
+        return false;
+    for (size_t i = digits; i < len; i++)
+        if (kinds[word[i]] == DIGIT)
+            return false;
+    return digits < len;
+}
+
 /* Every log goes through here: a byte is looked at once, and hashed while it is. */
 void block_words(struct slice folded, block_word_fn *fn, void *ctx)
 {
@@ -70,7 +88,8 @@ void block_words(struct slice folded, block_word_fn *fn, void *ctx)
             }
         }
         size_t len = (size_t)(p - start);
-        if (len >= (found == DIGIT ? BLOCK_NUMBER_MIN : BLOCK_WORD_MIN))
+        if (len >= (found == DIGIT ? BLOCK_NUMBER_MIN : BLOCK_WORD_MIN) &&
+            !(found == (DIGIT | LETTER) && is_measure(start, len)))
             fn(hash_end(hash, left, len), slice_of((const char *)start, len), ctx);
         start = p + (p == start);
     }

@@ -4,7 +4,8 @@
  *
  * A word: a run, as long as can be, of letters, digits, "_" and bytes above 0x7f of the folded
  * message (text_fold). Words of fewer than BLOCK_WORD_MIN bytes, and numbers of fewer digits than
- * BLOCK_NUMBER_MIN, are in nearly every block and have no hash.
+ * BLOCK_NUMBER_MIN, are in nearly every block and have no hash; nor have measures: digits with at
+ * most BLOCK_UNIT_MAX letters behind them, together shorter than BLOCK_MEASURE_LEN.
  */
 #ifndef LOGMILL_BLOCK_WORDS_H
 #define LOGMILL_BLOCK_WORDS_H
@@ -14,7 +15,7 @@
 
 #include "base/slice.h"
 
-enum { BLOCK_WORD_MIN = 2, BLOCK_NUMBER_MIN = 4 };
+enum { BLOCK_WORD_MIN = 2, BLOCK_NUMBER_MIN = 4, BLOCK_UNIT_MAX = 2, BLOCK_MEASURE_LEN = 8 };
 
 /* Called for each word of a folded text that has a hash; `at` is where it stands. */
 typedef void block_word_fn(uint64_t hash, struct slice word, void *ctx);

@@ -41,7 +41,13 @@ static void words_are_runs_of_letters_digits_and_underlines(void **state)
 
 static void what_is_in_nearly_every_block_has_no_hash(void **state)
 {
-    assert_string_equal(words_of("a 1 12 123 1234 12a b2 _"), "1234|12a|b2|");
+    assert_string_equal(words_of("a 1 12 123 1234 12a b2 _"), "1234|b2|");
+}
+
+static void measures_have_no_hash(void **state)
+{
+    assert_string_equal(words_of("33784b 120ms 7_ 12345ab"), "");
+    assert_string_equal(words_of("12abc 1a2 123456ab b33 0x1f"), "12abc|1a2|123456ab|b33|0x1f|");
 }
 
 static void remember_hash(uint64_t hash, struct slice word, void *ctx)
@@ -106,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_runs_of_letters_digits_and_underlines),
         cmocka_unit_test(what_is_in_nearly_every_block_has_no_hash),
+        cmocka_unit_test(measures_have_no_hash),
         cmocka_unit_test(hashes_differ_by_every_byte),
         cmocka_unit_test(values_are_of_their_attribute),
         cmocka_unit_test(hashes_stay_what_they_are),
