@@ -1,0 +1,346 @@
+/*
+ * What readers of the embedded store make of blocks that are damaged, that overlap, and that they
+ * have read before.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "../temp_directory.h"
+#include "base/xalloc.h"
+#include "dice.h"
+#include "store/sqlite/adapter.h"
+#include "store/sqlite/internal.h"
+#include "store_test_support.h"
+
+enum { LOGS = 600, BATCH = 50, BLOCK = 16, STEP_US = 1000000, CALLS_MAX = 100000 };
+
+/* 2026-01-01T00:00:00Z */
+#define T0 INT64_C(1767225600000000)
+
+struct place {
+    char *directory;
+    struct store *s;
+    struct store_writer *w;
+    struct store_reader *r;
+    struct record records[LOGS]; /* ascending */
+    struct store_test_rows rows;
+    int64_t block; /* that is damaged */
+    int64_t first_us, last_us;
+};
+
+static const struct store_slice slices[] = {
+    {.rows = UINT64_MAX}, {.rows = 1}, {.rows = UINT64_MAX, .until_us = 1}, {.rows = 7}};
+
+enum { SLICES = sizeof(slices) / sizeof(slices[0]) };
+
+static int set_up(void **state)
+{
+    const struct store_sqlite_sizes sizes = {
+        .block_rows = BLOCK, .segment_blocks = 4, .seal_rows = 64, .keep_rows = 10};
+    struct place *p = xcalloc(1, sizeof(*p));
+    struct errbuf err = ERRBUF_INIT;
+
+    p->directory = temp_directory_new();
+    p->s = store_sqlite_new_sized(p->directory, &sizes, &err);
+    p->w = store_test_writer(p->s);
+    p->r = store_test_reader(p->s);
+    for (uint32_t i = 0; i < LOGS; i++)
+        p->records[i] = store_test_record(T0 + i * (int64_t)STEP_US, i, i % 3 ? "info" : "WARN",
+                                          i % 2 ? "odd and found" : "even and found", NULL);
+    for (uint32_t i = 0; i < LOGS; i += BATCH)
+        store_test_append(p->w, p->records + i, BATCH);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+
+    store_test_rows_release(&p->rows);
+    store_reader_free(p->r);
+    store_writer_free(p->w);
+    store_free(p->s);
+    temp_directory_free(p->directory);
+    free(p);
+    return 0;
+}
+
+static sqlite3 *open_file(const struct place *p)
+{
+    char path[4096];
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/logs.db", p->directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
+
+/* A block in the middle, and which logs are in it. */
+static void choose_block(struct place *p)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)p->r;
+    const struct block_head *heads;
+    struct errbuf err = ERRBUF_INIT;
+    size_t n;
+
+    assert_int_equal(store_sqlite_reader_begin(r, &err), 0);
+    assert_true(r->catalog.segments_len > 3);
+    assert_int_equal(catalog_heads(&r->catalog, &r->db, &r->catalog.segments[2], &heads, &n, &err),
+                     0);
+    p->block = heads[1].number;
+    p->first_us = heads[1].first.timestamp_us;
+    p->last_us = heads[1].last.timestamp_us;
+    assert_int_equal(heads[1].rows, BLOCK);
+    assert_int_equal(store_sqlite_reader_end(r, 0), 0);
+}
+
+/* Changes a byte of the block; who has read it knows it no longer. Returns how long it is. */
+static int damage(struct place *p, int at)
+{
+    sqlite3 *db = open_file(p);
+    struct errbuf err = ERRBUF_INIT;
+    sqlite3_blob *blob;
+    char byte;
+
+    assert_int_equal(sqlite3_blob_open(db, "main", "blocks", "data", p->block, 1, &blob),
+                     SQLITE_OK);
+    int len = sqlite3_blob_bytes(blob);
+    assert_int_equal(sqlite3_blob_read(blob, &byte, 1, at % len), SQLITE_OK);
+    byte = (char)(byte ^ 0x41);
+    assert_int_equal(sqlite3_blob_write(blob, &byte, 1, at % len), SQLITE_OK);
+    assert_int_equal(sqlite3_blob_close(blob), SQLITE_OK);
+    sqlite3_close(db);
+    store_reader_free(p->r);
+    p->r = store_reader_new(p->s, &err);
+    assert_non_null(p->r);
+    return len;
+}
+
+static bool is_lost(const struct place *p, const struct record *record)
+{
+    return record->key.timestamp_us >= p->first_us && record->key.timestamp_us <= p->last_us;
+}
+
+static void assert_named(const struct place *p, const struct errbuf *err)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "block %lld is damaged (", (long long)p->block);
+    if (!strstr(err->text, name) || !strstr(err->text, "its 16 logs of 2026-01-01T") ||
+        !strstr(err->text, "logmill store verify"))
+        fail_msg("%s", err->text);
+}
+
+static struct log_matcher *matcher_of(const char *text)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.since_us = T0;
+    f.until_us = T0 + LOGS * (int64_t)STEP_US;
+    f.text = slice_of_string(text);
+    return log_matcher_new(&f);
+}
+
+/* All that is not lost comes; what is is counted once, however the scan is cut. */
+static void assert_scan(struct place *p, const char *text, const struct store_slice *slice,
+                        bool is_damaged)
+{
+    struct log_matcher *m = matcher_of(text);
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    size_t came = 0;
+
+    store_test_rows_release(&p->rows);
+    store_scan_init(&scan, m, NULL, 0);
+    for (int calls = 0; !scan.done; calls++) {
+        uint64_t before = scan.damaged;
+
+        assert_true(calls < CALLS_MAX);
+        assert_int_equal(store_scan_next(p->r, &scan, slice, store_test_collect, &p->rows, &err),
+                         0);
+        if (scan.damaged > before)
+            assert_named(p, &err);
+    }
+    assert_int_equal(scan.damaged, is_damaged ? BLOCK : 0);
+    for (size_t i = LOGS; i-- > 0;) {
+        if (!store_test_matches(log_matcher_filter(m), &p->records[i]) ||
+            (is_damaged && is_lost(p, &p->records[i])))
+            continue;
+        assert_true(came < p->rows.len);
+        store_test_assert_equal(&p->rows.items[came++], &p->records[i]);
+    }
+    assert_int_equal(came, p->rows.len);
+    log_matcher_unref(m);
+}
+
+static void a_damaged_block_is_named_and_costs_its_logs_alone(void **state)
+{
+    struct place *p = *state;
+
+    choose_block(p);
+    damage(p, 0);
+    for (int i = 0; i < SLICES; i++) {
+        assert_scan(p, "", &slices[i], true);
+        assert_scan(p, "odd", &slices[i], true);
+        assert_scan(p, "and found", &slices[i], true);
+    }
+}
+
+/* Whichever byte it is: some column, or what tells where the columns are. */
+static void whatever_is_damaged_no_answer_is_wrong(void **state)
+{
+    struct place *p = *state;
+
+    choose_block(p);
+    for (int at = 0, len = 1; at < len; at += 3) {
+        len = damage(p, at);
+        assert_scan(p, "", &slices[0], true);
+        damage(p, at); /* which mends it */
+        assert_scan(p, "", &slices[2], false);
+    }
+}
+
+static int add_up(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    *(uint64_t *)ctx += count;
+    return 0;
+}
+
+static void counts_leave_out_what_is_damaged_and_say_so(void **state)
+{
+    static const int64_t buckets_us[] = {STEP_US * INT64_C(10), STEP_US * INT64_C(1000)};
+    struct place *p = *state;
+
+    choose_block(p);
+    damage(p, 0);
+    for (size_t k = 0; k < 2 * SLICES; k++) {
+        struct log_matcher *m = matcher_of("and found");
+        struct errbuf err = ERRBUF_INIT;
+        struct store_scan scan;
+        uint64_t n = 0;
+
+        store_scan_init(&scan, m, NULL, 0);
+        for (int calls = 0; !scan.done; calls++) {
+            assert_true(calls < CALLS_MAX);
+            assert_int_equal(store_scan_count(p->r, &scan, &slices[k / 2], T0, buckets_us[k % 2],
+                                              add_up, &n, &err),
+                             0);
+        }
+        assert_named(p, &err);
+        assert_int_equal(n, LOGS - BLOCK);
+        assert_int_equal(scan.damaged, BLOCK);
+        log_matcher_unref(m);
+    }
+}
+
+static void a_log_in_a_damaged_block_is_not_said_to_be_nowhere(void **state)
+{
+    struct place *p = *state;
+
+    choose_block(p);
+    damage(p, 0);
+    for (size_t i = 0; i < LOGS; i += 3) {
+        struct errbuf err = ERRBUF_INIT;
+
+        assert_int_equal(store_get(p->r, &p->records[i].key.id, store_test_collect, &p->rows, &err),
+                         is_lost(p, &p->records[i]) ? LM_EIO : 0);
+    }
+}
+
+struct followed {
+    struct place *p;
+    size_t n;
+};
+
+static int follow_one(const struct record *record, const struct store_position *position, void *ctx)
+{
+    struct followed *f = ctx;
+
+    assert_int_equal(position->sequence,
+                     (record->key.timestamp_us - T0) / STEP_US + 1); /* in the order of storing */
+    f->n++;
+    return 0;
+}
+
+static void who_follows_past_a_damaged_block_is_told_of_a_loss(void **state)
+{
+    struct place *p = *state;
+    struct store_position position = {.sequence = 1}, end, before;
+    struct followed f = {.p = p};
+    struct errbuf err = ERRBUF_INIT;
+    bool lost, any_lost = false;
+
+    choose_block(p);
+    damage(p, 0);
+    assert_int_equal(store_follow_end(p->r, &end, &err), 0);
+    do {
+        before = position;
+        assert_int_equal(store_follow(p->r, &position, 37, &lost, follow_one, &f, &err), 0);
+        any_lost = any_lost || lost;
+    } while (store_position_compare(&before, &position) != 0);
+    assert_true(any_lost);
+    assert_int_equal(f.n, LOGS - BLOCK - 1);
+    assert_int_equal(store_position_compare(&position, &end), 0);
+}
+
+/* ---- What is kept from call to call ---- */
+
+/* A reader that has all in memory sees what others change, a call later. */
+static void a_reader_sees_every_change_of_what_it_knows(void **state)
+{
+    struct place *p = *state;
+    struct record more[BATCH];
+    struct errbuf err = ERRBUF_INIT;
+    struct log_matcher *m = matcher_of("");
+    struct dice random = {7};
+    size_t deleted;
+
+    for (int round = 0; round < 40; round++) {
+        struct log_query query = store_test_query(2 * LOGS + 40 * BATCH);
+        struct store_reader *fresh = store_test_reader(p->s);
+        struct store_test_rows rows = {0};
+        struct store_scan scan;
+        size_t erased;
+
+        for (uint32_t i = 0; i < BATCH; i++)
+            more[i] = store_test_record(T0 + (int64_t)(dice_below(&random, LOGS))*STEP_US,
+                                        LOGS + (uint32_t)round * BATCH + i, "late", "m", NULL);
+        store_test_append(p->w, more, BATCH);
+        if (round % 5 == 1)
+            assert_int_equal(
+                store_expire(p->w, T0 + round * INT64_C(3) * STEP_US, 30, &deleted, &err), 0);
+        if (round % 5 == 3) {
+            store_scan_init(&scan, m, &p->records[LOGS - 5 * (size_t)round].key, 0);
+            assert_int_equal(
+                store_erase(p->w, &scan, &(struct store_slice){.rows = 9}, true, &erased, &err), 0);
+        }
+        store_test_run(p->r, &query, &p->rows);
+        store_test_run(fresh, &query, &rows);
+        assert_int_equal(rows.len, p->rows.len);
+        for (size_t i = 0; i < rows.len; i++)
+            store_test_assert_equal(&rows.items[i], &p->rows.items[i]);
+        store_test_rows_release(&rows);
+        store_reader_free(fresh);
+    }
+    log_matcher_unref(m);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(a_damaged_block_is_named_and_costs_its_logs_alone),
+        CASE(whatever_is_damaged_no_answer_is_wrong),
+        CASE(counts_leave_out_what_is_damaged_and_say_so),
+        CASE(a_log_in_a_damaged_block_is_not_said_to_be_nowhere),
+        CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
+        CASE(a_reader_sees_every_change_of_what_it_knows),
+    };
+
+    return cmocka_run_group_tests_name("store_sqlite reads", cases, NULL, NULL);
+}
