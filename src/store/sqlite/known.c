@@ -99,12 +99,13 @@ static int count_recent(struct known *k, struct sqlite_db *db, struct errbuf *er
     return 0;
 }
 
-int known_count_kept(struct known *k, struct sqlite_db *db, struct errbuf *err)
+int known_count_kept(struct known *k, struct sqlite_db *db, uint64_t left, uint64_t left_bytes,
+                     struct errbuf *err)
 {
     int error = count_recent(k, db, err);
 
-    k->kept_rows = k->rows;
-    k->kept_bytes = k->bytes;
+    k->kept_rows = k->rows > left ? k->rows - left : 0;
+    k->kept_bytes = k->bytes > left_bytes ? k->bytes - left_bytes : 0;
     return error;
 }
 

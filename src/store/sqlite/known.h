@@ -27,8 +27,9 @@ struct known {
 int known_refresh(struct known *k, struct sqlite_db *db, uint64_t keep_rows,
                   struct errbuf *err) LM_MUST_CHECK;
 
-/* Reads anew what there is in the table recent; all of it counts as kept. */
-int known_count_kept(struct known *k, struct sqlite_db *db, struct errbuf *err) LM_MUST_CHECK;
+/* Reads anew what there is in the table recent; all of it but `left` logs counts as kept. */
+int known_count_kept(struct known *k, struct sqlite_db *db, uint64_t left, uint64_t left_bytes,
+                     struct errbuf *err) LM_MUST_CHECK;
 
 /* A transaction of this writer was committed: the file is as `k` says. */
 void known_commit(struct known *k, struct sqlite_db *db);

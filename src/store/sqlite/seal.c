@@ -252,12 +252,16 @@ static size_t count_kept(const struct sealer *s, size_t from, size_t to)
 /* Of `n` that could be sealed, those that fill blocks: what compaction need not make anew. */
 static size_t in_whole_blocks(const struct sealer *s, size_t n)
 {
-    return n < s->sizes->block_rows ? n : n / s->sizes->block_rows * s->sizes->block_rows;
+    size_t rows = s->sizes->block_rows; /* at least 1, which an analyzer does not see */
+    size_t blocks = rows > 0 ? n / rows : 0;
+
+    return blocks > 0 ? blocks * rows : n;
 }
 
 /* Where rows[0..) are divided, as seal.h draws it; and what of the odd ones is sealed. */
 struct division {
     size_t late, kept, early; /* late ones end, kept ones begin, early ones begin */
+    size_t left;              /* of those that are kept, the first, only to fill a block later */
     bool seals_late, seals_early;
 };
 
@@ -274,7 +278,8 @@ static int divide(struct sealer *s, struct sqlite_db *db, int64_t now_us, struct
     d->early = count_below(s, &early, false);
     d->late = is_any ? count_below(s, &sealed, true) : 0;
     d->kept = d->early - count_kept(s, d->late, d->early);
-    d->kept = d->late + in_whole_blocks(s, d->kept - d->late);
+    d->left = d->kept - d->late - in_whole_blocks(s, d->kept - d->late);
+    d->kept -= d->left;
     d->seals_late = are_many(s, 0, d->late);
     d->seals_early = are_many(s, d->early, s->rows_len);
     CHECK(d->late <= d->kept && d->kept <= d->early && d->early <= s->rows_len);
@@ -285,6 +290,15 @@ static size_t count_sealed(const struct sealer *s, const struct division *d)
 {
     return d->kept - d->late + (d->seals_late ? d->late : 0) +
            (d->seals_early ? s->rows_len - d->early : 0);
+}
+
+static void note_division(const struct sealer *s, const struct division *d,
+                          struct seal_result *result)
+{
+    result->sealed = count_sealed(s, d);
+    result->left = d->left;
+    for (size_t i = 0; i < d->left; i++)
+        result->left_bytes += bytes_of(&s->rows[d->kept + i]);
 }
 
 /* ---- Doing it ---- */
@@ -434,7 +448,7 @@ int sealer_seal(struct sealer *s, struct sqlite_db *db, const struct block_row *
         error = divide(s, db, now_us, &d, err);
     }
     if (!error)
-        result->sealed = count_sealed(s, &d);
+        note_division(s, &d, result);
     if (!error && result->sealed == 0)
         result->took_batch = false;
     else if (!error)

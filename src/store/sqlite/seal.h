@@ -24,8 +24,10 @@ struct sealer *sealer_new(const struct store_sqlite_sizes *sizes); /* which outl
 void sealer_free(struct sealer *s);                                /* NULL does nothing */
 
 struct seal_result {
-    bool took_batch; /* false: there was too much besides; its logs are stored nowhere yet */
-    size_t sealed;   /* logs that are in blocks now */
+    bool took_batch;   /* false: there was too much besides; its logs are stored nowhere yet */
+    size_t sealed;     /* logs that are in blocks now */
+    size_t left;       /* logs that could have been sealed, but did not fill a block … */
+    size_t left_bytes; /* … and their texts */
 };
 
 /*

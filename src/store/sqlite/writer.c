@@ -201,7 +201,7 @@ static int seal(struct store_sqlite_writer *w, const struct append *a, int64_t n
     if (error)
         return error;
     repeats_forget_recent(w->repeats);
-    error = known_count_kept(&w->known, &w->db, err);
+    error = known_count_kept(&w->known, &w->db, sealed.left, sealed.left_bytes, err);
     return error || sealed.took_batch ? error : store_raw(w, a, now_us, err);
 }
 
