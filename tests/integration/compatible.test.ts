@@ -1,6 +1,6 @@
 /*
  * An upgrade, and the way back: the build before, made from its commit, and this one run over the same
- * data, in turn and side by side.
+ * data: in PostgreSQL in turn and side by side. From an embedded store there is no way back.
  */
 import { strict as assert } from 'node:assert';
 import { execFile, spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 
-import { BINARY, type Lab, type Logmill, ROOT, run, scenario as labScenario, sqlite } from '../support/harness';
+import { BINARY, type Lab, type Logmill, ROOT, eventually, run, scenario as labScenario, sleep, sqlite } from '../support/harness';
 import { type Log, allLogs, assertNewestFirst, atRest, page, postLog, postLogs, stored } from '../support/logs';
 import { type Settings, sharedCloud } from '../support/servers/cloud';
 import { PostgresServer } from '../support/servers/postgres';
@@ -129,22 +129,97 @@ void test('the build before can be built from its commit', { timeout: BUILD_MS, 
     assert.equal(version.code, 0, version.stderr);
 });
 
-scenario('a data directory goes from the build before to this one and back', async (lab) => {
+/** Blocks so small that a few logs fill many, and taking over takes many steps. */
+const SMALL = {
+    LOGMILL_STORE_SIZES: 'block_rows=20,segment_blocks=4,seal_rows=60,keep_rows=10,takeover_rows=40',
+};
+
+/** Rows of an older logmill that are still in the file. */
+async function rowsLeft(dataDir: string): Promise<number> {
+    const [row] = await sqlite<{ n: number }>(
+        path.join(dataDir, 'logs.db'),
+        'SELECT count(*) AS n FROM logs',
+    );
+    return row!.n;
+}
+
+/** It does not start, and says why in one line. */
+async function isRefused(lab: Lab, command: 'serve' | 'api' | 'worker', dataDir: string): Promise<void> {
+    const old = lab.launch({ command, binary: await before() }, dataDir);
+    assert.equal((await old.refuses()).code, 1);
+    const errors = old.diagnostics().filter(({ level }) => level === 'error');
+    assert.equal(errors.length, 1, old.stderr);
+    assert.match(JSON.stringify(errors[0]), /logs\.db was written by a newer logmill/);
+}
+
+scenario('what the build before stored is taken over while logs are taken and read, for good', async (lab) => {
     const dataDir = lab.folder();
-    const [old, now] = starters(lab, dataDir, {}, await before());
-    await inTurn([old, now, old, now]);
-    for (const [file, known] of [
-        ['queue.db', 2],
-        ['logs.db', 4],
-    ] as const) {
-        const [row] = await sqlite(path.join(dataDir, file), 'PRAGMA user_version');
-        assert.deepEqual(row, { user_version: known }, `${file} has no version the build before refuses`);
+    const [old, now] = starters(lab, dataDir, SMALL, await before());
+    const first = await old();
+    for (let n = 0; n < 20; n++) {
+        await send(first, String(n));
     }
+    const known = await shown(first);
+    await first.stop();
+    const server = await now();
+    assert.deepEqual(await shown(server), known);
+    await send(server, 'now');
+    const [said, ...more] = server
+        .diagnostics()
+        .filter(({ msg }) => /of an older logmill, which cannot open it any more/.test(msg));
+    assert.match(said!.msg, /logmill backup/);
+    assert.ok(Number(said!['free_bytes_needed']) > 0);
+    assert.deepEqual(more, []);
+    await eventually('all to be taken over', async () => (await rowsLeft(dataDir)) === 0);
+    const logs = await shown(server);
+    assert.equal(logs.length, known.length + 21);
+    const ids = new Set(logs.map((log) => log.id));
+    assert.deepEqual(known.filter((log) => !ids.has(log.id)), []);
+    await server.stop();
+    await isRefused(lab, 'serve', dataDir);
+    assert.deepEqual(await shown(await now()), logs);
 });
 
-scenario('a data directory that this build made is good for the build before', async (lab) => {
-    const [old, now] = starters(lab, lab.folder(), {}, await before());
-    await inTurn([now, old, now]);
+scenario('taking over goes on after a kill in its middle', async (lab) => {
+    const dataDir = lab.folder();
+    const [old, now] = starters(lab, dataDir, SMALL, await before());
+    const first = await old();
+    for (let n = 0; n < 10; n++) {
+        await postLogs(
+            first,
+            Array.from({ length: 300 }, (_, i) => ({ message: `old ${n} ${i}`, level: 'info', n })),
+        );
+    }
+    await atRest(first);
+    let known = await shown(first);
+    await first.stop();
+    let inTheMiddle = 0;
+    for (let round = 0; (await rowsLeft(dataDir)) > 0; round++) {
+        assert.ok(round < 200, 'it does not get on');
+        const server = await now();
+        await postLogs(server, [{ message: `in round ${round}`, level: 'info' }]);
+        await sleep(20 * (round % 5));
+        await server.kill();
+        const left = await rowsLeft(dataDir);
+        inTheMiddle += left > 0 && left < 3000 ? 1 : 0;
+    }
+    const server = await now();
+    await atRest(server);
+    const logs = await shown(server);
+    known = known.concat(logs.filter((log) => log.message.startsWith('in round ')));
+    assert.equal(logs.length, known.length);
+    assert.deepEqual(
+        logs.filter((log) => !log.message.startsWith('in round ')),
+        known.filter((log) => !log.message.startsWith('in round ')),
+    );
+    assert.ok(inTheMiddle > 0, 'no kill came in the middle');
+});
+
+scenario('a data directory that this build made is refused by the build before', async (lab) => {
+    const server = await lab.start();
+    await send(server, 'now');
+    await server.stop();
+    await isRefused(lab, 'serve', server.dataDir);
 });
 
 scenario('cursors and Last-Event-ID of the build before go on', async (lab) => {
@@ -152,40 +227,25 @@ scenario('cursors and Last-Event-ID of the build before go on', async (lab) => {
     await cursorsGoOn(old, now);
 });
 
-for (const oldRole of ['api', 'worker'] as const) {
-    const newRole = oldRole === 'api' ? 'worker' : 'api';
-    scenario(`the ${oldRole} of the build before works with the ${newRole} of this one`, async (lab) => {
-        const [old, now] = starters(lab, lab.folder(), {}, await before());
-        const [startApi, startWorker] = oldRole === 'api' ? [old, now] : [now, old];
-        const api = await startApi('api');
-        const waiting = await postLog(api, { message: 'before there is a worker', level: 'info' });
-        await startWorker('worker');
-        await send(api, oldRole);
-        const logs = await shown(api);
-        assert.equal(logs.length, 22);
-        assert.ok(logs.some((log) => log.id === waiting));
-        for (const log of logs.filter(({ message }) => message.startsWith('by '))) {
-            assert.deepEqual(log.attributes['nested'], { a: [1, null, 1.5, 'x'] });
-        }
+for (const command of ['api', 'worker'] as const) {
+    scenario(`beside this build, the ${command} of the build before is refused`, async (lab) => {
+        const server = await lab.start({ command: command === 'api' ? 'worker' : 'api' });
+        await isRefused(lab, command, server.dataDir);
     });
 }
 
-scenario('what one build left in the queue when it was killed, the other one stores', async (lab) => {
+scenario('what the build before left in the queue when it was killed is stored', async (lab) => {
     const dataDir = lab.folder();
-    const turns = starters(lab, dataDir, {}, await before());
+    const [old, now] = starters(lab, dataDir, {}, await before());
     const ids: string[] = [];
-    for (const [n, start] of turns.entries()) {
-        const api = await start('api');
-        for (let i = 0; i < 10; i++) {
-            ids.push(await postLog(api, { message: `left ${n} ${i}`, level: 'info' }));
-        }
-        await api.kill();
-        const other = await turns[1 - n]!();
-        await atRest(other);
-        await other.stop();
+    const api = await old('api');
+    for (let i = 0; i < 10; i++) {
+        ids.push(await postLog(api, { message: `left ${i}`, level: 'info' }));
     }
-    const last = await turns[1]();
-    assert.deepEqual(new Set((await allLogs(last)).map((log) => log.id)), new Set(ids));
+    await api.kill();
+    const server = await now();
+    await atRest(server);
+    assert.deepEqual(new Set((await allLogs(server)).map((log) => log.id)), new Set(ids));
 });
 
 scenario('a backup of what the build before runs on is good for both', async (lab) => {

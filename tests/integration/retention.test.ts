@@ -98,7 +98,7 @@ scenario(
         await eventually(
             'the disk to be given back',
             async () =>
-                // 16 MiB of free pages stay; `arrivals` has the keys of the last hour's logs.
+                // 16 MiB of free pages stay.
                 size('queue.db') < 17 << 20 &&
                 size('logs.db') < 32 << 20 &&
                 ['queue.db-wal', 'logs.db-wal'].every((name) => size(name) <= 4 << 20),
