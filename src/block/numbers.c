@@ -337,32 +337,72 @@ int numbers_load(struct stream_reader *r, const struct numbers_stored *s, struct
     return s->are_sums ? load_sums(r, s->first, n) : 0;
 }
 
+static void copy_bits(const struct numbers *n, uint64_t *values)
+{
+    const struct numbers bits = *n; /* which the compiler may keep in registers */
+
+    for (size_t i = 0; i < bits.len; i++)
+        values[i] = numbers_get(&bits, i);
+}
+
+static void copy_bytes(const struct numbers *n, uint64_t *values)
+{
+    const uint64_t base = n->base;
+    const size_t len = n->len;
+
+    for (size_t i = 0; i < len; i++)
+        values[i] = base + n->planes[0][i];
+    for (unsigned k = 1; k < n->width; k++) {
+        const unsigned char *plane = n->planes[k];
+
+        for (size_t i = 0; i < len; i++)
+            values[i] += (uint64_t)plane[i] << 8 * k;
+    }
+}
+
 void numbers_copy(const struct numbers *n, uint64_t *values)
 {
     switch (n->form) {
-    case NUMBERS_BYTES:
+    case NUMBERS_CONSTANT:
         for (size_t i = 0; i < n->len; i++)
-            values[i] = n->base + n->planes[0][i];
-        for (unsigned k = 1; k < n->width; k++)
-            for (size_t i = 0; i < n->len; i++)
-                values[i] += (uint64_t)n->planes[k][i] << 8 * k;
+            values[i] = n->base;
         break;
-    default:
-        for (size_t i = 0; i < n->len; i++)
-            values[i] = numbers_get(n, i);
+    case NUMBERS_BITS:
+    case NUMBERS_PACKED:
+        copy_bits(n, values);
+        break;
+    case NUMBERS_BYTES:
+        copy_bytes(n, values);
+        break;
+    case NUMBERS_WHOLE:
+        if (n->len > 0)
+            memcpy(values, n->values, n->len * sizeof(*values));
+        break;
     }
+}
+
+/* Whether none can reach `limit`, by their width alone. */
+static bool are_narrow(const struct numbers *n, uint64_t limit)
+{
+    bool is_bits = n->form == NUMBERS_BITS || n->form == NUMBERS_PACKED;
+    uint64_t most = is_bits ? (UINT64_C(1) << n->width) - 1 : 0;
+
+    return (is_bits || n->form == NUMBERS_CONSTANT) && most < limit && n->base < limit - most;
 }
 
 bool numbers_below(const struct numbers *n, uint64_t limit)
 {
+    const struct numbers all = *n;
     uint64_t most = 0;
 
-    for (size_t i = 0; i < n->len; i++) {
-        uint64_t value = numbers_get(n, i);
+    if (are_narrow(n, limit))
+        return true;
+    for (size_t i = 0; i < all.len; i++) {
+        uint64_t value = numbers_get(&all, i);
 
         most = value > most ? value : most;
     }
-    return n->len == 0 || most < limit;
+    return all.len == 0 || most < limit;
 }
 
 size_t numbers_bytes(const struct stream_reader *r, const struct numbers_stored *s)
