@@ -179,7 +179,7 @@ static int folded_len(struct search *s, struct slice text, size_t *len)
 static int find_pieces(struct search *s)
 {
     const struct templates *all = templates_of(s);
-    const char *at = s->pieces.data;
+    const char *at = s->pieces.data ? s->pieces.data : "";
     size_t n = 0;
 
     for (uint32_t t = 0; t < all->templates_len; t++)

@@ -834,9 +834,10 @@ static int take_templates(struct stream_reader *r, struct template_column *t, st
 {
     uint64_t templates, pools;
 
-    if (!bytes_take_varint(&r->directory, &templates) || templates > TEMPLATES_MAX + 1 ||
-        templates > t->stored.len || !bytes_take_varint(&r->directory, &pools) ||
-        pools > templates || pools > r->directory.len || !stream_take(r, SECTION_TEXT, &t->meta) ||
+    if (!bytes_take_varint(&r->directory, &templates) || templates == 0 ||
+        templates > TEMPLATES_MAX + 1 || templates > t->stored.len ||
+        !bytes_take_varint(&r->directory, &pools) || pools > templates ||
+        pools > r->directory.len || !stream_take(r, SECTION_TEXT, &t->meta) ||
         !stream_take(r, SECTION_TEXT, &t->pieces) || !numbers_take(r, t->stored.len, &t->codes))
         return stream_damaged(r, "templates of its directory", err);
     t->templates_len = (uint32_t)templates;
