@@ -114,7 +114,7 @@ void manual_print_man(const struct client_command *commands, FILE *out)
     fputs(".SH DESCRIPTION\nlogmill takes logs over HTTP, makes them durable before it answers, "
           "stores them once, and finds them again.\n.B logmill help\nlists the commands that "
           "serve, and their settings. The commands here talk to a server over HTTP, but for\n"
-          ".B delete\nand\n.BR store ,\nwhich open the store of the settings themselves.\n"
+          ".B delete\nand\n.B store\nwhich open the store of the settings themselves.\n"
           ".SH LOGMILL BACKUP AND RESTORE\n.B backup\n"
           "copies what is in DATA_DIR to one file, also while logmill runs: all that was "
           "acknowledged before it began is in it.\n.B restore\n"

@@ -35,9 +35,10 @@ void store_writer_free(struct store_writer *w);
 
 /* What became of the records of a call: the three numbers are those of all of them. */
 struct store_append_result {
-    size_t stored;    /* new */
-    size_t repeated;  /* were there already, the same in all fields, or were erased for good */
-    size_t conflicts; /* another log with this key was there already, and stays */
+    size_t stored;           /* new */
+    size_t repeated;         /* were there already, the same in all fields; or … */
+    size_t erased;           /* … of these: were erased for good, and do not come back */
+    size_t conflicts;        /* another log with this key was there already, and stays */
     struct log_key conflict; /* the key of one of those */
 };
 

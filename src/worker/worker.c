@@ -313,6 +313,18 @@ static void tell_conflicts(struct worker_thread *t, const struct store_append_re
          DIAG_STR("one_id", id));
 }
 
+/* A batch in which logs come again that were erased must not bring them back there, either. */
+static void fill_cache(struct cache_client *cache, const struct record *records, size_t n,
+                       const struct store_append_result *result)
+{
+    struct errbuf ignored = ERRBUF_INIT;
+
+    if (result->erased > 0)
+        (void)!cache_forget(cache, &ignored); /* which then says itself that it lost something */
+    else
+        cache_fill(cache, records, n);
+}
+
 /*
  * Stores records[0..n), halving what the store refuses until the bad record stands alone, which is
  * noted as dead. What is there already is counted in `repeats`. Returns 0, or an error to be tried
@@ -349,7 +361,7 @@ static int store(struct worker_thread *t, const struct record *records, size_t n
     metrics_add(repeats, result.repeated);
     tell_conflicts(t, &result);
     expiry_note_stored(&t->worker->expiry, records, n);
-    cache_fill(t->lane->cache, records, n);
+    fill_cache(t->lane->cache, records, n, &result);
     if (t->worker->options.stored)
         t->worker->options.stored(t->worker->options.stored_ctx);
     return 0;

@@ -14,7 +14,7 @@ const LOGS = 300;
 
 /** Every third is to be forgotten. */
 function made(n: number): Record<string, unknown> {
-    const ms = Date.now();
+    const ms = Date.now() - 2000 + n;
     return {
         id: uuid7(ms),
         timestamp: new Date(ms).toISOString(),

@@ -104,8 +104,10 @@ int cache_redis_fill_forget(struct cache_client *base, struct errbuf *err)
         c,
         &(struct cache_redis_script_call){.script = CACHE_REDIS_FORGET, .deadline_us = deadline_us},
         &reply);
-    if (error)
+    if (error) {
+        atomic_store(&c->cache->lost, true);
         return errbuf_fail(err, error, "Redis: %s", lm_error_text(error));
+    }
     freeReplyObject(reply);
     cache_redis_listen_announce(c, deadline_us);
     return 0;

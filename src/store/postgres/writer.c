@@ -174,12 +174,15 @@ static int append_all(struct store_postgres_writer *w, const struct record *reco
 }
 
 /*
- * Of the rows that are staged, how many there are in `logs` with other content, and the key of one.
+ * Of the rows that are staged, how many there are in `logs` with other content, and the key of one;
+ * and how many were erased for good.
  * LIMIT keeps it a search of the primary key for each, whatever the planner thinks of `logs`.
  */
 #define COUNT_CONFLICTS                                                                            \
     "SELECT count(*), (array_agg(extract(epoch FROM s.\"timestamp\") * 1000000))[1]::bigint, "     \
-    "(array_agg(s.id))[1] FROM pg_temp.logmill_staging s, LATERAL "                                \
+    "(array_agg(s.id))[1], (SELECT count(*) FROM pg_temp.logmill_staging e WHERE EXISTS "          \
+    "(SELECT FROM tombstones t WHERE t.\"timestamp\" = e.\"timestamp\" AND t.id = e.id)) FROM "    \
+    "pg_temp.logmill_staging s, LATERAL "                                                          \
     "(SELECT level, message, attributes FROM logs WHERE \"timestamp\" = s.\"timestamp\" "          \
     "AND id = s.id LIMIT 1) l WHERE (l.level, l.message) <> (s.level, s.message) "                 \
     "OR l.attributes IS DISTINCT FROM s.attributes"
@@ -192,6 +195,8 @@ static int count_conflicts(struct store_postgres_writer *w, struct store_append_
 
     if (!error)
         result->conflicts = (size_t)strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    if (!error)
+        result->erased = (size_t)strtoull(PQgetvalue(row, 0, 3), NULL, 10);
     if (!error && result->conflicts > 0) {
         result->conflict.timestamp_us = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
         error = uuid_parse(slice_of_string(PQgetvalue(row, 0, 2)), &result->conflict.id, err);

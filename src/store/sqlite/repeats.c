@@ -352,9 +352,9 @@ static void judge_deleted(struct repeats *r, size_t n, struct slice keys)
         log_key_pack_ordered(&r->asked[i].record->key, packed);
         if (memcmp(packed, keys.data + (len - 1) * LOG_KEY_BYTES, sizeof(packed)) > 0)
             break;
-        if (r->asked[i].fate == REPEATS_NEW &&
-            bsearch(packed, keys.data, len, LOG_KEY_BYTES, compare_packed))
-            r->asked[i].fate = REPEATS_SAME;
+        /* One that is marked in its block is not there any more, whatever was found. */
+        if (bsearch(packed, keys.data, len, LOG_KEY_BYTES, compare_packed))
+            r->asked[i].fate = REPEATS_ERASED;
     }
 }
 

@@ -18,7 +18,8 @@
 
 enum repeats_fate {
     REPEATS_NEW,
-    REPEATS_SAME, /* it is there, the same in all fields; or was deleted, and does not come back */
+    REPEATS_SAME,     /* it is there, the same in all fields */
+    REPEATS_ERASED,   /* it was deleted on purpose, and does not come back */
     REPEATS_CONFLICT, /* another with its key is there, or comes before it in the batch */
 };
 

@@ -113,8 +113,9 @@ static void count(struct append *a)
         if (is_new(a, i)) {
             result->stored++;
             a->bytes += r->level.len + r->message.len + r->attributes.len;
-        } else if (a->fates[i] == REPEATS_SAME) {
+        } else if (a->fates[i] != REPEATS_CONFLICT) {
             result->repeated++;
+            result->erased += a->fates[i] == REPEATS_ERASED;
         } else {
             result->conflicts++;
             result->conflict = r->key;

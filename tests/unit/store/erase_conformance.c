@@ -300,6 +300,7 @@ static void a_redelivery_does_not_bring_back_what_is_remembered(void **state)
     struct store_append_result result = store_test_append(p->w, records, LOGS);
     assert_int_equal(result.stored, 0);
     assert_int_equal(result.repeated, LOGS);
+    assert_int_equal(result.erased, LOGS / EVERY);
     assert_int_equal(result.conflicts, 0);
     assert_left(p, records, &filter);
     /* One alone, among new ones, and by another process. */
@@ -311,6 +312,7 @@ static void a_redelivery_does_not_bring_back_what_is_remembered(void **state)
     result = store_test_append(p->w, mixed, 3);
     assert_int_equal(result.stored, 1);
     assert_int_equal(result.repeated, 2);
+    assert_int_equal(result.erased, 2);
     result = store_test_append(p->w, records, 1);
     assert_int_equal(result.stored, 0);
     assert_int_equal(result.repeated, 1);
