@@ -165,11 +165,14 @@ static size_t encode_folded(uint32_t c, char out[UTF8_LEN_MAX])
 
 size_t text_fold(struct slice s, char *out)
 {
+    if (s.len == 0) /* its data may be NULL, which no arithmetic is allowed on */
+        return 0;
+
     const unsigned char *p = (const unsigned char *)s.data;
     const unsigned char *end = p + s.len;
     char *to = out;
 
-    while (s.len && p < end) {
+    while (p < end) {
         size_t n = fold_ascii(p, (size_t)(end - p), to);
 
         p += n;
