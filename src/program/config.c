@@ -9,10 +9,12 @@
 
 #include "base/flag.h"
 #include "base/option_value.h"
+#include "worker/level_rules.h"
 
 struct setting {
     struct flag flag; /* its name is derived from `env`; a number where `max` is set, else a text */
     size_t offset;    /* in struct config */
+    int (*check)(const char *value, struct errbuf *err); /* of a text that has a form, or NULL */
 };
 
 #define SETTING(variable, field, what, ...)                                                        \
@@ -25,6 +27,13 @@ static const uint64_t GIB = UINT64_C(1) << 30;
 
 /* The default of WEB_CONCURRENCY, which depends on the machine: see web_concurrency(). */
 static const char BY_CORES[] = "half the cores, 1 to 8";
+
+static int check_levels(const char *value, struct errbuf *err)
+{
+    struct level_rules rules;
+
+    return level_rules_parse(value, &rules, err);
+}
 
 static const struct setting settings[] = {
     TEXT(HOST, host, .fallback = "127.0.0.1", .help = "address or host name to listen on"),
@@ -86,9 +95,12 @@ static const struct setting settings[] = {
            .help = "logs older than this many days are deleted; 0 keeps them for ever"),
     NUMBER(RETENTION_MB, retention_mb, .fallback = "0", .min = 0, .max = 1024 * 1024 * 1024,
            .help = "MiB past which the oldest logs of the store are deleted; 0: no limit"),
-    TEXT(RETENTION_DAYS_BY_LEVEL, retention_days_by_level,
-         .help =
-             "levels whose logs are deleted sooner than RETENTION_DAYS, such as debug:3,info:30"),
+    {.flag = {.env = "RETENTION_DAYS_BY_LEVEL",
+              .value = "TEXT",
+              .help = "levels whose logs are deleted sooner than RETENTION_DAYS, such as "
+                      "debug:3,info:30"},
+     .offset = offsetof(struct config, retention_days_by_level),
+     .check = check_levels},
     NUMBER(QUEUE_MAX_BYTES, queue_max_bytes, .fallback = "10737418240", .min = 0, .max = 1024 * GIB,
            .help = "bytes that the embedded queue may hold, dead letters included; past it 503, so "
                    "that the store has room to take them; 0: no limit"),
@@ -170,9 +182,13 @@ static int set(struct config *config, const struct setting *s, const char *value
     if (value == BY_CORES) {
         number = web_concurrency();
     } else {
+        struct errbuf reason = ERRBUF_INIT;
+
         error = flag_check(&s->flag, s->flag.env, value, err);
         if (error)
             return error;
+        if (s->check && (error = s->check(value, &reason)))
+            return errbuf_fail(err, error, "%s: %s", s->flag.env, reason.text);
     }
     if (!s->flag.max)
         memcpy(field, &value, sizeof(value));

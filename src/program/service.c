@@ -186,21 +186,13 @@ static struct expiry_letters dead_letter_limits(const struct config *c)
                                    .drops = strcmp(c->dead_letters_excess, "drop") == 0};
 }
 
-static int read_level_rules(const struct config *c, struct level_rules *levels, struct errbuf *err)
-{
-    struct errbuf reason = ERRBUF_INIT;
-    int error = level_rules_parse(c->retention_days_by_level, levels, &reason);
-
-    return error ? errbuf_fail(err, error, "RETENTION_DAYS_BY_LEVEL: %s", reason.text) : 0;
-}
-
 /* Opens all that the roles need and starts them: what clients see comes last. */
 static int start(struct service *s, struct errbuf *err)
 {
     struct level_rules levels;
     int error;
 
-    if ((error = read_level_rules(s->config, &levels, err)) ||
+    if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
         (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||

@@ -159,6 +159,8 @@ scenario(
             ['WEB_CONCURRENCY', '0', /from 1 to \d+/],
             ['RETENTION_DAYS', '1.5', /from 0 to \d+/],
             ['RETENTION_DAYS', '99999999999999999999999', /from 0 to \d+/],
+            ['RETENTION_DAYS_BY_LEVEL', 'debug=3', /as in debug:3/],
+            ['RETENTION_DAYS_BY_LEVEL', 'debug:0', /from 1 to \d+/],
             ['LOG_LEVEL', 'loud', /debug.*info.*warn.*error/],
         ];
         for (const [name, value, allowed] of bad) {

@@ -1,6 +1,7 @@
-/* RETENTION_DAYS: what is too old goes, what is not stays, and writing goes on meanwhile. */
+/* Retention by days, levels and size: what is too old goes, what is not stays, and writing goes on meanwhile. */
 import { strict as assert } from 'node:assert';
 
+import { randomBytes } from 'node:crypto';
 import { chmodSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
@@ -131,6 +132,85 @@ scenario('a log that is too old when it comes is counted and told', async (lab) 
         server.diagnostics().filter((line) => /older than RETENTION_DAYS/.test(line.msg)).length,
         1,
     );
+});
+
+/** Debug logs of two and four days ago, and others; some come when their time is over. */
+async function keepsByLevel(server: Logmill): Promise<void> {
+    const of = (level: string, days: number): Record<string, unknown>[] =>
+        Array.from({ length: 300 }, (_, n) => ({ ...old(days, n), level }));
+    const count = async (level: string): Promise<number> =>
+        (await allLogs(server, `level=${level}`)).length;
+
+    await postLogs(server, [...of('debug', 4), ...of('Debug', 2), ...of('info', 4)]);
+    await atRest(server);
+    await eventually('old debug logs to be gone', async () => (await count('debug')) === 300);
+    await postLogs(server, [...of('DEBUG', 50), ...of('error', 50)]);
+    await atRest(server);
+    await eventually('late ones to be gone', async () => (await count('debug')) === 300, 30_000);
+    assert.equal(await count('info'), 300);
+    assert.equal(await count('error'), 300);
+    assert.equal(metric(await metrics(server), 'logmill_logs_expired_total'), 600);
+}
+
+scenario('a level may have days of its own', async (lab) => {
+    await keepsByLevel(await lab.start({ settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3' } }));
+});
+
+scenario('with PostgreSQL, too, a level may have days of its own', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    await keepsByLevel(
+        await lab.start({
+            settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3', DATABASE_URL: postgres.url },
+        }),
+    );
+});
+
+scenario('past RETENTION_MB the oldest logs go, and the newest stay', async (lab) => {
+    const folder = lab.folder();
+    const settings = { RETENTION_MB: '8' };
+    const server = await lab.start({ binary: OPTIMISED, settings }, folder);
+    const text = (): string => randomBytes(300).toString('base64');
+    for (let i = 0; i < 80; i++) {
+        await postLogs(
+            server,
+            Array.from({ length: 1000 }, (_, n) => ({ ...old(30 - i / 4, n), i, text: text() })),
+        );
+    }
+    await atRest(server);
+    const expired = async (): Promise<number> =>
+        metric(await metrics(server), 'logmill_logs_expired_total');
+    await eventually('the oldest to be gone', async () => (await expired()) > 20_000, 60_000);
+    await eventually(
+        'the file to be small',
+        async () => statSync(path.join(folder, 'logs.db')).size < 26 << 20,
+        60_000,
+    );
+    const left = await allLogs(server);
+    assert.equal(left.length, 80_000 - (await expired()));
+    assert.ok(left.length > 5000);
+    assert.equal((left[0]?.attributes as { i: number }).i, 79);
+});
+
+scenario('with PostgreSQL whole days go past RETENTION_MB, but never today', async (lab) => {
+    const postgres = await PostgresServer.start(lab);
+    const server = await lab.start({
+        settings: { RETENTION_MB: '1', DATABASE_URL: postgres.url },
+    });
+    const text = 'x'.repeat(500);
+    for (const days of [40, 40, 3, 3, 0, 0]) {
+        await postLogs(
+            server,
+            Array.from({ length: 1000 }, (_, n) => ({ ...old(days, n), days, text })),
+        );
+    }
+    await atRest(server);
+    await eventually(
+        'all but today to be gone',
+        async () => metric(await metrics(server), 'logmill_logs_expired_total') === 4000,
+        60_000,
+    );
+    const left = await allLogs(server);
+    assert.equal(left.length, 2000);
 });
 
 /** A little more than the time between two looks of the worker for what is too old. */

@@ -246,8 +246,8 @@ static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbu
 
     *rows = 0;
     if (!error && any)
-        error = store_postgres_conn_number(
-            c, "SELECT count(*) FROM (SELECT FROM logs_past LIMIT 1)", &any, err);
+        error =
+            store_postgres_conn_number(c, "SELECT EXISTS(SELECT FROM logs_past)::int", &any, err);
     if (error || !any)
         return error;
     error = count_rows(c, "logs_past", rows, err);

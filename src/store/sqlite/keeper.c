@@ -3,6 +3,7 @@
  *
  *   compaction under way ──► one block of it
  *   old rows in `logs`   ──► some thousand become a hot segment
+ *   at rest              ──► recent logs that fill a block are sealed
  *   a second has passed, ──► the list of segments is read, plan.c chooses
  *   and something changed
  *
@@ -19,6 +20,7 @@
 #include "diag/diag.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/plan.h"
+#include "store/sqlite/seal.h"
 #include "store/sqlite/takeover.h"
 
 enum {
@@ -58,8 +60,9 @@ struct keeper {
     int64_t end;     /* of the order of storing */
     uint64_t end_us; /* since when it is the same; monotonic */
     bool was_at_rest;
-    uint64_t plan_us; /* when a plan is due though nothing has changed; monotonic */
-    bool is_behind;   /* there is a backlog */
+    uint64_t plan_us;   /* when a plan is due though nothing has changed; monotonic */
+    bool is_behind;     /* there is a backlog */
+    int64_t sealed_end; /* `end`, when recent logs were last looked at for that */
 
     uint64_t tidy_us;     /* monotonic */
     int64_t erase_limit;  /* segments up to this number are looked through for deleted logs … */
@@ -357,6 +360,44 @@ static int take_over(struct keeper *k, struct errbuf *err)
     return 0;
 }
 
+static int seal_in_transaction(struct keeper *k, size_t *sealed, struct errbuf *err)
+{
+    struct sealer *sealer = sealer_new(&k->s->sizes);
+    struct recent_store recent;
+    struct seal_result result = {0};
+
+    recent_store_init(&recent, k->s->sizes.row_bytes);
+    int error = sealer_seal(sealer, &k->db, NULL, 0, clock_wall_us(), &recent, &result, err);
+    *sealed = result.sealed;
+    recent_store_release(&recent);
+    sealer_free(sealer);
+    return error;
+}
+
+/* When no more logs come, what fills whole blocks need not stay recent: these are nine times
+ * smaller. */
+static int seal(struct keeper *k, size_t *sealed, struct errbuf *err)
+{
+    const struct store_sqlite_sizes *sizes = &k->s->sizes;
+    int64_t rows = 0;
+
+    *sealed = 0;
+    if (k->sealed_end == k->end)
+        return 0;
+    k->sealed_end = k->end;
+    int error = ask(k, "SELECT coalesce(sum(rows), 0) FROM recent", &rows, 1, err);
+    if (error || (size_t)rows < sizes->keep_rows + sizes->block_rows)
+        return error;
+    error = sqlite_db_begin(&k->db, err);
+    if (!error)
+        error = seal_in_transaction(k, sealed, err);
+    if (!error)
+        error = sqlite_db_commit(&k->db, err);
+    if (error)
+        sqlite_db_rollback(&k->db);
+    return error;
+}
+
 static int forget(struct keeper *k, struct errbuf *err)
 {
     int64_t now_us = clock_wall_us();
@@ -394,7 +435,13 @@ static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err
     }
     if (at_once || now_us >= k->look_us) {
         k->look_us = now_us + (uint64_t)LOOK_MS * 1000;
+        size_t sealed = 0;
+
         error = look(k, now_us, &changed, &at_rest, err);
+        if (!error && (at_rest || at_once))
+            error = seal(k, &sealed, err);
+        if (sealed > 0)
+            return error;
         if (!error && (changed || at_once)) {
             bool found = false;
 

@@ -671,6 +671,19 @@ static void at_once_all_becomes_cold(void **state)
     store_sqlite_keeper_free(k);
 }
 
+static void recent_logs_that_fill_blocks_are_sealed_at_rest(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+
+    w->sqlite->sizes.keep_rows = 5;
+    store_recent(w, make_some(w, 3 * BLOCK, T0, SECOND), 3 * BLOCK);
+    keep(w, k);
+    assert_int_equal(ask(w, "SELECT sum(rows) FROM segments WHERE cold"), 2 * BLOCK);
+    assert_int_equal(ask(w, "SELECT sum(rows) FROM recent"), BLOCK);
+    store_sqlite_keeper_free(k);
+}
+
 static void a_damaged_block_costs_only_its_segment(void **state)
 {
     struct world *w = *state;
@@ -708,6 +721,7 @@ int main(void)
         TEST(what_was_erased_does_not_count_as_expired),
         TEST(the_oldest_go_while_the_store_is_too_large),
         TEST(at_once_all_becomes_cold),
+        TEST(recent_logs_that_fill_blocks_are_sealed_at_rest),
         TEST(a_damaged_block_costs_only_its_segment),
     };
 
