@@ -39,12 +39,17 @@ static size_t memory(const struct blocks *b)
     return bytes;
 }
 
+static void bound_memory(struct blocks *b)
+{
+    while (memory(b) > BLOCKS_KEPT_BYTES)
+        close_block(longest_unused(b));
+}
+
 void blocks_rest(struct blocks *b)
 {
     segment_blob_close(&b->blob);
     b->blob_block = 0;
-    while (memory(b) > BLOCKS_KEPT_BYTES)
-        close_block(longest_unused(b));
+    bound_memory(b);
 }
 
 /* ---- Reading bytes ---- */
@@ -92,6 +97,7 @@ int blocks_open(struct blocks *b, const struct block_head *head, struct open_blo
     int error = 0;
 
     if (!at) {
+        bound_memory(b);
         at = place(b);
         if (!at->reader)
             at->reader = block_reader_new();

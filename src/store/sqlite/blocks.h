@@ -12,7 +12,7 @@
 
 enum {
     BLOCKS_OPEN_MAX = 8,
-    BLOCKS_KEPT_BYTES = 12 << 20, /* between calls, of all of them */
+    BLOCKS_KEPT_BYTES = 12 << 20, /* of all of them, but the one that was opened last */
 };
 
 struct blocks;

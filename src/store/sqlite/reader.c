@@ -12,7 +12,7 @@
 #include "store/sqlite/internal.h"
 
 enum {
-    READER_CACHE_KIB = 1024,
+    READER_CACHE_KIB = 4096, /* the pages that a histogram of a day needs */
     PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at `activity`: microseconds */
     PLAN_OF_ALL = 1,       /* the number of the plan that takes every log */
 };
