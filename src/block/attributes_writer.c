@@ -373,8 +373,8 @@ static const char *parse_value(struct attributes_writer *w, const char *p, uint3
 /* Of an object or array that has ended: its members are those on the stack from `base` on. */
 static bool end_container(struct attributes_writer *w, uint32_t column, size_t base)
 {
-    const uint32_t *members = w->stack ? w->stack + base : NULL;
     size_t n = w->stack_len - base;
+    const uint32_t *members = n > 0 ? w->stack + base : NULL;
     uint32_t latest = w->columns[column].latest;
 
     w->stack_len = base;

@@ -80,7 +80,8 @@ static inline bool bytes_take(struct slice *rest, size_t len, struct slice *take
     if (len > rest->len)
         return false;
     *taken = slice_of(rest->data, len);
-    *rest = slice_of(rest->data + len, rest->len - len);
+    if (len > 0)
+        *rest = slice_of(rest->data + len, rest->len - len);
     return true;
 }
 

@@ -124,7 +124,8 @@ size_t section_add(struct section_writer *w, struct slice plain, enum section_ki
     bytes_append_varint(&w->table, (uint64_t)stored << 1 | is_compressed);
     if (is_compressed)
         bytes_append_varint(&w->table, plain.len);
-    byte_order_put32(checksum, bytes_checksum(slice_of(w->bytes.data + before, stored)));
+    byte_order_put32(checksum, bytes_checksum(stored ? slice_of(w->bytes.data + before, stored)
+                                                     : SLICE_LITERAL("")));
     buffer_append(&w->table, checksum, sizeof(checksum));
     return stored;
 }

@@ -273,8 +273,11 @@ static size_t split(struct template_writer *w, struct slice text, unsigned *slot
     struct split s = {
         .w = w, .start = text.data, .at = text.data, .piece = text.data, .to = w->skeleton};
 
+    *slots = 0;
+    if (text.len == 0)
+        return 0;
     s.end = text.data + text.len;
-    if (text.len > 0 && is_continuation(text.data[0]))
+    if (is_continuation(text.data[0]))
         return SIZE_MAX;
     while (s.at < s.end) {
         const char *from = s.at;
@@ -754,12 +757,12 @@ static void add_words_of_slots(const struct template_writer *w, size_t i, struct
 {
     const struct draft *d = &w->drafts[w->of[i]];
     const struct slice *slots = slots_of(w, i);
-    const char *end = text.data + text.len;
     const char *done = text.data;
 
     for (uint32_t k = 0; k < d->slots; k++) {
         const char *from = slots[k].data;
         const char *to = from + slots[k].len;
+        const char *end = text.data + text.len;
 
         if (w->folds[d->folds + k] || from < done)
             continue;
