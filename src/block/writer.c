@@ -100,8 +100,6 @@ static void fill_head(struct block_head *head, const struct block_row *rows, siz
 
 /* ---- Columns ---- */
 
-typedef struct slice text_of(const struct block_row *row);
-
 static struct slice level_of(const struct block_row *row)
 {
     return row->record.level;
@@ -117,7 +115,8 @@ static struct slice attributes_of(const struct block_row *row)
     return row->record.attributes;
 }
 
-static void gather(struct block_writer *w, const struct block_row *rows, size_t n, text_of *text)
+static void gather(struct block_writer *w, const struct block_row *rows, size_t n,
+                   struct slice (*text)(const struct block_row *row))
 {
     for (size_t i = 0; i < n; i++)
         w->texts[i] = text(&rows[i]);

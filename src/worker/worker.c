@@ -649,7 +649,7 @@ static void tell_keeping(struct keeping *k, int error, const struct errbuf *err)
              DIAG_STR("reason", err->text));
     else if (!error && k->failing)
         diag(DIAG_INFO, "the store's background work goes on");
-    k->failing = error != 0;
+    k->failing = error;
 }
 
 static void *keeping_main(void *arg)

@@ -90,8 +90,11 @@ static void note_kind(struct store_column_info *c, struct slice kind)
             return;
         at += n;
     }
-    c->kinds = xrealloc(c->kinds, len + 2 + kind.len + 1);
-    snprintf(c->kinds + len, 2 + kind.len + 1, "%s%.*s", len > 0 ? ", " : "", SLICE_ARG(kind));
+    size_t size = len + 2 + kind.len + 1;
+    char *kinds = xmalloc(size);
+    snprintf(kinds, size, "%s%s%.*s", c->kinds, len > 0 ? ", " : "", SLICE_ARG(kind));
+    free(c->kinds);
+    c->kinds = kinds;
 }
 
 static void add_column(const struct block_column_info *column, void *ctx)

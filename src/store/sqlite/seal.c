@@ -121,7 +121,7 @@ static int add_rows(struct sealer *s, struct read_row *read, struct slice logs, 
     struct block_row row;
     int error;
 
-    while ((error = block_raw_next(&logs, &row, NULL)) == 0) {
+    while (!(error = block_raw_next(&logs, &row, NULL))) {
         error = add_row(s, &row, err);
         if (error)
             return error;

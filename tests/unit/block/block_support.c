@@ -292,7 +292,7 @@ static void columns_are(struct block_reader *r, const struct test_rows *t,
     assert_int_equal(block_times(r, &times, &err), 0);
     assert_int_equal(block_sequences(r, &sequences, &err), 0);
     assert_int_equal(block_levels(r, &codes, &levels, &levels_len, &err), 0);
-    assert_int_equal(sequences != NULL, options->keeps_sequence);
+    assert_int_equal(!sequences, !options->keeps_sequence);
     for (size_t i = 0; i < t->len; i++) {
         size_t row;
         bool found;
