@@ -205,7 +205,7 @@ static int take_row(struct recent *recent, struct sqlite_db *db, sqlite3_stmt *s
                     struct errbuf *err)
 {
     struct recent_batch row = {.last = sqlite3_column_int64(stmt, 0),
-                             .logs = (uint32_t)sqlite3_column_int64(stmt, 1)};
+                               .logs = (uint32_t)sqlite3_column_int64(stmt, 1)};
     struct slice bytes = column_bytes(stmt, 4);
     int error = take_key(db, stmt, 2, &row.low, err);
 
