@@ -68,15 +68,18 @@ static bool is_container(enum attributes_kind kind)
     return kind == ATTRIBUTES_OBJECT || kind == ATTRIBUTES_ARRAY;
 }
 
-static bool take_name(struct stream_reader *r, struct attributes_reader *a, uint32_t number)
+/* Each value is a byte of JSON at least: `values_left` bounds what all columns together take. */
+static bool take_name(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                      uint64_t *values_left)
 {
     struct attribute_column *c = &a->columns[number];
     uint32_t kind;
 
     if (!take_u32(r, number == 0 ? 0 : number - 1, &c->parent) ||
         !take_u32(r, ATTRIBUTES_KINDS - 1, &kind) || !bytes_take_text(&r->directory, &c->name) ||
-        !take_u32(r, UINT32_MAX, &c->len))
+        !take_u32(r, UINT32_MAX, &c->len) || c->len > *values_left)
         return false;
+    *values_left -= c->len;
     c->kind = (enum attributes_kind)kind;
     return number == 0 ? c->kind == ATTRIBUTES_OBJECT : is_container(a->columns[c->parent].kind);
 }
@@ -102,8 +105,9 @@ static int take_columns(struct stream_reader *r, struct attributes_reader *a, st
     if (!a->columns)
         return LM_ENOMEM;
     memset(a->columns, 0, a->columns_len * sizeof(*a->columns));
+    uint64_t values_left = r->raw_bytes;
     for (uint32_t i = 0; i < a->columns_len; i++)
-        if (!take_name(r, a, i))
+        if (!take_name(r, a, i, &values_left))
             return stream_damaged(r, "an attribute of its directory", err);
     for (uint32_t i = 0; i < a->columns_len; i++) {
         struct attribute_column *c = &a->columns[i];

@@ -78,6 +78,7 @@ int stream_open(struct stream_reader *r, const struct block_source *source,
 
     stream_close(r);
     r->number = head->number;
+    r->raw_bytes = head->raw_bytes;
     error = section_open(r->sections, source, head, &r->arena, &r->directory, err);
     if (!error && section_count(r->sections) < STREAM_SHARED)
         error = stream_damaged(r, "it lacks sections", err);
@@ -93,6 +94,8 @@ bool stream_take(struct stream_reader *r, enum section_kind kind, struct stream 
     if (!bytes_take_varint(&r->directory, &len))
         return false;
     *stream = (struct stream){.is_own = len & 1, .len = (size_t)(len >> 1)};
+    if (stream->is_own != (stream->len >= STREAM_OWN_MIN)) /* numbers.c relies on it */
+        return false;
     if (stream->is_own) {
         stream->section = (uint32_t)r->own++;
         return stream->section < count &&

@@ -54,6 +54,7 @@ struct stream_reader {
     size_t own;                   /* sections that have been met */
     size_t shared[STREAM_SHARED]; /* bytes of each that have been met */
     int64_t number;               /* of the block */
+    uint64_t raw_bytes;           /* of its texts: nothing has more values */
 };
 
 void stream_reader_init(struct stream_reader *r);

@@ -849,13 +849,15 @@ static int take_templates(struct stream_reader *r, struct template_column *t, st
     t->slots = stream_memory(r, t->pools_len, sizeof(*t->slots));
     if (!t->pools || !t->slots)
         return LM_ENOMEM;
+    uint64_t len = 0;
     for (size_t i = 0; i < t->pools_len; i++) {
         int error = take_pool(r, t, i, err);
 
         if (error)
             return error;
+        len += t->pools[i].len;
     }
-    return 0;
+    return len == t->stored.len ? 0 : stream_damaged(r, "the pools of its directory", err);
 }
 
 int template_take(struct stream_reader *r, uint32_t len, struct template_column **texts,

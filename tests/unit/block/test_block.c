@@ -5,7 +5,9 @@
 
 #include "../cmocka_all.h"
 #include "base/xalloc.h"
+#include "block/attributes.h"
 #include "block/hashes.h"
+#include "block/numbers.h"
 
 static const struct block_options HOT = {.keeps_sequence = true};
 static const struct block_options COLD = {.zstd_level = BLOCK_LEVEL_COLD};
@@ -373,6 +375,107 @@ static void test_a_block_ends_after_so_many_logs_or_bytes(void **state)
     free(rows);
 }
 
+/* ---- Blocks that nobody has written: all checksums are right ---- */
+
+static int read_forged(void *ctx, size_t offset, size_t len, char *to, struct errbuf *err)
+{
+    const struct buffer *b = ctx;
+
+    memcpy(to, b->data + offset, len);
+    return 0;
+}
+
+/* Opens what was put into `w`, as a block of so many logs with texts of so many bytes. */
+static void open_forged(struct stream_reader *r, struct stream_writer *w, uint32_t rows,
+                        uint64_t raw_bytes, struct block_source *source, struct buffer *bytes)
+{
+    struct block_head head = {.number = 1, .rows = rows, .raw_bytes = raw_bytes};
+    struct errbuf err = ERRBUF_INIT;
+
+    buffer_init(bytes, SIZE_MAX / 2);
+    assert_int_equal(stream_end(w, rows, bytes), 0);
+    head.bytes = (uint32_t)bytes->len;
+    *source = (struct block_source){.read = read_forged, .ctx = bytes, .len = bytes->len};
+    stream_reader_init(r);
+    assert_int_equal(stream_open(r, source, &head, &err), 0);
+}
+
+static void append_numbers(struct buffer *b, const uint64_t *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        bytes_append_varint(b, numbers[i]);
+}
+
+/* Else the second of two bytes of each number would be looked for where there is nothing. */
+static void test_streams_lie_where_their_length_says(void **state)
+{
+    static const char zeroes[STREAM_OWN_MIN];
+    const struct slice plane = slice_of(zeroes, sizeof(zeroes));
+    const uint64_t directory[] = {NUMBERS_BYTES, 0, 2, sizeof(zeroes) << 1 | 1,
+                                  sizeof(zeroes) << 1};
+    struct numbers_stored numbers;
+    struct block_source source;
+    struct stream_writer w;
+    struct stream_reader r;
+    struct buffer bytes;
+
+    stream_writer_init(&w);
+    stream_begin(&w, BLOCK_LEVEL_HOT);
+    section_add(w.sections, plane, SECTION_NUMBERS);
+    w.group = STREAM_ATTRIBUTES;
+    buffer_append_slice(&w.shared[STREAM_ATTRIBUTES * STREAM_KINDS + SECTION_NUMBERS], plane);
+    append_numbers(&w.directory, directory, sizeof(directory) / sizeof(directory[0]));
+    open_forged(&r, &w, sizeof(zeroes), 0, &source, &bytes);
+    r.group = STREAM_ATTRIBUTES;
+    assert_false(numbers_take(&r, sizeof(zeroes), &numbers));
+    stream_reader_release(&r);
+    stream_writer_release(&w);
+    buffer_release(&bytes);
+}
+
+/* Else a few bytes could ask for any memory. */
+static void test_attributes_have_no_more_values_than_bytes(void **state)
+{
+    const uint64_t directory[] = {NUMBERS_CONSTANT,
+                                  bytes_zigzag(ATTRIBUTES_TREE),
+                                  0,
+                                  COLUMN_CONSTANT,
+                                  0, /* which; texts */
+                                  2, /* columns */
+                                  0,
+                                  ATTRIBUTES_OBJECT,
+                                  0,
+                                  1,
+                                  0,
+                                  ATTRIBUTES_ARRAY,
+                                  0,
+                                  UINT32_MAX, /* their names */
+                                  2,
+                                  0,
+                                  NUMBERS_CONSTANT,
+                                  0,
+                                  2,
+                                  0,
+                                  NUMBERS_CONSTANT,
+                                  0}; /* their layouts */
+    struct errbuf err = ERRBUF_INIT;
+    struct attributes_reader *a;
+    struct block_source source;
+    struct stream_writer w;
+    struct stream_reader r;
+    struct buffer bytes;
+
+    stream_writer_init(&w);
+    stream_begin(&w, BLOCK_LEVEL_HOT);
+    append_numbers(&w.directory, directory, sizeof(directory) / sizeof(directory[0]));
+    open_forged(&r, &w, 1, 100, &source, &bytes);
+    r.group = STREAM_ATTRIBUTES;
+    assert_int_equal(attributes_reader_take(&r, 1, &a, &err), LM_EIO);
+    stream_reader_release(&r);
+    stream_writer_release(&w);
+    buffer_release(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +489,8 @@ int main(void)
         cmocka_unit_test(test_numbers_of_storing_and_ids_in_any_order_come_back),
         cmocka_unit_test(test_the_head_tells_what_is_in_the_block),
         cmocka_unit_test(test_damage_of_any_byte_is_found),
+        cmocka_unit_test(test_streams_lie_where_their_length_says),
+        cmocka_unit_test(test_attributes_have_no_more_values_than_bytes),
         cmocka_unit_test(test_hashes_of_a_block_are_those_of_its_logs),
         cmocka_unit_test(test_columns_account_for_every_byte),
         cmocka_unit_test(test_a_block_ends_after_so_many_logs_or_bytes),
