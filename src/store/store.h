@@ -144,6 +144,8 @@ typedef int store_row_fn(const struct record *record, void *ctx);
  * transaction, no statement; any reader of the store can go on with it, and it may be copied.
  * Whatever is stored and deleted between slices, a log that is there all the time is met once.
  */
+enum { STORE_SCAN_DAMAGED = 8 }; /* of what was left out last, that a scan remembers */
+
 struct store_scan {
     const struct log_matcher *matcher; /* outlives the scan; its filter has the range of time */
     struct log_key before; /* the place: every log at or after it has been looked at; moves down */
@@ -158,6 +160,7 @@ struct store_scan {
      * call has raised it, `err` says which, though the call may have succeeded.
      */
     uint64_t damaged;
+    int64_t damaged_in[STORE_SCAN_DAMAGED]; /* an adapter's own: where; 0: nowhere */
     struct block_explain *explain; /* that grows by what the scan costs; NULL, as at first: none */
 };
 

@@ -184,21 +184,40 @@ static void describe(const struct descent *w, const struct source *s, const stru
                first, TIMESTAMP_TEXT_LEN, last);
 }
 
+/* Whether the scan has met it before. Segments have negative numbers here. */
+static bool is_met(const struct store_scan *scan, int64_t number)
+{
+    for (int i = 0; i < STORE_SCAN_DAMAGED; i++)
+        if (scan->damaged_in[i] == number)
+            return true;
+    return false;
+}
+
+static void remember(struct store_scan *scan, int64_t number)
+{
+    memmove(scan->damaged_in + 1, scan->damaged_in,
+            sizeof(scan->damaged_in) - sizeof(scan->damaged_in[0]));
+    scan->damaged_in[0] = number;
+}
+
 /*
- * Each is counted once: by the first slice of a scan, or by the one whose place was above it. What
- * reaches over a later slice's place was met by an earlier one.
+ * Each is counted once, though it may reach over the places of many slices: any of them may be the
+ * first to meet it, since of a block no more is read than is asked for.
  */
 int descent_bear(struct descent *w, const struct source *s, int error, const struct errbuf *detail)
 {
-    const struct log_key *last = s->state == SOURCE_FAR ? &s->segment->segment.last : &s->head.last;
+    bool is_block = s->state != SOURCE_FAR;
 
     if (!error)
         return 0;
     if (!store_sqlite_is_damage(&w->r->db, error))
         return errbuf_fail(w->err, error, "%s", detail->text);
+    int64_t number = is_block ? s->head.number : -s->segment->segment.number;
     describe(w, s, detail);
-    if (!w->begun || log_key_compare(last, &w->start) < 0)
-        w->scan->damaged += s->state == SOURCE_FAR ? s->segment->segment.rows : s->head.rows;
+    if (is_met(w->scan, number))
+        return 0;
+    remember(w->scan, number);
+    w->scan->damaged += is_block ? s->head.rows : s->segment->segment.rows;
     return 0;
 }
 
@@ -248,7 +267,7 @@ static void seek_block(struct descent *w, struct source *s, const struct block_h
 
         if (log_key_compare(&head->last, &w->low) < 0)
             break;
-        if (log_key_compare(&head->first, &w->start) >= 0)
+        if (log_key_compare(&head->first, &w->start) >= 0 || is_met(w->scan, head->number))
             continue;
         if (!(s->candidates >> place & 1)) {
             explain_blocks(w, explain ? &explain->by_filter : NULL);
@@ -468,20 +487,27 @@ int descent_pass_block(struct descent *w)
     return error;
 }
 
-int descent_record(struct descent *w, struct record *record)
+int descent_record(struct descent *w, struct record *record, bool *is_lost)
 {
-    const struct source *s = w->sources[0];
+    struct source *s = w->sources[0];
     struct recent *recent = &w->r->catalog.recent;
+    struct errbuf detail = ERRBUF_INIT;
     struct open_block *block;
 
+    *is_lost = false;
     if (s->kind == SOURCE_RECENT)
         return recent_record(recent, &w->r->db, &recent->logs[s->row - 1], record, w->err);
     if (s->kind == SOURCE_OLD) {
         store_sqlite_reader_take(w->old, &s->bound, record);
         return 0;
     }
-    int error = blocks_open(&w->r->blocks, &s->head, &block, w->err);
-    return error ? error : block_record(block->reader, s->row, record, w->err);
+    int error = blocks_open(&w->r->blocks, &s->head, &block, &detail);
+    if (!error)
+        error = block_record(block->reader, s->row, record, &detail);
+    *is_lost = error;
+    if (error)
+        s->row = s->from; /* nor does a later slice look into it again */
+    return descent_bear(w, s, error, &detail);
 }
 
 /* What is recent and cannot be read is told at once: it is in no order. */
@@ -517,6 +543,7 @@ int descent_begin(struct descent *w, struct store_sqlite_reader *r, struct store
                           .begun = scan->begun,
                           .damaged = scan->damaged,
                           .err = err};
+    memcpy(w->damaged_in, scan->damaged_in, sizeof(w->damaged_in));
     int error = store_sqlite_reader_plan(r, scan, &w->plan, &w->plan_number, err);
     if (error)
         return error;
@@ -546,8 +573,10 @@ void descent_end(struct descent *w)
     if (scan->explain)
         scan->explain->bytes += w->r->blocks.bytes;
     w->r->blocks.bytes = 0;
-    if (!scan->done && log_key_compare(&scan->before, &w->start) >= 0)
+    if (!scan->done && log_key_compare(&scan->before, &w->start) >= 0) {
         scan->damaged = w->damaged; /* the next slice meets it again */
-    else
+        memcpy(scan->damaged_in, w->damaged_in, sizeof(scan->damaged_in));
+    } else {
         scan->begun = true;
+    }
 }

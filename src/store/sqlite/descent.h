@@ -40,8 +40,9 @@ struct descent {
     struct log_key start; /* the place at its start: only what is below is looked at */
     bool reads_logs;      /* the texts will be asked for */
     bool begun;           /* the scan had a slice before */
-    uint64_t damaged;     /* scan->damaged at the start */
-    sqlite3_stmt *old;    /* over the rows of an older logmill; NULL: there are none */
+    uint64_t damaged;     /* scan->damaged at the start, … */
+    int64_t damaged_in[STORE_SCAN_DAMAGED]; /* … and scan->damaged_in */
+    sqlite3_stmt *old; /* over the rows of an older logmill; NULL: there are none */
     struct source **sources;
     size_t len, capacity;
     size_t next_segment; /* the first that is not among the sources yet */
@@ -65,8 +66,11 @@ bool descent_second(const struct descent *w, struct log_key *bound);
 /* Looks closer at the top, which is not SOURCE_AT. */
 int descent_refine(struct descent *w) LM_MUST_CHECK;
 
-/* The log that the top stands on, which is at SOURCE_AT; its texts live until the next call. */
-int descent_record(struct descent *w, struct record *record) LM_MUST_CHECK;
+/*
+ * The log that the top stands on, which is at SOURCE_AT; its texts live until the next call. Or
+ * `*is_lost`: it is damaged, which is noted, and all below it in its block is left out.
+ */
+int descent_record(struct descent *w, struct record *record, bool *is_lost) LM_MUST_CHECK;
 
 /* The top goes on: past its log, or past the block that it is near. */
 int descent_advance(struct descent *w) LM_MUST_CHECK;

@@ -9,7 +9,6 @@
  *   repeats.c  which logs of a batch are there already (key_table, block_keys: by their keys)
  *   seal.c     what is recent becomes blocks
  *   erase.c    deleting by a filter
-<<<<<<< HEAD
  *   expire.c   deleting the oldest
  *   keeper.c   the background work: what is done when
  *   plan.c     which segments are to be compacted
@@ -17,9 +16,6 @@
  *   takeover.c rows of an older logmill to segments
  *   info.c     what the file is made of
  *   verify.c   whether all of it is whole
- *   reader.c   single logs, cancelling
- *   scan.c     scans: logs and counts
-=======
  *   reader.c   what all reading calls have in common, single logs, cancelling
  *   recent.c   the recent logs, as a reader keeps them
  *   catalog.c  all that a reader knows of its snapshot
@@ -27,7 +23,6 @@
  *   descent.c  down the keys of all that logs lie in
  *   scan.c     scans
  *   count.c    counts
->>>>>>> 4b99c5d (Read recent logs and blocks beside the rows of an older logmill)
  *   follow.c   logs in the order of storing
  */
 #ifndef LOGMILL_STORE_SQLITE_INTERNAL_H

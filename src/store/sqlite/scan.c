@@ -75,21 +75,21 @@ static int take(struct descent *w, struct output *out, size_t *bytes)
     bool is_known = !w->plan || s->kind == SOURCE_SEGMENT; /* that it matches */
     struct log_key key = s->bound;
     struct record record;
-    bool matches = true;
+    bool matches = true, is_lost = false;
     int error = 0;
 
     *bytes = 0;
     if (!is_known || scan->skip == 0) {
-        error = descent_record(w, &record);
-        if (!error)
+        error = descent_record(w, &record, &is_lost);
+        if (!error && !is_lost)
             error = match(w, s, &record, &matches);
         if (error)
             return error;
-        *bytes = record.message.len + record.attributes.len;
+        *bytes = is_lost ? 0 : record.message.len + record.attributes.len;
     }
-    if (matches && scan->skip > 0)
+    if (matches && !is_lost && scan->skip > 0)
         scan->skip--;
-    else if (matches)
+    else if (matches && !is_lost)
         error = hand_out(w, &record, out);
     if (!error)
         scan->before = key;

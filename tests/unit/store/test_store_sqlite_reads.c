@@ -14,7 +14,14 @@
 #include "store/sqlite/internal.h"
 #include "store_test_support.h"
 
-enum { LOGS = 600, BATCH = 50, BLOCK = 16, STEP_US = 1000000, CALLS_MAX = 100000 };
+enum {
+    LOGS = 600,
+    BATCH = 50,
+    BLOCK = 16,
+    STEP_US = 1000000,
+    CALLS_MAX = 100000,
+    ATTRIBUTES_BYTES = 512
+};
 
 /* 2026-01-01T00:00:00Z */
 #define T0 INT64_C(1767225600000000)
@@ -25,6 +32,7 @@ struct place {
     struct store_writer *w;
     struct store_reader *r;
     struct record records[LOGS]; /* ascending */
+    char attributes[LOGS][ATTRIBUTES_BYTES];
     struct store_test_rows rows;
     int64_t block; /* that is damaged */
     int64_t first_us, last_us;
@@ -35,7 +43,20 @@ static const struct store_slice slices[] = {
 
 enum { SLICES = sizeof(slices) / sizeof(slices[0]) };
 
-static int set_up(void **state)
+/* Attributes of many sections, each of which only every third log has a part of. */
+static struct slice spell_attributes(char *to, uint32_t i)
+{
+    struct dice dice = {i};
+    int len = snprintf(to, ATTRIBUTES_BYTES, "{\"of%u\":\"", i % 3);
+
+    for (int k = 0; k < 25; k++)
+        len += snprintf(to + len, ATTRIBUTES_BYTES - (size_t)len, "%llx ",
+                        (unsigned long long)dice_bits(&dice));
+    len += snprintf(to + len, ATTRIBUTES_BYTES - (size_t)len, "\"}");
+    return slice_of(to, (size_t)len);
+}
+
+static int set_up_store(void **state, bool has_attributes)
 {
     const struct store_sqlite_sizes sizes = {
         .block_rows = BLOCK, .segment_blocks = 4, .seal_rows = 64, .keep_rows = 10};
@@ -49,10 +70,22 @@ static int set_up(void **state)
     for (uint32_t i = 0; i < LOGS; i++)
         p->records[i] = store_test_record(T0 + i * (int64_t)STEP_US, i, i % 3 ? "info" : "WARN",
                                           i % 2 ? "odd and found" : "even and found", NULL);
+    for (uint32_t i = 0; has_attributes && i < LOGS; i++)
+        p->records[i].attributes = spell_attributes(p->attributes[i], i);
     for (uint32_t i = 0; i < LOGS; i += BATCH)
         store_test_append(p->w, p->records + i, BATCH);
     *state = p;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_store(state, false);
+}
+
+static int set_up_with_attributes(void **state)
+{
+    return set_up_store(state, true);
 }
 
 static int tear_down(void **state)
@@ -204,6 +237,47 @@ static void whatever_is_damaged_no_answer_is_wrong(void **state)
     }
 }
 
+/* What is missing is in the block, and is told of once; nothing comes twice. */
+static void assert_lost_are_told(struct place *p, const struct store_slice *slice)
+{
+    struct log_matcher *m = matcher_of("");
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    size_t came = 0;
+
+    store_test_rows_release(&p->rows);
+    store_scan_init(&scan, m, NULL, 0);
+    for (int calls = 0; !scan.done; calls++) {
+        assert_true(calls < CALLS_MAX);
+        if (store_scan_next(p->r, &scan, slice, store_test_collect, &p->rows, &err))
+            fail_msg("%s", err.text);
+    }
+    for (size_t i = LOGS; i-- > 0;) {
+        if (came < p->rows.len &&
+            log_key_compare(&p->rows.items[came].key, &p->records[i].key) == 0)
+            store_test_assert_equal(&p->rows.items[came++], &p->records[i]);
+        else
+            assert_true(is_lost(p, &p->records[i]));
+    }
+    assert_int_equal(came, p->rows.len);
+    assert_int_equal(scan.damaged, came < LOGS ? BLOCK : 0);
+    log_matcher_unref(m);
+}
+
+/* Some logs of a block may have been handed out before another turns out to be lost. */
+static void a_damage_that_only_some_logs_of_a_block_meet_is_told(void **state)
+{
+    struct place *p = *state;
+
+    choose_block(p);
+    for (int at = 0, len = 1; at < len; at += 151) {
+        len = damage(p, at);
+        for (int i = 0; i < SLICES; i++)
+            assert_lost_are_told(p, &slices[i]);
+        damage(p, at); /* which mends it */
+    }
+}
+
 static int add_up(int64_t bucket, struct slice level, uint64_t count, void *ctx)
 {
     *(uint64_t *)ctx += count;
@@ -336,6 +410,8 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(a_damaged_block_is_named_and_costs_its_logs_alone),
         CASE(whatever_is_damaged_no_answer_is_wrong),
+        cmocka_unit_test_setup_teardown(a_damage_that_only_some_logs_of_a_block_meet_is_told,
+                                        set_up_with_attributes, tear_down),
         CASE(counts_leave_out_what_is_damaged_and_say_so),
         CASE(a_log_in_a_damaged_block_is_not_said_to_be_nowhere),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
