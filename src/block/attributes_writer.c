@@ -1,5 +1,7 @@
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "block/attributes.h"
@@ -668,20 +670,21 @@ static bool is_same_set(const struct attributes_writer *w, const struct layout_d
 static void append_order(struct attributes_writer *w, const struct layout_draft *l,
                          const struct layout_draft *set)
 {
-    uint32_t left[ATTRIBUTES_PERMUTED_MAX];
+    uint32_t left[ATTRIBUTES_PERMUTED_MAX] = {0};
     uint32_t n = set->members_len;
     uint32_t at = 0;
 
     for (uint32_t k = 0; k < n; k++)
         left[k] = w->members[set->members + k];
-    for (uint32_t k = 0; k + 1 < l->members_len; k++, n--) {
+    CHECK(n == l->members_len && n <= ATTRIBUTES_PERMUTED_MAX);
+    for (uint32_t k = 0; n > 1; k++, n--) {
         uint32_t place = 0;
 
-        while (left[place] != w->members[l->members + k])
+        while (place < n - 1 && left[place] != w->members[l->members + k])
             place++;
         buffer_append_char(&w->order, (char)((place + n - at) % n));
         memmove(left + place, left + place + 1, (n - place - 1) * sizeof(*left));
-        at = n > 1 ? place % (n - 1) : 0;
+        at = place % (n - 1);
     }
 }
 
@@ -825,6 +828,7 @@ static bool list_layouts(struct attributes_writer *w, uint32_t **list, uint32_t 
     *starts = try_malloc(w->columns_len * sizeof(**starts));
     if (!*list || !*starts)
         return false;
+    memset(*list, 0, (w->layouts_len + 1) * sizeof(**list));
     for (size_t c = 0; c < w->columns_len; c++) {
         (*starts)[c] = at;
         at += w->columns[c].layouts;
@@ -859,10 +863,11 @@ static void write_names(struct attributes_writer *w)
 static void write_columns(struct attributes_writer *w, struct block_hashes *hashes)
 {
     uint32_t *list = NULL, *starts = NULL;
+    size_t len = w->columns_len;
 
     if (list_layouts(w, &list, &starts)) {
         write_names(w);
-        for (size_t i = 0; i < w->columns_len; i++) {
+        for (size_t i = 0; i < len; i++) {
             const struct column_draft *c = &w->columns[i];
 
             if (c->number == NONE)

@@ -61,7 +61,8 @@ void block_close(struct block_reader *r)
 
 static int damaged(struct block_reader *r, const char *what, struct errbuf *err)
 {
-    return stream_damaged(&r->streams, what, err);
+    stream_damaged(&r->streams, what, err);
+    return LM_EIO;
 }
 
 static int take_columns(struct block_reader *r, struct errbuf *err)

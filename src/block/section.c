@@ -204,7 +204,8 @@ void section_reader_free(struct section_reader *r)
 
 static int damaged(const struct section_reader *r, const char *what, struct errbuf *err)
 {
-    return errbuf_fail(err, LM_EIO, "block %lld is damaged: %s", (long long)r->number, what);
+    errbuf_set(err, "block %lld is damaged: %s", (long long)r->number, what);
+    return LM_EIO;
 }
 
 /* Reads and checks stored bytes, and decompresses them. */
