@@ -131,6 +131,16 @@ static int open_store(struct job *job, const struct config *config, struct errbu
     return ports_open_store(config, &job->store, err);
 }
 
+/* What is damaged may hold logs that match: they are neither counted nor deleted. */
+static int check_damage(const struct store_scan *scan, struct errbuf *err)
+{
+    struct errbuf which = *err;
+
+    return scan->damaged == 0 ? 0
+                              : errbuf_fail(err, LM_EIO, "%llu logs could not be looked at: %s",
+                                            (unsigned long long)scan->damaged, which.text);
+}
+
 /* ---- Counting ---- */
 
 struct counted {
@@ -164,7 +174,7 @@ static int count(struct store_reader *r, const struct log_matcher *matcher, stru
         terminal_progress("found", c->logs, 0);
     }
     terminal_clear_status();
-    return error;
+    return error ? error : check_damage(&scan, err);
 }
 
 static int take_newest(const struct record *record, void *ctx)
@@ -390,7 +400,7 @@ static int erase(struct store_writer *w, const struct job *job, struct cache_cli
         rest(REST_US);
     }
     terminal_clear_status();
-    return error;
+    return error ? error : check_damage(&scan, err);
 }
 
 /* A log that was stored just before it was erased may still be on its way to the cache. */
@@ -447,7 +457,9 @@ static int do_it(const struct job *job, const struct config *config, struct errb
     say(job, error ? "deleting logs failed" : "deleted logs", erased);
     terminal_number(erased, number);
     printf("deleted %s %s%s\n", number, erased == 1 ? "log" : "logs",
-           error ? ", and then it failed: run it again to go on" : "");
+           !error            ? ""
+           : error == LM_EIO ? ", and not all that match"
+                             : ", and then it failed: run it again to go on");
     return error;
 }
 

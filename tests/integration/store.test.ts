@@ -104,6 +104,15 @@ scenario('store verify names a damaged block, and all else goes on', async (lab)
     assert.match(ran.stdout, /: damaged, as said above$/m);
     assert.match(ran.stderr, /restore that into another DATA_DIR/);
     assert.equal((await info(settings)).damaged_blocks, 1);
+
+    const counted = await runLogmill(['delete', '--text', 'request'], settings);
+    assert.equal(counted.code, 1, counted.stdout);
+    assert.match(counted.stderr, /\d+ logs could not be looked at: .*block \d+ is damaged/);
+    const deleted = await runLogmill(['delete', '--text', 'request', '--reason', 'x', '--yes'], settings);
+    assert.equal(deleted.code, 1, deleted.stdout);
+    assert.match(deleted.stdout, /^deleted [\d,]+ logs, and not all that match/m);
+    assert.match(deleted.stderr, /\d+ logs could not be looked at: .*block \d+ is damaged/);
+
     const again = await lab.start({ settings: SIZES }, server.dataDir);
     await postLogs(again, [{ message: 'still taken', level: 'info' }]);
     await eventually('the new log', async () => (await allLogs(again, 'q=still')).length === 1);
