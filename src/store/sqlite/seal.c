@@ -86,7 +86,10 @@ static int take_raw(struct sealer *s, sqlite3_stmt *stmt, struct errbuf *err)
     if (buffer_error(&s->raw))
         return errbuf_fail(err, LM_ENOMEM, "no memory to seal logs");
     s->read = array_reserve(s->read, &s->read_capacity, s->read_len + 1, sizeof(*s->read));
-    s->read[s->read_len++] = (struct read_row){sqlite3_column_int64(stmt, 0), s->raw.len, false};
+    int64_t last = sqlite3_column_int64(stmt, 0);
+    s->read[s->read_len++] = (struct read_row){last, s->raw.len, false};
+    if ((uint64_t)last > s->highest) /* though the log that had the number may be deleted */
+        s->highest = (uint64_t)last;
     return 0;
 }
 
@@ -382,13 +385,29 @@ static void leave_those_that_stay(struct sealer *s, const struct division *d)
     s->rows_len = n + end - d->kept;
 }
 
+/* Passes the rows up to `sequence` that were read; returns whether one of them stays, damaged. */
+static bool passes_damaged(const struct sealer *s, size_t *read, uint64_t sequence)
+{
+    bool is = false;
+
+    for (; *read < s->read_len && (uint64_t)s->read[*read].last < sequence; ++*read)
+        is = is || s->read[*read].is_damaged;
+    return is;
+}
+
+/* No row reaches across one that stays: logs are found by the first `last` from theirs on. */
 static int store_rest(struct sealer *s, struct recent_store *recent, struct errbuf *err)
 {
+    size_t read = 0;
     int error = 0;
 
     sort(s->rows, s->rows_len, compare_sequences);
-    for (size_t i = 0; !error && i < s->rows_len; i++)
-        error = recent_store_add(recent, &s->rows[i], err);
+    for (size_t i = 0; !error && i < s->rows_len; i++) {
+        if (passes_damaged(s, &read, s->rows[i].sequence))
+            error = recent_store_end(recent, err);
+        if (!error)
+            error = recent_store_add(recent, &s->rows[i], err);
+    }
     return error ? error : recent_store_end(recent, err);
 }
 

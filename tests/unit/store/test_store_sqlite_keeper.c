@@ -684,6 +684,44 @@ static void recent_logs_that_fill_blocks_are_sealed_at_rest(void **state)
     store_sqlite_keeper_free(k);
 }
 
+static void erase_from(struct world *w, struct store_writer *writer, int64_t since_us)
+{
+    const struct store_slice slice = {.rows = LOGS_MAX};
+    struct log_filter filter;
+    struct store_scan scan;
+    size_t erased;
+
+    log_filter_init(&filter);
+    filter.since_us = since_us;
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    store_scan_init(&scan, matcher, NULL, 0);
+    while (!scan.done)
+        assert_int_equal(store_erase(writer, &scan, &slice, false, &erased, &err), 0);
+    log_matcher_unref(matcher);
+}
+
+/* The writer knows logs by their numbers: with one used again, a repeat would be stored. */
+static void the_number_of_a_deleted_log_is_not_used_again(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    struct store_writer *writer = store_test_writer(w->s);
+
+    w->sqlite->sizes.keep_rows = 5;
+    make_some(w, 3 * BLOCK, T0, SECOND);
+    store_test_append(writer, w->logs.items, w->logs.len);
+    assert_int_equal(store_test_append(writer, w->logs.items, 1).repeated, 1);
+    erase_from(w, writer, w->logs.items[3 * BLOCK - 1].key.timestamp_us);
+    w->gone[3 * BLOCK - 1] = true;
+    keep(w, k);
+    const struct record *r = make(w, T0 + HOUR);
+    assert_int_equal(store_test_append(writer, r, 1).stored, 1);
+    assert_int_equal(ask(w, "SELECT max(last) FROM recent"), 3 * BLOCK + 1);
+    assert_int_equal(store_test_append(writer, r, 1).repeated, 1);
+    store_writer_free(writer);
+    store_sqlite_keeper_free(k);
+}
+
 static void a_damaged_block_costs_only_its_segment(void **state)
 {
     struct world *w = *state;
@@ -701,6 +739,87 @@ static void a_damaged_block_costs_only_its_segment(void **state)
     assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE cold"), 2);
     assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE NOT cold"), 1);
     store_sqlite_keeper_free(k);
+}
+
+static void three_segments(struct world *w)
+{
+    for (int i = 0; i < 3; i++)
+        store_some(w, make_some(w, 2 * BLOCK, T0 + i * HOUR, SECOND), 2 * BLOCK, false,
+                   clock_wall_us());
+}
+
+static void damaged_heads_cost_only_their_segment(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    unsigned wait_ms;
+    int errors = 0;
+
+    three_segments(w);
+    exec(w, "UPDATE segments SET heads = x'00' WHERE number = 2");
+    for (int i = 0; i < 50; i++)
+        errors += store_sqlite_keeper_step(k, true, &wait_ms, &err) != 0;
+    assert_int_equal(errors, 1);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE cold"), 2);
+    store_sqlite_keeper_free(k);
+}
+
+static void a_damaged_row_of_a_segment_costs_only_that(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    unsigned wait_ms;
+
+    three_segments(w);
+    exec(w, "UPDATE segments SET last = x'00' WHERE number = 2");
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(store_sqlite_keeper_step(k, true, &wait_ms, &err), 0);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE NOT cold"), 1);
+    store_sqlite_keeper_free(k);
+}
+
+static size_t expire_all(struct world *w, int64_t before_us)
+{
+    size_t deleted;
+
+    assert_int_equal(sqlite_db_begin(&w->db, &err), 0);
+    assert_int_equal(expire_before(&w->db, before_us, LOGS_MAX, &deleted, &err), 0);
+    assert_int_equal(sqlite_db_commit(&w->db, &err), 0);
+    return deleted;
+}
+
+/* One that cannot be read goes when it is too old, and does not keep the others. */
+static void damage_does_not_end_retention(void **state)
+{
+    struct world *w = *state;
+
+    three_segments(w);
+    exec(w, "UPDATE segments SET heads = x'00' WHERE number = 1");
+    expire_all(w, T0 + HOUR);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments"), 2);
+    exec(w, "UPDATE segments SET last = x'00' WHERE number = 2");
+    exec(w, "INSERT INTO erased SELECT number, 1, x'00' FROM blocks WHERE number = 5");
+    assert_int_equal(expire_all(w, T0 + 2 * HOUR + BLOCK * SECOND), 0);
+    assert_int_equal(ask(w, "SELECT gone FROM segments WHERE number = 3"), 1);
+    expire_all(w, T0 + 3 * HOUR);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments"), 1);
+}
+
+static void damage_does_not_hinder_deleting_the_rest(void **state)
+{
+    struct world *w = *state;
+    struct store_writer *writer = store_test_writer(w->s);
+
+    three_segments(w);
+    size_t first = make_some(w, BLOCK, T0 + 3 * HOUR, SECOND);
+    store_recent(w, first, BLOCK);
+    exec(w, "UPDATE segments SET heads = x'00' WHERE number = 2");
+    exec(w, "UPDATE recent SET logs = CAST(substr(logs, 1, length(logs) - 1) || x'00' AS BLOB)");
+    erase_from(w, writer, T0);
+    assert_int_equal(ask(w, "SELECT sum(rows - erased) FROM segments WHERE number <> 2"), 0);
+    assert_int_equal(ask(w, "SELECT sum(rows) FROM recent"), 1);
+    erase_from(w, writer, T0);
+    store_writer_free(writer);
 }
 
 int main(void)
@@ -722,7 +841,12 @@ int main(void)
         TEST(the_oldest_go_while_the_store_is_too_large),
         TEST(at_once_all_becomes_cold),
         TEST(recent_logs_that_fill_blocks_are_sealed_at_rest),
+        TEST(the_number_of_a_deleted_log_is_not_used_again),
         TEST(a_damaged_block_costs_only_its_segment),
+        TEST(damaged_heads_cost_only_their_segment),
+        TEST(a_damaged_row_of_a_segment_costs_only_that),
+        TEST(damage_does_not_end_retention),
+        TEST(damage_does_not_hinder_deleting_the_rest),
     };
 
     diag_set_level(DIAG_ERROR);

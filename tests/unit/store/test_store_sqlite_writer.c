@@ -554,6 +554,25 @@ static void a_damaged_row_stays_and_hinders_nobody(void **state)
     assert_int_equal(run_sql(p, "SELECT sum(rows) FROM segments"), 140);
 }
 
+/* Of what stays recent, logs before and after a damaged row are found again. */
+static void no_row_of_recent_reaches_across_a_damaged_one(void **state)
+{
+    struct place *p = *state;
+
+    open_writer(p);
+    append_run(p, 1000, 5);
+    append_run(p, 0, 20);
+    append_run(p, 2000, 5);
+    run_sql(
+        p,
+        "UPDATE recent SET logs = CAST(substr(logs, 1, 100) || x'00' || substr(logs, 102) AS BLOB) "
+        "WHERE last = 25");
+    append_run(p, 100, 60);
+    assert_int_equal(run_sql(p, "SELECT sum(rows) FROM segments"), 60);
+    append_run(p, 1000, 5);
+    append_run(p, 2000, 5);
+}
+
 static void a_damaged_block_holds_nothing(void **state)
 {
     struct place *p = *state;
@@ -810,6 +829,7 @@ int main(void)
         CASE(without_memory_logs_are_stored_and_sealed_later),
         CASE(more_than_fits_into_memory_is_sealed_piece_by_piece),
         CASE(a_damaged_row_stays_and_hinders_nobody),
+        CASE(no_row_of_recent_reaches_across_a_damaged_one),
         CASE(a_damaged_block_holds_nothing),
         CASE(what_was_deleted_does_not_come_back),
         CASE(a_row_that_is_marked_is_not_there),
