@@ -260,6 +260,8 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
         c->sources_len--;
         break;
     }
+    if (error == LM_EIO)
+        c->damaged = c->sources[c->sources_len - 1].segment.number;
     if (error)
         compact_stop(c);
     return error;

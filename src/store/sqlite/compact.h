@@ -48,7 +48,7 @@ int compact_step(struct compaction *c, struct sqlite_db *db, struct errbuf *err)
 /* Forgets all that is not stored; the memory of blocks is freed. */
 void compact_stop(struct compaction *c);
 
-/* The segment in which the last step found damage (it returned LM_EIO); 0: none. */
+/* The segment in which the beginning or last step found damage (it returned LM_EIO); 0: none. */
 int64_t compact_damaged(const struct compaction *c);
 
 /* Rows that were encoded since compact_new, for tests to count. */

@@ -170,7 +170,7 @@ static int erase_old(struct store_sqlite_eraser *e, struct sqlite_db *db, struct
 struct rest {
     int64_t last; /* its number */
     uint64_t rows, erased;
-    struct log_key first, highest; /* of those that stay */
+    struct log_key first, highest; /* of those that stay; if it is damaged, as they were */
 };
 
 static void keep(struct store_sqlite_eraser *e, struct rest *rest, const struct block_row *row)
@@ -185,17 +185,46 @@ static void keep(struct store_sqlite_eraser *e, struct rest *rest, const struct 
     block_raw_append(&e->logs, row);
 }
 
+/* What cannot be read has none of those that a scan has found, unless it broke since: it is passed
+ * over, and is an error only if some are missing in the end. */
+static void note_damage(struct store_sqlite_eraser *e, const struct errbuf *reason)
+{
+    e->has_damage = true;
+    e->damage = *reason;
+}
+
+static int take_packed(sqlite3_stmt *stmt, int column, struct log_key *key, struct errbuf *err)
+{
+    const char *packed = sqlite3_column_blob(stmt, column);
+
+    if (sqlite3_column_bytes(stmt, column) != LOG_KEY_BYTES)
+        return errbuf_fail(err, LM_EIO, "a key of recent logs is damaged");
+    log_key_unpack_ordered(packed, key);
+    return 0;
+}
+
+/* What is behind a damage stays as it is, and its keys are not known. */
+static int keep_damaged(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *rest,
+                        struct slice logs, struct errbuf *err)
+{
+    buffer_append_slice(&e->logs, logs);
+    rest->rows = (uint64_t)sqlite3_column_int64(stmt, 2) - rest->erased;
+    int error = take_packed(stmt, 3, &rest->first, err);
+    return error ? error : take_packed(stmt, 4, &rest->highest, err);
+}
+
 /* Goes through the row that `stmt` stands on; what stays is in e->logs. */
 static int sift(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *rest,
                 struct errbuf *err)
 {
     struct slice logs = sqlite_db_column_text(stmt, 1);
+    struct errbuf reason = ERRBUF_INIT;
     struct block_row row;
     int error;
 
     *rest = (struct rest){.last = sqlite3_column_int64(stmt, 0)};
     buffer_clear(&e->logs);
-    while (!(error = block_raw_next(&logs, &row, err))) {
+    while (!(error = block_raw_next(&logs, &row, &reason))) {
         if (!is_found(e, &row.record.key)) {
             keep(e, rest, &row);
             continue;
@@ -203,8 +232,12 @@ static int sift(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *
         rest->erased++;
         note_erased(e, &row.record.key);
     }
-    if (error != LM_ENOTFOUND)
-        return error;
+    if (error != LM_ENOTFOUND) {
+        note_damage(e, &reason);
+        error = keep_damaged(e, stmt, rest, logs, err);
+        if (error)
+            return error;
+    }
     return buffer_error(&e->logs) ? errbuf_fail(err, LM_ENOMEM, "no memory for recent logs") : 0;
 }
 
@@ -254,11 +287,11 @@ static int erase_next_recent(struct store_sqlite_eraser *e, struct sqlite_db *db
 {
     struct rest rest;
     sqlite3_stmt *stmt;
-    int error = sqlite_db_statement(
-        db,
-        "SELECT last, logs FROM recent WHERE last > ?3 AND highest >= ?1 AND first <= ?2 "
-        "ORDER BY last LIMIT 1",
-        &stmt, err);
+    int error = sqlite_db_statement(db,
+                                    "SELECT last, logs, rows, first, highest FROM recent "
+                                    "WHERE last > ?3 AND highest >= ?1 AND first <= ?2 "
+                                    "ORDER BY last LIMIT 1",
+                                    &stmt, err);
 
     if (error)
         return error;
@@ -337,10 +370,6 @@ static int mark(struct store_sqlite_eraser *e, struct sqlite_db *db, const struc
     return segment_mark(db, s, head, rows, err);
 }
 
-/*
- * A block that cannot be read has none of those that a scan has found, unless it broke since: it is
- * passed over, and is an error only if some are missing in the end.
- */
 static int erase_in_block(struct store_sqlite_eraser *e, struct sqlite_db *db,
                           const struct segment *s, const struct block_head *head,
                           struct errbuf *err)
@@ -353,11 +382,11 @@ static int erase_in_block(struct store_sqlite_eraser *e, struct sqlite_db *db,
         error = block_open(e->block, &blob.source, head, &reason);
     if (!error)
         error = mark(e, db, s, head, &reason);
+    bool is_damage = store_sqlite_is_damage(db, error); /* before closing makes it forgotten */
     block_close(e->block);
     segment_blob_close(&blob);
-    if (error == LM_EIO) {
-        e->has_damage = true;
-        e->damage = reason;
+    if (is_damage) {
+        note_damage(e, &reason);
         return 0;
     }
     return error ? errbuf_fail(err, error, "%s", reason.text) : 0;
@@ -367,9 +396,16 @@ static int erase_in_segment(struct store_sqlite_eraser *e, struct sqlite_db *db,
                             const struct segment *s, struct errbuf *err)
 {
     struct block_head *heads = NULL;
+    struct errbuf reason = ERRBUF_INIT;
     size_t n = 0;
-    int error = segment_heads(db, s, &heads, &n, err);
+    int error = segment_heads(db, s, &heads, &n, &reason);
 
+    if (store_sqlite_is_damage(db, error)) {
+        note_damage(e, &reason);
+        return 0;
+    }
+    if (error)
+        return errbuf_fail(err, error, "%s", reason.text);
     for (size_t i = 0; !error && i < n; i++)
         if (any_within(e, &heads[i].first, &heads[i].last))
             error = erase_in_block(e, db, s, &heads[i], err);
@@ -384,7 +420,8 @@ static int next_segment(struct store_sqlite_eraser *e, struct sqlite_db *db, str
     sqlite3_stmt *stmt;
     int error = sqlite_db_statement(db,
                                     "SELECT " SEGMENT_COLUMNS " FROM segments WHERE number > ?3 "
-                                    "AND last >= ?1 AND first <= ?2 ORDER BY number LIMIT 1",
+                                    "AND last >= ?1 AND first <= ?2 AND " SEGMENT_IS_WHOLE
+                                    " ORDER BY number LIMIT 1",
                                     &stmt, err);
 
     if (error)

@@ -279,9 +279,11 @@ static int expire_whole(struct sqlite_db *db, int64_t before_us, size_t max_rows
     int error = 0;
 
     while (!error && *deleted < max_rows) {
-        error = find_segment(
-            db, "SELECT " SEGMENT_COLUMNS " FROM segments WHERE last < ? ORDER BY last LIMIT 1",
-            before_us, &s, &found, err);
+        error = find_segment(db,
+                             "SELECT " SEGMENT_COLUMNS
+                             " FROM segments WHERE last < ? AND " SEGMENT_IS_WHOLE
+                             " ORDER BY last LIMIT 1",
+                             before_us, &s, &found, err);
         if (error || !found)
             break;
         error = segment_delete(db, s.number, err);
@@ -373,7 +375,7 @@ static int expire_part(struct sqlite_db *db, const struct segment *s, int64_t be
     if (n < len && heads[n].first.timestamp_us < before_us)
         error = mark_too_old(db, s, &heads[n], before_us, deleted, err);
     if (!error)
-        error = count_leading(db, heads, n, &rows, err);
+        error = forgive_damage(count_leading(db, heads, n, &rows, err));
     if (!error)
         error = segment_drop_leading(db, s, (uint32_t)n, err);
     if (!error)
@@ -390,8 +392,9 @@ static int expire_parts(struct sqlite_db *db, int64_t before_us, size_t *deleted
     size_t len = 0, capacity = 0;
     sqlite3_stmt *stmt;
     int rc;
-    int error = bind_time(db, "SELECT " SEGMENT_COLUMNS " FROM segments WHERE first < ?", before_us,
-                          &stmt, err);
+    int error = bind_time(
+        db, "SELECT " SEGMENT_COLUMNS " FROM segments WHERE first < ? AND " SEGMENT_IS_WHOLE,
+        before_us, &stmt, err);
 
     if (error)
         return error;
@@ -439,7 +442,7 @@ static int shrink_segment(struct sqlite_db *db, const struct segment *s, uint64_
     while (!error && n < len && bytes < excess)
         bytes += heads[n++].bytes;
     if (!error)
-        error = count_leading(db, heads, n, &rows, err);
+        error = forgive_damage(count_leading(db, heads, n, &rows, err));
     if (!error)
         error = segment_drop_leading(db, s, (uint32_t)n, err);
     if (!error)
@@ -503,7 +506,8 @@ static int shrink_piece(struct sqlite_db *db, uint64_t excess, size_t *deleted, 
     if (!error)
         error = find_segment(db,
                              "SELECT " SEGMENT_COLUMNS
-                             " FROM segments WHERE ?1 IS NOT NULL ORDER BY first LIMIT 1",
+                             " FROM segments WHERE ?1 IS NOT NULL AND " SEGMENT_IS_WHOLE
+                             " ORDER BY first LIMIT 1",
                              0, &s, &found, err);
     if (error)
         return error;

@@ -22,6 +22,7 @@
 #include "store/sqlite/plan.h"
 #include "store/sqlite/seal.h"
 #include "store/sqlite/takeover.h"
+#include "store/sqlite/walk.h"
 
 enum {
     KEEPER_CACHE_KIB = 1024,
@@ -187,8 +188,10 @@ static int read_segments(struct keeper *k, struct errbuf *err)
 {
     sqlite3_stmt *stmt;
     int rc = SQLITE_ROW;
-    int error = sqlite_db_statement(
-        &k->db, "SELECT " SEGMENT_COLUMNS " FROM segments ORDER BY first", &stmt, err);
+    int error = sqlite_db_statement(&k->db,
+                                    "SELECT " SEGMENT_COLUMNS
+                                    " FROM segments WHERE " SEGMENT_IS_WHOLE " ORDER BY first",
+                                    &stmt, err);
 
     k->segments_len = 0;
     if (error)
@@ -301,9 +304,9 @@ static int look(struct keeper *k, uint64_t now_us, bool *changed, bool *at_rest,
     return 0;
 }
 
-/* Begins what the plan says, if anything. */
-static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, bool *found,
-                struct errbuf *err)
+/* Begins what the plan says, if anything. In one snapshot: what goes meanwhile is no damage. */
+static int plan_in_snapshot(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once,
+                            bool *found, struct errbuf *err)
 {
     const struct plan_options options = {
         .block_rows = k->s->sizes.block_rows,
@@ -333,6 +336,18 @@ static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, b
         return error;
     remember(&k->alone, k->plan.late);
     return 0;
+}
+
+static int plan(struct keeper *k, uint64_t now_us, bool at_rest, bool at_once, bool *found,
+                struct errbuf *err)
+{
+    int error = walk_begin(&k->db, err);
+
+    if (error)
+        return error;
+    error = plan_in_snapshot(k, now_us, at_rest, at_once, found, err);
+    walk_end(&k->db);
+    return error;
 }
 
 /* ---- What a step does ---- */

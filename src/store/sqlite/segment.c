@@ -667,6 +667,14 @@ static int get(struct sqlite_db *db, int64_t number, struct segment *s, struct e
     return error;
 }
 
+/* Whether `error`, of reading a segment, says that what is there is wrong. */
+static bool is_damage(struct sqlite_db *db, int error)
+{
+    int rc = sqlite3_errcode(db->handle) & 0xff;
+
+    return error == LM_EIO && (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE);
+}
+
 int segment_delete(struct sqlite_db *db, int64_t number, struct errbuf *err)
 {
     struct block_head *heads = NULL;
@@ -676,6 +684,8 @@ int segment_delete(struct sqlite_db *db, int64_t number, struct errbuf *err)
 
     if (!error)
         error = segment_heads(db, &s, &heads, &n, err);
+    if (is_damage(db, error))
+        error = 0;
     if (!error)
         error = delete_blocks(db, heads, n, err);
     if (!error)

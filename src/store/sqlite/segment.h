@@ -41,6 +41,12 @@ struct segment {
     "last_sequence, stored, cold, changes"
 enum { SEGMENT_COLUMNS_LEN = 14 };
 
+/* Leaves out the rows in which segment_take would find damage. */
+#define SEGMENT_IS_WHOLE                                                                           \
+    "length(first) = 24 AND length(last) = 24 AND blocks BETWEEN 1 AND 64 AND "                    \
+    "gone BETWEEN 0 AND blocks - 1"
+_Static_assert(LOG_KEY_BYTES == 24 && SEGMENT_BLOCKS_MAX == 64, "SEGMENT_IS_WHOLE names them");
+
 /* Reads the row that `stmt` stands on. LM_EIO if it is damaged. */
 int segment_take(struct sqlite_db *db, sqlite3_stmt *stmt, struct segment *s,
                  struct errbuf *err) LM_MUST_CHECK;
@@ -110,7 +116,8 @@ int segment_unmark(struct sqlite_db *db, int64_t block, uint64_t *rows, size_t n
 
 /* ---- Changing one ---- */
 
-/* All of it, blocks, filter and marks, is deleted. */
+/* All of it, blocks, filter and marks, is deleted; blocks of which damaged heads do not tell the
+ * numbers are left: `logmill store verify` finds them. */
 int segment_delete(struct sqlite_db *db, int64_t number, struct errbuf *err) LM_MUST_CHECK;
 
 /* Its first `n` blocks of those that are there are deleted; all: the segment. */
