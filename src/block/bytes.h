@@ -1,6 +1,6 @@
 /*
  * How numbers lie in blocks, heads and raw logs: varints (LEB128: seven bits a byte, lowest first),
- * their zigzag for signed ones, and a checksum. Internal to block/.
+ * their zigzag for signed ones, and a checksum. For block/ and what lies beside blocks.
  */
 #ifndef LOGMILL_BLOCK_BYTES_H
 #define LOGMILL_BLOCK_BYTES_H

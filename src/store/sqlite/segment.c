@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/byte_order.h"
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "block/bytes.h"
 #include "block/filter.h"
 #include "block/select.h"
 
@@ -12,6 +14,7 @@ enum {
     FILTER_HASHES_MAX = 1 << 16, /* of a block; one that has more may hold anything */
     FILTER_PLACES = 1 << 20,     /* chunks that a segment can have */
     MARK_BYTES = 8,              /* a word of marks */
+    SUM_BYTES = 4,               /* a checksum */
     BUILT_BYTES_MAX = 1 << 30,   /* ceilings because every buffer has one */
     HEADS_BYTES_MAX = 16 << 20,
 };
@@ -251,20 +254,49 @@ static void put_column(char *bytes, uint32_t buckets, uint32_t blocks, uint32_t 
         memcpy(bytes + (k * blocks + block) * len, column + k * len, len);
 }
 
-static int store_chunks(struct sqlite_db *db, int64_t segment, const char *bytes, size_t len,
-                        size_t chunk, struct errbuf *err)
+/* What lies beside blocks has a checksum of its own behind it: SUM_BYTES of each piece. */
+static void sum_piece(struct slice bytes, char sum[SUM_BYTES])
+{
+    byte_order_put32(sum, bytes_checksum(bytes));
+}
+
+/*
+ * The piece in the first column, without its checksum: a view until the statement is stepped or
+ * reset. False if it is not as it was written.
+ */
+static bool take_piece(sqlite3_stmt *stmt, struct slice *piece)
+{
+    const char *data = sqlite3_column_blob(stmt, 0);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+
+    *piece = slice_of(data, 0);
+    if (!data || len < SUM_BYTES)
+        return false;
+    piece->len = len - SUM_BYTES;
+    return byte_order_get32(data + piece->len) == bytes_checksum(*piece);
+}
+
+static int store_chunks(struct sqlite_db *db, int64_t segment, struct slice filter, size_t chunk,
+                        struct errbuf *err)
 {
     sqlite3_stmt *stmt;
-    int error =
-        sqlite_db_statement(db, "INSERT INTO filters(place, data) VALUES(?, ?)", &stmt, err);
+    char *piece = try_malloc(chunk + SUM_BYTES);
     int64_t number = 0;
 
-    for (size_t at = 0; !error && at < len; at += chunk) {
+    if (!piece)
+        return errbuf_fail(err, LM_ENOMEM, "no memory for the filter of a segment");
+    int error =
+        sqlite_db_statement(db, "INSERT INTO filters(place, data) VALUES(?, ?)", &stmt, err);
+    for (size_t at = 0; !error && at < filter.len; at += chunk) {
+        size_t len = filter.len - at < chunk ? filter.len - at : chunk;
+
+        memcpy(piece, filter.data + at, len);
+        sum_piece(slice_of(piece, len), piece + len);
         sqlite3_bind_int64(stmt, 1, segment * FILTER_PLACES + number++);
-        sqlite3_bind_blob64(stmt, 2, bytes + at, len - at < chunk ? len - at : chunk,
-                            SQLITE_STATIC);
+        sqlite3_bind_blob64(stmt, 2, piece, len + SUM_BYTES, SQLITE_STATIC);
         error = sqlite_db_run(db, stmt, err);
     }
+    free(piece);
     return error;
 }
 
@@ -288,7 +320,8 @@ static int store_filter(struct sqlite_db *db, const struct segment_builder *b, i
         else
             block_filter_add(bytes, buckets, b->len, i, block->hashes, block->hashes_len);
     }
-    int error = store_chunks(db, segment, bytes, len, buckets_of_chunk(b->len) * row, err);
+    int error =
+        store_chunks(db, segment, slice_of(bytes, len), buckets_of_chunk(b->len) * row, err);
     free(bytes);
     return error;
 }
@@ -482,13 +515,13 @@ int segment_filter_row(struct sqlite_db *db, const struct segment *s, uint64_t h
         return error;
     sqlite3_bind_int64(stmt, 1, s->number * FILTER_PLACES + (int64_t)(bucket / of_chunk));
     int rc = sqlite3_step(stmt);
-    const char *bytes = rc == SQLITE_ROW ? sqlite3_column_blob(stmt, 0) : NULL;
+    struct slice chunk;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         error = sqlite_db_error(db, rc, err);
-    else if (!bytes || (size_t)sqlite3_column_bytes(stmt, 0) < offset + len)
+    else if (rc == SQLITE_DONE || !take_piece(stmt, &chunk) || chunk.len < offset + len)
         error = damaged(db, s->number, "the filter", err);
     else
-        buffer_append(row, bytes + offset, len);
+        buffer_append(row, chunk.data + offset, len);
     sqlite3_reset(stmt);
     if (!error && buffer_error(row))
         error = errbuf_fail(err, buffer_error(row), "no memory for a filter");
@@ -500,6 +533,7 @@ int segment_filter(struct sqlite_db *db, const struct segment *s, struct buffer 
 {
     const size_t len = (size_t)s->buckets * s->blocks * BLOCK_FILTER_BUCKET_BYTES;
     sqlite3_stmt *stmt;
+    bool is_whole = true;
     int rc;
     int error = sqlite_db_statement(
         db, "SELECT data FROM filters WHERE place >= ? AND place < ? ORDER BY place", &stmt, err);
@@ -509,9 +543,15 @@ int segment_filter(struct sqlite_db *db, const struct segment *s, struct buffer 
         return error;
     sqlite3_bind_int64(stmt, 1, s->number * FILTER_PLACES);
     sqlite3_bind_int64(stmt, 2, (s->number + 1) * FILTER_PLACES);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        buffer_append(filter, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && is_whole) {
+        struct slice chunk;
+
+        is_whole = take_piece(stmt, &chunk);
+        buffer_append_slice(filter, chunk);
+    }
     sqlite3_reset(stmt);
+    if (!is_whole)
+        return damaged(db, s->number, "the filter", err);
     if (rc != SQLITE_DONE)
         return sqlite_db_error(db, rc, err);
     if (buffer_error(filter))
@@ -584,8 +624,11 @@ static int read_marks(struct sqlite_db *db, int64_t block, size_t words, sqlite3
     sqlite3_bind_int64(*stmt, 1, block);
     int rc = sqlite3_step(*stmt);
     if (rc == SQLITE_ROW) {
-        *marks = sqlite3_column_blob(*stmt, 0);
-        if ((size_t)sqlite3_column_bytes(*stmt, 0) != words * MARK_BYTES)
+        struct slice piece;
+
+        if (take_piece(*stmt, &piece) && piece.len == words * MARK_BYTES)
+            *marks = piece.data;
+        else
             error = errbuf_fail(err, LM_EIO, "%s is damaged: the marks of block %lld", db->path,
                                 (long long)block);
     } else if (rc != SQLITE_DONE) {
@@ -804,14 +847,16 @@ static int store_marks(struct sqlite_db *db, int64_t block, uint64_t n, struct s
 int segment_mark(struct sqlite_db *db, const struct segment *s, const struct block_head *head,
                  const uint64_t *rows, struct errbuf *err)
 {
-    char marks[BLOCK_ROW_WORDS(BLOCK_ROWS_MAX) * MARK_BYTES];
+    char marks[BLOCK_ROW_WORDS(BLOCK_ROWS_MAX) * MARK_BYTES + SUM_BYTES];
     size_t words = BLOCK_ROW_WORDS(head->rows);
+    size_t len = words * MARK_BYTES;
     uint64_t before, after;
     int error = join_marks(db, head->number, rows, marks, words, &before, &after, err);
 
     if (error || before == after)
         return error;
-    error = store_marks(db, head->number, after, (struct slice){marks, words * MARK_BYTES}, err);
+    sum_piece(slice_of(marks, len), marks + len);
+    error = store_marks(db, head->number, after, slice_of(marks, len + SUM_BYTES), err);
     if (!error)
         error = run_on(db,
                        "UPDATE segments SET erased = erased + ?2, changes = changes + 1 "

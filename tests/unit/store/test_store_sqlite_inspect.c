@@ -264,9 +264,14 @@ static void marks_that_nobody_counted_are_found(void **state)
                  "marked as erased");
 }
 
-static void a_filter_that_lacks_words_is_found(void **state)
+static void marks_that_are_others_are_found(void **state)
 {
-    assert_found(*state, "UPDATE filters SET data = zeroblob(length(data))", "block ", "filter");
+    assert_found(*state, "UPDATE erased SET marks = " TURNED("marks"), "segment ", "the marks of");
+}
+
+static void a_filter_that_is_another_is_found(void **state)
+{
+    assert_found(*state, "UPDATE filters SET data = " TURNED("data"), "block ", "filter");
 }
 
 static void a_recent_log_that_is_damaged_is_found(void **state)
@@ -318,7 +323,8 @@ int main(void)
         CASE(heads_that_are_damaged_are_found),
         CASE(a_segment_that_says_other_rows_is_found),
         CASE(marks_that_nobody_counted_are_found),
-        CASE(a_filter_that_lacks_words_is_found),
+        CASE(marks_that_are_others_are_found),
+        CASE(a_filter_that_is_another_is_found),
         CASE(a_recent_log_that_is_damaged_is_found),
         CASE(a_recent_row_that_says_other_keys_is_found),
         CASE(a_log_that_is_there_twice_is_found),
