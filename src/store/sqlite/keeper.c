@@ -26,15 +26,16 @@
 
 enum {
     KEEPER_CACHE_KIB = 1024,
-    LOOK_MS = 1000,         /* between looks for something to do */
-    REST_MS = 5000,         /* without a new log, after which the store is at rest */
-    TIDY_MS = 60000,        /* between looks for what can be forgotten */
-    ERASE_INTERVAL_S = 240, /* between beginnings of erasing what was deleted on purpose */
-    RETRY_FIRST_MS = 1000,  /* after a failure, doubled … */
-    RETRY_MAX_MS = 60000,   /* … up to this */
-    PACE = 3,               /* rests so many times as long as it worked */
-    BACKLOG_BLOCKS = 2048,  /* hot ones, past which it does not rest */
-    BACKLOG_PAUSE_MS = 40,  /* of an append, when there are twice as many */
+    LOOK_MS = 1000,              /* between looks for something to do */
+    REST_MS = 5000,              /* without a new log, after which the store is at rest */
+    SEAL_REST_BYTES = 256 << 10, /* beside what is kept, that are sealed at rest */
+    TIDY_MS = 60000,             /* between looks for what can be forgotten */
+    ERASE_INTERVAL_S = 240,      /* between beginnings of erasing what was deleted on purpose */
+    RETRY_FIRST_MS = 1000,       /* after a failure, doubled … */
+    RETRY_MAX_MS = 60000,        /* … up to this */
+    PACE = 3,                    /* rests so many times as long as it worked */
+    BACKLOG_BLOCKS = 2048,       /* hot ones, past which it does not rest */
+    BACKLOG_PAUSE_MS = 40,       /* of an append, when there are twice as many */
 };
 
 /* Some of the segments that are there. */
@@ -389,20 +390,38 @@ static int seal_in_transaction(struct keeper *k, size_t *sealed, struct errbuf *
     return error;
 }
 
-/* When no more logs come, what fills whole blocks need not stay recent: these are nine times
- * smaller. */
-static int seal(struct keeper *k, size_t *sealed, struct errbuf *err)
+/* Whether so much more is recent than is kept that it is worth a block. */
+static int is_worth_sealing(struct keeper *k, bool *is_worth, struct errbuf *err)
 {
     const struct store_sqlite_sizes *sizes = &k->s->sizes;
-    int64_t rows = 0;
+    int64_t numbers[2]; /* logs, bytes */
+    int error = ask(k, "SELECT coalesce(sum(rows), 0), coalesce(sum(length(logs)), 0) FROM recent",
+                    numbers, 2, err);
+
+    if (error)
+        return error;
+    uint64_t rows = (uint64_t)numbers[0];
+    uint64_t kept = rows > 0 ? (uint64_t)numbers[1] / rows * sizes->keep_rows : 0;
+    kept = kept < sizes->keep_bytes ? kept : sizes->keep_bytes;
+    *is_worth = rows >= sizes->keep_rows + sizes->block_rows ||
+                (uint64_t)numbers[1] > kept + SEAL_REST_BYTES;
+    return 0;
+}
+
+/* When no more logs come, only the newest need to stay recent, which are nine times larger than
+ * those in blocks. A seal takes what fills whole blocks, or else the rest. */
+static int seal(struct keeper *k, size_t *sealed, struct errbuf *err)
+{
+    bool is_worth = false;
 
     *sealed = 0;
     if (k->sealed_end == k->end)
         return 0;
-    k->sealed_end = k->end;
-    int error = ask(k, "SELECT coalesce(sum(rows), 0) FROM recent", &rows, 1, err);
-    if (error || (size_t)rows < sizes->keep_rows + sizes->block_rows)
+    int error = is_worth_sealing(k, &is_worth, err);
+    if (error || !is_worth) {
+        k->sealed_end = k->end;
         return error;
+    }
     error = sqlite_db_begin(&k->db, err);
     if (!error)
         error = seal_in_transaction(k, sealed, err);
@@ -410,6 +429,8 @@ static int seal(struct keeper *k, size_t *sealed, struct errbuf *err)
         error = sqlite_db_commit(&k->db, err);
     if (error)
         sqlite_db_rollback(&k->db);
+    if (error || *sealed == 0)
+        k->sealed_end = k->end;
     return error;
 }
 
