@@ -59,7 +59,10 @@ int level_rules_parse(const char *text, struct level_rules *rules, struct errbuf
         if (error)
             return error;
         text += len;
-        if (*text == ',' && !*++text)
+        if (*text != ',')
+            continue;
+        text++;
+        if (!*text)
             return errbuf_fail(err, LM_EINVAL, "nothing behind the last comma");
     }
     return 0;

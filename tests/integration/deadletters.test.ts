@@ -41,11 +41,11 @@ async function putMessage(
     );
 }
 
-/** Makes the store refuse logs whose message is 'poison', for a reason of their own. */
+/** Makes the store refuse logs whose message begins with 'poison', for a reason of their own. */
 async function poison(server: Logmill): Promise<void> {
     await sqlite(
         path.join(server.dataDir, 'logs.db'),
-        `CREATE TRIGGER poison BEFORE INSERT ON logs WHEN NEW.message LIKE 'poison%'
+        `CREATE TRIGGER poison BEFORE INSERT ON recent WHEN instr(NEW.logs, CAST('poison' AS BLOB)) > 0
          BEGIN SELECT RAISE(ABORT, 'the store will not have this'); END`,
     );
 }

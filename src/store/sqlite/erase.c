@@ -285,7 +285,7 @@ static int shorten_recent(struct store_sqlite_eraser *e, struct sqlite_db *db,
 static int erase_next_recent(struct store_sqlite_eraser *e, struct sqlite_db *db, int64_t *after,
                              struct errbuf *err)
 {
-    struct rest rest;
+    struct rest rest = {0};
     sqlite3_stmt *stmt;
     int error = sqlite_db_statement(db,
                                     "SELECT last, logs, rows, first, highest FROM recent "

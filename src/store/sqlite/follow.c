@@ -42,6 +42,7 @@ static int read_number(struct store_sqlite_reader *r, const char *sql, uint64_t 
     sqlite3_stmt *stmt;
     int error = sqlite_db_statement(&r->db, sql, &stmt, err);
 
+    *number = 0;
     if (error)
         return error;
     int rc = sqlite3_step(stmt);

@@ -394,7 +394,7 @@ static int seal_in_transaction(struct keeper *k, size_t *sealed, struct errbuf *
 static int is_worth_sealing(struct keeper *k, bool *is_worth, struct errbuf *err)
 {
     const struct store_sqlite_sizes *sizes = &k->s->sizes;
-    int64_t numbers[2]; /* logs, bytes */
+    int64_t numbers[2] = {0}; /* logs, bytes */
     int error = ask(k, "SELECT coalesce(sum(rows), 0), coalesce(sum(length(logs)), 0) FROM recent",
                     numbers, 2, err);
 

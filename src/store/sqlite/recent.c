@@ -42,6 +42,8 @@ static void make_room(struct recent *recent, size_t len)
             if (row->bytes && (!oldest || row->used < oldest->used))
                 oldest = row;
         }
+        if (!oldest)
+            return; /* kept_bytes is the sum of those that are kept: this does not come */
         forget(recent, oldest);
     }
 }

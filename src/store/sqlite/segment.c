@@ -306,7 +306,8 @@ static int store_filter(struct sqlite_db *db, const struct segment_builder *b, i
     size_t row = (size_t)b->len * BLOCK_FILTER_BUCKET_BYTES;
     size_t len = buckets * row;
 
-    char *bytes = try_malloc(len);
+    CHECK(len > 0);
+    char *bytes = try_malloc(len > 0 ? len : 1);
     if (!bytes)
         return errbuf_fail(err, LM_ENOMEM, "no memory for the filter of a segment");
     memset(bytes, 0, len);
@@ -425,8 +426,8 @@ int segment_store(struct sqlite_db *db, struct segment_builder *b, int64_t *numb
 
 static int damaged(struct sqlite_db *db, int64_t segment, const char *what, struct errbuf *err)
 {
-    return errbuf_fail(err, LM_EIO, "%s is damaged: %s of segment %lld", db->path, what,
-                       (long long)segment);
+    errbuf_set(err, "%s is damaged: %s of segment %lld", db->path, what, (long long)segment);
+    return LM_EIO;
 }
 
 int segment_take(struct sqlite_db *db, sqlite3_stmt *stmt, struct segment *s, struct errbuf *err)
@@ -721,7 +722,7 @@ static bool is_damage(struct sqlite_db *db, int error)
 int segment_delete(struct sqlite_db *db, int64_t number, struct errbuf *err)
 {
     struct block_head *heads = NULL;
-    struct segment s;
+    struct segment s = {0};
     size_t n = 0;
     int error = get(db, number, &s, err);
 
@@ -797,6 +798,8 @@ int segment_drop_leading(struct sqlite_db *db, const struct segment *s, uint32_t
     if (n >= s->blocks - s->gone)
         return segment_delete(db, s->number, err);
     int error = segment_heads(db, s, &heads, &len, err);
+    if (!error && (!heads || len < n))
+        error = damaged(db, s->number, "its heads", err);
     if (!error)
         error = count_marks(db, heads, n, &marked, err);
     if (!error)

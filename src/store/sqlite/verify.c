@@ -305,14 +305,13 @@ static const char *compare_with_old(struct check *c, const struct block_head *he
 {
     const char *reason = NULL;
     sqlite3_stmt *stmt;
-    int rc;
 
     if (sqlite_db_statement(
             &c->db, "SELECT timestamp, id FROM logs WHERE timestamp BETWEEN ? AND ?", &stmt, err))
         return err->text;
     sqlite3_bind_int64(stmt, 1, head->first.timestamp_us);
     sqlite3_bind_int64(stmt, 2, head->last.timestamp_us);
-    while (!reason && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (!reason && sqlite3_step(stmt) == SQLITE_ROW) {
         struct log_key key = {.timestamp_us = sqlite3_column_int64(stmt, 0)};
 
         if (sqlite3_column_bytes(stmt, 1) != sizeof(key.id.bytes))

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/xalloc.h"
+#include "block/bytes.h"
 #include "block/raw.h"
 #include "dice.h"
 #include "store/sqlite/adapter.h"
@@ -612,11 +613,14 @@ static void a_row_that_is_marked_is_not_there(void **state)
 {
     struct place *p = *state;
     struct record record = store_test_record(T0, 0, "info", "in a row", NULL);
+    char sql[128];
 
     open_writer(p);
     append_run(p, 0, 100);
     assert_int_equal(store_test_append(p->w, &record, 1).repeated, 1);
-    run_sql(p, "INSERT INTO erased SELECT min(number), 1, x'0100000000000000' FROM blocks");
+    snprintf(sql, sizeof(sql), "INSERT INTO erased SELECT min(number), 1, x'%s%08x' FROM blocks",
+             "0100000000000000", (unsigned)bytes_checksum(slice_of("\1\0\0\0\0\0\0\0", 8)));
+    run_sql(p, sql);
     assert_int_equal(store_test_append(p->w, &record, 1).stored, 1);
     record.key.timestamp_us++;
     record.key.id.bytes[15]++;
