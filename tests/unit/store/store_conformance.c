@@ -831,6 +831,31 @@ static void following_passes_over_what_was_deleted(void **state)
     store_test_rows_release(&f.rows);
 }
 
+/* Or who was at the end would miss a log that came later. */
+static void the_place_of_a_log_that_went_is_not_given_to_another(void **state)
+{
+    struct store_test_place *p = *state;
+    struct store_position position, end;
+    struct errbuf err = ERRBUF_INIT;
+
+    for (uint32_t n = 0; n < 20; n++) {
+        struct record records[FEW];
+        size_t len = FEW - n;
+        size_t deleted;
+
+        for (uint32_t i = 0; i < len; i++)
+            records[i] = store_test_record(T0 + n * INT64_C(1000000) + i, i, "info", "m", NULL);
+        records[len - 1].key.timestamp_us = T0 - 5;
+        store_test_append(p->w, records, len);
+        position = follow_end(p);
+        assert_int_equal(store_expire(p->w, T0, 1000, &deleted, &err), 0);
+        assert_int_equal(deleted, 1);
+        store_test_place_settle(p);
+        end = follow_end(p);
+        assert_int_equal(store_position_compare(&end, &position), 0);
+    }
+}
+
 static void following_from_a_place_of_another_store_is_lost(void **state)
 {
     struct store_test_place *p = *state;
@@ -937,6 +962,7 @@ int store_conformance_run(const struct store_conformance *a)
         CASE(following_goes_on_from_a_place_within_a_batch),
         CASE(following_leaves_out_what_was_repeated),
         CASE(following_passes_over_what_was_deleted),
+        CASE(the_place_of_a_log_that_went_is_not_given_to_another),
         CASE(following_from_a_place_of_another_store_is_lost),
         CASE(following_beside_several_writers_misses_and_repeats_nothing),
     };

@@ -17,7 +17,7 @@ enum {
     APPENDS = 6,
     RECORDS = 40, /* of one append */
     LIBRARY_STRIDE = 29,
-    STRIDE = 3,
+    STRIDE = 7,
     STEPS_MAX = 1000, /* of a keeper, which never ends if it takes more */
 
     /* Items after those of the appends: */
@@ -264,11 +264,11 @@ static void work_old(const char *directory, struct fault_walk_state *state)
 
 static void an_allocation_that_fails_can_be_tried_again(void **state)
 {
-    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY}, 8 * LIBRARY_STRIDE, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY, .onwards = true}, 8 * LIBRARY_STRIDE,
+    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY}, 20 * LIBRARY_STRIDE, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY, .onwards = true}, 20 * LIBRARY_STRIDE,
                work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_INPUT}, LIBRARY_STRIDE, work, check);
-    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY}, 8 * LIBRARY_STRIDE, work_old, check);
+    fault_walk((struct fault_plan){.kind = FAULT_INPUT}, 3 * LIBRARY_STRIDE, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_LIBRARY}, 20 * LIBRARY_STRIDE, work_old, check);
 }
 
 static void a_write_or_sync_that_fails_can_be_tried_again(void **state)
@@ -284,12 +284,20 @@ static void a_write_or_sync_that_fails_can_be_tried_again(void **state)
 
 static void what_is_confirmed_outlives_a_power_loss(void **state)
 {
-    fault_walk_power_loss(work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_POWER}, 1, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_TORN}, 2, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_POWER}, STRIDE, work, check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_TORN}, STRIDE, work, check);
 }
 
 static void a_take_over_outlives_a_power_loss(void **state)
 {
-    fault_walk_power_loss(work_old, check);
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_POWER}, 2, work_old, check);
+    fault_walk((struct fault_plan){.kind = FAULT_SYNC, .way = FAULT_TORN}, 2, work_old, check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_POWER}, STRIDE, work_old,
+               check);
+    fault_walk((struct fault_plan){.kind = FAULT_WRITE, .way = FAULT_TORN}, STRIDE, work_old,
+               check);
 }
 
 int main(void)
