@@ -918,8 +918,8 @@ static void tell_tables(const struct life *l)
     static const char *const questions[] = {
         "SELECT count(*) || ' rows of an older logmill' FROM logs",
         "SELECT 'recent', last, rows, hex(first), hex(highest) FROM recent",
-        "SELECT 'segment', number, rows, erased, blocks, gone, hex(first), hex(last), "
-        "first_sequence, last_sequence, iif(cold, 'cold', 'hot') FROM segments",
+        ("SELECT 'segment', number, rows, erased, blocks, gone, hex(first), hex(last), "
+         "first_sequence, last_sequence, iif(cold, 'cold', 'hot') FROM segments"),
         "SELECT 'block', number, length(data) FROM blocks",
         "SELECT 'erased', block, rows FROM erased",
     };
