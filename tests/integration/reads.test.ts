@@ -14,6 +14,11 @@ import { overBoth } from '../support/servers/stores';
 const MANY = 60_000;
 const NEEDLE = 2_000; // one log of so many has it
 
+/** So many that a search takes several turns: the embedded store looks at more in one. */
+function manyTurns(settings: Record<string, string>): number {
+    return 'DATABASE_HOST' in settings ? MANY : 8 * MANY;
+}
+
 const ALL = 'since=2000-01-01&until=2100-01-01';
 
 /** Each is a second after the one before. */
@@ -97,18 +102,21 @@ function assertDescending(all: { searched_to: string | null }[]): void {
 
 /* ---- Parts ---- */
 
-overBoth('a rare filter is answered in parts that together are all, each once', async (server) => {
-    await fill(server, MANY);
+overBoth('a rare filter is answered in parts: together all, each once', async (server, { settings }) => {
+    const many = manyTurns(settings);
+    await fill(server, many);
     const path = `/logs?q=needle&limit=1000`;
     const found = await parts<Part>((cursor) => halfClosed(server, path + cursor));
     assert.ok(found.length > 2, `${found.length} parts`);
     assertDescending(found);
     const logs = found.flatMap((part) => part.logs);
     assertNewestFirst(logs);
-    assert.deepEqual(numbers(logs), needles(MANY));
+    assert.deepEqual(numbers(logs), needles(many));
     for (const part of found) {
         if (part.searched_to !== null) {
-            assert.ok(part.logs.every((log) => log.timestamp >= part.searched_to!));
+            // The last log may be of the microsecond before, of which not all was searched.
+            const others = part.logs.slice(0, -1);
+            assert.ok(others.every((log) => log.timestamp >= part.searched_to!));
         }
     }
     const whole = await get(server, path);
@@ -118,7 +126,8 @@ overBoth('a rare filter is answered in parts that together are all, each once', 
 });
 
 overBoth('counts in parts add up to the whole, cut buckets too', async (server, { settings }) => {
-    await fill(server, MANY);
+    const many = manyTurns(settings);
+    await fill(server, many);
     const path = `/logs/stats?${ALL}&bucket=86400000&not.q=needle`;
     const found = await parts<Stats>((cursor) => halfClosed(server, path + cursor));
     // PostgreSQL counts so few in one turn.
@@ -135,7 +144,7 @@ overBoth('counts in parts add up to the whole, cut buckets too', async (server, 
     const whole = (await get(server, path)).json<Stats>();
     assert.equal(whole.next, null);
     assert.equal(whole.searched_to, null);
-    assert.equal(whole.total, MANY - MANY / NEEDLE);
+    assert.equal(whole.total, many - many / NEEDLE);
     assert.equal(found.reduce((total, part) => total + part.total, 0), whole.total);
     assert.deepEqual(
         Object.fromEntries(sum),
@@ -147,14 +156,15 @@ overBoth('counts in parts add up to the whole, cut buckets too', async (server, 
 
 scenario('`slice` bounds the time of an answer; what it left out follows', async (lab) => {
     const server = await lab.start();
-    await fill(server, MANY);
+    const many = manyTurns({});
+    await fill(server, many);
     const searches = await Promise.all(
         Array.from({ length: 200 }, () =>
             parts<Part>((cursor) => get(server, `/logs?q=needle&limit=1000&slice=1${cursor}`)),
         ),
     );
     for (const found of searches) {
-        assert.deepEqual(numbers(found.flatMap((part) => part.logs)), needles(MANY));
+        assert.deepEqual(numbers(found.flatMap((part) => part.logs)), needles(many));
     }
     assert.ok(
         searches.some((found) => found.length > 1),
@@ -287,9 +297,9 @@ overBoth('a page, a log and /ready do not wait for searches', async (server, _st
     assert.ok(waiting > 0, 'all searches were done first');
 });
 
-overBoth('searches that nobody waits for any more end at once', async (server) => {
-    await fill(server, MANY);
-    const clients = await searches(server, 40);
+overBoth('searches that nobody waits for any more end at once', async (server, { settings }) => {
+    await fill(server, manyTurns(settings));
+    const clients = await searches(server, 'DATABASE_HOST' in settings ? 40 : 200);
     await eventually('searches', async () => (await reading(server)) > 20);
     const before = await metrics(server);
     clients.forEach((client) => client.close());
