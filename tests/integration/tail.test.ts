@@ -280,7 +280,8 @@ scenario(
             await postLots(server, 2500, { even: true });
             await postLots(server, 2500, { even: false });
             await quick.has(at + 5000);
-            before = at === 0 ? residentBytes(server.pid) : before;
+            // By then the store has sealed and compacted, for which it keeps some memory.
+            before = at < 20_000 ? residentBytes(server.pid) : before;
             await sleep(800);
         }
         const grown = residentBytes(server.pid) - before;
