@@ -111,7 +111,8 @@ static void a_schema_that_a_newer_logmill_only_added_to_is_used(void **state)
     struct store_append_result result;
     struct errbuf err = ERRBUF_INIT;
 
-    postgres_place_sql(p, "ALTER TABLE logmill_schema ADD COLUMN compatible_since int");
+    postgres_place_sql(p, "ALTER TABLE logmill_schema ADD COLUMN IF NOT EXISTS "
+                          "compatible_since int");
     postgres_place_sql(p, "ALTER TABLE logs ADD COLUMN tenant text NOT NULL DEFAULT ''");
     postgres_place_sql(p, "INSERT INTO logmill_schema(version, compatible_since)\n"
                           "SELECT 99, max(version) FROM logmill_schema");
