@@ -49,6 +49,13 @@ static void a_name_that_is_not_found_holds_nobody_for_longer_than_he_waits(void 
     assert_string_not_equal(err.text, "");
 }
 
+/* A lookup that nobody waits for any more goes on to the end of the program, with what it holds. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:__res_context_send\n";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
