@@ -15,6 +15,7 @@
 #include "block/raw.h"
 #include "block/select.h"
 #include "store/sqlite/internal.h"
+#include "store/sqlite/recent_store.h"
 #include "store/sqlite/segment.h"
 
 enum {
@@ -241,46 +242,6 @@ static int sift(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *
     return buffer_error(&e->logs) ? errbuf_fail(err, LM_ENOMEM, "no memory for recent logs") : 0;
 }
 
-/* Its numbers stay used: the end of the order of storing is that of `recent`, or kept. */
-static int drop_recent(struct sqlite_db *db, int64_t last, struct errbuf *err)
-{
-    static const char *const sql[] = {"UPDATE sequence SET last = max(last, ?)",
-                                      "DELETE FROM recent WHERE last = ?"};
-    int error = 0;
-
-    for (int i = 0; !error && i < 2; i++) {
-        sqlite3_stmt *stmt;
-
-        error = sqlite_db_statement(db, sql[i], &stmt, err);
-        if (error)
-            return error;
-        sqlite3_bind_int64(stmt, 1, last);
-        error = sqlite_db_run(db, stmt, err);
-    }
-    return error;
-}
-
-static int shorten_recent(struct store_sqlite_eraser *e, struct sqlite_db *db,
-                          const struct rest *rest, struct errbuf *err)
-{
-    char first[LOG_KEY_BYTES], highest[LOG_KEY_BYTES];
-    sqlite3_stmt *stmt;
-    int error = sqlite_db_statement(
-        db, "UPDATE recent SET rows = ?2, first = ?3, highest = ?4, logs = ?5 WHERE last = ?1",
-        &stmt, err);
-
-    if (error)
-        return error;
-    log_key_pack_ordered(&rest->first, first);
-    log_key_pack_ordered(&rest->highest, highest);
-    sqlite3_bind_int64(stmt, 1, rest->last);
-    sqlite3_bind_int64(stmt, 2, (int64_t)rest->rows);
-    sqlite3_bind_blob(stmt, 3, first, sizeof(first), SQLITE_STATIC);
-    sqlite3_bind_blob(stmt, 4, highest, sizeof(highest), SQLITE_STATIC);
-    sqlite3_bind_blob64(stmt, 5, e->logs.data, e->logs.len, SQLITE_STATIC);
-    return sqlite_db_run(db, stmt, err);
-}
-
 /* Rewrites the next row, after number `after`, that may hold any. LM_ENOTFOUND: there is none. */
 static int erase_next_recent(struct store_sqlite_eraser *e, struct sqlite_db *db, int64_t *after,
                              struct errbuf *err)
@@ -308,7 +269,15 @@ static int erase_next_recent(struct store_sqlite_eraser *e, struct sqlite_db *db
     *after = rest.last;
     if (rest.erased == 0)
         return 0;
-    return rest.rows > 0 ? shorten_recent(e, db, &rest, err) : drop_recent(db, rest.last, err);
+    if (rest.rows == 0)
+        return recent_store_delete(db, rest.last, err);
+    return recent_store_replace(db,
+                                &(struct recent_row){.last = rest.last,
+                                                     .rows = rest.rows,
+                                                     .first = rest.first,
+                                                     .highest = rest.highest,
+                                                     .logs = buffer_slice(&e->logs)},
+                                err);
 }
 
 static int erase_recent(struct store_sqlite_eraser *e, struct sqlite_db *db, struct errbuf *err)

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "block/raw.h"
 #include "block/select.h"
+#include "store/sqlite/recent_store.h"
 #include "store/sqlite/segment.h"
 
 enum {
@@ -123,45 +124,15 @@ static int keep_newer(struct slice logs, int64_t before_us, struct kept *kept, s
     return error;
 }
 
-static int rewrite_recent(struct sqlite_db *db, int64_t last, const struct kept *kept,
-                          struct errbuf *err)
+static int replace(struct sqlite_db *db, int64_t last, const struct kept *kept, struct errbuf *err)
 {
-    char first[LOG_KEY_BYTES], highest[LOG_KEY_BYTES];
-    sqlite3_stmt *stmt;
-    int error = sqlite_db_statement(db,
-                                    "UPDATE recent SET rows = ?2, first = ?3, highest = ?4, "
-                                    "logs = ?5 WHERE last = ?1",
-                                    &stmt, err);
-
-    if (error)
-        return error;
-    log_key_pack_ordered(&kept->first, first);
-    log_key_pack_ordered(&kept->highest, highest);
-    sqlite3_bind_int64(stmt, 1, last);
-    sqlite3_bind_int64(stmt, 2, (int64_t)kept->rows);
-    sqlite3_bind_blob(stmt, 3, first, sizeof(first), SQLITE_STATIC);
-    sqlite3_bind_blob(stmt, 4, highest, sizeof(highest), SQLITE_STATIC);
-    sqlite3_bind_blob64(stmt, 5, kept->logs.data, kept->logs.len, SQLITE_STATIC);
-    return sqlite_db_run(db, stmt, err);
-}
-
-/* Its number is not used again, though nothing in `recent` has it any more. */
-static int delete_recent(struct sqlite_db *db, int64_t last, struct errbuf *err)
-{
-    static const char *const statements[] = {"UPDATE sequence SET last = max(last, ?)",
-                                             "DELETE FROM recent WHERE last = ?"};
-    int error = 0;
-
-    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++) {
-        sqlite3_stmt *stmt;
-
-        error = sqlite_db_statement(db, statements[i], &stmt, err);
-        if (error)
-            break;
-        sqlite3_bind_int64(stmt, 1, last);
-        error = sqlite_db_run(db, stmt, err);
-    }
-    return error;
+    return recent_store_replace(db,
+                                &(struct recent_row){.last = last,
+                                                     .rows = kept->rows,
+                                                     .first = kept->first,
+                                                     .highest = kept->highest,
+                                                     .logs = buffer_slice(&kept->logs)},
+                                err);
 }
 
 static int thin_recent(struct sqlite_db *db, int64_t last, int64_t before_us, size_t *deleted,
@@ -190,7 +161,7 @@ static int thin_recent(struct sqlite_db *db, int64_t last, int64_t before_us, si
         left_out = 0;
     error = forgive_damage(error);
     if (!error && left_out > 0)
-        error = kept.rows > 0 ? rewrite_recent(db, last, &kept, err) : delete_recent(db, last, err);
+        error = kept.rows > 0 ? replace(db, last, &kept, err) : recent_store_delete(db, last, err);
     if (!error)
         *deleted += left_out;
     buffer_release(&kept.logs);
@@ -241,7 +212,7 @@ static int expire_recent(struct sqlite_db *db, int64_t before_us, size_t *delete
             error = thin_recent(db, stale[i].last, before_us, deleted, err);
             continue;
         }
-        error = delete_recent(db, stale[i].last, err);
+        error = recent_store_delete(db, stale[i].last, err);
         if (!error)
             *deleted += stale[i].whole;
     }
@@ -493,7 +464,7 @@ static int shrink_recent(struct sqlite_db *db, size_t *deleted, struct errbuf *e
     if (error || rows == 0)
         return error;
     *deleted += rows;
-    return delete_recent(db, last, err);
+    return recent_store_delete(db, last, err);
 }
 
 static int shrink_piece(struct sqlite_db *db, uint64_t excess, size_t *deleted, struct errbuf *err)

@@ -91,3 +91,42 @@ int recent_store_add(struct recent_store *s, const struct block_row *row, struct
     s->last = row->sequence;
     return 0;
 }
+
+int recent_store_replace(struct sqlite_db *db, const struct recent_row *row, struct errbuf *err)
+{
+    char first[LOG_KEY_BYTES], highest[LOG_KEY_BYTES];
+    sqlite3_stmt *stmt;
+    int error = sqlite_db_statement(
+        db, "UPDATE recent SET rows = ?2, first = ?3, highest = ?4, logs = ?5 WHERE last = ?1",
+        &stmt, err);
+
+    CHECK(row->rows > 0);
+    if (error)
+        return error;
+    log_key_pack_ordered(&row->first, first);
+    log_key_pack_ordered(&row->highest, highest);
+    sqlite3_bind_int64(stmt, 1, row->last);
+    sqlite3_bind_int64(stmt, 2, (int64_t)row->rows);
+    sqlite3_bind_blob(stmt, 3, first, sizeof(first), SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 4, highest, sizeof(highest), SQLITE_STATIC);
+    sqlite3_bind_blob64(stmt, 5, row->logs.data, row->logs.len, SQLITE_STATIC);
+    return sqlite_db_run(db, stmt, err);
+}
+
+int recent_store_delete(struct sqlite_db *db, int64_t last, struct errbuf *err)
+{
+    static const char *const statements[] = {"UPDATE sequence SET last = max(last, ?)",
+                                             "DELETE FROM recent WHERE last = ?"};
+    int error = 0;
+
+    for (size_t i = 0; !error && i < sizeof(statements) / sizeof(statements[0]); i++) {
+        sqlite3_stmt *stmt;
+
+        error = sqlite_db_statement(db, statements[i], &stmt, err);
+        if (error)
+            break;
+        sqlite3_bind_int64(stmt, 1, last);
+        error = sqlite_db_run(db, stmt, err);
+    }
+    return error;
+}

@@ -1,6 +1,7 @@
 /*
  * Storing logs in the table `recent`, in the order of storing: as many rows of it as they need,
- * each of the size that is wanted, or one log. In a transaction of the caller.
+ * each of the size that is wanted, or one log; and changing rows that are there. In a transaction
+ * of the caller.
  */
 #ifndef LOGMILL_STORE_SQLITE_RECENT_STORE_H
 #define LOGMILL_STORE_SQLITE_RECENT_STORE_H
@@ -32,5 +33,19 @@ int recent_store_add(struct recent_store *s, const struct block_row *row,
 
 /* What is still in memory goes into the table. */
 int recent_store_end(struct recent_store *s, struct errbuf *err) LM_MUST_CHECK;
+
+/* What a row that is there is to hold: at least one log. */
+struct recent_row {
+    int64_t last; /* its number, which stays, also if its last log goes */
+    uint64_t rows;
+    struct log_key first, highest;
+    struct slice logs; /* block/raw.h */
+};
+
+int recent_store_replace(struct sqlite_db *db, const struct recent_row *row,
+                         struct errbuf *err) LM_MUST_CHECK;
+
+/* The row goes; its number is not used again, though nothing in `recent` has it any more. */
+int recent_store_delete(struct sqlite_db *db, int64_t last, struct errbuf *err) LM_MUST_CHECK;
 
 #endif
