@@ -41,6 +41,8 @@ struct compaction {
     size_t rows_len;
     struct buffer texts; /* of these rows, one after the other */
     bool has_copied;     /* the step's block was taken over as it was */
+    bool has_taken;      /* since the beginning, a log … */
+    struct log_key last; /* … the last of which has this key */
     int64_t stored_us;   /* of these rows, the latest */
     int64_t damaged;
     uint64_t rows_encoded;
@@ -242,6 +244,7 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
 
     CHECK(!compact_is_under_way(c) && n > 0 && n <= COMPACT_SOURCES_MAX);
     c->drops_sequence = drops_sequence;
+    c->has_taken = false;
     c->damaged = 0;
     segment_builder_begin(c->builder, true, !drops_sequence);
     for (size_t i = 0; !error && i < n; i++) {
@@ -306,8 +309,15 @@ static bool is_full(const struct compaction *c, const struct record *r)
            (c->rows_len > 0 && c->texts.len + len > BLOCK_RAW_BYTES);
 }
 
+static void note_taken(struct compaction *c, const struct log_key *key)
+{
+    c->last = *key;
+    c->has_taken = true;
+}
+
 static void append_row(struct compaction *c, const struct record *r, uint64_t sequence)
 {
+    note_taken(c, &r->key);
     c->rows[c->rows_len++] = (struct block_row){.record = *r, .sequence = sequence};
     buffer_append_slice(&c->texts, r->level);
     buffer_append_slice(&c->texts, r->message);
@@ -317,7 +327,7 @@ static void append_row(struct compaction *c, const struct record *r, uint64_t se
 /* No log is in two segments; if one were, the second would be left out here. */
 static bool is_repeat(const struct compaction *c, const struct log_key *key)
 {
-    return c->rows_len > 0 && log_key_compare(&c->rows[c->rows_len - 1].record.key, key) == 0;
+    return c->has_taken && log_key_compare(&c->last, key) == 0;
 }
 
 /* Takes rows of the open block of `s` that come before `limit`, until the block is full. */
@@ -352,7 +362,8 @@ static bool is_to_be_copied(const struct compaction *c, const struct source *s,
     bool is_whole = head->rows >= c->sizes->block_rows || head->raw_bytes >= WHOLE_RAW_BYTES;
 
     return c->rows_len == 0 && !s->is_open && is_whole && s->segment.erased == 0 &&
-           s->segment.buckets > 0 && (!limit || log_key_compare(&head->last, limit) < 0);
+           s->segment.buckets > 0 && !is_repeat(c, &head->first) &&
+           (!limit || log_key_compare(&head->last, limit) < 0);
 }
 
 /* Takes the next block of `s` over; *taken is false if it has to be made anew. */
@@ -375,8 +386,10 @@ static int copy_block(struct compaction *c, struct source *s, struct sqlite_db *
                                      &s->heads[s->block], slice_of(s->bytes, s->block_source.len),
                                      buffer_slice(&s->filter), taken, err);
     close_block(s);
-    if (!error && *taken)
+    if (!error && *taken) {
+        note_taken(c, &s->heads[s->block].last);
         s->block++;
+    }
     return error;
 }
 

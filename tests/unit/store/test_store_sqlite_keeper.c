@@ -437,6 +437,28 @@ static void a_stop_in_the_middle_loses_and_doubles_nothing(void **state)
     }
 }
 
+/* No log is in two segments; if one is all the same, merging them leaves one, wherever a new block
+ * or segment begins. */
+static void a_log_that_is_in_two_segments_is_in_one_afterwards(void **state)
+{
+    struct world *w = *state;
+    struct compaction *c = compact_new(&w->sqlite->sizes);
+    size_t n = BLOCKS * BLOCK;
+    size_t first = make_some(w, 2 * n, T0, SECOND);
+    const int64_t numbers[] = {
+        store_some(w, first, n, false, clock_wall_us()),
+        store_some(w, first, n, true, clock_wall_us()),
+        store_some(w, first + n - 1, n + 1, false, clock_wall_us()),
+        store_some(w, first + 2 * n - 1, 1, false, clock_wall_us()),
+    };
+
+    begin(w, c, numbers, 4, false);
+    while (compact_is_under_way(c))
+        assert_int_equal(compact_step(c, &w->db, &err), 0);
+    check(w);
+    compact_free(c);
+}
+
 static void a_source_that_changes_meanwhile_is_not_replaced(void **state)
 {
     struct world *w = *state;
@@ -829,6 +851,7 @@ int main(void)
         TEST(segments_side_by_side_become_one_cold_one),
         TEST(overlapping_segments_are_merged_by_key_and_what_is_erased_is_left_out),
         TEST(a_stop_in_the_middle_loses_and_doubles_nothing),
+        TEST(a_log_that_is_in_two_segments_is_in_one_afterwards),
         TEST(a_source_that_changes_meanwhile_is_not_replaced),
         TEST(a_source_that_goes_meanwhile_does_not_come_back),
         TEST(numbers_that_are_dropped_can_no_longer_be_followed),
