@@ -109,13 +109,15 @@ int known_count_kept(struct known *k, struct sqlite_db *db, uint64_t left, uint6
     return error;
 }
 
+/* What has become less was sealed or deleted by somebody else. */
 static int refresh_recent(struct known *k, struct sqlite_db *db, uint64_t keep_rows,
                           struct errbuf *err)
 {
     int64_t first_row = k->first_row;
+    uint64_t rows = k->rows;
     int error = count_recent(k, db, err);
 
-    if (error || (k->is_known && k->first_row == first_row))
+    if (error || (k->is_known && k->first_row == first_row && k->rows >= rows))
         return error;
     k->kept_rows = k->rows < keep_rows ? k->rows : keep_rows;
     k->kept_bytes = k->rows > 0 ? k->bytes / k->rows * k->kept_rows : 0;
@@ -124,21 +126,23 @@ static int refresh_recent(struct known *k, struct sqlite_db *db, uint64_t keep_r
 
 static int read_all(struct known *k, struct sqlite_db *db, uint64_t keep_rows, struct errbuf *err)
 {
-    int64_t numbers[3];
+    int64_t numbers[4];
     int error = read_numbers(db,
                              "SELECT last, (SELECT min(last) FROM recent), "
-                             "(SELECT max(last) FROM recent) FROM sequence",
-                             numbers, 3, err);
+                             "(SELECT max(last) FROM recent), changes FROM sequence",
+                             numbers, 4, err);
 
     if (error)
         return error;
     if (!k->is_known)
         *k = (struct known){0};
     error = read_highest(k, db, err);
-    if (!error && (!k->is_known || numbers[1] != k->first_row || numbers[2] != k->last_row))
+    if (!error && (!k->is_known || numbers[1] != k->first_row || numbers[2] != k->last_row ||
+                   numbers[3] != k->changes))
         error = refresh_recent(k, db, keep_rows, err);
     if (error)
         return error;
+    k->changes = numbers[3];
     k->end = (uint64_t)(numbers[0] > numbers[2] ? numbers[0] : numbers[2]);
     k->is_known = true;
     return 0;

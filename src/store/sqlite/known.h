@@ -11,6 +11,7 @@
 struct known {
     bool is_known;
     uint32_t version;       /* of the data, as SQLite counts what is committed */
+    int64_t changes;        /* sequence.changes, when it was last read */
     uint64_t end;           /* the highest number in the order of storing */
     bool is_any;            /* something is stored, at least it was, … */
     struct log_key highest; /* … of no higher key than this */

@@ -463,6 +463,29 @@ static void numbers_are_not_used_again_when_all_has_gone(void **state)
 }
 
 /* What makes a seal fail, and the writer is to live with it. */
+/* It leaves a row with the number of the one that was there: only fewer logs. */
+static void what_somebody_else_has_sealed_does_not_count_as_recent(void **state)
+{
+    struct place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+    unsigned wait_ms = 0;
+
+    p->sizes.row_bytes = 100000;
+    open_writer(p);
+    append_run(p, 0, 50);
+    struct store_keeper *k = store_keeper_new(p->s, &err);
+    while (wait_ms == 0)
+        assert_int_equal(store_keeper_step(k, true, &wait_ms, &err), 0);
+    store_keeper_free(k);
+    assert_int_equal(run_sql(p, "SELECT sum(rows) FROM recent WHERE last = 50"), 10);
+    append_run(p, 50, 30);
+    check_file(p);
+    assert_int_equal(run_sql(p, "SELECT sum(rows) FROM recent"), 40);
+    append_run(p, 80, 40); /* 60 beside those 10 */
+    check_file(p);
+    assert_int_equal(run_sql(p, "SELECT sum(rows) FROM recent"), 10);
+}
+
 static void sealing_that_fails_does_not_keep_logs_from_being_stored(void **state)
 {
     struct place *p = *state;
@@ -829,6 +852,7 @@ int main(void)
         CASE(late_logs_stay_recent_until_they_are_many),
         CASE(logs_of_a_time_to_come_do_not_make_all_others_late),
         CASE(numbers_are_not_used_again_when_all_has_gone),
+        CASE(what_somebody_else_has_sealed_does_not_count_as_recent),
         CASE(sealing_that_fails_does_not_keep_logs_from_being_stored),
         CASE(without_memory_logs_are_stored_and_sealed_later),
         CASE(more_than_fits_into_memory_is_sealed_piece_by_piece),
