@@ -194,24 +194,27 @@ static void note_damage(struct store_sqlite_eraser *e, const struct errbuf *reas
     e->damage = *reason;
 }
 
-static int take_packed(sqlite3_stmt *stmt, int column, struct log_key *key, struct errbuf *err)
+/* A bound of all keys instead of a damaged one. */
+static struct log_key take_packed(sqlite3_stmt *stmt, int column, unsigned char bound)
 {
-    const char *packed = sqlite3_column_blob(stmt, column);
+    char packed[LOG_KEY_BYTES];
+    struct log_key key;
 
-    if (sqlite3_column_bytes(stmt, column) != LOG_KEY_BYTES)
-        return errbuf_fail(err, LM_EIO, "a key of recent logs is damaged");
-    log_key_unpack_ordered(packed, key);
-    return 0;
+    memset(packed, bound, sizeof(packed));
+    if (sqlite3_column_bytes(stmt, column) == LOG_KEY_BYTES)
+        memcpy(packed, sqlite3_column_blob(stmt, column), LOG_KEY_BYTES);
+    log_key_unpack_ordered(packed, &key);
+    return key;
 }
 
 /* What is behind a damage stays as it is, and its keys are not known. */
-static int keep_damaged(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *rest,
-                        struct slice logs, struct errbuf *err)
+static void keep_damaged(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *rest,
+                         struct slice logs)
 {
     buffer_append_slice(&e->logs, logs);
     rest->rows = (uint64_t)sqlite3_column_int64(stmt, 2) - rest->erased;
-    int error = take_packed(stmt, 3, &rest->first, err);
-    return error ? error : take_packed(stmt, 4, &rest->highest, err);
+    rest->first = take_packed(stmt, 3, 0);
+    rest->highest = take_packed(stmt, 4, 0xff);
 }
 
 /* Goes through the row that `stmt` stands on; what stays is in e->logs. */
@@ -235,9 +238,7 @@ static int sift(struct store_sqlite_eraser *e, sqlite3_stmt *stmt, struct rest *
     }
     if (error != LM_ENOTFOUND) {
         note_damage(e, &reason);
-        error = keep_damaged(e, stmt, rest, logs, err);
-        if (error)
-            return error;
+        keep_damaged(e, stmt, rest, logs);
     }
     return buffer_error(&e->logs) ? errbuf_fail(err, LM_ENOMEM, "no memory for recent logs") : 0;
 }
@@ -250,7 +251,8 @@ static int erase_next_recent(struct store_sqlite_eraser *e, struct sqlite_db *db
     sqlite3_stmt *stmt;
     int error = sqlite_db_statement(db,
                                     "SELECT last, logs, rows, first, highest FROM recent "
-                                    "WHERE last > ?3 AND highest >= ?1 AND first <= ?2 "
+                                    "WHERE last > ?3 AND (highest >= ?1 OR length(highest) <> 24) "
+                                    "AND (first <= ?2 OR length(first) <> 24) "
                                     "ORDER BY last LIMIT 1",
                                     &stmt, err);
 

@@ -168,7 +168,9 @@ static int thin_recent(struct sqlite_db *db, int64_t last, int64_t before_us, si
     return error;
 }
 
-/* Those rows that hold something too old: their numbers, and how many logs if they hold no other.
+/*
+ * Those rows that hold something too old, and such of which that is not known, since their keys are
+ * damaged: their numbers, and how many logs if they hold no other.
  */
 struct stale {
     int64_t last;
@@ -182,7 +184,9 @@ static int find_stale(struct sqlite_db *db, int64_t before_us, struct stale **st
     sqlite3_stmt *stmt;
     int rc;
     int error = bind_time(
-        db, "SELECT last, CASE WHEN highest < ?1 THEN rows ELSE 0 END FROM recent WHERE first < ?1",
+        db,
+        "SELECT last, CASE WHEN highest < ?1 AND length(highest) = 24 THEN rows ELSE 0 END "
+        "FROM recent WHERE first < ?1 OR length(first) <> 24",
         before_us, &stmt, err);
 
     *stale = NULL;

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "block/raw.h"
+
+_Static_assert(LOG_KEY_BYTES == 24, "the statements here name it");
 
 /* Counts the commits that this connection has made or seen. */
 static uint32_t data_version(struct sqlite_db *db)
@@ -66,11 +69,34 @@ static int raise_by(struct known *k, struct sqlite_db *db, const char *sql, int6
     return error;
 }
 
+/* Of rows of which the highest key is damaged: by those of their logs. */
+static int raise_by_damaged(struct known *k, struct sqlite_db *db, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int rc;
+    int error =
+        sqlite_db_statement(db, "SELECT logs FROM recent WHERE length(highest) <> 24", &stmt, err);
+
+    if (error)
+        return error;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct slice logs = sqlite_db_column_text(stmt, 0);
+        struct block_row row;
+
+        while (block_raw_next(&logs, &row, NULL) == 0)
+            raise_highest(k, &row.record.key);
+    }
+    if (rc != SQLITE_DONE)
+        error = sqlite_db_error(db, rc, err);
+    sqlite3_reset(stmt);
+    return error;
+}
+
 /* Of what is recent, only rows after `last_row` can be higher than what was known. */
 static int read_highest(struct known *k, struct sqlite_db *db, struct errbuf *err)
 {
     static const char *const queries[] = {
-        "SELECT max(highest) FROM recent WHERE last > ?",
+        "SELECT max(highest) FROM recent WHERE last > ? AND length(highest) = 24",
         "SELECT max(last) FROM segments",
         "SELECT max(last) FROM tombstones",
         "SELECT timestamp, id FROM logs ORDER BY timestamp DESC, id DESC LIMIT 1",
@@ -79,7 +105,7 @@ static int read_highest(struct known *k, struct sqlite_db *db, struct errbuf *er
 
     for (size_t i = 0; !error && i < sizeof(queries) / sizeof(queries[0]); i++)
         error = raise_by(k, db, queries[i], k->last_row, err);
-    return error;
+    return error ? error : raise_by_damaged(k, db, err);
 }
 
 static int count_recent(struct known *k, struct sqlite_db *db, struct errbuf *err)

@@ -190,34 +190,33 @@ static void sort_in(struct recent *recent, size_t sorted)
     free(added);
 }
 
-static int take_key(struct sqlite_db *db, sqlite3_stmt *stmt, int column, struct log_key *key,
-                    struct errbuf *err)
+/* A damaged one becomes `bound`, past which no key is: each log has its own, and a checksum. */
+static struct log_key take_key(sqlite3_stmt *stmt, int column, struct log_key bound)
 {
     struct slice packed = column_bytes(stmt, column);
 
-    if (packed.len != LOG_KEY_BYTES)
-        return errbuf_fail(err, LM_EIO, "%s is damaged: a key of recent logs has %zu bytes",
-                           db->path, packed.len);
-    log_key_unpack_ordered(packed.data, key);
-    return 0;
+    if (packed.len == LOG_KEY_BYTES)
+        log_key_unpack_ordered(packed.data, &bound);
+    return bound;
 }
 
 /* Columns: last, rows, first, highest, logs. */
 static int take_row(struct recent *recent, struct sqlite_db *db, sqlite3_stmt *stmt,
                     struct errbuf *err)
 {
-    struct recent_batch row = {.last = sqlite3_column_int64(stmt, 0),
-                               .logs = (uint32_t)sqlite3_column_int64(stmt, 1)};
+    struct log_key highest = {.timestamp_us = INT64_MAX};
     struct slice bytes = column_bytes(stmt, 4);
-    int error = take_key(db, stmt, 2, &row.low, err);
 
-    if (!error)
-        error = take_key(db, stmt, 3, &row.high, err);
-    if (!error && bytes.len > UINT32_MAX)
-        error =
-            errbuf_fail(err, LM_EIO, "%s is damaged: a row of recent logs is too long", db->path);
-    if (error)
-        return error;
+    memset(highest.id.bytes, 0xff, sizeof(highest.id.bytes));
+    if (bytes.len > UINT32_MAX)
+        return errbuf_fail(err, LM_EIO, "%s is damaged: a row of recent logs is too long",
+                           db->path);
+    struct recent_batch row = {
+        .last = sqlite3_column_int64(stmt, 0),
+        .logs = (uint32_t)sqlite3_column_int64(stmt, 1),
+        .low = take_key(stmt, 2, (struct log_key){.timestamp_us = INT64_MIN}),
+        .high = take_key(stmt, 3, highest),
+    };
     recent->rows = array_reserve(recent->rows, &recent->rows_capacity, recent->rows_len + 1,
                                  sizeof(*recent->rows));
     recent->rows[recent->rows_len++] = row;
