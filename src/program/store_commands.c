@@ -17,7 +17,10 @@
 #include "store/store.h"
 #include "json/writer.h"
 
-enum { TEXT_BYTES_MAX = 64 << 20 };
+enum {
+    TEXT_BYTES_MAX = 64 << 20,
+    COMPACT_FAILURES_MAX = 100, /* damaged segments that compacting passes over */
+};
 
 static int open_store(const struct config *config, struct store **store, struct errbuf *err)
 {
@@ -298,15 +301,25 @@ static int verify(struct store *store, const struct flags *flags, struct errbuf 
 
 /* ---- compact ---- */
 
+/* What is damaged is told, and left as it is: all else goes on. */
 static int compact(struct store *store, const struct flags *flags, struct errbuf *err)
 {
     uint64_t began_us = clock_monotonic_us();
     struct store_keeper *k = store_keeper_new(store, err);
-    unsigned wait_ms = 0;
+    unsigned wait_ms = 0, failures = 0;
     int error = k ? 0 : LM_EIO;
+    bool more = !error;
 
-    for (unsigned steps = 1; !error && wait_ms == 0; steps++) {
-        error = store_keeper_step(k, true, &wait_ms, err);
+    for (unsigned steps = 1; more; steps++) {
+        struct errbuf reason = ERRBUF_INIT;
+        int failure = store_keeper_step(k, true, &wait_ms, &reason);
+
+        if (failure && !error) { /* the first one is told */
+            error = failure;
+            *err = reason;
+        }
+        failures += failure != 0;
+        more = failure ? failure == LM_EIO && failures < COMPACT_FAILURES_MAX : wait_ms == 0;
         terminal_progress("compacting: step", steps, 0);
     }
     terminal_clear_status();

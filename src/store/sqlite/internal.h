@@ -16,6 +16,7 @@
  *   takeover.c rows of an older logmill to segments
  *   info.c     what the file is made of
  *   verify.c   whether all of it is whole
+ *   strays.c   what no segment has
  *   reader.c   what all reading calls have in common, single logs, cancelling
  *   recent.c   the recent logs, as a reader keeps them
  *   catalog.c  all that a reader knows of its snapshot

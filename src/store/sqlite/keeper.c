@@ -6,6 +6,7 @@
  *   at rest              ──► recent logs that fill a block are sealed
  *   a second has passed, ──► the list of segments is read, plan.c chooses
  *   and something changed
+ *   all is done at once  ──► once, what no segment has is deleted
  *
  * A connection of its own; nothing is held in the file from one step to the next.
  */
@@ -21,6 +22,7 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/plan.h"
 #include "store/sqlite/seal.h"
+#include "store/sqlite/strays.h"
 #include "store/sqlite/takeover.h"
 #include "store/sqlite/walk.h"
 
@@ -51,6 +53,9 @@ struct keeper {
     struct sqlite_db db; /* not open before the first step, and after an input/output error */
     struct compaction *compaction;
     struct takeover *takeover;
+    struct strays strays; /* that are still to be deleted, … */
+    bool has_strays;      /* … if there are any … */
+    bool sought_strays;   /* … which is looked for once, if all is done at once */
     unsigned retry_ms;
 
     bool takes_over; /* `logs` is not known to be empty */
@@ -113,6 +118,7 @@ void store_sqlite_keeper_free(struct store_keeper *base)
     close_db(k);
     compact_free(k->compaction);
     takeover_free(k->takeover);
+    strays_release(&k->strays);
     atomic_store(&k->s->append_pause_ms, 0);
     free(k->bad.items);
     free(k->alone.items);
@@ -455,6 +461,37 @@ static int forget(struct keeper *k, struct errbuf *err)
     return error;
 }
 
+static int find_strays(struct keeper *k, struct errbuf *err)
+{
+    int error = walk_begin(&k->db, err);
+
+    if (error)
+        return error;
+    strays_release(&k->strays);
+    error = strays_find(&k->db, &k->strays, err);
+    walk_end(&k->db);
+    k->sought_strays = k->has_strays = !error;
+    return error;
+}
+
+static int delete_strays(struct keeper *k, struct errbuf *err)
+{
+    int error = sqlite_db_begin(&k->db, err);
+
+    if (error)
+        return error;
+    error = strays_delete(&k->db, &k->strays, &k->has_strays, err);
+    if (!error)
+        error = sqlite_db_commit(&k->db, err);
+    if (error) {
+        sqlite_db_rollback(&k->db);
+        k->has_strays = k->sought_strays = false;
+        return error;
+    }
+    sqlite_db_checkpoint(&k->db);
+    return 0;
+}
+
 /* *worked: something was done, and there may be more. */
 static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err)
 {
@@ -491,6 +528,10 @@ static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err
     }
     if (k->takes_over)
         return take_over(k, err);
+    if (at_once && !k->sought_strays)
+        return find_strays(k, err);
+    if (k->has_strays)
+        return delete_strays(k, err);
     *worked = false;
     return 0;
 }

@@ -12,7 +12,6 @@
 
 enum {
     FILTER_HASHES_MAX = 1 << 16, /* of a block; one that has more may hold anything */
-    FILTER_PLACES = 1 << 20,     /* chunks that a segment can have */
     MARK_BYTES = 8,              /* a word of marks */
     SUM_BYTES = 4,               /* a checksum */
     BUILT_BYTES_MAX = 1 << 30,   /* ceilings because every buffer has one */
@@ -292,7 +291,7 @@ static int store_chunks(struct sqlite_db *db, int64_t segment, struct slice filt
 
         memcpy(piece, filter.data + at, len);
         sum_piece(slice_of(piece, len), piece + len);
-        sqlite3_bind_int64(stmt, 1, segment * FILTER_PLACES + number++);
+        sqlite3_bind_int64(stmt, 1, segment * SEGMENT_FILTER_PLACES + number++);
         sqlite3_bind_blob64(stmt, 2, piece, len + SUM_BYTES, SQLITE_STATIC);
         error = sqlite_db_run(db, stmt, err);
     }
@@ -514,7 +513,7 @@ int segment_filter_row(struct sqlite_db *db, const struct segment *s, uint64_t h
     buffer_clear(row);
     if (error)
         return error;
-    sqlite3_bind_int64(stmt, 1, s->number * FILTER_PLACES + (int64_t)(bucket / of_chunk));
+    sqlite3_bind_int64(stmt, 1, s->number * SEGMENT_FILTER_PLACES + (int64_t)(bucket / of_chunk));
     int rc = sqlite3_step(stmt);
     struct slice chunk;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -542,8 +541,8 @@ int segment_filter(struct sqlite_db *db, const struct segment *s, struct buffer 
     buffer_clear(filter);
     if (error)
         return error;
-    sqlite3_bind_int64(stmt, 1, s->number * FILTER_PLACES);
-    sqlite3_bind_int64(stmt, 2, (s->number + 1) * FILTER_PLACES);
+    sqlite3_bind_int64(stmt, 1, s->number * SEGMENT_FILTER_PLACES);
+    sqlite3_bind_int64(stmt, 2, (s->number + 1) * SEGMENT_FILTER_PLACES);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && is_whole) {
         struct slice chunk;
 
@@ -687,7 +686,7 @@ static int delete_blocks(struct sqlite_db *db, const struct block_head *heads, s
 static int delete_rest(struct sqlite_db *db, int64_t number, struct errbuf *err)
 {
     int error = run_on(db, "DELETE FROM filters WHERE place >= ? AND place < ?",
-                       number * FILTER_PLACES, (number + 1) * FILTER_PLACES, err);
+                       number * SEGMENT_FILTER_PLACES, (number + 1) * SEGMENT_FILTER_PLACES, err);
 
     return error ? error : run_on(db, "DELETE FROM segments WHERE number = ?", number, 0, err);
 }

@@ -17,7 +17,8 @@
 
 enum {
     SEGMENT_BLOCKS_MAX = 64,          /* of one segment */
-    SEGMENT_FILTER_CHUNK = 16 * 1024, /* bytes of a row of `filters`, about */
+    SEGMENT_FILTER_CHUNK = 16 * 1024, /* bytes of a row of `filters`, about … */
+    SEGMENT_FILTER_PLACES = 1 << 20,  /* … of which a segment can have so many */
 };
 
 struct segment {

@@ -17,6 +17,7 @@
 #include "store/inspect.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/segment.h"
+#include "store/sqlite/strays.h"
 #include "store/sqlite/walk.h"
 
 enum {
@@ -599,18 +600,38 @@ static int check_pages(struct check *c, struct errbuf *err)
     return error;
 }
 
+static void tell_strays(struct check *c, const char *what, size_t n, const char *reason)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%zu are %s: `logmill store compact` removes them", n, reason);
+    if (n > 0)
+        tell(c, what, NULL, NULL, 0, text);
+}
+
 /* What nothing leads to: it costs no log, but room. */
 static int check_strays(struct check *c, struct errbuf *err)
+{
+    struct strays strays;
+    int error = strays_find(&c->db, &strays, err);
+
+    if (!error) {
+        tell_strays(c, "the blocks", strays.blocks_len, "of no segment");
+        tell_strays(c, "the filters", strays.segments_len, "of segments that are not there");
+    }
+    strays_release(&strays);
+    return error;
+}
+
+static int check_rest(struct check *c, struct errbuf *err)
 {
     static const struct {
         const char *sql;
         const char *what;
         const char *reason;
-    } strays[] = {
-        {"SELECT count(*) - (SELECT coalesce(sum(blocks - gone), 0) FROM segments) FROM blocks",
-         "the blocks", "there are more or fewer than the segments have"},
+    } rest[] = {
         {"SELECT count(*) FROM erased WHERE block NOT IN (SELECT number FROM blocks)", "the marks",
-         "some are of blocks that are not there"},
+         "some are of blocks that are not there: `logmill store compact` removes them"},
         {"SELECT count(*) FROM tombstones WHERE length(keys) % 24 <> 0 OR length(keys) = 0 "
          "OR substr(keys, 1, 24) <> first OR substr(keys, -24) <> last",
          "the tombstones", "some are not what their rows say"},
@@ -619,12 +640,13 @@ static int check_strays(struct check *c, struct errbuf *err)
 
     if (error)
         return error;
-    for (size_t i = 0; !error && i < sizeof(strays) / sizeof(strays[0]); i++) {
+    error = check_strays(c, err);
+    for (size_t i = 0; !error && i < sizeof(rest) / sizeof(rest[0]); i++) {
         uint64_t n;
 
-        error = walk_number(&c->db, strays[i].sql, &n, err);
+        error = walk_number(&c->db, rest[i].sql, &n, err);
         if (!error && n != 0)
-            tell(c, strays[i].what, NULL, NULL, 0, strays[i].reason);
+            tell(c, rest[i].what, NULL, NULL, 0, rest[i].reason);
     }
     walk_end(&c->db);
     return error;
@@ -640,7 +662,7 @@ static int check_all(struct check *c, struct errbuf *err)
     if (!error)
         error = check_segments(c, err);
     if (!error)
-        error = check_strays(c, err);
+        error = check_rest(c, err);
     if (!error)
         error = walk_number(&c->db, "SELECT count(*) FROM logs", &old, err);
     if (!error)

@@ -295,7 +295,77 @@ static void a_log_that_is_there_twice_is_found(void **state)
 
 static void a_block_that_no_segment_has_is_found(void **state)
 {
-    assert_found(*state, "INSERT INTO blocks(data) VALUES(x'00')", "the blocks", "");
+    assert_found(*state, "INSERT INTO blocks(data) VALUES(x'00')", "the blocks",
+                 "1 are of no segment");
+}
+
+static void a_block_of_no_segment_is_found_though_another_is_missing(void **state)
+{
+    struct place *p = *state;
+    struct store_verified all;
+
+    sql(p, "DELETE FROM blocks WHERE number = " MIDDLE_BLOCK
+           "; INSERT INTO blocks(data) VALUES(x'00')");
+    verify(p, &all);
+    assert_int_equal(all.damages, 2);
+}
+
+static void a_filter_of_no_segment_is_found(void **state)
+{
+    assert_found(*state, "INSERT INTO filters SELECT 999 * 1048576 + 3, data FROM filters LIMIT 1",
+                 "the filters", "1 are of segments");
+}
+
+static void marks_of_no_block_are_found(void **state)
+{
+    assert_found(*state, "INSERT INTO erased SELECT 99999, rows, marks FROM erased LIMIT 1",
+                 "the marks", "not there");
+}
+
+/* All that a segment with damaged heads leaves behind, and more; nothing else goes. */
+static void compacting_removes_what_no_segment_has(void **state)
+{
+    struct place *p = *state;
+    struct store_verified all;
+    char text[128];
+    uint64_t logs;
+
+    verify(p, &all);
+    logs = all.logs;
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "INSERT INTO blocks(data) VALUES(zeroblob(%d))", 100 * i);
+        sql(p, text);
+    }
+    sql(p, "INSERT INTO erased SELECT number, 1, x'00' FROM blocks ORDER BY number DESC LIMIT 1");
+    sql(p, "INSERT INTO filters SELECT 999 * 1048576 + 3, data FROM filters LIMIT 1");
+    compact(p->s);
+    verify(p, &all);
+    assert_int_equal(all.damages, 0);
+    assert_in_range(all.logs, logs - 10, logs); /* those that are marked go */
+}
+
+static void blocks_are_left_while_a_segment_with_damaged_heads_may_have_them(void **state)
+{
+    struct place *p = *state;
+    struct store_verified all;
+    struct errbuf err = ERRBUF_INIT;
+    struct store_keeper *k = store_keeper_new(p->s, &err);
+    unsigned wait_ms = 0;
+
+    compact(p->s);
+    sql(p, "INSERT INTO blocks(data) VALUES(x'00')");
+    sql(p, "UPDATE segments SET heads = x'00' WHERE number = (SELECT max(number) FROM segments)");
+    while (wait_ms == 0)
+        (void)!store_keeper_step(k, true, &wait_ms, &err);
+    store_keeper_free(k);
+    verify(p, &all);
+    assert_true(all.damages > 0);
+    sql(p, "UPDATE sequence SET changes = changes + 1 WHERE "
+           "(SELECT count(*) FROM blocks) > (SELECT sum(blocks - gone) FROM segments)");
+    sql(p, "DELETE FROM segments WHERE heads = x'00'");
+    compact(p->s);
+    verify(p, &all);
+    assert_int_equal(all.damages, 0);
 }
 
 static void a_damaged_block_does_not_stop_info(void **state)
@@ -329,6 +399,11 @@ int main(void)
         CASE(a_recent_row_that_says_other_keys_is_found),
         CASE(a_log_that_is_there_twice_is_found),
         CASE(a_block_that_no_segment_has_is_found),
+        CASE(a_block_of_no_segment_is_found_though_another_is_missing),
+        CASE(a_filter_of_no_segment_is_found),
+        CASE(marks_of_no_block_are_found),
+        CASE(compacting_removes_what_no_segment_has),
+        CASE(blocks_are_left_while_a_segment_with_damaged_heads_may_have_them),
         CASE(a_damaged_block_does_not_stop_info),
     };
 
