@@ -250,7 +250,9 @@ static struct batch *send_add_batch(struct send *s)
         s->messages = array_reserve(s->messages, &s->messages_capacity, s->batches_capacity,
                                     sizeof(*s->messages));
         for (size_t i = old; i < s->batches_capacity; i++)
-            batch_init(&s->batches[i], s->in->limits.max_message_bytes);
+            batch_init(&s->batches[i],
+                       s->in->limits.no_older_readers ? MESSAGE_VERSION_READ : MESSAGE_V1,
+                       s->in->limits.max_message_bytes);
     }
     batch_clear(&s->batches[s->batches_len]);
     return &s->batches[s->batches_len++];

@@ -5,19 +5,21 @@
 
 #include "base/array.h"
 #include "base/xalloc.h"
+#include "message/packed.h"
 #include "message/version.h"
 #include "record/rules.h"
 #include "json/error.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
-static_assert(MESSAGE_VERSION_READ == 1, "read_batch knows version 1");
+static_assert(MESSAGE_VERSION_READ == 2, "read_batch knows version 1, read_packed 2");
 
 enum {
     /* A text grows at most so many times when written anew: one byte may become "\u007f". */
     JSON_GROWTH_MAX = 6,
     AROUND_DEPTH = 3,   /* levels around an item: those of a batch, with attributes as a member */
     KEPT_MESSAGES = 16, /* messages whose memory is kept for reuse */
+    FIRST_PACKED = 1024,
 };
 
 /* What the records of one message point into. */
@@ -33,6 +35,10 @@ struct message_reader {
     size_t messages_capacity;
     struct buffer item; /* text of one that is rejected */
     struct buffer seed; /* of an id */
+
+    struct record *packed; /* records of the message of version 2 that is read */
+    size_t packed_len;
+    size_t packed_capacity;
 };
 
 struct message_reader *message_reader_new(void)
@@ -84,6 +90,7 @@ void message_reader_free(struct message_reader *r)
     record_item_scratch_release(&r->scratch);
     buffer_release(&r->item);
     buffer_release(&r->seed);
+    free(r->packed);
     free(r);
 }
 
@@ -181,11 +188,47 @@ static int read_batch(struct reading *m, yyjson_val *root, struct errbuf *reason
     if (!yyjson_is_raw(version))
         return errbuf_fail(reason, LM_EINVAL, "the batch version is not a number");
     if (!slice_equal(json_text(version), SLICE_LITERAL("1")))
-        return errbuf_fail(reason, LM_EINVAL, "unknown batch version %.*s, this logmill reads %d",
-                           SLICE_ARG(json_text(version)), MESSAGE_VERSION_READ);
+        return errbuf_fail(reason, LM_EINVAL,
+                           "unknown batch version %.*s, as JSON this logmill reads %d",
+                           SLICE_ARG(json_text(version)), MESSAGE_V1);
     if (!yyjson_is_arr(logs))
         return errbuf_fail(reason, LM_EINVAL, "the batch has no array \"logs\"");
     return read_items(m, logs);
+}
+
+static int add_packed(struct message_reader *r, const struct record *record)
+{
+    if (r->packed_len == r->packed_capacity) {
+        size_t capacity = r->packed_capacity ? r->packed_capacity * 2 : FIRST_PACKED;
+        struct record *records = try_realloc(r->packed, capacity * sizeof(*records));
+
+        if (!records)
+            return LM_ENOMEM;
+        r->packed = records;
+        r->packed_capacity = capacity;
+    }
+    r->packed[r->packed_len++] = *record;
+    return 0;
+}
+
+/* All are read before the first is handed over: from a message that is wrong nothing is taken. */
+static int read_packed(struct reading *m, struct slice text, struct errbuf *reason)
+{
+    struct message_reader *r = m->r;
+    int error = packed_open(&text, reason);
+
+    r->packed_len = 0;
+    while (!error && text.len > 0) {
+        struct record record;
+
+        if (packed_next(&text, &record))
+            return errbuf_fail(reason, LM_EINVAL, "log %zu of the batch cannot be understood",
+                               r->packed_len);
+        error = add_packed(r, &record);
+    }
+    for (size_t i = 0; !error && i < r->packed_len; i++)
+        error = m->sink(&r->packed[i], m->ctx);
+    return error;
 }
 
 static int say_no_json(struct slice text, struct errbuf *reason)
@@ -200,14 +243,13 @@ static int say_no_json(struct slice text, struct errbuf *reason)
 int message_reader_read(struct message_reader *r, const struct message_source *source,
                         record_sink *sink, message_reject *reject, void *ctx, struct errbuf *reason)
 {
-    struct reading m = {.r = r,
-                        .memory = next_memory(r),
-                        .source = source,
-                        .sink = sink,
-                        .reject = reject,
-                        .ctx = ctx};
+    struct reading m = {.r = r, .source = source, .sink = sink, .reject = reject, .ctx = ctx};
     struct slice text = json_without_bom(source->body);
     size_t nuls = 0;
+
+    if (packed_is(source->body))
+        return read_packed(&m, source->body, reason);
+    m.memory = next_memory(r);
 
     int error = json_doc_read_cleaned(&m.memory->doc, text, &nuls);
     if (error)

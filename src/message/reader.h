@@ -1,8 +1,8 @@
 /*
  * From the text of a queue message to records, whoever has sent it: a batch of ours (version.h), a
- * bare log, or an array of logs. A log follows the rules of record/rules.h; of limits.h only
- * RECORD_STORED_DEPTH_MAX is looked at. U+0000 in texts becomes U+FFFD. A reader belongs to one
- * thread and reuses its memory: nothing is allocated per log once warm.
+ * bare log, or an array of logs, both in JSON. A log follows the rules of record/rules.h; of
+ * limits.h only RECORD_STORED_DEPTH_MAX is looked at. U+0000 in texts becomes U+FFFD. A reader
+ * belongs to one thread and reuses its memory: nothing is allocated per log once warm.
  */
 #ifndef LOGMILL_MESSAGE_READER_H
 #define LOGMILL_MESSAGE_READER_H
@@ -36,10 +36,11 @@ typedef int message_reject(struct slice item, const char *reason, void *ctx);
 /*
  * Hands the logs of `m` to `sink`, in order, and what is no log to `reject`. A log without an id
  * gets one derived from the message's and its index, and without a timestamp sent_us, so that a
- * redelivery gives the same records. Slices that `sink` gets live until message_reader_reset, so
- * that a worker can collect the records of many messages; the record itself is to be copied.
- * Returns 0; LM_EINVAL with `reason` filled if the whole message cannot be understood (nothing was
- * handed over); LM_ENOMEM; or the error of a callback, which ends the reading.
+ * redelivery gives the same records. Slices that `sink` gets live until message_reader_reset, as
+ * long as the body does, so that a worker can collect the records of many messages; the record
+ * itself is to be copied. Returns 0; LM_EINVAL with `reason` filled if the whole message cannot be
+ * understood (nothing was handed over); LM_ENOMEM; or the error of a callback, which ends the
+ * reading.
  */
 int message_reader_read(struct message_reader *r, const struct message_source *m, record_sink *sink,
                         message_reject *reject, void *ctx, struct errbuf *reason) LM_MUST_CHECK;

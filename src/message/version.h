@@ -2,12 +2,23 @@
  * The text of a queue message. writer.h makes it, reader.h understands it; nothing else in the
  * house knows it.
  *
- * Version 1, the only one:
+ * Version 1, for queues that others than this build may read (SQS):
  *
  *   {"v":1,"logs":[{"id":"…","timestamp":"…","level":"…","message":"…","attributes":{…}}, …]}
  *
  * A log is as record_append_json writes it. Members that the reader does not know become attributes
  * of their log; what it does not know beside "v" and "logs" it passes over.
+ *
+ * Version 2, for a queue that no build before it can open (queue_limits.no_older_readers), so that
+ * what was read and judged once is neither escaped nor parsed again:
+ *
+ *   v2 CHECKSUM\n            16 hexadecimal digits, over all that follows (packed.c)
+ *   KEY LEVEL MESSAGE ATTRIBUTES\n
+ *                            of each log: its key as a cursor (record/key.h), and the bytes of …
+ *   …\n                      … these three, as in struct record, one behind the other
+ *
+ * It is a text in UTF-8 as well, which people can read; but it may hold characters that SQS does
+ * not take.
  *
  * Writers and readers are not of one build: several processes share a queue while they are renewed
  * one by one, a message waits as long as its queue keeps it (SQS: 14 days; a dead letter for ever),
@@ -17,18 +28,21 @@
  *   2. Teach reader.c to read it; the older ones stay, for ever. Put a message of it, as text,
  *      into tests/unit/message/test_reader.c, beside those of the others, which are not changed.
  *   3. Release that. It still writes N.
- *   4. In a later release, which then is "compatible since" that one, let writer.c write it and
- *      raise MESSAGE_VERSION_WRITTEN.
+ *   4. In a later release, which then is "compatible since" that one, let writer.c write it.
  *
- * A member that may be left out needs no new version: the reader of the build before keeps it as
- * an attribute, if that does no harm.
+ * The embedded queue needs no 3: its file says itself who may open it. A step of its schema
+ * (queue/sqlite/file.c) and the number of that as COMPATIBLE_SINCE keep the builds before out.
+ *
+ * A member that may be left out of version 1 needs no new one: the reader of the build before keeps
+ * it as an attribute, if that does no harm.
  */
 #ifndef LOGMILL_MESSAGE_VERSION_H
 #define LOGMILL_MESSAGE_VERSION_H
 
-enum {
-    MESSAGE_VERSION_WRITTEN = 1,
-    MESSAGE_VERSION_READ = 1, /* the newest */
+enum message_version {
+    MESSAGE_V1 = 1,
+    MESSAGE_V2 = 2,
+    MESSAGE_VERSION_READ = 2, /* the newest */
 };
 
 #define MESSAGE_V1_HEAD "{\"v\":1,\"logs\":["

@@ -1,19 +1,21 @@
 /*
- * The text of one queue message while it grows: {"v":1,"logs":[record,record,…]} (version.h).
+ * The text of one queue message while it grows (version.h).
  *
  * Always true (batch_check): count is the number of records in it; the text is empty if count is 0,
- * else complete but for its closing "]}", for which there is room.
+ * else complete but for its end (version 1: "]}", for which there is room) and its checksum (2).
  */
 #ifndef LOGMILL_MESSAGE_WRITER_H
 #define LOGMILL_MESSAGE_WRITER_H
 
 #include "base/buffer.h"
+#include "message/version.h"
 #include "record/record.h"
 
 struct batch {
     struct buffer text;
     size_t count;     /* records */
     size_t max_bytes; /* of the finished text */
+    enum message_version version;
 };
 
 /* A point in a batch to which it can be cut back. */
@@ -26,7 +28,7 @@ struct batch_mark {
 void batch_check(const struct batch *b);
 
 /* An empty batch whose finished text is at most `max_bytes`. */
-void batch_init(struct batch *b, size_t max_bytes);
+void batch_init(struct batch *b, enum message_version version, size_t max_bytes);
 void batch_release(struct batch *b);
 
 /* Empties `b`, keeping its memory. */
@@ -43,8 +45,8 @@ struct batch_mark batch_mark(const struct batch *b);
 void batch_rewind(struct batch *b, struct batch_mark mark);
 
 /*
- * Adds those of the records of `from` that lie between two marks of it. Returns 0, LM_ETOOBIG or
- * LM_ENOMEM, as batch_append does.
+ * Adds those of the records of `from`, of the same version, that lie between two marks of it.
+ * Returns 0, LM_ETOOBIG or LM_ENOMEM, as batch_append does.
  */
 int batch_append_part(struct batch *b, const struct batch *from, struct batch_mark begin,
                       struct batch_mark end) LM_MUST_CHECK;

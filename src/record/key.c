@@ -59,6 +59,18 @@ void log_key_unpack_ordered(const char in[LOG_KEY_BYTES], struct log_key *key)
 
 static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* The number of each of them, plus 1; 0: not one of them. */
+static const unsigned char DIGITS[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
+
 void log_key_format_cursor(const struct log_key *key, char out[LOG_KEY_CURSOR_LEN])
 {
     char bytes[LOG_KEY_BYTES];
@@ -91,11 +103,11 @@ int log_key_parse_cursor(struct slice text, struct log_key *key)
         unsigned group = 0;
 
         for (int k = 0; k < 4; k++) {
-            const char *digit = memchr(BASE64URL, text.data[at++], sizeof(BASE64URL) - 1);
+            unsigned digit = DIGITS[(unsigned char)text.data[at++]];
 
-            if (!digit)
+            if (digit == 0)
                 return LM_EINVAL;
-            group = group << 6 | (unsigned)(digit - BASE64URL);
+            group = group << 6 | (digit - 1);
         }
         bytes[i] = (char)(group >> 16);
         bytes[i + 1] = (char)(group >> 8);

@@ -288,7 +288,7 @@ static int note_dead_record(struct worker_thread *t, const struct record *r, con
     struct batch text;
 
     t->message = t->origins[r - t->records];
-    batch_init(&text, SIZE_MAX / 2);
+    batch_init(&text, MESSAGE_V1, SIZE_MAX / 2); /* for people, whatever the queue is */
     int error = batch_append(&text, r);
     if (!error)
         error = note_dead(batch_finish(&text), reason, t);

@@ -147,8 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *memory = fastapi_log.memory_new(NULL);
     struct message_reader *r = message_reader_new();
     struct slice body = slice_of((const char *)data + 1, size - 1);
-    batch_init(&first, OUTPUT_MAX);
-    batch_init(&second, OUTPUT_MAX);
+    batch_init(&first, MESSAGE_V1, OUTPUT_MAX);
+    batch_init(&second, MESSAGE_V1, OUTPUT_MAX);
     if (data[0] % 4 == 3)
         error = parse_message(r, body, &first, check_reject);
     else

@@ -23,6 +23,7 @@ static struct queue_limits limits(const struct queue *base)
         .send_slots = QUEUE_SQLITE_SEND_SLOTS,
         .max_consumers = QUEUE_SQLITE_MAX_CONSUMERS,
         .atomic_send = true,
+        .no_older_readers = true, /* COMPATIBLE_SINCE in file.c */
         .in_order = true,
     };
 }

@@ -115,7 +115,7 @@ static void its_logs_come_out_of_the_queue_as_they_went_in(void)
     struct log_key keys[KEPT_MAX];
     struct batch b;
 
-    batch_init(&b, 1 << 20);
+    batch_init(&b, MESSAGE_V1, 1 << 20);
     assert_int_equal(parse(c->good), 0);
     for (size_t i = 0; i < kept.records_len; i++) {
         keys[i] = kept.records[i].key;

@@ -173,9 +173,10 @@ static void a_ticket_is_told_once_its_logs_are_durable(void **state)
 
     struct found found = drain();
     assert_int_equal(found.messages, 1);
-    const char *one = strstr(found.text, "\"one\"");
-    const char *two = strstr(found.text, "\"two\"");
-    const char *three = strstr(found.text, "\"three\"");
+    assert_ptr_equal(strstr(found.text, "v2 "), found.text);
+    const char *one = strstr(found.text, "infoone\n");
+    const char *two = strstr(found.text, "infotwo\n");
+    const char *three = strstr(found.text, "infothree\n");
     assert_true(one && two && three && one < two && two < three);
 }
 
@@ -202,8 +203,8 @@ static void a_cancelled_ticket_leaves_nothing_behind(void **state)
         uv_run(&loop, UV_RUN_ONCE);
 
     struct found found = drain();
-    assert_non_null(strstr(found.text, "\"kept\""));
-    assert_non_null(strstr(found.text, "\"kept, too\""));
+    assert_non_null(strstr(found.text, "kept\n"));
+    assert_non_null(strstr(found.text, "kept, too\n"));
     assert_null(strstr(found.text, "taken back"));
     assert_int_equal(owners[1].told, 0);
 }
@@ -333,6 +334,15 @@ static void the_ticket_to_blame_is_refused_alone(void **state)
     }
 }
 
+/* What only builds that know version 2 can open gets that; all others get version 1. */
+static void messages_are_of_a_version_that_all_readers_know(void **state)
+{
+    take_one(&owners[0], "one");
+    flush_until_told(1);
+    assert_int_equal(picky.sends, 1);
+    assert_ptr_equal(strstr(picky.texts[0], "{\"v\":1,\"logs\":[{"), picky.texts[0]);
+}
+
 /* Logs of one ticket that do not fit behind those of others go into the next send, all of them. */
 static void a_ticket_is_never_in_two_sends(void **state)
 {
@@ -441,6 +451,7 @@ int main(void)
         WITH(a_log_larger_than_a_message_is_refused, ),
         WITH(no_room_in_the_account_is_told_at_commit, ),
         WITH(the_ticket_to_blame_is_refused_alone, _picky),
+        WITH(messages_are_of_a_version_that_all_readers_know, _picky),
         WITH(a_ticket_is_never_in_two_sends, _picky),
         WITH(logs_that_pass_one_message_together_are_refused, _picky),
 #ifdef LOGMILL_CHECKS

@@ -6,6 +6,7 @@
 #include "../cmocka_all.h"
 #include "../record/deep_log.h"
 #include "../record/kept_records.h"
+#include "message/packed.h"
 #include "message/writer.h"
 #include "record/limits.h"
 
@@ -48,7 +49,7 @@ static void assert_message(const char *body, size_t records, size_t rejects)
     assert_int_equal(kept.rejects_len, rejects);
 }
 
-static void a_batch_gives_back_the_records_it_was_made_of(void **state)
+static void gives_back_the_records_it_was_made_of(enum message_version version)
 {
     struct batch b;
     struct kept sent;
@@ -59,7 +60,7 @@ static void a_batch_gives_back_the_records_it_was_made_of(void **state)
                    "{\"message\":\"\",\"level\":\"b\",\"timestamp\":\"9999-12-31T23:59:59.999999\","
                    "\"attributes\":{\"attributes\":{\"message\":1}}}]",
                    4, 0);
-    batch_init(&b, 1 << 20);
+    batch_init(&b, version, 1 << 20);
     for (size_t i = 0; i < kept.records_len; i++)
         assert_int_equal(batch_append(&b, &kept.records[i]), 0);
     sent = kept;
@@ -76,6 +77,12 @@ static void a_batch_gives_back_the_records_it_was_made_of(void **state)
     }
     kept_forget(&sent);
     batch_release(&b);
+}
+
+static void a_batch_gives_back_the_records_it_was_made_of(void **state)
+{
+    gives_back_the_records_it_was_made_of(MESSAGE_V1);
+    gives_back_the_records_it_was_made_of(MESSAGE_V2);
 }
 
 static void a_message_may_be_a_bare_record_or_an_array(void **state)
@@ -139,8 +146,10 @@ static void assert_not_understood(const char *body, const char *why)
 
 static void a_message_that_cannot_be_understood_says_why(void **state)
 {
-    assert_not_understood("{\"v\":2,\"logs\":[]}", "unknown batch version 2, this logmill reads 1");
-    assert_not_understood("{\"v\":1.0,\"x\":1}", "unknown batch version 1.0, this logmill reads 1");
+    assert_not_understood("{\"v\":2,\"logs\":[]}",
+                          "unknown batch version 2, as JSON this logmill reads 1");
+    assert_not_understood("{\"v\":1.0,\"x\":1}",
+                          "unknown batch version 1.0, as JSON this logmill reads 1");
     assert_not_understood("{\"v\":\"1\",\"logs\":[]}", "the batch version is not a number");
     assert_not_understood("{\"v\":1,\"logs\":{}}", "the batch has no array \"logs\"");
     assert_not_understood("{\"v\":1}", "the batch has no array \"logs\"");
@@ -150,24 +159,103 @@ static void a_message_that_cannot_be_understood_says_why(void **state)
                           "not JSON: Expecting value at character 29");
 }
 
+#define V1_TEXT                                                                                    \
+    "{\"v\":1,\"logs\":[{\"id\":\"" ID "\",\"timestamp\":\"2024-11-19T17:10:33.643456Z\","         \
+    "\"level\":\"info\",\"message\":\"a \\\"b\\\"\",\"attributes\":{\"n\":1.50}},{\"id\":\"" ID    \
+    "\",\"timestamp\":\"2024-11-19T17:10:33.643456Z\",\"level\":\"\",\"message\":\"\","            \
+    "\"attributes\":{}}]}"
+#define V2_KEY "AAYnRxxxxcABk0Vniat83o8BI0VniavN"
+#define V2_LOGS V2_KEY " 4 5 10\ninfoa \"b\"{\"n\":1.50}\n" V2_KEY " 0 0 0\n\n"
+#define V2_TEXT "v2 42f4c2f4814b3479\n" V2_LOGS
+
 /* One text of each version, as it was written: they are never changed. */
 static void messages_of_every_version_are_read(void **state)
 {
-    char id[UUID_TEXT_LEN + 1] = "";
+    static const char *const texts[] = {V1_TEXT, V2_TEXT};
 
-    assert_message("{\"v\":1,\"logs\":[{\"id\":\"" ID "\",\"timestamp\":"
-                   "\"2024-11-19T17:10:33.643456Z\",\"level\":\"info\",\"message\":\"a \\\"b\\\"\","
-                   "\"attributes\":{\"n\":1.50}},{\"id\":\"" ID "\",\"timestamp\":"
-                   "\"2024-11-19T17:10:33.643456Z\",\"level\":\"\",\"message\":\"\","
-                   "\"attributes\":{}}]}",
-                   2, 0);
-    assert_int_equal(kept.records[0].key.timestamp_us, ID_US + 456);
-    uuid_format(&kept.records[0].key.id, id);
-    assert_string_equal(id, ID);
-    assert_string_equal(kept.records[0].level.data, "info");
-    assert_string_equal(kept.records[0].message.data, "a \"b\"");
-    assert_string_equal(kept.records[0].attributes.data, "{\"n\":1.50}");
-    assert_string_equal(kept.records[1].attributes.data, "");
+    for (size_t i = 0; i < 2; i++) {
+        char id[UUID_TEXT_LEN + 1] = "";
+
+        assert_message(texts[i], 2, 0);
+        assert_int_equal(kept.records[0].key.timestamp_us, ID_US + 456);
+        uuid_format(&kept.records[0].key.id, id);
+        assert_string_equal(id, ID);
+        assert_string_equal(kept.records[0].level.data, "info");
+        assert_string_equal(kept.records[0].message.data, "a \"b\"");
+        assert_string_equal(kept.records[0].attributes.data, "{\"n\":1.50}");
+        assert_string_equal(kept.records[1].attributes.data, "");
+    }
+}
+
+/* Whatever bit of it is another one than was written, and wherever it ends. */
+static void nothing_is_taken_of_a_batch_that_is_damaged(void **state)
+{
+    static const char whole[] = V2_TEXT;
+    char damaged[sizeof(whole)];
+    size_t len = sizeof(whole) - 1;
+
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        if (bit / 8 > 2 && bit / 8 < 19 && (bit & 7) == 5 && whole[bit / 8] > '9')
+            continue; /* digits of the checksum may be capitals */
+        memcpy(damaged, whole, sizeof(whole));
+        damaged[bit / 8] ^= (char)(1 << (bit & 7));
+        assert_int_equal(parse_message(slice_of(damaged, len)), LM_EINVAL);
+        assert_int_equal(kept.records_len, 0);
+        assert_true(strlen(reason.text) > 0);
+    }
+    for (size_t n = 0; n < len; n++) {
+        assert_int_equal(parse_message(slice_of(whole, n)), LM_EINVAL);
+        assert_int_equal(kept.records_len + kept.rejects_len, 0);
+    }
+    assert_not_understood("v2 0123456789abcdef\n",
+                          "the batch is damaged: its checksum is not that of its text");
+}
+
+/* Reads `logs` with the head and the checksum of a batch of version 2. */
+static int parse_packed(const char *logs)
+{
+    struct buffer b;
+
+    buffer_init(&b, 4096);
+    packed_begin(&b);
+    buffer_append_string(&b, logs);
+    packed_seal(b.data, b.len);
+    int error = parse_message(buffer_slice(&b));
+    buffer_release(&b);
+    return error;
+}
+
+/* Its checksum is right: whoever wrote it has made a mistake. */
+static void nothing_is_taken_of_a_batch_that_is_written_wrong(void **state)
+{
+    static const char *const logs[] = {
+        "\n",
+        V2_KEY,
+        V2_KEY " 1 1 1\nab",
+        V2_KEY " 1 1 1\nab{",
+        V2_KEY " 1 1 9\nab{}\n",
+        V2_KEY " 1 1 18446744073709551615\nab{}\n",
+        V2_KEY " 1 1 9999999999\nab{}\n",
+        V2_KEY "  1 1 0\nab\n",
+        V2_KEY " 1 1 \nab\n",
+        V2_KEY " 1 1\nab\n",
+        V2_KEY " 1 1 0 \nab\n",
+        V2_KEY " -1 1 0\nb\n",
+        "AAYnRfaJ8AABk0Vniat83o8BI0VniavN 0 0 0\n\n", /* whose id has another time */
+        "!" V2_KEY " 0 0 0\n\n",
+    };
+
+    assert_int_equal(parse_packed(""), 0);
+    assert_int_equal(parse_packed(V2_LOGS V2_LOGS), 0);
+    assert_int_equal(kept.records_len, 4);
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+        char text[512];
+
+        snprintf(text, sizeof(text), "%s%s", V2_LOGS, logs[i]);
+        assert_int_equal(parse_packed(text), LM_EINVAL);
+        assert_int_equal(kept.records_len + kept.rejects_len, 0);
+        assert_string_equal(reason.text, "log 2 of the batch cannot be understood");
+    }
 }
 
 /* What was acknowledged before a limit existed, or comes from others, is stored. */
@@ -292,6 +380,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_of_every_version_are_read),
+        cmocka_unit_test(nothing_is_taken_of_a_batch_that_is_damaged),
+        cmocka_unit_test(nothing_is_taken_of_a_batch_that_is_written_wrong),
         cmocka_unit_test(a_message_may_pass_every_limit_of_the_entrance),
         cmocka_unit_test(a_batch_gives_back_the_records_it_was_made_of),
         cmocka_unit_test(a_message_may_be_a_bare_record_or_an_array),
