@@ -2,17 +2,20 @@
  * The end of a run: every log that the api gives, page by page, is held against the ledger, and the
  * ids against those of the store itself.
  */
+import { eventually } from '../support/harness';
 import { get } from '../support/http';
 import type { Log, Page } from '../support/logs';
-import { type Book, Fate, type Ledger } from './ledger';
+import { type Book, Fate, type Ledger, Stay } from './ledger';
 import { compare } from './readers';
-import type { Door, Setup } from './setups';
+import { CLOCK_DAYS, DAY_MS, type Door, KEPT_DAYS, type Setup } from './setups';
 import { expected } from './writers';
 
 /** What was found of one writer's requests: how often each of its logs is there. */
 type Found = Map<number, number[]>;
 
 const EXAMPLES = 5;
+/** Retention looks every ten seconds, and deletes some at a time. */
+const EXPIRED_MS = 90_000;
 
 export class Check {
     private readonly found = new Map<string, Found>();
@@ -27,6 +30,7 @@ export class Check {
     }
 
     async run(door: Door): Promise<void> {
+        await this.expired(door);
         await this.readAll(door);
         for (const book of this.books.values()) {
             this.judge(book, this.found.get(book.name) ?? new Map<number, number[]>());
@@ -40,6 +44,24 @@ export class Check {
             );
         }
         this.ledger.figures['logs stored'] = ids.length;
+    }
+
+    /** Until nothing is there that is too old. */
+    private async expired(door: Door): Promise<void> {
+        for (const [query, days] of [
+            ['', KEPT_DAYS.all],
+            ['level=debug&', KEPT_DAYS.debug],
+        ] as const) {
+            const until = new Date(Date.now() - (days + CLOCK_DAYS) * DAY_MS).toISOString();
+            await eventually(
+                'what is too old to be gone',
+                async () => {
+                    const answer = await get(door, `/logs?limit=1&${query}until=${until}`);
+                    return answer.status === 200 && answer.json<Page>().logs.length === 0;
+                },
+                EXPIRED_MS,
+            ).catch((error: unknown) => this.ledger.find(String(error)));
+        }
     }
 
     private async readAll(door: Door): Promise<void> {
@@ -114,6 +136,13 @@ export class Check {
             this.ledger.count(`logs ${counted[sent.fate] ?? 'in doubt'}`, sent.logs);
             if (times?.some((t) => t > 1)) {
                 say('is there more than once', n, times);
+            } else if (sent.stay === Stay.goes) {
+                this.ledger.count('logs deleted, or too old', sent.logs);
+                if (times !== undefined) {
+                    say('was deleted or is too old, and is there', n, times);
+                }
+            } else if (sent.stay === Stay.maybe) {
+                this.ledger.count('logs that may have been deleted', sent.logs);
             } else if (times !== undefined && sent.fate === Fate.refused) {
                 say('was refused, and is there', n, times);
             } else if (sent.fate === Fate.taken && (times === undefined || times.includes(0))) {

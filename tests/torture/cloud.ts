@@ -167,6 +167,8 @@ export async function cloud({ lab, ledger }: SetupOptions): Promise<Setup> {
                 AT_REST_MS,
             );
         },
+        deleting: settings,
+        mayFailToDelete: () => true, // PostgreSQL may be away at any time
         ids: async () => {
             const rows = await servers.postgres.query<{ id: string }>(
                 'SELECT id::text FROM logs ORDER BY "timestamp" DESC, logs.id DESC',

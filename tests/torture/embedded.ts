@@ -3,6 +3,7 @@ import { findFaketime } from '../support/clock';
 import { freePort, run, runLogmill, sleep, sqlite } from '../support/harness';
 import { allLogs, atRest, metric, metrics } from '../support/logs';
 import { TcpProxy } from '../support/servers/tcp_proxy';
+import type { Ledger } from './ledger';
 import { MEMORY_BOUND_KIB } from './memory';
 import type { Fault } from './plan';
 import { Role } from './role';
@@ -34,6 +35,14 @@ async function quota(role: Role, ms: number): Promise<void> {
     await limit('65536');
     await sleep(ms);
     await limit('unlimited');
+}
+
+/** Everything in the store is as it was written. */
+async function verify(dataDir: string, ledger: Ledger, when: string): Promise<void> {
+    const { code, stdout, stderr } = await runLogmill(['store', 'verify'], { DATA_DIR: dataDir });
+    if (code !== 0) {
+        ledger.find(`logmill store verify, ${when}: ${(stdout + stderr).slice(-2000)}`);
+    }
 }
 
 export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
@@ -101,15 +110,29 @@ export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
         atRest: async () => {
             await atRest(role.life!);
         },
+        deleting: { DATA_DIR: dataDir },
+        mayFailToDelete: () => disk?.isFull ?? false,
         ids: async () => (await allLogs(role.life!)).map(({ id }) => id),
         inspect: async () => {
             const letters = metric(await metrics(role.life!), 'logmill_queue_dead_letters');
             if (letters !== 0) {
                 ledger.find(`${letters} dead letters: every log here can be stored`);
             }
+            await verify(dataDir, ledger, 'in use');
         },
         close: async () => {
             await role.terminate();
+            await verify(dataDir, ledger, 'at rest');
+            const compacted = await runLogmill(['store', 'compact'], { DATA_DIR: dataDir });
+            if (compacted.code !== 0) {
+                ledger.find(`logmill store compact: ${compacted.stderr.slice(-2000)}`);
+            }
+            await verify(dataDir, ledger, 'compacted');
+            const told = await runLogmill(['store', 'info', '--json'], { DATA_DIR: dataDir });
+            const { logs } = JSON.parse(told.stdout) as { logs: number };
+            if (logs !== ledger.figures['logs stored']) {
+                ledger.find(`compacted, ${logs} logs are left of ${ledger.figures['logs stored']}`);
+            }
             for (const file of ['queue.db', 'logs.db']) {
                 const said = await sqlite(`${dataDir}/${file}`, 'PRAGMA integrity_check');
                 if (JSON.stringify(said) !== '[{"integrity_check":"ok"}]') {

@@ -4,10 +4,10 @@ import * as zlib from 'node:zlib';
 
 import type { Request } from '../support/http';
 import { sleep } from '../support/harness';
-import { uuid7 } from '../support/logs';
+import { type Page, uuid7 } from '../support/logs';
+import { Stay } from './ledger';
+import { CLOCK_DAYS, DAY_MS, KEPT_DAYS } from './setups';
 import type { Writer } from './writers';
-
-const DAY_MS = 86_400_000;
 
 /** MAX_HEADER_BYTES is 16384, of which Node's own headers take some; JSON may nest 128 deep. */
 const HEADER_TAKEN = 15_500;
@@ -77,17 +77,101 @@ async function retry(w: Writer): Promise<void> {
     }
 }
 
-/** Logs that happened long ago, or will. */
+/** Days ago that are certainly kept, or not. */
+const KEPT_LEAST = KEPT_DAYS.debug - CLOCK_DAYS;
+const LONG_AGO = KEPT_DAYS.all + CLOCK_DAYS;
+
+/** Milliseconds of what happened long ago, or will; `stay` says whether it is kept. */
+function oddTime(w: Writer, stay: Stay): number {
+    const now = Date.now();
+    if (stay === Stay.goes) {
+        return w.dice.chance(0.2)
+            ? w.dice.int(-60_000 * DAY_MS, now - LONG_AGO * DAY_MS)
+            : now - w.dice.int(LONG_AGO * DAY_MS, 2 * LONG_AGO * DAY_MS);
+    }
+    return w.dice.chance(0.1)
+        ? w.dice.int(now, 100_000 * DAY_MS)
+        : now - w.dice.int(0, KEPT_LEAST * DAY_MS);
+}
+
+/** Logs that happened long ago, or will; some are too old to be kept. */
 function dated(w: Writer): Promise<unknown> {
     const size = w.dice.int(1, 5);
-    const n = w.open(size, 10);
-    const logs = Array.from({ length: size }, (_, k) => {
-        const ms = w.dice.chance(0.1)
-            ? w.dice.int(-60_000 * DAY_MS, 100_000 * DAY_MS)
-            : Date.now() - w.dice.int(0, 45 * DAY_MS);
-        return w.log(n, k, 10, { timestamp: new Date(ms).toISOString() });
-    });
+    const stay = w.dice.chance(0.3) ? Stay.goes : Stay.stays;
+    const n = w.open(size, 10, undefined, stay);
+    const logs = Array.from({ length: size }, (_, k) =>
+        w.log(n, k, 10, { timestamp: new Date(oddTime(w, stay)).toISOString() }),
+    );
     return w.send(n, { path: '/logs', headers: JSON_TYPE, body: JSON.stringify(logs) });
+}
+
+/** A log as old as logs of one level may not be, and others may. */
+function datedLevel(w: Writer): Promise<unknown> {
+    const n = w.open(1, 10);
+    const ms =
+        Date.now() -
+        w.dice.int(
+            (KEPT_DAYS.debug + CLOCK_DAYS) * DAY_MS,
+            (KEPT_DAYS.all - CLOCK_DAYS) * DAY_MS,
+        );
+    const log = w.log(n, 0, 10, { timestamp: new Date(ms).toISOString() });
+    w.settle(n, (log as { level: string }).level === 'debug' ? Stay.goes : Stay.stays);
+    return w.send(n, { path: '/log', headers: JSON_TYPE, body: JSON.stringify(log) });
+}
+
+const DELETE_TRIES = 40;
+
+/** Logs that are deleted by a filter once they are there, and sent again. */
+async function deleted(w: Writer): Promise<void> {
+    const size = w.dice.int(1, 30);
+    const n = w.open(size, 20, undefined, Stay.maybe);
+    const mark = w.mark(n);
+    const ids: string[] = [];
+    const logs = Array.from({ length: size }, (_, k) => {
+        const ms = Date.now() - (w.dice.chance(0.5) ? w.dice.int(0, 3 * DAY_MS) : 0);
+        ids.push(uuid7(ms));
+        const more = { id: ids[k], timestamp: new Date(ms).toISOString(), mark };
+        return w.log(n, k, 20, more);
+    });
+    const request = { path: '/logs', headers: JSON_TYPE, body: JSON.stringify(logs) };
+    const found = async (): Promise<number | undefined> => {
+        const answer = await w.read(`/logs?limit=100&attr.mark=${mark}`);
+        return answer?.status === 200 ? answer.json<Page>().logs.length : undefined;
+    };
+    let taken = false;
+    for (let tries = 0; !taken && w.isGoing && tries < DELETE_TRIES; tries++) {
+        taken = await w.send(n, request);
+    }
+    let there = false; // until then the queue may have them
+    for (let tries = 0; taken && !there && w.isGoing && tries < DELETE_TRIES; tries++) {
+        await sleep(w.dice.between(50, 500));
+        there = (await found()) === size;
+    }
+    if (!there) {
+        return;
+    }
+    let done = false;
+    while (!done && w.isGoing) {
+        await sleep(w.dice.between(0, 2000)); // they get older, and into other segments
+        done = await w.delete('mark', mark);
+    }
+    if (!done) {
+        return;
+    }
+    w.settle(n, Stay.goes);
+    w.count('logmill delete');
+    await sleep(w.setup.staleMs);
+    const left = await found();
+    if (left !== undefined && left > 0) {
+        w.find(`${mark}: ${left} of ${size} logs are there after they were deleted`);
+    }
+    const one = await w.read(`/logs/${w.dice.pick(ids)}`);
+    if (one?.status === 200) {
+        w.find(`${mark}: a deleted log is read by its id: ${one.text.slice(0, 300)}`);
+    }
+    if (w.dice.chance(0.7) && (await w.send(n, request))) {
+        w.count('deleted logs sent again');
+    }
 }
 
 /** Within `depth` arrays. */
@@ -161,7 +245,8 @@ export const HABITS = {
     gzip: (w: Writer) => many(w, w.dice.chance(0.5), 'gzip'),
     chunked: (w: Writer) => many(w, w.dice.chance(0.5), 'chunks'),
     retry,
-    dated,
+    deleted,
+    dated: (w: Writer) => (w.dice.chance(0.3) ? datedLevel(w) : dated(w)),
     limits,
     refused,
 } satisfies Record<string, (w: Writer) => Promise<unknown>>;
@@ -174,6 +259,7 @@ export const PAUSES_MS: Record<keyof typeof HABITS, [number, number]> = {
     gzip: [20, 150],
     chunked: [20, 150],
     retry: [0, 100],
+    deleted: [500, 2000],
     dated: [50, 250],
     limits: [1000, 3000],
     refused: [100, 400],

@@ -15,8 +15,18 @@ export const enum Fate {
     refused,
 }
 
+/** Whether logs that were taken are there at the end. */
+export const enum Stay {
+    stays,
+    /** Deleted, or too old: gone. */
+    goes,
+    /** Whoever was to delete it has not said that it is done. */
+    maybe,
+}
+
 export interface Sent {
     fate: Fate;
+    stay: Stay;
     /** How many logs it held. */
     logs: number;
     /** Length of each log's padding. */
@@ -34,8 +44,8 @@ export class Book {
         readonly habit: string,
     ) {}
 
-    open(logs: number, padding: number, id?: string): number {
-        return this.sent.push({ fate: Fate.open, logs, padding, id }) - 1;
+    open(logs: number, padding: number, id?: string, stay = Stay.stays): number {
+        return this.sent.push({ fate: Fate.open, stay, logs, padding, id }) - 1;
     }
 
     /** One of its tries was taken: that settles it. */
@@ -64,6 +74,7 @@ export class Book {
 
 export class Ledger {
     readonly books: Book[] = [];
+    private readonly named = new Map<string, Book>();
     /** Answers by what was asked ("POST single", "GET newest") and status; 0: none came. */
     readonly answers = new Map<string, Map<number, number>>();
     /** What was done, counted: faults, checks, hostile clients. */
@@ -77,7 +88,13 @@ export class Ledger {
     book(habit: string): Book {
         const book = new Book(`w${this.books.length}`, habit);
         this.books.push(book);
+        this.named.set(book.name, book);
         return book;
+    }
+
+    /** Whether the log of request `n` of the writer `name` stays; those of others do. */
+    stay(name: string | undefined, n: number): Stay {
+        return this.named.get(name ?? '')?.sent[n]?.stay ?? Stay.stays;
     }
 
     answer(asked: string, status: number): void {

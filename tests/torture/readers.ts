@@ -8,7 +8,7 @@ import * as http from 'node:http';
 import { sleep } from '../support/harness';
 import { type Answer, requestOn } from '../support/http';
 import type { Log, Page } from '../support/logs';
-import { Fate, type Ledger } from './ledger';
+import { Fate, type Ledger, Stay } from './ledger';
 import type { Dice } from './plan';
 import { type Door, QUERY_TIMEOUT_MS, type Setup } from './setups';
 
@@ -20,16 +20,20 @@ interface Seen {
     at: number; // when the answer that showed it had come, by the monotonic clock
 }
 
-/** What all readers have seen. */
+/** What all readers have seen of that which stays. */
 export class Memory {
     readonly logs: Seen[] = [];
     private readonly ids = new Set<string>();
 
+    constructor(private readonly ledger: Ledger) {}
+
     add(log: Log, at: number): void {
-        if (!this.ids.has(log.id)) {
-            const { id, timestamp, level, attributes } = log;
+        const { id, timestamp, level, attributes } = log;
+        const w = attributes['w'] as string | undefined;
+        const stay = this.ledger.stay(w, attributes['n'] as number);
+        if (stay === Stay.stays && !this.ids.has(id)) {
             this.ids.add(id);
-            this.logs.push({ id, timestamp, level, w: attributes['w'] as string | undefined, at });
+            this.logs.push({ id, timestamp, level, w, at });
         }
     }
 }

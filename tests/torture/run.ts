@@ -65,7 +65,7 @@ async function storm(
 ): Promise<void> {
     let isGoing = true;
     const going = (): boolean => isGoing;
-    const memory = new Memory();
+    const memory = new Memory(ledger);
     let salt = 0;
     // dice of their own, so that what clients do has no effect on the schedule
     const own = (): Dice => new Dice(random(seed + 1000 * ++salt));

@@ -38,6 +38,10 @@ export interface Setup {
     calm: () => Promise<void>;
     /** Until all that was taken is stored. */
     atRest: () => Promise<void>;
+    /** Of `logmill delete`. */
+    deleting: Record<string, string>;
+    /** Is there a reason why it may fail now? */
+    mayFailToDelete: () => boolean;
     /** Every id as the store itself tells it, newest first. */
     ids: () => Promise<string[]>;
     /** What else has to hold at the end, the processes still running. */
@@ -215,6 +219,14 @@ export async function strikeNetwork(proxy: TcpProxy, { kind, lasts, dice }: Faul
 
 export const QUERY_TIMEOUT_MS = 10_000;
 
+export const DAY_MS = 86_400_000;
+
+/** Days for which logs are kept: clocks jump back by 40, and what processes stamp then stays. */
+export const KEPT_DAYS = { all: 100, debug: 60 } as const;
+
+/** Days by which a clock that jumps moves what is kept, at most: larger jumps are doubted. */
+export const CLOCK_DAYS = 5;
+
 /** Settings of every process here: limits low enough to be met, time-outs short. */
 export const SETTINGS = {
     WEB_CONCURRENCY: '2',
@@ -223,4 +235,6 @@ export const SETTINGS = {
     REQUEST_TIMEOUT: '10',
     WRITE_TIMEOUT: '10',
     QUERY_TIMEOUT: String(QUERY_TIMEOUT_MS / 1000),
+    RETENTION_DAYS: String(KEPT_DAYS.all),
+    RETENTION_DAYS_BY_LEVEL: `debug:${KEPT_DAYS.debug}`,
 };

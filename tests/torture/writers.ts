@@ -4,10 +4,10 @@
  */
 import * as http from 'node:http';
 
-import { sleep } from '../support/harness';
+import { type Ran, runLogmill, sleep } from '../support/harness';
 import { type Answer, type Request, requestOn } from '../support/http';
 import { HABITS, PAUSES_MS } from './habits';
-import type { Book, Ledger } from './ledger';
+import type { Book, Ledger, Stay } from './ledger';
 import type { Dice } from './plan';
 import type { Door, Setup } from './setups';
 
@@ -71,13 +71,65 @@ export class Writer {
         return { message, level, w: this.book.name, n, k, pad: 'p'.repeat(padding), ...more };
     }
 
-    open(logs: number, padding: number, id?: string): number {
-        return this.book.open(logs, padding, id);
+    open(logs: number, padding: number, id?: string, stay?: Stay): number {
+        return this.book.open(logs, padding, id, stay);
+    }
+
+    /** A name for request `n` that nothing else has. */
+    mark(n: number): string {
+        return `${this.book.name}-${n}`;
+    }
+
+    /** Now it is known whether the logs of request `n` stay. */
+    settle(n: number, stay: Stay): void {
+        this.book.sent[n]!.stay = stay;
     }
 
     /** The padding of request `n` came out otherwise than said at first. */
     resize(n: number, padding: number): void {
         this.book.sent[n]!.padding = padding;
+    }
+
+    find(finding: string): void {
+        this.options.ledger.find(`${this.book.name} (${this.habit}): ${finding}`);
+    }
+
+    count(what: string): void {
+        this.options.ledger.count(what);
+    }
+
+    /** The answer to a GET; undefined if there was none, or the process has no room for it. */
+    async read(path: string): Promise<Answer | undefined> {
+        try {
+            const answer = await requestOn(this.agent, this.door(), { path });
+            this.options.ledger.answer(`GET ${this.habit}`, answer.status);
+            return answer.status === 503 ? undefined : answer;
+        } catch {
+            this.options.ledger.answer(`GET ${this.habit}`, 0);
+            return undefined;
+        }
+    }
+
+    /** Runs `logmill delete` for what has the attribute. True where it says that it is done. */
+    async delete(name: string, value: string): Promise<boolean> {
+        const { setup } = this.options;
+        const args = ['--attr', `${name}=${value}`, '--yes', '--reason', 'torture'];
+        let mayFail = setup.mayFailToDelete();
+        const ran: Ran | undefined = await runLogmill(['delete', ...args], setup.deleting).catch(
+            (error: unknown) => {
+                this.find(String(error));
+                return undefined;
+            },
+        );
+        mayFail ||= setup.mayFailToDelete();
+        if (ran === undefined || ran.code === 0) {
+            return ran !== undefined;
+        }
+        this.count('logmill delete failed');
+        if (!mayFail) {
+            this.find(`logmill delete ended with ${ran.code}: ${ran.stderr.slice(-2000)}`);
+        }
+        return false;
     }
 
     /** One try; undefined if no answer came. */
@@ -152,7 +204,8 @@ export class Writer {
 
 const CROWD: (keyof typeof HABITS)[] = [
     ...(['single', 'single', 'single', 'single', 'array', 'ndjson', 'gzip', 'chunked'] as const),
-    ...(['retry', 'retry', 'retry', 'dated', 'limits', 'refused'] as const),
+    ...(['retry', 'retry', 'retry', 'dated', 'dated', 'limits', 'refused'] as const),
+    ...(['deleted', 'deleted'] as const),
 ];
 
 export function writers(options: WriterOptions): Writer[] {
