@@ -13,7 +13,8 @@
 
 /* What happened in all lives. */
 struct life_figures {
-    uint64_t logs, appends, erased, expired, keeper_steps, checks, faults, kills, power_cuts;
+    uint64_t logs, appends, erased, expired, shrunk, keeper_steps, checks, faults, kills,
+        power_cuts, damages;
     uint64_t segments; /* at the ends */
 };
 

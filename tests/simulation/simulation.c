@@ -37,9 +37,11 @@ static void say_seed_of_abort(int number)
 static void print_figures(unsigned long long lives, const struct life_figures *f)
 {
     printf("simulation: %llu lives: %llu logs in %llu appends, %llu erased, %llu expired, %llu "
+           "shrunk, %llu damages, %llu "
            "keeper's steps, %llu checks, %llu errors, %llu kills, %llu power cuts, %llu segments\n",
            lives, (unsigned long long)f->logs, (unsigned long long)f->appends,
            (unsigned long long)f->erased, (unsigned long long)f->expired,
+           (unsigned long long)f->shrunk, (unsigned long long)f->damages,
            (unsigned long long)f->keeper_steps, (unsigned long long)f->checks,
            (unsigned long long)f->faults, (unsigned long long)f->kills,
            (unsigned long long)f->power_cuts, (unsigned long long)f->segments);
