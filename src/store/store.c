@@ -33,9 +33,9 @@ int store_append(struct store_writer *w, const struct record *records, size_t n,
 }
 
 int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                 struct errbuf *err)
+                 bool *more, struct errbuf *err)
 {
-    return w->ops->expire(w, before_us, max_rows, deleted, err);
+    return w->ops->expire(w, before_us, max_rows, deleted, more, err);
 }
 
 int store_shrink(struct store_writer *w, uint64_t max_bytes, size_t *deleted, struct errbuf *err)

@@ -51,11 +51,12 @@ int store_append(struct store_writer *w, const struct record *records, size_t n,
                  struct store_append_result *result, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Deletes logs older than `before_us`, oldest first, at most about `max_rows` in one short
- * transaction. `*deleted` tells how many; fewer than max_rows: there are no more.
+ * Deletes logs older than `before_us`, oldest first, at most about `max_rows`, or what a bounded
+ * piece of work finds, in one short transaction. `*deleted` tells how many; `*more`: that there may
+ * be others, though none were deleted now. The boundary may move up from call to call.
  */
 int store_expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                 struct errbuf *err) LM_MUST_CHECK;
+                 bool *more, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Deletes the oldest logs while all that is stored takes more than max_bytes on the disk, a bounded
@@ -280,7 +281,7 @@ struct store_ops {
     int (*append)(struct store_writer *w, const struct record *records, size_t n,
                   struct store_append_result *result, struct errbuf *err);
     int (*expire)(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                  struct errbuf *err);
+                  bool *more, struct errbuf *err);
     int (*shrink)(struct store_writer *w, uint64_t max_bytes, size_t *deleted, struct errbuf *err);
     int (*erase)(struct store_writer *w, struct store_scan *scan, const struct store_slice *slice,
                  bool remember, size_t *erased, struct errbuf *err);

@@ -144,21 +144,26 @@ static void look_at_letters(struct expiry *e, uint64_t now_us)
 
 /* ---- Deleting ---- */
 
-/* Deletes at most `rows`, in short transactions; adds to `*deleted` how many. */
+/*
+ * Deletes at most `rows`, in short transactions; adds to `*deleted` how many. Where few are found
+ * by much looking, time ends it, too: *more.
+ */
 static int delete_rows(struct expiry *e, struct store_writer *writer, size_t rows, size_t *deleted,
-                       struct errbuf *err)
+                       bool *more, struct errbuf *err)
 {
+    uint64_t until_us = clock_monotonic_us() + (uint64_t)EXPIRY_STEP_MS * 1000;
     size_t max, got;
 
     do {
         max = rows - *deleted < EXPIRY_TRANSACTION_ROWS ? rows - *deleted : EXPIRY_TRANSACTION_ROWS;
         got = 0;
-        int error = store_expire(writer, atomic_load(&e->before_us), max, &got, err);
+        int error = store_expire(writer, atomic_load(&e->before_us), max, &got, more, err);
+
         metrics_add(METRIC_LOGS_EXPIRED, got);
         *deleted += got;
         if (error)
             return error;
-    } while (got >= max && *deleted < rows);
+    } while (*more && *deleted < rows && (got >= max || clock_monotonic_us() < until_us));
     return 0;
 }
 
@@ -280,20 +285,20 @@ static unsigned step(struct expiry *e, struct store_writer *writer, uint64_t now
     struct errbuf err = ERRBUF_INIT;
     size_t rows = take_rows(e);
     size_t deleted = 0;
-    bool more = false;
+    bool more = false, more_of_levels = false;
 
     if (advance_clock(e, writer, now_us, &err) ||
-        (e->days > 0 && delete_rows(e, writer, rows, &deleted, &err)) ||
+        (e->days > 0 && delete_rows(e, writer, rows, &deleted, &more, &err)) ||
         (e->max_bytes > 0 && shrink(e, writer, rows, &deleted, &err)) ||
-        (e->levels_len > 0 && delete_levels(e, writer, rows, &deleted, &more, &err))) {
+        (e->levels_len > 0 && delete_levels(e, writer, rows, &deleted, &more_of_levels, &err))) {
         diag(DIAG_WARN, "old logs could not be deleted now", DIAG_STR("reason", err.text));
         return EXPIRY_INTERVAL_MS;
     }
     if (deleted >= rows)
         return 0;
     atomic_store(&e->stored, 0);
-    if (more)
-        return EXPIRY_LEVEL_PAUSE_MS;
+    if (more || more_of_levels)
+        return EXPIRY_PAUSE_MS;
     return deleted > 0 ? EXPIRY_INTERVAL_BUSY_MS : EXPIRY_INTERVAL_MS;
 }
 

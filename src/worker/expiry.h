@@ -36,8 +36,9 @@ enum {
     EXPIRY_INTERVAL_MS = 10000,     /* between looks that find nothing … */
     EXPIRY_INTERVAL_BUSY_MS = 1000, /* … and after one that found all there was */
     EXPIRY_LEVEL_MOVES_S = 600,     /* steps of the boundaries of levels */
-    EXPIRY_LEVEL_STEP_MS = 50,      /* that a step may look for logs of a level … */
-    EXPIRY_LEVEL_PAUSE_MS = 200,    /* … and rests if it has not found all */
+    EXPIRY_STEP_MS = 50,            /* that a step may take, but for its last transaction, … */
+    EXPIRY_LEVEL_STEP_MS = 50,      /* … and look for logs of a level … */
+    EXPIRY_PAUSE_MS = 200,          /* … and rests if it has not found all */
     EXPIRY_LETTERS_MS = 60000,      /* between looks at the dead letters */
     EXPIRY_KEEP_CLOCK_MS = 600000,  /* between times that the clock is kept with the data … */
     EXPIRY_KEEP_DOUBT_MS = 60000,   /* … and while it is doubted: a restart forgets what is not */

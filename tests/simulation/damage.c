@@ -352,11 +352,12 @@ static int keep(struct damage *d, struct store *s)
 static int expire_all(struct damage *d, struct store *s)
 {
     struct store_writer *w = store_writer_new(s, d->err);
-    size_t deleted = EXPIRE_ROWS;
+    size_t deleted;
+    bool more = true;
     int error = w ? 0 : LM_EIO;
 
-    while (!error && deleted >= EXPIRE_ROWS)
-        error = store_expire(w, INT64_MAX, EXPIRE_ROWS, &deleted, d->err);
+    while (!error && more)
+        error = store_expire(w, INT64_MAX, EXPIRE_ROWS, &deleted, &more, d->err);
     if (w)
         store_writer_free(w);
     return error;

@@ -125,7 +125,7 @@ static bool is_gone_below(const struct record *r, void *ctx)
 
 /* Which ones went is the store's business, as long as they are old enough and as many as it says.
  */
-static int adopt_expired(struct life *l, int64_t before_us, size_t max, size_t deleted)
+static int adopt_expired(struct life *l, int64_t before_us, size_t deleted, bool more)
 {
     struct log_query query = {.limit = UINT32_MAX};
     struct present present = {{0}};
@@ -141,7 +141,7 @@ static int adopt_expired(struct life *l, int64_t before_us, size_t max, size_t d
         l->figures->expired += n;
         if (n != deleted)
             error = life_differs(l, "logs were said to have expired", deleted, n);
-        else if (deleted < max && present.logs.len > 0)
+        else if (!more && present.logs.len > 0)
             error = life_differs(l, "logs are left that are too old", present.logs.len, 0);
     }
     store_logs_release(&present.logs);
@@ -152,6 +152,7 @@ static int expire(struct life *l)
 {
     size_t max = dice_one_in(&l->dice, 2) ? 1 + dice_below(&l->dice, 50) : 100000;
     size_t deleted;
+    bool more;
 
     if (l->model.len == 0)
         return 0;
@@ -159,7 +160,7 @@ static int expire(struct life *l)
     int64_t before_us = l->model.logs[at]->record.key.timestamp_us + (int64_t)(at % 2);
     life_tell(l, "expires before the %zu-th of %zu logs, at most %zu", at, l->model.len, max);
     life_arm(l, true);
-    int error = store_expire(l->processes[l->now].w, before_us, max, &deleted, &l->end->err);
+    int error = store_expire(l->processes[l->now].w, before_us, max, &deleted, &more, &l->end->err);
     if (error) {
         struct doubt *d = life_doubt(l);
 
@@ -168,7 +169,7 @@ static int expire(struct life *l)
         return life_after(l, error, false);
     }
     error = life_after(l, 0, deleted > 0);
-    return error ? error : adopt_expired(l, before_us, max, deleted);
+    return error ? error : adopt_expired(l, before_us, deleted, more);
 }
 
 /* Any number of the oldest go, in pieces that are the store's business. */

@@ -80,7 +80,7 @@ void store_postgres_writer_free(struct store_writer *base);
 int store_postgres_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                  struct store_append_result *result, struct errbuf *err);
 int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
-                                 size_t *deleted, struct errbuf *err);
+                                 size_t *deleted, bool *more, struct errbuf *err);
 int store_postgres_writer_shrink(struct store_writer *base, uint64_t max_bytes, size_t *deleted,
                                  struct errbuf *err);
 int store_postgres_writer_clock_read(struct store_writer *base, struct store_clock *kept,

@@ -458,19 +458,22 @@ static int unlock_expiry(struct store_postgres_writer *w, int error)
 }
 
 int store_postgres_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
-                                 size_t *deleted, struct errbuf *err)
+                                 size_t *deleted, bool *more, struct errbuf *err)
 {
     struct store_postgres_writer *w = (struct store_postgres_writer *)base;
     bool locked;
 
     *deleted = 0;
+    *more = false;
     if (before_us <= TIMESTAMP_MIN_US)
         return 0;
     before_us = before_us < TIMESTAMP_MAX_US ? before_us : TIMESTAMP_MAX_US;
     int error = lock_expiry(w, &locked, err);
     if (error || !locked)
         return error;
-    return unlock_expiry(w, expire(w, before_us, max_rows, deleted, err));
+    error = unlock_expiry(w, expire(w, before_us, max_rows, deleted, err));
+    *more = !error && *deleted >= max_rows;
+    return error;
 }
 
 int store_postgres_writer_shrink(struct store_writer *base, uint64_t max_bytes, size_t *deleted,

@@ -337,7 +337,7 @@ static int count_leading(struct sqlite_db *db, const struct block_head *heads, s
 
 /* Some blocks of the segment are too old, and maybe some rows of the next one. */
 static int expire_part(struct sqlite_db *db, const struct segment *s, int64_t before_us,
-                       size_t *deleted, struct errbuf *err)
+                       size_t *deleted, size_t *dropped, struct errbuf *err)
 {
     struct block_head *heads = NULL;
     size_t len, n = 0, rows = 0;
@@ -353,49 +353,73 @@ static int expire_part(struct sqlite_db *db, const struct segment *s, int64_t be
         error = forgive_damage(count_leading(db, heads, n, &rows, err));
     if (!error)
         error = segment_drop_leading(db, s, (uint32_t)n, err);
-    if (!error)
+    if (!error) {
         *deleted += rows;
+        *dropped += n;
+    }
     free(heads);
     return error;
 }
 
-/* Those in which the boundary lies: few. */
-static int expire_parts(struct sqlite_db *db, int64_t before_us, size_t *deleted,
-                        struct errbuf *err)
+/* The next of those in which the boundary lies, after number `after`. */
+static int find_parts(struct sqlite_db *db, int64_t before_us, int64_t after,
+                      struct segment parts[EXPIRE_PARTS_MAX], size_t *len, struct errbuf *err)
 {
-    struct segment *parts = NULL;
-    size_t len = 0, capacity = 0;
     sqlite3_stmt *stmt;
-    int rc;
-    int error = bind_time(
-        db, "SELECT " SEGMENT_COLUMNS " FROM segments WHERE first < ? AND " SEGMENT_IS_WHOLE,
-        before_us, &stmt, err);
+    int rc = SQLITE_DONE;
+    int error = bind_time(db,
+                          "SELECT " SEGMENT_COLUMNS
+                          " FROM segments WHERE first < ?1 AND number > ?2 AND " SEGMENT_IS_WHOLE
+                          " ORDER BY number LIMIT ?3",
+                          before_us, &stmt, err);
 
+    *len = 0;
     if (error)
         return error;
-    while (!error && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
-        parts = array_reserve(parts, &capacity, len + 1, sizeof(*parts));
-        error = rc == SQLITE_ROW ? segment_take(db, stmt, &parts[len++], err)
-                                 : sqlite_db_error(db, rc, err);
-    }
+    sqlite3_bind_int64(stmt, 2, after);
+    sqlite3_bind_int64(stmt, 3, EXPIRE_PARTS_MAX);
+    while (!error && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        error = segment_take(db, stmt, &parts[(*len)++], err);
+    if (!error && rc != SQLITE_DONE)
+        error = sqlite_db_error(db, rc, err);
     sqlite3_reset(stmt);
-    for (size_t i = 0; !error && i < len; i++)
-        error = expire_part(db, &parts[i], before_us, deleted, err);
-    free(parts);
     return error;
 }
 
-int expire_before(struct sqlite_db *db, int64_t before_us, size_t max_rows, size_t *deleted,
-                  struct errbuf *err)
+/* Goes on with the pass. A boundary that has moved meanwhile is one for another pass. */
+static int expire_parts(struct sqlite_db *db, int64_t before_us, struct expire_pass *pass,
+                        size_t *deleted, bool *more, struct errbuf *err)
+{
+    struct segment parts[EXPIRE_PARTS_MAX];
+    size_t len, done = 0, dropped = 0;
+
+    if (pass->after == 0)
+        pass->before_us = before_us;
+    int error = find_parts(db, before_us, pass->after, parts, &len, err);
+    while (!error && done < len && dropped < EXPIRE_BLOCKS_MAX) {
+        error = expire_part(db, &parts[done], before_us, deleted, &dropped, err);
+        pass->after = parts[done++].number;
+    }
+    bool is_end = done == len && len < EXPIRE_PARTS_MAX;
+    if (is_end)
+        pass->after = 0;
+    *more = !is_end || pass->before_us < before_us;
+    return error;
+}
+
+int expire_before(struct sqlite_db *db, int64_t before_us, size_t max_rows,
+                  struct expire_pass *pass, size_t *deleted, bool *more, struct errbuf *err)
 {
     *deleted = 0;
+    *more = false;
     int error = expire_old(db, before_us, max_rows, deleted, err);
     if (!error && *deleted < max_rows)
         error = expire_whole(db, before_us, max_rows, deleted, err);
     if (!error && *deleted < max_rows)
         error = expire_recent(db, before_us, deleted, err);
     if (!error && *deleted < max_rows)
-        error = expire_parts(db, before_us, deleted, err);
+        error = expire_parts(db, before_us, pass, deleted, more, err);
+    *more = *more || *deleted >= max_rows;
     return error;
 }
 

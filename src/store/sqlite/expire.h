@@ -6,16 +6,32 @@
 #ifndef LOGMILL_STORE_SQLITE_EXPIRE_H
 #define LOGMILL_STORE_SQLITE_EXPIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "sqlite/db.h"
 
+enum {
+    EXPIRE_PARTS_MAX = 8,   /* segments in which the boundary lies, of one transaction, … */
+    EXPIRE_BLOCKS_MAX = 64, /* … or as many as so many blocks are dropped of */
+};
+
 /*
- * Deletes logs older than `before_us`, about max_rows or one segment of them. *deleted: how many;
- * fewer than max_rows: there are no more.
+ * There may be many segments in which the boundary lies. They are gone through in passes, some in
+ * each transaction. All zeroes at first, and to be forgotten if the transaction is undone.
  */
-int expire_before(struct sqlite_db *db, int64_t before_us, size_t max_rows, size_t *deleted,
+struct expire_pass {
+    int64_t before_us; /* the boundary at its beginning */
+    int64_t after;     /* the number of the last one that has been seen to; 0: none is under way */
+};
+
+/*
+ * Deletes logs older than `before_us`, about max_rows, one whole segment or EXPIRE_PARTS_MAX of
+ * those in which the boundary lies. *deleted: how many; *more: there may be others.
+ */
+int expire_before(struct sqlite_db *db, int64_t before_us, size_t max_rows,
+                  struct expire_pass *pass, size_t *deleted, bool *more,
                   struct errbuf *err) LM_MUST_CHECK;
 
 /*

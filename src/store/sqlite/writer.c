@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "store/sqlite/expire.h"
 
 enum {
     WRITER_CACHE_KIB = 2048,
@@ -285,20 +284,26 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
 /* ---- Deleting ---- */
 
 int store_sqlite_writer_expire(struct store_writer *base, int64_t before_us, size_t max_rows,
-                               size_t *deleted, struct errbuf *err)
+                               size_t *deleted, bool *more, struct errbuf *err)
 {
     struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
+    struct expire_pass pass = w->expire_pass;
     size_t gone = 0;
+    bool any = false;
     int error = store_sqlite_writer_begin(w, err);
 
     *deleted = 0;
+    *more = false;
     if (error)
         return error;
-    error = expire_before(&w->db, before_us, max_rows, &gone, err);
+    error = expire_before(&w->db, before_us, max_rows, &pass, &gone, &any, err);
     error = store_sqlite_writer_end(w, error, err);
-    if (!error)
-        *deleted = gone;
-    return error;
+    if (error)
+        return error;
+    w->expire_pass = pass;
+    *deleted = gone;
+    *more = any;
+    return 0;
 }
 
 int store_sqlite_writer_shrink(struct store_writer *base, uint64_t max_bytes, size_t *deleted,

@@ -2,6 +2,7 @@
 #ifndef LOGMILL_STORE_SQLITE_WRITER_H
 #define LOGMILL_STORE_SQLITE_WRITER_H
 
+#include "store/sqlite/expire.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/known.h"
 #include "store/sqlite/recent_store.h"
@@ -15,6 +16,7 @@ struct store_sqlite_writer {
     struct known known;
     struct repeats *repeats;
     struct sealer *sealer;
+    struct expire_pass expire_pass;
     struct store_sqlite_eraser *eraser; /* NULL: it has not erased yet */
     struct recent_store recent;
     struct block_row *batch; /* new logs of a batch that is sealed at once */

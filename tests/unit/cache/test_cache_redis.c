@@ -139,9 +139,9 @@ static void deleted_logs_are_gone_after_the_interval(void **state)
     uint64_t end = clock_monotonic_us() + (REDIS_PLACE_SHORT_MS + REDIS_PLACE_SLACK_MS) * MS;
     size_t deleted;
 
-    assert_int_equal(
-        store_expire(p->t.writer, cache_test_record(100).key.timestamp_us, 1000, &deleted, &err),
-        0);
+    assert_int_equal(store_expire(p->t.writer, cache_test_record(100).key.timestamp_us, 1000,
+                                  &deleted, &(bool){false}, &err),
+                     0);
     while (clock_monotonic_us() < end) {
         redis_place_maintain(p);
         usleep(10 * MS);

@@ -279,7 +279,7 @@ static void what_is_stored_and_deleted_between_slices_moves_nothing(void **state
             more[i] = store_test_record(T0 + random() % 100 * 1000, n++, "new", "m", NULL);
         store_test_place_append(p, more, 5);
         expired_us += 100;
-        assert_int_equal(store_expire(p->w, expired_us, 1000, &deleted, &err), 0);
+        assert_int_equal(store_expire(p->w, expired_us, 1000, &deleted, &(bool){false}, &err), 0);
         go_on(p, &scan, &(struct store_slice){.rows = 3});
     }
     for (size_t i = 1; i < p->rows.len; i++)

@@ -552,12 +552,12 @@ static void expiring_deletes_the_oldest_in_steps(void **state)
     struct log_query query = store_test_query(1000);
     struct errbuf err = ERRBUF_INIT;
     int64_t before = T0 + 25 * INT64_C(1000000);
-    size_t deleted = 10;
-    size_t gone = 0;
+    size_t deleted, gone = 0;
+    bool more = true;
 
     append_few(p);
-    for (int steps = 0; deleted >= 10; steps++) {
-        assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    for (int steps = 0; more; steps++) {
+        assert_int_equal(store_expire(p->w, before, 10, &deleted, &more, &err), 0);
         gone += deleted;
         store_test_run(p->r, &query, &p->rows);
         assert_int_equal(p->rows.len, FEW - gone);
@@ -566,8 +566,9 @@ static void expiring_deletes_the_oldest_in_steps(void **state)
         assert_true(steps < 4);
     }
     assert_int_equal(gone, 25);
-    assert_int_equal(store_expire(p->w, before, 10, &deleted, &err), 0);
+    assert_int_equal(store_expire(p->w, before, 10, &deleted, &more, &err), 0);
     assert_int_equal(deleted, 0);
+    assert_false(more);
 }
 
 /* ---- Ending a call ---- */
@@ -823,7 +824,8 @@ static void following_passes_over_what_was_deleted(void **state)
     bool lost;
 
     append_few(p);
-    assert_int_equal(store_expire(p->w, T0 + 10 * INT64_C(1000000), 1000, &deleted, &err), 0);
+    assert_int_equal(
+        store_expire(p->w, T0 + 10 * INT64_C(1000000), 1000, &deleted, &(bool){false}, &err), 0);
     assert_int_equal(deleted, 10);
     f = follow_to_end(p, &position, 8, &lost);
     assert_false(lost);
@@ -848,7 +850,7 @@ static void the_place_of_a_log_that_went_is_not_given_to_another(void **state)
         records[len - 1].key.timestamp_us = T0 - 5;
         store_test_append(p->w, records, len);
         position = follow_end(p);
-        assert_int_equal(store_expire(p->w, T0, 1000, &deleted, &err), 0);
+        assert_int_equal(store_expire(p->w, T0, 1000, &deleted, &(bool){false}, &err), 0);
         assert_int_equal(deleted, 1);
         store_test_place_settle(p);
         end = follow_end(p);

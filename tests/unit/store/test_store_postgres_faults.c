@@ -395,11 +395,13 @@ static void expiring_drops_whole_days_and_deletes_from_the_last(void **state)
     store_test_append(p->w, records, 40);
     /* 11 days of the window have a log, and 2 are ahead; 9 older ones are in logs_past. */
     assert_int_equal(postgres_place_number(p, partitions), 2 + 11 + 2);
-    assert_int_equal(store_expire(p->w, today_us - 15 * DAY_US + 500000, 1000, &deleted, &err), 0);
+    assert_int_equal(
+        store_expire(p->w, today_us - 15 * DAY_US + 500000, 1000, &deleted, &(bool){false}, &err),
+        0);
     assert_int_equal(deleted, 40 - 10 - 1);
     assert_int_equal(postgres_place_number(p, partitions), 2 + 6 + 2);
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 11);
-    assert_int_equal(store_expire(p->w, INT64_MIN, 1000, &deleted, &err), 0);
+    assert_int_equal(store_expire(p->w, INT64_MIN, 1000, &deleted, &(bool){false}, &err), 0);
     assert_int_equal(deleted, 0);
 }
 
@@ -415,12 +417,14 @@ static void expiring_waits_for_a_long_reader_only_for_a_moment(void **state)
 
     store_test_append(p->w, records, 2);
     PQclear(PQexec(other, "BEGIN; SELECT * FROM logs"));
-    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &err), LM_EBUSY);
+    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &(bool){false}, &err),
+                     LM_EBUSY);
     assert_true(clock_monotonic_us() - start_us < 8000000);
     records[0] = log_at(now_us, 3);
     store_test_append(p->w, records, 1);
     PQfinish(other);
-    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &err), 0);
+    assert_int_equal(store_expire(p->w, now_us - 3 * DAY_US, 1000, &deleted, &(bool){false}, &err),
+                     0);
     assert_int_equal(deleted, 1);
     assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 2);
 }

@@ -66,7 +66,7 @@ static int expire(struct store_writer *w)
     struct errbuf err = ERRBUF_INIT;
     size_t deleted;
 
-    return store_expire(w, time_of(0, RECORDS), 10 * RECORDS, &deleted, &err);
+    return store_expire(w, time_of(0, RECORDS), 10 * RECORDS, &deleted, &(bool){false}, &err);
 }
 
 static int erase(struct store_writer *w)

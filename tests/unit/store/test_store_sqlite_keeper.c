@@ -583,14 +583,21 @@ static void arrivals_go_when_they_cannot_be_asked_for_any_more(void **state)
 
 /* ---- Expiry ---- */
 
+/* In as many transactions as it needs. */
 static size_t expire(struct world *w, int64_t before_us, size_t max_rows)
 {
-    size_t deleted;
+    struct expire_pass pass = {0};
+    size_t deleted, all = 0;
+    bool more = true;
 
-    exec(w, "BEGIN");
-    assert_int_equal(expire_before(&w->db, before_us, max_rows, &deleted, &err), 0);
-    exec(w, "COMMIT");
-    return deleted;
+    while (more) {
+        exec(w, "BEGIN");
+        assert_int_equal(expire_before(&w->db, before_us, max_rows, &pass, &deleted, &more, &err),
+                         0);
+        exec(w, "COMMIT");
+        all += deleted;
+    }
+    return all;
 }
 
 /* All kinds, overlapping; the boundary moves on in steps that fit nothing. */
@@ -608,18 +615,14 @@ static void what_is_too_old_goes_and_nothing_else(void **state)
     store_recent(w, make_some(w, 1, T0 + 100 * SECOND, 1), 1);
     check(w);
     for (int64_t before_us = T0 - SECOND; before_us < T0 + 400 * SECOND; before_us += 7 * SECOND) {
-        size_t expected = 0, deleted = 0, now;
+        size_t expected = 0;
 
         for (size_t i = 0; i < w->logs.len; i++) {
             expected += !w->gone[i] && w->logs.items[i].key.timestamp_us < before_us;
             w->gone[i] = w->logs.items[i].key.timestamp_us < before_us;
         }
-        do {
-            now = expire(w, before_us, 10);
-            deleted += now;
-        } while (now >= 10);
-        assert_int_equal(deleted, expected);
-        gone += deleted;
+        assert_int_equal(expire(w, before_us, 10), expected);
+        gone += expected;
         check(w);
     }
     assert_int_equal(gone, w->logs.len);
@@ -627,6 +630,36 @@ static void what_is_too_old_goes_and_nothing_else(void **state)
     assert_int_equal(ask(w, "SELECT count(*) FROM recent"), 0);
     assert_int_equal(ask(w, "SELECT count(*) FROM blocks"), 0);
     assert_int_equal(ask(w, "SELECT last FROM sequence"), (int64_t)w->sequence);
+}
+
+/* However many segments the boundary lies in; it moves on before all of them have been seen to. */
+static void a_transaction_changes_few_of_the_segments_at_the_boundary(void **state)
+{
+    struct world *w = *state;
+    struct expire_pass pass = {0};
+    int64_t before_us = T0 + BLOCK * SECOND;
+    size_t deleted, all = 0, gone = 0;
+    bool more = true;
+
+    for (int i = 0; i < 5 * EXPIRE_PARTS_MAX; i++)
+        store_some(w, make_some(w, 3 * BLOCK, T0 + i, SECOND), 3 * BLOCK, true, clock_wall_us());
+    for (int calls = 0; more; calls++) {
+        exec(w, "UPDATE segments SET changes = 0");
+        before_us += calls < 3 ? BLOCK * SECOND / 4 : 0;
+        exec(w, "BEGIN");
+        assert_int_equal(expire_before(&w->db, before_us, 10000, &pass, &deleted, &more, &err), 0);
+        exec(w, "COMMIT");
+        all += deleted;
+        assert_in_range(ask(w, "SELECT count(*) FROM segments WHERE changes > 0"), 0,
+                        EXPIRE_PARTS_MAX);
+        assert_in_range(calls, 0, 15);
+    }
+    for (size_t i = 0; i < w->logs.len; i++) {
+        w->gone[i] = w->logs.items[i].key.timestamp_us < before_us;
+        gone += w->gone[i];
+    }
+    check(w);
+    assert_int_equal(all, gone);
 }
 
 static void what_was_erased_does_not_count_as_expired(void **state)
@@ -802,11 +835,14 @@ static void a_damaged_row_of_a_segment_costs_only_that(void **state)
 
 static size_t expire_all(struct world *w, int64_t before_us)
 {
+    struct expire_pass pass = {0};
     size_t deleted;
+    bool more;
 
     assert_int_equal(sqlite_db_begin(&w->db, &err), 0);
-    assert_int_equal(expire_before(&w->db, before_us, LOGS_MAX, &deleted, &err), 0);
+    assert_int_equal(expire_before(&w->db, before_us, LOGS_MAX, &pass, &deleted, &more, &err), 0);
     assert_int_equal(sqlite_db_commit(&w->db, &err), 0);
+    assert_false(more);
     return deleted;
 }
 
@@ -860,6 +896,7 @@ int main(void)
         TEST(old_rows_become_segments_step_by_step),
         TEST(arrivals_go_when_they_cannot_be_asked_for_any_more),
         TEST(what_is_too_old_goes_and_nothing_else),
+        TEST(a_transaction_changes_few_of_the_segments_at_the_boundary),
         TEST(what_was_erased_does_not_count_as_expired),
         TEST(the_oldest_go_while_the_store_is_too_large),
         TEST(at_once_all_becomes_cold),

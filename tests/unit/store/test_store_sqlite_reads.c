@@ -385,8 +385,9 @@ static void a_reader_sees_every_change_of_what_it_knows(void **state)
                                         LOGS + (uint32_t)round * BATCH + i, "late", "m", NULL);
         store_test_append(p->w, more, BATCH);
         if (round % 5 == 1)
-            assert_int_equal(
-                store_expire(p->w, T0 + round * INT64_C(3) * STEP_US, 30, &deleted, &err), 0);
+            assert_int_equal(store_expire(p->w, T0 + round * INT64_C(3) * STEP_US, 30, &deleted,
+                                          &(bool){false}, &err),
+                             0);
         if (round % 5 == 3) {
             store_scan_init(&scan, m, &p->records[LOGS - 5 * (size_t)round].key, 0);
             assert_int_equal(

@@ -629,7 +629,7 @@ static void damaged_keys_of_a_row_cost_no_log(void **state)
         store_test_run(r, &query, &rows);
         assert_int_equal(rows.len, 15);
         store_test_rows_release(&rows);
-        assert_int_equal(store_expire(p->w, T0 + 6, 1000, &deleted, &err), 0);
+        assert_int_equal(store_expire(p->w, T0 + 6, 1000, &deleted, &(bool){false}, &err), 0);
         assert_int_equal(deleted, 6);
         assert_int_equal(erase_all(p), 9);
         store_test_run(r, &query, &rows);

@@ -2,6 +2,7 @@
 #include "worker/expiry.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
 #include "base/clock.h"
@@ -20,6 +21,7 @@ static struct {
     size_t deleted;
     size_t largest; /* transaction, in logs */
     int64_t before_us;
+    unsigned looks; /* calls that find nothing to expire, though there may be more */
     int error;
     uint64_t bytes;         /* of the store; each log has 100 */
     unsigned erasures;      /* calls of erase */
@@ -31,14 +33,22 @@ static struct {
 } world;
 
 static int expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
-                  struct errbuf *err)
+                  bool *more, struct errbuf *err)
 {
     if (world.error)
         return errbuf_fail(err, world.error, "away");
+    *deleted = 0;
+    *more = world.looks > 0;
+    if (*more) {
+        world.looks--;
+        usleep(1000);
+        return 0;
+    }
     world.before_us = before_us;
     *deleted = world.old < max_rows ? world.old : max_rows;
     world.old -= *deleted;
     world.deleted += *deleted;
+    *more = *deleted >= max_rows;
     world.largest = max_rows > world.largest ? max_rows : world.largest;
     return 0;
 }
@@ -119,6 +129,25 @@ static void store(struct expiry *e, int64_t timestamp_us, size_t n)
 
     while (n-- > 0)
         expiry_note_stored(e, &r, 1);
+}
+
+/* Time ends it, and it goes on soon: not at once, as nothing says how long it will take. */
+static void looking_for_what_is_too_old_is_done_in_pieces(void **state)
+{
+    struct expiry *e = *state;
+    unsigned steps = 0;
+
+    world.looks = 10 * EXPIRY_STEP_MS;
+    world.old = 10;
+    while (world.looks > 0) {
+        unsigned wait_ms = step_now(e);
+
+        assert_in_range(wait_ms, 1, world.looks > 0 ? EXPIRY_PAUSE_MS : EXPIRY_INTERVAL_BUSY_MS);
+        steps++;
+    }
+    assert_true(steps > 1);
+    step_now(e);
+    assert_int_equal(world.deleted, 10);
 }
 
 static void deleting_keeps_up_with_storing_in_short_transactions(void **state)
@@ -376,6 +405,7 @@ static void a_level_is_deleted_in_short_transactions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(looking_for_what_is_too_old_is_done_in_pieces),
         CASE(deleting_keeps_up_with_storing_in_short_transactions),
         CASE(much_that_was_stored_makes_no_long_step),
         CASE(when_nothing_is_left_it_looks_again_later),
