@@ -384,7 +384,7 @@ static int live(struct damage *d, struct store *s)
         error = keep(d, s);
     if (!error)
         error = read_all(d, s);
-    if (!error)
+    if (!error && d->may_miss_len > 0) /* else nothing is lost if it is left out */
         error = is_named(d, s);
     if (!error)
         error = expire_all(d, s);
@@ -405,6 +405,7 @@ int damage_live(struct store_model *m, const char *directory,
     struct damage d = {.m = m, .dice = dice, .err = err};
 
     memory_files_process(0);
+    memory_files_revive(0);
     d.may_miss = xcalloc(m->len + 1, sizeof(*d.may_miss));
     int error = damage_file(&d, directory);
     if (!error && d.segment) {
