@@ -9,6 +9,7 @@
 
 #include "../unit/store/store_logs.h"
 #include "base/xalloc.h"
+#include "block/raw.h"
 #include "block/reader.h"
 #include "memory_files.h"
 #include "store/inspect.h"
@@ -27,8 +28,9 @@ struct damage {
     struct errbuf *err;
     bool *may_miss; /* one for each log of the model */
     size_t may_miss_len;
-    int64_t block, segment; /* block 0: the heads of the segment */
-    char told[64];          /* as verify names it */
+    const char *read, *write; /* the bytes that are damaged; NULL: nothing is there to be */
+    int64_t number;           /* of the row that has them */
+    char told[64];            /* as verify names it */
 };
 
 /* ---- Choosing ---- */
@@ -72,6 +74,17 @@ static int read_bytes(void *ctx, size_t offset, size_t len, char *to, struct err
     return 0;
 }
 
+static void note_log(struct damage *d, const struct log_key *key)
+{
+    bool found;
+    size_t at = store_model_find(d->m, key, &found);
+
+    if (!found || d->may_miss[at]) /* it was erased */
+        return;
+    d->may_miss[at] = true;
+    d->may_miss_len++;
+}
+
 /* The logs of a block may be missing. */
 static int note_block(struct damage *d, sqlite3 *db, const struct block_head *head)
 {
@@ -88,74 +101,95 @@ static int note_block(struct damage *d, sqlite3 *db, const struct block_head *he
         if (!error)
             error = block_keys(r, &keys, d->err);
     }
-    for (size_t i = 0; !error && i < head->rows; i++) {
-        bool found;
-        size_t at = store_model_find(d->m, &keys[i], &found);
-
-        if (found && !d->may_miss[at]) /* not erased */
-            d->may_miss_len++;
-        if (found)
-            d->may_miss[at] = true;
-    }
+    for (size_t i = 0; !error && i < head->rows; i++)
+        note_log(d, &keys[i]);
     block_reader_free(r);
     free(bytes);
     return error;
 }
 
 /* A segment by chance, and a block of it or all of its heads. */
-static int choose(struct damage *d, sqlite3 *db)
+static int choose_segment(struct damage *d, sqlite3 *db, int64_t segments)
 {
-    int64_t segments = ask_number(db, "SELECT count(*) FROM segments", 0);
+    int64_t number = ask_number(db, "SELECT number FROM segments LIMIT 1 OFFSET ?",
+                                (int64_t)dice_below(d->dice, (size_t)segments));
+    size_t gone = (size_t)ask_number(db, "SELECT gone FROM segments WHERE number = ?", number);
     struct block_head *heads = NULL;
-    bool only_heads = dice_one_in(d->dice, 5);
+    bool all = dice_one_in(d->dice, 5);
     size_t len, n = 0;
     char *bytes;
 
-    if (segments == 0)
-        return 0;
-    d->segment = ask_number(db, "SELECT number FROM segments LIMIT 1 OFFSET ?",
-                            (int64_t)dice_below(d->dice, (size_t)segments));
-    size_t gone = (size_t)ask_number(db, "SELECT gone FROM segments WHERE number = ?", d->segment);
-    if (!ask(db, "SELECT heads FROM segments WHERE number = ?", d->segment, &bytes, &len))
-        return errbuf_fail(d->err, LM_EDATA, "segment %" PRId64 " has no heads", d->segment);
+    if (!ask(db, "SELECT heads FROM segments WHERE number = ?", number, &bytes, &len))
+        return errbuf_fail(d->err, LM_EDATA, "segment %" PRId64 " has no heads", number);
     int error = block_heads_read(slice_of(bytes, len), &heads, &n, d->err);
-    size_t at = gone + (only_heads ? 0 : dice_below(d->dice, n - gone));
-    size_t end = only_heads ? n : at + 1;
-    for (size_t i = at; !error && i < end; i++)
+    size_t at = error ? 0 : gone + (all ? 0 : dice_below(d->dice, n - gone));
+    for (size_t i = at; !error && i < (all ? n : at + 1); i++)
         error = note_block(d, db, &heads[i]);
-    if (!error && only_heads)
-        snprintf(d->told, sizeof(d->told), "segment %" PRId64, d->segment);
-    if (!error && !only_heads) {
-        d->block = heads[at].number;
-        snprintf(d->told, sizeof(d->told), "block %" PRId64 " of segment %" PRId64, d->block,
-                 d->segment);
+    if (!error && all) {
+        d->number = number;
+        d->read = "SELECT heads FROM segments WHERE number = ?";
+        d->write = "UPDATE segments SET heads = ?2 WHERE number = ?1";
+        snprintf(d->told, sizeof(d->told), "segment %" PRId64, number);
+    } else if (!error) {
+        d->number = heads[at].number;
+        d->read = "SELECT data FROM blocks WHERE number = ?";
+        d->write = "UPDATE blocks SET data = ?2 WHERE number = ?1";
+        snprintf(d->told, sizeof(d->told), "block %" PRId64 " of segment %" PRId64, d->number,
+                 number);
     }
     free(heads);
     free(bytes);
     return error;
 }
 
+/* A row of recent logs. */
+static int choose_recent(struct damage *d, sqlite3 *db, int64_t rows)
+{
+    struct block_row row;
+    size_t len;
+    char *bytes;
+    int error;
+
+    d->number = ask_number(db, "SELECT last FROM recent LIMIT 1 OFFSET ?",
+                           (int64_t)dice_below(d->dice, (size_t)rows));
+    d->read = "SELECT logs FROM recent WHERE last = ?";
+    d->write = "UPDATE recent SET logs = ?2 WHERE last = ?1";
+    snprintf(d->told, sizeof(d->told), "row %" PRId64 " of the recent logs", d->number);
+    if (!ask(db, d->read, d->number, &bytes, &len))
+        return errbuf_fail(d->err, LM_EDATA, "%s is not there", d->told);
+    struct slice rest = slice_of(bytes, len);
+    while (!(error = block_raw_next(&rest, &row, d->err)))
+        note_log(d, &row.record.key);
+    free(bytes);
+    return error == LM_ENOTFOUND ? 0 : error;
+}
+
+static int choose(struct damage *d, sqlite3 *db)
+{
+    int64_t segments = ask_number(db, "SELECT count(*) FROM segments", 0);
+    int64_t recent = ask_number(db, "SELECT count(*) FROM recent", 0);
+
+    if (segments > 0 && (recent == 0 || !dice_one_in(d->dice, 4)))
+        return choose_segment(d, db, segments);
+    return recent > 0 ? choose_recent(d, db, recent) : 0;
+}
+
 /* Other bytes, or fewer. */
 static int spoil(struct damage *d, sqlite3 *db)
 {
-    const char *read = d->block ? "SELECT data FROM blocks WHERE number = ?"
-                                : "SELECT heads FROM segments WHERE number = ?";
-    const char *write = d->block ? "UPDATE blocks SET data = ?2 WHERE number = ?1"
-                                 : "UPDATE segments SET heads = ?2 WHERE number = ?1";
-    int64_t number = d->block ? d->block : d->segment;
     sqlite3_stmt *stmt;
     size_t len;
     char *bytes;
 
-    if (!ask(db, read, number, &bytes, &len) || len == 0)
+    if (!ask(db, d->read, d->number, &bytes, &len) || len == 0)
         return errbuf_fail(d->err, LM_EDATA, "%s: there is nothing to damage", d->told);
     if (dice_one_in(d->dice, 4))
         len = dice_below(d->dice, len);
     else
         bytes[dice_below(d->dice, len)] ^= (char)(1 + dice_below(d->dice, 255));
-    int rc = sqlite3_prepare_v2(db, write, -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(db, d->write, -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
-        sqlite3_bind_int64(stmt, 1, number);
+        sqlite3_bind_int64(stmt, 1, d->number);
         sqlite3_bind_blob(stmt, 2, bytes, (int)len, SQLITE_STATIC);
         rc = sqlite3_step(stmt);
         sqlite3_finalize(stmt);
@@ -173,7 +207,7 @@ static int damage_file(struct damage *d, const char *directory)
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "memory-files") != SQLITE_OK)
         return errbuf_fail(d->err, LM_EDATA, "cannot open %s", path);
     int error = choose(d, db);
-    if (!error && d->segment)
+    if (!error && d->read)
         error = spoil(d, db);
     sqlite3_close(db);
     return error;
@@ -408,7 +442,7 @@ int damage_live(struct store_model *m, const char *directory,
     memory_files_revive(0);
     d.may_miss = xcalloc(m->len + 1, sizeof(*d.may_miss));
     int error = damage_file(&d, directory);
-    if (!error && d.segment) {
+    if (!error && d.read) {
         struct store *s = store_sqlite_new_sized(directory, sizes, err);
 
         error = s ? live(&d, s) : LM_EIO;

@@ -1,7 +1,8 @@
 /*
- * A disk that gives back other bytes than were written: some of a block, or of what is known of the
- * blocks of a segment. Whatever is damaged costs its own logs and no others, no answer is wrong,
- * the damage is named, the keeper comes to an end, and expiry leaves nothing of it.
+ * A disk that gives back other bytes than were written: some of a block, of what is known of the
+ * blocks of a segment, or of recent logs. Whatever is damaged costs its own logs and no others, no
+ * answer is wrong, the damage is named, the keeper comes to an end, and expiry leaves nothing of
+ * it.
  */
 #ifndef LOGMILL_SIMULATION_DAMAGE_H
 #define LOGMILL_SIMULATION_DAMAGE_H
