@@ -431,3 +431,27 @@ scenario('a queue past QUEUE_MAX_BYTES answers 503 until there is room again', a
     await eventually('all to be stored', async () => (await allLogs(api)).length === taken + 1);
     await worker.stop();
 });
+
+scenario('where compaction cannot keep up, logs wait in the queue, at last 503, and none is lost', async (lab) => {
+    const settings = {
+        QUEUE_MAX_BYTES: String(4 << 20),
+        LOGMILL_STORE_SIZES: 'block_rows=16,segment_blocks=2,seal_rows=32,keep_rows=8,backlog_blocks=1',
+    };
+    const server = await lab.start({ settings });
+    const logs = Array.from({ length: 500 }, (_, n) => ({ level: 'info', message: `${n} `.repeat(50) }));
+    let taken = 0;
+    const send = async (): Promise<number> => {
+        const { status } = await post(server, '/logs', logs);
+        taken += status === 201 ? logs.length : 0;
+        return status;
+    };
+    await eventually('503', async () => (await send()) === 503, 120_000);
+    assert.match(server.stderr, /compaction is too far behind to take more logs now/);
+    await eventually('room', async () => (await send()) === 201, 120_000);
+    await eventually(
+        'all to be stored',
+        async () => (await metrics(server)).get('logmill_queue_depth') === 0,
+        240_000,
+    );
+    assert.equal((await allLogs(server)).length, taken);
+});

@@ -10,6 +10,15 @@
 
 enum { MIGRATE_CACHE_KIB = 64 };
 
+int store_sqlite_check_backlog(struct store_sqlite *s, struct errbuf *err)
+{
+    return !atomic_load(&s->is_overtaxed)
+               ? 0
+               : errbuf_fail(err, LM_EUNAVAILABLE,
+                             "%s: compaction is too far behind to take more logs now", s->path);
+}
+
+/* Who waits for this waits for the backlog, too: no message is received in vain. */
 static int migrate(struct store *base, struct errbuf *err)
 {
     struct store_sqlite *s = (struct store_sqlite *)base;
@@ -17,9 +26,10 @@ static int migrate(struct store *base, struct errbuf *err)
     struct sqlite_db db;
     int error = sqlite_db_open(&db, &options, err);
 
-    if (!error)
-        sqlite_db_close(&db);
-    return error;
+    if (error)
+        return error;
+    sqlite_db_close(&db);
+    return store_sqlite_check_backlog(s, err);
 }
 
 static void free_store(struct store *base)

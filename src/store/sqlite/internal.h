@@ -40,13 +40,18 @@
 struct store_sqlite {
     struct store base;
     char *path;
-    struct store_sqlite_sizes sizes;  /* settled */
-    _Atomic unsigned append_pause_ms; /* set by the keeper when it falls behind: before an append */
+    struct store_sqlite_sizes sizes; /* settled */
+    /* Set by the keeper when it falls behind: */
+    _Atomic unsigned append_pause_ms; /* before an append, or … */
+    _Atomic bool is_overtaxed;        /* … none is taken for now */
 };
 
 /* The schema, for every connection to the file. */
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
                                                  bool read_only);
+
+/* LM_EUNAVAILABLE: compaction is so far behind that no logs are taken for now. */
+int store_sqlite_check_backlog(struct store_sqlite *s, struct errbuf *err) LM_MUST_CHECK;
 
 struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err);
 void store_sqlite_writer_free(struct store_writer *base);

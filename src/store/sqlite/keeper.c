@@ -36,8 +36,18 @@ enum {
     RETRY_FIRST_MS = 1000,       /* after a failure, doubled … */
     RETRY_MAX_MS = 60000,        /* … up to this */
     PACE = 3,                    /* rests so many times as long as it worked */
-    BACKLOG_BLOCKS = 2048,       /* hot ones, past which it does not rest */
-    BACKLOG_PAUSE_MS = 40,       /* of an append, when there are twice as many */
+};
+
+/*
+ * The backlog, in times sizes.backlog_blocks of hot blocks. Past once it does not rest, and an
+ * append waits: a little at first, then so long that nobody stores faster than it compacts; at last
+ * none is taken until it has come on. Logs wait in the queue meanwhile, until that is full.
+ */
+enum {
+    BACKLOG_EASY = 2,             /* up to here an append waits for up to … */
+    BACKLOG_EASY_PAUSE_MS = 40,   /* … this, … */
+    BACKLOG_HARD = 4,             /* … up to here for up to … */
+    BACKLOG_HARD_PAUSE_MS = 1000, /* … this, and past it none is taken */
 };
 
 /* Some of the segments that are there. */
@@ -111,6 +121,13 @@ struct store_keeper *store_sqlite_keeper_new(struct store *base, struct errbuf *
     return &k->base;
 }
 
+/* Nobody needs to wait for it. */
+static void let_append(struct keeper *k)
+{
+    atomic_store(&k->s->append_pause_ms, 0);
+    atomic_store(&k->s->is_overtaxed, false);
+}
+
 void store_sqlite_keeper_free(struct store_keeper *base)
 {
     struct keeper *k = (struct keeper *)base;
@@ -119,7 +136,7 @@ void store_sqlite_keeper_free(struct store_keeper *base)
     compact_free(k->compaction);
     takeover_free(k->takeover);
     strays_release(&k->strays);
-    atomic_store(&k->s->append_pause_ms, 0);
+    let_append(k);
     free(k->bad.items);
     free(k->alone.items);
     free(k->segments);
@@ -272,21 +289,35 @@ static int judge_urgency(struct keeper *k, uint64_t now_us, struct errbuf *err)
     return error;
 }
 
-/* Past a limit of what waits to be compacted, appends wait a little, too. */
+/* How long an append is to wait with that many hot blocks. */
+static unsigned backlog_pause_ms(uint64_t hot, uint64_t limit)
+{
+    if (hot <= limit)
+        return 0;
+    if (hot <= BACKLOG_EASY * limit)
+        return (unsigned)((hot - limit) * BACKLOG_EASY_PAUSE_MS / ((BACKLOG_EASY - 1) * limit));
+
+    uint64_t past = hot < BACKLOG_HARD * limit ? hot - BACKLOG_EASY * limit
+                                               : (BACKLOG_HARD - BACKLOG_EASY) * limit;
+    return (unsigned)(BACKLOG_EASY_PAUSE_MS + past *
+                                                  (BACKLOG_HARD_PAUSE_MS - BACKLOG_EASY_PAUSE_MS) /
+                                                  ((BACKLOG_HARD - BACKLOG_EASY) * limit));
+}
+
+/* Once the plan is made: where it has nothing to compact, waiting is of no use. */
 static void judge_backlog(struct keeper *k)
 {
+    uint64_t limit = k->s->sizes.backlog_blocks;
     uint64_t hot = 0;
-    unsigned pause_ms = 0;
 
-    for (size_t i = 0; i < k->segments_len; i++) {
+    for (size_t i = 0; k->plan.len > 0 && i < k->segments_len; i++) {
         const struct plan_segment *p = &k->segments[i];
 
         hot += p->segment.cold || p->bad ? 0 : p->segment.blocks - p->segment.gone;
     }
-    k->is_behind = hot > BACKLOG_BLOCKS;
-    if (k->is_behind)
-        pause_ms = (unsigned)((hot - BACKLOG_BLOCKS) * BACKLOG_PAUSE_MS / BACKLOG_BLOCKS);
-    atomic_store(&k->s->append_pause_ms, pause_ms < BACKLOG_PAUSE_MS ? pause_ms : BACKLOG_PAUSE_MS);
+    k->is_behind = hot > limit;
+    atomic_store(&k->s->append_pause_ms, backlog_pause_ms(hot, limit));
+    atomic_store(&k->s->is_overtaxed, hot > BACKLOG_HARD * limit);
 }
 
 /* Whether anything is different from the last look, and whether logs come. */
@@ -331,8 +362,8 @@ static int plan_in_snapshot(struct keeper *k, uint64_t now_us, bool at_rest, boo
         error = judge_urgency(k, now_us, err);
     if (error)
         return error;
-    judge_backlog(k);
     plan_choose(&options, k->segments, k->segments_len, &k->plan);
+    judge_backlog(k);
     *found = k->plan.len > 0;
     if (!*found)
         return 0;
@@ -506,7 +537,7 @@ static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err
         k->tidy_us = now_us + (uint64_t)TIDY_MS * 1000;
         return forget(k, err);
     }
-    if (at_once || now_us >= k->look_us) {
+    if (at_once || k->is_behind || now_us >= k->look_us) {
         k->look_us = now_us + (uint64_t)LOOK_MS * 1000;
         size_t sealed = 0;
 
@@ -548,7 +579,7 @@ static int fail(struct keeper *k, int error, unsigned *wait_ms)
 {
     note_damage(k);
     k->changes = -1;
-    atomic_store(&k->s->append_pause_ms, 0);
+    let_append(k);
     compact_stop(k->compaction);
     if (error == LM_EFULL)
         sqlite_db_checkpoint_now(&k->db);

@@ -26,6 +26,7 @@
  * The keeper:
  *   takeover_rows    rows of `logs` that become blocks in one transaction
  *   compact_bytes    raw bytes that a step of compaction holds at most
+ *   backlog_blocks   hot blocks past which it does not rest, and appends wait (keeper.c)
  */
 #define STORE_SQLITE_SIZES(X)                                                                      \
     X(block_rows, 4096)                                                                            \
@@ -40,7 +41,8 @@
     X(late_bytes, 4 << 20)                                                                         \
     X(key_blocks, 16)                                                                              \
     X(takeover_rows, 8192)                                                                         \
-    X(compact_bytes, 12 << 20)
+    X(compact_bytes, 12 << 20)                                                                     \
+    X(backlog_blocks, 2048)
 
 struct store_sqlite_sizes {
 #define STORE_SQLITE_SIZE(name, number) size_t name;

@@ -268,9 +268,14 @@ int store_sqlite_writer_append(struct store_writer *base, const struct record *r
     bool may_seal = clock_monotonic_us() >= w->seal_again_us;
     bool sealing_failed;
 
+    int error = store_sqlite_check_backlog(w->s, err);
+    if (error) {
+        *result = (struct store_append_result){0};
+        return error;
+    }
     if (pause_ms > 0)
         usleep(pause_ms * 1000);
-    int error = append(w, &a, may_seal, &sealing_failed, err);
+    error = append(w, &a, may_seal, &sealing_failed, err);
 
     if (sealing_failed) {
         w->seal_again_us = clock_monotonic_us() + SEAL_AGAIN_US;

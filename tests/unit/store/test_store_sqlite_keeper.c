@@ -726,6 +726,85 @@ static void at_once_all_becomes_cold(void **state)
     store_sqlite_keeper_free(k);
 }
 
+/* Steps of the keeper as a worker makes them, until it has looked and begun. */
+static void let_look(struct store_keeper *k)
+{
+    unsigned wait_ms;
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(store_sqlite_keeper_step(k, false, &wait_ms, &err), 0);
+}
+
+static void whoever_stores_waits_for_a_backlog_and_at_last_stores_nothing(void **state)
+{
+    struct world *w = *state;
+    unsigned last_ms = 0, pause_ms;
+
+    w->sqlite->sizes.backlog_blocks = 2 * BLOCKS;
+    for (int i = 0; i < 12; i++) {
+        struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+
+        store_some(w, make_some(w, BLOCKS * BLOCK, T0 + i * HOUR, SECOND), BLOCKS * BLOCK, false,
+                   clock_wall_us());
+        let_look(k);
+        pause_ms = atomic_load(&w->sqlite->append_pause_ms);
+        assert_true(i < 2 ? pause_ms == 0 : pause_ms > last_ms || i > 7);
+        assert_true(pause_ms <= (i < 4 ? 40 : 1000));
+        assert_int_equal(store_migrate(w->s, &err), i < 8 ? 0 : LM_EUNAVAILABLE);
+        last_ms = pause_ms;
+        store_sqlite_keeper_free(k);
+        assert_int_equal(atomic_load(&w->sqlite->append_pause_ms), 0);
+    }
+}
+
+static void what_is_not_stored_for_a_backlog_is_stored_when_it_is_done(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    struct store_writer *writer = store_test_writer(w->s);
+    struct store_append_result result;
+    struct record *r;
+    int refused = 0;
+
+    w->sqlite->sizes.backlog_blocks = 2;
+    for (int i = 0; i < 9; i++)
+        store_some(w, make_some(w, BLOCKS * BLOCK, T0 + i * HOUR, SECOND), BLOCKS * BLOCK, false,
+                   clock_wall_us());
+    let_look(k);
+    r = make(w, T0 + 100 * HOUR);
+    while (store_append(writer, r, 1, &result, &err) == LM_EUNAVAILABLE) {
+        unsigned wait_ms;
+
+        assert_non_null(strstr(err.text, "compaction"));
+        assert_int_equal(store_sqlite_keeper_step(k, true, &wait_ms, &err), 0);
+        assert_in_range(refused++, 0, 1000);
+    }
+    assert_true(refused > 0);
+    assert_int_equal(result.stored, 1);
+    check(w);
+    store_writer_free(writer);
+    store_sqlite_keeper_free(k);
+}
+
+/* Or one that is hot for ever would keep all others out. */
+static void nobody_waits_for_what_cannot_be_compacted(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    unsigned wait_ms;
+
+    w->sqlite->sizes.backlog_blocks = 1;
+    for (int i = 0; i < 9; i++)
+        store_some(w, make_some(w, BLOCKS * BLOCK, T0 + i * HOUR, SECOND), BLOCKS * BLOCK, false,
+                   clock_wall_us());
+    exec(w, "UPDATE blocks SET data = x'00'");
+    for (int i = 0; i < 60; i++)
+        (void)!store_sqlite_keeper_step(k, true, &wait_ms, &err);
+    assert_int_equal(store_migrate(w->s, &err), 0);
+    assert_int_equal(atomic_load(&w->sqlite->append_pause_ms), 0);
+    store_sqlite_keeper_free(k);
+}
+
 static void recent_logs_that_fill_blocks_are_sealed_at_rest(void **state)
 {
     struct world *w = *state;
@@ -900,6 +979,9 @@ int main(void)
         TEST(what_was_erased_does_not_count_as_expired),
         TEST(the_oldest_go_while_the_store_is_too_large),
         TEST(at_once_all_becomes_cold),
+        TEST(whoever_stores_waits_for_a_backlog_and_at_last_stores_nothing),
+        TEST(what_is_not_stored_for_a_backlog_is_stored_when_it_is_done),
+        TEST(nobody_waits_for_what_cannot_be_compacted),
         TEST(recent_logs_that_fill_blocks_are_sealed_at_rest),
         TEST(the_number_of_a_deleted_log_is_not_used_again),
         TEST(a_damaged_block_costs_only_its_segment),
