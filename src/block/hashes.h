@@ -1,6 +1,6 @@
 /*
- * The hashes by which the logs of a block are searched (words.h), gathered, each once. Internal to
- * block/.
+ * The hashes by which the logs of a block are searched (words.h), gathered, each once: for who
+ * makes a filter, and who checks one.
  */
 #ifndef LOGMILL_BLOCK_HASHES_H
 #define LOGMILL_BLOCK_HASHES_H

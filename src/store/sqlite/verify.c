@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/text.h"
 #include "base/xalloc.h"
 #include "block/filter.h"
+#include "block/hashes.h"
 #include "block/raw.h"
 #include "block/select.h"
-#include "block/words.h"
 #include "store/inspect.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/segment.h"
@@ -22,8 +21,8 @@
 
 enum {
     CACHE_KIB = 1024,
-    SAMPLE = 256, /* of so many logs of a block the words of one are looked for in the filter */
-    FOLDED_BYTES_MAX = 1 << 30,
+    SAMPLE = 256, /* of so many logs of a block one is looked for in the filter */
+    FILTER_ROW_BYTES_MAX = SEGMENT_BLOCKS_MAX * BLOCK_FILTER_BUCKET_BYTES,
 };
 
 struct check {
@@ -35,7 +34,7 @@ struct check {
     size_t recent_capacity;
     struct block_reader *block;
     struct block_reader *other; /* one that overlaps it */
-    struct buffer folded;
+    struct block_hashes *hashes;
     struct buffer row; /* of a filter */
 };
 
@@ -240,44 +239,41 @@ static const char *check_sequences(struct block_reader *r, const struct block_he
 
 /* ---- Filters ---- */
 
-struct asking {
-    struct check *check;
-    const struct segment *segment;
-    uint32_t place;
-    bool is_missing;
-    int error;
-};
-
-static void ask_word(uint64_t hash, struct slice word, void *ctx)
+/* Whether the block's filter knows all hashes of a log, its words and values. */
+static const char *check_hashes(struct check *c, const struct segment *s, uint32_t place)
 {
-    struct asking *a = ctx;
-    struct buffer *row = &a->check->row;
+    const uint64_t *hashes;
+    size_t n;
 
-    if (a->error || a->is_missing)
-        return;
-    buffer_clear(row);
-    a->error = segment_filter_row(&a->check->db, a->segment, hash, row, NULL);
-    a->is_missing = !a->error && !block_filter_may_hold(row->data, a->place, hash);
+    block_hashes_get(c->hashes, &hashes, &n);
+    for (size_t i = 0; i < n; i++) {
+        buffer_clear(&c->row);
+        if (segment_filter_row(&c->db, s, hashes[i], &c->row, NULL))
+            return "its filter is damaged";
+        if (!block_filter_may_hold(c->row.data, place, hashes[i]))
+            return "its filter lacks a word or value of one of its logs";
+    }
+    return NULL;
 }
 
 static const char *check_filter(struct check *c, const struct segment *s,
                                 const struct block_head *head, uint32_t place, struct errbuf *err)
 {
-    struct asking a = {.check = c, .segment = s, .place = place};
-    struct record record;
+    const char *reason = NULL;
 
-    for (size_t row = 0; s->buckets > 0 && row < head->rows; row += SAMPLE) {
+    for (size_t row = 0; !reason && s->buckets > 0 && row < head->rows; row += SAMPLE) {
+        struct record record;
+
         if (block_record(c->block, row, &record, err))
             return err->text;
-        buffer_clear(&c->folded);
-        char *to = buffer_reserve(&c->folded, record.message.len * TEXT_FOLD_GROWTH + 1);
-        if (!to)
+        block_hashes_clear(c->hashes);
+        block_hashes_add_text(c->hashes, record.message);
+        block_hashes_add_object(c->hashes, record.attributes);
+        if (block_hashes_error(c->hashes))
             return "no memory for one of its logs";
-        block_words(slice_of(to, text_fold(record.message, to)), ask_word, &a);
-        if (a.error || a.is_missing)
-            return a.error ? "its filter is damaged" : "its filter lacks a word of one of its logs";
+        reason = check_hashes(c, s, place);
     }
-    return NULL;
+    return reason;
 }
 
 /* ---- Logs that are there twice ---- */
@@ -684,12 +680,12 @@ int store_sqlite_verify(struct store *base, const struct store_verifier *v,
         return error;
     c.block = block_reader_new();
     c.other = block_reader_new();
-    buffer_init(&c.folded, FOLDED_BYTES_MAX);
-    buffer_init(&c.row, FOLDED_BYTES_MAX);
+    c.hashes = block_hashes_new();
+    buffer_init(&c.row, FILTER_ROW_BYTES_MAX);
     error = check_all(&c, err);
     block_reader_free(c.block);
     block_reader_free(c.other);
-    buffer_release(&c.folded);
+    block_hashes_free(c.hashes);
     buffer_release(&c.row);
     free(c.recent);
     sqlite_db_close(&c.db);

@@ -7,12 +7,16 @@
 
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
+#include "base/byte_order.h"
 #include "base/xalloc.h"
+#include "block/bytes.h"
+#include "block/filter.h"
+#include "block/words.h"
 #include "store/inspect.h"
 #include "store/sqlite/adapter.h"
 #include "store_test_support.h"
 
-enum { LOGS = 1000, LATE = 40 };
+enum { LOGS = 1000, LATE = 40, SUM_BYTES = 4 };
 
 #define T0 INT64_C(1767225600000000)
 
@@ -41,7 +45,7 @@ static void append(struct store *s, int64_t first_us, uint32_t first, unsigned n
     for (unsigned i = 0; i < n; i++) {
         struct record r = store_test_record(first_us + i * INT64_C(1000), first + i,
                                             i % 3 ? "info" : "error", "one request took 17 ms",
-                                            i % 2 ? "{\"user\":\"ann\",\"n\":7}" : NULL);
+                                            i % 2 ? NULL : "{\"user\":\"ann\",\"n\":7}");
 
         store_test_append(w, &r, 1);
     }
@@ -274,6 +278,53 @@ static void a_filter_that_is_another_is_found(void **state)
     assert_found(*state, "UPDATE filters SET data = " TURNED("data"), "block ", "filter");
 }
 
+static void add_word(uint64_t hash, struct slice word, void *ctx)
+{
+    uint64_t **to = ctx;
+
+    *(*to)++ = hash;
+}
+
+/* Of a segment's filter only the words of messages are left, not the values of attributes. */
+static void a_filter_that_lacks_values_of_attributes_is_found(void **state)
+{
+    struct place *p = *state;
+    uint64_t hashes[10], *end = hashes;
+    struct store_verified all;
+    char path[4096];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+
+    block_words(SLICE_LITERAL("one request took 17 ms"), add_word, &end);
+    snprintf(path, sizeof(path), "%s/logs.db", p->directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_prepare_v2(db,
+                       "SELECT number, buckets, blocks, place, length(data) FROM segments JOIN "
+                       "filters ON place = number << 20 WHERE erased = 0 ORDER BY number LIMIT 1",
+                       -1, &stmt, NULL);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    uint32_t buckets = (uint32_t)sqlite3_column_int(stmt, 1);
+    uint32_t blocks = (uint32_t)sqlite3_column_int(stmt, 2);
+    int64_t place = sqlite3_column_int64(stmt, 3);
+    size_t len = (size_t)buckets * blocks * BLOCK_FILTER_BUCKET_BYTES;
+    assert_int_equal(sqlite3_column_int(stmt, 4), len + SUM_BYTES);
+    sqlite3_finalize(stmt);
+    char *filter = xcalloc(1, len + SUM_BYTES);
+    for (uint32_t i = 0; i < blocks; i++)
+        block_filter_add(filter, buckets, blocks, i, hashes, (size_t)(end - hashes));
+    byte_order_put32(filter + len, bytes_checksum(slice_of(filter, len)));
+    sqlite3_prepare_v2(db, "UPDATE filters SET data = ? WHERE place = ?", -1, &stmt, NULL);
+    sqlite3_bind_blob(stmt, 1, filter, (int)(len + SUM_BYTES), SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, place);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    free(filter);
+    struct found f = verify(p, &all);
+    if (f.n == 0 || !strstr(f.reason, "lacks"))
+        fail_msg("%u found, the first %s: %s", f.n, f.what, f.reason);
+}
+
 static void a_recent_log_that_is_damaged_is_found(void **state)
 {
     assert_found(*state, "UPDATE recent SET logs = " TURNED("logs"), "recent logs", "checksum");
@@ -395,6 +446,7 @@ int main(void)
         CASE(marks_that_nobody_counted_are_found),
         CASE(marks_that_are_others_are_found),
         CASE(a_filter_that_is_another_is_found),
+        CASE(a_filter_that_lacks_values_of_attributes_is_found),
         CASE(a_recent_log_that_is_damaged_is_found),
         CASE(a_recent_row_that_says_other_keys_is_found),
         CASE(a_log_that_is_there_twice_is_found),
