@@ -145,6 +145,15 @@ static int log_close(sqlite3_file *file)
     return rc != SQLITE_OK ? rc : close_rc;
 }
 
+/*
+ * A read that fails with EIO is told to SQLite in a way of which it makes SQLITE_CORRUPT. It may be
+ * the cable: what is in the file may be whole, and only a checksum can tell that it is not.
+ */
+static int bear_read(int rc)
+{
+    return rc == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : rc;
+}
+
 /* All others: first what is held, then the same of the real file. */
 #define AFTER_HELD(call)                                                                           \
     do {                                                                                           \
@@ -157,7 +166,10 @@ static int log_close(sqlite3_file *file)
 
 static int log_read(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 {
-    AFTER_HELD(xRead(real, data, len, at));
+    CHECKED(log_check((struct log_file *)file));
+    int rc = write_held((struct log_file *)file);
+    sqlite3_file *real = real_file(file);
+    return rc != SQLITE_OK ? rc : bear_read(real->pMethods->xRead(real, data, len, at));
 }
 
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -238,7 +250,7 @@ static int db_close(sqlite3_file *file)
 
 static int db_read(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 {
-    return real_file(file)->pMethods->xRead(real_file(file), data, len, at);
+    return bear_read(real_file(file)->pMethods->xRead(real_file(file), data, len, at));
 }
 
 static int db_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)

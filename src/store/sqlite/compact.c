@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "block/select.h"
+#include "store/sqlite/internal.h"
 
 enum {
     TEXTS_BYTES_MAX = 1 << 30, /* ceilings because every buffer has one */
@@ -263,7 +264,7 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
         c->sources_len--;
         break;
     }
-    if (error == LM_EIO)
+    if (store_sqlite_is_damage(db, error))
         c->damaged = c->sources[c->sources_len - 1].segment.number;
     if (error)
         compact_stop(c);
@@ -418,7 +419,7 @@ static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err
             error = s->is_open ? take_rows(c, s, limit ? &kept : NULL, &full, err)
                                : open_block(s, db, err);
         if (error) {
-            c->damaged = error == LM_EIO ? s->segment.number : 0;
+            c->damaged = store_sqlite_is_damage(db, error) ? s->segment.number : 0;
             return error;
         }
     }

@@ -1,0 +1,42 @@
+#include "failing_reads.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+static unsigned left; /* reads before the first that fails */
+static bool has_failed;
+
+static ssize_t read_or_fail(int fd, void *to, size_t len, off_t offset)
+{
+    if (left > 0) {
+        left--;
+        return pread(fd, to, len, offset);
+    }
+    has_failed = true;
+    errno = EIO;
+    return -1;
+}
+
+static void set(sqlite3_syscall_ptr fn)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+
+    vfs->xSetSystemCall(vfs, "pread", fn);
+    vfs->xSetSystemCall(vfs, "pread64", fn);
+}
+
+void failing_reads_from(unsigned n)
+{
+    left = n - 1;
+    has_failed = false;
+    set((sqlite3_syscall_ptr)read_or_fail);
+}
+
+bool failing_reads_end(void)
+{
+    set(NULL);
+    return has_failed;
+}
