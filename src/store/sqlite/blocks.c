@@ -82,12 +82,40 @@ static struct open_block *find(struct blocks *b, int64_t number)
     return NULL;
 }
 
+bool blocks_has(const struct blocks *b, int64_t number)
+{
+    return find((struct blocks *)b, number);
+}
+
+void blocks_pass(struct blocks *b, int64_t number)
+{
+    struct open_block *block = find(b, number);
+
+    if (block)
+        block->is_passed = true;
+}
+
+/*
+ * Of those that were passed a few are kept, and the memory of one is used again by the next: so a
+ * scan that goes from block to block stays within the processor's caches.
+ */
 static struct open_block *place(struct blocks *b)
 {
-    for (int i = 0; i < BLOCKS_OPEN_MAX; i++)
-        if (!b->open[i].reader)
-            return &b->open[i];
-    return longest_unused(b);
+    struct open_block *unused = NULL, *passed = NULL;
+    int open = 0;
+
+    for (int i = 0; i < BLOCKS_OPEN_MAX; i++) {
+        struct open_block *block = &b->open[i];
+
+        open += block->reader != NULL;
+        if (!block->reader)
+            unused = block;
+        else if (block->is_passed && (!passed || block->used < passed->used))
+            passed = block;
+    }
+    if (passed && open >= BLOCKS_KEPT)
+        return passed;
+    return unused ? unused : longest_unused(b);
 }
 
 int blocks_open(struct blocks *b, const struct block_head *head, struct open_block **block,
@@ -111,6 +139,7 @@ int blocks_open(struct blocks *b, const struct block_head *head, struct open_blo
             close_block(at);
     }
     at->used = ++b->calls;
+    at->is_passed = false;
     *block = at;
     return error;
 }

@@ -11,7 +11,8 @@
 #include "store/sqlite/segment.h"
 
 enum {
-    BLOCKS_OPEN_MAX = 8,
+    BLOCKS_OPEN_MAX = 32,         /* as many segments that overlap are read side by side */
+    BLOCKS_KEPT = 8,              /* of those that were passed, for the next call */
     BLOCKS_KEPT_BYTES = 12 << 20, /* of all of them, but the one that was opened last */
 };
 
@@ -21,6 +22,7 @@ struct open_block {
     struct block_reader *reader; /* NULL: the place is free */
     struct block_head head;      /* without its levels */
     uint64_t used;               /* when it was last asked for */
+    bool is_passed;              /* blocks_pass, since */
     struct block_source source;
     struct blocks *blocks;
     /* The rows from[0..to) that match a plan, but for those that are marked as erased: */
@@ -49,6 +51,12 @@ void blocks_rest(struct blocks *b);
 /* Opens the block, if it is not. `*block` is that until the next call of this. */
 int blocks_open(struct blocks *b, const struct block_head *head, struct open_block **block,
                 struct errbuf *err) LM_MUST_CHECK;
+
+/* Whether it is open. */
+bool blocks_has(const struct blocks *b, int64_t number);
+
+/* The call that is under way is past the block: others take its place first. */
+void blocks_pass(struct blocks *b, int64_t number);
 
 /* The number of its rows with a key below `key`. */
 int blocks_rows_below(struct open_block *block, const struct log_key *key, uint32_t *rows,

@@ -384,6 +384,7 @@ static int step(struct counting *c)
         w->scan->done = true;
         return 0;
     }
+    descent_move_down(w, top); /* past segments that their filters have ruled out */
     if (top->state == SOURCE_FAR && top->kind == SOURCE_SEGMENT && !c->by_head)
         return descent_come_near(w, top); /* the step is the size of a block */
     error = aim(c, top, &target);

@@ -7,7 +7,8 @@
 #include "base/xalloc.h"
 #include "block/filter.h"
 
-enum { FILTER_ROW_BYTES_MAX = SEGMENT_BLOCKS_MAX * BLOCK_FILTER_BUCKET_BYTES };
+/* Of a source's logs that are read ahead, and of the texts of those of all sources together. */
+enum { AHEAD_ROWS = 32, AHEAD_BYTES = 4 << 20 };
 
 /* ---- Keys ---- */
 
@@ -55,11 +56,17 @@ static void sift_up(struct descent *w, size_t i)
         swap(w, i, (i - 1) / 2);
 }
 
+static void free_source(struct source *s)
+{
+    ahead_free(s->ahead);
+    free(s);
+}
+
 /* The top has moved down, or is at its end. */
 static void sift_down(struct descent *w)
 {
     if (w->sources[0]->state == SOURCE_END) {
-        free(w->sources[0]);
+        free_source(w->sources[0]);
         w->sources[0] = w->sources[--w->len];
     }
     for (size_t i = 0;;) {
@@ -158,11 +165,21 @@ void descent_sweep(struct descent *w)
         struct source *s = w->sources[i];
 
         if (s->state == SOURCE_END || log_key_compare(&s->bound, &w->low) < 0)
-            free(s);
+            free_source(s);
         else
             w->sources[kept++] = s;
     }
     w->len = kept;
+}
+
+bool descent_move_down(struct descent *w, const struct source *top)
+{
+    struct log_key place = descent_key_above(top->bound);
+
+    if (log_key_compare(&place, &w->scan->before) >= 0)
+        return false;
+    w->scan->before = place;
+    return true;
 }
 
 /* ---- What is damaged ---- */
@@ -312,6 +329,7 @@ int descent_next_block(struct descent *w, struct source *s)
 
     if (error)
         return errbuf_fail(w->err, error, "%s", detail.text); /* they could be read before */
+    blocks_pass(&w->r->blocks, s->head.number);
     s->blocks--;
     seek_block(w, s, heads);
     return 0;
@@ -375,6 +393,12 @@ static int stand_below(struct descent *w, struct source *s, struct open_block *b
     struct record record;
     int error = 0;
 
+    if (s->ahead) {
+        *found = true;
+        s->state = SOURCE_AT;
+        s->bound = ahead_record(s->ahead)->key;
+        return 0;
+    }
     *found = find_row(block->rows, s->from, end, &s->row);
     if (!*found)
         return 0;
@@ -388,19 +412,62 @@ static int stand_below(struct descent *w, struct source *s, struct open_block *b
     return 0;
 }
 
+/*
+ * More blocks are read side by side than can be open, or others took the place of this one since
+ * its last log: then some of its logs are read ahead.
+ */
+static bool is_crowded(const struct descent *w, const struct source *s)
+{
+    return w->reads_logs && (w->len > BLOCKS_OPEN_MAX ||
+                             (s->state == SOURCE_AT && !blocks_has(&w->r->blocks, s->head.number)));
+}
+
+static void read_ahead(struct descent *w, struct source *s, struct open_block *block, size_t end)
+{
+    uint32_t rows[AHEAD_ROWS];
+    size_t n = 0;
+
+    while (n < AHEAD_ROWS && find_row(block->rows, s->from, end, &end))
+        rows[n++] = (uint32_t)end;
+    if (n > 0)
+        s->ahead = ahead_new(block, rows, n, AHEAD_BYTES / w->len);
+    if (s->ahead)
+        s->row = rows[0];
+}
+
+/* Goes on to the next log that was read ahead; false: there is none. */
+static bool stand_ahead(struct source *s)
+{
+    if (s->ahead && ahead_next(s->ahead, &s->row)) {
+        s->bound = ahead_record(s->ahead)->key;
+        return true;
+    }
+    ahead_free(s->ahead);
+    s->ahead = NULL;
+    return false;
+}
+
 /* Goes down from row `end` of the block, and on to the next one if nothing more of it matches. */
 static int stand(struct descent *w, struct source *s, size_t end)
 {
     struct errbuf detail = ERRBUF_INIT;
     struct open_block *block;
     bool found = false;
+
+    if (stand_ahead(s))
+        return 0;
+    bool crowded = is_crowded(w, s);
     int error = s->state == SOURCE_NEAR ? descent_open(w, s, &block, &detail)
                                         : blocks_open(&w->r->blocks, &s->head, &block, &detail);
 
     if (!error)
         error = descent_select(w, s, block, &detail);
+    if (end > s->to)
+        end = s->to;
+    if (!error && crowded)
+        read_ahead(w, s, block, end);
     if (!error)
-        error = stand_below(w, s, block, end < s->to ? end : s->to, &found, &detail);
+        error = stand_below(w, s, block, end, &found, &detail);
     found = found && !error;
     error = descent_bear(w, s, error, &detail);
     return error || found ? error : descent_next_block(w, s);
@@ -501,6 +568,10 @@ int descent_record(struct descent *w, struct record *record, bool *is_lost)
         store_sqlite_reader_take(w->old, &s->bound, record);
         return 0;
     }
+    if (s->ahead) {
+        *record = *ahead_record(s->ahead);
+        return 0;
+    }
     int error = blocks_open(&w->r->blocks, &s->head, &block, &detail);
     if (!error)
         error = block_record(block->reader, s->row, record, &detail);
@@ -553,7 +624,9 @@ int descent_begin(struct descent *w, struct store_sqlite_reader *r, struct store
 
     bear_recent(w);
     if (recent > 0)
-        add(w, (struct source){.kind = SOURCE_RECENT, .bound = below, .row = recent});
+        add(w, (struct source){.kind = SOURCE_RECENT,
+                               .bound = r->catalog.recent.logs[recent - 1].key,
+                               .row = recent});
     if (r->catalog.has_old) {
         error = bind_old(w);
         add(w, (struct source){.kind = SOURCE_OLD, .bound = below});
@@ -567,7 +640,7 @@ void descent_end(struct descent *w)
     struct store_scan *scan = w->scan;
 
     for (size_t i = 0; i < w->len; i++)
-        free(w->sources[i]);
+        free_source(w->sources[i]);
     free(w->sources);
     sqlite3_reset(w->old);
     if (scan->explain)

@@ -6,6 +6,7 @@
 #ifndef LOGMILL_STORE_SQLITE_DESCENT_H
 #define LOGMILL_STORE_SQLITE_DESCENT_H
 
+#include "store/sqlite/ahead.h"
 #include "store/sqlite/internal.h"
 
 enum source_kind { SOURCE_RECENT, SOURCE_OLD, SOURCE_SEGMENT };
@@ -29,6 +30,7 @@ struct source {
     uint64_t candidates;    /* a bit a block that it was made with: the filter may know a match */
     size_t blocks;          /* that are left, `head` being the last of them */
     struct block_head head; /* without its levels */
+    struct ahead *ahead;    /* the next of its logs, if they were read ahead (ahead.h); or NULL */
 };
 
 struct descent {
@@ -54,6 +56,12 @@ struct descent {
 int descent_begin(struct descent *w, struct store_sqlite_reader *r, struct store_scan *scan,
                   bool reads_logs, struct errbuf *err) LM_MUST_CHECK;
 void descent_end(struct descent *w);
+
+/*
+ * `top` is a source with the highest bound. Nothing that matches is above that: the place moves
+ * down to it. False: it is there.
+ */
+bool descent_move_down(struct descent *w, const struct source *top);
 
 /* ---- By the next log: the sources are a heap ---- */
 

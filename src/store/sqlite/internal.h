@@ -21,6 +21,7 @@
  *   recent.c   the recent logs, as a reader keeps them
  *   catalog.c  all that a reader knows of its snapshot
  *   blocks.c   the blocks that a reader has open
+ *   ahead.c    some of the logs of a block, read at once
  *   descent.c  down the keys of all that logs lie in
  *   scan.c     scans
  *   count.c    counts

@@ -121,20 +121,9 @@ static int skip_block(struct descent *w)
     return descent_pass_block(w);
 }
 
-/* Nothing that matches is above `top`: the place moves down to it. False: it is there. */
-static bool move_down(struct descent *w, const struct source *top)
-{
-    struct log_key place = descent_key_above(top->bound);
-
-    if (log_key_compare(&place, &w->scan->before) >= 0)
-        return false;
-    w->scan->before = place;
-    return true;
-}
-
 /*
  * Comes to stand on the next log; `*over`: the time is over first, and the place has moved. That is
- * looked at after each block without a match.
+ * looked at after each block without a match, and each segment that its filter rules out.
  */
 static int settle(struct descent *w, const struct pace *pace, bool *over)
 {
@@ -142,14 +131,12 @@ static int settle(struct descent *w, const struct pace *pace, bool *over)
     int error = 0;
 
     while (!error && !*over && top && top->state != SOURCE_AT) {
-        bool is_block = top->state == SOURCE_NEAR;
-
         error = can_skip_block(w) ? skip_block(w) : descent_refine(w);
         if (!error)
             error = store_sqlite_reader_go_on(w->r, w->err);
         top = descent_top(w);
-        *over = !error && is_block && top && top->state != SOURCE_AT && is_late(pace) &&
-                (move_down(w, top) || log_key_compare(&w->scan->before, &w->start) < 0);
+        *over = !error && top && top->state != SOURCE_AT && is_late(pace) &&
+                (descent_move_down(w, top) || log_key_compare(&w->scan->before, &w->start) < 0);
     }
     return error;
 }

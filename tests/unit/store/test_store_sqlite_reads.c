@@ -10,6 +10,7 @@
 #include "../temp_directory.h"
 #include "base/xalloc.h"
 #include "dice.h"
+#include "failing_reads.h"
 #include "store/sqlite/adapter.h"
 #include "store/sqlite/internal.h"
 #include "store_test_support.h"
@@ -325,6 +326,37 @@ static void a_log_in_a_damaged_block_is_not_said_to_be_nowhere(void **state)
     }
 }
 
+/* Whichever read it is: nothing is called damaged, and the next call goes on. */
+static void a_read_that_fails_is_no_damage(void **state)
+{
+    struct place *p = *state;
+    struct log_matcher *m = matcher_of("odd and");
+    unsigned failures = 0;
+
+    for (unsigned n = 1; n < 60; n++) {
+        const struct store_slice slice = {.rows = 20};
+        struct errbuf err = ERRBUF_INIT;
+        struct store_scan scan;
+
+        store_test_rows_release(&p->rows);
+        store_scan_init(&scan, m, NULL, 0);
+        store_reader_free(p->r);
+        p->r = store_test_reader(p->s);
+        failing_reads_from(n);
+        while (!scan.done &&
+               !store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err))
+            ;
+        failures += failing_reads_end();
+        while (!scan.done)
+            assert_int_equal(
+                store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err), 0);
+        assert_int_equal(scan.damaged, 0);
+        assert_int_equal(p->rows.len, LOGS / 2);
+    }
+    assert_true(failures > 9);
+    log_matcher_unref(m);
+}
+
 struct followed {
     struct place *p;
     size_t n;
@@ -359,6 +391,99 @@ static void who_follows_past_a_damaged_block_is_told_of_a_loss(void **state)
     assert_true(any_lost);
     assert_int_equal(f.n, LOGS - BLOCK - 1);
     assert_int_equal(store_position_compare(&position, &end), 0);
+}
+
+/* ---- The clock ---- */
+
+static int count_none(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    fail_msg("something was counted");
+    return 0;
+}
+
+/* Segments that their filters rule out take time, too: they are many in a large store. */
+static void the_clock_is_looked_at_after_segments_that_are_skipped(void **state)
+{
+    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = 1};
+    struct place *p = *state;
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.since_us = T0;
+    f.until_us = T0 + LOGS * (int64_t)STEP_US;
+    f.attributes[f.attributes_len++] = (struct log_attribute_filter){
+        .name = SLICE_LITERAL("trace"), .value = SLICE_LITERAL("in no log")};
+    struct log_matcher *m = log_matcher_new(&f);
+    for (int counts = 0; counts < 2; counts++) {
+        struct block_explain explain = {0};
+        size_t calls = 0;
+
+        store_scan_init(&scan, m, NULL, 0);
+        for (scan.explain = &explain; !scan.done; calls++)
+            assert_int_equal(
+                counts ? store_scan_count(p->r, &scan, &slice, T0, STEP_US, count_none, NULL, &err)
+                       : store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err),
+                0);
+        assert_int_equal(p->rows.len, 0);
+        assert_true(explain.by_filter > 20);
+        assert_true(calls >= ((struct store_sqlite_reader *)p->r)->catalog.segments_len);
+    }
+    log_matcher_unref(m);
+}
+
+/* ---- More segments that overlap than can be open at once ---- */
+
+enum { STRANDS = 2 * BLOCKS_OPEN_MAX, STRAND_LOGS = 4 * BLOCK };
+
+/* One log after the other is of another segment, and no block is read for each of them. */
+static void blocks_side_by_side_are_not_read_once_a_log(void **state)
+{
+    const struct store_sqlite_sizes sizes = {.block_rows = BLOCK,
+                                             .segment_blocks = 4,
+                                             .seal_rows = STRAND_LOGS - 10,
+                                             .keep_rows = 1,
+                                             .late_rows = STRAND_LOGS - 10};
+    struct place *p = *state;
+    char *directory = temp_directory_new();
+    struct errbuf err = ERRBUF_INIT;
+    struct store *s = store_sqlite_new_sized(directory, &sizes, &err);
+    struct store_writer *w = store_test_writer(s);
+    struct store_reader *r = store_test_reader(s);
+    struct log_matcher *m = matcher_of("found");
+    struct record logs[STRAND_LOGS];
+    struct block_explain explain = {0};
+    struct store_scan scan;
+    uint64_t bytes = 0;
+
+    for (uint32_t strand = 0; strand < STRANDS; strand++) {
+        for (uint32_t i = 0; i < STRAND_LOGS; i++) {
+            uint32_t n = i * STRANDS + strand;
+
+            logs[i] = store_test_record(T0 + n * (STEP_US / INT64_C(100)), n, "info",
+                                        n % 2 ? "odd and found" : "even and found", NULL);
+        }
+        store_test_append(w, logs, STRAND_LOGS);
+    }
+    store_scan_init(&scan, m, NULL, 0);
+    scan.explain = &explain;
+    while (!scan.done)
+        assert_int_equal(store_scan_next(r, &scan, &slices[0], store_test_collect, &p->rows, &err),
+                         0);
+    assert_int_equal(p->rows.len, STRANDS * STRAND_LOGS);
+    for (size_t i = 1; i < p->rows.len; i++)
+        assert_true(log_key_compare(&p->rows.items[i - 1].key, &p->rows.items[i].key) > 0);
+    const struct catalog *c = &((struct store_sqlite_reader *)r)->catalog;
+    for (size_t i = 0; i < c->segments_len; i++)
+        bytes += c->segments[i].segment.bytes;
+    assert_true(c->segments_len >= STRANDS - 1);
+    assert_true(explain.bytes < 3 * bytes);
+    log_matcher_unref(m);
+    store_reader_free(r);
+    store_writer_free(w);
+    store_free(s);
+    temp_directory_free(directory);
 }
 
 /* ---- What is kept from call to call ---- */
@@ -415,6 +540,10 @@ int main(void)
                                         set_up_with_attributes, tear_down),
         CASE(counts_leave_out_what_is_damaged_and_say_so),
         CASE(a_log_in_a_damaged_block_is_not_said_to_be_nowhere),
+        cmocka_unit_test_setup_teardown(a_read_that_fails_is_no_damage, set_up_with_attributes,
+                                        tear_down),
+        CASE(the_clock_is_looked_at_after_segments_that_are_skipped),
+        CASE(blocks_side_by_side_are_not_read_once_a_log),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
         CASE(a_reader_sees_every_change_of_what_it_knows),
     };
