@@ -186,12 +186,12 @@ void sqlite_db_checkpoint(struct sqlite_db *db)
 
     if (db->wal_frames < db->wal_frames_attempt)
         db->wal_frames_attempt = 0; /* the log was started anew */
-    if (db->wal_frames - db->wal_frames_attempt < SQLITE_DB_CHECKPOINT_FRAMES)
+    if ((db->wal_frames - db->wal_frames_attempt) * db->page_bytes < SQLITE_DB_CHECKPOINT_BYTES)
         return;
     db->wal_frames_attempt = db->wal_frames;
 
     /* Readers that always overlap would let the log grow for ever: then they are waited for. */
-    if (db->wal_frames >= SQLITE_DB_RESTART_FRAMES) {
+    if (db->wal_frames * db->page_bytes >= SQLITE_DB_RESTART_BYTES) {
         mode = SQLITE_CHECKPOINT_RESTART;
         db->busy_ms = SQLITE_DB_RESTART_BUSY_MS;
     }
@@ -230,7 +230,7 @@ uint64_t sqlite_db_used_bytes(struct sqlite_db *db)
     int64_t pages = ask(db, "PRAGMA page_count");
     int64_t free_pages = ask(db, "PRAGMA freelist_count");
 
-    return pages < 0 || free_pages < 0 ? 0 : (uint64_t)(pages - free_pages) * SQLITE_DB_PAGE_BYTES;
+    return pages < 0 || free_pages < 0 ? 0 : (uint64_t)((pages - free_pages) * db->page_bytes);
 }
 
 /* ---- Giving back ---- */
@@ -261,8 +261,9 @@ static void cut_log(struct sqlite_db *db)
 /* How many free pages are left for what comes next. */
 static int64_t kept_pages(const struct sqlite_db *db, bool is_idle)
 {
-    return db->gives_all && is_idle && db->was_idle ? SQLITE_DB_FREE_IDLE_PAGES
-                                                    : SQLITE_DB_FREE_KEPT_PAGES;
+    return (db->gives_all && is_idle && db->was_idle ? SQLITE_DB_FREE_IDLE_BYTES
+                                                     : SQLITE_DB_FREE_KEPT_BYTES) /
+           db->page_bytes;
 }
 
 /* Shortens the file by a little. Returns whether there is more to do. */
@@ -272,7 +273,8 @@ static bool shorten(struct sqlite_db *db, int64_t kept)
 
     if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= kept)
         return false;
-    snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", SQLITE_DB_TIDY_PAGES);
+    snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
+             (int)(SQLITE_DB_TIDY_BYTES / db->page_bytes));
     if (exec(db, sql, NULL))
         return false;
     /* Only a checkpoint cuts the file itself. */
@@ -309,7 +311,7 @@ static void remake(struct sqlite_db *db)
 {
     int64_t pages = ask(db, "PRAGMA page_count");
 
-    if (pages < 0 || pages * SQLITE_DB_PAGE_BYTES > SQLITE_DB_REMAKE_BYTES)
+    if (pages < 0 || pages * db->page_bytes > SQLITE_DB_REMAKE_BYTES)
         return;
     db->busy_ms = SQLITE_DB_RESTART_BUSY_MS;
     if (exec(db, "PRAGMA temp_store=FILE; PRAGMA auto_vacuum=INCREMENTAL; VACUUM", NULL) == 0)
@@ -483,6 +485,15 @@ static int sync_recovered(struct sqlite_db *db, struct errbuf *err)
     return 0;
 }
 
+/* Those that the file has, whoever made it. */
+static void note_page_bytes(struct sqlite_db *db)
+{
+    int64_t bytes = ask(db, "PRAGMA page_size");
+
+    if (bytes > 0)
+        db->page_bytes = bytes;
+}
+
 static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options, struct errbuf *err)
 {
     char pragmas[256];
@@ -495,7 +506,8 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; "
              "PRAGMA secure_delete=FAST; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY",
-             SQLITE_DB_PAGE_BYTES, options->cache_kib > 0 ? options->cache_kib : 256);
+             options->page_bytes > 0 ? options->page_bytes : SQLITE_DB_PAGE_BYTES,
+             options->cache_kib > 0 ? options->cache_kib : 256);
     if ((error = exec(db, pragmas, err)))
         return error;
     /* Of a file that has pages it would change nothing, but write: with the lock, and a sync. */
@@ -504,6 +516,7 @@ static int set_up(struct sqlite_db *db, const struct sqlite_db_options *options,
         return error;
     if ((error = switch_to_wal(db, err)))
         return error;
+    note_page_bytes(db);
 
     /* Only now: the hook takes the place of the automatic checkpoint. */
     sqlite3_wal_hook(db->handle, note_wal_frames, db);
@@ -540,7 +553,9 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
     else
         flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     pthread_once(&configured, configure);
-    *db = (struct sqlite_db){.path = xstrdup(options->path), .busy_ms = SQLITE_DB_BUSY_MS};
+    *db = (struct sqlite_db){.path = xstrdup(options->path),
+                             .busy_ms = SQLITE_DB_BUSY_MS,
+                             .page_bytes = SQLITE_DB_PAGE_BYTES};
     vfs = sqlite_vfs_name();
     if (!vfs) { /* which the default would not be the same as */
         error = sqlite_db_error(db, SQLITE_NOMEM, err);
@@ -555,6 +570,8 @@ int sqlite_db_open(struct sqlite_db *db, const struct sqlite_db_options *options
     sqlite3_busy_handler(db->handle, wait_while_busy, db);
     if (!options->as_it_is && (error = set_up(db, options, err)))
         goto fail;
+    if (options->as_it_is)
+        note_page_bytes(db);
     return 0;
 
 fail:

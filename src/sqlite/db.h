@@ -7,7 +7,7 @@
  * sqlite_db_checkpoint when it has answered those who wait for the commit.
  *
  * Space: what is deleted leaves free pages in the file, which are used again, and past
- * SQLITE_DB_FREE_KEPT_PAGES given back to the disk by sqlite_db_tidy. A file has to be made for
+ * SQLITE_DB_FREE_KEPT_BYTES given back to the disk by sqlite_db_tidy. A file has to be made for
  * that (auto_vacuum=INCREMENTAL), as all are that are created here; older ones are made so when a
  * writer opens them, if they are small.
  *
@@ -35,20 +35,20 @@
 #include "base/slice.h"
 
 enum {
-    SQLITE_DB_BUSY_MS = 12000,           /* how long another process's lock is waited for */
-    SQLITE_DB_PAGE_BYTES = 4096,         /* of files that are created here */
-    SQLITE_DB_CHECKPOINT_FRAMES = 4096,  /* pages written to the log between checkpoints: 16 MiB */
-    SQLITE_DB_RESTART_FRAMES = 32768,    /* from here up readers are waited for: 128 MiB */
-    SQLITE_DB_RESTART_BUSY_MS = 500,     /* but not for longer than this */
-    SQLITE_DB_WAL_KEPT_BYTES = 32 << 20, /* of a log file that is started anew */
-    SQLITE_DB_WAL_IDLE_BYTES = 4 << 20,  /* of one to which nothing is written */
+    SQLITE_DB_BUSY_MS = 12000,   /* how long another process's lock is waited for */
+    SQLITE_DB_PAGE_BYTES = 4096, /* of files that are created here, if not said otherwise */
+    SQLITE_DB_CHECKPOINT_BYTES = 16 << 20, /* written to the log between checkpoints */
+    SQLITE_DB_RESTART_BYTES = 128 << 20,   /* from here up readers are waited for */
+    SQLITE_DB_RESTART_BUSY_MS = 500,       /* but not for longer than this */
+    SQLITE_DB_WAL_KEPT_BYTES = 32 << 20,   /* of a log file that is started anew */
+    SQLITE_DB_WAL_IDLE_BYTES = 4 << 20,    /* of one to which nothing is written */
 
-    SQLITE_DB_FREE_KEPT_PAGES = 4096,  /* 16 MiB for what comes next … */
-    SQLITE_DB_FREE_IDLE_PAGES = 256,   /* … and 1 MiB when nothing comes, with gives_all */
-    SQLITE_DB_TIDY_PAGES = 256,        /* given back in one transaction: 1 MiB */
-    SQLITE_DB_TIDY_PAUSE_MS = 100,     /* after which comes the next */
-    SQLITE_DB_TIDY_LOOK_MS = 10000,    /* between looks whether there is something */
-    SQLITE_DB_REMAKE_BYTES = 64 << 20, /* an older file that is larger is left as it is */
+    SQLITE_DB_FREE_KEPT_BYTES = 16 << 20, /* in free pages, for what comes next … */
+    SQLITE_DB_FREE_IDLE_BYTES = 1 << 20,  /* … and when nothing comes, with gives_all */
+    SQLITE_DB_TIDY_BYTES = 1 << 20,       /* given back in one transaction */
+    SQLITE_DB_TIDY_PAUSE_MS = 100,        /* after which comes the next */
+    SQLITE_DB_TIDY_LOOK_MS = 10000,       /* between looks whether there is something */
+    SQLITE_DB_REMAKE_BYTES = 64 << 20,    /* an older file that is larger is left as it is */
 };
 
 struct sqlite_db;
@@ -64,9 +64,10 @@ struct sqlite_db_options {
      * may read the file, which has schema version `from`. NULL: nothing. */
     void (*before_steps)(struct sqlite_db *db, int from);
     int cache_kib;  /* page cache; 0: 256 */
+    int page_bytes; /* of a file that is created; 0: SQLITE_DB_PAGE_BYTES */
     bool read_only; /* writing is refused, once the schema is there */
     bool tidies;    /* it will call sqlite_db_tidy: an older, small file is made fit for that */
-    bool gives_all; /* … and in that, when nothing comes, past SQLITE_DB_FREE_IDLE_PAGES, too */
+    bool gives_all; /* … and in that, when nothing comes, past SQLITE_DB_FREE_IDLE_BYTES, too */
     bool as_it_is;  /* a file that is there is opened, whatever its schema, and not changed */
 };
 
@@ -79,6 +80,7 @@ struct sqlite_db {
     bool in_transaction;    /* by sqlite_db_begin; SQLite's own may have ended before */
     unsigned busy_ms;       /* how long the lock is waited for now */
     uint64_t busy_since_us; /* start of the wait under way */
+    int64_t page_bytes;     /* of the file */
     int wal_frames;         /* in the log after the last commit of this connection */
     int wal_frames_attempt; /* … when a checkpoint was last tried; 0: not since the log began */
     bool gives_back;        /* the file can be made shorter … */

@@ -54,6 +54,7 @@ struct sqlite_db_options queue_sqlite_file_options(const struct queue_sqlite *q,
         .steps_len = sizeof(schema) / sizeof(schema[0]),
         .compatible_since = COMPATIBLE_SINCE,
         .cache_kib = cache_kib,
+        .page_bytes = QUEUE_SQLITE_PAGE_BYTES,
         .read_only = read_only,
     };
 }

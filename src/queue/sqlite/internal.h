@@ -37,6 +37,11 @@ enum {
     QUEUE_SQLITE_RETURN_DELAY_MS = 200, /* before a returned message is delivered again */
     QUEUE_SQLITE_POLL_MS = 20,          /* how often sends of other processes are looked for */
 
+    /*
+     * A message of many logs fills pages of its own: fewer ones are less work. Files of before have
+     * pages of 4 KiB, and keep them.
+     */
+    QUEUE_SQLITE_PAGE_BYTES = 16 << 10,
     QUEUE_SQLITE_COMMIT_BYTES = 16 << 20, /* sends past this wait for the next transaction */
     QUEUE_SQLITE_FLUSH_MS = 50,           /* acknowledgements wait this long for a send to join */
     QUEUE_SQLITE_FLUSH_COUNT = 4096,      /* … or until they are so many */

@@ -246,28 +246,62 @@ static void grow_and_empty(sqlite3 *db)
         SQLITE_OK);
 }
 
-static void a_file_that_was_large_is_given_back_in_small_steps(void **state)
+static void is_given_back_in_small_steps(int page_bytes)
 {
+    struct sqlite_db_options o = options(two_steps, 2);
+    struct errbuf err = ERRBUF_INIT;
     struct sqlite_db db;
     int steps = 0;
     int64_t pages;
 
-    assert_int_equal(open_with(&db, two_steps, 2), 0);
+    o.page_bytes = page_bytes;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    assert_int_equal(number(&db, "PRAGMA page_size"), page_bytes);
     grow_and_empty(db.handle);
+    assert_in_range(sqlite_db_used_bytes(&db), 1, 4 << 20);
     sqlite_db_checkpoint_now(&db);
     pages = number(&db, "PRAGMA page_count");
     assert_true(size_of("") > 30 << 20);
     while (sqlite_db_tidy(&db) == SQLITE_DB_TIDY_PAUSE_MS) {
         int64_t now = number(&db, "PRAGMA page_count");
 
-        assert_in_range(pages - now, 1, SQLITE_DB_TIDY_PAGES + 2); /* and SQLite's own */
+        assert_in_range(pages - now, 1,
+                        SQLITE_DB_TIDY_BYTES / page_bytes + 2); /* and SQLite's own */
         pages = now;
         steps++;
     }
     assert_true(steps > 10);
-    assert_in_range(size_of(""), 1 << 20, (SQLITE_DB_FREE_KEPT_PAGES + 400) * 4096);
+    assert_in_range(size_of(""), 1 << 20, SQLITE_DB_FREE_KEPT_BYTES + (2 << 20));
     assert_int_equal(number(&db, "SELECT count(*) FROM t"), 40);
     assert_int_equal(number(&db, "SELECT length(y) FROM t WHERE x = 40000"), 800);
+    sqlite_db_close(&db);
+}
+
+static void a_file_that_was_large_is_given_back_in_small_steps(void **state)
+{
+    is_given_back_in_small_steps(4096);
+}
+
+static void a_file_of_large_pages_is_given_back_by_the_same_bytes(void **state)
+{
+    is_given_back_in_small_steps(16384);
+}
+
+/* Who opens a file of before with another size in mind reckons with the one that it has. */
+static void a_file_keeps_the_size_of_its_pages(void **state)
+{
+    struct sqlite_db_options o = options(two_steps, 2);
+    struct errbuf err = ERRBUF_INIT;
+    struct sqlite_db db;
+
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    sqlite_db_close(&db);
+    o.page_bytes = 16384;
+    o.tidies = true;
+    assert_int_equal(sqlite_db_open(&db, &o, &err), 0);
+    assert_int_equal(number(&db, "PRAGMA page_size"), SQLITE_DB_PAGE_BYTES);
+    assert_int_equal(sqlite_db_used_bytes(&db),
+                     number(&db, "PRAGMA page_count") * SQLITE_DB_PAGE_BYTES);
     sqlite_db_close(&db);
 }
 
@@ -287,7 +321,7 @@ static void a_file_to_which_nothing_is_written_may_give_nearly_all_back(void **s
     for (unsigned ms; (ms = sqlite_db_tidy(&db)) != 0;)
         looks += ms == SQLITE_DB_TIDY_LOOK_MS;
     assert_in_range(looks, 1, 4);
-    assert_in_range(size_of(""), 0, (SQLITE_DB_FREE_IDLE_PAGES + 400) * 4096);
+    assert_in_range(size_of(""), 0, SQLITE_DB_FREE_IDLE_BYTES + (2 << 20));
     assert_int_equal(number(&db, "SELECT count(*) FROM t"), 40);
     sqlite_db_close(&db);
 }
@@ -435,6 +469,8 @@ int main(void)
         CASE(several_processes_may_create_the_file_at_once),
         CASE(errors_are_told_apart),
         CASE(a_file_that_was_large_is_given_back_in_small_steps),
+        CASE(a_file_of_large_pages_is_given_back_by_the_same_bytes),
+        CASE(a_file_keeps_the_size_of_its_pages),
         CASE(a_file_to_which_nothing_is_written_may_give_nearly_all_back),
         CASE(a_long_log_is_cut_when_nothing_is_written),
         CASE(who_brings_a_file_forward_says_so_before),
