@@ -34,11 +34,10 @@ void cache_fill(struct cache_client *c, const struct record *records, size_t n);
 /*
  * After logs were erased from the store (store_erase): nothing is answered from the cache until it
  * has been rebuilt, and a rebuild that is under way is given up. A fill of an erased log that was
- * stored just before may still be on its way, so it is done once more CACHE_FORGET_AGAIN_MS later.
+ * stored before, and is still on its way, adds nothing, however late it comes.
  * Returns 0, or an error with `err` filled: others may show erased logs until its next rebuild, and
  * this process does not use it before.
  */
-enum { CACHE_FORGET_AGAIN_MS = 1000 };
 int cache_forget(struct cache_client *c, struct errbuf *err) LM_MUST_CHECK;
 
 /* From time to time by a worker: rebuilds from the store if that is due. */

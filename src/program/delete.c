@@ -403,7 +403,6 @@ static int erase(struct store_writer *w, const struct job *job, struct cache_cli
     return error ? error : check_damage(&scan, err);
 }
 
-/* A log that was stored just before it was erased may still be on its way to the cache. */
 static int forget(struct cache_client *cache, const struct config *config, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
@@ -411,10 +410,6 @@ static int forget(struct cache_client *cache, const struct config *config, struc
     if (!cache)
         return 0;
     int error = cache_forget(cache, &reason);
-    if (!error) {
-        rest((uint64_t)CACHE_FORGET_AGAIN_MS * 1000);
-        error = cache_forget(cache, &reason);
-    }
     if (error)
         errbuf_set(err,
                    "the cache could not be told, and may show deleted logs for %llu s more, until "

@@ -11,6 +11,7 @@
  *           mark, count, bytes
  *   fills   sorted set: what has been filled since that rebuild began
  *   staged:TOKEN   sorted set: what that rebuild has read so far
+ *   erased  another text whenever logs have been erased from the store on purpose; none: never
  *
  * and the channel `filled`, on which each fill is announced to live tails.
  *
@@ -32,6 +33,9 @@
  *           the last one dropped: one step, no reader sees them apart. A log below the mark is not
  *           added. Without a state nothing is: only a rebuild makes a set. While a rebuild is under
  *           way `fills` takes the same members by the same rules, with a mark of its own.
+ *           It is given what `erased` was when the last fill of its client ended, and so before
+ *           its logs were committed. If it is another now, some of them may have been erased
+ *           since: nothing is added, and the set and a rebuild under way are given up.
  *   begin   A rebuild is due when `read` is half a rebuild interval old, or the state is missing,
  *           not whole, or of another run. Sets the lock, which ends by itself after one interval,
  *           with the server's time as `began`.
@@ -39,6 +43,8 @@
  *   finish  If the lock still holds the token: the new set is what was staged and, if a key is
  *           not among that, what was filled; the mark is the higher of both; then it is trimmed.
  *           `read` becomes `began`.
+ *   forget  After logs were erased from the store: the set and a rebuild under way are given up,
+ *           and `erased` becomes another.
  *
  * READS (query.c) take clock, state, size and members in one MULTI … EXEC. They are
  * served only if `run` is the run_id of the reader's own connection, `count` is the size of the
@@ -78,7 +84,10 @@
  * - The server's clock jumps. Back: `read` is in the future, and not trusted. Forth: not fresh.
  * - No worker is alive. After one interval readers bypass, after three the keys are gone: their
  *   life is renewed by fill and by begin.
- * - Logs are deleted from the store. They are gone with the next rebuild.
+ * - Logs are too old, and deleted from the store. They are gone with the next rebuild.
+ * - Logs are erased on purpose. `forget` comes after that: what was filled or read before is
+ *   dropped, what is read later does not have them, and a fill of theirs that comes later, by
+ *   however slow a worker, finds another `erased` than the one from before its commit.
  *
  * WHICH PROMISE IS KEPT BY WHAT
  *
@@ -125,6 +134,7 @@ static void free_cache(struct cache *base)
     free(r->lock);
     free(r->fills);
     free(r->staged);
+    free(r->erased);
     free(r->channel);
     free(r);
 }
@@ -152,6 +162,7 @@ struct cache *cache_redis_new(const struct cache_redis_options *options, struct 
     r->lock = key_of(prefix, "lock");
     r->fills = key_of(prefix, "fills");
     r->staged = key_of(prefix, "staged:");
+    r->erased = key_of(prefix, "erased");
     r->channel = key_of(prefix, "filled");
     pthread_mutex_init(&r->lock_health, NULL);
     return &r->base;

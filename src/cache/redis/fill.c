@@ -55,11 +55,24 @@ static void look_soon(struct cache_redis_client *c)
 
 /* ---- Fill ---- */
 
-static int send_fill(struct cache_redis_client *c, uint64_t deadline_us)
+/* What a fill was told of `erased`: empty if that cannot be. */
+static void take_erased(const redisReply *reply, char erased[CACHE_REDIS_ERASED_MAX + 1])
 {
+    erased[0] = '\0';
+    if (reply->type == REDIS_REPLY_STRING && reply->len <= CACHE_REDIS_ERASED_MAX)
+        memcpy(erased, reply->str, reply->len + 1);
+}
+
+/* c->erased stays as it was before these logs were stored; *erased: what it is now. */
+static int send_fill(struct cache_redis_client *c, uint64_t deadline_us,
+                     char erased[CACHE_REDIS_ERASED_MAX + 1])
+{
+    const struct slice known = slice_of_string(c->erased);
     redisReply *reply;
     int error = cache_redis_link_run(c,
                                      &(struct cache_redis_script_call){.script = CACHE_REDIS_FILL,
+                                                                       .arguments = &known,
+                                                                       .arguments_len = 1,
                                                                        .with_members = true,
                                                                        .deadline_us = deadline_us},
                                      &reply);
@@ -67,7 +80,11 @@ static int send_fill(struct cache_redis_client *c, uint64_t deadline_us)
     clear_members(c);
     if (error)
         return error;
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1)
+    bool is_pair = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+    if (is_pair)
+        take_erased(reply->element[1], erased);
+    if (!is_pair || reply->element[0]->type != REDIS_REPLY_INTEGER ||
+        reply->element[0]->integer != 1)
         look_soon(c); /* there is no set: perhaps the server has been started anew */
     freeReplyObject(reply);
     return 0;
@@ -78,13 +95,16 @@ void cache_redis_fill(struct cache_client *base, const struct record *records, s
     struct cache_redis_client *c = (struct cache_redis_client *)base;
     uint64_t deadline_us = clock_monotonic_us() + CACHE_REDIS_FILL_MS * MS;
     int error = n > 0 && !cache_redis_link_may_try(c->cache) ? LM_EUNAVAILABLE : 0;
+    char erased[sizeof(c->erased)];
 
+    memcpy(erased, c->erased, sizeof(erased));
     clear_members(c);
     for (size_t i = 0; !error && i < n; i++) {
         error = add_member(c, &records[i]);
         if (!error && (members_are_enough(c) || i + 1 == n))
-            error = send_fill(c, deadline_us);
+            error = send_fill(c, deadline_us, erased);
     }
+    memcpy(c->erased, erased, sizeof(erased)); /* not before all of them have been sent */
     if (error)
         atomic_store(&c->cache->lost, true);
     else if (n > 0)
@@ -97,13 +117,23 @@ int cache_redis_fill_forget(struct cache_client *base, struct errbuf *err)
 {
     struct cache_redis_client *c = (struct cache_redis_client *)base;
     uint64_t deadline_us = clock_monotonic_us() + CACHE_REDIS_FILL_MS * MS;
+    char token[UUID_TEXT_LEN], life_ms[12];
+    struct uuid id = uuid7_new(clock_wall_us());
     redisReply *reply;
 
+    uuid_format(&id, token);
+    int life_len = snprintf(life_ms, sizeof(life_ms), "%d", CACHE_REDIS_ERASED_MS);
+    const struct slice arguments[] = {slice_of(token, sizeof(token)),
+                                      slice_of(life_ms, (size_t)life_len)};
     clear_members(c);
-    int error = cache_redis_link_run(
-        c,
-        &(struct cache_redis_script_call){.script = CACHE_REDIS_FORGET, .deadline_us = deadline_us},
-        &reply);
+    int error = cache_redis_link_run(c,
+                                     &(struct cache_redis_script_call){
+                                         .script = CACHE_REDIS_FORGET,
+                                         .arguments = arguments,
+                                         .arguments_len = 2,
+                                         .deadline_us = deadline_us,
+                                     },
+                                     &reply);
     if (error) {
         atomic_store(&c->cache->lost, true);
         return errbuf_fail(err, error, "Redis: %s", lm_error_text(error));

@@ -21,7 +21,9 @@
 
 enum {
     CACHE_REDIS_SHA_LEN = 40,
-    CACHE_REDIS_COMMAND_MAX = 1 << 30, /* bytes: no command can reach this */
+    CACHE_REDIS_ERASED_MAX = 64,              /* bytes of the key `erased`, which lives … */
+    CACHE_REDIS_ERASED_MS = 24 * 3600 * 1000, /* … longer than any fill is under way */
+    CACHE_REDIS_COMMAND_MAX = 1 << 30,        /* bytes: no command can reach this */
 };
 
 struct cache_redis {
@@ -35,7 +37,8 @@ struct cache_redis {
     char *set;
     char *lock;
     char *fills;
-    char *staged;  /* prefix of "…:TOKEN" */
+    char *staged; /* prefix of "…:TOKEN" */
+    char *erased;
     char *channel; /* on which fills are announced */
 
     /* Some fill failed since we could last say so; every client of this process may say it. */
@@ -56,9 +59,10 @@ struct cache_redis_client {
     struct buffer command;
     struct buffer members; /* arguments that follow a script's fixed ones, as the wire has them */
     size_t members_len;
-    uint64_t maintain_at_us; /* monotonic: nothing is due before, */
-    uint64_t say_lost_at_us; /* … nor can what was lost be said before */
-    struct record *matches;  /* of a read, up to its limit */
+    char erased[CACHE_REDIS_ERASED_MAX + 1]; /* as the last fill has found it; at first empty */
+    uint64_t maintain_at_us;                 /* monotonic: nothing is due before, */
+    uint64_t say_lost_at_us;                 /* … nor can what was lost be said before */
+    struct record *matches;                  /* of a read, up to its limit */
     size_t matches_capacity;
 };
 

@@ -18,7 +18,7 @@ enum {
     REFUSAL_TOLD_EVERY_MS = 60 * 1000,
     /* How long the one caller that tries keeps the others from trying: longer than it can take. */
     TRIAL_MS = CACHE_REDIS_CONNECT_MS + CACHE_REDIS_REBUILD_STEP_MS,
-    COMMON_KEYS = 5,
+    COMMON_KEYS = 6,
     COMMON_ARGUMENTS = 5,
     LIFE_IN_REBUILDS = 3, /* how long the keys outlive the last worker, in rebuild intervals */
 };
@@ -166,8 +166,8 @@ static void append_call(struct cache_redis_client *c, const struct cache_redis_s
 {
     struct cache_redis *r = c->cache;
     struct buffer *b = &c->command;
-    const char *keys[COMMON_KEYS] = {r->state, r->set, r->lock, r->fills,
-                                     call->staged ? call->staged : r->staged};
+    const char *keys[COMMON_KEYS] = {
+        r->state, r->set, r->lock, r->fills, call->staged ? call->staged : r->staged, r->erased};
 
     buffer_clear(b);
     redis_command_begin(b, 3 + COMMON_KEYS + COMMON_ARGUMENTS + call->arguments_len +

@@ -7,6 +7,7 @@
  */
 #define COMMON                                                                                     \
     "local STATE, SET, LOCK, FILLS, STAGED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]\n"        \
+    "local ERASED = KEYS[6]\n"                                                                     \
     "local RUN, LOST = ARGV[1], ARGV[2] == '1'\n"                                                  \
     "local MAX_LOGS, MAX_BYTES = tonumber(ARGV[3]), tonumber(ARGV[4])\n"                           \
     "local LIFE_MS = ARGV[5]\n"                                                                    \
@@ -110,19 +111,24 @@
 
 static const char *const texts[CACHE_REDIS_SCRIPTS_LEN] = {
     [CACHE_REDIS_FILL] =
-        COMMON "local s = rebuild_fills()\n"
+        COMMON "local erased = redis.call('GET', ERASED) or ''\n"
+               "if erased ~= ARGV[6] then\n"
+               "  redis.call('UNLINK', STATE, LOCK)\n"
+               "  return {0, erased}\n"
+               "end\n"
+               "local s = rebuild_fills()\n"
                "if s then\n"
-               "  add(s, ARGV, 6)\n"
+               "  add(s, ARGV, 7)\n"
                "  redis.call('HSET', LOCK, 'mark', s.mark, 'count', s.count, 'bytes', s.bytes)\n"
                "  redis.call('PEXPIRE', FILLS, LIFE_MS)\n"
                "end\n"
                "s = live_set()\n"
-               "if not s then return 0 end\n"
-               "add(s, ARGV, 6)\n"
+               "if not s then return {0, erased} end\n"
+               "add(s, ARGV, 7)\n"
                "redis.call('HSET', STATE, 'mark', s.mark, 'count', s.count, 'bytes', s.bytes)\n"
                "redis.call('PEXPIRE', STATE, LIFE_MS)\n"
                "redis.call('PEXPIRE', SET, LIFE_MS)\n"
-               "return 1\n",
+               "return {1, erased}\n",
 
     [CACHE_REDIS_BEGIN] =
         COMMON "local token, due_ms, lock_ms = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])\n"
@@ -194,6 +200,7 @@ static const char *const texts[CACHE_REDIS_SCRIPTS_LEN] = {
     "return 1\n",
 
     [CACHE_REDIS_FORGET] = COMMON "redis.call('UNLINK', STATE, LOCK, SET, FILLS)\n"
+                                  "redis.call('SET', ERASED, ARGV[6], 'PX', ARGV[7])\n"
                                   "return 1\n",
 };
 

@@ -10,7 +10,10 @@
 #define LOGMILL_CACHE_REDIS_SCRIPTS_H
 
 enum cache_redis_script {
-    /* members…: adds them. Returns 1 if the set took them, 0 if there is none to fill. */
+    /*
+     * erased, members…: adds them, if no logs were erased since `erased` was what this returned;
+     * else drops the set. {1, erased} if the set took them, {0, erased} if there is none to fill.
+     */
     CACHE_REDIS_FILL,
     /* token, due_ms, lock_ms: starts a rebuild if one is due. {1, 0}, or {0, ms to wait}. */
     CACHE_REDIS_BEGIN,
@@ -18,7 +21,8 @@ enum cache_redis_script {
     CACHE_REDIS_STAGE,
     /* token, mark, count, bytes of what was staged: makes it the set. Returns 1, or 0: not done. */
     CACHE_REDIS_FINISH,
-    /* Drops the set, and gives up the rebuild under way. Returns 1. */
+    /* token, life_ms: drops the set, gives up the rebuild under way, and lets fills of what was
+     * stored before know by the token, which is new. Returns 1. */
     CACHE_REDIS_FORGET,
     CACHE_REDIS_SCRIPTS_LEN
 };

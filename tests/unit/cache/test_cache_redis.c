@@ -300,8 +300,8 @@ static void a_slow_rebuild_is_as_old_as_what_it_read(void **state)
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
 }
 
-/* Erases the newest ten of the store, as another process does that has only its settings. */
-static void erase_and_forget(struct redis_place *p)
+/* Erases those from `first` on, as another process does that has only its settings. */
+static void erase_since(struct redis_place *p, unsigned first, size_t expected)
 {
     const struct store_slice slice = {.rows = 1000};
     struct cache_client *other = other_client(p);
@@ -311,14 +311,20 @@ static void erase_and_forget(struct redis_place *p)
     size_t erased;
 
     log_filter_init(&filter);
-    filter.since_us = cache_test_record(140).key.timestamp_us;
+    filter.since_us = cache_test_record(first).key.timestamp_us;
     struct log_matcher *matcher = log_matcher_new(&filter);
     store_scan_init(&scan, matcher, NULL, 0);
     assert_int_equal(store_erase(p->t.writer, &scan, &slice, true, &erased, &err), 0);
-    assert_int_equal(erased, 10);
+    assert_int_equal(erased, expected);
     assert_int_equal(cache_forget(other, &err), 0);
     log_matcher_unref(matcher);
     cache_client_free(other);
+}
+
+/* The newest ten. */
+static void erase_and_forget(struct redis_place *p)
+{
+    erase_since(p, 140, 10);
 }
 
 static void what_was_erased_is_in_no_answer_of_the_cache(void **state)
@@ -328,9 +334,34 @@ static void what_was_erased_is_in_no_answer_of_the_cache(void **state)
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT);
     erase_and_forget(p);
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
-    assert_int_equal(redis_test_server_do(p->server, "DBSIZE"), 0);
+    assert_int_equal(redis_test_server_do(p->server, "DBSIZE"), 1); /* that it was */
     redis_place_maintain_until_hit(p);
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT); /* compared with the store */
+}
+
+/* Its worker stood still between commit and fill, and all was erased and rebuilt meanwhile. */
+static void a_fill_of_what_was_erased_comes_too_late_whenever_it_comes(void **state)
+{
+    struct redis_place *p = *state;
+    struct cache_client *slow = other_client(p);
+    struct record erased[10], later = cache_test_record(200);
+
+    for (unsigned i = 0; i < 10; i++)
+        erased[i] = cache_test_record(140 + i);
+    erase_and_forget(p);
+    redis_place_maintain_until_hit(p);
+    cache_fill(slow, erased, 10);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
+    redis_place_maintain_until_hit(p); /* compared with the store */
+    cache_test_append(&p->t, 200, 1, false);
+    cache_fill(slow, &later, 1); /* it has been told, and of this one there is no doubt */
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_HIT);
+    erase_since(p, 200, 1);
+    redis_place_maintain_until_hit(p);
+    cache_fill(slow, &later, 1);
+    assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
+    redis_place_maintain_until_hit(p);
+    cache_client_free(slow);
 }
 
 static void a_rebuild_that_read_what_is_erased_changes_nothing(void **state)
@@ -448,6 +479,7 @@ int main(void)
         CASE(a_rebuild_whose_lock_another_has_changes_nothing),
         CASE(a_slow_rebuild_does_not_bring_old_data_over_newer),
         CASE_SHORT(a_slow_rebuild_is_as_old_as_what_it_read),
+        CASE(a_fill_of_what_was_erased_comes_too_late_whenever_it_comes),
         CASE(what_was_erased_is_in_no_answer_of_the_cache),
         CASE(a_rebuild_that_read_what_is_erased_changes_nothing),
         CASE(a_rebuild_that_may_have_missed_a_lost_fill_is_not_trusted),
