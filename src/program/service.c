@@ -29,7 +29,10 @@ enum { OTHER_DESCRIPTORS = 64 };
 /* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
 enum { STOP_OVERTIME_S = 1 };
 
-enum { LARGE_BUFFER_BYTES = 128 << 10 };
+enum {
+    LARGE_BUFFER_BYTES = 128 << 10,  /* with a queue elsewhere */
+    LARGE_BUFFER_OF_FILES = 1 << 20, /* … and here, where smaller ones come at once again */
+};
 
 enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
 
@@ -170,12 +173,12 @@ static int start_emf(const struct config *c, struct errbuf *err)
  * A delivery is megabytes in a few large buffers. Left to itself, glibc moves such buffers into the
  * heaps of the threads, which then get fragmented and keep the memory of every backlog: hundreds of
  * megabytes. A threshold that is set stays, so that they go back to the system when they are freed.
- * Deliveries of the embedded queue were not seen to do this.
+ * So it is with what the embedded store seals and compacts.
  */
-static void give_back_large_buffers(void)
+static void give_back_large_buffers(bool embedded)
 {
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
+    mallopt(M_MMAP_THRESHOLD, embedded ? LARGE_BUFFER_OF_FILES : LARGE_BUFFER_BYTES);
 #endif
 }
 
@@ -216,8 +219,7 @@ static int start(struct service *s, struct errbuf *err)
             return LM_EUNAVAILABLE;
     }
     if (s->roles & SERVICE_WORKER) {
-        if (!ports_queue_is_embedded(s->config))
-            give_back_large_buffers();
+        give_back_large_buffers(ports_queue_is_embedded(s->config));
         s->worker = worker_new(
             &(struct worker_options){.queue = s->queue,
                                      .store = s->store,

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/keeper.h"
+#include "store/sqlite/seal.h"
 
 enum { MIGRATE_CACHE_KIB = 64 };
 
@@ -36,6 +37,7 @@ static void free_store(struct store *base)
 {
     struct store_sqlite *s = (struct store_sqlite *)base;
 
+    sealer_free(s->sealer);
     free(s->path);
     free(s);
 }
@@ -85,6 +87,7 @@ struct store *store_sqlite_new_sized(const char *directory, const struct store_s
     }
 #endif
     store_sqlite_sizes_settle(&s->sizes);
+    s->sealer = sealer_new(&s->sizes);
     s->path = xmalloc(path_size);
     snprintf(s->path, path_size, "%s%s", directory, name);
     return &s->base;

@@ -28,7 +28,7 @@ struct source {
     uint64_t *alive;            /* rows that are not marked as erased */
     char *bytes;                /* the block */
     struct block_source block_source;
-    struct block_reader *reader; /* NULL: no block was opened yet */
+    struct block_reader *reader; /* NULL: no block is open */
     struct buffer filter;        /* of the segment, once a block was to be copied */
 };
 
@@ -37,7 +37,8 @@ struct compaction {
     struct source sources[COMPACT_SOURCES_MAX];
     size_t sources_len; /* 0: nothing is under way */
     bool drops_sequence;
-    struct segment_builder *builder;
+    struct segment_builder *builder; /* some ten MiB, while a compaction is under way */
+    struct block_reader *spare;      /* for the next block that is opened; NULL: there is none */
     struct block_row *rows; /* of the next block; until it is full their texts are offsets */
     size_t rows_len;
     struct buffer texts; /* of these rows, one after the other */
@@ -54,7 +55,6 @@ struct compaction *compact_new(const struct store_sqlite_sizes *sizes)
     struct compaction *c = xcalloc(1, sizeof(*c));
 
     c->sizes = sizes;
-    c->builder = segment_builder_new();
     c->rows = xcalloc(sizes->block_rows, sizeof(*c->rows));
     buffer_init(&c->texts, TEXTS_BYTES_MAX);
     return c;
@@ -65,7 +65,6 @@ void compact_free(struct compaction *c)
     if (!c)
         return;
     compact_stop(c);
-    segment_builder_free(c->builder);
     free(c->rows);
     free(c);
 }
@@ -97,10 +96,27 @@ static bool is_alive(const struct source *s, size_t row)
     return s->alive[row / 64] >> row % 64 & 1;
 }
 
-static void close_block(struct source *s)
+/* Gives a source a reader. Each keeps some MiB, so there are as many as blocks are open. */
+static void need_reader(struct compaction *c, struct source *s)
+{
+    s->reader = c->spare ? c->spare : block_reader_new();
+    c->spare = NULL;
+}
+
+static void give_reader_back(struct compaction *c, struct source *s)
 {
     if (s->reader)
         block_close(s->reader);
+    if (c->spare)
+        block_reader_free(s->reader);
+    else
+        c->spare = s->reader;
+    s->reader = NULL;
+}
+
+static void close_block(struct compaction *c, struct source *s)
+{
+    give_reader_back(c, s);
     free(s->bytes);
     free(s->alive);
     s->bytes = NULL;
@@ -118,12 +134,12 @@ static size_t next_alive(const struct source *s, size_t row)
 }
 
 /* Goes on after the row that was taken. */
-static void advance(struct source *s)
+static void advance(struct compaction *c, struct source *s)
 {
     s->row = next_alive(s, s->row + 1);
     if (s->row < s->heads[s->block].rows)
         return;
-    close_block(s);
+    close_block(c, s);
     s->block++;
 }
 
@@ -169,20 +185,20 @@ static int load_marks(struct source *s, struct sqlite_db *db, struct errbuf *err
 }
 
 /* Opens the next block, or leaves it out if all of its rows are erased. */
-static int open_block(struct source *s, struct sqlite_db *db, struct errbuf *err)
+static int open_block(struct compaction *c, struct source *s, struct sqlite_db *db,
+                      struct errbuf *err)
 {
     const struct block_head *head = &s->heads[s->block];
     int error = load_marks(s, db, err);
 
     if (!error && (s->row = next_alive(s, 0)) == head->rows) {
-        close_block(s);
+        close_block(c, s);
         s->block++;
         return 0;
     }
     if (!error)
         error = load_bytes(s, db, err);
-    if (!s->reader)
-        s->reader = block_reader_new();
+    need_reader(c, s);
     if (!error)
         error = block_open(s->reader, &s->block_source, head, err);
     if (!error)
@@ -200,14 +216,16 @@ void compact_stop(struct compaction *c)
     for (size_t i = 0; i < c->sources_len; i++) {
         struct source *s = &c->sources[i];
 
-        close_block(s);
-        block_reader_free(s->reader);
+        close_block(c, s);
         buffer_release(&s->filter);
         free(s->heads);
     }
     c->sources_len = 0;
     c->rows_len = 0;
-    segment_builder_begin(c->builder, true, false);
+    segment_builder_free(c->builder);
+    block_reader_free(c->spare);
+    c->builder = NULL;
+    c->spare = NULL;
     buffer_release(&c->texts);
 }
 
@@ -247,6 +265,7 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
     c->drops_sequence = drops_sequence;
     c->has_taken = false;
     c->damaged = 0;
+    c->builder = segment_builder_new();
     segment_builder_begin(c->builder, true, !drops_sequence);
     for (size_t i = 0; !error && i < n; i++) {
         struct source *s = &c->sources[c->sources_len++];
@@ -349,7 +368,7 @@ static int take_rows(struct compaction *c, struct source *s, const struct log_ke
             return 0;
         if (!is_repeat(c, &r.key))
             append_row(c, &r, s->sequences ? s->sequences[s->row] : 0);
-        advance(s);
+        advance(c, s);
     } while (s->block == block && (!limit || log_key_compare(&s->keys[s->row], limit) <= 0));
     return 0;
 }
@@ -378,15 +397,14 @@ static int copy_block(struct compaction *c, struct source *s, struct sqlite_db *
         error = segment_filter(db, &s->segment, &s->filter, err);
     if (!error)
         error = load_bytes(s, db, err);
-    if (!s->reader)
-        s->reader = block_reader_new();
+    need_reader(c, s);
     if (!error) /* is it one? */
         error = block_open(s->reader, &s->block_source, &s->heads[s->block], err);
     if (!error)
         error = segment_builder_copy(c->builder, &s->segment, (uint32_t)(first + s->block),
                                      &s->heads[s->block], slice_of(s->bytes, s->block_source.len),
                                      buffer_slice(&s->filter), taken, err);
-    close_block(s);
+    close_block(c, s);
     if (!error && *taken) {
         note_taken(c, &s->heads[s->block].last);
         s->block++;
@@ -417,7 +435,7 @@ static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err
             error = copy_block(c, s, db, &c->has_copied, err);
         if (!error && !c->has_copied)
             error = s->is_open ? take_rows(c, s, limit ? &kept : NULL, &full, err)
-                               : open_block(s, db, err);
+                               : open_block(c, s, db, err);
         if (error) {
             c->damaged = store_sqlite_is_damage(db, error) ? s->segment.number : 0;
             return error;

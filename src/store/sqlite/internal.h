@@ -38,10 +38,13 @@
 #include "store/sqlite/sizes.h"
 #include "store/store.h"
 
+struct sealer;
+
 struct store_sqlite {
     struct store base;
     char *path;
     struct store_sqlite_sizes sizes; /* settled */
+    struct sealer *sealer;           /* of all writers, and the keeper */
     /* Set by the keeper when it falls behind: */
     _Atomic unsigned append_pause_ms; /* before an append, or … */
     _Atomic bool is_overtaxed;        /* … none is taken for now */

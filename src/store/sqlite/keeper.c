@@ -415,15 +415,13 @@ static int take_over(struct keeper *k, struct errbuf *err)
 
 static int seal_in_transaction(struct keeper *k, size_t *sealed, struct errbuf *err)
 {
-    struct sealer *sealer = sealer_new(&k->s->sizes);
     struct recent_store recent;
     struct seal_result result = {0};
 
     recent_store_init(&recent, k->s->sizes.row_bytes);
-    int error = sealer_seal(sealer, &k->db, NULL, 0, clock_wall_us(), &recent, &result, err);
+    int error = sealer_seal(k->s->sealer, &k->db, NULL, 0, clock_wall_us(), &recent, &result, err);
     *sealed = result.sealed;
     recent_store_release(&recent);
-    sealer_free(sealer);
     return error;
 }
 

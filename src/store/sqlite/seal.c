@@ -1,5 +1,6 @@
 #include "store/sqlite/seal.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,10 @@ struct read_row {
 
 struct sealer {
     const struct store_sqlite_sizes *sizes;
-    struct segment_builder *builder;
-    struct buffer raw;      /* of the rows of `recent` that were read */
-    struct block_row *rows; /* all logs, at last ascending by key */
+    pthread_mutex_t mutex;           /* of all below */
+    struct segment_builder *builder; /* NULL before the first seal */
+    struct buffer raw;               /* of the rows of `recent` that were read */
+    struct block_row *rows;          /* all logs, at last ascending by key */
     size_t rows_len;
     size_t rows_capacity;
     struct read_row *read; /* the rows of `recent` that were read, ascending */
@@ -41,7 +43,7 @@ struct sealer *sealer_new(const struct store_sqlite_sizes *sizes)
     struct sealer *s = xcalloc(1, sizeof(*s));
 
     s->sizes = sizes;
-    s->builder = segment_builder_new();
+    pthread_mutex_init(&s->mutex, NULL);
     buffer_init(&s->raw, RAW_BYTES_MAX);
     return s;
 }
@@ -50,6 +52,7 @@ void sealer_free(struct sealer *s)
 {
     if (!s)
         return;
+    pthread_mutex_destroy(&s->mutex);
     segment_builder_free(s->builder);
     buffer_release(&s->raw);
     free(s->rows);
@@ -461,6 +464,9 @@ int sealer_seal(struct sealer *s, struct sqlite_db *db, const struct block_row *
 
     *result = (struct seal_result){0};
     recent_store_begin(recent, db, now_us);
+    pthread_mutex_lock(&s->mutex);
+    if (!s->builder)
+        s->builder = segment_builder_new();
     int error = gather(s, db, batch, n, &result->took_batch, err);
     if (!error) {
         sort(s->rows, s->rows_len, compare_rows);
@@ -473,5 +479,6 @@ int sealer_seal(struct sealer *s, struct sqlite_db *db, const struct block_row *
     else if (!error)
         error = store_all(s, db, &d, now_us, recent, err);
     forget(s);
+    pthread_mutex_unlock(&s->mutex);
     return error;
 }

@@ -20,6 +20,10 @@
 
 struct sealer;
 
+/*
+ * What sealing needs, some ten MiB from the first time on. One does for all connections of a store,
+ * on whatever threads: only one of them can be in a transaction that writes.
+ */
 struct sealer *sealer_new(const struct store_sqlite_sizes *sizes); /* which outlive it */
 void sealer_free(struct sealer *s);                                /* NULL does nothing */
 

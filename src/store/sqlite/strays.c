@@ -140,7 +140,7 @@ static int next_filter(struct sqlite_db *db, int64_t from, int64_t *segment, boo
 static int find_filters(struct sqlite_db *db, struct strays *strays, struct errbuf *err)
 {
     int64_t segment = -1;
-    bool is_there;
+    bool is_there = false;
     int error;
 
     while (!(error = next_filter(db, segment + 1, &segment, &is_there, err))) {

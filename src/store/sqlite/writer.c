@@ -35,7 +35,6 @@ struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *
     w->base.ops = base->ops;
     w->s = (struct store_sqlite *)base;
     w->repeats = repeats_new(&w->s->sizes);
-    w->sealer = sealer_new(&w->s->sizes);
     recent_store_init(&w->recent, w->s->sizes.row_bytes);
     if (open_db(w, err) != 0) {
         store_sqlite_writer_free(&w->base);
@@ -51,7 +50,6 @@ void store_sqlite_writer_free(struct store_writer *base)
     store_sqlite_eraser_free(w->eraser);
     close_db(w);
     repeats_free(w->repeats);
-    sealer_free(w->sealer);
     recent_store_release(&w->recent);
     free(w->batch);
     free(w);
@@ -196,7 +194,7 @@ static int seal(struct store_sqlite_writer *w, const struct append *a, int64_t n
             w->batch[n++] = next_row(&a->records[i], &sequence);
     }
     if (!error)
-        error = sealer_seal(w->sealer, &w->db, w->batch, n, now_us, &w->recent, &sealed, err);
+        error = sealer_seal(w->s->sealer, &w->db, w->batch, n, now_us, &w->recent, &sealed, err);
     drop_batch(w);
     if (error)
         return error;

@@ -15,7 +15,6 @@ struct store_sqlite_writer {
     struct sqlite_db db; /* closed after an input/output error, opened again by the next call */
     struct known known;
     struct repeats *repeats;
-    struct sealer *sealer;
     struct expire_pass expire_pass;
     struct store_sqlite_eraser *eraser; /* NULL: it has not erased yet */
     struct recent_store recent;
