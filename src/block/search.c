@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "block/equal.h"
 #include "block/row_set.h"
 
 /* ---- The needle ---- */
@@ -80,6 +81,7 @@ struct search {
     uint32_t *first;         /* … of which this is the first of each template */
     unsigned char *verdicts; /* of each template */
     uint64_t **held;         /* of each pool, the places with the needle in a slot; or NULL */
+    uint64_t **cut;          /* of each template, places that alone may have it; or NULL: all may */
     uint64_t steps;
 };
 
@@ -93,6 +95,9 @@ static void release(struct search *s)
     for (uint32_t i = 0; s->held && i < s->column->templates->pools_len; i++)
         free(s->held[i]);
     free(s->held);
+    for (uint32_t i = 0; s->cut && i < s->column->templates->templates_len; i++)
+        free(s->cut[i]);
+    free(s->cut);
 }
 
 static bool is_in(struct search *s, struct slice folded)
@@ -381,6 +386,112 @@ static int search_pool(struct search *s, uint32_t number, bool *any, struct errb
     return error;
 }
 
+/* ---- Slots that lie within the needle: "customer 4711 placed" ---- */
+
+/* If the needle is in a text, then the slot is exactly the digits needle[from..to), … */
+struct cut {
+    uint32_t slot;
+    size_t from, to;
+};
+
+/* … of one of these: all that are possible. */
+struct cuts {
+    struct cut items[8];
+    unsigned len;
+};
+
+static bool add_cut(const struct search *s, struct cuts *cuts, struct cut cut)
+{
+    for (size_t i = cut.from; i < cut.to; i++)
+        if (!takes(SLOT_DIGITS, s->needle->needle.folded.data[i]))
+            return false;
+    if (cuts->len == sizeof(cuts->items) / sizeof(cuts->items[0]))
+        return false;
+    cuts->items[cuts->len++] = cut;
+    return true;
+}
+
+/* Of needles that go on with slot `k` from `from` on. False: the slot need not end within them. */
+static bool add_cuts_of_slot(const struct search *s, uint32_t t, uint32_t k, size_t from,
+                             struct cuts *cuts)
+{
+    struct slice needle = s->needle->needle.folded;
+    struct slice next = s->piece[s->first[t] + k + 1];
+    bool is_last = k + 1 == templates_of(s)->templates[t].slots;
+
+    for (size_t at = from; at < needle.len && takes(sort_of(s, t, k), needle.data[at]);) {
+        size_t left = needle.len - ++at;
+        unsigned steps = 0;
+
+        if (left == 0)
+            return false;
+        if (!agree(needle, at, next, 0, left < next.len ? left : next.len))
+            continue;
+        if (left > next.len &&
+            (is_last || !can_begin_with_slot(s, t, k + 1, at + next.len, &steps)))
+            continue;
+        if (!add_cut(s, cuts, (struct cut){.slot = k, .from = from, .to = at}))
+            return false;
+    }
+    return true;
+}
+
+/* False if the needle may be in texts of the template without that a slot lies within it. */
+static bool find_cuts(const struct search *s, uint32_t t, struct cuts *cuts)
+{
+    struct slice needle = s->needle->needle.folded;
+    unsigned steps = 0;
+
+    cuts->len = 0;
+    for (uint32_t k = 0; k < templates_of(s)->templates[t].slots; k++) {
+        struct slice piece = s->piece[s->first[t] + k];
+
+        if (fits(s, sort_of(s, t, k), 0) || can_leave_slot(s, t, k, 0, &steps))
+            return false;
+        for (size_t len = 1; len <= piece.len && len < needle.len; len++)
+            if (needle.data[len - 1] == piece.data[piece.len - 1] &&
+                agree(needle, 0, piece, piece.len - len, len) &&
+                !add_cuts_of_slot(s, t, k, len, cuts))
+                return false;
+    }
+    return true;
+}
+
+/* Finds the places with such a slot, if there have to be; `*any` tells whether there are. */
+static int search_cuts(struct search *s, uint32_t t, bool *any, struct errbuf *err)
+{
+    const struct templates *all = templates_of(s);
+    const struct template_pool *pool = &all->pools[all->templates[t].pool];
+    size_t words = BLOCK_ROW_WORDS(pool->len);
+    struct cuts cuts;
+    int error = 0;
+
+    if (!find_cuts(s, t, &cuts))
+        return 0;
+    if (!s->cut)
+        s->cut = try_zeroed(all->templates_len * sizeof(*s->cut));
+    if (s->cut)
+        s->cut[t] = try_zeroed((words + 1) * sizeof(**s->cut));
+    if (!s->cut || !s->cut[t])
+        return LM_ENOMEM;
+    if (!pool->columns)
+        error = block_pool(s->reader, all, all->templates[t].pool, err);
+    for (unsigned i = 0; i < cuts.len && !error; i++) {
+        const struct cut *cut = &cuts.items[i];
+        struct slice digits =
+            slice_of(s->needle->needle.folded.data + cut->from, cut->to - cut->from);
+        enum equal_found found;
+
+        error = equal_column(s->reader, &pool->columns[cut->slot], digits, s->cut[t], &found, err);
+        if (found == EQUAL_ALL)
+            memset(s->cut[t], 0xff, words * sizeof(**s->cut));
+    }
+    *any = !row_set_is_empty(s->cut[t], words);
+    return error;
+}
+
+/* ---- All templates ---- */
+
 static int judge(struct search *s, uint32_t t, enum verdict *verdict, struct errbuf *err)
 {
     bool any = true;
@@ -389,6 +500,8 @@ static int judge(struct search *s, uint32_t t, enum verdict *verdict, struct err
     *verdict = may_have_anchor(s, t) ? judge_by_pieces(s, t) : NEVER;
     if (*verdict == IN_SLOTS)
         error = search_pool(s, templates_of(s)->templates[t].pool, &any, err);
+    else if (*verdict == PERHAPS)
+        error = search_cuts(s, t, &any, err);
     if (!any)
         *verdict = NEVER;
     return error;
@@ -453,7 +566,8 @@ static int template_has(struct search *s, size_t i, bool *has, struct errbuf *er
         *has = row_set_has(s->held[t->pool], all->places[i]);
     else
         *has = s->verdicts[code] == ALWAYS;
-    if (s->verdicts[code] != PERHAPS)
+    if (s->verdicts[code] != PERHAPS ||
+        (s->cut && s->cut[code] && !row_set_has(s->cut[code], all->places[i])))
         return 0;
     if (!all->pools[t->pool].columns)
         error = block_pool(s->reader, all, t->pool, err);
