@@ -74,8 +74,14 @@ int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
                            const struct block_values *v, const uint64_t **rows,
                            struct errbuf *err) LM_MUST_CHECK;
 
-/* As block_columns. */
+/* As block_columns, or if it `measures` block_measure. */
+struct block_telling {
+    block_column_fn *fn;
+    void *ctx;
+    bool measures;
+};
+
 int attributes_reader_tell(struct stream_reader *r, struct attributes_reader *a,
-                           block_column_fn *fn, void *ctx) LM_MUST_CHECK;
+                           const struct block_telling *telling, struct errbuf *err) LM_MUST_CHECK;
 
 #endif

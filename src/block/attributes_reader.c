@@ -635,32 +635,43 @@ static size_t bytes_of(const struct stream_reader *r, const struct attribute_col
            (c->is_permuted ? stream_stored(r, &c->order) : 0);
 }
 
+static int tell_column(struct stream_reader *r, const struct attributes_reader *a, uint32_t number,
+                       struct buffer *path, const struct block_telling *t, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[number];
+    const char *kind = c->kind == ATTRIBUTES_OBJECT  ? "object"
+                       : c->kind == ATTRIBUTES_ARRAY ? "array"
+                                                     : column_kind_name(template_kind(c->texts));
+    uint64_t raw_bytes = 0;
+    int error = 0;
+
+    if (t->measures && !is_container(c->kind))
+        error = template_measure(r, c->texts, WHAT, &raw_bytes, err);
+    buffer_clear(path);
+    append_path(a, number, path);
+    if (!error)
+        error = buffer_error(path);
+    if (!error)
+        t->fn(&(struct block_column_info){buffer_slice(path), slice_of_string(kind), bytes_of(r, c),
+                                          (size_t)raw_bytes},
+              t->ctx);
+    return error;
+}
+
 int attributes_reader_tell(struct stream_reader *r, struct attributes_reader *a,
-                           block_column_fn *fn, void *ctx)
+                           const struct block_telling *t, struct errbuf *err)
 {
     struct buffer path;
     int error = 0;
 
     buffer_init(&path, SIZE_MAX / 2);
-    fn(&(struct block_column_info){SLICE_LITERAL("attributes"), SLICE_LITERAL("which"),
-                                   numbers_bytes(r, &a->stored_kinds) + template_bytes(r, a->texts),
-                                   0},
-       ctx);
-    for (uint32_t i = 0; i < a->columns_len && !error; i++) {
-        const struct attribute_column *c = &a->columns[i];
-        const char *kind = c->kind == ATTRIBUTES_OBJECT ? "object"
-                           : c->kind == ATTRIBUTES_ARRAY
-                               ? "array"
-                               : column_kind_name(template_kind(c->texts));
-
-        buffer_clear(&path);
-        append_path(a, i, &path);
-        error = buffer_error(&path);
-        if (!error)
-            fn(&(struct block_column_info){buffer_slice(&path), slice_of_string(kind),
-                                           bytes_of(r, c), 0},
-               ctx);
-    }
+    t->fn(&(struct block_column_info){SLICE_LITERAL("attributes"), SLICE_LITERAL("which"),
+                                      numbers_bytes(r, &a->stored_kinds) +
+                                          template_bytes(r, a->texts),
+                                      0},
+          t->ctx);
+    for (uint32_t i = 0; i < a->columns_len && !error; i++)
+        error = tell_column(r, a, i, &path, t, err);
     buffer_release(&path);
     return error;
 }

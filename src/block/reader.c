@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "block/attributes.h"
 #include "block/keys.h"
@@ -310,35 +311,59 @@ int block_verify(struct block_reader *r, struct errbuf *err)
 
 /* ---- Where the bytes go ---- */
 
-static void tell(block_column_fn *fn, void *ctx, const char *name, const char *kind, size_t bytes)
+static void tell(const struct block_telling *t, const char *name, const char *kind, size_t bytes,
+                 uint64_t raw_bytes)
 {
-    fn(&(struct block_column_info){slice_of_string(name), slice_of_string(kind), bytes, 0}, ctx);
+    if (!t->measures)
+        raw_bytes = 0;
+    t->fn(&(struct block_column_info){slice_of_string(name), slice_of_string(kind), bytes,
+                                      (size_t)raw_bytes},
+          t->ctx);
+}
+
+static int measure_levels(struct block_reader *r, uint64_t *bytes, struct errbuf *err)
+{
+    const uint16_t *codes;
+    const struct slice *levels;
+    size_t levels_len;
+    int error = block_levels(r, &codes, &levels, &levels_len, err);
+
+    for (size_t i = 0; i < r->head.rows && !error; i++)
+        *bytes += levels[codes[i]].len;
+    return error;
+}
+
+static int tell_all(struct block_reader *r, const struct block_telling *t, struct errbuf *err)
+{
+    struct stream_reader *s = &r->streams;
+    const struct keys_stored *k = &r->stored_keys;
+    const uint64_t rows = r->head.rows;
+    uint64_t levels = 0, messages = 0;
+    int error = 0;
+
+    if (t->measures)
+        error = measure_levels(r, &levels, err);
+    if (!error && t->measures)
+        error = template_measure(s, r->messages, "its messages", &messages, err);
+    if (error)
+        return error;
+    tell(t, "directory", "directory", section_overhead(s->sections), 0);
+    tell(t, "timestamp", "integer", numbers_bytes(s, &k->times), rows * TIMESTAMP_TEXT_LEN);
+    tell(t, "id", "uuid", keys_id_bytes(s, k), rows * UUID_TEXT_LEN);
+    tell(t, "sequence", "integer", k->keeps_sequence ? numbers_bytes(s, &k->sequences) : 0, 0);
+    tell(t, "level", column_kind_name(r->stored_levels.kind), column_bytes(s, &r->stored_levels),
+         levels);
+    tell(t, "message", column_kind_name(template_kind(r->messages)), template_bytes(s, r->messages),
+         messages);
+    return attributes_reader_tell(s, r->attributes, t, err);
 }
 
 int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx, struct errbuf *err)
 {
-    static const char *const groups[] = {"(keys)", "(levels)", "(messages)", "(attributes)"};
-    static const char *const kinds[] = {"short texts", "short numbers", "short bits"};
-    struct stream_reader *s = &r->streams;
-    const struct keys_stored *k = &r->stored_keys;
+    return tell_all(r, &(struct block_telling){.fn = fn, .ctx = ctx}, err);
+}
 
-    tell(fn, ctx, "directory", "directory", section_overhead(s->sections));
-    tell(fn, ctx, "timestamp", "integer", numbers_bytes(s, &k->times));
-    tell(fn, ctx, "id", "uuid", keys_id_bytes(s, k));
-    tell(fn, ctx, "sequence", "integer", k->keeps_sequence ? numbers_bytes(s, &k->sequences) : 0);
-    tell(fn, ctx, "level", column_kind_name(r->stored_levels.kind),
-         column_bytes(s, &r->stored_levels));
-    tell(fn, ctx, "message", column_kind_name(template_kind(r->messages)),
-         template_bytes(s, r->messages));
-    int error = attributes_reader_tell(s, r->attributes, fn, ctx);
-    if (error)
-        return error;
-    for (size_t i = 0; i < STREAM_SHARED; i++) {
-        const struct section *section =
-            section_get(s->sections, section_count(s->sections) - STREAM_SHARED + i);
-
-        if (section->stored > 0)
-            tell(fn, ctx, groups[i / STREAM_KINDS], kinds[i % STREAM_KINDS], section->stored);
-    }
-    return 0;
+int block_measure(struct block_reader *r, block_column_fn *fn, void *ctx, struct errbuf *err)
+{
+    return tell_all(r, &(struct block_telling){.fn = fn, .ctx = ctx, .measures = true}, err);
 }

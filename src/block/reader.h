@@ -57,8 +57,12 @@ int block_record(struct block_reader *r, size_t row, struct record *record,
 /* Reads and checks all of the block, whether anything asks for it or not. */
 int block_verify(struct block_reader *r, struct errbuf *err) LM_MUST_CHECK;
 
-/* Calls fn for each column (info.h). */
+/* Calls fn for each column (info.h), without raw_bytes. */
 int block_columns(struct block_reader *r, block_column_fn *fn, void *ctx,
+                  struct errbuf *err) LM_MUST_CHECK;
+
+/* The same with them: decodes all of the block. */
+int block_measure(struct block_reader *r, block_column_fn *fn, void *ctx,
                   struct errbuf *err) LM_MUST_CHECK;
 
 #endif

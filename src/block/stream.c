@@ -121,7 +121,15 @@ int stream_bytes(struct stream_reader *r, const struct stream *stream, struct sl
 
 size_t stream_stored(const struct stream_reader *r, const struct stream *stream)
 {
-    return stream->is_own ? section_get(r->sections, stream->section)->stored : 0;
+    const struct section *s = section_get(r->sections, stream->section);
+
+    if (stream->is_own)
+        return s->stored;
+    if (s->plain == 0)
+        return 0;
+    /* Cut so that the parts of all together are the section. */
+    return (size_t)((uint64_t)s->stored * (stream->offset + stream->len) / s->plain -
+                    (uint64_t)s->stored * stream->offset / s->plain);
 }
 
 void *stream_memory(struct stream_reader *r, size_t n, size_t size)

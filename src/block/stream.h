@@ -71,7 +71,7 @@ bool stream_take(struct stream_reader *r, enum section_kind kind, struct stream 
 int stream_bytes(struct stream_reader *r, const struct stream *stream, struct slice *bytes,
                  struct errbuf *err) LM_MUST_CHECK;
 
-/* Bytes of the block that it takes itself; 0 if it shares a section. */
+/* Bytes of the block that it takes; of a section that it shares, about its part. */
 size_t stream_stored(const struct stream_reader *r, const struct stream *stream);
 
 /* `n` items of `size` bytes, until the block is closed; NULL: no memory. */

@@ -1058,3 +1058,23 @@ size_t template_bytes(const struct stream_reader *r, const struct template_colum
             bytes += column_bytes(r, &t->slots[p][i]);
     return bytes;
 }
+
+int template_measure(struct stream_reader *r, struct template_column *t, const char *what,
+                     uint64_t *bytes, struct errbuf *err)
+{
+    const struct column *column;
+    struct buffer text;
+    int error = template_load(r, t, what, &column, err);
+
+    *bytes = 0;
+    buffer_init(&text, SIZE_MAX / 2);
+    for (size_t i = 0; i < t->stored.len && !error; i++) {
+        buffer_clear(&text);
+        error = template_append(r, t, i, what, &text, err);
+        if (!error)
+            error = buffer_error(&text);
+        *bytes += text.len;
+    }
+    buffer_release(&text);
+    return error;
+}

@@ -100,4 +100,8 @@ struct template_column *template_column_of(const struct templates *t);
 enum column_kind template_kind(const struct template_column *t);
 size_t template_bytes(const struct stream_reader *r, const struct template_column *t);
 
+/* How long all of its texts are. */
+int template_measure(struct stream_reader *r, struct template_column *t, const char *what,
+                     uint64_t *bytes, struct errbuf *err) LM_MUST_CHECK;
+
 #endif

@@ -38,7 +38,7 @@ struct store_column_info {
     char *kinds;     /* how it is kept, "dictionary, text" */
     uint64_t blocks; /* that have it */
     uint64_t bytes;
-    uint64_t raw_bytes; /* of its values as text */
+    uint64_t raw_bytes; /* of its values as text, about: by some of the blocks; 0: not known */
 };
 
 struct store_info {

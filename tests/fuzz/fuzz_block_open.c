@@ -89,7 +89,7 @@ static void read_all(struct block_reader *r)
         for (size_t i = 0; i < attribute.values_len; i++)
             if (block_rows_of(r, &attribute.values[i], &rows, &err))
                 break;
-    if (block_columns(r, ignore_column, NULL, &err))
+    if (block_measure(r, ignore_column, NULL, &err))
         return;
     if (block_verify(r, &err))
         must(err.text[0]);

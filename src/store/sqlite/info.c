@@ -18,10 +18,17 @@ enum {
     SLOTS_MIN = 256,    /* of the table of names */
 };
 
+/* Of a column in the blocks that are measured. */
+struct sample {
+    uint64_t blocks, bytes, raw_bytes;
+};
+
 struct look {
     struct sqlite_db db;
     struct store_info *info;
-    size_t capacity; /* of info->columns */
+    size_t capacity;        /* of info->columns … */
+    struct sample *samples; /* … and of these, one for each of them */
+    size_t samples_capacity;
     uint32_t *slots; /* by the hash of the name: number of the column + 1; 0: free */
     size_t slots_len;
     struct block_reader *block;
@@ -73,6 +80,9 @@ static struct store_column_info *need_column(struct look *l, struct slice name)
                                       sizeof(*info->columns));
         info->columns[info->columns_len] = (struct store_column_info){
             .name = copy_text(name), .kinds = copy_text(slice_of(NULL, 0))};
+        l->samples = array_reserve(l->samples, &l->samples_capacity, info->columns_len + 1,
+                                   sizeof(*l->samples));
+        l->samples[info->columns_len] = (struct sample){0};
         *slot = (uint32_t)++info->columns_len;
     }
     return &info->columns[*slot - 1];
@@ -103,8 +113,33 @@ static void add_column(const struct block_column_info *column, void *ctx)
 
     c->blocks++;
     c->bytes += column->bytes;
-    c->raw_bytes += column->raw_bytes;
     note_kind(c, column->kind);
+}
+
+static void add_sample(const struct block_column_info *column, void *ctx)
+{
+    struct look *l = ctx;
+    size_t number = (size_t)(need_column(l, column->name) - l->info->columns);
+    struct sample *s = &l->samples[number];
+
+    s->blocks++;
+    s->bytes += column->bytes;
+    s->raw_bytes += column->raw_bytes;
+    add_column(column, ctx);
+}
+
+/* What was not measured is as what was. */
+static void guess_raw_bytes(struct look *l)
+{
+    for (size_t i = 0; i < l->info->columns_len; i++) {
+        struct store_column_info *c = &l->info->columns[i];
+        const struct sample *s = &l->samples[i];
+        double share = s->bytes > 0    ? (double)c->bytes / (double)s->bytes
+                       : s->blocks > 0 ? (double)c->blocks / (double)s->blocks
+                                       : 0;
+
+        c->raw_bytes = (uint64_t)((double)s->raw_bytes * share + 0.5);
+    }
 }
 
 static int larger_first(const void *a, const void *b)
@@ -127,14 +162,16 @@ static void note_range(struct store_part_info *p, int64_t first_us, int64_t last
 }
 
 static int add_block(struct look *l, struct store_part_info *p, const struct block_head *head,
-                     struct errbuf *err)
+                     bool measures, struct errbuf *err)
 {
     struct segment_blob blob = {0};
     int error = segment_blob_open(&blob, &l->db, head->number, err);
 
     if (!error)
         error = block_open(l->block, &blob.source, head, err);
-    if (!error)
+    if (!error && measures)
+        error = block_measure(l->block, add_sample, l, err);
+    else if (!error)
         error = block_columns(l->block, add_column, l, err);
     block_close(l->block);
     segment_blob_close(&blob);
@@ -160,7 +197,7 @@ static int add_segment(struct look *l, const struct segment *s, struct errbuf *e
     p->bytes += s->bytes;
     p->blocks += n;
     for (size_t i = 0; !error && i < n; i++)
-        error = add_block(l, p, &heads[i], err);
+        error = add_block(l, p, &heads[i], i == 0, err);
     free(heads);
     if (error == LM_EIO) {
         l->info->damaged_blocks += s->blocks - s->gone;
@@ -308,9 +345,11 @@ int store_sqlite_info(struct store *base, struct store_info *info, struct errbuf
         error = add_sums(&l, err);
     info->log_bytes = log_bytes(s->path);
     guess_old_bytes(info);
+    guess_raw_bytes(&l);
     if (info->columns_len > 0)
         qsort(info->columns, info->columns_len, sizeof(*info->columns), larger_first);
     block_reader_free(l.block);
+    free(l.samples);
     free(l.slots);
     sqlite_db_close(&l.db);
     return error;

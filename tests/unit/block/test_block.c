@@ -476,9 +476,57 @@ static void test_attributes_have_no_more_values_than_bytes(void **state)
     buffer_release(&bytes);
 }
 
+struct measured {
+    size_t bytes, user, message, n;
+};
+
+static void measure(const struct block_column_info *column, void *ctx)
+{
+    struct measured *m = ctx;
+
+    m->bytes += column->bytes;
+    m->n += column->raw_bytes > 0;
+    if (slice_equal(column->name, SLICE_LITERAL("attributes.user")))
+        m->user += column->raw_bytes;
+    if (slice_equal(column->name, SLICE_LITERAL("message")))
+        m->message = column->raw_bytes;
+}
+
+static void test_columns_are_measured(void **state)
+{
+    struct block_reader *r = block_reader_new();
+    struct measured m = {0}, plain = {0};
+    struct errbuf err = ERRBUF_INIT;
+    struct test_rows t = {0};
+    size_t messages = 0, users = 0;
+    struct test_block b;
+    char message[64], attributes[64];
+
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(message, sizeof(message), "request %u took %u ms", i * 7, i % 90);
+        snprintf(attributes, sizeof(attributes), "{\"user\":\"u%u\",\"n\":%u}", i % 40, i);
+        add(&t, message, attributes);
+        messages += strlen(message);
+        users += i % 40 < 10 ? 2 : 3;
+    }
+    test_block_write(&b, &t, &HOT);
+    assert_int_equal(block_open(r, &b.source, &b.head, &err), 0);
+    assert_int_equal(block_measure(r, measure, &m, &err), 0);
+    assert_int_equal(m.message, messages);
+    assert_int_equal(m.user, users);
+    assert_int_equal(m.bytes, b.bytes.len);
+    assert_int_equal(block_columns(r, measure, &plain, &err), 0);
+    assert_int_equal(plain.bytes, m.bytes);
+    assert_int_equal(plain.n, 0);
+    test_block_release(&b);
+    test_rows_release(&t);
+    block_reader_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_are_measured),
         cmocka_unit_test(test_random_logs_come_back_as_they_were),
         cmocka_unit_test(test_one_log_is_a_block),
         cmocka_unit_test(test_texts_that_are_no_json_come_back),

@@ -141,6 +141,7 @@ static void info_counts_every_log_and_where_it_lies(void **state)
     struct place *p = *state;
     struct store_info info;
     struct errbuf err = ERRBUF_INIT;
+    const uint64_t len_of_message = strlen("one request took 17 ms");
     uint64_t logs = 0, erased = 0;
 
     assert_int_equal(store_info(p->s, &info, &err), 0);
@@ -148,6 +149,7 @@ static void info_counts_every_log_and_where_it_lies(void **state)
         logs += info.parts[i].logs;
         erased += info.parts[i].erased;
     }
+    const uint64_t sealed = LOGS + LATE - info.parts[STORE_RECENT].logs;
     assert_int_equal(logs, LOGS + LATE - 10);
     assert_int_equal(erased, 10);
     assert_true(info.parts[STORE_RECENT].logs >= 50);
@@ -163,6 +165,11 @@ static void info_counts_every_log_and_where_it_lies(void **state)
     assert_non_null(column(&info, "timestamp"));
     for (size_t i = 1; i < info.columns_len; i++)
         assert_true(info.columns[i - 1].bytes >= info.columns[i].bytes);
+    assert_in_range(column(&info, "message")->raw_bytes, sealed * len_of_message * 9 / 10,
+                    sealed * len_of_message * 11 / 10);
+    assert_in_range(column(&info, "attributes.user")->raw_bytes, sealed * 3 / 2 * 9 / 10,
+                    sealed * 3 / 2 * 11 / 10);
+    assert_int_equal(column(&info, "directory")->raw_bytes, 0);
     store_info_release(&info);
 }
 
