@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/xalloc.h"
 
 /*
@@ -14,9 +15,17 @@
 #define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
 /* Bytes that begin something to be escaped; 0xef may (U+FFFE, U+FFFF) but usually does not. */
+static const bool SPECIAL[256] = {
+    /* clang-format off */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x00 … */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x10 … */
+    ['"'] = 1, ['\\'] = 1, [0x7f] = 1, [0xef] = 1,
+    /* clang-format on */
+};
+
 static bool is_special(unsigned char c)
 {
-    return c < 0x20 || c == '"' || c == '\\' || c == 0x7f || c == 0xef;
+    return SPECIAL[c];
 }
 
 /* The top bit of some byte set exactly where a byte of `word` is zero. */
@@ -135,6 +144,10 @@ void json_append_string(struct buffer *b, struct slice s)
 enum {
     /* Objects of up to this many members are searched for repeated names member by member. */
     FEW_MEMBERS = 16,
+    /* … of up to this many through a table, whose slots are never more than half full; the others
+     * are sorted. */
+    TABLE_MEMBERS = 256,
+    TABLE_SLOTS = 2 * TABLE_MEMBERS,
 };
 
 struct member {
@@ -158,6 +171,36 @@ static int compare_members(const void *left, const void *right)
     return a->index < b->index ? -1 : 1;
 }
 
+/* The slot of a name: of its length, and up to eight bytes of either end. */
+static size_t slot_of(struct slice name)
+{
+    size_t n = name.len < sizeof(uint64_t) ? name.len : sizeof(uint64_t);
+    uint64_t begin = 0;
+    uint64_t end = 0;
+
+    if (n > 0) {
+        memcpy(&begin, name.data, n);
+        memcpy(&end, name.data + name.len - n, n);
+    }
+    return hash_mix(begin ^ hash_mix(end ^ name.len)) % TABLE_SLOTS;
+}
+
+static void drop_repeated_by_table(yyjson_val **keys, size_t n)
+{
+    uint16_t last[TABLE_SLOTS] = {0}; /* 1 + the last place of a name so far; 0: free */
+
+    for (size_t i = 0; i < n; i++) {
+        struct slice name = json_text(keys[i]);
+        size_t slot = slot_of(name);
+
+        while (last[slot] != 0 && !slice_equal(name, json_text(keys[last[slot] - 1])))
+            slot = (slot + 1) % TABLE_SLOTS;
+        if (last[slot] != 0)
+            keys[last[slot] - 1] = NULL;
+        last[slot] = (uint16_t)(i + 1);
+    }
+}
+
 /* Sets to NULL every one of `keys` whose name comes again later. Returns 0 or LM_ENOMEM. */
 static int drop_repeated(yyjson_val **keys, size_t n)
 {
@@ -171,6 +214,10 @@ static int drop_repeated(yyjson_val **keys, size_t n)
                 }
             }
         }
+        return 0;
+    }
+    if (n <= TABLE_MEMBERS) {
+        drop_repeated_by_table(keys, n);
         return 0;
     }
     struct member *sorted = try_malloc(n * sizeof(*sorted));
@@ -197,27 +244,67 @@ struct appending {
 
 static void append_value(struct appending *a, yyjson_val *value, size_t depth);
 
+static char *put(char *p, struct slice s)
+{
+    memcpy(p, s.data, s.len);
+    return p + s.len;
+}
+
+/*
+ * Appends `before` and the member of `key` with room made once, if that is all that there is to do:
+ * its value is a text or a number, and nothing is to be escaped. Returns whether it was.
+ */
+static bool append_plain(struct appending *a, char before, yyjson_val *key, yyjson_val *value)
+{
+    struct slice name = json_text(key);
+    struct slice text = json_text(value);
+    bool is_text = yyjson_is_str(value);
+
+    if (name.len == 0 || text.len == 0 ||
+        find_special(name.data, name.data + name.len) != name.data + name.len ||
+        (is_text && find_special(text.data, text.data + text.len) != text.data + text.len))
+        return false;
+    char *p = buffer_reserve(a->to, name.len + text.len + (is_text ? 6 : 4));
+    if (!p)
+        return true;
+    *p++ = before;
+    *p++ = '"';
+    p = put(p, name);
+    *p++ = '"';
+    *p++ = ':';
+    if (is_text)
+        *p++ = '"';
+    p = put(p, text);
+    if (is_text)
+        *p++ = '"';
+    a->to->len = (size_t)(p - a->to->data);
+    if (!is_text && a->is_odd && a->is_odd(text))
+        a->odd = true;
+    return true;
+}
+
 static void append_members(struct appending *a, yyjson_val **keys, size_t n, size_t depth)
 {
     struct buffer *b = a->to;
-    bool first = true;
+    char before = '{';
 
     if (drop_repeated(keys, n) != 0) {
         b->error = LM_ENOMEM;
         return;
     }
-    buffer_append_char(b, '{');
     for (size_t i = 0; i < n; i++) {
         if (!keys[i])
             continue;
-        if (!first)
-            buffer_append_char(b, ',');
-        first = false;
-        json_append_string(b, json_text(keys[i]));
-        buffer_append_char(b, ':');
-        append_value(a, yyjson_obj_iter_get_val(keys[i]), depth);
+        yyjson_val *value = yyjson_obj_iter_get_val(keys[i]);
+        if (!append_plain(a, before, keys[i], value)) {
+            buffer_append_char(b, before);
+            json_append_string(b, json_text(keys[i]));
+            buffer_append_char(b, ':');
+            append_value(a, value, depth);
+        }
+        before = ',';
     }
-    buffer_append_char(b, '}');
+    buffer_append_string(b, before == '{' ? "{}" : "}");
 }
 
 static void append_object(struct appending *a, yyjson_val *object, size_t depth)

@@ -118,20 +118,20 @@ static void the_last_of_equal_names_counts(void **state)
                      "{\"a\\u0000b\":1,\"a\\u0000c\":2,\"a\":3}");
 }
 
-/* Beyond a few members another way is taken, which must give the same and not be quadratic. */
-static void the_last_of_equal_names_counts_among_many(void **state)
+/* Of `members` names each comes twice; they differ in what is between `begin` and `end`. */
+static void the_last_counts_of(int members, const char *begin, const char *end)
 {
-    enum { MEMBERS = 200000 };
     struct buffer text;
     struct buffer expected;
 
     buffer_init(&text, 1 << 24);
     buffer_init(&expected, 1 << 24);
-    for (int i = 0; i < MEMBERS; i++)
-        buffer_appendf(&text, "%s\"n%d\":%d", i ? "," : "{", i % (MEMBERS / 2), i);
+    for (int i = 0; i < members; i++)
+        buffer_appendf(&text, "%s\"%s%06d%s\":%d", i ? "," : "{", begin, i % (members / 2), end, i);
     buffer_append_string(&text, "}");
-    for (int i = MEMBERS / 2; i < MEMBERS; i++)
-        buffer_appendf(&expected, "%s\"n%d\":%d", i > MEMBERS / 2 ? "," : "{", i - MEMBERS / 2, i);
+    for (int i = members / 2; i < members; i++)
+        buffer_appendf(&expected, "%s\"%s%06d%s\":%d", i > members / 2 ? "," : "{", begin,
+                       i - members / 2, end, i);
     buffer_append_string(&expected, "}");
     buffer_append_char(&text, '\0');
 
@@ -146,10 +146,21 @@ static void the_last_of_equal_names_counts_among_many(void **state)
     buffer_release(&expected);
 }
 
-/* Names that begin as others do, in an order that puts them between each other. */
-static void names_are_compared_to_their_end(void **state)
+/* By their number other ways are taken, which must give the same and not be quadratic. */
+static void the_last_of_equal_names_counts_among_many(void **state)
 {
-    enum { MEMBERS = 2000, NAMES = 97 };
+    static const int members[] = {2, 16, 18, 254, 256, 258, 200000};
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        the_last_counts_of(members[i], "n", "");
+        the_last_counts_of(members[i], "all begin so ", " and end so");
+    }
+}
+
+/* Names that begin as others do, in an order that puts them between each other. */
+static void are_compared_to_their_end(int members)
+{
+    enum { NAMES = 97 };
     int last[NAMES];
     struct buffer text;
     struct buffer expected;
@@ -158,14 +169,14 @@ static void names_are_compared_to_their_end(void **state)
     buffer_init(&text, 1 << 20);
     buffer_init(&expected, 1 << 20);
     memset(name, 'a', sizeof(name));
-    for (int i = 0; i < MEMBERS; i++) {
+    for (int i = 0; i < members; i++) {
         int len = i * i * 31 % NAMES;
         buffer_appendf(&text, "%s\"%.*s\":%d", i ? "," : "{", len, name, i);
         last[len] = i;
     }
     buffer_append_string(&text, "}");
     buffer_append_char(&text, '\0');
-    for (int i = 0; i < MEMBERS; i++) {
+    for (int i = 0; i < members; i++) {
         int len = i * i * 31 % NAMES;
         if (last[len] == i)
             buffer_appendf(&expected, "%s\"%.*s\":%d", expected.len ? "," : "{", len, name, i);
@@ -175,6 +186,13 @@ static void names_are_compared_to_their_end(void **state)
     assert_rewritten(text.data, expected.data);
     buffer_release(&text);
     buffer_release(&expected);
+}
+
+static void names_are_compared_to_their_end(void **state)
+{
+    are_compared_to_their_end(10);
+    are_compared_to_their_end(100);
+    are_compared_to_their_end(2000);
 }
 
 static void depth_is_bounded(void **state)
