@@ -36,6 +36,7 @@ struct segment_builder {
     struct built_block blocks[SEGMENT_BLOCKS_MAX];
     uint32_t len;
     uint32_t buckets; /* of the columns, if any was copied; else 0 */
+    uint32_t usual;   /* of the segment that was stored last without such; else 0 */
     bool cold;
     bool keeps_sequence;
 };
@@ -132,13 +133,20 @@ int segment_builder_add(struct segment_builder *b, const struct block_row *rows,
     return 0;
 }
 
+/* Whether so many serve where `needed` do: by an eighth fewer, and false hits are a little more. */
+static bool are_near(uint32_t buckets, uint32_t needed)
+{
+    return buckets >= needed - needed / 8 && buckets <= needed + needed / 8;
+}
+
 /* Whether the columns of all blocks will have so many buckets. */
 static bool fits(const struct segment_builder *b, uint32_t buckets)
 {
     if (b->buckets > 0)
         return b->buckets == buckets;
     for (uint32_t i = 0; i < b->len; i++)
-        if (block_filter_buckets(b->blocks[i].hashes_len) > buckets && !b->blocks[i].is_full)
+        if (!b->blocks[i].is_full && block_filter_buckets(b->blocks[i].hashes_len) > buckets &&
+            !are_near(buckets, block_filter_buckets(b->blocks[i].hashes_len)))
             return false;
     return true;
 }
@@ -220,9 +228,13 @@ static size_t buckets_of_chunk(uint32_t blocks)
     return n > 0 ? n : 1;
 }
 
-/* As many as those of copied blocks, or as the fullest block needs, but for those that may hold
- * anything. */
-static uint32_t buckets_needed(const struct segment_builder *b)
+/*
+ * As many as those of copied blocks, or as the fullest block needs, but for those that may hold
+ * anything. Or as the last segment had, if that is about as many: blocks can only be copied into
+ * one segment if their filters are of one size, and logs that are alike need now a little more,
+ * now a little less.
+ */
+static uint32_t choose_buckets(struct segment_builder *b)
 {
     size_t most = 0;
 
@@ -234,7 +246,10 @@ static uint32_t buckets_needed(const struct segment_builder *b)
         if (!block->is_full && block->hashes_len > most)
             most = block->hashes_len;
     }
-    return block_filter_buckets(most);
+    uint32_t needed = block_filter_buckets(most);
+    if (!are_near(b->usual, needed))
+        b->usual = needed;
+    return b->usual;
 }
 
 static void fill_block(char *bytes, uint32_t buckets, uint32_t blocks, uint32_t block)
@@ -403,7 +418,7 @@ static int pack_heads(const struct segment_builder *b, struct buffer *out, struc
 int segment_store(struct sqlite_db *db, struct segment_builder *b, int64_t *number,
                   struct errbuf *err)
 {
-    uint32_t buckets = buckets_needed(b);
+    uint32_t buckets = choose_buckets(b);
     struct segment s = sum_up(b, buckets);
     struct buffer heads;
 

@@ -378,6 +378,61 @@ static void segments_side_by_side_become_one_cold_one(void **state)
     compact_free(c);
 }
 
+/* A log with so many words that no other has. */
+static void make_wordy(struct world *w, int64_t timestamp_us, size_t words)
+{
+    char message[2048];
+    struct log_key key = {.timestamp_us = timestamp_us};
+    size_t n = w->logs.len;
+    int len = 0;
+
+    memcpy(key.id.bytes + 8, &n, sizeof(n));
+    for (size_t i = 0; i < words; i++)
+        len += snprintf(message + len, sizeof(message) - (size_t)len, "word%zuof%zu ", i, n);
+    store_logs_add(&w->logs, &key, "info", message, NULL);
+}
+
+/* Those of alike logs, though one has some more words than the other. */
+static void blocks_are_copied_though_their_filters_need_not_be_equal(void **state)
+{
+    struct world *w = *state;
+    struct compaction *c = compact_new(&w->sqlite->sizes);
+    int64_t numbers[BLOCKS];
+
+    for (int i = 0; i < BLOCKS; i++) {
+        size_t first = w->logs.len;
+
+        for (int k = 0; k < BLOCK; k++)
+            make_wordy(w, T0 + (i * BLOCK + k) * SECOND, i % 2 ? 50 : 53);
+        numbers[i] = store_some(w, first, BLOCK, false, clock_wall_us());
+    }
+    begin(w, c, numbers, BLOCKS, false);
+    run(w, c);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE cold AND blocks = 4"), 1);
+    assert_int_equal(compact_rows(c), 0);
+    compact_free(c);
+}
+
+/* One that is far from the last gets a filter of its own size. */
+static void a_filter_is_as_large_as_its_block_needs(void **state)
+{
+    struct world *w = *state;
+    static const size_t words[] = {50, 60, 30, 50};
+    int64_t buckets[4];
+
+    for (int i = 0; i < 4; i++) {
+        size_t first = w->logs.len;
+
+        for (int k = 0; k < BLOCK; k++)
+            make_wordy(w, T0 + (i * BLOCK + k) * SECOND, words[i]);
+        store_some(w, first, BLOCK, false, clock_wall_us());
+        buckets[i] = ask(w, "SELECT buckets FROM segments ORDER BY number DESC LIMIT 1");
+    }
+    assert_true(buckets[1] > buckets[0]);
+    assert_true(buckets[2] < buckets[0]);
+    assert_int_equal(buckets[3], buckets[0]);
+}
+
 /* Many that overlap, with marks, become several: what is not in the first yet is in its source. */
 static void overlapping_segments_are_merged_by_key_and_what_is_erased_is_left_out(void **state)
 {
@@ -964,6 +1019,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(segments_side_by_side_become_one_cold_one),
+        TEST(blocks_are_copied_though_their_filters_need_not_be_equal),
+        TEST(a_filter_is_as_large_as_its_block_needs),
         TEST(overlapping_segments_are_merged_by_key_and_what_is_erased_is_left_out),
         TEST(a_stop_in_the_middle_loses_and_doubles_nothing),
         TEST(a_log_that_is_in_two_segments_is_in_one_afterwards),
