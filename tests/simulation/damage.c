@@ -18,6 +18,7 @@
 enum {
     SCANS = 4,
     KEEPER_STEPS_MAX = 5000, /* a keeper that takes more never ends */
+    KEEPER_MEETS_MAX = 3,    /* the same damage, before it leaves it alone */
     EXPIRE_ROWS = 100000,
 };
 
@@ -31,6 +32,7 @@ struct damage {
     const char *read, *write; /* the bytes that are damaged; NULL: nothing is there to be */
     int64_t number;           /* of the row that has them */
     char told[64];            /* as verify names it */
+    const char *doing;
 };
 
 /* ---- Choosing ---- */
@@ -369,15 +371,20 @@ static int read_all(struct damage *d, struct store *s)
 
 /* ---- What is done with it ---- */
 
+/* It meets the damage, says so, and then goes on without what is damaged. */
 static int keep(struct damage *d, struct store *s)
 {
     struct store_keeper *k = store_keeper_new(s, d->err);
     unsigned wait_ms = 0;
     int error = k ? 0 : LM_EIO;
+    int met = 0;
 
-    for (int i = 0; !error && wait_ms == 0; i++)
+    for (int i = 0; !error && wait_ms == 0; i++) {
         error = i == KEEPER_STEPS_MAX ? errbuf_fail(d->err, LM_EDATA, "the keeper never ends")
                                       : store_keeper_step(k, true, &wait_ms, d->err);
+        if (error == LM_EIO && met++ < KEEPER_MEETS_MAX)
+            error = 0, wait_ms = 0;
+    }
     store_keeper_free(k);
     return error;
 }
@@ -410,26 +417,34 @@ static int is_empty(struct damage *d, struct store *s)
 
 static int live(struct damage *d, struct store *s)
 {
-    int error = is_named(d, s);
+    static const struct {
+        const char *name;
+        int (*fn)(struct damage *d, struct store *s);
+        bool if_missed; /* else nothing is lost if what is damaged is left out */
+    } stages[] = {
+        {"verified", is_named, false},
+        {"read", read_all, false},
+        {"kept", keep, false},
+        {"read when kept", read_all, false},
+        {"verified when kept", is_named, true},
+        {"expired", expire_all, false},
+        {"read when expired", is_empty, false},
+    };
+    int error = 0;
 
-    if (!error)
-        error = read_all(d, s);
-    if (!error)
-        error = keep(d, s);
-    if (!error)
-        error = read_all(d, s);
-    if (!error && d->may_miss_len > 0) /* else nothing is lost if it is left out */
-        error = is_named(d, s);
-    if (!error)
-        error = expire_all(d, s);
-    return error ? error : is_empty(d, s);
+    for (size_t i = 0; !error && i < sizeof(stages) / sizeof(stages[0]); i++) {
+        d->doing = stages[i].name;
+        if (!stages[i].if_missed || d->may_miss_len > 0)
+            error = stages[i].fn(d, s);
+    }
+    return error;
 }
 
-static void prefix(struct errbuf *err, const char *what)
+static void tell(struct damage *d)
 {
-    struct errbuf reason = *err;
+    struct errbuf reason = *d->err;
 
-    errbuf_set(err, "%s: %s", what, reason.text);
+    errbuf_set(d->err, "%s damaged, %s: %s", d->told, d->doing, reason.text);
 }
 
 int damage_live(struct store_model *m, const char *directory,
@@ -447,7 +462,7 @@ int damage_live(struct store_model *m, const char *directory,
 
         error = s ? live(&d, s) : LM_EIO;
         if (error)
-            prefix(err, d.told);
+            tell(&d);
         store_free(s);
         ++*damages;
     }
