@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
 #include "../temp_directory.h"
@@ -486,6 +488,162 @@ static void blocks_side_by_side_are_not_read_once_a_log(void **state)
     temp_directory_free(directory);
 }
 
+/* ---- Beside another process that changes everything ---- */
+
+enum { SETTLED = LOGS / 2, LATE = 8, FIRST_LATE = 100000, STEPS_MAX = 10000 };
+
+static const struct store_sqlite_sizes small_sizes = {
+    .block_rows = BLOCK, .segment_blocks = 4, .seal_rows = 64, .keep_rows = 10, .late_rows = 30};
+
+struct other {
+    pid_t pid;
+    int to, from;
+};
+
+static bool append_late(struct store_writer *w, struct dice *random, unsigned step)
+{
+    struct store_append_result result;
+    struct record logs[LATE];
+
+    for (uint32_t i = 0; i < LATE; i++)
+        logs[i] = store_test_record(T0 + (int64_t)dice_below(random, LOGS) * STEP_US + 1,
+                                    FIRST_LATE + step * LATE + i, "late", "m", NULL);
+    return store_append(w, logs, LATE, &result, NULL) == 0;
+}
+
+/* Seals, compacts and expires the first half, a step each time that it is told to. */
+static bool change_all(struct place *p, const char *directory, int from, int to)
+{
+    struct store *s = store_sqlite_new_sized(directory, &small_sizes, NULL);
+    struct store_writer *w = store_writer_new(s, NULL);
+    struct store_keeper *k = store_keeper_new(s, NULL);
+    struct store_append_result result;
+    struct dice random = {11};
+    char byte = 0;
+    bool is_well = w && k;
+
+    for (uint32_t i = 0; is_well && i < LOGS; i += BATCH)
+        is_well = store_append(w, p->records + i, BATCH, &result, NULL) == 0;
+    for (unsigned step = 0; is_well && write(to, &byte, 1) == 1 && read(from, &byte, 1) == 1;
+         step++) {
+        unsigned wait_ms;
+        size_t deleted;
+        bool more;
+
+        if (step % (step < 100 ? 4 : 40) == 0)
+            is_well = append_late(w, &random, step);
+        else if (step % 4 == 1)
+            is_well = store_expire(w, T0 + (step < SETTLED ? step : SETTLED) * (int64_t)STEP_US, 3,
+                                   &deleted, &more, NULL) == 0;
+        else
+            is_well = store_keeper_step(k, true, &wait_ms, NULL) == 0;
+    }
+    return is_well;
+}
+
+static struct other start_other(struct place *p, const char *directory)
+{
+    int there[2], back[2];
+    struct other o;
+
+    assert_int_equal(pipe(there), 0);
+    assert_int_equal(pipe(back), 0);
+    o.pid = fork();
+    assert_true(o.pid >= 0);
+    if (o.pid == 0) {
+        close(there[1]);
+        close(back[0]);
+        _exit(change_all(p, directory, there[0], back[1]) ? 0 : 1);
+    }
+    close(there[0]);
+    close(back[1]);
+    o.to = there[1];
+    o.from = back[0];
+    return o;
+}
+
+/* Waits until it has done what it was told. */
+static void wait_for_other(const struct other *o)
+{
+    char byte;
+
+    assert_int_equal(read(o->from, &byte, 1), 1);
+}
+
+static void tell_other(const struct other *o)
+{
+    assert_int_equal(write(o->to, "", 1), 1);
+    wait_for_other(o);
+}
+
+static void end_other(const struct other *o)
+{
+    int status;
+
+    close(o->to);
+    assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
+    assert_int_equal(status, 0);
+    close(o->from);
+}
+
+/* What was there all the time comes once, and nothing twice. */
+static void assert_each_came_once(const struct place *p)
+{
+    size_t settled = 0;
+
+    for (size_t i = 0; i < p->rows.len; i++) {
+        const struct record *r = &p->rows.items[i];
+
+        if (i > 0)
+            assert_true(log_key_compare(&p->rows.items[i - 1].key, &r->key) > 0);
+        size_t number = (size_t)((r->key.timestamp_us - T0) / STEP_US);
+        if (r->level.len != 4 || memcmp(r->level.data, "late", 4) != 0) {
+            store_test_assert_equal(r, &p->records[number]);
+            settled += number >= SETTLED;
+        }
+    }
+    assert_int_equal(settled, LOGS - SETTLED);
+}
+
+static void a_scan_beside_a_process_that_seals_compacts_and_expires_sees_each_log_once(void **state)
+{
+    struct place *p = *state;
+    char *directory = temp_directory_new();
+    struct other other = start_other(p, directory);
+    struct errbuf err = ERRBUF_INIT;
+
+    wait_for_other(&other);
+    struct store *s = store_sqlite_new_sized(directory, &small_sizes, &err);
+    struct store_reader *r = store_test_reader(s);
+    struct log_matcher *m = matcher_of("");
+    for (unsigned steps = 0, i = 1; i < SLICES; i++) {
+        struct store_scan scan;
+
+        store_test_rows_release(&p->rows);
+        store_scan_init(&scan, m, NULL, 0);
+        while (!scan.done) {
+            assert_int_equal(
+                store_scan_next(r, &scan, &slices[i], store_test_collect, &p->rows, &err), 0);
+            assert_true(steps++ < STEPS_MAX);
+            tell_other(&other);
+        }
+        assert_int_equal(scan.damaged, 0);
+        assert_each_came_once(p);
+    }
+    const struct catalog *c = &((struct store_sqlite_reader *)r)->catalog;
+    size_t cold = 0;
+    for (size_t i = 0; i < c->segments_len; i++)
+        cold += c->segments[i].segment.cold;
+    assert_true(cold > 0); /* so all of that has happened */
+    assert_int_equal(store_get(r, &p->records[0].key.id, store_test_collect, &p->rows, &err),
+                     LM_ENOTFOUND);
+    end_other(&other);
+    log_matcher_unref(m);
+    store_reader_free(r);
+    store_free(s);
+    temp_directory_free(directory);
+}
+
 /* ---- What is kept from call to call ---- */
 
 /* A reader that has all in memory sees what others change, a call later. */
@@ -544,6 +702,7 @@ int main(void)
                                         tear_down),
         CASE(the_clock_is_looked_at_after_segments_that_are_skipped),
         CASE(blocks_side_by_side_are_not_read_once_a_log),
+        CASE(a_scan_beside_a_process_that_seals_compacts_and_expires_sees_each_log_once),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
         CASE(a_reader_sees_every_change_of_what_it_knows),
     };
