@@ -1,6 +1,7 @@
 #include "program/delete.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "program/data_dir.h"
 #include "program/ports.h"
 #include "read/params.h"
+#include "sqlite/db.h"
 
 enum {
     TEXT_BYTES_MAX = 1 << 20, /* of all conditions */
@@ -28,6 +30,9 @@ enum {
     SLICE_LOGS = 8192,        /* erased in one transaction */
     REST_US = 2000,           /* between two transactions: others write as well */
     REASON_MAX = 1000,
+    SCRUB_TIMES = 2,      /* what is free in the queue's file is given back at most so often */
+    SCRUB_LOG_TRIES = 20, /* of cutting the log of the queue's file … */
+    SCRUB_REST_US = 100 * 1000, /* … so far apart */
 };
 
 #define BUCKET_US (INT64_C(60) * 1000000) /* within one the oldest log is looked for */
@@ -418,6 +423,35 @@ static int forget(struct cache_client *cache, const struct config *config, struc
     return error;
 }
 
+/*
+ * Messages that had these logs are done with, but what they were written on may still hold them: in
+ * the embedded queue's file, beside whoever uses it. The store's file is its keeper's.
+ */
+static int scrub_queue(const struct config *config, struct errbuf *err)
+{
+    char path[PATH_MAX];
+    struct sqlite_db_options options = {.path = path, .as_it_is = true};
+    struct sqlite_db db;
+    uint64_t left = 1;
+    unsigned most = 0;
+    int error = data_dir_path(path, config->data_dir, "queue.db", err);
+
+    if (error || access(path, F_OK))
+        return error;
+    error = sqlite_db_open(&db, &options, err);
+    if (error)
+        return error;
+    for (unsigned steps = 0; !error && left > 0 && (most == 0 || steps < most); steps++) {
+        error = sqlite_db_scrub_free(&db, &left, err);
+        most = most ? most : SCRUB_TIMES * (unsigned)(left / SQLITE_DB_TIDY_BYTES + 1);
+        rest(REST_US);
+    }
+    for (int i = 0; !error && i < SCRUB_LOG_TRIES && !sqlite_db_scrub_log(&db); i++)
+        rest(SCRUB_REST_US);
+    sqlite_db_close(&db);
+    return error;
+}
+
 static int erase_all(const struct job *job, const struct config *config, struct cache *cache,
                      uint64_t *erased, struct errbuf *err)
 {
@@ -432,6 +466,8 @@ static int erase_all(const struct job *job, const struct config *config, struct 
     if (!error)
         error = erase(w, job, client, erased, err);
     int failure = forget(client, config, error ? NULL : err);
+    if (!error && !failure && *erased > 0 && ports_queue_is_embedded(config))
+        failure = scrub_queue(config, err);
     cache_client_free(client);
     store_writer_free(w);
     return error ? error : failure;

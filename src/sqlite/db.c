@@ -248,14 +248,16 @@ static int64_t log_bytes(struct sqlite_db *db)
     return size;
 }
 
-/* Cuts a log that is long and that nothing has been written to for a while. */
-static void cut_log(struct sqlite_db *db)
+/* Cuts the log to nothing. Returns false if that cannot be done now. */
+static bool cut_log(struct sqlite_db *db)
 {
     db->busy_ms = 0; /* whoever reads from it is not waited for */
-    if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
-        SQLITE_OK)
+    bool is_cut = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                            NULL) == SQLITE_OK;
+    if (is_cut)
         db->wal_frames = db->wal_frames_attempt = 0;
     db->busy_ms = SQLITE_DB_BUSY_MS;
+    return is_cut;
 }
 
 /* How many free pages are left for what comes next. */
@@ -266,16 +268,21 @@ static int64_t kept_pages(const struct sqlite_db *db, bool is_idle)
            db->page_bytes;
 }
 
-/* Shortens the file by a little. Returns whether there is more to do. */
-static bool shorten(struct sqlite_db *db, int64_t kept)
+static int vacuum(struct sqlite_db *db, struct errbuf *err)
 {
     char sql[64];
 
-    if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= kept)
-        return false;
     snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
              (int)(SQLITE_DB_TIDY_BYTES / db->page_bytes));
-    if (exec(db, sql, NULL))
+    return exec(db, sql, err);
+}
+
+/* Shortens the file by a little. Returns whether there is more to do. */
+static bool shorten(struct sqlite_db *db, int64_t kept)
+{
+    if (!db->gives_back || ask(db, "PRAGMA freelist_count") <= kept)
+        return false;
+    if (vacuum(db, NULL))
         return false;
     /* Only a checkpoint cuts the file itself. */
     if (ask(db, "PRAGMA freelist_count") > kept)
@@ -298,9 +305,38 @@ unsigned sqlite_db_tidy(struct sqlite_db *db)
     db->was_idle = is_idle;
     if (log_bytes(db) <= SQLITE_DB_WAL_IDLE_BYTES)
         return is_done ? 0 : SQLITE_DB_TIDY_LOOK_MS;
-    if (is_idle)
-        cut_log(db);
+    if (is_idle) /* … and nothing was written to it for a while */
+        (void)cut_log(db);
     return SQLITE_DB_TIDY_LOOK_MS;
+}
+
+int sqlite_db_scrub_free(struct sqlite_db *db, uint64_t *left, struct errbuf *err)
+{
+    int error = 0;
+
+    *left = 0;
+    if (ask(db, "PRAGMA auto_vacuum") != 2)
+        return 0;
+    if (ask(db, "PRAGMA freelist_count") > 0)
+        error = vacuum(db, err);
+    int64_t pages = error ? 0 : ask(db, "PRAGMA freelist_count");
+    if (pages < 0)
+        error = sqlite_db_error(db, sqlite3_errcode(db->handle), err);
+    else
+        *left = (uint64_t)(pages * db->page_bytes);
+    if (!error)
+        sqlite_db_checkpoint(db);
+    return error;
+}
+
+bool sqlite_db_scrub_log(struct sqlite_db *db)
+{
+    return cut_log(db);
+}
+
+int sqlite_db_overwrite(struct sqlite_db *db, bool all, struct errbuf *err)
+{
+    return exec(db, all ? "PRAGMA secure_delete=ON" : "PRAGMA secure_delete=FAST", err);
 }
 
 /*

@@ -159,6 +159,21 @@ uint64_t sqlite_db_used_bytes(struct sqlite_db *db);
 unsigned sqlite_db_tidy(struct sqlite_db *db);
 
 /*
+ * For where what was deleted is to be nowhere any more. The first gives back a little of what is
+ * free, all of it, and not only past what is kept for what comes next; *left: bytes that are still
+ * free, 0 for an older, large file that cannot be made shorter. The second cuts the log to nothing;
+ * false: not now, since somebody reads or writes.
+ */
+int sqlite_db_scrub_free(struct sqlite_db *db, uint64_t *left, struct errbuf *err) LM_MUST_CHECK;
+bool sqlite_db_scrub_log(struct sqlite_db *db);
+
+/*
+ * Whether pages that are freed from now on are overwritten (`all`), or only what is deleted within
+ * pages that stay, as at first.
+ */
+int sqlite_db_overwrite(struct sqlite_db *db, bool all, struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * What is new, a file or a directory, is durable only when its name is: syncs the directory that
  * `path` is in. Returns 0, or LM_EIO with `err` naming the directory.
  */

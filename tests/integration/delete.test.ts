@@ -1,5 +1,7 @@
 /* `logmill delete`: what it deletes is gone from everywhere, and stays gone; all else stays. */
 import { strict as assert } from 'node:assert';
+import { readFileSync, readdirSync } from 'node:fs';
+import * as path from 'node:path';
 
 import { type Lab, type Logmill, type Ran, eventually, run, BINARY, runLogmill, scenario, sleep } from '../support/harness';
 import { get, post } from '../support/http';
@@ -130,6 +132,37 @@ scenario('in PostgreSQL, with a cache, the same is true, of the cache, too', asy
     await eventually('a hit', isHit);
     const again = (await get(server, '/logs?limit=10')).json<{ logs: Log[] }>().logs;
     assert.equal(again[0]!.id, page[1]!.id);
+});
+
+/** The files of the folder in which the text is. */
+function filesWith(folder: string, text: string): string[] {
+    return readdirSync(folder).filter((name) => readFileSync(path.join(folder, name)).includes(text));
+}
+
+scenario('what is deleted is in no file some time later', async (lab) => {
+    const folder = lab.folder();
+    const settings = { LOGMILL_STORE_SIZES: 'block_rows=64,seal_rows=100,keep_rows=20,segment_blocks=4' };
+    const server = await lab.start({ settings }, folder);
+    const words = ['SECRETALPHA', 'SECRETBETA', 'SECRETGAMMA'];
+    const others = Array.from({ length: 200 }, (_, n) => ({ level: 'info', message: `other ${n} ${'z'.repeat(n)}` }));
+    // In blocks at last, in recent logs that are written anew again and again, and in the newest.
+    for (const word of words) {
+        await postLogs(server, [{ level: 'info', message: `${word} `.repeat(300) }, ...others]);
+        await postLogs(server, [{ level: 'info', message: `${word}1`, attributes: { card: `${word}2` } }]);
+        await postLogs(server, others.slice(0, 30));
+    }
+    await atRest(server);
+    await eventually('all to be stored', async () => (await count(server)) === 3 * 232);
+    assert.ok(filesWith(folder, 'SECRETGAMMA').length > 0);
+    assert.ok(filesWith(folder, 'SECRETALPHA').length > 0);
+    await deletes(['-q', 'SECRET'], { DATA_DIR: folder, ...settings });
+    await eventually(
+        'it to be in no file',
+        async () => words.every((word) => filesWith(folder, word).length === 0),
+        120_000,
+    );
+    assert.equal(await count(server), 3 * 230);
+    assert.equal((await allLogs(server)).length, 3 * 230);
 });
 
 scenario('without --yes it only counts, and prints the line that deletes just these', async (lab) => {

@@ -498,12 +498,16 @@ int store_sqlite_eraser_erase(struct store_sqlite_eraser *e, struct sqlite_db *d
 {
     buffer_clear(&e->tombstones);
     e->has_damage = false;
-    int error = erase_all(e, db, err);
+    /* Or the end of a page that is freed, and at once used again, keeps what was there. */
+    int error = sqlite_db_overwrite(db, remembers, err);
+    if (!error)
+        error = erase_all(e, db, err);
     if (!error && remembers && e->tombstones.len > 0)
         error = remember(e, db, err);
     if (!error)
         error = count_up(db, err);
     if (!error)
         *erased = e->tombstones.len / LOG_KEY_BYTES;
-    return error;
+    int failure = sqlite_db_overwrite(db, false, error ? NULL : err);
+    return error ? error : failure;
 }

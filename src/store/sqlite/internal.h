@@ -17,6 +17,7 @@
  *   info.c     what the file is made of
  *   verify.c   whether all of it is whole
  *   strays.c   what no segment has
+ *   scrub.c    what deleted logs have left in the file
  *   reader.c   what all reading calls have in common, single logs, cancelling
  *   recent.c   the recent logs, as a reader keeps them
  *   catalog.c  all that a reader knows of its snapshot

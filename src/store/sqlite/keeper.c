@@ -6,6 +6,7 @@
  *   at rest              ──► recent logs that fill a block are sealed
  *   a second has passed, ──► the list of segments is read, plan.c chooses
  *   and something changed
+ *   logs were deleted    ──► what is left of them in the file goes, once no block has them
  *   all is done at once  ──► once, what no segment has is deleted
  *
  * A connection of its own; nothing is held in the file from one step to the next.
@@ -21,6 +22,7 @@
 #include "diag/diag.h"
 #include "store/sqlite/internal.h"
 #include "store/sqlite/plan.h"
+#include "store/sqlite/scrub.h"
 #include "store/sqlite/seal.h"
 #include "store/sqlite/strays.h"
 #include "store/sqlite/takeover.h"
@@ -81,9 +83,11 @@ struct keeper {
     bool is_behind;     /* there is a backlog */
     int64_t sealed_end; /* `end`, when recent logs were last looked at for that */
 
-    uint64_t tidy_us;     /* monotonic */
-    int64_t erase_limit;  /* segments up to this number are looked through for deleted logs … */
-    uint64_t erase_us;    /* … and others from then on; monotonic */
+    uint64_t tidy_us;    /* monotonic */
+    int64_t erase_limit; /* segments up to this number are looked through for deleted logs … */
+    uint64_t erase_us;   /* … and others from then on; monotonic */
+    int64_t round_last;  /* the last deletion when that round began */
+    struct scrub scrub;
     struct numbers bad;   /* damaged segments */
     struct numbers alone; /* those that take too much memory to merge with what they overlap */
 
@@ -266,8 +270,9 @@ static int has_tombstones(struct keeper *k, const struct segment *s, bool *has, 
 static int judge_urgency(struct keeper *k, uint64_t now_us, struct errbuf *err)
 {
     int64_t highest = 0;
+    uint64_t last;
     bool any = false, in_round = false;
-    int error = 0;
+    int error = walk_number(&k->db, "SELECT max(number) FROM tombstones", &last, err);
 
     for (size_t i = 0; !error && i < k->segments_len; i++) {
         struct plan_segment *p = &k->segments[i];
@@ -279,7 +284,10 @@ static int judge_urgency(struct keeper *k, uint64_t now_us, struct errbuf *err)
         any = any || p->urgent;
         in_round = in_round || (p->urgent && p->segment.number <= k->erase_limit);
     }
+    if (!error && !in_round) /* no block has the logs of these deletions any more */
+        scrub_begin(&k->scrub, any ? k->round_last : (int64_t)last);
     if (!error && any && !in_round && now_us >= k->erase_us) {
+        k->round_last = (int64_t)last;
         k->erase_limit = highest;
         k->erase_us = now_us + (uint64_t)ERASE_INTERVAL_S * 1000000;
     }
@@ -521,6 +529,15 @@ static int delete_strays(struct keeper *k, struct errbuf *err)
     return 0;
 }
 
+static int scrub(struct keeper *k, bool *worked, struct errbuf *err)
+{
+    bool wait;
+    int error = scrub_step(&k->scrub, &k->db, &wait, err);
+
+    *worked = !wait;
+    return error;
+}
+
 /* *worked: something was done, and there may be more. */
 static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err)
 {
@@ -557,6 +574,8 @@ static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err
     }
     if (k->takes_over)
         return take_over(k, err);
+    if (k->scrub.state != SCRUB_IDLE)
+        return scrub(k, worked, err);
     if (at_once && !k->sought_strays)
         return find_strays(k, err);
     if (k->has_strays)
