@@ -59,12 +59,15 @@ scenario(
     async (lab) => {
         const server = await lab.start();
         const before = await postLog(server, { message: 'before', level: 'info' });
-        for (const body of [
+        const bodies = [
             'this is not JSON',
             '{"v":1,"logs":[{"message":"cut',
             '42',
             '{"v":99,"logs":[]}',
-        ]) {
+            // A message as logmill sends it, whose checksum is of another.
+            'v2 0123456789abcdef\nAAYnRxxxxcABk0Vniat83o8BI0VniavN 4 7 0\ninfodamaged\n',
+        ];
+        for (const body of bodies) {
             await putMessage(server, body);
         }
         const after = await postLog(server, { message: 'after', level: 'info' });
@@ -75,8 +78,9 @@ scenario(
         const letters = await deadLetters(server);
         assert.deepEqual(
             letters.map((letter) => letter.body),
-            ['this is not JSON', '{"v":1,"logs":[{"message":"cut', '42', '{"v":99,"logs":[]}'],
+            bodies,
         );
+        assert.match(letters.at(-1)!.reason, /the batch is damaged/);
         for (const letter of letters) {
             assert.ok(letter.reason.length > 0);
             assert.doesNotMatch(letter.reason, /\n/);
@@ -88,8 +92,8 @@ scenario(
             [after, before],
         );
         const samples = await metrics(server);
-        assert.equal(metric(samples, 'logmill_queue_messages_rejected_total'), 4);
-        assert.equal(metric(samples, 'logmill_queue_dead_letters'), 4);
+        assert.equal(metric(samples, 'logmill_queue_messages_rejected_total'), bodies.length);
+        assert.equal(metric(samples, 'logmill_queue_dead_letters'), bodies.length);
     },
 );
 
