@@ -26,7 +26,7 @@ enum {
     BLOCK_VERSION = 1,
     BLOCK_ROWS_MAX = 65535,         /* that the format holds; how many are used: BLOCK_ROWS */
     BLOCK_ROWS = 4096,              /* of a block, if its logs are not large … */
-    BLOCK_RAW_BYTES = 4 << 20,      /* … for it ends after so many bytes of texts, or one log */
+    BLOCK_RAW_BYTES = 8 << 20,      /* … for it ends after so many bytes of texts, or one log */
     BLOCK_COLUMNS_MAX = 1024,       /* attribute paths with a column of their own, of a block */
     BLOCK_HEAD_LEVELS_MAX = 16,     /* distinct levels that a head counts */
     BLOCK_HEAD_LEVEL_BYTES_MAX = 64 /* length of such a level */

@@ -36,7 +36,7 @@
     X(seal_rows, 8192)                                                                             \
     X(seal_bytes, 8 << 20)                                                                         \
     X(keep_rows, 1024)                                                                             \
-    X(keep_bytes, 2 << 20)                                                                         \
+    X(keep_bytes, 512 << 10)                                                                       \
     X(late_rows, 4096)                                                                             \
     X(late_bytes, 4 << 20)                                                                         \
     X(key_blocks, 16)                                                                              \
