@@ -41,7 +41,7 @@ enum {
     SQLITE_DB_RESTART_BYTES = 128 << 20,   /* from here up readers are waited for */
     SQLITE_DB_RESTART_BUSY_MS = 500,       /* but not for longer than this */
     SQLITE_DB_WAL_KEPT_BYTES = 32 << 20,   /* of a log file that is started anew */
-    SQLITE_DB_WAL_IDLE_BYTES = 4 << 20,    /* of one to which nothing is written */
+    SQLITE_DB_WAL_IDLE_BYTES = 256 << 10,  /* of one to which nothing is written */
 
     SQLITE_DB_FREE_KEPT_BYTES = 16 << 20, /* in free pages, for what comes next … */
     SQLITE_DB_FREE_IDLE_BYTES = 1 << 20,  /* … and when nothing comes, with gives_all */
