@@ -754,6 +754,8 @@ int search_column(struct block_reader *r, const struct column *c, const struct s
                   bool excludes, uint64_t *places, bool *by_template, struct errbuf *err)
 {
     struct search s = {.reader = r, .needle = n, .column = c};
+    const size_t words = BLOCK_ROW_WORDS(c->len);
+    const bool is_templates = c->kind == COLUMN_TEMPLATES;
     enum verdict common;
     has_fn *fn;
 
@@ -765,8 +767,8 @@ int search_column(struct block_reader *r, const struct column *c, const struct s
     else if (!error && common == PERHAPS)
         error = ask_each(&s, fn, excludes, places, err);
     else if (!error && (common == ALWAYS) == excludes)
-        memset(places, 0, BLOCK_ROW_WORDS(c->len) * sizeof(*places));
-    *by_template = !error && c->kind == COLUMN_TEMPLATES && common == (excludes ? ALWAYS : NEVER);
+        memset(places, 0, words * sizeof(*places));
+    *by_template = !error && is_templates && common == (excludes ? ALWAYS : NEVER);
     release(&s);
     return error;
 }

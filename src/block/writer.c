@@ -145,10 +145,11 @@ static int write_columns(struct block_writer *w, const struct block_row *rows, s
     error = attributes_writer_write(w->attributes, w->texts, n, hashes);
     if (hashes && !error)
         error = block_hashes_error(hashes);
-    if (template_writer_error(w->templates) || column_writer_error(&w->columns) ||
-        keys_writer_error(&w->keys))
-        error = LM_ENOMEM;
-    return error;
+    /* Each is asked, or it would tell of this block when it is asked about the next. */
+    int of_texts = template_writer_error(w->templates);
+    int of_columns = column_writer_error(&w->columns);
+    int of_keys = keys_writer_error(&w->keys);
+    return of_texts || of_columns || of_keys ? LM_ENOMEM : error;
 }
 
 int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
