@@ -11,7 +11,9 @@
  *   - The rules and limits of a log (record/rules.h, record/limits.h) hold whatever the format is;
  *     they are enforced by parse, and nowhere behind it.
  *   - All or nothing: from a body of which something is wrong nothing is taken. Records around it
- *     may have been handed to the sink before that is known; the caller takes them back.
+ *     may have been handed to the sink before that is known; the caller takes them back. Unless the
+ *     protocol tells of each log by itself (tells_each), or its clients would send the same again
+ *     for ever: then what is wrong is left out, and counted (format_counts.refused).
  *   - It allocates nothing per log once its memory is warm, and what it holds of a body that is
  *     wrong is charged.
  *   - A log that came without an id or a time gets them here, before the sink: a new id, and the
@@ -32,18 +34,42 @@
 
 enum { FORMAT_ANSWER_BYTES = 256 }; /* for which there is room, whatever memory there is then */
 
+/* What a request says beside its body; slices live until parse returns. */
+struct format_request {
+    struct slice path; /* decoded */
+    /* A parameter of the query, decoded, or a header of lower-case name; data NULL if it is not
+     * there. */
+    struct slice (*parameter)(const struct format_request *request, const char *name);
+    struct slice (*header)(const struct format_request *request, const char *name);
+};
+
 struct format_options {
-    void *memory; /* what memory_new of the format returned */
+    void *memory;                         /* what memory_new of the format returned */
+    const struct format_request *request; /* NULL: there is none, as in tests and command lines */
     /*
      * Where the answer to a body of which something is wrong is written: empty at first, its
      * account and ceiling the caller's. What it holds after another result is of no use.
      */
     struct buffer *wrong;
+    /*
+     * Where a format that tells of each log by itself (tells_each) writes its answer while it
+     * parses; empty at first, its account and ceiling the caller's. It is sent when the logs are
+     * durable. NULL for other formats.
+     */
+    struct buffer *told;
 };
 
 struct format_counts {
     size_t records;        /* handed to the sink */
+    size_t refused;        /* logs that were left out, for they could never be taken */
     size_t nul_characters; /* U+0000, replaced by U+FFFD */
+};
+
+/* Why a body that may be right is not taken, for the words of a protocol. */
+enum format_refusal {
+    FORMAT_REFUSED_BUSY,      /* cannot be stored now: the same again may be */
+    FORMAT_REFUSED_TOO_LARGE, /* never, since it is too large */
+    FORMAT_REFUSED_CONTENT,   /* never, for what is in it */
 };
 
 /* A body whose logs are durable, or which had none. */
@@ -83,6 +109,19 @@ struct format {
     struct format_answer (*answer)(const struct format_taken *taken, struct buffer *body);
     /* The head of the answer that parse has written. */
     struct format_answer refusal;
+
+    /*
+     * What follows may be left out, then it is zero.
+     *
+     * The answer in the protocol's own words to a body that is refused otherwise: `text` says why
+     * in a line; appends at most FORMAT_ANSWER_BYTES and the text, escaped. Status 0: the
+     * connection is closed without an answer, since every answer would lose the logs. NULL: the
+     * house's answer will do (answers/answers.h).
+     */
+    struct format_answer (*refuse)(enum format_refusal why, struct slice text, struct buffer *body);
+    unsigned retry_after_s;     /* of FORMAT_REFUSED_BUSY; 0: the house's */
+    const char *answer_headers; /* "Name: value\r\n…" on every answer, refusals too */
+    bool tells_each;            /* the answer to a taken body is in options->told */
 };
 
 /* The first of `formats` (NULL ends them) with this media type, without case; or NULL. */
