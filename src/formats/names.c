@@ -145,7 +145,8 @@ int time_of_number(struct slice number, int64_t *us, unsigned *below_us)
             fraction += (number.data[at] - '0') * unit;
     }
     if (at < number.len)
-        return of_exponent(number, us, below_us);
+        return number.data[at] != 'e' && number.data[at] != 'E' ? LM_EINVAL
+                                                                : of_exponent(number, us, below_us);
     return finish(negative, whole, fraction, us, below_us);
 }
 
