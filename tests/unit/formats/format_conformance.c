@@ -15,7 +15,7 @@ static const struct format_case *c; /* the one that is looked at */
 static void *memory;
 static struct ledger ledger;
 static struct account *account;
-static struct buffer wrong;
+static struct buffer wrong, told;
 static struct kept kept;
 static struct format_counts counts;
 
@@ -27,6 +27,8 @@ static void begin(const struct format_case *next)
     memory = c->format->memory_new ? c->format->memory_new(account) : NULL;
     buffer_init(&wrong, 16 << 20);
     wrong.account = account;
+    buffer_init(&told, 16 << 20);
+    told.account = account;
     kept.fail_at = -1;
 }
 
@@ -35,6 +37,7 @@ static void end(void)
     if (c->format->memory_free)
         c->format->memory_free(memory);
     buffer_release(&wrong);
+    buffer_release(&told);
     kept_forget(&kept);
     assert_int_equal(account_used(account), 0);
 }
@@ -52,7 +55,13 @@ static int parse(struct slice body)
     kept_forget(&kept);
     kept.fail_at = fail_at;
     buffer_release(&wrong);
-    error = c->format->parse(exact, &(struct format_options){.memory = memory, .wrong = &wrong},
+    buffer_release(&told);
+    error = c->format->parse(exact,
+                             &(struct format_options){
+                                 .memory = memory,
+                                 .wrong = &wrong,
+                                 .told = c->format->tells_each ? &told : NULL,
+                             },
                              kept_sink, &kept, &counts);
     free((char *)exact.data);
     assert_int_equal(counts.records, kept.records_len);
@@ -187,20 +196,38 @@ static void any_bytes_are_taken_or_refused(void)
     }
 }
 
+static void append_with(struct buffer *body, char letter, size_t len)
+{
+    char *text = malloc(len);
+
+    assert_non_null(text);
+    memset(text, letter, len);
+    buffer_clear(body);
+    (c->with_level ? c->with_level : c->with_name)(body, slice_of(text, len));
+    free(text);
+}
+
 static void the_limits_of_a_log_hold(void)
 {
-    static char level[RECORD_LEVEL_MAX + 1];
+    size_t most = c->with_level ? (size_t)RECORD_LEVEL_MAX : (size_t)RECORD_NAME_MAX;
+    char letter = c->with_level ? 'x' : 'X';
     struct buffer body;
 
-    memset(level, 'x', sizeof(level));
     buffer_init(&body, 1 << 20);
-    c->with_level(&body, slice_of(level, RECORD_LEVEL_MAX));
+    append_with(&body, letter, most);
     assert_int_equal(parse(buffer_slice(&body)), 0);
     assert_int_equal(kept.records_len, 1);
-    assert_int_equal(kept.records[0].level.len, RECORD_LEVEL_MAX);
-    buffer_clear(&body);
-    c->with_level(&body, slice_of(level, RECORD_LEVEL_MAX + 1));
-    assert_int_equal(parse(buffer_slice(&body)), LM_EINVAL);
+    assert_int_equal(counts.refused, 0);
+    if (c->with_level)
+        assert_int_equal(kept.records[0].level.len, most);
+    append_with(&body, letter, most + 1);
+    int error = parse(buffer_slice(&body));
+
+    assert_true(error == LM_EINVAL || (!error && c->leaves_out)); /* nothing is left to be taken */
+    if (!error)
+        assert_int_equal(kept.records_len, 0);
+    if (c->leaves_out)
+        assert_int_equal(counts.refused, 1);
     buffer_release(&body);
 }
 

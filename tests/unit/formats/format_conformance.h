@@ -15,8 +15,13 @@ struct format_case {
     size_t good_len;
     /* A body of which something is wrong; if a format takes many logs, behind one that is right. */
     struct slice wrong;
-    /* Appends a body of one log of this level, which is plain letters. */
+    /* Appends a body of one log of this level, which is plain letters; NULL if the protocol has
+     * numbers for it. */
     void (*with_level)(struct buffer *body, struct slice level);
+    /* Then: a body of one log with an attribute of this name, which is the letter X some times. */
+    void (*with_name)(struct buffer *body, struct slice name);
+    /* A log that passes a limit is left out and counted, and refuses no other. */
+    bool leaves_out;
 };
 
 /* Runs the suite for each case; the result of main. */
