@@ -88,6 +88,53 @@ int json_doc_read(struct json_doc *d, struct slice text)
     return 0;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* What follows the string that begins at `at`, with its quote. */
+static size_t skip_string(struct slice text, size_t at)
+{
+    for (at++; at < text.len && text.data[at] != '"'; at++)
+        at += text.data[at] == '\\';
+    return at < text.len ? at + 1 : text.len;
+}
+
+static size_t length_of_first(struct slice text)
+{
+    size_t depth = 0;
+
+    for (size_t at = 0; at < text.len;) {
+        char c = text.data[at];
+
+        if (c == '"') {
+            at = skip_string(text, at);
+            continue;
+        }
+        at++;
+        if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return at;
+    }
+    return text.len;
+}
+
+struct slice json_cut(struct slice *rest)
+{
+    size_t skip = 0;
+
+    while (skip < rest->len && is_space(rest->data[skip]))
+        skip++;
+    struct slice text = {skip ? rest->data + skip : rest->data, rest->len - skip};
+    if (text.len && (text.data[0] == '{' || text.data[0] == '['))
+        text.len = length_of_first(text);
+    skip += text.len;
+    *rest = skip ? slice_of(rest->data + skip, rest->len - skip) : *rest;
+    return text;
+}
+
 static const char nul[] = "\\u0000";
 static const size_t nul_len = sizeof(nul) - 1;
 

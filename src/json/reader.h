@@ -35,6 +35,14 @@ void json_doc_release(struct json_doc *d);
  */
 int json_doc_read(struct json_doc *d, struct slice text) LM_MUST_CHECK;
 
+/*
+ * Cuts the first JSON text off *rest, and the white space before it; for texts one behind the other
+ * with anything or nothing between them. It looks at brackets and quotes alone: what it returns
+ * need not be JSON. It is empty if nothing is left, and all of *rest if that begins with no
+ * bracket, or has no end.
+ */
+struct slice json_cut(struct slice *rest);
+
 /* True if a string of `text`, which is JSON, may hold U+0000: JSON can only spell it \u0000. */
 bool json_doc_may_hold_nul(struct slice text);
 

@@ -1,6 +1,7 @@
 /* Each format and its case. */
 #include "format_conformance.h"
 #include "formats/fastapi.h"
+#include "formats/jsonline.h"
 
 extern const struct format pretend_format;
 
@@ -55,6 +56,19 @@ int main(void)
          .good_len = 3,
          .wrong = SLICE_LITERAL(JSON("1") "\n{\n"),
          .with_level = json_with_level},
+        {.format = &jsonline_auto,
+         .good = SLICE_LITERAL(JSON("1") "\n\n" JSON("2") "\n" JSON("3") "\n"),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL("[" JSON("1") ",5]"),
+         .with_level = json_with_level},
+        {.format = &jsonline_insert,
+         .good = SLICE_LITERAL(JSON("1") "\n\n" JSON("2") "\n" JSON("3") "\n"),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL("no JSON"),
+         .with_level = json_with_level,
+         .leaves_out = true},
         {.format = &pretend_format,
          .good = SLICE_LITERAL("info a message 1\ninfo a message 2\ninfo a message 3\n"),
          .logs = logs,
