@@ -11,29 +11,29 @@
 #include "net/listen.h"
 
 static const struct http_route routes[] = {
-    {"POST", "/log", ingest_routes_post_log, 0},
-    {"POST", "/logs", ingest_routes_post_logs, 0},
-    {"GET", "/logs", read_routes_list, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/stats", read_routes_stats, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/tail", read_routes_tail, HTTP_ROUTE_ALONE},
-    {"GET", "/logs/{id}", read_routes_one, HTTP_ROUTE_ALONE},
-    {"GET", "/health", ops_routes_health, HTTP_ROUTE_RESERVED},
-    {"GET", "/ready", ops_routes_ready, HTTP_ROUTE_RESERVED},
-    {"GET", "/metrics", ops_routes_metrics, HTTP_ROUTE_RESERVED},
-    {"GET", "/", web_routes_get, HTTP_ROUTE_PAGE},
-    {"GET", "/assets/{file}", web_routes_get, 0},
-    {"GET", "/openapi.json", web_routes_get, 0},
-    {"GET", "/docs", web_routes_get, HTTP_ROUTE_PAGE},
-    {"GET", "/docs/{file}", web_routes_get, 0},
-    {NULL, NULL, NULL, 0},
+    {"POST", "/log", ingest_routes_post_log, .flags = 0},
+    {"POST", "/logs", ingest_routes_post_logs, .flags = 0},
+    {"GET", "/logs", read_routes_list, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/stats", read_routes_stats, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/tail", read_routes_tail, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/{id}", read_routes_one, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/", web_routes_get, .flags = HTTP_ROUTE_PAGE},
+    {"GET", "/assets/{file}", web_routes_get, .flags = 0},
+    {"GET", "/openapi.json", web_routes_get, .flags = 0},
+    {"GET", "/docs", web_routes_get, .flags = HTTP_ROUTE_PAGE},
+    {"GET", "/docs/{file}", web_routes_get, .flags = 0},
+    {0},
 };
 
 /* Of a process that takes no logs. */
 static const struct http_route ops_only_routes[] = {
-    {"GET", "/health", ops_routes_health, HTTP_ROUTE_RESERVED},
-    {"GET", "/ready", ops_routes_ready, HTTP_ROUTE_RESERVED},
-    {"GET", "/metrics", ops_routes_metrics, HTTP_ROUTE_RESERVED},
-    {NULL, NULL, NULL, 0},
+    {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
+    {0},
 };
 
 static void thread_free_when_closed(struct api_thread *t)

@@ -99,7 +99,8 @@ static void refuse(struct connection *c)
     connection_end(c, true);
     req->closes = true;
     response_refuse(req, c->message);
-    req->message = NULL;
+    if (c->last == req) /* else the connection is broken */
+        req->message = NULL;
     connection_drop_message(c);
 }
 

@@ -177,7 +177,7 @@ static void judge_content(struct message *m, const struct known_headers *found)
 
         if (known == KNOWN_EXPECT)
             judge_expect(m, message_header_value(m, i));
-        else if (known == KNOWN_CODING)
+        else if (known == KNOWN_CODING && !message_is_told_by_bytes(m))
             judge_coding(m, message_header_value(m, i));
     }
 }

@@ -7,12 +7,12 @@
  *
  * What it does by itself: keep-alive and pipelining (answers in order, up to
  * HTTP_PIPELINE_MAX requests under way on a connection), chunked bodies, Expect: 100-continue,
- * bodies in gzip and zstd, HEAD as GET without a body, time-outs, and every refusal that comes
- * before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 501, 503, 505. Its
- * errors are JSON: {"detail":"Not Found"}, the usual words being the reason phrase of the status.
- * Its 503 have Retry-After: 1, and say "too many connections: at most N" (max_connections), or, if
- * an account or the memory has no room for the request or its answer, the usual words. A path that
- * is a route but for a slash at its end is answered 307, as FastAPI does.
+ * bodies in gzip, deflate and zstd, HEAD as GET without a body, time-outs, and every refusal that
+ * comes before a handler: 400, 404, 405 with Allow, 408, 413, 414, 415, 417, 431, 501, 503, 505.
+ * Its errors are JSON: {"detail":"Not Found"}, the usual words being the reason phrase of the
+ * status. Its 503 have Retry-After: 1, and say "too many connections: at most N" (max_connections),
+ * or, if an account or the memory has no room for the request or its answer, the usual words. A
+ * path that is a route but for a slash at its end is answered 307, as FastAPI does.
  */
 #ifndef LOGMILL_HTTP_HTTP_H
 #define LOGMILL_HTTP_HTTP_H
@@ -38,7 +38,8 @@ enum {
     HTTP_PATH_PARAMS_MAX = 4, /* {…} in one route */
     HTTP_RESPONSE_HEADERS_MAX = 12,
     HTTP_RESERVED_BODY_BYTES = 256, /* see http_reserve_answer */
-    HTTP_ANSWER_HEADERS_MAX = 400,  /* bytes of http_server_options.answer_headers */
+    HTTP_RESERVED_HEADER_BYTES = 64,
+    HTTP_ANSWER_HEADERS_MAX = 400, /* bytes of http_server_options.answer_headers */
     /*
      * Connections past max_connections that each thread has besides, so that whoever watches the
      * service can still ask: each has HTTP_EXTRA_MS to send the head of one request, for a route
@@ -81,13 +82,24 @@ enum http_route_flags {
     HTTP_ROUTE_ALONE = 1,
     HTTP_ROUTE_RESERVED = 2, /* answered also to connections past max_connections */
     HTTP_ROUTE_PAGE = 4,     /* for hooks.admit: what a browser shows to a person */
+    /* Its clients are wrong about Content-Encoding: the first bytes of a body tell what it is. */
+    HTTP_ROUTE_CODED_BY_BYTES = 8,
 };
+
+/*
+ * A refusal of the server's own, in words of the route: answers `req` and returns true, or returns
+ * false for the usual ones. `detail` is NULL if they would be the reason phrase of the status.
+ */
+typedef bool http_refuser(struct http_request *req, void *thread, unsigned status,
+                          const char *detail);
 
 struct http_route {
     const char *method; /* "GET"; NULL ends a table */
     const char *path;   /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
     http_handler *handler;
     unsigned flags;
+    http_refuser *refuse; /* NULL: in the usual words, always */
+    const void *data;     /* the handler's own (http_request_route) */
 };
 
 /* ---- The server ---- */
@@ -190,6 +202,8 @@ void http_server_stats(struct http_server *s, struct http_stats *stats);
 
 /* ---- A request ---- */
 
+/* The route that it was found to be for. Lives as long as the server. */
+const struct http_route *http_request_route(const struct http_request *req);
 struct slice http_request_method(const struct http_request *req);
 struct slice http_request_path(const struct http_request *req);  /* decoded of %XX: no */
 struct slice http_request_query(const struct http_request *req); /* after "?", as sent */
@@ -225,6 +239,9 @@ void http_request_on_gone(struct http_request *req, void (*gone)(void *ctx), voi
  */
 void http_request_charge_to(struct http_request *req, struct account *account);
 
+/* What its answer is charged to. */
+struct account *http_request_account(const struct http_request *req);
+
 /* A place for the handler's own pointer, e.g. to link requests that wait together. */
 void http_request_set_next(struct http_request *req, struct http_request *next);
 struct http_request *http_request_next(const struct http_request *req);
@@ -244,6 +261,8 @@ struct http_response {
     struct buffer *body_buffer;        /* or NULL: the body: taken over, and left empty */
     const struct http_header *headers; /* more headers; copied */
     size_t headers_len;                /* up to HTTP_RESPONSE_HEADERS_MAX */
+    /* And more, as lines "Name: value\r\n"; NULL: none. */
+    const char *header_lines;
 };
 
 /*
@@ -253,9 +272,17 @@ struct http_response {
 void http_respond(struct http_request *req, const struct http_response *response);
 
 /*
- * Room for an answer of up to HTTP_RESERVED_BODY_BYTES, without headers of its own: it will be
- * said, whatever memory there is then. For handlers that do what cannot be undone before they
- * answer.
+ * Breaks the connection of `req` instead of answering it (RST), for clients whom every answer would
+ * mislead. With it go the answers before it that have not left, and what was asked after it. `req`
+ * must not be used afterwards.
+ */
+void http_reset(struct http_request *req);
+
+/*
+ * Room for an answer whose body is up to HTTP_RESERVED_BODY_BYTES, or is a body_buffer charged to
+ * the account of `req` already (http_request_account); with up to HTTP_RESERVED_HEADER_BYTES of
+ * headers of its own. It will be said, whatever memory there is then. For handlers that do what
+ * cannot be undone before they answer.
  */
 bool http_reserve_answer(struct http_request *req) LM_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -18,8 +19,8 @@ enum {
 };
 
 struct inflater {
-    z_stream gzip;
-    bool gzip_ready;
+    z_stream z;
+    bool z_ready;
     ZSTD_DCtx *zstd; /* NULL until wanted */
 };
 
@@ -32,8 +33,8 @@ void inflater_free(struct inflater *i)
 {
     if (!i)
         return;
-    if (i->gzip_ready)
-        inflateEnd(&i->gzip);
+    if (i->z_ready)
+        inflateEnd(&i->z);
     ZSTD_freeDCtx(i->zstd);
     free(i);
 }
@@ -45,11 +46,31 @@ int inflate_coding_of(struct slice header, enum inflate_coding *coding)
     else if (slice_equal_ascii_nocase(header, SLICE_LITERAL("gzip")) ||
              slice_equal_ascii_nocase(header, SLICE_LITERAL("x-gzip")))
         *coding = INFLATE_GZIP;
+    else if (slice_equal_ascii_nocase(header, SLICE_LITERAL("deflate")))
+        *coding = INFLATE_DEFLATE;
     else if (slice_equal_ascii_nocase(header, SLICE_LITERAL("zstd")))
         *coding = INFLATE_ZSTD;
     else
         return LM_EINVAL;
     return 0;
+}
+
+/* RFC 1950, 2.2: deflate, a window zlib can have, and a check of both bytes. */
+static bool is_zlib(struct slice body)
+{
+    unsigned method = body.len >= 2 ? (unsigned char)body.data[0] : 0;
+    unsigned flags = body.len >= 2 ? (unsigned char)body.data[1] : 0;
+
+    return (method & 15) == 8 && method >> 4 <= 7 && (method << 8 | flags) % 31 == 0;
+}
+
+enum inflate_coding inflate_coding_of_bytes(struct slice body)
+{
+    if (body.len >= 2 && memcmp(body.data, "\x1f\x8b", 2) == 0)
+        return INFLATE_GZIP;
+    if (body.len >= 4 && memcmp(body.data, "\x28\xb5\x2f\xfd", 4) == 0)
+        return INFLATE_ZSTD;
+    return is_zlib(body) ? INFLATE_DEFLATE : INFLATE_IDENTITY;
 }
 
 /*
@@ -77,25 +98,33 @@ static int corrupt(struct errbuf *err, const char *coding, const char *why)
     return errbuf_fail(err, LM_EDATA, "the body is not valid %s: %s", coding, why);
 }
 
-static int gzip_begin(struct inflater *i)
+/* zlib's names for the three formats. */
+static int window_bits(enum inflate_coding coding, struct slice in)
 {
-    if (i->gzip_ready)
-        return inflateReset(&i->gzip) == Z_OK ? 0 : LM_ENOMEM;
-    if (fault_here(FAULT_LIBRARY) ||
-        inflateInit2(&i->gzip, 16 + MAX_WBITS) != Z_OK) /* 16: gzip, not zlib */
+    if (coding == INFLATE_GZIP)
+        return 16 + MAX_WBITS;
+    return is_zlib(in) ? MAX_WBITS : -MAX_WBITS;
+}
+
+static int z_begin(struct inflater *i, int bits)
+{
+    if (i->z_ready)
+        return inflateReset2(&i->z, bits) == Z_OK ? 0 : LM_ENOMEM;
+    if (fault_here(FAULT_LIBRARY) || inflateInit2(&i->z, bits) != Z_OK)
         return LM_ENOMEM;
-    i->gzip_ready = true;
+    i->z_ready = true;
     return 0;
 }
 
-static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *out,
-                    struct errbuf *err)
+static int run_z(struct inflater *i, enum inflate_coding coding, struct slice in,
+                 struct inflate_output *out, struct errbuf *err)
 {
-    int error = gzip_begin(i);
+    const char *name = coding == INFLATE_GZIP ? "gzip" : "deflate";
+    int error = z_begin(i, window_bits(coding, in));
 
     if (error < 0)
         return error;
-    z_stream *z = &i->gzip;
+    z_stream *z = &i->z;
     z->next_in = (Bytef *)(uintptr_t)in.data; /* zlib does not write to it */
     z->avail_in = (uInt)in.len;
     for (;;) {
@@ -113,14 +142,16 @@ static int run_gzip(struct inflater *i, struct slice in, struct inflate_output *
         if (status == Z_STREAM_END) {
             if (z->avail_in == 0)
                 return 0;
+            if (coding != INFLATE_GZIP)
+                return corrupt(err, name, "something follows it");
             if (inflateReset(z) != Z_OK)
                 return LM_ENOMEM;
         } else if (status == Z_MEM_ERROR) {
             return LM_ENOMEM;
         } else if (status != Z_OK && status != Z_BUF_ERROR) {
-            return corrupt(err, "gzip", z->msg ? z->msg : "corrupt");
+            return corrupt(err, name, z->msg ? z->msg : "corrupt");
         } else if (z->avail_in == 0 && z->avail_out > 0) {
-            return corrupt(err, "gzip", "it is cut short");
+            return corrupt(err, name, "it is cut short");
         }
     }
 }
@@ -185,7 +216,8 @@ int inflate_run(struct inflater *i, enum inflate_coding coding, struct slice in,
 {
     switch (coding) {
     case INFLATE_GZIP:
-        return run_gzip(i, in, out, err);
+    case INFLATE_DEFLATE:
+        return run_z(i, coding, in, out, err);
     case INFLATE_ZSTD:
         return run_zstd(i, in, out, err);
     case INFLATE_IDENTITY:

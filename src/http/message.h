@@ -157,6 +157,12 @@ static inline void message_refuse_when(struct message *m, enum message_refusal_w
 /* The first header of that name; data NULL if there is none. */
 struct slice message_header(const struct message *m, struct slice name);
 
+/* Its content coding is told by the body itself (HTTP_ROUTE_CODED_BY_BYTES). */
+static inline bool message_is_told_by_bytes(const struct message *m)
+{
+    return m->endpoint && (m->endpoint->flags & HTTP_ROUTE_CODED_BY_BYTES) != 0;
+}
+
 /* The bytes of a span. */
 static inline struct slice message_text(const struct message *m, struct message_span span)
 {

@@ -281,6 +281,8 @@ enum parse_progress parse_run(struct message *m, llhttp_t *parser, struct slice 
 
 void parse_finish(struct message *m, struct inflater *inflater)
 {
+    if (message_is_told_by_bytes(m))
+        m->coding = inflate_coding_of_bytes(m->body);
     if (m->coding == INFLATE_IDENTITY || m->body.len == 0 || m->refusal.status != 0)
         return;
     struct inflate_output out = {.bytes = &m->inflated,

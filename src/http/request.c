@@ -40,6 +40,11 @@ void request_tell_gone(struct http_request *req)
 
 /* ---- What a handler sees ---- */
 
+const struct http_route *http_request_route(const struct http_request *req)
+{
+    return req->message->endpoint;
+}
+
 struct slice http_request_method(const struct http_request *req)
 {
     return slice_of_string(llhttp_method_name(req->message->method));
@@ -102,6 +107,11 @@ void http_request_charge_to(struct http_request *req, struct account *account)
 {
     assert(!request_is_answered(req) && req->charge.taken == 0);
     req->account = account;
+}
+
+struct account *http_request_account(const struct http_request *req)
+{
+    return req->account;
 }
 
 void http_request_set_next(struct http_request *req, struct http_request *next)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "http/connection.h"
@@ -136,6 +137,8 @@ size_t response_head_bytes_max(const struct http_request *req, const struct http
 
     for (size_t i = 0; i < r->headers_len; i++)
         len += strlen(r->headers[i].name) + r->headers[i].value.len + 4;
+    if (r->header_lines)
+        len += strlen(r->header_lines);
     return len;
 }
 
@@ -178,6 +181,8 @@ char *response_put_head(char *to, const struct http_request *req, const struct h
     if (req->answer_headers.len > 0)
         to = put(to, req->answer_headers.data, req->answer_headers.len);
     to = put_headers(to, r);
+    if (r->header_lines)
+        to = put(to, r->header_lines, strlen(r->header_lines));
     return PUT_LITERAL(to, "\r\n");
 }
 
@@ -276,6 +281,21 @@ void http_respond(struct http_request *req, const struct http_response *r)
     buffer_release(r->body_buffer); /* it is empty, but if there was no room */
 }
 
+void http_reset(struct http_request *req)
+{
+    struct connection *c = req->connection;
+
+    assert(!request_is_answered(req));
+    request_forget_gone(req);
+    if (c) {
+        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+        setsockopt(c->socket.transport.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        connection_abort(c);
+    }
+    spare_give_request(req);
+}
+
 static void respond_detail(struct http_request *req, unsigned status, const char *detail,
                            const struct http_header *header)
 {
@@ -338,6 +358,10 @@ void response_refuse(struct http_request *req, const struct message *m)
 {
     const char *detail = m->refusal.detail[0] != '\0' ? m->refusal.detail : NULL;
     struct http_header header = {NULL, {NULL, 0}};
+
+    if (m->endpoint && m->endpoint->refuse &&
+        m->endpoint->refuse(req, req->thread->context, m->refusal.status, detail))
+        return;
 
     switch (m->refusal.status) {
     case 204:

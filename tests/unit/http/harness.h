@@ -161,18 +161,42 @@ static inline void handle_endless(struct http_request *req, void *thread)
     stream = http_stream_begin(req, &head, &hooks, NULL) ? req : NULL;
 }
 
+static inline void handle_reset(struct http_request *req, void *thread)
+{
+    http_reset(req);
+}
+
+/* In words of its own, which stand in its route; a 503 breaks the connection. */
+static inline bool refuse_in_own_words(struct http_request *req, void *thread, unsigned status,
+                                       const char *detail)
+{
+    if (status == 417)
+        return false;
+    if (status == 503)
+        http_reset(req);
+    else
+        http_respond(req,
+                     &(struct http_response){.status = status,
+                                             .body = slice_of_string(http_request_route(req)->data),
+                                             .header_lines = "X-Own: 1\r\nX-Two: 2\r\n"});
+    return true;
+}
+
 static const struct http_route harness_routes[] = {
-    {"POST", "/echo", handle_echo, 0},
-    {"GET", "/items/{id}", handle_item, 0},
-    {"GET", "/items", handle_query, 0},
-    {"GET", "/static", handle_static, 0},
-    {"GET", "/stream", handle_stream, 0},
-    {"GET", "/buffer", handle_buffer, 0},
-    {"GET", "/endless", handle_endless, HTTP_ROUTE_ALONE},
-    {"GET", "/alone", handle_later, HTTP_ROUTE_ALONE},
-    {"POST", "/later", handle_later, 0},
-    {"GET", "/slash/", handle_static, 0},
-    {NULL, NULL, NULL, 0},
+    {"POST", "/echo", handle_echo, .flags = 0},
+    {"GET", "/items/{id}", handle_item, .flags = 0},
+    {"GET", "/items", handle_query, .flags = 0},
+    {"GET", "/static", handle_static, .flags = 0},
+    {"GET", "/stream", handle_stream, .flags = 0},
+    {"GET", "/buffer", handle_buffer, .flags = 0},
+    {"GET", "/endless", handle_endless, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/alone", handle_later, .flags = HTTP_ROUTE_ALONE},
+    {"POST", "/later", handle_later, .flags = 0},
+    {"GET", "/slash/", handle_static, .flags = 0},
+    {"POST", "/told-by-bytes", handle_echo, .flags = HTTP_ROUTE_CODED_BY_BYTES},
+    {"POST", "/own", handle_echo, .refuse = refuse_in_own_words, .data = "own words"},
+    {"POST", "/reset", handle_reset, .flags = 0},
+    {0},
 };
 
 /* Answers all that wait, the newest first, with the number of the answer. */

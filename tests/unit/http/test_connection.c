@@ -227,8 +227,9 @@ static void test_refused_requests_are_read_to_their_end(void **state)
            "405 [Allow: GET, HEAD] |{\"detail\":\"Method Not Allowed\"}|\n");
     expect("POST /echo HTTP/1.1\r\n" HOST
            "Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx" GET("/static"),
-           "415 [Accept-Encoding: gzip, zstd] |{\"detail\":\"Content-Encoding \\\"br\\\" is not "
-           "supported, allowed are: gzip, zstd\"}|\n200 |static|\n");
+           "415 [Accept-Encoding: gzip, deflate, zstd] |{\"detail\":\"Content-Encoding \\\"br\\\" "
+           "is not "
+           "supported, allowed are: gzip, deflate, zstd\"}|\n200 |static|\n");
     expect("GET /static HTTP/1.1\r\n" HOST "Expect: more\r\n\r\n" GET("/static"),
            "417 |{\"detail\":\"Expect: only 100-continue can be met\"}|\n200 |static|\n");
 }
@@ -258,6 +259,73 @@ static void test_gzip_and_zstd_bodies_are_inflated(void **state)
     expect("POST /echo HTTP/1.1\r\n" HOST
            "Content-Encoding: identity\r\nContent-Length: 1\r\n\r\nx",
            "200 |x|\n");
+}
+
+static void test_a_route_may_say_that_bodies_tell_their_coding(void **state)
+{
+    static const char zlib[] = "POST /told-by-bytes HTTP/1.1\r\n" HOST
+                               "Content-Encoding: gzip,deflate\r\nContent-Length: 11\r\n\r\n"
+                               "\x78\x9c\x4b\x4c\x4a\x06\x00\x02\x4d\x01\x27";
+
+    expect_slice(slice_of(zlib, sizeof(zlib) - 1), "200 |abc|\n");
+    expect("POST /told-by-bytes HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\n"
+           "Content-Length: 2\r\n\r\n{}" GET("/static"),
+           "200 |{}|\n200 |static|\n");
+}
+
+#define OWN "[X-Own: 1] [X-Two: 2] |own words|\n"
+
+static void test_a_route_refuses_in_its_own_words(void **state)
+{
+    expect("POST /own HTTP/1.1\r\n" HOST
+           "Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx" GET("/static"),
+           "415 " OWN "200 |static|\n");
+    expect("POST /own HTTP/1.1\r\n" HOST
+           "Content-Encoding: zstd\r\nContent-Length: 1\r\n\r\nx" GET("/static"),
+           "400 " OWN "200 |static|\n");
+    expect("POST /own HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n",
+           "413 [Connection: close] " OWN);
+    expect("POST /own HTTP/1.1\r\n" HOST "Expect: more\r\n\r\n" GET("/static"),
+           "417 |{\"detail\":\"Expect: only 100-continue can be met\"}|\n200 |static|\n");
+    expect("GET /own HTTP/1.1\r\n" HOST "\r\n",
+           "405 [Allow: POST] |{\"detail\":\"Method Not Allowed\"}|\n");
+}
+
+/* The socket takes all, so the answer before it has left. */
+static void test_a_reset_is_no_answer_and_the_end(void **state)
+{
+    static const char *const inputs[] = {
+        GET("/static") "POST /reset HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx" GET("/items/1"),
+        GET("/static") "POST /reset HTTP/1.1\r\n" HOST "\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        char *got = converse(slice_of_string(inputs[i]), 1, SIZE_MAX);
+
+        assert_string_equal(got, "200 |static|\n");
+        free(got);
+        /* In one piece, that answer has not left yet. */
+        got = converse(slice_of_string(inputs[i]), strlen(inputs[i]), SIZE_MAX);
+        assert_string_equal(got, "");
+        free(got);
+    }
+}
+
+static void test_a_refusal_may_be_a_reset(void **state)
+{
+    struct account *bodies = ledger_account(&harness.ledger, LEDGER_BODIES);
+
+    static const char begun[] = "POST /own HTTP/1.1\r\n" HOST "Content-Length: 500\r\n\r\nx";
+
+    harness_connect(&harness);
+    assert_true(account_take(bodies, bodies->ceiling));
+    harness_feed(&harness, begun, strlen(begun));
+    assert_null(harness.connection);
+    assert_int_equal(sent.len, 0);
+    account_give(bodies, bodies->ceiling);
+    harness_disconnect(&harness);
+    assert_int_equal(harness.thread->requests_under_way, 0);
+    assert_int_equal(ledger_used(&harness.ledger), 0);
 }
 
 /* ---- Refusals that end the connection ---- */
@@ -687,6 +755,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_keep_the_order_of_requests),
         cmocka_unit_test(test_empty_lines_before_a_request_are_skipped),
+        cmocka_unit_test(test_a_route_may_say_that_bodies_tell_their_coding),
+        cmocka_unit_test(test_a_route_refuses_in_its_own_words),
+        cmocka_unit_test(test_a_reset_is_no_answer_and_the_end),
+        cmocka_unit_test(test_a_refusal_may_be_a_reset),
         cmocka_unit_test(test_chunked_bodies_are_put_together),
         cmocka_unit_test(test_head_has_no_body),
         cmocka_unit_test(test_header_values_are_trimmed_and_found_without_case),

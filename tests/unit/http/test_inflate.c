@@ -162,7 +162,45 @@ static void test_names_of_codings(void **state)
     assert_int_equal(inflate_coding_of(SLICE_LITERAL("identity"), &coding), 0);
     assert_int_equal(coding, INFLATE_IDENTITY);
     assert_int_equal(inflate_coding_of(SLICE_LITERAL("gzip, zstd"), &coding), LM_EINVAL);
-    assert_int_equal(inflate_coding_of(SLICE_LITERAL("deflate"), &coding), LM_EINVAL);
+    assert_int_equal(inflate_coding_of(SLICE_LITERAL("deflate"), &coding), 0);
+    assert_int_equal(coding, INFLATE_DEFLATE);
+    assert_int_equal(inflate_coding_of(SLICE_LITERAL("br"), &coding), LM_EINVAL);
+}
+
+/* "abc" as zlib's format, and as bare deflate. */
+#define BARE "\x4b\x4c\x4a\x06\x00"
+#define ZLIB "\x78\x9c" BARE "\x02\x4d\x01\x27"
+
+static void test_deflate_is_zlib_or_bare(void **state)
+{
+    static const struct slice both[] = {{ZLIB, sizeof(ZLIB) - 1}, {BARE, sizeof(BARE) - 1}};
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(INFLATE_DEFLATE, both[i]), 0);
+        assert_true(slice_equal(buffer_slice(&output), SLICE_LITERAL("abc")));
+        for (size_t len = 1; len < both[i].len; len++)
+            assert_int_equal(run(INFLATE_DEFLATE, slice_of(both[i].data, len)), LM_EDATA);
+    }
+    assert_int_equal(run(INFLATE_DEFLATE, SLICE_LITERAL(ZLIB "x")), LM_EDATA);
+    assert_non_null(strstr(err.text, "not valid deflate: something follows it"));
+
+    struct slice packed = compress_text(INFLATE_GZIP, "after another format", 3);
+
+    assert_int_equal(run(INFLATE_GZIP, packed), 0);
+    free((void *)packed.data);
+}
+
+static void test_first_bytes_tell_what_a_body_is(void **state)
+{
+    assert_int_equal(inflate_coding_of_bytes(SLICE_LITERAL(ZLIB)), INFLATE_DEFLATE);
+    assert_int_equal(inflate_coding_of_bytes(SLICE_LITERAL("\x78\xda")), INFLATE_DEFLATE);
+    assert_int_equal(inflate_coding_of_bytes(SLICE_LITERAL("\x1f\x8b\x08")), INFLATE_GZIP);
+    assert_int_equal(inflate_coding_of_bytes(SLICE_LITERAL("\x28\xb5\x2f\xfd")), INFLATE_ZSTD);
+    static const struct slice plain[] = {
+        {"{\"a\":1}", 7}, {"x", 1}, {"", 0}, {"xy", 2}, {"\x1f", 1}};
+
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+        assert_int_equal(inflate_coding_of_bytes(plain[i]), INFLATE_IDENTITY);
 }
 
 static int set_up(void **state)
@@ -193,6 +231,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_follows_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_output_is_charged_to_the_account, set_up, tear_down),
         cmocka_unit_test(test_names_of_codings),
+        cmocka_unit_test_setup_teardown(test_deflate_is_zlib_or_bare, set_up, tear_down),
+        cmocka_unit_test(test_first_bytes_tell_what_a_body_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,9 +16,10 @@ static void b(struct http_request *req, void *thread)
 }
 
 static const struct http_route routes[] = {
-    {"GET", "/logs/{id}", a, 0}, {"GET", "/logs/stats", b, 0}, {"POST", "/logs", a, 0},
-    {"GET", "/logs", b, 0},      {"GET", "/{x}/y", a, 0},      {"GET", "/z/{x}", b, 0},
-    {"GET", "/{p}/q/{r}", a, 0}, {NULL, NULL, NULL, 0},
+    {"GET", "/logs/{id}", a, .flags = 0}, {"GET", "/logs/stats", b, .flags = 0},
+    {"POST", "/logs", a, .flags = 0},     {"GET", "/logs", b, .flags = 0},
+    {"GET", "/{x}/y", a, .flags = 0},     {"GET", "/z/{x}", b, .flags = 0},
+    {"GET", "/{p}/q/{r}", a, .flags = 0}, {0},
 };
 
 static struct slice params[HTTP_PATH_PARAMS_MAX];
@@ -85,9 +86,9 @@ static void test_methods_of_a_path(void **state)
 
 static void test_a_table_past_the_limits_is_refused(void **state)
 {
-    static const struct http_route too_many[] = {{"GET", "/{a}/{b}/{c}/{d}/{e}", a, 0},
-                                                 {NULL, NULL, NULL, 0}};
-    static const struct http_route no_slash[] = {{"GET", "logs", a, 0}, {NULL, NULL, NULL, 0}};
+    static const struct http_route too_many[] = {{"GET", "/{a}/{b}/{c}/{d}/{e}", a, .flags = 0},
+                                                 {0}};
+    static const struct http_route no_slash[] = {{"GET", "logs", a, .flags = 0}, {0}};
     struct errbuf err = ERRBUF_INIT;
 
     assert_null(router_new(too_many, &err));

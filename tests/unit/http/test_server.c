@@ -118,10 +118,10 @@ static void handle_large(struct http_request *req, void *thread)
 }
 
 static const struct http_route routes[] = {
-    {"POST", "/now", handle_now, 0},
-    {"POST", "/held", handle_held, 0},
-    {"GET", "/large", handle_large, 0},
-    {NULL, NULL, NULL, 0},
+    {"POST", "/now", handle_now, .flags = 0},
+    {"POST", "/held", handle_held, .flags = 0},
+    {"GET", "/large", handle_large, .flags = 0},
+    {0},
 };
 
 static struct http_server *server;
