@@ -3,7 +3,7 @@
  * add a row.
  *
  * Handlers say these by answers_refuse, never by http_respond_error. Who maps the error of an
- * ingest's ticket to a row is its owner: for HTTP, api/ingest_routes.c.
+ * ingest's ticket to a row is its owner: for HTTP, api/intake.c.
  *
  * Not here is what http refuses by itself, before a handler (http/http.h), and lists of what is
  * wrong with parameters and fields (422: formats/validation.h).

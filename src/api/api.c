@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/internal.h"
 #include "api/web_routes.h"
@@ -20,7 +21,6 @@ static const struct http_route routes[] = {
     {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/", web_routes_get, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/assets/{file}", web_routes_get, .flags = 0},
     {"GET", "/openapi.json", web_routes_get, .flags = 0},
     {"GET", "/docs", web_routes_get, .flags = HTTP_ROUTE_PAGE},
@@ -36,11 +36,31 @@ static const struct http_route ops_only_routes[] = {
     {0},
 };
 
+static size_t routes_len(const struct http_route *table)
+{
+    size_t n = 0;
+
+    while (table[n].method)
+        n++;
+    return n;
+}
+
+/* Our own, and those of other protocols; free it. */
+static struct http_route *join_routes(void)
+{
+    size_t own = routes_len(routes), others = routes_len(receive_routes);
+    struct http_route *all = xcalloc(own + others + 1, sizeof(*all));
+
+    memcpy(all, routes, own * sizeof(*all));
+    memcpy(all + own, receive_routes, others * sizeof(*all));
+    return all;
+}
+
 static void thread_free_when_closed(struct api_thread *t)
 {
     if (--t->handles > 0)
         return;
-    ingest_routes_free(t->routes);
+    intake_free(t->intake);
     ingest_free(t->ingest);
     free(t);
 }
@@ -81,7 +101,7 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
         goto fail_hold;
     t->handles = 3;
     t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);
-    t->routes = ingest_routes_new(t->ingest, intake);
+    t->intake = intake_new(t->ingest, intake);
     return t;
 fail_hold:
     hold_close(&t->hold, on_hold_closed);
@@ -164,7 +184,8 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
         goto fail;
     if (!options->ops_only && start_readers(api, options, err))
         goto fail_ops;
-    http.routes = options->ops_only ? ops_only_routes : routes;
+    api->routes = join_routes();
+    http.routes = options->ops_only ? ops_only_routes : api->routes;
     http.answer_headers = access_answer_headers(api->access);
     http.trusted_proxies = &api->trusted_proxies;
     http.bodies = ledger_account(&api->ledger, LEDGER_BODIES);
@@ -183,6 +204,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     return api;
 fail_readers:
     read_scheduler_free(api->readers);
+    free(api->routes);
 fail_ops:
     ops_release(&api->ops);
 fail:
@@ -206,6 +228,7 @@ void api_free(struct api *api, unsigned grace_ms)
     read_scheduler_free(api->readers);
     ops_release(&api->ops);
     http_server_free(api->server);
+    free(api->routes);
     access_free(api->access);
     free(api);
 }

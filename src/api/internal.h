@@ -10,6 +10,7 @@
 #define LOGMILL_API_INTERNAL_H
 
 #include "access/access.h"
+#include "api/intake.h"
 #include "api/probe.h"
 #include "http/http.h"
 #include "ingest/hold.h"
@@ -35,6 +36,7 @@ struct api {
     struct ledger ledger;
     struct access *access;
     struct ranges trusted_proxies;
+    struct http_route *routes;
     struct ops ops;
     struct read_scheduler *readers; /* NULL if ops_only */
     unsigned query_timeout_ms;
@@ -52,14 +54,15 @@ struct api_thread {
     struct tail_hub hub;
     unsigned handles; /* of box, hold and hub, not closed yet */
     struct ingest *ingest;
-    struct ingest_routes *routes;
+    struct intake *intake;
 };
 
-/* ingest_routes.c: what it has for a thread, whose `in` and `account` must outlive it. */
-struct ingest_routes *ingest_routes_new(struct ingest *in, struct account *account);
-void ingest_routes_free(struct ingest_routes *routes);
+/* ingest_routes.c */
 void ingest_routes_post_log(struct http_request *req, void *thread);
 void ingest_routes_post_logs(struct http_request *req, void *thread);
+
+/* receive_routes.c: what it adds to the table of routes; a NULL method ends it. */
+extern const struct http_route receive_routes[];
 
 /* read_routes.c */
 void read_routes_list(struct http_request *req, void *thread);

@@ -118,11 +118,14 @@ void web_routes_get(struct http_request *req, void *thread)
     }
 
     /* If the name is always the same, browsers ask each time, and mostly get 304. */
+    /* What GET / is depends on Accept (receive_routes.c). */
+    bool is_root = strcmp(asset->path, "/") == 0;
     const char *caching = asset->is_hashed ? "public, max-age=31536000, immutable" : "no-cache";
     struct http_header headers[HTTP_RESPONSE_HEADERS_MAX] = {
         {"ETag", slice_of_string(asset->etag)},
         {"Cache-Control", slice_of_string(caching)},
-        {"Vary", SLICE_LITERAL("Accept-Encoding")},
+        {"Vary",
+         is_root ? SLICE_LITERAL("Accept, Accept-Encoding") : SLICE_LITERAL("Accept-Encoding")},
         {"Content-Security-Policy", slice_of_string(is_docs(asset) ? docs_policy : page_policy)},
         {"Referrer-Policy", SLICE_LITERAL("no-referrer")},
         {"Cross-Origin-Opener-Policy", SLICE_LITERAL("same-origin")},

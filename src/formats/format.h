@@ -20,7 +20,7 @@
  *     time of arrival, which is one for the whole body (record/rules.h).
  *   - It says nothing about queues that are full and logs that are too large: those refusals are
  *     the same for all formats (answers/answers.h), and who called parse gives them, by its result
- *     and by the error of the ingest's ticket (ingest/ingest.h; api/ingest_routes.c does).
+ *     and by the error of the ingest's ticket (ingest/ingest.h; api/intake.c does).
  */
 #ifndef LOGMILL_FORMATS_FORMAT_H
 #define LOGMILL_FORMATS_FORMAT_H
@@ -121,7 +121,8 @@ struct format {
     struct format_answer (*refuse)(enum format_refusal why, struct slice text, struct buffer *body);
     unsigned retry_after_s;     /* of FORMAT_REFUSED_BUSY; 0: the house's */
     const char *answer_headers; /* "Name: value\r\n…" on every answer, refusals too */
-    bool tells_each;            /* the answer to a taken body is in options->told */
+    bool tells_each; /* the body of the answer to a taken body is in options->told; answer() appends
+                        none */
 };
 
 /* The first of `formats` (NULL ends them) with this media type, without case; or NULL. */

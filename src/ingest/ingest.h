@@ -59,7 +59,7 @@ struct ingest_ticket {
      * Called once, on the loop's thread, never from within a function of this header. `error` is 0
      * if the logs are durable; what queue_send.done (queue/queue.h) says; LM_ESTOPPED if the queue
      * took nothing any more; or LM_ENOMEM if the logs were to be sent again and there was no memory
-     * for that. Which refusal that is to a client is the owner's matter: api/ingest_routes.c has it
+     * for that. Which refusal that is to a client is the owner's matter: api/intake.c has it
      * for HTTP (refusal_of, a row of answers/answers.h for each). It may open other tickets.
      */
     void (*done)(struct ingest_ticket *t, int error);

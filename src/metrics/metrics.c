@@ -12,6 +12,7 @@ struct histogram {
 };
 
 static _Atomic uint64_t counters[METRIC_COUNTERS_LEN];
+static _Atomic uint64_t receipts[METRIC_RECEIPTS_LEN][METRIC_PROTOCOLS_LEN];
 static struct histogram histograms[METRIC_HISTOGRAMS_LEN];
 
 static const struct {
@@ -21,6 +22,22 @@ static const struct {
 } counter_table[] = {
 #define METRIC_ROW(symbol, name, labels, help) {name, labels, help},
     METRICS_COUNTERS(METRIC_ROW)
+#undef METRIC_ROW
+};
+
+static const char *const protocol_labels[] = {
+#define METRIC_ROW(symbol, label) label,
+    METRICS_PROTOCOLS(METRIC_ROW)
+#undef METRIC_ROW
+};
+
+static const struct {
+    const char *name;
+    const char *label;
+    const char *help;
+} receipt_table[] = {
+#define METRIC_ROW(symbol, name, label, help) {name, label, help},
+    METRICS_RECEIPTS(METRIC_ROW)
 #undef METRIC_ROW
 };
 
@@ -36,6 +53,12 @@ static const struct {
 void metrics_add(enum metric_counter counter, uint64_t n)
 {
     atomic_fetch_add_explicit(&counters[counter], n, memory_order_relaxed);
+}
+
+void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt, uint64_t n)
+{
+    if (n > 0)
+        atomic_fetch_add_explicit(&receipts[receipt][protocol], n, memory_order_relaxed);
 }
 
 uint64_t metrics_get(enum metric_counter counter)
@@ -83,6 +106,25 @@ static void append_histogram(struct buffer *b, unsigned index)
                    (unsigned long long)seen);
 }
 
+static void append_receipts(struct buffer *b)
+{
+    const char *previous = "";
+
+    for (unsigned r = 0; r < METRIC_RECEIPTS_LEN; r++) {
+        const char *name = receipt_table[r].name;
+
+        if (strcmp(name, previous) != 0)
+            append_head(b, name, "counter", receipt_table[r].help);
+        previous = name;
+        for (unsigned p = 0; p < METRIC_PROTOCOLS_LEN; p++) {
+            uint64_t n = atomic_load_explicit(&receipts[r][p], memory_order_relaxed);
+
+            buffer_appendf(b, "%s{protocol=\"%s\"%s} %llu\n", name, protocol_labels[p],
+                           receipt_table[r].label, (unsigned long long)n);
+        }
+    }
+}
+
 void metrics_append(struct buffer *b)
 {
     const char *previous = "";
@@ -99,6 +141,7 @@ void metrics_append(struct buffer *b)
             buffer_appendf(b, "{%s}", labels);
         buffer_appendf(b, " %llu\n", (unsigned long long)metrics_get((enum metric_counter)i));
     }
+    append_receipts(b);
     for (unsigned i = 0; i < METRIC_HISTOGRAMS_LEN; i++)
         append_histogram(b, i);
 }

@@ -17,7 +17,7 @@
 /* X(symbol, name, labels or "", help). Counters of one name stand together. */
 #define METRICS_COUNTERS(X)                                                                        \
     X(METRIC_LOGS_ACCEPTED, "logmill_logs_accepted_total", "",                                     \
-      "Logs that were durable in the queue when their client was answered 201.")                   \
+      "Logs that were durable in the queue when their client was told so.")                   \
     X(METRIC_LOGS_REFUSED_INVALID, "logmill_logs_refused_total", "reason=\"invalid\"",             \
       "Requests to take logs that were refused, by reason.")                                       \
     X(METRIC_LOGS_REFUSED_TOO_LARGE, "logmill_logs_refused_total", "reason=\"too_large\"", "")     \
@@ -63,6 +63,30 @@
     X(METRIC_CACHE_MISS, "logmill_cache_reads_total", "result=\"miss\"", "")                       \
     X(METRIC_CACHE_BYPASS, "logmill_cache_reads_total", "result=\"bypass\"", "")
 
+/* By which protocol logs come. X(symbol, label) */
+#define METRICS_PROTOCOLS(X)                                                                       \
+    X(PROTOCOL_LOGMILL, "logmill")                                                                 \
+    X(PROTOCOL_OTLP, "otlp")                                                                       \
+    X(PROTOCOL_LOKI, "loki")                                                                       \
+    X(PROTOCOL_ELASTICSEARCH, "elasticsearch")                                                     \
+    X(PROTOCOL_HEC, "hec")                                                                         \
+    X(PROTOCOL_GELF, "gelf")                                                                       \
+    X(PROTOCOL_DATADOG, "datadog")                                                                 \
+    X(PROTOCOL_JOURNAL, "journal")                                                                 \
+    X(PROTOCOL_JSONLINE, "jsonline")
+
+/* What becomes of it, counted for each protocol. X(symbol, name, label, help), as above. */
+#define METRICS_RECEIPTS(X)                                                                        \
+    X(METRIC_TAKEN, "logmill_received_logs_total", "",                                             \
+      "Logs that were durable when their sender was told so, by protocol.")                        \
+    X(METRIC_LEFT_OUT, "logmill_received_left_out_total", "",                                      \
+      "Logs of requests that were taken which could never have been, by protocol.")                \
+    X(METRIC_REFUSED_INVALID, "logmill_received_refused_total", ",reason=\"invalid\"",             \
+      "Requests to take logs that were refused, by protocol and reason.")                          \
+    X(METRIC_REFUSED_TOO_LARGE, "logmill_received_refused_total", ",reason=\"too_large\"", "")     \
+    X(METRIC_REFUSED_OVERLOAD, "logmill_received_refused_total", ",reason=\"overload\"", "")       \
+    X(METRIC_REFUSED_QUEUE, "logmill_received_refused_total", ",reason=\"queue\"", "")
+
 /* X(symbol, name, help). Buckets are powers of two of the unit given to metrics_observe. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
     X(METRIC_SEND_LOGS, "logmill_batch_logs", "Logs in one send to the queue.")                    \
@@ -88,8 +112,23 @@ enum metric_histogram {
         METRIC_HISTOGRAMS_LEN
 };
 
+enum metric_protocol {
+#define METRIC_ENUM(symbol, label) symbol,
+    METRICS_PROTOCOLS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_PROTOCOLS_LEN
+};
+
+enum metric_receipt {
+#define METRIC_ENUM(symbol, name, label, help) symbol,
+    METRICS_RECEIPTS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_RECEIPTS_LEN
+};
+
 void metrics_add(enum metric_counter counter, uint64_t n);
 uint64_t metrics_get(enum metric_counter counter);
+void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt, uint64_t n);
 void metrics_observe(enum metric_histogram histogram, uint64_t value);
 
 /* Appends all of them to `b` as text. */

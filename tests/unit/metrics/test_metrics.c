@@ -23,6 +23,24 @@ static void counters_are_shown_with_their_labels(void **state)
     buffer_release(&b);
 }
 
+static void what_came_is_counted_by_protocol(void **state)
+{
+    struct buffer b;
+    const char *t;
+
+    metrics_receive(PROTOCOL_OTLP, METRIC_TAKEN, 3);
+    metrics_receive(PROTOCOL_OTLP, METRIC_TAKEN, 2);
+    metrics_receive(PROTOCOL_HEC, METRIC_REFUSED_TOO_LARGE, 1);
+    t = text(&b);
+    assert_non_null(strstr(t, "logmill_received_logs_total{protocol=\"otlp\"} 5\n"));
+    assert_non_null(strstr(t, "logmill_received_logs_total{protocol=\"loki\"} 0\n"));
+    assert_non_null(
+        strstr(t, "logmill_received_refused_total{protocol=\"hec\",reason=\"too_large\"} 1\n"));
+    assert_ptr_equal(strstr(t, "# TYPE logmill_received_refused_total counter\n"),
+                     strstr(t, "# TYPE logmill_received_refused_total"));
+    buffer_release(&b);
+}
+
 static void a_name_has_one_head_before_its_samples(void **state)
 {
     struct buffer b;
@@ -56,6 +74,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_are_shown_with_their_labels),
+        cmocka_unit_test(what_came_is_counted_by_protocol),
         cmocka_unit_test(a_name_has_one_head_before_its_samples),
         cmocka_unit_test(a_value_is_counted_in_every_bucket_from_its_own_on),
     };

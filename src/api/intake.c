@@ -1,0 +1,458 @@
+#include "api/intake.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "answers/answers.h"
+#include "base/check.h"
+#include "base/container_of.h"
+#include "base/xalloc.h"
+#include "http/percent.h"
+#include "http/query_string.h"
+#include "record/limits.h"
+
+enum {
+    WRONG_BYTES_MAX = 64 << 20, /* of an answer that tells what is wrong with a body */
+    TOLD_BYTES_MAX = 64 << 20,  /* of one that tells of each log */
+    PATH_BYTES_MAX = 1 << 20,   /* decoded: shorter than a head may be */
+    SPARE_POSTS_MAX = 256,      /* kept for reuse */
+    MEMORIES_MAX = 16,          /* formats that share none */
+    /* Of a refusal in a format's words: its text may be escaped, a byte as \u0000. */
+    REFUSAL_BYTES_MAX = FORMAT_ANSWER_BYTES + 6 * ERRBUF_SIZE
+};
+
+static_assert((int)FORMAT_ANSWER_BYTES <= (int)HTTP_RESERVED_BODY_BYTES,
+              "what is reserved is enough for the answer");
+
+/* A request whose logs are on their way. */
+struct post {
+    struct ingest_ticket ticket;
+    struct intake *intake;
+    struct post *next_spare;
+    struct http_request *req;
+    const struct intake_way *way;
+    const struct format *format;
+    struct format_taken taken;
+    struct format_counts counts;
+    struct buffer told; /* of a format that tells_each; charged to the request's account */
+};
+
+/* The memory of formats, made when the first body of one comes. */
+struct memory {
+    void *memory;
+    void *(*make)(struct account *account); /* by it, those that share it are known */
+    void (*free)(void *memory);
+};
+
+struct intake {
+    struct ingest *ingest;
+    struct account *account;
+    struct memory memories[MEMORIES_MAX];
+    size_t memories_len;
+    struct buffer wrong;
+    struct buffer path;
+    struct post *spare;
+    size_t spare_len;
+};
+
+struct intake *intake_new(struct ingest *in, struct account *account)
+{
+    struct intake *intake = xcalloc(1, sizeof(*intake));
+
+    intake->ingest = in;
+    intake->account = account;
+    buffer_init(&intake->wrong, WRONG_BYTES_MAX);
+    intake->wrong.account = account;
+    buffer_init(&intake->path, PATH_BYTES_MAX);
+    return intake;
+}
+
+void intake_free(struct intake *intake)
+{
+    if (!intake)
+        return;
+    while (intake->spare) {
+        struct post *next = intake->spare->next_spare;
+
+        free(intake->spare);
+        intake->spare = next;
+    }
+    for (size_t i = 0; i < intake->memories_len; i++)
+        intake->memories[i].free(intake->memories[i].memory);
+    buffer_release(&intake->wrong);
+    buffer_release(&intake->path);
+    free(intake);
+}
+
+static void *memory_of(struct intake *intake, const struct format *format)
+{
+    if (!format->memory_new)
+        return NULL;
+    for (size_t i = 0; i < intake->memories_len; i++)
+        if (intake->memories[i].make == format->memory_new)
+            return intake->memories[i].memory;
+    CHECK(intake->memories_len < MEMORIES_MAX);
+
+    struct memory *m = &intake->memories[intake->memories_len++];
+
+    m->make = format->memory_new;
+    m->free = format->memory_free;
+    m->memory = format->memory_new(intake->account);
+    return m->memory;
+}
+
+static void on_done(struct ingest_ticket *ticket, int error);
+
+static struct post *post_new(struct intake *intake, struct http_request *req,
+                             const struct intake_way *way, const struct format *format)
+{
+    struct post *p = intake->spare;
+
+    if (p) {
+        intake->spare = p->next_spare;
+        intake->spare_len--;
+    } else {
+        p = xmalloc(sizeof(*p));
+    }
+    *p = (struct post){
+        .ticket = {.done = on_done}, .intake = intake, .req = req, .way = way, .format = format};
+    buffer_init(&p->told, TOLD_BYTES_MAX);
+    p->told.account = http_request_account(req);
+    return p;
+}
+
+static void post_free(struct post *p)
+{
+    struct intake *intake = p->intake;
+
+    buffer_release(&p->told);
+    if (intake->spare_len == SPARE_POSTS_MAX) {
+        free(p);
+        return;
+    }
+    p->next_spare = intake->spare;
+    intake->spare = p;
+    intake->spare_len++;
+}
+
+/* ---- Answers ---- */
+
+/* The logs are durable, or there were none. */
+static void answer_taken(struct post *p)
+{
+    const struct format *format = p->format;
+    char room[FORMAT_ANSWER_BYTES];
+    struct buffer body;
+
+    metrics_receive(p->way->protocol, METRIC_TAKEN, p->counts.records);
+    metrics_receive(p->way->protocol, METRIC_LEFT_OUT, p->counts.refused);
+    buffer_init_over(&body, room, sizeof(room));
+
+    struct format_answer answer = format->answer(&p->taken, &body);
+
+    http_respond(p->req,
+                 &(struct http_response){.status = answer.status,
+                                         .content_type = answer.content_type,
+                                         .body = format->tells_each ? (struct slice){NULL, 0}
+                                                                    : buffer_slice(&body),
+                                         .body_buffer = format->tells_each ? &p->told : NULL,
+                                         .header_lines = format->answer_headers});
+}
+
+/* Refuses in the words of `format`, which has some. */
+static void say(struct http_request *req, const struct format *format, enum format_refusal why,
+                const char *text)
+{
+    char room[REFUSAL_BYTES_MAX], seconds[24];
+    struct buffer body, number;
+
+    buffer_init_over(&body, room, sizeof(room));
+    buffer_init_over(&number, seconds, sizeof(seconds));
+
+    struct format_answer answer = format->refuse(why, slice_of_string(text), &body);
+
+    if (answer.status == 0) {
+        http_reset(req);
+        return;
+    }
+    CHECK(!buffer_error(&body));
+    buffer_append_u64(&number, format->retry_after_s ? format->retry_after_s : 1);
+
+    const struct http_header retry_after = {"Retry-After", buffer_slice(&number)};
+
+    http_respond(req, &(struct http_response){.status = answer.status,
+                                              .content_type = answer.content_type,
+                                              .body = buffer_slice(&body),
+                                              .headers = &retry_after,
+                                              .headers_len = why == FORMAT_REFUSED_BUSY ? 1 : 0,
+                                              .header_lines = format->answer_headers});
+}
+
+static enum format_refusal kind_of(unsigned status)
+{
+    switch (status) {
+    case 413:
+        return FORMAT_REFUSED_TOO_LARGE;
+    case 503:
+        return FORMAT_REFUSED_BUSY;
+    default:
+        return FORMAT_REFUSED_CONTENT;
+    }
+}
+
+static void refuse(struct http_request *req, const struct format *format, enum refusal why,
+                   uint64_t number)
+{
+    struct errbuf text;
+
+    if (!format->refuse) {
+        answers_refuse(req, why, number);
+        return;
+    }
+    answers_fail(&text, LM_EINVAL, why, number);
+    say(req, format, kind_of(answers_status(why)), text.text);
+}
+
+/* A queue that was not heard of in time may have the logs all the same. */
+static enum refusal refusal_of(int error)
+{
+    switch (error) {
+    case LM_EDATA:
+        return REFUSED_QUEUE_CONTENT;
+    case LM_EFULL:
+        return REFUSED_QUEUE_NO_SPACE;
+    case LM_EBUSY:
+        return REFUSED_QUEUE_FULL;
+    case LM_ETIMEOUT:
+    case LM_EUNAVAILABLE:
+    case LM_ESTOPPED:
+        return REFUSED_QUEUE_UNCONFIRMED;
+    default:
+        return REFUSED_QUEUE_FAILED;
+    }
+}
+
+static void on_done(struct ingest_ticket *ticket, int error)
+{
+    struct post *p = container_of(ticket, struct post, ticket);
+
+    if (!error) {
+        answer_taken(p);
+    } else {
+        metrics_receive(p->way->protocol, METRIC_REFUSED_QUEUE, 1);
+        refuse(p->req, p->format, refusal_of(error), 0);
+    }
+    post_free(p);
+}
+
+static void refuse_too_large(const struct post *p, enum refusal why, uint64_t number)
+{
+    metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
+    metrics_receive(p->way->protocol, METRIC_REFUSED_TOO_LARGE, 1);
+    refuse(p->req, p->format, why, number);
+}
+
+static void count_invalid(const struct post *p)
+{
+    metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
+    metrics_receive(p->way->protocol, METRIC_REFUSED_INVALID, 1);
+}
+
+/* What is wrong stands in intake->wrong. */
+static void refuse_wrong(const struct post *p)
+{
+    const struct format *format = p->format;
+
+    count_invalid(p);
+    http_respond(p->req, &(struct http_response){.status = format->refusal.status,
+                                                 .content_type = format->refusal.content_type,
+                                                 .body_buffer = &p->intake->wrong,
+                                                 .header_lines = format->answer_headers});
+}
+
+/* No memory, or no room in the ledger. */
+static void refuse_overload(const struct post *p, int error)
+{
+    metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
+    metrics_receive(p->way->protocol, METRIC_REFUSED_OVERLOAD, 1);
+    refuse(p->req, p->format, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
+}
+
+/* As `parse` returned, or the ingest. */
+static void answer_refused(const struct post *p, int error)
+{
+    const struct queue_limits *limits = ingest_limits(p->intake->ingest);
+
+    switch (error) {
+    case LM_EINVAL:
+        refuse_wrong(p);
+        break;
+    case LM_ENOTFOUND:
+        count_invalid(p);
+        refuse(p->req, p->format, REFUSED_PARAMETERS, QUERY_STRING_PARAMS_MAX);
+        break;
+    case LM_EDATA:
+        refuse_too_large(p, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
+        break;
+    case LM_ETOOBIG:
+        refuse_too_large(
+            p, limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
+            limits->max_message_bytes);
+        break;
+    default:
+        refuse_overload(p, error);
+        break;
+    }
+}
+
+/* 400 and 415 are about the body's coding. */
+bool intake_refuse(struct http_request *req, const struct intake_way *way, unsigned status,
+                   const char *detail)
+{
+    static const struct {
+        unsigned status;
+        enum metric_counter all;
+        enum metric_receipt receipt;
+    } known[] = {
+        {400, METRIC_LOGS_REFUSED_INVALID, METRIC_REFUSED_INVALID},
+        {413, METRIC_LOGS_REFUSED_TOO_LARGE, METRIC_REFUSED_TOO_LARGE},
+        {415, METRIC_LOGS_REFUSED_INVALID, METRIC_REFUSED_INVALID},
+        {503, METRIC_LOGS_REFUSED_OVERLOAD, METRIC_REFUSED_OVERLOAD},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (status != known[i].status || !way->usual->refuse)
+            continue;
+        metrics_add(known[i].all, 1);
+        metrics_receive(way->protocol, known[i].receipt, 1);
+        say(req, way->usual, kind_of(status),
+            detail ? detail : answers_text(REFUSED_INTAKE_FULL)); /* a 503 alone has none */
+        return true;
+    }
+    return false;
+}
+
+/* ---- What a format may ask of its request ---- */
+
+struct asked {
+    struct format_request request;
+    struct http_request *req;
+    struct query_string query;
+    bool has_query; /* it was read */
+    int error;      /* it could not be */
+};
+
+static struct slice parameter(const struct format_request *request, const char *name)
+{
+    /* The format's is const; ours reads the query when it is first asked for. */
+    struct asked *a = (struct asked *)(uintptr_t)container_of(request, struct asked, request);
+
+    if (!a->has_query) {
+        a->has_query = true;
+        a->error = query_string_parse(&a->query, http_request_query(a->req));
+    }
+    return a->error ? (struct slice){NULL, 0} : query_string_last(&a->query, name);
+}
+
+static struct slice header(const struct format_request *request, const char *name)
+{
+    return http_request_header(container_of(request, struct asked, request)->req, name);
+}
+
+/* If there is no memory for it the path stays as it was sent. */
+static struct slice decoded_path(struct intake *intake, const struct http_request *req)
+{
+    struct slice path = http_request_path(req);
+
+    if (!memchr(path.data, '%', path.len))
+        return path;
+    buffer_clear(&intake->path);
+    if (!buffer_reserve(&intake->path, path.len))
+        return path;
+    intake->path.len = percent_decode(intake->path.data, path, false);
+    return buffer_slice(&intake->path);
+}
+
+/* ---- Taking logs ---- */
+
+static int add_record(const struct record *r, void *ctx)
+{
+    struct post *p = ctx;
+
+    p->taken.last_id = r->key.id;
+    return ingest_add(&p->ticket, r);
+}
+
+/* As format.parse returns; but LM_ENOTFOUND: the query has too many parameters to look in. */
+static int parse(struct post *p)
+{
+    struct intake *intake = p->intake;
+    struct asked asked = {
+        .request = {.path = decoded_path(intake, p->req), .parameter = parameter, .header = header},
+        .req = p->req};
+    const struct format_options options = {.memory = memory_of(intake, p->format),
+                                           .request = &asked.request,
+                                           .wrong = &intake->wrong,
+                                           .told = p->format->tells_each ? &p->told : NULL};
+    int error = p->format->parse(http_request_body(p->req), &options, add_record, p, &p->counts);
+
+    if (asked.error)
+        error = asked.error == LM_ETOOBIG ? LM_ENOTFOUND : asked.error;
+    if (asked.has_query)
+        query_string_release(&asked.query);
+    if (!error && buffer_error(&p->told))
+        error = buffer_error(&p->told) == LM_ENOMEM ? LM_ENOMEM : LM_EBUSY;
+    p->taken.records = p->counts.records;
+    return error;
+}
+
+void intake_take(struct intake *intake, struct http_request *req, const struct intake_way *way,
+                 const struct format *format)
+{
+    struct post *p = post_new(intake, req, way, format);
+    int error;
+
+    ingest_open(intake->ingest, &p->ticket);
+    error = parse(p);
+    if (error)
+        goto refuse;
+    p->ticket.has_room = http_reserve_answer(req);
+    error = p->ticket.has_room ? 0 : LM_ENOMEM;
+    if (error)
+        goto refuse;
+    if (p->counts.records == 0) { /* an empty array: nothing to make durable */
+        ingest_cancel(&p->ticket);
+        answer_taken(p);
+        post_free(p);
+        return;
+    }
+    error = ingest_commit(&p->ticket);
+    if (error)
+        goto refuse;
+    if (p->counts.nul_characters)
+        metrics_add(METRIC_NUL_REPLACED, p->counts.nul_characters);
+    return;
+refuse:
+    ingest_cancel(&p->ticket);
+    answer_refused(p, error);
+    post_free(p);
+    buffer_release(&intake->wrong); /* what is charged is not kept for reuse */
+}
+
+/* The media type of `req` without its parameters; data NULL if there is none. */
+static struct slice media_type(const struct http_request *req)
+{
+    struct slice type = http_request_header(req, "content-type");
+    const char *end = type.len ? memchr(type.data, ';', type.len) : NULL;
+
+    if (end)
+        type.len = (size_t)(end - type.data);
+    while (type.len && (type.data[type.len - 1] == ' ' || type.data[type.len - 1] == '\t'))
+        type.len--;
+    return type;
+}
+
+const struct format *intake_format(const struct http_request *req, const struct intake_way *way)
+{
+    return format_find(way->formats, media_type(req));
+}

@@ -1,0 +1,102 @@
+/*
+ * Where the agents and loggers that people already run send to (docs/receiving.md): what each path
+ * takes, and what clients ask before they send. A protocol is a way of `intake`, its rows in the
+ * table below, and its format; all that its clients are told is in the words of that format.
+ */
+#include "api/intake.h"
+#include "api/internal.h"
+#include "api/web_routes.h"
+#include "http/accept.h"
+
+/* An answer that is always the same. */
+struct constant {
+    const char *content_type; /* NULL: application/json */
+    const char *body;
+    const char *header_lines;
+};
+
+/* Clients of Elasticsearch look for it on every answer, and take one without it for a failure. */
+#define PRODUCT "X-Elastic-Product: Elasticsearch\r\n"
+
+/* What Elasticsearch's clients and agents ask before they send: only what they look for. */
+static const struct constant elastic_info = {
+    NULL,
+    "{\"name\":\"logmill\",\"cluster_name\":\"logmill\",\"cluster_uuid\":\"logmill\","
+    "\"version\":{\"number\":\"8.19.0\",\"build_flavor\":\"default\",\"build_type\":\"deb\","
+    "\"lucene_version\":\"9.12.2\",\"minimum_wire_compatibility_version\":\"7.17.0\","
+    "\"minimum_index_compatibility_version\":\"7.0.0\"},"
+    "\"tagline\":\"You Know, for Search\"}",
+    PRODUCT "Vary: Accept\r\n"};
+static const struct constant elastic_license = {
+    NULL,
+    "{\"license\":{\"status\":\"active\",\"uid\":\"logmill\",\"type\":\"basic\","
+    "\"mode\":\"basic\"}}",
+    PRODUCT};
+static const struct constant elastic_xpack = {
+    NULL,
+    "{\"license\":{\"uid\":\"logmill\",\"type\":\"basic\",\"mode\":\"basic\","
+    "\"status\":\"active\"},\"features\":{\"ilm\":{\"available\":true,\"enabled\":true}}}",
+    PRODUCT};
+static const struct constant elastic_health = {
+    NULL,
+    "{\"cluster_name\":\"logmill\",\"status\":\"green\",\"timed_out\":false,"
+    "\"number_of_nodes\":1,\"number_of_data_nodes\":1}",
+    PRODUCT};
+static const struct constant elastic_nodes = {
+    NULL,
+    "{\"_nodes\":{\"total\":0,\"successful\":0,\"failed\":0},"
+    "\"cluster_name\":\"logmill\",\"nodes\":{}}",
+    PRODUCT};
+static const struct constant elastic_nothing = {NULL, "{}", PRODUCT};
+static const struct constant elastic_done = {NULL, "{\"acknowledged\":true}", PRODUCT};
+
+static const struct constant elastic_cat_health = {"text/plain", "logmill green 1 1\n", PRODUCT};
+
+static void respond_constant(struct http_request *req, const struct constant *constant)
+{
+    http_respond(req, &(struct http_response){.status = 200,
+                                              .content_type = constant->content_type,
+                                              .body = slice_of_string(constant->body),
+                                              .body_is_static = true,
+                                              .header_lines = constant->header_lines});
+}
+
+static void constant(struct http_request *req, void *thread)
+{
+    respond_constant(req, http_request_route(req)->data);
+}
+
+/* GET / is the page for who takes HTML, and what Elasticsearch says of itself for all others. */
+static void root(struct http_request *req, void *thread)
+{
+    struct slice header = http_request_header(req, "accept");
+    struct accept_item item;
+
+    while (accept_next(&header, &item))
+        if (item.weight > 0 && slice_equal_ascii_nocase(item.name, SLICE_LITERAL("text/html"))) {
+            web_routes_get(req, thread);
+            return;
+        }
+    respond_constant(req, &elastic_info);
+}
+
+const struct http_route receive_routes[] = {
+    /* Elasticsearch */
+    {"GET", "/", root, .flags = HTTP_ROUTE_PAGE},
+    {"GET", "/_license", constant, .data = &elastic_license},
+    {"GET", "/_xpack", constant, .data = &elastic_xpack},
+    {"GET", "/_cluster/health", constant, .data = &elastic_health},
+    {"GET", "/_cat/health", constant, .data = &elastic_cat_health},
+    {"GET", "/_nodes/http", constant, .data = &elastic_nodes},
+    {"GET", "/_index_template/{name}", constant, .data = &elastic_nothing},
+    {"PUT", "/_index_template/{name}", constant, .data = &elastic_done},
+    {"GET", "/_template/{name}", constant, .data = &elastic_nothing},
+    {"PUT", "/_template/{name}", constant, .data = &elastic_done},
+    {"GET", "/_ilm/policy/{name}", constant, .data = &elastic_nothing},
+    {"PUT", "/_ilm/policy/{name}", constant, .data = &elastic_done},
+    {"GET", "/_ingest/pipeline/{name}", constant, .data = &elastic_nothing},
+    {"PUT", "/_ingest/pipeline/{name}", constant, .data = &elastic_done},
+    {"GET", "/_data_stream/{name}", constant, .data = &elastic_nothing},
+    {"PUT", "/_data_stream/{name}", constant, .data = &elastic_done},
+    {0},
+};
