@@ -4,6 +4,8 @@
 
 #include "answers/answers.h"
 #include "formats/fastapi.h"
+#include "formats/jsonline.h"
+#include "http/query_string.h"
 
 /* A body of a type that is none of the formats' is wrong: a text to FastAPI. */
 static void refuse_type(struct account *account, struct http_request *req,
@@ -37,6 +39,23 @@ static void post(struct http_request *req, struct api_thread *t, const struct in
         intake_take(t->intake, req, way, format ? format : way->usual);
 }
 
+/* ?format=auto: JSON of somebody's own, whatever type it is said to be. */
+static bool asks_auto(const struct http_request *req)
+{
+    struct slice query = http_request_query(req);
+    struct query_string parameters;
+
+    if (query.len == 0)
+        return false;
+
+    int error = query_string_parse(&parameters, query);
+    bool is_auto =
+        !error && slice_equal(query_string_last(&parameters, "format"), SLICE_LITERAL("auto"));
+
+    query_string_release(&parameters);
+    return is_auto;
+}
+
 void ingest_routes_post_log(struct http_request *req, void *thread)
 {
     static const struct format *const formats[] = {&fastapi_log, NULL};
@@ -49,6 +68,12 @@ void ingest_routes_post_logs(struct http_request *req, void *thread)
 {
     static const struct format *const formats[] = {&fastapi_logs, &fastapi_lines, NULL};
     static const struct intake_way way = {PROTOCOL_LOGMILL, formats, &fastapi_logs};
+    static const struct format *const foreign[] = {&jsonline_auto, NULL};
+    static const struct intake_way way_auto = {PROTOCOL_LOGMILL, foreign, &jsonline_auto};
+    struct api_thread *t = thread;
 
-    post(req, thread, &way);
+    if (asks_auto(req))
+        intake_take(t->intake, req, &way_auto, &jsonline_auto);
+    else
+        post(req, thread, &way);
 }

@@ -33,8 +33,8 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
                  const struct format *format);
 
 /*
- * Answers in the words of `way` what the server itself refuses with `status` (http_refuser): true;
- * or returns false if they have no word for it.
+ * Counts what the server itself refuses with `status` (http_refuser), and answers it in the words
+ * of `way`: true; or returns false if they have no word for it.
  */
 bool intake_refuse(struct http_request *req, const struct intake_way *way, unsigned status,
                    const char *detail);

@@ -6,7 +6,29 @@
 #include "api/intake.h"
 #include "api/internal.h"
 #include "api/web_routes.h"
+#include "formats/jsonline.h"
 #include "http/accept.h"
+
+static void take(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+    const struct intake_way *way = http_request_route(req)->data;
+    const struct format *format = intake_format(req, way);
+
+    intake_take(t->intake, req, way, format ? format : way->usual);
+}
+
+static bool refuse(struct http_request *req, void *thread, unsigned status, const char *detail)
+{
+    return intake_refuse(req, http_request_route(req)->data, status, detail);
+}
+
+/* ---- Ways ---- */
+
+static const struct format *const jsonline_formats[] = {&jsonline_insert, NULL};
+static const struct intake_way jsonline = {PROTOCOL_JSONLINE, jsonline_formats, &jsonline_insert};
+
+/* ---- What is asked before ---- */
 
 /* An answer that is always the same. */
 struct constant {
@@ -80,7 +102,11 @@ static void root(struct http_request *req, void *thread)
     respond_constant(req, &elastic_info);
 }
 
+/* A route that takes logs; further fields follow. */
+#define TAKES(way) take, .refuse = refuse, .data = &(way)
+
 const struct http_route receive_routes[] = {
+    {"POST", "/insert/jsonline", TAKES(jsonline)},
     /* Elasticsearch */
     {"GET", "/", root, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/_license", constant, .data = &elastic_license},
