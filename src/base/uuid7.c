@@ -99,6 +99,15 @@ struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits)
     return id;
 }
 
+struct uuid uuid7_within(int64_t timestamp_us, const uint64_t bits[2], uint64_t number)
+{
+    struct uuid id;
+
+    put_uuid(&id, uuid7_ms_of_timestamp(timestamp_us), bits[0] & TAIL_HIGH_MASK,
+             (bits[1] & (TAIL_LOW_MASK >> 1)) + (number & (TAIL_LOW_MASK >> 1)));
+    return id;
+}
+
 struct uuid uuid7_lowest(int64_t timestamp_us)
 {
     struct uuid id;

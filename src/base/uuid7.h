@@ -39,6 +39,12 @@ struct uuid uuid7_derived(int64_t timestamp_us, struct slice seed);
 #define UUID7_NUMBER_MAX UINT64_C(0xffffffff)
 struct uuid uuid7_numbered(int64_t timestamp_us, uint64_t number, uint64_t bits);
 
+/*
+ * The same for the logs of one request, whose hash is `bits`: ids of one millisecond have the order
+ * of their numbers and differ by those, as those of uuid7_new.
+ */
+struct uuid uuid7_within(int64_t timestamp_us, const uint64_t bits[2], uint64_t number);
+
 /* The lowest id for `timestamp_us`: its other bits are 0. */
 struct uuid uuid7_lowest(int64_t timestamp_us);
 

@@ -168,6 +168,12 @@ void record_draft_seed(struct record_draft *d, struct slice seed)
     d->has_id = true;
 }
 
+void record_draft_within(struct record_draft *d, const uint64_t bits[2], uint64_t number)
+{
+    d->record.key.id = uuid7_within(0, bits, number);
+    d->has_id = true;
+}
+
 /* ---- Names ---- */
 
 /* Whether a member of this hash stands in the innermost object; it does from now on. */

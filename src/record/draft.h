@@ -89,6 +89,9 @@ void record_draft_time(struct record_draft *d, int64_t us);
 /* The id is derived from `seed` and the time (uuid7_derived): the same seed, the same log. */
 void record_draft_seed(struct record_draft *d, struct slice seed);
 
+/* The same of a log that is the `number`th of a request whose hash is `bits` (uuid7_within). */
+void record_draft_within(struct record_draft *d, const uint64_t bits[2], uint64_t number);
+
 /*
  * Attributes, or members and items of what is open. `name` is not looked at in an array. Names are
  * repaired as texts are.

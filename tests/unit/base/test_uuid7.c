@@ -163,6 +163,26 @@ static void a_numbered_id_is_ordered_by_its_number_then_told_apart_by_its_bits(v
     assert_int_equal(compare(&before, &past), 0);
 }
 
+static void ids_within_a_request_follow_one_another(void **state)
+{
+    const uint64_t bits[2] = {UINT64_MAX, UINT64_MAX};
+    const uint64_t others[2] = {UINT64_MAX, UINT64_MAX - 1000};
+    struct uuid before = uuid7_within(1700000000000000, bits, 0);
+    struct uuid other = uuid7_within(1700000000000000, others, 0);
+
+    assert_true(uuid_is_v7(&before));
+    assert_int_equal(uuid7_ms(&before), 1700000000000);
+    assert_int_not_equal(compare(&before, &other), 0);
+    for (uint64_t i = 1; i < 1000; i++) {
+        struct uuid id = uuid7_within(1700000000000000, bits, i);
+        struct uuid again = uuid7_within(1700000000000000, bits, i);
+
+        assert_true(compare(&before, &id) < 0);
+        assert_int_equal(compare(&id, &again), 0);
+        before = id;
+    }
+}
+
 static void the_text_is_lower_case_with_hyphens(void **state)
 {
     struct uuid id;
@@ -197,6 +217,7 @@ int main(void)
         cmocka_unit_test(threads_never_get_the_same_id),
         cmocka_unit_test(a_derived_id_depends_on_its_arguments_alone),
         cmocka_unit_test(a_numbered_id_is_ordered_by_its_number_then_told_apart_by_its_bits),
+        cmocka_unit_test(ids_within_a_request_follow_one_another),
         cmocka_unit_test(the_text_is_lower_case_with_hyphens),
         cmocka_unit_test(arrivals_never_go_back),
     };

@@ -1,0 +1,16 @@
+#include "formats/repeats.h"
+
+#include "base/hash.h"
+
+void repeats_begin(struct repeats *r, struct slice request, size_t logs)
+{
+    r->hash[0] = hash_long(HASH_BASIS, request);
+    r->hash[1] = hash_long(~HASH_BASIS, request);
+    r->single = logs == 1;
+}
+
+void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms)
+{
+    if (!r->single || below_ms)
+        record_draft_within(d, r->hash, number);
+}

@@ -1,0 +1,30 @@
+/*
+ * Requests that come again, since their answer was lost: for protocols whose clients then send the
+ * same bytes and give their logs no ids. The id of a log is derived from a hash of its request and
+ * its number in it, so that the same bytes give the same logs, which the store has once.
+ *
+ * Not so where two requests of the same bytes may well be two logs, of which none may be lost:
+ *   - a log that has no time of its own (another arrival is another log anyway),
+ *   - a request of one log whose time says milliseconds only: a loop writes the same line twice in
+ *     one.
+ */
+#ifndef LOGMILL_FORMATS_REPEATS_H
+#define LOGMILL_FORMATS_REPEATS_H
+
+#include <stdbool.h>
+
+#include "record/draft.h"
+
+struct repeats {
+    uint64_t hash[2];
+    bool single;
+};
+
+/* `logs`: how many are in the request. */
+void repeats_begin(struct repeats *r, struct slice request, size_t logs);
+
+/* Gives `d` the id of the log of this number. `below_ms`: microseconds and nanoseconds of its time
+ * that are no whole millisecond. */
+void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms);
+
+#endif
