@@ -108,3 +108,15 @@ struct slice format_capture(const char *name)
     fclose(file);
     return slice_of(data, len);
 }
+
+void format_run_capture(struct format_run *run, const char *name, const struct format_run_log *logs,
+                        size_t n)
+{
+    struct slice body = format_capture(name);
+
+    assert_int_equal(format_run(run, body), 0);
+    assert_int_equal(run->kept.records_len, n);
+    for (size_t i = 0; i < n; i++)
+        format_run_expect(run, i, logs[i].level, logs[i].message, logs[i].time, logs[i].attributes);
+    free((char *)body.data);
+}

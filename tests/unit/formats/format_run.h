@@ -25,6 +25,18 @@ int format_run(struct format_run *run, struct slice body);
 void format_run_expect(const struct format_run *run, size_t i, const char *level,
                        const char *message, const char *time, const char *attributes);
 
+struct format_run_log {
+    const char *level, *message, *time, *attributes; /* as above */
+};
+
+/* Fails unless the logs of a file of tests/captures are these. */
+void format_run_capture(struct format_run *run, const char *name, const struct format_run_log *logs,
+                        size_t n);
+#define FORMAT_RUN_CAPTURE(run, name, ...)                                                         \
+    format_run_capture(run, name, (const struct format_run_log[]){__VA_ARGS__},                    \
+                       sizeof((const struct format_run_log[]){__VA_ARGS__}) /                      \
+                           sizeof(struct format_run_log))
+
 /* The bytes of a file of tests/captures: free data. */
 struct slice format_capture(const char *name);
 

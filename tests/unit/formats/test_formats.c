@@ -2,6 +2,8 @@
 #include "format_conformance.h"
 #include "formats/fastapi.h"
 #include "formats/jsonline.h"
+#include "formats/otlp.h"
+#include "formats/protobuf.h"
 
 extern const struct format pretend_format;
 
@@ -33,6 +35,42 @@ static void pretend_with_level(struct buffer *body, struct slice level)
 {
     buffer_append_slice(body, level);
     buffer_append_string(body, " a message");
+}
+
+/* A LogRecord of opentelemetry-proto, 32 bytes, and requests around it. */
+#define OTLP_LOG(n)                                                                                \
+    "\x12\x20\x1a\x04info\x2a\x0b\x0a\x09message " n "\x32\x0b\x0a\x04host\x12\x03\x0a\x01\x61"
+#define OTLP_ONE(n) "\x0a\x24\x12\x22" OTLP_LOG(n)
+#define OTLP_THREE "\x0a\x68\x12\x66" OTLP_LOG("1") OTLP_LOG("2") OTLP_LOG("3")
+
+static void otlp_with_level(struct buffer *body, struct slice level)
+{
+    struct buffer inner;
+
+    buffer_init(&inner, 1 << 20);
+    protobuf_append_bytes(body, 3, level);
+    for (uint32_t number = 2; number > 0; number--) { /* log_records, scope_logs */
+        buffer_clear(&inner);
+        protobuf_append_bytes(&inner, 2, buffer_slice(body));
+        buffer_clear(body);
+        buffer_append_slice(body, buffer_slice(&inner));
+    }
+    buffer_clear(body);
+    protobuf_append_bytes(body, 1, buffer_slice(&inner));
+    buffer_release(&inner);
+}
+
+#define OTLP_JSON_LOG(n)                                                                           \
+    "{\"severityText\":\"info\",\"body\":{\"stringValue\":\"message " n                            \
+    "\"},\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":\"a\"}}]}"
+#define OTLP_JSON(logs) "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[" logs "]}]}]}"
+
+static void otlp_json_with_level(struct buffer *body, struct slice level)
+{
+    buffer_append_string(
+        body, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"severityText\":\"");
+    buffer_append_slice(body, level);
+    buffer_append_string(body, "\"}]}]}]}");
 }
 
 int main(void)
@@ -69,6 +107,19 @@ int main(void)
          .wrong = SLICE_LITERAL("no JSON"),
          .with_level = json_with_level,
          .leaves_out = true},
+        {.format = &otlp_protobuf,
+         .good = SLICE_LITERAL(OTLP_THREE),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL(OTLP_ONE("1") "\x0a\x7f"),
+         .with_level = otlp_with_level},
+        {.format = &otlp_json,
+         .good = SLICE_LITERAL(
+             OTLP_JSON(OTLP_JSON_LOG("1") "," OTLP_JSON_LOG("2") "," OTLP_JSON_LOG("3"))),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL(OTLP_JSON(OTLP_JSON_LOG("1") ",5")),
+         .with_level = otlp_json_with_level},
         {.format = &pretend_format,
          .good = SLICE_LITERAL("info a message 1\ninfo a message 2\ninfo a message 3\n"),
          .logs = logs,

@@ -1,0 +1,15 @@
+/*
+ * OTLP/HTTP, logs: an ExportLogsServiceRequest in protobuf or in JSON, answered in the same type.
+ * What becomes what, and how clients take which answer: docs/receiving.md.
+ *
+ * The two share the kind of memory: what one's memory_new has made the other may use.
+ */
+#ifndef LOGMILL_FORMATS_OTLP_H
+#define LOGMILL_FORMATS_OTLP_H
+
+#include "formats/format.h"
+
+extern const struct format otlp_protobuf;
+extern const struct format otlp_json;
+
+#endif
