@@ -1,5 +1,6 @@
 /* Each format and its case. */
 #include "format_conformance.h"
+#include "formats/bulk.h"
 #include "formats/fastapi.h"
 #include "formats/jsonline.h"
 #include "formats/otlp.h"
@@ -29,6 +30,14 @@ static void array_with_level(struct buffer *body, struct slice level)
     buffer_append_char(body, '[');
     json_with_level(body, level);
     buffer_append_char(body, ']');
+}
+
+#define BULK(n) "{\"index\":{}}\n" JSON(n) "\n"
+
+static void bulk_with_level(struct buffer *body, struct slice level)
+{
+    buffer_append_string(body, "{\"create\":{}}\n");
+    json_with_level(body, level);
 }
 
 static void pretend_with_level(struct buffer *body, struct slice level)
@@ -120,6 +129,13 @@ int main(void)
          .good_len = 3,
          .wrong = SLICE_LITERAL(OTLP_JSON(OTLP_JSON_LOG("1") ",5")),
          .with_level = otlp_json_with_level},
+        {.format = &bulk_format,
+         .good = SLICE_LITERAL(BULK("1") BULK("2") BULK("3")),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL(BULK("1") "{}\n"),
+         .with_level = bulk_with_level,
+         .leaves_out = true},
         {.format = &pretend_format,
          .good = SLICE_LITERAL("info a message 1\ninfo a message 2\ninfo a message 3\n"),
          .logs = logs,
