@@ -18,6 +18,7 @@ enum {
     OWN_VALUES = 8,        /* names and values that a log has beside its attributes */
     MEMBERS_COMPARED = 64, /* of an object with more, a repeated name is taken for granted */
     DOUBLE_TEXT_SIZE = 32,
+    NAME_SHOWN_MAX = 64, /* bytes of a name in words of what is wrong */
 };
 
 /* ---- A draft ---- */
@@ -102,9 +103,12 @@ static void fail(struct record_draft *d, const char *what, struct slice name, si
     if (d->error)
         return;
     d->error = LM_EINVAL;
+    if (name.len > NAME_SHOWN_MAX)
+        name.len = NAME_SHOWN_MAX;
+    if (name.len)
+        name.len = utf8_valid_prefix(name); /* what is told is text, too */
     errbuf_set(&d->why, "%s%s%.*s%s: at most %zu", what, name.len ? " of attribute \"" : "",
-               (int)(name.len < 64 ? name.len : 64), name.len ? name.data : "",
-               name.len ? "\"" : "", limit);
+               SLICE_ARG(name), name.len ? "\"" : "", limit);
 }
 
 static void fail_memory(struct record_draft *d, int error)

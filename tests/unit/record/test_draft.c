@@ -230,6 +230,14 @@ static void a_log_past_a_limit_is_refused_and_the_next_is_not(void **state)
 
     record_draft_number(&d, SLICE_LITERAL("n"), SLICE_LITERAL("1e131072"));
     refused(&d, "digits of a number of attribute \"n\": at most 131072");
+
+    memset(text, 'x', 63); /* what is told is whole characters */
+    memcpy(text + 63, "\xc3\xa4", 2);
+    record_draft_number(&d, slice_of(text, 65), SLICE_LITERAL("1e131072"));
+    char want[128];
+    (void)snprintf(want, sizeof(want), "digits of a number of attribute \"%.63s\": at most 131072",
+                   text);
+    refused(&d, want);
     record_draft_release(&d);
 }
 
