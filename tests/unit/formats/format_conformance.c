@@ -213,6 +213,8 @@ static void the_limits_of_a_log_hold(void)
     char letter = c->with_level ? 'x' : 'X';
     struct buffer body;
 
+    if (!c->with_level && !c->with_name)
+        return;
     buffer_init(&body, 1 << 20);
     append_with(&body, letter, most);
     assert_int_equal(parse(buffer_slice(&body)), 0);

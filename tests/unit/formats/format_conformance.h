@@ -18,7 +18,8 @@ struct format_case {
     /* Appends a body of one log of this level, which is plain letters; NULL if the protocol has
      * numbers for it. */
     void (*with_level)(struct buffer *body, struct slice level);
-    /* Then: a body of one log with an attribute of this name, which is the letter X some times. */
+    /* Then: a body of one log with an attribute of this name, which is the letter X some times;
+     * NULL if the protocol has neither. */
     void (*with_name)(struct buffer *body, struct slice name);
     /* A log that passes a limit is left out and counted, and refuses no other. */
     bool leaves_out;

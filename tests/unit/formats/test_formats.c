@@ -1,7 +1,11 @@
 /* Each format and its case. */
 #include "format_conformance.h"
 #include "formats/bulk.h"
+#include "formats/datadog.h"
 #include "formats/fastapi.h"
+#include "formats/gelf.h"
+#include "formats/hec.h"
+#include "formats/journal.h"
 #include "formats/jsonline.h"
 #include "formats/otlp.h"
 #include "formats/protobuf.h"
@@ -15,6 +19,12 @@ extern const struct format pretend_format;
         .attributes = SLICE_LITERAL("{\"host\":\"a\"}"),                                           \
     }
 static const struct record logs[] = {LOG("1"), LOG("2"), LOG("3")};
+
+/* Of formats in which a log has nothing but a message. */
+static const struct record plain_logs[] = {
+    {.level = SLICE_LITERAL("info"), .message = SLICE_LITERAL("message 1")},
+    {.level = SLICE_LITERAL("info"), .message = SLICE_LITERAL("message 2")},
+};
 
 #define JSON(n) "{\"level\":\"info\",\"message\":\"message " n "\",\"host\":\"a\"}"
 
@@ -38,6 +48,30 @@ static void bulk_with_level(struct buffer *body, struct slice level)
 {
     buffer_append_string(body, "{\"create\":{}}\n");
     json_with_level(body, level);
+}
+
+#define EVENT(n) "{\"event\":\"message " n "\",\"host\":\"a\"}"
+
+static void event_with_level(struct buffer *body, struct slice level)
+{
+    buffer_append_string(body, "{\"event\":");
+    json_with_level(body, level);
+    buffer_append_char(body, '}');
+}
+
+static void gelf_with_name(struct buffer *body, struct slice name)
+{
+    buffer_append_string(body, "{\"short_message\":\"a\",\"_");
+    buffer_append_slice(body, name);
+    buffer_append_string(body, "\":1}");
+}
+
+#define ENTRY(n) "MESSAGE=message " n "\nPRIORITY=6\n"
+
+static void entry_with_name(struct buffer *body, struct slice name)
+{
+    buffer_append_slice(body, name);
+    buffer_append_string(body, "=a\n");
 }
 
 static void pretend_with_level(struct buffer *body, struct slice level)
@@ -135,6 +169,36 @@ int main(void)
          .good_len = 3,
          .wrong = SLICE_LITERAL(BULK("1") "{}\n"),
          .with_level = bulk_with_level,
+         .leaves_out = true},
+        {.format = &hec_events,
+         .good = SLICE_LITERAL(EVENT("1") EVENT("2") "\n" EVENT("3")),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL(EVENT("1") "{}"),
+         .with_level = event_with_level},
+        {.format = &hec_raw,
+         .good = SLICE_LITERAL("message 1\n\nmessage 2"),
+         .logs = plain_logs,
+         .good_len = 2,
+         .wrong = SLICE_LITERAL("\n")},
+        {.format = &datadog_logs,
+         .good = SLICE_LITERAL("[" JSON("1") "," JSON("2") "," JSON("3") "]"),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL("[" JSON("1") ",5]"),
+         .with_level = array_with_level},
+        {.format = &gelf_message,
+         .good = SLICE_LITERAL("{\"short_message\":\"message 1\",\"level\":6,\"host\":\"a\"}"),
+         .logs = logs,
+         .good_len = 1,
+         .wrong = SLICE_LITERAL("[]"),
+         .with_name = gelf_with_name},
+        {.format = &journal_upload,
+         .good = SLICE_LITERAL(ENTRY("1") "\n" ENTRY("2")),
+         .logs = plain_logs,
+         .good_len = 2,
+         .wrong = SLICE_LITERAL(ENTRY("1") "\nmessage 2\n"),
+         .with_name = entry_with_name,
          .leaves_out = true},
         {.format = &pretend_format,
          .good = SLICE_LITERAL("info a message 1\ninfo a message 2\ninfo a message 3\n"),
