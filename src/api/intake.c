@@ -320,14 +320,18 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
         {503, METRIC_LOGS_REFUSED_OVERLOAD, METRIC_REFUSED_OVERLOAD},
     };
 
+    const struct format *format = intake_format(req, way);
+
+    if (!format)
+        format = way->usual;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (status != known[i].status)
             continue;
         metrics_add(known[i].all, 1);
         metrics_receive(way->protocol, known[i].receipt, 1);
-        if (!way->usual->refuse)
+        if (!format->refuse)
             return false;
-        say(req, way->usual, kind_of(status),
+        say(req, format, kind_of(status),
             detail ? detail : answers_text(REFUSED_INTAKE_FULL)); /* a 503 alone has none */
         return true;
     }

@@ -6,7 +6,13 @@
 #include "api/intake.h"
 #include "api/internal.h"
 #include "api/web_routes.h"
+#include "formats/bulk.h"
+#include "formats/datadog.h"
+#include "formats/gelf.h"
+#include "formats/hec.h"
+#include "formats/journal.h"
 #include "formats/jsonline.h"
+#include "formats/otlp.h"
 #include "http/accept.h"
 
 static void take(struct http_request *req, void *thread)
@@ -24,6 +30,27 @@ static bool refuse(struct http_request *req, void *thread, unsigned status, cons
 }
 
 /* ---- Ways ---- */
+
+static const struct format *const otlp_formats[] = {&otlp_protobuf, &otlp_json, NULL};
+static const struct intake_way otlp = {PROTOCOL_OTLP, otlp_formats, &otlp_protobuf};
+
+static const struct format *const bulk_formats[] = {&bulk_format, NULL};
+static const struct intake_way bulk = {PROTOCOL_ELASTICSEARCH, bulk_formats, &bulk_format};
+
+static const struct format *const event_formats[] = {&hec_events, NULL};
+static const struct intake_way event = {PROTOCOL_HEC, event_formats, &hec_events};
+
+static const struct format *const raw_formats[] = {&hec_raw, NULL};
+static const struct intake_way raw = {PROTOCOL_HEC, raw_formats, &hec_raw};
+
+static const struct format *const datadog_formats[] = {&datadog_logs, NULL};
+static const struct intake_way datadog = {PROTOCOL_DATADOG, datadog_formats, &datadog_logs};
+
+static const struct format *const gelf_formats[] = {&gelf_message, NULL};
+static const struct intake_way gelf = {PROTOCOL_GELF, gelf_formats, &gelf_message};
+
+static const struct format *const journal_formats[] = {&journal_upload, NULL};
+static const struct intake_way journal = {PROTOCOL_JOURNAL, journal_formats, &journal_upload};
 
 static const struct format *const jsonline_formats[] = {&jsonline_insert, NULL};
 static const struct intake_way jsonline = {PROTOCOL_JSONLINE, jsonline_formats, &jsonline_insert};
@@ -74,6 +101,12 @@ static const struct constant elastic_done = {NULL, "{\"acknowledged\":true}", PR
 
 static const struct constant elastic_cat_health = {"text/plain", "logmill green 1 1\n", PRODUCT};
 
+/* Docker's driver asks by OPTIONS, without a token, before a container may start. */
+static const struct constant hec_options = {NULL, "", NULL};
+static const struct constant hec_health = {NULL, "{\"text\":\"HEC is healthy\",\"code\":17}", NULL};
+
+static const struct constant datadog_valid = {NULL, "{\"valid\":true}", NULL};
+
 static void respond_constant(struct http_request *req, const struct constant *constant)
 {
     http_respond(req, &(struct http_response){.status = 200,
@@ -106,7 +139,35 @@ static void root(struct http_request *req, void *thread)
 #define TAKES(way) take, .refuse = refuse, .data = &(way)
 
 const struct http_route receive_routes[] = {
+    {"POST", "/v1/logs", TAKES(otlp)},
+
+    {"POST", "/_bulk", TAKES(bulk)},
+    {"PUT", "/_bulk", TAKES(bulk)},
+    {"POST", "/{index}/_bulk", TAKES(bulk)},
+    {"PUT", "/{index}/_bulk", TAKES(bulk)},
+
+    {"POST", "/services/collector", TAKES(event)},
+    {"POST", "/services/collector/event", TAKES(event)},
+    {"POST", "/services/collector/event/1.0", TAKES(event)},
+    {"POST", "/services/collector/raw", TAKES(raw)},
+    {"POST", "/services/collector/raw/1.0", TAKES(raw)},
+    {"OPTIONS", "/services/collector", constant, .data = &hec_options},
+    {"OPTIONS", "/services/collector/event", constant, .data = &hec_options},
+    {"OPTIONS", "/services/collector/event/1.0", constant, .data = &hec_options},
+    {"OPTIONS", "/services/collector/raw", constant, .data = &hec_options},
+    {"OPTIONS", "/services/collector/raw/1.0", constant, .data = &hec_options},
+    {"GET", "/services/collector/health", constant, .data = &hec_health},
+    {"GET", "/services/collector/health/1.0", constant, .data = &hec_health},
+
+    {"POST", "/api/v2/logs", TAKES(datadog)},
+    {"POST", "/v1/input", TAKES(datadog)},
+    {"POST", "/v1/input/{key}", TAKES(datadog)},
+    {"GET", "/api/v1/validate", constant, .data = &datadog_valid},
+
+    {"POST", "/gelf", TAKES(gelf), .flags = HTTP_ROUTE_CODED_BY_BYTES},
+    {"POST", "/upload", TAKES(journal)},
     {"POST", "/insert/jsonline", TAKES(jsonline)},
+
     /* Elasticsearch */
     {"GET", "/", root, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/_license", constant, .data = &elastic_license},

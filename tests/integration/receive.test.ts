@@ -40,6 +40,7 @@ async function fresh(server: Logmill, n: number): Promise<Log[]> {
         if (found.length < n) {
             return undefined;
         }
+        assert.equal(found.length, n, `new logs: ${JSON.stringify(found)}`);
         found.forEach((log) => seen.add(`${log.timestamp} ${log.id}`));
         return found;
     });
@@ -80,7 +81,6 @@ async function send(server: Logmill, row: Row): Promise<Answer> {
         assert.equal(answer.headers[name], value, row.capture);
     }
     const logs = await fresh(server, row.logs.length);
-    assert.equal(logs.length, row.logs.length, row.capture);
     for (const expected of row.logs) {
         const at = logs.findIndex((log) => log.message === expected.message);
         const what = `${row.capture}: ${JSON.stringify(expected.message)}`;
@@ -100,6 +100,568 @@ function rows(name: string, all: Row[]): void {
         }
     });
 }
+
+/* ---- OpenTelemetry ---- */
+
+const AS_JSON = { 'content-type': 'application/json' };
+
+const OTEL_JS = {
+    n: 42,
+    big: 9007199254740991,
+    f: 1.5,
+    whole: 2,
+    neg: -7,
+    ok: true,
+    list: ['a', 1, true],
+    map: { x: 1, y: { z: 'deep' } },
+    nul: null,
+    bytes: 'AQL/',
+    'service.name': 'shop',
+    'service.version': '1.2.3',
+    'otel.scope.name': 'orders',
+    'otel.scope.version': '0.1',
+    event_name: 'order.placed',
+    trace_id: '0af7651916cd43dd8448eb211c80319c',
+    span_id: 'b7ad6b7169203331',
+    trace_flags: 1,
+};
+
+/** The three logs of the SDK for JavaScript, at these microseconds. */
+function ofOtelJs(first: bigint, others: bigint): Expected[] {
+    return [
+        { message: PLACED, level: 'INFO', time: first, attributes: OTEL_JS },
+        {
+            message: '{"text":"structured body","code":7}',
+            level: 'ERROR',
+            time: others,
+            attributes: { body: { text: 'structured body', code: 7 }, 'service.name': 'shop' },
+        },
+        { message: LINES, level: 'info', time: others, attributes: { 'otel.scope.name': 'orders' } },
+    ];
+}
+
+function ofOtelPython(): Expected[] {
+    return [
+        {
+            message: PLACED,
+            level: 'INFO',
+            time: 1795827061067919n,
+            attributes: {
+                n: 42,
+                big: 1152921504606846976,
+                f: 1.5,
+                lst: ['a', 'b'],
+                mp: { x: 1 },
+                'telemetry.sdk.version': '1.45.0',
+                'service.instance.id': '4e17b0e4-2c56-463d-8fa4-4d6f6aa6e744',
+                'code.line.number': 22,
+                nanoseconds: 872,
+            },
+        },
+        {
+            message: 'failed',
+            level: 'ERROR',
+            time: 1795827061068180n,
+            attributes: {
+                'exception.type': 'ZeroDivisionError',
+                'exception.message': 'division by zero',
+                'code.function.name': '<module>',
+            },
+        },
+        { message: LINES, level: 'WARN', time: 1795827061068798n },
+    ];
+}
+
+const COLLECTOR: Expected = {
+    message: 'order 1 placed',
+    level: 'INFO',
+    time: 1795827002453000n,
+    attributes: {
+        n: 42,
+        'service.name': 'shop',
+        'otel.scope.name': 'orders',
+        trace_id: '0af7651916cd43dd8448eb211c80319c',
+        span_id: 'b7ad6b7169203331',
+    },
+};
+
+rows('OpenTelemetry: SDKs and the Collector, in protobuf and in JSON, plain and packed', [
+    {
+        capture: 'otel-js-json-0.301.0',
+        status: 200,
+        headers: AS_JSON,
+        body: '{"partialSuccess":{}}',
+        logs: ofOtelJs(1795827002453000n, 1795827002460000n),
+    },
+    {
+        capture: 'otel-js-json-gzip-0.301.0',
+        status: 200,
+        headers: AS_JSON,
+        logs: ofOtelJs(1795827177988000n, 1795827178002000n),
+    },
+    {
+        capture: 'otel-js-proto-0.301.0',
+        status: 200,
+        body: '',
+        logs: ofOtelJs(1795827151771000n, 1795827151790000n),
+    },
+    { capture: 'otel-py-1.45.0', status: 200, body: '', logs: ofOtelPython() },
+    {
+        capture: 'otel-java-1.68.0',
+        status: 200,
+        body: '',
+        logs: [
+            {
+                message: PLACED,
+                level: 'INFO',
+                time: 1795827566122792n,
+                attributes: { n: 42, f: 1.5, lst: ['a', 'b'], nanoseconds: 841 },
+            },
+            { message: 'failed', level: 'error', time: 1795827566201594n },
+            { message: LINES, level: 'info', time: 1795827566201625n },
+        ],
+    },
+    { capture: 'otelcol-0.165.0', status: 200, body: '', logs: [COLLECTOR] },
+    { capture: 'otelcol-json-0.165.0', status: 200, headers: AS_JSON, logs: [COLLECTOR] },
+]);
+
+check('OpenTelemetry: what is refused is told in the type of the request', async (server) => {
+    const json = await post(server, '/v1/logs', '{"resourceLogs":7}');
+    assert.equal(json.status, 400);
+    assert.equal(json.headers['content-type'], 'application/json');
+    assert.equal(typeof json.json().message, 'string');
+    const type = { 'Content-Type': 'application/x-protobuf' };
+    const protobuf = await post(server, '/v1/logs', Buffer.from([0x0a, 0x7f]), type);
+    assert.equal(protobuf.status, 400);
+    assert.equal(protobuf.headers['content-type'], 'application/x-protobuf');
+    // What the server itself refuses, too.
+    const large = await post(server, '/v1/logs', Buffer.alloc(2 << 20), type);
+    assert.equal(large.status, 413);
+    assert.equal(large.headers['content-type'], 'application/x-protobuf');
+    const empty = await post(server, '/v1/logs', '{}');
+    assert.deepEqual([empty.status, empty.text], [200, '{"partialSuccess":{}}']);
+});
+
+/* ---- Elasticsearch ---- */
+
+const BULK = { 'x-elastic-product': 'Elasticsearch', 'content-type': 'application/json' };
+const allTaken = (action: string, n: number): RegExp =>
+    new RegExp(
+        `"errors":false,"items":\\[(\\{"${action}":\\{[^{}]*"status":201[^{}]*\\}\\},?){${n}}\\]`,
+    );
+
+/** A line of rsyslog's; its template has a space before the message. */
+const RSYSLOG = (time: string): Expected => ({
+    message: ' order 1 placed ✓',
+    level: 'info',
+    time,
+    attributes: { host: 'web-1', tag: 'shop:', _index: 'shop' },
+});
+
+rows('Elasticsearch: _bulk of its clients, of winston, rsyslog and syslog-ng', [
+    {
+        capture: 'es-js-bulk-9.4.3',
+        status: 200,
+        headers: BULK,
+        body: allTaken('create', 3),
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: '2026-11-28T00:52:47.063000Z',
+                attributes: { n: 1, _index: 'logs-shop-default' },
+            },
+            { message: 'failed', level: 'error', time: '2026-11-28T00:52:47.063000Z' },
+            { message: LINES, level: 'warn', time: '2026-11-28T00:52:47.063000Z' },
+        ],
+    },
+    {
+        capture: 'es-js-helper-9.4.3',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 3),
+        logs: [
+            { message: PLACED, level: 'info', time: '2026-11-28T00:52:10.465000Z' },
+            { message: 'failed', level: 'error', time: '2026-11-28T00:52:10.465000Z' },
+            { message: LINES, level: 'warn', time: '2026-11-28T00:52:10.465000Z' },
+        ],
+    },
+    {
+        capture: 'es-py-bulk-9.5.1',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 3),
+        logs: [
+            { message: PLACED, level: 'info', time: '2026-11-28T00:00:00.000000Z' },
+            { message: 'failed', level: 'info', time: '2026-11-28T00:00:00.000000Z' },
+            { message: LINES, level: 'info', time: '2026-11-28T00:00:00.000000Z' },
+        ],
+    },
+    {
+        capture: 'pino-es-9.0.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 3),
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: '2026-11-28T00:55:18.853000Z',
+                attributes: { n: 1, pid: 5452, hostname: 'vm' },
+            },
+            {
+                message: 'failed',
+                level: 'error',
+                time: '2026-11-28T00:55:18.862000Z',
+                attributes: { 'err.type': 'Error', 'err.message': 'boom' },
+            },
+            { message: LINES, level: 'warning', time: '2026-11-28T00:55:18.863000Z' },
+        ],
+    },
+    {
+        capture: 'winston-es-0.19.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 1),
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: '2026-11-28T01:01:52.684000Z',
+                attributes: { fields: { n: 1 }, _index: 'logs-2026.11.28' },
+            },
+        ],
+    },
+    {
+        capture: 'winston-es-datastream-0.19.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('create', 1),
+        logs: [{ message: PLACED, level: 'info', time: '2026-11-28T01:02:36.789000Z' }],
+    },
+    {
+        capture: 'winston-es-resent-0.19.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 4),
+        logs: [
+            { message: 'later record', level: 'info', time: '2026-11-28T01:03:03.082000Z' },
+            { message: PLACED, level: 'info', time: '2026-11-28T01:02:59.081000Z' },
+            { message: LINES, level: 'warn', time: '2026-11-28T01:02:59.085000Z' },
+            { message: 'failed', level: 'error', time: '2026-11-28T01:02:59.084000Z' },
+        ],
+    },
+    {
+        capture: 'rsyslog-es-bulk-8.2302.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 1),
+        logs: [RSYSLOG('2026-11-28T00:59:39.503383Z')],
+    },
+    {
+        capture: 'rsyslog-es-bulk-create-8.2302.0',
+        status: 200,
+        headers: BULK,
+        body: /"errors":false,"items":\[\{"create":\{.*"_id":"1FBAD7BBC11244C2A585870B46C57AE9".*201/,
+        logs: [RSYSLOG('2026-11-28T01:00:55.132399Z')],
+    },
+    {
+        // The same again: the store has it.
+        capture: 'rsyslog-es-bulk-create-8.2302.0',
+        status: 200,
+        headers: BULK,
+        logs: [],
+    },
+    {
+        capture: 'rsyslog-es-bulk-grown-8.2302.0',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 3),
+        logs: Array<Expected>(3).fill(RSYSLOG('2026-11-28T01:09:36.217491Z')),
+    },
+    {
+        capture: 'syslogng-es-3.38.1',
+        status: 200,
+        headers: BULK,
+        body: allTaken('index', 3),
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: '2026-11-28T01:01:32.000000Z',
+                attributes: { PROGRAM: 'shop', HOST: 'vm', FACILITY: 'user' },
+            },
+            { message: 'failed', level: 'err', time: '2026-11-28T01:01:32.000000Z' },
+            {
+                message: 'line one\nline two\ttab',
+                level: 'warning',
+                time: '2026-11-28T01:02:03.000000Z',
+            },
+        ],
+    },
+]);
+
+check('Elasticsearch: each item has its outcome, and the path may name the index', async (server) => {
+    const body = [
+        '{"create":{}}',
+        '{"message":"first","@timestamp":"2026-11-28T01:00:00Z"}',
+        '{"delete":{"_id":"x"}}',
+        '{"update":{"_id":"y"}}',
+        '{"doc":{}}',
+        '{"index":{"_index":"own"}}',
+        '{"message":"last","@timestamp":"2026-11-28T01:00:00Z"}', // no line feed behind it
+    ].join('\n');
+    for (const method of ['POST', 'PUT']) {
+        const answer = await request(server, { method, path: '/logs-x/_bulk', body });
+        assert.equal(answer.status, 200, answer.text);
+        const { errors, items } = answer.json();
+        assert.equal(errors, true);
+        assert.deepEqual(
+            items.map((item: object) => Object.entries(item)[0]).map(([a, b]: any) => [a, b.status]),
+            [
+                ['create', 201],
+                ['delete', 400],
+                ['update', 400],
+                ['index', 201],
+            ],
+        );
+        const logs = await fresh(server, 2);
+        assert.deepEqual(
+            logs.map((log) => [log.message, log.attributes['_index']]).sort(),
+            [
+                ['first', 'logs-x'],
+                ['last', 'own'],
+            ],
+        );
+    }
+    const wrong = await post(server, '/_bulk', 'nonsense');
+    assert.equal(wrong.status, 400);
+    assert.equal(wrong.headers['x-elastic-product'], 'Elasticsearch');
+    const large = await post(server, '/_bulk', Buffer.alloc(2 << 20));
+    assert.deepEqual(
+        [large.status, large.headers['x-elastic-product'], large.json().status],
+        [413, 'Elasticsearch', 413],
+    );
+});
+
+/* ---- Splunk ---- */
+
+const SUCCESS = '{"text":"Success","code":0}';
+
+rows('Splunk HEC: Docker, and the clients for Python and JavaScript', [
+    {
+        capture: 'splunk-handler-3.0.0',
+        status: 200,
+        body: SUCCESS,
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827185410482n,
+                attributes: { host: 'vm', index: 'main', sourcetype: 'text' },
+            },
+            {
+                message:
+                    'failed\nTraceback (most recent call last):\n' +
+                    '  File "/srv/app/example/shop-v1/py/loki_http.py", line 43, in <module>\n' +
+                    '    try: 1 / 0\n         ~~^~~\nZeroDivisionError: division by zero',
+                level: 'info',
+                time: 1795827185410584n,
+            },
+            { message: LINES, level: 'info', time: 1795827185413020n },
+        ],
+    },
+    {
+        capture: 'splunk-hec-handler-1.2.0',
+        status: 200,
+        body: SUCCESS,
+        logs: [
+            {
+                message: PLACED,
+                level: 'INFO',
+                time: 1795827291871347n,
+                attributes: { host: 'vm' },
+            },
+        ],
+    },
+    {
+        capture: 'splunk-js-batch-0.11.1',
+        status: 200,
+        body: SUCCESS,
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827471208000n,
+                attributes: { host: 'web-1', source: 'shop', sourcetype: '_json' },
+            },
+            { message: 'failed', level: 'info', time: 1795827471208000n },
+            { message: LINES, level: 'info', time: 1795827471208000n },
+        ],
+    },
+    {
+        capture: 'docker-splunk-20.10.24',
+        status: 200,
+        body: SUCCESS,
+        logs: [
+            {
+                message: 'later record',
+                level: 'info',
+                time: 1795828387565958n,
+                attributes: { tag: '7fe3497ddde3', host: 'vm' },
+            },
+            { message: 'last', level: 'info', time: 1795828395566032n },
+        ],
+    },
+    {
+        capture: 'docker-splunk-gzip-20.10.24',
+        status: 200,
+        body: SUCCESS,
+        logs: [
+            {
+                message: 'later record',
+                level: 'info',
+                time: 1795828416358911n,
+                attributes: { 'attrs.FOO': 'bar', 'attrs.a': 'b' },
+            },
+        ],
+    },
+    { capture: 'docker-splunk-options-20.10.24', status: 200, logs: [] },
+]);
+
+check('Splunk HEC: raw lines, health, and every refusal has a code', async (server) => {
+    const raw = await post(server, '/services/collector/raw?host=web-1', 'one\ntwo\n');
+    assert.deepEqual([raw.status, raw.json().code], [200, 0]);
+    const logs = await fresh(server, 2);
+    assert.deepEqual(
+        logs.map((log) => [log.message, log.attributes['host']]).sort(),
+        [
+            ['one', 'web-1'],
+            ['two', 'web-1'],
+        ],
+    );
+    assert.equal((await get(server, '/services/collector/health')).json().code, 17);
+    for (const [body, status] of [
+        ['nonsense', 400],
+        ['{"event":""}', 400],
+        ['', 400],
+        [Buffer.alloc(2 << 20), 413],
+    ] as const) {
+        const answer = await post(server, '/services/collector/event', body);
+        assert.equal(answer.status, status, answer.text);
+        assert.equal(answer.headers['content-type'], 'application/json');
+        assert.ok(answer.json().code > 0, answer.text);
+        assert.equal(typeof answer.json().text, 'string');
+    }
+});
+
+/* ---- GELF ---- */
+
+rows('GELF: what its first bytes say it is, whatever the header says', [
+    {
+        capture: 'graypy-http-2.1.0',
+        status: 202,
+        body: '',
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827335691452n,
+                attributes: {
+                    host: 'vm',
+                    facility: 'orders',
+                    line: 39,
+                    function: 'call',
+                    n: 42,
+                    f: 1.5,
+                    mp: { x: 1 },
+                },
+            },
+        ],
+    },
+    {
+        capture: 'pygelf-http-0.4.3',
+        status: 202,
+        body: '',
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827366140595n,
+                attributes: { host: 'vm', n: 42, f: 1.5, mp: { x: 1 } },
+            },
+        ],
+    },
+    {
+        capture: 'logback-gelf-http-6.1.2',
+        status: 202,
+        body: '',
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827776200000n,
+                attributes: { thread_name: 'main', logger_name: 'shop.orders', user: 'u1' },
+            },
+        ],
+    },
+]);
+
+/* ---- Datadog ---- */
+
+rows('Datadog: winston, whose parameters are attributes', [
+    {
+        capture: 'datadog-winston-1.6.0',
+        status: 202,
+        body: '{}',
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                attributes: { n: 1, service: 'shop', ddsource: 'nodejs', hostname: 'web-1' },
+            },
+        ],
+    },
+]);
+
+check('Datadog: the key may be in the path, and is kept nowhere', async (server) => {
+    const key = 'f00dfeedf00dfeedf00dfeedf00dfeed';
+    const log = { message: 'by v1', status: 'warn', timestamp: 1795827002453 };
+    const answer = await post(server, `/v1/input/${key}?service=shop`, [log]);
+    assert.equal(answer.status, 202, answer.text);
+    const [stored] = await fresh(server, 1);
+    assert.deepEqual(
+        [stored!.message, stored!.level, stored!.timestamp],
+        ['by v1', 'warn', '2026-11-28T00:50:02.453000Z'],
+    );
+    const everything = await get(server, '/logs?limit=1000', { Accept: 'application/x-ndjson' });
+    assert.ok(!everything.text.includes(key) && !server.stderr.includes(key));
+    assert.equal((await post(server, '/api/v2/logs', '{}')).status, 202); // a check
+    assert.deepEqual((await get(server, '/api/v1/validate')).json(), { valid: true });
+});
+
+/* ---- journald ---- */
+
+const JOURNAL = { SYSLOG_IDENTIFIER: 'shop', _HOSTNAME: 'web-1', _SYSTEMD_UNIT: 'shop.service' };
+
+rows('journald: an upload, and the same again', [
+    {
+        capture: 'journal-upload-252',
+        status: 202,
+        logs: [
+            { message: PLACED, level: 'info', time: 1795827002453000n, attributes: JOURNAL },
+            { message: 'failed', level: 'error', time: 1795827003453000n, attributes: JOURNAL },
+            { message: LINES, level: 'warning', time: 1795827004453000n, attributes: JOURNAL },
+            {
+                message: 'bin \u0001\u0002\ufffd', // what is no UTF-8
+                level: 'info',
+                time: 1795827005453000n,
+                attributes: JOURNAL,
+            },
+        ],
+    },
+    { capture: 'journal-upload-252', status: 202, logs: [] },
+]);
 
 /* ---- VictoriaLogs ---- */
 
