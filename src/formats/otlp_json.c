@@ -216,6 +216,8 @@ static int append_id(struct otlp_request *r, yyjson_val *log, const char *member
         append_hex(bytes, text);
     else
         error = base64_append_decoded(bytes, text);
+    if (buffer_error(bytes))
+        return buffer_error(bytes);
     if (error || bytes->len != len)
         return fail(r, member_name, len == 16 ? "32 hexadecimal digits" : "16 hexadecimal digits");
     otlp_id(r, name, buffer_slice(bytes));

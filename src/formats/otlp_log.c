@@ -63,6 +63,7 @@ struct slice otlp_body_end(struct otlp_request *r, size_t began)
         began++;
     if (began < written->len)
         buffer_append(body, written->data + began + 1, written->len - began - 1);
+    record_draft_fail(r->draft, buffer_error(body));
     return buffer_slice(body);
 }
 
@@ -79,6 +80,7 @@ void otlp_id(struct otlp_request *r, struct slice name, struct slice bytes)
         is_one |= byte != 0;
         buffer_append(text, (char[]){digits[byte >> 4], digits[byte & 15]}, 2);
     }
+    record_draft_fail(r->draft, buffer_error(text));
     if (is_one)
         record_draft_text(r->draft, name, buffer_slice(text));
 }
@@ -89,6 +91,7 @@ void otlp_bytes(struct otlp_request *r, struct slice name, struct slice bytes)
 
     buffer_clear(text);
     base64_append(text, bytes);
+    record_draft_fail(r->draft, buffer_error(text));
     record_draft_text(r->draft, name, buffer_slice(text));
 }
 

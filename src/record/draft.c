@@ -117,6 +117,12 @@ static void fail_memory(struct record_draft *d, int error)
         d->error = error;
 }
 
+void record_draft_fail(struct record_draft *d, int error)
+{
+    if (error)
+        fail_memory(d, error);
+}
+
 /* ---- Texts ---- */
 
 /* `text` without what may not be in it: itself, or a copy in `room`, which was empty. */

@@ -115,11 +115,16 @@ void record_draft_json(struct record_draft *d, struct slice name, yyjson_val *va
 void record_draft_open(struct record_draft *d, struct slice name, enum record_draft_kind kind);
 void record_draft_close(struct record_draft *d);
 
+/* The log cannot be put together: `error` is that of the caller's buffer, LM_ETOOBIG, LM_ENOMEM or
+ * LM_EBUSY, and the result of record_draft_finish; 0 changes nothing. */
+void record_draft_fail(struct record_draft *d, int error);
+
 /*
  * Ends the log. Without a time it gets `arrival_us`, without a level "info", without a message an
  * empty one, without a seed a new id. `*record` lives until the draft is changed.
  * Returns 0; LM_EINVAL if it passes a limit or its time is none (`why` says it in one line);
- * LM_EDATA if it has more than RECORD_BYTES_MAX; or LM_ENOMEM.
+ * LM_EDATA if it has more than RECORD_BYTES_MAX; or LM_ENOMEM (or what record_draft_fail was
+ * given).
  */
 int record_draft_finish(struct record_draft *d, int64_t arrival_us, struct record *record,
                         struct errbuf *why) LM_MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "../cmocka_all.h"
 #include "../record/kept_records.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "message/reader.h"
 #include "message/writer.h"
 #include "record/limits.h"
@@ -164,6 +165,31 @@ static void a_wrong_body_for_whose_answer_is_no_room_is_told(void)
     account_give(account, taken);
 }
 
+/* Each allocation as large as an input fails in turn, and then all from it on: the body is taken,
+ * or it is told that there was no memory, which the client may try again. */
+static void a_body_for_which_there_is_no_memory_is_told(void)
+{
+    static const struct fault_plan none = {.first = 0};
+
+    for (unsigned i = 0, failed = 1; failed > 0; i++) {
+        struct fault_plan plan = {FAULT_INPUT, i / 2 + 1, i % 2 == 1, FAULT_EIO};
+
+        if (c->format->memory_free)
+            c->format->memory_free(memory);
+        memory = c->format->memory_new ? c->format->memory_new(account) : NULL;
+        fault_plan(&plan);
+        int error = parse(c->good);
+        failed = fault_count();
+        fault_plan(&none);
+        if (!error)
+            assert_good_logs();
+        else
+            assert_int_equal(error, LM_ENOMEM);
+        assert_int_equal(parse(c->good), 0); /* and then there is some again */
+        assert_good_logs();
+    }
+}
+
 static void the_error_of_the_sink_ends_it(void)
 {
     for (size_t i = 0; i < c->good_len; i++) {
@@ -258,6 +284,7 @@ static const struct promise {
     PROMISE(its_logs_come_out_of_the_queue_as_they_went_in),
     PROMISE(a_wrong_body_is_answered_by_the_format),
     PROMISE(a_wrong_body_for_whose_answer_is_no_room_is_told),
+    PROMISE(a_body_for_which_there_is_no_memory_is_told),
     PROMISE(the_error_of_the_sink_ends_it),
     PROMISE(any_bytes_are_taken_or_refused),
     PROMISE(the_limits_of_a_log_hold),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "base/fault.h"
 #include "format_run.h"
 #include "formats/protobuf.h"
 #include "record/limits.h"
@@ -404,6 +405,39 @@ static void a_resource_past_a_limit_refuses_the_request(void **state)
     buffer_release(&b);
 }
 
+/* Each allocation fails in turn: what is taken then has all its values. */
+static void no_log_is_taken_of_which_a_value_found_no_memory(void **state)
+{
+    static const char *const captures[] = {"otel-js-proto-0.301.0.bin", "otel-js-json-0.301.0.txt"};
+    static const char *const attributes[] = {
+        "{" SHOP "," SCOPE "," VALUES "," IDS "," OWN "}",
+        "{" SHOP "," SCOPE ",\"body\":" BODY "}",
+        "{" SHOP "," SCOPE "}",
+    };
+    static const struct fault_plan none = {.first = 0};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct slice body = format_capture(captures[i]);
+
+        for (unsigned point = 1, failed = 1; failed > 0; point++) {
+            struct fault_plan plan = {.kind = FAULT_INPUT, .first = point};
+            struct format_run run;
+
+            fault_plan(&plan);
+            format_run_begin(&run, i == 0 ? &otlp_protobuf : &otlp_json);
+            int error = format_run(&run, body);
+            failed = fault_count();
+            fault_plan(&none);
+            assert_true(error == 0 || error == LM_ENOMEM);
+            assert_true(error || run.kept.records_len == 3);
+            for (size_t n = 0; n < run.kept.records_len; n++)
+                assert_string_equal(run.kept.records[n].attributes.data, attributes[n]);
+            format_run_end(&run);
+        }
+        free((char *)body.data);
+    }
+}
+
 /* ---- A request that comes again ---- */
 
 static bool same_keys(struct format_run *run, struct slice body)
@@ -464,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_answer_says_nothing_in_the_type_of_the_request),
         cmocka_unit_test(values_are_nested_up_to_the_limit_of_a_log),
         cmocka_unit_test(a_resource_past_a_limit_refuses_the_request),
+        cmocka_unit_test(no_log_is_taken_of_which_a_value_found_no_memory),
         cmocka_unit_test(a_request_that_comes_again_gives_the_same_logs),
         cmocka_unit_test(a_log_without_a_time_or_alone_with_milliseconds_is_another_each_time),
     };

@@ -261,6 +261,27 @@ static void a_log_that_is_too_large_is_told_apart(void **state)
     test_free(text);
 }
 
+static void what_found_no_memory_is_no_log(void **state)
+{
+    struct record_draft d;
+    struct record r;
+    struct errbuf why = ERRBUF_INIT;
+
+    (void)state;
+    record_draft_init(&d);
+    record_draft_fail(&d, 0);
+    (void)finished(&d);
+    record_draft_begin(&d);
+    record_draft_fail(&d, LM_ENOMEM);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_ENOMEM);
+    record_draft_begin(&d);
+    record_draft_fail(&d, LM_ETOOBIG);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_EDATA);
+    record_draft_begin(&d);
+    (void)finished(&d);
+    record_draft_release(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_seed_gives_the_same_id_again),
         cmocka_unit_test(a_log_past_a_limit_is_refused_and_the_next_is_not),
         cmocka_unit_test(a_log_that_is_too_large_is_told_apart),
+        cmocka_unit_test(what_found_no_memory_is_no_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
