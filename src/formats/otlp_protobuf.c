@@ -313,21 +313,6 @@ static int read_resource_logs(struct otlp_request *r, struct slice message)
     return error ? error : end_of(r, &p);
 }
 
-/* The logs below `message` whose field is keys[0], in messages of that field, and so on; 0 ends
- * the keys. What is wrong is found by the reading. */
-static size_t count_logs(struct slice message, const uint32_t *keys)
-{
-    struct protobuf p;
-    struct protobuf_field f;
-    size_t n = 0;
-
-    protobuf_begin(&p, message);
-    while (protobuf_next(&p, &f))
-        if (f.key == keys[0])
-            n += keys[1] ? count_logs(f.bytes, keys + 1) : 1;
-    return n;
-}
-
 int otlp_protobuf_read(struct otlp_request *r, struct slice body)
 {
     static const uint32_t path[] = {REQUEST_RESOURCE_LOGS, RESOURCE_LOGS_SCOPE_LOGS,
@@ -336,7 +321,7 @@ int otlp_protobuf_read(struct otlp_request *r, struct slice body)
     struct protobuf_field f;
     int error = 0;
 
-    repeats_begin(&r->repeats, body, count_logs(body, path));
+    repeats_begin(&r->repeats, body, protobuf_count(body, path));
     protobuf_begin(&p, body);
     while (!error && protobuf_next(&p, &f))
         if (f.key == REQUEST_RESOURCE_LOGS)

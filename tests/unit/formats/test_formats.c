@@ -7,6 +7,7 @@
 #include "formats/hec.h"
 #include "formats/journal.h"
 #include "formats/jsonline.h"
+#include "formats/loki.h"
 #include "formats/otlp.h"
 #include "formats/protobuf.h"
 
@@ -116,6 +117,43 @@ static void otlp_json_with_level(struct buffer *body, struct slice level)
     buffer_append_string(body, "\"}]}]}]}");
 }
 
+/* A stream of grafana/loki's push.proto; the pushes are blocks of snappy of one literal. */
+#define LOKI_LABELS "\x0a\x0a{host=\"a\"}"
+#define LOKI_ENTRY(n) "\x12\x0b\x12\x09message " n
+#define LOKI_THREE "\x35\xd0\x0a\x33" LOKI_LABELS LOKI_ENTRY("1") LOKI_ENTRY("2") LOKI_ENTRY("3")
+#define LOKI_WRONG "\x1d\x70\x0a\x19" LOKI_LABELS LOKI_ENTRY("1") "\x0a\x7f"
+
+static void loki_with_level(struct buffer *body, struct slice level)
+{
+    struct buffer pair, entry, stream, push;
+
+    buffer_init(&pair, 1 << 20);
+    buffer_init(&entry, 1 << 20);
+    buffer_init(&stream, 1 << 20);
+    buffer_init(&push, 1 << 20);
+    protobuf_append_bytes(&pair, 1, SLICE_LITERAL("level"));
+    protobuf_append_bytes(&pair, 2, level);
+    protobuf_append_bytes(&entry, 3, buffer_slice(&pair));
+    protobuf_append_bytes(&stream, 2, buffer_slice(&entry));
+    protobuf_append_bytes(&push, 1, buffer_slice(&stream));
+    /* Its length, in two bytes of seven bits, and that of the one literal, in two bytes. */
+    const unsigned char head[] = {(push.len & 0x7f) | 0x80, push.len >> 7, 0xf4,
+                                  (push.len - 1) & 0xff, (push.len - 1) >> 8};
+    buffer_append(body, head, sizeof(head));
+    buffer_append_slice(body, buffer_slice(&push));
+    buffer_release(&pair);
+    buffer_release(&entry);
+    buffer_release(&stream);
+    buffer_release(&push);
+}
+
+static void loki_json_with_level(struct buffer *body, struct slice level)
+{
+    buffer_append_string(body, "{\"streams\":[{\"stream\":{\"level\":\"");
+    buffer_append_slice(body, level);
+    buffer_append_string(body, "\"},\"values\":[[\"1\",\"m\"]]}]}");
+}
+
 int main(void)
 {
     static const struct format_case cases[] = {
@@ -199,6 +237,22 @@ int main(void)
          .good_len = 2,
          .wrong = SLICE_LITERAL(ENTRY("1") "\nmessage 2\n"),
          .with_name = entry_with_name,
+         .leaves_out = true},
+        {.format = &loki_protobuf,
+         .good = SLICE_LITERAL(LOKI_THREE),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL(LOKI_WRONG),
+         .with_level = loki_with_level,
+         .leaves_out = true},
+        {.format = &loki_json,
+         .good = SLICE_LITERAL("{\"streams\":[{\"stream\":{\"host\":\"a\"},\"values\":["
+                               "[null,\"message 1\"],[null,\"message 2\"],[null,\"message 3\"]"
+                               "]}]}"),
+         .logs = logs,
+         .good_len = 3,
+         .wrong = SLICE_LITERAL("{\"streams\":[{\"values\":[[null,\"message 1\"]]}]"),
+         .with_level = loki_json_with_level,
          .leaves_out = true},
         {.format = &pretend_format,
          .good = SLICE_LITERAL("info a message 1\ninfo a message 2\ninfo a message 3\n"),
