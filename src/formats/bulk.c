@@ -9,6 +9,7 @@
 #include "base/uuid7.h"
 #include "base/xalloc.h"
 #include "formats/members.h"
+#include "formats/repeats.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -36,6 +37,7 @@ struct parse {
     struct memory *memory;
     struct slice rest; /* of the body */
     struct slice path_index;
+    struct repeats repeats; /* for documents without an _id */
     record_sink *sink;
     void *ctx;
     struct format_counts *counts;
@@ -266,6 +268,8 @@ static int take_document(struct parse *p, yyjson_val *document)
     members_put(draft, document, &members);
     if (p->has_id)
         record_draft_seed(draft, buffer_slice(&p->memory->seed));
+    else if (members.time_key)
+        repeats_name(&p->repeats, draft, p->line, members_below_ms(&members));
     int error = record_draft_finish(draft, p->arrival_us, &record, &why);
     if (error == LM_EINVAL || error == LM_EDATA) {
         told_refused(p, "document_parsing_exception",
@@ -351,6 +355,8 @@ static int parse(struct slice body, const struct format_options *options, record
     };
 
     *counts = (struct format_counts){0};
+    repeats_begin(&p.repeats, body, repeats_lines(body, 3) < 3 ? 1 : 2);
+    repeats_add(&p.repeats, p.path_index);
     buffer_clear(&m->action);
     m->draft.nul_characters = 0;
     told_begin(&p);

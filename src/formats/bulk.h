@@ -7,7 +7,7 @@
  *
  * An item's _index, or that of the path, becomes the attribute _index. Its _id (with the index) is
  * what the log's id is derived from: the same document with a time of its own, sent again, is the
- * same log.
+ * same log. Documents without an _id are known if their request comes again (repeats.h).
  *
  * When the logs cannot be stored now, the connection is to be closed: each answer there is would
  * lose them at one of the clients or make it send copies.

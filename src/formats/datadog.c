@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "formats/members.h"
+#include "formats/repeats.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -24,6 +25,7 @@ struct parse {
     int64_t arrival_us;
     struct record_draft_mark mark; /* what the parameters say */
     size_t number;                 /* of the object, from 0 on */
+    struct repeats repeats;
 };
 
 static void *memory_new(struct account *account)
@@ -79,6 +81,8 @@ static int take_object(struct parse *p, yyjson_val *object)
     struct members members = members_find(object, NULL);
     record_draft_again(d, &p->mark);
     members_put(d, object, &members);
+    if (members.time_key)
+        repeats_name(&p->repeats, d, p->number, members_below_ms(&members));
     int error = record_draft_finish(d, p->arrival_us, &record, &why);
     if (error == LM_EINVAL)
         return refuse_object(p, why.text);
@@ -97,6 +101,8 @@ static int take_text(struct parse *p, struct slice text)
         return error == LM_EINVAL ? refuse_object(p, "no JSON") : error;
     yyjson_val *root = yyjson_doc_get_root(doc->doc);
     yyjson_arr_iter iter;
+    if (yyjson_arr_size(root) > 1)
+        p->repeats.single = false;
     if (!yyjson_arr_iter_init(root, &iter)) {
         error = take_object(p, root);
         p->number++;
@@ -140,6 +146,8 @@ static int parse(struct slice body, const struct format_options *options, record
     p.mark = record_draft_mark(&m->draft);
     int error = buffer_error(&m->draft.attributes); /* the next draft would not know of it */
     struct slice text = json_cut(&rest);
+    repeats_begin(&p.repeats, body, repeats_lines(rest, 1) ? 2 : 1);
+    repeats_add(&p.repeats, buffer_slice(&m->draft.attributes)); /* of another host, perhaps */
     if (!error && text.len == 0)
         error = refuse_object(&p, "no JSON");
     for (; !error && text.len > 0; text = json_cut(&rest))

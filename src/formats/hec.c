@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "formats/members.h"
 #include "formats/names.h"
+#include "formats/repeats.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -35,6 +36,7 @@ struct parse {
     struct buffer *wrong;
     int64_t arrival_us;
     size_t number; /* of the event, from 0 on */
+    struct repeats repeats;
 };
 
 static void *memory_new(struct account *account)
@@ -190,6 +192,8 @@ static int put_event(struct parse *p, yyjson_val *root, yyjson_val *event, bool 
 
         if (has_time) /* then its own is one more attribute */
             members.time_key = NULL;
+        else if (members.time_key)
+            repeats_name(&p->repeats, &m->draft, p->number, members_below_ms(&members));
         level = members.level;
         members_put(&m->draft, event, &members);
     } else if (yyjson_is_str(event)) {
@@ -229,8 +233,10 @@ static int take_event(struct parse *p, yyjson_val *root)
     int error = put_event(p, root, event, time.len > 0);
     if (error)
         return error;
-    if (time.len)
+    if (time.len) {
         members_put_time(d, us, below_us);
+        repeats_name(&p->repeats, d, p->number, us % 1000 != 0 || below_us != 0);
+    }
     return finish(p);
 }
 
@@ -255,6 +261,10 @@ static int parse_events(struct slice body, const struct format_options *options,
                         void *ctx, struct format_counts *counts)
 {
     struct parse p = parse_begin(options, sink, ctx, counts);
+    struct slice rest = body;
+
+    (void)json_cut(&rest);
+    repeats_begin(&p.repeats, body, repeats_lines(rest, 1) ? 2 : 1);
     int error = take_events(&p, json_without_bom(body));
 
     counts->nul_characters += p.memory->draft.nul_characters;

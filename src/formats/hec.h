@@ -9,7 +9,7 @@
  *
  * hec_raw, for …/raw: a log a line; host, source, sourcetype and index are parameters.
  *
- * Nothing in an event says which it is: one that comes again is stored again.
+ * Events are known if their request comes again with the same bytes (repeats.h); lines are not.
  */
 #ifndef LOGMILL_FORMATS_HEC_H
 #define LOGMILL_FORMATS_HEC_H

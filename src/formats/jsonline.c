@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "formats/fastapi.h"
 #include "formats/members.h"
+#include "formats/repeats.h"
 #include "formats/validation.h"
 #include "json/reader.h"
 #include "json/writer.h"
@@ -38,6 +39,7 @@ static void memory_free(void *memory)
 struct parse {
     struct memory *memory;
     struct members_first first;
+    struct repeats repeats;
     record_sink *sink;
     void *ctx;
     struct format_counts *counts;
@@ -81,6 +83,8 @@ static int take_object(struct parse *p, yyjson_val *object)
 
     record_draft_begin(&p->memory->draft);
     members_put(&p->memory->draft, object, &members);
+    if (members.time_key)
+        repeats_name(&p->repeats, &p->memory->draft, p->number, members_below_ms(&members));
     return finish(p);
 }
 
@@ -110,6 +114,8 @@ static int take_array(struct parse *p, yyjson_val *array)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(array);
     int error = 0;
+
+    p->repeats.single = yyjson_arr_size(array) == 1;
 
     for (yyjson_val *item; !error && (item = yyjson_arr_iter_next(&iter)); p->number++) {
         if (yyjson_is_obj(item))
@@ -164,7 +170,10 @@ static int take_whole(struct parse *p, struct slice body)
     if (error)
         return error;
     yyjson_val *root = yyjson_doc_get_root(doc->doc);
-    return yyjson_is_arr(root) ? take_array(p, root) : take_object(p, root);
+    if (yyjson_is_arr(root))
+        return take_array(p, root);
+    p->repeats.single = true;
+    return take_object(p, root);
 }
 
 static struct slice parameter(const struct format_options *options, const char *name)
@@ -174,11 +183,10 @@ static struct slice parameter(const struct format_options *options, const char *
     return request ? request->parameter(request, name) : (struct slice){NULL, 0};
 }
 
-static struct parse parse_begin(const struct format_options *options, record_sink *sink, void *ctx,
-                                struct format_counts *counts)
+static struct parse parse_begin(struct slice body, const struct format_options *options,
+                                record_sink *sink, void *ctx, struct format_counts *counts)
 {
-    *counts = (struct format_counts){0};
-    return (struct parse){
+    struct parse p = {
         .memory = options->memory,
         .first = {parameter(options, "_msg_field"), parameter(options, "_time_field")},
         .sink = sink,
@@ -187,6 +195,10 @@ static struct parse parse_begin(const struct format_options *options, record_sin
         .arrival_us = clock_arrival_us(),
         .wrong = options->wrong,
     };
+
+    *counts = (struct format_counts){0};
+    repeats_begin(&p.repeats, body, repeats_lines(body, 2));
+    return p;
 }
 
 static void parse_end(struct parse *p)
@@ -209,7 +221,7 @@ static void report_auto(struct parse *p, const char *why)
 static int parse_auto(struct slice body, const struct format_options *options, record_sink *sink,
                       void *ctx, struct format_counts *counts)
 {
-    struct parse p = parse_begin(options, sink, ctx, counts);
+    struct parse p = parse_begin(body, options, sink, ctx, counts);
     struct slice text = json_without_bom(body);
     struct validation list;
     size_t before;
@@ -242,7 +254,7 @@ static void report_insert(struct parse *p, const char *why)
 static int parse_insert(struct slice body, const struct format_options *options, record_sink *sink,
                         void *ctx, struct format_counts *counts)
 {
-    struct parse p = parse_begin(options, sink, ctx, counts);
+    struct parse p = parse_begin(body, options, sink, ctx, counts);
 
     p.report = report_insert;
     p.leaves_out = true;

@@ -9,6 +9,21 @@ void repeats_begin(struct repeats *r, struct slice request, size_t logs)
     r->single = logs == 1;
 }
 
+void repeats_add(struct repeats *r, struct slice part)
+{
+    r->hash[0] = hash_long(r->hash[0], part);
+    r->hash[1] = hash_long(r->hash[1], part);
+}
+
+size_t repeats_lines(struct slice body, size_t most)
+{
+    size_t lines = 0;
+
+    while (lines < most && body.len > 0)
+        lines += slice_trim(slice_cut(&body, '\n')).len > 0;
+    return lines;
+}
+
 void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms)
 {
     if (!r->single || below_ms)

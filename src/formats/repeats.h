@@ -23,6 +23,12 @@ struct repeats {
 /* `logs`: how many are in the request. */
 void repeats_begin(struct repeats *r, struct slice request, size_t logs);
 
+/* What else makes a log: of requests that differ in it alone the logs are others. */
+void repeats_add(struct repeats *r, struct slice part);
+
+/* How many lines of `body` have something in them, as far as `most`. */
+size_t repeats_lines(struct slice body, size_t most);
+
 /* Gives `d` the id of the log of this number. `below_ms`: microseconds and nanoseconds of its time
  * that are no whole millisecond. */
 void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms);

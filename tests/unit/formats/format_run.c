@@ -7,6 +7,7 @@
 #include "../cmocka_all.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
+#include "record/key.h"
 
 void format_run_begin(struct format_run *run, const struct format *format)
 {
@@ -107,6 +108,15 @@ struct slice format_capture(const char *name)
     assert_true(len < capacity);
     fclose(file);
     return slice_of(data, len);
+}
+
+bool format_run_is_known(struct format_run *run, const char *body)
+{
+    assert_int_equal(format_run(run, slice_of_string(body)), 0);
+    assert_true(run->kept.records_len > 0);
+    struct log_key first = run->kept.records[0].key;
+    assert_int_equal(format_run(run, slice_of_string(body)), 0);
+    return log_key_compare(&first, &run->kept.records[0].key) == 0;
 }
 
 void format_run_capture(struct format_run *run, const char *name, const struct format_run_log *logs,

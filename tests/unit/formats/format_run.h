@@ -25,6 +25,9 @@ int format_run(struct format_run *run, struct slice body);
 void format_run_expect(const struct format_run *run, size_t i, const char *level,
                        const char *message, const char *time, const char *attributes);
 
+/* Whether the first log of `body`, sent twice, is one log; fails if either is not taken. */
+bool format_run_is_known(struct format_run *run, const char *body);
+
 struct format_run_log {
     const char *level, *message, *time, *attributes; /* as above */
 };

@@ -155,6 +155,24 @@ static void an_id_makes_a_document_the_same_log_again(void **state)
     assert_int_equal(uuid7_ms(&first.id), uuid7_ms_of_timestamp(first.timestamp_us));
 }
 
+static void a_request_that_comes_again_is_known(void **state)
+{
+#define MS "{\"index\":{}}\n{\"@timestamp\":\"2026-11-28T01:00:00.123Z\"}\n"
+#define US "{\"index\":{}}\n{\"@timestamp\":\"2026-11-28T01:00:00.123456Z\"}\n\n"
+    assert_true(format_run_is_known(&run, MS MS));
+    assert_true(log_key_compare(&run.kept.records[0].key, &run.kept.records[1].key) < 0);
+    assert_true(format_run_is_known(&run, US));
+    assert_false(format_run_is_known(&run, MS)); /* a loop may write it twice */
+    assert_false(format_run_is_known(&run, "{\"index\":{}}\n{}\n{\"index\":{}}\n{}\n"));
+
+    struct log_key first = key_of(MS MS);
+    run.path = SLICE_LITERAL("/other/_bulk");
+    struct log_key other = key_of(MS MS);
+    assert_true(log_key_compare(&first, &other) != 0);
+#undef MS
+#undef US
+}
+
 static void a_busy_house_breaks_the_connection(void **state)
 {
     struct buffer body;
@@ -258,6 +276,7 @@ int main(void)
         TEST(the_index_of_the_path_is_that_of_items_without_one),
         TEST(names_that_would_swell_the_answer_are_refused),
         TEST(an_id_makes_a_document_the_same_log_again),
+        TEST(a_request_that_comes_again_is_known),
         TEST(a_busy_house_breaks_the_connection),
         TEST(what_clients_send_is_taken),
         TEST(what_pino_sends_keeps_its_error),

@@ -5,6 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "format_run.h"
+#include "record/key.h"
 
 static struct format_run run;
 
@@ -61,6 +62,23 @@ static void an_empty_object_is_a_check(void **state)
     assert_int_equal(run.kept.records_len, 0);
 }
 
+static void a_request_that_comes_again_is_known(void **state)
+{
+#define MS "{\"timestamp\":1795827118500}"
+    static const char *const parameters[] = {"hostname", "web-1", NULL};
+
+    assert_true(format_run_is_known(&run, "[" MS "," MS "]"));
+    struct log_key first = run.kept.records[0].key;
+    assert_true(log_key_compare(&first, &run.kept.records[1].key) < 0);
+    assert_true(format_run_is_known(&run, MS MS));
+    assert_false(format_run_is_known(&run, MS "\n")); /* a loop may write it twice */
+    assert_false(format_run_is_known(&run, "[" MS "]"));
+    assert_false(format_run_is_known(&run, "[{\"a\":1},{\"a\":1}]"));
+    run.parameters = parameters;
+    assert_true(format_run_is_known(&run, "[" MS "," MS "]"));
+    assert_true(log_key_compare(&first, &run.kept.records[0].key) != 0);
+}
+
 static void assert_refused(const char *body, const char *detail)
 {
     char want[256];
@@ -88,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(objects_and_arrays_of_them_are_taken),
         TEST(parameters_are_attributes_of_logs_without_such_a_member),
+        TEST(a_request_that_comes_again_is_known),
         TEST(an_empty_object_is_a_check),
         TEST(what_is_no_log_refuses_all),
     };

@@ -3,6 +3,7 @@
 
 #include "../cmocka_all.h"
 #include "format_run.h"
+#include "record/key.h"
 
 static struct format_run run;
 
@@ -114,6 +115,16 @@ static void one_bad_event_refuses_all_with_its_code(void **state)
                    "\"invalid-event-number\":0}");
 }
 
+static void a_request_that_comes_again_is_known(void **state)
+{
+    assert_true(format_run_is_known(&run, "{" AT "\"event\":\"a\"}{" AT "\"event\":\"a\"}"));
+    assert_true(log_key_compare(&run.kept.records[0].key, &run.kept.records[1].key) < 0);
+    assert_true(format_run_is_known(&run, "{\"time\":1795827118.500001,\"event\":\"a\"}\n"));
+    assert_true(format_run_is_known(&run, "{\"event\":{\"ts\":1795827118.500001}}"));
+    assert_false(format_run_is_known(&run, "{" AT "\"event\":\"a\"}\n")); /* a loop may write it */
+    assert_false(format_run_is_known(&run, "{\"event\":\"a\"}{\"event\":\"a\"}"));
+}
+
 static void every_refusal_has_a_text_and_a_code(void **state)
 {
     static const struct {
@@ -202,6 +213,7 @@ int main(void)
         TEST(a_time_is_a_number_or_a_text),
         TEST(events_stand_one_behind_the_other),
         TEST(one_bad_event_refuses_all_with_its_code),
+        TEST(a_request_that_comes_again_is_known),
         TEST(every_refusal_has_a_text_and_a_code),
         cmocka_unit_test_setup_teardown(a_raw_body_is_a_log_a_line, begin_raw, end),
         TEST(what_clients_send_is_taken),

@@ -5,7 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "format_run.h"
-#include "record/limits.h"
+#include "record/key.h"
 
 /* A line that a logger has written, and the log that it is. */
 static const struct {
@@ -201,6 +201,27 @@ static void a_line_that_is_no_log_keeps_no_other_out_of_insert(void **state)
     format_run_end(&run);
 }
 
+static void a_body_that_comes_again_is_known(void **state)
+{
+#define MS "{\"time\":\"2026-11-28T01:00:00.123Z\"}"
+#define US "{\"time\":\"2026-11-28T01:00:00.123456Z\"}"
+    struct format_run run;
+
+    (void)state;
+    format_run_begin(&run, &jsonline_auto);
+    assert_true(format_run_is_known(&run, MS "\n" MS));
+    assert_true(log_key_compare(&run.kept.records[0].key, &run.kept.records[1].key) < 0);
+    assert_true(format_run_is_known(&run, US "\n"));
+    assert_true(format_run_is_known(&run, "[" MS "," MS "]"));
+    /* These may be two logs of a loop; and these have arrived twice. */
+    assert_false(format_run_is_known(&run, MS "\n\n"));
+    assert_false(format_run_is_known(&run, "[" MS "]"));
+    assert_false(format_run_is_known(&run, "{\n\"time\":\"2026-11-28T01:00:00Z\"\n}"));
+    assert_false(format_run_is_known(&run, "{}\n{}"));
+    assert_false(format_run_is_known(&run, "a\nb"));
+    format_run_end(&run);
+}
+
 static void what_vlagent_sends_is_taken(void **state)
 {
     struct slice body = format_capture("vlagent-jsonline-1.52.1.decoded.bin");
@@ -227,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_line_that_is_no_object_is_a_message_of_auto),
         cmocka_unit_test(arrays_and_objects_over_many_lines_are_taken_by_auto),
         cmocka_unit_test(a_line_that_is_no_log_keeps_no_other_out_of_insert),
+        cmocka_unit_test(a_body_that_comes_again_is_known),
         cmocka_unit_test(what_vlagent_sends_is_taken),
     };
 
