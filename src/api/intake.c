@@ -146,6 +146,7 @@ static void answer_taken(struct post *p)
 
     metrics_receive(p->way->protocol, METRIC_TAKEN, p->counts.records);
     metrics_receive(p->way->protocol, METRIC_LEFT_OUT, p->counts.refused);
+    CHECK(!format->answer_headers || strlen(format->answer_headers) <= HTTP_RESERVED_HEADER_BYTES);
     buffer_init_over(&body, room, sizeof(room));
 
     struct format_answer answer = format->answer(&p->taken, &body);

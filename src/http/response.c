@@ -12,7 +12,13 @@
 
 enum {
     HEAD_BYTES_MAX = 256, /* a head without content type and further headers */
+    CONTENT_TYPE_MAX = 48 /* of an answer that was reserved */
 };
+
+static_assert(HEAD_BYTES_MAX + CONTENT_TYPE_MAX + HTTP_ANSWER_HEADERS_MAX +
+                      HTTP_RESERVED_HEADER_BYTES + HTTP_RESERVED_BODY_BYTES <=
+                  RESPONSE_UNCHARGED_BYTES,
+              "what http_reserve_answer promises");
 
 /* Statuses with their reason phrases: RFC 9110, section 15, and RFC 6585. */
 #define STATUSES(X)                                                                                \

@@ -6,7 +6,7 @@
 import { strict as assert } from 'node:assert';
 
 import { sendCaptured } from '../support/captures';
-import { type Logmill, eventually, shared } from '../support/harness';
+import { type Logmill, eventually, scenario, shared } from '../support/harness';
 import { type Answer, get, post, request } from '../support/http';
 import { type Log, microseconds, page } from '../support/logs';
 
@@ -777,3 +777,82 @@ check('what is refused and what is taken is counted by protocol', async (server)
 });
 
 end();
+
+/* ---- When logs cannot be stored ---- */
+
+interface Refusal {
+    capture: string;
+    status: number | 'reset';
+    type?: string;
+    retryAfter?: string;
+    body?: RegExp;
+}
+
+const FULL: Refusal[] = [
+    {
+        capture: 'otel-py-1.45.0',
+        status: 503,
+        type: 'application/x-protobuf',
+        retryAfter: '3', // 1 would end their tries after half of their time
+    },
+    {
+        capture: 'otel-js-json-0.301.0',
+        status: 503,
+        type: 'application/json',
+        retryAfter: '3',
+        body: /^\{.*"message":"the queue holds as much as QUEUE_MAX_BYTES allows/,
+    },
+    // Any answer would lose them: rsyslog looks at none, and only waits if the connection breaks.
+    { capture: 'rsyslog-es-bulk-8.2302.0', status: 'reset' },
+    { capture: 'es-py-bulk-9.5.1', status: 'reset' },
+    {
+        capture: 'splunk-handler-3.0.0',
+        status: 503,
+        type: 'application/json',
+        retryAfter: '1',
+        body: /"code":9/,
+    },
+    { capture: 'graypy-http-2.1.0', status: 503, retryAfter: '1' },
+    { capture: 'datadog-winston-1.6.0', status: 503, retryAfter: '1', body: /"errors":\[/ },
+    { capture: 'journal-upload-252', status: 503 },
+    { capture: 'vlagent-jsonline-1.52.1', status: 503, retryAfter: '1' },
+];
+
+scenario('a full queue is told each client so that it sends again', async (lab) => {
+    const api = await lab.start({ command: 'api', settings: { QUEUE_MAX_BYTES: '4194304' } });
+    for (const length of [100_000, 3_000, 1]) {
+        const log = { level: 'info', message: 'x'.repeat(length) };
+        while ((await post(api, '/log', log)).status === 201) {
+            // until not even that fits
+        }
+    }
+    for (const { capture, status, type, retryAfter, body } of FULL) {
+        const asked = sendCaptured(api, capture);
+        if (status === 'reset') {
+            await assert.rejects(asked, { code: 'ECONNRESET' }, capture);
+            continue;
+        }
+        const answer = await asked;
+        assert.equal(answer.status, status, `${capture}: ${answer.text}`);
+        if (type !== undefined) {
+            assert.equal(answer.headers['content-type'], type, capture);
+        }
+        if (retryAfter !== undefined) {
+            assert.equal(answer.headers['retry-after'], retryAfter, capture);
+        }
+        assert.match(answer.text, body ?? /./, capture);
+    }
+    const { text } = await get(api, '/metrics');
+    for (const [protocol, n] of [
+        ['otlp', 2],
+        ['elasticsearch', 2],
+        ['hec', 1],
+    ] as const) {
+        assert.ok(
+            text.includes(
+                `logmill_received_refused_total{protocol="${protocol}",reason="queue"} ${n}\n`,
+            ),
+            protocol,
+        );
+    }
+});
