@@ -12,6 +12,7 @@
 #include "formats/hec.h"
 #include "formats/journal.h"
 #include "formats/jsonline.h"
+#include "formats/loki.h"
 #include "formats/otlp.h"
 #include "http/accept.h"
 
@@ -33,6 +34,9 @@ static bool refuse(struct http_request *req, void *thread, unsigned status, cons
 
 static const struct format *const otlp_formats[] = {&otlp_protobuf, &otlp_json, NULL};
 static const struct intake_way otlp = {PROTOCOL_OTLP, otlp_formats, &otlp_protobuf};
+
+static const struct format *const loki_formats[] = {&loki_json, &loki_protobuf, NULL};
+static const struct intake_way loki = {PROTOCOL_LOKI, loki_formats, &loki_protobuf};
 
 static const struct format *const bulk_formats[] = {&bulk_format, NULL};
 static const struct intake_way bulk = {PROTOCOL_ELASTICSEARCH, bulk_formats, &bulk_format};
@@ -140,6 +144,10 @@ static void root(struct http_request *req, void *thread)
 
 const struct http_route receive_routes[] = {
     {"POST", "/v1/logs", TAKES(otlp)},
+
+    /* Some name the snappy block that a push is, most do not. */
+    {"POST", "/loki/api/v1/push", TAKES(loki), .flags = HTTP_ROUTE_OTHER_CODINGS},
+    {"POST", "/api/prom/push", TAKES(loki), .flags = HTTP_ROUTE_OTHER_CODINGS},
 
     {"POST", "/_bulk", TAKES(bulk)},
     {"PUT", "/_bulk", TAKES(bulk)},

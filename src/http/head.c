@@ -45,7 +45,14 @@ void head_locate(struct message *m)
 
 static void judge_coding(struct message *m, struct slice value)
 {
-    if (m->coding != INFLATE_IDENTITY || inflate_coding_of(value, &m->coding) < 0)
+    enum inflate_coding coding;
+    bool is_known = inflate_coding_of(value, &coding) == 0;
+
+    if (!is_known && m->endpoint && (m->endpoint->flags & HTTP_ROUTE_OTHER_CODINGS) != 0)
+        return;
+    if (is_known && m->coding == INFLATE_IDENTITY)
+        m->coding = coding;
+    else
         message_refuse(m, 415, "Content-Encoding \"%.*s\" is not supported, allowed are: %s",
                        value.len < 40 ? (int)value.len : 40, value.data, INFLATE_CODINGS);
 }

@@ -84,6 +84,9 @@ enum http_route_flags {
     HTTP_ROUTE_PAGE = 4,     /* for hooks.admit: what a browser shows to a person */
     /* Its clients are wrong about Content-Encoding: the first bytes of a body tell what it is. */
     HTTP_ROUTE_CODED_BY_BYTES = 8,
+    /* A coding that the server does not know is the handler's matter: the body is as it was sent.
+     */
+    HTTP_ROUTE_OTHER_CODINGS = 16,
 };
 
 /*

@@ -4,7 +4,7 @@
  *   node send.cjs NAME PORT N
  *
  * The message of each is "NAME i" for i from 0 on, its level a warning, its attribute n is i. Ends
- * when the client has been told that all are safe; a client that does not tell is given `await`.
+ * when the client has been told that all are safe.
  */
 'use strict';
 
@@ -73,7 +73,12 @@ const clients = {
     'winston-loki': async () => {
         const winston = require('winston');
         const LokiTransport = require('winston-loki');
-        const transport = new LokiTransport({ host: url, labels: { app: 'shop' }, interval: 1 });
+        const transport = new LokiTransport({
+            host: url,
+            format: winston.format.json(),
+            labels: { app: 'shop' },
+            interval: 1,
+        });
         const logger = winston.createLogger({ transports: [transport] });
         forEach((message, n) => logger.warn(message, { n }));
         await transport.flush();

@@ -45,6 +45,8 @@ async function sent(client: string, server: Logmill): Promise<Log[]> {
 interface Client {
     name: string;
     level: string;
+    /** Left out: "NAME i". */
+    message?: (n: number, log: Log) => string;
     n: (log: Log) => unknown;
     attributes: Record<string, unknown>;
 }
@@ -69,6 +71,23 @@ const CLIENTS: Client[] = [
         attributes: { _index: 'logs-shop-default' },
     },
     {
+        name: 'pino-loki',
+        level: 'warning',
+        message: (n, log) => {
+            const { time, pid, hostname } = JSON.parse(log.message);
+            return JSON.stringify({ level: 40, time, pid, hostname, n, msg: `pino-loki ${n}` });
+        },
+        n: (log) => JSON.parse(log.message).n,
+        attributes: { app: 'shop' },
+    },
+    {
+        name: 'winston-loki',
+        level: 'warn',
+        message: (n) => JSON.stringify({ level: 'warn', message: `winston-loki ${n}`, n }),
+        n: (log) => JSON.parse(log.message).n,
+        attributes: { app: 'shop' },
+    },
+    {
         name: 'splunk',
         level: 'warn',
         n: (log) => log.attributes['message'].n,
@@ -86,7 +105,8 @@ for (const client of CLIENTS) {
         for (const log of logs) {
             const n = Number(client.n(log));
             assert.ok(missing.delete(n), `${n} is there once`);
-            assert.equal(log.message, `${client.name} ${n}`);
+            const message = client.message?.(n, log) ?? `${client.name} ${n}`;
+            assert.equal(log.message, message);
             assert.equal(log.level, client.level);
             const at = Date.parse(log.timestamp);
             assert.ok(at >= begun - 1 && at <= Date.now() + 1, log.timestamp);

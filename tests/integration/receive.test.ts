@@ -5,7 +5,7 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { sendCaptured } from '../support/captures';
+import { captured, sendCaptured } from '../support/captures';
 import { type Logmill, eventually, scenario, shared } from '../support/harness';
 import { type Answer, get, post, request } from '../support/http';
 import { type Log, microseconds, page } from '../support/logs';
@@ -242,6 +242,191 @@ check('OpenTelemetry: what is refused is told in the type of the request', async
     assert.deepEqual([empty.status, empty.text], [200, '{"partialSuccess":{}}']);
 });
 
+/* ---- Loki ---- */
+
+/** A traceback that loki4j has. */
+const BOOM = 'java.lang.IllegalStateException: boom\n\tat SlfApp.main(SlfApp.java:7)';
+
+rows('Loki: pino, winston, loki4j and the clients for Python, in all forms', [
+    {
+        capture: 'pino-loki-3.0.0',
+        status: 204,
+        logs: [
+            {
+                message: `{"level":30,"time":1795827060626,"pid":24920,"n":1,"msg":"${PLACED}"}`,
+                level: 'info',
+                time: 1795827060626000n,
+                attributes: { hostname: 'vm', app: 'shop', level: undefined },
+            },
+            {
+                message:
+                    '{"level":50,"time":1795827060691,"pid":24920,"err":{"type":"Error",' +
+                    '"message":"boom","stack":"Error: boom' +
+                    [
+                        'Object.<anonymous> (/srv/app/example/shop-v1/js/pino_loki.cjs:7:58)',
+                        'Module._compile (node:internal/modules/cjs/loader:1521:14)',
+                        'Module._extensions..js (node:internal/modules/cjs/loader:1623:10)',
+                        'Module.load (node:internal/modules/cjs/loader:1266:32)',
+                        'Module._load (node:internal/modules/cjs/loader:1091:12)',
+                        'Function.executeUserEntryPoint [as runMain] ' +
+                            '(node:internal/modules/run_main:164:12)',
+                        'node:internal/main/run_main_module:28:49',
+                    ]
+                        .map((frame) => `\\n    at ${frame}`)
+                        .join('') +
+                    '"},"msg":"failed"}',
+                level: 'error',
+                time: 1795827060691000n,
+            },
+            {
+                message:
+                    '{"level":40,"time":1795827060692,"pid":24920,"msg":"line one\\nline two"}',
+                level: 'warning',
+                time: 1795827060692000n,
+            },
+        ],
+    },
+    {
+        capture: 'winston-loki-6.1.7', // protobuf
+        status: 204,
+        logs: [
+            {
+                message: `{"labels":{"job":"x"},"level":"info","message":"${PLACED}","n":1}`,
+                level: 'info',
+                time: 1795827100875000n,
+                attributes: { app: 'shop', job: 'x' },
+            },
+            {
+                message: '{"err":"boom","level":"error","message":"failed"}',
+                level: 'error',
+                time: 1795827100876000n,
+                attributes: { app: 'shop' },
+            },
+            {
+                message: '{"level":"warn","message":"line one\\nline two"}',
+                level: 'warn',
+                time: 1795827100876000n,
+            },
+        ],
+    },
+    {
+        capture: 'winston-loki-json-6.1.7',
+        status: 204,
+        logs: [
+            {
+                message: `{"labels":{"job":"x"},"level":"info","message":"${PLACED}","n":1}`,
+                level: 'info',
+                time: 1795827170159000n,
+                attributes: { app: 'shop', job: 'x', n: '1' },
+            },
+            {
+                message: '{"err":"boom","level":"error","message":"failed"}',
+                level: 'error',
+                time: 1795827170160000n,
+                attributes: { err: 'boom' },
+            },
+            {
+                message: '{"level":"warn","message":"line one\\nline two"}',
+                level: 'warn',
+                time: 1795827170160000n,
+            },
+        ],
+    },
+    {
+        capture: 'loki4j-2.1.0',
+        status: 204,
+        logs: [
+            {
+                message: `[main] shop.orders - ${PLACED}`,
+                level: 'INFO',
+                time: 1795827678332909n,
+                attributes: {
+                    agent: 'loki4j',
+                    host: 'vm',
+                    thread: 'main',
+                    logger: 'shop.orders',
+                    user: 'u1',
+                    nanoseconds: 893,
+                },
+            },
+            {
+                message: `[main] shop.orders - failed\n${BOOM}`,
+                level: 'ERROR',
+                time: 1795827678335311n,
+            },
+            {
+                message: `[main] shop.orders - ${LINES}`,
+                level: 'WARN',
+                time: 1795827678337340n,
+            },
+        ],
+    },
+    {
+        capture: 'loki4j-proto-2.1.0',
+        status: 204,
+        logs: [
+            {
+                message: `[main] shop.orders - failed\n${BOOM}`,
+                level: 'ERROR',
+                time: 1795828577991914n,
+                attributes: { app: 'shop', host: 'web-1', thread: 'main', nanoseconds: 232 },
+            },
+            {
+                message: `[main] shop.orders - ${PLACED}`,
+                level: 'INFO',
+                time: 1795828577990109n,
+                attributes: { logger: 'shop.orders' },
+            },
+            {
+                message: `[main] shop.orders - ${LINES}`,
+                level: 'WARN',
+                time: 1795828577993575n,
+            },
+        ],
+    },
+    {
+        capture: 'python-logging-loki-0.3.1',
+        status: 204,
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: 1795827178166682n,
+                attributes: { app: 'shop', logger: 'orders', nanoseconds: 624 },
+            },
+        ],
+    },
+    {
+        capture: 'python-logging-loki-v0-0.3.1',
+        status: 204,
+        logs: [
+            {
+                message: PLACED,
+                level: 'info',
+                time: '2026-11-28T00:53:45.877376Z',
+                attributes: { app: 'shop', logger: 'orders' },
+            },
+        ],
+    },
+]);
+
+check('Loki: a push is a block of snappy, also if it says so, and on both paths', async (server) => {
+    const push = captured('winston-loki-6.1.7');
+    for (const [path, coding] of [
+        ['/loki/api/v1/push', { 'Content-Encoding': 'snappy' }],
+        ['/api/prom/push', {}],
+    ] as const) {
+        const headers = { ...push.headers, ...coding };
+        const answer = await request(server, { ...push, path, headers });
+        assert.deepEqual([answer.status, answer.text], [204, ''], path);
+    }
+    await fresh(server, 0); // the same bytes: the store has them
+    const wrong = await post(server, '/loki/api/v1/push', '{"streams":7}');
+    assert.equal(wrong.status, 400);
+    assert.match(String(wrong.headers['content-type']), /^text\/plain/);
+    assert.equal((await get(server, '/ready')).status, 200); // that their clients ask
+});
+
 /* ---- Elasticsearch ---- */
 
 const BULK = { 'x-elastic-product': 'Elasticsearch', 'content-type': 'application/json' };
@@ -402,17 +587,21 @@ rows('Elasticsearch: _bulk of its clients, of winston, rsyslog and syslog-ng', [
 ]);
 
 check('Elasticsearch: each item has its outcome, and the path may name the index', async (server) => {
-    const body = [
-        '{"create":{}}',
-        '{"message":"first","@timestamp":"2026-11-28T01:00:00Z"}',
-        '{"delete":{"_id":"x"}}',
-        '{"update":{"_id":"y"}}',
-        '{"doc":{}}',
-        '{"index":{"_index":"own"}}',
-        '{"message":"last","@timestamp":"2026-11-28T01:00:00Z"}', // no line feed behind it
-    ].join('\n');
-    for (const method of ['POST', 'PUT']) {
-        const answer = await request(server, { method, path: '/logs-x/_bulk', body });
+    const body = (hour: string): string =>
+        [
+            '{"create":{}}',
+            `{"message":"first","@timestamp":"2026-11-28T${hour}:00:00Z"}`,
+            '{"delete":{"_id":"x"}}',
+            '{"update":{"_id":"y"}}',
+            '{"doc":{}}',
+            '{"index":{"_index":"own"}}',
+            `{"message":"last","@timestamp":"2026-11-28T${hour}:00:00Z"}`, // no line feed behind it
+        ].join('\n');
+    for (const [method, hour] of [
+        ['POST', '01'],
+        ['PUT', '02'], // the same bytes would be the same logs
+    ] as const) {
+        const answer = await request(server, { method, path: '/logs-x/_bulk', body: body(hour) });
         assert.equal(answer.status, 200, answer.text);
         const { errors, items } = answer.json();
         assert.equal(errors, true);
@@ -802,6 +991,7 @@ const FULL: Refusal[] = [
         retryAfter: '3',
         body: /^\{.*"message":"the queue holds as much as QUEUE_MAX_BYTES allows/,
     },
+    { capture: 'loki4j-2.1.0', status: 503 },
     // Any answer would lose them: rsyslog looks at none, and only waits if the connection breaks.
     { capture: 'rsyslog-es-bulk-8.2302.0', status: 'reset' },
     { capture: 'es-py-bulk-9.5.1', status: 'reset' },

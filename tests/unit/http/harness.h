@@ -194,6 +194,7 @@ static const struct http_route harness_routes[] = {
     {"POST", "/later", handle_later, .flags = 0},
     {"GET", "/slash/", handle_static, .flags = 0},
     {"POST", "/told-by-bytes", handle_echo, .flags = HTTP_ROUTE_CODED_BY_BYTES},
+    {"POST", "/other-codings", handle_echo, .flags = HTTP_ROUTE_OTHER_CODINGS},
     {"POST", "/own", handle_echo, .refuse = refuse_in_own_words, .data = "own words"},
     {"POST", "/reset", handle_reset, .flags = 0},
     {0},

@@ -273,6 +273,16 @@ static void test_a_route_may_say_that_bodies_tell_their_coding(void **state)
            "200 |{}|\n200 |static|\n");
 }
 
+static void test_a_route_may_undo_codings_itself(void **state)
+{
+    expect("POST /other-codings HTTP/1.1\r\n" HOST "Content-Encoding: snappy\r\n"
+           "Content-Length: 2\r\n\r\nxy" GET("/static"),
+           "200 |xy|\n200 |static|\n");
+    expect("POST /other-codings HTTP/1.1\r\n" HOST "Content-Encoding: zstd\r\n"
+           "Content-Length: 4\r\n\r\nabcd",
+           "400 |{\"detail\":\"the body is not valid zstd: Unknown frame descriptor\"}|\n");
+}
+
 #define OWN "[X-Own: 1] [X-Two: 2] |own words|\n"
 
 static void test_a_route_refuses_in_its_own_words(void **state)
@@ -756,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_answers_keep_the_order_of_requests),
         cmocka_unit_test(test_empty_lines_before_a_request_are_skipped),
         cmocka_unit_test(test_a_route_may_say_that_bodies_tell_their_coding),
+        cmocka_unit_test(test_a_route_may_undo_codings_itself),
         cmocka_unit_test(test_a_route_refuses_in_its_own_words),
         cmocka_unit_test(test_a_reset_is_no_answer_and_the_end),
         cmocka_unit_test(test_a_refusal_may_be_a_reset),
