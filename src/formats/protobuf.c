@@ -13,7 +13,7 @@ static bool fail(struct protobuf *p, const char *error)
     return false;
 }
 
-static bool read_varint(struct protobuf *p, uint64_t *value)
+static bool read_long_varint(struct protobuf *p, uint64_t *value)
 {
     size_t left = (size_t)(p->end - p->at);
 
@@ -30,6 +30,15 @@ static bool read_varint(struct protobuf *p, uint64_t *value)
         }
     }
     return fail(p, "a number goes on behind the end");
+}
+
+/* Most keys, lengths and numbers have one byte. */
+static inline bool read_varint(struct protobuf *p, uint64_t *value)
+{
+    if (p->at == p->end || *p->at >= VARINT_MORE)
+        return read_long_varint(p, value);
+    *value = *p->at++;
+    return true;
 }
 
 static bool read_fixed(struct protobuf *p, size_t len, uint64_t *value)
@@ -82,7 +91,7 @@ bool protobuf_next(struct protobuf *p, struct protobuf_field *f)
 size_t protobuf_count(struct slice message, const uint32_t *keys)
 {
     struct protobuf p;
-    struct protobuf_field f;
+    struct protobuf_field f = {.key = 0};
     size_t n = 0;
 
     protobuf_begin(&p, message);

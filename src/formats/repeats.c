@@ -4,8 +4,9 @@
 
 void repeats_begin(struct repeats *r, struct slice request, size_t logs)
 {
-    r->hash[0] = hash_long(HASH_BASIS, request);
-    r->hash[1] = hash_long(~HASH_BASIS, request);
+    /* Requests that are mixed up have one hash of 64 bits, and logs of one time and number. */
+    r->hash[1] = hash_long(HASH_BASIS, request);
+    r->hash[0] = hash_mix(r->hash[1]);
     r->single = logs == 1;
 }
 
