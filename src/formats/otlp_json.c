@@ -125,7 +125,7 @@ static int append_double(struct otlp_request *r, struct slice name, yyjson_val *
 
 static int append_key_value(struct otlp_request *r, yyjson_val *key_value)
 {
-    struct slice key;
+    struct slice key = {NULL, 0};
     int error = get_text(r, key_value, "key", &key);
 
     if (!error && !yyjson_is_obj(key_value))
@@ -206,7 +206,7 @@ static int append_id(struct otlp_request *r, yyjson_val *log, const char *member
                      struct slice name, size_t len)
 {
     struct buffer *bytes = &r->memory->body; /* which is not in use as yet */
-    struct slice text;
+    struct slice text = {NULL, 0};
     int error = get_text(r, log, member_name, &text);
 
     if (error || text.len == 0)
@@ -270,7 +270,7 @@ static int read_log(struct otlp_request *r, yyjson_val *value)
 static int read_scope_logs(struct otlp_request *r, yyjson_val *scope_logs)
 {
     yyjson_val *scope = member(scope_logs, "scope");
-    struct slice name, version;
+    struct slice name = {NULL, 0}, version = {NULL, 0};
     yyjson_arr_iter logs;
     int error;
 

@@ -80,6 +80,8 @@ static int read_any(struct otlp_request *r, struct slice message, struct protobu
         case ANY_BYTES:
             *value = f;
             break;
+        default:
+            break;
         }
     }
     return end_of(r, &p);
@@ -233,6 +235,8 @@ static int read_log(struct otlp_request *r, struct slice message)
             break;
         case LOG_EVENT_NAME:
             log.event_name = f.bytes;
+            break;
+        default:
             break;
         }
     }
