@@ -98,8 +98,10 @@ struct slice format_capture(const char *name)
 
     snprintf(path, sizeof(path), "%s/../captures/%s", vectors ? vectors : "tests/vectors", name);
     FILE *file = fopen(path, "rb");
-    if (!file)
+    if (!file) {
         fail_msg("%s is not there", path);
+        return (struct slice){NULL, 0};
+    }
 
     size_t capacity = 1 << 20;
     char *data = malloc(capacity);
