@@ -128,8 +128,9 @@ void record_draft_fail(struct record_draft *d, int error)
 /* `text` without what may not be in it: itself, or a copy in `room`, which was empty. */
 static struct slice repair(struct record_draft *d, struct slice text, struct buffer *room)
 {
+    if (d->clean)
+        return text;
     const char *nul = text.len ? memchr(text.data, '\0', text.len) : NULL;
-
     if (!nul && utf8_valid(text))
         return text;
     while (nul) {
@@ -363,7 +364,9 @@ static void append_json(struct record_draft *d, struct slice name, yyjson_val *v
 
 void record_draft_json(struct record_draft *d, struct slice name, yyjson_val *value)
 {
+    d->clean = true; /* its reader has seen to that */
     append_json(d, name, value);
+    d->clean = false;
 }
 
 void record_draft_open(struct record_draft *d, struct slice name, enum record_draft_kind kind)

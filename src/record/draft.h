@@ -55,7 +55,8 @@ struct record_draft {
     size_t values;                                    /* names among them */
     size_t huge_digits;                               /* record_number_judge's */
     bool repeats;                                     /* a name may be there twice */
-    size_t nul_characters;                            /* replaced, since record_draft_init */
+    bool clean;            /* what is added is known to be UTF-8 without U+0000 */
+    size_t nul_characters; /* replaced, since record_draft_init */
     int error;
     struct errbuf why;
 };
@@ -109,7 +110,8 @@ void record_draft_double(struct record_draft *d, struct slice name, double value
 /* `number` is the text of a JSON number: it keeps its digits. */
 void record_draft_number(struct record_draft *d, struct slice name, struct slice number);
 
-/* A value of a document that was read with json_doc_read_cleaned. */
+/* A value of a document that was read with json_doc_read_cleaned; `name` is of such a one, too, or
+ * a constant: neither is looked at for what is no UTF-8. */
 void record_draft_json(struct record_draft *d, struct slice name, yyjson_val *value);
 
 void record_draft_open(struct record_draft *d, struct slice name, enum record_draft_kind kind);
