@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 
-import { type Logmill, ROOT, eventually, shared } from '../support/harness';
+import { type Logmill, ROOT, eventually, freePort, scenario, shared } from '../support/harness';
 import { type Log, page } from '../support/logs';
 
 const LOGS = 500;
@@ -25,12 +25,14 @@ function node(): string {
     return existsSync(own) ? own : process.execPath;
 }
 
-async function run(client: string, server: Logmill): Promise<void> {
-    await promisify(execFile)(
+/** What it says on stdout. */
+async function run(client: string, port: number, ...more: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(
         node(),
-        [path.join(FOLDER, 'send.cjs'), client, String(server.port), String(LOGS)],
+        [path.join(FOLDER, 'send.cjs'), client, String(port), String(LOGS), ...more],
         { timeout: CLIENT_TIMEOUT_MS },
     );
+    return stdout;
 }
 
 /** All logs whose message is of `client`, by its number. */
@@ -98,7 +100,7 @@ const CLIENTS: Client[] = [
 for (const client of CLIENTS) {
     check(`${client.name}: all that it was told is safe is there, once`, async (server) => {
         const begun = Date.now();
-        await run(client.name, server);
+        await run(client.name, server.port);
         const logs = await sent(client.name, server);
         assert.equal(logs.length, LOGS);
         const missing = new Set(Array.from({ length: LOGS }, (_, n) => n));
@@ -119,3 +121,27 @@ for (const client of CLIENTS) {
 }
 
 end();
+
+/* Those that tell which logs are safe. */
+for (const name of ['otlp-json', 'otlp-proto', 'elasticsearch', 'splunk']) {
+    scenario(`${name}: what it was told is safe survives kill -9, and is there once`, async (lab) => {
+        const settings = { PORT: String(await freePort()) };
+        const folder = lab.folder();
+        const first = await lab.start({ settings }, folder);
+        const client = run(name, first.port, 'slow');
+        client.catch(() => {}); // it is looked at below
+        await eventually('the first logs', async () => {
+            return (await page(first, 'limit=1')).logs.length > 0;
+        });
+        await first.kill();
+        const second = await lab.start({ settings }, folder);
+        const told = JSON.parse(await client) as number[];
+        assert.ok(told.length > 0);
+        await eventually('all that is safe', async () => {
+            const { logs } = await page(second, `limit=1000&q=${name}`);
+            const there = logs.map((log) => log.message).sort();
+            assert.equal(new Set(there).size, there.length, 'none is there twice');
+            return told.every((n) => there.includes(`${name} ${n}`));
+        });
+    });
+}
