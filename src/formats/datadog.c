@@ -82,7 +82,7 @@ static int take_object(struct parse *p, yyjson_val *object)
     record_draft_again(d, &p->mark);
     members_put(d, object, &members);
     if (members.time_key)
-        repeats_name(&p->repeats, d, p->number, members_below_ms(&members));
+        repeats_name_at(&p->repeats, d, p->number, members.time_us, members.below_us);
     int error = record_draft_finish(d, p->arrival_us, &record, &why);
     if (error == LM_EINVAL)
         return refuse_object(p, why.text);

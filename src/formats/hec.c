@@ -193,7 +193,7 @@ static int put_event(struct parse *p, yyjson_val *root, yyjson_val *event, bool 
         if (has_time) /* then its own is one more attribute */
             members.time_key = NULL;
         else if (members.time_key)
-            repeats_name(&p->repeats, &m->draft, p->number, members_below_ms(&members));
+            repeats_name_at(&p->repeats, &m->draft, p->number, members.time_us, members.below_us);
         level = members.level;
         members_put(&m->draft, event, &members);
     } else if (yyjson_is_str(event)) {
@@ -235,7 +235,7 @@ static int take_event(struct parse *p, yyjson_val *root)
         return error;
     if (time.len) {
         members_put_time(d, us, below_us);
-        repeats_name(&p->repeats, d, p->number, us % 1000 != 0 || below_us != 0);
+        repeats_name_at(&p->repeats, d, p->number, us, below_us);
     }
     return finish(p);
 }

@@ -84,7 +84,8 @@ static int take_object(struct parse *p, yyjson_val *object)
     record_draft_begin(&p->memory->draft);
     members_put(&p->memory->draft, object, &members);
     if (members.time_key)
-        repeats_name(&p->repeats, &p->memory->draft, p->number, members_below_ms(&members));
+        repeats_name_at(&p->repeats, &p->memory->draft, p->number, members.time_us,
+                        members.below_us);
     return finish(p);
 }
 

@@ -49,12 +49,6 @@ struct members members_find(yyjson_val *object, const struct members_first *firs
  */
 void members_put(struct record_draft *d, yyjson_val *object, const struct members *m);
 
-/* For repeats_name: whether the time that was found says more than milliseconds. */
-static inline bool members_below_ms(const struct members *m)
-{
-    return m->time_us % 1000 != 0 || m->below_us != 0;
-}
-
 /* Gives `d` a time and what it leaves out. */
 void members_put_time(struct record_draft *d, int64_t us, unsigned below_us);
 

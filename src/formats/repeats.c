@@ -30,3 +30,12 @@ void repeats_name(const struct repeats *r, struct record_draft *d, size_t number
     if (!r->single || below_ms)
         record_draft_within(d, r->hash, number);
 }
+
+void repeats_name_at(const struct repeats *r, struct record_draft *d, size_t number, int64_t us,
+                     unsigned below_us)
+{
+    enum { US_PER_S = 1000000, US_PER_MS = 1000 };
+
+    if (us % US_PER_S != 0 || below_us != 0)
+        repeats_name(r, d, number, us % US_PER_MS != 0 || below_us != 0);
+}

@@ -33,4 +33,11 @@ size_t repeats_lines(struct slice body, size_t most);
  * that are no whole millisecond. */
 void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms);
 
+/*
+ * The same for protocols whose times are of any clock: nothing if the time is a whole second, since
+ * clocks of seconds are common, and two copies of a program write the same lines in one.
+ */
+void repeats_name_at(const struct repeats *r, struct record_draft *d, size_t number, int64_t us,
+                     unsigned below_us);
+
 #endif

@@ -123,6 +123,9 @@ static void a_request_that_comes_again_is_known(void **state)
     assert_true(format_run_is_known(&run, "{\"event\":{\"ts\":1795827118.500001}}"));
     assert_false(format_run_is_known(&run, "{" AT "\"event\":\"a\"}\n")); /* a loop may write it */
     assert_false(format_run_is_known(&run, "{\"event\":\"a\"}{\"event\":\"a\"}"));
+    /* Two copies of a program write the same lines in a second. */
+    assert_false(format_run_is_known(&run, "{\"time\":1795827118,\"event\":\"a\"}"
+                                           "{\"time\":1795827118,\"event\":\"a\"}"));
 }
 
 static void every_refusal_has_a_text_and_a_code(void **state)

@@ -218,6 +218,8 @@ static void a_body_that_comes_again_is_known(void **state)
     assert_false(format_run_is_known(&run, "[" MS "]"));
     assert_false(format_run_is_known(&run, "{\n\"time\":\"2026-11-28T01:00:00Z\"\n}"));
     assert_false(format_run_is_known(&run, "{}\n{}"));
+    /* Two copies of a program write the same lines in a second. */
+    assert_false(format_run_is_known(&run, "{\"ts\":1795827118}\n{\"ts\":1795827118}"));
     assert_false(format_run_is_known(&run, "a\nb"));
     format_run_end(&run);
 }
