@@ -224,6 +224,20 @@ static int append_id(struct otlp_request *r, yyjson_val *log, const char *member
     return 0;
 }
 
+/* The text of a kvlistValue that is its message; empty if there is none. */
+static struct slice find_message(yyjson_val *list)
+{
+    yyjson_arr_iter items = yyjson_arr_iter_with(member(list, "values"));
+
+    for (yyjson_val *item; (item = yyjson_arr_iter_next(&items));) {
+        yyjson_val *text = member(member(item, "value"), "stringValue");
+
+        if (yyjson_is_str(text) && otlp_is_message(json_text(member(item, "key"))))
+            return json_text(text);
+    }
+    return (struct slice){NULL, 0};
+}
+
 static int read_body(struct otlp_request *r, yyjson_val *any, struct slice *text)
 {
     yyjson_val *string = member(any, "stringValue");
@@ -236,7 +250,9 @@ static int read_body(struct otlp_request *r, yyjson_val *any, struct slice *text
         return 0;
     size_t began = otlp_body(r);
     int error = append_any(r, OTLP_BODY, any);
-    *text = otlp_body_end(r, began);
+    *text = find_message(member(any, "kvlistValue"));
+    if (!text->len)
+        *text = otlp_body_end(r, began);
     return error;
 }
 

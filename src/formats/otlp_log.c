@@ -47,6 +47,13 @@ int otlp_scope_end(struct otlp_request *r, struct slice name, struct slice versi
 
 /* ---- Values that JSON has not ---- */
 
+/* As receivers of the Collector call it, those of journald and Windows' events among them. */
+bool otlp_is_message(struct slice name)
+{
+    return slice_equal(name, SLICE_LITERAL("message")) || slice_equal(name, SLICE_LITERAL("msg")) ||
+           slice_equal(name, SLICE_LITERAL("MESSAGE"));
+}
+
 size_t otlp_body(const struct otlp_request *r)
 {
     return r->draft->attributes.len;

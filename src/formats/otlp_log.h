@@ -58,9 +58,11 @@ int otlp_log_end(struct otlp_request *r,
                  const struct otlp_log *log) LM_MUST_CHECK; /* to the sink */
 
 /*
- * A body that is no text is kept as the attribute "body", and its JSON is the message: what is
- * written into r->draft between the two, under that name. The message lives until the next log.
+ * A body that is no text is kept as the attribute "body". Its message is the text of its first
+ * member of which otlp_is_message says that it is one; of others its JSON: what is written into
+ * r->draft between the two below, under that name, which lives until the next log.
  */
+bool otlp_is_message(struct slice name);
 extern const struct slice OTLP_BODY;
 size_t otlp_body(const struct otlp_request *r);
 struct slice otlp_body_end(struct otlp_request *r, size_t began);

@@ -89,20 +89,29 @@ static int read_any(struct otlp_request *r, struct slice message, struct protobu
 
 static int append_any(struct otlp_request *r, struct slice name, struct slice message);
 
-static int append_key_value(struct otlp_request *r, struct slice message)
+static int read_key_value(struct otlp_request *r, struct slice message, struct slice *key,
+                          struct slice *value)
 {
-    struct slice key = {NULL, 0}, value = {NULL, 0};
     struct protobuf p;
     struct protobuf_field f;
 
+    *key = *value = (struct slice){NULL, 0};
     protobuf_begin(&p, message);
     while (protobuf_next(&p, &f)) {
         if (f.key == KEY_VALUE_KEY)
-            key = f.bytes;
+            *key = f.bytes;
         else if (f.key == KEY_VALUE_VALUE)
-            value = f.bytes;
+            *value = f.bytes;
     }
-    return p.error ? end_of(r, &p) : append_any(r, key, value);
+    return end_of(r, &p);
+}
+
+static int append_key_value(struct otlp_request *r, struct slice message)
+{
+    struct slice key, value;
+    int error = read_key_value(r, message, &key, &value);
+
+    return error ? error : append_any(r, key, value);
 }
 
 static int append_list(struct otlp_request *r, struct slice name, const struct protobuf_field *list)
@@ -174,6 +183,21 @@ static int append_attributes(struct otlp_request *r, struct slice message, uint3
 
 /* ---- A log ---- */
 
+/* The text of a KeyValueList that is its message; empty if there is none. */
+static struct slice find_message(struct otlp_request *r, struct slice list)
+{
+    struct slice key, value;
+    struct protobuf p;
+    struct protobuf_field f, any;
+
+    protobuf_begin(&p, list);
+    while (protobuf_next(&p, &f))
+        if (f.key == LIST_VALUES && !read_key_value(r, f.bytes, &key, &value) &&
+            otlp_is_message(key) && !read_any(r, value, &any) && any.key == ANY_STRING)
+            return any.bytes;
+    return (struct slice){NULL, 0};
+}
+
 static int read_body(struct otlp_request *r, struct slice message, struct slice *text)
 {
     struct protobuf_field value;
@@ -187,7 +211,10 @@ static int read_body(struct otlp_request *r, struct slice message, struct slice 
     }
     size_t began = otlp_body(r);
     error = append_any(r, OTLP_BODY, message);
-    *text = otlp_body_end(r, began);
+    if (value.key == ANY_KVLIST)
+        *text = find_message(r, value.bytes);
+    if (!text->len)
+        *text = otlp_body_end(r, began);
     return error;
 }
 

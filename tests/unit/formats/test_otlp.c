@@ -196,11 +196,34 @@ static void a_body_that_is_no_text_is_kept_and_shown(void **state)
     expect_log("\"body\":{\"arrayValue\":{\"values\":[{\"intValue\":1},{}]}},"
                "\"attributes\":[{\"key\":\"a\",\"value\":{\"stringValue\":\":\"}}]",
                "info", "[1,null]", NULL, "{\"a\":\":\",\"body\":[1,null]}");
+    expect_log("\"body\":{\"kvlistValue\":{\"values\":["
+               "{\"key\":\"n\",\"value\":{\"intValue\":1}},"
+               "{\"key\":\"msg\",\"value\":{\"intValue\":2}},"
+               "{\"key\":\"MESSAGE\",\"value\":{\"stringValue\":\"paid\"}}]}}",
+               "info", "paid", NULL, "{\"body\":{\"n\":1,\"msg\":2,\"MESSAGE\":\"paid\"}}");
     expect_log("\"body\":{\"kvlistValue\":{}}", "info", "{}", NULL, "{\"body\":{}}");
     expect_log("\"body\":{}", "info", "", NULL, "");
     expect_log("\"body\":null", "info", "", NULL, "");
     expect_refused("\"body\":\"text\"",
                    "a value is no object like {\\\"stringValue\\\":\\\"…\\\"}");
+}
+
+/* The same in protobuf, the value before its key. */
+static void a_message_within_a_body_is_shown(void **state)
+{
+    static const char body[] =
+        "\x0a\x1f\x12\x1d\x12\x1b\x2a\x19\x32\x17" /* down to a kvlist of two members */
+        "\x0a\x0f\x12\x06\x0a\x04paid\x0a\x05"
+        "errno" /* none of its names */
+        "\x0a\x04\x0a\x02no";
+    static const char shown[] = "\x0a\x1b\x12\x19\x12\x17\x2a\x15\x32\x13"
+                                "\x0a\x11\x12\x06\x0a\x04paid\x0a\x07message";
+
+    assert_int_equal(format_run(&pb, SLICE_LITERAL(body)), 0);
+    format_run_expect(&pb, 0, "info", "{\"errno\":\"paid\",\"no\":null}", NULL,
+                      "{\"body\":{\"errno\":\"paid\",\"no\":null}}");
+    assert_int_equal(format_run(&pb, SLICE_LITERAL(shown)), 0);
+    format_run_expect(&pb, 0, "info", "paid", NULL, "{\"body\":{\"message\":\"paid\"}}");
 }
 
 static void a_value_is_what_it_says(void **state)
@@ -489,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_time_is_a_number_or_its_text),
         cmocka_unit_test(ids_are_hexadecimal_or_base64),
         cmocka_unit_test(a_body_that_is_no_text_is_kept_and_shown),
+        cmocka_unit_test(a_message_within_a_body_is_shown),
         cmocka_unit_test(a_value_is_what_it_says),
         cmocka_unit_test(numbers_beside_a_log_are_kept_unless_they_are_0),
         cmocka_unit_test(a_log_has_its_own_resource_and_scope),
