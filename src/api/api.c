@@ -21,6 +21,7 @@ static const struct http_route routes[] = {
     {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/", receive_routes_root, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/assets/{file}", web_routes_get, .flags = 0},
     {"GET", "/openapi.json", web_routes_get, .flags = 0},
     {"GET", "/docs", web_routes_get, .flags = HTTP_ROUTE_PAGE},

@@ -63,6 +63,8 @@ void ingest_routes_post_logs(struct http_request *req, void *thread);
 
 /* receive_routes.c: what it adds to the table of routes; a NULL method ends it. */
 extern const struct http_route receive_routes[];
+/* GET / is the page for who takes HTML, and what Elasticsearch says of itself for all others. */
+void receive_routes_root(struct http_request *req, void *thread);
 
 /* read_routes.c */
 void read_routes_list(struct http_request *req, void *thread);

@@ -125,8 +125,7 @@ static void constant(struct http_request *req, void *thread)
     respond_constant(req, http_request_route(req)->data);
 }
 
-/* GET / is the page for who takes HTML, and what Elasticsearch says of itself for all others. */
-static void root(struct http_request *req, void *thread)
+void receive_routes_root(struct http_request *req, void *thread)
 {
     struct slice header = http_request_header(req, "accept");
     struct accept_item item;
@@ -177,7 +176,6 @@ const struct http_route receive_routes[] = {
     {"POST", "/insert/jsonline", TAKES(jsonline)},
 
     /* Elasticsearch */
-    {"GET", "/", root, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/_license", constant, .data = &elastic_license},
     {"GET", "/_xpack", constant, .data = &elastic_xpack},
     {"GET", "/_cluster/health", constant, .data = &elastic_health},
