@@ -80,7 +80,7 @@ static const struct name *name_of(struct slice text)
 /* Whether `text` is one of `names`, which have commas between them. */
 static bool is_among(struct slice names, struct slice text)
 {
-    while (names.len > 0)
+    for (size_t i = 0; i < MEMBERS_FIRST_MAX && names.len > 0; i++)
         if (slice_equal(slice_trim(slice_cut(&names, ',')), text))
             return true;
     return false;

@@ -25,7 +25,11 @@
 #include "base/slice.h"
 #include "record/draft.h"
 
-/* Names that come before those of the table: one or more with commas between them; empty: none. */
+/* Each member of each log is compared with so many names that a request has for one role. */
+enum { MEMBERS_FIRST_MAX = 8 };
+
+/* Names that come before those of the table: one or more with commas between them, of which
+ * MEMBERS_FIRST_MAX are looked at; empty: none. */
 struct members_first {
     struct slice message;
     struct slice time;

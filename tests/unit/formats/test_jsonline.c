@@ -135,6 +135,10 @@ static void fields_that_the_request_names_come_first(void **state)
     (void)state;
     assert_log(&jsonline_insert, parameters, "{\"msg\":\"other\",\"note\":\"m\"}", "info", "m",
                "{\"msg\":\"other\"}");
+    /* A head has room for thousands, and each member of each log is compared. */
+    static const char *const many[] = {"_msg_field", "a,b,c,d,e,f,g,h,i", NULL};
+    assert_log(&jsonline_insert, many, "{\"h\":\"m\"}", "info", "m", "");
+    assert_log(&jsonline_insert, many, "{\"i\":\"m\"}", "info", "", "{\"i\":\"m\"}");
     format_run_begin(&run, &jsonline_auto);
     run.parameters = parameters;
     assert_int_equal(
