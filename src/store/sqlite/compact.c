@@ -93,6 +93,7 @@ static bool is_done(const struct source *s)
 
 static bool is_alive(const struct source *s, size_t row)
 {
+    CHECK(s->alive); /* as long as it is open */
     return s->alive[row / 64] >> row % 64 & 1;
 }
 
