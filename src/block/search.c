@@ -378,6 +378,7 @@ static int search_pool(struct search *s, uint32_t number, bool *any, struct errb
             return LM_ENOMEM;
         if (!pool->columns)
             error = block_pool(s->reader, all, number, err);
+        CHECK(error || pool->columns);
         for (uint32_t k = 0; k < pool->slots && !error; k++)
             if (fits(s, pool->sorts[k], 0))
                 error = search_slot(s, pool, k, s->held[number], err);
@@ -476,6 +477,7 @@ static int search_cuts(struct search *s, uint32_t t, bool *any, struct errbuf *e
         return LM_ENOMEM;
     if (!pool->columns)
         error = block_pool(s->reader, all, all->templates[t].pool, err);
+    CHECK(error || pool->columns);
     for (unsigned i = 0; i < cuts.len && !error; i++) {
         const struct cut *cut = &cuts.items[i];
         struct slice digits =
