@@ -165,6 +165,8 @@ static void a_wrong_body_for_whose_answer_is_no_room_is_told(void)
     account_give(account, taken);
 }
 
+#ifdef LOGMILL_FAULTS
+
 /* Each allocation as large as an input fails in turn, and then all from it on: the body is taken,
  * or it is told that there was no memory, which the client may try again. */
 static void a_body_for_which_there_is_no_memory_is_told(void)
@@ -189,6 +191,8 @@ static void a_body_for_which_there_is_no_memory_is_told(void)
         assert_good_logs();
     }
 }
+
+#endif
 
 static void the_error_of_the_sink_ends_it(void)
 {
@@ -284,7 +288,9 @@ static const struct promise {
     PROMISE(its_logs_come_out_of_the_queue_as_they_went_in),
     PROMISE(a_wrong_body_is_answered_by_the_format),
     PROMISE(a_wrong_body_for_whose_answer_is_no_room_is_told),
+#ifdef LOGMILL_FAULTS
     PROMISE(a_body_for_which_there_is_no_memory_is_told),
+#endif
     PROMISE(the_error_of_the_sink_ends_it),
     PROMISE(any_bytes_are_taken_or_refused),
     PROMISE(the_limits_of_a_log_hold),
