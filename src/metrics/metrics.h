@@ -17,7 +17,7 @@
 /* X(symbol, name, labels or "", help). Counters of one name stand together. */
 #define METRICS_COUNTERS(X)                                                                        \
     X(METRIC_LOGS_ACCEPTED, "logmill_logs_accepted_total", "",                                     \
-      "Logs that were durable in the queue when their client was told so.")                   \
+      "Logs that were durable in the queue when their client was told so.")                        \
     X(METRIC_LOGS_REFUSED_INVALID, "logmill_logs_refused_total", "reason=\"invalid\"",             \
       "Requests to take logs that were refused, by reason.")                                       \
     X(METRIC_LOGS_REFUSED_TOO_LARGE, "logmill_logs_refused_total", "reason=\"too_large\"", "")     \
