@@ -428,6 +428,7 @@ static void a_resource_past_a_limit_refuses_the_request(void **state)
     buffer_release(&b);
 }
 
+#ifdef LOGMILL_FAULTS
 /* Each allocation fails in turn: what is taken then has all its values. */
 static void no_log_is_taken_of_which_a_value_found_no_memory(void **state)
 {
@@ -460,6 +461,7 @@ static void no_log_is_taken_of_which_a_value_found_no_memory(void **state)
         free((char *)body.data);
     }
 }
+#endif
 
 /* ---- A request that comes again ---- */
 
@@ -522,7 +524,9 @@ int main(void)
         cmocka_unit_test(the_answer_says_nothing_in_the_type_of_the_request),
         cmocka_unit_test(values_are_nested_up_to_the_limit_of_a_log),
         cmocka_unit_test(a_resource_past_a_limit_refuses_the_request),
+#ifdef LOGMILL_FAULTS
         cmocka_unit_test(no_log_is_taken_of_which_a_value_found_no_memory),
+#endif
         cmocka_unit_test(a_request_that_comes_again_gives_the_same_logs),
         cmocka_unit_test(a_log_without_a_time_or_alone_with_milliseconds_is_another_each_time),
     };
