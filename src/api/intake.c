@@ -296,9 +296,12 @@ static void answer_refused(const struct post *p, int error)
         refuse_too_large(p, REFUSED_LOG_TOO_LARGE, RECORD_BYTES_MAX);
         break;
     case LM_ETOOBIG:
-        refuse_too_large(
-            p, limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
-            limits->max_message_bytes);
+        if (p->ticket.bytes > ingest_bytes_max(p->intake->ingest))
+            refuse_too_large(p, REFUSED_LOGS_TOO_LARGE, ingest_bytes_max(p->intake->ingest));
+        else
+            refuse_too_large(
+                p, limits->atomic_send ? REFUSED_MESSAGE_TOO_LARGE : REFUSED_MESSAGES_TOO_LARGE,
+                limits->max_message_bytes);
         break;
     default:
         refuse_overload(p, error);
@@ -401,6 +404,8 @@ static int parse(struct post *p)
                                            .request = &asked.request,
                                            .wrong = &intake->wrong,
                                            .told = p->format->tells_each ? &p->told : NULL};
+
+    buffer_clear(&intake->wrong); /* of another body */
     int error = p->format->parse(http_request_body(p->req), &options, add_record, p, &p->counts);
 
     if (asked.error)
@@ -423,6 +428,7 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
     error = parse(p);
     if (error)
         goto refuse;
+    buffer_release(&intake->wrong); /* what was left out */
     p->ticket.has_room = http_reserve_answer(req);
     error = p->ticket.has_room ? 0 : LM_ENOMEM;
     if (error)

@@ -16,6 +16,8 @@
 enum {
     MESSAGE_BYTES_TARGET = 256 << 10, /* a message this large takes no further log */
     SEND_BYTES_MAX = 4 << 20,         /* a send of several messages is closed past this size */
+    UNPAID_BYTES_MAX = 64 << 10,      /* of a ticket that is growing */
+    RECORD_OWN_BYTES = 64,            /* of a log beside its texts */
     SAY_FAILURE_S = 10,               /* between two diagnostics about sends that fail */
     SPARE_MESSAGE_BYTES = 256 << 10,  /* a batch that grew past this is not kept for reuse */
 };
@@ -332,6 +334,7 @@ void ingest_open(struct ingest *in, struct ingest_ticket *t)
     CHECKED(ingest_check(in));
     t->in = in;
     t->logs = 0;
+    t->bytes = t->held = 0;
     t->begin = send_end(in->open);
     move_ticket(t, INGEST_TAKING);
 }
@@ -352,6 +355,38 @@ static int begin_next_send(struct ingest_ticket *t)
     return error;
 }
 
+size_t ingest_bytes_max(const struct ingest *in)
+{
+    return in->account->ceiling;
+}
+
+/* Bytes of a record as it stands in a message, about. */
+static size_t record_bytes(const struct record *r)
+{
+    return r->level.len + r->message.len + r->attributes.len + RECORD_OWN_BYTES;
+}
+
+/*
+ * Takes from the account what `t` has grown to. A format may make of a small body logs that are
+ * large together: what all of a stream have in common stands in each. Small tickets pay once, at
+ * the end.
+ */
+static int pay(struct ingest_ticket *t, const struct record *r)
+{
+    size_t lot;
+
+    t->bytes += record_bytes(r);
+    if (t->bytes <= t->held + UNPAID_BYTES_MAX)
+        return 0;
+    if (t->bytes > ingest_bytes_max(t->in))
+        return LM_ETOOBIG;
+    lot = t->bytes - t->held;
+    if (!account_take(t->in->account, lot))
+        return LM_EBUSY;
+    t->held += lot;
+    return 0;
+}
+
 /*
  * If the queue cannot make several messages durable together, a send is one message, and all
  * logs of a ticket are in it: a ticket that was refused must not be there by half.
@@ -362,8 +397,12 @@ int ingest_add(struct ingest_ticket *t, const struct record *r)
 
     CHECK(in->taking == t);
 
+    int error = pay(t, r);
+    if (error)
+        return error;
+
     struct batch *b = open_batch(in->open);
-    int error = batch_append(b, r);
+    error = batch_append(b, r);
     if (error == LM_ETOOBIG && in->limits.atomic_send) {
         if (b->count > 0)
             error = batch_append(send_add_batch(in->open), r);
@@ -383,6 +422,8 @@ void ingest_cancel(struct ingest_ticket *t)
 
     CHECKED(ingest_check(in));
     send_rewind(in->open, t->begin);
+    account_give(in->account, t->held);
+    t->held = 0;
     move_ticket(t, INGEST_NEW);
 }
 
@@ -393,8 +434,11 @@ int ingest_commit(struct ingest_ticket *t)
 
     CHECKED(ingest_check(in));
     CHECK(t->has_room && t->logs > 0);
-    if (!account_take(in->account, bytes))
+    if (bytes > t->held && !account_take(in->account, bytes - t->held))
         return LM_EBUSY;
+    if (bytes < t->held)
+        account_give(in->account, t->held - bytes);
+    t->held = 0; /* the send's from now on */
     in->open->bytes += bytes;
     send_add_ticket(in->open, t);
     move_ticket(t, INGEST_WAITING);

@@ -76,6 +76,8 @@ struct ingest_ticket {
     struct ingest_ticket *next; /* in its send, in the order of committing */
     struct ingest_mark begin;   /* of its records; they go on to where the next one's begin */
     size_t logs;
+    size_t bytes; /* of its records so far */
+    size_t held;  /* taken from the account for them, until they are committed or taken back */
 };
 
 /* `box` and `hold` belong to the loop of the thread that will use it; all arguments must outlive
@@ -93,8 +95,10 @@ void ingest_free(struct ingest *in);
 void ingest_open(struct ingest *in, struct ingest_ticket *t);
 
 /*
- * Adds a log; `r` is copied. Returns 0; LM_ETOOBIG if the queue does not take so much together
- * (ingest_limits); or LM_ENOMEM. After an error the ticket is to be cancelled.
+ * Adds a log; `r` is copied, and the account pays for it as the ticket grows. Returns 0; LM_ETOOBIG
+ * if the queue does not take so much together (ingest_limits), or if the account could never hold
+ * it (ingest_bytes_max); LM_EBUSY if it has no room now; or LM_ENOMEM. After an error the ticket is
+ * to be cancelled.
  */
 int ingest_add(struct ingest_ticket *t, const struct record *r) LM_MUST_CHECK;
 
@@ -109,6 +113,10 @@ int ingest_commit(struct ingest_ticket *t) LM_MUST_CHECK;
 
 /* What the queue takes together: for words about LM_ETOOBIG. */
 const struct queue_limits *ingest_limits(const struct ingest *in);
+
+/* Bytes of logs that one ticket may have: no more than the account can hold if nobody else is
+ * there. */
+size_t ingest_bytes_max(const struct ingest *in);
 
 /* Hands over what has gathered, as far as there are free slots. After each round of the loop. */
 void ingest_flush(struct ingest *in);

@@ -68,7 +68,7 @@ struct record_draft_mark record_draft_mark(const struct record_draft *d)
     };
 }
 
-void record_draft_again(struct record_draft *d, const struct record_draft_mark *mark)
+static void go_back(struct record_draft *d, const struct record_draft_mark *mark)
 {
     d->record = (struct record){.attributes = {NULL, 0}};
     d->has_time = d->has_id = false;
@@ -82,19 +82,25 @@ void record_draft_again(struct record_draft *d, const struct record_draft_mark *
     d->open[0] = (struct record_draft_level){.kind = RECORD_DRAFT_OBJECT, .used = mark->used};
     d->depth = 1;
     d->error = 0;
+}
+
+void record_draft_again(struct record_draft *d, const struct record_draft_mark *mark)
+{
+    go_back(d, mark);
     CHECKED(record_draft_check(d));
 }
 
 void record_draft_begin(struct record_draft *d)
 {
-    static const struct record_draft_mark nothing = {.len = 1};
+    struct record_draft_mark nothing = {.len = 0};
 
     buffer_clear(&d->attributes);
     buffer_append_char(&d->attributes, '{');
-    if (d->attributes.len == 0)
-        d->error = LM_ENOMEM;
-    else
-        record_draft_again(d, &nothing);
+    int error = buffer_error(&d->attributes);
+    nothing.len = d->attributes.len;
+    go_back(d, &nothing);
+    d->error = error;
+    CHECKED(record_draft_check(d));
 }
 
 /* The first error is the one that is told. */

@@ -243,6 +243,40 @@ static void a_log_larger_than_a_message_is_refused(void **state)
     assert_int_equal(owners[0].told, 0);
 }
 
+/* A small body may stand for logs that are large together. */
+static void a_ticket_pays_for_its_logs_as_it_grows(void **state)
+{
+    enum { TEXT = 2048, UNPAID = 128 << 10, MANY = 100000 };
+    static char text[TEXT + 1];
+    struct owner *o = &owners[0];
+    int error = 0;
+    size_t added = 0;
+
+    memset(text, 'x', TEXT);
+    ingest_open(in, &o->ticket);
+    for (int i = 0; !error && i < MANY; i++, added += TEXT) {
+        error = add(o, text);
+        assert_true(error || account_used(account) + UNPAID >= added);
+    }
+    assert_int_equal(error, LM_ETOOBIG);
+    assert_true(added < account->ceiling + UNPAID);
+    ingest_cancel(&o->ticket);
+    assert_int_equal(account_used(account), 0);
+
+    size_t others = account->ceiling - (1 << 20);
+    assert_true(account_take(account, others));
+    error = 0;
+    ingest_open(in, &o->ticket);
+    for (int i = 0; !error && i < MANY; i++)
+        error = add(o, text);
+    assert_int_equal(error, LM_EBUSY);
+    ingest_cancel(&o->ticket);
+    account_give(account, others);
+    take_one(o, text);
+    flush_until_told(1);
+    assert_int_equal(o->error, 0);
+}
+
 static void no_room_in_the_account_is_told_at_commit(void **state)
 {
     size_t taken = 0;
@@ -449,6 +483,7 @@ int main(void)
         WITH(a_cancelled_ticket_leaves_nothing_behind, ),
         WITH(a_ticket_of_many_logs_becomes_many_messages_of_one_send, ),
         WITH(a_log_larger_than_a_message_is_refused, ),
+        WITH(a_ticket_pays_for_its_logs_as_it_grows, ),
         WITH(no_room_in_the_account_is_told_at_commit, ),
         WITH(the_ticket_to_blame_is_refused_alone, _picky),
         WITH(messages_are_of_a_version_that_all_readers_know, _picky),
