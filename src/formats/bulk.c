@@ -269,7 +269,7 @@ static int take_document(struct parse *p, yyjson_val *document)
     if (p->has_id)
         record_draft_seed(draft, buffer_slice(&p->memory->seed));
     else if (members.time_key)
-        repeats_name_at(&p->repeats, draft, p->line, members.time_us, members.below_us);
+        repeats_name(&p->repeats, draft, p->line, members.time_us, members.below_us);
     int error = record_draft_finish(draft, p->arrival_us, &record, &why);
     if (error == LM_EINVAL || error == LM_EDATA) {
         told_refused(p, "document_parsing_exception",
@@ -355,7 +355,7 @@ static int parse(struct slice body, const struct format_options *options, record
     };
 
     *counts = (struct format_counts){0};
-    repeats_begin(&p.repeats, body, repeats_lines(body, 3) < 3 ? 1 : 2);
+    repeats_begin(&p.repeats, body);
     repeats_add(&p.repeats, p.path_index);
     buffer_clear(&m->action);
     m->draft.nul_characters = 0;

@@ -82,7 +82,7 @@ static int take_object(struct parse *p, yyjson_val *object)
     record_draft_again(d, &p->mark);
     members_put(d, object, &members);
     if (members.time_key)
-        repeats_name_at(&p->repeats, d, p->number, members.time_us, members.below_us);
+        repeats_name(&p->repeats, d, p->number, members.time_us, members.below_us);
     int error = record_draft_finish(d, p->arrival_us, &record, &why);
     if (error == LM_EINVAL)
         return refuse_object(p, why.text);
@@ -101,8 +101,6 @@ static int take_text(struct parse *p, struct slice text)
         return error == LM_EINVAL ? refuse_object(p, "no JSON") : error;
     yyjson_val *root = yyjson_doc_get_root(doc->doc);
     yyjson_arr_iter iter;
-    if (yyjson_arr_size(root) > 1)
-        p->repeats.single = false;
     if (!yyjson_arr_iter_init(root, &iter)) {
         error = take_object(p, root);
         p->number++;
@@ -146,7 +144,7 @@ static int parse(struct slice body, const struct format_options *options, record
     p.mark = record_draft_mark(&m->draft);
     int error = buffer_error(&m->draft.attributes); /* the next draft would not know of it */
     struct slice text = json_cut(&rest);
-    repeats_begin(&p.repeats, body, repeats_lines(rest, 1) ? 2 : 1);
+    repeats_begin(&p.repeats, body);
     repeats_add(&p.repeats, buffer_slice(&m->draft.attributes)); /* of another host, perhaps */
     if (!error && text.len == 0)
         error = refuse_object(&p, "no JSON");

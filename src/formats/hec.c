@@ -193,7 +193,7 @@ static int put_event(struct parse *p, yyjson_val *root, yyjson_val *event, bool 
         if (has_time) /* then its own is one more attribute */
             members.time_key = NULL;
         else if (members.time_key)
-            repeats_name_at(&p->repeats, &m->draft, p->number, members.time_us, members.below_us);
+            repeats_name(&p->repeats, &m->draft, p->number, members.time_us, members.below_us);
         level = members.level;
         members_put(&m->draft, event, &members);
     } else if (yyjson_is_str(event)) {
@@ -235,7 +235,7 @@ static int take_event(struct parse *p, yyjson_val *root)
         return error;
     if (time.len) {
         members_put_time(d, us, below_us);
-        repeats_name_at(&p->repeats, d, p->number, us, below_us);
+        repeats_name(&p->repeats, d, p->number, us, below_us);
     }
     return finish(p);
 }
@@ -261,10 +261,8 @@ static int parse_events(struct slice body, const struct format_options *options,
                         void *ctx, struct format_counts *counts)
 {
     struct parse p = parse_begin(options, sink, ctx, counts);
-    struct slice rest = body;
 
-    (void)json_cut(&rest);
-    repeats_begin(&p.repeats, body, repeats_lines(rest, 1) ? 2 : 1);
+    repeats_begin(&p.repeats, body);
     int error = take_events(&p, json_without_bom(body));
 
     counts->nul_characters += p.memory->draft.nul_characters;

@@ -84,8 +84,7 @@ static int take_object(struct parse *p, yyjson_val *object)
     record_draft_begin(&p->memory->draft);
     members_put(&p->memory->draft, object, &members);
     if (members.time_key)
-        repeats_name_at(&p->repeats, &p->memory->draft, p->number, members.time_us,
-                        members.below_us);
+        repeats_name(&p->repeats, &p->memory->draft, p->number, members.time_us, members.below_us);
     return finish(p);
 }
 
@@ -115,8 +114,6 @@ static int take_array(struct parse *p, yyjson_val *array)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(array);
     int error = 0;
-
-    p->repeats.single = yyjson_arr_size(array) == 1;
 
     for (yyjson_val *item; !error && (item = yyjson_arr_iter_next(&iter)); p->number++) {
         if (yyjson_is_obj(item))
@@ -173,7 +170,6 @@ static int take_whole(struct parse *p, struct slice body)
     yyjson_val *root = yyjson_doc_get_root(doc->doc);
     if (yyjson_is_arr(root))
         return take_array(p, root);
-    p->repeats.single = true;
     return take_object(p, root);
 }
 
@@ -198,7 +194,7 @@ static struct parse parse_begin(struct slice body, const struct format_options *
     };
 
     *counts = (struct format_counts){0};
-    repeats_begin(&p.repeats, body, repeats_lines(body, 2));
+    repeats_begin(&p.repeats, body);
     return p;
 }
 

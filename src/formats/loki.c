@@ -20,7 +20,6 @@ enum {
     NS_PER_US = 1000,
     NS_PER_S = 1000000000,
     US_PER_S = 1000000,
-    US_PER_MS = 1000,
     JSON_DEPTH_MAX = 128,
 };
 
@@ -180,7 +179,7 @@ static int end_entry(struct push *p, struct entry *e)
         record_draft_time(d, e->us);
         if (e->below_us)
             record_draft_unsigned(d, SLICE_LITERAL(TIME_BELOW_US_NAME), e->below_us);
-        repeats_name(&p->repeats, d, p->number, e->below_us || e->us % US_PER_MS);
+        repeats_name(&p->repeats, d, p->number, e->us, e->below_us);
     }
     p->number++;
     if (!error)
@@ -314,12 +313,11 @@ static int read_stream(struct push *p, struct slice bytes)
 
 static int read_protobuf(struct push *p, struct slice bytes)
 {
-    static const uint32_t path[] = {PUSH_STREAMS, STREAM_ENTRIES, 0};
     struct protobuf message;
     struct protobuf_field f;
     int error = 0;
 
-    repeats_begin(&p->repeats, bytes, protobuf_count(bytes, path));
+    repeats_begin(&p->repeats, bytes);
     protobuf_begin(&message, bytes);
     while (!error && protobuf_next(&message, &f))
         if (f.key == PUSH_STREAMS)
@@ -452,17 +450,6 @@ static int read_json_stream(struct push *p, yyjson_val *stream)
     return error ? error : read_entries(p, yyjson_obj_get(stream, "entries"), read_old_entry);
 }
 
-static size_t count_entries(yyjson_val *streams)
-{
-    yyjson_arr_iter iter = yyjson_arr_iter_with(streams);
-    size_t n = 0;
-
-    for (yyjson_val *stream; (stream = yyjson_arr_iter_next(&iter));)
-        n += yyjson_arr_size(yyjson_obj_get(stream, "values")) +
-             yyjson_arr_size(yyjson_obj_get(stream, "entries"));
-    return n;
-}
-
 static int read_json(struct push *p, struct slice body)
 {
     struct json_doc *d = &p->memory->doc;
@@ -480,7 +467,7 @@ static int read_json(struct push *p, struct slice body)
     yyjson_val *streams = yyjson_obj_get(yyjson_doc_get_root(d->doc), "streams");
     if (!yyjson_is_arr(streams))
         return errbuf_fail(&p->why, LM_EINVAL, "there is no array \"streams\"");
-    repeats_begin(&p->repeats, body, count_entries(streams));
+    repeats_begin(&p->repeats, body);
 
     yyjson_arr_iter iter = yyjson_arr_iter_with(streams);
     for (yyjson_val *stream; !error && (stream = yyjson_arr_iter_next(&iter));)

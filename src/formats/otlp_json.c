@@ -316,21 +316,6 @@ static int read_resource_logs(struct otlp_request *r, yyjson_val *resource_logs)
     return error;
 }
 
-/* What is wrong is found by the reading. */
-static size_t count_logs(yyjson_val *root)
-{
-    yyjson_arr_iter resources = yyjson_arr_iter_with(member(root, "resourceLogs"));
-    size_t n = 0;
-
-    for (yyjson_val *resource; (resource = yyjson_arr_iter_next(&resources));) {
-        yyjson_arr_iter scopes = yyjson_arr_iter_with(member(resource, "scopeLogs"));
-
-        for (yyjson_val *scope; (scope = yyjson_arr_iter_next(&scopes));)
-            n += yyjson_arr_size(member(scope, "logRecords"));
-    }
-    return n;
-}
-
 /* Says where and why `body` is no JSON. */
 static int explain(struct otlp_request *r, struct slice body)
 {
@@ -354,7 +339,7 @@ int otlp_json_read(struct otlp_request *r, struct slice body)
     if (!yyjson_is_obj(root))
         return fail(r, "the request", "object");
     error = get_array(r, root, "resourceLogs", &resources);
-    repeats_begin(&r->repeats, body, count_logs(root));
+    repeats_begin(&r->repeats, body);
     for (yyjson_val *resource; !error && (resource = yyjson_arr_iter_next(&resources));)
         error = read_resource_logs(r, resource);
     return error;

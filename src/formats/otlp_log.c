@@ -5,7 +5,7 @@
 
 const struct slice OTLP_BODY = SLICE_LITERAL("body");
 
-enum { NS_PER_US = 1000, NS_PER_MS = 1000000 };
+enum { NS_PER_US = 1000 };
 
 /* ---- Attributes that logs have in common ---- */
 
@@ -118,7 +118,8 @@ static void add_time(struct otlp_request *r, uint64_t ns)
     record_draft_time(d, (int64_t)(ns / NS_PER_US));
     if (ns % NS_PER_US)
         record_draft_unsigned(d, SLICE_LITERAL(TIME_BELOW_US_NAME), ns % NS_PER_US);
-    repeats_name(&r->repeats, d, r->counts->records, ns % NS_PER_MS);
+    repeats_name(&r->repeats, d, r->counts->records, (int64_t)(ns / NS_PER_US),
+                 (unsigned)(ns % NS_PER_US));
 }
 
 int otlp_log_end(struct otlp_request *r, const struct otlp_log *log)

@@ -346,13 +346,11 @@ static int read_resource_logs(struct otlp_request *r, struct slice message)
 
 int otlp_protobuf_read(struct otlp_request *r, struct slice body)
 {
-    static const uint32_t path[] = {REQUEST_RESOURCE_LOGS, RESOURCE_LOGS_SCOPE_LOGS,
-                                    SCOPE_LOGS_LOG_RECORDS, 0};
     struct protobuf p;
     struct protobuf_field f;
     int error = 0;
 
-    repeats_begin(&r->repeats, body, protobuf_count(body, path));
+    repeats_begin(&r->repeats, body);
     protobuf_begin(&p, body);
     while (!error && protobuf_next(&p, &f))
         if (f.key == REQUEST_RESOURCE_LOGS)

@@ -88,19 +88,6 @@ bool protobuf_next(struct protobuf *p, struct protobuf_field *f)
     }
 }
 
-size_t protobuf_count(struct slice message, const uint32_t *keys)
-{
-    struct protobuf p;
-    struct protobuf_field f = {.key = 0};
-    size_t n = 0;
-
-    protobuf_begin(&p, message);
-    while (protobuf_next(&p, &f))
-        if (f.key == keys[0])
-            n += keys[1] ? protobuf_count(f.bytes, keys + 1) : 1;
-    return n;
-}
-
 double protobuf_double(uint64_t value)
 {
     double number;

@@ -1,13 +1,14 @@
 #include "formats/repeats.h"
 
+#include <stdbool.h>
+
 #include "base/hash.h"
 
-void repeats_begin(struct repeats *r, struct slice request, size_t logs)
+void repeats_begin(struct repeats *r, struct slice request)
 {
     /* Requests that are mixed up have one hash of 64 bits, and logs of one time and number. */
     r->hash[1] = hash_long(HASH_BASIS, request);
     r->hash[0] = hash_mix(r->hash[1]);
-    r->single = logs == 1;
 }
 
 void repeats_add(struct repeats *r, struct slice part)
@@ -16,26 +17,20 @@ void repeats_add(struct repeats *r, struct slice part)
     r->hash[1] = hash_long(r->hash[1], part);
 }
 
-size_t repeats_lines(struct slice body, size_t most)
+static bool finer_than_ms(int64_t us, unsigned below_us)
 {
-    size_t lines = 0;
+    enum { NS_PER_US = 1000, US_PER_MS = 1000, NS_PER_MS = 1000000 };
+    int64_t rest_us = us % US_PER_MS;
 
-    while (lines < most && body.len > 0)
-        lines += slice_trim(slice_cut(&body, '\n')).len > 0;
-    return lines;
+    if (rest_us < 0)
+        rest_us += US_PER_MS;
+    int64_t rest_ns = rest_us * NS_PER_US + below_us;
+    return rest_ns >= NS_PER_US && rest_ns <= NS_PER_MS - NS_PER_US;
 }
 
-void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, bool below_ms)
+void repeats_name(const struct repeats *r, struct record_draft *d, size_t number, int64_t us,
+                  unsigned below_us)
 {
-    if (!r->single || below_ms)
+    if (finer_than_ms(us, below_us))
         record_draft_within(d, r->hash, number);
-}
-
-void repeats_name_at(const struct repeats *r, struct record_draft *d, size_t number, int64_t us,
-                     unsigned below_us)
-{
-    enum { US_PER_S = 1000000, US_PER_MS = 1000 };
-
-    if (us % US_PER_S != 0 || below_us != 0)
-        repeats_name(r, d, number, us % US_PER_MS != 0 || below_us != 0);
 }

@@ -4,23 +4,28 @@
 
 #include "../cmocka_all.h"
 
-enum { TIME_US = 1700000000 };
+enum { TIME_US = 1700000123 };
 
 static struct record_draft d;
 
 /* The id of a log of this number in this request. */
-static struct uuid id_of(struct slice request, size_t logs, size_t number, bool below_ms)
+static struct uuid id_at(struct slice request, size_t number, int64_t us, unsigned below_us)
 {
     struct repeats r;
     struct record record;
     struct errbuf why;
 
-    repeats_begin(&r, request, logs);
+    repeats_begin(&r, request);
     record_draft_begin(&d);
-    record_draft_time(&d, TIME_US);
-    repeats_name(&r, &d, number, below_ms);
+    record_draft_time(&d, us);
+    repeats_name(&r, &d, number, us, below_us);
     assert_int_equal(record_draft_finish(&d, 0, &record, &why), 0);
     return record.key.id;
+}
+
+static struct uuid id_of(struct slice request, size_t number)
+{
+    return id_at(request, number, TIME_US, 0);
 }
 
 static bool same(struct uuid a, struct uuid b)
@@ -33,8 +38,8 @@ static void the_same_request_gives_the_same_ids(void **state)
     struct slice request = SLICE_LITERAL("a request");
 
     record_draft_init(&d);
-    assert_true(same(id_of(request, 2, 0, false), id_of(request, 2, 0, false)));
-    assert_false(same(id_of(request, 2, 0, false), id_of(request, 2, 1, false)));
+    assert_true(same(id_of(request, 0), id_of(request, 0)));
+    assert_false(same(id_of(request, 0), id_of(request, 1)));
     record_draft_release(&d);
 }
 
@@ -46,25 +51,36 @@ static void another_request_gives_other_ids(void **state)
     record_draft_init(&d);
     for (size_t len = 0; len < sizeof(text); len++) {
         struct slice request = slice_of(text, len);
-        struct uuid id = id_of(request, 2, 0, false);
+        struct uuid id = id_of(request, 0);
 
-        assert_false(same(id, id_of(slice_of(text, len + 1), 2, 0, false)));
+        assert_false(same(id, id_of(slice_of(text, len + 1), 0)));
         for (size_t at = 0; at < len; at++) {
             text[at] ^= 0x40;
-            assert_false(same(id, id_of(request, 2, 0, false)));
+            assert_false(same(id, id_of(request, 0)));
             text[at] ^= 0x40;
         }
     }
     record_draft_release(&d);
 }
 
-static void a_request_of_one_log_of_a_millisecond_is_another_each_time(void **state)
+static bool is_known(int64_t us, unsigned below_us)
 {
     struct slice request = SLICE_LITERAL("a request");
 
+    return same(id_at(request, 0, us, below_us), id_at(request, 0, us, below_us));
+}
+
+static void a_log_of_a_coarse_clock_is_another_each_time(void **state)
+{
     record_draft_init(&d);
-    assert_false(same(id_of(request, 1, 0, false), id_of(request, 1, 0, false)));
-    assert_true(same(id_of(request, 1, 0, true), id_of(request, 1, 0, true)));
+    assert_false(is_known(1700000000, 0));   /* a second */
+    assert_false(is_known(1700123000, 0));   /* a millisecond */
+    assert_false(is_known(1700122999, 808)); /* the same, by floating point */
+    assert_false(is_known(1700123000, 192));
+    assert_false(is_known(-1000, 0));
+    assert_true(is_known(1700123001, 0));
+    assert_true(is_known(1700123998, 999));
+    assert_true(is_known(-1500, 0));
     record_draft_release(&d);
 }
 
@@ -73,7 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_request_gives_the_same_ids),
         cmocka_unit_test(another_request_gives_other_ids),
-        cmocka_unit_test(a_request_of_one_log_of_a_millisecond_is_another_each_time),
+        cmocka_unit_test(a_log_of_a_coarse_clock_is_another_each_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
