@@ -386,15 +386,14 @@ static int find_parts(struct sqlite_db *db, int64_t before_us, int64_t after,
     return error;
 }
 
-/* Goes on with the pass. A boundary that has moved meanwhile is one for another pass. */
+/* Goes on with the pass. A boundary that has moved meanwhile is one for another pass, later: it
+ * moves on all the time, and a pass would follow upon the other for ever. */
 static int expire_parts(struct sqlite_db *db, int64_t before_us, struct expire_pass *pass,
                         size_t *deleted, bool *more, struct errbuf *err)
 {
     struct segment parts[EXPIRE_PARTS_MAX];
     size_t len, done = 0, dropped = 0;
 
-    if (pass->after == 0)
-        pass->before_us = before_us;
     int error = find_parts(db, before_us, pass->after, parts, &len, err);
     while (!error && done < len && dropped < EXPIRE_BLOCKS_MAX) {
         error = expire_part(db, &parts[done], before_us, deleted, &dropped, err);
@@ -403,7 +402,7 @@ static int expire_parts(struct sqlite_db *db, int64_t before_us, struct expire_p
     bool is_end = done == len && len < EXPIRE_PARTS_MAX;
     if (is_end)
         pass->after = 0;
-    *more = !is_end || pass->before_us < before_us;
+    *more = !is_end;
     return error;
 }
 

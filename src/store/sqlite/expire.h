@@ -22,13 +22,13 @@ enum {
  * each transaction. All zeroes at first, and to be forgotten if the transaction is undone.
  */
 struct expire_pass {
-    int64_t before_us; /* the boundary at its beginning */
-    int64_t after;     /* the number of the last one that has been seen to; 0: none is under way */
+    int64_t after; /* the number of the last one that has been seen to; 0: none is under way */
 };
 
 /*
  * Deletes logs older than `before_us`, about max_rows, one whole segment or EXPIRE_PARTS_MAX of
- * those in which the boundary lies. *deleted: how many; *more: there may be others.
+ * those in which the boundary lies. *deleted: how many; *more: there may be others, apart from
+ * those that the boundary has passed since the pass began.
  */
 int expire_before(struct sqlite_db *db, int64_t before_us, size_t max_rows,
                   struct expire_pass *pass, size_t *deleted, bool *more,

@@ -687,28 +687,39 @@ static void what_is_too_old_goes_and_nothing_else(void **state)
     assert_int_equal(ask(w, "SELECT last FROM sequence"), (int64_t)w->sequence);
 }
 
-/* However many segments the boundary lies in; it moves on before all of them have been seen to. */
-static void a_transaction_changes_few_of_the_segments_at_the_boundary(void **state)
+/* One pass; the boundary moves on with each transaction. Returns how many logs were deleted. */
+static size_t expire_pass(struct world *w, int64_t *before_us, int64_t moves_us)
 {
-    struct world *w = *state;
     struct expire_pass pass = {0};
-    int64_t before_us = T0 + BLOCK * SECOND;
-    size_t deleted, all = 0, gone = 0;
+    size_t deleted, all = 0;
     bool more = true;
 
-    for (int i = 0; i < 5 * EXPIRE_PARTS_MAX; i++)
-        store_some(w, make_some(w, 3 * BLOCK, T0 + i, SECOND), 3 * BLOCK, true, clock_wall_us());
     for (int calls = 0; more; calls++) {
+        assert_in_range(calls, 0, 15);
         exec(w, "UPDATE segments SET changes = 0");
-        before_us += calls < 3 ? BLOCK * SECOND / 4 : 0;
+        *before_us += moves_us;
         exec(w, "BEGIN");
-        assert_int_equal(expire_before(&w->db, before_us, 10000, &pass, &deleted, &more, &err), 0);
+        assert_int_equal(expire_before(&w->db, *before_us, 10000, &pass, &deleted, &more, &err), 0);
         exec(w, "COMMIT");
         all += deleted;
         assert_in_range(ask(w, "SELECT count(*) FROM segments WHERE changes > 0"), 0,
                         EXPIRE_PARTS_MAX);
-        assert_in_range(calls, 0, 15);
     }
+    return all;
+}
+
+/* However many segments the boundary lies in. It moves on before all of them have been seen to,
+ * which does not make a pass endless: the next one finds the rest. */
+static void a_transaction_changes_few_of_the_segments_at_the_boundary(void **state)
+{
+    struct world *w = *state;
+    int64_t before_us = T0 + BLOCK * SECOND;
+    size_t all, gone = 0;
+
+    for (int i = 0; i < 5 * EXPIRE_PARTS_MAX; i++)
+        store_some(w, make_some(w, 3 * BLOCK, T0 + i, SECOND), 3 * BLOCK, true, clock_wall_us());
+    all = expire_pass(w, &before_us, SECOND / 8);
+    all += expire_pass(w, &before_us, 0);
     for (size_t i = 0; i < w->logs.len; i++) {
         w->gone[i] = w->logs.items[i].key.timestamp_us < before_us;
         gone += w->gone[i];
