@@ -33,6 +33,11 @@ static bool split_target(struct slice target, struct slice *path, struct slice *
     return true;
 }
 
+static struct slice method_of(const struct message *m)
+{
+    return slice_of_string(llhttp_method_name(m->method));
+}
+
 void head_locate(struct message *m)
 {
     if (!split_target(message_text(m, m->target), &m->path, &m->query)) {
@@ -40,7 +45,7 @@ void head_locate(struct message *m)
         m->query = slice_of(NULL, 0);
     }
     if (m->route)
-        m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
+        m->route = router_find(m->limits->router, m->path, method_of(m), m->params, &m->params_len);
 }
 
 static void judge_coding(struct message *m, struct slice value)
@@ -239,7 +244,7 @@ static bool is_route_but_for_slash(const struct message *m)
     if (path.data[path.len - 1] == '/') {
         while (path.len > 1 && path.data[path.len - 1] == '/')
             path.len--;
-        return router_find(m->limits->router, path, params, &params_len);
+        return router_find(m->limits->router, path, method_of(m), params, &params_len);
     }
     char with_slash[1024];
     if (path.len >= sizeof(with_slash))
@@ -247,17 +252,17 @@ static bool is_route_but_for_slash(const struct message *m)
     memcpy(with_slash, path.data, path.len);
     with_slash[path.len] = '/';
     path = slice_of(with_slash, path.len + 1);
-    return router_find(m->limits->router, path, params, &params_len);
+    return router_find(m->limits->router, path, method_of(m), params, &params_len);
 }
 
 static void judge_route(struct message *m)
 {
-    m->route = router_find(m->limits->router, m->path, m->params, &m->params_len);
+    m->route = router_find(m->limits->router, m->path, method_of(m), m->params, &m->params_len);
     if (!m->route) {
         message_refuse(m, is_route_but_for_slash(m) ? 307 : 404, NULL);
         return;
     }
-    m->endpoint = router_path_route(m->route, slice_of_string(llhttp_method_name(m->method)));
+    m->endpoint = router_path_route(m->route, method_of(m));
     if (!m->endpoint)
         message_refuse(m, 405, NULL);
 }

@@ -364,6 +364,7 @@ void response_refuse(struct http_request *req, const struct message *m)
 {
     const char *detail = m->refusal.detail[0] != '\0' ? m->refusal.detail : NULL;
     struct http_header header = {NULL, {NULL, 0}};
+    char allow[ROUTER_ALLOW_SIZE];
 
     if (m->endpoint && m->endpoint->refuse &&
         m->endpoint->refuse(req, req->thread->context, m->refusal.status, detail))
@@ -378,8 +379,11 @@ void response_refuse(struct http_request *req, const struct message *m)
         return;
     case 405:
         header.name = "Allow";
-        header.value =
-            slice_of_string(m->route ? m->route->allow : router_allow_any(m->limits->router));
+        header.value = slice_of_string(router_allow_any(m->limits->router));
+        if (m->route) {
+            router_allow(m->limits->router, m->path, allow);
+            header.value = slice_of_string(allow);
+        }
         break;
     case 415:
         header = (struct http_header){"Accept-Encoding", SLICE_LITERAL(INFLATE_CODINGS)};

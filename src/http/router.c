@@ -8,8 +8,7 @@
 struct router {
     struct router_path *paths; /* fixed ones first, then patterns by precedence */
     size_t paths_len;
-    size_t fixed_len;
-    char allow_any[128];
+    char allow_any[ROUTER_ALLOW_SIZE];
 };
 
 static bool is_param(struct slice segment)
@@ -90,11 +89,9 @@ static int add_route(struct router *r, const struct http_route *route, struct er
                            ROUTER_METHODS_MAX);
     p->methods[p->methods_len] = slice_of_string(route->method);
     p->routes[p->methods_len++] = route;
-    bool fits = allow_add(p->allow, sizeof(p->allow), route->method) &&
-                allow_add(r->allow_any, sizeof(r->allow_any), route->method);
+    bool fits = allow_add(r->allow_any, sizeof(r->allow_any), route->method);
     if (fits && strcmp(route->method, "GET") == 0)
-        fits = allow_add(p->allow, sizeof(p->allow), "HEAD") &&
-               allow_add(r->allow_any, sizeof(r->allow_any), "HEAD");
+        fits = allow_add(r->allow_any, sizeof(r->allow_any), "HEAD");
     return fits ? 0 : errbuf_fail(err, LM_ETOOBIG, "too many methods for %s", route->path);
 }
 
@@ -128,8 +125,6 @@ struct router *router_new(const struct http_route *routes, struct errbuf *err)
         }
     }
     qsort(r->paths, r->paths_len, sizeof(*r->paths), compare_paths);
-    while (r->fixed_len < r->paths_len && r->paths[r->fixed_len].segments_len == 0)
-        r->fixed_len++;
     return r;
 }
 
@@ -168,22 +163,6 @@ static bool match_pattern(const struct router_path *p, struct slice path,
     return at == end;
 }
 
-const struct router_path *router_find(const struct router *r, struct slice path,
-                                      struct slice params[HTTP_PATH_PARAMS_MAX], size_t *params_len)
-{
-    *params_len = 0;
-    for (size_t i = 0; i < r->fixed_len; i++) {
-        if (slice_equal(r->paths[i].pattern, path))
-            return &r->paths[i];
-    }
-    for (size_t i = r->fixed_len; i < r->paths_len; i++) {
-        if (match_pattern(&r->paths[i], path, params, params_len))
-            return &r->paths[i];
-    }
-    *params_len = 0;
-    return NULL;
-}
-
 const struct http_route *router_path_route(const struct router_path *p, struct slice method)
 {
     for (size_t i = 0; i < p->methods_len; i++) {
@@ -193,6 +172,55 @@ const struct http_route *router_path_route(const struct router_path *p, struct s
     if (slice_equal(method, SLICE_LITERAL("HEAD")))
         return router_path_route(p, SLICE_LITERAL("GET"));
     return NULL;
+}
+
+static bool matches(const struct router_path *p, struct slice path,
+                    struct slice params[HTTP_PATH_PARAMS_MAX], size_t *params_len)
+{
+    *params_len = 0;
+    return p->segments_len == 0 ? slice_equal(p->pattern, path)
+                                : match_pattern(p, path, params, params_len);
+}
+
+const struct router_path *router_find(const struct router *r, struct slice path,
+                                      struct slice method,
+                                      struct slice params[HTTP_PATH_PARAMS_MAX], size_t *params_len)
+{
+    const struct router_path *first = NULL;
+
+    for (size_t i = 0; i < r->paths_len; i++) {
+        const struct router_path *p = &r->paths[i];
+
+        if (!matches(p, path, params, params_len))
+            continue;
+        if (router_path_route(p, method))
+            return p;
+        if (!first)
+            first = p;
+    }
+    *params_len = 0;
+    if (first)
+        matches(first, path, params, params_len);
+    return first;
+}
+
+void router_allow(const struct router *r, struct slice path, char list[ROUTER_ALLOW_SIZE])
+{
+    struct slice params[HTTP_PATH_PARAMS_MAX];
+    size_t params_len;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < r->paths_len; i++) {
+        const struct router_path *p = &r->paths[i];
+
+        if (!matches(p, path, params, &params_len))
+            continue;
+        for (size_t k = 0; k < p->methods_len; k++) {
+            allow_add(list, ROUTER_ALLOW_SIZE, p->routes[k]->method);
+            if (strcmp(p->routes[k]->method, "GET") == 0)
+                allow_add(list, ROUTER_ALLOW_SIZE, "HEAD");
+        }
+    }
 }
 
 const char *router_allow_any(const struct router *r)

@@ -1,7 +1,7 @@
 /*
  * Which handler a method and a path belong to. Built once from the route table, then only read, by
- * all threads. Fixed paths are found by comparing lengths first; then the patterns are tried, those
- * with a fixed segment before those with {…} in the same place.
+ * all threads. Fixed paths are tried first, then the patterns, those with a fixed segment before
+ * those with {…} in the same place; one that lacks the method leaves it to those after it.
  */
 #ifndef LOGMILL_HTTP_ROUTER_H
 #define LOGMILL_HTTP_ROUTER_H
@@ -11,8 +11,9 @@
 #include "http/http.h"
 
 enum {
-    ROUTER_METHODS_MAX = 8,  /* on one path */
-    ROUTER_SEGMENTS_MAX = 16 /* in one path */
+    ROUTER_METHODS_MAX = 8,   /* on one path */
+    ROUTER_SEGMENTS_MAX = 16, /* in one path */
+    ROUTER_ALLOW_SIZE = 128   /* of a list of all methods of a table */
 };
 
 /* All that is served on one path. */
@@ -23,7 +24,6 @@ struct router_path {
     struct slice methods[ROUTER_METHODS_MAX];
     const struct http_route *routes[ROUTER_METHODS_MAX];
     size_t methods_len;
-    char allow[128]; /* "GET, HEAD, POST" */
 };
 
 struct router;
@@ -36,15 +36,20 @@ struct router *router_new(const struct http_route *routes, struct errbuf *err);
 void router_free(struct router *r);
 
 /*
- * The entry of `path` (as sent), or NULL. `params` gets the text that each {…} took, which points
- * into `path`, and `*params_len` their number.
+ * The first entry that matches `path` (as sent) and has `method`; if none has, the first that
+ * matches; or NULL. `params` gets the text that each {…} took, which points into `path`, and
+ * `*params_len` their number.
  */
 const struct router_path *router_find(const struct router *r, struct slice path,
+                                      struct slice method,
                                       struct slice params[HTTP_PATH_PARAMS_MAX],
                                       size_t *params_len);
 
 /* The route of `method` there, that of GET for HEAD, or NULL. */
 const struct http_route *router_path_route(const struct router_path *p, struct slice method);
+
+/* The methods of all entries that match `path`, as "GET, HEAD, POST". */
+void router_allow(const struct router *r, struct slice path, char list[ROUTER_ALLOW_SIZE]);
 
 /* Every method that some path takes, for Allow if the path is not known. */
 const char *router_allow_any(const struct router *r);

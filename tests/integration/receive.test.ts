@@ -597,11 +597,15 @@ check('Elasticsearch: each item has its outcome, and the path may name the index
             '{"index":{"_index":"own"}}',
             `{"message":"last","@timestamp":"2026-11-28T${hour}:00:00Z"}`, // no line feed behind it
         ].join('\n');
-    for (const [method, hour] of [
-        ['POST', '01'],
-        ['PUT', '02'], // the same bytes would be the same logs
+    for (const [method, index, hour] of [
+        ['POST', 'logs-x', '01'],
+        ['PUT', 'logs-x', '02'], // the same bytes would be the same logs
+        ['POST', 'logs', '03'], // names that are the first segment of other routes, too
+        ['PUT', 'logs', '04'],
+        ['POST', 'assets', '05'],
+        ['PUT', 'docs', '06'],
     ] as const) {
-        const answer = await request(server, { method, path: '/logs-x/_bulk', body: body(hour) });
+        const answer = await request(server, { method, path: `/${index}/_bulk`, body: body(hour) });
         assert.equal(answer.status, 200, answer.text);
         const { errors, items } = answer.json();
         assert.equal(errors, true);
@@ -618,7 +622,7 @@ check('Elasticsearch: each item has its outcome, and the path may name the index
         assert.deepEqual(
             logs.map((log) => [log.message, log.attributes['_index']]).sort(),
             [
-                ['first', 'logs-x'],
+                ['first', index],
                 ['last', 'own'],
             ],
         );
