@@ -28,13 +28,13 @@ static size_t text_bytes(const struct record *record)
     return record->level.len + record->message.len + record->attributes.len;
 }
 
-/* False: it cannot be read, or does not fit in any more. */
+/* False: it cannot be read, or does not fit in. */
 static bool add(struct ahead *a, struct open_block *block, uint32_t row, size_t bytes)
 {
     struct record record;
 
     if (block_record(block->reader, row, &record, NULL) ||
-        (a->len > 0 && a->texts.len + text_bytes(&record) > bytes))
+        a->texts.len + text_bytes(&record) > bytes)
         return false;
     buffer_append_slice(&a->texts, record.level);
     buffer_append_slice(&a->texts, record.message);

@@ -10,8 +10,9 @@
 struct ahead;
 
 /*
- * The logs of the block's rows[0..n), in this order, at most until they have `bytes` of texts: one
- * or more. NULL: the first cannot be read, or there is no memory; then they are not read ahead.
+ * The logs of the block's rows[0..n), in this order, until they would have more than `bytes` of
+ * texts: one or more. NULL: the first has more by itself or cannot be read, or there is no memory;
+ * then they are not read ahead.
  */
 struct ahead *ahead_new(struct open_block *block, const uint32_t *rows, size_t n, size_t bytes);
 void ahead_free(struct ahead *a); /* NULL does nothing */

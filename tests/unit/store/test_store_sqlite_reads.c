@@ -14,6 +14,7 @@
 #include "dice.h"
 #include "failing_reads.h"
 #include "store/sqlite/adapter.h"
+#include "store/sqlite/ahead.h"
 #include "store/sqlite/internal.h"
 #include "store_test_support.h"
 
@@ -488,6 +489,40 @@ static void blocks_side_by_side_are_not_read_once_a_log(void **state)
     temp_directory_free(directory);
 }
 
+/* A log that is larger by itself than may be read ahead is not: nothing bounds it but its limit. */
+static void no_more_is_read_ahead_than_may_be(void **state)
+{
+    struct place *p = *state;
+    struct blocks *blocks = &((struct store_sqlite_reader *)p->r)->blocks;
+    const uint32_t rows[] = {4, 3, 2, 1};
+    struct errbuf err = ERRBUF_INIT;
+    struct open_block *block = NULL;
+    struct store_scan scan;
+
+    store_scan_init(&scan, NULL, NULL, 0);
+    while (!scan.done)
+        assert_int_equal(
+            store_scan_next(p->r, &scan, &slices[0], store_test_collect, &p->rows, &err), 0);
+    for (size_t i = 0; i < BLOCKS_OPEN_MAX; i++)
+        if (blocks->open[i].reader)
+            block = &blocks->open[i];
+    assert_non_null(block);
+    for (size_t bytes = 0; bytes < 200; bytes++) {
+        struct ahead *a = ahead_new(block, rows, 4, bytes);
+        size_t sum = 0, row = rows[0], n = 0;
+
+        for (bool more = a; more; more = ahead_next(a, &row)) {
+            const struct record *record = ahead_record(a);
+
+            assert_int_equal(row, rows[n++]);
+            sum += record->level.len + record->message.len + record->attributes.len;
+        }
+        assert_true(sum <= bytes);
+        assert_true(n == 4 || sum + 50 > bytes);
+        ahead_free(a);
+    }
+}
+
 /* ---- Beside another process that changes everything ---- */
 
 enum { SETTLED = LOGS / 2, LATE = 8, FIRST_LATE = 100000, STEPS_MAX = 10000 };
@@ -702,6 +737,7 @@ int main(void)
                                         tear_down),
         CASE(the_clock_is_looked_at_after_segments_that_are_skipped),
         CASE(blocks_side_by_side_are_not_read_once_a_log),
+        CASE(no_more_is_read_ahead_than_may_be),
         CASE(a_scan_beside_a_process_that_seals_compacts_and_expires_sees_each_log_once),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
         CASE(a_reader_sees_every_change_of_what_it_knows),
