@@ -9,7 +9,7 @@
  * A log is as record_append_json writes it. Members that the reader does not know become attributes
  * of their log; what it does not know beside "v" and "logs" it passes over.
  *
- * Version 2, for a queue that no build before it can open (queue_limits.no_older_readers), so that
+ * Version 2, for a queue that no build before it reads (queue_limits.no_older_readers), so that
  * what was read and judged once is neither escaped nor parsed again:
  *
  *   v2 CHECKSUM\n            16 hexadecimal digits, over all that follows (packed.c)
@@ -31,7 +31,10 @@
  *   4. In a later release, which then is "compatible since" that one, let writer.c write it.
  *
  * The embedded queue needs no 3: its file says itself who may open it. A step of its schema
- * (queue/sqlite/file.c) and the number of that as COMPATIBLE_SINCE keep the builds before out.
+ * (queue/sqlite/file.c) and the number of that as COMPATIBLE_SINCE keep the builds before out. But
+ * whoever had it open before goes on reading: a worker says in the file of its lock what it reads
+ * (data_dir_reads_newest), and an api that finds less there after it has opened the queue, or
+ * nothing, writes version 1 for as long as it lives.
  *
  * A member that may be left out of version 1 needs no new one: the reader of the build before keeps
  * it as an attribute, if that does no harm.

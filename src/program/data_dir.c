@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "message/version.h"
 #include "sqlite/db.h"
 
 /* What is in a directory is durable only when the directory's own name is. */
@@ -167,6 +168,9 @@ int data_dir_check_restored(const char *path, struct errbuf *err)
     return 0;
 }
 
+/* In a lock's file, behind the pid: the newest version of messages that its holder reads. */
+#define READS_LINE "messages "
+
 /* The pid that the holder of the lock wrote into it, or 0. */
 static long read_holder(int fd)
 {
@@ -179,7 +183,7 @@ static long read_holder(int fd)
 int data_dir_lock(const char *path, const char *role, struct errbuf *err)
 {
     char file[PATH_MAX];
-    char pid[32];
+    char text[64];
     int fd, error;
 
     snprintf(file, sizeof(file), "%s/%s.lock", path, role);
@@ -197,9 +201,24 @@ int data_dir_lock(const char *path, const char *role, struct errbuf *err)
         close(fd);
         return error;
     }
-    /* Only for people who look: the lock is what counts, so a full disk does not matter here. */
-    snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0)
+    /* The lock is what counts, so a full disk does not matter here: no line says less than one. */
+    snprintf(text, sizeof(text), "%ld\n" READS_LINE "%d\n", (long)getpid(), MESSAGE_VERSION_READ);
+    if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
         errno = 0;
     return fd;
+}
+
+bool data_dir_reads_newest(const char *path, const char *role)
+{
+    char file[PATH_MAX];
+    char text[64] = "";
+
+    snprintf(file, sizeof(file), "%s/%s.lock", path, role);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT;
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    close(fd);
+    const char *line = n > 0 ? strstr(text, "\n" READS_LINE) : NULL;
+    return line && strtol(line + sizeof(READS_LINE), NULL, 10) >= MESSAGE_VERSION_READ;
 }

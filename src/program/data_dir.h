@@ -47,4 +47,11 @@ int data_dir_check_restored(const char *path, struct errbuf *err) LM_MUST_CHECK;
  */
 int data_dir_lock(const char *path, const char *role, struct errbuf *err) LM_MUST_CHECK;
 
+/*
+ * Whether the process that last took the lock of `role`, and may hold it still, reads messages of
+ * MESSAGE_VERSION_READ: it has written so into the lock's file, which a build that does not write
+ * it writes anew all the same. True if nobody ever took it, false if that cannot be known.
+ */
+bool data_dir_reads_newest(const char *path, const char *role);
+
 #endif

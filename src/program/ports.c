@@ -74,7 +74,13 @@ int ports_open_queue(const struct config *config, enum ports_queue_use use, stru
                                        .max_bytes = config->queue_max_bytes,
                                        .no_sender = use == PORTS_QUEUE_TOOL},
         err);
-    return *queue ? 0 : LM_EIO;
+    if (!*queue)
+        return LM_EIO;
+    /* Only now: from here on a worker of a build before cannot open the file, but one may have it
+     * open. */
+    if (!data_dir_reads_newest(config->data_dir, "worker"))
+        queue_sqlite_has_older_reader(*queue);
+    return 0;
 }
 
 int ports_open_store(const struct config *config, struct store **store, struct errbuf *err)

@@ -57,8 +57,8 @@ struct queue_limits {
     unsigned send_slots;      /* sends that one thread with an ingest keeps under way */
     unsigned max_consumers;   /* consumers that may exist at once in this process */
     bool atomic_send;         /* several messages of one send: all or none, even in a crash */
-    bool no_older_readers; /* no older build can open it: messages may be of the newest version */
-    bool in_order;         /* receives give them in the order of sending, whoever receives */
+    bool no_older_readers;    /* no older build reads it: messages may be of the newest version */
+    bool in_order;            /* receives give them in the order of sending, whoever receives */
 };
 
 struct queue_limits queue_limits(const struct queue *q);

@@ -234,6 +234,48 @@ for (const command of ['api', 'worker'] as const) {
     });
 }
 
+/** The versions of the messages that wait in the queue. */
+async function waiting(dataDir: string): Promise<string[]> {
+    const rows = await sqlite<{ head: string }>(
+        path.join(dataDir, 'queue.db'),
+        'SELECT DISTINCT substr(body, 1, 6) AS head FROM messages',
+    );
+    return rows.map(({ head }) => (head.startsWith('v2 ') ? 'v2' : head));
+}
+
+scenario('a worker of the build before that has the queue open understands a new api', async (lab) => {
+    const dataDir = lab.folder();
+    const [old, now] = starters(lab, dataDir, { DATABASE_URL: (await PostgresServer.start(lab)).url }, await before());
+    const worker = await old('worker');
+    // The second one finds a schema that is brought forward already.
+    let api = await now('api');
+    await send(api, 'the first');
+    await api.stop();
+    api = await now('api');
+    await send(api, 'the second');
+    await worker.stop();
+    await postLog(api, { message: 'waits', level: 'info' });
+    assert.deepEqual(await waiting(dataDir), ['{"v":1']);
+    await now('worker');
+    await send(api, 'the second still');
+    assert.equal((await shown(api)).length, 3 * 21 + 1);
+    const letters = await sqlite(path.join(dataDir, 'queue.db'), 'SELECT reason FROM dead_letters');
+    assert.deepEqual(letters, []);
+});
+
+scenario('beside a worker of this build, or none, messages are of version 2', async (lab) => {
+    const [, now] = starters(lab, lab.folder(), {}, BINARY);
+    for (const command of ['none', 'worker', 'serve'] as const) {
+        if (command !== 'none') {
+            await (await now(command)).stop();
+        }
+        const api = await now('api');
+        await postLog(api, { message: 'waits', level: 'info' });
+        assert.deepEqual(await waiting(api.dataDir), ['v2']);
+        await api.stop();
+    }
+});
+
 scenario('what the build before left in the queue when it was killed is stored', async (lab) => {
     const dataDir = lab.folder();
     const [old, now] = starters(lab, dataDir, {}, await before());

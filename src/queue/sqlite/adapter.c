@@ -23,7 +23,7 @@ static struct queue_limits limits(const struct queue *base)
         .send_slots = QUEUE_SQLITE_SEND_SLOTS,
         .max_consumers = QUEUE_SQLITE_MAX_CONSUMERS,
         .atomic_send = true,
-        .no_older_readers = true, /* COMPATIBLE_SINCE in file.c */
+        .no_older_readers = !q->older_reader, /* and COMPATIBLE_SINCE in file.c */
         .in_order = true,
     };
 }
@@ -222,4 +222,9 @@ struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struc
         return NULL;
     }
     return &q->base;
+}
+
+void queue_sqlite_has_older_reader(struct queue *base)
+{
+    ((struct queue_sqlite *)base)->older_reader = true;
 }

@@ -18,4 +18,10 @@ struct queue_sqlite_options {
 /* Opens or creates the file. NULL with `err` filled on failure. Free with queue_free. */
 struct queue *queue_sqlite_new(const struct queue_sqlite_options *options, struct errbuf *err);
 
+/*
+ * The worker may be of a build before that had the file open already, when its schema was brought
+ * forward: queue_limits.no_older_readers is false from now on. To be called before the first send.
+ */
+void queue_sqlite_has_older_reader(struct queue *q);
+
 #endif

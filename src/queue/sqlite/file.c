@@ -41,7 +41,8 @@ static const char *const schema[] = {
     "CREATE TRIGGER dead_letter_goes AFTER DELETE ON dead_letters BEGIN\n"
     "    UPDATE dead_letters_bytes SET bytes = bytes - length(CAST(old.body AS BLOB));\n"
     "END;\n",
-    /* Nothing changes but who may open the file: messages are of version 2 (message/version.h). */
+    /* Nothing changes but who may open the file: messages may be of version 2 (message/version.h).
+     */
     "-- bodies may be of version 2\n",
 };
 

@@ -83,6 +83,7 @@ struct queue_sqlite {
     size_t max_message_bytes;
     uint64_t max_bytes; /* 0: no limit */
     bool no_sender;
+    bool older_reader; /* one has it open, which only reads messages of version 1 */
 
     /* Guards what follows it, up to the next lock. */
     pthread_mutex_t lock;
