@@ -58,7 +58,10 @@ static const struct name *const NAMES[NAME_LEN_MAX + 1] = {
                                 {"levelname", LEVEL, 4},
                                 {"log_level", LEVEL, 5},
                                 {0}},
-    [10] = (const struct name[]){{"@timestamp", TIME, 2}, {"timeMillis", TIME, 12}, {0}},
+    [10] = (const struct name[]){{"@timestamp", TIME, 2},
+                                 {"timeMillis", TIME, 12},
+                                 {"level_name", LEVEL, 4}, /* Monolog, whose "level" is 400 */
+                                 {0}},
     [11] = (const struct name[]){{"TimeCreated", TIME, 13}, {0}},
     [13] = (const struct name[]){{"short_message", MESSAGE, 8}, {0}},
     [15] = (const struct name[]){{"RenderedMessage", MESSAGE, 7},
@@ -170,15 +173,23 @@ static bool read_level(struct members *m, yyjson_val *key, yyjson_val *value, un
     return true;
 }
 
+/*
+ * A date without a time of day is none ("due"), nor is a number outside of the times of logs: it
+ * may be a duration. 2001-09-09, from which on seconds have ten digits, to 2100.
+ */
 static bool read_time(struct members *m, yyjson_val *key, yyjson_val *value)
 {
-    static const int64_t NUMBERS_FROM_US = INT64_C(100000000000000); /* March 1973 */
+    static const int64_t NUMBERS_FROM_US = INT64_C(1000000000000000);
+    static const int64_t NUMBERS_TO_US = INT64_C(4102444800000000);
     struct slice text = json_text(value);
-    bool number = !memchr(text.len ? text.data : "", ':', text.len);
+    bool has_clock = text.len && memchr(text.data, ':', text.len);
+    bool has_date = text.len && memchr(text.data + 1, '-', text.len - 1);
     unsigned below_us = 0;
     int64_t us = 0;
 
-    if (!text.len || time_of_text(text, &us, &below_us) || (number && us < NUMBERS_FROM_US))
+    if (!text.len || time_of_text(text, &us, &below_us))
+        return false;
+    if (!has_clock && (has_date || us < NUMBERS_FROM_US || us > NUMBERS_TO_US))
         return false;
     m->time_key = key;
     m->time_us = us;

@@ -115,6 +115,13 @@ static void what_is_of_no_use_as_its_name_says_stays_an_attribute(void **state)
     assert_log(f, NONE, "{\"msg\":\"m\",\"level\":8}", "info", "m", "{\"level\":8}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"level\":100}", "info", "m", "{\"level\":100}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"time\":12.5}", "info", "m", "{\"time\":12.5}");
+    assert_log(f, NONE, "{\"msg\":\"m\",\"time\":150000000}", "info", "m", "{\"time\":150000000}");
+    assert_log(f, NONE, "{\"msg\":\"m\",\"date\":\"2027-12-31\"}", "info", "m",
+               "{\"date\":\"2027-12-31\"}");
+    assert_log(f, NONE, "{\"msg\":\"m\",\"date\":\"2026-11-28\",\"time\":\"10:11:12\"}", "info",
+               "m", "{\"date\":\"2026-11-28\",\"time\":\"10:11:12\"}");
+    assert_log(f, NONE, "{\"message\":\"m\",\"level\":400,\"level_name\":\"ERROR\"}", "ERROR", "m",
+               "{\"level\":400}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"time\":\"noon\",\"ts\":[]}", "info", "m",
                "{\"time\":\"noon\",\"ts\":[]}");
     assert_log(f, NONE, "{\"line\":39,\"message\":7,\"event\":{\"n\":1}}", "info", "",
