@@ -247,7 +247,7 @@ int message_reader_read(struct message_reader *r, const struct message_source *s
     struct slice text = json_without_bom(source->body);
     size_t nuls = 0;
 
-    if (packed_is(source->body))
+    if (source->ours_alone && packed_is(source->body))
         return read_packed(&m, source->body, reason);
     m.memory = next_memory(r);
 

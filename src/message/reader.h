@@ -7,6 +7,7 @@
 #ifndef LOGMILL_MESSAGE_READER_H
 #define LOGMILL_MESSAGE_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/errbuf.h"
@@ -25,6 +26,7 @@ struct message_source {
     struct slice body;
     struct slice id; /* the queue's name for it, the same at every delivery */
     int64_t sent_us;
+    bool ours_alone; /* of a queue to which nobody else writes: version 2 is believed there alone */
 };
 
 /*

@@ -17,8 +17,9 @@
  *                            of each log: its key as a cursor (record/key.h), and the bytes of …
  *   …\n                      … these three, as in struct record, one behind the other
  *
- * It is a text in UTF-8 as well, which people can read; but it may hold characters that SQS does
- * not take.
+ * It is believed of a queue alone to which nobody else writes (queue_limits.ours_alone): what is in
+ * it is not judged again. It is a text in UTF-8 as well, which people can read; but it may hold
+ * characters that SQS does not take.
  *
  * Writers and readers are not of one build: several processes share a queue while they are renewed
  * one by one, a message waits as long as its queue keeps it (SQS: 14 days; a dead letter for ever),

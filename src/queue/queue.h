@@ -58,6 +58,7 @@ struct queue_limits {
     unsigned max_consumers;   /* consumers that may exist at once in this process */
     bool atomic_send;         /* several messages of one send: all or none, even in a crash */
     bool no_older_readers;    /* no older build reads it: messages may be of the newest version */
+    bool ours_alone;          /* only logmill writes to it: what is in it was judged before */
     bool in_order;            /* receives give them in the order of sending, whoever receives */
 };
 

@@ -100,6 +100,7 @@ struct worker_thread {
     pthread_t thread;
     struct queue_consumer *consumer;
     struct message_reader *reader;
+    bool ours_alone; /* the queue's */
 
     struct dead_log *dead; /* noted in the delivery under way */
     size_t dead_len;
@@ -264,7 +265,8 @@ static int parse(struct worker_thread *t, struct queue_delivery *d, bool redeliv
         t->message = i;
         error = message_reader_read(
             t->reader,
-            &(struct message_source){.body = m->body, .id = m->id, .sent_us = m->sent_us},
+            &(struct message_source){
+                .body = m->body, .id = m->id, .sent_us = m->sent_us, .ours_alone = t->ours_alone},
             collect_record, note_dead, t, &reason);
         if (error == LM_EINVAL) {
             char *kept = reasons + i * REASON_MAX;
@@ -573,6 +575,7 @@ static int thread_init(struct worker_thread *t, struct worker *w, struct lane *l
     t->lane = lane;
     t->backoff_ms = BACKOFF_FIRST_MS;
     t->reader = message_reader_new();
+    t->ours_alone = queue_limits(w->options.queue).ours_alone;
     t->consumer = queue_consumer_new(w->options.queue, err);
     if (!t->consumer)
         goto fail;

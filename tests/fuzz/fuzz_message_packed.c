@@ -53,7 +53,7 @@ static int no_reject(struct slice item, const char *reason, void *ctx)
 
 static int read_message(struct message_reader *reader, struct slice body, struct taken *t)
 {
-    struct message_source source = {body, SLICE_LITERAL("id"), 0};
+    struct message_source source = {body, SLICE_LITERAL("id"), 0, true};
     struct errbuf reason = ERRBUF_INIT;
 
     t->message = body;

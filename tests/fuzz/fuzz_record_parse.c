@@ -108,7 +108,7 @@ static void check_errors(struct slice text)
 static int parse_message(struct message_reader *r, struct slice body, struct batch *out,
                          message_reject *reject)
 {
-    struct message_source message = {body, SLICE_LITERAL("id"), 1700000000000000};
+    struct message_source message = {body, SLICE_LITERAL("id"), 1700000000000000, false};
     struct errbuf reason = ERRBUF_INIT;
     int error = message_reader_read(r, &message, collect, reject, out, &reason);
 

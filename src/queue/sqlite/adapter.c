@@ -24,6 +24,7 @@ static struct queue_limits limits(const struct queue *base)
         .max_consumers = QUEUE_SQLITE_MAX_CONSUMERS,
         .atomic_send = true,
         .no_older_readers = !q->older_reader, /* and COMPATIBLE_SINCE in file.c */
+        .ours_alone = true,
         .in_order = true,
     };
 }

@@ -121,7 +121,7 @@ static void its_logs_come_out_of_the_queue_as_they_went_in(void)
 {
     struct message_reader *reader = message_reader_new();
     struct errbuf reason = ERRBUF_INIT;
-    struct message_source message = {.id = SLICE_LITERAL("1")};
+    struct message_source message = {.id = SLICE_LITERAL("1"), .ours_alone = true};
     struct log_key keys[KEPT_MAX];
     struct batch b;
 

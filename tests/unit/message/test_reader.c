@@ -34,7 +34,7 @@ static struct errbuf reason;
 /* Parses a message, the first of a new round, into `kept`. */
 static int parse_message(struct slice body)
 {
-    struct message_source message = {body, SLICE_LITERAL("message-1"), 1700000000123456};
+    struct message_source message = {body, SLICE_LITERAL("message-1"), 1700000000123456, true};
 
     kept_forget(&kept);
     reason.text[0] = '\0';
@@ -211,6 +211,18 @@ static void nothing_is_taken_of_a_batch_that_is_damaged(void **state)
                           "the batch is damaged: its checksum is not that of its text");
 }
 
+/* On SQS anybody may send, and what is in a packed message is not judged. */
+static void version_2_is_believed_of_our_own_queue_alone(void **state)
+{
+    struct message_source message = {.body = SLICE_LITERAL(V2_TEXT), .id = SLICE_LITERAL("m")};
+
+    kept_forget(&kept);
+    assert_int_equal(message_reader_read(reader, &message, kept_sink, kept_reject, &kept, &reason),
+                     LM_EINVAL);
+    assert_int_equal(kept.records_len, 0);
+    assert_non_null(strstr(reason.text, "not JSON"));
+}
+
 /* Reads `logs` with the head and the checksum of a batch of version 2. */
 static int parse_packed(const char *logs)
 {
@@ -353,7 +365,7 @@ static void what_the_sink_gets_lives_until_the_reset(void **state)
         message_reader_reset(reader);
         views.records_len = 0;
         for (int m = 0; m < MESSAGES; m++) {
-            struct message_source message = {{NULL, 0}, SLICE_LITERAL("x"), 0};
+            struct message_source message = {{NULL, 0}, SLICE_LITERAL("x"), 0, true};
             make_long_batch(&b, LOGS);
             message.body = buffer_slice(&b);
             assert_int_equal(
@@ -381,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_of_every_version_are_read),
         cmocka_unit_test(nothing_is_taken_of_a_batch_that_is_damaged),
+        cmocka_unit_test(version_2_is_believed_of_our_own_queue_alone),
         cmocka_unit_test(nothing_is_taken_of_a_batch_that_is_written_wrong),
         cmocka_unit_test(a_message_may_pass_every_limit_of_the_entrance),
         cmocka_unit_test(a_batch_gives_back_the_records_it_was_made_of),
