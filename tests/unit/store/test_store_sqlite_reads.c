@@ -497,9 +497,10 @@ static void no_more_is_read_ahead_than_may_be(void **state)
     const uint32_t rows[] = {4, 3, 2, 1};
     struct errbuf err = ERRBUF_INIT;
     struct open_block *block = NULL;
+    struct log_matcher *m = matcher_of("found");
     struct store_scan scan;
 
-    store_scan_init(&scan, NULL, NULL, 0);
+    store_scan_init(&scan, m, NULL, 0);
     while (!scan.done)
         assert_int_equal(
             store_scan_next(p->r, &scan, &slices[0], store_test_collect, &p->rows, &err), 0);
@@ -521,6 +522,7 @@ static void no_more_is_read_ahead_than_may_be(void **state)
         assert_true(n == 4 || sum + 50 > bytes);
         ahead_free(a);
     }
+    log_matcher_unref(m);
 }
 
 /* ---- Beside another process that changes everything ---- */
