@@ -466,8 +466,12 @@ static int erase_all(const struct job *job, const struct config *config, struct 
     if (!error)
         error = erase(w, job, client, erased, err);
     int failure = forget(client, config, error ? NULL : err);
-    if (!error && !failure && *erased > 0 && ports_queue_is_embedded(config))
-        failure = scrub_queue(config, err);
+    if (!error &&
+        ports_queue_is_embedded(config)) { /* though there were none: perhaps it goes on */
+        int scrubbed = scrub_queue(config, failure ? NULL : err);
+
+        failure = failure ? failure : scrubbed;
+    }
     cache_client_free(client);
     store_writer_free(w);
     return error ? error : failure;
