@@ -12,11 +12,12 @@
 #include "record/limits.h"
 
 enum {
-    WRONG_BYTES_MAX = 64 << 20, /* of an answer that tells what is wrong with a body */
-    TOLD_BYTES_MAX = 64 << 20,  /* of one that tells of each log */
-    PATH_BYTES_MAX = 1 << 20,   /* decoded: shorter than a head may be */
-    SPARE_POSTS_MAX = 256,      /* kept for reuse */
-    MEMORIES_MAX = 16,          /* formats that share none */
+    WRONG_BYTES_MAX = 64 << 20,  /* of an answer that tells what is wrong with a body */
+    TOLD_BYTES_MAX = 64 << 20,   /* of one that tells of each log */
+    PATH_BYTES_MAX = 1 << 20,    /* decoded: shorter than a head may be */
+    SPARE_POSTS_MAX = 256,       /* kept for reuse */
+    MEMORIES_MAX = 16,           /* formats that share none */
+    WARM_BODY_BYTES = 256 << 10, /* a format's memory is kept after bodies up to this size */
     /* Of a refusal in a format's words: its text may be escaped, a byte as \u0000. */
     REFUSAL_BYTES_MAX = FORMAT_ANSWER_BYTES + 6 * ERRBUF_SIZE
 };
@@ -99,6 +100,20 @@ static void *memory_of(struct intake *intake, const struct format *format)
     m->free = format->memory_free;
     m->memory = format->memory_new(intake->account);
     return m->memory;
+}
+
+/* What a large body has made large is not kept for the next one: nobody is charged for it. */
+static void forget_memory(struct intake *intake, const struct format *format)
+{
+    for (size_t i = 0; i < intake->memories_len; i++) {
+        struct memory *m = &intake->memories[i];
+
+        if (m->make != format->memory_new)
+            continue;
+        m->free(m->memory);
+        *m = intake->memories[--intake->memories_len];
+        return;
+    }
 }
 
 static void on_done(struct ingest_ticket *ticket, int error);
@@ -404,10 +419,13 @@ static int parse(struct post *p)
                                            .request = &asked.request,
                                            .wrong = &intake->wrong,
                                            .told = p->format->tells_each ? &p->told : NULL};
+    struct slice body = http_request_body(p->req);
 
     buffer_clear(&intake->wrong); /* of another body */
-    int error = p->format->parse(http_request_body(p->req), &options, add_record, p, &p->counts);
+    int error = p->format->parse(body, &options, add_record, p, &p->counts);
 
+    if (body.len > WARM_BODY_BYTES || p->counts.unpacked > WARM_BODY_BYTES)
+        forget_memory(intake, p->format);
     if (asked.error)
         error = asked.error == LM_ETOOBIG ? LM_ENOTFOUND : asked.error;
     if (asked.has_query)

@@ -15,7 +15,8 @@
  *     protocol tells of each log by itself (tells_each), or its clients would send the same again
  *     for ever: then what is wrong is left out, and counted (format_counts.refused).
  *   - It allocates nothing per log once its memory is warm, and what it holds of a body that is
- *     wrong is charged.
+ *     wrong is charged. After a body of more than 256 KiB, unpacked, its memory is freed, and made
+ *     anew for the next one (api/intake.c).
  *   - A log that came without an id or a time gets them here, before the sink: a new id, and the
  *     time of arrival, which is one for the whole body (record/rules.h).
  *   - It says nothing about queues that are full and logs that are too large: those refusals are
@@ -63,6 +64,7 @@ struct format_counts {
     size_t records;        /* handed to the sink */
     size_t refused;        /* logs that were left out, for they could never be taken */
     size_t nul_characters; /* U+0000, replaced by U+FFFD */
+    size_t unpacked;       /* bytes of the body, if the format itself has unpacked it */
 };
 
 /* Why a body that may be right is not taken, for the words of a protocol. */

@@ -221,7 +221,7 @@ static int parse(struct slice body, const struct format_options *options, record
     bool packed = is_packed(body);
     int error = packed ? unpack(m, body) : 0;
 
-    *counts = (struct format_counts){0};
+    *counts = (struct format_counts){.unpacked = packed ? m->unpacked.len : 0};
     m->draft.nul_characters = 0;
     if (!error)
         error = take(m, packed ? buffer_slice(&m->unpacked) : body, options, sink, ctx, counts);

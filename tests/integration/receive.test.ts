@@ -6,9 +6,9 @@
 import { strict as assert } from 'node:assert';
 
 import { captured, sendCaptured } from '../support/captures';
-import { type Logmill, eventually, scenario, shared } from '../support/harness';
+import { type Logmill, eventually, residentBytes, scenario, shared } from '../support/harness';
 import { type Answer, get, post, request } from '../support/http';
-import { type Log, microseconds, page } from '../support/logs';
+import { type Log, metric, metrics, microseconds, page } from '../support/logs';
 
 const { check, end } = shared();
 
@@ -1052,4 +1052,54 @@ scenario('a full queue is told each client so that it sends again', async (lab) 
             protocol,
         );
     }
+});
+
+/** A log with 8 MiB in an attribute, in each of the formats. */
+const large = 'a'.repeat(8 << 20);
+const LARGE: [string, unknown][] = [
+    ['/log', { level: 'info', message: 'm', large }],
+    ['/logs?format=auto', { level: 'info', message: 'm', large }],
+    ['/insert/jsonline', { _msg: 'm', large }],
+    ['/api/v2/logs', [{ message: 'm', large }]],
+    ['/services/collector/event', { event: 'm', fields: { large } }],
+    ['/gelf', { version: '1.1', host: 'h', short_message: 'm', _large: large }],
+    ['/_bulk', `{"create":{"_index":"i"}}\n${JSON.stringify({ message: 'm', large })}\n`],
+    ['/loki/api/v1/push', { streams: [{ stream: { large }, values: [['1', 'm']] }] }],
+    [
+        '/v1/logs',
+        {
+            resourceLogs: [
+                {
+                    resource: { attributes: [{ key: 'large', value: { stringValue: large } }] },
+                    scopeLogs: [{ logRecords: [{ body: { stringValue: 'm' } }] }],
+                },
+            ],
+        },
+    ],
+];
+
+scenario('no format keeps the memory that a large body took', async (lab) => {
+    const server = await lab.start({
+        command: 'api',
+        settings: {
+            MAX_BODY_BYTES: String(16 << 20),
+            WEB_CONCURRENCY: '1',
+            ASAN_OPTIONS: 'detect_leaks=1:quarantine_size_mb=8:malloc_context_size=5',
+        },
+    });
+    const send = async (value: string): Promise<number> => {
+        for (const [path, body] of LARGE) {
+            const text = typeof body === 'string' ? body : JSON.stringify(body);
+            const answer = await post(server, path, text.replace(large, value));
+            assert.ok(answer.status >= 200 && answer.status < 300, `${path}: ${answer.text}`);
+        }
+        return residentBytes(server.pid);
+    };
+    const before = await send('a');
+    await send(large);
+    await eventually('the ledger to be empty', async () => {
+        return metric(await metrics(server), 'logmill_inflight_bytes') === 0;
+    });
+    const grown = residentBytes(server.pid) - before;
+    assert.ok(grown < 64 << 20, `${grown >> 20} MiB more than with small bodies`);
 });

@@ -64,6 +64,7 @@ static void what_is_no_message_is_refused(void **state)
 {
     assert_refused(SLICE_LITERAL(""), "no JSON object\n");
     assert_refused(SLICE_LITERAL("[]"), "no JSON object\n");
+    assert_int_equal(run.counts.unpacked, 0);
     assert_refused(SLICE_LITERAL("{\"short_message\":"), "no JSON object\n");
     assert_refused(SLICE_LITERAL("xyz"), "neither zlib nor gzip, as its first bytes say\n");
     assert_refused(SLICE_LITERAL("\x1f\x8b"), "neither zlib nor gzip, as its first bytes say\n");
@@ -89,6 +90,7 @@ static void a_bomb_goes_off_in_a_small_room(void **state)
     struct slice beyond = bomb(GELF_MESSAGE_MAX + 1);
 
     assert_refused(within, "no JSON object\n");
+    assert_int_equal(run.counts.unpacked, GELF_MESSAGE_MAX);
     assert_int_equal(format_run(&run, beyond), LM_EDATA);
     assert_refused(slice_of(within.data, within.len - 1),
                    "neither zlib nor gzip, as its first bytes say\n");
