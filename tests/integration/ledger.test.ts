@@ -164,6 +164,54 @@ scenario('a flood of large bodies lets others in at the second try at the latest
     await comesBack(server, []);
 });
 
+scenario('attributes that many logs have in common are charged for each of them', async (lab) => {
+    const settings = { ASAN_OPTIONS: 'detect_leaks=1:quarantine_size_mb=8:malloc_context_size=5' };
+    const server = await filled(lab, settings);
+    const large = 'a'.repeat(64 * 1024);
+    const bodies: [string, unknown][] = [
+        [
+            '/v1/logs',
+            {
+                resourceLogs: [
+                    {
+                        resource: { attributes: [{ key: 'a', value: { stringValue: large } }] },
+                        scopeLogs: [{ logRecords: Array.from({ length: 20_000 }, () => ({})) }],
+                    },
+                ],
+            },
+        ],
+        [
+            '/loki/api/v1/push',
+            {
+                streams: [
+                    { stream: { a: large }, values: Array.from({ length: 20_000 }, () => ['1', '']) },
+                ],
+            },
+        ],
+    ];
+    const before = residentBytes(server.pid);
+    const peak = { bytes: 0 };
+    const watch = setInterval(() => {
+        peak.bytes = Math.max(peak.bytes, residentBytes(server.pid));
+    }, 5);
+    lab.finally(() => clearInterval(watch));
+    for (const [path, body] of bodies) {
+        await atRest(server);
+        const alone = await post(server, path, body);
+        assert.equal(alone.status, 413, alone.text);
+        assert.match(alone.text, /MAX_INFLIGHT_BYTES/);
+        const asked = Array.from({ length: 3 }, () => post(server, path, body));
+        await othersAreServed(server);
+        for (const { status, text } of await Promise.all(asked)) {
+            assert.ok(status === 413 || status === 503, text); // busy, if logs of others wait
+        }
+    }
+    clearInterval(watch);
+    const grown = peak.bytes - before;
+    assert.ok(grown < (SANITIZED ? 200 : 64) * MIB, `grew by ${grown / MIB} MiB`);
+    await comesBack(server, []);
+});
+
 scenario('levels that are pages long cannot be made to fill an answer', async (lab) => {
     const settings = { ASAN_OPTIONS: 'detect_leaks=1:quarantine_size_mb=8:malloc_context_size=5' };
     const server = await filled(lab, settings);

@@ -8,7 +8,7 @@ import { strict as assert } from 'node:assert';
 import { captured, sendCaptured } from '../support/captures';
 import { type Logmill, eventually, residentBytes, scenario, shared } from '../support/harness';
 import { type Answer, get, post, request } from '../support/http';
-import { type Log, metric, metrics, microseconds, page } from '../support/logs';
+import { type Log, atRest, metric, metrics, microseconds, page } from '../support/logs';
 
 const { check, end } = shared();
 
@@ -1052,6 +1052,17 @@ scenario('a full queue is told each client so that it sends again', async (lab) 
             protocol,
         );
     }
+});
+
+scenario('what is left out of one body is nothing to the client of the next', async (lab) => {
+    const server = await lab.start({ settings: { WEB_CONCURRENCY: '1' } });
+    const left = await post(server, '/insert/jsonline', '{"_msg":"a"}\n{"_msg":"b"}\nnonsense\n');
+    assert.equal(left.status, 200, left.text);
+    await atRest(server);
+    assert.equal(metric(await metrics(server), 'logmill_inflight_bytes'), 0);
+    const refused = await post(server, '/insert/jsonline', 'nonsense\n');
+    assert.equal(refused.status, 400);
+    assert.match(refused.text, /^line 1: /);
 });
 
 /** A log with 8 MiB in an attribute, in each of the formats. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../cmocka_all.h"
+#include "base/fault.h"
 #include "base/uuid7.h"
 
 static void assert_slice_equal(struct slice s, const char *want)
@@ -282,6 +283,50 @@ static void what_found_no_memory_is_no_log(void **state)
     record_draft_release(&d);
 }
 
+#ifdef LOGMILL_FAULTS
+
+/* Where there is no memory for the first byte of a log, nothing of the one before is left in it. */
+static void a_log_without_memory_is_none_and_not_the_last_one(void **state)
+{
+    static const struct fault_plan none = {.first = 0};
+    static const struct fault_plan first = {FAULT_INPUT, 1, false, FAULT_EIO};
+    struct record_draft d;
+    struct record r;
+    struct errbuf why = ERRBUF_INIT;
+
+    (void)state;
+    fault_plan(&first);
+    record_draft_init(&d);
+    fault_plan(&none);
+    record_draft_check(&d);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_ENOMEM);
+
+    record_draft_begin(&d);
+    record_draft_time(&d, 1000001);
+    record_draft_message(&d, SLICE_LITERAL("before"));
+    record_draft_open(&d, SLICE_LITERAL("open"), RECORD_DRAFT_OBJECT);
+    record_draft_open(&d, SLICE_LITERAL("too"), RECORD_DRAFT_OBJECT);
+    record_draft_integer(&d, SLICE_LITERAL("n"), 1);
+    buffer_release(&d.attributes);
+    fault_plan(&first);
+    record_draft_begin(&d);
+    fault_plan(&none);
+    record_draft_check(&d);
+    assert_int_equal(d.depth, 1);
+    assert_int_equal(d.members_len, 0);
+    assert_int_equal(d.values, 0);
+    assert_false(d.has_time);
+    record_draft_integer(&d, SLICE_LITERAL("n"), 1);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_ENOMEM);
+
+    record_draft_begin(&d);
+    record_draft_integer(&d, SLICE_LITERAL("n"), 2);
+    assert_attributes(&d, "{\"n\":2}");
+    record_draft_release(&d);
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +340,9 @@ int main(void)
         cmocka_unit_test(a_log_past_a_limit_is_refused_and_the_next_is_not),
         cmocka_unit_test(a_log_that_is_too_large_is_told_apart),
         cmocka_unit_test(what_found_no_memory_is_no_log),
+#ifdef LOGMILL_FAULTS
+        cmocka_unit_test(a_log_without_memory_is_none_and_not_the_last_one),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
