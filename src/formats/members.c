@@ -107,7 +107,7 @@ static bool is_level_word(struct slice text)
 /* The number that `text` is the digits of; -1 if it is none, or one that is no level. */
 static int level_number(struct slice text)
 {
-    enum { SYSLOG_MAX = 7, TENS_MIN = 10, TENS_MAX = 69, DIGITS_MAX = 2 };
+    enum { SYSLOG_MAX = 7, TENS_MIN = 10, TENS_MAX = 69, DIGITS_MAX = 3 };
     int number = 0;
 
     if (text.len == 0 || text.len > DIGITS_MAX)
@@ -117,7 +117,9 @@ static int level_number(struct slice text)
             return -1;
         number = number * 10 + (text.data[i] - '0');
     }
-    return number <= SYSLOG_MAX || (number >= TENS_MIN && number <= TENS_MAX) ? number : -1;
+    if (number <= SYSLOG_MAX || (number >= TENS_MIN && number <= TENS_MAX))
+        return number;
+    return level_of_monolog(number).len ? number : -1;
 }
 
 struct slice members_level(yyjson_val *value)

@@ -9,10 +9,11 @@
  * JSON), logstash, ECS, journald, syslog-ng, Splunk's and Datadog's libraries and VictoriaLogs.
  *
  *   message  a text; or an object with such a member, which stays an attribute then
- *   level    a text, as it is; a number of syslog (0 to 7) or of pino, bunyan and Python (10 to
- * 69), also as a text; of "status" only a word that is known to be a level time     what
- * time_of_text and time_of_number read (formats/names.h); of what has no colon only what is after
- * March 1973, since a "time" may as well be a duration
+ *   level    a text, as it is; a number, also as a text, of syslog (0 to 7), of pino, bunyan and
+ *            Python (10 to 69) or of Monolog (100 to 600); of "status" only a word for a level
+ *   time     what time_of_text and time_of_number read (formats/names.h), of texts what has a date
+ *            and a time of day, of numbers what is of the years 2001 to 2099: a "time" may as
+ *            well be a duration
  */
 #ifndef LOGMILL_FORMATS_MEMBERS_H
 #define LOGMILL_FORMATS_MEMBERS_H

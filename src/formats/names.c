@@ -28,8 +28,28 @@ struct slice level_of_otlp(int64_t number)
     return slice_of_string(ASCENDING[(number - 1) / OTLP_STEP]);
 }
 
+struct slice level_of_monolog(int64_t number)
+{
+    static const struct {
+        int64_t number;
+        const char *level;
+    } levels[] = {
+        {100, "debug"}, {200, "info"},     {250, "notice"}, {300, "warning"},
+        {400, "error"}, {500, "critical"}, {550, "alert"},  {600, "emergency"},
+    };
+
+    for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+        if (levels[i].number == number)
+            return slice_of_string(levels[i].level);
+    return (struct slice){NULL, 0};
+}
+
 struct slice level_of_number(int64_t number)
 {
+    struct slice of_monolog = level_of_monolog(number);
+
+    if (of_monolog.len)
+        return of_monolog;
     if (number < NUMBER_STEP)
         return level_of_syslog(number);
     int64_t step = number / NUMBER_STEP - 1;

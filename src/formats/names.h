@@ -2,7 +2,7 @@
  * What programs call the level and the time of a log, and how they write them: one place for all
  * formats. Sources: the standard levels of syslog (RFC 5424, 6.2.1), of OpenTelemetry
  * (opentelemetry-proto, SeverityNumber), of pino and bunyan (10 to 60) and of Python's logging
- * (10 to 50, which agree with those but for their names).
+ * (10 to 50, which agree with those but for their names), and of Monolog (its class Level).
  */
 #ifndef LOGMILL_FORMATS_NAMES_H
 #define LOGMILL_FORMATS_NAMES_H
@@ -18,8 +18,12 @@ struct slice level_of_syslog(int64_t severity);
 /* The level of a SeverityNumber, 1 to 24; an empty slice of any other, as of 0, which says none. */
 struct slice level_of_otlp(int64_t number);
 
-/* The level of a number as loggers write it: 0 to 7 as syslog has them, from 10 on by tens: trace,
- * debug, info, warning, error, critical. */
+/* The level of one of Monolog's eight numbers, from 100 (debug) to 600 (emergency); an empty slice
+ * of any other. */
+struct slice level_of_monolog(int64_t number);
+
+/* The level of a number as loggers write it: 0 to 7 as syslog has them, Monolog's, others from 10
+ * on by tens: trace, debug, info, warning, error, critical. */
 struct slice level_of_number(int64_t number);
 
 /*

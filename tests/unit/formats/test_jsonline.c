@@ -85,6 +85,39 @@ static void known_loggers_are_understood(void **state)
     format_run_end(&run);
 }
 
+static void levels_of_monolog_are_hundreds(void **state)
+{
+    static const struct {
+        const char *level, *line;
+    } cases[] = {
+        {"debug", "{\"level\":100}"},
+        {"info", "{\"level\":200}"},
+        {"notice", "{\"level\":250}"},
+        {"warning", "{\"level\":300}"},
+        {"error", "{\"level\":\"400\"}"},
+        {"critical", "{\"level\":500}"},
+        {"alert", "{\"level\":550}"},
+        {"emergency", "{\"level\":600}"},
+        {"ERROR", "{\"level_name\":\"ERROR\"}"},
+    };
+    struct format_run run;
+
+    (void)state;
+    format_run_begin(&run, &jsonline_auto);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_int_equal(format_run(&run, slice_of_string(cases[i].line)), 0);
+        format_run_expect(&run, 0, cases[i].level, "", NULL, "");
+    }
+    assert_int_equal(
+        format_run(&run, SLICE_LITERAL("{\"message\":\"paid\",\"context\":{},\"level\":400,"
+                                       "\"level_name\":\"ERROR\",\"channel\":\"shop\","
+                                       "\"datetime\":\"2026-11-28T00:51:58.853123+00:00\"}")),
+        0);
+    format_run_expect(&run, 0, "error", "paid", "2026-11-28T00:51:58.853123Z",
+                      "{\"context\":{},\"level_name\":\"ERROR\",\"channel\":\"shop\"}");
+    format_run_end(&run);
+}
+
 static const char *const *const NONE = NULL;
 
 static void assert_log(const struct format *format, const char *const *parameters, const char *line,
@@ -113,15 +146,13 @@ static void what_is_of_no_use_as_its_name_says_stays_an_attribute(void **state)
     assert_log(f, NONE, "{\"msg\":\"m\",\"level\":null,\"severity\":4}", "warning", "m",
                "{\"level\":null}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"level\":8}", "info", "m", "{\"level\":8}");
-    assert_log(f, NONE, "{\"msg\":\"m\",\"level\":100}", "info", "m", "{\"level\":100}");
+    assert_log(f, NONE, "{\"msg\":\"m\",\"level\":150}", "info", "m", "{\"level\":150}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"time\":12.5}", "info", "m", "{\"time\":12.5}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"time\":150000000}", "info", "m", "{\"time\":150000000}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"date\":\"2027-12-31\"}", "info", "m",
                "{\"date\":\"2027-12-31\"}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"date\":\"2026-11-28\",\"time\":\"10:11:12\"}", "info",
                "m", "{\"date\":\"2026-11-28\",\"time\":\"10:11:12\"}");
-    assert_log(f, NONE, "{\"message\":\"m\",\"level\":400,\"level_name\":\"ERROR\"}", "ERROR", "m",
-               "{\"level\":400}");
     assert_log(f, NONE, "{\"msg\":\"m\",\"time\":\"noon\",\"ts\":[]}", "info", "m",
                "{\"time\":\"noon\",\"ts\":[]}");
     assert_log(f, NONE, "{\"line\":39,\"message\":7,\"event\":{\"n\":1}}", "info", "",
@@ -256,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_loggers_are_understood),
+        cmocka_unit_test(levels_of_monolog_are_hundreds),
         cmocka_unit_test(what_is_of_no_use_as_its_name_says_stays_an_attribute),
         cmocka_unit_test(fields_that_the_request_names_come_first),
         cmocka_unit_test(a_line_that_is_no_object_is_a_message_of_auto),
