@@ -2,83 +2,9 @@
 
 #include <string.h>
 
+#include "formats/member_names.h"
 #include "formats/names.h"
 #include "json/writer.h"
-
-/* ---- Names ---- */
-
-enum role { MESSAGE, LEVEL, TIME, ROLES };
-
-/* Of one role the first in the table that is of use is taken: `rank` is its place, from 1 on. */
-struct name {
-    const char *text;
-    enum role role;
-    unsigned rank;
-};
-
-enum { NAME_LEN_MAX = 20, RANK_FIRST = 0, RANK_STATUS = 15, RANK_NONE = 99 };
-
-/* By their length, so that most members of a log are told from all of them at once. */
-static const struct name *const NAMES[NAME_LEN_MAX + 1] = {
-    [2] =
-        (const struct name[]){
-            {"@t", TIME, 4}, {"ts", TIME, 8}, {"@m", MESSAGE, 5}, {"@l", LEVEL, 8}, {0}},
-    [3] = (const struct name[]){{"msg", MESSAGE, 4},
-                                {"@mt", MESSAGE, 11},
-                                {"log", MESSAGE, 14},
-                                {"lvl", LEVEL, 7},
-                                {0}},
-    [4] = (const struct name[]){{"time", TIME, 7},
-                                {"date", TIME, 11},
-                                {"_msg", MESSAGE, 1},
-                                {"body", MESSAGE, 9},
-                                {"Body", MESSAGE, 10},
-                                {"line", MESSAGE, 15},
-                                {0}},
-    [5] = (const struct name[]){{"level", LEVEL, 1},
-                                {"Level", LEVEL, 9},
-                                {"_time", TIME, 1},
-                                {"event", MESSAGE, 13},
-                                {0}},
-    [6] = (const struct name[]){{"status", LEVEL, RANK_STATUS}, {0}},
-    [7] = (const struct name[]){{"message", MESSAGE, 3},
-                                {"MESSAGE", MESSAGE, 2},
-                                {"Message", MESSAGE, 6},
-                                {"asctime", TIME, 9},
-                                {0}},
-    [8] = (const struct name[]){{"severity", LEVEL, 3},
-                                {"Severity", LEVEL, 10},
-                                {"PRIORITY", LEVEL, 11},
-                                {"loglevel", LEVEL, 6},
-                                {"datetime", TIME, 10},
-                                {0}},
-    [9] = (const struct name[]){{"timestamp", TIME, 5},
-                                {"Timestamp", TIME, 6},
-                                {"log.level", LEVEL, 2},
-                                {"levelname", LEVEL, 4},
-                                {"log_level", LEVEL, 5},
-                                {0}},
-    [10] = (const struct name[]){{"@timestamp", TIME, 2},
-                                 {"timeMillis", TIME, 12},
-                                 {"level_name", LEVEL, 4}, /* Monolog, whose "level" is 400 */
-                                 {0}},
-    [11] = (const struct name[]){{"TimeCreated", TIME, 13}, {0}},
-    [13] = (const struct name[]){{"short_message", MESSAGE, 8}, {0}},
-    [15] = (const struct name[]){{"RenderedMessage", MESSAGE, 7},
-                                 {"MessageTemplate", MESSAGE, 12},
-                                 {0}},
-    [20] = (const struct name[]){{"__REALTIME_TIMESTAMP", TIME, 3}, {0}},
-};
-
-static const struct name *name_of(struct slice text)
-{
-    const struct name *name = text.len <= NAME_LEN_MAX ? NAMES[text.len] : NULL;
-
-    for (; name && name->text; name++)
-        if (memcmp(name->text, text.data, text.len) == 0)
-            return name;
-    return NULL;
-}
 
 /* Whether `text` is one of `names`, which have commas between them. */
 static bool is_among(struct slice names, struct slice text)
@@ -91,62 +17,26 @@ static bool is_among(struct slice names, struct slice text)
 
 /* ---- Values ---- */
 
-/* The words that "status" may have, which means much else beside a level. */
-static bool is_level_word(struct slice text)
-{
-    static const char *const words[] = {"emerg",  "emergency", "alert", "crit",    "critical",
-                                        "fatal",  "err",       "error", "warn",    "warning",
-                                        "notice", "info",      "debug", "verbose", "trace"};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (slice_equal_ascii_nocase(text, slice_of_string(words[i])))
-            return true;
-    return false;
-}
-
-/* The number that `text` is the digits of; -1 if it is none, or one that is no level. */
-static int level_number(struct slice text)
-{
-    enum { SYSLOG_MAX = 7, TENS_MIN = 10, TENS_MAX = 69, DIGITS_MAX = 3 };
-    int number = 0;
-
-    if (text.len == 0 || text.len > DIGITS_MAX)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return -1;
-        number = number * 10 + (text.data[i] - '0');
-    }
-    if (number <= SYSLOG_MAX || (number >= TENS_MIN && number <= TENS_MAX))
-        return number;
-    return level_of_monolog(number).len ? number : -1;
-}
-
 struct slice members_level(yyjson_val *value)
 {
-    struct slice text = json_text(value);
-    int number = level_number(text);
-
-    if (number >= 0)
-        return level_of_number(number);
-    return yyjson_is_str(value) ? text : (struct slice){NULL, 0};
+    return member_level_of(json_text(value), yyjson_is_str(value));
 }
 
 /* The text of `object` that is its message; empty if it has none. */
 static struct slice message_within(yyjson_val *object)
 {
     struct slice message = {NULL, 0};
-    unsigned best = RANK_NONE;
+    unsigned best = MEMBER_RANK_NONE;
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
-        const struct name *name = name_of(json_text(key));
+        struct member_name name = member_name_of(json_text(key));
 
-        if (!name || name->role != MESSAGE || name->rank > best || !yyjson_is_str(value))
+        if (name.role != MEMBER_MESSAGE || name.rank > best || !yyjson_is_str(value))
             continue;
         message = json_text(value);
-        best = name->rank;
+        best = name.rank;
     }
     return message;
 }
@@ -164,11 +54,12 @@ static bool read_message(struct members *m, yyjson_val *key, yyjson_val *value)
     return text.len > 0;
 }
 
-static bool read_level(struct members *m, yyjson_val *key, yyjson_val *value, unsigned rank)
+static bool read_level(struct members *m, yyjson_val *key, yyjson_val *value,
+                       struct member_name name)
 {
-    struct slice level = members_level(value);
+    struct slice level = member_level_named(name, json_text(value), yyjson_is_str(value));
 
-    if (!level.len || (rank == RANK_STATUS && !is_level_word(json_text(value))))
+    if (!level.len)
         return false;
     m->level_key = key;
     m->level = level;
@@ -212,25 +103,24 @@ static void find_level_within(struct members *m, yyjson_val *object)
 
 struct members members_find(yyjson_val *object, const struct members_first *first)
 {
-    unsigned best[ROLES] = {RANK_NONE, RANK_NONE, RANK_NONE};
+    unsigned best[MEMBER_ROLES] = {MEMBER_RANK_NONE, MEMBER_RANK_NONE, MEMBER_RANK_NONE};
     struct members m = {.message = {NULL, 0}};
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         struct slice text = json_text(key);
-        const struct name *known = name_of(text);
-        struct name name = known ? *known : (struct name){NULL, ROLES, RANK_NONE};
+        struct member_name name = member_name_of(text);
 
         if (first && is_among(first->message, text))
-            name = (struct name){NULL, MESSAGE, RANK_FIRST};
+            name = (struct member_name){MEMBER_MESSAGE, MEMBER_RANK_FIRST};
         else if (first && is_among(first->time, text))
-            name = (struct name){NULL, TIME, RANK_FIRST};
-        if (name.role == ROLES || name.rank > best[name.role])
+            name = (struct member_name){MEMBER_TIME, MEMBER_RANK_FIRST};
+        if (name.role == MEMBER_ROLES || name.rank > best[name.role])
             continue;
-        bool good = name.role == MESSAGE ? read_message(&m, key, value)
-                    : name.role == LEVEL ? read_level(&m, key, value, name.rank)
-                                         : read_time(&m, key, value);
+        bool good = name.role == MEMBER_MESSAGE ? read_message(&m, key, value)
+                    : name.role == MEMBER_LEVEL ? read_level(&m, key, value, name)
+                                                : read_time(&m, key, value);
         if (good)
             best[name.role] = name.rank;
     }
