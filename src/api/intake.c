@@ -118,6 +118,14 @@ static void forget_memory(struct intake *intake, const struct format *format)
 
 static void on_done(struct ingest_ticket *ticket, int error);
 
+/* The body is not needed any more when its logs are taken. */
+static bool exchange(struct ingest_ticket *ticket, struct account *account, size_t bytes)
+{
+    const struct post *p = container_of(ticket, struct post, ticket);
+
+    return http_request_exchange_body(p->req, account, bytes);
+}
+
 static struct post *post_new(struct intake *intake, struct http_request *req,
                              const struct intake_way *way, const struct format *format)
 {
@@ -129,8 +137,11 @@ static struct post *post_new(struct intake *intake, struct http_request *req,
     } else {
         p = xmalloc(sizeof(*p));
     }
-    *p = (struct post){
-        .ticket = {.done = on_done}, .intake = intake, .req = req, .way = way, .format = format};
+    *p = (struct post){.ticket = {.done = on_done, .exchange = exchange},
+                       .intake = intake,
+                       .req = req,
+                       .way = way,
+                       .format = format};
     buffer_init(&p->told, TOLD_BYTES_MAX);
     p->told.account = http_request_account(req);
     return p;

@@ -25,14 +25,14 @@ static void give_shared(struct ledger *l, size_t bytes)
 }
 
 /*
- * What is shared is taken before the account says that it is used, and given back after: so the
- * limit holds at every moment, and if other threads change the account meanwhile, what was taken
- * of the shared is put right before the next try.
+ * Takes `bytes`, of which `shared` have been taken of the shared already; these are given back if
+ * there is no room. What is shared is taken before the account says that it is used, and given back
+ * after: so the limit holds at every moment, and if other threads change the account meanwhile,
+ * what was taken of the shared is put right before the next try.
  */
-bool account_take(struct account *a, size_t bytes)
+static bool take_with(struct account *a, size_t bytes, size_t shared)
 {
     size_t used = atomic_load_explicit(&a->used, memory_order_relaxed);
-    size_t shared = 0; /* taken so far */
 
     for (;;) {
         size_t need;
@@ -53,11 +53,27 @@ bool account_take(struct account *a, size_t bytes)
     return false;
 }
 
-void account_give(struct account *a, size_t bytes)
+bool account_take(struct account *a, size_t bytes)
+{
+    return take_with(a, bytes, 0);
+}
+
+/* Gives back `bytes` but for what of the shared they were: that is returned. */
+static size_t leave(struct account *a, size_t bytes)
 {
     size_t used = atomic_fetch_sub_explicit(&a->used, bytes, memory_order_relaxed);
 
-    give_shared(a->ledger, above_floor(a, used) - above_floor(a, used - bytes));
+    return above_floor(a, used) - above_floor(a, used - bytes);
+}
+
+void account_give(struct account *a, size_t bytes)
+{
+    give_shared(a->ledger, leave(a, bytes));
+}
+
+bool account_exchange(struct account *a, size_t given, struct account *b, size_t bytes)
+{
+    return take_with(b, bytes, leave(a, given));
 }
 
 size_t account_used(struct account *a)

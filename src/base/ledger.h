@@ -10,7 +10,9 @@
  *
  * Each account has a floor: bytes that are always its own, whatever the others hold; and a ceiling.
  * What the floors leave over is shared by all, first come, first served. So no class can starve
- * another: a log that comes is taken, however many bodies are half sent and answers not taken.
+ * another: logs are taken as long as those that wait are within intake's floor, however many bodies
+ * are half sent and answers not taken. Past it a request that has come whole may exchange what it
+ * holds for what its logs need.
  *
  * Always true: an account's bytes below its floor are its own; those above are counted in `shared`,
  * too, which never passes its limit. So all accounts together never hold more than the ledger's
@@ -76,6 +78,13 @@ bool account_take(struct account *a, size_t bytes);
 
 /* Gives back `bytes` that were taken. */
 void account_give(struct account *a, size_t bytes);
+
+/*
+ * Gives back `given` bytes of `a`, taken before, and takes `bytes` of `b`, of the same ledger:
+ * nobody gets in between what `a` held of the shared. Returns false if there is no room even so;
+ * then `given` are given back, and nothing is taken.
+ */
+bool account_exchange(struct account *a, size_t given, struct account *b, size_t bytes);
 
 /* Bytes taken now. */
 size_t account_used(struct account *a);

@@ -216,6 +216,12 @@ struct slice http_request_param(const struct http_request *req, unsigned index);
 struct slice http_request_header(const struct http_request *req, const char *name);
 /* The whole body, transfer and content codings undone. */
 struct slice http_request_body(const struct http_request *req);
+/*
+ * Takes `bytes` of `to` for what the handler makes of the body, in exchange for what the body
+ * itself is charged with; false if there is no room even so. To be asked within the handler: the
+ * body goes when it returns, so that a thread holds one more at a time than is charged.
+ */
+bool http_request_exchange_body(struct http_request *req, struct account *to, size_t bytes);
 /* When its first byte was read: clock_monotonic_us. Lives as long as the request. */
 uint64_t http_request_started_us(const struct http_request *req);
 

@@ -93,6 +93,13 @@ struct slice http_request_body(const struct http_request *req)
     return req->message->body;
 }
 
+bool http_request_exchange_body(struct http_request *req, struct account *to, size_t bytes)
+{
+    struct message *m = req->message;
+
+    return charge_exchange(&m->charge, m->limits->bodies, to, bytes);
+}
+
 uint64_t http_request_started_us(const struct http_request *req)
 {
     return req->started_us;

@@ -366,6 +366,13 @@ static size_t record_bytes(const struct record *r)
     return r->level.len + r->message.len + r->attributes.len + RECORD_OWN_BYTES;
 }
 
+static bool take(struct ingest_ticket *t, size_t bytes)
+{
+    struct account *account = t->in->account;
+
+    return account_take(account, bytes) || (t->exchange && t->exchange(t, account, bytes));
+}
+
 /*
  * Takes from the account what `t` has grown to. A format may make of a small body logs that are
  * large together: what all of a stream have in common stands in each. Small tickets pay once, at
@@ -381,7 +388,7 @@ static int pay(struct ingest_ticket *t, const struct record *r)
     if (t->bytes > ingest_bytes_max(t->in))
         return LM_ETOOBIG;
     lot = t->bytes - t->held;
-    if (!account_take(t->in->account, lot))
+    if (!take(t, lot))
         return LM_EBUSY;
     t->held += lot;
     return 0;
@@ -434,7 +441,7 @@ int ingest_commit(struct ingest_ticket *t)
 
     CHECKED(ingest_check(in));
     CHECK(t->has_room && t->logs > 0);
-    if (bytes > t->held && !account_take(in->account, bytes - t->held))
+    if (bytes > t->held && !take(t, bytes - t->held))
         return LM_EBUSY;
     if (bytes < t->held)
         account_give(in->account, t->held - bytes);

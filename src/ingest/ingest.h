@@ -70,6 +70,13 @@ struct ingest_ticket {
      */
     bool has_room;
 
+    /*
+     * Or NULL. Where the account has no room for the logs: takes `bytes` of it in exchange for what
+     * the owner holds elsewhere for the same logs, and that goes when they are taken. Returns false
+     * if there is no room even so.
+     */
+    bool (*exchange)(struct ingest_ticket *t, struct account *account, size_t bytes);
+
     /* The ingest's: */
     enum ingest_stage stage;
     struct ingest *in;

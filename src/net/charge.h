@@ -54,4 +54,18 @@ static inline void charge_release(struct charge *c, struct account *account)
     c->taken = 0;
 }
 
+/*
+ * Gives back all that was taken of `account`, and takes `bytes` of `to` for somebody else; false if
+ * there is no room in `to` even so (account_exchange).
+ */
+static inline bool charge_exchange(struct charge *c, struct account *account, struct account *to,
+                                   size_t bytes)
+{
+    size_t taken = c->taken;
+
+    CHECKED(charge_check(c, account));
+    c->taken = 0;
+    return taken > 0 ? account_exchange(account, taken, to, bytes) : account_take(to, bytes);
+}
+
 #endif

@@ -139,6 +139,25 @@ scenario('bodies that never come whole keep no log out that does', async (lab) =
     await comesBack(server, clients);
 });
 
+/** Those that came whole at the same moment were all refused once, each for the others' bodies. */
+scenario('a log larger than what intake has of its own is taken when its body has come whole', async (lab) => {
+    const small = 4 * MIB;
+    const server = await filled(lab, { MAX_INFLIGHT_BYTES: String(small), MAX_CONNECTIONS: '1000' });
+    const text = rawPost('/log', JSON.stringify({ message: 'm'.repeat(1_000_000), level: 'info' }));
+    const whole = await RawConnection.open(server);
+    whole.send(text.slice(0, -100));
+    await eventually('its body', async () => (await held(server, 'bodies')) >= 1_000_000);
+    const others: RawConnection[] = [];
+    await eventually('the others to use up what is shared', async () => {
+        others.push(...(await greedy(lab, server, 5, text.slice(0, 20_000))));
+        return (await held(server, 'bodies')) > 8 * (small / 16) - 64 * 1024;
+    });
+    whole.send(text.slice(-100));
+    const answer = await whole.answer();
+    assert.equal(answer.status, 201, answer.text);
+    await comesBack(server, [whole, ...others]);
+});
+
 scenario('a flood of large bodies lets others in at the second try at the latest', async (lab) => {
     const server = await filled(lab);
     const large = JSON.stringify({ message: 'm'.repeat(900_000), level: 'info' });

@@ -87,6 +87,35 @@ static void a_take_over_the_floor_counts_only_what_is_above(void **state)
     assert_int_equal(atomic_load(&ledger.shared_used), 0);
 }
 
+/* All that is shared is the bodies', and intake is at its floor: one of them becomes intake. */
+static void what_one_gives_in_exchange_nobody_else_gets(void **state)
+{
+    size_t all = take_all(bodies);
+
+    take_all(intake);
+    assert_false(account_take(intake, 50));
+    assert_true(account_exchange(bodies, 60, intake, 50));
+    assert_int_equal(account_used(bodies), all - 60);
+    assert_int_equal(account_used(intake), (LEDGER_INTAKE_FLOOR * SHARE) + 50);
+    assert_int_equal(atomic_load(&ledger.shared_used), ledger.shared - 10);
+    assert_true(account_take(answers, (LEDGER_ANSWERS_FLOOR * SHARE) + 10));
+    assert_false(account_take(answers, 1));
+}
+
+static void what_is_given_in_exchange_is_given_back_where_there_is_no_room(void **state)
+{
+    size_t all = take_all(bodies);
+
+    take_all(intake);
+    assert_false(account_exchange(bodies, 60, intake, 61));
+    assert_int_equal(account_used(bodies), all - 60);
+    assert_int_equal(account_used(intake), LEDGER_INTAKE_FLOOR * SHARE);
+    assert_int_equal(atomic_load(&ledger.shared_used), ledger.shared - 60);
+    assert_false(account_exchange(bodies, all - 60, intake, SIZE_MAX));
+    assert_int_equal(account_used(bodies), 0);
+    assert_int_equal(atomic_load(&ledger.shared_used), 0);
+}
+
 static void what_cannot_be_given_changes_nothing(void **state)
 {
     assert_false(account_take(intake, LIMIT));
@@ -112,7 +141,14 @@ static void *take_and_give(void *arg)
             return (void *)1;
         if (atomic_load(&ledger.shared_used) > ledger.shared || account_used(a) > a->ceiling)
             return (void *)1;
-        account_give(a, bytes);
+        if (i % 3 != 0) {
+            account_give(a, bytes);
+            continue;
+        }
+        struct account *b = &ledger.accounts[i % LEDGER_CLASSES];
+
+        if (account_exchange(a, bytes, b, bytes / 2 + 1))
+            account_give(b, bytes / 2 + 1);
     }
     return NULL;
 }
@@ -143,6 +179,8 @@ int main(void)
         TEST(tails_stop_at_their_ceiling),
         TEST(what_is_given_back_above_the_floor_is_there_for_the_others),
         TEST(a_take_over_the_floor_counts_only_what_is_above),
+        TEST(what_one_gives_in_exchange_nobody_else_gets),
+        TEST(what_is_given_in_exchange_is_given_back_where_there_is_no_room),
         TEST(what_cannot_be_given_changes_nothing),
         TEST(threads_never_pass_a_limit_and_leave_nothing_behind),
     };

@@ -277,6 +277,53 @@ static void a_ticket_pays_for_its_logs_as_it_grows(void **state)
     assert_int_equal(o->error, 0);
 }
 
+/* What its owner holds for the same logs. */
+static struct account *elsewhere;
+static size_t held_elsewhere;
+
+static bool exchange_all(struct ingest_ticket *t, struct account *to, size_t bytes)
+{
+    size_t given = held_elsewhere;
+
+    held_elsewhere = 0;
+    return account_exchange(elsewhere, given, to, bytes);
+}
+
+/* Else two that came whole would keep each other out. */
+static void what_its_owner_holds_is_exchanged_for_the_logs_where_there_is_no_room(void **state)
+{
+    enum { MANY = 100 };
+    static char text[2048];
+    struct owner *o = &owners[0];
+    size_t others = 0;
+
+    memset(text, 'x', sizeof(text) - 1);
+    elsewhere = ledger_account(&ledger, LEDGER_BODIES);
+    assert_true(account_take(elsewhere, elsewhere->ceiling));
+    while (account_take(account, 1024))
+        others += 1024;
+    held_elsewhere = 2 * MANY * sizeof(text);
+    o->ticket.exchange = exchange_all;
+    ingest_open(in, &o->ticket);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(add(o, text), 0);
+    assert_int_equal(held_elsewhere, 0);
+    ingest_cancel(&o->ticket);
+    assert_int_equal(account_used(account), others);
+
+    assert_true(account_take(elsewhere, elsewhere->ceiling - account_used(elsewhere)));
+    held_elsewhere = 4096;
+    while (account_take(account, 1))
+        others++;
+    take_one(o, "not much");
+    assert_int_equal(held_elsewhere, 0);
+    flush_until_told(1);
+    assert_int_equal(o->error, 0);
+    assert_int_equal(account_used(account), others);
+    account_give(account, others);
+    account_give(elsewhere, account_used(elsewhere));
+}
+
 static void no_room_in_the_account_is_told_at_commit(void **state)
 {
     size_t taken = 0;
@@ -484,6 +531,7 @@ int main(void)
         WITH(a_ticket_of_many_logs_becomes_many_messages_of_one_send, ),
         WITH(a_log_larger_than_a_message_is_refused, ),
         WITH(a_ticket_pays_for_its_logs_as_it_grows, ),
+        WITH(what_its_owner_holds_is_exchanged_for_the_logs_where_there_is_no_room, ),
         WITH(no_room_in_the_account_is_told_at_commit, ),
         WITH(the_ticket_to_blame_is_refused_alone, _picky),
         WITH(messages_are_of_a_version_that_all_readers_know, _picky),
