@@ -1,0 +1,42 @@
+/*
+ * Times in the heads of syslog messages, as they are met: RFC 3164's, which has neither year nor
+ * zone; the same with fractions, with a year, and with Cisco's signs of a clock that is not set;
+ * RFC 3339's, as rsyslog's forward format puts it in the same place.
+ */
+#ifndef LOGMILL_FORMATS_SYSLOG_TIME_H
+#define LOGMILL_FORMATS_SYSLOG_TIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* The zone of this machine, as far as it was asked for; all zero at first. Of one thread. */
+struct syslog_zone {
+    bool is_known;
+    int64_t quarter; /* of an hour since 1970, UTC, for which it is known: no zone changes within */
+    int64_t offset_s; /* how far local time is ahead of UTC then */
+};
+
+struct syslog_time {
+    int64_t us;
+    unsigned below_us; /* nanoseconds that `us` leaves out */
+    bool is_unset;     /* the sender says that its clock was never set (Cisco's "*") */
+    struct slice text; /* what was read, without Cisco's sign */
+};
+
+/*
+ * Reads the time that `text` begins with. Returns the bytes that it has; 0 if it begins with none.
+ *
+ *   Nov 28 00:58:02                  the year that makes it nearest to `arrival_us`; local time
+ *   Mar  1 00:00:00.123              the same; up to nine decimals
+ *   *Mar 1 00:00:00.123  .Mar 1 …    Cisco: a clock that is not set; not synchronised
+ *   Apr 29 2026 13:58:46  2026 Apr 29 13:58:46  Apr 29 13:58:46 2026
+ *   Mar  1 00:00:00.123 UTC          only of Cisco, before ": %"; of the names of zones UTC, GMT
+ *                                    and Z say something, all others count as local time
+ *   2026-11-28T00:58:14.012965+01:00 without a zone it is UTC, as everywhere
+ */
+size_t syslog_time_read(struct slice text, int64_t arrival_us, struct syslog_zone *zone,
+                        struct syslog_time *time);
+
+#endif
