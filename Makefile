@@ -94,7 +94,7 @@ cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` of
 	@tools/bootstrap cdk
 	@tools/cdk-test
 
-install: all ## to PREFIX (/usr/local), with manual page, completion, and a unit for systemd
+install: all ## to PREFIX (/usr/local), with manual page, completion, and units for systemd
 	install -D -m 755 build/logmill $(DESTDIR)$(PREFIX)/bin/logmill
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
@@ -104,6 +104,7 @@ install: all ## to PREFIX (/usr/local), with manual page, completion, and a unit
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/logmill.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.service
+	install -m 644 deploy/logmill.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.socket
 
 compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)
 	@tools/bootstrap compose

@@ -151,12 +151,23 @@ static void admit(const struct http_head *head, struct http_admission *admission
     access_admit(api->access, head, admission);
 }
 
+/* Whether no other machine reaches what is listened on. */
+static bool is_loopback(const struct http_server_options *http)
+{
+    if (http->fds_len == 0)
+        return listen_host_is_loopback(http->host);
+    for (size_t i = 0; i < http->fds_len; i++)
+        if (!listen_fd_is_loopback(http->fds[i]))
+            return false;
+    return true;
+}
+
 static int start_access(struct api *api, const struct api_options *options, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
     const char *hosts = options->allowed_hosts;
 
-    if (!hosts && !listen_host_is_loopback(options->http.host)) {
+    if (!hosts && !is_loopback(&options->http)) {
         diag(DIAG_INFO, "requests for any Host are answered, since HOST is not a loopback address; "
                         "ALLOWED_HOSTS names those that are meant");
         hosts = "*";

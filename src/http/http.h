@@ -157,8 +157,12 @@ struct http_hooks {
  * Past that its next request is not begun, and what the client sends waits in its own buffers.
  */
 struct http_server_options {
-    const char *host;            /* numeric address or name; default 127.0.0.1 */
-    unsigned port;               /* 0: any free one */
+    const char *host; /* numeric address or name; default 127.0.0.1 */
+    unsigned port;    /* 0: any free one */
+    /* Sockets to listen on in place of those; see net_server_options. */
+    const int *fds;
+    size_t fds_len;
+    bool fds_are_held;
     unsigned threads;            /* default 1 */
     unsigned max_connections;    /* in all; default 10 000; more: see HTTP_EXTRA_CONNECTIONS */
     size_t max_body_bytes;       /* as sent and inflated; default 1 MiB; past it 413 */

@@ -68,6 +68,9 @@ struct http_server *http_server_new(const struct http_server_options *options, s
         goto fail;
     s->net = net_server_new(&(struct net_server_options){.host = o->host,
                                                          .port = o->port,
+                                                         .fds = o->fds,
+                                                         .fds_len = o->fds_len,
+                                                         .fds_are_held = o->fds_are_held,
                                                          .threads = o->threads,
                                                          .name = "http",
                                                          .loop_new = loop_new,
@@ -115,7 +118,7 @@ void http_server_stats(struct http_server *s, struct http_stats *stats)
 {
     *stats = (struct http_stats){.connections_open = atomic_load_explicit(
                                      &s->shared.net.sockets_open, memory_order_relaxed)};
-    for (unsigned i = 0; i < s->shared.options.threads; i++) {
+    for (unsigned i = 0; i < net_server_threads(s->net); i++) {
         struct http_thread *t = thread_of(net_server_loop(s->net, i));
 
         stats->connections_accepted += read_counter(&t->net.counters.accepted);

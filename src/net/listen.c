@@ -21,7 +21,7 @@ static void set_port(struct sockaddr_storage *address, unsigned port)
         ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
 }
 
-static unsigned bound_port(int fd)
+unsigned listen_port(int fd)
 {
     union {
         struct sockaddr any;
@@ -35,7 +35,7 @@ static unsigned bound_port(int fd)
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
-static int resolve(const char *host, unsigned port, struct sockaddr_storage *address,
+int listen_resolve(const char *host, unsigned port, struct sockaddr_storage *address,
                    socklen_t *len, struct errbuf *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -62,16 +62,28 @@ static int resolve(const char *host, unsigned port, struct sockaddr_storage *add
     return 0;
 }
 
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    struct ranges loopback;
+
+    return ranges_parse(&loopback, "127.0.0.0/8, ::1", NULL) == 0 &&
+           ranges_have(&loopback, (const struct sockaddr *)address);
+}
+
 bool listen_host_is_loopback(const char *host)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = 0;
-    struct ranges loopback;
 
-    if (ranges_parse(&loopback, "127.0.0.0/8, ::1", NULL))
-        return false;
-    return resolve(host, 0, &address, &len, NULL) == 0 &&
-           ranges_have(&loopback, (struct sockaddr *)&address);
+    return listen_resolve(host, 0, &address, &len, NULL) == 0 && is_loopback(&address);
+}
+
+bool listen_fd_is_loopback(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &len) == 0 && is_loopback(&address);
 }
 
 /* A socket bound to `address`; `shared`: with others that say so too. -1 with errno set. */
@@ -106,13 +118,13 @@ int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len, st
 
     for (unsigned i = 0; i < fds_len; i++)
         fds[i] = -1;
-    error = resolve(host, *port, &address, &len, err);
+    error = listen_resolve(host, *port, &address, &len, err);
     if (error)
         return error;
     probe = bind_socket(&address, len, false);
     if (probe < 0)
         goto fail;
-    *port = bound_port(probe);
+    *port = listen_port(probe);
     set_port(&address, *port);
     close(probe);
     for (unsigned i = 0; i < fds_len; i++) {

@@ -3,11 +3,25 @@
 #define LOGMILL_NET_LISTEN_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "base/errbuf.h"
 
 /* Whether `host`, an address or a name, is an address of this machine that no other one reaches. */
 bool listen_host_is_loopback(const char *host);
+
+/* The same of the address that a socket is bound to. */
+bool listen_fd_is_loopback(int fd);
+
+/* The port that a socket is bound to; 0: none. */
+unsigned listen_port(int fd);
+
+/*
+ * The address of host and port; of a name that has several, one of IPv4 if there is one. Returns 0,
+ * or LM_EINVAL with `err` filled.
+ */
+int listen_resolve(const char *host, unsigned port, struct sockaddr_storage *address,
+                   socklen_t *len, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Opens `fds_len` listening sockets on one address, among which the kernel spreads the clients.

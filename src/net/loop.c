@@ -223,7 +223,7 @@ static void on_stop(uv_async_t *async)
 
     if (net_loop_drains(l))
         return;
-    if (l->listen_fd >= 0)
+    if (l->listen_fd >= 0 && !l->leaves_backlog)
         accept_clients(l, SOMAXCONN); /* closing the socket would reset who waits in its backlog */
     loop_move(l, NET_LOOP_DRAINING);
     stop_listening(l);

@@ -104,7 +104,8 @@ struct net_loop {
     uv_loop_t uv;
     enum net_loop_state state;
 
-    int listen_fd; /* -1: not listening */
+    int listen_fd;       /* -1: not listening */
+    bool leaves_backlog; /* others accept from it after us: set before it runs, or not at all */
     uv_poll_t listener;
     uv_timer_t accept_retry;
     uv_timer_t tick; /* runs while there are sockets */

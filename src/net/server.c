@@ -1,9 +1,12 @@
 #include "net/server.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -80,6 +83,7 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
         s->runners[i].loop = o->loop_new(o->ctx, i, fd, err);
         if (!s->runners[i].loop)
             return LM_EUNAVAILABLE;
+        s->runners[i].loop->leaves_backlog = o->fds_are_held;
     }
     for (unsigned i = 0; i < o->threads; i++) {
         int error = start_thread(&s->runners[i], err);
@@ -90,17 +94,42 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
     return 0;
 }
 
+/* Spreads the sockets that were given over the loops. */
+static int share_given(const struct net_server_options *o, int *fds, struct errbuf *err)
+{
+    for (unsigned i = 0; i < o->threads; i++)
+        fds[i] = -1;
+    for (unsigned i = 0; i < o->threads; i++) {
+        fds[i] = fcntl(o->fds[i % o->fds_len], F_DUPFD_CLOEXEC, 0);
+        if (fds[i] < 0)
+            return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static int open_sockets(struct net_server *s, int *fds, struct errbuf *err)
+{
+    const struct net_server_options *o = &s->options;
+
+    if (o->fds_len == 0)
+        return listen_open(o->host, &s->port, fds, o->threads, err);
+    s->port = listen_port(o->fds[0]);
+    return share_given(o, fds, err);
+}
+
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err)
 {
     struct net_server *s = xcalloc(1, sizeof(*s));
-    unsigned threads = options->threads;
+    unsigned threads =
+        options->threads < options->fds_len ? (unsigned)options->fds_len : options->threads;
     int *fds = xcalloc(threads, sizeof(*fds));
     int error;
 
     s->options = *options;
+    s->options.threads = threads;
     s->port = options->port;
     s->runners = xcalloc(threads, sizeof(*s->runners));
-    error = listen_open(options->host, &s->port, fds, threads, err);
+    error = open_sockets(s, fds, err);
     if (!error)
         error = start_threads(s, fds, err);
     for (unsigned i = 0; i < threads; i++) {
@@ -118,6 +147,11 @@ struct net_server *net_server_new(const struct net_server_options *options, stru
 unsigned net_server_port(const struct net_server *s)
 {
     return s->port;
+}
+
+unsigned net_server_threads(const struct net_server *s)
+{
+    return s->options.threads;
 }
 
 struct net_loop *net_server_loop(struct net_server *s, unsigned index)

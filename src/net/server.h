@@ -1,9 +1,13 @@
 /*
  * Threads that serve one address: each has an event loop with a listening socket of its own
- * (SO_REUSEPORT) and its own clients.
+ * (SO_REUSEPORT) and its own clients. Sockets that were given (net/given.h) are shared: where they
+ * are fewer than the threads, several loops accept from one, and the kernel wakes whom it likes.
  */
 #ifndef LOGMILL_NET_SERVER_H
 #define LOGMILL_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/errbuf.h"
 #include "net/loop.h"
@@ -13,7 +17,16 @@ struct net_server;
 struct net_server_options {
     const char *host;
     unsigned port; /* 0: any free one */
-    unsigned threads;
+    /*
+     * Sockets that listen already, to be used in place of host and port. All of them are accepted
+     * from. They stay the caller's, who may close them when the server has started.
+     */
+    const int *fds;
+    size_t fds_len; /* 0: none */
+    /* They are open elsewhere, too: clients that wait in their backlogs at a stop are left there.
+     */
+    bool fds_are_held;
+    unsigned threads; /* if fewer than `fds`, as many as these */
     const char *name; /* "http": its threads are http-0, http-1, … */
     /* Makes the loop of a thread (net_loop_init) in what holds it. NULL with `err` filled. */
     struct net_loop *(*loop_new)(void *ctx, unsigned index, int listen_fd, struct errbuf *err);
@@ -25,6 +38,9 @@ struct net_server_options {
 
 /* Binds, listens and starts the threads. NULL with `err` filled on failure. */
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err);
+
+/* How many threads there are. */
+unsigned net_server_threads(const struct net_server *s);
 
 /* The port that is listened on. */
 unsigned net_server_port(const struct net_server *s);

@@ -14,6 +14,7 @@
 #include "base/ledger.h"
 #include "diag/diag.h"
 #include "metrics/emf.h"
+#include "net/given.h"
 #include "program/data_dir.h"
 #include "program/ports.h"
 #include "tail/feed.h"
@@ -40,6 +41,10 @@ enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
 struct service {
     const struct config *config;
     unsigned roles;
+    struct given given; /* sockets that this process was started with */
+    int *http_fds;      /* of them, those that HTTP is spoken on; NULL: none */
+    size_t http_fds_len;
+    bool http_fds_are_held;
     int api_lock;
     int worker_lock;
     struct queue *queue;
@@ -104,6 +109,30 @@ static unsigned fit_connections(uint64_t wanted, uint64_t threads)
     return (unsigned)wanted;
 }
 
+/* The sockets that are HTTP's: by their name, or by the address of the settings. */
+static int take_given(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+    bool is_api = s->roles & SERVICE_API;
+    const struct given_wish wish = {.kind = GIVEN_LISTENS,
+                                    .name = is_api ? "http" : "metrics",
+                                    .host = c->host,
+                                    .port = (unsigned)(is_api ? c->port : c->metrics_port)};
+
+    s->http_fds_len = given_take(&s->given, &wish, &s->http_fds, &s->http_fds_are_held);
+    return given_check_taken(&s->given, err);
+}
+
+static void release_given(struct service *s)
+{
+    for (size_t i = 0; i < s->http_fds_len; i++)
+        close(s->http_fds[i]);
+    free(s->http_fds);
+    s->http_fds = NULL;
+    s->http_fds_len = 0;
+    given_release(&s->given);
+}
+
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
@@ -116,6 +145,9 @@ static int start_api(struct service *s, struct errbuf *err)
                               .feed = s->feed,
                               .http = {.host = c->host,
                                        .port = (unsigned)c->port,
+                                       .fds = s->http_fds,
+                                       .fds_len = s->http_fds_len,
+                                       .fds_are_held = s->http_fds_are_held,
                                        .threads = (unsigned)c->web_concurrency,
                                        .max_connections = connections,
                                        .max_connection_bytes = c->max_connection_bytes,
@@ -142,7 +174,7 @@ static int start_ops(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
 
-    if (!c->metrics_port)
+    if (!c->metrics_port && s->http_fds_len == 0)
         return 0;
     s->api = api_new(&(struct api_options){.queue = s->queue,
                                            .store = s->store,
@@ -152,6 +184,9 @@ static int start_ops(struct service *s, struct errbuf *err)
                                            .trusted_proxies = c->trusted_proxies,
                                            .http = {.host = c->host,
                                                     .port = (unsigned)c->metrics_port,
+                                                    .fds = s->http_fds,
+                                                    .fds_len = s->http_fds_len,
+                                                    .fds_are_held = s->http_fds_are_held,
                                                     .max_connections = OPS_CONNECTIONS},
                                            .max_inflight_bytes = c->max_inflight_bytes,
                                            .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
@@ -196,7 +231,7 @@ static int start(struct service *s, struct errbuf *err)
     int error;
 
     if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
-        (error = start_emf(s->config, err)) ||
+        (error = take_given(s, err)) || (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||
         (error = ports_open_queue(s->config,
@@ -270,6 +305,7 @@ static void stop(struct service *s)
     cache_free(s->cache);
     store_free(s->store);
     emf_stop();
+    release_given(s);
     if (s->worker_lock > 0)
         close(s->worker_lock);
     if (s->api_lock > 0)
@@ -312,7 +348,8 @@ static void say_started(const struct service *s)
              "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
              is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
     diag(DIAG_INFO, "listening", DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
-         DIAG_STR("data", data.data), DIAG_STR("try", line));
+         DIAG_INT("sockets_given", (int64_t)s->http_fds_len), DIAG_STR("data", data.data),
+         DIAG_STR("try", line));
     buffer_release(&data);
 }
 
@@ -329,11 +366,12 @@ int service_run(const struct config *config, unsigned roles)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-    if (start(&s, &err)) {
+    if (given_from_environment(&s.given, &err) || start(&s, &err)) {
         diag(DIAG_ERROR, err.text);
         status = 1;
     } else {
         say_started(&s);
+        release_given(&s); /* the server has its own */
         sigwait(&signals, &received);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second one is not waited for */
         diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal(received)));

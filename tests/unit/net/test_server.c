@@ -275,6 +275,79 @@ static void a_port_that_is_taken_is_told(void **state)
     net_server_free(s);
 }
 
+static void sockets_that_were_given_are_shared_by_all_loops(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+    unsigned port = 0;
+    int fds[3], client;
+
+    for (size_t given = 1; given <= 3; given += 2) { /* fewer than loops, and more */
+        port = 0;
+        assert_int_equal(listen_open("127.0.0.1", &port, fds, (unsigned)given, &err), 0);
+        shared.max_sockets = 100;
+        struct net_server *s = net_server_new(&(struct net_server_options){.fds = fds,
+                                                                           .fds_len = given,
+                                                                           .fds_are_held = true,
+                                                                           .threads = 2,
+                                                                           .name = "echo",
+                                                                           .loop_new = loop_new,
+                                                                           .loop_start = loop_start,
+                                                                           .loop_free = loop_free},
+                                              &err);
+        assert_non_null(s);
+        assert_int_equal(net_server_port(s), port);
+        for (int i = 0; i < 40; i++) { /* the kernel spreads them over all sockets of the port */
+            client = connect_to(s);
+            assert_says_back(client, "hello");
+            close(client);
+        }
+        net_server_stop(s, 0);
+        net_server_free(s);
+        for (size_t i = 0; i < given; i++)
+            close(fds[i]);
+    }
+}
+
+/* So the stop is the first that the loop sees, before any client. */
+static int stop_at_the_start(struct net_loop *l, struct errbuf *err)
+{
+    net_loop_stop(l, 0);
+    return 0;
+}
+
+static void who_waits_in_a_backlog_is_left_there_if_others_have_it(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    for (int held = 0; held <= 1; held++) {
+        unsigned port = 0;
+        int fd;
+
+        assert_int_equal(listen_open("127.0.0.1", &port, &fd, 1, &err), 0);
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t)port),
+                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+        struct net_server *s =
+            net_server_new(&(struct net_server_options){.fds = &fd,
+                                                        .fds_len = 1,
+                                                        .fds_are_held = held,
+                                                        .threads = 1,
+                                                        .name = "echo",
+                                                        .loop_new = loop_new,
+                                                        .loop_start = stop_at_the_start,
+                                                        .loop_free = loop_free},
+                           &err);
+        assert_non_null(s);
+        net_server_stop(s, 0);
+        assert_int_equal(net_server_loop(s, 0)->counters.accepted, !held);
+        net_server_free(s);
+        close(client);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +356,8 @@ int main(void)
         cmocka_unit_test(who_does_not_go_is_aborted_after_the_grace),
         cmocka_unit_test(of_extra_sockets_the_one_that_waited_longest_makes_room),
         cmocka_unit_test(a_port_that_is_taken_is_told),
+        cmocka_unit_test(sockets_that_were_given_are_shared_by_all_loops),
+        cmocka_unit_test(who_waits_in_a_backlog_is_left_there_if_others_have_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
