@@ -55,6 +55,7 @@ extern const struct line_format line_docker;  /* Docker's json-file */
 extern const struct line_format line_journal; /* journalctl -o json */
 extern const struct line_format line_json;    /* an object of JSON with a message (members.h) */
 extern const struct line_format line_logfmt;  /* key=value */
+extern const struct line_format line_syslog;  /* as daemons write files, or with PRIs (syslog.h) */
 extern const struct line_format line_text; /* any text: time and level of its head (text_head.h) */
 
 /* True if a line can be nothing but logfmt: it has two of the names of message, level and time. */

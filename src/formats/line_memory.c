@@ -5,6 +5,7 @@
 void line_memory_init(struct line_memory *m)
 {
     *m = (struct line_memory){.ahead_s = NULL};
+    syslog_init(&m->syslog);
     json_doc_init(&m->outer);
     json_doc_init(&m->inner);
     buffer_init(&m->message, RECORD_BYTES_MAX);
@@ -13,6 +14,7 @@ void line_memory_init(struct line_memory *m)
 
 void line_memory_release(struct line_memory *m)
 {
+    syslog_release(&m->syslog);
     json_doc_release(&m->outer);
     json_doc_release(&m->inner);
     buffer_release(&m->message);

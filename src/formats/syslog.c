@@ -503,24 +503,24 @@ static void put_head(struct syslog *s, const struct head *h, struct record_draft
         put_data(s, h->data, d);
 }
 
-void syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
+bool syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
                 struct record_draft *d)
 {
     struct slice text = without_end(message), rest = text;
     struct head h = {.has_time = false};
     unsigned pri;
 
-    record_draft_begin(d);
     bool has_pri = syslog_cut_pri(&rest, &pri);
     if (!has_pri && read_object(s, text, d)) {
         put_object(s, d);
-        return;
+        return false;
     }
     h.message = rest;
     if (has_pri)
         syslog_put_pri(d, pri);
-    if ((has_pri || source->is_file) && !read_5424(rest, &h) &&
-        !read_3164(rest, source, &s->zone, &h))
+    bool has_head = (has_pri || source->is_file) &&
+                    (read_5424(rest, &h) || read_3164(rest, source, &s->zone, &h));
+    if (!has_head)
         h.message = rest;
     h.message = json_without_bom(h.message);
     put_head(s, &h, d);
@@ -528,4 +528,5 @@ void syslog_put(struct syslog *s, struct slice message, const struct syslog_sour
         record_draft_message(d, h.message);
     if (h.has_time && !d->has_time) /* an object may have a time of its own */
         members_put_time(d, h.us, h.below_us);
+    return has_pri || has_head;
 }

@@ -30,7 +30,7 @@
 struct syslog {
     struct json_doc doc;
     struct buffer unescaped; /* a value of structured data */
-    struct syslog_zone zone;
+    struct syslog_zone zone; /* of times that have none */
 };
 
 void syslog_init(struct syslog *s);
@@ -42,10 +42,11 @@ struct syslog_source {
 };
 
 /*
- * Begins a log in `d` and gives it all that is in `message`, which is to live as long as the record
- * is used. More attributes may be added; then record_draft_finish.
+ * Gives `d`, which has been begun, all that is in `message`, which is to live as long as the record
+ * is used. More attributes may be added; then record_draft_finish. Returns whether it is of syslog:
+ * it has a PRI, or a head. If not, it is JSON, or all of it is the message.
  */
-void syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
+bool syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
                 struct record_draft *d);
 
 /* Cuts "<PRI>", of 0 to 191, off *text; false if it begins with none. */

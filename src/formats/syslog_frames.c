@@ -351,7 +351,6 @@ static const char *find_foreign(struct slice bytes)
 /* A piece of a message behind the first. */
 static void put_piece(struct record_draft *d, const struct session *s, struct slice text)
 {
-    record_draft_begin(d);
     if (s->has_pri)
         syslog_put_pri(d, s->pri);
     record_draft_message(d, text);
@@ -378,10 +377,12 @@ static int take(struct memory *m, const struct session *s, struct slice text,
     struct errbuf why = ERRBUF_INIT;
     struct record record;
 
+    record_draft_begin(d);
     if (s->part > 1)
         put_piece(d, s, text);
     else
-        syslog_put(&m->syslog, text, &(struct syslog_source){.arrival_us = in->arrival_us}, d);
+        (void)syslog_put(&m->syslog, text, &(struct syslog_source){.arrival_us = in->arrival_us},
+                         d);
     if (s->part)
         record_draft_unsigned(d, SLICE_LITERAL("part"), s->part);
     record_draft_within(d, in->bits, in->number + out->counts.records);

@@ -49,6 +49,8 @@ static int64_t offset_at(struct syslog_zone *zone, int64_t seconds)
     time_t t = (time_t)seconds;
     struct tm tm;
 
+    if (zone->ahead_s)
+        return zone->ahead_s(seconds * US_PER_S);
     if (!zone->is_known || zone->quarter != quarter)
         *zone = (struct syslog_zone){
             .is_known = true,

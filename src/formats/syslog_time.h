@@ -11,8 +11,9 @@
 
 #include "base/slice.h"
 
-/* The zone of this machine, as far as it was asked for; all zero at first. Of one thread. */
+/* The zone of times that have none. All zero at first: that of this machine. Of one thread. */
 struct syslog_zone {
+    int64_t (*ahead_s)(int64_t us); /* of UTC; NULL: as this machine has it */
     bool is_known;
     int64_t quarter; /* of an hour since 1970, UTC, for which it is known: no zone changes within */
     int64_t offset_s; /* how far local time is ahead of UTC then */

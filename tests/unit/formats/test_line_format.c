@@ -211,6 +211,20 @@ static void entries_of_journalctl_are_those_of_the_journal(void **state)
     CHECK_LINES(&line_journal, cases);
 }
 
+static void syslog_is_read_with_its_head_and_without_pri(void **state)
+{
+    static const struct line_case cases[] = {
+        {"2026-11-28T12:00:01.5+01:00 web-1 shop[7]: hi", "2026-11-28T11:00:01.500000Z", "", "hi",
+         "{\"host\":\"web-1\",\"app\":\"shop\",\"procid\":\"7\"}"},
+        {"<12>1 2026-11-28T11:00:01Z web-1 - - - - hi", "2026-11-28T11:00:01.000000Z", "warning",
+         "hi", "{\"facility\":\"user\",\"host\":\"web-1\"}"},
+        {"text", NO_LINE},
+        {"{\"message\":\"x\"}", NO_LINE},
+    };
+
+    CHECK_LINES(&line_syslog, cases);
+}
+
 static void heads_of_texts_have_time_and_level(void **state)
 {
 #define TIME "2026-11-28T12:00:01.123000Z"
@@ -386,6 +400,7 @@ int main(void)
         cmocka_unit_test(logfmt_is_guessed_by_two_known_names_alone),
         cmocka_unit_test(json_of_loggers_is_read_by_its_members),
         cmocka_unit_test(entries_of_journalctl_are_those_of_the_journal),
+        cmocka_unit_test(syslog_is_read_with_its_head_and_without_pri),
         cmocka_unit_test(heads_of_texts_have_time_and_level),
         cmocka_unit_test(a_time_without_a_zone_is_in_that_of_the_memory),
         cmocka_unit_test(cri_lines_have_stream_time_and_parts),

@@ -14,6 +14,7 @@ static const int64_t ARRIVAL_US = INT64_C(1795867200) * 1000000;
 static struct syslog reader;
 static struct record_draft draft;
 static struct format_run run; /* its kept logs alone */
+static bool was_syslog;
 
 static void set_zone(const char *zone)
 {
@@ -49,7 +50,8 @@ static int read_at(struct slice message, struct syslog_source source)
     if (message.len)
         memcpy(exact, message.data, message.len);
     kept_forget(&run.kept);
-    syslog_put(&reader, slice_of(exact, message.len), &source, &draft);
+    record_draft_begin(&draft);
+    was_syslog = syslog_put(&reader, slice_of(exact, message.len), &source, &draft);
     int error = record_draft_finish(&draft, source.arrival_us, &record, &why);
     if (!error)
         assert_int_equal(kept_sink(&record, &run.kept), 0);
@@ -325,6 +327,20 @@ static void a_time_without_a_zone_is_local(void **state)
                 "2026-11-28T00:00:00.000000Z");
 }
 
+static int64_t ahead_s(int64_t us)
+{
+    return us < us_of("2026-11-28T00:00:00Z") ? -3600 : -7200;
+}
+
+static void the_zone_may_be_anothers(void **state)
+{
+    reader.zone.ahead_s = ahead_s;
+    assert_time("<13>Nov 27 12:00:00 h a: m", "2026-11-28T00:00:00Z",
+                "2026-11-27T13:00:00.000000Z");
+    assert_time("<13>Nov 28 12:00:00 h a: m", "2026-11-28T00:00:00Z",
+                "2026-11-28T14:00:00.000000Z");
+}
+
 static void cisco_is_read(void **state)
 {
     assert_log("<189>123: r1: *Mar  1 00:00:00.000: %SYS-5-CONFIG_I: Configured from console",
@@ -405,7 +421,11 @@ static void a_line_of_a_file_has_no_pri(void **state)
     assert_int_equal(read_at(SLICE_LITERAL("2026-11-28T01:02:03.5+01:00 h a: m"), file), 0);
     format_run_expect(&run, 0, "info", "m", "2026-11-28T00:02:03.500000Z",
                       "{\"host\":\"h\",\"app\":\"a\"}");
+    assert_true(was_syslog);
+    assert_int_equal(read_at(SLICE_LITERAL("no head"), file), 0);
+    assert_false(was_syslog);
     assert_log("Nov 28 01:02:03 h a[7]: m", "info", "Nov 28 01:02:03 h a[7]: m", NULL, "");
+    assert_false(was_syslog);
 }
 
 static void the_limits_of_a_log_hold(void **state)
@@ -457,6 +477,7 @@ int main(void)
         TEST(what_is_no_time_is_the_message),
         TEST(the_year_is_the_one_nearest_to_now),
         TEST(a_time_without_a_zone_is_local),
+        TEST(the_zone_may_be_anothers),
         TEST(cisco_is_read),
         TEST(without_a_head_all_is_the_message),
         TEST(json_without_pri_is_that_of_a_logger),
