@@ -513,7 +513,7 @@ scenario('tail: ends when its reader has, though no log comes; also while the se
     const began = Date.now();
     const ran = await run(['bash', '-c', script], { settings: { LOGMILL_URL: url(port) } });
     assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, 'message 2\n', '']);
-    assert.ok(Date.now() - began < 5000);
+    assert.ok(Date.now() - began < 20_000);
 
     const tail = new Going(lab, port, ['tail', '-n', '1']);
     await eventually('the last one', async () => tail.lines().length === 1);

@@ -95,14 +95,18 @@ scenario(
         const begun = await RawConnection.open(first);
         const text = rawPost(
             '/log',
-            JSON.stringify({ message: 'begun before the stop', level: 'info' }),
+            JSON.stringify({ message: 'begun before the stop '.padEnd(500_000, '.'), level: 'info' }),
         );
         try {
             await eventually('some logs to be taken', async () => load.acknowledged > 100);
             begun.send(text.slice(0, -10));
-            await sleep(100);
+            await eventually('it to be begun', async () => {
+                const held = 'logmill_inflight_class_bytes{class="bodies"}';
+                return metric(await metrics(first), held) > 400_000;
+            });
             first.signal('SIGTERM');
             const end = Date.now() + STOP_MS;
+            await eventually('the stop', async () => /"msg":"stopping"/.test(first.stderr));
             await sleep(50);
             begun.send(text.slice(-10));
             const answer = await begun.answer();

@@ -15,6 +15,9 @@ import type { Fault, SqsProxy } from '../support/servers/proxy';
 
 const { cloud, end } = sharedCloud();
 
+/** In a second or two; more only where the machine is busy with something else. */
+const SOON_MS = 20_000;
+
 /** Without the habit `retry`, nothing is repeated by clients. */
 const HABITS = ['single', 'single', 'single', 'batch', 'batch'] as const;
 
@@ -70,7 +73,7 @@ async function taken(load: Load, n: number): Promise<void> {
 
 scenario('while SQS is silent /ready says so in its own time, and /metrics waits for nobody', async (lab) => {
     const site = await (await cloud()).site();
-    const api = await site.api(lab, { READY_TIMEOUT: '1', SQS_TIMEOUT: '5' });
+    const api = await site.api(lab, { READY_TIMEOUT: '1', SQS_TIMEOUT: '60' });
     assert.equal(metric(await metrics(api), 'logmill_queue_up'), 1);
     site.cloud.sqs.hang();
     try {
@@ -82,7 +85,7 @@ scenario('while SQS is silent /ready says so in its own time, and /metrics waits
         });
         assert.equal(metric(await metrics(api), 'logmill_queue_up'), 0);
         assert.equal((await get(api, '/health')).status, 200);
-        assert.ok(Date.now() - started < 4000, `after ${Date.now() - started} ms, not SQS_TIMEOUT`);
+        assert.ok(Date.now() - started < SOON_MS, `after ${Date.now() - started} ms, not SQS_TIMEOUT`);
     } finally {
         site.cloud.sqs.goOn();
     }
@@ -103,7 +106,7 @@ scenario(
                 const started = Date.now();
                 const refused = await post(api, '/log', { message: 'refused', level: 'info' });
                 assert.equal(refused.status, 503, refused.text);
-                assert.ok(Date.now() - started < 4000, `after ${Date.now() - started} ms`);
+                assert.ok(Date.now() - started < SOON_MS, `after ${Date.now() - started} ms`);
                 assert.ok(Number(refused.headers['retry-after']) > 0, 'Retry-After');
                 assert.equal((await get(api, '/ready')).status, 503);
                 assert.equal((await get(api, '/health')).status, 200);
@@ -167,7 +170,7 @@ scenario(
                 const refused = await post(api, '/log', { message: 'in doubt', level: 'info' });
                 assert.equal(refused.status, 503, refused.text);
                 assert.match(refused.text, /not confirmed/, 'it may have been accepted');
-                assert.ok(Date.now() - started < 5000, `after ${Date.now() - started} ms`);
+                assert.ok(Date.now() - started < SOON_MS, `after ${Date.now() - started} ms`);
                 await eventually('503', async () => load.answers(503) > 3);
             },
             { SQS_TIMEOUT: '1' },
@@ -351,7 +354,7 @@ scenario('two workers on one queue share the work and store each log once', asyn
 scenario(
     'heartbeats of one consumer that SQS does not answer delay none of the others',
     async (lab) => {
-        const site = await (await cloud()).site({ visibilityTimeout: 3 });
+        const site = await (await cloud()).site({ visibilityTimeout: 15 });
         const proxy = await site.proxy(lab);
         assert.equal((await runLogmill(['migrate'], site.settings)).code, 0);
         const worker = await site.worker(lab, { WORKER_THREADS: '4' });
@@ -376,7 +379,7 @@ scenario(
         });
         proxy.fault = () => undefined;
         // Each is due a third of the visibility timeout after its message, and hangs as long.
-        assert.ok(beats[3]! - beats[0]! < 1500, `the fourth after ${beats[3]! - beats[0]!} ms`);
+        assert.ok(beats[3]! - beats[0]! < 10_000, `the fourth after ${beats[3]! - beats[0]!} ms`);
         await site.stored(4);
         await site.atRest();
     },
@@ -710,14 +713,19 @@ scenario('SQS is away at the start: it is waited for, for SQS_TIMEOUT', async (l
 scenario('a lone log waits for no time-out of a batch', async (lab) => {
     const site = await (await cloud()).site();
     const api = await site.api(lab);
-    const times: number[] = [];
-    for (let n = 0; n < 20; n++) {
-        const started = Date.now();
-        await postLog(api, { message: 'lone', level: 'info', n });
-        times.push(Date.now() - started);
-    }
-    times.sort((a, b) => a - b);
-    assert.ok(times[10]! < 100, `a median of ${times[10]} ms`);
+    const median = async (what: () => Promise<unknown>): Promise<number> => {
+        const times: number[] = [];
+        for (let n = 0; n < 20; n++) {
+            const started = Date.now();
+            await what();
+            times.push(Date.now() - started);
+        }
+        return times.sort((a, b) => a - b)[10]!;
+    };
+    // What the machine takes for a request at its fastest belongs to nobody's time-out.
+    const alone = await median(() => get(api, '/health'));
+    const lone = await median(() => postLog(api, { message: 'lone', level: 'info' }));
+    assert.ok(lone < 100 + 20 * alone, `a median of ${lone} ms; of /health ${alone} ms`);
     const worker = await site.worker(lab);
     await site.stored(20);
     await worker.stop();

@@ -158,7 +158,7 @@ scenario(
                 answers.map((answer) => answer.status),
                 [503, 503],
             );
-            assert.ok(Date.now() - started < 5000, `after ${Date.now() - started} ms`);
+            assert.ok(Date.now() - started < 20_000, `after ${Date.now() - started} ms`);
             assert.equal((await get(api, '/health')).status, 200);
             await postLog(api, { message: 'meanwhile', level: 'info' });
         });

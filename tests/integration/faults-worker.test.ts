@@ -133,7 +133,7 @@ const SHORT_STOP = { SHUTDOWN_TIMEOUT: '3' };
 
 /** SIGTERM to processes with SHORT_STOP; fails if one does not end well soon after that. */
 async function stopInTime(processes: Logmill[]): Promise<void> {
-    const end = Date.now() + 3000 + 2000;
+    const end = Date.now() + 3000 + 12_000; // it is 2 s on a machine that does nothing else
     processes.forEach((process) => process.signal('SIGTERM'));
     for (const process of processes) {
         const ended = await process.waitForEnd(end - Date.now());
@@ -206,11 +206,11 @@ scenario('SIGTERM ends both in time though SQS hangs, and nothing is lost', asyn
 
 scenario('an idle worker ends at once when it is told to, though it waits for SQS', async (lab) => {
     const site = await (await cloud()).site();
-    const worker = await site.worker(lab);
+    const worker = await site.worker(lab, { SHUTDOWN_TIMEOUT: '60' });
     await sleep(1500);
     const started = Date.now();
     await worker.stop();
-    assert.ok(Date.now() - started < 3000, `after ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 12_000, `after ${Date.now() - started} ms, not the 20 s of a wait`);
 });
 
 scenario(

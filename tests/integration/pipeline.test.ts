@@ -50,7 +50,7 @@ scenario('a lone log is stored at once and is read back as it was sent', async (
         nested: { a: [1, 2.5, null, true] },
     });
     const log = await stored(api, id);
-    assert.ok(Date.now() - started < 3000, `stored after ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 15_000, `stored after ${Date.now() - started} ms`);
     assert.deepEqual(log, {
         id,
         timestamp: '2026-01-02T02:04:05.678901Z',

@@ -287,14 +287,34 @@ function searches(server: Logmill, n: number): Promise<RawConnection[]> {
 overBoth('a page, a log and /ready do not wait for searches', async (server, _store, lab) => {
     await fill(server, MANY);
     const { id } = (await get(server, '/logs?limit=1')).json<Page>().logs[0]!;
-    const clients = await searches(server, 40);
-    lab.finally(() => clients.forEach((client) => client.close()));
-    await eventually('searches', async () => (await reading(server)) > 20);
+    const going = new Set<number>(); // searches that were sent and are not answered
+    let last = 0;
+    let done = false;
+    const floods = Array.from({ length: 40 }, async () => {
+        while (!done) {
+            const search = last++;
+            going.add(search);
+            await get(server, `/logs?q=nowhere+${search}`).catch(() => {});
+            going.delete(search);
+        }
+    });
+    lab.finally(() => {
+        done = true;
+    });
     for (const path of ['/logs?limit=1', `/logs/${id}`, '/ready', '/metrics', '/health']) {
-        assert.equal((await get(server, path)).status, 200, path);
+        // More than one try: where the test itself is given no time, all may be answered meanwhile.
+        await eventually(`${path} before searches that came first`, async () => {
+            const earlier = [...going];
+            if ((await reading(server)) <= 20) {
+                return false;
+            }
+            const there = earlier.filter((search) => going.has(search));
+            assert.equal((await get(server, path)).status, 200, path);
+            return there.some((search) => going.has(search));
+        });
     }
-    const waiting = clients.filter((client) => client.unread === '').length;
-    assert.ok(waiting > 0, 'all searches were done first');
+    done = true;
+    await Promise.all(floods);
 });
 
 overBoth('searches that nobody waits for any more end at once', async (server, { settings }) => {
@@ -422,7 +442,7 @@ scenario('the reads of a tail count among those of its client', async (lab) => {
 scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of it', async (lab) => {
     const postgres = await PostgresServer.start(lab);
     const server = await lab.start({
-        settings: { ...postgres.settings, READY_TIMEOUT: '1', QUERY_TIMEOUT: '3' },
+        settings: { ...postgres.settings, READY_TIMEOUT: '1', QUERY_TIMEOUT: '12' },
     });
     await postLogs(server, [{ message: 'there', level: 'info' }]);
     await atRest(server);
@@ -441,7 +461,7 @@ scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of
     assert.deepEqual(ready.json(), {
         detail: 'the store does not answer within 1 s (READY_TIMEOUT)',
     });
-    assert.ok(Date.now() - started < 2500, `all that took ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 10_000, `all that took ${Date.now() - started} ms`);
     for (const answer of await Promise.all(reads)) {
         assert.equal(answer.status, 503, answer.text);
         assert.match(answer.json().detail, /^the store did not answer within QUERY_TIMEOUT|^the store cannot be read|^too many reads wait/);

