@@ -1,0 +1,14 @@
+"""Prints the rows of tests/senders (a folder of JSON files) as the table of docs/senders.md."""
+
+import glob
+import json
+import os
+import sys
+
+print("| sender | route | sent | told safe | there | twice | |")
+print("|---|---|--:|--:|--:|--:|---|")
+for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.json"))):
+    with open(path, encoding="utf-8") as file:
+        row = json.load(file)
+    figures = " | ".join(f"{row[name]:,}" for name in ("sent", "told", "there", "twice"))
+    print(f"| {row['title']} | {row['route']} | {figures} | {row['remark']} |")
