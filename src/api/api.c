@@ -87,9 +87,9 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     struct account *intake;
 
     t->api = ctx;
-    intake = ledger_account(&t->api->ledger, LEDGER_INTAKE);
+    intake = ledger_account(t->api->ledger, LEDGER_INTAKE);
     t->reads = (struct read_service){.readers = t->api->readers,
-                                     .ledger = &t->api->ledger,
+                                     .ledger = t->api->ledger,
                                      .box = &t->box,
                                      .timeout_ms = t->api->query_timeout_ms};
     if (mailbox_init(&t->box, loop, err))
@@ -188,7 +188,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     api->queue = options->queue;
     api->store = options->store;
     api->feed = options->feed;
-    ledger_init(&api->ledger, options->max_inflight_bytes);
+    api->ledger = options->ledger;
     if (start_access(api, options, err))
         goto fail;
     api->query_timeout_ms = options->query_timeout_ms;
@@ -200,8 +200,8 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     http.routes = options->ops_only ? ops_only_routes : api->routes;
     http.answer_headers = access_answer_headers(api->access);
     http.trusted_proxies = &api->trusted_proxies;
-    http.bodies = ledger_account(&api->ledger, LEDGER_BODIES);
-    http.answers = ledger_account(&api->ledger, LEDGER_ANSWERS);
+    http.bodies = ledger_account(api->ledger, LEDGER_BODIES);
+    http.answers = ledger_account(api->ledger, LEDGER_ANSWERS);
     http.hooks = (struct http_hooks){.admit = admit,
                                      .thread_start = thread_start,
                                      .thread_drained = thread_drained,

@@ -20,7 +20,7 @@ struct api_options {
     struct cache *cache;             /* NULL: none */
     struct tail_feed *feed;          /* NULL if ops_only */
     struct http_server_options http; /* routes, hooks and what follows the time-outs are set here */
-    size_t max_inflight_bytes;
+    struct ledger *ledger;           /* of what is held for clients */
     const char *allowed_hosts;   /* see access.h; NULL: "*" if http.host is no loopback address */
     const char *cors_origins;    /* see access.h; NULL: none */
     const char *trusted_proxies; /* see net/ranges.h */
@@ -32,8 +32,8 @@ struct api_options {
     unsigned ready_timeout_ms; /* within which /ready answers */
 };
 
-/* Starts serving. queue, store, cache and feed must outlive it. NULL with `err` filled on failure.
- */
+/* Starts serving. queue, store, cache, feed and ledger must outlive it. NULL with `err` filled on
+ * failure. */
 struct api *api_new(const struct api_options *options, struct errbuf *err);
 
 /* The port that is listened on. */

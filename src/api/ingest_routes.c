@@ -34,7 +34,7 @@ static void post(struct http_request *req, struct api_thread *t, const struct in
     const struct format *format = intake_format(req, way);
 
     if (!format && http_request_body(req).len > 0)
-        refuse_type(ledger_account(&t->api->ledger, LEDGER_INTAKE), req, way->usual);
+        refuse_type(ledger_account(t->api->ledger, LEDGER_INTAKE), req, way->usual);
     else
         intake_take(t->intake, req, way, format ? format : way->usual);
 }

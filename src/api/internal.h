@@ -2,9 +2,6 @@
  * What the files of this room share, api.c above them among them: the state of the API, and that of
  * one HTTP thread. To add a route, write its handler in the file of its group, declare it where the
  * others of that file are (here, or web_routes.h), and add a row in api.c.
- *
- * A limit of today: the ledger of MAX_INFLIGHT_BYTES is the API's own. A second receiver would have
- * none; whoever adds one makes the ledger in program/service and hands it to both.
  */
 #ifndef LOGMILL_API_INTERNAL_H
 #define LOGMILL_API_INTERNAL_H
@@ -33,7 +30,7 @@ struct ops {
 struct api {
     struct queue *queue;
     struct store *store;
-    struct ledger ledger;
+    struct ledger *ledger;
     struct access *access;
     struct ranges trusted_proxies;
     struct http_route *routes;

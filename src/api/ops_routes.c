@@ -344,7 +344,7 @@ static void respond_metrics(struct inquiry *q)
     metrics_append(&body);
     if (api->readers)
         append_reads(&body, api->readers);
-    append_ledger(&body, &api->ledger);
+    append_ledger(&body, api->ledger);
     append_http(&body, atomic_load(&api->server));
     respond_with(q, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
     buffer_release(&body);

@@ -144,6 +144,6 @@ void web_routes_get(struct http_request *req, void *thread)
         response.body_is_static = true;
         http_respond(req, &response);
     } else {
-        respond_inflated(req, asset, &response, ledger_account(&t->api->ledger, LEDGER_READS));
+        respond_inflated(req, asset, &response, ledger_account(t->api->ledger, LEDGER_READS));
     }
 }

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "base/clock.h"
+#include "base/errbuf.h"
 #include "base/xalloc.h"
 #include "formats/members.h"
 #include "formats/names.h"
@@ -188,10 +189,17 @@ static int refuse_message(struct buffer *wrong, const char *why)
     return buffer_error(wrong) ? buffer_error(wrong) : LM_EINVAL;
 }
 
-static int take(struct memory *m, struct slice text, const struct format_options *options,
-                record_sink *sink, void *ctx, struct format_counts *counts)
+/* What a log gets that says nothing of it. */
+struct origin {
+    int64_t arrival_us;
+    const uint64_t *bits; /* of its stream; NULL: the log gets a new id */
+    uint64_t number;      /* … and its number in it */
+};
+
+/* LM_EINVAL: it can never be a log; `why` says it. */
+static int take(struct memory *m, struct slice text, const struct origin *from, record_sink *sink,
+                void *ctx, struct format_counts *counts, struct errbuf *why)
 {
-    struct errbuf why = ERRBUF_INIT;
     struct record record;
 
     text = without_end(text);
@@ -200,13 +208,14 @@ static int take(struct memory *m, struct slice text, const struct format_options
         return error;
     yyjson_val *root = error ? NULL : yyjson_doc_get_root(m->doc.doc);
     if (!yyjson_is_obj(root))
-        return refuse_message(options->wrong, "no JSON object");
+        return errbuf_fail(why, LM_EINVAL, "no JSON object");
     struct message message = read_message(root);
+    m->draft.nul_characters = 0;
     record_draft_begin(&m->draft);
     put_message(&m->draft, root, &message);
-    error = record_draft_finish(&m->draft, clock_arrival_us(), &record, &why);
-    if (error == LM_EINVAL)
-        return refuse_message(options->wrong, why.text);
+    if (from->bits)
+        record_draft_within(&m->draft, from->bits, from->number);
+    error = record_draft_finish(&m->draft, from->arrival_us, &record, why);
     if (!error)
         error = sink(&record, ctx);
     counts->records += !error;
@@ -218,18 +227,95 @@ static int parse(struct slice body, const struct format_options *options, record
                  void *ctx, struct format_counts *counts)
 {
     struct memory *m = options->memory;
+    struct errbuf why = ERRBUF_INIT;
     bool packed = is_packed(body);
     int error = packed ? unpack(m, body) : 0;
 
     *counts = (struct format_counts){.unpacked = packed ? m->unpacked.len : 0};
-    m->draft.nul_characters = 0;
-    if (!error)
-        error = take(m, packed ? buffer_slice(&m->unpacked) : body, options, sink, ctx, counts);
-    else if (error == LM_EINVAL)
-        error = refuse_message(options->wrong, "neither zlib nor gzip, as its first bytes say");
+    if (error == LM_EINVAL)
+        errbuf_set(&why, "neither zlib nor gzip, as its first bytes say");
+    else if (!error)
+        error = take(m, packed ? buffer_slice(&m->unpacked) : body,
+                     &(struct origin){.arrival_us = clock_arrival_us()}, sink, ctx, counts, &why);
     if (m->unpacked.capacity > UNPACKED_KEPT_MAX)
         buffer_release(&m->unpacked);
-    return error;
+    return error == LM_EINVAL ? refuse_message(options->wrong, why.text) : error;
+}
+
+/* ---- Over TCP ---- */
+
+struct session {
+    bool skips; /* up to the next zero byte: it is of a message that was too large */
+};
+
+static void *stream_memory_new(const struct stream_setup *setup, struct account *account)
+{
+    return memory_new(account);
+}
+
+/* Frees what a large message has made large: nobody is charged for it. */
+static void forget(struct memory *m)
+{
+    json_doc_release(&m->doc);
+    json_doc_init(&m->doc);
+    record_draft_release(&m->draft);
+    record_draft_init(&m->draft);
+    buffer_release(&m->unpacked);
+}
+
+/* One message, of a stream or a datagram. What can never be a log is counted. */
+static int take_next(struct memory *m, struct slice text, const struct stream_input *in,
+                     record_sink *sink, void *ctx, struct format_counts *counts)
+{
+    const struct origin from = {
+        .arrival_us = in->arrival_us, .bits = in->bits, .number = in->number + counts->records};
+    struct errbuf why = ERRBUF_INIT;
+
+    if (without_end(text).len == 0)
+        return 0;
+
+    size_t records = counts->records;
+    int error = take(m, text, &from, sink, ctx, counts, &why);
+
+    if (text.len > UNPACKED_KEPT_MAX)
+        forget(m);
+    if ((error != LM_EINVAL && error != LM_EDATA) || counts->records > records)
+        return error;
+    counts->refused++;
+    return 0;
+}
+
+/*
+ * A message ends with a zero byte, or where nothing comes any more. Of one that is too large the
+ * rest is left out with it.
+ */
+static int read_stream(void *memory, void *session, const struct stream_input *in,
+                       record_sink *sink, void *ctx, struct stream_output *out)
+{
+    struct memory *m = memory;
+    struct session *state = session;
+    struct slice rest = in->bytes;
+
+    while (rest.len) {
+        const char *zero = memchr(rest.data, '\0', rest.len);
+        struct slice text = {rest.data, zero ? (size_t)(zero - rest.data) : rest.len};
+        bool is_whole = zero || in->is_over;
+        int error = 0;
+
+        if (!is_whole && !state->skips && (text.len < GELF_MESSAGE_MAX || !in->has_waited))
+            break;
+        if (is_whole && !state->skips)
+            error = take_next(m, text, in, sink, ctx, &out->counts);
+        else if (!state->skips)
+            out->counts.refused++;
+        if (error)
+            return error;
+        state->skips = !is_whole;
+        text.len += zero != NULL;
+        rest = slice_of(rest.data + text.len, rest.len - text.len);
+        out->used += text.len;
+    }
+    return 0;
 }
 
 static struct format_answer answer(const struct format_taken *taken, struct buffer *body)
@@ -247,4 +333,13 @@ const struct format gelf_message = {
     .parse = parse,
     .answer = answer,
     .refusal = {.status = 400, .content_type = "text/plain"},
+};
+
+const struct stream_format gelf_stream = {
+    .name = "gelf",
+    .message_max = GELF_MESSAGE_MAX,
+    .session_bytes = sizeof(struct session),
+    .memory_new = stream_memory_new,
+    .memory_free = memory_free,
+    .read = read_stream,
 };

@@ -17,9 +17,11 @@
 #define LOGMILL_FORMATS_GELF_H
 
 #include "formats/format.h"
+#include "formats/stream.h"
 
 enum { GELF_MESSAGE_MAX = 16 << 20 }; /* bytes of a message that was packed, when it is no more */
 
 extern const struct format gelf_message;
+extern const struct stream_format gelf_stream; /* over TCP: never packed */
 
 #endif

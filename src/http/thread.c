@@ -17,9 +17,10 @@ static struct http_thread *thread_of(struct net_loop *l)
     return container_of(l, struct http_thread, net);
 }
 
-static bool welcome(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
+static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
+                    bool is_extra)
 {
-    return exchange_new(thread_of(l), fd, address, is_extra);
+    return exchange_new(thread_of(from->loop), fd, address, is_extra);
 }
 
 static void drained(struct net_loop *l)

@@ -13,6 +13,7 @@ struct histogram {
 
 static _Atomic uint64_t counters[METRIC_COUNTERS_LEN];
 static _Atomic uint64_t receipts[METRIC_RECEIPTS_LEN][METRIC_PROTOCOLS_LEN];
+static _Atomic uint64_t sockets[METRIC_SOCKETS_LEN][METRIC_PROTOCOLS_LEN];
 static struct histogram histograms[METRIC_HISTOGRAMS_LEN];
 
 static const struct {
@@ -43,6 +44,19 @@ static const struct {
 
 static const struct {
     const char *name;
+    const char *type;
+    const char *help;
+} socket_table[] = {
+#define METRIC_ROW(symbol, name, type, help) {name, type, help},
+    METRICS_SOCKETS(METRIC_ROW)
+#undef METRIC_ROW
+};
+
+static const enum metric_protocol socket_protocols[] = {PROTOCOL_SYSLOG, PROTOCOL_GELF,
+                                                        PROTOCOL_FLUENT};
+
+static const struct {
+    const char *name;
     const char *help;
 } histogram_table[] = {
 #define METRIC_ROW(symbol, name, help) {name, help},
@@ -59,6 +73,11 @@ void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt,
 {
     if (n > 0)
         atomic_fetch_add_explicit(&receipts[receipt][protocol], n, memory_order_relaxed);
+}
+
+void metrics_socket(enum metric_protocol protocol, enum metric_socket what, int64_t n)
+{
+    atomic_fetch_add_explicit(&sockets[what][protocol], (uint64_t)n, memory_order_relaxed);
 }
 
 uint64_t metrics_get(enum metric_counter counter)
@@ -125,6 +144,22 @@ static void append_receipts(struct buffer *b)
     }
 }
 
+static void append_sockets(struct buffer *b)
+{
+    for (unsigned i = 0; i < METRIC_SOCKETS_LEN; i++) {
+        const char *name = socket_table[i].name;
+
+        append_head(b, name, socket_table[i].type, socket_table[i].help);
+        for (size_t p = 0; p < sizeof(socket_protocols) / sizeof(*socket_protocols); p++) {
+            enum metric_protocol protocol = socket_protocols[p];
+            uint64_t n = atomic_load_explicit(&sockets[i][protocol], memory_order_relaxed);
+
+            buffer_appendf(b, "%s{protocol=\"%s\"} %llu\n", name, protocol_labels[protocol],
+                           (unsigned long long)n);
+        }
+    }
+}
+
 void metrics_append(struct buffer *b)
 {
     const char *previous = "";
@@ -142,6 +177,7 @@ void metrics_append(struct buffer *b)
         buffer_appendf(b, " %llu\n", (unsigned long long)metrics_get((enum metric_counter)i));
     }
     append_receipts(b);
+    append_sockets(b);
     for (unsigned i = 0; i < METRIC_HISTOGRAMS_LEN; i++)
         append_histogram(b, i);
 }

@@ -73,7 +73,9 @@
     X(PROTOCOL_GELF, "gelf")                                                                       \
     X(PROTOCOL_DATADOG, "datadog")                                                                 \
     X(PROTOCOL_JOURNAL, "journal")                                                                 \
-    X(PROTOCOL_JSONLINE, "jsonline")
+    X(PROTOCOL_JSONLINE, "jsonline")                                                               \
+    X(PROTOCOL_SYSLOG, "syslog")                                                                   \
+    X(PROTOCOL_FLUENT, "fluent")
 
 /* What becomes of it, counted for each protocol. X(symbol, name, label, help), as above. */
 #define METRICS_RECEIPTS(X)                                                                        \
@@ -86,6 +88,13 @@
     X(METRIC_REFUSED_TOO_LARGE, "logmill_received_refused_total", ",reason=\"too_large\"", "")     \
     X(METRIC_REFUSED_OVERLOAD, "logmill_received_refused_total", ",reason=\"overload\"", "")       \
     X(METRIC_REFUSED_QUEUE, "logmill_received_refused_total", ",reason=\"queue\"", "")
+
+/* Of those that have sockets of their own (metrics_socket). X(symbol, name, type, help) */
+#define METRICS_SOCKETS(X)                                                                         \
+    X(METRIC_CONNECTIONS_OPEN, "logmill_stream_connections_open", "gauge",                         \
+      "Open connections of protocols with sockets of their own.")                                  \
+    X(METRIC_CONNECTIONS_REFUSED, "logmill_stream_connections_refused_total", "counter",           \
+      "Connections that were closed at once because of MAX_STREAMS.")
 
 /* X(symbol, name, help). Buckets are powers of two of the unit given to metrics_observe. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
@@ -126,9 +135,17 @@ enum metric_receipt {
         METRIC_RECEIPTS_LEN
 };
 
+enum metric_socket {
+#define METRIC_ENUM(symbol, name, type, help) symbol,
+    METRICS_SOCKETS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_SOCKETS_LEN
+};
+
 void metrics_add(enum metric_counter counter, uint64_t n);
 uint64_t metrics_get(enum metric_counter counter);
 void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt, uint64_t n);
+void metrics_socket(enum metric_protocol protocol, enum metric_socket what, int64_t n);
 void metrics_observe(enum metric_histogram histogram, uint64_t value);
 
 /* Appends all of them to `b` as text. */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/container_of.h"
 #include "base/state.h"
+#include "base/xalloc.h"
 #include "net/plain.h"
 
 enum {
@@ -34,13 +36,21 @@ static void close_handle(uv_handle_t *handle)
         uv_close(handle, NULL);
 }
 
+static void free_listener(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
 static void stop_listening(struct net_loop *l)
 {
-    if (l->listen_fd < 0)
-        return;
-    close_handle((uv_handle_t *)&l->listener);
-    close(l->listen_fd);
-    l->listen_fd = -1;
+    while (l->listeners) {
+        struct net_listener *listener = l->listeners;
+
+        l->listeners = listener->next;
+        uv_close((uv_handle_t *)&listener->poll, free_listener);
+        close(listener->fd);
+        listener->fd = -1;
+    }
 }
 
 static void close_handles(struct net_loop *l)
@@ -152,9 +162,10 @@ static bool make_room_for_extra(struct net_loop *l)
 }
 
 /* Takes in one client: past max_sockets, as an extra one. */
-static void welcome(struct net_loop *l, int fd, const struct sockaddr *address)
+static void welcome(struct net_listener *from, int fd, const struct sockaddr *address)
 {
     static const int on = 1;
+    struct net_loop *l = from->loop;
     unsigned open = atomic_fetch_add_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
     bool too_many = open >= l->shared->max_sockets;
     bool is_in = false;
@@ -164,7 +175,7 @@ static void welcome(struct net_loop *l, int fd, const struct sockaddr *address)
     if (too_many && !make_room_for_extra(l))
         close(fd);
     else
-        is_in = l->protocol->welcome(l, fd, address, too_many);
+        is_in = l->protocol->welcome(from, fd, address, too_many);
     if (!is_in || too_many)
         atomic_fetch_sub_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
     if (is_in)
@@ -177,24 +188,24 @@ static void on_accept_retry(uv_timer_t *timer)
 {
     struct net_loop *l = timer->data;
 
-    if (l->listen_fd >= 0)
-        uv_poll_start(&l->listener, UV_READABLE, on_acceptable);
+    for (struct net_listener *listener = l->listeners; listener; listener = listener->next)
+        uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
 }
 
-static void accept_clients(struct net_loop *l, int max)
+static void accept_clients(struct net_listener *listener, int max)
 {
     for (int i = 0; i < max; i++) {
         struct sockaddr_storage storage;
         struct sockaddr *address = (struct sockaddr *)&storage;
         socklen_t len = sizeof(storage);
-        int fd = accept4(l->listen_fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            welcome(l, fd, address);
+            welcome(listener, fd, address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The client stays in the backlog, so the socket stays readable: do not spin on it. */
-            uv_poll_stop(&l->listener);
-            uv_timer_start(&l->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+            uv_poll_stop(&listener->poll);
+            uv_timer_start(&listener->loop->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
@@ -209,9 +220,13 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 
 int net_loop_listen(struct net_loop *l, struct errbuf *err)
 {
-    int error = uv_poll_start(&l->listener, UV_READABLE, on_acceptable);
+    for (struct net_listener *listener = l->listeners; listener; listener = listener->next) {
+        int error = uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
 
-    return error < 0 ? errbuf_fail(err, LM_EIO, "cannot accept: %s", uv_strerror(error)) : 0;
+        if (error < 0)
+            return errbuf_fail(err, LM_EIO, "cannot accept: %s", uv_strerror(error));
+    }
+    return 0;
 }
 
 /* ---- Stopping ---- */
@@ -223,8 +238,10 @@ static void on_stop(uv_async_t *async)
 
     if (net_loop_drains(l))
         return;
-    if (l->listen_fd >= 0 && !l->leaves_backlog)
-        accept_clients(l, SOMAXCONN); /* closing the socket would reset who waits in its backlog */
+    /* Closing the sockets would reset who waits in their backlogs. */
+    for (struct net_listener *listener = l->listeners; listener && !l->leaves_backlog;
+         listener = listener->next)
+        accept_clients(listener, SOMAXCONN);
     loop_move(l, NET_LOOP_DRAINING);
     stop_listening(l);
     for (struct net_socket *s = l->sockets; s; s = next) {
@@ -254,12 +271,29 @@ static int init_handles(struct net_loop *l)
         (error = uv_prepare_init(&l->uv, &l->prepare)) < 0 ||
         (error = uv_async_init(&l->uv, &l->stop, on_stop)) < 0)
         return error;
-    if (l->listen_fd >= 0 && (error = uv_poll_init(&l->uv, &l->listener, l->listen_fd)) < 0)
-        return error;
-    l->listener.data = l->accept_retry.data = l->tick.data = l->grace.data = l;
+    l->accept_retry.data = l->tick.data = l->grace.data = l;
     l->check.data = l->prepare.data = l->stop.data = l;
     uv_check_start(&l->check, on_check);
     uv_prepare_start(&l->prepare, on_prepare);
+    return 0;
+}
+
+int net_loop_add_listener(struct net_loop *l, int fd, void *ctx, struct errbuf *err)
+{
+    struct net_listener *listener = xcalloc(1, sizeof(*listener));
+    int error = uv_poll_init(&l->uv, &listener->poll, fd);
+
+    if (error < 0) {
+        free(listener);
+        close(fd);
+        return errbuf_fail(err, LM_EUNAVAILABLE, "cannot watch a socket: %s", uv_strerror(error));
+    }
+    listener->loop = l;
+    listener->fd = fd;
+    listener->ctx = ctx;
+    listener->poll.data = listener;
+    listener->next = l->listeners;
+    l->listeners = listener;
     return 0;
 }
 
@@ -272,12 +306,11 @@ int net_loop_init(struct net_loop *l, const struct net_protocol *protocol,
     l->protocol = protocol;
     l->transport = &plain_transport;
     l->shared = shared;
-    l->listen_fd = listen_fd;
     timeouts_init(&l->timeouts, timeouts_ms);
     if (!error)
         error = init_handles(l);
     if (!error)
-        return 0;
+        return listen_fd < 0 ? 0 : net_loop_add_listener(l, listen_fd, NULL, err);
     if (listen_fd >= 0)
         close(listen_fd);
     return errbuf_fail(err, LM_EUNAVAILABLE, "cannot make an event loop: %s", uv_strerror(error));

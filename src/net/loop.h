@@ -1,7 +1,8 @@
 /*
- * One thread's event loop: its listening socket, its clients' sockets, and what they share, so that
- * a client at rest costs next to nothing: the buffer to read into, the deadlines. What is spoken on
- * the sockets is the protocol's matter, which is told of what happens by struct net_protocol.
+ * One thread's event loop: its listening sockets, its clients' sockets, and what they share, so
+ * that a client at rest costs next to nothing: the buffer to read into, the deadlines. What is
+ * spoken on the sockets is the protocol's matter, which is told of what happens by struct
+ * net_protocol.
  *
  * A round of the loop: sockets are read (readable); then (uv_check) the hook `round`, then the
  * sockets that were queued since have their `turn`, once each. What timers queue has its turn
@@ -38,13 +39,23 @@ enum {
 struct net_loop;
 struct net_socket;
 
+/* One listening socket of a loop. */
+struct net_listener {
+    struct net_loop *loop;
+    int fd;    /* -1: closed */
+    void *ctx; /* the protocol's: whose clients come by it */
+    uv_poll_t poll;
+    struct net_listener *next;
+};
+
 /* What is spoken. Called on the loop's thread; `s` may be closed by any of it. */
 struct net_protocol {
     /*
-     * Takes over `fd`, a client that was accepted, non-blocking, at `address`, by net_socket_open.
-     * False if it cannot; `fd` is then closed. `is_extra`: past max_sockets.
+     * Takes over `fd`, a client that `from` has accepted, non-blocking, at `address`, by
+     * net_socket_open. False if it cannot; `fd` is then closed. `is_extra`: past max_sockets.
      */
-    bool (*welcome)(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra);
+    bool (*welcome)(struct net_listener *from, int fd, const struct sockaddr *address,
+                    bool is_extra);
     void (*readable)(
         struct net_socket *s);          /* reads once, up to NET_READ_BYTES, by net_socket_read */
     void (*turn)(struct net_socket *s); /* it is writable, or was queued; maybe closed since */
@@ -104,9 +115,8 @@ struct net_loop {
     uv_loop_t uv;
     enum net_loop_state state;
 
-    int listen_fd;       /* -1: not listening */
-    bool leaves_backlog; /* others accept from it after us: set before it runs, or not at all */
-    uv_poll_t listener;
+    struct net_listener *listeners;
+    bool leaves_backlog; /* others accept from them after us: set before it runs, or not at all */
     uv_timer_t accept_retry;
     uv_timer_t tick; /* runs while there are sockets */
     uv_timer_t grace;
@@ -125,15 +135,22 @@ struct net_loop {
 };
 
 /*
- * Makes the loop and its handles in `*l`, which is all zero. `listen_fd` (or -1) is the loop's from
- * now on. Returns 0; or LM_EUNAVAILABLE with `err` filled: the start has failed, `l` is not to be
- * used, and what libuv holds of it is not undone.
+ * Makes the loop and its handles in `*l`, which is all zero. `listen_fd` (or -1: none) is the
+ * loop's from now on, its first listener, whose ctx is NULL. Returns 0; or LM_EUNAVAILABLE with
+ * `err` filled: the start has failed, `l` is not to be used, and what libuv holds of it is not
+ * undone.
  */
 int net_loop_init(struct net_loop *l, const struct net_protocol *protocol,
                   struct net_shared *shared, const unsigned timeouts_ms[TIMEOUT_KINDS],
                   int listen_fd, struct errbuf *err) LM_MUST_CHECK;
 
-/* Starts to accept. On the loop's thread. */
+/*
+ * Adds a listener: `fd`, which listens and does not block, is the loop's from now on. On the loop's
+ * thread, before net_loop_listen. Returns 0; or LM_EUNAVAILABLE with `err` filled, and `fd` closed.
+ */
+int net_loop_add_listener(struct net_loop *l, int fd, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/* Starts to accept. On the loop's thread, or before it runs. */
 int net_loop_listen(struct net_loop *l, struct errbuf *err) LM_MUST_CHECK;
 
 static inline bool net_loop_drains(const struct net_loop *l)

@@ -9,6 +9,7 @@
 
 #include "base/flag.h"
 #include "base/option_value.h"
+#include "listen/addresses.h"
 #include "worker/level_rules.h"
 
 struct setting {
@@ -23,6 +24,11 @@ struct setting {
 #define TEXT(variable, field, ...) SETTING(variable, field, "TEXT", __VA_ARGS__)
 #define NUMBER(variable, field, ...) SETTING(variable, field, "N", __VA_ARGS__)
 
+#define ADDRESSES(variable, field, form, what)                                                     \
+    {.flag = {.env = #variable, .value = "TEXT", .help = what},                                    \
+     .offset = offsetof(struct config, field),                                                     \
+     .check = form}
+
 static const uint64_t GIB = UINT64_C(1) << 30;
 
 /* The default of WEB_CONCURRENCY, which depends on the machine: see web_concurrency(). */
@@ -33,6 +39,13 @@ static int check_levels(const char *value, struct errbuf *err)
     struct level_rules rules;
 
     return level_rules_parse(value, &rules, err);
+}
+
+static int check_addresses(const char *value, struct errbuf *err)
+{
+    struct addresses addresses;
+
+    return addresses_parse(&addresses, value, false, err);
 }
 
 static const struct setting settings[] = {
@@ -77,6 +90,11 @@ static const struct setting settings[] = {
            .help = "open connections; more are answered 503, but for /health, /ready and /metrics"),
     NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
            .help = "live tails at once; more are answered 503"),
+    ADDRESSES(GELF_LISTEN, gelf_listen, check_addresses,
+              "addresses to take GELF on: udp://127.0.0.1:12201, tcp://127.0.0.1:12201; not set: "
+              "none"),
+    NUMBER(MAX_STREAMS, max_streams, .fallback = "4096", .min = 1, .max = 1000000,
+           .help = "open connections of all addresses of these *_LISTEN; one more is closed"),
     NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,
            .help = "seconds after which a connection without a request is closed"),
     NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,

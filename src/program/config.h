@@ -29,6 +29,8 @@ struct config {
     uint64_t max_connection_bytes;
     uint64_t max_connections;
     uint64_t max_tails;
+    const char *gelf_listen;
+    uint64_t max_streams;
     uint64_t keepalive_timeout;
     uint64_t request_timeout;
     uint64_t write_timeout;

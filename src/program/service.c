@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "diag/diag.h"
+#include "formats/gelf.h"
+#include "listen/receiver.h"
 #include "metrics/emf.h"
 #include "net/given.h"
 #include "program/data_dir.h"
@@ -52,7 +54,12 @@ struct service {
     struct cache *cache;
     struct tail_feed *feed; /* NULL if no api runs */
     struct worker *worker;
+    struct ledger ledger;
     struct api *api;
+    struct receiver *receiver;               /* NULL if nothing is listened for but HTTP */
+    const char *received[RECEIVER_WAYS_MAX]; /* names of its ways */
+    size_t received_len;
+    char hostname[HOST_NAME_MAX + 1];
 };
 
 /* ---- Opening and closing ---- */
@@ -86,11 +93,12 @@ static int take_locks(struct service *s, struct errbuf *err)
 
 /*
  * Raises the number of descriptors to what the system allows, and returns how many connections of
- * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads.
+ * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads and
+ * `streams` that are not HTTP.
  */
-static unsigned fit_connections(uint64_t wanted, uint64_t threads)
+static unsigned fit_connections(uint64_t wanted, uint64_t threads, uint64_t streams)
 {
-    uint64_t others = OTHER_DESCRIPTORS + HTTP_EXTRA_CONNECTIONS * threads;
+    uint64_t others = OTHER_DESCRIPTORS + HTTP_EXTRA_CONNECTIONS * threads + streams;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -136,7 +144,8 @@ static void release_given(struct service *s)
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
-    unsigned connections = fit_connections(c->max_connections, c->web_concurrency);
+    unsigned connections =
+        fit_connections(c->max_connections, c->web_concurrency, s->receiver ? c->max_streams : 0);
 
     s->api = api_new(
         &(struct api_options){.queue = s->queue,
@@ -159,7 +168,7 @@ static int start_api(struct service *s, struct errbuf *err)
                               .allowed_hosts = c->allowed_hosts,
                               .cors_origins = c->cors_origins,
                               .trusted_proxies = c->trusted_proxies,
-                              .max_inflight_bytes = c->max_inflight_bytes,
+                              .ledger = &s->ledger,
                               .read_threads = (unsigned)c->read_threads,
                               .max_reads = (unsigned)c->max_reads,
                               .max_client_reads = (unsigned)c->max_reads_per_client,
@@ -167,6 +176,48 @@ static int start_api(struct service *s, struct errbuf *err)
                               .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
         err);
     return s->api ? 0 : LM_EUNAVAILABLE;
+}
+
+/* What is listened for beside HTTP, if anything is. */
+static int start_receiver(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+    const struct {
+        const char *name, *text;
+        bool tcp_only;
+        struct receiver_way way;
+    } known[] = {
+        {"gelf", c->gelf_listen, false, {.stream = &gelf_stream, .protocol = PROTOCOL_GELF}},
+    };
+    struct addresses addresses[RECEIVER_WAYS_MAX];
+    struct receiver_way ways[RECEIVER_WAYS_MAX];
+
+    gethostname(s->hostname, sizeof(s->hostname) - 1);
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        size_t n = s->received_len;
+
+        if (!known[i].text)
+            continue;
+
+        int error = addresses_parse(&addresses[n], known[i].text, known[i].tcp_only, err);
+        if (error)
+            return error;
+        ways[n] = known[i].way;
+        ways[n].addresses = &addresses[n];
+        s->received[s->received_len++] = known[i].name;
+    }
+    if (s->received_len == 0)
+        return 0;
+    s->receiver = receiver_new(
+        &(struct receiver_options){.queue = s->queue,
+                                   .ledger = &s->ledger,
+                                   .ways = ways,
+                                   .ways_len = s->received_len,
+                                   .setup = {.hostname = s->hostname},
+                                   .max_streams = (unsigned)c->max_streams,
+                                   .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+        err);
+    return s->receiver ? 0 : LM_EUNAVAILABLE;
 }
 
 /* A worker alone takes no logs, but tells how it is. */
@@ -188,7 +239,7 @@ static int start_ops(struct service *s, struct errbuf *err)
                                                     .fds_len = s->http_fds_len,
                                                     .fds_are_held = s->http_fds_are_held,
                                                     .max_connections = OPS_CONNECTIONS},
-                                           .max_inflight_bytes = c->max_inflight_bytes,
+                                           .ledger = &s->ledger,
                                            .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
                      err);
     return s->api ? 0 : LM_EUNAVAILABLE;
@@ -230,6 +281,7 @@ static int start(struct service *s, struct errbuf *err)
     struct level_rules levels;
     int error;
 
+    ledger_init(&s->ledger, s->config->max_inflight_bytes);
     if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
         (error = take_given(s, err)) || (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
@@ -271,7 +323,10 @@ static int start(struct service *s, struct errbuf *err)
         if (!s->worker)
             return LM_EUNAVAILABLE;
     }
-    return s->roles & SERVICE_API ? start_api(s, err) : start_ops(s, err);
+    if (!(s->roles & SERVICE_API))
+        return start_ops(s, err);
+    error = start_receiver(s, err);
+    return error ? error : start_api(s, err);
 }
 
 /*
@@ -297,7 +352,10 @@ static void stop(struct service *s)
 
     if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
         pthread_detach(late);
+    if (s->receiver)
+        receiver_stop(s->receiver, (unsigned)limit_ms);
     api_free(s->api, (unsigned)limit_ms);
+    receiver_free(s->receiver);
     uint64_t spent_ms = (clock_monotonic_us() - started_us) / 1000;
     worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
     tail_feed_free(s->feed);
@@ -347,9 +405,21 @@ static void say_started(const struct service *s)
              "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
              "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
              is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
-    diag(DIAG_INFO, "listening", DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
-         DIAG_INT("sockets_given", (int64_t)s->http_fds_len), DIAG_STR("data", data.data),
-         DIAG_STR("try", line));
+    struct diag_field fields[5 + RECEIVER_WAYS_MAX + 1] = {
+        DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
+        DIAG_INT("sockets_given", (int64_t)s->http_fds_len), DIAG_STR("data", data.data),
+        DIAG_STR("try", line)};
+    struct buffer addresses[RECEIVER_WAYS_MAX];
+
+    for (size_t i = 0; i < s->received_len; i++) {
+        buffer_init(&addresses[i], ADDRESSES_MAX * (ADDRESS_HOST_BYTES + 32));
+        receiver_describe(s->receiver, i, &addresses[i]);
+        buffer_append_char(&addresses[i], '\0');
+        fields[5 + i] = DIAG_STR(s->received[i], addresses[i].data);
+    }
+    diag_write(DIAG_INFO, "listening", fields);
+    for (size_t i = 0; i < s->received_len; i++)
+        buffer_release(&addresses[i]);
     buffer_release(&data);
 }
 

@@ -3,9 +3,9 @@
  * and stops in the reverse order.
  *
  *   start  metrics ─► store ─► locks ─► cache ─► queue ─► the store's schema ─► feed of tails
- *          ─► worker ─► api
- *   stop   api (no new logs) ─► worker (stores what is queued) ─► feed ─► queue ─► cache ─► store
- *          ─► metrics ─► locks
+ *          ─► worker ─► receiver (what is not HTTP) ─► api
+ *   stop   receiver and api (no new logs) ─► worker (stores what is queued) ─► feed ─► queue ─►
+ * cache ─► store ─► metrics ─► locks
  */
 #ifndef LOGMILL_PROGRAM_SERVICE_H
 #define LOGMILL_PROGRAM_SERVICE_H

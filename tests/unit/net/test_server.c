@@ -30,11 +30,12 @@ static struct echo *echo_of(struct net_socket *s)
     return container_of(s, struct echo, socket);
 }
 
-static bool welcome(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
+static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
+                    bool is_extra)
 {
     struct echo *e = xcalloc(1, sizeof(*e));
 
-    if (net_socket_open(&e->socket, l, fd, is_extra)) {
+    if (net_socket_open(&e->socket, from->loop, fd, is_extra)) {
         free(e);
         return false;
     }

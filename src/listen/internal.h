@@ -1,0 +1,49 @@
+/* What the files of this room share: the state of the receiver, all of its thread. */
+#ifndef LOGMILL_LISTEN_INTERNAL_H
+#define LOGMILL_LISTEN_INTERNAL_H
+
+#include "ingest/hold.h"
+#include "ingest/ingest.h"
+#include "listen/way.h"
+#include "net/loop.h"
+#include "net/mailbox.h"
+
+struct stream;
+struct stream_round;
+
+/* A protocol, as the receiver has it. */
+struct listen_way {
+    struct receiver *receiver;
+    struct receiver_way way;
+    struct addresses addresses; /* with the ports that were taken */
+    void *stream_memory;
+};
+
+struct receiver {
+    struct net_loop net;
+    struct net_shared shared;
+    struct mailbox box;
+    struct hold hold;
+    struct ingest *ingest;
+    struct account *bodies, *intake, *answers;
+    struct listen_way ways[RECEIVER_WAYS_MAX];
+    size_t ways_len;
+    uv_thread_t thread;
+    bool runs;
+    bool is_stopped;
+    bool has_loop, has_box, has_hold; /* the loop with its timer, and so on */
+
+    struct stream *paused; /* in a list, to be gone on with */
+    uv_timer_t resume;     /* runs while there are such */
+    size_t orphans;        /* streams whose socket is closed, and whose logs are not durable yet */
+    struct stream_round *spare;
+    size_t spare_len;
+};
+
+/* Its time to end is over: what is not durable by now will not be. */
+static inline bool receiver_gives_up(const struct receiver *r)
+{
+    return net_loop_drains(&r->net) && !uv_is_active((const uv_handle_t *)&r->net.grace);
+}
+
+#endif

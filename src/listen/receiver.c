@@ -1,0 +1,223 @@
+#include "listen/receiver.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/container_of.h"
+#include "base/xalloc.h"
+#include "listen/stream.h"
+#include "net/listen.h"
+
+enum { NEVER_MS = 1 << 30 };
+
+static struct receiver *receiver_of(struct net_loop *l)
+{
+    return container_of(l, struct receiver, net);
+}
+
+/* ---- What the loop asks ---- */
+
+/* Past max_streams a client is refused: those who are here may be needed for hours. */
+static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
+                    bool is_extra)
+{
+    struct listen_way *way = from->ctx;
+
+    if (is_extra) {
+        metrics_socket(way->way.protocol, METRIC_CONNECTIONS_REFUSED, 1);
+        close(fd);
+        return false;
+    }
+    return stream_new(way, fd);
+}
+
+static void hung_up(struct net_socket *socket)
+{
+}
+
+static void drained(struct net_loop *l)
+{
+    ingest_flush(receiver_of(l)->ingest);
+}
+
+static void nothing(struct net_loop *l)
+{
+}
+
+static bool owes(struct net_loop *l)
+{
+    return receiver_of(l)->orphans > 0;
+}
+
+static void on_box_closed(struct mailbox *box)
+{
+}
+
+static void on_hold_closed(struct hold *h)
+{
+}
+
+static void close_handles(struct receiver *r)
+{
+    if (r->has_loop)
+        uv_close((uv_handle_t *)&r->resume, NULL);
+    if (r->has_box)
+        mailbox_close(&r->box, on_box_closed);
+    if (r->has_hold)
+        hold_close(&r->hold, on_hold_closed);
+}
+
+static void finished(struct net_loop *l)
+{
+    close_handles(receiver_of(l));
+}
+
+static const struct net_protocol protocol = {
+    .welcome = welcome,
+    .readable = stream_readable,
+    .turn = stream_turn,
+    .hung_up = hung_up,
+    .timed_out = stream_timed_out,
+    .drain = stream_drain,
+    .abort = stream_abort,
+    .free = stream_free,
+    .round = drained,
+    .sent = nothing,
+    .owes = owes,
+    .finished = finished,
+};
+
+/* ---- Its beginning ---- */
+
+static int open_way(struct receiver *r, const struct receiver_way *way,
+                    const struct stream_setup *setup, struct errbuf *err)
+{
+    struct listen_way *w = &r->ways[r->ways_len++];
+
+    w->receiver = r;
+    w->way = *way;
+    w->addresses = *way->addresses;
+    for (size_t i = 0; i < w->addresses.len; i++) {
+        struct address *a = &w->addresses.list[i];
+        int fd, error;
+
+        if (a->is_udp)
+            return errbuf_fail(err, LM_EINVAL, "udp:// is not there yet");
+        error = listen_open(a->host, &a->port, &fd, 1, err);
+        if (!error)
+            error = net_loop_add_listener(&r->net, fd, w, err);
+        if (error)
+            return error;
+    }
+    if (way->stream->memory_new)
+        w->stream_memory = way->stream->memory_new(setup, r->intake);
+    return 0;
+}
+
+/* All that belongs to the loop, on which nothing runs yet. */
+static int init(struct receiver *r, const struct receiver_options *options, struct errbuf *err)
+{
+    const unsigned timeouts_ms[TIMEOUT_KINDS] = {
+        [TIMEOUT_IDLE] = NEVER_MS,
+        [TIMEOUT_REQUEST] = STREAM_WAIT_MS,
+        [TIMEOUT_WRITE] = options->write_timeout_ms,
+        [TIMEOUT_LINGER] = NEVER_MS,
+        [TIMEOUT_EXTRA] = NEVER_MS,
+    };
+    int error = net_loop_init(&r->net, &protocol, &r->shared, timeouts_ms, -1, err);
+
+    if (error)
+        return error;
+    uv_timer_init(&r->net.uv, &r->resume);
+    r->resume.data = r;
+    r->has_loop = true;
+    error = mailbox_init(&r->box, &r->net.uv, err);
+    if (error)
+        return error;
+    r->has_box = true;
+    error = hold_init(&r->hold, &r->net.uv, err);
+    if (error)
+        return error;
+    r->has_hold = true;
+    r->ingest = ingest_new(options->queue, r->intake, &r->box, &r->hold);
+    for (size_t i = 0; i < options->ways_len; i++) {
+        error = open_way(r, &options->ways[i], &options->setup, err);
+        if (error)
+            return error;
+    }
+    return net_loop_listen(&r->net, err);
+}
+
+static void run(void *arg)
+{
+    struct receiver *r = arg;
+
+    pthread_setname_np(pthread_self(), "listen");
+    uv_run(&r->net.uv, UV_RUN_DEFAULT);
+}
+
+struct receiver *receiver_new(const struct receiver_options *options, struct errbuf *err)
+{
+    struct receiver *r = xcalloc(1, sizeof(*r));
+
+    CHECK(options->ways_len <= RECEIVER_WAYS_MAX);
+    r->shared.max_sockets = options->max_streams;
+    r->bodies = ledger_account(options->ledger, LEDGER_BODIES);
+    r->intake = ledger_account(options->ledger, LEDGER_INTAKE);
+    r->answers = ledger_account(options->ledger, LEDGER_ANSWERS);
+    if (!init(r, options, err)) {
+        int error = uv_thread_create(&r->thread, run, r);
+
+        r->runs = !error;
+        if (r->runs)
+            return r;
+        errbuf_fail(err, LM_EUNAVAILABLE, "cannot start a thread: %s", uv_strerror(error));
+    }
+    receiver_free(r);
+    return NULL;
+}
+
+void receiver_describe(const struct receiver *r, size_t index, struct buffer *text)
+{
+    const struct addresses *addresses = &r->ways[index].addresses;
+
+    for (size_t i = 0; i < addresses->len; i++) {
+        const struct address *a = &addresses->list[i];
+        bool is_ipv6 = strchr(a->host, ':');
+
+        buffer_appendf(text, "%s%s://%s%s%s:%u", i ? "," : "", a->is_udp ? "udp" : "tcp",
+                       is_ipv6 ? "[" : "", a->host, is_ipv6 ? "]" : "", a->port);
+    }
+}
+
+/* ---- Its end ---- */
+
+void receiver_stop(struct receiver *r, unsigned grace_ms)
+{
+    if (!r->is_stopped)
+        net_loop_stop(&r->net, grace_ms);
+    r->is_stopped = true;
+}
+
+void receiver_free(struct receiver *r)
+{
+    if (!r)
+        return;
+    if (r->runs) {
+        receiver_stop(r, 0);
+        uv_thread_join(&r->thread);
+    } else {
+        close_handles(r);
+    }
+    if (r->has_loop)
+        net_loop_release(&r->net);
+    ingest_free(r->ingest);
+    stream_free_spare(r);
+    for (size_t i = 0; i < r->ways_len; i++)
+        if (r->ways[i].way.stream->memory_free)
+            r->ways[i].way.stream->memory_free(r->ways[i].stream_memory);
+    free(r);
+}

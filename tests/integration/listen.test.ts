@@ -1,0 +1,199 @@
+/* What comes by sockets of their own, beside HTTP (docs/receiving.md), at the real program. */
+import { strict as assert } from 'node:assert';
+
+import { type Logmill, eventually, scenario, shared } from '../support/harness';
+import { type Log, allLogs, metric, metrics } from '../support/logs';
+import { capturedBytes, connect, finish, place, sendStream, write } from '../support/streams';
+
+const GELF = { GELF_LISTEN: 'tcp://127.0.0.1:0' };
+const { check, end } = shared({ settings: GELF });
+
+const seen = new Set<string>();
+
+/** The logs that came since the last call, the first first: `n` of them. */
+async function fresh(server: Logmill, n: number): Promise<Log[]> {
+    const found = await eventually(`${n} new logs`, async () => {
+        const logs = await allLogs(server, 'since=2000-01-01');
+        const news = logs.filter((log) => !seen.has(`${log.timestamp} ${log.id}`));
+        return news.length < n ? undefined : news;
+    });
+    assert.equal(found.length, n, `new logs: ${JSON.stringify(found).slice(0, 2000)}`);
+    found.forEach((log) => seen.add(`${log.timestamp} ${log.id}`));
+    return found.reverse();
+}
+
+const gelf = (n: number | string, more = {}): string =>
+    `${JSON.stringify({ version: '1.1', short_message: `log ${n}`, ...more })}\0`;
+
+interface Row {
+    capture: string;
+    first: string;
+    levels: string[];
+    attributes: Record<string, unknown>;
+}
+
+const ROWS: Row[] = [
+    {
+        capture: 'graypy-tcp-2.1.0',
+        first: 'order 1 placed ✓',
+        levels: ['info', 'warning', 'error', 'critical', 'critical'],
+        attributes: { host: 'vm', facility: 'orders', pid: 16691, n: 42 },
+    },
+    {
+        capture: 'pygelf-tcp-0.4.3',
+        first: 'order 1 placed ✓',
+        levels: ['info', 'warning', 'error', 'critical', 'critical'],
+        attributes: { host: 'vm', app: 'shop', n: 42 },
+    },
+    {
+        capture: 'logback-gelf-tcp-6.1.2',
+        first: 'order 1 placed ✓',
+        levels: ['info', 'warning', 'info'],
+        attributes: { host: 'vm', logger_name: 'shop.orders', user: 'u1' },
+    },
+    {
+        capture: 'log4j-socket-gelf-2.26.1',
+        first: 'order 1 placed ✓',
+        levels: ['info', 'error', 'info', 'info'],
+        attributes: { host: 'vm', logger: 'shop.orders', thread: 'main' },
+    },
+    {
+        capture: 'docker-gelf-tcp-20.10.24',
+        first: 'order 1 placed ✓',
+        levels: ['info', 'error', 'info', 'info', 'info', 'info', 'info'], // an eighth is cut
+        attributes: { host: 'vm', container_name: 't29969', image_name: 'app:1' },
+    },
+];
+
+for (const row of ROWS) {
+    check(`GELF over TCP as sent by ${row.capture}, in one piece and in many`, async (server) => {
+        const to = place(server, 'gelf', 'tcp');
+        const bytes = capturedBytes(row.capture);
+        const judge = (logs: Log[]): void => {
+            assert.equal(logs[0]!.message, row.first);
+            assert.deepEqual(logs.map((log) => log.level).sort(), [...row.levels].sort());
+            for (const [name, value] of Object.entries(row.attributes)) {
+                assert.deepEqual(logs[0]!.attributes[name], value, name);
+            }
+        };
+        await sendStream(to, bytes);
+        judge(await fresh(server, row.levels.length));
+
+        const socket = await connect(to);
+        for (let at = 0; at < bytes.length; at += at < 600 ? 1 : 4000) {
+            await write(socket, bytes.subarray(at, at + (at < 600 ? 1 : 4000)));
+        }
+        await finish(socket);
+        judge(await fresh(server, row.levels.length));
+    });
+}
+
+check('a message without its zero byte is whole where the connection ends', async (server) => {
+    const to = place(server, 'gelf', 'tcp');
+    const whole = gelf(1).slice(0, -1);
+    await sendStream(to, gelf(0) + whole);
+    assert.deepEqual((await fresh(server, 2)).map((log) => log.message).sort(), ['log 0', 'log 1']);
+});
+
+check('a connection cut in a message costs that message alone', async (server) => {
+    const to = place(server, 'gelf', 'tcp');
+    const message = gelf('cut');
+    const before = metric(
+        await metrics(server),
+        'logmill_received_left_out_total{protocol="gelf"}',
+    );
+    for (let cut = 1; cut < message.length - 1; cut += 7) {
+        await sendStream(to, gelf(cut) + message.slice(0, cut));
+    }
+    const sent = Math.ceil((message.length - 2) / 7);
+    await fresh(server, sent);
+    const after = metric(await metrics(server), 'logmill_received_left_out_total{protocol="gelf"}');
+    assert.equal(after - before, sent);
+});
+
+check('what can never be a log is left out and counted, and keeps no other out', async (server) => {
+    const to = place(server, 'gelf', 'tcp');
+    await sendStream(to, `${gelf(1)}no json\0[1]\0\0\n\0${gelf(2)}`);
+    assert.deepEqual((await fresh(server, 2)).map((log) => log.message).sort(), ['log 1', 'log 2']);
+});
+
+check('a message of many segments is one log; one that is too large costs no other', async (server) => {
+    const to = place(server, 'gelf', 'tcp');
+    const large = 'x'.repeat(3 << 20);
+    await sendStream(to, gelf(1) + gelf('large', { full_message: large }) + gelf(3));
+    const logs = await fresh(server, 3);
+    const found = logs.find((log) => log.message === 'log large');
+    assert.equal(found?.attributes['full_message'], large);
+    await sendStream(to, gelf(4) + gelf('huge', { full_message: 'y'.repeat(17 << 20) }) + gelf(5));
+    assert.deepEqual((await fresh(server, 2)).map((log) => log.message).sort(), ['log 4', 'log 5']);
+});
+
+scenario('a full queue loses nothing over TCP, and stores each log once', async (lab) => {
+    const dataDir = lab.folder();
+    const settings = { ...GELF, QUEUE_MAX_BYTES: String(4 << 20) };
+    const api = await lab.start({ command: 'api', settings }, dataDir);
+    const to = place(api, 'gelf', 'tcp');
+    const socket = await connect(to);
+    const n = 10_000;
+    for (let i = 0; i < n; i++) {
+        await write(socket, gelf(i, { padding: 'p'.repeat(500) }));
+    }
+    const closed = finish(socket);
+    const full = 'logmill_queue_send_failures_total';
+    await eventually('a send that was refused', async () => metric(await metrics(api), full) > 0);
+    const worker = await lab.start({ command: 'worker', settings }, dataDir);
+    await closed;
+    await eventually('all logs stored', async () => (await allLogs(api)).length >= n);
+    const logs = await allLogs(api);
+    assert.equal(logs.length, n);
+    assert.equal(new Set(logs.map((log) => log.message)).size, n);
+    await worker.stop();
+});
+
+scenario('a stop makes durable what was sent before it', async (lab) => {
+    const dataDir = lab.folder();
+    const server = await lab.start({ settings: GELF }, dataDir);
+    const socket = await connect(place(server, 'gelf', 'tcp'));
+    const n = 20_000;
+    await write(socket, Array.from({ length: n }, (_, i) => gelf(i)).join(''));
+    await server.stop();
+    const again = await lab.start({ settings: GELF }, dataDir);
+    const logs = await allLogs(again);
+    assert.equal(new Set(logs.map((log) => log.message)).size, n);
+    assert.equal(logs.length, n);
+});
+
+scenario('past MAX_STREAMS a connection is closed and counted; the others stay', async (lab) => {
+    const server = await lab.start({ settings: { ...GELF, MAX_STREAMS: '2' } });
+    const to = place(server, 'gelf', 'tcp');
+    const [one, two] = [await connect(to), await connect(to)];
+    const open = 'logmill_stream_connections_open{protocol="gelf"}';
+    await eventually('two are open', async () => metric(await metrics(server), open) === 2);
+    const three = await connect(to);
+    await new Promise((resolve) => three.on('error', resolve).on('end', resolve).resume());
+    await write(one!, gelf(1));
+    await write(two!, gelf(2));
+    await eventually('their logs', async () => (await allLogs(server)).length === 2);
+    const refused = 'logmill_stream_connections_refused_total{protocol="gelf"}';
+    assert.equal(metric(await metrics(server), refused), 1);
+    one!.destroy();
+    two!.destroy();
+    await eventually('none is open', async () => metric(await metrics(server), open) === 0);
+});
+
+scenario('addresses that are none are refused at the start, with what is allowed', async (lab) => {
+    for (const [value, reason] of [
+        ['tls://127.0.0.1:1', /GELF_LISTEN: .*tls:\/\/ is not there yet/],
+        ['127.0.0.1:1', /GELF_LISTEN: .*no known scheme; allowed: udp:\/\/HOST:PORT/],
+        ['tcp://127.0.0.1', /GELF_LISTEN: .*no HOST:PORT/],
+        ['tcp://::1:12201', /GELF_LISTEN: .*no HOST:PORT .*\[::1\]/],
+        ['tcp://127.0.0.1:65536', /GELF_LISTEN: .*no HOST:PORT of a port from 0 to 65535/],
+        ['tcp://127.0.0.1:1,', /GELF_LISTEN: /],
+    ] as const) {
+        const server = lab.launch({ settings: { GELF_LISTEN: value } });
+        assert.notEqual((await server.refuses()).code, 0, value);
+        assert.match(server.stderr, reason, value);
+    }
+});
+
+end();
