@@ -115,9 +115,15 @@ static void keep_little_memory(struct memory *m)
     }
 }
 
-/* The client is to blame: nothing that comes behind can be read. */
+static void leave_out(struct reading *r)
+{
+    r->out->counts.refused++;
+}
+
+/* The client is to blame for a message: nothing that comes behind can be read. */
 static int end(struct reading *r, const char *why)
 {
+    leave_out(r);
     r->out->ends = true;
     errbuf_set(r->out->why, "%s", why);
     return 0;
@@ -143,11 +149,6 @@ static struct batch begin_batch(const struct fluent_message *m)
         repeats_add(&b.repeats, m->tag);
     }
     return b;
-}
-
-static void leave_out(struct reading *r)
-{
-    r->out->counts.refused++;
 }
 
 static int put_event(struct reading *r, const struct batch *b, const struct fluent_event *e,
@@ -572,11 +573,11 @@ static int read_next(struct reading *r, bool *more)
 {
     struct session *s = r->session;
     size_t at = r->out->used + s->ahead;
-    struct slice rest = slice_of(r->in->bytes.data + at, r->in->bytes.len - at);
 
     *more = true;
-    if (!rest.len)
+    if (at == r->in->bytes.len)
         return 0;
+    struct slice rest = slice_of(r->in->bytes.data + at, r->in->bytes.len - at);
     if (!is_beginning((unsigned char)*rest.data))
         return end(r, "bytes that are none of Fluent's forward protocol");
     if (!s->walk.left && !s->walk.at)
@@ -584,10 +585,8 @@ static int read_next(struct reading *r, bool *more)
     enum msgpack_walked walked = msgpack_walk(&s->walk, rest);
     if (walked == MSGPACK_WRONG)
         return end(r, "bytes that are no MessagePack");
-    if (s->walk.at + s->walk.left > FLUENT_MESSAGE_MAX) {
-        leave_out(r);
+    if (s->walk.at + s->walk.left > FLUENT_MESSAGE_MAX)
         return end(r, "a message is larger than FLUENT_MESSAGE_MAX");
-    }
     if (walked == MSGPACK_MORE)
         return 0;
     *more = false;

@@ -624,6 +624,7 @@ static void assert_ends(struct slice bytes, const char *why)
     assert_true(run.out.ends);
     assert_string_equal(run.why.text, why);
     assert_int_equal(run.counts.records, 1);
+    assert_int_equal(run.counts.refused, 1);
 }
 
 static void what_is_no_message_ends_the_connection(void **state)
