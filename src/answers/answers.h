@@ -41,6 +41,9 @@
     X(REFUSED_LOGS_TOO_LARGE, 413,                                                                 \
       "the logs of this request together are too large: at most {} bytes, which is a share of "    \
       "MAX_INFLIGHT_BYTES")                                                                        \
+    X(REFUSED_NEEDS_TOO_MUCH, 413,                                                                 \
+      "this request, its logs and what is told of them need more memory than MAX_INFLIGHT_BYTES "  \
+      "leaves for them")                                                                           \
     X(REFUSED_QUEUE_NO_SPACE, 503, "the queue has no space left: not accepted, try again later")   \
     X(REFUSED_QUEUE_FULL, 503,                                                                     \
       "the queue holds as much as QUEUE_MAX_BYTES allows: not accepted, try again later")          \

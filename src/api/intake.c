@@ -305,11 +305,30 @@ static void refuse_overload(const struct post *p, int error)
     refuse(p->req, p->format, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
+/*
+ * There would be no room in the ledger even if nobody else were there: not worth another try. What
+ * the body holds is given up for its logs, but not for what is told of them.
+ */
+static bool needs_too_much(const struct post *p)
+{
+    bool tells = buffer_error(&p->told) == LM_EBUSY;
+    const size_t held[LEDGER_CLASSES] = {[LEDGER_BODIES] = tells ? http_request_held(p->req) : 0,
+                                         [LEDGER_INTAKE] = p->ticket.bytes + p->counts.unpacked +
+                                                           buffer_wanted(&p->intake->wrong),
+                                         [LEDGER_ANSWERS] = buffer_wanted(&p->told)};
+
+    return !ledger_could_hold(p->intake->account->ledger, held);
+}
+
 /* As `parse` returned, or the ingest. */
 static void answer_refused(const struct post *p, int error)
 {
     const struct queue_limits *limits = ingest_limits(p->intake->ingest);
 
+    if ((error == LM_EBUSY && needs_too_much(p)) || buffer_error(&p->told) == LM_ETOOBIG) {
+        refuse_too_large(p, REFUSED_NEEDS_TOO_MUCH, 0);
+        return;
+    }
     switch (error) {
     case LM_EINVAL:
         refuse_wrong(p);

@@ -138,15 +138,17 @@ void receive_routes_root(struct http_request *req, void *thread)
     respond_constant(req, &elastic_info);
 }
 
-/* A route that takes logs; further fields follow. */
-#define TAKES(way) take, .refuse = refuse, .data = &(way)
+/* A route that takes logs. */
+#define TAKES_CODED(way, coding)                                                                   \
+    take, .flags = HTTP_ROUTE_BATCH | (coding), .refuse = refuse, .data = &(way)
+#define TAKES(way) TAKES_CODED(way, 0)
 
 const struct http_route receive_routes[] = {
     {"POST", "/v1/logs", TAKES(otlp)},
 
     /* Some name the snappy block that a push is, most do not. */
-    {"POST", "/loki/api/v1/push", TAKES(loki), .flags = HTTP_ROUTE_OTHER_CODINGS},
-    {"POST", "/api/prom/push", TAKES(loki), .flags = HTTP_ROUTE_OTHER_CODINGS},
+    {"POST", "/loki/api/v1/push", TAKES_CODED(loki, HTTP_ROUTE_OTHER_CODINGS)},
+    {"POST", "/api/prom/push", TAKES_CODED(loki, HTTP_ROUTE_OTHER_CODINGS)},
 
     {"POST", "/_bulk", TAKES(bulk)},
     {"PUT", "/_bulk", TAKES(bulk)},
@@ -171,7 +173,7 @@ const struct http_route receive_routes[] = {
     {"POST", "/v1/input/{key}", TAKES(datadog)},
     {"GET", "/api/v1/validate", constant, .data = &datadog_valid},
 
-    {"POST", "/gelf", TAKES(gelf), .flags = HTTP_ROUTE_CODED_BY_BYTES},
+    {"POST", "/gelf", TAKES_CODED(gelf, HTTP_ROUTE_CODED_BY_BYTES)},
     {"POST", "/upload", TAKES(journal)},
     {"POST", "/insert/jsonline", TAKES(jsonline)},
 

@@ -74,8 +74,10 @@ static int grow(struct buffer *b, size_t need)
         capacity = capacity > b->ceiling / 2 ? b->ceiling : capacity * 2;
     if (capacity > b->ceiling)
         capacity = b->ceiling;
-    if (b->account && !account_take(b->account, capacity - b->capacity))
+    if (b->account && !account_take(b->account, capacity - b->capacity)) {
+        b->wanted = capacity;
         return LM_EBUSY;
+    }
     data = try_realloc(b->data, capacity);
     if (!data) {
         if (b->account)

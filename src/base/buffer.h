@@ -25,6 +25,7 @@ struct buffer {
     size_t capacity;
     size_t ceiling;
     int error;               /* 0, LM_ETOOBIG, LM_ENOMEM or LM_EBUSY */
+    size_t wanted;           /* the capacity for which there was no room: LM_EBUSY */
     struct account *account; /* that its capacity is charged to, or NULL */
 };
 
@@ -72,6 +73,12 @@ void buffer_consume(struct buffer *b, size_t n);
 static inline int buffer_error(const struct buffer *b)
 {
     return b->error;
+}
+
+/* The capacity that `b` has, or, after LM_EBUSY, wanted to have. */
+static inline size_t buffer_wanted(const struct buffer *b)
+{
+    return b->error == LM_EBUSY ? b->wanted : b->capacity;
 }
 
 static inline struct slice buffer_slice(const struct buffer *b)

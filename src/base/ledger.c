@@ -76,6 +76,20 @@ bool account_exchange(struct account *a, size_t given, struct account *b, size_t
     return take_with(b, bytes, leave(a, given));
 }
 
+bool ledger_could_hold(const struct ledger *l, const size_t held[LEDGER_CLASSES])
+{
+    size_t left = l->shared;
+
+    for (int i = 0; i < LEDGER_CLASSES; i++) {
+        size_t need = above_floor(&l->accounts[i], held[i]);
+
+        if (held[i] > l->accounts[i].ceiling || need > left)
+            return false;
+        left -= need;
+    }
+    return true;
+}
+
 size_t account_used(struct account *a)
 {
     return atomic_load_explicit(&a->used, memory_order_relaxed);

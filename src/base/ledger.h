@@ -73,6 +73,9 @@ const char *ledger_class_name(enum ledger_class which);
 /* Bytes taken from all accounts now. */
 size_t ledger_used(struct ledger *l);
 
+/* True if `held` bytes of each class could be taken together if nothing else were. */
+bool ledger_could_hold(const struct ledger *l, const size_t held[LEDGER_CLASSES]);
+
 /* Takes `bytes` and returns true, or takes nothing and returns false if there is no room. */
 bool account_take(struct account *a, size_t bytes);
 

@@ -64,7 +64,8 @@ struct format_counts {
     size_t records;        /* handed to the sink */
     size_t refused;        /* logs that were left out, for they could never be taken */
     size_t nul_characters; /* U+0000, replaced by U+FFFD */
-    size_t unpacked;       /* bytes of the body, if the format itself has unpacked it */
+    /* Bytes of memory for the body, if the format itself unpacks it; or that it would need. */
+    size_t unpacked;
 };
 
 /* Why a body that may be right is not taken, for the words of a protocol. */

@@ -231,7 +231,7 @@ static int parse(struct slice body, const struct format_options *options, record
     bool packed = is_packed(body);
     int error = packed ? unpack(m, body) : 0;
 
-    *counts = (struct format_counts){.unpacked = packed ? m->unpacked.len : 0};
+    *counts = (struct format_counts){.unpacked = packed ? buffer_wanted(&m->unpacked) : 0};
     if (error == LM_EINVAL)
         errbuf_set(&why, "neither zlib nor gzip, as its first bytes say");
     else if (!error)

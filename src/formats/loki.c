@@ -333,7 +333,7 @@ static int read_block(struct push *p, struct slice body)
     if (!buffer_charge(&m->push, m->account))
         return LM_EBUSY;
     int error = snappy_decompress(body, &m->push);
-    p->counts->unpacked = m->push.len;
+    p->counts->unpacked = buffer_wanted(&m->push);
     if (error == LM_EINVAL)
         (void)errbuf_fail(&p->why, error, "not protobuf in a block of snappy");
     else if (error == LM_ETOOBIG)

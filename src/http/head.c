@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/client.h"
+#include "net/loop.h"
 
 /*
  * Splits the target into path and query. An absolute-form target ("http://host/path", RFC 9112,
@@ -265,6 +266,16 @@ static void judge_route(struct message *m)
     m->endpoint = router_path_route(m->route, method_of(m));
     if (!m->endpoint)
         message_refuse(m, 405, NULL);
+    else if ((m->endpoint->flags & HTTP_ROUTE_BATCH) != 0)
+        m->max_body_bytes = m->limits->max_batch_bytes;
+}
+
+/* What comes within one read is not kept. */
+static bool could_never_hold(const struct message *m, uint64_t body_len)
+{
+    const struct account *bodies = m->limits->bodies;
+
+    return bodies && body_len > NET_READ_BYTES && body_len > bodies->ceiling - m->charge.taken;
 }
 
 static void judge_length(struct message *m, const llhttp_t *parser)
@@ -277,10 +288,11 @@ static void judge_length(struct message *m, const llhttp_t *parser)
         m->body_state = MESSAGE_NO_BODY;
     else if (!expects)
         m->body_state = MESSAGE_BODY_COMES;
-    if (!chunked && parser->content_length > m->limits->max_body_bytes) {
-        message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
-                       m->limits->max_body_bytes);
+    if (!chunked && parser->content_length > m->max_body_bytes) {
+        message_refuse_body(m);
         message_refuse_when(m, REFUSE_AT_ONCE);
+    } else if (!chunked && could_never_hold(m, parser->content_length)) {
+        message_refuse_for_room(m, parser->content_length);
     }
     /* Who waits for 100 may never send the body that we would have to read away. */
     bool waits = expects || m->refusal.status == 417 || m->refusal.when == REFUSE_BEFORE_BODY;

@@ -87,6 +87,7 @@ enum http_route_flags {
     /* A coding that the server does not know is the handler's matter: the body is as it was sent.
      */
     HTTP_ROUTE_OTHER_CODINGS = 16,
+    HTTP_ROUTE_BATCH = 32, /* its bodies may have max_batch_bytes */
 };
 
 /*
@@ -166,13 +167,15 @@ struct http_server_options {
     unsigned threads;            /* default 1 */
     unsigned max_connections;    /* in all; default 10 000; more: see HTTP_EXTRA_CONNECTIONS */
     size_t max_body_bytes;       /* as sent and inflated; default 1 MiB; past it 413 */
+    size_t max_batch_bytes;      /* the same of routes with HTTP_ROUTE_BATCH; at least that */
     size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
     unsigned write_timeout_ms;   /* for a lot of an answer to be taken; default 30 000 */
     size_t max_connection_bytes; /* see above; default 4 MiB */
-    struct account *bodies;      /* requests that come in pieces; used up: 503 with Retry-After */
-    struct account *answers;     /* answers not taken, what waits behind them; likewise */
+    /* Requests that come in pieces; used up: 503 with Retry-After; could never hold one: 413. */
+    struct account *bodies;
+    struct account *answers;              /* answers not taken, what waits behind them; likewise */
     const struct ranges *trusted_proxies; /* whose X-Forwarded-… count; NULL: nobody's */
     /* Lines "Name: value\r\n" that every answer has; up to HTTP_ANSWER_HEADERS_MAX bytes. */
     struct slice answer_headers;
@@ -226,6 +229,8 @@ struct slice http_request_body(const struct http_request *req);
  * body goes when it returns, so that a thread holds one more at a time than is charged.
  */
 bool http_request_exchange_body(struct http_request *req, struct account *to, size_t bytes);
+/* Bytes of the account `bodies` that it holds until its handler returns, or exchanges its body. */
+size_t http_request_held(const struct http_request *req);
 /* When its first byte was read: clock_monotonic_us. Lives as long as the request. */
 uint64_t http_request_started_us(const struct http_request *req);
 

@@ -74,7 +74,8 @@ enum inflate_coding inflate_coding_of_bytes(struct slice body)
 }
 
 /*
- * Room for more output: twice what there is, charged, but never more than one byte past max_len.
+ * Room for more output: twice what there is, charged, but never more than one byte past max_len, or
+ * than the account could hold.
  * That byte is how we learn that the output is too large.
  */
 static int make_room(struct inflate_output *out, size_t *room)
@@ -85,6 +86,13 @@ static int make_room(struct inflate_output *out, size_t *room)
     if (step > left)
         step = left;
     size_t spare = out->bytes->capacity - out->bytes->len;
+    if (out->account && step > spare) {
+        size_t most = spare + out->account->ceiling - out->charge->taken;
+
+        if (most == 0)
+            return LM_ETOOBIG;
+        step = step < most ? step : most;
+    }
     if (spare < step && !charge_take(out->charge, out->account, step - spare))
         return LM_EBUSY;
     if (!buffer_reserve(out->bytes, step))

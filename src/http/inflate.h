@@ -36,7 +36,7 @@ enum inflate_coding inflate_coding_of_bytes(struct slice body);
 /* Where the output goes and what bounds it. */
 struct inflate_output {
     struct buffer *bytes;  /* appended to; its ceiling must be above max_len */
-    size_t max_len;        /* past it LM_ETOOBIG */
+    size_t max_len;        /* past it, or what `account` could ever hold, LM_ETOOBIG */
     struct charge *charge; /* holds what `bytes` took from `account` */
     struct account *account;
 };

@@ -10,8 +10,8 @@ void message_init(struct message *m, const struct message_limits *limits)
 {
     *m = (struct message){.limits = limits};
     buffer_init(&m->head, limits->max_header_bytes + 65536 + MESSAGE_HEAD_SLACK);
-    buffer_init(&m->body_kept, limits->max_body_bytes + 1);
-    buffer_init(&m->inflated, limits->max_body_bytes + 1);
+    buffer_init(&m->body_kept, limits->max_batch_bytes + 1);
+    buffer_init(&m->inflated, limits->max_batch_bytes + 1);
     buffer_init(&m->decoded, limits->max_header_bytes + 65536);
 }
 
@@ -50,6 +50,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->from_trusted = m->from_extra = m->was_https = false;
     m->client = CLIENT_UNKNOWN;
     m->answer_headers = m->limits->options->answer_headers;
+    m->max_body_bytes = m->limits->max_body_bytes;
     m->refusal.status = 0;
     m->refusal.when = REFUSE_AFTER_BODY;
     m->refusal.detail[0] = '\0';
@@ -94,6 +95,23 @@ int message_refuse(struct message *m, unsigned status, const char *format, ...)
         }
     }
     return HPE_USER;
+}
+
+int message_refuse_body(struct message *m)
+{
+    return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
+                          m->max_body_bytes);
+}
+
+int message_refuse_for_room(struct message *m, size_t bytes)
+{
+    struct account *bodies = m->limits->bodies;
+
+    message_refuse_when(m, REFUSE_AT_ONCE);
+    if (bodies && bytes > bodies->ceiling - m->charge.taken)
+        return message_refuse(m, 413, "the body is larger than the %zu bytes held for all bodies",
+                              bodies->ceiling);
+    return message_refuse(m, 503, NULL);
 }
 
 /* ---- Headers ---- */

@@ -38,6 +38,7 @@ enum {
 struct message_limits {
     size_t max_header_bytes;
     size_t max_body_bytes;
+    size_t max_batch_bytes; /* of routes with HTTP_ROUTE_BATCH */
     struct account *bodies; /* what they hold is charged to it; may be NULL */
     const struct router *router;
     const struct http_server_options *options; /* hooks.admit, answer_headers */
@@ -115,6 +116,7 @@ struct message {
     const struct http_route *endpoint; /* the handler's */
     struct slice params[HTTP_PATH_PARAMS_MAX];
     size_t params_len;
+    size_t max_body_bytes; /* of its route, once that is known */
     struct message_refusal refusal;
     struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
 
@@ -153,6 +155,15 @@ static inline void message_refuse_when(struct message *m, enum message_refusal_w
     if (when > m->refusal.when)
         m->refusal.when = when;
 }
+
+/* Refuses a body that is too large for its route. Returns HPE_USER. */
+int message_refuse_body(struct message *m);
+
+/*
+ * Refuses what the account has no room for: with 503, or with 413 if it could not hold `bytes` more
+ * for `m` even if nobody else were there. Answered at once. Returns HPE_USER.
+ */
+int message_refuse_for_room(struct message *m, size_t bytes);
 
 /* The first header of that name; data NULL if there is none. */
 struct slice message_header(const struct message *m, struct slice name);

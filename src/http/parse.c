@@ -105,9 +105,8 @@ static int on_chunk_header(llhttp_t *parser)
 {
     struct message *m = parser->data;
 
-    if (parser->content_length > m->limits->max_body_bytes - m->body.len)
-        return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
-                              m->limits->max_body_bytes);
+    if (parser->content_length > m->max_body_bytes - m->body.len)
+        return message_refuse_body(m);
     return HPE_OK;
 }
 
@@ -130,18 +129,12 @@ static bool keep_head(struct message *m, size_t until)
     return true;
 }
 
-static int refuse_for_room(struct message *m)
-{
-    message_refuse_when(m, REFUSE_AT_ONCE);
-    return message_refuse(m, 503, NULL);
-}
-
 static int on_headers_complete(llhttp_t *parser)
 {
     struct message *m = parser->data;
 
     if (m->head.len > 0 && !keep_head(m, m->head_len))
-        return refuse_for_room(m);
+        return message_refuse_for_room(m, 0);
     if (m->head.len == 0)
         m->base = m->piece;
     parser->upgrade = 0; /* an Upgrade is not taken up (RFC 9110, 7.8), so it is ignored */
@@ -150,20 +143,34 @@ static int on_headers_complete(llhttp_t *parser)
     return m->refusal.when == REFUSE_AT_ONCE ? -1 : HPE_OK;
 }
 
-/* Appends to body_kept, growing it by doubling and charging what it grows by. */
+/* Makes body_kept twice as large, as far as it may be, and charges what it grows by. */
+static int grow_body(struct message *m, size_t need)
+{
+    struct account *bodies = m->limits->bodies;
+    struct buffer *kept = &m->body_kept;
+    size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
+
+    size_t most = m->max_body_bytes + 1;
+
+    if (bodies && most - kept->capacity > bodies->ceiling - m->charge.taken)
+        most = kept->capacity + bodies->ceiling - m->charge.taken;
+    if (capacity > most && need <= most)
+        capacity = most;
+    if (!charge_take(&m->charge, bodies, capacity - kept->capacity))
+        return message_refuse_for_room(m, capacity - kept->capacity);
+    return buffer_reserve(kept, capacity - kept->len) ? HPE_OK : message_refuse_for_room(m, 0);
+}
+
 static int keep_body(struct message *m, const char *at, size_t len)
 {
     struct buffer *kept = &m->body_kept;
     size_t need = kept->len + len;
 
     if (need > kept->capacity) {
-        size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
+        int error = grow_body(m, need);
 
-        if (capacity > kept->ceiling)
-            capacity = kept->ceiling;
-        if (!charge_take(&m->charge, m->limits->bodies, capacity - kept->capacity) ||
-            !buffer_reserve(kept, capacity - kept->len))
-            return refuse_for_room(m);
+        if (error != HPE_OK)
+            return error;
     }
     buffer_append(kept, at, len);
     m->body = buffer_slice(kept);
@@ -174,9 +181,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
 
-    if (len > m->limits->max_body_bytes - m->body.len)
-        return message_refuse(m, 413, "the body is larger than the %zu bytes allowed",
-                              m->limits->max_body_bytes);
+    if (len > m->max_body_bytes - m->body.len)
+        return message_refuse_body(m);
     if (m->refusal.status != 0) { /* read to be dropped: only its length counts */
         m->body.len += len;
         return HPE_OK;
@@ -230,7 +236,7 @@ static enum parse_progress keep_piece(struct message *m, struct slice piece)
 {
     if (m->stage < MESSAGE_BODY) {
         if (!keep_head(m, m->head.len + piece.len)) {
-            refuse_for_room(m);
+            message_refuse_for_room(m, 0);
             return PARSE_IS_REFUSED;
         }
         if (m->head.len > m->limits->max_header_bytes + MESSAGE_HEAD_SLACK) {
@@ -245,7 +251,7 @@ static enum parse_progress keep_piece(struct message *m, struct slice piece)
         fits = keep_body(m, m->body.data, m->body.len) == HPE_OK;
     if (fits)
         return PARSE_WANTS_MORE;
-    refuse_for_room(m);
+    message_refuse_for_room(m, 0);
     return PARSE_IS_REFUSED;
 }
 
@@ -286,7 +292,7 @@ void parse_finish(struct message *m, struct inflater *inflater)
     if (m->coding == INFLATE_IDENTITY || m->body.len == 0 || m->refusal.status != 0)
         return;
     struct inflate_output out = {.bytes = &m->inflated,
-                                 .max_len = m->limits->max_body_bytes,
+                                 .max_len = m->max_body_bytes,
                                  .charge = &m->charge,
                                  .account = m->limits->bodies};
     struct errbuf err = ERRBUF_INIT;
@@ -298,8 +304,11 @@ void parse_finish(struct message *m, struct inflater *inflater)
         message_refuse(m, 400, "%s", err.text);
         return;
     case LM_ETOOBIG:
-        message_refuse(m, 413, "the body is larger than the %zu bytes allowed when inflated",
-                       m->limits->max_body_bytes);
+        if (m->inflated.len > m->max_body_bytes)
+            message_refuse(m, 413, "the body is larger than the %zu bytes allowed when inflated",
+                           m->max_body_bytes);
+        else
+            message_refuse_for_room(m, SIZE_MAX);
         return;
     default:
         message_refuse(m, 503, NULL);

@@ -100,6 +100,11 @@ bool http_request_exchange_body(struct http_request *req, struct account *to, si
     return charge_exchange(&m->charge, m->limits->bodies, to, bytes);
 }
 
+size_t http_request_held(const struct http_request *req)
+{
+    return req->message->charge.taken;
+}
+
 uint64_t http_request_started_us(const struct http_request *req)
 {
     return req->started_us;

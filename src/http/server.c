@@ -18,6 +18,8 @@ static void fill_defaults(struct http_server_options *o)
     DEFAULT(threads, 1);
     DEFAULT(max_connections, 10000);
     DEFAULT(max_body_bytes, 1024 * 1024);
+    if (o->max_batch_bytes < o->max_body_bytes)
+        o->max_batch_bytes = o->max_body_bytes;
     DEFAULT(max_header_bytes, 16 * 1024);
     DEFAULT(max_connection_bytes, 4 * 1024 * 1024);
     DEFAULT(idle_timeout_ms, 75000);

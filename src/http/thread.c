@@ -121,6 +121,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
     t->index = index;
     t->limits = (struct message_limits){.max_header_bytes = o->max_header_bytes,
                                         .max_body_bytes = o->max_body_bytes,
+                                        .max_batch_bytes = o->max_batch_bytes,
                                         .bodies = o->bodies,
                                         .router = shared->router,
                                         .options = o};

@@ -374,15 +374,15 @@ static bool take(struct ingest_ticket *t, size_t bytes)
 }
 
 /*
- * Takes from the account what `t` has grown to. A format may make of a small body logs that are
- * large together: what all of a stream have in common stands in each. Small tickets pay once, at
- * the end.
+ * Takes from the account the `bytes` that `t` has grown by. A format may make of a small body logs
+ * that are large together: what all of a stream have in common stands in each. Small tickets pay
+ * once, at the end.
  */
-static int pay(struct ingest_ticket *t, const struct record *r)
+static int pay(struct ingest_ticket *t, size_t bytes)
 {
     size_t lot;
 
-    t->bytes += record_bytes(r);
+    t->bytes += bytes;
     if (t->bytes <= t->held + UNPAID_BYTES_MAX)
         return 0;
     if (t->bytes > ingest_bytes_max(t->in))
@@ -404,20 +404,30 @@ int ingest_add(struct ingest_ticket *t, const struct record *r)
 
     CHECK(in->taking == t);
 
-    int error = pay(t, r);
+    size_t bytes = record_bytes(r);
+    int error = pay(t, bytes);
     if (error)
         return error;
 
     struct batch *b = open_batch(in->open);
+    size_t before = b->text.len;
     error = batch_append(b, r);
     if (error == LM_ETOOBIG && in->limits.atomic_send) {
-        if (b->count > 0)
-            error = batch_append(send_add_batch(in->open), r);
+        if (b->count > 0) {
+            b = send_add_batch(in->open);
+            before = 0;
+            error = batch_append(b, r);
+        }
     } else if (error == LM_ETOOBIG && in->open->tickets_len > 0) {
         error = begin_next_send(t);
-        if (!error)
-            error = batch_append(open_batch(in->open), r);
+        if (!error) {
+            b = open_batch(in->open);
+            before = b->text.len;
+            error = batch_append(b, r);
+        }
     }
+    if (!error && b->text.len - before > bytes) /* escaped, a byte may be six */
+        error = pay(t, b->text.len - before - bytes);
     if (!error)
         t->logs++;
     return error;
@@ -441,6 +451,9 @@ int ingest_commit(struct ingest_ticket *t)
 
     CHECKED(ingest_check(in));
     CHECK(t->has_room && t->logs > 0);
+    t->bytes = bytes;
+    if (bytes > ingest_bytes_max(in))
+        return LM_ETOOBIG;
     if (bytes > t->held && !take(t, bytes - t->held))
         return LM_EBUSY;
     if (bytes < t->held)

@@ -113,8 +113,9 @@ int ingest_add(struct ingest_ticket *t, const struct record *r) LM_MUST_CHECK;
 void ingest_cancel(struct ingest_ticket *t);
 
 /*
- * The logs, at least one, join the open send; `done` comes later, once. Returns 0, or LM_EBUSY
- * if the account has no room for them: then `t` is still open, and to be cancelled.
+ * The logs, at least one, join the open send; `done` comes later, once. Returns 0; or LM_ETOOBIG
+ * if the account could never hold them, LM_EBUSY if it has no room for them now: then `t` is still
+ * open, and to be cancelled.
  */
 int ingest_commit(struct ingest_ticket *t) LM_MUST_CHECK;
 

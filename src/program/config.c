@@ -76,6 +76,9 @@ static const struct setting settings[] = {
            .help = "of them, those of one client's address; one more is answered 503"),
     NUMBER(MAX_BODY_BYTES, max_body_bytes, .fallback = "1048576", .min = 1, .max = 256 << 20,
            .help = "largest request body, as sent and as inflated; past it 413"),
+    NUMBER(MAX_BATCH_BYTES, max_batch_bytes, .fallback = "16777216", .min = 1, .max = 256 << 20,
+           .help = "the same for the protocols of other programs (docs/receiving.md); "
+                   "MAX_BODY_BYTES where that is more"),
     NUMBER(MAX_HEADER_BYTES, max_header_bytes, .fallback = "16384", .min = 512, .max = 1 << 20,
            .help = "largest request line and headers together; past it 431"),
     NUMBER(MAX_INFLIGHT_BYTES, max_inflight_bytes, .fallback = "67108864", .min = 65536,

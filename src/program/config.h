@@ -24,6 +24,7 @@ struct config {
     uint64_t max_reads;
     uint64_t max_reads_per_client;
     uint64_t max_body_bytes;
+    uint64_t max_batch_bytes;
     uint64_t max_header_bytes;
     uint64_t max_inflight_bytes;
     uint64_t max_connection_bytes;

@@ -31,7 +31,10 @@ bool ports_need_data_dir(const struct config *config)
  */
 static size_t embedded_message_bytes(const struct config *config)
 {
-    return 6 * config->max_body_bytes + 1024;
+    uint64_t body = config->max_body_bytes > config->max_batch_bytes ? config->max_body_bytes
+                                                                     : config->max_batch_bytes;
+
+    return 6 * body + 1024;
 }
 
 /* Moving many dead letters takes SQS a while: a line now and then, for who waits at a terminal. */

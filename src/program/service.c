@@ -161,6 +161,7 @@ static int start_api(struct service *s, struct errbuf *err)
                                        .max_connections = connections,
                                        .max_connection_bytes = c->max_connection_bytes,
                                        .max_body_bytes = c->max_body_bytes,
+                                       .max_batch_bytes = c->max_batch_bytes,
                                        .max_header_bytes = c->max_header_bytes,
                                        .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
                                        .request_timeout_ms = (unsigned)c->request_timeout * 1000,

@@ -388,6 +388,54 @@ scenario('MAX_BODY_BYTES and MAX_HEADER_BYTES are what they are set to', async (
     assert.equal((await get(server, '/health', { 'X-Large': 'h'.repeat(2500) })).status, 431);
 });
 
+const LINE = { message: `one of many, ${'m'.repeat(400)}` };
+
+/** A bulk of `n` logs of 0.5 KB. */
+function bulkOf(n: number): string {
+    return `{"create":{"_index":"i"}}\n${JSON.stringify(LINE)}\n`.repeat(n);
+}
+
+scenario('batches of other programs may have MAX_BATCH_BYTES', async (lab) => {
+    const server = await lab.start({});
+    const large = bulkOf(10_000);
+    assert.ok(large.length > 4 * MIB);
+    const taken = await post(server, '/_bulk', large);
+    assert.equal(taken.status, 200, taken.text.slice(0, 200));
+    const samples = await atRest(server);
+    assert.equal(metric(samples, 'logmill_logs_stored_total'), 10_000);
+    assert.equal((await post(server, '/_bulk', 'x'.repeat(16 * MIB + 1))).status, 413);
+    assert.equal((await post(server, '/logs', Array(10_000).fill(LINE))).status, 413);
+    await server.stop();
+
+    const set = await lab.start({ settings: { MAX_BATCH_BYTES: '3000000' } });
+    assert.equal((await post(set, '/_bulk', large)).status, 413);
+    const packed = zlib.gzipSync(large);
+    assert.equal((await post(set, '/_bulk', packed, { 'Content-Encoding': 'gzip' })).status, 413);
+    await set.stop();
+
+    const less = await lab.start({
+        settings: { MAX_BATCH_BYTES: '1000', MAX_BODY_BYTES: String(16 * MIB) },
+    });
+    assert.equal((await post(less, '/_bulk', large)).status, 200);
+});
+
+/** 503 would have the client send the same again, for ever. */
+scenario('what MAX_INFLIGHT_BYTES could never hold is answered 413, not 503', async (lab) => {
+    const server = await lab.start({ settings: { MAX_INFLIGHT_BYTES: String(4 * MIB) } });
+    const large = bulkOf(10_000);
+    const gzip = { 'Content-Encoding': 'gzip' };
+    assert.equal((await post(server, '/_bulk', large)).status, 413);
+    assert.equal((await post(server, '/_bulk', zlib.gzipSync(large), gzip)).status, 413);
+    const packed = await zstd(large);
+    const coding = { 'Content-Encoding': 'zstd' };
+    assert.equal((await post(server, '/_bulk', packed, coding)).status, 413);
+    // the body fits, but not together with its logs and what is told of each
+    const many = `{"create":{"_index":"i"}}\n{}\n`.repeat(40_000);
+    assert.equal((await post(server, '/_bulk', many)).status, 413);
+    await answersStill(server);
+    assert.equal(metric(await metrics(server), 'logmill_inflight_bytes'), 0);
+});
+
 scenario('a body of 8 MiB of small logs is taken whole where the limit allows', async (lab) => {
     const server = await lab.start({ settings: { MAX_BODY_BYTES: String(16 * MIB) } });
     const logs = Array.from({ length: 50_000 }, (_, n) => ({

@@ -235,7 +235,7 @@ check('OpenTelemetry: what is refused is told in the type of the request', async
     assert.equal(protobuf.status, 400);
     assert.equal(protobuf.headers['content-type'], 'application/x-protobuf');
     // What the server itself refuses, too.
-    const large = await post(server, '/v1/logs', Buffer.alloc(2 << 20), type);
+    const large = await post(server, '/v1/logs', Buffer.alloc(17 << 20), type);
     assert.equal(large.status, 413);
     assert.equal(large.headers['content-type'], 'application/x-protobuf');
     const empty = await post(server, '/v1/logs', '{}');
@@ -633,7 +633,7 @@ check('Elasticsearch: each item has its outcome, and the path may name the index
     const wrong = await post(server, '/_bulk', 'nonsense');
     assert.equal(wrong.status, 400);
     assert.equal(wrong.headers['x-elastic-product'], 'Elasticsearch');
-    const large = await post(server, '/_bulk', Buffer.alloc(2 << 20));
+    const large = await post(server, '/_bulk', Buffer.alloc(17 << 20));
     assert.deepEqual(
         [large.status, large.headers['x-elastic-product'], large.json().status],
         [413, 'Elasticsearch', 413],
@@ -741,7 +741,7 @@ check('Splunk HEC: raw lines, health, and every refusal has a code', async (serv
         ['nonsense', 400],
         ['{"event":""}', 400],
         ['', 400],
-        [Buffer.alloc(2 << 20), 413],
+        [Buffer.alloc(17 << 20), 413],
     ] as const) {
         const answer = await post(server, '/services/collector/event', body);
         assert.equal(answer.status, status, answer.text);
@@ -961,7 +961,7 @@ check('what is refused and what is taken is counted by protocol', async (server)
     assert.equal((await post(server, '/insert/jsonline', 'nonsense\n')).status, 400);
     const coding = { 'Content-Encoding': 'br' };
     assert.equal((await post(server, '/insert/jsonline', '{"_msg":"a"}', coding)).status, 415);
-    const large = `{"_msg":"${'x'.repeat(1024 * 1024)}"}`;
+    const large = `{"_msg":"${'x'.repeat(16 << 20)}"}`;
     assert.equal((await post(server, '/insert/jsonline', large)).status, 413);
 
     const after = await Promise.all(names.map(count));

@@ -42,6 +42,26 @@ static void a_floor_is_there_whatever_the_others_hold(void **state)
     assert_int_equal(ledger_used(&ledger), LIMIT);
 }
 
+static void what_one_could_hold_alone_does_not_depend_on_the_others(void **state)
+{
+    enum { SHARED = 6 * SHARE };
+    size_t held[LEDGER_CLASSES] = {0};
+
+    take_all(tails);
+    take_all(answers);
+    held[LEDGER_BODIES] = LEDGER_BODIES_FLOOR * SHARE + SHARED / 2;
+    held[LEDGER_INTAKE] = LEDGER_INTAKE_FLOOR * SHARE + SHARED / 2;
+    held[LEDGER_ANSWERS] = LEDGER_ANSWERS_FLOOR * SHARE;
+    assert_true(ledger_could_hold(&ledger, held));
+    held[LEDGER_ANSWERS]++;
+    assert_false(ledger_could_hold(&ledger, held));
+    held[LEDGER_BODIES]--;
+    assert_true(ledger_could_hold(&ledger, held));
+    held[LEDGER_BODIES] = held[LEDGER_ANSWERS] = held[LEDGER_INTAKE] = 0;
+    held[LEDGER_TAILS] = tails->ceiling + 1;
+    assert_false(ledger_could_hold(&ledger, held));
+}
+
 static void answers_are_not_starved_by_tails_nor_by_intake(void **state)
 {
     take_all(tails);
@@ -174,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
         TEST(a_floor_is_there_whatever_the_others_hold),
+        TEST(what_one_could_hold_alone_does_not_depend_on_the_others),
         TEST(answers_are_not_starved_by_tails_nor_by_intake),
         TEST(one_class_alone_gets_all_but_the_floors_of_the_others),
         TEST(tails_stop_at_their_ceiling),

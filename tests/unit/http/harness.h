@@ -23,6 +23,7 @@
 enum {
     HARNESS_HEADER_MAX = 512,
     HARNESS_BODY_MAX = 1000,
+    HARNESS_BATCH_MAX = 200000, /* more than the account can hold */
     HARNESS_BYTES = 256 * 1024,
     HARNESS_CONNECTION_BYTES = 2000
 };
@@ -88,6 +89,15 @@ static inline void handle_echo(struct http_request *req, void *thread)
                                               .body = http_request_body(req),
                                               .headers = &header,
                                               .headers_len = type.data ? 1 : 0});
+}
+
+/* Tells how many bytes came. */
+static inline void handle_length(struct http_request *req, void *thread)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%zu", http_request_body(req).len);
+
+    http_respond(req, &(struct http_response){.status = 200, .body = slice_of(text, (size_t)len)});
 }
 
 static inline void handle_item(struct http_request *req, void *thread)
@@ -196,6 +206,7 @@ static const struct http_route harness_routes[] = {
     {"POST", "/told-by-bytes", handle_echo, .flags = HTTP_ROUTE_CODED_BY_BYTES},
     {"POST", "/other-codings", handle_echo, .flags = HTTP_ROUTE_OTHER_CODINGS},
     {"POST", "/own", handle_echo, .refuse = refuse_in_own_words, .data = "own words"},
+    {"POST", "/batch", handle_length, .flags = HTTP_ROUTE_BATCH},
     {"POST", "/reset", handle_reset, .flags = 0},
     {0},
 };
@@ -224,6 +235,7 @@ static inline void harness_init(struct harness *h)
         .threads = 1,
         .max_connections = 100,
         .max_body_bytes = HARNESS_BODY_MAX,
+        .max_batch_bytes = HARNESS_BATCH_MAX,
         .max_header_bytes = HARNESS_HEADER_MAX,
         .idle_timeout_ms = 60000,
         .request_timeout_ms = 60000,

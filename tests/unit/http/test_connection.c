@@ -464,6 +464,63 @@ static void test_bodies_are_bounded(void **state)
     expect(text, NOT_FOUND "200 |static|\n");
 }
 
+/* The answer to a body of `len` bytes that come in pieces, behind `head`; free it. */
+static char *answer_to_large(const char *head, size_t len)
+{
+    static char body[HARNESS_BATCH_MAX];
+    struct buffer input;
+
+    memset(body, 'a', sizeof(body));
+    buffer_init(&input, 1 << 20);
+    buffer_append_string(&input, head);
+    buffer_append(&input, body, len);
+    char *answer = converse(buffer_slice(&input), 10000, SIZE_MAX);
+    buffer_release(&input);
+    return answer;
+}
+
+#define BATCH "POST /batch HTTP/1.1\r\n" HOST
+
+static void expect_large(const char *head, size_t len, const char *answer)
+{
+    char *got = answer_to_large(head, len);
+
+    assert_string_equal(got, answer);
+    free(got);
+}
+
+static void test_a_route_may_take_larger_bodies(void **state)
+{
+    expect_large(BATCH "Content-Length: 100000\r\n\r\n", 100000, "200 |100000|\n");
+    expect_large(BATCH "Content-Length: 131000\r\n\r\n", 131000, "200 |131000|\n");
+    expect_large(BATCH "Content-Length: 200001\r\n\r\n", 0,
+                 "413 [Connection: close] |{\"detail\":\"the body is larger than the 200000 bytes "
+                 "allowed\"}|\n");
+}
+
+/* Another try would be of no use: 503 asks for one. */
+static void test_a_body_that_could_never_be_held_is_too_large(void **state)
+{
+    const char *never = "413 [Connection: close] |{\"detail\":\"the body is larger than the 131072 "
+                        "bytes held for all bodies\"}|\n";
+    struct account *bodies = harness.shared.options.bodies;
+
+    assert_int_equal(bodies->ceiling, 131072);
+    expect_large(BATCH "Content-Length: 131073\r\n\r\n", 0, never);
+    expect_large(BATCH "Transfer-Encoding: chunked\r\n\r\n249f0\r\n", 150000, never);
+    assert_true(account_take(bodies, 60000));
+    harness_connect(&harness);
+    for (int i = 0; i < 13; i++)
+        if (i == 0)
+            harness_feed(&harness, BATCH "Content-Length: 120000\r\n\r\n",
+                         strlen(BATCH "Content-Length: 120000\r\n\r\n"));
+        else
+            harness_feed(&harness, (char[10000]){0}, 10000);
+    account_give(bodies, 60000);
+    harness_disconnect(&harness);
+    assert_ptr_equal(strstr(sent.data, "HTTP/1.1 503 "), sent.data);
+}
+
 /* ---- Order and room ---- */
 
 static void test_deferred_answers_go_out_in_order(void **state)
@@ -786,6 +843,8 @@ int main(void)
         cmocka_unit_test(test_what_is_not_a_request_is_refused),
         cmocka_unit_test(test_heads_are_bounded),
         cmocka_unit_test(test_bodies_are_bounded),
+        cmocka_unit_test(test_a_route_may_take_larger_bodies),
+        cmocka_unit_test(test_a_body_that_could_never_be_held_is_too_large),
         cmocka_unit_test(test_deferred_answers_go_out_in_order),
         cmocka_unit_test(test_no_more_than_the_pipeline_is_begun),
         cmocka_unit_test(test_a_client_that_has_gone_costs_nothing),

@@ -149,6 +149,20 @@ static void test_output_is_charged_to_the_account(void **state)
     free((void *)packed.data);
 }
 
+static void test_output_that_the_account_could_never_hold_is_too_large(void **state)
+{
+    struct slice packed = compress_text(INFLATE_GZIP, "0123456789", 9999);
+    size_t ceiling = account->ceiling;
+
+    buffer_release(&output);
+    account->ceiling = 20000;
+    assert_int_equal(run(INFLATE_GZIP, packed), LM_ETOOBIG);
+    buffer_release(&output);
+    account->ceiling = ceiling;
+    assert_int_equal(run(INFLATE_GZIP, packed), 0);
+    free((void *)packed.data);
+}
+
 static void test_names_of_codings(void **state)
 {
     enum inflate_coding coding;
@@ -230,6 +244,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_cut_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_follows_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_output_is_charged_to_the_account, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_output_that_the_account_could_never_hold_is_too_large,
+                                        set_up, tear_down),
         cmocka_unit_test(test_names_of_codings),
         cmocka_unit_test_setup_teardown(test_deflate_is_zlib_or_bare, set_up, tear_down),
         cmocka_unit_test(test_first_bytes_tell_what_a_body_is),

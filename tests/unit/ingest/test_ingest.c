@@ -324,6 +324,50 @@ static void what_its_owner_holds_is_exchanged_for_the_logs_where_there_is_no_roo
     account_give(elsewhere, account_used(elsewhere));
 }
 
+/* ---- With a queue whose messages are JSON, and as large as may be ---- */
+
+static struct queue_limits json_limits(const struct queue *q)
+{
+    return (struct queue_limits){
+        .max_message_bytes = 64 << 20, .send_slots = 1, .atomic_send = true};
+}
+
+static const struct queue_ops json_ops = {.limits = json_limits};
+
+static int set_up_json(void **state)
+{
+    static struct queue json = {&json_ops};
+
+    begin(&json);
+    return 0;
+}
+
+static int tear_down_json(void **state)
+{
+    end();
+    return 0;
+}
+
+/* Each byte is six in the message. */
+static void a_ticket_pays_for_what_its_logs_are_when_escaped(void **state)
+{
+    enum { TEXT = 2048, ESCAPED = 6 * TEXT, UNPAID = 128 << 10, MANY = 100000 };
+    static char text[TEXT + 1];
+    size_t added = 0;
+    int error = 0;
+
+    memset(text, 1, TEXT);
+    ingest_open(in, &owners[0].ticket);
+    for (int i = 0; !error && i < MANY; i++, added += ESCAPED) {
+        error = add(&owners[0], text);
+        assert_true(error || account_used(account) + UNPAID >= added);
+    }
+    assert_int_equal(error, LM_ETOOBIG);
+    assert_true(added < account->ceiling + UNPAID);
+    assert_true(owners[0].ticket.bytes > ingest_bytes_max(in));
+    ingest_cancel(&owners[0].ticket);
+}
+
 static void no_room_in_the_account_is_told_at_commit(void **state)
 {
     size_t taken = 0;
@@ -532,6 +576,7 @@ int main(void)
         WITH(a_log_larger_than_a_message_is_refused, ),
         WITH(a_ticket_pays_for_its_logs_as_it_grows, ),
         WITH(what_its_owner_holds_is_exchanged_for_the_logs_where_there_is_no_room, ),
+        WITH(a_ticket_pays_for_what_its_logs_are_when_escaped, _json),
         WITH(no_room_in_the_account_is_told_at_commit, ),
         WITH(the_ticket_to_blame_is_refused_alone, _picky),
         WITH(messages_are_of_a_version_that_all_readers_know, _picky),
