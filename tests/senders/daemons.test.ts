@@ -60,7 +60,7 @@ function syslogNg(name: string): (place: Place) => Running {
             [
                 '@version: 3.38',
                 `@define scl-root "${path.join(DEBIAN, 'usr/share/syslog-ng/include/scl')}"`,
-                `@include "${path.join(DEBIAN, 'etc/syslog-ng/scl.conf')}"`,
+                `@include "${path.join(DEBIAN, 'usr/share/syslog-ng/include/scl/elasticsearch/*.conf')}"`,
                 'options { keep-hostname(yes); frac-digits(6); };',
                 `source s_src { unix-dgram("${socketOf(place)}" so-rcvbuf(1048576)); };`,
                 block(name, { '8000': place.port, 'disk-buffer(': `disk-buffer(dir("${dir}") ` }),

@@ -39,6 +39,8 @@ const TRIAL_MS = 600_000;
 const DISK = '192m';
 /** How long a full disk lasts when nothing is refused, since the sender waits. */
 const FULL_MS = 3000;
+/** A daemon that has not ended by then when it was told to is killed. */
+const STOP_MS = 30_000;
 /** No sender's clock reads a log's time so long after its text was made, however busy the machine. */
 const LATE_MS = 20_000;
 
@@ -74,10 +76,13 @@ export class Running {
     }
 
     async stop(signal: NodeJS.Signals): Promise<void> {
-        if (!this.ended) {
-            this.child.kill(signal);
+        if (this.ended) {
+            return;
         }
+        const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+        this.child.kill(signal);
         await this.end;
+        clearTimeout(late);
     }
 
     wait(): Promise<void> {
@@ -382,8 +387,13 @@ export function trial(sender: Sender): void {
 }
 
 /** The block `name` in a file of `place`'s, sending to its port. */
-export function blockFile(place: Place, name: string, mine: Record<string, string | number> = {}): string {
-    const file = path.join(place.folder, name);
+export function blockFile(
+    place: Place,
+    name: string,
+    mine: Record<string, string | number> = {},
+    ending = '',
+): string {
+    const file = path.join(place.folder, name + ending);
     writeFileSync(file, block(name, { '8000': place.port, ...mine }));
     return file;
 }
