@@ -165,7 +165,8 @@ static enum verdict find_end(struct slice bytes, const struct stream_input *in, 
         if (!ends)
             continue;
         if (s->framing == FRAMING_UNKNOWN) {
-            bool is_nul = c == '\0' || (*at + 1 < bytes.len && bytes.data[*at + 1] == '\0');
+            bool is_nul =
+                c == '\0' || (s->has_pri && *at + 1 < bytes.len && bytes.data[*at + 1] == '\0');
 
             s->framing = is_nul ? FRAMING_NUL : FRAMING_LF;
         }
