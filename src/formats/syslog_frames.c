@@ -26,6 +26,8 @@ enum framing {
 /* Flat, zero at first. */
 struct session {
     uint8_t framing;
+    uint8_t has_begun;    /* something of the connection was used */
+    uint8_t terminates;   /* something that came has ended with a terminator */
     uint8_t has_pri, pri; /* of the message that comes in pieces */
     uint32_t part;        /* of it, that was taken last; 0: there is none */
     uint64_t rest;        /* bytes of it that are to come, if it was counted */
@@ -196,15 +198,16 @@ static enum verdict without_end(struct session *s, struct slice bytes,
                                 struct frame *f)
 {
     bool is_framed = search->framing != FRAMING_UNKNOWN && search->framing != FRAMING_NONE;
+    bool has_end = is_framed && (search->framing == FRAMING_COUNT || s->terminates);
     bool is_long = bytes.len > SYSLOG_MESSAGE_MAX;
     bool is_full = bytes.len >= SYSLOG_MESSAGE_MAX + HEAD_MAX;
     size_t at;
 
-    if (!is_full && !in->is_over && (!in->has_waited || (is_framed && !is_long))) {
+    if (!is_full && !in->is_over && (!in->has_waited || (has_end && !is_long))) {
         size_t open = search->framing == FRAMING_NONE ? HEAD_MAX : 0;
 
         s->searched = (uint32_t)(search->to > open ? search->to - open : 0);
-        return is_framed ? NEEDS_MORE : MAY_BE_WHOLE;
+        return has_end ? NEEDS_MORE : MAY_BE_WHOLE;
     }
     if (!is_framed) {
         struct search heads = {
@@ -410,10 +413,12 @@ static int read_stream(void *memory, void *session, const struct stream_input *i
 
     /* Of so many bytes some are used anyway; the last message among them has not waited. */
     given.has_waited &= bytes.len < SYSLOG_MESSAGE_MAX + HEAD_MAX;
+    if (bytes.len)
+        s->terminates |= memchr("\n", bytes.data[bytes.len - 1], 2) != NULL; /* or NUL */
 
     m->draft.nul_characters = 0;
 
-    const char *foreign = s->framing == FRAMING_UNKNOWN && !s->part ? find_foreign(bytes) : NULL;
+    const char *foreign = s->has_begun ? NULL : find_foreign(bytes);
     if (foreign) {
         out->used = bytes.len;
         out->ends = true;
@@ -435,6 +440,7 @@ static int read_stream(void *memory, void *session, const struct stream_input *i
         if (!f.has_more)
             s->part = 0;
         bytes = from(bytes, f.used);
+        s->has_begun = true;
     }
     out->used = in->bytes.len - bytes.len;
     out->counts.nul_characters = m->draft.nul_characters;

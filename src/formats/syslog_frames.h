@@ -8,7 +8,9 @@
  *   MSG LF          A line that does not begin with "<PRI>" belongs to the message before it, if
  *                   that had a PRI: syslog-ng's network(), logger and log4j2 send the line feeds
  *                   that a message holds as they are. So the last message that has come is whole
- *                   when the next one begins, or nothing has come for STREAM_WAIT_MS.
+ *                   when the next one begins, or nothing has come for STREAM_WAIT_MS. Then one is
+ *                   whole without its line feed, too, unless the client has ended one with it:
+ *                   there are those which have it between messages alone.
  *   MSG NUL         Python's SysLogHandler; line feeds stay in the message.
  *   MSG             No framing at all (winston-syslog and log4j2 unless told otherwise): what has
  *                   waited is whole, and a PRI with the version or the time of a head behind it
@@ -26,8 +28,9 @@
 
 #include "formats/stream.h"
 
-/* Bytes of a message: more than agents send of themselves (rsyslog 8 KiB, syslog-ng 64 KiB). */
-enum { SYSLOG_MESSAGE_MAX = 256 * 1024 };
+/* Bytes of a message: as many as agents send unless told otherwise (rsyslog 8 KiB, Docker 16,
+ * syslog-ng 64), and as a datagram holds. */
+enum { SYSLOG_MESSAGE_MAX = 64 * 1024 };
 
 extern const struct stream_format syslog_stream;
 extern const struct stream_format syslog_datagram; /* no session */

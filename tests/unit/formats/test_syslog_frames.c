@@ -487,6 +487,19 @@ static void what_has_waited_is_whole(void **state)
     assert_int_equal(bytes.len, 2);
 }
 
+/* There are clients that have line feeds between messages alone. */
+static void a_last_line_has_waited_too_if_none_has_ended_with_a_line_feed(void **state)
+{
+    struct slice bytes = TEXT("<12>a\n<12>b");
+
+    come(&bytes, false, false);
+    expect_logs(LOGS({"warning", "a", NULL, USER}));
+    assert_true(out.may_be_whole);
+    come(&bytes, true, false);
+    assert_int_equal(bytes.len, 0);
+    expect_logs(LOGS({"warning", "a", NULL, USER}, {"warning", "b", NULL, USER}));
+}
+
 /* Half a line, or half a counted message, is not made whole by waiting. */
 static void what_has_an_end_to_come_goes_on_waiting(void **state)
 {
@@ -508,8 +521,9 @@ static void what_has_an_end_to_come_goes_on_waiting(void **state)
         assert_int_equal(half.len, cases[i].half.len);
         assert_false(out.may_be_whole);
     }
-    struct slice bytes = TEXT("<12>a\n<12>b\nhalf a line of");
+    struct slice first = TEXT("<12>a\n"), bytes = TEXT("<12>a\n<12>b\nhalf a line of");
     begin_connection();
+    come(&first, false, false);
     come(&bytes, false, false);
     come(&bytes, true, false);
     assert_true(slice_equal(bytes, TEXT("<12>b\nhalf a line of")));
@@ -728,6 +742,7 @@ int main(void)
         TEST(a_line_without_pri_belongs_to_the_one_before),
         TEST(empty_messages_are_none),
         TEST(what_has_waited_is_whole),
+        TEST(a_last_line_has_waited_too_if_none_has_ended_with_a_line_feed),
         TEST(what_has_an_end_to_come_goes_on_waiting),
         TEST(without_framing_what_has_waited_is_all_there_is),
         TEST(a_message_that_is_too_long_is_taken_in_pieces),
