@@ -302,7 +302,7 @@ static int read_stream(void *memory, void *session, const struct stream_input *i
         bool is_whole = zero || in->is_over;
         int error = 0;
 
-        if (!is_whole && !state->skips && (text.len < GELF_MESSAGE_MAX || !in->has_waited))
+        if (!is_whole && !state->skips && !in->has_waited)
             break;
         if (is_whole && !state->skips)
             error = take_next(m, text, in, sink, ctx, &out->counts);

@@ -39,8 +39,9 @@ enum {
 struct stream_input {
     struct slice bytes; /* what has come and was not used; a datagram, whole */
     bool is_over;       /* nothing comes behind them */
-    bool has_waited;    /* nothing has come for STREAM_WAIT_MS, or they are as many as may be kept:
-                           what can be whole is */
+    bool has_waited;    /* what can be whole is: nothing has come for STREAM_WAIT_MS (asked for by
+                           may_be_whole); or they are as many as may be kept, and none was used: now
+                           some have to be, or the connection is closed */
     int64_t arrival_us; /* of the last of them; the time of logs that have none */
     /*
      * Of logs to which the protocol gives no identity, the id is derived from these: random bits of
@@ -48,7 +49,8 @@ struct stream_input {
      * (record_draft_within).
      */
     uint64_t bits[2];
-    uint64_t number; /* of the first log of `bytes` */
+    uint64_t number; /* of the first log of `bytes`; the next ones have those that follow, and one
+                        that is left out may have one, too */
 };
 
 struct stream_output {
@@ -71,7 +73,8 @@ struct stream_format {
     const char *name;     /* "syslog" */
     size_t message_max;   /* bytes of a message; one that has more is left out, in part if the
                              stream cannot be followed otherwise */
-    size_t session_bytes; /* flat, all zero at first, copied as bytes; up to STREAM_SESSION_BYTES */
+    size_t session_bytes; /* flat, aligned, all zero at first, copied as bytes; up to
+                             STREAM_SESSION_BYTES */
 
     /* One for each thread, used for all its connections. NULL if it needs none. */
     void *(*memory_new)(const struct stream_setup *setup, struct account *account);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -52,7 +54,7 @@ struct stream {
 
     uint64_t bits[2];
     uint64_t number;
-    char session[STREAM_SESSION_BYTES];
+    alignas(max_align_t) char session[STREAM_SESSION_BYTES];
 
     struct buffer reply;
     size_t replied; /* bytes of it that were sent */
@@ -74,7 +76,7 @@ struct stream_round {
     size_t seen;     /* logs that the format has handed over */
     bool is_stopped; /* by us: there are more */
     bool is_too_big; /* the ingest has said so */
-    char session[STREAM_SESSION_BYTES];
+    alignas(max_align_t) char session[STREAM_SESSION_BYTES];
 };
 
 static struct stream *stream_of(struct net_socket *socket)
@@ -90,6 +92,15 @@ static struct receiver *receiver_of(const struct stream *s)
 static const struct stream_format *format_of(const struct stream *s)
 {
     return s->way->way.stream;
+}
+
+/* Bytes of one message that may be kept: less than the format allows if memory is scarce. */
+static size_t kept_max(const struct stream *s)
+{
+    size_t fair = receiver_of(s)->bodies->ceiling / 4;
+    size_t most = format_of(s)->message_max;
+
+    return most < fair ? most : fair;
 }
 
 static void move(struct stream *s, enum stream_state state)
@@ -299,9 +310,10 @@ static void use(struct stream *s, struct stream_round *round)
     s->has_waited = false;
     s->done = s->limit = 0;
     s->pause_ms = 0;
-    /* It could not be followed otherwise: it has more bytes than may be kept, and still is none. */
-    if (out->used == 0 && s->offer.bytes.len >= format_of(s)->message_max)
-        s->ends = true;
+    if (out->used == 0 && s->offer.bytes.len >= kept_max(s)) {
+        s->ends |= s->offer.has_waited; /* it cannot be followed */
+        s->has_waited = s->is_fresh = true;
+    }
     buffer_consume(&s->bytes, out->used);
     if (s->bytes.len == 0)
         buffer_release(&s->bytes);
@@ -328,8 +340,7 @@ static void take(struct stream *s)
         s->is_fresh = false;
         s->offer = (struct stream_input){.bytes = buffer_slice(&s->bytes),
                                          .is_over = s->is_over,
-                                         .has_waited = s->has_waited ||
-                                                       s->bytes.len >= format_of(s)->message_max,
+                                         .has_waited = s->has_waited,
                                          .arrival_us = s->arrival_us,
                                          .bits = {s->bits[0], s->bits[1]},
                                          .number = s->number};
@@ -393,7 +404,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
 /* Bytes that may still be read now. */
 static size_t room(const struct stream *s)
 {
-    size_t most = format_of(s)->message_max + STREAM_AHEAD_BYTES;
+    size_t most = kept_max(s) + STREAM_AHEAD_BYTES;
 
     if (s->is_offered && s->offer.bytes.len + STREAM_AHEAD_BYTES < most)
         most = s->offer.bytes.len + STREAM_AHEAD_BYTES;

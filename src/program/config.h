@@ -30,7 +30,10 @@ struct config {
     uint64_t max_connection_bytes;
     uint64_t max_connections;
     uint64_t max_tails;
+    const char *fluent_listen;
+    const char *fluent_shared_key;
     const char *gelf_listen;
+    const char *syslog_listen;
     uint64_t max_streams;
     uint64_t keepalive_timeout;
     uint64_t request_timeout;

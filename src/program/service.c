@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "diag/diag.h"
+#include "formats/fluent.h"
 #include "formats/gelf.h"
+#include "formats/syslog_frames.h"
 #include "listen/receiver.h"
 #include "metrics/emf.h"
 #include "net/given.h"
@@ -188,6 +190,14 @@ static int start_receiver(struct service *s, struct errbuf *err)
         bool tcp_only;
         struct receiver_way way;
     } known[] = {
+        {"syslog",
+         c->syslog_listen,
+         false,
+         {.stream = &syslog_stream, .protocol = PROTOCOL_SYSLOG}},
+        {"fluent",
+         c->fluent_listen,
+         true,
+         {.stream = &fluent_forward, .protocol = PROTOCOL_FLUENT}},
         {"gelf", c->gelf_listen, false, {.stream = &gelf_stream, .protocol = PROTOCOL_GELF}},
     };
     struct addresses addresses[RECEIVER_WAYS_MAX];
@@ -210,13 +220,14 @@ static int start_receiver(struct service *s, struct errbuf *err)
     if (s->received_len == 0)
         return 0;
     s->receiver = receiver_new(
-        &(struct receiver_options){.queue = s->queue,
-                                   .ledger = &s->ledger,
-                                   .ways = ways,
-                                   .ways_len = s->received_len,
-                                   .setup = {.hostname = s->hostname},
-                                   .max_streams = (unsigned)c->max_streams,
-                                   .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+        &(struct receiver_options){
+            .queue = s->queue,
+            .ledger = &s->ledger,
+            .ways = ways,
+            .ways_len = s->received_len,
+            .setup = {.shared_key = c->fluent_shared_key, .hostname = s->hostname},
+            .max_streams = (unsigned)c->max_streams,
+            .write_timeout_ms = (unsigned)c->write_timeout * 1000},
         err);
     return s->receiver ? 0 : LM_EUNAVAILABLE;
 }

@@ -6,7 +6,12 @@ import { type Log, allLogs, metric, metrics } from '../support/logs';
 import { capturedBytes, connect, finish, place, sendStream, write } from '../support/streams';
 
 const GELF = { GELF_LISTEN: 'tcp://127.0.0.1:0' };
-const { check, end } = shared({ settings: GELF });
+const ALL = {
+    ...GELF,
+    SYSLOG_LISTEN: 'tcp://127.0.0.1:0,tcp://[::1]:0',
+    FLUENT_LISTEN: 'tcp://127.0.0.1:0',
+};
+const { check, end } = shared({ settings: ALL });
 
 const seen = new Set<string>();
 
@@ -126,6 +131,41 @@ check('a message of many segments is one log; one that is too large costs no oth
     assert.equal(found?.attributes['full_message'], large);
     await sendStream(to, gelf(4) + gelf('huge', { full_message: 'y'.repeat(17 << 20) }) + gelf(5));
     assert.deepEqual((await fresh(server, 2)).map((log) => log.message).sort(), ['log 4', 'log 5']);
+});
+
+check('syslog over TCP; a last line that could go on is whole when nothing more comes', async (server) => {
+    const socket = await connect(place(server, 'syslog', 'tcp'));
+    await write(socket, '<11>Nov 28 12:00:00 vm app: one\n<14>Nov 28 12:00:01 vm app: two\n');
+    const logs = await fresh(server, 2); // while the connection is open
+    assert.deepEqual(logs.map((log) => [log.level, log.message]).sort(), [
+        ['error', 'one'],
+        ['info', 'two'],
+    ]);
+    await finish(socket);
+    await sendStream(place(server, 'syslog', 'tcp'), capturedBytes('rsyslog-tcp-8.2302.0'));
+    assert.ok((await fresh(server, 6)).some((log) => log.message.startsWith('order 1 placed')));
+});
+
+check('Fluent: the chunk is acknowledged, and stored once however often it comes', async (server) => {
+    const to = place(server, 'fluent', 'tcp');
+    const bytes = capturedBytes('fluent-logger-js-ack-3.4.1');
+    let first: number | undefined;
+    for (let i = 0; i < 2; i++) {
+        const socket = await connect(to);
+        let reply = Buffer.alloc(0);
+        socket.on('data', (data) => (reply = Buffer.concat([reply, data])));
+        await write(socket, bytes);
+        await finish(socket);
+        assert.match(reply.toString('latin1'), /^\x81\xa3ack/);
+        await eventually('its logs', async () => (await allLogs(server)).length > seen.size);
+        first ??= (await allLogs(server)).length;
+    }
+    await sendStream(place(server, 'gelf', 'tcp'), gelf('behind them'));
+    await eventually('what came behind them', async () =>
+        (await allLogs(server)).some((log) => log.message === 'log behind them'),
+    );
+    assert.equal((await allLogs(server)).length, first! + 1);
+    await fresh(server, first! + 1 - seen.size);
 });
 
 scenario('a full queue loses nothing over TCP, and stores each log once', async (lab) => {
