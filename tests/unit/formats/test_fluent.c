@@ -419,6 +419,26 @@ static void lines_in_parts_are_few(void **state)
     assert_int_equal(run.unused.len, 0);
 }
 
+/* The connection's bytes are those that may be kept. */
+static void a_line_in_parts_is_bounded(void **state)
+{
+    enum { PART = 1 << 20, PARTS = FLUENT_MESSAGE_MAX / PART };
+    char *log = malloc(PART + 1);
+
+    assert_non_null(log);
+    memset(log, 'x', PART);
+    log[PART] = '\0';
+    for (int i = 0; i < PARTS; i++) {
+        assert_int_equal(run.kept.records_len, 0);
+        put_part("a", i ? "2" : "1", "false", log);
+        feed_made();
+    }
+    assert_int_equal(run.kept.records_len, 1);
+    assert_int_equal(run.kept.records[0].message.len, PART * PARTS);
+    assert_int_equal(run.unused.len, 0);
+    free(log);
+}
+
 static void a_chunk_does_not_wait_behind_parts(void **state)
 {
     put_part("a", "1", "false", "one ");
@@ -691,6 +711,14 @@ static void a_chunk_that_comes_again_is_the_same_logs(void **state)
     assert_int_not_equal(log_key_compare(&first, &another), 0);
     /* nor is what a client calls by a name that it used before lost */
     assert_int_not_equal(log_key_compare(&first, &reused), 0);
+    stream_run_again(&run);
+    stream_run_feed(&run, SLICE_LITERAL("\x93\xa1t\x91\x92\x01\x80\x81\xa5"
+                                        "chunk\xa1"
+                                        "c\x93\xa1u\x91\x92\x01\x80\x81\xa5"
+                                        "chunk\xa1"
+                                        "c"));
+    assert_int_equal(run.kept.records_len, 2); /* of two tags */
+    assert_int_not_equal(log_key_compare(&run.kept.records[0].key, &run.kept.records[1].key), 0);
 }
 
 static void logs_of_a_chunk_keep_their_order(void **state)
@@ -874,6 +902,21 @@ static void large_events_are_passed_in_a_window(void **state)
     assert_int_equal(run.counts.records, 5);
     assert_int_equal(run.counts.refused, 1);
     assert_int_equal(run.counts.unpacked, large.len);
+
+    /* nonsense in one that is passed: nothing behind it can be told */
+    buffer_clear(&large);
+    buffer_append(&large, "\x92\x01\x80\x92\x01\x93", 6);
+    buffer_append(&large, "\xc6\x01\x10\x00\x00", 5);
+    memset(buffer_reserve(&large, 0x1100000), 'x', 0x1100000);
+    large.len += 0x1100000;
+    buffer_append_char(&large, '\xc1');
+    memset(buffer_reserve(&large, 0x1200000), '\x01', 0x1200000);
+    large.len += 0x1200000;
+    buffer_clear(&packed);
+    deflate_into(&packed, buffer_slice(&large));
+    feed_packed(buffer_slice(&packed), "gzip");
+    assert_int_equal(run.counts.records, 1);
+    assert_int_equal(run.counts.refused, 1);
     buffer_release(&large);
     buffer_release(&packed);
 }
@@ -1026,6 +1069,22 @@ static void who_does_not_know_the_key_is_told_so(void **state)
     assert_shut_out("the shared key is another one (FLUENT_SHARED_KEY)");
 }
 
+static void a_digest_has_all_of_its_digits(void **state)
+{
+    static const struct slice pings[] = {
+        SLICE_LITERAL("\x94\xa4PING\xa1h\xa1s\xa0"),
+        SLICE_LITERAL("\x96\xa4PING\xa1h\xa1s\xa1"
+                      "0\xa0\xa0"),
+    };
+
+    for (size_t i = 0; i < sizeof(pings) / sizeof(*pings); i++) {
+        stream_run_again(&secured);
+        buffer_clear(&secured.reply);
+        stream_run_feed(&secured, pings[i]);
+        assert_shut_out("the shared key is another one (FLUENT_SHARED_KEY)");
+    }
+}
+
 static void events_before_the_handshake_are_not_taken(void **state)
 {
     static const char *const why =
@@ -1060,6 +1119,7 @@ int main(void)
         MADE(parts_wait_for_each_other),
         MADE(parts_that_do_not_come_are_not_waited_for),
         MADE(lines_in_parts_are_few),
+        MADE(a_line_in_parts_is_bounded),
         MADE(a_chunk_does_not_wait_behind_parts),
         MADE(parts_before_nonsense_are_not_lost),
         MADE(times_are_read),
@@ -1086,6 +1146,7 @@ int main(void)
         MADE(a_bomb_goes_off_in_a_small_room),
         SECURED(who_knows_the_key_is_let_in),
         SECURED(who_does_not_know_the_key_is_told_so),
+        SECURED(a_digest_has_all_of_its_digits),
         SECURED(events_before_the_handshake_are_not_taken),
     };
 
