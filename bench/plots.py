@@ -15,6 +15,7 @@ PLOTS = {
     "read": [("requests_per_second", "requests/s"), ("p99_ms", "p99, ms")],
     "search": [("cpu_per_million", "CPU-seconds per million logs"), ("bytes_a_log", "bytes a log on the disk"),
                ("mean_ms", "ms a query, geometric mean"), ("reads_per_second", "pages of 100 a second, while 50,000 logs/s come in")],
+    "protocols": [("cpu_per_million", "CPU-seconds per million logs"), ("logs_per_second", "logs/s")],
     "footprint": [("first_ms", "ms to the first 201"), ("rss_idle_mib", "idle memory, MiB"),
                   ("rss_open_mib", "memory with 10,000 connections, MiB")],
 }  # fmt: skip
