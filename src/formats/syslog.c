@@ -150,6 +150,9 @@ struct head {
     struct slice host, app, procid, msgid, sequence;
     struct slice data; /* structured, and sound */
     struct slice message;
+    struct slice origin; /* of which host, app, procid and msgid were read, to its last space;
+                            empty: what follows has a part in what they are */
+    bool is_same;        /* it is that of the last message: they were not read */
 };
 
 static void set_unless_nil(struct slice *field, struct slice word)
@@ -209,31 +212,56 @@ static void cut_data(struct slice *text, struct slice *data)
         *text = from(*text, 1);
 }
 
-static bool read_5424(struct slice text, struct head *h)
+/* Cuts the origin of the last message off *text. */
+static bool cut_same_origin(struct slice *text, const struct syslog_origin *last, struct head *h)
 {
-    struct slice time, host, app, procid, msgid;
+    h->is_same = last->len > 0 && has_prefix(*text, slice_of(last->text, last->len));
+    if (h->is_same)
+        *text = from(*text, last->len);
+    return h->is_same;
+}
 
-    if (!has_prefix(text, SLICE_LITERAL("1 ")))
+/* "HOST APP PROCID MSGID " */
+static bool cut_words(struct slice *text, struct head *h)
+{
+    struct slice all = *text, host, app, procid, msgid;
+
+    if (!cut_word(text, &host) || !cut_word(text, &app) || !cut_word(text, &procid))
         return false;
-    text = from(text, 2);
-    if (!cut_word(&text, &time) || !cut_word(&text, &host) || !cut_word(&text, &app) ||
-        !cut_word(&text, &procid))
-        return false;
-    if (!cut_word(&text, &msgid)) { /* nothing is behind it */
-        if (text.len && memchr(text.data, ' ', text.len))
+    if (cut_word(text, &msgid)) {
+        h->origin = slice_of(all.data, all.len - text->len);
+    } else { /* nothing is behind it */
+        if (text->len && memchr(text->data, ' ', text->len))
             return false;
-        msgid = text;
-        text.len = 0;
-    }
-    if (!is_nil(time)) {
-        if (time.len < 5 || time.data[4] != '-' || time_of_text(time, &h->us, &h->below_us))
-            return false;
-        h->has_time = true;
+        msgid = *text;
+        text->len = 0;
     }
     set_unless_nil(&h->host, host);
     set_unless_nil(&h->app, app);
     set_unless_nil(&h->procid, procid);
     set_unless_nil(&h->msgid, msgid);
+    return true;
+}
+
+static bool read_5424(struct slice text, const struct syslog_origin *last, struct head *h)
+{
+    struct slice time;
+    struct head none = *h;
+
+    if (!has_prefix(text, SLICE_LITERAL("1 ")))
+        return false;
+    text = from(text, 2);
+    if (!cut_word(&text, &time))
+        return false;
+    if (!is_nil(time)) {
+        if (time.len < 5 || time.data[4] != '-' || time_of_text(time, &h->us, &h->below_us))
+            return false;
+        h->has_time = true;
+    }
+    if (!cut_same_origin(&text, last, h) && !cut_words(&text, h)) {
+        *h = none;
+        return false;
+    }
     cut_data(&text, &h->data);
     h->message = text;
     return true;
@@ -285,16 +313,19 @@ static void read_origin(struct slice text, struct head *h)
     struct slice host, rest = text;
 
     h->message = text;
-    if (cut_tag(&h->message, h))
-        return;
-    if (!cut_word(&rest, &host) || !is_host(host))
-        return;
-    set_unless_nil(&h->host, host);
-    if (has_prefix(rest, SLICE_LITERAL(": "))) /* Cisco ASA */
-        rest = from(rest, 2);
-    else
-        (void)cut_tag(&rest, h);
-    h->message = rest;
+    if (!cut_tag(&h->message, h)) {
+        if (!cut_word(&rest, &host) || !is_host(host))
+            return;
+        set_unless_nil(&h->host, host);
+        if (has_prefix(rest, SLICE_LITERAL(": "))) /* Cisco ASA */
+            rest = from(rest, 2);
+        else
+            (void)cut_tag(&rest, h);
+        h->message = rest;
+    }
+    h->origin = slice_of(text.data, text.len - h->message.len);
+    if (!h->app.len || h->origin.data[h->origin.len - 1] != ' ')
+        h->origin.len = 0;
 }
 
 /* "123: ", "123: host: ", "123: host: 456: ", ": ", of Cisco, before a time. */
@@ -321,15 +352,15 @@ static struct slice cut_cisco(struct slice text, struct head *h)
     return text;
 }
 
-static bool read_3164(struct slice text, const struct syslog_source *source,
-                      struct syslog_zone *zone, struct head *h)
+static bool read_3164(struct slice text, const struct syslog_source *source, struct syslog *s,
+                      struct head *h)
 {
     struct syslog_time time;
 
     if (begins_with(text, ' '))
         text = from(text, 1);
     text = cut_cisco(text, h);
-    size_t len = syslog_time_read(text, source->arrival_us, zone, &time);
+    size_t len = syslog_time_read(text, source->arrival_us, &s->zone, &time);
     if (len == 0 || (len < text.len && text.data[len] != ' ' && text.data[len] != ':')) {
         *h = (struct head){.has_time = false};
         return false;
@@ -345,9 +376,15 @@ static bool read_3164(struct slice text, const struct syslog_source *source,
         text = from(text, 1);
     if (begins_with(text, ' '))
         text = from(text, 1);
+    if (!is_cisco && !h->sequence.len && cut_same_origin(&text, &s->origin, h)) {
+        h->message = text;
+        return true;
+    }
     h->message = text;
     if (!is_cisco)
         read_origin(text, h);
+    if (h->sequence.len) /* there may have been a host beside it */
+        h->origin.len = 0;
     return true;
 }
 
@@ -491,12 +528,41 @@ static void put_word(struct record_draft *d, struct slice name, struct slice wor
         record_draft_text(d, name, word);
 }
 
-static void put_head(struct syslog *s, const struct head *h, struct record_draft *d)
+static void put_origin(const struct head *h, const char *facility, struct record_draft *d)
 {
+    if (facility)
+        record_draft_text(d, SLICE_LITERAL("facility"), slice_of_string(facility));
     put_word(d, SLICE_LITERAL("host"), h->host);
     put_word(d, SLICE_LITERAL("app"), h->app);
     put_word(d, SLICE_LITERAL("procid"), h->procid);
     put_word(d, SLICE_LITERAL("msgid"), h->msgid);
+}
+
+static void remember_origin(struct syslog *s, const struct head *h, unsigned facility,
+                            const struct record_draft *d)
+{
+    if (!h->origin.len || h->origin.len > SYSLOG_ORIGIN_MAX || d->error ||
+        buffer_error(&d->attributes))
+        return;
+    memcpy(s->origin.text, h->origin.data, h->origin.len);
+    s->origin.len = h->origin.len;
+    s->origin.facility = facility;
+    s->origin.mark = record_draft_mark(d);
+}
+
+/* Begins the draft that is `s`'s alone. */
+static void begin(struct syslog *s, bool is_same, struct record_draft *d)
+{
+    if (is_same) {
+        record_draft_again(d, &s->origin.mark);
+    } else {
+        s->origin.len = 0;
+        record_draft_begin(d);
+    }
+}
+
+static void put_head(struct syslog *s, const struct head *h, struct record_draft *d)
+{
     put_word(d, SLICE_LITERAL("sequence"), h->sequence);
     put_word(d, SLICE_LITERAL("device_time"), h->device_time);
     if (h->data.len)
@@ -511,18 +577,25 @@ bool syslog_put(struct syslog *s, struct slice message, const struct syslog_sour
     unsigned pri;
 
     bool has_pri = syslog_cut_pri(&rest, &pri);
-    if (!has_pri && read_object(s, text, d)) {
+    if (!has_pri || pri / 8 != s->origin.facility)
+        s->origin.len = 0;
+    bool has_head = (has_pri || source->is_file) &&
+                    (read_5424(rest, &s->origin, &h) || read_3164(rest, source, s, &h));
+    if (source->has_draft)
+        begin(s, h.is_same, d);
+    if (!has_pri && !has_head && read_object(s, text, d)) {
         put_object(s, d);
         return false;
     }
-    h.message = rest;
-    if (has_pri)
-        syslog_put_pri(d, pri);
-    bool has_head = (has_pri || source->is_file) &&
-                    (read_5424(rest, &h) || read_3164(rest, source, &s->zone, &h));
     if (!has_head)
         h.message = rest;
     h.message = json_without_bom(h.message);
+    if (has_pri)
+        record_draft_level(d, level_of_syslog(pri % 8));
+    if (!h.is_same)
+        put_origin(&h, has_pri ? FACILITIES[pri / 8] : NULL, d);
+    if (source->has_draft && has_pri && !h.is_same)
+        remember_origin(s, &h, pri / 8, d);
     put_head(s, &h, d);
     if (!put_cee(s, h.message, d))
         record_draft_message(d, h.message);

@@ -26,11 +26,23 @@
 #include "record/draft.h"
 #include "json/reader.h"
 
+enum { SYSLOG_ORIGIN_MAX = 256 }; /* bytes of an origin that is remembered */
+
+/* Where the last message came from, whose attributes a draft still begins with: most messages of a
+ * connection come from one place. */
+struct syslog_origin {
+    unsigned facility;
+    size_t len;                   /* 0: there is none */
+    char text[SYSLOG_ORIGIN_MAX]; /* "HOST APP PROCID MSGID " or "HOST TAG[PID]: " */
+    struct record_draft_mark mark;
+};
+
 /* What reading takes; of one thread; nothing is allocated per message once it is warm. */
 struct syslog {
     struct json_doc doc;
     struct buffer unescaped; /* a value of structured data */
     struct syslog_zone zone; /* of times that have none */
+    struct syslog_origin origin;
 };
 
 void syslog_init(struct syslog *s);
@@ -39,12 +51,15 @@ void syslog_release(struct syslog *s);
 struct syslog_source {
     int64_t arrival_us; /* what a time without a year is near to */
     bool is_file;       /* a head may be there without a PRI, as daemons write files */
+    bool has_draft; /* the draft is this reader's alone, who begins it (record_draft_begin): what
+                       a message has in common with the last one is not written again */
 };
 
 /*
- * Gives `d`, which has been begun, all that is in `message`, which is to live as long as the record
- * is used. More attributes may be added; then record_draft_finish. Returns whether it is of syslog:
- * it has a PRI, or a head. If not, it is JSON, or all of it is the message.
+ * Gives `d`, which has been begun (but see has_draft), all that is in `message`, which is to live
+ * as long as the record is used. More attributes may be added; then record_draft_finish. Returns
+ * whether it is of syslog: it has a PRI, or a head. If not, it is JSON, or all of it is the
+ * message.
  */
 bool syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
                 struct record_draft *d);

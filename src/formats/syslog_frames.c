@@ -353,8 +353,12 @@ static const char *find_foreign(struct slice bytes)
 /* ---- Logs ---- */
 
 /* A piece of a message behind the first. */
-static void put_piece(struct record_draft *d, const struct session *s, struct slice text)
+static void put_piece(struct memory *m, const struct session *s, struct slice text)
 {
+    struct record_draft *d = &m->draft;
+
+    m->syslog.origin.len = 0;
+    record_draft_begin(d);
     if (s->has_pri)
         syslog_put_pri(d, s->pri);
     record_draft_message(d, text);
@@ -381,11 +385,11 @@ static int take(struct memory *m, const struct session *s, struct slice text,
     struct errbuf why = ERRBUF_INIT;
     struct record record;
 
-    record_draft_begin(d);
     if (s->part > 1)
-        put_piece(d, s, text);
+        put_piece(m, s, text);
     else
-        (void)syslog_put(&m->syslog, text, &(struct syslog_source){.arrival_us = in->arrival_us},
+        (void)syslog_put(&m->syslog, text,
+                         &(struct syslog_source){.arrival_us = in->arrival_us, .has_draft = true},
                          d);
     if (s->part)
         record_draft_unsigned(d, SLICE_LITERAL("part"), s->part);

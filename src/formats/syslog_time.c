@@ -51,12 +51,11 @@ static int64_t offset_at(struct syslog_zone *zone, int64_t seconds)
 
     if (zone->ahead_s)
         return zone->ahead_s(seconds * US_PER_S);
-    if (!zone->is_known || zone->quarter != quarter)
-        *zone = (struct syslog_zone){
-            .is_known = true,
-            .quarter = quarter,
-            .offset_s = localtime_r(&t, &tm) ? tm.tm_gmtoff : 0,
-        };
+    if (!zone->is_known || zone->quarter != quarter) {
+        zone->is_known = true;
+        zone->quarter = quarter;
+        zone->offset_s = localtime_r(&t, &tm) ? tm.tm_gmtoff : 0;
+    }
     return zone->offset_s;
 }
 
@@ -246,23 +245,49 @@ static size_t read_zone_name(struct slice text, size_t at, bool *is_utc)
     return 1 + name.len;
 }
 
+/* A time of `len` bytes that says neither its year nor a zone. */
+static int read_plain(struct slice text, size_t len, const struct parts *p, int64_t arrival_us,
+                      struct syslog_zone *zone, struct syslog_time *time)
+{
+    bool is_last = len == sizeof(zone->last) && zone->last_arrival_us == arrival_us &&
+                   memcmp(text.data, zone->last, len) == 0;
+
+    if (is_last) {
+        time->us = zone->last_us;
+        return 0;
+    }
+    int error = time_near(p, arrival_us, &time->us, &time->below_us);
+    if (error)
+        return error;
+    time->us = of_local(zone, time->us);
+    if (len == sizeof(zone->last)) {
+        memcpy(zone->last, text.data, len);
+        zone->last_arrival_us = arrival_us;
+        zone->last_us = time->us;
+    }
+    return 0;
+}
+
 static size_t read_words(struct slice text, int64_t arrival_us, struct syslog_zone *zone,
                          struct syslog_time *time)
 {
     struct parts p;
     bool is_utc = false;
     size_t len = read_parts(text, &p);
+    int error;
 
     if (len == 0)
         return 0;
-    int error = p.year ? time_in_year(&p, p.year, &time->us, &time->below_us)
-                       : time_near(&p, arrival_us, &time->us, &time->below_us);
-    if (error)
-        return 0;
     size_t named = read_zone_name(text, len, &is_utc);
-    if (!is_utc)
-        time->us = of_local(zone, time->us);
-    return len + named;
+    if (!p.year && !is_utc) {
+        error = read_plain(text, len, &p, arrival_us, zone, time);
+    } else {
+        error = p.year ? time_in_year(&p, p.year, &time->us, &time->below_us)
+                       : time_near(&p, arrival_us, &time->us, &time->below_us);
+        if (!error && !is_utc)
+            time->us = of_local(zone, time->us);
+    }
+    return error ? 0 : len + named;
 }
 
 /* ---- All of them ---- */

@@ -17,6 +17,9 @@ struct syslog_zone {
     bool is_known;
     int64_t quarter; /* of an hour since 1970, UTC, for which it is known: no zone changes within */
     int64_t offset_s; /* how far local time is ahead of UTC then */
+    /* The last time without a year, and what it is: many messages come in one second. */
+    char last[15]; /* "Nov 28 00:58:02" */
+    int64_t last_arrival_us, last_us;
 };
 
 struct syslog_time {

@@ -50,7 +50,10 @@ static int read_at(struct slice message, struct syslog_source source)
     if (message.len)
         memcpy(exact, message.data, message.len);
     kept_forget(&run.kept);
-    record_draft_begin(&draft);
+    if (!source.has_draft) {
+        reader.origin.len = 0;
+        record_draft_begin(&draft);
+    }
     was_syslog = syslog_put(&reader, slice_of(exact, message.len), &source, &draft);
     int error = record_draft_finish(&draft, source.arrival_us, &record, &why);
     if (!error)
@@ -428,6 +431,55 @@ static void a_line_of_a_file_has_no_pri(void **state)
     assert_false(was_syslog);
 }
 
+/* Whatever came before it, a message is what it is: what the reader has kept of that is of no
+ * account. */
+static void what_repeats_is_read_as_if_it_did_not(void **state)
+{
+    static const char *const messages[] = {
+        "<13>1 2026-11-28T00:00:00Z h a 7 i - m",
+        "<14>1 2026-11-28T00:00:01.5Z h a 7 i [b c=\"d\"] m",
+        "<29>1 - h a 7 i - m",
+        "<13>1 - h a 7 i",
+        "<13>1 - h a 7 ii - m",
+        "<13>1 bad h a 7 i - m",
+        "<13>Nov 28 01:02:03 h a[7]: m",
+        "<15>Nov 28 01:02:03 h a[7]: m",
+        "<13>Nov 28 01:02:03 h a[7]:m",
+        "<13>Nov 28 01:02:03 UTC: %A-1-B: m",
+        "<13>Nov 28 01:02:03 2025 h a[7]: m",
+        "<13>5: Nov 28 01:02:03 h a[7]: m",
+        "<13>5: r: Nov 28 01:02:03 h a[7]: m",
+        "<13>*Nov 28 01:02:03 h a[7]: m",
+        "<13>Nov 28 01:02:04 h m",
+        "<13>Nov 28 01:02:04 a: m",
+        "<13>Nov 28 01:02:04 a:  m",
+        "<13>Nov 28 01:02:04 - a: @cee: {\"host\":\"i\",\"level\":\"warn\"}",
+        "<13>m",
+        "m",
+        "{\"message\":\"m\",\"n\":1}",
+        "",
+    };
+    enum { MESSAGES = sizeof(messages) / sizeof(*messages) };
+
+    for (size_t i = 0; i < MESSAGES * MESSAGES; i++) {
+        struct slice second = slice_of_string(messages[i % MESSAGES]);
+        struct syslog_source source = {.arrival_us = ARRIVAL_US};
+        struct kept want;
+
+        assert_int_equal(read_at(second, source), 0);
+        want = run.kept;
+        run.kept = (struct kept){.fail_at = -1};
+        source.has_draft = true;
+        assert_int_equal(read_at(slice_of_string(messages[i / MESSAGES]), source), 0);
+        assert_int_equal(read_at(second, source), 0);
+        const struct record *r = &want.records[0];
+        char time[TIMESTAMP_TEXT_LEN + 1] = "";
+        timestamp_format(r->key.timestamp_us, time);
+        format_run_expect(&run, 0, r->level.data, r->message.data, time, r->attributes.data);
+        kept_forget(&want);
+    }
+}
+
 static void the_limits_of_a_log_hold(void **state)
 {
     struct buffer message;
@@ -483,6 +535,7 @@ int main(void)
         TEST(json_without_pri_is_that_of_a_logger),
         TEST(json_with_a_head_is_kept_as_it_is),
         TEST(a_line_of_a_file_has_no_pri),
+        TEST(what_repeats_is_read_as_if_it_did_not),
         TEST(the_limits_of_a_log_hold),
         TEST(whatever_comes_is_a_log),
     };
