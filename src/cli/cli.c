@@ -61,10 +61,19 @@ static const struct flag send_flags[] = {
      .help = "an attribute of all logs that have neither it nor an id; may be repeated"},
     {.name = "format",
      .value = "FORMAT",
-     .choices = "auto|plain|json",
+     .choices = "auto|json|logfmt|nginx|apache|syslog|journal|cri|docker|raw|plain",
      .fallback = "auto",
-     .help = "of the lines; auto: a JSON object with \"message\" is a log, any other line is the "
-             "message of one"},
+     .help =
+         "of the lines; auto: JSON, or what the first line that is of one of these forms is of, "
+         "or text; raw (plain is the same): text alone"},
+    {.name = "zone",
+     .value = "ZONE",
+     .help = "of times that say none, as TZ has it: UTC, Europe/Berlin; default: local time"},
+    {.name = "multiline", .help = "a stack trace is one log (Java, Python, Go, Node, .NET)"},
+    {.name = "multiline-first",
+     .value = "PATTERN",
+     .help = "a log is a line that begins so, a POSIX extended regular expression, with all lines "
+             "up to the next one"},
     {.name = "timeout",
      .value = "SECONDS",
      .fallback = "0",
@@ -178,7 +187,10 @@ const struct client_command client_commands[] = {
      "no more is read meanwhile. SIGINT and SIGTERM send what was read, and end.\n"
      "A JSON object that cannot be a log is named on standard error by its line, the others are "
      "sent, and the exit status is 1. An empty line is no log; a plain one of more than 128 KiB "
-     "becomes several.\n",
+     "becomes several.\n"
+     "A line that is not of the format is the message of a log as it is. Of text, the time and the "
+     "level that it begins with are the log's. With --multiline a log waits a second for more of "
+     "its lines, and has at most 1,000 and 128 KiB.\n",
      TABLES(send_flags), -1, client_send},
     {"query", "", "show logs that are stored, newest last",
      "Control characters of logs are made visible on a terminal.\n",

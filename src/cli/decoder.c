@@ -33,7 +33,8 @@ static const struct signature {
     SIGNATURE("\xff\x06\0\0sNaPpY", "snappy", "unpack it first"),
     SIGNATURE("PK\x03\x04", "a zip archive", "pipe a file of it: unzip -p"),
     SIGNATURE("7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
-    SIGNATURE("LPKSHHRH", "a journal of systemd", "pipe its logs: journalctl --file FILE -o cat"),
+    SIGNATURE("LPKSHHRH", "a journal of systemd",
+              "pipe its logs: journalctl --file FILE -o export"),
     SIGNATURE("SQLite format 3\0", "an SQLite database", "it holds no lines"),
 };
 
@@ -56,11 +57,17 @@ void decoder_release(struct decoder *d)
     buffer_release(&d->raw);
     buffer_release(&d->text);
     csv_rows_release(&d->csv);
+    journal_reader_free(d->journal);
 }
 
 bool decoder_is_json(const struct decoder *d)
 {
-    return d->shape == DECODER_CSV || d->shape == DECODER_ARRAY;
+    return d->shape != DECODER_BEGIN && d->shape != DECODER_LINES;
+}
+
+bool decoder_is_journal(const struct decoder *d)
+{
+    return d->shape == DECODER_JOURNAL;
 }
 
 /* ---- Which charset ---- */
@@ -197,12 +204,27 @@ static int begins_csv(struct slice text, bool is_last)
            (text.data[len] == '\r' || text.data[len] == '\n');
 }
 
+static int begins_journal(struct slice text)
+{
+    static const struct slice names[] = {SLICE_LITERAL("__CURSOR="),
+                                         SLICE_LITERAL("__REALTIME_TIMESTAMP=")};
+    int found = 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t len = names[i].len < text.len ? names[i].len : text.len;
+
+        if (memcmp(text.data, names[i].data, len) == 0)
+            found = len == names[i].len ? 1 : -1;
+    }
+    return found;
+}
+
 /* Sets d->shape if d->text is enough to tell: its first LOOK_MAX bytes always are. */
 static void find_shape(struct decoder *d, bool is_last)
 {
     struct slice text = buffer_slice(&d->text);
     bool is_answer = false;
-    int csv, array;
+    int csv, array, journal;
 
     if (text.len == 0)
         return;
@@ -212,14 +234,41 @@ static void find_shape(struct decoder *d, bool is_last)
     }
     csv = begins_csv(text, is_last);
     array = begins_array(text, &is_answer);
+    journal = begins_journal(text);
     if (csv == 1)
         d->shape = DECODER_CSV;
+    else if (journal == 1)
+        d->shape = DECODER_JOURNAL;
     else if (array == 1)
         d->shape = DECODER_ARRAY;
-    else if ((csv == 0 && array == 0) || is_last)
+    else if ((csv == 0 && array == 0 && journal == 0) || is_last)
         d->shape = DECODER_LINES;
     if (d->shape == DECODER_ARRAY)
         d->array.is_answer = is_answer;
+    if (d->shape == DECODER_JOURNAL)
+        d->journal = journal_reader_new(NULL);
+}
+
+static int append_entry(const struct record *record, void *ctx)
+{
+    struct buffer *out = ctx;
+
+    record_append_json(out, record);
+    buffer_append_char(out, '\n');
+    return buffer_error(out);
+}
+
+static int feed_journal(struct decoder *d, struct slice text, bool is_last, struct buffer *out,
+                        struct errbuf *err)
+{
+    struct format_counts counts = {0};
+    int error = journal_read(d->journal, text, append_entry, out, &counts, err);
+
+    if (!error && is_last)
+        error = journal_finish(d->journal, append_entry, out, &counts, err);
+    if (!error && counts.refused)
+        return errbuf_fail(err, LM_EDATA, "an entry of the journal is more than a log may be");
+    return error == LM_EINVAL ? LM_EDATA : error;
 }
 
 static int append_shaped(struct decoder *d, struct slice text, bool is_last, struct buffer *out,
@@ -229,6 +278,8 @@ static int append_shaped(struct decoder *d, struct slice text, bool is_last, str
         return csv_rows_feed(&d->csv, text, is_last, out, err);
     if (d->shape == DECODER_ARRAY)
         return json_array_feed(&d->array, text, is_last, out, err);
+    if (d->shape == DECODER_JOURNAL)
+        return feed_journal(d, text, is_last, out, err);
     buffer_append_slice(out, text);
     return buffer_error(out);
 }

@@ -61,27 +61,45 @@ static void added(void *ctx)
     struct delivery *d = ctx;
 
     d->items = array_reserve(d->items, &d->capacity, d->len + 1, sizeof(*d->items));
-    d->items[d->len] = (struct delivery_item){
-        .begin = d->len ? d->items[d->len - 1].end : 0, .end = d->body.len, .number = d->number};
+    d->items[d->len] = (struct delivery_item){.begin = d->len ? d->items[d->len - 1].end : 0,
+                                              .end = d->body.len,
+                                              .number = d->lines.log_number};
     d->len++;
+}
+
+/* Something of the input's was added, or could not be. */
+static void look(struct delivery *d, int error, const struct errbuf *err, uint64_t repaired_before)
+{
+    uint64_t number = d->lines.log_number;
+
+    if (error)
+        refuse(d, number, err->text[0] ? err->text : lm_error_text(error));
+    if (repaired_before == 0 && d->lines.repaired > 0)
+        terminal_say(d->command,
+                     "%s %llu is not UTF-8: U+FFFD stands for what is not, there and in others "
+                     "like it",
+                     d->source, (unsigned long long)number);
 }
 
 static void add_part(struct delivery *d, struct slice text, uint64_t number, bool is_first,
                      bool is_last)
 {
-    struct line_part part = {.text = text, .is_first = is_first, .is_last = is_last};
+    struct line_part part = {
+        .text = text, .is_first = is_first, .is_last = is_last, .number = number};
     uint64_t repaired = d->lines.repaired;
     struct errbuf err = ERRBUF_INIT;
-
-    d->number = number;
     int error = line_append(&d->body, &d->lines, &part, added, d, &err);
-    if (error)
-        refuse(d, number, err.text[0] ? err.text : lm_error_text(error));
-    if (repaired == 0 && d->lines.repaired > 0)
-        terminal_say(d->command,
-                     "%s %llu is not UTF-8: U+FFFD stands for what is not, there and in others "
-                     "like it",
-                     d->source, (unsigned long long)number);
+
+    look(d, error, &err, repaired);
+}
+
+void delivery_flush(struct delivery *d)
+{
+    uint64_t repaired = d->lines.repaired;
+    struct errbuf err = ERRBUF_INIT;
+    int error = line_flush(&d->body, &d->lines, added, d, &err);
+
+    look(d, error, &err, repaired);
 }
 
 void delivery_add(struct delivery *d, struct slice line, uint64_t number)
@@ -143,6 +161,8 @@ void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct deliver
         begin += added_len;
     }
     buffer_consume(bytes, begin);
+    if (is_over && bytes->len == 0 && !delivery_is_full(d) && !delivery_is_over(d))
+        delivery_flush(d);
 }
 
 bool delivery_is_over(const struct delivery *d)
@@ -272,6 +292,20 @@ int delivery_send(struct delivery *d)
     d->len = 0;
     buffer_clear(&d->body);
     return 0;
+}
+
+void delivery_say_unfit(const struct delivery *d)
+{
+    char unfit[TERMINAL_NUMBER_LEN];
+
+    if (d->lines.unfit == 0)
+        return;
+    terminal_number(d->lines.unfit, unfit);
+    terminal_say(d->command, "%s %llu%s not of the form %s: kept as text%s%s%s", d->source,
+                 (unsigned long long)d->lines.first_unfit,
+                 d->lines.unfit == 1 ? " is" : " and others are", d->lines.form_name,
+                 d->lines.unfit == 1 ? "" : ", ", d->lines.unfit == 1 ? "" : unfit,
+                 d->lines.unfit == 1 ? "" : " in all");
 }
 
 void delivery_say_sum(struct delivery *d)

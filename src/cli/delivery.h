@@ -34,12 +34,12 @@ struct delivery {
     struct buffer body;
     struct delivery_item *items;
     size_t len, capacity;
-    uint64_t number; /* of the line being added */
     uint64_t begun_us;
     uint64_t sent, sent_bytes, refused;
 };
 
-/* From the flags url, timeout, format, level, attr. Returns 0 or LM_EINVAL. Release in any case. */
+/* From the flags url, timeout, and those of line_reader_init. Returns 0 or LM_EINVAL. Release in
+ * any case. */
 int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
 void delivery_release(struct delivery *d);
 
@@ -65,6 +65,9 @@ struct delivery_lines {
 void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct delivery_lines *lines,
                         bool is_over);
 
+/* Adds what is held back since others may go on with it (line_is_open). */
+void delivery_flush(struct delivery *d);
+
 /* True if nothing is to be added any more: something was refused, and that is an end to it. */
 bool delivery_is_over(const struct delivery *d);
 
@@ -73,6 +76,9 @@ bool delivery_is_full(const struct delivery *d);
 
 /* Sends the batch. Returns 0 with an empty batch, or, after saying why on stderr, an error. */
 int delivery_send(struct delivery *d) LM_MUST_CHECK;
+
+/* Says on stderr how many lines of the input were not of its form, if some were not. */
+void delivery_say_unfit(const struct delivery *d);
 
 /* Says on stderr how many logs were sent, and how long it took: "1,000,000 logs in 28.7 s". */
 void delivery_say_sum(struct delivery *d);

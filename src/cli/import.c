@@ -37,7 +37,7 @@ static int read_some(struct import *im, struct errbuf *err)
 }
 
 /* The first time that a log of `text`, the beginning of the file, has of its own. */
-static bool find_time(const struct import *im, struct slice text, int64_t *us)
+static bool find_time(struct import *im, struct slice text, int64_t *us)
 {
     while (text.len > 0) {
         const char *end = memchr(text.data, '\n', text.len);
@@ -80,8 +80,12 @@ static int read_head(struct import *im, struct errbuf *err)
 
     while (!error && !im->is_read && im->bytes.len < IMPORT_TIMES_HEAD)
         error = read_some(im, err);
+    line_reader_begin(&im->d->lines, input_file_changed_us(im->file)
+                                         ? input_file_changed_us(im->file)
+                                         : clock_wall_us());
     if (decoder_is_json(&im->decoder))
         im->d->lines.format = LINE_JSON;
+    im->d->lines.is_journal = decoder_is_journal(&im->decoder);
     im->place = line_place_begin(&im->d->lines);
     im->d->lines.place = &im->place;
     if (im->bytes.len > 0)
@@ -116,12 +120,13 @@ static int import_lines(struct import *im, struct errbuf *err)
 
 static int import_opened(struct import *im)
 {
-    enum line_format format = im->d->lines.format;
+    enum line_reading format = im->d->lines.format;
     struct errbuf err = ERRBUF_INIT;
     int error = import_lines(im, &err);
 
     im->d->lines.format = format;
     im->d->lines.place = NULL;
+    delivery_say_unfit(im->d);
     if (delivery_is_over(im->d)) {
         terminal_say("import",
                      "stopped there. Mend it and run it again: what is stored stays, once; or "
@@ -151,7 +156,7 @@ static int import_file(struct delivery *d, const char *name)
     buffer_appendf(&source, "%s: line", name);
     buffer_append_char(&source, '\0');
     d->source = source.data;
-    decoder_init(&im.decoder, d->lines.format == LINE_PLAIN);
+    decoder_init(&im.decoder, line_is_plain(&d->lines));
     buffer_init(&im.bytes, SIZE_MAX / 2); /* a line of LINE_JSON_MAX and what was read at a time */
     int error = import_opened(&im);
     buffer_release(&im.bytes);

@@ -1,11 +1,16 @@
 #include "cli/line.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/timestamp.h"
 #include "base/uuid7.h"
+#include "cli/line_json.h"
+#include "cli/local_time.h"
+#include "formats/text_head.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
@@ -56,18 +61,55 @@ static int check_flags(struct line_reader *r, struct errbuf *err)
     return error ? errbuf_fail(err, LM_EINVAL, "--level, --attr: %s", reason.text) : 0;
 }
 
+static void choose_format(struct line_reader *r, const char *name)
+{
+    static const struct {
+        const char *name;
+        enum line_reading format;
+        const struct line_format *form;
+    } formats[] = {
+        {"auto", LINE_AUTO, NULL},           {"json", LINE_JSON, NULL},
+        {"raw", LINE_PLAIN, NULL},           {"plain", LINE_PLAIN, NULL},
+        {"logfmt", LINE_FORM, &line_logfmt}, {"nginx", LINE_FORM, &line_access},
+        {"apache", LINE_FORM, &line_access}, {"journal", LINE_FORM, &line_journal},
+        {"cri", LINE_FORM, &line_cri},       {"docker", LINE_FORM, &line_docker},
+    };
+
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            r->format = formats[i].format;
+            r->form = formats[i].form;
+            r->form_name = formats[i].name;
+        }
+    }
+}
+
+/* All of the process, which has one thread yet, has that as its local time. */
+static void set_zone(const char *zone)
+{
+    if (zone && setenv("TZ", zone, 1) == 0)
+        tzset();
+}
+
 int line_reader_init(struct line_reader *r, const struct flags *flags, struct errbuf *err)
 {
-    const char *format = flags_text(flags, "format");
     int error;
 
-    *r = (struct line_reader){.format = strcmp(format, "plain") == 0  ? LINE_PLAIN
-                                        : strcmp(format, "json") == 0 ? LINE_JSON
-                                                                      : LINE_AUTO,
-                              .memory = fastapi_log.memory_new(NULL)};
+    *r = (struct line_reader){.memory = fastapi_log.memory_new(NULL)};
+    choose_format(r, flags_text(flags, "format"));
+    line_memory_init(&r->forms);
+    record_draft_init(&r->draft);
+    buffer_init(&r->joined, SIZE_MAX / 2);
+    r->forms.ahead_s = local_time_zone;
+    set_zone(flags_text(flags, "zone"));
     buffer_init(&r->level, SIZE_MAX / 2);
     buffer_init(&r->attrs, SIZE_MAX / 2);
     buffer_init(&r->errors, SIZE_MAX / 2);
+    error = gather_init(&r->gather, flags_has(flags, "multiline"),
+                        flags_text(flags, "multiline-first"), err);
+    if (error)
+        return error;
+    line_reader_begin(r, clock_wall_us());
     buffer_append_string(&r->level, "\"level\":");
     json_append_string(&r->level, slice_of_string(flags_text(flags, "level")));
     for (int i = 0; i < flags->given_len; i++)
@@ -80,12 +122,31 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
 void line_reader_release(struct line_reader *r)
 {
     fastapi_log.memory_free(r->memory);
+    line_memory_release(&r->forms);
+    record_draft_release(&r->draft);
+    buffer_release(&r->joined);
+    gather_release(&r->gather);
     buffer_release(&r->level);
     buffer_release(&r->attrs);
     buffer_release(&r->errors);
 }
 
+bool line_is_plain(const struct line_reader *r)
+{
+    return r->format == LINE_PLAIN || (r->format == LINE_FORM && r->form != &line_journal);
+}
+
 /* ---- Places ---- */
+
+void line_reader_begin(struct line_reader *r, int64_t now_us)
+{
+    if (r->format == LINE_AUTO)
+        r->form = NULL;
+    r->guessed = 0;
+    r->unfit = 0;
+    r->is_journal = false;
+    r->forms.now_us = now_us;
+}
 
 struct line_place line_place_begin(const struct line_reader *r)
 {
@@ -107,14 +168,14 @@ static int64_t default_time(const struct line_reader *r)
     return r->place->time_us + (r->place->is_spread ? (int64_t)r->place->logs : 0);
 }
 
-static void append_id(struct buffer *b, const struct line_reader *r, int64_t us, bool is_json)
+/* `bits`: other ones for what is read in another way. */
+static void append_id(struct buffer *b, const struct line_reader *r, int64_t us, uint64_t bits)
 {
     char text[UUID_TEXT_LEN];
     struct uuid id;
 
     if (r->place)
-        id = uuid7_numbered(us, r->place->logs,
-                            hash_mix(r->place->hash ^ (is_json ? HASH_OF_JSON : 0)));
+        id = uuid7_numbered(us, r->place->logs, hash_mix(r->place->hash ^ bits));
     else
         id = uuid7_new(us);
     uuid_format(&id, text);
@@ -132,39 +193,6 @@ static void append_timestamp(struct buffer *b, int64_t us)
 
 /* ---- JSON ---- */
 
-/* Of several members of one name the last counts, as the server has it. NULL: none. */
-static yyjson_val *member(yyjson_val *object, const char *name)
-{
-    yyjson_obj_iter members = yyjson_obj_iter_with(object);
-    yyjson_val *value = NULL;
-
-    for (yyjson_val *key; (key = yyjson_obj_iter_next(&members));)
-        if (yyjson_equals_str(key, name))
-            value = yyjson_obj_iter_get_val(key);
-    return value;
-}
-
-static bool is_given(yyjson_val *value)
-{
-    return value && !yyjson_is_null(value);
-}
-
-/* The time of a log that has one, or an id that is one. False if the server will refuse it. */
-static bool read_time(yyjson_val *time, yyjson_val *id, int64_t *us)
-{
-    struct timestamp_error refusal;
-    struct uuid uuid;
-
-    if (yyjson_is_raw(time))
-        return timestamp_parse_number(json_text(time), us, &refusal) == 0;
-    if (is_given(time))
-        return yyjson_is_str(time) && !timestamp_parse_text(json_text(time), us, &refusal);
-    if (!yyjson_is_str(id) || uuid_parse(json_text(id), &uuid, NULL) || !uuid_is_v7(&uuid))
-        return false;
-    *us = uuid7_ms(&uuid) * 1000;
-    return *us <= TIMESTAMP_MAX_US;
-}
-
 static struct slice without_bom(struct slice text)
 {
     static const struct slice bom = {"\xef\xbb\xbf", 3};
@@ -178,7 +206,9 @@ bool line_may_be_json(const struct line_reader *r, struct slice text)
 {
     size_t blanks = 0;
 
-    if (r->format != LINE_AUTO)
+    bool may_be = r->format == LINE_AUTO || r->form == &line_docker || r->form == &line_journal;
+
+    if (r->format == LINE_JSON || !may_be)
         return r->format == LINE_JSON;
     text = without_bom(text);
     while (blanks < text.len && (text.data[blanks] == ' ' || text.data[blanks] == '\t'))
@@ -252,21 +282,21 @@ static void append_completed(struct buffer *b, const struct line_reader *r, stru
 {
     const char *begin = memchr(text.data, '{', text.len);
     const char *end = memrchr(text.data, '}', text.len);
-    bool has_id = is_given(member(log, "id"));
+    bool has_id = line_json_is_given(line_json_member(log, "id"));
 
     buffer_append_char(b, '{');
-    if (!has_id)
+    if (!has_id || r->is_journal)
         buffer_append_slice(b, buffer_slice(&r->attrs));
     buffer_append(b, begin + 1, (size_t)(end - begin) - 1);
     if (!has_id) {
         buffer_append_char(b, ',');
-        append_id(b, r, us, true);
+        append_id(b, r, us, HASH_OF_JSON);
     }
     if (!has_id && !has_time) {
         buffer_append_char(b, ',');
         append_timestamp(b, us);
     }
-    if (!member(log, "level")) {
+    if (!line_json_member(log, "level")) {
         buffer_append_char(b, ',');
         buffer_append_slice(b, buffer_slice(&r->level));
     }
@@ -276,15 +306,15 @@ static void append_completed(struct buffer *b, const struct line_reader *r, stru
 static int append_log(struct buffer *b, struct line_reader *r, struct slice text, yyjson_val *log,
                       struct errbuf *err)
 {
-    yyjson_val *time = member(log, "timestamp"), *id = member(log, "id");
-    bool has_time = is_given(time);
+    yyjson_val *time = line_json_member(log, "timestamp"), *id = line_json_member(log, "id");
+    bool has_time = line_json_is_given(time);
     size_t begin = b->len;
     struct log_key key;
     int64_t us = 0;
 
-    if (!has_time && !is_given(id))
+    if (!has_time && !line_json_is_given(id))
         us = default_time(r);
-    else if (!read_time(time, id, &us)) /* which the check below will say */
+    else if (!line_json_time(time, id, &us)) /* which the check below will say */
         us = 0;
     append_completed(b, r, text, log, us, has_time);
     if (buffer_error(b))
@@ -295,63 +325,77 @@ static int append_log(struct buffer *b, struct line_reader *r, struct slice text
         return error;
     }
     buffer_append_char(b, '\n');
-    if (r->place && (has_time || is_given(id))) {
+    if (r->place && (has_time || line_json_is_given(id))) {
         r->place->time_us = key.timestamp_us;
         r->place->is_spread = false;
     }
     return 0;
 }
 
-/* Replaces in `b` the two halves of characters, which JSON may only have in pairs. */
-static void replace_surrogates(struct buffer *b)
-{
-    char *at = b->data, *end = b->data + b->len;
+/* ---- What forms have read ---- */
 
-    while ((at = memmem(at, (size_t)(end - at), "\\u", 2)) && end - at >= 6) {
-        if ((at[2] == 'd' || at[2] == 'D') && strchr("89abAcBdefCDEF", at[3]))
-            memcpy(at, "\\ufffd", 6);
-        at += 2;
+/* Appends the log that is in the draft. Returns 0; LM_EDATA if it is more than a log may be; or
+ * LM_ENOMEM. */
+static int append_draft(struct buffer *b, struct line_reader *r, uint64_t bits)
+{
+    struct record_draft *d = &r->draft;
+    bool has_time = d->has_time, has_id = d->has_id, has_level = d->record.level.len > 0;
+    int64_t us = has_time ? d->record.key.timestamp_us : default_time(r);
+    struct errbuf why = ERRBUF_INIT;
+    char id[UUID_TEXT_LEN];
+    struct record record;
+    int error = record_draft_finish(d, us, &record, &why);
+
+    if (error)
+        return error == LM_EINVAL ? LM_EDATA : error;
+    buffer_append_char(b, '{');
+    if (has_id) {
+        uuid_format(&record.key.id, id);
+        buffer_append_string(b, "\"id\":\"");
+        buffer_append(b, id, sizeof(id));
+        buffer_append_char(b, '"');
+    } else {
+        append_id(b, r, us, bits);
     }
+    buffer_append_char(b, ',');
+    append_timestamp(b, us);
+    buffer_append_char(b, ',');
+    if (has_level) {
+        buffer_append_string(b, "\"level\":");
+        json_append_string(b, record.level);
+    } else {
+        buffer_append_slice(b, buffer_slice(&r->level));
+    }
+    buffer_append_char(b, ',');
+    buffer_append_slice(b, buffer_slice(&r->attrs));
+    buffer_append_string(b, "\"message\":");
+    json_append_string(b, record.message);
+    if (record.attributes.len) {
+        buffer_append_string(b, ",\"attributes\":");
+        buffer_append_slice(b, record.attributes);
+    }
+    buffer_append_string(b, "}\n");
+    if (r->place && has_time) {
+        r->place->time_us = us;
+        r->place->is_spread = false;
+    }
+    return 0;
 }
 
-/* True if `text` names a member "message". */
-static bool names_message(struct slice text)
+/* Reads an object of JSON that is no log of ours: somebody else's, or an entry of a journal. */
+static bool reads_others(struct line_reader *r, struct slice text)
 {
-    static const struct slice name = {"\"message\"", 9};
-    const char *at = memmem(text.data, text.len, name.data, name.len);
+    static const char journal[] = "\"__REALTIME_TIMESTAMP\"";
+    const struct line_format *forms[] = {
+        memmem(text.data, text.len, journal, sizeof(journal) - 1) ? &line_journal : NULL,
+        r->form == &line_journal ? NULL : &line_json};
 
-    if (!at)
-        return false;
-    at += name.len;
-    struct slice rest = slice_trim(slice_of(at, text.len - (size_t)(at - text.data)));
-    return rest.len > 0 && rest.data[0] == ':';
-}
-
-/*
- * True if `text`, which is not JSON, is meant as a log: it nearly is JSON, begins with a log, or
- * is the beginning of one.
- */
-static bool is_nearly_log(struct slice text)
-{
-    const yyjson_read_flag lenient = YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN |
-                                     YYJSON_READ_ALLOW_INVALID_UNICODE |
-                                     YYJSON_READ_ALLOW_TRAILING_COMMAS |
-                                     YYJSON_READ_ALLOW_COMMENTS | YYJSON_READ_STOP_WHEN_DONE;
-    yyjson_read_err failure = {.code = YYJSON_READ_SUCCESS};
-    yyjson_doc *doc = NULL;
-    struct buffer copy;
-
-    buffer_init(&copy, SIZE_MAX / 2);
-    buffer_append_slice(&copy, text);
-    if (!buffer_error(&copy)) {
-        replace_surrogates(&copy);
-        doc = yyjson_read_opts(copy.data, copy.len, lenient, NULL, &failure);
+    for (int i = 0; i < 2; i++) {
+        record_draft_begin(&r->draft);
+        if (forms[i] && forms[i]->read(&r->forms, text, &r->draft))
+            return true;
     }
-    bool is_log = doc ? !!member(yyjson_doc_get_root(doc), "message")
-                      : failure.code == YYJSON_READ_ERROR_UNEXPECTED_END && names_message(text);
-    yyjson_doc_free(doc);
-    buffer_release(&copy);
-    return is_log;
+    return false;
 }
 
 /*
@@ -369,10 +413,17 @@ static int append_json(struct buffer *b, struct line_reader *r, struct slice lin
     *is_text = false;
     doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
     yyjson_val *log = yyjson_doc_get_root(doc);
-    if (yyjson_is_obj(log) && member(log, "message")) {
+    bool is_ours = yyjson_is_obj(log) && line_json_member(log, "message");
+    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) && reads_others(r, text)) {
+        error = append_draft(b, r, HASH_OF_JSON);
+        *is_text = error == LM_EDATA && r->format != LINE_JSON;
+        if (error == LM_EDATA && !*is_text)
+            errbuf_set(err, "more than a log may be");
+        error = *is_text ? 0 : error;
+    } else if (is_ours) {
         error = append_log(b, r, text, log, err);
     } else {
-        *is_text = r->format == LINE_AUTO && (doc || !is_nearly_log(text));
+        *is_text = r->format != LINE_JSON && (doc || !line_json_is_nearly_log(text));
         error = *is_text ? 0 : check(r, text, &key, err);
         if (!error && !*is_text) /* whatever the two readers differ in */
             error = errbuf_fail(err, LM_EDATA, "cannot be read as JSON");
@@ -381,16 +432,20 @@ static int append_json(struct buffer *b, struct line_reader *r, struct slice lin
     return error;
 }
 
-bool line_own_time(const struct line_reader *r, struct slice line, int64_t *us)
+static bool json_own_time(struct line_reader *r, struct slice line, int64_t *us)
 {
     struct slice text = without_bom(line);
-    yyjson_doc *doc = NULL;
-
-    if (line_may_be_json(r, line))
-        doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
+    yyjson_doc *doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
     yyjson_val *log = yyjson_doc_get_root(doc);
-    bool has_time =
-        member(log, "message") && read_time(member(log, "timestamp"), member(log, "id"), us);
+    bool is_ours = line_json_member(log, "message"), has_time = false;
+
+    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) && reads_others(r, text)) {
+        has_time = r->draft.has_time;
+        *us = has_time ? r->draft.record.key.timestamp_us : *us;
+    } else if (is_ours) {
+        has_time =
+            line_json_time(line_json_member(log, "timestamp"), line_json_member(log, "id"), us);
+    }
     yyjson_doc_free(doc);
     return has_time;
 }
@@ -422,7 +477,7 @@ static void append_text(struct buffer *b, struct line_reader *r, struct slice te
         b->error = b->error ? b->error : buffer_error(&repaired); /* no message may lack a part */
     }
     buffer_append_char(b, '{');
-    append_id(b, r, us, false);
+    append_id(b, r, us, 0);
     buffer_append_char(b, ',');
     append_timestamp(b, us);
     buffer_append_char(b, ',');
@@ -435,59 +490,332 @@ static void append_text(struct buffer *b, struct line_reader *r, struct slice te
     buffer_release(&repaired);
 }
 
-static void count(struct line_reader *r, void (*added)(void *ctx), void *ctx)
+/* Who is told of each log. */
+struct out {
+    void (*added)(void *ctx);
+    void *ctx;
+    bool is_passed; /* what is appended is counted in the place already */
+};
+
+static void count(struct line_reader *r, const struct out *out)
 {
     if (r->place)
         r->place->logs++;
-    added(ctx);
+    out->added(out->ctx);
 }
 
 static void append_texts(struct buffer *b, struct line_reader *r, struct slice text,
-                         void (*added)(void *ctx), void *ctx)
+                         const struct out *out)
 {
     while (text.len > 0) {
         size_t len = line_piece_len(text);
 
-        pass(r, slice_of(text.data, len));
+        if (!out->is_passed)
+            pass(r, slice_of(text.data, len));
         append_text(b, r, slice_of(text.data, len));
-        count(r, added, ctx);
+        count(r, out);
         text = slice_of(text.data + len, text.len - len);
     }
 }
 
+/* ---- Forms ---- */
+
+/* Reads `line` by `form`; what stands behind it, further lines, is a part of its message. */
+static bool read_form(struct line_reader *r, const struct line_format *form, struct slice line,
+                      struct slice behind)
+{
+    record_draft_begin(&r->draft);
+    if (!form->read || !form->read(&r->forms, line, &r->draft))
+        return false;
+    if (behind.len) {
+        buffer_clear(&r->joined);
+        buffer_append_slice(&r->joined, r->draft.record.message);
+        buffer_append_slice(&r->joined, behind);
+        record_draft_fail(&r->draft, buffer_error(&r->joined));
+        record_draft_message(&r->draft, buffer_slice(&r->joined));
+    }
+    return true;
+}
+
+static bool may_guess(const struct line_reader *r)
+{
+    return r->format == LINE_AUTO && !r->form && r->guessed < LINE_GUESS_BYTES;
+}
+
+/* Reads `line` by the form that the flags or lines before have chosen, or, if they have not, by the
+ * first that it is of, which is the input's then. */
+static const struct line_format *find_form(struct line_reader *r, struct slice line,
+                                           struct slice behind)
+{
+    if (r->form)
+        return read_form(r, r->form, line, behind) ? r->form : NULL;
+    if (!may_guess(r))
+        return NULL;
+    if (syslog_line_is_sure(&r->forms, line) && read_form(r, &line_syslog, line, behind))
+        return r->form = &line_syslog;
+    if (read_form(r, &line_access, line, behind))
+        return r->form = &line_access;
+    if (logfmt_is_sure(line) && read_form(r, &line_logfmt, line, behind))
+        return r->form = &line_logfmt;
+    return NULL;
+}
+
+/* What runtimes of containers have written around a line, or NULL. */
+static const struct line_format *find_around(struct line_reader *r, struct slice line,
+                                             struct line_inner *inner)
+{
+    const struct line_format *form = r->form;
+
+    if (r->format == LINE_AUTO && line.len && line.data[0] == '{')
+        form = &line_docker;
+    else if (may_guess(r))
+        form = &line_cri;
+    if (!form || !form->unwrap || !form->unwrap(&r->forms, line, inner))
+        return NULL;
+    if (may_guess(r) && form == &line_cri)
+        r->form = form;
+    return form;
+}
+
+/* Ids of texts are the same whether they have a head or not, and other ones by each form. */
+static uint64_t bits_of(const struct line_format *form)
+{
+    return form == &line_text ? 0 : hash_bytes(HASH_BASIS, slice_of_string(form->name));
+}
+
+static struct slice first_line(struct slice text, struct slice *behind)
+{
+    const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
+    size_t len = end ? (size_t)(end - text.data) : text.len;
+
+    *behind = slice_of(text.data + len, text.len - len);
+    return slice_of(text.data, len);
+}
+
+static void count_unfit(struct line_reader *r)
+{
+    if (r->format == LINE_FORM && r->unfit++ == 0)
+        r->first_unfit = r->log_number;
+}
+
+/* True if `text`, which is no JSON of ours, has something that a form reads; it is in the draft. */
+static bool read_text(struct line_reader *r, struct slice text, const struct gathered *around,
+                      uint64_t *bits)
+{
+    struct text_head head;
+    struct slice behind, first = first_line(text, &behind);
+    const struct line_format *form = &line_contained;
+
+    if (around) {
+        if (!read_form(r, form, first, behind))
+            return false;
+        around->around->wrap(&r->forms, buffer_slice(&around->around_first), &r->draft);
+        *bits = bits_of(around->around);
+        return true;
+    }
+    if (r->format == LINE_PLAIN || r->format == LINE_JSON || text.len > LINE_PIECE_MAX)
+        return false;
+    form = find_form(r, first, behind);
+    if (!form)
+        count_unfit(r);
+    if (!form && text_head_read(&r->forms, first, &head) && read_form(r, &line_text, first, behind))
+        form = &line_text;
+    *bits = form ? bits_of(form) : 0;
+    return !!form;
+}
+
+/* A log that is text, or what a form makes of it. What the limits of a log refuse of that is text
+ * all the same. */
+static int append_read(struct buffer *b, struct line_reader *r, struct slice text,
+                       const struct gathered *around, const struct out *out)
+{
+    bool is_passed = out->is_passed;
+    uint64_t bits;
+
+    if (!read_text(r, text, around, &bits)) {
+        append_texts(b, r, text, out);
+        return 0;
+    }
+    struct line_place before = r->place ? *r->place : (struct line_place){0};
+    if (!is_passed)
+        pass(r, text);
+    int error = append_draft(b, r, bits);
+    if (!error) {
+        r->repaired += !utf8_valid(text);
+        count(r, out);
+        return 0;
+    }
+    if (r->place)
+        *r->place = before;
+    if (error != LM_EDATA)
+        return error;
+    append_texts(b, r, text, out);
+    return 0;
+}
+
 /* A whole line that may be a log in JSON. */
 static int append_candidate(struct buffer *b, struct line_reader *r, struct slice line,
-                            void (*added)(void *ctx), void *ctx, struct errbuf *err)
+                            const struct out *out, struct errbuf *err)
 {
     struct line_place before = r->place ? *r->place : (struct line_place){0};
     bool is_text;
 
-    pass(r, line);
+    if (!out->is_passed)
+        pass(r, line);
     int error = append_json(b, r, line, &is_text, err);
     if (!error && !is_text)
-        count(r, added, ctx);
+        count(r, out);
     if (!is_text)
         return error;
     if (r->place)
         *r->place = before; /* its pieces pass one by one */
-    append_texts(b, r, line, added, ctx);
-    return 0;
+    return append_read(b, r, line, NULL, out);
+}
+
+/* ---- Lines ---- */
+
+static bool is_blank(struct slice line)
+{
+    return slice_trim(line).len == 0;
+}
+
+/* The log of `s` is whole. */
+static int take_gathered(struct buffer *b, struct line_reader *r, struct gathered *s,
+                         const struct out *out, struct errbuf *err)
+{
+    struct slice text = gather_text(s);
+    struct out passed = {out->added, out->ctx, true};
+    int error = 0;
+
+    r->log_number = s->number;
+    if (s->around)
+        error = is_blank(text) ? 0 : append_read(b, r, text, s, &passed);
+    else if (s->lines == 1 && line_may_be_json(r, text))
+        error = append_candidate(b, r, text, &passed, err);
+    else if (!is_blank(text))
+        error = append_read(b, r, text, NULL, &passed);
+    gather_close(s);
+    return error;
+}
+
+/* A line that may belong to others before and behind it. */
+static int gather_line(struct buffer *b, struct line_reader *r, const struct gather_line *line,
+                       struct slice stream, struct slice whole, const struct out *out,
+                       struct errbuf *err)
+{
+    struct gathered *s = gather_stream(&r->gather, stream);
+    int error = 0, add_error;
+
+    if (s->is_open && !gather_continues(&r->gather, s, line))
+        error = take_gathered(b, r, s, out, err);
+    pass(r, whole);
+    if (!s->is_open && is_blank(line->text) && !line->is_part)
+        return error;
+    add_error = gather_add(&r->gather, s, line, &r->forms);
+    r->log_number = error ? r->log_number : line->number;
+    if (!error && !add_error && (line->is_whole || gather_is_whole(&r->gather, s)))
+        error = take_gathered(b, r, s, out, err);
+    return error ? error : add_error;
+}
+
+/* A whole line. */
+static int append_line(struct buffer *b, struct line_reader *r, struct slice line, uint64_t number,
+                       const struct out *out, struct errbuf *err)
+{
+    struct line_inner inner;
+    const struct line_format *around = find_around(r, line, &inner);
+    struct gather_line part = {.text = line, .number = number};
+
+    r->log_number = number;
+    if (around) {
+        part = (struct gather_line){.text = inner.text,
+                                    .around = around,
+                                    .around_line = line,
+                                    .is_part = inner.is_part,
+                                    .number = number};
+        return gather_line(b, r, &part, inner.stream, line, out, err);
+    }
+    if (r->gather.is_multiline && line.len <= LINE_PIECE_MAX) {
+        part.is_whole = !r->gather.has_pattern && line_may_be_json(r, line);
+        return gather_line(b, r, &part, (struct slice){NULL, 0}, line, out, err);
+    }
+    if (is_blank(line))
+        return 0;
+    if (line_may_be_json(r, line))
+        return append_candidate(b, r, line, out, err);
+    return append_read(b, r, line, NULL, out);
 }
 
 int line_append(struct buffer *b, struct line_reader *r, const struct line_part *part,
                 void (*added)(void *ctx), void *ctx, struct errbuf *err)
 {
+    struct out out = {added, ctx, false};
     struct slice line = part->text;
-    bool is_whole = part->is_first && part->is_last;
     int error = 0;
 
     if (part->is_last && line.len > 0 && line.data[line.len - 1] == '\r')
         line.len--;
-    if (is_whole && line_may_be_json(r, line) && slice_trim(line).len > 0)
-        error = append_candidate(b, r, line, added, ctx, err);
-    else if (!is_whole || slice_trim(line).len > 0)
-        append_texts(b, r, line, added, ctx);
+    if (part->is_first && part->is_last) {
+        error = append_line(b, r, line, part->number, &out, err);
+    } else {
+        error = part->is_first ? line_flush(b, r, added, ctx, err) : 0;
+        r->log_number = part->number;
+        append_texts(b, r, line, &out);
+    }
+    if (may_guess(r))
+        r->guessed += part->text.len + 1;
     if (part->is_last)
         pass(r, SLICE_LITERAL("\n"));
     return error ? error : buffer_error(b);
+}
+
+bool line_is_open(const struct line_reader *r)
+{
+    return gather_is_open(&r->gather);
+}
+
+int line_flush(struct buffer *b, struct line_reader *r, void (*added)(void *ctx), void *ctx,
+               struct errbuf *err)
+{
+    struct out out = {added, ctx, false};
+    int error = 0;
+
+    for (int i = 0; i < GATHER_STREAMS; i++) {
+        struct gathered *s = &r->gather.streams[i];
+
+        if (s->is_open && !error)
+            error = take_gathered(b, r, s, &out, err);
+    }
+    return error;
+}
+
+bool line_own_time(struct line_reader *r, struct slice line, int64_t *us)
+{
+    const struct line_format *form = r->form;
+    uint64_t unfit = r->unfit;
+    struct line_inner inner;
+    const struct line_format *around;
+    bool has_time = false;
+
+    if (line.len > 0 && line.data[line.len - 1] == '\r')
+        line.len--;
+    around = find_around(r, line, &inner);
+    if (around) {
+        record_draft_begin(&r->draft);
+        (void)line_contained.read(&r->forms, inner.text, &r->draft);
+        around->wrap(&r->forms, line, &r->draft);
+        has_time = r->draft.has_time;
+    } else if (!is_blank(line) && line_may_be_json(r, line)) {
+        has_time = json_own_time(r, line, us);
+        r->draft.has_time = false;
+    } else {
+        uint64_t bits;
+
+        has_time = read_text(r, line, NULL, &bits) && r->draft.has_time;
+    }
+    if (has_time && r->draft.has_time)
+        *us = r->draft.record.key.timestamp_us;
+    r->form = form;
+    r->unfit = unfit;
+    return has_time;
 }

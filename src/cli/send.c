@@ -13,6 +13,7 @@
 
 enum {
     DELAY_US = 200000,       /* for which a line may wait for others */
+    GATHER_US = 1000000,     /* for which a log may wait for more of its lines */
     IDLE_MS = 1000,          /* between two looks at delivery_stop */
     READ_BYTES = 64 << 10,   /* at a time */
     LEFT_BYTES_MAX = 1 << 20 /* read after a signal: what a full pipe can hold */
@@ -55,27 +56,56 @@ static int read_some(struct input *in, int wait_ms)
     return decoder_feed(&in->decoder, slice_of(data, (size_t)n), in->is_over, &in->bytes, &in->err);
 }
 
+/* When to go on though there is no more input. */
+struct deadlines {
+    uint64_t batch, log;
+};
+
+static int wait_ms(const struct delivery *d, const struct deadlines *at, uint64_t now)
+{
+    uint64_t next = now + (uint64_t)IDLE_MS * 1000;
+
+    if (d->len > 0 && at->batch < next)
+        next = at->batch;
+    if (line_is_open(&d->lines) && at->log < next)
+        next = at->log;
+    return next > now ? (int)((next - now) / 1000 + 1) : 0;
+}
+
+/* Adds the lines that are there, and a log whose next line does not come. */
+static void add_lines(struct delivery *d, struct input *in, struct deadlines *at)
+{
+    uint64_t now = clock_monotonic_us(), lines = in->lines.number;
+
+    if (d->len == 0)
+        at->batch = now + DELAY_US;
+    if (decoder_is_json(&in->decoder))
+        d->lines.format = LINE_JSON;
+    d->lines.is_journal = decoder_is_journal(&in->decoder);
+    d->lines.forms.now_us = clock_wall_us();
+    delivery_add_lines(d, &in->bytes, &in->lines, in->is_over);
+    if (in->lines.number != lines)
+        at->log = now + GATHER_US;
+    else if (line_is_open(&d->lines) && now >= at->log)
+        delivery_flush(d);
+}
+
 static int send_lines(struct delivery *d, struct input *in)
 {
-    uint64_t deadline = 0;
+    struct deadlines at = {0, 0};
     int error = 0, read_error = 0;
 
     while (!error && !(in->is_over && in->bytes.len == 0 && d->len == 0)) {
         uint64_t now = clock_monotonic_us();
 
-        if (d->len > 0 && (in->is_over || delivery_is_full(d) || now >= deadline)) {
+        if (d->len > 0 && (in->is_over || delivery_is_full(d) || now >= at.batch)) {
             error = delivery_send(d);
             terminal_progress("sent", d->sent, d->sent_bytes);
         } else if (!in->is_over) {
-            read_error = read_some(in, d->len > 0 ? (int)((deadline - now) / 1000 + 1) : IDLE_MS);
+            read_error = read_some(in, wait_ms(d, &at, now));
             in->is_over = in->is_over || read_error; /* what is whole is sent all the same */
         }
-        now = clock_monotonic_us();
-        if (d->len == 0)
-            deadline = now + DELAY_US;
-        if (decoder_is_json(&in->decoder))
-            d->lines.format = LINE_JSON;
-        delivery_add_lines(d, &in->bytes, &in->lines, in->is_over);
+        add_lines(d, in, &at);
     }
     if (read_error)
         terminal_say(d->command, "standard input, after line %llu: %s",
@@ -87,7 +117,7 @@ static int send_input(struct delivery *d)
 {
     struct input in = {.is_over = false};
 
-    decoder_init(&in.decoder, d->lines.format == LINE_PLAIN);
+    decoder_init(&in.decoder, line_is_plain(&d->lines));
     buffer_init(&in.bytes, SIZE_MAX / 2); /* a line of LINE_JSON_MAX and what is read at a time */
     int error = send_lines(d, &in);
     decoder_release(&in.decoder);
@@ -106,6 +136,7 @@ static int send_arguments(struct delivery *d, const struct flags *flags)
         buffer_append_string(&text, flags->args[i]);
     }
     delivery_add(d, buffer_slice(&text), 1);
+    delivery_flush(d);
     int error = delivery_send(d);
     buffer_release(&text);
     return error;
@@ -122,6 +153,7 @@ int client_send(const struct flags *flags)
     } else {
         delivery_catch_signals();
         error = flags->args_len > 0 ? send_arguments(&d, flags) : send_input(&d);
+        delivery_say_unfit(&d);
         if (isatty(STDERR_FILENO) || d.refused > 0)
             delivery_say_sum(&d);
         status = error || d.refused > 0;

@@ -61,4 +61,8 @@ extern const struct line_format line_text; /* any text: time and level of its he
 /* True if a line can be nothing but logfmt: it has two of the names of message, level and time. */
 bool logfmt_is_sure(struct slice line);
 
+/* True if a line has a host and a program behind its time, or a PRI before it: nothing but syslog
+ * has that. */
+bool syslog_line_is_sure(const struct line_memory *m, struct slice line);
+
 #endif

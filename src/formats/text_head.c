@@ -151,6 +151,7 @@ bool text_head_read(const struct line_memory *m, struct slice line, struct text_
     bool is_marked;
 
     *head = (struct text_head){.has_time = false};
+    line = slice_cut(&line, '\n');
     if (line.len > TEXT_HEAD_MAX)
         line.len = TEXT_HEAD_MAX;
     if (!line.len || read_glog(m, line, head))

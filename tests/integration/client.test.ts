@@ -239,7 +239,7 @@ scenario('send: --timeout gives up, and says what was not sent', async () => {
 scenario('a wrong command line is told what is wrong and what is allowed; exit status 2', async () => {
     for (const [args, said] of [
         [['send', '--nope'], /--nope: no such flag/],
-        [['send', '--format', 'xml'], /"xml" is not one of auto\|plain\|json/],
+        [['send', '--format', 'xml'], /"xml" is not one of auto\|json\|logfmt\|/],
         [['send', '--timeout', '-1'], /"-1" is not a whole number from 0 to 86400/],
         [['send', '--level'], /--level: needs a value, LEVEL/],
         [['send', '--attr', 'x'], /"x" is not NAME=VALUE/],
