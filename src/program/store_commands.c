@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -319,7 +320,10 @@ static int compact(struct store *store, const struct flags *flags, struct errbuf
             *err = reason;
         }
         failures += failure != 0;
-        more = failure ? failure == LM_EIO && failures < COMPACT_FAILURES_MAX : wait_ms == 0;
+        if (failure)
+            more = failure == LM_EIO && failures < COMPACT_FAILURES_MAX;
+        else if ((more = wait_ms < STORE_KEEPER_WAIT_MAX_MS) && wait_ms > 0)
+            usleep(wait_ms * 1000);
         terminal_progress("compacting: step", steps, 0);
     }
     terminal_clear_status();

@@ -23,7 +23,10 @@ struct store_writer;
 struct store_keeper;
 struct store_reader;
 
-/* Brings the schema to this program's version; safe when several processes do it at once. */
+/*
+ * Brings the schema to this program's version; safe when several processes do it at once. LM_EBUSY:
+ * it has it, but takes no logs now, until its background work has come on (deleting is of use).
+ */
 int store_migrate(struct store *s, struct errbuf *err) LM_MUST_CHECK;
 
 void store_free(struct store *s);
@@ -125,8 +128,9 @@ enum { STORE_KEEPER_WAIT_MAX_MS = 10000 }; /* between two steps, at most */
 /*
  * Does a little: some tens of milliseconds of work, the write lock held for less. *wait_ms: when to
  * call again, chosen so that it takes no more than a quarter of a core, unless too much waits to be
- * done. `at_once`: as fast as it can, all that can be done now; *wait_ms 0: there is more, else
- * all is done. Failing is harmless: the same is tried again later; *wait_ms tells when.
+ * done. `at_once`: as fast as it can, all that can be done now: there is more, unless *wait_ms is
+ * STORE_KEEPER_WAIT_MAX_MS, and not 0 only where somebody is in the way. Failing is harmless: the
+ * same is tried again later; *wait_ms tells when.
  */
 int store_keeper_step(struct store_keeper *k, bool at_once, unsigned *wait_ms,
                       struct errbuf *err) LM_MUST_CHECK;

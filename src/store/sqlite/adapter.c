@@ -15,7 +15,7 @@ int store_sqlite_check_backlog(struct store_sqlite *s, struct errbuf *err)
 {
     return !atomic_load(&s->is_overtaxed)
                ? 0
-               : errbuf_fail(err, LM_EUNAVAILABLE,
+               : errbuf_fail(err, LM_EBUSY,
                              "%s: compaction is too far behind to take more logs now", s->path);
 }
 

@@ -46,7 +46,8 @@ struct compaction {
     bool has_taken;      /* since the beginning, a log … */
     struct log_key last; /* … the last of which has this key */
     int64_t stored_us;   /* of these rows, the latest */
-    int64_t damaged;
+    int64_t failed;      /* a segment, as compact_failed says */
+    bool is_damaged;     /* that one */
     uint64_t rows_encoded;
 };
 
@@ -74,9 +75,22 @@ bool compact_is_under_way(const struct compaction *c)
     return c->sources_len > 0;
 }
 
-int64_t compact_damaged(const struct compaction *c)
+int64_t compact_failed(const struct compaction *c, bool *is_damaged)
 {
-    return c->damaged;
+    *is_damaged = c->is_damaged;
+    return c->failed;
+}
+
+static void note_failure(struct compaction *c, const struct source *s, bool is_damaged)
+{
+    c->failed = s->segment.number;
+    c->is_damaged = is_damaged;
+}
+
+static void note_none(struct compaction *c)
+{
+    c->failed = 0;
+    c->is_damaged = false;
 }
 
 uint64_t compact_rows(const struct compaction *c)
@@ -265,7 +279,7 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
     CHECK(!compact_is_under_way(c) && n > 0 && n <= COMPACT_SOURCES_MAX);
     c->drops_sequence = drops_sequence;
     c->has_taken = false;
-    c->damaged = 0;
+    note_none(c);
     c->builder = segment_builder_new();
     segment_builder_begin(c->builder, true, !drops_sequence);
     for (size_t i = 0; !error && i < n; i++) {
@@ -284,8 +298,8 @@ int compact_begin(struct compaction *c, struct sqlite_db *db, const struct segme
         c->sources_len--;
         break;
     }
-    if (store_sqlite_is_damage(db, error))
-        c->damaged = c->sources[c->sources_len - 1].segment.number;
+    if (error == LM_EIO)
+        note_failure(c, &c->sources[c->sources_len - 1], store_sqlite_is_damage(db, error));
     if (error)
         compact_stop(c);
     return error;
@@ -438,7 +452,8 @@ static int gather(struct compaction *c, struct sqlite_db *db, struct errbuf *err
             error = s->is_open ? take_rows(c, s, limit ? &kept : NULL, &full, err)
                                : open_block(c, s, db, err);
         if (error) {
-            c->damaged = store_sqlite_is_damage(db, error) ? s->segment.number : 0;
+            if (error == LM_EIO)
+                note_failure(c, s, store_sqlite_is_damage(db, error));
             return error;
         }
     }
@@ -609,7 +624,7 @@ static bool is_segment_full(const struct compaction *c)
 static bool has_changed(struct compaction *c, struct sqlite_db *db)
 {
     for (size_t i = 0; i < c->sources_len; i++)
-        if (c->sources[i].segment.number == c->damaged)
+        if (c->sources[i].segment.number == c->failed)
             return check_unchanged(db, &c->sources[i].segment, NULL) == LM_ESTOPPED;
     return false;
 }
@@ -617,17 +632,20 @@ static bool has_changed(struct compaction *c, struct sqlite_db *db)
 int compact_step(struct compaction *c, struct sqlite_db *db, struct errbuf *err)
 {
     CHECK(compact_is_under_way(c));
-    c->damaged = 0;
+    note_none(c);
     int error = gather(c, db, err);
-    if (c->damaged && has_changed(c, db)) {
-        c->damaged = 0;
+    if (c->is_damaged && has_changed(c, db)) {
+        note_none(c);
         error = LM_ESTOPPED;
     }
     if (!error && c->rows_len > 0)
         error = encode(c, err);
     bool ends = is_at_end(c);
-    if (!error && (ends || is_segment_full(c)))
+    if (!error && (ends || is_segment_full(c))) {
         error = put_in_place(c, db, err);
+        if (error == LM_EIO) /* a neighbour's page, maybe: without this one it is another plan */
+            note_failure(c, &c->sources[0], false);
+    }
     if (error || ends)
         compact_stop(c);
     return error == LM_ESTOPPED ? 0 : error;

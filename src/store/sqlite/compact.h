@@ -48,8 +48,12 @@ int compact_step(struct compaction *c, struct sqlite_db *db, struct errbuf *err)
 /* Forgets all that is not stored; the memory of blocks is freed. */
 void compact_stop(struct compaction *c);
 
-/* The segment in which the beginning or last step found damage (it returned LM_EIO); 0: none. */
-int64_t compact_damaged(const struct compaction *c);
+/*
+ * The segment to leave out so that others get on, after the beginning or last step returned LM_EIO;
+ * 0: none. *is_damaged: what was read of it is wrong; else it could not be read, or nothing
+ * written.
+ */
+int64_t compact_failed(const struct compaction *c, bool *is_damaged);
 
 /* Rows that were encoded since compact_new, for tests to count. */
 uint64_t compact_rows(const struct compaction *c);

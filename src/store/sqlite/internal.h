@@ -55,7 +55,7 @@ struct store_sqlite {
 struct sqlite_db_options store_sqlite_db_options(const struct store_sqlite *s, int cache_kib,
                                                  bool read_only);
 
-/* LM_EUNAVAILABLE: compaction is so far behind that no logs are taken for now. */
+/* LM_EBUSY: compaction is so far behind that no logs are taken for now. */
 int store_sqlite_check_backlog(struct store_sqlite *s, struct errbuf *err) LM_MUST_CHECK;
 
 struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *err);

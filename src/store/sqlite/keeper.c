@@ -38,6 +38,9 @@ enum {
     RETRY_FIRST_MS = 1000,       /* after a failure, doubled … */
     RETRY_MAX_MS = 60000,        /* … up to this */
     PACE = 3,                    /* rests so many times as long as it worked */
+    TRIES = 3,                   /* that fail in a row, after which the same is left alone … */
+    LATER_S = 600,               /* … for so long, and others get on */
+    SCRUB_WAIT_MS = 200,         /* for whoever reads, if all is done at once */
 };
 
 /*
@@ -49,12 +52,29 @@ enum {
     BACKLOG_EASY = 2,             /* up to here an append waits for up to … */
     BACKLOG_EASY_PAUSE_MS = 40,   /* … this, … */
     BACKLOG_HARD = 4,             /* … up to here for up to … */
-    BACKLOG_HARD_PAUSE_MS = 1000, /* … this, and past it none is taken */
+    BACKLOG_HARD_PAUSE_MS = 1000, /* … this, and past it none is taken … */
+    BACKLOG_AGAIN = 3,            /* … until it is down to this */
 };
 
 /* Some of the segments that are there. */
 struct numbers {
     int64_t *items;
+    size_t len;
+    size_t capacity;
+};
+
+/* How often something has failed in a row, and when it may be tried again. */
+struct tries {
+    unsigned failures;
+    uint64_t again_us; /* monotonic; UINT64_MAX: never */
+};
+
+/* Segments that could not be compacted. */
+struct troubles {
+    struct trouble {
+        int64_t number;
+        struct tries tries;
+    } *items;
     size_t len;
     size_t capacity;
 };
@@ -72,6 +92,7 @@ struct keeper {
 
     bool takes_over; /* `logs` is not known to be empty */
     bool told_takeover;
+    struct tries takeover_tries;
 
     /* What was seen at the last look: */
     uint64_t look_us; /* when the next one is due; monotonic */
@@ -88,7 +109,8 @@ struct keeper {
     uint64_t erase_us;   /* … and others from then on; monotonic */
     int64_t round_last;  /* the last deletion when that round began */
     struct scrub scrub;
-    struct numbers bad;   /* damaged segments */
+    struct tries scrub_tries;
+    struct troubles troubles;
     struct numbers alone; /* those that take too much memory to merge with what they overlap */
 
     struct plan_segment *segments;
@@ -141,7 +163,7 @@ void store_sqlite_keeper_free(struct store_keeper *base)
     takeover_free(k->takeover);
     strays_release(&k->strays);
     let_append(k);
-    free(k->bad.items);
+    free(k->troubles.items);
     free(k->alone.items);
     free(k->segments);
     free(k);
@@ -185,13 +207,63 @@ static void remember(struct numbers *n, int64_t number)
     n->items[n->len++] = number;
 }
 
-/* Remembers that the compaction has found damage, so that it is not tried again and again. */
-static void note_damage(struct keeper *k)
+static bool may_try(const struct tries *t)
 {
-    int64_t number = compact_damaged(k->compaction);
+    return t->again_us == 0 || clock_monotonic_us() >= t->again_us;
+}
 
-    if (number)
-        remember(&k->bad, number);
+/* Once it is left alone, each further failure leaves it alone again. */
+static void note_failure(struct tries *t)
+{
+    if (++t->failures < TRIES)
+        return;
+    t->failures = TRIES - 1;
+    t->again_us = clock_monotonic_us() + (uint64_t)LATER_S * 1000000;
+}
+
+static struct trouble *trouble_with(struct keeper *k, int64_t number)
+{
+    for (size_t i = 0; i < k->troubles.len; i++)
+        if (k->troubles.items[i].number == number)
+            return &k->troubles.items[i];
+    return NULL;
+}
+
+/* Remembers why the compaction has failed, so that it does not keep others for ever. */
+static void note_trouble(struct keeper *k)
+{
+    struct troubles *all = &k->troubles;
+    bool is_damaged;
+    int64_t number = compact_failed(k->compaction, &is_damaged);
+    struct trouble *t = trouble_with(k, number);
+
+    if (!number)
+        return;
+    if (!t) {
+        all->items = array_reserve(all->items, &all->capacity, all->len + 1, sizeof(*all->items));
+        t = &all->items[all->len++];
+        *t = (struct trouble){.number = number};
+    }
+    note_failure(&t->tries);
+    if (is_damaged) /* that stays as it is */
+        t->tries.again_us = UINT64_MAX;
+}
+
+/* Forgets those that are no more. */
+static void forget_troubles(struct keeper *k)
+{
+    struct troubles *all = &k->troubles;
+    size_t len = 0;
+
+    for (size_t i = 0; i < all->len; i++) {
+        bool is_there = false;
+
+        for (size_t s = 0; s < k->segments_len && !is_there; s++)
+            is_there = k->segments[s].segment.number == all->items[i].number;
+        if (is_there)
+            all->items[len++] = all->items[i];
+    }
+    all->len = len;
 }
 
 /* Says what is known of each segment, and forgets those that are no more. */
@@ -199,17 +271,16 @@ static void tell_segments(struct keeper *k)
 {
     for (size_t i = 0; i < k->segments_len; i++) {
         struct plan_segment *p = &k->segments[i];
+        const struct trouble *t = trouble_with(k, p->segment.number);
 
-        p->bad = is_among(&k->bad, p->segment.number);
+        p->bad = t && !may_try(&t->tries);
         p->alone = is_among(&k->alone, p->segment.number);
     }
-    k->bad.len = k->alone.len = 0;
-    for (size_t i = 0; i < k->segments_len; i++) {
-        if (k->segments[i].bad)
-            remember(&k->bad, k->segments[i].segment.number);
+    forget_troubles(k);
+    k->alone.len = 0;
+    for (size_t i = 0; i < k->segments_len; i++)
         if (k->segments[i].alone)
             remember(&k->alone, k->segments[i].segment.number);
-    }
 }
 
 static int read_segments(struct keeper *k, struct errbuf *err)
@@ -284,7 +355,8 @@ static int judge_urgency(struct keeper *k, uint64_t now_us, struct errbuf *err)
         any = any || p->urgent;
         in_round = in_round || (p->urgent && p->segment.number <= k->erase_limit);
     }
-    if (!error && !in_round) /* no block has the logs of these deletions any more */
+    if (!error && !in_round &&
+        may_try(&k->scrub_tries)) /* no block has the logs of these deletions any more */
         scrub_begin(&k->scrub, any ? k->round_last : (int64_t)last);
     if (!error && any && !in_round && now_us >= k->erase_us) {
         k->round_last = (int64_t)last;
@@ -325,7 +397,8 @@ static void judge_backlog(struct keeper *k)
     }
     k->is_behind = hot > limit;
     atomic_store(&k->s->append_pause_ms, backlog_pause_ms(hot, limit));
-    atomic_store(&k->s->is_overtaxed, hot > BACKLOG_HARD * limit);
+    uint64_t most = atomic_load(&k->s->is_overtaxed) ? BACKLOG_AGAIN : BACKLOG_HARD;
+    atomic_store(&k->s->is_overtaxed, hot > most * limit);
 }
 
 /* Whether anything is different from the last look, and whether logs come. */
@@ -360,7 +433,8 @@ static int plan_in_snapshot(struct keeper *k, uint64_t now_us, bool at_rest, boo
         .segment_bytes = k->s->sizes.segment_bytes < COMPACT_HELD_BYTES ? k->s->sizes.segment_bytes
                                                                         : COMPACT_HELD_BYTES,
         .now_us = clock_wall_us(),
-        .at_rest = at_rest || at_once,
+        /* Where nothing is taken nothing comes that would be worth waiting for. */
+        .at_rest = at_rest || at_once || atomic_load(&k->s->is_overtaxed),
         .takes_over = k->takes_over,
         .erases_all = at_once,
     };
@@ -405,8 +479,11 @@ static int take_over(struct keeper *k, struct errbuf *err)
     if (!k->takeover)
         k->takeover = takeover_new(&k->s->sizes);
     int error = takeover_step(k->takeover, &k->db, &more, err);
-    if (error)
+    if (error) {
+        note_failure(&k->takeover_tries);
         return error;
+    }
+    k->takeover_tries = (struct tries){0};
     if (more && !k->told_takeover)
         diag(DIAG_INFO, "logs of an older logmill become compressed blocks in the background");
     if (!more && k->told_takeover)
@@ -498,6 +575,12 @@ static int forget(struct keeper *k, struct errbuf *err)
     return error;
 }
 
+enum outcome {
+    WORKED, /* something was done, and there may be more */
+    WAITS,  /* somebody is in the way */
+    IDLE,   /* there is nothing to do */
+};
+
 static int find_strays(struct keeper *k, struct errbuf *err)
 {
     int error = walk_begin(&k->db, err);
@@ -507,7 +590,8 @@ static int find_strays(struct keeper *k, struct errbuf *err)
     strays_release(&k->strays);
     error = strays_find(&k->db, &k->strays, err);
     walk_end(&k->db);
-    k->sought_strays = k->has_strays = !error;
+    k->sought_strays = true; /* they cost room, and no log: not again and again */
+    k->has_strays = !error;
     return error;
 }
 
@@ -522,30 +606,33 @@ static int delete_strays(struct keeper *k, struct errbuf *err)
         error = sqlite_db_commit(&k->db, err);
     if (error) {
         sqlite_db_rollback(&k->db);
-        k->has_strays = k->sought_strays = false;
+        k->has_strays = false;
         return error;
     }
     sqlite_db_checkpoint(&k->db);
     return 0;
 }
 
-static int scrub(struct keeper *k, bool *worked, struct errbuf *err)
+static int scrub(struct keeper *k, enum outcome *outcome, struct errbuf *err)
 {
     bool wait;
     int error = scrub_step(&k->scrub, &k->db, &wait, err);
 
-    *worked = !wait;
+    if (error)
+        note_failure(&k->scrub_tries);
+    else if (k->scrub.state == SCRUB_IDLE)
+        k->scrub_tries = (struct tries){0};
+    *outcome = wait ? WAITS : WORKED;
     return error;
 }
 
-/* *worked: something was done, and there may be more. */
-static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err)
+static int work(struct keeper *k, bool at_once, enum outcome *outcome, struct errbuf *err)
 {
     uint64_t now_us = clock_monotonic_us();
     bool changed, at_rest;
     int error;
 
-    *worked = true;
+    *outcome = WORKED;
     if (compact_is_under_way(k->compaction))
         return compact_step(k->compaction, &k->db, err);
     if (now_us >= k->tidy_us) {
@@ -572,15 +659,15 @@ static int work(struct keeper *k, bool at_once, bool *worked, struct errbuf *err
         if (error)
             return error;
     }
-    if (k->takes_over)
+    if (k->takes_over && may_try(&k->takeover_tries))
         return take_over(k, err);
-    if (k->scrub.state != SCRUB_IDLE)
-        return scrub(k, worked, err);
     if (at_once && !k->sought_strays)
         return find_strays(k, err);
     if (k->has_strays)
         return delete_strays(k, err);
-    *worked = false;
+    if (k->scrub.state != SCRUB_IDLE) /* last: what else goes leaves something, too */
+        return scrub(k, outcome, err);
+    *outcome = IDLE;
     return 0;
 }
 
@@ -594,7 +681,7 @@ static uint64_t cpu_us(void)
 
 static int fail(struct keeper *k, int error, unsigned *wait_ms)
 {
-    note_damage(k);
+    note_trouble(k);
     k->changes = -1;
     let_append(k);
     compact_stop(k->compaction);
@@ -612,16 +699,18 @@ int store_sqlite_keeper_step(struct store_keeper *base, bool at_once, unsigned *
 {
     struct keeper *k = (struct keeper *)base;
     uint64_t began_us = cpu_us();
-    bool worked = false;
+    enum outcome outcome = IDLE;
     int error = k->db.handle ? 0 : open_db(k, err);
 
     if (!error)
-        error = work(k, at_once, &worked, err);
+        error = work(k, at_once, &outcome, err);
     if (error)
         return fail(k, error, wait_ms);
     k->retry_ms = RETRY_FIRST_MS;
-    if (!worked)
-        *wait_ms = LOOK_MS;
+    if (outcome == IDLE)
+        *wait_ms = at_once ? STORE_KEEPER_WAIT_MAX_MS : LOOK_MS;
+    else if (outcome == WAITS)
+        *wait_ms = at_once ? SCRUB_WAIT_MS : LOOK_MS;
     else if (at_once || k->is_behind)
         *wait_ms = 0;
     else

@@ -7,7 +7,15 @@
 #include <sqlite3.h>
 
 static unsigned left; /* reads before the first that fails */
+static off_t place;   /* of the page that cannot be read */
 static bool has_failed;
+
+static ssize_t fail(void)
+{
+    has_failed = true;
+    errno = EIO;
+    return -1;
+}
 
 static ssize_t read_or_fail(int fd, void *to, size_t len, off_t offset)
 {
@@ -15,9 +23,12 @@ static ssize_t read_or_fail(int fd, void *to, size_t len, off_t offset)
         left--;
         return pread(fd, to, len, offset);
     }
-    has_failed = true;
-    errno = EIO;
-    return -1;
+    return fail();
+}
+
+static ssize_t read_or_fail_there(int fd, void *to, size_t len, off_t offset)
+{
+    return offset == place ? fail() : pread(fd, to, len, offset);
 }
 
 static void set(sqlite3_syscall_ptr fn)
@@ -33,6 +44,13 @@ void failing_reads_from(unsigned n)
     left = n - 1;
     has_failed = false;
     set((sqlite3_syscall_ptr)read_or_fail);
+}
+
+void failing_reads_of(off_t offset)
+{
+    place = offset;
+    has_failed = false;
+    set((sqlite3_syscall_ptr)read_or_fail_there);
 }
 
 bool failing_reads_end(void)

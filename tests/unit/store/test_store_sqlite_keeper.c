@@ -15,6 +15,7 @@
 #include "block/select.h"
 #include "diag/diag.h"
 #include "dice.h"
+#include "failing_reads.h"
 #include "store/sqlite/adapter.h"
 #include "store/sqlite/compact.h"
 #include "store/sqlite/expire.h"
@@ -773,7 +774,7 @@ static void keep(struct world *w, struct store_keeper *k)
     do {
         assert_int_equal(store_sqlite_keeper_step(k, true, &wait_ms, &err), 0);
         check(w);
-    } while (wait_ms == 0);
+    } while (wait_ms < STORE_KEEPER_WAIT_MAX_MS);
 }
 
 static void at_once_all_becomes_cold(void **state)
@@ -816,7 +817,7 @@ static void whoever_stores_waits_for_a_backlog_and_at_last_stores_nothing(void *
         pause_ms = atomic_load(&w->sqlite->append_pause_ms);
         assert_true(i < 2 ? pause_ms == 0 : pause_ms > last_ms || i > 7);
         assert_true(pause_ms <= (i < 4 ? 40 : 1000));
-        assert_int_equal(store_migrate(w->s, &err), i < 8 ? 0 : LM_EUNAVAILABLE);
+        assert_int_equal(store_migrate(w->s, &err), i < 8 ? 0 : LM_EBUSY);
         last_ms = pause_ms;
         store_sqlite_keeper_free(k);
         assert_int_equal(atomic_load(&w->sqlite->append_pause_ms), 0);
@@ -838,7 +839,7 @@ static void what_is_not_stored_for_a_backlog_is_stored_when_it_is_done(void **st
                    clock_wall_us());
     let_look(k);
     r = make(w, T0 + 100 * HOUR);
-    while (store_append(writer, r, 1, &result, &err) == LM_EUNAVAILABLE) {
+    while (store_append(writer, r, 1, &result, &err) == LM_EBUSY) {
         unsigned wait_ms;
 
         assert_non_null(strstr(err.text, "compaction"));
@@ -847,6 +848,8 @@ static void what_is_not_stored_for_a_backlog_is_stored_when_it_is_done(void **st
     }
     assert_true(refused > 0);
     assert_int_equal(result.stored, 1);
+    /* Not one by one, as soon as there is room for one. */
+    assert_in_range(ask(w, "SELECT sum(blocks - gone) FROM segments WHERE NOT cold"), 1, 3 * 2);
     check(w);
     store_writer_free(writer);
     store_sqlite_keeper_free(k);
@@ -884,7 +887,7 @@ static void recent_logs_that_fill_blocks_are_sealed_at_rest(void **state)
     store_sqlite_keeper_free(k);
 }
 
-static void erase_from(struct world *w, struct store_writer *writer, int64_t since_us)
+static void erase_since(struct store_writer *writer, int64_t since_us, bool remember)
 {
     const struct store_slice slice = {.rows = LOGS_MAX};
     struct log_filter filter;
@@ -896,8 +899,13 @@ static void erase_from(struct world *w, struct store_writer *writer, int64_t sin
     struct log_matcher *matcher = log_matcher_new(&filter);
     store_scan_init(&scan, matcher, NULL, 0);
     while (!scan.done)
-        assert_int_equal(store_erase(writer, &scan, &slice, false, &erased, &err), 0);
+        assert_int_equal(store_erase(writer, &scan, &slice, remember, &erased, &err), 0);
     log_matcher_unref(matcher);
+}
+
+static void erase_from(struct world *w, struct store_writer *writer, int64_t since_us)
+{
+    erase_since(writer, since_us, false);
 }
 
 /* The writer knows logs by their numbers: with one used again, a repeat would be stored. */
@@ -938,6 +946,97 @@ static void a_damaged_block_costs_only_its_segment(void **state)
     assert_int_equal(errors, 1);
     assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE cold"), 2);
     assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE NOT cold"), 1);
+    store_sqlite_keeper_free(k);
+}
+
+/* The place of the page that holds the middle of that block. */
+static off_t page_of_block(struct world *w, int64_t number)
+{
+    enum { SAMPLE = 40 };
+    char sql[96], path[512], sample[SAMPLE];
+    static char file[4 << 20];
+    sqlite3_stmt *stmt;
+
+    exec(w, "PRAGMA wal_checkpoint(TRUNCATE)");
+    snprintf(sql, sizeof(sql), "SELECT data FROM blocks WHERE number = %lld", (long long)number);
+    assert_int_equal(sqlite3_prepare_v2(w->db.handle, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+    assert_true(len > 2 * SAMPLE);
+    memcpy(sample, (const char *)sqlite3_column_blob(stmt, 0) + len / 2, SAMPLE);
+    sqlite3_finalize(stmt);
+    snprintf(path, sizeof(path), "%s/logs.db", w->directory);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t size = fread(file, 1, sizeof(file), f);
+    fclose(f);
+    const char *at = memmem(file, size, sample, SAMPLE);
+    assert_non_null(at);
+    int64_t page = ask(w, "PRAGMA page_size");
+    return (at - file) / page * page;
+}
+
+/* Steps of a keeper that does all at once; returns how many failed. */
+static int try_to_keep(struct store_keeper *k, int steps)
+{
+    unsigned wait_ms;
+    int errors = 0;
+
+    for (int i = 0; i < steps; i++)
+        errors += store_sqlite_keeper_step(k, true, &wait_ms, &err) != 0;
+    return errors;
+}
+
+/*
+ * Some blocks share the page, and those beside it cannot be taken away. All others get on, and it
+ * is not tried again and again; nor are strays sought again.
+ */
+static void a_page_that_cannot_be_read_costs_only_what_is_in_it(void **state)
+{
+    enum { SEGMENTS = 20, NEAR_THE_PAGE = 8, TRIES = 3 };
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+
+    for (int i = 0; i < SEGMENTS; i++)
+        store_some(w, make_some(w, BLOCKS * BLOCK, T0 + i * HOUR, SECOND), BLOCKS * BLOCK, false,
+                   clock_wall_us());
+    failing_reads_of(page_of_block(w, SEGMENTS * BLOCKS / 2));
+    assert_in_range(try_to_keep(k, 200), 1, NEAR_THE_PAGE * TRIES);
+    assert_int_equal(try_to_keep(k, 50), 0);
+    assert_true(failing_reads_end());
+    int64_t hot = ask(w, "SELECT count(*) FROM segments WHERE NOT cold");
+    assert_in_range(hot, 1, NEAR_THE_PAGE);
+    assert_int_equal(try_to_keep(k, 50), 0);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE NOT cold"), hot);
+    store_sqlite_keeper_free(k);
+
+    k = store_sqlite_keeper_new(w->s, &err);
+    keep(w, k);
+    assert_int_equal(ask(w, "SELECT count(*) FROM segments WHERE NOT cold"), 0);
+    store_sqlite_keeper_free(k);
+}
+
+/* Somebody reads: what is left of deleted logs is not given up for that. */
+static void at_once_waits_for_whoever_is_in_the_way(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    struct store_writer *writer = store_test_writer(w->s);
+    unsigned wait_ms = 0;
+
+    make_some(w, 3 * BLOCK, T0, SECOND);
+    store_test_append(writer, w->logs.items, w->logs.len);
+    erase_since(writer, w->logs.items[BLOCK].key.timestamp_us, true);
+    store_writer_free(writer);
+    exec(w, "BEGIN");
+    ask(w, "SELECT count(*) FROM segments");
+    while (wait_ms == 0)
+        assert_int_equal(store_sqlite_keeper_step(k, true, &wait_ms, &err), 0);
+    assert_in_range(wait_ms, 1, STORE_KEEPER_WAIT_MAX_MS - 1);
+    exec(w, "COMMIT");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_sqlite_keeper_step(k, true, &wait_ms, &err), 0);
+    assert_int_equal(wait_ms, STORE_KEEPER_WAIT_MAX_MS);
     store_sqlite_keeper_free(k);
 }
 
@@ -1053,6 +1152,8 @@ int main(void)
         TEST(recent_logs_that_fill_blocks_are_sealed_at_rest),
         TEST(the_number_of_a_deleted_log_is_not_used_again),
         TEST(a_damaged_block_costs_only_its_segment),
+        TEST(a_page_that_cannot_be_read_costs_only_what_is_in_it),
+        TEST(at_once_waits_for_whoever_is_in_the_way),
         TEST(damaged_heads_cost_only_their_segment),
         TEST(a_damaged_row_of_a_segment_costs_only_that),
         TEST(damage_does_not_end_retention),
