@@ -48,8 +48,9 @@ enum {
     ROUND_LOGS_MANY = 4096,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 5000,
-    REASON_MAX = 256,     /* bytes of the reason of a dead letter */
-    LANE_THREADS_MAX = 2, /* one for each of its places */
+    KEEPING_GOOD_MS = 30000, /* without a failure, until it is told that background work goes on */
+    REASON_MAX = 256,        /* bytes of the reason of a dead letter */
+    LANE_THREADS_MAX = 2,    /* one for each of its places */
 };
 
 /* A log that can never be stored. */
@@ -128,7 +129,8 @@ struct keeping {
     bool running;
     pthread_t thread;
     struct store_keeper *keeper;
-    bool failing; /* the last step failed, which has been told */
+    bool failing;     /* a step failed, which has been told … */
+    uint64_t good_us; /* … and since when none has; monotonic; 0: the last one has */
 };
 
 struct worker {
@@ -463,27 +465,6 @@ static int work(struct worker_thread *t, struct queue_delivery *d)
 
 /* ---- The thread ---- */
 
-/*
- * Waits until the store answers and its schema is ready, at the start and after it has failed: no
- * message is taken meanwhile, since each time counts towards its way to the dead letters if the
- * queue counts deliveries. Returns false when told to stop.
- */
-static bool wait_for_store(struct worker_thread *t)
-{
-    struct errbuf err = ERRBUF_INIT;
-    bool too_late;
-
-    while (store_migrate(t->worker->options.store, &err)) {
-        diag(DIAG_WARN, "the store cannot be used now; logs wait in the queue",
-             DIAG_STR("reason", err.text));
-        back_off(t);
-        if (is_stopping(t->worker, &too_late))
-            return false;
-    }
-    lane_move(t->lane, STATE(LANE_AWAITS_STORE), LANE_READY);
-    return true;
-}
-
 /* Deletes some old logs, if that is due. Returns how long a receive may wait. */
 static unsigned expire(struct worker *w, struct lane *lane)
 {
@@ -495,6 +476,33 @@ static unsigned expire(struct worker *w, struct lane *lane)
     wait_ms = expiry_step(&w->expiry, lane->writer, RECEIVE_WAIT_MS);
     pthread_mutex_unlock(&lane->storing);
     return wait_ms;
+}
+
+/*
+ * Waits until the store answers and its schema is ready, at the start and after it has failed: no
+ * message is taken meanwhile, since each time counts towards its way to the dead letters if the
+ * queue counts deliveries. Returns false when told to stop.
+ */
+static bool wait_for_store(struct worker_thread *t)
+{
+    struct errbuf err = ERRBUF_INIT;
+    bool too_late;
+
+    int error;
+
+    while ((error = store_migrate(t->worker->options.store, &err))) {
+        diag(DIAG_WARN, "the store cannot be used now; logs wait in the queue",
+             DIAG_STR("reason", err.text));
+        /* What is too old goes meanwhile, or that would go on for longer than it need be. */
+        while (error == LM_EBUSY && expire(t->worker, t->lane) == 0)
+            if (is_stopping(t->worker, &too_late))
+                return false;
+        back_off(t);
+        if (is_stopping(t->worker, &too_late))
+            return false;
+    }
+    lane_move(t->lane, STATE(LANE_AWAITS_STORE), LANE_READY);
+    return true;
 }
 
 static void keep_distance(struct worker *w, const struct lane *lane)
@@ -644,15 +652,26 @@ static void upkeep_release(struct upkeep *u)
     cache_client_free(u->cache);
 }
 
-/* A step that fails fails again for as long as, say, the disk is full: that is told once. */
+/*
+ * A step that fails fails again for as long as, say, the disk is full, and others between may not:
+ * that is told once, and that it goes on when none has failed for a while.
+ */
 static void tell_keeping(struct keeping *k, int error, const struct errbuf *err)
 {
-    if (error && !k->failing)
-        diag(DIAG_WARN, "the store's background work cannot go on now",
-             DIAG_STR("reason", err->text));
-    else if (!error && k->failing)
+    uint64_t now_us = clock_monotonic_us();
+
+    if (error) {
+        if (!k->failing)
+            diag(DIAG_WARN, "the store's background work cannot go on now",
+                 DIAG_STR("reason", err->text));
+        k->failing = true;
+        k->good_us = 0;
+    } else if (k->failing && k->good_us == 0) {
+        k->good_us = now_us;
+    } else if (k->failing && now_us - k->good_us >= (uint64_t)KEEPING_GOOD_MS * 1000) {
         diag(DIAG_INFO, "the store's background work goes on");
-    k->failing = error;
+        k->failing = false;
+    }
 }
 
 static void *keeping_main(void *arg)

@@ -256,29 +256,55 @@ static int append(struct store_sqlite_writer *w, struct append *a, bool may_seal
     return error;
 }
 
+/*
+ * Before a batch: lets the backlog come on, or refuses. The parts of one that was refused for what
+ * is in it come one by one, and are not made to wait again.
+ */
+static int wait_for_backlog(struct store_sqlite_writer *w, size_t n, struct errbuf *err)
+{
+    unsigned pause_ms = atomic_load(&w->s->append_pause_ms);
+
+    if (n <= w->waited_for)
+        return 0;
+    int error = store_sqlite_check_backlog(w->s, err);
+    if (!error && pause_ms > 0)
+        usleep(pause_ms * 1000);
+    return error;
+}
+
+/* After it: of what was waited for, parts may come again only if it was refused for what is in it.
+ */
+static void count_waited(struct store_sqlite_writer *w, size_t n, int error)
+{
+    if (error == LM_EDATA && n > 1)
+        w->waited_for = w->waited_for > n ? w->waited_for : n;
+    else if (error && error != LM_EDATA)
+        w->waited_for = 0;
+    else
+        w->waited_for -= n < w->waited_for ? n : w->waited_for;
+}
+
 /* Sealing is not what a batch is refused for: it is stored as it is then, and sealed later. */
 int store_sqlite_writer_append(struct store_writer *base, const struct record *records, size_t n,
                                struct store_append_result *result, struct errbuf *err)
 {
     struct store_sqlite_writer *w = (struct store_sqlite_writer *)base;
     struct append a = {.records = records, .n = n, .result = result};
-    unsigned pause_ms = atomic_load(&w->s->append_pause_ms);
     bool may_seal = clock_monotonic_us() >= w->seal_again_us;
     bool sealing_failed;
 
-    int error = store_sqlite_check_backlog(w->s, err);
+    int error = wait_for_backlog(w, n, err);
     if (error) {
         *result = (struct store_append_result){0};
         return error;
     }
-    if (pause_ms > 0)
-        usleep(pause_ms * 1000);
     error = append(w, &a, may_seal, &sealing_failed, err);
 
     if (sealing_failed) {
         w->seal_again_us = clock_monotonic_us() + SEAL_AGAIN_US;
         error = append(w, &a, false, &sealing_failed, err);
     }
+    count_waited(w, n, error);
     if (error)
         *result = (struct store_append_result){0};
     return error;

@@ -20,6 +20,7 @@ struct store_sqlite_writer {
     struct recent_store recent;
     struct block_row *batch; /* new logs of a batch that is sealed at once */
     size_t batch_capacity;
+    size_t waited_for; /* logs of a batch that was refused for what is in it: its parts come now */
     uint64_t seal_again_us; /* not before this, by the monotonic clock: sealing failed */
 };
 

@@ -20,6 +20,7 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/key_table.h"
 #include "store/sqlite/segment.h"
+#include "store/sqlite/writer.h"
 #include "store_test_support.h"
 
 #define T0 INT64_C(1767225600000000)
@@ -900,6 +901,38 @@ static void blocks_go_from_the_front_and_rows_by_marks(void **state)
     sqlite_db_close(&db);
 }
 
+/* The parts of a batch that was refused for what is in it do not wait for the backlog one by one.
+ */
+static void parts_of_a_batch_are_taken_though_others_would_have_to_wait(void **state)
+{
+    struct place *p = *state;
+    struct store_append_result result;
+    struct errbuf err = ERRBUF_INIT;
+    struct record records[5];
+
+    open_writer(p);
+    struct store_sqlite *s = (struct store_sqlite *)p->s;
+    sqlite3 *handle = ((struct store_sqlite_writer *)p->w)->db.handle;
+    for (size_t i = 0; i < 5; i++) {
+        records[i] = (struct record){.key.timestamp_us = T0 + (int64_t)i,
+                                     .level = SLICE_LITERAL("info"),
+                                     .message = SLICE_LITERAL("part of a batch")};
+        records[i].key.id.bytes[15] = (unsigned char)i;
+    }
+    int limit = sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 100);
+    assert_int_equal(store_append(p->w, records, 4, &result, &err), LM_EDATA);
+    atomic_store(&s->is_overtaxed, true);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, limit);
+    assert_int_equal(store_append(p->w, records, 2, &result, &err), 0);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 100);
+    assert_int_equal(store_append(p->w, records + 2, 2, &result, &err), LM_EDATA);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, limit);
+    assert_int_equal(store_append(p->w, records + 2, 1, &result, &err), 0);
+    assert_int_equal(store_append(p->w, records + 3, 1, &result, &err), 0);
+    assert_int_equal(result.stored, 1);
+    assert_int_equal(store_append(p->w, records + 4, 1, &result, &err), LM_EBUSY);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -927,6 +960,7 @@ int main(void)
         CASE(a_log_of_64_mib_is_stored_and_found),
         CASE(whatever_comes_each_log_is_there_once),
         CASE(sizes_are_read_from_a_list),
+        CASE(parts_of_a_batch_are_taken_though_others_would_have_to_wait),
         CASE(blocks_go_from_the_front_and_rows_by_marks),
     };
 

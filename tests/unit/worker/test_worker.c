@@ -37,6 +37,8 @@ static struct {
     int writing;     /* appends under way */
     int most_writing;
     int migrate_failures; /* before the schema can be made ready */
+    int migrate_error;    /* what these are */
+    int expiries;         /* while it fails */
     int outage;           /* migrate_failures that each failing append starts */
     int store_failures;   /* appends that fail before one succeeds */
     int letter_failures;  /* dead letters that cannot be kept */
@@ -65,6 +67,8 @@ static void reset_world(const char *const *bodies, size_t n)
     for (size_t i = 0; i < n; i++)
         world.bodies[i] = bodies[i];
     world.migrate_failures = world.store_failures = world.letter_failures = 0;
+    world.migrate_error = LM_EUNAVAILABLE;
+    world.expiries = 0;
     world.poison = NULL;
     world.appends = 0;
     world.outage = 0;
@@ -237,7 +241,7 @@ static int migrate(struct store *s, struct errbuf *err)
     pthread_mutex_lock(&world.lock);
     if (world.migrate_failures > 0) {
         world.migrate_failures--;
-        error = errbuf_fail(err, LM_EUNAVAILABLE, "away");
+        error = errbuf_fail(err, world.migrate_error, "away");
     }
     pthread_mutex_unlock(&world.lock);
     return error;
@@ -256,7 +260,19 @@ static int clock_write(struct store_writer *w, const struct store_clock *kept, s
     return 0;
 }
 
+static int expire(struct store_writer *w, int64_t before_us, size_t max_rows, size_t *deleted,
+                  bool *more, struct errbuf *err)
+{
+    pthread_mutex_lock(&world.lock);
+    world.expiries += world.migrate_failures > 0;
+    pthread_mutex_unlock(&world.lock);
+    *deleted = 0;
+    *more = false;
+    return 0;
+}
+
 static const struct store_ops store_ops = {.migrate = migrate,
+                                           .expire = expire,
                                            .writer_new = writer_new,
                                            .writer_free = writer_free,
                                            .append = append,
@@ -282,9 +298,12 @@ static void run_until_settled(void)
     static struct queue queue = {&queue_ops};
     static struct store store = {&store_ops};
     struct errbuf err = ERRBUF_INIT;
-    struct worker *w = worker_new(
-        &(struct worker_options){.queue = &queue, .store = &store, .one_writer = world.one_writer},
-        &err);
+    struct worker *w =
+        worker_new(&(struct worker_options){.queue = &queue,
+                                            .store = &store,
+                                            .one_writer = world.one_writer,
+                                            .retention_days = world.migrate_error == LM_EBUSY},
+                   &err);
 
     assert_non_null(w);
     for (int ms = 0; ms < WAIT_MS && !all_settled(); ms++)
@@ -346,6 +365,17 @@ static void a_store_that_is_away_at_the_start_is_waited_for(void **state)
     run_until_settled();
     assert_string_equal(world.happened, "+a !0 ");
     assert_int_equal(world.migrate_failures, 0);
+}
+
+/* Else what is too old would keep out what is not. */
+static void what_is_too_old_goes_while_the_store_takes_nothing(void **state)
+{
+    reset_world((const char *const[]){LOG("a")}, 1);
+    world.migrate_error = LM_EBUSY;
+    world.migrate_failures = 3;
+    run_until_settled();
+    assert_string_equal(world.happened, "+a !0 ");
+    assert_true(world.expiries > 0);
 }
 
 static void no_message_is_taken_while_the_store_is_away(void **state)
@@ -513,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_message_is_not_acknowledged_before_its_dead_letter_is_kept),
         cmocka_unit_test(a_message_that_is_no_json_is_rejected_and_its_neighbours_are_stored),
         cmocka_unit_test(a_store_that_is_away_at_the_start_is_waited_for),
+        cmocka_unit_test(what_is_too_old_goes_while_the_store_takes_nothing),
         cmocka_unit_test(no_message_is_taken_while_the_store_is_away),
         cmocka_unit_test(the_next_delivery_is_received_while_one_is_stored),
         cmocka_unit_test(a_store_with_one_writer_is_not_written_to_by_two),
