@@ -103,6 +103,11 @@ static const struct constant elastic_nodes = {
 static const struct constant elastic_nothing = {NULL, "{}", PRODUCT};
 static const struct constant elastic_done = {NULL, "{\"acknowledged\":true}", PRODUCT};
 
+/* The bulk helper of the client for JavaScript asks for it behind its last batch, if it was told
+ * to; without it a program of pino-elasticsearch ends with an error. */
+static const struct constant elastic_refreshed = {
+    NULL, "{\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0}}", PRODUCT};
+
 static const struct constant elastic_cat_health = {"text/plain", "logmill green 1 1\n", PRODUCT};
 
 /* Docker's driver asks by OPTIONS, without a token, before a container may start. */
@@ -183,6 +188,10 @@ const struct http_route receive_routes[] = {
     {"GET", "/_cluster/health", constant, .data = &elastic_health},
     {"GET", "/_cat/health", constant, .data = &elastic_cat_health},
     {"GET", "/_nodes/http", constant, .data = &elastic_nodes},
+    {"GET", "/_refresh", constant, .data = &elastic_refreshed},
+    {"POST", "/_refresh", constant, .data = &elastic_refreshed},
+    {"GET", "/{index}/_refresh", constant, .data = &elastic_refreshed},
+    {"POST", "/{index}/_refresh", constant, .data = &elastic_refreshed},
     {"GET", "/_index_template/{name}", constant, .data = &elastic_nothing},
     {"PUT", "/_index_template/{name}", constant, .data = &elastic_done},
     {"GET", "/_template/{name}", constant, .data = &elastic_nothing},
