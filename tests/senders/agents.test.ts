@@ -32,8 +32,7 @@ trial({
         mkdirSync(storage!, { recursive: true });
         writeFileSync(
             config!,
-            block('otelcol', {
-                '8000': place.port,
+            block('otelcol', place.port, {
                 '/var/log/shop/*.log': path.join(place.folder, '*.log'),
                 '/var/lib/otelcol': storage!,
                 '4318': 0,

@@ -25,9 +25,18 @@ function textOf(name: string): string {
     return found[1]!;
 }
 
-/** The block of this name, with each text of `mine` replaced by what it stands for here. */
-export function block(name: string, mine: Record<string, string | number>): string {
+/** The ports of the page: HTTP, syslog, GELF and Fluent's. A block has one of them. */
+const PORTS = /\b(8000|5514|12201|24224)\b/g;
+
+/** The block of this name, sending to `port`, with each text of `mine` replaced by what it stands for. */
+export function block(
+    name: string,
+    port: number,
+    mine: Record<string, string | number> = {},
+): string {
     let text = textOf(name).replace(HOST, '127.0.0.1');
+    assert.ok(text.search(PORTS) >= 0, `block ${name} has a port`);
+    text = text.replaceAll(PORTS, String(port));
     for (const [theirs, ours] of Object.entries(mine)) {
         assert.ok(text.includes(theirs), `block ${name} has ${theirs}`);
         text = text.replaceAll(theirs, String(ours));

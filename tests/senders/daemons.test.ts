@@ -38,7 +38,7 @@ function rsyslog(name: string): (place: Place) => Running {
             `global(workDirectory="${place.folder}")
             module(load="imuxsock" SysSock.Use="off")
             input(type="imuxsock" socket="${socketOf(place)}" rateLimit.Interval="0" unlink="on")
-            ${block(name, { '8000': place.port })}`,
+            ${block(name, place.port)}`,
         );
         const pid = path.join(place.folder, 'pid');
         return new Running(
@@ -63,7 +63,7 @@ function syslogNg(name: string): (place: Place) => Running {
                 `@include "${path.join(DEBIAN, 'usr/share/syslog-ng/include/scl/elasticsearch/*.conf')}"`,
                 'options { keep-hostname(yes); frac-digits(6); };',
                 `source s_src { unix-dgram("${socketOf(place)}" so-rcvbuf(1048576)); };`,
-                block(name, { '8000': place.port, 'disk-buffer(': `disk-buffer(dir("${dir}") ` }),
+                block(name, place.port, { 'disk-buffer(': `disk-buffer(dir("${dir}") ` }),
             ].join('\n'),
         );
         const under = (file: string): string => path.join(place.folder, file);

@@ -3,37 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { block } from './blocks';
-import { FOLDER, INSTALLED, type Place, Running, type Sender, blockFile, trial } from './trial';
-
-const LIBRARIES = path.join(INSTALLED, 'java', 'lib', '*');
-
-function java(source: string, name: string, options: (place: Place) => string[]): Sender['send'] {
-    return (place, first, count) =>
-        new Running([
-            'java',
-            '-Xmx256m',
-            '-XX:TieredStopAtLevel=1',
-            '-cp',
-            LIBRARIES,
-            ...options(place),
-            source.includes('/') ? source : path.join(FOLDER, 'java', source),
-            name,
-            String(first),
-            String(count),
-        ]);
-}
-
-const logback = (name: string): Sender['send'] =>
-    java('Logback.java', name, (place) => [
-        `-Dlogback.configurationFile=${blockFile(place, name, {}, '.xml')}`,
-    ]);
+import { FOLDER, blockFile, java, trial } from './trial';
 
 trial({
     name: 'otel-java',
     title: 'OpenTelemetry Java 1.68.0, gzip',
     route: '`/v1/logs`',
     send: (place, first, count) => {
-        const lines = block('otel-java', { '8000': place.port }).split('\n');
+        const lines = block('otel-java', place.port).split('\n');
         const imports = lines.filter((line) => line.startsWith('import '));
         const others = lines.filter((line) => !line.startsWith('import '));
         const source = path.join(place.folder, 'Otel.java');
@@ -43,7 +20,7 @@ trial({
                 .replace('// IMPORTS OF THE BLOCK', imports.join('\n'))
                 .replace('// THE BLOCK', others.join('\n')),
         );
-        return java(source, 'otel-java', () => [])(place, first, count);
+        return java.source(source, 'otel-java', () => [])(place, first, count);
     },
     levels: ['INFO', 'WARN', 'ERROR'],
     n: (log) => log.attributes['n'],
@@ -55,7 +32,7 @@ trial({
     name: 'logback',
     title: 'logback 1.5.38, loki4j 2.1.0',
     route: '`/loki/api/v1/push`',
-    send: logback('logback'),
+    send: java.logback('logback'),
     levels: ['INFO', 'WARN', 'ERROR'],
     n: (log) => log.attributes['n'],
     numbers: 'text',
@@ -68,7 +45,7 @@ trial({
     title: 'logback 1.5.38, logback-gelf 6.1.2, HTTP',
     route: '`/gelf`',
     logs: 1000,
-    send: logback('logback-gelf-http'),
+    send: java.logback('logback-gelf-http'),
     n: (log) => log.attributes['n'], // it makes numbers of texts
     attributes: { host: 'web-1', logger_name: 'orders' },
     remark: 'a log a request, three tries in 6 s',
@@ -79,7 +56,7 @@ trial({
     title: 'log4j2 2.26.1, Http with EcsLayout',
     route: '`/logs?format=auto`',
     logs: 2000,
-    send: java('Log4j2.java', 'log4j2', (place) => [
+    send: java.source('Log4j2.java', 'log4j2', (place) => [
         `-Dlog4j2.configurationFile=${blockFile(place, 'log4j2', {}, '.xml')}`,
     ]),
     levels: ['INFO', 'WARN', 'ERROR'],

@@ -34,7 +34,7 @@ trial({
             env,
         ),
     daemon: (place) => {
-        const url = /^URL=(.*)$/m.exec(block('journal-upload', { '8000': place.port }))![1]!;
+        const url = /^URL=(.*)$/m.exec(block('journal-upload', place.port))![1]!;
         return new Running(
             [
                 'python3',

@@ -23,7 +23,7 @@ import {
     scenario,
     sleep,
 } from '../support/harness';
-import { type Log, allLogs, atRest } from '../support/logs';
+import { type Log, allLogs, atRest, metrics } from '../support/logs';
 import { block } from './blocks';
 import { Tap, numbersIn } from './tap';
 
@@ -123,10 +123,8 @@ export interface Sender {
     all?: boolean;
     /** Of the table: why what was not acknowledged is lost, why something is there twice. */
     remark: string;
-    /** Settings of logmill's. */
+    /** Settings of logmill's; PORT in them is a free port, which it sends to instead of HTTP's. */
     settings?: Record<string, string>;
-    /** The port of logmill's that it sends to. */
-    portOf?: (settings: Record<string, string>) => number;
     /** Sends logs from `first` on, `count` of them, and ends. */
     send: (place: Place, first: number, count: number) => Running;
     /** A daemon that stands between; it is stopped and started again, and reads what `send` writes. */
@@ -199,7 +197,9 @@ class Trial {
     tap!: Tap;
     disk!: Disk;
     settings: Record<string, string> = {};
-    begun = Date.now();
+    /** Logs taken in this life of logmill's, and in those before it. */
+    private inThisLife = 0;
+    private inOthers = 0;
 
     constructor(
         readonly lab: Lab,
@@ -210,7 +210,7 @@ class Trial {
     async start(): Promise<void> {
         this.settings = { ...this.sender.settings };
         for (const name of Object.keys(this.settings)) {
-            this.settings[name] = this.settings[name]!.replace('PORT', String(await freePort()));
+            this.settings[name] = this.settings[name]!.replaceAll('PORT', String(await freePort()));
         }
         this.disk = new Disk(this.lab);
         this.tap = await Tap.of(this.lab, this.sender.name, this.sender.protocol);
@@ -224,7 +224,15 @@ class Trial {
             binary === undefined ? options : { ...options, binary },
             this.disk.folder,
         );
-        await this.tap.up(this.sender.portOf?.(this.settings) ?? this.server.port);
+        if (this.sender.protocol !== 'stream') {
+            await this.tap.up(this.listener() ?? this.server.port);
+        }
+    }
+
+    /** The port of its sockets that are not HTTP's. */
+    private listener(): number | undefined {
+        const found = /127\.0\.0\.1:(\d+)/.exec(JSON.stringify(this.settings));
+        return found === null ? undefined : Number(found[1]);
     }
 
     /** Until as many logs were told safe (of one-way protocols: are there), or `sending` has ended. */
@@ -241,15 +249,18 @@ class Trial {
         }
     }
 
-    /** Accepted logs so far, in this life of logmill's. */
+    /** Logs that were taken so far, in all lives of logmill's, as far as it was looked. */
     private async stored(): Promise<number> {
-        return (await allLogs(this.server, '', 1000)).length;
+        const samples = await metrics(this.server);
+        this.inThisLife = samples.get('logmill_logs_accepted_total') ?? 0;
+        return this.inOthers + this.inThisLife;
     }
 
     async kill(part: number, sending: Running, daemon?: Running): Promise<void> {
         await this.progress(part, sending, daemon);
         await this.server.kill();
         await this.tap.down();
+        this.inOthers += this.inThisLife;
         await this.raise();
     }
 
@@ -272,7 +283,9 @@ class Trial {
 
     async run(): Promise<Row> {
         const { lab, sender, count } = this;
-        const place: Place = { port: this.tap.port, folder: lab.folder(), lab };
+        const oneWay = sender.protocol === 'stream';
+        const port = oneWay ? this.listener()! : this.tap.port;
+        const place: Place = { port, folder: lab.folder(), lab };
         let daemon = sender.daemon?.(place);
         const first = Math.floor(count * 0.7);
         let sending = sender.send(place, 0, first);
@@ -394,7 +407,7 @@ export function blockFile(
     ending = '',
 ): string {
     const file = path.join(place.folder, name + ending);
-    writeFileSync(file, block(name, { '8000': place.port, ...mine }));
+    writeFileSync(file, block(name, place.port, mine));
     return file;
 }
 
@@ -435,3 +448,28 @@ export function python(
             String(count),
         ]);
 }
+
+function source(file: string, name: string, options: (place: Place) => string[]): Sender['send'] {
+    return (place, first, count) =>
+        new Running([
+            'java',
+            '-Xmx256m',
+            '-XX:TieredStopAtLevel=1',
+            '-cp',
+            path.join(INSTALLED, 'java', 'lib', '*'),
+            ...options(place),
+            path.resolve(FOLDER, 'java', file),
+            name,
+            String(first),
+            String(count),
+        ]);
+}
+
+/** A program of java/, or Logback.java with the block `name`. */
+export const java = {
+    source,
+    logback: (name: string): Sender['send'] =>
+        source('Logback.java', name, (place) => [
+            `-Dlogback.configurationFile=${blockFile(place, name, {}, '.xml')}`,
+        ]),
+};

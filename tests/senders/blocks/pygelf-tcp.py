@@ -1,0 +1,7 @@
+import logging
+from pygelf import GelfTcpHandler
+
+handler = GelfTcpHandler(host="logs.example.com", port=12201, include_extra_fields=True)
+logger = logging.getLogger("orders")
+logger.setLevel(logging.INFO)
+logger.addHandler(handler)
