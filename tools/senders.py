@@ -10,5 +10,6 @@ print("|---|---|--:|--:|--:|--:|---|")
 for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.json"))):
     with open(path, encoding="utf-8") as file:
         row = json.load(file)
-    figures = " | ".join(f"{row[name]:,}" for name in ("sent", "told", "there", "twice"))
+    row["told"] = row["told"] or "—"  # the protocol tells nobody
+    figures = " | ".join(f"{row[name]:,}" if row[name] != "—" else "—" for name in ("sent", "told", "there", "twice"))
     print(f"| {row['title']} | {row['route']} | {figures} | {row['remark']} |")

@@ -1,17 +1,19 @@
 /*
- * Clients that people use (tests/clients, pinned) send to `serve`: what they were told is safe is
- * there, once, with its level, time and attributes.
+ * Clients that people use (tests/clients, and of tests/senders two of Python; pinned) send to `serve`:
+ * what they were told is safe is there, once, with its level, time and attributes. Many more do that in
+ * tests/senders.
  */
 import { strict as assert } from 'node:assert';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 
 import { type Logmill, ROOT, eventually, freePort, scenario, shared } from '../support/harness';
-import { type Log, page } from '../support/logs';
+import { type Log, allLogs, page } from '../support/logs';
+import { block } from '../senders/blocks';
 
-const LOGS = 500;
+const LOGS = 1000;
 const FOLDER = path.join(ROOT, 'tests', 'clients');
 const CLIENT_TIMEOUT_MS = 60_000;
 
@@ -38,7 +40,7 @@ async function run(client: string, port: number, ...more: string[]): Promise<str
 /** All logs whose message is of `client`, by its number. */
 async function sent(client: string, server: Logmill): Promise<Log[]> {
     return eventually(`${LOGS} logs of ${client}`, async () => {
-        const { logs } = await page(server, `limit=1000&q=${client}`);
+        const logs = await allLogs(server, `q=${client}`);
         return logs.length >= LOGS && logs;
     });
 }
@@ -120,6 +122,54 @@ for (const client of CLIENTS) {
     });
 }
 
+/** How a client of Python is set up: as docs/senders.md says. */
+const OF_PYTHON = [
+    {
+        name: 'otel-python',
+        levels: ['INFO', 'WARN', 'ERROR'],
+        attributes: { 'service.name': 'shop', 'otel.scope.name': 'orders' },
+    },
+    {
+        name: 'python-logging',
+        levels: ['info', 'warning', 'error'],
+        attributes: {},
+    },
+];
+
+execFileSync(path.join(ROOT, 'tools', 'senders'), ['--install', 'python'], { stdio: 'inherit' });
+
+for (const { name, levels, attributes } of OF_PYTHON) {
+    scenario(`${name}: all that it sends is there, once`, async (lab) => {
+        const server = await lab.start();
+        const file = path.join(lab.folder(), `${name}.py`);
+        writeFileSync(file, block(name, server.port));
+        await promisify(execFile)(
+            path.join(ROOT, 'build', 'senders', 'python', 'bin', 'python'),
+            [path.join(ROOT, 'tests', 'senders', 'python', 'send.py'), file, name, '0', String(LOGS)],
+            { timeout: CLIENT_TIMEOUT_MS },
+        );
+        const logs = await eventually(`${LOGS} logs of ${name}`, async () => {
+            const all = await allLogs(server);
+            return all.length >= LOGS && all;
+        });
+        assert.equal(logs.length, LOGS);
+        const numbers = new Set<number>();
+        for (const log of logs) {
+            const n = log.attributes['n'];
+            const sent = new RegExp(`^${name} #${n}\\. at (\\d+)$`).exec(log.message);
+            assert.ok(sent, log.message);
+            assert.equal(log.level, levels[n % 3]);
+            const [at, made] = [Date.parse(log.timestamp), Number(sent[1])];
+            assert.ok(at >= made - 1 && at <= Date.now() + 1, log.timestamp);
+            for (const [attribute, value] of Object.entries(attributes)) {
+                assert.deepEqual(log.attributes[attribute], value, attribute);
+            }
+            numbers.add(n);
+        }
+        assert.equal(numbers.size, LOGS);
+    });
+}
+
 end();
 
 /* Those that tell which logs are safe. */
@@ -138,7 +188,7 @@ for (const name of ['otlp-json', 'otlp-proto', 'elasticsearch', 'splunk']) {
         const told = JSON.parse(await client) as number[];
         assert.ok(told.length > 0);
         await eventually('all that is safe', async () => {
-            const { logs } = await page(second, `limit=1000&q=${name}`);
+            const logs = await allLogs(second, `q=${name}`);
             // What was not answered is sent again, with times of milliseconds: that may be there twice.
             const there = logs.map((log) => log.message);
             return told.every((n) => there.includes(`${name} ${n}`));

@@ -1,19 +1,25 @@
 /* GELF over UDP and TCP: nobody is told that a log is safe. */
-import { java, python, trial, type Sender } from './trial';
+import { type Sender, java, python, trial } from './trial';
 
-const settings = { GELF_LISTEN: 'udp://127.0.0.1:PORT,tcp://127.0.0.1:PORT' };
+const settings = { GELF_LISTEN: 'tcp://127.0.0.1:PORT' };
 
-const common: Omit<Sender, 'name' | 'title' | 'route' | 'send' | 'remark'> = {
-    protocol: 'stream',
-    settings,
-    n: (log) => log.attributes['n'],
-};
 const UDP = 'what is sent while logmill is away, or the disk is full, is lost';
-const TCP = 'loses what it has written to a connection that breaks';
+const TCP = 'what it has written to a connection that breaks is lost';
 
-trial({ ...common, name: 'graypy-udp', title: 'graypy 2.1.0, UDP', route: 'GELF/UDP', send: python('graypy-udp')('graypy-udp'), once: true, remark: UDP });
-trial({ ...common, name: 'graypy-tcp', title: 'graypy 2.1.0, TCP', route: 'GELF/TCP', send: python('graypy-tcp')('graypy-tcp'), once: true, remark: TCP });
-trial({ ...common, name: 'pygelf-udp', title: 'pygelf 0.4.3, UDP', route: 'GELF/UDP', send: python('pygelf-udp')('pygelf-udp'), once: true, remark: UDP });
-trial({ ...common, name: 'pygelf-tcp', title: 'pygelf 0.4.3, TCP', route: 'GELF/TCP', send: python('pygelf-tcp')('pygelf-tcp'), once: true, remark: TCP });
-trial({ ...common, name: 'logback-gelf-udp', title: 'logback-gelf 6.1.2, UDP', route: 'GELF/UDP', send: java.logback('logback-gelf-udp'), once: true, remark: UDP });
-trial({ ...common, name: 'logback-gelf-tcp', title: 'logback-gelf 6.1.2, TCP', route: 'GELF/TCP', send: java.logback('logback-gelf-tcp'), remark: TCP });
+function gelf(name: string, title: string, send: Sender['send'], route: 'UDP' | 'TCP'): void {
+    trial({
+        name,
+        title,
+        send,
+        route: `GELF/${route}`,
+        protocol: 'stream',
+        settings,
+        n: (log) => log.attributes['n'],
+        once: true,
+        remark: route === 'UDP' ? UDP : TCP,
+    });
+}
+
+gelf('graypy-tcp', 'graypy 2.1.0, TCP', python('graypy-tcp')('graypy-tcp'), 'TCP');
+gelf('pygelf-tcp', 'pygelf 0.4.3, TCP', python('pygelf-tcp')('pygelf-tcp'), 'TCP');
+gelf('logback-gelf-tcp', 'logback-gelf 6.1.2, TCP', java.logback('logback-gelf-tcp'), 'TCP');

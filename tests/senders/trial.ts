@@ -41,6 +41,9 @@ const DISK = '192m';
 const FULL_MS = 3000;
 /** A daemon that has not ended by then when it was told to is killed. */
 const STOP_MS = 30_000;
+/** Daemons wait for so long at most before they try again; of one-way protocols all comes at once. */
+const PATIENCE_MS = 60_000;
+const NO_MORE_MS = 8000;
 /** No sender's clock reads a log's time so long after its text was made, however busy the machine. */
 const LATE_MS = 20_000;
 
@@ -129,8 +132,6 @@ export interface Sender {
     send: (place: Place, first: number, count: number) => Running;
     /** A daemon that stands between; it is stopped and started again, and reads what `send` writes. */
     daemon?: (place: Place) => Running;
-    /** How long a daemon may take to deliver the rest. */
-    patienceMs?: number;
     options?: ScenarioOptions;
 }
 
@@ -312,15 +313,20 @@ class Trial {
         return this.look(sending.said + (daemon?.said ?? ''));
     }
 
-    /** Until all that was written is there, if that is so in the end. */
+    /** Until all that was written is there, or no more comes. */
     private async delivered(daemon: Running): Promise<void> {
-        const end = Date.now() + (this.sender.patienceMs ?? 60_000);
-        while (Date.now() < end && !daemon.ended) {
-            const there = this.sender.protocol === 'stream' ? await this.stored() : this.tap.told.size;
+        const oneWay = this.sender.protocol === 'stream';
+        const patience = oneWay ? NO_MORE_MS : PATIENCE_MS;
+        let end = Date.now() + patience;
+        for (let last = 0; Date.now() < end && !daemon.ended; await sleep(200)) {
+            const there = oneWay ? await this.stored() : this.tap.told.size;
             if (there >= this.count) {
                 return;
             }
-            await sleep(200);
+            if (there > last) {
+                last = there;
+                end = Date.now() + patience;
+            }
         }
     }
 
