@@ -43,6 +43,7 @@ struct stream {
     bool ends;       /* as the format has said */
     bool is_fresh;   /* there is something that the format has not been offered */
     bool has_waited;
+    bool is_deaf; /* it does not take what it is told, and is told no more */
 
     struct buffer bytes; /* that the format has not used */
     int64_t arrival_us;  /* of the last of them */
@@ -319,7 +320,7 @@ static void use(struct stream *s, struct stream_round *round)
         buffer_release(&s->bytes);
     if (s->has_socket && out->may_be_whole && s->bytes.len && !s->is_fresh)
         net_socket_set_deadline(&s->socket, TIMEOUT_REQUEST);
-    if (round->reply.len) {
+    if (round->reply.len && !s->is_deaf) {
         struct buffer none = s->reply;
 
         s->reply = round->reply;
@@ -616,12 +617,15 @@ void stream_timed_out(struct net_socket *socket, enum timeout_kind kind)
 {
     struct stream *s = stream_of(socket);
 
-    net_socket_set_deadline(socket, TIMEOUT_NONE);
     if (kind == TIMEOUT_WRITE) {
-        stream_abort(socket);
-        return;
+        s->is_deaf = true;
+        net_socket_written(socket);
+        buffer_release(&s->reply);
+        s->replied = 0;
+    } else {
+        net_socket_set_deadline(socket, TIMEOUT_NONE);
+        s->has_waited = s->is_fresh = true;
     }
-    s->has_waited = s->is_fresh = true;
     go_on(s);
 }
 

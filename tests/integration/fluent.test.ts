@@ -270,6 +270,19 @@ scenario('nothing is acknowledged while the queue is full, and all is once it is
     await worker.stop();
 });
 
+scenario('who asks for answers and does not read them is read from all the same', async (lab) => {
+    const server = await lab.start({ settings: { ...FLUENT, WRITE_TIMEOUT: '1' } });
+    const socket = await connect(place(server, 'fluent', 'tcp'));
+    const asks = pack(['app', [], { chunk: 'x'.repeat(250) }]);
+    const many = Buffer.concat(new Array(1000).fill(asks));
+    for (let i = 0; i < 60; i++) {
+        await write(socket, many); // some 16 MB of answers: more than kernels keep
+    }
+    await write(socket, pack(['app', NOON, { log: 'the last one' }]));
+    await eventually('the last one', async () => (await allLogs(server)).length === 1);
+    socket.destroy();
+});
+
 scenario('what was acknowledged before kill -9 is there, once, whoever sends it again', async (lab) => {
     const dataDir = lab.folder();
     const sent: Buffer[] = [];
