@@ -78,6 +78,9 @@ static int help(const struct config *config, char **args, int args_len)
     for (const struct client_command *c = client_commands; c->name; c++)
         if (c->run)
             printf("  %-14s %s\n", c->name, c->summary);
+    puts("\nserve, api and worker: --take-over takes the place of the process that runs on "
+         "DATA_DIR,\n"
+         "with its open sockets, so that no client is refused");
     puts("\nsettings: flags, each also an environment variable (--data-dir: DATA_DIR), [default]:");
     config_print_flags(stdout);
     puts("\na first log:\n  curl http://127.0.0.1:8000/log -H 'content-type: application/json' \\\n"
@@ -143,13 +146,18 @@ static int occupy_standard_descriptors(void)
     return fd < 0 ? -1 : close(fd);
 }
 
-/* What every command needs before it does anything. Returns an exit status, or -1 to go on. */
-static int load(struct config *config, char **args, int args_len, int *rest_len)
+/*
+ * What every command needs before it does anything. `runs`: it is one that --take-over is for.
+ * Returns an exit status, or -1 to go on.
+ */
+static int load(struct config *config, char **args, int args_len, int *rest_len, bool runs)
 {
     struct errbuf err = ERRBUF_INIT;
 
     if (config_load(config, args, args_len, rest_len, &err))
         return usage_error(err.text);
+    if (config->take_over && !runs)
+        return usage_error("--take-over is a flag of serve, api and worker");
     set_up_diagnostics(config);
     /* libuv's allocations are small, and some of its own ways to fail are a bare abort(). */
     uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
@@ -165,7 +173,7 @@ static int run_flagged(const struct client_command *parsed, char **args, int arg
 
     if (!client_parse(parsed, args, args_len, &flags, &status))
         return status;
-    status = load(&config, args, flags.args_len, &rest_len);
+    status = load(&config, args, flags.args_len, &rest_len, false);
     for (int i = 0; status < 0 && i < FLAGGED_LEN; i++)
         if (strcmp(flagged[i].name, parsed->name) == 0)
             return flagged[i].run(&config, &flags, args, rest_len);
@@ -200,6 +208,8 @@ int main(int argc, char **argv)
         return help(NULL, NULL, 0);
     if (command->run == version) /* says what it is even if a setting is wrong */
         return argc > 2 ? usage_error("version takes no arguments") : version(NULL, NULL, 0);
-    int status = load(&config, argv + 2, argc - 2, &rest_len);
+    bool runs = command->run == commands_serve || command->run == commands_api ||
+                command->run == commands_worker;
+    int status = load(&config, argv + 2, argc - 2, &rest_len, runs);
     return status < 0 ? command->run(&config, argv + 2, rest_len) : status;
 }

@@ -230,6 +230,19 @@ unsigned api_port(const struct api *api)
     return http_server_port(api->server);
 }
 
+void api_hand_over(struct api *api, unsigned grace_ms, struct given *to, const char *name,
+                   size_t max)
+{
+    if (api->readers)
+        read_scheduler_hurry(api->readers, grace_ms);
+    http_server_hand_over(api->server, grace_ms, to, name, max);
+}
+
+void api_adopt(struct api *api, struct given *from, const char *name)
+{
+    http_server_adopt(api->server, from, name);
+}
+
 void api_free(struct api *api, unsigned grace_ms)
 {
     if (!api)

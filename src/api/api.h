@@ -39,6 +39,16 @@ struct api *api_new(const struct api_options *options, struct errbuf *err);
 /* The port that is listened on. */
 unsigned api_port(const struct api *api);
 
+/*
+ * What another process can go on with is added to `to` as `name` (http_server_hand_over); the rest
+ * is answered, for up to `grace_ms`. Before api_free.
+ */
+void api_hand_over(struct api *api, unsigned grace_ms, struct given *to, const char *name,
+                   size_t max);
+
+/* Takes in the connections of that name. */
+void api_adopt(struct api *api, struct given *from, const char *name);
+
 /* Answers what is in flight for up to `grace_ms`, stops and frees. NULL does nothing. */
 void api_free(struct api *api, unsigned grace_ms);
 

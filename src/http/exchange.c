@@ -346,6 +346,11 @@ void exchange_send(struct connection *c)
     settle(c);
 }
 
+bool exchange_rests(const struct connection *c)
+{
+    return c->state == CONNECTION_IDLE && c->peer == PEER_SENDS && !c->socket.is_extra;
+}
+
 void exchange_drain(struct connection *c)
 {
     CHECKED(connection_check(c));

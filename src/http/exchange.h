@@ -31,6 +31,9 @@ void exchange_hung_up(struct connection *c);
 /* Sends what is answered, and goes on reading if that was in the way. */
 void exchange_send(struct connection *c);
 
+/* It waits for its next request, and nothing is under way: another process could go on with it. */
+bool exchange_rests(const struct connection *c);
+
 /* Begins no further request; closes at once if none is under way. */
 void exchange_drain(struct connection *c);
 

@@ -27,6 +27,7 @@
 #include "base/errbuf.h"
 #include "base/ledger.h"
 #include "base/slice.h"
+#include "net/given.h"
 #include "net/socket.h"
 
 struct http_server;
@@ -194,6 +195,16 @@ unsigned http_server_port(const struct http_server *s);
  * Connection: close), then closes everything and joins the threads. Blocks; not from a handler.
  */
 void http_server_stop(struct http_server *s, unsigned grace_ms);
+
+/*
+ * As net_server_hand_over: listening sockets, and connections that wait for their next request,
+ * leave; others are answered, with Connection: close. Before http_server_stop.
+ */
+void http_server_hand_over(struct http_server *s, unsigned grace_ms, struct given *to,
+                           const char *name, size_t max);
+
+/* Takes in the connections of that name, as another process has handed them over. */
+void http_server_adopt(struct http_server *s, struct given *from, const char *name);
 
 /* After http_server_stop. */
 void http_server_free(struct http_server *s);

@@ -95,6 +95,18 @@ unsigned http_server_port(const struct http_server *s)
     return net_server_port(s->net);
 }
 
+/* Requests that are under way are not handed over, so what runs on has to be answered here. */
+void http_server_hand_over(struct http_server *s, unsigned grace_ms, struct given *to,
+                           const char *name, size_t max)
+{
+    net_server_hand_over(s->net, grace_ms, to, name, max);
+}
+
+void http_server_adopt(struct http_server *s, struct given *from, const char *name)
+{
+    net_server_adopt(s->net, from, name);
+}
+
 void http_server_stop(struct http_server *s, unsigned grace_ms)
 {
     net_server_stop(s->net, grace_ms);
@@ -120,7 +132,7 @@ void http_server_stats(struct http_server *s, struct http_stats *stats)
 {
     *stats = (struct http_stats){.connections_open = atomic_load_explicit(
                                      &s->shared.net.sockets_open, memory_order_relaxed)};
-    for (unsigned i = 0; i < net_server_threads(s->net); i++) {
+    for (unsigned i = 0; i < s->shared.options.threads; i++) {
         struct http_thread *t = thread_of(net_server_loop(s->net, i));
 
         stats->connections_accepted += read_counter(&t->net.counters.accepted);

@@ -23,6 +23,11 @@ static bool welcome(struct net_listener *from, int fd, const struct sockaddr *ad
     return exchange_new(thread_of(from->loop), fd, address, is_extra);
 }
 
+static bool adopt(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
+{
+    return exchange_new(thread_of(l), fd, address, is_extra);
+}
+
 static void drained(struct net_loop *l)
 {
     struct http_thread *t = thread_of(l);
@@ -52,6 +57,11 @@ static void finished(struct net_loop *l)
 static struct connection *connection_of(struct net_socket *s)
 {
     return container_of(s, struct connection, socket);
+}
+
+static bool leaves(struct net_socket *s)
+{
+    return exchange_rests(connection_of(s));
 }
 
 static void readable(struct net_socket *s)
@@ -91,6 +101,8 @@ static void free_it(struct net_socket *s)
 
 static const struct net_protocol protocol = {
     .welcome = welcome,
+    .adopt = adopt,
+    .leaves = leaves,
     .readable = readable,
     .turn = take_turn,
     .hung_up = hung_up,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -45,19 +46,43 @@ static enum given_kind kind_of(int fd, struct sockaddr_storage *address)
     return option_of(fd, SO_ACCEPTCONN) > 0 ? GIVEN_LISTENS : GIVEN_CONNECTION;
 }
 
-void given_add(struct given *g, int fd, const char *name, bool is_held)
+/* Loops that share a socket have descriptors of their own of it. */
+static bool has_listener(const struct given *g, const struct stat *status)
+{
+    for (size_t i = 0; i < g->len; i++)
+        if (g->sockets[i].fd >= 0 && g->sockets[i].kind == GIVEN_LISTENS &&
+            g->sockets[i].device == status->st_dev && g->sockets[i].inode == status->st_ino)
+            return true;
+    return false;
+}
+
+struct given_socket *given_add(struct given *g, int fd, const char *name, bool is_held)
 {
     struct given_socket *s;
     int flags = fcntl(fd, F_GETFL);
+    struct sockaddr_storage address = {0};
+    enum given_kind kind = kind_of(fd, &address);
+    struct stat status = {0};
+
+    if (fstat(fd, &status) == 0 && kind == GIVEN_LISTENS && has_listener(g, &status)) {
+        close(fd);
+        return NULL;
+    }
 
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (flags >= 0)
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     g->sockets = array_reserve(g->sockets, &g->capacity, g->len + 1, sizeof(*g->sockets));
     s = &g->sockets[g->len++];
-    *s = (struct given_socket){.fd = fd, .is_held = is_held};
+    *s = (struct given_socket){.fd = fd,
+                               .kind = kind,
+                               .is_held = is_held,
+                               .address = address,
+                               .device = status.st_dev,
+                               .inode = status.st_ino};
     snprintf(s->name, sizeof(s->name), "%s", name);
-    s->kind = kind_of(fd, &s->address);
+    buffer_init(&s->state, GIVEN_STATE_MAX);
+    return s;
 }
 
 /* ---- The environment ---- */
@@ -134,19 +159,34 @@ static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_st
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
+static bool is_at(const struct given_socket *s, const struct sockaddr_storage *address,
+                  unsigned port)
+{
+    return address->ss_family && (port == 0 || port_of(&s->address) == port) &&
+           (is_wildcard(&s->address) || same_host(&s->address, address));
+}
+
+/* Of two looks the first is by name. */
+static bool is_wished(const struct given_socket *s, const struct given_wish *wish,
+                      const struct sockaddr_storage *address, bool by_name)
+{
+    if (s->fd < 0 || s->kind != wish->kind)
+        return false;
+    if (!by_name)
+        return wish->port != 0 && is_at(s, address, wish->port);
+    return strcmp(s->name, wish->name) == 0 && (s->is_held || is_at(s, address, wish->port));
+}
+
 static size_t take_all(struct given *g, const struct given_wish *wish,
-                       const struct sockaddr_storage *address, int **fds, bool *is_held)
+                       const struct sockaddr_storage *address, bool by_name, int **fds,
+                       bool *is_held)
 {
     size_t n = 0, capacity = 0;
 
     for (size_t i = 0; i < g->len; i++) {
         struct given_socket *s = &g->sockets[i];
 
-        if (s->fd < 0 || s->kind != wish->kind)
-            continue;
-        if (address ? port_of(&s->address) != wish->port ||
-                          !(is_wildcard(&s->address) || same_host(&s->address, address))
-                    : strcmp(s->name, wish->name) != 0)
+        if (!is_wished(s, wish, address, by_name))
             continue;
         *fds = array_reserve(*fds, &capacity, n + 1, sizeof(**fds));
         (*fds)[n] = s->fd;
@@ -165,13 +205,41 @@ size_t given_take(struct given *g, const struct given_wish *wish, int **fds, boo
 
     *fds = NULL;
     *is_held = false;
-    if (!g)
+    if (g->len == 0)
         return 0;
-    n = take_all(g, wish, NULL, fds, is_held);
-    if (n > 0 || !wish->host || !wish->port || g->len == 0 ||
-        listen_resolve(wish->host, wish->port, &address, &len, NULL))
-        return n;
-    return take_all(g, wish, &address, fds, is_held);
+    if (listen_resolve(wish->host, wish->port, &address, &len, NULL))
+        address.ss_family = 0; /* who listens by itself will say so */
+    n = take_all(g, wish, &address, true, fds, is_held);
+    return n > 0 ? n : take_all(g, wish, &address, false, fds, is_held);
+}
+
+bool given_take_connection(struct given *g, const char *name, size_t *at, struct given_socket *s)
+{
+    while (*at < g->len) {
+        struct given_socket *next = &g->sockets[(*at)++];
+
+        if (next->fd < 0 || next->kind != GIVEN_CONNECTION || strcmp(next->name, name) != 0)
+            continue;
+        *s = *next;
+        next->fd = -1;
+        buffer_init(&next->state, 0);
+        return true;
+    }
+    return false;
+}
+
+int given_take_other(struct given *g, const char *name)
+{
+    for (size_t i = 0; i < g->len; i++) {
+        struct given_socket *at = &g->sockets[i];
+        int fd = at->fd;
+
+        if (fd < 0 || at->kind != GIVEN_OTHER || strcmp(at->name, name) != 0)
+            continue;
+        at->fd = -1;
+        return fd;
+    }
+    return -1;
 }
 
 /* ---- What is left ---- */
@@ -195,7 +263,7 @@ int given_check_taken(const struct given *g, struct errbuf *err)
         const struct given_socket *s = &g->sockets[i];
         char address[GIVEN_ADDRESS_TEXT];
 
-        if (s->fd < 0 || s->kind == GIVEN_CONNECTION)
+        if (s->fd < 0 || !s->is_held || s->kind == GIVEN_CONNECTION)
             continue;
         given_describe(s, address);
         return errbuf_fail(err, LM_EINVAL,
@@ -212,9 +280,11 @@ int given_check_taken(const struct given *g, struct errbuf *err)
 
 void given_release(struct given *g)
 {
-    for (size_t i = 0; i < g->len; i++)
+    for (size_t i = 0; i < g->len; i++) {
         if (g->sockets[i].fd >= 0)
             close(g->sockets[i].fd);
+        buffer_release(&g->sockets[i].state);
+    }
     free(g->sockets);
     *g = (struct given){0};
 }

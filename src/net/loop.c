@@ -53,9 +53,54 @@ static void stop_listening(struct net_loop *l)
     }
 }
 
+int net_loop_take_listener(struct net_loop *l)
+{
+    struct net_listener *listener = l->listeners;
+    int fd;
+
+    if (!listener)
+        return -1;
+    l->listeners = listener->next;
+    fd = listener->fd;
+    listener->fd = -1;
+    uv_close((uv_handle_t *)&listener->poll, free_listener);
+    return fd;
+}
+
+/* One that is to be taken in (net_loop_adopt). */
+struct net_adopted {
+    int fd;
+    struct net_adopted *next;
+};
+
+/* All that wait to be taken in, the last one first; with `no_more`, none will come after them. */
+static struct net_adopted *take_adopted(struct net_loop *l, bool no_more)
+{
+    uv_mutex_lock(&l->adopt_lock);
+    struct net_adopted *first = l->adopted;
+
+    l->adopted = NULL;
+    l->adopts_no_more |= no_more;
+    uv_mutex_unlock(&l->adopt_lock);
+    return first;
+}
+
+static void refuse_adopted(struct net_loop *l)
+{
+    struct net_adopted *next;
+
+    for (struct net_adopted *a = take_adopted(l, true); a; a = next) {
+        next = a->next;
+        close(a->fd);
+        free(a);
+    }
+}
+
 static void close_handles(struct net_loop *l)
 {
     stop_listening(l);
+    refuse_adopted(l);
+    close_handle((uv_handle_t *)&l->adopt);
     close_handle((uv_handle_t *)&l->accept_retry);
     close_handle((uv_handle_t *)&l->tick);
     close_handle((uv_handle_t *)&l->grace);
@@ -161,11 +206,11 @@ static bool make_room_for_extra(struct net_loop *l)
     return true;
 }
 
-/* Takes in one client: past max_sockets, as an extra one. */
-static void welcome(struct net_listener *from, int fd, const struct sockaddr *address)
+/* Takes in one client: past max_sockets, as an extra one. `from` is NULL if it was adopted. */
+static void welcome(struct net_loop *l, struct net_listener *from, int fd,
+                    const struct sockaddr *address)
 {
     static const int on = 1;
-    struct net_loop *l = from->loop;
     unsigned open = atomic_fetch_add_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
     bool too_many = open >= l->shared->max_sockets;
     bool is_in = false;
@@ -174,8 +219,10 @@ static void welcome(struct net_listener *from, int fd, const struct sockaddr *ad
     net_count(&l->counters.accepted, 1);
     if (too_many && !make_room_for_extra(l))
         close(fd);
-    else
+    else if (from)
         is_in = l->protocol->welcome(from, fd, address, too_many);
+    else
+        is_in = l->protocol->adopt(l, fd, address, too_many);
     if (!is_in || too_many)
         atomic_fetch_sub_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
     if (is_in)
@@ -201,7 +248,7 @@ static void accept_clients(struct net_listener *listener, int max)
         int fd = accept4(listener->fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            welcome(listener, fd, address);
+            welcome(listener->loop, listener, fd, address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The client stays in the backlog, so the socket stays readable: do not spin on it. */
             uv_poll_stop(&listener->poll);
@@ -229,6 +276,45 @@ int net_loop_listen(struct net_loop *l, struct errbuf *err)
     return 0;
 }
 
+/* ---- Taking in what another process has accepted ---- */
+
+static void on_adopt(uv_async_t *async)
+{
+    struct net_loop *l = async->data;
+    struct net_adopted *next;
+
+    for (struct net_adopted *a = take_adopted(l, false); a; a = next) {
+        struct sockaddr_storage storage = {0};
+        socklen_t len = sizeof(storage);
+
+        next = a->next;
+        if (l->protocol->adopt && !net_loop_drains(l) &&
+            getpeername(a->fd, (struct sockaddr *)&storage, &len) == 0)
+            welcome(l, NULL, a->fd, (struct sockaddr *)&storage);
+        else
+            close(a->fd); /* it has gone, or will not be served any more */
+        free(a);
+    }
+}
+
+void net_loop_adopt(struct net_loop *l, int fd)
+{
+    struct net_adopted *a = xcalloc(1, sizeof(*a));
+
+    a->fd = fd;
+    uv_mutex_lock(&l->adopt_lock);
+    if (!l->adopts_no_more) {
+        a->next = l->adopted;
+        l->adopted = a;
+        a = NULL;
+        uv_async_send(&l->adopt);
+    }
+    uv_mutex_unlock(&l->adopt_lock);
+    if (a)
+        close(fd);
+    free(a);
+}
+
 /* ---- Stopping ---- */
 
 static void on_stop(uv_async_t *async)
@@ -238,6 +324,10 @@ static void on_stop(uv_async_t *async)
 
     if (net_loop_drains(l))
         return;
+    if (l->before_stop) {
+        give_turns(l);
+        l->before_stop(l, l->before_stop_ctx);
+    }
     /* Closing the sockets would reset who waits in their backlogs. */
     for (struct net_listener *listener = l->listeners; listener && !l->leaves_backlog;
          listener = listener->next)
@@ -250,6 +340,14 @@ static void on_stop(uv_async_t *async)
     }
     uv_timer_start(&l->grace, on_grace, atomic_load_explicit(&l->grace_ms, memory_order_relaxed),
                    0);
+}
+
+void net_loop_stop_after(struct net_loop *l, unsigned grace_ms,
+                         void (*first)(struct net_loop *l, void *ctx), void *ctx)
+{
+    l->before_stop = first; /* uv_async_send orders it before on_stop */
+    l->before_stop_ctx = ctx;
+    net_loop_stop(l, grace_ms);
 }
 
 void net_loop_stop(struct net_loop *l, unsigned grace_ms)
@@ -269,10 +367,12 @@ static int init_handles(struct net_loop *l)
         (error = uv_timer_init(&l->uv, &l->grace)) < 0 ||
         (error = uv_check_init(&l->uv, &l->check)) < 0 ||
         (error = uv_prepare_init(&l->uv, &l->prepare)) < 0 ||
-        (error = uv_async_init(&l->uv, &l->stop, on_stop)) < 0)
+        (error = uv_async_init(&l->uv, &l->stop, on_stop)) < 0 ||
+        (error = uv_async_init(&l->uv, &l->adopt, on_adopt)) < 0 ||
+        (error = uv_mutex_init(&l->adopt_lock)) < 0)
         return error;
     l->accept_retry.data = l->tick.data = l->grace.data = l;
-    l->check.data = l->prepare.data = l->stop.data = l;
+    l->check.data = l->prepare.data = l->stop.data = l->adopt.data = l;
     uv_check_start(&l->check, on_check);
     uv_prepare_start(&l->prepare, on_prepare);
     return 0;
@@ -325,4 +425,5 @@ void net_loop_release(struct net_loop *l)
         uv_run(&l->uv, UV_RUN_NOWAIT);
     }
     uv_loop_close(&l->uv);
+    uv_mutex_destroy(&l->adopt_lock);
 }

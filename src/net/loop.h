@@ -56,6 +56,13 @@ struct net_protocol {
      */
     bool (*welcome)(struct net_listener *from, int fd, const struct sockaddr *address,
                     bool is_extra);
+    /*
+     * The same for `fd` that another process has accepted, and that rests. NULL: there are none.
+     */
+    bool (*adopt)(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra);
+    /* Whether another process can go on with it, knowing nothing of it, from its next byte on.
+     * NULL: none can. */
+    bool (*leaves)(struct net_socket *s);
     void (*readable)(
         struct net_socket *s);          /* reads once, up to NET_READ_BYTES, by net_socket_read */
     void (*turn)(struct net_socket *s); /* it is writable, or was queued; maybe closed since */
@@ -123,6 +130,13 @@ struct net_loop {
     uv_check_t check;
     uv_prepare_t prepare;
     uv_async_t stop;
+    uv_async_t adopt;
+    uv_mutex_t adopt_lock;
+    struct net_adopted *adopted; /* under adopt_lock: to be taken in */
+    bool adopts_no_more;         /* under adopt_lock: it ends, or has ended */
+    /* Of the stop that `stop` announces; NULL: nothing. */
+    void (*before_stop)(struct net_loop *l, void *ctx);
+    void *before_stop_ctx;
     _Atomic unsigned grace_ms; /* of the stop that `stop` announces */
 
     struct net_socket *sockets; /* all, in a list */
@@ -163,6 +177,23 @@ static inline bool net_loop_drains(const struct net_loop *l)
  * and end.
  */
 void net_loop_stop(struct net_loop *l, unsigned grace_ms);
+
+/*
+ * The same, but `first` is called on the loop's thread when it begins to stop, with all that it was
+ * given to send sent as far as it goes: it may take out listeners (net_loop_take_listener) and
+ * sockets (net_socket_leave). Only the first stop of a loop has it called.
+ */
+void net_loop_stop_after(struct net_loop *l, unsigned grace_ms,
+                         void (*first)(struct net_loop *l, void *ctx), void *ctx);
+
+/* On the loop's thread: takes out one listener. Returns its socket, the caller's; -1: no more. */
+int net_loop_take_listener(struct net_loop *l);
+
+/*
+ * From any thread: has the loop take in `fd`, the loop's from now on, as a client that another
+ * process has accepted. One that drains closes it.
+ */
+void net_loop_adopt(struct net_loop *l, int fd);
 
 /* After the loop has ended, or if it never ran. */
 void net_loop_release(struct net_loop *l);

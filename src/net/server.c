@@ -11,6 +11,7 @@
 
 #include "base/xalloc.h"
 #include "net/listen.h"
+#include "net/socket.h"
 
 /* One thread of a server, and how its start went. */
 struct runner {
@@ -85,6 +86,14 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
             return LM_EUNAVAILABLE;
         s->runners[i].loop->leaves_backlog = o->fds_are_held;
     }
+    for (size_t i = o->threads; i < o->fds_len; i++) {
+        int fd = fcntl(o->fds[i], F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+            return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
+        if (net_loop_add_listener(s->runners[i % o->threads].loop, fd, NULL, err))
+            return LM_EUNAVAILABLE;
+    }
     for (unsigned i = 0; i < o->threads; i++) {
         int error = start_thread(&s->runners[i], err);
 
@@ -94,7 +103,7 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
     return 0;
 }
 
-/* Spreads the sockets that were given over the loops. */
+/* The first of the sockets that were given for each loop. */
 static int share_given(const struct net_server_options *o, int *fds, struct errbuf *err)
 {
     for (unsigned i = 0; i < o->threads; i++)
@@ -120,13 +129,11 @@ static int open_sockets(struct net_server *s, int *fds, struct errbuf *err)
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err)
 {
     struct net_server *s = xcalloc(1, sizeof(*s));
-    unsigned threads =
-        options->threads < options->fds_len ? (unsigned)options->fds_len : options->threads;
+    unsigned threads = options->threads;
     int *fds = xcalloc(threads, sizeof(*fds));
     int error;
 
     s->options = *options;
-    s->options.threads = threads;
     s->port = options->port;
     s->runners = xcalloc(threads, sizeof(*s->runners));
     error = open_sockets(s, fds, err);
@@ -149,14 +156,60 @@ unsigned net_server_port(const struct net_server *s)
     return s->port;
 }
 
-unsigned net_server_threads(const struct net_server *s)
-{
-    return s->options.threads;
-}
-
 struct net_loop *net_server_loop(struct net_server *s, unsigned index)
 {
     return s->runners[index].loop;
+}
+
+/* What is handed over, while the loop on whose thread `leave` runs is waited for. */
+struct leaving {
+    struct given *to;
+    const char *name;
+    size_t max;
+    uv_sem_t done;
+};
+
+/* On the loop's thread: what can go on elsewhere is taken out of the loop. */
+static void leave(struct net_loop *l, void *ctx)
+{
+    struct leaving *leaving = ctx;
+    struct net_socket *next;
+    int fd;
+
+    while ((fd = net_loop_take_listener(l)) >= 0)
+        given_add(leaving->to, fd, leaving->name, l->leaves_backlog);
+    for (struct net_socket *s = l->sockets; s && leaving->to->len < leaving->max; s = next) {
+        next = s->next;
+        fd = l->protocol->leaves && l->protocol->leaves(s) ? net_socket_leave(s) : -1;
+        if (fd >= 0)
+            given_add(leaving->to, fd, leaving->name, false);
+    }
+    uv_sem_post(&leaving->done);
+}
+
+void net_server_hand_over(struct net_server *s, unsigned grace_ms, struct given *to,
+                          const char *name, size_t max)
+{
+    struct leaving leaving = {.to = to, .name = name, .max = max};
+
+    if (uv_sem_init(&leaving.done, 0))
+        return;
+    for (unsigned i = 0; i < s->options.threads; i++) {
+        net_loop_stop_after(s->runners[i].loop, grace_ms, leave, &leaving);
+        uv_sem_wait(&leaving.done);
+    }
+    uv_sem_destroy(&leaving.done);
+}
+
+void net_server_adopt(struct net_server *s, struct given *from, const char *name)
+{
+    struct given_socket taken;
+    size_t at = 0;
+
+    for (unsigned i = 0; given_take_connection(from, name, &at, &taken); i++) {
+        buffer_release(&taken.state); /* there is nothing in it to go on with */
+        net_loop_adopt(s->runners[i % s->options.threads].loop, taken.fd);
+    }
 }
 
 void net_server_stop(struct net_server *s, unsigned grace_ms)

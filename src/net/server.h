@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/errbuf.h"
+#include "net/given.h"
 #include "net/loop.h"
 
 struct net_server;
@@ -26,7 +27,7 @@ struct net_server_options {
     /* They are open elsewhere, too: clients that wait in their backlogs at a stop are left there.
      */
     bool fds_are_held;
-    unsigned threads; /* if fewer than `fds`, as many as these */
+    unsigned threads;
     const char *name; /* "http": its threads are http-0, http-1, … */
     /* Makes the loop of a thread (net_loop_init) in what holds it. NULL with `err` filled. */
     struct net_loop *(*loop_new)(void *ctx, unsigned index, int listen_fd, struct errbuf *err);
@@ -39,9 +40,6 @@ struct net_server_options {
 /* Binds, listens and starts the threads. NULL with `err` filled on failure. */
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err);
 
-/* How many threads there are. */
-unsigned net_server_threads(const struct net_server *s);
-
 /* The port that is listened on. */
 unsigned net_server_port(const struct net_server *s);
 
@@ -50,6 +48,18 @@ struct net_loop *net_server_loop(struct net_server *s, unsigned index);
 
 /* net_loop_stop for all, and joins the threads. Blocks; not from a loop's thread. */
 void net_server_stop(struct net_server *s, unsigned grace_ms);
+
+/*
+ * As a stop, but what another process can go on with is added to `to`, all as `name`, up to `max`
+ * sockets there: the listening sockets, with the clients that wait in their backlogs, and
+ * connections that the protocol lets go (net_protocol.leaves). What is left drains. Blocks until
+ * they are out of the loops, no longer; net_server_stop waits for the end.
+ */
+void net_server_hand_over(struct net_server *s, unsigned grace_ms, struct given *to,
+                          const char *name, size_t max);
+
+/* Takes in all connections of that name that are in `from` (net_protocol.adopt). */
+void net_server_adopt(struct net_server *s, struct given *from, const char *name);
 
 /* After net_server_stop. */
 void net_server_free(struct net_server *s);

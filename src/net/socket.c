@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 /* ---- Its life ---- */
@@ -68,6 +69,15 @@ void net_socket_close(struct net_socket *s)
         l->extra_len--;
     else
         atomic_fetch_sub_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
+}
+
+int net_socket_leave(struct net_socket *s)
+{
+    int fd = fcntl(s->transport.fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        s->loop->protocol->abort(s); /* which closes the other descriptor */
+    return fd;
 }
 
 void net_socket_queue(struct net_socket *s)

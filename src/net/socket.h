@@ -19,6 +19,13 @@ int net_socket_open(struct net_socket *s, struct net_loop *l, int fd, bool is_ex
 /* Takes it off the list and closes it; protocol->free comes later, never from within. */
 void net_socket_close(struct net_socket *s);
 
+/*
+ * Takes it out of the loop without closing the connection, by net_protocol.abort; it must have
+ * nothing unsent. Returns a descriptor of the connection, the caller's; -1: there is no room for
+ * it, and `s` is as it was.
+ */
+int net_socket_leave(struct net_socket *s);
+
 /* Waits for `events` (UV_READABLE, UV_WRITABLE, UV_DISCONNECT) from now on. */
 void net_socket_wait(struct net_socket *s, int events);
 

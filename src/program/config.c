@@ -270,6 +270,10 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
             args[(*rest_len)++] = args[i];
             continue;
         }
+        if (strcmp(args[i], "--take-over") == 0) {
+            config->take_over = true;
+            continue;
+        }
         s = find_flag(args[i], &value);
         if (!s)
             return errbuf_fail(err, LM_EINVAL, "%s: no such flag; logmill --help lists them",

@@ -7,6 +7,7 @@
 #ifndef LOGMILL_PROGRAM_CONFIG_H
 #define LOGMILL_PROGRAM_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -67,6 +68,7 @@ struct config {
     const char *redis_ca_file;
     uint64_t cache_logs;
     uint64_t cache_rebuild_seconds;
+    bool take_over; /* --take-over: no setting, for it is of one start */
 };
 
 /*

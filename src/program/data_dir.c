@@ -44,8 +44,8 @@ int data_dir_path(char file[PATH_MAX], const char *path, const char *name, struc
 }
 
 static const char *const our_names[] = {
-    "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",
-    "logs.db-wal", "logs.db-shm",  "api.lock",     "worker.lock",
+    "queue.db",    "queue.db-wal", "queue.db-shm", "logs.db",  "logs.db-wal",
+    "logs.db-shm", "api.lock",     "worker.lock",  "api.next", "worker.next",
 };
 
 enum { OUR_NAMES_LEN = sizeof(our_names) / sizeof(our_names[0]) };
@@ -180,10 +180,34 @@ static long read_holder(int fd)
     return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 
+/* The lock is what counts, so a full disk does not matter here: no line says less than one. */
+static void write_holder(int fd)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%ld\n" READS_LINE "%d\n", (long)getpid(), MESSAGE_VERSION_READ);
+    if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
+        errno = 0;
+}
+
+int data_dir_keep_lock(const char *path, const char *role, int fd, struct errbuf *err)
+{
+    char file[PATH_MAX];
+    struct stat its, given;
+
+    snprintf(file, sizeof(file), "%s/%s.lock", path, role);
+    if (stat(file, &its) == 0 && fstat(fd, &given) == 0 && its.st_dev == given.st_dev &&
+        its.st_ino == given.st_ino && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        write_holder(fd);
+        return fd;
+    }
+    close(fd);
+    return errbuf_fail(err, LM_EINVAL, "what was handed over is not the lock %s", file);
+}
+
 int data_dir_lock(const char *path, const char *role, struct errbuf *err)
 {
     char file[PATH_MAX];
-    char text[64];
     int fd, error;
 
     snprintf(file, sizeof(file), "%s/%s.lock", path, role);
@@ -201,10 +225,7 @@ int data_dir_lock(const char *path, const char *role, struct errbuf *err)
         close(fd);
         return error;
     }
-    /* The lock is what counts, so a full disk does not matter here: no line says less than one. */
-    snprintf(text, sizeof(text), "%ld\n" READS_LINE "%d\n", (long)getpid(), MESSAGE_VERSION_READ);
-    if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
-        errno = 0;
+    write_holder(fd);
     return fd;
 }
 

@@ -48,6 +48,14 @@ int data_dir_check_restored(const char *path, struct errbuf *err) LM_MUST_CHECK;
 int data_dir_lock(const char *path, const char *role, struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * Goes on with a lock that another process of this role has handed over, as `fd`: an open file
+ * keeps its lock until the last of its descriptors is closed, so it was never free. Returns `fd`;
+ * or, with `fd` closed, LM_EINVAL if it is no such lock of this directory, or another error.
+ */
+int data_dir_keep_lock(const char *path, const char *role, int fd,
+                       struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * Whether the process that last took the lock of `role`, and may hold it still, reads messages of
  * MESSAGE_VERSION_READ: it has written so into the lock's file, which a build that does not write
  * it writes anew all the same. True if nobody ever took it, false if that cannot be known.

@@ -18,9 +18,9 @@
 #include "formats/syslog_frames.h"
 #include "listen/receiver.h"
 #include "metrics/emf.h"
-#include "net/given.h"
 #include "program/data_dir.h"
 #include "program/ports.h"
+#include "program/restart.h"
 #include "tail/feed.h"
 #include "worker/worker.h"
 
@@ -45,12 +45,12 @@ enum { OPS_CONNECTIONS = 100 }; /* to a worker's METRICS_PORT */
 struct service {
     const struct config *config;
     unsigned roles;
-    struct given given; /* sockets that this process was started with */
-    int *http_fds;      /* of them, those that HTTP is spoken on; NULL: none */
+    struct restart restart; /* what came from the process before, and goes to the next */
+    int *http_fds;          /* listening sockets that were given; NULL: none */
     size_t http_fds_len;
     bool http_fds_are_held;
-    int api_lock;
-    int worker_lock;
+    int locks[2]; /* of api and worker; 0: not taken */
+    bool has_handed_over;
     struct queue *queue;
     struct store *store;
     struct cache *cache;
@@ -86,10 +86,10 @@ static int take_locks(struct service *s, struct errbuf *err)
 
     if (!ports_need_data_dir(s->config))
         return 0;
-    if (s->roles & SERVICE_API && (s->api_lock = data_dir_lock(dir, "api", err)) < 0)
-        return s->api_lock;
-    if (s->roles & SERVICE_WORKER && (s->worker_lock = data_dir_lock(dir, "worker", err)) < 0)
-        return s->worker_lock;
+    if (s->roles & SERVICE_API && (s->locks[0] = restart_lock(&s->restart, "api", err)) < 0)
+        return s->locks[0];
+    if (s->roles & SERVICE_WORKER && (s->locks[1] = restart_lock(&s->restart, "worker", err)) < 0)
+        return s->locks[1];
     return data_dir_check_restored(dir, err);
 }
 
@@ -119,20 +119,27 @@ static unsigned fit_connections(uint64_t wanted, uint64_t threads, uint64_t stre
     return (unsigned)wanted;
 }
 
+/* By which its sockets are known to the next process. */
+static const char *http_name(const struct service *s)
+{
+    return s->roles & SERVICE_API ? "http" : "metrics";
+}
+
 /* The sockets that are HTTP's: by their name, or by the address of the settings. */
 static int take_given(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
     bool is_api = s->roles & SERVICE_API;
     const struct given_wish wish = {.kind = GIVEN_LISTENS,
-                                    .name = is_api ? "http" : "metrics",
+                                    .name = http_name(s),
                                     .host = c->host,
                                     .port = (unsigned)(is_api ? c->port : c->metrics_port)};
 
-    s->http_fds_len = given_take(&s->given, &wish, &s->http_fds, &s->http_fds_are_held);
-    return given_check_taken(&s->given, err);
+    s->http_fds_len = given_take(&s->restart.given, &wish, &s->http_fds, &s->http_fds_are_held);
+    return given_check_taken(&s->restart.given, err);
 }
 
+/* The server has descriptors of its own. */
 static void release_given(struct service *s)
 {
     for (size_t i = 0; i < s->http_fds_len; i++)
@@ -140,7 +147,6 @@ static void release_given(struct service *s)
     free(s->http_fds);
     s->http_fds = NULL;
     s->http_fds_len = 0;
-    given_release(&s->given);
 }
 
 static int start_api(struct service *s, struct errbuf *err)
@@ -295,7 +301,8 @@ static int start(struct service *s, struct errbuf *err)
 
     ledger_init(&s->ledger, s->config->max_inflight_bytes);
     if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
-        (error = take_given(s, err)) || (error = start_emf(s->config, err)) ||
+        (error = restart_take_over(&s->restart, err)) || (error = take_given(s, err)) ||
+        (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||
         (error = ports_open_queue(s->config,
@@ -336,9 +343,14 @@ static int start(struct service *s, struct errbuf *err)
             return LM_EUNAVAILABLE;
     }
     if (!(s->roles & SERVICE_API))
-        return start_ops(s, err);
-    error = start_receiver(s, err);
-    return error ? error : start_api(s, err);
+        error = start_ops(s, err);
+    else if ((error = start_receiver(s, err)) == 0)
+        error = start_api(s, err);
+    if (!error)
+        error = restart_taken(&s->restart, err);
+    if (!error && s->api)
+        api_adopt(s->api, &s->restart.given, http_name(s));
+    return error;
 }
 
 /*
@@ -354,32 +366,93 @@ static void *end_late_stop(void *arg)
     _exit(0);
 }
 
-/* The reverse of start: first no new logs, then what is queued is stored, then the files. */
-static void stop(struct service *s)
+/*
+ * The reverse of start: first no new logs, then what is queued is stored for as long as there is
+ * time, then the files. All that is freed is NULL then, so that it may be started anew.
+ */
+static void close_all(struct service *s, unsigned answer_ms, unsigned store_ms)
 {
     uint64_t started_us = clock_monotonic_us();
-    uint64_t limit_ms = s->config->shutdown_timeout * 1000;
-    void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
-    pthread_t late;
 
-    if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
-        pthread_detach(late);
     if (s->receiver)
-        receiver_stop(s->receiver, (unsigned)limit_ms);
-    api_free(s->api, (unsigned)limit_ms);
+        receiver_stop(s->receiver, answer_ms);
+    api_free(s->api, answer_ms);
     receiver_free(s->receiver);
     uint64_t spent_ms = (clock_monotonic_us() - started_us) / 1000;
-    worker_free(s->worker, spent_ms < limit_ms ? (unsigned)(limit_ms - spent_ms) : 0);
+    worker_free(s->worker, spent_ms < store_ms ? (unsigned)(store_ms - spent_ms) : 0);
     tail_feed_free(s->feed);
     queue_free(s->queue);
     cache_free(s->cache);
     store_free(s->store);
     emf_stop();
     release_given(s);
-    if (s->worker_lock > 0)
-        close(s->worker_lock);
-    if (s->api_lock > 0)
-        close(s->api_lock);
+    for (int i = 1; i >= 0; i--) {
+        if (s->locks[i] > 0)
+            close(s->locks[i]);
+        s->locks[i] = 0;
+    }
+    s->api = NULL;
+    s->receiver = NULL;
+    s->received_len = 0;
+    s->worker = NULL;
+    s->feed = NULL;
+    s->queue = NULL;
+    s->cache = NULL;
+    s->store = NULL;
+}
+
+static unsigned limit_ms(const struct service *s)
+{
+    return (unsigned)s->config->shutdown_timeout * 1000;
+}
+
+/* Takes out of the running parts what the next process can go on with, up to `max` sockets. */
+static void collect(struct service *s, size_t max)
+{
+    receiver_free(s->receiver); /* its senders connect again, or are lost */
+    s->receiver = NULL;
+    if (s->api)
+        api_hand_over(s->api, limit_ms(s), &s->restart.given, http_name(s), max);
+}
+
+static void stop(struct service *s, bool has_started)
+{
+    void *late_s = (void *)(uintptr_t)(s->config->shutdown_timeout + STOP_OVERTIME_S);
+    unsigned store_ms = has_started ? limit_ms(s) : 0;
+    pthread_t late;
+
+    if (pthread_create(&late, NULL, end_late_stop, late_s) == 0)
+        pthread_detach(late);
+    if (has_started && !s->has_handed_over && restart_is_awaited(&s->restart)) {
+        collect(s, notify_room(&s->restart.notify));
+        restart_store(&s->restart);
+        store_ms = 0; /* clients wait: what is queued is stored by the next process */
+    }
+    close_all(s, limit_ms(s), store_ms);
+}
+
+/*
+ * Another process takes over. This one stops storing, then taking in, and gives all that is open to
+ * the other, which goes on while this one answers what is under way. True if it has come to that;
+ * false if the other has failed: then this one has all of it again, closed but for the sockets.
+ */
+static bool hand_over(struct service *s, int peer)
+{
+    struct errbuf err = ERRBUF_INIT;
+    int error;
+
+    diag(DIAG_INFO, "handing over");
+    worker_free(s->worker, 0); /* first, since nobody waits for it; messages stay in the queue */
+    s->worker = NULL;
+    collect(s, GIVEN_MAX);
+    error = restart_hand_over(&s->restart, peer, s->locks, &err);
+    s->has_handed_over = !error;
+    if (!error)
+        return true;
+    diag(DIAG_ERROR, "the other process has not taken over; this one goes on",
+         DIAG_STR("reason", err.text));
+    close_all(s, limit_ms(s), 0);
+    return false;
 }
 
 /* Where the logs are kept, without secrets; the caller releases `text`, which ends with a NUL. */
@@ -435,30 +508,41 @@ static void say_started(const struct service *s)
     buffer_release(&data);
 }
 
+/* Runs until a signal, or until another process has taken over. Returns the exit status. */
+static int run(struct service *s)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    for (;;) {
+        say_started(s);
+        release_given(s);
+        restart_ready(&s->restart);
+
+        int peer = restart_wait(&s->restart);
+        if (peer < 0 || hand_over(s, peer))
+            return 0;
+        if (start(s, &err)) {
+            diag(DIAG_ERROR, err.text);
+            return 1;
+        }
+    }
+}
+
 int service_run(const struct config *config, unsigned roles)
 {
     struct service s = {.config = config, .roles = roles};
     struct errbuf err = ERRBUF_INIT;
-    sigset_t signals;
-    int received, status = 0;
+    bool has_started = false;
+    int status = 1;
 
-    /* Blocked here, before any thread is started, so that only sigwait below gets them. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-
-    if (given_from_environment(&s.given, &err) || start(&s, &err)) {
+    if (restart_begin(&s.restart, config, roles, &err) || start(&s, &err)) {
         diag(DIAG_ERROR, err.text);
-        status = 1;
     } else {
-        say_started(&s);
-        release_given(&s); /* the server has its own */
-        sigwait(&signals, &received);
-        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* a second one is not waited for */
-        diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal(received)));
+        has_started = true;
+        status = run(&s);
     }
-    stop(&s);
+    stop(&s, has_started);
+    restart_end(&s.restart);
     if (status == 0)
         diag(DIAG_INFO, "stopped");
     return status;

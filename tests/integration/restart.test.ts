@@ -1,23 +1,27 @@
 /*
  * A restart refuses nobody: sockets that logmill is given at its start (LISTEN_FDS), as systemd or
- * any other starter hands them over.
+ * any other starter hands them over; and those of the process whose place it takes (--take-over).
  */
 import { strict as assert } from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
+import * as net from 'node:net';
 import * as path from 'node:path';
 
 import {
+    PATIENCE_MS,
     ROOT,
     type Lab,
     type Logmill,
+    type StartOptions,
     eventually,
     freePort,
+    runLogmill,
     scenario,
     sleep,
 } from '../support/harness';
-import { requestOn } from '../support/http';
+import { RawConnection, rawPost, requestOn } from '../support/http';
 import { allLogs, postLog, stored } from '../support/logs';
 
 const ACTIVATE = path.join(ROOT, 'tests', 'support', 'activate.py');
@@ -143,3 +147,187 @@ async function requestUntilListening(server: Logmill): Promise<number> {
         }
     }
 }
+
+// ---- --take-over ----
+
+const RESTARTS = 20;
+
+/** Starts a process that takes the place of `old`, and waits until that has ended. */
+async function takeOver(
+    lab: Lab,
+    old: Logmill,
+    options: Pick<StartOptions, 'command' | 'settings'> = {},
+): Promise<Logmill> {
+    const next = lab.launch({ ...old.options, args: ['--take-over'], ...options }, old.dataDir);
+    await next.ready();
+    await old.waitForEnd(PATIENCE_MS);
+    old.verifyEnd();
+    return next;
+}
+
+/** Clients that never try again: each log that they were told is safe, and what went wrong. */
+class Senders {
+    readonly sent: string[] = [];
+    readonly failures: string[] = [];
+    longestMs = 0;
+    private isOver = false;
+    private readonly all: Promise<void>[] = [];
+
+    constructor(readonly port: number) {}
+
+    /** One that keeps its connection as long as it is told to, or makes a new one each time. */
+    add(name: string, keepAlive: boolean): void {
+        this.all.push(this.run(name, keepAlive));
+    }
+
+    async end(): Promise<void> {
+        this.isOver = true;
+        await Promise.all(this.all);
+    }
+
+    private async run(name: string, keepAlive: boolean): Promise<void> {
+        const agent = new http.Agent({ keepAlive, maxSockets: 1 });
+        for (let i = 0; !this.isOver; i++) {
+            const message = `${name} ${i}`;
+            const started = performance.now();
+            try {
+                const answer = await requestOn(agent, this, {
+                    method: 'POST',
+                    path: '/log',
+                    headers: { 'Content-Type': 'application/json' },
+                    body: JSON.stringify({ message, level: 'info' }),
+                });
+                assert.equal(answer.status, 201, answer.text);
+                this.sent.push(message);
+            } catch (error) {
+                this.failures.push(`${message}: ${String(error)}`);
+            }
+            this.longestMs = Math.max(this.longestMs, performance.now() - started);
+        }
+        agent.destroy();
+    }
+}
+
+/** Waits until all of `sent` are there, and fails unless each is there once, and nothing else. */
+async function assertAllOnce(server: Logmill, sent: string[]): Promise<void> {
+    const logs = await eventually('all logs to be stored', async () => {
+        const found = await allLogs(server);
+        return found.length >= sent.length && found;
+    });
+    assert.deepEqual(logs.map((log) => log.message).sort(), [...sent].sort());
+}
+
+scenario(`${RESTARTS} take-overs under load: no request fails, each log is there once`, async (lab) => {
+    let server = await lab.start({ settings: { WEB_CONCURRENCY: '2' } });
+    const senders = new Senders(server.port);
+    for (let i = 0; i < 3; i++) {
+        senders.add(`kept ${i}`, true);
+        senders.add(`new ${i}`, false);
+    }
+    const port = server.port;
+    for (let i = 0; i < RESTARTS; i++) {
+        await eventually('some logs', async () => senders.sent.length > i * 20);
+        server = await takeOver(lab, server);
+        assert.equal(server.port, port);
+    }
+    await senders.end();
+    console.log(`${senders.sent.length} logs, longest answer ${Math.round(senders.longestMs)} ms`);
+    assert.deepEqual(senders.failures, []);
+    await assertAllOnce(server, senders.sent);
+});
+
+scenario('a connection that rests goes on in the next process, unanswered bytes and all', async (lab) => {
+    let server = await lab.start();
+    const resting = await RawConnection.open(server);
+    const asked = await RawConnection.open(server);
+    asked.send(rawPost('/log', JSON.stringify({ message: 'before', level: 'info' })));
+    assert.equal((await asked.answer()).status, 201);
+    for (let i = 0; i < 3; i++) {
+        server = await takeOver(lab, server);
+    }
+    for (const connection of [resting, asked]) {
+        connection.send(rawPost('/log', JSON.stringify({ message: 'after', level: 'info' })));
+        assert.equal((await connection.answer()).status, 201);
+        connection.close();
+    }
+    await assertAllOnce(server, ['before', 'after', 'after']);
+});
+
+scenario('a request under way is answered by the old process, and nobody waits for it', async (lab) => {
+    const old = await lab.start();
+    const slow = await RawConnection.open(old);
+    const request = rawPost('/log', JSON.stringify({ message: 'slow', level: 'info' }));
+    slow.send(request.slice(0, -5));
+    await postLog(old, { message: 'one', level: 'info' }); // by now the slow one is being read
+    const next = lab.launch({ args: ['--take-over'] , settings: { PORT: String(old.port) } }, old.dataDir);
+    await next.ready();
+    await postLog(next, { message: 'two', level: 'info' });
+    assert.equal(old.ended, undefined, 'it has not gone yet');
+    slow.send(request.slice(-5));
+    const answer = await slow.answer();
+    assert.equal(answer.status, 201);
+    assert.equal(answer.headers.connection, 'close');
+    await old.waitForEnd(PATIENCE_MS);
+    await assertAllOnce(next, ['slow', 'one', 'two']);
+});
+
+scenario('a process that cannot start leaves the old one as it was', async (lab) => {
+    const old = await lab.start();
+    const kept = await RawConnection.open(old);
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    lab.finally(() => void taken.close());
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const PORT = String((taken.address() as net.AddressInfo).port);
+    const next = lab.launch({ args: ['--take-over'], settings: { PORT } }, old.dataDir);
+    assert.equal((await next.refuses()).code, 1);
+    assert.match(next.stderr, /cannot listen on/);
+    await eventually('the old one to go on', async () => {
+        return old.diagnostics().filter((line) => line.msg === 'listening').length === 2;
+    });
+    await postLog(old, { message: 'by a new connection', level: 'info' });
+    kept.send(rawPost('/log', JSON.stringify({ message: 'by an old one', level: 'info' })));
+    assert.equal((await kept.answer()).status, 201);
+    kept.close();
+    await assertAllOnce(old, ['by a new connection', 'by an old one']);
+    await assertAllOnce(await takeOver(lab, old), ['by a new connection', 'by an old one']);
+});
+
+scenario('a new process that is killed in the middle leaves the old one as it was', async (lab) => {
+    let old = await lab.start();
+    for (let i = 0; i < 5; i++) {
+        const next = lab.launch({ ...old.options, args: ['--take-over'] }, old.dataDir);
+        await eventually('it to take over', async () => next.stderr.includes('taking over'));
+        await next.kill();
+        await postLog(old, { message: 'still here', level: 'info' }).catch(async () => {
+            // it was late: the new one had it all already, and nothing runs any more
+            await old.waitForEnd(PATIENCE_MS);
+            old = await lab.start(old.options, old.dataDir);
+        });
+    }
+});
+
+scenario('another command is refused, nobody there is no error, and it is for no other command', async (lab) => {
+    const old = await lab.start();
+    const other = lab.launch({ command: 'api', args: ['--take-over'] }, old.dataDir);
+    assert.equal((await other.refuses()).code, 1);
+    assert.match(other.stderr, /started by another command/);
+    await old.stop();
+    await lab.start({ args: ['--take-over'] }, old.dataDir);
+    const ran = await runLogmill(['config', '--take-over']);
+    assert.equal(ran.code, 2);
+});
+
+scenario('api and worker are taken over each by itself', async (lab) => {
+    const settings = { METRICS_PORT: String(await freePort()) };
+    let api = await lab.start({ command: 'api' });
+    let worker = await lab.start({ command: 'worker', settings }, api.dataDir);
+    const sent: string[] = [];
+    for (let i = 0; i < 4; i++) {
+        sent.push(`log ${i}`);
+        await postLog(api, { message: `log ${i}`, level: 'info' });
+        api = i % 2 ? await takeOver(lab, api) : api;
+        worker = i % 2 ? worker : await takeOver(lab, worker);
+        assert.equal(worker.port, Number(settings.METRICS_PORT));
+    }
+    await assertAllOnce(api, sent);
+});

@@ -135,6 +135,8 @@ export async function endChild(child: ChildProcess, kill: () => void): Promise<v
 
 export interface StartOptions {
     command?: 'serve' | 'api' | 'worker';
+    /** More arguments, such as --take-over. */
+    args?: string[];
     settings?: Record<string, string>;
     /** Instead of the binary under test. */
     binary?: string;
@@ -160,6 +162,7 @@ export class Logmill {
             ...(options.wrapper ?? []),
             options.binary ?? BINARY,
             options.command ?? 'serve',
+            ...(options.args ?? []),
         ];
         this.child = spawn(command[0]!, command.slice(1), {
             env: environment({ DATA_DIR: dataDir, PORT: '0', ...options.settings }),
