@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "../cmocka_all.h"
-#include "base/uuid7.h"
+#include "base/fault.h"
 #include "format_run.h"
 
 static const int64_t ARRIVAL_US = INT64_C(1795867200) * 1000000; /* 2026-11-28T12:00:00Z */
@@ -727,6 +727,49 @@ static void the_error_of_the_sink_ends_it(void **state)
                      LM_EFULL);
 }
 
+#ifdef LOGMILL_FAULTS
+
+/* Each allocation as large as an input fails in turn, and then all from it on: what comes again is
+ * read as if nothing had been. */
+static void what_there_is_no_memory_for_is_read_again(void **state)
+{
+    static const struct fault_plan none = {.first = 0};
+    struct stream_input in = {
+        .bytes = TEXT("{\"message\":\"m\",\"n\":[1]}\n"
+                      "<12>1 - h a - - [x y=\"\\\"\"] \xff\n"
+                      "<13>@cee:{\"msg\":\"\\u0000\"}\n"),
+        .is_over = true,
+        .arrival_us = ARRIVAL_US,
+    };
+
+    for (unsigned i = 0, failed = 1; failed > 0; i++) {
+        struct fault_plan plan = {FAULT_INPUT, i / 2 + 1, i % 2 == 1, FAULT_EIO};
+
+        syslog_stream.memory_free(memory);
+        memory = syslog_stream.memory_new(&(struct stream_setup){.hostname = "logs"}, NULL);
+        begin_connection();
+        out = (struct stream_output){.why = &why};
+        fault_plan(&plan);
+        int error = syslog_stream.read(memory, session, &in, kept_sink, &run.kept, &out);
+        failed = fault_count();
+        fault_plan(&none);
+        assert_true(!error || error == LM_ENOMEM);
+        if (error) {
+            begin_connection();
+            out = (struct stream_output){.why = &why};
+            error = syslog_stream.read(memory, session, &in, kept_sink, &run.kept, &out);
+            assert_int_equal(error, 0);
+        }
+        expect_logs(LOGS({"info", "m", NULL, "{\"n\":[1]}"},
+                         {"warning", "\xef\xbf\xbd", NULL,
+                          "{\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\","
+                          "\"sd\":{\"x\":{\"y\":\"\\\"\"}}}"},
+                         {"notice", "\xef\xbf\xbd", NULL, USER}));
+    }
+}
+
+#endif
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -755,6 +798,9 @@ int main(void)
         TEST(what_is_read_again_has_the_same_ids),
         TEST(a_log_that_passes_a_limit_is_left_out_and_counted),
         TEST(the_error_of_the_sink_ends_it),
+#ifdef LOGMILL_FAULTS
+        TEST(what_there_is_no_memory_for_is_read_again),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
