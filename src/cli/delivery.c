@@ -298,14 +298,14 @@ void delivery_say_unfit(const struct delivery *d)
 {
     char unfit[TERMINAL_NUMBER_LEN];
 
-    if (d->lines.unfit == 0)
+    if (d->lines.forms.unfit == 0)
         return;
-    terminal_number(d->lines.unfit, unfit);
+    terminal_number(d->lines.forms.unfit, unfit);
     terminal_say(d->command, "%s %llu%s not of the form %s: kept as text%s%s%s", d->source,
-                 (unsigned long long)d->lines.first_unfit,
-                 d->lines.unfit == 1 ? " is" : " and others are", d->lines.form_name,
-                 d->lines.unfit == 1 ? "" : ", ", d->lines.unfit == 1 ? "" : unfit,
-                 d->lines.unfit == 1 ? "" : " in all");
+                 (unsigned long long)d->lines.forms.first_unfit,
+                 d->lines.forms.unfit == 1 ? " is" : " and others are", d->lines.forms.name,
+                 d->lines.forms.unfit == 1 ? "" : ", ", d->lines.forms.unfit == 1 ? "" : unfit,
+                 d->lines.forms.unfit == 1 ? "" : " in all");
 }
 
 void delivery_say_sum(struct delivery *d)

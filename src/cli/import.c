@@ -84,7 +84,7 @@ static int read_head(struct import *im, struct errbuf *err)
                                          ? input_file_changed_us(im->file)
                                          : clock_wall_us());
     if (decoder_is_json(&im->decoder))
-        im->d->lines.format = LINE_JSON;
+        im->d->lines.forms.format = LINE_JSON;
     im->d->lines.is_journal = decoder_is_journal(&im->decoder);
     im->place = line_place_begin(&im->d->lines);
     im->d->lines.place = &im->place;
@@ -120,11 +120,11 @@ static int import_lines(struct import *im, struct errbuf *err)
 
 static int import_opened(struct import *im)
 {
-    enum line_reading format = im->d->lines.format;
+    enum line_reading format = im->d->lines.forms.format;
     struct errbuf err = ERRBUF_INIT;
     int error = import_lines(im, &err);
 
-    im->d->lines.format = format;
+    im->d->lines.forms.format = format;
     im->d->lines.place = NULL;
     delivery_say_unfit(im->d);
     if (delivery_is_over(im->d)) {

@@ -10,7 +10,6 @@
 #include "base/uuid7.h"
 #include "cli/line_json.h"
 #include "cli/local_time.h"
-#include "formats/text_head.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
@@ -61,29 +60,6 @@ static int check_flags(struct line_reader *r, struct errbuf *err)
     return error ? errbuf_fail(err, LM_EINVAL, "--level, --attr: %s", reason.text) : 0;
 }
 
-static void choose_format(struct line_reader *r, const char *name)
-{
-    static const struct {
-        const char *name;
-        enum line_reading format;
-        const struct line_format *form;
-    } formats[] = {
-        {"auto", LINE_AUTO, NULL},           {"json", LINE_JSON, NULL},
-        {"raw", LINE_PLAIN, NULL},           {"plain", LINE_PLAIN, NULL},
-        {"logfmt", LINE_FORM, &line_logfmt}, {"nginx", LINE_FORM, &line_access},
-        {"apache", LINE_FORM, &line_access}, {"journal", LINE_FORM, &line_journal},
-        {"cri", LINE_FORM, &line_cri},       {"docker", LINE_FORM, &line_docker},
-    };
-
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-        if (strcmp(formats[i].name, name) == 0) {
-            r->format = formats[i].format;
-            r->form = formats[i].form;
-            r->form_name = formats[i].name;
-        }
-    }
-}
-
 /* All of the process, which has one thread yet, has that as its local time. */
 static void set_zone(const char *zone)
 {
@@ -96,11 +72,8 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
     int error;
 
     *r = (struct line_reader){.memory = fastapi_log.memory_new(NULL)};
-    choose_format(r, flags_text(flags, "format"));
-    line_memory_init(&r->forms);
-    record_draft_init(&r->draft);
-    buffer_init(&r->joined, SIZE_MAX / 2);
-    r->forms.ahead_s = local_time_zone;
+    line_forms_init(&r->forms, flags_text(flags, "format"));
+    r->forms.memory.ahead_s = local_time_zone;
     set_zone(flags_text(flags, "zone"));
     buffer_init(&r->level, SIZE_MAX / 2);
     buffer_init(&r->attrs, SIZE_MAX / 2);
@@ -122,9 +95,7 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
 void line_reader_release(struct line_reader *r)
 {
     fastapi_log.memory_free(r->memory);
-    line_memory_release(&r->forms);
-    record_draft_release(&r->draft);
-    buffer_release(&r->joined);
+    line_forms_release(&r->forms);
     gather_release(&r->gather);
     buffer_release(&r->level);
     buffer_release(&r->attrs);
@@ -133,19 +104,16 @@ void line_reader_release(struct line_reader *r)
 
 bool line_is_plain(const struct line_reader *r)
 {
-    return r->format == LINE_PLAIN || (r->format == LINE_FORM && r->form != &line_journal);
+    return r->forms.format == LINE_PLAIN ||
+           (r->forms.format == LINE_FORM && r->forms.form != &line_journal);
 }
 
 /* ---- Places ---- */
 
 void line_reader_begin(struct line_reader *r, int64_t now_us)
 {
-    if (r->format == LINE_AUTO)
-        r->form = NULL;
-    r->guessed = 0;
-    r->unfit = 0;
+    line_forms_begin(&r->forms, now_us);
     r->is_journal = false;
-    r->forms.now_us = now_us;
 }
 
 struct line_place line_place_begin(const struct line_reader *r)
@@ -206,10 +174,11 @@ bool line_may_be_json(const struct line_reader *r, struct slice text)
 {
     size_t blanks = 0;
 
-    bool may_be = r->format == LINE_AUTO || r->form == &line_docker || r->form == &line_journal;
+    bool may_be = r->forms.format == LINE_AUTO || r->forms.form == &line_docker ||
+                  r->forms.form == &line_journal;
 
-    if (r->format == LINE_JSON || !may_be)
-        return r->format == LINE_JSON;
+    if (r->forms.format == LINE_JSON || !may_be)
+        return r->forms.format == LINE_JSON;
     text = without_bom(text);
     while (blanks < text.len && (text.data[blanks] == ' ' || text.data[blanks] == '\t'))
         blanks++;
@@ -338,7 +307,7 @@ static int append_log(struct buffer *b, struct line_reader *r, struct slice text
  * LM_ENOMEM. */
 static int append_draft(struct buffer *b, struct line_reader *r, uint64_t bits)
 {
-    struct record_draft *d = &r->draft;
+    struct record_draft *d = &r->forms.draft;
     bool has_time = d->has_time, has_id = d->has_id, has_level = d->record.level.len > 0;
     int64_t us = has_time ? d->record.key.timestamp_us : default_time(r);
     struct errbuf why = ERRBUF_INIT;
@@ -382,22 +351,6 @@ static int append_draft(struct buffer *b, struct line_reader *r, uint64_t bits)
     return 0;
 }
 
-/* Reads an object of JSON that is no log of ours: somebody else's, or an entry of a journal. */
-static bool reads_others(struct line_reader *r, struct slice text)
-{
-    static const char journal[] = "\"__REALTIME_TIMESTAMP\"";
-    const struct line_format *forms[] = {
-        memmem(text.data, text.len, journal, sizeof(journal) - 1) ? &line_journal : NULL,
-        r->form == &line_journal ? NULL : &line_json};
-
-    for (int i = 0; i < 2; i++) {
-        record_draft_begin(&r->draft);
-        if (forms[i] && forms[i]->read(&r->forms, text, &r->draft))
-            return true;
-    }
-    return false;
-}
-
 /*
  * Appends `line`, which may be JSON, if it is a log; *is_text if it is none at all. Returns
  * 0; LM_EDATA, `err` set, if it is meant as one; or LM_ENOMEM.
@@ -414,16 +367,17 @@ static int append_json(struct buffer *b, struct line_reader *r, struct slice lin
     doc = yyjson_read(text.data, text.len, YYJSON_READ_NUMBER_AS_RAW);
     yyjson_val *log = yyjson_doc_get_root(doc);
     bool is_ours = yyjson_is_obj(log) && line_json_member(log, "message");
-    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) && reads_others(r, text)) {
+    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) &&
+        line_forms_read_object(&r->forms, text)) {
         error = append_draft(b, r, HASH_OF_JSON);
-        *is_text = error == LM_EDATA && r->format != LINE_JSON;
+        *is_text = error == LM_EDATA && r->forms.format != LINE_JSON;
         if (error == LM_EDATA && !*is_text)
             errbuf_set(err, "more than a log may be");
         error = *is_text ? 0 : error;
     } else if (is_ours) {
         error = append_log(b, r, text, log, err);
     } else {
-        *is_text = r->format != LINE_JSON && (doc || !line_json_is_nearly_log(text));
+        *is_text = r->forms.format != LINE_JSON && (doc || !line_json_is_nearly_log(text));
         error = *is_text ? 0 : check(r, text, &key, err);
         if (!error && !*is_text) /* whatever the two readers differ in */
             error = errbuf_fail(err, LM_EDATA, "cannot be read as JSON");
@@ -439,9 +393,10 @@ static bool json_own_time(struct line_reader *r, struct slice line, int64_t *us)
     yyjson_val *log = yyjson_doc_get_root(doc);
     bool is_ours = line_json_member(log, "message"), has_time = false;
 
-    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) && reads_others(r, text)) {
-        has_time = r->draft.has_time;
-        *us = has_time ? r->draft.record.key.timestamp_us : *us;
+    if (yyjson_is_obj(log) && (!is_ours || line_json_is_others(log)) &&
+        line_forms_read_object(&r->forms, text)) {
+        has_time = r->forms.draft.has_time;
+        *us = has_time ? r->forms.draft.record.key.timestamp_us : *us;
     } else if (is_ours) {
         has_time =
             line_json_time(line_json_member(log, "timestamp"), line_json_member(log, "id"), us);
@@ -520,108 +475,13 @@ static void append_texts(struct buffer *b, struct line_reader *r, struct slice t
 
 /* ---- Forms ---- */
 
-/* Reads `line` by `form`; what stands behind it, further lines, is a part of its message. */
-static bool read_form(struct line_reader *r, const struct line_format *form, struct slice line,
-                      struct slice behind)
+/* True if `text`, which is no JSON of ours, says more than that it is the message of a log. */
+static bool read_text(struct line_reader *r, struct slice text, const struct gathered *around)
 {
-    record_draft_begin(&r->draft);
-    if (!form->read || !form->read(&r->forms, line, &r->draft))
-        return false;
-    if (behind.len) {
-        buffer_clear(&r->joined);
-        buffer_append_slice(&r->joined, r->draft.record.message);
-        buffer_append_slice(&r->joined, behind);
-        record_draft_fail(&r->draft, buffer_error(&r->joined));
-        record_draft_message(&r->draft, buffer_slice(&r->joined));
-    }
-    return true;
-}
-
-static bool may_guess(const struct line_reader *r)
-{
-    return r->format == LINE_AUTO && !r->form && r->guessed < LINE_GUESS_BYTES;
-}
-
-/* Reads `line` by the form that the flags or lines before have chosen, or, if they have not, by the
- * first that it is of, which is the input's then. */
-static const struct line_format *find_form(struct line_reader *r, struct slice line,
-                                           struct slice behind)
-{
-    if (r->form)
-        return read_form(r, r->form, line, behind) ? r->form : NULL;
-    if (!may_guess(r))
-        return NULL;
-    if (syslog_line_is_sure(&r->forms, line) && read_form(r, &line_syslog, line, behind))
-        return r->form = &line_syslog;
-    if (read_form(r, &line_access, line, behind))
-        return r->form = &line_access;
-    if (logfmt_is_sure(line) && read_form(r, &line_logfmt, line, behind))
-        return r->form = &line_logfmt;
-    return NULL;
-}
-
-/* What runtimes of containers have written around a line, or NULL. */
-static const struct line_format *find_around(struct line_reader *r, struct slice line,
-                                             struct line_inner *inner)
-{
-    const struct line_format *form = r->form;
-
-    if (r->format == LINE_AUTO && line.len && line.data[0] == '{')
-        form = &line_docker;
-    else if (may_guess(r))
-        form = &line_cri;
-    if (!form || !form->unwrap || !form->unwrap(&r->forms, line, inner))
-        return NULL;
-    if (may_guess(r) && form == &line_cri)
-        r->form = form;
-    return form;
-}
-
-/* Ids of texts are the same whether they have a head or not, and other ones by each form. */
-static uint64_t bits_of(const struct line_format *form)
-{
-    return form == &line_text ? 0 : hash_bytes(HASH_BASIS, slice_of_string(form->name));
-}
-
-static struct slice first_line(struct slice text, struct slice *behind)
-{
-    const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
-    size_t len = end ? (size_t)(end - text.data) : text.len;
-
-    *behind = slice_of(text.data + len, text.len - len);
-    return slice_of(text.data, len);
-}
-
-static void count_unfit(struct line_reader *r)
-{
-    if (r->format == LINE_FORM && r->unfit++ == 0)
-        r->first_unfit = r->log_number;
-}
-
-/* True if `text`, which is no JSON of ours, has something that a form reads; it is in the draft. */
-static bool read_text(struct line_reader *r, struct slice text, const struct gathered *around,
-                      uint64_t *bits)
-{
-    struct text_head head;
-    struct slice behind, first = first_line(text, &behind);
-    const struct line_format *form = &line_contained;
-
-    if (around) {
-        if (!read_form(r, form, first, behind))
-            return false;
-        around->around->wrap(&r->forms, buffer_slice(&around->around_first), &r->draft);
-        *bits = bits_of(around->around);
-        return true;
-    }
-    if (r->format == LINE_PLAIN || r->format == LINE_JSON || text.len > LINE_PIECE_MAX)
-        return false;
-    form = find_form(r, first, behind);
-    if (!form)
-        count_unfit(r);
-    if (!form && text_head_read(&r->forms, first, &head) && read_form(r, &line_text, first, behind))
-        form = &line_text;
-    *bits = form ? bits_of(form) : 0;
-    return !!form;
+    if (around)
+        return line_forms_read_within(&r->forms, text, around->around,
+                                      buffer_slice(&around->around_first));
+    return text.len <= LINE_PIECE_MAX && line_forms_read(&r->forms, text, r->log_number);
 }
 
 /* A log that is text, or what a form makes of it. What the limits of a log refuse of that is text
@@ -630,16 +490,15 @@ static int append_read(struct buffer *b, struct line_reader *r, struct slice tex
                        const struct gathered *around, const struct out *out)
 {
     bool is_passed = out->is_passed;
-    uint64_t bits;
 
-    if (!read_text(r, text, around, &bits)) {
+    if (!read_text(r, text, around)) {
         append_texts(b, r, text, out);
         return 0;
     }
     struct line_place before = r->place ? *r->place : (struct line_place){0};
     if (!is_passed)
         pass(r, text);
-    int error = append_draft(b, r, bits);
+    int error = append_draft(b, r, r->forms.bits);
     if (!error) {
         r->repaired += !utf8_valid(text);
         count(r, out);
@@ -711,7 +570,7 @@ static int gather_line(struct buffer *b, struct line_reader *r, const struct gat
     pass(r, whole);
     if (!s->is_open && is_blank(line->text) && !line->is_part)
         return error;
-    add_error = gather_add(&r->gather, s, line, &r->forms);
+    add_error = gather_add(&r->gather, s, line, &r->forms.memory);
     r->log_number = error ? r->log_number : line->number;
     if (!error && !add_error && (line->is_whole || gather_is_whole(&r->gather, s)))
         error = take_gathered(b, r, s, out, err);
@@ -723,7 +582,7 @@ static int append_line(struct buffer *b, struct line_reader *r, struct slice lin
                        const struct out *out, struct errbuf *err)
 {
     struct line_inner inner;
-    const struct line_format *around = find_around(r, line, &inner);
+    const struct line_format *around = line_forms_around(&r->forms, line, &inner);
     struct gather_line part = {.text = line, .number = number};
 
     r->log_number = number;
@@ -762,8 +621,7 @@ int line_append(struct buffer *b, struct line_reader *r, const struct line_part 
         r->log_number = part->number;
         append_texts(b, r, line, &out);
     }
-    if (may_guess(r))
-        r->guessed += part->text.len + 1;
+    line_forms_pass(&r->forms, part->text.len + 1);
     if (part->is_last)
         pass(r, SLICE_LITERAL("\n"));
     return error ? error : buffer_error(b);
@@ -783,39 +641,39 @@ int line_flush(struct buffer *b, struct line_reader *r, void (*added)(void *ctx)
     for (int i = 0; i < GATHER_STREAMS; i++) {
         struct gathered *s = &r->gather.streams[i];
 
-        if (s->is_open && !error)
-            error = take_gathered(b, r, s, &out, err);
+        if (!s->is_open)
+            continue;
+        int refused = take_gathered(b, r, s, &out, err); /* what a line is around never is */
+        error = error ? error : refused;
     }
     return error;
 }
 
 bool line_own_time(struct line_reader *r, struct slice line, int64_t *us)
 {
-    const struct line_format *form = r->form;
-    uint64_t unfit = r->unfit;
+    const struct line_format *form = r->forms.form;
+    uint64_t unfit = r->forms.unfit;
     struct line_inner inner;
     const struct line_format *around;
     bool has_time = false;
 
     if (line.len > 0 && line.data[line.len - 1] == '\r')
         line.len--;
-    around = find_around(r, line, &inner);
+    around = line_forms_around(&r->forms, line, &inner);
     if (around) {
-        record_draft_begin(&r->draft);
-        (void)line_contained.read(&r->forms, inner.text, &r->draft);
-        around->wrap(&r->forms, line, &r->draft);
-        has_time = r->draft.has_time;
+        record_draft_begin(&r->forms.draft);
+        (void)line_contained.read(&r->forms.memory, inner.text, &r->forms.draft);
+        around->wrap(&r->forms.memory, line, &r->forms.draft);
+        has_time = r->forms.draft.has_time;
     } else if (!is_blank(line) && line_may_be_json(r, line)) {
         has_time = json_own_time(r, line, us);
-        r->draft.has_time = false;
+        r->forms.draft.has_time = false;
     } else {
-        uint64_t bits;
-
-        has_time = read_text(r, line, NULL, &bits) && r->draft.has_time;
+        has_time = read_text(r, line, NULL) && r->forms.draft.has_time;
     }
-    if (has_time && r->draft.has_time)
-        *us = r->draft.record.key.timestamp_us;
-    r->form = form;
-    r->unfit = unfit;
+    if (has_time && r->forms.draft.has_time)
+        *us = r->forms.draft.record.key.timestamp_us;
+    r->forms.form = form;
+    r->forms.unfit = unfit;
     return has_time;
 }

@@ -2,9 +2,8 @@
  * Lines of input as logs: members of an NDJSON body that POST /logs takes. A JSON object with
  * "message" is read by the server's own reader (formats/fastapi.h), so that a line is the same
  * log whichever way it is sent; what that refuses is no log, and no text either. What else is of a
- * form that is known (formats/line_format.h) is read by that; in LINE_AUTO the first line that is
- * of one, among the first LINE_GUESS_BYTES, decides for the input. Any other line is the message of
- * a log, with the time and the level of its head, if it has one.
+ * form that is known (line_forms.h) is read by that. Any other line is the message of a log, with
+ * the time and the level of its head, if it has one.
  *
  * Each log gets an id of ours if it has none, so that sending it again cannot store it twice. In
  * an input that can be read again (struct line_place), ids are made of what they stand for:
@@ -23,16 +22,13 @@
 #include "base/buffer.h"
 #include "cli/flags.h"
 #include "cli/gather.h"
+#include "cli/line_forms.h"
 #include "formats/fastapi.h"
-#include "formats/line_format.h"
 
 enum {
-    LINE_PIECE_MAX = 128 << 10,  /* of plain text in one log; longer ones become several logs */
-    LINE_JSON_MAX = 256 << 20,   /* of one that begins as JSON does: the largest MAX_BODY_BYTES */
-    LINE_GUESS_BYTES = 64 << 10, /* of an input in which LINE_AUTO looks for a form */
+    LINE_PIECE_MAX = 128 << 10, /* of plain text in one log; longer ones become several logs */
+    LINE_JSON_MAX = 256 << 20,  /* of one that begins as JSON does: the largest MAX_BODY_BYTES */
 };
-
-enum line_reading { LINE_AUTO, LINE_PLAIN, LINE_JSON, LINE_FORM };
 
 /* Where in an input that can be read again a reader is. */
 struct line_place {
@@ -44,23 +40,16 @@ struct line_place {
 
 /* What lines become. */
 struct line_reader {
-    enum line_reading format;
-    const struct line_format *form; /* of LINE_FORM, or that LINE_AUTO has found; or NULL */
-    const char *form_name;          /* as --format has it */
-    size_t guessed;                 /* bytes that LINE_AUTO has looked at without finding one */
-    struct line_memory forms;
-    struct record_draft draft;
-    struct buffer joined; /* a message of several lines */
+    struct line_forms forms;
     struct gather gather;
-    uint64_t log_number;         /* of the line that the log which is added begins with */
-    uint64_t unfit, first_unfit; /* lines that are not of the form; the number of the first */
-    struct buffer level;         /* for logs without one, as a member: "\"level\":\"info\"" */
-    struct buffer attrs;         /* as members, each with a comma */
-    struct line_place *place;    /* NULL: ids are new ones, and the time is now */
-    bool is_journal;      /* ids are those of its entries, and no reason to leave out attrs */
-    uint64_t repaired;    /* texts that were not UTF-8: U+FFFD stands for what was not */
-    void *memory;         /* of the server's format */
-    struct buffer errors; /* what that says */
+    uint64_t log_number;      /* of the line that the log which is added begins with */
+    struct buffer level;      /* for logs without one, as a member: "\"level\":\"info\"" */
+    struct buffer attrs;      /* as members, each with a comma */
+    struct line_place *place; /* NULL: ids are new ones, and the time is now */
+    bool is_journal;          /* ids are those of its entries, and no reason to leave out attrs */
+    uint64_t repaired;        /* texts that were not UTF-8: U+FFFD stands for what was not */
+    void *memory;             /* of the server's format */
+    struct buffer errors;     /* what that says */
 };
 
 /* Reads the flags format, zone, multiline, multiline-first, level and attr. Returns 0 or LM_EINVAL.

@@ -80,9 +80,9 @@ static void add_lines(struct delivery *d, struct input *in, struct deadlines *at
     if (d->len == 0)
         at->batch = now + DELAY_US;
     if (decoder_is_json(&in->decoder))
-        d->lines.format = LINE_JSON;
+        d->lines.forms.format = LINE_JSON;
     d->lines.is_journal = decoder_is_journal(&in->decoder);
-    d->lines.forms.now_us = clock_wall_us();
+    d->lines.forms.memory.now_us = clock_wall_us();
     delivery_add_lines(d, &in->bytes, &in->lines, in->is_over);
     if (in->lines.number != lines)
         at->log = now + GATHER_US;

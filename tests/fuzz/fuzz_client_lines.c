@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(decode(input, 1 + data[0] / 3, is_plain, &again, &is_json_again));
         must(slice_equal(buffer_slice(&lines), buffer_slice(&again)) && is_json == is_json_again);
         if (is_json)
-            r.format = LINE_JSON;
+            r.forms.format = LINE_JSON;
         n = read_lines(&r, buffer_slice(&lines), &logs);
         must(read_lines(&r, buffer_slice(&lines), &logs_again) == n);
         must(slice_equal(buffer_slice(&logs), buffer_slice(&logs_again)));

@@ -1,5 +1,6 @@
 #include "cli/line.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <yyjson.h>
@@ -253,6 +254,160 @@ static void attributes_win_over_flags_and_a_log_with_an_id_gets_none(void **stat
     line_reader_release(&r);
 }
 
+/* ---- Forms ---- */
+
+/* The messages of what `lines` are with the flags `args`, each with a level before it: "info:m|".
+ */
+static void assert_logs(const char *lines, char **args, int args_len, const char *expected)
+{
+    struct slice rest = slice_of_string(lines);
+    struct errbuf err = ERRBUF_INIT;
+    struct buffer b, got;
+    struct line_reader r;
+    int logs = 0;
+
+    begin(&r, args, args_len);
+    buffer_init(&b, 1 << 20);
+    buffer_init(&got, 1 << 20);
+    line_reader_begin(&r, 1795867200000000);
+    while (rest.len > 0)
+        assert_true(add(&r, &b, slice_cut(&rest, '\n'), &err) >= 0);
+    assert_int_equal(line_flush(&b, &r, count, &logs, &err), 0);
+    assert_false(line_is_open(&r));
+    rest = buffer_slice(&b);
+    while (rest.len > 0) {
+        struct slice line = slice_cut(&rest, '\n');
+        yyjson_doc *doc = yyjson_read(line.data, line.len, 0);
+        yyjson_val *log = yyjson_doc_get_root(doc);
+
+        buffer_append_slice(&got, json_text(yyjson_obj_get(log, "level")));
+        buffer_append_char(&got, ':');
+        buffer_append_slice(&got, json_text(yyjson_obj_get(log, "message")));
+        buffer_append_char(&got, '|');
+        yyjson_doc_free(doc);
+    }
+    if (!slice_equal(buffer_slice(&got), slice_of_string(expected)))
+        fail_msg("%s: %.*s, not %s", lines, SLICE_ARG(buffer_slice(&got)), expected);
+    buffer_release(&b);
+    buffer_release(&got);
+    line_reader_release(&r);
+}
+
+static char LOGFMT[] = "level=warn msg=a";
+static char LOGFMT_OF_ITS_FORM_ALONE[] = "a=b c=d";
+
+static void the_first_line_that_is_of_one_form_decides(void **state)
+{
+    static const char access[] = "::1 - - [28/Nov/2026:12:00:01 +0000] \"GET / HTTP/1.1\" 500 1";
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    /* After logfmt an access log is text; before it, what is not surely logfmt is. */
+    buffer_appendf(&b, "%s\n%s\n%s\n{\"msg\":\"j\",\"level\":30}", LOGFMT_OF_ITS_FORM_ALONE, LOGFMT,
+                   access);
+    buffer_append_char(&b, '\0');
+    char expected[256];
+    (void)snprintf(expected, sizeof(expected), "info:a=b c=d|warn:a|info:%s|info:j|", access);
+    assert_logs(b.data, NULL, 0, expected);
+    buffer_clear(&b);
+    buffer_appendf(&b, "%s\n%s", access, LOGFMT);
+    buffer_append_char(&b, '\0');
+    (void)snprintf(expected, sizeof(expected), "error:%s|info:%s|", access, LOGFMT);
+    assert_logs(b.data, NULL, 0, expected);
+    buffer_release(&b);
+}
+
+static void a_form_is_looked_for_among_the_first_bytes_alone(void **state)
+{
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    for (int i = 0; i < LINE_GUESS_BYTES / 16; i++)
+        buffer_append_string(&b, "\n               ");
+    buffer_appendf(&b, "\n%s", LOGFMT);
+    buffer_append_char(&b, '\0');
+    assert_logs(b.data, NULL, 0, "info:level=warn msg=a|");
+    buffer_release(&b);
+}
+
+static void an_object_of_others_is_read_by_its_members_if_ours_are_missing(void **state)
+{
+    assert_one("{\"message\":\"m\",\"@timestamp\":\"2026-01-01T00:00:00Z\",\"id\":null,\"n\":1}",
+               "\"timestamp\":\"2026-01-01T00:00:00.000000Z\",\"level\":\"info\",\"message\":\"m\","
+               "\"attributes\":{\"id\":null,\"n\":1}}\n");
+    assert_one("{\"message\":\"m\",\"severity\":\"warn\"}",
+               "\"level\":\"warn\",\"message\":\"m\"}\n");
+    /* Ours are there, or it has no other. */
+    assert_one("{\"message\":\"m\",\"level\":\"x\",\"severity\":\"warn\"}",
+               "{\"message\":\"m\",\"level\":\"x\",\"severity\":\"warn\",\"id\":");
+    assert_one("{\"message\":\"m\",\"status\":\"error\"}",
+               "{\"message\":\"m\",\"status\":\"error\",");
+    assert_refused(
+        "{\"message\":\"m\",\"timestamp\":\"x\",\"@timestamp\":\"2026-01-01T00:00:00Z\"}",
+        "timestamp: ");
+}
+
+static void lines_that_are_not_of_the_form_are_counted(void **state)
+{
+    char format[] = "--format=logfmt";
+    char *args[] = {format};
+    struct errbuf err = ERRBUF_INIT;
+    struct line_reader r;
+    struct buffer b;
+
+    begin(&r, args, 1);
+    buffer_init(&b, 1 << 20);
+    for (uint64_t number = 1; number <= 4; number++) {
+        const struct line_part part = {.text = slice_of_string(number % 2 ? "a=b" : "a b"),
+                                       .is_first = true,
+                                       .is_last = true,
+                                       .number = number};
+        int logs = 0;
+        int64_t us;
+
+        assert_false(line_own_time(&r, part.text, &us)); /* which counts nothing */
+        assert_int_equal(line_append(&b, &r, &part, count, &logs, &err), 0);
+        assert_int_equal(logs, 1);
+    }
+    assert_int_equal(r.forms.unfit, 2);
+    assert_int_equal(r.forms.first_unfit, 2);
+    buffer_release(&b);
+    line_reader_release(&r);
+}
+
+static void parts_of_two_streams_are_put_together(void **state)
+{
+    assert_logs("2026-11-28T12:00:01Z stdout P a\n2026-11-28T12:00:01Z stderr P [warn] b\n"
+                "2026-11-28T12:00:02Z stdout F c\n2026-11-28T12:00:02Z stderr P d\n",
+                NULL, 0, "info:ac|warn:[warn] bd|");
+}
+
+static void lines_of_one_log_are_its_message_whatever_its_form(void **state)
+{
+    char multiline[] = "--multiline", first[] = "--multiline-first=x";
+    char *args[] = {multiline}, *pattern[] = {first};
+
+    assert_logs("level=warn msg=a\n  b\n\nc\n", args, 1, "warn:a\n  b|info:c|");
+    assert_logs("{\"message\":\"a\"}\n  b\n c", args, 1, "info:a|info:  b\n c|");
+    assert_logs("xa\n{\"message\":\"b\"}\nax\nxb", pattern, 1,
+                "info:xa\n{\"message\":\"b\"}\nax|info:xb|");
+}
+
+static void a_log_has_the_id_of_all_up_to_its_last_line(void **state)
+{
+    static char one[8][37], grown[8][37];
+    char multiline[] = "--multiline", zone[] = "--zone=UTC";
+    char *args[] = {multiline, zone};
+
+    /* What is still open is not there. */
+    assert_int_equal(read_input("a\n b\nc\nd", args, 2, one, 8), 2);
+    assert_int_equal(read_input("a\n b\nc\nd\n e\nf", args, 2, grown, 8), 3);
+    assert_string_equal(one[0], grown[0]);
+    assert_string_equal(one[1], grown[1]);
+    assert_int_equal(read_input("a\n c\nc\nd", args, 2, grown, 8), 2);
+    assert_string_not_equal(one[0], grown[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +419,13 @@ int main(void)
         cmocka_unit_test(the_pieces_of_a_long_line_keep_their_order),
         cmocka_unit_test(a_log_without_a_time_has_that_of_the_one_before),
         cmocka_unit_test(attributes_win_over_flags_and_a_log_with_an_id_gets_none),
+        cmocka_unit_test(the_first_line_that_is_of_one_form_decides),
+        cmocka_unit_test(a_form_is_looked_for_among_the_first_bytes_alone),
+        cmocka_unit_test(an_object_of_others_is_read_by_its_members_if_ours_are_missing),
+        cmocka_unit_test(lines_that_are_not_of_the_form_are_counted),
+        cmocka_unit_test(parts_of_two_streams_are_put_together),
+        cmocka_unit_test(lines_of_one_log_are_its_message_whatever_its_form),
+        cmocka_unit_test(a_log_has_the_id_of_all_up_to_its_last_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

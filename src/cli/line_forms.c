@@ -1,0 +1,185 @@
+#include "cli/line_forms.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "formats/text_head.h"
+
+/* ---- An input ---- */
+
+static void choose(struct line_forms *f, const char *name)
+{
+    static const struct {
+        const char *name;
+        enum line_reading format;
+        const struct line_format *form;
+    } formats[] = {
+        {"auto", LINE_AUTO, NULL},           {"json", LINE_JSON, NULL},
+        {"raw", LINE_PLAIN, NULL},           {"plain", LINE_PLAIN, NULL},
+        {"logfmt", LINE_FORM, &line_logfmt}, {"nginx", LINE_FORM, &line_access},
+        {"apache", LINE_FORM, &line_access}, {"journal", LINE_FORM, &line_journal},
+        {"cri", LINE_FORM, &line_cri},       {"docker", LINE_FORM, &line_docker},
+    };
+
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+        if (strcmp(formats[i].name, name) == 0) {
+            f->format = formats[i].format;
+            f->form = formats[i].form;
+            f->name = formats[i].name;
+        }
+    }
+}
+
+void line_forms_init(struct line_forms *f, const char *name)
+{
+    *f = (struct line_forms){.format = LINE_AUTO};
+    choose(f, name);
+    line_memory_init(&f->memory);
+    record_draft_init(&f->draft);
+    buffer_init(&f->joined, SIZE_MAX / 2);
+}
+
+void line_forms_release(struct line_forms *f)
+{
+    line_memory_release(&f->memory);
+    record_draft_release(&f->draft);
+    buffer_release(&f->joined);
+}
+
+void line_forms_begin(struct line_forms *f, int64_t now_us)
+{
+    if (f->format == LINE_AUTO)
+        f->form = NULL;
+    f->guessed = 0;
+    f->unfit = 0;
+    f->memory.now_us = now_us;
+}
+
+/* ---- Lines ---- */
+
+/* Reads `line` by `form`; what stands behind it, further lines, is a part of its message. */
+static bool read_form(struct line_forms *f, const struct line_format *form, struct slice line,
+                      struct slice behind)
+{
+    record_draft_begin(&f->draft);
+    if (!form->read || !form->read(&f->memory, line, &f->draft))
+        return false;
+    if (behind.len) {
+        buffer_clear(&f->joined);
+        buffer_append_slice(&f->joined, f->draft.record.message);
+        buffer_append_slice(&f->joined, behind);
+        record_draft_fail(&f->draft, buffer_error(&f->joined));
+        record_draft_message(&f->draft, buffer_slice(&f->joined));
+    }
+    return true;
+}
+
+static bool may_guess(const struct line_forms *f)
+{
+    return f->format == LINE_AUTO && !f->form && f->guessed < LINE_GUESS_BYTES;
+}
+
+void line_forms_pass(struct line_forms *f, size_t len)
+{
+    if (may_guess(f))
+        f->guessed += len;
+}
+
+/* Reads `line` by the form that the flags or lines before have chosen, or, if they have not, by the
+ * first that it is of, which is the input's then. */
+static const struct line_format *find_form(struct line_forms *f, struct slice line,
+                                           struct slice behind)
+{
+    if (f->form)
+        return read_form(f, f->form, line, behind) ? f->form : NULL;
+    if (!may_guess(f))
+        return NULL;
+    if (syslog_line_is_sure(&f->memory, line) && read_form(f, &line_syslog, line, behind))
+        return f->form = &line_syslog;
+    if (read_form(f, &line_access, line, behind))
+        return f->form = &line_access;
+    if (logfmt_is_sure(line) && read_form(f, &line_logfmt, line, behind))
+        return f->form = &line_logfmt;
+    return NULL;
+}
+
+const struct line_format *line_forms_around(struct line_forms *f, struct slice line,
+                                            struct line_inner *inner)
+{
+    const struct line_format *form = f->form;
+
+    if (f->format == LINE_AUTO && line.len && line.data[0] == '{')
+        form = &line_docker;
+    else if (may_guess(f))
+        form = &line_cri;
+    if (!form || !form->unwrap || !form->unwrap(&f->memory, line, inner))
+        return NULL;
+    if (may_guess(f) && form == &line_cri)
+        f->form = form;
+    return form;
+}
+
+/* Ids of texts are the same whether they have a head or not, and other ones by each form. */
+static uint64_t bits_of(const struct line_format *form)
+{
+    return form == &line_text ? 0 : hash_bytes(HASH_BASIS, slice_of_string(form->name));
+}
+
+static struct slice first_line(struct slice text, struct slice *behind)
+{
+    const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
+    size_t len = end ? (size_t)(end - text.data) : text.len;
+
+    *behind = slice_of(text.data + len, text.len - len);
+    return slice_of(text.data, len);
+}
+
+static void count_unfit(struct line_forms *f, uint64_t number)
+{
+    if (f->format == LINE_FORM && f->unfit++ == 0)
+        f->first_unfit = number;
+}
+
+bool line_forms_read_within(struct line_forms *f, struct slice text,
+                            const struct line_format *around, struct slice line)
+{
+    struct slice behind, first = first_line(text, &behind);
+
+    if (!read_form(f, &line_contained, first, behind))
+        return false;
+    around->wrap(&f->memory, line, &f->draft);
+    f->bits = bits_of(around);
+    return true;
+}
+
+bool line_forms_read(struct line_forms *f, struct slice text, uint64_t number)
+{
+    struct text_head head;
+    struct slice behind, first = first_line(text, &behind);
+
+    if (f->format == LINE_PLAIN || f->format == LINE_JSON)
+        return false;
+    const struct line_format *form = find_form(f, first, behind);
+    if (!form)
+        count_unfit(f, number);
+    if (!form && text_head_read(&f->memory, first, &head) &&
+        read_form(f, &line_text, first, behind))
+        form = &line_text;
+    f->bits = form ? bits_of(form) : 0;
+    return form;
+}
+
+bool line_forms_read_object(struct line_forms *f, struct slice text)
+{
+    static const char journal[] = "\"__REALTIME_TIMESTAMP\"";
+    const struct line_format *forms[] = {
+        memmem(text.data, text.len, journal, sizeof(journal) - 1) ? &line_journal : NULL,
+        f->form == &line_journal ? NULL : &line_json};
+
+    for (int i = 0; i < 2; i++) {
+        record_draft_begin(&f->draft);
+        if (forms[i] && forms[i]->read(&f->memory, text, &f->draft))
+            return true;
+    }
+    return false;
+}

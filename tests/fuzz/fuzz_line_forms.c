@@ -1,0 +1,135 @@
+/*
+ * Other programs' lines to logs. The first byte of an input chooses the format, the second whether
+ * lines are put together. What they become, the server must take, log for log, the same each time,
+ * whether the input ends there or goes on; and of a line that is a text nothing may be lost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "cli/cli.h"
+#include "cli/line.h"
+
+enum { OUTPUT_MAX = 64 << 20, ARGS_MAX = 3 };
+
+/* A condition that must hold, in every build. */
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void count(void *ctx)
+{
+    ++*(size_t *)ctx;
+}
+
+/* Appends the logs of `input` to `out`, and returns how many they are. */
+static size_t read_lines(struct line_reader *r, struct slice input, bool is_over,
+                         struct buffer *out)
+{
+    struct line_place place;
+    uint64_t number = 0;
+    size_t logs = 0;
+    struct errbuf err = ERRBUF_INIT;
+    int64_t us;
+
+    line_reader_begin(r, 1795867200000000);
+    place = line_place_begin(r);
+    place.time_us = 1700000000000000;
+    place.is_spread = true;
+    r->place = &place;
+    while (input.len > 0) {
+        struct line_part part = {
+            .text = slice_cut(&input, '\n'), .is_first = true, .is_last = true, .number = ++number};
+
+        (void)line_own_time(r, part.text, &us);
+        int error = line_append(out, r, &part, count, &logs, &err);
+        must(!error || (error == LM_EDATA && err.text[0]));
+        must(r->log_number <= number);
+    }
+    if (is_over) {
+        int error = line_flush(out, r, count, &logs, &err);
+        must(!error || (error == LM_EDATA && err.text[0]));
+        must(!line_is_open(r));
+    }
+    return logs;
+}
+
+static int add_message(const struct record *record, void *ctx)
+{
+    *(size_t *)ctx += record->message.len;
+    return 0;
+}
+
+/* The server takes `body`; returns the bytes of all messages. */
+static size_t take(struct line_reader *r, struct slice body, size_t logs)
+{
+    struct format_counts counts = {0};
+    struct buffer wrong;
+    size_t bytes = 0;
+
+    buffer_init(&wrong, OUTPUT_MAX);
+    must(logs == 0 ||
+         fastapi_lines.parse(body, &(struct format_options){.memory = r->memory, .wrong = &wrong},
+                             add_message, &bytes, &counts) == 0);
+    must(counts.records == logs);
+    buffer_release(&wrong);
+    return bytes;
+}
+
+static size_t bytes_of_texts(struct slice input)
+{
+    size_t bytes = 0;
+
+    while (input.len > 0) {
+        struct slice line = slice_cut(&input, '\n');
+
+        if (slice_trim(line).len > 0)
+            bytes += line.len - (line.data[line.len - 1] == '\r');
+    }
+    return bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char formats[][20] = {
+        "--format=auto",    "--format=json", "--format=logfmt", "--format=nginx", "--format=syslog",
+        "--format=journal", "--format=cri",  "--format=docker", "--format=raw",
+    };
+    static char zone[] = "--zone=UTC", multiline[] = "--multiline";
+    static char pattern[] = "--multiline-first=[0-9]{2}";
+    char *args[ARGS_MAX] = {formats[0], zone, multiline};
+    struct buffer logs, again, begun;
+    struct errbuf err = ERRBUF_INIT;
+    struct line_reader r;
+    struct flags flags;
+
+    if (size < 2)
+        return 0;
+    struct slice input = {(const char *)data + 2, size - 2};
+    args[0] = formats[data[0] % (sizeof(formats) / sizeof(*formats))];
+    args[2] = data[1] % 4 == 3 ? pattern : multiline;
+    bool is_joined = data[1] % 2;
+    must(flags_parse(&flags, client_find("import"), args, is_joined ? ARGS_MAX : ARGS_MAX - 1,
+                     &err) == 0);
+    must(line_reader_init(&r, &flags, &err) == 0);
+    buffer_init(&logs, OUTPUT_MAX);
+    buffer_init(&again, OUTPUT_MAX);
+    buffer_init(&begun, OUTPUT_MAX);
+    size_t n = read_lines(&r, input, true, &logs);
+    size_t bytes = take(&r, buffer_slice(&logs), n);
+    if (r.forms.format == LINE_PLAIN && !is_joined && utf8_valid(input))
+        must(bytes >= bytes_of_texts(input)); /* more: U+0000 becomes U+FFFD */
+    must(read_lines(&r, input, true, &again) == n);
+    must(slice_equal(buffer_slice(&logs), buffer_slice(&again)));
+    must(read_lines(&r, input, false, &begun) <= n);
+    must(memcmp(logs.data ? logs.data : "", begun.data ? begun.data : "", begun.len) == 0);
+    buffer_release(&logs);
+    buffer_release(&again);
+    buffer_release(&begun);
+    line_reader_release(&r);
+    return 0;
+}
