@@ -263,8 +263,11 @@ static int take_document(struct parse *p, yyjson_val *document)
     struct record record;
 
     record_draft_begin(draft);
-    if (index.len)
-        record_draft_text(draft, SLICE_LITERAL("_index"), index);
+    if (index.len) /* before the document's members, of which none may be lost */
+        record_draft_text(draft,
+                          yyjson_obj_get(document, "_index") ? SLICE_LITERAL("elasticsearch._index")
+                                                             : SLICE_LITERAL("_index"),
+                          index);
     members_put(draft, document, &members);
     if (p->has_id)
         record_draft_seed(draft, buffer_slice(&p->memory->seed));

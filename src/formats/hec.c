@@ -151,20 +151,26 @@ static const char *const META[] = {"host", "source", "sourcetype", "index"};
 static const char *const META_BESIDE[] = {"hec.host", "hec.source", "hec.sourcetype", "hec.index"};
 enum { META_LEN = sizeof(META) / sizeof(*META) };
 
-/* What stands beside the event; `event` is NULL if it is no object. */
-static void put_beside(struct record_draft *d, yyjson_val *root, yyjson_val *event)
+/* Before the members of the event and the fields, of which none may be lost. */
+static void put_meta(struct record_draft *d, yyjson_val *root, yyjson_val *event)
+{
+    yyjson_val *fields = yyjson_obj_get(root, "fields");
+
+    for (size_t i = 0; i < META_LEN; i++) {
+        yyjson_val *value = yyjson_obj_get(root, META[i]);
+        bool is_theirs = yyjson_obj_get(event, META[i]) || yyjson_obj_get(fields, META[i]);
+
+        if (value && !yyjson_is_null(value))
+            record_draft_json(d, slice_of_string(is_theirs ? META_BESIDE[i] : META[i]), value);
+    }
+}
+
+static void put_fields(struct record_draft *d, yyjson_val *root)
 {
     yyjson_obj_iter iter = yyjson_obj_iter_with(yyjson_obj_get(root, "fields"));
 
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
         record_draft_json(d, json_text(key), yyjson_obj_iter_get_val(key));
-    for (size_t i = 0; i < META_LEN; i++) {
-        yyjson_val *value = yyjson_obj_get(root, META[i]);
-        const char *name = yyjson_obj_get(event, META[i]) ? META_BESIDE[i] : META[i];
-
-        if (value && !yyjson_is_null(value))
-            record_draft_json(d, slice_of_string(name), value);
-    }
 }
 
 /* The level that the fields name, if the event does not. */
@@ -186,7 +192,8 @@ static int put_event(struct parse *p, yyjson_val *root, yyjson_val *event, bool 
     struct slice level = {NULL, 0};
     bool is_object = yyjson_is_obj(event);
 
-    put_beside(&m->draft, root, is_object ? event : NULL);
+    put_meta(&m->draft, root, is_object ? event : NULL);
+    put_fields(&m->draft, root);
     if (is_object) {
         struct members members = members_find(event, NULL);
 

@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "formats/loki_labels.h"
+#include "formats/members.h"
 #include "formats/names.h"
 #include "formats/protobuf.h"
 #include "formats/repeats.h"
@@ -176,9 +177,7 @@ static int end_entry(struct push *p, struct entry *e)
         e->line.len--;
     record_draft_message(d, e->line);
     if (e->has_time) {
-        record_draft_time(d, e->us);
-        if (e->below_us)
-            record_draft_unsigned(d, SLICE_LITERAL(TIME_BELOW_US_NAME), e->below_us);
+        members_put_time(d, e->us, e->below_us);
         repeats_name(&p->repeats, d, p->number, e->us, e->below_us);
     }
     p->number++;

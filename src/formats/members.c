@@ -132,8 +132,7 @@ struct members members_find(yyjson_val *object, const struct members_first *firs
 void members_put_time(struct record_draft *d, int64_t us, unsigned below_us)
 {
     record_draft_time(d, us);
-    if (below_us)
-        record_draft_unsigned(d, SLICE_LITERAL(TIME_BELOW_US_NAME), below_us);
+    record_draft_below_us(d, below_us);
 }
 
 void members_put(struct record_draft *d, yyjson_val *object, const struct members *m)

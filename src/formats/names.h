@@ -34,9 +34,6 @@ struct slice level_of_number(int64_t number);
  */
 int time_of_number(struct slice number, int64_t *us, unsigned *below_us) LM_MUST_CHECK;
 
-/* The attribute that says how many nanoseconds (1 to 999) `below_us` had of a log's time. */
-#define TIME_BELOW_US_NAME "nanoseconds"
-
 /* Nanoseconds since 1970 as microseconds, rounded down, and what that leaves out. */
 int64_t time_of_ns(int64_t ns, unsigned *below_us);
 

@@ -203,7 +203,7 @@ static void append_hex(struct buffer *bytes, struct slice text)
 
 /* An id of `len` bytes, in hexadecimal or, as some senders have it, in base64. */
 static int append_id(struct otlp_request *r, yyjson_val *log, const char *member_name,
-                     struct slice name, size_t len)
+                     const char *name, size_t len)
 {
     struct buffer *bytes = &r->memory->body; /* which is not in use as yet */
     struct slice text = {NULL, 0};
@@ -249,7 +249,7 @@ static int read_body(struct otlp_request *r, yyjson_val *any, struct slice *text
     if (!any || (yyjson_is_obj(any) && yyjson_obj_size(any) == 0))
         return 0;
     size_t began = otlp_body(r);
-    int error = append_any(r, OTLP_BODY, any);
+    int error = append_any(r, otlp_body_name(r), any);
     *text = find_message(member(any, "kvlistValue"));
     if (!text->len)
         *text = otlp_body_end(r, began);
@@ -268,8 +268,8 @@ static int read_log(struct otlp_request *r, yyjson_val *value)
     if (yyjson_is_raw(severity)) /* another one says nothing */
         log.severity_number = strtol(yyjson_get_raw(severity), NULL, 10);
     if ((error = append_attributes(r, value)) ||
-        (error = append_id(r, value, "traceId", SLICE_LITERAL("trace_id"), 16)) ||
-        (error = append_id(r, value, "spanId", SLICE_LITERAL("span_id"), 8)) ||
+        (error = append_id(r, value, "traceId", "trace_id", 16)) ||
+        (error = append_id(r, value, "spanId", "span_id", 8)) ||
         (error = get_unsigned(r, value, "timeUnixNano", &log.time_ns)) ||
         (error = get_unsigned(r, value, "observedTimeUnixNano", &log.observed_ns)) ||
         (error = get_unsigned(r, value, "flags", &log.flags)) ||

@@ -1,9 +1,10 @@
 #include "formats/otlp_log.h"
 
-#include "base/base64.h"
-#include "formats/names.h"
+#include <stdio.h>
 
-const struct slice OTLP_BODY = SLICE_LITERAL("body");
+#include "base/base64.h"
+#include "formats/members.h"
+#include "formats/names.h"
 
 enum { NS_PER_US = 1000 };
 
@@ -45,6 +46,22 @@ int otlp_scope_end(struct otlp_request *r, struct slice name, struct slice versi
     return mark(r, &r->of_scope);
 }
 
+/* ---- Names of ours ---- */
+
+/* That of an attribute which is none of the sender's: "otel.NAME" if it has one of this name. */
+static struct slice own_name(struct otlp_request *r, const char *name)
+{
+    char other[64];
+    size_t len = (size_t)snprintf(other, sizeof(other), "otel.%s", name);
+
+    return record_draft_own_name(r->draft, slice_of_string(name), slice_of(other, len));
+}
+
+struct slice otlp_body_name(struct otlp_request *r)
+{
+    return own_name(r, "body");
+}
+
 /* ---- Values that JSON has not ---- */
 
 /* As receivers of the Collector call it, those of journald and Windows' events among them. */
@@ -74,7 +91,7 @@ struct slice otlp_body_end(struct otlp_request *r, size_t began)
     return buffer_slice(body);
 }
 
-void otlp_id(struct otlp_request *r, struct slice name, struct slice bytes)
+void otlp_id(struct otlp_request *r, const char *name, struct slice bytes)
 {
     static const char digits[] = "0123456789abcdef";
     struct buffer *text = &r->memory->text;
@@ -89,7 +106,7 @@ void otlp_id(struct otlp_request *r, struct slice name, struct slice bytes)
     }
     record_draft_fail(r->draft, buffer_error(text));
     if (is_one)
-        record_draft_text(r->draft, name, buffer_slice(text));
+        record_draft_text(r->draft, own_name(r, name), buffer_slice(text));
 }
 
 void otlp_bytes(struct otlp_request *r, struct slice name, struct slice bytes)
@@ -115,9 +132,7 @@ static void add_time(struct otlp_request *r, uint64_t ns)
 
     if (ns == 0)
         return;
-    record_draft_time(d, (int64_t)(ns / NS_PER_US));
-    if (ns % NS_PER_US)
-        record_draft_unsigned(d, SLICE_LITERAL(TIME_BELOW_US_NAME), ns % NS_PER_US);
+    members_put_time(d, (int64_t)(ns / NS_PER_US), (unsigned)(ns % NS_PER_US));
     repeats_name(&r->repeats, d, r->counts->records, (int64_t)(ns / NS_PER_US),
                  (unsigned)(ns % NS_PER_US));
 }
@@ -132,12 +147,11 @@ int otlp_log_end(struct otlp_request *r, const struct otlp_log *log)
                                                  : level_of_otlp(log->severity_number));
     add_time(r, log->time_ns ? log->time_ns : log->observed_ns);
     if (log->event_name.len)
-        record_draft_text(d, SLICE_LITERAL("event_name"), log->event_name);
+        record_draft_text(d, own_name(r, "event_name"), log->event_name);
     if (log->flags)
-        record_draft_unsigned(d, SLICE_LITERAL("trace_flags"), log->flags);
+        record_draft_unsigned(d, own_name(r, "trace_flags"), log->flags);
     if (log->dropped_attributes)
-        record_draft_unsigned(d, SLICE_LITERAL("dropped_attributes_count"),
-                              log->dropped_attributes);
+        record_draft_unsigned(d, own_name(r, "dropped_attributes_count"), log->dropped_attributes);
 
     int error = record_draft_finish(d, r->arrival_us, &record, &r->why);
     if (!error)

@@ -60,15 +60,20 @@ int otlp_log_end(struct otlp_request *r,
 /*
  * A body that is no text is kept as the attribute "body". Its message is the text of its first
  * member of which otlp_is_message says that it is one; of others its JSON: what is written into
- * r->draft between the two below, under that name, which lives until the next log.
+ * r->draft between the two below, under otlp_body_name, which lives until the next log.
  */
 bool otlp_is_message(struct slice name);
-extern const struct slice OTLP_BODY;
+struct slice otlp_body_name(struct otlp_request *r);
 size_t otlp_body(const struct otlp_request *r);
 struct slice otlp_body_end(struct otlp_request *r, size_t began);
 
-/* Attributes of bytes: hexadecimal digits (none if all are zero, which is no id), and base64. */
-void otlp_id(struct otlp_request *r, struct slice name, struct slice bytes);
+/*
+ * What is an attribute of ours ("body", "trace_id", …) is called "otel.body" if the sender has one
+ * of that name: so it is added behind the sender's.
+ *
+ * Attributes of bytes: hexadecimal digits (none if all are zero, which is no id), and base64.
+ */
+void otlp_id(struct otlp_request *r, const char *name, struct slice bytes);
 void otlp_bytes(struct otlp_request *r, struct slice name, struct slice bytes);
 
 #endif

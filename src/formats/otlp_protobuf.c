@@ -210,7 +210,7 @@ static int read_body(struct otlp_request *r, struct slice message, struct slice 
         return 0;
     }
     size_t began = otlp_body(r);
-    error = append_any(r, OTLP_BODY, message);
+    error = append_any(r, otlp_body_name(r), message);
     if (value.key == ANY_KVLIST)
         *text = find_message(r, value.bytes);
     if (!text->len)
@@ -221,7 +221,7 @@ static int read_body(struct otlp_request *r, struct slice message, struct slice 
 static int read_log(struct otlp_request *r, struct slice message)
 {
     struct otlp_log log = {0};
-    struct slice body = {NULL, 0};
+    struct slice body = {NULL, 0}, trace_id = {NULL, 0}, span_id = {NULL, 0};
     struct protobuf p;
     struct protobuf_field f;
     int error = 0;
@@ -252,10 +252,10 @@ static int read_log(struct otlp_request *r, struct slice message)
             log.flags = f.value;
             break;
         case LOG_TRACE_ID:
-            otlp_id(r, SLICE_LITERAL("trace_id"), f.bytes);
+            trace_id = f.bytes;
             break;
         case LOG_SPAN_ID:
-            otlp_id(r, SLICE_LITERAL("span_id"), f.bytes);
+            span_id = f.bytes;
             break;
         case LOG_OBSERVED_TIME:
             log.observed_ns = f.value;
@@ -269,6 +269,8 @@ static int read_log(struct otlp_request *r, struct slice message)
     }
     if (!error)
         error = end_of(r, &p);
+    otlp_id(r, "trace_id", trace_id);
+    otlp_id(r, "span_id", span_id);
     if (!error)
         error = read_body(r, body, &log.message);
     return error ? error : otlp_log_end(r, &log);

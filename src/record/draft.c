@@ -30,6 +30,7 @@ void record_draft_init(struct record_draft *d)
     buffer_init(&d->level, RECORD_BYTES_MAX);
     buffer_init(&d->attributes, RECORD_BYTES_MAX);
     buffer_init(&d->repaired, RECORD_BYTES_MAX);
+    buffer_init(&d->own, RECORD_NAME_MAX);
     record_draft_begin(d);
 }
 
@@ -39,6 +40,7 @@ void record_draft_release(struct record_draft *d)
     buffer_release(&d->level);
     buffer_release(&d->attributes);
     buffer_release(&d->repaired);
+    buffer_release(&d->own);
     free(d->members);
     d->members = NULL;
 }
@@ -72,6 +74,7 @@ static void go_back(struct record_draft *d, const struct record_draft_mark *mark
 {
     d->record = (struct record){.attributes = {NULL, 0}};
     d->has_time = d->has_id = false;
+    d->below_us = 0;
     buffer_clear(&d->message);
     buffer_clear(&d->level);
     buffer_truncate(&d->attributes, mark->len);
@@ -177,6 +180,11 @@ void record_draft_time(struct record_draft *d, int64_t us)
     }
     d->record.key.timestamp_us = us;
     d->has_time = true;
+}
+
+void record_draft_below_us(struct record_draft *d, unsigned ns)
+{
+    d->below_us = ns;
 }
 
 void record_draft_seed(struct record_draft *d, struct slice seed)
@@ -399,6 +407,70 @@ void record_draft_close(struct record_draft *d)
     buffer_append_char(&d->attributes, level->kind == RECORD_DRAFT_OBJECT ? '}' : ']');
 }
 
+/* ---- Names of ours ---- */
+
+/* Where the string that begins at `at` ends: behind its quote. */
+static const char *behind_string(const char *at, const char *end)
+{
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+/* Whether the attributes, as they are written so far, have that name: read, since of two names with
+ * one hash only one is there. */
+static bool is_written(const struct record_draft *d, struct slice name)
+{
+    const char *end = d->attributes.data + d->attributes.len;
+    bool is_name = true; /* of a member, not a value */
+    size_t depth = 1;
+
+    for (const char *at = d->attributes.data + 1; at < end;) {
+        const char *next = *at == '"' ? behind_string(at, end) : at + 1;
+
+        if (*at == '"' && is_name && depth == 1 && next - at >= 2 &&
+            slice_equal(slice_of(at + 1, (size_t)(next - at) - 2), name))
+            return true;
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        is_name = *at == ',';
+        at = next;
+    }
+    return false;
+}
+
+static bool has_attribute(const struct record_draft *d, struct slice name)
+{
+    uint32_t hash = (uint32_t)hash_bytes(HASH_BASIS, name);
+
+    for (size_t i = 0; i < d->members_len; i++)
+        if (d->members[i] == hash)
+            return is_written(d, name);
+    return false;
+}
+
+struct slice record_draft_own_name(struct record_draft *d, struct slice name, struct slice other)
+{
+    struct slice own = name;
+
+    assert(d->depth == 1);
+    for (unsigned n = 1; !d->error && has_attribute(d, own); n++) {
+        if (n > RECORD_DRAFT_OWN_NAMES) {
+            fail(d, "attributes that are called as one of ours", name, RECORD_DRAFT_OWN_NAMES);
+            break;
+        }
+        buffer_clear(&d->own);
+        buffer_append_slice(&d->own, other);
+        if (n > 1)
+            buffer_appendf(&d->own, ".%u", n);
+        record_draft_fail(d, buffer_error(&d->own));
+        own = buffer_slice(&d->own);
+    }
+    return own;
+}
+
 /* ---- The end ---- */
 
 /* Writes the attributes, of which names may repeat each other, once more. */
@@ -423,6 +495,13 @@ static int drop_repeats(struct record_draft *d)
 
 static int finish_attributes(struct record_draft *d)
 {
+    if (d->below_us)
+        record_draft_unsigned(d,
+                              record_draft_own_name(d, SLICE_LITERAL("nanoseconds"),
+                                                    SLICE_LITERAL("time.nanoseconds")),
+                              d->below_us);
+    if (d->error)
+        return d->error;
     if (!d->open[0].used)
         return 0;
     buffer_append_char(&d->attributes, '}');

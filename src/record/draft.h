@@ -34,6 +34,8 @@
 #include "record/limits.h"
 #include "record/record.h"
 
+enum { RECORD_DRAFT_OWN_NAMES = 9 };
+
 enum record_draft_kind { RECORD_DRAFT_OBJECT, RECORD_DRAFT_ARRAY };
 
 struct record_draft_level {
@@ -55,6 +57,8 @@ struct record_draft {
     size_t values;                                    /* names among them */
     size_t huge_digits;                               /* record_number_judge's */
     bool repeats;                                     /* a name may be there twice */
+    unsigned below_us;                                /* nanoseconds: record_draft_below_us */
+    struct buffer own;                                /* record_draft_own_name's */
     bool clean;            /* what is added is known to be UTF-8 without U+0000 */
     size_t nul_characters; /* replaced, since record_draft_init */
     int error;
@@ -87,6 +91,12 @@ void record_draft_level(struct record_draft *d, struct slice text);
 /* Microseconds since 1970. A time outside of the years 1 to 9999 is an error. */
 void record_draft_time(struct record_draft *d, int64_t us);
 
+/*
+ * What the time leaves out: 1 to 999 nanoseconds, kept as the attribute "nanoseconds", or by
+ * another name (record_draft_own_name) if the log has one of that name; 0: none.
+ */
+void record_draft_below_us(struct record_draft *d, unsigned ns);
+
 /* The id is derived from `seed` and the time (uuid7_derived): the same seed, the same log. */
 void record_draft_seed(struct record_draft *d, struct slice seed);
 
@@ -113,6 +123,15 @@ void record_draft_number(struct record_draft *d, struct slice name, struct slice
 /* A value of a document that was read with json_doc_read_cleaned; `name` is of such a one, too, or
  * a constant: neither is looked at for what is no UTF-8. */
 void record_draft_json(struct record_draft *d, struct slice name, yyjson_val *value);
+
+/*
+ * The name for an attribute of ours, in place of which no value of the sender may be lost: `name`
+ * if the log has no attribute of that name so far, else `other`, else `other` with ".2" behind it,
+ * up to ".9" (RECORD_DRAFT_OWN_NAMES; then the log is refused). Both are ASCII that JSON does not
+ * escape. To be asked when all that is the sender's has been added, and nothing is open; lives
+ * until the next call.
+ */
+struct slice record_draft_own_name(struct record_draft *d, struct slice name, struct slice other);
 
 void record_draft_open(struct record_draft *d, struct slice name, enum record_draft_kind kind);
 void record_draft_close(struct record_draft *d);

@@ -61,10 +61,12 @@ static void what_stands_beside_an_event_is_kept(void **state)
     assert_log("{" AT "\"event\":\"a\",\"host\":\"h\",\"source\":\"s\",\"sourcetype\":\"t\","
                "\"index\":\"i\",\"fields\":{\"k\":[\"v\"]}}",
                "info", "a",
-               "{\"k\":[\"v\"],\"host\":\"h\",\"source\":\"s\",\"sourcetype\":\"t\","
-               "\"index\":\"i\"}");
+               "{\"host\":\"h\",\"source\":\"s\",\"sourcetype\":\"t\",\"index\":\"i\","
+               "\"k\":[\"v\"]}");
     assert_log("{" AT "\"event\":{\"source\":\"stdout\"},\"source\":\"s\",\"host\":null}", "info",
                "", "{\"hec.source\":\"s\",\"source\":\"stdout\"}");
+    assert_log("{" AT "\"event\":\"a\",\"host\":\"h\",\"fields\":{\"host\":1}}", "info", "a",
+               "{\"hec.host\":\"h\",\"host\":1}");
     assert_log("{" AT "\"event\":\"a\",\"fields\":{\"severity\":\"error\"}}", "error", "a",
                "{\"severity\":\"error\"}");
     assert_log("{" AT "\"event\":{\"level\":\"warn\"},\"fields\":{\"level\":\"error\"}}", "warn",

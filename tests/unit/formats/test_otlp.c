@@ -107,8 +107,7 @@ static void the_collector_in_both_encodings(void **state)
     FORMAT_RUN_CAPTURE(&pb, "otelcol-0.165.0.decoded.bin",
                        {"INFO", "order 1 placed", "2026-11-28T00:50:02.453000Z",
                         "{\"service.name\":\"shop\",\"otel.scope.name\":\"orders\","
-                        "\"span_id\":\"b7ad6b7169203331\","
-                        "\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"n\":42}"});
+                        "\"n\":42," IDS "}"});
     FORMAT_RUN_CAPTURE(&json, "otelcol-json-0.165.0.decoded.bin",
                        {"INFO", "order 1 placed", "2026-11-28T00:50:02.453000Z",
                         "{\"service.name\":\"shop\",\"otel.scope.name\":\"orders\",\"n\":42," IDS
@@ -144,6 +143,60 @@ static void expect_refused(const char *members, const char *message)
     snprintf(want, sizeof(want), "{\"code\":3,\"message\":\"%s\"}", message);
     assert_int_equal(json.wrong.len, strlen(want));
     assert_memory_equal(json.wrong.data, want, strlen(want));
+}
+
+#define ANY(key) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"theirs\"}}"
+
+/* What we call an attribute, an application may have called one of its own. */
+static void no_attribute_of_the_sender_gives_way_to_one_of_ours(void **state)
+{
+    expect_log(
+        "\"attributes\":[" ANY("body") "," ANY("event_name") "," ANY("trace_flags") "," ANY(
+            "trace_id") "," ANY("span_id") "," ANY("nanoseconds") "," ANY("otel.event_name") "],"
+                                                                                             "\"bod"
+                                                                                             "y\":{"
+                                                                                             "\"int"
+                                                                                             "Value"
+                                                                                             "\":7}"
+                                                                                             ",\"ev"
+                                                                                             "entNa"
+                                                                                             "me\":"
+                                                                                             "\"e\""
+                                                                                             ",\"fl"
+                                                                                             "ags\""
+                                                                                             ":1,"
+                                                                                             "\"tra"
+                                                                                             "ceId"
+                                                                                             "\":"
+                                                                                             "\"0af"
+                                                                                             "76519"
+                                                                                             "16cd4"
+                                                                                             "3dd84"
+                                                                                             "48eb2"
+                                                                                             "11c80"
+                                                                                             "319c"
+                                                                                             "\","
+                                                                                             "\"spa"
+                                                                                             "nId\""
+                                                                                             ":\"b7"
+                                                                                             "ad6b7"
+                                                                                             "16920"
+                                                                                             "3331"
+                                                                                             "\","
+                                                                                             "\"tim"
+                                                                                             "eUnix"
+                                                                                             "Nano"
+                                                                                             "\":"
+                                                                                             "\"100"
+                                                                                             "00000"
+                                                                                             "01\"",
+        "info", "7", "1970-01-01T00:00:01.000000Z",
+        "{\"body\":\"theirs\",\"event_name\":\"theirs\",\"trace_flags\":\"theirs\","
+        "\"trace_id\":\"theirs\",\"span_id\":\"theirs\",\"nanoseconds\":\"theirs\","
+        "\"otel.event_name\":\"theirs\","
+        "\"otel.trace_id\":\"0af7651916cd43dd8448eb211c80319c\","
+        "\"otel.span_id\":\"b7ad6b7169203331\",\"otel.body\":7,"
+        "\"otel.event_name.2\":\"e\",\"otel.trace_flags\":1,\"time.nanoseconds\":1}");
 }
 
 static void a_level_is_a_text_or_a_number(void **state)
@@ -511,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_sdk_for_python),
         cmocka_unit_test(the_sdk_for_java),
         cmocka_unit_test(the_collector_in_both_encodings),
+        cmocka_unit_test(no_attribute_of_the_sender_gives_way_to_one_of_ours),
         cmocka_unit_test(a_level_is_a_text_or_a_number),
         cmocka_unit_test(a_time_is_a_number_or_its_text),
         cmocka_unit_test(ids_are_hexadecimal_or_base64),

@@ -32,6 +32,55 @@ static void assert_attributes(struct record_draft *d, const char *want)
     assert_slice_equal(r.attributes, want);
 }
 
+/* Of the sender's values none is lost, and a name is compared, not its hash. */
+static void an_attribute_of_ours_gives_way(void **state)
+{
+    const struct slice nanoseconds = SLICE_LITERAL("nanoseconds");
+    struct record_draft d;
+
+    record_draft_init(&d);
+    record_draft_below_us(&d, 7);
+    record_draft_text(&d, nanoseconds, SLICE_LITERAL("theirs"));
+    assert_attributes(&d, "{\"nanoseconds\":\"theirs\",\"time.nanoseconds\":7}");
+
+    record_draft_begin(&d);
+    record_draft_below_us(&d, 7);
+    record_draft_text(&d, SLICE_LITERAL("b66aic8"), nanoseconds); /* of the same hash */
+    record_draft_text(&d, SLICE_LITERAL("a\"\\"), SLICE_LITERAL("\",\"nanoseconds\":1"));
+    record_draft_open(&d, SLICE_LITERAL("o"), RECORD_DRAFT_OBJECT);
+    record_draft_bool(&d, nanoseconds, true);
+    record_draft_close(&d);
+    assert_attributes(&d, "{\"b66aic8\":\"nanoseconds\","
+                          "\"a\\\"\\\\\":\"\\\",\\\"nanoseconds\\\":1\","
+                          "\"o\":{\"nanoseconds\":true},\"nanoseconds\":7}");
+
+    record_draft_begin(&d);
+    record_draft_null(&d, nanoseconds);
+    record_draft_null(&d, SLICE_LITERAL("time.nanoseconds"));
+    assert_attributes(&d, "{\"nanoseconds\":null,\"time.nanoseconds\":null}");
+    record_draft_begin(&d);
+    record_draft_null(&d, nanoseconds);
+    record_draft_null(&d, SLICE_LITERAL("time.nanoseconds"));
+    record_draft_below_us(&d, 7);
+    assert_attributes(&d, "{\"nanoseconds\":null,\"time.nanoseconds\":null,"
+                          "\"time.nanoseconds.2\":7}");
+
+    char name[32];
+    struct record r;
+    struct errbuf why = ERRBUF_INIT;
+
+    record_draft_begin(&d);
+    record_draft_null(&d, nanoseconds);
+    for (int n = 1; n <= RECORD_DRAFT_OWN_NAMES; n++) {
+        snprintf(name, sizeof(name), n > 1 ? "time.nanoseconds.%d" : "time.nanoseconds", n);
+        record_draft_null(&d, slice_of_string(name));
+    }
+    record_draft_below_us(&d, 7);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_EINVAL);
+    assert_non_null(strstr(why.text, "nanoseconds"));
+    record_draft_release(&d);
+}
+
 static void a_log_is_put_together_value_by_value(void **state)
 {
     struct record_draft d;
@@ -330,6 +379,7 @@ static void a_log_without_memory_is_none_and_not_the_last_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_attribute_of_ours_gives_way),
         cmocka_unit_test(a_log_is_put_together_value_by_value),
         cmocka_unit_test(what_is_not_given_is_made_up),
         cmocka_unit_test(doubles_have_the_shortest_digits),
