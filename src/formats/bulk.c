@@ -329,6 +329,30 @@ static int take_items(struct parse *p)
     return p->told->len > sizeof(NO_ERRORS) - 1 ? 0 : refuse_body(p, "request body is required");
 }
 
+/* Looks at the times of documents; what is wrong is found by the reading. */
+static void look(struct parse *p)
+{
+    struct buffer nothing = {.ceiling = 0};
+    struct parse ahead = *p;
+    struct json_doc *doc = &p->memory->doc;
+    struct slice line, source;
+    size_t nul_characters = 0;
+
+    ahead.wrong = &nothing;
+    buffer_clear(&p->memory->action);
+    while (next_line(&ahead, &line) && !read_action(&ahead, line)) {
+        if (ahead.verb == DELETE)
+            continue;
+        if (!next_line(&ahead, &source))
+            break;
+        yyjson_val *root = json_doc_read_cleaned(doc, source, &nul_characters)
+                               ? NULL
+                               : yyjson_doc_get_root(doc->doc);
+        if (members_look(&p->repeats, root, NULL))
+            break;
+    }
+}
+
 /* "shop" of /shop/_bulk. */
 static struct slice index_of_path(const struct format_request *request)
 {
@@ -360,6 +384,7 @@ static int parse(struct slice body, const struct format_options *options, record
     *counts = (struct format_counts){0};
     repeats_begin(&p.repeats, body);
     repeats_add(&p.repeats, p.path_index);
+    look(&p);
     buffer_clear(&m->action);
     m->draft.nul_characters = 0;
     told_begin(&p);

@@ -110,6 +110,25 @@ static int take_text(struct parse *p, struct slice text)
     return error;
 }
 
+/* Looks at the times; what is wrong is found by the reading. */
+static void look(struct parse *p, struct slice rest)
+{
+    struct json_doc *doc = &p->memory->doc;
+    size_t nul_characters = 0;
+    bool enough = false;
+
+    for (struct slice text; !enough && (text = json_cut(&rest)).len > 0;) {
+        if (json_doc_read_cleaned(doc, text, &nul_characters))
+            return;
+        yyjson_val *root = yyjson_doc_get_root(doc->doc);
+        yyjson_arr_iter iter;
+        if (!yyjson_arr_iter_init(root, &iter))
+            enough = members_look(&p->repeats, root, NULL);
+        for (yyjson_val *item; !enough && (item = yyjson_arr_iter_next(&iter));)
+            enough = members_look(&p->repeats, item, NULL);
+    }
+}
+
 /* An object that has such a member comes after them, so that it counts. */
 static void put_parameters(struct record_draft *d, const struct format_request *request)
 {
@@ -143,9 +162,10 @@ static int parse(struct slice body, const struct format_options *options, record
     put_parameters(&m->draft, options->request);
     p.mark = record_draft_mark(&m->draft);
     int error = buffer_error(&m->draft.attributes); /* the next draft would not know of it */
-    struct slice text = json_cut(&rest);
     repeats_begin(&p.repeats, body);
     repeats_add(&p.repeats, buffer_slice(&m->draft.attributes)); /* of another host, perhaps */
+    look(&p, rest);
+    struct slice text = json_cut(&rest);
     if (!error && text.len == 0)
         error = refuse_object(&p, "no JSON");
     for (; !error && text.len > 0; text = json_cut(&rest))

@@ -247,6 +247,29 @@ static int take_event(struct parse *p, yyjson_val *root)
     return finish(p);
 }
 
+/* Looks at the times; what is wrong is found by the reading. */
+static void look(struct parse *p, struct slice body)
+{
+    struct json_doc *doc = &p->memory->doc;
+    size_t nul_characters = 0;
+    bool enough = false;
+
+    for (struct slice text; !enough && (text = json_cut(&body)).len > 0;) {
+        if (json_doc_read_cleaned(doc, text, &nul_characters))
+            return;
+        yyjson_val *root = yyjson_doc_get_root(doc->doc);
+        struct slice time = slice_trim(json_text(yyjson_obj_get(root, "time")));
+        unsigned below_us = 0;
+        int64_t us;
+
+        if (time.len)
+            enough = repeats_look(&p->repeats, time_of_text(time, &us, &below_us) ? NULL : &us,
+                                  below_us);
+        else
+            enough = members_look(&p->repeats, yyjson_obj_get(root, "event"), NULL);
+    }
+}
+
 static int take_events(struct parse *p, struct slice body)
 {
     struct json_doc *doc = &p->memory->doc;
@@ -270,6 +293,7 @@ static int parse_events(struct slice body, const struct format_options *options,
     struct parse p = parse_begin(options, sink, ctx, counts);
 
     repeats_begin(&p.repeats, body);
+    look(&p, json_without_bom(body));
     int error = take_events(&p, json_without_bom(body));
 
     counts->nul_characters += p.memory->draft.nul_characters;

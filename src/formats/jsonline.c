@@ -115,6 +115,10 @@ static int take_array(struct parse *p, yyjson_val *array)
     yyjson_arr_iter iter = yyjson_arr_iter_with(array);
     int error = 0;
 
+    for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));)
+        if (members_look(&p->repeats, item, &p->first))
+            break;
+    iter = yyjson_arr_iter_with(array);
     for (yyjson_val *item; !error && (item = yyjson_arr_iter_next(&iter)); p->number++) {
         if (yyjson_is_obj(item))
             error = take_object(p, item);
@@ -126,10 +130,27 @@ static int take_array(struct parse *p, yyjson_val *array)
     return error;
 }
 
+static void look_at_lines(struct parse *p, struct slice body)
+{
+    size_t before = p->counts->nul_characters; /* the lines are read again */
+
+    while (body.len > 0) {
+        struct slice line = slice_trim(slice_cut(&body, '\n'));
+
+        if (line.len == 0)
+            continue;
+        yyjson_val *root = read_object(p, line) ? NULL : yyjson_doc_get_root(p->memory->doc.doc);
+        if (members_look(&p->repeats, root, &p->first))
+            break;
+    }
+    p->counts->nul_characters = before;
+}
+
 static int take_lines(struct parse *p, struct slice body)
 {
     int error = 0;
 
+    look_at_lines(p, body);
     while (!error && body.len > 0) {
         struct slice line = slice_trim(slice_cut(&body, '\n'));
 
@@ -170,6 +191,7 @@ static int take_whole(struct parse *p, struct slice body)
     yyjson_val *root = yyjson_doc_get_root(doc->doc);
     if (yyjson_is_arr(root))
         return take_array(p, root);
+    (void)members_look(&p->repeats, root, &p->first);
     return take_object(p, root);
 }
 

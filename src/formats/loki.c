@@ -194,6 +194,11 @@ static int end_entry(struct push *p, struct entry *e)
     return error;
 }
 
+static bool look(struct push *p, const struct entry *e)
+{
+    return repeats_look(&p->repeats, e->has_time && !e->is_wrong ? &e->us : NULL, e->below_us);
+}
+
 /* ---- Protobuf ---- */
 
 #define BYTES(number) PROTOBUF_KEY(number, PROTOBUF_BYTES)
@@ -310,13 +315,30 @@ static int read_stream(struct push *p, struct slice bytes)
     return error ? error : end_of(p, &message);
 }
 
+/* What is wrong is found by the reading. `ctx` is a struct push. */
+static bool look_at_entry(void *ctx, struct slice bytes)
+{
+    struct push *p = ctx;
+    struct entry e = {.has_time = false};
+    struct protobuf message;
+    struct protobuf_field f;
+
+    protobuf_begin(&message, bytes);
+    while (protobuf_next(&message, &f))
+        if (f.key == ENTRY_TIMESTAMP && read_timestamp(p, f.bytes, &e))
+            return true; /* the push is refused */
+    return look(p, &e);
+}
+
 static int read_protobuf(struct push *p, struct slice bytes)
 {
+    static const uint32_t path[] = {PUSH_STREAMS, STREAM_ENTRIES, 0};
     struct protobuf message;
     struct protobuf_field f;
     int error = 0;
 
     repeats_begin(&p->repeats, bytes);
+    (void)protobuf_each(bytes, path, look_at_entry, p);
     protobuf_begin(&message, bytes);
     while (!error && protobuf_next(&message, &f))
         if (f.key == PUSH_STREAMS)
@@ -375,6 +397,13 @@ static void read_nanoseconds(yyjson_val *value, struct entry *e)
     e->us = time_of_ns(negative ? -ns : ns, &e->below_us);
 }
 
+static void read_old_time(yyjson_val *value, struct entry *e)
+{
+    e->has_time = value && !yyjson_is_null(value);
+    if (e->has_time)
+        e->is_wrong = time_of_text(json_text(value), &e->us, &e->below_us) != 0;
+}
+
 static void add_members(struct push *p, yyjson_val *object, struct entry *e)
 {
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
@@ -413,12 +442,10 @@ static int read_value(struct push *p, yyjson_val *value)
 /* {"ts":"TIME","line":"LINE"}, the form before Loki 1.0 */
 static int read_old_entry(struct push *p, yyjson_val *value)
 {
-    yyjson_val *time = yyjson_obj_get(value, "ts");
-    struct entry e = {.has_time = time && !yyjson_is_null(time)};
+    struct entry e = {.has_time = false};
 
     begin_entry(p);
-    if (e.has_time)
-        e.is_wrong = time_of_text(json_text(time), &e.us, &e.below_us) != 0;
+    read_old_time(yyjson_obj_get(value, "ts"), &e);
     return end_json_entry(p, &e, yyjson_obj_get(value, "line"));
 }
 
@@ -450,6 +477,36 @@ static int read_json_stream(struct push *p, yyjson_val *stream)
     return error ? error : read_entries(p, yyjson_obj_get(stream, "entries"), read_old_entry);
 }
 
+static bool look_at_entries(struct push *p, yyjson_val *stream)
+{
+    yyjson_arr_iter values = yyjson_arr_iter_with(yyjson_obj_get(stream, "values"));
+    yyjson_arr_iter entries = yyjson_arr_iter_with(yyjson_obj_get(stream, "entries"));
+    bool enough = false;
+
+    for (yyjson_val *value; !enough && (value = yyjson_arr_iter_next(&values));) {
+        struct entry e = {.has_time = false};
+
+        read_nanoseconds(yyjson_arr_get(value, 0), &e);
+        enough = look(p, &e);
+    }
+    for (yyjson_val *entry; !enough && (entry = yyjson_arr_iter_next(&entries));) {
+        struct entry e = {.has_time = false};
+
+        read_old_time(yyjson_obj_get(entry, "ts"), &e);
+        enough = look(p, &e);
+    }
+    return enough;
+}
+
+static void look_at_streams(struct push *p, yyjson_val *streams)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(streams);
+
+    for (yyjson_val *stream; (stream = yyjson_arr_iter_next(&iter));)
+        if (look_at_entries(p, stream))
+            return;
+}
+
 static int read_json(struct push *p, struct slice body)
 {
     struct json_doc *d = &p->memory->doc;
@@ -468,6 +525,7 @@ static int read_json(struct push *p, struct slice body)
     if (!yyjson_is_arr(streams))
         return errbuf_fail(&p->why, LM_EINVAL, "there is no array \"streams\"");
     repeats_begin(&p->repeats, body);
+    look_at_streams(p, streams);
 
     yyjson_arr_iter iter = yyjson_arr_iter_with(streams);
     for (yyjson_val *stream; !error && (stream = yyjson_arr_iter_next(&iter));)

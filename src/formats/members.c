@@ -129,6 +129,13 @@ struct members members_find(yyjson_val *object, const struct members_first *firs
     return m;
 }
 
+bool members_look(struct repeats *r, yyjson_val *object, const struct members_first *first)
+{
+    struct members m = members_find(object, first);
+
+    return repeats_look(r, m.time_key ? &m.time_us : NULL, m.below_us);
+}
+
 void members_put_time(struct record_draft *d, int64_t us, unsigned below_us)
 {
     record_draft_time(d, us);

@@ -24,6 +24,7 @@
 #include <yyjson.h>
 
 #include "base/slice.h"
+#include "formats/repeats.h"
 #include "record/draft.h"
 
 /* Each member of each log is compared with so many names that a request has for one role. */
@@ -53,6 +54,9 @@ struct members members_find(yyjson_val *object, const struct members_first *firs
  * attributes. The document was read with json_doc_read_cleaned, and outlives the record.
  */
 void members_put(struct record_draft *d, yyjson_val *object, const struct members *m);
+
+/* repeats_look of `object`, which may be NULL or none. */
+bool members_look(struct repeats *r, yyjson_val *object, const struct members_first *first);
 
 /* Gives `d` a time and what it leaves out. */
 void members_put_time(struct record_draft *d, int64_t us, unsigned below_us);

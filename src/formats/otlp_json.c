@@ -316,6 +316,35 @@ static int read_resource_logs(struct otlp_request *r, yyjson_val *resource_logs)
     return error;
 }
 
+/* Looks at the times; what is wrong is found by the reading, which ends the request. */
+static bool look_at_logs(struct otlp_request *r, yyjson_val *logs)
+{
+    yyjson_arr_iter iter = yyjson_arr_iter_with(logs);
+
+    for (yyjson_val *log; (log = yyjson_arr_iter_next(&iter));) {
+        uint64_t time_ns = 0, observed_ns = 0;
+
+        if (get_unsigned(r, log, "timeUnixNano", &time_ns) ||
+            get_unsigned(r, log, "observedTimeUnixNano", &observed_ns) ||
+            otlp_look(r, time_ns ? time_ns : observed_ns))
+            return true;
+    }
+    return false;
+}
+
+static void look(struct otlp_request *r, yyjson_val *root)
+{
+    yyjson_arr_iter resources = yyjson_arr_iter_with(member(root, "resourceLogs"));
+
+    for (yyjson_val *resource; (resource = yyjson_arr_iter_next(&resources));) {
+        yyjson_arr_iter scopes = yyjson_arr_iter_with(member(resource, "scopeLogs"));
+
+        for (yyjson_val *scope; (scope = yyjson_arr_iter_next(&scopes));)
+            if (look_at_logs(r, member(scope, "logRecords")))
+                return;
+    }
+}
+
 /* Says where and why `body` is no JSON. */
 static int explain(struct otlp_request *r, struct slice body)
 {
@@ -340,6 +369,7 @@ int otlp_json_read(struct otlp_request *r, struct slice body)
         return fail(r, "the request", "object");
     error = get_array(r, root, "resourceLogs", &resources);
     repeats_begin(&r->repeats, body);
+    look(r, root);
     for (yyjson_val *resource; !error && (resource = yyjson_arr_iter_next(&resources));)
         error = read_resource_logs(r, resource);
     return error;

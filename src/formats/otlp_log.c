@@ -126,6 +126,13 @@ void otlp_log(struct otlp_request *r)
     record_draft_again(r->draft, &r->of_scope);
 }
 
+bool otlp_look(struct otlp_request *r, uint64_t ns)
+{
+    int64_t us = (int64_t)(ns / NS_PER_US);
+
+    return repeats_look(&r->repeats, ns ? &us : NULL, (unsigned)(ns % NS_PER_US));
+}
+
 static void add_time(struct otlp_request *r, uint64_t ns)
 {
     struct record_draft *d = r->draft;

@@ -48,6 +48,9 @@ struct otlp_log {
     struct slice message; /* the body, if it is a text */
 };
 
+/* The time of a log, in nanoseconds, beforehand (formats/repeats.h). True: enough was seen. */
+bool otlp_look(struct otlp_request *r, uint64_t ns);
+
 /* What ends one returns as a format's parse does; r->why says why it is LM_EINVAL. */
 void otlp_resource(struct otlp_request *r);
 int otlp_resource_end(struct otlp_request *r) LM_MUST_CHECK;

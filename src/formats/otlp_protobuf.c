@@ -346,13 +346,33 @@ static int read_resource_logs(struct otlp_request *r, struct slice message)
     return error ? error : end_of(r, &p);
 }
 
+/* Looks at the time of a log; `ctx` is a struct otlp_request. */
+static bool look(void *ctx, struct slice log)
+{
+    uint64_t time_ns = 0, observed_ns = 0;
+    struct protobuf p;
+    struct protobuf_field f;
+
+    protobuf_begin(&p, log);
+    while (protobuf_next(&p, &f)) {
+        if (f.key == LOG_TIME)
+            time_ns = f.value;
+        else if (f.key == LOG_OBSERVED_TIME)
+            observed_ns = f.value;
+    }
+    return otlp_look(ctx, time_ns ? time_ns : observed_ns);
+}
+
 int otlp_protobuf_read(struct otlp_request *r, struct slice body)
 {
+    static const uint32_t path[] = {REQUEST_RESOURCE_LOGS, RESOURCE_LOGS_SCOPE_LOGS,
+                                    SCOPE_LOGS_LOG_RECORDS, 0};
     struct protobuf p;
     struct protobuf_field f;
     int error = 0;
 
     repeats_begin(&r->repeats, body);
+    (void)protobuf_each(body, path, look, r);
     protobuf_begin(&p, body);
     while (!error && protobuf_next(&p, &f))
         if (f.key == REQUEST_RESOURCE_LOGS)

@@ -88,6 +88,20 @@ bool protobuf_next(struct protobuf *p, struct protobuf_field *f)
     }
 }
 
+bool protobuf_each(struct slice message, const uint32_t *keys,
+                   bool see(void *ctx, struct slice bytes), void *ctx)
+{
+    struct protobuf p;
+    struct protobuf_field f = {.key = 0};
+    bool enough = false;
+
+    protobuf_begin(&p, message);
+    while (!enough && protobuf_next(&p, &f))
+        if (f.key == keys[0])
+            enough = keys[1] ? protobuf_each(f.bytes, keys + 1, see, ctx) : see(ctx, f.bytes);
+    return enough;
+}
+
 double protobuf_double(uint64_t value)
 {
     double number;

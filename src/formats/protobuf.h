@@ -57,6 +57,14 @@ bool protobuf_next(struct protobuf *p, struct protobuf_field *f);
 /* The number of a `double` field. */
 double protobuf_double(uint64_t value);
 
+/*
+ * Calls `see` for the fields of the last of `keys`, in messages of the one before it, and so on up
+ * to those of keys[0] in `message`, until it returns true, as this then does; 0 ends the keys.
+ * Recursive, once for each of them. Of a message of which something is wrong, those before that.
+ */
+bool protobuf_each(struct slice message, const uint32_t *keys,
+                   bool see(void *ctx, struct slice bytes), void *ctx);
+
 /* Append a field; a value of 0 and an empty text too, which senders leave out. */
 void protobuf_append_varint(struct buffer *b, uint32_t number, uint64_t value);
 void protobuf_append_bytes(struct buffer *b, uint32_t number, struct slice bytes);

@@ -381,18 +381,49 @@ static void the_answer_is_empty_and_a_refusal_is_a_line(void **state)
 
 /* ---- A push that comes again ---- */
 
+/* Whether the logs of a push of two entries, `nanos` apart, are the same if it comes again. */
+static bool protobuf_is_known(uint64_t nanos)
+{
+    struct log_key before[2];
+    struct buffer stream;
+
+    buffer_init(&stream, 1 << 20);
+    protobuf_append_bytes(&stream, 1, SLICE_LITERAL("{a=\"b\"}"));
+    append_entry(&stream, 1, 123456, true);
+    append_entry(&stream, 1, 123456 + nanos, true);
+    assert_int_equal(run_stream(&stream), 0);
+    for (size_t i = 0; i < 2; i++)
+        before[i] = pb.kept.records[i].key;
+    assert_int_equal(run_stream(&stream), 0);
+    buffer_release(&stream);
+    return log_key_compare(&before[0], &pb.kept.records[0].key) == 0 &&
+           log_key_compare(&before[1], &pb.kept.records[1].key) == 0;
+}
+
 static void a_push_that_comes_again_gives_the_same_logs(void **state)
 {
+#define AT(first, second)                                                                          \
+    "{\"streams\":[{\"stream\":{},\"values\":[[\"" first "\",\"m\"],[\"" second "\",\"m\"]]}]}"
+#define OLD(first, second)                                                                         \
+    "{\"streams\":[{\"labels\":\"{}\",\"entries\":[{\"ts\":\"" first "\",\"line\":\"m\"},"         \
+    "{\"ts\":\"" second "\",\"line\":\"m\"}]}]}"
+    assert_true(protobuf_is_known(20000));
+    assert_false(protobuf_is_known(0));
+    assert_false(protobuf_is_known(4000000)); /* a clock that ticks every 4 ms, perhaps */
+    assert_true(format_run_is_known(&json, AT("1000123456", "1000143456")));
+    assert_false(format_run_is_known(&json, AT("1000123456", "1000123456")));
+    assert_true(format_run_is_known(
+        &json, OLD("2026-11-28T01:00:00.123456Z", "2026-11-28T01:00:00.123476Z")));
+    assert_false(format_run_is_known(
+        &json, OLD("2026-11-28T01:00:00.123456Z", "2026-11-28T01:00:00.123456Z")));
+}
+
+static void a_packed_push_tells_how_large_it_was(void **state)
+{
     struct slice body = format_capture("loki4j-proto-2.1.0.bin");
-    struct log_key before[3];
 
     assert_int_equal(format_run(&pb, body), 0);
     assert_true(pb.counts.unpacked > body.len); /* its memory may be freed by that */
-    for (size_t i = 0; i < 3; i++)
-        before[i] = pb.kept.records[i].key;
-    assert_int_equal(format_run(&pb, body), 0);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(log_key_compare(&before[i], &pb.kept.records[i].key), 0);
     free((char *)body.data);
 }
 
@@ -413,6 +444,7 @@ int main(void)
         cmocka_unit_test(what_is_no_push_is_refused_in_words),
         cmocka_unit_test(the_answer_is_empty_and_a_refusal_is_a_line),
         cmocka_unit_test(a_push_that_comes_again_gives_the_same_logs),
+        cmocka_unit_test(a_packed_push_tells_how_large_it_was),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
