@@ -517,13 +517,13 @@ static int take_ahead(struct reading *r)
     return error;
 }
 
-/* No more answers can be kept: what was read so far is taken, or nothing. */
+/* No more answers can be kept: what was read so far is taken, or nothing. The rest comes again. */
 static int stop_full(struct reading *r)
 {
     int error = buffer_error(r->out->reply);
 
     buffer_truncate(r->out->reply, r->out->reply->len);
-    r->is_full = true;
+    r->is_full = r->out->may_be_whole = true;
     if (r->out->used)
         return 0;
     return error == LM_ETOOBIG ? LM_EBUSY : error;

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "../cmocka_all.h"
+#include "base/fault.h"
 #include "format_run.h"
 #include "formats/msgpack.h"
 #include "stream_run.h"
@@ -762,6 +763,7 @@ static void what_cannot_be_answered_is_not_taken(void **state)
     feed_made();
     assert_int_equal(run.kept.records_len, 1);
     assert_true(run.unused.len > 0);
+    assert_true(run.out.may_be_whole);
     assert_int_equal(buffer_error(&run.reply), 0);
     run.reply.ceiling = 1 << 20;
     stream_run_feed(&run, SLICE_LITERAL(""));
@@ -936,6 +938,75 @@ static void a_bomb_goes_off_in_a_small_room(void **state)
     buffer_release(&large);
     buffer_release(&packed);
 }
+
+/* ---- Without memory ---- */
+
+#ifdef LOGMILL_FAULTS
+
+/* Reads `bytes` with memory that is new, of which an allocation fails. *used: of them. */
+static int read_with(const struct fault_plan *plan, struct slice bytes, struct buffer *reply,
+                     size_t *used)
+{
+    static const struct fault_plan none = {.first = 0};
+    static const struct stream_setup setup = {.hostname = "here"};
+    void *memory = fluent_forward.memory_new(&setup, NULL);
+    char session[STREAM_SESSION_BYTES] = {0};
+    struct stream_input in = {.bytes = bytes, .is_over = true, .arrival_us = 1};
+    struct stream_output out = {.reply = reply, .why = &run.why};
+
+    kept_forget(&run.kept);
+    fault_plan(plan);
+    int error = fluent_forward.read(memory, session, &in, kept_sink, &run.kept, &out);
+    fault_plan(&none);
+    fluent_forward.memory_free(memory);
+    *used = out.used;
+    return error;
+}
+
+/* A line in parts, a packed event of bytes that are base64, and an answer. */
+static struct slice put_all_kinds(struct buffer *packed)
+{
+    deflate_into(packed, SLICE_LITERAL("\x92\x01\x81\xa1"
+                                       "a\xc4\x01\xff"));
+    put_part("a", "1", "false", "one ");
+    put_part("a", "2", "true", "two");
+    msgpack_append_array(&made, 3);
+    msgpack_append_text(&made, text("t"));
+    msgpack_append_bytes(&made, buffer_slice(packed));
+    put_texts(2, (const char *[]){"compressed", "gzip", "chunk", "c"});
+    return buffer_slice(&made);
+}
+
+static void without_memory_nothing_is_half_taken(void **state)
+{
+    struct buffer packed, reply;
+    unsigned failed = 0;
+
+    buffer_init(&packed, 1 << 20);
+    struct slice bytes = put_all_kinds(&packed);
+    for (unsigned point = 1;; point++) {
+        const struct fault_plan plan = {FAULT_INPUT, point, false, FAULT_EIO};
+
+        buffer_init(&reply, 1 << 20);
+        size_t used;
+        int error = read_with(&plan, bytes, &reply, &used);
+        bool is_all = !error && used == bytes.len;
+        assert_true(!error || error == LM_ENOMEM);
+        if (!error) {
+            /* no room for an answer: what it is of comes again */
+            assert_int_equal(run.kept.records_len, is_all ? 2 : 1);
+            assert_int_equal(reply.len, is_all ? 7 : 0);
+        }
+        buffer_release(&reply);
+        if (is_all)
+            break;
+        failed++;
+    }
+    assert_true(failed >= 4);
+    buffer_release(&packed);
+}
+
+#endif
 
 /* ---- The handshake ---- */
 
@@ -1144,6 +1215,9 @@ int main(void)
         MADE(another_way_of_packing_is_not_acknowledged),
         MADE(large_events_are_passed_in_a_window),
         MADE(a_bomb_goes_off_in_a_small_room),
+#ifdef LOGMILL_FAULTS
+        MADE(without_memory_nothing_is_half_taken),
+#endif
         SECURED(who_knows_the_key_is_let_in),
         SECURED(who_does_not_know_the_key_is_told_so),
         SECURED(a_digest_has_all_of_its_digits),
