@@ -120,6 +120,8 @@ export interface Sender {
     attributes?: Record<string, unknown>;
     /** What a second of the time is to it: seconds for RFC 3164. */
     precisionMs?: number;
+    /** What it was given goes on being delivered when it has ended. */
+    lingers?: boolean;
     /** Nothing is there twice. */
     once?: boolean;
     /** All that was written is there. */
@@ -128,6 +130,8 @@ export interface Sender {
     remark: string;
     /** Settings of logmill's; PORT in them is a free port, which it sends to instead of HTTP's. */
     settings?: Record<string, string>;
+    /** Before all else. */
+    prepare?: () => Promise<void>;
     /** Sends logs from `first` on, `count` of them, and ends. */
     send: (place: Place, first: number, count: number) => Running;
     /** A daemon that stands between; it is stopped and started again, and reads what `send` writes. */
@@ -307,18 +311,20 @@ class Trial {
         sending = sender.send(place, first, count - first);
         await sending.wait();
         if (daemon !== undefined) {
-            await this.delivered(daemon);
+            await this.delivered(() => daemon!.ended);
             await daemon.stop('SIGTERM');
+        } else if (sender.lingers === true) {
+            await this.delivered(() => false);
         }
         return this.look(sending.said + (daemon?.said ?? ''));
     }
 
     /** Until all that was written is there, or no more comes. */
-    private async delivered(daemon: Running): Promise<void> {
+    private async delivered(ended: () => boolean): Promise<void> {
         const oneWay = this.sender.protocol === 'stream';
         const patience = oneWay ? NO_MORE_MS : PATIENCE_MS;
         let end = Date.now() + patience;
-        for (let last = 0; Date.now() < end && !daemon.ended; await sleep(200)) {
+        for (let last = 0; Date.now() < end && !ended(); await sleep(200)) {
             const there = oneWay ? await this.stored() : this.tap.told.size;
             if (there >= this.count) {
                 return;
@@ -398,6 +404,7 @@ export function trial(sender: Sender): void {
         sender.title,
         async (lab) => {
             const trial = new Trial(lab, sender, Math.min(LOGS, sender.logs ?? LOGS));
+            await sender.prepare?.();
             await trial.start();
             await trial.run();
         },
