@@ -72,7 +72,7 @@ driver({
     name: 'docker-splunk',
     title: "Docker's `splunk` driver",
     route: '`/services/collector`',
-    remark: 'sends again what was not answered 200, every 5 s',
+    remark: 'sends again every 5 s; what was refused when the container ends is lost',
 });
 
 driver({
