@@ -14,7 +14,6 @@
 #include "net/hand_over.h"
 #include "program/data_dir.h"
 #include "program/ports.h"
-#include "program/service.h"
 
 enum { LOCK_RETRY_MS = 20 };
 
@@ -28,20 +27,19 @@ static unsigned limit_ms(const struct restart *r)
     return (unsigned)r->config->shutdown_timeout * 1000 + PATIENCE_MS;
 }
 
-/* The socket by which a successor finds this process, or it its predecessor. */
-static const char *place_name(const struct restart *r)
-{
-    return r->roles & SERVICE_API ? "api.next" : "worker.next";
-}
-
 /* ---- Beginning ---- */
 
 int restart_begin(struct restart *r, const struct config *config, unsigned roles,
-                  struct errbuf *err)
+                  const char *place_name, struct errbuf *err)
 {
     sigset_t signals;
 
-    *r = (struct restart){.config = config, .roles = roles, .signals = -1, .place = -1, .peer = -1};
+    *r = (struct restart){.config = config,
+                          .roles = roles,
+                          .place_name = place_name,
+                          .signals = -1,
+                          .place = -1,
+                          .peer = -1};
     /* Blocked here, before any thread is started, so that only restart_wait gets them. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -70,7 +68,7 @@ int restart_take_over(struct restart *r, struct errbuf *err)
         return errbuf_fail(err, LM_EINVAL,
                            "--take-over: the running process is found by DATA_DIR, which is not "
                            "used with this queue and this store");
-    peer = hand_over_ask(r->config->data_dir, place_name(r), r->roles, limit_ms(r), &reason);
+    peer = hand_over_ask(r->config->data_dir, r->place_name, r->roles, limit_ms(r), &reason);
     if (peer == LM_ENOTFOUND) {
         diag(DIAG_INFO, "--take-over: no logmill runs here that could be asked");
         return 0;
@@ -78,7 +76,7 @@ int restart_take_over(struct restart *r, struct errbuf *err)
     if (peer < 0)
         return errbuf_fail(err, LM_EUNAVAILABLE, "--take-over: %s", reason.text);
     error = hand_over_receive(peer, &r->given, limit_ms(r), &reason);
-    if (error == 0) {
+    if (!error) {
         r->peer = peer;
         diag(DIAG_INFO, "taking over", DIAG_INT("descriptors", (int64_t)r->given.len));
         return 0;
@@ -137,7 +135,7 @@ void restart_ready(struct restart *r)
     given_release(&r->given); /* what is used has been taken out */
     r->is_restored = false;
     if (ports_need_data_dir(r->config) && r->place < 0) {
-        r->place = hand_over_listen(r->config->data_dir, place_name(r), &err);
+        r->place = hand_over_listen(r->config->data_dir, r->place_name, &err);
         if (r->place < 0)
             diag(DIAG_WARN, "no other process can take over from this one",
                  DIAG_STR("reason", err.text));
@@ -207,7 +205,7 @@ int restart_hand_over(struct restart *r, int peer, const int locks[2], struct er
     close(peer);
     if (!error)
         given_release(&r->given);
-    return error == 0 || error == LM_ETIMEOUT ? error : LM_EUNAVAILABLE;
+    return !error || error == LM_ETIMEOUT ? error : LM_EUNAVAILABLE;
 }
 
 bool restart_is_awaited(const struct restart *r)

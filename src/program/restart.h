@@ -17,6 +17,7 @@
 struct restart {
     const struct config *config;
     unsigned roles; /* of enum service_role */
+    const char *place_name;
     struct given given;
     struct notify notify;
     int signals; /* readable when SIGTERM or SIGINT has come */
@@ -27,11 +28,12 @@ struct restart {
 };
 
 /*
- * Blocks SIGTERM and SIGINT, and reads what the starter says. Before there are threads; restart_end
- * ends it, whatever comes. Returns 0, or an error with `err` filled.
+ * Blocks SIGTERM and SIGINT, and reads what the starter says. `place_name`: of the socket by which
+ * a process of these roles is found. Before there are threads; restart_end ends it, whatever comes.
+ * Returns 0, or an error with `err` filled.
  */
 int restart_begin(struct restart *r, const struct config *config, unsigned roles,
-                  struct errbuf *err) LM_MUST_CHECK;
+                  const char *place_name, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * With --take-over: has the process that runs, if there is one, hand over. Its sockets and locks

@@ -344,7 +344,7 @@ static int start(struct service *s, struct errbuf *err)
     }
     if (!(s->roles & SERVICE_API))
         error = start_ops(s, err);
-    else if ((error = start_receiver(s, err)) == 0)
+    else if (!(error = start_receiver(s, err)))
         error = start_api(s, err);
     if (!error)
         error = restart_taken(&s->restart, err);
@@ -535,7 +535,9 @@ int service_run(const struct config *config, unsigned roles)
     bool has_started = false;
     int status = 1;
 
-    if (restart_begin(&s.restart, config, roles, &err) || start(&s, &err)) {
+    if (restart_begin(&s.restart, config, roles, roles & SERVICE_API ? "api.next" : "worker.next",
+                      &err) ||
+        start(&s, &err)) {
         diag(DIAG_ERROR, err.text);
     } else {
         has_started = true;
