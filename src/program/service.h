@@ -1,9 +1,11 @@
 /*
- * A process that runs until it is told to stop: opens what its roles need, in order, starts them,
- * and stops in the reverse order.
+ * A process that runs until it is told to stop, or until another one takes over from it
+ * (program/restart.h): opens what its roles need, in order, starts them, and stops in the reverse
+ * order.
  *
  *   start  metrics ─► store ─► locks ─► cache ─► queue ─► the store's schema ─► feed of tails
  *          ─► worker ─► receiver (what is not HTTP) ─► api
+ *   hand over  worker ─► receiver and api give away their sockets ─► the other one starts ─► stop
  *   stop   receiver and api (no new logs) ─► worker (stores what is queued) ─► feed ─► queue ─►
  * cache ─► store ─► metrics ─► locks
  */

@@ -331,3 +331,66 @@ scenario('api and worker are taken over each by itself', async (lab) => {
     }
     await assertAllOnce(api, sent);
 });
+
+// ---- systemd's descriptor store ----
+
+const MANAGER = path.join(ROOT, 'tests', 'support', 'manager.py');
+
+/** A service under a manager that keeps descriptors; `restart` waits for the next process. */
+async function managed(
+    lab: Lab,
+    settings: Record<string, string> = {},
+): Promise<{ server: Logmill; restart: (signal?: 'SIGUSR1' | 'SIGUSR2') => Promise<void> }> {
+    const notify = path.join(lab.folder(), 'notify');
+    const server = lab.launch({ wrapper: ['python3', MANAGER, notify], settings });
+    const ready = (): number => server.stdout.split('READY=1').length - 1;
+    await server.ready();
+    await eventually('READY=1', async () => ready() === 1);
+    return {
+        server,
+        restart: async (signal = 'SIGUSR1') => {
+            const before = ready();
+            server.signal(signal);
+            await eventually('the next process', async () => ready() === before + 1);
+        },
+    };
+}
+
+scenario('the descriptor store keeps the port and connections at rest open', async (lab) => {
+    const { server, restart } = await managed(lab);
+    const kept = await RawConnection.open(server);
+    const unused = await RawConnection.open(server);
+    const sent: string[] = [];
+    for (let i = 0; i < 5; i++) {
+        sent.push(`log ${i}`);
+        kept.send(rawPost('/log', JSON.stringify({ message: `log ${i}`, level: 'info' })));
+        assert.equal((await kept.answer()).status, 201);
+        await restart();
+    }
+    sent.push('last');
+    unused.send(rawPost('/log', JSON.stringify({ message: 'last', level: 'info' })));
+    assert.equal((await unused.answer()).status, 201);
+    kept.close();
+    unused.close();
+    await assertAllOnce(server, sent);
+    assert.match(server.stdout, /STOPPING=1/);
+    assert.match(server.stdout, /FDSTORE=1 FDNAME=logmill-stored [1-9]/);
+    assert.match(server.stdout, /FDSTOREREMOVE=1 FDNAME=logmill-stored 0\n(.*\n)*.*READY=1/);
+});
+
+scenario('clients that never try again do not notice restarts by a manager', async (lab) => {
+    const { server, restart } = await managed(lab, { WEB_CONCURRENCY: '2' });
+    const senders = new Senders(server.port);
+    for (let i = 0; i < 3; i++) {
+        senders.add(`kept ${i}`, true);
+        senders.add(`new ${i}`, false);
+    }
+    for (let i = 0; i < 10; i++) {
+        await eventually('some logs', async () => senders.sent.length > i * 20);
+        await restart();
+    }
+    await senders.end();
+    console.log(`${senders.sent.length} logs, longest answer ${Math.round(senders.longestMs)} ms`);
+    assert.deepEqual(senders.failures, []);
+    await assertAllOnce(server, senders.sent);
+});
