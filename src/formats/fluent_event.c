@@ -440,21 +440,28 @@ static bool is_passed(const struct fluent_record *r, struct msgpack *p, bool is_
     return true;
 }
 
+static struct slice own_name(struct record_draft *d, const char *name, const char *other)
+{
+    return record_draft_own_name(d, slice_of_string(name), slice_of_string(other));
+}
+
 void fluent_event_put(struct record_draft *d, const struct fluent_event *e, struct slice text,
                       bool is_joined, struct buffer *room)
 {
     struct putting put = {d, room};
     struct msgpack p = msgpack_of(e->record.pairs);
 
-    record_draft_text(d, e->record.has_tag ? SLICE_LITERAL("fluent.tag") : SLICE_LITERAL("tag"),
-                      e->tag);
+    if (!e->record.has_tag)
+        record_draft_text(d, SLICE_LITERAL("tag"), e->tag);
     while (p.at < p.end && !d->error)
         if (!is_passed(&e->record, &p, is_joined))
             put_pair(&put, &p);
+    if (e->record.has_tag)
+        record_draft_text(d, own_name(d, "tag", "fluent.tag"), e->tag);
     if (e->metadata.len) {
         struct msgpack metadata = msgpack_of(e->metadata);
 
-        put_next(&put, SLICE_LITERAL("fluent.metadata"), &metadata);
+        put_next(&put, own_name(d, "fluent.metadata", "fluent.metadata"), &metadata);
     }
     record_draft_message(d, text);
     if (e->record.level.len)

@@ -578,7 +578,10 @@ static void members_are_known_by_their_names(void **state)
     assert_record(SLICE_LITERAL("\x81\xa3log\x81\xa5level\xa4warn"), "warn", "",
                   "{\"tag\":\"t\",\"log\":{\"level\":\"warn\"}}");
     assert_record(SLICE_LITERAL("\x82\xa3tag\xa1x\xa3msg\xa1m"), "info", "m",
-                  "{\"fluent.tag\":\"t\",\"tag\":\"x\"}");
+                  "{\"tag\":\"x\",\"fluent.tag\":\"t\"}");
+    assert_record(SLICE_LITERAL("\x82\xa3tag\xa1x\xaa"
+                                "fluent.tag\xa1y"),
+                  "info", "", "{\"tag\":\"x\",\"fluent.tag\":\"y\",\"fluent.tag.2\":\"t\"}");
     assert_record(SLICE_LITERAL("\x80"), "info", "", "{\"tag\":\"t\"}");
 }
 
