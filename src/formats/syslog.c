@@ -160,12 +160,18 @@ static void set_unless_nil(struct slice *field, struct slice word)
     *field = is_nil(word) ? slice_of(NULL, 0) : word;
 }
 
+/* What ends a name in structured data. */
+static bool ends_name(char c)
+{
+    return c == ' ' || c == '=' || c == ']' || c == '"' || c == '\n';
+}
+
 /* The end of an element of structured data that begins at `at`; 0 if it is none. */
 static size_t end_of_element(struct slice text, size_t at)
 {
     size_t begin = ++at;
 
-    while (at < text.len && !memchr(" =]\"\n", text.data[at], 5))
+    while (at < text.len && !ends_name(text.data[at]))
         at++;
     if (at == begin)
         return 0;
@@ -175,7 +181,7 @@ static size_t end_of_element(struct slice text, size_t at)
         if (at < text.len && text.data[at] == ']')
             return at + 1;
         begin = at;
-        while (at < text.len && !memchr(" =]\"\n", text.data[at], 5))
+        while (at < text.len && !ends_name(text.data[at]))
             at++;
         if (at == begin || at + 2 > text.len || text.data[at] != '=' || text.data[at + 1] != '"')
             return 0;
