@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/errbuf.h"
 #include "base/xalloc.h"
+#include "formats/gelf_chunks.h"
 #include "formats/members.h"
 #include "formats/names.h"
 #include "json/reader.h"
@@ -333,6 +334,35 @@ const struct format gelf_message = {
     .parse = parse,
     .answer = answer,
     .refusal = {.status = 400, .content_type = "text/plain"},
+};
+
+/* ---- Over UDP ---- */
+
+static int read_datagram(void *memory, void *session, const struct stream_input *in,
+                         record_sink *sink, void *ctx, struct stream_output *out)
+{
+    struct memory *m = memory;
+    bool packed = is_packed(in->bytes);
+    int error = packed ? unpack(m, in->bytes) : 0;
+
+    out->used = in->bytes.len;
+    if (!error)
+        error = take_next(m, packed ? buffer_slice(&m->unpacked) : in->bytes, in, sink, ctx,
+                          &out->counts);
+    else if (error == LM_EINVAL || error == LM_EDATA)
+        error = (out->counts.refused++, 0);
+    if (m->unpacked.capacity > UNPACKED_KEPT_MAX)
+        buffer_release(&m->unpacked);
+    return error;
+}
+
+const struct stream_format gelf_datagram = {
+    .name = "gelf",
+    .message_max = GELF_MESSAGE_MAX,
+    .memory_new = stream_memory_new,
+    .memory_free = memory_free,
+    .read = read_datagram,
+    .joiner = &gelf_chunks,
 };
 
 const struct stream_format gelf_stream = {

@@ -22,6 +22,7 @@
 enum { GELF_MESSAGE_MAX = 16 << 20 }; /* bytes of a message that was packed, when it is no more */
 
 extern const struct format gelf_message;
-extern const struct stream_format gelf_stream; /* over TCP: never packed */
+extern const struct stream_format gelf_stream;   /* over TCP: never packed */
+extern const struct stream_format gelf_datagram; /* over UDP: may be packed, and in chunks */
 
 #endif

@@ -69,6 +69,26 @@ struct stream_setup {
     const char *hostname;   /* ours, as it is told to clients */
 };
 
+/* What puts datagrams together of which several are one message; a table of those that wait. */
+enum stream_join {
+    STREAM_JOIN_WHOLE,  /* *whole is a message; it lives until the next call */
+    STREAM_JOIN_PART,   /* it waits for others */
+    STREAM_JOIN_REFUSED /* it can never become one */
+};
+
+struct stream_joiner {
+    /* What waits is charged to `account`. */
+    void *(*new)(struct account *account);
+    void (*free)(void *joiner);
+    /*
+     * Takes a datagram that came from `sender` (its address and port, any bytes) at `now_ms`. Of
+     * messages that are given up for it, or have waited too long, *lost gets the number.
+     */
+    enum stream_join (*join)(void *joiner, struct slice sender, struct slice datagram,
+                             uint64_t now_ms, struct slice *whole, size_t *lost);
+    size_t (*expire)(void *joiner, uint64_t now_ms); /* how many have waited too long */
+};
+
 struct stream_format {
     const char *name;     /* "syslog" */
     size_t message_max;   /* bytes of a message; one that has more is left out, in part if the
@@ -90,6 +110,8 @@ struct stream_format {
      */
     int (*read)(void *memory, void *session, const struct stream_input *in, record_sink *sink,
                 void *ctx, struct stream_output *out);
+
+    const struct stream_joiner *joiner; /* of a format of datagrams; NULL: each is a message */
 };
 
 #endif

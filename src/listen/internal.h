@@ -4,19 +4,23 @@
 
 #include "ingest/hold.h"
 #include "ingest/ingest.h"
+#include "listen/pause.h"
 #include "listen/way.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 
-struct stream;
-struct stream_round;
+struct offer;
+struct datagrams;
+struct datagram_room;
 
 /* A protocol, as the receiver has it. */
 struct listen_way {
     struct receiver *receiver;
     struct receiver_way way;
     struct addresses addresses; /* with the ports that were taken */
-    void *stream_memory;
+    void *stream_memory, *datagram_memory;
+    void *joiner;        /* of datagrams, if the format has one */
+    struct pause expiry; /* after which what waits in it is looked at */
 };
 
 struct receiver {
@@ -33,10 +37,12 @@ struct receiver {
     bool is_stopped;
     bool has_loop, has_box, has_hold; /* the loop with its timer, and so on */
 
-    struct stream *paused; /* in a list, to be gone on with */
-    uv_timer_t resume;     /* runs while there are such */
-    size_t orphans;        /* streams whose socket is closed, and whose logs are not durable yet */
-    struct stream_round *spare;
+    struct pauses pauses;
+    size_t orphans; /* streams whose socket is closed, and whose logs are not durable yet */
+    struct datagrams *datagrams; /* all, in a list */
+    struct datagram_room *room;
+    size_t datagrams_open, batches; /* whose logs are not durable yet */
+    struct offer *spare;
     size_t spare_len;
 };
 

@@ -8,6 +8,9 @@
 #include "base/check.h"
 #include "base/container_of.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
+#include "listen/datagrams.h"
+#include "listen/pause.h"
 #include "listen/stream.h"
 #include "net/listen.h"
 
@@ -40,7 +43,22 @@ static void hung_up(struct net_socket *socket)
 
 static void drained(struct net_loop *l)
 {
-    ingest_flush(receiver_of(l)->ingest);
+    struct receiver *r = receiver_of(l);
+
+    if (net_loop_drains(l))
+        datagrams_drain_all(r);
+    ingest_flush(r->ingest);
+}
+
+static bool hurries(struct pauses *all)
+{
+    return receiver_gives_up(container_of(all, struct receiver, pauses));
+}
+
+/* No round of the loop follows before it sleeps. */
+static void resumed(struct pauses *all)
+{
+    ingest_flush(container_of(all, struct receiver, pauses)->ingest);
 }
 
 static void nothing(struct net_loop *l)
@@ -49,7 +67,9 @@ static void nothing(struct net_loop *l)
 
 static bool owes(struct net_loop *l)
 {
-    return receiver_of(l)->orphans > 0;
+    struct receiver *r = receiver_of(l);
+
+    return r->orphans > 0 || r->batches > 0 || r->datagrams_open > 0;
 }
 
 static void on_box_closed(struct mailbox *box)
@@ -63,7 +83,7 @@ static void on_hold_closed(struct hold *h)
 static void close_handles(struct receiver *r)
 {
     if (r->has_loop)
-        uv_close((uv_handle_t *)&r->resume, NULL);
+        pauses_close(&r->pauses);
     if (r->has_box)
         mailbox_close(&r->box, on_box_closed);
     if (r->has_hold)
@@ -92,29 +112,75 @@ static const struct net_protocol protocol = {
 
 /* ---- Its beginning ---- */
 
+static int open_datagrams(struct listen_way *w, struct address *a, unsigned buffer_bytes,
+                          struct errbuf *err)
+{
+    struct datagrams *d;
+    unsigned got;
+    int fd;
+    int error = listen_open_datagrams(a->host, &a->port, &fd, err);
+
+    if (error)
+        return error;
+    got = listen_set_receive_buffer(fd, buffer_bytes);
+    if (got < buffer_bytes)
+        diag(DIAG_INFO, "the kernel keeps less of UDP than UDP_BUFFER_BYTES: net.core.rmem_max",
+             DIAG_STR("protocol", metrics_protocol_label(w->way.protocol)),
+             DIAG_INT("bytes", (int64_t)got));
+    d = datagrams_new(w, fd, err);
+    if (!d)
+        return LM_EUNAVAILABLE;
+    datagrams_start(d);
+    return 0;
+}
+
+static int open_stream(struct listen_way *w, struct address *a, struct errbuf *err)
+{
+    int fd;
+    int error = listen_open(a->host, &a->port, &fd, 1, err);
+
+    return error ? error : net_loop_add_listener(&w->receiver->net, fd, w, err);
+}
+
+static void *memory_of(const struct stream_format *format, const struct stream_setup *setup,
+                       struct account *account)
+{
+    return format && format->memory_new ? format->memory_new(setup, account) : NULL;
+}
+
 static int open_way(struct receiver *r, const struct receiver_way *way,
-                    const struct stream_setup *setup, struct errbuf *err)
+                    const struct receiver_options *options, struct errbuf *err)
 {
     struct listen_way *w = &r->ways[r->ways_len++];
 
     w->receiver = r;
     w->way = *way;
     w->addresses = *way->addresses;
+    w->stream_memory = memory_of(way->stream, &options->setup, r->intake);
+    w->datagram_memory = memory_of(way->datagram, &options->setup, r->intake);
+    if (way->datagram && way->datagram->joiner)
+        w->joiner = way->datagram->joiner->new(r->bodies);
     for (size_t i = 0; i < w->addresses.len; i++) {
         struct address *a = &w->addresses.list[i];
-        int fd, error;
+        int error = a->is_udp ? open_datagrams(w, a, options->udp_buffer_bytes, err)
+                              : open_stream(w, a, err);
 
-        if (a->is_udp)
-            return errbuf_fail(err, LM_EINVAL, "udp:// is not there yet");
-        error = listen_open(a->host, &a->port, &fd, 1, err);
-        if (!error)
-            error = net_loop_add_listener(&r->net, fd, w, err);
         if (error)
             return error;
     }
-    if (way->stream->memory_new)
-        w->stream_memory = way->stream->memory_new(setup, r->intake);
     return 0;
+}
+
+static void close_way(struct listen_way *w)
+{
+    const struct receiver_way *way = &w->way;
+
+    if (way->stream->memory_free)
+        way->stream->memory_free(w->stream_memory);
+    if (way->datagram && way->datagram->memory_free)
+        way->datagram->memory_free(w->datagram_memory);
+    if (way->datagram && way->datagram->joiner)
+        way->datagram->joiner->free(w->joiner);
 }
 
 /* All that belongs to the loop, on which nothing runs yet. */
@@ -131,8 +197,9 @@ static int init(struct receiver *r, const struct receiver_options *options, stru
 
     if (error)
         return error;
-    uv_timer_init(&r->net.uv, &r->resume);
-    r->resume.data = r;
+    pauses_init(&r->pauses, &r->net.uv);
+    r->pauses.hurries = hurries;
+    r->pauses.resumed = resumed;
     r->has_loop = true;
     error = mailbox_init(&r->box, &r->net.uv, err);
     if (error)
@@ -144,7 +211,7 @@ static int init(struct receiver *r, const struct receiver_options *options, stru
     r->has_hold = true;
     r->ingest = ingest_new(options->queue, r->intake, &r->box, &r->hold);
     for (size_t i = 0; i < options->ways_len; i++) {
-        error = open_way(r, &options->ways[i], &options->setup, err);
+        error = open_way(r, &options->ways[i], options, err);
         if (error)
             return error;
     }
@@ -210,14 +277,15 @@ void receiver_free(struct receiver *r)
         receiver_stop(r, 0);
         uv_thread_join(&r->thread);
     } else {
+        datagrams_close_all(r);
         close_handles(r);
     }
     if (r->has_loop)
         net_loop_release(&r->net);
+    datagrams_free_all(r);
     ingest_free(r->ingest);
     stream_free_spare(r);
     for (size_t i = 0; i < r->ways_len; i++)
-        if (r->ways[i].way.stream->memory_free)
-            r->ways[i].way.stream->memory_free(r->ways[i].stream_memory);
+        close_way(&r->ways[i]);
     free(r);
 }

@@ -18,6 +18,7 @@ struct receiver_options {
     size_t ways_len;           /* up to RECEIVER_WAYS_MAX */
     struct stream_setup setup; /* its texts must outlive the receiver */
     unsigned max_streams;      /* open connections of all ways */
+    unsigned udp_buffer_bytes; /* that the kernel is asked to keep of each socket for UDP */
     unsigned write_timeout_ms; /* in which a client has to take a reply */
 };
 

@@ -17,12 +17,13 @@
 #include "base/state.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "listen/attempt.h"
+#include "listen/pause.h"
 #include "net/socket.h"
 
 enum {
-    SPARE_ROUNDS_MAX = 64,           /* kept for reuse */
-    BYTES_KEPT_MAX = 64 << 10,       /* of memory, whatever little is in it */
-    RESUME_MS = STREAM_PAUSE_MIN_MS, /* how often pauses are looked at */
+    SPARE_OFFERS_MAX = 64,     /* kept for reuse */
+    BYTES_KEPT_MAX = 64 << 10, /* of memory, whatever little is in it */
 };
 
 enum stream_state { STREAM_TAKING, STREAM_WAITING, STREAM_PAUSED, STREAM_OVER, STREAM_STATES };
@@ -43,15 +44,12 @@ struct stream {
     bool ends;       /* as the format has said */
     bool is_fresh;   /* there is something that the format has not been offered */
     bool has_waited;
-    bool is_deaf; /* it does not take what it is told, and is told no more */
+    bool is_deaf;    /* it does not take what it is told, and is told no more */
+    bool lacks_room; /* for what comes: not read for a moment */
 
     struct buffer bytes; /* that the format has not used */
     int64_t arrival_us;  /* of the last of them */
-    /* What the format is asked, again and again until all of its logs are durable. */
-    struct stream_input offer;
-    bool is_offered;
-    size_t done;  /* logs of the offer that are durable, or were left out */
-    size_t limit; /* of logs of one ticket; 0: none */
+    struct offer *offer; /* NULL: none is under way */
 
     uint64_t bits[2];
     uint64_t number;
@@ -59,24 +57,18 @@ struct stream {
 
     struct buffer reply;
     size_t replied; /* bytes of it that were sent */
-    bool lacks_room;
-    unsigned pause_ms;
-    uint64_t resume_at_ms;
-    bool is_listed; /* among those to be gone on with */
-    struct stream *next_paused;
+    struct pause pause;
 };
 
-/* An offer on its way through format and ingest. */
-struct stream_round {
-    struct ingest_ticket ticket;
+/* What the format is asked, again and again until all of its logs are durable. */
+struct offer {
+    struct attempt attempt;
     struct stream *stream;
-    struct stream_round *next_spare;
+    struct offer *next_spare;
+    struct stream_input in;
     struct stream_output out;
     struct errbuf why;
     struct buffer reply;
-    size_t seen;     /* logs that the format has handed over */
-    bool is_stopped; /* by us: there are more */
-    bool is_too_big; /* the ingest has said so */
     alignas(max_align_t) char session[STREAM_SESSION_BYTES];
 };
 
@@ -132,271 +124,190 @@ static void close_socket(struct stream *s)
     net_socket_close(&s->socket);
 }
 
-static void leave_list(struct stream *s)
-{
-    struct stream **link = &receiver_of(s)->paused;
-
-    if (!s->is_listed)
-        return;
-    while (*link != s)
-        link = &(*link)->next_paused;
-    *link = s->next_paused;
-    s->is_listed = false;
-}
+static void offer_free(struct offer *o);
 
 static void end(struct stream *s)
 {
     close_socket(s);
-    leave_list(s);
+    pause_cancel(&receiver_of(s)->pauses, &s->pause);
     receiver_of(s)->orphans--;
     move(s, STREAM_OVER);
+    if (s->offer)
+        offer_free(s->offer);
     buffer_release(&s->bytes);
     buffer_release(&s->reply);
     free_if_done(s);
 }
 
-/* ---- Rounds ---- */
+/* ---- From bytes to logs ---- */
 
 static void on_done(struct ingest_ticket *ticket, int error);
 
-static struct stream_round *round_new(struct stream *s)
+/* All that has come until now is offered. */
+static struct offer *offer_new(struct stream *s)
 {
     struct receiver *r = receiver_of(s);
-    struct stream_round *round = r->spare;
+    struct offer *o = r->spare;
 
-    if (round) {
-        r->spare = round->next_spare;
+    if (o) {
+        r->spare = o->next_spare;
         r->spare_len--;
     } else {
-        round = xmalloc(sizeof(*round));
+        o = xmalloc(sizeof(*o));
     }
-    *round = (struct stream_round){.ticket = {.done = on_done}, .stream = s, .why = ERRBUF_INIT};
-    buffer_init(&round->reply, STREAM_REPLY_MAX);
-    round->reply.account = r->answers;
-    return round;
+    *o = (struct offer){
+        .attempt = {.ticket = {.done = on_done}, .protocol = s->way->way.protocol},
+        .stream = s,
+        .in = {.bytes = buffer_slice(&s->bytes),
+               .is_over = s->is_over,
+               .has_waited = s->has_waited,
+               .arrival_us = s->arrival_us,
+               .bits = {s->bits[0], s->bits[1]},
+               .number = s->number},
+    };
+    buffer_init(&o->reply, STREAM_REPLY_MAX);
+    o->reply.account = r->answers;
+    s->is_fresh = false;
+    s->offer = o;
+    return o;
 }
 
-static void round_free(struct stream_round *round)
+static void offer_free(struct offer *o)
 {
-    struct receiver *r = receiver_of(round->stream);
+    struct receiver *r = receiver_of(o->stream);
 
-    buffer_release(&round->reply);
-    if (r->spare_len == SPARE_ROUNDS_MAX) {
-        free(round);
+    o->stream->offer = NULL;
+    buffer_release(&o->reply);
+    if (r->spare_len == SPARE_OFFERS_MAX) {
+        free(o);
         return;
     }
-    round->next_spare = r->spare;
-    r->spare = round;
+    o->next_spare = r->spare;
+    r->spare = o;
     r->spare_len++;
 }
 
 void stream_free_spare(struct receiver *r)
 {
     while (r->spare) {
-        struct stream_round *next = r->spare->next_spare;
+        struct offer *next = r->spare->next_spare;
 
         free(r->spare);
         r->spare = next;
     }
 }
 
-/* ---- Pauses ---- */
-
-static void on_resume(uv_timer_t *timer)
+/* Has the format read what is offered, and fills in the rest of the offer. */
+static int read_offer(struct attempt *a)
 {
-    stream_resume_all(timer->data);
-}
-
-static void pause_for(struct stream *s, unsigned ms)
-{
-    struct receiver *r = receiver_of(s);
-
-    s->resume_at_ms = uv_now(&r->net.uv) + ms;
-    if (s->is_listed)
-        return;
-    s->is_listed = true;
-    s->next_paused = r->paused;
-    r->paused = s;
-    if (!uv_is_active((uv_handle_t *)&r->resume))
-        uv_timer_start(&r->resume, on_resume, RESUME_MS, RESUME_MS);
-}
-
-/* The offer comes again, later. */
-static void try_later(struct stream *s)
-{
-    s->pause_ms = s->pause_ms * 2 > STREAM_PAUSE_MIN_MS ? s->pause_ms * 2 : STREAM_PAUSE_MIN_MS;
-    if (s->pause_ms > STREAM_PAUSE_MAX_MS)
-        s->pause_ms = STREAM_PAUSE_MAX_MS;
-    move(s, STREAM_PAUSED);
-    pause_for(s, s->pause_ms);
-}
-
-/* ---- From bytes to logs ---- */
-
-static int add_record(const struct record *record, void *ctx)
-{
-    struct stream_round *round = ctx;
-    struct stream *s = round->stream;
-
-    if (round->seen++ < s->done)
-        return 0;
-    round->is_stopped =
-        (s->limit && round->ticket.logs == s->limit) || round->ticket.bytes >= STREAM_TICKET_BYTES;
-    if (round->is_stopped)
-        return LM_ESTOPPED;
-
-    int error = ingest_add(&round->ticket, record);
-
-    round->is_too_big = error == LM_ETOOBIG;
-    return error;
-}
-
-/* Has the format read the offer into an open ticket. As its read returns; out and the rest of the
- * round are filled. */
-static int read_offer(struct stream *s, struct stream_round *round)
-{
-    const struct stream_format *format = format_of(s);
+    struct offer *o = container_of(a, struct offer, attempt);
+    struct stream *s = o->stream;
     int error;
 
-    buffer_clear(&round->reply);
-    round->why = (struct errbuf)ERRBUF_INIT;
-    round->out = (struct stream_output){.reply = &round->reply, .why = &round->why};
-    round->seen = 0;
-    round->is_stopped = round->is_too_big = false;
-    memcpy(round->session, s->session, sizeof(s->session));
-    s->offer.bytes.data = s->bytes.data; /* it may have moved */
-    ingest_open(receiver_of(s)->ingest, &round->ticket);
-    error = format->read(s->way->stream_memory, round->session, &s->offer, add_record, round,
-                         &round->out);
+    buffer_clear(&o->reply);
+    o->why = (struct errbuf)ERRBUF_INIT;
+    o->out = (struct stream_output){.reply = &o->reply, .why = &o->why};
+    memcpy(o->session, s->session, sizeof(s->session));
+    o->in.bytes.data = s->bytes.data; /* it may have moved */
+    error = format_of(s)->read(s->way->stream_memory, o->session, &o->in, attempt_add, a, &o->out);
     if (!error)
-        error = buffer_error(&round->reply);
-    CHECK(error || round->out.used <= s->offer.bytes.len);
+        error = buffer_error(&o->reply);
+    CHECK(error || o->out.used <= o->in.bytes.len);
     return error;
 }
 
-/* The next log that is not durable can never be: it is counted as done. */
-static void leave_out(struct stream *s)
+/* Memory that only a large message needed goes back. */
+static void shrink(struct stream *s)
 {
-    s->done++;
-    s->limit = 0;
-    metrics_receive(s->way->way.protocol, METRIC_LEFT_OUT, 1);
-    diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
-         DIAG_STR("protocol", format_of(s)->name));
-}
+    struct buffer fresh;
 
-/* What the queue does not take together, or not for what is in it, is sent in parts. */
-static void take_fewer(struct stream *s, size_t logs, size_t next)
-{
-    if (logs <= 1 && next == 0)
-        leave_out(s);
-    else
-        s->limit = next;
+    if (s->bytes.len == 0)
+        buffer_release(&s->bytes);
+    if (s->bytes.capacity <= BYTES_KEPT_MAX || s->bytes.len > s->bytes.capacity / 4)
+        return;
+    buffer_init(&fresh, s->bytes.ceiling);
+    fresh.account = s->bytes.account;
+    buffer_append_slice(&fresh, buffer_slice(&s->bytes));
+    if (buffer_error(&fresh)) {
+        buffer_release(&fresh);
+        return;
+    }
+    buffer_release(&s->bytes);
+    s->bytes = fresh;
 }
 
 /* The offer has been used; its logs are durable. */
-static void use(struct stream *s, struct stream_round *round)
+static void use(struct stream *s)
 {
-    const struct stream_output *out = &round->out;
+    struct offer *o = s->offer;
+    const struct stream_output *out = &o->out;
 
     metrics_receive(s->way->way.protocol, METRIC_LEFT_OUT, out->counts.refused);
     if (out->counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, out->counts.nul_characters);
-    if (out->ends && round->why.text[0])
+    if (out->ends && o->why.text[0])
         diag(DIAG_WARN, "a connection is closed for what its client has sent",
-             DIAG_STR("protocol", format_of(s)->name), DIAG_STR("reason", round->why.text));
-    memcpy(s->session, round->session, sizeof(s->session));
-    s->number += round->seen + out->counts.refused;
+             DIAG_STR("protocol", format_of(s)->name), DIAG_STR("reason", o->why.text));
+    memcpy(s->session, o->session, sizeof(s->session));
+    s->number += o->attempt.seen + out->counts.refused;
     s->ends |= out->ends;
-    s->is_offered = false;
     s->has_waited = false;
-    s->done = s->limit = 0;
-    s->pause_ms = 0;
-    if (out->used == 0 && s->offer.bytes.len >= kept_max(s)) {
-        s->ends |= s->offer.has_waited; /* it cannot be followed */
+    s->pause.ms = 0;
+    if (out->used == 0 && o->in.bytes.len >= kept_max(s)) {
+        s->ends |= o->in.has_waited; /* it cannot be followed */
         s->has_waited = s->is_fresh = true;
     }
     buffer_consume(&s->bytes, out->used);
-    if (s->bytes.len == 0)
-        buffer_release(&s->bytes);
+    shrink(s);
     if (s->has_socket && out->may_be_whole && s->bytes.len && !s->is_fresh)
         net_socket_set_deadline(&s->socket, TIMEOUT_REQUEST);
-    if (round->reply.len && !s->is_deaf) {
+    if (o->reply.len && !s->is_deaf) {
         struct buffer none = s->reply;
 
-        s->reply = round->reply;
-        round->reply = none;
+        s->reply = o->reply;
+        o->reply = none;
         s->replied = 0;
     }
-    round_free(round);
+    offer_free(o);
 }
 
-/* Begins or repeats the offer: the stream then waits, is paused, or goes on taking. */
+static void go_on_with(struct stream *s, enum attempt_result result)
+{
+    switch (result) {
+    case ATTEMPT_DONE:
+        if (s->state == STREAM_WAITING)
+            move(s, STREAM_TAKING);
+        use(s);
+        break;
+    case ATTEMPT_AGAIN:
+        move(s, STREAM_TAKING);
+        break;
+    case ATTEMPT_WAITS:
+        move(s, STREAM_WAITING);
+        break;
+    case ATTEMPT_LATER:
+        move(s, STREAM_PAUSED);
+        pause_longer(&receiver_of(s)->pauses, &s->pause);
+        break;
+    }
+}
+
+/* Begins an offer, or goes on with it. */
 static void take(struct stream *s)
 {
-    struct stream_round *round = round_new(s);
-    int error;
+    struct offer *o = s->offer ? s->offer : offer_new(s);
 
-    if (!s->is_offered) {
-        s->is_offered = true;
-        s->is_fresh = false;
-        s->offer = (struct stream_input){.bytes = buffer_slice(&s->bytes),
-                                         .is_over = s->is_over,
-                                         .has_waited = s->has_waited,
-                                         .arrival_us = s->arrival_us,
-                                         .bits = {s->bits[0], s->bits[1]},
-                                         .number = s->number};
-    }
-    while ((error = read_offer(s, round)) && round->is_too_big) {
-        size_t logs = round->ticket.logs;
-
-        ingest_cancel(&round->ticket);
-        take_fewer(s, logs, logs);
-    }
-    if (!error && round->ticket.logs == 0) {
-        ingest_cancel(&round->ticket);
-        use(s, round);
-        return;
-    }
-    if (error == LM_ESTOPPED && round->is_stopped)
-        error = 0;
-    round->ticket.has_room = true; /* the reply has been written */
-    if (!error)
-        error = ingest_commit(&round->ticket);
-    if (!error) {
-        move(s, STREAM_WAITING);
-        return;
-    }
-    ingest_cancel(&round->ticket);
-    round_free(round);
-    try_later(s);
+    go_on_with(s, attempt_begin(&o->attempt, receiver_of(s)->ingest, read_offer));
 }
 
 static void go_on(struct stream *s);
 
 static void on_done(struct ingest_ticket *ticket, int error)
 {
-    struct stream_round *round = container_of(ticket, struct stream_round, ticket);
-    struct stream *s = round->stream;
+    struct offer *o = container_of(ticket, struct offer, attempt.ticket);
+    struct stream *s = o->stream;
 
-    if (!error) {
-        metrics_receive(s->way->way.protocol, METRIC_TAKEN, ticket->logs);
-        s->pause_ms = 0;
-        move(s, STREAM_TAKING);
-        if (round->is_stopped) {
-            s->done += ticket->logs;
-            s->limit *= 2;
-            round_free(round);
-        } else {
-            use(s, round);
-        }
-    } else if (error == LM_EDATA || error == LM_ETOOBIG) {
-        take_fewer(s, ticket->logs, ticket->logs / 2);
-        move(s, STREAM_TAKING);
-        round_free(round);
-    } else {
-        round_free(round);
-        try_later(s);
-    }
+    go_on_with(s, attempt_told(&o->attempt, error));
     go_on(s);
 }
 
@@ -407,8 +318,8 @@ static size_t room(const struct stream *s)
 {
     size_t most = kept_max(s) + STREAM_AHEAD_BYTES;
 
-    if (s->is_offered && s->offer.bytes.len + STREAM_AHEAD_BYTES < most)
-        most = s->offer.bytes.len + STREAM_AHEAD_BYTES;
+    if (s->offer && s->offer->in.bytes.len + STREAM_AHEAD_BYTES < most)
+        most = s->offer->in.bytes.len + STREAM_AHEAD_BYTES;
     return s->bytes.len < most ? most - s->bytes.len : 0;
 }
 
@@ -430,7 +341,7 @@ static void wait_for_room(struct stream *s)
     buffer_truncate(&s->bytes, s->bytes.len); /* lifts the error */
     s->lacks_room = true;
     if (s->state != STREAM_PAUSED)
-        pause_for(s, STREAM_PAUSE_MIN_MS);
+        pause_begin(&receiver_of(s)->pauses, &s->pause, PAUSE_MIN_MS);
 }
 
 /* How much can be read: of nothing, too, one byte is read, so as to learn of the end. */
@@ -503,7 +414,7 @@ static void go_on(struct stream *s)
     for (;;) {
         if (s->reply.len && !send_reply(s))
             break;
-        if (s->state == STREAM_TAKING && (s->is_offered || (s->is_fresh && s->bytes.len)))
+        if (s->state == STREAM_TAKING && (s->offer || (s->is_fresh && s->bytes.len)))
             take(s);
         else if (!net_loop_drains(&r->net) || !may_read(s))
             break;
@@ -511,7 +422,7 @@ static void go_on(struct stream *s)
             come_to_end(s); /* it is not waited for what has not come by now */
     }
     if (s->state == STREAM_PAUSED && receiver_gives_up(r))
-        return; /* stream_resume_all ends it */
+        return; /* resume ends it */
     if (s->state == STREAM_TAKING && s->reply.len == 0 && (s->is_over || s->ends)) {
         end(s);
         return;
@@ -525,8 +436,10 @@ static void go_on(struct stream *s)
     net_socket_wait(&s->socket, events);
 }
 
-static void resume(struct stream *s)
+static void resume(struct pause *p)
 {
+    struct stream *s = container_of(p, struct stream, pause);
+
     s->lacks_room = false;
     if (s->state == STREAM_PAUSED) {
         move(s, STREAM_TAKING);
@@ -536,34 +449,6 @@ static void resume(struct stream *s)
         }
     }
     go_on(s);
-}
-
-void stream_resume_all(struct receiver *r)
-{
-    uint64_t now = uv_now(&r->net.uv);
-    struct stream *due = NULL, **link = &r->paused;
-
-    while (*link) {
-        struct stream *s = *link;
-
-        if (s->resume_at_ms > now && !receiver_gives_up(r)) {
-            link = &s->next_paused;
-            continue;
-        }
-        *link = s->next_paused;
-        s->is_listed = false;
-        s->next_paused = due;
-        due = s;
-    }
-    while (due) {
-        struct stream *next = due->next_paused;
-
-        resume(due);
-        due = next;
-    }
-    if (!r->paused)
-        uv_timer_stop(&r->resume);
-    ingest_flush(r->ingest); /* no round of the loop follows before it sleeps */
 }
 
 /* ---- What the loop tells ---- */
@@ -584,6 +469,7 @@ bool stream_new(struct listen_way *way, int fd)
     if (getentropy(s->bits, sizeof(s->bits)) != 0)
         abort(); /* the kernel has no random numbers: ids would not be unique */
     s->has_socket = true;
+    s->pause.resume = resume;
     buffer_init(&s->bytes, format_of(s)->message_max + STREAM_AHEAD_BYTES);
     s->bytes.account = r->bodies;
     buffer_init(&s->reply, STREAM_REPLY_MAX);

@@ -19,9 +19,6 @@
 
 enum {
     STREAM_AHEAD_BYTES = 256 << 10, /* read beyond what waits to be durable */
-    STREAM_TICKET_BYTES = 4 << 20,  /* of logs that are made durable together, about */
-    STREAM_PAUSE_MIN_MS = 100,
-    STREAM_PAUSE_MAX_MS = 2000,
     STREAM_KEEPALIVE_S = 120, /* of silence, after which the kernel asks whether the peer lives */
     STREAM_REPLY_MAX = 64 << 20,
 };
@@ -36,9 +33,6 @@ void stream_timed_out(struct net_socket *socket, enum timeout_kind kind);
 void stream_drain(struct net_socket *socket);
 void stream_abort(struct net_socket *socket);
 void stream_free(struct net_socket *socket);
-
-/* Goes on with those whose pause is over. */
-void stream_resume_all(struct receiver *r);
 
 /* Frees what is kept for reuse. */
 void stream_free_spare(struct receiver *r);

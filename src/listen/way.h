@@ -9,7 +9,8 @@
 enum { RECEIVER_WAYS_MAX = 4 };
 
 struct receiver_way {
-    const struct stream_format *stream; /* of TCP */
+    const struct stream_format *stream;   /* of TCP */
+    const struct stream_format *datagram; /* of UDP; NULL: it has none */
     enum metric_protocol protocol;
     const struct addresses *addresses;
 };

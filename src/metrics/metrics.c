@@ -45,9 +45,10 @@ static const struct {
 static const struct {
     const char *name;
     const char *type;
+    const char *label;
     const char *help;
 } socket_table[] = {
-#define METRIC_ROW(symbol, name, type, help) {name, type, help},
+#define METRIC_ROW(symbol, name, type, label, help) {name, type, label, help},
     METRICS_SOCKETS(METRIC_ROW)
 #undef METRIC_ROW
 };
@@ -73,6 +74,11 @@ void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt,
 {
     if (n > 0)
         atomic_fetch_add_explicit(&receipts[receipt][protocol], n, memory_order_relaxed);
+}
+
+const char *metrics_protocol_label(enum metric_protocol protocol)
+{
+    return protocol_labels[protocol];
 }
 
 void metrics_socket(enum metric_protocol protocol, enum metric_socket what, int64_t n)
@@ -146,16 +152,20 @@ static void append_receipts(struct buffer *b)
 
 static void append_sockets(struct buffer *b)
 {
+    const char *previous = "";
+
     for (unsigned i = 0; i < METRIC_SOCKETS_LEN; i++) {
         const char *name = socket_table[i].name;
 
-        append_head(b, name, socket_table[i].type, socket_table[i].help);
+        if (strcmp(name, previous) != 0)
+            append_head(b, name, socket_table[i].type, socket_table[i].help);
+        previous = name;
         for (size_t p = 0; p < sizeof(socket_protocols) / sizeof(*socket_protocols); p++) {
             enum metric_protocol protocol = socket_protocols[p];
             uint64_t n = atomic_load_explicit(&sockets[i][protocol], memory_order_relaxed);
 
-            buffer_appendf(b, "%s{protocol=\"%s\"} %llu\n", name, protocol_labels[protocol],
-                           (unsigned long long)n);
+            buffer_appendf(b, "%s{protocol=\"%s\"%s} %llu\n", name, protocol_labels[protocol],
+                           socket_table[i].label, (unsigned long long)n);
         }
     }
 }

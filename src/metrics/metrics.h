@@ -89,12 +89,19 @@
     X(METRIC_REFUSED_OVERLOAD, "logmill_received_refused_total", ",reason=\"overload\"", "")       \
     X(METRIC_REFUSED_QUEUE, "logmill_received_refused_total", ",reason=\"queue\"", "")
 
-/* Of those that have sockets of their own (metrics_socket). X(symbol, name, type, help) */
+/* Of those that have sockets of their own (metrics_socket). X(symbol, name, type, label, help) */
 #define METRICS_SOCKETS(X)                                                                         \
-    X(METRIC_CONNECTIONS_OPEN, "logmill_stream_connections_open", "gauge",                         \
+    X(METRIC_CONNECTIONS_OPEN, "logmill_stream_connections_open", "gauge", "",                     \
       "Open connections of protocols with sockets of their own.")                                  \
-    X(METRIC_CONNECTIONS_REFUSED, "logmill_stream_connections_refused_total", "counter",           \
-      "Connections that were closed at once because of MAX_STREAMS.")
+    X(METRIC_CONNECTIONS_REFUSED, "logmill_stream_connections_refused_total", "counter", "",       \
+      "Connections that were closed at once because of MAX_STREAMS.")                              \
+    X(METRIC_DATAGRAMS, "logmill_datagrams_received_total", "counter", "",                         \
+      "Datagrams read from their sockets.")                                                        \
+    X(METRIC_DROPPED_KERNEL, "logmill_datagrams_dropped_total", "counter", ",by=\"kernel\"",       \
+      "Datagrams that were lost: the kernel had no room for them, logmill none for their logs.")   \
+    X(METRIC_DROPPED_HERE, "logmill_datagrams_dropped_total", "counter", ",by=\"logmill\"", "")    \
+    X(METRIC_INCOMPLETE, "logmill_datagrams_incomplete_total", "counter", "",                      \
+      "Messages in chunks of which some never came, or not in time.")
 
 /* X(symbol, name, help). Buckets are powers of two of the unit given to metrics_observe. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
@@ -136,13 +143,14 @@ enum metric_receipt {
 };
 
 enum metric_socket {
-#define METRIC_ENUM(symbol, name, type, help) symbol,
+#define METRIC_ENUM(symbol, name, type, label, help) symbol,
     METRICS_SOCKETS(METRIC_ENUM)
 #undef METRIC_ENUM
         METRIC_SOCKETS_LEN
 };
 
 void metrics_add(enum metric_counter counter, uint64_t n);
+const char *metrics_protocol_label(enum metric_protocol protocol);
 uint64_t metrics_get(enum metric_counter counter);
 void metrics_receive(enum metric_protocol protocol, enum metric_receipt receipt, uint64_t n);
 void metrics_socket(enum metric_protocol protocol, enum metric_socket what, int64_t n);

@@ -1,6 +1,7 @@
 #include "net/listen.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -87,15 +88,16 @@ bool listen_fd_is_loopback(int fd)
 }
 
 /* A socket bound to `address`; `shared`: with others that say so too. -1 with errno set. */
-static int bind_socket(const struct sockaddr_storage *address, socklen_t len, bool shared)
+static int bind_socket(const struct sockaddr_storage *address, socklen_t len, int type, bool shared)
 {
     static const int on = 1;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error;
 
     if (fd < 0)
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+    /* Of datagrams it would let another process take them away. */
+    if ((type == SOCK_DGRAM || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0) &&
         (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
         bind(fd, (const struct sockaddr *)address, len) == 0)
         return fd;
@@ -121,14 +123,14 @@ int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len, st
     error = listen_resolve(host, *port, &address, &len, err);
     if (error)
         return error;
-    probe = bind_socket(&address, len, false);
+    probe = bind_socket(&address, len, SOCK_STREAM, false);
     if (probe < 0)
         goto fail;
     *port = listen_port(probe);
     set_port(&address, *port);
     close(probe);
     for (unsigned i = 0; i < fds_len; i++) {
-        fds[i] = bind_socket(&address, len, true);
+        fds[i] = bind_socket(&address, len, SOCK_STREAM, true);
         if (fds[i] < 0 || listen(fds[i], BACKLOG) < 0)
             goto fail;
     }
@@ -137,4 +139,43 @@ int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len, st
 fail:
     return errbuf_fail(err, errno == EADDRINUSE ? LM_EBUSY : LM_EIO,
                        "cannot listen on %s port %u: %s", host, *port, strerror(errno));
+}
+
+int listen_open_datagrams(const char *host, unsigned *port, int *fd, struct errbuf *err)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = 0;
+    int error = listen_resolve(host, *port, &address, &len, err);
+
+    *fd = -1;
+    if (error)
+        return error;
+    *fd = bind_socket(&address, len, SOCK_DGRAM, false);
+    if (*fd < 0)
+        return errbuf_fail(err, errno == EADDRINUSE ? LM_EBUSY : LM_EIO,
+                           "cannot take datagrams on %s port %u: %s", host, *port, strerror(errno));
+    *port = listen_port(*fd);
+    return 0;
+}
+
+unsigned listen_set_receive_buffer(int fd, unsigned bytes)
+{
+    int wanted = (int)bytes, got = 0;
+    socklen_t len = sizeof(got);
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof(wanted)) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted));
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &len) < 0)
+        return 0;
+    return (unsigned)got / 2; /* the kernel tells what it takes for its own, too */
+}
+
+unsigned listen_dropped(int fd)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof(figures);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &len) < 0)
+        return 0;
+    return figures[SK_MEMINFO_DROPS];
 }

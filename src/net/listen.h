@@ -32,4 +32,18 @@ int listen_resolve(const char *host, unsigned port, struct sockaddr_storage *add
 int listen_open(const char *host, unsigned *port, int *fds, unsigned fds_len,
                 struct errbuf *err) LM_MUST_CHECK;
 
+/* The same for datagrams (UDP): one socket, which does not block. */
+int listen_open_datagrams(const char *host, unsigned *port, int *fd,
+                          struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * Asks the kernel to keep up to `bytes` of what has not been read, and returns how many it will: an
+ * ordinary user gets no more than net.core.rmem_max.
+ */
+unsigned listen_set_receive_buffer(int fd, unsigned bytes);
+
+/* How many datagrams the kernel has dropped since the socket was made, as it had no room for them
+ * (sock_diag(7), SK_MEMINFO_DROPS); counts round at 2^32. */
+unsigned listen_dropped(int fd);
+
 #endif

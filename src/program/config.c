@@ -100,18 +100,22 @@ static const struct setting settings[] = {
            .help = "open connections; more are answered 503, but for /health, /ready and /metrics"),
     NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
            .help = "live tails at once; more are answered 503"),
-    ADDRESSES(SYSLOG_LISTEN, syslog_listen, check_addresses,
-              "addresses to take syslog on: tcp://127.0.0.1:5514, several with commas between; not "
-              "set: none"),
+    ADDRESSES(
+        SYSLOG_LISTEN, syslog_listen, check_addresses,
+        "addresses to take syslog on: udp://127.0.0.1:5514, tcp://127.0.0.1:5514; not set: none"),
     ADDRESSES(
         FLUENT_LISTEN, fluent_listen, check_tcp_addresses,
         "addresses to take Fluent's forward protocol on: tcp://127.0.0.1:24224; not set: none"),
     TEXT(FLUENT_SHARED_KEY, fluent_shared_key, .is_secret = true,
          .help = "shared_key that its clients have to know; not set: none is asked for"),
     ADDRESSES(GELF_LISTEN, gelf_listen, check_addresses,
-              "addresses to take GELF on: tcp://127.0.0.1:12201; not set: none"),
+              "addresses to take GELF on: udp://127.0.0.1:12201, tcp://127.0.0.1:12201; not set: "
+              "none"),
     NUMBER(MAX_STREAMS, max_streams, .fallback = "4096", .min = 1, .max = 1000000,
            .help = "open connections of all addresses of these *_LISTEN; one more is closed"),
+    NUMBER(UDP_BUFFER_BYTES, udp_buffer_bytes, .fallback = "8388608", .min = 4096, .max = 1 << 30,
+           .help = "bytes that the kernel is asked to keep of what comes to each udp:// address; "
+                   "past them it drops, and that is counted"),
     NUMBER(KEEPALIVE_TIMEOUT, keepalive_timeout, .fallback = "75", .min = 1, .max = 86400,
            .help = "seconds after which a connection without a request is closed"),
     NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,

@@ -36,6 +36,7 @@ struct config {
     const char *gelf_listen;
     const char *syslog_listen;
     uint64_t max_streams;
+    uint64_t udp_buffer_bytes;
     uint64_t keepalive_timeout;
     uint64_t request_timeout;
     uint64_t write_timeout;

@@ -199,12 +199,15 @@ static int start_receiver(struct service *s, struct errbuf *err)
         {"syslog",
          c->syslog_listen,
          false,
-         {.stream = &syslog_stream, .protocol = PROTOCOL_SYSLOG}},
+         {.stream = &syslog_stream, .datagram = &syslog_datagram, .protocol = PROTOCOL_SYSLOG}},
         {"fluent",
          c->fluent_listen,
          true,
          {.stream = &fluent_forward, .protocol = PROTOCOL_FLUENT}},
-        {"gelf", c->gelf_listen, false, {.stream = &gelf_stream, .protocol = PROTOCOL_GELF}},
+        {"gelf",
+         c->gelf_listen,
+         false,
+         {.stream = &gelf_stream, .datagram = &gelf_datagram, .protocol = PROTOCOL_GELF}},
     };
     struct addresses addresses[RECEIVER_WAYS_MAX];
     struct receiver_way ways[RECEIVER_WAYS_MAX];
@@ -233,6 +236,7 @@ static int start_receiver(struct service *s, struct errbuf *err)
             .ways_len = s->received_len,
             .setup = {.shared_key = c->fluent_shared_key, .hostname = s->hostname},
             .max_streams = (unsigned)c->max_streams,
+            .udp_buffer_bytes = (unsigned)c->udp_buffer_bytes,
             .write_timeout_ms = (unsigned)c->write_timeout * 1000},
         err);
     return s->receiver ? 0 : LM_EUNAVAILABLE;

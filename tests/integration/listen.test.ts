@@ -3,12 +3,20 @@ import { strict as assert } from 'node:assert';
 
 import { type Logmill, eventually, scenario, shared } from '../support/harness';
 import { type Log, allLogs, metric, metrics } from '../support/logs';
-import { capturedBytes, connect, finish, place, sendStream, write } from '../support/streams';
+import {
+    capturedBytes,
+    connect,
+    finish,
+    place,
+    sendDatagrams,
+    sendStream,
+    write,
+} from '../support/streams';
 
-const GELF = { GELF_LISTEN: 'tcp://127.0.0.1:0' };
+const GELF = { GELF_LISTEN: 'tcp://127.0.0.1:0,udp://127.0.0.1:0' };
 const ALL = {
     ...GELF,
-    SYSLOG_LISTEN: 'tcp://127.0.0.1:0,tcp://[::1]:0',
+    SYSLOG_LISTEN: 'tcp://127.0.0.1:0,udp://[::1]:0',
     FLUENT_LISTEN: 'tcp://127.0.0.1:0',
 };
 const { check, end } = shared({ settings: ALL });
@@ -166,6 +174,79 @@ check('Fluent: the chunk is acknowledged, and stored once however often it comes
     );
     assert.equal((await allLogs(server)).length, first! + 1);
     await fresh(server, first! + 1 - seen.size);
+});
+
+check('GELF over UDP: plain, zlib, gzip, and chunks in any order', async (server) => {
+    const to = place(server, 'gelf', 'udp');
+    const names = (name: string, numbers: number[]): Buffer[] =>
+        numbers.map((n) => capturedBytes(`${name}.${n}`));
+    await sendDatagrams(to, [
+        ...names('docker-gelf-udp-20.10.24', [1, 2, 3, 4]),
+        ...names('graypy-udp-2.1.0', [1, 2, 3]),
+        ...names('logback-gelf-udp-6.1.2', [1, 2, 3, 4]),
+        ...names('pygelf-udp-0.4.3', [1, 2, 3]),
+        gelf('plain'),
+    ]);
+    await fresh(server, 15);
+    await sendDatagrams(to, names('graypy-udp-chunk-2.1.0', [3, 1, 3, 2]));
+    const [log] = await fresh(server, 1);
+    assert.match(log!.message, /^big 2i\)A0`Z/);
+    assert.equal(log!.attributes['facility'], 'orders');
+});
+
+check('chunks are told apart by their sender, and counted where some never come', async (server) => {
+    const to = place(server, 'gelf', 'udp');
+    const counted = async (name: string): Promise<number> =>
+        metric(await metrics(server), `logmill_${name}_total{protocol="gelf"}`);
+    const before = [await counted('datagrams_incomplete'), await counted('received_left_out')];
+    const chunk = (index: number, of: number, text: string): Buffer =>
+        Buffer.concat([Buffer.from('1e0f0102030405060708', 'hex'), Buffer.from([index, of]), Buffer.from(text)]);
+    // the same id from two ports: neither is whole
+    await sendDatagrams(to, [chunk(0, 2, '{"short_message":')]);
+    await sendDatagrams(to, [chunk(1, 2, '"mixed"}')]);
+    await sendDatagrams(to, [chunk(0, 0, 'x'), chunk(2, 2, 'x'), chunk(0, 129, 'x'), 'no json']);
+    await sendDatagrams(to, [chunk(1, 2, '"one"}'), chunk(0, 2, '{"short_message":')]);
+    assert.equal((await fresh(server, 1))[0]!.message, 'one');
+    await eventually('what is not whole is given up', async () =>
+        (await counted('datagrams_incomplete')) === before[0]! + 2);
+    assert.equal(await counted('received_left_out'), before[1]! + 4);
+});
+
+check('syslog over UDP, over IPv6', async (server) => {
+    const datagrams = [1, 2, 3, 4].map((n) => capturedBytes(`rsyslog-udp-8.2302.0.${n}`));
+    await sendDatagrams(place(server, 'syslog', 'udp'), datagrams);
+    const logs = await fresh(server, 4);
+    assert.ok(logs.some((log) => log.message === 'order 1 placed ✓' && log.level === 'info'));
+});
+
+scenario('every datagram is stored, or counted as dropped', async (lab) => {
+    // The least that a kernel keeps: it drops, and the count has to tell how many.
+    const settings = { ...GELF, UDP_BUFFER_BYTES: '4096' };
+    const server = await lab.start({ settings });
+    const to = place(server, 'gelf', 'udp');
+    const n = 20_000;
+    await sendDatagrams(
+        to,
+        Array.from({ length: n }, (_, i) => gelf(i)),
+    );
+    const counted = (samples: Map<string, number>, name: string): number =>
+        metric(samples, `logmill_${name}`);
+    const dropped = 'datagrams_dropped_total{protocol="gelf",by="kernel"}';
+    const received = 'datagrams_received_total{protocol="gelf"}';
+    // What the kernel dropped last is counted with the next one that it did not drop.
+    let sent = n;
+    const samples = await eventually('all accounted for', async () => {
+        await sendDatagrams(to, [gelf('one more')]);
+        sent++;
+        const now = await metrics(server);
+        const taken = counted(now, 'received_logs_total{protocol="gelf"}');
+        const all = counted(now, received) + counted(now, dropped);
+        return all === sent && taken === counted(now, received) ? now : undefined;
+    });
+    const stored = counted(samples, received);
+    await eventually('those stored', async () => (await allLogs(server)).length >= stored);
+    const more = metric(await metrics(server), `logmill_${received}`) - stored;
+    assert.equal((await allLogs(server)).length, stored + more);
 });
 
 scenario('a full queue loses nothing over TCP, and stores each log once', async (lab) => {

@@ -1,5 +1,6 @@
 /* Clients of the addresses that are not HTTP (GELF_LISTEN and its like). */
 import { readFileSync } from 'node:fs';
+import * as dgram from 'node:dgram';
 import * as net from 'node:net';
 import * as path from 'node:path';
 
@@ -13,7 +14,7 @@ export interface Place {
 /** Where `server` takes `protocol` ("gelf") over `scheme`, as it says at its start. */
 export function place(server: Logmill, protocol: string, scheme: 'tcp' | 'udp'): Place {
     const listening = server.diagnostics().find((line) => line.msg === 'listening');
-    const found = new RegExp(`${scheme}://(\\[?[^,]*?\\]?):(\\d+)`).exec(
+    const found = new RegExp(`${scheme}://(\\[[^\\]]*\\]|[^,:]*):(\\d+)`).exec(
         String(listening?.[protocol]),
     );
     if (!found) {
@@ -57,4 +58,20 @@ export async function sendStream(to: Place, bytes: Buffer | string): Promise<voi
     const socket = await connect(to);
     await write(socket, bytes);
     await finish(socket);
+}
+
+/** Sends each as a datagram of its own, one after the other, from one port. */
+export async function sendDatagrams(to: Place, datagrams: (Buffer | string)[]): Promise<void> {
+    const socket = dgram.createSocket(to.host.includes(':') ? 'udp6' : 'udp4');
+    try {
+        for (const datagram of datagrams) {
+            await new Promise<void>((resolve, reject) => {
+                socket.send(datagram, to.port, to.host, (error) =>
+                    error ? reject(error) : resolve(),
+                );
+            });
+        }
+    } finally {
+        socket.close();
+    }
 }
