@@ -41,11 +41,10 @@ bool line_json_time(yyjson_val *time, yyjson_val *id, int64_t *us)
 
 bool line_json_is_others(yyjson_val *log)
 {
-    struct members members = members_find(log, NULL);
-    struct slice level = json_text(members.level_key);
-
     if (line_json_is_given(line_json_member(log, "id")))
         return false;
+    struct members members = members_find(log, NULL);
+    struct slice level = json_text(members.level_key);
     if (members.time_key && !line_json_is_given(line_json_member(log, "timestamp")))
         return true;
     return level.len && !slice_equal(level, SLICE_LITERAL("status")) &&

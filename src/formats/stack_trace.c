@@ -134,8 +134,8 @@ static bool continues_at_margin(struct stack_trace *t, struct slice line)
         t->kind = STACK_TRACE_NODE_ERROR;
         return t->is_empty;
     case STACK_TRACE_NODE_ERROR:
-        return begins(line, "Caused by: ") || (begins(line, "}") && !t->is_empty) ||
-               (t->is_empty && begins(line, "Node.js v"));
+        return (begins(line, "}") && !t->is_empty) || (t->is_empty && begins(line, "Node.js v")) ||
+               begins_trace(t, line);
     default:
         return begins_trace(t, line);
     }
@@ -155,6 +155,8 @@ bool stack_trace_continues(struct stack_trace *t, struct slice line)
                                        : continues_at_margin(t, line);
     if (t->kind == STACK_TRACE_NODE_PLACE)
         t->kind = STACK_TRACE_NODE;
+    else if (begins(line, "  + Exception Group Traceback"))
+        t->kind = STACK_TRACE_PYTHON_ENDED; /* all of it has blanks before it */
     t->is_empty = false;
     return continues;
 }

@@ -216,6 +216,29 @@ scenario('raw and plain: every line is text, whatever it looks like', async (lab
     assert.deepEqual(logs.map((log) => [log.level, log.message]).sort(), [...lines, ...lines].map((m) => ['info', m]).sort());
 });
 
+scenario('zone: of times that say none, and of no others', async (lab) => {
+    const server = await lab.start();
+    const lines = [
+        '2026-11-28 12:00:01 ERROR text',
+        '2026-11-28T12:00:02Z INFO of its own zone',
+        '2026/11/28 12:00:03 [error] 7#8: nginx',
+        'time=2026-11-28T12:00:04 level=info msg=logfmt',
+    ];
+    for (const [line, args] of [
+        [lines[0], []],
+        [lines[1], []],
+        [lines[2], ['--format', 'nginx']],
+        [lines[3], ['--format', 'logfmt']],
+    ] as [string, string[]][]) {
+        assert.equal((await client(server, ['send', '--zone', 'XYZ-2', ...args], line)).code, 0);
+    }
+    assert.equal((await client(server, ['send'], '2026-11-28 12:00:05 as TZ has it')).code, 0);
+    assert.deepEqual(
+        (await allLogs(server, 5)).map((log) => log.timestamp.slice(11, 19)),
+        ['10:00:01', '10:00:03', '10:00:04', '12:00:02', '12:00:05'],
+    );
+});
+
 /* ---- Journals ---- */
 
 scenario('journal: the export format, with binary fields; the same entry twice is one log', async (lab) => {

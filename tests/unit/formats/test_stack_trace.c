@@ -44,6 +44,7 @@ static void an_exception_goes_on_with_a_log_that_has_a_head_alone(void **state)
     CHECK("x\nTraceback (most recent call last):\n  a\nE: b\nc", true, 4, 1);
     CHECK("x\nTraceback (most recent call last):\n  a\nE: b\nc", false, 1, 3, 1);
     CHECK("x\nDone: y", true, 1, 1);
+    CHECK("SEVERE: x\njava.io.IOException: y\n\tat z", true, 3);
     CHECK("java.lang.Error: x\n\tat y\nCaused by: java.lang.Error\n\tat z\nnext", false, 4, 1);
 }
 
@@ -54,6 +55,10 @@ static void tracebacks_of_python_are_linked(void **state)
           "b\nValueError\nnext: x",
           false, 9, 1);
     CHECK("Traceback (most recent call last):\n  a\nKeyError: 'x'\n\nplain", false, 4, 1);
+    CHECK(
+        "x\n  + Exception Group Traceback (most recent call last):\n  | a\nTraceback (most recent "
+        "call last):\n  a\nKeyError: 'x'",
+        true, 3, 3);
 }
 
 static void a_panic_of_go_has_all_its_goroutines(void **state)
