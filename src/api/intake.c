@@ -137,11 +137,12 @@ static struct post *post_new(struct intake *intake, struct http_request *req,
     } else {
         p = xmalloc(sizeof(*p));
     }
-    *p = (struct post){.ticket = {.done = on_done, .exchange = exchange},
-                       .intake = intake,
-                       .req = req,
-                       .way = way,
-                       .format = format};
+    *p = (struct post){
+        .ticket = {.done = on_done, .exchange = exchange, .patience_ms = format->hold_ms},
+        .intake = intake,
+        .req = req,
+        .way = way,
+        .format = format};
     buffer_init(&p->told, TOLD_BYTES_MAX);
     p->told.account = http_request_account(req);
     return p;

@@ -432,6 +432,7 @@ const struct format bulk_format = {
     .answer = answer,
     .refusal = {.status = STATUS_BAD},
     .refuse = refuse,
+    .hold_ms = BULK_HOLD_MS,
     .answer_headers = "X-Elastic-Product: Elasticsearch\r\n",
     .tells_each = true,
 };

@@ -20,6 +20,7 @@
 enum {
     BULK_INDEX_MAX = 255, /* bytes of an index's name and of an _id, as Elasticsearch has them: */
     BULK_ID_MAX = 512,    /* an answer repeats both for each item */
+    BULK_HOLD_MS = 4000,  /* of its clients the patience with an answer, where there is the least */
 };
 
 extern const struct format bulk_format;

@@ -122,7 +122,9 @@ struct format {
      * house's answer will do (answers/answers.h).
      */
     struct format_answer (*refuse)(enum format_refusal why, struct slice text, struct buffer *body);
-    unsigned retry_after_s;     /* of FORMAT_REFUSED_BUSY; 0: the house's */
+    unsigned retry_after_s; /* of FORMAT_REFUSED_BUSY; 0: the house's */
+    /* How long its clients rather wait than be refused by a queue that takes nothing now. */
+    unsigned hold_ms;
     const char *answer_headers; /* "Name: value\r\n…" on every answer, refusals too */
     bool tells_each; /* the body of the answer to a taken body is in options->told; answer() appends
                         none */

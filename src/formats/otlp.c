@@ -171,6 +171,7 @@ const struct format otlp_protobuf = {
     .refusal = {400, "application/x-protobuf"},
     .refuse = refuse_protobuf,
     .retry_after_s = RETRY_AFTER_S,
+    .hold_ms = OTLP_HOLD_MS,
 };
 
 const struct format otlp_json = {
@@ -183,4 +184,5 @@ const struct format otlp_json = {
     .refusal = {400, NULL},
     .refuse = refuse_json,
     .retry_after_s = RETRY_AFTER_S,
+    .hold_ms = OTLP_HOLD_MS,
 };

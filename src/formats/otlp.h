@@ -9,6 +9,9 @@
 
 #include "formats/format.h"
 
+/* Its clients wait 8 to 10 s in all, and lose what they then have: better held than refused. */
+enum { OTLP_HOLD_MS = 2000 };
+
 extern const struct format otlp_protobuf;
 extern const struct format otlp_json;
 

@@ -88,6 +88,12 @@ bool hold_applies(struct hold *h, size_t waiting)
     return false;
 }
 
+bool hold_wake(struct hold *h)
+{
+    /* Else the loop is woken sooner, and asks again. */
+    return h->timer_fd >= 0 && (h->expected > 0 || timer_set(h->timer_fd, HOLD_WAKE_US) == 0);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct hold *h = handle->data;

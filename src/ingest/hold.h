@@ -20,9 +20,10 @@
 #include "base/errbuf.h"
 
 enum {
-    HOLD_US_EACH = 10,    /* the time one client is given to come back */
-    HOLD_US_MAX = 1000,   /* the longest that a send is held */
-    HOLD_SKIPS_MAX = 256, /* sends not held after the clients have kept failing to come */
+    HOLD_US_EACH = 10,     /* the time one client is given to come back */
+    HOLD_US_MAX = 1000,    /* the longest that a send is held */
+    HOLD_WAKE_US = 200000, /* hold_wake */
+    HOLD_SKIPS_MAX = 256,  /* sends not held after the clients have kept failing to come */
 };
 
 struct hold {
@@ -46,6 +47,9 @@ void hold_answered(struct hold *h, size_t answered, size_t waiting);
  * when the time is over.
  */
 bool hold_applies(struct hold *h, size_t waiting);
+
+/* Wakes the loop within HOLD_WAKE_US from now on; false if there is no timer for that. */
+bool hold_wake(struct hold *h) LM_MUST_CHECK;
 
 /* Closes the handle, and calls closed(h) when `h` may be freed. */
 void hold_close(struct hold *h, void (*closed)(struct hold *h));

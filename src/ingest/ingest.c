@@ -26,15 +26,17 @@ enum send_state {
     SEND_SPARE,     /* empty, kept for reuse: in ingest.spare */
     SEND_FILLING,   /* takes records: the open one, or a half of one that was refused */
     SEND_READY,     /* closed, and waits for a slot: in ingest.ready */
+    SEND_HELD,      /* not taken, and to be handed over again: in ingest.waits */
     SEND_IN_FLIGHT, /* the queue's, or back from it: counted in ingest.in_flight */
     SEND_STATES
 };
 
 static const state_moves send_moves[SEND_STATES] = {
     [SEND_SPARE] = STATE(SEND_FILLING),
-    [SEND_FILLING] = STATE(SEND_READY) | STATE(SEND_SPARE),
+    [SEND_FILLING] = STATE(SEND_READY) | STATE(SEND_HELD) | STATE(SEND_SPARE),
     [SEND_READY] = STATE(SEND_IN_FLIGHT),
-    [SEND_IN_FLIGHT] = STATE(SEND_SPARE),
+    [SEND_HELD] = STATE(SEND_READY),
+    [SEND_IN_FLIGHT] = STATE(SEND_HELD) | STATE(SEND_SPARE),
 };
 
 static const state_moves stage_moves[INGEST_STAGES] = {
@@ -48,7 +50,7 @@ struct send {
     struct mail mail;
     struct ingest *in;
     enum send_state state;
-    struct send *next; /* in ingest.ready or ingest.spare */
+    struct send *next; /* in ingest.ready, ingest.waits or ingest.spare */
 
     struct batch *batches; /* batches_len of them hold records, the others are memory for reuse */
     size_t batches_len;
@@ -62,6 +64,7 @@ struct send {
     size_t logs;
     size_t bytes; /* of all batches: what is charged to the account */
     uint64_t handed_over_us;
+    uint64_t due_us; /* of one that is held */
     int error;
 };
 
@@ -75,6 +78,9 @@ struct ingest {
     struct send *open;  /* never NULL */
     struct send *ready; /* closed ones that wait for a slot, oldest first */
     struct send **ready_end;
+    struct send *waits; /* held ones, oldest first */
+    struct send **waits_end;
+    size_t held_bytes;  /* of those */
     struct send *spare; /* for reuse */
     unsigned in_flight;
     struct ingest_ticket *taking; /* the ticket that is open, or NULL */
@@ -135,6 +141,9 @@ void ingest_check(const struct ingest *in)
     for (; *end; end = &(*end)->next)
         CHECK((*end)->state == SEND_READY && (*end)->tickets_len > 0);
     CHECK(in->ready_end == end);
+    for (end = &in->waits; *end; end = &(*end)->next)
+        CHECK((*end)->state == SEND_HELD && (*end)->tickets_len > 0);
+    CHECK(in->waits_end == end);
     for (const struct send *s = in->spare; s; s = s->next)
         CHECK(s->state == SEND_SPARE && s->tickets_len == 0 && s->batches_len == 0);
     CHECK(in->in_flight <= in->limits.send_slots);
@@ -160,6 +169,12 @@ static void send_move(struct send *s, enum send_state state)
         if (!in->ready)
             in->ready_end = &in->ready;
         break;
+    case SEND_HELD: /* the oldest of them */
+        in->waits = s->next;
+        if (!in->waits)
+            in->waits_end = &in->waits;
+        in->held_bytes -= s->bytes;
+        break;
     case SEND_IN_FLIGHT:
         in->in_flight--;
         break;
@@ -177,6 +192,12 @@ static void send_move(struct send *s, enum send_state state)
         CHECKED(send_check_tickets(s));
         *in->ready_end = s;
         in->ready_end = &s->next;
+        break;
+    case SEND_HELD:
+        CHECKED(send_check_tickets(s));
+        *in->waits_end = s;
+        in->waits_end = &s->next;
+        in->held_bytes += s->bytes;
         break;
     case SEND_IN_FLIGHT:
         in->in_flight++;
@@ -459,6 +480,7 @@ int ingest_commit(struct ingest_ticket *t)
     if (bytes < t->held)
         account_give(in->account, t->held - bytes);
     t->held = 0; /* the send's from now on */
+    t->until_us = t->patience_ms ? clock_monotonic_us() + (uint64_t)t->patience_ms * 1000 : 0;
     in->open->bytes += bytes;
     send_add_ticket(in->open, t);
     move_ticket(t, INGEST_WAITING);
@@ -559,6 +581,99 @@ static void send_halves(struct send *s)
     send_recycle(s);
 }
 
+/* ---- Sends that are held ---- */
+
+/* The same again may do: it was not taken, or nobody knows, and then its ids make it one. */
+static bool may_be_sent_again(int error)
+{
+    return error && error != LM_EDATA && error != LM_ETOOBIG && error != LM_ESTOPPED;
+}
+
+/* Whether it will still wait when the send is handed over again. */
+static bool is_patient(const struct ingest_ticket *t, uint64_t now_us)
+{
+    return t->until_us > now_us + HOLD_WAKE_US;
+}
+
+static size_t count_patient(const struct send *s, uint64_t now_us)
+{
+    size_t n = 0;
+
+    for (const struct ingest_ticket *t = s->tickets; t; t = t->next)
+        n += is_patient(t, now_us);
+    return n;
+}
+
+/* Moves the patient tickets of `s` to a send of their own, which is held if there is memory. */
+static void part_patient(struct send *s, uint64_t now_us)
+{
+    struct ingest *in = s->in;
+    struct send *part = send_new(in);
+    struct ingest_ticket *next;
+    struct ingest_ticket *t = s->tickets;
+
+    part->error = 0;
+    s->tickets = NULL;
+    s->tickets_end = &s->tickets;
+    s->tickets_len = s->logs = 0;
+    for (; t; t = next) {
+        struct ingest_mark begin = t->begin;
+        struct ingest_mark end;
+
+        next = t->next;
+        end = next ? next->begin : send_end(s);
+        if (!is_patient(t, now_us)) {
+            send_add_ticket(s, t);
+            continue;
+        }
+        t->begin = send_end(part);
+        send_add_ticket(part, t);
+        if (!part->error)
+            part->error = copy_records(part, s, begin, end);
+    }
+    size_t bytes = send_text_bytes(part);
+    part->bytes = bytes < s->bytes ? bytes : s->bytes;
+    s->bytes -= part->bytes;
+    if (part->error) {
+        part->error = s->error;
+        tell_all(part);
+    } else {
+        part->due_us = now_us + HOLD_WAKE_US;
+        send_move(part, SEND_HELD);
+    }
+}
+
+/* The queue has not taken `s`: holds what is patient, and tells the others. */
+static void hold_back(struct send *s)
+{
+    struct ingest *in = s->in;
+    uint64_t now_us = clock_monotonic_us();
+    size_t patient = count_patient(s, now_us);
+    bool fits = in->held_bytes + s->bytes <= in->account->ceiling / INGEST_HELD_SHARE;
+
+    if (patient == 0 || !fits || !hold_wake(in->hold)) {
+        tell_all(s);
+    } else if (patient == s->tickets_len) {
+        s->due_us = now_us + HOLD_WAKE_US;
+        send_move(s, SEND_HELD);
+    } else {
+        part_patient(s, now_us);
+        tell_all(s);
+    }
+}
+
+/* Those whose time has come go to the queue once more; the loop will be woken for the others. */
+static void release_held(struct ingest *in)
+{
+    uint64_t now_us = in->waits ? clock_monotonic_us() : 0;
+
+    while (in->waits && in->waits->due_us <= now_us)
+        send_move(in->waits, SEND_READY);
+    if (in->waits && !hold_wake(in->hold))
+        while (in->waits) /* it will not be: at once */
+            send_move(in->waits, SEND_READY);
+}
+
 /* The send has come back: on the loop's thread. */
 static void take_back(struct mail *mail)
 {
@@ -575,6 +690,8 @@ static void take_back(struct mail *mail)
     }
     if (s->error == LM_EDATA && s->tickets_len > 1)
         send_halves(s);
+    else if (may_be_sent_again(s->error))
+        hold_back(s);
     else
         tell_all(s);
 }
@@ -595,6 +712,7 @@ static void hand_over(struct ingest *in, struct send *s)
 void ingest_flush(struct ingest *in)
 {
     CHECKED(ingest_check(in));
+    release_held(in);
     while (in->in_flight < in->limits.send_slots) {
         size_t waiting = in->open->tickets_len;
 
@@ -620,6 +738,7 @@ struct ingest *ingest_new(struct queue *queue, struct account *account, struct m
     in->box = box;
     in->hold = hold;
     in->ready_end = &in->ready;
+    in->waits_end = &in->waits;
     in->open = send_new(in);
     return in;
 }

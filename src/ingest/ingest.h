@@ -13,9 +13,16 @@
  * Where the queue refuses a send for what is in it, its tickets are sent again in two halves, and
  * so on, until the one to blame stands alone.
  *
+ * A send that the queue did not take, or of which nothing is known, is handed over again, the same
+ * bytes with the same ids, every HOLD_WAKE_US, for those of its tickets that are patient; the
+ * others are told. So long as it waits the others go on: the bytes of those that are held are the
+ * account's, and at most a part of it (INGEST_HELD_SHARE).
+ *
  * The states of a send:
  *
  *   spare ──► filling ──► ready ──► in flight ──► spare
+ *                │          ▲            └──► held ──► ready
+ *                ├──► held ──┘
  *                └───────────────────────────────► spare   (a half that found no memory)
  *
  * Always true (ingest_check): one send is the open one, and is filling; a ticket's records are all
@@ -35,6 +42,8 @@
 #include "record/record.h"
 
 struct ingest;
+
+enum { INGEST_HELD_SHARE = 4 }; /* held are up to this part of what the account may hold */
 
 /* How far a ticket is. */
 enum ingest_stage {
@@ -71,6 +80,12 @@ struct ingest_ticket {
     bool has_room;
 
     /*
+     * How long, from ingest_commit on, a queue that does not take the logs is tried again before
+     * `done` is told of that. 0: not at all.
+     */
+    unsigned patience_ms;
+
+    /*
      * Or NULL. Where the account has no room for the logs: takes `bytes` of it in exchange for what
      * the owner holds elsewhere for the same logs, and that goes when they are taken. Returns false
      * if there is no room even so.
@@ -82,6 +97,7 @@ struct ingest_ticket {
     struct ingest *in;
     struct ingest_ticket *next; /* in its send, in the order of committing */
     struct ingest_mark begin;   /* of its records; they go on to where the next one's begin */
+    uint64_t until_us;          /* clock_monotonic_us: the end of its patience */
     size_t logs;
     size_t bytes; /* of its records so far */
     size_t held;  /* taken from the account for them, until they are committed or taken back */

@@ -396,6 +396,10 @@ enum { PICKY_BYTES = 600, PICKY_SENDS = 32 };
 struct picky {
     struct queue base;
     size_t sends;
+    size_t refusals; /* still to come, with: */
+    int error;
+    const char *which;                        /* of those that have it; NULL: of all */
+    char refused[PICKY_BYTES + 1];            /* the last that it did not take so */
     char texts[PICKY_SENDS][PICKY_BYTES + 1]; /* that it has taken */
 };
 
@@ -407,6 +411,12 @@ static int picky_send(struct queue *q, struct queue_send *send)
 
     assert_int_equal(send->messages_len, 1);
     assert_true(text.len <= PICKY_BYTES);
+    if (p->refusals && (!p->which || memmem(text.data, text.len, p->which, strlen(p->which)))) {
+        p->refusals--;
+        snprintf(p->refused, sizeof(p->refused), "%.*s", SLICE_ARG(text));
+        send->done(send, p->error, "not now");
+        return 0;
+    }
     if (!bad) {
         assert_true(p->sends < PICKY_SENDS);
         snprintf(p->texts[p->sends++], PICKY_BYTES + 1, "%.*s", SLICE_ARG(text));
@@ -457,6 +467,80 @@ static void the_ticket_to_blame_is_refused_alone(void **state)
         assert_int_equal(owners[i].error, i == 2 ? LM_EDATA : 0);
         assert_int_equal(times_taken(texts[i]), i == 2 ? 0 : 1);
     }
+}
+
+enum { PATIENT_MS = 600000 }; /* longer than any test takes */
+
+/* With the same bytes: the ids are in them, so that it is stored once though it was there. */
+static void the_patient_are_sent_again_and_the_others_told(void **state)
+{
+    static const int errors[] = {LM_EBUSY, LM_EFULL, LM_ETIMEOUT, LM_EUNAVAILABLE, LM_EIO};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        picky.sends = 0;
+        picky.refusals = 3;
+        picky.error = errors[i];
+        for (size_t k = 0; k < 3; k++)
+            owners[k] = (struct owner){.ticket = {
+                                           .done = on_done,
+                                           .has_room = true,
+                                           .patience_ms = k == 1 ? 0 : PATIENT_MS,
+                                       }};
+        take_one(&owners[0], "one waits");
+        take_one(&owners[1], "one does not");
+        take_one(&owners[2], "another waits");
+        flush_until_told(3);
+        assert_int_equal(picky.refusals, 0);
+        assert_int_equal(owners[0].error, 0);
+        assert_int_equal(owners[1].error, errors[i]);
+        assert_int_equal(owners[2].error, 0);
+        assert_int_equal(picky.sends, 1);
+        assert_string_equal(picky.texts[0], picky.refused);
+        assert_int_equal(times_taken("one waits"), 1);
+        assert_int_equal(times_taken("another waits"), 1);
+        assert_int_equal(times_taken("one does not"), 0);
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(owners[k].told, 1);
+    }
+}
+
+static void others_go_on_while_one_is_held(void **state)
+{
+    picky.refusals = SIZE_MAX;
+    picky.error = LM_EBUSY;
+    picky.which = "held";
+    owners[1].ticket.patience_ms = PATIENT_MS;
+    take_one(&owners[1], "held");
+    while (picky.refusals == SIZE_MAX) {
+        ingest_flush(in);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    take_one(&owners[0], "goes on");
+    flush_until_told(1);
+    assert_int_equal(owners[0].error, 0);
+    assert_int_equal(owners[1].told, 0);
+    assert_true(account_used(account) > 0);
+    picky.refusals = 0;
+    flush_until_told(2);
+    assert_int_equal(owners[1].error, 0);
+}
+
+static void patience_has_an_end_and_what_is_held_a_bound(void **state)
+{
+    picky.refusals = SIZE_MAX;
+    picky.error = LM_EBUSY;
+    owners[0].ticket.patience_ms = HOLD_WAKE_US / 1000 * 2;
+    take_one(&owners[0], "in vain");
+    flush_until_told(1);
+    assert_int_equal(owners[0].error, LM_EBUSY);
+    assert_true(SIZE_MAX - picky.refusals >= 1);
+
+    picky.refusals = 1;
+    account->ceiling = INGEST_HELD_SHARE * 64; /* less than a send */
+    owners[1].ticket.patience_ms = PATIENT_MS;
+    take_one(&owners[1], "too much");
+    flush_until_told(2);
+    assert_int_equal(owners[1].error, LM_EBUSY);
 }
 
 /* What only builds that know version 2 can open gets that; all others get version 1. */
@@ -579,6 +663,9 @@ int main(void)
         WITH(a_ticket_pays_for_what_its_logs_are_when_escaped, _json),
         WITH(no_room_in_the_account_is_told_at_commit, ),
         WITH(the_ticket_to_blame_is_refused_alone, _picky),
+        WITH(the_patient_are_sent_again_and_the_others_told, _picky),
+        WITH(others_go_on_while_one_is_held, _picky),
+        WITH(patience_has_an_end_and_what_is_held_a_bound, _picky),
         WITH(messages_are_of_a_version_that_all_readers_know, _picky),
         WITH(a_ticket_is_never_in_two_sends, _picky),
         WITH(logs_that_pass_one_message_together_are_refused, _picky),
