@@ -1,5 +1,6 @@
 #include "formats/syslog.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/members.h"
@@ -462,11 +463,11 @@ static void put_parameters(struct syslog *s, const struct parameter *list, size_
     }
 }
 
-static void put_data(struct syslog *s, struct slice data, struct record_draft *d)
+static void put_data(struct syslog *s, struct slice name, struct slice data, struct record_draft *d)
 {
     struct parameter list[REPEATS_COMPARED];
 
-    record_draft_open(d, SLICE_LITERAL("sd"), RECORD_DRAFT_OBJECT);
+    record_draft_open(d, name, RECORD_DRAFT_OBJECT);
     while (data.len) {
         size_t id = 1, n = 0;
 
@@ -510,38 +511,44 @@ static void put_object(struct syslog *s, struct record_draft *d)
     members_put(d, root, &found);
 }
 
-/* "@cee:" and an object; false if that is not what `text` is. */
-static bool put_cee(struct syslog *s, struct slice text, struct record_draft *d)
+/* What stands behind "@cee:"; empty if there is none. */
+static struct slice behind_cookie(struct slice text)
 {
     static const struct slice cookie = SLICE_LITERAL("@cee:");
 
     if (!has_prefix(text, cookie))
-        return false;
+        return slice_of(NULL, 0);
     text = from(text, cookie.len);
     while (begins_with(text, ' '))
         text = from(text, 1);
-    if (!read_object(s, text, d))
-        return false;
-    put_object(s, d);
-    if (!d->record.message.len)
-        record_draft_message(d, text);
-    return true;
+    return text;
 }
 
-static void put_word(struct record_draft *d, struct slice name, struct slice word)
+/* The name of an attribute beside those of an object, which may have it, too: "syslog.host". */
+static struct slice name_beside(struct record_draft *d, const char *name)
+{
+    char other[32];
+    int len = snprintf(other, sizeof(other), "syslog.%s", name);
+
+    return record_draft_own_name(d, slice_of_string(name), slice_of(other, (size_t)len));
+}
+
+static void put_word(struct record_draft *d, bool beside, const char *name, struct slice word)
 {
     if (word.len)
-        record_draft_text(d, name, word);
+        record_draft_text(d, beside ? name_beside(d, name) : slice_of_string(name), word);
 }
 
-static void put_origin(const struct head *h, const char *facility, struct record_draft *d)
+/* `facility` may be NULL. */
+static void put_origin(const struct head *h, const char *facility, bool beside,
+                       struct record_draft *d)
 {
     if (facility)
-        record_draft_text(d, SLICE_LITERAL("facility"), slice_of_string(facility));
-    put_word(d, SLICE_LITERAL("host"), h->host);
-    put_word(d, SLICE_LITERAL("app"), h->app);
-    put_word(d, SLICE_LITERAL("procid"), h->procid);
-    put_word(d, SLICE_LITERAL("msgid"), h->msgid);
+        put_word(d, beside, "facility", slice_of_string(facility));
+    put_word(d, beside, "host", h->host);
+    put_word(d, beside, "app", h->app);
+    put_word(d, beside, "procid", h->procid);
+    put_word(d, beside, "msgid", h->msgid);
 }
 
 static void remember_origin(struct syslog *s, const struct head *h, unsigned facility,
@@ -567,12 +574,40 @@ static void begin(struct syslog *s, bool is_same, struct record_draft *d)
     }
 }
 
-static void put_head(struct syslog *s, const struct head *h, struct record_draft *d)
+/* What is of the message alone, and not of where it came from. */
+static void put_rest(struct syslog *s, const struct head *h, bool beside, struct record_draft *d)
 {
-    put_word(d, SLICE_LITERAL("sequence"), h->sequence);
-    put_word(d, SLICE_LITERAL("device_time"), h->device_time);
+    put_word(d, beside, "sequence", h->sequence);
+    put_word(d, beside, "device_time", h->device_time);
     if (h->data.len)
-        put_data(s, h->data, d);
+        put_data(s, beside ? name_beside(d, "sd") : SLICE_LITERAL("sd"), h->data, d);
+    if (h->has_time && !d->has_time) /* an object may have a time of its own */
+        members_put_time(d, h->us, h->below_us);
+}
+
+static bool read_head(struct syslog *s, struct slice text, const struct syslog_source *source,
+                      struct head *h)
+{
+    return read_5424(text, &s->origin, h) || read_3164(text, source, s, h);
+}
+
+/* A log of `object`, which s->doc is, beside which what `text` has for a head is kept as well. */
+static void put_cee(struct syslog *s, struct slice object, struct slice text, const unsigned *pri,
+                    const struct syslog_source *source, struct record_draft *d)
+{
+    struct head h = {.has_time = false};
+
+    s->origin.len = 0; /* all of the head is read, and nothing of it is written yet */
+    if (source->has_draft)
+        record_draft_begin(d);
+    put_object(s, d);
+    if (!d->record.message.len)
+        record_draft_message(d, object);
+    if (pri && !d->record.level.len)
+        record_draft_level(d, level_of_syslog(*pri % 8));
+    (void)read_head(s, text, source, &h);
+    put_origin(&h, pri ? FACILITIES[*pri / 8] : NULL, true, d);
+    put_rest(s, &h, true, d);
 }
 
 bool syslog_put(struct syslog *s, struct slice message, const struct syslog_source *source,
@@ -585,8 +620,7 @@ bool syslog_put(struct syslog *s, struct slice message, const struct syslog_sour
     bool has_pri = syslog_cut_pri(&rest, &pri);
     if (!has_pri || pri / 8 != s->origin.facility)
         s->origin.len = 0;
-    bool has_head = (has_pri || source->is_file) &&
-                    (read_5424(rest, &s->origin, &h) || read_3164(rest, source, s, &h));
+    bool has_head = (has_pri || source->is_file) && read_head(s, rest, source, &h);
     if (source->has_draft)
         begin(s, h.is_same, d);
     if (!has_pri && !has_head && read_object(s, text, d)) {
@@ -596,16 +630,18 @@ bool syslog_put(struct syslog *s, struct slice message, const struct syslog_sour
     if (!has_head)
         h.message = rest;
     h.message = json_without_bom(h.message);
+    struct slice object = (has_pri || has_head) ? behind_cookie(h.message) : slice_of(NULL, 0);
+    if (object.len && read_object(s, object, d)) {
+        put_cee(s, object, rest, has_pri ? &pri : NULL, source, d);
+        return true;
+    }
+    record_draft_message(d, h.message);
     if (has_pri)
         record_draft_level(d, level_of_syslog(pri % 8));
     if (!h.is_same)
-        put_origin(&h, has_pri ? FACILITIES[pri / 8] : NULL, d);
+        put_origin(&h, has_pri ? FACILITIES[pri / 8] : NULL, false, d);
     if (source->has_draft && has_pri && !h.is_same)
         remember_origin(s, &h, pri / 8, d);
-    put_head(s, &h, d);
-    if (!put_cee(s, h.message, d))
-        record_draft_message(d, h.message);
-    if (h.has_time && !d->has_time) /* an object may have a time of its own */
-        members_put_time(d, h.us, h.below_us);
+    put_rest(s, &h, false, d);
     return has_pri || has_head;
 }

@@ -392,7 +392,9 @@ static int take(struct memory *m, const struct session *s, struct slice text,
                          &(struct syslog_source){.arrival_us = in->arrival_us, .has_draft = true},
                          d);
     if (s->part)
-        record_draft_unsigned(d, SLICE_LITERAL("part"), s->part);
+        record_draft_unsigned(
+            d, record_draft_own_name(d, SLICE_LITERAL("part"), SLICE_LITERAL("syslog.part")),
+            s->part);
     record_draft_within(d, in->bits, in->number + out->counts.records);
     int error = record_draft_finish(d, in->arrival_us, &record, &why);
     if (error == LM_EINVAL || error == LM_EDATA) {

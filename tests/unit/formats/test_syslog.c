@@ -404,11 +404,17 @@ static void json_with_a_head_is_kept_as_it_is(void **state)
                "{\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\"}");
     assert_log("<13>Nov 28 01:02:03 h a: @cee: {\"msg\":\"m\",\"n\":{\"o\":1}}", "notice", "m",
                "2026-11-28T01:02:03.000000Z",
-               "{\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\",\"n\":{\"o\":1}}");
-    assert_log("<13>Nov 28 01:02:03 h a: @cee:{\"n\":1,\"level\":\"debug\",\"host\":\"i\"}",
-               "debug", "{\"n\":1,\"level\":\"debug\",\"host\":\"i\"}",
-               "2026-11-28T01:02:03.000000Z",
-               "{\"facility\":\"user\",\"app\":\"a\",\"n\":1,\"host\":\"i\"}");
+               "{\"n\":{\"o\":1},\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\"}");
+    assert_log(
+        "<13>Nov 28 01:02:03 h a: @cee:{\"n\":1,\"level\":\"debug\",\"host\":\"i\"}", "debug",
+        "{\"n\":1,\"level\":\"debug\",\"host\":\"i\"}", "2026-11-28T01:02:03.000000Z",
+        "{\"n\":1,\"host\":\"i\",\"facility\":\"user\",\"syslog.host\":\"h\",\"app\":\"a\"}");
+    assert_log(
+        "<13>1 2026-11-28T01:02:03Z h a - - [x y=\"z\"] @cee:{\"time\":\"2026-11-28T01:02:02.5Z\","
+        "\"sd\":1}",
+        "notice", "{\"time\":\"2026-11-28T01:02:02.5Z\",\"sd\":1}", "2026-11-28T01:02:02.500000Z",
+        "{\"sd\":1,\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\","
+        "\"syslog.sd\":{\"x\":{\"y\":\"z\"}}}");
     assert_log("<13>Nov 28 01:02:03 h a: @cee: {", "notice", "@cee: {",
                "2026-11-28T01:02:03.000000Z",
                "{\"facility\":\"user\",\"host\":\"h\",\"app\":\"a\"}");
