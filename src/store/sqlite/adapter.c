@@ -38,6 +38,7 @@ static void free_store(struct store *base)
     struct store_sqlite *s = (struct store_sqlite *)base;
 
     sealer_free(s->sealer);
+    merging_release(&s->merging);
     free(s->path);
     free(s);
 }
@@ -88,6 +89,7 @@ struct store *store_sqlite_new_sized(const char *directory, const struct store_s
 #endif
     store_sqlite_sizes_settle(&s->sizes);
     s->sealer = sealer_new(&s->sizes);
+    merging_init(&s->merging);
     s->path = xmalloc(path_size);
     snprintf(s->path, path_size, "%s%s", directory, name);
     return &s->base;

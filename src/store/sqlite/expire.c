@@ -396,7 +396,8 @@ static int expire_parts(struct sqlite_db *db, int64_t before_us, struct expire_p
 
     int error = find_parts(db, before_us, pass->after, parts, &len, err);
     while (!error && done < len && dropped < EXPIRE_BLOCKS_MAX) {
-        error = expire_part(db, &parts[done], before_us, deleted, &dropped, err);
+        if (!merging_has(pass->merging, parts[done].number))
+            error = expire_part(db, &parts[done], before_us, deleted, &dropped, err);
         pass->after = parts[done++].number;
     }
     bool is_end = done == len && len < EXPIRE_PARTS_MAX;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "sqlite/db.h"
+#include "store/sqlite/merging.h"
 
 enum {
     EXPIRE_PARTS_MAX = 8,   /* segments in which the boundary lies, of one transaction, … */
@@ -19,10 +20,11 @@ enum {
 
 /*
  * There may be many segments in which the boundary lies. They are gone through in passes, some in
- * each transaction. All zeroes at first, and to be forgotten if the transaction is undone.
+ * each transaction. `after` is 0 at first, and to be what it was if the transaction is undone.
  */
 struct expire_pass {
     int64_t after; /* the number of the last one that has been seen to; 0: none is under way */
+    struct merging *merging; /* those that are left to a later pass; may be NULL */
 };
 
 /*

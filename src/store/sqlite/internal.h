@@ -12,6 +12,7 @@
  *   expire.c   deleting the oldest
  *   keeper.c   the background work: what is done when
  *   plan.c     which segments are to be compacted
+ *   merging.c  which of them are just being
  *   compact.c  segments to colder ones
  *   takeover.c rows of an older logmill to segments
  *   info.c     what the file is made of
@@ -36,6 +37,7 @@
 #include "sqlite/db.h"
 #include "store/sqlite/blocks.h"
 #include "store/sqlite/catalog.h"
+#include "store/sqlite/merging.h"
 #include "store/sqlite/sizes.h"
 #include "store/store.h"
 
@@ -49,6 +51,7 @@ struct store_sqlite {
     /* Set by the keeper when it falls behind: */
     _Atomic unsigned append_pause_ms; /* before an append, or … */
     _Atomic bool is_overtaxed;        /* … none is taken for now */
+    struct merging merging;           /* set by the keeper, too */
 };
 
 /* The schema, for every connection to the file. */

@@ -13,6 +13,7 @@
  */
 #include "store/sqlite/keeper.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -55,6 +56,8 @@ enum {
     BACKLOG_HARD_PAUSE_MS = 1000, /* … this, and past it none is taken … */
     BACKLOG_AGAIN = 3,            /* … until it is down to this */
 };
+
+static_assert((int)COMPACT_SOURCES_MAX <= (int)MERGING_MAX, "all sources can be told of");
 
 /* Some of the segments that are there. */
 struct numbers {
@@ -159,6 +162,7 @@ void store_sqlite_keeper_free(struct store_keeper *base)
     struct keeper *k = (struct keeper *)base;
 
     close_db(k);
+    merging_set(&k->s->merging, NULL, 0);
     compact_free(k->compaction);
     takeover_free(k->takeover);
     strays_release(&k->strays);
@@ -452,6 +456,8 @@ static int plan_in_snapshot(struct keeper *k, uint64_t now_us, bool at_rest, boo
     k->changes = -1; /* what comes after it is planned anew */
     error = compact_begin(k->compaction, &k->db, k->plan.sources, k->plan.len,
                           k->plan.drops_sequence, k->plan.late != 0, err);
+    if (!error)
+        merging_set(&k->s->merging, k->plan.sources, k->plan.len);
     if (error != LM_ETOOBIG)
         return error;
     remember(&k->alone, k->plan.late);
@@ -704,6 +710,8 @@ int store_sqlite_keeper_step(struct store_keeper *base, bool at_once, unsigned *
 
     if (!error)
         error = work(k, at_once, &outcome, err);
+    if (error || !compact_is_under_way(k->compaction))
+        merging_set(&k->s->merging, NULL, 0);
     if (error)
         return fail(k, error, wait_ms);
     k->retry_ms = RETRY_FIRST_MS;

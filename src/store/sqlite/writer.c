@@ -34,6 +34,7 @@ struct store_writer *store_sqlite_writer_new(struct store *base, struct errbuf *
 
     w->base.ops = base->ops;
     w->s = (struct store_sqlite *)base;
+    w->expire_pass.merging = &w->s->merging;
     w->repeats = repeats_new(&w->s->sizes);
     recent_store_init(&w->recent, w->s->sizes.row_bytes);
     if (open_db(w, err) != 0) {

@@ -1040,6 +1040,37 @@ static void at_once_waits_for_whoever_is_in_the_way(void **state)
     store_sqlite_keeper_free(k);
 }
 
+/* The boundary moves on each second: a merge that it undid would be made in vain for ever. */
+static void expiry_does_not_undo_the_merge_of_a_segment_at_its_boundary(void **state)
+{
+    struct world *w = *state;
+    struct store_keeper *k = store_sqlite_keeper_new(w->s, &err);
+    struct store_writer *writer = store_test_writer(w->s);
+    size_t deleted;
+    bool more;
+
+    store_some(w, make_some(w, BLOCKS * BLOCK, T0, SECOND), BLOCKS * BLOCK, false, clock_wall_us());
+    assert_int_equal(try_to_keep(k, 2), 0); /* it has begun */
+    for (int i = 0; i < 3 * BLOCKS; i++) {
+        int64_t before_us = T0 + (i + 1) * SECOND;
+
+        assert_int_equal(try_to_keep(k, 1), 0);
+        if (ask(w, "SELECT count(*) FROM segments WHERE cold") == 1)
+            break;
+        assert_int_equal(store_expire(writer, before_us, LOGS_MAX, &deleted, &more, &err), 0);
+        assert_true(i < 2 * BLOCKS);
+    }
+    keep(w, k);
+    assert_int_equal(store_expire(writer, T0 + BLOCK / 2 * SECOND, LOGS_MAX, &deleted, &more, &err),
+                     0);
+    assert_true(deleted > 0);
+    for (int i = 0; i < BLOCK / 2; i++)
+        w->gone[i] = true;
+    check(w);
+    store_writer_free(writer);
+    store_sqlite_keeper_free(k);
+}
+
 static void three_segments(struct world *w)
 {
     for (int i = 0; i < 3; i++)
@@ -1154,6 +1185,7 @@ int main(void)
         TEST(a_damaged_block_costs_only_its_segment),
         TEST(a_page_that_cannot_be_read_costs_only_what_is_in_it),
         TEST(at_once_waits_for_whoever_is_in_the_way),
+        TEST(expiry_does_not_undo_the_merge_of_a_segment_at_its_boundary),
         TEST(damaged_heads_cost_only_their_segment),
         TEST(a_damaged_row_of_a_segment_costs_only_that),
         TEST(damage_does_not_end_retention),
