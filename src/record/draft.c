@@ -455,7 +455,7 @@ struct slice record_draft_own_name(struct record_draft *d, struct slice name, st
 {
     struct slice own = name;
 
-    assert(d->depth == 1);
+    assert(d->error || d->depth == 1);
     for (unsigned n = 1; !d->error && has_attribute(d, own); n++) {
         if (n > RECORD_DRAFT_OWN_NAMES) {
             fail(d, "attributes that are called as one of ours", name, RECORD_DRAFT_OWN_NAMES);

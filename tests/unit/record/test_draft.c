@@ -291,6 +291,24 @@ static void a_log_past_a_limit_is_refused_and_the_next_is_not(void **state)
     record_draft_release(&d);
 }
 
+static void what_is_past_help_may_be_asked_for_names_of_ours(void **state)
+{
+    struct record_draft d;
+    struct record r;
+    struct errbuf why = ERRBUF_INIT;
+
+    (void)state;
+    record_draft_init(&d);
+    for (int i = 0; i < RECORD_DEPTH_MAX; i++)
+        record_draft_open(&d, SLICE_LITERAL("deep"), RECORD_DRAFT_OBJECT);
+    record_draft_text(&d,
+                      record_draft_own_name(&d, SLICE_LITERAL("ours"), SLICE_LITERAL("other.ours")),
+                      SLICE_LITERAL("x"));
+    record_draft_below_us(&d, 1);
+    assert_int_equal(record_draft_finish(&d, ARRIVAL_US, &r, &why), LM_EINVAL);
+    record_draft_release(&d);
+}
+
 static void a_log_that_is_too_large_is_told_apart(void **state)
 {
     struct record_draft d;
@@ -388,6 +406,7 @@ int main(void)
         cmocka_unit_test(common_attributes_are_written_once),
         cmocka_unit_test(a_seed_gives_the_same_id_again),
         cmocka_unit_test(a_log_past_a_limit_is_refused_and_the_next_is_not),
+        cmocka_unit_test(what_is_past_help_may_be_asked_for_names_of_ours),
         cmocka_unit_test(a_log_that_is_too_large_is_told_apart),
         cmocka_unit_test(what_found_no_memory_is_no_log),
 #ifdef LOGMILL_FAULTS
