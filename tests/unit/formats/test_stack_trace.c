@@ -3,8 +3,8 @@
 
 #include "../cmocka_all.h"
 
-/* `lines` have to be logs of so many lines each as `counts` says, up to 0. */
-static void check(const char *lines, bool has_head, const int *counts)
+/* `lines` have to be logs of so many lines each as `counts`, `len` of them, says. */
+static void check(const char *lines, bool has_head, const int *counts, int len)
 {
     struct slice rest = slice_of_string(lines);
     struct stack_trace trace = {.has_head = false};
@@ -18,17 +18,19 @@ static void check(const char *lines, bool has_head, const int *counts)
             count++;
             continue;
         }
-        if (is_open && counts[log++] != count)
+        if (is_open && (log + 1 >= len || counts[log++] != count))
             fail_msg("%s: before \"%.*s\" are %d lines", lines, SLICE_ARG(line), count);
         stack_trace_begin(&trace, line, has_head);
         is_open = true;
         count = 1;
     }
+    assert_int_equal(log + 1, len);
     assert_int_equal(counts[log], count);
-    assert_int_equal(counts[log + 1], 0);
 }
 
-#define CHECK(lines, has_head, ...) check(lines, has_head, (const int[]){__VA_ARGS__, 0})
+#define CHECK(lines, has_head, ...)                                                                \
+    check(lines, has_head, (const int[]){__VA_ARGS__},                                             \
+          (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
 
 static void what_begins_with_a_blank_goes_on(void **state)
 {
