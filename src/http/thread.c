@@ -23,9 +23,11 @@ static bool welcome(struct net_listener *from, int fd, const struct sockaddr *ad
     return exchange_new(thread_of(from->loop), fd, address, is_extra);
 }
 
-static bool adopt(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra)
+/* It has no state: it waited for its next request. */
+static bool adopt(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
+                  bool is_extra)
 {
-    return exchange_new(thread_of(l), fd, address, is_extra);
+    return exchange_new(thread_of(l), s->fd, address, is_extra);
 }
 
 static void drained(struct net_loop *l)

@@ -1,6 +1,7 @@
 #include "listen/datagrams.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -384,6 +385,19 @@ static void close_socket(struct datagrams *d)
     uv_close((uv_handle_t *)&d->poll, NULL);
     close(d->fd);
     receiver_of(d)->datagrams_open--;
+}
+
+void datagrams_leave_all(struct receiver *r)
+{
+    for (struct datagrams *d = r->datagrams; d; d = d->next) {
+        int fd = d->is_closed ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+            continue;
+        given_add(r->leaving, fd, metrics_protocol_label(d->way->way.protocol),
+                  d->way->udp_is_held);
+        close_socket(d);
+    }
 }
 
 void datagrams_drain_all(struct receiver *r)

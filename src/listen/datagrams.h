@@ -33,6 +33,9 @@ void datagrams_start(struct datagrams *d);
 /* The loop drains: reads what is there, and closes the sockets when nothing is left. */
 void datagrams_drain_all(struct receiver *r);
 
+/* Gives the sockets to r->leaving, with what has not been read. */
+void datagrams_leave_all(struct receiver *r);
+
 /* Closes the sockets, and when the loop has let go of them, frees all. */
 void datagrams_close_all(struct receiver *r);
 void datagrams_free_all(struct receiver *r);

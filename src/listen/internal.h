@@ -6,6 +6,7 @@
 #include "ingest/ingest.h"
 #include "listen/pause.h"
 #include "listen/way.h"
+#include "net/given.h"
 #include "net/loop.h"
 #include "net/mailbox.h"
 
@@ -19,8 +20,9 @@ struct listen_way {
     struct receiver_way way;
     struct addresses addresses; /* with the ports that were taken */
     void *stream_memory, *datagram_memory;
-    void *joiner;        /* of datagrams, if the format has one */
-    struct pause expiry; /* after which what waits in it is looked at */
+    void *joiner;                  /* of datagrams, if the format has one */
+    bool tcp_is_held, udp_is_held; /* its sockets were given, and their giver has them, too */
+    struct pause expiry;           /* after which what waits in it is looked at */
 };
 
 struct receiver {
@@ -35,6 +37,7 @@ struct receiver {
     uv_thread_t thread;
     bool runs;
     bool is_stopped;
+    bool has_ended;                   /* its thread was waited for */
     bool has_loop, has_box, has_hold; /* the loop with its timer, and so on */
 
     struct pauses pauses;
@@ -44,7 +47,16 @@ struct receiver {
     size_t datagrams_open, batches; /* whose logs are not durable yet */
     struct offer *spare;
     size_t spare_len;
+
+    struct given *leaving; /* where sockets go when it stops; NULL: nowhere */
+    size_t leaving_max;    /* how many can be there */
 };
+
+/* Connections are not read to their end, but go to another process when they rest. */
+static inline bool receiver_leaves(const struct receiver *r)
+{
+    return r->leaving && r->leaving->len < r->leaving_max;
+}
 
 /* Its time to end is over: what is not durable by now will not be. */
 static inline bool receiver_gives_up(const struct receiver *r)

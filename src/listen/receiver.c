@@ -37,6 +37,21 @@ static bool welcome(struct net_listener *from, int fd, const struct sockaddr *ad
     return stream_new(way, fd);
 }
 
+static bool adopt(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
+                  bool is_extra)
+{
+    struct receiver *r = receiver_of(l);
+
+    for (size_t i = 0; i < r->ways_len && !is_extra; i++) {
+        struct listen_way *way = &r->ways[i];
+
+        if (strcmp(s->name, metrics_protocol_label(way->way.protocol)) == 0)
+            return stream_adopt(way, s->fd, buffer_slice(&s->state));
+    }
+    close(s->fd);
+    return false;
+}
+
 static void hung_up(struct net_socket *socket)
 {
 }
@@ -97,6 +112,7 @@ static void finished(struct net_loop *l)
 
 static const struct net_protocol protocol = {
     .welcome = welcome,
+    .adopt = adopt,
     .readable = stream_readable,
     .turn = stream_turn,
     .hung_up = hung_up,
@@ -112,16 +128,11 @@ static const struct net_protocol protocol = {
 
 /* ---- Its beginning ---- */
 
-static int open_datagrams(struct listen_way *w, struct address *a, unsigned buffer_bytes,
-                          struct errbuf *err)
+static int use_datagrams(struct listen_way *w, int fd, unsigned buffer_bytes, struct errbuf *err)
 {
     struct datagrams *d;
     unsigned got;
-    int fd;
-    int error = listen_open_datagrams(a->host, &a->port, &fd, err);
 
-    if (error)
-        return error;
     got = listen_set_receive_buffer(fd, buffer_bytes);
     if (got < buffer_bytes)
         diag(DIAG_INFO, "the kernel keeps less of UDP than UDP_BUFFER_BYTES: net.core.rmem_max",
@@ -134,12 +145,51 @@ static int open_datagrams(struct listen_way *w, struct address *a, unsigned buff
     return 0;
 }
 
-static int open_stream(struct listen_way *w, struct address *a, struct errbuf *err)
+static int use_socket(struct listen_way *w, const struct address *a, int fd,
+                      const struct receiver_options *options, struct errbuf *err)
 {
-    int fd;
-    int error = listen_open(a->host, &a->port, &fd, 1, err);
+    return a->is_udp ? use_datagrams(w, fd, options->udp_buffer_bytes, err)
+                     : net_loop_add_listener(&w->receiver->net, fd, w, err);
+}
 
-    return error ? error : net_loop_add_listener(&w->receiver->net, fd, w, err);
+/* Uses what was given for an address. Returns how many sockets; or an error. */
+static int use_given(struct listen_way *w, struct address *a,
+                     const struct receiver_options *options, struct errbuf *err)
+{
+    const struct given_wish wish = {.kind = a->is_udp ? GIVEN_DATAGRAMS : GIVEN_LISTENS,
+                                    .name = metrics_protocol_label(w->way.protocol),
+                                    .host = a->host,
+                                    .port = a->port};
+    bool *is_held = a->is_udp ? &w->udp_is_held : &w->tcp_is_held;
+    int *fds = NULL;
+    size_t n = options->given ? given_take(options->given, &wish, &fds, is_held) : 0;
+    int error = 0;
+
+    if (n > 0)
+        a->port = listen_port(fds[0]);
+    for (size_t i = 0; i < n; i++) {
+        if (error)
+            close(fds[i]);
+        else
+            error = use_socket(w, a, fds[i], options, err);
+    }
+    free(fds);
+    return error ? error : (int)n;
+}
+
+static int open_address(struct listen_way *w, struct address *a,
+                        const struct receiver_options *options, struct errbuf *err)
+{
+    bool all_are_given = a->is_udp ? w->udp_is_held : w->tcp_is_held;
+    int fd, error;
+    int given = all_are_given ? 0 : use_given(w, a, options, err);
+
+    /* Whoever gives sockets by their name says by them where to listen. */
+    if (given || all_are_given)
+        return given < 0 ? given : 0;
+    error = a->is_udp ? listen_open_datagrams(a->host, &a->port, &fd, err)
+                      : listen_open(a->host, &a->port, &fd, 1, err);
+    return error ? error : use_socket(w, a, fd, options, err);
 }
 
 static void *memory_of(const struct stream_format *format, const struct stream_setup *setup,
@@ -161,9 +211,7 @@ static int open_way(struct receiver *r, const struct receiver_way *way,
     if (way->datagram && way->datagram->joiner)
         w->joiner = way->datagram->joiner->new(r->bodies);
     for (size_t i = 0; i < w->addresses.len; i++) {
-        struct address *a = &w->addresses.list[i];
-        int error = a->is_udp ? open_datagrams(w, a, options->udp_buffer_bytes, err)
-                              : open_stream(w, a, err);
+        int error = open_address(w, &w->addresses.list[i], options, err);
 
         if (error)
             return error;
@@ -260,6 +308,43 @@ void receiver_describe(const struct receiver *r, size_t index, struct buffer *te
     }
 }
 
+/* ---- From one process to the next ---- */
+
+/* On its thread, before it stops. */
+static void leave(struct net_loop *l, void *ctx)
+{
+    struct receiver *r = receiver_of(l);
+
+    r->leaving = ctx;
+    while (l->listeners) {
+        const struct listen_way *way = l->listeners->ctx;
+        int fd = net_loop_take_listener(l);
+
+        given_add(r->leaving, fd, metrics_protocol_label(way->way.protocol), way->tcp_is_held);
+    }
+    datagrams_leave_all(r);
+}
+
+void receiver_hand_over(struct receiver *r, unsigned grace_ms, struct given *to, size_t max)
+{
+    r->leaving_max = max;
+    r->is_stopped = r->has_ended = true;
+    net_loop_stop_after(&r->net, grace_ms, leave, to);
+    uv_thread_join(&r->thread);
+}
+
+void receiver_adopt(struct receiver *r, struct given *from)
+{
+    for (size_t i = 0; i < r->ways_len; i++) {
+        const char *name = metrics_protocol_label(r->ways[i].way.protocol);
+        struct given_socket taken;
+        size_t at = 0;
+
+        while (given_take_connection(from, name, &at, &taken))
+            net_loop_adopt(&r->net, &taken);
+    }
+}
+
 /* ---- Its end ---- */
 
 void receiver_stop(struct receiver *r, unsigned grace_ms)
@@ -275,7 +360,8 @@ void receiver_free(struct receiver *r)
         return;
     if (r->runs) {
         receiver_stop(r, 0);
-        uv_thread_join(&r->thread);
+        if (!r->has_ended)
+            uv_thread_join(&r->thread);
     } else {
         datagrams_close_all(r);
         close_handles(r);

@@ -1,6 +1,7 @@
 #include "listen/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdalign.h>
@@ -18,6 +19,7 @@
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "listen/attempt.h"
+#include "listen/leaving.h"
 #include "listen/pause.h"
 #include "net/socket.h"
 
@@ -325,8 +327,8 @@ static size_t room(const struct stream *s)
 
 static bool may_read(const struct stream *s)
 {
-    return s->has_socket && !s->is_over && !s->ends && !s->lacks_room && s->reply.len == 0 &&
-           room(s) > 0;
+    return s->has_socket && !receiver_leaves(receiver_of(s)) && !s->is_over && !s->ends &&
+           !s->lacks_room && s->reply.len == 0 && room(s) > 0;
 }
 
 static void come_to_end(struct stream *s)
@@ -405,6 +407,39 @@ static bool send_reply(struct stream *s)
     return true;
 }
 
+/* ---- From one process to the next ---- */
+
+/* All that was read is durable, or belongs to a message that is not whole. */
+static bool may_leave(const struct stream *s)
+{
+    return receiver_leaves(receiver_of(s)) && s->state == STREAM_TAKING && !s->offer &&
+           s->reply.len == 0 && s->has_socket && !s->is_over && !s->ends;
+}
+
+/* Gives the connection away as it is. `s` may be freed by it. */
+static void leave(struct stream *s)
+{
+    int fd = fcntl(s->socket.transport.fd, F_DUPFD_CLOEXEC, 0);
+    const struct stream_left left = {
+        .has_waited = s->has_waited,
+        .bits = {s->bits[0], s->bits[1]},
+        .number = s->number,
+        .arrival_us = s->arrival_us,
+        .session = slice_of(s->session, format_of(s)->session_bytes),
+        .bytes = buffer_slice(&s->bytes),
+    };
+
+    if (fd >= 0) {
+        const char *name = metrics_protocol_label(s->way->way.protocol);
+        struct given_socket *given = given_add(receiver_of(s)->leaving, fd, name, false);
+
+        stream_left_write(&left, &given->state);
+        if (buffer_error(&given->state))
+            given->name[0] = '\0'; /* nobody could go on with it: it is closed */
+    }
+    end(s); /* which closes the other descriptor */
+}
+
 /* Does what can be done now. `s` may be freed by it. */
 static void go_on(struct stream *s)
 {
@@ -425,6 +460,10 @@ static void go_on(struct stream *s)
         return; /* resume ends it */
     if (s->state == STREAM_TAKING && s->reply.len == 0 && (s->is_over || s->ends)) {
         end(s);
+        return;
+    }
+    if (may_leave(s)) {
+        leave(s);
         return;
     }
     if (!s->has_socket)
@@ -453,7 +492,8 @@ static void resume(struct pause *p)
 
 /* ---- What the loop tells ---- */
 
-bool stream_new(struct listen_way *way, int fd)
+/* NULL: the loop refuses it, and `fd` is closed. */
+static struct stream *stream_open(struct listen_way *way, int fd)
 {
     static const int on = 1, keepalive_s = STREAM_KEEPALIVE_S;
     struct receiver *r = way->receiver;
@@ -462,7 +502,7 @@ bool stream_new(struct listen_way *way, int fd)
     s->way = way;
     if (net_socket_open(&s->socket, &r->net, fd, false)) {
         free(s);
-        return false;
+        return NULL;
     }
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_s, sizeof(keepalive_s));
@@ -475,9 +515,44 @@ bool stream_new(struct listen_way *way, int fd)
     buffer_init(&s->reply, STREAM_REPLY_MAX);
     s->reply.account = r->answers;
     metrics_socket(way->way.protocol, METRIC_CONNECTIONS_OPEN, 1);
+    return s;
+}
+
+bool stream_new(struct listen_way *way, int fd)
+{
+    struct stream *s = stream_open(way, fd);
+
+    if (!s)
+        return false;
     if (format_of(s)->greet)
         format_of(s)->greet(way->stream_memory, s->session, &s->reply);
     s->ends = buffer_error(&s->reply);
+    go_on(s);
+    return true;
+}
+
+bool stream_adopt(struct listen_way *way, int fd, struct slice state)
+{
+    struct stream_left left;
+    struct stream *s = stream_open(way, fd);
+
+    if (!s)
+        return false;
+    if (stream_left_read(&left, state, format_of(s)->session_bytes)) {
+        memcpy(s->session, left.session.data, left.session.len);
+        memcpy(s->bits, left.bits, sizeof(s->bits));
+        s->number = left.number;
+        s->arrival_us = left.arrival_us;
+        s->has_waited = left.has_waited;
+        buffer_append_slice(&s->bytes, left.bytes);
+        s->is_fresh = s->bytes.len > 0;
+        s->ends = buffer_error(&s->bytes);
+    } else {
+        s->ends = true;
+    }
+    if (s->ends)
+        diag(DIAG_WARN, "a connection of the process before cannot be gone on with",
+             DIAG_STR("protocol", format_of(s)->name));
     go_on(s);
     return true;
 }

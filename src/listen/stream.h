@@ -26,6 +26,9 @@ enum {
 /* Takes over `fd` as net_protocol.welcome says. */
 bool stream_new(struct listen_way *way, int fd);
 
+/* The same for one that another process has left, as `state` says (leaving.h). */
+bool stream_adopt(struct listen_way *way, int fd, struct slice state);
+
 /* What the loop has to tell (net_protocol). */
 void stream_readable(struct net_socket *socket);
 void stream_turn(struct net_socket *socket);

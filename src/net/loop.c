@@ -69,7 +69,7 @@ int net_loop_take_listener(struct net_loop *l)
 
 /* One that is to be taken in (net_loop_adopt). */
 struct net_adopted {
-    int fd;
+    struct given_socket socket;
     struct net_adopted *next;
 };
 
@@ -91,7 +91,8 @@ static void refuse_adopted(struct net_loop *l)
 
     for (struct net_adopted *a = take_adopted(l, true); a; a = next) {
         next = a->next;
-        close(a->fd);
+        close(a->socket.fd);
+        buffer_release(&a->socket.state);
         free(a);
     }
 }
@@ -206,9 +207,9 @@ static bool make_room_for_extra(struct net_loop *l)
     return true;
 }
 
-/* Takes in one client: past max_sockets, as an extra one. `from` is NULL if it was adopted. */
-static void welcome(struct net_loop *l, struct net_listener *from, int fd,
-                    const struct sockaddr *address)
+/* Takes in one client: past max_sockets, as an extra one. It comes `from` a listener, or as `s`. */
+static void welcome(struct net_loop *l, struct net_listener *from, const struct given_socket *s,
+                    int fd, const struct sockaddr *address)
 {
     static const int on = 1;
     unsigned open = atomic_fetch_add_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
@@ -222,7 +223,7 @@ static void welcome(struct net_loop *l, struct net_listener *from, int fd,
     else if (from)
         is_in = l->protocol->welcome(from, fd, address, too_many);
     else
-        is_in = l->protocol->adopt(l, fd, address, too_many);
+        is_in = l->protocol->adopt(l, s, address, too_many);
     if (!is_in || too_many)
         atomic_fetch_sub_explicit(&l->shared->sockets_open, 1, memory_order_relaxed);
     if (is_in)
@@ -248,7 +249,7 @@ static void accept_clients(struct net_listener *listener, int max)
         int fd = accept4(listener->fd, address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            welcome(listener->loop, listener, fd, address);
+            welcome(listener->loop, listener, NULL, fd, address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The client stays in the backlog, so the socket stays readable: do not spin on it. */
             uv_poll_stop(&listener->poll);
@@ -289,30 +290,29 @@ static void on_adopt(uv_async_t *async)
 
         next = a->next;
         if (l->protocol->adopt && !net_loop_drains(l) &&
-            getpeername(a->fd, (struct sockaddr *)&storage, &len) == 0)
-            welcome(l, NULL, a->fd, (struct sockaddr *)&storage);
+            getpeername(a->socket.fd, (struct sockaddr *)&storage, &len) == 0)
+            welcome(l, NULL, &a->socket, a->socket.fd, (struct sockaddr *)&storage);
         else
-            close(a->fd); /* it has gone, or will not be served any more */
+            close(a->socket.fd); /* it has gone, or will not be served any more */
+        buffer_release(&a->socket.state);
         free(a);
     }
 }
 
-void net_loop_adopt(struct net_loop *l, int fd)
+void net_loop_adopt(struct net_loop *l, const struct given_socket *s)
 {
     struct net_adopted *a = xcalloc(1, sizeof(*a));
 
-    a->fd = fd;
+    a->socket = *s;
     uv_mutex_lock(&l->adopt_lock);
-    if (!l->adopts_no_more) {
-        a->next = l->adopted;
-        l->adopted = a;
-        a = NULL;
+    bool is_refused = l->adopts_no_more;
+    a->next = l->adopted;
+    l->adopted = a;
+    if (!is_refused)
         uv_async_send(&l->adopt);
-    }
     uv_mutex_unlock(&l->adopt_lock);
-    if (a)
-        close(fd);
-    free(a);
+    if (is_refused)
+        refuse_adopted(l);
 }
 
 /* ---- Stopping ---- */

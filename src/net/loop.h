@@ -23,6 +23,7 @@
 #include <uv.h>
 
 #include "base/errbuf.h"
+#include "net/given.h"
 #include "net/timeouts.h"
 #include "net/transport.h"
 
@@ -57,9 +58,11 @@ struct net_protocol {
     bool (*welcome)(struct net_listener *from, int fd, const struct sockaddr *address,
                     bool is_extra);
     /*
-     * The same for `fd` that another process has accepted, and that rests. NULL: there are none.
+     * The same for a connection that another process has accepted; its name and state say what was
+     * going on. NULL: there are none.
      */
-    bool (*adopt)(struct net_loop *l, int fd, const struct sockaddr *address, bool is_extra);
+    bool (*adopt)(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
+                  bool is_extra);
     /* Whether another process can go on with it, knowing nothing of it, from its next byte on.
      * NULL: none can. */
     bool (*leaves)(struct net_socket *s);
@@ -190,10 +193,10 @@ void net_loop_stop_after(struct net_loop *l, unsigned grace_ms,
 int net_loop_take_listener(struct net_loop *l);
 
 /*
- * From any thread: has the loop take in `fd`, the loop's from now on, as a client that another
- * process has accepted. One that drains closes it.
+ * From any thread: has the loop take in `s`, all of which is the loop's from now on, a client that
+ * another process has accepted. One that drains closes it.
  */
-void net_loop_adopt(struct net_loop *l, int fd);
+void net_loop_adopt(struct net_loop *l, const struct given_socket *s);
 
 /* After the loop has ended, or if it never ran. */
 void net_loop_release(struct net_loop *l);

@@ -206,10 +206,8 @@ void net_server_adopt(struct net_server *s, struct given *from, const char *name
     struct given_socket taken;
     size_t at = 0;
 
-    for (unsigned i = 0; given_take_connection(from, name, &at, &taken); i++) {
-        buffer_release(&taken.state); /* there is nothing in it to go on with */
-        net_loop_adopt(s->runners[i % s->options.threads].loop, taken.fd);
-    }
+    for (unsigned i = 0; given_take_connection(from, name, &at, &taken); i++)
+        net_loop_adopt(s->runners[i % s->options.threads].loop, &taken);
 }
 
 void net_server_stop(struct net_server *s, unsigned grace_ms)

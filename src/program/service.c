@@ -126,7 +126,7 @@ static const char *http_name(const struct service *s)
 }
 
 /* The sockets that are HTTP's: by their name, or by the address of the settings. */
-static int take_given(struct service *s, struct errbuf *err)
+static void take_given(struct service *s)
 {
     const struct config *c = s->config;
     bool is_api = s->roles & SERVICE_API;
@@ -136,7 +136,6 @@ static int take_given(struct service *s, struct errbuf *err)
                                     .port = (unsigned)(is_api ? c->port : c->metrics_port)};
 
     s->http_fds_len = given_take(&s->restart.given, &wish, &s->http_fds, &s->http_fds_are_held);
-    return given_check_taken(&s->restart.given, err);
 }
 
 /* The server has descriptors of its own. */
@@ -234,6 +233,7 @@ static int start_receiver(struct service *s, struct errbuf *err)
             .ledger = &s->ledger,
             .ways = ways,
             .ways_len = s->received_len,
+            .given = &s->restart.given,
             .setup = {.shared_key = c->fluent_shared_key, .hostname = s->hostname},
             .max_streams = (unsigned)c->max_streams,
             .udp_buffer_bytes = (unsigned)c->udp_buffer_bytes,
@@ -297,6 +297,29 @@ static struct expiry_letters dead_letter_limits(const struct config *c)
                                    .drops = strcmp(c->dead_letters_excess, "drop") == 0};
 }
 
+/* What clients see, with the sockets that were given; connections last, when they are ours. */
+static int start_serving(struct service *s, struct errbuf *err)
+{
+    bool is_api = s->roles & SERVICE_API;
+    int error;
+
+    take_given(s);
+    error = is_api ? start_receiver(s, err) : 0;
+    if (!error)
+        error = given_check_taken(&s->restart.given, err);
+    if (!error)
+        error = is_api ? start_api(s, err) : start_ops(s, err);
+    if (!error)
+        error = restart_taken(&s->restart, err);
+    if (error)
+        return error;
+    if (s->receiver)
+        receiver_adopt(s->receiver, &s->restart.given);
+    if (s->api)
+        api_adopt(s->api, &s->restart.given, http_name(s));
+    return 0;
+}
+
 /* Opens all that the roles need and starts them: what clients see comes last. */
 static int start(struct service *s, struct errbuf *err)
 {
@@ -305,8 +328,7 @@ static int start(struct service *s, struct errbuf *err)
 
     ledger_init(&s->ledger, s->config->max_inflight_bytes);
     if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
-        (error = restart_take_over(&s->restart, err)) || (error = take_given(s, err)) ||
-        (error = start_emf(s->config, err)) ||
+        (error = restart_take_over(&s->restart, err)) || (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||
         (error = ports_open_queue(s->config,
@@ -346,15 +368,7 @@ static int start(struct service *s, struct errbuf *err)
         if (!s->worker)
             return LM_EUNAVAILABLE;
     }
-    if (!(s->roles & SERVICE_API))
-        error = start_ops(s, err);
-    else if (!(error = start_receiver(s, err)))
-        error = start_api(s, err);
-    if (!error)
-        error = restart_taken(&s->restart, err);
-    if (!error && s->api)
-        api_adopt(s->api, &s->restart.given, http_name(s));
-    return error;
+    return start_serving(s, err);
 }
 
 /*
@@ -413,8 +427,8 @@ static unsigned limit_ms(const struct service *s)
 /* Takes out of the running parts what the next process can go on with, up to `max` sockets. */
 static void collect(struct service *s, size_t max)
 {
-    receiver_free(s->receiver); /* its senders connect again, or are lost */
-    s->receiver = NULL;
+    if (s->receiver)
+        receiver_hand_over(s->receiver, limit_ms(s), &s->restart.given, max);
     if (s->api)
         api_hand_over(s->api, limit_ms(s), &s->restart.given, http_name(s), max);
 }

@@ -23,6 +23,7 @@ import {
 } from '../support/harness';
 import { RawConnection, rawPost, requestOn } from '../support/http';
 import { allLogs, postLog, stored } from '../support/logs';
+import { type Place, connect, finish, place, sendDatagrams, write } from '../support/streams';
 
 const ACTIVATE = path.join(ROOT, 'tests', 'support', 'activate.py');
 
@@ -393,4 +394,126 @@ scenario('clients that never try again do not notice restarts by a manager', asy
     console.log(`${senders.sent.length} logs, longest answer ${Math.round(senders.longestMs)} ms`);
     assert.deepEqual(senders.failures, []);
     await assertAllOnce(server, senders.sent);
+});
+
+// ---- Connections that go one way, and are never made again ----
+
+const LISTENING = {
+    SYSLOG_LISTEN: 'tcp://127.0.0.1:0,udp://127.0.0.1:0',
+    GELF_LISTEN: 'tcp://127.0.0.1:0,udp://127.0.0.1:0',
+};
+
+/** How programs put a message on a connection. */
+const FRAMINGS: [string, (text: string) => string][] = [
+    ['syslog', (text) => `<14>1 - host app - - - ${text}\n`],
+    ['syslog', (text) => `<14>${text}\0`],
+    ['syslog', (text) => octets(`<14>1 - host app - - - ${text}`)],
+    ['gelf', (text) => `${JSON.stringify({ version: '1.1', host: 'h', short_message: text })}\0`],
+];
+
+function octets(message: string): string {
+    return `${Buffer.byteLength(message)} ${message}`;
+}
+
+function listeningPlaces(server: Logmill): Record<string, Place> {
+    return { syslog: place(server, 'syslog', 'tcp'), gelf: place(server, 'gelf', 'tcp') };
+}
+
+/** Sends messages on one connection, each in two parts with a pause between, until it is told. */
+class OneWay {
+    readonly sent: string[] = [];
+    isOver = false;
+    private readonly done: Promise<void>;
+
+    constructor(to: Place, name: string, frame: (text: string) => string) {
+        this.done = this.run(to, name, frame);
+    }
+
+    async end(): Promise<void> {
+        this.isOver = true;
+        await this.done;
+    }
+
+    private async run(to: Place, name: string, frame: (text: string) => string): Promise<void> {
+        const socket = await connect(to);
+        for (let i = 0; !this.isOver; i++) {
+            const message = `${name} message ${i}`;
+            const bytes = Buffer.from(frame(message));
+            const cut = 1 + ((i * 7) % (bytes.length - 1));
+            await write(socket, bytes.subarray(0, cut));
+            await sleep(i % 5);
+            await write(socket, bytes.subarray(cut));
+            this.sent.push(message);
+        }
+        await finish(socket);
+    }
+}
+
+/** What was sent in halves around a restart, over connections and datagrams during some more. */
+async function oneWayThroughRestarts(
+    server: Logmill,
+    restarts: number,
+    restart: () => Promise<Logmill>,
+): Promise<void> {
+    const places = listeningPlaces(server);
+    const udp = place(server, 'gelf', 'udp');
+    const senders = FRAMINGS.map(
+        ([protocol, frame], i) => new OneWay(places[protocol]!, `sender ${i}`, frame),
+    );
+    const sent: string[] = [];
+    for (let i = 0; i < restarts; i++) {
+        const halves = await Promise.all(FRAMINGS.map(([protocol]) => connect(places[protocol]!)));
+        const parts = FRAMINGS.map(([, frame], k) => {
+            sent.push(`whole ${i} ${k}`, `halved ${i} ${k}`);
+            const [whole, halved] = [frame(`whole ${i} ${k}`), frame(`halved ${i} ${k}`)];
+            const cut = whole.length + 3 + ((i * 5) % (halved.length - 4));
+            return [`${whole}${halved}`.slice(0, cut), `${whole}${halved}`.slice(cut)] as const;
+        });
+        await Promise.all(halves.map((socket, k) => write(socket, parts[k]![0])));
+        const datagrams = Array.from({ length: 20 }, (_, k) => `datagram ${i} ${k}`);
+        const sending = sendDatagrams(
+            udp,
+            datagrams.map((text) => JSON.stringify({ version: '1.1', host: 'h', short_message: text })),
+        );
+        sent.push(...datagrams);
+        server = await restart();
+        await sending;
+        await Promise.all(halves.map((socket, k) => write(socket, parts[k]![1])));
+        await Promise.all(halves.map((socket) => finish(socket)));
+    }
+    await Promise.all(senders.map((sender) => sender.end()));
+    senders.forEach((sender) => sent.push(...sender.sent));
+    await assertAllOnce(server, sent);
+}
+
+scenario('one-way connections and datagrams go on through take-overs, cut anywhere', async (lab) => {
+    let server = await lab.start({ settings: LISTENING });
+    await oneWayThroughRestarts(server, 10, async () => (server = await takeOver(lab, server)));
+});
+
+scenario('one-way connections and datagrams go on through restarts by a manager', async (lab) => {
+    const { server, restart } = await managed(lab, LISTENING);
+    await oneWayThroughRestarts(server, 5, async () => {
+        await restart();
+        return server;
+    });
+});
+
+scenario('given sockets of other protocols are theirs by name', async (lab) => {
+    const [http, tcp, udp] = [await freePort(), await freePort(), await freePort()];
+    const server = given(
+        lab,
+        [
+            `http=tcp:127.0.0.1:${http}`,
+            `syslog=tcp:127.0.0.1:${tcp}`,
+            `syslog=udp:127.0.0.1:${udp}`,
+        ],
+        { SYSLOG_LISTEN: 'tcp://127.0.0.1:1,udp://127.0.0.1:1' },
+    );
+    await server.ready();
+    const socket = await connect({ host: '127.0.0.1', port: tcp });
+    await write(socket, '<14>1 - host app - - - by tcp\n');
+    await finish(socket);
+    await sendDatagrams({ host: '127.0.0.1', port: udp }, ['<14>1 - host app - - - by udp']);
+    await assertAllOnce(server, ['by tcp', 'by udp']);
 });
