@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 
 import { type Lab, type Logmill, eventually, release, scenario } from '../support/harness';
 import { type Log, allLogs } from '../support/logs';
-import { place } from '../support/streams';
+import { capturedBytes, connect, finish, place, write } from '../support/streams';
 
 const run = promisify(execFile);
-const SETTINGS = { SYSLOG_LISTEN: 'tcp://127.0.0.1:0' };
+const SETTINGS = { SYSLOG_LISTEN: 'tcp://127.0.0.1:0,udp://127.0.0.1:0' };
 const TEXT = 'order 1 placed ✓';
 const LINES = 'line one\n  line two';
 
@@ -50,6 +50,7 @@ const QUALITY = /^\{"tzKnown":"[01]"(,"isSynced":"[01]")?(,"syncAccuracy":"\d+")
 
 const WAYS: Way[] = [
     { name: 'over TCP', flags: ['--tcp'], scheme: 'tcp' },
+    { name: 'over UDP', flags: ['--udp'], scheme: 'udp' },
     { name: 'counted', flags: ['--tcp', '--octet-count'], scheme: 'tcp' },
     { name: 'as RFC 3164', flags: ['--tcp', '--rfc3164'], scheme: 'tcp' },
 ];
@@ -107,7 +108,7 @@ log.critical('last')
 handler.close()
 `;
 
-for (const scheme of ['tcp'] as const) {
+for (const scheme of ['tcp', 'udp'] as const) {
     scenario(`Python's SysLogHandler over ${scheme}: tracebacks are one log`, async (lab) => {
         const server = await lab.start({ settings: SETTINGS });
         const begun = Date.now();
@@ -160,6 +161,7 @@ async function rsyslog(lab: Lab, action: string): Promise<string> {
 }
 
 const FORWARDS = [
+    { name: 'UDP, RFC 3164', scheme: 'udp', of: 'protocol="udp"' },
     { name: 'TCP, RFC 3164', scheme: 'tcp', of: 'protocol="tcp"' },
     {
         name: 'TCP, with ISO times',
@@ -208,3 +210,34 @@ for (const forward of FORWARDS) {
         }
     });
 }
+
+/* ---- What others were seen to send ---- */
+
+scenario('without framing messages are told apart, and the last is there after a while', async (lab) => {
+    const server = await lab.start({ settings: SETTINGS });
+    const socket = await connect(place(server, 'syslog', 'tcp'));
+    await write(socket, capturedBytes('log4j-syslog-2.26.1'));
+    const logs = await logsOf(server, 4); // while the connection is open
+    assert.deepEqual(
+        logs.map((log) => [log.level, log.message]),
+        [
+            ['info', TEXT],
+            ['error', 'failed'],
+            ['info', 'line one\nline two'],
+            ['info', 'later record'],
+        ],
+    );
+    await finish(socket);
+});
+
+scenario('a compressed stream is closed, and the diagnostics say why', async (lab) => {
+    const server = await lab.start({ settings: SETTINGS });
+    const socket = await connect(place(server, 'syslog', 'tcp'));
+    await write(socket, capturedBytes('rsyslog-zip-8.2302.0'));
+    await finish(socket);
+    const said = await eventually('the reason', async () =>
+        server.diagnostics().find((line) => String(line['reason']).includes('compression.mode')),
+    );
+    assert.equal(said.level, 'warn');
+    assert.deepEqual(await allLogs(server), []);
+});
