@@ -20,30 +20,51 @@ const writer =
             String(count),
         ]);
 
+/** The Collector with the block `name`. */
+function collector(name: string, mine: (place: Place) => Record<string, string | number>) {
+    return (place: Place): Running => {
+        const config = path.join(place.folder, 'otelcol.yaml');
+        const storage = path.join(place.folder, 'storage');
+        mkdirSync(storage, { recursive: true });
+        const replaced = { '/var/lib/otelcol': storage, ...mine(place) };
+        writeFileSync(config, block(name, place.port, replaced));
+        return new Running([path.join(INSTALLED, 'go', 'otelcol', 'otelcol'), '--config', config]);
+    };
+}
+
 trial({
     name: 'otelcol',
     title: 'OpenTelemetry Collector 0.165.0, filelog and file_storage',
     route: '`/v1/logs`',
     send: writer('lines.py', (place) => path.join(place.folder, 'shop.log'), 'otelcol'),
-    daemon: (place) => {
-        const [config, storage] = ['otelcol.yaml', 'storage'].map((name) =>
-            path.join(place.folder, name),
-        );
-        mkdirSync(storage!, { recursive: true });
-        writeFileSync(
-            config!,
-            block('otelcol', place.port, {
-                '/var/log/shop/*.log': path.join(place.folder, '*.log'),
-                '/var/lib/otelcol': storage!,
-                '4318': 0,
-            }),
-        );
-        return new Running([path.join(INSTALLED, 'go', 'otelcol', 'otelcol'), '--config', config!]);
-    },
+    daemon: collector('otelcol', (place) => ({
+        '/var/log/shop/*.log': path.join(place.folder, '*.log'),
+        '4318': 0,
+    })),
     levels: ['info', 'warn', 'error'],
     n: (log) => log.attributes['n'],
     all: true,
     remark: 'tries again for as long as it takes; queue and place in the file are on disk',
+});
+
+const podLog = (place: Place): string => {
+    const folder = path.join(place.folder, 'pods', 'shop_orders-1_0a1b2c3d', 'orders');
+    mkdirSync(folder, { recursive: true });
+    return path.join(folder, '0.log');
+};
+
+trial({
+    name: 'otelcol-kubernetes',
+    title: 'OpenTelemetry Collector 0.165.0, what containers print',
+    route: '`/v1/logs`',
+    send: writer('lines.py', podLog, 'otelcol-kubernetes'),
+    daemon: collector('otelcol-kubernetes', (place) => ({
+        '/var/log/pods': path.join(place.folder, 'pods'),
+    })),
+    levels: ['info', 'info', 'info'],
+    attributes: { 'k8s.namespace.name': 'shop', 'k8s.pod.name': 'orders-1', 'log.iostream': 'stdout' },
+    all: true,
+    remark: 'the same; no level, unless it is read from the line',
 });
 
 const LISTEN = 19429;

@@ -31,12 +31,14 @@ const PORTS = /\b(8000|5514|12201|24224)\b/g;
 /** The block of this name, sending to `port`, with each text of `mine` replaced by what it stands for. */
 export function block(
     name: string,
-    port: number,
+    port?: number,
     mine: Record<string, string | number> = {},
 ): string {
     let text = textOf(name).replace(HOST, '127.0.0.1');
-    assert.ok(text.search(PORTS) >= 0, `block ${name} has a port`);
-    text = text.replaceAll(PORTS, String(port));
+    if (port !== undefined) {
+        assert.ok(text.search(PORTS) >= 0, `block ${name} has a port`);
+        text = text.replaceAll(PORTS, String(port));
+    }
     for (const [theirs, ours] of Object.entries(mine)) {
         assert.ok(text.includes(theirs), `block ${name} has ${theirs}`);
         text = text.replaceAll(theirs, String(ours));

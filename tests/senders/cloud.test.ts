@@ -9,7 +9,7 @@ import { LOGS, node } from './trial';
 const NAME = 'otel-js';
 const { cloud, end } = sharedCloud();
 
-scenario('OpenTelemetry JS to api and worker: what it was told is safe is there, once', async (lab) => {
+scenario('OpenTelemetry JS to api and worker: what it was told is safe is there', async (lab) => {
     const site = await (await cloud()).site();
     const tap = await Tap.of(lab, NAME);
     let [api, worker] = await Promise.all([site.api(lab), site.worker(lab)]);

@@ -1,5 +1,5 @@
 /* Daemons of Debian that programs log to by /dev/log, with their queues on disk. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { block } from './blocks';
@@ -61,6 +61,9 @@ export function syslogNg(name: string): (place: Place) => Running {
                 block(name, place.port, { 'disk-buffer(': `disk-buffer(dir("${dir}") ` }),
             ].join('\n'),
         );
+        const syslogNgs = path.join(DEBIAN, 'usr/lib/syslog-ng');
+        const version = readdirSync(syslogNgs).find((name) => /^\d/.test(name))!;
+        const modules = path.join(syslogNgs, version);
         const under = (file: string): string => path.join(place.folder, file);
         return new Running(
             [
@@ -69,7 +72,7 @@ export function syslogNg(name: string): (place: Place) => Running {
                 '-f',
                 config,
                 '--no-caps',
-                `--module-path=${path.join(DEBIAN, 'usr/lib/syslog-ng/3.38')}`,
+                `--module-path=${modules}`,
                 `--pidfile=${under('pid')}`,
                 `--persist-file=${under('persist')}`,
                 `--control=${under('ctl')}`,

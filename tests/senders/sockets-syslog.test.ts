@@ -1,6 +1,8 @@
 /* Syslog over TCP: nobody is told that a log is safe. */
+import { execFileSync } from 'node:child_process';
 import * as path from 'node:path';
 
+import { BINARY } from '../support/harness';
 import { programs, rsyslog, syslogNg } from './daemons';
 import { FOLDER, Running, type Sender, java, node, python, trial } from './trial';
 
@@ -107,4 +109,34 @@ syslog({
     attributes: { logger_name: 'orders' },
     once: true,
     remark: 'what it has written to a connection that breaks is lost',
+});
+
+/** A binary that takes no datagrams yet is asked for none. */
+const knowsUdp = execFileSync(BINARY, ['config', 'markdown'], { encoding: 'utf8' }).includes(
+    'udp://127.0.0.1:5514',
+);
+const UDP: Partial<Sender> = {
+    route: 'syslog/UDP',
+    settings: { SYSLOG_LISTEN: 'udp://127.0.0.1:PORT' },
+    options: { skip: !knowsUdp && 'no UDP' },
+    once: true,
+};
+
+syslog({
+    name: 'rsyslog-udp',
+    title: 'rsyslog 8.2302, omfwd, UDP',
+    send: programs('rsyslog-udp'),
+    daemon: rsyslog('rsyslog-udp'),
+    attributes: { app: 'shop', facility: 'user' },
+    remark: 'what is sent while logmill is away, or the disk is full, is lost',
+    ...UDP,
+});
+
+syslog({
+    name: 'sysloghandler-udp',
+    title: "Python's SysLogHandler, UDP",
+    send: python('sysloghandler-udp')('sysloghandler-udp'),
+    attributes: { facility: 'user' },
+    remark: 'what is sent while logmill is away, or the disk is full, is lost',
+    ...UDP,
 });
