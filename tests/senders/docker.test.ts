@@ -65,7 +65,7 @@ driver({
     settings: { FLUENT_LISTEN: 'tcp://127.0.0.1:PORT' },
     attributes: { source: 'stdout' },
     once: true,
-    remark: 'sends again what was not acknowledged',
+    remark: 'what still waits when the container ends is lost',
 });
 
 driver({

@@ -30,7 +30,7 @@ trial({
     n: (log) => log.attributes['n'],
     attributes: { tag: 'shop.orders' },
     once: true,
-    remark: 'does not send again what was not acknowledged',
+    remark: 'sends one at a time; most of what waited when the connection broke is lost',
 });
 
 trial({

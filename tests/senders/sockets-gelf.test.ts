@@ -1,13 +1,5 @@
 /* GELF over UDP and TCP: nobody is told that a log is safe. */
-import { execFileSync } from 'node:child_process';
-
-import { BINARY } from '../support/harness';
 import { type Sender, java, python, trial } from './trial';
-
-/** A binary that takes no datagrams yet is asked for none. */
-const knowsUdp = execFileSync(BINARY, ['config', 'markdown'], { encoding: 'utf8' }).includes(
-    'udp://127.0.0.1:12201',
-);
 
 const UDP = 'what is sent while logmill is away, or the disk is full, is lost';
 const TCP = 'what it has written to a connection that breaks is lost';
@@ -20,7 +12,6 @@ function gelf(name: string, title: string, send: Sender['send'], route: 'UDP' | 
         route: `GELF/${route}`,
         protocol: 'stream',
         settings: { GELF_LISTEN: `${route.toLowerCase()}://127.0.0.1:PORT` },
-        options: { skip: route === 'UDP' && !knowsUdp && 'no UDP' },
         n: (log) => log.attributes['n'],
         once: true,
         remark: route === 'UDP' ? UDP : TCP,

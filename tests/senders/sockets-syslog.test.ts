@@ -1,8 +1,6 @@
-/* Syslog over TCP: nobody is told that a log is safe. */
-import { execFileSync } from 'node:child_process';
+/* Syslog over TCP and UDP: nobody is told that a log is safe. */
 import * as path from 'node:path';
 
-import { BINARY } from '../support/harness';
 import { programs, rsyslog, syslogNg } from './daemons';
 import { FOLDER, Running, type Sender, java, node, python, trial } from './trial';
 
@@ -111,14 +109,9 @@ syslog({
     remark: 'what it has written to a connection that breaks is lost',
 });
 
-/** A binary that takes no datagrams yet is asked for none. */
-const knowsUdp = execFileSync(BINARY, ['config', 'markdown'], { encoding: 'utf8' }).includes(
-    'udp://127.0.0.1:5514',
-);
 const UDP: Partial<Sender> = {
     route: 'syslog/UDP',
     settings: { SYSLOG_LISTEN: 'udp://127.0.0.1:PORT' },
-    options: { skip: !knowsUdp && 'no UDP' },
     once: true,
 };
 
