@@ -235,7 +235,7 @@ static void close_way(struct listen_way *w)
 static int init(struct receiver *r, const struct receiver_options *options, struct errbuf *err)
 {
     const unsigned timeouts_ms[TIMEOUT_KINDS] = {
-        [TIMEOUT_IDLE] = NEVER_MS,
+        [TIMEOUT_IDLE] = options->stalled_ms ? options->stalled_ms : STREAM_STALLED_MS,
         [TIMEOUT_REQUEST] = STREAM_WAIT_MS,
         [TIMEOUT_WRITE] = options->write_timeout_ms,
         [TIMEOUT_LINGER] = NEVER_MS,

@@ -26,6 +26,7 @@ struct receiver_options {
     unsigned max_streams;      /* open connections of all ways */
     unsigned udp_buffer_bytes; /* that the kernel is asked to keep of each socket for UDP */
     unsigned write_timeout_ms; /* in which a client has to take a reply */
+    unsigned stalled_ms;       /* 0: STREAM_STALLED_MS */
 };
 
 struct receiver;

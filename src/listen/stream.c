@@ -238,6 +238,19 @@ static void shrink(struct stream *s)
     s->bytes = fresh;
 }
 
+/* What has come and is not whole is waited for: as a message that may be whole, or for its rest. */
+static void watch(struct stream *s, const struct stream_output *out)
+{
+    bool waits = s->socket.read_deadline.kind == TIMEOUT_IDLE;
+
+    if (s->bytes.len == 0)
+        net_socket_set_deadline(&s->socket, TIMEOUT_NONE);
+    else if (out->may_be_whole && !s->is_fresh)
+        net_socket_set_deadline(&s->socket, TIMEOUT_REQUEST);
+    else if (out->used > 0 || !waits) /* a byte now and then is no progress */
+        net_socket_set_deadline(&s->socket, TIMEOUT_IDLE);
+}
+
 /* The offer has been used; its logs are durable. */
 static void use(struct stream *s)
 {
@@ -261,8 +274,8 @@ static void use(struct stream *s)
     }
     buffer_consume(&s->bytes, out->used);
     shrink(s);
-    if (s->has_socket && out->may_be_whole && s->bytes.len && !s->is_fresh)
-        net_socket_set_deadline(&s->socket, TIMEOUT_REQUEST);
+    if (s->has_socket)
+        watch(s, out);
     if (o->reply.len && !s->is_deaf) {
         struct buffer none = s->reply;
 
@@ -382,7 +395,8 @@ static bool read_socket(struct stream *s)
     s->arrival_us = clock_arrival_us();
     s->is_fresh = true;
     s->has_waited = false;
-    net_socket_set_deadline(&s->socket, TIMEOUT_NONE);
+    if (s->socket.read_deadline.kind == TIMEOUT_REQUEST)
+        net_socket_set_deadline(&s->socket, TIMEOUT_NONE);
     return true;
 }
 
@@ -574,6 +588,12 @@ void stream_turn(struct net_socket *socket)
         go_on(s);
 }
 
+/* Others may be in need of what is held for messages that do not go on. */
+static bool is_short(const struct receiver *r)
+{
+    return account_used(r->bodies) > r->bodies->ceiling / 4 * 3;
+}
+
 void stream_timed_out(struct net_socket *socket, enum timeout_kind kind)
 {
     struct stream *s = stream_of(socket);
@@ -583,6 +603,13 @@ void stream_timed_out(struct net_socket *socket, enum timeout_kind kind)
         net_socket_written(socket);
         buffer_release(&s->reply);
         s->replied = 0;
+    } else if (kind == TIMEOUT_IDLE) {
+        if (is_short(receiver_of(s)) && s->state == STREAM_TAKING) {
+            metrics_receive(s->way->way.protocol, METRIC_LEFT_OUT, 1);
+            s->ends = true;
+        } else {
+            net_socket_set_deadline(socket, TIMEOUT_IDLE);
+        }
     } else {
         net_socket_set_deadline(socket, TIMEOUT_NONE);
         s->has_waited = s->is_fresh = true;

@@ -19,6 +19,8 @@
 
 enum {
     STREAM_AHEAD_BYTES = 256 << 10, /* read beyond what waits to be durable */
+    STREAM_STALLED_MS = 30000,      /* after which a message that is not whole is given up, and its
+                                       connection closed, if memory is short */
     STREAM_KEEPALIVE_S = 120, /* of silence, after which the kernel asks whether the peer lives */
     STREAM_REPLY_MAX = 64 << 20,
 };

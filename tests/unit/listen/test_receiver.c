@@ -1,0 +1,270 @@
+/* The receiver with a format of lines and a queue that can fail: what is not durable comes again.
+ */
+#include "listen/receiver.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+enum { ATTEMPTS_MAX = 256, MESSAGE_BYTES_MAX = 4096, LEDGER_BYTES = 1 << 20 };
+
+/* ---- A queue that does as it is told ---- */
+
+static struct {
+    struct queue base;
+    pthread_mutex_t lock;
+    unsigned fails; /* so many sends, and with what */
+    int error;
+    const char *bad; /* a send that has it is refused for its content */
+    char *attempts[ATTEMPTS_MAX];
+    int results[ATTEMPTS_MAX];
+    unsigned attempts_len;
+} fake;
+
+static int fake_send(struct queue *q, struct queue_send *send)
+{
+    struct slice text = send->messages[0];
+    int error = 0;
+
+    assert_int_equal(send->messages_len, 1);
+    assert_true(fake.attempts_len < ATTEMPTS_MAX);
+    pthread_mutex_lock(&fake.lock);
+    if (fake.bad && memmem(text.data, text.len, fake.bad, strlen(fake.bad)))
+        error = LM_EDATA;
+    else if (fake.fails > 0)
+        error = (fake.fails--, fake.error);
+    fake.attempts[fake.attempts_len] = strndup(text.data, text.len);
+    fake.results[fake.attempts_len++] = error;
+    pthread_mutex_unlock(&fake.lock);
+    send->done(send, error, "as the test says");
+    return 0;
+}
+
+static struct queue_limits fake_limits(const struct queue *q)
+{
+    return (struct queue_limits){.max_message_bytes = MESSAGE_BYTES_MAX, .send_slots = 1};
+}
+
+static const struct queue_ops fake_ops = {.send = fake_send, .limits = fake_limits};
+
+/* How often `text` is in what is durable. */
+static unsigned durable(const char *text)
+{
+    unsigned n = 0;
+
+    pthread_mutex_lock(&fake.lock);
+    for (unsigned i = 0; i < fake.attempts_len; i++)
+        for (const char *p = fake.attempts[i]; !fake.results[i] && (p = strstr(p, text)); p++)
+            n++;
+    pthread_mutex_unlock(&fake.lock);
+    return n;
+}
+
+static void wait_for(const char *text)
+{
+    while (durable(text) == 0)
+        usleep(1000);
+}
+
+/* ---- A format: each line is a log ---- */
+
+static int read_lines(void *memory, void *session, const struct stream_input *in, record_sink *sink,
+                      void *ctx, struct stream_output *out)
+{
+    struct slice rest = in->bytes;
+    const char *end;
+
+    while (rest.len && (end = memchr(rest.data, '\n', rest.len))) {
+        struct record r = {
+            .key.timestamp_us = in->arrival_us,
+            .key.id = uuid7_within(in->arrival_us, in->bits, in->number + out->counts.records),
+            .level = SLICE_LITERAL("info"),
+            .message = {rest.data, (size_t)(end - rest.data)}};
+        int error = sink(&r, ctx);
+
+        if (error)
+            return error;
+        out->counts.records++;
+        out->used += r.message.len + 1;
+        rest = slice_of(end + 1, rest.len - r.message.len - 1);
+    }
+    return 0;
+}
+
+static const struct stream_format lines = {
+    .name = "lines", .message_max = 1 << 20, .read = read_lines};
+
+/* ---- The receiver ---- */
+
+static struct ledger ledger;
+static struct receiver *receiver;
+static struct sockaddr_in at;
+
+static void start(void)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct addresses addresses;
+    const struct receiver_way way = {
+        .stream = &lines, .protocol = PROTOCOL_GELF, .addresses = &addresses};
+    char room[256];
+    struct buffer text;
+
+    assert_int_equal(addresses_parse(&addresses, "tcp://127.0.0.1:0", false, &err), 0);
+    ledger_init(&ledger, LEDGER_BYTES);
+    receiver = receiver_new(&(struct receiver_options){.queue = &fake.base,
+                                                       .ledger = &ledger,
+                                                       .ways = &way,
+                                                       .ways_len = 1,
+                                                       .max_streams = 100,
+                                                       .write_timeout_ms = 10000,
+                                                       .stalled_ms = 100},
+                            &err);
+    assert_non_null(receiver);
+    buffer_init_over(&text, room, sizeof(room));
+    receiver_describe(receiver, 0, &text);
+    buffer_append_char(&text, '\0');
+    at = (struct sockaddr_in){.sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)atoi(strrchr(room, ':') + 1))};
+}
+
+static int set_up(void **state)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    pthread_mutex_init(&fake.lock, NULL);
+    start();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    receiver_free(receiver);
+    assert_int_equal(ledger_used(&ledger), 0);
+    for (unsigned i = 0; i < fake.attempts_len; i++)
+        free(fake.attempts[i]);
+    pthread_mutex_destroy(&fake.lock);
+    return 0;
+}
+
+static int client(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* ---- Tests ---- */
+
+static void the_same_logs_with_the_same_ids_come_until_they_are_durable(void **state)
+{
+    int fd = client();
+
+    fake.fails = 3;
+    fake.error = LM_EFULL;
+    say(fd, "one\ntwo\nhalf of");
+    wait_for("\"two\"");
+    assert_int_equal(fake.attempts_len, 4);
+    for (unsigned i = 1; i < 4; i++)
+        assert_string_equal(fake.attempts[i], fake.attempts[0]);
+    say(fd, " three\n");
+    wait_for("\"half of three\"");
+    assert_int_equal(durable("\"one\""), 1);
+    close(fd);
+}
+
+static void nothing_is_lost_if_the_client_goes_while_the_queue_fails(void **state)
+{
+    int fd = client();
+
+    fake.fails = 2;
+    fake.error = LM_EUNAVAILABLE;
+    say(fd, "one\ntwo\n");
+    close(fd);
+    wait_for("\"two\"");
+    assert_int_equal(durable("\"one\""), 1);
+}
+
+static void what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_left_out(void **state)
+{
+    int fd = client();
+    char *text = xcalloc(1, 200000), *p = text;
+
+    for (int i = 0; i < 200; i++) {
+        p += sprintf(p, "line %03d %0300d\n", i, 0);
+        if (i == 100)
+            p += sprintf(p, "large %05000d\n", 0);
+    }
+    say(fd, text);
+    wait_for("line 199");
+    assert_int_equal(durable("\"line "), 200);
+    assert_int_equal(durable("large"), 0);
+    free(text);
+    close(fd);
+}
+
+static void what_the_queue_refuses_for_its_content_is_left_out_and_keeps_no_other_out(void **state)
+{
+    int fd = client();
+
+    fake.bad = "poison";
+    say(fd, "1\n2\n3\npoison\n5\n6\n7\n");
+    wait_for("\"7\"");
+    for (const char *c = "123567"; *c; c++)
+        assert_int_equal(
+            durable((char[]){'"', 'm', 'e', 's', 's', 'a', 'g', 'e', '"', ':', '"', *c, '"', '\0'}),
+            1);
+    assert_int_equal(durable("poison"), 0);
+    close(fd);
+}
+
+static void messages_that_do_not_go_on_do_not_keep_memory_from_others(void **state)
+{
+    enum { STALLED = 16 };
+    int fds[STALLED], fd = client();
+    char half[60001];
+
+    memset(half, 'x', sizeof(half) - 1);
+    half[sizeof(half) - 1] = '\0';
+    for (int i = 0; i < STALLED; i++) {
+        fds[i] = client();
+        say(fds[i], half);
+    }
+    half[3000] = '\0';
+    say(fd, half);
+    say(fd, "end\n");
+    wait_for("xxend");
+    assert_true(account_used(ledger_account(&ledger, LEDGER_BODIES)) <=
+                ledger_account(&ledger, LEDGER_BODIES)->ceiling);
+    for (int i = 0; i < STALLED; i++)
+        close(fds[i]);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(the_same_logs_with_the_same_ids_come_until_they_are_durable),
+        TEST(nothing_is_lost_if_the_client_goes_while_the_queue_fails),
+        TEST(what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_left_out),
+        TEST(what_the_queue_refuses_for_its_content_is_left_out_and_keeps_no_other_out),
+        TEST(messages_that_do_not_go_on_do_not_keep_memory_from_others),
+#undef TEST
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
