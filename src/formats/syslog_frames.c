@@ -419,9 +419,8 @@ static int read_stream(void *memory, void *session, const struct stream_input *i
 
     /* Of so many bytes some are used anyway; the last message among them has not waited. */
     given.has_waited &= bytes.len < SYSLOG_MESSAGE_MAX + HEAD_MAX;
-    if (bytes.len)
-        s->terminates |= memchr("\n", bytes.data[bytes.len - 1], 2) != NULL; /* or NUL */
-
+    if (bytes.len && (bytes.data[bytes.len - 1] == '\n' || bytes.data[bytes.len - 1] == '\0'))
+        s->terminates = true;
     m->draft.nul_characters = 0;
 
     const char *foreign = s->has_begun ? NULL : find_foreign(bytes);

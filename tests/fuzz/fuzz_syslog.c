@@ -98,7 +98,7 @@ static void read_on(struct connection *c, bool has_waited)
     size_t len = c->come - c->used;
     char *exact = malloc(len ? len : 1);
 
-    must(exact != NULL);
+    must(exact);
     if (len)
         memcpy(exact, c->all.data + c->used, len);
     struct stream_input in = {
@@ -182,7 +182,7 @@ static void read_stretched(struct slice text)
     char *data = malloc(STRETCHED + 2 * ENDS);
     size_t len = text.len < ENDS ? text.len : ENDS;
 
-    must(data != NULL);
+    must(data);
     memcpy(data, text.data, len);
     for (size_t i = 0; i < STRETCHED; i++)
         data[len + i] = text.data[text.len - 1 - i / (STRETCHED / text.len + 1) % text.len];
