@@ -967,9 +967,9 @@ static off_t page_of_block(struct world *w, int64_t number)
     sqlite3_finalize(stmt);
     snprintf(path, sizeof(path), "%s/logs.db", w->directory);
     FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    size_t size = fread(file, 1, sizeof(file), f);
-    fclose(f);
+    size_t size = f ? fread(file, 1, sizeof(file), f) : 0;
+    if (f)
+        fclose(f);
     const char *at = memmem(file, size, sample, SAMPLE);
     assert_non_null(at);
     int64_t page = ask(w, "PRAGMA page_size");
