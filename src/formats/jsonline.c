@@ -39,6 +39,7 @@ static void memory_free(void *memory)
 struct parse {
     struct memory *memory;
     struct members_first first;
+    struct slice extra; /* NAME=VALUE,…: attributes that each log gets */
     struct repeats repeats;
     record_sink *sink;
     void *ctx;
@@ -77,12 +78,27 @@ static int finish(struct parse *p)
     return error;
 }
 
+/* Behind the log's own, of whose place they take. */
+static void put_extra(struct parse *p)
+{
+    struct slice rest = p->extra;
+
+    for (size_t i = 0; i < JSONLINE_EXTRA_MAX && rest.len > 0; i++) {
+        struct slice value = slice_cut(&rest, ',');
+        struct slice name = slice_trim(slice_cut(&value, '='));
+
+        if (name.len)
+            record_draft_text(&p->memory->draft, name, value);
+    }
+}
+
 static int take_object(struct parse *p, yyjson_val *object)
 {
     struct members members = members_find(object, &p->first);
 
     record_draft_begin(&p->memory->draft);
     members_put(&p->memory->draft, object, &members);
+    put_extra(p);
     if (members.time_key)
         repeats_name(&p->repeats, &p->memory->draft, p->number, members.time_us, members.below_us);
     return finish(p);
@@ -92,6 +108,7 @@ static int take_text(struct parse *p, struct slice text)
 {
     record_draft_begin(&p->memory->draft);
     record_draft_message(&p->memory->draft, text);
+    put_extra(p);
     return finish(p);
 }
 
@@ -195,6 +212,17 @@ static int take_whole(struct parse *p, struct slice body)
     return take_object(p, root);
 }
 
+static int take_all(struct parse *p, struct slice body)
+{
+    size_t before = p->counts->nul_characters;
+    int error = take_whole(p, body);
+
+    if (error != LM_EINVAL || p->counts->records > 0 || p->counts->refused > 0)
+        return error;
+    p->counts->nul_characters = before; /* the lines are read again */
+    return take_lines(p, body);
+}
+
 static struct slice parameter(const struct format_options *options, const char *name)
 {
     const struct format_request *request = options->request;
@@ -207,7 +235,9 @@ static struct parse parse_begin(struct slice body, const struct format_options *
 {
     struct parse p = {
         .memory = options->memory,
-        .first = {parameter(options, "_msg_field"), parameter(options, "_time_field")},
+        .first = {parameter(options, "_msg_field"), parameter(options, "_time_field"),
+                  parameter(options, "ignore_fields")},
+        .extra = parameter(options, "extra_fields"),
         .sink = sink,
         .ctx = ctx,
         .counts = counts,
@@ -217,6 +247,7 @@ static struct parse parse_begin(struct slice body, const struct format_options *
 
     *counts = (struct format_counts){0};
     repeats_begin(&p.repeats, body);
+    repeats_add(&p.repeats, p.extra);
     return p;
 }
 
@@ -243,17 +274,11 @@ static int parse_auto(struct slice body, const struct format_options *options, r
     struct parse p = parse_begin(body, options, sink, ctx, counts);
     struct slice text = json_without_bom(body);
     struct validation list;
-    size_t before;
 
     validation_init(&list, options->wrong);
     p.list = &list;
     p.report = report_auto;
-    before = counts->nul_characters;
-    int error = take_whole(&p, text);
-    if (error == LM_EINVAL && counts->records == 0 && counts->refused == 0) {
-        counts->nul_characters = before; /* the lines are read again */
-        error = take_lines(&p, text);
-    }
+    int error = take_all(&p, text);
     parse_end(&p);
     if (error || counts->refused == 0)
         return error;
@@ -277,7 +302,7 @@ static int parse_insert(struct slice body, const struct format_options *options,
 
     p.report = report_insert;
     p.leaves_out = true;
-    int error = take_lines(&p, json_without_bom(body));
+    int error = take_all(&p, json_without_bom(body));
     parse_end(&p);
     if (error || counts->refused == 0 || counts->records > 0)
         return error;

@@ -19,6 +19,8 @@
 
 #include "formats/format.h"
 
+enum { JSONLINE_EXTRA_MAX = 32 }; /* names in extra_fields that are looked at */
+
 extern const struct format jsonline_auto;
 extern const struct format jsonline_insert; /* they share memory */
 

@@ -15,6 +15,24 @@ static bool is_among(struct slice names, struct slice text)
     return false;
 }
 
+static bool is_ignored(const struct members_first *first, struct slice text)
+{
+    struct slice names = first ? first->ignored : (struct slice){NULL, 0};
+
+    for (size_t i = 0; i < MEMBERS_IGNORED_MAX && names.len > 0; i++) {
+        struct slice name = slice_trim(slice_cut(&names, ','));
+        bool is_prefix = name.len && name.data[name.len - 1] == '*';
+        struct slice begins = text;
+
+        name.len -= is_prefix;
+        if (is_prefix && name.len < text.len)
+            begins.len = name.len;
+        if (slice_equal(name, begins) && (name.len || is_prefix))
+            return true;
+    }
+    return false;
+}
+
 /* ---- Values ---- */
 
 struct slice members_level(yyjson_val *value)
@@ -104,7 +122,7 @@ static void find_level_within(struct members *m, yyjson_val *object)
 struct members members_find(yyjson_val *object, const struct members_first *first)
 {
     unsigned best[MEMBER_ROLES] = {MEMBER_RANK_NONE, MEMBER_RANK_NONE, MEMBER_RANK_NONE};
-    struct members m = {.message = {NULL, 0}};
+    struct members m = {.first = first, .message = {NULL, 0}};
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
@@ -112,6 +130,8 @@ struct members members_find(yyjson_val *object, const struct members_first *firs
         struct slice text = json_text(key);
         struct member_name name = member_name_of(text);
 
+        if (is_ignored(first, text))
+            continue;
         if (first && is_among(first->message, text))
             name = (struct member_name){MEMBER_MESSAGE, MEMBER_RANK_FIRST};
         else if (first && is_among(first->time, text))
@@ -147,7 +167,8 @@ void members_put(struct record_draft *d, yyjson_val *object, const struct member
     yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
-        if (key != m->message_key && key != m->level_key && key != m->time_key)
+        if (key != m->message_key && key != m->level_key && key != m->time_key &&
+            !is_ignored(m->first, json_text(key)))
             record_draft_json(d, json_text(key), yyjson_obj_iter_get_val(key));
     if (m->message.data)
         record_draft_message(d, m->message);

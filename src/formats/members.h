@@ -28,17 +28,23 @@
 #include "record/draft.h"
 
 /* Each member of each log is compared with so many names that a request has for one role. */
-enum { MEMBERS_FIRST_MAX = 8 };
+enum {
+    MEMBERS_FIRST_MAX = 8,
+    MEMBERS_IGNORED_MAX = 32, /* the same of those that it does not want */
+};
 
 /* Names that come before those of the table: one or more with commas between them, of which
  * MEMBERS_FIRST_MAX are looked at; empty: none. */
 struct members_first {
     struct slice message;
     struct slice time;
+    struct slice ignored; /* members that are left out, MEMBERS_IGNORED_MAX of them; "a*": all that
+                             begin with a */
 };
 
 /* Views of the object. */
 struct members {
+    const struct members_first *first;              /* that it was found with */
     yyjson_val *message_key, *level_key, *time_key; /* NULL: there is none */
     struct slice message;                           /* may be there without its key */
     struct slice level;                             /* of the object, or a constant */

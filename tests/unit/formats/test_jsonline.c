@@ -243,6 +243,42 @@ static void a_line_that_is_no_log_keeps_no_other_out_of_insert(void **state)
     format_run_end(&run);
 }
 
+static void a_request_says_what_is_added_and_what_left_out(void **state)
+{
+    static const char *const parameters[] = {"extra_fields", "env=prod, zone=a=b,=x,n=1",
+                                             "ignore_fields", "secret, tmp*,message", NULL};
+    static const struct format *const formats[] = {&jsonline_insert, &jsonline_auto};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct format_run run;
+
+        format_run_begin(&run, formats[i]);
+        run.parameters = parameters;
+        assert_int_equal(
+            format_run(&run, SLICE_LITERAL("{\"msg\":\"m\",\"message\":\"not this\",\"secret\":1,"
+                                           "\"tmp\":2,\"tmp.a\":3,\"n\":4,\"o\":{\"secret\":5}}")),
+            0);
+        format_run_expect(&run, 0, "info", "m", NULL,
+                          "{\"o\":{\"secret\":5},\"env\":\"prod\",\"zone\":\"a=b\",\"n\":\"1\"}");
+        format_run_end(&run);
+    }
+}
+
+static void an_array_is_taken_as_its_items(void **state)
+{
+    struct format_run run;
+
+    (void)state;
+    format_run_begin(&run, &jsonline_insert);
+    assert_int_equal(format_run(&run, SLICE_LITERAL("[{\"message\":\"a\"},7,{\"message\":\"b\"}]")),
+                     0);
+    format_run_expect(&run, 0, "info", "a", NULL, "");
+    format_run_expect(&run, 1, "info", "b", NULL, "");
+    assert_int_equal(run.counts.refused, 1);
+    format_run_end(&run);
+}
+
 static void a_body_that_comes_again_is_known(void **state)
 {
 #define MS "{\"time\":\"2026-11-28T01:00:00.123Z\"}"
@@ -295,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_line_that_is_no_object_is_a_message_of_auto),
         cmocka_unit_test(arrays_and_objects_over_many_lines_are_taken_by_auto),
         cmocka_unit_test(a_line_that_is_no_log_keeps_no_other_out_of_insert),
+        cmocka_unit_test(a_request_says_what_is_added_and_what_left_out),
+        cmocka_unit_test(an_array_is_taken_as_its_items),
         cmocka_unit_test(a_body_that_comes_again_is_known),
         cmocka_unit_test(what_vlagent_sends_is_taken),
     };
