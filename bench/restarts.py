@@ -27,7 +27,7 @@ class Client(threading.Thread):
     """Sends until it is told to stop. `sent`: what it was told is safe; `slowest`: seconds."""
 
     def __init__(self, name, port, logs, keeps):
-        super().__init__()
+        super().__init__(daemon=True)
         self.prefix, self.port, self.logs, self.keeps = name, port, logs, keeps
         self.sent, self.failed, self.slowest, self.is_over = 0, [], 0.0, False
 

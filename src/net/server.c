@@ -86,13 +86,14 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
             return LM_EUNAVAILABLE;
         s->runners[i].loop->leaves_backlog = o->fds_are_held;
     }
-    for (size_t i = o->threads; i < o->fds_len; i++) {
+    for (size_t i = o->threads, loop = 0; i < o->fds_len; i++) {
         int fd = fcntl(o->fds[i], F_DUPFD_CLOEXEC, 0);
 
         if (fd < 0)
             return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
-        if (net_loop_add_listener(s->runners[i % o->threads].loop, fd, NULL, err))
+        if (net_loop_add_listener(s->runners[loop].loop, fd, NULL, err))
             return LM_EUNAVAILABLE;
+        loop = loop + 1 < o->threads ? loop + 1 : 0;
     }
     for (unsigned i = 0; i < o->threads; i++) {
         int error = start_thread(&s->runners[i], err);
