@@ -408,6 +408,28 @@ static void a_log_has_the_id_of_all_up_to_its_last_line(void **state)
     assert_string_not_equal(one[0], grown[0]);
 }
 
+static void what_was_held_back_and_is_refused_has_the_number_of_its_first_line(void **state)
+{
+    char format[] = "--format=json", first[] = "--multiline-first=x";
+    char *args[] = {format, first};
+    const struct line_part parts[] = {
+        {.text = SLICE_LITERAL("xa"), .is_first = true, .is_last = true, .number = 1},
+        {.text = SLICE_LITERAL("xc"), .is_first = true, .is_last = true, .number = 3},
+    };
+    struct errbuf err = ERRBUF_INIT;
+    struct line_reader r;
+    struct buffer b;
+    int logs = 0;
+
+    begin(&r, args, 2);
+    buffer_init(&b, 1 << 20);
+    assert_int_equal(line_append(&b, &r, &parts[0], count, &logs, &err), 0);
+    assert_int_equal(line_append(&b, &r, &parts[1], count, &logs, &err), LM_EDATA);
+    assert_int_equal(r.log_number, 1);
+    buffer_release(&b);
+    line_reader_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +448,7 @@ int main(void)
         cmocka_unit_test(parts_of_two_streams_are_put_together),
         cmocka_unit_test(lines_of_one_log_are_its_message_whatever_its_form),
         cmocka_unit_test(a_log_has_the_id_of_all_up_to_its_last_line),
+        cmocka_unit_test(what_was_held_back_and_is_refused_has_the_number_of_its_first_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
