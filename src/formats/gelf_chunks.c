@@ -70,6 +70,12 @@ static void forget(struct table *t, struct chunked *c)
     free(c);
 }
 
+static void forget_oldest(struct table *t)
+{
+    CHECK(!t->oldest->older);
+    forget(t, t->oldest);
+}
+
 static void table_free(void *joiner)
 {
     struct table *t = joiner;
@@ -77,7 +83,7 @@ static void table_free(void *joiner)
     if (!t)
         return;
     while (t->oldest)
-        forget(t, t->oldest);
+        forget_oldest(t);
     buffer_release(&t->whole);
     free(t);
 }
@@ -88,7 +94,7 @@ static size_t expire(void *joiner, uint64_t now_ms)
     size_t lost = 0;
 
     for (; t->oldest && t->oldest->began_ms + GELF_CHUNKED_MS < now_ms; lost++)
-        forget(t, t->oldest);
+        forget_oldest(t);
     return lost;
 }
 
@@ -183,7 +189,7 @@ static enum stream_join take_chunk(struct table *t, struct slice sender, struct 
            ((!c && t->len >= GELF_CHUNKED_MAX) || t->bytes + part.len > GELF_CHUNKED_BYTES_MAX)) {
         bool is_own = t->oldest == c;
 
-        forget(t, t->oldest);
+        forget_oldest(t);
         ++*lost;
         if (is_own)
             return STREAM_JOIN_PART;

@@ -2,7 +2,8 @@
 import { strict as assert } from 'node:assert';
 
 import { type Logmill, eventually, scenario, shared } from '../support/harness';
-import { type Log, allLogs, metric, metrics } from '../support/logs';
+import { post } from '../support/http';
+import { type Log, allLogs, atRest, metric, metrics } from '../support/logs';
 import {
     capturedBytes,
     connect,
@@ -269,6 +270,55 @@ scenario('a full queue loses nothing over TCP, and stores each log once', async 
     assert.equal(logs.length, n);
     assert.equal(new Set(logs.map((log) => log.message)).size, n);
     await worker.stop();
+});
+
+scenario('connections that send half a message cost bounded memory, and no other its logs', async (lab) => {
+    const settings = { ...GELF, MAX_INFLIGHT_BYTES: String(16 << 20) };
+    const server = await lab.start({ settings });
+    const to = place(server, 'gelf', 'tcp');
+    const half = gelf('half', { padding: 'h'.repeat(60_000) }).slice(0, -10);
+    const sockets = await Promise.all(Array.from({ length: 1000 }, () => connect(to)));
+    for (const socket of sockets) {
+        socket.write(half); // the kernels keep what is not read
+    }
+    const held = 'logmill_inflight_class_bytes{class="bodies"}';
+    const most = (16 << 20) / 2; // the ceiling of that account
+    await eventually('their bytes', async () => metric(await metrics(server), held) > most / 2);
+    assert.ok(metric(await metrics(server), held) <= most);
+    const answer = await post(server, '/log', { level: 'info', message: 'over HTTP' });
+    assert.equal(answer.status, 201, answer.text);
+    for (const socket of sockets) {
+        await write(socket, '."}\0'); // now it is whole
+        socket.end();
+    }
+    await Promise.all(sockets.map((socket) => finish(socket)));
+    await eventually('all of them', async () => (await allLogs(server)).length === 1001);
+    assert.equal(metric(await metrics(server), held), 0);
+});
+
+scenario('kill -9 loses nothing that was durable, and stores nothing twice', async (lab) => {
+    const dataDir = lab.folder();
+    const server = await lab.start({ settings: GELF }, dataDir);
+    const socket = await connect(place(server, 'gelf', 'tcp'));
+    socket.on('error', () => undefined);
+    let sent = 0;
+    const received = 'logmill_received_logs_total{protocol="gelf"}';
+    let told = 0;
+    while (told < 2000) {
+        await write(socket, Array.from({ length: 100 }, () => gelf(sent++)).join(''));
+        told = metric(await metrics(server), received);
+    }
+    await server.kill();
+    socket.destroy();
+    const again = await lab.start({ settings: GELF }, dataDir);
+    await atRest(again);
+    const logs = await allLogs(again);
+    const messages = new Set(logs.map((log) => log.message));
+    assert.equal(messages.size, logs.length);
+    assert.ok(logs.length >= told && logs.length <= sent, `${told} <= ${logs.length} <= ${sent}`);
+    for (let i = 0; i < told; i++) {
+        assert.ok(messages.has(`log ${i}`), `log ${i}`);
+    }
 });
 
 scenario('a stop makes durable what was sent before it', async (lab) => {
