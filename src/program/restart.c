@@ -62,7 +62,7 @@ int restart_take_over(struct restart *r, struct errbuf *err)
     struct errbuf reason = ERRBUF_INIT;
     int peer, error;
 
-    if (!r->config->take_over)
+    if (!r->config->take_over || r->place >= 0) /* which is this process's own place by now */
         return 0;
     if (!ports_need_data_dir(r->config))
         return errbuf_fail(err, LM_EINVAL,

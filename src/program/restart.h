@@ -37,7 +37,7 @@ int restart_begin(struct restart *r, const struct config *config, unsigned roles
 
 /*
  * With --take-over: has the process that runs, if there is one, hand over. Its sockets and locks
- * are in r->given then.
+ * are in r->given then. Does nothing in a process that has been ready before, and goes on.
  */
 int restart_take_over(struct restart *r, struct errbuf *err) LM_MUST_CHECK;
 

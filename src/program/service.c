@@ -93,10 +93,20 @@ static int take_locks(struct service *s, struct errbuf *err)
     return data_dir_check_restored(dir, err);
 }
 
+/* To what the system allows: before sockets are taken over, which may be more than it was. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /*
- * Raises the number of descriptors to what the system allows, and returns how many connections of
- * `wanted` that leaves room for, besides the extra ones of each of `threads` HTTP threads and
- * `streams` that are not HTTP.
+ * Returns how many connections of `wanted` there are descriptors for, besides the extra ones of
+ * each of `threads` HTTP threads and `streams` that are not HTTP.
  */
 static unsigned fit_connections(uint64_t wanted, uint64_t threads, uint64_t streams)
 {
@@ -105,11 +115,6 @@ static unsigned fit_connections(uint64_t wanted, uint64_t threads, uint64_t stre
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return (unsigned)wanted;
-    if (limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit))
-            getrlimit(RLIMIT_NOFILE, &limit);
-    }
     if (limit.rlim_cur >= wanted + others)
         return (unsigned)wanted;
     wanted =
@@ -553,6 +558,7 @@ int service_run(const struct config *config, unsigned roles)
     bool has_started = false;
     int status = 1;
 
+    raise_descriptors();
     if (restart_begin(&s.restart, config, roles, roles & SERVICE_API ? "api.next" : "worker.next",
                       &err) ||
         start(&s, &err)) {

@@ -293,6 +293,36 @@ scenario('a process that cannot start leaves the old one as it was', async (lab)
     await assertAllOnce(await takeOver(lab, old), ['by a new connection', 'by an old one']);
 });
 
+scenario('a process that has taken over goes on where the next one cannot start', async (lab) => {
+    const old = await takeOver(lab, await lab.start());
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    lab.finally(() => void taken.close());
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const PORT = String((taken.address() as net.AddressInfo).port);
+    for (let i = 0; i < 2; i++) {
+        const next = lab.launch({ args: ['--take-over'], settings: { PORT } }, old.dataDir);
+        assert.equal((await next.refuses()).code, 1);
+        await postLog(old, { message: `log ${i}`, level: 'info' });
+    }
+    await assertAllOnce(await takeOver(lab, old), ['log 0', 'log 1']);
+});
+
+scenario('more connections are taken over than files may be open at first', async (lab) => {
+    const wrapper = ['prlimit', '--nofile=160:4096'];
+    const old = await lab.start({ wrapper });
+    const resting = await Promise.all(
+        Array.from({ length: 300 }, async () => await RawConnection.open(old)),
+    );
+    await takeOver(lab, old);
+    for (const connection of resting) {
+        connection.send('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    }
+    for (const connection of resting) {
+        assert.equal((await connection.answer()).status, 200);
+        connection.close();
+    }
+});
+
 scenario('a new process that is killed in the middle leaves the old one as it was', async (lab) => {
     let old = await lab.start();
     for (let i = 0; i < 5; i++) {
