@@ -246,7 +246,8 @@ static int parse(struct slice body, const struct format_options *options, record
 /* ---- Over TCP ---- */
 
 struct session {
-    bool skips; /* up to the next zero byte: it is of a message that was too large */
+    uint64_t searched; /* bytes of what is not used among which there is no zero byte */
+    bool skips;        /* up to the next zero byte: it is of a message that was too large */
 };
 
 static void *stream_memory_new(const struct stream_setup *setup, struct account *account)
@@ -298,13 +299,17 @@ static int read_stream(void *memory, void *session, const struct stream_input *i
     struct slice rest = in->bytes;
 
     while (rest.len) {
-        const char *zero = memchr(rest.data, '\0', rest.len);
+        const char *zero =
+            memchr(rest.data + state->searched, '\0', rest.len - (size_t)state->searched);
         struct slice text = {rest.data, zero ? (size_t)(zero - rest.data) : rest.len};
         bool is_whole = zero || in->is_over;
         int error = 0;
 
-        if (!is_whole && !state->skips && !in->has_waited)
+        state->searched = 0;
+        if (!is_whole && !state->skips && !in->has_waited) {
+            state->searched = rest.len;
             break;
+        }
         if (is_whole && !state->skips)
             error = take_next(m, text, in, sink, ctx, &out->counts);
         else if (!state->skips)

@@ -11,6 +11,8 @@
  *   - It takes whole messages alone, and keeps nothing of what is not whole: those bytes come
  *     again, with what came after them. So a connection is its bytes and a few more (`session`),
  *     and can be handed to another process at any time.
+ *   - It looks at bytes that it does not use once, however many more come one by one: where it
+ * stood is in the session. Else one client could make each byte cost a look at megabytes.
  *   - It is read again when its logs could not be made durable: the same bytes, session, arrival
  *     and `number` must give the same logs, with the same ids.
  *   - A message that can never be a log is left out and counted (format_counts.refused); it keeps
