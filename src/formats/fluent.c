@@ -379,12 +379,12 @@ static int put_line(struct reading *r, struct line *line, bool is_whole)
     int error = buffer_error(&line->text);
 
     line->is_open = false;
-    if (!error)
-        error = put_event(r, &none, &line->event, buffer_slice(&line->text),
-                          is_whole && line->event.record.part.is_first);
     if (error == LM_ETOOBIG) {
         leave_out(r);
         error = 0;
+    } else if (!error) {
+        error = put_event(r, &none, &line->event, buffer_slice(&line->text),
+                          is_whole && line->event.record.part.is_first);
     }
     keep_little(&line->text);
     return error;

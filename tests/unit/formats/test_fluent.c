@@ -440,6 +440,26 @@ static void a_line_in_parts_is_bounded(void **state)
     free(log);
 }
 
+static int refuse_first(const struct record *r, void *calls)
+{
+    return ++*(int *)calls == 1 ? LM_ETOOBIG : 0;
+}
+
+static void a_line_in_parts_that_is_to_come_again_is_not_left_out(void **state)
+{
+    struct stream_output out = {.reply = &run.reply, .why = &run.why};
+    struct stream_input in = {.arrival_us = STREAM_RUN_ARRIVAL_US};
+    int calls = 0;
+
+    put_part("a", "1", "false", "one ");
+    put_part("a", "2", "true", "two");
+    put_log("behind");
+    in.bytes = buffer_slice(&made);
+    assert_int_equal(fluent_forward.read(run.memory, run.session, &in, refuse_first, &calls, &out),
+                     LM_ETOOBIG);
+    assert_int_equal(calls, 1);
+}
+
 static void a_chunk_does_not_wait_behind_parts(void **state)
 {
     put_part("a", "1", "false", "one ");
@@ -1194,6 +1214,7 @@ int main(void)
         MADE(parts_that_do_not_come_are_not_waited_for),
         MADE(lines_in_parts_are_few),
         MADE(a_line_in_parts_is_bounded),
+        MADE(a_line_in_parts_that_is_to_come_again_is_not_left_out),
         MADE(a_chunk_does_not_wait_behind_parts),
         MADE(parts_before_nonsense_are_not_lost),
         MADE(times_are_read),
