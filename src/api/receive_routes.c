@@ -59,6 +59,9 @@ static const struct intake_way journal = {PROTOCOL_JOURNAL, journal_formats, &jo
 static const struct format *const jsonline_formats[] = {&jsonline_insert, NULL};
 static const struct intake_way jsonline = {PROTOCOL_JSONLINE, jsonline_formats, &jsonline_insert};
 
+static const struct format *const auto_formats[] = {&jsonline_auto, NULL};
+static const struct intake_way auto_way = {PROTOCOL_JSONLINE, auto_formats, &jsonline_auto};
+
 /* ---- What is asked before ---- */
 
 /* An answer that is always the same. */
@@ -181,6 +184,8 @@ const struct http_route receive_routes[] = {
     {"POST", "/gelf", TAKES_CODED(gelf, HTTP_ROUTE_CODED_BY_BYTES)},
     {"POST", "/upload", TAKES(journal)},
     {"POST", "/insert/jsonline", TAKES(jsonline)},
+    /* Of some loggers nothing but host and port can be set: python-logstash-async, 4.1. */
+    {"POST", "/", TAKES(auto_way)},
 
     /* Elasticsearch */
     {"GET", "/_license", constant, .data = &elastic_license},

@@ -885,6 +885,29 @@ rows('lines of vlagent are taken', [
     },
 ]);
 
+rows('POST / takes what loggers send of which no path can be set', [
+    {
+        capture: 'logstash-async-http-4.1.0',
+        status: 201,
+        body: '{"status":"queued","accepted":3}',
+        logs: [
+            {
+                message: 'order 1 placed \u2713',
+                level: 'INFO',
+                time: '2026-11-28T00:57:04.603000Z',
+                attributes: { '@version': '1', pid: 10908, 'extra.n': 42, 'extra.mp': { x: 1 } },
+            },
+            {
+                message: 'failed',
+                level: 'ERROR',
+                time: '2026-11-28T00:57:04.615000Z',
+                attributes: { 'extra.error_type': 'ZeroDivisionError' },
+            },
+            { message: LINES, level: 'WARNING', time: '2026-11-28T00:57:04.615000Z' },
+        ],
+    },
+]);
+
 check('POST /logs takes the JSON of loggers with format=auto, and only then', async (server) => {
     const line = '{"level":30,"time":1795827060626,"pid":7,"n":1,"msg":"from pino"}\n';
     const taken = await post(server, '/logs?format=auto', line, { 'Content-Type': 'text/plain' });
