@@ -136,7 +136,8 @@ struct batch {
     struct slice tag;
     bool has_chunk; /* from which ids are derived */
     struct repeats repeats;
-    uint64_t index; /* of the next event */
+    uint64_t index;    /* of the next event */
+    bool is_too_large; /* events are behind that are not taken: they are too many, or too long */
 };
 
 static struct batch begin_batch(const struct fluent_message *m)
@@ -205,6 +206,9 @@ static int take_entries(struct reading *r, struct batch *b, struct slice *bytes,
     int error = 0;
 
     while (bytes->len && !error) {
+        b->is_too_large |= b->index == FLUENT_EVENTS_MAX;
+        if (b->is_too_large)
+            break;
         if (!walk->left && !walk->at)
             walk->left = 1;
         enum msgpack_walked walked = msgpack_walk(walk, *bytes);
@@ -322,8 +326,9 @@ static int take_compressed(struct reading *r, struct batch *b, struct slice pack
         error = unpack(m, &u, &ends);
         if (!error)
             error = take_window(r, b, &u);
-        ends |= u.is_wrong;
+        ends |= u.is_wrong || b->is_too_large;
     }
+    b->is_too_large |= u.total > FLUENT_UNPACKED_MAX;
     r->out->counts.unpacked += u.total;
     if (!error && !u.passes && (u.is_wrong || u.is_cut || m->unpacked.len > 0))
         leave_out(r);
@@ -426,26 +431,24 @@ static void acknowledge(struct buffer *reply, struct slice chunk)
     msgpack_append_text(reply, chunk);
 }
 
-static int take_events(struct reading *r, const struct fluent_message *m)
+static int take_events(struct reading *r, const struct fluent_message *m, struct batch *b)
 {
-    struct batch b = begin_batch(m);
-
     switch (m->mode) {
     case FLUENT_SIGN_OF_LIFE:
         return 0;
     case FLUENT_MESSAGE:
         if (m->has_event)
-            return put_event(r, &b, &m->event, m->event.record.message, false);
+            return put_event(r, b, &m->event, m->event.record.message, false);
         leave_out(r);
         return 0;
     case FLUENT_PACKED:
         if (m->is_gzip)
-            return take_compressed(r, &b, m->events);
+            return take_compressed(r, b, m->events);
         break;
     case FLUENT_FORWARD:
         break;
     }
-    return take_packed(r, &b, m->events);
+    return take_packed(r, b, m->events);
 }
 
 /* Room for the answer is made sure of before anything is taken. */
@@ -460,9 +463,15 @@ static int take_message(struct reading *r, const struct fluent_message *m)
         return end(r, "events are compressed in another way than gzip");
     if (m->has_chunk && m->chunk.len > FLUENT_CHUNK_MAX)
         return end(r, "a chunk's name is longer than FLUENT_CHUNK_MAX");
-    int error = take_events(r, m);
-    if (!error && m->has_chunk)
+    struct batch b = begin_batch(m);
+    int error = take_events(r, m, &b);
+    if (!error && m->has_chunk && b.is_too_large) {
+        r->out->ends = true;
+        errbuf_set(r->out->why, "a message holds more than FLUENT_EVENTS_MAX or "
+                                "FLUENT_UNPACKED_MAX: it is not acknowledged");
+    } else if (!error && m->has_chunk) {
         acknowledge(r->out->reply, m->chunk);
+    }
     return error;
 }
 
@@ -585,6 +594,8 @@ static int read_next(struct reading *r, bool *more)
     enum msgpack_walked walked = msgpack_walk(&s->walk, rest);
     if (walked == MSGPACK_WRONG)
         return end(r, "bytes that are no MessagePack");
+    if (s->waits_for_ping && s->walk.at + s->walk.left > FLUENT_PING_MAX)
+        return greet_back(r, slice_of(NULL, 0));
     if (s->walk.at + s->walk.left > FLUENT_MESSAGE_MAX)
         return end(r, "a message is larger than FLUENT_MESSAGE_MAX");
     if (walked == MSGPACK_MORE)

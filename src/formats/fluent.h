@@ -11,7 +11,8 @@
  * A message with {"chunk": …} is answered by {"ack": the same}, and its logs have ids that are
  * derived from the chunk, the tag, the events' bytes and their places: what is sent again is stored
  * once if its events have times of their own. An event that can never be a log is left out, and
- * acknowledged with the others.
+ * acknowledged with the others. Of a message that holds more than is unpacked the beginning is
+ * taken, but it is not acknowledged, and ends the connection; without a chunk it does not.
  *
  * With a shared key the two ends show each other that they know it (HELO, PING, PONG), before which
  * no event is taken. Users and passwords, which may come with a PING, are not looked at.
@@ -28,6 +29,8 @@
 enum {
     FLUENT_MESSAGE_MAX = 16 << 20,  /* bytes of a message, and of an event that comes packed */
     FLUENT_UNPACKED_MAX = 64 << 20, /* bytes of a message's events when they are unpacked */
+    FLUENT_EVENTS_MAX = 1 << 20,    /* of a message: 64 KiB of gzip can hold 20 millions of them */
+    FLUENT_PING_MAX = 4096,         /* bytes of what comes before the key was shown */
     FLUENT_CHUNK_MAX = 256,         /* bytes of a chunk's name; fluentd's have 24 */
     FLUENT_PARTED_MAX = 4,          /* lines of a connection of which parts are missing */
 };

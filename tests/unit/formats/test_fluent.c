@@ -962,6 +962,62 @@ static void a_bomb_goes_off_in_a_small_room(void **state)
     buffer_release(&packed);
 }
 
+static void what_is_too_much_of_a_chunk_is_not_acknowledged(void **state)
+{
+    static const char *const chunks[] = {"c", NULL};
+    struct buffer packed, large;
+
+    buffer_init(&packed, 100 << 20);
+    buffer_init(&large, 100 << 20);
+    put_large(&large, FLUENT_UNPACKED_MAX + 200000);
+    deflate_into(&packed, buffer_slice(&large));
+    for (size_t i = 0; i < 2; i++) {
+        stream_run_again(&run);
+        msgpack_append_array(&made, 3);
+        msgpack_append_text(&made, text("t"));
+        msgpack_append_bytes(&made, buffer_slice(&packed));
+        put_texts(chunks[i] ? 2 : 1, (const char *[]){"compressed", "gzip", "chunk", chunks[i]});
+        feed_made();
+        assert_int_equal(run.counts.records, 1);
+        assert_int_equal(run.counts.refused, 1);
+        assert_int_equal(run.reply.len, 0);
+        assert_int_equal(run.out.ends, chunks[i] != NULL);
+    }
+    buffer_release(&large);
+    buffer_release(&packed);
+}
+
+static int count_record(const struct record *r, void *n)
+{
+    ++*(size_t *)n;
+    return 0;
+}
+
+static void events_of_a_message_are_bounded(void **state)
+{
+    struct stream_output out = {.reply = &run.reply, .why = &run.why};
+    struct stream_input in = {.arrival_us = STREAM_RUN_ARRIVAL_US};
+    struct buffer events, packed;
+    size_t n = 0;
+
+    buffer_init(&events, 16 << 20);
+    buffer_init(&packed, 16 << 20);
+    for (size_t i = 0; i < FLUENT_EVENTS_MAX + 1000; i++)
+        buffer_append(&events, "\x92\x01\x80", 3);
+    deflate_into(&packed, buffer_slice(&events));
+    msgpack_append_array(&made, 3);
+    msgpack_append_text(&made, text("t"));
+    msgpack_append_bytes(&made, buffer_slice(&packed));
+    put_texts(2, (const char *[]){"compressed", "gzip", "chunk", "c"});
+    in.bytes = buffer_slice(&made);
+    assert_int_equal(fluent_forward.read(run.memory, run.session, &in, count_record, &n, &out), 0);
+    assert_int_equal(n, FLUENT_EVENTS_MAX);
+    assert_true(out.ends);
+    assert_int_equal(run.reply.len, 0);
+    buffer_release(&events);
+    buffer_release(&packed);
+}
+
 /* ---- Without memory ---- */
 
 #ifdef LOGMILL_FAULTS
@@ -1188,6 +1244,7 @@ static void events_before_the_handshake_are_not_taken(void **state)
         SLICE_LITERAL("\x91\xa1t"),
         SLICE_LITERAL("\x96\xa4PING\xa1h\xa1s\x01\xa0\xa0"),
         SLICE_LITERAL("\x92\xa4PING\x90"),
+        SLICE_LITERAL("\x92\xa1t\xc6\x00\x01\x00\x00"), /* and 64 KiB, not waited for */
     };
 
     for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
@@ -1239,6 +1296,8 @@ int main(void)
         MADE(another_way_of_packing_is_not_acknowledged),
         MADE(large_events_are_passed_in_a_window),
         MADE(a_bomb_goes_off_in_a_small_room),
+        MADE(what_is_too_much_of_a_chunk_is_not_acknowledged),
+        MADE(events_of_a_message_are_bounded),
 #ifdef LOGMILL_FAULTS
         MADE(without_memory_nothing_is_half_taken),
 #endif
