@@ -86,3 +86,19 @@ void diag_write(enum diag_level level, const char *msg, const struct diag_field 
 
     (void)written; /* stderr gone: nowhere left to say so */
 }
+
+bool diag_may_say(struct diag_seldom *s, uint64_t now_us, int64_t *unsaid)
+{
+    if (now_us >= s->until_us) {
+        s->until_us = now_us + DIAG_SELDOM_US;
+        s->said = 0;
+    }
+    *unsaid = s->unsaid;
+    if (s->said == DIAG_SELDOM_MAX) {
+        s->unsaid++;
+        return false;
+    }
+    s->said++;
+    s->unsaid = 0;
+    return true;
+}

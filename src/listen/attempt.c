@@ -1,15 +1,21 @@
 #include "listen/attempt.h"
 
+#include "base/clock.h"
 #include "diag/diag.h"
+
+static struct diag_seldom left_out_lines; /* of the receiver's thread */
 
 /* The next log that is not durable can never be: it counts as done. */
 static void leave_out(struct attempt *a)
 {
+    int64_t unsaid;
+
     a->done++;
     a->limit = 0;
     metrics_receive(a->protocol, METRIC_LEFT_OUT, 1);
-    diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
-         DIAG_STR("protocol", metrics_protocol_label(a->protocol)));
+    if (diag_may_say(&left_out_lines, clock_monotonic_us(), &unsaid))
+        diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
+             DIAG_STR("protocol", metrics_protocol_label(a->protocol)), DIAG_INT("unsaid", unsaid));
 }
 
 /* What the queue does not take together, or not for what is in it, is sent in parts. */

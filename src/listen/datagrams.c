@@ -276,7 +276,7 @@ static bool read_batch_from(struct datagrams *d)
 {
     struct receiver *r = receiver_of(d);
     struct lot *b = batch_new(d);
-    int n = 0;
+    int n = 0, rounds = 0;
 
     if (!buffer_reserve(&b->bytes, FIRST_BYTES)) {
         batch_free(b);
@@ -285,7 +285,8 @@ static bool read_batch_from(struct datagrams *d)
     }
     do
         n = read_some(d, b);
-    while (n == DATAGRAMS_AT_ONCE && b->bytes.len < DATAGRAMS_BATCH_BYTES);
+    while (n == DATAGRAMS_AT_ONCE && b->bytes.len < DATAGRAMS_BATCH_BYTES &&
+           ++rounds < DATAGRAMS_ROUNDS_MAX);
     count_dropped(d);
     give_back(r->room);
     if (b->bytes.len == 0) {

@@ -15,6 +15,7 @@
 enum {
     DATAGRAMS_AT_ONCE = 64,          /* read by one call of the kernel */
     DATAGRAMS_BATCH_BYTES = 1 << 20, /* read before others have their turn */
+    DATAGRAMS_ROUNDS_MAX = 256,      /* calls before that: of what is no message nothing is kept */
     DATAGRAMS_HELD_MAX = 8 << 20,    /* bytes of the batches of one socket */
     DATAGRAM_BYTES_MAX = 64 << 10,   /* more than UDP has */
 };

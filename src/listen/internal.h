@@ -2,6 +2,7 @@
 #ifndef LOGMILL_LISTEN_INTERNAL_H
 #define LOGMILL_LISTEN_INTERNAL_H
 
+#include "diag/diag.h"
 #include "ingest/hold.h"
 #include "ingest/ingest.h"
 #include "listen/pause.h"
@@ -47,6 +48,7 @@ struct receiver {
     size_t datagrams_open, batches; /* whose logs are not durable yet */
     struct offer *spare;
     size_t spare_len;
+    struct diag_seldom closed_lines; /* why connections are closed */
 
     struct given *leaving; /* where sockets go when it stops; NULL: nowhere */
     size_t leaving_max;    /* how many can be there */

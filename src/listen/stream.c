@@ -251,6 +251,25 @@ static void watch(struct stream *s, const struct stream_output *out)
         net_socket_set_deadline(&s->socket, TIMEOUT_IDLE);
 }
 
+/* Those who come again at once would fill the disk with such lines. */
+static void say_why(struct stream *s, const char *why)
+{
+    int64_t unsaid;
+
+    if (diag_may_say(&receiver_of(s)->closed_lines, clock_monotonic_us(), &unsaid))
+        diag(DIAG_WARN, "a connection is closed for what its client has sent",
+             DIAG_STR("protocol", format_of(s)->name), DIAG_STR("reason", why),
+             DIAG_INT("unsaid", unsaid));
+}
+
+/* Nothing more is taken of what has come. */
+static void give_up(struct stream *s, const char *why)
+{
+    metrics_receive(s->way->way.protocol, METRIC_LEFT_OUT, 1);
+    say_why(s, why);
+    s->ends = true;
+}
+
 /* The offer has been used; its logs are durable. */
 static void use(struct stream *s)
 {
@@ -261,16 +280,18 @@ static void use(struct stream *s)
     if (out->counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, out->counts.nul_characters);
     if (out->ends && o->why.text[0])
-        diag(DIAG_WARN, "a connection is closed for what its client has sent",
-             DIAG_STR("protocol", format_of(s)->name), DIAG_STR("reason", o->why.text));
+        say_why(s, o->why.text);
     memcpy(s->session, o->session, sizeof(s->session));
     s->number += o->attempt.seen + out->counts.refused;
     s->ends |= out->ends;
     s->has_waited = false;
     s->pause.ms = 0;
-    if (out->used == 0 && o->in.bytes.len >= kept_max(s)) {
-        s->ends |= o->in.has_waited; /* it cannot be followed */
-        s->has_waited = s->is_fresh = true;
+    if (out->used == 0 && o->in.bytes.len >= kept_max(s) && !s->ends) {
+        if (o->in.has_waited)
+            give_up(s, "a message is larger than a quarter of what bodies may have of "
+                       "MAX_INFLIGHT_BYTES");
+        else
+            s->has_waited = s->is_fresh = true;
     }
     buffer_consume(&s->bytes, out->used);
     shrink(s);
@@ -454,6 +475,11 @@ static void leave(struct stream *s)
     end(s); /* which closes the other descriptor */
 }
 
+static bool has_news(const struct stream *s)
+{
+    return s->is_fresh && s->bytes.len > 0;
+}
+
 /* Does what can be done now. `s` may be freed by it. */
 static void go_on(struct stream *s)
 {
@@ -463,7 +489,7 @@ static void go_on(struct stream *s)
     for (;;) {
         if (s->reply.len && !send_reply(s))
             break;
-        if (s->state == STREAM_TAKING && (s->offer || (s->is_fresh && s->bytes.len)))
+        if (s->state == STREAM_TAKING && (s->offer || (has_news(s) && !s->ends)))
             take(s);
         else if (!net_loop_drains(&r->net) || !may_read(s))
             break;
@@ -605,8 +631,7 @@ void stream_timed_out(struct net_socket *socket, enum timeout_kind kind)
         s->replied = 0;
     } else if (kind == TIMEOUT_IDLE) {
         if (is_short(receiver_of(s)) && s->state == STREAM_TAKING) {
-            metrics_receive(s->way->way.protocol, METRIC_LEFT_OUT, 1);
-            s->ends = true;
+            give_up(s, "memory is short, and its message does not go on");
         } else {
             net_socket_set_deadline(socket, TIMEOUT_IDLE);
         }

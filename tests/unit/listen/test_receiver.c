@@ -81,6 +81,12 @@ static int read_lines(void *memory, void *session, const struct stream_input *in
     struct slice rest = in->bytes;
     const char *end;
 
+    if (rest.len >= 4 && memcmp(rest.data, "bad\n", 4) == 0) {
+        out->used = rest.len;
+        out->ends = true;
+        errbuf_set(out->why, "it says bad");
+        return 0;
+    }
     while (rest.len && (end = memchr(rest.data, '\n', rest.len))) {
         struct record r = {
             .key.timestamp_us = in->arrival_us,
@@ -101,28 +107,74 @@ static int read_lines(void *memory, void *session, const struct stream_input *in
 static const struct stream_format lines = {
     .name = "lines", .message_max = 1 << 20, .read = read_lines};
 
+/* ---- Datagrams that are none, and of which each has another come ---- */
+
+enum { FLOOD = 64, FLOOD_MAX = 2000000 };
+
+static int flood_fd;
+static _Atomic unsigned flooded;
+
+static void *join_new(struct account *account)
+{
+    return NULL;
+}
+
+static void join_free(void *joiner)
+{
+}
+
+static enum stream_join join_nothing(void *joiner, struct slice sender, struct slice datagram,
+                                     uint64_t now_ms, struct slice *whole, size_t *lost)
+{
+    if (flooded++ < FLOOD_MAX)
+        (void)send(flood_fd, "x", 1, MSG_DONTWAIT);
+    return STREAM_JOIN_REFUSED;
+}
+
+static size_t join_expire(void *joiner, uint64_t now_ms)
+{
+    return 0;
+}
+
+static const struct stream_joiner nothing_joined = {
+    .new = join_new, .free = join_free, .join = join_nothing, .expire = join_expire};
+
+static const struct stream_format nothing = {
+    .name = "lines", .message_max = 1 << 16, .read = read_lines, .joiner = &nothing_joined};
+
 /* ---- The receiver ---- */
 
 static struct ledger ledger;
 static struct receiver *receiver;
-static struct sockaddr_in at;
+static struct sockaddr_in at, datagrams_at;
+
+static struct sockaddr_in address_in(const char *text, const char *scheme)
+{
+    const char *host = strstr(text, scheme) + strlen(scheme);
+
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = htons((uint16_t)atoi(strchr(host, ':') + 1))};
+}
 
 static void start(void)
 {
     struct errbuf err = ERRBUF_INIT;
     struct addresses addresses;
     const struct receiver_way way = {
-        .stream = &lines, .protocol = PROTOCOL_GELF, .addresses = &addresses};
+        .stream = &lines, .datagram = &nothing, .protocol = PROTOCOL_GELF, .addresses = &addresses};
     char room[256];
     struct buffer text;
 
-    assert_int_equal(addresses_parse(&addresses, "tcp://127.0.0.1:0", false, &err), 0);
+    assert_int_equal(
+        addresses_parse(&addresses, "tcp://127.0.0.1:0,udp://127.0.0.1:0", false, &err), 0);
     ledger_init(&ledger, LEDGER_BYTES);
     receiver = receiver_new(&(struct receiver_options){.queue = &fake.base,
                                                        .ledger = &ledger,
                                                        .ways = &way,
                                                        .ways_len = 1,
                                                        .max_streams = 100,
+                                                       .udp_buffer_bytes = 65536,
                                                        .write_timeout_ms = 10000,
                                                        .stalled_ms = 100},
                             &err);
@@ -130,9 +182,8 @@ static void start(void)
     buffer_init_over(&text, room, sizeof(room));
     receiver_describe(receiver, 0, &text);
     buffer_append_char(&text, '\0');
-    at = (struct sockaddr_in){.sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                              .sin_port = htons((uint16_t)atoi(strrchr(room, ':') + 1))};
+    at = address_in(room, "tcp://");
+    datagrams_at = address_in(room, "udp://");
 }
 
 static int set_up(void **state)
@@ -254,6 +305,73 @@ static void messages_that_do_not_go_on_do_not_keep_memory_from_others(void **sta
     close(fd);
 }
 
+static void a_message_that_cannot_be_kept_ends_its_connection_alone(void **state)
+{
+    enum { LARGE = 300000 };
+    int fd = client(), other = client();
+    char *text = xcalloc(1, LARGE + 1), answer;
+
+    memset(text, 'x', LARGE);
+    (void)send(fd, text, LARGE, MSG_NOSIGNAL);
+    assert_true(read(fd, &answer, 1) <= 0);
+    say(other, "other\n");
+    wait_for("other");
+    free(text);
+    close(fd);
+    close(other);
+}
+
+static void datagrams_that_are_none_do_not_keep_others_waiting(void **state)
+{
+    int fd = client();
+
+    flooded = 0;
+    flood_fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(
+        connect(flood_fd, (const struct sockaddr *)&datagrams_at, sizeof(datagrams_at)), 0);
+    for (int i = 0; i < 2 * FLOOD; i++)
+        assert_int_equal(send(flood_fd, "x", 1, 0), 1);
+    while (flooded == 0)
+        usleep(1000);
+    say(fd, "among them\n");
+    wait_for("among them");
+    assert_true(flooded < FLOOD_MAX);
+    flooded = FLOOD_MAX;
+    close(fd);
+    receiver_stop(receiver, 0);
+    receiver_free(receiver);
+    receiver = NULL;
+    close(flood_fd);
+}
+
+static void clients_do_not_fill_stderr(void **state)
+{
+    enum { CLIENTS = 200 };
+    char text[100000];
+    FILE *file = tmpfile();
+    int before = dup(STDERR_FILENO);
+    unsigned said = 0;
+
+    assert_non_null(file);
+    fflush(stderr);
+    dup2(fileno(file), STDERR_FILENO);
+    for (int i = 0; i < CLIENTS; i++) {
+        int fd = client();
+
+        say(fd, "bad\n");
+        (void)read(fd, text, 1); /* until it is closed */
+        close(fd);
+    }
+    dup2(before, STDERR_FILENO);
+    close(before);
+    ssize_t len = pread(fileno(file), text, sizeof(text) - 1, 0);
+    text[len > 0 ? len : 0] = '\0';
+    for (const char *p = text; (p = strstr(p, "it says bad")); p++)
+        said++;
+    assert_in_range(said, 1, CLIENTS / 2);
+    fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +381,9 @@ int main(void)
         TEST(what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_left_out),
         TEST(what_the_queue_refuses_for_its_content_is_left_out_and_keeps_no_other_out),
         TEST(messages_that_do_not_go_on_do_not_keep_memory_from_others),
+        TEST(a_message_that_cannot_be_kept_ends_its_connection_alone),
+        TEST(datagrams_that_are_none_do_not_keep_others_waiting),
+        TEST(clients_do_not_fill_stderr),
 #undef TEST
     };
 
