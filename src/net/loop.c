@@ -317,13 +317,25 @@ void net_loop_adopt(struct net_loop *l, const struct given_socket *s)
 
 /* ---- Stopping ---- */
 
+static void start_grace(struct net_loop *l)
+{
+    unsigned grace_ms = atomic_load_explicit(&l->grace_ms, memory_order_relaxed);
+    bool is_sooner = uv_timer_get_due_in(&l->grace) > grace_ms;
+
+    if (is_sooner || !uv_is_active((uv_handle_t *)&l->grace))
+        uv_timer_start(&l->grace, on_grace, grace_ms, 0);
+}
+
 static void on_stop(uv_async_t *async)
 {
     struct net_loop *l = async->data;
     struct net_socket *next;
 
-    if (net_loop_drains(l))
+    if (net_loop_drains(l)) {
+        if (l->state == NET_LOOP_DRAINING)
+            start_grace(l);
         return;
+    }
     if (l->before_stop) {
         give_turns(l);
         l->before_stop(l, l->before_stop_ctx);
@@ -338,8 +350,7 @@ static void on_stop(uv_async_t *async)
         next = s->next;
         l->protocol->drain(s);
     }
-    uv_timer_start(&l->grace, on_grace, atomic_load_explicit(&l->grace_ms, memory_order_relaxed),
-                   0);
+    start_grace(l);
 }
 
 void net_loop_stop_after(struct net_loop *l, unsigned grace_ms,

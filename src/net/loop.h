@@ -177,7 +177,7 @@ static inline bool net_loop_drains(const struct net_loop *l)
 
 /*
  * From any thread: has the loop stop accepting, drain for up to `grace_ms`, abort what is left,
- * and end.
+ * and end. A second call can shorten that time.
  */
 void net_loop_stop(struct net_loop *l, unsigned grace_ms);
 

@@ -31,6 +31,9 @@
 /* Descriptors kept for files, event loops and what libraries open. */
 enum { OTHER_DESCRIPTORS = 64 };
 
+/* What is under way may take so long where the next process has failed: all others wait for it. */
+enum { RETURN_MS = 500 };
+
 /* Seconds past SHUTDOWN_TIMEOUT after which a stop that hangs is ended. */
 enum { STOP_OVERTIME_S = 1 };
 
@@ -474,7 +477,7 @@ static bool hand_over(struct service *s, int peer)
         return true;
     diag(DIAG_ERROR, "the other process has not taken over; this one goes on",
          DIAG_STR("reason", err.text));
-    close_all(s, limit_ms(s), 0);
+    close_all(s, limit_ms(s) < RETURN_MS ? limit_ms(s) : RETURN_MS, 0);
     return false;
 }
 

@@ -272,13 +272,18 @@ scenario('a request under way is answered by the old process, and nobody waits f
     await assertAllOnce(next, ['slow', 'one', 'two']);
 });
 
-scenario('a process that cannot start leaves the old one as it was', async (lab) => {
-    const old = await lab.start();
-    const kept = await RawConnection.open(old);
+/** A port that somebody else listens on until the scenario ends. */
+async function takenPort(lab: Lab): Promise<string> {
     const taken = net.createServer().listen(0, '127.0.0.1');
     lab.finally(() => void taken.close());
     await new Promise((resolve) => taken.once('listening', resolve));
-    const PORT = String((taken.address() as net.AddressInfo).port);
+    return String((taken.address() as net.AddressInfo).port);
+}
+
+scenario('a process that cannot start leaves the old one as it was', async (lab) => {
+    const old = await lab.start();
+    const kept = await RawConnection.open(old);
+    const PORT = await takenPort(lab);
     const next = lab.launch({ args: ['--take-over'], settings: { PORT } }, old.dataDir);
     assert.equal((await next.refuses()).code, 1);
     assert.match(next.stderr, /cannot listen on/);
@@ -295,16 +300,26 @@ scenario('a process that cannot start leaves the old one as it was', async (lab)
 
 scenario('a process that has taken over goes on where the next one cannot start', async (lab) => {
     const old = await takeOver(lab, await lab.start());
-    const taken = net.createServer().listen(0, '127.0.0.1');
-    lab.finally(() => void taken.close());
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const PORT = String((taken.address() as net.AddressInfo).port);
+    const PORT = await takenPort(lab);
     for (let i = 0; i < 2; i++) {
         const next = lab.launch({ args: ['--take-over'], settings: { PORT } }, old.dataDir);
         assert.equal((await next.refuses()).code, 1);
         await postLog(old, { message: `log ${i}`, level: 'info' });
     }
     await assertAllOnce(await takeOver(lab, old), ['log 0', 'log 1']);
+});
+
+scenario('a request under way holds up nobody where the next process cannot start', async (lab) => {
+    const old = await lab.start({ settings: { SHUTDOWN_TIMEOUT: '3600' } });
+    const slow = await RawConnection.open(old);
+    slow.send(rawPost('/log', JSON.stringify({ message: 'slow', level: 'info' })).slice(0, -5));
+    await postLog(old, { message: 'one', level: 'info' }); // by now the slow one is being read
+    const PORT = await takenPort(lab);
+    const next = lab.launch({ args: ['--take-over'], settings: { PORT } }, old.dataDir);
+    assert.equal((await next.refuses()).code, 1);
+    await postLog(old, { message: 'two', level: 'info' });
+    slow.close();
+    await assertAllOnce(old, ['one', 'two']);
 });
 
 scenario('more connections are taken over than files may be open at first', async (lab) => {
