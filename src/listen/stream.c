@@ -238,13 +238,24 @@ static void shrink(struct stream *s)
     s->bytes = fresh;
 }
 
-/* What has come and is not whole is waited for: as a message that may be whole, or for its rest. */
-static void watch(struct stream *s, const struct stream_output *out)
+/* Others may be in need of what is held for messages that do not go on. */
+static bool is_short(const struct receiver *r)
+{
+    return account_used(r->bodies) > r->bodies->ceiling / 4 * 3;
+}
+
+/*
+ * What has come and is not whole is waited for: as a message that may be whole, or for its rest.
+ * Where memory is short the former is not: a byte now and then would have it wait for ever.
+ */
+static void watch(struct stream *s, const struct stream_output *out, bool has_waited)
 {
     bool waits = s->socket.read_deadline.kind == TIMEOUT_IDLE;
 
     if (s->bytes.len == 0)
         net_socket_set_deadline(&s->socket, TIMEOUT_NONE);
+    else if (out->may_be_whole && !has_waited && is_short(receiver_of(s)))
+        s->has_waited = s->is_fresh = true;
     else if (out->may_be_whole && !s->is_fresh)
         net_socket_set_deadline(&s->socket, TIMEOUT_REQUEST);
     else if (out->used > 0 || !waits) /* a byte now and then is no progress */
@@ -296,7 +307,7 @@ static void use(struct stream *s)
     buffer_consume(&s->bytes, out->used);
     shrink(s);
     if (s->has_socket)
-        watch(s, out);
+        watch(s, out, o->in.has_waited);
     if (o->reply.len && !s->is_deaf) {
         struct buffer none = s->reply;
 
@@ -612,12 +623,6 @@ void stream_turn(struct net_socket *socket)
 
     if (s->has_socket)
         go_on(s);
-}
-
-/* Others may be in need of what is held for messages that do not go on. */
-static bool is_short(const struct receiver *r)
-{
-    return account_used(r->bodies) > r->bodies->ceiling / 4 * 3;
 }
 
 void stream_timed_out(struct net_socket *socket, enum timeout_kind kind)

@@ -101,6 +101,10 @@ static int read_lines(void *memory, void *session, const struct stream_input *in
         out->used += r.message.len + 1;
         rest = slice_of(end + 1, rest.len - r.message.len - 1);
     }
+    if (rest.len && rest.data[0] == '?') { /* it may be whole: then it is no log */
+        out->may_be_whole = !in->has_waited;
+        out->used += in->has_waited ? rest.len : 0;
+    }
     return 0;
 }
 
@@ -305,6 +309,36 @@ static void messages_that_do_not_go_on_do_not_keep_memory_from_others(void **sta
     close(fd);
 }
 
+static void what_may_be_whole_is_not_waited_for_where_memory_is_short(void **state)
+{
+    enum { WAITING = 16, BYTES = 33000, MORE = 40000, TRICKLE_MAX = 10000 };
+    int fds[WAITING], fd = client();
+    char text[MORE + 1];
+
+    memset(text, 'x', MORE);
+    text[0] = '?';
+    text[BYTES] = '\0';
+    for (int i = 0; i < WAITING; i++) {
+        fds[i] = client();
+        say(fds[i], text);
+    }
+    text[0] = text[BYTES] = 'x';
+    for (int i = 2000; i < MORE; i += 2000)
+        text[i] = '\n';
+    memcpy(text + MORE - 4, "end\n", 5);
+    say(fd, text);
+    int bytes = 0;
+    for (; durable("xxend") == 0 && bytes < TRICKLE_MAX; bytes++) {
+        for (int i = 0; i < WAITING; i++)
+            (void)send(fds[i], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        usleep(1000);
+    }
+    assert_true(bytes < TRICKLE_MAX);
+    for (int i = 0; i < WAITING; i++)
+        close(fds[i]);
+    close(fd);
+}
+
 static void a_message_that_cannot_be_kept_ends_its_connection_alone(void **state)
 {
     enum { LARGE = 300000 };
@@ -381,6 +415,7 @@ int main(void)
         TEST(what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_left_out),
         TEST(what_the_queue_refuses_for_its_content_is_left_out_and_keeps_no_other_out),
         TEST(messages_that_do_not_go_on_do_not_keep_memory_from_others),
+        TEST(what_may_be_whole_is_not_waited_for_where_memory_is_short),
         TEST(a_message_that_cannot_be_kept_ends_its_connection_alone),
         TEST(datagrams_that_are_none_do_not_keep_others_waiting),
         TEST(clients_do_not_fill_stderr),
