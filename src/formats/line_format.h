@@ -11,8 +11,8 @@
  *   - Nothing of a line is lost: it is the message, or what is not in the message is an attribute.
  *   - Levels are what the line says, in its own words; where it says a number or a letter, the
  * words of formats/names.h.
- *   - A time without a zone is in the zone of line_memory; one without a year is in the year that
- *     brings it nearest to line_memory.now_us.
+ *   - A time without a zone is in the zone of line_memory; one without a year is in the last
+ *     year in which it is at most TIME_AHEAD_MAX_US after line_memory.now_us.
  *   - Any bytes are allowed. Linear in the line; nothing is allocated per log once warm.
  */
 #ifndef LOGMILL_FORMATS_LINE_FORMAT_H

@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "formats/line_scan.h"
 #include "formats/names.h"
+#include "formats/syslog_time.h"
 
 enum {
     ISO_TEXT_MAX = 48, /* 2026-11-28T12:00:01.123456789+01:00 and room to spare */
@@ -188,31 +189,25 @@ static int year_of(int64_t us)
     return year;
 }
 
-static int64_t distance(int64_t a, int64_t b)
+static bool read_in_year(const struct line_memory *m, int year, struct slice month,
+                         struct slice day, struct slice clock, struct line_time *time)
 {
-    return a < b ? b - a : a - b;
+    char date[ISO_TEXT_MAX];
+
+    snprintf(date, sizeof(date), "%04d-%.2s-%.2sT%.*s", year, month.data, day.data,
+             SLICE_ARG(clock));
+    return read_iso(m, date, false, time);
 }
 
-/* A time of which all but the year is known: of the one that brings it nearest to now. */
+/* A time of which all but the year is known (TIME_AHEAD_MAX_US). */
 static bool read_without_year(const struct line_memory *m, struct slice month, struct slice day,
                               struct slice clock, struct line_time *time)
 {
-    int now = year_of(m->now_us);
-    bool is_found = false;
+    int64_t latest_us = m->now_us + TIME_AHEAD_MAX_US;
+    int year = year_of(latest_us);
 
-    for (int year = now - 1; year <= now + 1; year++) {
-        char date[ISO_TEXT_MAX];
-        struct line_time one;
-
-        snprintf(date, sizeof(date), "%04d-%.2s-%.2sT%.*s", year, month.data, day.data,
-                 SLICE_ARG(clock));
-        if (!read_iso(m, date, false, &one)) /* no such day in that year */
-            continue;
-        if (!is_found || distance(one.us, m->now_us) < distance(time->us, m->now_us))
-            *time = one;
-        is_found = true;
-    }
-    return is_found;
+    return (read_in_year(m, year, month, day, clock, time) && time->us <= latest_us) ||
+           read_in_year(m, year - 1, month, day, clock, time);
 }
 
 size_t line_time_glog(const struct line_memory *m, struct slice text, struct line_time *time)

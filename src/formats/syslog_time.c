@@ -1,6 +1,5 @@
 #include "formats/syslog_time.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,7 +14,6 @@ enum {
 };
 
 static const int64_t US_PER_S = 1000000;
-static const int64_t HALF_YEAR_US = INT64_C(183) * 86400 * 1000000;
 
 static bool is_digit_at(struct slice text, size_t at)
 {
@@ -203,27 +201,14 @@ static unsigned year_of(int64_t us)
                       (text[3] - '0'));
 }
 
-/* In the year that makes it nearest to `arrival_us`: at the turn of one that is another one. */
+/* In the last year in which it is no further ahead of `arrival_us` than a clock may be. */
 static int time_near(const struct parts *p, int64_t arrival_us, int64_t *us, unsigned *below_us)
 {
-    unsigned year = year_of(arrival_us);
-    int64_t there;
-    unsigned below;
-
+    int64_t latest_us = arrival_us + TIME_AHEAD_MAX_US;
+    unsigned year = year_of(latest_us);
     int error = time_in_year(p, year, us, below_us);
-    if (error) { /* the 29th of February, perhaps of another year */
-        error = time_in_year(p, year - 1, us, below_us);
-        return error ? time_in_year(p, year + 1, us, below_us) : 0;
-    }
-    if (llabs(*us - arrival_us) < HALF_YEAR_US)
-        return 0;
-    if (time_in_year(p, *us < arrival_us ? year + 1 : year - 1, &there, &below))
-        return 0;
-    if (llabs(there - arrival_us) < llabs(*us - arrival_us)) {
-        *us = there;
-        *below_us = below;
-    }
-    return 0;
+
+    return error || *us > latest_us ? time_in_year(p, year - 1, us, below_us) : 0;
 }
 
 /* The name of a zone between a time and Cisco's ": %"; the bytes of it and of the space before. */

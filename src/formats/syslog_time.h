@@ -11,6 +11,12 @@
 
 #include "base/slice.h"
 
+/*
+ * Of a time without a year: how far ahead of now a clock may be. What is further ahead is of a year
+ * before, since files and queues go back for months. One that is a day of neither is none.
+ */
+#define TIME_AHEAD_MAX_US (INT64_C(31) * 86400 * 1000000)
+
 /* The zone of times that have none. All zero at first: that of this machine. Of one thread. */
 struct syslog_zone {
     int64_t (*ahead_s)(int64_t us); /* of UTC; NULL: as this machine has it */
@@ -32,7 +38,8 @@ struct syslog_time {
 /*
  * Reads the time that `text` begins with. Returns the bytes that it has; 0 if it begins with none.
  *
- *   Nov 28 00:58:02                  the year that makes it nearest to `arrival_us`; local time
+ *   Nov 28 00:58:02                  the last year in which it is at most TIME_AHEAD_MAX_US after
+ *                                    `arrival_us`; local time
  *   Mar  1 00:00:00.123              the same; up to nine decimals
  *   *Mar 1 00:00:00.123  .Mar 1 …    Cisco: a clock that is not set; not synchronised
  *   Apr 29 2026 13:58:46  2026 Apr 29 13:58:46  Apr 29 13:58:46 2026

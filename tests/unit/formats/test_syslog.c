@@ -186,7 +186,7 @@ static void the_examples_of_rfc_3164_are_read(void **state)
                "2026-10-11T22:14:15.000000Z",
                "{\"facility\":\"auth\",\"host\":\"mymachine\",\"app\":\"su\"}");
     assert_log("<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!", "notice", "Use the BFG!",
-               "2027-02-05T17:32:18.000000Z", "{\"facility\":\"user\",\"host\":\"10.0.0.99\"}");
+               "2026-02-05T17:32:18.000000Z", "{\"facility\":\"user\",\"host\":\"10.0.0.99\"}");
     /* And those that no relay can read. */
     assert_log("Use the BFG!", "info", "Use the BFG!", NULL, "");
     assert_log("<0>1990 Oct 22 10:52:01 TZ-6 scapegoat.dmz.example.org 10.1.2.3 sched[0]: That's "
@@ -289,7 +289,7 @@ static void assert_time(const char *message, const char *arrival, const char *ti
     assert_string_equal(got, time);
 }
 
-static void the_year_is_the_one_nearest_to_now(void **state)
+static void the_year_is_the_last_that_is_not_far_ahead(void **state)
 {
     assert_time("<13>Dec 31 23:59:59 h a: m", "2027-01-01T00:00:01Z",
                 "2026-12-31T23:59:59.000000Z");
@@ -297,8 +297,12 @@ static void the_year_is_the_one_nearest_to_now(void **state)
                 "2027-01-01T00:00:01.000000Z");
     assert_time("<13>Nov 28 00:00:00 h a: m", "2026-11-28T00:00:00Z",
                 "2026-11-28T00:00:00.000000Z");
-    assert_time("<13>Feb 29 12:00:00 h a: m", "2027-12-31T00:00:00Z",
-                "2028-02-29T12:00:00.000000Z");
+    assert_time("<13>May 20 00:00:00 h a: m", "2026-11-28T00:00:00Z",
+                "2026-05-20T00:00:00.000000Z");
+    assert_time("<13>Dec 29 00:00:00 h a: m", "2026-11-28T00:00:00Z",
+                "2026-12-29T00:00:00.000000Z");
+    assert_time("<13>Dec 29 00:00:01 h a: m", "2026-11-28T00:00:00Z",
+                "2025-12-29T00:00:01.000000Z");
     assert_time("<13>Feb 29 12:00:00 h a: m", "2029-01-01T00:00:00Z",
                 "2028-02-29T12:00:00.000000Z");
 }
@@ -533,7 +537,7 @@ int main(void)
         TEST(a_tag_is_the_app_and_its_process),
         TEST(other_times_stand_in_the_same_place),
         TEST(what_is_no_time_is_the_message),
-        TEST(the_year_is_the_one_nearest_to_now),
+        TEST(the_year_is_the_last_that_is_not_far_ahead),
         TEST(a_time_without_a_zone_is_local),
         TEST(the_zone_may_be_anothers),
         TEST(cisco_is_read),
