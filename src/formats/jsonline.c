@@ -247,6 +247,8 @@ static struct parse parse_begin(struct slice body, const struct format_options *
 
     *counts = (struct format_counts){0};
     repeats_begin(&p.repeats, body);
+    repeats_add(&p.repeats, p.first.message);
+    repeats_add(&p.repeats, p.first.ignored);
     repeats_add(&p.repeats, p.extra);
     return p;
 }

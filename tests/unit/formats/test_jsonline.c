@@ -304,6 +304,30 @@ static void a_body_that_comes_again_is_known(void **state)
     format_run_end(&run);
 }
 
+/* A file that is sent once more, since its message was not found, is other logs. */
+static void a_body_that_is_read_in_another_way_is_another(void **state)
+{
+    static const char *const parameters[][3] = {
+        {"_msg_field", "text"}, {"ignore_fields", "n"}, {"extra_fields", "a=b"}};
+    static const struct slice body =
+        SLICE_LITERAL(US "\n{\"time\":\"2026-11-28T01:00:00.123567Z\",\"text\":\"t\",\"n\":1}");
+    struct format_run run;
+
+    (void)state;
+    format_run_begin(&run, &jsonline_insert);
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
+        struct log_key key;
+
+        run.parameters = NULL;
+        assert_int_equal(format_run(&run, body), 0);
+        key = run.kept.records[1].key;
+        run.parameters = parameters[i];
+        assert_int_equal(format_run(&run, body), 0);
+        assert_int_not_equal(log_key_compare(&run.kept.records[1].key, &key), 0);
+    }
+    format_run_end(&run);
+}
+
 static void what_vlagent_sends_is_taken(void **state)
 {
     struct slice body = format_capture("vlagent-jsonline-1.52.1.decoded.bin");
@@ -334,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_request_says_what_is_added_and_what_left_out),
         cmocka_unit_test(an_array_is_taken_as_its_items),
         cmocka_unit_test(a_body_that_comes_again_is_known),
+        cmocka_unit_test(a_body_that_is_read_in_another_way_is_another),
         cmocka_unit_test(what_vlagent_sends_is_taken),
     };
 
