@@ -26,7 +26,10 @@ static const state_moves moves[CONNECTION_STATES] = {
     [CONNECTION_IDLE] = STATE(CONNECTION_IDLE) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
     [CONNECTION_BETWEEN] = STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IDLE) |
                            STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_PAUSED) | ENDS,
-    [CONNECTION_IN_MESSAGE] = STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_BETWEEN) | ENDS,
+    [CONNECTION_IN_MESSAGE] =
+        STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_HELD) | ENDS,
+    [CONNECTION_HELD] =
+        STATE(CONNECTION_HELD) | STATE(CONNECTION_IN_MESSAGE) | STATE(CONNECTION_BETWEEN) | ENDS,
     [CONNECTION_PAUSED] = STATE(CONNECTION_PAUSED) | STATE(CONNECTION_IDLE) |
                           STATE(CONNECTION_BETWEEN) | STATE(CONNECTION_IN_MESSAGE) | ENDS,
     [CONNECTION_ENDED] = STATE(CONNECTION_CUT) | STATE(CONNECTION_CLOSED),
@@ -36,11 +39,11 @@ static const state_moves moves[CONNECTION_STATES] = {
 
 /* How long the client may take to do what the state waits for. */
 static const enum timeout_kind deadlines[CONNECTION_STATES] = {
-    [CONNECTION_NEW] = TIMEOUT_NONE,     [CONNECTION_IDLE] = TIMEOUT_IDLE,
-    [CONNECTION_BETWEEN] = TIMEOUT_NONE, [CONNECTION_IN_MESSAGE] = TIMEOUT_REQUEST,
-    [CONNECTION_PAUSED] = TIMEOUT_NONE,  [CONNECTION_ENDED] = TIMEOUT_NONE,
-    [CONNECTION_CUT] = TIMEOUT_NONE,     [CONNECTION_LINGERING] = TIMEOUT_LINGER,
-    [CONNECTION_CLOSED] = TIMEOUT_NONE,
+    [CONNECTION_NEW] = TIMEOUT_NONE,         [CONNECTION_IDLE] = TIMEOUT_IDLE,
+    [CONNECTION_BETWEEN] = TIMEOUT_NONE,     [CONNECTION_IN_MESSAGE] = TIMEOUT_REQUEST,
+    [CONNECTION_HELD] = TIMEOUT_NONE,        [CONNECTION_PAUSED] = TIMEOUT_NONE,
+    [CONNECTION_ENDED] = TIMEOUT_NONE,       [CONNECTION_CUT] = TIMEOUT_NONE,
+    [CONNECTION_LINGERING] = TIMEOUT_LINGER, [CONNECTION_CLOSED] = TIMEOUT_NONE,
 };
 
 void connection_check(const struct connection *c)
@@ -66,9 +69,11 @@ void connection_check(const struct connection *c)
     CHECK(c->sent == 0 || (request_is_answered(c->first) &&
                            c->sent <= c->first->answer.len + c->first->static_body.len));
     CHECK(c->input_at <= c->input.len);
-    CHECK(!connection_has_input(c) || !c->message || c->in_run);
+    CHECK(!connection_has_input(c) || !c->message || c->in_run || c->upload);
+    CHECK(!c->upload || (c->upload == c->last && c->message && !request_is_answered(c->upload)));
     CHECK(c->state != CONNECTION_IDLE || (!c->message && !c->first && !connection_has_input(c)));
     CHECK(c->state != CONNECTION_IN_MESSAGE || c->message);
+    CHECK(c->state != CONNECTION_HELD || c->upload);
     CHECK(c->state != CONNECTION_BETWEEN || !c->message || c->in_run);
     CHECK(c->state != CONNECTION_PAUSED || !c->message);
     CHECK(c->state != CONNECTION_CLOSED || (!c->message && !c->first && !connection_has_input(c)));
@@ -80,7 +85,9 @@ static void set_deadline(struct connection *c)
     bool is_extra = c->socket.is_extra && !connection_has_ended(c);
     enum timeout_kind kind = is_extra ? TIMEOUT_EXTRA : deadlines[c->state];
 
-    if (kind != c->socket.read_deadline.kind || kind == TIMEOUT_IDLE)
+    if (kind == TIMEOUT_REQUEST && c->message->is_upload)
+        kind = TIMEOUT_UPLOAD;
+    if (kind != c->socket.read_deadline.kind || kind == TIMEOUT_IDLE || kind == TIMEOUT_UPLOAD)
         net_socket_set_deadline(&c->socket, kind);
 }
 
@@ -120,6 +127,8 @@ void connection_drop_input(struct connection *c)
 
 void connection_drop_message(struct connection *c)
 {
+    if (c->message && c->message->is_upload)
+        atomic_fetch_sub(&c->thread->shared->uploads_open, 1);
     if (c->message)
         spare_give_message(c->thread, c->message);
     c->message = NULL;
@@ -150,6 +159,16 @@ struct http_request *connection_enqueue(struct connection *c)
     return req;
 }
 
+void connection_complete(struct connection *c, struct http_request *req)
+{
+    struct message *m = c->message;
+
+    req->closes = !m->keep_alive || net_loop_drains(&c->thread->net) || c->socket.is_extra;
+    req->says_keep_alive = m->http_1_0 && !req->closes;
+    if (!connection_has_ended(c))
+        connection_move(c, req->closes ? CONNECTION_ENDED : CONNECTION_BETWEEN);
+}
+
 /* Takes the first out of line, sent or not. */
 static struct http_request *take_first(struct connection *c)
 {
@@ -158,6 +177,8 @@ static struct http_request *take_first(struct connection *c)
     c->first = req->next;
     if (!c->first)
         c->last = NULL;
+    if (c->upload == req)
+        c->upload = NULL;
     c->under_way--;
     c->body_bytes -= req->body_len;
     if (request_is_answered(req))
@@ -172,6 +193,10 @@ static struct http_request *take_first(struct connection *c)
 static void cut_off(struct http_request *req)
 {
     req->connection = NULL;
+    if (req->lots && !req->has_lot) {
+        request_lots_over(req);
+        return;
+    }
     if (!request_is_answered(req)) {
         request_tell_gone(req); /* which may answer it */
         return;
@@ -307,6 +332,16 @@ void connection_streamed(struct connection *c, size_t len)
     c->unsent += len;
     net_socket_queue(
         &c->socket); /* within run(), too: it may be the end of its flush that has us written */
+}
+
+void connection_break_upload(struct connection *c)
+{
+    c->upload->lots = NULL;
+    c->upload->closes = true;
+    c->upload = NULL;
+    connection_end(c, true);
+    if (!c->in_lot) /* else it is still looked at */
+        connection_drop_message(c);
 }
 
 void connection_end_reading(struct connection *c, struct http_request *req)

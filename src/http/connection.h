@@ -43,11 +43,17 @@ void connection_drop_message(struct connection *c);
  */
 struct http_request *connection_enqueue(struct connection *c);
 
+/* The message of `req`, the last in line, is complete: whether another may follow. */
+void connection_complete(struct connection *c, struct http_request *req);
+
 /* `req` of this connection has its answer. Sends it now or at the end of the round. */
 void connection_answered(struct connection *c, struct http_request *req);
 
 /* `len` more bytes of `req`, a stream, wait to be sent; or 0, and it has ended. */
 void connection_streamed(struct connection *c, size_t len);
+
+/* c->upload is about to be answered before its body has ended: no more of it is read. */
+void connection_break_upload(struct connection *c);
 
 /* True if something is answered at the front of the line and not sent, be it a stream's end. */
 bool connection_has_unsent(const struct connection *c);

@@ -8,7 +8,10 @@
  * Reading is in one of these states (enum connection_state):
  *   idle        Between messages, no request is under way. TIMEOUT_IDLE.
  *   between     Between messages.
- *   in message  TIMEOUT_REQUEST runs from its first byte.
+ *   in message  TIMEOUT_REQUEST runs from its first byte; while its body is taken in lots (lots.h),
+ *               TIMEOUT_UPLOAD from its latest.
+ *   held        The lot that has gathered may not grow before the one before it is taken, or the
+ *               last one waits for that. The socket is not read.
  *   paused      HTTP_PIPELINE_MAX requests are under way, or max_connection_bytes of bodies, or one
  *               that is to be alone, or CONNECTION_UNSENT_MAX bytes are unsent. The socket is not
  *               read, so the client is slowed down by TCP; what was read already waits in `input`.
@@ -51,6 +54,7 @@
 #include "base/xalloc.h"
 #include "http/client.h"
 #include "http/connection.h"
+#include "http/lots.h"
 #include "http/parse.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -104,6 +108,19 @@ static void refuse(struct connection *c)
     connection_drop_message(c);
 }
 
+/* Nothing more of the message comes, as its refusal says; what came in lots is taken first. */
+static void break_off(struct connection *c)
+{
+    if (!c->upload) {
+        refuse(c);
+        return;
+    }
+    if (c->upload->has_lot) /* what was not kept is gone with the read */
+        c->message->body = buffer_slice(&c->message->body_kept);
+    connection_end(c, true);
+    lots_go_on(c);
+}
+
 /* The message is complete: has it handled. */
 static void dispatch(struct connection *c)
 {
@@ -117,9 +134,7 @@ static void dispatch(struct connection *c)
                      HTTP_QUERY_COPIES * m->query.len))
         message_refuse(m, 503, NULL);
     net_count(&t->counters.requests, 1);
-    req->closes = !m->keep_alive || net_loop_drains(&t->net) || c->socket.is_extra;
-    req->says_keep_alive = m->http_1_0 && !req->closes;
-    connection_move(c, req->closes ? CONNECTION_ENDED : CONNECTION_BETWEEN);
+    connection_complete(c, req);
     if (m->refusal.status != 0) {
         response_refuse(req, m);
     } else {
@@ -158,7 +173,7 @@ static void say_continue(struct connection *c)
 
 static bool may_begin(const struct connection *c)
 {
-    return c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX &&
+    return !c->upload && c->under_way < HTTP_PIPELINE_MAX && c->unsent <= CONNECTION_UNSENT_MAX &&
            !(c->last && c->last->alone) &&
            c->body_bytes < c->thread->shared->options.max_connection_bytes;
 }
@@ -168,7 +183,7 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
 {
     size_t at = 0;
 
-    while (at < len && !connection_has_ended(c)) {
+    while (at < len && !connection_has_ended(c) && !lots_are_held(c)) {
         if (!c->message) {
             if (data[at] == '\r' || data[at] == '\n') { /* RFC 9112, 2.2: before a request line */
                 at++;
@@ -185,12 +200,17 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
         size_t used;
         switch (parse_run(c->message, &c->parser, slice_of(data + at, len - at), &used)) {
         case PARSE_IS_COMPLETE:
-            dispatch(c);
+            if (!c->upload)
+                dispatch(c);
+            else if (!lots_end(c))
+                break_off(c);
             break;
         case PARSE_IS_REFUSED:
-            refuse(c);
+            break_off(c);
             break;
         case PARSE_WANTS_MORE:
+            if (c->message->in_lots && !lots_read(c))
+                break_off(c);
             break;
         }
         at += used;
@@ -266,7 +286,7 @@ void exchange_receive_end(struct connection *c)
     if (c->message) {
         c->message->refusal.status = 0;
         message_refuse(c->message, 400, "the request was cut short");
-        refuse(c);
+        break_off(c);
     }
     connection_end(c, false);
     exchange_send(c);
@@ -298,7 +318,7 @@ void exchange_hung_up(struct connection *c)
 static enum connection_state state_at_rest(const struct connection *c)
 {
     if (c->message)
-        return CONNECTION_IN_MESSAGE;
+        return lots_are_held(c) ? CONNECTION_HELD : CONNECTION_IN_MESSAGE;
     if (connection_has_input(c) || !may_begin(c))
         return CONNECTION_PAUSED;
     return c->first ? CONNECTION_BETWEEN : CONNECTION_IDLE;
@@ -342,6 +362,8 @@ void exchange_send(struct connection *c)
         return;
     connection_flush(c);
     if (c->state != CONNECTION_CLOSED)
+        lots_go_on(c);
+    if (c->state != CONNECTION_CLOSED)
         resume(c);
     settle(c);
 }
@@ -349,6 +371,16 @@ void exchange_send(struct connection *c)
 bool exchange_rests(const struct connection *c)
 {
     return c->state == CONNECTION_IDLE && c->peer == PEER_SENDS && !c->socket.is_extra;
+}
+
+/* An upload may go on for hours: what has come of it is taken, and its client comes again. */
+static void end_upload(struct connection *c)
+{
+    if (c->message->stage == MESSAGE_COMPLETE || connection_has_ended(c))
+        return;
+    message_refuse(c->message, 503, NULL);
+    break_off(c);
+    settle(c);
 }
 
 void exchange_drain(struct connection *c)
@@ -362,6 +394,8 @@ void exchange_drain(struct connection *c)
     if (c->state == CONNECTION_CLOSED)
         return;
     last_call_for_all(c);
+    if (c->state != CONNECTION_CLOSED && c->message && c->message->in_lots)
+        end_upload(c);
     if (c->state == CONNECTION_CLOSED || c->message)
         return;
     connection_end(c, connection_has_input(c));

@@ -288,7 +288,11 @@ static void judge_length(struct message *m, const llhttp_t *parser)
         m->body_state = MESSAGE_NO_BODY;
     else if (!expects)
         m->body_state = MESSAGE_BODY_COMES;
-    if (!chunked && parser->content_length > m->max_body_bytes) {
+    m->in_lots = has_body && m->refusal.status == 0 && m->endpoint &&
+                 (m->endpoint->flags & HTTP_ROUTE_LOTS) != 0 && m->coding == INFLATE_IDENTITY;
+    if (m->in_lots) {
+        /* any length */
+    } else if (!chunked && parser->content_length > m->max_body_bytes) {
         message_refuse_body(m);
         message_refuse_when(m, REFUSE_AT_ONCE);
     } else if (!chunked && could_never_hold(m, parser->content_length)) {

@@ -62,7 +62,11 @@ enum {
      */
     HTTP_QUERY_UNCHARGED_BYTES = 1024,
     HTTP_QUERY_COPIES = 4,
-    HTTP_STATUS_END = 600 /* statuses are below it */
+    /* A body that is taken in lots: what gathers while one is being taken, about. */
+    HTTP_LOT_BYTES = 256 * 1024,
+    HTTP_UPLOADS_SHARE = 4,        /* such bodies have up to this part of max_connections */
+    HTTP_UPLOAD_KEEPALIVE_S = 120, /* of silence, after which the kernel asks whether it lives */
+    HTTP_STATUS_END = 600          /* statuses are below it */
 };
 
 /* ---- Routes ---- */
@@ -89,6 +93,11 @@ enum http_route_flags {
      */
     HTTP_ROUTE_OTHER_CODINGS = 16,
     HTTP_ROUTE_BATCH = 32, /* its bodies may have max_batch_bytes */
+    /*
+     * Its bodies may be open for hours, and have any size: they are handed over in lots, as they
+     * come. But one with a content coding is one body, as everywhere.
+     */
+    HTTP_ROUTE_LOTS = 64,
 };
 
 /*
@@ -172,6 +181,7 @@ struct http_server_options {
     size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
+    unsigned upload_timeout_ms;  /* for more of a body in lots to come; default 86 400 000 */
     unsigned write_timeout_ms;   /* for a lot of an answer to be taken; default 30 000 */
     size_t max_connection_bytes; /* see above; default 4 MiB */
     /* Requests that come in pieces; used up: 503 with Retry-After; could never hold one: 413. */
@@ -232,7 +242,7 @@ struct slice http_request_query(const struct http_request *req); /* after "?", a
 struct slice http_request_param(const struct http_request *req, unsigned index);
 /* First header of that name (compared without case); data is NULL if there is none. */
 struct slice http_request_header(const struct http_request *req, const char *name);
-/* The whole body, transfer and content codings undone. */
+/* The whole body, transfer and content codings undone; or a lot of it (http_request_take_lots). */
 struct slice http_request_body(const struct http_request *req);
 /*
  * Takes `bytes` of `to` for what the handler makes of the body, in exchange for what the body
@@ -274,6 +284,42 @@ struct account *http_request_account(const struct http_request *req);
 /* A place for the handler's own pointer, e.g. to link requests that wait together. */
 void http_request_set_next(struct http_request *req, struct http_request *next);
 struct http_request *http_request_next(const struct http_request *req);
+
+/* ---- A body in lots (HTTP_ROUTE_LOTS) ---- */
+
+/*
+ * The handler is called with the first lot. If that is not the whole body, it takes it by
+ * http_request_take_lots, and says by http_request_lot_done that it wants the next:
+ *
+ *   handler ──► lot_done ──► hooks.lot ──► lot_done … ──► hooks.lot, the last ──► an answer
+ *                  └──────► hooks.over
+ *
+ * Meanwhile up to HTTP_LOT_BYTES gather, and one read; then the client is not read from. An answer
+ * before the last lot is the last of its connection. REQUEST_TIMEOUT is for the head alone.
+ */
+struct http_lot_hooks {
+    /* A further lot has come, as http_request_body says: not empty, unless it is the last. */
+    void (*lot)(void *ctx);
+    /*
+     * There will be no further one: the client has gone, has sent what is no body, or the server
+     * stops, and all that came before was handed over. What there is to answer is answered: the
+     * request must not be used any more. Only called where a lot was asked for.
+     */
+    void (*over)(void *ctx);
+};
+
+/* True if the body ends with what http_request_body says. Within the handler, or hooks.lot. */
+bool http_request_is_whole(const struct http_request *req);
+
+/* Within the handler: the body is taken in lots. `hooks` must outlive the request. */
+void http_request_take_lots(struct http_request *req, const struct http_lot_hooks *hooks,
+                            void *ctx);
+
+/*
+ * The lot is taken: a hook is called when there is more, or at once, and within this call, if the
+ * client has gone.
+ */
+void http_request_lot_done(struct http_request *req);
 
 /* ---- A response ---- */
 

@@ -32,6 +32,7 @@ struct http_shared {
     struct http_server_options options; /* with the defaults filled in */
     struct router *router;
     struct net_shared net;
+    _Atomic unsigned uploads_open; /* bodies that are taken in lots */
 };
 
 struct http_thread {
@@ -73,7 +74,8 @@ enum {
  *
  *   new         ──► idle
  *   idle        ──► in message                     ┐
- *   in message  ──► between                        │  and each of these ──► itself, if it rests in
+ *   in message  ──► between, held                  │
+ *   held        ──► in message, between            │  and each of these ──► itself, if it rests in
  *   between     ──► in message, idle, paused       │  it; ──► ended, cut, closed
  *   paused      ──► in message, idle, between      ┘
  *   ended       ──► cut, closed
@@ -85,6 +87,7 @@ enum connection_state {
     CONNECTION_IDLE,       /* no request is under way: the next is waited for (TIMEOUT_IDLE) */
     CONNECTION_BETWEEN,    /* requests are under way, and the next may begin */
     CONNECTION_IN_MESSAGE, /* `message` is being read */
+    CONNECTION_HELD,       /* no more of `message` before what came of it is taken (lots.h) */
     CONNECTION_PAUSED,     /* the next may not begin before some of those under way have left */
     CONNECTION_ENDED,      /* no further request is read; nothing of the client is left unread */
     CONNECTION_CUT,        /* likewise, but bytes of the client were or will be left unread */
@@ -112,6 +115,8 @@ struct connection {
     size_t unsent; /* bytes of answers given */
     size_t sent;   /* of the answer of `first` */
 
+    struct http_request *upload; /* the last of them, whose `message` is taken in lots; or NULL */
+
     size_t body_bytes; /* of all of them */
     unsigned watched;  /* of those under way: whose handlers want to know that the client goes */
 
@@ -122,6 +127,7 @@ struct connection {
     enum connection_state state;
     enum connection_peer peer;
     bool in_run;     /* within run(), which sends at its end */
+    bool in_lot;     /* a lot is being handed over */
     bool is_trusted; /* a trusted proxy */
 };
 
@@ -160,8 +166,11 @@ struct http_request {
     bool head_only;          /* HEAD */
     bool says_keep_alive;    /* HTTP/1.0 with keep-alive */
     bool chunked;            /* of a stream */
+    bool has_lot;            /* the handler has one that it has not taken yet */
     void (*gone)(void *ctx); /* NULL: nobody wants to know, or it was told */
     void *gone_ctx;
+    const struct http_lot_hooks *lots; /* of a body in lots that is open */
+    void *lots_ctx;
     const struct http_stream_hooks *hooks; /* of a stream */
     void *hooks_ctx;
     struct buffer answer;     /* its bytes, but for: */

@@ -10,7 +10,9 @@ void message_init(struct message *m, const struct message_limits *limits)
 {
     *m = (struct message){.limits = limits};
     buffer_init(&m->head, limits->max_header_bytes + 65536 + MESSAGE_HEAD_SLACK);
-    buffer_init(&m->body_kept, limits->max_batch_bytes + 1);
+    size_t most =
+        limits->max_batch_bytes > MESSAGE_LOT_MAX ? limits->max_batch_bytes : MESSAGE_LOT_MAX;
+    buffer_init(&m->body_kept, most + 1);
     buffer_init(&m->inflated, limits->max_batch_bytes + 1);
     buffer_init(&m->decoded, limits->max_header_bytes + 65536);
 }
@@ -48,6 +50,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->route = NULL;
     m->endpoint = NULL;
     m->from_trusted = m->from_extra = m->was_https = false;
+    m->in_lots = m->is_upload = false;
     m->client = CLIENT_UNKNOWN;
     m->answer_headers = m->limits->options->answer_headers;
     m->max_body_bytes = m->limits->max_body_bytes;
@@ -63,6 +66,13 @@ void message_end(struct message *m)
     empty(&m->inflated);
     empty(&m->decoded);
     charge_release(&m->charge, m->limits->bodies);
+}
+
+void message_next_lot(struct message *m)
+{
+    empty(&m->body_kept);
+    m->body = slice_of(NULL, 0);
+    charge_keep(&m->charge, m->limits->bodies, m->head.len);
 }
 
 static const state_moves moves[MESSAGE_STAGES] = {

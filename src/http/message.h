@@ -26,12 +26,14 @@
 #include "http/inflate.h"
 #include "http/router.h"
 #include "net/charge.h"
+#include "net/loop.h"
 
 enum {
     MESSAGE_HEADERS_MAX = 100,  /* header fields in one message */
     MESSAGE_KEEP_BYTES = 16384, /* capacity that a buffer keeps from one message to the next */
     /* After the last span of a head come, at most, spaces and the empty line. */
-    MESSAGE_HEAD_SLACK = 4
+    MESSAGE_HEAD_SLACK = 4,
+    MESSAGE_LOT_MAX = HTTP_LOT_BYTES + NET_READ_BYTES
 };
 
 /* What every message of a server is held to. Read only. */
@@ -106,6 +108,8 @@ struct message {
     bool http_1_0;     /* an answer must say keep-alive if it is meant */
     bool from_trusted; /* the peer is a trusted proxy */
     bool from_extra;   /* on a connection past max_connections */
+    bool in_lots;      /* its body is handed over in lots (lots.h) */
+    bool is_upload;    /* and is counted among those */
     bool was_https;    /* a trusted proxy says so */
     uint64_t client;   /* whom a trusted proxy names, or CLIENT_UNKNOWN */
     enum message_body body_state;
@@ -135,6 +139,9 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us);
 
 /* Gives back what the last message held. */
 void message_end(struct message *m);
+
+/* The lot in m->body is taken: room for the next. */
+void message_next_lot(struct message *m);
 
 /* Whether `stage` may follow the one it is in. */
 bool message_may_move(const struct message *m, enum message_stage stage);

@@ -105,7 +105,7 @@ static int on_chunk_header(llhttp_t *parser)
 {
     struct message *m = parser->data;
 
-    if (parser->content_length > m->max_body_bytes - m->body.len)
+    if (!m->in_lots && parser->content_length > m->max_body_bytes - m->body.len)
         return message_refuse_body(m);
     return HPE_OK;
 }
@@ -150,7 +150,7 @@ static int grow_body(struct message *m, size_t need)
     struct buffer *kept = &m->body_kept;
     size_t capacity = kept->capacity * 2 > need ? kept->capacity * 2 : need;
 
-    size_t most = m->max_body_bytes + 1;
+    size_t most = (m->in_lots ? MESSAGE_LOT_MAX : m->max_body_bytes) + 1;
 
     if (bodies && most - kept->capacity > bodies->ceiling - m->charge.taken)
         most = kept->capacity + bodies->ceiling - m->charge.taken;
@@ -181,7 +181,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct message *m = parser->data;
 
-    if (len > m->max_body_bytes - m->body.len)
+    if (!m->in_lots && len > m->max_body_bytes - m->body.len)
         return message_refuse_body(m);
     if (m->refusal.status != 0) { /* read to be dropped: only its length counts */
         m->body.len += len;
@@ -231,6 +231,12 @@ void parse_init(llhttp_t *parser)
 
 /* ---- Parsing ---- */
 
+bool parse_keep_body(struct message *m)
+{
+    return m->refusal.status != 0 || m->body.len == 0 || m->body_kept.len > 0 ||
+           keep_body(m, m->body.data, m->body.len) == HPE_OK;
+}
+
 /* Copies what a next read would overwrite. */
 static enum parse_progress keep_piece(struct message *m, struct slice piece)
 {
@@ -247,9 +253,7 @@ static enum parse_progress keep_piece(struct message *m, struct slice piece)
     }
     bool fits = m->base == m->head.data || keep_head(m, m->head_len);
     head_locate(m);
-    if (fits && m->refusal.status == 0 && m->body.len > 0 && m->body_kept.len == 0)
-        fits = keep_body(m, m->body.data, m->body.len) == HPE_OK;
-    if (fits)
+    if (fits && parse_keep_body(m))
         return PARSE_WANTS_MORE;
     message_refuse_for_room(m, 0);
     return PARSE_IS_REFUSED;

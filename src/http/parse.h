@@ -21,6 +21,9 @@ enum parse_progress {
  */
 enum parse_progress parse_run(struct message *m, llhttp_t *parser, struct slice data, size_t *used);
 
+/* Copies the body of a message that is complete, but for its refusal; false if there is no room. */
+bool parse_keep_body(struct message *m);
+
 /*
  * Undoes the content coding of a complete message. If that fails, sets `refusal`.
  */

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/state.h"
 #include "http/percent.h"
+#include "http/spare.h"
 #include <assert.h>
 
 static const state_moves moves[REQUEST_STATES] = {
@@ -36,6 +37,36 @@ void request_tell_gone(struct http_request *req)
         return;
     request_forget_gone(req);
     gone(req->gone_ctx);
+}
+
+/* ---- Bodies in lots ---- */
+
+void request_lots_over(struct http_request *req)
+{
+    req->lots->over(req->lots_ctx);
+    spare_give_request(req);
+}
+
+bool http_request_is_whole(const struct http_request *req)
+{
+    return req->message->stage == MESSAGE_COMPLETE;
+}
+
+void http_request_take_lots(struct http_request *req, const struct http_lot_hooks *hooks, void *ctx)
+{
+    assert(req->has_lot && !http_request_is_whole(req));
+    req->lots = hooks;
+    req->lots_ctx = ctx;
+}
+
+void http_request_lot_done(struct http_request *req)
+{
+    assert(req->lots && req->has_lot);
+    req->has_lot = false;
+    if (!req->connection)
+        request_lots_over(req);
+    else
+        net_socket_queue(&req->connection->socket); /* the exchange goes on with it */
 }
 
 /* ---- What a handler sees ---- */

@@ -17,4 +17,7 @@ void request_forget_gone(struct http_request *req);
 /* Tells that the client has gone, if that is still wanted; `req` may be answered afterwards. */
 void request_tell_gone(struct http_request *req);
 
+/* The connection of `req` is no more, and nobody has a lot of it: its handler is told. */
+void request_lots_over(struct http_request *req);
+
 #endif

@@ -253,6 +253,8 @@ static void respond(struct http_request *req, const struct http_response *r)
     struct http_thread *t = req->thread;
 
     request_forget_gone(req);
+    if (req->connection && req->connection->upload == req)
+        connection_break_upload(req->connection);
     if (!req->connection) {
         net_count(&t->counters.responses[r->status], 1);
         spare_give_request(req);

@@ -24,6 +24,7 @@ static void fill_defaults(struct http_server_options *o)
     DEFAULT(max_connection_bytes, 4 * 1024 * 1024);
     DEFAULT(idle_timeout_ms, 75000);
     DEFAULT(request_timeout_ms, 30000);
+    DEFAULT(upload_timeout_ms, 86400000);
     DEFAULT(write_timeout_ms, 30000);
 #undef DEFAULT
     if (!o->host)

@@ -62,6 +62,8 @@ struct http_request *spare_take_request(struct http_thread *t, struct connection
     req->http_1_0 = req->chunked = false;
     req->state = REQUEST_OWED;
     req->gone = NULL;
+    req->has_lot = false;
+    req->lots = NULL;
     req->static_body = slice_of(NULL, 0);
     return req;
 }

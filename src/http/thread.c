@@ -126,9 +126,9 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
     const struct http_server_options *o = &shared->options;
     struct http_thread *t = xcalloc(1, sizeof(*t));
     const unsigned timeouts_ms[TIMEOUT_KINDS] = {
-        [TIMEOUT_IDLE] = o->idle_timeout_ms,   [TIMEOUT_REQUEST] = o->request_timeout_ms,
-        [TIMEOUT_WRITE] = o->write_timeout_ms, [TIMEOUT_LINGER] = CONNECTION_LINGER_MS,
-        [TIMEOUT_EXTRA] = HTTP_EXTRA_MS,
+        [TIMEOUT_IDLE] = o->idle_timeout_ms,     [TIMEOUT_REQUEST] = o->request_timeout_ms,
+        [TIMEOUT_UPLOAD] = o->upload_timeout_ms, [TIMEOUT_WRITE] = o->write_timeout_ms,
+        [TIMEOUT_LINGER] = CONNECTION_LINGER_MS, [TIMEOUT_EXTRA] = HTTP_EXTRA_MS,
     };
 
     t->shared = shared;

@@ -239,6 +239,7 @@ static int init(struct receiver *r, const struct receiver_options *options, stru
         [TIMEOUT_REQUEST] = STREAM_WAIT_MS,
         [TIMEOUT_WRITE] = options->write_timeout_ms,
         [TIMEOUT_LINGER] = NEVER_MS,
+        [TIMEOUT_UPLOAD] = NEVER_MS,
         [TIMEOUT_EXTRA] = NEVER_MS,
     };
     int error = net_loop_init(&r->net, &protocol, &r->shared, timeouts_ms, -1, err);

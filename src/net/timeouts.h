@@ -16,6 +16,7 @@
 enum timeout_kind {
     TIMEOUT_IDLE,    /* no request begun */
     TIMEOUT_REQUEST, /* a request begun and not complete */
+    TIMEOUT_UPLOAD,  /* nothing more has come of a body that is taken in lots */
     TIMEOUT_WRITE,   /* a lot of an answer not taken */
     TIMEOUT_LINGER,  /* a refused client has not closed */
     TIMEOUT_EXTRA,   /* a connection past max_connections has not sent its request */

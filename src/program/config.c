@@ -120,6 +120,9 @@ static const struct setting settings[] = {
            .help = "seconds after which a connection without a request is closed"),
     NUMBER(REQUEST_TIMEOUT, request_timeout, .fallback = "30", .min = 1, .max = 86400,
            .help = "seconds in which a whole request has to arrive; past it 408"),
+    NUMBER(UPLOAD_TIMEOUT, upload_timeout, .fallback = "86400", .min = 1, .max = 1000000,
+           .help =
+               "seconds after which an upload of a journal of which nothing more came is closed"),
     NUMBER(WRITE_TIMEOUT, write_timeout, .fallback = "30", .min = 1, .max = 86400,
            .help = "seconds in which a client has to take 64 KiB of its answer, or the rest; else "
                    "it is cut off"),

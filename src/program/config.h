@@ -39,6 +39,7 @@ struct config {
     uint64_t udp_buffer_bytes;
     uint64_t keepalive_timeout;
     uint64_t request_timeout;
+    uint64_t upload_timeout;
     uint64_t write_timeout;
     uint64_t query_timeout;
     uint64_t ready_timeout;

@@ -180,6 +180,7 @@ static int start_api(struct service *s, struct errbuf *err)
                                        .max_header_bytes = c->max_header_bytes,
                                        .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
                                        .request_timeout_ms = (unsigned)c->request_timeout * 1000,
+                                       .upload_timeout_ms = (unsigned)c->upload_timeout * 1000,
                                        .write_timeout_ms = (unsigned)c->write_timeout * 1000},
                               .allowed_hosts = c->allowed_hosts,
                               .cors_origins = c->cors_origins,

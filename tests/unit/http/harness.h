@@ -192,6 +192,55 @@ static inline bool refuse_in_own_words(struct http_request *req, void *thread, u
     return true;
 }
 
+/* The upload that POST /lots began, what came of it, and how often its hooks were called. */
+static struct http_request *upload;
+static struct buffer uploaded;
+static unsigned upload_lots, upload_overs;
+static bool upload_is_whole;
+static bool upload_takes_at_once;
+
+static inline void take_lot(void)
+{
+    struct slice lot = http_request_body(upload);
+
+    buffer_append(&uploaded, lot.data, lot.len);
+    upload_lots++;
+    upload_is_whole = http_request_is_whole(upload);
+    if (upload_takes_at_once && !upload_is_whole)
+        http_request_lot_done(upload);
+}
+
+static inline void on_lot(void *ctx)
+{
+    take_lot();
+}
+
+static inline void on_lots_over(void *ctx)
+{
+    upload_overs++;
+    upload = NULL;
+}
+
+static inline void handle_lots(struct http_request *req, void *thread)
+{
+    static const struct http_lot_hooks hooks = {.lot = on_lot, .over = on_lots_over};
+
+    upload = req;
+    upload_lots = upload_overs = 0;
+    buffer_clear(&uploaded);
+    if (!http_request_is_whole(req))
+        http_request_take_lots(req, &hooks, NULL);
+    take_lot();
+}
+
+static inline void answer_upload(void)
+{
+    struct http_request *req = upload;
+
+    upload = NULL;
+    http_respond(req, &(struct http_response){.status = 202, .body = SLICE_LITERAL("taken")});
+}
+
 static const struct http_route harness_routes[] = {
     {"POST", "/echo", handle_echo, .flags = 0},
     {"GET", "/items/{id}", handle_item, .flags = 0},
@@ -208,6 +257,7 @@ static const struct http_route harness_routes[] = {
     {"POST", "/own", handle_echo, .refuse = refuse_in_own_words, .data = "own words"},
     {"POST", "/batch", handle_length, .flags = HTTP_ROUTE_BATCH},
     {"POST", "/reset", handle_reset, .flags = 0},
+    {"POST", "/lots", handle_lots, .flags = HTTP_ROUTE_LOTS},
     {0},
 };
 
@@ -227,6 +277,15 @@ static inline void harness_answer_waiting(void)
     }
 }
 
+/* The lot that an upload has is taken; the last is answered. */
+static inline void harness_end_upload(void)
+{
+    if (upload && upload_is_whole)
+        answer_upload();
+    else if (upload && upload->has_lot)
+        http_request_lot_done(upload);
+}
+
 static inline void harness_init(struct harness *h)
 {
     memset(h, 0, sizeof(*h));
@@ -239,6 +298,7 @@ static inline void harness_init(struct harness *h)
         .max_header_bytes = HARNESS_HEADER_MAX,
         .idle_timeout_ms = 60000,
         .request_timeout_ms = 60000,
+        .upload_timeout_ms = 60000,
         .write_timeout_ms = 60000,
         .max_connection_bytes = HARNESS_CONNECTION_BYTES,
         .bodies = ledger_account(&h->ledger, LEDGER_BODIES),
@@ -252,6 +312,9 @@ static inline void harness_init(struct harness *h)
         abort();
     h->thread->net.transport = &fake_transport;
     buffer_init(&sent, 64 * 1024 * 1024);
+    buffer_init(&uploaded, 64 * 1024 * 1024);
+    upload = NULL;
+    upload_takes_at_once = false;
 }
 
 /* One round of the loop, without waiting; notices where the connection closes. */
@@ -288,6 +351,7 @@ static inline bool harness_feed(struct harness *h, const char *data, size_t len)
 {
     for (int i = 0; i < 1000 && h->connection && !harness_reads(h); i++) {
         harness_answer_waiting();
+        harness_end_upload();
         harness_round(h);
     }
     if (!harness_reads(h))
@@ -308,11 +372,13 @@ static inline void harness_disconnect(struct harness *h)
         exchange_receive_end(h->connection);
     for (int i = 0; i < 1000 && h->connection && h->connection->state != CONNECTION_CLOSED; i++) {
         harness_answer_waiting();
+        harness_end_upload();
         harness_round(h);
     }
     if (h->connection && h->connection->state != CONNECTION_CLOSED)
         connection_abort(h->connection);
     harness_answer_waiting();
+    harness_end_upload();
     harness_round(h);
     close(h->peer);
 }
@@ -322,6 +388,7 @@ static inline void harness_release(struct harness *h)
     http_thread_free(h->thread);
     router_free(h->shared.router);
     buffer_release(&sent);
+    buffer_release(&uploaded);
 }
 
 #endif
