@@ -242,7 +242,7 @@ static void refuse(struct http_request *req, const struct format *format, enum r
 }
 
 /* A queue that was not heard of in time may have the logs all the same. */
-static enum refusal refusal_of(int error)
+enum refusal intake_refusal_of(int error)
 {
     switch (error) {
     case LM_EDATA:
@@ -268,7 +268,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
         answer_taken(p);
     } else {
         metrics_receive(p->way->protocol, METRIC_REFUSED_QUEUE, 1);
-        refuse(p->req, p->format, refusal_of(error), 0);
+        refuse(p->req, p->format, intake_refusal_of(error), 0);
     }
     post_free(p);
 }

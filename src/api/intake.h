@@ -6,6 +6,7 @@
 #ifndef LOGMILL_API_INTAKE_H
 #define LOGMILL_API_INTAKE_H
 
+#include "answers/answers.h"
 #include "formats/format.h"
 #include "http/http.h"
 #include "ingest/ingest.h"
@@ -31,6 +32,9 @@ const struct format *intake_format(const struct http_request *req, const struct 
 /* Takes the body of `req`, which is of `format`, and answers it, now or later. */
 void intake_take(struct intake *intake, struct http_request *req, const struct intake_way *way,
                  const struct format *format);
+
+/* What the client of logs is told whose ticket was told `error`. */
+enum refusal intake_refusal_of(int error);
 
 /*
  * Counts what the server itself refuses with `status` (http_refuser), and answers it in the words

@@ -5,6 +5,7 @@
  */
 #include "api/intake.h"
 #include "api/internal.h"
+#include "api/upload.h"
 #include "api/web_routes.h"
 #include "formats/bulk.h"
 #include "formats/datadog.h"
@@ -23,6 +24,17 @@ static void take(struct http_request *req, void *thread)
     const struct format *format = intake_format(req, way);
 
     intake_take(t->intake, req, way, format ? format : way->usual);
+}
+
+/* Of any length, if it does not come compressed. */
+static void take_upload(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+
+    if (http_request_is_whole(req))
+        take(req, thread);
+    else
+        upload_take(req, t->ingest, ledger_account(t->api->ledger, LEDGER_INTAKE));
 }
 
 static bool refuse(struct http_request *req, void *thread, unsigned status, const char *detail)
@@ -182,7 +194,8 @@ const struct http_route receive_routes[] = {
     {"GET", "/api/v1/validate", constant, .data = &datadog_valid},
 
     {"POST", "/gelf", TAKES_CODED(gelf, HTTP_ROUTE_CODED_BY_BYTES)},
-    {"POST", "/upload", TAKES(journal)},
+    {"POST", "/upload", take_upload, .flags = HTTP_ROUTE_BATCH | HTTP_ROUTE_LOTS, .refuse = refuse,
+     .data = &journal},
     {"POST", "/insert/jsonline", TAKES(jsonline)},
     /* Of some loggers nothing but host and port can be set: python-logstash-async, 4.1. */
     {"POST", "/", TAKES(auto_way)},

@@ -1,0 +1,238 @@
+#include "api/upload.h"
+
+#include <stdlib.h>
+
+#include "answers/answers.h"
+#include "api/intake.h"
+#include "base/container_of.h"
+#include "base/xalloc.h"
+#include "diag/diag.h"
+#include "formats/journal.h"
+#include "metrics/metrics.h"
+
+struct upload {
+    struct http_request *req;
+    struct ingest *ingest;
+    struct account *account;
+    struct journal_reader *reader;
+    struct entry *spare;
+    size_t spare_len;
+    size_t waiting;    /* entries of the lot that are not durable yet */
+    int queue_error;   /* of one of them */
+    int error;         /* of reading the lot */
+    struct errbuf why; /* of LM_EINVAL */
+    bool is_last;
+    bool has_room; /* for the answer */
+};
+
+/* One entry that is on its way. */
+struct entry {
+    struct ingest_ticket ticket;
+    struct upload *upload;
+    struct entry *next_spare;
+};
+
+static void on_lot(void *ctx);
+static void on_over(void *ctx);
+static void on_done(struct ingest_ticket *ticket, int error);
+
+static const struct http_lot_hooks hooks = {.lot = on_lot, .over = on_over};
+
+/* ---- Its life ---- */
+
+static struct upload *upload_new(struct http_request *req, struct ingest *in,
+                                 struct account *account)
+{
+    struct upload *u = xcalloc(1, sizeof(*u));
+
+    u->req = req;
+    u->ingest = in;
+    u->account = account;
+    u->reader = journal_reader_new(account);
+    return u;
+}
+
+static struct entry *entry_new(struct upload *u)
+{
+    struct entry *e = u->spare;
+
+    if (e) {
+        u->spare = e->next_spare;
+        u->spare_len--;
+    } else {
+        if (!account_take(u->account, sizeof(*e)))
+            return NULL;
+        e = try_malloc(sizeof(*e));
+        if (!e) {
+            account_give(u->account, sizeof(*e));
+            return NULL;
+        }
+    }
+    *e = (struct entry){.ticket = {.done = on_done, .patience_ms = UPLOAD_HOLD_MS}, .upload = u};
+    return e;
+}
+
+static void entry_free(struct entry *e)
+{
+    struct upload *u = e->upload;
+
+    if (u->spare_len < UPLOAD_SPARE_TICKETS) {
+        e->next_spare = u->spare;
+        u->spare = e;
+        u->spare_len++;
+        return;
+    }
+    account_give(u->account, sizeof(*e));
+    free(e);
+}
+
+static void upload_free(struct upload *u)
+{
+    while (u->spare) {
+        struct entry *next = u->spare->next_spare;
+
+        free(u->spare);
+        account_give(u->account, sizeof(*next));
+        u->spare = next;
+    }
+    journal_reader_free(u->reader);
+    free(u);
+}
+
+/* The server has answered what there was to answer. */
+static void on_over(void *ctx)
+{
+    upload_free(ctx);
+}
+
+/* ---- Answers ---- */
+
+static void answer_taken(struct upload *u)
+{
+    char room[FORMAT_ANSWER_BYTES];
+    struct buffer body;
+
+    buffer_init_over(&body, room, sizeof(room));
+
+    struct format_answer answer = journal_upload.answer(NULL, &body);
+
+    http_respond(u->req, &(struct http_response){.status = answer.status,
+                                                 .content_type = answer.content_type,
+                                                 .body = buffer_slice(&body)});
+}
+
+static void refuse_invalid(struct upload *u)
+{
+    metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
+    metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_INVALID, 1);
+    http_respond(u->req,
+                 &(struct http_response){.status = journal_upload.refusal.status,
+                                         .content_type = journal_upload.refusal.content_type,
+                                         .body = slice_of_string(u->why.text)});
+}
+
+static void refuse_overload(struct upload *u)
+{
+    metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
+    metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_OVERLOAD, 1);
+    answers_refuse(u->req, u->error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
+}
+
+/* What became of all of the lot is known. */
+static void lot_told(struct upload *u)
+{
+    if (u->queue_error) {
+        metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_QUEUE, 1);
+        answers_refuse(u->req, intake_refusal_of(u->queue_error), 0);
+    } else if (u->error == LM_EINVAL) {
+        refuse_invalid(u);
+    } else if (u->error) {
+        refuse_overload(u);
+    } else if (!u->is_last) {
+        http_request_lot_done(u->req); /* `u` may be gone */
+        return;
+    } else {
+        answer_taken(u);
+    }
+    upload_free(u);
+}
+
+/* ---- Entries ---- */
+
+/* It can never be stored: a client that were refused would send it again for ever. */
+static void leave_out(void)
+{
+    metrics_receive(PROTOCOL_JOURNAL, METRIC_LEFT_OUT, 1);
+    diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
+         DIAG_STR("protocol", metrics_protocol_label(PROTOCOL_JOURNAL)));
+}
+
+static void on_done(struct ingest_ticket *ticket, int error)
+{
+    struct entry *e = container_of(ticket, struct entry, ticket);
+    struct upload *u = e->upload;
+
+    entry_free(e);
+    if (!error)
+        metrics_receive(PROTOCOL_JOURNAL, METRIC_TAKEN, 1);
+    else if (error == LM_EDATA || error == LM_ETOOBIG)
+        leave_out();
+    else
+        u->queue_error = error;
+    if (--u->waiting == 0)
+        lot_told(u);
+}
+
+static int add(const struct record *r, void *ctx)
+{
+    struct upload *u = ctx;
+    struct entry *e = entry_new(u);
+
+    if (!e)
+        return LM_EBUSY;
+    ingest_open(u->ingest, &e->ticket);
+    int error = ingest_add(&e->ticket, r);
+    e->ticket.has_room = u->has_room;
+    if (!error)
+        error = ingest_commit(&e->ticket);
+    if (!error) {
+        u->waiting++;
+        return 0;
+    }
+    ingest_cancel(&e->ticket);
+    entry_free(e);
+    if (error != LM_ETOOBIG)
+        return error;
+    leave_out();
+    return 0;
+}
+
+static void on_lot(void *ctx)
+{
+    struct upload *u = ctx;
+    struct format_counts counts = {0};
+
+    u->is_last = http_request_is_whole(u->req);
+    u->error = journal_read(u->reader, http_request_body(u->req), add, u, &counts, &u->why);
+    if (!u->error && u->is_last)
+        u->error = journal_finish(u->reader, add, u, &counts, &u->why);
+    metrics_receive(PROTOCOL_JOURNAL, METRIC_LEFT_OUT, counts.refused);
+    if (counts.nul_characters)
+        metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
+    if (u->waiting == 0)
+        lot_told(u);
+}
+
+void upload_take(struct http_request *req, struct ingest *in, struct account *account)
+{
+    if (!http_reserve_answer(req)) {
+        answers_refuse(req, REFUSED_NO_MEMORY, 0);
+        return;
+    }
+
+    struct upload *u = upload_new(req, in, account);
+
+    u->has_room = true;
+    http_request_take_lots(req, &hooks, u);
+    on_lot(u);
+}
