@@ -22,6 +22,14 @@ void buffer_init(struct buffer *b, size_t ceiling)
     *b = (struct buffer){.ceiling = ceiling};
 }
 
+void buffer_init_within(struct buffer *b, size_t ceiling, struct account *account)
+{
+    bool is_scarce = account && account->ceiling / 2 < ceiling;
+
+    buffer_init(b, is_scarce ? account->ceiling / 2 : ceiling);
+    b->account = account;
+}
+
 void buffer_init_over(struct buffer *b, char *memory, size_t size)
 {
     *b = (struct buffer){.data = memory, .capacity = size, .ceiling = size};

@@ -35,6 +35,12 @@ void buffer_check(const struct buffer *b);
 /* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
 void buffer_init(struct buffer *b, size_t ceiling);
 
+/*
+ * The same, charged to `account` (or NULL), of whose bytes it never takes more than half: what can
+ * never be held is too much (LM_ETOOBIG), rather than to be tried again for ever (LM_EBUSY).
+ */
+void buffer_init_within(struct buffer *b, size_t ceiling, struct account *account);
+
 /* The same over `size` bytes at `memory`, the caller's: needs no other. Not to be released. */
 void buffer_init_over(struct buffer *b, char *memory, size_t size);
 

@@ -69,14 +69,10 @@ static void *memory_new(const struct stream_setup *setup, struct account *accoun
 
     m->setup = *setup;
     record_draft_init(&m->draft);
-    buffer_init(&m->room, RECORD_BYTES_MAX);
-    m->room.account = account;
-    buffer_init(&m->unpacked, FLUENT_MESSAGE_MAX + UNPACK_STEP);
-    m->unpacked.account = account;
-    for (size_t i = 0; i < FLUENT_PARTED_MAX; i++) {
-        buffer_init(&m->lines[i].text, FLUENT_MESSAGE_MAX);
-        m->lines[i].text.account = account;
-    }
+    buffer_init_within(&m->room, RECORD_BYTES_MAX, account);
+    buffer_init_within(&m->unpacked, FLUENT_MESSAGE_MAX + UNPACK_STEP, account);
+    for (size_t i = 0; i < FLUENT_PARTED_MAX; i++)
+        buffer_init_within(&m->lines[i].text, FLUENT_MESSAGE_MAX, account);
     return m;
 }
 
@@ -168,7 +164,7 @@ static int put_event(struct reading *r, const struct batch *b, const struct flue
         record_draft_within(d, r->in->bits, r->in->number + counts->records);
     int error =
         e->time.is_wrong ? LM_EINVAL : record_draft_finish(d, r->in->arrival_us, &record, &why);
-    if (error == LM_EINVAL || error == LM_EDATA) {
+    if (error == LM_EINVAL || error == LM_EDATA || error == LM_ETOOBIG) {
         leave_out(r);
         return 0;
     }
@@ -307,7 +303,7 @@ static int take_window(struct reading *r, struct batch *b, struct unpacking *u)
     if (error)
         return error;
     buffer_consume(window, window->len - rest.len);
-    if (window->len > FLUENT_MESSAGE_MAX) {
+    if (window->len + UNPACK_STEP > window->ceiling) { /* more than FLUENT_MESSAGE_MAX */
         leave_out(r);
         b->index++;
         u->passes = true;

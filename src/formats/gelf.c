@@ -33,8 +33,7 @@ static void *memory_new(struct account *account)
 
     json_doc_init(&m->doc);
     record_draft_init(&m->draft);
-    buffer_init(&m->unpacked, GELF_MESSAGE_MAX + UNPACK_STEP);
-    m->unpacked.account = account;
+    buffer_init_within(&m->unpacked, GELF_MESSAGE_MAX + UNPACK_STEP, account);
     return m;
 }
 

@@ -987,6 +987,36 @@ static void what_is_too_much_of_a_chunk_is_not_acknowledged(void **state)
     buffer_release(&packed);
 }
 
+static void an_event_that_memory_can_never_hold_keeps_no_other_out(void **state)
+{
+    static const struct stream_setup setup = {.hostname = "here"};
+    struct stream_output out = {.reply = &run.reply, .why = &run.why};
+    struct stream_input in = {.arrival_us = STREAM_RUN_ARRIVAL_US};
+    char session[STREAM_SESSION_BYTES] = {0};
+    struct buffer packed, large;
+    struct ledger ledger;
+
+    ledger_init(&ledger, 1 << 20);
+    void *memory = fluent_forward.memory_new(&setup, ledger_account(&ledger, LEDGER_INTAKE));
+    buffer_init(&packed, 4 << 20);
+    buffer_init(&large, 4 << 20);
+    put_large(&large, 1 << 20);
+    deflate_into(&packed, buffer_slice(&large));
+    msgpack_append_array(&made, 3);
+    msgpack_append_text(&made, text("t"));
+    msgpack_append_bytes(&made, buffer_slice(&packed));
+    put_texts(2, (const char *[]){"compressed", "gzip", "chunk", "c"});
+    in.bytes = buffer_slice(&made);
+    assert_int_equal(fluent_forward.read(memory, session, &in, kept_sink, &run.kept, &out), 0);
+    assert_int_equal(run.kept.records_len, 2);
+    assert_int_equal(out.counts.refused, 1);
+    assert_int_equal(out.used, in.bytes.len);
+    fluent_forward.memory_free(memory);
+    assert_int_equal(ledger_used(&ledger), 0);
+    buffer_release(&large);
+    buffer_release(&packed);
+}
+
 static int count_record(const struct record *r, void *n)
 {
     ++*(size_t *)n;
@@ -1297,6 +1327,7 @@ int main(void)
         MADE(large_events_are_passed_in_a_window),
         MADE(a_bomb_goes_off_in_a_small_room),
         MADE(what_is_too_much_of_a_chunk_is_not_acknowledged),
+        MADE(an_event_that_memory_can_never_hold_keeps_no_other_out),
         MADE(events_of_a_message_are_bounded),
 #ifdef LOGMILL_FAULTS
         MADE(without_memory_nothing_is_half_taken),

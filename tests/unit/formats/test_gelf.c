@@ -7,6 +7,7 @@
 
 #include "../cmocka_all.h"
 #include "format_run.h"
+#include "formats/stream.h"
 
 static struct format_run run;
 
@@ -117,6 +118,25 @@ static void what_clients_send_is_taken(void **state)
                         "\"shop.orders\",\"user\":\"u1\"}"});
 }
 
+/* Else the datagrams that came with it would be tried again with it, for ever. */
+static void what_memory_can_never_hold_is_left_out(void **state)
+{
+    static const struct stream_setup setup = {.hostname = "here"};
+    struct ledger ledger;
+    struct slice packed = bomb(1 << 20);
+    struct errbuf why = ERRBUF_INIT;
+    struct stream_input in = {.bytes = packed, .is_over = true, .arrival_us = 1};
+    struct stream_output out = {.why = &why};
+
+    ledger_init(&ledger, 1 << 20);
+    void *memory = gelf_datagram.memory_new(&setup, ledger_account(&ledger, LEDGER_INTAKE));
+    assert_int_equal(gelf_datagram.read(memory, NULL, &in, kept_sink, &run.kept, &out), 0);
+    assert_int_equal(out.counts.refused, 1);
+    gelf_datagram.memory_free(memory);
+    assert_int_equal(ledger_used(&ledger), 0);
+    free((char *)packed.data);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -125,6 +145,7 @@ int main(void)
         TEST(a_full_message_is_kept_if_it_says_more),
         TEST(what_is_no_message_is_refused),
         TEST(a_bomb_goes_off_in_a_small_room),
+        TEST(what_memory_can_never_hold_is_left_out),
         TEST(what_clients_send_is_taken),
     };
 
