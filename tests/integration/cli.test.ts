@@ -35,7 +35,7 @@ async function config(
     );
 }
 
-const SECRETS = ['DATABASE_URL', 'DATABASE_PASS', 'REDIS_URL'];
+const SECRETS = ['DATABASE_URL', 'DATABASE_PASS', 'REDIS_URL', 'FLUENT_SHARED_KEY'];
 
 scenario('--help names every command and every setting; --version is one line', async () => {
     const settings = [...(await config([])).keys()];
@@ -139,6 +139,7 @@ scenario('config masks secrets', async () => {
         DATABASE_URL: `postgresql://me:${secret}@db/logs`,
         REDIS_URL: `redis://:${secret}@cache`,
         DATABASE_PASS: secret,
+        FLUENT_SHARED_KEY: secret,
         AWS_SECRET_ACCESS_KEY: secret,
         AWS_SESSION_TOKEN: secret,
     });
