@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, eventually, scenario } from '../support/harness';
+import { type Logmill, PATIENCE_MS, eventually, scenario } from '../support/harness';
 import { RawConnection, request } from '../support/http';
 import { allLogs, metric, metrics } from '../support/logs';
 
@@ -136,6 +136,19 @@ scenario('a stop ends an open upload; what had come is stored', async (lab) => {
     await upload.end(60_000);
     const next = await lab.start({}, server.dataDir);
     await stored(next, 25);
+});
+
+scenario('a take-over ends an open upload, which goes on with the next process', async (lab) => {
+    const old = await lab.start({});
+    const upload = await RawConnection.open(old);
+    upload.send(HEAD + chunk(entries(0, 20)));
+    await stored(old, 20);
+    const next = await lab.start({ args: ['--take-over'] }, old.dataDir);
+    assert.equal((await upload.answer()).status, 503);
+    await old.waitForEnd(PATIENCE_MS);
+    const again = await request(next, { method: 'POST', path: '/upload', body: entries(0, 30) });
+    assert.equal(again.status, 202, again.text);
+    await stored(next, 30);
 });
 
 scenario('a full queue ends an open upload with 503 after a while', async (lab) => {
