@@ -981,7 +981,7 @@ static void what_is_too_much_of_a_chunk_is_not_acknowledged(void **state)
         assert_int_equal(run.counts.records, 1);
         assert_int_equal(run.counts.refused, 1);
         assert_int_equal(run.reply.len, 0);
-        assert_int_equal(run.out.ends, chunks[i] != NULL);
+        assert_int_equal(run.out.ends, i == 0);
     }
     buffer_release(&large);
     buffer_release(&packed);
