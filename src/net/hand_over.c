@@ -92,6 +92,17 @@ int hand_over_listen(const char *directory, const char *name, struct errbuf *err
     return fd;
 }
 
+void hand_over_leave(int listening, const char *directory, const char *name)
+{
+    struct place place;
+
+    close(listening);
+    if (place_find(&place, directory, name, NULL))
+        return;
+    unlink(place.address.sun_path);
+    place_close(&place);
+}
+
 /* ---- Messages ---- */
 
 static int say_with(int peer, enum kind kind, uint32_t number, const char *text, const int *fds,

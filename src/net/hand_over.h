@@ -41,6 +41,10 @@ enum {
  */
 int hand_over_listen(const char *directory, const char *name, struct errbuf *err);
 
+/* Closes that socket and takes its name away: who copies the directory of a process that has
+ * stopped is to find files alone. Not after a hand-over, since it is the new one's then. */
+void hand_over_leave(int listening, const char *directory, const char *name);
+
 /*
  * Somebody has come: makes sure who, and waits until it wants the sockets, at most `limit_ms`, or
  * until `interrupt` (a descriptor) is readable. Returns a descriptor of the connection; or -1, with

@@ -158,6 +158,10 @@ static void tell_signal(struct restart *r)
     pthread_sigmask(SIG_UNBLOCK, &all, NULL); /* a second one is not waited for */
     diag(DIAG_INFO, "stopping", DIAG_STR("signal", strsignal((int)info.ssi_signo)));
     notify_say(&r->notify, "STOPPING=1");
+    /* While the locks are this process's own: the next one makes that socket anew. */
+    if (r->place >= 0)
+        hand_over_leave(r->place, r->config->data_dir, r->place_name);
+    r->place = -1;
 }
 
 int restart_wait(struct restart *r)

@@ -1,6 +1,6 @@
 /* `logmill delete`: what it deletes is gone from everywhere, and stays gone; all else stays. */
 import { strict as assert } from 'node:assert';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { type Lab, type Logmill, type Ran, eventually, run, BINARY, runLogmill, scenario, sleep } from '../support/harness';
@@ -136,7 +136,9 @@ scenario('in PostgreSQL, with a cache, the same is true, of the cache, too', asy
 
 /** The files of the folder in which the text is. */
 function filesWith(folder: string, text: string): string[] {
-    return readdirSync(folder).filter((name) => readFileSync(path.join(folder, name)).includes(text));
+    return readdirSync(folder)
+        .map((name) => path.join(folder, name))
+        .filter((file) => statSync(file).isFile() && readFileSync(file).includes(text));
 }
 
 scenario('what is deleted is in no file some time later', async (lab) => {

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import * as path from 'node:path';
@@ -542,6 +542,19 @@ scenario('one-way connections and datagrams go on through restarts by a manager'
         await restart();
         return server;
     });
+});
+
+scenario('who copies the directory of a process that has stopped finds files alone', async (lab) => {
+    const first = await lab.start();
+    const others = (): string[] =>
+        readdirSync(first.dataDir).filter(
+            (name) => !lstatSync(path.join(first.dataDir, name)).isFile(),
+        );
+    assert.deepEqual(others(), ['api.next']);
+    const second = await takeOver(lab, first);
+    assert.deepEqual(others(), ['api.next']);
+    await second.stop();
+    assert.deepEqual(others(), []);
 });
 
 scenario('given sockets of other protocols are theirs by name', async (lab) => {
