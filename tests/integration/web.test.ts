@@ -125,7 +125,7 @@ check('every file says how a browser may treat it', async (server) => {
 });
 
 check('the page is only read', async (server) => {
-    const refused = await post(server, '/', {});
+    const refused = await post(server, '/docs', {});
     assert.deepEqual([refused.status, refused.headers['allow']], [405, 'GET, HEAD']);
 });
 
