@@ -2,20 +2,14 @@
  * Texts that come from AWS or its files. The first byte of an input chooses which: the shared
  * config, a service's error, or credentials as JSON; the rest is read.
  */
-#include <stdlib.h>
 
 #include "aws/credentials.h"
 #include "aws/error.h"
 #include "aws/ini.h"
 #include "base/text.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void must_be_within(struct slice view, struct slice text)
 {

@@ -4,22 +4,16 @@
  * byte, and, if that is even, the block's bytes; else what its sections hold, made into a block
  * with right checksums: first the directory, each with its length (2 bytes) before it.
  */
-#include <stdlib.h>
 
 #include "block/internal.h"
 #include "block/reader.h"
 #include "block/section.h"
+#include "must.h"
 
 enum {
     MEMORY_OF_PLAIN = 128, /* bytes of memory for each that a block may have decompressed … */
     MEMORY_SPARE = 4 << 20 /* … and what a reader has anyway */
 };
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static struct slice take(struct slice *input, size_t len)
 {

@@ -3,20 +3,14 @@
  * message and attributes, separated by 0xfe; all of them are put in several times, so that there is
  * something in common to be found.
  */
-#include <stdlib.h>
 
 #include "block/hashes.h"
 #include "block/raw.h"
 #include "block/reader.h"
 #include "block/writer.h"
+#include "must.h"
 
 enum { ROWS_MAX = 600, TIMES = 3 };
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static struct slice cut(struct slice *rest, unsigned char end)
 {

@@ -3,21 +3,14 @@
  * and in what pieces it is read. However it is cut, the lines must be the same; and what they
  * become, the server must take, log for log, the same each time.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/decoder.h"
 #include "cli/line.h"
+#include "must.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* What an input was found to be. */
 struct kind {

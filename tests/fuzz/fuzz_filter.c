@@ -6,17 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "query/filter.h"
 #include "query/matcher.h"
 #include "json/writer.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* Takes the first text off `*input`. */
 static struct slice take(struct slice *input)

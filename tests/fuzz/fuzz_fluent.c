@@ -3,7 +3,6 @@
  * of a log; a stream that comes in pieces, some of them read twice, gives the same logs and answers
  * as one that comes at once; what a walk takes for whole can be read, to the same end.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <yyjson.h>
@@ -13,17 +12,12 @@
 #include "base/utf8.h"
 #include "formats/fluent.h"
 #include "formats/msgpack.h"
+#include "must.h"
 #include "record/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { REPLY_MAX = 1 << 20, PIECE_MAX = 64 };
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool is_text(struct slice s)
 {

@@ -3,21 +3,14 @@
  * lines are put together. What they become, the server must take, log for log, the same each time,
  * whether the input ends there or goes on; and of a line that is a text nothing may be lost.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/line.h"
+#include "must.h"
 
 enum { OUTPUT_MAX = 64 << 20, ARGS_MAX = 3 };
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void count(void *ctx)
 {

@@ -10,6 +10,7 @@
 #include "message/packed.h"
 #include "message/reader.h"
 #include "message/writer.h"
+#include "must.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 
@@ -18,13 +19,6 @@ struct taken {
     struct batch batch;
     size_t records;
 };
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void must_lie_in(struct slice whole, struct slice part)
 {

@@ -3,7 +3,6 @@
  * an input chooses which; the rest is parsed. Requests are taken or refused; what is taken keeps
  * the rules and limits of a log, and is the same when the request comes again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <yyjson.h>
@@ -14,18 +13,12 @@
 #include "formats/loki.h"
 #include "formats/otlp.h"
 #include "formats/snappy.h"
+#include "must.h"
 #include "record/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OUTPUT_MAX = 1 << 20, SUM_START = 17, CHOICES = 6, LITERAL_MAX = 60 };
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool is_text(struct slice s)
 {

@@ -2,21 +2,15 @@
  * Query strings, path ids and cursors of any bytes: each becomes a query within its bounds, or a
  * refusal that is JSON.
  */
-#include <stdlib.h>
 
 #include "base/timestamp.h"
+#include "must.h"
 #include "read/params.h"
 #include "json/writer.h"
 
 enum { ANSWER_MAX = 64 << 20 };
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* Returns true where the input was taken. */
 static bool check_result(int result, const struct buffer *refusal)

@@ -2,7 +2,6 @@
  * Formats of other programs, of any bytes: they are taken or refused, and never by half; what is
  * taken keeps the rules and limits of a log; answers are what they say they are.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <yyjson.h>
@@ -16,6 +15,7 @@
 #include "formats/hec.h"
 #include "formats/journal.h"
 #include "formats/jsonline.h"
+#include "must.h"
 #include "record/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,12 +26,6 @@ static const struct format *const formats[FORMATS] = {
     &jsonline_auto, &jsonline_insert, &bulk_format,  &hec_events,
     &hec_raw,       &datadog_logs,    &gelf_message, &journal_upload,
 };
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool is_text(struct slice s)
 {

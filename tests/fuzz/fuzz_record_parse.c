@@ -10,17 +10,11 @@
 #include "formats/fastapi.h"
 #include "message/reader.h"
 #include "message/writer.h"
+#include "must.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool has_nul(struct slice s)
 {

@@ -6,16 +6,11 @@
 
 #include "cache/redis/member.h"
 #include "cache/redis/url.h"
+#include "must.h"
 
 enum { OUTPUT_MAX = 64 << 20 };
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check_url(struct slice input)
 {

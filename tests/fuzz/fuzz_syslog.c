@@ -14,6 +14,7 @@
 #include "base/uuid7.h"
 #include "formats/syslog.h"
 #include "formats/syslog_frames.h"
+#include "must.h"
 #include "record/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,13 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { CHOICES = 4, SUM_START = 17 };
 
 static const int64_t ARRIVAL_US = INT64_C(1795867200) * 1000000;
-
-/* A condition that must hold, in every build. */
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static bool is_text(struct slice s)
 {

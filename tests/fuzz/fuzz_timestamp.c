@@ -1,18 +1,12 @@
 /* Times, ids and integers of any bytes: what is read is in range and, written, is read again. */
-#include <stdlib.h>
 
 #include "base/int_parse.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
 #include "base/uuid7.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check_time(int result, int64_t us, const struct timestamp_error *error)
 {
