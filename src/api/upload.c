@@ -6,7 +6,6 @@
 #include "api/intake.h"
 #include "base/container_of.h"
 #include "base/xalloc.h"
-#include "diag/diag.h"
 #include "formats/journal.h"
 #include "metrics/metrics.h"
 
@@ -159,14 +158,6 @@ static void lot_told(struct upload *u)
 
 /* ---- Entries ---- */
 
-/* It can never be stored: a client that were refused would send it again for ever. */
-static void leave_out(void)
-{
-    metrics_receive(PROTOCOL_JOURNAL, METRIC_LEFT_OUT, 1);
-    diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
-         DIAG_STR("protocol", metrics_protocol_label(PROTOCOL_JOURNAL)));
-}
-
 static void on_done(struct ingest_ticket *ticket, int error)
 {
     struct entry *e = container_of(ticket, struct entry, ticket);
@@ -176,7 +167,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
     if (!error)
         metrics_receive(PROTOCOL_JOURNAL, METRIC_TAKEN, 1);
     else if (error == LM_EDATA || error == LM_ETOOBIG)
-        leave_out();
+        ingest_leave_out(u->ingest, PROTOCOL_JOURNAL); /* refused, it would come again for ever */
     else
         u->queue_error = error;
     if (--u->waiting == 0)
@@ -203,7 +194,7 @@ static int add(const struct record *r, void *ctx)
     entry_free(e);
     if (error != LM_ETOOBIG)
         return error;
-    leave_out();
+    ingest_leave_out(u->ingest, PROTOCOL_JOURNAL);
     return 0;
 }
 

@@ -84,6 +84,7 @@ struct ingest {
     struct send *spare; /* for reuse */
     unsigned in_flight;
     struct ingest_ticket *taking; /* the ticket that is open, or NULL */
+    struct diag_seldom left_out;
 };
 
 /* ---- What is always true ---- */
@@ -452,6 +453,16 @@ int ingest_add(struct ingest_ticket *t, const struct record *r)
     if (!error)
         t->logs++;
     return error;
+}
+
+void ingest_leave_out(struct ingest *in, enum metric_protocol protocol)
+{
+    int64_t unsaid;
+
+    metrics_receive(protocol, METRIC_LEFT_OUT, 1);
+    if (diag_may_say(&in->left_out, clock_monotonic_us(), &unsaid))
+        diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
+             DIAG_STR("protocol", metrics_protocol_label(protocol)), DIAG_INT("unsaid", unsaid));
 }
 
 void ingest_cancel(struct ingest_ticket *t)

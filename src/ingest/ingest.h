@@ -37,6 +37,7 @@
 #include "base/ledger.h"
 #include "ingest/hold.h"
 #include "message/writer.h"
+#include "metrics/metrics.h"
 #include "net/mailbox.h"
 #include "queue/queue.h"
 #include "record/record.h"
@@ -134,6 +135,13 @@ void ingest_cancel(struct ingest_ticket *t);
  * open, and to be cancelled.
  */
 int ingest_commit(struct ingest_ticket *t) LM_MUST_CHECK;
+
+/*
+ * A log came by `protocol` that can never be stored, since the queue takes none so large, or not
+ * what is in it, and whose sender is not to be refused for it: counts it, and says so on stderr,
+ * not too often.
+ */
+void ingest_leave_out(struct ingest *in, enum metric_protocol protocol);
 
 /* What the queue takes together: for words about LM_ETOOBIG. */
 const struct queue_limits *ingest_limits(const struct ingest *in);

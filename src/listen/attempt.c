@@ -1,21 +1,11 @@
 #include "listen/attempt.h"
 
-#include "base/clock.h"
-#include "diag/diag.h"
-
-static struct diag_seldom left_out_lines; /* of the receiver's thread */
-
 /* The next log that is not durable can never be: it counts as done. */
 static void leave_out(struct attempt *a)
 {
-    int64_t unsaid;
-
     a->done++;
     a->limit = 0;
-    metrics_receive(a->protocol, METRIC_LEFT_OUT, 1);
-    if (diag_may_say(&left_out_lines, clock_monotonic_us(), &unsaid))
-        diag(DIAG_WARN, "a log was left out: the queue takes none so large, or not what is in it",
-             DIAG_STR("protocol", metrics_protocol_label(a->protocol)), DIAG_INT("unsaid", unsaid));
+    ingest_leave_out(a->ticket.in, a->protocol);
 }
 
 /* What the queue does not take together, or not for what is in it, is sent in parts. */
@@ -53,24 +43,30 @@ enum attempt_result attempt_begin(struct attempt *a, struct ingest *in,
         a->is_stopped = a->is_too_big = false;
         ingest_open(in, &a->ticket);
         error = read(a);
-        if (!a->is_too_big)
-            break;
-        ingest_cancel(&a->ticket);
-        take_fewer(a, a->ticket.logs);
-    }
-    if (a->is_stopped)
-        error = 0;
-    if (!error && a->ticket.logs == 0) {
-        ingest_cancel(&a->ticket);
-        return ATTEMPT_DONE;
-    }
-    a->ticket.has_room = true; /* the reply has been written */
-    if (!error)
+        if (a->is_too_big) {
+            ingest_cancel(&a->ticket);
+            take_fewer(a, a->ticket.logs);
+            continue;
+        }
+        if (a->is_stopped)
+            error = 0;
+        if (!error && a->ticket.logs == 0) {
+            ingest_cancel(&a->ticket);
+            return ATTEMPT_DONE;
+        }
+        if (error) {
+            ingest_cancel(&a->ticket);
+            return ATTEMPT_LATER;
+        }
+        a->ticket.has_room = true; /* the reply has been written */
         error = ingest_commit(&a->ticket);
-    if (!error)
-        return ATTEMPT_WAITS;
-    ingest_cancel(&a->ticket);
-    return ATTEMPT_LATER;
+        if (!error)
+            return ATTEMPT_WAITS;
+        ingest_cancel(&a->ticket);
+        if (error != LM_ETOOBIG)
+            return ATTEMPT_LATER;
+        take_fewer(a, a->ticket.logs / 2); /* the account could never hold them together */
+    }
 }
 
 enum attempt_result attempt_told(struct attempt *a, int error)

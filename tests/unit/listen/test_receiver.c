@@ -13,7 +13,12 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-enum { ATTEMPTS_MAX = 256, MESSAGE_BYTES_MAX = 4096, LEDGER_BYTES = 1 << 20 };
+enum {
+    ATTEMPTS_MAX = 256,
+    MESSAGE_BYTES_MAX = 4096,
+    LEDGER_BYTES = 1 << 20,
+    SMALL_LEDGER_BYTES = 100 << 10
+};
 
 /* ---- A queue that does as it is told ---- */
 
@@ -47,9 +52,12 @@ static int fake_send(struct queue *q, struct queue_send *send)
     return 0;
 }
 
+static bool large_messages; /* and a small ledger */
+
 static struct queue_limits fake_limits(const struct queue *q)
 {
-    return (struct queue_limits){.max_message_bytes = MESSAGE_BYTES_MAX, .send_slots = 1};
+    return (struct queue_limits){
+        .max_message_bytes = large_messages ? LEDGER_BYTES : MESSAGE_BYTES_MAX, .send_slots = 1};
 }
 
 static const struct queue_ops fake_ops = {.send = fake_send, .limits = fake_limits};
@@ -172,7 +180,7 @@ static void start(void)
 
     assert_int_equal(
         addresses_parse(&addresses, "tcp://127.0.0.1:0,udp://127.0.0.1:0", false, &err), 0);
-    ledger_init(&ledger, LEDGER_BYTES);
+    ledger_init(&ledger, large_messages ? SMALL_LEDGER_BYTES : LEDGER_BYTES);
     receiver = receiver_new(&(struct receiver_options){.queue = &fake.base,
                                                        .ledger = &ledger,
                                                        .ways = &way,
@@ -197,6 +205,14 @@ static int set_up(void **state)
     pthread_mutex_init(&fake.lock, NULL);
     start();
     return 0;
+}
+
+static int set_up_large(void **state)
+{
+    large_messages = true;
+    int error = set_up(state);
+    large_messages = false;
+    return error;
 }
 
 static int tear_down(void **state)
@@ -267,6 +283,26 @@ static void what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_le
     wait_for("line 199");
     assert_int_equal(durable("\"line "), 200);
     assert_int_equal(durable("large"), 0);
+    free(text);
+    close(fd);
+}
+
+/* Control characters are six bytes each in the queue's message. */
+static void what_is_too_large_when_it_is_escaped_comes_in_parts(void **state)
+{
+    enum { LINES = 20, CONTROLS = 500 }; /* some 62,000 bytes, where 57,600 may be held */
+    char *text = xcalloc(1, LINES * (CONTROLS + 16)), *p = text;
+    int fd = client();
+
+    for (int i = 0; i < LINES; i++) {
+        p += sprintf(p, "line %03d", i);
+        memset(p, '\1', CONTROLS);
+        p += CONTROLS;
+        *p++ = '\n';
+    }
+    say(fd, text);
+    wait_for("line 019");
+    assert_int_equal(durable("\"line "), LINES);
     free(text);
     close(fd);
 }
@@ -413,6 +449,8 @@ int main(void)
         TEST(the_same_logs_with_the_same_ids_come_until_they_are_durable),
         TEST(nothing_is_lost_if_the_client_goes_while_the_queue_fails),
         TEST(what_is_too_large_together_comes_in_parts_and_what_is_so_alone_is_left_out),
+        cmocka_unit_test_setup_teardown(what_is_too_large_when_it_is_escaped_comes_in_parts,
+                                        set_up_large, tear_down),
         TEST(what_the_queue_refuses_for_its_content_is_left_out_and_keeps_no_other_out),
         TEST(messages_that_do_not_go_on_do_not_keep_memory_from_others),
         TEST(what_may_be_whole_is_not_waited_for_where_memory_is_short),
