@@ -1,0 +1,84 @@
+/*
+ * What a file that is followed is known by. A name leads elsewhere after a rotation; an inode
+ * number is given to the next file as soon as the one before is gone; beginnings of files are equal
+ * where programs write a banner: each alone misleads. Together they tell:
+ *
+ *   while it is open    the descriptor; its content before the offset (struct content_mark), since
+ * a truncation leaves device, inode and birth time as they are after a restart     device, inode
+ * and birth time, and the content mark a copy, an archive  the chain: a hash of all its lines up to
+ * the offset
+ *
+ * Functions without a state; any thread.
+ */
+#ifndef LOGMILL_FOLLOW_MARK_H
+#define LOGMILL_FOLLOW_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/errbuf.h"
+#include "base/slice.h"
+
+enum {
+    MARK_HEAD_MAX = 64 << 10, /* bytes of a file's beginning that are compared */
+    MARK_TAIL_MAX = 1 << 10,  /* … and before the offset */
+};
+
+/* Of an open file, from one statx: consistent. */
+struct file_identity {
+    uint64_t device, inode;
+    int64_t born_ns; /* its birth time; 0 where the file system has none */
+};
+
+struct file_look {
+    struct file_identity identity;
+    uint64_t size;
+    int64_t changed_ns; /* its last modification */
+    uint32_t links;     /* 0: it has been deleted */
+    bool is_regular;
+};
+
+/* Returns 0, or LM_EIO with errno set. */
+int file_look_fd(int fd, struct file_look *look) LM_MUST_CHECK;
+int file_look_path(const char *path, bool follows_link, struct file_look *look) LM_MUST_CHECK;
+
+/* True if both are one file. A birth time that one of them does not have is not compared. */
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
+
+/*
+ * The content of a file before an offset. `chain` is over its whole lines; the other two are of
+ * bytes. All zero at offset 0.
+ */
+struct content_mark {
+    uint64_t offset;
+    uint64_t chain;
+    uint64_t head_hash; /* of the first head_len bytes … */
+    uint32_t head_len;  /* … as many as there are before the offset, at most MARK_HEAD_MAX */
+    uint32_t tail_len;  /* likewise, MARK_TAIL_MAX */
+    uint64_t tail_hash; /* of the last tail_len bytes before the offset */
+};
+
+/* The chain behind a line (with its line feed, if it has one). */
+uint64_t content_chain(uint64_t chain, struct slice line);
+
+/* Takes head and tail anew from the file, for an offset that has grown; the chain is the caller's.
+ * Returns 0; LM_EDATA if the file is shorter than that; LM_EIO. */
+int content_mark_take(int fd, struct content_mark *m) LM_MUST_CHECK;
+
+enum content_verdict { CONTENT_SAME, CONTENT_OTHER, CONTENT_UNREADABLE };
+
+/* Whether the file has before m->offset what it had: false (OTHER) if it is shorter. */
+enum content_verdict content_mark_check(int fd, const struct content_mark *m);
+
+/*
+ * True if nobody has the file open for writing. Asked by taking a read lease (fcntl(2), F_SETLEASE)
+ * that is given back at once, which needs the file's owner or CAP_LEASE and a local file system;
+ * *is_known false: it cannot be told here. SIGIO must be ignored by the process.
+ */
+bool file_has_no_writer(int fd, bool *is_known);
+
+/* The first byte at or behind `offset` that is not in a hole (SEEK_DATA); the size if there is
+ * none, `offset` where the file system cannot tell. */
+uint64_t file_next_data(int fd, uint64_t offset, uint64_t size);
+
+#endif

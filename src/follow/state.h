@@ -1,0 +1,100 @@
+/*
+ * What a follower has to know after its end, however that came: an SQLite file (sqlite/db.h). Each
+ * change is one transaction, durable when it returns: what of a file the server has, and, before
+ * lines without a time of their own leave, the time that they get. So whatever is sent again is the
+ * same log.
+ *
+ * One follower a state: a second one is refused (a lock of the file FILE-lock, which holds the
+ * pid). Readers (--status) may open it meanwhile.
+ *
+ * One thread.
+ */
+#ifndef LOGMILL_FOLLOW_STATE_H
+#define LOGMILL_FOLLOW_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/errbuf.h"
+#include "follow/mark.h"
+
+enum {
+    STATE_KEPT_DAYS = 30,      /* for which a file that is finished is remembered, and … */
+    STATE_KEPT_FILES = 100000, /* … how many of them, the newest */
+    STATE_FORM_MAX = 32,       /* bytes */
+};
+
+struct state;
+
+enum state_kind {
+    STATE_LIVE,     /* it is being read */
+    STATE_FINISHED, /* all of it is stored, and nobody writes into it */
+    STATE_COPY,     /* its content is that of another one */
+    STATE_PASSED,   /* it was there before anything was asked for: never read */
+};
+
+/* One file. Texts live as long as the call that gives it. */
+struct state_file {
+    int64_t number; /* its row: ever growing with the order in which files were found */
+    uint64_t key;   /* of its ids; never that of another file */
+    enum state_kind kind;
+    struct slice path;   /* where it was last */
+    struct slice family; /* names.h */
+    struct file_identity identity;
+    uint32_t generation;       /* how often it had been truncated */
+    int64_t before;            /* number of the file that this one follows in its family, or 0 */
+    struct content_mark mark;  /* of what the server has: reading goes on at its offset */
+    uint64_t sent;             /* up to here lines may have left: >= mark.offset */
+    uint64_t size;             /* when it was seen last, for --status */
+    int64_t changed_us;        /* its last modification then */
+    bool is_deleted;           /* it has no name any more: gone when the follower ends */
+    char form[STATE_FORM_MAX]; /* of its lines (cli/line_forms.h), "" if none is chosen */
+    uint64_t guessed;
+};
+
+/* Opens or creates it. Returns NULL with `err` set; LM_EBUSY's text names the pid that has it. */
+struct state *state_open(const char *path, struct errbuf *err);
+/* The same to read alone, whoever else has it; NULL if it is not there. */
+struct state *state_open_to_read(const char *path, struct errbuf *err);
+void state_close(struct state *s);
+
+/* True if it was made by this state_open. */
+bool state_is_new(const struct state *s);
+
+/* When the last transaction was, in microseconds since 1970; 0: none yet. The pid that has it, 0:
+ * nobody. */
+int64_t state_changed_us(struct state *s);
+int64_t state_owner(struct state *s);
+
+/* Calls file() for each, the oldest number first. Returns 0, what file() returned, or LM_EIO. */
+int state_load(struct state *s, int (*file)(const struct state_file *f, void *ctx), void *ctx,
+               struct errbuf *err) LM_MUST_CHECK;
+
+/* The time of reading of lines of a file: [from, to) were read at `us`. */
+struct state_time {
+    uint64_t from, to;
+    int64_t us;
+};
+
+int state_load_times(struct state *s, int64_t number,
+                     int (*time)(const struct state_time *t, void *ctx), void *ctx,
+                     struct errbuf *err) LM_MUST_CHECK;
+
+/*
+ * A transaction: begin, any number of the others, commit. After an error of any of them, roll_back;
+ * nothing of it has happened then. LM_EFULL: the disk is full.
+ */
+int state_begin(struct state *s, struct errbuf *err) LM_MUST_CHECK;
+/* Inserts it (number 0: its new number is put there) or replaces it. Forgets times of lines that
+ * end at or before mark.offset. */
+int state_put(struct state *s, struct state_file *f, struct errbuf *err) LM_MUST_CHECK;
+int state_put_time(struct state *s, int64_t number, const struct state_time *t,
+                   struct errbuf *err) LM_MUST_CHECK;
+int state_forget(struct state *s, int64_t number, struct errbuf *err) LM_MUST_CHECK;
+/* Forgets finished files, copies and passed ones by age and number (above). */
+int state_prune(struct state *s, int64_t now_us, struct errbuf *err) LM_MUST_CHECK;
+int state_commit(struct state *s, struct errbuf *err) LM_MUST_CHECK;
+void state_roll_back(struct state *s);
+
+#endif
