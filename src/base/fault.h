@@ -39,13 +39,15 @@
  *   library  allocation within SQLite, yyjson or zlib
  *   write    writing to a database file or its log, or cutting it; growth of the log's index (-shm)
  *   sync     fsync of a file or of a directory
+ *   read     reading a file that is followed, opening it, looking at it
  */
 #define FAULT_KINDS(X)                                                                             \
     X(FAULT_SMALL, "small")                                                                        \
     X(FAULT_INPUT, "input")                                                                        \
     X(FAULT_LIBRARY, "library")                                                                    \
     X(FAULT_WRITE, "write")                                                                        \
-    X(FAULT_SYNC, "sync")
+    X(FAULT_SYNC, "sync")                                                                          \
+    X(FAULT_READ, "read")
 
 /*
  * How it fails.

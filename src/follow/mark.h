@@ -3,10 +3,13 @@
  * number is given to the next file as soon as the one before is gone; beginnings of files are equal
  * where programs write a banner: each alone misleads. Together they tell:
  *
- *   while it is open    the descriptor; its content before the offset (struct content_mark), since
- * a truncation leaves device, inode and birth time as they are after a restart     device, inode
- * and birth time, and the content mark a copy, an archive  the chain: a hash of all its lines up to
- * the offset
+ *   while it is open:    the descriptor, and the content before the offset (struct content_mark),
+ *                        since a truncation leaves device, inode and birth time as they are;
+ *   after a restart:     device, inode and birth time, and the content mark;
+ *   a copy, an archive:  the chain, a hash of all its lines up to the offset.
+ *
+ * All reading of files that are followed is by these functions and archive.h, which have the points
+ * of FAULT_READ.
  *
  * Functions without a state; any thread.
  */
@@ -15,14 +18,27 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "base/errbuf.h"
+#include "base/error.h"
 #include "base/slice.h"
 
 enum {
     MARK_HEAD_MAX = 64 << 10, /* bytes of a file's beginning that are compared */
     MARK_TAIL_MAX = 1 << 10,  /* … and before the offset */
 };
+
+/*
+ * Opens a file to read it: neither a FIFO nor a terminal that is there holds it up. Returns a
+ * descriptor, or -1 with errno set.
+ */
+int file_open(const char *path) LM_MUST_CHECK;
+
+/*
+ * Reads up to `len` bytes from `offset` on; fewer only at the end of the file. Returns how many; or
+ * -1 with errno set, also if some could be read before.
+ */
+ssize_t file_read_at(int fd, void *data, size_t len, uint64_t offset) LM_MUST_CHECK;
 
 /* Of an open file, from one statx: consistent. */
 struct file_identity {
@@ -46,28 +62,40 @@ int file_look_path(const char *path, bool follows_link, struct file_look *look) 
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
 /*
+ * True if both may be one file though their devices have other numbers: those are given anew when
+ * the machine starts. Inode and birth time, which both have, are equal; the content is still to be
+ * compared. False if file_identity_equal.
+ */
+bool file_identity_moved(const struct file_identity *a, const struct file_identity *b);
+
+/*
  * The content of a file before an offset. `chain` is over its whole lines; the other two are of
  * bytes. All zero at offset 0.
  */
 struct content_mark {
     uint64_t offset;
     uint64_t chain;
-    uint64_t head_hash; /* of the first head_len bytes … */
-    uint32_t head_len;  /* … as many as there are before the offset, at most MARK_HEAD_MAX */
-    uint32_t tail_len;  /* likewise, MARK_TAIL_MAX */
-    uint64_t tail_hash; /* of the last tail_len bytes before the offset */
+    uint64_t head_hash; /* content_hash of the first head_len bytes … */
+    uint32_t head_len;  /* … at least half as many as there are before the offset, or MARK_HEAD_MAX;
+                           so that a growing file's is not taken anew each time */
+    uint32_t tail_len;  /* as many as there are before the offset, at most MARK_TAIL_MAX */
+    uint64_t tail_hash; /* content_hash of the last tail_len bytes before the offset */
 };
+
+/* For whoever has the bytes already. */
+uint64_t content_hash(struct slice bytes);
 
 /* The chain behind a line (with its line feed, if it has one). */
 uint64_t content_chain(uint64_t chain, struct slice line);
 
-/* Takes head and tail anew from the file, for an offset that has grown; the chain is the caller's.
- * Returns 0; LM_EDATA if the file is shorter than that; LM_EIO. */
+/* Takes head and tail from the file, for an offset that the caller has set, as the chain; where the
+ * offset has grown the head that is there counts. Returns 0; LM_EDATA if the file is shorter than
+ * that; LM_EIO. */
 int content_mark_take(int fd, struct content_mark *m) LM_MUST_CHECK;
 
 enum content_verdict { CONTENT_SAME, CONTENT_OTHER, CONTENT_UNREADABLE };
 
-/* Whether the file has before m->offset what it had: false (OTHER) if it is shorter. */
+/* Whether the file has before m->offset what it had; it is another one if it is shorter. */
 enum content_verdict content_mark_check(int fd, const struct content_mark *m);
 
 /*

@@ -4,8 +4,8 @@
  * lines without a time of their own leave, the time that they get. So whatever is sent again is the
  * same log.
  *
- * One follower a state: a second one is refused (a lock of the file FILE-lock, which holds the
- * pid). Readers (--status) may open it meanwhile.
+ * One follower a state: a second one is refused (a lock of the file PATH-lock, which holds the
+ * pid). Readers (--status) may open it meanwhile. All its files are their owner's alone (0600).
  *
  * One thread.
  */
@@ -53,21 +53,30 @@ struct state_file {
     uint64_t guessed;
 };
 
-/* Opens or creates it. Returns NULL with `err` set; LM_EBUSY's text names the pid that has it. */
+/* Makes the folder that the state `path` is in, and those above it, if they are missing (0700). For
+ * the default one: in a folder that somebody named, and that is not there, nothing is made. */
+int state_make_folder(const char *path, struct errbuf *err) LM_MUST_CHECK;
+
+/* Opens or creates it. Returns NULL with `err` set, which says what can be done: another follower
+ * has it (its pid), it is a newer logmill's, damaged, or no state at all. */
 struct state *state_open(const char *path, struct errbuf *err);
-/* The same to read alone, whoever else has it; NULL if it is not there. */
+/* The same to read alone, whoever else has it; NULL with `err` set, also if it is not there. */
 struct state *state_open_to_read(const char *path, struct errbuf *err);
 void state_close(struct state *s);
 
-/* True if it was made by this state_open. */
+/* True until its first state_commit, ever: what this or an earlier state_open made is empty. */
 bool state_is_new(const struct state *s);
 
-/* When the last transaction was, in microseconds since 1970; 0: none yet. The pid that has it, 0:
- * nobody. */
+/* Microseconds since 1970: when its first transaction began to be thought of (the state_open before
+ * it), and when the last one was; 0: there was none. */
+int64_t state_began_us(struct state *s);
 int64_t state_changed_us(struct state *s);
+
+/* The pid of the follower that has it; 0: nobody. */
 int64_t state_owner(struct state *s);
 
-/* Calls file() for each, the oldest number first. Returns 0, what file() returned, or LM_EIO. */
+/* Calls file() for each, the oldest number first; it may read others of it, but not change them.
+ * Returns 0, the first that file() returned that is not 0, or LM_EIO. */
 int state_load(struct state *s, int (*file)(const struct state_file *f, void *ctx), void *ctx,
                struct errbuf *err) LM_MUST_CHECK;
 
@@ -87,10 +96,13 @@ int state_load_times(struct state *s, int64_t number,
  */
 int state_begin(struct state *s, struct errbuf *err) LM_MUST_CHECK;
 /* Inserts it (number 0: its new number is put there) or replaces it. Forgets times of lines that
- * end at or before mark.offset. */
+ * end at or before mark.offset. A number that was put there stays when it is rolled back: put
+ * again, it is a new row with that number. */
 int state_put(struct state *s, struct state_file *f, struct errbuf *err) LM_MUST_CHECK;
+/* One that begins where another one does takes its place. */
 int state_put_time(struct state *s, int64_t number, const struct state_time *t,
                    struct errbuf *err) LM_MUST_CHECK;
+/* With its times. */
 int state_forget(struct state *s, int64_t number, struct errbuf *err) LM_MUST_CHECK;
 /* Forgets finished files, copies and passed ones by age and number (above). */
 int state_prune(struct state *s, int64_t now_us, struct errbuf *err) LM_MUST_CHECK;
