@@ -32,11 +32,31 @@ static yyjson_val *member(yyjson_val *object, const char *name)
     return yyjson_is_null(value) ? NULL : value;
 }
 
-static int get_text(struct otlp_request *r, yyjson_val *object, const char *name,
-                    struct slice *text)
+/*
+ * Puts the members of an object where their names are: values[i] is that of names[i], as member()
+ * has it. Objects are walked once, however many members are asked for.
+ */
+static void find_members(yyjson_val *object, const char *const names[], size_t len,
+                         yyjson_val *values[])
 {
-    yyjson_val *value = member(object, name);
+    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 
+    for (size_t i = 0; i < len; i++)
+        values[i] = NULL;
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
+        size_t i = 0;
+
+        while (i < len && !yyjson_equals_str(key, names[i]))
+            i++;
+        if (i < len && !values[i])
+            values[i] = yyjson_obj_iter_get_val(key);
+    }
+    for (size_t i = 0; i < len; i++)
+        values[i] = yyjson_is_null(values[i]) ? NULL : values[i];
+}
+
+static int get_text(struct otlp_request *r, yyjson_val *value, const char *name, struct slice *text)
+{
     if (value && !yyjson_is_str(value))
         return fail(r, name, "text");
     *text = json_text(value);
@@ -44,10 +64,9 @@ static int get_text(struct otlp_request *r, yyjson_val *object, const char *name
 }
 
 /* A whole number, or the text of one. */
-static int get_unsigned(struct otlp_request *r, yyjson_val *object, const char *name,
+static int get_unsigned(struct otlp_request *r, yyjson_val *value, const char *name,
                         uint64_t *number)
 {
-    yyjson_val *value = member(object, name);
     struct slice text = json_text(value);
 
     *number = 0;
@@ -64,11 +83,9 @@ static int get_unsigned(struct otlp_request *r, yyjson_val *object, const char *
 }
 
 /* The items of an array, which may be left out. */
-static int get_array(struct otlp_request *r, yyjson_val *object, const char *name,
+static int get_array(struct otlp_request *r, yyjson_val *value, const char *name,
                      yyjson_arr_iter *items)
 {
-    yyjson_val *value = member(object, name);
-
     *items = (yyjson_arr_iter){0};
     if (value && !yyjson_is_arr(value))
         return fail(r, name, "array");
@@ -125,18 +142,21 @@ static int append_double(struct otlp_request *r, struct slice name, yyjson_val *
 
 static int append_key_value(struct otlp_request *r, yyjson_val *key_value)
 {
+    static const char *const names[] = {"key", "value"};
     struct slice key = {NULL, 0};
-    int error = get_text(r, key_value, "key", &key);
+    yyjson_val *values[2];
 
+    find_members(key_value, names, 2, values);
+    int error = get_text(r, values[0], "key", &key);
     if (!error && !yyjson_is_obj(key_value))
         error = fail(r, "an attribute", "object of key and value");
-    return error ? error : append_any(r, key, member(key_value, "value"));
+    return error ? error : append_any(r, key, values[1]);
 }
 
 static int append_list(struct otlp_request *r, struct slice name, yyjson_val *list, bool is_array)
 {
     yyjson_arr_iter items;
-    int error = get_array(r, list, "values", &items);
+    int error = get_array(r, member(list, "values"), "values", &items);
 
     record_draft_open(r->draft, name, is_array ? RECORD_DRAFT_ARRAY : RECORD_DRAFT_OBJECT);
     for (yyjson_val *item; !error && !r->draft->error && (item = yyjson_arr_iter_next(&items));)
@@ -145,43 +165,55 @@ static int append_list(struct otlp_request *r, struct slice name, yyjson_val *li
     return error;
 }
 
-/* Recursive, up to RECORD_DEPTH_MAX: past that the draft is wrong, and no more is read. */
+enum any { ANY_STRING, ANY_INT, ANY_BOOL, ANY_DOUBLE, ANY_ARRAY, ANY_LIST, ANY_BYTES, ANY_KINDS };
+
+static const char *const any_names[ANY_KINDS] = {
+    [ANY_STRING] = "stringValue", [ANY_INT] = "intValue",     [ANY_BOOL] = "boolValue",
+    [ANY_DOUBLE] = "doubleValue", [ANY_ARRAY] = "arrayValue", [ANY_LIST] = "kvlistValue",
+    [ANY_BYTES] = "bytesValue",
+};
+
+/* Recursive, up to RECORD_DEPTH_MAX: past that the draft is wrong, and no more is read. Of several
+ * members the first of the kinds counts. */
 static int append_any(struct otlp_request *r, struct slice name, yyjson_val *any)
 {
-    yyjson_val *value;
+    yyjson_val *values[ANY_KINDS];
+    size_t kind = 0;
 
     if (any && !yyjson_is_obj(any))
         return fail(r, "a value", "object like {\"stringValue\":\"…\"}");
-    if ((value = member(any, "stringValue"))) {
-        if (!yyjson_is_str(value))
-            return fail(r, "stringValue", "text");
-        record_draft_text(r->draft, name, json_text(value));
-    } else if ((value = member(any, "intValue"))) {
-        return append_int(r, name, value);
-    } else if ((value = member(any, "boolValue"))) {
-        if (!yyjson_is_bool(value))
-            return fail(r, "boolValue", "true or false");
-        record_draft_bool(r->draft, name, yyjson_is_true(value));
-    } else if ((value = member(any, "doubleValue"))) {
-        return append_double(r, name, value);
-    } else if ((value = member(any, "arrayValue"))) {
-        return append_list(r, name, value, true);
-    } else if ((value = member(any, "kvlistValue"))) {
-        return append_list(r, name, value, false);
-    } else if ((value = member(any, "bytesValue"))) {
-        if (!yyjson_is_str(value))
-            return fail(r, "bytesValue", "text in base64");
-        record_draft_text(r->draft, name, json_text(value)); /* as otlp_bytes writes it */
-    } else {
+    find_members(any, any_names, ANY_KINDS, values);
+    while (kind < ANY_KINDS && !values[kind])
+        kind++;
+    switch (kind) {
+    case ANY_STRING:
+    case ANY_BYTES: /* as otlp_bytes writes it */
+        if (!yyjson_is_str(values[kind]))
+            return fail(r, any_names[kind], kind == ANY_BYTES ? "text in base64" : "text");
+        record_draft_json(r->draft, name, values[kind]);
+        return 0;
+    case ANY_INT:
+        return append_int(r, name, values[kind]);
+    case ANY_BOOL:
+        if (!yyjson_is_bool(values[kind]))
+            return fail(r, any_names[kind], "true or false");
+        record_draft_bool(r->draft, name, yyjson_is_true(values[kind]));
+        return 0;
+    case ANY_DOUBLE:
+        return append_double(r, name, values[kind]);
+    case ANY_ARRAY:
+    case ANY_LIST:
+        return append_list(r, name, values[kind], kind == ANY_ARRAY);
+    default:
         record_draft_null(r->draft, name);
+        return 0;
     }
-    return 0;
 }
 
-static int append_attributes(struct otlp_request *r, yyjson_val *object)
+static int append_attributes(struct otlp_request *r, yyjson_val *attributes)
 {
     yyjson_arr_iter items;
-    int error = get_array(r, object, "attributes", &items);
+    int error = get_array(r, attributes, "attributes", &items);
 
     for (yyjson_val *item; !error && (item = yyjson_arr_iter_next(&items));)
         error = append_key_value(r, item);
@@ -202,12 +234,12 @@ static void append_hex(struct buffer *bytes, struct slice text)
 }
 
 /* An id of `len` bytes, in hexadecimal or, as some senders have it, in base64. */
-static int append_id(struct otlp_request *r, yyjson_val *log, const char *member_name,
+static int append_id(struct otlp_request *r, yyjson_val *value, const char *member_name,
                      const char *name, size_t len)
 {
     struct buffer *bytes = &r->memory->body; /* which is not in use as yet */
     struct slice text = {NULL, 0};
-    int error = get_text(r, log, member_name, &text);
+    int error = get_text(r, value, member_name, &text);
 
     if (error || text.len == 0)
         return error;
@@ -256,27 +288,57 @@ static int read_body(struct otlp_request *r, yyjson_val *any, struct slice *text
     return error;
 }
 
+enum member {
+    TIME,
+    OBSERVED,
+    SEVERITY_NUMBER,
+    SEVERITY_TEXT,
+    BODY,
+    ATTRIBUTES,
+    TRACE_ID,
+    SPAN_ID,
+    FLAGS,
+    DROPPED,
+    EVENT_NAME,
+    MEMBERS
+};
+
+static const char *const member_names[MEMBERS] = {
+    [TIME] = "timeUnixNano",
+    [OBSERVED] = "observedTimeUnixNano",
+    [SEVERITY_NUMBER] = "severityNumber",
+    [SEVERITY_TEXT] = "severityText",
+    [BODY] = "body",
+    [ATTRIBUTES] = "attributes",
+    [TRACE_ID] = "traceId",
+    [SPAN_ID] = "spanId",
+    [FLAGS] = "flags",
+    [DROPPED] = "droppedAttributesCount",
+    [EVENT_NAME] = "eventName",
+};
+
 static int read_log(struct otlp_request *r, yyjson_val *value)
 {
     struct otlp_log log = {0};
-    yyjson_val *severity = member(value, "severityNumber");
+    yyjson_val *of[MEMBERS];
     int error;
 
     if (!yyjson_is_obj(value))
         return fail(r, "a log", "object");
     otlp_log(r);
-    if (yyjson_is_raw(severity)) /* another one says nothing */
-        log.severity_number = strtol(yyjson_get_raw(severity), NULL, 10);
-    if ((error = append_attributes(r, value)) ||
-        (error = append_id(r, value, "traceId", "trace_id", 16)) ||
-        (error = append_id(r, value, "spanId", "span_id", 8)) ||
-        (error = get_unsigned(r, value, "timeUnixNano", &log.time_ns)) ||
-        (error = get_unsigned(r, value, "observedTimeUnixNano", &log.observed_ns)) ||
-        (error = get_unsigned(r, value, "flags", &log.flags)) ||
-        (error = get_unsigned(r, value, "droppedAttributesCount", &log.dropped_attributes)) ||
-        (error = get_text(r, value, "severityText", &log.severity_text)) ||
-        (error = get_text(r, value, "eventName", &log.event_name)) ||
-        (error = read_body(r, member(value, "body"), &log.message)))
+    find_members(value, member_names, MEMBERS, of);
+    if (yyjson_is_raw(of[SEVERITY_NUMBER])) /* another one says nothing */
+        log.severity_number = strtol(yyjson_get_raw(of[SEVERITY_NUMBER]), NULL, 10);
+    if ((error = append_attributes(r, of[ATTRIBUTES])) ||
+        (error = append_id(r, of[TRACE_ID], "traceId", "trace_id", 16)) ||
+        (error = append_id(r, of[SPAN_ID], "spanId", "span_id", 8)) ||
+        (error = get_unsigned(r, of[TIME], "timeUnixNano", &log.time_ns)) ||
+        (error = get_unsigned(r, of[OBSERVED], "observedTimeUnixNano", &log.observed_ns)) ||
+        (error = get_unsigned(r, of[FLAGS], "flags", &log.flags)) ||
+        (error = get_unsigned(r, of[DROPPED], "droppedAttributesCount", &log.dropped_attributes)) ||
+        (error = get_text(r, of[SEVERITY_TEXT], "severityText", &log.severity_text)) ||
+        (error = get_text(r, of[EVENT_NAME], "eventName", &log.event_name)) ||
+        (error = read_body(r, of[BODY], &log.message)))
         return error;
     return otlp_log_end(r, &log);
 }
@@ -291,10 +353,11 @@ static int read_scope_logs(struct otlp_request *r, yyjson_val *scope_logs)
     int error;
 
     otlp_scope(r);
-    if ((error = append_attributes(r, scope)) || (error = get_text(r, scope, "name", &name)) ||
-        (error = get_text(r, scope, "version", &version)) ||
+    if ((error = append_attributes(r, member(scope, "attributes"))) ||
+        (error = get_text(r, member(scope, "name"), "name", &name)) ||
+        (error = get_text(r, member(scope, "version"), "version", &version)) ||
         (error = otlp_scope_end(r, name, version)) ||
-        (error = get_array(r, scope_logs, "logRecords", &logs)))
+        (error = get_array(r, member(scope_logs, "logRecords"), "logRecords", &logs)))
         return error;
     for (yyjson_val *log; !error && (log = yyjson_arr_iter_next(&logs));)
         error = read_log(r, log);
@@ -307,9 +370,9 @@ static int read_resource_logs(struct otlp_request *r, yyjson_val *resource_logs)
     int error;
 
     otlp_resource(r);
-    if ((error = append_attributes(r, member(resource_logs, "resource"))) ||
+    if ((error = append_attributes(r, member(member(resource_logs, "resource"), "attributes"))) ||
         (error = otlp_resource_end(r)) ||
-        (error = get_array(r, resource_logs, "scopeLogs", &scopes)))
+        (error = get_array(r, member(resource_logs, "scopeLogs"), "scopeLogs", &scopes)))
         return error;
     for (yyjson_val *scope; !error && (scope = yyjson_arr_iter_next(&scopes));)
         error = read_scope_logs(r, scope);
@@ -324,8 +387,9 @@ static bool look_at_logs(struct otlp_request *r, yyjson_val *logs)
     for (yyjson_val *log; (log = yyjson_arr_iter_next(&iter));) {
         uint64_t time_ns = 0, observed_ns = 0;
 
-        if (get_unsigned(r, log, "timeUnixNano", &time_ns) ||
-            get_unsigned(r, log, "observedTimeUnixNano", &observed_ns) ||
+        if (get_unsigned(r, member(log, "timeUnixNano"), "timeUnixNano", &time_ns) ||
+            get_unsigned(r, member(log, "observedTimeUnixNano"), "observedTimeUnixNano",
+                         &observed_ns) ||
             otlp_look(r, time_ns ? time_ns : observed_ns))
             return true;
     }
@@ -367,7 +431,7 @@ int otlp_json_read(struct otlp_request *r, struct slice body)
     yyjson_val *root = yyjson_doc_get_root(d->doc);
     if (!yyjson_is_obj(root))
         return fail(r, "the request", "object");
-    error = get_array(r, root, "resourceLogs", &resources);
+    error = get_array(r, member(root, "resourceLogs"), "resourceLogs", &resources);
     repeats_begin(&r->repeats, body);
     look(r, root);
     for (yyjson_val *resource; !error && (resource = yyjson_arr_iter_next(&resources));)
