@@ -24,7 +24,8 @@ enum {
 struct watch;
 
 struct watch_calls {
-    /* In the folder something came, went or changed its name; name NULL: look at all of it. */
+    /* In the folder something came, went, changed its name or mode, or was closed by who wrote it;
+     * name NULL: look at all of it. Said once for many changes; what is there counts. */
     void (*folder)(void *ctx, const char *folder, const char *name);
     /* A file has more, or less, or another name; `file` is what watch_file was given. */
     void (*file)(void *ctx, void *file);
@@ -40,7 +41,8 @@ void watch_free(struct watch *w);
 int watch_folder(struct watch *w, const char *path) LM_MUST_CHECK;
 void watch_forget_folder(struct watch *w, const char *path);
 
-/* Watches an open file; the number names it in watch_forget_file. Never fails: what cannot be
+/* Watches an open file, whose descriptor stays open until watch_forget_file, which the number
+ * (never 0) names it in. Never fails: what cannot be
  * watched is polled (`fstat` of the descriptor: size, modification, links). */
 uint64_t watch_file(struct watch *w, int fd, void *file);
 void watch_forget_file(struct watch *w, uint64_t number);
