@@ -1,51 +1,25 @@
 /*
- * Lines on their way to the server: gathered into a batch, and sent until the server has confirmed
- * it. A batch is sent again, with the same ids, for as long as the server is away; nothing more is
- * taken meanwhile, so memory is bounded. What the server refuses is found, told on stderr and left
- * out; the rest is sent.
+ * Lines on their way to the server: gathered into a batch, and sent by whoever gathers them until
+ * the server has confirmed it. Nothing more is taken meanwhile, so memory is bounded.
  */
 #ifndef LOGMILL_CLI_DELIVERY_H
 #define LOGMILL_CLI_DELIVERY_H
 
-#include <signal.h>
-
-#include "cli/http_client.h"
+#include "cli/dispatch.h"
 #include "cli/line.h"
 
-enum {
-    DELIVERY_BATCH_LOGS = 2000,
-    DELIVERY_BATCH_BYTES = 512 << 10, /* half of the server's MAX_BODY_BYTES; one log may be more */
-    DELIVERY_STOP_MS = 10000,         /* how long a batch is tried for once a signal has come */
-};
-
-struct delivery_item {
-    size_t begin, end; /* in body */
-    uint64_t number;   /* of its line */
-};
-
 struct delivery {
-    const char *command; /* "send": for stderr */
-    const char *source;  /* what lines are called there: "line", or "FILE, line" */
-    struct http_client *client;
+    const char *source; /* what lines are called on stderr: "line", or "FILE: line" */
     struct line_reader lines;
-    bool is_strict;      /* the first log that is refused ends it: see delivery_is_over */
-    uint64_t timeout_ms; /* for one batch; 0: none */
-    uint64_t stopped_us; /* when delivery_stop was seen */
-    struct buffer body;
-    struct delivery_item *items;
-    size_t len, capacity;
+    struct dispatch out;
+    struct parcel batch;
     uint64_t begun_us;
-    uint64_t sent, sent_bytes, refused;
 };
 
-/* From the flags url, timeout, and those of line_reader_init. Returns 0 or LM_EINVAL. Release in
- * any case. */
+/* From the flags of dispatch_init and line_reader_init. Returns 0 or LM_EINVAL. Release in any
+ * case. */
 int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *err) LM_MUST_CHECK;
 void delivery_release(struct delivery *d);
-
-/* SIGINT and SIGTERM set `delivery_stop`, the first time; the second one ends the process. */
-void delivery_catch_signals(void);
-extern volatile sig_atomic_t delivery_stop;
 
 /* Adds a line, the `number`th of its source, to the batch, or refuses it. */
 void delivery_add(struct delivery *d, struct slice line, uint64_t number);

@@ -8,6 +8,7 @@
 #include "cli/delivery.h"
 #include "cli/import_times.h"
 #include "cli/input_file.h"
+#include "cli/stop.h"
 #include "cli/terminal.h"
 
 enum { READ_BYTES = 64 << 10 };
@@ -98,7 +99,7 @@ static int import_lines(struct import *im, struct errbuf *err)
     struct delivery *d = im->d;
     int error = read_head(im, err), send_error = 0;
 
-    while (!send_error && !delivery_is_over(d) && !delivery_stop) {
+    while (!send_error && !delivery_is_over(d) && !stop_is_asked()) {
         delivery_add_lines(d, &im->bytes, &im->lines, im->is_read && !error);
         if (delivery_is_full(d))
             send_error = delivery_send(d);
@@ -106,7 +107,7 @@ static int import_lines(struct import *im, struct errbuf *err)
             break;
         else
             error = read_some(im, err);
-        terminal_progress("sent", d->sent, d->sent_bytes);
+        terminal_progress("sent", d->out.sent, d->out.sent_bytes);
     }
     if (!send_error)
         send_error = delivery_send(d);
@@ -133,7 +134,7 @@ static int import_opened(struct import *im)
                      "leave out what cannot be a log with --keep-going");
         return LM_EDATA;
     }
-    if (!error && delivery_stop && !(im->is_read && im->bytes.len == 0)) {
+    if (!error && stop_is_asked() && !(im->is_read && im->bytes.len == 0)) {
         terminal_say("import", "stopped after line %llu of %s; run it again for the rest",
                      (unsigned long long)im->lines.number, im->name);
         return LM_ESTOPPED;
@@ -177,12 +178,12 @@ int client_import(const struct flags *flags)
     } else if (flags->args_len == 0) {
         terminal_say("import", "no FILE given; - is standard input");
     } else {
-        d.is_strict = !flags_has(flags, "keep-going");
-        delivery_catch_signals();
+        d.out.is_strict = !flags_has(flags, "keep-going");
+        stop_catch_signals(-1);
         for (int i = 0; i < flags->args_len && !error; i++)
             error = import_file(&d, flags->args[i]);
         delivery_say_sum(&d);
-        status = error || d.refused > 0;
+        status = error || d.out.refused > 0;
     }
     delivery_release(&d);
     return status;

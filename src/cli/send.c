@@ -9,12 +9,13 @@
 #include "cli/cli.h"
 #include "cli/decoder.h"
 #include "cli/delivery.h"
+#include "cli/stop.h"
 #include "cli/terminal.h"
 
 enum {
     DELAY_US = 200000,       /* for which a line may wait for others */
     GATHER_US = 1000000,     /* for which a log may wait for more of its lines */
-    IDLE_MS = 1000,          /* between two looks at delivery_stop */
+    IDLE_MS = 1000,          /* between two looks at what a signal asked for */
     READ_BYTES = 64 << 10,   /* at a time */
     LEFT_BYTES_MAX = 1 << 20 /* read after a signal: what a full pipe can hold */
 };
@@ -32,9 +33,9 @@ struct input {
 static int read_ready(struct input *in, int wait_ms, char *data, size_t len, ssize_t *n)
 {
     struct pollfd stdin_poll = {.fd = STDIN_FILENO, .events = POLLIN};
-    int ready = poll(&stdin_poll, 1, delivery_stop ? 0 : wait_ms);
+    int ready = poll(&stdin_poll, 1, stop_is_asked() ? 0 : wait_ms);
 
-    *n = ready == 0 && delivery_stop ? 0 : -1;
+    *n = ready == 0 && stop_is_asked() ? 0 : -1;
     if (ready > 0)
         *n = read(STDIN_FILENO, data, len);
     if (*n >= 0 || ready == 0 || errno == EINTR || errno == EAGAIN)
@@ -51,7 +52,7 @@ static int read_some(struct input *in, int wait_ms)
 
     if (error || n < 0)
         return error;
-    in->after_signal += delivery_stop ? (size_t)n : 0;
+    in->after_signal += stop_is_asked() ? (size_t)n : 0;
     in->is_over = n == 0 || in->after_signal >= LEFT_BYTES_MAX;
     return decoder_feed(&in->decoder, slice_of(data, (size_t)n), in->is_over, &in->bytes, &in->err);
 }
@@ -65,7 +66,7 @@ static int wait_ms(const struct delivery *d, const struct deadlines *at, uint64_
 {
     uint64_t next = now + (uint64_t)IDLE_MS * 1000;
 
-    if (d->len > 0 && at->batch < next)
+    if (d->batch.len > 0 && at->batch < next)
         next = at->batch;
     if (line_is_open(&d->lines) && at->log < next)
         next = at->log;
@@ -77,7 +78,7 @@ static void add_lines(struct delivery *d, struct input *in, struct deadlines *at
 {
     uint64_t now = clock_monotonic_us(), lines = in->lines.number;
 
-    if (d->len == 0)
+    if (d->batch.len == 0)
         at->batch = now + DELAY_US;
     if (decoder_is_json(&in->decoder))
         d->lines.forms.format = LINE_JSON;
@@ -95,12 +96,12 @@ static int send_lines(struct delivery *d, struct input *in)
     struct deadlines at = {0, 0};
     int error = 0, read_error = 0;
 
-    while (!error && !(in->is_over && in->bytes.len == 0 && d->len == 0)) {
+    while (!error && !(in->is_over && in->bytes.len == 0 && d->batch.len == 0)) {
         uint64_t now = clock_monotonic_us();
 
-        if (d->len > 0 && (in->is_over || delivery_is_full(d) || now >= at.batch)) {
+        if (d->batch.len > 0 && (in->is_over || delivery_is_full(d) || now >= at.batch)) {
             error = delivery_send(d);
-            terminal_progress("sent", d->sent, d->sent_bytes);
+            terminal_progress("sent", d->out.sent, d->out.sent_bytes);
         } else if (!in->is_over) {
             read_error = read_some(in, wait_ms(d, &at, now));
             in->is_over = in->is_over || read_error; /* what is whole is sent all the same */
@@ -108,7 +109,7 @@ static int send_lines(struct delivery *d, struct input *in)
         add_lines(d, in, &at);
     }
     if (read_error)
-        terminal_say(d->command, "standard input, after line %llu: %s",
+        terminal_say(d->out.command, "standard input, after line %llu: %s",
                      (unsigned long long)in->lines.number, in->err.text);
     return error ? error : read_error;
 }
@@ -151,12 +152,12 @@ int client_send(const struct flags *flags)
     if (delivery_init(&d, flags, &err)) {
         terminal_say(flags->command->name, "%s", err.text);
     } else {
-        delivery_catch_signals();
+        stop_catch_signals(-1);
         error = flags->args_len > 0 ? send_arguments(&d, flags) : send_input(&d);
         delivery_say_unfit(&d);
-        if (isatty(STDERR_FILENO) || d.refused > 0)
+        if (isatty(STDERR_FILENO) || d.out.refused > 0)
             delivery_say_sum(&d);
-        status = error || d.refused > 0;
+        status = error || d.out.refused > 0;
     }
     delivery_release(&d);
     return status;
