@@ -64,12 +64,13 @@ enum name_kind names_kind(const struct names *n, const char *path, bool is_folde
                           bool *is_exact);
 
 /*
- * FILE number `pattern` of those given is a link that leads to `target` (absolute) now: so what is
- * of the target's family is of this FILE's (winston's, pino-roll's and others' "current.log" leads
- * to the next numbered or dated name each time), and the target's folder is to be watched. The
- * first call for a target counts, too: there may have been others since. NULL: it is none.
+ * The live name `link` is a link that leads to `target` (absolute) now: so what is of the target's
+ * family is of this name's, and a sibling (winston's, pino-roll's and others' "current.log" leads
+ * to the next numbered or dated name each time; a container's name in /var/log/containers to a file
+ * that is rotated elsewhere). The target's folder is for the caller to watch. NULL: it leads
+ * nowhere any more, and is forgotten.
  */
-void names_set_target(struct names *n, int pattern, const char *target);
+void names_set_target(struct names *n, const char *link, const char *target);
 
 /*
  * The family that a live file or a sibling is of: "/var/log/app.log" of app.log, app.log.1,
