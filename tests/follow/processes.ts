@@ -1,0 +1,248 @@
+/* `logmill serve` and `logmill send --follow`, both of which are killed and come back. */
+import { strict as assert } from 'node:assert';
+import { type ChildProcess, spawn } from 'node:child_process';
+import * as path from 'node:path';
+
+import {
+    BINARY,
+    type Lab,
+    type Logmill,
+    STOP_MS,
+    endChild,
+    environment,
+    eventually,
+    freePort,
+    release,
+    run,
+    sleep,
+} from '../support/harness';
+import { get } from '../support/http';
+import type { Log } from '../support/logs';
+
+const SANITIZER_REPORT = /ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error:/;
+
+/** What can be killed, and comes back by itself. */
+abstract class Mortal {
+    kills = 0;
+    private fate: Promise<void> | undefined;
+
+    protected abstract end(): Promise<void>;
+    protected abstract begin(): Promise<void>;
+
+    /** kill -9 after `delayMs`, and a new life `downMs` later; nothing while that is going on. */
+    strike(delayMs: number, downMs: number): void {
+        this.fate ??= (async () => {
+            await sleep(delayMs);
+            await this.end();
+            this.kills++;
+            await sleep(downMs);
+            await this.begin();
+        })().finally(() => (this.fate = undefined));
+        this.fate.catch(() => {}); // whoever waits for it is told
+    }
+
+    /** Until it lives again. */
+    async recovered(): Promise<void> {
+        await this.fate;
+    }
+}
+
+/** A server that has the same address and data in each of its lives. */
+export class Server extends Mortal {
+    readonly port: number;
+    private life: Logmill | undefined;
+
+    private constructor(
+        private readonly lab: Lab,
+        port: number,
+        private readonly dataDir: string,
+    ) {
+        super();
+        this.port = port;
+    }
+
+    static async make(lab: Lab): Promise<Server> {
+        return new Server(lab, await freePort(), lab.folder());
+    }
+
+    async begin(): Promise<void> {
+        this.life = await this.lab.start({ settings: { PORT: String(this.port) } }, this.dataDir);
+    }
+
+    async end(): Promise<void> {
+        await this.life?.kill();
+    }
+
+    /** How many logs of the scene there are; undefined while it is away. */
+    async count(scene: string): Promise<number | undefined> {
+        return this.ask(async () => {
+            const answer = await get(
+                this,
+                `/logs/stats?since=2020-01-01&bucket=86400000&attr.scene=${scene}`,
+            );
+            assert.equal(answer.status, 200, answer.text);
+            return answer.json<{ total: number }>().total;
+        });
+    }
+
+    /** All logs of the scene, oldest first. */
+    async logs(scene: string): Promise<Log[] | undefined> {
+        return this.ask(async () => {
+            const answer = await get(this, `/logs?format=ndjson&attr.scene=${scene}`);
+            assert.equal(answer.status, 200, answer.text);
+            const lines = answer.text.split('\n').slice(0, -1);
+            return lines.map((line) => JSON.parse(line) as Log).reverse();
+        });
+    }
+
+    private async ask<T>(question: () => Promise<T>): Promise<T | undefined> {
+        try {
+            return await question();
+        } catch (error) {
+            if (error instanceof assert.AssertionError) {
+                throw error;
+            }
+            return undefined; // it was killed meanwhile
+        }
+    }
+}
+
+export interface FollowerOptions {
+    /** What is followed, and flags; relative to the folder of the scene. */
+    args: string[];
+    folder: string;
+    /** Where the state is. */
+    state: string;
+    scene: string;
+    /** Put before the program; must exec it. */
+    wrapper?: string[];
+    /** As another user than root. */
+    uid?: number;
+}
+
+/** What --status says. */
+export interface Behind {
+    files: number;
+    bytes: number;
+}
+
+export class Follower extends Mortal {
+    /** Of all lives. */
+    stderr = '';
+    lives = 0;
+    private child: ChildProcess | undefined;
+    private wasKilled = false;
+
+    constructor(
+        lab: Lab,
+        private readonly server: { port: number },
+        private readonly options: FollowerOptions,
+    ) {
+        super();
+        lab.finally(async () => {
+            const { child } = this;
+            if (child !== undefined) {
+                this.wasKilled = true;
+                await endChild(child, () => child.kill('SIGKILL'));
+            }
+        });
+    }
+
+    private environment(): Record<string, string> {
+        return environment({
+            LOGMILL_URL: `http://127.0.0.1:${this.server.port}`,
+            XDG_STATE_HOME: path.dirname(this.options.state),
+        });
+    }
+
+    private command(args: string[]): string[] {
+        const { state, wrapper = [] } = this.options;
+        return [...wrapper, BINARY, 'send', '--follow', ...args, '--state', state];
+    }
+
+    async begin(): Promise<void> {
+        const { args, folder, scene, uid } = this.options;
+        const command = this.command([...args, '--attr', `scene=${scene}`]);
+        this.wasKilled = false;
+        this.lives++;
+        const child = spawn(command[0]!, command.slice(1), {
+            cwd: folder,
+            env: this.environment(),
+            stdio: ['ignore', 'pipe', 'pipe'],
+            ...(uid === undefined ? {} : { uid, gid: uid }),
+        });
+        this.child = child;
+        release(child);
+        child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+        child.stdout!.on('data', () => {});
+        child.on('error', (error) => (this.stderr += String(error)));
+    }
+
+    get pid(): number {
+        return this.child!.pid!;
+    }
+
+    get isRunning(): boolean {
+        return this.child !== undefined && !this.wasKilled;
+    }
+
+    /** kill -9. */
+    async end(): Promise<void> {
+        const child = this.child!;
+        this.checkRunning();
+        this.wasKilled = true;
+        await endChild(child, () => child.kill('SIGKILL'));
+    }
+
+    /** SIGTERM: it has to end by itself, with 0. */
+    async stop(): Promise<void> {
+        const child = this.child!;
+        this.checkRunning();
+        this.wasKilled = true;
+        const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+        await endChild(child, () => child.kill('SIGTERM'));
+        clearTimeout(late);
+        assert.deepEqual(
+            { code: child.exitCode, signal: child.signalCode },
+            { code: 0, signal: null },
+            `the follower's end after SIGTERM\n${this.stderr.slice(-2000)}`,
+        );
+        assert.doesNotMatch(this.stderr, SANITIZER_REPORT);
+    }
+
+    /** Fails if it ended by itself. */
+    checkRunning(): void {
+        const { child } = this;
+        if (child === undefined || this.wasKilled) {
+            return;
+        }
+        assert.ok(
+            child.exitCode === null && child.signalCode === null,
+            `the follower ended by itself: ${child.exitCode} ${child.signalCode}\n` +
+                this.stderr.slice(-4000),
+        );
+    }
+
+    /** What --status says; undefined where it has nothing to say yet. */
+    async behind(): Promise<Behind | undefined> {
+        const [program, ...args] = this.command(['--status']);
+        const ran = await run([program!, ...args], { settings: this.environment() });
+        const files = /(\d+) files?/.exec(ran.stdout);
+        const bytes = /(\d+) bytes/.exec(ran.stdout);
+        return ran.code === 0 && files !== null && bytes !== null
+            ? { files: Number(files[1]), bytes: Number(bytes[1]) }
+            : undefined;
+    }
+
+    /** Until --status says that nothing is left. */
+    async isThrough(patienceMs: number): Promise<void> {
+        await eventually(
+            'the follower to be 0 bytes behind',
+            async () => {
+                this.checkRunning();
+                return (await this.behind())?.bytes === 0;
+            },
+            patienceMs,
+        );
+    }
+}
