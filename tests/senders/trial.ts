@@ -10,7 +10,7 @@
  * often is counted. What is seen becomes a row of a table: build/senders/results/NAME.json.
  */
 import { strict as assert } from 'node:assert';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
@@ -24,8 +24,11 @@ import {
     sleep,
 } from '../support/harness';
 import { type Log, allLogs, atRest, metrics } from '../support/logs';
+import { Running } from '../support/programs';
 import { block } from './blocks';
 import { Tap, numbersIn } from './tap';
+
+export { Running };
 
 export const FOLDER = path.join(ROOT, 'tests', 'senders');
 /** Where tools/senders has installed the senders. */
@@ -39,59 +42,11 @@ const TRIAL_MS = 600_000;
 const DISK = '192m';
 /** How long a full disk lasts when nothing is refused, since the sender waits. */
 const FULL_MS = 3000;
-/** A daemon that has not ended by then when it was told to is killed. */
-const STOP_MS = 30_000;
 /** Daemons wait for so long at most before they try again; of one-way protocols all comes at once. */
 const PATIENCE_MS = 60_000;
 const NO_MORE_MS = 8000;
 /** No sender's clock reads a log's time so long after its text was made, however busy the machine. */
 const LATE_MS = 20_000;
-
-/** A sender that runs: a program's process, or a daemon's. */
-export class Running {
-    said = '';
-    ended = false;
-    private readonly end: Promise<void>;
-    private readonly child: ChildProcess;
-
-    constructor(command: string[], env: Record<string, string> = {}, cwd?: string) {
-        this.child = spawn(command[0]!, command.slice(1), {
-            env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
-            stdio: ['ignore', 'pipe', 'pipe'],
-            ...(cwd === undefined ? {} : { cwd }),
-        });
-        const hear = (text: string): void => {
-            this.said = (this.said + text).slice(-20_000);
-        };
-        this.child.stdout!.setEncoding('utf8').on('data', hear);
-        this.child.stderr!.setEncoding('utf8').on('data', hear);
-        this.end = new Promise((resolve) => {
-            this.child.on('close', () => {
-                this.ended = true;
-                resolve();
-            });
-            this.child.on('error', (error) => {
-                this.said += String(error);
-                this.ended = true;
-                resolve();
-            });
-        });
-    }
-
-    async stop(signal: NodeJS.Signals): Promise<void> {
-        if (this.ended) {
-            return;
-        }
-        const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
-        this.child.kill(signal);
-        await this.end;
-        clearTimeout(late);
-    }
-
-    wait(): Promise<void> {
-        return this.end;
-    }
-}
 
 /** What a trial tells a sender of. */
 export interface Place {

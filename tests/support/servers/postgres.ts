@@ -201,7 +201,7 @@ export class PostgresServer {
     }
 
     /** Runs SQL that belongs to no database of ours. */
-    private administer(sql: string): Promise<QueryResultRow[]> {
+    administer(sql: string): Promise<QueryResultRow[]> {
         return this.run('postgres', 'postgres', sql);
     }
 
