@@ -20,6 +20,7 @@ import {
 import * as path from 'node:path';
 
 import { type Lab, PATIENCE_MS, eventually, scenario, sleep } from '../../support/harness';
+import { random } from '../../support/hostile';
 import { Dice } from '../../torture/plan';
 import { plain } from '../ledger';
 import { Follower, Server } from '../processes';
@@ -46,7 +47,13 @@ export interface Row {
     why: string;
 }
 
-export const rows = new Map<string, Row>();
+const rows = new Map<string, Row>();
+
+/** Of one trial. */
+interface Seen {
+    figures: Omit<Row, 'title' | 'runs' | 'why'>;
+    story: string;
+}
 
 /** What is in the files of a logger. */
 interface Found {
@@ -96,7 +103,7 @@ class Trial {
         writeFileSync(this.mark, '');
     }
 
-    async run(): Promise<Omit<Row, 'title' | 'runs' | 'why'>> {
+    async run(): Promise<Seen> {
         const { lab, folder, aside, name } = this.place;
         this.server = await Server.make(lab);
         await this.server.begin();
@@ -164,7 +171,7 @@ class Trial {
     /** Until all of `wanted` is there, or no more has come for a while. */
     private async delivered(wanted: Set<number>): Promise<void> {
         let [last, end] = [-1, 0];
-        for (;; await sleep(100)) {
+        for (; ; await sleep(100)) {
             this.follower.checkRunning();
             const count = (await this.server.count(this.place.name)) ?? last;
             if (count === last) {
@@ -183,7 +190,7 @@ class Trial {
         }
     }
 
-    private async judge({ numbers, files }: Found): Promise<Omit<Row, 'title' | 'runs' | 'why'>> {
+    private async judge({ numbers, files }: Found): Promise<Seen> {
         const { logger, place } = this;
         const { times, broken } = await this.stored();
         const written = Array.from({ length: place.lines }, (_, n) => n);
@@ -191,7 +198,7 @@ class Trial {
         const wanted = isKept ? written : [...numbers];
         const lost = wanted.filter((n) => !times.has(n));
         const doubled = [...times].filter(([, often]) => often > 1).map(([n]) => n);
-        const row = {
+        const figures = {
             lines: place.lines,
             rotations: files - 1,
             kills: this.follower.kills + this.server.kills,
@@ -201,7 +208,7 @@ class Trial {
             thrown: written.filter((n) => !times.has(n) && !numbers.has(n)).length,
         };
         const story = [
-            JSON.stringify(row),
+            JSON.stringify(figures),
             ...[`lost: ${ranges(lost)}`, `doubled: ${ranges(doubled)}`],
             ...[
                 `broken: ${JSON.stringify(broken.slice(0, 5))}`,
@@ -209,12 +216,7 @@ class Trial {
             ],
             this.follower.stderr.slice(-4000),
         ].join('\n');
-        assert.ok(
-            logger.isRing === true || row.rotations >= ROTATIONS,
-            `too few rotations\n${story}`,
-        );
-        assert.deepEqual([row.lost, row.doubled, row.broken], [0, 0, 0], story);
-        return row;
+        return { figures, story };
     }
 }
 
@@ -234,35 +236,33 @@ function ranges(numbers: number[]): string {
     return shown.join(' ') + (parts.length > 20 ? ' …' : '');
 }
 
-function dice(seed: number): Dice {
-    let state = seed >>> 0;
-    return new Dice(() => {
-        state = (state + 0x6d2b79f5) >>> 0;
-        let t = Math.imul(state ^ (state >>> 15), state | 1);
-        t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-        return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    });
-}
-
 /** The trial of `logger`, as a test; `seed` undefined: nobody is killed. */
 export function trial(logger: Logger, lines: number, seed: number | undefined): void {
-    const how = seed === undefined ? '' : `, killed and back (SEED=${seed})`;
+    const how = seed === undefined ? '' : `, killed and back (FOLLOW_SEED=${seed})`;
     scenario(
         logger.title + how,
         async (lab) => {
             const count = logger.lines ?? lines;
-            const made = new Trial(lab, logger, count, seed === undefined ? undefined : dice(seed));
-            const seen = await made.run();
+            const made = new Trial(
+                lab,
+                logger,
+                count,
+                seed === undefined ? undefined : new Dice(random(seed)),
+            );
+            const { figures, story } = await made.run();
             const row = rows.get(logger.name) ?? {
                 title: logger.title,
                 ...{ lines: 0, runs: 0, rotations: 0, kills: 0 },
                 ...{ lost: 0, doubled: 0, broken: 0, thrown: 0, why: logger.thrown ?? '' },
             };
             row.runs++;
-            for (const key of Object.keys(seen) as (keyof typeof seen)[]) {
-                row[key] += seen[key];
+            for (const key of Object.keys(figures) as (keyof typeof figures)[]) {
+                row[key] += figures[key];
             }
             rows.set(logger.name, row);
+            const { rotations, lost, doubled, broken } = figures;
+            assert.deepEqual({ lost, doubled, broken }, { lost: 0, doubled: 0, broken: 0 }, story);
+            assert.ok(logger.isRing === true || rotations >= ROTATIONS, story);
         },
         { timeoutMs: TRIAL_MS, skip: missing(logger) },
     );
