@@ -100,8 +100,11 @@ enum content_verdict content_mark_check(int fd, const struct content_mark *m);
 
 /*
  * True if nobody has the file open for writing. Asked by taking a read lease (fcntl(2), F_SETLEASE)
- * that is given back at once, which needs the file's owner or CAP_LEASE and a local file system;
- * *is_known false: it cannot be told here. SIGIO must be ignored by the process.
+ * that is given back at once, which needs the file's owner or CAP_LEASE and a file system of this
+ * machine alone; *is_known false: it cannot be told here. Whoever opens it to write at that very
+ * moment waits for us, or is refused with EWOULDBLOCK if it asked for O_NONBLOCK (as multilog and
+ * svlogd do with their live file): so it is asked only of files that have lost their live name. The
+ * kernel then sends SIGIO: it must be ignored by the process.
  */
 bool file_has_no_writer(int fd, bool *is_known);
 

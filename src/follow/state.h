@@ -20,9 +20,9 @@
 #include "follow/mark.h"
 
 enum {
-    STATE_KEPT_DAYS = 30,      /* for which a file that is finished is remembered, and … */
-    STATE_KEPT_FILES = 100000, /* … how many of them, the newest */
-    STATE_FORM_MAX = 32,       /* bytes */
+    STATE_KEPT_DAYS = 30,      /* for which a file that is finished and gone is remembered, and … */
+    STATE_KEPT_FILES = 100000, /* … how many finished ones at all, the newest */
+    STATE_FORM_MAX = 32,       /* bytes, with the zero at the end */
 };
 
 struct state;
@@ -104,7 +104,8 @@ int state_put_time(struct state *s, int64_t number, const struct state_time *t,
                    struct errbuf *err) LM_MUST_CHECK;
 /* With its times. */
 int state_forget(struct state *s, int64_t number, struct errbuf *err) LM_MUST_CHECK;
-/* Forgets finished files, copies and passed ones by age and number (above). */
+/* Forgets finished files, copies and passed ones by number, and by age those that are not where
+ * they were any more (above; some hundred a call). To be called now and then. */
 int state_prune(struct state *s, int64_t now_us, struct errbuf *err) LM_MUST_CHECK;
 int state_commit(struct state *s, struct errbuf *err) LM_MUST_CHECK;
 void state_roll_back(struct state *s);
