@@ -74,6 +74,12 @@ static const struct flag send_flags[] = {
      .value = "PATTERN",
      .help = "a log is a line that begins so, a POSIX extended regular expression, with all lines "
              "up to the next one"},
+    {.name = "multiline-timeout",
+     .value = "SECONDS",
+     .min = 1,
+     .max = 3600,
+     .help =
+         "for which a log waits for more of its lines; default: 1, of files that are followed 5"},
     {.name = "timeout",
      .value = "SECONDS",
      .fallback = "0",

@@ -11,12 +11,14 @@ int delivery_init(struct delivery *d, const struct flags *flags, struct errbuf *
     *d = (struct delivery){.source = "line", .begun_us = clock_monotonic_us()};
     parcel_init(&d->batch);
     int error = line_reader_init(&d->lines, flags, err);
+    line_input_begin(&d->input, &d->lines.forms);
     return error ? error : dispatch_init(&d->out, flags, err);
 }
 
 void delivery_release(struct delivery *d)
 {
     dispatch_release(&d->out);
+    line_input_release(&d->input, &d->lines.gather);
     line_reader_release(&d->lines);
     parcel_release(&d->batch);
 }
@@ -55,7 +57,7 @@ static void add_part(struct delivery *d, struct slice text, uint64_t number, boo
         .text = text, .is_first = is_first, .is_last = is_last, .number = number};
     uint64_t repaired = d->lines.repaired;
     struct errbuf err = ERRBUF_INIT;
-    int error = line_append(&d->batch.body, &d->lines, &part, added, d, &err);
+    int error = line_append(&d->batch.body, &d->lines, &d->input, &part, added, d, &err);
 
     look(d, error, &err, repaired);
 }
@@ -64,9 +66,20 @@ void delivery_flush(struct delivery *d)
 {
     uint64_t repaired = d->lines.repaired;
     struct errbuf err = ERRBUF_INIT;
-    int error = line_flush(&d->batch.body, &d->lines, added, d, &err);
+    int error = line_flush(&d->batch.body, &d->lines, &d->input, added, d, &err);
 
     look(d, error, &err, repaired);
+}
+
+void delivery_flush_due(struct delivery *d, uint64_t now_us)
+{
+    while (line_due_us(&d->lines) <= now_us) {
+        uint64_t repaired = d->lines.repaired;
+        struct errbuf err = ERRBUF_INIT;
+        int error = line_flush_due(&d->batch.body, &d->lines, now_us, added, d, &err);
+
+        look(d, error, &err, repaired);
+    }
 }
 
 void delivery_add(struct delivery *d, struct slice line, uint64_t number)
@@ -93,7 +106,7 @@ static size_t add_long(struct delivery *d, struct delivery_lines *lines, struct 
 {
     if (lines->is_too_long)
         return text.len;
-    if (!lines->is_inside && line_may_be_json(&d->lines, text)) {
+    if (!lines->is_inside && line_may_be_json(&d->input, text)) {
         if (text.len <= LINE_JSON_MAX)
             return 0;
         lines->number++;
@@ -155,14 +168,14 @@ void delivery_say_unfit(const struct delivery *d)
 {
     char unfit[TERMINAL_NUMBER_LEN];
 
-    if (d->lines.forms.unfit == 0)
+    if (d->input.chosen.unfit == 0)
         return;
-    terminal_number(d->lines.forms.unfit, unfit);
+    terminal_number(d->input.chosen.unfit, unfit);
     terminal_say(d->out.command, "%s %llu%s not of the form %s: kept as text%s%s%s", d->source,
-                 (unsigned long long)d->lines.forms.first_unfit,
-                 d->lines.forms.unfit == 1 ? " is" : " and others are", d->lines.forms.name,
-                 d->lines.forms.unfit == 1 ? "" : ", ", d->lines.forms.unfit == 1 ? "" : unfit,
-                 d->lines.forms.unfit == 1 ? "" : " in all");
+                 (unsigned long long)d->input.chosen.first_unfit,
+                 d->input.chosen.unfit == 1 ? " is" : " and others are", d->lines.forms.name,
+                 d->input.chosen.unfit == 1 ? "" : ", ", d->input.chosen.unfit == 1 ? "" : unfit,
+                 d->input.chosen.unfit == 1 ? "" : " in all");
 }
 
 void delivery_say_sum(struct delivery *d)

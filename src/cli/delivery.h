@@ -11,6 +11,7 @@
 struct delivery {
     const char *source; /* what lines are called on stderr: "line", or "FILE: line" */
     struct line_reader lines;
+    struct line_input input; /* whose lines are added */
     struct dispatch out;
     struct parcel batch;
     uint64_t begun_us;
@@ -41,6 +42,9 @@ void delivery_add_lines(struct delivery *d, struct buffer *bytes, struct deliver
 
 /* Adds what is held back since others may go on with it (line_is_open). */
 void delivery_flush(struct delivery *d);
+
+/* Adds what has been held back for long enough by `now_us` (line_due_us). */
+void delivery_flush_due(struct delivery *d, uint64_t now_us);
 
 /* True if nothing is to be added any more: something was refused, and that is an end to it. */
 bool delivery_is_over(const struct delivery *d);

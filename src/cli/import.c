@@ -45,7 +45,7 @@ static bool find_time(struct import *im, struct slice text, int64_t *us)
 
         if (!end && !im->is_read)
             return false;
-        if (line_own_time(&im->d->lines, slice_cut(&text, '\n'), us))
+        if (line_own_time(&im->d->lines, &im->d->input, slice_cut(&text, '\n'), us))
             return true;
     }
     return false;
@@ -81,14 +81,14 @@ static int read_head(struct import *im, struct errbuf *err)
 
     while (!error && !im->is_read && im->bytes.len < IMPORT_TIMES_HEAD)
         error = read_some(im, err);
-    line_reader_begin(&im->d->lines, input_file_changed_us(im->file)
-                                         ? input_file_changed_us(im->file)
-                                         : clock_wall_us());
-    if (decoder_is_json(&im->decoder))
-        im->d->lines.forms.format = LINE_JSON;
-    im->d->lines.is_journal = decoder_is_journal(&im->decoder);
+    line_reader_set_now(&im->d->lines, input_file_changed_us(im->file)
+                                           ? input_file_changed_us(im->file)
+                                           : clock_wall_us());
     im->place = line_place_begin(&im->d->lines);
-    im->d->lines.place = &im->place;
+    line_input_begin_again(&im->d->input, &im->d->lines.forms, &im->place);
+    if (decoder_is_json(&im->decoder))
+        im->d->input.chosen.format = LINE_JSON;
+    im->d->input.is_journal = decoder_is_journal(&im->decoder);
     if (im->bytes.len > 0)
         set_time(im);
     return error;
@@ -121,12 +121,11 @@ static int import_lines(struct import *im, struct errbuf *err)
 
 static int import_opened(struct import *im)
 {
-    enum line_reading format = im->d->lines.forms.format;
     struct errbuf err = ERRBUF_INIT;
     int error = import_lines(im, &err);
 
-    im->d->lines.forms.format = format;
-    im->d->lines.place = NULL;
+    line_input_release(&im->d->input, &im->d->lines.gather);
+    im->d->input.place = NULL;
     delivery_say_unfit(im->d);
     if (delivery_is_over(im->d)) {
         terminal_say("import",

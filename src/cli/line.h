@@ -1,12 +1,15 @@
 /*
- * Lines of input as logs: members of an NDJSON body that POST /logs takes. A JSON object with
+ * Lines of inputs as logs: members of an NDJSON body that POST /logs takes. A JSON object with
  * "message" is read by the server's own reader (formats/fastapi.h), so that a line is the same
  * log whichever way it is sent; what that refuses is no log, and no text either. What else is of a
  * form that is known (line_forms.h) is read by that. Any other line is the message of a log, with
  * the time and the level of its head, if it has one.
  *
- * Each log gets an id of ours if it has none, so that sending it again cannot store it twice. In
- * an input that can be read again (struct line_place), ids are made of what they stand for:
+ * One reader reads any number of inputs by turns: what is of one input is in its struct line_input.
+ *
+ * Each log gets an id of ours if it has none, so that sending it again cannot store it twice. That
+ * of a log of a file that is followed is told in line_input.h. In an input that can be read again
+ * (struct line_place), ids are made of what they stand for:
  *
  *   the millisecond of the log's time, the number of the log in its input, and 42 bits of a hash of
  *   the input up to and with this log, of --level and of --attr
@@ -23,6 +26,8 @@
 #include "cli/flags.h"
 #include "cli/gather.h"
 #include "cli/line_forms.h"
+#include "cli/line_input.h"
+#include "cli/line_own.h"
 #include "formats/fastapi.h"
 
 enum {
@@ -30,30 +35,31 @@ enum {
     LINE_JSON_MAX = 256 << 20,  /* of one that begins as JSON does: the largest MAX_BODY_BYTES */
 };
 
-/* Where in an input that can be read again a reader is. */
-struct line_place {
-    uint64_t hash;   /* of the flags and of all before */
-    uint64_t logs;   /* before */
-    int64_t time_us; /* of logs without one: that of a log before, or else … */
-    bool is_spread;  /* … one for the whole input, and a microsecond more for each log */
-};
-
 /* What lines become. */
 struct line_reader {
     struct line_forms forms;
     struct gather gather;
-    uint64_t log_number;      /* of the line that the log which is added begins with */
-    struct buffer level;      /* for logs without one, as a member: "\"level\":\"info\"" */
-    struct buffer attrs;      /* as members, each with a comma */
-    struct line_place *place; /* NULL: ids are new ones, and the time is now */
-    bool is_journal;          /* ids are those of its entries, and no reason to leave out attrs */
-    uint64_t repaired;        /* texts that were not UTF-8: U+FFFD stands for what was not */
-    void *memory;             /* of the server's format */
-    struct buffer errors;     /* what that says */
+    uint64_t wait_us;     /* for more lines of a log: --multiline-timeout */
+    struct buffer level;  /* for logs without one, as a member: "\"level\":\"info\"" */
+    struct buffer attrs;  /* as members, each with a comma */
+    struct line_own own;  /* attributes of ours */
+    uint64_t repaired;    /* texts that were not UTF-8: U+FFFD stands for what was not */
+    void *memory;         /* of the server's format */
+    struct buffer errors; /* what that says */
+    /* Of the log that is added, or cannot be one: where it begins, when that was read, and whether
+     * its time is its own, not that of its reading. */
+    struct line_input *log_input;
+    uint64_t log_number;
+    int64_t log_read_us;
+    bool log_has_time;
+    struct line_input *input; /* whose line is read */
 };
 
-/* Reads the flags format, zone, multiline, multiline-first, level and attr. Returns 0 or LM_EINVAL.
- * Release in any case. */
+enum { LINE_WAIT_S = 1, LINE_WAIT_FOLLOWED_S = 5 }; /* --multiline-timeout, if it is not given */
+
+/* Reads the flags format, zone, multiline, multiline-first, multiline-timeout, level and attr, and,
+ * if they are given, follow and offset. Returns 0 or LM_EINVAL. Release in any case, when all
+ * inputs are released. */
 int line_reader_init(struct line_reader *r, const struct flags *flags,
                      struct errbuf *err) LM_MUST_CHECK;
 void line_reader_release(struct line_reader *r);
@@ -61,43 +67,56 @@ void line_reader_release(struct line_reader *r);
 /* True if each line of any input is a line, whatever that begins with (decoder_init). */
 bool line_is_plain(const struct line_reader *r);
 
-/* Begins an input, of about `now_us`, the time by which times without a year are told. */
-void line_reader_begin(struct line_reader *r, int64_t now_us);
+/* Times without a year are told by this one from now on, in inputs that are not followed. */
+void line_reader_set_now(struct line_reader *r, int64_t now_us);
 
 /* The beginning of an input that can be read again, without its time. */
 struct line_place line_place_begin(const struct line_reader *r);
 
 /* True if `line`, whole, is a log with a time of its own. */
-bool line_own_time(struct line_reader *r, struct slice line, int64_t *us);
+bool line_own_time(struct line_reader *r, struct line_input *in, struct slice line, int64_t *us);
 
 /* True if a line that begins as `text` does may be a JSON log. */
-bool line_may_be_json(const struct line_reader *r, struct slice text);
+bool line_may_be_json(const struct line_input *in, struct slice text);
 
 /* How many bytes of `text` one log takes: never a part of a character. */
 size_t line_piece_len(struct slice text);
 
-/* What of a line a text is. */
+/* What of a line a text is. Of the parts of a line none ends within a character
+ * (line_piece_len). */
 struct line_part {
     struct slice text; /* any bytes, without a newline */
     bool is_first, is_last;
-    uint64_t number; /* of the line */
+    uint64_t number; /* of the line; of a file that is followed: the text's offset in it */
+    int64_t read_us; /* of that, when it was read: the time of a log without one */
 };
 
 /*
- * Appends the logs that are whole with `part`, each with a newline, and calls added() after each;
- * r->log_number says at which line it began. A line of blanks is none. Of a line that comes in
- * several parts, each is text.
+ * Appends the logs that are whole with `part`, a part of `in`, each with a newline, and calls
+ * added() after each; r->log_input and r->log_number say at which line it began. A line of blanks
+ * is none. Of a line that comes in several parts, each is text.
+ * Logs of other inputs may be among them, if too much is held back (GATHER_HELD_MAX).
  * Returns 0, or LM_EDATA, `err` set, if what began at r->log_number cannot be a log; or LM_ENOMEM.
  */
-int line_append(struct buffer *b, struct line_reader *r, const struct line_part *part,
-                void (*added)(void *ctx), void *ctx, struct errbuf *err) LM_MUST_CHECK;
+int line_append(struct buffer *b, struct line_reader *r, struct line_input *in,
+                const struct line_part *part, void (*added)(void *ctx), void *ctx,
+                struct errbuf *err) LM_MUST_CHECK;
 
-/* True if lines are held back, since others may go on with them. */
-bool line_is_open(const struct line_reader *r);
+/* True if lines of the input are held back, since others may go on with them. */
+bool line_is_open(const struct line_input *in);
 
-/* Appends what is held back, as line_append does. */
-int line_flush(struct buffer *b, struct line_reader *r, void (*added)(void *ctx), void *ctx,
-               struct errbuf *err) LM_MUST_CHECK;
+/* Appends what is held back of an input, as line_append does. */
+int line_flush(struct buffer *b, struct line_reader *r, struct line_input *in,
+               void (*added)(void *ctx), void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/* When line_flush_due has something to append: by the monotonic clock; UINT64_MAX: nothing is held
+ * back. */
+uint64_t line_due_us(const struct line_reader *r);
+
+/* Appends what of any input has waited for more lines long enough by `now_us`. To be called when
+ * the lines that are there are appended. After an error, again: there may be more. */
+int line_flush_due(struct buffer *b, struct line_reader *r, uint64_t now_us,
+                   void (*added)(void *ctx), void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /*
  * Appends what a validation's "detail" says of one log, an object of it: "timestamp: Input should

@@ -23,8 +23,8 @@ static void choose(struct line_forms *f, const char *name)
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
         if (strcmp(formats[i].name, name) == 0) {
-            f->format = formats[i].format;
-            f->form = formats[i].form;
+            f->chosen.format = formats[i].format;
+            f->chosen.form = formats[i].form;
             f->name = formats[i].name;
         }
     }
@@ -32,7 +32,7 @@ static void choose(struct line_forms *f, const char *name)
 
 void line_forms_init(struct line_forms *f, const char *name)
 {
-    *f = (struct line_forms){.format = LINE_AUTO};
+    *f = (struct line_forms){.chosen.format = LINE_AUTO};
     choose(f, name);
     line_memory_init(&f->memory);
     record_draft_init(&f->draft);
@@ -46,13 +46,24 @@ void line_forms_release(struct line_forms *f)
     buffer_release(&f->joined);
 }
 
-void line_forms_begin(struct line_forms *f, int64_t now_us)
+/* Those that find_form and line_forms_around choose. */
+static const struct line_format *const FOUND[] = {&line_syslog, &line_access, &line_logfmt,
+                                                  &line_cri};
+
+const char *line_chosen_name(const struct line_chosen *c)
 {
-    if (f->format == LINE_AUTO)
-        f->form = NULL;
-    f->guessed = 0;
-    f->unfit = 0;
-    f->memory.now_us = now_us;
+    return c->format == LINE_AUTO && c->form ? c->form->name : "";
+}
+
+void line_chosen_again(struct line_chosen *c, const char *name, uint64_t guessed)
+{
+    if (c->format != LINE_AUTO)
+        return;
+    c->guessed = guessed < LINE_GUESS_BYTES ? (uint32_t)guessed : LINE_GUESS_BYTES;
+    c->form = NULL;
+    for (size_t i = 0; i < sizeof(FOUND) / sizeof(*FOUND); i++)
+        if (strcmp(FOUND[i]->name, name) == 0)
+            c->form = FOUND[i];
 }
 
 /* ---- Lines ---- */
@@ -74,48 +85,48 @@ static bool read_form(struct line_forms *f, const struct line_format *form, stru
     return true;
 }
 
-static bool may_guess(const struct line_forms *f)
+static bool may_guess(const struct line_chosen *c)
 {
-    return f->format == LINE_AUTO && !f->form && f->guessed < LINE_GUESS_BYTES;
+    return c->format == LINE_AUTO && !c->form && c->guessed < LINE_GUESS_BYTES;
 }
 
-void line_forms_pass(struct line_forms *f, size_t len)
+void line_chosen_pass(struct line_chosen *c, size_t len)
 {
-    if (may_guess(f))
-        f->guessed += len;
+    if (may_guess(c))
+        c->guessed += (uint32_t)(len < LINE_GUESS_BYTES ? len : LINE_GUESS_BYTES);
 }
 
 /* Reads `line` by the form that the flags or lines before have chosen, or, if they have not, by the
  * first that it is of, which is the input's then. */
-static const struct line_format *find_form(struct line_forms *f, struct slice line,
-                                           struct slice behind)
+static const struct line_format *find_form(struct line_forms *f, struct line_chosen *c,
+                                           struct slice line, struct slice behind)
 {
-    if (f->form)
-        return read_form(f, f->form, line, behind) ? f->form : NULL;
-    if (!may_guess(f))
+    if (c->form)
+        return read_form(f, c->form, line, behind) ? c->form : NULL;
+    if (!may_guess(c))
         return NULL;
     if (syslog_line_is_sure(&f->memory, line) && read_form(f, &line_syslog, line, behind))
-        return f->form = &line_syslog;
+        return c->form = &line_syslog;
     if (read_form(f, &line_access, line, behind))
-        return f->form = &line_access;
+        return c->form = &line_access;
     if (logfmt_is_sure(line) && read_form(f, &line_logfmt, line, behind))
-        return f->form = &line_logfmt;
+        return c->form = &line_logfmt;
     return NULL;
 }
 
-const struct line_format *line_forms_around(struct line_forms *f, struct slice line,
-                                            struct line_inner *inner)
+const struct line_format *line_forms_around(struct line_forms *f, struct line_chosen *c,
+                                            struct slice line, struct line_inner *inner)
 {
-    const struct line_format *form = f->form;
+    const struct line_format *form = c->form;
 
-    if (f->format == LINE_AUTO && line.len && line.data[0] == '{')
+    if (c->format == LINE_AUTO && line.len && line.data[0] == '{')
         form = &line_docker;
-    else if (may_guess(f))
+    else if (may_guess(c))
         form = &line_cri;
     if (!form || !form->unwrap || !form->unwrap(&f->memory, line, inner))
         return NULL;
-    if (may_guess(f) && form == &line_cri)
-        f->form = form;
+    if (may_guess(c) && form == &line_cri)
+        c->form = form;
     return form;
 }
 
@@ -134,10 +145,10 @@ static struct slice first_line(struct slice text, struct slice *behind)
     return slice_of(text.data, len);
 }
 
-static void count_unfit(struct line_forms *f, uint64_t number)
+static void count_unfit(struct line_chosen *c, uint64_t number)
 {
-    if (f->format == LINE_FORM && f->unfit++ == 0)
-        f->first_unfit = number;
+    if (c->format == LINE_FORM && c->unfit++ == 0)
+        c->first_unfit = number;
 }
 
 bool line_forms_read_within(struct line_forms *f, struct slice text,
@@ -152,16 +163,17 @@ bool line_forms_read_within(struct line_forms *f, struct slice text,
     return true;
 }
 
-bool line_forms_read(struct line_forms *f, struct slice text, uint64_t number)
+bool line_forms_read(struct line_forms *f, struct line_chosen *c, struct slice text,
+                     uint64_t number)
 {
     struct text_head head;
     struct slice behind, first = first_line(text, &behind);
 
-    if (f->format == LINE_PLAIN || f->format == LINE_JSON)
+    if (c->format == LINE_PLAIN || c->format == LINE_JSON)
         return false;
-    const struct line_format *form = find_form(f, first, behind);
+    const struct line_format *form = find_form(f, c, first, behind);
     if (!form)
-        count_unfit(f, number);
+        count_unfit(c, number);
     if (!form && text_head_read(&f->memory, first, &head) &&
         read_form(f, &line_text, first, behind))
         form = &line_text;
@@ -169,12 +181,12 @@ bool line_forms_read(struct line_forms *f, struct slice text, uint64_t number)
     return form;
 }
 
-bool line_forms_read_object(struct line_forms *f, struct slice text)
+bool line_forms_read_object(struct line_forms *f, const struct line_chosen *c, struct slice text)
 {
     static const char journal[] = "\"__REALTIME_TIMESTAMP\"";
     const struct line_format *forms[] = {
         memmem(text.data, text.len, journal, sizeof(journal) - 1) ? &line_journal : NULL,
-        f->form == &line_journal ? NULL : &line_json};
+        c->form == &line_journal ? NULL : &line_json};
 
     for (int i = 0; i < 2; i++) {
         record_draft_begin(&f->draft);

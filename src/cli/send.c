@@ -14,7 +14,6 @@
 
 enum {
     DELAY_US = 200000,       /* for which a line may wait for others */
-    GATHER_US = 1000000,     /* for which a log may wait for more of its lines */
     IDLE_MS = 1000,          /* between two looks at what a signal asked for */
     READ_BYTES = 64 << 10,   /* at a time */
     LEFT_BYTES_MAX = 1 << 20 /* read after a signal: what a full pipe can hold */
@@ -57,56 +56,50 @@ static int read_some(struct input *in, int wait_ms)
     return decoder_feed(&in->decoder, slice_of(data, (size_t)n), in->is_over, &in->bytes, &in->err);
 }
 
-/* When to go on though there is no more input. */
-struct deadlines {
-    uint64_t batch, log;
-};
-
-static int wait_ms(const struct delivery *d, const struct deadlines *at, uint64_t now)
+/* `batch_us`: when the batch is to leave though there is no more input. */
+static int wait_ms(const struct delivery *d, uint64_t batch_us, uint64_t now)
 {
     uint64_t next = now + (uint64_t)IDLE_MS * 1000;
 
-    if (d->batch.len > 0 && at->batch < next)
-        next = at->batch;
-    if (line_is_open(&d->lines) && at->log < next)
-        next = at->log;
+    if (d->batch.len > 0 && batch_us < next)
+        next = batch_us;
+    if (line_due_us(&d->lines) < next)
+        next = line_due_us(&d->lines);
     return next > now ? (int)((next - now) / 1000 + 1) : 0;
 }
 
 /* Adds the lines that are there, and a log whose next line does not come. */
-static void add_lines(struct delivery *d, struct input *in, struct deadlines *at)
+static void add_lines(struct delivery *d, struct input *in, uint64_t *batch_us)
 {
-    uint64_t now = clock_monotonic_us(), lines = in->lines.number;
+    uint64_t now = clock_monotonic_us();
 
     if (d->batch.len == 0)
-        at->batch = now + DELAY_US;
+        *batch_us = now + DELAY_US;
     if (decoder_is_json(&in->decoder))
-        d->lines.forms.format = LINE_JSON;
-    d->lines.is_journal = decoder_is_journal(&in->decoder);
-    d->lines.forms.memory.now_us = clock_wall_us();
+        d->input.chosen.format = LINE_JSON;
+    d->input.is_journal = decoder_is_journal(&in->decoder);
+    line_reader_set_now(&d->lines, clock_wall_us());
     delivery_add_lines(d, &in->bytes, &in->lines, in->is_over);
-    if (in->lines.number != lines)
-        at->log = now + GATHER_US;
-    else if (line_is_open(&d->lines) && now >= at->log)
-        delivery_flush(d);
+    if (!delivery_is_full(d)) /* else lines that go on with it may be there */
+        delivery_flush_due(d, now);
 }
 
 static int send_lines(struct delivery *d, struct input *in)
 {
-    struct deadlines at = {0, 0};
+    uint64_t batch_us = 0;
     int error = 0, read_error = 0;
 
     while (!error && !(in->is_over && in->bytes.len == 0 && d->batch.len == 0)) {
         uint64_t now = clock_monotonic_us();
 
-        if (d->batch.len > 0 && (in->is_over || delivery_is_full(d) || now >= at.batch)) {
+        if (d->batch.len > 0 && (in->is_over || delivery_is_full(d) || now >= batch_us)) {
             error = delivery_send(d);
             terminal_progress("sent", d->out.sent, d->out.sent_bytes);
         } else if (!in->is_over) {
-            read_error = read_some(in, wait_ms(d, &at, now));
+            read_error = read_some(in, wait_ms(d, batch_us, now));
             in->is_over = in->is_over || read_error; /* what is whole is sent all the same */
         }
-        add_lines(d, in, &at);
+        add_lines(d, in, &batch_us);
     }
     if (read_error)
         terminal_say(d->out.command, "standard input, after line %llu: %s",

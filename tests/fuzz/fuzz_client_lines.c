@@ -43,22 +43,27 @@ static void count(void *ctx)
 }
 
 /* Appends the logs of `lines` to `out`, and returns how many they are. */
-static size_t read_lines(struct line_reader *r, struct slice lines, struct buffer *out)
+static size_t read_lines(struct line_reader *r, struct slice lines, bool is_json,
+                         struct buffer *out)
 {
     struct line_place place = line_place_begin(r);
+    struct line_input in;
     size_t logs = 0;
 
     place.time_us = 1700000000000000;
     place.is_spread = true;
-    r->place = &place;
+    line_input_begin_again(&in, &r->forms, &place);
+    if (is_json)
+        in.chosen.format = LINE_JSON;
     while (lines.len > 0) {
         struct line_part part = {
             .text = slice_cut(&lines, '\n'), .is_first = true, .is_last = true};
         struct errbuf err = ERRBUF_INIT;
-        int error = line_append(out, r, &part, count, &logs, &err);
+        int error = line_append(out, r, &in, &part, count, &logs, &err);
 
         must(!error || (error == LM_EDATA && err.text[0]));
     }
+    line_input_release(&in, &r->gather);
     return logs;
 }
 
@@ -113,10 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         /* An entry of a journal that has no time gets that of its reading. */
         must(kind.is_journal ? lines.len == again.len
                              : slice_equal(buffer_slice(&lines), buffer_slice(&again)));
-        if (kind.is_json)
-            r.forms.format = LINE_JSON;
-        n = read_lines(&r, buffer_slice(&lines), &logs);
-        must(read_lines(&r, buffer_slice(&lines), &logs_again) == n);
+        n = read_lines(&r, buffer_slice(&lines), kind.is_json, &logs);
+        must(read_lines(&r, buffer_slice(&lines), kind.is_json, &logs_again) == n);
         must(slice_equal(buffer_slice(&logs), buffer_slice(&logs_again)));
         check(&r, buffer_slice(&logs), n);
     }

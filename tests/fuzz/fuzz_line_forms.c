@@ -22,30 +22,32 @@ static size_t read_lines(struct line_reader *r, struct slice input, bool is_over
                          struct buffer *out)
 {
     struct line_place place;
+    struct line_input in;
     uint64_t number = 0;
     size_t logs = 0;
     struct errbuf err = ERRBUF_INIT;
     int64_t us;
 
-    line_reader_begin(r, 1795867200000000);
+    line_reader_set_now(r, 1795867200000000);
     place = line_place_begin(r);
     place.time_us = 1700000000000000;
     place.is_spread = true;
-    r->place = &place;
+    line_input_begin_again(&in, &r->forms, &place);
     while (input.len > 0) {
         struct line_part part = {
             .text = slice_cut(&input, '\n'), .is_first = true, .is_last = true, .number = ++number};
 
-        (void)line_own_time(r, part.text, &us);
-        int error = line_append(out, r, &part, count, &logs, &err);
+        (void)line_own_time(r, &in, part.text, &us);
+        int error = line_append(out, r, &in, &part, count, &logs, &err);
         must(!error || (error == LM_EDATA && err.text[0]));
         must(r->log_number <= number);
     }
     if (is_over) {
-        int error = line_flush(out, r, count, &logs, &err);
+        int error = line_flush(out, r, &in, count, &logs, &err);
         must(!error || (error == LM_EDATA && err.text[0]));
-        must(!line_is_open(r));
+        must(!line_is_open(&in));
     }
+    line_input_release(&in, &r->gather);
     return logs;
 }
 
@@ -114,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_init(&begun, OUTPUT_MAX);
     size_t n = read_lines(&r, input, true, &logs);
     size_t bytes = take(&r, buffer_slice(&logs), n);
-    if (r.forms.format == LINE_PLAIN && !is_joined && utf8_valid(input))
+    if (r.forms.chosen.format == LINE_PLAIN && !is_joined && utf8_valid(input))
         must(bytes >= bytes_of_texts(input)); /* more: U+0000 becomes U+FFFD */
     must(read_lines(&r, input, true, &again) == n);
     must(slice_equal(buffer_slice(&logs), buffer_slice(&again)));

@@ -9,6 +9,9 @@
 #include "cli/cli.h"
 #include "json/writer.h"
 
+/* What the readers of the tests read, where it is one input. */
+static struct line_input input;
+
 /* A reader with the flags `args`, of `import`; it keeps no view of them. */
 static void begin(struct line_reader *r, char **args, int args_len)
 {
@@ -17,6 +20,13 @@ static void begin(struct line_reader *r, char **args, int args_len)
 
     assert_int_equal(flags_parse(&flags, client_find("import"), args, args_len, &err), 0);
     assert_int_equal(line_reader_init(r, &flags, &err), 0);
+    line_input_begin(&input, &r->forms);
+}
+
+static void end(struct line_reader *r)
+{
+    line_input_release(&input, &r->gather);
+    line_reader_release(r);
 }
 
 static void count(void *ctx)
@@ -29,7 +39,7 @@ static int add(struct line_reader *r, struct buffer *b, struct slice text, struc
 {
     const struct line_part part = {.text = text, .is_first = true, .is_last = true};
     int logs = 0;
-    int error = line_append(b, r, &part, count, &logs, err);
+    int error = line_append(b, r, &input, &part, count, &logs, err);
 
     assert_true(!error || error == LM_EDATA);
     return error ? -1 : logs;
@@ -49,7 +59,7 @@ static void assert_one(const char *text, const char *expected_end)
     if (!strstr(b.data, expected_end))
         fail_msg("%s: %s", text, b.data);
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 static void assert_refused(const char *text, const char *reason)
@@ -65,7 +75,7 @@ static void assert_refused(const char *text, const char *reason)
     if (!strstr(err.text, reason))
         fail_msg("%s: %s", text, err.text);
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 static void what_is_no_json_is_the_message_of_a_log(void **state)
@@ -149,12 +159,12 @@ static int read_input(const char *text, char **args, int args_len, char ids[][37
     buffer_init(&b, 1 << 24);
     struct line_place place = line_place_begin(&r);
     place.time_us = 1700000000000000;
-    r.place = &place;
+    line_input_begin_again(&input, &r.forms, &place);
     while (rest.len > 0)
         assert_true(add(&r, &b, slice_cut(&rest, '\n'), &err) >= 0);
     n = ids_of(&b, ids, max);
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
     return n;
 }
 
@@ -207,7 +217,7 @@ static void a_log_without_a_time_has_that_of_the_one_before(void **state)
 
     begin(&r, NULL, 0);
     buffer_init(&b, 1 << 20);
-    r.place = &place;
+    line_input_begin_again(&input, &r.forms, &place);
     assert_int_equal(add(&r, &b, SLICE_LITERAL("first"), &err), 1);
     assert_int_equal(add(&r, &b, SLICE_LITERAL("second"), &err), 1);
     assert_int_equal(
@@ -224,7 +234,7 @@ static void a_log_without_a_time_has_that_of_the_one_before(void **state)
         b.data,
         "\"timestamp\":\"2026-01-01T00:00:00.000000Z\",\"level\":\"info\",\"message\":\"  at"));
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 static void attributes_win_over_flags_and_a_log_with_an_id_gets_none(void **state)
@@ -251,7 +261,7 @@ static void attributes_win_over_flags_and_a_log_with_an_id_gets_none(void **stat
         b.data,
         "\n{\"message\":\"m\",\"id\":\"01890a5d-ac96-774b-bcce-b302099a8057\",\"level\":\"x\"}\n"));
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 /* ---- Forms ---- */
@@ -269,11 +279,11 @@ static void assert_logs(const char *lines, char **args, int args_len, const char
     begin(&r, args, args_len);
     buffer_init(&b, 1 << 20);
     buffer_init(&got, 1 << 20);
-    line_reader_begin(&r, 1795867200000000);
+    line_reader_set_now(&r, 1795867200000000);
     while (rest.len > 0)
         assert_true(add(&r, &b, slice_cut(&rest, '\n'), &err) >= 0);
-    assert_int_equal(line_flush(&b, &r, count, &logs, &err), 0);
-    assert_false(line_is_open(&r));
+    assert_int_equal(line_flush(&b, &r, &input, count, &logs, &err), 0);
+    assert_false(line_is_open(&input));
     rest = buffer_slice(&b);
     while (rest.len > 0) {
         struct slice line = slice_cut(&rest, '\n');
@@ -290,7 +300,7 @@ static void assert_logs(const char *lines, char **args, int args_len, const char
         fail_msg("%s: %.*s, not %s", lines, SLICE_ARG(buffer_slice(&got)), expected);
     buffer_release(&b);
     buffer_release(&got);
-    line_reader_release(&r);
+    end(&r);
 }
 
 static char LOGFMT[] = "level=warn msg=a";
@@ -365,14 +375,14 @@ static void lines_that_are_not_of_the_form_are_counted(void **state)
         int logs = 0;
         int64_t us;
 
-        assert_false(line_own_time(&r, part.text, &us)); /* which counts nothing */
-        assert_int_equal(line_append(&b, &r, &part, count, &logs, &err), 0);
+        assert_false(line_own_time(&r, &input, part.text, &us)); /* which counts nothing */
+        assert_int_equal(line_append(&b, &r, &input, &part, count, &logs, &err), 0);
         assert_int_equal(logs, 1);
     }
-    assert_int_equal(r.forms.unfit, 2);
-    assert_int_equal(r.forms.first_unfit, 2);
+    assert_int_equal(input.chosen.unfit, 2);
+    assert_int_equal(input.chosen.first_unfit, 2);
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 static void parts_of_two_streams_are_put_together(void **state)
@@ -423,11 +433,11 @@ static void what_was_held_back_and_is_refused_has_the_number_of_its_first_line(v
 
     begin(&r, args, 2);
     buffer_init(&b, 1 << 20);
-    assert_int_equal(line_append(&b, &r, &parts[0], count, &logs, &err), 0);
-    assert_int_equal(line_append(&b, &r, &parts[1], count, &logs, &err), LM_EDATA);
+    assert_int_equal(line_append(&b, &r, &input, &parts[0], count, &logs, &err), 0);
+    assert_int_equal(line_append(&b, &r, &input, &parts[1], count, &logs, &err), LM_EDATA);
     assert_int_equal(r.log_number, 1);
     buffer_release(&b);
-    line_reader_release(&r);
+    end(&r);
 }
 
 int main(void)
