@@ -214,6 +214,22 @@ export const DAEMONS: Logger[] = [
             ),
     },
     {
+        name: 'logrotate-renamecopy',
+        title: 'logrotate 3.21, renamecopy, olddir; the writer reopens 0.3 s late',
+        args: ['app.log'],
+        needs: 'logrotate',
+        thrown: 'written by the late writer when the file had been copied, which is then deleted',
+        isHeld: true,
+        write: async (place) => {
+            mkdirSync(path.join(place.folder, 'old'));
+            await logrotate(place, 'reopen 0.3', [
+                'create',
+                'renamecopy',
+                `olddir ${path.join(place.folder, 'old')}`,
+            ]);
+        },
+    },
+    {
         name: 'logrotate-copy',
         title: 'logrotate 3.21, copytruncate, compress',
         args: ['app.log'],
