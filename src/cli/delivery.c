@@ -116,7 +116,7 @@ static size_t add_long(struct delivery *d, struct delivery_lines *lines, struct 
     }
     if (text.len < 2 * LINE_PIECE_MAX)
         return 0;
-    text.len = line_piece_len(text);
+    text.len = line_log_piece_len(text);
     add_more(d, lines, text, false);
     return text.len;
 }

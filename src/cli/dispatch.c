@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/line.h"
+#include "cli/line_check.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
 #include "json/writer.h"
@@ -105,7 +105,7 @@ static size_t leave_out_named(struct dispatch *d, const struct parcel *p, struct
         if (!yyjson_is_uint(index) || at >= len || items[at].begin == items[at].end || !type ||
             strcmp(type, "json_invalid") == 0)
             continue;
-        line_explain(&reason, error);
+        line_check_explain(&reason, error);
         dispatch_refuse(d, parcel_source_of(p, &items[at]), items[at].number, reason.text);
         items[at].begin = items[at].end;
         named++;

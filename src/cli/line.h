@@ -20,58 +20,12 @@
 #ifndef LOGMILL_CLI_LINE_H
 #define LOGMILL_CLI_LINE_H
 
-#include <yyjson.h>
-
-#include "base/buffer.h"
-#include "cli/flags.h"
-#include "cli/gather.h"
-#include "cli/line_forms.h"
-#include "cli/line_input.h"
-#include "cli/line_own.h"
-#include "formats/fastapi.h"
+#include "cli/line_log.h"
+#include "cli/line_reader.h"
 
 enum {
-    LINE_PIECE_MAX = 128 << 10, /* of plain text in one log; longer ones become several logs */
-    LINE_JSON_MAX = 256 << 20,  /* of one that begins as JSON does: the largest MAX_BODY_BYTES */
+    LINE_JSON_MAX = 256 << 20, /* of one that begins as JSON does: the largest MAX_BODY_BYTES */
 };
-
-/* What lines become. */
-struct line_reader {
-    struct line_forms forms;
-    struct gather gather;
-    uint64_t wait_us;     /* for more lines of a log: --multiline-timeout */
-    struct buffer level;  /* for logs without one, as a member: "\"level\":\"info\"" */
-    struct buffer attrs;  /* as members, each with a comma */
-    struct line_own own;  /* attributes of ours */
-    uint64_t repaired;    /* texts that were not UTF-8: U+FFFD stands for what was not */
-    void *memory;         /* of the server's format */
-    struct buffer errors; /* what that says */
-    /* Of the log that is added, or cannot be one: where it begins, when that was read, and whether
-     * its time is its own, not that of its reading. */
-    struct line_input *log_input;
-    uint64_t log_number;
-    int64_t log_read_us;
-    bool log_has_time;
-    struct line_input *input; /* whose line is read */
-};
-
-enum { LINE_WAIT_S = 1, LINE_WAIT_FOLLOWED_S = 5 }; /* --multiline-timeout, if it is not given */
-
-/* Reads the flags format, zone, multiline, multiline-first, multiline-timeout, level and attr, and,
- * if they are given, follow and offset. Returns 0 or LM_EINVAL. Release in any case, when all
- * inputs are released. */
-int line_reader_init(struct line_reader *r, const struct flags *flags,
-                     struct errbuf *err) LM_MUST_CHECK;
-void line_reader_release(struct line_reader *r);
-
-/* True if each line of any input is a line, whatever that begins with (decoder_init). */
-bool line_is_plain(const struct line_reader *r);
-
-/* Times without a year are told by this one from now on, in inputs that are not followed. */
-void line_reader_set_now(struct line_reader *r, int64_t now_us);
-
-/* The beginning of an input that can be read again, without its time. */
-struct line_place line_place_begin(const struct line_reader *r);
 
 /* True if `line`, whole, is a log with a time of its own. */
 bool line_own_time(struct line_reader *r, struct line_input *in, struct slice line, int64_t *us);
@@ -79,11 +33,8 @@ bool line_own_time(struct line_reader *r, struct line_input *in, struct slice li
 /* True if a line that begins as `text` does may be a JSON log. */
 bool line_may_be_json(const struct line_input *in, struct slice text);
 
-/* How many bytes of `text` one log takes: never a part of a character. */
-size_t line_piece_len(struct slice text);
-
 /* What of a line a text is. Of the parts of a line none ends within a character
- * (line_piece_len). */
+ * (line_log_piece_len). */
 struct line_part {
     struct slice text; /* any bytes, without a newline */
     bool is_first, is_last;
@@ -117,11 +68,5 @@ uint64_t line_due_us(const struct line_reader *r);
  * the lines that are there are appended. After an error, again: there may be more. */
 int line_flush_due(struct buffer *b, struct line_reader *r, uint64_t now_us,
                    void (*added)(void *ctx), void *ctx, struct errbuf *err) LM_MUST_CHECK;
-
-/*
- * Appends what a validation's "detail" says of one log, an object of it: "timestamp: Input should
- * be …", and what is allowed if that does not say it.
- */
-void line_explain(struct errbuf *err, yyjson_val *detail);
 
 #endif

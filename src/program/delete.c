@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "cli/filters.h"
-#include "cli/line.h"
+#include "cli/line_check.h"
 #include "cli/terminal.h"
 #include "diag/diag.h"
 #include "http/query_string.h"
@@ -92,7 +92,7 @@ static void explain(struct slice refusal, struct errbuf *err)
     yyjson_doc *doc = yyjson_read(refusal.data, refusal.len, 0);
     yyjson_val *detail = yyjson_obj_get(yyjson_doc_get_root(doc), "detail");
 
-    line_explain(err, yyjson_arr_get_first(detail));
+    line_check_explain(err, yyjson_arr_get_first(detail));
     yyjson_doc_free(doc);
 }
 

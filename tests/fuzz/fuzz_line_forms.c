@@ -66,7 +66,7 @@ static size_t take(struct line_reader *r, struct slice body, size_t logs)
 
     buffer_init(&wrong, OUTPUT_MAX);
     must(logs == 0 ||
-         fastapi_lines.parse(body, &(struct format_options){.memory = r->memory, .wrong = &wrong},
+         fastapi_lines.parse(body, &(struct format_options){.memory = r->check.memory, .wrong = &wrong},
                              add_message, &bytes, &counts) == 0);
     must(counts.records == logs);
     buffer_release(&wrong);
