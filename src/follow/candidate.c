@@ -1,0 +1,226 @@
+/*
+ * Files that nobody knows yet: new ones, copies of what was read, archives; and files whose content
+ * is gone from where it was, for which a copy is looked for.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+static const uint64_t SETTLE_US = (uint64_t)FOLLOW_SETTLE_MS * 1000;
+
+/* ---- New ones ---- */
+
+/* One more than that of any file with this inode. */
+static uint32_t next_generation(struct follower *f, const struct file_identity *identity)
+{
+    const struct known *k = known_by_identity(f, identity);
+    uint32_t generation = k ? k->generation + 1 : 0;
+
+    for (const struct source *s = f->seeking > 0 ? f->all : NULL; s; s = s->all_behind)
+        if (s->phase == SOURCE_SEEKING && s->generation >= generation &&
+            file_identity_equal(&s->by_identity.identity, identity))
+            generation = s->generation + 1;
+    return generation;
+}
+
+static void set_generation(struct source *s, uint32_t generation)
+{
+    s->generation = generation;
+    s->file.key = source_key(&s->by_identity.identity, generation);
+}
+
+/* Where it belongs among those that are new, too: the one that was changed last is the newest. */
+static void put_in_order(struct source *s)
+{
+    struct source *newer = NULL;
+
+    for (struct source *at = s->family->newest; at; at = at->older) {
+        if (family_is_begun(at) || at->number > 0 || at->phase != SOURCE_READING ||
+            at->look.changed_ns <= s->look.changed_ns)
+            break;
+        newer = at;
+    }
+    if (newer)
+        family_insert_before(s, newer);
+    else
+        family_append(s);
+}
+
+void candidate_is_new(struct follower *f, struct source *s)
+{
+    source_move(f, s, SOURCE_READING);
+    if (!s->is_in_family)
+        put_in_order(s);
+    if (f->is_starting && f->from == FOLLOW_FROM_END)
+        reading_skip_to_end(f, s);
+    follower_ready(f, s);
+    if (s->place != PLACE_LIVE)
+        follower_attend(f, s, ATTEND_US);
+}
+
+/* The file goes on from where it was read to. */
+static struct source *revive(struct follower *f, struct known *k, const struct file_look *look,
+                             const char *path, const char *live_path, int fd)
+{
+    struct source *s = source_new(f, look, k->family, path, live_path);
+
+    s->number = k->number;
+    s->file.key = k->key;
+    s->generation = k->generation;
+    s->acked = s->safe = s->marked = s->last = k->mark;
+    s->sent = k->mark.offset;
+    known_remove(f, k);
+    source_take_fd(f, s, fd);
+    if (reading_skip_to(s, s->acked.offset, s->acked.chain)) /* it holds: it was just compared */
+        s->offset = s->line = s->searched = s->acked.offset;
+    source_move(f, s, SOURCE_READING);
+    family_append(s);
+    follower_ready(f, s);
+    follower_attend(f, s, ATTEND_US);
+    return s;
+}
+
+struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
+{
+    int fd = source_open_path(f, name->path, look);
+
+    if (fd < 0 || source_by_identity(f, &look->identity)) {
+        place_trouble(f, name, fd < 0 ? errno : 0);
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    struct known *k = known_by_identity(f, &look->identity);
+    if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
+        if (k->kind != STATE_COPY || name->is_exact)
+            return revive(f, k, look, name->path, name->path, fd);
+        close(fd);
+        return NULL;
+    }
+    struct source *s = source_new(f, look, family_of(f, name->path), name->path, name->path);
+    set_generation(s, next_generation(f, &look->identity));
+    source_take_fd(f, s, fd);
+    candidate_is_new(f, s);
+    return s;
+}
+
+/* ---- Siblings ---- */
+
+static void pass(struct follower *f, const char *path, const struct file_look *look)
+{
+    struct known k = {
+        .by_identity.identity = look->identity,
+        .kind = STATE_PASSED,
+        .key = source_key(&look->identity, 0),
+        .mark.offset = look->size,
+    };
+    int fd = file_open(path);
+
+    if (fd >= 0) {
+        if (content_mark_take(fd, &k.mark))
+            k.mark = (struct content_mark){.offset = look->size};
+        close(fd);
+    }
+    ledger_known(f, known_add(f, family_of(f, path), &k), path);
+}
+
+void candidate_sibling(struct follower *f, const char *path, const struct file_look *seen)
+{
+    struct file_look look = *seen;
+    struct known *k = known_by_identity(f, &look.identity);
+    int fd;
+
+    if (k && look.size == k->mark.offset)
+        return;
+    if (f->is_starting && f->is_first) {
+        pass(f, path, &look);
+        return;
+    }
+    if (look.size == 0 || (fd = source_open_path(f, path, &look)) < 0)
+        return;
+    if (!file_identity_equal(&look.identity, &seen->identity)) {
+        close(fd);
+        return; /* it was renamed; its name is told again */
+    }
+    if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
+        (void)revive(f, k, &look, path, path, fd);
+        return;
+    }
+    struct family *family = family_of(f, path);
+    struct source *s = source_new(f, &look, family, path, family->name);
+    set_generation(s, next_generation(f, &look.identity));
+    s->place = PLACE_MOVED;
+    source_take_fd(f, s, fd);
+    follower_attend(f, s, 0);
+}
+
+/* ---- What is not known yet ---- */
+
+void candidate_attend(struct follower *f, struct source *s)
+{
+    bool is_known = false, is_settled = file_has_no_writer(s->fd, &is_known);
+    struct file_look look;
+
+    if (file_look_fd(s->fd, &look)) {
+        follower_attend(f, s, RETRY_US);
+        return;
+    }
+    if (look.size != s->look.size || look.changed_ns != s->look.changed_ns)
+        s->grown_us = f->now_us;
+    s->look = look;
+    if (!is_settled && f->now_us - s->grown_us < SETTLE_US) {
+        follower_attend(f, s, ATTEND_US);
+        return;
+    }
+    candidate_is_new(f, s);
+}
+
+/* ---- What is gone ---- */
+
+void candidate_truncated(struct follower *f, struct source *s)
+{
+    struct file_look look = s->look;
+    int fd = s->fd;
+
+    if (file_look_fd(fd, &look))
+        look.size = 0;
+    s->fd = -1; /* stays open */
+    f->open--;
+    if (s->watch)
+        watch_forget_file(f->watch, s->watch);
+    s->watch = 0;
+    source_move(f, s, SOURCE_SEEKING);
+    struct source *next = source_new(f, &look, s->family, s->path, s->live_path);
+    set_generation(next, s->generation + 1);
+    next->place = s->place;
+    place_hand_over(f, s, next);
+    source_take_fd(f, next, fd);
+    family_insert_behind(next, s);
+    source_move(f, next, SOURCE_READING);
+    follower_ready(f, next);
+    if (next->place != PLACE_LIVE)
+        follower_attend(f, next, ATTEND_US);
+    s->place = PLACE_DELETED;
+    follower_attend(f, s, 0);
+}
+
+void candidate_seek(struct follower *f, struct source *s)
+{
+    uint64_t lost = s->seen_size > s->offset ? s->seen_size - s->offset : 0;
+
+    if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US) {
+        follower_attend(f, s, ATTEND_US);
+        return;
+    }
+    if (lost > 0) {
+        f->lost_bytes += lost;
+        follower_say(f,
+                     "%s: %llu bytes behind offset %llu are gone: they were deleted before they "
+                     "could be read",
+                     s->path, (unsigned long long)lost, (unsigned long long)s->offset);
+    }
+    ending_over(f, s);
+}

@@ -1,0 +1,198 @@
+/*
+ * Ends of files. One whose name leads elsewhere is read on until nobody can write to it; then the
+ * lines that wait behind it may come. If its last line has no line feed, the next file's beginning
+ * tells whether that goes on with it.
+ */
+#include <string.h>
+
+#include "follow/internal.h"
+
+static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
+static const uint64_t HOLD_US = (uint64_t)FOLLOW_HOLD_S * 1000000;
+
+/* ---- Over ---- */
+
+void ending_over(struct follower *f, struct source *s)
+{
+    reading_refresh(f, s);
+    if (s->last.offset != s->line && (s->fd < 0 || reading_skip_to(s, s->line, s->chain)))
+        /* It cannot be read any more: known by its length alone, which is equal to nothing. */
+        s->last = (struct content_mark){.offset = s->line, .chain = s->chain};
+    source_move(f, s, SOURCE_OVER);
+    ledger_touch(f, s);
+    s->over_next = f->over;
+    f->over = s;
+}
+
+static bool tell(struct follower *f, struct source *s)
+{
+    struct source *next = s->newer;
+
+    if (next && family_is_begun(next) && next->joined != s)
+        next = NULL;
+    if (s->file.held_from != UINT64_MAX) {
+        if (!next && f->now_us - s->phase_us < ORDER_US)
+            return false; /* the one that goes on with it may come yet */
+        if (next) {
+            next->is_handed = true;
+            f->calls.goes_on(f->calls.ctx, &s->file, &next->file);
+        }
+    }
+    if (s->is_handed)
+        f->calls.ended(f->calls.ctx, &s->file);
+    s->is_told = true;
+    family_remove(s);
+    ledger_touch(f, s);
+    ledger_dirty(f, s);
+    follower_unpark(f);
+    return true;
+}
+
+void ending_tell(struct follower *f)
+{
+    struct source *s = f->over, *next;
+
+    f->over = NULL;
+    for (; s; s = next) {
+        next = s->over_next;
+        if (!tell(f, s)) {
+            s->over_next = f->over;
+            f->over = s;
+        }
+    }
+}
+
+/* ---- Until nobody writes to it ---- */
+
+/* True if something of its rest is no zero. */
+static bool has_rest(struct follower *f, struct source *s)
+{
+    return s->look.size > s->offset && ending_rest(f, s).len > 0;
+}
+
+struct slice ending_rest(struct follower *f, struct source *s)
+{
+    uint64_t len = s->look.size - s->offset;
+    struct buffer *b = &f->joined;
+    char *to;
+
+    buffer_clear(b);
+    /* The zeros that a hole leaves may be many; the text behind them is less than a long line. */
+    if (len > FOLLOW_LINE_MAX + FOLLOW_PIECE_MAX || !(to = buffer_reserve(b, len)))
+        return slice_of(NULL, 0);
+    ssize_t n = file_read_at(s->fd, to, len, s->offset);
+    b->len = n > 0 ? (size_t)n : 0;
+    struct slice rest = buffer_slice(b);
+    while (rest.len > 0 && rest.data[0] == '\0')
+        rest = slice_of(rest.data + 1, rest.len - 1);
+    return rest;
+}
+
+static void attend_moved(struct follower *f, struct source *s)
+{
+    struct file_look look;
+    bool is_known = false, has_no_writer;
+
+    if (s->fd < 0)
+        return;
+    has_no_writer = file_has_no_writer(s->fd, &is_known);
+    if (file_look_fd(s->fd, &look)) {
+        follower_attend(f, s, RETRY_US);
+        return;
+    }
+    if (look.size != s->look.size || look.changed_ns != s->look.changed_ns || !s->is_at_end) {
+        s->grown_us = f->now_us;
+        follower_ready(f, s);
+    } else if (has_no_writer || (!is_known && f->now_us - s->grown_us >= HOLD_US)) {
+        if (has_rest(f, s))
+            source_move(f, s, SOURCE_ENDING);
+        else {
+            ending_over(f, s);
+            return;
+        }
+    }
+    follower_attend(f, s, is_known ? ATTEND_US : RETRY_US);
+}
+
+/* ---- The last line, without a line feed ---- */
+
+static void attend_ending(struct follower *f, struct source *s)
+{
+    struct file_look look;
+
+    if (!file_look_fd(s->fd, &look) && look.size != s->look.size) {
+        source_move(f, s, SOURCE_READING); /* somebody did write to it */
+        follower_ready(f, s);
+    } else if (f->now_us - s->phase_us >= ORDER_US || (s->newer && family_is_begun(s->newer))) {
+        follower_ready(f, s); /* a line of its own */
+    }
+    follower_attend(f, s, ATTEND_US);
+}
+
+void ending_attend(struct follower *f, struct source *s)
+{
+    if (s->phase == SOURCE_ENDING)
+        attend_ending(f, s);
+    else if (s->phase == SOURCE_READING && s->place != PLACE_LIVE)
+        attend_moved(f, s);
+    else if (s->phase == SOURCE_READING && s->is_reported)
+        follower_ready(f, s);
+}
+
+bool ending_last_line(struct follower *f, struct source *s, struct follow_line *line)
+{
+    struct slice rest = ending_rest(f, s);
+
+    if (rest.len > 0)
+        reading_hand_out(f, s, rest, rest, line);
+    ending_over(f, s);
+    return rest.len > 0;
+}
+
+/* What goes on with the last line of the file before: up to and with its line feed. */
+static struct slice first_line(const struct follower *f, const struct source *s)
+{
+    const struct reader *r = &f->reader;
+    struct slice bytes = slice_of(r->bytes + (s->offset - r->from), r->len - (s->offset - r->from));
+    const char *end = bytes.len > 0 ? memchr(bytes.data, '\n', bytes.len) : NULL;
+
+    return slice_of(bytes.data, end ? (size_t)(end - bytes.data) + 1 : 0);
+}
+
+bool ending_hand_out(struct follower *f, struct source *s, struct follow_line *line, bool *waits)
+{
+    struct source *old = s->older;
+    struct slice first, rest, text;
+
+    *waits = false;
+    if (!old || old->phase != SOURCE_ENDING || family_is_begun(s))
+        return false;
+    first = first_line(f, s);
+    if (first.len == 0 && f->now_us - old->phase_us < ORDER_US) {
+        *waits = true;
+        return false;
+    }
+    text = rest = ending_rest(f, old);
+    if (rest.len == 0) {
+        ending_over(f, old);
+        *waits = true; /* until that is told */
+        return false;
+    }
+    if (first.len == 1) {
+        reading_pass(f, s, 1);
+        s->joined = old;
+        old->joins = s;
+    } else if (first.len > 0 && !old->is_inside &&
+               !profile_may_begin(&s->family->profile, slice_of(first.data, first.len - 1))) {
+        buffer_append(&f->joined, first.data, first.len - 1);
+        text = slice_of(buffer_slice(&f->joined).data + (f->joined.len - rest.len - first.len + 1),
+                        rest.len + first.len - 1);
+        rest.data = text.data;
+        reading_pass(f, s, first.len);
+        s->joined = old;
+        old->joins = s;
+    }
+    reading_hand_out(f, old, rest, text, line);
+    ending_over(f, old);
+    return true;
+}

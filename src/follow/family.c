@@ -1,0 +1,151 @@
+/* The files of one family, in the order in which they are read. */
+#include <string.h>
+
+#include "base/container_of.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
+
+struct family *family_named(struct follower *f, struct slice name)
+{
+    uint64_t hash = hash_mix(hash_bytes(HASH_BASIS, name));
+
+    for (struct table_node *n = table_first(&f->families, hash); n; n = table_next(n)) {
+        struct family *family = container_of(n, struct family, node);
+
+        if (slice_equal(slice_of_string(family->name), name))
+            return family;
+    }
+    struct family *family = xcalloc(1, sizeof(*family));
+    family->name = xmalloc(name.len + 1);
+    memcpy(family->name, name.data, name.len);
+    family->name[name.len] = '\0';
+    table_add(&f->families, &family->node, hash);
+    return family;
+}
+
+struct family *family_of(struct follower *f, const char *path)
+{
+    buffer_clear(&f->path);
+    names_family(f->names, path, &f->path);
+    if (f->path.len == 0)
+        buffer_append_string(&f->path, path);
+    return family_named(f, buffer_slice(&f->path));
+}
+
+static void link_behind(struct source *s, struct source *older)
+{
+    struct family *family = s->family;
+    struct source *newer = older ? older->newer : family->oldest;
+
+    s->older = older;
+    s->newer = newer;
+    if (older)
+        older->newer = s;
+    else
+        family->oldest = s;
+    if (newer)
+        newer->older = s;
+    else
+        family->newest = s;
+    s->older_size = older ? older->look.size : 0;
+    s->is_in_family = true;
+}
+
+void family_append(struct source *s)
+{
+    link_behind(s, s->family->newest);
+}
+
+void family_insert_behind(struct source *s, struct source *older)
+{
+    link_behind(s, older);
+}
+
+void family_insert_before(struct source *s, struct source *newer)
+{
+    link_behind(s, newer->older);
+    newer->older_size = s->look.size;
+}
+
+void family_remove(struct source *s)
+{
+    if (!s->is_in_family)
+        return;
+    s->is_in_family = false;
+    if (s->older)
+        s->older->newer = s->newer;
+    else
+        s->family->oldest = s->newer;
+    if (s->newer) {
+        s->newer->older = s->older;
+        s->newer->older_size = s->older ? s->older->look.size : 0;
+    } else {
+        s->family->newest = s->older;
+    }
+    s->older = s->newer = NULL;
+}
+
+bool family_is_begun(const struct source *s)
+{
+    return s->offset > 0 || s->is_taken;
+}
+
+/* True if what `s` has so far was read: what it had when `newer` was found, at least. */
+static bool is_read(const struct source *s, const struct source *newer)
+{
+    uint64_t whole = s->searched > s->offset ? s->searched : s->offset;
+
+    return s->is_reported || whole >= newer->older_size || (s->is_at_end && s->fd >= 0);
+}
+
+bool family_lets_read(struct follower *f, struct source *s)
+{
+    const struct source *older = s->older;
+    bool has_waited;
+
+    if (family_is_begun(s))
+        return true;
+    if (s->parked_us == 0)
+        s->parked_us = f->now_us;
+    has_waited = f->now_us - s->parked_us >= ORDER_US;
+    if (s->family->unknown > 0 && !has_waited)
+        return false;
+    if (!older)
+        return true;
+    switch (older->phase) {
+    case SOURCE_READING:
+        if (!is_read(older, s))
+            return false;
+        if (older->place == PLACE_LIVE)
+            return true;
+        return has_waited || (older->offset == older->look.size && older->is_at_end &&
+                              older->file.held_from == UINT64_MAX);
+    case SOURCE_SEEKING:
+        return has_waited;
+    case SOURCE_OVER: /* until it is told what follows it */
+        return older->is_told;
+    case SOURCE_ENDING: /* ending_hand_out decides */
+    case SOURCE_UNKNOWN:
+        return true;
+    }
+    return true;
+}
+
+static void free_family(struct table_node *n, void *ctx)
+{
+    struct family *family = container_of(n, struct family, node);
+
+    while (family->known)
+        known_remove(ctx, family->known);
+    free(family->name);
+    free(family);
+}
+
+void families_release(struct follower *f)
+{
+    table_each(&f->families, free_family, f);
+    table_release(&f->families);
+}

@@ -1,0 +1,438 @@
+#include "follow/follower.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+enum {
+    DESCRIPTORS_LEFT = 64, /* for all else */
+    PARKED_US = 50000,     /* between looks at what waits for another one's end */
+};
+
+/* ---- What the other files ask for ---- */
+
+void follower_say(struct follower *f, const char *format, ...)
+{
+    char text[ERRBUF_SIZE * 2];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    f->calls.say(f->calls.ctx, text);
+}
+
+static void enqueue(struct queue *q, struct source *s)
+{
+    s->ready_next = NULL;
+    if (q->last)
+        q->last->ready_next = s;
+    else
+        q->first = s;
+    q->last = s;
+}
+
+static struct source *dequeue(struct queue *q)
+{
+    struct source *s = q->first;
+
+    if (!s)
+        return NULL;
+    q->first = s->ready_next;
+    if (!q->first)
+        q->last = NULL;
+    return s;
+}
+
+static void remove_from(struct queue *q, const struct source *s)
+{
+    struct source *before = NULL;
+
+    for (struct source *at = q->first; at; before = at, at = at->ready_next) {
+        if (at != s)
+            continue;
+        if (before)
+            before->ready_next = at->ready_next;
+        else
+            q->first = at->ready_next;
+        if (q->last == at)
+            q->last = before;
+        return;
+    }
+}
+
+void follower_ready(struct follower *f, struct source *s)
+{
+    if (s->is_ready || s->is_parked || s->fd < 0)
+        return;
+    s->is_ready = true;
+    enqueue(&f->ready, s);
+}
+
+static void park(struct follower *f, struct source *s)
+{
+    if (s->is_ready)
+        return;
+    s->is_parked = true;
+    enqueue(&f->parked, s);
+}
+
+void follower_unpark(struct follower *f)
+{
+    struct source *s;
+
+    while ((s = dequeue(&f->parked))) {
+        s->is_parked = false;
+        follower_ready(f, s);
+    }
+}
+
+void follower_attend(struct follower *f, struct source *s, uint64_t us)
+{
+    s->attend_us = f->now_us + us;
+    if (s->attend_us < f->attend_us)
+        f->attend_us = s->attend_us;
+    if (s->is_attended)
+        return;
+    s->is_attended = true;
+    s->attended_next = f->attended;
+    f->attended = s;
+}
+
+static void remove_attended(struct follower *f, struct source *s)
+{
+    struct source **at = &f->attended;
+
+    while (*at && *at != s)
+        at = &(*at)->attended_next;
+    if (*at)
+        *at = s->attended_next;
+    s->is_attended = false;
+}
+
+void follower_forget(struct follower *f, struct source *s)
+{
+    struct source **at;
+
+    if (f->is_released)
+        return;
+    if (s->is_ready)
+        remove_from(&f->ready, s);
+    if (s->is_parked)
+        remove_from(&f->parked, s);
+    if (s->is_attended)
+        remove_attended(f, s);
+    for (at = &f->touched; s->is_touched && *at; at = &(*at)->touched_next)
+        if (*at == s) {
+            *at = s->touched_next;
+            break;
+        }
+    for (at = &f->dirty; s->is_dirty && *at; at = &(*at)->dirty_next)
+        if (*at == s) {
+            *at = s->dirty_next;
+            break;
+        }
+    for (at = &f->over; s->phase == SOURCE_OVER && !s->is_told && *at; at = &(*at)->over_next)
+        if (*at == s) {
+            *at = s->over_next;
+            break;
+        }
+}
+
+/* ---- Waiting ---- */
+
+static void on_folder(void *ctx, const char *folder, const char *name)
+{
+    place_look(ctx, folder, name);
+}
+
+static void on_file(void *ctx, void *file)
+{
+    struct follower *f = ctx;
+    struct source *s = file;
+
+    if (s->phase == SOURCE_READING || s->phase == SOURCE_ENDING)
+        follower_ready(f, s);
+    if (s->phase != SOURCE_READING || s->place != PLACE_LIVE)
+        follower_attend(f, s, 0);
+}
+
+static void on_say(void *ctx, const char *text)
+{
+    follower_say(ctx, "%s", text);
+}
+
+static void attend(struct follower *f)
+{
+    uint64_t next = UINT64_MAX;
+
+    if (f->now_us < f->attend_us)
+        return;
+    f->attend_us = UINT64_MAX;
+    if (f->troubled > 0 && f->now_us >= f->retry_us)
+        place_retry(f);
+    for (struct source *s = f->attended; s;) {
+        if (s->attend_us > f->now_us) {
+            next = s->attend_us < next ? s->attend_us : next;
+            s = s->attended_next;
+            continue;
+        }
+        remove_attended(f, s);
+        if (s->phase == SOURCE_UNKNOWN)
+            candidate_attend(f, s);
+        else if (s->phase == SOURCE_SEEKING)
+            candidate_seek(f, s);
+        else
+            ending_attend(f, s);
+        s = f->attended;
+    }
+    if (next < f->attend_us)
+        f->attend_us = next;
+}
+
+static void dispatch(struct follower *f)
+{
+    f->now_us = clock_monotonic_us();
+    watch_dispatch(f->watch, f->now_us);
+    attend(f);
+}
+
+static int ms_until(uint64_t now, uint64_t then, int limit_ms)
+{
+    if (then <= now)
+        return 0;
+    uint64_t ms = (then - now + 999) / 1000;
+    return ms < (uint64_t)limit_ms ? (int)ms : limit_ms;
+}
+
+/* Files that grow all the time are read once in a while; somebody who has no room for lines does
+ * not want to know each of their writes. */
+static void rest(struct follower *f, int wake_fd)
+{
+    struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+    uint64_t until = f->read_us + REST_US;
+
+    if (!f->is_drained)
+        until = f->now_us + REST_US;
+    if (until > f->now_us)
+        (void)poll(&wake, 1, ms_until(f->now_us, until, REST_US / 1000));
+}
+
+void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
+{
+    struct pollfd fds[] = {{.fd = watch_fd(f->watch), .events = POLLIN},
+                           {.fd = wake_fd, .events = POLLIN}};
+
+    f->now_us = clock_monotonic_us();
+    ending_tell(f);
+    ledger_flush(f, false);
+    attend(f);
+    if (f->ready.first && f->is_drained)
+        timeout_ms = 0;
+    timeout_ms = ms_until(f->now_us, f->attend_us, timeout_ms);
+    if (f->parked.first)
+        timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
+    if (f->over)
+        timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
+    timeout_ms = watch_timeout_ms(f->watch, f->now_us, timeout_ms);
+    if (timeout_ms > 0)
+        rest(f, wake_fd);
+    (void)poll(fds, 2, timeout_ms);
+    dispatch(f);
+    follower_unpark(f);
+}
+
+/* ---- Lines ---- */
+
+/* Reads some of the next file whose turn it is; false: there is none. True with *is_line: its last
+ * line. */
+static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_line)
+{
+    struct source *s = dequeue(&f->ready);
+
+    *is_line = false;
+    if (!s)
+        return false;
+    s->is_ready = false;
+    if (s->phase == SOURCE_ENDING) {
+        *is_line = ending_last_line(f, s, line);
+        return true;
+    }
+    if (s->phase != SOURCE_READING)
+        return true;
+    if (!family_lets_read(f, s)) {
+        park(f, s);
+        return true;
+    }
+    switch (reading_begin(f, s)) {
+    case TURN_FAILED:
+        source_failed(f, s, errno);
+        return true;
+    case TURN_TRUNCATED:
+        source_works(f, s);
+        candidate_truncated(f, s);
+        return true;
+    case TURN_READ:
+    case TURN_NOTHING:
+        break;
+    }
+    source_works(f, s);
+    return true;
+}
+
+/* What was read is handed out. */
+static void end_turn(struct follower *f, struct source *s)
+{
+    if (f->reader.of)
+        reading_end(f, s);
+    if (!s->is_at_end)
+        follower_ready(f, s);
+    else if (s->newer && s->newer->is_parked)
+        follower_unpark(f);
+}
+
+bool follower_next(struct follower *f, struct follow_line *line)
+{
+    bool is_line, waits;
+
+    ending_tell(f);
+    f->is_drained = false;
+    for (;;) {
+        struct source *s = f->reader.of;
+
+        if (s && !family_is_begun(s) && s->older) {
+            if (ending_hand_out(f, s, line, &waits))
+                return true;
+            if (waits) {
+                reading_end(f, s);
+                park(f, s);
+                continue;
+            }
+        }
+        if (s && reading_next(f, s, line))
+            return true;
+        if (s)
+            end_turn(f, s);
+        dispatch(f);
+        if (!begin_turn(f, line, &is_line))
+            break;
+        if (is_line)
+            return true;
+    }
+    f->is_drained = true;
+    return false;
+}
+
+/* ---- The follower ---- */
+
+static size_t descriptors(void)
+{
+    struct rlimit limit;
+    size_t max = FOLLOW_OPEN_MAX;
+
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < max + DESCRIPTORS_LEFT)
+        max = limit.rlim_cur > 2 * DESCRIPTORS_LEFT ? limit.rlim_cur - DESCRIPTORS_LEFT
+                                                    : DESCRIPTORS_LEFT;
+    return max;
+}
+
+/* Whoever opens a file at the moment at which it is asked for writers sends one. */
+static void ignore_sigio(void)
+{
+    struct sigaction now;
+
+    if (!sigaction(SIGIO, NULL, &now) && now.sa_handler == SIG_DFL)
+        signal(SIGIO, SIG_IGN);
+}
+
+struct follower *follower_new(const struct follower_options *options, struct errbuf *err)
+{
+    struct follower *f = xcalloc(1, sizeof(*f));
+    struct watch_calls calls = {.folder = on_folder, .file = on_file, .say = on_say, .ctx = f};
+
+    f->calls = options->calls;
+    f->from = options->from;
+    f->open_max = descriptors();
+    f->now_us = clock_monotonic_us();
+    f->attend_us = UINT64_MAX;
+    buffer_init(&f->joined, 4 * FOLLOW_LINE_MAX);
+    buffer_init(&f->path, SIZE_MAX / 2);
+    ignore_sigio();
+    f->names = names_new(options->given, options->given_len, options->excluded,
+                         options->excluded_len, err);
+    if (!f->names || !(f->state = state_open(options->state_path, err)) ||
+        !(f->watch = watch_new(&calls, err)))
+        goto failed;
+    f->is_first = state_is_new(f->state);
+    f->began_us = state_began_us(f->state);
+    f->is_starting = true;
+    if (resume_load(f, err))
+        goto failed;
+    place_start(f);
+    resume_finish(f);
+    f->is_starting = false;
+    return f;
+failed:
+    follower_free(f);
+    return NULL;
+}
+
+void follower_free(struct follower *f)
+{
+    if (!f)
+        return;
+    f->now_us = clock_monotonic_us();
+    if (f->state)
+        ledger_flush(f, true);
+    f->is_released = true;
+    while (f->all) {
+        struct source *s = f->all;
+
+        if (s->is_handed)
+            f->calls.freed(f->calls.ctx, &s->file);
+        source_free(f, s);
+    }
+    families_release(f);
+    places_release(f);
+    table_release(&f->identities);
+    ledger_release(f);
+    watch_free(f->watch);
+    state_close(f->state);
+    names_free(f->names);
+    buffer_release(&f->joined);
+    buffer_release(&f->path);
+    free(f->reader.bytes);
+    free(f);
+}
+
+void follower_behind(struct follower *f, struct follower_behind *b)
+{
+    uint64_t oldest = f->now_us;
+
+    *b = (struct follower_behind){.files = f->files,
+                                  .open = f->open,
+                                  .lost_bytes = f->lost_bytes,
+                                  .unreadable = f->unreadable};
+    for (const struct source *s = f->all; s; s = s->all_behind) {
+        uint64_t behind = s->look.size > s->acked.offset ? s->look.size - s->acked.offset : 0;
+
+        if (behind == 0 || s->phase == SOURCE_UNKNOWN || s->is_archive)
+            continue;
+        b->bytes += behind;
+        if (s->place == PLACE_DELETED) {
+            b->deleted++;
+            b->deleted_bytes += behind;
+        }
+        if (s->grown_us < oldest)
+            oldest = s->grown_us;
+    }
+    b->oldest_s = (f->now_us - oldest) / 1000000;
+}

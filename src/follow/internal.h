@@ -1,0 +1,391 @@
+/*
+ * What the files of the follower share; nobody else includes it.
+ *
+ *   follower.c   the follower as a whole: what its header has
+ *   place.c      names and folders: what is there, and which file a name leads to
+ *   source.c     one file: its life from the first look to its last acknowledgement
+ *   reading.c    its lines
+ *   family.c     the files of one family, in order: who waits for whom, who goes on with whom
+ *   ending.c     files that nobody writes to any more: their ends, and what goes on in the next one
+ *   candidate.c  files that nobody knows yet: new ones, copies, archives
+ *   resume.c     from the state to what is there now
+ *   ledger.c     what was taken, sent and stored: marks, and the state
+ *
+ * Times are monotonic and in microseconds, unless they are said to be of the wall clock.
+ */
+#ifndef LOGMILL_FOLLOW_INTERNAL_H
+#define LOGMILL_FOLLOW_INTERNAL_H
+
+#include "base/buffer.h"
+#include "follow/archive.h"
+#include "follow/follower.h"
+#include "follow/mark.h"
+#include "follow/names.h"
+#include "follow/profile.h"
+#include "follow/state.h"
+#include "follow/table.h"
+#include "follow/watch.h"
+
+enum {
+    READ_BYTES = 256 << 10, /* at a time, beyond what is known to be no whole line */
+    REST_US = 10000,        /* between reads of files that grow all the time */
+    ATTEND_US = 200000,     /* between looks at files that are not simply read */
+    RETRY_US = 1000000,     /* between tries of what failed */
+    FLUSH_US = 1000000,     /* for which something acknowledged may not be in the state */
+    PROBE_BYTES = 64,       /* of a beginning that tells most files apart */
+};
+
+/*
+ *   UNKNOWN ──► READING ──► ENDING ──► OVER ──► (in the state: FINISHED)
+ *      │           │ ▲                  ▲
+ *      │           ▼ │                  │
+ *      └─► gone   SEEKING ──────────────┘
+ */
+enum source_phase {
+    SOURCE_UNKNOWN, /* may be new, or a copy of another one */
+    SOURCE_READING,
+    SOURCE_SEEKING, /* truncated, or not found: a copy is looked for that has what was not read */
+    SOURCE_ENDING,  /* nobody writes to it, but its last line has no line feed */
+    SOURCE_OVER,    /* all of it was handed out */
+};
+
+enum source_place {
+    PLACE_LIVE,    /* a live name leads to it */
+    PLACE_MOVED,   /* it has another name */
+    PLACE_DELETED, /* it has none */
+};
+
+/* What is found by a file's identity: a source, or a file that is done with. */
+struct identity_node {
+    struct table_node node;
+    struct file_identity identity;
+    bool is_known;
+};
+
+/* A file that is done with, as the state has it. */
+struct known {
+    struct identity_node by_identity;
+    struct known *next; /* of the family */
+    struct family *family;
+    int64_t number;
+    uint64_t key;
+    enum state_kind kind;
+    uint32_t generation;
+    struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
+    struct known *next_new;
+    char *path; /* until it is in the state */
+};
+
+struct source {
+    struct follow_file file; /* first: what others have of it */
+    struct identity_node by_identity;
+    struct family *family;
+    struct source *older, *newer;           /* of the family, READING … OVER until that is told */
+    struct source *all_before, *all_behind; /* of all */
+    struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next;
+    struct source *joined; /* whose last line goes on with what was the first one here */
+    struct source *joins;  /* … the other way round */
+    bool is_ready, is_parked, is_attended, is_dirty, is_touched, is_listed, is_in_family;
+    bool is_resumed; /* from the state; it was not found yet */
+    bool is_handed;  /* who takes the lines has seen it */
+    unsigned live_names;
+
+    enum source_phase phase;
+    enum source_place place;
+    char *path;      /* where it is, as far as is known */
+    char *live_path; /* file.path */
+    int fd;          /* -1: not open */
+    int copy_fd;     /* of a copy of what it has, in case that it is truncated; 0: none */
+    uint64_t watch;  /* 0: none */
+    struct file_look look;
+    uint32_t generation;
+    int64_t number; /* of its row; 0: none yet */
+    bool is_archive;
+
+    /* Reading. */
+    uint64_t offset;   /* what is before was handed out */
+    uint64_t line;     /* where the line at the offset begins: before it, within a long one */
+    uint64_t searched; /* from the offset to here there is no line feed */
+    uint64_t chain;    /* at `line` or, within a long one, at the offset */
+    uint64_t check_hash;
+    uint32_t check_len; /* of the bytes before the offset */
+    bool is_inside;     /* a part of a long line was handed out */
+    bool is_at_end;     /* all whole lines of it were handed out, when it was read last */
+    bool is_reported;   /* what is wrong with it was said */
+    uint64_t before_line, before_chain; /* the line that was handed out last, and the chain there */
+    uint64_t hold_offset, hold_chain;   /* the same of the line at file.held_from */
+
+    /* Marks of its content. */
+    struct content_mark last;     /* at the end of its last turn */
+    struct content_mark previous; /* … of the turn before */
+    struct content_mark safe;     /* where reading would go on, if all were acknowledged */
+    struct content_mark marked;   /* `safe` when it was marked last */
+    struct content_mark acked;    /* the server has what is before */
+    uint64_t seen_size;           /* the largest that was seen */
+    uint64_t sent;                /* up to here lines may have left */
+
+    uint64_t probe; /* hash of its first PROBE_BYTES; 0: unknown */
+    uint64_t found_us, parked_us, phase_us, grown_us, attend_us;
+    uint64_t older_size;      /* of `older` when this was found: to be read before this one */
+    struct state_time *times; /* what the state knew of lines that are read again */
+    size_t times_len, times_at;
+    unsigned pending; /* marks that it is in */
+    bool is_taken;    /* lines of it were handed out since the last mark */
+    bool is_told;     /* calls.ended() */
+};
+
+struct family {
+    struct table_node node;
+    char *name;
+    struct source *oldest, *newest;
+    struct known *known;
+    struct profile profile;
+    unsigned unknown; /* sources that are not judged yet */
+};
+
+/* A live name. */
+struct name {
+    struct table_node node;
+    struct name *next; /* of its folder */
+    struct name *next_link;
+    struct folder *folder;
+    char *path;
+    char *target_folder; /* of a link, or NULL */
+    int pattern;
+    bool is_exact;
+    int trouble; /* errno that was said, or 0 */
+    struct source *holder;
+    uint64_t scan; /* the last one that saw it */
+};
+
+struct folder {
+    struct table_node node;
+    char *path;
+    struct name *names;
+};
+
+/* What was read of a file last. */
+struct reader {
+    char *bytes;
+    size_t capacity, len;
+    uint64_t from;     /* offset of bytes[0] */
+    struct source *of; /* NULL: nothing */
+    int64_t us;        /* when, by the wall clock */
+};
+
+struct range {
+    struct source *source;
+    struct state_time time;
+};
+
+struct marked {
+    struct source *source;
+    struct content_mark mark;
+    uint64_t sent;
+};
+
+struct follow_mark {
+    struct follow_mark *next; /* of the free ones */
+    struct follow_mark *all;  /* of all */
+    struct marked *sources;
+    size_t sources_len, sources_capacity;
+    struct range *ranges;
+    size_t ranges_len, ranges_capacity;
+};
+
+struct queue {
+    struct source *first, *last;
+};
+
+struct follower {
+    struct follower_calls calls;
+    enum follow_from from;
+    struct names *names;
+    struct watch *watch;
+    struct state *state;
+    bool is_first; /* nothing was ever followed with this state */
+    bool is_starting;
+    int64_t began_us; /* of the state, by the wall clock */
+
+    struct table identities, names_by_path, folders, families;
+    struct source *all;
+    struct queue ready, parked;
+    struct source *attended, *dirty, *touched, *over;
+    uint64_t now_us, attend_us, read_us, dirty_us, scan;
+    size_t open, open_max, files, seeking, troubled;
+    int scan_depth;
+    bool is_drained; /* all that was there was handed out */
+    bool is_released;
+    uint64_t retry_us;
+    struct name *links;
+    struct known *new_known;
+    uint64_t lost_bytes, unreadable;
+
+    struct reader reader;
+    struct buffer joined, path;
+    struct follow_mark *spare, *marks; /* those that are free, all of them */
+    struct range *ranges;
+    size_t ranges_len, ranges_capacity;
+    bool is_state_broken;
+};
+
+/* ---- follower.c ---- */
+
+void follower_say(struct follower *f, const char *format, ...) LM_PRINTF(2, 3);
+/* To be read, as soon as it is its turn. */
+void follower_ready(struct follower *f, struct source *s);
+/* All that waited for another one's end may look again. */
+void follower_unpark(struct follower *f);
+/* It is in none of the follower's lists any more. */
+void follower_forget(struct follower *f, struct source *s);
+/* To be looked at from time to time (follower_attend), first in `us`. */
+void follower_attend(struct follower *f, struct source *s, uint64_t us);
+
+/* ---- source.c ---- */
+
+/* A file that was just opened or looked at; owned by the follower. */
+struct source *source_new(struct follower *f, const struct file_look *look, struct family *family,
+                          const char *path, const char *live_path);
+/* It was never handed to anybody, or calls.freed() was called. */
+void source_free(struct follower *f, struct source *s);
+void source_move(struct follower *f, struct source *s, enum source_phase phase);
+/* Opens it by its path, if it is still that file, and watches it. Returns 0, or LM_EIO with errno;
+ * LM_ENOTFOUND: another file is there. */
+int source_open(struct follower *f, struct source *s) LM_MUST_CHECK;
+/* It is another file's content from now on: that of a copy. */
+void source_set_identity(struct follower *f, struct source *s,
+                         const struct file_identity *identity);
+void source_take_fd(struct follower *f, struct source *s, int fd);
+void source_close(struct follower *f, struct source *s);
+void source_set_path(struct source *s, const char *path);
+/* The same of any file, which is looked at: a descriptor, or -1 with errno. */
+int source_open_path(struct follower *f, const char *path, struct file_look *look) LM_MUST_CHECK;
+/* One that had been closed. */
+void source_reopen(struct follower *f, struct source *s);
+/* Where it is, if no live name leads to it. */
+void source_find_place(struct follower *f, struct source *s);
+/* It cannot be read: said once, and tried again. */
+void source_failed(struct follower *f, struct source *s, int reason);
+void source_works(struct follower *f, struct source *s);
+uint64_t source_key(const struct file_identity *identity, uint32_t generation);
+struct source *source_by_identity(struct follower *f, const struct file_identity *identity);
+struct known *known_by_identity(struct follower *f, const struct file_identity *identity);
+struct known *known_add(struct follower *f, struct family *family, const struct known *k);
+void known_remove(struct follower *f, struct known *k);
+
+/* ---- reading.c ---- */
+
+enum turn {
+    TURN_READ,      /* there are new bytes, maybe a line */
+    TURN_NOTHING,   /* no line feed in what is new */
+    TURN_TRUNCATED, /* what is before the offset is not what was read there */
+    TURN_FAILED,    /* errno */
+};
+
+/* Reads what is at the offset. */
+enum turn reading_begin(struct follower *f, struct source *s);
+/* The next line of what was read; false: no whole one. */
+bool reading_next(struct follower *f, struct source *s, struct follow_line *line);
+/* Brings the source's marks to what was handed out, as far as that is known. */
+void reading_refresh(struct follower *f, struct source *s);
+void reading_end(struct follower *f, struct source *s);
+/* Hands out `rest`, which is all up to its size, as `text`. */
+void reading_hand_out(struct follower *f, struct source *s, struct slice rest, struct slice text,
+                      struct follow_line *line);
+/* It begins at `offset`, which is a line's beginning, as if all before were read. 0; LM_EDATA: it
+ * is shorter; LM_EIO. */
+int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain) LM_MUST_CHECK;
+
+/* It begins at its last line that has no line feed, or at its end. */
+void reading_skip_to_end(struct follower *f, struct source *s);
+/* Passes over its first `len` bytes, a line that another one's line goes on with. */
+void reading_pass(struct follower *f, struct source *s, uint64_t len);
+
+/* ---- family.c ---- */
+
+struct family *family_of(struct follower *f, const char *path);
+struct family *family_named(struct follower *f, struct slice name);
+/* The newest of its family; behind that one (NULL: the oldest); before that one. */
+void family_append(struct source *s);
+void family_insert_behind(struct source *s, struct source *older);
+void family_insert_before(struct source *s, struct source *newer);
+void family_remove(struct source *s);
+/* True if something of it was handed out. */
+bool family_is_begun(const struct source *s);
+/* True if it is the source's turn; false: another one's lines come before it. */
+bool family_lets_read(struct follower *f, struct source *s);
+void families_release(struct follower *f);
+
+/* ---- ending.c ---- */
+
+/* A source whose name leads elsewhere, or that waits for something. */
+void ending_attend(struct follower *f, struct source *s);
+/* The last line of one that ends: true and a line, or false if there is none. */
+bool ending_last_line(struct follower *f, struct source *s, struct follow_line *line);
+/* The same of the one before `s`, of which something was just read and nothing handed out, if that
+ * is to come now: together with the first line of `s`, if that goes on with it. *waits: nothing of
+ * `s` may be handed out yet. */
+bool ending_hand_out(struct follower *f, struct source *s, struct follow_line *line, bool *waits);
+/* What has no line feed at its end: in f->joined. */
+struct slice ending_rest(struct follower *f, struct source *s);
+/* Nothing more comes of it. */
+void ending_over(struct follower *f, struct source *s);
+/* Tells those that are over, once their last line was taken. */
+void ending_tell(struct follower *f);
+
+/* ---- place.c ---- */
+
+/* Watches the folders and looks at all that is in them. */
+void place_start(struct follower *f);
+/* Something happened to a name, or, NULL, to any in the folder. */
+void place_look(struct follower *f, const char *folder, const char *name);
+void place_look_path(struct follower *f, const char *path);
+/* The live name leads to `holder` from now on; NULL: to nothing. */
+void place_hold(struct follower *f, struct name *name, struct source *holder);
+/* All names that lead to `s` lead to `next`. */
+void place_hand_over(struct follower *f, struct source *s, struct source *next);
+void place_forget(struct follower *f, struct source *s);
+/* Says why a name cannot be followed, an errno, or (0) that it can. */
+void place_trouble(struct follower *f, struct name *name, int reason);
+/* Looks again at names that cannot be followed. */
+void place_retry(struct follower *f);
+void places_release(struct follower *f);
+
+/* ---- candidate.c ---- */
+
+/* What a live name leads to, which is no source: one that reads it, or may do so. NULL: there is
+ * nothing to be read, or it cannot be opened (said), or another file is there by now. */
+struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look);
+/* A file with a sibling's name that is no source. */
+void candidate_sibling(struct follower *f, const char *path, const struct file_look *seen);
+void candidate_attend(struct follower *f, struct source *s);
+/* It is read from its beginning. */
+void candidate_is_new(struct follower *f, struct source *s);
+/* It was truncated: what is in the file from now on is another source. */
+void candidate_truncated(struct follower *f, struct source *s);
+void candidate_seek(struct follower *f, struct source *s);
+
+/* ---- resume.c ---- */
+
+int resume_load(struct follower *f, struct errbuf *err) LM_MUST_CHECK;
+/* A file with the identity of `s` is at `path`. True: it is that one, and read on, or that cannot
+ * be told now; false: it has another content. */
+bool resume_open(struct follower *f, struct source *s, const char *path);
+/* What is not found anywhere is looked for by its content. */
+void resume_finish(struct follower *f);
+
+/* ---- ledger.c ---- */
+
+void ledger_touch(struct follower *f, struct source *s);
+void ledger_dirty(struct follower *f, struct source *s);
+/* It is put into the state, with the path that it has now. */
+void ledger_known(struct follower *f, struct known *k, const char *path);
+/* Lines of [from, to) were read at `us`. */
+void ledger_taken(struct follower *f, struct source *s, uint64_t from, uint64_t to, int64_t us);
+/* When the line at an offset was read, if the state has that. */
+int64_t ledger_read_us(struct follower *f, struct source *s, uint64_t offset, bool *is_known);
+/* Writes what is acknowledged, if it is time. */
+void ledger_flush(struct follower *f, bool now);
+void ledger_release(struct follower *f);
+
+#endif

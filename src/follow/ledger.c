@@ -1,0 +1,307 @@
+/*
+ * What was taken, what may have been sent, what the server has. A mark has, of each file that has
+ * changed since the mark before, where reading would go on; what of it is acknowledged is written
+ * with the next transaction, which also writes, before a batch leaves, that its lines may have left
+ * and when they were read.
+ */
+#include <string.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+/* ---- What changes ---- */
+
+void ledger_touch(struct follower *f, struct source *s)
+{
+    if (s->is_touched)
+        return;
+    s->is_touched = true;
+    s->touched_next = f->touched;
+    f->touched = s;
+}
+
+void ledger_dirty(struct follower *f, struct source *s)
+{
+    if (s->is_dirty)
+        return;
+    s->is_dirty = true;
+    s->dirty_next = f->dirty;
+    if (!f->dirty)
+        f->dirty_us = f->now_us;
+    f->dirty = s;
+}
+
+void ledger_taken(struct follower *f, struct source *s, uint64_t from, uint64_t to, int64_t us)
+{
+    struct range *last = f->ranges_len > 0 ? &f->ranges[f->ranges_len - 1] : NULL;
+
+    if (last && last->source == s && last->time.us == us && from <= last->time.to) {
+        last->time.to = to;
+        return;
+    }
+    f->ranges =
+        array_reserve(f->ranges, &f->ranges_capacity, f->ranges_len + 1, sizeof(*f->ranges));
+    f->ranges[f->ranges_len++] =
+        (struct range){.source = s, .time = {.from = from, .to = to, .us = us}};
+}
+
+int64_t ledger_read_us(struct follower *f, struct source *s, uint64_t offset, bool *is_known)
+{
+    while (s->times_at < s->times_len && s->times[s->times_at].to <= offset)
+        s->times_at++;
+    *is_known = s->times_at < s->times_len && s->times[s->times_at].from <= offset;
+    if (*is_known)
+        return s->times[s->times_at].us;
+    if (s->times_at == s->times_len && s->times) {
+        free(s->times);
+        s->times = NULL;
+        s->times_len = s->times_at = 0;
+    }
+    return 0;
+}
+
+/* ---- Marks ---- */
+
+static void add_marked(struct follow_mark *m, struct source *s)
+{
+    m->sources =
+        array_reserve(m->sources, &m->sources_capacity, m->sources_len + 1, sizeof(*m->sources));
+    m->sources[m->sources_len++] = (struct marked){.source = s, .mark = s->safe, .sent = s->sent};
+    s->marked = s->safe;
+    s->pending++;
+}
+
+struct follow_mark *follower_mark(struct follower *f)
+{
+    struct follow_mark *m = f->spare;
+    struct source *s = f->touched, *next;
+
+    if (m) {
+        f->spare = m->next;
+    } else {
+        m = xcalloc(1, sizeof(*m));
+        m->all = f->marks;
+        f->marks = m;
+    }
+    m->sources_len = 0;
+    for (f->touched = NULL; s; s = next) {
+        next = s->touched_next;
+        s->is_touched = false;
+        reading_refresh(f, s);
+        if (s->safe.offset != s->marked.offset || s->is_taken)
+            add_marked(m, s);
+        s->is_taken = false;
+        /* What is held back may be let go without another line. */
+        if (s->safe.offset < s->line || s->is_inside)
+            ledger_touch(f, s);
+    }
+    struct range *ranges = m->ranges;
+    size_t capacity = m->ranges_capacity;
+    m->ranges = f->ranges;
+    m->ranges_len = f->ranges_len;
+    m->ranges_capacity = f->ranges_capacity;
+    f->ranges = ranges;
+    f->ranges_capacity = capacity;
+    f->ranges_len = 0;
+    return m;
+}
+
+/* ---- The state ---- */
+
+static struct state_file row_of(const struct source *s, enum state_kind kind)
+{
+    struct state_file row = {
+        .number = s->number,
+        .key = s->file.key,
+        .kind = kind,
+        .path = slice_of_string(s->path),
+        .family = slice_of_string(s->family->name),
+        .identity = s->by_identity.identity,
+        .generation = s->generation,
+        .before = s->older ? s->older->number : 0,
+        .mark = s->acked,
+        .sent = s->sent > s->acked.offset ? s->sent : s->acked.offset,
+        .size = s->look.size,
+        .changed_us = s->look.changed_ns / 1000,
+        .is_deleted = s->place == PLACE_DELETED,
+        .guessed = s->file.guessed,
+    };
+
+    memcpy(row.form, s->file.form, sizeof(row.form));
+    return row;
+}
+
+/* All of it is stored, and nothing more comes. */
+static bool is_done(const struct source *s)
+{
+    return s->phase == SOURCE_OVER && s->is_told && s->pending == 0 && !s->is_touched &&
+           s->acked.offset >= s->safe.offset && s->safe.offset >= s->line;
+}
+
+static int put(struct follower *f, struct source *s, struct errbuf *err)
+{
+    struct state_file row = row_of(s, is_done(s) ? STATE_FINISHED : STATE_LIVE);
+    int error = state_put(f->state, &row, err);
+
+    s->number = row.number;
+    return error;
+}
+
+void ledger_known(struct follower *f, struct known *k, const char *path)
+{
+    k->path = xstrdup(path);
+    k->next_new = f->new_known;
+    if (!f->dirty && !f->new_known)
+        f->dirty_us = f->now_us;
+    f->new_known = k;
+}
+
+static int put_known(struct follower *f, struct known *k, struct errbuf *err)
+{
+    struct state_file row = {
+        .number = k->number,
+        .key = k->key,
+        .kind = k->kind,
+        .path = slice_of_string(k->path),
+        .family = slice_of_string(k->family->name),
+        .identity = k->by_identity.identity,
+        .generation = k->generation,
+        .mark = k->mark,
+        .sent = k->mark.offset,
+        .size = k->mark.offset,
+    };
+    int error = state_put(f->state, &row, err);
+
+    k->number = row.number;
+    return error;
+}
+
+static int put_all(struct follower *f, const struct follow_mark *m, struct errbuf *err)
+{
+    int error = 0;
+
+    for (struct known *k = f->new_known; k && !error; k = k->next_new)
+        error = put_known(f, k, err);
+    for (struct source *s = f->dirty; s && !error; s = s->dirty_next)
+        error = put(f, s, err);
+    for (size_t i = 0; m && i < m->sources_len && !error; i++)
+        if (!m->sources[i].source->is_dirty)
+            error = put(f, m->sources[i].source, err);
+    for (size_t i = 0; m && i < m->ranges_len && !error; i++)
+        error = state_put_time(f->state, m->ranges[i].source->number, &m->ranges[i].time, err);
+    return error;
+}
+
+/* It is remembered as a file that is done with. */
+static void finish(struct follower *f, struct source *s)
+{
+    struct file_look look;
+    bool has_grown = s->fd >= 0 && !file_look_fd(s->fd, &look) && look.size > s->look.size;
+    char *path = has_grown ? xstrdup(s->path) : NULL;
+    struct known k = {
+        .by_identity.identity = s->by_identity.identity,
+        .number = s->number,
+        .key = s->file.key,
+        .kind = STATE_FINISHED,
+        .generation = s->generation,
+        .mark = s->acked,
+    };
+
+    known_add(f, s->family, &k);
+    if (s->is_handed)
+        f->calls.freed(f->calls.ctx, &s->file);
+    source_free(f, s);
+    if (path)
+        place_look_path(f, path);
+    free(path);
+}
+
+static void clean(struct follower *f)
+{
+    struct source *s = f->dirty, *next;
+
+    for (; f->new_known; f->new_known = f->new_known->next_new) {
+        free(f->new_known->path);
+        f->new_known->path = NULL;
+    }
+
+    f->dirty = NULL;
+    for (; s; s = next) {
+        next = s->dirty_next;
+        s->is_dirty = false;
+        if (is_done(s))
+            finish(f, s);
+    }
+}
+
+static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
+{
+    int error = state_begin(f->state, err);
+
+    if (!error)
+        error = put_all(f, m, err);
+    if (!error)
+        error = state_commit(f->state, err);
+    if (error) {
+        state_roll_back(f->state);
+        if (!f->is_state_broken)
+            follower_say(f,
+                         "the state cannot be written: %s; lines are sent all the same, but those "
+                         "without a time of their own may be there twice after a crash",
+                         err->text);
+        f->is_state_broken = true;
+        f->dirty_us = f->now_us; /* not tried again at once */
+        return error;
+    }
+    if (f->is_state_broken)
+        follower_say(f, "the state can be written again");
+    f->is_state_broken = false;
+    clean(f);
+    return 0;
+}
+
+int follower_prepare(struct follower *f, struct follow_mark *m, struct errbuf *err)
+{
+    if (!f->dirty && !f->new_known && m->sources_len == 0 && m->ranges_len == 0)
+        return 0;
+    /* Ranges that could not be written are gone with their batch, which is sent all the same. */
+    return write_state(f, m, err);
+}
+
+void follower_acknowledge(struct follower *f, struct follow_mark *m)
+{
+    for (size_t i = 0; i < m->sources_len; i++) {
+        struct source *s = m->sources[i].source;
+
+        s->pending--;
+        if (m->sources[i].mark.offset > s->acked.offset)
+            s->acked = m->sources[i].mark;
+        ledger_dirty(f, s);
+    }
+    m->next = f->spare;
+    f->spare = m;
+}
+
+void ledger_flush(struct follower *f, bool now)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    if ((f->dirty || f->new_known) && (now || f->now_us - f->dirty_us >= FLUSH_US))
+        (void)write_state(f, NULL, &err); /* said; tried again */
+}
+
+void ledger_release(struct follower *f)
+{
+    while (f->marks) {
+        struct follow_mark *m = f->marks;
+
+        f->marks = m->all;
+        free(m->sources);
+        free(m->ranges);
+        free(m);
+    }
+    free(f->ranges);
+    f->ranges = NULL;
+}

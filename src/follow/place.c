@@ -1,0 +1,431 @@
+/* Names and folders: what is there, and which file a live name leads to. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/container_of.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+enum { TRIES = 3 }; /* at a name that leads to another file each time it is looked at */
+
+static uint64_t hash_of(const char *path)
+{
+    return hash_mix(hash_bytes(HASH_BASIS, slice_of_string(path)));
+}
+
+static void folder_part(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+
+    snprintf(folder, PATH_MAX, "%.*s", (int)len, path);
+}
+
+/* ---- Folders ---- */
+
+static struct folder *find_folder(struct follower *f, const char *path)
+{
+    struct table_node *n = table_first(&f->folders, hash_of(path));
+
+    for (; n; n = table_next(n)) {
+        struct folder *folder = container_of(n, struct folder, node);
+
+        if (strcmp(folder->path, path) == 0)
+            return folder;
+    }
+    return NULL;
+}
+
+static struct folder *add_folder(struct follower *f, const char *path, bool *is_new)
+{
+    struct folder *folder = find_folder(f, path);
+
+    *is_new = !folder;
+    if (folder)
+        return folder;
+    folder = xcalloc(1, sizeof(*folder));
+    folder->path = xstrdup(path);
+    table_add(&f->folders, &folder->node, hash_of(path));
+    if (watch_folder(f->watch, path) && errno != ENOENT && errno != ENOTDIR)
+        follower_say(f, "%s cannot be watched: %s; it is tried again", path, strerror(errno));
+    return folder;
+}
+
+/* ---- Names ---- */
+
+static struct name *find_name(struct follower *f, const char *path)
+{
+    struct table_node *n = table_first(&f->names_by_path, hash_of(path));
+
+    for (; n; n = table_next(n)) {
+        struct name *name = container_of(n, struct name, node);
+
+        if (strcmp(name->path, path) == 0)
+            return name;
+    }
+    return NULL;
+}
+
+static struct name *add_name(struct follower *f, const char *path, int pattern, bool is_exact)
+{
+    struct name *name = find_name(f, path);
+    char folder_path[PATH_MAX];
+    bool is_new;
+
+    if (name)
+        return name;
+    folder_part(path, folder_path);
+    name = xcalloc(1, sizeof(*name));
+    name->path = xstrdup(path);
+    name->pattern = pattern;
+    name->is_exact = is_exact;
+    table_add(&f->names_by_path, &name->node, hash_of(path));
+    name->folder = add_folder(f, folder_path, &is_new);
+    name->next = name->folder->names;
+    name->folder->names = name;
+    return name;
+}
+
+/* A name that is none any more; FILEs stay. */
+static void remove_name(struct follower *f, struct name *name)
+{
+    struct name **at = &name->folder->names;
+
+    while (*at != name)
+        at = &(*at)->next;
+    *at = name->next;
+    for (at = &f->links; *at; at = &(*at)->next_link)
+        if (*at == name) {
+            *at = name->next_link;
+            break;
+        }
+    table_remove(&f->names_by_path, &name->node);
+    free(name->target_folder);
+    free(name->path);
+    free(name);
+}
+
+void place_hold(struct follower *f, struct name *name, struct source *holder)
+{
+    struct source *old = name->holder;
+
+    if (old == holder)
+        return;
+    name->holder = holder;
+    if (holder) {
+        holder->live_names++;
+        holder->place = PLACE_LIVE;
+        if (!name->target_folder)
+            source_set_path(holder, name->path);
+    }
+    if (!old || --old->live_names > 0)
+        return;
+    old->place = PLACE_MOVED;
+    source_find_place(f, old);
+    follower_ready(f, old);
+    follower_attend(f, old, 0);
+}
+
+static void let_go(struct table_node *n, void *ctx)
+{
+    struct name *name = container_of(n, struct name, node);
+
+    if (name->holder == ctx)
+        name->holder = NULL;
+}
+
+struct handing {
+    struct follower *f;
+    struct source *from, *to;
+};
+
+static void hand_over(struct table_node *n, void *ctx)
+{
+    struct name *name = container_of(n, struct name, node);
+    struct handing *h = ctx;
+
+    if (name->holder == h->from)
+        name->holder = h->to;
+}
+
+void place_hand_over(struct follower *f, struct source *s, struct source *next)
+{
+    struct handing h = {f, s, next};
+
+    if (s->live_names > 0)
+        table_each(&f->names_by_path, hand_over, &h);
+    next->live_names = s->live_names;
+    s->live_names = 0;
+}
+
+void place_forget(struct follower *f, struct source *s)
+{
+    if (s->live_names > 0)
+        table_each(&f->names_by_path, let_go, s);
+    s->live_names = 0;
+}
+
+/* ---- What a name leads to ---- */
+
+void place_trouble(struct follower *f, struct name *name, int reason)
+{
+    if (name->trouble == reason)
+        return;
+    if (reason)
+        follower_say(f, "%s cannot be followed: %s; it is tried again", name->path,
+                     reason == EISDIR ? "no regular file" : strerror(reason));
+    else if (name->trouble)
+        follower_say(f, "%s is followed now", name->path);
+    if (reason && !name->trouble) {
+        f->unreadable++;
+        f->troubled++;
+    } else if (!reason) {
+        f->unreadable--;
+        f->troubled--;
+    }
+    name->trouble = reason;
+    f->retry_us = f->now_us + RETRY_US;
+    if (reason && f->retry_us < f->attend_us)
+        f->attend_us = f->retry_us;
+}
+
+/* Where a link leads, so that what becomes of that is seen, too. */
+static void note_target(struct follower *f, struct name *name)
+{
+    char target[PATH_MAX], folder[PATH_MAX];
+    struct stat st;
+    bool is_new, is_link = lstat(name->path, &st) == 0 && S_ISLNK(st.st_mode);
+
+    if (!is_link && !name->target_folder)
+        return;
+    if (!is_link) {
+        free(name->target_folder);
+        name->target_folder = NULL;
+        names_set_target(f->names, name->path, NULL);
+        return;
+    }
+    if (!realpath(name->path, target))
+        return;
+    folder_part(target, folder);
+    names_set_target(f->names, name->path, target);
+    if (!name->target_folder) {
+        name->next_link = f->links;
+        f->links = name;
+    }
+    if (!name->target_folder || strcmp(name->target_folder, folder) != 0) {
+        free(name->target_folder);
+        name->target_folder = xstrdup(folder);
+    }
+    add_folder(f, folder, &is_new);
+}
+
+/* The file of an identity that the state knows, or that is followed; its content is compared. */
+static struct source *source_at(struct follower *f, const char *path, const struct file_look *look)
+{
+    struct source *s;
+
+    while ((s = source_by_identity(f, &look->identity)) && s->is_resumed) {
+        if (resume_open(f, s, path))
+            return s; /* it is that one, or that cannot be told now */
+    }
+    return s;
+}
+
+static void look_name(struct follower *f, struct name *name)
+{
+    struct file_look look;
+    struct source *s = NULL;
+
+    name->scan = f->scan;
+    for (int i = 0; i < TRIES; i++) {
+        note_target(f, name);
+        if (file_look_path(name->path, true, &look)) {
+            place_trouble(f, name, errno == ENOENT || errno == ENOTDIR ? 0 : errno);
+            break;
+        }
+        if (!look.is_regular) {
+            place_trouble(f, name, EISDIR);
+            break;
+        }
+        if ((s = source_at(f, name->path, &look)) || (s = candidate_live(f, name, &look)))
+            break;
+    }
+    if (s && s->phase == SOURCE_UNKNOWN && name->is_exact)
+        candidate_is_new(f, s);
+    if (s)
+        place_trouble(f, name, 0);
+    place_hold(f, name, s);
+    if (s && s->fd < 0 && s->phase == SOURCE_READING)
+        source_reopen(f, s);
+    if (!s && !name->is_exact && !name->trouble)
+        remove_name(f, name);
+}
+
+static void look_sibling(struct follower *f, const char *path, const struct file_look *look)
+{
+    struct source *s = source_at(f, path, look);
+
+    if (!s) {
+        candidate_sibling(f, path, look);
+        return;
+    }
+    if (s->place == PLACE_LIVE)
+        return;
+    source_set_path(s, path);
+    follower_ready(f, s);
+    follower_attend(f, s, 0);
+}
+
+/* ---- Entries ---- */
+
+static void scan(struct follower *f, struct folder *folder);
+
+static void look_at(struct follower *f, const char *path)
+{
+    struct name *name = find_name(f, path);
+    struct file_look look;
+    int pattern = 0;
+    bool is_exact = false, is_new;
+    struct stat st = {0};
+    bool is_there = lstat(path, &st) == 0;
+
+    switch (names_kind(f->names, path, S_ISDIR(st.st_mode), &pattern, &is_exact)) {
+    case NAME_LIVE:
+        if (name || is_there)
+            look_name(f, name ? name : add_name(f, path, pattern, is_exact));
+        break;
+    case NAME_SIBLING:
+        if (name)
+            look_name(f, name);
+        else if (S_ISREG(st.st_mode) && !file_look_path(path, false, &look))
+            look_sibling(f, path, &look);
+        break;
+    case NAME_FOLDER:
+        if (S_ISDIR(st.st_mode)) {
+            struct folder *folder = add_folder(f, path, &is_new);
+
+            if (is_new && f->scan_depth < NAMES_DEPTH_MAX)
+                scan(f, folder);
+        }
+        break;
+    case NAME_NONE:
+        if (name)
+            look_name(f, name);
+        break;
+    }
+}
+
+/* All that is in a folder, and what was. */
+static void scan(struct follower *f, struct folder *folder)
+{
+    uint64_t number = ++f->scan;
+    DIR *dir = opendir(folder->path);
+    char path[PATH_MAX];
+
+    f->scan_depth++;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        int len = snprintf(path, sizeof(path), "%s/%s",
+                           strcmp(folder->path, "/") == 0 ? "" : folder->path, e->d_name);
+        if (len > 0 && (size_t)len < sizeof(path))
+            look_at(f, path);
+    }
+    if (dir)
+        closedir(dir);
+    for (struct name *name = folder->names, *next; name; name = next) {
+        next = name->next;
+        if (name->scan < number)
+            look_name(f, name);
+    }
+    f->scan_depth--;
+}
+
+void place_look_path(struct follower *f, const char *path)
+{
+    look_at(f, path);
+}
+
+void place_look(struct follower *f, const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    bool is_new;
+
+    if (name) {
+        int len =
+            snprintf(path, sizeof(path), "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+        if (len > 0 && (size_t)len < sizeof(path))
+            look_at(f, path);
+    } else {
+        scan(f, add_folder(f, folder, &is_new));
+    }
+    for (struct name *link = f->links, *next; link; link = next) {
+        next = link->next_link;
+        if (link->target_folder && strcmp(link->target_folder, folder) == 0)
+            look_name(f, link);
+    }
+}
+
+static void start_folder(const char *path, void *ctx)
+{
+    struct follower *f = ctx;
+    bool is_new;
+    struct folder *folder = add_folder(f, path, &is_new);
+
+    scan(f, folder);
+}
+
+void place_start(struct follower *f)
+{
+    names_folders(f->names, start_folder, f);
+}
+
+static void retry(struct table_node *n, void *ctx)
+{
+    struct name *name = container_of(n, struct name, node);
+
+    if (name->trouble)
+        look_name(ctx, name);
+}
+
+void place_retry(struct follower *f)
+{
+    table_each(&f->names_by_path, retry, f);
+    f->retry_us = f->now_us + RETRY_US;
+    if (f->troubled > 0 && f->retry_us < f->attend_us)
+        f->attend_us = f->retry_us;
+}
+
+/* ---- The end ---- */
+
+static void free_name(struct table_node *n, void *ctx)
+{
+    struct name *name = container_of(n, struct name, node);
+
+    free(name->target_folder);
+    free(name->path);
+    free(name);
+}
+
+static void free_folder(struct table_node *n, void *ctx)
+{
+    struct folder *folder = container_of(n, struct folder, node);
+
+    free(folder->path);
+    free(folder);
+}
+
+void places_release(struct follower *f)
+{
+    table_each(&f->names_by_path, free_name, NULL);
+    table_each(&f->folders, free_folder, NULL);
+    table_release(&f->names_by_path);
+    table_release(&f->folders);
+}

@@ -1,0 +1,406 @@
+/*
+ * Lines of one file. What is before the offset was handed out; each turn reads that again as far as
+ * it is needed to see that it is still there (the last MARK_TAIL_MAX bytes), and what is behind it.
+ *
+ * A line that is not whole is left in the file, and read again when there is more.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+enum {
+    /* A line that is not whole and longer than that is looked at for its end alone. */
+    SEARCH_BYTES = 64 << 10,
+    BUFFER_BYTES = MARK_TAIL_MAX + FOLLOW_LINE_MAX + READ_BYTES,
+};
+
+static struct slice bytes_of(const struct reader *r, uint64_t from, uint64_t to)
+{
+    return slice_of(r->bytes + (from - r->from), to - from);
+}
+
+static uint64_t end_of(const struct reader *r)
+{
+    return r->from + r->len;
+}
+
+/* ---- What is read ---- */
+
+/* Without the zeros at the end: they may be written over yet. */
+static uint64_t searched_to(const struct reader *r, uint64_t from)
+{
+    uint64_t end = end_of(r);
+
+    while (end > from && r->bytes[end - r->from - 1] == '\0')
+        end--;
+    return end;
+}
+
+static bool check_holds(const struct source *s, const char *bytes)
+{
+    return s->check_len == 0 || content_hash(slice_of(bytes, s->check_len)) == s->check_hash;
+}
+
+/*
+ * Looks for the end of a long line in what is new. TURN_READ: there is one, or the line is long
+ * enough to be handed out in parts.
+ */
+static enum turn search_end(struct source *s, struct reader *r)
+{
+    char check[MARK_TAIL_MAX];
+    ssize_t n = file_read_at(s->fd, check, s->check_len, s->offset - s->check_len);
+
+    if (n < 0)
+        return TURN_FAILED;
+    if (n < (ssize_t)s->check_len || !check_holds(s, check))
+        return TURN_TRUNCATED;
+    r->from = s->searched;
+    if ((n = file_read_at(s->fd, r->bytes, READ_BYTES, r->from)) < 0)
+        return TURN_FAILED;
+    r->len = (size_t)n;
+    if (file_look_fd(s->fd, &s->look))
+        return TURN_FAILED;
+    if (s->look.size < end_of(r))
+        return TURN_TRUNCATED;
+    if (n > 0 && memchr(r->bytes, '\n', r->len))
+        return TURN_READ;
+    s->searched = searched_to(r, s->searched);
+    s->is_at_end = end_of(r) >= s->look.size;
+    return s->searched - s->offset >= FOLLOW_LINE_MAX ? TURN_READ : TURN_NOTHING;
+}
+
+static enum turn read_on(struct source *s, struct reader *r)
+{
+    size_t wanted = s->check_len + (size_t)(s->searched - s->offset) + READ_BYTES;
+
+    r->from = s->offset - s->check_len;
+    ssize_t n = file_read_at(s->fd, r->bytes, wanted < r->capacity ? wanted : r->capacity, r->from);
+    if (n < 0)
+        return TURN_FAILED;
+    r->len = (size_t)n;
+    if (n < (ssize_t)s->check_len || !check_holds(s, r->bytes))
+        return TURN_TRUNCATED;
+    /* Cut while it was read: whatever was read may be of the one and of the other. */
+    if (file_look_fd(s->fd, &s->look))
+        return TURN_FAILED;
+    if (s->look.size < end_of(r))
+        return TURN_TRUNCATED;
+    s->is_at_end = end_of(r) >= s->look.size;
+    return TURN_READ;
+}
+
+enum turn reading_begin(struct follower *f, struct source *s)
+{
+    struct reader *r = &f->reader;
+    uint64_t searched = s->searched, size = s->look.size;
+    enum turn turn = TURN_READ;
+
+    if (!r->bytes) {
+        r->capacity = BUFFER_BYTES;
+        r->bytes = xmalloc(r->capacity);
+    }
+    r->of = NULL;
+    if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside)
+        turn = search_end(s, r);
+    if (turn == TURN_READ)
+        turn = read_on(s, r);
+    if (turn == TURN_READ || turn == TURN_NOTHING) {
+        if (s->look.size > s->seen_size)
+            s->seen_size = s->look.size;
+        if (s->look.size != size || s->searched != searched)
+            s->grown_us = f->now_us;
+        f->read_us = f->now_us;
+    }
+    if (turn == TURN_READ) {
+        s->previous = s->last;
+        r->of = s;
+        r->us = clock_wall_us();
+    }
+    return turn;
+}
+
+/* ---- Marks ---- */
+
+static uint32_t at_most(uint64_t n, uint32_t limit)
+{
+    return n < limit ? (uint32_t)n : limit;
+}
+
+/* The head for an offset: the one of `m`, or, if it has grown much, a new one. */
+static bool take_head(struct source *s, const struct reader *r, struct content_mark *m)
+{
+    uint32_t least = at_most((m->offset + 1) / 2, MARK_HEAD_MAX);
+
+    if (m->head_len >= least && m->head_len <= m->offset)
+        return true;
+    m->head_len = at_most(m->offset, MARK_HEAD_MAX);
+    if (r->from == 0 && r->len >= m->head_len) {
+        m->head_hash = content_hash(slice_of(r->bytes, m->head_len));
+        return true;
+    }
+    struct content_mark taken = {.offset = m->head_len};
+    if (content_mark_take(s->fd, &taken))
+        return false;
+    m->head_hash = taken.head_hash;
+    return true;
+}
+
+/* `m` becomes the mark of an offset in what was read; false: not all of it is there. */
+static bool take_mark(struct source *s, const struct reader *r, uint64_t offset, uint64_t chain,
+                      struct content_mark *m)
+{
+    struct content_mark taken = *m;
+
+    taken.offset = offset;
+    taken.chain = chain;
+    taken.tail_len = at_most(offset, MARK_TAIL_MAX);
+    if (offset - taken.tail_len < r->from || offset > end_of(r))
+        return false;
+    taken.tail_hash = content_hash(bytes_of(r, offset - taken.tail_len, offset));
+    if (!take_head(s, r, &taken))
+        return false;
+    *m = taken;
+    return true;
+}
+
+/* Whoever takes the lines began to hold them back with the one that it got last. */
+static void note_hold(struct source *s)
+{
+    if (s->file.held_from == s->before_line && s->before_line != s->line) {
+        s->hold_offset = s->before_line;
+        s->hold_chain = s->before_chain;
+    }
+}
+
+void reading_refresh(struct follower *f, struct source *s)
+{
+    struct reader *r = &f->reader;
+    uint64_t target = s->file.held_from < s->line ? s->file.held_from : s->line;
+
+    note_hold(s);
+    /* Whose first line is a part of another one's is not read from behind it before that is safe.
+     */
+    if (s->joined) {
+        reading_refresh(f, s->joined);
+        if (s->joined->safe.offset < s->joined->line)
+            target = 0;
+    }
+    if (r->of == s) {
+        if (!s->is_inside && s->last.offset != s->line)
+            (void)take_mark(s, r, s->line, s->chain, &s->last);
+        if (target == s->hold_offset && target > s->safe.offset)
+            (void)take_mark(s, r, target, s->hold_chain, &s->safe);
+    }
+    if (s->last.offset <= target && s->last.offset > s->safe.offset)
+        s->safe = s->last;
+}
+
+void reading_end(struct follower *f, struct source *s)
+{
+    struct reader *r = &f->reader;
+
+    reading_refresh(f, s);
+    uint32_t len = at_most(s->offset, MARK_TAIL_MAX);
+    if (s->offset > r->from + s->check_len || len != s->check_len) {
+        s->check_hash = content_hash(bytes_of(r, s->offset - len, s->offset));
+        s->check_len = len;
+    }
+    if (s->probe == 0 && r->from == 0 && r->len >= PROBE_BYTES)
+        s->probe = content_hash(slice_of(r->bytes, PROBE_BYTES));
+    r->of = NULL;
+}
+
+int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain)
+{
+    struct content_mark m = s->last;
+
+    m.offset = offset;
+    m.chain = chain;
+    int error = content_mark_take(s->fd, &m);
+    if (error)
+        return error;
+    s->offset = s->line = s->searched = offset;
+    s->chain = chain;
+    s->check_len = m.tail_len;
+    s->check_hash = m.tail_hash;
+    s->is_inside = false;
+    s->last = m;
+    return 0;
+}
+
+void reading_skip_to_end(struct follower *f, struct source *s)
+{
+    uint64_t end = s->look.size, at = end;
+    char bytes[4096];
+
+    while (at > 0 && end - at < FOLLOW_LINE_MAX) {
+        size_t len = at < sizeof(bytes) ? (size_t)at : sizeof(bytes);
+        const char *found;
+
+        if (file_read_at(s->fd, bytes, len, at - len) != (ssize_t)len)
+            break;
+        if ((found = memrchr(bytes, '\n', len))) {
+            end = at - len + (uint64_t)(found - bytes) + 1;
+            break;
+        }
+        at -= len;
+    }
+    if (at == 0)
+        end = 0; /* one line, without an end */
+    if (!reading_skip_to(s, end, 0)) {
+        s->acked = s->safe = s->marked = s->last;
+        s->sent = end;
+        ledger_dirty(f, s);
+    }
+}
+
+/* ---- Lines ---- */
+
+/* How much of a long line is handed out at once: never a part of a character. */
+static uint64_t piece_end(const struct reader *r, uint64_t from)
+{
+    uint64_t end = from + FOLLOW_PIECE_MAX;
+
+    for (int i = 0; i < 3 && (r->bytes[end - r->from] & 0xc0) == 0x80; i++)
+        end--;
+    return (r->bytes[end - r->from] & 0xc0) == 0x80 ? from + FOLLOW_PIECE_MAX : end;
+}
+
+/* What is handed out of the file: up to `end`, with the line feed, if it has one. */
+struct taken {
+    uint64_t end;
+    struct slice bytes;
+    bool is_last;
+};
+
+static void hand_out(struct follower *f, struct source *s, const struct taken *t, struct slice text,
+                     struct follow_line *line)
+{
+    bool is_known;
+
+    note_hold(s);
+    if (!s->is_inside) {
+        s->before_line = s->line;
+        s->before_chain = s->chain;
+    }
+    *line = (struct follow_line){
+        .file = &s->file,
+        .offset = s->line,
+        .text = text,
+        .is_first = !s->is_inside,
+        .is_last = t->is_last,
+    };
+    line->read_us = ledger_read_us(f, s, s->line, &is_known);
+    if (!is_known) {
+        line->read_us = f->reader.us;
+        ledger_taken(f, s, s->line, t->end, line->read_us);
+    }
+    s->chain = content_chain(s->chain, t->bytes);
+    s->offset = s->searched = t->end;
+    s->is_inside = !t->is_last;
+    if (t->is_last)
+        s->line = t->end;
+    if (t->end > s->sent)
+        s->sent = t->end;
+    s->is_taken = s->is_handed = true;
+    ledger_touch(f, s);
+    if (line->is_first && t->is_last)
+        profile_learn(&s->family->profile, text);
+}
+
+/* The first byte that is no zero, at or behind `at`; false: there is none yet, or it cannot be read
+ * now. */
+static bool find_text(struct follower *f, struct source *s, uint64_t at, uint64_t *found)
+{
+    char *bytes = f->reader.bytes;
+    uint64_t size = s->look.size;
+
+    while (at < size) {
+        uint64_t data = file_next_data(s->fd, at, size);
+        ssize_t n = data < size ? file_read_at(s->fd, bytes, READ_BYTES, data) : 0;
+
+        if (n <= 0)
+            return false;
+        for (at = data; at < data + (uint64_t)n; at++)
+            if (bytes[at - data] != '\0') {
+                *found = at;
+                return true;
+            }
+    }
+    return false;
+}
+
+/* Passes over zeros that a hole left at the beginning of a line, once something comes behind them:
+ * before that they may be written over. False: nothing came yet, or it is to be read first. */
+static bool pass_zeros(struct follower *f, struct source *s)
+{
+    struct reader *r = &f->reader;
+    uint64_t at = s->offset, end = end_of(r);
+
+    while (at < end && r->bytes[at - r->from] == '\0')
+        at++;
+    if (at < end) {
+        s->offset = s->line = at;
+        s->searched = s->searched > at ? s->searched : at;
+        return true;
+    }
+    reading_end(f, s);
+    if (find_text(f, s, end, &at) && !reading_skip_to(s, at, s->chain)) {
+        ledger_touch(f, s);
+        follower_ready(f, s);
+    } else {
+        s->is_at_end = true;
+    }
+    return false;
+}
+
+bool reading_next(struct follower *f, struct source *s, struct follow_line *line)
+{
+    struct reader *r = &f->reader;
+    uint64_t end = end_of(r);
+
+    if (s->offset == end)
+        return false;
+    if (!s->is_inside && r->bytes[s->offset - r->from] == '\0' && !pass_zeros(f, s))
+        return false;
+    uint64_t limit = s->is_inside ? FOLLOW_PIECE_MAX + 1 : FOLLOW_LINE_MAX;
+    const char *found = NULL;
+    if (s->searched < end)
+        found = memchr(r->bytes + (s->searched - r->from), '\n', end - s->searched);
+    uint64_t line_end = found ? r->from + (uint64_t)(found - r->bytes) : end;
+    struct taken t = {.end = line_end + 1, .is_last = true};
+    struct slice text = bytes_of(r, s->offset, line_end);
+    if (text.len >= limit) {
+        t = (struct taken){.end = piece_end(r, s->offset)};
+        text.len = t.end - s->offset;
+    } else if (!found) {
+        s->searched = searched_to(r, s->offset);
+        return false;
+    }
+    t.bytes = bytes_of(r, s->offset, t.end);
+    hand_out(f, s, &t, text, line);
+    return true;
+}
+
+void reading_hand_out(struct follower *f, struct source *s, struct slice rest, struct slice text,
+                      struct follow_line *line)
+{
+    struct taken t = {.end = s->look.size, .bytes = rest, .is_last = true};
+
+    hand_out(f, s, &t, text, line);
+}
+
+void reading_pass(struct follower *f, struct source *s, uint64_t len)
+{
+    s->chain = content_chain(s->chain, bytes_of(&f->reader, s->offset, s->offset + len));
+    s->offset = s->line = s->offset + len;
+    if (s->searched < s->offset)
+        s->searched = s->offset;
+    if (s->sent < s->offset)
+        s->sent = s->offset;
+    s->is_taken = true;
+    ledger_touch(f, s);
+}

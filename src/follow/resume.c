@@ -1,0 +1,157 @@
+/* From the state to what is there now. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+static char *text_of(struct slice s)
+{
+    char *text = xmalloc(s.len + 1);
+
+    memcpy(text, s.data ? s.data : "", s.len);
+    text[s.len] = '\0';
+    return text;
+}
+
+struct loading {
+    struct follower *f;
+    struct source *source;
+    size_t times_capacity;
+};
+
+static int load_time(const struct state_time *t, void *ctx)
+{
+    struct loading *l = ctx;
+    struct source *s = l->source;
+
+    s->times = array_reserve(s->times, &l->times_capacity, s->times_len + 1, sizeof(*s->times));
+    s->times[s->times_len++] = *t;
+    return 0;
+}
+
+static int load_live(struct follower *f, const struct state_file *row, struct family *family)
+{
+    struct loading l = {.f = f};
+    struct errbuf err = ERRBUF_INIT;
+    struct file_look look = {
+        .identity = row->identity,
+        .size = row->size,
+        .changed_ns = row->changed_us * 1000,
+        .links = 1,
+        .is_regular = true,
+    };
+    char *path = text_of(row->path);
+    struct source *s = source_new(f, &look, family, path, path);
+
+    free(path);
+    s->number = row->number;
+    s->file.key = row->key;
+    s->generation = row->generation;
+    s->file.guessed = row->guessed;
+    memcpy(s->file.form, row->form, sizeof(row->form));
+    s->acked = s->safe = s->marked = s->last = row->mark;
+    s->offset = s->line = s->searched = row->mark.offset;
+    s->chain = row->mark.chain;
+    s->sent = row->sent;
+    s->seen_size = row->size > row->mark.offset ? row->size : row->mark.offset;
+    s->place = PLACE_MOVED;
+    s->is_resumed = true;
+    source_move(f, s, SOURCE_READING);
+    family_append(s);
+    l.source = s;
+    return state_load_times(f->state, row->number, load_time, &l, &err);
+}
+
+static int load(const struct state_file *row, void *ctx)
+{
+    struct follower *f = ctx;
+    struct family *family = family_named(f, row->family);
+    struct known k = {
+        .by_identity.identity = row->identity,
+        .number = row->number,
+        .key = row->key,
+        .kind = row->kind,
+        .generation = row->generation,
+        .mark = row->mark,
+    };
+
+    if (row->kind == STATE_LIVE)
+        return load_live(f, row, family);
+    known_add(f, family, &k);
+    return 0;
+}
+
+int resume_load(struct follower *f, struct errbuf *err)
+{
+    return state_load(f->state, load, f, err);
+}
+
+/* It is the file that was read: reading goes on. */
+static void go_on(struct follower *f, struct source *s)
+{
+    struct content_mark from = s->last;
+
+    s->is_resumed = false;
+    if (f->from == FOLLOW_FROM_START && f->is_starting)
+        s->acked = s->safe = s->marked = s->last = from = (struct content_mark){0};
+    if (reading_skip_to(s, from.offset, from.chain))
+        s->offset = s->line = s->searched = from.offset;
+    if (f->from == FOLLOW_FROM_END && f->is_starting)
+        reading_skip_to_end(f, s);
+    follower_ready(f, s);
+    follower_attend(f, s, ATTEND_US);
+}
+
+bool resume_open(struct follower *f, struct source *s, const char *path)
+{
+    enum content_verdict verdict = CONTENT_UNREADABLE;
+    char *old = xstrdup(s->path);
+
+    source_set_path(s, path);
+    int error = source_open(f, s);
+    if (!error)
+        verdict = content_mark_check(s->fd, &s->last);
+    if (verdict != CONTENT_SAME)
+        source_set_path(s, old);
+    free(old);
+    switch (verdict) {
+    case CONTENT_SAME:
+        go_on(f, s);
+        return true;
+    case CONTENT_OTHER:
+        source_close(f, s);
+        s->place = PLACE_DELETED;
+        source_move(f, s, SOURCE_SEEKING);
+        follower_attend(f, s, 0);
+        return false;
+    case CONTENT_UNREADABLE:
+        break;
+    }
+    if (error != LM_ENOTFOUND)
+        source_failed(f, s, errno);
+    source_close(f, s);
+    return true;
+}
+
+void resume_finish(struct follower *f)
+{
+    for (struct source *s = f->all, *next; s; s = next) {
+        struct file_look look;
+
+        next = s->all_behind;
+        if (!s->is_resumed || s->is_reported)
+            continue;
+        if (!file_look_path(s->path, true, &look) &&
+            file_identity_equal(&look.identity, &s->by_identity.identity) &&
+            resume_open(f, s, s->path))
+            continue;
+        if (s->phase != SOURCE_READING)
+            continue;
+        s->is_resumed = false;
+        s->place = PLACE_DELETED;
+        source_move(f, s, SOURCE_SEEKING);
+        follower_attend(f, s, 0);
+    }
+}

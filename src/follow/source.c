@@ -1,0 +1,294 @@
+/* One file: its life from the first look to its last acknowledgement. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/container_of.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+/* ---- By identity ---- */
+
+/* The birth time is no part of it: one of two looks may be without. */
+static uint64_t identity_hash(const struct file_identity *identity)
+{
+    return hash_mix(identity->inode ^ hash_mix(identity->device));
+}
+
+uint64_t source_key(const struct file_identity *identity, uint32_t generation)
+{
+    uint64_t hash = hash_mix(identity->inode ^ hash_mix(identity->device));
+
+    return hash_mix(hash ^ hash_mix((uint64_t)identity->born_ns + generation));
+}
+
+static struct identity_node *find(struct follower *f, const struct file_identity *identity,
+                                  bool is_known)
+{
+    struct table_node *n = table_first(&f->identities, identity_hash(identity));
+
+    for (; n; n = table_next(n)) {
+        struct identity_node *i = container_of(n, struct identity_node, node);
+
+        if (i->is_known == is_known && file_identity_equal(&i->identity, identity))
+            return i;
+    }
+    return NULL;
+}
+
+struct source *source_by_identity(struct follower *f, const struct file_identity *identity)
+{
+    struct identity_node *i = find(f, identity, false);
+
+    return i ? container_of(i, struct source, by_identity) : NULL;
+}
+
+struct known *known_by_identity(struct follower *f, const struct file_identity *identity)
+{
+    struct identity_node *i = find(f, identity, true);
+
+    return i ? container_of(i, struct known, by_identity) : NULL;
+}
+
+struct known *known_add(struct follower *f, struct family *family, const struct known *k)
+{
+    struct known *added = xmalloc(sizeof(*added));
+
+    *added = *k;
+    added->family = family;
+    added->by_identity.is_known = true;
+    added->next = family->known;
+    family->known = added;
+    table_add(&f->identities, &added->by_identity.node,
+              identity_hash(&added->by_identity.identity));
+    return added;
+}
+
+void known_remove(struct follower *f, struct known *k)
+{
+    struct known **at = &k->family->known;
+
+    while (*at != k)
+        at = &(*at)->next;
+    *at = k->next;
+    table_remove(&f->identities, &k->by_identity.node);
+    for (at = &f->new_known; k->path && *at; at = &(*at)->next_new)
+        if (*at == k) {
+            *at = k->next_new;
+            break;
+        }
+    free(k->path);
+    free(k);
+}
+
+/* ---- Life ---- */
+
+/* A source that is sought is found by its content alone: its inode is another file's by now. */
+static bool has_identity(enum source_phase phase)
+{
+    return phase != SOURCE_SEEKING;
+}
+
+static void set_identity(struct follower *f, struct source *s, bool is_listed)
+{
+    if (is_listed && !s->is_listed)
+        table_add(&f->identities, &s->by_identity.node, identity_hash(&s->by_identity.identity));
+    else if (!is_listed && s->is_listed)
+        table_remove(&f->identities, &s->by_identity.node);
+    s->is_listed = is_listed;
+}
+
+struct source *source_new(struct follower *f, const struct file_look *look, struct family *family,
+                          const char *path, const char *live_path)
+{
+    struct source *s = xcalloc(1, sizeof(*s));
+
+    s->family = family;
+    s->path = xstrdup(path);
+    s->live_path = xstrdup(live_path);
+    s->file.path = s->live_path;
+    s->file.held_from = UINT64_MAX;
+    s->fd = -1;
+    s->look = *look;
+    s->by_identity.identity = look->identity;
+    s->file.key = source_key(&look->identity, 0);
+    s->found_us = s->grown_us = s->phase_us = f->now_us;
+    set_identity(f, s, true);
+    s->all_behind = f->all;
+    if (f->all)
+        f->all->all_before = s;
+    f->all = s;
+    f->files++;
+    family->unknown++; /* SOURCE_UNKNOWN */
+    return s;
+}
+
+void source_move(struct follower *f, struct source *s, enum source_phase phase)
+{
+    s->family->unknown -= s->phase == SOURCE_UNKNOWN;
+    f->seeking -= s->phase == SOURCE_SEEKING;
+    f->seeking += phase == SOURCE_SEEKING;
+    s->phase = phase;
+    s->phase_us = f->now_us;
+    s->family->unknown += phase == SOURCE_UNKNOWN;
+    set_identity(f, s, has_identity(phase));
+    follower_unpark(f);
+}
+
+void source_set_identity(struct follower *f, struct source *s, const struct file_identity *identity)
+{
+    set_identity(f, s, false);
+    s->by_identity.identity = *identity;
+    set_identity(f, s, has_identity(s->phase));
+}
+
+void source_close(struct follower *f, struct source *s)
+{
+    if (f->reader.of == s)
+        reading_end(f, s);
+    if (s->watch)
+        watch_forget_file(f->watch, s->watch);
+    s->watch = 0;
+    if (s->fd >= 0) {
+        close(s->fd);
+        f->open--;
+    }
+    s->fd = -1;
+}
+
+void source_free(struct follower *f, struct source *s)
+{
+    source_close(f, s);
+    if (s->copy_fd > 0)
+        close(s->copy_fd);
+    set_identity(f, s, false);
+    s->family->unknown -= s->phase == SOURCE_UNKNOWN;
+    f->seeking -= s->phase == SOURCE_SEEKING;
+    f->unreadable -= s->is_reported;
+    if (s->joined)
+        s->joined->joins = NULL;
+    if (s->joins)
+        s->joins->joined = NULL;
+    family_remove(s);
+    place_forget(f, s);
+    follower_forget(f, s);
+    if (s->all_before)
+        s->all_before->all_behind = s->all_behind;
+    else
+        f->all = s->all_behind;
+    if (s->all_behind)
+        s->all_behind->all_before = s->all_before;
+    f->files--;
+    free(s->path);
+    free(s->live_path);
+    free(s->times);
+    free(s);
+}
+
+/* ---- Open files ---- */
+
+void source_take_fd(struct follower *f, struct source *s, int fd)
+{
+    source_close(f, s);
+    s->fd = fd;
+    f->open++;
+    s->watch = watch_file(f->watch, fd, s);
+}
+
+int source_open_path(struct follower *f, const char *path, struct file_look *look)
+{
+    int fd = file_open(path);
+
+    if (fd < 0)
+        return -1;
+    if (!file_look_fd(fd, look) && look->is_regular)
+        return fd;
+    int kept = errno;
+    close(fd);
+    errno = kept;
+    return -1;
+}
+
+int source_open(struct follower *f, struct source *s)
+{
+    struct file_look look;
+    int fd = source_open_path(f, s->path, &look);
+
+    if (fd < 0)
+        return LM_EIO;
+    if (!file_identity_equal(&look.identity, &s->by_identity.identity)) {
+        close(fd);
+        return LM_ENOTFOUND;
+    }
+    s->look = look;
+    source_take_fd(f, s, fd);
+    return 0;
+}
+
+void source_failed(struct follower *f, struct source *s, int reason)
+{
+    if (!s->is_reported) {
+        f->unreadable++;
+        follower_say(f, "%s cannot be read: %s; it is tried again", s->path, strerror(reason));
+    }
+    s->is_reported = true;
+    follower_attend(f, s, RETRY_US);
+}
+
+void source_works(struct follower *f, struct source *s)
+{
+    if (!s->is_reported)
+        return;
+    s->is_reported = false;
+    f->unreadable--;
+    follower_say(f, "%s can be read again", s->path);
+}
+
+void source_reopen(struct follower *f, struct source *s)
+{
+    if (s->fd >= 0 || s->phase != SOURCE_READING)
+        return;
+    if (resume_open(f, s, s->path) && s->fd >= 0)
+        source_works(f, s);
+}
+
+void source_set_path(struct source *s, const char *path)
+{
+    if (strcmp(s->path, path) == 0)
+        return;
+    free(s->path);
+    s->path = xstrdup(path);
+}
+
+/* What the system says the name of the open file is now. */
+static bool read_path(const struct source *s, char path[PATH_MAX])
+{
+    char link[32];
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", s->fd);
+    n = readlink(link, path, PATH_MAX - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return n > 0 && path[0] == '/';
+}
+
+void source_find_place(struct follower *f, struct source *s)
+{
+    char path[PATH_MAX];
+    struct file_look look;
+
+    if (s->fd < 0 || s->place == PLACE_LIVE)
+        return;
+    if (!file_look_fd(s->fd, &look))
+        s->look.links = look.links;
+    if (s->look.links == 0) {
+        s->place = PLACE_DELETED;
+        return;
+    }
+    s->place = PLACE_MOVED;
+    if (read_path(s, path))
+        source_set_path(s, path);
+}
