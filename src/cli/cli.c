@@ -206,7 +206,7 @@ const struct client_command client_commands[] = {
      "standard "
      "error where logs were missed.\n",
      TABLES(filters, tail_flags, look), 0, client_tail},
-    {"import", "FILE…", "send files of logs, plain or as gzip or zstd",
+    {"import", "FILE…", "send files of logs, plain or as gzip, zstd or xz",
      "Takes what export writes (times and ids are kept), answers of GET /logs, and what send "
      "takes. "
      "Importing the same file again, grown or copied, stores nothing twice: so an import that "

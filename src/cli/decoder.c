@@ -22,7 +22,7 @@ static const struct signature {
               "give it to `logmill import`, or pipe it through: zstd -dc"),
     SIGNATURE("\xfd"
               "7zXZ\0",
-              "xz", "pipe it through: xz -dc"),
+              "xz", "give it to `logmill import`, or pipe it through: xz -dc"),
     SIGNATURE("BZh?1AY&SY", "bzip2", "pipe it through: bzip2 -dc"),
     SIGNATURE("BZh?\x17\x72\x45\x38\x50\x90", "bzip2", "pipe it through: bzip2 -dc"),
     SIGNATURE("\x04\x22\x4d\x18", "lz4", "pipe it through: lz4 -dc"),

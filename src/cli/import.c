@@ -7,9 +7,9 @@
 #include "cli/decoder.h"
 #include "cli/delivery.h"
 #include "cli/import_times.h"
-#include "cli/input_file.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
+#include "follow/archive.h"
 
 enum { READ_BYTES = 64 << 10 };
 
@@ -17,7 +17,7 @@ enum { READ_BYTES = 64 << 10 };
 struct import {
     struct delivery *d;
     const char *name;
-    struct input_file *file;
+    struct archive *file;
     struct decoder decoder;
     struct buffer bytes; /* decoded, not added yet */
     struct line_place place;
@@ -29,7 +29,7 @@ struct import {
 static int read_some(struct import *im, struct errbuf *err)
 {
     char read[READ_BYTES];
-    ssize_t n = input_file_read(im->file, read, sizeof(read), err);
+    ssize_t n = archive_read(im->file, read, sizeof(read), err);
 
     if (n < 0)
         return (int)n;
@@ -65,7 +65,7 @@ static void set_time(struct import *im)
     if (im->place.is_spread || find_time(im, head, &im->place.time_us))
         return;
     im->place.is_spread = true;
-    im->place.time_us = input_file_changed_us(im->file);
+    im->place.time_us = archive_changed_us(im->file);
     if (!im->place.time_us)
         im->place.time_us = clock_wall_us();
     if (import_times_add(im->place.hash, head, im->place.time_us, &err))
@@ -81,9 +81,8 @@ static int read_head(struct import *im, struct errbuf *err)
 
     while (!error && !im->is_read && im->bytes.len < IMPORT_TIMES_HEAD)
         error = read_some(im, err);
-    line_reader_set_now(&im->d->lines, input_file_changed_us(im->file)
-                                           ? input_file_changed_us(im->file)
-                                           : clock_wall_us());
+    line_reader_set_now(&im->d->lines, archive_changed_us(im->file) ? archive_changed_us(im->file)
+                                                                    : clock_wall_us());
     im->place = line_place_begin(&im->d->lines);
     line_input_begin_again(&im->d->input, &im->d->lines.forms, &im->place);
     if (decoder_is_json(&im->decoder))
@@ -147,7 +146,7 @@ static int import_file(struct delivery *d, const char *name)
     struct errbuf err = ERRBUF_INIT;
     struct buffer source;
 
-    im.file = input_file_open(name, &err);
+    im.file = archive_open(name, &err);
     if (!im.file) {
         terminal_say("import", "%s", err.text);
         return LM_EIO;
@@ -162,7 +161,7 @@ static int import_file(struct delivery *d, const char *name)
     buffer_release(&im.bytes);
     decoder_release(&im.decoder);
     buffer_release(&source);
-    input_file_close(im.file);
+    archive_close(im.file);
     return error;
 }
 

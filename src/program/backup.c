@@ -9,7 +9,7 @@
 
 #include "base/fault.h"
 #include "diag/diag.h"
-#include "program/archive.h"
+#include "program/backup_archive.h"
 #include "program/command.h"
 #include "program/data_dir.h"
 #include "program/ports.h"
@@ -45,7 +45,8 @@ static const char in_the_cloud[] =
     "PostgreSQL (use pg_dump), and SQS keeps its messages itself";
 
 /* Adds the file to the archive as it is now, if there is one. */
-static int add(struct archive *archive, const struct config *config, int file, struct errbuf *err)
+static int add(struct backup_archive *archive, const struct config *config, int file,
+               struct errbuf *err)
 {
     char path[PATH_MAX];
     char copy[PATH_MAX];
@@ -56,26 +57,26 @@ static int add(struct archive *archive, const struct config *config, int file, s
         return error;
     if (access(path, F_OK))
         return 0;
-    if ((error = archive_scratch(archive, copy, err)))
+    if ((error = backup_archive_scratch(archive, copy, err)))
         return error;
     error = sqlite_snapshot_take(path, copy, &reason);
     if (error)
         error = errbuf_fail(err, error, "cannot copy %s: %s", files[file], reason.text);
     else
-        error = archive_add_file(archive, files[file], copy, err);
+        error = backup_archive_add_file(archive, files[file], copy, err);
     unlink(copy);
     return error;
 }
 
-static int write_archive(struct archive *archive, const struct config *config, const char *path,
-                         struct errbuf *err)
+static int write_archive(struct backup_archive *archive, const struct config *config,
+                         const char *path, struct errbuf *err)
 {
-    int error = archive_create(archive, path, err);
+    int error = backup_archive_create(archive, path, err);
 
     for (int i = 0; !error && i < FILES_LEN; i++)
         if (is_ours(config, i))
             error = add(archive, config, i, err);
-    return error ? error : archive_finish_writing(archive, err);
+    return error ? error : backup_archive_finish_writing(archive, err);
 }
 
 /* There has to be something to copy: a wrong DATA_DIR must not become an empty backup. */
@@ -93,7 +94,7 @@ static int find_data(const struct config *config, struct errbuf *err)
 int backup_command(const struct config *config, char **args, int args_len)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct archive archive;
+    struct backup_archive archive;
     int status = one_file("backup", args, args_len);
 
     if (status)
@@ -110,7 +111,7 @@ int backup_command(const struct config *config, char **args, int args_len)
     if (data_dir_check_restored(config->data_dir, &err) || find_data(config, &err))
         return command_fail(&err);
     int error = write_archive(&archive, config, args[0], &err);
-    archive_abandon(&archive);
+    backup_archive_abandon(&archive);
     if (error)
         return command_fail(&err);
     diag(DIAG_INFO, "backed up", DIAG_STR("file", args[0]),
@@ -153,14 +154,14 @@ static void remove_unfinished(const struct place places[FILES_LEN])
         unlink(places[i].restoring);
 }
 
-static int extract(struct archive *archive, const struct config *config,
+static int extract(struct backup_archive *archive, const struct config *config,
                    struct place places[FILES_LEN], struct errbuf *err)
 {
-    char name[ARCHIVE_NAME_MAX + 1];
+    char name[BACKUP_ARCHIVE_NAME_MAX + 1];
     uint64_t size;
     int error;
 
-    while (!(error = archive_next_file(archive, name, &size, err))) {
+    while (!(error = backup_archive_next_file(archive, name, &size, err))) {
         int i = 0;
 
         while (i < FILES_LEN && strcmp(name, files[i]) != 0)
@@ -175,10 +176,10 @@ static int extract(struct archive *archive, const struct config *config,
                                i == QUEUE ? "the queue is SQS (SQS_QUEUE_URL)"
                                           : "the store is PostgreSQL (DATABASE_URL)");
         places[i].is_there = true;
-        if ((error = archive_extract(archive, name, size, places[i].restoring, err)))
+        if ((error = backup_archive_extract(archive, name, size, places[i].restoring, err)))
             return error;
     }
-    return error == LM_ENOTFOUND ? archive_finish_reading(archive, err) : error;
+    return error == LM_ENOTFOUND ? backup_archive_finish_reading(archive, err) : error;
 }
 
 static int check(const struct place places[FILES_LEN], struct errbuf *err)
@@ -210,7 +211,8 @@ static int settle(const struct place places[FILES_LEN], struct errbuf *err)
 }
 
 /* With DATA_DIR locked. */
-static int restore_locked(struct archive *archive, const struct config *config, struct errbuf *err)
+static int restore_locked(struct backup_archive *archive, const struct config *config,
+                          struct errbuf *err)
 {
     struct place places[FILES_LEN];
     int error;
@@ -228,7 +230,7 @@ static int restore_locked(struct archive *archive, const struct config *config, 
     return settle(places, err);
 }
 
-static int restore(struct archive *archive, const struct config *config, struct errbuf *err)
+static int restore(struct backup_archive *archive, const struct config *config, struct errbuf *err)
 {
     const char *dir = config->data_dir;
     int error = data_dir_make(dir, err);
@@ -251,7 +253,7 @@ static int restore(struct archive *archive, const struct config *config, struct 
 int backup_restore_command(const struct config *config, char **args, int args_len)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct archive archive;
+    struct backup_archive archive;
     int status = one_file("restore", args, args_len);
 
     if (status)
@@ -263,10 +265,10 @@ int backup_restore_command(const struct config *config, char **args, int args_le
         return command_fail(&err);
     }
     /* The archive comes first, so that a wrong one makes no directory. */
-    int error = archive_open(&archive, args[0], &err);
+    int error = backup_archive_open(&archive, args[0], &err);
     if (!error)
         error = restore(&archive, config, &err);
-    archive_abandon(&archive);
+    backup_archive_abandon(&archive);
     if (error)
         return command_fail(&err);
     diag(DIAG_INFO, "restored", DIAG_STR("file", args[0]), DIAG_STR("data", config->data_dir));

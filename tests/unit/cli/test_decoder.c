@@ -82,7 +82,7 @@ static void what_is_no_text_is_refused_by_name(void **state)
 {
     DECODED("\xfd"
             "7zXZ\0rest",
-            "it is xz, not text; pipe it through: xz -dc");
+            "it is xz, not text; give it to `logmill import`, or pipe it through: xz -dc");
     DECODED("BZh01AY&SYrest", "BZh01AY&SYrest");
     DECODED("BZh11AY&SYrest", "it is bzip2, not text; pipe it through: bzip2 -dc");
     DECODED("BZh91AY&SYrest", "it is bzip2, not text; pipe it through: bzip2 -dc");

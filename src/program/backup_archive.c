@@ -1,4 +1,4 @@
-#include "program/archive.h"
+#include "program/backup_archive.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static const char sums_name[] = "SHA256SUMS";
 
 /* A member's head, https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html, "ustar". */
 struct head {
-    char name[ARCHIVE_NAME_MAX];
+    char name[BACKUP_ARCHIVE_NAME_MAX];
     char mode[8];
     char uid[8];
     char gid[8];
@@ -140,14 +140,14 @@ static int write_all(int fd, const char *path, const char *data, size_t len, str
     return 0;
 }
 
-static int put(struct archive *a, const void *data, size_t len, struct errbuf *err)
+static int put(struct backup_archive *a, const void *data, size_t len, struct errbuf *err)
 {
     a->bytes += len;
     return write_all(a->fd, a->path, data, len, err);
 }
 
 /* Fills up the last block of a member of `size` bytes. */
-static int put_padding(struct archive *a, uint64_t size, struct errbuf *err)
+static int put_padding(struct backup_archive *a, uint64_t size, struct errbuf *err)
 {
     static const char zeroes[BLOCK_BYTES];
 
@@ -175,7 +175,7 @@ static ssize_t read_up_to(int fd, const char *path, void *data, size_t len, stru
     return (ssize_t)got;
 }
 
-static int get(struct archive *a, void *data, size_t len, struct errbuf *err)
+static int get(struct backup_archive *a, void *data, size_t len, struct errbuf *err)
 {
     ssize_t n = read_up_to(a->fd, a->path, data, len, err);
 
@@ -185,7 +185,7 @@ static int get(struct archive *a, void *data, size_t len, struct errbuf *err)
 }
 
 /* Skips what fills up the last block of a member. */
-static int get_padding(struct archive *a, uint64_t size, struct errbuf *err)
+static int get_padding(struct backup_archive *a, uint64_t size, struct errbuf *err)
 {
     char block[BLOCK_BYTES];
 
@@ -205,7 +205,7 @@ static EVP_MD_CTX *start_hash(void)
 }
 
 /* Adds the line of `name` to the sums; frees `hash`. */
-static int note_hash(struct archive *a, EVP_MD_CTX *hash, const char *name)
+static int note_hash(struct backup_archive *a, EVP_MD_CTX *hash, const char *name)
 {
     unsigned char digest[SHA256_BYTES];
     bool good = EVP_DigestFinal_ex(hash, digest, NULL) == 1;
@@ -217,7 +217,7 @@ static int note_hash(struct archive *a, EVP_MD_CTX *hash, const char *name)
     return good ? buffer_error(&a->sums) : LM_ENOMEM;
 }
 
-static int note_text(struct archive *a, const char *name, const char *text, size_t len,
+static int note_text(struct backup_archive *a, const char *name, const char *text, size_t len,
                      struct errbuf *err)
 {
     EVP_MD_CTX *hash = start_hash();
@@ -228,7 +228,7 @@ static int note_text(struct archive *a, const char *name, const char *text, size
 }
 
 /* Moves `size` bytes, and notes their sum as that of `name`. */
-static int move_bytes(struct archive *a, const char *name, uint64_t size, struct file from,
+static int move_bytes(struct backup_archive *a, const char *name, uint64_t size, struct file from,
                       struct file to, struct errbuf *err)
 {
     EVP_MD_CTX *hash = start_hash();
@@ -275,7 +275,8 @@ static int make_file(char name[PATH_MAX], const char *path, const char *kind, st
     return error;
 }
 
-static int put_text(struct archive *a, const char *name, struct slice text, struct errbuf *err)
+static int put_text(struct backup_archive *a, const char *name, struct slice text,
+                    struct errbuf *err)
 {
     struct head head;
     int error;
@@ -286,13 +287,13 @@ static int put_text(struct archive *a, const char *name, struct slice text, stru
     return put_padding(a, text.len, err);
 }
 
-int archive_create(struct archive *a, const char *path, struct errbuf *err)
+int backup_archive_create(struct backup_archive *a, const char *path, struct errbuf *err)
 {
     char made[TIMESTAMP_TEXT_LEN + 1] = {0};
     char text[128];
     struct stat status;
 
-    *a = (struct archive){.fd = -1, .path = path};
+    *a = (struct backup_archive){.fd = -1, .path = path};
     buffer_init(&a->sums, TEXT_MAX);
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
         return errbuf_fail(err, LM_EINVAL, "%s is there, and is no file", path);
@@ -301,19 +302,21 @@ int archive_create(struct archive *a, const char *path, struct errbuf *err)
         return a->fd;
     timestamp_format(clock_wall_us(), made);
     int len = snprintf(text, sizeof(text), "%s%d\nmade %s by logmill %s\n", first_line,
-                       ARCHIVE_VERSION, made, LOGMILL_VERSION);
+                       BACKUP_ARCHIVE_VERSION, made, LOGMILL_VERSION);
     int error = note_text(a, first_name, text, (size_t)len, err);
     return error ? error : put_text(a, first_name, slice_of(text, (size_t)len), err);
 }
 
-int archive_scratch(const struct archive *a, char scratch[PATH_MAX], struct errbuf *err)
+int backup_archive_scratch(const struct backup_archive *a, char scratch[PATH_MAX],
+                           struct errbuf *err)
 {
     int fd = make_file(scratch, a->path, "copy", err);
 
     return fd < 0 ? fd : close(fd);
 }
 
-int archive_add_file(struct archive *a, const char *name, const char *from, struct errbuf *err)
+int backup_archive_add_file(struct backup_archive *a, const char *name, const char *from,
+                            struct errbuf *err)
 {
     struct stat status;
     struct head head;
@@ -337,7 +340,7 @@ out:
     return error;
 }
 
-int archive_finish_writing(struct archive *a, struct errbuf *err)
+int backup_archive_finish_writing(struct backup_archive *a, struct errbuf *err)
 {
     static const char end[END_BYTES];
     int error;
@@ -356,8 +359,8 @@ int archive_finish_writing(struct archive *a, struct errbuf *err)
 /* ---- Reading ---- */
 
 /* The head of the next member: its name and size. */
-static int get_head(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64_t *size,
-                    struct errbuf *err)
+static int get_head(struct backup_archive *a, char name[BACKUP_ARCHIVE_NAME_MAX + 1],
+                    uint64_t *size, struct errbuf *err)
 {
     struct head head;
     int error = get(a, &head, sizeof(head), err);
@@ -368,13 +371,13 @@ static int get_head(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64_t
         strtoul(head.checksum, NULL, 8) != sum_of(&head) || get_size(&head, size))
         return errbuf_fail(err, LM_EIO, "%s is damaged: what should be the head of a file is none",
                            a->path);
-    memcpy(name, head.name, ARCHIVE_NAME_MAX);
-    name[ARCHIVE_NAME_MAX] = '\0';
+    memcpy(name, head.name, BACKUP_ARCHIVE_NAME_MAX);
+    name[BACKUP_ARCHIVE_NAME_MAX] = '\0';
     return 0;
 }
 
 /* The text of a member of `size` bytes; the caller frees it. */
-static int get_text(struct archive *a, uint64_t size, char **text, struct errbuf *err)
+static int get_text(struct backup_archive *a, uint64_t size, char **text, struct errbuf *err)
 {
     *text = NULL;
     if (size > TEXT_MAX) {
@@ -386,26 +389,27 @@ static int get_text(struct archive *a, uint64_t size, char **text, struct errbuf
     return error ? error : get_padding(a, size, err);
 }
 
-static int check_first(struct archive *a, const char *text, size_t len, struct errbuf *err)
+static int check_first(struct backup_archive *a, const char *text, size_t len, struct errbuf *err)
 {
     if (strncmp(text, first_line, strlen(first_line)) != 0)
         return errbuf_fail(err, LM_EINVAL, "%s is no backup made by logmill", a->path);
-    if (strtol(text + strlen(first_line), NULL, 10) != ARCHIVE_VERSION)
+    if (strtol(text + strlen(first_line), NULL, 10) != BACKUP_ARCHIVE_VERSION)
         return errbuf_fail(err, LM_EINVAL,
                            "%s was made by a newer logmill: it begins with \"%.*s\", and this "
                            "program knows \"%s%d\"",
-                           a->path, (int)strcspn(text, "\n"), text, first_line, ARCHIVE_VERSION);
+                           a->path, (int)strcspn(text, "\n"), text, first_line,
+                           BACKUP_ARCHIVE_VERSION);
     return note_text(a, first_name, text, len, err);
 }
 
-int archive_open(struct archive *a, const char *path, struct errbuf *err)
+int backup_archive_open(struct backup_archive *a, const char *path, struct errbuf *err)
 {
-    char name[ARCHIVE_NAME_MAX + 1];
+    char name[BACKUP_ARCHIVE_NAME_MAX + 1];
     struct stat status;
     uint64_t size = 0;
     char *text = NULL;
 
-    *a = (struct archive){.fd = -1, .path = path};
+    *a = (struct backup_archive){.fd = -1, .path = path};
     buffer_init(&a->sums, TEXT_MAX);
     a->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (a->fd < 0)
@@ -422,8 +426,8 @@ int archive_open(struct archive *a, const char *path, struct errbuf *err)
     return error;
 }
 
-int archive_next_file(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64_t *size,
-                      struct errbuf *err)
+int backup_archive_next_file(struct backup_archive *a, char name[BACKUP_ARCHIVE_NAME_MAX + 1],
+                             uint64_t *size, struct errbuf *err)
 {
     int error = get_head(a, name, size, err);
 
@@ -433,8 +437,8 @@ int archive_next_file(struct archive *a, char name[ARCHIVE_NAME_MAX + 1], uint64
     return LM_ENOTFOUND;
 }
 
-int archive_extract(struct archive *a, const char *name, uint64_t size, const char *to,
-                    struct errbuf *err)
+int backup_archive_extract(struct backup_archive *a, const char *name, uint64_t size,
+                           const char *to, struct errbuf *err)
 {
     int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
@@ -453,7 +457,7 @@ int archive_extract(struct archive *a, const char *name, uint64_t size, const ch
 }
 
 /* The name of the first file whose line of our sums is not so in `sums`, and its length. */
-static const char *find_damaged(const struct archive *a, const char *sums, int *len)
+static const char *find_damaged(const struct backup_archive *a, const char *sums, int *len)
 {
     const char *line = a->sums.data;
     size_t line_len = strcspn(line, "\n") + 1;
@@ -466,7 +470,7 @@ static const char *find_damaged(const struct archive *a, const char *sums, int *
     return line + SUM_BYTES;
 }
 
-int archive_finish_reading(struct archive *a, struct errbuf *err)
+int backup_archive_finish_reading(struct backup_archive *a, struct errbuf *err)
 {
     static const char zeroes[END_BYTES];
     char end[END_BYTES];
@@ -491,7 +495,7 @@ int archive_finish_reading(struct archive *a, struct errbuf *err)
     return error;
 }
 
-void archive_abandon(struct archive *a)
+void backup_archive_abandon(struct backup_archive *a)
 {
     if (a->fd >= 0)
         close(a->fd);
