@@ -279,9 +279,8 @@ int net_loop_listen(struct net_loop *l, struct errbuf *err)
 
 /* ---- Taking in what another process has accepted ---- */
 
-static void on_adopt(uv_async_t *async)
+static void take_in_adopted(struct net_loop *l)
 {
-    struct net_loop *l = async->data;
     struct net_adopted *next;
 
     for (struct net_adopted *a = take_adopted(l, false); a; a = next) {
@@ -297,6 +296,11 @@ static void on_adopt(uv_async_t *async)
         buffer_release(&a->socket.state);
         free(a);
     }
+}
+
+static void on_adopt(uv_async_t *async)
+{
+    take_in_adopted(async->data);
 }
 
 void net_loop_adopt(struct net_loop *l, const struct given_socket *s)
@@ -336,6 +340,8 @@ static void on_stop(uv_async_t *async)
             start_grace(l);
         return;
     }
+    /* They came before the stop, though libuv may tell of it first. */
+    take_in_adopted(l);
     if (l->before_stop) {
         give_turns(l);
         l->before_stop(l, l->before_stop_ctx);

@@ -194,7 +194,8 @@ int net_loop_take_listener(struct net_loop *l);
 
 /*
  * From any thread: has the loop take in `s`, all of which is the loop's from now on, a client that
- * another process has accepted. One that drains closes it.
+ * another process has accepted. A stop after that finds it among the sockets; a loop that drains
+ * closes it.
  */
 void net_loop_adopt(struct net_loop *l, const struct given_socket *s);
 

@@ -30,18 +30,29 @@ static struct echo *echo_of(struct net_socket *s)
     return container_of(s, struct echo, socket);
 }
 
-static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
-                    bool is_extra)
+static bool take_in(struct net_loop *l, int fd, bool is_extra)
 {
     struct echo *e = xcalloc(1, sizeof(*e));
 
-    if (net_socket_open(&e->socket, from->loop, fd, is_extra)) {
+    if (net_socket_open(&e->socket, l, fd, is_extra)) {
         free(e);
         return false;
     }
     net_socket_set_deadline(&e->socket, is_extra ? TIMEOUT_EXTRA : TIMEOUT_IDLE);
     net_socket_wait(&e->socket, UV_READABLE);
     return true;
+}
+
+static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
+                    bool is_extra)
+{
+    return take_in(from->loop, fd, is_extra);
+}
+
+static bool adopt(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
+                  bool is_extra)
+{
+    return take_in(l, s->fd, is_extra);
 }
 
 static void close_it(struct net_socket *s)
@@ -107,6 +118,7 @@ static void on_finished(struct net_loop *l)
 }
 
 static const struct net_protocol echo_protocol = {.welcome = welcome,
+                                                  .adopt = adopt,
                                                   .readable = readable,
                                                   .turn = turn,
                                                   .hung_up = turn,
@@ -349,6 +361,55 @@ static void who_waits_in_a_backlog_is_left_there_if_others_have_it(void **state)
     }
 }
 
+/* What leaves the loop when it begins to stop; -1: nothing did. */
+static int left_fd;
+
+static void leave_first(struct net_loop *l, void *ctx)
+{
+    left_fd = l->sockets ? net_socket_leave(l->sockets) : -1;
+}
+
+/* So the loop sees both at once: a process that is told to stop as soon as it has started. */
+static int adopt_and_stop(struct net_loop *l, struct errbuf *err)
+{
+    const struct given_socket s = {.fd = left_fd, .kind = GIVEN_CONNECTION};
+
+    net_loop_adopt(l, &s);
+    net_loop_stop_after(l, 0, leave_first, NULL);
+    return 0;
+}
+
+static void who_is_adopted_just_before_a_stop_goes_on_to_the_next(void **state)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct net_server *s;
+    int ends[2];
+    char got[8];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(send(ends[0], "hello", 5, 0), 5);
+    left_fd = ends[1];
+    shared.max_sockets = 100;
+    s = net_server_new(&(struct net_server_options){.host = "127.0.0.1",
+                                                    .threads = 1,
+                                                    .name = "echo",
+                                                    .loop_new = loop_new,
+                                                    .loop_start = adopt_and_stop,
+                                                    .loop_free = loop_free},
+                       &err);
+    assert_non_null(s);
+    net_server_stop(s, 0);
+    net_server_free(s);
+    assert_true(left_fd >= 0);
+    assert_int_equal(receive(left_fd, got, sizeof(got)), 5);
+    assert_memory_equal(got, "hello", 5);
+    assert_int_equal(recv(ends[0], got, sizeof(got), 0),
+                     -1); /* it was told nothing, no end either */
+    assert_int_equal(errno, EAGAIN);
+    close(left_fd);
+    close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_port_that_is_taken_is_told),
         cmocka_unit_test(sockets_that_were_given_are_shared_by_all_loops),
         cmocka_unit_test(who_waits_in_a_backlog_is_left_there_if_others_have_it),
+        cmocka_unit_test(who_is_adopted_just_before_a_stop_goes_on_to_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
