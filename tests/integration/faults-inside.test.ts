@@ -14,7 +14,16 @@ import * as path from 'node:path';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import { BINARY, Lab, type Logmill, PATIENCE_MS, SANITIZED, run, sleep } from '../support/harness';
+import {
+    BINARY,
+    Lab,
+    type Logmill,
+    PATIENCE_MS,
+    SANITIZED,
+    run,
+    sleep,
+    thenCleanUp,
+} from '../support/harness';
 import { type Answer, get, post } from '../support/http';
 import { allLogs, atRest } from '../support/logs';
 
@@ -306,31 +315,31 @@ async function runAt(walk: Walk, number: number): Promise<Outcome> {
     const how = walk.how === undefined ? '' : `:${walk.how}`;
     const plan = `${walk.kind}:${number}${walk.onwards ? '+' : ''}${how}`;
     const lab = new Lab();
-    try {
-        const folder = path.join(lab.folder(), 'data');
-        const settings = { LOGMILL_FAULT: plan, SHUTDOWN_TIMEOUT: '4', WEB_CONCURRENCY: '1' };
-        const victim = lab.launch({ settings }, folder);
-        const ended = victim.refuses(); // any end, for the harness; judgeEnd knows better
-        const doing = new Run(victim, walk);
-        const port = await doing.port();
-        if (port !== undefined) {
-            victim.port = port;
-            await doing.work();
-            victim.signal(walk.end);
+    return thenCleanUp(lab, async () => {
+        try {
+            const folder = path.join(lab.folder(), 'data');
+            const settings = { LOGMILL_FAULT: plan, SHUTDOWN_TIMEOUT: '4', WEB_CONCURRENCY: '1' };
+            const victim = lab.launch({ settings }, folder);
+            const ended = victim.refuses(); // any end, for the harness; judgeEnd knows better
+            const doing = new Run(victim, walk);
+            const port = await doing.port();
+            if (port !== undefined) {
+                victim.port = port;
+                await doing.work();
+                victim.signal(walk.end);
+            }
+            await ended;
+            victim.verifyEnd();
+            const fired = victim.stderr.includes(`fault: ${walk.kind} `);
+            const points = Number(/^fault: none of (\d+) /m.exec(victim.stderr)?.[1] ?? 0);
+            const ending = doing.judgeEnd(fired);
+            await judgeFolder(lab, folder, doing.fates);
+            return { fired, how: ending, points };
+        } catch (error) {
+            const text = error instanceof Error ? error.message : String(error);
+            throw new Error(`LOGMILL_FAULT=${plan}, ${walk.end}: ${text}\n${lab.transcript()}`);
         }
-        await ended;
-        victim.verifyEnd();
-        const fired = victim.stderr.includes(`fault: ${walk.kind} `);
-        const points = Number(/^fault: none of (\d+) /m.exec(victim.stderr)?.[1] ?? 0);
-        const ending = doing.judgeEnd(fired);
-        await judgeFolder(lab, folder, doing.fates);
-        return { fired, how: ending, points };
-    } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        throw new Error(`LOGMILL_FAULT=${plan}, ${walk.end}: ${text}\n${lab.transcript()}`);
-    } finally {
-        await lab.cleanUp();
-    }
+    });
 }
 
 /** The points to take: all of them, or some of each stretch. A few more than there seem to be. */

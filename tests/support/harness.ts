@@ -234,10 +234,14 @@ export class Logmill {
     async waitForEnd(patienceMs: number): Promise<Ended> {
         let timer: NodeJS.Timeout | undefined;
         const late = new Promise<never>((_, reject) => {
-            timer = setTimeout(
-                () => reject(new Error(`still running after ${patienceMs} ms\n${this.stderr}`)),
-                patienceMs,
-            );
+            timer = setTimeout(() => {
+                const { exitCode, signalCode } = this.child;
+                const state =
+                    exitCode === null && signalCode === null
+                        ? 'still running'
+                        : `ended (${exitCode ?? signalCode}), but its output is still open elsewhere`;
+                reject(new Error(`${state} after ${patienceMs} ms\n${this.stderr}`));
+            }, patienceMs);
         });
         try {
             return await Promise.race([this.end, late]);
@@ -329,15 +333,27 @@ export class Lab {
         this.processes.forEach((logmill) => logmill.abandon());
     }
 
+    /** All of it is undone even if a part fails; fails then as the first part that did. */
     async cleanUp(): Promise<void> {
         this.abandonAll();
-        await Promise.all(this.processes.map((logmill) => logmill.waitForEnd(PATIENCE_MS)));
-        for (const action of this.undo.reverse()) {
-            await action();
+        const parts = [
+            () => Promise.all(this.processes.map((logmill) => logmill.waitForEnd(PATIENCE_MS))),
+            ...this.undo.reverse(),
+            ...this.folders.map((folder) => () => {
+                rmSync(folder, { recursive: true, force: true });
+                folders.delete(folder);
+            }),
+        ];
+        const failures: unknown[] = [];
+        for (const part of parts) {
+            try {
+                await part();
+            } catch (error) {
+                failures.push(error);
+            }
         }
-        for (const folder of this.folders) {
-            rmSync(folder, { recursive: true, force: true });
-            folders.delete(folder);
+        if (failures.length > 0) {
+            throw failures[0];
         }
     }
 
@@ -376,18 +392,42 @@ export function scenario(
                 reject(new Error(`not done after ${timeoutMs} ms`));
             }, timeoutMs);
         });
-        try {
-            await Promise.race([body(lab).then(() => lab.stopAll()), late]);
-        } catch (error) {
-            if (error instanceof Error) {
-                error.stack = `${error.stack}\n${lab.transcript()}`; // what the runner prints
+        await thenCleanUp(lab, async () => {
+            try {
+                await Promise.race([body(lab).then(() => lab.stopAll()), late]);
+            } catch (error) {
+                addToStack(error, lab.transcript());
+                throw error;
+            } finally {
+                clearTimeout(timer);
             }
-            throw error;
-        } finally {
-            clearTimeout(timer);
-            await lab.cleanUp();
-        }
+        });
     });
+}
+
+/** To what the runner prints of an error. */
+function addToStack(error: unknown, text: string): void {
+    if (error instanceof Error) {
+        error.stack = `${error.stack}\n${text}`;
+    }
+}
+
+/**
+ * Runs `body`, then cleans up `lab`. Where both fail, it fails as `body` did: that is what has to
+ * be known, and the other one may come of it.
+ */
+export async function thenCleanUp<T>(lab: Lab, body: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+        result = await body();
+    } catch (error) {
+        await lab.cleanUp().catch((other: unknown) => {
+            addToStack(error, `and then, cleaning up: ${String(other)}`);
+        });
+        throw error;
+    }
+    await lab.cleanUp();
+    return result;
 }
 
 /**
@@ -409,12 +449,10 @@ export function shared(options: StartOptions = {}): {
         },
         end: () => {
             void test('the server that took all this stops with exit code 0, without leaks', async () => {
-                try {
+                await thenCleanUp(lab, async () => {
                     await server();
                     await lab.stopAll();
-                } finally {
-                    await lab.cleanUp();
-                }
+                });
             });
         },
     };

@@ -5,9 +5,11 @@ FDSTOREREMOVE=1, LISTEN_FDS at the next start.
     manager.py NOTIFY_SOCKET PROGRAM ARGUMENT…
 
 SIGUSR1 restarts the program (SIGTERM, and when it has ended the next one), SIGUSR2 does so by
-SIGKILL, SIGTERM ends it, and this one with its status. What the program tells is printed.
+SIGKILL, SIGTERM ends it, and this one with its status. What the program tells is printed. If this
+one is killed, so is the program.
 """
 
+import ctypes
 import os
 import select
 import signal
@@ -15,15 +17,21 @@ import socket
 import sys
 
 FIRST = 3
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
 store = {}  # name: descriptors
 wanted = set()  # signals that have come
 
 
 def start(program, notify):
     held = [(name, fd) for name, fds in store.items() for fd in reversed(fds)]  # in no order that helps
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before
+        os._exit(1)
     high = [(name, os.dup2(fd, 500 + i, inheritable=False)) for i, (name, fd) in enumerate(held)]
     for i, (_, fd) in enumerate(high):
         os.dup2(fd, FIRST + i)
