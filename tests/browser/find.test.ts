@@ -1,7 +1,7 @@
 /* Finding logs: filters, time, and the address that holds them. */
 import { strict as assert } from 'node:assert';
 
-import type { Logmill } from '../support/harness';
+import { type Logmill, eventually } from '../support/harness';
 import { allLogs, atRest, page as logsOf, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
@@ -231,6 +231,71 @@ browserTest(
         await page.shows(['a leap day']);
     },
 );
+
+browserTest(
+    'a time that is being written is left alone, whatever becomes known meanwhile',
+    async ({ server, visitor }) => {
+        await postLogs(server, [
+            { timestamp: '2024-02-29T12:00:00Z', level: 'info', message: 'a leap day' },
+            { timestamp: '2024-03-29T12:00:00Z', level: 'info', message: 'a month later' },
+        ]);
+        await atRest(server);
+        let count = (): void => {};
+        let mayCount = Promise.resolve();
+        const hold = (): void => {
+            mayCount = new Promise((resolve) => (count = resolve));
+        };
+        hold();
+        await visitor.context.route(/\/logs\/stats/, async (route) => {
+            await mayCount;
+            await route.continue().catch(() => {});
+        });
+        const page = new LogPage(await visitor.open('?range=all'));
+        await page.shows(['a month later', 'a leap day']);
+        const [from, to] = [page.tab.getByLabel('From'), page.tab.getByLabel('To', { exact: true })];
+        await from.fill('2024-02-29T00:00');
+        count(); // the ends of "all time" are known by that
+        const isCounted = async (): Promise<boolean> => (await to.inputValue()) !== '';
+        await eventually('the end of the range', isCounted);
+        assert.equal(await from.inputValue(), '2024-02-29T00:00');
+        await to.fill('2024-03-01T00:00');
+        await page.tab.getByRole('button', { name: 'Apply' }).click();
+        await page.shows(['a leap day']);
+
+        await from.fill('2024-02-01T00:00');
+        await page.chooseRange('24h'); // what was written is not wanted any more
+        await page.shows([]);
+        const begin = Date.parse(`${await from.inputValue()}Z`);
+        assert.ok(begin > Date.now() - 48 * HOUR, await from.inputValue());
+
+        hold();
+        await page.chooseRange('all');
+        await page.shows(['a month later', 'a leap day']);
+        await from.press('2'); // a day, and no whole time yet
+        count();
+        await eventually('the end of the range', isCounted);
+        assert.equal(await from.inputValue(), '');
+    },
+);
+
+browserTest('what is typed right after a search has begun is kept', async ({ server, visitor }) => {
+    await someLogs(server);
+    const page = new LogPage(await visitor.open());
+    await page.shows(NEWEST_FIRST);
+    await page.search.evaluate(async (input) => {
+        const type = (text: string): void => {
+            (input as HTMLInputElement).value = text;
+            input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+        };
+        type('payment');
+        input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+        await new Promise((resolve) => setTimeout(resolve, 0)); // sooner than the next frame
+        type('payment t');
+    });
+    await page.shows(['payment taken']);
+    assert.equal(await page.search.inputValue(), 'payment t');
+    await page.addressHas('q', 'payment t');
+});
 
 browserTest(
     'times are shown in UTC or in the zone of the browser',

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import {
-    type Filter, type Range, RANGES, type View, hasTimes, rangeOf, withFilter, withoutFilter,
+    type Filter, type Range, RANGES, type View, hasTimes, rangeOf, timesToResolve, withFilter, withoutFilter,
 } from './address';
 import type { StatsAnswer } from './api';
 import { USUAL_LEVELS, severityOf } from './levels';
@@ -78,16 +78,40 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
     );
 }
 
-/** One end of the range: a field that follows the view, but not while somebody writes in it. */
-function TimeField({ label, name, text }: { label: string; name: string; text: string }): JSX.Element {
+/** What the times of a view are: once they are others, what was being written is not wanted any more. */
+function timesKey(view: View): string | null {
+    if (timesToResolve(view).length > 0) return null; // they are the same in another form soon
+    return [view.range, view.since, view.until, view.utc].join('|');
+}
+
+/**
+ * One end of the range: a field that follows the view, but not while somebody writes in it. `text` changes by itself,
+ * as numbers come in or the clock goes on; `times` by what the reader does.
+ */
+function TimeField({ label, name, text, times }: { label: string; name: string; text: string; times: string | null }): JSX.Element {
     const input = useRef<HTMLInputElement>(null);
-    useEffect(() => {
-        input.current!.value = text;
-    }, [text]);
+    const isWritten = useRef(false);
+    const followed = useRef<string | null>(null);
+    // At once, not after the next frame: what is written by then would be lost.
+    useLayoutEffect(() => {
+        if (followed.current !== null && followed.current !== times) isWritten.current = false;
+        followed.current = times;
+        if (!isWritten.current) input.current!.value = text;
+    }, [text, times]);
+    const write = (): void => {
+        isWritten.current = true;
+    };
     return (
         <label>
             {label}
-            <input type="datetime-local" step="1" name={name} ref={input} />
+            <input
+                type="datetime-local"
+                step="1"
+                name={name}
+                ref={input}
+                onInput={write}
+                onKeyDown={({ key }) => key.length === 1 && write()} // a part of it is no input yet
+            />
         </label>
     );
 }
@@ -98,6 +122,7 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
     const isAll = !hasTimes(view) && !range.since;
     const since = range.since || (stats.answer?.since ?? '');
     const until = range.until || (isAll ? (stats.answer?.until ?? '') : '');
+    const times = timesKey(view);
     const text = (time: string): string => {
         const ms = Date.parse(time);
         return Number.isNaN(ms) ? '' : toInput(ms, view.utc);
@@ -131,8 +156,8 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
                     <option value={range}>{name}</option>
                 ))}
             </select>
-            <TimeField label="From" name="since" text={text(since)} />
-            <TimeField label="To" name="until" text={text(until)} />
+            <TimeField label="From" name="since" text={text(since)} times={times} />
+            <TimeField label="To" name="until" text={text(until)} times={times} />
             <button>Apply</button>
         </form>
     );

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { type View, textOf, withLive, withText } from './address';
 import { type Theme, chooseTheme, chosenTheme } from './theme';
@@ -22,7 +22,8 @@ function Search({ view, setView, typing }: Pick<Props, 'view' | 'setView' | 'typ
     const input = useRef<HTMLInputElement>(null);
     const timer = useRef(0);
     const text = textOf(view);
-    useEffect(() => {
+    // At once, not after the next frame: what is typed by then would be lost.
+    useLayoutEffect(() => {
         clearTimeout(timer.current);
         input.current!.value = text;
     }, [text]);
