@@ -344,6 +344,8 @@ int64_t state_began_us(struct state *s)
 {
     int64_t us;
 
+    if (s->is_new)
+        return s->opened_us;
     return ask(&s->db, "SELECT began_us FROM follower", &us, NULL) ? 0 : us;
 }
 

@@ -67,8 +67,8 @@ void state_close(struct state *s);
 /* True until its first state_commit, ever: what this or an earlier state_open made is empty. */
 bool state_is_new(const struct state *s);
 
-/* Microseconds since 1970: when its first transaction began to be thought of (the state_open before
- * it), and when the last one was; 0: there was none. */
+/* Microseconds since 1970. When it was opened by the one that then made its first transaction; this
+ * one, if there was none. When the last transaction was; 0: there was none. */
 int64_t state_began_us(struct state *s);
 int64_t state_changed_us(struct state *s);
 
