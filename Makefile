@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test cdk-test install compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test install compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -93,6 +93,10 @@ torture: test-build all ## MINUTES=10 of everything that can go wrong, at once (
 senders-test: all ## loggers and agents that people run send to the real binary (FILES="otlp loki" for some, LOGS=10000)
 	@tools/bootstrap test senders
 	@tools/senders $(FILES)
+
+follow-test: test-build all ## files that rotate are followed, through kill -9: scenes, RUNS=10 of each (FILES="rotation", ONLY)
+	@tools/bootstrap test loggers
+	@tools/follow $(FILES)
 
 cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` offline, cfn-lint
 	@tools/bootstrap cdk

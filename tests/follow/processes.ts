@@ -19,6 +19,9 @@ import {
 import { get } from '../support/http';
 import type { Log } from '../support/logs';
 
+/** The follower, if it is to be another program than the server. */
+const FOLLOWER = process.env['FOLLOW_BIN'] ?? BINARY;
+
 const SANITIZER_REPORT = /ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error:/;
 
 /** What can be killed, and comes back by itself. */
@@ -120,10 +123,16 @@ export interface FollowerOptions {
     uid?: number;
 }
 
-/** What --status says. */
+/** What --status says of all files together. */
 export interface Behind {
-    files: number;
-    bytes: number;
+    followed: number;
+    behind_bytes: number;
+    deleted: number;
+    deleted_bytes: number;
+    finished: number;
+    copies: number;
+    passed: number;
+    pid: number | null;
 }
 
 export class Follower extends Mortal {
@@ -157,7 +166,7 @@ export class Follower extends Mortal {
 
     private command(args: string[]): string[] {
         const { state, wrapper = [] } = this.options;
-        return [...wrapper, BINARY, 'send', '--follow', ...args, '--state', state];
+        return [...wrapper, FOLLOWER, 'send', '--follow', ...args, '--state', state];
     }
 
     async begin(): Promise<void> {
@@ -194,6 +203,18 @@ export class Follower extends Mortal {
         await endChild(child, () => child.kill('SIGKILL'));
     }
 
+    /** Until it has the state, and so knows what to do when it is told to end. */
+    async isUp(patienceMs: number): Promise<void> {
+        await eventually(
+            'the follower to be up',
+            async () => {
+                this.checkRunning();
+                return (await this.behind())?.pid === this.pid;
+            },
+            patienceMs,
+        );
+    }
+
     /** SIGTERM: it has to end by itself, with 0. */
     async stop(): Promise<void> {
         const child = this.child!;
@@ -225,13 +246,10 @@ export class Follower extends Mortal {
 
     /** What --status says; undefined where it has nothing to say yet. */
     async behind(): Promise<Behind | undefined> {
-        const [program, ...args] = this.command(['--status']);
-        const ran = await run([program!, ...args], { settings: this.environment() });
-        const files = /(\d+) files?/.exec(ran.stdout);
-        const bytes = /(\d+) bytes/.exec(ran.stdout);
-        return ran.code === 0 && files !== null && bytes !== null
-            ? { files: Number(files[1]), bytes: Number(bytes[1]) }
-            : undefined;
+        const command = [FOLLOWER, 'send', '--status', '--state', this.options.state];
+        const ran = await run(command, { settings: this.environment() });
+        const last = ran.stdout.trimEnd().split('\n').pop();
+        return ran.code === 0 && last !== undefined ? (JSON.parse(last) as Behind) : undefined;
     }
 
     /** Until --status says that nothing is left. */
@@ -240,7 +258,8 @@ export class Follower extends Mortal {
             'the follower to be 0 bytes behind',
             async () => {
                 this.checkRunning();
-                return (await this.behind())?.bytes === 0;
+                const behind = await this.behind();
+                return behind?.pid === this.pid && behind.behind_bytes === 0;
             },
             patienceMs,
         );

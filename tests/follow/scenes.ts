@@ -17,6 +17,7 @@ import test from 'node:test';
 
 import { Lab, PATIENCE_MS, ROOT, eventually, sleep } from '../support/harness';
 import { random } from '../support/hostile';
+import type { Log } from '../support/logs';
 import { Dice } from '../torture/plan';
 import { type Verdict, isFlawless, tell } from './ledger';
 import { Naive } from './naive';
@@ -52,18 +53,21 @@ export interface SceneOptions {
     hasTimes?: boolean;
     /** How many lines a reader loses that looks at the name alone (naive.ts). */
     naive?: number;
-    /** Instead of reading the logs as records with the texts that were written. */
-    check?: (play: Play) => Promise<void>;
+    /** Makes of what is stored, oldest first, what was written. */
+    assemble?: (logs: Log[]) => Log[];
 }
 
 export interface Scene extends SceneOptions {
     title: string;
+    place: string;
     body: (stage: Stage, play: Play) => Promise<void>;
 }
 
 /** What became of a scene, for the table. */
 export interface Result {
     title: string;
+    /** Of the scene, for the order of the table. */
+    place: string;
     variant: string;
     seed: number;
     lines: number;
@@ -125,7 +129,12 @@ export class Play implements Audience {
 
     async stop(): Promise<void> {
         await this.follower!.recovered();
-        await (this.strikesFollower ? this.follower!.end() : this.follower!.stop());
+        if (this.strikesFollower) {
+            await this.follower!.end();
+        } else {
+            await this.follower!.isUp(PATIENCE);
+            await this.follower!.stop();
+        }
     }
 
     strike(weight: number): void {
@@ -137,6 +146,12 @@ export class Play implements Audience {
             this.server.strike(dice.int(0, 30), dice.int(0, 300));
             this.serverKills++;
         }
+    }
+
+    /** Until --status says that nothing is left. */
+    async isThrough(): Promise<void> {
+        await this.recovered();
+        await this.follower!.isThrough(PATIENCE);
     }
 
     async pause(ms: number): Promise<void> {
@@ -174,7 +189,7 @@ export class Play implements Audience {
                     if (count === undefined || count < ledger.wanted) {
                         return false;
                     }
-                    const logs = await this.server.logs(this.name);
+                    const logs = await this.logs();
                     return logs !== undefined && ledger.judge(logs).lost.length === 0;
                 },
                 PATIENCE,
@@ -185,6 +200,12 @@ export class Play implements Audience {
         }
     }
 
+    private async logs(): Promise<Log[] | undefined> {
+        const { assemble = (logs: Log[]) => logs } = this.scene;
+        const logs = await this.server.logs(this.name);
+        return logs && assemble(logs);
+    }
+
     private async recovered(): Promise<void> {
         await this.server.recovered();
         await this.follower?.recovered();
@@ -193,7 +214,7 @@ export class Play implements Audience {
 
     private async judge(): Promise<void> {
         await this.server.recovered();
-        const logs = await eventually('the logs', () => this.server.logs(this.name));
+        const logs = await eventually('the logs', () => this.logs());
         this.verdict = this.stage.ledger.judge(logs);
     }
 
@@ -207,11 +228,7 @@ export class Play implements Audience {
         if (this.strikesFollower) {
             ledger.excuse(this.stage.folder);
         }
-        if (this.scene.check !== undefined) {
-            await this.scene.check(this);
-        } else {
-            await this.allAreThere();
-        }
+        await this.allAreThere();
         for (let life = 0; life < 2; life++) {
             await this.follower!.isThrough(PATIENCE);
             await this.follower!.stop();
@@ -219,16 +236,15 @@ export class Play implements Audience {
                 await this.follower!.begin();
             }
         }
-        if (this.scene.check === undefined) {
-            await this.judge();
-            assert.ok(isFlawless(this.verdict!), tell(this.verdict!));
-        }
+        await this.judge();
+        assert.ok(isFlawless(this.verdict!), tell(this.verdict!));
     }
 
     result(failure?: unknown): Result {
         const { verdict } = this;
         return {
             title: this.scene.title,
+            place: this.scene.place,
             variant: this.variant,
             seed: this.seed,
             lines: this.stage.ledger.entries.length,
@@ -249,7 +265,9 @@ const scenes: Scene[] = [];
 
 /** A scene, which play() plays. `title` is a row of the table. */
 export function scene(title: string, body: Scene['body'], options: SceneOptions = {}): void {
-    scenes.push({ title, body, ...options });
+    const file = path.basename(require.main?.filename ?? '');
+    const place = `${file} ${String(scenes.length).padStart(3, '0')}`;
+    scenes.push({ title, place, body, ...options });
 }
 
 async function perform(given: Scene, variant: Variant, seed: number, shared: Servers): Promise<void> {
@@ -313,8 +331,8 @@ class Servers {
     }
 }
 
-/** A row for tools/follow, which makes the table. */
-export function note(result: Result): void {
+/** For tools/follow, which makes the table. */
+function note(result: Result): void {
     mkdirSync(RESULTS, { recursive: true });
     const name = `${result.title}-${result.variant}-${result.seed}`.replace(/[^a-z0-9]+/gi, '-');
     writeFileSync(path.join(RESULTS, `${name}.json`), JSON.stringify(result));

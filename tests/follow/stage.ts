@@ -86,6 +86,13 @@ export class Stage {
         return this.audience.mayCatchUp();
     }
 
+    /** Somebody who waits might wait, or not. */
+    async mayRest(): Promise<void> {
+        if (this.dice.chance(0.5)) {
+            await this.pause(this.dice.int(0, 400));
+        }
+    }
+
     pause(ms: number): Promise<void> {
         return this.audience.pause(ms);
     }
@@ -155,6 +162,10 @@ export class Stage {
             fs.truncateSync(this.at(name));
             writer.begin();
         }, 0.3);
+    }
+
+    async truncate(name: string): Promise<void> {
+        await this.step(() => fs.truncateSync(this.at(name)));
     }
 
     async symlink(target: string, name: string): Promise<void> {
@@ -292,6 +303,16 @@ export class Writer {
         const wrapped = wrap(text);
         this.stage.ledger.add(text, this.group, [wrapped]);
         return wrapped;
+    }
+
+    /**
+     * The next record: its pieces, as they will stand in files, which together are the log that is
+     * expected from now on.
+     */
+    expected(pieces: (line: string) => string[], between = ''): string[] {
+        const made = pieces(this.stage.ledger.text(this.options.note));
+        this.stage.ledger.add(made.join(between), this.group, made);
+        return made;
     }
 
     /** Bytes, of which the ledger knows what has to be known. */
