@@ -1,7 +1,7 @@
 /*
  * What the files of the follower share; nobody else includes it.
  *
- *   follower.c   the follower as a whole: what its header has
+ *   loop.c       the follower as a whole: what its header has
  *   place.c      names and folders: what is there, and which file a name leads to
  *   source.c     one file: its life from the first look to its last acknowledgement
  *   reading.c    its lines
@@ -229,7 +229,7 @@ struct follower {
     bool is_state_broken;
 };
 
-/* ---- follower.c ---- */
+/* ---- loop.c ---- */
 
 void follower_say(struct follower *f, const char *format, ...) LM_PRINTF(2, 3);
 /* To be read, as soon as it is its turn. */

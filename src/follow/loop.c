@@ -1,3 +1,4 @@
+/* The follower as a whole: waiting, and the next line of whoever has one. */
 #include "follow/follower.h"
 
 #include <errno.h>
