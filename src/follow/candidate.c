@@ -3,6 +3,7 @@
  * is gone from where it was, for which a copy is looked for.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,28 @@ static void set_generation(struct source *s, uint32_t generation)
     s->file.key = source_key(&s->by_identity.identity, generation);
 }
 
+/* The number that a rotation has put behind the name: the higher, the older; 0: none. */
+static unsigned long shifted(const struct source *s)
+{
+    const char *at = s->path + strlen(s->path);
+
+    while (at > s->path && at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    return s->place == PLACE_LIVE || strlen(at) > 4 ? 0 : strtoul(at, NULL, 10);
+}
+
+/* Which was changed first; clocks of file systems are coarse. */
+static bool is_older(const struct source *a, const struct source *b)
+{
+    if (a->look.changed_ns != b->look.changed_ns)
+        return a->look.changed_ns < b->look.changed_ns;
+    if (a->place != b->place)
+        return b->place == PLACE_LIVE;
+    if (shifted(a) != shifted(b))
+        return shifted(a) > shifted(b);
+    return strcmp(a->path, b->path) < 0;
+}
+
 /* Where it belongs among those that are new, too: the one that was changed last is the newest. */
 static void put_in_order(struct source *s)
 {
@@ -39,7 +62,7 @@ static void put_in_order(struct source *s)
 
     for (struct source *at = s->family->newest; at; at = at->older) {
         if (family_is_begun(at) || at->number > 0 || at->phase != SOURCE_READING ||
-            at->look.changed_ns <= s->look.changed_ns)
+            !is_older(s, at))
             break;
         newer = at;
     }

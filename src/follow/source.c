@@ -12,10 +12,11 @@
 
 /* ---- By identity ---- */
 
-/* The birth time is no part of it: one of two looks may be without. */
+/* The birth time is no part of it, which one of two looks may be without; nor is the device, whose
+ * number may be another one after the machine's start. */
 static uint64_t identity_hash(const struct file_identity *identity)
 {
-    return hash_mix(identity->inode ^ hash_mix(identity->device));
+    return hash_mix(identity->inode);
 }
 
 uint64_t source_key(const struct file_identity *identity, uint32_t generation)
@@ -25,32 +26,33 @@ uint64_t source_key(const struct file_identity *identity, uint32_t generation)
     return hash_mix(hash ^ hash_mix((uint64_t)identity->born_ns + generation));
 }
 
-static struct identity_node *find(struct follower *f, const struct file_identity *identity,
-                                  bool is_known)
+struct source *source_by_identity(struct follower *f, const struct file_identity *identity)
 {
     struct table_node *n = table_first(&f->identities, identity_hash(identity));
 
     for (; n; n = table_next(n)) {
         struct identity_node *i = container_of(n, struct identity_node, node);
 
-        if (i->is_known == is_known && file_identity_equal(&i->identity, identity))
-            return i;
+        if (!i->is_known && file_identity_equal(&i->identity, identity))
+            return container_of(i, struct source, by_identity);
     }
     return NULL;
 }
 
-struct source *source_by_identity(struct follower *f, const struct file_identity *identity)
-{
-    struct identity_node *i = find(f, identity, false);
-
-    return i ? container_of(i, struct source, by_identity) : NULL;
-}
-
 struct known *known_by_identity(struct follower *f, const struct file_identity *identity)
 {
-    struct identity_node *i = find(f, identity, true);
+    struct table_node *n = table_first(&f->identities, identity_hash(identity));
+    struct known *newest = NULL;
 
-    return i ? container_of(i, struct known, by_identity) : NULL;
+    for (; n; n = table_next(n)) {
+        struct identity_node *i = container_of(n, struct identity_node, node);
+        struct known *k = container_of(i, struct known, by_identity);
+
+        if (i->is_known && file_identity_equal(&i->identity, identity) &&
+            (!newest || k->generation > newest->generation))
+            newest = k;
+    }
+    return newest;
 }
 
 struct known *known_add(struct follower *f, struct family *family, const struct known *k)
@@ -85,12 +87,6 @@ void known_remove(struct follower *f, struct known *k)
 }
 
 /* ---- Life ---- */
-
-/* A source that is sought is found by its content alone: its inode is another file's by now. */
-static bool has_identity(enum source_phase phase)
-{
-    return phase != SOURCE_SEEKING;
-}
 
 static void set_identity(struct follower *f, struct source *s, bool is_listed)
 {
@@ -134,7 +130,9 @@ void source_move(struct follower *f, struct source *s, enum source_phase phase)
     s->phase = phase;
     s->phase_us = f->now_us;
     s->family->unknown += phase == SOURCE_UNKNOWN;
-    set_identity(f, s, has_identity(phase));
+    /* It is found by its content alone: its inode is another file's by now. */
+    if (phase == SOURCE_SEEKING)
+        set_identity(f, s, false);
     follower_unpark(f);
 }
 
@@ -142,7 +140,7 @@ void source_set_identity(struct follower *f, struct source *s, const struct file
 {
     set_identity(f, s, false);
     s->by_identity.identity = *identity;
-    set_identity(f, s, has_identity(s->phase));
+    set_identity(f, s, true);
 }
 
 void source_close(struct follower *f, struct source *s)

@@ -1,6 +1,9 @@
 /* Lines of files that are appended to, renamed, truncated: each once. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/xalloc.h"
 #include "cmocka_all.h"
@@ -90,6 +93,234 @@ static void hands_out_again_what_was_not_acknowledged_with_the_same_time(void **
     assert_true(t->lines[3].read_us > t->lines[2].read_us);
 }
 
+/* ---- Rotation ---- */
+
+static void reads_the_old_file_on_while_somebody_writes_to_it(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    int late = open(taker_path(t, "app.log"), O_WRONLY | O_APPEND);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append(t, "app.log", "new\n");
+    taker_wait_for(t, "new");
+    taker_append_lines(t, "app.log.1", "a", 10, 20);
+    taker_wait(t, 21);
+    taker_rename(t, "app.log.1", "app.log.2");
+    taker_append_lines(t, "app.log.2", "a", 20, 30);
+    taker_wait(t, 31);
+    unlink(taker_path(t, "app.log.2"));
+    assert_int_equal(write(late, "late\n", 5), 5);
+    taker_wait_for(t, "late");
+    taker_assert_lines(t, "a", 0, 30);
+    assert_int_equal(t->ended, 0);
+    close(late);
+    while (t->ended == 0) {
+        taker_take(t);
+        follower_wait(t->f, 20, -1);
+    }
+    taker_acknowledge(t);
+    taker_acknowledge(t);
+    assert_int_equal(t->freed, 1);
+    assert_int_equal(t->len, 32);
+}
+
+static void knows_a_file_that_was_finished_by_its_other_names(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append_lines(t, "app.log", "b", 0, 10);
+    taker_wait(t, 20);
+    while (t->ended == 0)
+        follower_wait(t->f, 20, -1);
+    taker_acknowledge(t);
+    taker_acknowledge(t);
+    assert_int_equal(t->freed, 1);
+    taker_rename(t, "app.log.1", "app.log.2");
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_stop(t);
+    taker_rename(t, "app.log.2", "app.log.3");
+    taker_append(t, "app.log", "again\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "again");
+    assert_int_equal(t->len, 22);
+}
+
+static void reads_what_was_rotated_while_it_was_away(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 10, 20);
+    taker_rename(t, "app.log", "app.log.2");
+    taker_append_lines(t, "app.log.1", "a", 20, 30); /* never seen under its first name */
+    taker_append_lines(t, "app.log", "a", 30, 40);
+    taker_start(t, APP);
+    taker_wait(t, 40);
+    taker_assert_lines(t, "a", 0, 40);
+}
+
+static void passes_over_rotated_files_that_were_there_first(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log.1", "old", 0, 10);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_rename(t, "app.log.1", "app.log.2");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 11);
+    /* … but reads on in them. */
+    taker_append(t, "app.log.2", "late\n");
+    taker_wait_for(t, "late");
+    assert_int_equal(t->len, 12);
+}
+
+static void catches_up_with_fast_rotations_in_order(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    for (int i = 1; i <= 5; i++) {
+        for (int j = i; j > 0; j--) {
+            char from[32], to[32];
+
+            snprintf(from, sizeof(from), j > 1 ? "app.log.%d" : "app.log", j - 1);
+            snprintf(to, sizeof(to), "app.log.%d", j);
+            taker_rename(t, from, to);
+        }
+        taker_append_lines(t, "app.log", "a", i * 10, i * 10 + 10);
+    }
+    taker_wait(t, 60);
+    taker_assert_lines(t, "a", 0, 60);
+}
+
+/* ---- Truncation ---- */
+
+static void finds_a_truncation_by_content(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append(t, "app.log", "one\ntwo\n");
+    taker_start(t, APP);
+    taker_wait(t, 2);
+    taker_write(t, "app.log", "1ne\n2wo\n"); /* as long */
+    taker_wait(t, 4);
+    taker_write(t, "app.log", "three\nfour\nfive\n"); /* longer */
+    taker_wait(t, 7);
+    taker_write(t, "app.log", "6\n"); /* shorter */
+    taker_wait(t, 8);
+    taker_append(t, "app.log", "7\n");
+    taker_wait(t, 9);
+    assert_string_equal(taker_text(t), "one|two|1ne|2wo|three|four|five|6|7");
+    assert_int_equal(t->lines[2].offset, 0);
+    assert_true(t->lines[2].key != t->lines[0].key);
+    assert_true(t->lines[4].key != t->lines[2].key);
+}
+
+static void finds_a_truncation_after_a_restart(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "b", 0, 20);
+    taker_start(t, APP);
+    taker_wait(t, 30);
+    taker_assert_lines(t, "b", 0, 20);
+    assert_true(t->lines[10].key != t->lines[0].key);
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 31);
+}
+
+static void drops_zeros_of_a_hole_when_something_comes_behind_them(void **state)
+{
+    struct taker *t = *state;
+    int fd;
+
+    taker_append_lines(t, "app.log", "a", 0, 10000);
+    taker_start(t, APP);
+    taker_wait(t, 10000);
+    fd = open(taker_path(t, "app.log"), O_RDWR);
+    off_t end = lseek(fd, 0, SEEK_END);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(write(fd, "b 1\nb 2\n", 8), 8);
+    taker_wait(t, 10002);
+    assert_string_equal(t->lines[10000].text, "b 1");
+    assert_int_equal(t->lines[10000].offset, end);
+    /* Room that was made before it is written to. */
+    assert_int_equal(ftruncate(fd, end + 100000), 0);
+    taker_take(t);
+    follower_wait(t->f, 20, -1);
+    taker_take(t);
+    assert_int_equal(write(fd, "b 3\n", 4), 4);
+    taker_wait_for(t, "b 3");
+    close(fd);
+    assert_int_equal(t->len, 10003);
+}
+
+/* ---- Lines ---- */
+
+static void hands_out_a_long_line_in_parts(void **state)
+{
+    struct taker *t = *state;
+    size_t len = 10 << 20, sum = 0;
+    char *text = xmalloc(len + 2);
+
+    memset(text, 'x', len);
+    text[len] = '\n';
+    text[len + 1] = '\0';
+    taker_start(t, APP);
+    taker_append(t, "app.log", "before\n");
+    /* In many pieces. */
+    for (size_t at = 0; at < len + 1;) {
+        size_t n = len + 1 - at < 700001 ? len + 1 - at : 700001;
+        char kept = text[at + n];
+
+        text[at + n] = '\0';
+        taker_append(t, "app.log", text + at);
+        text[at + n] = kept;
+        at += n;
+        taker_take(t);
+        follower_wait(t->f, 1, -1);
+    }
+    taker_append(t, "app.log", "behind\n");
+    taker_wait_for(t, "behind");
+    assert_string_equal(t->lines[0].text, "before");
+    for (size_t i = 1; i + 1 < t->len; i++) {
+        sum += strlen(t->lines[i].text);
+        assert_int_equal(t->lines[i].offset, 7);
+        assert_int_equal(t->lines[i].is_first, i == 1);
+        assert_int_equal(t->lines[i].is_last, i + 2 == t->len);
+        assert_true(strlen(t->lines[i].text) <= FOLLOW_PIECE_MAX);
+    }
+    assert_int_equal(sum, len);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +329,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_on_after_a_restart_where_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(
             hands_out_again_what_was_not_acknowledged_with_the_same_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_the_old_file_on_while_somebody_writes_to_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_a_file_that_was_finished_by_its_other_names, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_what_was_rotated_while_it_was_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(passes_over_rotated_files_that_were_there_first, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(catches_up_with_fast_rotations_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_a_truncation_by_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_a_truncation_after_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(hands_out_a_long_line_in_parts, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
