@@ -121,10 +121,7 @@ enum archive_form archive_form_of(const char *data, size_t len)
     if (len >= 4 && (memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0 ||
                      ((data[0] & 0xf0) == 0x50 && memcmp(data + 1, "\x2a\x4d\x18", 3) == 0)))
         return ARCHIVE_ZSTD;
-    if (len >= HEAD_BYTES && memcmp(data,
-                                    "\xfd"
-                                    "7zXZ\0",
-                                    HEAD_BYTES) == 0)
+    if (len >= HEAD_BYTES && memcmp(data, "\xfd\x37zXZ\0", HEAD_BYTES) == 0)
         return ARCHIVE_XZ;
     return ARCHIVE_PLAIN;
 }
@@ -269,8 +266,7 @@ static bool is_beginning(const struct archive *a)
         [ARCHIVE_PLAIN] = "",
         [ARCHIVE_GZIP] = "\x1f\x8b",
         [ARCHIVE_ZSTD] = "\x28\xb5\x2f\xfd",
-        [ARCHIVE_XZ] = "\xfd"
-                       "7zXZ",
+        [ARCHIVE_XZ] = "\xfd\x37zXZ",
     };
     size_t left = a->len - a->at;
 

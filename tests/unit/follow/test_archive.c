@@ -176,10 +176,7 @@ static void what_it_is_says_its_beginning(void **state)
     }
     assert_int_equal(archive_form_of("\x5f\x2a\x4d\x18zz", 6), ARCHIVE_ZSTD);
     assert_int_equal(archive_form_of("\x6f\x2a\x4d\x18zz", 6), ARCHIVE_PLAIN);
-    assert_int_equal(archive_form_of("\xfd"
-                                     "7zXZ",
-                                     5),
-                     ARCHIVE_PLAIN);
+    assert_int_equal(archive_form_of("\xfd\x37zXZ", 5), ARCHIVE_PLAIN);
     assert_int_equal(archive_form_of("", 0), ARCHIVE_PLAIN);
     write_file("", 0);
     holds("", 0);
@@ -286,12 +283,13 @@ static void an_open_file_is_read_from_its_beginning(void **state)
     write_file(b.data, b.len);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(read(fd, some, sizeof(some)), sizeof(some));
-    int copy = dup(fd);
+    int copy = fd < 0 ? -1 : dup(fd);
     struct archive *a = archive_open_fd(fd, &err);
     assert_int_equal(read_all(a, 4096, &all, &is_cut), 0);
     assert_int_equal(all.len, TEXT_LEN);
     assert_int_equal(fcntl(fd, F_GETFD), -1); /* it was the archive's */
-    assert_int_equal(lseek(copy, 0, SEEK_CUR), sizeof(some));
+    const off_t place = copy < 0 ? -1 : lseek(copy, 0, SEEK_CUR);
+    assert_int_equal(place, sizeof(some)); /* nobody moved it */
     close(copy);
 
     fd = open(*state, O_RDONLY | O_CLOEXEC);
