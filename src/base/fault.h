@@ -40,6 +40,7 @@
  *   write    writing to a database file or its log, or cutting it; growth of the log's index (-shm)
  *   sync     fsync of a file or of a directory
  *   read     reading a file that is followed, opening it, looking at it
+ *   watch    watching a file or a folder by inotify: there are too many watches
  */
 #define FAULT_KINDS(X)                                                                             \
     X(FAULT_SMALL, "small")                                                                        \
@@ -47,7 +48,8 @@
     X(FAULT_LIBRARY, "library")                                                                    \
     X(FAULT_WRITE, "write")                                                                        \
     X(FAULT_SYNC, "sync")                                                                          \
-    X(FAULT_READ, "read")
+    X(FAULT_READ, "read")                                                                          \
+    X(FAULT_WATCH, "watch")
 
 /*
  * How it fails.
