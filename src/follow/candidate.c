@@ -74,6 +74,9 @@ static void put_in_order(struct source *s)
 
 void candidate_is_new(struct follower *f, struct source *s)
 {
+    free(s->snapshots);
+    s->snapshots = NULL;
+    s->snapshots_len = 0;
     source_move(f, s, SOURCE_READING);
     if (!s->is_in_family)
         put_in_order(s);
@@ -106,6 +109,88 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
     return s;
 }
 
+/* ---- Copies ---- */
+
+void candidate_is_copy(struct follower *f, struct source *c)
+{
+    struct known k = {
+        .by_identity.identity = c->by_identity.identity,
+        .kind = STATE_COPY,
+        .key = c->file.key,
+        .generation = c->generation,
+        .mark.offset = c->look.size,
+    };
+
+    if (c->fd < 0 || content_mark_take(c->fd, &k.mark))
+        k.mark = (struct content_mark){.offset = c->look.size};
+    ledger_known(f, known_add(f, c->family, &k), c->path);
+    source_free(f, c);
+}
+
+void candidate_adopt(struct follower *f, struct source *o, struct source *c)
+{
+    struct file_look look = c->look;
+    int fd = c->fd;
+
+    if (look.size <= o->offset) {
+        candidate_is_copy(f, c);
+        ending_over(f, o);
+        return;
+    }
+    c->fd = -1; /* stays open */
+    f->open--;
+    if (c->watch)
+        watch_forget_file(f->watch, c->watch);
+    c->watch = 0;
+    source_set_path(o, c->path);
+    o->place = c->place;
+    place_hand_over(f, c, o);
+    source_free(f, c);
+    source_set_identity(f, o, &look.identity);
+    o->look = look;
+    source_take_fd(f, o, fd);
+    source_move(f, o, SOURCE_READING);
+    ledger_dirty(f, o);
+    follower_ready(f, o);
+    follower_attend(f, o, ATTEND_US);
+}
+
+static void keep_copy(struct follower *f, struct source *o, struct source *c)
+{
+    if (o->copy)
+        candidate_is_copy(f, o->copy);
+    source_move(f, c, SOURCE_COPY);
+    o->copy = c;
+    c->copy_of = o;
+}
+
+/* Whether there is enough of a file to tell what it is, and what that is. */
+static void look_closer(struct follower *f, struct source *c, bool is_settled)
+{
+    struct source *of;
+
+    if (!c->snapshots)
+        judge_prepare(f, c);
+    switch (judge(f, c, is_settled, &of)) {
+    case JUDGE_LATER:
+        follower_attend(f, c, ATTEND_US);
+        return;
+    case JUDGE_NEW:
+        candidate_is_new(f, c);
+        return;
+    case JUDGE_COPY:
+        break;
+    }
+    if (!of || of->phase == SOURCE_OVER)
+        candidate_is_copy(f, c);
+    else if (of->phase == SOURCE_SEEKING)
+        candidate_adopt(f, of, c);
+    else
+        keep_copy(f, of, c);
+}
+
+/* ---- Live names ---- */
+
 struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
 {
     int fd = source_open_path(f, name->path, look);
@@ -126,7 +211,12 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
     struct source *s = source_new(f, look, family_of(f, name->path), name->path, name->path);
     set_generation(s, next_generation(f, &look->identity));
     source_take_fd(f, s, fd);
-    candidate_is_new(f, s);
+    if (name->is_exact || (f->is_starting && f->is_first))
+        candidate_is_new(f, s);
+    else if (f->is_starting)
+        follower_attend(f, s, 0); /* when all that is known was found */
+    else
+        look_closer(f, s, false);
     return s;
 }
 
@@ -177,6 +267,7 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
     set_generation(s, next_generation(f, &look.identity));
     s->place = PLACE_MOVED;
     source_take_fd(f, s, fd);
+    judge_prepare(f, s);
     follower_attend(f, s, 0);
 }
 
@@ -194,11 +285,7 @@ void candidate_attend(struct follower *f, struct source *s)
     if (look.size != s->look.size || look.changed_ns != s->look.changed_ns)
         s->grown_us = f->now_us;
     s->look = look;
-    if (!is_settled && f->now_us - s->grown_us < SETTLE_US) {
-        follower_attend(f, s, ATTEND_US);
-        return;
-    }
-    candidate_is_new(f, s);
+    look_closer(f, s, is_settled || f->now_us - s->grown_us >= SETTLE_US);
 }
 
 /* ---- What is gone ---- */
@@ -234,6 +321,10 @@ void candidate_seek(struct follower *f, struct source *s)
 {
     uint64_t lost = s->seen_size > s->offset ? s->seen_size - s->offset : 0;
 
+    if (s->copy) {
+        candidate_adopt(f, s, s->copy);
+        return;
+    }
     if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US) {
         follower_attend(f, s, ATTEND_US);
         return;

@@ -18,6 +18,8 @@ void ending_over(struct follower *f, struct source *s)
     if (s->last.offset != s->line && (s->fd < 0 || reading_skip_to(s, s->line, s->chain)))
         /* It cannot be read any more: known by its length alone, which is equal to nothing. */
         s->last = (struct content_mark){.offset = s->line, .chain = s->chain};
+    if (s->copy)
+        candidate_is_copy(f, s->copy);
     source_move(f, s, SOURCE_OVER);
     ledger_touch(f, s);
     s->over_next = f->over;

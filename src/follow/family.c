@@ -128,7 +128,8 @@ bool family_lets_read(struct follower *f, struct source *s)
     case SOURCE_OVER: /* until it is told what follows it */
         return older->is_told;
     case SOURCE_ENDING: /* ending_hand_out decides */
-    case SOURCE_UNKNOWN:
+    case SOURCE_UNKNOWN: /* no others are listed */
+    case SOURCE_COPY:
         return true;
     }
     return true;

@@ -7,7 +7,8 @@
  *   reading.c    its lines
  *   family.c     the files of one family, in order: who waits for whom, who goes on with whom
  *   ending.c     files that nobody writes to any more: their ends, and what goes on in the next one
- *   candidate.c  files that nobody knows yet: new ones, copies, archives
+ *   candidate.c  files that nobody knows yet, and those whose content is gone
+ *   judge.c      whether a file is new or a copy, by its content
  *   resume.c     from the state to what is there now
  *   ledger.c     what was taken, sent and stored: marks, and the state
  *
@@ -39,7 +40,7 @@ enum {
  *   UNKNOWN ──► READING ──► ENDING ──► OVER ──► (in the state: FINISHED)
  *      │           │ ▲                  ▲
  *      │           ▼ │                  │
- *      └─► gone   SEEKING ──────────────┘
+ *    COPY       SEEKING ────────────────┘
  */
 enum source_phase {
     SOURCE_UNKNOWN, /* may be new, or a copy of another one */
@@ -47,6 +48,7 @@ enum source_phase {
     SOURCE_SEEKING, /* truncated, or not found: a copy is looked for that has what was not read */
     SOURCE_ENDING,  /* nobody writes to it, but its last line has no line feed */
     SOURCE_OVER,    /* all of it was handed out */
+    SOURCE_COPY,    /* of another one: kept in case that that is truncated */
 };
 
 enum source_place {
@@ -76,6 +78,14 @@ struct known {
     char *path; /* until it is in the state */
 };
 
+/* What a source was when a file appeared that may be a copy of it. */
+struct snapshot {
+    uint64_t key, size;
+    struct content_mark mark;
+};
+
+enum { SNAPSHOTS_MAX = 8 };
+
 struct source {
     struct follow_file file; /* first: what others have of it */
     struct identity_node by_identity;
@@ -83,6 +93,9 @@ struct source {
     struct source *older, *newer;           /* of the family, READING … OVER until that is told */
     struct source *all_before, *all_behind; /* of all */
     struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next;
+    struct source *copy, *copy_of; /* the newest copy of it; of which it is one */
+    struct snapshot *snapshots;    /* while it is UNKNOWN */
+    size_t snapshots_len;
     struct source *joined; /* whose last line goes on with what was the first one here */
     struct source *joins;  /* … the other way round */
     bool is_ready, is_parked, is_attended, is_dirty, is_touched, is_listed, is_in_family;
@@ -95,7 +108,6 @@ struct source {
     char *path;      /* where it is, as far as is known */
     char *live_path; /* file.path */
     int fd;          /* -1: not open */
-    int copy_fd;     /* of a copy of what it has, in case that it is truncated; 0: none */
     uint64_t watch;  /* 0: none */
     struct file_look look;
     uint32_t generation;
@@ -292,6 +304,8 @@ void reading_end(struct follower *f, struct source *s);
 /* Hands out `rest`, which is all up to its size, as `text`. */
 void reading_hand_out(struct follower *f, struct source *s, struct slice rest, struct slice text,
                       struct follow_line *line);
+/* False: what is before its offset is not what was read there. */
+bool reading_holds(struct source *s);
 /* It begins at `offset`, which is a line's beginning, as if all before were read. 0; LM_EDATA: it
  * is shorter; LM_EIO. */
 int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain) LM_MUST_CHECK;
@@ -364,6 +378,24 @@ void candidate_is_new(struct follower *f, struct source *s);
 /* It was truncated: what is in the file from now on is another source. */
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);
+
+/* What `o` has not handed out is read from its copy `c`, which is none any more. */
+void candidate_adopt(struct follower *f, struct source *o, struct source *c);
+/* A copy is remembered as one, and not read. */
+void candidate_is_copy(struct follower *f, struct source *c);
+
+/* ---- judge.c ---- */
+
+enum verdict {
+    JUDGE_LATER, /* there is not enough of it yet */
+    JUDGE_NEW,
+    JUDGE_COPY, /* of `of`, or (NULL) of a file that is done with */
+};
+
+/* What there is that it may be a copy of. */
+void judge_prepare(struct follower *f, struct source *c);
+/* is_settled: nobody writes to it, or it has not changed for long. */
+enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of);
 
 /* ---- resume.c ---- */
 

@@ -44,6 +44,14 @@ static bool check_holds(const struct source *s, const char *bytes)
     return s->check_len == 0 || content_hash(slice_of(bytes, s->check_len)) == s->check_hash;
 }
 
+bool reading_holds(struct source *s)
+{
+    char check[MARK_TAIL_MAX];
+    ssize_t n = file_read_at(s->fd, check, s->check_len, s->offset - s->check_len);
+
+    return n < 0 || (n == (ssize_t)s->check_len && check_holds(s, check));
+}
+
 /*
  * Looks for the end of a long line in what is new. TURN_READ: there is one, or the line is long
  * enough to be handed out in parts.

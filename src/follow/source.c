@@ -160,8 +160,11 @@ void source_close(struct follower *f, struct source *s)
 void source_free(struct follower *f, struct source *s)
 {
     source_close(f, s);
-    if (s->copy_fd > 0)
-        close(s->copy_fd);
+    free(s->snapshots);
+    if (s->copy)
+        s->copy->copy_of = NULL;
+    if (s->copy_of)
+        s->copy_of->copy = NULL;
     set_identity(f, s, false);
     s->family->unknown -= s->phase == SOURCE_UNKNOWN;
     f->seeking -= s->phase == SOURCE_SEEKING;

@@ -191,6 +191,18 @@ static void passes_over_rotated_files_that_were_there_first(void **state)
     assert_int_equal(t->len, 12);
 }
 
+/* app.log and the first n - 1 rotated ones get the next name. */
+static void shift(struct taker *t, int n)
+{
+    for (int j = n; j > 0; j--) {
+        char from[32], to[32];
+
+        snprintf(from, sizeof(from), j > 1 ? "app.log.%d" : "app.log", j - 1);
+        snprintf(to, sizeof(to), "app.log.%d", j);
+        taker_rename(t, from, to);
+    }
+}
+
 static void catches_up_with_fast_rotations_in_order(void **state)
 {
     struct taker *t = *state;
@@ -199,13 +211,7 @@ static void catches_up_with_fast_rotations_in_order(void **state)
     taker_start(t, APP);
     taker_wait(t, 10);
     for (int i = 1; i <= 5; i++) {
-        for (int j = i; j > 0; j--) {
-            char from[32], to[32];
-
-            snprintf(from, sizeof(from), j > 1 ? "app.log.%d" : "app.log", j - 1);
-            snprintf(to, sizeof(to), "app.log.%d", j);
-            taker_rename(t, from, to);
-        }
+        shift(t, i);
         taker_append_lines(t, "app.log", "a", i * 10, i * 10 + 10);
     }
     taker_wait(t, 60);
@@ -282,6 +288,114 @@ static void drops_zeros_of_a_hole_when_something_comes_behind_them(void **state)
     assert_int_equal(t->len, 10003);
 }
 
+/* ---- Copies ---- */
+
+static void reads_no_copy_again(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    for (int i = 1; i <= 3; i++) {
+        char to[32];
+
+        snprintf(to, sizeof(to), "app.log.%d", i);
+        taker_append_lines(t, "app.log", "a", i * 100, i * 100 + 100);
+        taker_copy(t, "app.log", to);
+        taker_write(t, "app.log", "");
+        taker_append(t, "app.log", "here\n");
+        taker_wait(t, (size_t)(i * 101) + 100);
+        taker_acknowledge(t);
+    }
+    taker_wait_for(t, "here");
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    taker_assert_lines(t, "a", 0, 400);
+    assert_int_equal(t->len, 404);
+}
+
+static void reads_from_a_copy_what_was_truncated_unread(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 100, 200);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "a", 200, 250);
+    taker_start(t, APP);
+    taker_wait(t, 250);
+    taker_assert_lines(t, "a", 0, 250);
+    assert_int_equal(t->lines[150].key, t->lines[0].key);
+    assert_int_equal(t->lines[100].offset, 6100);
+    taker_stop(t);
+    taker_rename(t, "app.log.1", "app.log.2");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 251);
+}
+
+static char *banner(size_t lines)
+{
+    char *text = xcalloc(lines, 131);
+
+    for (size_t i = 0; i < lines; i++)
+        sprintf(text + i * 130, "# %0127d\n", (int)i);
+    return text;
+}
+
+static void tells_files_apart_that_begin_alike(void **state)
+{
+    struct taker *t = *state;
+    char *text = banner(10);
+
+    taker_append(t, "app.log", text);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    for (int i = 1; i <= 4; i++) {
+        shift(t, i);
+        taker_append(t, "app.log", text);
+        taker_append_lines(t, "app.log", "a", i * 10, i * 10 + 10);
+    }
+    taker_wait(t, 100);
+    taker_assert_lines(t, "a", 0, 50);
+    free(text);
+}
+
+static void a_pattern_takes_new_names_and_no_copies(void **state)
+{
+    static const char *const ALL[] = {"app*", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app-1.log", "a", 0, 10);
+    taker_start(t, ALL);
+    taker_wait(t, 10);
+    taker_append_lines(t, "app-2.log", "a", 10, 20);
+    taker_wait(t, 20);
+    taker_copy(t, "app-2.log", "app-2.log.1");
+    taker_append_lines(t, "app-3.log", "a", 20, 30);
+    taker_wait(t, 30);
+    taker_rename(t, "app-3.log", "app-3.log.1");
+    taker_append_lines(t, "app-3.log", "a", 30, 40);
+    taker_wait(t, 40);
+    taker_append(t, "app-1.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_assert_lines(t, "a", 0, 40);
+    taker_stop(t);
+    taker_append(t, "app-1.log", "again\n");
+    taker_start(t, ALL);
+    taker_wait_for(t, "again");
+    assert_int_equal(t->len, 42);
+}
+
 /* ---- Lines ---- */
 
 static void hands_out_a_long_line_in_parts(void **state)
@@ -341,6 +455,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_a_truncation_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_no_copy_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_from_a_copy_what_was_truncated_unread, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(hands_out_a_long_line_in_parts, setup, teardown),
     };
 

@@ -1,0 +1,203 @@
+/*
+ * Whether a file is new or a copy, by its content. Names say nothing about it, and beginnings
+ * little: where programs write a banner, those of all files are equal.
+ *
+ * A copy of a file that is there has its first bytes, and at least as many as it had when the copy
+ * appeared. A copy of a file that was truncated or is gone has what was read of it, and maybe more:
+ * that is compared by its marks. One of a file that is done with is as long as that.
+ */
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+enum {
+    PIECE = 16 << 10,
+    EQUAL_ENOUGH = 64 << 10, /* beginnings that are equal so far are hardly a banner */
+};
+
+static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
+
+void judge_prepare(struct follower *f, struct source *c)
+{
+    c->snapshots = xcalloc(SNAPSHOTS_MAX, sizeof(*c->snapshots));
+    for (const struct source *o = c->family->newest; o && c->snapshots_len < SNAPSHOTS_MAX;
+         o = o->older)
+        c->snapshots[c->snapshots_len++] = (struct snapshot){
+            .key = o->file.key,
+            .size = f->is_starting ? o->acked.offset : o->seen_size,
+            /* What was read by the turn before was there when it appeared, for certain. */
+            .mark = o->previous.offset > 0 ? o->previous : o->last,
+        };
+}
+
+static const struct snapshot *snapshot_of(const struct source *c, const struct source *o)
+{
+    for (size_t i = 0; i < c->snapshots_len; i++)
+        if (c->snapshots[i].key == o->file.key)
+            return &c->snapshots[i];
+    return NULL;
+}
+
+/* ---- By bytes ---- */
+
+static enum content_verdict same_bytes(int a, int b, uint64_t from, uint64_t to)
+{
+    char x[PIECE], y[PIECE];
+
+    while (from < to) {
+        size_t len = to - from < PIECE ? (size_t)(to - from) : PIECE;
+        ssize_t n = file_read_at(a, x, len, from), m = file_read_at(b, y, len, from);
+
+        if (n < 0 || m < 0)
+            return CONTENT_UNREADABLE;
+        if (n != (ssize_t)len || m != (ssize_t)len || memcmp(x, y, len) != 0)
+            return CONTENT_OTHER;
+        from += len;
+    }
+    return CONTENT_SAME;
+}
+
+static enum content_verdict same_beginning(int a, int b, uint64_t len)
+{
+    uint64_t head = len < MARK_HEAD_MAX ? len : MARK_HEAD_MAX;
+    uint64_t tail = len > MARK_HEAD_MAX + MARK_TAIL_MAX ? len - MARK_TAIL_MAX : head;
+    enum content_verdict verdict = same_bytes(a, b, 0, head);
+
+    return verdict == CONTENT_SAME ? same_bytes(a, b, tail, len) : verdict;
+}
+
+/* ---- Of one that is there ---- */
+
+static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is_settled,
+                                   struct source *o)
+{
+    const struct snapshot *snapshot = snapshot_of(c, o);
+    uint64_t size = c->look.size, least = snapshot ? snapshot->size : o->seen_size;
+    struct file_look look;
+
+    if (c->probe && o->probe && c->probe != o->probe)
+        return JUDGE_NEW;
+    if (file_look_fd(o->fd, &look))
+        return JUDGE_LATER;
+    enum content_verdict verdict =
+        same_beginning(c->fd, o->fd, size < look.size ? size : look.size);
+    if (verdict == CONTENT_UNREADABLE)
+        return JUDGE_LATER;
+    if (verdict == CONTENT_SAME && size <= look.size) {
+        if (size >= least)
+            return is_settled ? JUDGE_COPY : JUDGE_LATER;
+        return is_settled ? JUDGE_NEW : JUDGE_LATER;
+    }
+    /* It differs from what is there now; which is not what was there, if it has been truncated. */
+    if (!reading_holds(o)) {
+        follower_ready(f, o);
+        return JUDGE_LATER;
+    }
+    return JUDGE_NEW;
+}
+
+/* ---- Of one that is not there ---- */
+
+static enum verdict judge_by_mark(const struct source *c, bool is_settled,
+                                  const struct content_mark *m, bool *is_compared)
+{
+    if (m->offset == 0 || m->offset > c->look.size || *is_compared)
+        return JUDGE_NEW;
+    *is_compared = true;
+    switch (content_mark_check(c->fd, m)) {
+    case CONTENT_SAME:
+        return is_settled ? JUDGE_COPY : JUDGE_LATER;
+    case CONTENT_OTHER:
+        return JUDGE_NEW;
+    case CONTENT_UNREADABLE:
+        break;
+    }
+    return JUDGE_LATER;
+}
+
+/* True if so far it begins as what the mark is of, as far as that can be told. */
+static bool may_become(const struct source *c, const struct content_mark *m)
+{
+    struct content_mark head = {
+        .offset = m->head_len, .head_len = m->head_len, .head_hash = m->head_hash};
+
+    return m->head_len > c->look.size || content_mark_check(c->fd, &head) != CONTENT_OTHER;
+}
+
+static enum verdict judge_by_marks(const struct source *c, bool is_settled, const struct source *o)
+{
+    const struct snapshot *snapshot = snapshot_of(c, o);
+    bool is_compared = false;
+    enum verdict verdict = judge_by_mark(c, is_settled, &o->last, &is_compared);
+
+    /* It may have been made before all of that was read. */
+    if (verdict == JUDGE_NEW && !is_compared)
+        verdict = judge_by_mark(c, is_settled, &o->previous, &is_compared);
+    if (verdict == JUDGE_NEW && !is_compared && snapshot)
+        verdict = judge_by_mark(c, is_settled, &snapshot->mark, &is_compared);
+    if (verdict == JUDGE_NEW && !is_settled && c->look.size < o->last.offset &&
+        may_become(c, &o->last))
+        verdict = JUDGE_LATER;
+    return verdict;
+}
+
+static enum verdict judge_by_known(const struct source *c, bool is_settled, const struct known *k)
+{
+    if (k->mark.offset < c->look.size || k->mark.head_len == 0)
+        return JUDGE_NEW;
+    if (!is_settled)
+        return may_become(c, &k->mark) ? JUDGE_LATER : JUDGE_NEW;
+    return k->mark.offset == c->look.size && content_mark_check(c->fd, &k->mark) == CONTENT_SAME
+               ? JUDGE_COPY
+               : JUDGE_NEW;
+}
+
+/* ---- Of any ---- */
+
+static enum verdict judge_one(struct follower *f, struct source *c, bool is_settled,
+                              struct source *o)
+{
+    if (o->fd >= 0 && !o->is_archive)
+        return judge_by_bytes(f, c, is_settled, o);
+    return judge_by_marks(c, is_settled, o);
+}
+
+static void take_probe(struct source *c)
+{
+    char bytes[PROBE_BYTES];
+
+    if (c->probe == 0 && file_read_at(c->fd, bytes, sizeof(bytes), 0) == sizeof(bytes))
+        c->probe = content_hash(slice_of(bytes, sizeof(bytes)));
+}
+
+enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of)
+{
+    enum verdict verdict = JUDGE_NEW;
+
+    *of = NULL;
+    if (c->look.size == 0)
+        return JUDGE_LATER;
+    take_probe(c);
+    for (struct source *o = c->family->newest; o; o = o->older) {
+        enum verdict one = judge_one(f, c, is_settled, o);
+
+        if (one == JUDGE_COPY) {
+            *of = o;
+            return JUDGE_COPY;
+        }
+        verdict = one == JUDGE_LATER ? one : verdict;
+    }
+    for (const struct known *k = c->family->known; k; k = k->next) {
+        enum verdict one = judge_by_known(c, is_settled, k);
+
+        if (one == JUDGE_COPY)
+            return JUDGE_COPY;
+        verdict = one == JUDGE_LATER ? one : verdict;
+    }
+    /* Who writes slowly, and begins as others did, does not wait for ever. */
+    if (verdict == JUDGE_LATER && c->place == PLACE_LIVE && c->look.size < EQUAL_ENOUGH &&
+        f->now_us - c->found_us >= ORDER_US)
+        verdict = JUDGE_NEW;
+    return verdict;
+}
