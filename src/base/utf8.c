@@ -34,7 +34,16 @@ size_t utf8_read_long(struct slice s, uint32_t *code)
     return 4;
 }
 
-/* ASCII is passed eight bytes at a time. */
+/* True if the 32 bytes at `p` are ASCII. */
+static bool is_ascii32(const char *p)
+{
+    uint64_t words[4];
+
+    memcpy(words, p, sizeof(words));
+    return ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* ASCII is passed 32 or eight bytes at a time. */
 size_t utf8_valid_prefix(struct slice s)
 {
     size_t at = 0;
@@ -43,6 +52,11 @@ size_t utf8_valid_prefix(struct slice s)
         uint64_t word;
         uint32_t code;
         size_t n;
+
+        while (s.len - at >= 32 && is_ascii32(s.data + at))
+            at += 32;
+        if (at == s.len)
+            break;
 
         if (s.len - at >= sizeof(word)) {
             memcpy(&word, s.data + at, sizeof(word));

@@ -1,7 +1,9 @@
 #include "formats/line_time.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/timestamp.h"
 #include "formats/line_scan.h"
@@ -54,11 +56,40 @@ static size_t offset_len(struct slice text)
     return line_take_digits(&rest, 2).len == 2 ? text.len - rest.len : hours_len;
 }
 
+/* A time put together as names.h reads it. */
+struct iso {
+    char text[ISO_TEXT_MAX];
+    size_t len;
+};
+
+/* Of what is put there nothing is longer than a time of day, or all of it a time. */
+static void put(struct iso *iso, const char *text, size_t len)
+{
+    assert(iso->len + len <= sizeof(iso->text));
+    memcpy(iso->text + iso->len, text, len);
+    iso->len += len;
+}
+
+static struct iso begin_iso(const char *year, const char *month, const char *day,
+                            struct slice clock)
+{
+    struct iso iso = {.len = 0};
+
+    put(&iso, year, YEAR_DIGITS);
+    put(&iso, "-", 1);
+    put(&iso, month, 2);
+    put(&iso, "-", 1);
+    put(&iso, day, 2);
+    put(&iso, "T", 1);
+    put(&iso, clock.data, clock.len);
+    return iso;
+}
+
 /* What is read once it is text as names.h has it; `has_zone`: that has one. */
-static bool read_iso(const struct line_memory *m, const char *text, bool has_zone,
+static bool read_iso(const struct line_memory *m, struct slice text, bool has_zone,
                      struct line_time *time)
 {
-    if (time_of_text(slice_of_string(text), &time->us, &time->below_us))
+    if (time_of_text(text, &time->us, &time->below_us))
         return false;
     if (!has_zone && m->ahead_s) { /* the zone at that time by the wall, and then at what that is */
         int64_t us = time->us - m->ahead_s(time->us) * US_PER_S;
@@ -70,16 +101,17 @@ static bool read_iso(const struct line_memory *m, const char *text, bool has_zon
 
 /* ---- ISO ---- */
 
-/* Takes the zone off `*rest` and writes it as names.h reads it. */
-static bool take_zone(struct slice *rest, char zone[8])
+/* Takes the zone off `*rest` and puts it behind the time. */
+static bool take_zone(struct slice *rest, struct iso *iso)
 {
     struct slice at = *rest;
     size_t len;
 
-    zone[0] = '\0';
+    if (!rest->len || !strchr("Zz +-", rest->data[0])) /* most have none, and a blank or letter */
+        return false;
     if (line_take(rest, "Z") || line_take(rest, "z") || line_take(rest, " UTC") ||
         line_take(rest, " GMT")) {
-        snprintf(zone, 8, "Z");
+        put(iso, "Z", 1);
         return true;
     }
     if (at.len && at.data[0] == ' ')
@@ -87,14 +119,14 @@ static bool take_zone(struct slice *rest, char zone[8])
     len = offset_len(at);
     if (!len || (at.len < rest->len && len < 5)) /* behind a blank it is +0100 or +01:00 */
         return false;
-    snprintf(zone, 8, "%.*s%s", (int)len, at.data, len == 3 ? "00" : "");
+    put(iso, at.data, len);
+    put(iso, "00", len == 3 ? 2 : 0);
     line_drop(rest, (size_t)(at.data - rest->data) + len);
     return true;
 }
 
 size_t line_time_iso(const struct line_memory *m, struct slice text, struct line_time *time)
 {
-    char date[ISO_TEXT_MAX], zone[8];
     struct slice rest = text;
 
     if (text.len < DATE_LEN + 1 + CLOCK_LEN || !line_is_digit(text.data[0]) ||
@@ -107,12 +139,11 @@ size_t line_time_iso(const struct line_memory *m, struct slice text, struct line
         return 0;
     struct slice clock = slice_of(rest.data, clock_len);
     line_drop(&rest, clock_len);
-    bool has_zone = take_zone(&rest, zone);
-    snprintf(date, sizeof(date), "%.4s-%.2s-%.2sT%.*s%s", text.data, text.data + 5, text.data + 8,
-             SLICE_ARG(clock), zone);
+    struct iso iso = begin_iso(text.data, text.data + 5, text.data + 8, clock);
+    bool has_zone = take_zone(&rest, &iso);
     if (rest.len && (line_is_digit(rest.data[0]) || line_is_letter(rest.data[0])))
         return 0;
-    return read_iso(m, date, has_zone, time) ? text.len - rest.len : 0;
+    return read_iso(m, slice_of(iso.text, iso.len), has_zone, time) ? text.len - rest.len : 0;
 }
 
 /* ---- Other programs' ---- */
@@ -133,11 +164,11 @@ static int month_of(struct slice name)
 size_t line_time_access(struct slice text, struct line_time *time)
 {
     struct slice rest = text, day, month, year;
-    char date[ISO_TEXT_MAX];
+    int number;
 
     if (!line_take_until(&rest, '/', &day) || !line_take_until(&rest, '/', &month) ||
         !line_take_until(&rest, ':', &year) || day.len != 2 || year.len != YEAR_DIGITS ||
-        !month_of(month))
+        !(number = month_of(month)))
         return 0;
     size_t clock_len = line_time_of_day(rest);
     struct slice clock = slice_of(rest.data, clock_len);
@@ -145,10 +176,11 @@ size_t line_time_access(struct slice text, struct line_time *time)
         return 0;
     line_drop(&rest, clock_len + 1);
     size_t zone_len = offset_len(rest);
-    snprintf(date, sizeof(date), "%.*s-%02d-%.*sT%.*s%.*s", SLICE_ARG(year), month_of(month),
-             SLICE_ARG(day), SLICE_ARG(clock), (int)zone_len, rest.len ? rest.data : "");
+    const char digits[] = {(char)('0' + number / 10), (char)('0' + number % 10)};
+    struct iso iso = begin_iso(year.data, digits, day.data, clock);
+    put(&iso, rest.data, zone_len);
     line_drop(&rest, zone_len);
-    if (zone_len < 5 || time_of_text(slice_of_string(date), &time->us, &time->below_us))
+    if (zone_len < 5 || time_of_text(slice_of(iso.text, iso.len), &time->us, &time->below_us))
         return 0;
     return text.len - rest.len;
 }
@@ -174,7 +206,7 @@ size_t line_time_apache(const struct line_memory *m, struct slice text, struct l
         return 0;
     snprintf(date, sizeof(date), "%.*s-%02d-%s%.*sT%.*s", SLICE_ARG(year), month,
              day.len == 1 ? "0" : "", SLICE_ARG(day), SLICE_ARG(clock));
-    return read_iso(m, date, false, time) ? text.len - rest.len : 0;
+    return read_iso(m, slice_of_string(date), false, time) ? text.len - rest.len : 0;
 }
 
 /* The year of the calendar at `us`. */
@@ -196,7 +228,7 @@ static bool read_in_year(const struct line_memory *m, int year, struct slice mon
 
     snprintf(date, sizeof(date), "%04d-%.2s-%.2sT%.*s", year, month.data, day.data,
              SLICE_ARG(clock));
-    return read_iso(m, date, false, time);
+    return read_iso(m, slice_of_string(date), false, time);
 }
 
 /* A time of which all but the year is known (TIME_AHEAD_MAX_US). */
@@ -227,7 +259,7 @@ size_t line_time_glog(const struct line_memory *m, struct slice text, struct lin
     if (date.len == 4 ? !read_without_year(m, slice_of(day, 2), slice_of(day + 2, 2), clock, time)
                       : (snprintf(iso, sizeof(iso), "%.4s-%.2s-%.2sT%.*s", date.data, day, day + 2,
                                   SLICE_ARG(clock)),
-                         !read_iso(m, iso, false, time)))
+                         !read_iso(m, slice_of_string(iso), false, time)))
         return 0;
     return text.len - rest.len;
 }

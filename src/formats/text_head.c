@@ -2,11 +2,15 @@
 
 #include "formats/line_scan.h"
 
-enum { LEVEL_LEN_MAX = 12 };
+enum { LEVEL_LEN_MIN = 3, LEVEL_LEN_MAX = 12 };
 
-static const char *const LEVELS[] = {
-    "trace", "verbose",  "debug", "info",  "information", "notice",    "warn",  "warning", "error",
-    "err",   "critical", "crit",  "alert", "emerg",       "emergency", "fatal", "panic",   "severe",
+#define LEVEL(text) {text, sizeof(text) - 1}
+
+static const struct slice LEVELS[] = {
+    LEVEL("trace"),    LEVEL("verbose"), LEVEL("debug"),   LEVEL("info"),  LEVEL("information"),
+    LEVEL("notice"),   LEVEL("warn"),    LEVEL("warning"), LEVEL("error"), LEVEL("err"),
+    LEVEL("critical"), LEVEL("crit"),    LEVEL("alert"),   LEVEL("emerg"), LEVEL("emergency"),
+    LEVEL("fatal"),    LEVEL("panic"),   LEVEL("severe"),
 };
 
 enum spelling { NO_LEVEL, SMALL, CAPITALS, NAME };
@@ -17,8 +21,11 @@ static enum spelling spelling_of(struct slice word)
     size_t capitals = 0;
     bool is_level = false;
 
+    if (word.len < LEVEL_LEN_MIN || word.len > LEVEL_LEN_MAX)
+        return NO_LEVEL;
     for (size_t i = 0; !is_level && i < sizeof(LEVELS) / sizeof(*LEVELS); i++)
-        is_level = slice_equal_ascii_nocase(word, slice_of_string(LEVELS[i]));
+        is_level =
+            (word.data[0] | 0x20) == LEVELS[i].data[0] && slice_equal_ascii_nocase(word, LEVELS[i]);
     if (!is_level)
         return NO_LEVEL;
     for (size_t i = 0; i < word.len; i++)

@@ -72,12 +72,30 @@ static void what_is_not_utf8_becomes_a_sign_for_each_part(void **state)
     assert_int_equal(utf8_valid_prefix(slice_of_string("")), 0);
 }
 
+static void what_is_valid_ends_at_the_byte_that_is_not(void **state)
+{
+    char text[100];
+
+    for (size_t at = 0; at < sizeof(text); at++) {
+        memset(text, 'x', sizeof(text));
+        assert_true(utf8_valid(slice_of(text, at)));
+        text[at] = '\xff';
+        assert_int_equal(utf8_valid_prefix(slice_of(text, sizeof(text))), at);
+        if (at + 2 > sizeof(text))
+            continue;
+        memcpy(text + at, "\xc3\xa4", 2);
+        assert_true(utf8_valid(slice_of(text, sizeof(text))));
+        assert_int_equal(utf8_valid_prefix(slice_of(text, at + 1)), at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_character_is_read_as_it_was_written),
         cmocka_unit_test(what_could_not_go_on_ends_at_once),
         cmocka_unit_test(what_is_not_utf8_becomes_a_sign_for_each_part),
+        cmocka_unit_test(what_is_valid_ends_at_the_byte_that_is_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,28 +38,36 @@ static void what_json_and_sqs_do_not_take_is_escaped(void **state)
 }
 
 /* Every byte, at every offset of the words that are looked at as a whole. */
+/* A string of `len`, in which `c` is the `at`th. */
+static void assert_escaped(int c, size_t at, size_t len)
+{
+    char text[64];
+    char expected[80];
+    char escaped[8];
+
+    memset(text, 'x', sizeof(text));
+    text[at] = (char)c;
+    if (c == '"' || c == '\\')
+        snprintf(escaped, sizeof(escaped), "\\%c", c);
+    else if (c >= 8 && c <= 13 && c != 11)
+        snprintf(escaped, sizeof(escaped), "\\%c", "btn?fr"[c - 8]);
+    else if (c < 0x20 || c == 0x7f)
+        snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)c);
+    else
+        snprintf(escaped, sizeof(escaped), "%c", c);
+    snprintf(expected, sizeof(expected), "\"%.*s%s%.*s\"", (int)at, text, escaped,
+             (int)(len - at - 1), text + at + 1);
+    assert_string_text(slice_of(text, len), expected);
+}
+
 static void escapes_are_found_at_every_offset(void **state)
 {
-    for (int c = 0; c < 0x80; c++) {
-        for (size_t at = 0; at < 24; at++) {
-            char text[24];
-            char expected[40];
-            char escaped[8];
-            memset(text, 'x', sizeof(text));
-            text[at] = (char)c;
-            if (c == '"' || c == '\\')
-                snprintf(escaped, sizeof(escaped), "\\%c", c);
-            else if (c >= 8 && c <= 13 && c != 11)
-                snprintf(escaped, sizeof(escaped), "\\%c", "btn?fr"[c - 8]);
-            else if (c < 0x20 || c == 0x7f)
-                snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)c);
-            else
-                snprintf(escaped, sizeof(escaped), "%c", c);
-            snprintf(expected, sizeof(expected), "\"%.*s%s%.*s\"", (int)at, text, escaped,
-                     (int)(sizeof(text) - at - 1), text + at + 1);
-            assert_string_text(slice_of(text, sizeof(text)), expected);
-        }
-    }
+    static const size_t lengths[] = {1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 50};
+
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+        for (size_t at = 0; at < lengths[i]; at++)
+            for (int c = 0; c < 0x80; c++)
+                assert_escaped(c, at, lengths[i]);
 }
 
 static void a_string_that_does_not_fit_sets_the_error(void **state)
