@@ -40,4 +40,19 @@ static inline uint64_t hash_long(uint64_t hash, struct slice bytes)
     return hash_mix(hash_bytes(hash, bytes) ^ bytes.len << 56);
 }
 
+/* The same with two numbers at a time, which do not wait for each other: other hashes. */
+static inline uint64_t hash_wide(uint64_t hash, struct slice bytes)
+{
+    uint64_t other = ~hash, words[2];
+
+    for (; bytes.len >= sizeof(words); bytes.data += sizeof(words), bytes.len -= sizeof(words)) {
+        memcpy(words, bytes.data, sizeof(words));
+        hash = (hash ^ words[0]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+        other = (other ^ words[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+        other ^= other >> 32;
+    }
+    return hash_long(hash_mix(hash) + other, bytes);
+}
+
 #endif

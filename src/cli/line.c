@@ -125,7 +125,7 @@ static void append_texts(struct buffer *b, struct line_reader *r, struct slice t
         piece.part = part || text.len > LINE_PIECE_MAX ? ++*number : 0;
         if (!out->is_passed)
             pass(r, piece.text);
-        line_log_text(b, r, &piece);
+        line_log_text(b, r, &piece, r->forms.has_head ? &r->forms.head : NULL);
         count(r, out);
     }
 }
@@ -146,11 +146,21 @@ static void place_back(struct line_reader *r, const struct line_place *before)
 /* True if `text`, which is no JSON of ours, says more than that it is the message of a log. */
 static bool read_text(struct line_reader *r, struct slice text, const struct gathered *around)
 {
+    r->forms.has_head = false;
     if (around)
         return line_forms_read_within(&r->forms, text, around->around,
                                       buffer_slice(&around->around_first));
     return text.len <= LINE_PIECE_MAX &&
            line_forms_read(&r->forms, &r->input->chosen, text, r->log_number);
+}
+
+/* True if `text`, of which the draft is made, is UTF-8. */
+static bool is_valid(const struct line_reader *r, struct slice text)
+{
+    struct slice message = r->forms.draft.record.message;
+
+    /* That has been looked at. */
+    return (message.data == text.data && message.len == text.len) || utf8_valid(text);
 }
 
 /* A log that is text, or what a form makes of it. What the limits of a log refuse of that is text
@@ -168,7 +178,7 @@ static int append_read(struct buffer *b, struct line_reader *r, struct slice tex
         pass(r, text);
     int error = line_log_draft(b, r, r->forms.bits, text);
     if (!error) {
-        r->repaired += !utf8_valid(text);
+        r->repaired += !is_valid(r, text);
         count(r, out);
         return 0;
     }
@@ -313,6 +323,7 @@ static int append_part(struct buffer *b, struct line_reader *r, struct slice tex
         in->part = 0;
         line_input_inside(in, part->number);
     }
+    r->forms.has_head = false;
     append_texts(b, r, text, &in->part, out);
     if (part->is_last)
         line_input_inside(in, UINT64_MAX);
@@ -388,6 +399,7 @@ int line_flush_due(struct buffer *b, struct line_reader *r, uint64_t now_us,
 bool line_own_time(struct line_reader *r, struct line_input *in, struct slice line, int64_t *us)
 {
     struct line_chosen before = in->chosen;
+    struct record_draft *d = &r->forms.draft;
     struct line_inner inner;
     const struct line_format *around;
     bool has_time = false;
@@ -397,18 +409,20 @@ bool line_own_time(struct line_reader *r, struct line_input *in, struct slice li
     r->input = in;
     around = line_forms_around(&r->forms, &in->chosen, line, &inner);
     if (around) {
-        record_draft_begin(&r->forms.draft);
-        (void)line_contained.read(&r->forms.memory, inner.text, &r->forms.draft);
-        around->wrap(&r->forms.memory, line, &r->forms.draft);
-        has_time = r->forms.draft.has_time;
+        record_draft_begin(d);
+        (void)line_contained.read(&r->forms.memory, inner.text, d);
+        around->wrap(&r->forms.memory, line, d);
+        has_time = d->has_time;
+        *us = has_time ? d->record.key.timestamp_us : *us;
     } else if (!is_blank(line) && line_may_be_json(in, line)) {
         has_time = json_own_time(r, &in->chosen, line, us);
-        r->forms.draft.has_time = false;
+    } else if (read_text(r, line, NULL)) {
+        has_time = d->has_time;
+        *us = has_time ? d->record.key.timestamp_us : *us;
     } else {
-        has_time = read_text(r, line, NULL) && r->forms.draft.has_time;
+        has_time = r->forms.has_head && r->forms.head.has_time;
+        *us = has_time ? r->forms.head.time.us : *us;
     }
-    if (has_time && r->forms.draft.has_time)
-        *us = r->forms.draft.record.key.timestamp_us;
     in->chosen = before;
     return has_time;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "formats/text_head.h"
+#include "base/timestamp.h"
 
 /* ---- An input ---- */
 
@@ -55,13 +55,35 @@ const char *line_chosen_name(const struct line_chosen *c)
     return c->format == LINE_AUTO && c->form ? c->form->name : "";
 }
 
+enum { FOUND_LEN = sizeof(FOUND) / sizeof(*FOUND), GUESSED_BITS = 24 };
+
+uint32_t line_chosen_mark(const struct line_chosen *c)
+{
+    uint32_t mark = 0;
+
+    if (c->format != LINE_AUTO)
+        return 0;
+    for (uint32_t i = 0; i < FOUND_LEN; i++)
+        if (c->form == FOUND[i])
+            mark = i + 1;
+    return mark << GUESSED_BITS | c->guessed;
+}
+
+const char *line_chosen_marked(uint32_t mark, uint64_t *guessed)
+{
+    uint32_t number = mark >> GUESSED_BITS;
+
+    *guessed = mark & ((UINT32_C(1) << GUESSED_BITS) - 1);
+    return number ? FOUND[number - 1]->name : "";
+}
+
 void line_chosen_again(struct line_chosen *c, const char *name, uint64_t guessed)
 {
     if (c->format != LINE_AUTO)
         return;
     c->guessed = guessed < LINE_GUESS_BYTES ? (uint32_t)guessed : LINE_GUESS_BYTES;
     c->form = NULL;
-    for (size_t i = 0; i < sizeof(FOUND) / sizeof(*FOUND); i++)
+    for (size_t i = 0; i < FOUND_LEN; i++)
         if (strcmp(FOUND[i]->name, name) == 0)
             c->form = FOUND[i];
 }
@@ -92,7 +114,7 @@ static bool may_guess(const struct line_chosen *c)
 
 void line_chosen_pass(struct line_chosen *c, size_t len)
 {
-    if (may_guess(c))
+    if (may_guess(c)) /* so it is never past twice that */
         c->guessed += (uint32_t)(len < LINE_GUESS_BYTES ? len : LINE_GUESS_BYTES);
 }
 
@@ -130,10 +152,10 @@ const struct line_format *line_forms_around(struct line_forms *f, struct line_ch
     return form;
 }
 
-/* Ids of texts are the same whether they have a head or not, and other ones by each form. */
+/* Ids are other ones by each form. */
 static uint64_t bits_of(const struct line_format *form)
 {
-    return form == &line_text ? 0 : hash_bytes(HASH_BASIS, slice_of_string(form->name));
+    return hash_bytes(HASH_BASIS, slice_of_string(form->name));
 }
 
 static struct slice first_line(struct slice text, struct slice *behind)
@@ -166,19 +188,21 @@ bool line_forms_read_within(struct line_forms *f, struct slice text,
 bool line_forms_read(struct line_forms *f, struct line_chosen *c, struct slice text,
                      uint64_t number)
 {
-    struct text_head head;
     struct slice behind, first = first_line(text, &behind);
 
+    f->has_head = false;
     if (c->format == LINE_PLAIN || c->format == LINE_JSON)
         return false;
     const struct line_format *form = find_form(f, c, first, behind);
-    if (!form)
-        count_unfit(c, number);
-    if (!form && text_head_read(&f->memory, first, &head) &&
-        read_form(f, &line_text, first, behind))
-        form = &line_text;
-    f->bits = form ? bits_of(form) : 0;
-    return form;
+    if (form) {
+        f->bits = bits_of(form);
+        return true;
+    }
+    count_unfit(c, number);
+    f->has_head = text_head_read(&f->memory, first, &f->head) &&
+                  (!f->head.has_time ||
+                   (f->head.time.us >= TIMESTAMP_MIN_US && f->head.time.us <= TIMESTAMP_MAX_US));
+    return false;
 }
 
 bool line_forms_read_object(struct line_forms *f, const struct line_chosen *c, struct slice text)

@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "formats/line_format.h"
+#include "formats/text_head.h"
 
 enum { LINE_GUESS_BYTES = 64 << 10 }; /* of an input in which LINE_AUTO looks for a form */
 
@@ -33,6 +34,8 @@ struct line_forms {
     uint64_t bits;             /* of what the draft was read by: other ones for another form */
     struct line_memory memory;
     struct record_draft draft;
+    bool has_head; /* of the text that was read last, which is no more than a text: */
+    struct text_head head;
     struct buffer joined; /* a message of several lines */
 };
 
@@ -43,8 +46,11 @@ void line_forms_release(struct line_forms *f);
 /*
  * The name of the form that LINE_AUTO has found, "" if it has none; and back: the input goes on
  * with the form of that name, or looks for one where it was. Other formats choose by themselves.
+ * A mark is both as a number, and of less size.
  */
 const char *line_chosen_name(const struct line_chosen *c);
+uint32_t line_chosen_mark(const struct line_chosen *c);
+const char *line_chosen_marked(uint32_t mark, uint64_t *guessed);
 void line_chosen_again(struct line_chosen *c, const char *name, uint64_t guessed);
 
 /* `len` more bytes of the input have been looked at. */
@@ -59,7 +65,7 @@ bool line_forms_read_within(struct line_forms *f, struct slice text,
                             const struct line_format *around, struct slice line);
 
 /* Reads a text, of one line or several, the first of number `number`. False if all that is known of
- * it is that it is the message of a log. */
+ * it is that it is the message of a log, with f->head if f->has_head. */
 bool line_forms_read(struct line_forms *f, struct line_chosen *c, struct slice text,
                      uint64_t number);
 

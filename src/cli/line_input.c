@@ -52,9 +52,24 @@ uint64_t line_input_held_from(const struct line_input *in)
     return first;
 }
 
+const char *line_input_form(const struct line_input *in, uint64_t *guessed)
+{
+    uint32_t mark = line_chosen_mark(&in->chosen);
+    uint64_t first = UINT64_MAX;
+
+    for (int i = 0; i <= INSIDE; i++) {
+        if (in->from[i] < first) {
+            first = in->from[i];
+            mark = in->mark[i];
+        }
+    }
+    return line_chosen_marked(mark, guessed);
+}
+
 static void set_from(struct line_input *in, int which, uint64_t number)
 {
     in->from[which] = number;
+    in->mark[which] = line_chosen_mark(&in->chosen);
     if (in->held_from)
         *in->held_from = line_input_held_from(in);
 }
@@ -123,7 +138,7 @@ struct uuid line_input_id(const struct line_input *in, int64_t us, uint64_t numb
     if (in->place)
         return uuid7_numbered(us, in->place->logs, hash_mix(in->place->hash ^ bits));
     if (in->path) {
-        uint64_t hash = hash_long(hash_mix(in->key ^ hash_mix(number + part)), text);
+        uint64_t hash = hash_wide(hash_mix(in->key ^ hash_mix(number + part)), text);
 
         return uuid7_numbered(us, (uint32_t)number, hash);
     }

@@ -48,6 +48,7 @@ struct line_input {
      * UINT64_MAX: none. *held_from, if the caller has one, is the first of them at any time.
      */
     uint64_t from[GATHER_STREAMS + 1];
+    uint32_t mark[GATHER_STREAMS + 1]; /* line_chosen_mark before each */
     uint64_t *held_from;
     struct gathered *held[GATHER_STREAMS];     /* that lines of this input are in */
     struct line_input *before[GATHER_STREAMS]; /* others that have lines in it: the one before */
@@ -73,6 +74,13 @@ void line_input_release(struct line_input *in, struct gather *g);
 
 /* The first line (its number, or offset) that is in no log yet; UINT64_MAX: none. */
 uint64_t line_input_held_from(const struct line_input *in);
+
+/*
+ * The name of the form that was found ("": none) and the bytes in which none was, both as they were
+ * before the first line that is in no log yet: whoever reads on from there begins with them
+ * (line_chosen_again), and gets the same logs.
+ */
+const char *line_input_form(const struct line_input *in, uint64_t *guessed);
 
 /*
  * `next` goes on where `old` ended: with its form, if it has none, and with the logs that are held

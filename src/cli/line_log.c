@@ -8,6 +8,8 @@
 #include "cli/line_json.h"
 #include "json/writer.h"
 
+enum { HEAD_SIGNS = 40 }; /* braces, quotes and names of what append_head writes */
+
 /* ---- Members ---- */
 
 void line_log_begin(struct line_reader *r, struct line_input *in, uint64_t number, int64_t read_us)
@@ -44,37 +46,90 @@ static void know_time(struct line_reader *r, int64_t us)
     }
 }
 
-static void append_id(struct buffer *b, const struct line_reader *r, int64_t us, uint64_t bits,
-                      const struct line_piece *piece)
+/* Each writes a member to `to`, where there is room, and returns where it ends. */
+
+enum {
+    ID_LEN = sizeof("\"id\":\"\"") - 1 + UUID_TEXT_LEN,
+    TIME_LEN = sizeof("\"timestamp\":\"\"") - 1 + TIMESTAMP_TEXT_LEN,
+};
+
+static char *put(char *to, const void *data, size_t len)
+{
+    if (len)
+        memcpy(to, data, len);
+    return to + len;
+}
+
+static char *put_slice(char *to, struct slice s)
+{
+    return put(to, s.data, s.len);
+}
+
+static char *put_id(char *to, const struct line_reader *r, int64_t us, uint64_t bits,
+                    const struct line_piece *piece)
 {
     struct uuid id =
         line_input_id(r->log_input, us, r->log_number + piece->at, bits, piece->part, piece->text);
-    char text[UUID_TEXT_LEN];
 
-    uuid_format(&id, text);
-    buffer_append_string(b, "\"id\":\"");
-    buffer_append(b, text, sizeof(text));
-    buffer_append_char(b, '"');
+    to = put(to, "\"id\":\"", 6);
+    uuid_format(&id, to);
+    to[UUID_TEXT_LEN] = '"';
+    return to + UUID_TEXT_LEN + 1;
 }
 
-/* Appends attributes of ours to a log whose own ones are in `draft`, `log`, or nowhere. */
-static void append_own(struct buffer *b, struct line_reader *r, const struct line_piece *piece,
-                       struct record_draft *draft, yyjson_val *log)
+/* Logs that follow one another are mostly of one second. */
+static char *put_time(char *to, struct line_reader *r, int64_t us)
+{
+    struct line_second *last = &r->second;
+    int64_t below = us - last->us;
+
+    to = put(to, "\"timestamp\":\"", 13);
+    if (last->text[0] && below >= 0 && below < 1000000) {
+        memcpy(to, last->text, TIMESTAMP_TEXT_LEN);
+        for (int at = TIMESTAMP_TEXT_LEN - 2; below > 0; below /= 10)
+            to[at--] = (char)('0' + below % 10);
+    } else {
+        timestamp_format(us, to);
+        memcpy(last->text, to, TIMESTAMP_TEXT_LEN);
+        memset(last->text + TIMESTAMP_TEXT_LEN - 7, '0', 6);
+        last->us = us - (us % 1000000 + 1000000) % 1000000;
+    }
+    to[TIMESTAMP_TEXT_LEN] = '"';
+    return to + TIMESTAMP_TEXT_LEN + 1;
+}
+
+static void append_id(struct buffer *b, const struct line_reader *r, int64_t us, uint64_t bits,
+                      const struct line_piece *piece)
+{
+    char *to = buffer_reserve(b, ID_LEN);
+
+    if (to)
+        b->len += (size_t)(put_id(to, r, us, bits, piece) - to);
+}
+
+/* Attributes of ours for a log whose own ones are in `draft`, `log`, or nowhere; until the next
+ * call. What goes wrong is `b`'s error. */
+static struct slice own_members(struct buffer *b, struct line_reader *r,
+                                const struct line_piece *piece, struct record_draft *draft,
+                                yyjson_val *log)
 {
     struct line_own_facts facts = {
         .path = r->log_input->path, .offset = r->log_number + piece->at, .part = piece->part};
+    struct slice members = {NULL, 0};
 
     if (facts.path || facts.part) {
-        buffer_append_slice(b, line_own_members(&r->own, &facts, draft, log));
-        b->error = b->error ? b->error : buffer_error(&r->own.members);
+        members = line_own_members(&r->own, &facts, draft, log);
+        b->error = b->error ? b->error : line_own_error(&r->own);
     }
+    return members;
 }
 
-static void append_timestamp(struct buffer *b, int64_t us)
+static void append_time(struct buffer *b, struct line_reader *r, int64_t us)
 {
-    buffer_append_string(b, "\"timestamp\":\"");
-    timestamp_append(b, us);
-    buffer_append_char(b, '"');
+    char *to = buffer_reserve(b, TIME_LEN);
+
+    if (to)
+        b->len += (size_t)(put_time(to, r, us) - to);
 }
 
 /* ---- JSON ---- */
@@ -93,7 +148,7 @@ static void append_completed(struct buffer *b, struct line_reader *r, struct sli
     const struct line_piece whole = {.text = text};
 
     buffer_append_char(b, '{');
-    append_own(b, r, &whole, NULL, log);
+    buffer_append_slice(b, own_members(b, r, &whole, NULL, log));
     if (!has_id || r->input->is_journal)
         buffer_append_slice(b, buffer_slice(&r->attrs));
     buffer_append(b, begin + 1, (size_t)(end - begin) - 1);
@@ -103,7 +158,7 @@ static void append_completed(struct buffer *b, struct line_reader *r, struct sli
     }
     if (!has_id && !has_time) {
         buffer_append_char(b, ',');
-        append_timestamp(b, us);
+        append_time(b, r, us);
     }
     if (!line_json_member(log, "level")) {
         buffer_append_char(b, ',');
@@ -153,7 +208,7 @@ int line_log_draft(struct buffer *b, struct line_reader *r, uint64_t bits, struc
     struct record record;
 
     buffer_append_char(b, '{');
-    append_own(b, r, &whole, d, NULL);
+    buffer_append_slice(b, own_members(b, r, &whole, d, NULL));
     int error = record_draft_finish(d, us, &record, &why);
     if (error) {
         buffer_truncate(b, begin);
@@ -168,7 +223,7 @@ int line_log_draft(struct buffer *b, struct line_reader *r, uint64_t bits, struc
         append_id(b, r, us, bits, &whole);
     }
     buffer_append_char(b, ',');
-    append_timestamp(b, us);
+    append_time(b, r, us);
     buffer_append_char(b, ',');
     if (has_level) {
         buffer_append_string(b, "\"level\":");
@@ -203,9 +258,41 @@ size_t line_log_piece_len(struct slice text)
     return len;
 }
 
-void line_log_text(struct buffer *b, struct line_reader *r, const struct line_piece *piece)
+/* Appends all but the end of a log with its members: as one piece, since most logs are texts. */
+static void append_head(struct buffer *b, struct line_reader *r, const struct line_piece *piece,
+                        int64_t us, struct slice level)
 {
-    int64_t us = default_time(r);
+    struct slice own = own_members(b, r, piece, NULL, NULL), attrs = buffer_slice(&r->attrs);
+    char *to = buffer_reserve(b, ID_LEN + TIME_LEN + HEAD_SIGNS + level.len + r->level.len +
+                                     own.len + attrs.len);
+
+    if (!to)
+        return;
+    char *begin = to;
+    *to++ = '{';
+    to = put_id(to, r, us, 0, piece);
+    *to++ = ',';
+    to = put_time(to, r, us);
+    if (level.len) {
+        to = put(to, ",\"level\":\"", 10);
+        to = put_slice(to, level);
+        to = put(to, "\",", 2);
+    } else {
+        *to++ = ',';
+        to = put_slice(to, buffer_slice(&r->level));
+        *to++ = ',';
+    }
+    to = put_slice(to, own);
+    to = put_slice(to, attrs);
+    to = put(to, "\"message\":", 10);
+    b->len += (size_t)(to - begin);
+}
+
+void line_log_text(struct buffer *b, struct line_reader *r, const struct line_piece *piece,
+                   const struct text_head *head)
+{
+    bool has_time = head && head->has_time;
+    int64_t us = has_time ? head->time.us : default_time(r);
     struct slice text = piece->text;
     struct buffer repaired;
 
@@ -216,17 +303,15 @@ void line_log_text(struct buffer *b, struct line_reader *r, const struct line_pi
         r->repaired++;
         b->error = b->error ? b->error : buffer_error(&repaired); /* no message may lack a part */
     }
-    buffer_append_char(b, '{');
-    append_id(b, r, us, 0, piece);
-    buffer_append_char(b, ',');
-    append_timestamp(b, us);
-    buffer_append_char(b, ',');
-    buffer_append_slice(b, buffer_slice(&r->level));
-    buffer_append_char(b, ',');
-    append_own(b, r, piece, NULL, NULL);
-    buffer_append_slice(b, buffer_slice(&r->attrs));
-    buffer_append_string(b, "\"message\":");
+    append_head(b, r, piece, us, head ? head->level : (struct slice){NULL, 0});
     json_append_string(b, text);
-    buffer_append_string(b, "}\n");
+    if (has_time && head->time.below_us) {
+        buffer_append_string(b, ",\"attributes\":{\"nanoseconds\":");
+        buffer_append_u64(b, head->time.below_us);
+        buffer_append_char(b, '}');
+    }
+    buffer_append(b, "}\n", 2);
     buffer_release(&repaired);
+    if (has_time)
+        know_time(r, us);
 }

@@ -38,7 +38,8 @@ struct line_piece {
 /* How many bytes of `text` one log takes: never a part of a character. */
 size_t line_log_piece_len(struct slice text);
 
-/* Appends a text, which is no more than that. */
-void line_log_text(struct buffer *b, struct line_reader *r, const struct line_piece *piece);
+/* Appends a text, which is no more than that; `head` (NULL: none) is what it begins with. */
+void line_log_text(struct buffer *b, struct line_reader *r, const struct line_piece *piece,
+                   const struct text_head *head);
 
 #endif

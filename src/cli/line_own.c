@@ -53,8 +53,8 @@ static struct slice name_beside(yyjson_val *log, const char *name, const char *o
     return slice_of_string(room);
 }
 
-static void append_name(struct line_own *o, enum line_own_name which, struct record_draft *draft,
-                        yyjson_val *log)
+static void append_name(struct line_own *o, struct buffer *b, enum line_own_name which,
+                        struct record_draft *draft, yyjson_val *log)
 {
     const char *other = OTHERS[which], *name = o->is_taken[which] ? other : NAMES[which];
     char room[NAME_SIZE];
@@ -64,14 +64,14 @@ static void append_name(struct line_own *o, enum line_own_name which, struct rec
         own = record_draft_own_name(draft, own, slice_of_string(other));
     else if (log)
         own = name_beside(log, name, other, room);
-    buffer_append_char(&o->members, '"');
-    buffer_append_slice(&o->members, own);
-    buffer_append_string(&o->members, "\":");
+    buffer_append_char(b, '"');
+    buffer_append_slice(b, own);
+    buffer_append_string(b, "\":");
 }
 
 /* ---- Members ---- */
 
-/* Makes `file`, without its name, of `path`, if it is not that of the log before. */
+/* Makes `file` of `path`, if it is not that of the log before. */
 static void know_path(struct line_own *o, const char *path)
 {
     struct slice text = slice_of_string(path);
@@ -83,34 +83,46 @@ static void know_path(struct line_own *o, const char *path)
     buffer_clear(&o->file);
     buffer_init(&repaired, SIZE_MAX / 2);
     utf8_append_repaired(&repaired, text);
+    append_name(o, &o->file, LINE_OWN_FILE, NULL, NULL);
+    o->value_at = o->file.len;
     json_append_string(&o->file, buffer_slice(&repaired));
     buffer_append_char(&o->file, ',');
     buffer_append(&o->path, path, text.len + 1);
-    if (buffer_error(&repaired) || buffer_error(&o->file) || buffer_error(&o->path))
-        buffer_clear(&o->path); /* again the next time */
     if (buffer_error(&repaired))
         o->file.error = buffer_error(&repaired);
+    if (buffer_error(&o->file) || buffer_error(&o->path))
+        buffer_clear(&o->path); /* again the next time */
     buffer_release(&repaired);
 }
 
 struct slice line_own_members(struct line_own *o, const struct line_own_facts *facts,
                               struct record_draft *draft, yyjson_val *log)
 {
+    bool has_attributes = log || (draft && draft->members_len > 0);
+
     buffer_clear(&o->members);
-    if (facts->path) {
+    if (facts->path)
         know_path(o, facts->path);
-        append_name(o, LINE_OWN_FILE, draft, log);
-        buffer_append_slice(&o->members, buffer_slice(&o->file));
+    if (facts->path && !o->wants_offset && !facts->part && !has_attributes)
+        return buffer_slice(&o->file); /* as nearly all logs are */
+    if (facts->path) {
+        append_name(o, &o->members, LINE_OWN_FILE, draft, log);
+        buffer_append(&o->members, o->file.data + o->value_at, o->file.len - o->value_at);
     }
     if (facts->path && o->wants_offset) {
-        append_name(o, LINE_OWN_OFFSET, draft, log);
+        append_name(o, &o->members, LINE_OWN_OFFSET, draft, log);
         buffer_append_u64(&o->members, facts->offset);
         buffer_append_char(&o->members, ',');
     }
     if (facts->part) {
-        append_name(o, LINE_OWN_PART, draft, log);
+        append_name(o, &o->members, LINE_OWN_PART, draft, log);
         buffer_append_u64(&o->members, facts->part);
         buffer_append_char(&o->members, ',');
     }
     return buffer_slice(&o->members);
+}
+
+int line_own_error(const struct line_own *o)
+{
+    return buffer_error(&o->file) ? buffer_error(&o->file) : buffer_error(&o->members);
 }

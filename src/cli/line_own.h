@@ -21,6 +21,7 @@ struct line_own {
     bool wants_offset;
     bool is_taken[LINE_OWN_NAMES]; /* by --attr */
     struct buffer path, file;      /* a path, with a NUL, and "\"file\":\"…\"," made of it */
+    size_t value_at;               /* in `file` */
     struct buffer members;
 };
 
@@ -43,5 +44,8 @@ struct line_own_facts {
  */
 struct slice line_own_members(struct line_own *o, const struct line_own_facts *facts,
                               struct record_draft *draft, yyjson_val *log);
+
+/* What went wrong at the last call: 0 or LM_ENOMEM. */
+int line_own_error(const struct line_own *o);
 
 #endif

@@ -5,12 +5,19 @@
 #define LOGMILL_CLI_LINE_READER_H
 
 #include "base/buffer.h"
+#include "base/timestamp.h"
 #include "cli/flags.h"
 #include "cli/gather.h"
 #include "cli/line_check.h"
 #include "cli/line_forms.h"
 #include "cli/line_input.h"
 #include "cli/line_own.h"
+
+/* The second of the time that was written last, as text. */
+struct line_second {
+    int64_t us;
+    char text[TIMESTAMP_TEXT_LEN]; /* text[0] is NUL: none yet */
+};
 
 /* What lines become. */
 struct line_reader {
@@ -22,6 +29,7 @@ struct line_reader {
     struct line_own own; /* attributes of ours */
     uint64_t repaired;   /* texts that were not UTF-8: U+FFFD stands for what was not */
     struct line_check check;
+    struct line_second second;
     /* Of the log that is added, or cannot be one: where it begins, when that was read, and whether
      * its time is its own, not that of its reading. */
     struct line_input *log_input;
