@@ -110,8 +110,10 @@ install: all ## to PREFIX (/usr/local), with manual page, completion, and units 
 	build/logmill completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/logmill
 	build/logmill completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_logmill
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/logmill.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.service
+	for unit in logmill logmill-follow; do \
+		sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/$$unit.service \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit.service || exit; \
+	done
 	install -m 644 deploy/logmill.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.socket
 
 compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)

@@ -89,6 +89,33 @@ static const struct flag send_flags[] = {
     {.name = NULL},
 };
 
+static const struct flag follow_flags[] = {
+    {.name = "follow",
+     .letter = 'f',
+     .help = "the lines of FILEs, 'PATTERN's and all files of DIRs, each once, through every "
+             "rotation"},
+    {.name = "from",
+     .value = "PLACE",
+     .choices = "saved|start|end",
+     .fallback = "saved",
+     .help = "where in files to begin; saved: where the last --follow was, in others at their "
+             "beginning; end: what is there already is passed over"},
+    {.name = "exclude",
+     .value = "PATTERN",
+     .help = "files of such names are not followed; may be repeated"},
+    {.name = "offset", .help = "the attribute offset: the byte of the file that a log begins at"},
+    {.name = "state",
+     .value = "FILE",
+     .help = "what --follow has to remember; one of them a state; default: "
+             "$XDG_STATE_HOME/logmill/follow.db"},
+    {.name = "status", .help = "print how far --follow is, and end"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json",
+     .help = "form of --status; default: pretty on a terminal, json (a line each) elsewhere"},
+    {.name = NULL},
+};
+
 static const struct flag import_flags[] = {
     {.name = "keep-going",
      .help =
@@ -187,7 +214,8 @@ static int print_man(const struct flags *flags)
 }
 
 const struct client_command client_commands[] = {
-    {"send", "[MESSAGE…]", "send a message, or the lines of standard input",
+    {"send", "[MESSAGE… | --follow FILE…]",
+     "send a message, the lines of standard input, or those of files as they grow",
      "Lines leave in batches, after 0.2 s at the latest. While the server is away they are sent "
      "again and again, with ids of their own, so that nothing is lost and nothing is stored twice; "
      "no more is read meanwhile. SIGINT and SIGTERM send what was read, and end.\n"
@@ -196,8 +224,13 @@ const struct client_command client_commands[] = {
      "becomes several.\n"
      "A line that is not of the format is the message of a log as it is. Of text, the time and the "
      "level that it begins with are the log's. With --multiline a log waits a second for more of "
-     "its lines, and has at most 1,000 and 128 KiB.\n",
-     TABLES(send_flags), -1, client_send},
+     "its lines, and has at most 1,000 and 128 KiB.\n"
+     "--follow sends the lines of files as they grow, each once: through renames, copies, "
+     "truncation, compression and deletion, through a crash of anything, and after any time "
+     "without a server. FILEs need not be there yet; PATTERNs with *, ?, [] and ** are to be in "
+     "quotes; of DIRs it takes all files. It goes on until a signal, and from there at the next "
+     "start. --status tells how far it is; its exit status is 1 if nobody follows.\n",
+     TABLES(send_flags, follow_flags), -1, client_send},
     {"query", "", "show logs that are stored, newest last",
      "Control characters of logs are made visible on a terminal.\n",
      TABLES(filters, query_flags, look), 0, client_query},

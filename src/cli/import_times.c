@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,32 +12,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "cli/line.h"
-
-/* Appends the file's path, with a NUL. */
-static void append_path(struct buffer *path)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-    if (state && state[0] == '/') {
-        buffer_append_string(path, state);
-    } else {
-        struct passwd *user = home && home[0] == '/' ? NULL : getpwuid(getuid());
-
-        buffer_append_string(path, user ? user->pw_dir : home ? home : "");
-        buffer_append_string(path, "/.local/state");
-    }
-    buffer_append(path, "/logmill/import-times", sizeof("/logmill/import-times"));
-}
-
-/* Makes the folders that `path` is in. What cannot be made is noticed when the file is opened. */
-static void make_folders(char *path)
-{
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-}
+#include "cli/state_home.h"
 
 static int read_all(int fd, struct buffer *b)
 {
@@ -93,7 +67,7 @@ bool import_times_find(uint64_t seed, struct slice head, int64_t *us)
 
     buffer_init(&path, SIZE_MAX / 2);
     buffer_init(&times, SIZE_MAX / 2);
-    append_path(&path);
+    state_home_append(&path, "import-times");
     int fd = open(path.data, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && read_all(fd, &times) == 0) {
         uint64_t *hashes = hash_beginnings(seed, head);
@@ -150,8 +124,8 @@ int import_times_add(uint64_t seed, struct slice head, int64_t us, struct errbuf
 
     buffer_init(&path, SIZE_MAX / 2);
     buffer_init(&line, SIZE_MAX / 2);
-    append_path(&path);
-    make_folders(path.data);
+    state_home_append(&path, "import-times");
+    state_home_make_folders(path.data);
     buffer_appendf(&line, "%zu %016llx %lld\n", head.len,
                    (unsigned long long)hash_bytes(seed, head), (long long)us);
     int error = add(path.data, buffer_slice(&line));

@@ -1,4 +1,4 @@
-/* logmill send: a message, or the lines of standard input. */
+/* logmill send: a message, or the lines of standard input; those of files: follow.h. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/decoder.h"
 #include "cli/delivery.h"
+#include "cli/follow.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
 
@@ -142,6 +143,12 @@ int client_send(const struct flags *flags)
     struct delivery d;
     int error, status = CLIENT_USAGE;
 
+    if (follow_check(flags, &err)) {
+        terminal_say(flags->command->name, "%s", err.text);
+        return CLIENT_USAGE;
+    }
+    if (follow_is_meant(flags))
+        return follow_run(flags);
     if (delivery_init(&d, flags, &err)) {
         terminal_say(flags->command->name, "%s", err.text);
     } else {

@@ -52,8 +52,9 @@ void terminal_status(const char *format, ...)
 
 void terminal_clear_status(void)
 {
-    if (progress_shown)
-        fputs("\r\033[K", stderr);
+    if (!progress_shown) /* not written to without need: there may be other threads */
+        return;
+    fputs("\r\033[K", stderr);
     progress_shown = false;
 }
 
@@ -83,4 +84,31 @@ void terminal_number(unsigned long long n, char out[TERMINAL_NUMBER_LEN])
         *out++ = digits[i];
     }
     *out = '\0';
+}
+
+void terminal_bytes(uint64_t n, char out[TERMINAL_AMOUNT_LEN])
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    double amount = (double)n / 1e3;
+    size_t unit = 0;
+
+    while (amount >= 999.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        amount /= 1e3;
+        unit++;
+    }
+    if (n < 1000)
+        snprintf(out, TERMINAL_AMOUNT_LEN, "%llu byte%s", (unsigned long long)n, n == 1 ? "" : "s");
+    else
+        snprintf(out, TERMINAL_AMOUNT_LEN, "%.1f %s", amount, units[unit]);
+}
+
+void terminal_seconds(uint64_t n, char out[TERMINAL_AMOUNT_LEN])
+{
+    unsigned long long amount = n < 120 ? n : n < 7200 ? n / 60 : n < 172800 ? n / 3600 : n / 86400;
+
+    snprintf(out, TERMINAL_AMOUNT_LEN, "%llu %s", amount,
+             n < 120      ? "s"
+             : n < 7200   ? "min"
+             : n < 172800 ? "h"
+                          : "days");
 }

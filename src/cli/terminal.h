@@ -5,6 +5,8 @@
 #ifndef LOGMILL_CLI_TERMINAL_H
 #define LOGMILL_CLI_TERMINAL_H
 
+#include <stdint.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 
@@ -30,5 +32,10 @@ void terminal_progress(const char *what, unsigned long long logs, unsigned long 
 /* Writes `n` as "1,000,000", terminated. */
 enum { TERMINAL_NUMBER_LEN = 28 };
 void terminal_number(unsigned long long n, char out[TERMINAL_NUMBER_LEN]);
+
+/* Writes an amount as people say it: "17 bytes", "1.5 MB"; "12 s", "3 min", "2 h", "5 days". */
+enum { TERMINAL_AMOUNT_LEN = 32 };
+void terminal_bytes(uint64_t n, char out[TERMINAL_AMOUNT_LEN]);
+void terminal_seconds(uint64_t n, char out[TERMINAL_AMOUNT_LEN]);
 
 #endif

@@ -102,7 +102,8 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd);
 /* The next line that is there; false: none now. `line->text` lives until the next call. */
 bool follower_next(struct follower *f, struct follow_line *line);
 
-/* All that was taken so far, with what is held back (held_from) left out. */
+/* All that was taken so far, with what is held back (held_from) left out. One that is never
+ * acknowledged is gone with the follower, and its lines come again. */
 struct follow_mark;
 struct follow_mark *follower_mark(struct follower *f);
 

@@ -138,6 +138,21 @@ scenario('containers and unit wait for a stop longer than logmill takes, and hav
     assert.ok(files > Number(known.get('MAX_CONNECTIONS')) + 64);
 });
 
+scenario('the unit that follows files has room for them, and time to send what was read', async () => {
+    const unit = file('deploy/logmill-follow.service');
+    const limit = (header: string, name: string): number =>
+        Number(match(file(`src/${header}`), new RegExp(`\\b${name} = (\\d+)`)));
+    assert.ok(
+        Number(match(unit, /^TimeoutStopSec=(\d+)$/m)) * 1000 >
+            limit('cli/dispatch.h', 'DELIVERY_STOP_MS') + 1000,
+    );
+    assert.ok(
+        Number(match(unit, /^LimitNOFILE=(\d+)$/m)) >
+            limit('follow/follower.h', 'FOLLOW_OPEN_MAX') + 64,
+    );
+    assert.equal(match(unit, /%S\/([a-z-]+)\//), match(unit, /^StateDirectory=(.*)$/m));
+});
+
 scenario("the image's label has the version of the program", async () => {
     const { stdout } = await runLogmill(['--version']);
     const label = match(file('Dockerfile'), /image\.version="(.*)"/);
