@@ -7,6 +7,8 @@
 
 #include "follow/internal.h"
 
+enum { LEARN_BYTES = 16 << 10 }; /* before the end of a file, to learn how its lines begin */
+
 static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
 static const uint64_t HOLD_US = (uint64_t)FOLLOW_HOLD_S * 1000000;
 
@@ -161,6 +163,32 @@ static struct slice first_line(const struct follower *f, const struct source *s)
     return slice_of(bytes.data, end ? (size_t)(end - bytes.data) + 1 : 0);
 }
 
+static void learn(struct profile *p, struct slice lines)
+{
+    /* The first one may be what another cut has left. */
+    (void)slice_cut(&lines, '\n');
+    while (lines.len > 0 && memchr(lines.data, '\n', lines.len))
+        profile_learn(p, slice_cut(&lines, '\n'));
+}
+
+/*
+ * True if the first line of `s` does not look as the beginnings of lines do. They are learned here,
+ * of what is in the files: so it is decided as before when both are read again after a crash.
+ */
+static bool goes_on(struct follower *f, const struct source *old, const struct source *s,
+                    struct slice first)
+{
+    const struct reader *r = &f->reader;
+    uint64_t len = old->offset < LEARN_BYTES ? old->offset : LEARN_BYTES;
+    struct profile p = {.lines = 0};
+    char bytes[LEARN_BYTES];
+    ssize_t n = old->is_archive ? 0 : file_read_at(old->fd, bytes, len, old->offset - len);
+
+    learn(&p, slice_of(bytes, n > 0 ? (size_t)n : 0));
+    learn(&p, slice_of(r->bytes + (s->offset - r->from), r->len - (s->offset - r->from)));
+    return !profile_may_begin(&p, first);
+}
+
 bool ending_hand_out(struct follower *f, struct source *s, struct follow_line *line, bool *waits)
 {
     struct source *old = s->older;
@@ -185,7 +213,7 @@ bool ending_hand_out(struct follower *f, struct source *s, struct follow_line *l
         s->joined = old;
         old->joins = s;
     } else if (first.len > 0 && !old->is_inside &&
-               !profile_may_begin(&s->family->profile, slice_of(first.data, first.len - 1))) {
+               goes_on(f, old, s, slice_of(first.data, first.len - 1))) {
         buffer_append(&f->joined, first.data, first.len - 1);
         text = slice_of(buffer_slice(&f->joined).data + (f->joined.len - rest.len - first.len + 1),
                         rest.len + first.len - 1);

@@ -127,7 +127,7 @@ bool family_lets_read(struct follower *f, struct source *s)
         return has_waited;
     case SOURCE_OVER: /* until it is told what follows it */
         return older->is_told;
-    case SOURCE_ENDING: /* ending_hand_out decides */
+    case SOURCE_ENDING:  /* ending_hand_out decides */
     case SOURCE_UNKNOWN: /* no others are listed */
     case SOURCE_COPY:
         return true;

@@ -151,7 +151,6 @@ struct family {
     char *name;
     struct source *oldest, *newest;
     struct known *known;
-    struct profile profile;
     unsigned unknown; /* sources that are not judged yet */
 };
 

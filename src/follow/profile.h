@@ -1,5 +1,5 @@
 /*
- * How the lines of a family begin: the classes of characters in their first columns, learned from
+ * How the lines of a file begin: the classes of characters in their first columns, learned from
  * some whole lines. So a line that a logger has cut into two files is told from two lines: what
  * comes behind the cut hardly begins as lines there do.
  */
@@ -13,7 +13,7 @@
 
 enum {
     PROFILE_COLUMNS = 16,
-    PROFILE_LINES_MIN = 4,  /* fewer lines tell nothing */
+    PROFILE_LINES_MIN = 3,  /* fewer lines tell nothing */
     PROFILE_LINES_MAX = 64, /* more are not looked at */
 };
 
@@ -26,8 +26,7 @@ struct profile {
 
 void profile_learn(struct profile *p, struct slice line);
 
-/* True if `text` begins as the lines do, or if that cannot be told: too few lines, or too little
- * text. */
+/* True if `text` begins as the lines do, or if that cannot be told, for want of lines. */
 bool profile_may_begin(const struct profile *p, struct slice text);
 
 #endif

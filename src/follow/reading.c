@@ -315,8 +315,6 @@ static void hand_out(struct follower *f, struct source *s, const struct taken *t
         s->sent = t->end;
     s->is_taken = s->is_handed = true;
     ledger_touch(f, s);
-    if (line->is_first && t->is_last)
-        profile_learn(&s->family->profile, text);
 }
 
 /* The first byte that is no zero, at or behind `at`; false: there is none yet, or it cannot be read
