@@ -1,6 +1,6 @@
 /* The server's clock, which decides what is now; the browser's may be wrong. */
 
-/** Less is not worth correcting: the answer takes its time, too. */
+/** Less is not worth correcting. */
 const WRONG_MS = 1500;
 
 let behind = 0;
@@ -10,8 +10,13 @@ export function serverNow(): number {
     return Date.now() + behind;
 }
 
-/** What the server answers without `until`: its own time. */
-export function learnClock(serverTime: string): void {
-    const difference = Date.parse(serverTime) - Date.now();
-    behind = Math.abs(difference) > WRONG_MS ? difference : 0;
+/**
+ * What the server answers without `until`, its own time, to what was asked for at `askedMs` by the browser's clock. It
+ * wrote that at some moment since; an answer that took long is no wrong clock. Of all that may be right the latest is
+ * taken, so that the newest logs are not after now.
+ */
+export function learnClock(serverTime: string, askedMs: number): void {
+    const server = Date.parse(serverTime);
+    const isWrong = server < askedMs - WRONG_MS || server > Date.now() + WRONG_MS;
+    behind = isWrong ? server - askedMs : 0;
 }

@@ -12,7 +12,8 @@ applyTheme();
 const CLOCK_MS = 1000;
 
 /** Without `until` the server answers until when it has counted: now. */
-const asked = fetchStats(new URLSearchParams({ since: LAST })).then(({ until }) => learnClock(until));
+const askedMs = Date.now();
+const asked = fetchStats(new URLSearchParams({ since: LAST })).then(({ until }) => learnClock(until, askedMs));
 await Promise.race([asked.catch(() => {}), new Promise((resolve) => setTimeout(resolve, CLOCK_MS))]);
 
 const root = document.getElementById('app')!;
