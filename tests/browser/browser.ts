@@ -20,6 +20,7 @@ import {
 import {
     type Lab,
     type Logmill,
+    PATIENCE_MS,
     ROOT,
     type ScenarioOptions,
     scenario,
@@ -27,8 +28,6 @@ import {
 
 /** Where a failed test leaves a picture of its page. */
 const FAILURES = path.join(ROOT, 'build', 'browser', 'failures');
-
-const PATIENCE_MS = 15_000;
 
 const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 

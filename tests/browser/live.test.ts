@@ -175,25 +175,29 @@ browserTest(
         await postLog(server, { message: 'first', level: 'info' });
         await Promise.all(pages.map((page) => page.shows(['first'])));
         await delay(5000); // each had its turn
-        /** When the row came, by the browser's clock. */
-        const seen = pages.map((page) =>
+        /** When the row of that number came, by the browser's clock. */
+        const cameAt = (page: LogPage, rows: number): Promise<number> =>
             page.tab.evaluate(
-                () =>
+                (rows) =>
                     new Promise<number>((resolve) => {
                         const look = (): void => {
-                            if (document.querySelectorAll('.row').length === 2) resolve(Date.now());
+                            if (document.querySelectorAll('.row').length === rows) resolve(Date.now());
                             else setTimeout(look, 10);
                         };
                         look();
                     }),
-            ),
-        );
-        await postLog(server, { message: 'second', level: 'info' });
-        const times = await Promise.all(seen);
-        // The last of them would have its turn 1.5 s later, at least.
-        const spread = Math.max(...times) - Math.min(...times);
-        assert.ok(spread < 1400, `the last tab came ${spread} ms after the first`);
-        for (const page of pages) await page.shows(['second', 'first']);
+                rows,
+            );
+        // Those that waited for their turn would have it 1.5 s later, each time; a machine that is busy is so at times.
+        const shown = ['first'];
+        await eventually('all tabs to show a log within 1.4 s', async () => {
+            shown.unshift(`log ${shown.length + 1}`);
+            const seen = pages.map((page) => cameAt(page, shown.length));
+            await postLog(server, { message: shown[0]!, level: 'info' });
+            const times = await Promise.all(seen);
+            return Math.max(...times) - Math.min(...times) < 1400;
+        });
+        for (const page of pages) await page.shows(shown);
     },
 );
 

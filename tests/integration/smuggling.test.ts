@@ -618,9 +618,9 @@ async function replay(port: number, one: Case, byteByByte: boolean): Promise<voi
         }
         const statuses: number[] = [];
         for (let i = 0; i < one.answers.length; i++) {
-            let answer = await raw.answer({ patienceMs: 10_000 });
+            let answer = await raw.answer();
             if (answer.status === 100 && one.bytes.includes('100-continue')) {
-                answer = await raw.answer({ patienceMs: 10_000 }); // it was still its turn
+                answer = await raw.answer(); // it was still its turn
             }
             statuses.push(answer.status);
             const last = i === one.answers.length - 1;
@@ -634,10 +634,10 @@ async function replay(port: number, one: Case, byteByByte: boolean): Promise<voi
         assert.equal(statuses.join(), one.answers.join());
         if (one.then === 'goes on') {
             raw.send('GET /ready HTTP/1.1\r\nHost: h\r\n\r\n');
-            const answer = await raw.answer({ patienceMs: 10_000 });
+            const answer = await raw.answer();
             assert.deepEqual(answer.json(), { status: 'ready' }, 'what answers the next request');
         } else {
-            await raw.end(10_000);
+            await raw.end();
         }
         assert.equal(raw.unread, '', 'nothing else is said');
     } finally {

@@ -240,7 +240,7 @@ scenario('a stop ends tails at once, also those that take nothing', async (lab) 
     await postLog(server, { message: 'at last', level: 'info' });
     await quick.has(1);
     await server.stop(); // within 10 s
-    await old.end(1000);
+    await old.end();
     await eventually('the end', async () => quick.end !== undefined);
     assert.equal(quick.end, 'whole');
     stuck.close();

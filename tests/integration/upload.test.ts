@@ -107,7 +107,7 @@ scenario('what is no journal is refused, and what came before it is stored', asy
     assert.equal(answer.status, 400);
     assert.equal(answer.headers['content-type'], 'text/plain');
     assert.equal(answer.text, 'no name of a field of a journal');
-    await upload.end(60_000);
+    await upload.end();
     await stored(server, 3);
 });
 
@@ -133,7 +133,7 @@ scenario('a stop ends an open upload; what had come is stored', async (lab) => {
     await server.stop();
     const answer = await upload.answer();
     assert.equal(answer.status, 503, answer.text);
-    await upload.end(60_000);
+    await upload.end();
     const next = await lab.start({}, server.dataDir);
     await stored(next, 25);
 });

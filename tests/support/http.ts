@@ -24,7 +24,8 @@ export interface Request {
     pieces?: (string | Buffer)[];
 }
 
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Waits that end early in any normal run. */
+const PATIENCE_MS = 60_000;
 
 /** One keep-alive pool for all tests of a file. It does not keep the process alive. */
 export const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
@@ -60,7 +61,7 @@ export function requestOn(via: http.Agent, target: Target, request: Request): Pr
                         : { 'Content-Length': Buffer.byteLength(request.body) }),
                     ...request.headers,
                 },
-                timeout: REQUEST_TIMEOUT_MS,
+                timeout: PATIENCE_MS,
             },
             (response) => {
                 const pieces: Buffer[] = [];
@@ -178,7 +179,7 @@ export class RawConnection {
     }
 
     /** The next answer, interim ones (1xx) included. `bodyless`: it answers a HEAD. */
-    async answer({ bodyless = false, patienceMs = 60_000 } = {}): Promise<Answer> {
+    async answer({ bodyless = false, patienceMs = PATIENCE_MS } = {}): Promise<Answer> {
         const headEnd = (): number => this.received.indexOf('\r\n\r\n');
         await this.until('the head of an answer', () => headEnd() >= 0, patienceMs);
         const head = this.received.subarray(0, headEnd()).toString('latin1').split('\r\n');
@@ -202,7 +203,7 @@ export class RawConnection {
     }
 
     /** Resolves when the server has closed the connection. */
-    async end(patienceMs: number): Promise<void> {
+    async end(patienceMs = PATIENCE_MS): Promise<void> {
         if (!this.closed) {
             await this.until('close', () => this.closed, patienceMs);
         }
