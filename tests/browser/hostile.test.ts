@@ -5,6 +5,7 @@
  */
 import { strict as assert } from 'node:assert';
 
+import { eventually } from '../support/harness';
 import { atRest, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
@@ -180,38 +181,46 @@ browserTest(
             { message: 'few', level: 'info' },
         ]);
         await atRest(server);
-        const tab = await visitor.open('?range=all');
-        const page = new LogPage(tab);
-        await page.row('few').waitFor();
-        /** The longest time in which the page did nothing else, in ms, until `done`. */
-        const longest = async (done: () => Promise<void>): Promise<number> => {
-            await tab.evaluate(() => {
-                let last = performance.now();
-                const state = ((globalThis as any).longest = { ms: 0, ends: false });
-                const tick = (): void => {
-                    const now = performance.now();
-                    state.ms = Math.max(state.ms, now - last);
-                    last = now;
-                    if (!state.ends) setTimeout(tick, 0);
-                };
-                tick();
+        /** How long the page was held up, in ms: as the log was opened, and as all was shown. */
+        const heldUp = async (): Promise<number[]> => {
+            const tab = await visitor.open('?range=all');
+            const page = new LogPage(tab);
+            await page.row('few').waitFor();
+            /** The longest time in which the page did nothing else, in ms, until `done`. */
+            const longest = async (done: () => Promise<void>): Promise<number> => {
+                await tab.evaluate(() => {
+                    let last = performance.now();
+                    const state = ((globalThis as any).longest = { ms: 0, ends: false });
+                    const tick = (): void => {
+                        const now = performance.now();
+                        state.ms = Math.max(state.ms, now - last);
+                        last = now;
+                        if (!state.ends) setTimeout(tick, 0);
+                    };
+                    tick();
+                });
+                await done();
+                return tab.evaluate(() => {
+                    (globalThis as any).longest.ends = true;
+                    return (globalThis as any).longest.ms;
+                });
+            };
+            const opening = await longest(() => page.open('many'));
+            const fields = page.details.locator('.field');
+            assert.equal(await fields.count(), 1003); // level, timestamp and id, too
+            const all = await longest(async () => {
+                await page.details.getByRole('button', { name: 'Show all (20,000) attributes' }).click();
+                // A locator that reads texts would take the time that is measured.
+                await tab.waitForFunction(() => document.getElementsByClassName('field').length === 20_003);
             });
-            await done();
-            return tab.evaluate(() => {
-                (globalThis as any).longest.ends = true;
-                return (globalThis as any).longest.ms;
-            });
+            assert.ok((await fields.nth(20_000).textContent())!.startsWith('field_19999'));
+            await tab.close();
+            return [opening, all];
         };
-        const opening = await longest(() => page.open('many'));
-        const fields = page.details.locator('.field');
-        assert.equal(await fields.count(), 1003); // level, timestamp and id, too
-        const all = await longest(async () => {
-            await page.details.getByRole('button', { name: 'Show all (20,000) attributes' }).click();
-            // A locator that reads texts would take the time that is measured.
-            await tab.waitForFunction(() => document.getElementsByClassName('field').length === 20_003);
-        });
-        assert.ok((await fields.nth(20_000).textContent())!.startsWith('field_19999'));
-        assert.ok(opening < 1000 && all < 1000, `${opening} ms, ${all} ms`);
+        // One that does too much at once is never quick; a machine that is busy is so at times.
+        await eventually('the page not to be held up for 1 s', async () =>
+            (await heldUp()).every((ms) => ms < 1000),
+        );
     },
 );
 

@@ -464,13 +464,28 @@ function listeningPlaces(server: Logmill): Record<string, Place> {
     return { syslog: place(server, 'syslog', 'tcp'), gelf: place(server, 'gelf', 'tcp') };
 }
 
-/** Sends messages on one connection, each in two parts with a pause between, until it is told. */
+/** Until a message is stored: then the server has read all that was written with it. */
+async function isStored(server: Logmill, message: string): Promise<void> {
+    await eventually(`"${message}" to be stored`, async () =>
+        (await allLogs(server)).some((log) => log.message === message),
+    );
+}
+
+/**
+ * Sends messages on one connection, each in two parts with a pause between, until it is told. The first one goes alone,
+ * and whole: by that the server knows that they end with what is between them, however long the other part takes.
+ */
 class OneWay {
     readonly sent: string[] = [];
     isOver = false;
     private readonly done: Promise<void>;
 
-    constructor(to: Place, name: string, frame: (text: string) => string) {
+    constructor(
+        private readonly server: Logmill,
+        to: Place,
+        name: string,
+        frame: (text: string) => string,
+    ) {
         this.done = this.run(to, name, frame);
     }
 
@@ -479,8 +494,16 @@ class OneWay {
         await this.done;
     }
 
+    /** Until it sends messages in parts. */
+    async begins(): Promise<void> {
+        await eventually('a message in parts', async () => this.sent.length > 1);
+    }
+
     private async run(to: Place, name: string, frame: (text: string) => string): Promise<void> {
         const socket = await connect(to);
+        await write(socket, frame(`${name} first`));
+        await isStored(this.server, `${name} first`);
+        this.sent.push(`${name} first`);
         for (let i = 0; !this.isOver; i++) {
             const message = `${name} message ${i}`;
             const bytes = Buffer.from(frame(message));
@@ -503,18 +526,26 @@ async function oneWayThroughRestarts(
     const places = listeningPlaces(server);
     const udp = place(server, 'gelf', 'udp');
     const senders = FRAMINGS.map(
-        ([protocol, frame], i) => new OneWay(places[protocol]!, `sender ${i}`, frame),
+        ([protocol, frame], i) => new OneWay(server, places[protocol]!, `sender ${i}`, frame),
     );
+    await Promise.all(senders.map((sender) => sender.begins()));
     const sent: string[] = [];
     for (let i = 0; i < restarts; i++) {
         const halves = await Promise.all(FRAMINGS.map(([protocol]) => connect(places[protocol]!)));
         const parts = FRAMINGS.map(([, frame], k) => {
-            sent.push(`whole ${i} ${k}`, `halved ${i} ${k}`);
+            sent.push(`first ${i} ${k}`, `whole ${i} ${k}`, `halved ${i} ${k}`);
             const [whole, halved] = [frame(`whole ${i} ${k}`), frame(`halved ${i} ${k}`)];
-            const cut = whole.length + 3 + ((i * 5) % (halved.length - 4));
-            return [`${whole}${halved}`.slice(0, cut), `${whole}${halved}`.slice(cut)] as const;
+            const cut = 3 + ((i * 5) % (halved.length - 4));
+            return [frame(`first ${i} ${k}`) + whole, halved.slice(0, cut), halved.slice(cut)] as const;
         });
-        await Promise.all(halves.map((socket, k) => write(socket, parts[k]![0])));
+        await Promise.all(
+            halves.map(async (socket, k) => {
+                // Apart from the rest, so that it is known to end with what is between messages.
+                await write(socket, parts[k]![0]);
+                await isStored(server, `first ${i} ${k}`);
+                await write(socket, parts[k]![1]);
+            }),
+        );
         const datagrams = Array.from({ length: 20 }, (_, k) => `datagram ${i} ${k}`);
         const sending = sendDatagrams(
             udp,
@@ -523,7 +554,7 @@ async function oneWayThroughRestarts(
         sent.push(...datagrams);
         server = await restart();
         await sending;
-        await Promise.all(halves.map((socket, k) => write(socket, parts[k]![1])));
+        await Promise.all(halves.map((socket, k) => write(socket, parts[k]![2])));
         await Promise.all(halves.map((socket) => finish(socket)));
     }
     await Promise.all(senders.map((sender) => sender.end()));
