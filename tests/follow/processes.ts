@@ -1,6 +1,7 @@
 /* `logmill serve` and `logmill send --follow`, both of which are killed and come back. */
 import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import * as path from 'node:path';
 
 import {
@@ -201,6 +202,25 @@ export class Follower extends Mortal {
         this.checkRunning();
         this.wasKilled = true;
         await endChild(child, () => child.kill('SIGKILL'));
+    }
+
+    /** Until it has a file of the folder open. */
+    async hasOpened(patienceMs: number): Promise<void> {
+        await eventually(
+            'the follower to open a file',
+            async () => {
+                this.checkRunning();
+                const fds = `/proc/${this.pid}/fd`;
+                return readdirSync(fds).some((fd) => {
+                    try {
+                        return readlinkSync(`${fds}/${fd}`).startsWith(this.options.folder);
+                    } catch {
+                        return false; // it was closed meanwhile
+                    }
+                });
+            },
+            patienceMs,
+        );
     }
 
     /** Until it has the state, and so knows what to do when it is told to end. */

@@ -11,7 +11,7 @@
  *     FOLLOW_PATIENCE=60              seconds until lines that do not come are given up
  */
 import { strict as assert } from 'node:assert';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'node:test';
 
@@ -125,6 +125,13 @@ export class Play implements Audience {
             });
         }
         await this.follower!.begin();
+        if (args.length > 0) {
+            // What has another name by the time of the first start is none of a follower's business.
+            await this.follower!.isUp(PATIENCE);
+            if (hasFile(this.stage.folder)) {
+                await this.follower!.hasOpened(PATIENCE);
+            }
+        }
     }
 
     async stop(): Promise<void> {
@@ -261,6 +268,13 @@ export class Play implements Audience {
 
 let serial = 0;
 
+function hasFile(folder: string): boolean {
+    return readdirSync(folder, { withFileTypes: true }).some(
+        (entry) =>
+            entry.isFile() || (entry.isDirectory() && hasFile(path.join(folder, entry.name))),
+    );
+}
+
 const scenes: Scene[] = [];
 
 /** A scene, which play() plays. `title` is a row of the table. */
@@ -284,12 +298,12 @@ async function perform(given: Scene, variant: Variant, seed: number, shared: Ser
     } catch (error) {
         note(play.result(error));
         const again = `FOLLOW_SEED=${seed} FOLLOW_VARIANTS=${variant} FOLLOW_ONLY='^${given.title}$'`;
-        if (error instanceof Error) {
-            error.stack =
-                `${error.stack}\nagain: ${again}` +
-                `\n--- the follower, ${play.follower?.lives} lives\n${play.follower?.stderr.slice(-4000)}`;
-        }
-        throw error;
+        throw new Error(
+            `${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n` +
+                `--- the follower said, in ${play.follower?.lives} lives\n` +
+                `${play.follower?.stderr.slice(-4000)}`,
+            { cause: error },
+        );
     } finally {
         clearTimeout(timer);
         play.stage.close();
