@@ -103,8 +103,8 @@ scene('a line that a rotation cuts (rotatelogs, supervisor)', async (s) => {
 });
 
 scene('a line that a rotation cuts, by new names', async (s) => {
-    const w = await s.open('app-100.log');
-    await s.follow('app-*.log');
+    const w = await s.open('app.1795900800.log');
+    await s.follow('app.*.log');
     for (let i = 1; i < 5; i++) {
         await w.lines(150, 50);
         const [first, rest] = w.expected((line) => {
@@ -113,7 +113,7 @@ scene('a line that a rotation cuts, by new names', async (s) => {
         });
         await s.step(() => w.raw(first!));
         await s.mayRest();
-        await w.reopen(`app-10${i}.log`);
+        await w.reopen(`app.${1_795_900_800 + 100 * i}.log`);
         await s.step(() => w.raw(`${rest}\n`));
     }
     await w.lines(100);

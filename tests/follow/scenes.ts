@@ -297,7 +297,7 @@ async function perform(given: Scene, variant: Variant, seed: number, shared: Ser
         note(play.result());
     } catch (error) {
         note(play.result(error));
-        const again = `FOLLOW_SEED=${seed} FOLLOW_VARIANTS=${variant} FOLLOW_ONLY='^${given.title}$'`;
+        const again = `FOLLOW_SEED=${seed} FOLLOW_VARIANTS=${variant} FOLLOW_ONLY='^${given.title.replace(/[.*+?()|[\]]/g, '.')}$'`;
         throw new Error(
             `${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n` +
                 `--- the follower said, in ${play.follower?.lives} lives\n` +
