@@ -87,6 +87,22 @@ void candidate_is_new(struct follower *f, struct source *s)
         follower_attend(f, s, ATTEND_US);
 }
 
+/* Where it was among those that the state knows, and before those that are new. */
+static void put_back(struct source *s)
+{
+    struct source *newer = NULL;
+
+    for (struct source *at = s->family->newest; at; at = at->older) {
+        if (at->number > 0 && at->number < s->number)
+            break;
+        newer = at;
+    }
+    if (newer)
+        family_insert_before(s, newer);
+    else
+        family_append(s);
+}
+
 /* The file goes on from where it was read to. */
 static struct source *revive(struct follower *f, struct known *k, const struct file_look *look,
                              const char *path, const char *live_path, int fd)
@@ -103,7 +119,7 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
     if (reading_skip_to(s, s->acked.offset, s->acked.chain)) /* it holds: it was just compared */
         s->offset = s->line = s->searched = s->acked.offset;
     source_move(f, s, SOURCE_READING);
-    family_append(s);
+    put_back(s);
     follower_ready(f, s);
     follower_attend(f, s, ATTEND_US);
     return s;

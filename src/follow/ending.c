@@ -120,6 +120,12 @@ static void attend_moved(struct follower *f, struct source *s)
 
 /* ---- The last line, without a line feed ---- */
 
+/* True if nothing can come any more that goes on with its last line. */
+static bool is_due(const struct follower *f, const struct source *s)
+{
+    return f->now_us - s->phase_us >= ORDER_US || (s->newer && family_is_begun(s->newer));
+}
+
 static void attend_ending(struct follower *f, struct source *s)
 {
     struct file_look look;
@@ -127,7 +133,7 @@ static void attend_ending(struct follower *f, struct source *s)
     if (!file_look_fd(s->fd, &look) && look.size != s->look.size) {
         source_move(f, s, SOURCE_READING); /* somebody did write to it */
         follower_ready(f, s);
-    } else if (f->now_us - s->phase_us >= ORDER_US || (s->newer && family_is_begun(s->newer))) {
+    } else if (is_due(f, s)) {
         follower_ready(f, s); /* a line of its own */
     }
     follower_attend(f, s, ATTEND_US);
@@ -137,7 +143,8 @@ void ending_attend(struct follower *f, struct source *s)
 {
     if (s->phase == SOURCE_ENDING)
         attend_ending(f, s);
-    else if (s->phase == SOURCE_READING && s->place != PLACE_LIVE)
+    else if (s->phase == SOURCE_READING &&
+             (s->place != PLACE_LIVE || (s->newer && !family_is_whole(s))))
         attend_moved(f, s);
     else if (s->phase == SOURCE_READING && s->is_reported)
         follower_ready(f, s);
@@ -145,8 +152,13 @@ void ending_attend(struct follower *f, struct source *s)
 
 bool ending_last_line(struct follower *f, struct source *s, struct follow_line *line)
 {
-    struct slice rest = ending_rest(f, s);
+    struct slice rest;
 
+    if (!is_due(f, s)) { /* it was to be read when it came to its end */
+        follower_attend(f, s, 0);
+        return false;
+    }
+    rest = ending_rest(f, s);
     if (rest.len > 0)
         reading_hand_out(f, s, rest, rest, line);
     ending_over(f, s);

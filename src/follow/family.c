@@ -93,6 +93,22 @@ bool family_is_begun(const struct source *s)
     return s->offset > 0 || s->is_taken;
 }
 
+/* True if there is more of it, or less, than was read: of that nobody may have been told yet. */
+static bool has_changed(struct follower *f, struct source *s)
+{
+    struct file_look look;
+
+    if (s->fd < 0 || s->is_reported || file_look_fd(s->fd, &look) || look.size == s->look.size)
+        return false;
+    follower_ready(f, s);
+    return true;
+}
+
+bool family_is_whole(const struct source *s)
+{
+    return s->offset == s->look.size && s->is_at_end && s->file.held_from == UINT64_MAX;
+}
+
 /* True if what `s` has so far was read: what it had when `newer` was found, at least. */
 static bool is_read(const struct source *s, const struct source *newer)
 {
@@ -103,7 +119,7 @@ static bool is_read(const struct source *s, const struct source *newer)
 
 bool family_lets_read(struct follower *f, struct source *s)
 {
-    const struct source *older = s->older;
+    struct source *older = s->older;
     bool has_waited;
 
     if (family_is_begun(s))
@@ -119,10 +135,13 @@ bool family_lets_read(struct follower *f, struct source *s)
     case SOURCE_READING:
         if (!is_read(older, s))
             return false;
-        if (older->place == PLACE_LIVE)
+        if (has_waited)
             return true;
-        return has_waited || (older->offset == older->look.size && older->is_at_end &&
-                              older->file.held_from == UINT64_MAX);
+        if (has_changed(f, older) || !family_is_whole(older)) {
+            follower_attend(f, older, 0);
+            return false;
+        }
+        return true;
     case SOURCE_SEEKING:
         return has_waited;
     case SOURCE_OVER: /* until it is told what follows it */

@@ -325,6 +325,8 @@ void family_insert_before(struct source *s, struct source *newer);
 void family_remove(struct source *s);
 /* True if something of it was handed out. */
 bool family_is_begun(const struct source *s);
+/* True if nothing of it may belong together with what the next file begins with. */
+bool family_is_whole(const struct source *s);
 /* True if it is the source's turn; false: another one's lines come before it. */
 bool family_lets_read(struct follower *f, struct source *s);
 void families_release(struct follower *f);
