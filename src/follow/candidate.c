@@ -77,10 +77,11 @@ void candidate_is_new(struct follower *f, struct source *s)
     free(s->snapshots);
     s->snapshots = NULL;
     s->snapshots_len = 0;
+    unpack_look(s);
     source_move(f, s, SOURCE_READING);
     if (!s->is_in_family)
         put_in_order(s);
-    if (f->is_starting && f->from == FOLLOW_FROM_END)
+    if (f->is_starting && f->from == FOLLOW_FROM_END && !s->is_archive)
         reading_skip_to_end(f, s);
     follower_ready(f, s);
     if (s->place != PLACE_LIVE)
@@ -143,12 +144,14 @@ void candidate_is_copy(struct follower *f, struct source *c)
     source_free(f, c);
 }
 
-void candidate_adopt(struct follower *f, struct source *o, struct source *c)
+void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size)
 {
     struct file_look look = c->look;
     int fd = c->fd;
 
-    if (look.size <= o->offset) {
+    bool is_archive = c->is_archive;
+
+    if (size <= o->offset) {
         candidate_is_copy(f, c);
         ending_over(f, o);
         return;
@@ -164,6 +167,8 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c)
     source_free(f, c);
     source_set_identity(f, o, &look.identity);
     o->look = look;
+    o->is_archive = is_archive;
+    o->is_at_end = false;
     source_take_fd(f, o, fd);
     source_move(f, o, SOURCE_READING);
     ledger_dirty(f, o);
@@ -184,10 +189,11 @@ static void keep_copy(struct follower *f, struct source *o, struct source *c)
 static void look_closer(struct follower *f, struct source *c, bool is_settled)
 {
     struct source *of;
+    uint64_t size;
 
     if (!c->snapshots)
         judge_prepare(f, c);
-    switch (judge(f, c, is_settled, &of)) {
+    switch (judge(f, c, is_settled, &of, &size)) {
     case JUDGE_LATER:
         follower_attend(f, c, ATTEND_US);
         return;
@@ -197,10 +203,10 @@ static void look_closer(struct follower *f, struct source *c, bool is_settled)
     case JUDGE_COPY:
         break;
     }
-    if (!of || of->phase == SOURCE_OVER)
+    if (!of || of->phase == SOURCE_OVER || (c->is_archive && of->phase != SOURCE_SEEKING))
         candidate_is_copy(f, c);
     else if (of->phase == SOURCE_SEEKING)
-        candidate_adopt(f, of, c);
+        candidate_adopt(f, of, c, size);
     else
         keep_copy(f, of, c);
 }
@@ -338,7 +344,7 @@ void candidate_seek(struct follower *f, struct source *s)
     uint64_t lost = s->seen_size > s->offset ? s->seen_size - s->offset : 0;
 
     if (s->copy) {
-        candidate_adopt(f, s, s->copy);
+        candidate_adopt(f, s, s->copy, s->copy->look.size);
         return;
     }
     if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US) {

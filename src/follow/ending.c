@@ -20,6 +20,7 @@ void ending_over(struct follower *f, struct source *s)
     if (s->last.offset != s->line && (s->fd < 0 || reading_skip_to(s, s->line, s->chain)))
         /* It cannot be read any more: known by its length alone, which is equal to nothing. */
         s->last = (struct content_mark){.offset = s->line, .chain = s->chain};
+    unpack_forget(f, s);
     if (s->copy)
         candidate_is_copy(f, s->copy);
     source_move(f, s, SOURCE_OVER);
@@ -71,16 +72,20 @@ void ending_tell(struct follower *f)
 /* True if something of its rest is no zero. */
 static bool has_rest(struct follower *f, struct source *s)
 {
-    return s->look.size > s->offset && ending_rest(f, s).len > 0;
+    return reading_size(f, s) > s->offset && ending_rest(f, s).len > 0;
 }
 
 struct slice ending_rest(struct follower *f, struct source *s)
 {
-    uint64_t len = s->look.size - s->offset;
+    uint64_t len = reading_size(f, s) - s->offset;
     struct buffer *b = &f->joined;
     char *to;
 
     buffer_clear(b);
+    if (s->is_archive) {
+        buffer_append_slice(b, unpack_rest(f, s));
+        return buffer_slice(b);
+    }
     /* The zeros that a hole leaves may be many; the text behind them is less than a long line. */
     if (len > FOLLOW_LINE_MAX + FOLLOW_PIECE_MAX || !(to = buffer_reserve(b, len)))
         return slice_of(NULL, 0);
@@ -92,6 +97,26 @@ struct slice ending_rest(struct follower *f, struct source *s)
     return rest;
 }
 
+static void end(struct follower *f, struct source *s)
+{
+    if (has_rest(f, s)) {
+        source_move(f, s, SOURCE_ENDING);
+        follower_attend(f, s, ATTEND_US);
+    } else {
+        ending_over(f, s);
+    }
+}
+
+static void attend_archive(struct follower *f, struct source *s)
+{
+    if (s->is_at_end && !s->is_ready && unpack_is_over(f, s)) {
+        end(f, s);
+        return;
+    }
+    follower_ready(f, s);
+    follower_attend(f, s, ATTEND_US);
+}
+
 static void attend_moved(struct follower *f, struct source *s)
 {
     struct file_look look;
@@ -99,6 +124,10 @@ static void attend_moved(struct follower *f, struct source *s)
 
     if (s->fd < 0)
         return;
+    if (s->is_archive) {
+        attend_archive(f, s);
+        return;
+    }
     has_no_writer = file_has_no_writer(s->fd, &is_known);
     if (file_look_fd(s->fd, &look)) {
         follower_attend(f, s, RETRY_US);
@@ -107,13 +136,11 @@ static void attend_moved(struct follower *f, struct source *s)
     if (look.size != s->look.size || look.changed_ns != s->look.changed_ns || !s->is_at_end) {
         s->grown_us = f->now_us;
         follower_ready(f, s);
+    } else if (s->is_ready || s->is_parked) {
+        /* It is to be read first: what it has may not be what it had when it was read last. */
     } else if (has_no_writer || (!is_known && f->now_us - s->grown_us >= HOLD_US)) {
-        if (has_rest(f, s))
-            source_move(f, s, SOURCE_ENDING);
-        else {
-            ending_over(f, s);
-            return;
-        }
+        end(f, s);
+        return;
     }
     follower_attend(f, s, is_known ? ATTEND_US : RETRY_US);
 }
@@ -130,7 +157,7 @@ static void attend_ending(struct follower *f, struct source *s)
 {
     struct file_look look;
 
-    if (!file_look_fd(s->fd, &look) && look.size != s->look.size) {
+    if (!s->is_archive && !file_look_fd(s->fd, &look) && look.size != s->look.size) {
         source_move(f, s, SOURCE_READING); /* somebody did write to it */
         follower_ready(f, s);
     } else if (is_due(f, s)) {

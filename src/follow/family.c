@@ -127,7 +127,7 @@ bool family_lets_read(struct follower *f, struct source *s)
     if (s->parked_us == 0)
         s->parked_us = f->now_us;
     has_waited = f->now_us - s->parked_us >= ORDER_US;
-    if (s->family->unknown > 0 && !has_waited)
+    if (s->family->unknown > s->family->unknown_archives && !has_waited)
         return false;
     if (!older)
         return true;

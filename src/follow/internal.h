@@ -9,6 +9,7 @@
  *   ending.c     files that nobody writes to any more: their ends, and what goes on in the next one
  *   candidate.c  files that nobody knows yet, and those whose content is gone
  *   judge.c      whether a file is new or a copy, by its content
+ *   unpack.c     the same of archives, and their lines
  *   resume.c     from the state to what is there now
  *   ledger.c     what was taken, sent and stored: marks, and the state
  *
@@ -151,7 +152,7 @@ struct family {
     char *name;
     struct source *oldest, *newest;
     struct known *known;
-    unsigned unknown; /* sources that are not judged yet */
+    unsigned unknown, unknown_archives; /* sources that are not judged yet */
 };
 
 /* A live name. */
@@ -233,6 +234,8 @@ struct follower {
     uint64_t lost_bytes, unreadable;
 
     struct reader reader;
+    struct unpacking *unpacking; /* the archive that is read, or NULL */
+    struct judging *judging;     /* the one that is judged, or NULL */
     struct buffer joined, path;
     struct follow_mark *spare, *marks; /* those that are free, all of them */
     struct range *ranges;
@@ -303,6 +306,11 @@ void reading_end(struct follower *f, struct source *s);
 /* Hands out `rest`, which is all up to its size, as `text`. */
 void reading_hand_out(struct follower *f, struct source *s, struct slice rest, struct slice text,
                       struct follow_line *line);
+/* How much of `bytes`, which begin a line or (is_inside) go on with a long one, is handed out at
+ * once, with its line feed; 0: it is not whole. Before `searched` there is no line feed. */
+size_t reading_cut(struct slice bytes, size_t searched, bool is_inside, bool *is_last);
+/* How long it is, unpacked. */
+uint64_t reading_size(const struct follower *f, const struct source *s);
 /* False: what is before its offset is not what was read there. */
 bool reading_holds(struct source *s);
 /* It begins at `offset`, which is a line's beginning, as if all before were read. 0; LM_EDATA: it
@@ -380,8 +388,8 @@ void candidate_is_new(struct follower *f, struct source *s);
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);
 
-/* What `o` has not handed out is read from its copy `c`, which is none any more. */
-void candidate_adopt(struct follower *f, struct source *o, struct source *c);
+/* What `o` has not handed out is read from its copy `c`, of `size` bytes of text. */
+void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size);
 /* A copy is remembered as one, and not read. */
 void candidate_is_copy(struct follower *f, struct source *c);
 
@@ -395,8 +403,25 @@ enum verdict {
 
 /* What there is that it may be a copy of. */
 void judge_prepare(struct follower *f, struct source *c);
-/* is_settled: nobody writes to it, or it has not changed for long. */
-enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of);
+/* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */
+enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
+                   uint64_t *size);
+
+/* ---- unpack.c ---- */
+
+/* Takes note of whether it is an archive: by its first bytes. */
+void unpack_look(struct source *s);
+/* As reading_begin does. */
+enum turn unpack_read(struct follower *f, struct source *s);
+/* How long it is, as far as it was unpacked; what of it was not handed out; whether that is all. */
+uint64_t unpack_size(const struct follower *f, const struct source *s);
+struct slice unpack_rest(const struct follower *f, const struct source *s);
+bool unpack_is_over(const struct follower *f, const struct source *s);
+/* As judge() does, some of it at a time. *size: of its text. */
+enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
+                          uint64_t *size);
+/* It is not judged or read any more. */
+void unpack_forget(struct follower *f, const struct source *s);
 
 /* ---- resume.c ---- */
 

@@ -171,13 +171,18 @@ static void take_probe(struct source *c)
         c->probe = content_hash(slice_of(bytes, sizeof(bytes)));
 }
 
-enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of)
+enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
+                   uint64_t *size)
 {
     enum verdict verdict = JUDGE_NEW;
 
     *of = NULL;
     if (c->look.size == 0)
         return JUDGE_LATER;
+    unpack_look(c);
+    *size = c->look.size;
+    if (c->is_archive)
+        return unpack_judge(f, c, is_settled, of, size);
     take_probe(c);
     for (struct source *o = c->family->newest; o; o = o->older) {
         enum verdict one = judge_one(f, c, is_settled, o);

@@ -98,7 +98,8 @@ void follower_unpark(struct follower *f)
 
 void follower_attend(struct follower *f, struct source *s, uint64_t us)
 {
-    s->attend_us = f->now_us + us;
+    if (!s->is_attended || f->now_us + us < s->attend_us)
+        s->attend_us = f->now_us + us;
     if (s->attend_us < f->attend_us)
         f->attend_us = s->attend_us;
     if (s->is_attended)
@@ -281,8 +282,11 @@ static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_li
         source_works(f, s);
         candidate_truncated(f, s);
         return true;
-    case TURN_READ:
     case TURN_NOTHING:
+        if (!s->is_at_end)
+            follower_ready(f, s);
+        break;
+    case TURN_READ:
         break;
     }
     source_works(f, s);

@@ -111,12 +111,14 @@ enum turn reading_begin(struct follower *f, struct source *s)
         r->bytes = xmalloc(r->capacity);
     }
     r->of = NULL;
-    if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside)
+    if (s->is_archive)
+        turn = unpack_read(f, s);
+    else if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside)
         turn = search_end(s, r);
-    if (turn == TURN_READ)
+    if (turn == TURN_READ && !s->is_archive)
         turn = read_on(s, r);
     if (turn == TURN_READ || turn == TURN_NOTHING) {
-        if (s->look.size > s->seen_size)
+        if (!s->is_archive && s->look.size > s->seen_size)
             s->seen_size = s->look.size;
         if (s->look.size != size || s->searched != searched)
             s->grown_us = f->now_us;
@@ -144,6 +146,8 @@ static bool take_head(struct source *s, const struct reader *r, struct content_m
 
     if (m->head_len >= least && m->head_len <= m->offset)
         return true;
+    if (s->is_archive && (r->from > 0 || m->head_len > 0))
+        return true; /* of what is unpacked the beginning is gone */
     m->head_len = at_most(m->offset, MARK_HEAD_MAX);
     if (r->from == 0 && r->len >= m->head_len) {
         m->head_hash = content_hash(slice_of(r->bytes, m->head_len));
@@ -221,13 +225,21 @@ void reading_end(struct follower *f, struct source *s)
     r->of = NULL;
 }
 
+uint64_t reading_size(const struct follower *f, const struct source *s)
+{
+    return s->is_archive ? unpack_size(f, s) : s->look.size;
+}
+
 int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain)
 {
     struct content_mark m = s->last;
+    bool is_taken = s->is_archive && m.offset == offset;
 
     m.offset = offset;
     m.chain = chain;
-    int error = content_mark_take(s->fd, &m);
+    if (s->is_archive && !is_taken)
+        m.tail_len = 0;
+    int error = s->is_archive ? 0 : content_mark_take(s->fd, &m);
     if (error)
         return error;
     s->offset = s->line = s->searched = offset;
@@ -268,13 +280,27 @@ void reading_skip_to_end(struct follower *f, struct source *s)
 /* ---- Lines ---- */
 
 /* How much of a long line is handed out at once: never a part of a character. */
-static uint64_t piece_end(const struct reader *r, uint64_t from)
+static size_t piece_len(const char *text)
 {
-    uint64_t end = from + FOLLOW_PIECE_MAX;
+    size_t len = FOLLOW_PIECE_MAX;
 
-    for (int i = 0; i < 3 && (r->bytes[end - r->from] & 0xc0) == 0x80; i++)
-        end--;
-    return (r->bytes[end - r->from] & 0xc0) == 0x80 ? from + FOLLOW_PIECE_MAX : end;
+    for (int i = 0; i < 3 && (text[len] & 0xc0) == 0x80; i++)
+        len--;
+    return (text[len] & 0xc0) == 0x80 ? FOLLOW_PIECE_MAX : len;
+}
+
+size_t reading_cut(struct slice bytes, size_t searched, bool is_inside, bool *is_last)
+{
+    size_t limit = is_inside ? FOLLOW_PIECE_MAX + 1 : FOLLOW_LINE_MAX;
+    const char *found = NULL;
+
+    if (searched < bytes.len)
+        found = memchr(bytes.data + searched, '\n', bytes.len - searched);
+    size_t len = found ? (size_t)(found - bytes.data) : bytes.len;
+    *is_last = len < limit;
+    if (!*is_last)
+        return piece_len(bytes.data);
+    return found ? len + 1 : 0;
 }
 
 /* What is handed out of the file: up to `end`, with the line feed, if it has one. */
@@ -372,29 +398,23 @@ bool reading_next(struct follower *f, struct source *s, struct follow_line *line
         return false;
     if (!s->is_inside && r->bytes[s->offset - r->from] == '\0' && !pass_zeros(f, s))
         return false;
-    uint64_t limit = s->is_inside ? FOLLOW_PIECE_MAX + 1 : FOLLOW_LINE_MAX;
-    const char *found = NULL;
-    if (s->searched < end)
-        found = memchr(r->bytes + (s->searched - r->from), '\n', end - s->searched);
-    uint64_t line_end = found ? r->from + (uint64_t)(found - r->bytes) : end;
-    struct taken t = {.end = line_end + 1, .is_last = true};
-    struct slice text = bytes_of(r, s->offset, line_end);
-    if (text.len >= limit) {
-        t = (struct taken){.end = piece_end(r, s->offset)};
-        text.len = t.end - s->offset;
-    } else if (!found) {
+    struct slice bytes = bytes_of(r, s->offset, end);
+    bool is_last;
+    size_t len = reading_cut(bytes, s->searched - s->offset, s->is_inside, &is_last);
+    if (len == 0) {
         s->searched = searched_to(r, s->offset);
         return false;
     }
-    t.bytes = bytes_of(r, s->offset, t.end);
-    hand_out(f, s, &t, text, line);
+    struct taken t = {
+        .end = s->offset + len, .bytes = slice_of(bytes.data, len), .is_last = is_last};
+    hand_out(f, s, &t, slice_of(bytes.data, is_last ? len - 1 : len), line);
     return true;
 }
 
 void reading_hand_out(struct follower *f, struct source *s, struct slice rest, struct slice text,
                       struct follow_line *line)
 {
-    struct taken t = {.end = s->look.size, .bytes = rest, .is_last = true};
+    struct taken t = {.end = reading_size(f, s), .bytes = rest, .is_last = true};
 
     hand_out(f, s, &t, text, line);
 }

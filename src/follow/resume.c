@@ -104,15 +104,25 @@ static void go_on(struct follower *f, struct source *s)
     follower_attend(f, s, ATTEND_US);
 }
 
+/* An archive is not unpacked to see that it is still the same: none is written to again. */
+static enum content_verdict compare(struct source *s, uint64_t size)
+{
+    unpack_look(s);
+    if (s->is_archive)
+        return size == s->look.size ? CONTENT_SAME : CONTENT_OTHER;
+    return content_mark_check(s->fd, &s->last);
+}
+
 bool resume_open(struct follower *f, struct source *s, const char *path)
 {
     enum content_verdict verdict = CONTENT_UNREADABLE;
     char *old = xstrdup(s->path);
+    uint64_t size = s->look.size;
 
     source_set_path(s, path);
     int error = source_open(f, s);
     if (!error)
-        verdict = content_mark_check(s->fd, &s->last);
+        verdict = compare(s, size);
     if (verdict != CONTENT_SAME)
         source_set_path(s, old);
     free(old);
@@ -122,6 +132,7 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
         return true;
     case CONTENT_OTHER:
         source_close(f, s);
+        s->is_archive = false;
         s->place = PLACE_DELETED;
         source_move(f, s, SOURCE_SEEKING);
         follower_attend(f, s, 0);

@@ -125,6 +125,7 @@ struct source *source_new(struct follower *f, const struct file_look *look, stru
 void source_move(struct follower *f, struct source *s, enum source_phase phase)
 {
     s->family->unknown -= s->phase == SOURCE_UNKNOWN;
+    s->family->unknown_archives -= s->phase == SOURCE_UNKNOWN && s->is_archive;
     f->seeking -= s->phase == SOURCE_SEEKING;
     f->seeking += phase == SOURCE_SEEKING;
     s->phase = phase;
@@ -147,6 +148,7 @@ void source_close(struct follower *f, struct source *s)
 {
     if (f->reader.of == s)
         reading_end(f, s);
+    unpack_forget(f, s);
     if (s->watch)
         watch_forget_file(f->watch, s->watch);
     s->watch = 0;
@@ -167,6 +169,7 @@ void source_free(struct follower *f, struct source *s)
         s->copy_of->copy = NULL;
     set_identity(f, s, false);
     s->family->unknown -= s->phase == SOURCE_UNKNOWN;
+    s->family->unknown_archives -= s->phase == SOURCE_UNKNOWN && s->is_archive;
     f->seeking -= s->phase == SOURCE_SEEKING;
     f->unreadable -= s->is_reported;
     if (s->joined)

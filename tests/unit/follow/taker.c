@@ -245,8 +245,8 @@ static void wait_for(struct taker *t, size_t n, const char *text, const char *sa
 
     while (t->len < n || (text && !has(t, text)) || (said && !strstr(t->said, said))) {
         if (clock_monotonic_us() > until)
-            fail_msg("waited for %zu lines, \"%s\", \"%s\"; there are %zu: %.2000s; said: %s", n,
-                     text ? text : "", said ? said : "", t->len, taker_text(t), t->said);
+            fail_msg("waited for %zu lines, \"%s\", \"%s\"; there are %zu; said: %s", n,
+                     text ? text : "", said ? said : "", t->len, t->said);
         taker_take(t);
         follower_wait(t->f, 20, -1);
     }

@@ -1,0 +1,364 @@
+/*
+ * Archives: what of the family's files they have, and their lines. They are unpacked from their
+ * beginnings, some of one at a time, and nothing of them is kept but what is not handed out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/xalloc.h"
+#include "follow/internal.h"
+
+enum {
+    FORM_BYTES = 6,
+    STEP_BYTES = 1 << 20, /* unpacked at a time, to be judged */
+    BUFFER_BYTES = MARK_TAIL_MAX + FOLLOW_LINE_MAX + READ_BYTES,
+};
+
+static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
+
+struct unpacking {
+    struct source *of;
+    struct archive *archive;
+    uint64_t from; /* offset of bytes[0] */
+    size_t len;
+    bool is_over;
+    char bytes[BUFFER_BYTES];
+};
+
+/* What there is to be found in an archive. */
+struct expected {
+    struct content_mark mark;
+    uint64_t key;
+    bool is_known; /* the file is done with */
+    bool is_found;
+};
+
+struct judging {
+    struct unpacking in;
+    struct expected *expected; /* by their offsets */
+    size_t expected_len, expected_capacity, at;
+    uint64_t offset, chain; /* of the next line */
+    bool is_inside;
+    int error; /* that it ended with */
+    size_t head_len;
+    char head[MARK_HEAD_MAX];
+};
+
+void unpack_look(struct source *s)
+{
+    char bytes[FORM_BYTES];
+    ssize_t n = s->fd >= 0 ? file_read_at(s->fd, bytes, sizeof(bytes), 0) : 0;
+
+    if (s->is_archive || n <= 0 || archive_form_of(bytes, (size_t)n) == ARCHIVE_PLAIN)
+        return;
+    s->is_archive = true;
+    s->family->unknown_archives += s->phase == SOURCE_UNKNOWN;
+}
+
+/* ---- Unpacking ---- */
+
+static bool open_it(struct unpacking *u, struct source *s)
+{
+    struct errbuf err = ERRBUF_INIT;
+    int fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+
+    u->of = s;
+    u->archive = fd >= 0 ? archive_open_fd(fd, &err) : NULL;
+    return u->archive;
+}
+
+/* Unpacks until the buffer is full, `wanted` more bytes are there, or all. 0; or that the archive
+ * ends, broken or cut. */
+static int fill(struct unpacking *u, size_t wanted)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    while (wanted > 0 && u->len < sizeof(u->bytes) && !u->is_over) {
+        size_t room = sizeof(u->bytes) - u->len;
+        ssize_t n =
+            archive_read(u->archive, u->bytes + u->len, room < wanted ? room : wanted, &err);
+
+        if (n <= 0)
+            u->is_over = true;
+        if (n < 0)
+            return (int)n;
+        u->len += (size_t)n;
+        wanted -= (size_t)n;
+    }
+    return 0;
+}
+
+static void drop_before(struct unpacking *u, uint64_t offset)
+{
+    size_t n = offset - u->from < u->len ? (size_t)(offset - u->from) : u->len;
+
+    memmove(u->bytes, u->bytes + n, u->len - n);
+    u->from += n;
+    u->len -= n;
+}
+
+static struct slice text_from(const struct unpacking *u, uint64_t offset)
+{
+    uint64_t end = u->from + u->len;
+
+    return slice_of(u->bytes + (offset < end ? offset - u->from : u->len),
+                    offset < end ? end - offset : 0);
+}
+
+/* ---- Reading ---- */
+
+static const struct unpacking *unpacking_of(const struct follower *f, const struct source *s)
+{
+    return f->unpacking && f->unpacking->of == s ? f->unpacking : NULL;
+}
+
+enum turn unpack_read(struct follower *f, struct source *s)
+{
+    struct unpacking *u = f->unpacking;
+    struct reader *r = &f->reader;
+    uint64_t begin = s->offset - s->check_len;
+
+    s->is_at_end = false;
+    if (u && u->of != s) {
+        s->is_at_end = true; /* one after the other */
+        follower_attend(f, s, ATTEND_US);
+        return TURN_NOTHING;
+    }
+    if (!u) {
+        u = f->unpacking = xcalloc(1, sizeof(*u));
+        if (!open_it(u, s))
+            return TURN_FAILED;
+    }
+    if (u->from < begin)
+        drop_before(u, begin);
+    int error = fill(u, READ_BYTES);
+    if (error)
+        follower_say(f, "%s is broken or cut behind %llu bytes of text: read as far as that",
+                     s->path, (unsigned long long)(u->from + u->len));
+    if (u->from < begin && !u->is_over)
+        return TURN_NOTHING;
+    s->is_at_end = u->is_over;
+    memcpy(r->bytes, u->bytes, u->len);
+    r->from = u->from;
+    r->len = u->len;
+    return u->from + u->len >= s->offset ? TURN_READ : TURN_NOTHING;
+}
+
+uint64_t unpack_size(const struct follower *f, const struct source *s)
+{
+    const struct unpacking *u = unpacking_of(f, s);
+
+    return u && u->from + u->len > s->offset ? u->from + u->len : s->offset;
+}
+
+struct slice unpack_rest(const struct follower *f, const struct source *s)
+{
+    const struct unpacking *u = unpacking_of(f, s);
+
+    return u ? text_from(u, s->offset) : slice_of(NULL, 0);
+}
+
+bool unpack_is_over(const struct follower *f, const struct source *s)
+{
+    const struct unpacking *u = unpacking_of(f, s);
+
+    return u && u->is_over;
+}
+
+/* ---- Judging ---- */
+
+static void expect(struct judging *j, const struct content_mark *m, uint64_t key, bool is_known)
+{
+    if (m->offset == 0)
+        return;
+    j->expected = array_reserve(j->expected, &j->expected_capacity, j->expected_len + 1,
+                                sizeof(*j->expected));
+    j->expected[j->expected_len++] =
+        (struct expected){.mark = *m, .key = key, .is_known = is_known};
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    uint64_t x = ((const struct expected *)a)->mark.offset;
+    uint64_t y = ((const struct expected *)b)->mark.offset;
+
+    return (x > y) - (x < y);
+}
+
+static struct judging *begin(struct source *c)
+{
+    struct judging *j = xcalloc(1, sizeof(*j));
+
+    for (struct source *o = c->family->oldest; o; o = o->newer)
+        expect(j, &o->last, o->file.key, false);
+    for (const struct known *k = c->family->known; k; k = k->next)
+        expect(j, &k->mark, k->key, true);
+    if (j->expected_len > 0)
+        qsort(j->expected, j->expected_len, sizeof(*j->expected), by_offset);
+    return j;
+}
+
+static bool matches(const struct judging *j, const struct content_mark *m)
+{
+    struct slice tail = text_from(&j->in, m->offset - m->tail_len);
+
+    if (m->chain && m->chain != j->chain)
+        return false;
+    if (m->head_len > 0 &&
+        (m->head_len > j->head_len || content_hash(slice_of(j->head, m->head_len)) != m->head_hash))
+        return false;
+    if (m->tail_len > 0 && (m->offset - m->tail_len < j->in.from ||
+                            content_hash(slice_of(tail.data, m->tail_len)) != m->tail_hash))
+        return false;
+    return m->chain || m->head_len > 0;
+}
+
+/* The place of `j` is one where a mark may be. */
+static void compare(struct judging *j)
+{
+    for (; j->at < j->expected_len && j->expected[j->at].mark.offset <= j->offset; j->at++) {
+        struct expected *e = &j->expected[j->at];
+
+        e->is_found = e->mark.offset == j->offset && matches(j, &e->mark);
+    }
+}
+
+static void take_head(struct judging *j)
+{
+    struct slice text = text_from(&j->in, j->head_len);
+    size_t room = MARK_HEAD_MAX - j->head_len, n = text.len < room ? text.len : room;
+
+    if (j->in.from <= j->head_len && n > 0) {
+        memcpy(j->head + j->head_len, text.data, n);
+        j->head_len += n;
+    }
+}
+
+/* Goes over the lines that are whole; at the end, over the last one, too. */
+static void step_lines(struct judging *j)
+{
+    for (;;) {
+        struct slice text = text_from(&j->in, j->offset);
+        bool is_last = true;
+
+        while (!j->is_inside && text.len > 0 && text.data[0] == '\0') {
+            text = slice_of(text.data + 1, text.len - 1);
+            j->offset++;
+        }
+        if (!j->is_inside)
+            compare(j);
+        size_t len = text.len > 0 ? reading_cut(text, 0, j->is_inside, &is_last) : 0;
+        if (len == 0 && j->in.is_over)
+            len = text.len;
+        if (len == 0)
+            return;
+        j->chain = content_chain(j->chain, slice_of(text.data, len));
+        j->offset += len;
+        j->is_inside = !is_last;
+        if (is_last)
+            compare(j);
+    }
+}
+
+/* False: there is more. */
+static bool step(struct judging *j)
+{
+    for (size_t n = 0; n < STEP_BYTES && !j->in.is_over; n += READ_BYTES) {
+        if (j->offset > j->in.from + MARK_TAIL_MAX)
+            drop_before(&j->in, j->offset - MARK_TAIL_MAX);
+        j->error = fill(&j->in, READ_BYTES);
+        take_head(j);
+        step_lines(j);
+    }
+    return j->in.is_over;
+}
+
+/* What is being compressed has its plain file beside it until it is done. */
+static bool is_being_made(const struct source *c)
+{
+    const char *dot = strrchr(c->path, '.');
+    size_t len = dot ? (size_t)(dot - c->path) : 0;
+    char *plain;
+    bool is_there;
+
+    if (len == 0 || (strcmp(dot, ".gz") && strcmp(dot, ".zst") && strcmp(dot, ".xz")))
+        return false;
+    plain = xstrdup(c->path);
+    plain[len] = '\0';
+    is_there = access(plain, F_OK) == 0;
+    free(plain);
+    return is_there;
+}
+
+static struct source *source_of(const struct family *family, uint64_t key)
+{
+    struct source *o = family->oldest;
+
+    while (o && o->file.key != key)
+        o = o->newer;
+    return o;
+}
+
+/* The last place that was found, of a file that is there or not all of which was read. */
+static enum verdict conclude(const struct judging *j, struct source **of)
+{
+    enum verdict verdict = JUDGE_NEW;
+
+    for (size_t i = 0; i < j->expected_len; i++) {
+        const struct expected *e = &j->expected[i];
+
+        if (!e->is_found || (e->is_known && e->mark.offset != j->offset))
+            continue;
+        verdict = JUDGE_COPY;
+        *of = e->is_known ? NULL : source_of(j->in.of->family, e->key);
+    }
+    return verdict;
+}
+
+enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
+                          uint64_t *size)
+{
+    struct judging *j = f->judging;
+    enum verdict verdict = JUDGE_LATER;
+    *of = NULL;
+    bool is_old = f->now_us - c->grown_us >= ORDER_US;
+
+    if (!is_settled || (is_being_made(c) && !is_old) || (j && j->in.of != c))
+        return JUDGE_LATER;
+    if (!j) {
+        j = f->judging = begin(c);
+        if (!open_it(&j->in, c)) {
+            unpack_forget(f, c);
+            return JUDGE_LATER;
+        }
+    }
+    if (!step(j)) {
+        follower_attend(f, c, 1);
+        return JUDGE_LATER;
+    }
+    /* Cut: it may be whole later; or that is all there ever will be. */
+    if (!j->error || is_old)
+        verdict = conclude(j, of);
+    *size = j->offset;
+    unpack_forget(f, c);
+    return verdict;
+}
+
+void unpack_forget(struct follower *f, const struct source *s)
+{
+    if (f->unpacking && f->unpacking->of == s) {
+        archive_close(f->unpacking->archive);
+        free(f->unpacking);
+        f->unpacking = NULL;
+    }
+    if (f->judging && f->judging->in.of == s) {
+        archive_close(f->judging->in.archive);
+        free(f->judging->expected);
+        free(f->judging);
+        f->judging = NULL;
+    }
+}

@@ -1,0 +1,172 @@
+/* What rotated files were compressed to: read as far as it is needed, and no further. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/xalloc.h"
+#include "cmocka_all.h"
+#include "follow/taker.h"
+
+static const char *const APP[] = {"app.log", NULL};
+
+static int setup(void **state)
+{
+    struct taker *t = xcalloc(1, sizeof(*t));
+
+    taker_init(t);
+    *state = t;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    taker_release(*state);
+    free(*state);
+    return 0;
+}
+
+/* As gzip does: the archive is there before the file is gone. */
+static void compress_file(struct taker *t, const char *from, const char *to)
+{
+    FILE *in = fopen(taker_path(t, from), "r");
+    gzFile out = gzopen(taker_path(t, to), "wx");
+    char bytes[8192];
+    size_t n;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((n = fread(bytes, 1, sizeof(bytes), in)) > 0)
+        assert_int_equal(gzwrite(out, bytes, (unsigned)n), n);
+    fclose(in);
+    assert_int_equal(gzclose(out), Z_OK);
+    taker_unlink(t, from);
+}
+
+static void reads_the_rest_of_a_file_from_its_archive(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 5000);
+    taker_start(t, APP);
+    taker_wait(t, 5000);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 5000, 9000);
+    compress_file(t, "app.log", "app.log.1.gz");
+    taker_append_lines(t, "app.log", "a", 9000, 10000);
+    taker_start(t, APP);
+    taker_wait(t, 10000);
+    taker_assert_lines(t, "a", 0, 10000);
+    assert_int_equal(t->lines[8000].key, t->lines[0].key);
+    assert_int_equal(t->lines[8000].offset, 8000 * 61);
+    taker_stop(t);
+    taker_rename(t, "app.log.1.gz", "app.log.2.gz");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 10001);
+}
+
+static void goes_on_in_an_archive_after_a_restart(void **state)
+{
+    struct taker *t = *state;
+    struct follow_line line;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 10, 9000);
+    compress_file(t, "app.log", "app.log.1.gz");
+    taker_start(t, APP);
+    while (!follower_next(t->f, &line))
+        follower_wait(t->f, 20, -1);
+    assert_int_equal(line.offset, 610);
+    for (int i = 11; i < 5000; i++)
+        assert_true(follower_next(t->f, &line));
+    assert_int_equal(line.offset, 4999 * 61);
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 10 + 4000 + 1);
+    assert_int_equal(t->lines[10].offset, 5000 * 61);
+}
+
+static void reads_no_archive_of_what_it_has_read(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    for (int i = 1; i <= 3; i++) {
+        char plain[32], packed[32];
+
+        snprintf(plain, sizeof(plain), "app.log.%d", i);
+        snprintf(packed, sizeof(packed), "app.log.%d.gz", i);
+        taker_rename(t, "app.log", plain);
+        compress_file(t, plain, packed);
+        taker_append_lines(t, "app.log", "a", i * 100, i * 100 + 100);
+        taker_wait(t, (size_t)(i * 100) + 100);
+        taker_acknowledge(t);
+    }
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    taker_assert_lines(t, "a", 0, 400);
+    assert_int_equal(t->len, 401);
+}
+
+static void reads_an_archive_of_what_nobody_has_seen(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 100, 200);
+    taker_rename(t, "app.log", "app.log.2");
+    compress_file(t, "app.log.2", "app.log.2.gz");
+    taker_append_lines(t, "app.log.1", "a", 200, 300);
+    compress_file(t, "app.log.1", "app.log.1.gz");
+    taker_append_lines(t, "app.log", "a", 300, 400);
+    taker_start(t, APP);
+    taker_wait(t, 400);
+    taker_assert_lines(t, "a", 0, 400);
+}
+
+static void passes_over_archives_of_what_was_passed_over(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log.1", "old", 0, 1000);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    compress_file(t, "app.log.1", "app.log.2.gz");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    taker_append(t, "app.log", "end 2\n");
+    taker_wait_for(t, "end 2");
+    assert_int_equal(t->len, 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_the_rest_of_a_file_from_its_archive, setup, teardown),
+        cmocka_unit_test_setup_teardown(goes_on_in_an_archive_after_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_no_archive_of_what_it_has_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
