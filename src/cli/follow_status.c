@@ -146,9 +146,8 @@ static void append_sum_text(struct status *s, int64_t changed_us, int64_t pid)
                    s->bytes ? seconds : "-", (unsigned long long)s->followed,
                    s->followed == 1 ? "" : "s");
     if (s->finished + s->copies > 0)
-        buffer_appendf(&s->out, "; %llu finished, %llu of them copies",
-                       (unsigned long long)(s->finished + s->copies),
-                       (unsigned long long)s->copies);
+        buffer_appendf(&s->out, "; %llu finished, %llu copies of others",
+                       (unsigned long long)s->finished, (unsigned long long)s->copies);
     if (s->passed > 0)
         buffer_appendf(&s->out, "; %llu passed over", (unsigned long long)s->passed);
     if (s->deleted_bytes > 0) {

@@ -244,10 +244,10 @@ void manual_print_zsh(const struct client_command *commands, FILE *out)
             fputc('\'', out);
         }
         fprintf(out, " \\\n            '*:%s'\n        ;;\n",
-                strcmp(c->name, "import") == 0       ? "file:_files"
-                : strcmp(c->name, "completion") == 0 ? "shell:(bash zsh)"
-                : strcmp(c->name, "store") == 0      ? "verb:(info verify compact)"
-                                                     : " :");
+                strcmp(c->name, "import") == 0 || strcmp(c->name, "send") == 0 ? "file:_files"
+                : strcmp(c->name, "completion") == 0                           ? "shell:(bash zsh)"
+                : strcmp(c->name, "store") == 0 ? "verb:(info verify compact)"
+                                                : " :");
     }
     fputs("    backup|restore)\n"
           "        _arguments '*:file:_files'\n"
