@@ -134,6 +134,7 @@ async function postgres(place: Place): Promise<void> {
             log_filename: 'postgresql-%Y-%m-%d_%H%M%S.log',
             log_rotation_size: '100kB',
             log_error_verbosity: 'terse',
+            log_min_error_statement: 'panic', // LOG is above FATAL there
         },
     });
     const seconds = 8;
