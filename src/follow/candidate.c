@@ -281,7 +281,7 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         return; /* it was renamed; its name is told again */
     }
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
-        (void)revive(f, k, &look, path, path, fd);
+        (void)revive(f, k, &look, path, k->family->name, fd);
         return;
     }
     struct family *family = family_of(f, path);

@@ -69,6 +69,24 @@ static void goes_on_after_a_restart_where_it_was(void **state)
     taker_assert_lines(t, "a", 0, 200);
 }
 
+static void tells_the_live_name_of_a_renamed_file_after_a_restart_too(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append(t, "app.log", "one\n");
+    taker_start(t, APP);
+    taker_wait(t, 1);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append(t, "app.log", "new\n");
+    taker_wait_for(t, "new");
+    taker_stop(t);
+    taker_append(t, "app.log.1", "late\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "late");
+    assert_int_equal(t->lines[2].key, t->lines[0].key);
+    assert_string_equal(t->lines[2].path, taker_path(t, "app.log"));
+}
+
 static void hands_out_again_what_was_not_acknowledged_with_the_same_time(void **state)
 {
     struct taker *t = *state;
@@ -441,6 +459,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hands_out_whole_lines_with_their_offsets, setup, teardown),
         cmocka_unit_test_setup_teardown(follows_a_file_that_is_not_there_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_after_a_restart_where_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_the_live_name_of_a_renamed_file_after_a_restart_too,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             hands_out_again_what_was_not_acknowledged_with_the_same_time, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_the_old_file_on_while_somebody_writes_to_it, setup,
