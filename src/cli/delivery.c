@@ -1,6 +1,5 @@
 #include "cli/delivery.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -176,17 +175,4 @@ void delivery_say_unfit(const struct delivery *d)
                  d->input.chosen.unfit == 1 ? " is" : " and others are", d->lines.forms.name,
                  d->input.chosen.unfit == 1 ? "" : ", ", d->input.chosen.unfit == 1 ? "" : unfit,
                  d->input.chosen.unfit == 1 ? "" : " in all");
-}
-
-void delivery_say_sum(struct delivery *d)
-{
-    double seconds = (double)(clock_monotonic_us() - d->begun_us) / 1e6;
-    char sent[TERMINAL_NUMBER_LEN], refused[TERMINAL_NUMBER_LEN], left_out[64] = "";
-
-    terminal_number(d->out.refused, refused);
-    if (d->out.refused > 0 && !d->out.is_strict)
-        snprintf(left_out, sizeof(left_out), "; %s left out", refused);
-    terminal_number(d->out.sent, sent);
-    terminal_say(d->out.command, "%s log%s in %.1f s%s", sent, d->out.sent == 1 ? "" : "s", seconds,
-                 left_out);
 }

@@ -58,7 +58,4 @@ int delivery_send(struct delivery *d) LM_MUST_CHECK;
 /* Says on stderr how many lines of the input were not of its form, if some were not. */
 void delivery_say_unfit(const struct delivery *d);
 
-/* Says on stderr how many logs were sent, and how long it took: "1,000,000 logs in 28.7 s". */
-void delivery_say_sum(struct delivery *d);
-
 #endif

@@ -1,5 +1,6 @@
 #include "cli/dispatch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -179,4 +180,17 @@ static int send_items(struct dispatch *d, const struct parcel *p, struct parcel_
 int dispatch_send(struct dispatch *d, struct parcel *p)
 {
     return p->len > 0 ? send_items(d, p, p->items, p->len) : 0;
+}
+
+void dispatch_say_sum(const struct dispatch *d, uint64_t begun_us)
+{
+    double seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
+    char sent[TERMINAL_NUMBER_LEN], refused[TERMINAL_NUMBER_LEN], left_out[64] = "";
+
+    terminal_number(d->refused, refused);
+    if (d->refused > 0 && !d->is_strict)
+        snprintf(left_out, sizeof(left_out), "; %s left out", refused);
+    terminal_number(d->sent, sent);
+    terminal_say(d->command, "%s log%s in %.1f s%s", sent, d->sent == 1 ? "" : "s", seconds,
+                 left_out);
 }

@@ -9,6 +9,7 @@
  */
 #include "cli/follow.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ struct follow {
     bool has_rest;              /* … and there may be more lines at once */
     uint64_t left_us;           /* when the last parcel left */
     uint64_t refused;           /* lines that can be no log */
+    bool has_told_unfit;        /* that there are lines that are not of --format */
     struct follow_behind behind;
     int error;
 };
@@ -124,6 +126,16 @@ static void note_form(struct follow_file *file, struct followed *u)
     strncpy(file->form, line_chosen_name(&u->input.chosen), sizeof(file->form) - 1);
 }
 
+static void look_for_unfit(struct follow *f, const struct followed *u)
+{
+    if (f->has_told_unfit || u->input.chosen.unfit == 0)
+        return;
+    f->has_told_unfit = true;
+    terminal_say(f->command,
+                 "%s %llu is not of the form %s: kept as text, there and in others like it",
+                 u->source, (unsigned long long)u->input.chosen.first_unfit, f->lines.forms.name);
+}
+
 static void take_line(struct follow *f, const struct follow_line *line)
 {
     struct followed *u = followed_of(f, line->file);
@@ -139,6 +151,7 @@ static void take_line(struct follow *f, const struct follow_line *line)
     look(f, error, &err, repaired);
     u->part_at = part.number + part.text.len;
     note_form(line->file, u);
+    look_for_unfit(f, u);
     f->taken += line->text.len + 1;
 }
 
@@ -329,9 +342,18 @@ static struct follower *open_follower(struct follow *f, const struct flags *flag
     return follower_new(&options, err);
 }
 
+/* A name that is mistyped would be waited for in silence. */
+static void tell_what_is_not_there(const struct follow *f, const struct flags *flags)
+{
+    for (int i = 0; i < flags->args_len; i++)
+        if (!strpbrk(flags->args[i], "*?[") && access(flags->args[i], F_OK) && errno == ENOENT)
+            terminal_say(f->command, "%s is not there yet; it is waited for", flags->args[i]);
+}
+
 /* Returns the exit status. */
 static int follow(struct follow *f, const struct flags *flags, const char *state)
 {
+    uint64_t begun_us = clock_monotonic_us();
     struct errbuf err = ERRBUF_INIT;
     int status = 1;
 
@@ -345,6 +367,7 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
     if (f->courier)
         f->follower = open_follower(f, flags, state, &err);
     if (f->follower) {
+        tell_what_is_not_there(f, flags);
         follow_behind_init(&f->behind, f->command, clock_monotonic_us());
         follow_files(f);
         send_rest(f);
@@ -353,6 +376,9 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
         terminal_say(f->command, "%s", err.text);
     }
     courier_free(f->courier);
+    f->out.refused += f->refused;
+    if (f->follower && (isatty(STDERR_FILENO) || f->out.refused > 0))
+        dispatch_say_sum(&f->out, begun_us);
     follower_free(f->follower);
     parcel_release(&f->parcels[0]);
     parcel_release(&f->parcels[1]);

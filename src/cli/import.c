@@ -180,7 +180,7 @@ int client_import(const struct flags *flags)
         stop_catch_signals(-1);
         for (int i = 0; i < flags->args_len && !error; i++)
             error = import_file(&d, flags->args[i]);
-        delivery_say_sum(&d);
+        dispatch_say_sum(&d.out, d.begun_us);
         status = error || d.out.refused > 0;
     }
     delivery_release(&d);

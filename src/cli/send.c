@@ -156,7 +156,7 @@ int client_send(const struct flags *flags)
         error = flags->args_len > 0 ? send_arguments(&d, flags) : send_input(&d);
         delivery_say_unfit(&d);
         if (isatty(STDERR_FILENO) || d.out.refused > 0)
-            delivery_say_sum(&d);
+            dispatch_say_sum(&d.out, d.begun_us);
         status = error || d.out.refused > 0;
     }
     delivery_release(&d);

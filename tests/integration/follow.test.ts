@@ -181,7 +181,7 @@ scenario('a file, a pattern and a folder: each line once, with its file', async 
     desk.write('later.log', 'l1\n');
     const found = await logs(server, 8);
     await follower.stop();
-    assert.equal(follower.stderr, '');
+    assert.equal(follower.stderr, 'logmill send: later.log is not there yet; it is waited for\n');
     assert.deepEqual(
         found
             .map(({ message, attributes: { file, offset, host } }) => [message, file, offset, host])
@@ -369,6 +369,17 @@ scenario('what the server refuses is left out, told by file and byte, and not tr
     await follower.says(/a\.log: byte 4 is left out: timestamp: /);
     await desk.isThrough();
     await follower.stop();
+    assert.match(follower.stderr, /\nlogmill send: 2 logs in [0-9.]+ s; 1 left out\n$/);
+});
+
+scenario('lines that are not of --format are text, and told once', async (lab) => {
+    const server = await lab.start();
+    const desk = new Desk(lab, server.port);
+    desk.write('a.log', 'level=info msg=fits\nnone\nnone either\n');
+    const follower = desk.follow('--format', 'logfmt', 'a.log');
+    assert.deepEqual((await messages(server, 3)).sort(), ['fits', 'none', 'none either']);
+    await follower.stop();
+    assert.match(follower.stderr, /^logmill send: \S+a\.log: byte 20 is not of the form logfmt: kept as text[^\n]*\n$/);
 });
 
 scenario('a server that refuses one of a batch, and a wrong address, are told apart', async (lab) => {
