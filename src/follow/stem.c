@@ -365,20 +365,14 @@ static void read_atoms(struct slice name, struct atoms *a)
 
 /* ---- Endings ---- */
 
-/* The length of the name without its endings of compression. */
+/* The length of the name without its ending of compression. */
 static size_t plain_len(struct slice base)
 {
     static const char *const endings[] = {".gz", ".zst", ".zstd", ".xz"};
-    bool found = true;
 
-    while (found) {
-        found = false;
-        for (size_t i = 0; i < sizeof(endings) / sizeof(*endings) && !found; i++) {
-            found = ends_with(base, endings[i]);
-            if (found)
-                base.len -= strlen(endings[i]);
-        }
-    }
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
+        if (ends_with(base, endings[i]))
+            return base.len - strlen(endings[i]);
     return base.len;
 }
 

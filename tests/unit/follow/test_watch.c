@@ -611,6 +611,7 @@ static void of_ten_thousand_files_those_that_changed_are_told(void **state)
     struct rlimit before, all;
     char *files = malloc(FILES), name[32];
     int *fds = malloc(FILES * sizeof(*fds));
+    uint64_t *numbers = malloc(FILES * sizeof(*numbers));
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     all = before;
@@ -620,8 +621,11 @@ static void of_ten_thousand_files_those_that_changed_are_told(void **state)
     for (int i = 0; i < FILES; i++) {
         snprintf(name, sizeof(name), "f%d", i);
         fds[i] = make_file(p, name);
-        watch_file(p->watch, fds[i], &files[i]);
+        numbers[i] = watch_file(p->watch, fds[i], &files[i]);
     }
+    for (int i = 0; i < FILES; i++)
+        if (i % SOME)
+            watch_forget_file(p->watch, i % 2 ? numbers[i] : 0);
     dispatch(p);
     forget_calls(p);
     int changed = 0;
@@ -641,6 +645,7 @@ static void of_ten_thousand_files_those_that_changed_are_told(void **state)
         unlink(in(p, name));
     }
     setrlimit(RLIMIT_NOFILE, &before);
+    free(numbers);
     free(fds);
     free(files);
 }
@@ -750,6 +755,10 @@ static void watches_are_tried_again(void **state)
     dispatch(p);
     assert_true(is_told_file(p, &file));
     assert_true(is_told(p, p->dir, "b"));
+    assert_int_equal(unlink(in(p, "a")), 0);
+    look(p);
+    look(p);
+    assert_int_equal(watch_timeout_ms(p->watch, p->now_us, -1), WATCH_POLL_MS); /* watched */
     close(fd);
 }
 
