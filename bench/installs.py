@@ -14,7 +14,7 @@ from common import BENCH, BUILD, ROOT, Unavailable
 
 VICTORIA_LOGS = "v1.52.1"
 CHDB = "26.9.0"  # of ClickHouse
-COLLECTOR = "v0.165.0"  # bench/collector-build.yaml names the same
+COLLECTOR = "v0.165.0"  # bench/collector-build.yaml and follower-build.yaml name the same
 MINUTES = 20
 
 PEERS = os.path.join(BUILD, "peers")
@@ -62,13 +62,21 @@ def chdb():
     return os.path.join(folder, "bin", "python")
 
 
-def collector():
+def built_collector(what, config):
+    """Built as the file `config` says; its output_path is seen from PEERS."""
     builder = go_program("builder", "go.opentelemetry.io/collector/cmd/builder", COLLECTOR)
-    folder = os.path.join(PEERS, f"otelcol-{COLLECTOR}")
-    if not os.path.exists(program := os.path.join(folder, "otelcol")):
-        config = os.path.join(BENCH, "collector-build.yaml")  # its output_path is seen from PEERS
-        run("otelcol", [builder, "--config", config], {"GOFLAGS": "-buildvcs=false"})
+    program = os.path.join(PEERS, f"{what}-{COLLECTOR}", "otelcol")
+    if not os.path.exists(program):
+        run(what, [builder, "--config", os.path.join(BENCH, config)], {"GOFLAGS": "-buildvcs=false"})
     return program
+
+
+def collector():
+    return built_collector("otelcol", "collector-build.yaml")
+
+
+def follower_collector():
+    return built_collector("otelcol-follow", "follower-build.yaml")
 
 
 def rsyslog():
