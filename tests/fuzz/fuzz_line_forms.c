@@ -1,7 +1,9 @@
 /*
  * Other programs' lines to logs. The first byte of an input chooses the format, the second whether
  * lines are put together. What they become, the server must take, log for log, the same each time,
- * whether the input ends there or goes on; and of a line that is a text nothing may be lost.
+ * whether the input ends there or goes on; and of a line that is a text nothing may be lost. If
+ * they are those of a file, it must not matter where whoever follows it ends and begins again, nor
+ * where another file goes on with it.
  */
 #include <string.h>
 
@@ -66,11 +68,108 @@ static size_t take(struct line_reader *r, struct slice body, size_t logs)
 
     buffer_init(&wrong, OUTPUT_MAX);
     must(logs == 0 ||
-         fastapi_lines.parse(body, &(struct format_options){.memory = r->check.memory, .wrong = &wrong},
+         fastapi_lines.parse(body,
+                             &(struct format_options){.memory = r->check.memory, .wrong = &wrong},
                              add_message, &bytes, &counts) == 0);
     must(counts.records == logs);
     buffer_release(&wrong);
     return bytes;
+}
+
+/* ---- Files that are followed ---- */
+
+struct file {
+    struct line_input input;
+    uint64_t held_from;
+};
+
+static void begin_file(struct line_reader *r, struct file *f, uint64_t key)
+{
+    line_input_begin_file(&f->input, &r->forms, key, "/var/log/x", &f->held_from);
+}
+
+/* Appends the logs of the lines of `input` that begin in [from, to). Returns where it ended. */
+static size_t follow(struct line_reader *r, struct file *f, struct slice input, size_t from,
+                     size_t to, struct buffer *out)
+{
+    struct errbuf err = ERRBUF_INIT;
+    size_t logs = 0;
+
+    while (from < input.len && from < to) {
+        struct slice rest = slice_of(input.data + from, input.len - from);
+        struct line_part part = {.text = slice_cut(&rest, '\n'),
+                                 .is_first = true,
+                                 .is_last = true,
+                                 .number = from,
+                                 .read_us = 1700000000000000 + (int64_t)from};
+        int error = line_append(out, r, &f->input, &part, count, &logs, &err);
+
+        must(!error || error == LM_EDATA);
+        must(f->held_from == line_input_held_from(&f->input));
+        must(line_is_open(&f->input) || f->held_from == UINT64_MAX);
+        from += part.text.len + 1;
+    }
+    return from;
+}
+
+static void flush(struct line_reader *r, struct file *f, struct buffer *out)
+{
+    struct errbuf err = ERRBUF_INIT;
+    size_t logs = 0;
+    int error = line_flush(out, r, &f->input, count, &logs, &err);
+
+    must(!error || error == LM_EDATA);
+    must(f->held_from == UINT64_MAX);
+}
+
+/* Each line of `some` is one of `all`. */
+static void must_be_among(struct slice some, struct slice all)
+{
+    while (some.len > 0) {
+        struct slice log = slice_cut(&some, '\n');
+
+        must(memmem(all.data, all.len, log.data, log.len + 1));
+    }
+}
+
+static void check_file(struct line_reader *r, struct slice input, size_t to)
+{
+    struct buffer all, begun, twice;
+    struct file f, next;
+    uint64_t guessed;
+
+    buffer_init(&all, OUTPUT_MAX);
+    buffer_init(&begun, OUTPUT_MAX);
+    buffer_init(&twice, OUTPUT_MAX);
+    begin_file(r, &f, 1);
+    (void)follow(r, &f, input, 0, input.len, &all);
+    flush(r, &f, &all);
+    /* Ended there, and begun again. */
+    begin_file(r, &f, 1);
+    size_t at = follow(r, &f, input, 0, to, &begun);
+    size_t from = f.held_from < at ? f.held_from : at;
+    const char *form = line_input_form(&f.input, &guessed);
+    line_input_release(&f.input, &r->gather);
+    begin_file(r, &next, 1);
+    line_chosen_again(&next.input.chosen, form, guessed);
+    (void)follow(r, &next, input, from, input.len, &begun);
+    flush(r, &next, &begun);
+    must_be_among(buffer_slice(&all), buffer_slice(&begun));
+    must_be_among(buffer_slice(&begun), buffer_slice(&all));
+    /* With what was held back in other hands. */
+    begin_file(r, &f, 1);
+    begin_file(r, &next, 1);
+    at = follow(r, &f, input, 0, to, &twice);
+    line_input_goes_on(&f.input, &next.input);
+    next.input.chosen = f.input.chosen;
+    (void)follow(r, &next, input, at, input.len, &twice);
+    flush(r, &next, &twice);
+    must(f.held_from == UINT64_MAX);
+    must(slice_equal(buffer_slice(&all), buffer_slice(&twice)));
+    must(!r->gather.earliest && r->gather.held == 0);
+    buffer_release(&all);
+    buffer_release(&begun);
+    buffer_release(&twice);
 }
 
 static size_t bytes_of_texts(struct slice input)
@@ -122,6 +221,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(slice_equal(buffer_slice(&logs), buffer_slice(&again)));
     must(read_lines(&r, input, false, &begun) <= n);
     must(memcmp(logs.data ? logs.data : "", begun.data ? begun.data : "", begun.len) == 0);
+    if (input.len > 0)
+        check_file(&r, input, data[1] / 4 % input.len);
     buffer_release(&logs);
     buffer_release(&again);
     buffer_release(&begun);
