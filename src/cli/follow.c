@@ -38,9 +38,10 @@ enum {
 /* A file, as struct follow_file.user. */
 struct followed {
     struct line_input input;
-    const struct line_format *form; /* whose name the file has */
-    uint64_t part_at;               /* the offset of the next part of a line */
-    char *source;                   /* for stderr: "PATH: byte" */
+    struct follow_file *file;
+    const char *form; /* that the file has; NULL: not known */
+    uint64_t part_at; /* the offset of the next part of a line */
+    char *source;     /* for stderr: "PATH: byte" */
     char path[];
 };
 
@@ -64,11 +65,31 @@ struct follow {
 
 /* ---- Lines ---- */
 
+static struct followed *followed_by(struct line_input *in)
+{
+    return container_of(in, struct followed, input);
+}
+
+/*
+ * What was found out about the form of its lines, before those that are held back, is the state's
+ * to keep: to be called when a line was taken, or is held back no longer.
+ */
+static void note_form(struct followed *u)
+{
+    const char *form = line_input_form(&u->input, &u->file->guessed);
+
+    if (u->form == form)
+        return;
+    u->form = form;
+    strncpy(u->file->form, form, sizeof(u->file->form) - 1);
+}
+
 static void added(void *ctx)
 {
     struct follow *f = ctx;
-    const struct followed *file = container_of(f->lines.log_input, struct followed, input);
+    const struct followed *file = followed_by(f->lines.log_input);
 
+    note_form(followed_by(f->lines.input));
     parcel_source(f->filling, file->source);
     parcel_add(f->filling, f->lines.log_number);
 }
@@ -77,8 +98,7 @@ static void added(void *ctx)
 static void look(struct follow *f, int error, const struct errbuf *err, uint64_t repaired_before)
 {
     const struct line_reader *r = &f->lines;
-    const char *source =
-        r->log_input ? container_of(r->log_input, struct followed, input)->source : "";
+    const char *source = r->log_input ? followed_by(r->log_input)->source : "";
 
     if (error == LM_ENOMEM) { /* not lost: not acknowledged, it is read again */
         f->error = error;
@@ -111,19 +131,10 @@ static struct followed *followed_of(struct follow *f, struct follow_file *file)
     memcpy(u->source + len, place, sizeof(place));
     line_input_begin_file(&u->input, &f->lines.forms, file->key, u->path, &file->held_from);
     line_chosen_again(&u->input.chosen, file->form, file->guessed);
-    u->form = u->input.chosen.form;
+    u->file = file;
+    u->form = NULL;
     file->user = u;
     return u;
-}
-
-/* What was found out about the form of its lines is the state's to keep. */
-static void note_form(struct follow_file *file, struct followed *u)
-{
-    file->guessed = u->input.chosen.guessed;
-    if (u->form == u->input.chosen.form)
-        return;
-    u->form = u->input.chosen.form;
-    strncpy(file->form, line_chosen_name(&u->input.chosen), sizeof(file->form) - 1);
 }
 
 static void look_for_unfit(struct follow *f, const struct followed *u)
@@ -150,7 +161,7 @@ static void take_line(struct follow *f, const struct follow_line *line)
 
     look(f, error, &err, repaired);
     u->part_at = part.number + part.text.len;
-    note_form(line->file, u);
+    note_form(u);
     look_for_unfit(f, u);
     f->taken += line->text.len + 1;
 }
@@ -191,7 +202,7 @@ static void fill(struct follow *f)
 static void goes_on(void *ctx, struct follow_file *old, struct follow_file *next)
 {
     line_input_goes_on(&followed_of(ctx, old)->input, &followed_of(ctx, next)->input);
-    note_form(next, next->user);
+    note_form(next->user);
 }
 
 static void ended(void *ctx, struct follow_file *file)

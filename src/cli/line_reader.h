@@ -36,7 +36,7 @@ struct line_reader {
     uint64_t log_number;
     int64_t log_read_us;
     bool log_has_time;
-    struct line_input *input; /* whose line is read */
+    struct line_input *input; /* whose line is read, or whose lines might have gone on with it */
 };
 
 enum { LINE_WAIT_S = 1, LINE_WAIT_FOLLOWED_S = 5 }; /* --multiline-timeout, if it is not given */
