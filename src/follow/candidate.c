@@ -144,6 +144,17 @@ void candidate_is_copy(struct follower *f, struct source *c)
     source_free(f, c);
 }
 
+/* Until all of `o` is stored: it may be the only one that has what was not. */
+static void keep_copy(struct follower *f, struct source *o, struct source *c, uint64_t size)
+{
+    if (o->copy)
+        candidate_is_copy(f, o->copy);
+    source_move(f, c, SOURCE_COPY);
+    c->seen_size = size;
+    o->copy = c;
+    c->copy_of = o;
+}
+
 void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size)
 {
     struct file_look look = c->look;
@@ -152,7 +163,8 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
     bool is_archive = c->is_archive;
 
     if (size <= o->offset) {
-        candidate_is_copy(f, c);
+        if (o->copy != c)
+            keep_copy(f, o, c, size);
         ending_over(f, o);
         return;
     }
@@ -176,15 +188,6 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
     follower_attend(f, o, ATTEND_US);
 }
 
-static void keep_copy(struct follower *f, struct source *o, struct source *c)
-{
-    if (o->copy)
-        candidate_is_copy(f, o->copy);
-    source_move(f, c, SOURCE_COPY);
-    o->copy = c;
-    c->copy_of = o;
-}
-
 /* Whether there is enough of a file to tell what it is, and what that is. */
 static void look_closer(struct follower *f, struct source *c, bool is_settled)
 {
@@ -203,12 +206,12 @@ static void look_closer(struct follower *f, struct source *c, bool is_settled)
     case JUDGE_COPY:
         break;
     }
-    if (!of || of->phase == SOURCE_OVER || (c->is_archive && of->phase != SOURCE_SEEKING))
+    if (!of)
         candidate_is_copy(f, c);
     else if (of->phase == SOURCE_SEEKING)
         candidate_adopt(f, of, c, size);
     else
-        keep_copy(f, of, c);
+        keep_copy(f, of, c, size);
 }
 
 /* ---- Live names ---- */
@@ -274,8 +277,15 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         pass(f, path, &look);
         return;
     }
-    if (look.size == 0 || (fd = source_open_path(f, path, &look)) < 0)
+    if (look.size == 0)
         return;
+    if ((fd = source_open_path(f, path, &look)) < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            follower_say_short(f, path);
+        if (errno != ENOENT)
+            place_scan_again(f, path);
+        return;
+    }
     if (!file_identity_equal(&look.identity, &seen->identity)) {
         close(fd);
         return; /* it was renamed; its name is told again */
@@ -344,7 +354,7 @@ void candidate_seek(struct follower *f, struct source *s)
     uint64_t lost = s->seen_size > s->offset ? s->seen_size - s->offset : 0;
 
     if (s->copy) {
-        candidate_adopt(f, s, s->copy, s->copy->look.size);
+        candidate_adopt(f, s, s->copy, s->copy->seen_size);
         return;
     }
     if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US) {

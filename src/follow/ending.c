@@ -21,8 +21,6 @@ void ending_over(struct follower *f, struct source *s)
         /* It cannot be read any more: known by its length alone, which is equal to nothing. */
         s->last = (struct content_mark){.offset = s->line, .chain = s->chain};
     unpack_forget(f, s);
-    if (s->copy)
-        candidate_is_copy(f, s->copy);
     source_move(f, s, SOURCE_OVER);
     ledger_touch(f, s);
     s->over_next = f->over;
@@ -117,13 +115,26 @@ static void attend_archive(struct follower *f, struct source *s)
     follower_attend(f, s, ATTEND_US);
 }
 
+/* One that could not be opened or read. */
+static void retry(struct follower *f, struct source *s)
+{
+    if (s->fd < 0)
+        source_reopen(f, s);
+    else
+        follower_ready(f, s);
+    if (s->fd < 0)
+        follower_attend(f, s, RETRY_US);
+}
+
 static void attend_moved(struct follower *f, struct source *s)
 {
     struct file_look look;
     bool is_known = false, has_no_writer;
 
-    if (s->fd < 0)
+    if (s->fd < 0) {
+        retry(f, s);
         return;
+    }
     if (s->is_archive) {
         attend_archive(f, s);
         return;
@@ -174,7 +185,7 @@ void ending_attend(struct follower *f, struct source *s)
              (s->place != PLACE_LIVE || (s->newer && !family_is_whole(s))))
         attend_moved(f, s);
     else if (s->phase == SOURCE_READING && s->is_reported)
-        follower_ready(f, s);
+        retry(f, s);
 }
 
 bool ending_last_line(struct follower *f, struct source *s, struct follow_line *line)

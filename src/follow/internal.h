@@ -101,6 +101,7 @@ struct source {
     struct source *joins;  /* … the other way round */
     bool is_ready, is_parked, is_attended, is_dirty, is_touched, is_listed, is_in_family;
     bool is_resumed; /* from the state; it was not found yet */
+    bool is_closed;  /* for want of descriptors: looked at by its name */
     bool is_handed;  /* who takes the lines has seen it */
     unsigned live_names;
 
@@ -174,6 +175,7 @@ struct folder {
     struct table_node node;
     char *path;
     struct name *names;
+    bool is_again; /* to be looked through again: something could not be opened */
 };
 
 /* What was read of a file last. */
@@ -224,7 +226,10 @@ struct follower {
     struct queue ready, parked;
     struct source *attended, *dirty, *touched, *over;
     uint64_t now_us, attend_us, read_us, dirty_us, scan;
-    size_t open, open_max, files, seeking, troubled;
+    size_t open, open_max, files, seeking, troubled, closed;
+    struct source *hand, *closed_hand; /* in all: what may be closed next, or looked at */
+    uint64_t closed_us;                /* when closed files are looked at next */
+    bool is_short;                     /* that there are too few descriptors was said */
     int scan_depth;
     bool is_drained; /* all that was there was handed out */
     bool is_released;
@@ -246,6 +251,8 @@ struct follower {
 /* ---- loop.c ---- */
 
 void follower_say(struct follower *f, const char *format, ...) LM_PRINTF(2, 3);
+/* There are too few descriptors: said once. */
+void follower_say_short(struct follower *f, const char *path);
 /* To be read, as soon as it is its turn. */
 void follower_ready(struct follower *f, struct source *s);
 /* All that waited for another one's end may look again. */
@@ -274,6 +281,8 @@ void source_close(struct follower *f, struct source *s);
 void source_set_path(struct source *s, const char *path);
 /* The same of any file, which is looked at: a descriptor, or -1 with errno. */
 int source_open_path(struct follower *f, const char *path, struct file_look *look) LM_MUST_CHECK;
+/* Looks at some of those that are closed for want of descriptors. */
+void source_look_closed(struct follower *f);
 /* One that had been closed. */
 void source_reopen(struct follower *f, struct source *s);
 /* Where it is, if no live name leads to it. */
@@ -370,6 +379,8 @@ void place_hand_over(struct follower *f, struct source *s, struct source *next);
 void place_forget(struct follower *f, struct source *s);
 /* Says why a name cannot be followed, an errno, or (0) that it can. */
 void place_trouble(struct follower *f, struct name *name, int reason);
+/* A sibling could not be opened. */
+void place_scan_again(struct follower *f, const char *path);
 /* Looks again at names that cannot be followed. */
 void place_retry(struct follower *f);
 void places_release(struct follower *f);
@@ -403,6 +414,8 @@ enum verdict {
 
 /* What there is that it may be a copy of. */
 void judge_prepare(struct follower *f, struct source *c);
+/* How long a copy of `o` has to be: as long as that was when `c` appeared. */
+uint64_t judge_least(const struct source *c, const struct source *o);
 /* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                    uint64_t *size);

@@ -39,6 +39,13 @@ static const struct snapshot *snapshot_of(const struct source *c, const struct s
     return NULL;
 }
 
+uint64_t judge_least(const struct source *c, const struct source *o)
+{
+    const struct snapshot *snapshot = snapshot_of(c, o);
+
+    return snapshot ? snapshot->size : o->seen_size;
+}
+
 /* ---- By bytes ---- */
 
 static enum content_verdict same_bytes(int a, int b, uint64_t from, uint64_t to)
@@ -72,8 +79,7 @@ static enum content_verdict same_beginning(int a, int b, uint64_t len)
 static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is_settled,
                                    struct source *o)
 {
-    const struct snapshot *snapshot = snapshot_of(c, o);
-    uint64_t size = c->look.size, least = snapshot ? snapshot->size : o->seen_size;
+    uint64_t size = c->look.size, least = judge_least(c, o);
     struct file_look look;
 
     if (c->probe && o->probe && c->probe != o->probe)

@@ -198,8 +198,9 @@ static int put_all(struct follower *f, const struct follow_mark *m, struct errbu
 static void finish(struct follower *f, struct source *s)
 {
     struct file_look look;
+    bool is_live = s->live_names > 0; /* it is watched on */
     bool has_grown = s->fd >= 0 && !file_look_fd(s->fd, &look) && look.size > s->look.size;
-    char *path = has_grown ? xstrdup(s->path) : NULL;
+    char *path = has_grown || is_live ? xstrdup(s->path) : NULL;
     struct known k = {
         .by_identity.identity = s->by_identity.identity,
         .number = s->number,
@@ -210,6 +211,8 @@ static void finish(struct follower *f, struct source *s)
     };
 
     known_add(f, s->family, &k);
+    if (s->copy)
+        candidate_is_copy(f, s->copy);
     if (s->is_handed)
         f->calls.freed(f->calls.ctx, &s->file);
     source_free(f, s);

@@ -31,6 +31,16 @@ void follower_say(struct follower *f, const char *format, ...)
     f->calls.say(f->calls.ctx, text);
 }
 
+void follower_say_short(struct follower *f, const char *path)
+{
+    if (!f->is_short)
+        follower_say(f,
+                     "too many files are open: %s and others have to wait; a higher limit "
+                     "(ulimit -n) helps",
+                     path);
+    f->is_short = true;
+}
+
 static void enqueue(struct queue *q, struct source *s)
 {
     s->ready_next = NULL;
@@ -205,6 +215,10 @@ static void dispatch(struct follower *f)
     f->now_us = clock_monotonic_us();
     watch_dispatch(f->watch, f->now_us);
     attend(f);
+    if (f->closed > 0 && f->now_us >= f->closed_us) {
+        source_look_closed(f);
+        f->closed_us = f->now_us + RETRY_US;
+    }
 }
 
 static int ms_until(uint64_t now, uint64_t then, int limit_ms)
@@ -244,6 +258,8 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
         timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
     if (f->over)
         timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
+    if (f->closed > 0)
+        timeout_ms = ms_until(f->now_us, f->closed_us, timeout_ms);
     timeout_ms = watch_timeout_ms(f->watch, f->now_us, timeout_ms);
     if (timeout_ms > 0)
         rest(f, wake_fd);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/container_of.h"
 #include "base/hash.h"
 #include "base/xalloc.h"
@@ -128,6 +129,8 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
     if (!old || --old->live_names > 0)
         return;
     old->place = PLACE_MOVED;
+    if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING)
+        source_move(f, old, SOURCE_SEEKING); /* by its content: it may be anywhere */
     source_find_place(f, old);
     follower_ready(f, old);
     follower_attend(f, old, 0);
@@ -178,10 +181,12 @@ void place_trouble(struct follower *f, struct name *name, int reason)
 {
     if (name->trouble == reason)
         return;
-    if (reason)
+    if (reason == EMFILE || reason == ENFILE) {
+        follower_say_short(f, name->path);
+    } else if (reason)
         follower_say(f, "%s cannot be followed: %s; it is tried again", name->path,
                      reason == EISDIR ? "no regular file" : strerror(reason));
-    else if (name->trouble)
+    else if (name->trouble != EMFILE && name->trouble != ENFILE)
         follower_say(f, "%s is followed now", name->path);
     if (reason && !name->trouble) {
         f->unreadable++;
@@ -279,6 +284,8 @@ static void look_sibling(struct follower *f, const char *path, const struct file
     if (s->place == PLACE_LIVE)
         return;
     source_set_path(s, path);
+    if (s->fd < 0)
+        source_reopen(f, s);
     follower_ready(f, s);
     follower_attend(f, s, 0);
 }
@@ -373,6 +380,40 @@ void place_look(struct follower *f, const char *folder, const char *name)
     }
 }
 
+void place_scan_again(struct follower *f, const char *path)
+{
+    char folder_path[PATH_MAX];
+    struct folder *folder;
+
+    folder_part(path, folder_path);
+    if (!(folder = find_folder(f, folder_path)) || folder->is_again)
+        return;
+    folder->is_again = true;
+    if (f->troubled++ == 0)
+        f->retry_us = f->now_us + RETRY_US;
+    if (f->retry_us < f->attend_us)
+        f->attend_us = f->retry_us;
+}
+
+/* Looking through one may add others. */
+struct pending {
+    struct folder **folders;
+    size_t len, capacity;
+};
+
+static void collect_again(struct table_node *n, void *ctx)
+{
+    struct folder *folder = container_of(n, struct folder, node);
+    struct pending *p = ctx;
+
+    if (!folder->is_again)
+        return;
+    folder->is_again = false;
+    p->folders = (struct folder **)array_reserve((void *)p->folders, &p->capacity, p->len + 1,
+                                                 sizeof(struct folder *));
+    p->folders[p->len++] = folder;
+}
+
 static void start_folder(const char *path, void *ctx)
 {
     struct follower *f = ctx;
@@ -398,6 +439,12 @@ static void retry(struct table_node *n, void *ctx)
 void place_retry(struct follower *f)
 {
     table_each(&f->names_by_path, retry, f);
+    struct pending pending = {.len = 0};
+    table_each(&f->folders, collect_again, &pending);
+    for (size_t i = 0; i < pending.len; i++)
+        scan(f, pending.folders[i]);
+    f->troubled -= pending.len;
+    free((void *)pending.folders);
     f->retry_us = f->now_us + RETRY_US;
     if (f->troubled > 0 && f->retry_us < f->attend_us)
         f->attend_us = f->retry_us;

@@ -10,6 +10,11 @@
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
+enum {
+    QUIET_US = 10000000, /* a file that has not grown for so long is closed first */
+    CLOSED_LOOKS = 5000, /* at closed files, a second */
+};
+
 /* ---- By identity ---- */
 
 /* The birth time is no part of it, which one of two looks may be without; nor is the device, whose
@@ -176,6 +181,11 @@ void source_free(struct follower *f, struct source *s)
         s->joined->joins = NULL;
     if (s->joins)
         s->joins->joined = NULL;
+    f->closed -= s->is_closed;
+    if (f->hand == s)
+        f->hand = s->all_behind;
+    if (f->closed_hand == s)
+        f->closed_hand = s->all_behind;
     family_remove(s);
     place_forget(f, s);
     follower_forget(f, s);
@@ -197,14 +207,80 @@ void source_free(struct follower *f, struct source *s)
 void source_take_fd(struct follower *f, struct source *s, int fd)
 {
     source_close(f, s);
+    f->closed -= s->is_closed;
+    s->is_closed = false;
     s->fd = fd;
     f->open++;
     s->watch = watch_file(f->watch, fd, s);
 }
 
+/* A file that is followed by its name and was read to its end, and can be found again. */
+static bool may_be_closed(const struct follower *f, const struct source *s)
+{
+    return s->fd >= 0 && s->phase == SOURCE_READING && s->place == PLACE_LIVE && s->is_at_end &&
+           !s->is_ready && !s->is_parked && !s->is_archive && !s->is_inside && f->reader.of != s &&
+           s->last.offset == s->line;
+}
+
+/* Closes one that has been quiet for some time, or, in a second round, any. */
+static bool close_one(struct follower *f)
+{
+    for (size_t i = 0; i < 2 * f->files; i++) {
+        struct source *s = f->hand ? f->hand : f->all;
+
+        f->hand = s ? s->all_behind : NULL;
+        if (s && s->fd >= 0 && s->phase == SOURCE_OVER && s->is_told) {
+            source_close(f, s);
+            return true;
+        }
+        if (s && may_be_closed(f, s) && (i >= f->files || f->now_us - s->grown_us >= QUIET_US)) {
+            source_close(f, s);
+            f->closed++;
+            s->is_closed = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int open_within(struct follower *f, const char *path)
+{
+    int fd;
+
+    if (f->open >= f->open_max && !close_one(f)) {
+        errno = EMFILE;
+        return -1;
+    }
+    fd = file_open(path);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && close_one(f))
+        fd = file_open(path);
+    return fd;
+}
+
+void source_look_closed(struct follower *f)
+{
+    struct source *s = f->closed_hand;
+    size_t looks = 0;
+
+    for (size_t i = 0; i < f->files && f->closed > 0 && looks < CLOSED_LOOKS; i++) {
+        struct file_look look;
+
+        s = s ? s : f->all;
+        f->closed_hand = s->all_behind;
+        if (s->is_closed) {
+            looks++;
+            if (file_look_path(s->path, true, &look) || look.size != s->look.size ||
+                look.changed_ns != s->look.changed_ns ||
+                !file_identity_equal(&look.identity, &s->by_identity.identity))
+                source_reopen(f, s);
+        }
+        s = f->closed_hand;
+    }
+}
+
 int source_open_path(struct follower *f, const char *path, struct file_look *look)
 {
-    int fd = file_open(path);
+    int fd = open_within(f, path);
 
     if (fd < 0)
         return -1;
@@ -234,10 +310,12 @@ int source_open(struct follower *f, struct source *s)
 
 void source_failed(struct follower *f, struct source *s, int reason)
 {
-    if (!s->is_reported) {
+    if (!s->is_reported)
         f->unreadable++;
+    if (reason == EMFILE || reason == ENFILE)
+        follower_say_short(f, s->path);
+    else if (!s->is_reported)
         follower_say(f, "%s cannot be read: %s; it is tried again", s->path, strerror(reason));
-    }
     s->is_reported = true;
     follower_attend(f, s, RETRY_US);
 }
@@ -248,7 +326,8 @@ void source_works(struct follower *f, struct source *s)
         return;
     s->is_reported = false;
     f->unreadable--;
-    follower_say(f, "%s can be read again", s->path);
+    if (!f->is_short)
+        follower_say(f, "%s can be read again", s->path);
 }
 
 void source_reopen(struct follower *f, struct source *s)

@@ -14,6 +14,7 @@
 
 enum {
     FORM_BYTES = 6,
+    PIECE = 16 << 10,
     STEP_BYTES = 1 << 20, /* unpacked at a time, to be judged */
     BUFFER_BYTES = MARK_TAIL_MAX + FOLLOW_LINE_MAX + READ_BYTES,
 };
@@ -303,6 +304,31 @@ static struct source *source_of(const struct family *family, uint64_t key)
     return o;
 }
 
+static bool has_bytes(int fd, uint64_t offset, const char *bytes, size_t len)
+{
+    char piece[PIECE];
+
+    for (size_t n; len > 0; bytes += n, offset += n, len -= n) {
+        n = len < PIECE ? len : PIECE;
+        if (file_read_at(fd, piece, n, offset) != (ssize_t)n || memcmp(piece, bytes, n) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* True if it is made of a file that is open: how much of that was read does not matter then. */
+static bool is_of_open(const struct judging *j, const struct source *o)
+{
+    uint64_t size = j->offset, tail_len = size < MARK_TAIL_MAX ? size : MARK_TAIL_MAX;
+    struct slice tail = text_from(&j->in, size - tail_len);
+    struct file_look look;
+
+    return o->fd >= 0 && !o->is_archive && o->phase != SOURCE_SEEKING && size > 0 &&
+           !file_look_fd(o->fd, &look) && size <= look.size && size >= judge_least(j->in.of, o) &&
+           tail.len == tail_len && has_bytes(o->fd, 0, j->head, j->head_len) &&
+           has_bytes(o->fd, size - tail_len, tail.data, tail_len);
+}
+
 /* The last place that was found, of a file that is there or not all of which was read. */
 static enum verdict conclude(const struct judging *j, struct source **of)
 {
@@ -316,6 +342,11 @@ static enum verdict conclude(const struct judging *j, struct source **of)
         verdict = JUDGE_COPY;
         *of = e->is_known ? NULL : source_of(j->in.of->family, e->key);
     }
+    for (struct source *o = j->in.of->family->oldest; o; o = o->newer)
+        if (is_of_open(j, o)) {
+            verdict = JUDGE_COPY;
+            *of = o;
+        }
     return verdict;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -453,6 +454,47 @@ static void hands_out_a_long_line_in_parts(void **state)
     free(text);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const struct taken_line *)a)->text, ((const struct taken_line *)b)->text);
+}
+
+static void follows_more_files_than_it_may_open(void **state)
+{
+    static const char *const ALL[] = {"*.log", NULL};
+    struct taker *t = *state;
+    struct rlimit limit, kept;
+    char name[32];
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &kept), 0);
+    limit = kept;
+    limit.rlim_cur = 200;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "x%c%c%c.log", 'a' + i % 10, 'a' + i / 10 % 10, 'a' + i / 100);
+        taker_append_lines(t, name, name, 0, 1);
+    }
+    taker_start(t, ALL);
+    taker_wait(t, 300);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "x%c%c%c.log", 'a' + i % 10, 'a' + i / 10 % 10, 'a' + i / 100);
+        taker_append_lines(t, name, name, 1, 2);
+        if (i % 3 == 0) {
+            char moved[64];
+
+            snprintf(moved, sizeof(moved), "%s.1", name);
+            taker_rename(t, name, moved);
+            taker_append_lines(t, name, name, 2, 3);
+        }
+    }
+    /* One that was closed and has another name by now may be found after the one in its place. */
+    taker_wait(t, 700);
+    qsort(t->lines, t->len, sizeof(*t->lines), by_text);
+    for (size_t i = 1; i < t->len; i++)
+        assert_string_not_equal(t->lines[i - 1].text, t->lines[i].text);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &kept), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +522,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
+        cmocka_unit_test_setup_teardown(follows_more_files_than_it_may_open, setup, teardown),
         cmocka_unit_test_setup_teardown(hands_out_a_long_line_in_parts, setup, teardown),
     };
 
