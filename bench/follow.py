@@ -197,8 +197,9 @@ class ImFileToFile(ImFile):
     def count(self, server):
         """Once the file no longer grows, HUP makes it write what its buffer still has."""
         out = os.path.join(self.dir, "out")
-        size, self.size = self.size, os.path.getsize(out) if os.path.exists(out) else 0
-        if size != self.size or size == 0:
+        time.sleep(0.2)
+        size, self.size = self.size, os.path.getsize(out) if os.path.exists(out) else -1
+        if size != self.size or size < 0:
             return 0
         self.process.send_signal(signal.SIGHUP)
         return int(subprocess.run(["wc", "-l", out], check=True, capture_output=True).stdout.split()[0])
