@@ -8,6 +8,7 @@ import {
     BINARY,
     type Lab,
     type Logmill,
+    type Ran,
     STOP_MS,
     endChild,
     environment,
@@ -264,12 +265,22 @@ export class Follower extends Mortal {
         );
     }
 
-    /** What --status says; undefined where it has nothing to say yet. */
-    async behind(): Promise<Behind | undefined> {
+    private ask(): Promise<Ran> {
         const command = [FOLLOWER, 'send', '--status', '--state', this.options.state];
-        const ran = await run(command, { settings: this.environment() });
-        const last = ran.stdout.trimEnd().split('\n').pop();
-        return ran.code === 0 && last !== undefined ? (JSON.parse(last) as Behind) : undefined;
+        return run(command, { settings: this.environment() });
+    }
+
+    /** What --status prints. */
+    async status(): Promise<string> {
+        const { stdout, stderr } = await this.ask();
+        return stdout.slice(0, 4000) + stderr;
+    }
+
+    /** What --status says in all; undefined where it has nothing to say yet. */
+    async behind(): Promise<Behind | undefined> {
+        const { code, stdout } = await this.ask();
+        const last = stdout.trimEnd().split('\n').pop();
+        return code === 0 && last !== undefined ? (JSON.parse(last) as Behind) : undefined;
     }
 
     /** Until --status says that nothing is left. */

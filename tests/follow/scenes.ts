@@ -11,7 +11,7 @@
  *     FOLLOW_PATIENCE=60              seconds until lines that do not come are given up
  */
 import { strict as assert } from 'node:assert';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'node:test';
 
@@ -180,6 +180,10 @@ export class Play implements Audience {
 
     async caughtUp(): Promise<void> {
         this.strike(0.2);
+        if (this.strikesFollower) {
+            await this.recovered();
+            this.stage.ledger.excuse(this.stage.folder);
+        }
         await this.allAreThere();
         this.stage.ledger.confirm();
     }
@@ -231,8 +235,8 @@ export class Play implements Audience {
         if (this.strikesFollower && this.follower!.kills === 0) {
             this.follower!.strike(0, 0);
         }
-        await this.recovered();
         if (this.strikesFollower) {
+            await this.recovered();
             ledger.excuse(this.stage.folder);
         }
         await this.allAreThere();
@@ -301,18 +305,26 @@ async function perform(given: Scene, variant: Variant, seed: number, shared: Ser
         throw new Error(
             `${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n` +
                 `--- the follower said, in ${play.follower?.lives} lives\n` +
-                `${play.follower?.stderr.slice(-4000)}`,
+                `${play.follower?.stderr.slice(-4000)}\n--- --status\n` +
+                `${await play.follower?.status().catch(String)}\n--- the files\n${listing(play)}`,
             { cause: error },
         );
     } finally {
         clearTimeout(timer);
         play.stage.close();
-        if (process.env['FOLLOW_KEEP'] === undefined) {
-            await lab.cleanUp();
-        } else {
-            lab.abandonAll();
-        }
+        await lab.cleanUp();
     }
+}
+
+function listing({ stage }: Play): string {
+    const names = readdirSync(stage.folder, { recursive: true }) as string[];
+    return names
+        .slice(0, 40)
+        .map((name) => {
+            const { ino, size } = lstatSync(stage.at(name));
+            return `${ino} ${size} ${name}`;
+        })
+        .join('\n');
 }
 
 /** Scenes share two servers: one that lives on, and one that any of them may kill. */
