@@ -135,8 +135,13 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
     bool is_compared = false;
-    enum verdict verdict = judge_by_mark(c, is_settled, &o->last, &is_compared);
+    enum verdict verdict = JUDGE_NEW;
 
+    /* After a crash more of it may have been read than is known to be there. */
+    if (o->marked.offset > o->last.offset)
+        verdict = judge_by_mark(c, is_settled, &o->marked, &is_compared);
+    if (verdict == JUDGE_NEW && !is_compared)
+        verdict = judge_by_mark(c, is_settled, &o->last, &is_compared);
     /* It may have been made before all of that was read. */
     if (verdict == JUDGE_NEW && !is_compared)
         verdict = judge_by_mark(c, is_settled, &o->previous, &is_compared);

@@ -69,7 +69,8 @@ static void add_marked(struct follow_mark *m, struct source *s)
     m->sources =
         array_reserve(m->sources, &m->sources_capacity, m->sources_len + 1, sizeof(*m->sources));
     m->sources[m->sources_len++] = (struct marked){.source = s, .mark = s->safe, .sent = s->sent};
-    s->marked = s->safe;
+    if (s->safe.offset > s->marked.offset)
+        s->marked = s->safe;
     s->pending++;
 }
 
@@ -90,7 +91,7 @@ struct follow_mark *follower_mark(struct follower *f)
         next = s->touched_next;
         s->is_touched = false;
         reading_refresh(f, s);
-        if (s->safe.offset != s->marked.offset || s->is_taken)
+        if (s->safe.offset > s->marked.offset || s->is_taken)
             add_marked(m, s);
         s->is_taken = false;
         /* What is held back may be let go without another line. */
@@ -122,6 +123,7 @@ static struct state_file row_of(const struct source *s, enum state_kind kind)
         .generation = s->generation,
         .before = s->older ? s->older->number : 0,
         .mark = s->acked,
+        .ahead = s->marked.offset > s->acked.offset ? s->marked : s->acked,
         .sent = s->sent > s->acked.offset ? s->sent : s->acked.offset,
         .size = s->look.size,
         .changed_us = s->look.changed_ns / 1000,
@@ -136,7 +138,7 @@ static struct state_file row_of(const struct source *s, enum state_kind kind)
 /* All of it is stored, and nothing more comes. */
 static bool is_done(const struct source *s)
 {
-    return s->phase == SOURCE_OVER && s->is_told && s->pending == 0 && !s->is_touched &&
+    return s->phase == SOURCE_OVER && s->is_told && s->pending == 0 && !s->is_taken &&
            s->acked.offset >= s->safe.offset && s->safe.offset >= s->line;
 }
 
@@ -169,6 +171,7 @@ static int put_known(struct follower *f, struct known *k, struct errbuf *err)
         .identity = k->by_identity.identity,
         .generation = k->generation,
         .mark = k->mark,
+        .ahead = k->mark,
         .sent = k->mark.offset,
         .size = k->mark.offset,
     };

@@ -6,6 +6,8 @@
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
+enum { BANNER_BYTES = 8 << 10 }; /* with which all files of a program may begin */
+
 static char *text_of(struct slice s)
 {
     char *text = xmalloc(s.len + 1);
@@ -61,7 +63,8 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     s->generation = row->generation;
     s->file.guessed = row->guessed;
     memcpy(s->file.form, row->form, sizeof(row->form));
-    s->acked = s->safe = s->marked = s->last = row->mark;
+    s->acked = s->safe = s->last = row->mark;
+    s->marked = row->ahead;
     s->offset = s->line = s->searched = row->mark.offset;
     s->chain = row->mark.chain;
     s->sent = row->sent;
@@ -120,7 +123,13 @@ static enum content_verdict compare(struct source *s, uint64_t size)
     unpack_look(s);
     if (s->is_archive)
         return size == s->look.size ? CONTENT_SAME : CONTENT_OTHER;
-    return content_mark_check(s->fd, &s->last);
+    enum content_verdict verdict = content_mark_check(s->fd, &s->last);
+    /* So little is before the offset that many files have that. What lines were made of that may
+     * be there, was of this file, too. */
+    if (verdict == CONTENT_SAME && s->last.offset < BANNER_BYTES &&
+        s->marked.offset > s->last.offset && s->look.size >= s->marked.offset)
+        verdict = content_mark_check(s->fd, &s->marked);
+    return verdict;
 }
 
 bool resume_open(struct follower *f, struct source *s, const char *path)

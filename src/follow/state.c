@@ -29,6 +29,9 @@ static const char *const steps[] = {
     " born_ns INTEGER NOT NULL, generation INTEGER NOT NULL, before INTEGER NOT NULL,"
     " mark_offset INTEGER NOT NULL, chain INTEGER NOT NULL, head_hash INTEGER NOT NULL,"
     " head_len INTEGER NOT NULL, tail_len INTEGER NOT NULL, tail_hash INTEGER NOT NULL,"
+    " ahead_offset INTEGER NOT NULL, ahead_chain INTEGER NOT NULL,"
+    " ahead_head_hash INTEGER NOT NULL, ahead_head_len INTEGER NOT NULL,"
+    " ahead_tail_len INTEGER NOT NULL, ahead_tail_hash INTEGER NOT NULL,"
     " sent INTEGER NOT NULL, size INTEGER NOT NULL, changed_us INTEGER NOT NULL,"
     " is_deleted INTEGER NOT NULL, form TEXT NOT NULL, guessed INTEGER NOT NULL,"
     " put_us INTEGER NOT NULL) STRICT;"
@@ -358,9 +361,22 @@ int64_t state_changed_us(struct state *s)
 
 /* ---- Reading ---- */
 
+/* From six columns, the first of which is `first`. */
+static struct content_mark take_mark(sqlite3_stmt *row, int first)
+{
+    return (struct content_mark){
+        .offset = (uint64_t)sqlite3_column_int64(row, first),
+        .chain = (uint64_t)sqlite3_column_int64(row, first + 1),
+        .head_hash = (uint64_t)sqlite3_column_int64(row, first + 2),
+        .head_len = (uint32_t)sqlite3_column_int64(row, first + 3),
+        .tail_len = (uint32_t)sqlite3_column_int64(row, first + 4),
+        .tail_hash = (uint64_t)sqlite3_column_int64(row, first + 5),
+    };
+}
+
 static void take_file(sqlite3_stmt *row, struct state_file *f)
 {
-    struct slice form = sqlite_db_column_text(row, 19);
+    struct slice form = sqlite_db_column_text(row, 25);
     size_t form_len = form.len < STATE_FORM_MAX ? form.len : STATE_FORM_MAX - 1;
 
     *f = (struct state_file){
@@ -374,17 +390,13 @@ static void take_file(sqlite3_stmt *row, struct state_file *f)
                      .born_ns = sqlite3_column_int64(row, 7)},
         .generation = (uint32_t)sqlite3_column_int64(row, 8),
         .before = sqlite3_column_int64(row, 9),
-        .mark = {.offset = (uint64_t)sqlite3_column_int64(row, 10),
-                 .chain = (uint64_t)sqlite3_column_int64(row, 11),
-                 .head_hash = (uint64_t)sqlite3_column_int64(row, 12),
-                 .head_len = (uint32_t)sqlite3_column_int64(row, 13),
-                 .tail_len = (uint32_t)sqlite3_column_int64(row, 14),
-                 .tail_hash = (uint64_t)sqlite3_column_int64(row, 15)},
-        .sent = (uint64_t)sqlite3_column_int64(row, 16),
-        .size = (uint64_t)sqlite3_column_int64(row, 17),
-        .changed_us = sqlite3_column_int64(row, 18),
-        .guessed = (uint64_t)sqlite3_column_int64(row, 20),
-        .is_deleted = sqlite3_column_int64(row, 21),
+        .mark = take_mark(row, 10),
+        .ahead = take_mark(row, 16),
+        .sent = (uint64_t)sqlite3_column_int64(row, 22),
+        .size = (uint64_t)sqlite3_column_int64(row, 23),
+        .changed_us = sqlite3_column_int64(row, 24),
+        .guessed = (uint64_t)sqlite3_column_int64(row, 26),
+        .is_deleted = sqlite3_column_int64(row, 27),
     };
     if (form_len > 0)
         memcpy(f->form, form.data, form_len);
@@ -398,7 +410,9 @@ int state_load(struct state *s, int (*file)(const struct state_file *f, void *ct
     int error = sqlite_db_statement(
         &s->db,
         "SELECT number, key, kind, path, family, device, inode, born_ns, generation, before,"
-        " mark_offset, chain, head_hash, head_len, tail_len, tail_hash, sent, size, changed_us,"
+        " mark_offset, chain, head_hash, head_len, tail_len, tail_hash,"
+        " ahead_offset, ahead_chain, ahead_head_hash, ahead_head_len, ahead_tail_len,"
+        " ahead_tail_hash, sent, size, changed_us,"
         " form, guessed, is_deleted FROM files ORDER BY number",
         &rows, err);
 
@@ -483,6 +497,12 @@ static int put_row(struct state *s, const struct state_file *f, struct errbuf *e
         f->mark.head_len,
         f->mark.tail_len,
         (int64_t)f->mark.tail_hash,
+        (int64_t)f->ahead.offset,
+        (int64_t)f->ahead.chain,
+        (int64_t)f->ahead.head_hash,
+        f->ahead.head_len,
+        f->ahead.tail_len,
+        (int64_t)f->ahead.tail_hash,
         (int64_t)f->sent,
         (int64_t)f->size,
         f->changed_us,
@@ -495,9 +515,10 @@ static int put_row(struct state *s, const struct state_file *f, struct errbuf *e
     int error = prepare(s,
                         "INSERT OR REPLACE INTO files(number, key, kind, device, inode, born_ns,"
                         " generation, before, mark_offset, chain, head_hash, head_len, tail_len,"
-                        " tail_hash, sent, size, changed_us, guessed, is_deleted, put_us, path,"
-                        " family, form)"
-                        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                        " tail_hash, ahead_offset, ahead_chain, ahead_head_hash, ahead_head_len,"
+                        " ahead_tail_len, ahead_tail_hash, sent, size, changed_us, guessed,"
+                        " is_deleted, put_us, path, family, form)"
+                        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         &stmt, numbers, NUMBERS_LEN, err);
 
     if (error)

@@ -42,10 +42,12 @@ struct state_file {
     struct slice path;   /* where it was last */
     struct slice family; /* names.h */
     struct file_identity identity;
-    uint32_t generation;       /* how often it had been truncated */
-    int64_t before;            /* number of the file that this one follows in its family, or 0 */
-    struct content_mark mark;  /* of what the server has: reading goes on at its offset */
-    uint64_t sent;             /* up to here lines may have left: >= mark.offset */
+    uint32_t generation;      /* how often it had been truncated */
+    int64_t before;           /* number of the file that this one follows in its family, or 0 */
+    struct content_mark mark; /* of what the server has: reading goes on at its offset */
+    /* Of what may have left, or `mark`: the content of which lines may be there already. */
+    struct content_mark ahead;
+    uint64_t sent;             /* up to here lines may have left: >= ahead.offset */
     uint64_t size;             /* when it was seen last, for --status */
     int64_t changed_us;        /* its last modification then */
     bool is_deleted;           /* it has no name any more: gone when the follower ends */

@@ -194,8 +194,11 @@ static struct judging *begin(struct source *c)
 {
     struct judging *j = xcalloc(1, sizeof(*j));
 
-    for (struct source *o = c->family->oldest; o; o = o->newer)
+    for (struct source *o = c->family->oldest; o; o = o->newer) {
         expect(j, &o->last, o->file.key, false);
+        if (o->marked.offset > o->last.offset) /* after a crash */
+            expect(j, &o->marked, o->file.key, false);
+    }
     for (const struct known *k = c->family->known; k; k = k->next)
         expect(j, &k->mark, k->key, true);
     if (j->expected_len > 0)

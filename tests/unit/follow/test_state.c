@@ -57,6 +57,12 @@ static struct state_file file(unsigned n)
                  .head_len = 7,
                  .tail_len = 8,
                  .tail_hash = UINT64_MAX},
+        .ahead = {.offset = n * 1000 + 1,
+                  .chain = UINT64_MAX - 6,
+                  .head_hash = 14,
+                  .head_len = 15,
+                  .tail_len = 16,
+                  .tail_hash = UINT64_MAX - 7},
         .sent = 10,
         .size = 11,
         .changed_us = 12,
@@ -146,6 +152,7 @@ static void all_of_a_file_comes_back(void **state)
     c.last.family = f.family;
     assert_memory_equal(&c.last.identity, &f.identity, sizeof(f.identity));
     assert_memory_equal(&c.last.mark, &f.mark, sizeof(f.mark));
+    assert_memory_equal(&c.last.ahead, &f.ahead, sizeof(f.ahead));
     assert_true(c.last.number == 1 && c.last.key == f.key && c.last.kind == f.kind);
     assert_true(c.last.generation == f.generation && c.last.before == f.before);
     assert_true(c.last.sent == f.sent && c.last.size == f.size);
