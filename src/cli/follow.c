@@ -387,6 +387,8 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
         terminal_say(f->command, "%s", err.text);
     }
     courier_free(f->courier);
+    if (f->error && stop_is_asked())
+        terminal_say(f->command, "what was not sent is read again at the next start");
     f->out.refused += f->refused;
     if (f->follower && (isatty(STDERR_FILENO) || f->out.refused > 0))
         dispatch_say_sum(&f->out, begun_us);
