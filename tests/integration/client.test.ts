@@ -140,6 +140,7 @@ scenario('send: a long plain line becomes several logs, nothing of it is lost', 
     assert.equal((await client(server, ['send'], line)).code, 0);
     const logs = await allLogs(server, 3);
     assert.equal(messages(logs).join(''), line);
+    assert.deepEqual(logs.map((log) => log.attributes['part']), [1, 2, 3]);
 });
 
 scenario(
@@ -667,8 +668,12 @@ scenario('import: lines of one time keep the order of the file; so do the pieces
     writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n${long}\nbehind`);
     for (let i = 0; i < 2; i++) await imported(server, file);
     const pieces = Math.ceil(Buffer.byteLength(long) / (128 * 1024));
-    const stored = messages(await settled(server, 500 + pieces + 1));
+    const logs = await settled(server, 500 + pieces + 1), stored = messages(logs);
     assert.deepEqual(stored.slice(0, 500), lines.map((line) => line.message));
+    assert.deepEqual(
+        logs.slice(499).map((log) => log.attributes['part']),
+        [undefined, ...Array.from({ length: pieces }, (_, i) => i + 1), undefined],
+    );
     assert.equal(stored.slice(500, -1).join(''), long);
     assert.equal(stored.at(-1), 'behind');
 });
