@@ -10,6 +10,8 @@
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
+enum { TROUBLE_US = 60000000 }; /* for which what cannot be opened may be what is looked for */
+
 static const uint64_t SETTLE_US = (uint64_t)FOLLOW_SETTLE_MS * 1000;
 
 /* ---- New ones ---- */
@@ -357,7 +359,8 @@ void candidate_seek(struct follower *f, struct source *s)
         candidate_adopt(f, s, s->copy, s->copy->seen_size);
         return;
     }
-    if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US) {
+    if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US ||
+        (f->troubled > 0 && f->now_us - s->phase_us < TROUBLE_US)) {
         follower_attend(f, s, ATTEND_US);
         return;
     }

@@ -45,6 +45,8 @@ static bool tell(struct follower *f, struct source *s)
         f->calls.ended(f->calls.ctx, &s->file);
     s->is_told = true;
     family_remove(s);
+    s->told_next = s->family->told;
+    s->family->told = s;
     ledger_touch(f, s);
     ledger_dirty(f, s);
     follower_unpark(f);

@@ -93,7 +93,7 @@ struct source {
     struct family *family;
     struct source *older, *newer;           /* of the family, READING … OVER until that is told */
     struct source *all_before, *all_behind; /* of all */
-    struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next;
+    struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next, *told_next;
     struct source *copy, *copy_of; /* the newest copy of it; of which it is one */
     struct snapshot *snapshots;    /* while it is UNKNOWN */
     size_t snapshots_len;
@@ -152,6 +152,7 @@ struct family {
     struct table_node node;
     char *name;
     struct source *oldest, *newest;
+    struct source *told; /* over, but not all of them is stored: as known ones, but for that */
     struct known *known;
     unsigned unknown, unknown_archives; /* sources that are not judged yet */
 };
@@ -414,6 +415,9 @@ enum verdict {
 
 /* What there is that it may be a copy of. */
 void judge_prepare(struct follower *f, struct source *c);
+/* What of a family a file may be a copy of: those that are not done with. */
+struct source *judge_first(const struct family *family);
+struct source *judge_next(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */
 uint64_t judge_least(const struct source *c, const struct source *o);
 /* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */

@@ -18,11 +18,23 @@ enum {
 
 static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
 
+struct source *judge_first(const struct family *family)
+{
+    return family->newest ? family->newest : family->told;
+}
+
+struct source *judge_next(const struct source *o)
+{
+    if (o->is_told)
+        return o->told_next;
+    return o->older ? o->older : o->family->told;
+}
+
 void judge_prepare(struct follower *f, struct source *c)
 {
     c->snapshots = xcalloc(SNAPSHOTS_MAX, sizeof(*c->snapshots));
-    for (const struct source *o = c->family->newest; o && c->snapshots_len < SNAPSHOTS_MAX;
-         o = o->older)
+    for (const struct source *o = judge_first(c->family); o && c->snapshots_len < SNAPSHOTS_MAX;
+         o = judge_next(o))
         c->snapshots[c->snapshots_len++] = (struct snapshot){
             .key = o->file.key,
             .size = f->is_starting ? o->acked.offset : o->seen_size,
@@ -153,15 +165,16 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
     return verdict;
 }
 
-static enum verdict judge_by_known(const struct source *c, bool is_settled, const struct known *k)
+/* Of all of a file, which is not there any more. */
+static enum verdict judge_by_whole(const struct source *c, bool is_settled,
+                                   const struct content_mark *m)
 {
-    if (k->mark.offset < c->look.size || k->mark.head_len == 0)
+    if (m->offset < c->look.size || m->head_len == 0)
         return JUDGE_NEW;
     if (!is_settled)
-        return may_become(c, &k->mark) ? JUDGE_LATER : JUDGE_NEW;
-    return k->mark.offset == c->look.size && content_mark_check(c->fd, &k->mark) == CONTENT_SAME
-               ? JUDGE_COPY
-               : JUDGE_NEW;
+        return may_become(c, m) ? JUDGE_LATER : JUDGE_NEW;
+    return m->offset == c->look.size && content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY
+                                                                                     : JUDGE_NEW;
 }
 
 /* ---- Of any ---- */
@@ -171,6 +184,8 @@ static enum verdict judge_one(struct follower *f, struct source *c, bool is_sett
 {
     if (o->fd >= 0 && !o->is_archive)
         return judge_by_bytes(f, c, is_settled, o);
+    if (o->is_told)
+        return judge_by_whole(c, is_settled, &o->last);
     return judge_by_marks(c, is_settled, o);
 }
 
@@ -195,7 +210,7 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (c->is_archive)
         return unpack_judge(f, c, is_settled, of, size);
     take_probe(c);
-    for (struct source *o = c->family->newest; o; o = o->older) {
+    for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {
         enum verdict one = judge_one(f, c, is_settled, o);
 
         if (one == JUDGE_COPY) {
@@ -205,7 +220,7 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
         verdict = one == JUDGE_LATER ? one : verdict;
     }
     for (const struct known *k = c->family->known; k; k = k->next) {
-        enum verdict one = judge_by_known(c, is_settled, k);
+        enum verdict one = judge_by_whole(c, is_settled, &k->mark);
 
         if (one == JUDGE_COPY)
             return JUDGE_COPY;

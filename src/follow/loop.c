@@ -206,6 +206,8 @@ static void attend(struct follower *f)
             ending_attend(f, s);
         s = f->attended;
     }
+    if (f->troubled > 0 && f->retry_us < next)
+        next = f->retry_us;
     if (next < f->attend_us)
         f->attend_us = next;
 }

@@ -129,8 +129,10 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
     if (!old || --old->live_names > 0)
         return;
     old->place = PLACE_MOVED;
-    if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING)
+    if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING) {
         source_move(f, old, SOURCE_SEEKING); /* by its content: it may be anywhere */
+        place_scan_again(f, old->path);
+    }
     source_find_place(f, old);
     follower_ready(f, old);
     follower_attend(f, old, 0);

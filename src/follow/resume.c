@@ -159,7 +159,8 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     case CONTENT_UNREADABLE:
         break;
     }
-    if (error != LM_ENOTFOUND)
+    /* One that was closed for want of descriptors is looked at again with the others. */
+    if (error != LM_ENOTFOUND && !(s->is_closed && (errno == EMFILE || errno == ENFILE)))
         source_failed(f, s, errno);
     source_close(f, s);
     return true;

@@ -187,6 +187,11 @@ void source_free(struct follower *f, struct source *s)
     if (f->closed_hand == s)
         f->closed_hand = s->all_behind;
     family_remove(s);
+    for (struct source **at = &s->family->told; s->is_told && *at; at = &(*at)->told_next)
+        if (*at == s) {
+            *at = s->told_next;
+            break;
+        }
     place_forget(f, s);
     follower_forget(f, s);
     if (s->all_before)

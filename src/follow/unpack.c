@@ -194,8 +194,8 @@ static struct judging *begin(struct source *c)
 {
     struct judging *j = xcalloc(1, sizeof(*j));
 
-    for (struct source *o = c->family->oldest; o; o = o->newer) {
-        expect(j, &o->last, o->file.key, false);
+    for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {
+        expect(j, &o->last, o->file.key, o->is_told);
         if (o->marked.offset > o->last.offset) /* after a crash */
             expect(j, &o->marked, o->file.key, false);
     }
@@ -300,10 +300,10 @@ static bool is_being_made(const struct source *c)
 
 static struct source *source_of(const struct family *family, uint64_t key)
 {
-    struct source *o = family->oldest;
+    struct source *o = judge_first(family);
 
     while (o && o->file.key != key)
-        o = o->newer;
+        o = judge_next(o);
     return o;
 }
 
@@ -343,9 +343,9 @@ static enum verdict conclude(const struct judging *j, struct source **of)
         if (!e->is_found || (e->is_known && e->mark.offset != j->offset))
             continue;
         verdict = JUDGE_COPY;
-        *of = e->is_known ? NULL : source_of(j->in.of->family, e->key);
+        *of = source_of(j->in.of->family, e->key);
     }
-    for (struct source *o = j->in.of->family->oldest; o; o = o->newer)
+    for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
         if (is_of_open(j, o)) {
             verdict = JUDGE_COPY;
             *of = o;

@@ -479,16 +479,8 @@ static void follows_more_files_than_it_may_open(void **state)
     for (int i = 0; i < 300; i++) {
         snprintf(name, sizeof(name), "x%c%c%c.log", 'a' + i % 10, 'a' + i / 10 % 10, 'a' + i / 100);
         taker_append_lines(t, name, name, 1, 2);
-        if (i % 3 == 0) {
-            char moved[64];
-
-            snprintf(moved, sizeof(moved), "%s.1", name);
-            taker_rename(t, name, moved);
-            taker_append_lines(t, name, name, 2, 3);
-        }
     }
-    /* One that was closed and has another name by now may be found after the one in its place. */
-    taker_wait(t, 700);
+    taker_wait(t, 600);
     qsort(t->lines, t->len, sizeof(*t->lines), by_text);
     for (size_t i = 1; i < t->len; i++)
         assert_string_not_equal(t->lines[i - 1].text, t->lines[i].text);
