@@ -229,12 +229,16 @@ class Place:
     def cpu(self):
         return cpu_seconds(self.follower.pid)
 
+    def is_stored(self):
+        m = self.server.metrics()
+        return m["logmill_queue_depth"] == 0 and m["logmill_logs_stored_total"] >= m["logmill_logs_accepted_total"]
+
     def end(self, count):
         """Stops all; each line has to be there, once."""
         peak = memory_mib(self.follower.pid, "VmHWM")
         self.follower.stop()
         if self.follower.sends:
-            self.server.settle()
+            wait_for("all logs stored", self.is_stored, PATIENCE)
         kept = wait_for("the rest", lambda: self.follower.count(self.server))
         if kept != count:
             print(f"NOT the same: {self.follower.name}: {count} lines, {kept} logs", flush=True)
