@@ -155,6 +155,15 @@ static void keep_copy(struct follower *f, struct source *o, struct source *c, ui
     c->seen_size = size;
     o->copy = c;
     c->copy_of = o;
+    candidate_acknowledged(f, o);
+}
+
+void candidate_acknowledged(struct follower *f, struct source *s)
+{
+    if (!s->copy || s->copy->seen_size > s->acked.offset)
+        return;
+    s->is_copied = true;
+    candidate_is_copy(f, s->copy);
 }
 
 void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size)
@@ -357,6 +366,10 @@ void candidate_seek(struct follower *f, struct source *s)
 
     if (s->copy) {
         candidate_adopt(f, s, s->copy, s->copy->seen_size);
+        return;
+    }
+    if (s->is_copied && lost == 0) {
+        ending_over(f, s);
         return;
     }
     if (s->family->unknown > 0 || f->now_us - s->phase_us < SETTLE_US ||

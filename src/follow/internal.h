@@ -95,6 +95,7 @@ struct source {
     struct source *all_before, *all_behind; /* of all */
     struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next, *told_next;
     struct source *copy, *copy_of; /* the newest copy of it; of which it is one */
+    bool is_copied;                /* there is one that had nothing more to give */
     struct snapshot *snapshots;    /* while it is UNKNOWN */
     size_t snapshots_len;
     struct source *joined; /* whose last line goes on with what was the first one here */
@@ -399,6 +400,8 @@ void candidate_is_new(struct follower *f, struct source *s);
 /* It was truncated: what is in the file from now on is another source. */
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);
+/* The server has more of `s` than before: a copy may have nothing more to give. */
+void candidate_acknowledged(struct follower *f, struct source *s);
 
 /* What `o` has not handed out is read from its copy `c`, of `size` bytes of text. */
 void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size);
@@ -420,6 +423,9 @@ struct source *judge_first(const struct family *family);
 struct source *judge_next(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */
 uint64_t judge_least(const struct source *c, const struct source *o);
+/* True if a text of `size` bytes, which is less than the mark is of, is a part of that if the heads
+ * are equal. */
+bool judge_is_enough(const struct content_mark *m, uint64_t size);
 /* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                    uint64_t *size);

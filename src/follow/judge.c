@@ -58,6 +58,11 @@ uint64_t judge_least(const struct source *c, const struct source *o)
     return snapshot ? snapshot->size : o->seen_size;
 }
 
+bool judge_is_enough(const struct content_mark *m, uint64_t size)
+{
+    return m->head_len >= EQUAL_ENOUGH && size >= m->head_len && size < m->offset;
+}
+
 /* ---- By bytes ---- */
 
 static enum content_verdict same_bytes(int a, int b, uint64_t from, uint64_t to)
@@ -143,6 +148,13 @@ static bool may_become(const struct source *c, const struct content_mark *m)
     return m->head_len > c->look.size || content_mark_check(c->fd, &head) != CONTENT_OTHER;
 }
 
+/* True if it has less than the mark is of, and is equal as far as a head goes: made before all of
+ * that was there, as by copytruncate while somebody writes, or by gzip of what is written on. */
+static bool is_less_of(const struct source *c, const struct content_mark *m)
+{
+    return judge_is_enough(m, c->look.size) && may_become(c, m);
+}
+
 static enum verdict judge_by_marks(const struct source *c, bool is_settled, const struct source *o)
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
@@ -162,6 +174,8 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
     if (verdict == JUDGE_NEW && !is_settled && c->look.size < o->last.offset &&
         may_become(c, &o->last))
         verdict = JUDGE_LATER;
+    if (verdict == JUDGE_NEW && !is_compared && is_less_of(c, &o->last))
+        verdict = JUDGE_COPY; /* settled, or it would be LATER */
     return verdict;
 }
 
@@ -173,8 +187,9 @@ static enum verdict judge_by_whole(const struct source *c, bool is_settled,
         return JUDGE_NEW;
     if (!is_settled)
         return may_become(c, m) ? JUDGE_LATER : JUDGE_NEW;
-    return m->offset == c->look.size && content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY
-                                                                                     : JUDGE_NEW;
+    if (m->offset > c->look.size)
+        return is_less_of(c, m) ? JUDGE_COPY : JUDGE_NEW;
+    return content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY : JUDGE_NEW;
 }
 
 /* ---- Of any ---- */

@@ -284,6 +284,7 @@ void follower_acknowledge(struct follower *f, struct follow_mark *m)
         s->pending--;
         if (m->sources[i].mark.offset > s->acked.offset)
             s->acked = m->sources[i].mark;
+        candidate_acknowledged(f, s);
         ledger_dirty(f, s);
     }
     m->next = f->spare;

@@ -332,6 +332,13 @@ static bool is_of_open(const struct judging *j, const struct source *o)
            has_bytes(o->fd, size - tail_len, tail.data, tail_len);
 }
 
+/* True if it is a part of what the mark is of. */
+static bool is_less_of(const struct judging *j, const struct content_mark *m)
+{
+    return judge_is_enough(m, j->offset) && m->head_len <= j->head_len &&
+           content_hash(slice_of(j->head, m->head_len)) == m->head_hash;
+}
+
 /* The last place that was found, of a file that is there or not all of which was read. */
 static enum verdict conclude(const struct judging *j, struct source **of)
 {
@@ -340,7 +347,8 @@ static enum verdict conclude(const struct judging *j, struct source **of)
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
 
-        if (!e->is_found || (e->is_known && e->mark.offset != j->offset))
+        if (!is_less_of(j, &e->mark) &&
+            (!e->is_found || (e->is_known && e->mark.offset != j->offset)))
             continue;
         verdict = JUDGE_COPY;
         *of = source_of(j->in.of->family, e->key);

@@ -336,6 +336,29 @@ static void reads_no_copy_again(void **state)
     assert_int_equal(t->len, 404);
 }
 
+static void reads_no_copy_of_less_than_was_read_of_what_is_gone(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 2100);
+    taker_start(t, APP);
+    taker_wait(t, 2100);
+    taker_stop(t);
+    /* Made before the last hundred were written, as copytruncate does. */
+    taker_append_lines(t, "app.log.1", "a", 0, 2000);
+    taker_unlink(t, "app.log");
+    taker_append(t, "app.log", "new\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "new");
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_stop(t);
+    taker_start(t, APP);
+    taker_append(t, "app.log", "last\n");
+    taker_wait_for(t, "last");
+    assert_int_equal(t->len, 2103);
+}
+
 static void reads_from_a_copy_what_was_truncated_unread(void **state)
 {
     struct taker *t = *state;
@@ -510,6 +533,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_no_copy_of_less_than_was_read_of_what_is_gone, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reads_from_a_copy_what_was_truncated_unread, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),

@@ -59,7 +59,7 @@ def loguru():
 
 
 def reopen():
-    state = {"file": open(path, "a", encoding="utf-8"), "at": None}
+    state = {"at": None}
 
     def hear(*_):
         state["at"] = time.monotonic() + float(option)
@@ -72,7 +72,8 @@ def reopen():
         state["file"].write(text + "\n")
         state["file"].flush()
 
-    signal.signal(signal.SIGHUP, hear)
+    signal.signal(signal.SIGHUP, hear)  # before there is a file, which rotations wait for
+    state["file"] = open(path, "a", encoding="utf-8")
     return write, lambda: state["file"].close()
 
 
