@@ -9,7 +9,7 @@ import { table, trial } from './loggers/trial';
 const RUNS = Number(process.env['FOLLOW_RUNS'] ?? 1);
 const LINES = Number(process.env['FOLLOW_LINES'] ?? (RUNS > 1 ? 20_000 : 8000));
 const FIRST_SEED = Number(process.env['FOLLOW_SEED'] ?? Date.now() % 1_000_000);
-/** Names of loggers. */
+/** Loggers by their names or titles. */
 const ONLY = new RegExp(process.env['FOLLOW_ONLY'] ?? '');
 /** They mostly wait: for writers that are slow on purpose. */
 const AT_ONCE = Number(process.env['FOLLOW_JOBS'] ?? 4);
@@ -17,7 +17,10 @@ const AT_ONCE = Number(process.env['FOLLOW_JOBS'] ?? 4);
 void describe('loggers', { concurrency: AT_ONCE }, () => {
     for (const logger of [...LIBRARIES, ...DAEMONS]) {
         const isAsked = process.env['FOLLOW_ONLY'] !== undefined || RUNS > 1;
-        if (!ONLY.test(logger.name) || (logger.isLong === true && !isAsked)) {
+        if (
+            !(ONLY.test(logger.name) || ONLY.test(logger.title)) ||
+            (logger.isLong === true && !isAsked)
+        ) {
             continue;
         }
         for (let run = 0; run < RUNS; run++) {

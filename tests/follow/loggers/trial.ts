@@ -21,6 +21,7 @@ import * as path from 'node:path';
 
 import { type Lab, PATIENCE_MS, eventually, scenario, sleep } from '../../support/harness';
 import { random } from '../../support/hostile';
+import type { Log } from '../../support/logs';
 import { Dice } from '../../torture/plan';
 import { plain } from '../ledger';
 import { Follower, Server } from '../processes';
@@ -151,7 +152,7 @@ class Trial {
         });
     }
 
-    private async stored(): Promise<{ times: Map<number, number>; broken: string[] }> {
+    private async stored(): Promise<{ times: Map<number, number>; broken: string[]; logs: Log[] }> {
         const { name } = this.place;
         const whole = new RegExp(`^[^#]*\\b${name} #(\\d+)\\. ${PADDING} \\1;$`);
         const logs = await eventually('the logs', () => this.server.logs(name));
@@ -165,7 +166,7 @@ class Trial {
                 broken.push(message);
             }
         }
-        return { times, broken };
+        return { times, broken, logs };
     }
 
     /** Until all of `wanted` is there, or no more has come for a while. */
@@ -192,7 +193,7 @@ class Trial {
 
     private async judge({ numbers, files }: Found): Promise<Seen> {
         const { logger, place } = this;
-        const { times, broken } = await this.stored();
+        const { times, broken, logs } = await this.stored();
         const written = Array.from({ length: place.lines }, (_, n) => n);
         const isKept = logger.thrown === undefined || (logger.isHeld === true && !this.dice);
         const wanted = isKept ? written : [...numbers];
@@ -210,6 +211,9 @@ class Trial {
         const story = [
             JSON.stringify(figures),
             ...[`lost: ${ranges(lost)}`, `doubled: ${ranges(doubled)}`],
+            ...logs
+                .filter(({ message }) => message.includes(`#${doubled[0]}.`))
+                .map((log) => `    ${JSON.stringify({ ...log, message: '' })}`),
             ...[
                 `broken: ${JSON.stringify(broken.slice(0, 5))}`,
                 filesUnder(place.folder).join('\n'),

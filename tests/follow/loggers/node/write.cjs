@@ -25,9 +25,12 @@ const kinds = {
             maxSize: SIZE,
             zippedArchive: true,
         });
-        const { combine, timestamp, simple } = winston.format;
+        const { combine, timestamp, printf } = winston.format;
         const logger = winston.createLogger({
-            format: combine(timestamp(), simple()),
+            format: combine(
+                timestamp(),
+                printf(({ timestamp, level, message }) => `${timestamp} ${level}: ${message}`),
+            ),
             transports: [transport],
         });
         return {
