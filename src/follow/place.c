@@ -94,6 +94,18 @@ static struct name *add_name(struct follower *f, const char *path, int pattern, 
     return name;
 }
 
+/* It is no link, or not any more. */
+static void no_link(struct follower *f, struct name *name)
+{
+    for (struct name **at = &f->links; name->target_folder && *at; at = &(*at)->next_link)
+        if (*at == name) {
+            *at = name->next_link;
+            break;
+        }
+    free(name->target_folder);
+    name->target_folder = NULL;
+}
+
 /* A name that is none any more; FILEs stay. */
 static void remove_name(struct follower *f, struct name *name)
 {
@@ -102,13 +114,8 @@ static void remove_name(struct follower *f, struct name *name)
     while (*at != name)
         at = &(*at)->next;
     *at = name->next;
-    for (at = &f->links; *at; at = &(*at)->next_link)
-        if (*at == name) {
-            *at = name->next_link;
-            break;
-        }
+    no_link(f, name);
     table_remove(&f->names_by_path, &name->node);
-    free(name->target_folder);
     free(name->path);
     free(name);
 }
@@ -203,6 +210,33 @@ void place_trouble(struct follower *f, struct name *name, int reason)
         f->attend_us = f->retry_us;
 }
 
+/* Where a link leads, also if nothing is there yet. */
+static bool find_target(const char *link, char target[PATH_MAX])
+{
+    char text[PATH_MAX], path[PATH_MAX], folder[PATH_MAX];
+
+    if (realpath(link, target))
+        return true;
+    ssize_t n = readlink(link, text, sizeof(text) - 1);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    folder_part(link, folder);
+    int len = text[0] == '/' ? snprintf(path, sizeof(path), "%s", text)
+                             : snprintf(path, sizeof(path), "%s/%s", folder, text);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return false;
+    folder_part(path, folder);
+    if (!realpath(folder, target))
+        return false;
+    len = snprintf(folder, sizeof(folder), "%s%s", strcmp(target, "/") == 0 ? "" : target,
+                   strrchr(path, '/'));
+    if (len < 0 || (size_t)len >= sizeof(folder))
+        return false;
+    memcpy(target, folder, (size_t)len + 1);
+    return true;
+}
+
 /* Where a link leads, so that what becomes of that is seen, too. */
 static void note_target(struct follower *f, struct name *name)
 {
@@ -213,12 +247,11 @@ static void note_target(struct follower *f, struct name *name)
     if (!is_link && !name->target_folder)
         return;
     if (!is_link) {
-        free(name->target_folder);
-        name->target_folder = NULL;
+        no_link(f, name);
         names_set_target(f->names, name->path, NULL);
         return;
     }
-    if (!realpath(name->path, target))
+    if (!find_target(name->path, target))
         return;
     folder_part(target, folder);
     names_set_target(f->names, name->path, target);
