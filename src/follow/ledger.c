@@ -291,6 +291,13 @@ void follower_acknowledge(struct follower *f, struct follow_mark *m)
     f->spare = m;
 }
 
+void ledger_begin(struct follower *f)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    (void)write_state(f, NULL, &err); /* said */
+}
+
 void ledger_flush(struct follower *f, bool now)
 {
     struct errbuf err = ERRBUF_INIT;
