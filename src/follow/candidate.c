@@ -116,6 +116,7 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
     s->file.key = k->key;
     s->generation = k->generation;
     s->acked = s->safe = s->marked = s->last = k->mark;
+    s->marked_to = s->safe.offset;
     s->sent = k->mark.offset;
     known_remove(f, k);
     source_take_fd(f, s, fd);

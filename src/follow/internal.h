@@ -136,6 +136,7 @@ struct source {
     struct content_mark safe;     /* where reading would go on, if all were acknowledged */
     struct content_mark marked;   /* `safe` when it was marked last: lines before it may be there */
     struct content_mark acked;    /* the server has what is before */
+    uint64_t marked_to;           /* the offset of the last mark of it, since the start */
     uint64_t seen_size;           /* the largest that was seen */
     uint64_t sent;                /* up to here lines may have left */
 

@@ -71,6 +71,7 @@ static void add_marked(struct follow_mark *m, struct source *s)
     m->sources[m->sources_len++] = (struct marked){.source = s, .mark = s->safe, .sent = s->sent};
     if (s->safe.offset > s->marked.offset)
         s->marked = s->safe;
+    s->marked_to = s->safe.offset;
     s->pending++;
 }
 
@@ -91,7 +92,7 @@ struct follow_mark *follower_mark(struct follower *f)
         next = s->touched_next;
         s->is_touched = false;
         reading_refresh(f, s);
-        if (s->safe.offset > s->marked.offset || s->is_taken)
+        if (s->safe.offset != s->marked_to || s->is_taken)
             add_marked(m, s);
         s->is_taken = false;
         /* What is held back may be let go without another line. */

@@ -272,6 +272,7 @@ void reading_skip_to_end(struct follower *f, struct source *s)
         end = 0; /* one line, without an end */
     if (!reading_skip_to(s, end, 0)) {
         s->acked = s->safe = s->marked = s->last;
+        s->marked_to = s->safe.offset;
         s->sent = end;
         ledger_dirty(f, s);
     }

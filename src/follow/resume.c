@@ -65,6 +65,7 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     memcpy(s->file.form, row->form, sizeof(row->form));
     s->acked = s->safe = s->last = row->mark;
     s->marked = row->ahead;
+    s->marked_to = row->mark.offset;
     s->offset = s->line = s->searched = row->mark.offset;
     s->chain = row->mark.chain;
     s->sent = row->sent;
@@ -107,8 +108,10 @@ static void go_on(struct follower *f, struct source *s)
     struct content_mark from = s->last;
 
     s->is_resumed = false;
-    if (f->from == FOLLOW_FROM_START && f->is_starting)
+    if (f->from == FOLLOW_FROM_START && f->is_starting) {
         s->acked = s->safe = s->marked = s->last = from = (struct content_mark){0};
+        s->marked_to = 0;
+    }
     if (reading_skip_to(s, from.offset, from.chain))
         s->offset = s->line = s->searched = from.offset;
     if (f->from == FOLLOW_FROM_END && f->is_starting)
