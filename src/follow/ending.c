@@ -14,12 +14,24 @@ static const uint64_t HOLD_US = (uint64_t)FOLLOW_HOLD_S * 1000000;
 
 /* ---- Over ---- */
 
+/* It cannot be read any more: what is known of it are its length, its chain and, if it was long,
+ * its beginning. */
+static void forget_content(struct source *s)
+{
+    struct content_mark m = {.offset = s->line, .chain = s->chain};
+
+    if (s->last.head_len == MARK_HEAD_MAX) {
+        m.head_len = s->last.head_len;
+        m.head_hash = s->last.head_hash;
+    }
+    s->last = m;
+}
+
 void ending_over(struct follower *f, struct source *s)
 {
     reading_refresh(f, s);
     if (s->last.offset != s->line && (s->fd < 0 || reading_skip_to(s, s->line, s->chain)))
-        /* It cannot be read any more: known by its length alone, which is equal to nothing. */
-        s->last = (struct content_mark){.offset = s->line, .chain = s->chain};
+        forget_content(s);
     unpack_forget(f, s);
     source_move(f, s, SOURCE_OVER);
     ledger_touch(f, s);

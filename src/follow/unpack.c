@@ -15,6 +15,7 @@
 enum {
     FORM_BYTES = 6,
     PIECE = 16 << 10,
+    NO_BANNER = 4 << 10,  /* what files begin with alike is shorter */
     STEP_BYTES = 1 << 20, /* unpacked at a time, to be judged */
     BUFFER_BYTES = MARK_TAIL_MAX + FOLLOW_LINE_MAX + READ_BYTES,
 };
@@ -319,6 +320,13 @@ static bool has_bytes(int fd, uint64_t offset, const char *bytes, size_t len)
     return true;
 }
 
+/* As long as the file was when the archive appeared, or about: it is seen only when something is in
+ * it, and the file may have grown meanwhile by what a late program writes. */
+static bool is_long_enough(uint64_t size, uint64_t least)
+{
+    return size >= least || (size >= NO_BANNER && size >= least / 2);
+}
+
 /* True if it is made of a file that is open: how much of that was read does not matter then. */
 static bool is_of_open(const struct judging *j, const struct source *o)
 {
@@ -327,8 +335,9 @@ static bool is_of_open(const struct judging *j, const struct source *o)
     struct file_look look;
 
     return o->fd >= 0 && !o->is_archive && o->phase != SOURCE_SEEKING && size > 0 &&
-           !file_look_fd(o->fd, &look) && size <= look.size && size >= judge_least(j->in.of, o) &&
-           tail.len == tail_len && has_bytes(o->fd, 0, j->head, j->head_len) &&
+           !file_look_fd(o->fd, &look) && size <= look.size &&
+           is_long_enough(size, judge_least(j->in.of, o)) && tail.len == tail_len &&
+           has_bytes(o->fd, 0, j->head, j->head_len) &&
            has_bytes(o->fd, size - tail_len, tail.data, tail_len);
 }
 

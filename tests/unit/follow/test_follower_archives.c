@@ -1,4 +1,5 @@
 /* What rotated files were compressed to: read as far as it is needed, and no further. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,34 @@ static void reads_no_archive_of_what_it_has_read(void **state)
     assert_int_equal(t->len, 401);
 }
 
+/* What a late program writes while the archive is made is in the open file alone. */
+static void reads_no_archive_of_a_file_that_grew_meanwhile(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    int late = open(taker_path(t, "app.log"), O_WRONLY | O_APPEND);
+    assert_true(late >= 0);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append_lines(t, "app.log.1", "a", 100, 120);
+    taker_wait(t, 120);
+    taker_append_lines(t, "copy", "a", 0, 100);
+    compress_file(t, "copy", "app.log.1.gz");
+    taker_unlink(t, "app.log.1");
+    taker_append(t, "app.log", "new\n");
+    taker_wait_for(t, "new");
+    for (int i = 0; i < 20; i++)
+        follower_wait(t->f, 50, -1); /* until the archive was judged */
+    close(late);
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_take(t);
+    assert_int_equal(t->len, 122);
+    taker_assert_lines(t, "a", 0, 120);
+}
+
 static void reads_an_archive_of_what_nobody_has_seen(void **state)
 {
     struct taker *t = *state;
@@ -163,6 +192,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_the_rest_of_a_file_from_its_archive, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_in_an_archive_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_archive_of_what_it_has_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_no_archive_of_a_file_that_grew_meanwhile, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
                                         teardown),
