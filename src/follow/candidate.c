@@ -248,12 +248,14 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
     struct source *s = source_new(f, look, family_of(f, name->path), name->path, name->path);
     set_generation(s, next_generation(f, &look->identity));
     source_take_fd(f, s, fd);
-    if (name->is_exact || (f->is_starting && f->is_first))
+    if (name->is_exact || (f->is_starting && f->is_first)) {
         candidate_is_new(f, s);
-    else if (f->is_starting)
+    } else if (f->is_starting) {
+        judge_prepare(f, s);      /* it may be a copy of what the state has, which may have grown */
         follower_attend(f, s, 0); /* when all that is known was found */
-    else
+    } else {
         look_closer(f, s, false);
+    }
     return s;
 }
 

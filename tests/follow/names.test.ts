@@ -130,9 +130,9 @@ scene('copies appear: .bak, cp -p, an older part', async (s) => {
     await w.lines(100, 100);
     await s.caughtUp();
     await s.step(() => {
-        fs.copyFileSync(s.at(L), s.at('app-copy.log'));
+        fs.copyFileSync(s.at(L), s.at('app-2026-11-28.log'));
         const { atime, mtime } = fs.statSync(s.at(L));
-        fs.utimesSync(s.at('app-copy.log'), atime, mtime);
+        fs.utimesSync(s.at('app-2026-11-28.log'), atime, mtime);
     });
     await w.lines(100);
     await s.shift(L);
@@ -141,7 +141,7 @@ scene('copies appear: .bak, cp -p, an older part', async (s) => {
     await w.open(L);
     await w.lines(200, 100);
     await s.copy(`${L}.1`, `${L}.old`);
-    await s.compress(`${L}.1`, 'app-kept.log.gz', { unlinks: false });
+    await s.compress(`${L}.1`, 'app-2026-11-29.log.gz', { unlinks: false });
     await w.lines(100, 100);
 });
 
@@ -154,7 +154,7 @@ scene('copies of what is not read yet, and a restart', async (s) => {
     await w.lines(200);
     await s.copy(L, `${L}.bak`);
     await w.lines(100);
-    await s.copy(L, 'app-copy.log');
+    await s.copy(L, 'app-2026-11-28.log');
     await s.follow();
     await w.lines(100, 100);
 });
