@@ -52,12 +52,25 @@ static bool wait_for_next(struct dispatch *d, unsigned tries, uint64_t begin,
     return true;
 }
 
+/* Whether a 422 is a logmill's, which says which log is wrong and why. */
+static bool is_about_logs(const struct dispatch *d)
+{
+    struct slice answer = http_client_answer(d->client);
+    yyjson_doc *doc = yyjson_read(answer.data, answer.len, 0);
+    yyjson_val *detail = yyjson_obj_get(yyjson_doc_get_root(doc), "detail");
+    bool is = yyjson_is_arr(yyjson_obj_get(yyjson_arr_get_first(detail), "loc"));
+
+    yyjson_doc_free(doc);
+    return is;
+}
+
 /* Sends `body` until the server has taken or refused it. */
 static int post(struct dispatch *d, struct slice body, size_t logs, struct errbuf *err)
 {
     struct http_client_request request = {.path = "/logs",
                                           .content_type = "application/x-ndjson",
                                           .body = body,
+                                          .wanted = 201,
                                           .is_over = is_over,
                                           .ctx = d};
     uint64_t begin = clock_monotonic_us();
@@ -68,7 +81,7 @@ static int post(struct dispatch *d, struct slice body, size_t logs, struct errbu
 
         if (error != LM_ESTOPPED || tries == 1)
             *err = why;
-        if (error == LM_EINVAL && d->is_patient)
+        if (d->is_patient && (error == LM_EINVAL || (error == LM_EDATA && !is_about_logs(d))))
             error = LM_EUNAVAILABLE;
         if (error != LM_EUNAVAILABLE && error != LM_ESTOPPED) {
             if (!error && tries > 1)

@@ -175,6 +175,9 @@ static int fail_by_status(struct http_client *client, long status, struct errbuf
 {
     struct buffer text;
 
+    if (status / 100 == 2)
+        return errbuf_fail(err, LM_EINVAL, "%s answered %ld, as no logmill does", client->shown,
+                           status);
     buffer_init(&text, ERRBUF_SIZE);
     append_detail(&text, buffer_slice(&client->answer));
     errbuf_set(err, "%s answered %ld: %.*s", client->shown, status, SLICE_ARG(buffer_slice(&text)));
@@ -188,7 +191,7 @@ static int fail_by_status(struct http_client *client, long status, struct errbuf
 /* What the end `rc` of a request means for who made it. */
 static int judge(struct http_client *client, CURLcode rc, struct errbuf *err)
 {
-    long status = fetch_handle_status(client->handle);
+    long status = fetch_handle_status(client->handle), wanted = client->request->wanted;
     const char *reason = fetch_handle_reason(client->handle, rc);
     curl_off_t after = 0;
 
@@ -198,8 +201,10 @@ static int judge(struct http_client *client, CURLcode rc, struct errbuf *err)
                                 : (unsigned)HTTP_CLIENT_RETRY_AFTER_MAX_S;
     if (client->take_error)
         return client->take_error;
+    if (rc == CURLE_OK && (wanted ? status == wanted : status / 100 == 2))
+        return 0;
     if (rc == CURLE_OK)
-        return status / 100 == 2 ? 0 : fail_by_status(client, status, err);
+        return fail_by_status(client, status, err);
     if (rc == CURLE_COULDNT_CONNECT)
         return errbuf_fail(err, LM_EUNAVAILABLE, "no server at %s (%s)", client->shown, reason);
     return errbuf_fail(err, LM_EUNAVAILABLE, "%s: %s", client->shown, reason);

@@ -29,6 +29,7 @@ struct http_client_request {
     const char *content_type; /* of `body` */
     struct slice body;        /* POST; data NULL: GET */
     const char *header;       /* one more, "Name: value", or NULL */
+    long wanted;              /* the one status that is no error; 0: any 2xx */
     /* Takes the body of a 200 in pieces, any length of time; returns 0, or an error, which ends the
        request. NULL: the body is collected. */
     int (*take)(struct slice piece, void *ctx);
@@ -45,9 +46,9 @@ void http_client_free(struct http_client *client);
 const char *http_client_url(const struct http_client *client);
 
 /*
- * Returns 0 if the answer is a 2xx; LM_EUNAVAILABLE (no server, a broken connection, 408, 429,
- * 5xx: a later try may do); LM_EDATA (422) or LM_ETOOBIG (413); LM_EINVAL (any other status); or
- * what take() returned. `err` says what went wrong and where.
+ * Returns 0 if the answer is the wanted one; LM_EUNAVAILABLE (no server, a broken connection, 408,
+ * 429, 5xx: a later try may do); LM_EDATA (422) or LM_ETOOBIG (413); LM_EINVAL (any other status);
+ * or what take() returned. `err` says what went wrong and where.
  */
 int http_client_run(struct http_client *client, const struct http_client_request *request,
                     struct errbuf *err) LM_MUST_CHECK;

@@ -363,7 +363,7 @@ static size_t descriptors(void)
 
     if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < max + DESCRIPTORS_LEFT)
         max = limit.rlim_cur > 2 * DESCRIPTORS_LEFT ? limit.rlim_cur - DESCRIPTORS_LEFT
-                                                    : DESCRIPTORS_LEFT;
+                                                    : limit.rlim_cur / 2;
     return max;
 }
 

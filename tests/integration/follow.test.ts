@@ -420,6 +420,41 @@ scenario('a server that refuses one of a batch, and a wrong address, are told ap
     assert.deepEqual(sent, ['good 1', 'good 2']);
 });
 
+scenario('what is no logmill has stored nothing and refuses nothing, whatever it answers', async (lab) => {
+    const answers: [number, string][] = [
+        [200, '<html>Welcome</html>'],
+        [204, ''],
+        [422, 'Unprocessable'],
+        [422, '{"detail":"no"}'],
+    ];
+    const taken: string[] = [];
+    const server = http.createServer((request, answer) => {
+        let body = '';
+        request.setEncoding('utf8').on('data', (piece: string) => (body += piece));
+        request.on('end', () => {
+            const [code, said] = answers.shift() ?? [201, '{"status":"queued"}'];
+            if (code === 201) {
+                taken.push(...body.split('\n').slice(0, -1));
+            }
+            answer.writeHead(code).end(said);
+        });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    lab.finally(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+    const desk = new Desk(lab, (server.address() as net.AddressInfo).port);
+    desk.write('a.log', 'one\ntwo\n');
+    const follower = desk.follow('a.log');
+    await follower.says(/answered 200, as no logmill does; trying again/);
+    await follower.says(/takes logs again/);
+    await desk.isThrough();
+    await follower.stop();
+    assert.deepEqual(taken.map((line) => (JSON.parse(line) as Log).message), ['one', 'two']);
+    assert.doesNotMatch(follower.stderr, /left out/);
+});
+
 /* ---- Several lines ---- */
 
 scenario('--multiline puts together what a rotation has cut, and waits for the rest', async (lab) => {
