@@ -12,6 +12,9 @@
 
 enum { TROUBLE_US = 60000000 }; /* for which what cannot be opened may be what is looked for */
 
+/* Between two notes in the state that a file is there. */
+static const uint64_t SEEN_US = UINT64_C(24) * 3600 * 1000000;
+
 static const uint64_t SETTLE_US = (uint64_t)FOLLOW_SETTLE_MS * 1000;
 
 /* ---- New ones ---- */
@@ -279,15 +282,31 @@ static void pass(struct follower *f, const char *path, const struct file_look *l
     ledger_known(f, known_add(f, family_of(f, path), &k), path);
 }
 
+/* True if somebody writes to it still: what comes is not passed over. */
+static bool is_written(const char *path)
+{
+    int fd = file_open(path);
+    bool is_known = false, has_no_writer = fd < 0 || file_has_no_writer(fd, &is_known);
+
+    if (fd >= 0)
+        close(fd);
+    return is_known && !has_no_writer;
+}
+
 void candidate_sibling(struct follower *f, const char *path, const struct file_look *seen)
 {
     struct file_look look = *seen;
     struct known *k = known_by_identity(f, &look.identity);
     int fd;
 
-    if (k && look.size == k->mark.offset)
+    if (k && look.size == k->mark.offset) {
+        if ((k->seen_us == 0 || f->now_us - k->seen_us >= SEEN_US) && !k->path) {
+            ledger_known(f, k, path); /* it is not forgotten while it is there */
+            k->seen_us = f->now_us;
+        }
         return;
-    if (f->is_starting && f->is_first) {
+    }
+    if (f->is_starting && f->is_first && !is_written(path)) {
         pass(f, path, &look);
         return;
     }
@@ -313,6 +332,11 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
     set_generation(s, next_generation(f, &look.identity));
     s->place = PLACE_MOVED;
     source_take_fd(f, s, fd);
+    if (f->is_starting && f->is_first) {
+        candidate_is_new(f, s);
+        reading_skip_to_end(f, s);
+        return;
+    }
     judge_prepare(f, s);
     follower_attend(f, s, 0);
 }

@@ -75,6 +75,7 @@ struct known {
     enum state_kind kind;
     uint32_t generation;
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
+    uint64_t seen_us;         /* when its row was written last, or read */
     struct known *next_new;
     char *path; /* until it is in the state */
 };
@@ -249,6 +250,7 @@ struct follower {
     struct range *ranges;
     size_t ranges_len, ranges_capacity;
     bool is_state_broken;
+    uint64_t prune_us; /* when the state forgets what is old */
 };
 
 /* ---- loop.c ---- */

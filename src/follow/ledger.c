@@ -11,6 +11,8 @@
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
+static const uint64_t PRUNE_US = UINT64_C(3600) * 1000000;
+
 /* ---- What changes ---- */
 
 void ledger_touch(struct follower *f, struct source *s)
@@ -246,9 +248,12 @@ static void clean(struct follower *f)
 static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
 {
     int error = state_begin(f->state, err);
+    bool prunes = f->now_us >= f->prune_us;
 
     if (!error)
         error = put_all(f, m, err);
+    if (!error && prunes)
+        error = state_prune(f->state, clock_wall_us(), err);
     if (!error)
         error = state_commit(f->state, err);
     if (error) {
@@ -265,6 +270,8 @@ static int write_state(struct follower *f, const struct follow_mark *m, struct e
     if (f->is_state_broken)
         follower_say(f, "the state can be written again");
     f->is_state_broken = false;
+    if (prunes)
+        f->prune_us = f->now_us + PRUNE_US;
     clean(f);
     return 0;
 }

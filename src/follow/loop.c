@@ -386,6 +386,7 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->open_max = descriptors();
     f->now_us = clock_monotonic_us();
     f->attend_us = UINT64_MAX;
+    f->prune_us = f->now_us + FLUSH_US; /* what is there was noted by then */
     buffer_init(&f->joined, 4 * FOLLOW_LINE_MAX);
     buffer_init(&f->path, SIZE_MAX / 2);
     ignore_sigio();

@@ -187,6 +187,32 @@ static void note_hold(struct source *s)
     }
 }
 
+/* The chain at the beginning of a line of what was read: where several streams are held back by
+ * turns, that is none of those that were noted. */
+static bool chain_at(const struct source *s, const struct reader *r, uint64_t target,
+                     uint64_t *chain)
+{
+    uint64_t at = s->previous.offset;
+    bool is_inside = false, is_last;
+
+    *chain = s->previous.chain;
+    while (at >= r->from && at < target) {
+        struct slice bytes = bytes_of(r, at, end_of(r));
+
+        if (bytes.data[0] == '\0' && !is_inside) {
+            at++;
+            continue;
+        }
+        size_t len = reading_cut(bytes, 0, is_inside, &is_last);
+        if (len == 0)
+            return false;
+        *chain = content_chain(*chain, slice_of(bytes.data, len));
+        at += len;
+        is_inside = !is_last;
+    }
+    return at == target && !is_inside;
+}
+
 void reading_refresh(struct follower *f, struct source *s)
 {
     struct reader *r = &f->reader;
@@ -203,8 +229,10 @@ void reading_refresh(struct follower *f, struct source *s)
     if (r->of == s) {
         if (!s->is_inside && s->last.offset != s->line)
             (void)take_mark(s, r, s->line, s->chain, &s->last);
-        if (target == s->hold_offset && target > s->safe.offset)
-            (void)take_mark(s, r, target, s->hold_chain, &s->safe);
+        uint64_t chain = s->hold_chain;
+        if (target < s->line && target > s->safe.offset &&
+            (target == s->hold_offset || chain_at(s, r, target, &chain)))
+            (void)take_mark(s, r, target, chain, &s->safe);
     }
     if (s->last.offset <= target && s->last.offset > s->safe.offset)
         s->safe = s->last;

@@ -67,6 +67,7 @@ struct known *known_add(struct follower *f, struct family *family, const struct 
     *added = *k;
     added->family = family;
     added->by_identity.is_known = true;
+    added->seen_us = f->is_starting ? 0 : f->now_us;
     added->next = family->known;
     family->known = added;
     table_add(&f->identities, &added->by_identity.node,

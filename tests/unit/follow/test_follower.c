@@ -210,6 +210,21 @@ static void passes_over_rotated_files_that_were_there_first(void **state)
     assert_int_equal(t->len, 12);
 }
 
+static void reads_on_in_a_rotated_file_that_is_written_to_at_first(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log.1", "old", 0, 10);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    int late = open(taker_path(t, "app.log.1"), O_WRONLY | O_APPEND);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    assert_int_equal(write(late, "late\n", 5), 5);
+    taker_wait_for(t, "late");
+    close(late);
+    assert_int_equal(t->len, 11);
+}
+
 /* app.log and the first n - 1 rotated ones get the next name. */
 static void shift(struct taker *t, int n)
 {
@@ -527,6 +542,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_what_was_rotated_while_it_was_away, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_rotated_files_that_were_there_first, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(reads_on_in_a_rotated_file_that_is_written_to_at_first,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(catches_up_with_fast_rotations_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_a_truncation_by_content, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_a_truncation_after_a_restart, setup, teardown),

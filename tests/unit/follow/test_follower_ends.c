@@ -174,6 +174,30 @@ static void what_is_held_back_is_read_again_after_a_crash(void **state)
     assert_int_equal(t->lines[3].read_us, t->lines[2].read_us);
 }
 
+/* As two streams of a container do: what is held back begins a line before the last one. */
+static void hold_the_line_before(struct taker *t, const struct follow_line *line)
+{
+    line->file->held_from = t->len > 1 ? t->lines[t->len - 2].offset : line->offset;
+}
+
+static void goes_on_at_what_is_held_back_by_turns(void **state)
+{
+    struct taker *t = *state;
+
+    t->on_line = hold_the_line_before;
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_acknowledge(t);
+    taker_acknowledge(t);
+    taker_kill(t);
+    t->on_line = NULL;
+    taker_start(t, APP);
+    taker_wait(t, 12);
+    assert_int_equal(t->lines[10].offset, t->lines[8].offset);
+    assert_int_equal(t->lines[11].offset, t->lines[9].offset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +215,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_held_back_is_read_again_after_a_crash, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(goes_on_at_what_is_held_back_by_turns, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
