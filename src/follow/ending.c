@@ -109,8 +109,25 @@ struct slice ending_rest(struct follower *f, struct source *s)
     return rest;
 }
 
+/* It was truncated, or whole lines have come since it was read: to be read once more, not to be
+ * ended. */
+static bool has_more(struct follower *f, struct source *s)
+{
+    struct slice rest = ending_rest(f, s);
+
+    if (s->is_archive || (reading_holds(s) && !(rest.len > 0 && memchr(rest.data, '\n', rest.len))))
+        return false;
+    if (s->phase == SOURCE_ENDING)
+        source_move(f, s, SOURCE_READING);
+    follower_ready(f, s);
+    follower_attend(f, s, ATTEND_US);
+    return true;
+}
+
 static void end(struct follower *f, struct source *s)
 {
+    if (has_more(f, s))
+        return;
     if (has_rest(f, s)) {
         source_move(f, s, SOURCE_ENDING);
         follower_attend(f, s, ATTEND_US);
@@ -210,6 +227,8 @@ bool ending_last_line(struct follower *f, struct source *s, struct follow_line *
         follower_attend(f, s, 0);
         return false;
     }
+    if (has_more(f, s))
+        return false;
     rest = ending_rest(f, s);
     if (rest.len > 0)
         reading_hand_out(f, s, rest, rest, line);
@@ -248,6 +267,8 @@ static bool goes_on(struct follower *f, const struct source *old, const struct s
     char bytes[LEARN_BYTES];
     ssize_t n = old->is_archive ? 0 : file_read_at(old->fd, bytes, len, old->offset - len);
 
+    if (first.len > 0 && first.data[0] == '\0')
+        return false; /* a hole, before what somebody else writes */
     learn(&p, slice_of(bytes, n > 0 ? (size_t)n : 0));
     learn(&p, slice_of(r->bytes + (s->offset - r->from), r->len - (s->offset - r->from)));
     return !profile_may_begin(&p, first);
@@ -263,6 +284,10 @@ bool ending_hand_out(struct follower *f, struct source *s, struct follow_line *l
         return false;
     first = first_line(f, s);
     if (first.len == 0 && f->now_us - old->phase_us < ORDER_US) {
+        *waits = true;
+        return false;
+    }
+    if (has_more(f, old)) {
         *waits = true;
         return false;
     }

@@ -167,7 +167,7 @@ struct name {
     struct name *next_link;
     struct folder *folder;
     char *path;
-    char *target_folder; /* of a link, or NULL */
+    char *target, *target_folder; /* of a link, or NULL */
     int pattern;
     bool is_exact;
     int trouble; /* errno that was said, or 0 */

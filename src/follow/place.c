@@ -103,7 +103,8 @@ static void no_link(struct follower *f, struct name *name)
             break;
         }
     free(name->target_folder);
-    name->target_folder = NULL;
+    free(name->target);
+    name->target_folder = name->target = NULL;
 }
 
 /* A name that is none any more; FILEs stay. */
@@ -262,6 +263,13 @@ static void note_target(struct follower *f, struct name *name)
     if (!name->target_folder || strcmp(name->target_folder, folder) != 0) {
         free(name->target_folder);
         name->target_folder = xstrdup(folder);
+    }
+    /* What is of the target's family there was nothing of ours before. */
+    if (!name->target || strcmp(name->target, target) != 0) {
+        free(name->target);
+        name->target = xstrdup(target);
+        if (!f->is_starting) /* else: at its end */
+            place_scan_again(f, target);
     }
     add_folder(f, folder, &is_new);
 }
@@ -461,6 +469,8 @@ static void start_folder(const char *path, void *ctx)
 void place_start(struct follower *f)
 {
     names_folders(f->names, start_folder, f);
+    for (struct name *link = f->links; link; link = link->next_link)
+        start_folder(link->target_folder, f);
 }
 
 static void retry(struct table_node *n, void *ctx)
@@ -492,6 +502,7 @@ static void free_name(struct table_node *n, void *ctx)
     struct name *name = container_of(n, struct name, node);
 
     free(name->target_folder);
+    free(name->target);
     free(name->path);
     free(name);
 }

@@ -380,6 +380,9 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
 
     if (!is_settled || (is_being_made(c) && !is_old) || (j && j->in.of != c))
         return JUDGE_LATER;
+    /* It may be made of one that is not known yet. */
+    if (!j && c->family->unknown > c->family->unknown_archives && !is_old)
+        return JUDGE_LATER;
     if (!j) {
         j = f->judging = begin(c);
         if (!open_it(&j->in, c)) {
@@ -391,8 +394,11 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
         follower_attend(f, c, 1);
         return JUDGE_LATER;
     }
-    /* Cut: it may be whole later; or that is all there ever will be. */
-    if (!j->error || is_old)
+    /* Cut: it may be whole later; or that is all there ever will be. An empty one has nothing to be
+     * read. */
+    if (!j->error && j->offset == 0)
+        verdict = JUDGE_COPY;
+    else if (!j->error || is_old)
         verdict = conclude(j, of);
     *size = j->offset;
     unpack_forget(f, c);
