@@ -433,6 +433,9 @@ bool judge_is_enough(const struct content_mark *m, uint64_t size);
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                    uint64_t *size);
 
+/* False: `o` has been truncated, which it does not know yet. */
+bool judge_holds(struct follower *f, struct source *o);
+
 /* ---- unpack.c ---- */
 
 /* Takes note of whether it is an archive: by its first bytes. */

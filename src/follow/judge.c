@@ -91,6 +91,14 @@ static enum content_verdict same_beginning(int a, int b, uint64_t len)
     return verdict == CONTENT_SAME ? same_bytes(a, b, tail, len) : verdict;
 }
 
+bool judge_holds(struct follower *f, struct source *o)
+{
+    if (o->phase != SOURCE_READING || reading_holds(o))
+        return true;
+    follower_ready(f, o);
+    return false;
+}
+
 /* ---- Of one that is there ---- */
 
 static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is_settled,
@@ -103,6 +111,9 @@ static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is
         return JUDGE_NEW;
     if (file_look_fd(o->fd, &look))
         return JUDGE_LATER;
+    /* What is there now is not what was there, if it has been truncated. */
+    if (!judge_holds(f, o))
+        return JUDGE_LATER;
     enum content_verdict verdict =
         same_beginning(c->fd, o->fd, size < look.size ? size : look.size);
     if (verdict == CONTENT_UNREADABLE)
@@ -111,11 +122,6 @@ static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is
         if (size >= least)
             return is_settled ? JUDGE_COPY : JUDGE_LATER;
         return is_settled ? JUDGE_NEW : JUDGE_LATER;
-    }
-    /* It differs from what is there now; which is not what was there, if it has been truncated. */
-    if (!reading_holds(o)) {
-        follower_ready(f, o);
-        return JUDGE_LATER;
     }
     return JUDGE_NEW;
 }

@@ -349,9 +349,13 @@ static bool is_less_of(const struct judging *j, const struct content_mark *m)
 }
 
 /* The last place that was found, of a file that is there or not all of which was read. */
-static enum verdict conclude(const struct judging *j, struct source **of)
+static enum verdict conclude(struct follower *f, const struct judging *j, struct source **of)
 {
     enum verdict verdict = JUDGE_NEW;
+
+    for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
+        if (o->fd >= 0 && !o->is_archive && !judge_holds(f, o))
+            return JUDGE_LATER;
 
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
@@ -399,7 +403,7 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
     if (!j->error && j->offset == 0)
         verdict = JUDGE_COPY;
     else if (!j->error || is_old)
-        verdict = conclude(j, of);
+        verdict = conclude(f, j, of);
     *size = j->offset;
     unpack_forget(f, c);
     return verdict;
