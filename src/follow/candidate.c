@@ -10,6 +10,10 @@
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
+enum {
+    MUCH = 64 << 10, /* that is equal is a copy, and no banner, whatever follows */
+};
+
 enum { TROUBLE_US = 60000000 }; /* for which what cannot be opened may be what is looked for */
 
 /* Between two notes in the state that a file is there. */
@@ -229,6 +233,22 @@ static void look_closer(struct follower *f, struct source *c, bool is_settled)
         keep_copy(f, of, c, size);
 }
 
+void candidate_copy_changed(struct follower *f, struct source *c)
+{
+    uint64_t size = c->look.size;
+    struct file_look look;
+
+    if (c->is_archive || file_look_fd(c->fd, &look) || look.size <= size)
+        return;
+    if (c->copy_of)
+        c->copy_of->copy = NULL;
+    c->copy_of = NULL;
+    c->look = look;
+    candidate_is_new(f, c);
+    if (size >= MUCH && reading_skip_to(c, size, 0))
+        c->offset = c->line = c->searched = 0; /* it has changed once more: read all of it */
+}
+
 /* ---- Live names ---- */
 
 struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
@@ -242,16 +262,21 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
         return NULL;
     }
     struct known *k = known_by_identity(f, &look->identity);
+    bool goes_on = false; /* what passed for a copy */
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
-        if (k->kind != STATE_COPY || name->is_exact)
+        if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
+            close(fd);
+            return NULL;
+        }
+        if (k->kind != STATE_COPY || look->size == k->mark.offset || k->mark.offset >= MUCH)
             return revive(f, k, look, name->path, name->path, fd);
-        close(fd);
-        return NULL;
+        goes_on = true;
+        known_remove(f, k);
     }
     struct source *s = source_new(f, look, family_of(f, name->path), name->path, name->path);
     set_generation(s, next_generation(f, &look->identity));
     source_take_fd(f, s, fd);
-    if (name->is_exact || (f->is_starting && f->is_first)) {
+    if (name->is_exact || goes_on || (f->is_starting && f->is_first)) {
         candidate_is_new(f, s);
     } else if (f->is_starting) {
         judge_prepare(f, s);      /* it may be a copy of what the state has, which may have grown */
@@ -355,6 +380,7 @@ void candidate_attend(struct follower *f, struct source *s)
     if (look.size != s->look.size || look.changed_ns != s->look.changed_ns)
         s->grown_us = f->now_us;
     s->look = look;
+    s->has_writer = is_known && !is_settled;
     look_closer(f, s, is_settled || f->now_us - s->grown_us >= SETTLE_US);
 }
 

@@ -212,6 +212,8 @@ void ending_attend(struct follower *f, struct source *s)
 {
     if (s->phase == SOURCE_ENDING)
         attend_ending(f, s);
+    else if (s->phase == SOURCE_COPY)
+        candidate_copy_changed(f, s);
     else if (s->phase == SOURCE_READING &&
              (s->place != PLACE_LIVE || (s->newer && !family_is_whole(s))))
         attend_moved(f, s);

@@ -104,6 +104,7 @@ struct source {
     bool is_ready, is_parked, is_attended, is_dirty, is_touched, is_listed, is_in_family;
     bool is_resumed; /* from the state; it was not found yet */
     bool is_closed;  /* for want of descriptors: looked at by its name */
+    bool has_writer; /* somebody had it open when it was judged last */
     bool is_handed;  /* who takes the lines has seen it */
     unsigned live_names;
 
@@ -403,6 +404,8 @@ void candidate_is_new(struct follower *f, struct source *s);
 /* It was truncated: what is in the file from now on is another source. */
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);
+/* A copy that goes on is none: it is read, as far as it is not one of much. */
+void candidate_copy_changed(struct follower *f, struct source *c);
 /* The server has more of `s` than before: a copy may have nothing more to give. */
 void candidate_acknowledged(struct follower *f, struct source *s);
 

@@ -30,17 +30,41 @@ struct source *judge_next(const struct source *o)
     return o->older ? o->older : o->family->told;
 }
 
-void judge_prepare(struct follower *f, struct source *c)
+static void take_snapshot(struct follower *f, struct source *c, const struct source *o)
 {
-    c->snapshots = xcalloc(SNAPSHOTS_MAX, sizeof(*c->snapshots));
-    for (const struct source *o = judge_first(c->family); o && c->snapshots_len < SNAPSHOTS_MAX;
-         o = judge_next(o))
+    if (c->snapshots_len < SNAPSHOTS_MAX)
         c->snapshots[c->snapshots_len++] = (struct snapshot){
             .key = o->file.key,
             .size = f->is_starting ? o->acked.offset : o->seen_size,
             /* What was read by the turn before was there when it appeared, for certain. */
             .mark = o->previous.offset > 0 ? o->previous : o->last,
         };
+}
+
+static void take_probe(struct source *c)
+{
+    char bytes[PROBE_BYTES];
+
+    if (c->probe == 0 && file_read_at(c->fd, bytes, sizeof(bytes), 0) == sizeof(bytes))
+        c->probe = content_hash(slice_of(bytes, sizeof(bytes)));
+}
+
+/* Patterns find copies that have a name of their own: whose beginning is one of another family. */
+static bool is_other(const struct source *c, const struct source *o)
+{
+    return c->place == PLACE_LIVE && o->family != c->family && c->probe && o->probe == c->probe &&
+           o->fd >= 0 && !o->is_archive && o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY;
+}
+
+void judge_prepare(struct follower *f, struct source *c)
+{
+    c->snapshots = xcalloc(SNAPSHOTS_MAX, sizeof(*c->snapshots));
+    for (const struct source *o = judge_first(c->family); o; o = judge_next(o))
+        take_snapshot(f, c, o);
+    take_probe(c);
+    for (const struct source *o = c->probe ? f->all : NULL; o; o = o->all_behind)
+        if (is_other(c, o))
+            take_snapshot(f, c, o);
 }
 
 static const struct snapshot *snapshot_of(const struct source *c, const struct source *o)
@@ -210,12 +234,24 @@ static enum verdict judge_one(struct follower *f, struct source *c, bool is_sett
     return judge_by_marks(c, is_settled, o);
 }
 
-static void take_probe(struct source *c)
+/* Of one of another family: only if nobody writes to it; two programs may well write the same. */
+static enum verdict judge_others(struct follower *f, struct source *c, bool is_settled,
+                                 struct source **of)
 {
-    char bytes[PROBE_BYTES];
+    bool may_wait = f->now_us - c->found_us < ORDER_US;
+    enum verdict verdict = JUDGE_NEW;
 
-    if (c->probe == 0 && file_read_at(c->fd, bytes, sizeof(bytes), 0) == sizeof(bytes))
-        c->probe = content_hash(slice_of(bytes, sizeof(bytes)));
+    for (struct source *o = f->all; o; o = o->all_behind) {
+        enum verdict one = is_other(c, o) ? judge_by_bytes(f, c, is_settled, o) : JUDGE_NEW;
+
+        if (one == JUDGE_COPY && !c->has_writer) {
+            *of = o;
+            return JUDGE_COPY;
+        }
+        if (one != JUDGE_NEW && may_wait)
+            verdict = JUDGE_LATER;
+    }
+    return verdict;
 }
 
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
@@ -234,6 +270,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {
         enum verdict one = judge_one(f, c, is_settled, o);
 
+        if (one == JUDGE_COPY && c->place == PLACE_LIVE && c->has_writer)
+            one = JUDGE_LATER; /* it may be about to become another one */
         if (one == JUDGE_COPY) {
             *of = o;
             return JUDGE_COPY;
@@ -248,8 +286,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
         verdict = one == JUDGE_LATER ? one : verdict;
     }
     /* Who writes slowly, and begins as others did, does not wait for ever. */
-    if (verdict == JUDGE_LATER && c->place == PLACE_LIVE && c->look.size < EQUAL_ENOUGH &&
-        f->now_us - c->found_us >= ORDER_US)
+    if (verdict == JUDGE_LATER && c->place == PLACE_LIVE && f->now_us - c->found_us >= ORDER_US &&
+        (c->look.size < EQUAL_ENOUGH || (is_settled && c->has_writer)))
         verdict = JUDGE_NEW;
-    return verdict;
+    return verdict == JUDGE_NEW ? judge_others(f, c, is_settled, of) : verdict;
 }

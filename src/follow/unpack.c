@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/container_of.h"
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
@@ -191,17 +192,27 @@ static int by_offset(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct judging *begin(struct source *c)
+static void expect_known(struct table_node *n, void *ctx)
+{
+    const struct family *family = container_of(n, struct family, node);
+
+    for (const struct known *k = family->known; k; k = k->next)
+        expect(ctx, &k->mark, k->key, true);
+}
+
+/* Of all families: what an archive is called tells little. */
+static struct judging *begin(struct follower *f)
 {
     struct judging *j = xcalloc(1, sizeof(*j));
 
-    for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {
+    for (struct source *o = f->all; o; o = o->all_behind) {
+        if (o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY)
+            continue;
         expect(j, &o->last, o->file.key, o->is_told);
         if (o->marked.offset > o->last.offset) /* after a crash */
             expect(j, &o->marked, o->file.key, false);
     }
-    for (const struct known *k = c->family->known; k; k = k->next)
-        expect(j, &k->mark, k->key, true);
+    table_each(&f->families, expect_known, j);
     if (j->expected_len > 0)
         qsort(j->expected, j->expected_len, sizeof(*j->expected), by_offset);
     return j;
@@ -299,12 +310,12 @@ static bool is_being_made(const struct source *c)
     return is_there;
 }
 
-static struct source *source_of(const struct family *family, uint64_t key)
+static struct source *source_of(const struct follower *f, uint64_t key)
 {
-    struct source *o = judge_first(family);
+    struct source *o = f->all;
 
-    while (o && o->file.key != key)
-        o = judge_next(o);
+    while (o && (o->file.key != key || o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY))
+        o = o->all_behind;
     return o;
 }
 
@@ -364,10 +375,12 @@ static enum verdict conclude(struct follower *f, const struct judging *j, struct
             (!e->is_found || (e->is_known && e->mark.offset != j->offset)))
             continue;
         verdict = JUDGE_COPY;
-        *of = source_of(j->in.of->family, e->key);
+        *of = source_of(f, e->key);
     }
-    for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
-        if (is_of_open(j, o)) {
+    uint64_t probe = j->head_len >= PROBE_BYTES ? content_hash(slice_of(j->head, PROBE_BYTES)) : 0;
+    for (struct source *o = f->all; o; o = o->all_behind)
+        if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY &&
+            (!probe || !o->probe || o->probe == probe) && is_of_open(j, o)) {
             verdict = JUDGE_COPY;
             *of = o;
         }
@@ -388,7 +401,7 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
     if (!j && c->family->unknown > c->family->unknown_archives && !is_old)
         return JUDGE_LATER;
     if (!j) {
-        j = f->judging = begin(c);
+        j = f->judging = begin(f);
         if (!open_it(&j->in, c)) {
             unpack_forget(f, c);
             return JUDGE_LATER;

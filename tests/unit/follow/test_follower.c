@@ -455,6 +455,43 @@ static void a_pattern_takes_new_names_and_no_copies(void **state)
 
 /* ---- Lines ---- */
 
+static void takes_no_copy_by_a_name_of_its_own(void **state)
+{
+    static const char *const ALL[] = {"*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, ALL);
+    taker_wait(t, 100);
+    taker_copy(t, "app.log", "kept.log");
+    taker_append_lines(t, "other.log", "b", 0, 10);
+    taker_wait(t, 110);
+    /* It is judged by the time that a file of nearly the same beginning is read. */
+    taker_append_lines(t, "third.log", "a", 0, 1);
+    taker_append(t, "third.log", "of its own\n");
+    taker_wait_for(t, "of its own");
+    assert_int_equal(t->len, 112);
+}
+
+static void reads_what_passed_for_a_copy_once_it_goes_on(void **state)
+{
+    static const char *const ALL[] = {"app*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append(t, "app-1.log", "the same banner\n");
+    taker_start(t, ALL);
+    taker_wait(t, 1);
+    taker_append(t, "app-2.log", "the same banner\n");
+    /* Once this one is read, that one was judged: it is a copy. */
+    taker_append(t, "app-3.log", "another banner\n");
+    taker_wait(t, 2);
+    taker_append(t, "app-2.log", "two\n");
+    taker_append(t, "app-1.log", "one\n");
+    taker_wait_for(t, "one");
+    taker_wait_for(t, "two");
+    assert_int_equal(t->len, 5);
+}
+
 static void hands_out_a_long_line_in_parts(void **state)
 {
     struct taker *t = *state;
@@ -557,6 +594,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(follows_more_files_than_it_may_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_no_copy_by_a_name_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_what_passed_for_a_copy_once_it_goes_on, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(hands_out_a_long_line_in_parts, setup, teardown),
     };
 
