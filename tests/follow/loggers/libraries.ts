@@ -17,6 +17,7 @@ export const LIBRARIES: Logger[] = [
         name: 'rotating-two',
         title: 'Python RotatingFileHandler, two processes',
         args: ['app.log'],
+        thrown: 'in a file that the other process has removed, since both rotated at a time',
         write: async (place) => {
             await Promise.all([
                 complete(place, byPython(place, 'rotating', 'app.log', { first: 0, step: 2 })),

@@ -280,7 +280,7 @@ export function table(): string {
     const lines = [...rows.values()].map(
         ({ title, runs, lines, rotations, kills, lost, doubled, broken, thrown, why }) =>
             `| ${title} | ${runs} | ${lines} | ${rotations} | ${kills} | ${lost} / ${doubled} / ${broken}` +
-            ` | ${thrown}${thrown > 0 ? `: ${why}` : ''} |`,
+            ` | ${thrown}${thrown > 0 && why !== '' ? `: ${why}` : ''} |`,
     );
     return [...head, ...lines].join('\n');
 }
