@@ -349,11 +349,11 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         return; /* it was renamed; its name is told again */
     }
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
-        (void)revive(f, k, &look, path, k->family->name, fd);
+        (void)revive(f, k, &look, path, family_live_path(f, k->family, path), fd);
         return;
     }
     struct family *family = family_of(f, path);
-    struct source *s = source_new(f, &look, family, path, family->name);
+    struct source *s = source_new(f, &look, family, path, family_live_path(f, family, path));
     set_generation(s, next_generation(f, &look.identity));
     s->place = PLACE_MOVED;
     source_take_fd(f, s, fd);

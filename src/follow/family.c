@@ -35,6 +35,24 @@ struct family *family_of(struct follower *f, const char *path)
     return family_named(f, buffer_slice(&f->path));
 }
 
+static bool is_live(const struct follower *f, const char *path, bool *is_exact)
+{
+    int pattern = 0;
+
+    *is_exact = false;
+    return names_kind(f->names, path, false, &pattern, is_exact) == NAME_LIVE;
+}
+
+const char *family_live_path(const struct follower *f, const struct family *family,
+                             const char *path)
+{
+    bool is_exact;
+
+    if (is_live(f, path, &is_exact))
+        return path;
+    return is_live(f, family->name, &is_exact) && is_exact ? family->name : path;
+}
+
 static void link_behind(struct source *s, struct source *older)
 {
     struct family *family = s->family;

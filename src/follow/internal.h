@@ -341,6 +341,10 @@ void reading_pass(struct follower *f, struct source *s, uint64_t len);
 
 struct family *family_of(struct follower *f, const char *path);
 struct family *family_named(struct follower *f, struct slice name);
+/* The name that the lines of the file at `path` came by, or would have: `path`, or the FILE that it
+ * was. (A family of a pattern is called by no file's name.) */
+const char *family_live_path(const struct follower *f, const struct family *family,
+                             const char *path);
 /* The newest of its family; behind that one (NULL: the oldest); before that one. */
 void family_append(struct source *s);
 void family_insert_behind(struct source *s, struct source *older);

@@ -33,16 +33,6 @@ static int load_time(const struct state_time *t, void *ctx)
     return 0;
 }
 
-/* The name that its lines came by, whatever it is called now. */
-static const char *live_path_of(struct follower *f, const char *path, const struct family *family)
-{
-    int pattern = 0;
-    bool is_exact = false;
-
-    return names_kind(f->names, path, false, &pattern, &is_exact) == NAME_LIVE ? path
-                                                                               : family->name;
-}
-
 static int load_live(struct follower *f, const struct state_file *row, struct family *family)
 {
     struct loading l = {.f = f};
@@ -55,7 +45,7 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
         .is_regular = true,
     };
     char *path = text_of(row->path);
-    struct source *s = source_new(f, &look, family, path, live_path_of(f, path, family));
+    struct source *s = source_new(f, &look, family, path, family_live_path(f, family, path));
 
     free(path);
     s->number = row->number;

@@ -121,6 +121,23 @@ static void reads_no_archive_of_what_it_has_read(void **state)
     assert_int_equal(t->len, 401);
 }
 
+static void names_the_file_of_what_only_an_archive_has(void **state)
+{
+    static const char *const DATED[] = {"app-*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append(t, "app-1.log", "one\n");
+    taker_start(t, DATED);
+    taker_wait(t, 1);
+    taker_stop(t);
+    taker_append(t, "app-2.log", "two\n");
+    compress_file(t, "app-2.log", "app-2.log.gz");
+    taker_start(t, DATED);
+    taker_wait(t, 2);
+    assert_string_equal(taker_text(t), "one|two");
+    assert_string_equal(t->lines[1].path, taker_path(t, "app-2.log.gz"));
+}
+
 /* What a late program writes while the archive is made is in the open file alone. */
 static void reads_no_archive_of_a_file_that_grew_meanwhile(void **state)
 {
@@ -192,6 +209,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_the_rest_of_a_file_from_its_archive, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_in_an_archive_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_archive_of_what_it_has_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_the_file_of_what_only_an_archive_has, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reads_no_archive_of_a_file_that_grew_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
