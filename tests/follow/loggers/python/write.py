@@ -74,7 +74,12 @@ def reopen():
 
     signal.signal(signal.SIGHUP, hear)  # before there is a file, which rotations wait for
     state["file"] = open(path, "a", encoding="utf-8")
-    return write, lambda: state["file"].close()
+
+    def end():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Python's end would make it deadly again
+        state["file"].close()
+
+    return write, end
 
 
 def keep():
