@@ -431,6 +431,8 @@ void judge_prepare(struct follower *f, struct source *c);
 /* What of a family a file may be a copy of: those that are not done with. */
 struct source *judge_first(const struct family *family);
 struct source *judge_next(const struct source *o);
+/* False: `o` was truncated since its copy was made. */
+bool judge_still_has(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */
 uint64_t judge_least(const struct source *c, const struct source *o);
 /* True if a text of `size` bytes, which is less than the mark is of, is a part of that if the heads

@@ -123,6 +123,16 @@ bool judge_holds(struct follower *f, struct source *o)
     return false;
 }
 
+bool judge_still_has(const struct source *o)
+{
+    const struct source *c = o->copy;
+    struct file_look look;
+
+    if (c->fd < 0 || c->is_archive || o->fd < 0 || file_look_fd(o->fd, &look))
+        return true;
+    return look.size >= c->look.size && same_beginning(c->fd, o->fd, c->look.size) != CONTENT_OTHER;
+}
+
 /* ---- Of one that is there ---- */
 
 static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is_settled,
@@ -147,7 +157,8 @@ static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is
             return is_settled ? JUDGE_COPY : JUDGE_LATER;
         return is_settled ? JUDGE_NEW : JUDGE_LATER;
     }
-    return JUDGE_NEW;
+    /* … or has been since. */
+    return judge_holds(f, o) ? JUDGE_NEW : JUDGE_LATER;
 }
 
 /* ---- Of one that is not there ---- */

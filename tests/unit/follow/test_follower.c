@@ -399,6 +399,32 @@ static void reads_from_a_copy_what_was_truncated_unread(void **state)
     assert_int_equal(t->len, 251);
 }
 
+static void reads_copies_of_what_it_had_no_time_to_read(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    /* No lines are taken meanwhile: the server is away. */
+    for (int i = 1; i <= 3; i++) {
+        char to[32];
+
+        snprintf(to, sizeof(to), "app.log.%d", 4 - i);
+        taker_append_lines(t, "app.log", "a", i * 10, i * 10 + 10);
+        for (int j = 0; j < 100; j++)
+            follower_wait(t->f, 2, -1);
+        taker_copy(t, "app.log", to);
+        for (int j = 0; j < 100; j++)
+            follower_wait(t->f, 2, -1);
+        taker_write(t, "app.log", "");
+    }
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_wait(t, 41);
+    assert_int_equal(t->len, 41);
+}
+
 static char *banner(size_t lines)
 {
     char *text = xcalloc(lines, 131);
@@ -590,6 +616,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_no_copy_of_less_than_was_read_of_what_is_gone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_from_a_copy_what_was_truncated_unread, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_copies_of_what_it_had_no_time_to_read, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
