@@ -29,7 +29,7 @@ void parcel_clear(struct parcel *p)
 
 void parcel_source(struct parcel *p, const char *name)
 {
-    if (p->source != SIZE_MAX && strcmp(p->sources.data + p->source, name) == 0)
+    if (p->source < p->sources.len && strcmp(p->sources.data + p->source, name) == 0)
         return;
     p->source = p->sources.len;
     buffer_append(&p->sources, name, strlen(name) + 1);
