@@ -44,10 +44,10 @@ screenshots: all ## README's pictures of the page, docs/*.png, taken anew
 	@tools/bootstrap test
 	tools/screenshots
 
-faults: test-build ## every allocation, write and sync fails in turn (FAULT_POINTS=N: some; FAULT_WALK=TEXT)
-	for name in queue_test_queue_sqlite store_test_store_sqlite; do \
+faults: test-build ## every allocation, write, sync and read fails in turn (FAULT_POINTS=N: some; FAULT_WALK=TEXT)
+	for name in follow_test_state queue_test_queue_sqlite store_test_store_sqlite; do \
 	    FAULT_POINTS=$(FAULT_POINTS) build/test/tests/unit/$${name}_faults || exit; done
-	FAULT_POINTS=$(FAULT_POINTS) tools/node-test integration faults-inside
+	FAULT_POINTS=$(FAULT_POINTS) tools/node-test integration faults-inside faults-follow
 
 LIVES ?= 5000
 simulation: test-build ## LIVES=5000 lives of the embedded store, with faults, kills and power cuts (SEED: of the first)

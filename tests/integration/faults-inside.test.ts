@@ -4,18 +4,23 @@
  * there. Whatever failed: every 201 is there exactly once, nothing that was refused is there, the
  * files are whole, and the process went on, stopped well, or ended with one line that says why.
  *
- * `make test` takes some of the points of each kind, by chance; FAULT_POINTS=all takes every one,
- * FAULT_POINTS=N about N of each walk, FAULT_SEED=S those of an earlier run, FAULT_WALK=TEXT only
- * the walks whose names have that in them.
+ * tests/support/faults.ts says which points are taken.
  */
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import {
-    BINARY,
+    type Outcome,
+    POWER_LOST,
+    type Walk,
+    firedIn,
+    hasSeam,
+    planOf,
+    walkAll,
+} from '../support/faults';
+import {
     Lab,
     type Logmill,
     PATIENCE_MS,
@@ -27,29 +32,8 @@ import {
 import { type Answer, get, post } from '../support/http';
 import { allLogs, atRest } from '../support/logs';
 
-const POINTS = process.env['FAULT_POINTS'] ?? '8';
-const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);
-const ONLY = process.env['FAULT_WALK'] ?? '';
-
-/** Two at a time: each run waits now and then. */
-const AT_ONCE = 2;
-/** The exit code of a process that lost its power. */
-const POWER_LOST = 86;
 /** More than anybody says who tries again with growing pauses. */
 const LINES_MAX = 200;
-/** Beyond the last point of any walk. */
-const NEVER = 1_000_000_000;
-
-type End = 'SIGTERM' | 'SIGKILL';
-
-interface Walk {
-    kind: 'small' | 'input' | 'library' | 'write' | 'sync';
-    how?: 'eio' | 'enospc' | 'short' | 'power' | 'torn';
-    /** Every point from the N-th on fails, not the N-th alone. */
-    onwards?: boolean;
-    /** How the run ends if the fault does not end it. */
-    end: End;
-}
 
 const WALKS: Walk[] = [
     { kind: 'small', end: 'SIGTERM' },
@@ -70,20 +54,6 @@ const WALKS: Walk[] = [
     { kind: 'sync', how: 'power', end: 'SIGTERM' },
     { kind: 'sync', how: 'torn', end: 'SIGTERM' },
 ];
-
-function nameOf(walk: Walk): string {
-    const how = walk.how === undefined ? '' : ` (${walk.how})`;
-    return `${walk.kind}${how}${walk.onwards ? ', and all after it' : ''}, then ${walk.end}`;
-}
-
-/** Numbers below 1 that follow from the seed. */
-function chances(seed: number): () => number {
-    let state = seed >>> 0;
-    return () => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return state / 2 ** 32;
-    };
-}
 
 type Fate = 'taken' | 'refused' | 'unknown';
 
@@ -304,16 +274,9 @@ async function judgeFolder(lab: Lab, folder: string, fates: Fates): Promise<void
     }
 }
 
-interface Outcome {
-    fired: boolean;
-    how: string;
-    points: number;
-}
-
 /** Runs with the fault at point `number`. */
 async function runAt(walk: Walk, number: number): Promise<Outcome> {
-    const how = walk.how === undefined ? '' : `:${walk.how}`;
-    const plan = `${walk.kind}:${number}${walk.onwards ? '+' : ''}${how}`;
+    const plan = planOf(walk, number);
     const lab = new Lab();
     return thenCleanUp(lab, async () => {
         try {
@@ -330,8 +293,7 @@ async function runAt(walk: Walk, number: number): Promise<Outcome> {
             }
             await ended;
             victim.verifyEnd();
-            const fired = victim.stderr.includes(`fault: ${walk.kind} `);
-            const points = Number(/^fault: none of (\d+) /m.exec(victim.stderr)?.[1] ?? 0);
+            const { fired, points } = firedIn(victim.stderr, walk);
             const ending = doing.judgeEnd(fired);
             await judgeFolder(lab, folder, doing.fates);
             return { fired, how: ending, points };
@@ -342,74 +304,7 @@ async function runAt(walk: Walk, number: number): Promise<Outcome> {
     });
 }
 
-/** The points to take: all of them, or some of each stretch. A few more than there seem to be. */
-function choose(points: number, chance: () => number): number[] {
-    const beyond = Math.ceil(points * 1.05) + 2; // not each run has equally many
-    const wanted = POINTS === 'all' ? beyond : Math.min(Number(POINTS), beyond);
-    const stretch = beyond / wanted;
-    return Array.from({ length: wanted }, (_, n) =>
-        POINTS === 'all' ? n + 1 : 1 + Math.floor((n + chance()) * stretch),
-    );
-}
-
-/** How many points a run without a fault reaches. */
-async function countPoints(walk: Walk): Promise<number> {
-    const whole = await runAt({ ...walk, end: 'SIGTERM' }, NEVER);
-    assert.equal(whole.how, 'took all', 'without a fault');
-    assert.ok(whole.points > 0, 'no points: is anything of this kind left?');
-    if (walk.end === 'SIGTERM') {
-        return whole.points;
-    }
-    let [low, high] = [0, whole.points]; // killed it cannot say: between these two
-    while (high - low > 1) {
-        const middle = Math.ceil((low + high) / 2);
-        const { fired } = await runAt(walk, middle);
-        [low, high] = fired ? [middle, high] : [low, middle];
-    }
-    return high;
-}
-
-async function walkThrough(walk: Walk, chance: () => number): Promise<string> {
-    const outcomes = new Map<string, number>();
-    const failures: unknown[] = [];
-    const count = (how: string): Map<string, number> =>
-        outcomes.set(how, (outcomes.get(how) ?? 0) + 1);
-    const points = await countPoints(walk);
-    const numbers = choose(points, chance);
-    const next = async (): Promise<void> => {
-        for (let n = numbers.shift(); n !== undefined; n = numbers.shift()) {
-            try {
-                const outcome = await runAt(walk, n);
-                count(outcome.fired ? outcome.how : 'not reached');
-            } catch (error) {
-                failures.push(error);
-                count('FAILED');
-                if (failures.length >= 10) {
-                    numbers.length = 0;
-                }
-            }
-        }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, next));
-    const figures = [...outcomes].map(([how, n]) => `${n} ${how}`).join(', ');
-    const text = `${points} points; ${figures}`;
-    if (failures.length > 0) {
-        const said = failures.map((failure) => (failure as Error).message);
-        throw new Error(`FAULT_SEED=${SEED}: ${text}\n${said.join('\n\n')}`);
-    }
-    return text;
-}
-
-const hasSeam = readFileSync(BINARY).includes('LOGMILL_FAULT');
-
-WALKS.forEach((walk, index) => {
-    const skip = hasSeam ? false : 'this binary was built without -Dfaults=true';
-    if (nameOf(walk).includes(ONLY)) {
-        void test(`a fault at a point: ${nameOf(walk)}`, { skip }, async (t) => {
-            t.diagnostic(await walkThrough(walk, chances(SEED + index)));
-        });
-    }
-});
+walkAll(WALKS, runAt, { isGood: (how) => how === 'took all' });
 
 void test('the binary that tests make has the seam', { skip: !SANITIZED && 'not one' }, () => {
     assert.ok(hasSeam);
