@@ -79,7 +79,8 @@ static void check(struct line_reader *r, struct slice body, size_t logs)
 
     buffer_init(&wrong, OUTPUT_MAX);
     must(logs == 0 ||
-         fastapi_lines.parse(body, &(struct format_options){.memory = r->check.memory, .wrong = &wrong},
+         fastapi_lines.parse(body,
+                             &(struct format_options){.memory = r->check.memory, .wrong = &wrong},
                              take, NULL, &counts) == 0);
     must(logs == 0 ? body.len == 0 : counts.records == logs);
     buffer_release(&wrong);
