@@ -3,7 +3,7 @@
  * was written, in the order of its file.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -185,13 +185,31 @@ export function linesOf(folder: string): string[] {
         if (entry.isDirectory()) {
             lines.push(...linesOf(file));
         } else if (entry.isFile()) {
-            const text = plain(readFileSync(file)).toString('utf8');
+            const text = plain(withoutHole(file)).toString('utf8');
             for (const line of text.split('\n')) {
                 lines.push(line.replace(/^\0+/, ''));
             }
         }
     }
     return lines;
+}
+
+/** What is in a file; of zeros that are many there are fewer. */
+function withoutHole(file: string): Buffer {
+    if (statSync(file).size < 1 << 28) {
+        return readFileSync(file);
+    }
+    const pieces: Buffer[] = [];
+    const piece = Buffer.alloc(1 << 20);
+    const zeros = Buffer.alloc(piece.length);
+    const fd = openSync(file, 'r');
+    for (let at = 0, n; (n = readSync(fd, piece, 0, piece.length, at)) > 0; at += n) {
+        if (!piece.subarray(0, n).equals(zeros.subarray(0, n))) {
+            pieces.push(Buffer.from(piece.subarray(0, n)));
+        }
+    }
+    closeSync(fd);
+    return Buffer.concat(pieces);
 }
 
 /** What is in a file, whatever it is compressed with. */
