@@ -36,8 +36,23 @@ static uint32_t next_generation(struct follower *f, const struct file_identity *
     return generation;
 }
 
+static bool is_used(const struct source *s, uint64_t key)
+{
+    const struct source *o = judge_first(s->family);
+    const struct known *k = s->family->known;
+
+    while (o && (o == s || o->file.key != key))
+        o = judge_next(o);
+    while (k && k->key != key)
+        k = k->next;
+    return o || k;
+}
+
+/* The next one whose key no other file has had: one that went on in a copy has that one's inode. */
 static void set_generation(struct source *s, uint32_t generation)
 {
+    while (is_used(s, source_key(&s->by_identity.identity, generation)))
+        generation++;
     s->generation = generation;
     s->file.key = source_key(&s->by_identity.identity, generation);
 }
@@ -143,6 +158,7 @@ void candidate_is_copy(struct follower *f, struct source *c)
     struct known k = {
         .by_identity.identity = c->by_identity.identity,
         .kind = STATE_COPY,
+        .number = c->number,
         .key = c->file.key,
         .generation = c->generation,
         .mark.offset = c->look.size,
@@ -163,6 +179,9 @@ static void keep_copy(struct follower *f, struct source *o, struct source *c, ui
     c->seen_size = size;
     o->copy = c;
     c->copy_of = o;
+    c->acked = (struct content_mark){.offset = c->look.size};
+    if (c->fd < 0 || content_mark_take(c->fd, &c->acked))
+        c->acked = (struct content_mark){.offset = c->look.size};
     candidate_acknowledged(f, o);
 }
 
@@ -215,7 +234,7 @@ static void look_closer(struct follower *f, struct source *c, bool is_settled)
 
     if (!c->snapshots)
         judge_prepare(f, c);
-    switch (judge(f, c, is_settled, &of, &size)) {
+    switch (c->copy_number ? judge_again(f, c, &of, &size) : judge(f, c, is_settled, &of, &size)) {
     case JUDGE_LATER:
         follower_attend(f, c, ATTEND_US);
         return;
@@ -244,9 +263,26 @@ void candidate_copy_changed(struct follower *f, struct source *c)
         c->copy_of->copy = NULL;
     c->copy_of = NULL;
     c->look = look;
+    c->acked = (struct content_mark){0};
     candidate_is_new(f, c);
     if (size >= MUCH && reading_skip_to(c, size, 0))
         c->offset = c->line = c->searched = 0; /* it has changed once more: read all of it */
+}
+
+/* The state knows it as a copy of what may not all be stored: that may need it once more. */
+static struct source *copy_again(struct follower *f, struct known *k, const struct file_look *look,
+                                 const char *path, const char *live_path, int fd)
+{
+    struct source *s = source_new(f, look, k->family, path, live_path);
+
+    s->copy_number = k->copy_of;
+    s->number = k->number;
+    s->file.key = k->key;
+    s->generation = k->generation;
+    known_remove(f, k);
+    source_take_fd(f, s, fd);
+    follower_attend(f, s, 0);
+    return s;
 }
 
 /* ---- Live names ---- */
@@ -265,6 +301,8 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
     bool goes_on = false; /* what passed for a copy */
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
         if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
+            if (k->copy_of && f->is_starting)
+                return copy_again(f, k, look, name->path, name->path, fd);
             close(fd);
             return NULL;
         }
@@ -322,9 +360,10 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
 {
     struct file_look look = *seen;
     struct known *k = known_by_identity(f, &look.identity);
+    bool is_again = k && k->copy_of && f->is_starting && look.size == k->mark.offset;
     int fd;
 
-    if (k && look.size == k->mark.offset) {
+    if (k && look.size == k->mark.offset && !is_again) {
         if ((k->seen_us == 0 || f->now_us - k->seen_us >= SEEN_US) && !k->path) {
             ledger_known(f, k, path); /* it is not forgotten while it is there */
             k->seen_us = f->now_us;
@@ -349,7 +388,11 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         return; /* it was renamed; its name is told again */
     }
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
-        (void)revive(f, k, &look, path, family_live_path(f, k->family, path), fd);
+        if (is_again)
+            copy_again(f, k, &look, path, family_live_path(f, k->family, path), fd)->place =
+                PLACE_MOVED;
+        else
+            (void)revive(f, k, &look, path, family_live_path(f, k->family, path), fd);
         return;
     }
     struct family *family = family_of(f, path);

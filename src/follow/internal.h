@@ -74,6 +74,7 @@ struct known {
     uint64_t key;
     enum state_kind kind;
     uint32_t generation;
+    int64_t copy_of; /* the number of what it is a copy of, if that may not all be stored */
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
     uint64_t seen_us;         /* when its row was written last, or read */
     struct known *next_new;
@@ -118,6 +119,7 @@ struct source {
     uint32_t generation;
     int64_t number; /* of its row; 0: none yet */
     bool is_archive;
+    int64_t copy_number; /* of the row of what it is a copy of, as the state has that; 0: unknown */
 
     /* Reading. */
     uint64_t offset;   /* what is before was handed out */
@@ -442,6 +444,8 @@ bool judge_is_enough(const struct content_mark *m, uint64_t size);
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                    uint64_t *size);
 
+/* The same of one that the state knows as a copy. */
+enum verdict judge_again(struct follower *f, struct source *c, struct source **of, uint64_t *size);
 /* False: `o` has been truncated, which it does not know yet. */
 bool judge_holds(struct follower *f, struct source *o);
 

@@ -302,3 +302,16 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
         verdict = JUDGE_NEW;
     return verdict == JUDGE_NEW ? judge_others(f, c, is_settled, of) : verdict;
 }
+
+enum verdict judge_again(struct follower *f, struct source *c, struct source **of, uint64_t *size)
+{
+    struct source *o = judge_first(c->family);
+
+    while (o && o->number != c->copy_number)
+        o = judge_next(o);
+    unpack_look(c);
+    *of = o;
+    *size = c->look.size;
+    /* Of an archive it has to be unpacked to know its length: it is compared as others are. */
+    return o && c->is_archive ? judge(f, c, true, of, size) : JUDGE_COPY;
+}

@@ -66,7 +66,7 @@ int64_t ledger_read_us(struct follower *f, struct source *s, uint64_t offset, bo
 
 /* ---- Marks ---- */
 
-static void add_marked(struct follow_mark *m, struct source *s)
+static void add_marked(struct follower *f, struct follow_mark *m, struct source *s)
 {
     m->sources =
         array_reserve(m->sources, &m->sources_capacity, m->sources_len + 1, sizeof(*m->sources));
@@ -75,6 +75,9 @@ static void add_marked(struct follow_mark *m, struct source *s)
         s->marked = s->safe;
     s->marked_to = s->safe.offset;
     s->pending++;
+    /* It has what is sent now. */
+    if (s->copy && s->copy->number == 0 && s->copy->seen_size <= s->line)
+        ledger_dirty(f, s->copy);
 }
 
 struct follow_mark *follower_mark(struct follower *f)
@@ -95,7 +98,7 @@ struct follow_mark *follower_mark(struct follower *f)
         s->is_touched = false;
         reading_refresh(f, s);
         if (s->safe.offset != s->marked_to || s->is_taken)
-            add_marked(m, s);
+            add_marked(f, m, s);
         s->is_taken = false;
         /* What is held back may be let go without another line. */
         if (s->safe.offset < s->line || s->is_inside)
@@ -147,8 +150,18 @@ static bool is_done(const struct source *s)
 
 static int put(struct follower *f, struct source *s, struct errbuf *err)
 {
-    struct state_file row = row_of(s, is_done(s) ? STATE_FINISHED : STATE_LIVE);
-    int error = state_put(f->state, &row, err);
+    struct state_file row = row_of(s, s->phase == SOURCE_COPY ? STATE_COPY
+                                      : is_done(s)            ? STATE_FINISHED
+                                                              : STATE_LIVE);
+    int error = 0;
+
+    if (s->phase == SOURCE_COPY && s->copy_of) {
+        if (s->copy_of->number == 0)
+            error = put(f, s->copy_of, err);
+        row.before = s->copy_of->number;
+    }
+    if (!error)
+        error = state_put(f->state, &row, err);
 
     s->number = row.number;
     return error;
@@ -169,6 +182,7 @@ static int put_known(struct follower *f, struct known *k, struct errbuf *err)
         .number = k->number,
         .key = k->key,
         .kind = k->kind,
+        .before = k->copy_of,
         .path = slice_of_string(k->path),
         .family = slice_of_string(k->family->name),
         .identity = k->by_identity.identity,
@@ -229,7 +243,7 @@ static void finish(struct follower *f, struct source *s)
 
 static void clean(struct follower *f)
 {
-    struct source *s = f->dirty, *next;
+    struct source *s = f->dirty, *next, *done = NULL;
 
     for (; f->new_known; f->new_known = f->new_known->next_new) {
         free(f->new_known->path);
@@ -240,8 +254,15 @@ static void clean(struct follower *f)
     for (; s; s = next) {
         next = s->dirty_next;
         s->is_dirty = false;
-        if (is_done(s))
-            finish(f, s);
+        if (is_done(s)) {
+            s->dirty_next = done;
+            done = s;
+        }
+    }
+    /* With each its copy ends, which may have been among them. */
+    for (s = done; s; s = next) {
+        next = s->dirty_next;
+        finish(f, s);
     }
 }
 

@@ -81,6 +81,8 @@ static int load(const struct state_file *row, void *ctx)
         .mark = row->mark,
     };
 
+    if (row->kind == STATE_COPY)
+        k.copy_of = row->before;
     if (row->kind == STATE_LIVE)
         return load_live(f, row, family);
     known_add(f, family, &k);

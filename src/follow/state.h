@@ -43,7 +43,8 @@ struct state_file {
     struct slice family; /* names.h */
     struct file_identity identity;
     uint32_t generation;      /* how often it had been truncated */
-    int64_t before;           /* number of the file that this one follows in its family, or 0 */
+    int64_t before;           /* number of the file that this one follows in its family; of a copy,
+                                 of what it is a copy of, if not all of that is stored; or 0 */
     struct content_mark mark; /* of what the server has: reading goes on at its offset */
     /* Of what may have left, or `mark`: the content of which lines may be there already. */
     struct content_mark ahead;
