@@ -139,9 +139,10 @@ enum turn unpack_read(struct follower *f, struct source *s)
     if (u->from < begin)
         drop_before(u, begin);
     int error = fill(u, READ_BYTES);
+    unsigned long long end = u->from + u->len;
     if (error)
         follower_say(f, "%s is broken or cut behind %llu bytes of text: read as far as that",
-                     s->path, (unsigned long long)(u->from + u->len));
+                     s->path, end);
     if (u->from < begin && !u->is_over)
         return TURN_NOTHING;
     s->is_at_end = u->is_over;
@@ -301,7 +302,8 @@ static bool is_being_made(const struct source *c)
     char *plain;
     bool is_there;
 
-    if (len == 0 || (strcmp(dot, ".gz") && strcmp(dot, ".zst") && strcmp(dot, ".xz")))
+    if (len == 0 ||
+        (strcmp(dot, ".gz") != 0 && strcmp(dot, ".zst") != 0 && strcmp(dot, ".xz") != 0))
         return false;
     plain = xstrdup(c->path);
     plain[len] = '\0';
