@@ -13,6 +13,7 @@
 
 enum {
     PIECE = 16 << 10,
+    NO_BANNER = 4 << 10,     /* what files begin with alike is shorter, mostly */
     EQUAL_ENOUGH = 64 << 10, /* beginnings that are equal so far are hardly a banner */
 };
 
@@ -78,8 +79,10 @@ static const struct snapshot *snapshot_of(const struct source *c, const struct s
 uint64_t judge_least(const struct source *c, const struct source *o)
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
+    uint64_t least = snapshot ? snapshot->size : o->seen_size;
 
-    return snapshot ? snapshot->size : o->seen_size;
+    /* It may be of what a file was before that was found: as while no lines were taken. */
+    return !snapshot && o->found_us >= c->found_us && least > NO_BANNER ? NO_BANNER : least;
 }
 
 bool judge_is_enough(const struct content_mark *m, uint64_t size)
@@ -115,14 +118,6 @@ static enum content_verdict same_beginning(int a, int b, uint64_t len)
     return verdict == CONTENT_SAME ? same_bytes(a, b, tail, len) : verdict;
 }
 
-bool judge_holds(struct follower *f, struct source *o)
-{
-    if (o->phase != SOURCE_READING || reading_holds(o))
-        return true;
-    follower_ready(f, o);
-    return false;
-}
-
 bool judge_still_has(const struct source *o)
 {
     const struct source *c = o->copy;
@@ -131,6 +126,15 @@ bool judge_still_has(const struct source *o)
     if (c->fd < 0 || c->is_archive || o->fd < 0 || file_look_fd(o->fd, &look))
         return true;
     return look.size >= c->look.size && same_beginning(c->fd, o->fd, c->look.size) != CONTENT_OTHER;
+}
+
+bool judge_holds(struct follower *f, struct source *o)
+{
+    if (o->phase != SOURCE_READING ||
+        (reading_holds(o) && (family_is_begun(o) || !o->copy || judge_still_has(o))))
+        return true;
+    follower_ready(f, o);
+    return false;
 }
 
 /* ---- Of one that is there ---- */
@@ -196,6 +200,15 @@ static bool is_less_of(const struct source *c, const struct content_mark *m)
     return judge_is_enough(m, c->look.size) && may_become(c, m);
 }
 
+/* The same of a file that was found after its copy, of which there is no snapshot. */
+static bool is_less_of_younger(const struct source *c, const struct source *o)
+{
+    const struct content_mark *m = &o->last;
+
+    return !snapshot_of(c, o) && o->found_us >= c->found_us && m->head_len >= NO_BANNER &&
+           c->look.size >= m->head_len && c->look.size < m->offset && may_become(c, m);
+}
+
 static enum verdict judge_by_marks(const struct source *c, bool is_settled, const struct source *o)
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
@@ -215,7 +228,8 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
     if (verdict == JUDGE_NEW && !is_settled && c->look.size < o->last.offset &&
         may_become(c, &o->last))
         verdict = JUDGE_LATER;
-    if (verdict == JUDGE_NEW && !is_compared && is_less_of(c, &o->last))
+    if (verdict == JUDGE_NEW && !is_compared &&
+        (is_less_of(c, &o->last) || is_less_of_younger(c, o)))
         verdict = JUDGE_COPY; /* settled, or it would be LATER */
     return verdict;
 }

@@ -305,6 +305,8 @@ static void drops_zeros_of_a_hole_when_something_comes_behind_them(void **state)
     taker_start(t, APP);
     taker_wait(t, 10000);
     fd = open(taker_path(t, "app.log"), O_RDWR);
+    if (fd < 0)
+        fail_msg("app.log cannot be opened");
     off_t end = lseek(fd, 0, SEEK_END);
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(write(fd, "b 1\nb 2\n", 8), 8);
