@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/timestamp.h"
+#include "base/utf8.h"
 #include "base/visible.h"
 #include "cli/cli.h"
 #include "cli/show.h"
@@ -55,8 +56,13 @@ static void append_json(struct status *s, const struct row *row)
 {
     const struct state_file *f = row->file;
 
+    struct buffer path;
+
+    buffer_init(&path, SIZE_MAX / 2);
+    utf8_append_repaired(&path, f->path);
     buffer_append_string(&s->out, "{\"path\":");
-    json_append_string(&s->out, f->path);
+    json_append_string(&s->out, buffer_slice(&path));
+    buffer_release(&path);
     buffer_appendf(&s->out,
                    ",\"behind_bytes\":%llu,\"behind_seconds\":%llu,\"offset\":%llu,"
                    "\"size\":%llu,\"generation\":%u,\"deleted\":%s,\"form\":",
@@ -77,7 +83,7 @@ static void append_text(struct status *s, const struct row *row)
     buffer_appendf(&s->out, "%12s  %8s  %-8s  %-8s  ", row->bytes ? bytes : "-",
                    row->bytes ? seconds : "-", f->form[0] ? f->form : "-",
                    f->is_deleted ? "deleted" : "");
-    visible_append_lines(&s->out, f->path, "");
+    visible_append(&s->out, f->path);
     buffer_append_char(&s->out, '\n');
 }
 

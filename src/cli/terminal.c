@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,15 +17,15 @@ static bool progress_shown;
 
 void terminal_say(const char *command, const char *format, ...)
 {
-    struct errbuf text;
+    char text[PATH_MAX + ERRBUF_SIZE]; /* many tell of a file, and why behind its path */
     struct buffer line;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text.text, sizeof(text.text), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     buffer_init(&line, SIZE_MAX / 2);
-    visible_append_lines(&line, slice_of_string(text.text), "  ");
+    visible_append_lines(&line, slice_of_string(text), "  ");
     terminal_clear_status();
     fprintf(stderr, "logmill %s: %.*s\n", command, SLICE_ARG(buffer_slice(&line)));
     buffer_release(&line);

@@ -511,6 +511,27 @@ scenario('--status tells of each file and all, while it runs and after', async (
     assert.deepEqual([after[1]!['behind_bytes'], after[2]!['behind_bytes'], after[2]!['pid']], [5, 5, null]);
 });
 
+scenario('names of any bytes do not spoil --status, whose every line is a file', async (lab) => {
+    const server = await lab.start();
+    const desk = new Desk(lab, server.port);
+    const folder = desk.file(`${'deep/'.repeat(120)}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(Buffer.concat([Buffer.from(desk.file('x-')), Buffer.from([0xff, 0xfe])]), 'one\n');
+    desk.write('a\nb\u001b[31m.log', 'two\n');
+    writeFileSync(path.join(folder, 'c.log'), Buffer.from([0xff, 0x0a]));
+    const follower = desk.follow('.', `${folder}c.log`);
+    await logs(server, 3);
+    await desk.isThrough();
+    const files = (await desk.status(0)).slice(0, -1).map((file) => file['path'] as string);
+    assert.deepEqual(files.sort(),
+        [desk.file('a\nb\u001b[31m.log'), path.join(folder, 'c.log'), desk.file('x-\ufffd\ufffd')].sort());
+    const table = await desk.ask('--status', '--output', 'pretty');
+    assert.equal(table.stdout.split('\n').length, 1 + 3 + 1 + 1, table.stdout);
+    assert.doesNotMatch(table.stdout, /\u001b/);
+    await follower.stop();
+    assert.match(follower.stderr, /c\.log: byte 0 is not UTF-8: U\+FFFD stands/); // behind a long path
+});
+
 scenario('one follower has a state: the second one ends, and names the first', async (lab) => {
     const server = await lab.start();
     const desk = new Desk(lab, server.port);
