@@ -285,14 +285,28 @@ static struct source *copy_again(struct follower *f, struct known *k, const stru
     return s;
 }
 
+/* It is not forgotten while it is there. */
+static void note_seen(struct follower *f, struct known *k, const char *path)
+{
+    if ((k->seen_us > 0 && f->now_us - k->seen_us < SEEN_US) || k->path)
+        return;
+    ledger_known(f, k, path);
+    k->seen_us = f->now_us;
+}
+
 /* ---- Live names ---- */
 
 struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
 {
-    int fd = source_open_path(f, name->path, look);
+    int fd;
 
+    if (f->files >= f->files_max) {
+        place_trouble(f, name, E2BIG);
+        return NULL;
+    }
+    fd = source_open_path(f, name->path, look);
     if (fd < 0 || source_by_identity(f, &look->identity)) {
-        place_trouble(f, name, fd < 0 ? errno : 0);
+        place_trouble(f, name, fd < 0 && errno != ENOENT && errno != ENOTDIR ? errno : 0);
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -303,6 +317,7 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
         if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
             if (k->copy_of && f->is_starting)
                 return copy_again(f, k, look, name->path, name->path, fd);
+            note_seen(f, k, name->path);
             close(fd);
             return NULL;
         }
@@ -364,10 +379,7 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
     int fd;
 
     if (k && look.size == k->mark.offset && !is_again) {
-        if ((k->seen_us == 0 || f->now_us - k->seen_us >= SEEN_US) && !k->path) {
-            ledger_known(f, k, path); /* it is not forgotten while it is there */
-            k->seen_us = f->now_us;
-        }
+        note_seen(f, k, path);
         return;
     }
     if (f->is_starting && f->is_first && !is_written(path)) {
@@ -376,6 +388,11 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
     }
     if (look.size == 0)
         return;
+    if (f->files >= f->files_max) {
+        follower_say_many(f, path);
+        place_scan_again(f, path);
+        return;
+    }
     if ((fd = source_open_path(f, path, &look)) < 0) {
         if (errno == EMFILE || errno == ENFILE)
             follower_say_short(f, path);

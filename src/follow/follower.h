@@ -86,6 +86,7 @@ struct follower_options {
     int excluded_len;
     const char *state_path;
     enum follow_from from;
+    size_t files_max; /* 0: FOLLOW_FILES_MAX */
     struct follower_calls calls;
 };
 

@@ -182,6 +182,7 @@ struct folder {
     struct table_node node;
     char *path;
     struct name *names;
+    bool is_given; /* it is waited for */
     bool is_again; /* to be looked through again: something could not be opened */
 };
 
@@ -233,10 +234,11 @@ struct follower {
     struct queue ready, parked;
     struct source *attended, *dirty, *touched, *over;
     uint64_t now_us, attend_us, read_us, dirty_us, scan;
-    size_t open, open_max, files, seeking, troubled, closed;
+    size_t open, open_max, files, files_max, seeking, troubled, closed;
     struct source *hand, *closed_hand; /* in all: what may be closed next, or looked at */
     uint64_t closed_us;                /* when closed files are looked at next */
     bool is_short;                     /* that there are too few descriptors was said */
+    bool is_many;                      /* that there are too many files was said */
     int scan_depth;
     bool is_drained; /* all that was there was handed out */
     bool is_released;
@@ -261,6 +263,8 @@ struct follower {
 void follower_say(struct follower *f, const char *format, ...) LM_PRINTF(2, 3);
 /* There are too few descriptors: said once. */
 void follower_say_short(struct follower *f, const char *path);
+/* Says once that no more files can be followed, of which `path` is one. */
+void follower_say_many(struct follower *f, const char *path);
 /* To be read, as soon as it is its turn. */
 void follower_ready(struct follower *f, struct source *s);
 /* All that waited for another one's end may look again. */

@@ -2,6 +2,7 @@
 #include "follow/follower.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@ enum {
 
 void follower_say(struct follower *f, const char *format, ...)
 {
-    char text[ERRBUF_SIZE * 2];
+    char text[PATH_MAX + ERRBUF_SIZE];
     va_list args;
 
     va_start(args, format);
@@ -39,6 +40,14 @@ void follower_say_short(struct follower *f, const char *path)
                      "(ulimit -n) helps",
                      path);
     f->is_short = true;
+}
+
+void follower_say_many(struct follower *f, const char *path)
+{
+    if (!f->is_many)
+        follower_say(f, "%s and others have to wait: %d files are followed, the most that can be",
+                     path, (int)f->files_max);
+    f->is_many = true;
 }
 
 static void enqueue(struct queue *q, struct source *s)
@@ -389,6 +398,7 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->calls = options->calls;
     f->from = options->from;
     f->open_max = descriptors();
+    f->files_max = options->files_max > 0 ? options->files_max : FOLLOW_FILES_MAX;
     f->now_us = clock_monotonic_us();
     f->attend_us = UINT64_MAX;
     f->prune_us = f->now_us + FLUSH_US; /* what is there was noted by then */

@@ -193,10 +193,14 @@ void place_trouble(struct follower *f, struct name *name, int reason)
         return;
     if (reason == EMFILE || reason == ENFILE) {
         follower_say_short(f, name->path);
+    } else if (reason == E2BIG) {
+        follower_say_many(f, name->path);
     } else if (reason)
         follower_say(f, "%s cannot be followed: %s; it is tried again", name->path,
-                     reason == EISDIR ? "no regular file" : strerror(reason));
-    else if (name->trouble != EMFILE && name->trouble != ENFILE)
+                     reason == EISDIR  ? "no regular file"
+                     : reason == EPERM ? "a link of one user to a file of another"
+                                       : strerror(reason));
+    else if (name->trouble != EMFILE && name->trouble != ENFILE && name->trouble != E2BIG)
         follower_say(f, "%s is followed now", name->path);
     if (reason && !name->trouble) {
         f->unreadable++;
@@ -286,6 +290,19 @@ static struct source *source_at(struct follower *f, const char *path, const stru
     return s;
 }
 
+/*
+ * A link that one user has made to another one's file: whoever may write into a folder could have
+ * any file read that way. As SymLinksIfOwnerMatch of Apache, but that root is trusted, and who we
+ * are.
+ */
+static bool is_foreign_link(const char *path)
+{
+    struct stat link, target;
+
+    return lstat(path, &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid != 0 &&
+           link.st_uid != geteuid() && stat(path, &target) == 0 && target.st_uid != link.st_uid;
+}
+
 static void look_name(struct follower *f, struct name *name)
 {
     struct file_look look;
@@ -298,8 +315,12 @@ static void look_name(struct follower *f, struct name *name)
             place_trouble(f, name, errno == ENOENT || errno == ENOTDIR ? 0 : errno);
             break;
         }
-        if (!look.is_regular) {
-            place_trouble(f, name, EISDIR);
+        if (!look.is_regular) { /* a DIR or a PATTERN is of regular files */
+            place_trouble(f, name, name->is_exact ? EISDIR : 0);
+            break;
+        }
+        if (!name->is_exact && is_foreign_link(name->path)) {
+            place_trouble(f, name, EPERM);
             break;
         }
         if ((s = source_at(f, name->path, &look)) || (s = candidate_live(f, name, &look)))
@@ -398,6 +419,24 @@ static void scan(struct follower *f, struct folder *folder)
     f->scan_depth--;
 }
 
+/* What was in it is gone, and nobody waits for it: the folder above tells if it comes again. */
+static void forget_gone(struct follower *f, const char *path)
+{
+    struct folder *folder = find_folder(f, path);
+    struct stat st;
+
+    if (!folder || folder->is_given || folder->is_again || folder->names ||
+        stat(folder->path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+        return;
+    for (const struct name *link = f->links; link; link = link->next_link)
+        if (link->target_folder && strcmp(link->target_folder, folder->path) == 0)
+            return;
+    watch_forget_folder(f->watch, folder->path);
+    table_remove(&f->folders, &folder->node);
+    free(folder->path);
+    free(folder);
+}
+
 void place_look_path(struct follower *f, const char *path)
 {
     look_at(f, path);
@@ -421,6 +460,8 @@ void place_look(struct follower *f, const char *folder, const char *name)
         if (link->target_folder && strcmp(link->target_folder, folder) == 0)
             look_name(f, link);
     }
+    if (!name)
+        forget_gone(f, folder);
 }
 
 void place_scan_again(struct follower *f, const char *path)
@@ -463,6 +504,7 @@ static void start_folder(const char *path, void *ctx)
     bool is_new;
     struct folder *folder = add_folder(f, path, &is_new);
 
+    folder->is_given = true;
     scan(f, folder);
 }
 
