@@ -243,7 +243,8 @@ void reading_end(struct follower *f, struct source *s)
     struct reader *r = &f->reader;
 
     reading_refresh(f, s);
-    uint32_t len = at_most(s->offset, MARK_TAIL_MAX);
+    /* No more than was read: of an archive that goes on after a restart nothing is before that. */
+    uint32_t len = at_most(s->offset - r->from, MARK_TAIL_MAX);
     if (s->offset > r->from + s->check_len || len != s->check_len) {
         s->check_hash = content_hash(bytes_of(r, s->offset - len, s->offset));
         s->check_len = len;
