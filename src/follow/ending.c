@@ -115,7 +115,8 @@ static bool has_more(struct follower *f, struct source *s)
 {
     struct slice rest = ending_rest(f, s);
 
-    if (s->is_archive || (reading_holds(s) && !(rest.len > 0 && memchr(rest.data, '\n', rest.len))))
+    if (s->is_archive ||
+        (reading_holds(f, s) && !(rest.len > 0 && memchr(rest.data, '\n', rest.len))))
         return false;
     if (s->phase == SOURCE_ENDING)
         source_move(f, s, SOURCE_READING);

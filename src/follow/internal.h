@@ -333,7 +333,7 @@ size_t reading_cut(struct slice bytes, size_t searched, bool is_inside, bool *is
 /* How long it is, unpacked. */
 uint64_t reading_size(const struct follower *f, const struct source *s);
 /* False: what is before its offset is not what was read there. */
-bool reading_holds(struct source *s);
+bool reading_holds(const struct follower *f, struct source *s);
 /* It begins at `offset`, which is a line's beginning, as if all before were read. 0; LM_EDATA: it
  * is shorter; LM_EIO. */
 int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain) LM_MUST_CHECK;

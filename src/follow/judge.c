@@ -131,7 +131,7 @@ bool judge_still_has(const struct source *o)
 bool judge_holds(struct follower *f, struct source *o)
 {
     if (o->phase != SOURCE_READING ||
-        (reading_holds(o) && (family_is_begun(o) || !o->copy || judge_still_has(o))))
+        (reading_holds(f, o) && (family_is_begun(o) || !o->copy || judge_still_has(o))))
         return true;
     follower_ready(f, o);
     return false;

@@ -44,9 +44,22 @@ static bool check_holds(const struct source *s, const char *bytes)
     return s->check_len == 0 || content_hash(slice_of(bytes, s->check_len)) == s->check_hash;
 }
 
-bool reading_holds(struct source *s)
+/* The same of the source that is just being read: what was read may be handed out much later. */
+static bool turn_holds(const struct source *s, const struct reader *r)
 {
     char check[MARK_TAIL_MAX];
+    size_t len = r->len < sizeof(check) ? r->len : sizeof(check);
+    ssize_t n = file_read_at(s->fd, check, len, end_of(r) - len);
+
+    return n < 0 || (n == (ssize_t)len && memcmp(check, r->bytes + r->len - len, len) == 0);
+}
+
+bool reading_holds(const struct follower *f, struct source *s)
+{
+    char check[MARK_TAIL_MAX];
+
+    if (f->reader.of == s)
+        return turn_holds(s, &f->reader);
     ssize_t n = file_read_at(s->fd, check, s->check_len, s->offset - s->check_len);
 
     return n < 0 || (n == (ssize_t)s->check_len && check_holds(s, check));
@@ -148,15 +161,20 @@ static bool take_head(struct source *s, const struct reader *r, struct content_m
         return true;
     if (s->is_archive && (r->from > 0 || m->head_len > 0))
         return true; /* of what is unpacked the beginning is gone */
-    m->head_len = at_most(m->offset, MARK_HEAD_MAX);
-    if (r->from == 0 && r->len >= m->head_len) {
-        m->head_hash = content_hash(slice_of(r->bytes, m->head_len));
-        return true;
+    struct content_mark grown = *m, taken = {.offset = at_most(m->offset, MARK_HEAD_MAX)};
+    grown.head_len = (uint32_t)taken.offset;
+    if (r->from == 0 && r->len >= grown.head_len) {
+        grown.head_hash = content_hash(slice_of(r->bytes, grown.head_len));
+    } else {
+        if (content_mark_take(s->fd, &taken))
+            return m->head_len > 0;
+        grown.head_hash = taken.head_hash;
+        /* It may have been truncated and written anew since that was read. */
+        if (content_mark_check(s->fd, &grown) != CONTENT_SAME)
+            return m->head_len > 0;
     }
-    struct content_mark taken = {.offset = m->head_len};
-    if (content_mark_take(s->fd, &taken))
-        return false;
-    m->head_hash = taken.head_hash;
+    m->head_len = grown.head_len;
+    m->head_hash = grown.head_hash;
     return true;
 }
 
