@@ -337,10 +337,25 @@ static void look_name(struct follower *f, struct name *name)
         remove_name(f, name);
 }
 
+/* A file that a link of ours leads to, which cannot be followed yet, is no sibling of it. */
+static bool is_awaited(const struct follower *f, const struct file_look *look)
+{
+    for (const struct name *link = f->links; link; link = link->next_link) {
+        struct file_look target;
+
+        if (link->trouble && !file_look_path(link->path, true, &target) &&
+            file_identity_equal(&target.identity, &look->identity))
+            return true;
+    }
+    return false;
+}
+
 static void look_sibling(struct follower *f, const char *path, const struct file_look *look)
 {
     struct source *s = source_at(f, path, look);
 
+    if (!s && is_awaited(f, look))
+        return;
     if (!s) {
         candidate_sibling(f, path, look);
         return;
