@@ -427,6 +427,33 @@ static void reads_copies_of_what_it_had_no_time_to_read(void **state)
     assert_int_equal(t->len, 41);
 }
 
+/* Lines that were read are handed out when there is room for them: the file may be another by then.
+ */
+static void knows_a_copy_though_it_was_truncated_within_a_turn(void **state)
+{
+    struct taker *t = *state;
+    struct follow_line line;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_append_lines(t, "app.log", "a", 100, 400);
+    while (!follower_next(t->f, &line))
+        follower_wait(t->f, 20, -1);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "b", 0, 600);
+    for (int i = 0; i < 299; i++)
+        assert_true(follower_next(t->f, &line));
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_stop(t);
+    taker_append(t, "app.log", "again\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "again");
+    assert_int_equal(t->len, 100 + 600 + 2);
+}
+
 static char *banner(size_t lines)
 {
     char *text = xcalloc(lines, 131);
@@ -620,6 +647,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_from_a_copy_what_was_truncated_unread, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_copies_of_what_it_had_no_time_to_read, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_a_copy_though_it_was_truncated_within_a_turn, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
