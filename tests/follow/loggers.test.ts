@@ -11,6 +11,8 @@ const LINES = Number(process.env['FOLLOW_LINES'] ?? (RUNS > 1 ? 20_000 : 8000));
 const FIRST_SEED = Number(process.env['FOLLOW_SEED'] ?? Date.now() % 1_000_000);
 /** Loggers by their names or titles. */
 const ONLY = new RegExp(process.env['FOLLOW_ONLY'] ?? '');
+/** `plain`: nobody is killed. */
+const IS_PLAIN = process.env['FOLLOW_VARIANTS'] === 'plain';
 /** They mostly wait: for writers that are slow on purpose. */
 const AT_ONCE = Number(process.env['FOLLOW_JOBS'] ?? 4);
 
@@ -25,7 +27,7 @@ void describe('loggers', { concurrency: AT_ONCE }, () => {
         }
         for (let run = 0; run < RUNS; run++) {
             // One run of several, and the only one of what only an open file has, is undisturbed.
-            const isQuiet = RUNS > 1 ? run === 0 : logger.isHeld === true;
+            const isQuiet = IS_PLAIN || (RUNS > 1 ? run === 0 : logger.isHeld === true);
             trial(logger, LINES, isQuiet ? undefined : FIRST_SEED + run);
         }
     }
