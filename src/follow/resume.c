@@ -112,6 +112,19 @@ static void go_on(struct follower *f, struct source *s)
     follower_attend(f, s, ATTEND_US);
 }
 
+/* Whether it has what may have left of it. What is shorter by now was truncated, unless it begins
+ * alike: the power was lost, and its end with it. */
+static enum content_verdict compare_more(const struct source *s)
+{
+    const struct content_mark *m = &s->marked;
+    struct content_mark head = {
+        .offset = m->head_len, .head_len = m->head_len, .head_hash = m->head_hash};
+
+    if (s->look.size >= m->offset)
+        return content_mark_check(s->fd, m);
+    return m->head_len > 0 ? content_mark_check(s->fd, &head) : CONTENT_OTHER;
+}
+
 /* An archive is not unpacked to see that it is still the same: none is written to again. */
 static enum content_verdict compare(struct source *s, uint64_t size)
 {
@@ -122,8 +135,8 @@ static enum content_verdict compare(struct source *s, uint64_t size)
     /* So little is before the offset that many files have that. What lines were made of that may
      * be there, was of this file, too. */
     if (verdict == CONTENT_SAME && s->last.offset < BANNER_BYTES &&
-        s->marked.offset > s->last.offset && s->look.size >= s->marked.offset)
-        verdict = content_mark_check(s->fd, &s->marked);
+        s->marked.offset > s->last.offset)
+        verdict = compare_more(s);
     return verdict;
 }
 

@@ -454,6 +454,31 @@ static void knows_a_copy_though_it_was_truncated_within_a_turn(void **state)
     assert_int_equal(t->len, 100 + 600 + 2);
 }
 
+static void reads_a_copy_of_what_was_never_acknowledged(void **state)
+{
+    struct taker *t = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    struct follow_mark *m = follower_mark(t->f);
+    assert_int_equal(follower_prepare(t->f, m, &err), 0);
+    taker_kill(t);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "b", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 210);
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 211);
+    for (size_t i = 0; i < 210; i++)
+        assert_int_equal(t->lines[i].key == t->lines[0].key, t->lines[i].text[0] == 'a');
+}
+
 static char *banner(size_t lines)
 {
     char *text = xcalloc(lines, 131);
@@ -649,6 +674,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_copies_of_what_it_had_no_time_to_read, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(knows_a_copy_though_it_was_truncated_within_a_turn, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_a_copy_of_what_was_never_acknowledged, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(tells_files_apart_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pattern_takes_new_names_and_no_copies, setup, teardown),
