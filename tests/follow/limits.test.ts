@@ -210,7 +210,7 @@ scene(
     'fewer descriptors than files',
     async (s) => {
         const writers = [];
-        for (let n = 0; n < 300; n++) {
+        for (let n = 0; n < 120; n++) {
             writers.push(await s.open(`app-${n}-out.log`));
         }
         await s.follow('app-*-out.log');
@@ -220,7 +220,7 @@ scene(
             }
             await s.mayCatchUp();
         }
-        for (let n = 0; n < 300; n += 10) {
+        for (let n = 0; n < 120; n += 10) {
             writers[n]!.close();
             await s.rename(`app-${n}-out.log`, `app-${n}-out.log.1`);
             await writers[n]!.open(`app-${n}-out.log`);
