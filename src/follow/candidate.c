@@ -234,7 +234,9 @@ static void look_closer(struct follower *f, struct source *c, bool is_settled)
 
     if (!c->snapshots)
         judge_prepare(f, c);
-    switch (c->copy_number ? judge_again(f, c, &of, &size) : judge(f, c, is_settled, &of, &size)) {
+    enum verdict verdict =
+        c->copy_number ? judge_again(f, c, &of, &size) : judge(f, c, is_settled, &of, &size);
+    switch (verdict) {
     case JUDGE_LATER:
         follower_attend(f, c, ATTEND_US);
         return;

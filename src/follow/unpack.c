@@ -382,7 +382,8 @@ static enum verdict conclude(struct follower *f, const struct judging *j, struct
     uint64_t probe = j->head_len >= PROBE_BYTES ? content_hash(slice_of(j->head, PROBE_BYTES)) : 0;
     for (struct source *o = f->all; o; o = o->all_behind)
         if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY &&
-            (!probe || !o->probe || o->probe == probe) && (is_of_open(j, o) || (o->copy && is_of_open(j, o->copy)))) {
+            (!probe || !o->probe || o->probe == probe) &&
+            (is_of_open(j, o) || (o->copy && is_of_open(j, o->copy)))) {
             verdict = JUDGE_COPY;
             *of = o;
         }
