@@ -10,6 +10,7 @@
 #include "base/relative_time.h"
 #include "base/timestamp.h"
 #include "formats/validation.h"
+#include "query/levels.h"
 #include "json/writer.h"
 
 static const int64_t SECOND_US = 1000000;
@@ -205,19 +206,6 @@ static void refuse_levels(struct reading *r, struct slice name, size_t n)
            buffer_slice(&r->scratch));
 }
 
-/* The other name of a level that has two; data NULL: it has one. */
-static struct slice other_name(struct slice level)
-{
-    static const char *const pairs[][2] = {
-        {"warn", "warning"}, {"err", "error"}, {"fatal", "critical"}};
-
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
-        for (size_t k = 0; k < 2; k++)
-            if (slice_equal_ascii_nocase(level, slice_of_string(pairs[i][k])))
-                return slice_of_string(pairs[i][1 - k]);
-    return slice_of(NULL, 0);
-}
-
 /* Parameters `name`, all of which count, each with its other name. */
 static void read_levels(struct reading *r, struct slice name, struct slice *levels,
                         size_t *levels_len)
@@ -227,7 +215,7 @@ static void read_levels(struct reading *r, struct slice name, struct slice *leve
 
     for (size_t i = 0; i < r->params->len; i++) {
         struct slice level = r->params->params[i].value;
-        struct slice other = other_name(level);
+        struct slice other = level_other_name(level);
 
         if (!slice_equal(r->params->params[i].name, name) || ++given > LOG_PARAMS_LEVELS_MAX)
             continue;
