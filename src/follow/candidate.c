@@ -39,13 +39,13 @@ static uint32_t next_generation(struct follower *f, const struct file_identity *
 static bool is_used(const struct source *s, uint64_t key)
 {
     const struct source *o = judge_first(s->family);
-    const struct known *k = s->family->known;
+    const struct roll_node *n = s->family->known.first;
 
     while (o && (o == s || o->file.key != key))
         o = judge_next(o);
-    while (k && k->key != key)
-        k = k->next;
-    return o || k;
+    while (n && container_of(n, struct known, in_family)->key != key)
+        n = n->behind;
+    return o || n;
 }
 
 /* The next one whose key no other file has had: one that went on in a copy has that one's inode. */
@@ -213,7 +213,7 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
     c->watch = 0;
     source_set_path(o, c->path);
     o->place = c->place;
-    place_hand_over(f, c, o);
+    place_hand_over(c, o);
     source_free(f, c);
     source_set_identity(f, o, &look.identity);
     o->look = look;
@@ -464,7 +464,7 @@ void candidate_truncated(struct follower *f, struct source *s)
     struct source *next = source_new(f, &look, s->family, s->path, s->live_path);
     set_generation(next, s->generation + 1);
     next->place = s->place;
-    place_hand_over(f, s, next);
+    place_hand_over(s, next);
     source_take_fd(f, next, fd);
     family_insert_behind(next, s);
     source_move(f, next, SOURCE_READING);

@@ -35,8 +35,7 @@ void ending_over(struct follower *f, struct source *s)
     unpack_forget(f, s);
     source_move(f, s, SOURCE_OVER);
     ledger_touch(f, s);
-    s->over_next = f->over;
-    f->over = s;
+    roll_append(&f->over, &s->in_over);
 }
 
 static bool tell(struct follower *f, struct source *s)
@@ -57,25 +56,23 @@ static bool tell(struct follower *f, struct source *s)
         f->calls.ended(f->calls.ctx, &s->file);
     s->is_told = true;
     family_remove(s);
-    s->told_next = s->family->told;
-    s->family->told = s;
+    roll_prepend(&s->family->told, &s->in_told);
     ledger_touch(f, s);
     ledger_dirty(f, s);
-    follower_unpark(f);
+    follower_unpark(f, s->family);
     return true;
 }
 
 void ending_tell(struct follower *f)
 {
-    struct source *s = f->over, *next;
+    struct roll over = roll_take_all(&f->over);
+    struct roll_node *n;
 
-    f->over = NULL;
-    for (; s; s = next) {
-        next = s->over_next;
-        if (!tell(f, s)) {
-            s->over_next = f->over;
-            f->over = s;
-        }
+    while ((n = roll_take(&over))) {
+        struct source *s = container_of(n, struct source, in_over);
+
+        if (!tell(f, s))
+            roll_append(&f->over, n);
     }
 }
 

@@ -135,6 +135,18 @@ static bool is_read(const struct source *s, const struct source *newer)
     return s->is_reported || whole >= newer->older_size || (s->is_at_end && s->fd >= 0);
 }
 
+/* True if one that may come before `s` was not judged yet. An archive that was found later than `s`
+ * is made of what was there before: that is not waited for. */
+static bool may_have_older(const struct source *s)
+{
+    if (s->family->unknown > s->family->unknown_archives)
+        return true;
+    for (const struct roll_node *n = s->family->unjudged.first; n; n = n->behind)
+        if (container_of(n, struct source, in_unjudged)->found_us <= s->found_us)
+            return true;
+    return false;
+}
+
 bool family_lets_read(struct follower *f, struct source *s)
 {
     struct source *older = s->older;
@@ -145,7 +157,7 @@ bool family_lets_read(struct follower *f, struct source *s)
     if (s->parked_us == 0)
         s->parked_us = f->now_us;
     has_waited = f->now_us - s->parked_us >= ORDER_US;
-    if (s->family->unknown > s->family->unknown_archives && !has_waited)
+    if (!has_waited && may_have_older(s))
         return false;
     if (!older)
         return true;
@@ -176,8 +188,8 @@ static void free_family(struct table_node *n, void *ctx)
 {
     struct family *family = container_of(n, struct family, node);
 
-    while (family->known)
-        known_remove(ctx, family->known);
+    while (family->known.first)
+        known_remove(ctx, container_of(family->known.first, struct known, in_family));
     free(family->name);
     free(family);
 }

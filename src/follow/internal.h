@@ -19,11 +19,14 @@
 #define LOGMILL_FOLLOW_INTERNAL_H
 
 #include "base/buffer.h"
+#include "base/container_of.h"
+#include "follow/agenda.h"
 #include "follow/archive.h"
 #include "follow/follower.h"
 #include "follow/mark.h"
 #include "follow/names.h"
 #include "follow/profile.h"
+#include "follow/roll.h"
 #include "follow/state.h"
 #include "follow/table.h"
 #include "follow/watch.h"
@@ -68,7 +71,7 @@ struct identity_node {
 /* A file that is done with, as the state has it. */
 struct known {
     struct identity_node by_identity;
-    struct known *next; /* of the family */
+    struct roll_node in_family, in_new;
     struct family *family;
     int64_t number;
     uint64_t key;
@@ -77,8 +80,7 @@ struct known {
     int64_t copy_of; /* the number of what it is a copy of, if that may not all be stored */
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
     uint64_t seen_us;         /* when its row was written last, or read */
-    struct known *next_new;
-    char *path; /* until it is in the state */
+    char *path;               /* until it is in the state: it is in follower.new_known so long */
 };
 
 /* What a source was when a file appeared that may be a copy of it. */
@@ -95,19 +97,22 @@ struct source {
     struct family *family;
     struct source *older, *newer;           /* of the family, READING … OVER until that is told */
     struct source *all_before, *all_behind; /* of all */
-    struct source *ready_next, *attended_next, *dirty_next, *touched_next, *over_next, *told_next;
+    struct agenda_item attention;           /* when it is looked at next */
+    struct roll_node in_ready, in_parked;   /* one of both, or none; the latter in two rolls … */
+    struct roll_node in_family_parked, in_unjudged; /* … */
+    struct roll_node in_dirty, in_touched, in_over, in_told;
+    struct roll live_names;        /* that lead to it: of struct name */
     struct source *copy, *copy_of; /* the newest copy of it; of which it is one */
     bool is_copied;                /* there is one that had nothing more to give */
     struct snapshot *snapshots;    /* while it is UNKNOWN */
     size_t snapshots_len;
     struct source *joined; /* whose last line goes on with what was the first one here */
     struct source *joins;  /* … the other way round */
-    bool is_ready, is_parked, is_attended, is_dirty, is_touched, is_listed, is_in_family;
+    bool is_ready, is_parked, is_dirty, is_touched, is_listed, is_in_family;
     bool is_resumed; /* from the state; it was not found yet */
     bool is_closed;  /* for want of descriptors: looked at by its name */
     bool has_writer; /* somebody had it open when it was judged last */
     bool is_handed;  /* who takes the lines has seen it */
-    unsigned live_names;
 
     enum source_phase phase;
     enum source_place place;
@@ -145,7 +150,7 @@ struct source {
     uint64_t sent;                /* up to here lines may have left */
 
     uint64_t probe; /* hash of its first PROBE_BYTES; 0: unknown */
-    uint64_t found_us, parked_us, phase_us, grown_us, attend_us;
+    uint64_t found_us, parked_us, phase_us, grown_us;
     uint64_t older_size;      /* of `older` when this was found: to be read before this one */
     struct state_time *times; /* what the state knew of lines that are read again */
     size_t times_len, times_at;
@@ -158,19 +163,21 @@ struct family {
     struct table_node node;
     char *name;
     struct source *oldest, *newest;
-    struct source *told; /* over, but not all of them is stored: as known ones, but for that */
-    struct known *known;
-    unsigned unknown, unknown_archives; /* sources that are not judged yet */
+    struct roll told;     /* over, but not all of them is stored: as known ones, but for that */
+    struct roll known;    /* the newest first */
+    struct roll parked;   /* sources that wait for another one's end */
+    struct roll unjudged; /* sources that are UNKNOWN: so many, … */
+    unsigned unknown, unknown_archives; /* … of which so many are archives */
 };
 
 /* A live name. */
 struct name {
     struct table_node node;
-    struct name *next; /* of its folder */
-    struct name *next_link;
+    struct roll_node in_folder, in_links, in_target, in_holder;
     struct folder *folder;
     char *path;
-    char *target, *target_folder; /* of a link, or NULL */
+    char *target;                 /* of a link, or NULL … */
+    struct folder *target_folder; /* … and the one that this is in, or will be */
     int pattern;
     bool is_exact;
     int trouble; /* errno that was said, or 0 */
@@ -181,9 +188,10 @@ struct name {
 struct folder {
     struct table_node node;
     char *path;
-    struct name *names;
-    bool is_given; /* it is waited for */
-    bool is_again; /* to be looked through again: something could not be opened */
+    struct roll names;
+    struct roll links; /* names, in whatever folder, that are links to what is in this one */
+    bool is_given;     /* it is waited for */
+    bool is_again;     /* to be looked through again: something could not be opened */
 };
 
 /* What was read of a file last. */
@@ -215,10 +223,6 @@ struct follow_mark {
     size_t ranges_len, ranges_capacity;
 };
 
-struct queue {
-    struct source *first, *last;
-};
-
 struct follower {
     struct follower_calls calls;
     enum follow_from from;
@@ -231,9 +235,9 @@ struct follower {
 
     struct table identities, names_by_path, folders, families;
     struct source *all;
-    struct queue ready, parked;
-    struct source *attended, *dirty, *touched, *over;
-    uint64_t now_us, attend_us, read_us, dirty_us, scan;
+    struct agenda agenda; /* of sources: what is not simply read */
+    struct roll ready, parked, dirty, touched, over;
+    uint64_t now_us, read_us, dirty_us, scan;
     size_t open, open_max, files, files_max, seeking, troubled, closed;
     struct source *hand, *closed_hand; /* in all: what may be closed next, or looked at */
     uint64_t closed_us;                /* when closed files are looked at next */
@@ -243,8 +247,8 @@ struct follower {
     bool is_drained; /* all that was there was handed out */
     bool is_released;
     uint64_t retry_us;
-    struct name *links;
-    struct known *new_known;
+    struct roll links;     /* names */
+    struct roll new_known; /* that are not in the state yet */
     uint64_t lost_bytes, unreadable;
 
     struct reader reader;
@@ -267,8 +271,8 @@ void follower_say_short(struct follower *f, const char *path);
 void follower_say_many(struct follower *f, const char *path);
 /* To be read, as soon as it is its turn. */
 void follower_ready(struct follower *f, struct source *s);
-/* All that waited for another one's end may look again. */
-void follower_unpark(struct follower *f);
+/* Those of the family that waited for another one's end may look again. */
+void follower_unpark(struct follower *f, struct family *family);
 /* It is in none of the follower's lists any more. */
 void follower_forget(struct follower *f, struct source *s);
 /* To be looked at from time to time (follower_attend), first in `us`. */
@@ -391,8 +395,9 @@ void place_look_path(struct follower *f, const char *path);
 /* The live name leads to `holder` from now on; NULL: to nothing. */
 void place_hold(struct follower *f, struct name *name, struct source *holder);
 /* All names that lead to `s` lead to `next`. */
-void place_hand_over(struct follower *f, struct source *s, struct source *next);
-void place_forget(struct follower *f, struct source *s);
+void place_hand_over(struct source *s, struct source *next);
+/* None leads to it any more. */
+void place_forget(struct source *s);
 /* Says why a name cannot be followed, an errno, or (0) that it can. */
 void place_trouble(struct follower *f, struct name *name, int reason);
 /* A sibling could not be opened. */

@@ -19,16 +19,21 @@ enum {
 
 static const uint64_t ORDER_US = (uint64_t)FOLLOW_ORDER_MS * 1000;
 
+static struct source *told(struct roll_node *n)
+{
+    return n ? container_of(n, struct source, in_told) : NULL;
+}
+
 struct source *judge_first(const struct family *family)
 {
-    return family->newest ? family->newest : family->told;
+    return family->newest ? family->newest : told(family->told.first);
 }
 
 struct source *judge_next(const struct source *o)
 {
     if (o->is_told)
-        return o->told_next;
-    return o->older ? o->older : o->family->told;
+        return told(o->in_told.behind);
+    return o->older ? o->older : told(o->family->told.first);
 }
 
 static void take_snapshot(struct follower *f, struct source *c, const struct source *o)
@@ -303,7 +308,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
         }
         verdict = one == JUDGE_LATER ? one : verdict;
     }
-    for (const struct known *k = c->family->known; k; k = k->next) {
+    for (struct roll_node *n = c->family->known.first; n; n = n->behind) {
+        const struct known *k = container_of(n, struct known, in_family);
         enum verdict one = judge_by_whole(c, is_settled, &k->mark);
 
         if (one == JUDGE_COPY)

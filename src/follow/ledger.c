@@ -20,8 +20,7 @@ void ledger_touch(struct follower *f, struct source *s)
     if (s->is_touched)
         return;
     s->is_touched = true;
-    s->touched_next = f->touched;
-    f->touched = s;
+    roll_append(&f->touched, &s->in_touched);
 }
 
 void ledger_dirty(struct follower *f, struct source *s)
@@ -29,10 +28,9 @@ void ledger_dirty(struct follower *f, struct source *s)
     if (s->is_dirty)
         return;
     s->is_dirty = true;
-    s->dirty_next = f->dirty;
-    if (!f->dirty)
+    if (!f->dirty.first)
         f->dirty_us = f->now_us;
-    f->dirty = s;
+    roll_append(&f->dirty, &s->in_dirty);
 }
 
 void ledger_taken(struct follower *f, struct source *s, uint64_t from, uint64_t to, int64_t us)
@@ -83,7 +81,8 @@ static void add_marked(struct follower *f, struct follow_mark *m, struct source 
 struct follow_mark *follower_mark(struct follower *f)
 {
     struct follow_mark *m = f->spare;
-    struct source *s = f->touched, *next;
+    struct roll touched = roll_take_all(&f->touched);
+    struct roll_node *n;
 
     if (m) {
         f->spare = m->next;
@@ -93,8 +92,9 @@ struct follow_mark *follower_mark(struct follower *f)
         f->marks = m;
     }
     m->sources_len = 0;
-    for (f->touched = NULL; s; s = next) {
-        next = s->touched_next;
+    while ((n = roll_take(&touched))) {
+        struct source *s = container_of(n, struct source, in_touched);
+
         s->is_touched = false;
         reading_refresh(f, s);
         if (s->safe.offset != s->marked_to || s->is_taken)
@@ -170,10 +170,9 @@ static int put(struct follower *f, struct source *s, struct errbuf *err)
 void ledger_known(struct follower *f, struct known *k, const char *path)
 {
     k->path = xstrdup(path);
-    k->next_new = f->new_known;
-    if (!f->dirty && !f->new_known)
+    if (!f->dirty.first && !f->new_known.first)
         f->dirty_us = f->now_us;
-    f->new_known = k;
+    roll_append(&f->new_known, &k->in_new);
 }
 
 static int put_known(struct follower *f, struct known *k, struct errbuf *err)
@@ -202,10 +201,10 @@ static int put_all(struct follower *f, const struct follow_mark *m, struct errbu
 {
     int error = 0;
 
-    for (struct known *k = f->new_known; k && !error; k = k->next_new)
-        error = put_known(f, k, err);
-    for (struct source *s = f->dirty; s && !error; s = s->dirty_next)
-        error = put(f, s, err);
+    for (struct roll_node *n = f->new_known.first; n && !error; n = n->behind)
+        error = put_known(f, container_of(n, struct known, in_new), err);
+    for (struct roll_node *n = f->dirty.first; n && !error; n = n->behind)
+        error = put(f, container_of(n, struct source, in_dirty), err);
     for (size_t i = 0; m && i < m->sources_len && !error; i++)
         if (!m->sources[i].source->is_dirty)
             error = put(f, m->sources[i].source, err);
@@ -218,7 +217,7 @@ static int put_all(struct follower *f, const struct follow_mark *m, struct errbu
 static void finish(struct follower *f, struct source *s)
 {
     struct file_look look;
-    bool is_live = s->live_names > 0; /* it is watched on */
+    bool is_live = s->live_names.first; /* it is watched on */
     bool has_grown = s->fd >= 0 && !file_look_fd(s->fd, &look) && look.size > s->look.size;
     char *path = has_grown || is_live ? xstrdup(s->path) : NULL;
     struct known k = {
@@ -243,27 +242,25 @@ static void finish(struct follower *f, struct source *s)
 
 static void clean(struct follower *f)
 {
-    struct source *s = f->dirty, *next, *done = NULL;
+    struct roll dirty = roll_take_all(&f->dirty), done = {.first = NULL};
+    struct roll_node *n;
 
-    for (; f->new_known; f->new_known = f->new_known->next_new) {
-        free(f->new_known->path);
-        f->new_known->path = NULL;
+    while ((n = roll_take(&f->new_known))) {
+        struct known *k = container_of(n, struct known, in_new);
+
+        free(k->path);
+        k->path = NULL;
     }
+    while ((n = roll_take(&dirty))) {
+        struct source *s = container_of(n, struct source, in_dirty);
 
-    f->dirty = NULL;
-    for (; s; s = next) {
-        next = s->dirty_next;
         s->is_dirty = false;
-        if (is_done(s)) {
-            s->dirty_next = done;
-            done = s;
-        }
+        if (is_done(s))
+            roll_append(&done, &s->in_over); /* which it is in no more */
     }
     /* With each its copy ends, which may have been among them. */
-    for (s = done; s; s = next) {
-        next = s->dirty_next;
-        finish(f, s);
-    }
+    while ((n = roll_take(&done)))
+        finish(f, container_of(n, struct source, in_over));
 }
 
 static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
@@ -299,7 +296,7 @@ static int write_state(struct follower *f, const struct follow_mark *m, struct e
 
 int follower_prepare(struct follower *f, struct follow_mark *m, struct errbuf *err)
 {
-    if (!f->dirty && !f->new_known && m->sources_len == 0 && m->ranges_len == 0)
+    if (!f->dirty.first && !f->new_known.first && m->sources_len == 0 && m->ranges_len == 0)
         return 0;
     /* Ranges that could not be written are gone with their batch, which is sent all the same. */
     return write_state(f, m, err);
@@ -331,7 +328,7 @@ void ledger_flush(struct follower *f, bool now)
 {
     struct errbuf err = ERRBUF_INIT;
 
-    if ((f->dirty || f->new_known) && (now || f->now_us - f->dirty_us >= FLUSH_US))
+    if ((f->dirty.first || f->new_known.first) && (now || f->now_us - f->dirty_us >= FLUSH_US))
         (void)write_state(f, NULL, &err); /* said; tried again */
 }
 

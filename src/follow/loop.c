@@ -50,51 +50,12 @@ void follower_say_many(struct follower *f, const char *path)
     f->is_many = true;
 }
 
-static void enqueue(struct queue *q, struct source *s)
-{
-    s->ready_next = NULL;
-    if (q->last)
-        q->last->ready_next = s;
-    else
-        q->first = s;
-    q->last = s;
-}
-
-static struct source *dequeue(struct queue *q)
-{
-    struct source *s = q->first;
-
-    if (!s)
-        return NULL;
-    q->first = s->ready_next;
-    if (!q->first)
-        q->last = NULL;
-    return s;
-}
-
-static void remove_from(struct queue *q, const struct source *s)
-{
-    struct source *before = NULL;
-
-    for (struct source *at = q->first; at; before = at, at = at->ready_next) {
-        if (at != s)
-            continue;
-        if (before)
-            before->ready_next = at->ready_next;
-        else
-            q->first = at->ready_next;
-        if (q->last == at)
-            q->last = before;
-        return;
-    }
-}
-
 void follower_ready(struct follower *f, struct source *s)
 {
     if (s->is_ready || s->is_parked || s->fd < 0)
         return;
     s->is_ready = true;
-    enqueue(&f->ready, s);
+    roll_append(&f->ready, &s->in_ready);
 }
 
 static void park(struct follower *f, struct source *s)
@@ -102,70 +63,55 @@ static void park(struct follower *f, struct source *s)
     if (s->is_ready)
         return;
     s->is_parked = true;
-    enqueue(&f->parked, s);
+    roll_append(&f->parked, &s->in_parked);
+    roll_append(&s->family->parked, &s->in_family_parked);
 }
 
-void follower_unpark(struct follower *f)
+static void unpark(struct follower *f, struct source *s)
 {
-    struct source *s;
+    s->is_parked = false;
+    roll_remove(&f->parked, &s->in_parked);
+    roll_remove(&s->family->parked, &s->in_family_parked);
+}
 
-    while ((s = dequeue(&f->parked))) {
-        s->is_parked = false;
+void follower_unpark(struct follower *f, struct family *family)
+{
+    while (family->parked.first) {
+        struct source *s = container_of(family->parked.first, struct source, in_family_parked);
+
+        unpark(f, s);
+        follower_ready(f, s);
+    }
+}
+
+static void unpark_all(struct follower *f)
+{
+    while (f->parked.first) {
+        struct source *s = container_of(f->parked.first, struct source, in_parked);
+
+        unpark(f, s);
         follower_ready(f, s);
     }
 }
 
 void follower_attend(struct follower *f, struct source *s, uint64_t us)
 {
-    if (!s->is_attended || f->now_us + us < s->attend_us)
-        s->attend_us = f->now_us + us;
-    if (s->attend_us < f->attend_us)
-        f->attend_us = s->attend_us;
-    if (s->is_attended)
-        return;
-    s->is_attended = true;
-    s->attended_next = f->attended;
-    f->attended = s;
-}
-
-static void remove_attended(struct follower *f, struct source *s)
-{
-    struct source **at = &f->attended;
-
-    while (*at && *at != s)
-        at = &(*at)->attended_next;
-    if (*at)
-        *at = s->attended_next;
-    s->is_attended = false;
+    agenda_put(&f->agenda, &s->attention, f->now_us + us);
 }
 
 void follower_forget(struct follower *f, struct source *s)
 {
-    struct source **at;
-
-    if (f->is_released)
-        return;
     if (s->is_ready)
-        remove_from(&f->ready, s);
+        roll_remove(&f->ready, &s->in_ready);
     if (s->is_parked)
-        remove_from(&f->parked, s);
-    if (s->is_attended)
-        remove_attended(f, s);
-    for (at = &f->touched; s->is_touched && *at; at = &(*at)->touched_next)
-        if (*at == s) {
-            *at = s->touched_next;
-            break;
-        }
-    for (at = &f->dirty; s->is_dirty && *at; at = &(*at)->dirty_next)
-        if (*at == s) {
-            *at = s->dirty_next;
-            break;
-        }
-    for (at = &f->over; s->phase == SOURCE_OVER && !s->is_told && *at; at = &(*at)->over_next)
-        if (*at == s) {
-            *at = s->over_next;
-            break;
-        }
+        unpark(f, s);
+    agenda_remove(&f->agenda, &s->attention);
+    if (s->is_touched)
+        roll_remove(&f->touched, &s->in_touched);
+    if (s->is_dirty)
+        roll_remove(&f->dirty, &s->in_dirty);
+    if (s->phase == SOURCE_OVER && !s->is_told)
+        roll_remove(&f->over, &s->in_over);
 }
 
 /* ---- Waiting ---- */
@@ -191,34 +137,32 @@ static void on_say(void *ctx, const char *text)
     follower_say(ctx, "%s", text);
 }
 
+/* When something is to be looked at next. */
+static uint64_t attend_us(const struct follower *f)
+{
+    uint64_t us = agenda_next_us(&f->agenda);
+
+    return f->troubled > 0 && f->retry_us < us ? f->retry_us : us;
+}
+
 static void attend(struct follower *f)
 {
-    uint64_t next = UINT64_MAX;
+    struct agenda_item *item;
 
-    if (f->now_us < f->attend_us)
-        return;
-    f->attend_us = UINT64_MAX;
     if (f->troubled > 0 && f->now_us >= f->retry_us)
         place_retry(f);
-    for (struct source *s = f->attended; s;) {
-        if (s->attend_us > f->now_us) {
-            next = s->attend_us < next ? s->attend_us : next;
-            s = s->attended_next;
-            continue;
-        }
-        remove_attended(f, s);
+    /* What is put there meanwhile has the next turn. */
+    for (size_t left = f->agenda.len; left > 0 && (item = agenda_take(&f->agenda, f->now_us));
+         left--) {
+        struct source *s = container_of(item, struct source, attention);
+
         if (s->phase == SOURCE_UNKNOWN)
             candidate_attend(f, s);
         else if (s->phase == SOURCE_SEEKING)
             candidate_seek(f, s);
         else
             ending_attend(f, s);
-        s = f->attended;
     }
-    if (f->troubled > 0 && f->retry_us < next)
-        next = f->retry_us;
-    if (next < f->attend_us)
-        f->attend_us = next;
 }
 
 static void dispatch(struct follower *f)
@@ -264,10 +208,10 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
     attend(f);
     if (f->ready.first && f->is_drained)
         timeout_ms = 0;
-    timeout_ms = ms_until(f->now_us, f->attend_us, timeout_ms);
+    timeout_ms = ms_until(f->now_us, attend_us(f), timeout_ms);
     if (f->parked.first)
         timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
-    if (f->over)
+    if (f->over.first)
         timeout_ms = ms_until(f->now_us, f->now_us + PARKED_US, timeout_ms);
     if (f->closed > 0)
         timeout_ms = ms_until(f->now_us, f->closed_us, timeout_ms);
@@ -276,7 +220,7 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
         rest(f, wake_fd);
     (void)poll(fds, 2, timeout_ms);
     dispatch(f);
-    follower_unpark(f);
+    unpark_all(f);
 }
 
 /* ---- Lines ---- */
@@ -285,11 +229,12 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
  * line. */
 static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_line)
 {
-    struct source *s = dequeue(&f->ready);
+    struct roll_node *n = roll_take(&f->ready);
 
     *is_line = false;
-    if (!s)
+    if (!n)
         return false;
+    struct source *s = container_of(n, struct source, in_ready);
     s->is_ready = false;
     if (s->phase == SOURCE_ENDING) {
         *is_line = ending_last_line(f, s, line);
@@ -333,7 +278,7 @@ static void end_turn(struct follower *f, struct source *s)
     if (!s->is_at_end)
         follower_ready(f, s);
     else if (s->newer && s->newer->is_parked)
-        follower_unpark(f);
+        follower_unpark(f, s->family);
 }
 
 bool follower_next(struct follower *f, struct follow_line *line)
@@ -400,7 +345,6 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->open_max = descriptors();
     f->files_max = options->files_max > 0 ? options->files_max : FOLLOW_FILES_MAX;
     f->now_us = clock_monotonic_us();
-    f->attend_us = UINT64_MAX;
     f->prune_us = f->now_us + FLUSH_US; /* what is there was noted by then */
     buffer_init(&f->joined, 4 * FOLLOW_LINE_MAX);
     buffer_init(&f->path, SIZE_MAX / 2);
@@ -444,6 +388,7 @@ void follower_free(struct follower *f)
     families_release(f);
     places_release(f);
     table_release(&f->identities);
+    agenda_release(&f->agenda);
     ledger_release(f);
     watch_free(f->watch);
     state_close(f->state);

@@ -89,32 +89,26 @@ static struct name *add_name(struct follower *f, const char *path, int pattern, 
     name->is_exact = is_exact;
     table_add(&f->names_by_path, &name->node, hash_of(path));
     name->folder = add_folder(f, folder_path, &is_new);
-    name->next = name->folder->names;
-    name->folder->names = name;
+    roll_append(&name->folder->names, &name->in_folder);
     return name;
 }
 
 /* It is no link, or not any more. */
 static void no_link(struct follower *f, struct name *name)
 {
-    for (struct name **at = &f->links; name->target_folder && *at; at = &(*at)->next_link)
-        if (*at == name) {
-            *at = name->next_link;
-            break;
-        }
-    free(name->target_folder);
+    if (!name->target_folder)
+        return;
+    roll_remove(&f->links, &name->in_links);
+    roll_remove(&name->target_folder->links, &name->in_target);
     free(name->target);
-    name->target_folder = name->target = NULL;
+    name->target = NULL;
+    name->target_folder = NULL;
 }
 
 /* A name that is none any more; FILEs stay. */
 static void remove_name(struct follower *f, struct name *name)
 {
-    struct name **at = &name->folder->names;
-
-    while (*at != name)
-        at = &(*at)->next;
-    *at = name->next;
+    roll_remove(&name->folder->names, &name->in_folder);
     no_link(f, name);
     table_remove(&f->names_by_path, &name->node);
     free(name->path);
@@ -127,14 +121,16 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
 
     if (old == holder)
         return;
+    if (old)
+        roll_remove(&old->live_names, &name->in_holder);
     name->holder = holder;
     if (holder) {
-        holder->live_names++;
+        roll_append(&holder->live_names, &name->in_holder);
         holder->place = PLACE_LIVE;
         if (!name->target_folder)
             source_set_path(holder, name->path);
     }
-    if (!old || --old->live_names > 0)
+    if (!old || old->live_names.first)
         return;
     old->place = PLACE_MOVED;
     if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING) {
@@ -146,43 +142,22 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
     follower_attend(f, old, 0);
 }
 
-static void let_go(struct table_node *n, void *ctx)
+void place_hand_over(struct source *s, struct source *next)
 {
-    struct name *name = container_of(n, struct name, node);
+    struct roll_node *n;
 
-    if (name->holder == ctx)
-        name->holder = NULL;
+    while ((n = roll_take(&s->live_names))) {
+        container_of(n, struct name, in_holder)->holder = next;
+        roll_append(&next->live_names, n);
+    }
 }
 
-struct handing {
-    struct follower *f;
-    struct source *from, *to;
-};
-
-static void hand_over(struct table_node *n, void *ctx)
+void place_forget(struct source *s)
 {
-    struct name *name = container_of(n, struct name, node);
-    struct handing *h = ctx;
+    struct roll_node *n;
 
-    if (name->holder == h->from)
-        name->holder = h->to;
-}
-
-void place_hand_over(struct follower *f, struct source *s, struct source *next)
-{
-    struct handing h = {f, s, next};
-
-    if (s->live_names > 0)
-        table_each(&f->names_by_path, hand_over, &h);
-    next->live_names = s->live_names;
-    s->live_names = 0;
-}
-
-void place_forget(struct follower *f, struct source *s)
-{
-    if (s->live_names > 0)
-        table_each(&f->names_by_path, let_go, s);
-    s->live_names = 0;
+    while ((n = roll_take(&s->live_names)))
+        container_of(n, struct name, in_holder)->holder = NULL;
 }
 
 /* ---- What a name leads to ---- */
@@ -211,8 +186,6 @@ void place_trouble(struct follower *f, struct name *name, int reason)
     }
     name->trouble = reason;
     f->retry_us = f->now_us + RETRY_US;
-    if (reason && f->retry_us < f->attend_us)
-        f->attend_us = f->retry_us;
 }
 
 /* Where a link leads, also if nothing is there yet. */
@@ -246,6 +219,7 @@ static bool find_target(const char *link, char target[PATH_MAX])
 static void note_target(struct follower *f, struct name *name)
 {
     char target[PATH_MAX], folder[PATH_MAX];
+    struct folder *in;
     struct stat st;
     bool is_new, is_link = lstat(name->path, &st) == 0 && S_ISLNK(st.st_mode);
 
@@ -260,22 +234,22 @@ static void note_target(struct follower *f, struct name *name)
         return;
     folder_part(target, folder);
     names_set_target(f->names, name->path, target);
-    if (!name->target_folder) {
-        name->next_link = f->links;
-        f->links = name;
-    }
-    if (!name->target_folder || strcmp(name->target_folder, folder) != 0) {
-        free(name->target_folder);
-        name->target_folder = xstrdup(folder);
+    in = add_folder(f, folder, &is_new);
+    if (!name->target_folder)
+        roll_prepend(&f->links, &name->in_links);
+    if (name->target_folder != in) {
+        if (name->target_folder)
+            roll_remove(&name->target_folder->links, &name->in_target);
+        name->target_folder = in;
+        roll_append(&in->links, &name->in_target);
     }
     /* What is of the target's family there was nothing of ours before. */
     if (!name->target || strcmp(name->target, target) != 0) {
         free(name->target);
         name->target = xstrdup(target);
-        if (!f->is_starting) /* else: at its end */
+        if (!is_new && !f->is_starting) /* then: at its end */
             place_scan_again(f, target);
     }
-    add_folder(f, folder, &is_new);
 }
 
 /* The file of an identity that the state knows, or that is followed; its content is compared. */
@@ -340,8 +314,10 @@ static void look_name(struct follower *f, struct name *name)
 /* A file that a link of ours leads to, which cannot be followed yet, is no sibling of it. */
 static bool is_awaited(const struct follower *f, const struct file_look *look)
 {
-    for (const struct name *link = f->links; link; link = link->next_link) {
-        struct file_look target;
+    struct file_look target;
+
+    for (struct roll_node *n = f->troubled > 0 ? f->links.first : NULL; n; n = n->behind) {
+        const struct name *link = container_of(n, struct name, in_links);
 
         if (link->trouble && !file_look_path(link->path, true, &target) &&
             file_identity_equal(&target.identity, &look->identity))
@@ -426,8 +402,10 @@ static void scan(struct follower *f, struct folder *folder)
     }
     if (dir)
         closedir(dir);
-    for (struct name *name = folder->names, *next; name; name = next) {
-        next = name->next;
+    for (struct roll_node *n = folder->names.first, *next; n; n = next) {
+        struct name *name = container_of(n, struct name, in_folder);
+
+        next = n->behind;
         if (name->scan < number)
             look_name(f, name);
     }
@@ -440,12 +418,10 @@ static void forget_gone(struct follower *f, const char *path)
     struct folder *folder = find_folder(f, path);
     struct stat st;
 
-    if (!folder || folder->is_given || folder->is_again || folder->names ||
-        stat(folder->path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+    if (!folder || folder->is_given || folder->is_again || folder->names.first ||
+        folder->links.first || stat(folder->path, &st) == 0 ||
+        (errno != ENOENT && errno != ENOTDIR))
         return;
-    for (const struct name *link = f->links; link; link = link->next_link)
-        if (link->target_folder && strcmp(link->target_folder, folder->path) == 0)
-            return;
     watch_forget_folder(f->watch, folder->path);
     table_remove(&f->folders, &folder->node);
     free(folder->path);
@@ -459,6 +435,7 @@ void place_look_path(struct follower *f, const char *path)
 
 void place_look(struct follower *f, const char *folder, const char *name)
 {
+    const struct folder *there;
     char path[PATH_MAX];
     bool is_new;
 
@@ -470,10 +447,10 @@ void place_look(struct follower *f, const char *folder, const char *name)
     } else {
         scan(f, add_folder(f, folder, &is_new));
     }
-    for (struct name *link = f->links, *next; link; link = next) {
-        next = link->next_link;
-        if (link->target_folder && strcmp(link->target_folder, folder) == 0)
-            look_name(f, link);
+    there = find_folder(f, folder);
+    for (struct roll_node *n = there ? there->links.first : NULL, *next; n; n = next) {
+        next = n->behind;
+        look_name(f, container_of(n, struct name, in_target));
     }
     if (!name)
         forget_gone(f, folder);
@@ -490,8 +467,6 @@ void place_scan_again(struct follower *f, const char *path)
     folder->is_again = true;
     if (f->troubled++ == 0)
         f->retry_us = f->now_us + RETRY_US;
-    if (f->retry_us < f->attend_us)
-        f->attend_us = f->retry_us;
 }
 
 /* Looking through one may add others. */
@@ -513,6 +488,18 @@ static void collect_again(struct table_node *n, void *ctx)
     p->folders[p->len++] = folder;
 }
 
+/* Those that are to be looked through again. */
+static void scan_those(struct follower *f)
+{
+    struct pending pending = {.len = 0};
+
+    table_each(&f->folders, collect_again, &pending);
+    for (size_t i = 0; i < pending.len; i++)
+        scan(f, pending.folders[i]);
+    f->troubled -= pending.len;
+    free((void *)pending.folders);
+}
+
 static void start_folder(const char *path, void *ctx)
 {
     struct follower *f = ctx;
@@ -526,8 +513,13 @@ static void start_folder(const char *path, void *ctx)
 void place_start(struct follower *f)
 {
     names_folders(f->names, start_folder, f);
-    for (struct name *link = f->links; link; link = link->next_link)
-        start_folder(link->target_folder, f);
+    for (struct roll_node *n = f->links.first; n; n = n->behind) {
+        const struct name *link = container_of(n, struct name, in_links);
+
+        link->target_folder->is_given = true;
+        place_scan_again(f, link->target);
+    }
+    scan_those(f);
 }
 
 static void retry(struct table_node *n, void *ctx)
@@ -541,15 +533,8 @@ static void retry(struct table_node *n, void *ctx)
 void place_retry(struct follower *f)
 {
     table_each(&f->names_by_path, retry, f);
-    struct pending pending = {.len = 0};
-    table_each(&f->folders, collect_again, &pending);
-    for (size_t i = 0; i < pending.len; i++)
-        scan(f, pending.folders[i]);
-    f->troubled -= pending.len;
-    free((void *)pending.folders);
+    scan_those(f);
     f->retry_us = f->now_us + RETRY_US;
-    if (f->troubled > 0 && f->retry_us < f->attend_us)
-        f->attend_us = f->retry_us;
 }
 
 /* ---- The end ---- */
@@ -558,7 +543,6 @@ static void free_name(struct table_node *n, void *ctx)
 {
     struct name *name = container_of(n, struct name, node);
 
-    free(name->target_folder);
     free(name->target);
     free(name->path);
     free(name);

@@ -68,8 +68,7 @@ struct known *known_add(struct follower *f, struct family *family, const struct 
     added->family = family;
     added->by_identity.is_known = true;
     added->seen_us = f->is_starting ? 0 : f->now_us;
-    added->next = family->known;
-    family->known = added;
+    roll_prepend(&family->known, &added->in_family);
     table_add(&f->identities, &added->by_identity.node,
               identity_hash(&added->by_identity.identity));
     return added;
@@ -77,17 +76,10 @@ struct known *known_add(struct follower *f, struct family *family, const struct 
 
 void known_remove(struct follower *f, struct known *k)
 {
-    struct known **at = &k->family->known;
-
-    while (*at != k)
-        at = &(*at)->next;
-    *at = k->next;
+    roll_remove(&k->family->known, &k->in_family);
     table_remove(&f->identities, &k->by_identity.node);
-    for (at = &f->new_known; k->path && *at; at = &(*at)->next_new)
-        if (*at == k) {
-            *at = k->next_new;
-            break;
-        }
+    if (k->path)
+        roll_remove(&f->new_known, &k->in_new);
     free(k->path);
     free(k);
 }
@@ -125,22 +117,31 @@ struct source *source_new(struct follower *f, const struct file_look *look, stru
     f->all = s;
     f->files++;
     family->unknown++; /* SOURCE_UNKNOWN */
+    roll_append(&family->unjudged, &s->in_unjudged);
     return s;
+}
+
+/* It is UNKNOWN no more. */
+static void leave_unjudged(struct source *s)
+{
+    if (s->phase != SOURCE_UNKNOWN)
+        return;
+    s->family->unknown--;
+    s->family->unknown_archives -= s->is_archive;
+    roll_remove(&s->family->unjudged, &s->in_unjudged);
 }
 
 void source_move(struct follower *f, struct source *s, enum source_phase phase)
 {
-    s->family->unknown -= s->phase == SOURCE_UNKNOWN;
-    s->family->unknown_archives -= s->phase == SOURCE_UNKNOWN && s->is_archive;
+    leave_unjudged(s);
     f->seeking -= s->phase == SOURCE_SEEKING;
     f->seeking += phase == SOURCE_SEEKING;
     s->phase = phase;
     s->phase_us = f->now_us;
-    s->family->unknown += phase == SOURCE_UNKNOWN;
     /* It is found by its content alone: its inode is another file's by now. */
     if (phase == SOURCE_SEEKING)
         set_identity(f, s, false);
-    follower_unpark(f);
+    follower_unpark(f, s->family);
 }
 
 void source_set_identity(struct follower *f, struct source *s, const struct file_identity *identity)
@@ -174,8 +175,7 @@ void source_free(struct follower *f, struct source *s)
     if (s->copy_of)
         s->copy_of->copy = NULL;
     set_identity(f, s, false);
-    s->family->unknown -= s->phase == SOURCE_UNKNOWN;
-    s->family->unknown_archives -= s->phase == SOURCE_UNKNOWN && s->is_archive;
+    leave_unjudged(s);
     f->seeking -= s->phase == SOURCE_SEEKING;
     f->unreadable -= s->is_reported;
     if (s->joined)
@@ -188,12 +188,9 @@ void source_free(struct follower *f, struct source *s)
     if (f->closed_hand == s)
         f->closed_hand = s->all_behind;
     family_remove(s);
-    for (struct source **at = &s->family->told; s->is_told && *at; at = &(*at)->told_next)
-        if (*at == s) {
-            *at = s->told_next;
-            break;
-        }
-    place_forget(f, s);
+    if (s->is_told)
+        roll_remove(&s->family->told, &s->in_told);
+    place_forget(s);
     follower_forget(f, s);
     if (s->all_before)
         s->all_before->all_behind = s->all_behind;

@@ -197,8 +197,11 @@ static void expect_known(struct table_node *n, void *ctx)
 {
     const struct family *family = container_of(n, struct family, node);
 
-    for (const struct known *k = family->known; k; k = k->next)
+    for (struct roll_node *i = family->known.first; i; i = i->behind) {
+        const struct known *k = container_of(i, struct known, in_family);
+
         expect(ctx, &k->mark, k->key, true);
+    }
 }
 
 /* Of all families: what an archive is called tells little. */
