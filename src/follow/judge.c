@@ -150,13 +150,12 @@ static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is
     uint64_t size = c->look.size, least = judge_least(c, o);
     struct file_look look;
 
+    /* What is there now is not what was read, if it has been truncated: it may be what `c` is a
+     * copy of, and be read yet. */
+    if (file_look_fd(o->fd, &look) || !judge_holds(f, o))
+        return JUDGE_LATER;
     if (c->probe && o->probe && c->probe != o->probe)
         return JUDGE_NEW;
-    if (file_look_fd(o->fd, &look))
-        return JUDGE_LATER;
-    /* What is there now is not what was there, if it has been truncated. */
-    if (!judge_holds(f, o))
-        return JUDGE_LATER;
     enum content_verdict verdict =
         same_beginning(c->fd, o->fd, size < look.size ? size : look.size);
     if (verdict == CONTENT_UNREADABLE)

@@ -427,6 +427,30 @@ static void reads_copies_of_what_it_had_no_time_to_read(void **state)
     assert_int_equal(t->len, 41);
 }
 
+/* The copy is there, and its file not cut yet, nor was it read since it was cut before. */
+static void reads_no_copy_of_what_it_reads_later(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "b", 0, 100);
+    taker_copy(t, "app.log", "app.log.1");
+    for (int i = 0; i < 100; i++)
+        follower_wait(t->f, 2, -1);
+    taker_wait(t, 200);
+    taker_write(t, "app.log", "");
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_stop(t);
+    taker_append(t, "app.log", "again\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "again");
+    assert_int_equal(t->len, 202);
+}
+
 /* Lines that were read are handed out when there is room for them: the file may be another by then.
  */
 static void knows_a_copy_though_it_was_truncated_within_a_turn(void **state)
@@ -671,6 +695,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_from_a_copy_what_was_truncated_unread, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(reads_no_copy_of_what_it_reads_later, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_copies_of_what_it_had_no_time_to_read, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(knows_a_copy_though_it_was_truncated_within_a_turn, setup,
