@@ -123,15 +123,13 @@ static void a_number_becomes_the_nearest_double(void **state)
 
 static void doubles_at_the_edges(void **state)
 {
-    char half[1000] = "9007199254740993"; /* halfway between two doubles: to the even one */
-    struct number n = number_of(half);
+    char beyond[1000];
+    struct number n = number_of("9007199254740993"); /* halfway between two: to the even one */
 
     assert_true(number_double(&n) == 9007199254740992.0);
     /* … but for a digit very far behind. */
-    strcat(half, ".");
-    memset(half + strlen(half), '0', 900);
-    strcat(half, "1");
-    n = number_of(half);
+    snprintf(beyond, sizeof(beyond), "9007199254740993.%0900d1", 0);
+    n = number_of(beyond);
     assert_true(number_double(&n) == 9007199254740994.0);
 
     n = number_of("1e99999999");
