@@ -137,7 +137,8 @@ bool block_plan_takes_level(const struct block_plan *p, struct slice folded)
 enum block_verdict block_plan_judge(const struct block_plan *p, const struct block_head *head)
 {
     const struct log_filter *f = p->filter;
-    bool only_levels = f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0;
+    bool only_levels =
+        f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0 && !f->query;
     bool any = false;
     bool all = true;
 

@@ -205,9 +205,9 @@ static int ask_matcher(struct selection *s, size_t row, struct errbuf *err)
 
     if (error)
         return error;
-    error = log_matcher_match(s->plan->matcher, &record, &matches);
+    error = log_matcher_match(s->plan->matcher, &record, &matches, err);
     if (error)
-        return errbuf_fail(err, error, "no memory to match a log");
+        return error;
     if (!matches)
         row_set_remove(s->rows, row);
     return 0;
@@ -258,6 +258,8 @@ int block_select(struct block_reader *r, const struct block_plan *p, uint64_t *r
         error = select_levels(&s, err);
     if (!error)
         error = select_text(&s, &p->excluded_text, true, err);
+    if (p->filter->query)
+        memset(s.doubtful, 0xff, s.words * sizeof(*s.doubtful));
     if (!error)
         error = ask_about_doubtful(&s, &asked, err);
     if (error || !explain)

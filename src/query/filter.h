@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 #include "base/text.h"
+#include "query/tree.h"
 #include "record/record.h"
 
 enum {
@@ -35,10 +36,17 @@ struct log_filter {
     struct slice excluded_text; /* no substring of message, without case; empty: all */
     struct log_attribute_filter attributes[FILTER_ATTRIBUTES_MAX]; /* all of them */
     size_t attributes_len;
+    struct query *query; /* ANDed with all these; NULL: nothing more is asked for */
 };
 
 /* A filter that takes every log. */
 void log_filter_init(struct log_filter *f);
+
+/*
+ * Narrows the time bounds to those that the tree has at its top: its ranges of TIMESTAMP that are
+ * not within OR or NOT.
+ */
+void log_filter_narrow(struct log_filter *f);
 
 /* True if anything besides the time bounds is asked for. */
 bool log_filter_has_predicates(const struct log_filter *f);

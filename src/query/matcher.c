@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/text_needle.h"
 #include "base/xalloc.h"
+#include "query/compiled.h"
 #include "json/writer.h"
 
 /* What is cheap to look for in the text of attributes before they are parsed. */
@@ -21,6 +22,7 @@ struct log_matcher {
     struct text_needle needle;
     struct text_needle excluded_needle;
     struct attribute_hints hints[FILTER_ATTRIBUTES_MAX];
+    struct query_compiled *compiled; /* NULL: there is no tree */
     char texts[];
 };
 
@@ -99,6 +101,13 @@ struct log_matcher *log_matcher_new(const struct log_filter *f)
     char *to = m->texts;
     for_each_text(&copy, move_text, (void *)&to);
     m->filter = copy;
+    m->filter.query = query_ref(f->query);
+    m->compiled = NULL;
+    if (f->query && query_compiled_new(f->query, &m->compiled)) {
+        query_unref(m->filter.query);
+        free(m);
+        return NULL;
+    }
     for_each_folded(&copy, fold_text, (void *)&to);
     m->folded = copy;
     text_needle_init(&m->needle, m->folded.text);
@@ -117,8 +126,11 @@ void log_matcher_ref(struct log_matcher *m)
 
 void log_matcher_unref(struct log_matcher *m)
 {
-    if (m && atomic_fetch_sub_explicit(&m->references, 1, memory_order_acq_rel) == 1)
-        free(m);
+    if (!m || atomic_fetch_sub_explicit(&m->references, 1, memory_order_acq_rel) > 1)
+        return;
+    query_compiled_free(m->compiled);
+    query_unref(m->filter.query);
+    free(m);
 }
 
 const struct log_filter *log_matcher_filter(const struct log_matcher *m)
@@ -164,120 +176,7 @@ bool log_matcher_equal(const struct log_matcher *a, const struct log_matcher *b)
            levels_equal(f->levels, f->levels_len, g->levels, g->levels_len) &&
            levels_equal(f->excluded_levels, f->excluded_levels_len, g->excluded_levels,
                         g->excluded_levels_len) &&
-           attributes_equal(f, g);
-}
-
-/* ---- A log made ready ---- */
-
-enum {
-    FOLD_ROOM = 8 * 1024,   /* for messages of at least half of that, and levels */
-    PARSE_ROOM = 16 * 1024, /* for attributes of about a thousand bytes */
-};
-
-/* Large ones are allocated for, and given back with the log. */
-struct log_subject {
-    const struct record *record;
-    bool has_level, has_message, has_attributes; /* what follows is made */
-    struct slice level;                          /* folded */
-    struct slice message;                        /* folded */
-    yyjson_doc *attributes;
-    char *allocated_level, *allocated_message; /* or NULL: in the rooms */
-    char fold_room[FOLD_ROOM];
-    char level_room[256];
-    char parse_room[PARSE_ROOM];
-};
-
-static void init_subject(struct log_subject *s, const struct record *r)
-{
-    s->record = r;
-    s->has_level = s->has_message = s->has_attributes = false;
-    s->attributes = NULL;
-    s->allocated_level = s->allocated_message = NULL;
-}
-
-static void release_subject(struct log_subject *s)
-{
-    yyjson_doc_free(s->attributes);
-    free(s->allocated_level);
-    free(s->allocated_message);
-}
-
-struct log_subject *log_subject_new(void)
-{
-    struct log_subject *s = xmalloc(sizeof(*s));
-
-    init_subject(s, NULL);
-    return s;
-}
-
-void log_subject_free(struct log_subject *s)
-{
-    if (s)
-        release_subject(s);
-    free(s);
-}
-
-void log_subject_set(struct log_subject *s, const struct record *r)
-{
-    release_subject(s);
-    init_subject(s, r);
-}
-
-/* Folds into `room`, or into memory of its own, which `*allocated` becomes. */
-static int fold_once(struct slice text, char *room, size_t room_len, char **allocated,
-                     struct slice *folded)
-{
-    char *to = room;
-
-    if (text.len > room_len / TEXT_FOLD_GROWTH) {
-        to = *allocated = try_malloc(text.len * TEXT_FOLD_GROWTH);
-        if (!to)
-            return LM_ENOMEM;
-    }
-    *folded = slice_of(to, text_fold(text, to));
-    return 0;
-}
-
-static int need_level(struct log_subject *s)
-{
-    if (s->has_level)
-        return 0;
-    if (fold_once(s->record->level, s->level_room, sizeof(s->level_room), &s->allocated_level,
-                  &s->level))
-        return LM_ENOMEM;
-    s->has_level = true;
-    return 0;
-}
-
-static int need_message(struct log_subject *s)
-{
-    if (s->has_message)
-        return 0;
-    if (fold_once(s->record->message, s->fold_room, sizeof(s->fold_room), &s->allocated_message,
-                  &s->message))
-        return LM_ENOMEM;
-    s->has_message = true;
-    return 0;
-}
-
-static int need_attributes(struct log_subject *s)
-{
-    struct slice json = s->record->attributes;
-    yyjson_alc alc;
-    yyjson_read_err error;
-
-    if (s->has_attributes || json.len == 0)
-        return 0;
-    bool fits = yyjson_read_max_memory_usage(json.len, YYJSON_READ_NUMBER_AS_RAW) <= PARSE_ROOM;
-    if (fits)
-        yyjson_alc_pool_init(&alc, s->parse_room, PARSE_ROOM);
-    /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
-    s->attributes = yyjson_read_opts((char *)json.data, json.len, YYJSON_READ_NUMBER_AS_RAW,
-                                     fits ? &alc : json_alc(), &error);
-    if (!s->attributes && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return LM_ENOMEM;
-    s->has_attributes = true;
-    return 0;
+           attributes_equal(f, g) && query_equal(f->query, g->query);
 }
 
 /* ---- Matching: each returns 0 with `*matches` set, or LM_ENOMEM ---- */
@@ -298,7 +197,7 @@ static int match_level(const struct log_matcher *m, struct log_subject *s, bool 
     *matches = true;
     if (f->levels_len == 0 && f->excluded_levels_len == 0)
         return 0;
-    if (need_level(s))
+    if (log_subject_need_level(s))
         return LM_ENOMEM;
     *steps += f->levels_len + f->excluded_levels_len;
     *matches = (f->levels_len == 0 || is_among(s->level, f->levels, f->levels_len)) &&
@@ -314,7 +213,7 @@ static int match_text(const struct log_matcher *m, struct log_subject *s, bool *
     *matches = true;
     if (m->folded.text.len == 0 && !excludes)
         return 0;
-    if (need_message(s))
+    if (log_subject_need_message(s))
         return LM_ENOMEM;
     *matches = text_needle_is_in(&m->needle, s->message, steps) &&
                !(excludes && text_needle_is_in(&m->excluded_needle, s->message, steps));
@@ -383,17 +282,17 @@ static int match_attributes(const struct log_matcher *m, struct log_subject *s, 
         *matches = attributes_may_match(m, s->record->attributes, steps);
         if (!*matches || s->record->attributes.len == 0)
             return 0;
-        if (need_attributes(s))
+        if (log_subject_need_attributes(s))
             return LM_ENOMEM;
     }
-    yyjson_val *object = yyjson_doc_get_root(s->attributes);
+    yyjson_val *object = log_subject_attributes(s);
     *steps += yyjson_obj_size(object) * m->filter.attributes_len;
     *matches = object_matches(&m->filter, object);
     return 0;
 }
 
 int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
-                              uint64_t *steps)
+                              uint64_t *steps, struct errbuf *err)
 {
     int error = match_level(m, s, matches, steps);
 
@@ -401,16 +300,19 @@ int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s
         error = match_text(m, s, matches, steps);
     if (!error && *matches)
         error = match_attributes(m, s, matches, steps);
-    return error;
+    if (error)
+        return errbuf_fail(err, error, "no memory to match a log");
+    return *matches && m->compiled ? query_compiled_match(m->compiled, s, matches, steps, err) : 0;
 }
 
-int log_matcher_match(const struct log_matcher *m, const struct record *r, bool *matches)
+int log_matcher_match(const struct log_matcher *m, const struct record *r, bool *matches,
+                      struct errbuf *err)
 {
     struct log_subject s; /* not its rooms, which are large */
     uint64_t steps = 0;
 
-    init_subject(&s, r);
-    int error = log_matcher_match_subject(m, &s, matches, &steps);
-    release_subject(&s);
+    log_subject_init(&s, r);
+    int error = log_matcher_match_subject(m, &s, matches, &steps, err);
+    log_subject_release(&s);
     return error;
 }

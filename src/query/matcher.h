@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "base/errbuf.h"
 #include "query/filter.h"
+#include "query/subject.h"
 
 struct log_matcher;
 
@@ -25,31 +26,20 @@ const struct log_filter *log_matcher_filter(const struct log_matcher *m);
 bool log_matcher_has_predicates(const struct log_matcher *m);
 
 /*
- * Whether level, text and attributes of `r` match; the time bounds are the caller's business. In
- * time linear in the size of `r`. Returns 0 with `*matches` set, or LM_ENOMEM.
+ * Whether level, text, attributes and tree of `r` match; the time bounds are the caller's business.
+ * In time linear in the size of `r` (for regular expressions see query/regex.h). Returns 0 with
+ * `*matches` set; LM_ENOMEM; or LM_ETOOBIG: a regular expression of the tree takes more than it may
+ * on this log, and whoever asked is to be told. `err` says it.
  */
-int log_matcher_match(const struct log_matcher *m, const struct record *r,
-                      bool *matches) LM_MUST_CHECK;
+int log_matcher_match(const struct log_matcher *m, const struct record *r, bool *matches,
+                      struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * A log that is matched against several matchers. What they look at is made ready when the first
- * needs it, and once: the message and level folded, the attributes parsed. One thread at a time.
- */
-struct log_subject;
-
-/* Of no log yet. */
-struct log_subject *log_subject_new(void);
-void log_subject_free(struct log_subject *s); /* NULL does nothing */
-
-/* It is `r` from now on, whose texts must live as long as that. */
-void log_subject_set(struct log_subject *s, const struct record *r);
-
-/*
- * As log_matcher_match. `*steps` grows by the work done, in units of about a nanosecond, but for
- * what is made ready, which is once linear in the log.
+ * The same for a log that is matched against several. `*steps` grows by the work done, in units of
+ * about a nanosecond, but for what is made ready, which is once linear in the log.
  */
 int log_matcher_match_subject(const struct log_matcher *m, struct log_subject *s, bool *matches,
-                              uint64_t *steps) LM_MUST_CHECK;
+                              uint64_t *steps, struct errbuf *err) LM_MUST_CHECK;
 
 /* True if both were made of equal filters, time bounds and the order of predicates included. */
 bool log_matcher_equal(const struct log_matcher *a, const struct log_matcher *b);

@@ -108,5 +108,5 @@ int tail_filter_match(const struct tail_filter *f, struct log_subject *log, cons
 
     *steps += CALL_STEPS;
     *matches = r->key.timestamp_us >= bounds->since_us && r->key.timestamp_us < bounds->until_us;
-    return *matches ? log_matcher_match_subject(f->matcher, log, matches, steps) : 0;
+    return *matches ? log_matcher_match_subject(f->matcher, log, matches, steps, NULL) : 0;
 }

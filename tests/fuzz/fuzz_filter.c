@@ -79,7 +79,7 @@ static bool match(const struct log_filter *f, const struct record *r)
     struct log_matcher *m = log_matcher_new(f);
     bool matches = false;
 
-    must(m && log_matcher_match(m, r, &matches) == 0);
+    must(m && log_matcher_match(m, r, &matches, NULL) == 0);
     must(log_matcher_equal(m, m));
     log_matcher_unref(m);
     return matches;

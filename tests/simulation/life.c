@@ -231,7 +231,7 @@ static bool was_removed(const struct record *r, void *ctx)
         return !life_find_present(removal->present, &r->key);
     if (d->what == DOUBT_EXPIRE)
         matches = r->key.timestamp_us < d->before_us;
-    else if (log_matcher_match(d->erased, r, &matches) != 0)
+    else if (log_matcher_match(d->erased, r, &matches, NULL) != 0)
         abort();
     return matches && !life_find_present(removal->present, &r->key);
 }

@@ -232,7 +232,7 @@ static bool is_erased(const struct record *r, void *ctx)
     if (log_key_compare(&r->key, &e->from) >= 0 || log_key_compare(&r->key, &e->to) < 0 ||
         r->key.timestamp_us < f->since_us || r->key.timestamp_us >= f->until_us)
         return false;
-    if (log_matcher_match(e->matcher, r, &matches) != 0)
+    if (log_matcher_match(e->matcher, r, &matches, NULL) != 0)
         abort();
     return matches;
 }

@@ -276,7 +276,7 @@ static int match_run(struct scan *s, const struct run *run)
             return LM_ETIMEOUT;
         if (decode(run->members[i], &record))
             return LM_EINVAL;
-        if (log_matcher_match(s->matcher, &record, &matches))
+        if (log_matcher_match(s->matcher, &record, &matches, NULL))
             return LM_ENOMEM;
         if (!matches)
             continue;

@@ -189,7 +189,7 @@ int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
 int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan,
                               const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                               store_count_fn *fn, void *ctx, struct errbuf *err);
-/* As scan_next, but of each log no more than the key is read: its texts are empty. */
+/* As scan_next, but of each log the key alone is asked for: its texts may be empty. */
 int store_postgres_pages_keys(struct store_reader *base, struct store_scan *scan,
                               const struct store_slice *slice, store_row_fn *fn, void *ctx,
                               struct errbuf *err) LM_MUST_CHECK;

@@ -7,6 +7,7 @@
 
 enum {
     ROWS_AT_ONCE = 10000,        /* of one statement */
+    ROWS_TO_MATCH_MIN = 500,     /* of one statement, if they are matched here */
     DRAINED_BYTES_MAX = 8 << 20, /* of rows that nobody wants, rather than a new connection */
 };
 
@@ -111,14 +112,48 @@ struct paging {
     struct output out;
     uint64_t rows_max;
     bool keys_only;
-    bool stopped;   /* by the callback */
-    size_t drained; /* bytes that came afterwards */
+    bool matches_here; /* SQL cannot tell all that is asked for: the plain matcher does, here */
+    uint64_t read;     /* rows of the statement */
+    bool stopped;      /* by the callback */
+    bool is_full;      /* the same by ourselves: enough, or the time is over */
+    size_t drained;    /* bytes that came afterwards */
 };
 
 static int drain(struct paging *p, const struct record *record)
 {
     p->drained += record->message.len + record->attributes.len;
     return p->drained > DRAINED_BYTES_MAX ? LM_ESTOPPED : 0;
+}
+
+static int hand_out_row(struct paging *p, const struct record *record)
+{
+    int error = p->out.fn(record, p->out.ctx);
+
+    p->stopped = error == LM_ESTOPPED;
+    if (error && !p->stopped)
+        return error;
+    p->scan->before = record->key;
+    p->scan->skip = 0;
+    p->out.rows++;
+    return 0;
+}
+
+/* The same for a row of which nobody knows yet whether it matches. */
+static int match_row(struct paging *p, const struct record *record)
+{
+    bool matches;
+    int error = log_matcher_match(p->scan->matcher, record, &matches, p->out.err);
+
+    if (error)
+        return error;
+    if (matches && p->scan->skip == 0) {
+        error = hand_out_row(p, record);
+    } else {
+        p->scan->skip -= matches;
+        p->scan->before = record->key;
+    }
+    p->is_full = p->out.rows == p->rows_max || (p->until_us && clock_monotonic_us() >= p->until_us);
+    return error;
 }
 
 static int take_row(struct store_postgres_reader *r, const PGresult *row, void *ctx)
@@ -129,27 +164,24 @@ static int take_row(struct store_postgres_reader *r, const PGresult *row, void *
 
     if (error)
         return error;
-    if (p->stopped)
+    if (p->stopped || p->is_full)
         return drain(p, &record);
-    error = p->out.fn(&record, p->out.ctx);
-    p->stopped = error == LM_ESTOPPED;
-    if (error && !p->stopped)
-        return error;
-    p->scan->before = record.key;
-    p->scan->skip = 0;
-    p->out.rows++;
-    return 0;
+    p->read++;
+    return p->matches_here ? match_row(p, &record) : hand_out_row(p, &record);
 }
 
-/* Hands out at most `rows` logs of the window. */
+/* Reads at most `rows` logs of the window, which are handed out if they match. */
 static int read_rows(struct store_postgres_reader *r, struct store_postgres_windows *w,
                      struct paging *p, uint64_t rows, struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
-    uint64_t skip = w->scan->skip;
+    uint64_t skip = p->matches_here ? 0 : w->scan->skip;
 
-    store_postgres_statement_begin(
-        st, p->keys_only ? "SELECT \"timestamp\", id, '', '', NULL::jsonb" : "SELECT " COLUMNS);
+    p->read = 0;
+    p->is_full = false;
+    store_postgres_statement_begin(st, p->keys_only && !p->matches_here
+                                           ? "SELECT \"timestamp\", id, '', '', NULL::jsonb"
+                                           : "SELECT " COLUMNS);
     store_postgres_windows_add(r, w);
     store_postgres_statement_sql(st, " ORDER BY \"timestamp\" DESC, id DESC LIMIT ");
     store_postgres_statement_number(st, (int64_t)rows);
@@ -179,19 +211,26 @@ static int skip_window(struct store_postgres_reader *r, struct store_postgres_wi
     return error;
 }
 
+/* How many rows to ask for. */
+static uint64_t rows_to_read(const struct paging *p)
+{
+    uint64_t rows = p->rows_max - p->out.rows;
+
+    if (p->matches_here && rows < ROWS_TO_MATCH_MIN)
+        rows = ROWS_TO_MATCH_MIN;
+    return rows < ROWS_AT_ONCE ? rows : ROWS_AT_ONCE;
+}
+
 static int page_window(struct store_postgres_reader *r, struct store_postgres_windows *w, void *ctx,
                        struct errbuf *err)
 {
     struct paging *p = ctx;
-    uint64_t before = p->out.rows;
-    uint64_t rows = p->rows_max - before;
-
-    if (rows > ROWS_AT_ONCE)
-        rows = ROWS_AT_ONCE;
+    uint64_t rows = rows_to_read(p);
     int error = read_rows(r, w, p, rows, err);
-    w->cut = p->stopped || p->out.rows - before == rows;
+
+    w->cut = p->stopped || p->is_full || p->read == rows;
     w->stop = p->stopped || p->out.rows == p->rows_max;
-    if (!error && p->out.rows == before && w->scan->skip > 0)
+    if (!error && p->read == 0 && !p->matches_here && w->scan->skip > 0)
         error = skip_window(r, w, err);
     return error;
 }
@@ -206,13 +245,14 @@ static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf
 
 static int page(struct store_reader *base, struct paging *p, struct errbuf *err)
 {
+    p->matches_here = log_matcher_filter(p->scan->matcher)->query;
     if (store_postgres_statement_is_hopeless(log_matcher_filter(p->scan->matcher))) {
         p->scan->done = true;
         return 0;
     }
     int error =
         store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, p, err);
-    return error == LM_ESTOPPED && p->stopped ? 0 : error;
+    return error == LM_ESTOPPED && (p->stopped || p->is_full) ? 0 : error;
 }
 
 int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,

@@ -1,7 +1,7 @@
 /*
- * Counts per bucket and level, all made by the server: of each bucket the STORE_STATS_LEVELS_MAX
- * levels with the most logs, and the others together. A window's counts come all or not at all, the
- * newest bucket first.
+ * Counts per bucket and level, all made by the server, if it can tell what is asked for: of each
+ * bucket the STORE_STATS_LEVELS_MAX levels with the most logs, and the others together. A window's
+ * counts come all or not at all, the newest bucket first.
  */
 #include "store/postgres/internal.h"
 #include "store/tally.h"
@@ -100,6 +100,43 @@ static int count_window(struct store_postgres_reader *r, struct store_postgres_w
     return 0;
 }
 
+/* ---- What the server cannot tell is counted here ---- */
+
+struct adding {
+    struct counting *c;
+    struct log_key last; /* the last log that was added */
+    bool is_full;
+    struct errbuf *err;
+};
+
+static int add_log(const struct record *record, void *ctx)
+{
+    struct adding *a = ctx;
+    int64_t us = record->key.timestamp_us - a->c->since_us;
+    int64_t bucket = us / a->c->bucket_us - (us % a->c->bucket_us < 0);
+    int error = store_tally_add(&a->c->tally, bucket, record->level, 1);
+
+    if (!error)
+        a->last = record->key;
+    a->is_full = error == LM_ESTOPPED;
+    return error == LM_ENOMEM ? errbuf_fail(a->err, error, "no memory to count levels") : error;
+}
+
+static int count_logs(struct store_reader *base, struct counting *c, struct errbuf *err)
+{
+    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = c->until_us};
+    struct adding a = {.c = c, .last = c->scan->before, .err = err};
+    int error = store_postgres_scan_next(base, c->scan, &slice, add_log, &a, err);
+
+    if (a.is_full) { /* the log for which there was no room is still to be counted */
+        c->scan->before = a.last;
+        c->scan->done = false;
+    }
+    return error;
+}
+
+/* ---- The whole ---- */
+
 static int count_slice(struct store_postgres_reader *r, void *work, struct errbuf *err)
 {
     struct counting *c = work;
@@ -125,8 +162,10 @@ int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan
         return 0;
     }
     store_tally_init(&c.tally);
-    int error =
-        store_postgres_reader_call((struct store_postgres_reader *)base, count_slice, &c, err);
+    int error = log_matcher_filter(scan->matcher)->query
+                    ? count_logs(base, &c, err)
+                    : store_postgres_reader_call((struct store_postgres_reader *)base, count_slice,
+                                                 &c, err);
     if (!error)
         error = store_tally_hand_out(&c.tally, fn, ctx);
     if (error)

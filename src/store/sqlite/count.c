@@ -56,8 +56,12 @@ static int add_log(struct counting *c, const struct record *record)
 
     if (c->descent.scan->explain)
         c->descent.scan->explain->recent++;
-    if (c->descent.plan && log_matcher_match(c->descent.scan->matcher, record, &matches))
-        return errbuf_fail(c->descent.err, LM_ENOMEM, "no memory to match a log");
+    int error = c->descent.plan
+                    ? log_matcher_match(c->descent.scan->matcher, record, &matches, c->descent.err)
+                    : 0;
+
+    if (error)
+        return error;
     return matches ? add(c, record->key.timestamp_us, record->level, 1) : 0;
 }
 
@@ -418,7 +422,7 @@ static bool is_by_level(const struct store_scan *scan)
 {
     const struct log_filter *f = log_matcher_filter(scan->matcher);
 
-    return f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0;
+    return f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0 && !f->query;
 }
 
 int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,

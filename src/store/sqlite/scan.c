@@ -53,9 +53,7 @@ static int match(struct descent *w, const struct source *s, const struct record 
         return 0;
     if (explain)
         explain->recent++;
-    if (!w->plan || !log_matcher_match(w->scan->matcher, record, matches))
-        return 0;
-    return errbuf_fail(w->err, LM_ENOMEM, "no memory to match a log");
+    return w->plan ? log_matcher_match(w->scan->matcher, record, matches, w->err) : 0;
 }
 
 static int hand_out(struct descent *w, const struct record *record, struct output *out)

@@ -115,7 +115,7 @@ static void check_query(struct block *b, struct block_explain *explain)
         bool selected = rows[i / 64] >> i % 64 & 1;
         bool was_asked = asked[i / 64] >> i % 64 & 1;
 
-        must(!log_matcher_match(m, &b->logs.rows[i].record, &matches), "no memory");
+        must(!log_matcher_match(m, &b->logs.rows[i].record, &matches, NULL), "no memory");
         any |= matches;
         all &= matches;
         if (selected != (matches && was_asked)) {

@@ -13,7 +13,7 @@ static bool match(const struct log_filter *f, const struct record *r)
     bool matches;
 
     assert_non_null(m);
-    assert_int_equal(log_matcher_match(m, r, &matches), 0);
+    assert_int_equal(log_matcher_match(m, r, &matches, NULL), 0);
     log_matcher_unref(m);
     return matches;
 }

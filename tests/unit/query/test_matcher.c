@@ -36,7 +36,7 @@ static bool matches(const struct log_filter *f, const struct record *r)
     bool result;
 
     assert_non_null(m);
-    assert_int_equal(log_matcher_match(m, r, &result), 0);
+    assert_int_equal(log_matcher_match(m, r, &result, NULL), 0);
     log_matcher_unref(m);
     return result;
 }
@@ -90,7 +90,7 @@ static void a_matcher_keeps_its_own_texts(void **state)
     memset(text, 'x', strlen(text));
     free(text);
     assert_true(log_matcher_has_predicates(m));
-    assert_int_equal(log_matcher_match(m, &example, &result), 0);
+    assert_int_equal(log_matcher_match(m, &example, &result, NULL), 0);
     assert_true(result);
     assert_true(slice_equal(log_matcher_filter(m)->text, SLICE_LITERAL("köln")));
     log_matcher_unref(m);
@@ -104,7 +104,7 @@ static void a_matcher_lives_until_its_last_reference_goes(void **state)
 
     log_matcher_ref(m);
     log_matcher_unref(m);
-    assert_int_equal(log_matcher_match(m, &example, &result), 0);
+    assert_int_equal(log_matcher_match(m, &example, &result, NULL), 0);
     log_matcher_unref(m);
     log_matcher_unref(NULL);
 }
@@ -173,7 +173,7 @@ static void assert_match(struct log_matcher *m, struct log_subject *s, bool expe
     uint64_t steps = 0;
     bool result;
 
-    assert_int_equal(log_matcher_match_subject(m, s, &result, &steps), 0);
+    assert_int_equal(log_matcher_match_subject(m, s, &result, &steps, NULL), 0);
     assert_int_equal(result, expected);
     log_matcher_unref(m);
 }
@@ -249,10 +249,10 @@ static void a_lack_of_memory_is_no_answer(void **state)
     f.attributes[f.attributes_len++] =
         (struct log_attribute_filter){SLICE_LITERAL("host"), SLICE_LITERAL("web-1"), false};
     struct log_matcher *m = log_matcher_new(&f);
-    assert_int_equal(log_matcher_match(m, &r, &result), 0);
+    assert_int_equal(log_matcher_match(m, &r, &result, NULL), 0);
     assert_true(result);
     fault_plan(&(struct fault_plan){.kind = FAULT_LIBRARY, .first = 1, .onwards = true});
-    assert_int_equal(log_matcher_match(m, &r, &result), LM_ENOMEM);
+    assert_int_equal(log_matcher_match(m, &r, &result, NULL), LM_ENOMEM);
     fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = 1});
     assert_null(log_matcher_new(&f));
     log_matcher_unref(m);
@@ -260,7 +260,7 @@ static void a_lack_of_memory_is_no_answer(void **state)
     r.message = r.level = r.attributes;
     m = for_text(SLICE_LITERAL("x"));
     fault_plan(&(struct fault_plan){.kind = FAULT_INPUT, .first = 1});
-    assert_int_equal(log_matcher_match(m, &r, &result), LM_ENOMEM);
+    assert_int_equal(log_matcher_match(m, &r, &result, NULL), LM_ENOMEM);
     fault_plan(&(struct fault_plan){0});
     log_matcher_unref(m);
 }

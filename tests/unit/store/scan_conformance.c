@@ -111,7 +111,7 @@ static void assert_came(const struct store_test_place *p, const struct log_match
     for (size_t i = 0; i < n; i++) {
         bool matches;
 
-        assert_int_equal(log_matcher_match(m, &records[i], &matches), 0);
+        assert_int_equal(log_matcher_match(m, &records[i], &matches, NULL), 0);
         if (!matches || records[i].key.timestamp_us < f->since_us ||
             records[i].key.timestamp_us >= f->until_us)
             continue;

@@ -156,7 +156,7 @@ static bool matches(const struct log_matcher *m, const struct record *r)
 
     if (!in_range(log_matcher_filter(m), r))
         return false;
-    if (log_matcher_match(m, r, &yes) != 0)
+    if (log_matcher_match(m, r, &yes, NULL) != 0)
         abort();
     return yes;
 }

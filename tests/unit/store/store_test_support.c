@@ -222,7 +222,7 @@ bool store_test_matches(const struct log_filter *f, const struct record *r)
     bool matches;
 
     assert_non_null(m);
-    assert_int_equal(log_matcher_match(m, r, &matches), 0);
+    assert_int_equal(log_matcher_match(m, r, &matches, NULL), 0);
     log_matcher_unref(m);
     return matches;
 }

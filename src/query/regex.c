@@ -1,0 +1,290 @@
+/*
+ * PCRE2 bounds the work of one match by a limit of steps, but that is counted anew at each place of
+ * the text where a match may begin, and one step may go through all of the text (x*+y): by itself
+ * it is a bound for short texts only. So an expression is compiled twice. `quick` has a limit that
+ * makes the worst of a text of up to SHORT_MAX bytes cheap. What it cannot tell within that, and
+ * longer texts, are `watched`'s, which calls us before each item of the expression that it tries:
+ * between two calls it does at most linear work, and the clock is looked at.
+ */
+#include "query/regex.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+enum {
+    SHORT_MAX = 4096,
+    SHORT_WORK = 1 << 24, /* bytes looked at, at most, in a short text by `quick` */
+    SHORT_LIMIT_MIN = 64, /* … but so many steps are always taken */
+    STACK_MIN = 32 << 10, /* of JIT-compiled code … */
+    STACK_MAX = 1 << 20,  /* … and the heap of PCRE2's interpreter */
+    CALLS_PER_LOOK = 32,  /* calls between two looks at the clock, in a text of SHORT_MAX bytes */
+    WATCHED_BYTES = 1 << 20, /* … or so many bytes, if that is sooner */
+};
+
+/* What a match needs, and one at a time has. */
+struct room {
+    pcre2_match_data *data;
+    pcre2_match_context *quick;
+    pcre2_match_context *watched;
+    pcre2_jit_stack *stack; /* NULL: there is no JIT */
+};
+
+struct regex {
+    pcre2_code *quick;
+    pcre2_code *watched;
+    _Atomic(struct room *) spare; /* nobody has it now; NULL: somebody has */
+    atomic_ullong spent_ns;       /* by `watched`, … */
+    atomic_ullong asked;          /* … in so many texts */
+    struct regex_literals literals;
+};
+
+/* ---- Rooms ---- */
+
+static void free_room(struct room *room)
+{
+    if (!room)
+        return;
+    pcre2_match_data_free(room->data);
+    pcre2_match_context_free(room->quick);
+    pcre2_match_context_free(room->watched);
+    pcre2_jit_stack_free(room->stack);
+    free(room);
+}
+
+static pcre2_match_context *new_context(struct room *room)
+{
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+
+    if (!context)
+        return NULL;
+    pcre2_set_heap_limit(context, STACK_MAX / 1024);
+    if (room->stack)
+        pcre2_jit_stack_assign(context, NULL, room->stack);
+    return context;
+}
+
+static struct room *new_room(void)
+{
+    struct room *room = try_malloc(sizeof(*room));
+    uint32_t has_jit = 0;
+
+    if (!room)
+        return NULL;
+    *room = (struct room){.data = pcre2_match_data_create(1, NULL)};
+    pcre2_config(PCRE2_CONFIG_JIT, &has_jit);
+    if (has_jit)
+        room->stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL);
+    room->quick = new_context(room);
+    room->watched = new_context(room);
+    if (room->data && room->quick && room->watched)
+        return room;
+    free_room(room);
+    return NULL;
+}
+
+static struct room *take_room(struct regex *r)
+{
+    struct room *room = atomic_exchange(&r->spare, NULL);
+
+    return room ? room : new_room();
+}
+
+static void give_room_back(struct regex *r, struct room *room)
+{
+    struct room *none = NULL;
+
+    if (!atomic_compare_exchange_strong(&r->spare, &none, room))
+        free_room(room);
+}
+
+/* ---- Making one ---- */
+
+static int fail_compile(int code, size_t at, size_t *offset, struct errbuf *err)
+{
+    char why[256];
+
+    if (code == PCRE2_ERROR_HEAP_FAILED)
+        return LM_ENOMEM;
+    if (pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why)) < 0)
+        why[0] = '\0';
+    *offset = at;
+    return errbuf_fail(err, LM_EINVAL, "%s", why);
+}
+
+/* Sets `*code`; that may also be larger than it may be, which the caller looks at. */
+static int compile(struct slice text, uint32_t options, pcre2_code **code, size_t *bytes,
+                   size_t *offset, struct errbuf *err)
+{
+    const uint32_t all = options | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+    PCRE2_SIZE at = 0;
+    size_t size = 0, jit = 0;
+    int failure;
+
+    *code = pcre2_compile((PCRE2_SPTR)text.data, text.len, all, &failure, &at, NULL);
+    if (!*code)
+        return fail_compile(failure, at < text.len ? at : text.len, offset, err);
+    pcre2_pattern_info(*code, PCRE2_INFO_SIZE, &size);
+    /* Without it, it is slower; so if there is no JIT, or no memory for it. */
+    (void)pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE);
+    pcre2_pattern_info(*code, PCRE2_INFO_JITSIZE, &jit);
+    *bytes += size + jit;
+    return 0;
+}
+
+int regex_new(struct slice text, struct regex **made, size_t *offset, struct errbuf *err)
+{
+    struct regex *r;
+    size_t bytes = 0;
+
+    *made = NULL;
+    *offset = 0;
+    if (text.len > REGEX_TEXT_MAX)
+        return errbuf_fail(err, LM_EINVAL, "longer than %d bytes", REGEX_TEXT_MAX);
+    if (text.len == 0)
+        text.data = "";
+    r = try_malloc(sizeof(*r));
+    if (!r)
+        return LM_ENOMEM;
+    *r = (struct regex){0};
+    int error = compile(text, 0, &r->quick, &bytes, offset, err);
+    if (!error)
+        error = compile(text, PCRE2_AUTO_CALLOUT, &r->watched, &bytes, offset, err);
+    if (!error && bytes > REGEX_COMPILED_MAX)
+        error =
+            errbuf_fail(err, LM_EINVAL, "compiled it is larger than %d bytes", REGEX_COMPILED_MAX);
+    if (error) {
+        regex_free(r);
+        return error;
+    }
+    regex_literals_find(text, &r->literals);
+    *made = r;
+    return 0;
+}
+
+void regex_free(struct regex *r)
+{
+    if (!r)
+        return;
+    pcre2_code_free(r->quick);
+    pcre2_code_free(r->watched);
+    free_room(atomic_load(&r->spare));
+    free(r);
+}
+
+size_t regex_literals(const struct regex *r, const struct slice **literals, bool *with_case)
+{
+    *literals = r->literals.each;
+    *with_case = r->literals.with_case;
+    return r->literals.len;
+}
+
+/* ---- Matching ---- */
+
+static int fail_match(int code)
+{
+    return code == PCRE2_ERROR_NOMEMORY ? LM_ENOMEM : LM_ETOOBIG;
+}
+
+/* LM_ETOOBIG: it cannot tell. */
+static int match_quickly(const struct regex *r, struct room *room, struct slice text, bool *matches)
+{
+    size_t limit = SHORT_WORK / (text.len * text.len + 1);
+
+    pcre2_set_match_limit(room->quick,
+                          (uint32_t)(limit > SHORT_LIMIT_MIN ? limit : SHORT_LIMIT_MIN));
+    int code =
+        pcre2_match(r->quick, (PCRE2_SPTR)text.data, text.len, 0, 0, room->data, room->quick);
+    *matches = code >= 0;
+    return code >= 0 || code == PCRE2_ERROR_NOMATCH ? 0 : fail_match(code);
+}
+
+/* What a thread has worked, which is less than the time that goes by if there are many. */
+static uint64_t worked_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+struct watch {
+    uint64_t began_ns, until_ns; /* of the thread's work */
+    unsigned calls, per_look;
+};
+
+static int look(pcre2_callout_block *block, void *ctx)
+{
+    struct watch *w = ctx;
+
+    if (++w->calls % w->per_look)
+        return 0;
+    return worked_ns() < w->until_ns ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+/* What all texts have taken, beyond what is always granted. */
+static bool is_spent(const struct regex *r)
+{
+    uint64_t spent = atomic_load_explicit(&r->spent_ns, memory_order_relaxed);
+    uint64_t asked = atomic_load_explicit(&r->asked, memory_order_relaxed);
+
+    return spent > REGEX_GRACE_NS + asked * (uint64_t)REGEX_MEAN_NS;
+}
+
+static int match_watched(struct regex *r, struct room *room, struct slice text, bool *matches)
+{
+    uint64_t now_ns = worked_ns();
+    struct watch w = {
+        .began_ns = now_ns,
+        .until_ns = now_ns + REGEX_TEXT_NS + text.len * REGEX_BYTE_NS,
+        .per_look = text.len < WATCHED_BYTES / CALLS_PER_LOOK
+                        ? CALLS_PER_LOOK
+                        : (unsigned)(WATCHED_BYTES / (text.len + 1)) + 1,
+    };
+
+    if (is_spent(r))
+        return LM_ETOOBIG;
+    pcre2_set_match_limit(room->watched, UINT32_MAX);
+    pcre2_set_callout(room->watched, look, &w);
+    int code =
+        pcre2_match(r->watched, (PCRE2_SPTR)text.data, text.len, 0, 0, room->data, room->watched);
+    pcre2_set_callout(room->watched, NULL, NULL);
+    atomic_fetch_add_explicit(&r->spent_ns, worked_ns() - w.began_ns, memory_order_relaxed);
+    *matches = code >= 0;
+    return code >= 0 || code == PCRE2_ERROR_NOMATCH ? 0 : fail_match(code);
+}
+
+static int match(struct regex *r, struct slice text, bool *matches)
+{
+    struct room *room = take_room(r);
+    int error = LM_ETOOBIG;
+
+    if (!room)
+        return LM_ENOMEM;
+    if (text.len == 0)
+        text.data = "";
+    if (text.len <= SHORT_MAX)
+        error = match_quickly(r, room, text, matches);
+    if (error == LM_ETOOBIG)
+        error = match_watched(r, room, text, matches);
+    give_room_back(r, room);
+    return error;
+}
+
+int regex_match(struct regex *r, struct slice text, bool *matches, uint64_t *steps)
+{
+    uint64_t began_ns = steps ? worked_ns() : 0;
+
+    atomic_fetch_add_explicit(&r->asked, 1, memory_order_relaxed);
+    *matches = regex_literals_may_be_in(&r->literals, text);
+    int error = *matches ? match(r, text, matches) : 0;
+    if (steps)
+        *steps += worked_ns() - began_ns;
+    return error;
+}
