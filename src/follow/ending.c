@@ -55,6 +55,7 @@ static bool tell(struct follower *f, struct source *s)
     if (s->is_handed)
         f->calls.ended(f->calls.ctx, &s->file);
     s->is_told = true;
+    ledger_number(f, s); /* while it has a place among the others */
     family_remove(s);
     roll_prepend(&s->family->told, &s->in_told);
     ledger_touch(f, s);

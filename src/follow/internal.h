@@ -444,6 +444,8 @@ struct source *judge_first(const struct family *family);
 struct source *judge_next(const struct source *o);
 /* False: `o` was truncated since its copy was made. */
 bool judge_still_has(const struct source *o);
+/* The hash of the beginning that it is known by; 0: it may have another one by now. */
+uint64_t judge_probe(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */
 uint64_t judge_least(const struct source *c, const struct source *o);
 /* True if a text of `size` bytes, which is less than the mark is of, is a part of that if the heads
@@ -485,6 +487,9 @@ void resume_finish(struct follower *f);
 
 /* ---- ledger.c ---- */
 
+/* Numbers of rows, for it and the older ones of its family that have none: in their order, in which
+ * they are read again after a crash. */
+void ledger_number(struct follower *f, struct source *s);
 void ledger_touch(struct follower *f, struct source *s);
 void ledger_dirty(struct follower *f, struct source *s);
 /* It is put into the state, with the path that it has now. */

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/container_of.h"
 #include "base/xalloc.h"
 #include "follow/internal.h"
 
@@ -36,12 +37,24 @@ struct source *judge_next(const struct source *o)
     return o->older ? o->older : told(o->family->told.first);
 }
 
+uint64_t judge_probe(const struct source *o)
+{
+    return family_is_begun(o) ? o->probe : 0;
+}
+
+/* How long it was at least, for certain: before something of it is handed out it may be written
+ * anew. */
+static uint64_t size_of(const struct source *o)
+{
+    return family_is_begun(o) ? o->seen_size : 0;
+}
+
 static void take_snapshot(struct follower *f, struct source *c, const struct source *o)
 {
     if (c->snapshots_len < SNAPSHOTS_MAX)
         c->snapshots[c->snapshots_len++] = (struct snapshot){
             .key = o->file.key,
-            .size = f->is_starting ? o->acked.offset : o->seen_size,
+            .size = f->is_starting ? o->acked.offset : size_of(o),
             /* What was read by the turn before was there when it appeared, for certain. */
             .mark = o->previous.offset > 0 ? o->previous : o->last,
         };
@@ -84,7 +97,7 @@ static const struct snapshot *snapshot_of(const struct source *c, const struct s
 uint64_t judge_least(const struct source *c, const struct source *o)
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
-    uint64_t least = snapshot ? snapshot->size : o->seen_size;
+    uint64_t least = snapshot ? snapshot->size : size_of(o);
 
     /* It may be of what a file was before that was found: as while no lines were taken. */
     return !snapshot && o->found_us >= c->found_us && least > NO_BANNER ? NO_BANNER : least;
@@ -154,7 +167,7 @@ static enum verdict judge_by_bytes(struct follower *f, struct source *c, bool is
      * copy of, and be read yet. */
     if (file_look_fd(o->fd, &look) || !judge_holds(f, o))
         return JUDGE_LATER;
-    if (c->probe && o->probe && c->probe != o->probe)
+    if (c->probe && judge_probe(o) && c->probe != o->probe)
         return JUDGE_NEW;
     enum content_verdict verdict =
         same_beginning(c->fd, o->fd, size < look.size ? size : look.size);
@@ -251,6 +264,22 @@ static enum verdict judge_by_whole(const struct source *c, bool is_settled,
     return content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY : JUDGE_NEW;
 }
 
+/* True if `c` has a part of what is not known either, by whose name its own may have been made
+ * when that was rotated: that one is the first of the two. */
+static bool is_copy_of_unknown(const struct source *c)
+{
+    for (const struct roll_node *n = c->family->unjudged.first; n; n = n->behind) {
+        const struct source *o = container_of(n, struct source, in_unjudged);
+        struct file_look look;
+
+        if (o != c && o->fd >= 0 && !o->is_archive && names_is_sibling(o->path, c->path) &&
+            !file_look_fd(o->fd, &look) && look.size >= c->look.size &&
+            same_beginning(c->fd, o->fd, c->look.size) == CONTENT_SAME)
+            return true;
+    }
+    return false;
+}
+
 /* ---- Of any ---- */
 
 static enum verdict judge_one(struct follower *f, struct source *c, bool is_settled,
@@ -319,6 +348,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (verdict == JUDGE_LATER && c->place == PLACE_LIVE && f->now_us - c->found_us >= ORDER_US &&
         (c->look.size < EQUAL_ENOUGH || (is_settled && c->has_writer)))
         verdict = JUDGE_NEW;
+    if (verdict == JUDGE_NEW && is_copy_of_unknown(c))
+        return JUDGE_LATER;
     return verdict == JUDGE_NEW ? judge_others(f, c, is_settled, of) : verdict;
 }
 

@@ -148,23 +148,33 @@ static bool is_done(const struct source *s)
            s->acked.offset >= s->safe.offset && s->safe.offset >= s->line;
 }
 
+void ledger_number(struct follower *f, struct source *s)
+{
+    struct source *o = s;
+
+    if (s->number > 0)
+        return;
+    while (o->older && o->older->number == 0)
+        o = o->older;
+    for (; o != s; o = o->newer)
+        o->number = state_reserve(f->state);
+    s->number = state_reserve(f->state);
+}
+
 static int put(struct follower *f, struct source *s, struct errbuf *err)
 {
-    struct state_file row = row_of(s, s->phase == SOURCE_COPY ? STATE_COPY
-                                      : is_done(s)            ? STATE_FINISHED
-                                                              : STATE_LIVE);
+    enum state_kind kind = s->phase == SOURCE_COPY ? STATE_COPY
+                           : is_done(s)            ? STATE_FINISHED
+                                                   : STATE_LIVE;
     int error = 0;
 
+    ledger_number(f, s);
+    struct state_file row = row_of(s, kind);
     if (s->phase == SOURCE_COPY && s->copy_of) {
-        if (s->copy_of->number == 0)
-            error = put(f, s->copy_of, err);
+        error = put(f, s->copy_of, err); /* it may have a number, but no row */
         row.before = s->copy_of->number;
     }
-    if (!error)
-        error = state_put(f->state, &row, err);
-
-    s->number = row.number;
-    return error;
+    return error ? error : state_put(f->state, &row, err);
 }
 
 void ledger_known(struct follower *f, struct known *k, const char *path)

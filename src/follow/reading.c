@@ -131,7 +131,8 @@ enum turn reading_begin(struct follower *f, struct source *s)
     if (turn == TURN_READ && !s->is_archive)
         turn = read_on(s, r);
     if (turn == TURN_READ || turn == TURN_NOTHING) {
-        if (!s->is_archive && s->look.size > s->seen_size)
+        /* What nothing was handed out of may have been written anew. */
+        if (!s->is_archive && (s->look.size > s->seen_size || !family_is_begun(s)))
             s->seen_size = s->look.size;
         if (s->look.size != size || s->searched != searched)
             s->grown_us = f->now_us;
@@ -267,7 +268,7 @@ void reading_end(struct follower *f, struct source *s)
         s->check_hash = content_hash(bytes_of(r, s->offset - len, s->offset));
         s->check_len = len;
     }
-    if (s->probe == 0 && r->from == 0 && r->len >= PROBE_BYTES)
+    if (r->from == 0 && r->len >= PROBE_BYTES)
         s->probe = content_hash(slice_of(r->bytes, PROBE_BYTES));
     r->of = NULL;
 }

@@ -139,8 +139,10 @@ void source_move(struct follower *f, struct source *s, enum source_phase phase)
     s->phase = phase;
     s->phase_us = f->now_us;
     /* It is found by its content alone: its inode is another file's by now. */
-    if (phase == SOURCE_SEEKING)
+    if (phase == SOURCE_SEEKING) {
         set_identity(f, s, false);
+        s->is_resumed = false;
+    }
     follower_unpark(f, s->family);
 }
 

@@ -530,12 +530,17 @@ static int put_row(struct state *s, const struct state_file *f, struct errbuf *e
     return run(s, stmt, err);
 }
 
+int64_t state_reserve(struct state *s)
+{
+    return ++s->last_number;
+}
+
 int state_put(struct state *s, struct state_file *f, struct errbuf *err)
 {
     sqlite3_stmt *stmt;
 
     if (f->number == 0)
-        f->number = ++s->last_number;
+        f->number = state_reserve(s);
     int error = put_row(s, f, err);
     if (error || f->mark.offset == 0)
         return error;

@@ -102,6 +102,9 @@ int state_begin(struct state *s, struct errbuf *err) LM_MUST_CHECK;
  * end at or before mark.offset. A number that was put there stays when it is rolled back: put
  * again, it is a new row with that number. */
 int state_put(struct state *s, struct state_file *f, struct errbuf *err) LM_MUST_CHECK;
+/* A number for a file that is put later: so the order of rows is that of the files, in whatever
+ * order they are put. */
+int64_t state_reserve(struct state *s);
 /* One that begins where another one does takes its place. */
 int state_put_time(struct state *s, int64_t number, const struct state_time *t,
                    struct errbuf *err) LM_MUST_CHECK;

@@ -343,15 +343,20 @@ static bool is_long_enough(uint64_t size, uint64_t least)
     return size >= least || (size >= NO_BANNER && size >= least / 2);
 }
 
-/* True if it is made of a file that is open: how much of that was read does not matter then. */
+/* What it has can be compared with the archive: how much of that was read does not matter then. */
+static bool can_be_compared(const struct source *o)
+{
+    return o->fd >= 0 && !o->is_archive && o->phase != SOURCE_SEEKING;
+}
+
+/* True if it is made of a file that is open. */
 static bool is_of_open(const struct judging *j, const struct source *o)
 {
     uint64_t size = j->offset, tail_len = size < MARK_TAIL_MAX ? size : MARK_TAIL_MAX;
     struct slice tail = text_from(&j->in, size - tail_len);
     struct file_look look;
 
-    return o->fd >= 0 && !o->is_archive && o->phase != SOURCE_SEEKING && size > 0 &&
-           !file_look_fd(o->fd, &look) && size <= look.size &&
+    return can_be_compared(o) && size > 0 && !file_look_fd(o->fd, &look) && size <= look.size &&
            is_long_enough(size, judge_least(j->in.of, o)) && tail.len == tail_len &&
            has_bytes(o->fd, 0, j->head, j->head_len) &&
            has_bytes(o->fd, size - tail_len, tail.data, tail_len);
@@ -364,7 +369,7 @@ static bool is_less_of(const struct judging *j, const struct content_mark *m)
            content_hash(slice_of(j->head, m->head_len)) == m->head_hash;
 }
 
-/* The last place that was found, of a file that is there or not all of which was read. */
+/* The last place that was found, of a file that is gone; or a file that has what it has. */
 static enum verdict conclude(struct follower *f, const struct judging *j, struct source **of)
 {
     enum verdict verdict = JUDGE_NEW;
@@ -372,20 +377,21 @@ static enum verdict conclude(struct follower *f, const struct judging *j, struct
     for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
         if (o->fd >= 0 && !o->is_archive && !judge_holds(f, o))
             return JUDGE_LATER;
-
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
+        struct source *o = source_of(f, e->key);
 
-        if (!is_less_of(j, &e->mark) &&
-            (!e->is_found || (e->is_known && e->mark.offset != j->offset)))
+        if ((o && can_be_compared(o)) ||
+            (!is_less_of(j, &e->mark) &&
+             (!e->is_found || (e->is_known && e->mark.offset != j->offset))))
             continue;
         verdict = JUDGE_COPY;
-        *of = source_of(f, e->key);
+        *of = o;
     }
     uint64_t probe = j->head_len >= PROBE_BYTES ? content_hash(slice_of(j->head, PROBE_BYTES)) : 0;
     for (struct source *o = f->all; o; o = o->all_behind)
         if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY &&
-            (!probe || !o->probe || o->probe == probe) &&
+            (!probe || !judge_probe(o) || o->probe == probe) &&
             (is_of_open(j, o) || (o->copy && is_of_open(j, o->copy)))) {
             verdict = JUDGE_COPY;
             *of = o;
