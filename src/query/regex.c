@@ -19,13 +19,14 @@
 #include "base/xalloc.h"
 
 enum {
-    SHORT_MAX = 4096,
-    SHORT_WORK = 1 << 24, /* bytes looked at, at most, in a short text by `quick` */
-    SHORT_LIMIT_MIN = 64, /* … but so many steps are always taken */
-    STACK_MIN = 32 << 10, /* of JIT-compiled code … */
-    STACK_MAX = 1 << 20,  /* … and the heap of PCRE2's interpreter */
-    CALLS_PER_LOOK = 32,  /* calls between two looks at the clock, in a text of SHORT_MAX bytes */
-    WATCHED_BYTES = 1 << 20, /* … or so many bytes, if that is sooner */
+    SHORT_MAX = 2048,
+    SHORT_WORK = 1 << 24,     /* bytes looked at, at most, in a short text by `quick` */
+    SHORT_LIMIT_MIN = 16,     /* … but so many steps are always taken */
+    STACK_MIN = 32 << 10,     /* of JIT-compiled code … */
+    STACK_MAX = 1 << 20,      /* … and the heap of PCRE2's interpreter */
+    CALLS_PER_LOOK = 32,      /* calls between two looks at the clock, … */
+    BYTES_PER_LOOK = 1 << 20, /* … or bytes that they may go through, if that is sooner */
+    SAMPLE = 16,              /* one of so many matches stands for all in what is spent */
 };
 
 /* What a match needs, and one at a time has. */
@@ -40,8 +41,9 @@ struct regex {
     pcre2_code *quick;
     pcre2_code *watched;
     _Atomic(struct room *) spare; /* nobody has it now; NULL: somebody has */
-    atomic_ullong spent_ns;       /* by `watched`, … */
-    atomic_ullong asked;          /* … in so many texts */
+    atomic_ullong asked;          /* texts */
+    atomic_ullong spent_ns;       /* on them, as samples tell */
+    atomic_ullong granted_ns;     /* for them */
     struct regex_literals literals;
 };
 
@@ -215,7 +217,8 @@ static uint64_t worked_ns(void)
 }
 
 struct watch {
-    uint64_t began_ns, until_ns; /* of the thread's work */
+    uint64_t until_ns; /* of the thread's work, … */
+    uint64_t until_us; /* … before which it cannot be: of time, which is read faster */
     unsigned calls, per_look;
 };
 
@@ -225,42 +228,42 @@ static int look(pcre2_callout_block *block, void *ctx)
 
     if (++w->calls % w->per_look)
         return 0;
-    return worked_ns() < w->until_ns ? 0 : PCRE2_ERROR_CALLOUT;
+
+    uint64_t now_us = clock_monotonic_us();
+    if (now_us < w->until_us)
+        return 0;
+
+    uint64_t now_ns = worked_ns();
+    w->until_us = now_us + (w->until_ns - now_ns) / 1000;
+    return now_ns < w->until_ns ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
-/* What all texts have taken, beyond what is always granted. */
-static bool is_spent(const struct regex *r)
+static uint64_t granted_ns(struct slice text)
 {
-    uint64_t spent = atomic_load_explicit(&r->spent_ns, memory_order_relaxed);
-    uint64_t asked = atomic_load_explicit(&r->asked, memory_order_relaxed);
+    uint64_t ns = REGEX_TEXT_NS + text.len * REGEX_BYTE_NS;
 
-    return spent > REGEX_GRACE_NS + asked * (uint64_t)REGEX_MEAN_NS;
+    return ns < REGEX_TEXT_NS_MAX ? ns : REGEX_TEXT_NS_MAX;
 }
 
 static int match_watched(struct regex *r, struct room *room, struct slice text, bool *matches)
 {
-    uint64_t now_ns = worked_ns();
+    size_t per_look = BYTES_PER_LOOK / (text.len + 1);
     struct watch w = {
-        .began_ns = now_ns,
-        .until_ns = now_ns + REGEX_TEXT_NS + text.len * REGEX_BYTE_NS,
-        .per_look = text.len < WATCHED_BYTES / CALLS_PER_LOOK
-                        ? CALLS_PER_LOOK
-                        : (unsigned)(WATCHED_BYTES / (text.len + 1)) + 1,
+        .until_ns = worked_ns() + granted_ns(text),
+        .until_us = clock_monotonic_us() + granted_ns(text) / 1000,
+        .per_look = per_look > CALLS_PER_LOOK ? CALLS_PER_LOOK : (unsigned)per_look + 1,
     };
 
-    if (is_spent(r))
-        return LM_ETOOBIG;
     pcre2_set_match_limit(room->watched, UINT32_MAX);
     pcre2_set_callout(room->watched, look, &w);
     int code =
         pcre2_match(r->watched, (PCRE2_SPTR)text.data, text.len, 0, 0, room->data, room->watched);
     pcre2_set_callout(room->watched, NULL, NULL);
-    atomic_fetch_add_explicit(&r->spent_ns, worked_ns() - w.began_ns, memory_order_relaxed);
     *matches = code >= 0;
     return code >= 0 || code == PCRE2_ERROR_NOMATCH ? 0 : fail_match(code);
 }
 
-static int match(struct regex *r, struct slice text, bool *matches)
+static int match_text(struct regex *r, struct slice text, bool *matches)
 {
     struct room *room = take_room(r);
     int error = LM_ETOOBIG;
@@ -277,14 +280,42 @@ static int match(struct regex *r, struct slice text, bool *matches)
     return error;
 }
 
+static bool is_spent(const struct regex *r)
+{
+    return atomic_load_explicit(&r->spent_ns, memory_order_relaxed) >
+           REGEX_GRACE_NS + atomic_load_explicit(&r->granted_ns, memory_order_relaxed);
+}
+
+/* A text that stands for `weight` of them took `ns`. */
+static void spend(struct regex *r, struct slice text, uint64_t ns, unsigned weight)
+{
+    uint64_t granted = REGEX_MEAN_NS + text.len * REGEX_MEAN_BYTE_NS;
+
+    atomic_fetch_add_explicit(&r->spent_ns, weight * ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->granted_ns, weight * granted, memory_order_relaxed);
+}
+
 int regex_match(struct regex *r, struct slice text, bool *matches, uint64_t *steps)
 {
-    uint64_t began_ns = steps ? worked_ns() : 0;
-
-    atomic_fetch_add_explicit(&r->asked, 1, memory_order_relaxed);
     *matches = regex_literals_may_be_in(&r->literals, text);
-    int error = *matches ? match(r, text, matches) : 0;
     if (steps)
-        *steps += worked_ns() - began_ns;
+        *steps += text.len / 4;
+    if (!*matches)
+        return 0;
+    if (is_spent(r))
+        return LM_ETOOBIG;
+
+    bool is_sample = atomic_fetch_add_explicit(&r->asked, 1, memory_order_relaxed) % SAMPLE == 0;
+    bool is_long = text.len > SHORT_MAX;
+    if (!is_sample && !is_long && !steps)
+        return match_text(r, text, matches);
+
+    uint64_t began_ns = worked_ns();
+    int error = match_text(r, text, matches);
+    uint64_t took_ns = worked_ns() - began_ns;
+    if (is_sample || is_long)
+        spend(r, text, took_ns, is_long ? 1 : SAMPLE);
+    if (steps)
+        *steps += took_ns;
     return error;
 }

@@ -17,13 +17,14 @@
 enum {
     REGEX_COMPILED_MAX = 1 << 20, /* bytes of what an expression is compiled to */
 
-    /*
-     * Nanoseconds of a text, and for each byte of it, that it may take; and of all texts together,
-     * on an average, after the first of REGEX_GRACE_NS.
-     */
+    /* Nanoseconds that it may take on a text, with so many for each byte of it, and at most. */
     REGEX_TEXT_NS = 20000000,
-    REGEX_BYTE_NS = 20,
-    REGEX_MEAN_NS = 100000,
+    REGEX_BYTE_NS = 200,
+    REGEX_TEXT_NS_MAX = 2000000000,
+
+    /* The same of a text on an average of all, after the first REGEX_GRACE_NS. */
+    REGEX_MEAN_NS = 20000,
+    REGEX_MEAN_BYTE_NS = 50,
     REGEX_GRACE_NS = 500000000,
 };
 
