@@ -101,6 +101,7 @@ void candidate_is_new(struct follower *f, struct source *s)
     free(s->snapshots);
     s->snapshots = NULL;
     s->snapshots_len = 0;
+    ladder_release(&s->ladder); /* it may have changed since that was made */
     unpack_look(s);
     source_move(f, s, SOURCE_READING);
     if (!s->is_in_family)
@@ -140,6 +141,8 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
     s->acked = s->safe = s->marked = s->last = k->mark;
     s->marked_to = s->safe.offset;
     s->sent = k->mark.offset;
+    s->ladder = k->ladder;
+    k->ladder = (struct ladder){0};
     known_remove(f, k);
     source_take_fd(f, s, fd);
     if (reading_skip_to(s, s->acked.offset, s->acked.chain)) /* it holds: it was just compared */
@@ -203,7 +206,7 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
     if (size <= o->offset) {
         if (o->copy != c)
             keep_copy(f, o, c, size);
-        ending_over(f, o);
+        follower_attend(f, o, 0); /* it has nothing more; another one may */
         return;
     }
     c->fd = -1; /* stays open */
@@ -479,11 +482,11 @@ void candidate_seek(struct follower *f, struct source *s)
 {
     uint64_t lost = s->seen_size > s->offset ? s->seen_size - s->offset : 0;
 
-    if (s->copy) {
+    if (s->copy && s->copy->seen_size > s->offset) {
         candidate_adopt(f, s, s->copy, s->copy->seen_size);
         return;
     }
-    if (s->is_copied && lost == 0) {
+    if ((s->copy || s->is_copied) && lost == 0) {
         ending_over(f, s);
         return;
     }

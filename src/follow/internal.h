@@ -23,6 +23,7 @@
 #include "follow/agenda.h"
 #include "follow/archive.h"
 #include "follow/follower.h"
+#include "follow/ladder.h"
 #include "follow/mark.h"
 #include "follow/names.h"
 #include "follow/profile.h"
@@ -79,6 +80,7 @@ struct known {
     uint32_t generation;
     int64_t copy_of; /* the number of what it is a copy of, if that may not all be stored */
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
+    struct ladder ladder;     /* of one that was read */
     uint64_t seen_us;         /* when its row was written last, or read */
     char *path;               /* until it is in the state: it is in follower.new_known so long */
 };
@@ -146,6 +148,7 @@ struct source {
     struct content_mark marked;   /* `safe` when it was marked last: lines before it may be there */
     struct content_mark acked;    /* the server has what is before */
     uint64_t marked_to;           /* the offset of the last mark of it, since the start */
+    struct ladder ladder;         /* of what was handed out; of an UNKNOWN one, of what it has */
     uint64_t seen_size;           /* the largest that was seen */
     uint64_t sent;                /* up to here lines may have left */
 
@@ -254,7 +257,7 @@ struct follower {
     struct reader reader;
     struct unpacking *unpacking; /* the archive that is read, or NULL */
     struct judging *judging;     /* the one that is judged, or NULL */
-    struct buffer joined, path;
+    struct buffer joined, path, ladder;
     struct follow_mark *spare, *marks; /* those that are free, all of them */
     struct range *ranges;
     size_t ranges_len, ranges_capacity;
@@ -342,6 +345,8 @@ bool reading_holds(const struct follower *f, struct source *s);
  * is shorter; LM_EIO. */
 int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain) LM_MUST_CHECK;
 
+/* Makes its ladder anew of what is in the file before `end`. Returns the chain behind that. */
+uint64_t reading_take_ladder(struct follower *f, struct source *s, uint64_t end);
 /* It begins at its last line that has no line feed, or at its end. */
 void reading_skip_to_end(struct follower *f, struct source *s);
 /* Passes over its first `len` bytes, a line that another one's line goes on with. */
@@ -448,9 +453,15 @@ bool judge_still_has(const struct source *o);
 uint64_t judge_probe(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */
 uint64_t judge_least(const struct source *c, const struct source *o);
-/* True if a text of `size` bytes, which is less than the mark is of, is a part of that if the heads
- * are equal. */
-bool judge_is_enough(const struct content_mark *m, uint64_t size);
+/* True if a text, of `size` bytes and with these lines, is the beginning of what was read of a file
+ * up to `offset`; or may be so, since it has hardly more than a line that is not whole. `least`: so
+ * much of it has to be equal. */
+bool judge_is_part(const struct ladder *part, uint64_t size, const struct ladder *whole,
+                   uint64_t offset, uint64_t least);
+/* How much that is if all of the file is done with (is_done), or not. */
+uint64_t judge_least_part(const struct source *c, bool is_done);
+/* How much of it was read, as far as that is known. */
+uint64_t judge_read_to(const struct source *o);
 /* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */
 enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                    uint64_t *size);

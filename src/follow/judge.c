@@ -4,7 +4,8 @@
  *
  * A copy of a file that is there has its first bytes, and at least as many as it had when the copy
  * appeared. A copy of a file that was truncated or is gone has what was read of it, and maybe more:
- * that is compared by its marks. One of a file that is done with is as long as that.
+ * that is compared by its marks. One of a file that is done with is as long as that. One that has
+ * less, since it was made before the rest was written, has its first lines (ladder.h).
  */
 #include <string.h>
 
@@ -103,9 +104,24 @@ uint64_t judge_least(const struct source *c, const struct source *o)
     return !snapshot && o->found_us >= c->found_us && least > NO_BANNER ? NO_BANNER : least;
 }
 
-bool judge_is_enough(const struct content_mark *m, uint64_t size)
+bool judge_is_part(const struct ladder *part, uint64_t size, const struct ladder *whole,
+                   uint64_t offset, uint64_t least)
 {
-    return m->head_len >= EQUAL_ENOUGH && size >= m->head_len && size < m->offset;
+    uint64_t shown = size < LADDER_BYTES ? size : LADDER_BYTES;
+
+    return size <= offset && part->to >= least && shown - part->to <= part->to &&
+           ladder_has(whole, part);
+}
+
+uint64_t judge_least_part(const struct source *c, bool is_done)
+{
+    /* What is missed is somewhere; of what is not, only a banner may be there once more. */
+    return is_done || (c->place == PLACE_LIVE && !c->is_archive) ? NO_BANNER : 1;
+}
+
+uint64_t judge_read_to(const struct source *o)
+{
+    return o->marked.offset > o->last.offset ? o->marked.offset : o->last.offset;
 }
 
 /* ---- By bytes ---- */
@@ -210,22 +226,6 @@ static bool may_become(const struct source *c, const struct content_mark *m)
     return m->head_len > c->look.size || content_mark_check(c->fd, &head) != CONTENT_OTHER;
 }
 
-/* True if it has less than the mark is of, and is equal as far as a head goes: made before all of
- * that was there, as by copytruncate while somebody writes, or by gzip of what is written on. */
-static bool is_less_of(const struct source *c, const struct content_mark *m)
-{
-    return judge_is_enough(m, c->look.size) && may_become(c, m);
-}
-
-/* The same of a file that was found after its copy, of which there is no snapshot. */
-static bool is_less_of_younger(const struct source *c, const struct source *o)
-{
-    const struct content_mark *m = &o->last;
-
-    return !snapshot_of(c, o) && o->found_us >= c->found_us && m->head_len >= NO_BANNER &&
-           c->look.size >= m->head_len && c->look.size < m->offset && may_become(c, m);
-}
-
 static enum verdict judge_by_marks(const struct source *c, bool is_settled, const struct source *o)
 {
     const struct snapshot *snapshot = snapshot_of(c, o);
@@ -245,22 +245,26 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
     if (verdict == JUDGE_NEW && !is_settled && c->look.size < o->last.offset &&
         may_become(c, &o->last))
         verdict = JUDGE_LATER;
-    if (verdict == JUDGE_NEW && !is_compared &&
-        (is_less_of(c, &o->last) || is_less_of_younger(c, o)))
-        verdict = JUDGE_COPY; /* settled, or it would be LATER */
+    /* Made before all of that was there, as by copytruncate while somebody writes. */
+    if (verdict == JUDGE_NEW && !is_compared && is_settled &&
+        judge_is_part(&c->ladder, c->look.size, &o->ladder, judge_read_to(o),
+                      judge_least_part(c, false)))
+        verdict = JUDGE_COPY;
     return verdict;
 }
 
 /* Of all of a file, which is not there any more. */
 static enum verdict judge_by_whole(const struct source *c, bool is_settled,
-                                   const struct content_mark *m)
+                                   const struct content_mark *m, const struct ladder *l)
 {
-    if (m->offset < c->look.size || m->head_len == 0)
+    if (m->offset < c->look.size || (m->head_len == 0 && l->lines == 0))
         return JUDGE_NEW;
     if (!is_settled)
         return may_become(c, m) ? JUDGE_LATER : JUDGE_NEW;
-    if (m->offset > c->look.size)
-        return is_less_of(c, m) ? JUDGE_COPY : JUDGE_NEW;
+    if (m->offset > c->look.size || m->head_len == 0)
+        return judge_is_part(&c->ladder, c->look.size, l, m->offset, judge_least_part(c, true))
+                   ? JUDGE_COPY
+                   : JUDGE_NEW;
     return content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY : JUDGE_NEW;
 }
 
@@ -288,7 +292,7 @@ static enum verdict judge_one(struct follower *f, struct source *c, bool is_sett
     if (o->fd >= 0 && !o->is_archive)
         return judge_by_bytes(f, c, is_settled, o);
     if (o->is_told)
-        return judge_by_whole(c, is_settled, &o->last);
+        return judge_by_whole(c, is_settled, &o->last, &o->ladder);
     return judge_by_marks(c, is_settled, o);
 }
 
@@ -325,6 +329,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (c->is_archive)
         return unpack_judge(f, c, is_settled, of, size);
     take_probe(c);
+    if (is_settled)
+        (void)reading_take_ladder(f, c, c->look.size);
     for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {
         enum verdict one = judge_one(f, c, is_settled, o);
 
@@ -338,7 +344,7 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     }
     for (struct roll_node *n = c->family->known.first; n; n = n->behind) {
         const struct known *k = container_of(n, struct known, in_family);
-        enum verdict one = judge_by_whole(c, is_settled, &k->mark);
+        enum verdict one = judge_by_whole(c, is_settled, &k->mark, &k->ladder);
 
         if (one == JUDGE_COPY)
             return JUDGE_COPY;

@@ -161,6 +161,15 @@ void ledger_number(struct follower *f, struct source *s)
     s->number = state_reserve(f->state);
 }
 
+/* Empty: it is in the state. */
+static struct slice ladder_bytes(struct follower *f, const struct ladder *l)
+{
+    buffer_clear(&f->ladder);
+    if (!l->is_kept)
+        ladder_write(l, &f->ladder);
+    return buffer_slice(&f->ladder);
+}
+
 static int put(struct follower *f, struct source *s, struct errbuf *err)
 {
     enum state_kind kind = s->phase == SOURCE_COPY ? STATE_COPY
@@ -174,7 +183,15 @@ static int put(struct follower *f, struct source *s, struct errbuf *err)
         error = put(f, s->copy_of, err); /* it may have a number, but no row */
         row.before = s->copy_of->number;
     }
-    return error ? error : state_put(f->state, &row, err);
+    if (kind == STATE_FINISHED)
+        ladder_thin(&s->ladder, LADDER_STEPS_KEPT);
+    if (kind != STATE_COPY)
+        row.ladder = ladder_bytes(f, &s->ladder);
+    if (!error)
+        error = state_put(f->state, &row, err);
+    if (!error)
+        s->ladder.is_kept = true;
+    return error;
 }
 
 void ledger_known(struct follower *f, struct known *k, const char *path)
@@ -237,8 +254,10 @@ static void finish(struct follower *f, struct source *s)
         .kind = STATE_FINISHED,
         .generation = s->generation,
         .mark = s->acked,
+        .ladder = s->ladder,
     };
 
+    s->ladder = (struct ladder){0};
     known_add(f, s->family, &k);
     if (s->copy)
         candidate_is_copy(f, s->copy);
@@ -286,6 +305,8 @@ static int write_state(struct follower *f, const struct follow_mark *m, struct e
         error = state_commit(f->state, err);
     if (error) {
         state_roll_back(f->state);
+        for (struct source *s = f->all; s; s = s->all_behind)
+            s->ladder.is_kept = false;
         if (!f->is_state_broken)
             follower_say(f,
                          "the state cannot be written: %s; lines are sent all the same, but those "

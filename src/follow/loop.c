@@ -348,6 +348,7 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->prune_us = f->now_us + FLUSH_US; /* what is there was noted by then */
     buffer_init(&f->joined, 4 * FOLLOW_LINE_MAX);
     buffer_init(&f->path, SIZE_MAX / 2);
+    buffer_init(&f->ladder, SIZE_MAX / 2);
     ignore_sigio();
     f->names = names_new(options->given, options->given_len, options->excluded,
                          options->excluded_len, err);
@@ -395,6 +396,7 @@ void follower_free(struct follower *f)
     names_free(f->names);
     buffer_release(&f->joined);
     buffer_release(&f->path);
+    buffer_release(&f->ladder);
     free(f->reader.bytes);
     free(f);
 }

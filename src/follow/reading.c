@@ -299,6 +299,20 @@ int reading_skip_to(struct source *s, uint64_t offset, uint64_t chain)
     return 0;
 }
 
+uint64_t reading_take_ladder(struct follower *f, struct source *s, uint64_t end)
+{
+    uint32_t len = at_most(end, LADDER_BYTES);
+    struct buffer *b = &f->joined;
+    char *bytes;
+
+    ladder_release(&s->ladder);
+    buffer_clear(b);
+    if (len == 0 || !(bytes = buffer_reserve(b, len)))
+        return 0;
+    ssize_t n = file_read_at(s->fd, bytes, len, 0);
+    return ladder_add_text(&s->ladder, slice_of(bytes, n > 0 ? (size_t)n : 0));
+}
+
 void reading_skip_to_end(struct follower *f, struct source *s)
 {
     uint64_t end = s->look.size, at = end;
@@ -318,7 +332,8 @@ void reading_skip_to_end(struct follower *f, struct source *s)
     }
     if (at == 0)
         end = 0; /* one line, without an end */
-    if (!reading_skip_to(s, end, 0)) {
+    uint64_t chain = reading_take_ladder(f, s, end);
+    if (!reading_skip_to(s, end, s->ladder.to == end ? chain : 0)) {
         s->acked = s->safe = s->marked = s->last;
         s->marked_to = s->safe.offset;
         s->sent = end;
@@ -384,8 +399,10 @@ static void hand_out(struct follower *f, struct source *s, const struct taken *t
     s->chain = content_chain(s->chain, t->bytes);
     s->offset = s->searched = t->end;
     s->is_inside = !t->is_last;
-    if (t->is_last)
+    if (t->is_last) {
         s->line = t->end;
+        ladder_add(&s->ladder, s->line, s->chain);
+    }
     if (t->end > s->sent)
         s->sent = t->end;
     s->is_taken = s->is_handed = true;
@@ -472,6 +489,7 @@ void reading_pass(struct follower *f, struct source *s, uint64_t len)
 {
     s->chain = content_chain(s->chain, bytes_of(&f->reader, s->offset, s->offset + len));
     s->offset = s->line = s->offset + len;
+    ladder_add(&s->ladder, s->line, s->chain);
     if (s->searched < s->offset)
         s->searched = s->offset;
     if (s->sent < s->offset)

@@ -59,6 +59,8 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     s->offset = s->line = s->searched = row->mark.offset;
     s->chain = row->mark.chain;
     s->sent = row->sent;
+    ladder_read(&s->ladder, row->ladder);
+    s->ladder.is_kept = true;
     s->seen_size = row->size > row->mark.offset ? row->size : row->mark.offset;
     s->place = PLACE_MOVED;
     s->is_resumed = true;
@@ -85,6 +87,8 @@ static int load(const struct state_file *row, void *ctx)
         k.copy_of = row->before;
     if (row->kind == STATE_LIVE)
         return load_live(f, row, family);
+    ladder_read(&k.ladder, row->ladder);
+    k.ladder.is_kept = true;
     known_add(f, family, &k);
     return 0;
 }

@@ -80,6 +80,7 @@ void known_remove(struct follower *f, struct known *k)
     table_remove(&f->identities, &k->by_identity.node);
     if (k->path)
         roll_remove(&f->new_known, &k->in_new);
+    ladder_release(&k->ladder);
     free(k->path);
     free(k);
 }
@@ -204,6 +205,7 @@ void source_free(struct follower *f, struct source *s)
     free(s->path);
     free(s->live_path);
     free(s->times);
+    ladder_release(&s->ladder);
     free(s);
 }
 

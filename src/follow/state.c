@@ -37,6 +37,7 @@ static const char *const steps[] = {
     " put_us INTEGER NOT NULL) STRICT;"
     "CREATE TABLE times(number INTEGER NOT NULL, first INTEGER NOT NULL, behind INTEGER NOT NULL,"
     " us INTEGER NOT NULL, PRIMARY KEY(number, first)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE ladders(number INTEGER PRIMARY KEY, ladder BLOB NOT NULL) STRICT",
 };
 
 enum { STEPS_LEN = sizeof(steps) / sizeof(steps[0]) };
@@ -374,6 +375,13 @@ static struct content_mark take_mark(sqlite3_stmt *row, int first)
     };
 }
 
+static struct slice column_blob(sqlite3_stmt *row, int column)
+{
+    const void *data = sqlite3_column_blob(row, column);
+
+    return slice_of(data, (size_t)sqlite3_column_bytes(row, column));
+}
+
 static void take_file(sqlite3_stmt *row, struct state_file *f)
 {
     struct slice form = sqlite_db_column_text(row, 25);
@@ -397,6 +405,7 @@ static void take_file(sqlite3_stmt *row, struct state_file *f)
         .changed_us = sqlite3_column_int64(row, 24),
         .guessed = (uint64_t)sqlite3_column_int64(row, 26),
         .is_deleted = sqlite3_column_int64(row, 27),
+        .ladder = column_blob(row, 28),
     };
     if (form_len > 0)
         memcpy(f->form, form.data, form_len);
@@ -413,7 +422,8 @@ int state_load(struct state *s, int (*file)(const struct state_file *f, void *ct
         " mark_offset, chain, head_hash, head_len, tail_len, tail_hash,"
         " ahead_offset, ahead_chain, ahead_head_hash, ahead_head_len, ahead_tail_len,"
         " ahead_tail_hash, sent, size, changed_us,"
-        " form, guessed, is_deleted FROM files ORDER BY number",
+        " form, guessed, is_deleted, ladder FROM files LEFT JOIN ladders USING(number)"
+        " ORDER BY number",
         &rows, err);
 
     if (error)
@@ -535,6 +545,18 @@ int64_t state_reserve(struct state *s)
     return ++s->last_number;
 }
 
+static int put_ladder(struct state *s, const struct state_file *f, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int error = prepare(s, "INSERT OR REPLACE INTO ladders(number, ladder) VALUES(?,?)", &stmt,
+                        &f->number, 1, err);
+
+    if (error)
+        return error;
+    sqlite3_bind_blob64(stmt, 2, f->ladder.data, f->ladder.len, SQLITE_STATIC);
+    return run(s, stmt, err);
+}
+
 int state_put(struct state *s, struct state_file *f, struct errbuf *err)
 {
     sqlite3_stmt *stmt;
@@ -542,6 +564,8 @@ int state_put(struct state *s, struct state_file *f, struct errbuf *err)
     if (f->number == 0)
         f->number = state_reserve(s);
     int error = put_row(s, f, err);
+    if (!error && f->ladder.len > 0)
+        error = put_ladder(s, f, err);
     if (error || f->mark.offset == 0)
         return error;
     if ((error = prepare(s, "DELETE FROM times WHERE number = ? AND behind <= ?", &stmt,
@@ -563,10 +587,11 @@ int state_put_time(struct state *s, int64_t number, const struct state_time *t, 
 int state_forget(struct state *s, int64_t number, struct errbuf *err)
 {
     static const char *const sql[] = {"DELETE FROM times WHERE number = ?",
+                                      "DELETE FROM ladders WHERE number = ?",
                                       "DELETE FROM files WHERE number = ?"};
     int error = 0;
 
-    for (int i = 0; i < 2 && !error; i++) {
+    for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]) && !error; i++) {
         sqlite3_stmt *stmt;
 
         error = prepare(s, sql[i], &stmt, &number, 1, err);
@@ -635,6 +660,9 @@ static int prune_old(struct state *s, int64_t now_us, struct errbuf *err)
 /* The oldest above STATE_KEPT_FILES. */
 static int prune_many(struct state *s, struct errbuf *err)
 {
+    static const char *const orphans[] = {
+        "DELETE FROM times WHERE number NOT IN (SELECT number FROM files)",
+        "DELETE FROM ladders WHERE number NOT IN (SELECT number FROM files)"};
     const int64_t kept = STATE_KEPT_FILES;
     sqlite3_stmt *stmt;
     int error = prepare(s,
@@ -646,9 +674,10 @@ static int prune_many(struct state *s, struct errbuf *err)
         error = run(s, stmt, err);
     if (error || sqlite3_changes(s->db.handle) == 0)
         return error;
-    error = prepare(s, "DELETE FROM times WHERE number NOT IN (SELECT number FROM files)", &stmt,
-                    NULL, 0, err);
-    return error ? error : run(s, stmt, err);
+    for (size_t i = 0; i < sizeof(orphans) / sizeof(orphans[0]) && !error; i++)
+        if (!(error = prepare(s, orphans[i], &stmt, NULL, 0, err)))
+            error = run(s, stmt, err);
+    return error;
 }
 
 int state_prune(struct state *s, int64_t now_us, struct errbuf *err)

@@ -52,6 +52,8 @@ struct state_file {
     uint64_t size;             /* when it was seen last, for --status */
     int64_t changed_us;        /* its last modification then */
     bool is_deleted;           /* it has no name any more: gone when the follower ends */
+    struct slice ladder;       /* ladder.h, as ladder_write has it; put empty: the one that is there
+                                  stays */
     char form[STATE_FORM_MAX]; /* of its lines (cli/line_forms.h), "" if none is chosen */
     uint64_t guessed;
 };

@@ -47,6 +47,8 @@ struct judging {
     uint64_t offset, chain; /* of the next line */
     bool is_inside;
     int error; /* that it ended with */
+    struct ladder ladder;
+    bool is_part; /* of a file that is done with */
     size_t head_len;
     char head[MARK_HEAD_MAX];
 };
@@ -279,6 +281,8 @@ static void step_lines(struct judging *j)
         j->chain = content_chain(j->chain, slice_of(text.data, len));
         j->offset += len;
         j->is_inside = !is_last;
+        if (is_last && text.data[len - 1] == '\n')
+            ladder_add(&j->ladder, j->offset, j->chain);
         if (is_last)
             compare(j);
     }
@@ -362,41 +366,76 @@ static bool is_of_open(const struct judging *j, const struct source *o)
            has_bytes(o->fd, size - tail_len, tail.data, tail_len);
 }
 
-/* True if it is a part of what the mark is of. */
-static bool is_less_of(const struct judging *j, const struct content_mark *m)
+/* The last place that was found, of a file that is gone. */
+static bool find_place(const struct follower *f, const struct judging *j, struct source **of)
 {
-    return judge_is_enough(m, j->offset) && m->head_len <= j->head_len &&
-           content_hash(slice_of(j->head, m->head_len)) == m->head_hash;
-}
+    bool is_found = false;
 
-/* The last place that was found, of a file that is gone; or a file that has what it has. */
-static enum verdict conclude(struct follower *f, const struct judging *j, struct source **of)
-{
-    enum verdict verdict = JUDGE_NEW;
-
-    for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
-        if (o->fd >= 0 && !o->is_archive && !judge_holds(f, o))
-            return JUDGE_LATER;
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
         struct source *o = source_of(f, e->key);
 
-        if ((o && can_be_compared(o)) ||
-            (!is_less_of(j, &e->mark) &&
-             (!e->is_found || (e->is_known && e->mark.offset != j->offset))))
+        if ((o && can_be_compared(o)) || !e->is_found ||
+            (e->is_known && e->mark.offset != j->offset))
             continue;
-        verdict = JUDGE_COPY;
+        is_found = true;
         *of = o;
     }
+    return is_found;
+}
+
+static bool find_open(const struct follower *f, const struct judging *j, struct source **of)
+{
     uint64_t probe = j->head_len >= PROBE_BYTES ? content_hash(slice_of(j->head, PROBE_BYTES)) : 0;
+    bool is_found = false;
+
     for (struct source *o = f->all; o; o = o->all_behind)
         if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY &&
             (!probe || !judge_probe(o) || o->probe == probe) &&
             (is_of_open(j, o) || (o->copy && is_of_open(j, o->copy)))) {
-            verdict = JUDGE_COPY;
+            is_found = true;
             *of = o;
         }
-    return verdict;
+    return is_found;
+}
+
+static void look_for_part(struct table_node *n, void *ctx)
+{
+    const struct family *family = container_of(n, struct family, node);
+    struct judging *j = ctx;
+    uint64_t least = judge_least_part(j->in.of, true);
+
+    for (struct roll_node *i = family->known.first; i && !j->is_part; i = i->behind) {
+        const struct known *k = container_of(i, struct known, in_family);
+
+        j->is_part = judge_is_part(&j->ladder, j->offset, &k->ladder, k->mark.offset, least);
+    }
+}
+
+/* It has a part of what was read of a file: made while somebody wrote on. */
+static bool find_part(struct follower *f, struct judging *j, struct source **of)
+{
+    for (struct source *o = f->all; o; o = o->all_behind) {
+        if (o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY || can_be_compared(o) ||
+            !judge_is_part(&j->ladder, j->offset, &o->ladder, judge_read_to(o),
+                           judge_least_part(j->in.of, o->is_told)))
+            continue;
+        *of = o;
+        return true;
+    }
+    table_each(&f->families, look_for_part, j);
+    return j->is_part;
+}
+
+static enum verdict conclude(struct follower *f, struct judging *j, struct source **of)
+{
+    for (struct source *o = judge_first(j->in.of->family); o; o = judge_next(o))
+        if (o->fd >= 0 && !o->is_archive && !judge_holds(f, o))
+            return JUDGE_LATER;
+    bool is_found = find_place(f, j, of);
+    if (find_open(f, j, of) || is_found || find_part(f, j, of))
+        return JUDGE_COPY;
+    return JUDGE_NEW;
 }
 
 enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
@@ -444,6 +483,7 @@ void unpack_forget(struct follower *f, const struct source *s)
     if (f->judging && f->judging->in.of == s) {
         archive_close(f->judging->in.archive);
         free(f->judging->expected);
+        ladder_release(&f->judging->ladder);
         free(f->judging);
         f->judging = NULL;
     }

@@ -165,6 +165,92 @@ static void reads_no_archive_of_a_file_that_grew_meanwhile(void **state)
     taker_assert_lines(t, "a", 0, 120);
 }
 
+/* The file is gone, and so is the follower that has read more of it than the archive has. */
+static void knows_what_has_less_than_was_read_after_a_crash(void **state)
+{
+    static const int LENGTHS[] = {1, 3, 40, 70, 500, 900, 1400};
+    struct taker *t = *state;
+    int lines = 0;
+
+    for (size_t i = 0; i < sizeof(LENGTHS) / sizeof(LENGTHS[0]); i++) {
+        int len = LENGTHS[i], more = len + 10 + (int)i;
+        char packed[32], plain[32];
+
+        snprintf(packed, sizeof(packed), "app.log.%zu.gz", 2 * i + 1);
+        snprintf(plain, sizeof(plain), "app.log.%zu", 2 * i + 2);
+        taker_append_lines(t, "app.log", "a", lines, lines + more);
+        taker_start(t, APP);
+        taker_wait(t, (size_t)(lines + more));
+        taker_acknowledge(t);
+        taker_acknowledge(t); /* which the state has, too */
+        taker_kill(t);
+        taker_unlink(t, "app.log");
+        taker_append_lines(t, i % 3 ? "app.log.x" : plain, "a", lines, lines + len);
+        if (i % 3)
+            compress_file(t, "app.log.x", packed);
+        lines += more;
+    }
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    for (int i = 0; i < 30; i++)
+        follower_wait(t->f, 50, -1); /* until all were judged */
+    taker_append(t, "app.log", "end 2\n");
+    taker_wait_for(t, "end 2");
+    taker_assert_lines(t, "a", 0, lines);
+    assert_int_equal(t->len, lines + 2);
+}
+
+/* Nobody has told whether lines of it are there: they have to be the same ones. */
+static void reads_again_under_the_same_key_what_an_archive_has_of_it(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_acknowledge(t);
+    taker_kill(t);
+    taker_rename(t, "app.log", "app.log.x");
+    assert_int_equal(truncate(taker_path(t, "app.log.x"), 61 * 90), 0);
+    compress_file(t, "app.log.x", "app.log.1.gz");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    taker_wait(t, 191);
+    uint64_t again = 0;
+    for (size_t i = 100; i < t->len; i++)
+        if (t->lines[i].key == t->lines[0].key)
+            assert_int_equal(t->lines[i].offset, again++ * 61);
+    assert_int_equal(again, 90);
+    assert_int_equal(t->len, 191);
+}
+
+/* All files begin alike: what has no more than that is no copy of one that is done with. */
+static void reads_what_only_begins_as_another_one(void **state)
+{
+    struct taker *t = *state;
+
+    for (int i = 0; i < 3; i++) {
+        taker_append_lines(t, "app.log", "banner", 0, 20);
+        taker_append_lines(t, "app.log", "a", i, i + 1);
+    }
+    taker_start(t, APP);
+    taker_wait(t, 63);
+    taker_acknowledge(t);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append(t, "app.log", "new\n");
+    taker_wait_for(t, "new");
+    taker_acknowledge(t);
+    for (int i = 0; i < 30; i++)
+        follower_wait(t->f, 50, -1);
+    taker_stop(t);
+    taker_append_lines(t, "app.log.x", "banner", 0, 20);
+    compress_file(t, "app.log.x", "app.log.2.gz");
+    taker_start(t, APP);
+    taker_wait(t, 84);
+}
+
 static void reads_an_archive_of_what_nobody_has_seen(void **state)
 {
     struct taker *t = *state;
@@ -212,6 +298,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_no_archive_of_a_file_that_grew_meanwhile, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(knows_what_has_less_than_was_read_after_a_crash, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_again_under_the_same_key_what_an_archive_has_of_it,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_what_only_begins_as_another_one, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
                                         teardown),

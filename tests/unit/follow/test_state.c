@@ -67,6 +67,7 @@ static struct state_file file(unsigned n)
         .size = 11,
         .changed_us = 12,
         .is_deleted = true,
+        .ladder = SLICE_LITERAL("\0\xfe ladder"),
         .form = "python",
         .guessed = UINT64_MAX - 13,
     };
@@ -85,7 +86,7 @@ static void put(struct state *s, struct state_file *f)
 struct content {
     int len;
     struct state_file last;
-    char path[64], family[64];
+    char path[64], family[64], ladder[64];
     int64_t numbers[16];
 };
 
@@ -98,6 +99,8 @@ static int take(const struct state_file *f, void *ctx)
     c->len++;
     c->last = *f;
     snprintf(c->path, sizeof(c->path), "%.*s", SLICE_ARG(f->path));
+    if (f->ladder.len > 0 && f->ladder.len < sizeof(c->ladder))
+        memcpy(c->ladder, f->ladder.data, f->ladder.len);
     snprintf(c->family, sizeof(c->family), "%.*s", SLICE_ARG(f->family));
     return 0;
 }
@@ -148,8 +151,8 @@ static void all_of_a_file_comes_back(void **state)
     assert_string_equal(c.path, "/var/log/\xff\xfe.log");
     assert_string_equal(c.family, "/var/log/app.log");
     assert_string_equal(c.last.form, "python");
-    c.last.path = f.path;
-    c.last.family = f.family;
+    assert_int_equal(c.last.ladder.len, f.ladder.len);
+    assert_memory_equal(c.ladder, f.ladder.data, f.ladder.len);
     assert_memory_equal(&c.last.identity, &f.identity, sizeof(f.identity));
     assert_memory_equal(&c.last.mark, &f.mark, sizeof(f.mark));
     assert_memory_equal(&c.last.ahead, &f.ahead, sizeof(f.ahead));
@@ -163,9 +166,11 @@ static void all_of_a_file_comes_back(void **state)
     f.kind = STATE_LIVE;
     f.is_deleted = false;
     f.path = slice_of(NULL, 0);
+    f.ladder = slice_of(NULL, 0); /* the one that is there stays */
     put(s, &f);
     c = content(s);
     assert_int_equal(c.len, 1);
+    assert_string_equal(c.ladder + 1, "\xfe ladder");
     assert_int_equal(strlen(c.last.form), STATE_FORM_MAX - 1);
     assert_int_equal(c.last.kind, STATE_LIVE);
     assert_false(c.last.is_deleted);
@@ -457,7 +462,7 @@ static void a_newer_logmills_state_is_left_alone(void **state)
     state_close(s);
     run_sql("PRAGMA user_version = 99");
     refused("newer logmill");
-    run_sql("PRAGMA user_version = 1");
+    run_sql("PRAGMA user_version = 2");
     s = opened();
     assert_int_equal(content(s).len, 1);
     state_close(s);
@@ -467,7 +472,7 @@ static void another_programs_file_is_left_alone(void **state)
 {
     run_sql("CREATE TABLE theirs(x)");
     refused("no state");
-    run_sql("PRAGMA user_version = 1");
+    run_sql("PRAGMA user_version = 2");
     refused("no state");
     run_sql("INSERT INTO theirs VALUES(1); PRAGMA user_version = 0");
     refused("no state");
