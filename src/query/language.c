@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "query/term.h"
 
@@ -164,6 +165,18 @@ static bool parse_or(struct parser *p, const struct term_field *f)
     return true;
 }
 
+/* What no log can have is not sought: stores need not know it. */
+static bool is_text(struct parser *p)
+{
+    struct slice text = p->lexer.text;
+    size_t valid = utf8_valid_prefix(text);
+    const char *nul = text.len ? memchr(text.data, '\0', text.len) : NULL;
+
+    if (valid < text.len)
+        return parser_refuse(p, slice_of(text.data + valid, 1), "", "a byte that is not UTF-8");
+    return !nul || parser_refuse(p, slice_of(nul, 1), "", "the character U+0000, which no log has");
+}
+
 static bool parse_all(struct parser *p)
 {
     struct lexer *l = &p->lexer;
@@ -173,6 +186,8 @@ static bool parse_all(struct parser *p)
                              slice_of(l->text.data + QUERY_TEXT_MAX, l->text.len - QUERY_TEXT_MAX),
                              "", "longer than %d bytes", QUERY_TEXT_MAX);
     }
+    if (!is_text(p))
+        return false;
     lexer_skip_blanks(l);
     if (l->at == l->text.len)
         return true;
@@ -187,14 +202,16 @@ int query_parse(struct slice text, int64_t now_us, relative_time_zone_fn *zone, 
                        .now_us = now_us,
                        .zone = zone,
                        .mistake = mistake};
-    int error = LM_EINVAL;
+    int error;
 
     *q = NULL;
     query_builder_init(&p.builder);
-    if (parse_all(&p))
+    if (parse_all(&p)) {
         error = query_builder_finish(&p.builder, q);
-    else
+    } else {
         query_builder_release(&p.builder);
+        error = p.error ? p.error : LM_EINVAL;
+    }
     if (error == LM_ETOOBIG) {
         parser_refuse(&p, slice_of(p.lexer.text.data + p.deepest_at, 1), "",
                       "AND, OR and NOT more than %d deep within each other", QUERY_DEPTH_MAX);

@@ -60,9 +60,13 @@ static bool is_no_regex(struct slice text)
             memchr(text.data + 1, '/', text.len - 1));
 }
 
+/* Behind a colon: with another one, or two slashes, the name would be a part of a text. */
 static void print_value(struct buffer *b, struct slice text)
 {
-    print_text(b, text, is_word(text) && !begins_with_one_of(text, "<>[{") && is_no_regex(text));
+    bool joins = begins_with_one_of(text, ":") || (text.len > 1 && memcmp(text.data, "//", 2) == 0);
+
+    print_text(b, text,
+               is_word(text) && !joins && !begins_with_one_of(text, "<>[{") && is_no_regex(text));
 }
 
 static void print_regex(struct buffer *b, struct slice text)

@@ -16,6 +16,7 @@ struct parser {
     int64_t now_us;
     relative_time_zone_fn *zone;
     struct query_mistake *mistake;
+    int error;            /* LM_ENOMEM: this is why, and not a mistake */
     unsigned parentheses; /* that are open; … */
     unsigned deepest;     /* … at most, and where */
     size_t deepest_at;

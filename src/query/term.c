@@ -6,6 +6,7 @@
 #include "base/uuid7.h"
 #include "query/levels.h"
 #include "query/number.h"
+#include "query/regex.h"
 
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
@@ -87,6 +88,32 @@ static bool wrong_form(struct parser *p, const struct term_field *f, const struc
                          f->name.data, len, v->source.data, (size_t)len < v->source.len ? "…" : "");
 }
 
+/* Where in the query byte `offset` of its regular expression stands, of which \/ became /. */
+static struct slice place_in_regex(const struct value *v, size_t offset)
+{
+    size_t at = 1;
+
+    for (; offset > 0 && at < v->source.len; offset--)
+        at += v->source.data[at] == '\\' && v->source.data[at + 1] == '/' ? 2 : 1;
+    return slice_of(v->source.data + at, at < v->source.len);
+}
+
+/* Adds `node` if its text is an expression that can be run. */
+static bool add_regex(struct parser *p, const struct value *v, const struct query_node *node)
+{
+    struct errbuf reason = ERRBUF_INIT;
+    struct regex *regex;
+    size_t offset;
+    int error = regex_new(node->text, &regex, &offset, &reason);
+
+    regex_free(regex);
+    if (error == LM_EINVAL)
+        return parser_refuse(p, place_in_regex(v, offset), "",
+                             "the regular expression is wrong: %s", reason.text);
+    p->error = error;
+    return !error && parser_add(p, v->source, node);
+}
+
 static bool add_attribute(struct parser *p, const struct term_field *f, const struct value *v)
 {
     struct query_node node = {.field = QUERY_ATTRIBUTE, .path = f->name, .text = v->text};
@@ -94,7 +121,9 @@ static bool add_attribute(struct parser *p, const struct term_field *f, const st
                                                 {QUERY_ENDS, QUERY_CONTAINS}};
     bool has_wildcards = v->any_before || v->any_after;
 
-    node.test = tests[v->any_before][v->any_after];
+    node.test = v->form == VALUE_REGEX ? QUERY_REGEX : tests[v->any_before][v->any_after];
+    if (node.test == QUERY_REGEX)
+        return add_regex(p, v, &node);
     if (has_wildcards && v->text.len == 0)
         return wrong_form(p, f, v);
     return parser_add(p, v->source, &node);
@@ -176,9 +205,11 @@ static bool add_message(struct parser *p, const struct term_field *f, const stru
 {
     struct query_node node = {.field = QUERY_MESSAGE, .test = QUERY_HOLDS, .text = v->text};
 
-    if (v->form == VALUE_REGEX)
+    if (v->form == VALUE_REGEX) {
         node.test = QUERY_REGEX;
-    else if (!is_nameless(f) && v->any_before != v->any_after)
+        return add_regex(p, v, &node);
+    }
+    if (!is_nameless(f) && v->any_before != v->any_after)
         node.test = v->any_before ? QUERY_ENDS : QUERY_BEGINS;
     if (v->text.len == 0)
         return parser_refuse(p, v->source, TERM_ALLOWED, "expected a text that is not empty");
@@ -313,14 +344,6 @@ static bool add_exists(struct parser *p, const struct term_field *f, const struc
                                            .path = is_attribute ? f->name : slice_of(NULL, 0)});
 }
 
-static bool add_regex(struct parser *p, const struct term_field *f, const struct value *v)
-{
-    return parser_add(
-        p, v->source,
-        &(struct query_node){
-            .field = QUERY_ATTRIBUTE, .test = QUERY_REGEX, .path = f->name, .text = v->text});
-}
-
 static bool add_range(struct parser *p, const struct term_field *f, const struct value *v)
 {
     switch (f->field) {
@@ -351,7 +374,7 @@ bool term_add(struct parser *p, const struct term_field *f, const struct value *
     case QUERY_ID:
         return add_id(p, f, v);
     case QUERY_ATTRIBUTE:
-        return v->form == VALUE_REGEX ? add_regex(p, f, v) : add_attribute(p, f, v);
+        return add_attribute(p, f, v);
     case QUERY_ANY:
         return add_any(p, f, v);
     }

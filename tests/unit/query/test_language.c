@@ -238,7 +238,7 @@ static void regular_expressions_end_at_a_slash(void **state)
         {"message:/a/", "message regex <a>"},
         {"/a\\\\/", "message regex <a\\\\>"},
         {"/a/b/", "message regex <a/b>"},
-        {"/\"(:*/", "message regex <\"(:*>"},
+        {"/\"\\(:*/", "message regex <\"\\(:*>"},
         /* … and these are none: */
         {"/api", "message holds </api>"},
         {"//", "message holds <//>"},
@@ -453,11 +453,24 @@ static void a_mistake_is_told_with_its_place(void **state)
         {"since:99999999w", 6, 9, "expected a time: outside the years"},
         {"timestamp:2026-13-01", 10, 10, "expected a time: "},
         {"timestamp:/x/", 10, 3, "timestamp cannot be /x/"},
+        {"/a(b/", 4, 1, "the regular expression is wrong: missing closing parenthesis"},
+        {"x:/\\/\\/a[/ b", 9, 1, "the regular expression is wrong: missing terminating ]"},
+        {"/a\\/?*+/", 5, 1, "the regular expression is wrong: quantifier"},
+        {"a \xff", 2, 1, "not UTF-8"},
         {"timestamp:[now TO yesterday]", 10, 18, "the range has nothing in it"},
     };
 
     for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++)
         assert_mistake(&wrongs[i]);
+}
+
+static void a_character_that_no_log_has_is_refused(void **state)
+{
+    struct query_mistake mistake;
+    struct query *q;
+
+    assert_int_equal(query_parse(slice_of("a\0b", 3), NOW_US, NULL, &q, &mistake), LM_EINVAL);
+    assert_int_equal(mistake.offset, 1);
 }
 
 static void what_is_allowed_is_told(void **state)
@@ -580,6 +593,7 @@ int main(void)
         cmocka_unit_test(not_is_of_what_follows),
         cmocka_unit_test(a_name_is_given_to_each_of_several_values),
         cmocka_unit_test(a_mistake_is_told_with_its_place),
+        cmocka_unit_test(a_character_that_no_log_has_is_refused),
         cmocka_unit_test(what_is_allowed_is_told),
         cmocka_unit_test(what_is_too_much_is_told_at_its_place),
         cmocka_unit_test(messages_are_whole_characters),
