@@ -74,6 +74,21 @@ int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
                            const struct block_values *v, const uint64_t **rows,
                            struct errbuf *err) LM_MUST_CHECK;
 
+/* As block_columns_len, block_share and so on. */
+uint32_t attributes_paths_columns(const struct attributes_reader *a);
+enum block_share attributes_paths_share(const struct attributes_reader *a, uint32_t number,
+                                        const struct block_path *path);
+size_t attributes_paths_values(const struct attributes_reader *a, uint32_t number);
+int attributes_paths_scalars(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                             struct block_values *v, struct errbuf *err) LM_MUST_CHECK;
+int attributes_paths_lift(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                          const uint64_t *places, uint64_t *rows, struct errbuf *err) LM_MUST_CHECK;
+int attributes_paths_lower(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
+                           const uint64_t *rows, uint64_t *places,
+                           struct errbuf *err) LM_MUST_CHECK;
+int attributes_paths_texts(struct stream_reader *r, struct attributes_reader *a, uint64_t *rows,
+                           struct errbuf *err) LM_MUST_CHECK;
+
 /* As block_columns, or if it `measures` block_measure. */
 struct block_telling {
     block_column_fn *fn;

@@ -1,53 +1,8 @@
 #include <stdio.h>
 
-#include "block/attributes.h"
+#include "block/attributes_columns.h"
 #include "block/spelling.h"
 #include "json/writer.h"
-
-/* Which values of a column belong to which value of its parent. */
-struct ranks {
-    bool is_each;           /* to each exactly one; else: */
-    const uint64_t *bits;   /* a bit for each that has one, if none has more; else NULL */
-    const uint32_t *before; /* how many come before 64 of the parent's, or before each */
-};
-
-struct layout {
-    const uint32_t *members; /* numbers of columns */
-    const uint32_t *nths;    /* of each how many of the same column come before it */
-    uint32_t len;
-};
-
-struct attribute_column {
-    uint32_t parent;
-    enum attributes_kind kind;
-    struct slice name;
-    uint32_t len;
-    struct template_column *texts; /* of all but objects and arrays; of those: */
-    bool is_permuted;
-    uint32_t layouts_len;
-    struct stream meta, order;
-    struct numbers_stored stored_codes;
-    /* Made ready: */
-    bool is_loaded;
-    struct ranks ranks;
-    struct slice lead; /* what stands before a value: comma, name, quote */
-    struct layout *layouts;
-    struct numbers codes;
-    const unsigned char *orders;
-    const uint32_t *order_starts; /* of each value, where its order begins */
-};
-
-struct attributes_reader {
-    uint32_t rows;
-    struct numbers_stored stored_kinds; /* enum attributes_row */
-    uint32_t texts_len;
-    struct template_column *texts;
-    struct attribute_column *columns;
-    uint32_t columns_len;
-    /* Made ready: */
-    const uint32_t *places; /* of each row, its place among those of its kind; NULL: not yet */
-    struct numbers kinds;
-};
 
 static const char *const WHAT = "its attributes";
 
@@ -63,11 +18,6 @@ static bool take_u32(struct stream_reader *r, uint64_t max, uint32_t *value)
     return true;
 }
 
-static bool is_container(enum attributes_kind kind)
-{
-    return kind == ATTRIBUTES_OBJECT || kind == ATTRIBUTES_ARRAY;
-}
-
 /* Each value is a byte of JSON at least: `values_left` bounds what all columns together take. */
 static bool take_name(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                       uint64_t *values_left)
@@ -81,7 +31,8 @@ static bool take_name(struct stream_reader *r, struct attributes_reader *a, uint
         return false;
     *values_left -= c->len;
     c->kind = (enum attributes_kind)kind;
-    return number == 0 ? c->kind == ATTRIBUTES_OBJECT : is_container(a->columns[c->parent].kind);
+    return number == 0 ? c->kind == ATTRIBUTES_OBJECT
+                       : attributes_is_container(a->columns[c->parent].kind);
 }
 
 static bool take_container(struct stream_reader *r, struct attribute_column *c)
@@ -113,7 +64,7 @@ static int take_columns(struct stream_reader *r, struct attributes_reader *a, st
         struct attribute_column *c = &a->columns[i];
         int error = 0;
 
-        if (!is_container(c->kind))
+        if (!attributes_is_container(c->kind))
             error = template_take(r, c->len, &c->texts, err);
         else if (!take_container(r, c))
             error = stream_damaged(r, "an attribute of its directory", err);
@@ -140,7 +91,8 @@ int attributes_reader_take(struct stream_reader *r, uint32_t rows, struct attrib
 
 /* ---- Rows ---- */
 
-static int load_rows(struct stream_reader *r, struct attributes_reader *a, struct errbuf *err)
+int attributes_reader_load_rows(struct stream_reader *r, struct attributes_reader *a,
+                                struct errbuf *err)
 {
     uint32_t lens[ATTRIBUTES_TEXT + 1] = {0};
     uint32_t *places;
@@ -339,9 +291,8 @@ static int make_lead(struct stream_reader *r, const struct attributes_reader *a,
     return 0;
 }
 
-/* The column's parent is ready. */
-static int load_column(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
-                       struct errbuf *err)
+int attributes_reader_load_column(struct stream_reader *r, struct attributes_reader *a,
+                                  uint32_t number, struct errbuf *err)
 {
     struct attribute_column *c = &a->columns[number];
     const struct column *column;
@@ -352,7 +303,7 @@ static int load_column(struct stream_reader *r, struct attributes_reader *a, uin
     error = make_lead(r, a, c);
     if (!error && number > 0)
         error = load_ranks(r, a, number, err);
-    if (!error && is_container(c->kind)) {
+    if (!error && attributes_is_container(c->kind)) {
         error = load_layouts(r, a, number, err);
         if (!error && c->is_permuted)
             error = load_order(r, c, err);
@@ -409,7 +360,7 @@ static int append_member(struct stream_reader *r, struct attributes_reader *a,
 {
     uint32_t member = layout->members[k];
     const struct attribute_column *child = &a->columns[member];
-    int error = load_column(r, a, member, err);
+    int error = attributes_reader_load_column(r, a, member, err);
 
     if (error)
         return error;
@@ -440,7 +391,7 @@ static int append_value(struct stream_reader *r, struct attributes_reader *a, ui
 {
     const struct attribute_column *c = &a->columns[number];
 
-    if (is_container(c->kind))
+    if (attributes_is_container(c->kind))
         return append_container(r, a, number, value, b, err);
     int error = template_append(r, c->texts, value, WHAT, b, err);
     if (c->kind == ATTRIBUTES_STRING)
@@ -452,7 +403,7 @@ int attributes_reader_append(struct stream_reader *r, struct attributes_reader *
                              struct buffer *b, struct errbuf *err)
 {
     const struct column *column;
-    int error = load_rows(r, a, err);
+    int error = attributes_reader_load_rows(r, a, err);
 
     if (error)
         return error;
@@ -460,7 +411,7 @@ int attributes_reader_append(struct stream_reader *r, struct attributes_reader *
     case ATTRIBUTES_NONE:
         break;
     case ATTRIBUTES_TREE:
-        error = load_column(r, a, 0, err);
+        error = attributes_reader_load_column(r, a, 0, err);
         return error ? error : append_value(r, a, 0, a->places[row], b, err);
     case ATTRIBUTES_TEXT:
         error = template_load(r, a->texts, WHAT, &column, err);
@@ -501,12 +452,12 @@ static uint64_t *new_rows(struct stream_reader *r, const struct attributes_reade
 static int add_unknown(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                        uint64_t **unknown, struct errbuf *err)
 {
-    int error = load_rows(r, a, err);
+    int error = attributes_reader_load_rows(r, a, err);
 
     if (!error)
-        error = load_column(r, a, 0, err);
+        error = attributes_reader_load_column(r, a, 0, err);
     if (!error && number > 0)
-        error = load_column(r, a, number, err);
+        error = attributes_reader_load_column(r, a, number, err);
     if (error)
         return error;
     if (!*unknown)
@@ -540,12 +491,12 @@ int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
                            const struct block_values *v, const uint64_t **rows, struct errbuf *err)
 {
     const struct attribute_column *c = &a->columns[v->number];
-    int error = load_rows(r, a, err);
+    int error = attributes_reader_load_rows(r, a, err);
 
     if (!error)
-        error = load_column(r, a, 0, err);
+        error = attributes_reader_load_column(r, a, 0, err);
     if (!error)
-        error = load_column(r, a, v->number, err);
+        error = attributes_reader_load_column(r, a, v->number, err);
     *rows = NULL;
     if (error || (c->ranks.is_each && a->columns[0].len == a->rows))
         return error;
@@ -578,7 +529,7 @@ static int find_columns(struct stream_reader *r, struct attributes_reader *a, st
             continue;
         else if (c->kind == ATTRIBUTES_RAW)
             error = add_unknown(r, a, i, unknown, err);
-        else if (!is_container(c->kind) && attribute->values_len < BLOCK_VALUES_MAX)
+        else if (!attributes_is_container(c->kind) && attribute->values_len < BLOCK_VALUES_MAX)
             error = add_values(r, a, i, attribute, err);
     }
     return error;
@@ -629,7 +580,7 @@ static void append_path(const struct attributes_reader *a, uint32_t number, stru
 
 static size_t bytes_of(const struct stream_reader *r, const struct attribute_column *c)
 {
-    if (!is_container(c->kind))
+    if (!attributes_is_container(c->kind))
         return template_bytes(r, c->texts);
     return stream_stored(r, &c->meta) + numbers_bytes(r, &c->stored_codes) +
            (c->is_permuted ? stream_stored(r, &c->order) : 0);
@@ -645,7 +596,7 @@ static int tell_column(struct stream_reader *r, const struct attributes_reader *
     uint64_t raw_bytes = 0;
     int error = 0;
 
-    if (t->measures && !is_container(c->kind))
+    if (t->measures && !attributes_is_container(c->kind))
         error = template_measure(r, c->texts, WHAT, &raw_bytes, err);
     buffer_clear(path);
     append_path(a, number, path);

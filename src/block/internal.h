@@ -64,4 +64,43 @@ int block_attribute(struct block_reader *r, struct slice name, struct block_attr
 int block_rows_of(struct block_reader *r, const struct block_values *v, const uint64_t **rows,
                   struct errbuf *err) LM_MUST_CHECK;
 
+/* ---- Attributes by path (query/path.h) ---- */
+
+struct block_path {
+    struct slice spelled; /* as json_append_string has it, without quotes */
+    bool is_name;         /* has too many dots to be a path: of a top-level attribute alone */
+};
+
+/* What a column of attributes has of what is at a path. */
+enum block_share {
+    BLOCK_APART,      /* nothing */
+    BLOCK_SCALARS,    /* its values are some of them: block_scalars */
+    BLOCK_CONTAINERS, /* its values are some of them: objects; arrays, of which there may be more */
+    BLOCK_LONG_ARRAYS, /* arrays that are not taken apart: there are values, … */
+    BLOCK_HIDDEN,      /* … or there may be, of which only block_record tells what they are */
+};
+
+/* How many columns there are, by number; and what `number` has: path NULL: of all scalars. */
+uint32_t block_columns_len(const struct block_reader *r);
+enum block_share block_share(const struct block_reader *r, uint32_t number,
+                             const struct block_path *path);
+
+/* How many values it has. */
+size_t block_values_len(const struct block_reader *r, uint32_t number);
+
+/* Makes the values of scalars ready. */
+int block_scalars(struct block_reader *r, uint32_t number, struct block_values *v,
+                  struct errbuf *err) LM_MUST_CHECK;
+
+/* Adds to `rows` those with one of `places` of the column; NULL: of all its values. */
+int block_lift(struct block_reader *r, uint32_t number, const uint64_t *places, uint64_t *rows,
+               struct errbuf *err) LM_MUST_CHECK;
+
+/* The other way: sets `places` to those that belong to `rows`. */
+int block_lower(struct block_reader *r, uint32_t number, const uint64_t *rows, uint64_t *places,
+                struct errbuf *err) LM_MUST_CHECK;
+
+/* Adds to `rows` those of which nothing is in columns: block_record tells what is in them. */
+int block_strange_rows(struct block_reader *r, uint64_t *rows, struct errbuf *err) LM_MUST_CHECK;
+
 #endif

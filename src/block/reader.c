@@ -250,6 +250,45 @@ int block_rows_of(struct block_reader *r, const struct block_values *v, const ui
     return attributes_reader_rows(&r->streams, r->attributes, v, rows, err);
 }
 
+uint32_t block_columns_len(const struct block_reader *r)
+{
+    return attributes_paths_columns(r->attributes);
+}
+
+enum block_share block_share(const struct block_reader *r, uint32_t number,
+                             const struct block_path *path)
+{
+    return attributes_paths_share(r->attributes, number, path);
+}
+
+size_t block_values_len(const struct block_reader *r, uint32_t number)
+{
+    return attributes_paths_values(r->attributes, number);
+}
+
+int block_scalars(struct block_reader *r, uint32_t number, struct block_values *v,
+                  struct errbuf *err)
+{
+    return attributes_paths_scalars(&r->streams, r->attributes, number, v, err);
+}
+
+int block_lift(struct block_reader *r, uint32_t number, const uint64_t *places, uint64_t *rows,
+               struct errbuf *err)
+{
+    return attributes_paths_lift(&r->streams, r->attributes, number, places, rows, err);
+}
+
+int block_lower(struct block_reader *r, uint32_t number, const uint64_t *rows, uint64_t *places,
+                struct errbuf *err)
+{
+    return attributes_paths_lower(&r->streams, r->attributes, number, rows, places, err);
+}
+
+int block_strange_rows(struct block_reader *r, uint64_t *rows, struct errbuf *err)
+{
+    return attributes_paths_texts(&r->streams, r->attributes, rows, err);
+}
+
 /* ---- Logs ---- */
 
 static int read_message(struct block_reader *r, size_t row, struct slice *text, struct errbuf *err)

@@ -76,28 +76,6 @@ static int select_levels(struct selection *s, struct errbuf *err)
 
 /* ---- Attributes ---- */
 
-/* The lowest `n` of the bits of `set` whose bit of `places`, one after the other, is set. */
-static uint64_t spread(uint64_t set, uint64_t places)
-{
-    uint64_t rows = 0;
-
-    for (; set && places; set &= set - 1, places >>= 1)
-        if (places & 1)
-            rows |= set & -set;
-    return rows;
-}
-
-/* 64 bits of `set` from bit `at` on, which is in one of its `words` words or at their end. */
-static uint64_t bits_from(const uint64_t *set, size_t words, size_t at)
-{
-    size_t word = at / 64;
-    uint64_t bits = word < words ? set[word] >> at % 64 : 0;
-
-    if (at % 64 && word + 1 < words)
-        bits |= set[word + 1] << (64 - at % 64);
-    return bits;
-}
-
 /*
  * Adds to `found` the rows whose values are at `places` of the column; all that have a value, if
  * `places` is NULL. `rows`: those that have one; NULL: all.
@@ -111,7 +89,7 @@ static void add_rows(const struct selection *s, const uint64_t *rows, const uint
         if (!places) {
             found[i] |= rows ? rows[i] : UINT64_MAX;
         } else if (rows) {
-            found[i] |= spread(rows[i], bits_from(places, s->words, at));
+            found[i] |= row_set_spread(rows[i], row_set_bits_from(places, s->words, at));
             at += (size_t)__builtin_popcountll(rows[i]);
         } else {
             found[i] |= places[i];
