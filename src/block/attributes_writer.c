@@ -71,7 +71,7 @@ struct attributes_writer {
     size_t ordered_capacity;
     uint64_t *codes;
     size_t codes_capacity;
-    struct buffer meta, order;
+    struct buffer meta, order, path;
     const char *end; /* of the text that is being parsed */
 };
 
@@ -84,6 +84,7 @@ struct attributes_writer *attributes_writer_new(struct column_writer *columns,
     w->templates = templates;
     buffer_init(&w->meta, SIZE_MAX / 2);
     buffer_init(&w->order, SIZE_MAX / 2);
+    buffer_init(&w->path, SIZE_MAX / 2);
     return w;
 }
 
@@ -103,6 +104,7 @@ void attributes_writer_free(struct attributes_writer *w)
     free(w->codes);
     buffer_release(&w->meta);
     buffer_release(&w->order);
+    buffer_release(&w->path);
     free(w);
 }
 
@@ -779,7 +781,45 @@ static void write_container(struct attributes_writer *w, const struct column_dra
 
 /* ---- Writing ---- */
 
-/* The values of a top-level attribute that are in w->texts and were written last. */
+/* Makes w->path that of a column, its names as JSON spells them. */
+static void put_path(struct attributes_writer *w, const struct column_draft *c)
+{
+    size_t from[ATTRIBUTES_DEPTH_MAX + 1];
+    size_t len = 0;
+
+    for (size_t i = (size_t)(c - w->columns); i > 0 && len <= ATTRIBUTES_DEPTH_MAX;
+         i = w->columns[i].parent)
+        if (w->columns[w->columns[i].parent].kind == ATTRIBUTES_OBJECT)
+            from[len++] = i;
+    buffer_clear(&w->path);
+    while (len-- > 0) {
+        buffer_append_slice(&w->path, w->columns[from[len]].name);
+        if (len > 0)
+            buffer_append_char(&w->path, '.');
+    }
+    if (buffer_error(&w->path))
+        w->no_memory = true;
+}
+
+/* Members of an object with their names: texts that are no column of their own. */
+static void add_member_hashes(struct attributes_writer *w, const struct column_draft *c,
+                              struct slice text, struct block_hashes *hashes)
+{
+    if (c->parent != 0) {
+        block_hashes_leave_out(hashes);
+        return;
+    }
+    buffer_clear(&w->meta);
+    buffer_append_char(&w->meta, '{');
+    buffer_append_slice(&w->meta, text);
+    buffer_append_char(&w->meta, '}');
+    if (buffer_error(&w->meta))
+        w->no_memory = true;
+    else
+        block_hashes_add_object(hashes, buffer_slice(&w->meta));
+}
+
+/* The values of an attribute that are in w->texts and were written last. */
 static void add_hashes(struct attributes_writer *w, const struct column_draft *c,
                        struct block_hashes *hashes)
 {
@@ -789,19 +829,17 @@ static void add_hashes(struct attributes_writer *w, const struct column_draft *c
     const struct slice *texts = is_dictionary ? out->entries : w->texts;
     size_t n = is_dictionary ? out->entries_len : is_constant ? 1 : c->len;
 
-    for (size_t i = 0; i < n; i++) {
-        if (c->kind != ATTRIBUTES_MEMBER) {
-            block_hashes_add_value(hashes, c->name, texts[i], c->kind == ATTRIBUTES_STRING);
-            continue;
-        }
-        buffer_clear(&w->meta);
-        buffer_append_char(&w->meta, '{');
-        buffer_append_slice(&w->meta, texts[i]);
-        buffer_append_char(&w->meta, '}');
-        if (buffer_error(&w->meta))
-            w->no_memory = true;
+    if (c->kind == ATTRIBUTES_RAW) {
+        block_hashes_leave_out(hashes);
+        return;
+    }
+    put_path(w, c);
+    for (size_t i = 0; i < n && !w->no_memory; i++) {
+        if (c->kind == ATTRIBUTES_MEMBER)
+            add_member_hashes(w, c, texts[i], hashes);
         else
-            block_hashes_add_object(hashes, buffer_slice(&w->meta));
+            block_hashes_add_value(hashes, buffer_slice(&w->path), texts[i],
+                                   c->kind == ATTRIBUTES_STRING);
     }
 }
 
@@ -815,7 +853,7 @@ static void write_texts(struct attributes_writer *w, const struct column_draft *
     for (uint32_t i = 0; i < c->len; i++)
         w->texts[i] = w->ordered[c->first + i].text;
     template_write(w->templates, w->texts, c->len);
-    if (hashes && c->parent == 0 && c->kind != ATTRIBUTES_RAW)
+    if (hashes)
         add_hashes(w, c, hashes);
 }
 

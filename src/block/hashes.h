@@ -22,14 +22,24 @@ void block_hashes_clear(struct block_hashes *h);
 void block_hashes_add_text(struct block_hashes *h, struct slice text);
 
 /*
- * That of a top-level attribute: `name` and, if it `is_string`, `value` are as in JSON, without
- * their quotes.
+ * That of a scalar: `path` and, if it `is_string`, `value` are as in JSON, without their quotes.
+ * Of numbers, that of block_number_text, too.
  */
-void block_hashes_add_value(struct block_hashes *h, struct slice name, struct slice value,
+void block_hashes_add_value(struct block_hashes *h, struct slice path, struct slice value,
                             bool is_string);
 
-/* Those of an object's members; none if it is no JSON, for then it matches nothing. */
+/* Those of all scalars in attributes; none if they are no JSON, for then they match nothing. */
 void block_hashes_add_object(struct block_hashes *h, struct slice json);
+
+/* The same of its members that are scalars alone, without block_number_text: as it was before. */
+void block_hashes_add_top(struct block_hashes *h, struct slice json);
+
+/* Of an array's elements only so many are added: an array that has more is none of a few tags. */
+enum { BLOCK_HASHES_ELEMENTS_MAX = 64 };
+
+/* Something was not added, or is not going to be. */
+void block_hashes_leave_out(struct block_hashes *h);
+bool block_hashes_are_all(const struct block_hashes *h);
 
 /* LM_ENOMEM if memory has run out since the last call of block_hashes_clear. */
 int block_hashes_error(const struct block_hashes *h) LM_MUST_CHECK;

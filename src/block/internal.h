@@ -28,10 +28,11 @@ int block_codes(struct block_reader *r, const struct templates *t,
 int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
                struct errbuf *err) LM_MUST_CHECK;
 
-/* What kind of JSON the values of an attribute in a column are. */
-enum block_json { BLOCK_JSON_STRING, BLOCK_JSON_NUMBER, BLOCK_JSON_LITERAL };
+/* What kind of JSON the values of an attribute in a column are; or texts that are none: messages.
+ */
+enum block_json { BLOCK_JSON_STRING, BLOCK_JSON_NUMBER, BLOCK_JSON_LITERAL, BLOCK_JSON_NONE };
 
-/* Values of a top-level attribute, all of one kind of JSON. */
+/* Values of an attribute, all of one kind of JSON. */
 struct block_values {
     enum block_json json;
     /* Strings without their quotes, as JSON has them (escapes are not undone). May be TEMPLATES. */

@@ -100,22 +100,39 @@ struct block_plan *block_plan_new(struct log_matcher *m)
     for (size_t i = 0; i < f->attributes_len; i++)
         p->values[i] = plan_value(f->attributes[i].value, &to);
     gather_hashes(p);
+    p->has_tree = f->query;
+    if (p->has_tree && asked_init(&p->tree, f->query)) {
+        block_plan_free(p);
+        return NULL;
+    }
     return p;
 }
 
 void block_plan_free(struct block_plan *p)
 {
-    if (p)
-        log_matcher_unref(p->matcher);
+    if (!p)
+        return;
+    asked_release(&p->tree);
+    log_matcher_unref(p->matcher);
     free(p);
 }
 
 /* ---- Asking ---- */
 
-void block_plan_hashes(const struct block_plan *p, const uint64_t **hashes, size_t *n)
+size_t block_plan_clauses(const struct block_plan *p)
 {
-    *hashes = p->hashes;
-    *n = p->hashes_len;
+    return p->hashes_len + p->tree.clauses.len;
+}
+
+struct block_clause block_plan_clause(const struct block_plan *p, size_t i)
+{
+    const struct asked_clauses *c = &p->tree.clauses;
+
+    if (i < p->hashes_len)
+        return (struct block_clause){.hashes = &p->hashes[i], .len = 1};
+    i -= p->hashes_len;
+    size_t from = i > 0 ? c->ends[i - 1] : 0;
+    return (struct block_clause){c->hashes + from, c->ends[i] - from, c->by_path[i]};
 }
 
 static bool is_among(struct slice level, const struct slice *levels, size_t n)
@@ -134,11 +151,11 @@ bool block_plan_takes_level(const struct block_plan *p, struct slice folded)
            !is_among(folded, p->excluded_levels, f->excluded_levels_len);
 }
 
-enum block_verdict block_plan_judge(const struct block_plan *p, const struct block_head *head)
+/* By the filter without its tree. */
+static enum block_verdict judge_flat(const struct block_plan *p, const struct block_head *head)
 {
     const struct log_filter *f = p->filter;
-    bool only_levels =
-        f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0 && !f->query;
+    bool only_levels = f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0;
     bool any = false;
     bool all = true;
 
@@ -158,4 +175,33 @@ enum block_verdict block_plan_judge(const struct block_plan *p, const struct blo
     if (!any)
         return BLOCK_NONE;
     return all && only_levels ? BLOCK_ALL : BLOCK_SOME;
+}
+
+enum block_verdict block_plan_judge(const struct block_plan *p, const struct block_head *head)
+{
+    enum block_verdict flat = judge_flat(p, head);
+    enum block_verdict tree = p->has_tree ? asked_judge(&p->tree, head) : BLOCK_ALL;
+
+    return flat < tree ? flat : tree;
+}
+
+bool block_plan_tells(const struct block_plan *p, const struct block_head *head)
+{
+    struct block_head one = *head;
+
+    one.levels_len = 1;
+    for (unsigned i = 0; i < head->levels_len; i++) {
+        one.levels[0] = head->levels[i];
+        if (block_plan_judge(p, &one) == BLOCK_SOME)
+            return false;
+    }
+    return head->levels_len > 0;
+}
+
+bool block_plan_is_of_levels(const struct block_plan *p)
+{
+    const struct log_filter *f = p->filter;
+
+    return f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0 &&
+           (!p->has_tree || p->tree.is_levels);
 }

@@ -2,7 +2,7 @@
 #ifndef LOGMILL_BLOCK_PLANNED_H
 #define LOGMILL_BLOCK_PLANNED_H
 
-#include "block/search.h"
+#include "block/asked.h"
 #include "query/matcher.h"
 
 enum { BLOCK_PLAN_HASHES_MAX = 32 }; /* of attributes' values, and of the words of a text */
@@ -23,6 +23,8 @@ struct block_plan {
     struct planned_value values[FILTER_ATTRIBUTES_MAX];
     uint64_t hashes[BLOCK_PLAN_HASHES_MAX];
     size_t hashes_len;
+    bool has_tree;
+    struct asked tree; /* of the filter's query, if it has one */
     char texts[];
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "block/decide.h"
 #include "block/equal.h"
 #include "block/planned.h"
 #include "block/row_set.h"
@@ -173,6 +174,25 @@ static int select_text(struct selection *s, const struct search_needle *needle, 
     return search_column(s->reader, messages, needle, excludes, s->rows, &s->by_template, err);
 }
 
+/* ---- The tree ---- */
+
+static int select_by_tree(struct selection *s, struct errbuf *err)
+{
+    uint64_t maybe[ROW_SET_WORDS_MAX];
+    struct decide_why why;
+
+    if (row_set_is_empty(s->rows, s->words))
+        return 0;
+    int error = decide_rows(s->reader, &s->plan->tree, s->rows, maybe, &why, err);
+    if (error)
+        return error;
+    for (size_t i = 0; i < s->words; i++)
+        s->doubtful[i] |= maybe[i];
+    s->by_dictionary |= why.by_dictionary;
+    s->by_template |= why.by_template;
+    return 0;
+}
+
 /* ---- The plain matcher ---- */
 
 static int ask_matcher(struct selection *s, size_t row, struct errbuf *err)
@@ -236,8 +256,8 @@ int block_select(struct block_reader *r, const struct block_plan *p, uint64_t *r
         error = select_levels(&s, err);
     if (!error)
         error = select_text(&s, &p->excluded_text, true, err);
-    if (p->filter->query)
-        memset(s.doubtful, 0xff, s.words * sizeof(*s.doubtful));
+    if (!error && p->has_tree)
+        error = select_by_tree(&s, err);
     if (!error)
         error = ask_about_doubtful(&s, &asked, err);
     if (error || !explain)

@@ -45,3 +45,39 @@ bool block_string_is_plain(struct slice s)
     }
     return true;
 }
+
+/* Writes a character that is escaped by number. */
+static char *put_numbered(int code, char *to)
+{
+    if (code < 0x80) {
+        *to++ = (char)code;
+    } else { /* U+FFFE or U+FFFF */
+        *to++ = (char)0xef;
+        *to++ = (char)0xbf;
+        *to++ = (char)(0x80 | (code & 0x3f));
+    }
+    return to;
+}
+
+size_t block_string_read(struct slice s, char *out)
+{
+    static const char letters[] = "btnfr";
+    static const char meant[] = "\b\t\n\f\r";
+    const char *end = s.data + s.len;
+    char *to = out;
+
+    for (const char *p = s.data; p < end;) {
+        if (*p != '\\') {
+            *to++ = *p++;
+        } else if (p[1] == 'u') {
+            to = put_numbered(read_code(p + 2), to);
+            p += 6;
+        } else {
+            const char *letter = strchr(letters, p[1]);
+
+            *to++ = letter ? meant[letter - letters] : p[1];
+            p += 2;
+        }
+    }
+    return (size_t)(to - out);
+}

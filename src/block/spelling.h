@@ -7,6 +7,7 @@
 #define LOGMILL_BLOCK_SPELLING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/slice.h"
 
@@ -16,5 +17,9 @@
  * U+FFFE and U+FFFF may be as they are.
  */
 bool block_string_is_plain(struct slice s);
+
+/* Writes the characters of such a string to `out`, which has room for s.len, and returns how long
+ * they are. */
+size_t block_string_read(struct slice s, char *out);
 
 #endif

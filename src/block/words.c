@@ -1,7 +1,9 @@
 #include "block/words.h"
 
+#include "base/buffer.h"
 #include "base/byte_order.h"
 #include "base/hash.h"
+#include "query/number.h"
 
 /* ---- Hashes: they are in stored filters, so they never change (block.h: BLOCK_VERSION) ---- */
 
@@ -32,9 +34,74 @@ static uint64_t hash_text(uint64_t hash, struct slice text)
     return hash_end(hash, left, text.len);
 }
 
-uint64_t block_value_hash(struct slice name, struct slice value)
+uint64_t block_value_hash(struct slice path, struct slice value)
 {
-    return hash_text(hash_text(VALUE_SEED, name), value);
+    return hash_text(hash_text(VALUE_SEED, path), value);
+}
+
+/* ---- Numbers: so are these ---- */
+
+enum { WHOLE_MAX = 20, ZEROES_MAX = 6 }; /* digits before the point; zeroes behind it, at first */
+
+/* Digits alone, or with a sign: most numbers. */
+static bool is_integer(struct slice s)
+{
+    size_t at = s.len > 0 && s.data[0] == '-';
+
+    if (s.len == at || s.len > WHOLE_MAX || (s.data[at] == '0' && s.len > 1))
+        return false;
+    while (at < s.len && s.data[at] >= '0' && s.data[at] <= '9')
+        at++;
+    return at == s.len;
+}
+
+/* Its digits, from the `from`-th on; those beyond its end are zeroes. */
+static void append_digits(struct buffer *b, const struct number *n, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (i < n->whole.len)
+            buffer_append_char(b, n->whole.data[i]);
+        else if (i - n->whole.len < n->fraction.len)
+            buffer_append_char(b, n->fraction.data[i - n->whole.len]);
+        else
+            buffer_append_char(b, '0');
+    }
+}
+
+struct slice block_number_text(struct slice text, char room[BLOCK_NUMBER_ROOM])
+{
+    struct number n;
+    struct buffer b;
+
+    if (is_integer(text))
+        return text;
+    if (!number_parse(text, &n))
+        return (struct slice){0};
+    buffer_init_over(&b, room, BLOCK_NUMBER_ROOM);
+    size_t len = n.whole.len + n.fraction.len;
+    if (n.negative)
+        buffer_append_char(&b, '-');
+    if (len == 0) {
+        buffer_append_char(&b, '0');
+    } else if (n.exponent > 0 && n.exponent <= WHOLE_MAX) {
+        size_t whole = (size_t)n.exponent;
+
+        append_digits(&b, &n, 0, whole);
+        if (len > whole) {
+            buffer_append_char(&b, '.');
+            append_digits(&b, &n, whole, len);
+        }
+    } else if (n.exponent <= 0 && n.exponent >= -ZEROES_MAX) {
+        buffer_append_string(&b, "0.");
+        for (int64_t i = n.exponent; i < 0; i++)
+            buffer_append_char(&b, '0');
+        append_digits(&b, &n, 0, len);
+    } else {
+        append_digits(&b, &n, 0, len);
+        buffer_append_char(&b, 'e');
+        buffer_append_i64(&b, n.exponent);
+    }
+    return buffer_error(&b) ? (struct slice){0} : buffer_slice(&b);
 }
 
 /* ---- Words ---- */

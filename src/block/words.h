@@ -23,9 +23,17 @@ typedef void block_word_fn(uint64_t hash, struct slice word, void *ctx);
 void block_words(struct slice folded, block_word_fn *fn, void *ctx);
 
 /*
- * The hash of a value of the top-level attribute `name`: the characters of a string (escapes
- * undone), the text of a number or literal. Values of nested members are not searched by hash.
+ * The hash of a value of the attribute at `path`, the names that lead to it with dots between them
+ * (query/path.h; an array's elements have its path): the characters of a string (escapes undone),
+ * the text of a number or literal.
  */
-uint64_t block_value_hash(struct slice name, struct slice value);
+uint64_t block_value_hash(struct slice path, struct slice value);
+
+/*
+ * Numbers that are equal have one such text: that of block_number_text is hashed, too. Writes it to
+ * `room`, or returns `text` itself; data NULL: there is no room, or `text` is no number of JSON.
+ */
+enum { BLOCK_NUMBER_ROOM = 64 };
+struct slice block_number_text(struct slice text, char room[BLOCK_NUMBER_ROOM]);
 
 #endif

@@ -171,6 +171,11 @@ int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
     return 0;
 }
 
+bool block_writer_hashed_all(const struct block_writer *w)
+{
+    return block_hashes_are_all(w->hashes);
+}
+
 void block_writer_hashes(const struct block_writer *w, const uint64_t **hashes, size_t *n)
 {
     block_hashes_get(w->hashes, hashes, n);

@@ -40,6 +40,9 @@ int block_write(struct block_writer *w, const struct block_row *rows, size_t n,
  */
 void block_writer_hashes(const struct block_writer *w, const uint64_t **hashes, size_t *n);
 
+/* Whether all scalars of attributes are among them: then what is asked for by path has its hash. */
+bool block_writer_hashed_all(const struct block_writer *w);
+
 /* How many of rows[0..n) a block takes: at most BLOCK_ROWS, BLOCK_RAW_BYTES; at least 1. */
 size_t block_fill(const struct block_row *rows, size_t n);
 

@@ -110,7 +110,7 @@ static int count_old(struct counting *c, struct source *s, const struct log_key 
 
 /* ---- Blocks ---- */
 
-/* Whether the plan, which asks for nothing but levels if for anything, takes this one. */
+/* Whether the plan, which tells it of each level of the head, takes this one. */
 static bool takes(const struct counting *c, const struct block_head *head, unsigned level)
 {
     struct block_head one;
@@ -229,7 +229,7 @@ static int can_count_by_head(struct counting *c, const struct source *s,
     *can = s->state == SOURCE_NEAR && head->levels_len > 0 &&
            log_key_compare(&head->last, &w->start) < 0 &&
            log_key_compare(&head->first, target) >= 0 &&
-           (c->by_head || block_plan_judge(w->plan, head) == BLOCK_ALL);
+           (c->by_head || block_plan_tells(w->plan, head));
     if (!*can || s->segment->segment.erased == 0)
         return 0;
 
@@ -417,21 +417,12 @@ static int count(struct counting *c, uint64_t until_us)
     return error == LM_ESTOPPED ? 0 : error;
 }
 
-/* Whether nothing but levels, and the time, is asked for. */
-static bool is_by_level(const struct store_scan *scan)
-{
-    const struct log_filter *f = log_matcher_filter(scan->matcher);
-
-    return f->text.len == 0 && f->excluded_text.len == 0 && f->attributes_len == 0 && !f->query;
-}
-
 int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,
                             const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                             store_count_fn *fn, void *ctx, struct errbuf *err)
 {
     struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
-    struct counting c = {
-        .since_us = since_us, .bucket_us = bucket_us, .by_head = is_by_level(scan)};
+    struct counting c = {.since_us = since_us, .bucket_us = bucket_us};
     struct store_scan start = *scan;
     int error = store_sqlite_reader_begin(r, err);
 
@@ -439,6 +430,7 @@ int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,
         return error;
     store_tally_init(&c.tally);
     error = descent_begin(&c.descent, r, scan, false, err);
+    c.by_head = !error && (!c.descent.plan || block_plan_is_of_levels(c.descent.plan));
     if (!error)
         error = count(&c, slice->until_us);
     descent_end(&c.descent);

@@ -246,31 +246,44 @@ static void explain_blocks(const struct descent *w, uint64_t *by)
         ++*by;
 }
 
-/* Asks the filter of a segment which blocks may hold what the plan looks for. */
+/* Asks the filter of a segment which blocks may have the hash; if it is damaged, all may. */
+static int ask_hash(struct descent *w, const struct segment *segment, uint64_t hash,
+                    uint64_t *blocks, struct errbuf *err)
+{
+    struct buffer *row = &w->r->filter_row;
+    int error = segment_filter_row(&w->r->db, segment, hash, row, err);
+
+    if (error && store_sqlite_is_damage(&w->r->db, error)) {
+        *blocks = UINT64_MAX; /* it would have spared us a look into some blocks */
+        return 0;
+    }
+    if (error)
+        return error;
+    if (w->scan->explain)
+        w->scan->explain->bytes += row->len;
+    for (uint32_t b = segment->gone; b < segment->blocks; b++)
+        if (block_filter_may_hold(row->data, b, hash))
+            *blocks |= UINT64_C(1) << b;
+    return 0;
+}
+
+/* Asks it which blocks may hold what the plan looks for. */
 static int ask_filter(struct descent *w, struct source *s, struct errbuf *err)
 {
     const struct segment *segment = &s->segment->segment;
-    struct buffer *row = &w->r->filter_row;
-    const uint64_t *hashes;
-    size_t n = 0;
+    size_t clauses = w->plan && segment->buckets > 0 ? block_plan_clauses(w->plan) : 0;
+    int error = 0;
 
     s->candidates = UINT64_MAX;
-    if (w->plan && segment->buckets > 0)
-        block_plan_hashes(w->plan, &hashes, &n);
-    for (size_t i = 0; i < n && s->candidates; i++) {
-        int error = segment_filter_row(&w->r->db, segment, hashes[i], row, err);
+    for (size_t i = 0; i < clauses && s->candidates && !error; i++) {
+        const struct block_clause clause = block_plan_clause(w->plan, i);
+        uint64_t blocks = clause.by_path ? ~segment->hashed : 0; /* that may have a match */
 
-        if (error && store_sqlite_is_damage(&w->r->db, error))
-            return 0; /* it would have spared us a look into some blocks */
-        if (error)
-            return error;
-        if (w->scan->explain)
-            w->scan->explain->bytes += row->len;
-        for (uint32_t b = segment->gone; b < segment->blocks; b++)
-            if (!block_filter_may_hold(row->data, b, hashes[i]))
-                s->candidates &= ~(UINT64_C(1) << b);
+        for (size_t k = 0; k < clause.len && s->candidates & ~blocks && !error; k++)
+            error = ask_hash(w, segment, clause.hashes[k], &blocks, err);
+        s->candidates &= blocks;
     }
-    return 0;
+    return error;
 }
 
 /* Goes on to the next block, from the `blocks`-th down, that may hold logs that match. */

@@ -118,6 +118,11 @@ static const char *const schema[] = {
     "    UPDATE sequence SET changes = changes + 1; END;\n"
     "CREATE TRIGGER segments_changed AFTER UPDATE ON segments BEGIN\n"
     "    UPDATE sequence SET changes = changes + 1; END;\n",
+    /*
+     * A bit for each block of the segment, by its place: its filter has all scalars of attributes,
+     * by path. That of an older logmill has those of the top level alone.
+     */
+    "ALTER TABLE segments ADD COLUMN hashed INTEGER NOT NULL DEFAULT 0;\n",
 };
 
 /* What taking over needs besides the file, whose pages are used again: its log, and new blocks. */

@@ -25,8 +25,9 @@ struct built_block {
     size_t start;           /* in `data` */
     uint64_t *hashes;       /* of its filter; NULL: there are none, too many, or a column */
     size_t hashes_len;
-    bool is_full; /* there are too many */
-    char *column; /* of its filter, of a block that was copied; else NULL */
+    bool is_full;    /* there are too many */
+    bool hashed_all; /* block_writer_hashed_all */
+    char *column;    /* of its filter, of a block that was copied; else NULL */
     char texts[BLOCK_HEAD_LEVELS_MAX * BLOCK_HEAD_LEVEL_BYTES_MAX];
 };
 
@@ -94,6 +95,7 @@ static int keep_hashes(struct segment_builder *b, struct built_block *block, str
 
     block_writer_hashes(b->writer, &hashes, &block->hashes_len);
     block->is_full = block->hashes_len > FILTER_HASHES_MAX;
+    block->hashed_all = block_writer_hashed_all(b->writer);
     if (block->is_full || block->hashes_len == 0)
         return 0;
     block->hashes = try_malloc(block->hashes_len * sizeof(*hashes));
@@ -188,6 +190,7 @@ int segment_builder_copy(struct segment_builder *b, const struct segment *from, 
     block->hashes = NULL;
     block->hashes_len = 0;
     block->is_full = false;
+    block->hashed_all = from->hashed >> place & 1;
     block->column = column;
     keep_levels(block);
     b->buckets = from->buckets;
@@ -358,6 +361,7 @@ static struct segment sum_up(const struct segment_builder *b, uint32_t buckets)
         const struct block_head *head = &b->blocks[i].head;
 
         s.rows += head->rows;
+        s.hashed |= (uint64_t)b->blocks[i].hashed_all << i;
         if (head->first_sequence < s.first_sequence)
             s.first_sequence = head->first_sequence;
         if (head->last_sequence > s.last_sequence)
@@ -383,8 +387,8 @@ static int store_row(struct sqlite_db *db, const struct segment *s, struct slice
     int error = sqlite_db_statement(
         db,
         "INSERT INTO segments(first, last, rows, erased, bytes, blocks, gone, buckets, "
-        "first_sequence, last_sequence, stored, cold, changes, heads) "
-        "VALUES(?, ?, ?, 0, ?, ?, 0, ?, ?, ?, ?, ?, 0, ?)",
+        "first_sequence, last_sequence, stored, cold, changes, heads, hashed) "
+        "VALUES(?, ?, ?, 0, ?, ?, 0, ?, ?, ?, ?, ?, 0, ?, ?)",
         &stmt, err);
 
     if (error)
@@ -400,6 +404,7 @@ static int store_row(struct sqlite_db *db, const struct segment *s, struct slice
     sqlite3_bind_int64(stmt, 9, s->stored_us);
     sqlite3_bind_int64(stmt, 10, s->cold);
     sqlite3_bind_blob64(stmt, 11, heads.data, heads.len, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 12, (int64_t)s->hashed);
     return sqlite_db_run(db, stmt, err);
 }
 
@@ -464,6 +469,7 @@ int segment_take(struct sqlite_db *db, sqlite3_stmt *stmt, struct segment *s, st
         .stored_us = sqlite3_column_int64(stmt, 11),
         .cold = sqlite3_column_int(stmt, 12) != 0,
         .changes = sqlite3_column_int64(stmt, 13),
+        .hashed = (uint64_t)sqlite3_column_int64(stmt, 14),
     };
     if (!are_keys || s->blocks == 0 || s->blocks > SEGMENT_BLOCKS_MAX || s->gone >= s->blocks)
         return damaged(db, s->number, "the row", err);

@@ -34,13 +34,14 @@ struct segment {
     int64_t stored_us;                      /* when the last of its logs was stored */
     bool cold;                              /* it was made by compaction */
     int64_t changes;
+    uint64_t hashed; /* a bit for each of its blocks, by place: block_writer_hashed_all */
 };
 
 /* The columns of `segments` that segment_take reads, the first ones of a statement. */
 #define SEGMENT_COLUMNS                                                                            \
     "number, first, last, rows, erased, bytes, blocks, gone, buckets, first_sequence, "            \
-    "last_sequence, stored, cold, changes"
-enum { SEGMENT_COLUMNS_LEN = 14 };
+    "last_sequence, stored, cold, changes, hashed"
+enum { SEGMENT_COLUMNS_LEN = 15 };
 
 /* Leaves out the rows in which segment_take would find damage. */
 #define SEGMENT_IS_WHOLE                                                                           \

@@ -268,7 +268,10 @@ static const char *check_filter(struct check *c, const struct segment *s,
             return err->text;
         block_hashes_clear(c->hashes);
         block_hashes_add_text(c->hashes, record.message);
-        block_hashes_add_object(c->hashes, record.attributes);
+        if (s->hashed >> place & 1)
+            block_hashes_add_object(c->hashes, record.attributes);
+        else
+            block_hashes_add_top(c->hashes, record.attributes);
         if (block_hashes_error(c->hashes))
             return "no memory for one of its logs";
         reason = check_hashes(c, s, place);

@@ -6,9 +6,11 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "query/number.h"
+#include "query/regex.h"
 #include "json/writer.h"
 
-enum { POOL_BYTES = 8 << 20, FILTER_ROOM = 64 * 1024, TEXT_ROOM = 4096 };
+enum { POOL_BYTES = 16 << 20, FILTER_ROOM = 5 << 20, TEXT_ROOM = 4096 };
 
 uint64_t random_logs_below(struct random_logs *l, uint64_t n)
 {
@@ -186,8 +188,9 @@ static void append_text(struct random_logs *l, struct buffer *b, unsigned patter
 
 /* ---- Attributes ---- */
 
-static const char *const names[] = {"host", "trace_id", "n",       "",      "service", "Host", "ok",
-                                    "a\"b", "ключ",     "user id", "d\x7f", "ratio",   "level"};
+static const char *const names[] = {"host",  "trace_id", "n",    "",        "service", "Host",
+                                    "ok",    "a\"b",     "ключ", "user id", "d\x7f",   "ratio",
+                                    "level", "a",        "a.b",  "host.n"};
 
 static void append_scalar(struct random_logs *l, struct buffer *b, unsigned kind)
 {
@@ -238,6 +241,25 @@ static void append_scalar(struct random_logs *l, struct buffer *b, unsigned kind
         buffer_append_string(b, "\"\"");
 }
 
+/* Some elements; seldom so many that blocks keep them as one text. */
+static void append_array(struct random_logs *l, struct buffer *b, unsigned kind)
+{
+    unsigned n = one_in(l, 30) ? 70 : (unsigned)random_logs_below(l, 4);
+
+    buffer_append_char(b, '[');
+    for (unsigned i = 0; i < n; i++) {
+        if (i)
+            buffer_append_char(b, ',');
+        if (n > 4)
+            buffer_append_u64(b, random_logs_below(l, 100));
+        else if (one_in(l, 6))
+            buffer_append_string(b, one_in(l, 2) ? "[1,[\"x\"]]" : "{\"b\":2,\"n\":[null]}");
+        else
+            append_scalar(l, b, one_in(l, 3) ? (unsigned)random_logs_below(l, 256) : kind);
+    }
+    buffer_append_char(b, ']');
+}
+
 static void append_value(struct random_logs *l, struct buffer *b, unsigned kind)
 {
     static const char *const odd[] = {
@@ -246,6 +268,12 @@ static void append_value(struct random_logs *l, struct buffer *b, unsigned kind)
 
     if (one_in(l, 20)) {
         buffer_append_string(b, PICK(l, odd));
+    } else if (one_in(l, 10)) {
+        append_array(l, b, kind);
+    } else if (one_in(l, 12)) {
+        buffer_append_string(b, "{\"b\":");
+        append_scalar(l, b, kind);
+        buffer_append_string(b, one_in(l, 3) ? ",\"n\":{}}" : "}");
     } else if (one_in(l, 12)) {
         buffer_append_string(b, "{\"host\":");
         append_scalar(l, b, kind);
@@ -410,4 +438,259 @@ void random_logs_filter(struct random_logs *l, struct log_filter *f)
         f->excluded_levels[f->excluded_levels_len++] = slice_of_string(PICK(l, levels));
     while (f->attributes_len < 3 && one_in(l, 3))
         choose_attribute(l, &f->attributes[f->attributes_len++]);
+}
+
+/* ---- Queries as trees ---- */
+
+static struct slice kept(struct random_logs *l, struct slice s)
+{
+    struct buffer b = take_room(l);
+
+    buffer_append_slice(&b, s);
+    return buffer_error(&b) ? SLICE_LITERAL("") : keep(l, &b);
+}
+
+static struct slice scalar_text(yyjson_val *value)
+{
+    if (yyjson_is_bool(value))
+        return slice_of_string(yyjson_get_bool(value) ? "true" : "false");
+    if (yyjson_is_null(value))
+        return SLICE_LITERAL("null");
+    return yyjson_is_ctn(value) ? SLICE_LITERAL("") : json_text(value);
+}
+
+static yyjson_val *any_element(struct random_logs *l, yyjson_val *array)
+{
+    size_t n = yyjson_arr_size(array);
+
+    return n ? yyjson_arr_get(array, random_logs_below(l, n)) : NULL;
+}
+
+static yyjson_val *any_member(struct random_logs *l, yyjson_val *object, struct buffer *path)
+{
+    yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+    size_t members = yyjson_obj_size(object);
+    yyjson_val *name = NULL;
+
+    for (size_t left = members ? random_logs_below(l, members) + 1 : 0; left > 0; left--)
+        name = yyjson_obj_iter_next(&iter);
+    if (!name)
+        return NULL;
+    if (path->len)
+        buffer_append_char(path, '.');
+    buffer_append_slice(path, json_text(name));
+    return yyjson_obj_iter_get_val(name);
+}
+
+/* A path in some log, and the text of a value that is there. */
+static void choose_path(struct random_logs *l, struct query_node *node)
+{
+    struct slice json = any_log(l)->attributes;
+    yyjson_doc *doc = yyjson_read(json.data ? json.data : "", json.len, YYJSON_READ_NUMBER_AS_RAW);
+    yyjson_val *value = yyjson_doc_get_root(doc);
+    struct buffer path = take_room(l);
+
+    while (yyjson_is_ctn(value) && !one_in(l, 20))
+        value = yyjson_is_obj(value) ? any_member(l, value, &path) : any_element(l, value);
+    if (!path.len || one_in(l, 20))
+        buffer_append_string(&path, PICK(l, names));
+    if (one_in(l, 30))
+        buffer_append_string(&path, ".n");
+    node->path = buffer_error(&path) ? SLICE_LITERAL("n") : keep(l, &path);
+    node->text = kept(l, scalar_text(value));
+    yyjson_doc_free(doc);
+}
+
+static struct slice any_number(struct random_logs *l, struct slice text)
+{
+    struct number n;
+    struct buffer b = take_room(l);
+
+    if (!one_in(l, 3) && number_parse(text, &n))
+        return text;
+    append_number(l, &b);
+    text = keep(l, &b);
+    return number_parse(text, &n) ? text : SLICE_LITERAL("1.5e1");
+}
+
+static void choose_bounds(struct random_logs *l, struct query_node *node, struct slice low,
+                          struct slice high)
+{
+    unsigned which = (unsigned)random_logs_below(l, 3);
+
+    if (which != 1)
+        node->low = low;
+    if (which != 2)
+        node->high = high;
+    node->low_included = one_in(l, 2);
+    node->high_included = one_in(l, 2);
+}
+
+/* A part of `text` as a regular expression; one that is none becomes a plain test. */
+static void choose_regex(struct random_logs *l, struct query_node *node, struct slice text)
+{
+    static const char *const starts[] = {"", "", "^", "(?i)", ".*", "\\d", "(a|b)?"};
+    static const char *const ends[] = {"", "", "$", "\\d+", ".", "[^ ]*x?", "|kelvin"};
+    struct slice part = part_of(l, text);
+    struct buffer b = take_room(l);
+    struct regex *regex;
+    struct errbuf err;
+    size_t offset;
+
+    buffer_append_string(&b, PICK(l, starts));
+    for (size_t i = 0; i < part.len; i++) {
+        unsigned char c = (unsigned char)part.data[i];
+
+        if (c < 0x80 && strchr("\\.[](){}*+?|^$/#", c))
+            buffer_append_char(&b, '\\');
+        buffer_append_char(&b, (char)c);
+    }
+    buffer_append_string(&b, PICK(l, ends));
+    node->text = buffer_error(&b) ? SLICE_LITERAL("x") : keep(l, &b);
+    if (regex_new(node->text, &regex, &offset, &err)) {
+        node->test = node->field == QUERY_MESSAGE ? QUERY_HOLDS : QUERY_CONTAINS;
+        node->text = part;
+        return;
+    }
+    regex_free(regex);
+}
+
+static void choose_attribute_test(struct random_logs *l, struct query_node *node)
+{
+    static const enum query_test tests[] = {
+        QUERY_EXISTS, QUERY_EQUALS,   QUERY_EQUALS, QUERY_EQUALS, QUERY_BEGINS,
+        QUERY_ENDS,   QUERY_CONTAINS, QUERY_REGEX,  QUERY_RANGE,  QUERY_RANGE};
+    struct slice text;
+
+    choose_path(l, node);
+    text = node->text;
+    node->test = PICK(l, tests);
+    switch (node->test) {
+    case QUERY_RANGE:
+        choose_bounds(l, node, any_number(l, text), any_number(l, text));
+        break;
+    case QUERY_REGEX:
+        choose_regex(l, node, text);
+        break;
+    case QUERY_BEGINS:
+        node->text = slice_of(text.data, text.len ? random_logs_below(l, text.len + 1) : 0);
+        break;
+    case QUERY_ENDS:
+        if (text.len) {
+            size_t from = random_logs_below(l, text.len + 1);
+            node->text = slice_of(text.data + from, text.len - from);
+        }
+        break;
+    case QUERY_CONTAINS:
+        node->text = part_of(l, text);
+        break;
+    default:
+        if (one_in(l, 6))
+            node->text = one_in(l, 2) ? part_of(l, text) : any_number(l, text);
+    }
+}
+
+static void choose_message_test(struct random_logs *l, struct query_node *node)
+{
+    static const enum query_test tests[] = {QUERY_HOLDS, QUERY_HOLDS, QUERY_BEGINS, QUERY_ENDS,
+                                            QUERY_REGEX};
+    struct slice text = any_log(l)->message;
+
+    node->test = PICK(l, tests);
+    node->text = part_of(l, text);
+    if (node->test == QUERY_REGEX)
+        choose_regex(l, node, text);
+    else if (node->test == QUERY_BEGINS)
+        node->text = slice_of(text.data, text.len ? random_logs_below(l, text.len + 1) : 0);
+}
+
+static void choose_level_test(struct random_logs *l, struct query_node *node)
+{
+    static const enum query_test tests[] = {QUERY_EQUALS, QUERY_EQUALS, QUERY_RANGE, QUERY_BEGINS,
+                                            QUERY_ENDS};
+    static const char *const others[] = {"err", "warning", "fatal", "trace", "debug"};
+
+    node->test = PICK(l, tests);
+    node->text = slice_of_string(one_in(l, 3) ? PICK(l, others) : PICK(l, levels));
+    if (node->test == QUERY_RANGE)
+        choose_bounds(l, node, slice_of_string(PICK(l, others)), slice_of_string(PICK(l, others)));
+    else if (node->test != QUERY_EQUALS)
+        node->text = part_of(l, node->text);
+}
+
+static void choose_key_test(struct random_logs *l, struct query_node *node)
+{
+    const struct log_key *key = &any_log(l)->key;
+    struct buffer b = take_room(l);
+    char text[UUID_TEXT_LEN];
+
+    if (one_in(l, 2)) {
+        node->field = QUERY_TIMESTAMP;
+        node->test = QUERY_RANGE;
+        node->low_us = one_in(l, 3) ? INT64_MIN : key->timestamp_us;
+        node->high_us = one_in(l, 3) ? INT64_MAX : any_log(l)->key.timestamp_us;
+        return;
+    }
+    node->field = QUERY_ID;
+    node->test = one_in(l, 9) ? QUERY_EXISTS : QUERY_EQUALS;
+    uuid_format(&key->id, text);
+    buffer_append(&b, text, one_in(l, 9) ? 7 : UUID_TEXT_LEN);
+    node->text = keep(l, &b);
+}
+
+static void append_test(struct random_logs *l, struct query_builder *b)
+{
+    struct query_node node = {.kind = QUERY_TEST};
+
+    switch (random_logs_below(l, 10)) {
+    case 0:
+    case 1:
+    case 2:
+        node.field = QUERY_MESSAGE;
+        choose_message_test(l, &node);
+        break;
+    case 3:
+        node.field = QUERY_LEVEL;
+        choose_level_test(l, &node);
+        break;
+    case 4:
+        choose_key_test(l, &node);
+        break;
+    case 5:
+        node.field = QUERY_ANY;
+        node.test = QUERY_HOLDS;
+        choose_path(l, &node);
+        node.text = part_of(l, one_in(l, 2) ? node.text : any_log(l)->message);
+        node.path = SLICE_LITERAL("");
+        break;
+    default:
+        node.field = QUERY_ATTRIBUTE;
+        choose_attribute_test(l, &node);
+    }
+    query_builder_test(b, &node);
+}
+
+static void append_tree(struct random_logs *l, struct query_builder *b, unsigned depth)
+{
+    enum query_kind kind = (enum query_kind)random_logs_below(l, 3);
+
+    if (depth == 0 || one_in(l, 3)) {
+        append_test(l, b);
+        return;
+    }
+    query_builder_open(b, kind);
+    for (unsigned n = kind == QUERY_NOT ? 1 : 2 + (unsigned)random_logs_below(l, 3); n > 0; n--)
+        append_tree(l, b, depth - 1);
+    query_builder_close(b);
+}
+
+struct query *random_logs_query(struct random_logs *l)
+{
+    struct query_builder b;
+    struct query *q;
+
+    query_builder_init(&b);
+    if (l->size - l->used >= 1000 * (size_t)TEXT_ROOM)
+        append_tree(l, &b, (unsigned)random_logs_below(l, 5));
+    return query_builder_finish(&b, &q) ? NULL : q;
 }

@@ -9,6 +9,7 @@
 
 #include "block/block.h"
 #include "query/filter.h"
+#include "query/tree.h"
 
 struct random_logs {
     struct slice bytes; /* that are left */
@@ -25,6 +26,9 @@ void random_logs_free(struct random_logs *l);
 
 /* A query, of parts of these logs. Its texts live until random_logs_free. */
 void random_logs_filter(struct random_logs *l, struct log_filter *f);
+
+/* The same as a tree: with one reference; NULL: nothing is asked for. */
+struct query *random_logs_query(struct random_logs *l);
 
 /* A number below `n`. */
 uint64_t random_logs_below(struct random_logs *l, uint64_t n);

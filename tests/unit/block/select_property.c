@@ -45,12 +45,35 @@ static void print_text(const char *name, struct slice s)
     fprintf(stderr, "\"\n");
 }
 
+static void print_query(const struct query *q)
+{
+    static const char *const kinds[] = {"and", "or", "not", "test"};
+    static const char *const fields[] = {"message", "level", "timestamp", "id", "attribute", "any"};
+    static const char *const tests[] = {"exists", "equals",   "holds", "begins",
+                                        "ends",   "contains", "regex", "range"};
+
+    for (uint32_t i = 0; q && i < q->len; i++) {
+        const struct query_node *n = &q->nodes[i];
+
+        fprintf(stderr, "  %u: %s until %u\n", i, kinds[n->kind], n->end);
+        if (n->kind != QUERY_TEST)
+            continue;
+        fprintf(stderr, "    %s %s %d %d\n", fields[n->field], tests[n->test], n->low_included,
+                n->high_included);
+        print_text("    path", n->path);
+        print_text("    text", n->text);
+        print_text("    low", n->low);
+        print_text("    high", n->high);
+    }
+}
+
 static void print_difference(const struct log_filter *f, const struct record *r, bool expected)
 {
     fprintf(stderr, "the plain matcher says %s of\n", expected ? "yes" : "no");
     print_text("  level", r->level);
     print_text("  message", r->message);
     print_text("  attributes", r->attributes);
+    print_query(f->query);
     print_text("  asked: text", f->text);
     print_text("  asked: excluded text", f->excluded_text);
     for (size_t i = 0; i < f->levels_len; i++)
@@ -79,14 +102,17 @@ static bool has_hash(const struct block *b, uint64_t hash)
 static void check_verdicts(const struct block *b, const struct block_plan *p, bool any, bool all)
 {
     enum block_verdict verdict = block_plan_judge(p, &b->head);
-    const uint64_t *hashes;
-    size_t n;
 
     must(verdict != BLOCK_NONE || !any, "judged as none by its head, and has a match");
     must(verdict != BLOCK_ALL || all, "judged as all by its head, and has no match");
-    block_plan_hashes(p, &hashes, &n);
-    for (size_t i = 0; any && i < n; i++)
-        must(has_hash(b, hashes[i]), "a hash is missing of a block that has a match");
+    for (size_t i = 0; any && i < block_plan_clauses(p); i++) {
+        const struct block_clause clause = block_plan_clause(p, i);
+        bool has = clause.by_path && !block_writer_hashed_all(b->writer);
+
+        for (size_t k = 0; k < clause.len; k++)
+            has |= has_hash(b, clause.hashes[k]);
+        must(has, "all hashes of a clause are missing of a block that has a match");
+    }
 }
 
 static void check_query(struct block *b, struct block_explain *explain)
@@ -100,6 +126,11 @@ static void check_query(struct block *b, struct block_explain *explain)
     bool all = true;
 
     random_logs_filter(&b->logs, &f);
+    if (random_logs_below(&b->logs, 3)) {
+        if (random_logs_below(&b->logs, 8))
+            log_filter_init(&f);
+        f.query = random_logs_query(&b->logs);
+    }
     struct log_matcher *m = log_matcher_new(&f);
     struct block_plan *p = m ? block_plan_new(m) : NULL;
     must(p, "no memory");
@@ -127,6 +158,7 @@ static void check_query(struct block *b, struct block_explain *explain)
     check_verdicts(b, p, any, all);
     block_plan_free(p);
     log_matcher_unref(m);
+    query_unref(f.query);
     free(asked);
     free(rows);
 }

@@ -344,11 +344,12 @@ static void a_recent_row_that_says_other_keys_is_found(void **state)
 
 static void a_log_that_is_there_twice_is_found(void **state)
 {
-    assert_found(*state,
-                 "INSERT INTO segments SELECT number + 1000, first, last, rows, erased, bytes, "
-                 "blocks, gone, 0, first_sequence, last_sequence, stored, cold, changes, heads "
-                 "FROM segments WHERE erased = 0 ORDER BY number LIMIT 1",
-                 "block ", "another segment");
+    assert_found(
+        *state,
+        "INSERT INTO segments SELECT number + 1000, first, last, rows, erased, bytes, "
+        "blocks, gone, 0, first_sequence, last_sequence, stored, cold, changes, heads, hashed "
+        "FROM segments WHERE erased = 0 ORDER BY number LIMIT 1",
+        "block ", "another segment");
 }
 
 static void a_block_that_no_segment_has_is_found(void **state)
