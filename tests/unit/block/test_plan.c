@@ -106,6 +106,96 @@ static void values_are_asked_for_but_not_what_is_excluded(void **state)
     block_plan_free(p);
 }
 
+/* ---- Trees ---- */
+
+static struct block_plan *plan_of_tree(struct query_builder *b)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    assert_int_equal(query_builder_finish(b, &f.query), 0);
+    struct block_plan *p = plan_of(&f);
+    query_unref(f.query);
+    return p;
+}
+
+static void add_test(struct query_builder *b, enum query_field field, enum query_test test,
+                     const char *path, const char *text)
+{
+    query_builder_test(b, &(struct query_node){.field = field,
+                                               .test = test,
+                                               .path = slice_of_string(path),
+                                               .text = slice_of_string(text)});
+}
+
+static bool has_hash(const struct block_clause *c, uint64_t hash)
+{
+    for (size_t i = 0; i < c->len; i++)
+        if (c->hashes[i] == hash)
+            return true;
+    return false;
+}
+
+static uint64_t value_hash(const char *path, const char *value)
+{
+    return block_value_hash(slice_of_string(path), slice_of_string(value));
+}
+
+static void numbers_that_are_equal_are_asked_for_as_one(void **state)
+{
+    struct query_builder b;
+
+    query_builder_init(&b);
+    add_test(&b, QUERY_ATTRIBUTE, QUERY_EQUALS, "http.ms", "1.50e1");
+    struct block_plan *p = plan_of_tree(&b);
+    assert_int_equal(block_plan_clauses(p), 1);
+    struct block_clause clause = block_plan_clause(p, 0);
+    assert_true(clause.by_path);
+    assert_int_equal(clause.len, 2);
+    assert_true(has_hash(&clause, value_hash("http.ms", "1.50e1")));
+    assert_true(has_hash(&clause, value_hash("http.ms", "15")));
+    block_plan_free(p);
+}
+
+/* One of the alternatives, of each all of its words but one; nothing of what must not be. */
+static void alternatives_are_one_clause(void **state)
+{
+    struct query_builder b;
+
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_AND);
+    query_builder_open(&b, QUERY_OR);
+    add_test(&b, QUERY_ATTRIBUTE, QUERY_EQUALS, "host", "web");
+    add_test(&b, QUERY_MESSAGE, QUERY_REGEX, "", "^\\d+ timeout while");
+    query_builder_close(&b);
+    query_builder_open(&b, QUERY_NOT);
+    add_test(&b, QUERY_MESSAGE, QUERY_HOLDS, "", " not this ");
+    query_builder_close(&b);
+    query_builder_close(&b);
+    struct block_plan *p = plan_of_tree(&b);
+    assert_int_equal(block_plan_clauses(p), 1);
+    struct block_clause clause = block_plan_clause(p, 0);
+    assert_true(clause.by_path);
+    assert_int_equal(clause.len, 2);
+    assert_true(has_hash(&clause, value_hash("host", "web")));
+    assert_true(has_hash(&clause, word_hash("timeout")));
+    block_plan_free(p);
+}
+
+static void an_alternative_that_may_be_anywhere_asks_for_nothing(void **state)
+{
+    struct query_builder b;
+
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_OR);
+    add_test(&b, QUERY_ATTRIBUTE, QUERY_EQUALS, "host", "web");
+    add_test(&b, QUERY_ATTRIBUTE, QUERY_BEGINS, "host", "db-");
+    query_builder_close(&b);
+    struct block_plan *p = plan_of_tree(&b);
+    assert_int_equal(block_plan_clauses(p), 0);
+    block_plan_free(p);
+}
+
 static const struct block_head head = {
     .rows = 30,
     .levels = {{SLICE_LITERAL("Info"), 10},
@@ -184,6 +274,34 @@ static void other_predicates_are_never_all(void **state)
     }
 }
 
+static enum block_verdict judge_tree(enum query_kind kind, const char *level, const char *other)
+{
+    struct query_builder b;
+
+    query_builder_init(&b);
+    query_builder_open(&b, kind);
+    add_test(&b, QUERY_LEVEL, QUERY_EQUALS, "", level);
+    if (other)
+        add_test(&b, QUERY_LEVEL, QUERY_EQUALS, "", other);
+    else
+        add_test(&b, QUERY_MESSAGE, QUERY_HOLDS, "", "x");
+    query_builder_close(&b);
+    struct block_plan *p = plan_of_tree(&b);
+    enum block_verdict verdict = block_plan_judge(p, &head);
+    assert_int_equal(block_plan_tells(p, &head), other != NULL);
+    assert_int_equal(block_plan_is_of_levels(p), other != NULL);
+    block_plan_free(p);
+    return verdict;
+}
+
+static void a_head_judges_trees(void **state)
+{
+    assert_int_equal(judge_tree(QUERY_AND, "info", "warning"), BLOCK_NONE);
+    assert_int_equal(judge_tree(QUERY_OR, "info", "fatal"), BLOCK_SOME);
+    assert_int_equal(judge_tree(QUERY_AND, "info", NULL), BLOCK_SOME);
+    assert_int_equal(judge_tree(QUERY_OR, "trace", NULL), BLOCK_SOME);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +311,10 @@ int main(void)
         cmocka_unit_test(levels_of_the_head_judge_without_case),
         cmocka_unit_test(a_head_that_counts_no_levels_judges_nothing),
         cmocka_unit_test(other_predicates_are_never_all),
+        cmocka_unit_test(numbers_that_are_equal_are_asked_for_as_one),
+        cmocka_unit_test(alternatives_are_one_clause),
+        cmocka_unit_test(an_alternative_that_may_be_anywhere_asks_for_nothing),
+        cmocka_unit_test(a_head_judges_trees),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,19 @@ static struct slice spell_attributes(char *to, uint32_t i)
     return slice_of(to, (size_t)len);
 }
 
-static int set_up_store(void **state, bool has_attributes)
+/* Nested, numbers that are asked for by value, and elements. */
+static struct slice spell_tags(char *to, uint32_t i)
+{
+    int len = snprintf(to, ATTRIBUTES_BYTES, "{\"a\":{\"n\":%u.0},\"tags\":[[\"t%u\"],\"x\"]}",
+                       1000 + i, i);
+
+    return slice_of(to, (size_t)len);
+}
+
+typedef struct slice spell_fn(char *to, uint32_t i);
+
+/* `spell` NULL: without attributes. */
+static int set_up_store(void **state, spell_fn *spell)
 {
     const struct store_sqlite_sizes sizes = {
         .block_rows = BLOCK, .segment_blocks = 4, .seal_rows = 64, .keep_rows = 10};
@@ -74,8 +86,8 @@ static int set_up_store(void **state, bool has_attributes)
     for (uint32_t i = 0; i < LOGS; i++)
         p->records[i] = store_test_record(T0 + i * (int64_t)STEP_US, i, i % 3 ? "info" : "WARN",
                                           i % 2 ? "odd and found" : "even and found", NULL);
-    for (uint32_t i = 0; has_attributes && i < LOGS; i++)
-        p->records[i].attributes = spell_attributes(p->attributes[i], i);
+    for (uint32_t i = 0; spell && i < LOGS; i++)
+        p->records[i].attributes = spell(p->attributes[i], i);
     for (uint32_t i = 0; i < LOGS; i += BATCH)
         store_test_append(p->w, p->records + i, BATCH);
     *state = p;
@@ -84,12 +96,17 @@ static int set_up_store(void **state, bool has_attributes)
 
 static int set_up(void **state)
 {
-    return set_up_store(state, false);
+    return set_up_store(state, NULL);
 }
 
 static int set_up_with_attributes(void **state)
 {
-    return set_up_store(state, true);
+    return set_up_store(state, spell_attributes);
+}
+
+static int set_up_with_tags(void **state)
+{
+    return set_up_store(state, spell_tags);
 }
 
 static int tear_down(void **state)
@@ -436,6 +453,114 @@ static void the_clock_is_looked_at_after_segments_that_are_skipped(void **state)
     log_matcher_unref(m);
 }
 
+/* ---- Trees ---- */
+
+static struct log_matcher *matcher_of_tests(const struct query_node *tests, size_t n)
+{
+    struct query_builder b;
+    struct log_filter f;
+
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_AND);
+    for (size_t i = 0; i < n; i++)
+        query_builder_test(&b, &tests[i]);
+    query_builder_close(&b);
+    log_filter_init(&f);
+    assert_int_equal(query_builder_finish(&b, &f.query), 0);
+    struct log_matcher *m = log_matcher_new(&f);
+    assert_non_null(m);
+    query_unref(f.query);
+    return m;
+}
+
+static void assert_finds_one(struct place *p, const char *path, const char *text,
+                             const struct record *wanted, struct block_explain *explain)
+{
+    const struct query_node test = {.field = QUERY_ATTRIBUTE,
+                                    .test = QUERY_EQUALS,
+                                    .path = slice_of_string(path),
+                                    .text = slice_of_string(text)};
+    const struct store_slice slice = {.rows = UINT64_MAX};
+    struct log_matcher *m = matcher_of_tests(&test, 1);
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+
+    *explain = (struct block_explain){0};
+    store_test_rows_release(&p->rows);
+    store_scan_init(&scan, m, NULL, 0);
+    scan.explain = explain;
+    while (!scan.done)
+        assert_int_equal(store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err),
+                         0);
+    assert_int_equal(p->rows.len, 1);
+    store_test_assert_equal(&p->rows.items[0], wanted);
+    log_matcher_unref(m);
+}
+
+static void assert_finds_nested(struct place *p, bool by_filter)
+{
+    struct block_explain explain;
+
+    assert_finds_one(p, "a.n", "1017", &p->records[17], &explain);
+    assert_true(by_filter ? explain.by_filter > 20 : explain.by_filter == 0);
+    assert_finds_one(p, "tags", "t23", &p->records[23], &explain);
+    assert_true(by_filter ? explain.by_filter > 20 : explain.by_filter == 0);
+}
+
+static void filters_tell_where_nested_values_and_elements_are(void **state)
+{
+    assert_finds_nested(*state, true);
+}
+
+static void filters_of_an_older_logmill_are_not_asked_by_path(void **state)
+{
+    struct place *p = *state;
+    sqlite3 *db = open_file(p);
+
+    assert_int_equal(sqlite3_exec(db, "UPDATE segments SET hashed = 0", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    assert_finds_nested(p, false);
+}
+
+static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    *(uint64_t *)ctx += count;
+    return 0;
+}
+
+static void levels_of_a_time_are_counted_by_heads(void **state)
+{
+    const struct query_node tests[] = {
+        {.field = QUERY_LEVEL,
+         .test = QUERY_RANGE,
+         .low = SLICE_LITERAL("warning"),
+         .low_included = true},
+        {.field = QUERY_TIMESTAMP,
+         .test = QUERY_RANGE,
+         .low_us = T0 + 30 * (int64_t)STEP_US,
+         .high_us = INT64_MAX},
+    };
+    const struct store_slice slice = {.rows = UINT64_MAX};
+    struct place *p = *state;
+    struct log_matcher *m = matcher_of_tests(tests, 2);
+    struct block_explain explain = {0};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    uint64_t count = 0;
+
+    store_scan_init(&scan, m, NULL, 0);
+    scan.explain = &explain;
+    while (!scan.done)
+        assert_int_equal(store_scan_count(p->r, &scan, &slice, T0, LOGS * (int64_t)STEP_US,
+                                          add_count, &count, &err),
+                         0);
+    assert_int_equal(count, (LOGS - 30) / 3);
+    assert_true(explain.by_head > 20);
+    assert_true(explain.blocks_read <= 2); /* where the time begins */
+    log_matcher_unref(m);
+}
+
 /* ---- More segments that overlap than can be open at once ---- */
 
 enum { STRANDS = 2 * BLOCKS_OPEN_MAX, STRAND_LOGS = 4 * BLOCK };
@@ -736,6 +861,12 @@ int main(void)
         CASE(counts_leave_out_what_is_damaged_and_say_so),
         CASE(a_log_in_a_damaged_block_is_not_said_to_be_nowhere),
         cmocka_unit_test_setup_teardown(a_read_that_fails_is_no_damage, set_up_with_attributes,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(filters_tell_where_nested_values_and_elements_are,
+                                        set_up_with_tags, tear_down),
+        cmocka_unit_test_setup_teardown(filters_of_an_older_logmill_are_not_asked_by_path,
+                                        set_up_with_tags, tear_down),
+        cmocka_unit_test_setup_teardown(levels_of_a_time_are_counted_by_heads, set_up_with_tags,
                                         tear_down),
         CASE(the_clock_is_looked_at_after_segments_that_are_skipped),
         CASE(blocks_side_by_side_are_not_read_once_a_log),
