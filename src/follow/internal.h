@@ -295,6 +295,9 @@ int source_open(struct follower *f, struct source *s) LM_MUST_CHECK;
 /* It is another file's content from now on: that of a copy. */
 void source_set_identity(struct follower *f, struct source *s,
                          const struct file_identity *identity);
+/* What it can be found by when the follower starts again: all zeroes for one whose inode has
+ * another content by now, or is gone; inode 0 is no file's. */
+struct file_identity source_identity(const struct source *s);
 void source_take_fd(struct follower *f, struct source *s, int fd);
 void source_close(struct follower *f, struct source *s);
 void source_set_path(struct source *s, const char *path);

@@ -125,7 +125,7 @@ static struct state_file row_of(const struct source *s, enum state_kind kind)
         .kind = kind,
         .path = slice_of_string(s->path),
         .family = slice_of_string(s->family->name),
-        .identity = s->by_identity.identity,
+        .identity = source_identity(s),
         .generation = s->generation,
         .before = s->older ? s->older->number : 0,
         .mark = s->acked,
@@ -248,7 +248,7 @@ static void finish(struct follower *f, struct source *s)
     bool has_grown = s->fd >= 0 && !file_look_fd(s->fd, &look) && look.size > s->look.size;
     char *path = has_grown || is_live ? xstrdup(s->path) : NULL;
     struct known k = {
-        .by_identity.identity = s->by_identity.identity,
+        .by_identity.identity = source_identity(s),
         .number = s->number,
         .key = s->file.key,
         .kind = STATE_FINISHED,

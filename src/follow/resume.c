@@ -33,6 +33,15 @@ static int load_time(const struct state_time *t, void *ctx)
     return 0;
 }
 
+/* It is not where it was, or not what it was. */
+static void seek(struct follower *f, struct source *s)
+{
+    s->is_resumed = false;
+    s->place = PLACE_DELETED;
+    source_move(f, s, SOURCE_SEEKING);
+    follower_attend(f, s, 0);
+}
+
 static int load_live(struct follower *f, const struct state_file *row, struct family *family)
 {
     struct loading l = {.f = f};
@@ -64,7 +73,10 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     s->seen_size = row->size > row->mark.offset ? row->size : row->mark.offset;
     s->place = PLACE_MOVED;
     s->is_resumed = true;
-    source_move(f, s, SOURCE_READING);
+    if (row->identity.inode)
+        source_move(f, s, SOURCE_READING);
+    else
+        seek(f, s);
     family_append(s);
     l.source = s;
     return state_load_times(f->state, row->number, load_time, &l, &err);
@@ -164,9 +176,7 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     case CONTENT_OTHER:
         source_close(f, s);
         s->is_archive = false;
-        s->place = PLACE_DELETED;
-        source_move(f, s, SOURCE_SEEKING);
-        follower_attend(f, s, 0);
+        seek(f, s);
         return false;
     case CONTENT_UNREADABLE:
         break;
@@ -190,11 +200,7 @@ void resume_finish(struct follower *f)
             file_identity_equal(&look.identity, &s->by_identity.identity) &&
             resume_open(f, s, s->path))
             continue;
-        if (s->phase != SOURCE_READING)
-            continue;
-        s->is_resumed = false;
-        s->place = PLACE_DELETED;
-        source_move(f, s, SOURCE_SEEKING);
-        follower_attend(f, s, 0);
+        if (s->phase == SOURCE_READING)
+            seek(f, s);
     }
 }

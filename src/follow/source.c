@@ -69,15 +69,17 @@ struct known *known_add(struct follower *f, struct family *family, const struct 
     added->by_identity.is_known = true;
     added->seen_us = f->is_starting ? 0 : f->now_us;
     roll_prepend(&family->known, &added->in_family);
-    table_add(&f->identities, &added->by_identity.node,
-              identity_hash(&added->by_identity.identity));
+    if (added->by_identity.identity.inode)
+        table_add(&f->identities, &added->by_identity.node,
+                  identity_hash(&added->by_identity.identity));
     return added;
 }
 
 void known_remove(struct follower *f, struct known *k)
 {
     roll_remove(&k->family->known, &k->in_family);
-    table_remove(&f->identities, &k->by_identity.node);
+    if (k->by_identity.identity.inode)
+        table_remove(&f->identities, &k->by_identity.node);
     if (k->path)
         roll_remove(&f->new_known, &k->in_new);
     ladder_release(&k->ladder);
@@ -152,6 +154,11 @@ void source_set_identity(struct follower *f, struct source *s, const struct file
     set_identity(f, s, false);
     s->by_identity.identity = *identity;
     set_identity(f, s, true);
+}
+
+struct file_identity source_identity(const struct source *s)
+{
+    return s->is_listed ? s->by_identity.identity : (struct file_identity){.inode = 0};
 }
 
 void source_close(struct follower *f, struct source *s)

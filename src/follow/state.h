@@ -39,10 +39,10 @@ struct state_file {
     int64_t number; /* its row: ever growing with the order in which files were found */
     uint64_t key;   /* of its ids; never that of another file */
     enum state_kind kind;
-    struct slice path;   /* where it was last */
-    struct slice family; /* names.h */
-    struct file_identity identity;
-    uint32_t generation;      /* how often it had been truncated */
+    struct slice path;             /* where it was last */
+    struct slice family;           /* names.h */
+    struct file_identity identity; /* all zeroes: it is to be found by its content alone */
+    uint32_t generation;           /* how often it had been truncated */
     int64_t before;           /* number of the file that this one follows in its family; of a copy,
                                  of what it is a copy of, if not all of that is stored; or 0 */
     struct content_mark mark; /* of what the server has: reading goes on at its offset */

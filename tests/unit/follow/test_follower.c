@@ -296,6 +296,70 @@ static void finds_a_truncation_after_a_restart(void **state)
     assert_int_equal(t->len, 31);
 }
 
+static const char BANNER[] = "what all files of a program begin with\nits version\n";
+
+static void begin_with_banner(struct taker *t, const char *word)
+{
+    taker_write(t, "app.log", BANNER);
+    taker_append_lines(t, "app.log", word, 0, 10);
+}
+
+/* What was truncated before all of it was stored is known by less than all that it had. */
+static void goes_on_with_no_file_that_was_truncated(void **state)
+{
+    struct taker *t = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append(t, "app.log", BANNER);
+    taker_start(t, APP);
+    taker_wait(t, 2);
+    taker_acknowledge(t);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_wait(t, 12);
+    struct follow_mark *m = follower_mark(t->f);
+    assert_int_equal(follower_prepare(t->f, m, &err), 0);
+    taker_kill(t);
+    begin_with_banner(t, "b");
+    taker_start(t, APP);
+    taker_wait_said(t, "are gone");
+    taker_wait(t, 24);
+    taker_stop(t);
+    begin_with_banner(t, "c");
+    taker_start(t, APP);
+    taker_wait(t, 36);
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 37);
+}
+
+/* While a copy is looked for that has the rest, the file under its name is another one. */
+static void looks_for_what_was_truncated_after_a_restart_too(void **state)
+{
+    struct taker *t = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append_lines(t, "app.log", "banner", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_acknowledge(t);
+    taker_append_lines(t, "app.log", "a", 0, 5);
+    taker_wait(t, 15);
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "banner", 0, 10);
+    taker_append_lines(t, "app.log", "b", 0, 2);
+    taker_wait(t, 27);
+    struct follow_mark *m = follower_mark(t->f);
+    assert_int_equal(follower_prepare(t->f, m, &err), 0);
+    taker_kill(t);
+    taker_start(t, APP);
+    taker_wait_said(t, "are gone");
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 27 + 12 + 1);
+}
+
 static void drops_zeros_of_a_hole_when_something_comes_behind_them(void **state)
 {
     struct taker *t = *state;
@@ -688,6 +752,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(catches_up_with_fast_rotations_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_a_truncation_by_content, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_a_truncation_after_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(goes_on_with_no_file_that_was_truncated, setup, teardown),
+        cmocka_unit_test_setup_teardown(looks_for_what_was_truncated_after_a_restart_too, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_again, setup, teardown),
