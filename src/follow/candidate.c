@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "follow/internal.h"
+#include "follow/stem.h"
 
 enum {
     MUCH = 64 << 10, /* that is equal is a copy, and no banner, whatever follows */
@@ -57,18 +58,23 @@ static void set_generation(struct source *s, uint32_t generation)
     s->file.key = source_key(&s->by_identity.identity, generation);
 }
 
-/* The number that a rotation has put behind the name: the higher, the older; 0: none. */
+/* The number that a rotation has put behind the name (an ending of compression apart): the higher,
+ * the older; 0: none. */
 static unsigned long shifted(const struct source *s)
 {
-    const char *at = s->path + strlen(s->path);
+    const char *slash = strrchr(s->path, '/');
+    struct slice base = slice_of_string(slash ? slash + 1 : s->path);
+    const char *end = base.data + base.len, *at;
 
-    while (at > s->path && at[-1] >= '0' && at[-1] <= '9')
-        at--;
-    return s->place == PLACE_LIVE || strlen(at) > 4 ? 0 : strtoul(at, NULL, 10);
+    if (stem_form(base) == STEM_ARCHIVE)
+        end = strrchr(base.data, '.');
+    for (at = end; at > base.data && at[-1] >= '0' && at[-1] <= '9'; at--) {
+    }
+    return s->place == PLACE_LIVE || end - at > 4 ? 0 : strtoul(at, NULL, 10);
 }
 
-/* Which was changed first; clocks of file systems are coarse. */
-static bool is_older(const struct source *a, const struct source *b)
+/* Clocks of file systems are coarse. */
+bool candidate_is_older(const struct source *a, const struct source *b)
 {
     if (a->look.changed_ns != b->look.changed_ns)
         return a->look.changed_ns < b->look.changed_ns;
@@ -86,7 +92,7 @@ static void put_in_order(struct source *s)
 
     for (struct source *at = s->family->newest; at; at = at->older) {
         if (family_is_begun(at) || at->number > 0 || at->phase != SOURCE_READING ||
-            !is_older(s, at))
+            !candidate_is_older(s, at))
             break;
         newer = at;
     }

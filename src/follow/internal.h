@@ -424,6 +424,8 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
 void candidate_attend(struct follower *f, struct source *s);
 /* It is read from its beginning. */
 void candidate_is_new(struct follower *f, struct source *s);
+/* Which was changed first. */
+bool candidate_is_older(const struct source *a, const struct source *b);
 /* It was truncated: what is in the file from now on is another source. */
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);

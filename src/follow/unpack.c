@@ -35,6 +35,7 @@ struct unpacking {
 /* What there is to be found in an archive. */
 struct expected {
     struct content_mark mark;
+    uint64_t below; /* there is another mark of the file: this one is for a text that is shorter */
     uint64_t key;
     bool is_known; /* the file is done with */
     bool is_found;
@@ -177,14 +178,15 @@ bool unpack_is_over(const struct follower *f, const struct source *s)
 
 /* ---- Judging ---- */
 
-static void expect(struct judging *j, const struct content_mark *m, uint64_t key, bool is_known)
+static void expect(struct judging *j, const struct content_mark *m, uint64_t below, uint64_t key,
+                   bool is_known)
 {
     if (m->offset == 0)
         return;
     j->expected = array_reserve(j->expected, &j->expected_capacity, j->expected_len + 1,
                                 sizeof(*j->expected));
     j->expected[j->expected_len++] =
-        (struct expected){.mark = *m, .key = key, .is_known = is_known};
+        (struct expected){.mark = *m, .below = below, .key = key, .is_known = is_known};
 }
 
 static int by_offset(const void *a, const void *b)
@@ -202,7 +204,7 @@ static void expect_known(struct table_node *n, void *ctx)
     for (struct roll_node *i = family->known.first; i; i = i->behind) {
         const struct known *k = container_of(i, struct known, in_family);
 
-        expect(ctx, &k->mark, k->key, true);
+        expect(ctx, &k->mark, UINT64_MAX, k->key, true);
     }
 }
 
@@ -212,11 +214,14 @@ static struct judging *begin(struct follower *f)
     struct judging *j = xcalloc(1, sizeof(*j));
 
     for (struct source *o = f->all; o; o = o->all_behind) {
+        /* After a crash more of it may have been read than is known to be there. */
+        bool has_more = o->marked.offset > o->last.offset;
+
         if (o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY)
             continue;
-        expect(j, &o->last, o->file.key, o->is_told);
-        if (o->marked.offset > o->last.offset) /* after a crash */
-            expect(j, &o->marked, o->file.key, false);
+        expect(j, &o->last, has_more ? o->marked.offset : UINT64_MAX, o->file.key, o->is_told);
+        if (has_more)
+            expect(j, &o->marked, UINT64_MAX, o->file.key, false);
     }
     table_each(&f->families, expect_known, j);
     if (j->expected_len > 0)
@@ -375,7 +380,7 @@ static bool find_place(const struct follower *f, const struct judging *j, struct
         const struct expected *e = &j->expected[i];
         struct source *o = source_of(f, e->key);
 
-        if ((o && can_be_compared(o)) || !e->is_found ||
+        if ((o && can_be_compared(o)) || !e->is_found || j->offset >= e->below ||
             (e->is_known && e->mark.offset != j->offset))
             continue;
         is_found = true;
@@ -438,6 +443,28 @@ static enum verdict conclude(struct follower *f, struct judging *j, struct sourc
     return JUDGE_NEW;
 }
 
+static bool may_have_older(const struct source *c)
+{
+    if (c->family->unknown > c->family->unknown_archives)
+        return true;
+    for (const struct roll_node *n = c->family->unjudged.first; n; n = n->behind) {
+        const struct source *other = container_of(n, struct source, in_unjudged);
+
+        if (other != c && candidate_is_older(other, c))
+            return true;
+    }
+    return false;
+}
+
+/* True if one is read, but not all of it: until then it might be equal to any that begins alike. */
+static bool is_reading_archive(const struct family *family)
+{
+    for (const struct source *o = family->oldest; o; o = o->newer)
+        if (o->is_archive && o->phase == SOURCE_READING && family_is_begun(o) && !o->is_reported)
+            return true;
+    return false;
+}
+
 enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                           uint64_t *size)
 {
@@ -448,8 +475,9 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
 
     if (!is_settled || (is_being_made(c) && !is_old) || (j && j->in.of != c))
         return JUDGE_LATER;
-    /* It may be made of one that is not known yet. */
-    if (!j && c->family->unknown > c->family->unknown_archives && !is_old)
+    /* It may be made of one that is not known yet; and of several that go on with what was read, so
+     * far as that can be told, the oldest one does. */
+    if (!j && ((!is_old && may_have_older(c)) || is_reading_archive(c->family)))
         return JUDGE_LATER;
     if (!j) {
         j = f->judging = begin(f);

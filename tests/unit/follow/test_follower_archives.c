@@ -270,6 +270,46 @@ static void reads_an_archive_of_what_nobody_has_seen(void **state)
     taker_assert_lines(t, "a", 0, 400);
 }
 
+static void rotate_with_banner(struct taker *t, const char *word, const char *to)
+{
+    taker_append_lines(t, "app.log", word, 0, 50);
+    compress_file(t, "app.log", to);
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+}
+
+/* Of what all of them begin with alone nobody can tell one from the other. */
+static void reads_each_of_archives_that_begin_alike(void **state)
+{
+    struct taker *t = *state;
+    int counts[128] = {0};
+
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    taker_stop(t);
+    rotate_with_banner(t, "a", "app.log.3.gz");
+    rotate_with_banner(t, "b", "app.log.2.gz");
+    rotate_with_banner(t, "c", "app.log.1.gz");
+    taker_start(t, APP);
+    for (int i = 0; i < 200; i++)
+        follower_wait(t->f, 5, -1); /* nobody has room for lines */
+    taker_wait(t, 20 + 3 * (50 + 20));
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    for (size_t i = 0; i < t->len; i++)
+        if (strncmp(t->lines[i].text, "banner", 6) != 0)
+            counts[(unsigned char)t->lines[i].text[0]]++;
+    assert_int_equal(counts['a'], 50);
+    assert_int_equal(counts['b'], 50);
+    assert_int_equal(counts['c'], 50);
+    assert_int_equal(t->len, 20 + 3 * (50 + 20) + 1);
+    /* The oldest one goes on with what was read. */
+    for (size_t i = 0; i < t->len; i++)
+        assert_int_equal(t->lines[i].text[0] == 'a' || i < 20, t->lines[i].key == t->lines[0].key);
+}
+
 static void passes_over_archives_of_what_was_passed_over(void **state)
 {
     struct taker *t = *state;
@@ -304,6 +344,7 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(reads_what_only_begins_as_another_one, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_each_of_archives_that_begin_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
                                         teardown),
     };
