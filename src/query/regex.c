@@ -38,7 +38,7 @@ struct room {
 };
 
 struct regex {
-    pcre2_code *quick;
+    pcre2_code *quick; /* NULL: it is too large to be quick */
     pcre2_code *watched;
     _Atomic(struct room *) spare; /* nobody has it now; NULL: somebody has */
     atomic_ullong asked;          /* texts */
@@ -120,54 +120,83 @@ static int fail_compile(int code, size_t at, size_t *offset, struct errbuf *err)
     return errbuf_fail(err, LM_EINVAL, "%s", why);
 }
 
-/* Sets `*code`; that may also be larger than it may be, which the caller looks at. */
+/* Sets `*code`, and adds its size to `*bytes`. */
 static int compile(struct slice text, uint32_t options, pcre2_code **code, size_t *bytes,
                    size_t *offset, struct errbuf *err)
 {
     const uint32_t all = options | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
     PCRE2_SIZE at = 0;
-    size_t size = 0, jit = 0;
+    size_t size = 0;
     int failure;
 
     *code = pcre2_compile((PCRE2_SPTR)text.data, text.len, all, &failure, &at, NULL);
     if (!*code)
         return fail_compile(failure, at < text.len ? at : text.len, offset, err);
     pcre2_pattern_info(*code, PCRE2_INFO_SIZE, &size);
-    /* Without it, it is slower; so if there is no JIT, or no memory for it. */
-    (void)pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE);
-    pcre2_pattern_info(*code, PCRE2_INFO_JITSIZE, &jit);
-    *bytes += size + jit;
+    *bytes += size;
     return 0;
 }
 
-int regex_new(struct slice text, struct regex **made, size_t *offset, struct errbuf *err)
+/* `*quick_bytes`: the size of r->quick. */
+static int compile_both(struct slice text, struct regex *r, size_t *quick_bytes, size_t *offset,
+                        struct errbuf *err)
 {
-    struct regex *r;
-    size_t bytes = 0;
-
-    *made = NULL;
     *offset = 0;
+    *quick_bytes = 0;
     if (text.len > REGEX_TEXT_MAX)
         return errbuf_fail(err, LM_EINVAL, "longer than %d bytes", REGEX_TEXT_MAX);
     if (text.len == 0)
         text.data = "";
-    r = try_malloc(sizeof(*r));
-    if (!r)
-        return LM_ENOMEM;
-    *r = (struct regex){0};
-    int error = compile(text, 0, &r->quick, &bytes, offset, err);
+
+    int error = compile(text, 0, &r->quick, quick_bytes, offset, err);
+    size_t bytes = *quick_bytes;
+
     if (!error)
         error = compile(text, PCRE2_AUTO_CALLOUT, &r->watched, &bytes, offset, err);
     if (!error && bytes > REGEX_COMPILED_MAX)
         error =
             errbuf_fail(err, LM_EINVAL, "compiled it is larger than %d bytes", REGEX_COMPILED_MAX);
+    return error;
+}
+
+int regex_new(struct slice text, struct regex **made, size_t *offset, struct errbuf *err)
+{
+    struct regex *r = try_malloc(sizeof(*r));
+    size_t bytes;
+
+    *made = NULL;
+    if (!r)
+        return LM_ENOMEM;
+    *r = (struct regex){0};
+
+    int error = compile_both(text, r, &bytes, offset, err);
+
     if (error) {
         regex_free(r);
         return error;
     }
+    if (bytes <= REGEX_JIT_MAX) {
+        /* Without it, it is slower; so if there is no JIT, or no memory for it. */
+        (void)pcre2_jit_compile(r->quick, PCRE2_JIT_COMPLETE);
+        (void)pcre2_jit_compile(r->watched, PCRE2_JIT_COMPLETE);
+    } else {
+        pcre2_code_free(r->quick);
+        r->quick = NULL;
+    }
     regex_literals_find(text, &r->literals);
     *made = r;
     return 0;
+}
+
+int regex_check(struct slice text, size_t *offset, struct errbuf *err)
+{
+    struct regex r = {0};
+    size_t bytes;
+    int error = compile_both(text, &r, &bytes, offset, err);
+
+    pcre2_code_free(r.quick);
+    pcre2_code_free(r.watched);
+    return error;
 }
 
 void regex_free(struct regex *r)
@@ -272,7 +301,7 @@ static int match_text(struct regex *r, struct slice text, bool *matches)
         return LM_ENOMEM;
     if (text.len == 0)
         text.data = "";
-    if (text.len <= SHORT_MAX)
+    if (text.len <= SHORT_MAX && r->quick)
         error = match_quickly(r, room, text, matches);
     if (error == LM_ETOOBIG)
         error = match_watched(r, room, text, matches);

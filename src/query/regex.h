@@ -15,7 +15,13 @@
 #include "query/regex_literals.h"
 
 enum {
-    REGEX_COMPILED_MAX = 1 << 20, /* bytes of what an expression is compiled to */
+    /*
+     * Bytes of what an expression is compiled to, in both forms that it has (regex.c); and of the
+     * first, from which machine code is made, which takes some 2 µs a byte: larger ones are run
+     * without. So making one takes a millisecond at most.
+     */
+    REGEX_COMPILED_MAX = 64 * 1024,
+    REGEX_JIT_MAX = 512,
 
     /* Nanoseconds that it may take on a text, with so many for each byte of it, and at most. */
     REGEX_TEXT_NS = 20000000,
@@ -36,6 +42,10 @@ struct regex;
  */
 int regex_new(struct slice text, struct regex **r, size_t *offset,
               struct errbuf *err) LM_MUST_CHECK;
+
+/* The same without making one, which costs less. */
+int regex_check(struct slice text, size_t *offset, struct errbuf *err) LM_MUST_CHECK;
+
 void regex_free(struct regex *r); /* NULL does nothing */
 
 /*

@@ -102,11 +102,9 @@ static struct slice place_in_regex(const struct value *v, size_t offset)
 static bool add_regex(struct parser *p, const struct value *v, const struct query_node *node)
 {
     struct errbuf reason = ERRBUF_INIT;
-    struct regex *regex;
     size_t offset;
-    int error = regex_new(node->text, &regex, &offset, &reason);
+    int error = regex_check(node->text, &offset, &reason);
 
-    regex_free(regex);
     if (error == LM_EINVAL)
         return parser_refuse(p, place_in_regex(v, offset), "",
                              "the regular expression is wrong: %s", reason.text);

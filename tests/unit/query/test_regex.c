@@ -86,6 +86,33 @@ static void a_mistake_has_its_place(void **state)
     free(text);
 }
 
+/* What may be made can be run, also if it is too large for machine code. */
+static void large_expressions_are_refused_where_they_are_checked(void **state)
+{
+    static const char *const texts[] = {"(\\w\\d?)", "(a|[89bx-z]|ab)", "(\\S)"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        for (int n = 1; n < 2000; n += n / 2 + 1) {
+            char text[64];
+            struct errbuf err = ERRBUF_INIT;
+            struct regex *r;
+            size_t offset;
+
+            snprintf(text, sizeof(text), "%s{1,%d}x", texts[i], n);
+
+            int error = regex_new(slice_of_string(text), &r, &offset, &err);
+
+            assert_int_equal(regex_check(slice_of_string(text), &offset, &err), error);
+            assert_true(!error || error == LM_EINVAL);
+            if (!error)
+                assert_true(found(r, SLICE_LITERAL("- a9ax")));
+            if (!error)
+                assert_false(found(r, SLICE_LITERAL("- a9ay")));
+            regex_free(r);
+        }
+    }
+}
+
 /* ---- Time ---- */
 
 static double worked_s(void)
@@ -282,6 +309,7 @@ int main(void)
         cmocka_unit_test(it_is_found_anywhere),
         cmocka_unit_test(bytes_that_are_no_text_are_passed),
         cmocka_unit_test(a_mistake_has_its_place),
+        cmocka_unit_test(large_expressions_are_refused_where_they_are_checked),
         cmocka_unit_test(no_expression_takes_longer_than_it_may),
         cmocka_unit_test(many_texts_may_not_take_long_each),
         cmocka_unit_test(a_long_text_is_no_harm),
