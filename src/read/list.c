@@ -282,10 +282,13 @@ static int read_params(struct read_request *r, const struct query_string *params
         p->end = has_slice || p->query.has_cursor ? LIST_ENDS_BY_BYTES : LIST_ENDS_BY_TIME;
         read_request_give_time(r, answer.slice_s * UINT64_C(1000));
     }
+
+    struct query *asked = p->query.filter.query;
+
     error = read_request_charge(r);
-    if (error)
-        return error;
-    error = pieces_open(p);
+    if (!error)
+        error = pieces_open(p);
+    query_unref(asked);
     if (error)
         return error;
     r->job.lane = log_matcher_has_predicates(p->matcher) ? READ_SEARCH : READ_PAGE;

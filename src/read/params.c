@@ -10,6 +10,7 @@
 #include "base/relative_time.h"
 #include "base/timestamp.h"
 #include "formats/validation.h"
+#include "query/language.h"
 #include "query/levels.h"
 #include "json/writer.h"
 
@@ -23,7 +24,7 @@ static_assert(FILTER_LEVELS_MAX == 2 * LOG_PARAMS_LEVELS_MAX, "each level may ha
 
 enum {
     BUCKETS_BY_DEFAULT_MAX = 300,
-    NAMES_MAX = 16,         /* parameters of one route, but for attributes */
+    NAMES_MAX = 24,         /* parameters of one route, but for attributes */
     REFUSAL_ROOM = 1 << 20, /* bytes, for pieces of one error: a query string is shorter by far */
 };
 
@@ -33,6 +34,7 @@ struct reading {
     int64_t now_us; /* what relative times count from, all of a request */
     struct validation errors;
     struct buffer scratch; /* the JSON texts of one error: its input, then its ctx */
+    int error;             /* LM_ENOMEM: what is asked for could not be read */
 };
 
 static void reading_init(struct reading *r, const struct query_string *params,
@@ -40,16 +42,24 @@ static void reading_init(struct reading *r, const struct query_string *params,
 {
     r->params = params;
     r->now_us = clock_wall_us();
+    r->error = 0;
     validation_init(&r->errors, refusal);
     buffer_init(&r->scratch, REFUSAL_ROOM);
 }
 
-static int reading_finish(struct reading *r)
+/* `filter`, unless it is NULL, is one that was read: of no use after an error. */
+static int reading_finish(struct reading *r, struct log_filter *filter)
 {
+    int error = r->error;
+
     buffer_release(&r->scratch);
-    if (r->errors.count == 0)
-        return 0;
-    return validation_finish(&r->errors) ? LM_ENOMEM : LM_EINVAL;
+    if (r->errors.count > 0)
+        error = validation_finish(&r->errors) ? LM_ENOMEM : LM_EINVAL;
+    if (error && filter) {
+        query_unref(filter->query);
+        filter->query = NULL;
+    }
+    return error;
 }
 
 /* ---- Errors ---- */
@@ -317,9 +327,53 @@ static void read_answer(struct reading *r, struct log_params_answer *answer)
     answer->explain = explain;
 }
 
-/* What all routes that take a filter have in common, but for the time bounds. */
+/* What is wrong with a query: where, what was met, what is allowed. */
+static void refuse_query(struct reading *r, struct slice text, const struct query_mistake *mistake)
+{
+    struct refusal refusal = {
+        .in = "query", .name = SLICE_LITERAL("query"), .type = "query_parsing"};
+    char msg[sizeof(mistake->message) + sizeof(mistake->allowed) + 64];
+
+    snprintf(msg, sizeof(msg), "At character %zu: %s%s%s", mistake->position + 1, mistake->message,
+             mistake->allowed[0] ? "; allowed: " : "", mistake->allowed);
+    buffer_clear(&r->scratch);
+    json_append_string(&r->scratch, text);
+
+    size_t input_len = r->scratch.len;
+
+    buffer_appendf(&r->scratch,
+                   "{\"position\":%zu,\"offset\":%zu,\"length\":%zu,\"met\":", mistake->position,
+                   mistake->offset, mistake->len);
+    json_append_string(&r->scratch, slice_of(text.data + mistake->offset, mistake->len));
+    buffer_append_string(&r->scratch, ",\"allowed\":");
+    json_append_string(&r->scratch, slice_of_string(mistake->allowed));
+    buffer_append_char(&r->scratch, '}');
+    refusal.msg = msg;
+    if (!buffer_error(&r->scratch))
+        refusal.ctx = slice_of(r->scratch.data + input_len, r->scratch.len - input_len);
+    refuse(r, &refusal, slice_of(r->scratch.data, input_len));
+}
+
+static void read_query(struct reading *r, struct log_filter *filter)
+{
+    struct slice text = query_string_last(r->params, "query");
+    struct query_mistake mistake;
+
+    if (!text.data)
+        return;
+    int error = query_parse(text, r->now_us, NULL, &filter->query, &mistake);
+    if (error == LM_EINVAL)
+        refuse_query(r, text, &mistake);
+    else if (error)
+        r->error = error;
+    else if (filter->query)
+        log_filter_narrow(filter);
+}
+
+/* What all routes that take a filter have in common, but for the parameters of time. */
 static void read_predicates(struct reading *r, struct log_filter *filter)
 {
+    read_query(r, filter);
     read_levels(r, SLICE_LITERAL("level"), filter->levels, &filter->levels_len);
     read_levels(r, SLICE_LITERAL("not.level"), filter->excluded_levels,
                 &filter->excluded_levels_len);
@@ -367,7 +421,8 @@ static void explain_unknown(struct buffer *msg, const struct names *names, struc
 /* `own`: what a route has besides a filter; ends with NULL. */
 static void refuse_unknown(struct reading *r, const char *const *own)
 {
-    struct names names = {.each = {"since", "until", "level", "q", "not.level", "not.q"}, .len = 6};
+    struct names names = {.each = {"query", "since", "until", "level", "q", "not.level", "not.q"},
+                          .len = 7};
 
     while (*own)
         names.each[names.len++] = *own++;
@@ -424,7 +479,7 @@ static int parse_page(const struct query_string *params, struct log_query *query
     query->offset = (uint64_t)offset;
     refuse_unknown(
         &r, (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format", NULL});
-    return reading_finish(&r);
+    return reading_finish(&r, &query->filter);
 }
 
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
@@ -484,7 +539,7 @@ int log_params_parse_tail(const struct query_string *params, struct slice last_i
     read_predicates(&r, filter);
     *has_place = read_place(&r, last_id, place);
     refuse_unknown(&r, (const char *const[]){"last_event_id", NULL});
-    return reading_finish(&r);
+    return reading_finish(&r, filter);
 }
 
 /* ---- Buckets ---- */
@@ -540,18 +595,19 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
 
     bool has_since = read_time(&r, "since", &filter->since_us);
 
-    if (!read_time(&r, "until", &filter->until_us))
+    read_time(&r, "until", &filter->until_us);
+    read_predicates(&r, filter);
+    if (filter->until_us == INT64_MAX)
         filter->until_us = r.now_us;
-    if (!has_since)
+    if (!has_since && filter->since_us == TIMESTAMP_MIN_US)
         filter->since_us = filter->until_us - DAY_US;
     if (filter->since_us < TIMESTAMP_MIN_US)
         filter->since_us = TIMESTAMP_MIN_US;
     query->has_cursor = read_cursor(&r, &query->cursor);
     read_answer(&r, answer);
-    read_predicates(&r, filter);
     read_bucket(&r, query);
     refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", "explain", NULL});
-    return reading_finish(&r);
+    return reading_finish(&r, filter);
 }
 
 /* ---- Ids ---- */
@@ -578,5 +634,5 @@ int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refus
         refuse_text(&r, &wrong, text);
     }
     buffer_release(&repaired);
-    return reading_finish(&r);
+    return reading_finish(&r, NULL);
 }

@@ -4,9 +4,10 @@
  *
  * Unknown parameters are refused, with the nearest that is known. Of one given more than once the
  * last counts, but for `level`, `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A
- * filter is: since, until (absolute, or as base/relative_time.h has it), level, q, attr.NAME,
- * not.level, not.q, not.attr.NAME. A level that has two names, as warn and warning, is both. Slices
- * in the queries point into the query string's text, which must outlive them.
+ * filter is: query (query/language.h), since, until (absolute, or as base/relative_time.h has it),
+ * level, q, attr.NAME, not.level, not.q, not.attr.NAME. A level that has two names, as warn and
+ * warning, is both. Slices in the queries point into the query string's text, which must outlive
+ * them; filter.query, unless it is NULL, has a reference that is the caller's to give back.
  *
  * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
  * is cleared); or LM_ENOMEM.

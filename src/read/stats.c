@@ -149,7 +149,12 @@ static int read_params(struct read_request *r, const struct query_string *params
         return error;
     read_request_give_time(r, answer.slice_s * UINT64_C(1000));
     s->explains = answer.explain;
-    return prepare(s);
+
+    struct query *asked = s->query.filter.query;
+
+    error = prepare(s);
+    query_unref(asked);
+    return error;
 }
 
 void read_stats_get(const struct read_service *service, struct http_request *http)

@@ -129,8 +129,10 @@ static bool read_params(struct tail *t, struct http_request *req)
     if (!error)
         error = log_params_parse_tail(&params, last_id, &filter, &t->has_place, &t->place.position,
                                       &refusal);
-    if (!error)
+    if (!error) {
         error = tail_feed_use_filter(t->hub->feed, &filter, &t->filter);
+        query_unref(filter.query);
+    }
     if (error)
         read_answer_refuse(req, error, buffer_slice(&refusal));
     buffer_release(&refusal);

@@ -358,7 +358,7 @@ static const char *messages(const struct asked *a)
     return text;
 }
 
-#define FILTERS "'since', 'until', 'level', 'q', 'not.level', 'not.q', "
+#define FILTERS "'query', 'since', 'until', 'level', 'q', 'not.level', 'not.q', "
 #define ATTRIBUTES "'attr.NAME' and 'not.attr.NAME'"
 
 static void unknown_parameters_are_refused_with_the_nearest_and_all(void **state)
