@@ -231,14 +231,17 @@ const struct client_command client_commands[] = {
      "quotes; of DIRs it takes all files. It goes on until a signal, and from there at the next "
      "start. --status tells how far it is; its exit status is 1 if nobody follows.\n",
      TABLES(send_flags, follow_flags), -1, client_send},
-    {"query", "", "show logs that are stored, newest last",
+    {"query", "[QUERY]", "show logs that are stored, newest last",
+     "QUERY, best in quotes, is in the language of docs/query.md: 'level:>=error service:pay "
+     "since:2h', '\"pool exhausted\" -host:web-*', 'http.status:[500 TO 599] OR /time.?out/'. "
+     "Flags, which choose logs as well, are ANDed to it.\n"
      "Control characters of logs are made visible on a terminal.\n",
-     TABLES(filters, query_flags, look), 0, client_query},
-    {"tail", "", "follow logs as they are stored",
+     TABLES(filters, query_flags, look), -1, client_query},
+    {"tail", "[QUERY]", "follow logs as they are stored",
      "Comes back by itself where the connection breaks, without a gap or a repeat. Says on "
      "standard "
      "error where logs were missed.\n",
-     TABLES(filters, tail_flags, look), 0, client_tail},
+     TABLES(filters, tail_flags, look), -1, client_tail},
     {"import", "FILE…", "send files of logs, plain or as gzip, zstd or xz",
      "Takes what export writes (times and ids are kept), answers of GET /logs, and what send "
      "takes. "
@@ -248,10 +251,10 @@ const struct client_command client_commands[] = {
      "one after it; where no log has a time, that of the file's change when it was first imported, "
      "and a microsecond for each log.\n",
      TABLES(send_flags, import_flags), -1, client_import},
-    {"export", "", "write all logs that match, newest first",
+    {"export", "[QUERY]", "write all logs that match, newest first",
      "An export that breaks off fails: it is never a short file.\n", TABLES(filters, export_flags),
-     0, client_export},
-    {"delete", "", "delete the logs that match, for ever",
+     -1, client_export},
+    {"delete", "[QUERY]", "delete the logs that match, for ever",
      "Without --yes it only counts them, and prints the line that deletes them. What is deleted "
      "cannot be had back: only a backup still has it.\n"
      "Works on the store of the settings (--data-dir, DATABASE_URL, …: `logmill help`), while "

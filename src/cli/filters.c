@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "cli/ask.h"
 #include "cli/local_time.h"
 
-enum { NAME_MAX_BYTES = 1024 };
+enum { NAME_MAX_BYTES = 1024, QUERY_BYTES_MAX = 1 << 20 };
 
 static void append_encoded(struct buffer *b, struct slice text)
 {
@@ -65,7 +66,19 @@ static int append_attr(struct buffer *b, const char *name, const char *text, str
     return 0;
 }
 
-int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *err)
+int filters_append_query(struct buffer *b, char *const *words, int n, struct errbuf *err)
+{
+    struct buffer text;
+
+    buffer_init(&text, QUERY_BYTES_MAX);
+    int error = ask_append(&text, words, n, err);
+    if (!error && text.len > 0)
+        filters_append_param(b, "query", buffer_slice(&text));
+    buffer_release(&text);
+    return error;
+}
+
+static int append_flags(struct buffer *b, const struct flags *flags, struct errbuf *err)
 {
     for (int i = 0; i < flags->given_len; i++) {
         const char *flag = flags->given[i].flag->name, *value = flags->given[i].value;
@@ -86,6 +99,15 @@ int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *e
     return 0;
 }
 
+int filters_append(struct buffer *b, const struct flags *flags, struct errbuf *err)
+{
+    int error = append_flags(b, flags, err);
+
+    if (!error && flags->command->run)
+        error = filters_append_query(b, flags->args, flags->args_len, err);
+    return error;
+}
+
 int filters_check(const struct flags *flags, struct errbuf *err)
 {
     struct buffer path;
@@ -93,5 +115,7 @@ int filters_check(const struct flags *flags, struct errbuf *err)
     buffer_init(&path, SIZE_MAX / 2);
     int error = filters_append(&path, flags, err);
     buffer_release(&path);
+    if (error)
+        ask_show_mistake(flags->args, flags->args_len);
     return error;
 }

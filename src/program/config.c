@@ -255,6 +255,15 @@ static const struct setting *find_flag(const char *arg, const char **value)
     return NULL;
 }
 
+/* Moves args[from] down to `to`, and what is between them up by one. */
+static void move_to_front(char **args, int to, int from)
+{
+    char *arg = args[from];
+
+    memmove(&args[to + 1], &args[to], (size_t)(from - to) * sizeof(*args));
+    args[to] = arg;
+}
+
 int config_load(struct config *config, char **args, int args_len, int *rest_len, struct errbuf *err)
 {
     int error;
@@ -274,7 +283,8 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
         const struct setting *s;
 
         if (strncmp(args[i], "--", 2) != 0) {
-            args[(*rest_len)++] = args[i];
+            move_to_front(args, *rest_len, i);
+            ++*rest_len;
             continue;
         }
         if (strcmp(args[i], "--take-over") == 0) {

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/timestamp.h"
+#include "cli/ask.h"
 #include "cli/filters.h"
 #include "cli/line_check.h"
 #include "cli/terminal.h"
@@ -41,9 +42,11 @@ enum {
 
 struct job {
     const struct flags *flags;
+    int words_len;        /* of flags->args, at first those that are a query, then the settings */
+    struct buffer asked;  /* the query, printed: its times are absolute */
     struct buffer params; /* the conditions, as parameters of the API */
     struct query_string query;
-    struct log_query wanted; /* views of it */
+    struct log_query wanted; /* its filter views the matcher's */
     struct log_matcher *matcher;
     struct store *store;
 };
@@ -53,28 +56,24 @@ static bool is_own(const char *flag)
     return strcmp(flag, "yes") == 0 || strcmp(flag, "reason") == 0 || strcmp(flag, "all") == 0;
 }
 
-static bool has_condition(const struct flags *flags)
+static bool has_condition(const struct flags *flags, int words_len)
 {
     for (int i = 0; i < flags->given_len; i++)
         if (!is_own(flags->given[i].flag->name))
             return true;
-    return false;
+    return words_len > 0;
 }
 
-static int check_flags(const struct flags *flags, char **args, int args_len)
+static int check_flags(const struct flags *flags, int words_len)
 {
     const char *reason = flags_text(flags, "reason");
     bool all = flags_has(flags, "all");
     const char *wrong = NULL;
 
-    if (args_len > 0) {
-        terminal_say("delete", "%s: not expected here; `logmill delete --help` tells more",
-                     args[0]);
-        return COMMAND_USAGE;
-    }
-    if (!all && !has_condition(flags))
-        wrong = "which logs? Give a condition, as --until 2026-01-01 or --level debug, or --all";
-    else if (all && has_condition(flags))
+    if (!all && !has_condition(flags, words_len))
+        wrong = "which logs? Give a condition, as 'level:debug until:30d' or --level debug, or "
+                "--all";
+    else if (all && has_condition(flags, words_len))
         wrong = "--all is for all logs: not with a condition";
     else if (flags_has(flags, "yes") && (!reason || !reason[0]))
         wrong = "--yes needs --reason TEXT, which the diagnostics will tell";
@@ -104,6 +103,10 @@ static int read_filter(struct job *job, struct errbuf *err)
     int error = filters_append(&job->params, job->flags, err);
 
     if (!error)
+        error = ask_append(&job->asked, job->flags->args, job->words_len, err);
+    if (!error && job->asked.len > 0)
+        filters_append_param(&job->params, "query", buffer_slice(&job->asked));
+    if (!error)
         error = buffer_error(&job->params);
     if (error)
         return error;
@@ -120,6 +123,9 @@ static int read_filter(struct job *job, struct errbuf *err)
     if (error)
         return LM_EINVAL;
     job->matcher = log_matcher_new(&job->wanted.filter);
+    query_unref(job->wanted.filter.query);
+    if (job->matcher)
+        job->wanted.filter = *log_matcher_filter(job->matcher);
     return job->matcher ? 0 : errbuf_fail(err, LM_ENOMEM, "no memory for a filter");
 }
 
@@ -234,22 +240,23 @@ static int count_all(const struct job *job, struct counted *c, struct errbuf *er
     return error;
 }
 
-static void append_quoted(struct buffer *b, const char *text)
+static void append_quoted(struct buffer *b, struct slice text)
 {
-    bool plain = text[0] != '\0';
+    bool plain = text.len > 0;
 
-    for (const char *c = text; *c; c++)
-        plain = plain && (isalnum((unsigned char)*c) || strchr("-_./:=,+@%", *c));
+    for (size_t i = 0; i < text.len; i++)
+        plain =
+            plain && (isalnum((unsigned char)text.data[i]) || strchr("-_./:=,+@%", text.data[i]));
     if (plain) {
-        buffer_append_string(b, text);
+        buffer_append_slice(b, text);
         return;
     }
     buffer_append_char(b, '\'');
-    for (const char *c = text; *c; c++)
-        if (*c == '\'')
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == '\'')
             buffer_append_string(b, "'\\''");
         else
-            buffer_append_char(b, *c);
+            buffer_append_char(b, text.data[i]);
     buffer_append_char(b, '\'');
 }
 
@@ -269,9 +276,9 @@ static void append_line(struct buffer *b, const struct job *job, int64_t until_u
     const struct flags *flags = job->flags;
 
     buffer_append_string(b, "logmill delete");
-    for (int i = 0; i < flags->args_len; i++) { /* the settings */
+    for (int i = job->words_len; i < flags->args_len; i++) { /* the settings */
         buffer_append_char(b, ' ');
-        append_quoted(b, flags->args[i]);
+        append_quoted(b, slice_of_string(flags->args[i]));
     }
     for (int i = 0; i < flags->given_len; i++) {
         const char *flag = flags->given[i].flag->name;
@@ -279,14 +286,20 @@ static void append_line(struct buffer *b, const struct job *job, int64_t until_u
         if (is_own(flag) || strcmp(flag, "since") == 0 || strcmp(flag, "until") == 0)
             continue;
         buffer_appendf(b, " --%s ", flag);
-        append_quoted(b, flags->given[i].value);
+        append_quoted(b, slice_of_string(flags->given[i].value));
     }
     if (filter->since_us > TIMESTAMP_MIN_US)
         append_time(b, "since", filter->since_us);
     append_time(b, "until", until_us);
     buffer_append_string(b, " --reason ");
-    append_quoted(b, flags_has(flags, "reason") ? flags_text(flags, "reason") : "TEXT");
-    buffer_append_string(b, " --yes\n");
+    append_quoted(
+        b, slice_of_string(flags_has(flags, "reason") ? flags_text(flags, "reason") : "TEXT"));
+    buffer_append_string(b, " --yes");
+    if (job->asked.len > 0) {
+        buffer_append_string(b, " -- "); /* it may begin with a minus */
+        append_quoted(b, buffer_slice(&job->asked));
+    }
+    buffer_append_char(b, '\n');
 }
 
 static void print_counted(const struct job *job, const struct counted *c, int64_t now_us)
@@ -353,6 +366,8 @@ static void append_conditions(struct buffer *b, const struct job *job)
             buffer_append(b, value, strcspn(value, "=") + 1);
         buffer_append_string(b, strstr(flag, "level") ? "" : "…");
     }
+    if (job->asked.len > 0)
+        buffer_append_string(b, " QUERY");
     if (filter->since_us > TIMESTAMP_MIN_US)
         append_time(b, "since", filter->since_us);
     if (filter->until_us <= TIMESTAMP_MAX_US)
@@ -503,15 +518,17 @@ static int do_it(const struct job *job, const struct config *config, struct errb
 int delete_command(const struct config *config, const struct flags *flags, char **args,
                    int args_len)
 {
-    struct job job = {.flags = flags};
+    struct job job = {.flags = flags, .words_len = args_len};
     struct errbuf err = ERRBUF_INIT;
-    int status = check_flags(flags, args, args_len);
+    int status = check_flags(flags, args_len);
 
     if (status)
         return status;
     buffer_init(&job.params, TEXT_BYTES_MAX);
+    buffer_init(&job.asked, TEXT_BYTES_MAX);
     int error = read_filter(&job, &err);
     if (error) {
+        ask_show_mistake(args, args_len);
         terminal_say("delete", "%s", err.text[0] ? err.text : lm_error_text(error));
         status = COMMAND_USAGE;
     } else {
@@ -527,6 +544,7 @@ int delete_command(const struct config *config, const struct flags *flags, char 
     store_free(job.store);
     log_matcher_unref(job.matcher);
     query_string_release(&job.query);
+    buffer_release(&job.asked);
     buffer_release(&job.params);
     return status;
 }

@@ -249,7 +249,8 @@ scenario('a wrong command line is told what is wrong and what is allowed; exit s
         [['send', '--url', 'http://me:secret@x', 'hi'], /LOGMILL_URL only/],
         [['send', '--url', 'http://127.0.0.1:1/logs', 'hi'], /--url has a path; it is the server's address alone/],
         [['query', '--url', 'http://127.0.0.1:1//x'], /--url has a path/],
-        [['query', 'x'], /x: not expected here/],
+        [['query', 'x:'], /^ {2}x:\n {4}\^\nlogmill query: at character 3: /],
+        [['man', 'x'], /x: not expected here/],
         [['completion', 'fish'], /"fish" is not one of bash, zsh/],
     ] as [string[], RegExp][]) {
         const ran = await client({ port: 1 }, args);

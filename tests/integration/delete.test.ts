@@ -246,7 +246,8 @@ scenario('what is not meant is refused, and deletes nothing', async (lab: Lab) =
         [['--since', 'last week', '--yes', '--reason', 'x'], /--since: "last week" is no time/],
         [['--attr', 'n', '--yes', '--reason', 'x'], /NAME=VALUE/],
         [['--levle', 'info', '--yes', '--reason', 'x'], /--levle/],
-        [['everything', '--all', '--yes', '--reason', 'x'], /everything: not expected here/],
+        [['everything', '--all', '--yes', '--reason', 'x'], /--all is for all logs: not with a condition/],
+        [['level:', '--yes', '--reason', 'x'], /^ {2}level:\n {8}\^\nlogmill delete: at character 7: /],
         [['-q', 'y'.repeat(2000), '--yes', '--reason', 'x'], /at most 1000 characters/],
     ] as [string[], RegExp][]) {
         const ran = await runLogmill(['delete', ...args], settings);
