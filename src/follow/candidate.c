@@ -162,9 +162,10 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
 
 /* ---- Copies ---- */
 
-void candidate_is_copy(struct follower *f, struct source *c)
+static void remember(struct follower *f, struct source *c, int64_t copy_of)
 {
     struct known k = {
+        .copy_of = copy_of,
         .by_identity.identity = c->by_identity.identity,
         .kind = STATE_COPY,
         .number = c->number,
@@ -179,11 +180,19 @@ void candidate_is_copy(struct follower *f, struct source *c)
     source_free(f, c);
 }
 
+void candidate_is_copy(struct follower *f, struct source *c)
+{
+    remember(f, c, 0);
+}
+
 /* Until all of `o` is stored: it may be the only one that has what was not. */
 static void keep_copy(struct follower *f, struct source *o, struct source *c, uint64_t size)
 {
-    if (o->copy)
-        candidate_is_copy(f, o->copy);
+    if (o->copy) {
+        ledger_number(f, o);
+        ledger_dirty(f, o);
+        remember(f, o->copy, o->number);
+    }
     source_move(f, c, SOURCE_COPY);
     c->seen_size = size;
     o->copy = c;
@@ -326,7 +335,7 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
     bool goes_on = false; /* what passed for a copy */
     if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
         if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
-            if (k->copy_of && f->is_starting)
+            if (f->is_starting && known_copied(f, k))
                 return copy_again(f, k, look, name->path, name->path, fd);
             note_seen(f, k, name->path);
             close(fd);
@@ -386,7 +395,7 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
 {
     struct file_look look = *seen;
     struct known *k = known_by_identity(f, &look.identity);
-    bool is_again = k && k->copy_of && f->is_starting && look.size == k->mark.offset;
+    bool is_again = k && f->is_starting && look.size == k->mark.offset && known_copied(f, k);
     int fd;
 
     if (k && look.size == k->mark.offset && !is_again) {

@@ -343,8 +343,9 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
         verdict = one == JUDGE_LATER ? one : verdict;
     }
     for (struct roll_node *n = c->family->known.first; n; n = n->behind) {
-        const struct known *k = container_of(n, struct known, in_family);
-        enum verdict one = judge_by_whole(c, is_settled, &k->mark, &k->ladder);
+        struct known *k = container_of(n, struct known, in_family);
+        enum verdict one =
+            known_copied(f, k) ? JUDGE_NEW : judge_by_whole(c, is_settled, &k->mark, &k->ladder);
 
         if (one == JUDGE_COPY)
             return JUDGE_COPY;

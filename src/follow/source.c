@@ -87,6 +87,17 @@ void known_remove(struct follower *f, struct known *k)
     free(k);
 }
 
+struct source *known_copied(struct follower *f, struct known *k)
+{
+    struct source *s = k->copy_of ? f->all : NULL;
+
+    while (s && s->number != k->copy_of)
+        s = s->all_behind;
+    if (!s)
+        k->copy_of = 0; /* nor will there be one again */
+    return s;
+}
+
 /* ---- Life ---- */
 
 static void set_identity(struct follower *f, struct source *s, bool is_listed)

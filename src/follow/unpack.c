@@ -197,14 +197,21 @@ static int by_offset(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct expecting {
+    struct follower *f;
+    struct judging *j;
+};
+
 static void expect_known(struct table_node *n, void *ctx)
 {
     const struct family *family = container_of(n, struct family, node);
+    const struct expecting *e = ctx;
 
     for (struct roll_node *i = family->known.first; i; i = i->behind) {
-        const struct known *k = container_of(i, struct known, in_family);
+        struct known *k = container_of(i, struct known, in_family);
 
-        expect(ctx, &k->mark, UINT64_MAX, k->key, true);
+        if (!known_copied(e->f, k))
+            expect(e->j, &k->mark, UINT64_MAX, k->key, true);
     }
 }
 
@@ -223,7 +230,7 @@ static struct judging *begin(struct follower *f)
         if (has_more)
             expect(j, &o->marked, UINT64_MAX, o->file.key, false);
     }
-    table_each(&f->families, expect_known, j);
+    table_each(&f->families, expect_known, &(struct expecting){.f = f, .j = j});
     if (j->expected_len > 0)
         qsort(j->expected, j->expected_len, sizeof(*j->expected), by_offset);
     return j;

@@ -201,6 +201,37 @@ static void knows_what_has_less_than_was_read_after_a_crash(void **state)
     assert_int_equal(t->len, lines + 2);
 }
 
+/* Lines were handed out, and of each copy it was said that it is one; but then all were forgotten
+ * by a crash. */
+static void reads_again_what_only_the_archive_of_a_copy_has(void **state)
+{
+    struct taker *t = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_append(t, "app.log", "new\n");
+    for (int i = 0; i < 30; i++)
+        follower_wait(t->f, 50, -1);
+    compress_file(t, "app.log.1", "app.log.1.gz");
+    taker_wait_for(t, "new");
+    for (int i = 0; i < 30; i++)
+        follower_wait(t->f, 50, -1);
+    assert_int_equal(follower_prepare(t->f, follower_mark(t->f), &err), 0);
+    taker_kill(t);
+    taker_append_lines(t, "app.log", "b", 0, 1000);
+    taker_start(t, APP);
+    taker_wait(t, 101 + 1 + 1000 + 100);
+    int again = 0;
+    for (size_t i = 101; i < t->len; i++)
+        if (t->lines[i].key == t->lines[0].key)
+            assert_int_equal(t->lines[i].offset, again++ * 61);
+    assert_int_equal(again, 100);
+}
+
 /* Nobody has told whether lines of it are there: they have to be the same ones. */
 static void reads_again_under_the_same_key_what_an_archive_has_of_it(void **state)
 {
@@ -342,6 +373,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_again_under_the_same_key_what_an_archive_has_of_it,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_again_what_only_the_archive_of_a_copy_has, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reads_what_only_begins_as_another_one, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_each_of_archives_that_begin_alike, setup, teardown),
