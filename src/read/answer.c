@@ -3,9 +3,12 @@
 #include "answers/answers.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
+#include "formats/validation.h"
 #include "http/query_string.h"
 #include "metrics/metrics.h"
 #include "read/params.h"
+
+enum { BODY_ROOM = 8 * 1024 };
 
 /* What the client is told of a read that failed with `error`. */
 static enum refusal refusal_of(int error)
@@ -26,10 +29,34 @@ static enum refusal refusal_of(int error)
     }
 }
 
+static void refuse_costly(struct http_request *req, const struct errbuf *detail)
+{
+    const struct validation_step loc[] = {{.name = SLICE_LITERAL("query")},
+                                          {.name = SLICE_LITERAL("query")}};
+    struct validation v;
+    struct buffer body;
+
+    buffer_init(&body, BODY_ROOM);
+    validation_init(&v, &body);
+    validation_add(&v, &(struct validation_entry){.type = "query_costly",
+                                                  .loc = loc,
+                                                  .loc_len = 2,
+                                                  .msg = slice_of_string(detail->text)});
+    if (validation_finish(&v))
+        answers_refuse(req, REFUSED_NO_MEMORY, 0);
+    else
+        http_respond(req, &(struct http_response){.status = 422, .body_buffer = &body});
+    buffer_release(&body);
+}
+
 void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail)
 {
     enum refusal why = refusal_of(error);
 
+    if (error == LM_ETOOBIG && detail->text[0]) {
+        refuse_costly(req, detail);
+        return;
+    }
     if (why == REFUSED_READ_NO_ROOM)
         metrics_add(METRIC_READS_REFUSED_MEMORY, 1);
     if (why == REFUSED_STORE_FAILED)

@@ -9,10 +9,11 @@
 #include "store/store.h"
 
 /*
- * Answers a read that failed with `error`: 404 for LM_ENOTFOUND; else 503, in words that tell a
- * store that cannot be read (then `detail` goes into the diagnostics) from want of memory
- * (LM_EBUSY: of the ledger's; LM_ENOMEM), from a store that took too long (LM_ETIMEOUT), and from a
- * read that never had its turn (LM_ESTOPPED).
+ * Answers a read that failed with `error`: 404 for LM_ENOTFOUND; 422 for LM_ETOOBIG with a
+ * `detail`, since it is what was asked for that takes too much, and that names it; else 503, in
+ * words that tell a store that cannot be read (then `detail` goes into the diagnostics) from want
+ * of memory (LM_EBUSY: of the ledger's; LM_ENOMEM), from a store that took too long (LM_ETIMEOUT),
+ * and from a read that never had its turn (LM_ESTOPPED).
  */
 void read_answer_failure(struct http_request *req, int error, const struct errbuf *detail);
 

@@ -51,6 +51,8 @@ void tail_catch_up_take(struct tail *t)
 {
     struct tail_hub *hub = t->hub;
 
+    if (t->reading.error == LM_ETOOBIG)
+        tail_events_tell_refused(t, &t->reading.detail);
     if (t->reading.error || (t->reading.lost && !tail_events_tell_lost(t))) {
         tail_end(t); /* the client comes back by itself */
         return;

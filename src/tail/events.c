@@ -1,5 +1,7 @@
 #include "tail/events.h"
 
+#include "json/writer.h"
+
 /* Lets `events` be what t->out holds after what is written now. */
 static void set_aside(struct tail *t, struct buffer *events)
 {
@@ -64,6 +66,17 @@ bool tail_events_tell_lost(struct tail *t)
 
     t->out = events;
     return told;
+}
+
+void tail_events_tell_refused(struct tail *t, const struct errbuf *why)
+{
+    if (t->place.part > 0)
+        return; /* in the middle of an event */
+    buffer_clear(&t->out);
+    buffer_append_string(&t->out, "event: refused\ndata: {\"detail\":");
+    json_append_string(&t->out, slice_of_string(why->text));
+    buffer_append_string(&t->out, "}\n\n");
+    (void)tail_events_write(t);
 }
 
 void tail_events_beat(struct tail *t)

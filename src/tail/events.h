@@ -24,6 +24,9 @@ void tail_events_tell_missed(struct tail *t);
  */
 bool tail_events_tell_lost(struct tail *t);
 
+/* Tells that what is asked for takes too much: the tail ends, and may come back no better. */
+void tail_events_tell_refused(struct tail *t, const struct errbuf *why);
+
 /* Keeps the connection open, unless something is on its way that does. */
 void tail_events_beat(struct tail *t);
 

@@ -102,11 +102,11 @@ void tail_filter_learn(struct tail_filter *f, uint64_t steps, uint64_t bytes)
 }
 
 int tail_filter_match(const struct tail_filter *f, struct log_subject *log, const struct record *r,
-                      bool *matches, uint64_t *steps)
+                      bool *matches, uint64_t *steps, struct errbuf *err)
 {
     const struct log_filter *bounds = log_matcher_filter(f->matcher);
 
     *steps += CALL_STEPS;
     *matches = r->key.timestamp_us >= bounds->since_us && r->key.timestamp_us < bounds->until_us;
-    return *matches ? log_matcher_match_subject(f->matcher, log, matches, steps, NULL) : 0;
+    return *matches ? log_matcher_match_subject(f->matcher, log, matches, steps, err) : 0;
 }

@@ -55,6 +55,6 @@ uint64_t tail_event_bytes(const struct record *r);
 
 /* Time bounds included; as log_matcher_match_subject. `log` is set to `r`. */
 int tail_filter_match(const struct tail_filter *f, struct log_subject *log, const struct record *r,
-                      bool *matches, uint64_t *steps) LM_MUST_CHECK;
+                      bool *matches, uint64_t *steps, struct errbuf *err) LM_MUST_CHECK;
 
 #endif

@@ -40,7 +40,9 @@ static int append_found(const struct record *record, const struct store_position
 
     if (t->filter) {
         log_subject_set(f->log, record);
-        error = tail_filter_match(t->filter, f->log, record, &matches, &r->steps);
+        error = tail_filter_match(t->filter, f->log, record, &matches, &r->steps, &r->detail);
+        if (error)
+            return error;
     }
     if (matches && !error) {
         buffer_clear(&f->text);
@@ -111,7 +113,8 @@ static int ask(struct tail *t, const struct tail_batch *b, const struct tail_ver
     }
     log_subject_set(log, &b->events[at].record);
     t->reading.bytes += tail_event_bytes(&b->events[at].record);
-    return tail_filter_match(t->filter, log, &b->events[at].record, matches, &t->reading.steps);
+    return tail_filter_match(t->filter, log, &b->events[at].record, matches, &t->reading.steps,
+                             &t->reading.detail);
 }
 
 int tail_job_append(struct tail *t, const struct tail_batch *b, struct log_subject *log)
@@ -151,10 +154,8 @@ static enum read_step work_match(struct read_job *job, struct read_thread *threa
     r->error = tail_job_append(t, r->batch, log);
     if (r->error == LM_ESTOPPED)
         r->error = 0;
-    if (!r->error)
-        r->error = buffer_error(&t->out);
-    if (r->error)
-        errbuf_set(&r->detail, "no memory for logs of a batch");
+    if (!r->error && buffer_error(&t->out))
+        r->error = errbuf_fail(&r->detail, buffer_error(&t->out), "no memory for logs of a batch");
     if (t->filter)
         tail_filter_learn(t->filter, r->steps, r->bytes);
     log_subject_free(log);

@@ -19,7 +19,7 @@ void tail_job_begin(struct tail *t);
 /*
  * Goes on with a batch from t->reading.to, which it moves. `log`: for a filter without a verdict.
  * Returns 0 if it came to the batch's end, LM_ESTOPPED if t->out is full or that took its time, or
- * LM_ENOMEM.
+ * an error of tail_filter_match, with t->reading.detail.
  */
 int tail_job_append(struct tail *t, const struct tail_batch *b, struct log_subject *log);
 

@@ -99,7 +99,7 @@ static void try_one(struct trials *all, struct trial *t, const struct record *r,
     uint64_t before = t->steps;
     bool matches;
 
-    if (tail_filter_match(t->filter, log, r, &matches, &t->steps)) {
+    if (tail_filter_match(t->filter, log, r, &matches, &t->steps, NULL)) {
         t->given_up = true;
         return;
     }

@@ -68,12 +68,31 @@ static const char *const numbers[] = {"0",
                                       "3",
                                       "9007199254740993",
                                       "9007199254740992"};
+static const char *const plain_numbers[] = {"0",
+                                            "1",
+                                            "1.0",
+                                            "10",
+                                            "1.50",
+                                            "1.5",
+                                            "500",
+                                            "-7",
+                                            "0.1",
+                                            "99.9",
+                                            "100",
+                                            "100.000",
+                                            "200",
+                                            "404",
+                                            "4.04",
+                                            "12345",
+                                            "3",
+                                            "9007199254740993",
+                                            "9007199254740992"};
 static const char *const names[] = {"a", "b",    "c",      "host", "a.b", "b.c",
                                     "",  "http", "status", "ключ", "x\"y"};
 static const char *const levels[] = {"info", "INFO",  "warn",  "Warning", "error", "err",
                                      "",     "FATAL", "debug", "notice",  "odd",   "critical"};
 
-static void append_scalar(struct dice *d, struct buffer *b)
+static void append_scalar(struct dice *d, struct buffer *b, bool plain)
 {
     static const char *const literals[] = {"true", "false", "null"};
 
@@ -82,7 +101,7 @@ static void append_scalar(struct dice *d, struct buffer *b)
         buffer_append_string(b, PICK(d, literals));
         break;
     case 1:
-        buffer_append_string(b, PICK(d, numbers));
+        buffer_append_string(b, plain ? PICK(d, plain_numbers) : PICK(d, numbers));
         break;
     case 2:
         json_append_string(b, slice_of_string(PICK(d, numbers)));
@@ -92,23 +111,24 @@ static void append_scalar(struct dice *d, struct buffer *b)
     }
 }
 
-static void append_object(struct dice *d, struct buffer *b, unsigned depth);
+static void append_object(struct dice *d, struct buffer *b, unsigned depth, bool plain);
 
-static void append_array(struct dice *d, struct buffer *b, unsigned depth)
+static void append_array(struct dice *d, struct buffer *b, unsigned depth, bool plain)
 {
     buffer_append_char(b, '[');
     for (size_t i = 0, n = dice_below(d, 4); i < n; i++) {
         if (i)
             buffer_append_char(b, ',');
         if (depth < 3 && dice_one_in(d, 4))
-            dice_one_in(d, 2) ? append_object(d, b, depth + 1) : append_array(d, b, depth + 1);
+            dice_one_in(d, 2) ? append_object(d, b, depth + 1, plain)
+                              : append_array(d, b, depth + 1, plain);
         else
-            append_scalar(d, b);
+            append_scalar(d, b, plain);
     }
     buffer_append_char(b, ']');
 }
 
-static void append_object(struct dice *d, struct buffer *b, unsigned depth)
+static void append_object(struct dice *d, struct buffer *b, unsigned depth, bool plain)
 {
     size_t first = dice_below(d, sizeof(names) / sizeof(*names));
 
@@ -120,9 +140,10 @@ static void append_object(struct dice *d, struct buffer *b, unsigned depth)
                            slice_of_string(names[(first + i) % (sizeof(names) / sizeof(*names))]));
         buffer_append_char(b, ':');
         if (depth < 3 && dice_one_in(d, 3))
-            dice_one_in(d, 3) ? append_array(d, b, depth + 1) : append_object(d, b, depth + 1);
+            dice_one_in(d, 3) ? append_array(d, b, depth + 1, plain)
+                              : append_object(d, b, depth + 1, plain);
         else
-            append_scalar(d, b);
+            append_scalar(d, b, plain);
     }
     buffer_append_char(b, '}');
 }
@@ -138,7 +159,8 @@ static void append_message(struct dice *d, struct buffer *b)
     }
 }
 
-void random_records_make(struct random_records *r, struct dice *d, size_t n)
+void random_records_make(struct random_records *r, struct dice *d, size_t n,
+                         const struct random_records_options *options)
 {
     struct buffer b;
     struct log_key key = {.timestamp_us = 1767225600000000};
@@ -150,7 +172,8 @@ void random_records_make(struct random_records *r, struct dice *d, size_t n)
         size_t message, attributes;
 
         buffer_init_over(&b, r->texts + i * RECORD_ROOM, RECORD_ROOM);
-        key.timestamp_us += (int64_t)dice_below(d, 3) * 1000;
+        key.timestamp_us +=
+            (int64_t)dice_below(d, 3) * (options->step_us ? options->step_us : 1000);
         key.id = uuid7_lowest(key.timestamp_us);
         key.id.bytes[14] = (uint8_t)(i >> 8);
         key.id.bytes[15] = (uint8_t)i;
@@ -159,7 +182,7 @@ void random_records_make(struct random_records *r, struct dice *d, size_t n)
         append_message(d, &b);
         message = b.len;
         if (!dice_one_in(d, 6))
-            append_object(d, &b, 0);
+            append_object(d, &b, 0, options->plain_numbers);
         if (b.len == message + 2) /* {}: there are none */
             b.len = message;
         attributes = b.len - message;

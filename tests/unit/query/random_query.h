@@ -16,7 +16,13 @@ struct random_records {
     char *texts;
 };
 
-void random_records_make(struct random_records *r, struct dice *d, size_t n);
+struct random_records_options {
+    int64_t step_us;    /* between two logs on an average; 0: a millisecond */
+    bool plain_numbers; /* none of which PostgreSQL would have another text */
+};
+
+void random_records_make(struct random_records *r, struct dice *d, size_t n,
+                         const struct random_records_options *options);
 void random_records_release(struct random_records *r);
 
 /* With one reference; never NULL. */

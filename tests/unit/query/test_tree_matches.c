@@ -209,7 +209,7 @@ static void the_matcher_says_what_the_oracle_says(void **state)
     struct random_records records;
     unsigned matched = 0;
 
-    random_records_make(&records, &d, LOGS);
+    random_records_make(&records, &d, LOGS, &(struct random_records_options){0});
     for (int i = 0; i < TREES; i++) {
         struct query *q = i % 3 ? random_query(&d, records.items, records.len)
                                 : random_query_test(&d, records.items, records.len);
@@ -228,7 +228,7 @@ static void a_subject_serves_many_trees(void **state)
     struct log_subject *s = log_subject_new();
     struct log_matcher *matchers[20];
 
-    random_records_make(&records, &d, LOGS);
+    random_records_make(&records, &d, LOGS, &(struct random_records_options){0});
     for (int i = 0; i < 20; i++)
         matchers[i] = matcher_of(random_query(&d, records.items, records.len));
     for (size_t i = 0; i < records.len; i++) {

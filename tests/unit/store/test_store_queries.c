@@ -1,0 +1,432 @@
+/*
+ * The same answer to the same query, whoever gives it: the plain matcher, a store in a file of
+ * SQLite, one in PostgreSQL, a tail. By chance and by hand, over logs by chance and, if
+ * LOGMILL_REAL_LOGS is the path of a file of them (NDJSON, compressed by zstd), over real ones.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "../query/random_query.h"
+#include "../temp_directory.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "postgres_place.h"
+#include "query/language.h"
+#include "store/sqlite/adapter.h"
+#include "store_test_support.h"
+#include "tail/judge.h"
+#include "json/reader.h"
+#include "json/writer.h"
+
+enum {
+    LOGS = 20000,
+    REAL_LOGS = 5000, /* of them */
+    QUERIES = 300,
+    BATCH = 1000,
+    SECOND_US = 1000000,
+};
+
+/* By hand; times count from the first log. */
+static const char *const by_hand[] = {
+    "timeout",
+    "\"pool exhausted\"",
+    "level:error",
+    "level:>=warning",
+    "level:warn OR level:fatal",
+    "-level:info",
+    "NOT (level:info OR level:debug)",
+    "host:node-1.a",
+    "host:Timeout",
+    "http.status:>=404",
+    "http.status:[200 TO 404]",
+    "http.status:{200 TO 500}",
+    "status:<200",
+    "a:1",
+    "a:1.0",
+    "a:(1 OR 10 OR 1.5)",
+    "a.b:>1",
+    "a.b.c:*",
+    "-a.b:*",
+    "b.c:true",
+    "c:null",
+    "host:pool*",
+    "host:*exhausted",
+    "host:*user*",
+    "host:k*",
+    "any:4711",
+    "any:500",
+    "any:straße",
+    "any:KELVIN",
+    "/time.?out after \\d+/",
+    "/(?i)KÖLN/",
+    "host:/^[a-z]+$/",
+    "http:/\\d{3}/",
+    "timeout level:error",
+    "timeout OR kelvin",
+    "timeout -kelvin level:>=notice",
+    "(timeout OR kelvin) (level:error OR a:*)",
+    "\"x\\\"y\":*",
+    "ключ:*",
+    "message:x",
+    "timestamp:>=2026-01-02",
+    "since:2026-01-01T12:00:00Z until:2026-01-02T00:00:00Z level:error",
+    "-(timestamp:>=2026-01-02 OR a:1)",
+    "id:*",
+    "EventID:4624",
+    "event_id:[4000 TO 5000] computer_name:*shire.com",
+    "event_data.param5:* OR event_data.TargetUserName:*",
+    "log_name:(Security OR System) -keywords:*Audit*",
+    "Channel:/Sysmon/ EventID:<=10",
+};
+
+enum { BY_HAND = sizeof(by_hand) / sizeof(*by_hand) };
+
+static struct dice dice = {2026};
+static struct random_records records;
+static struct query *queries[QUERIES];
+static struct log_matcher *matchers[QUERIES];
+static char *expected[QUERIES]; /* one a log */
+static struct buffer real_texts[REAL_LOGS];
+
+/* ---- Logs ---- */
+
+static struct slice member(yyjson_val *object, const char *a, const char *b)
+{
+    yyjson_val *value = yyjson_obj_get(object, a);
+
+    value = yyjson_is_str(value) ? value : yyjson_obj_get(object, b);
+    return yyjson_is_str(value) ? json_text(value) : SLICE_LITERAL("");
+}
+
+/* Puts real logs in the place of the last ones; their texts live as long as the process. */
+static void take_real_logs(const char *path)
+{
+    char command[4096];
+    char *line = NULL;
+    size_t capacity = 0;
+    size_t at = LOGS - REAL_LOGS;
+    ssize_t len;
+
+    snprintf(command, sizeof(command), "zstd -dcq --long=27 '%s'", path);
+    FILE *lines = popen(command, "r");
+    assert_non_null(lines);
+    while (at < LOGS && (len = getline(&line, &capacity, lines)) > 0) {
+        yyjson_doc *doc = yyjson_read(line, (size_t)len, YYJSON_READ_NUMBER_AS_RAW);
+        yyjson_val *object = yyjson_doc_get_root(doc);
+        struct buffer *b = &real_texts[at - (LOGS - REAL_LOGS)];
+        struct record *r = &records.items[at++];
+
+        assert_true(yyjson_is_obj(object));
+        r->level = member(object, "level", "Level");
+        r->message = member(object, "message", "Message");
+        buffer_init(b, 1 << 20);
+        buffer_append_slice(b, r->level);
+        buffer_append_slice(b, r->message);
+        json_append_value(b, object);
+        r->level.data = b->data;
+        r->message.data = b->data + r->level.len;
+        r->attributes = slice_of(b->data + r->level.len + r->message.len,
+                                 b->len - r->level.len - r->message.len);
+        yyjson_doc_free(doc);
+    }
+    free(line);
+    pclose(lines);
+}
+
+static void make_queries(void)
+{
+    for (size_t i = 0; i < QUERIES; i++) {
+        struct query_mistake mistake;
+
+        if (i >= BY_HAND)
+            queries[i] = random_query(&dice, records.items, LOGS);
+        else if (query_parse(slice_of_string(by_hand[i]), records.items[0].key.timestamp_us, NULL,
+                             &queries[i], &mistake))
+            fail_msg("%s: %s", by_hand[i], mistake.message);
+    }
+}
+
+static void match_all(size_t i)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.query = queries[i];
+    log_filter_narrow(&f);
+    matchers[i] = log_matcher_new(&f);
+    assert_non_null(matchers[i]);
+    expected[i] = xcalloc(LOGS, 1);
+    for (size_t k = 0; k < LOGS; k++) {
+        struct errbuf err = ERRBUF_INIT;
+        bool matches;
+
+        if (log_matcher_match(matchers[i], &records.items[k], &matches, &err))
+            fail_msg("query %zu: %s", i, err.text);
+        expected[i][k] = matches;
+    }
+}
+
+static int make_all(void **state)
+{
+    const struct random_records_options options = {.step_us = 10 * (int64_t)SECOND_US,
+                                                   .plain_numbers = true};
+    const char *real = getenv("LOGMILL_REAL_LOGS");
+
+    random_records_make(&records, &dice, LOGS, &options);
+    if (real)
+        take_real_logs(real);
+    else
+        print_message("LOGMILL_REAL_LOGS is not set: without real logs\n");
+    make_queries();
+    for (size_t i = 0; i < QUERIES; i++)
+        match_all(i);
+    return 0;
+}
+
+static int free_all(void **state)
+{
+    for (size_t i = 0; i < QUERIES; i++) {
+        log_matcher_unref(matchers[i]);
+        query_unref(queries[i]);
+        free(expected[i]);
+    }
+    random_records_release(&records);
+    for (size_t i = 0; i < REAL_LOGS; i++)
+        buffer_release(&real_texts[i]);
+    return 0;
+}
+
+/* ---- Stores ---- */
+
+struct answer {
+    size_t query;
+    size_t next; /* the log that comes next, if it matches, is below this one */
+};
+
+static int compare(const struct record *record, void *ctx)
+{
+    struct answer *a = ctx;
+
+    while (a->next > 0 && !expected[a->query][a->next - 1])
+        a->next--;
+    if (a->next == 0 || log_key_compare(&record->key, &records.items[a->next - 1].key) != 0) {
+        random_query_print(queries[a->query]);
+        fail_msg("query %zu, before log %zu: another log than is expected, message `%.*s`, "
+                 "attributes %.*s",
+                 a->query, a->next, SLICE_ARG(record->message), SLICE_ARG(record->attributes));
+    }
+    a->next--;
+    return 0;
+}
+
+static struct store_slice slice_of_chance(void)
+{
+    struct store_slice slice = {.rows = dice_one_in(&dice, 2) ? UINT64_MAX : 700};
+
+    if (dice_one_in(&dice, 3))
+        slice.until_us = clock_monotonic_us() + 5000;
+    return slice;
+}
+
+static void scan(struct store_reader *r, size_t query)
+{
+    struct answer a = {.query = query, .next = LOGS};
+    struct store_scan scan;
+    struct errbuf err = ERRBUF_INIT;
+
+    store_scan_init(&scan, matchers[query], NULL, 0);
+    while (!scan.done) {
+        struct store_slice slice = slice_of_chance();
+
+        if (store_scan_next(r, &scan, &slice, compare, &a, &err))
+            fail_msg("query %zu: %s", query, err.text);
+    }
+    while (a.next > 0 && !expected[query][a.next - 1])
+        a.next--;
+    if (a.next > 0) {
+        random_query_print(queries[query]);
+        fail_msg("query %zu: log %zu is missing", query, a.next - 1);
+    }
+}
+
+static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    *(uint64_t *)ctx += count;
+    return 0;
+}
+
+static void count(struct store_reader *r, size_t query)
+{
+    const struct log_filter *f = log_matcher_filter(matchers[query]);
+    uint64_t counted = 0, there = 0;
+    struct store_scan scan;
+    struct errbuf err = ERRBUF_INIT;
+
+    for (size_t i = 0; i < LOGS; i++)
+        there += (uint64_t)expected[query][i];
+    store_scan_init(&scan, matchers[query], NULL, 0);
+    while (!scan.done) {
+        struct store_slice slice = slice_of_chance();
+
+        if (store_scan_count(r, &scan, &slice,
+                             f->since_us > 0 ? f->since_us : records.items[0].key.timestamp_us,
+                             3600 * (int64_t)SECOND_US, add_count, &counted, &err))
+            fail_msg("query %zu: %s", query, err.text);
+    }
+    if (counted != there) {
+        random_query_print(queries[query]);
+        fail_msg("query %zu: %llu counted of %llu", query, (unsigned long long)counted,
+                 (unsigned long long)there);
+    }
+}
+
+/* A page in the middle. */
+static void skip_some(struct store_reader *r, size_t query)
+{
+    struct answer a = {.query = query, .next = LOGS};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    size_t offset = 0;
+
+    while (offset < 100 && a.next > 0)
+        offset += (size_t)expected[query][--a.next];
+    store_scan_init(&scan, matchers[query], NULL, offset);
+    while (!scan.done && scan.skip > 0)
+        if (store_scan_next(r, &scan, &(struct store_slice){.rows = 50}, compare, &a, &err))
+            fail_msg("query %zu: %s", query, err.text);
+}
+
+/* What one query finds is erased: the others find the rest. */
+static void erase(struct store_writer *w, size_t query)
+{
+    struct store_scan scan;
+    struct errbuf err = ERRBUF_INIT;
+    size_t erased = 0, there = 0;
+
+    store_scan_init(&scan, matchers[query], NULL, 0);
+    while (!scan.done) {
+        size_t now = 0;
+
+        if (store_erase(w, &scan, &(struct store_slice){.rows = 500}, false, &now, &err))
+            fail_msg("query %zu: %s", query, err.text);
+        erased += now;
+    }
+    for (size_t i = 0; i < LOGS; i++)
+        there += (size_t)expected[query][i];
+    assert_int_equal(erased, there);
+}
+
+static void answer_all(struct store *s)
+{
+    struct store_writer *w = store_test_writer(s);
+    struct store_reader *r = store_test_reader(s);
+    char *kept[QUERIES];
+
+    for (size_t i = 0; i < LOGS; i += BATCH)
+        store_test_append(w, records.items + i, BATCH);
+    for (size_t i = 0; i < QUERIES; i++) {
+        scan(r, i);
+        if (i % 3 == 0)
+            skip_some(r, i);
+        if (i % 3 == 1)
+            count(r, i);
+    }
+    erase(w, 1);
+    for (size_t i = 2; i < 12; i++) {
+        kept[i] = expected[i];
+        expected[i] = xmalloc(LOGS);
+        for (size_t k = 0; k < LOGS; k++)
+            expected[i][k] = (char)(kept[i][k] && !expected[1][k]);
+        scan(r, i);
+        count(r, i);
+        free(expected[i]);
+        expected[i] = kept[i];
+    }
+    store_reader_free(r);
+    store_writer_free(w);
+}
+
+static void a_file_of_blocks_answers_as_the_matcher(void **state)
+{
+    const struct store_sqlite_sizes sizes = {
+        .block_rows = 512, .segment_blocks = 8, .seal_rows = 1500, .keep_rows = 300};
+    struct errbuf err = ERRBUF_INIT;
+    char *directory = temp_directory_new();
+    struct store *s = store_sqlite_new_sized(directory, &sizes, &err);
+
+    assert_non_null(s);
+    answer_all(s);
+    store_free(s);
+    temp_directory_free(directory);
+}
+
+static void postgresql_answers_as_the_matcher(void **state)
+{
+    if (!postgres_place_start()) {
+        skip();
+        return;
+    }
+    char *database = postgres_server_database(postgres_place_server, "");
+    struct store *s = postgres_place_open(database);
+
+    answer_all(s);
+    store_free(s);
+    postgres_server_drop(postgres_place_server, database);
+    postgres_place_stop();
+}
+
+/* ---- Tails ---- */
+
+static void tails_answer_as_the_matcher(void **state)
+{
+    struct tail_filters set = {0};
+    struct tail_filter *filters[QUERIES];
+
+    for (size_t i = 0; i < QUERIES; i++) {
+        log_matcher_ref(matchers[i]);
+        filters[i] = tail_filters_use(&set, matchers[i]);
+    }
+    for (size_t at = 0; at < LOGS; at += BATCH) {
+        struct tail_batch *b = tail_batch_new();
+        struct tail_filters copy;
+
+        for (size_t i = 0; i < BATCH && b->len == i; i++) {
+            int error = tail_batch_add(&records.items[at + i],
+                                       &(struct store_position){1, (int64_t)i, 0}, b);
+            assert_true(!error || error == LM_ESTOPPED);
+            if (error)
+                break;
+        }
+        tail_batch_seal(b);
+        assert_int_equal(tail_filters_copy(&set, &copy), 0);
+        tail_judge(b, &copy, UINT64_C(1) << 50);
+        for (size_t i = 0; i < QUERIES; i++) {
+            const struct tail_verdict *v = tail_batch_verdict(b, filters[i]);
+
+            assert_non_null(v);
+            for (size_t k = 0; k < b->len; k++) {
+                const struct log_filter *f = log_matcher_filter(matchers[i]);
+                int64_t us = records.items[at + k].key.timestamp_us;
+
+                assert_int_equal(tail_verdict_has(v, k),
+                                 expected[i][at + k] && us >= f->since_us && us < f->until_us);
+            }
+        }
+        tail_batch_unref(b);
+    }
+    for (size_t i = 0; i < QUERIES; i++)
+        tail_filters_leave(&set, filters[i]);
+    tail_filters_release(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tails_answer_as_the_matcher),
+        cmocka_unit_test(a_file_of_blocks_answers_as_the_matcher),
+        cmocka_unit_test(postgresql_answers_as_the_matcher),
+    };
+    return cmocka_run_group_tests(tests, make_all, free_all);
+}
