@@ -12,6 +12,7 @@
  *   writer.c     appending and expiring
  *   erase.c      deleting by a filter
  *   statement.c  SQL with its values, and filters as SQL
+ *   predicates.c trees as SQL
  *   reader.c     what all reading calls have in common, and cancelling
  *   windows.c    scans, cut into windows of time
  *   pages.c      logs of scans, and single ones
@@ -23,6 +24,7 @@
 
 #include "store/postgres/conn.h"
 #include "store/postgres/days.h"
+#include "store/postgres/predicates.h"
 #include "store/postgres/session.h"
 #include "store/postgres/statement.h"
 #include "store/postgres/wire.h"
@@ -166,9 +168,21 @@ struct store_postgres_windows {
     bool stop;           /* the slice is over */
 };
 
-/* Appends " FROM logs WHERE …" to r->statement: the logs of the window that match. */
+/*
+ * Appends " FROM logs WHERE …" to r->statement: the logs of the window that match, and maybe others
+ * if store_postgres_must_match.
+ */
 void store_postgres_windows_add(struct store_postgres_reader *r,
                                 const struct store_postgres_windows *w);
+
+/* Whether SQL cannot tell all that is asked for: the plain matcher is to be asked about each row.
+ */
+static inline bool store_postgres_must_match(const struct store_scan *scan)
+{
+    const struct query *q = log_matcher_filter(scan->matcher)->query;
+
+    return q && !store_postgres_predicates_are_exact(q);
+}
 
 /*
  * Goes through windows until the scan is done, the slice's time is over or `fn` sets w->stop.

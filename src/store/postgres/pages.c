@@ -245,7 +245,7 @@ static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf
 
 static int page(struct store_reader *base, struct paging *p, struct errbuf *err)
 {
-    p->matches_here = log_matcher_filter(p->scan->matcher)->query;
+    p->matches_here = store_postgres_must_match(p->scan);
     if (store_postgres_statement_is_hopeless(log_matcher_filter(p->scan->matcher))) {
         p->scan->done = true;
         return 0;

@@ -8,7 +8,7 @@
 #include "json/writer.h"
 
 enum {
-    SQL_BYTES_MAX = 64 * 1024,
+    SQL_BYTES_MAX = 256 * 1024,
     PATTERN_BYTES_MAX = 16 << 20,
     /* Types, by the numbers that they have in every PostgreSQL (catalog/pg_type.dat). */
     TYPE_INT8 = 20,
@@ -18,6 +18,7 @@ enum {
     TYPE_INTERVAL = 1186,
     TYPE_UUID = 2950,
     TYPE_UUID_ARRAY = 2951,
+    TYPE_JSONPATH = 4072,
 };
 
 void store_postgres_statement_init(struct store_postgres_statement *st)
@@ -26,6 +27,7 @@ void store_postgres_statement_init(struct store_postgres_statement *st)
     buffer_init(&st->sql, SQL_BYTES_MAX);
     buffer_init(&st->pattern, PATTERN_BYTES_MAX);
     buffer_init(&st->excluded_pattern, PATTERN_BYTES_MAX);
+    buffer_init(&st->texts, PATTERN_BYTES_MAX);
 }
 
 void store_postgres_statement_release(struct store_postgres_statement *st)
@@ -33,6 +35,7 @@ void store_postgres_statement_release(struct store_postgres_statement *st)
     buffer_release(&st->sql);
     buffer_release(&st->pattern);
     buffer_release(&st->excluded_pattern);
+    buffer_release(&st->texts);
 }
 
 void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql)
@@ -40,6 +43,7 @@ void store_postgres_statement_begin(struct store_postgres_statement *st, const c
     buffer_clear(&st->sql);
     buffer_clear(&st->pattern);
     buffer_clear(&st->excluded_pattern);
+    buffer_clear(&st->texts);
     st->len = st->numbers_len = 0;
     buffer_append_string(&st->sql, sql);
 }
@@ -51,6 +55,7 @@ void store_postgres_statement_sql(struct store_postgres_statement *st, const cha
 
 static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
 {
+    assert(st->len < STORE_POSTGRES_VALUES_MAX);
     st->values[st->len] = data ? data : "";
     st->lengths[st->len] = (int)len;
     st->formats[st->len] = 1;
@@ -104,6 +109,19 @@ void store_postgres_statement_interval(struct store_postgres_statement *st, int6
 void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id)
 {
     add_fixed(st, TYPE_UUID, id->bytes, sizeof(id->bytes));
+}
+
+void store_postgres_statement_path(struct store_postgres_statement *st, struct slice path)
+{
+    add_value(st, TYPE_JSONPATH, path.data, path.len);
+}
+
+struct slice store_postgres_statement_keep(struct store_postgres_statement *st, struct slice text)
+{
+    size_t from = st->texts.len;
+
+    buffer_append_slice(&st->texts, text);
+    return slice_of(st->texts.data + from, text.len);
 }
 
 void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array)

@@ -11,15 +11,17 @@
 #include "query/filter.h"
 
 enum {
-    STORE_POSTGRES_NUMBERS_MAX = 12, /* values that are numbers or ids */
-    STORE_POSTGRES_VALUES_MAX =
-        STORE_POSTGRES_NUMBERS_MAX + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX),
+    STORE_POSTGRES_NUMBERS_MAX = 12 + 2 * QUERY_TESTS_MAX, /* values that are numbers or ids */
+    STORE_POSTGRES_VALUES_OF_TEST = 16, /* of a range of levels: the names of all */
+    STORE_POSTGRES_VALUES_MAX = 12 + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX) +
+                                STORE_POSTGRES_VALUES_OF_TEST * QUERY_TESTS_MAX,
 };
 
 struct store_postgres_statement {
     struct buffer sql; /* terminated once it is finished */
     struct buffer pattern;
     struct buffer excluded_pattern;
+    struct buffer texts; /* that are made for it: room is reserved before they are */
     const char *values[STORE_POSTGRES_VALUES_MAX]; /* views */
     int lengths[STORE_POSTGRES_VALUES_MAX];
     int formats[STORE_POSTGRES_VALUES_MAX];
@@ -43,12 +45,18 @@ void store_postgres_statement_time(struct store_postgres_statement *st, int64_t 
 void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us);
 void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id);
 
+/* A path of jsonb in its binary form: a byte 1 comes first. */
+void store_postgres_statement_path(struct store_postgres_statement *st, struct slice path);
+
+/* A copy in st->texts, where there must be room. */
+struct slice store_postgres_statement_keep(struct store_postgres_statement *st, struct slice text);
+
 /* Arrays of times and of ids, as PostgreSQL sent them. */
 void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array);
 void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array);
 
 /*
- * Appends " AND …" for the predicates of `f` (not its time bounds): the same logs as
+ * Appends " AND …" for the flat predicates of `f` (not its time bounds): the same logs as
  * log_matcher_match() takes. `collation` stands after what is compared without case.
  */
 void store_postgres_statement_filter(struct store_postgres_statement *st,

@@ -162,7 +162,7 @@ int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan
         return 0;
     }
     store_tally_init(&c.tally);
-    int error = log_matcher_filter(scan->matcher)->query
+    int error = store_postgres_must_match(scan)
                     ? count_logs(base, &c, err)
                     : store_postgres_reader_call((struct store_postgres_reader *)base, count_slice,
                                                  &c, err);

@@ -1,0 +1,451 @@
+#include "store/postgres/predicates.h"
+
+#include <string.h>
+
+#include "query/levels.h"
+#include "query/number.h"
+#include "query/path.h"
+#include "query/regex_literals.h"
+#include "json/writer.h"
+
+enum {
+    ESCAPE_GROWTH = 6, /* of a text in JSON's quotes */
+    CONDITION_BYTES = 256,
+};
+
+/* What a piece of SQL is to take. */
+enum bound {
+    AT_MOST,  /* what matches, and maybe more */
+    AT_LEAST, /* nothing but what matches */
+};
+
+struct writing {
+    struct store_postgres_statement *st;
+    const struct query *q;
+    const char *collation;
+};
+
+static void sql(const struct writing *w, const char *text)
+{
+    store_postgres_statement_sql(w->st, text);
+}
+
+/* ---- What can be told ---- */
+
+static bool is_one_name(struct slice path)
+{
+    size_t dots = 0;
+
+    for (size_t i = 0; i < path.len; i++)
+        dots += path.data[i] == '.';
+    return dots == 0 || dots >= PATH_NAMES_MAX;
+}
+
+static bool is_exact(const struct query_node *node)
+{
+    switch (node->field) {
+    case QUERY_MESSAGE:
+        return node->test != QUERY_REGEX;
+    case QUERY_ATTRIBUTE:
+        return node->test == QUERY_EXISTS && is_one_name(node->path);
+    case QUERY_ANY:
+        return node->test == QUERY_EXISTS;
+    default:
+        return true;
+    }
+}
+
+bool store_postgres_predicates_are_exact(const struct query *q)
+{
+    for (uint32_t i = 0; i < q->len; i++)
+        if (q->nodes[i].kind == QUERY_TEST && !is_exact(&q->nodes[i]))
+            return false;
+    return true;
+}
+
+/* ---- Level and message ---- */
+
+/* By ILIKE, which a trigram index can serve. */
+static void add_ilike(const struct writing *w, const char *what, const struct query_node *node)
+{
+    struct buffer *b = &w->st->texts;
+    size_t from = b->len;
+
+    if (node->test != QUERY_BEGINS)
+        buffer_append_char(b, '%');
+    for (size_t i = 0; i < node->text.len; i++) {
+        if (strchr("%_\\", node->text.data[i]))
+            buffer_append_char(b, '\\');
+        buffer_append_char(b, node->text.data[i]);
+    }
+    if (node->test != QUERY_ENDS)
+        buffer_append_char(b, '%');
+    sql(w, what);
+    sql(w, w->collation);
+    sql(w, " ILIKE ");
+    store_postgres_statement_text(w->st, slice_of(b->data + from, b->len - from));
+}
+
+static void add_regex(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    struct regex_literals l;
+    struct slice literal;
+
+    regex_literals_find(node->text, &l);
+    if (bound == AT_LEAST || l.len == 0 || !l.with_case) {
+        sql(w, bound == AT_MOST ? "true" : "false");
+        return;
+    }
+    literal = store_postgres_statement_keep(w->st, l.each[0]);
+    sql(w, "strpos(message, ");
+    store_postgres_statement_text(w->st, literal);
+    sql(w, ") > 0");
+}
+
+static void add_message(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    if (node->test == QUERY_EXISTS)
+        sql(w, "true");
+    else if (node->test == QUERY_REGEX)
+        add_regex(w, node, bound);
+    else
+        add_ilike(w, "message", node);
+}
+
+static bool is_within(const struct query_node *node, int severity)
+{
+    int low = node->low.data ? level_severity(node->low) : 0;
+    int high = node->high.data ? level_severity(node->high) : LEVEL_SEVERITIES;
+
+    if (low == LEVEL_WITHOUT_SEVERITY || high == LEVEL_WITHOUT_SEVERITY)
+        return false;
+    return (severity > low || (severity == low && (node->low_included || !node->low.data))) &&
+           (severity < high || (severity == high && node->high_included));
+}
+
+static void add_severities(const struct writing *w, const struct query_node *node)
+{
+    bool any = false;
+
+    sql(w, "lower(level");
+    sql(w, w->collation);
+    sql(w, ") IN (");
+    for (int severity = 0; severity < LEVEL_SEVERITIES; severity++) {
+        struct slice names[2];
+
+        if (!is_within(node, severity))
+            continue;
+        for (unsigned i = 0, n = level_names(severity, names); i < n; i++) {
+            sql(w, any ? ", " : "");
+            store_postgres_statement_text(w->st, names[i]);
+            any = true;
+        }
+    }
+    sql(w, any ? ")" : "NULL)");
+}
+
+static void add_level_name(const struct writing *w, struct slice name)
+{
+    sql(w, "lower(level");
+    sql(w, w->collation);
+    sql(w, ") = lower(");
+    store_postgres_statement_text(w->st, name);
+    sql(w, w->collation);
+    sql(w, ")");
+}
+
+static void add_level(const struct writing *w, const struct query_node *node)
+{
+    struct slice other = level_other_name(node->text);
+
+    switch (node->test) {
+    case QUERY_EXISTS:
+        sql(w, "true");
+        break;
+    case QUERY_EQUALS:
+        add_level_name(w, node->text);
+        if (other.data) {
+            sql(w, " OR ");
+            add_level_name(w, other);
+        }
+        break;
+    case QUERY_RANGE:
+        add_severities(w, node);
+        break;
+    default:
+        add_ilike(w, "level", node);
+    }
+}
+
+/* ---- Attributes: by a path of SQL ---- */
+
+/* True if `text` may be in the text of a number, of true, false or null. */
+static bool may_be_no_string(struct slice text)
+{
+    static const char *const literals[] = {"true", "false", "null"};
+    size_t signs = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        signs += text.data[i] && strchr("0123456789+-.eE", text.data[i]);
+    for (size_t i = 0; i < 3; i++)
+        if (text.len == 0 || memmem(literals[i], strlen(literals[i]), text.data, text.len))
+            return true;
+    return signs == text.len;
+}
+
+static void add_equal_condition(struct buffer *b, struct slice text)
+{
+    struct number number;
+
+    buffer_append_string(b, "@ == ");
+    json_append_string(b, text);
+    if (number_parse_string(text, &number)) {
+        buffer_append_string(b, " || @ == ");
+        buffer_append_slice(b, text);
+    } else if (may_be_no_string(text)) {
+        buffer_append_string(b, " || @.type() != \"string\"");
+    }
+}
+
+static void add_bound_condition(struct buffer *b, const char *relation, bool included,
+                                struct slice text)
+{
+    struct number number;
+
+    if (!number_parse_string(text, &number))
+        return; /* it is looked at by the matcher alone */
+    buffer_appendf(b, " && @ %s%s ", relation, included ? "=" : "");
+    buffer_append_slice(b, text);
+}
+
+/* What a value is to be, at most, as a condition of SQL's paths. */
+static void add_condition(struct buffer *b, const struct query_node *node)
+{
+    switch (node->test) {
+    case QUERY_EQUALS:
+        add_equal_condition(b, node->text);
+        return;
+    case QUERY_RANGE:
+        buffer_append_string(b, "(@.type() == \"number\"");
+        add_bound_condition(b, ">", node->low_included, node->low);
+        add_bound_condition(b, "<", node->high_included, node->high);
+        buffer_append_string(b, ") || @ like_regex \"^-?[0-9]\"");
+        return;
+    case QUERY_BEGINS:
+        buffer_append_string(b, "@ starts with ");
+        json_append_string(b, node->text);
+        break;
+    case QUERY_ENDS:
+    case QUERY_CONTAINS:
+        buffer_append_string(b, "@ like_regex ");
+        json_append_string(b, node->text);
+        buffer_append_string(b, " flag \"q\"");
+        break;
+    default:
+        buffer_append_string(b, "1 == 1");
+        return;
+    }
+    if (may_be_no_string(node->text))
+        buffer_append_string(b, " || @.type() != \"string\"");
+}
+
+/* The value, or one in it, at one of the names with which the path may begin. */
+static void add_path(const struct writing *w, const struct query_node *node)
+{
+    struct buffer *b = &w->st->texts;
+    size_t from = b->len;
+    struct slice path = node->path;
+
+    buffer_append_string(b, "\x01$ ? (");
+    for (size_t len = 0; len <= path.len; len++) {
+        if (len < path.len && (path.data[len] != '.' || is_one_name(path)))
+            continue;
+        buffer_append_string(b, b->len - from > 6 ? " || exists(@." : "exists(@.");
+        json_append_string(b, slice_of(path.data ? path.data : "", len));
+        buffer_append_string(b, ".** ? (");
+        add_condition(b, node);
+        buffer_append_string(b, "))");
+    }
+    buffer_append_char(b, ')');
+    sql(w, "attributes @? ");
+    store_postgres_statement_path(w->st, slice_of(b->data + from, b->len - from));
+}
+
+/*
+ * ->> gives a string's characters, and the text of all else; but NULL for null, of which
+ * jsonb_typeof() says "null", and also the text of objects and arrays, which match nothing.
+ */
+static void add_plain_equality(const struct writing *w, const struct query_node *node)
+{
+    char name[24];
+
+    sql(w, "COALESCE(attributes ->> ");
+    store_postgres_statement_text(w->st, node->path);
+    snprintf(name, sizeof(name), "$%d", w->st->len);
+    sql(w, ", jsonb_typeof(attributes -> ");
+    sql(w, name);
+    sql(w, ")) = ");
+    store_postgres_statement_text(w->st, node->text);
+    sql(w, " AND jsonb_typeof(attributes -> ");
+    sql(w, name);
+    sql(w, ") NOT IN ('object', 'array')");
+}
+
+static void add_attribute(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    if (is_exact(node)) {
+        sql(w, "attributes ? ");
+        store_postgres_statement_text(w->st, node->path);
+    } else if (bound == AT_MOST) {
+        add_path(w, node);
+    } else if (node->test == QUERY_EQUALS) {
+        add_plain_equality(w, node);
+    } else {
+        sql(w, "false");
+    }
+}
+
+/* ---- Anything ---- */
+
+/* False if jsonb's text spells it in another way than by itself. */
+static bool is_spelled_by_itself(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20 || strchr("\"\\", text.data[i]))
+            return false;
+    return true;
+}
+
+static void add_any(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    if (node->test == QUERY_EXISTS) {
+        sql(w, "true");
+    } else if (bound == AT_LEAST) {
+        add_ilike(w, "message", node);
+    } else if (is_spelled_by_itself(node->text)) {
+        add_ilike(w, "message", node);
+        sql(w, " OR ");
+        add_ilike(w, "attributes::text", node);
+    } else {
+        sql(w, "true");
+    }
+}
+
+/* ---- The tree ---- */
+
+/* False if no log that can be stored has it: U+0000, or bytes that are not UTF-8. */
+static bool is_storable(struct slice s)
+{
+    return s.len == 0 || (!memchr(s.data, '\0', s.len) && utf8_valid(s));
+}
+
+static void add_time(const struct writing *w, const struct query_node *node)
+{
+    if (node->test == QUERY_EXISTS) {
+        sql(w, "true");
+        return;
+    }
+    sql(w, "\"timestamp\" >= ");
+    store_postgres_statement_time(w->st, node->low_us);
+    sql(w, " AND \"timestamp\" < ");
+    store_postgres_statement_time(w->st, node->high_us);
+}
+
+static void add_id(const struct writing *w, const struct query_node *node)
+{
+    struct errbuf reason;
+    struct uuid id;
+
+    if (node->test == QUERY_EXISTS) {
+        sql(w, "true");
+    } else if (uuid_parse(node->text, &id, &reason)) {
+        sql(w, "false");
+    } else {
+        sql(w, "id = ");
+        store_postgres_statement_id(w->st, &id);
+    }
+}
+
+static void add_test(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    sql(w, "((");
+    if (!is_storable(node->path) || (node->test != QUERY_REGEX && !is_storable(node->text))) {
+        sql(w, "false");
+    } else {
+        switch (node->field) {
+        case QUERY_MESSAGE:
+            add_message(w, node, bound);
+            break;
+        case QUERY_LEVEL:
+            add_level(w, node);
+            break;
+        case QUERY_TIMESTAMP:
+            add_time(w, node);
+            break;
+        case QUERY_ID:
+            add_id(w, node);
+            break;
+        case QUERY_ATTRIBUTE:
+            add_attribute(w, node, bound);
+            break;
+        case QUERY_ANY:
+            add_any(w, node, bound);
+            break;
+        }
+    }
+    sql(w, ") IS TRUE)");
+}
+
+/* Recursive, as deep as a tree may be. */
+static void add_node(const struct writing *w, uint32_t i, enum bound bound)
+{
+    const struct query_node *node = &w->q->nodes[i];
+
+    if (node->kind == QUERY_TEST) {
+        add_test(w, node, bound);
+    } else if (node->kind == QUERY_NOT) {
+        sql(w, "NOT ");
+        add_node(w, i + 1, bound == AT_MOST ? AT_LEAST : AT_MOST);
+    } else {
+        sql(w, "(");
+        for (uint32_t k = i + 1; k < node->end; k = w->q->nodes[k].end) {
+            if (k > i + 1)
+                sql(w, node->kind == QUERY_AND ? " AND " : " OR ");
+            add_node(w, k, bound);
+        }
+        sql(w, ")");
+    }
+}
+
+/* All texts that are made here: they may not move once the statement has them. */
+static size_t texts_bytes(const struct query *q)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < q->len; i++) {
+        const struct query_node *node = &q->nodes[i];
+        size_t names = 1;
+
+        for (size_t k = 0; k < node->path.len; k++)
+            names += node->path.data[k] == '.';
+        if (names > PATH_NAMES_MAX)
+            names = 1;
+        bytes += names * (ESCAPE_GROWTH * (node->path.len + 2 * node->text.len) + node->low.len +
+                          node->high.len + CONDITION_BYTES) +
+                 2 * (2 * node->text.len + 2);
+    }
+    return bytes;
+}
+
+void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
+                                   const char *collation)
+{
+    const struct writing w = {st, q, collation};
+
+    if (!buffer_reserve(&st->texts, texts_bytes(q))) {
+        st->sql.error = buffer_error(&st->texts);
+        return;
+    }
+    sql(&w, " AND ");
+    add_node(&w, 0, AT_MOST);
+}

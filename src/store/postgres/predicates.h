@@ -1,0 +1,18 @@
+/*
+ * A tree as SQL. Where SQL cannot tell exactly what a test means (values by dotted paths, regular
+ * expressions), it asks for what the test may take at most, or, within NOT, takes for certain: so
+ * all logs that match are found, and others, which the plain matcher then leaves out.
+ */
+#ifndef LOGMILL_STORE_POSTGRES_PREDICATES_H
+#define LOGMILL_STORE_POSTGRES_PREDICATES_H
+
+#include "store/postgres/statement.h"
+
+/* True if SQL says the same as the plain matcher. */
+bool store_postgres_predicates_are_exact(const struct query *q);
+
+/* Appends " AND …". `q` must live until the statement has run. */
+void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
+                                   const char *collation);
+
+#endif
