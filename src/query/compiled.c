@@ -17,8 +17,8 @@ struct step {
 struct query_compiled {
     uint32_t first;
     uint32_t len;
-    struct step *steps;
-    char *texts;
+    struct step steps[];
+    /* their texts are behind them */
 };
 
 /* ---- Making one ---- */
@@ -34,7 +34,7 @@ struct compiling {
     struct query_compiled *c;
     struct child *children; /* of the nodes that are under way, one behind the other */
     size_t children_len;
-    char *to; /* in texts */
+    char *to; /* where the next text goes */
     int error;
 };
 
@@ -109,8 +109,7 @@ static uint32_t compile(struct compiling *work, uint32_t node, uint32_t if_false
 
 int query_compiled_new(const struct query *q, struct query_compiled **made)
 {
-    struct query_compiled *c = xcalloc(1, sizeof(*c));
-    struct compiling work = {.q = q, .c = c};
+    struct compiling work = {.q = q};
     size_t tests = 0, bytes = 0;
 
     *made = NULL;
@@ -120,14 +119,14 @@ int query_compiled_new(const struct query *q, struct query_compiled **made)
         tests++;
         bytes += query_leaf_bytes(&q->nodes[i]);
     }
-    c->steps = try_malloc(tests * sizeof(*c->steps));
-    c->texts = try_malloc(bytes + 1);
-    work.children = try_malloc(q->len * sizeof(*work.children));
-    work.to = c->texts;
-    if (!c->steps || !c->texts || !work.children)
-        work.error = LM_ENOMEM;
-    else
-        c->first = compile(&work, 0, IS_FALSE, IS_TRUE);
+    struct query_compiled *c = try_malloc(sizeof(*c) + tests * sizeof(*c->steps) + bytes);
+    if (!c)
+        return LM_ENOMEM;
+    c->len = 0;
+    work.c = c;
+    work.to = (char *)&c->steps[tests];
+    work.children = xcalloc(q->len, sizeof(*work.children)); /* some KB at most */
+    c->first = compile(&work, 0, IS_FALSE, IS_TRUE);
     free(work.children);
     if (work.error)
         query_compiled_free(c);
@@ -142,8 +141,6 @@ void query_compiled_free(struct query_compiled *c)
         return;
     for (uint32_t i = 0; i < c->len; i++)
         query_leaf_release(&c->steps[i].leaf);
-    free(c->steps);
-    free(c->texts);
     free(c);
 }
 
