@@ -5,7 +5,7 @@
  *
  * CORPUS is NDJSON whose logs ascend by time (bench/search_corpora.py 200000). All of it is made
  * into blocks, hot by default; then columns and logs are read back, and each of the conditions is
- * asked of all blocks: q=TEXT, level=TEXT, or an attribute.
+ * asked of all blocks: q=TEXT, level=TEXT, query=TEXT (query/language.h), or an attribute.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "block/select.h"
 #include "block/words.h"
 #include "block/writer.h"
+#include "query/language.h"
 #include "rows.h"
 
 enum { COLUMNS_MAX = 1024 };
@@ -195,6 +196,18 @@ static size_t select_in(struct bench *b, size_t number, const struct block_plan 
     return found;
 }
 
+static struct query *parse(struct slice text)
+{
+    struct query_mistake mistake;
+    struct query *q = NULL;
+
+    if (query_parse(text, 0, NULL, &q, &mistake)) {
+        fprintf(stderr, "block_loop: %s\n", mistake.message);
+        exit(1);
+    }
+    return q;
+}
+
 static void ask(struct bench *b, char *condition)
 {
     char *value = strchr(condition, '=');
@@ -210,6 +223,8 @@ static void ask(struct bench *b, char *condition)
     log_filter_init(&filter);
     if (slice_equal(name, slice_of_string("q")))
         filter.text = text;
+    else if (slice_equal(name, slice_of_string("query")))
+        filter.query = parse(text);
     else if (slice_equal(name, slice_of_string("level")))
         filter.levels[filter.levels_len++] = text;
     else
@@ -224,6 +239,7 @@ static void ask(struct bench *b, char *condition)
            (rows_cpu_seconds() - began) / (double)b->blocks * 1e6, found);
     block_plan_free(plan);
     log_matcher_unref(m);
+    query_unref(filter.query);
 }
 
 int main(int argc, char **argv)

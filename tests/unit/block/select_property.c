@@ -32,6 +32,7 @@ struct block {
     struct block_writer *writer;
     struct block_reader *reader;
     struct buffer bytes;
+    struct block_source source; /* of them */
     struct block_head head;
 };
 
@@ -115,29 +116,19 @@ static void check_verdicts(const struct block *b, const struct block_plan *p, bo
     }
 }
 
-static void check_query(struct block *b, struct block_explain *explain)
+/* Asks the block about the rows that are set in `rows`; `f` is asked for. */
+static void check_filter(struct block *b, const struct log_filter *f, uint64_t *rows,
+                         struct block_explain *explain)
 {
     size_t words = BLOCK_ROW_WORDS(b->logs.len);
-    uint64_t *rows = xcalloc(words, sizeof(*rows));
-    bool asks_all = random_logs_below(&b->logs, 2);
+    struct log_matcher *m = log_matcher_new(f);
+    struct block_plan *p = m ? block_plan_new(m) : NULL;
+    uint64_t *asked = xcalloc(words, sizeof(*asked));
     struct errbuf err = ERRBUF_INIT;
-    struct log_filter f;
     bool any = false;
     bool all = true;
 
-    random_logs_filter(&b->logs, &f);
-    if (random_logs_below(&b->logs, 3)) {
-        if (random_logs_below(&b->logs, 8))
-            log_filter_init(&f);
-        f.query = random_logs_query(&b->logs);
-    }
-    struct log_matcher *m = log_matcher_new(&f);
-    struct block_plan *p = m ? block_plan_new(m) : NULL;
     must(p, "no memory");
-    for (size_t i = 0; i < b->logs.len; i++)
-        if (asks_all || random_logs_below(&b->logs, 3))
-            rows[i / 64] |= UINT64_C(1) << i % 64;
-    uint64_t *asked = xcalloc(words, sizeof(*asked));
     memcpy(asked, rows, words * sizeof(*rows));
     if (block_select(b->reader, p, rows, explain, &err))
         must(false, err.text);
@@ -146,11 +137,11 @@ static void check_query(struct block *b, struct block_explain *explain)
         bool selected = rows[i / 64] >> i % 64 & 1;
         bool was_asked = asked[i / 64] >> i % 64 & 1;
 
-        must(!log_matcher_match(m, &b->logs.rows[i].record, &matches, NULL), "no memory");
+        must(!log_matcher_match(m, &b->logs.rows[i].record, &matches, &err), err.text);
         any |= matches;
         all &= matches;
         if (selected != (matches && was_asked)) {
-            print_difference(&f, &b->logs.rows[i].record, matches);
+            print_difference(f, &b->logs.rows[i].record, matches);
             must(false, "block_select says otherwise");
         }
     }
@@ -158,30 +149,86 @@ static void check_query(struct block *b, struct block_explain *explain)
     check_verdicts(b, p, any, all);
     block_plan_free(p);
     log_matcher_unref(m);
-    query_unref(f.query);
     free(asked);
+}
+
+static void check_query(struct block *b, struct block_explain *explain)
+{
+    uint64_t *rows = xcalloc(BLOCK_ROW_WORDS(b->logs.len), sizeof(*rows));
+    bool asks_all = random_logs_below(&b->logs, 2);
+    struct log_filter f;
+
+    random_logs_filter(&b->logs, &f);
+    if (random_logs_below(&b->logs, 3)) {
+        if (random_logs_below(&b->logs, 8))
+            log_filter_init(&f);
+        f.query = random_logs_query(&b->logs);
+    }
+    for (size_t i = 0; i < b->logs.len; i++)
+        if (asks_all || random_logs_below(&b->logs, 3))
+            rows[i / 64] |= UINT64_C(1) << i % 64;
+    check_filter(b, &f, rows, explain);
+    query_unref(f.query);
     free(rows);
+}
+
+static void open_block(struct block *b)
+{
+    const struct block_options options = {.hashes = true};
+    struct errbuf err = ERRBUF_INIT;
+
+    b->writer = block_writer_new();
+    b->reader = block_reader_new();
+    buffer_init(&b->bytes, 64 << 20);
+    if (block_write(b->writer, b->logs.rows, b->logs.len, &options, &b->bytes, &b->head, &err))
+        must(false, err.text);
+    b->source = (struct block_source){read_bytes, &b->bytes, b->bytes.len};
+    if (block_open(b->reader, &b->source, &b->head, &err))
+        must(false, err.text);
+}
+
+static void close_block(struct block *b)
+{
+    block_close(b->reader);
+    block_reader_free(b->reader);
+    block_writer_free(b->writer);
+    buffer_release(&b->bytes);
 }
 
 void select_property_check(struct slice bytes, size_t logs_max, unsigned queries,
                            struct block_explain *explain)
 {
-    struct block b = {.writer = block_writer_new(), .reader = block_reader_new()};
-    const struct block_options options = {.hashes = true};
-    struct errbuf err = ERRBUF_INIT;
+    struct block b = {0};
 
     random_logs_make(&b.logs, bytes, logs_max);
-    buffer_init(&b.bytes, 64 << 20);
-    if (block_write(b.writer, b.logs.rows, b.logs.len, &options, &b.bytes, &b.head, &err))
-        must(false, err.text);
-    const struct block_source source = {read_bytes, &b.bytes, b.bytes.len};
-    if (block_open(b.reader, &source, &b.head, &err))
-        must(false, err.text);
+    open_block(&b);
     for (unsigned i = 0; i < queries; i++)
         check_query(&b, explain);
-    block_close(b.reader);
-    block_reader_free(b.reader);
-    block_writer_free(b.writer);
-    buffer_release(&b.bytes);
+    close_block(&b);
     random_logs_free(&b.logs);
+}
+
+void select_property_ask(struct block_row *rows, size_t n, const struct query_node *tests,
+                         size_t tests_len)
+{
+    struct block b = {.logs = {.rows = rows, .len = n}};
+    uint64_t *asked = xcalloc(BLOCK_ROW_WORDS(n), sizeof(*asked));
+
+    open_block(&b);
+    for (size_t i = 0; i < tests_len; i++) {
+        struct query_builder builder;
+        struct log_filter f;
+
+        log_filter_init(&f);
+        query_builder_init(&builder);
+        query_builder_test(&builder, &tests[i]);
+        must(!query_builder_finish(&builder, &f.query), "no memory");
+        memset(asked, 0xff, BLOCK_ROW_WORDS(n) * sizeof(*asked));
+        if (n % 64)
+            asked[n / 64] = (UINT64_C(1) << n % 64) - 1;
+        check_filter(&b, &f, asked, NULL);
+        query_unref(f.query);
+    }
+    close_block(&b);
+    free(asked);
 }

@@ -7,11 +7,17 @@
 #define LOGMILL_TESTS_BLOCK_SELECT_PROPERTY_H
 
 #include "base/slice.h"
+#include "block/block.h"
 #include "block/explain.h"
+#include "query/tree.h"
 
 /* Logs and queries follow from `bytes`. Aborts, with a line on stderr, if something does not hold.
  * `explain` grows by what it took. */
 void select_property_check(struct slice bytes, size_t logs_max, unsigned queries,
                            struct block_explain *explain);
+
+/* The same of these logs, ascending by key, and of each test by itself. */
+void select_property_ask(struct block_row *rows, size_t n, const struct query_node *tests,
+                         size_t tests_len);
 
 #endif
