@@ -314,6 +314,12 @@ void source_failed(struct follower *f, struct source *s, int reason);
 void source_works(struct follower *f, struct source *s);
 uint64_t source_key(const struct file_identity *identity, uint32_t generation);
 struct source *source_by_identity(struct follower *f, const struct file_identity *identity);
+/* One of the state that was not found yet, and may be that file by another number of its device;
+ * its content is still to be compared. The first: whether `s` is such a one. */
+bool source_has_moved(const struct source *s, const char *path,
+                      const struct file_identity *identity);
+struct source *source_moved(struct follower *f, const char *path,
+                            const struct file_identity *identity);
 struct known *known_by_identity(struct follower *f, const struct file_identity *identity);
 struct known *known_add(struct follower *f, struct family *family, const struct known *k);
 void known_remove(struct follower *f, struct known *k);

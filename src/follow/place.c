@@ -255,13 +255,14 @@ static void note_target(struct follower *f, struct name *name)
 /* The file of an identity that the state knows, or that is followed; its content is compared. */
 static struct source *source_at(struct follower *f, const char *path, const struct file_look *look)
 {
-    struct source *s;
+    for (;;) {
+        struct source *s = source_by_identity(f, &look->identity);
 
-    while ((s = source_by_identity(f, &look->identity)) && s->is_resumed) {
-        if (resume_open(f, s, path))
+        if (!s)
+            s = source_moved(f, path, &look->identity);
+        if (!s || !s->is_resumed || resume_open(f, s, path))
             return s; /* it is that one, or that cannot be told now */
     }
-    return s;
 }
 
 /*

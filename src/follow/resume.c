@@ -116,6 +116,10 @@ static void go_on(struct follower *f, struct source *s)
     struct content_mark from = s->last;
 
     s->is_resumed = false;
+    if (!file_identity_equal(&s->look.identity, &s->by_identity.identity)) {
+        source_set_identity(f, s, &s->look.identity);
+        ledger_dirty(f, s);
+    }
     if (f->from == FOLLOW_FROM_START && f->is_starting) {
         s->acked = s->safe = s->marked = s->last = from = (struct content_mark){0};
         s->marked_to = 0;
@@ -197,7 +201,8 @@ void resume_finish(struct follower *f)
         if (!s->is_resumed || s->is_reported)
             continue;
         if (!file_look_path(s->path, true, &look) &&
-            file_identity_equal(&look.identity, &s->by_identity.identity) &&
+            (file_identity_equal(&look.identity, &s->by_identity.identity) ||
+             source_has_moved(s, s->path, &look.identity)) &&
             resume_open(f, s, s->path))
             continue;
         if (s->phase == SOURCE_READING)

@@ -44,6 +44,34 @@ struct source *source_by_identity(struct follower *f, const struct file_identity
     return NULL;
 }
 
+/* A device has another number after the machine has started again. Without a birth time it has to
+ * be where it was, too. */
+bool source_has_moved(const struct source *s, const char *path,
+                      const struct file_identity *identity)
+{
+    const struct file_identity *own = &s->by_identity.identity;
+
+    if (!s->is_resumed || own->inode != identity->inode || own->device == identity->device)
+        return false;
+    return own->born_ns && identity->born_ns ? file_identity_moved(own, identity)
+                                             : strcmp(path, s->path) == 0;
+}
+
+struct source *source_moved(struct follower *f, const char *path,
+                            const struct file_identity *identity)
+{
+    struct table_node *n = table_first(&f->identities, identity_hash(identity));
+
+    for (; n; n = table_next(n)) {
+        struct identity_node *i = container_of(n, struct identity_node, node);
+        struct source *s = container_of(i, struct source, by_identity);
+
+        if (!i->is_known && source_has_moved(s, path, identity))
+            return s;
+    }
+    return NULL;
+}
+
 struct known *known_by_identity(struct follower *f, const struct file_identity *identity)
 {
     struct table_node *n = table_first(&f->identities, identity_hash(identity));
@@ -53,7 +81,9 @@ struct known *known_by_identity(struct follower *f, const struct file_identity *
         struct identity_node *i = container_of(n, struct identity_node, node);
         struct known *k = container_of(i, struct known, by_identity);
 
-        if (i->is_known && file_identity_equal(&i->identity, identity) &&
+        if (i->is_known &&
+            (file_identity_equal(&i->identity, identity) ||
+             (f->is_starting && file_identity_moved(&i->identity, identity))) &&
             (!newest || k->generation > newest->generation))
             newest = k;
     }
@@ -324,7 +354,8 @@ int source_open(struct follower *f, struct source *s)
 
     if (fd < 0)
         return LM_EIO;
-    if (!file_identity_equal(&look.identity, &s->by_identity.identity)) {
+    if (!file_identity_equal(&look.identity, &s->by_identity.identity) &&
+        !source_has_moved(s, s->path, &look.identity)) {
         close(fd);
         return LM_ENOTFOUND;
     }

@@ -1,5 +1,6 @@
 /* Lines of files that are appended to, renamed, truncated: each once. */
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,50 @@ static void goes_on_after_a_restart_where_it_was(void **state)
     taker_start(t, APP);
     taker_wait(t, 200);
     taker_assert_lines(t, "a", 0, 200);
+}
+
+static void change_state(struct taker *t, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(t->state, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* Numbers of devices are given anew when the machine starts. */
+static void goes_on_where_devices_have_other_numbers(void **state)
+{
+    static const char *const changes[] = {"UPDATE files SET device = device + 1",
+                                          "UPDATE files SET device = device + 1, born_ns = 0"};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    for (int i = 0; i < 2; i++) {
+        taker_stop(t);
+        change_state(t, changes[i]);
+        taker_append_lines(t, "app.log", "a", 10 + i * 10, 20 + i * 10);
+        taker_start(t, APP);
+        taker_wait(t, (size_t)20 + (size_t)i * 10);
+    }
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append_lines(t, "app.log", "a", 30, 40);
+    taker_wait(t, 40);
+    while (t->freed == 0) {
+        follower_wait(t->f, 20, -1);
+        taker_take(t);
+        taker_acknowledge(t);
+    }
+    taker_stop(t);
+    change_state(t, changes[0]);
+    taker_append_lines(t, "app.log", "a", 40, 50);
+    taker_start(t, APP);
+    taker_wait(t, 50);
+    taker_assert_lines(t, "a", 0, 50);
+    assert_int_equal(t->len, 50);
+    assert_int_equal(t->lines[29].key, t->lines[0].key);
 }
 
 static void tells_the_live_name_of_a_renamed_file_after_a_restart_too(void **state)
@@ -736,6 +781,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(hands_out_whole_lines_with_their_offsets, setup, teardown),
         cmocka_unit_test_setup_teardown(follows_a_file_that_is_not_there_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_after_a_restart_where_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(goes_on_where_devices_have_other_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_the_live_name_of_a_renamed_file_after_a_restart_too,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
