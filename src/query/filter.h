@@ -48,6 +48,14 @@ void log_filter_init(struct log_filter *f);
  */
 void log_filter_narrow(struct log_filter *f);
 
+/*
+ * Makes all that is asked for, but for the time bounds, one tree, of which `f` has the reference
+ * then, and the other members empty. Values of one attribute are alternatives, as levels are; what
+ * is excluded is excluded each. Returns 0; LM_ETOOBIG: they are more than one tree can have; or
+ * LM_ENOMEM: after both, nothing has changed.
+ */
+int log_filter_join(struct log_filter *f) LM_MUST_CHECK;
+
 /* True if anything besides the time bounds is asked for. */
 bool log_filter_has_predicates(const struct log_filter *f);
 

@@ -5,6 +5,7 @@
 
 #include "../cmocka_all.h"
 #include "base/timestamp.h"
+#include "query/language.h"
 #include "query/matcher.h"
 
 static bool match(const struct log_filter *f, const struct record *r)
@@ -184,6 +185,75 @@ static void large_attributes_are_searched_too(void **state)
     buffer_release(&b);
 }
 
+static struct log_attribute_filter attribute(const char *name, const char *value, bool excludes)
+{
+    return (struct log_attribute_filter){slice_of_string(name), slice_of_string(value), excludes};
+}
+
+static void assert_is_query(const struct log_filter *f, const char *text)
+{
+    struct query_mistake mistake;
+    struct query *q;
+
+    assert_int_equal(query_parse(slice_of_string(text), 0, NULL, &q, &mistake), 0);
+    assert_true(query_equal(f->query, q));
+    query_unref(q);
+}
+
+static void joined_it_is_the_query_that_asks_the_same(void **state)
+{
+    struct log_filter f;
+    struct query_mistake mistake;
+
+    log_filter_init(&f);
+    f.since_us = 5;
+    assert_int_equal(log_filter_join(&f), 0);
+    assert_null(f.query);
+
+    f.levels[f.levels_len++] = SLICE_LITERAL("warn");
+    assert_int_equal(log_filter_join(&f), 0);
+    assert_is_query(&f, "level:warn");
+    assert_int_equal(f.levels_len, 0);
+    assert_int_equal(f.since_us, 5);
+    query_unref(f.query);
+
+    log_filter_init(&f);
+    f.levels[f.levels_len++] = SLICE_LITERAL("warn");
+    f.levels[f.levels_len++] = SLICE_LITERAL("error");
+    f.excluded_levels[f.excluded_levels_len++] = SLICE_LITERAL("debug");
+    f.excluded_levels[f.excluded_levels_len++] = SLICE_LITERAL("info");
+    f.text = SLICE_LITERAL("pool");
+    f.excluded_text = SLICE_LITERAL("cool");
+    f.attributes[f.attributes_len++] = attribute("x", "a", false);
+    f.attributes[f.attributes_len++] = attribute("x", "b", true);
+    f.attributes[f.attributes_len++] = attribute("y z", "", false);
+    f.attributes[f.attributes_len++] = attribute("x", "c", false);
+    f.attributes[f.attributes_len++] = attribute("x", "d", true);
+    assert_int_equal(query_parse(SLICE_LITERAL("p:1 q:2"), 0, NULL, &f.query, &mistake), 0);
+    assert_int_equal(log_filter_join(&f), 0);
+    assert_is_query(&f, "level:(warn OR error) -level:(debug OR info) pool -cool x:(a OR c) -x:b "
+                        "\"y z\":\"\" -x:d p:1 q:2");
+    query_unref(f.query);
+}
+
+static void what_does_not_fit_into_one_query_is_not_joined(void **state)
+{
+    char text[2 * QUERY_TESTS_MAX];
+    struct query_mistake mistake;
+    struct log_filter f;
+
+    memset(text, ' ', sizeof(text));
+    for (size_t i = 0; i < sizeof(text); i += 2)
+        text[i] = 'a';
+    log_filter_init(&f);
+    assert_int_equal(query_parse(slice_of(text, sizeof(text)), 0, NULL, &f.query, &mistake), 0);
+    f.text = SLICE_LITERAL("b");
+    assert_int_equal(log_filter_join(&f), LM_ETOOBIG);
+    assert_non_null(f.query);
+    assert_int_equal(f.text.len, 1);
+    query_unref(f.query);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +266,8 @@ int main(void)
         cmocka_unit_test(all_attributes_must_match),
         cmocka_unit_test(a_log_without_attributes_matches_none),
         cmocka_unit_test(what_is_excluded_does_not_match),
+        cmocka_unit_test(joined_it_is_the_query_that_asks_the_same),
+        cmocka_unit_test(what_does_not_fit_into_one_query_is_not_joined),
         cmocka_unit_test(large_attributes_are_searched_too),
     };
 
