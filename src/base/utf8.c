@@ -78,6 +78,17 @@ bool utf8_valid(struct slice s)
     return utf8_valid_prefix(s) == s.len;
 }
 
+struct slice utf8_cut(struct slice s, size_t max)
+{
+    size_t len = max;
+
+    if (s.len <= max)
+        return s;
+    while (len > 0 && max - len < UTF8_LEN_MAX && ((unsigned char)s.data[len] & 0xc0) == 0x80)
+        len--;
+    return slice_of(s.data, len);
+}
+
 void utf8_append_repaired(struct buffer *b, struct slice s)
 {
     while (s.len > 0) {

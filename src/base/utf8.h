@@ -68,6 +68,9 @@ bool utf8_valid(struct slice s);
 /* The bytes of `s` before the first that is not valid UTF-8; s.len if all are. */
 size_t utf8_valid_prefix(struct slice s);
 
+/* `s`, if it is no longer than `max`; else as many whole characters of it as are not. */
+struct slice utf8_cut(struct slice s, size_t max);
+
 /* Appends `s` (any bytes) with U+FFFD for what is not UTF-8 in it, as Python's "replace" has it. */
 void utf8_append_repaired(struct buffer *b, struct slice s);
 

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "base/container_of.h"
-#include "base/hex.h"
-#include "base/uuid7.h"
 #include "block/grow.h"
+#include "query/split.h"
 
 /*
  * Behind the kind of the column in the directory: varint templates, varint pools; of the templates
@@ -14,33 +13,11 @@
  */
 enum {
     TEMPLATES_MAX = 65535,
-    SLOTS_MAX = 128,  /* of a text; one with more has no template */
-    POOL_MIN = 16,    /* texts with slots that are alike; fewer have no template */
-    FOLD_MIN = 4,     /* texts in which a slot that is always the same becomes constant */
-    MARK = 1,         /* stands for a slot */
-    HEX_MIN = 8,      /* digits and letters up to f of such a length are a number */
-    LETTERS_NAME = 2, /* digits behind letters of such a length are part of a name */
+    POOL_MIN = 16, /* texts with slots that are alike; fewer have no template */
+    FOLD_MIN = 4,  /* texts in which a slot that is always the same becomes constant */
 };
 
-/* ---- Splitting a text ---- */
-
-enum { DIGIT = 1, LOWER_HEX = 2, UPPER_HEX = 4, LETTER = 8, ODD = 16, SIGN = 32 };
-
-/* Of "_" and every byte above 0x7f, too, a word is made. */
-static unsigned char class_of(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return DIGIT;
-    if (c >= 'a' && c <= 'f')
-        return LOWER_HEX;
-    if (c >= 'A' && c <= 'F')
-        return UPPER_HEX;
-    if ((c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') || c == '_' || c >= 0x80)
-        return LETTER;
-    return c == MARK ? ODD : 0;
-}
-
-/* A template that is being found: skeleton with MARK for each slot. */
+/* A template that is being found: skeleton with SPLIT_MARK for each slot. */
 struct draft {
     size_t skeleton;
     uint32_t skeleton_len;
@@ -63,7 +40,6 @@ struct pool {
 
 struct template_writer {
     struct column_writer *columns;
-    unsigned char classes[256];
     bool are_templates; /* what was written last */
     bool no_memory;
     struct buffer skeletons, meta, pieces;
@@ -98,8 +74,6 @@ struct template_writer *template_writer_new(struct column_writer *columns)
     struct template_writer *w = xcalloc(1, sizeof(*w));
 
     w->columns = columns;
-    for (unsigned c = 0; c < 256; c++)
-        w->classes[c] = class_of((unsigned char)c);
     buffer_init(&w->skeletons, SIZE_MAX / 2);
     buffer_init(&w->meta, SIZE_MAX / 2);
     buffer_init(&w->pieces, SIZE_MAX / 2);
@@ -134,184 +108,6 @@ int template_writer_error(struct template_writer *w)
 
     w->no_memory = false;
     return failed ? LM_ENOMEM : 0;
-}
-
-/* A text on its way through split(). */
-struct split {
-    struct template_writer *w;
-    const char *start, *at, *end;
-    const char *piece; /* where the constant text begins that comes next */
-    char *to;          /* the end of the skeleton */
-    unsigned slots;
-    bool cuts_character; /* a slot begins or ends within one: no template */
-};
-
-/* Of a character that began before it, in UTF-8. */
-static bool is_continuation(char c)
-{
-    return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* Ends a piece; its slot is [from, to). */
-static void add_slot(struct split *s, const char *from, const char *to)
-{
-    size_t len = (size_t)(from - s->piece);
-
-    memcpy(s->to, s->piece, len);
-    s->to += len;
-    *s->to++ = MARK;
-    s->piece = to;
-    s->cuts_character |= is_continuation(*from) || (to < s->end && is_continuation(*to));
-    if (s->slots++ < SLOTS_MAX)
-        s->w->slots[s->w->slots_len++] = slice_of(from, (size_t)(to - from));
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_uuid_at(const char *p, const char *end)
-{
-    if (end - p < UUID_TEXT_LEN)
-        return false;
-    for (size_t i = 0; i < UUID_TEXT_LEN; i++)
-        if (i == 8 || i == 13 || i == 18 || i == 23 ? p[i] != '-' : hex_value(p[i]) < 0)
-            return false;
-    return true;
-}
-
-/*
- * Digits [from, to): with a point and digits behind them, if they are one number and not part of a
- * version, an address or a time.
- */
-static const char *add_number(struct split *s, const char *from, const char *to, bool is_whole_run)
-{
-    const char *p = to;
-    bool is_part = from > s->start && (from[-1] == ':' || from[-1] == '.');
-
-    if (is_whole_run && !is_part && s->end - p > 1 && p[0] == '.' && is_digit(p[1]) &&
-        (from[0] != '0' || to - from == 1)) {
-        for (p++; p < s->end && is_digit(*p);)
-            p++;
-        if (s->end - p > 1 && p[0] == '.' && is_digit(p[1]))
-            p = to;
-    }
-    add_slot(s, from, p);
-    return p;
-}
-
-/* How often letters change to digits and back in a run. */
-static unsigned count_changes(const char *p, const char *end)
-{
-    unsigned changes = 0;
-
-    for (; p + 1 < end; p++)
-        changes += is_digit(p[0]) != is_digit(p[1]);
-    return changes;
-}
-
-/* Digits and letters, one change: "12ms", "v2", "param5". */
-static void add_digits_of(struct split *s, const char *from, const char *to)
-{
-    const char *p = from;
-
-    if (is_digit(*from)) {
-        while (p < to && is_digit(*p))
-            p++;
-        add_number(s, from, p, false);
-        return;
-    }
-    while (!is_digit(*p))
-        p++;
-    if (to - p > LETTERS_NAME)
-        add_slot(s, p, to);
-}
-
-/* "19T17" */
-static bool is_pair(const char *from, const char *to)
-{
-    const char *p = from;
-
-    while (p < to && is_digit(*p))
-        p++;
-    return p > from && to - p > 1 && is_digit(p[1]);
-}
-
-static void add_pair(struct split *s, const char *from, const char *to)
-{
-    const char *p = from;
-
-    while (is_digit(*p))
-        p++;
-    add_slot(s, from, p);
-    add_slot(s, p + 1, to);
-}
-
-/* A run of letters and digits, of both: what varies in it becomes slots. */
-static void add_mixed(struct split *s, const char *from, const char *to, unsigned classes)
-{
-    unsigned changes = count_changes(from, to);
-    bool is_hex = (classes & ~(unsigned)(DIGIT | LOWER_HEX)) == 0 ||
-                  (classes & ~(unsigned)(DIGIT | UPPER_HEX)) == 0;
-
-    if (to - from > 2 && from[0] == '0' && from[1] == 'x')
-        add_slot(s, from + 2, to);
-    else if (is_hex && (changes > 1 || to - from >= HEX_MIN))
-        add_slot(s, from, to);
-    else if (changes == 1)
-        add_digits_of(s, from, to);
-    else if (changes == 2 && is_pair(from, to))
-        add_pair(s, from, to);
-    else
-        add_slot(s, from, to);
-}
-
-/* Splits a text into a skeleton, whose length is returned, and slots; SIZE_MAX: it cannot be. */
-static size_t split(struct template_writer *w, struct slice text, unsigned *slots)
-{
-    struct split s = {
-        .w = w, .start = text.data, .at = text.data, .piece = text.data, .to = w->skeleton};
-
-    *slots = 0;
-    if (text.len == 0)
-        return 0;
-    s.end = text.data + text.len;
-    if (is_continuation(text.data[0]))
-        return SIZE_MAX;
-    while (s.at < s.end) {
-        const char *from = s.at;
-        unsigned classes = 0;
-        unsigned c;
-
-        while (s.at < s.end && (c = w->classes[(unsigned char)*s.at]) != 0) {
-            classes |= c;
-            s.at++;
-        }
-        if (classes & DIGIT) {
-            if (classes & ODD || s.slots > SLOTS_MAX - 8)
-                return SIZE_MAX;
-            if (s.at - from == 8 && s.end > s.at && *s.at == '-' && is_uuid_at(from, s.end)) {
-                s.at = from + UUID_TEXT_LEN;
-                add_slot(&s, from, s.at);
-            } else if (classes == DIGIT) {
-                s.at = add_number(&s, from, s.at, true);
-            } else {
-                add_mixed(&s, from, s.at, classes);
-            }
-        } else if (classes & ODD) {
-            return SIZE_MAX;
-        } else if (s.at < s.end) {
-            s.at++;
-        }
-    }
-    size_t len = (size_t)(s.end - s.piece);
-    if (len)
-        memcpy(s.to, s.piece, len);
-    *slots = s.slots;
-    if (s.cuts_character)
-        return SIZE_MAX;
-    return (size_t)(s.to - w->skeleton) + len;
 }
 
 /* ---- Drafts ---- */
@@ -376,7 +172,7 @@ static bool begin(struct template_writer *w, size_t n)
     }
     memset(w->places, 0, (w->mask + 1) * sizeof(*w->places));
     /* The draft of all that have none of their own: a slot and nothing else. */
-    char mark = MARK;
+    char mark = SPLIT_MARK;
     add_draft(w, slice_of(&mark, 1), 1, 0);
     return !w->no_memory;
 }
@@ -385,18 +181,20 @@ static bool begin(struct template_writer *w, size_t n)
 static bool draft_all(struct template_writer *w, const struct slice *texts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        unsigned slots;
         size_t start = w->slots_len;
 
         /* A slot is at least a byte, so that a skeleton is no longer than the text. */
         if (!GROW(w->skeleton, w->skeleton_capacity, texts[i].len + 1) ||
-            !GROW(w->slots, w->slots_capacity, start + SLOTS_MAX)) {
+            !GROW(w->slots, w->slots_capacity, start + SPLIT_SLOTS_MAX)) {
             w->no_memory = true;
             return false;
         }
-        size_t len = split(w, texts[i], &slots);
+        struct split s = {.skeleton = w->skeleton, .max = SIZE_MAX, .slots = w->slots + start};
+
+        split_text(&s, texts[i]);
         w->starts[i] = (uint32_t)start;
-        w->of[i] = len == SIZE_MAX ? 0 : find_draft(w, slice_of(w->skeleton, len), slots);
+        w->slots_len += s.slots_len;
+        w->of[i] = s.is_whole ? find_draft(w, slice_of(s.skeleton, s.len), s.slots_len) : 0;
         if (w->no_memory)
             return false;
         if (w->of[i] == 0) {
@@ -470,7 +268,7 @@ static uint64_t hash_slots(const struct template_writer *w, const struct draft *
 
     *slots = 0;
     for (size_t i = 0; i < skeleton.len; i++) {
-        if (skeleton.data[i] != MARK)
+        if (skeleton.data[i] != SPLIT_MARK)
             continue;
         if (!w->folds[d->folds + slot++]) {
             unsigned before = i > 0 ? (unsigned char)skeleton.data[i - 1] : 0;
@@ -611,7 +409,7 @@ static void append_template(struct template_writer *w, const struct draft *d)
 
     bytes_append_varint(&w->meta, w->pools[d->pool].number);
     for (size_t i = 0; i < skeleton.len; i++) {
-        if (skeleton.data[i] != MARK)
+        if (skeleton.data[i] != SPLIT_MARK)
             continue;
         buffer_append(&w->pieces, skeleton.data + from, i - from);
         from = i + 1;
@@ -657,22 +455,22 @@ static enum slot_sort sort_of(const struct template_writer *w, const struct slic
 {
     unsigned classes = 0;
 
-    for (size_t i = 0; i < n && !(classes & LETTER); i++) {
+    for (size_t i = 0; i < n && !(classes & SPLIT_LETTER); i++) {
         if (values[i].len == 0)
             return SLOT_TEXT;
         for (size_t k = 0; k < values[i].len; k++) {
             char byte = values[i].data[k];
-            unsigned c = w->classes[(unsigned char)byte];
+            unsigned c = split_classes[(unsigned char)byte];
             bool is_sign = byte == '.' || byte == '-' || byte == '+' || byte == ':';
 
-            classes |= c ? c : is_sign ? SIGN : LETTER;
+            classes |= c ? c : is_sign ? SPLIT_SIGN : SPLIT_LETTER;
         }
     }
-    if (classes == DIGIT)
+    if (classes == SPLIT_DIGIT)
         return SLOT_DIGITS;
-    if (classes & (LETTER | ODD))
+    if (classes & (SPLIT_LETTER | SPLIT_ODD))
         return SLOT_TEXT;
-    return classes & SIGN ? SLOT_NUMBER : SLOT_HEX;
+    return classes & SPLIT_SIGN ? SLOT_NUMBER : SLOT_HEX;
 }
 
 static void write_pool(struct template_writer *w, const struct pool *p)
@@ -748,7 +546,8 @@ bool template_wrote(const struct template_writer *w)
 
 static bool is_of_word(const struct template_writer *w, char c)
 {
-    return (w->classes[(unsigned char)c] & (DIGIT | LOWER_HEX | UPPER_HEX | LETTER)) != 0;
+    return (split_classes[(unsigned char)c] &
+            (SPLIT_DIGIT | SPLIT_LOWER_HEX | SPLIT_UPPER_HEX | SPLIT_LETTER)) != 0;
 }
 
 /* The words that reach into a slot: all others of the text are those of its template. */
@@ -815,7 +614,7 @@ static int take_pool(struct stream_reader *r, struct template_column *t, size_t 
     uint64_t slots, len, sort;
 
     if (!bytes_take_varint(&r->directory, &slots) || !bytes_take_varint(&r->directory, &len) ||
-        slots > SLOTS_MAX || len > t->stored.len)
+        slots > SPLIT_SLOTS_MAX || len > t->stored.len)
         return stream_damaged(r, "a pool of its directory", err);
     *p = (struct template_pool){.slots = (uint32_t)slots, .len = (uint32_t)len};
     t->slots[number] = stream_memory(r, p->slots, sizeof(**t->slots));

@@ -451,3 +451,20 @@ const yyjson_alc *json_alc(void)
 }
 
 #endif
+
+void json_append_double(struct buffer *b, double number)
+{
+    static const double WHOLE_MAX = 1e15; /* below it, whole numbers are written out */
+    char text[32];
+
+    if (number > -WHOLE_MAX && number < WHOLE_MAX && number == (double)(int64_t)number) {
+        buffer_append_i64(b, (int64_t)number);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    buffer_append_string(b, text);
+}

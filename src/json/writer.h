@@ -31,6 +31,9 @@ static inline const yyjson_alc *json_alc(void)
  */
 void json_append_string(struct buffer *b, struct slice s);
 
+/* Appends a finite number with as few digits as tell it from all others. */
+void json_append_double(struct buffer *b, double number);
+
 /*
  * Appends `value` in compact form. Numbers read with YYJSON_READ_NUMBER_AS_RAW keep their digits.
  * Of several members of one object with the same name only the last is written (as Python reads).

@@ -224,3 +224,59 @@ double number_double(const struct number *n)
     snprintf(text + len, sizeof(text) - len, "%se%d", kept < digits ? "1" : "0", (int)exponent);
     return strtod(n->negative ? text : text + 1, NULL);
 }
+
+/* ---- Writing ---- */
+
+enum { WRITTEN_OUT_MAX = 21, SMALL_ZEROES_MAX = 6 }; /* digits; zeroes behind the point */
+
+static void append_zeroes(struct buffer *b, int64_t n)
+{
+    while (n-- > 0)
+        buffer_append_char(b, '0');
+}
+
+/* Appends the digits [from, to) of all of them. */
+static void append_digits(struct buffer *b, const struct number *n, size_t from, size_t to)
+{
+    size_t whole = n->whole.len;
+
+    if (from < whole)
+        buffer_append(b, n->whole.data + from, (to < whole ? to : whole) - from);
+    if (to > whole) {
+        size_t start = from > whole ? from - whole : 0;
+
+        buffer_append(b, n->fraction.data + start, to - whole - start);
+    }
+}
+
+void number_append(struct buffer *b, const struct number *n)
+{
+    size_t len = n->whole.len + n->fraction.len;
+    int64_t point = n->exponent; /* so many digits are before it */
+
+    if (n->negative)
+        buffer_append_char(b, '-');
+    if (len == 0) {
+        buffer_append_char(b, '0');
+    } else if (point > 0 && point <= WRITTEN_OUT_MAX) {
+        size_t before = (size_t)point < len ? (size_t)point : len;
+
+        append_digits(b, n, 0, before);
+        append_zeroes(b, point - (int64_t)len);
+        if (before < len) {
+            buffer_append_char(b, '.');
+            append_digits(b, n, before, len);
+        }
+    } else if (point <= 0 && point > -SMALL_ZEROES_MAX) {
+        buffer_append_string(b, "0.");
+        append_zeroes(b, -point);
+        append_digits(b, n, 0, len);
+    } else {
+        append_digits(b, n, 0, 1);
+        if (len > 1) {
+            buffer_append_char(b, '.');
+            append_digits(b, n, 1, len);
+        }
+        buffer_appendf(b, "e%lld", (long long)point - 1);
+    }
+}

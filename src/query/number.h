@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 /*
@@ -38,6 +39,10 @@ bool number_parse_string(struct slice text, struct number *n);
 
 /* <0, 0, >0 as `a` is less than, equal to, or greater than `b`; linear in their digits. */
 int number_compare(const struct number *a, const struct number *b);
+
+/* Appends the one text of its value: 1.50, 15e-1 and 1.5 are 1.5; of very large and small ones with
+ * an exponent, as 1e25. */
+void number_append(struct buffer *b, const struct number *n);
 
 /* The nearest double, for sums and sketches; ±infinity where it is beyond. */
 double number_double(const struct number *n);

@@ -89,6 +89,17 @@ static void what_is_valid_ends_at_the_byte_that_is_not(void **state)
     }
 }
 
+static void a_cut_is_between_characters(void **state)
+{
+    const struct slice text = SLICE_LITERAL("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98");
+    static const size_t lens[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+
+    (void)state;
+    for (size_t max = 0; max < sizeof(lens) / sizeof(lens[0]); max++)
+        assert_int_equal(utf8_cut(text, max).len, lens[max]);
+    assert_int_equal(utf8_cut(SLICE_LITERAL("\x80\x80\x80\x80\x80\x80\x80\x80"), 6).len, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +107,7 @@ int main(void)
         cmocka_unit_test(what_could_not_go_on_ends_at_once),
         cmocka_unit_test(what_is_not_utf8_becomes_a_sign_for_each_part),
         cmocka_unit_test(what_is_valid_ends_at_the_byte_that_is_not),
+        cmocka_unit_test(a_cut_is_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,33 @@ static void depth_counts_arrays_and_objects(void **state)
     yyjson_doc_free(doc);
 }
 
+static void doubles_have_as_few_digits_as_tell_them_apart(void **state)
+{
+    static const struct {
+        double number;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-3, "-3"},
+        {0.1, "0.1"},
+        {1e15, "1e+15"},
+        {1.0 / 3, "0.3333333333333333"},
+        {123456.789, "123456.789"},
+        {5e-324, "4.94065645841247e-324"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buffer b;
+
+        buffer_init(&b, 100);
+        json_append_double(&b, cases[i].number);
+        buffer_append(&b, "", 1);
+        assert_string_equal(b.data, cases[i].text);
+        buffer_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +282,7 @@ int main(void)
         cmocka_unit_test(names_are_compared_to_their_end),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(depth_counts_arrays_and_objects),
+        cmocka_unit_test(doubles_have_as_few_digits_as_tell_them_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,41 @@ static void doubles_at_the_edges(void **state)
     assert_true(number_double(&n) == -12.5);
 }
 
+/* One text for one value, whatever it was written as. */
+static void a_value_has_one_text(void **state)
+{
+    static const char *const cases[][2] = {
+        {"1", "1"},
+        {"1.0", "1"},
+        {"1e0", "1"},
+        {"-0.0", "0"},
+        {"1.50", "1.5"},
+        {"15e-1", "1.5"},
+        {"-12.340", "-12.34"},
+        {"1e3", "1000"},
+        {"0.001", "0.001"},
+        {"0.0000001", "1e-7"},
+        {"1.25e-9", "1.25e-9"},
+        {"1e21", "1e21"},
+        {"123456789012345678901", "123456789012345678901"},
+        {"1234567890123456789012", "1.234567890123456789012e21"},
+        {"10.05e1", "100.5"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct number n;
+        struct buffer b;
+
+        buffer_init(&b, 1000);
+        assert_true(number_parse(slice_of_string(cases[i][0]), &n));
+        number_append(&b, &n);
+        buffer_append(&b, "", 1);
+        assert_string_equal(b.data, cases[i][1]);
+        buffer_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +190,7 @@ int main(void)
         cmocka_unit_test(what_doubles_cannot_tell_apart_differs),
         cmocka_unit_test(a_number_becomes_the_nearest_double),
         cmocka_unit_test(doubles_at_the_edges),
+        cmocka_unit_test(a_value_has_one_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,596 @@
+/* From batches to groups; merging. */
+#include "query/aggregate.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "query/aggregate_table.h"
+#include "query/number.h"
+
+enum {
+    CACHE_MIN = 1024,      /* cells that are found by codes alone … */
+    CACHE_ROWS_FACTOR = 4, /* … or so many for each row */
+    CANONICAL_MAX = 1 << 30,
+};
+
+/* ---- Life ---- */
+
+static unsigned asked_by(enum aggregate_op op, enum log_field_kind kind)
+{
+    if (kind == LOG_FIELD_TIMESTAMP)
+        return MEASURE_TIMES;
+    if (op == AGGREGATE_QUANTILE)
+        return MEASURE_QUANTILES;
+    if (op == AGGREGATE_DISTINCT)
+        return MEASURE_DISTINCT;
+    return op == AGGREGATE_COUNT ? 0 : MEASURE_NUMBERS;
+}
+
+static void plan_measures(struct aggregate *a)
+{
+    bool needs_times = false;
+
+    for (size_t i = 0; i < a->spec.values_len; i++) {
+        const struct aggregate_value *v = &a->spec.values[i];
+        struct measured_field *m;
+        size_t k;
+
+        if (v->field == AGGREGATE_NO_FIELD)
+            continue;
+        k = aggregate_measure_of(a, i);
+        if (k == a->measured_len)
+            a->measured[a->measured_len++] = (struct measured_field){.field = v->field};
+        m = &a->measured[k];
+        m->asked |= asked_by(v->op, a->spec.fields.items[v->field].kind);
+        needs_times |= m->asked == MEASURE_TIMES;
+    }
+    a->spec.fields.bucket_us = needs_times ? 0 : a->spec.bucket_us;
+    a->spec.fields.bucket_from_us = a->spec.bucket_from_us;
+    a->spec.fields.any_time = !needs_times && !a->spec.bucket_us;
+}
+
+static void copy_paths(struct aggregate *a)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < a->spec.fields.len; i++)
+        len += a->spec.fields.items[i].path.len;
+    a->paths = xmalloc(len + 1);
+    len = 0;
+    for (size_t i = 0; i < a->spec.fields.len; i++) {
+        struct slice *path = &a->spec.fields.items[i].path;
+
+        if (path->len)
+            memcpy(a->paths + len, path->data, path->len);
+        path->data = a->paths + len;
+        len += path->len;
+    }
+}
+
+struct aggregate *aggregate_new(const struct aggregate_spec *spec, struct account *account)
+{
+    struct aggregate *a = xcalloc(1, sizeof(*a));
+
+    a->spec = *spec;
+    a->account = account;
+    a->groups_max = AGGREGATE_GROUPS_MAX;
+    a->bytes_max = AGGREGATE_BYTES_MAX;
+    dictionary_init(&a->values);
+    buffer_init(&a->canonical, CANONICAL_MAX);
+    copy_paths(a);
+    plan_measures(a);
+    if (aggregate_make_other(a)) {
+        aggregate_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void aggregate_free(struct aggregate *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->cells_len; i++) {
+        for (size_t k = 0; k < a->measured_len; k++)
+            measure_release(&a->cells[i]->measures[k]);
+        free(a->cells[i]);
+    }
+    free(a->cells);
+    free(a->cell_slots);
+    free(a->groups);
+    free(a->group_slots);
+    dictionary_release(&a->values);
+    buffer_release(&a->canonical);
+    free(a->paths);
+    if (a->charged)
+        account_give(a->account, a->charged);
+    free(a);
+}
+
+const struct log_fields *aggregate_fields(const struct aggregate *a)
+{
+    return &a->spec.fields;
+}
+
+uint64_t aggregate_total(const struct aggregate *a)
+{
+    return a->total;
+}
+
+uint64_t aggregate_bound(const struct aggregate *a)
+{
+    return a->bound;
+}
+
+size_t aggregate_measure_of(const struct aggregate *a, size_t i)
+{
+    size_t k = 0;
+
+    while (k < a->measured_len && a->measured[k].field != a->spec.values[i].field)
+        k++;
+    return k;
+}
+
+/* ---- Values ---- */
+
+int aggregate_canonical(struct aggregate *a, enum log_field_kind kind, struct log_value *value)
+{
+    struct number n;
+
+    if (kind != LOG_FIELD_LEVEL && value->type != LOG_VALUE_NUMBER)
+        return 0;
+    buffer_clear(&a->canonical);
+    if (kind == LOG_FIELD_LEVEL)
+        text_append_lower(&a->canonical, value->text);
+    else if (number_parse(value->text, &n))
+        number_append(&a->canonical, &n);
+    else
+        return 0;
+    value->text = buffer_slice(&a->canonical);
+    return buffer_error(&a->canonical) ? LM_ENOMEM : 0;
+}
+
+/* The number of a value to group by. */
+static int intern(struct aggregate *a, enum log_field_kind kind, struct log_value value,
+                  uint32_t *number)
+{
+    int error = aggregate_canonical(a, kind, &value);
+
+    if (error)
+        return error;
+    return dictionary_add(&a->values, utf8_cut(value.text, AGGREGATE_TEXT_MAX), 0, number);
+}
+
+/* ---- A batch ---- */
+
+/* A measured value, once it has been asked for. */
+struct lazy {
+    bool is_made;
+    struct measured value;
+};
+
+/* What one field of a row has. */
+struct row_values {
+    size_t len;
+    uint32_t values[AGGREGATE_COMBINATIONS_MAX];
+};
+
+struct feeding {
+    struct aggregate *a;
+    const struct log_batch *batch;
+    uint32_t *numbers[AGGREGATE_BY_MAX];         /* of each code; GROUP_VALUE_UNSET: not yet */
+    struct lazy *measured[AGGREGATE_VALUES_MAX]; /* of each code */
+    struct cell **cache;                         /* by the codes of a row */
+    size_t cache_len;
+    unsigned evictions;
+    struct row_values row[AGGREGATE_BY_MAX];
+    uint64_t order[AGGREGATE_COMBINATIONS_MAX];
+};
+
+static const struct log_column *column_by(const struct feeding *f, size_t i)
+{
+    return &f->batch->columns[f->a->spec.by[i]];
+}
+
+static const struct log_column *column_measured(const struct feeding *f, size_t i)
+{
+    return &f->batch->columns[f->a->measured[i].field];
+}
+
+static bool has_integer(const struct log_column *c, size_t row)
+{
+    return !c->has || (c->has[row / 64] >> (row % 64) & 1);
+}
+
+static struct log_value integer_at(const struct log_column *c, size_t row,
+                                   char room[MEASURED_INTEGER_ROOM])
+{
+    return (struct log_value){measured_integer(c->integers[row], c->decimals, room), c->type};
+}
+
+/* Whatever is remembered has other numbers, or is gone. */
+static void forget(struct feeding *f)
+{
+    for (size_t i = 0; i < f->a->spec.by_len; i++)
+        for (uint32_t k = 0; f->numbers[i] && k < column_by(f, i)->values_len; k++)
+            f->numbers[i][k] = GROUP_VALUE_UNSET;
+    if (f->cache)
+        memset((void *)f->cache, 0, f->cache_len * sizeof(struct cell *));
+    f->evictions = f->a->evictions;
+}
+
+/* How many combinations of codes there are, if cells are found by them; else 0. */
+static size_t count_combinations(const struct feeding *f)
+{
+    size_t most = f->batch->rows * CACHE_ROWS_FACTOR + CACHE_MIN, n = 1;
+
+    for (size_t i = 0; i < f->a->spec.by_len; i++) {
+        if (column_by(f, i)->integers)
+            return 0;
+        n *= (size_t)column_by(f, i)->values_len + 1;
+        if (n > most)
+            return 0;
+    }
+    return n;
+}
+
+static int begin(struct feeding *f)
+{
+    f->cache_len = count_combinations(f);
+    if (f->cache_len) {
+        f->cache = try_malloc(f->cache_len * sizeof(struct cell *));
+        if (!f->cache)
+            return LM_ENOMEM;
+    }
+    for (size_t i = 0; i < f->a->spec.by_len; i++) {
+        f->numbers[i] = try_malloc((column_by(f, i)->values_len + (size_t)1) * sizeof(uint32_t));
+        if (!f->numbers[i])
+            return LM_ENOMEM;
+    }
+    for (size_t i = 0; i < f->a->measured_len; i++) {
+        size_t bytes;
+
+        if (f->a->measured[i].asked == MEASURE_TIMES)
+            continue;
+        bytes = (column_measured(f, i)->values_len + (size_t)1) * sizeof(struct lazy);
+        f->measured[i] = try_malloc(bytes);
+        if (!f->measured[i])
+            return LM_ENOMEM;
+        memset(f->measured[i], 0, bytes);
+    }
+    forget(f);
+    return 0;
+}
+
+static void end(struct feeding *f)
+{
+    for (size_t i = 0; i < AGGREGATE_BY_MAX; i++)
+        free(f->numbers[i]);
+    for (size_t i = 0; i < AGGREGATE_VALUES_MAX; i++)
+        free(f->measured[i]);
+    free((void *)f->cache);
+    free(f);
+}
+
+/* ---- Measures of a row ---- */
+
+static int measure_code(struct feeding *f, size_t i, struct measure *m, uint32_t code,
+                        uint64_t count)
+{
+    const struct measured_field *field = &f->a->measured[i];
+    struct lazy *lazy = &f->measured[i][code];
+
+    if (!lazy->is_made) {
+        struct log_value value = column_measured(f, i)->values[code];
+        int error = aggregate_canonical(f->a, f->a->spec.fields.items[field->field].kind, &value);
+
+        if (error)
+            return error;
+        measured_init(&lazy->value, &value, field->asked);
+        lazy->is_made = true;
+    }
+    return measure_add(m, &lazy->value, count, field->asked);
+}
+
+static int measure_integer(struct feeding *f, size_t i, struct measure *m, size_t row,
+                           uint64_t count)
+{
+    char room[MEASURED_INTEGER_ROOM];
+    struct log_value value = integer_at(column_measured(f, i), row, room);
+    struct measured measured;
+    int error = aggregate_canonical(f->a, LOG_FIELD_ATTRIBUTE, &value);
+
+    if (error)
+        return error;
+    measured_init(&measured, &value, f->a->measured[i].asked);
+    return measure_add(m, &measured, count, f->a->measured[i].asked);
+}
+
+static int measure_row(struct feeding *f, size_t i, struct measure *m, size_t row, uint64_t count)
+{
+    const struct log_column *c = column_measured(f, i);
+    int error = 0;
+
+    if (f->a->measured[i].asked == MEASURE_TIMES) {
+        measure_add_time(m, f->batch->times_us[row], count);
+        return 0;
+    }
+    if (c->integers ? !has_integer(c, row) : c->codes[row] == LOG_CODE_NONE)
+        return 0;
+    m->logs += count;
+    if (c->integers)
+        return measure_integer(f, i, m, row, count);
+    if (!(c->codes[row] & LOG_CODE_LIST))
+        return measure_code(f, i, m, c->codes[row], count);
+
+    const uint32_t *list = c->lists + (c->codes[row] & ~LOG_CODE_LIST);
+
+    for (uint32_t k = 1; !error && k <= list[0]; k++)
+        error = measure_code(f, i, m, list[k], count);
+    return error;
+}
+
+static int add_to_cell(struct feeding *f, struct cell *cell, size_t row, uint64_t count)
+{
+    struct aggregate *a = f->a;
+    int error = 0;
+
+    cell->count += count;
+    a->groups[cell->group].count += count;
+    for (size_t i = 0; !error && i < a->measured_len; i++) {
+        struct measure *m = &cell->measures[i];
+        size_t before = measure_memory(m);
+
+        error = measure_row(f, i, m, row, count);
+        a->cells_bytes += measure_memory(m) - before;
+    }
+    return error;
+}
+
+/* ---- The groups of a row ---- */
+
+static int number_of_code(struct feeding *f, size_t i, uint32_t code, uint32_t *number)
+{
+    uint32_t *known = &f->numbers[i][code];
+    int error = 0;
+
+    if (*known == GROUP_VALUE_UNSET)
+        error = intern(f->a, f->a->spec.fields.items[f->a->spec.by[i]].kind,
+                       column_by(f, i)->values[code], known);
+    *number = *known;
+    return error;
+}
+
+static int ascending(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+    return (a > b) - (a < b);
+}
+
+/* Leaves out what is there twice, and keeps the order. */
+static void make_unique(struct feeding *f, struct row_values *v)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < v->len; i++)
+        f->order[i] = (uint64_t)v->values[i] << 32 | i;
+    qsort(f->order, v->len, sizeof(*f->order), ascending);
+    for (size_t i = 0; i < v->len; i++)
+        if (i == 0 || f->order[i] >> 32 != f->order[i - 1] >> 32)
+            v->values[len++] = (uint32_t)i;
+    for (size_t i = 0; i < len; i++) {
+        uint64_t o = f->order[v->values[i]];
+
+        f->order[i] = o << 32 | o >> 32;
+    }
+    qsort(f->order, len, sizeof(*f->order), ascending);
+    for (size_t i = 0; i < len; i++)
+        v->values[i] = (uint32_t)f->order[i];
+    v->len = len;
+}
+
+static int read_list(struct feeding *f, size_t i, const uint32_t *list)
+{
+    struct row_values *v = &f->row[i];
+    int error = 0;
+
+    v->len = list[0] < AGGREGATE_COMBINATIONS_MAX ? list[0] : AGGREGATE_COMBINATIONS_MAX;
+    for (size_t k = 0; !error && k < v->len; k++)
+        error = number_of_code(f, i, list[k + 1], &v->values[k]);
+    if (!error)
+        make_unique(f, v);
+    return error;
+}
+
+static int read_values(struct feeding *f, size_t i, size_t row)
+{
+    const struct log_column *c = column_by(f, i);
+    struct row_values *v = &f->row[i];
+    char room[MEASURED_INTEGER_ROOM];
+
+    v->len = 1;
+    v->values[0] = GROUP_VALUE_NONE;
+    if (c->integers)
+        return has_integer(c, row)
+                   ? intern(f->a, LOG_FIELD_ATTRIBUTE, integer_at(c, row, room), &v->values[0])
+                   : 0;
+    if (c->codes[row] == LOG_CODE_NONE)
+        return 0;
+    if (c->codes[row] & LOG_CODE_LIST)
+        return read_list(f, i, c->lists + (c->codes[row] & ~LOG_CODE_LIST));
+    return number_of_code(f, i, c->codes[row], &v->values[0]);
+}
+
+/* The next combination: the last field's values change first. False: there is no other. */
+static bool next_combination(const struct feeding *f, size_t at[AGGREGATE_BY_MAX])
+{
+    for (size_t i = f->a->spec.by_len; i-- > 0;) {
+        if (++at[i] < f->row[i].len)
+            return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+static int find_cell(struct feeding *f, const size_t at[AGGREGATE_BY_MAX], int64_t bucket,
+                     struct cell **cell)
+{
+    uint32_t values[AGGREGATE_BY_MAX], group;
+    int error;
+
+    for (size_t i = 0; i < AGGREGATE_BY_MAX; i++)
+        values[i] = i < f->a->spec.by_len ? f->row[i].values[at[i]] : GROUP_VALUE_NONE;
+    error = aggregate_group(f->a, values, &group);
+    return error ? error : aggregate_cell(f->a, group, bucket, cell);
+}
+
+static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint64_t count,
+                            struct cell **cached)
+{
+    size_t at[AGGREGATE_BY_MAX] = {0};
+    struct cell *cell = NULL;
+    int error = 0;
+
+    for (size_t i = 0; !error && i < f->a->spec.by_len; i++)
+        error = read_values(f, i, row);
+    for (size_t n = 0; !error && n < AGGREGATE_COMBINATIONS_MAX; n++) {
+        error = find_cell(f, at, bucket, &cell);
+        if (!error)
+            error = add_to_cell(f, cell, row, count);
+        if (!next_combination(f, at))
+            break;
+    }
+    if (cached)
+        *cached = cell;
+    return error;
+}
+
+/* Where the cell of a row's codes is remembered; NULL: nowhere. */
+static struct cell **place_in_cache(const struct feeding *f, size_t row)
+{
+    size_t at = 0;
+
+    if (!f->cache)
+        return NULL;
+    for (size_t i = 0; i < f->a->spec.by_len; i++) {
+        const struct log_column *c = column_by(f, i);
+        uint32_t code = c->codes[row];
+
+        if (code == LOG_CODE_NONE)
+            code = c->values_len;
+        else if (code & LOG_CODE_LIST)
+            return NULL;
+        at = at * ((size_t)c->values_len + 1) + code;
+    }
+    return &f->cache[at];
+}
+
+static int64_t bucket_of(const struct feeding *f, size_t row)
+{
+    const struct aggregate_spec *spec = &f->a->spec;
+    int64_t since_us;
+
+    if (!spec->bucket_us)
+        return 0;
+    since_us = f->batch->times_us[row] - spec->bucket_from_us;
+    return since_us / spec->bucket_us - (since_us % spec->bucket_us < 0);
+}
+
+static int add_row(struct feeding *f, size_t row)
+{
+    struct aggregate *a = f->a;
+    uint64_t count = f->batch->counts ? f->batch->counts[row] : 1;
+    int64_t bucket = bucket_of(f, row);
+    struct cell **cached = place_in_cache(f, row);
+    size_t cells = a->cells_len;
+    int error;
+
+    a->total += count;
+    if (cached && *cached && (*cached)->bucket == bucket)
+        return add_to_cell(f, *cached, row, count);
+    error = add_combinations(f, row, bucket, count, cached);
+    if (!error && a->cells_len > cells)
+        error = aggregate_settle(a);
+    if (!error && a->evictions != f->evictions)
+        forget(f);
+    return error;
+}
+
+int aggregate_add(struct aggregate *a, const struct log_batch *batch)
+{
+    struct feeding *f = xcalloc(1, sizeof(*f));
+    int error;
+
+    f->a = a;
+    f->batch = batch;
+    error = begin(f);
+    for (size_t row = 0; !error && row < batch->rows; row++)
+        error = add_row(f, row);
+    end(f);
+    return error ? error : aggregate_settle(a);
+}
+
+/* ---- Merging ---- */
+
+/* The group of a's that is `g` of `other`'s. */
+static int group_like(struct aggregate *a, const struct aggregate *other, const struct group *g,
+                      uint32_t *number)
+{
+    uint32_t values[AGGREGATE_BY_MAX];
+
+    for (size_t i = 0; i < AGGREGATE_BY_MAX; i++) {
+        values[i] = GROUP_VALUE_NONE;
+        if (i < a->spec.by_len && g->values[i] != GROUP_VALUE_NONE &&
+            dictionary_add(&a->values, dictionary_text(&other->values, g->values[i]), 0,
+                           &values[i]))
+            return LM_ENOMEM;
+    }
+    return aggregate_group(a, values, number);
+}
+
+/* numbers[i]: what other's group i is here. */
+static int merge_groups(struct aggregate *a, const struct aggregate *other, uint32_t *numbers)
+{
+    size_t before = a->groups_len;
+    int error = 0;
+
+    /* What has no group there may have had so many logs. */
+    for (size_t i = 1; i < before; i++)
+        a->groups[i].lacks += other->bound;
+    for (uint32_t i = 1; !error && i < other->groups_len; i++) {
+        const struct group *g = &other->groups[i];
+
+        error = group_like(a, other, g, &numbers[i]);
+        if (error)
+            break;
+
+        struct group *mine = &a->groups[numbers[i]];
+
+        mine->count += g->count;
+        mine->lacks += g->lacks - (numbers[i] < before ? other->bound : 0);
+    }
+    a->groups[GROUP_OTHER].count += other->groups[GROUP_OTHER].count;
+    numbers[GROUP_OTHER] = GROUP_OTHER;
+    a->bound += other->bound;
+    return error;
+}
+
+int aggregate_merge(struct aggregate *a, const struct aggregate *other)
+{
+    uint32_t *numbers = try_malloc(other->groups_len * sizeof(*numbers));
+    int error = numbers ? merge_groups(a, other, numbers) : LM_ENOMEM;
+
+    a->total += other->total;
+    for (size_t i = 0; !error && i < other->cells_len; i++) {
+        struct cell *cell;
+
+        error = aggregate_cell(a, numbers[other->cells[i]->group], other->cells[i]->bucket, &cell);
+        if (!error)
+            error = aggregate_merge_cell(a, cell, other->cells[i]);
+    }
+    free(numbers);
+    return error ? error : aggregate_settle(a);
+}

@@ -1,0 +1,169 @@
+#include "query/measure.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "query/number.h"
+
+static struct slice text_of(const struct measure_number *n)
+{
+    return slice_of(n->text, n->len);
+}
+
+/* ---- Values ---- */
+
+static double within_doubles(double d)
+{
+    return d > DBL_MAX ? DBL_MAX : d < -DBL_MAX ? -DBL_MAX : d;
+}
+
+static void set_number(struct measure_number *m, const struct number *n)
+{
+    struct buffer text;
+
+    m->number = within_doubles(number_double(n));
+    buffer_init_over(&text, m->text, sizeof(m->text));
+    number_append(&text, n);
+    if (buffer_error(&text)) {
+        char room[MEASURE_TEXT_MAX + 1];
+        int len = snprintf(room, sizeof(room), "%.17g", m->number);
+
+        m->len = (uint8_t)len;
+        memcpy(m->text, room, (size_t)len);
+    } else {
+        m->len = (uint8_t)text.len;
+    }
+}
+
+void measured_init(struct measured *m, const struct log_value *value, unsigned asked)
+{
+    struct number n;
+
+    *m = (struct measured){.is_number = false};
+    if (asked & (MEASURE_NUMBERS | MEASURE_QUANTILES))
+        m->is_number = value->type == LOG_VALUE_NUMBER   ? number_parse(value->text, &n)
+                       : value->type == LOG_VALUE_STRING ? number_parse_string(value->text, &n)
+                                                         : false;
+    if (m->is_number)
+        set_number(&m->number, &n);
+    if (m->is_number && (asked & MEASURE_QUANTILES))
+        m->place = quantiles_place(m->number.number);
+    if (asked & MEASURE_DISTINCT)
+        m->hash = distinct_hash(value->text);
+}
+
+struct slice measured_integer(int64_t integer, unsigned decimals, char room[MEASURED_INTEGER_ROOM])
+{
+    bool negative = integer < 0;
+    uint64_t rest = negative ? -(uint64_t)integer : (uint64_t)integer;
+    char *at = room + MEASURED_INTEGER_ROOM;
+
+    for (unsigned digits = 0; rest > 0 || digits <= decimals; digits++) {
+        if (digits == decimals && decimals > 0)
+            *--at = '.';
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (negative)
+        *--at = '-';
+    return slice_of(at, (size_t)(room + MEASURED_INTEGER_ROOM - at));
+}
+
+int measure_number_compare(const struct measure_number *a, const struct measure_number *b)
+{
+    struct number x, y;
+
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    if (slice_equal(text_of(a), text_of(b)) || !number_parse(text_of(a), &x) ||
+        !number_parse(text_of(b), &y))
+        return 0;
+    return number_compare(&x, &y);
+}
+
+/* ---- Measures ---- */
+
+void measure_release(struct measure *m)
+{
+    quantiles_release(&m->quantiles);
+    distinct_release(&m->distinct);
+}
+
+size_t measure_memory(const struct measure *m)
+{
+    return quantiles_memory(&m->quantiles) + distinct_memory(&m->distinct);
+}
+
+double measure_sum(const struct measure *m)
+{
+    return within_doubles(m->sum + m->compensation);
+}
+
+/* Neumaier's variant of Kahan's sum. */
+static void add_to_sum(struct measure *m, double addend)
+{
+    double d = within_doubles(addend);
+    double sum = within_doubles(m->sum + d);
+
+    m->compensation += fabs(m->sum) >= fabs(d) ? (m->sum - sum) + d : (d - sum) + m->sum;
+    m->compensation = within_doubles(m->compensation);
+    m->sum = sum;
+}
+
+static void widen(struct measure *m, const struct measure_number *min,
+                  const struct measure_number *max)
+{
+    if (min->len && (!m->min.len || measure_number_compare(min, &m->min) < 0))
+        m->min = *min;
+    if (max->len && (!m->max.len || measure_number_compare(max, &m->max) > 0))
+        m->max = *max;
+}
+
+int measure_add(struct measure *m, const struct measured *value, uint64_t logs, unsigned asked)
+{
+    int error = 0;
+
+    if (value->is_number) {
+        m->numbers += logs;
+        add_to_sum(m, value->number.number * (double)logs);
+        widen(m, &value->number, &value->number);
+        if (asked & MEASURE_QUANTILES)
+            error = quantiles_add(&m->quantiles, value->number.number, value->place, logs);
+    }
+    if (!error && (asked & MEASURE_DISTINCT))
+        error = distinct_add(&m->distinct, value->hash);
+    return error;
+}
+
+static void widen_times(struct measure *m, int64_t first_us, int64_t last_us)
+{
+    if (!m->logs || first_us < m->first_us)
+        m->first_us = first_us;
+    if (!m->logs || last_us > m->last_us)
+        m->last_us = last_us;
+}
+
+void measure_add_time(struct measure *m, int64_t time_us, uint64_t logs)
+{
+    widen_times(m, time_us, time_us);
+    m->logs += logs;
+}
+
+int measure_merge(struct measure *m, const struct measure *other, unsigned asked)
+{
+    int error = 0;
+
+    if ((asked & MEASURE_TIMES) && other->logs)
+        widen_times(m, other->first_us, other->last_us);
+    m->logs += other->logs;
+    m->numbers += other->numbers;
+    add_to_sum(m, other->sum);
+    add_to_sum(m, other->compensation);
+    widen(m, &other->min, &other->max);
+    if (asked & MEASURE_QUANTILES)
+        error = quantiles_merge(&m->quantiles, &other->quantiles);
+    if (!error && (asked & MEASURE_DISTINCT))
+        error = distinct_merge(&m->distinct, &other->distinct);
+    return error;
+}
