@@ -152,6 +152,17 @@ int store_scan_count(struct store_reader *r, struct store_scan *scan,
     return scan->done ? 0 : r->ops->scan_count(r, scan, slice, since_us, bucket_us, fn, ctx, err);
 }
 
+int store_scan_batches(struct store_reader *r, struct store_scan *scan,
+                       const struct store_slice *slice, const struct log_fields *fields,
+                       log_batch_fn *fn, void *ctx, struct errbuf *err)
+{
+    if (scan->done)
+        return 0;
+    if (!r->ops->scan_batches)
+        return store_scan_batches_by_rows(r, scan, slice, fields, fn, ctx, err);
+    return r->ops->scan_batches(r, scan, slice, fields, fn, ctx, err);
+}
+
 /* The logs of a page, and what the callback said last. */
 struct page {
     unsigned left;

@@ -14,6 +14,7 @@
 
 #include "base/errbuf.h"
 #include "block/explain.h"
+#include "query/batch.h"
 #include "query/matcher.h"
 #include "record/record.h"
 #include "store/position.h"
@@ -215,6 +216,17 @@ int store_scan_count(struct store_reader *r, struct store_scan *scan,
                      store_count_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * Goes on in the same way as store_scan_next, with its slices, but hands out the fields of the logs
+ * that match, in batches (query/batch.h). `fields` has to be the same for all calls on a scan. 0,
+ * or an error of the store: what was handed out counts, and all of `scan` above scan->before was.
+ * After an error of the callback, which is returned, the scan is of no use. LM_ESTOPPED from it is
+ * such an error. The scan must skip nothing.
+ */
+int store_scan_batches(struct store_reader *r, struct store_scan *scan,
+                       const struct store_slice *slice, const struct log_fields *fields,
+                       log_batch_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * A whole page at once, by a scan without an end of its time: as store_scan_next, LM_ESTOPPED too.
  * LM_EIO if logs that belong into it cannot be read.
  */
@@ -269,6 +281,11 @@ void store_reader_cancel(struct store_reader *r);
 /* Sets scan->done if scan->before is the lower bound of the range, or below it. */
 void store_scan_settle(struct store_scan *scan);
 
+/* store_scan_batches of a store that has no way of its own. */
+int store_scan_batches_by_rows(struct store_reader *r, struct store_scan *scan,
+                               const struct store_slice *slice, const struct log_fields *fields,
+                               log_batch_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
 struct store_info;
 struct store_verifier;
 struct store_verified;
@@ -305,6 +322,10 @@ struct store_ops {
     int (*scan_count)(struct store_reader *r, struct store_scan *scan,
                       const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                       store_count_fn *fn, void *ctx, struct errbuf *err);
+    /* NULL: store_scan_batches_by_rows */
+    int (*scan_batches)(struct store_reader *r, struct store_scan *scan,
+                        const struct store_slice *slice, const struct log_fields *fields,
+                        log_batch_fn *fn, void *ctx, struct errbuf *err);
     int (*get)(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
                struct errbuf *err);
     int (*follow_end)(struct store_reader *r, struct store_position *end, struct errbuf *err);

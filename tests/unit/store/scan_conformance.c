@@ -501,6 +501,55 @@ static void counting_that_fails_leaves_the_place_where_it_was(void **state)
     free(records);
 }
 
+/* ---- Batches ---- */
+
+static int count_rows(const struct log_batch *batch, void *ctx)
+{
+    *(uint64_t *)ctx += batch->rows;
+    return 0;
+}
+
+static int cancel_at_once(const struct log_batch *batch, void *ctx)
+{
+    const struct store_test_place *p = *(struct store_test_place **)ctx;
+
+    (void)batch;
+    store_reader_cancel(p->r);
+    return LM_ENOTFOUND;
+}
+
+/* However a call ends: what came is what lies above the place. */
+static void what_came_in_batches_is_what_the_place_says(void **state)
+{
+    struct store_test_place *p = *state;
+    struct record *records = append_logs(p);
+    struct log_matcher *m = matcher_of_all();
+    const struct log_fields fields = {.len = 1, .items = {{.kind = LOG_FIELD_LEVEL}}};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    uint64_t rows = 0;
+
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done) {
+        const struct store_slice slice = {.rows = 1 + (uint64_t)random() % 50, .until_us = 1};
+        uint64_t before = rows;
+
+        assert_int_equal(store_scan_batches(p->r, &scan, &slice, &fields, count_rows, &rows, &err),
+                         0);
+        assert_true(rows - before <= slice.rows);
+        assert_true(rows == 0 || scan.done ||
+                    log_key_compare(&scan.before, &records[rows - 1].key) <= 0);
+        assert_true(rows == LOGS || log_key_compare(&scan.before, &records[rows].key) > 0);
+    }
+    assert_int_equal(rows, LOGS);
+    store_scan_init(&scan, m, NULL, 0);
+    assert_int_equal(store_scan_batches(p->r, &scan, &(struct store_slice){.rows = 5}, &fields,
+                                        cancel_at_once, (void *)&p, &err),
+                     LM_ENOTFOUND);
+    log_matcher_unref(m);
+    free(records);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int scan_conformance_run(const struct store_conformance *a)
@@ -516,6 +565,7 @@ int scan_conformance_run(const struct store_conformance *a)
         CASE(counts_of_slices_add_up_however_they_are_cut),
         CASE(a_crowd_of_one_microsecond_is_counted),
         CASE(counting_that_fails_leaves_the_place_where_it_was),
+        CASE(what_came_in_batches_is_what_the_place_says),
     };
 
     adapter = a;

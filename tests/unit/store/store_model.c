@@ -8,6 +8,8 @@
 #include "base/buffer.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "query/aggregate.h"
+#include "query/extract.h"
 #include "store_logs.h"
 
 enum {
@@ -533,6 +535,117 @@ int store_model_check_counts(const struct store_model *m, struct store_reader *r
     return error;
 }
 
+/* ---- Batches ---- */
+
+static int add_batch(const struct log_batch *batch, void *ctx)
+{
+    return aggregate_add(ctx, batch);
+}
+
+/* By chance, of attributes that logs by chance have; without sums, which may differ in last bits.
+ */
+static struct aggregate *random_aggregate(const struct store_model *m, const struct log_filter *f,
+                                          struct dice *dice)
+{
+    static const char *const by[] = {"",        "level", "service,level",  "pattern", "tags,\"n\"",
+                                     "message", "user",  "status,ok,host", "trace_id"};
+    static const char *const values[] = {"", "count(user),distinct(service),p50(duration.ms)",
+                                         "min(n),max(status),distinct(trace_id)",
+                                         "min(timestamp),max(timestamp),distinct(message)"};
+    struct errbuf err = ERRBUF_INIT;
+    struct aggregate_spec spec;
+    struct aggregate *a = NULL;
+
+    if (aggregate_spec_parse(slice_of_string(by[dice_below(dice, 9)]),
+                             slice_of_string(values[dice_below(dice, 4)]), &spec, &err) == 0) {
+        spec.bucket_us = dice_one_in(dice, 2) ? random_bucket(m, dice) : 0;
+        spec.bucket_from_us = f->since_us;
+        a = aggregate_new(&spec, NULL);
+    }
+    if (!a)
+        abort();
+    return a;
+}
+
+/* All logs of the model that match, by the extractor. */
+static int aggregate_model(const struct store_model *m, const struct log_matcher *matcher,
+                           struct aggregate *a)
+{
+    struct log_extractor *e = log_extractor_new(aggregate_fields(a));
+    struct log_batch batch;
+    int error = 0;
+
+    for (size_t i = 0; !error && i < m->len; i++) {
+        if (!matches(matcher, &m->logs[i]->record))
+            continue;
+        error = log_extractor_add(e, &m->logs[i]->record);
+        if (!error && log_extractor_is_full(e)) {
+            error = log_extractor_batch(e, &batch);
+            if (!error)
+                error = aggregate_add(a, &batch);
+            log_extractor_clear(e);
+        }
+    }
+    if (!error)
+        error = log_extractor_batch(e, &batch);
+    if (!error)
+        error = aggregate_add(a, &batch);
+    log_extractor_free(e);
+    return error;
+}
+
+static int compare_aggregates(struct aggregate *expected, struct aggregate *came,
+                              struct errbuf *err)
+{
+    struct buffer a, b;
+    int error = 0;
+    size_t at = 0;
+
+    buffer_init(&a, TEXT_MAX);
+    buffer_init(&b, TEXT_MAX);
+    if (aggregate_append_answer(expected, &a, 100) || aggregate_append_answer(came, &b, 100))
+        abort();
+    while (at < a.len && at < b.len && a.data[at] == b.data[at])
+        at++;
+    if (!slice_equal(buffer_slice(&a), buffer_slice(&b)))
+        error = errbuf_fail(err, LM_EDATA, "batches: %.*s\n for %.*s",
+                            (int)(b.len - at < 200 ? b.len - at : 200), b.data + at,
+                            (int)(a.len - at < 200 ? a.len - at : 200), a.data + at);
+    buffer_release(&a);
+    buffer_release(&b);
+    return error;
+}
+
+int store_model_check_batches(const struct store_model *m, struct store_reader *r,
+                              struct dice *dice, struct errbuf *err)
+{
+    struct log_matcher *matcher = random_matcher(m, dice);
+    const struct log_filter *f = log_matcher_filter(matcher);
+    struct dice same = *dice;
+    struct aggregate *expected = random_aggregate(m, f, dice);
+    struct aggregate *came = random_aggregate(m, f, &same);
+    struct store_scan s;
+    int error = aggregate_model(m, matcher, expected);
+
+    store_scan_init(&s, matcher, NULL, 0);
+    for (unsigned calls = 0; !error && !s.done; calls++) {
+        struct store_slice slice = random_slice(dice);
+        struct log_key before = s.before;
+
+        error = store_scan_batches(r, &s, &slice, aggregate_fields(came), add_batch, came, err);
+        if (!error && !s.done && (calls > CALLS_MAX || log_key_compare(&s.before, &before) >= 0))
+            error = errbuf_fail(err, LM_EDATA, "batches: it does not get on");
+    }
+    if (!error)
+        error = compare_aggregates(expected, came, err);
+    if (error)
+        describe(err, f);
+    aggregate_free(expected);
+    aggregate_free(came);
+    log_matcher_unref(matcher);
+    return error;
+}
+
 /* ---- One log ---- */
 
 struct got {
@@ -698,6 +811,8 @@ int store_model_check(struct store_model *m, struct store_reader *r, struct dice
         error = store_model_check_scan(m, r, dice, err);
         if (!error)
             error = store_model_check_counts(m, r, dice, err);
+        if (!error)
+            error = store_model_check_batches(m, r, dice, err);
         if (!error)
             error = store_model_check_get(m, r, dice, err);
         if (!error)

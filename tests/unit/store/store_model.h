@@ -61,6 +61,10 @@ int store_model_check_scan(const struct store_model *m, struct store_reader *r, 
 int store_model_check_counts(const struct store_model *m, struct store_reader *r, struct dice *dice,
                              struct errbuf *err) LM_MUST_CHECK;
 
+/* The same for batches: what is counted and grouped of them. */
+int store_model_check_batches(const struct store_model *m, struct store_reader *r,
+                              struct dice *dice, struct errbuf *err) LM_MUST_CHECK;
+
 /* A log by its id, that is there, or is not. */
 int store_model_check_get(const struct store_model *m, struct store_reader *r, struct dice *dice,
                           struct errbuf *err) LM_MUST_CHECK;
