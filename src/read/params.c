@@ -583,14 +583,121 @@ static void read_bucket(struct reading *r, struct log_stats_query *query)
         refuse_bound(r, "bucket", true, shortest, query_string_last(r->params, "bucket"));
 }
 
+/* ---- Groups ---- */
+
+static const int64_t WEEK_US = INT64_C(7) * 86400 * 1000000;
+static const int64_t MONDAY_US = INT64_C(4) * 86400 * 1000000; /* the first one of 1970 */
+
+enum { ZONE_MAX_MINUTES = 24 * 60 };
+
+static bool read_digits(struct slice *s, size_t n, int *value)
+{
+    *value = 0;
+    if (s->len < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s->data[i] < '0' || s->data[i] > '9')
+            return false;
+        *value = *value * 10 + (s->data[i] - '0');
+    }
+    *s = slice_of(s->data + n, s->len - n);
+    return true;
+}
+
+/* +02:00, -0330, +02, Z. A plus sign that was not escaped has come as a blank. */
+static bool parse_zone(struct slice text, int64_t *offset_us)
+{
+    int hours, minutes = 0;
+    bool negative;
+
+    *offset_us = 0;
+    if (slice_equal_ascii_nocase(text, SLICE_LITERAL("Z")) ||
+        slice_equal_ascii_nocase(text, SLICE_LITERAL("UTC")))
+        return true;
+    if (text.len == 0 || !strchr("+- ", text.data[0]))
+        return false;
+    negative = text.data[0] == '-';
+    text = slice_of(text.data + 1, text.len - 1);
+    if (!read_digits(&text, 2, &hours))
+        return false;
+    if (text.len > 0 && text.data[0] == ':')
+        text = slice_of(text.data + 1, text.len - 1);
+    if (text.len > 0 && !read_digits(&text, 2, &minutes))
+        return false;
+    if (text.len > 0 || minutes > 59 || hours * 60 + minutes > ZONE_MAX_MINUTES)
+        return false;
+    *offset_us = (hours * 60 + minutes) * 60 * SECOND_US * (negative ? -1 : 1);
+    return true;
+}
+
+/* The last multiple of the buckets' length, in local time, that is not after `us`. */
+static int64_t aligned(int64_t us, int64_t bucket_us, int64_t offset_us)
+{
+    int64_t longest = TIMESTAMP_MAX_US - TIMESTAMP_MIN_US;
+    int64_t shift = offset_us;
+    int64_t rest;
+
+    if (bucket_us > longest)
+        return us;
+    if (bucket_us % WEEK_US == 0)
+        shift -= MONDAY_US;
+    rest = (us + shift) % bucket_us;
+    us -= rest < 0 ? rest + bucket_us : rest;
+    return us < TIMESTAMP_MIN_US ? TIMESTAMP_MIN_US : us;
+}
+
+static void read_alignment(struct reading *r, const struct log_stats_query *query,
+                           struct log_params_groups *groups)
+{
+    struct slice zone = query_string_last(r->params, "zone");
+    int64_t align = groups->grouped || zone.data;
+    int64_t offset_us = 0;
+
+    read_int(r, "align", 0, 1, &align);
+    if (zone.data && !parse_zone(zone, &offset_us))
+        refuse_text(r,
+                    &(struct refusal){.in = "query",
+                                      SLICE_LITERAL("zone"),
+                                      "zone_parsing",
+                                      "Input should be an offset from UTC, as +02:00"},
+                    zone);
+    groups->bucket_from_us = query->filter.since_us;
+    if (align && query->bucket_us)
+        groups->bucket_from_us = aligned(query->filter.since_us, query->bucket_us, offset_us);
+}
+
+static void read_groups(struct reading *r, struct log_params_groups *groups)
+{
+    struct slice by = query_string_last(r->params, "by");
+    struct slice value = query_string_last(r->params, "value");
+    struct aggregate_spec alone;
+    struct errbuf reason = ERRBUF_INIT;
+    int64_t top = LOG_PARAMS_TOP_DEFAULT;
+
+    groups->grouped = by.data || value.data;
+    read_int(r, "top", 1, LOG_PARAMS_TOP_MAX, &top);
+    groups->top = (size_t)top;
+    if (aggregate_spec_parse(by, slice_of(NULL, 0), &alone, &reason))
+        refuse_text(
+            r, &(struct refusal){.in = "query", SLICE_LITERAL("by"), "by_parsing", reason.text},
+            by);
+    else if (aggregate_spec_parse(by, value, &groups->spec, &reason))
+        refuse_text(
+            r,
+            &(struct refusal){.in = "query", SLICE_LITERAL("value"), "value_parsing", reason.text},
+            value);
+}
+
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct log_params_answer *answer, struct buffer *refusal)
+                           struct log_params_groups *groups, struct log_params_answer *answer,
+                           struct buffer *refusal)
 {
     struct reading r;
     struct log_filter *filter = &query->filter;
 
     reading_init(&r, params, refusal);
     *query = (struct log_stats_query){0};
+    *groups = (struct log_params_groups){.grouped = false};
     log_filter_init(filter);
 
     bool has_since = read_time(&r, "since", &filter->since_us);
@@ -605,8 +712,14 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
         filter->since_us = TIMESTAMP_MIN_US;
     query->has_cursor = read_cursor(&r, &query->cursor);
     read_answer(&r, answer);
-    read_bucket(&r, query);
-    refuse_unknown(&r, (const char *const[]){"bucket", "cursor", "slice", "explain", NULL});
+    read_groups(&r, groups);
+    if (!groups->grouped || query_string_last(params, "bucket").data)
+        read_bucket(&r, query);
+    read_alignment(&r, query, groups);
+    groups->spec.bucket_us = query->bucket_us;
+    groups->spec.bucket_from_us = groups->bucket_from_us;
+    refuse_unknown(&r, (const char *const[]){"bucket", "by", "value", "top", "align", "zone",
+                                             "cursor", "slice", "explain", NULL});
     return reading_finish(&r, filter);
 }
 

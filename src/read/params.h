@@ -19,6 +19,7 @@
 #include "base/slice.h"
 #include "base/uuid7.h"
 #include "http/query_string.h"
+#include "query/aggregate.h"
 #include "query/filter.h"
 #include "record/record.h"
 #include "store/store.h"
@@ -28,6 +29,8 @@ enum {
     LOG_PARAMS_LIMIT_MAX = 1000,
     LOG_PARAMS_LEVELS_MAX = 32,    /* parameters `level`, and as many `not.level` */
     LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
+    LOG_PARAMS_TOP_DEFAULT = 10,
+    LOG_PARAMS_TOP_MAX = 1000,
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
@@ -41,13 +44,22 @@ struct log_params_answer {
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
                           struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
+/* How logs are counted. */
+struct log_params_groups {
+    bool grouped;               /* by fields, or values of fields: `spec`; else by level */
+    struct aggregate_spec spec; /* its buckets too; paths point into the query string */
+    size_t top;                 /* groups of an answer */
+    int64_t bucket_from_us;     /* where the first bucket begins, at since or before it */
+};
+
 /*
  * GET /logs/stats: a filter with since (default: a day before until) and until (default: now);
- * bucket in seconds (default: a round length that makes at most 300 buckets); cursor; slice and
- * explain.
+ * bucket in seconds (default: none if there is `by` or `value`, else a round length that makes at
+ * most 300 buckets); by, value, top; align and zone; cursor; slice and explain.
  */
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
+                           struct log_params_groups *groups, struct log_params_answer *answer,
+                           struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/tail: a filter; and where to go on, from the header

@@ -14,6 +14,8 @@
 struct stats {
     struct read_request request;
     struct log_stats_query query; /* its slices point into the matcher */
+    struct log_params_groups groups;
+    struct aggregate *aggregate; /* NULL: counts by level, in `tally` */
     struct log_matcher *matcher;
     struct store_scan scan;
     struct log_key start; /* where it began */
@@ -32,6 +34,7 @@ static void stats_free(struct stats *s)
 {
     log_matcher_unref(s->matcher);
     tally_release(&s->tally);
+    aggregate_free(s->aggregate);
     read_request_release(&s->request);
     free(s);
 }
@@ -43,17 +46,79 @@ static int add_count(int64_t bucket, struct slice level, uint64_t count, void *c
     return tally_add(&((struct stats *)ctx)->tally, (size_t)bucket, level, count);
 }
 
+static int count_levels(struct stats *s, struct store_reader *reader,
+                        const struct store_slice *slice)
+{
+    int error = store_scan_count(reader, &s->scan, slice, s->groups.bucket_from_us,
+                                 s->query.bucket_us, add_count, s, &s->request.detail);
+
+    if (!error)
+        return tally_keep(&s->tally);
+    tally_drop(&s->tally);
+    return error;
+}
+
+static int add_batch(const struct log_batch *batch, void *ctx)
+{
+    return aggregate_add(((struct stats *)ctx)->aggregate, batch);
+}
+
+static int count_groups(struct stats *s, struct store_reader *reader, uint64_t until_us)
+{
+    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = until_us};
+
+    return store_scan_batches(reader, &s->scan, &slice, aggregate_fields(s->aggregate), add_batch,
+                              s, &s->request.detail);
+}
+
 static void count(struct stats *s, struct store_reader *reader, uint64_t until_us)
 {
     const struct store_slice slice = {.rows = 1, .until_us = until_us};
 
-    s->request.error = store_scan_count(reader, &s->scan, &slice, s->query.filter.since_us,
-                                        s->query.bucket_us, add_count, s, &s->request.detail);
+    s->request.error =
+        s->aggregate ? count_groups(s, reader, until_us) : count_levels(s, reader, &slice);
     read_answer_tell_damage(&s->scan, &s->damage_told, &s->request.detail);
-    if (s->request.error)
-        tally_drop(&s->tally);
+}
+
+/* ---- The answer ---- */
+
+static void append_range(struct stats *s)
+{
+    struct buffer *b = &s->request.out;
+
+    buffer_append_string(b, "{\"since\":\"");
+    timestamp_append(b, s->query.filter.since_us);
+    buffer_append_string(b, "\",\"until\":\"");
+    timestamp_append(b, s->query.filter.until_us);
+    if (s->query.bucket_us)
+        buffer_appendf(b, "\",\"bucket_seconds\":%lld,", (long long)(s->query.bucket_us / 1000000));
     else
-        s->request.error = tally_keep(&s->tally);
+        buffer_append_string(b, "\",\"bucket_seconds\":null,");
+}
+
+static void append_levels(struct stats *s)
+{
+    struct buffer *b = &s->request.out;
+
+    buffer_append_string(b, "\"buckets\":[");
+    tally_append(&s->tally, b, s->groups.bucket_from_us, s->query.bucket_us);
+    buffer_appendf(b, "],\"total\":%llu,", (unsigned long long)s->tally.total);
+}
+
+/* An answer that is a part of the whole has what the others are merged with. */
+static int append_groups(struct stats *s, bool is_part)
+{
+    struct buffer *b = &s->request.out;
+    int error;
+
+    if (is_part) {
+        buffer_append_string(b, "\"state\":");
+        aggregate_append_state(s->aggregate, b);
+        buffer_append_char(b, ',');
+    }
+    error = aggregate_append_answer(s->aggregate, b, s->groups.top);
+    buffer_append_char(b, ',');
+    return error;
 }
 
 static enum read_step end(struct stats *s)
@@ -63,22 +128,20 @@ static enum read_step end(struct stats *s)
                                      .before = s->scan.before,
                                      .damaged = s->scan.damaged};
     struct buffer *b = &s->request.out;
+    int error = 0;
 
     if (place.more)
         metrics_add(METRIC_READS_PARTIAL, 1);
-    buffer_append_string(b, "{\"since\":\"");
-    timestamp_append(b, s->query.filter.since_us);
-    buffer_append_string(b, "\",\"until\":\"");
-    timestamp_append(b, s->query.filter.until_us);
-    buffer_appendf(b, "\",\"bucket_seconds\":%lld,\"buckets\":[",
-                   (long long)(s->query.bucket_us / 1000000));
-    tally_append(&s->tally, b, s->query.filter.since_us, s->query.bucket_us);
-    buffer_appendf(b, "],\"total\":%llu,", (unsigned long long)s->tally.total);
+    append_range(s);
+    if (s->aggregate)
+        error = append_groups(s, place.more || s->query.has_cursor);
+    else
+        append_levels(s);
     read_answer_append_place(b, &place);
     if (s->explains)
         read_answer_append_explain(b, &s->explain);
     buffer_append_char(b, '}');
-    s->request.error = buffer_error(b);
+    s->request.error = error ? error : buffer_error(b);
     return READ_DONE;
 }
 
@@ -113,9 +176,9 @@ static void finish(struct read_job *job)
 /* ---- The request ---- */
 
 /* How many buckets there are. */
-static size_t count_buckets(const struct log_stats_query *q)
+static size_t count_buckets(const struct log_stats_query *q, int64_t from_us)
 {
-    int64_t range_us = q->filter.until_us - q->filter.since_us;
+    int64_t range_us = q->filter.until_us - from_us;
 
     return range_us > 0 ? (size_t)(range_us / q->bucket_us + (range_us % q->bucket_us > 0)) : 0;
 }
@@ -124,6 +187,7 @@ static size_t count_buckets(const struct log_stats_query *q)
 static int prepare(struct stats *s)
 {
     struct read_request *r = &s->request;
+    struct account *account = ledger_account(r->service->ledger, LEDGER_READS);
     int error = read_request_charge(r);
 
     if (error)
@@ -135,15 +199,17 @@ static int prepare(struct stats *s)
     store_scan_init(&s->scan, s->matcher, s->query.has_cursor ? &s->query.cursor : NULL, 0);
     s->scan.explain = s->explains ? &s->explain : NULL;
     s->start = s->scan.before;
-    return tally_init(&s->tally, count_buckets(&s->query),
-                      ledger_account(r->service->ledger, LEDGER_READS));
+    if (!s->groups.grouped)
+        return tally_init(&s->tally, count_buckets(&s->query, s->groups.bucket_from_us), account);
+    s->aggregate = aggregate_new(&s->groups.spec, account);
+    return s->aggregate ? 0 : LM_ENOMEM;
 }
 
 static int read_params(struct read_request *r, const struct query_string *params)
 {
     struct stats *s = stats_of(r);
     struct log_params_answer answer = {.slice_s = r->service->timeout_ms / 1000};
-    int error = log_params_parse_stats(params, &s->query, &answer, &r->out);
+    int error = log_params_parse_stats(params, &s->query, &s->groups, &answer, &r->out);
 
     if (error)
         return error;

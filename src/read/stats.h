@@ -1,6 +1,8 @@
 /*
- * GET /logs/stats: counts over time, from the newest log to the oldest, in turns. If the time is
- * over (`slice`, or QUERY_TIMEOUT) the answer has the counts of what was looked at, and `next`.
+ * GET /logs/stats: counts over time by level, or of groups by any fields with sums, percentiles and
+ * the like of others, from the newest log to the oldest, in turns. If the time is over (`slice`, or
+ * QUERY_TIMEOUT) the answer has the counts of what was looked at, and `next`; of groups, too, the
+ * `state` with which the answers of the parts are merged (query/aggregate.h).
  */
 #ifndef LOGMILL_READ_STATS_H
 #define LOGMILL_READ_STATS_H

@@ -44,6 +44,7 @@ static void check_query(struct slice text, struct buffer *refusal)
     struct query_string params;
     struct log_query list;
     struct log_stats_query stats;
+    struct log_params_groups groups;
     struct log_params_answer answer = {.slice_s = 30};
 
     if (query_string_parse(&params, text) == 0) {
@@ -51,12 +52,14 @@ static void check_query(struct slice text, struct buffer *refusal)
             check_filter(&list.filter);
             must(list.limit >= 1 && list.limit <= LOG_PARAMS_LIMIT_MAX);
         }
-        if (check_result(log_params_parse_stats(&params, &stats, &answer, refusal), refusal)) {
-            int64_t range = stats.filter.until_us - stats.filter.since_us;
+        if (check_result(log_params_parse_stats(&params, &stats, &groups, &answer, refusal),
+                         refusal)) {
+            int64_t range = stats.filter.until_us - groups.bucket_from_us;
 
             check_filter(&stats.filter);
-            must(stats.bucket_us > 0);
-            must(range / stats.bucket_us <= LOG_PARAMS_BUCKETS_MAX);
+            must(stats.bucket_us > 0 || groups.grouped);
+            must(groups.bucket_from_us <= stats.filter.since_us);
+            must(!stats.bucket_us || range / stats.bucket_us <= LOG_PARAMS_BUCKETS_MAX + 1);
         }
     }
     query_string_release(&params);

@@ -707,7 +707,7 @@ check(
         const filters = ['since', 'until', 'level', 'q', 'not.level', 'not.q', 'attributes'];
         for (const [path, own] of Object.entries({
             '/logs': ['limit', 'offset', 'cursor', 'slice', 'explain', 'format'],
-            '/logs/stats': ['bucket', 'cursor', 'slice', 'explain'],
+            '/logs/stats': ['bucket', 'by', 'value', 'top', 'align', 'zone', 'cursor', 'slice', 'explain'],
             '/logs/tail': ['Last-Event-ID', 'last_event_id'],
         })) {
             for (const name of [...filters, ...own]) {

@@ -14,6 +14,7 @@ struct asked {
     struct query_string params;
     struct log_query list;
     struct log_stats_query stats;
+    struct log_params_groups groups;
     struct buffer refusal;
     int result;
 };
@@ -33,7 +34,7 @@ static void ask_stats(struct asked *a, const char *query)
 
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_stats(&a->params, &a->stats, &answer, &a->refusal);
+    a->result = log_params_parse_stats(&a->params, &a->stats, &a->groups, &answer, &a->refusal);
 }
 
 static void release(struct asked *a)
@@ -381,7 +382,8 @@ static void unknown_parameters_are_refused_with_the_nearest_and_all(void **state
     assert_non_null(strstr(messages(&a), "limit: Extra inputs are not permitted; for"));
     assert_non_null(strstr(messages(&a),
                            "did you mean 'bucket'? Allowed are " FILTERS
-                           "'bucket', 'cursor', 'slice', 'explain', " ATTRIBUTES "\n"));
+                           "'bucket', 'by', 'value', 'top', 'align', 'zone', 'cursor', 'slice', "
+                           "'explain', " ATTRIBUTES "\n"));
     release(&a);
 
     buffer_init(&a.refusal, ANSWER_MAX);
@@ -541,6 +543,56 @@ static void a_bucket_that_makes_too_many_is_refused_with_the_shortest(void **sta
     release(&a);
 }
 
+/* What the first bucket of `query` begins at, in seconds. */
+static void assert_begins(const char *query, int64_t from_s)
+{
+    struct asked a;
+
+    ask_stats(&a, query);
+    assert_int_equal(a.result, 0);
+    assert_int_equal(a.groups.bucket_from_us, from_s * 1000000);
+    release(&a);
+}
+
+static void buckets_begin_at_multiples_in_a_zone_if_asked(void **state)
+{
+    enum { DAY = 86400 };
+
+    assert_begins("since=100&until=1000&bucket=60", 100);
+    assert_begins("since=100&until=1000&bucket=60&align=1", 60);
+    assert_begins("since=100&until=1000&bucket=60&by=level", 60);
+    assert_begins("since=100&until=1000&bucket=60&by=level&align=0", 100);
+    assert_begins("since=100&until=1000&by=level", 100);
+    assert_begins("since=864000&until=900000&bucket=86400&zone=%2B02:00", 864000 - 7200);
+    assert_begins("since=864000&until=900000&bucket=86400&zone=+0200", 864000 - 7200);
+    assert_begins("since=864000&until=900000&bucket=86400&zone=-03", 864000 - DAY + 3 * 3600);
+    assert_begins("since=-100&until=1000&bucket=60&align=1", -120);
+    assert_begins("since=1970-01-11&until=1970-01-30&bucket=604800&zone=Z", 4 * DAY); /* Monday */
+    assert_begins("since=0001-01-01&until=9999-12-31&bucket=31536000000&align=1",
+                  TIMESTAMP_MIN_US / 1000000);
+}
+
+static void what_groups_are_no_lists_are_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        {"by=level,,x", "\"loc\":[\"query\",\"by\"],\"msg\":\"by: a name is missing\""},
+        {"value=avg", "\"loc\":[\"query\",\"value\"],\"msg\":\"value: `avg` of what?"},
+        {"by=level&top=1001", "\"loc\":[\"query\",\"top\"]"},
+        {"zone=CET", "\"loc\":[\"query\",\"zone\"],\"msg\":\"Input should be an offset"},
+        {"zone=+25:00", "\"loc\":[\"query\",\"zone\"]"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct asked a;
+        struct slice text;
+
+        ask_stats(&a, cases[i][0]);
+        text = refusal_of(&a);
+        assert_non_null(memmem(text.data, text.len, cases[i][1], strlen(cases[i][1])));
+        release(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +611,8 @@ int main(void)
         cmocka_unit_test(stats_are_of_the_last_day_unless_told_otherwise),
         cmocka_unit_test(buckets_are_round_and_few_by_default),
         cmocka_unit_test(a_bucket_that_makes_too_many_is_refused_with_the_shortest),
+        cmocka_unit_test(buckets_begin_at_multiples_in_a_zone_if_asked),
+        cmocka_unit_test(what_groups_are_no_lists_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

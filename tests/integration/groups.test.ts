@@ -1,0 +1,197 @@
+/* What is counted, summed and grouped by any fields: the same in both stores, as one would by hand. */
+import { strict as assert } from 'node:assert';
+
+import { type Logmill } from '../support/harness';
+import { type Answer, RawConnection, get } from '../support/http';
+import { allLogs, atRest, postLogs } from '../support/logs';
+import { overBoth } from '../support/servers/stores';
+
+const START = 1_767_225_600; // 2026-01-01T00:00:00Z
+const RANGE = `since=${START}&until=${START + 86_400}`;
+const LOGS = 3_000;
+const MANY = 60_000; // more than a turn gets through
+
+interface Group {
+    by: Record<string, string | null>;
+    count: number;
+    values?: Record<string, number | string | null>;
+}
+
+interface Groups {
+    total: number;
+    by: string[];
+    groups: Group[];
+    other: Omit<Group, 'by'> | null;
+    buckets?: {
+        timestamp: string;
+        groups: { group: number; count: number }[];
+        other: { count: number } | null;
+    }[];
+    approximate: { count_error: number; unseen_count: number; values: string[] } | null;
+    next: string | null;
+    searched_to: string | null;
+    state?: { version: number; total: number };
+}
+
+/** A log every ten seconds. */
+function logOf(i: number): Record<string, unknown> {
+    return {
+        timestamp: START + (i % 8_640) * 10,
+        level: ['info', 'INFO', 'warn', 'error'][i % 4],
+        message: `request ${i} took ${i % 90} ms`,
+        service: ['pay', 'cart', 'stock'][i % 3],
+        ms: i % 5 === 0 ? String(i % 90) : i % 90,
+        http: { status: i % 10 === 0 ? 500 : 200.0 },
+        tags: i % 7 === 0 ? ['a', 'b', 'a'] : [],
+    };
+}
+
+async function fill(server: Logmill, n: number): Promise<void> {
+    for (let at = 0; at < n; at += 1000) {
+        await postLogs(
+            server,
+            Array.from({ length: Math.min(1000, n - at) }, (_, i) => logOf(at + i)),
+        );
+    }
+    await atRest(server);
+}
+
+async function ask(server: Logmill, query: string): Promise<Groups> {
+    const answer = await get(server, `/logs/stats?${RANGE}&${query}`);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json<Groups>();
+}
+
+function numbersOf(service: string): number[] {
+    return Array.from({ length: LOGS }, (_, i) => i)
+        .filter((i) => ['pay', 'cart', 'stock'][i % 3] === service)
+        .map((i) => i % 90)
+        .sort((a, b) => a - b);
+}
+
+overBoth('groups have counts, sums and percentiles of their own', async (server) => {
+    await fill(server, LOGS);
+    const answer = await ask(
+        server,
+        'by=service&value=count,sum(ms),avg(ms),min(ms),max(ms),p50(ms),p99(ms),distinct(ms)&top=2',
+    );
+    assert.equal(answer.total, LOGS);
+    assert.deepEqual(answer.by, ['service']);
+    assert.equal(answer.groups.length, 2);
+    for (const { by, count, values } of answer.groups) {
+        const all = numbersOf(by['service']!);
+        const sum = all.reduce((a, b) => a + b, 0);
+        assert.equal(count, all.length);
+        assert.equal(values!['sum(ms)'], sum);
+        assert.ok(Math.abs((values!['avg(ms)'] as number) - sum / count) < 1e-9);
+        assert.equal(values!['min(ms)'], all[0]);
+        assert.equal(values!['max(ms)'], all.at(-1));
+        assert.equal(values!['distinct(ms)'], new Set(all).size);
+        for (const [name, share] of [['p50(ms)', 0.5], ['p99(ms)', 0.99]] as const) {
+            const exact = all[Math.ceil(share * count) - 1]!;
+            assert.ok(Math.abs((values![name] as number) - exact) <= exact * 0.0101, name);
+        }
+    }
+    assert.equal(answer.other!.count, LOGS / 3);
+    assert.deepEqual(answer.approximate!.values, ['p50(ms)', 'p99(ms)']);
+    assert.equal(answer.approximate!.count_error, 0);
+    assert.equal(answer.state, undefined);
+
+    const filtered = await ask(server, 'by=http.status,level&level=error&attr.service=pay');
+    assert.deepEqual(filtered.groups, [
+        { by: { 'http.status': '200', level: 'error' }, count: 250 },
+    ]);
+    assert.equal(filtered.approximate, null);
+});
+
+overBoth('levels go without case, arrays by each value, patterns without numbers', async (server) => {
+    await fill(server, LOGS);
+    assert.deepEqual((await ask(server, 'by=level')).groups, [
+        { by: { level: 'info' }, count: LOGS / 2 },
+        { by: { level: 'error' }, count: LOGS / 4 },
+        { by: { level: 'warn' }, count: LOGS / 4 },
+    ]);
+    const tagged = Math.ceil(LOGS / 7);
+    assert.deepEqual((await ask(server, 'by=tags')).groups, [
+        { by: { tags: '[]' }, count: LOGS - tagged },
+        { by: { tags: 'a' }, count: tagged },
+        { by: { tags: 'b' }, count: tagged },
+    ]);
+    assert.deepEqual((await ask(server, 'by=pattern,missing')).groups, [
+        { by: { pattern: 'request <*> took <*> ms', missing: null }, count: LOGS },
+    ]);
+});
+
+overBoth('buckets lie at multiples of their length, in the zone that is asked for', async (server) => {
+    await fill(server, LOGS);
+    const answer = await ask(server, 'by=level&bucket=3600&top=1&zone=%2B05:30');
+    assert.deepEqual(answer.groups, [{ by: { level: 'info' }, count: LOGS / 2 }]);
+    assert.equal(answer.buckets![0]!.timestamp, '2025-12-31T23:30:00.000000Z');
+    assert.equal(answer.buckets![1]!.timestamp, '2026-01-01T00:30:00.000000Z');
+    const sum = answer.buckets!.map(({ groups, other }) => {
+        assert.deepEqual(groups.map((g) => g.group), [0]);
+        return groups[0]!.count + other!.count;
+    });
+    assert.equal(sum.reduce((a, b) => a + b, 0), LOGS);
+    assert.equal(sum[0], 180);
+
+    const byLevel = await get(server, `/logs/stats?${RANGE}&bucket=3600&zone=%2B05:30`);
+    assert.deepEqual(
+        byLevel.json().buckets.map((b: { timestamp: string; total: number }) => [b.timestamp, b.total]),
+        answer.buckets!.map((b, i) => [b.timestamp, sum[i]]),
+    );
+});
+
+/** Sends a request, and the end of what there is to send: answered after one turn. */
+async function halfClosed(server: Logmill, path: string): Promise<Answer> {
+    const client = await RawConnection.open(server);
+    client.socket.end(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const answer = await client.answer();
+    client.close();
+    return answer;
+}
+
+overBoth('groups in parts add up to the whole, and each part has a state', async (server) => {
+    await fill(server, MANY);
+    const path = `/logs/stats?${RANGE}&by=service,ms&top=1000`;
+    const whole = (await get(server, path)).json<Groups>();
+    assert.equal(whole.total, MANY);
+    const sum = new Map<string, number>();
+    let parts = 0;
+    let total = 0;
+    for (let next: string | null = ''; next !== null; parts++) {
+        const answer = await halfClosed(server, path + (next && `&cursor=${next}`));
+        assert.equal(answer.status, 200, answer.text);
+        const part = answer.json<Groups>();
+        for (const { by, count } of part.groups) {
+            sum.set(JSON.stringify(by), (sum.get(JSON.stringify(by)) ?? 0) + count);
+        }
+        assert.equal(part.state?.total, part.total);
+        assert.equal(part.searched_to === null, part.next === null);
+        total += part.total;
+        next = part.next;
+    }
+    assert.ok(parts > 1, `${parts} parts`);
+    assert.equal(total, MANY);
+    assert.deepEqual(
+        [...sum].sort(),
+        whole.groups.map(({ by, count }) => [JSON.stringify(by), count] as const).sort(),
+    );
+});
+
+overBoth('what cannot be grouped is refused with its reason', async (server) => {
+    for (const [query, name, msg] of [
+        ['by=a,,b', 'by', 'by: a name is missing'],
+        ['by=timestamp', 'by', 'by: times are grouped by `bucket`'],
+        ['value=p100(ms)', 'value', /^value: `p100` is none of count, sum, /],
+        ['zone=Europe/Berlin', 'zone', /an offset from UTC/],
+        ['buckets=3', 'buckets', /did you mean 'bucket'/],
+    ] as const) {
+        const answer = await get(server, `/logs/stats?${RANGE}&${query}`);
+        assert.equal(answer.status, 422, answer.text);
+        const [wrong] = answer.json().detail;
+        assert.deepEqual(wrong.loc, ['query', name]);
+        assert.match(wrong.msg, msg instanceof RegExp ? msg : new RegExp(msg.replace(/[`]/g, '.')));
+    }
+    assert.equal((await allLogs(server)).length, 0);
+});
