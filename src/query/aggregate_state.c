@@ -478,7 +478,7 @@ static int check_spec(const struct reading *r, yyjson_val *root)
 
 static int read_state(struct reading *r, yyjson_val *root)
 {
-    uint64_t total, bound;
+    uint64_t total = 0, bound = 0;
     int error = check_spec(r, root);
 
     if (!error && (!read_count(yyjson_obj_get(root, "total"), &total) ||
