@@ -464,7 +464,8 @@ int pass_column(struct block_reader *r, const struct asked_test *t, const struct
     if (error == LM_ENOMEM)
         errbuf_set(err, "no memory to search a block");
     else if (error == LM_ETOOBIG)
-        errbuf_set(err, "a regular expression takes too long");
+        errbuf_set(err, "the regular expression /%.*s/ takes too many steps on a log",
+                   SLICE_ARG(t->node->text));
     buffer_release(&p.text);
     buffer_release(&p.chars);
     buffer_release(&p.folded);

@@ -277,6 +277,7 @@ static void other_predicates_are_never_all(void **state)
 static enum block_verdict judge_tree(enum query_kind kind, const char *level, const char *other)
 {
     struct query_builder b;
+    bool of_levels = other;
 
     query_builder_init(&b);
     query_builder_open(&b, kind);
@@ -288,8 +289,8 @@ static enum block_verdict judge_tree(enum query_kind kind, const char *level, co
     query_builder_close(&b);
     struct block_plan *p = plan_of_tree(&b);
     enum block_verdict verdict = block_plan_judge(p, &head);
-    assert_int_equal(block_plan_tells(p, &head), other != NULL);
-    assert_int_equal(block_plan_is_of_levels(p), other != NULL);
+    assert_int_equal(block_plan_tells(p, &head), of_levels);
+    assert_int_equal(block_plan_is_of_levels(p), of_levels);
     block_plan_free(p);
     return verdict;
 }

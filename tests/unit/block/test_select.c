@@ -6,6 +6,7 @@
 
 #include "../cmocka_all.h"
 #include "base/hash.h"
+#include "block/writer.h"
 #include "select_property.h"
 
 static void a_block_selects_what_the_plain_matcher_takes(void **state)
@@ -174,6 +175,50 @@ static void strings_are_found_however_they_are_spelled(void **state)
     ASK(attributes, tests);
 }
 
+static int read_buffer(void *ctx, size_t offset, size_t len, char *to, struct errbuf *err)
+{
+    memcpy(to, ((const struct buffer *)ctx)->data + offset, len);
+    return 0;
+}
+
+static void an_expression_that_takes_too_long_is_named(void **state)
+{
+    static char text[3000];
+    struct block_row row = {
+        .record = {.level = SLICE_LITERAL("info"), .message = slice_of(text, sizeof(text))}};
+    const struct query_node test = {
+        .field = QUERY_MESSAGE, .test = QUERY_REGEX, .text = SLICE_LITERAL("(a|a|aa)+$")};
+    struct block_writer *w = block_writer_new();
+    struct block_reader *r = block_reader_new();
+    struct query_builder b;
+    struct log_filter f;
+    struct block_head head;
+    struct buffer bytes;
+    struct errbuf err = ERRBUF_INIT;
+    uint64_t rows = 1;
+
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 'b';
+    log_filter_init(&f);
+    query_builder_init(&b);
+    query_builder_test(&b, &test);
+    assert_int_equal(query_builder_finish(&b, &f.query), 0);
+    struct log_matcher *m = log_matcher_new(&f);
+    struct block_plan *p = block_plan_new(m);
+    buffer_init(&bytes, 1 << 20);
+    assert_int_equal(block_write(w, &row, 1, &(struct block_options){0}, &bytes, &head, &err), 0);
+    const struct block_source source = {read_buffer, &bytes, bytes.len};
+    assert_int_equal(block_open(r, &source, &head, &err), 0);
+    assert_int_equal(block_select(r, p, &rows, NULL, &err), LM_ETOOBIG);
+    assert_non_null(strstr(err.text, "/(a|a|aa)+$/"));
+    block_plan_free(p);
+    log_matcher_unref(m);
+    query_unref(f.query);
+    buffer_release(&bytes);
+    block_reader_free(r);
+    block_writer_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +227,7 @@ int main(void)
         cmocka_unit_test(numbers_with_zeroes_in_front_are_texts),
         cmocka_unit_test(numbers_are_equal_by_value),
         cmocka_unit_test(strings_are_found_however_they_are_spelled),
+        cmocka_unit_test(an_expression_that_takes_too_long_is_named),
         cmocka_unit_test(a_block_selects_what_the_plain_matcher_takes),
     };
 

@@ -69,10 +69,8 @@ static struct slice spell_tags(char *to, uint32_t i)
     return slice_of(to, (size_t)len);
 }
 
-typedef struct slice spell_fn(char *to, uint32_t i);
-
 /* `spell` NULL: without attributes. */
-static int set_up_store(void **state, spell_fn *spell)
+static int set_up_store(void **state, struct slice (*spell)(char *to, uint32_t i))
 {
     const struct store_sqlite_sizes sizes = {
         .block_rows = BLOCK, .segment_blocks = 4, .seal_rows = 64, .keep_rows = 10};
