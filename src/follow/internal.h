@@ -78,7 +78,7 @@ struct known {
     uint64_t key;
     enum state_kind kind;
     uint32_t generation;
-    int64_t copy_of; /* the number of what it is a copy of, or 0 (known_copied) */
+    int64_t copy_of;          /* the number of what it is a copy of, or 0 (known_copied) */
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
     struct ladder ladder;     /* of one that was read */
     uint64_t seen_us;         /* when its row was written last, or read */
@@ -323,7 +323,8 @@ struct source *source_moved(struct follower *f, const char *path,
 struct known *known_by_identity(struct follower *f, const struct file_identity *identity);
 struct known *known_add(struct follower *f, struct family *family, const struct known *k);
 void known_remove(struct follower *f, struct known *k);
-/* What it is a copy of, if not all of that is stored: then what is equal to it may be needed, too. */
+/* What it is a copy of, if not all of that is stored: then what is equal to it may be needed, too.
+ */
 struct source *known_copied(struct follower *f, struct known *k);
 
 /* ---- reading.c ---- */

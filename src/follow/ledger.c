@@ -292,11 +292,22 @@ static void clean(struct follower *f)
         finish(f, container_of(n, struct source, in_over));
 }
 
+static int write_anew(struct follower *f, struct errbuf *err)
+{
+    int error = state_write_anew(f->state, err);
+
+    if (!error)
+        follower_say(f, "the state was deleted or replaced: it was written anew");
+    return error;
+}
+
 static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
 {
-    int error = state_begin(f->state, err);
+    int error = state_is_gone(f->state) ? write_anew(f, err) : 0;
     bool prunes = f->now_us >= f->prune_us;
 
+    if (!error)
+        error = state_begin(f->state, err);
     if (!error)
         error = put_all(f, m, err);
     if (!error && prunes)

@@ -47,7 +47,9 @@ _Static_assert(STATE_LIVE == 0, "kind <> 0 below");
 struct state {
     struct sqlite_db db;
     char *path;
-    int lock; /* -1: opened to read */
+    int lock;     /* -1: opened to read */
+    dev_t device; /* of the file */
+    ino_t inode;
     bool is_new;
     bool was_full; /* in the transaction */
     int64_t opened_us, put_us;
@@ -285,15 +287,25 @@ static struct state *new_state(const char *path)
     return s;
 }
 
+static int open_to_write(struct state *s, struct errbuf *err)
+{
+    struct sqlite_db_options options = {.path = s->path, .steps = steps, .steps_len = STEPS_LEN};
+    struct stat status = {.st_ino = 0};
+    int error = failed(s, sqlite_db_open(&s->db, &options, err), err);
+
+    if (!error && stat(s->path, &status) == 0) {
+        s->device = status.st_dev;
+        s->inode = status.st_ino;
+    }
+    return error;
+}
+
 struct state *state_open(const char *path, struct errbuf *err)
 {
-    struct sqlite_db_options options = {.path = path, .steps = steps, .steps_len = STEPS_LEN};
     struct state *s = new_state(path);
 
-    if (take_lock(s, err) || make_file(s, err) || check_before(s, err))
-        goto fail;
-    int error = sqlite_db_open(&s->db, &options, err);
-    if (failed(s, error, err) || read_follower(s, err))
+    if (take_lock(s, err) || make_file(s, err) || check_before(s, err) || open_to_write(s, err) ||
+        read_follower(s, err))
         goto fail;
     return s;
 
@@ -326,6 +338,61 @@ struct state *state_open_to_read(const char *path, struct errbuf *err)
 fail:
     state_close(s);
     return NULL;
+}
+
+bool state_is_gone(const struct state *s)
+{
+    struct stat status;
+
+    if (!s->db.handle)
+        return true;
+    if (stat(s->path, &status) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return status.st_dev != s->device || status.st_ino != s->inode;
+}
+
+/* The file is there still, though nobody can open it: all that is in it, in a new one. */
+static int copy_to(struct state *s, const char *to, struct errbuf *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int fd = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return errbuf_fail(err, LM_EIO, "cannot make %s: %s", to, strerror(errno));
+    close(fd);
+    int error = sqlite_db_prepare(&s->db, "VACUUM INTO ?", &stmt, err);
+    if (!error) {
+        sqlite_db_bind_text(stmt, 1, slice_of_string(to));
+        error = sqlite_db_run(&s->db, stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    return failed(s, error, err);
+}
+
+int state_write_anew(struct state *s, struct errbuf *err)
+{
+    static const char *const of_the_old[] = {"-wal", "-shm"};
+    char to[PATH_MAX], other[PATH_MAX];
+    int error = 0;
+
+    snprintf(to, sizeof(to), "%s-new", s->path);
+    if (s->db.handle) { /* else that was done, and it could not be opened */
+        if ((error = copy_to(s, to, err)))
+            return error;
+        sqlite_db_close(&s->db);
+        for (int i = 0; i < 2; i++) {
+            snprintf(other, sizeof(other), "%s%s", s->path, of_the_old[i]);
+            unlink(other);
+        }
+        if (rename(to, s->path))
+            return errbuf_fail(err, LM_EIO, "cannot rename %s: %s", to, strerror(errno));
+    }
+    if (s->lock >= 0)
+        close(s->lock);
+    s->lock = -1;
+    if ((error = take_lock(s, err)))
+        return error;
+    return open_to_write(s, err);
 }
 
 void state_close(struct state *s)
@@ -471,6 +538,8 @@ int state_begin(struct state *s, struct errbuf *err)
 {
     s->was_full = false;
     s->put_us = clock_wall_us();
+    if (!s->db.handle)
+        return errbuf_fail(err, LM_EIO, "the state %s is not open", s->path);
     return failed(s, sqlite_db_begin(&s->db, err), err);
 }
 
@@ -711,7 +780,8 @@ int state_commit(struct state *s, struct errbuf *err)
 void state_roll_back(struct state *s)
 {
     sqlite_db_rollback(&s->db);
-    if (s->was_full) /* what is in the log needs no new space once it is in the file */
+    if (s->was_full &&
+        s->db.handle) /* what is in the log needs no new space once it is in the file */
         sqlite_db_checkpoint_now(&s->db);
     s->was_full = false;
 }

@@ -95,6 +95,13 @@ int state_load_times(struct state *s, int64_t number,
                      int (*time)(const struct state_time *t, void *ctx), void *ctx,
                      struct errbuf *err) LM_MUST_CHECK;
 
+/* True if its path leads to it no more: somebody has deleted, moved or replaced the file. */
+bool state_is_gone(const struct state *s);
+/* Writes all that is in it to its path, where it goes on: in the same folder a file PATH-new, which
+ * then takes its place. Outside of transactions. After an error it is to be tried again: until then
+ * transactions fail. */
+int state_write_anew(struct state *s, struct errbuf *err) LM_MUST_CHECK;
+
 /*
  * A transaction: begin, any number of the others, commit. After an error of any of them, roll_back;
  * nothing of it has happened then. LM_EFULL: the disk is full.

@@ -181,6 +181,23 @@ scene(
 );
 
 scene(
+    'the state is deleted while it is in use, and the follower dies',
+    async (s, played) => {
+        const w = await s.open(L);
+        await s.follow(L);
+        await w.lines(200, 100);
+        await s.caughtUp();
+        fs.unlinkSync(played.state);
+        await w.lines(300, 200);
+        await s.caughtUp();
+        isSaidOnce(played, /the state was deleted/);
+        await s.crash();
+        await w.lines(200, 100);
+    },
+    { variants: ['plain', 'server'], hasTimes: false },
+);
+
+scene(
     '10,000 files',
     async (s) => {
         await s.mkdir('logs');

@@ -604,6 +604,63 @@ static void finished_files_are_kept_up_to_a_number(void **state)
 }
 
 /* A limit on the size of files is a full disk to SQLite, as a quota is. */
+static int count_it(const struct state_file *f, void *ctx)
+{
+    (void)f;
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void put_one(struct state *s, unsigned n)
+{
+    struct state_file f = file(n);
+
+    assert_int_equal(state_begin(s, &err), 0);
+    assert_int_equal(state_put(s, &f, &err), 0);
+    assert_int_equal(state_commit(s, &err), 0);
+}
+
+static void assert_files(int wanted)
+{
+    struct state *s = opened();
+    int files = 0;
+
+    assert_false(state_is_new(s));
+    assert_int_equal(state_load(s, count_it, &files, &err), 0);
+    assert_int_equal(files, wanted);
+    state_close(s);
+}
+
+static void what_was_deleted_is_written_anew(void **state)
+{
+    char other[sizeof(path) + 8];
+    struct stat status;
+
+    (void)state;
+    struct state *s = opened();
+    put_one(s, 1);
+    assert_false(state_is_gone(s));
+    assert_int_equal(unlink(path), 0); /* and its log stays */
+    assert_true(state_is_gone(s));
+    assert_int_equal(state_write_anew(s, &err), 0);
+    assert_false(state_is_gone(s));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    put_one(s, 2);
+    state_close(s);
+    assert_files(2);
+    s = opened();
+    snprintf(other, sizeof(other), "%s.old", path);
+    assert_int_equal(rename(path, other), 0);
+    snprintf(other, sizeof(other), "%s-lock", path);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(state_write_anew(s, &err), 0);
+    assert_null(state_open(path, &err)); /* it is locked */
+    put_one(s, 3);
+    state_close(s);
+    assert_files(3);
+}
+
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -664,6 +721,7 @@ int main(void)
         TEST(a_start_that_was_cut_off_is_gone_on_with),
         TEST(what_is_gone_for_long_is_forgotten_and_what_is_there_is_not),
         TEST(finished_files_are_kept_up_to_a_number),
+        TEST(what_was_deleted_is_written_anew),
         TEST(a_full_disk_takes_nothing_that_was_there),
     };
 
