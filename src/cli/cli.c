@@ -266,13 +266,16 @@ const struct client_command client_commands[] = {
      "One line of the diagnostics says who deleted how many, by which conditions and why; neither "
      "texts nor values of the conditions are in it.\n",
      TABLES_OF_STORE(filters, delete_flags), 0, NULL},
-    {"store", "info|verify|compact", "look into the store in DATA_DIR, check it, make it small",
+    {"store", "info|verify|compact|recount",
+     "look into the store, check it, make it small, count its logs anew",
      "info tells how many logs there are, and where the bytes go: what is recent, hot and cold, "
      "each column and attribute, and what is free.\n"
      "verify reads all of it, and names what is damaged, of which time, and what to do; exit "
      "status 1 then.\n"
-     "compact does at once what is done in the background otherwise. All three may be run while "
-     "logmill runs.\n",
+     "compact does at once what is done in the background otherwise.\n"
+     "These three are for a store in DATA_DIR. recount is for one in PostgreSQL: it counts the "
+     "logs of each minute and level anew, after partitions were changed by hand. All may be run "
+     "while logmill runs.\n",
      TABLES_OF_STORE(store_flags), 1, NULL},
     {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 1,
      print_completion},

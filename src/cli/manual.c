@@ -174,7 +174,7 @@ void manual_print_bash(const struct client_command *commands, FILE *out)
     }
     fputs("    'export --output' | 'export -o') words= ;;\n"
           "    'completion completion') words='bash zsh' ;;\n"
-          "    'store store') words='info verify compact' ;;\n"
+          "    'store store') words='info verify compact recount' ;;\n"
           "    *)\n        case \"$command\" in\n",
           out);
     for (const struct client_command *c = commands; c->name; c++) {
@@ -246,7 +246,7 @@ void manual_print_zsh(const struct client_command *commands, FILE *out)
         fprintf(out, " \\\n            '*:%s'\n        ;;\n",
                 strcmp(c->name, "import") == 0 || strcmp(c->name, "send") == 0 ? "file:_files"
                 : strcmp(c->name, "completion") == 0                           ? "shell:(bash zsh)"
-                : strcmp(c->name, "store") == 0 ? "verb:(info verify compact)"
+                : strcmp(c->name, "store") == 0 ? "verb:(info verify compact recount)"
                                                 : " :");
     }
     fputs("    backup|restore)\n"

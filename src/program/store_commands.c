@@ -23,8 +23,16 @@ enum {
     COMPACT_FAILURES_MAX = 100, /* damaged segments that compacting passes over */
 };
 
-static int open_store(const struct config *config, struct store **store, struct errbuf *err)
+/* Of PostgreSQL alone, or of the embedded store alone. */
+static int open_store(const struct config *config, bool is_postgres, struct store **store,
+                      struct errbuf *err)
 {
+    if (is_postgres && ports_store_is_embedded(config))
+        return errbuf_fail(err, LM_EINVAL,
+                           "by these settings the logs are in DATA_DIR, where each block has the "
+                           "counts of its logs: there is nothing to count anew");
+    if (is_postgres)
+        return ports_open_store(config, store, err);
     if (!ports_store_is_embedded(config))
         return errbuf_fail(err, LM_EINVAL,
                            "by these settings the logs are in PostgreSQL, which has means of its "
@@ -302,8 +310,11 @@ static int verify(struct store *store, const struct flags *flags, struct errbuf 
 
 /* ---- compact ---- */
 
-/* What is damaged is told, and left as it is: all else goes on. */
-static int compact(struct store *store, const struct flags *flags, struct errbuf *err)
+/*
+ * All of the background work at once; `doing` and `done` say which. What is damaged is told, and
+ * left as it is: all else goes on.
+ */
+static int keep(struct store *store, const char *doing, const char *done, struct errbuf *err)
 {
     uint64_t began_us = clock_monotonic_us();
     struct store_keeper *k = store_keeper_new(store, err);
@@ -324,25 +335,41 @@ static int compact(struct store *store, const struct flags *flags, struct errbuf
             more = failure == LM_EIO && failures < COMPACT_FAILURES_MAX;
         else if ((more = wait_ms < STORE_KEEPER_WAIT_MAX_MS) && wait_ms > 0)
             usleep(wait_ms * 1000);
-        terminal_progress("compacting: step", steps, 0);
+        terminal_progress(doing, steps, 0);
     }
     terminal_clear_status();
     store_keeper_free(k);
     if (!error)
-        diag(DIAG_INFO, "compacted",
-             DIAG_INT("ms", (int64_t)((clock_monotonic_us() - began_us) / 1000)));
+        diag(DIAG_INFO, done, DIAG_INT("ms", (int64_t)((clock_monotonic_us() - began_us) / 1000)));
     return error;
+}
+
+static int compact(struct store *store, const struct flags *flags, struct errbuf *err)
+{
+    return keep(store, "compacting: step", "compacted", err);
+}
+
+/* ---- recount ---- */
+
+/* Workers may go on meanwhile, one of which may do some of it. */
+static int recount(struct store *store, const struct flags *flags, struct errbuf *err)
+{
+    int error = store_recount(store, err);
+
+    return error ? error : keep(store, "counting: step", "counted anew", err);
 }
 
 /* ---- All ---- */
 
 static const struct {
     const char *name;
+    bool of_postgres; /* else of the embedded store */
     int (*run)(struct store *store, const struct flags *flags, struct errbuf *err);
 } verbs[] = {
-    {"info", info},
-    {"verify", verify},
-    {"compact", compact},
+    {"info", false, info},
+    {"verify", false, verify},
+    {"compact", false, compact},
+    {"recount", true, recount},
 };
 
 int store_commands_run(const struct config *config, const struct flags *flags, char **args,
@@ -357,10 +384,10 @@ int store_commands_run(const struct config *config, const struct flags *flags, c
            strcmp(verbs[i].name, args[0]) != 0)
         i++;
     if (args_len != 1 || i == sizeof(verbs) / sizeof(verbs[0])) {
-        terminal_say("store", "one of info, verify, compact is expected");
+        terminal_say("store", "one of info, verify, compact, recount is expected");
         return COMMAND_USAGE;
     }
-    error = open_store(config, &store, &err);
+    error = open_store(config, verbs[i].of_postgres, &store, &err);
     if (!error)
         error = verbs[i].run(store, flags, &err);
     store_free(store);

@@ -30,3 +30,9 @@ int store_verify(struct store *s, const struct store_verifier *v, struct store_v
     *all = (struct store_verified){0};
     return s->ops->verify ? s->ops->verify(s, v, all, err) : fail(err);
 }
+
+int store_recount(struct store *s, struct errbuf *err)
+{
+    return s->ops->recount ? s->ops->recount(s, err)
+                           : errbuf_fail(err, LM_EINVAL, "this store keeps no counts of its own");
+}

@@ -87,4 +87,12 @@ struct store_verified {
 int store_verify(struct store *s, const struct store_verifier *v, struct store_verified *all,
                  struct errbuf *err) LM_MUST_CHECK;
 
+/* ---- Counting anew ---- */
+
+/*
+ * Where counts of logs are kept beside them: all are to be made anew from now on, by the keeper's
+ * steps, and not to be believed until then. LM_EINVAL if the store has none.
+ */
+int store_recount(struct store *s, struct errbuf *err) LM_MUST_CHECK;
+
 #endif

@@ -296,6 +296,7 @@ struct store_ops {
     int (*info)(struct store *s, struct store_info *info, struct errbuf *err);
     int (*verify)(struct store *s, const struct store_verifier *v, struct store_verified *all,
                   struct errbuf *err);
+    int (*recount)(struct store *s, struct errbuf *err);
     void (*free)(struct store *s);
     struct store_writer *(*writer_new)(struct store *s, struct errbuf *err);
     void (*writer_free)(struct store_writer *w);

@@ -1,4 +1,4 @@
-/* `logmill store info|verify|compact`: on a server's data, while it runs. */
+/* `logmill store info|verify|compact|recount`: on a server's data, while it runs. */
 import { strict as assert } from 'node:assert';
 import * as path from 'node:path';
 
@@ -122,7 +122,7 @@ scenario('store refuses what it cannot do', async (lab) => {
     for (const args of [[], ['look'], ['info', 'verify']]) {
         const ran = await runLogmill(['store', ...args], { DATA_DIR: lab.folder() });
         assert.equal(ran.code, 2, ran.stderr);
-        assert.match(ran.stderr, /one of info, verify, compact/);
+        assert.match(ran.stderr, /one of info, verify, compact, recount/);
     }
     for (const verb of ['info', 'verify', 'compact']) {
         const nowhere = await runLogmill(['store', verb], { DATA_DIR: lab.folder() });
@@ -132,4 +132,7 @@ scenario('store refuses what it cannot do', async (lab) => {
         assert.equal(cloud.code, 1);
         assert.match(cloud.stderr, /the logs are in PostgreSQL/);
     }
+    const here = await runLogmill(['store', 'recount'], { DATA_DIR: lab.folder() });
+    assert.equal(here.code, 1);
+    assert.match(here.stderr, /nothing to count anew/);
 });

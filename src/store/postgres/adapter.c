@@ -15,6 +15,7 @@ static void free_store(struct store *base)
 
 static const struct store_ops ops = {
     .migrate = store_postgres_schema_migrate,
+    .recount = store_postgres_keeper_recount,
     .free = free_store,
     .writer_new = store_postgres_writer_new,
     .writer_free = store_postgres_writer_free,
@@ -24,6 +25,9 @@ static const struct store_ops ops = {
     .erase = store_postgres_erase,
     .clock_read = store_postgres_writer_clock_read,
     .clock_write = store_postgres_writer_clock_write,
+    .keeper_new = store_postgres_keeper_new,
+    .keeper_free = store_postgres_keeper_free,
+    .keeper_step = store_postgres_keeper_step,
     .reader_new = store_postgres_reader_new,
     .reader_free = store_postgres_reader_free,
     .scan_next = store_postgres_scan_next,

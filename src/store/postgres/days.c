@@ -23,18 +23,19 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "diag/diag.h"
+#include "store/postgres/counts.h"
 #include "store/postgres/session.h"
 
 enum {
     RETRY_MS = 300000, /* each try may hold up readers of logs_default for the lock's time-out */
     DAY_TEXT_SIZE = 16,
-    SQL_SIZE = 2048,
+    SQL_SIZE = 4096,
     COUNTED_PAGES = 128 * 1024, /* 1 GiB */
     MOVE_SILENCE_MS = 120000,   /* moving rows and looking through logs_default may take its time */
 };
 
 static const char READ_ONLY[] = "25006"; /* SQLSTATE of all writes to a standby */
-static const int64_t DAY_US = INT64_C(86400) * 1000000;
+#define DAY_US (INT64_C(86400) * 1000000)
 
 static int64_t day_of(int64_t timestamp_us)
 {
@@ -204,6 +205,25 @@ static int count_rows(struct store_postgres_conn *c, const char *table, int64_t 
     return store_postgres_conn_number(c, sql, rows, err);
 }
 
+/* Of a day's name: by Julian day numbers (Fliegel and Van Flandern, 1968). */
+static int64_t day_of_digits(int64_t digits)
+{
+    int64_t y = digits / 10000, m = digits / 100 % 100, d = digits % 100;
+    int64_t shift = (m - 14) / 12;
+
+    return 1461 * (y + 4800 + shift) / 4 + 367 * (m - 2 - 12 * shift) / 12 -
+           3 * ((y + 4900 + shift) / 100) / 4 + d - 32075 - 2440588;
+}
+
+/* Runs the statements in `b` and commits. */
+static int run(struct store_postgres_conn *c, struct buffer *b, struct errbuf *err)
+{
+    buffer_append(b, "; COMMIT", sizeof("; COMMIT"));
+    if (buffer_error(b))
+        return errbuf_fail(err, LM_ENOMEM, "no memory for a statement");
+    return store_postgres_conn_exec(c, b->data, NULL, err);
+}
+
 /*
  * DROP TABLE locks all of `logs` for a moment. It waits for that at most as long as every reader
  * behind it can bear; if long queries are in the way, the next call tries again.
@@ -212,16 +232,22 @@ static int drop(struct store_postgres_conn *c, int64_t digits, int64_t *rows, st
 {
     char table[64];
     char sql[SQL_SIZE];
+    struct buffer b;
 
     snprintf(table, sizeof(table), "logs_%08lld", (long long)digits);
     int error = count_rows(c, table, rows, err);
     if (error)
         return error;
     snprintf(sql, sizeof(sql),
-             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
-             "; DROP TABLE %s; COMMIT",
+             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK "; DROP TABLE %s; ",
              table);
-    return store_postgres_conn_exec(c, sql, NULL, err);
+    buffer_init(&b, SQL_SIZE);
+    buffer_append_string(&b, sql);
+    int64_t day = day_of_digits(digits);
+    store_postgres_counts_write_correction(&b, day * DAY_US, (day + 1) * DAY_US);
+    error = run(c, &b, err);
+    buffer_release(&b);
+    return error;
 }
 
 int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
@@ -240,7 +266,8 @@ int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, b
 /* Empties logs_past; its rows cannot go one by one, since a table does not get smaller by that. */
 static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbuf *err)
 {
-    int64_t any = 0;
+    int64_t any = 0, end = 0;
+    struct buffer b;
     int error = store_postgres_conn_number(
         c, "SELECT count(*) FROM pg_class WHERE oid = to_regclass('logs_past')", &any, err);
 
@@ -254,11 +281,20 @@ static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbu
     if (error)
         return error;
     *rows = *rows > 0 ? *rows : 1;
-    return store_postgres_conn_exec(
+    error = store_postgres_conn_number(
         c,
-        "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
-        "; TRUNCATE logs_past; COMMIT",
-        NULL, err);
+        "SELECT substring(pg_get_expr(relpartbound, oid) FROM ' TO [(]''([0-9-]+) ')"
+        "::date - date '1970-01-01' FROM pg_class WHERE oid = 'logs_past'::regclass",
+        &end, err);
+    if (error)
+        return error;
+    buffer_init(&b, SQL_SIZE);
+    buffer_append_string(&b, "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
+                             "; TRUNCATE logs_past; ");
+    store_postgres_counts_write_correction(&b, TIMESTAMP_MIN_US, end * DAY_US);
+    error = run(c, &b, err);
+    buffer_release(&b);
+    return error;
 }
 
 int store_postgres_days_shrink(struct store_postgres_conn *c, uint64_t max_bytes, int64_t *rows,

@@ -8,6 +8,8 @@
  *   schema.c     the schema and its versions
  *   pooler.c     whether a pooler shares the session with others
  *   days.c       the partitions of the days
+ *   counts.c     logs per minute and level, kept beside them
+ *   keeper.c     the background work: folding counts, counting what is not counted yet
  *   rows.c       rows in the binary form of COPY
  *   writer.c     appending and expiring
  *   erase.c      deleting by a filter
@@ -23,6 +25,7 @@
 #define LOGMILL_STORE_POSTGRES_INTERNAL_H
 
 #include "store/postgres/conn.h"
+#include "store/postgres/counts.h"
 #include "store/postgres/days.h"
 #include "store/postgres/predicates.h"
 #include "store/postgres/session.h"
@@ -60,6 +63,8 @@ struct store_postgres_writer {
     struct store_postgres_days days;
     struct buffer rows;
     struct buffer numbers;
+    struct buffer sql;
+    struct store_postgres_counts counts;
     uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
     uint64_t forgot_tombstones_us;
     bool has_old_tombstones;
@@ -76,6 +81,12 @@ void store_postgres_writer_undo(struct store_postgres_writer *w, int error);
 int store_postgres_erase(struct store_writer *base, struct store_scan *scan,
                          const struct store_slice *slice, bool remember, size_t *erased,
                          struct errbuf *err);
+
+struct store_keeper *store_postgres_keeper_new(struct store *base, struct errbuf *err);
+void store_postgres_keeper_free(struct store_keeper *base);
+int store_postgres_keeper_step(struct store_keeper *base, bool at_once, unsigned *wait_ms,
+                               struct errbuf *err);
+int store_postgres_keeper_recount(struct store *base, struct errbuf *err);
 
 struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf *err);
 void store_postgres_writer_free(struct store_writer *base);
@@ -120,6 +131,7 @@ struct store_postgres_reader {
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
     unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
     bool by_index;      /* it is not to read whole partitions */
+    bool use_counts;    /* it may, as far as this connection knows */
     struct store_postgres_statement statement;
     struct buffer attributes; /* of the row that is handed out */
 };
@@ -150,6 +162,9 @@ int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **
  * may: the next one can be run. Not after a cancel.
  */
 bool store_postgres_reader_ran_out(const struct store_postgres_reader *r);
+
+/* True if the last one failed since there is no such table, or this role may not read it. */
+bool store_postgres_reader_lacks_tables(const struct store_postgres_reader *r);
 
 /* Binary values: of row `row`, and of a row that came alone. A key is in two columns. */
 int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column);

@@ -100,6 +100,7 @@ static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
 
     if (!error)
         error = find_collation(r, err);
+    r->use_counts = true;
     return error;
 }
 
@@ -274,6 +275,12 @@ int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **
 bool store_postgres_reader_ran_out(const struct store_postgres_reader *r)
 {
     return is_told(r) && strcmp(r->conn.sqlstate, "57014") == 0 && is_at_rest(&r->conn);
+}
+
+bool store_postgres_reader_lacks_tables(const struct store_postgres_reader *r)
+{
+    return is_told(r) && is_at_rest(&r->conn) &&
+           (strcmp(r->conn.sqlstate, "42P01") == 0 || strcmp(r->conn.sqlstate, "42501") == 0);
 }
 
 int64_t store_postgres_reader_int_at(const PGresult *rows, int row, int column)

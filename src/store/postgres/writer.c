@@ -1,8 +1,8 @@
 /*
  * Appending: one query of two COPYs, which is a transaction of its own: straight into the table,
- * and the keys into `arrivals`. If a key is there already, all of it fails, and the same rows go
- * by way of a temporary table, from which only the new ones are taken. That costs about twice as
- * much, and only repeats pay for it.
+ * and the keys into `arrivals`; what is to be added to the counts stands in the query. If a key is
+ * there already, all of it fails, and the same rows go by way of a temporary table, from which only
+ * the new ones are taken. That costs about twice as much, and only repeats pay for it.
  *
  * When a connection breaks after all was sent, nobody knows whether the server committed: the
  * caller tries again, and then counts repeats.
@@ -39,6 +39,7 @@ struct store_writer *store_postgres_writer_new(struct store *base, struct errbuf
     store_postgres_conn_init(&w->conn, &s->address);
     buffer_init(&w->rows, ROWS_BYTES_MAX);
     buffer_init(&w->numbers, ROWS_BYTES_MAX);
+    buffer_init(&w->sql, ROWS_BYTES_MAX);
     return &w->base;
 }
 
@@ -50,6 +51,8 @@ void store_postgres_writer_free(struct store_writer *base)
     store_postgres_conn_close(&w->conn);
     buffer_release(&w->rows);
     buffer_release(&w->numbers);
+    buffer_release(&w->sql);
+    store_postgres_counts_release(&w->counts);
     free(w);
 }
 
@@ -134,7 +137,7 @@ static int end_copy(struct store_postgres_writer *w, struct errbuf *err)
     "AND \"timestamp\" <= '%s'))::int"
 #define DIVISION_BY_ZERO "22012"
 
-static void write_copy(char *sql, size_t size, const struct record *records, size_t n)
+static void write_copy(struct store_postgres_writer *w, const struct record *records, size_t n)
 {
     int64_t first_us = records[0].key.timestamp_us, last_us = first_us;
     char first[TIMESTAMP_TEXT_LEN + 1] = {0}, last[TIMESTAMP_TEXT_LEN + 1] = {0};
@@ -147,10 +150,12 @@ static void write_copy(char *sql, size_t size, const struct record *records, siz
     }
     timestamp_format(first_us, first);
     timestamp_format(last_us, last);
-    snprintf(sql, size,
-             "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
-             "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary); " CHECK_TOMBSTONES,
-             first, last);
+    buffer_clear(&w->sql);
+    buffer_append_string(&w->sql, "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
+                                  "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary); ");
+    store_postgres_counts_write(&w->counts, &w->sql, records, n);
+    buffer_appendf(&w->sql, "; " CHECK_TOMBSTONES, first, last);
+    buffer_append_char(&w->sql, '\0');
 }
 
 /*
@@ -160,10 +165,10 @@ static void write_copy(char *sql, size_t size, const struct record *records, siz
 static int append_all(struct store_postgres_writer *w, const struct record *records, size_t n,
                       struct errbuf *err)
 {
-    char sql[512];
-
-    write_copy(sql, sizeof(sql), records, n);
-    int error = store_postgres_conn_copy(&w->conn, sql, err);
+    write_copy(w, records, n);
+    if (buffer_error(&w->sql))
+        return errbuf_fail(err, LM_ENOMEM, "no memory for the counts of a batch");
+    int error = store_postgres_conn_copy(&w->conn, w->sql.data, err);
     if (!error)
         error = send_records(w, records, n, err);
     if (!error)
@@ -237,10 +242,13 @@ static int append_new_only(struct store_postgres_writer *w, const struct record 
             "WHERE NOT EXISTS (SELECT FROM tombstones t WHERE t.\"timestamp\" = s.\"timestamp\" "
             "AND t.id = s.id) ORDER BY \"timestamp\", id, ctid ON CONFLICT (\"timestamp\", id) DO "
             "NOTHING "
-            "RETURNING \"timestamp\", id), "
-            "arrival AS (INSERT INTO arrivals (timestamps, ids) "
-            "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > 0) "
-            "SELECT count(*) FROM new",
+            "RETURNING \"timestamp\", id, level), "
+            "counted AS (" STORE_POSTGRES_COUNTS_ADD(
+                "new") "), "
+                       "arrival AS (INSERT INTO arrivals (timestamps, ids) "
+                       "SELECT array_agg(\"timestamp\"), array_agg(id) FROM new HAVING count(*) > "
+                       "0) "
+                       "SELECT count(*) FROM new",
             &row, err);
     if (error && strcmp(w->conn.sqlstate, "23505") == 0)
         error = LM_EDATA; /* a unique index that someone added */

@@ -347,7 +347,8 @@ static void keep(struct store_test_place *p)
 
     assert_non_null(k);
     while (wait_ms == 0)
-        assert_int_equal(store_keeper_step(k, true, &wait_ms, &err), 0);
+        if (store_keeper_step(k, true, &wait_ms, &err))
+            fail_msg("cannot keep: %s", err.text);
     store_keeper_free(k);
 }
 

@@ -1,0 +1,665 @@
+/*
+ * The store in PostgreSQL: the counts per minute and level that are kept beside the logs are those
+ * of the logs, whatever happens, and answer what is counted.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cmocka_all.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/timestamp.h"
+#include "base/xalloc.h"
+#include "dice.h"
+#include "postgres_place.h"
+#include "store/inspect.h"
+#include "store/postgres/counts.h"
+#include "store/postgres/internal.h"
+
+enum {
+    BATCH = 40,
+    ROUNDS = 60,
+    CONCURRENT_ROUNDS = 30,
+    LEVELS_MANY = 200,
+};
+
+static const int64_t MINUTE = INT64_C(60) * 1000000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+
+static const char *const levels[] = {"info", "Info",          "ERROR", "warn",
+                                     "",     "it's \\ \"x\"", "other", "\xc3\x84rger"};
+
+/* ---- Comparing ---- */
+
+/*
+ * How many minutes and levels have another number of logs than the tables say. In a snapshot that
+ * is older than the plan, which would else lack a partition that others make meanwhile.
+ */
+static long wrong_counts(struct postgres_place *p)
+{
+    return postgres_place_number(
+        p, "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE logs IN ACCESS SHARE MODE; "
+           "SELECT FROM counting; SELECT count(*) FROM (SELECT minute, level FROM ("
+           "SELECT date_bin('1 minute', \"timestamp\", '0001-01-01 00:00:00+00') AS minute, level, "
+           "1 AS n FROM logs UNION ALL "
+           "SELECT hour + minute * interval '1 minute', level, -number FROM counts, "
+           "unnest(minutes, numbers) AS c(minute, number) UNION ALL "
+           "SELECT minute, level, -number FROM counts_added, "
+           "unnest(minutes, levels, numbers) AS a(minute, level, number)) AS x "
+           "GROUP BY 1, 2 HAVING sum(n) <> 0) AS wrong");
+}
+
+static int write_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    buffer_appendf(ctx, "%lld ", (long long)bucket);
+    buffer_append_slice(ctx, level);
+    buffer_appendf(ctx, " %llu\n", (unsigned long long)count);
+    return 0;
+}
+
+struct asked {
+    int64_t since_us, until_us, bucket_us;
+    const char *level; /* NULL: all */
+};
+
+static int by_line(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines in an order of their own: within a bucket levels may come in any. */
+static void sort_lines(struct buffer *b)
+{
+    char *text = strdup(b->data), *at = text;
+    char **lines = xcalloc(b->len + 1, sizeof(*lines));
+    size_t n = 0;
+
+    for (char *line; (line = strsep(&at, "\n"));)
+        lines[n++] = line;
+    qsort(lines, n, sizeof(*lines), by_line);
+    buffer_clear(b);
+    for (size_t i = 0; i < n; i++)
+        buffer_appendf(b, "%s\n", lines[i]);
+    buffer_append_char(b, '\0');
+    free(lines);
+    free(text);
+}
+
+/* From the logs, or as the store likes. */
+static void ask(struct postgres_place *p, const struct asked *a, bool from_logs, struct buffer *b)
+{
+    struct store_postgres_reader *r = (struct store_postgres_reader *)p->r;
+    struct log_query any = store_test_query(1);
+    struct log_stats_query query = {.filter = any.filter, .bucket_us = a->bucket_us};
+    struct errbuf err = ERRBUF_INIT;
+
+    query.filter.since_us = a->since_us;
+    query.filter.until_us = a->until_us;
+    if (a->level)
+        query.filter.levels[query.filter.levels_len++] = slice_of_string(a->level);
+    buffer_init(b, 64 << 20);
+    buffer_append_string(b, "");
+    store_test_run(p->r, &any, &p->rows); /* there is a connection */
+    r->use_counts = !from_logs;
+    if (store_test_stats(p->r, &query, write_count, b, &err))
+        fail_msg("cannot count: %s", err.text);
+    r->use_counts = true;
+    buffer_append_char(b, '\0');
+    sort_lines(b);
+}
+
+static void assert_counts(struct postgres_place *p, const struct asked *a)
+{
+    struct buffer counted, scanned;
+
+    ask(p, a, false, &counted);
+    ask(p, a, true, &scanned);
+    assert_string_equal(counted.data, scanned.data);
+    buffer_release(&counted);
+    buffer_release(&scanned);
+}
+
+static uint64_t total(struct postgres_place *p, const struct asked *a, const char *level)
+{
+    struct buffer b;
+    uint64_t sum = 0;
+    char *at;
+
+    ask(p, a, false, &b);
+    at = b.data;
+    for (char *line; (line = strsep(&at, "\n"));) {
+        char *first = strchr(line, ' '), *last = strrchr(line, ' ');
+
+        if (first && (!level || ((size_t)(last - first) == strlen(level) + 1 &&
+                                 strncmp(first + 1, level, strlen(level)) == 0)))
+            sum += strtoull(last, NULL, 10);
+    }
+    buffer_release(&b);
+    return sum;
+}
+
+static int64_t now_minute(void)
+{
+    return store_postgres_counts_minute(clock_wall_us());
+}
+
+static struct asked last_days(int days)
+{
+    int64_t now_us = now_minute();
+
+    return (struct asked){now_us - days * DAY, now_us + HOUR, 5 * MINUTE, NULL};
+}
+
+/* ---- Doing ---- */
+
+static void keep(struct postgres_place *p)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_keeper *k = store_keeper_new(p->s, &err);
+    unsigned wait_ms = 0;
+
+    while (wait_ms < STORE_KEEPER_WAIT_MAX_MS)
+        if (store_keeper_step(k, true, &wait_ms, &err))
+            fail_msg("cannot keep: %s", err.text);
+    store_keeper_free(k);
+}
+
+static void keep_once(struct postgres_place *p)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_keeper *k = store_keeper_new(p->s, &err);
+    unsigned wait_ms;
+
+    if (store_keeper_step(k, true, &wait_ms, &err))
+        fail_msg("cannot keep: %s", err.text);
+    store_keeper_free(k);
+}
+
+static size_t erase(struct postgres_place *p, const char *level)
+{
+    const struct store_slice slice = {.rows = 100};
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter filter;
+    struct store_scan scan;
+    size_t all = 0;
+
+    log_filter_init(&filter);
+    filter.levels[filter.levels_len++] = slice_of_string(level);
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    store_scan_init(&scan, matcher, NULL, 0);
+    while (!scan.done) {
+        size_t erased;
+
+        if (store_erase(p->w, &scan, &slice, true, &erased, &err))
+            fail_msg("cannot erase: %s", err.text);
+        all += erased;
+    }
+    log_matcher_unref(matcher);
+    return all;
+}
+
+static void expire(struct postgres_place *p, int64_t before_us, size_t rows)
+{
+    struct errbuf err = ERRBUF_INIT;
+    size_t deleted;
+    bool more;
+
+    if (store_expire(p->w, before_us, rows, &deleted, &more, &err))
+        fail_msg("cannot expire: %s", err.text);
+}
+
+/* Logs of the last minutes and days; some of them as they were before. */
+static void make_batch(struct dice *dice, struct record records[BATCH])
+{
+    for (uint32_t i = 0; i < BATCH; i++) {
+        int64_t back = dice_below(dice, 3) == 0 ? (int64_t)dice_below(dice, 40) * DAY
+                                                : (int64_t)dice_below(dice, 90) * MINUTE;
+
+        records[i] = store_test_record(
+            now_minute() - back + (int64_t)dice_below(dice, 3) * MINUTE / 2,
+            (uint32_t)dice_below(dice, 5000),
+            levels[dice_below(dice, sizeof(levels) / sizeof(levels[0]))], "m", NULL);
+    }
+}
+
+static void append_random(struct store_writer *w, struct dice *dice)
+{
+    struct record records[BATCH];
+
+    make_batch(dice, records);
+    store_test_append(w, records, 1 + dice_below(dice, BATCH));
+    if (dice_below(dice, 4) == 0)
+        store_test_append(w, records, BATCH); /* with repeats */
+}
+
+/* Makes of the schema what the version before had. */
+static void take_counts_away(struct postgres_place *p)
+{
+    postgres_place_sql(p, "DROP TABLE counts, counts_added, counting, counts_missed; "
+                          "DROP FUNCTION logmill_count_deleted CASCADE; "
+                          "DROP FUNCTION logmill_count_missed CASCADE; "
+                          "DELETE FROM logmill_schema WHERE version >= 6");
+}
+
+/* ---- Cases ---- */
+
+static void counts_are_those_of_the_logs_whatever_happens(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){11};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        append_random(p->w, &dice);
+        if (dice_below(&dice, 5) == 0)
+            erase(p, levels[dice_below(&dice, 4)]);
+        if (dice_below(&dice, 4) == 0)
+            expire(p, now_minute() - (int64_t)dice_below(&dice, 40) * DAY,
+                   1 + dice_below(&dice, 50));
+        if (dice_below(&dice, 3) == 0)
+            keep_once(p);
+        if (i % 10 == 9)
+            assert_int_equal(wrong_counts(p), 0);
+    }
+    keep(p);
+    assert_int_equal(wrong_counts(p), 0);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts_added"), 0);
+    assert_int_equal(
+        postgres_place_number(p, "SELECT count(*) FROM (SELECT FROM counts GROUP BY hour, level "
+                                 "HAVING count(*) > 1) AS twice"),
+        0);
+}
+
+static void any_range_and_bucket_counts_as_a_scan_does(void **state)
+{
+    static const int64_t buckets[] = {1000000,        MINUTE,       90 * 1000000, 5 * MINUTE,
+                                      7 * MINUTE + 1, HOUR + 13000, DAY,          40 * DAY};
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){12};
+
+    for (int i = 0; i < 10; i++)
+        append_random(p->w, &dice);
+    keep(p);
+    append_random(p->w, &dice);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct asked a = {.until_us = now_minute() + 10 * MINUTE,
+                          .level = dice_below(&dice, 3) == 0 ? "INFO" : NULL,
+                          .bucket_us =
+                              buckets[dice_below(&dice, sizeof(buckets) / sizeof(buckets[0]))]};
+
+        a.since_us =
+            a.until_us - (int64_t)dice_below(&dice, dice_below(&dice, 2) ? 45 * 24 : 2) * HOUR;
+        if (dice_below(&dice, 2))
+            a.since_us -= (int64_t)dice_below(&dice, 100000000);
+        if (dice_below(&dice, 2))
+            a.until_us -= (int64_t)dice_below(&dice, 100000000);
+        if (a.until_us <= a.since_us)
+            a.since_us = a.until_us - 3 * HOUR - 7;
+        assert_counts(p, &a);
+    }
+}
+
+/* A number that no log stands for shows where an answer comes from. */
+static void what_is_counted_is_not_read_as_logs(void **state)
+{
+    struct postgres_place *p = *state;
+    struct asked a = last_days(2);
+    struct record record = store_test_record(now_minute() - 3 * MINUTE, 1, "info", "m", NULL);
+
+    store_test_append(p->w, &record, 1);
+    postgres_place_sql(p, "INSERT INTO counts_added SELECT ARRAY[date_trunc('minute', now()) - "
+                          "interval '3 min'], '{info}', '{1000}'");
+    assert_int_equal(total(p, &a, "info"), 1001);
+    keep(p);
+    assert_int_equal(total(p, &a, "info"), 1001);
+    a.level = "INFO";
+    assert_int_equal(total(p, &a, "info"), 1001);
+    a.level = "warn";
+    assert_int_equal(total(p, &a, NULL), 0);
+}
+
+static void logs_of_the_schema_before_are_counted_in_the_background(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){13};
+    struct asked a = last_days(45);
+    struct errbuf err = ERRBUF_INIT;
+
+    for (int i = 0; i < 10; i++)
+        append_random(p->w, &dice);
+    take_counts_away(p);
+    assert_int_equal(store_migrate(p->s, &err), 0);
+    store_writer_free(p->w);
+    p->w = store_test_writer(p->s);
+    assert_counts(p, &a);
+    append_random(p->w, &dice);
+    erase(p, "warn"); /* some of those that are not counted */
+    assert_counts(p, &a);
+    for (int i = 0; i < 6; i++) {
+        keep_once(p);
+        assert_counts(p, &a);
+        append_random(p->w, &dice);
+    }
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counting WHERE counted_from > "
+                                              "'-infinity' AND counted_from < 'infinity'"),
+                     1);
+    keep(p);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counting WHERE counted_from = "
+                                              "'-infinity'"),
+                     1);
+    assert_int_equal(wrong_counts(p), 0);
+    assert_counts(p, &a);
+}
+
+/* As an older logmill does, and people. */
+static void who_inserts_without_counting_is_noticed(void **state)
+{
+    static const char *const changes[] = {
+        "INSERT INTO logs SELECT now() - interval '5 min', gen_random_uuid(), 'info', 'm'",
+        "UPDATE logs SET level = 'warn'",
+        "UPDATE logs SET \"timestamp\" = \"timestamp\" - interval '1 h'",
+        "TRUNCATE logs",
+    };
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){14};
+    struct asked a = last_days(45);
+
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        append_random(p->w, &dice);
+        keep(p);
+        postgres_place_sql(p, changes[i]);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts_missed"), 1);
+        assert_counts(p, &a);
+        keep(p);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts_missed"), 0);
+        assert_int_equal(wrong_counts(p), 0);
+    }
+    /* What people delete is counted at once. */
+    append_random(p->w, &dice);
+    postgres_place_sql(p, "DELETE FROM logs WHERE level = 'info'");
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts_missed"), 0);
+    assert_int_equal(wrong_counts(p), 0);
+    /* An append never tells so. */
+    append_random(p->w, &dice);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts_missed"), 0);
+}
+
+static void levels_beyond_a_number_are_counted_together(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[LEVELS_MANY];
+    char names[LEVELS_MANY][16];
+    struct asked a = last_days(2);
+    int64_t at_us = now_minute() - 10 * MINUTE;
+
+    for (uint32_t i = 0; i < LEVELS_MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "level%03u", i);
+        records[i] = store_test_record(at_us, i, names[i], "m", NULL);
+    }
+    store_test_append(p->w, records, 10);
+    keep(p);
+    store_test_append(p->w, records + 10, LEVELS_MANY - 10);
+    assert_int_equal(total(p, &a, NULL), LEVELS_MANY);
+    keep(p);
+    assert_int_equal(total(p, &a, NULL), LEVELS_MANY);
+    assert_int_equal(postgres_place_number(p, "SELECT count(level) FROM counts"),
+                     STORE_POSTGRES_COUNTED_LEVELS_MAX);
+    assert_true(total(p, &a, "other") >= LEVELS_MANY - STORE_POSTGRES_COUNTED_LEVELS_MAX);
+    /* One that has its name, one that has not; each can be asked for. */
+    a.level = "level150";
+    assert_int_equal(total(p, &a, NULL), 1);
+    assert_int_equal(erase(p, "level150"), 1);
+    assert_int_equal(erase(p, "level001"), 1);
+    assert_int_equal(total(p, &a, NULL), 0);
+    a.level = NULL;
+    assert_int_equal(total(p, &a, NULL), LEVELS_MANY - 2);
+    keep(p);
+    assert_int_equal(total(p, &a, NULL), LEVELS_MANY - 2);
+    /* A name that nobody has any more is nobody else's. */
+    records[0] = store_test_record(at_us, 1000, "level151", "m", NULL);
+    store_test_append(p->w, records, 1);
+    keep(p);
+    erase(p, "level151");
+    keep(p);
+    assert_int_equal(total(p, &a, NULL), LEVELS_MANY - 3);
+    expire(p, now_minute(), 1000);
+    keep(p);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts"), 0);
+}
+
+static void days_that_are_dropped_are_counted_no_more(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[3];
+    struct errbuf err = ERRBUF_INIT;
+    size_t deleted = 1;
+
+    records[0] = store_test_record(now_minute() - 5 * DAY, 0, "info", "m", NULL);
+    records[1] = store_test_record(now_minute() - 60 * DAY, 1, "info", "m", NULL);
+    records[2] = store_test_record(now_minute(), 2, "info", "m", NULL);
+    store_test_append(p->w, records, 3);
+    keep(p);
+    store_test_append(p->w, records, 3);
+    while (deleted > 0)
+        if (store_shrink(p->w, 1, &deleted, &err))
+            fail_msg("cannot shrink: %s", err.text);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 1);
+    assert_int_equal(wrong_counts(p), 0);
+    keep(p);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM counts"), 1);
+    store_test_append(p->w, records, 3);
+    expire(p, now_minute() - 3 * DAY, 1000);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 1);
+    assert_int_equal(wrong_counts(p), 0);
+}
+
+/* Nobody can notice that: then `logmill store recount` is run. */
+static void a_partition_changed_by_its_own_name_is_right_after_a_recount(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = {17};
+    struct asked a = last_days(45);
+    struct errbuf err = ERRBUF_INIT;
+
+    append_random(p->w, &dice);
+    keep(p);
+    postgres_place_sql(p, "INSERT INTO logs_default VALUES (now() + interval '9 days', "
+                          "gen_random_uuid(), 'info', 'm'); TRUNCATE logs_past;"
+                          "DO $$ BEGIN EXECUTE 'TRUNCATE logs_' || to_char(now() AT TIME ZONE "
+                          "'UTC', 'YYYYMMDD'); END $$");
+    assert_true(wrong_counts(p) > 0);
+    assert_int_equal(store_recount(p->s, &err), 0);
+    assert_counts(p, &a);
+    keep(p);
+    assert_int_equal(wrong_counts(p), 0);
+    assert_counts(p, &a);
+}
+
+/* ---- Several at once ---- */
+
+struct actor {
+    struct postgres_place *p;
+    struct store_writer *w;
+    struct store_keeper *k;
+    unsigned seed;
+    atomic_bool *over;
+    bool may_fail;
+    struct errbuf failure; /* the first one, if it may not */
+};
+
+static void note_failure(struct actor *actor, const struct errbuf *err)
+{
+    if (!actor->may_fail && !actor->failure.text[0])
+        errbuf_set(&actor->failure, "%s", err->text);
+}
+
+static void *write_logs(void *arg)
+{
+    struct actor *actor = arg;
+    struct dice dice = (struct dice){actor->seed};
+    struct record records[BATCH];
+
+    while (!atomic_load(actor->over)) {
+        struct store_append_result result;
+        struct errbuf err = ERRBUF_INIT;
+
+        make_batch(&dice, records);
+        if (store_append(actor->w, records, BATCH, &result, &err))
+            note_failure(actor, &err);
+    }
+    return NULL;
+}
+
+static void *keep_counts(void *arg)
+{
+    struct actor *actor = arg;
+
+    while (!atomic_load(actor->over)) {
+        struct errbuf err = ERRBUF_INIT;
+        unsigned wait_ms;
+
+        if (store_keeper_step(actor->k, true, &wait_ms, &err))
+            note_failure(actor, &err);
+    }
+    return NULL;
+}
+
+struct crowd {
+    struct actor actors[4];
+    pthread_t threads[4];
+    atomic_bool over;
+};
+
+/* Two who write, two who keep. */
+static void crowd_start(struct crowd *c, struct postgres_place *p, bool may_fail)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    *c = (struct crowd){0};
+    for (unsigned i = 0; i < 4; i++) {
+        c->actors[i] =
+            (struct actor){.p = p, .seed = 20 + i, .over = &c->over, .may_fail = may_fail};
+        if (i < 2)
+            c->actors[i].w = store_test_writer(p->s);
+        else
+            c->actors[i].k = store_keeper_new(p->s, &err);
+        assert_int_equal(
+            pthread_create(&c->threads[i], NULL, i < 2 ? write_logs : keep_counts, &c->actors[i]),
+            0);
+    }
+}
+
+static void crowd_end(struct crowd *c)
+{
+    atomic_store(&c->over, true);
+    for (unsigned i = 0; i < 4; i++) {
+        pthread_join(c->threads[i], NULL);
+        if (c->actors[i].w)
+            store_writer_free(c->actors[i].w);
+        store_keeper_free(c->actors[i].k);
+        assert_string_equal(c->actors[i].failure.text, "");
+    }
+}
+
+static void writers_and_keepers_at_once_count_right(void **state)
+{
+    struct postgres_place *p = *state;
+    struct crowd c;
+    long wrong = 0;
+
+    crowd_start(&c, p, false);
+    for (int i = 0; i < CONCURRENT_ROUNDS; i++) {
+        if (i % 3 == 0)
+            erase(p, levels[i % 4]);
+        if (i % 5 == 0)
+            expire(p, now_minute() - (45 - i) * DAY, 30);
+        if (i % 7 == 0) /* counted anew, meanwhile */
+            postgres_place_sql(p, "INSERT INTO counts_missed DEFAULT VALUES");
+        wrong += wrong_counts(p);
+    }
+    crowd_end(&c);
+    assert_int_equal(wrong, 0);
+    keep(p);
+    assert_int_equal(wrong_counts(p), 0);
+}
+
+static void a_server_that_is_killed_has_counted_what_it_stored(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){15};
+    struct crowd c;
+
+    for (int i = 0; i < 3; i++) {
+        long before = postgres_place_number(p, "SELECT count(*) FROM logs");
+
+        crowd_start(&c, p, true);
+        while (postgres_place_number(p, "SELECT count(*) FROM logs") < before + 5 * BATCH)
+            continue;
+        postgres_server_kill(postgres_place_server);
+        crowd_end(&c);
+        postgres_server_start(postgres_place_server);
+        assert_int_equal(wrong_counts(p), 0);
+    }
+    store_writer_free(p->w);
+    p->w = store_test_writer(p->s);
+    append_random(p->w, &dice);
+    keep(p);
+    assert_int_equal(wrong_counts(p), 0);
+}
+
+/* ---- Who may read ---- */
+
+static void who_may_not_read_the_counts_counts_logs(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){16};
+    struct asked a = last_days(45);
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, p->database);
+    struct errbuf err = ERRBUF_INIT;
+
+    append_random(p->w, &dice);
+    postgres_place_sql(
+        p, "CREATE ROLE looker LOGIN PASSWORD 'sesame'; GRANT SELECT ON logs TO looker");
+    options.user = "looker";
+    struct store *s = store_postgres_new(&options, &err);
+    struct postgres_place looker = {.r = store_test_reader(s)};
+    assert_int_equal(total(&looker, &a, NULL),
+                     postgres_place_number(p, "SELECT count(*) FROM logs"));
+    postgres_place_sql(p, "GRANT SELECT ON counts, counts_added, counting, counts_missed TO looker;"
+                          "ALTER TABLE logs ENABLE ROW LEVEL SECURITY;"
+                          "CREATE POLICY warned ON logs USING (level = 'warn')");
+    assert_int_equal(total(&looker, &a, NULL),
+                     postgres_place_number(p, "SELECT count(*) FROM logs WHERE level = 'warn'"));
+    store_test_rows_release(&looker.rows);
+    store_reader_free(looker.r);
+    store_free(s);
+    postgres_place_sql(p, "DROP OWNED BY looker; DROP ROLE looker");
+}
+
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, postgres_place_set_up, postgres_place_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(counts_are_those_of_the_logs_whatever_happens),
+        CASE(any_range_and_bucket_counts_as_a_scan_does),
+        CASE(what_is_counted_is_not_read_as_logs),
+        CASE(logs_of_the_schema_before_are_counted_in_the_background),
+        CASE(who_inserts_without_counting_is_noticed),
+        CASE(levels_beyond_a_number_are_counted_together),
+        CASE(days_that_are_dropped_are_counted_no_more),
+        CASE(a_partition_changed_by_its_own_name_is_right_after_a_recount),
+        CASE(writers_and_keepers_at_once_count_right),
+        CASE(a_server_that_is_killed_has_counted_what_it_stored),
+        CASE(who_may_not_read_the_counts_counts_logs),
+    };
+
+    if (!postgres_place_start())
+        return POSTGRES_PLACE_SKIPPED;
+    int failed = cmocka_run_group_tests_name("store_postgres counts", cases, NULL, NULL);
+    postgres_place_stop();
+    return failed;
+}
