@@ -93,6 +93,7 @@ export const LIBRARIES: Logger[] = [
         args: ['app.log'],
         needs: 'java',
         isLong: true,
+        lines: 8000, // of 20 files, more than which no window has, none is thrown away
         write: (place) =>
             complete(
                 place,
