@@ -173,11 +173,17 @@ static void remember(struct follower *f, struct source *c, int64_t copy_of)
         .generation = c->generation,
         .mark.offset = c->look.size,
     };
-
+    struct file_look look;
+    bool has_changed = c->fd >= 0 && !file_look_fd(c->fd, &look) &&
+                       (look.size != c->look.size || look.changed_ns != c->look.changed_ns);
+    char *path = has_changed ? xstrdup(c->path) : NULL;
     if (c->fd < 0 || content_mark_take(c->fd, &k.mark))
         k.mark = (struct content_mark){.offset = c->look.size};
     ledger_known(f, known_add(f, c->family, &k), c->path);
     source_free(f, c);
+    if (path)
+        place_look_path(f, path);
+    free(path);
 }
 
 void candidate_is_copy(struct follower *f, struct source *c)
@@ -277,7 +283,11 @@ void candidate_copy_changed(struct follower *f, struct source *c)
     uint64_t size = c->look.size;
     struct file_look look;
 
-    if (c->is_archive || file_look_fd(c->fd, &look) || look.size <= size)
+    if (c->is_archive || file_look_fd(c->fd, &look) ||
+        (look.size == size && look.changed_ns == c->look.changed_ns))
+        return;
+    bool is_same = content_mark_check(c->fd, &c->acked) == CONTENT_SAME;
+    if (look.size == size && is_same)
         return;
     if (c->copy_of)
         c->copy_of->copy = NULL;
@@ -285,7 +295,7 @@ void candidate_copy_changed(struct follower *f, struct source *c)
     c->look = look;
     c->acked = (struct content_mark){0};
     candidate_is_new(f, c);
-    if (size >= MUCH && reading_skip_to(c, size, 0))
+    if (is_same && size >= MUCH && reading_skip_to(c, size, 0))
         c->offset = c->line = c->searched = 0; /* it has changed once more: read all of it */
 }
 

@@ -182,6 +182,8 @@ static void attend_moved(struct follower *f, struct source *s)
     } else if (has_no_writer || (!is_known && f->now_us - s->grown_us >= HOLD_US)) {
         end(f, s);
         return;
+    } else {
+        s->is_held = true;
     }
     follower_attend(f, s, is_known ? ATTEND_US : RETRY_US);
 }
@@ -255,11 +257,9 @@ static void learn(struct profile *p, struct slice lines)
         profile_learn(p, slice_cut(&lines, '\n'));
 }
 
-/*
- * True if the first line of `s` does not look as the beginnings of lines do. They are learned here,
- * of what is in the files: so it is decided as before when both are read again after a crash.
- */
-static bool goes_on(struct follower *f, const struct source *old, const struct source *s,
+/* True if the first line of `s` does not look as the beginnings of lines do. They are learned here,
+ * of what is in the files. */
+static bool goes_on(struct follower *f, const struct source *old, struct source *s,
                     struct slice first)
 {
     const struct reader *r = &f->reader;
@@ -268,8 +268,14 @@ static bool goes_on(struct follower *f, const struct source *old, const struct s
     char bytes[LEARN_BYTES];
     ssize_t n = old->is_archive ? 0 : file_read_at(old->fd, bytes, len, old->offset - len);
 
+    bool was_apart;
+
     if (first.len > 0 && first.data[0] == '\0')
         return false; /* a hole, before what somebody else writes */
+    /* It may have left before a crash, when less was there to learn of: as a line, with a time. */
+    (void)ledger_read_us(f, s, 0, &was_apart);
+    if (was_apart)
+        return false;
     learn(&p, slice_of(bytes, n > 0 ? (size_t)n : 0));
     learn(&p, slice_of(r->bytes + (s->offset - r->from), r->len - (s->offset - r->from)));
     return !profile_may_begin(&p, first);

@@ -147,6 +147,15 @@ static bool may_have_older(const struct source *s)
     return false;
 }
 
+/* True if the end of `s` was waited for long enough: it may just have been read, and nobody have
+ * looked yet whether it ends there. */
+static bool is_given_up(const struct follower *f, const struct source *s, uint64_t since)
+{
+    uint64_t us = f->now_us - since;
+
+    return us >= (s->is_held || s->is_archive || s->is_reported ? ORDER_US : 2 * ORDER_US);
+}
+
 bool family_lets_read(struct follower *f, struct source *s)
 {
     struct source *older = s->older;
@@ -165,7 +174,7 @@ bool family_lets_read(struct follower *f, struct source *s)
     case SOURCE_READING:
         if (!is_read(older, s))
             return false;
-        if (has_waited)
+        if (is_given_up(f, older, s->parked_us))
             return true;
         if (has_changed(f, older) || !family_is_whole(older)) {
             follower_attend(f, older, 0);

@@ -114,6 +114,7 @@ struct source {
     bool is_resumed; /* from the state; it was not found yet */
     bool is_closed;  /* for want of descriptors: looked at by its name */
     bool has_writer; /* somebody had it open when it was judged last */
+    bool is_held;    /* it was looked at since it was read to its end, and goes on */
     bool is_handed;  /* who takes the lines has seen it */
 
     enum source_phase phase;
@@ -133,11 +134,13 @@ struct source {
     uint64_t line;     /* where the line at the offset begins: before it, within a long one */
     uint64_t searched; /* from the offset to here there is no line feed */
     uint64_t chain;    /* at `line` or, within a long one, at the offset */
-    uint64_t check_hash;
-    uint32_t check_len; /* of the bytes before the offset */
-    bool is_inside;     /* a part of a long line was handed out */
-    bool is_at_end;     /* all whole lines of it were handed out, when it was read last */
-    bool is_reported;   /* what is wrong with it was said */
+    uint64_t check_hash, search_hash;
+    uint32_t check_len;  /* of the bytes before the offset */
+    uint32_t search_len; /* … before `searched`, of a line that is not whole */
+    int64_t line_us;     /* when the line that was handed out last was read, by the wall clock */
+    bool is_inside;      /* a part of a long line was handed out */
+    bool is_at_end;      /* all whole lines of it were handed out, when it was read last */
+    bool is_reported;    /* what is wrong with it was said */
     uint64_t before_line, before_chain; /* the line that was handed out last, and the chain there */
     uint64_t hold_offset, hold_chain;   /* the same of the line at file.held_from */
 
@@ -314,6 +317,8 @@ void source_failed(struct follower *f, struct source *s, int reason);
 void source_works(struct follower *f, struct source *s);
 uint64_t source_key(const struct file_identity *identity, uint32_t generation);
 struct source *source_by_identity(struct follower *f, const struct file_identity *identity);
+/* Another one with the identity of `s`, or NULL. */
+struct source *source_other(struct follower *f, const struct source *s);
 /* One of the state that was not found yet, and may be that file by another number of its device;
  * its content is still to be compared. The first: whether `s` is such a one. */
 bool source_has_moved(const struct source *s, const char *path,
@@ -438,7 +443,7 @@ bool candidate_is_older(const struct source *a, const struct source *b);
 /* It was truncated: what is in the file from now on is another source. */
 void candidate_truncated(struct follower *f, struct source *s);
 void candidate_seek(struct follower *f, struct source *s);
-/* A copy that goes on is none: it is read, as far as it is not one of much. */
+/* A copy that goes on, or is written anew, is none: it is read, as far as it is not one of much. */
 void candidate_copy_changed(struct follower *f, struct source *c);
 /* The server has more of `s` than before: a copy may have nothing more to give. */
 void candidate_acknowledged(struct follower *f, struct source *s);

@@ -65,6 +65,30 @@ bool reading_holds(const struct follower *f, struct source *s)
     return n < 0 || (n == (ssize_t)s->check_len && check_holds(s, check));
 }
 
+/* What is before `searched` is not read each time; by its end it is seen that it is still that. */
+static void note_searched(struct source *s, const struct reader *r, uint64_t searched)
+{
+    uint64_t from = s->offset > r->from ? s->offset : r->from;
+    uint64_t len = searched - from < MARK_TAIL_MAX ? searched - from : MARK_TAIL_MAX;
+
+    s->searched = searched;
+    s->search_len = (uint32_t)len;
+    s->search_hash = content_hash(bytes_of(r, searched - len, searched));
+}
+
+/* False: it is something else now, and to be searched once more. */
+static bool searched_holds(struct source *s)
+{
+    char bytes[MARK_TAIL_MAX];
+    ssize_t n = file_read_at(s->fd, bytes, s->search_len, s->searched - s->search_len);
+
+    if (n < 0 || (n == (ssize_t)s->search_len &&
+                  content_hash(slice_of(bytes, s->search_len)) == s->search_hash))
+        return true;
+    s->searched = s->offset;
+    return false;
+}
+
 /*
  * Looks for the end of a long line in what is new. TURN_READ: there is one, or the line is long
  * enough to be handed out in parts.
@@ -88,7 +112,8 @@ static enum turn search_end(struct source *s, struct reader *r)
         return TURN_TRUNCATED;
     if (n > 0 && memchr(r->bytes, '\n', r->len))
         return TURN_READ;
-    s->searched = searched_to(r, s->searched);
+    if (searched_to(r, s->searched) > s->searched)
+        note_searched(s, r, searched_to(r, s->searched));
     s->is_at_end = end_of(r) >= s->look.size;
     return s->searched - s->offset >= FOLLOW_LINE_MAX ? TURN_READ : TURN_NOTHING;
 }
@@ -126,7 +151,7 @@ enum turn reading_begin(struct follower *f, struct source *s)
     r->of = NULL;
     if (s->is_archive)
         turn = unpack_read(f, s);
-    else if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside)
+    else if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside && searched_holds(s))
         turn = search_end(s, r);
     if (turn == TURN_READ && !s->is_archive)
         turn = read_on(s, r);
@@ -380,6 +405,7 @@ static void hand_out(struct follower *f, struct source *s, const struct taken *t
     bool is_known;
 
     note_hold(s);
+    s->is_held = false;
     if (!s->is_inside) {
         s->before_line = s->line;
         s->before_chain = s->chain;
@@ -391,11 +417,14 @@ static void hand_out(struct follower *f, struct source *s, const struct taken *t
         .is_first = !s->is_inside,
         .is_last = t->is_last,
     };
-    line->read_us = ledger_read_us(f, s, s->line, &is_known);
-    if (!is_known) {
-        line->read_us = f->reader.us;
-        ledger_taken(f, s, s->line, t->end, line->read_us);
-    }
+    int64_t us = ledger_read_us(f, s, s->line, &is_known);
+    if (!is_known && !s->is_inside)
+        us = f->reader.us;
+    if (!s->is_inside)
+        s->line_us = us;
+    if (!is_known)
+        ledger_taken(f, s, s->line, t->end, s->line_us);
+    line->read_us = s->line_us; /* of all its parts */
     s->chain = content_chain(s->chain, t->bytes);
     s->offset = s->searched = t->end;
     s->is_inside = !t->is_last;
@@ -466,9 +495,10 @@ bool reading_next(struct follower *f, struct source *s, struct follow_line *line
         return false;
     struct slice bytes = bytes_of(r, s->offset, end);
     bool is_last;
-    size_t len = reading_cut(bytes, s->searched - s->offset, s->is_inside, &is_last);
+    /* What has been searched is searched again: it may have been written anew, and is not long. */
+    size_t len = reading_cut(bytes, 0, s->is_inside, &is_last);
     if (len == 0) {
-        s->searched = searched_to(r, s->offset);
+        note_searched(s, r, searched_to(r, s->offset));
         return false;
     }
     struct taken t = {

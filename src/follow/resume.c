@@ -36,10 +36,18 @@ static int load_time(const struct state_time *t, void *ctx)
 /* It is not where it was, or not what it was. */
 static void seek(struct follower *f, struct source *s)
 {
-    s->is_resumed = false;
     s->place = PLACE_DELETED;
     source_move(f, s, SOURCE_SEEKING);
     follower_attend(f, s, 0);
+}
+
+/* Of those that had the same inode, the one that had it last is there. */
+static void seek_former(struct follower *f, struct source *s)
+{
+    struct source *o = source_other(f, s);
+
+    if (o)
+        seek(f, o->generation < s->generation ? o : s);
 }
 
 static int load_live(struct follower *f, const struct state_file *row, struct family *family)
@@ -73,8 +81,9 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     s->seen_size = row->size > row->mark.offset ? row->size : row->mark.offset;
     s->place = PLACE_MOVED;
     s->is_resumed = true;
+    source_move(f, s, SOURCE_READING);
     if (row->identity.inode)
-        source_move(f, s, SOURCE_READING);
+        seek_former(f, s);
     else
         seek(f, s);
     family_append(s);

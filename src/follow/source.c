@@ -31,17 +31,29 @@ uint64_t source_key(const struct file_identity *identity, uint32_t generation)
     return hash_mix(hash ^ hash_mix((uint64_t)identity->born_ns + generation));
 }
 
-struct source *source_by_identity(struct follower *f, const struct file_identity *identity)
+static struct source *find(struct follower *f, const struct file_identity *identity,
+                           const struct source *except)
 {
     struct table_node *n = table_first(&f->identities, identity_hash(identity));
 
     for (; n; n = table_next(n)) {
         struct identity_node *i = container_of(n, struct identity_node, node);
+        struct source *s = container_of(i, struct source, by_identity);
 
-        if (!i->is_known && file_identity_equal(&i->identity, identity))
-            return container_of(i, struct source, by_identity);
+        if (!i->is_known && s != except && file_identity_equal(&i->identity, identity))
+            return s;
     }
     return NULL;
+}
+
+struct source *source_by_identity(struct follower *f, const struct file_identity *identity)
+{
+    return find(f, identity, NULL);
+}
+
+struct source *source_other(struct follower *f, const struct source *s)
+{
+    return find(f, &s->by_identity.identity, s);
 }
 
 /* A device has another number after the machine has started again. Without a birth time it has to
