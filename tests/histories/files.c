@@ -437,6 +437,17 @@ void files_let_go(struct history *h)
             h->lines[i].is_excused = true;
 }
 
+/* A link that leads elsewhere does not hold it. */
+static bool is_led_to(struct history *h, const struct content *c)
+{
+    char target[NAME_SIZE] = "";
+
+    if (h->mode != MODE_LINK)
+        return true;
+    ssize_t n = readlink(files_path(h, "current.log"), target, sizeof(target) - 1);
+    return n > 0 && strcmp(target, c->name) == 0;
+}
+
 void files_seen(struct history *h)
 {
     for (size_t i = 0; i < h->files_len; i++) {
@@ -449,8 +460,8 @@ void files_seen(struct history *h)
             h->lines[c->lines[k]].is_seen = true;
             has_more |= !h->lines[c->lines[k]].is_handed;
         }
-        c->is_held = c->size > 0 && (files_is_live(h, c) || (c->is_held && c->fd >= 0) ||
-                                     (c->fd >= 0 && has_more));
+        c->is_held = c->size > 0 && ((files_is_live(h, c) && is_led_to(h, c)) ||
+                                     (c->is_held && c->fd >= 0) || (c->fd >= 0 && has_more));
     }
 }
 
