@@ -283,6 +283,8 @@ static void lose_lines(struct history *h, struct content *c, bool is_truncated)
 
         if (l->places > 0)
             l->places--;
+        if (is_truncated)
+            l->is_seen = false; /* a copy is to be seen itself */
         if (l->is_joined) {
             l->is_excused = true;
             continue;
@@ -502,7 +504,7 @@ void files_check_stored(struct history *h)
             (l->is_excused || l->first + l->rest == 2))
             continue;
         /* Sent as one; the other part is gone, and whether that was stored is not known. */
-        if (l->is_joined && l->is_excused && l->whole == 1 && l->first == 1 && l->rest == 0)
+        if (l->is_joined && l->is_excused && l->whole == 1 && l->first + l->rest == 1)
             continue;
         if (l->rest > 0)
             history_fail(h, "of line %zu the end was stored: whole %u, first part %u", i, l->whole,
