@@ -11,9 +11,13 @@ static void narrow(struct log_filter *f, const struct query_node *node)
 {
     if (node->kind != QUERY_TEST || node->field != QUERY_TIMESTAMP || node->test != QUERY_RANGE)
         return;
-    if (node->low_us > f->since_us)
-        f->since_us = node->low_us;
-    if (node->high_us < f->until_us)
+
+    /* Behind the last time there is nothing: no bound is to be there, others have to write it. */
+    int64_t low_us = node->low_us < TIMESTAMP_MAX_US ? node->low_us : TIMESTAMP_MAX_US;
+
+    if (low_us > f->since_us)
+        f->since_us = low_us;
+    if (node->high_us < f->until_us && node->high_us <= TIMESTAMP_MAX_US)
         f->until_us = node->high_us;
 }
 

@@ -15,7 +15,7 @@
 #include "record/record.h"
 
 enum {
-    FILTER_LEVELS_MAX = 64,     /* levels of one filter, and as many excluded */
+    FILTER_LEVELS_MAX = 32,     /* levels of one filter, and as many excluded */
     FILTER_ATTRIBUTES_MAX = 16, /* `attr.` and `not.attr.` parameters of one query, together */
 };
 

@@ -11,7 +11,6 @@
 #include "base/timestamp.h"
 #include "formats/validation.h"
 #include "query/language.h"
-#include "query/levels.h"
 #include "json/writer.h"
 
 static const int64_t SECOND_US = 1000000;
@@ -20,7 +19,7 @@ static const int64_t DAY_US = INT64_C(86400) * 1000000;
 static const struct slice ATTRIBUTE_PREFIX = {"attr.", 5};
 static const struct slice NOT_ATTRIBUTE_PREFIX = {"not.attr.", 9};
 
-static_assert(FILTER_LEVELS_MAX == 2 * LOG_PARAMS_LEVELS_MAX, "each level may have two names");
+static_assert((int)FILTER_LEVELS_MAX == LOG_PARAMS_LEVELS_MAX, "a filter has room for them");
 
 enum {
     BUCKETS_BY_DEFAULT_MAX = 300,
@@ -216,27 +215,19 @@ static void refuse_levels(struct reading *r, struct slice name, size_t n)
            buffer_slice(&r->scratch));
 }
 
-/* Parameters `name`, all of which count, each with its other name. */
+/* Parameters `name`, all of which count. */
 static void read_levels(struct reading *r, struct slice name, struct slice *levels,
                         size_t *levels_len)
 {
     size_t given = 0;
-    size_t len = 0;
 
-    for (size_t i = 0; i < r->params->len; i++) {
-        struct slice level = r->params->params[i].value;
-        struct slice other = level_other_name(level);
-
-        if (!slice_equal(r->params->params[i].name, name) || ++given > LOG_PARAMS_LEVELS_MAX)
-            continue;
-        levels[len++] = level;
-        if (other.data)
-            levels[len++] = other;
-    }
+    for (size_t i = 0; i < r->params->len; i++)
+        if (slice_equal(r->params->params[i].name, name) && ++given <= LOG_PARAMS_LEVELS_MAX)
+            levels[given - 1] = r->params->params[i].value;
     if (given > LOG_PARAMS_LEVELS_MAX)
         refuse_levels(r, name, given);
     else
-        *levels_len = len;
+        *levels_len = given;
 }
 
 static size_t count_characters(struct slice text)
@@ -370,6 +361,28 @@ static void read_query(struct reading *r, struct log_filter *filter)
         log_filter_narrow(filter);
 }
 
+/* Makes one tree of the query and the other parameters. */
+static void join(struct reading *r, struct log_filter *filter)
+{
+    char msg[128];
+    int error = log_filter_join(filter);
+
+    if (error == LM_ETOOBIG) {
+        snprintf(msg, sizeof(msg),
+                 "With the other parameters, it has more than %d terms, or %d of AND, OR and NOT "
+                 "within each other",
+                 QUERY_TESTS_MAX, QUERY_DEPTH_MAX);
+        refuse_text(r,
+                    &(struct refusal){.in = "query",
+                                      .name = SLICE_LITERAL("query"),
+                                      .type = "query_too_large",
+                                      .msg = msg},
+                    query_string_last(r->params, "query"));
+    } else if (error) {
+        r->error = error;
+    }
+}
+
 /* What all routes that take a filter have in common, but for the parameters of time. */
 static void read_predicates(struct reading *r, struct log_filter *filter)
 {
@@ -380,6 +393,7 @@ static void read_predicates(struct reading *r, struct log_filter *filter)
     read_text(r, "q", &filter->text);
     read_text(r, "not.q", &filter->excluded_text);
     read_attributes(r, filter);
+    join(r, filter);
 }
 
 /* ---- Unknown parameters ---- */

@@ -5,9 +5,9 @@
  * Unknown parameters are refused, with the nearest that is known. Of one given more than once the
  * last counts, but for `level`, `attr.NAME`, `not.level` and `not.attr.NAME`, which all count. A
  * filter is: query (query/language.h), since, until (absolute, or as base/relative_time.h has it),
- * level, q, attr.NAME, not.level, not.q, not.attr.NAME. A level that has two names, as warn and
- * warning, is both. Slices in the queries point into the query string's text, which must outlive
- * them; filter.query, unless it is NULL, has a reference that is the caller's to give back.
+ * level, q, attr.NAME, not.level, not.q, not.attr.NAME, all of which but the times are one tree
+ * (log_filter_join): filter.query, of which the caller has to give the reference back, if it is not
+ * NULL.
  *
  * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
  * is cleared); or LM_ENOMEM.

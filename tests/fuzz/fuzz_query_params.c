@@ -30,13 +30,10 @@ static bool check_result(int result, const struct buffer *refusal)
 static void check_filter(const struct log_filter *filter)
 {
     must(filter->since_us >= TIMESTAMP_MIN_US && filter->since_us <= TIMESTAMP_MAX_US);
-    must(filter->levels_len <= FILTER_LEVELS_MAX);
-    must(filter->attributes_len <= FILTER_ATTRIBUTES_MAX);
-    must(utf8_valid(filter->text));
-    for (size_t i = 0; i < filter->levels_len; i++)
-        must(utf8_valid(filter->levels[i]));
-    for (size_t i = 0; i < filter->attributes_len; i++)
-        must(utf8_valid(filter->attributes[i].name) && utf8_valid(filter->attributes[i].value));
+    must(filter->levels_len == 0 && filter->attributes_len == 0 && filter->text.len == 0);
+    if (filter->query)
+        query_check(filter->query);
+    query_unref(filter->query);
 }
 
 static void check_query(struct slice text, struct buffer *refusal)

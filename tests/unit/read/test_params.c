@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "query/language.h"
 #include "read/params.h"
 
 enum { ANSWER_MAX = 1 << 20 };
@@ -23,6 +24,7 @@ static void ask_list(struct asked *a, const char *query)
 {
     struct log_params_answer answer = {.slice_s = 30};
 
+    a->list.filter.query = a->stats.filter.query = NULL;
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
     a->result = log_params_parse_list(&a->params, &a->list, &answer, &a->refusal);
@@ -32,6 +34,7 @@ static void ask_stats(struct asked *a, const char *query)
 {
     struct log_params_answer answer = {.slice_s = 30};
 
+    a->list.filter.query = a->stats.filter.query = NULL;
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
     a->result = log_params_parse_stats(&a->params, &a->stats, &a->groups, &answer, &a->refusal);
@@ -39,8 +42,21 @@ static void ask_stats(struct asked *a, const char *query)
 
 static void release(struct asked *a)
 {
+    query_unref(a->list.filter.query);
+    query_unref(a->stats.filter.query);
     query_string_release(&a->params);
     buffer_release(&a->refusal);
+}
+
+/* The filter asks for what `text` does in the language of queries. */
+static void assert_asks(const struct log_filter *f, const char *text)
+{
+    struct query_mistake mistake;
+    struct query *q;
+
+    assert_int_equal(query_parse(slice_of_string(text), 0, NULL, &q, &mistake), 0);
+    assert_true(query_equal(f->query, q));
+    query_unref(q);
 }
 
 static struct slice refusal_of(const struct asked *a)
@@ -83,18 +99,19 @@ static bool is_time(yyjson_val *expected, int64_t us, int64_t absent)
 static bool has_understood_list(const struct log_query *q, yyjson_val *expected)
 {
     yyjson_val *levels = yyjson_obj_get(expected, "level");
-    size_t n = 0;
+    struct log_filter filter;
 
-    for (size_t i = 0; i < q->filter.levels_len; i++) {
-        if (n < yyjson_arr_size(levels) &&
-            slice_equal(q->filter.levels[i], vector_text_at(levels, n)))
-            n++;
-        else if (!slice_equal(q->filter.levels[i], SLICE_LITERAL("warning")))
-            return false; /* that is the other name of one */
-    }
-    return n == yyjson_arr_size(levels) && !q->has_cursor && q->filter.attributes_len == 0 &&
+    log_filter_init(&filter);
+    for (; filter.levels_len < yyjson_arr_size(levels); filter.levels_len++)
+        filter.levels[filter.levels_len] = vector_text_at(levels, filter.levels_len);
+    filter.text = vector_text(yyjson_obj_get(expected, "q"));
+    assert_int_equal(log_filter_join(&filter), 0);
+
+    bool is_equal = query_equal(q->filter.query, filter.query);
+
+    query_unref(filter.query);
+    return is_equal && !q->has_cursor &&
            q->limit == yyjson_get_uint(yyjson_obj_get(expected, "limit")) &&
-           slice_equal(q->filter.text, vector_text(yyjson_obj_get(expected, "q"))) &&
            is_time(yyjson_obj_get(expected, "since"), q->filter.since_us, TIMESTAMP_MIN_US) &&
            is_time(yyjson_obj_get(expected, "until"), q->filter.until_us, INT64_MAX);
 }
@@ -222,12 +239,7 @@ static void attributes_are_filters_up_to_a_limit(void **state)
 
     ask_list(&a, "attr.service=api&attr.=&attr.a%20b=%E2%82%AC");
     assert_int_equal(a.result, 0);
-    assert_int_equal(a.list.filter.attributes_len, 3);
-    assert_true(slice_equal(a.list.filter.attributes[0].name, SLICE_LITERAL("service")));
-    assert_true(slice_equal(a.list.filter.attributes[0].value, SLICE_LITERAL("api")));
-    assert_true(slice_equal(a.list.filter.attributes[1].name, SLICE_LITERAL("")));
-    assert_true(slice_equal(a.list.filter.attributes[2].name, SLICE_LITERAL("a b")));
-    assert_true(slice_equal(a.list.filter.attributes[2].value, SLICE_LITERAL("\xe2\x82\xac")));
+    assert_asks(&a.list.filter, "service:api \"\":\"\" \"a b\":\xe2\x82\xac");
     release(&a);
 
     for (int i = 0; i <= FILTER_ATTRIBUTES_MAX; i++)
@@ -244,23 +256,11 @@ static void attributes_are_filters_up_to_a_limit(void **state)
 static void what_is_excluded_is_read_apart_from_what_is_wanted(void **state)
 {
     struct asked a;
-    const struct log_filter *f = &a.list.filter;
     char query[1000] = "";
 
     ask_list(&a, "not.level=info&level=warn&not.level=debug&not.q=b&q=a&not.attr.k=v&attr.k=w");
     assert_int_equal(a.result, 0);
-    assert_int_equal(f->levels_len, 2);
-    assert_true(slice_equal(f->levels[0], SLICE_LITERAL("warn")));
-    assert_true(slice_equal(f->levels[1], SLICE_LITERAL("warning")));
-    assert_int_equal(f->excluded_levels_len, 2);
-    assert_true(slice_equal(f->excluded_levels[1], SLICE_LITERAL("debug")));
-    assert_true(slice_equal(f->text, SLICE_LITERAL("a")));
-    assert_true(slice_equal(f->excluded_text, SLICE_LITERAL("b")));
-    assert_int_equal(f->attributes_len, 2);
-    assert_true(f->attributes[0].excludes);
-    assert_true(slice_equal(f->attributes[0].name, SLICE_LITERAL("k")));
-    assert_true(slice_equal(f->attributes[0].value, SLICE_LITERAL("v")));
-    assert_false(f->attributes[1].excludes);
+    assert_asks(&a.list.filter, "level:warn -level:(info OR debug) a -b -k:v k:w");
     release(&a);
 
     for (int i = 0; i <= LOG_PARAMS_LEVELS_MAX; i++)
@@ -270,31 +270,41 @@ static void what_is_excluded_is_read_apart_from_what_is_wanted(void **state)
     release(&a);
 }
 
-static void a_level_with_two_names_is_found_by_either(void **state)
+static void values_of_one_attribute_are_alternatives(void **state)
 {
-    static const char *const pairs[][2] = {{"warn", "warning"},   {"WARNING", "warn"},
-                                           {"err", "error"},      {"Error", "err"},
-                                           {"fatal", "critical"}, {"critical", "fatal"}};
-    char query[1000] = "";
     struct asked a;
 
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-        snprintf(query, sizeof(query), "level=%s&not.level=%s&level=info", pairs[i][0],
-                 pairs[i][0]);
-        ask_list(&a, query);
-        assert_int_equal(a.result, 0);
-        assert_int_equal(a.list.filter.levels_len, 3);
-        assert_true(slice_equal(a.list.filter.levels[1], slice_of_string(pairs[i][1])));
-        assert_int_equal(a.list.filter.excluded_levels_len, 2);
-        assert_true(slice_equal(a.list.filter.excluded_levels[1], slice_of_string(pairs[i][1])));
-        release(&a);
-    }
-    query[0] = '\0';
-    for (int i = 0; i < LOG_PARAMS_LEVELS_MAX; i++) /* and they count once */
-        strcat(query, "level=warn&");
-    ask_list(&a, query);
+    ask_list(&a, "attr.x=1&attr.y.z=2&attr.x=3&not.attr.x=4&not.attr.x=5");
     assert_int_equal(a.result, 0);
-    assert_int_equal(a.list.filter.levels_len, FILTER_LEVELS_MAX);
+    assert_asks(&a.list.filter, "x:(1 OR 3) y.z:2 -x:4 -x:5");
+    release(&a);
+}
+
+static void a_query_and_the_other_parameters_are_one(void **state)
+{
+    char query[3 * QUERY_TESTS_MAX + 64] = "q=b&query=";
+    struct asked a;
+
+    ask_list(&a, "query=a+OR+b+since:2026-01-01&level=warn&until=2026-01-02");
+    assert_int_equal(a.result, 0);
+    assert_asks(&a.list.filter, "level:warn (a OR (b since:2026-01-01))");
+    assert_int_equal(a.list.filter.since_us, TIMESTAMP_MIN_US);
+    release(&a);
+
+    ask_list(&a, "query=a+since:2026-01-01+timestamp:<=9999-12-31");
+    assert_int_equal(a.result, 0);
+    assert_int_equal(a.list.filter.since_us, INT64_C(1767225600000000));
+    assert_int_equal(a.list.filter.until_us, INT64_MAX);
+    release(&a);
+
+    for (int i = 0; i < QUERY_TESTS_MAX; i++)
+        snprintf(query + strlen(query), sizeof(query) - strlen(query), "a+");
+    ask_list(&a, query);
+    assert_non_null(
+        strstr(refusal_of(&a).data, "\"query_too_large\",\"loc\":[\"query\",\"query\"]"));
+    release(&a);
+    ask_list(&a, query + strlen("q=b&"));
+    assert_int_equal(a.result, 0);
     release(&a);
 }
 
@@ -601,7 +611,8 @@ int main(void)
         cmocka_unit_test(an_id_of_any_bytes_is_read_or_refused),
         cmocka_unit_test(attributes_are_filters_up_to_a_limit),
         cmocka_unit_test(what_is_excluded_is_read_apart_from_what_is_wanted),
-        cmocka_unit_test(a_level_with_two_names_is_found_by_either),
+        cmocka_unit_test(values_of_one_attribute_are_alternatives),
+        cmocka_unit_test(a_query_and_the_other_parameters_are_one),
         cmocka_unit_test(times_may_be_relative_to_now),
         cmocka_unit_test(what_is_no_time_is_told_all_forms),
         cmocka_unit_test(unknown_parameters_are_refused_with_the_nearest_and_all),
