@@ -67,16 +67,18 @@ size_t block_string_read(struct slice s, char *out)
     char *to = out;
 
     for (const char *p = s.data; p < end;) {
-        if (*p != '\\') {
-            *to++ = *p++;
-        } else if (p[1] == 'u') {
-            to = put_numbered(read_code(p + 2), to);
+        int code = *p == '\\' && end - p >= 6 && p[1] == 'u' ? read_code(p + 2) : -1;
+
+        if (code >= 0) {
+            to = put_numbered(code, to);
             p += 6;
-        } else {
+        } else if (*p == '\\' && end - p >= 2) {
             const char *letter = strchr(letters, p[1]);
 
-            *to++ = letter ? meant[letter - letters] : p[1];
+            *to++ = letter && p[1] ? meant[letter - letters] : p[1];
             p += 2;
+        } else {
+            *to++ = *p++;
         }
     }
     return (size_t)(to - out);

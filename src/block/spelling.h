@@ -18,8 +18,8 @@
  */
 bool block_string_is_plain(struct slice s);
 
-/* Writes the characters of such a string to `out`, which has room for s.len, and returns how long
- * they are. */
+/* Writes the characters of such a string (of another: some) to `out`, which has room for s.len, and
+ * returns how long they are. */
 size_t block_string_read(struct slice s, char *out);
 
 #endif

@@ -8,7 +8,9 @@
 #include "block/internal.h"
 #include "block/reader.h"
 #include "block/section.h"
+#include "block/select.h"
 #include "must.h"
+#include "query/language.h"
 
 enum {
     MEMORY_OF_PLAIN = 128, /* bytes of memory for each that a block may have decompressed … */
@@ -59,16 +61,47 @@ static void ignore_column(const struct block_column_info *column, void *ctx)
     must(column->name.len > 0);
 }
 
+/* Every kind of test. */
+static struct block_plan *make_plan(void)
+{
+    static const char text[] =
+        "any:4 -service:x* (n:>3 OR a.b:[1 TO 2.5] OR -s:*x* OR t:7 OR /o\\d/ OR s:/a./) "
+        "(level:>=info OR x) a.b:*";
+    struct query_mistake mistake;
+    struct log_filter f;
+
+    log_filter_init(&f);
+    must(query_parse(slice_of_string(text), 0, NULL, &f.query, &mistake) == 0);
+    struct log_matcher *m = log_matcher_new(&f);
+    struct block_plan *p = block_plan_new(m);
+    must(p != NULL);
+    log_matcher_unref(m);
+    query_unref(f.query);
+    return p;
+}
+
+static void ask(struct block_reader *r)
+{
+    static struct block_plan *plan; /* for all inputs */
+    uint64_t rows[BLOCK_ROW_WORDS(BLOCK_ROWS_MAX)] = {0};
+    struct errbuf err = ERRBUF_INIT;
+
+    if (!plan)
+        plan = make_plan();
+    for (size_t i = 0; i < block_rows(r); i++)
+        rows[i / 64] |= UINT64_C(1) << i % 64;
+    if (block_select(r, plan, rows, NULL, &err) == 0)
+        must(rows[block_rows(r) / 64] >> block_rows(r) % 64 == 0);
+}
+
 static void read_all(struct block_reader *r)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct block_attribute attribute;
     const struct column *messages;
     const uint16_t *codes;
     const struct slice *levels;
     size_t levels_len;
     struct record record;
-    const uint64_t *rows;
 
     for (size_t i = 0; i < block_rows(r); i++)
         if (block_record(r, i, &record, &err))
@@ -79,10 +112,7 @@ static void read_all(struct block_reader *r)
         for (uint32_t p = 0; p < messages->templates->pools_len; p++)
             if (block_pool(r, messages->templates, p, &err))
                 break;
-    if (block_attribute(r, SLICE_LITERAL("service"), &attribute, &err) == 0)
-        for (size_t i = 0; i < attribute.values_len; i++)
-            if (block_rows_of(r, &attribute.values[i], &rows, &err))
-                break;
+    ask(r);
     if (block_measure(r, ignore_column, NULL, &err))
         return;
     if (block_verify(r, &err))
