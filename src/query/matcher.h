@@ -13,20 +13,23 @@
 
 struct log_matcher;
 
-/* With one reference. NULL: no memory. */
+/*
+ * With one reference. NULL: no memory, or it asks for more than one tree can have, or for a regular
+ * expression that is none: who takes such from others has joined and compiled it before.
+ */
 struct log_matcher *log_matcher_new(const struct log_filter *f);
 
 void log_matcher_ref(struct log_matcher *m);
 void log_matcher_unref(struct log_matcher *m); /* NULL does nothing */
 
-/* What it was made of; its slices live as long as `m`. */
+/* What it was made of, joined (log_filter_join): all but the time bounds is its tree. */
 const struct log_filter *log_matcher_filter(const struct log_matcher *m);
 
 /* True if anything besides the time bounds is asked for. */
 bool log_matcher_has_predicates(const struct log_matcher *m);
 
 /*
- * Whether level, text, attributes and tree of `r` match; the time bounds are the caller's business.
+ * Whether `r` matches; the time bounds are the caller's business.
  * In time linear in the size of `r` (for regular expressions see query/regex.h). Returns 0 with
  * `*matches` set; LM_ENOMEM; or LM_ETOOBIG: a regular expression of the tree takes more than it may
  * on this log, and whoever asked is to be told. `err` says it.

@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "diag/diag.h"
 #include "metrics/metrics.h"
+#include "query/levels.h"
 
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
@@ -186,6 +187,30 @@ static int shrink(struct expiry *e, struct store_writer *writer, size_t rows, si
 
 /* ---- Levels ---- */
 
+/*
+ * The level by this name alone: a rule for `warn` says nothing of `warning`. No name of a level is
+ * the end of another name for the same.
+ */
+static struct query *query_of_level(struct slice level)
+{
+    struct slice other = level_other_name(level);
+    struct query_builder b;
+    struct query *q;
+
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_AND);
+    query_builder_test(
+        &b, &(struct query_node){.field = QUERY_LEVEL, .test = QUERY_EQUALS, .text = level});
+    if (other.data) {
+        query_builder_open(&b, QUERY_NOT);
+        query_builder_test(
+            &b, &(struct query_node){.field = QUERY_LEVEL, .test = QUERY_ENDS, .text = other});
+        query_builder_close(&b);
+    }
+    query_builder_close(&b);
+    return query_builder_finish(&b, &q) ? NULL : q;
+}
+
 /* Begins a scan of what is newly too old. False: nothing is. */
 static bool begin_level(struct expiry *e, struct expiry_level *l)
 {
@@ -204,8 +229,9 @@ static bool begin_level(struct expiry *e, struct expiry_level *l)
     log_filter_init(&filter);
     filter.since_us = late_us < done_us ? late_us : done_us;
     filter.until_us = until_us;
-    filter.levels[filter.levels_len++] = l->rule.level;
-    l->matcher = log_matcher_new(&filter);
+    filter.query = query_of_level(l->rule.level);
+    l->matcher = filter.query ? log_matcher_new(&filter) : NULL;
+    query_unref(filter.query);
     if (!l->matcher) { /* all of it is tried again */
         atomic_store(&l->done_us, filter.since_us);
         return false;

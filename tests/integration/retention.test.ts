@@ -134,7 +134,10 @@ scenario('a log that is too old when it comes is counted and told', async (lab) 
     );
 });
 
-/** Debug logs of two and four days ago, and others; some come when their time is over. */
+/**
+ * Debug logs of two and four days ago, and others; some come when their time is over. What is named
+ * error is none of err, though `level=err` finds it.
+ */
 async function keepsByLevel(server: Logmill): Promise<void> {
     const of = (level: string, days: number): Record<string, unknown>[] =>
         Array.from({ length: 300 }, (_, n) => ({ ...old(days, n), level }));
@@ -153,14 +156,14 @@ async function keepsByLevel(server: Logmill): Promise<void> {
 }
 
 scenario('a level may have days of its own', async (lab) => {
-    await keepsByLevel(await lab.start({ settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3' } }));
+    await keepsByLevel(await lab.start({ settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3,err:3' } }));
 });
 
 scenario('with PostgreSQL, too, a level may have days of its own', async (lab) => {
     const postgres = await PostgresServer.start(lab);
     await keepsByLevel(
         await lab.start({
-            settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3', DATABASE_URL: postgres.url },
+            settings: { RETENTION_DAYS_BY_LEVEL: 'debug:3,err:3', DATABASE_URL: postgres.url },
         }),
     );
 });

@@ -13,7 +13,7 @@
  *   rows.c       rows in the binary form of COPY
  *   writer.c     appending and expiring
  *   erase.c      deleting by a filter
- *   statement.c  SQL with its values, and filters as SQL
+ *   statement.c  SQL with its values
  *   predicates.c trees as SQL
  *   reader.c     what all reading calls have in common, and cancelling
  *   windows.c    scans, cut into windows of time

@@ -246,10 +246,6 @@ static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf
 static int page(struct store_reader *base, struct paging *p, struct errbuf *err)
 {
     p->matches_here = store_postgres_must_match(p->scan);
-    if (store_postgres_statement_is_hopeless(log_matcher_filter(p->scan->matcher))) {
-        p->scan->done = true;
-        return 0;
-    }
     int error =
         store_postgres_reader_call((struct store_postgres_reader *)base, page_slice, p, err);
     return error == LM_ESTOPPED && (p->stopped || p->is_full) ? 0 : error;

@@ -63,6 +63,14 @@ bool store_postgres_predicates_are_exact(const struct query *q)
     return true;
 }
 
+bool store_postgres_predicates_are_of_levels(const struct query *q)
+{
+    for (uint32_t i = 0; i < q->len; i++)
+        if (q->nodes[i].kind == QUERY_TEST && q->nodes[i].field != QUERY_LEVEL)
+            return false;
+    return true;
+}
+
 /* ---- Level and message ---- */
 
 /* By ILIKE, which a trigram index can serve. */
@@ -366,8 +374,15 @@ static void add_id(const struct writing *w, const struct query_node *node)
     }
 }
 
-static void add_test(const struct writing *w, const struct query_node *node, enum bound bound)
+/*
+ * Without attributes, what is asked of them is NULL: as good as false, but not within NOT. (Such an
+ * IS TRUE keeps indexes out.)
+ */
+static void add_test(const struct writing *w, const struct query_node *node, enum bound bound,
+                     bool is_negated)
 {
+    bool may_be_null = node->field == QUERY_ATTRIBUTE || node->field == QUERY_ANY;
+
     sql(w, "((");
     if (!is_storable(node->path) || (node->test != QUERY_REGEX && !is_storable(node->text))) {
         sql(w, "false");
@@ -393,25 +408,25 @@ static void add_test(const struct writing *w, const struct query_node *node, enu
             break;
         }
     }
-    sql(w, ") IS TRUE)");
+    sql(w, is_negated && may_be_null ? ") IS TRUE)" : "))");
 }
 
 /* Recursive, as deep as a tree may be. */
-static void add_node(const struct writing *w, uint32_t i, enum bound bound)
+static void add_node(const struct writing *w, uint32_t i, enum bound bound, bool is_negated)
 {
     const struct query_node *node = &w->q->nodes[i];
 
     if (node->kind == QUERY_TEST) {
-        add_test(w, node, bound);
+        add_test(w, node, bound, is_negated);
     } else if (node->kind == QUERY_NOT) {
         sql(w, "NOT ");
-        add_node(w, i + 1, bound == AT_MOST ? AT_LEAST : AT_MOST);
+        add_node(w, i + 1, bound == AT_MOST ? AT_LEAST : AT_MOST, true);
     } else {
         sql(w, "(");
         for (uint32_t k = i + 1; k < node->end; k = w->q->nodes[k].end) {
             if (k > i + 1)
                 sql(w, node->kind == QUERY_AND ? " AND " : " OR ");
-            add_node(w, k, bound);
+            add_node(w, k, bound, is_negated);
         }
         sql(w, ")");
     }
@@ -447,5 +462,5 @@ void store_postgres_predicates_add(struct store_postgres_statement *st, const st
         return;
     }
     sql(&w, " AND ");
-    add_node(&w, 0, AT_MOST);
+    add_node(&w, 0, AT_MOST, false);
 }

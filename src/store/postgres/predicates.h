@@ -11,6 +11,9 @@
 /* True if SQL says the same as the plain matcher. */
 bool store_postgres_predicates_are_exact(const struct query *q);
 
+/* True if it tells by the level alone, of which SQL says the same. */
+bool store_postgres_predicates_are_of_levels(const struct query *q);
+
 /* Appends " AND …". `q` must live until the statement has run. */
 void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
                                    const char *collation);

@@ -9,7 +9,7 @@
 
 enum {
     SQL_BYTES_MAX = 256 * 1024,
-    PATTERN_BYTES_MAX = 16 << 20,
+    TEXTS_BYTES_MAX = 16 << 20,
     /* Types, by the numbers that they have in every PostgreSQL (catalog/pg_type.dat). */
     TYPE_INT8 = 20,
     TYPE_TEXT = 25,
@@ -25,24 +25,18 @@ void store_postgres_statement_init(struct store_postgres_statement *st)
 {
     *st = (struct store_postgres_statement){0};
     buffer_init(&st->sql, SQL_BYTES_MAX);
-    buffer_init(&st->pattern, PATTERN_BYTES_MAX);
-    buffer_init(&st->excluded_pattern, PATTERN_BYTES_MAX);
-    buffer_init(&st->texts, PATTERN_BYTES_MAX);
+    buffer_init(&st->texts, TEXTS_BYTES_MAX);
 }
 
 void store_postgres_statement_release(struct store_postgres_statement *st)
 {
     buffer_release(&st->sql);
-    buffer_release(&st->pattern);
-    buffer_release(&st->excluded_pattern);
     buffer_release(&st->texts);
 }
 
 void store_postgres_statement_begin(struct store_postgres_statement *st, const char *sql)
 {
     buffer_clear(&st->sql);
-    buffer_clear(&st->pattern);
-    buffer_clear(&st->excluded_pattern);
     buffer_clear(&st->texts);
     st->len = st->numbers_len = 0;
     buffer_append_string(&st->sql, sql);
@@ -132,101 +126,4 @@ void store_postgres_statement_times(struct store_postgres_statement *st, struct 
 void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array)
 {
     add_value(st, TYPE_UUID_ARRAY, array.data, array.len);
-}
-
-/* ---- Filters ---- */
-
-static bool is_storable(struct slice s)
-{
-    return s.len == 0 || (!memchr(s.data, '\0', s.len) && utf8_valid(s));
-}
-
-/* `in` is "IN" or "NOT IN". A level that no stored log has is left out. */
-static void add_levels(struct store_postgres_statement *st, const struct slice *levels, size_t n,
-                       const char *in, const char *collation)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < n; i++) {
-        if (!is_storable(levels[i]))
-            continue;
-        if (any)
-            buffer_append_string(&st->sql, ", ");
-        else
-            buffer_appendf(&st->sql, " AND lower(level%s) %s (", collation, in);
-        any = true;
-        buffer_append_string(&st->sql, "lower(");
-        store_postgres_statement_text(st, levels[i]);
-        buffer_appendf(&st->sql, "%s)", collation);
-    }
-    if (any)
-        buffer_append_char(&st->sql, ')');
-}
-
-/* By ILIKE, which a trigram index can serve; `like` is "ILIKE" or "NOT ILIKE". */
-static void add_substring(struct store_postgres_statement *st, struct slice text,
-                          struct buffer *pattern, const char *like, const char *collation)
-{
-    buffer_append_char(pattern, '%');
-    for (size_t i = 0; i < text.len; i++) {
-        if (strchr("%_\\", text.data[i]))
-            buffer_append_char(pattern, '\\');
-        buffer_append_char(pattern, text.data[i]);
-    }
-    buffer_append_char(pattern, '%');
-    if (buffer_error(pattern) != 0)
-        st->sql.error = buffer_error(pattern);
-    buffer_appendf(&st->sql, " AND message%s %s ", collation, like);
-    store_postgres_statement_text(st, buffer_slice(pattern));
-}
-
-/*
- * ->> gives a string's characters, and the text of all else; but NULL for null, of which
- * jsonb_typeof() says "null", and also the text of objects and arrays, which match nothing.
- */
-static void add_attribute(struct store_postgres_statement *st,
-                          const struct log_attribute_filter *attribute)
-{
-    int name;
-
-    buffer_append_string(&st->sql, " AND (COALESCE(attributes ->> ");
-    store_postgres_statement_text(st, attribute->name);
-    name = st->len;
-    buffer_appendf(&st->sql, ", jsonb_typeof(attributes -> $%d)) = ", name);
-    store_postgres_statement_text(st, attribute->value);
-    buffer_appendf(&st->sql, " AND jsonb_typeof(attributes -> $%d) NOT IN ('object', 'array'))%s",
-                   name, attribute->excludes ? " IS NOT TRUE" : "");
-}
-
-static bool attribute_is_storable(const struct log_attribute_filter *attribute)
-{
-    return is_storable(attribute->name) && is_storable(attribute->value);
-}
-
-void store_postgres_statement_filter(struct store_postgres_statement *st,
-                                     const struct log_filter *f, const char *collation)
-{
-    add_levels(st, f->levels, f->levels_len, "IN", collation);
-    add_levels(st, f->excluded_levels, f->excluded_levels_len, "NOT IN", collation);
-    if (f->text.len > 0)
-        add_substring(st, f->text, &st->pattern, "ILIKE", collation);
-    if (f->excluded_text.len > 0 && is_storable(f->excluded_text))
-        add_substring(st, f->excluded_text, &st->excluded_pattern, "NOT ILIKE", collation);
-    for (size_t i = 0; i < f->attributes_len; i++)
-        if (attribute_is_storable(&f->attributes[i])) /* else it excludes what there is not */
-            add_attribute(st, &f->attributes[i]);
-}
-
-bool store_postgres_statement_is_hopeless(const struct log_filter *f)
-{
-    bool levels = f->levels_len == 0;
-
-    if (!is_storable(f->text))
-        return true;
-    for (size_t i = 0; i < f->attributes_len; i++)
-        if (!f->attributes[i].excludes && !attribute_is_storable(&f->attributes[i]))
-            return true;
-    for (size_t i = 0; i < f->levels_len; i++)
-        levels = levels || is_storable(f->levels[i]);
-    return !levels;
 }

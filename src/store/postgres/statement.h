@@ -1,6 +1,5 @@
 /*
- * An SQL statement with the values for its parameters, all in binary form; and a log filter as a
- * part of one.
+ * An SQL statement with the values for its parameters, all in binary form.
  */
 #ifndef LOGMILL_STORE_POSTGRES_STATEMENT_H
 #define LOGMILL_STORE_POSTGRES_STATEMENT_H
@@ -8,19 +7,17 @@
 #include <libpq-fe.h>
 
 #include "base/buffer.h"
-#include "query/filter.h"
+#include "base/uuid7.h"
+#include "query/tree.h"
 
 enum {
     STORE_POSTGRES_NUMBERS_MAX = 12 + 2 * QUERY_TESTS_MAX, /* values that are numbers or ids */
     STORE_POSTGRES_VALUES_OF_TEST = 16, /* of a range of levels: the names of all */
-    STORE_POSTGRES_VALUES_MAX = 12 + 2 * (FILTER_LEVELS_MAX + 1 + FILTER_ATTRIBUTES_MAX) +
-                                STORE_POSTGRES_VALUES_OF_TEST * QUERY_TESTS_MAX,
+    STORE_POSTGRES_VALUES_MAX = 12 + STORE_POSTGRES_VALUES_OF_TEST * QUERY_TESTS_MAX,
 };
 
 struct store_postgres_statement {
-    struct buffer sql; /* terminated once it is finished */
-    struct buffer pattern;
-    struct buffer excluded_pattern;
+    struct buffer sql;   /* terminated once it is finished */
     struct buffer texts; /* that are made for it: room is reserved before they are */
     const char *values[STORE_POSTGRES_VALUES_MAX]; /* views */
     int lengths[STORE_POSTGRES_VALUES_MAX];
@@ -54,18 +51,5 @@ struct slice store_postgres_statement_keep(struct store_postgres_statement *st, 
 /* Arrays of times and of ids, as PostgreSQL sent them. */
 void store_postgres_statement_times(struct store_postgres_statement *st, struct slice array);
 void store_postgres_statement_ids(struct store_postgres_statement *st, struct slice array);
-
-/*
- * Appends " AND …" for the flat predicates of `f` (not its time bounds): the same logs as
- * log_matcher_match() takes. `collation` stands after what is compared without case.
- */
-void store_postgres_statement_filter(struct store_postgres_statement *st,
-                                     const struct log_filter *f, const char *collation);
-
-/*
- * True if the filter's predicates hold what no stored log has and PostgreSQL would refuse to
- * look for: U+0000, or bytes that are not UTF-8.
- */
-bool store_postgres_statement_is_hopeless(const struct log_filter *f);
 
 #endif

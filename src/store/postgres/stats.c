@@ -70,10 +70,10 @@ static void write_scan(struct store_postgres_reader *r, const struct store_postg
 /* True if the counts per level tell what is asked for. */
 static bool may_use_counts(const struct counting *c)
 {
-    const struct log_filter *f = log_matcher_filter(c->scan->matcher);
+    const struct query *q = log_matcher_filter(c->scan->matcher)->query;
 
-    return c->bucket_us >= STORE_POSTGRES_MINUTE_US && !f->query && f->text.len == 0 &&
-           f->excluded_text.len == 0 && f->attributes_len == 0;
+    return c->bucket_us >= STORE_POSTGRES_MINUTE_US &&
+           (!q || store_postgres_predicates_are_of_levels(q));
 }
 
 static int64_t clamp(int64_t us)
@@ -187,7 +187,7 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
                          const struct counting *c)
 {
     struct store_postgres_statement *st = &r->statement;
-    const struct log_filter *f = log_matcher_filter(c->scan->matcher);
+    const struct query *q = log_matcher_filter(c->scan->matcher)->query;
 
     store_postgres_statement_begin(st, "WITH given AS (SELECT ");
     store_postgres_statement_time(st, w->from.timestamp_us);
@@ -198,7 +198,7 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
     store_postgres_statement_sql(st, ", ");
     store_postgres_statement_time(st, c->since_us);
     store_postgres_statement_sql(st, "), ");
-    write_usable(st, f->levels_len > 0 || f->excluded_levels_len > 0);
+    write_usable(st, q);
     store_postgres_statement_sql(st, "entries AS (");
     store_postgres_statement_sql(st, entries_sql);
     if (!is_aligned(c->since_us) || !is_aligned(c->bucket_us)) {
@@ -214,7 +214,8 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
                                      "ELSE lower(level");
     store_postgres_statement_sql(st, r->collation);
     store_postgres_statement_sql(st, ") END AS name, sum(number) AS n FROM entries WHERE true");
-    store_postgres_statement_filter(st, f, r->collation);
+    if (q)
+        store_postgres_predicates_add(st, q, r->collation);
     store_postgres_statement_sql(st, " GROUP BY bucket, level) AS spelled GROUP BY 1, 2");
     write_tail(st);
     store_postgres_statement_sql(st, ")) AS answer ORDER BY name IS NULL DESC, bucket DESC LIMIT ");
@@ -401,10 +402,6 @@ int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan
     };
     struct store_scan start = *scan;
 
-    if (store_postgres_statement_is_hopeless(log_matcher_filter(scan->matcher))) {
-        scan->done = true;
-        return 0;
-    }
     c.use_counts = may_use_counts(&c);
     store_tally_init(&c.tally);
     int error = store_postgres_must_match(scan)

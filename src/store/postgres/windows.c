@@ -117,11 +117,10 @@ void store_postgres_windows_add(struct store_postgres_reader *r,
                                 const struct store_postgres_windows *w)
 {
     add_bounds(&r->statement, &w->from, place(w));
-    store_postgres_statement_filter(&r->statement, log_matcher_filter(w->scan->matcher),
-                                    r->collation);
-    if (log_matcher_filter(w->scan->matcher)->query)
-        store_postgres_predicates_add(&r->statement, log_matcher_filter(w->scan->matcher)->query,
-                                      r->collation);
+    const struct query *q = log_matcher_filter(w->scan->matcher)->query;
+
+    if (q)
+        store_postgres_predicates_add(&r->statement, q, r->collation);
 }
 
 /* Where the window below the place begins. */

@@ -32,7 +32,7 @@ static uint64_t word_hash(const char *word)
 }
 
 /* The hashes of clauses that are one hash each. */
-static size_t hashes_of(const struct block_plan *p, uint64_t hashes[2 * BLOCK_PLAN_HASHES_MAX])
+static size_t hashes_of(const struct block_plan *p, uint64_t hashes[ASKED_CLAUSES_MAX])
 {
     size_t len = block_plan_clauses(p);
 
@@ -49,7 +49,7 @@ static size_t hashes_of(const struct block_plan *p, uint64_t hashes[2 * BLOCK_PL
 static void assert_asks(const char *text, size_t n, const char *const *words)
 {
     struct log_filter f;
-    uint64_t hashes[2 * BLOCK_PLAN_HASHES_MAX];
+    uint64_t hashes[ASKED_CLAUSES_MAX];
 
     log_filter_init(&f);
     f.text = slice_of_string(text);
@@ -74,9 +74,9 @@ static void only_words_that_end_within_the_text_are_asked_for(void **state)
 
 static void many_words_ask_for_some_of_them(void **state)
 {
-    char text[4 * BLOCK_PLAN_HASHES_MAX * 2 + 1] = "";
+    char text[4 * ASKED_CLAUSES_MAX * 2 + 1] = "";
     struct log_filter f;
-    uint64_t hashes[2 * BLOCK_PLAN_HASHES_MAX];
+    uint64_t hashes[ASKED_CLAUSES_MAX];
 
     for (size_t i = 0; i + 4 < sizeof(text); i += 4)
         memcpy(text + i, " abc", 4);
@@ -84,14 +84,14 @@ static void many_words_ask_for_some_of_them(void **state)
     f.text = slice_of_string(text);
     struct block_plan *p = plan_of(&f);
     size_t len = hashes_of(p, hashes);
-    assert_int_equal(len, BLOCK_PLAN_HASHES_MAX);
+    assert_int_equal(len, ASKED_CLAUSES_MAX);
     block_plan_free(p);
 }
 
 static void values_are_asked_for_but_not_what_is_excluded(void **state)
 {
     struct log_filter f;
-    uint64_t hashes[2 * BLOCK_PLAN_HASHES_MAX];
+    uint64_t hashes[ASKED_CLAUSES_MAX];
 
     log_filter_init(&f);
     f.excluded_text = SLICE_LITERAL(" excluded words here ");

@@ -223,11 +223,10 @@ static int compare(const struct record *record, void *ctx)
 
 static struct store_slice slice_of_chance(void)
 {
-    struct store_slice slice = {.rows = dice_one_in(&dice, 2) ? UINT64_MAX : 700};
+    uint64_t us = dice_one_in(&dice, 3) ? 5000 : 500000;
 
-    if (dice_one_in(&dice, 3))
-        slice.until_us = clock_monotonic_us() + 5000;
-    return slice;
+    return (struct store_slice){.rows = dice_one_in(&dice, 2) ? UINT64_MAX : 700,
+                                .until_us = clock_monotonic_us() + us};
 }
 
 static void scan(struct store_reader *r, size_t query)
@@ -293,9 +292,13 @@ static void skip_some(struct store_reader *r, size_t query)
     while (offset < 100 && a.next > 0)
         offset += (size_t)expected[query][--a.next];
     store_scan_init(&scan, matchers[query], NULL, offset);
-    while (!scan.done && scan.skip > 0)
-        if (store_scan_next(r, &scan, &(struct store_slice){.rows = 50}, compare, &a, &err))
+    while (!scan.done && scan.skip > 0) {
+        struct store_slice slice = slice_of_chance();
+
+        slice.rows = 50;
+        if (store_scan_next(r, &scan, &slice, compare, &a, &err))
             fail_msg("query %zu: %s", query, err.text);
+    }
 }
 
 /* What one query finds is erased: the others find the rest. */
@@ -309,7 +312,9 @@ static void erase(struct store_writer *w, size_t query)
     while (!scan.done) {
         size_t now = 0;
 
-        if (store_erase(w, &scan, &(struct store_slice){.rows = 500}, false, &now, &err))
+        struct store_slice slice = slice_of_chance();
+
+        if (store_erase(w, &scan, &slice, false, &now, &err))
             fail_msg("query %zu: %s", query, err.text);
         erased += now;
     }
