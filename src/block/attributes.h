@@ -65,15 +65,6 @@ int attributes_reader_take(struct stream_reader *r, uint32_t rows, struct attrib
 int attributes_reader_append(struct stream_reader *r, struct attributes_reader *a, size_t row,
                              struct buffer *b, struct errbuf *err) LM_MUST_CHECK;
 
-/* As block_attribute. */
-int attributes_reader_find(struct stream_reader *r, struct attributes_reader *a, struct slice name,
-                           struct block_attribute *attribute, struct errbuf *err) LM_MUST_CHECK;
-
-/* As block_rows_of. */
-int attributes_reader_rows(struct stream_reader *r, struct attributes_reader *a,
-                           const struct block_values *v, const uint64_t **rows,
-                           struct errbuf *err) LM_MUST_CHECK;
-
 /* As block_columns_len, block_share and so on. */
 uint32_t attributes_paths_columns(const struct attributes_reader *a);
 enum block_share attributes_paths_share(const struct attributes_reader *a, uint32_t number,

@@ -1,6 +1,6 @@
 /*
  * What is in an opened block, for who decides conditions in it (select.c): columns of texts, each
- * of one kind; messages as templates; attributes by name. Everything here is decoded when it is
+ * of one kind; messages as templates; attributes by path. Everything here is decoded when it is
  * first asked for, lives until the reader opens another block, and never changes. Functions return
  * 0, LM_EIO (damaged) or LM_ENOMEM. Internal to block/.
  */
@@ -39,31 +39,6 @@ struct block_values {
     const struct column *column;
     uint32_t number; /* the reader's own name for it */
 };
-
-enum { BLOCK_VALUES_MAX = 4 }; /* columns of one attribute: of numbers there may be two */
-
-struct block_attribute {
-    struct block_values values[BLOCK_VALUES_MAX];
-    size_t values_len;
-    /*
-     * Rows of which only block_record tells what the attribute is; NULL: none. Rows that are in
-     * none of these sets do not have it, or it is an array or object. Among them (in `values` or
-     * not) are all rows whose string is not spelled as json_append_string spells it
-     * (block_string_is_plain), or one of whose names is not.
-     */
-    const uint64_t *unknown;
-};
-
-/*
- * The top-level attribute `name` (its characters, escapes undone; of several with the same name
- * the first).
- */
-int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
-                    struct errbuf *err) LM_MUST_CHECK;
-
-/* Which rows have one of the values: they follow one another in the column. NULL: all have. */
-int block_rows_of(struct block_reader *r, const struct block_values *v, const uint64_t **rows,
-                  struct errbuf *err) LM_MUST_CHECK;
 
 /* ---- Attributes by path (query/path.h) ---- */
 

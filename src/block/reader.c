@@ -238,18 +238,6 @@ int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
     return template_load_pool(&r->streams, template_column_of(t), pool, "slots of its texts", err);
 }
 
-int block_attribute(struct block_reader *r, struct slice name, struct block_attribute *attribute,
-                    struct errbuf *err)
-{
-    return attributes_reader_find(&r->streams, r->attributes, name, attribute, err);
-}
-
-int block_rows_of(struct block_reader *r, const struct block_values *v, const uint64_t **rows,
-                  struct errbuf *err)
-{
-    return attributes_reader_rows(&r->streams, r->attributes, v, rows, err);
-}
-
 uint32_t block_columns_len(const struct block_reader *r)
 {
     return attributes_paths_columns(r->attributes);
