@@ -1,4 +1,4 @@
-/* GET /logs, /logs/stats, /logs/{id} and /logs/tail: what the rooms read and tail do. */
+/* The routes that read logs: what the rooms read and tail do. */
 #include "api/internal.h"
 #include "read/list.h"
 #include "read/one.h"
@@ -16,6 +16,20 @@ void read_routes_stats(struct http_request *req, void *thread)
     struct api_thread *t = thread;
 
     read_stats_get(&t->reads, req);
+}
+
+void read_routes_patterns(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+
+    read_stats_get_patterns(&t->reads, req);
+}
+
+void read_routes_values(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+
+    read_stats_get_values(&t->reads, req);
 }
 
 void read_routes_one(struct http_request *req, void *thread)

@@ -45,6 +45,8 @@ enum aggregate_op {
     AGGREGATE_MAX,
     AGGREGATE_QUANTILE,
     AGGREGATE_DISTINCT,
+    AGGREGATE_LEVELS,  /* of level: logs of each */
+    AGGREGATE_EXAMPLE, /* of pattern: one of its messages, whichever was met first */
 };
 
 enum { AGGREGATE_NO_FIELD = UINT8_MAX };
@@ -70,7 +72,8 @@ struct aggregate_spec {
  *
  *     level,http.status,"strange, name"     fields: level, message, pattern, timestamp are ours,
  *                                           attr.level is the attribute of that name
- *     count,avg(ms),p95(ms),p99.9(ms),min(timestamp),distinct(user.id)
+ *     count,avg(ms),p95(ms),p99.9(ms),min(timestamp),distinct(user.id),levels(level),
+ *     example(pattern)
  *
  * The spec's paths are views of them. LM_EINVAL with what is wrong in `err`.
  */
@@ -98,6 +101,17 @@ int aggregate_add(struct aggregate *a, const struct log_batch *batch) LM_MUST_CH
 /* Adds all that is in `other`, which has the same spec. Fails as aggregate_add. */
 int aggregate_merge(struct aggregate *a, const struct aggregate *other) LM_MUST_CHECK;
 
+/* What is known of one name of a field: as in a list, but all of it, and without quotes. */
+struct log_field aggregate_field_of(struct slice name);
+
+/* True: the group stays. `values` is the text of its first field; first_us the first time that is
+ * measured of it, INT64_MAX without any. */
+typedef bool aggregate_keep_fn(struct slice value, int64_t first_us, void *ctx);
+
+/* Makes the groups that do not stay a part of `other`, as are those without a first value. It is
+ * exact: they do not raise the bound. Fails as aggregate_add. */
+int aggregate_keep(struct aggregate *a, aggregate_keep_fn *fn, void *ctx) LM_MUST_CHECK;
+
 uint64_t aggregate_total(const struct aggregate *a); /* logs */
 
 /* The most logs that a group may have and not be here, or have more than its count; 0: exact. */
@@ -122,5 +136,18 @@ int aggregate_merge_state(struct aggregate *a, struct slice json, struct errbuf 
  * group's place in `groups`. In docs/api.md. Not to be fed afterwards. 0, LM_ENOMEM or LM_EBUSY.
  */
 int aggregate_append_answer(struct aggregate *a, struct buffer *b, size_t top) LM_MUST_CHECK;
+
+/*
+ * The same in shorter words, for one field: `"total":…,"NAME":[{"VALUE":"pay","count":4},…],
+ * "other":{"count":…},"approximate":…`; NAME and VALUE are the list's and its members' names. The
+ * values follow by their members' names, one of spec.values that is no count each; NULL: no more.
+ */
+struct aggregate_words {
+    const char *list, *value;
+    const char *values[AGGREGATE_VALUES_MAX];
+};
+
+int aggregate_append_list(struct aggregate *a, struct buffer *b, size_t top,
+                          const struct aggregate_words *words) LM_MUST_CHECK;
 
 #endif

@@ -9,12 +9,13 @@
 struct answer {
     struct aggregate *a;
     struct buffer *b;
-    uint32_t *ranks;     /* of each group; that of GROUP_OTHER is the highest */
-    struct cell **cells; /* in some order */
-    struct buffer name;  /* of one value */
-    bool any_values;     /* besides the count */
-    unsigned estimated;  /* bits: values of which some were estimated */
-    uint64_t lacks;      /* most of those of groups that were shown */
+    uint32_t *ranks;                     /* of each group; that of GROUP_OTHER is the highest */
+    struct cell **cells;                 /* in some order */
+    struct buffer name;                  /* of one value */
+    bool any_values;                     /* besides the count */
+    unsigned estimated;                  /* bits: values of which some were estimated */
+    uint64_t lacks;                      /* most of those of groups that were shown */
+    const struct aggregate_words *words; /* NULL: the long ones */
 };
 
 /* ---- Values ---- */
@@ -66,6 +67,30 @@ static void append_extreme(struct answer *w, size_t i, const struct measure *m, 
         append_number(w->b, least ? &m->min : &m->max);
 }
 
+/* {"error":3,…}: those that there are, the most severe first. */
+static void append_levels(struct buffer *b, const struct measure *m)
+{
+    bool any = false;
+
+    buffer_append_char(b, '{');
+    for (unsigned i = 0; m->levels && i < MEASURE_LEVELS_LEN; i++) {
+        /* OTHER is behind all, and last. */
+        unsigned level = i == MEASURE_OTHER_LEVEL ? i : LEVEL_SEVERITIES - 1 - i;
+        struct slice names[2] = {SLICE_LITERAL("other")};
+
+        if (!m->levels[level])
+            continue;
+        if (level != MEASURE_OTHER_LEVEL)
+            (void)level_names((int)level, names);
+        buffer_append_string(b, any ? "," : "");
+        any = true;
+        json_append_string(b, names[0]);
+        buffer_append_char(b, ':');
+        buffer_append_u64(b, m->levels[level]);
+    }
+    buffer_append_char(b, '}');
+}
+
 static void append_value(struct answer *w, size_t i, struct measure *m)
 {
     switch (w->a->spec.values[i].op) {
@@ -94,6 +119,15 @@ static void append_value(struct answer *w, size_t i, struct measure *m)
         if (m->distinct.registers)
             w->estimated |= 1U << i;
         buffer_append_u64(w->b, distinct_count(&m->distinct));
+        break;
+    case AGGREGATE_LEVELS:
+        append_levels(w->b, m);
+        break;
+    case AGGREGATE_EXAMPLE:
+        if (m->example)
+            json_append_string(w->b, slice_of(m->example, m->example_len));
+        else
+            buffer_append_string(w->b, "null");
         break;
     }
 }
@@ -329,19 +363,73 @@ static void append_approximate(struct answer *w, uint64_t bound)
     buffer_append_string(w->b, "]}");
 }
 
+/* ---- In shorter words ---- */
+
+static void append_words(struct answer *w, struct cell *cell)
+{
+    size_t at = 0;
+
+    buffer_append_string(w->b, "\"count\":");
+    buffer_append_u64(w->b, cell->count);
+    for (size_t i = 0; i < w->a->spec.values_len; i++) {
+        if (w->a->spec.values[i].field == AGGREGATE_NO_FIELD)
+            continue;
+        buffer_appendf(w->b, ",\"%s\":", w->words->values[at++]);
+        append_value(w, i, &cell->measures[aggregate_measure_of(w->a, i)]);
+    }
+}
+
+/* One cell is one group: there are no buckets. */
+static void append_items(struct answer *w)
+{
+    struct aggregate *a = w->a;
+    const char *comma = "";
+    struct cell *other = NULL;
+
+    buffer_appendf(w->b, "\"total\":%llu,\"%s\":[", (unsigned long long)a->total, w->words->list);
+    for (size_t i = 0; i < a->cells_len; i++) {
+        struct cell *cell = w->cells[i];
+        const struct group *g = &a->groups[cell->group];
+
+        if (cell->group == GROUP_OTHER) {
+            other = cell;
+            continue;
+        }
+        buffer_appendf(w->b, "%s{\"%s\":", comma, w->words->value);
+        comma = ",";
+        if (g->lacks > w->lacks)
+            w->lacks = g->lacks;
+        if (g->values[0] == GROUP_VALUE_NONE)
+            buffer_append_string(w->b, "null");
+        else
+            json_append_string(w->b, dictionary_text(&a->values, g->values[0]));
+        buffer_append_char(w->b, ',');
+        append_words(w, cell);
+        buffer_append_char(w->b, '}');
+    }
+    if (other)
+        buffer_appendf(w->b, "],\"other\":{\"count\":%llu}", (unsigned long long)other->count);
+    else
+        buffer_append_string(w->b, "],\"other\":null");
+}
+
 static int append_all(struct answer *w, uint64_t bound)
 {
     struct aggregate *a = w->a;
     size_t bytes = sizeof(struct cell) + a->measured_len * sizeof(struct measure);
     struct cell *sum = try_malloc(bytes);
-    int error;
+    int error = 0;
 
     if (!sum)
         return LM_ENOMEM;
     memset(sum, 0, bytes);
-    append_head(w);
     qsort_r((void *)w->cells, a->cells_len, sizeof(struct cell *), by_rank, w);
-    error = append_groups(w, sum);
+    if (w->words) {
+        append_items(w);
+    } else {
+        append_head(w);
+        error = append_groups(w, sum);
+    }
     if (a->spec.bucket_us) {
         qsort_r((void *)w->cells, a->cells_len, sizeof(struct cell *), by_bucket, w);
         append_buckets(w);
@@ -351,23 +439,34 @@ static int append_all(struct answer *w, uint64_t bound)
     return error;
 }
 
-int aggregate_append_answer(struct aggregate *a, struct buffer *b, size_t top)
+static int append_answer(struct answer *w, size_t top)
 {
-    struct answer w = {.a = a, .b = b};
+    struct aggregate *a = w->a;
     uint64_t bound = a->bound;
     int error = aggregate_evict(a, top);
 
     for (size_t i = 0; i < a->spec.values_len; i++)
-        w.any_values |= a->spec.values[i].field != AGGREGATE_NO_FIELD;
-    buffer_init(&w.name, AGGREGATE_STATE_BYTES_MAX);
+        w->any_values |= a->spec.values[i].field != AGGREGATE_NO_FIELD;
+    buffer_init(&w->name, AGGREGATE_STATE_BYTES_MAX);
     if (!error)
-        error = prepare(&w);
+        error = prepare(w);
     if (!error)
-        error = append_all(&w, bound);
+        error = append_all(w, bound);
     if (!error)
-        error = buffer_error(&w.name) ? LM_ENOMEM : buffer_error(b);
-    buffer_release(&w.name);
-    free(w.ranks);
-    free((void *)w.cells);
+        error = buffer_error(&w->name) ? LM_ENOMEM : buffer_error(w->b);
+    buffer_release(&w->name);
+    free(w->ranks);
+    free((void *)w->cells);
     return error;
+}
+
+int aggregate_append_list(struct aggregate *a, struct buffer *b, size_t top,
+                          const struct aggregate_words *words)
+{
+    return append_answer(&(struct answer){.a = a, .b = b, .words = words}, top);
+}
+
+int aggregate_append_answer(struct aggregate *a, struct buffer *b, size_t top)
+{
+    return append_answer(&(struct answer){.a = a, .b = b}, top);
 }

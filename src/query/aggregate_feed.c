@@ -25,6 +25,10 @@ static unsigned asked_by(enum aggregate_op op, enum log_field_kind kind)
         return MEASURE_QUANTILES;
     if (op == AGGREGATE_DISTINCT)
         return MEASURE_DISTINCT;
+    if (op == AGGREGATE_LEVELS)
+        return MEASURE_LEVELS;
+    if (op == AGGREGATE_EXAMPLE)
+        return MEASURE_EXAMPLE;
     return op == AGGREGATE_COUNT ? 0 : MEASURE_NUMBERS;
 }
 
@@ -289,6 +293,9 @@ static int measure_code(struct feeding *f, size_t i, struct measure *m, uint32_t
         if (error)
             return error;
         measured_init(&lazy->value, &value, field->asked);
+        lazy->value.example = column_measured(f, i)->examples
+                                  ? column_measured(f, i)->examples[code]
+                                  : slice_of(NULL, 0);
         lazy->is_made = true;
     }
     return measure_add(m, &lazy->value, count, field->asked);

@@ -26,8 +26,9 @@ static const struct {
     const char *name;
     enum aggregate_op op;
 } operations[] = {
-    {"count", AGGREGATE_COUNT}, {"sum", AGGREGATE_SUM}, {"avg", AGGREGATE_AVG},
-    {"min", AGGREGATE_MIN},     {"max", AGGREGATE_MAX}, {"distinct", AGGREGATE_DISTINCT},
+    {"count", AGGREGATE_COUNT},   {"sum", AGGREGATE_SUM},         {"avg", AGGREGATE_AVG},
+    {"min", AGGREGATE_MIN},       {"max", AGGREGATE_MAX},         {"distinct", AGGREGATE_DISTINCT},
+    {"levels", AGGREGATE_LEVELS}, {"example", AGGREGATE_EXAMPLE},
 };
 
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
@@ -154,9 +155,11 @@ static int read_operation(struct list *l, struct slice name, struct aggregate_va
         SLICE_ARG(name));
 }
 
-/* Whether something is known of a time but its extremes, and how many there are. */
+/* Of a time nothing is known but its extremes, and how many there are. */
 static bool suits(enum aggregate_op op, enum log_field_kind kind)
 {
+    if (op == AGGREGATE_LEVELS || op == AGGREGATE_EXAMPLE)
+        return kind == (op == AGGREGATE_LEVELS ? LOG_FIELD_LEVEL : LOG_FIELD_PATTERN);
     return kind != LOG_FIELD_TIMESTAMP || op == AGGREGATE_COUNT || op == AGGREGATE_MIN ||
            op == AGGREGATE_MAX;
 }
@@ -175,7 +178,11 @@ static int read_operand(struct list *l, struct slice operation, struct aggregate
         return errbuf_fail(l->err, LM_EINVAL, "value: `%.*s(` has no end", SLICE_ARG(operation));
     field = field_of(name, quoted);
     if (!suits(v->op, field.kind))
-        return errbuf_fail(l->err, LM_EINVAL, "value: of timestamp there are count, min and max");
+        return errbuf_fail(l->err, LM_EINVAL,
+                           v->op == AGGREGATE_LEVELS    ? "value: it is levels(level)"
+                           : v->op == AGGREGATE_EXAMPLE ? "value: it is example(pattern)"
+                                                        : "value: of timestamp there are count, "
+                                                          "min and max");
     v->field = place_of(spec, &field);
     return 0;
 }
@@ -235,6 +242,11 @@ int aggregate_spec_parse(struct slice by, struct slice values, struct aggregate_
     *spec = (struct aggregate_spec){.by_len = 0};
     error = read_list(by, "by", read_by, spec, err);
     return error ? error : read_list(values, "value", read_value, spec, err);
+}
+
+struct log_field aggregate_field_of(struct slice name)
+{
+    return field_of(name, false);
 }
 
 /* ---- Writing ---- */

@@ -5,9 +5,10 @@
  *      "values":["info",…],"groups":[[count,lacks,values],…],"cells":[[group,bucket,count,measures],…]}
  *
  * The first group is that of all others, whose values are []; a value is a place in "values", or
- * -1 for none. A measure is [logs,numbers,sum,compensation,min,max,first,last,quantiles,distinct],
- * quantiles are values, or {"places":[…],"counts":[…]}; distinct is {"hashes":"…"}, of eight bytes
- * each, or {"registers":"…"}, in base64. null: nothing.
+ * -1 for none. A measure is
+ * [logs,numbers,sum,compensation,min,max,first,last,quantiles,distinct,levels,example], quantiles
+ * are values, or {"places":[…],"counts":[…]}; distinct is {"hashes":"…"}, of eight bytes each, or
+ * {"registers":"…"}, in base64. null: nothing.
  */
 #include <stdlib.h>
 
@@ -102,6 +103,17 @@ static void append_distinct(struct buffer *b, const struct distinct *d)
     buffer_append_string(b, "\"}");
 }
 
+static void append_levels(struct buffer *b, const struct measure *m)
+{
+    if (!m->levels) {
+        buffer_append_string(b, ",null,");
+        return;
+    }
+    for (unsigned i = 0; i < MEASURE_LEVELS_LEN; i++)
+        buffer_appendf(b, "%s%llu", i ? "," : ",[", (unsigned long long)m->levels[i]);
+    buffer_append_string(b, "],");
+}
+
 static void append_measure(struct buffer *b, const struct measure *m, unsigned asked)
 {
     buffer_appendf(b, "[%llu,%llu,", (unsigned long long)m->logs, (unsigned long long)m->numbers);
@@ -120,6 +132,11 @@ static void append_measure(struct buffer *b, const struct measure *m, unsigned a
     buffer_append_char(b, ',');
     if (asked & MEASURE_DISTINCT)
         append_distinct(b, &m->distinct);
+    else
+        buffer_append_string(b, "null");
+    append_levels(b, m);
+    if (m->example)
+        json_append_string(b, slice_of(m->example, m->example_len));
     else
         buffer_append_string(b, "null");
     buffer_append_char(b, ']');
@@ -331,7 +348,33 @@ static bool is_time(int64_t us)
     return us >= TIMESTAMP_MIN_US && us <= TIMESTAMP_MAX_US;
 }
 
-enum { MEASURE_MEMBERS = 10 };
+static int read_levels(const struct reading *r, yyjson_val *value, struct measure *m)
+{
+    uint64_t logs;
+
+    if (yyjson_is_null(value))
+        return 0;
+    if (yyjson_arr_size(value) != MEASURE_LEVELS_LEN)
+        return wrong(r, "counts of levels");
+    for (unsigned i = 0; i < MEASURE_LEVELS_LEN; i++) {
+        if (!read_count(yyjson_arr_get(value, i), &logs))
+            return wrong(r, "a count of a level");
+        if (measure_add_level(m, i, logs))
+            return LM_ENOMEM;
+    }
+    return 0;
+}
+
+static int read_example(const struct reading *r, yyjson_val *value, struct measure *m)
+{
+    if (yyjson_is_null(value))
+        return 0;
+    if (!yyjson_is_str(value) || yyjson_get_len(value) > LOG_EXAMPLE_BYTES_MAX)
+        return wrong(r, "an example");
+    return measure_set_example(m, json_text(value));
+}
+
+enum { MEASURE_MEMBERS = 12 };
 
 static int read_measure(struct reading *r, yyjson_val *value, struct measure *m)
 {
@@ -347,7 +390,12 @@ static int read_measure(struct reading *r, yyjson_val *value, struct measure *m)
         !read_integer(of[6], &m->first_us) || !read_integer(of[7], &m->last_us) ||
         !is_time(m->first_us) || !is_time(m->last_us))
         return wrong(r, "the numbers of a measure");
-    return read_sketches(r, of[8], of[9], m);
+
+    int error = read_sketches(r, of[8], of[9], m);
+
+    if (!error)
+        error = read_levels(r, of[10], m);
+    return error ? error : read_example(r, of[11], m);
 }
 
 static bool is_bucket(const struct aggregate_spec *spec, int64_t bucket)

@@ -367,17 +367,12 @@ static int evict(struct aggregate *a, const uint32_t *ranking, uint32_t *numbers
     return error;
 }
 
-int aggregate_evict(struct aggregate *a, size_t keep)
+/* Those behind the first `keep` of a ranking go. */
+static int evict_behind(struct aggregate *a, const uint32_t *ranking, size_t keep)
 {
-    uint32_t *ranking, *numbers;
-    int error = LM_ENOMEM;
+    uint32_t *numbers = try_malloc(a->groups_len * sizeof(*numbers));
+    int error = numbers ? evict(a, ranking, numbers, keep) : LM_ENOMEM;
 
-    if (keep + 1 >= a->groups_len)
-        return 0;
-    ranking = aggregate_ranking(a);
-    numbers = try_malloc(a->groups_len * sizeof(*numbers));
-    if (ranking && numbers)
-        error = evict(a, ranking, numbers, keep);
     if (!error)
         error = renew_values(a);
     if (!error)
@@ -385,8 +380,73 @@ int aggregate_evict(struct aggregate *a, size_t keep)
     if (!error)
         error = index_cells(a, a->cell_slots_len);
     a->evictions++;
-    free(ranking);
     free(numbers);
+    return error;
+}
+
+/* The first time that is measured of each group. */
+static int64_t *first_times(const struct aggregate *a)
+{
+    int64_t *first = try_malloc(a->groups_len * sizeof(*first));
+
+    for (size_t i = 0; first && i < a->groups_len; i++)
+        first[i] = INT64_MAX;
+    for (size_t i = 0; first && i < a->cells_len; i++)
+        for (size_t k = 0; k < a->measured_len; k++) {
+            const struct measure *m = &a->cells[i]->measures[k];
+
+            if (a->measured[k].asked == MEASURE_TIMES && m->logs &&
+                m->first_us < first[a->cells[i]->group])
+                first[a->cells[i]->group] = m->first_us;
+        }
+    return first;
+}
+
+/* Those that stay come first in `ranking`; returns how many. */
+static size_t rank_those_that_stay(const struct aggregate *a, const int64_t *first,
+                                   aggregate_keep_fn *fn, void *ctx, uint32_t *ranking)
+{
+    size_t kept = 0, dropped = a->groups_len - 1;
+
+    for (uint32_t i = 1; i < a->groups_len; i++) {
+        uint32_t value = a->groups[i].values[0];
+
+        if (value != GROUP_VALUE_NONE && fn(dictionary_text(&a->values, value), first[i], ctx))
+            ranking[kept++] = i;
+        else
+            ranking[--dropped] = i;
+    }
+    return kept;
+}
+
+int aggregate_keep(struct aggregate *a, aggregate_keep_fn *fn, void *ctx)
+{
+    uint32_t *ranking = try_malloc(a->groups_len * sizeof(*ranking));
+    int64_t *first = first_times(a);
+    uint64_t bound = a->bound;
+    int error = LM_ENOMEM;
+
+    if (ranking && first) {
+        size_t kept = rank_those_that_stay(a, first, fn, ctx, ranking);
+
+        error = evict_behind(a, ranking, kept);
+        a->bound = bound;
+    }
+    free(ranking);
+    free(first);
+    return error;
+}
+
+int aggregate_evict(struct aggregate *a, size_t keep)
+{
+    uint32_t *ranking;
+    int error;
+
+    if (keep + 1 >= a->groups_len)
+        return 0;
+    ranking = aggregate_ranking(a);
+    error = ranking ? evict_behind(a, ranking, keep) : LM_ENOMEM;
+    free(ranking);
     return error;
 }
 

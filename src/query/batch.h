@@ -14,7 +14,8 @@
 
 enum {
     LOG_FIELDS_MAX = 12,
-    LOG_PATTERN_BYTES_MAX = 400, /* query/pattern.h */
+    LOG_PATTERN_BYTES_MAX = 400,  /* query/pattern.h */
+    LOG_EXAMPLE_BYTES_MAX = 1024, /* of a message that stands for a pattern */
 };
 
 enum log_field_kind {
@@ -76,6 +77,8 @@ struct log_column {
     const uint64_t *has;
     unsigned decimals;        /* at most LOG_DECIMALS_MAX */
     enum log_value_type type; /* NUMBER; STRING: a text that is such a number */
+
+    const struct slice *examples; /* PATTERN: of each of `values`, a message that has it */
 };
 
 enum { LOG_DECIMALS_MAX = 18 };

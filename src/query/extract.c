@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "query/dictionary.h"
 #include "query/path.h"
@@ -13,11 +14,13 @@ enum { BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
 
 /* Each buffer is an array of what its name says. */
 struct column {
-    struct dictionary met; /* its values, each tagged with its type */
-    struct buffer values;  /* struct log_value: the same, when the batch is handed out */
-    struct buffer codes;   /* uint32_t, one a row */
-    struct buffer lists;   /* uint32_t */
-    struct buffer found;   /* uint32_t: codes of the log that is being added */
+    struct dictionary met;       /* its values, each tagged with its type */
+    struct dictionary examples;  /* of patterns: of each value a message, tagged with its code */
+    struct buffer example_views; /* struct slice: the same, when the batch is handed out */
+    struct buffer values;        /* struct log_value: the same, when the batch is handed out */
+    struct buffer codes;         /* uint32_t, one a row */
+    struct buffer lists;         /* uint32_t */
+    struct buffer found;         /* uint32_t: codes of the log that is being added */
 };
 
 struct log_extractor {
@@ -35,6 +38,7 @@ static void for_each_buffer(struct log_extractor *e, void (*fn)(struct buffer *b
 {
     for (size_t i = 0; i < e->fields.len; i++) {
         fn(&e->columns[i].values);
+        fn(&e->columns[i].example_views);
         fn(&e->columns[i].codes);
         fn(&e->columns[i].lists);
         fn(&e->columns[i].found);
@@ -57,6 +61,7 @@ struct log_extractor *log_extractor_new(const struct log_fields *fields)
     for_each_buffer(e, init_buffer);
     for (size_t i = 0; i < fields->len; i++) {
         dictionary_init(&e->columns[i].met);
+        dictionary_init(&e->columns[i].examples);
         e->needs_attributes |= fields->items[i].kind == LOG_FIELD_ATTRIBUTE;
     }
     return e;
@@ -66,8 +71,10 @@ void log_extractor_free(struct log_extractor *e)
 {
     if (!e)
         return;
-    for (size_t i = 0; i < e->fields.len; i++)
+    for (size_t i = 0; i < e->fields.len; i++) {
         dictionary_release(&e->columns[i].met);
+        dictionary_release(&e->columns[i].examples);
+    }
     for_each_buffer(e, buffer_release);
     json_doc_release(&e->doc);
     free(e);
@@ -76,8 +83,10 @@ void log_extractor_free(struct log_extractor *e)
 void log_extractor_clear(struct log_extractor *e)
 {
     for_each_buffer(e, buffer_clear);
-    for (size_t i = 0; i < e->fields.len; i++)
+    for (size_t i = 0; i < e->fields.len; i++) {
         dictionary_clear(&e->columns[i].met);
+        dictionary_clear(&e->columns[i].examples);
+    }
     e->rows = 0;
 }
 
@@ -97,13 +106,22 @@ static int put_text(struct column *c, struct slice text)
     return error ? error : put_code(c, code);
 }
 
+/* The first message of each pattern is kept. */
 static int put_pattern(struct log_extractor *e, struct column *c, struct slice message)
 {
+    size_t met = dictionary_len(&c->met);
+    uint32_t code, example;
+    int error;
+
     buffer_clear(&e->pattern);
     pattern_append(&e->pattern, message);
     if (buffer_error(&e->pattern))
         return LM_ENOMEM;
-    return put_text(c, buffer_slice(&e->pattern));
+    error = dictionary_add(&c->met, buffer_slice(&e->pattern), LOG_VALUE_STRING, &code);
+    if (!error && dictionary_len(&c->met) > met)
+        error =
+            dictionary_add(&c->examples, utf8_cut(message, LOG_EXAMPLE_BYTES_MAX), code, &example);
+    return error ? error : put_code(c, code);
 }
 
 static enum log_value_type type_of(yyjson_val *value, struct slice *text)
@@ -232,16 +250,24 @@ size_t log_extractor_rows(const struct log_extractor *e)
     return e->rows;
 }
 
+/* Room for `n` items of `size` bytes in a buffer without anything. NULL: no memory. */
+static void *make_room(struct buffer *b, size_t n, size_t size)
+{
+    buffer_clear(b);
+    return buffer_reserve(b, n * size + 1);
+}
+
 static int make_view(struct column *c, struct log_column *view)
 {
     uint32_t n = (uint32_t)dictionary_len(&c->met);
-    size_t bytes = n * sizeof(struct log_value);
+    uint32_t examples_len = (uint32_t)dictionary_len(&c->examples);
+    struct log_value *values = make_room(&c->values, n, sizeof(*values));
+    struct slice *examples = make_room(&c->example_views, examples_len, sizeof(*examples));
 
-    buffer_clear(&c->values);
-    if (bytes && !buffer_reserve(&c->values, bytes))
+    if (!values || !examples)
         return LM_ENOMEM;
-
-    struct log_value *values = (void *)c->values.data;
+    for (uint32_t i = 0; i < examples_len; i++)
+        examples[i] = dictionary_text(&c->examples, i);
 
     for (uint32_t i = 0; i < n; i++)
         values[i] = (struct log_value){dictionary_text(&c->met, i),
@@ -249,7 +275,8 @@ static int make_view(struct column *c, struct log_column *view)
     *view = (struct log_column){.values = values,
                                 .values_len = n,
                                 .codes = (const void *)c->codes.data,
-                                .lists = (const void *)c->lists.data};
+                                .lists = (const void *)c->lists.data,
+                                .examples = examples_len ? examples : NULL};
     return 0;
 }
 

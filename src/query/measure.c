@@ -3,7 +3,9 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/xalloc.h"
 #include "query/number.h"
 
 static struct slice text_of(const struct measure_number *n)
@@ -51,6 +53,11 @@ void measured_init(struct measured *m, const struct log_value *value, unsigned a
         m->place = quantiles_place(m->number.number);
     if (asked & MEASURE_DISTINCT)
         m->hash = distinct_hash(value->text);
+    if (asked & MEASURE_LEVELS) {
+        int severity = level_severity(value->text);
+
+        m->level = severity < 0 ? MEASURE_OTHER_LEVEL : (unsigned)severity;
+    }
 }
 
 struct slice measured_integer(int64_t integer, unsigned decimals, char room[MEASURED_INTEGER_ROOM])
@@ -88,11 +95,14 @@ void measure_release(struct measure *m)
 {
     quantiles_release(&m->quantiles);
     distinct_release(&m->distinct);
+    free(m->levels);
+    free(m->example);
 }
 
 size_t measure_memory(const struct measure *m)
 {
-    return quantiles_memory(&m->quantiles) + distinct_memory(&m->distinct);
+    return quantiles_memory(&m->quantiles) + distinct_memory(&m->distinct) +
+           (m->levels ? MEASURE_LEVELS_LEN * sizeof(*m->levels) : 0) + m->example_len;
 }
 
 double measure_sum(const struct measure *m)
@@ -120,6 +130,31 @@ static void widen(struct measure *m, const struct measure_number *min,
         m->max = *max;
 }
 
+int measure_add_level(struct measure *m, unsigned level, uint64_t logs)
+{
+    if (!m->levels) {
+        m->levels = try_malloc(MEASURE_LEVELS_LEN * sizeof(*m->levels));
+        if (!m->levels)
+            return LM_ENOMEM;
+        memset(m->levels, 0, MEASURE_LEVELS_LEN * sizeof(*m->levels));
+    }
+    m->levels[level] += logs;
+    return 0;
+}
+
+int measure_set_example(struct measure *m, struct slice example)
+{
+    if (m->example)
+        return 0;
+    m->example = try_malloc(example.len + 1);
+    if (!m->example)
+        return LM_ENOMEM;
+    if (example.len)
+        memcpy(m->example, example.data, example.len);
+    m->example_len = example.len;
+    return 0;
+}
+
 int measure_add(struct measure *m, const struct measured *value, uint64_t logs, unsigned asked)
 {
     int error = 0;
@@ -133,6 +168,10 @@ int measure_add(struct measure *m, const struct measured *value, uint64_t logs, 
     }
     if (!error && (asked & MEASURE_DISTINCT))
         error = distinct_add(&m->distinct, value->hash);
+    if (!error && (asked & MEASURE_LEVELS))
+        error = measure_add_level(m, value->level, logs);
+    if (!error && (asked & MEASURE_EXAMPLE))
+        error = measure_set_example(m, value->example);
     return error;
 }
 
@@ -165,5 +204,10 @@ int measure_merge(struct measure *m, const struct measure *other, unsigned asked
         error = quantiles_merge(&m->quantiles, &other->quantiles);
     if (!error && (asked & MEASURE_DISTINCT))
         error = distinct_merge(&m->distinct, &other->distinct);
+    for (unsigned i = 0;
+         !error && (asked & MEASURE_LEVELS) && other->levels && i < MEASURE_LEVELS_LEN; i++)
+        error = measure_add_level(m, i, other->levels[i]);
+    if (!error && (asked & MEASURE_EXAMPLE) && other->example)
+        error = measure_set_example(m, slice_of(other->example, other->example_len));
     return error;
 }

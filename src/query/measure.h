@@ -12,6 +12,7 @@
 
 #include "query/batch.h"
 #include "query/distinct.h"
+#include "query/levels.h"
 #include "query/quantiles.h"
 
 /* What is asked for, as bits. */
@@ -19,7 +20,9 @@ enum {
     MEASURE_NUMBERS = 1,   /* sum and extremes */
     MEASURE_QUANTILES = 2, /* … and percentiles */
     MEASURE_DISTINCT = 4,
-    MEASURE_TIMES = 8, /* the first and the last, of the timestamp */
+    MEASURE_TIMES = 8,    /* the first and the last, of the timestamp */
+    MEASURE_LEVELS = 16,  /* logs of each severity */
+    MEASURE_EXAMPLE = 32, /* one of its texts, whichever came first */
 };
 
 enum { MEASURE_TEXT_MAX = 31 };
@@ -39,17 +42,25 @@ struct measure {
     int64_t first_us, last_us; /* where logs > 0 */
     struct quantiles quantiles;
     struct distinct distinct;
+    uint64_t *levels; /* of MEASURE_LEVELS_LEN; NULL: none yet */
+    char *example;    /* NULL: none yet */
+    size_t example_len;
 };
+
+/* Severities (query/levels.h), and all other levels. */
+enum { MEASURE_LEVELS_LEN = LEVEL_SEVERITIES + 1, MEASURE_OTHER_LEVEL = LEVEL_SEVERITIES };
 
 /* A value, made ready for measures: it is that for all logs that have it. */
 struct measured {
     bool is_number;
     int32_t place; /* quantiles_place */
     struct measure_number number;
-    uint64_t hash; /* distinct_hash */
+    uint64_t hash;        /* distinct_hash */
+    unsigned level;       /* a place in measure.levels */
+    struct slice example; /* as long as what it was made of */
 };
 
-/* `asked`: what of it will be needed. */
+/* `asked`: what of it will be needed. Its `example` is the caller's to set. */
 void measured_init(struct measured *m, const struct log_value *value, unsigned asked);
 
 /* The same of integer / 10^decimals, whose text is written to `room`. */
@@ -65,6 +76,10 @@ int measure_add(struct measure *m, const struct measured *value, uint64_t logs,
 void measure_add_time(struct measure *m, int64_t time_us, uint64_t logs);
 
 int measure_merge(struct measure *m, const struct measure *other, unsigned asked) LM_MUST_CHECK;
+
+/* Of what is read from elsewhere. 0 or LM_ENOMEM. */
+int measure_set_example(struct measure *m, struct slice example) LM_MUST_CHECK;
+int measure_add_level(struct measure *m, unsigned level, uint64_t logs) LM_MUST_CHECK;
 
 /* Bytes, without itself. */
 size_t measure_memory(const struct measure *m);

@@ -686,11 +686,8 @@ static void read_groups(struct reading *r, struct log_params_groups *groups)
     struct slice value = query_string_last(r->params, "value");
     struct aggregate_spec alone;
     struct errbuf reason = ERRBUF_INIT;
-    int64_t top = LOG_PARAMS_TOP_DEFAULT;
 
     groups->grouped = by.data || value.data;
-    read_int(r, "top", 1, LOG_PARAMS_TOP_MAX, &top);
-    groups->top = (size_t)top;
     if (aggregate_spec_parse(by, slice_of(NULL, 0), &alone, &reason))
         refuse_text(
             r, &(struct refusal){.in = "query", SLICE_LITERAL("by"), "by_parsing", reason.text},
@@ -702,30 +699,47 @@ static void read_groups(struct reading *r, struct log_params_groups *groups)
             value);
 }
 
+static void read_top(struct reading *r, struct log_params_groups *groups)
+{
+    int64_t top = LOG_PARAMS_TOP_DEFAULT;
+
+    read_int(r, "top", 1, LOG_PARAMS_TOP_MAX, &top);
+    groups->top = (size_t)top;
+}
+
+/* What all that count have in common, with bounds on both sides. */
+static void read_counted(struct reading *r, struct log_stats_query *query,
+                         struct log_params_groups *groups, struct log_params_answer *answer)
+{
+    struct log_filter *filter = &query->filter;
+
+    *query = (struct log_stats_query){0};
+    *groups = (struct log_params_groups){.new_since_us = INT64_MIN};
+    log_filter_init(filter);
+
+    bool has_since = read_time(r, "since", &filter->since_us);
+
+    (void)read_time(r, "until", &filter->until_us);
+    read_predicates(r, filter);
+    if (filter->until_us == INT64_MAX)
+        filter->until_us = r->now_us;
+    if (!has_since && filter->since_us == TIMESTAMP_MIN_US)
+        filter->since_us = filter->until_us - DAY_US;
+    if (filter->since_us < TIMESTAMP_MIN_US)
+        filter->since_us = TIMESTAMP_MIN_US;
+    query->has_cursor = read_cursor(r, &query->cursor);
+    read_answer(r, answer);
+    read_top(r, groups);
+}
+
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
                            struct log_params_groups *groups, struct log_params_answer *answer,
                            struct buffer *refusal)
 {
     struct reading r;
-    struct log_filter *filter = &query->filter;
 
     reading_init(&r, params, refusal);
-    *query = (struct log_stats_query){0};
-    *groups = (struct log_params_groups){.grouped = false};
-    log_filter_init(filter);
-
-    bool has_since = read_time(&r, "since", &filter->since_us);
-
-    read_time(&r, "until", &filter->until_us);
-    read_predicates(&r, filter);
-    if (filter->until_us == INT64_MAX)
-        filter->until_us = r.now_us;
-    if (!has_since && filter->since_us == TIMESTAMP_MIN_US)
-        filter->since_us = filter->until_us - DAY_US;
-    if (filter->since_us < TIMESTAMP_MIN_US)
-        filter->since_us = TIMESTAMP_MIN_US;
-    query->has_cursor = read_cursor(&r, &query->cursor);
-    read_answer(&r, answer);
+    read_counted(&r, query, groups, answer);
     read_groups(&r, groups);
     if (!groups->grouped || query_string_last(params, "bucket").data)
         read_bucket(&r, query);
@@ -734,7 +748,53 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     groups->spec.bucket_from_us = groups->bucket_from_us;
     refuse_unknown(&r, (const char *const[]){"bucket", "by", "value", "top", "align", "zone",
                                              "cursor", "slice", "explain", NULL});
-    return reading_finish(&r, filter);
+    return reading_finish(&r, &query->filter);
+}
+
+int log_params_parse_patterns(const struct query_string *params, struct log_stats_query *query,
+                              struct log_params_groups *groups, struct log_params_answer *answer,
+                              struct buffer *refusal)
+{
+    struct reading r;
+    struct errbuf never;
+
+    reading_init(&r, params, refusal);
+    read_counted(&r, query, groups, answer);
+    groups->grouped = true;
+    (void)read_time(&r, "new_since", &groups->new_since_us);
+    if (aggregate_spec_parse(SLICE_LITERAL("pattern"),
+                             SLICE_LITERAL("levels(level),min(timestamp),max(timestamp),"
+                                           "example(pattern)"),
+                             &groups->spec, &never))
+        r.error = LM_ENOMEM;
+    refuse_unknown(&r,
+                   (const char *const[]){"new_since", "top", "cursor", "slice", "explain", NULL});
+    return reading_finish(&r, &query->filter);
+}
+
+int log_params_parse_values(const struct query_string *params, struct slice path,
+                            struct log_stats_query *query, struct log_params_groups *groups,
+                            struct log_params_answer *answer, struct buffer *refusal)
+{
+    struct reading r;
+    struct log_field field = aggregate_field_of(path);
+
+    reading_init(&r, params, refusal);
+    read_counted(&r, query, groups, answer);
+    groups->grouped = true;
+    groups->prefix = query_string_last(params, "prefix");
+    groups->spec.fields.items[0] = field;
+    groups->spec.fields.len = groups->spec.by_len = 1;
+    if (!utf8_valid(path) || field.kind == LOG_FIELD_TIMESTAMP)
+        refuse_text(&r,
+                    &(struct refusal){.in = "path",
+                                      SLICE_LITERAL("path"),
+                                      "field_invalid",
+                                      "Input should be a field with values: level, message, "
+                                      "pattern, or an attribute's path"},
+                    utf8_valid(path) ? path : SLICE_LITERAL("?"));
+    refuse_unknown(&r, (const char *const[]){"prefix", "top", "cursor", "slice", "explain", NULL});
+    return reading_finish(&r, &query->filter);
 }
 
 /* ---- Ids ---- */

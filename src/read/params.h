@@ -47,6 +47,8 @@ int log_params_parse_list(const struct query_string *params, struct log_query *q
 /* How logs are counted. */
 struct log_params_groups {
     bool grouped;               /* by fields, or values of fields: `spec`; else by level */
+    int64_t new_since_us;       /* patterns alone: those that were not met before; INT64_MIN: all */
+    struct slice prefix;        /* values alone: those that begin so */
     struct aggregate_spec spec; /* its buckets too; paths point into the query string */
     size_t top;                 /* groups of an answer */
     int64_t bucket_from_us;     /* where the first bucket begins, at since or before it */
@@ -60,6 +62,20 @@ struct log_params_groups {
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
                            struct log_params_groups *groups, struct log_params_answer *answer,
                            struct buffer *refusal) LM_MUST_CHECK;
+
+/*
+ * GET /logs/patterns: a filter with since and until as there; new_since; top; cursor, slice and
+ * explain. The spec is that of patterns.
+ */
+int log_params_parse_patterns(const struct query_string *params, struct log_stats_query *query,
+                              struct log_params_groups *groups, struct log_params_answer *answer,
+                              struct buffer *refusal) LM_MUST_CHECK;
+
+/* GET /logs/fields/{path}: the same with prefix for new_since. `path` is the segment, decoded, any
+ * bytes, and has to live as long as the spec, which is that of its values. */
+int log_params_parse_values(const struct query_string *params, struct slice path,
+                            struct log_stats_query *query, struct log_params_groups *groups,
+                            struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/tail: a filter; and where to go on, from the header

@@ -11,8 +11,14 @@
 #include "read/params.h"
 #include "read/tally.h"
 
+enum { PREFIX_BYTES_MAX = 1 << 20 /* a ceiling because every buffer has one */ };
+
+enum stats_kind { STATS_COUNTS, STATS_PATTERNS, STATS_VALUES };
+
 struct stats {
     struct read_request request;
+    enum stats_kind kind;
+    struct buffer prefix;         /* of values */
     struct log_stats_query query; /* its slices point into the matcher */
     struct log_params_groups groups;
     struct aggregate *aggregate; /* NULL: counts by level, in `tally` */
@@ -35,6 +41,7 @@ static void stats_free(struct stats *s)
     log_matcher_unref(s->matcher);
     tally_release(&s->tally);
     aggregate_free(s->aggregate);
+    buffer_release(&s->prefix);
     read_request_release(&s->request);
     free(s);
 }
@@ -90,7 +97,9 @@ static void append_range(struct stats *s)
     timestamp_append(b, s->query.filter.since_us);
     buffer_append_string(b, "\",\"until\":\"");
     timestamp_append(b, s->query.filter.until_us);
-    if (s->query.bucket_us)
+    if (s->kind != STATS_COUNTS)
+        buffer_append_string(b, "\",");
+    else if (s->query.bucket_us)
         buffer_appendf(b, "\",\"bucket_seconds\":%lld,", (long long)(s->query.bucket_us / 1000000));
     else
         buffer_append_string(b, "\",\"bucket_seconds\":null,");
@@ -105,6 +114,48 @@ static void append_levels(struct stats *s)
     buffer_appendf(b, "],\"total\":%llu,", (unsigned long long)s->tally.total);
 }
 
+static bool is_new(struct slice value, int64_t first_us, void *ctx)
+{
+    (void)value;
+    return first_us >= ((struct stats *)ctx)->groups.new_since_us;
+}
+
+static bool begins_so(struct slice value, int64_t first_us, void *ctx)
+{
+    struct slice prefix = buffer_slice(&((struct stats *)ctx)->prefix);
+
+    (void)first_us;
+    return value.len >= prefix.len && slice_equal(slice_of(value.data, prefix.len), prefix);
+}
+
+static int append_patterns(struct stats *s)
+{
+    static const struct aggregate_words words = {
+        .list = "patterns",
+        .value = "pattern",
+        .values = {"levels", "first_seen", "last_seen", "example"},
+    };
+    int error = 0;
+
+    if (s->groups.new_since_us != INT64_MIN)
+        error = aggregate_keep(s->aggregate, is_new, s);
+    if (error)
+        return error;
+    return aggregate_append_list(s->aggregate, &s->request.out, s->groups.top, &words);
+}
+
+static int append_values(struct stats *s)
+{
+    static const struct aggregate_words words = {.list = "values", .value = "value"};
+    int error = 0;
+
+    if (s->prefix.len > 0)
+        error = aggregate_keep(s->aggregate, begins_so, s);
+    if (error)
+        return error;
+    return aggregate_append_list(s->aggregate, &s->request.out, s->groups.top, &words);
+}
+
 /* An answer that is a part of the whole has what the others are merged with. */
 static int append_groups(struct stats *s, bool is_part)
 {
@@ -116,7 +167,12 @@ static int append_groups(struct stats *s, bool is_part)
         aggregate_append_state(s->aggregate, b);
         buffer_append_char(b, ',');
     }
-    error = aggregate_append_answer(s->aggregate, b, s->groups.top);
+    if (s->kind == STATS_PATTERNS)
+        error = append_patterns(s);
+    else if (s->kind == STATS_VALUES)
+        error = append_values(s);
+    else
+        error = aggregate_append_answer(s->aggregate, b, s->groups.top);
     buffer_append_char(b, ',');
     return error;
 }
@@ -202,15 +258,23 @@ static int prepare(struct stats *s)
     if (!s->groups.grouped)
         return tally_init(&s->tally, count_buckets(&s->query, s->groups.bucket_from_us), account);
     s->aggregate = aggregate_new(&s->groups.spec, account);
-    return s->aggregate ? 0 : LM_ENOMEM;
+    buffer_append_slice(&s->prefix, s->groups.prefix);
+    return s->aggregate ? buffer_error(&s->prefix) : LM_ENOMEM;
 }
 
 static int read_params(struct read_request *r, const struct query_string *params)
 {
     struct stats *s = stats_of(r);
     struct log_params_answer answer = {.slice_s = r->service->timeout_ms / 1000};
-    int error = log_params_parse_stats(params, &s->query, &s->groups, &answer, &r->out);
+    int error;
 
+    if (s->kind == STATS_PATTERNS)
+        error = log_params_parse_patterns(params, &s->query, &s->groups, &answer, &r->out);
+    else if (s->kind == STATS_VALUES)
+        error = log_params_parse_values(params, http_request_param(r->http, 0), &s->query,
+                                        &s->groups, &answer, &r->out);
+    else
+        error = log_params_parse_stats(params, &s->query, &s->groups, &answer, &r->out);
     if (error)
         return error;
     read_request_give_time(r, answer.slice_s * UINT64_C(1000));
@@ -223,12 +287,29 @@ static int read_params(struct read_request *r, const struct query_string *params
     return error;
 }
 
-void read_stats_get(const struct read_service *service, struct http_request *http)
+static void get(const struct read_service *service, struct http_request *http, enum stats_kind kind)
 {
     struct stats *s = xcalloc(1, sizeof(*s));
 
+    s->kind = kind;
+    buffer_init(&s->prefix, PREFIX_BYTES_MAX);
     read_request_init(&s->request, service, http, work, finish);
     s->request.job.lane = READ_SCAN;
     if (!read_request_open(&s->request, read_params) || !read_request_submit(&s->request))
         stats_free(s);
+}
+
+void read_stats_get(const struct read_service *service, struct http_request *http)
+{
+    get(service, http, STATS_COUNTS);
+}
+
+void read_stats_get_patterns(const struct read_service *service, struct http_request *http)
+{
+    get(service, http, STATS_PATTERNS);
+}
+
+void read_stats_get_values(const struct read_service *service, struct http_request *http)
+{
+    get(service, http, STATS_VALUES);
 }

@@ -12,4 +12,10 @@
 /* Answers `http`, now or later. */
 void read_stats_get(const struct read_service *service, struct http_request *http);
 
+/* GET /logs/patterns: messages grouped by what they have in common. */
+void read_stats_get_patterns(const struct read_service *service, struct http_request *http);
+
+/* GET /logs/fields/{path}: the values of one field. */
+void read_stats_get_values(const struct read_service *service, struct http_request *http);
+
 #endif

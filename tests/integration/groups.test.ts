@@ -179,6 +179,54 @@ overBoth('groups in parts add up to the whole, and each part has a state', async
     );
 });
 
+overBoth('patterns have their levels, first and last times and an example', async (server) => {
+    await fill(server, LOGS);
+    await postLogs(server, [
+        { timestamp: START + 80_000, level: 'emerg', message: 'disk /dev/sda1 is gone' },
+        { timestamp: START + 80_001, level: 'err', message: 'disk /dev/sda2 is gone' },
+        { timestamp: START + 80_002, level: 'fatal', message: 'disk /dev/sda3 is gone' },
+    ]);
+    await atRest(server);
+    const all = (await get(server, `/logs/patterns?${RANGE}`)).json();
+    assert.equal(all.total, LOGS + 3);
+    assert.deepEqual(
+        all.patterns.map((p: { pattern: string; count: number }) => [p.pattern, p.count]),
+        [
+            ['request <*> took <*> ms', LOGS],
+            ['disk /dev/sda<*> is gone', 3],
+        ],
+    );
+    assert.deepEqual(all.patterns[0].levels, { error: LOGS / 4, warning: LOGS / 4, info: LOGS / 2 });
+    assert.match(all.patterns[0].example, /^request \d+ took \d+ ms$/);
+    assert.equal(all.patterns[0].first_seen, '2026-01-01T00:00:00.000000Z');
+    assert.equal(all.other, null);
+
+    const fresh = (
+        await get(server, `/logs/patterns?${RANGE}&new_since=${START + 70_000}`)
+    ).json();
+    assert.deepEqual(fresh.patterns, [all.patterns[1]]);
+    assert.deepEqual(fresh.other, { count: LOGS });
+    assert.equal(fresh.approximate, null);
+});
+
+overBoth('the values of a field are listed, those alone that begin as asked', async (server) => {
+    await fill(server, LOGS);
+    const values = async (path: string): Promise<unknown> => {
+        const answer = await get(server, `/logs/fields/${path}`);
+        assert.equal(answer.status, 200, answer.text);
+        return answer.json().values;
+    };
+    assert.deepEqual(await values(`service?${RANGE}&prefix=ca`), [{ value: 'cart', count: LOGS / 3 }]);
+    assert.deepEqual(await values(`http.status?${RANGE}`), [
+        { value: '200', count: (LOGS * 9) / 10 },
+        { value: '500', count: LOGS / 10 },
+    ]);
+    assert.deepEqual(await values(`level?${RANGE}&prefix=e`), [{ value: 'error', count: LOGS / 4 }]);
+    assert.deepEqual(await values(`no%20such?${RANGE}&q=request%201%20`), [{ value: null, count: 1 }]);
+    assert.equal((await get(server, '/logs/fields/timestamp')).status, 422);
+    assert.equal((await get(server, '/logs/fields/%ff')).status, 422);
+});
+
 overBoth('what cannot be grouped is refused with its reason', async (server) => {
     for (const [query, name, msg] of [
         ['by=a,,b', 'by', 'by: a name is missing'],

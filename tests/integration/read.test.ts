@@ -639,6 +639,8 @@ check('/openapi.json is OpenAPI 3.1 and describes just the routes that answer', 
         'GET /logs',
         'GET /logs/{id}',
         'GET /logs/stats',
+        'GET /logs/patterns',
+        'GET /logs/fields/{path}',
         'GET /logs/tail',
         'GET /health',
         'GET /ready',
@@ -708,6 +710,8 @@ check(
         for (const [path, own] of Object.entries({
             '/logs': ['limit', 'offset', 'cursor', 'slice', 'explain', 'format'],
             '/logs/stats': ['bucket', 'by', 'value', 'top', 'align', 'zone', 'cursor', 'slice', 'explain'],
+            '/logs/patterns': ['new_since', 'top', 'cursor', 'slice', 'explain'],
+            '/logs/fields/{path}': ['prefix', 'top', 'cursor', 'slice', 'explain'],
             '/logs/tail': ['Last-Event-ID', 'last_event_id'],
         })) {
             for (const name of [...filters, ...own]) {

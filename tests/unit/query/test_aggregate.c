@@ -181,6 +181,44 @@ static void patterns_are_a_field(void **state)
                    "\"took <*> ms\"},\"count\":2}],\"other\":null,\"approximate\":null}");
 }
 
+static bool begins_with_d(struct slice value, int64_t first_us, void *ctx)
+{
+    return value.data[0] == 'd' && first_us >= *(int64_t *)ctx;
+}
+
+static void lists_have_those_alone_that_are_kept(void **state)
+{
+    const struct aggregate_words words = {
+        .list = "patterns", .value = "pattern", .values = {"levels", "first_seen", "example"}};
+    const struct record records[] = {
+        log_of(T0 + 3, "Warn", "disk 1 is full", NULL),
+        log_of(T0 + 2, "error", "disk 2 is full", NULL),
+        log_of(T0 + 1, "hint", "disk 2 is full", NULL),
+        log_of(T0 + 1, "info", "day 5", NULL),
+        log_of(T0, "info", "day 4", NULL),
+        log_of(T0, "info", "took 4 ms", NULL),
+    };
+    struct aggregate *a =
+        new_aggregate("pattern", "levels(level),min(timestamp),example(pattern)", 0);
+    int64_t since_us = T0 + 1;
+    struct buffer b;
+
+    (void)state;
+    feed(a, records, 6, 4);
+    assert_int_equal(aggregate_keep(a, begins_with_d, &since_us), 0);
+    buffer_init(&b, TEXT_MAX);
+    assert_int_equal(aggregate_append_list(a, &b, 5, &words), 0);
+    buffer_append(&b, "", 1);
+    assert_string_equal(b.data,
+                        "\"total\":6,\"patterns\":[{\"pattern\":\"disk <*> is full\",\"count\":3,"
+                        "\"levels\":{\"error\":1,\"warning\":1,\"other\":1},"
+                        "\"first_seen\":\"2026-01-01T00:00:00.000001Z\","
+                        "\"example\":\"disk 1 is full\"}],"
+                        "\"other\":{\"count\":3},\"approximate\":null");
+    buffer_release(&b);
+    aggregate_free(a);
+}
+
 /* What a store by columns hands out: numbers without texts, rows that stand for many. */
 static void numbers_without_texts_are_the_same(void **state)
 {
@@ -308,7 +346,7 @@ static void any_split_and_order_gives_the_answer_of_the_whole(void **state)
     static const char *const values[] = {
         "", "count,sum(ms),avg(ms),p50(ms),p99.9(ms),distinct(user.id)",
         "min(ms),max(ms),count(ms),distinct(message),distinct(service)",
-        "min(timestamp),max(timestamp),p95(user.id)"};
+        "min(timestamp),max(timestamp),p95(user.id),levels(level)"};
 
     (void)state;
     srandom(1);
@@ -429,8 +467,9 @@ static void hostile_states_are_refused(void **state)
 {
     static const char bytes[] = "0123456789-[]{},:\"eE.nutlr\\ \x80";
     struct corpus *c = random_corpus(5);
-    struct aggregate *part =
-        new_aggregate("level,service", "p50(ms),distinct(ms),max(ms)", 10 * MINUTE_US);
+    struct aggregate *part = new_aggregate(
+        "level,service", "p50(ms),distinct(ms),max(ms),levels(level),example(pattern)",
+        10 * MINUTE_US);
     struct buffer b;
     unsigned refused = 0;
 
@@ -440,8 +479,9 @@ static void hostile_states_are_refused(void **state)
     buffer_init(&b, TEXT_MAX);
     aggregate_append_state(part, &b);
     for (int round = 0; round < 2000; round++) {
-        struct aggregate *a =
-            new_aggregate("level,service", "p50(ms),distinct(ms),max(ms)", 10 * MINUTE_US);
+        struct aggregate *a = new_aggregate(
+            "level,service", "p50(ms),distinct(ms),max(ms),levels(level),example(pattern)",
+            10 * MINUTE_US);
         struct errbuf err = ERRBUF_INIT;
         struct slice text = {.len = b.len};
         char *copy = xmalloc(b.len);
@@ -482,15 +522,16 @@ static void states_beyond_the_limits_are_refused(void **state)
         "\"groups\":[[0,0,[]],[1,0,[0]]],\"cells\":[[1,1,1,[]]]}",
         "\"groups\":[[0,0,[]],[9007199254740993,0,[0]]],\"cells\":[]}",
         "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,0,"
-        "{\"places\":[5,4],\"counts\":[1,1]},null]]]]}",
+        "{\"places\":[5,4],\"counts\":[1,1]},null,null,null]]]]}",
         "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,0,"
-        "{\"places\":[99999],\"counts\":[1]},null]]]]}",
+        "{\"places\":[99999],\"counts\":[1]},null,null,null]]]]}",
         "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,0,[],"
-        "{\"registers\":\"////\"}]]]]}",
-        "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,0,[1e999],null]]]]}",
-        "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,\"x\",null,0,0,[],null]]]]}",
+        "{\"registers\":\"////\"},null,null]]]]}",
+        "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,0,[1e999],null,null,null]]]]"
+        "}",
+        "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,\"x\",null,0,0,[],null,null,null]]]]}",
         "\"groups\":[[0,0,[]]],\"cells\":[[0,0,1,[[1,1,0,0,null,null,0,999999999999999999,[],"
-        "null]]]]}",
+        "null,null,null]]]]}",
     };
 
     (void)state;
@@ -527,6 +568,8 @@ static void lists_are_read(void **state)
          "value: `p100` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9"},
         {"", "p0(ms)", "value: `p0` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9"},
         {"", "sum(timestamp)", "value: of timestamp there are count, min and max"},
+        {"", "levels(service)", "value: it is levels(level)"},
+        {"", "example(message)", "value: it is example(pattern)"},
         {"", "count,count,count,count,count,count,count,count,count",
          "value: at most 8 are allowed"},
     };
@@ -550,6 +593,7 @@ int main(void)
         cmocka_unit_test(buckets_have_their_groups_by_place),
         cmocka_unit_test(a_log_is_once_in_the_group_of_each_value),
         cmocka_unit_test(patterns_are_a_field),
+        cmocka_unit_test(lists_have_those_alone_that_are_kept),
         cmocka_unit_test(numbers_without_texts_are_the_same),
         cmocka_unit_test(any_split_and_order_gives_the_answer_of_the_whole),
         cmocka_unit_test(what_is_left_out_is_bounded),
