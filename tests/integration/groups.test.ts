@@ -182,9 +182,9 @@ overBoth('groups in parts add up to the whole, and each part has a state', async
 overBoth('patterns have their levels, first and last times and an example', async (server) => {
     await fill(server, LOGS);
     await postLogs(server, [
-        { timestamp: START + 80_000, level: 'emerg', message: 'disk /dev/sda1 is gone' },
-        { timestamp: START + 80_001, level: 'err', message: 'disk /dev/sda2 is gone' },
-        { timestamp: START + 80_002, level: 'fatal', message: 'disk /dev/sda3 is gone' },
+        { timestamp: START + 80_000, level: 'emerg', message: 'disk 1 is gone' },
+        { timestamp: START + 80_001, level: 'err', message: 'disk 2 is gone' },
+        { timestamp: START + 80_002, level: 'fatal', message: 'disk 3 is gone' },
     ]);
     await atRest(server);
     const all = (await get(server, `/logs/patterns?${RANGE}`)).json();
@@ -193,7 +193,7 @@ overBoth('patterns have their levels, first and last times and an example', asyn
         all.patterns.map((p: { pattern: string; count: number }) => [p.pattern, p.count]),
         [
             ['request <*> took <*> ms', LOGS],
-            ['disk /dev/sda<*> is gone', 3],
+            ['disk <*> is gone', 3],
         ],
     );
     assert.deepEqual(all.patterns[0].levels, { error: LOGS / 4, warning: LOGS / 4, info: LOGS / 2 });
