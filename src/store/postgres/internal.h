@@ -131,6 +131,9 @@ struct store_postgres_reader {
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
     unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
     bool by_index;      /* it is not to read whole partitions */
+    bool in_order;      /* it is to go through the logs by their keys, and sort nothing */
+    bool has_indexes;   /* the owner made some that find logs by what is in them, such as GIN … */
+    uint64_t looked_us; /* … when that was looked at; monotonic */
     bool use_counts;    /* it may, as far as this connection knows */
     struct store_postgres_statement statement;
     struct buffer attributes; /* of the row that is handed out */

@@ -187,7 +187,10 @@ static int read_rows(struct store_postgres_reader *r, struct store_postgres_wind
     store_postgres_statement_number(st, (int64_t)rows);
     store_postgres_statement_sql(st, " OFFSET ");
     store_postgres_statement_number(st, skip < INT64_MAX ? (int64_t)skip : INT64_MAX);
-    return store_postgres_reader_run(r, take_row, p, err);
+    r->in_order = true;
+    int error = store_postgres_reader_run(r, take_row, p, err);
+    r->in_order = false;
+    return error;
 }
 
 static int take_count(struct store_postgres_reader *r, const PGresult *row, void *ctx)

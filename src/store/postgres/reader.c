@@ -9,10 +9,14 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "store/postgres/internal.h"
 
-enum { ATTRIBUTES_BYTES_MAX = 1 << 30 };
+enum {
+    ATTRIBUTES_BYTES_MAX = 1 << 30,
+    LOOK_US = 60 * 1000000, /* how long it may take until new indexes are used */
+};
 
 /* ---- Life ---- */
 
@@ -94,6 +98,22 @@ static int find_collation(struct store_postgres_reader *r, struct errbuf *err)
     return error;
 }
 
+static int find_indexes(struct store_postgres_reader *r, struct errbuf *err)
+{
+    int64_t n = 0;
+    int error = store_postgres_conn_number(
+        &r->conn,
+        "SELECT count(*) FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
+        "JOIN pg_am a ON a.oid = c.relam WHERE a.amname <> 'btree' AND x.indisvalid "
+        "AND (x.indrelid = to_regclass('logs') OR x.indrelid IN "
+        "(SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('logs')))",
+        &n, err);
+
+    r->has_indexes = n > 0;
+    r->looked_us = clock_monotonic_us();
+    return error;
+}
+
 static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
 {
     int error = store_postgres_conn_open(&r->conn, NULL, err);
@@ -101,6 +121,7 @@ static int open_conn(struct store_postgres_reader *r, struct errbuf *err)
     if (!error)
         error = find_collation(r, err);
     r->use_counts = true;
+    r->looked_us = 0;
     return error;
 }
 
@@ -121,6 +142,8 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
     do {
         was_open = store_postgres_conn_is_open(&r->conn);
         error = was_open ? 0 : open_conn(r, err);
+        if (!error && (!r->looked_us || clock_monotonic_us() - r->looked_us > LOOK_US))
+            error = find_indexes(r, err);
         if (!error)
             error = fn(r, work, err);
         if (error && strcmp(r->conn.sqlstate, "42P01") == 0)
@@ -141,6 +164,10 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
 /* ---- Statements ---- */
 
 /*
+ * A planner that does not know how few logs match a text or an attribute reads all of a window and
+ * sorts what it found, with several processes, though a page is full after a few logs of the index.
+ * Where the owner made an index for such searches it is left to itself.
+ *
  * What holds for one statement holds for no more than its transaction, so that nothing is left to
  * others if a pooler gives the session to them next. Both go out at once, as a pipeline, which
  * is one transaction that ends by itself.
@@ -148,14 +175,20 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
 static const char settings[] =
     "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
     "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true), "
-    "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true)";
+    "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true), "
+    "set_config('enable_bitmapscan', coalesce($3, current_setting('enable_bitmapscan')), true), "
+    "set_config('enable_sort', coalesce($3, current_setting('enable_sort')), true), "
+    "set_config('max_parallel_workers_per_gather', coalesce($4, "
+    "current_setting('max_parallel_workers_per_gather')), true)";
 
 static int send(struct store_postgres_reader *r, struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
     PGconn *pg = r->conn.pg;
     char limit[16];
-    const char *values[] = {r->limit_ms ? limit : NULL, r->by_index ? "off" : NULL};
+    bool in_order = r->in_order && !r->has_indexes;
+    const char *values[] = {r->limit_ms ? limit : NULL, r->by_index || in_order ? "off" : NULL,
+                            in_order ? "off" : NULL, in_order ? "0" : NULL};
 
     buffer_append_char(&st->sql, '\0');
     if (buffer_error(&st->sql))
@@ -163,7 +196,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
     snprintf(limit, sizeof(limit), "%u", r->limit_ms);
     r->conn.sqlstate[0] = '\0';
     if (!PQenterPipelineMode(pg) ||
-        !PQsendQueryParams(pg, settings, 2, NULL, values, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, settings, 4, NULL, values, NULL, NULL, 0) ||
         !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
                            st->formats, 1) ||
         !PQpipelineSync(pg))

@@ -457,6 +457,33 @@ static void a_page_reads_indexes_of_few_partitions_and_sorts_nothing(void **stat
     free(plan);
 }
 
+/* Whatever the planner thinks of how many logs match: it would read all, and sort what it found. */
+static void a_page_of_what_is_rare_goes_through_the_index(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record *records = xcalloc(MANY, sizeof(*records));
+    struct log_query query = store_test_query(3);
+
+    for (uint32_t i = 0; i < MANY; i++)
+        records[i] = store_test_record(clock_wall_us() - i, i, i % 50 == 0 ? "error" : "info",
+                                       i % 100 == 0 ? "timed out" : "m", NULL);
+    store_test_append(p->w, records, MANY);
+    free(records);
+    postgres_place_sql(p, "ANALYZE logs");
+    query.filter.text = SLICE_LITERAL("timed");
+    query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("error");
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 3);
+    store_reader_free(p->r); /* which tells the server what it has read */
+    p->r = store_test_reader(p->s);
+    while (postgres_place_number(p, "SELECT sum(idx_tup_fetch) FROM pg_stat_user_tables "
+                                    "WHERE relname ~ '^logs_2'") < 201)
+        usleep(10000);
+    assert_int_equal(postgres_place_number(p, "SELECT sum(seq_tup_read) FROM pg_stat_user_tables "
+                                              "WHERE relname ~ '^logs_2'"),
+                     0);
+}
+
 static void one_log_is_looked_for_in_one_partition(void **state)
 {
     struct postgres_place *p = *state;
@@ -677,6 +704,7 @@ int main(void)
         CASE(rows_beyond_the_calendar_that_others_put_there_are_left_alone),
         CASE(any_number_of_kinds_of_filters_can_be_asked_for),
         CASE(a_page_reads_indexes_of_few_partitions_and_sorts_nothing),
+        CASE(a_page_of_what_is_rare_goes_through_the_index),
         CASE(one_log_is_looked_for_in_one_partition),
         CASE(the_trigram_index_of_the_manual_serves_a_search),
         CASE(a_reader_needs_nothing_but_select_on_logs_and_cannot_write),
