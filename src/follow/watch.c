@@ -387,7 +387,7 @@ static void watch_above(struct watch *w, uint32_t index)
  * Finds out where the path leads and watches that. Returns 0; or -1 with errno set: there is no
  * folder, or it cannot be read (what is called by its name may be there all the same).
  */
-static int find_its_folder(struct watch *w, uint32_t index)
+static int try_folder(struct watch *w, uint32_t index)
 {
     struct watched_folder *f = &w->folders[index];
     struct stat st;
@@ -422,6 +422,34 @@ static int find_its_folder(struct watch *w, uint32_t index)
         close(fd);
     errno = error;
     return error ? -1 : 0;
+}
+
+/* What was not there when it was opened may have been made before the folder above was watched: of
+ * that nobody would tell. */
+static bool is_there_by_now(const struct watched_folder *f)
+{
+    char path[PATH_MAX];
+    size_t len = (size_t)f->awaited_from + f->awaited_len;
+    struct stat st;
+
+    memcpy(path, f->path, len);
+    path[len] = '\0';
+    return f->wd >= 0 && stat(path, &st) == 0;
+}
+
+static int find_its_folder(struct watch *w, uint32_t index)
+{
+    enum { TRIES = 3 };
+    int error = -1, reason = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        error = try_folder(w, index);
+        reason = errno;
+        if (w->folders[index].is_there || !is_there_by_now(&w->folders[index]))
+            break;
+    }
+    errno = reason;
+    return error;
 }
 
 int watch_folder(struct watch *w, const char *path)

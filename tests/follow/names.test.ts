@@ -78,6 +78,27 @@ scene('a folder that is deleted and made again', async (s) => {
     await w.lines(200);
 });
 
+scene('a DIR with others in it that is deleted and made again, at once or soon', async (s) => {
+    await s.mkdir('logs/sub');
+    let a = await s.open(`logs/${L}`);
+    let b = await s.open(`logs/sub/${L}`);
+    await s.follow('logs');
+    for (let i = 0; i < 8; i++) {
+        await a.lines(20);
+        await b.lines(20);
+        await s.caughtUp();
+        a.close();
+        b.close();
+        await s.step(() => fs.rmSync(s.at('logs'), { recursive: true }));
+        await s.pause(i % 2 === 0 ? 0 : s.dice.int(0, 700));
+        await s.mkdir('logs/sub');
+        b = await s.open(`logs/sub/${L}`);
+        a = await s.open(`logs/${L}`);
+    }
+    await a.lines(100);
+    await b.lines(100);
+});
+
 scene('a folder that is not there yet', async (s) => {
     await s.follow(`a/b/${L}`, 'c/d/*.log');
     await s.pause(300);
