@@ -140,6 +140,29 @@ static const struct flag query_flags[] = {
     {.name = NULL},
 };
 
+static const struct flag stats_flags[] = {
+    {.name = "by",
+     .value = "FIELDS",
+     .fallback = "level",
+     .help = "group by up to four fields, with commas: level, message, pattern (messages without "
+             "their numbers), or attributes by their path: service,http.status"},
+    {.name = "value",
+     .value = "VALUES",
+     .help = "with commas: count, sum(x), avg(x), min(x), max(x), p50(x) to p99.9(x), distinct(x)"},
+    {.name = "top",
+     .value = "N",
+     .fallback = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "the N groups with the most logs, and all others together"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json|csv",
+     .help = "pretty: a table with bars; default: pretty on a terminal, json (the answer of "
+             "GET /logs/stats) elsewhere"},
+    {.name = NULL},
+};
+
 static const struct flag tail_flags[] = {
     {.name = "lines",
      .letter = 'n',
@@ -237,6 +260,11 @@ const struct client_command client_commands[] = {
      "Flags, which choose logs as well, are ANDed to it.\n"
      "Control characters of logs are made visible on a terminal.\n",
      TABLES(filters, query_flags, look), -1, client_query},
+    {"stats", "[QUERY]", "count logs by their fields, and sum and compare numbers",
+     "Of the last 24 hours, unless QUERY or --since says more: `logmill stats 'level:>=error "
+     "since:7d' --by service --value 'p95(ms),distinct(user.id)'`. What is approximate, for there "
+     "are very many groups or values, is said on standard error.\n",
+     TABLES(filters, stats_flags), -1, client_stats},
     {"tail", "[QUERY]", "follow logs as they are stored",
      "Comes back by itself where the connection breaks, without a gap or a repeat. Says on "
      "standard "

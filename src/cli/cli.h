@@ -1,6 +1,6 @@
 /*
  * The commands with flags of their own: those that talk to a logmill server over HTTP (send, query,
- * tail, import, export), two that print (completion, man), and those that open the store of the
+ * stats, tail, import, export), two that print (completion, man), and those that open the store of the
  * settings themselves, of which here are only the flags and the manual (delete, store).
  */
 #ifndef LOGMILL_CLI_CLI_H
@@ -29,6 +29,7 @@ int client_run(const struct client_command *command, char **args, int args_len);
 /* Each a `run` of one command. */
 int client_send(const struct flags *flags);
 int client_query(const struct flags *flags);
+int client_stats(const struct flags *flags);
 int client_tail(const struct flags *flags);
 int client_import(const struct flags *flags);
 int client_export(const struct flags *flags);

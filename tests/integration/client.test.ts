@@ -942,7 +942,7 @@ scenario('export: what breaks off is an error, and leaves no file', async (lab) 
 
 /* ---- Help, completion, manual: one table ---- */
 
-const COMMANDS = ['send', 'query', 'tail', 'import', 'export'];
+const COMMANDS = ['send', 'query', 'stats', 'tail', 'import', 'export'];
 
 scenario('what cannot be printed is a failure', async () => {
     for (const args of ['man', 'completion bash', 'send --help']) {

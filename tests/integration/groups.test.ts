@@ -1,7 +1,9 @@
 /* What is counted, summed and grouped by any fields: the same in both stores, as one would by hand. */
 import { strict as assert } from 'node:assert';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 
-import { type Logmill } from '../support/harness';
+import { type Lab, type Logmill, runLogmill, scenario } from '../support/harness';
 import { type Answer, RawConnection, get } from '../support/http';
 import { allLogs, atRest, postLogs } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
@@ -225,6 +227,64 @@ overBoth('the values of a field are listed, those alone that begin as asked', as
     assert.deepEqual(await values(`no%20such?${RANGE}&q=request%201%20`), [{ value: null, count: 1 }]);
     assert.equal((await get(server, '/logs/fields/timestamp')).status, 422);
     assert.equal((await get(server, '/logs/fields/%ff')).status, 422);
+});
+
+/** Stands between a client and a server, which answers each request after one turn. */
+async function impatient(lab: Lab, server: Logmill): Promise<{ url: string; parts: () => number }> {
+    let parts = 0;
+    const proxy = http.createServer((request, response) => {
+        parts++;
+        void halfClosed(server, request.url!).then(
+            (answer) => response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.text),
+            (error: unknown) => response.destroy(error as Error),
+        );
+    });
+    await new Promise<void>((resolve) => {
+        proxy.listen(0, '127.0.0.1', resolve);
+    });
+    lab.finally(() => {
+        proxy.closeAllConnections();
+        proxy.close();
+    });
+    return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, parts: () => parts };
+}
+
+scenario('the command line merges the parts, and shows them as a table, CSV or JSON', async (lab) => {
+    const server = await lab.start();
+    await fill(server, MANY);
+    const { url, parts } = await impatient(lab, server);
+    const asked = ['stats', `since:${new Date(START * 1000).toISOString()} until:2026-01-02 ms:>=0`];
+    const values = ['--value', 'sum(ms),p50(ms),distinct(ms)', '--by', 'service,level', '--top', '3'];
+    const stats = async (at: string, ...more: string[]): Promise<string> => {
+        const ran = await runLogmill([...asked, ...values, ...more], { LOGMILL_URL: at });
+        assert.equal(ran.code, 0, ran.stderr);
+        return ran.stdout;
+    };
+
+    const direct = JSON.parse(await stats(`http://127.0.0.1:${server.port}`)) as Groups;
+    const merged = JSON.parse(await stats(url)) as Groups;
+    assert.ok(parts() > 1, `${parts()} parts`);
+    assert.equal(merged.total, MANY);
+    assert.deepEqual(merged.groups, direct.groups);
+    assert.deepEqual(merged.other, direct.other);
+    assert.deepEqual(merged.approximate, direct.approximate);
+
+    const rows = direct.groups.map(({ by, count, values: all }) =>
+        [by['service'], by['level'], count, all!['sum(ms)'], all!['p50(ms)'], all!['distinct(ms)']].map(String),
+    );
+    const head = ['service', 'level', 'count', 'sum(ms)', 'p50(ms)', 'distinct(ms)'];
+    assert.equal(
+        await stats(url, '--output', 'csv'),
+        [head, ...rows].map((row) => `${row.join(',')}\r\n`).join(''),
+    );
+    const table = (await stats(url, '--output', 'pretty')).trimEnd().split('\n');
+    assert.deepEqual(
+        table.slice(0, 4).map((line) => line.split(/ +/).filter((cell) => !/^[█▌▏]*$/.test(cell))),
+        [head, ...rows],
+    );
+    assert.match(table[1]!, / {2}█{24}$/);
+    assert.ok(table[4]!.startsWith('(all others)'));
+    assert.equal(table.length, 5);
 });
 
 overBoth('what cannot be grouped is refused with its reason', async (server) => {
