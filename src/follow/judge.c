@@ -291,6 +291,9 @@ static enum verdict judge_one(struct follower *f, struct source *c, bool is_sett
 {
     if (o->fd >= 0 && !o->is_archive)
         return judge_by_bytes(f, c, is_settled, o);
+    /* Of an archive that is there it may be a copy, but not for what all files begin with. */
+    if (o->is_archive && o->fd >= 0 && o->phase != SOURCE_SEEKING && judge_read_to(o) < NO_BANNER)
+        return JUDGE_NEW;
     if (o->is_told)
         return judge_by_whole(c, is_settled, &o->last, &o->ladder);
     return judge_by_marks(c, is_settled, o);
