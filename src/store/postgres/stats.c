@@ -22,6 +22,7 @@ struct counting {
     int64_t since_us;
     int64_t bucket_us;
     bool use_counts;
+    bool has_counted;   /* some of what this slice has counted came from the counts */
     int64_t counted_us; /* what is older is not counted, as this slice was told */
     struct store_tally tally;
 };
@@ -292,10 +293,15 @@ static int scan_window(struct store_postgres_reader *r, struct store_postgres_wi
     return error ? error : take_rows(c, w, rows, 0, err);
 }
 
-/* What comes next is read as logs, of which no window has told yet how many there are. */
+/*
+ * What comes next is read as logs: windows over the counts have not told how many there are. But
+ * where a slice begins, the one before it has told that.
+ */
 static void end_counted(struct counting *c, int64_t start_us)
 {
     c->counted_us = start_us;
+    if (!c->has_counted)
+        return;
     c->scan->window_us = 0;
     c->scan->stride = 0;
     c->scan->by_number = false;
@@ -319,6 +325,7 @@ static int read_counts(struct store_postgres_reader *r, struct store_postgres_wi
         return error;
     int64_t start_us = store_postgres_reader_int_at(rows, 0, 0) + STORE_POSTGRES_EPOCH_US;
     bool is_part = start_us > w->from.timestamp_us;
+    c->has_counted = c->has_counted || start_us < before_us;
     if (is_part)
         end_counted(c, start_us);
     if (start_us >= before_us) {

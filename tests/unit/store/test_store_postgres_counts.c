@@ -352,6 +352,33 @@ static void logs_of_the_schema_before_are_counted_in_the_background(void **state
     assert_counts(p, &a);
 }
 
+static int count_nothing(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+{
+    return 0;
+}
+
+/* Or each slice would look at a whole day first, and run out of its time. */
+static void what_slices_learned_of_windows_is_kept_where_nothing_is_counted(void **state)
+{
+    struct postgres_place *p = *state;
+    const struct store_slice slice = {.rows = 1, .until_us = clock_monotonic_us()};
+    struct dice dice = {18};
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter filter;
+    struct store_scan scan;
+
+    append_random(p->w, &dice);
+    postgres_place_sql(p, "INSERT INTO counts_missed DEFAULT VALUES");
+    log_filter_init(&filter);
+    filter.until_us = now_minute();
+    struct log_matcher *matcher = log_matcher_new(&filter);
+    store_scan_init(&scan, matcher, NULL, 0);
+    scan.window_us = 2 * MINUTE;
+    assert_int_equal(store_scan_count(p->r, &scan, &slice, 0, HOUR, count_nothing, NULL, &err), 0);
+    assert_int_equal(scan.before.timestamp_us, filter.until_us - 2 * MINUTE);
+    log_matcher_unref(matcher);
+}
+
 /* As an older logmill does, and people. */
 static void who_inserts_without_counting_is_noticed(void **state)
 {
@@ -648,6 +675,7 @@ int main(void)
         CASE(any_range_and_bucket_counts_as_a_scan_does),
         CASE(what_is_counted_is_not_read_as_logs),
         CASE(logs_of_the_schema_before_are_counted_in_the_background),
+        CASE(what_slices_learned_of_windows_is_kept_where_nothing_is_counted),
         CASE(who_inserts_without_counting_is_noticed),
         CASE(levels_beyond_a_number_are_counted_together),
         CASE(days_that_are_dropped_are_counted_no_more),
