@@ -74,7 +74,7 @@ static struct block_plan *make_plan(void)
     must(query_parse(slice_of_string(text), 0, NULL, &f.query, &mistake) == 0);
     struct log_matcher *m = log_matcher_new(&f);
     struct block_plan *p = block_plan_new(m);
-    must(p != NULL);
+    must(p);
     log_matcher_unref(m);
     query_unref(f.query);
     return p;
