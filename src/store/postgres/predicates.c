@@ -135,21 +135,22 @@ static void add_severities(const struct writing *w, const struct query_node *nod
 {
     bool any = false;
 
-    sql(w, "lower(level");
-    sql(w, w->collation);
-    sql(w, ") IN (");
     for (int severity = 0; severity < LEVEL_SEVERITIES; severity++) {
         struct slice names[2];
 
         if (!is_within(node, severity))
             continue;
         for (unsigned i = 0, n = level_names(severity, names); i < n; i++) {
-            sql(w, any ? ", " : "");
+            if (!any) {
+                sql(w, "lower(level");
+                sql(w, w->collation);
+            }
+            sql(w, any ? ", " : ") IN (");
             store_postgres_statement_text(w->st, names[i]);
             any = true;
         }
     }
-    sql(w, any ? ")" : "NULL)");
+    sql(w, any ? ")" : "false");
 }
 
 static void add_level_name(const struct writing *w, struct slice name)

@@ -258,22 +258,29 @@ static int add_count(int64_t bucket, struct slice level, uint64_t count, void *c
 
 static void count(struct store_reader *r, size_t query)
 {
-    const struct log_filter *f = log_matcher_filter(matchers[query]);
+    struct log_filter f;
     uint64_t counted = 0, there = 0;
     struct store_scan scan;
     struct errbuf err = ERRBUF_INIT;
 
     for (size_t i = 0; i < LOGS; i++)
         there += (uint64_t)expected[query][i];
-    store_scan_init(&scan, matchers[query], NULL, 0);
+    log_filter_init(&f);
+    f.query = queries[query];
+    f.since_us = records.items[0].key.timestamp_us;
+    f.until_us = records.items[LOGS - 1].key.timestamp_us + 1;
+    log_filter_narrow(&f);
+    struct log_matcher *m = log_matcher_new(&f);
+    assert_non_null(m);
+    store_scan_init(&scan, m, NULL, 0);
     while (!scan.done) {
         struct store_slice slice = slice_of_chance();
 
-        if (store_scan_count(r, &scan, &slice,
-                             f->since_us > 0 ? f->since_us : records.items[0].key.timestamp_us,
-                             3600 * (int64_t)SECOND_US, add_count, &counted, &err))
+        if (store_scan_count(r, &scan, &slice, f.since_us, 3600 * (int64_t)SECOND_US, add_count,
+                             &counted, &err))
             fail_msg("query %zu: %s", query, err.text);
     }
+    log_matcher_unref(m);
     if (counted != there) {
         random_query_print(queries[query]);
         fail_msg("query %zu: %llu counted of %llu", query, (unsigned long long)counted,
