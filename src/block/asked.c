@@ -444,6 +444,19 @@ static enum block_verdict judge_test(const struct asked_test *t, const struct bl
     return passes ? BLOCK_ALL : BLOCK_NONE;
 }
 
+static enum block_verdict turn_round(enum block_verdict verdict)
+{
+    switch (verdict) {
+    case BLOCK_NONE:
+        return BLOCK_ALL;
+    case BLOCK_SOME:
+        break;
+    case BLOCK_ALL:
+        return BLOCK_NONE;
+    }
+    return BLOCK_SOME;
+}
+
 /* Recursive, up to QUERY_DEPTH_MAX. */
 static enum block_verdict judge(const struct asked *a, uint32_t i, const struct block_head *head,
                                 const struct slice *level)
@@ -453,10 +466,8 @@ static enum block_verdict judge(const struct asked *a, uint32_t i, const struct 
 
     if (node->kind == QUERY_TEST)
         return judge_test(&a->tests[i], head, level);
-    if (node->kind == QUERY_NOT) {
-        verdict = judge(a, i + 1, head, level);
-        return verdict == BLOCK_ALL ? BLOCK_NONE : verdict == BLOCK_NONE ? BLOCK_ALL : verdict;
-    }
+    if (node->kind == QUERY_NOT)
+        return turn_round(judge(a, i + 1, head, level));
     for (uint32_t k = i + 1; k < node->end; k = a->query->nodes[k].end) {
         enum block_verdict one = judge(a, k, head, level);
 
