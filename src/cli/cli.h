@@ -1,7 +1,7 @@
 /*
  * The commands with flags of their own: those that talk to a logmill server over HTTP (send, query,
- * stats, tail, import, export), two that print (completion, man), and those that open the store of the
- * settings themselves, of which here are only the flags and the manual (delete, store).
+ * stats, tail, import, export), two that print (completion, man), and those that open the store of
+ * the settings themselves, of which here are only the flags and the manual (delete, store).
  */
 #ifndef LOGMILL_CLI_CLI_H
 #define LOGMILL_CLI_CLI_H
