@@ -129,6 +129,8 @@ static int put_into_bins(struct quantiles *q)
 
 static int append_values(struct quantiles *q, const double *values, size_t step, uint32_t n)
 {
+    if (n == 0)
+        return 0;
     if (q->len + n > q->capacity) {
         uint32_t capacity = q->capacity ? q->capacity : CAPACITY_MIN;
         double *grown;
