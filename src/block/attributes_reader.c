@@ -371,7 +371,7 @@ static int append_container(struct stream_reader *r, struct attributes_reader *a
 {
     const struct attribute_column *c = &a->columns[number];
     const struct layout *layout = layout_of(c, value);
-    unsigned char order[ATTRIBUTES_PERMUTED_MAX];
+    unsigned char order[ATTRIBUTES_PERMUTED_MAX] = {0};
     int error = 0;
 
     if (c->is_permuted && !read_order(c, value, layout->len, order))

@@ -69,8 +69,10 @@ static int erase(struct store_writer *w, struct store_scan *scan, const struct s
     world.erasures++;
     world.erased_from_us = f->since_us;
     world.erased_to_us = f->until_us;
-    assert_int_equal(f->levels_len, 1);
-    assert_true(slice_equal(f->levels[0], slice_of_string(world.level)));
+    assert_non_null(f->query);
+    assert_int_equal(f->query->nodes[0].field, QUERY_LEVEL);
+    assert_int_equal(f->query->nodes[0].test, QUERY_EQUALS);
+    assert_true(slice_equal(f->query->nodes[0].text, slice_of_string(world.level)));
     world.largest_slice = slice->rows > world.largest_slice ? slice->rows : world.largest_slice;
     *erased = world.of_level < slice->rows ? world.of_level : slice->rows;
     world.of_level -= *erased;
