@@ -31,7 +31,7 @@ static int parse(struct slice text, struct query **q, struct query_mistake *mist
 
 int ask_append(struct buffer *b, char *const *words, int n, struct errbuf *err)
 {
-    struct query_mistake mistake;
+    struct query_mistake mistake = {0};
     struct buffer text;
     struct query *q = NULL;
 
@@ -88,7 +88,7 @@ static void show_at(struct slice text, size_t offset, size_t len)
 
 void ask_show_mistake(char *const *words, int n)
 {
-    struct query_mistake mistake;
+    struct query_mistake mistake = {0};
     struct buffer text;
     struct query *q = NULL;
 

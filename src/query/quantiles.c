@@ -52,10 +52,10 @@ size_t quantiles_memory(const struct quantiles *q)
 
 static int grow_bins(struct quantiles *q)
 {
-    uint32_t capacity = q->bins ? 2 * q->capacity : CAPACITY_MIN;
+    uint32_t capacity = q->capacity > 0 ? 2 * q->capacity : CAPACITY_MIN;
     struct quantiles_bin *bins;
 
-    if (q->bins && q->len < q->capacity)
+    if (q->len < q->capacity)
         return 0;
     bins = try_realloc(q->bins, capacity * sizeof(*bins));
     if (!bins)

@@ -212,7 +212,7 @@ void query_unref(struct query *q)
 
 static bool bounds_equal(struct slice a, struct slice b)
 {
-    return !a.data == !b.data && slice_equal(a, b);
+    return a.data && b.data ? slice_equal(a, b) : a.data == b.data;
 }
 
 static bool nodes_equal(const struct query_node *a, const struct query_node *b)

@@ -300,6 +300,7 @@ static void a_file_of_a_newer_logmill_is_refused(void **state)
 
     assert_int_equal(store_migrate(p->s, &err), 0);
     run_sql(p, "PRAGMA user_version=99", NULL);
+    run_sql(p, "UPDATE logmill_compatible SET since=99", NULL);
     assert_int_equal(store_migrate(p->s, &err), LM_EINVAL);
     assert_non_null(strstr(err.text, "newer logmill"));
     assert_null(store_reader_new(p->s, &err));
