@@ -95,6 +95,17 @@ static void explain(struct slice refusal, struct errbuf *err)
     yyjson_doc_free(doc);
 }
 
+/* Not if all that was given is empty, as the query of a shell's variable that is not set. */
+static bool asks_for_something(const struct log_filter *f)
+{
+    const struct query_node *root = f->query ? &f->query->nodes[0] : NULL;
+    bool is_all = root && root->kind == QUERY_TEST && root->test == QUERY_EXISTS &&
+                  root->field != QUERY_ATTRIBUTE;
+
+    return f->since_us > TIMESTAMP_MIN_US || f->until_us <= TIMESTAMP_MAX_US ||
+           (log_filter_has_predicates(f) && !is_all);
+}
+
 /* The filter is that of `query` and of GET /logs: read by the same reader. */
 static int read_filter(struct job *job, struct errbuf *err)
 {
@@ -122,6 +133,11 @@ static int read_filter(struct job *job, struct errbuf *err)
     buffer_release(&refusal);
     if (error)
         return LM_EINVAL;
+    if (!flags_has(job->flags, "all") && !asks_for_something(&job->wanted.filter)) {
+        query_unref(job->wanted.filter.query);
+        return errbuf_fail(err, LM_EINVAL,
+                           "no condition of these leaves any log out; all of them: --all");
+    }
     job->matcher = log_matcher_new(&job->wanted.filter);
     query_unref(job->wanted.filter.query);
     if (job->matcher)

@@ -247,6 +247,10 @@ scenario('what is not meant is refused, and deletes nothing', async (lab: Lab) =
         [['--attr', 'n', '--yes', '--reason', 'x'], /NAME=VALUE/],
         [['--levle', 'info', '--yes', '--reason', 'x'], /--levle/],
         [['everything', '--all', '--yes', '--reason', 'x'], /--all is for all logs: not with a condition/],
+        [['', '--yes', '--reason', 'x'], /no condition of these leaves any log out/],
+        [['  ', ' ', '--yes', '--reason', 'x'], /no condition of these leaves any log out/],
+        [['*', '--yes', '--reason', 'x'], /no condition of these leaves any log out/],
+        [['--text', '', '--yes', '--reason', 'x'], /no condition of these leaves any log out/],
         [['level:', '--yes', '--reason', 'x'], /^ {2}level:\n {8}\^\nlogmill delete: at character 7: /],
         [['-q', 'y'.repeat(2000), '--yes', '--reason', 'x'], /at most 1000 characters/],
     ] as [string[], RegExp][]) {
