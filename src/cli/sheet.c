@@ -35,7 +35,8 @@ void sheet_add(struct sheet *t, struct slice text)
 
 void sheet_set_amount(struct sheet *t, uint64_t amount)
 {
-    t->amounts[t->rows - 1] = amount;
+    if (t->rows > 0)
+        t->amounts[t->rows - 1] = amount;
 }
 
 static struct slice cell(const struct sheet *t, size_t row, size_t column)

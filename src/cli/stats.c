@@ -94,7 +94,8 @@ static int take(struct stats *s, struct slice answer)
     struct slice next = json_text(yyjson_obj_get(root, "next"));
     int error = 0;
 
-    if (!yyjson_is_arr(yyjson_obj_get(root, "groups")))
+    if (!yyjson_is_arr(yyjson_obj_get(root, "groups")) ||
+        yyjson_arr_size(yyjson_obj_get(root, "by")) != s->spec.by_len)
         error = errbuf_fail(s->err, LM_EINVAL, "%s is no logmill server that groups logs",
                             http_client_url(s->client));
     if (!error && s->range.len == 0) {
@@ -179,7 +180,8 @@ static void add_group(struct sheet *t, const struct stats *s, yyjson_val *root, 
         sheet_add(t, yyjson_is_null(value) ? none : json_text(value));
     }
     add_numbers(t, s, group, false);
-    sheet_set_amount(t, strtoull(yyjson_get_raw(yyjson_obj_get(group, "count")), NULL, 10));
+    const char *count = yyjson_get_raw(yyjson_obj_get(group, "count"));
+    sheet_set_amount(t, count ? strtoull(count, NULL, 10) : 0);
 }
 
 static void add_rest(struct sheet *t, const struct stats *s, yyjson_val *root)

@@ -9,7 +9,8 @@
  * at most (aggregate_bound; the bound is that of Misra and Gries). All groups and `other` together
  * always have every log. What percentiles and distinct values are: quantiles.h, distinct.h.
  *
- * A log with several values of a field is in the group of each, once; its first
+ * Of an array that is measured the first AGGREGATE_ELEMENTS_MAX / n values count where its log is
+ * in n groups. A log with several values of a field is in the group of each, once; its first
  * AGGREGATE_COMBINATIONS_MAX, in the order in which they stand, of one with more. A log without a
  * value is in the group of those without.
  *
@@ -29,9 +30,10 @@ enum {
     AGGREGATE_BY_MAX = 4,
     AGGREGATE_VALUES_MAX = 8,
     AGGREGATE_GROUPS_MAX = 10000,
-    AGGREGATE_BYTES_MAX = 32 << 20,
+    AGGREGATE_BYTES_MAX = 8 << 20,
     AGGREGATE_TEXT_MAX = 1024,
     AGGREGATE_COMBINATIONS_MAX = 1024,
+    AGGREGATE_ELEMENTS_MAX = 65536, /* of an array that are measured, in all groups of its log */
     AGGREGATE_STATE_BYTES_MAX = 64 << 20, /* of a state that is read */
 };
 

@@ -181,6 +181,8 @@ struct row_values {
     uint32_t values[AGGREGATE_COMBINATIONS_MAX];
 };
 
+enum { SETTLE_BYTES = 1 << 20 }; /* by which cells may grow before they are settled */
+
 struct feeding {
     struct aggregate *a;
     const struct log_batch *batch;
@@ -189,6 +191,8 @@ struct feeding {
     struct cell **cache;                         /* by the codes of a row */
     size_t cache_len;
     unsigned evictions;
+    uint32_t elements_max; /* of an array, for each of the groups of a row */
+    size_t settled_bytes;  /* of cells, when it was settled last */
     struct row_values row[AGGREGATE_BY_MAX];
     uint64_t order[AGGREGATE_COMBINATIONS_MAX];
 };
@@ -334,7 +338,7 @@ static int measure_row(struct feeding *f, size_t i, struct measure *m, size_t ro
 
     const uint32_t *list = c->lists + (c->codes[row] & ~LOG_CODE_LIST);
 
-    for (uint32_t k = 1; !error && k <= list[0]; k++)
+    for (uint32_t k = 1; !error && k <= list[0] && k <= f->elements_max; k++)
         error = measure_code(f, i, m, list[k], count);
     return error;
 }
@@ -454,6 +458,15 @@ static int find_cell(struct feeding *f, const size_t at[AGGREGATE_BY_MAX], int64
     return error ? error : aggregate_cell(f->a, group, bucket, cell);
 }
 
+static uint32_t combinations_of_row(const struct feeding *f)
+{
+    uint32_t n = 1;
+
+    for (size_t i = 0; i < f->a->spec.by_len && n < AGGREGATE_COMBINATIONS_MAX; i++)
+        n *= (uint32_t)f->row[i].len;
+    return n < AGGREGATE_COMBINATIONS_MAX ? n : AGGREGATE_COMBINATIONS_MAX;
+}
+
 static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint64_t count,
                             struct cell **cached)
 {
@@ -463,10 +476,13 @@ static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint6
 
     for (size_t i = 0; !error && i < f->a->spec.by_len; i++)
         error = read_values(f, i, row);
+    f->elements_max = error ? 0 : AGGREGATE_ELEMENTS_MAX / combinations_of_row(f);
     for (size_t n = 0; !error && n < AGGREGATE_COMBINATIONS_MAX; n++) {
         error = find_cell(f, at, bucket, &cell);
         if (!error)
             error = add_to_cell(f, cell, row, count);
+        if (!error && f->a->cells_bytes > 2 * f->a->bytes_max)
+            error = LM_EBUSY; /* sketches of one row alone: nothing could be left out */
         if (!next_combination(f, at))
             break;
     }
@@ -516,11 +532,15 @@ static int add_row(struct feeding *f, size_t row)
     int error;
 
     a->total += count;
+    f->elements_max = AGGREGATE_ELEMENTS_MAX;
     if (cached && *cached && (*cached)->bucket == bucket)
-        return add_to_cell(f, *cached, row, count);
-    error = add_combinations(f, row, bucket, count, cached);
-    if (!error && a->cells_len > cells)
+        error = add_to_cell(f, *cached, row, count);
+    else
+        error = add_combinations(f, row, bucket, count, cached);
+    if (!error && (a->cells_len > cells || a->cells_bytes > f->settled_bytes + SETTLE_BYTES)) {
         error = aggregate_settle(a);
+        f->settled_bytes = a->cells_bytes;
+    }
     if (!error && a->evictions != f->evictions)
         forget(f);
     return error;
@@ -533,6 +553,7 @@ int aggregate_add(struct aggregate *a, const struct log_batch *batch)
 
     f->a = a;
     f->batch = batch;
+    f->settled_bytes = a->cells_bytes;
     error = begin(f);
     for (size_t row = 0; !error && row < batch->rows; row++)
         error = add_row(f, row);

@@ -7,6 +7,7 @@
 
 enum {
     SLOTS_MIN = 64,
+    LITTLE_BYTES = 1 << 20,   /* which it takes at least, or ends */
     CHARGE_STEP = 256 * 1024, /* bytes: the account is not asked for each cell */
 };
 
@@ -462,5 +463,12 @@ int aggregate_settle(struct aggregate *a)
     /* What is left does not become less by leaving groups out. */
     if (memory_of(a) > 2 * a->bytes_max)
         return LM_EBUSY;
-    return charge(a);
+    /* Others have the room now: with less it is still an answer, which says how exact it is. */
+    int error = charge(a);
+    while (error == LM_EBUSY && memory_of(a) > LITTLE_BYTES && a->groups_len > 2) {
+        error = aggregate_evict(a, (a->groups_len - 1) / 2);
+        if (!error)
+            error = charge(a);
+    }
+    return error;
 }

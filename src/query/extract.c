@@ -27,7 +27,8 @@ struct log_extractor {
     struct log_fields fields;
     bool needs_attributes;
     size_t rows;
-    struct buffer times; /* int64_t */
+    size_t longest, work; /* values of a field of this log, at most; EXTRACT_WORK_MAX */
+    struct buffer times;  /* int64_t */
     struct json_doc doc;
     struct buffer pattern; /* of one message */
     struct column columns[LOG_FIELDS_MAX];
@@ -88,6 +89,7 @@ void log_extractor_clear(struct log_extractor *e)
         dictionary_clear(&e->columns[i].examples);
     }
     e->rows = 0;
+    e->work = 0;
 }
 
 /* ---- Fields ---- */
@@ -193,6 +195,8 @@ static int put_attribute(struct log_extractor *e, struct column *c, struct slice
     buffer_clear(&c->found);
     if (e->doc.doc)
         (void)path_each(yyjson_doc_get_root(e->doc.doc), path, take_value, &f, &steps);
+    size_t n = c->found.len / sizeof(uint32_t);
+    e->longest = n > e->longest ? n : e->longest;
     return f.error ? f.error : put_found(c);
 }
 
@@ -225,12 +229,15 @@ int log_extractor_add(struct log_extractor *e, const struct record *r)
 {
     int error = e->needs_attributes ? read_attributes(e, r) : 0;
 
+    e->longest = 0;
     for (size_t i = 0; !error && i < e->fields.len; i++)
         error = put_field(e, i, r);
     if (error)
         return error;
     buffer_append(&e->times, &r->key.timestamp_us, sizeof(r->key.timestamp_us));
     e->rows++;
+    if (e->longest > 1)
+        e->work += e->longest < EXTRACT_WORK_MAX ? e->longest * e->longest : EXTRACT_WORK_MAX;
     return buffer_error(&e->times) ? LM_ENOMEM : 0;
 }
 
@@ -242,7 +249,7 @@ bool log_extractor_is_full(const struct log_extractor *e)
 
     for (size_t i = 0; i < e->fields.len; i++)
         bytes += e->columns[i].met.texts.len + e->columns[i].lists.len;
-    return e->rows >= EXTRACT_ROWS_MAX || bytes >= EXTRACT_BYTES_MAX;
+    return e->rows >= EXTRACT_ROWS_MAX || bytes >= EXTRACT_BYTES_MAX || e->work >= EXTRACT_WORK_MAX;
 }
 
 size_t log_extractor_rows(const struct log_extractor *e)

@@ -11,7 +11,10 @@
 enum {
     EXTRACT_ROWS_MAX = 4096, /* it is full with so many rows … */
     EXTRACT_BYTES_MAX =
-        1 << 20 /* … or so many bytes of distinct values, and what the last log has */
+        1 << 20, /* … or so many bytes of distinct values, and what the last log has; … */
+    /* … or where the squares of the longest array of each log add up to this: what it takes to
+     * group by one and measure the other. A reader looks at the clock between batches. */
+    EXTRACT_WORK_MAX = 1 << 18,
 };
 
 struct log_extractor;
