@@ -328,6 +328,8 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (c->look.size == 0)
         return JUDGE_LATER;
     unpack_look(c);
+    if (c->is_unlooked)
+        return JUDGE_LATER;
     *size = c->look.size;
     if (c->is_archive)
         return unpack_judge(f, c, is_settled, of, size);

@@ -149,7 +149,11 @@ enum turn reading_begin(struct follower *f, struct source *s)
         r->bytes = xmalloc(r->capacity);
     }
     r->of = NULL;
-    if (s->is_archive)
+    if (s->is_unlooked)
+        unpack_look(s);
+    if (s->is_unlooked)
+        turn = TURN_FAILED;
+    else if (s->is_archive)
         turn = unpack_read(f, s);
     else if (s->searched - s->offset > SEARCH_BYTES && !s->is_inside && searched_holds(s))
         turn = search_end(s, r);

@@ -158,6 +158,8 @@ static enum content_verdict compare_more(const struct source *s)
 static enum content_verdict compare(struct source *s, uint64_t size)
 {
     unpack_look(s);
+    if (s->is_unlooked)
+        return CONTENT_UNREADABLE;
     if (s->is_archive)
         return size == s->look.size ? CONTENT_SAME : CONTENT_OTHER;
     enum content_verdict verdict = content_mark_check(s->fd, &s->last);

@@ -59,6 +59,7 @@ void unpack_look(struct source *s)
     char bytes[FORM_BYTES];
     ssize_t n = s->fd >= 0 ? file_read_at(s->fd, bytes, sizeof(bytes), 0) : 0;
 
+    s->is_unlooked = !s->is_archive && n < 0;
     if (s->is_archive || n <= 0 || archive_form_of(bytes, (size_t)n) == ARCHIVE_PLAIN)
         return;
     s->is_archive = true;
