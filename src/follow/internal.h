@@ -127,7 +127,7 @@ struct source {
     uint32_t generation;
     int64_t number; /* of its row; 0: none yet */
     bool is_archive;
-    bool is_unlooked; /* whether it is one could not be read: nothing is handed out before */
+    bool is_unlooked;    /* whether it is one could not be read: nothing is handed out before */
     int64_t copy_number; /* of the row of what it is a copy of, as the state has that; 0: unknown */
 
     /* Reading. */
