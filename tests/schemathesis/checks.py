@@ -16,6 +16,11 @@ BEYOND_SCHEMA = {
     "too_many_attributes",  # of attr.NAME there may be 16
     "greater_than_equal",  # a bucket that makes too many buckets of the range
     "less_than_equal",  # a slice may be as long as QUERY_TIMEOUT, a setting
+    "query_parsing",  # docs/query.md has the grammar
+    "query_too_large",  # as a tree
+    "by_parsing",  # fields and values of groups have a grammar of their own
+    "value_parsing",
+    "zone_parsing",
 }
 
 
