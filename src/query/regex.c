@@ -1,6 +1,6 @@
 /*
  * PCRE2 bounds the work of one match by a limit of steps, but that is counted anew at each place of
- * the text where a match may begin, and one step may go through all of the text (x*+y): by itself
+ * the text where a match may begin, and one step may go through all of the text: by itself
  * it is a bound for short texts only. So an expression is compiled twice. `quick` has a limit that
  * makes the worst of a text of up to SHORT_MAX bytes cheap. What it cannot tell within that, and
  * longer texts, are `watched`'s, which calls us before each item of the expression that it tries:
