@@ -482,7 +482,7 @@ static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint6
         if (!error)
             error = add_to_cell(f, cell, row, count);
         if (!error && f->a->cells_bytes > 2 * f->a->bytes_max)
-            error = LM_EBUSY; /* sketches of one row alone: nothing could be left out */
+            error = LM_EBUSY; /* within a row nothing can be left out */
         if (!next_combination(f, at))
             break;
     }
