@@ -287,6 +287,22 @@ scenario('the command line merges the parts, and shows them as a table, CSV or J
     assert.equal(table.length, 5);
 });
 
+overBoth('an array is measured up to a bound, less of it the more groups its log is in', async (server) => {
+    const names = (n: number): string[] => Array.from({ length: n }, (_, i) => `t${i}`);
+    const m = Array.from({ length: 2000 }, (_, i) => i);
+    await postLogs(server, [
+        { timestamp: START, level: 'info', message: 'in many', many: names(1024), m },
+        { timestamp: START, level: 'info', message: 'in one', many: ['alone'], m },
+    ]);
+    await atRest(server);
+    const { groups } = await ask(server, 'by=many&value=sum(m)&top=1000&q=in+many');
+    const first = m.slice(0, 65_536 / 1024).reduce((a, b) => a + b, 0);
+    assert.equal(groups.length, 1000);
+    assert.ok(groups.every(({ values }) => values!['sum(m)'] === first));
+    const alone = await ask(server, 'by=many&value=sum(m)&q=in+one');
+    assert.equal(alone.groups[0]!.values!['sum(m)'], m.reduce((a, b) => a + b, 0));
+});
+
 overBoth('what cannot be grouped is refused with its reason', async (server) => {
     for (const [query, name, msg] of [
         ['by=a,,b', 'by', 'by: a name is missing'],
