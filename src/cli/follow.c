@@ -166,12 +166,15 @@ static void take_line(struct follow *f, const struct follow_line *line)
     f->taken += line->text.len + 1;
 }
 
+/* Lets go of lines that have waited long enough for others: for longer than since `now_us`, before
+ * all was read that is there. If there was no room for all, what they wait for may be in the rest.
+ */
 static void flush_due(struct follow *f, uint64_t now_us)
 {
     uint64_t repaired = f->lines.repaired;
     struct errbuf err = ERRBUF_INIT;
 
-    if (line_due_us(&f->lines) > now_us)
+    if (f->has_rest || line_due_us(&f->lines) > now_us)
         return;
     int error = line_flush_due(&f->filling->body, &f->lines, now_us, added, f, &err);
     look(f, error, &err, repaired);
@@ -186,6 +189,7 @@ static bool is_full(const struct follow *f)
 /* Fills the parcel with what is there. */
 static void fill(struct follow *f)
 {
+    uint64_t now = clock_monotonic_us();
     struct follow_line line;
 
     f->has_rest = true;
@@ -194,7 +198,7 @@ static void fill(struct follow *f)
         if (f->has_rest)
             take_line(f, &line);
     }
-    flush_due(f, clock_monotonic_us());
+    flush_due(f, now);
 }
 
 /* ---- What the follower tells ---- */
@@ -287,7 +291,7 @@ static int wait_ms(const struct follow *f, uint64_t now_us)
 
     if (!courier_is_out(f->courier) && due_us(f) < next)
         next = due_us(f);
-    if (line_due_us(&f->lines) < next)
+    if (!f->has_rest && line_due_us(&f->lines) < next)
         next = line_due_us(&f->lines);
     return next > now_us ? (int)((next - now_us + 999) / 1000) : 0;
 }

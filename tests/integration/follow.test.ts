@@ -457,6 +457,40 @@ scenario('what is no logmill has stored nothing and refuses nothing, whatever it
 
 /* ---- Several lines ---- */
 
+scenario('--multiline does not wait in vain for lines that a server has no room for', async (lab) => {
+    const sent: string[] = [];
+    let firstMs = 0;
+    const server = http.createServer((request, answer) => {
+        let body = '';
+        request.setEncoding('utf8').on('data', (piece: string) => (body += piece));
+        request.on('end', () => {
+            firstMs ||= Date.now();
+            if (Date.now() - firstMs < 2500) { // more than --multiline-timeout
+                answer.writeHead(503).end('{"detail":"busy"}');
+                return;
+            }
+            const logs = body.split('\n').slice(0, -1);
+            sent.push(...logs.map((log) => (JSON.parse(log) as Log).message));
+            answer.writeHead(201).end('{"status":"queued"}');
+        });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    lab.finally(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+    const desk = new Desk(lab, (server.address() as net.AddressInfo).port);
+    // Of more bytes than are taken while none are sent.
+    const frames = Array.from({ length: 400 }, (_, n) => `    at shop.Main.run${n}(Main.java:4)`);
+    const records = Array.from({ length: 200 }, (_, n) => [`record ${n}`, ...frames].join('\n'));
+    desk.write('a.log', `${records.join('\n')}\n`);
+    const follower = desk.follow('--multiline', '--multiline-timeout', '1', 'a.log');
+    await desk.isThrough();
+    await follower.stop();
+    assert.deepEqual(sent.map((text) => text.length), records.map((text) => text.length));
+    assert.deepEqual(sent, records);
+});
+
 scenario('--multiline puts together what a rotation has cut, and waits for the rest', async (lab) => {
     const server = await lab.start();
     const desk = new Desk(lab, server.port);
