@@ -9,9 +9,10 @@
  *     FOLLOW_VARIANTS='plain,both'    of plain, follower, server, both
  *     FOLLOW_JOBS=6                   scenes that are played at a time
  *     FOLLOW_PATIENCE=60              seconds until lines that do not come are given up
+ *     FOLLOW_KEEP=bad                 a folder for the files and the state of scenes that fail
  */
 import { strict as assert } from 'node:assert';
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'node:test';
 
@@ -29,6 +30,7 @@ const FIRST_SEED = Number(process.env['FOLLOW_SEED'] ?? Date.now() % 1_000_000);
 const ONLY = new RegExp(process.env['FOLLOW_ONLY'] ?? '');
 const JOBS = Number(process.env['FOLLOW_JOBS'] ?? 6);
 const PATIENCE = Number(process.env['FOLLOW_PATIENCE'] ?? PATIENCE_MS / 1000) * 1000;
+const KEEP = process.env['FOLLOW_KEEP'] ?? '';
 const RESULTS = path.join(ROOT, 'build', 'follow', 'results');
 const SCENE_MS = 300_000;
 
@@ -301,6 +303,7 @@ async function perform(given: Scene, variant: Variant, seed: number, shared: Ser
         note(play.result());
     } catch (error) {
         note(play.result(error));
+        keep(play);
         const again = `FOLLOW_SEED=${seed} FOLLOW_VARIANTS=${variant} FOLLOW_ONLY='^${given.title.replace(/[.*+?()|[\]]/g, '.')}$'`;
         throw new Error(
             `${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n` +
@@ -313,6 +316,16 @@ async function perform(given: Scene, variant: Variant, seed: number, shared: Ser
         clearTimeout(timer);
         play.stage.close();
         await lab.cleanUp();
+    }
+}
+
+/** The files and the state of a scene that failed, in FOLLOW_KEEP. */
+function keep(play: Play): void {
+    if (KEEP !== '') {
+        const { scene, variant, seed, stage, state } = play;
+        const name = `${scene.title} ${variant} ${seed}`.replace(/[^a-z0-9]+/gi, '-');
+        cpSync(stage.folder, path.join(KEEP, name, 'files'), { recursive: true, verbatimSymlinks: true });
+        cpSync(path.dirname(state), path.join(KEEP, name, 'state'), { recursive: true });
     }
 }
 
