@@ -105,7 +105,7 @@ def cpu_seconds(pid):
     child that ends while this looks is counted with its parent from then on."""
     ticks = 0
     for member in family(pid):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/{member}/stat", encoding="ascii") as stat:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{member}/stat", encoding="ascii") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
             ticks += sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")

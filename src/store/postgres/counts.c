@@ -117,7 +117,7 @@ void store_postgres_counts_write(struct store_postgres_counts *c, struct buffer 
 {
     size_t len = count(c, records, n);
 
-    buffer_append_string(sql, "INSERT INTO counts_added (minutes, levels, numbers) VALUES ('{");
+    buffer_append_string(sql, "'{");
     for (size_t i = 0; i < len; i++) {
         buffer_append_string(sql, i > 0 ? "," : "");
         timestamp_append(sql, c->items[i].minute_us);
@@ -130,7 +130,7 @@ void store_postgres_counts_write(struct store_postgres_counts *c, struct buffer 
     buffer_append_string(sql, "}', '{");
     for (size_t i = 0; i < len; i++)
         buffer_appendf(sql, "%s%llu", i > 0 ? "," : "", (unsigned long long)c->items[i].n);
-    buffer_append_string(sql, "}')");
+    buffer_append_string(sql, "}'");
 }
 
 /* ---- Corrections ---- */

@@ -69,7 +69,8 @@ struct store_postgres_counts {
 
 void store_postgres_counts_release(struct store_postgres_counts *c);
 
-/* Appends the SQL statement that adds `records`, at least one. */
+/* Appends what `records`, at least one, add: minutes, levels and numbers, as three values of SQL.
+ */
 void store_postgres_counts_write(struct store_postgres_counts *c, struct buffer *sql,
                                  const struct record *records, size_t n);
 

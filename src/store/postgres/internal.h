@@ -65,8 +65,9 @@ struct store_postgres_writer {
     struct buffer numbers;
     struct buffer sql;
     struct store_postgres_counts counts;
-    uint64_t forgot_us; /* when arrivals were last forgotten, by the monotonic clock */
-    uint64_t forgot_tombstones_us;
+    uint64_t planned_us;           /* when the end of an append was prepared; monotonic */
+    uint64_t forgot_us;            /* when arrivals were last forgotten; monotonic; 0: not yet … */
+    uint64_t forgot_tombstones_us; /* … and tombstones */
     bool has_old_tombstones;
     struct store_postgres_eraser *eraser;
 };

@@ -21,6 +21,7 @@
 enum {
     CHUNK_BYTES = 64 * 1024,  /* of rows, before they are given to libpq */
     ROWS_BYTES_MAX = 1 << 30, /* one row at most, with its chunk */
+    PLAN_INTERVAL_US = 1000000,
     FORGET_INTERVAL_US = 30 * 1000000,
     FORGET_KEPT_TRANSACTIONS = 1000000, /* at most */
     FORGET_TOMBSTONES_MAX = 10000,      /* at one look, of which there are few unless … */
@@ -56,6 +57,20 @@ void store_postgres_writer_free(struct store_writer *base)
     free(w);
 }
 
+/*
+ * What an append runs last: adds counts. It fails, with DIVISION_BY_ZERO, if logs from the times of
+ * these were erased for good. Planning it costs as much as copying some twenty rows, so a session
+ * has it prepared; and again from time to time, since a plan that was made when nothing had been
+ * erased would go through all tombstones.
+ */
+#define FINISH "logmill_finish"
+#define PREPARE_FINISH                                                                             \
+    "PREPARE " FINISH " (timestamptz, timestamptz, timestamptz[], text[], bigint[]) AS "           \
+    "INSERT INTO counts_added (minutes, levels, numbers) SELECT $3, $4, $5 "                       \
+    "WHERE 1 / (NOT EXISTS (SELECT FROM tombstones WHERE \"timestamp\" >= $1 "                     \
+    "AND \"timestamp\" <= $2))::int = 1"
+#define DIVISION_BY_ZERO "22012"
+
 int store_postgres_writer_begin(struct store_postgres_writer *w, bool *fresh, struct errbuf *err)
 {
     CHECK(w->conn.owed == 0); /* else an answer would be taken for another's */
@@ -65,9 +80,13 @@ int store_postgres_writer_begin(struct store_postgres_writer *w, bool *fresh, st
     int error = store_postgres_conn_open(&w->conn, STORE_POSTGRES_WRITER_SETUP, err);
     if (!error)
         error = store_postgres_schema_check(&w->conn, err);
+    if (!error)
+        error = store_postgres_conn_exec(
+            &w->conn, "SET plan_cache_mode = force_generic_plan; " PREPARE_FINISH, NULL, err);
     if (error)
         store_postgres_conn_close(&w->conn);
     store_postgres_days_init(&w->days, &w->s->days_retry_us);
+    w->planned_us = clock_monotonic_us();
     return error;
 }
 
@@ -131,12 +150,6 @@ static int end_copy(struct store_postgres_writer *w, struct errbuf *err)
     return store_postgres_conn_finish(&w->conn, NULL, err);
 }
 
-/* Fails, with DIVISION_BY_ZERO, if logs from the times of these were erased for good. */
-#define CHECK_TOMBSTONES                                                                           \
-    "SELECT 1 / (NOT EXISTS (SELECT FROM tombstones WHERE \"timestamp\" >= '%s' "                  \
-    "AND \"timestamp\" <= '%s'))::int"
-#define DIVISION_BY_ZERO "22012"
-
 static void write_copy(struct store_postgres_writer *w, const struct record *records, size_t n)
 {
     int64_t first_us = records[0].key.timestamp_us, last_us = first_us;
@@ -153,8 +166,13 @@ static void write_copy(struct store_postgres_writer *w, const struct record *rec
     buffer_clear(&w->sql);
     buffer_append_string(&w->sql, "COPY logs (" COLUMNS ") FROM STDIN (FORMAT binary); "
                                   "COPY arrivals (timestamps, ids) FROM STDIN (FORMAT binary); ");
+    buffer_appendf(&w->sql, "EXECUTE " FINISH " ('%s', '%s', ", first, last);
     store_postgres_counts_write(&w->counts, &w->sql, records, n);
-    buffer_appendf(&w->sql, "; " CHECK_TOMBSTONES, first, last);
+    buffer_append_string(&w->sql, ")");
+    if (clock_monotonic_us() - w->planned_us >= PLAN_INTERVAL_US) {
+        w->planned_us = clock_monotonic_us();
+        buffer_append_string(&w->sql, "; DEALLOCATE " FINISH "; " PREPARE_FINISH);
+    }
     buffer_append_char(&w->sql, '\0');
 }
 
@@ -303,7 +321,7 @@ static void forget(struct store_postgres_writer *w)
     uint64_t now_us = clock_monotonic_us();
     char sql[1024];
 
-    if (now_us - w->forgot_us < FORGET_INTERVAL_US)
+    if (w->forgot_us != 0 && now_us - w->forgot_us < FORGET_INTERVAL_US)
         return;
     w->forgot_us = now_us;
     /* By the primary key: what is to stay is not looked at. */
@@ -321,8 +339,8 @@ static void forget(struct store_postgres_writer *w)
         "DELETE FROM arrivals WHERE \"transaction\" >= pg_snapshot_xmax(pg_current_snapshot())",
         STORE_FOLLOW_HORIZON_S, STORE_FOLLOW_HORIZON_S, FORGET_KEPT_TRANSACTIONS);
     int error = store_postgres_conn_exec(&w->conn, sql, NULL, NULL);
-    if (!error &&
-        (w->has_old_tombstones || now_us - w->forgot_tombstones_us >= TOMBSTONES_INTERVAL_US)) {
+    if (!error && (w->has_old_tombstones || w->forgot_tombstones_us == 0 ||
+                   now_us - w->forgot_tombstones_us >= TOMBSTONES_INTERVAL_US)) {
         w->forgot_tombstones_us = now_us;
         error = forget_tombstones(w);
     }

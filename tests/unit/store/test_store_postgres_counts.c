@@ -635,6 +635,47 @@ static void a_server_that_is_killed_has_counted_what_it_stored(void **state)
     assert_int_equal(wrong_counts(p), 0);
 }
 
+/* ---- The end of an append ---- */
+
+/* How the session of a writer runs what an append does last. */
+static void assert_finishes_by(struct store_writer *w, const char *plan)
+{
+    struct store_postgres_writer *pw = (struct store_postgres_writer *)w;
+    struct errbuf err = ERRBUF_INIT;
+    struct buffer text;
+    PGresult *rows;
+
+    if (store_postgres_conn_exec(&pw->conn,
+                                 "EXPLAIN EXECUTE logmill_finish (now(), now(), '{}', '{}', '{}')",
+                                 &rows, &err))
+        fail_msg("cannot explain: %s", err.text);
+    buffer_init(&text, 1 << 16);
+    for (int i = 0; i < PQntuples(rows); i++)
+        buffer_appendf(&text, "%s\n", PQgetvalue(rows, i, 0));
+    buffer_append_char(&text, '\0');
+    if (!strstr(text.data, plan))
+        fail_msg("not by %s:\n%s", plan, text.data);
+    buffer_release(&text);
+    PQclear(rows);
+}
+
+/* Its plan is made ahead, perhaps when there are none. */
+static void an_append_after_much_was_erased_does_not_go_through_all_tombstones(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = {19};
+
+    postgres_place_sql(p, "ALTER TABLE tombstones SET (autovacuum_enabled = off)");
+    postgres_place_sql(p, "VACUUM ANALYZE tombstones");
+    append_random(p->w, &dice);
+    assert_finishes_by(p->w, "Seq Scan on tombstones");
+    postgres_place_sql(p, "INSERT INTO tombstones SELECT now() - interval '90 days', "
+                          "gen_random_uuid() FROM generate_series(1, 20000)");
+    ((struct store_postgres_writer *)p->w)->planned_us = 0;
+    append_random(p->w, &dice);
+    assert_finishes_by(p->w, "Index Only Scan using tombstones_pkey");
+}
+
 /* ---- Who may read ---- */
 
 static void who_may_not_read_the_counts_counts_logs(void **state)
@@ -682,6 +723,7 @@ int main(void)
         CASE(a_partition_changed_by_its_own_name_is_right_after_a_recount),
         CASE(writers_and_keepers_at_once_count_right),
         CASE(a_server_that_is_killed_has_counted_what_it_stored),
+        CASE(an_append_after_much_was_erased_does_not_go_through_all_tombstones),
         CASE(who_may_not_read_the_counts_counts_logs),
     };
 
