@@ -151,7 +151,13 @@ static struct source *revive(struct follower *f, struct known *k, const struct f
     k->ladder = (struct ladder){0};
     known_remove(f, k);
     source_take_fd(f, s, fd);
-    if (reading_skip_to(s, s->acked.offset, s->acked.chain)) /* it holds: it was just compared */
+    uint64_t chain = s->acked.chain;
+    if (chain == 0 && s->ladder.lines == 0) { /* it was passed over */
+        uint64_t found = reading_take_ladder(f, s, s->acked.offset);
+
+        chain = s->ladder.to == s->acked.offset ? found : 0;
+    }
+    if (reading_skip_to(s, s->acked.offset, chain)) /* it holds: it was just compared */
         s->offset = s->line = s->searched = s->acked.offset;
     source_move(f, s, SOURCE_READING);
     put_back(s);

@@ -232,6 +232,9 @@ static enum verdict judge_by_marks(const struct source *c, bool is_settled, cons
     bool is_compared = false;
     enum verdict verdict = JUDGE_NEW;
 
+    /* More was read of it than any mark is of, and that is not what `c` has. */
+    if (is_settled && ladder_differs(&c->ladder, &o->ladder))
+        return JUDGE_NEW;
     /* After a crash more of it may have been read than is known to be there. */
     if (o->marked.offset > o->last.offset)
         verdict = judge_by_mark(c, is_settled, &o->marked, &is_compared);

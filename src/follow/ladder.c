@@ -73,6 +73,17 @@ bool ladder_has(const struct ladder *whole, const struct ladder *part)
     return true;
 }
 
+bool ladder_differs(const struct ladder *a, const struct ladder *b)
+{
+    uint32_t shift = a->shift > b->shift ? a->shift : b->shift;
+    uint32_t steps = (a->lines < b->lines ? a->lines : b->lines) >> shift;
+
+    for (uint32_t i = 1; i <= steps; i++)
+        if (a->steps[(i << (shift - a->shift)) - 1] != b->steps[(i << (shift - b->shift)) - 1])
+            return true;
+    return false;
+}
+
 uint64_t ladder_add_text(struct ladder *l, struct slice text)
 {
     const char *begin = text.data, *line_end;

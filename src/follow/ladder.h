@@ -45,6 +45,10 @@ void ladder_thin(struct ladder *l, uint32_t max);
  * `whole` tell, at least one of which does. */
 bool ladder_has(const struct ladder *whole, const struct ladder *part);
 
+/* True if one of them is none of what the other one begins with, as far as the steps that both have
+ * tell. */
+bool ladder_differs(const struct ladder *a, const struct ladder *b);
+
 /* Adds the lines of a file's beginning that are whole. Returns the chain behind them. */
 uint64_t ladder_add_text(struct ladder *l, struct slice text);
 

@@ -154,8 +154,23 @@ static enum content_verdict compare_more(const struct source *s)
     return m->head_len > 0 ? content_mark_check(s->fd, &head) : CONTENT_OTHER;
 }
 
+/* More lines were taken of it than any mark is of, and those that are there now are others. */
+static bool has_other_lines(struct follower *f, struct source *s)
+{
+    struct ladder taken = s->ladder;
+
+    if (taken.to <= s->last.offset)
+        return false;
+    s->ladder = (struct ladder){0};
+    (void)reading_take_ladder(f, s, s->look.size);
+    bool has_others = ladder_differs(&s->ladder, &taken);
+    ladder_release(&s->ladder);
+    s->ladder = taken;
+    return has_others;
+}
+
 /* An archive is not unpacked to see that it is still the same: none is written to again. */
-static enum content_verdict compare(struct source *s, uint64_t size)
+static enum content_verdict compare(struct follower *f, struct source *s, uint64_t size)
 {
     unpack_look(s);
     if (s->is_unlooked)
@@ -168,7 +183,7 @@ static enum content_verdict compare(struct source *s, uint64_t size)
     if (verdict == CONTENT_SAME && s->last.offset < BANNER_BYTES &&
         s->marked.offset > s->last.offset)
         verdict = compare_more(s);
-    return verdict;
+    return verdict == CONTENT_SAME && has_other_lines(f, s) ? CONTENT_OTHER : verdict;
 }
 
 bool resume_open(struct follower *f, struct source *s, const char *path)
@@ -180,7 +195,7 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     source_set_path(s, path);
     int error = source_open(f, s);
     if (!error)
-        verdict = compare(s, size);
+        verdict = compare(f, s, size);
     if (verdict != CONTENT_SAME)
         source_set_path(s, old);
     free(old);

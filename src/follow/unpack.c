@@ -389,7 +389,8 @@ static bool find_place(const struct follower *f, const struct judging *j, struct
         struct source *o = source_of(f, e->key);
 
         if ((o && can_be_compared(o)) || !e->is_found || j->offset >= e->below ||
-            (e->is_known && e->mark.offset != j->offset))
+            (e->is_known && e->mark.offset != j->offset) ||
+            (o && ladder_differs(&o->ladder, &j->ladder)))
             continue;
         is_found = true;
         *of = o;

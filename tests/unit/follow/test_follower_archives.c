@@ -341,6 +341,71 @@ static void reads_each_of_archives_that_begin_alike(void **state)
         assert_int_equal(t->lines[i].text[0] == 'a' || i < 20, t->lines[i].key == t->lines[0].key);
 }
 
+/* More lines were taken than any mark in the state is of; then it was killed. */
+static void take_more_than_is_marked(struct taker *t)
+{
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    struct follow_mark *m = follower_mark(t->f);
+    taker_append_lines(t, "app.log", "b", 0, 50);
+    taker_wait(t, 70);
+    assert_int_equal(follower_prepare(t->f, m, &err), 0);
+    taker_kill(t);
+    taker_append_lines(t, "app.log.x", "banner", 0, 20);
+    taker_append_lines(t, "app.log.x", "a", 0, 50);
+}
+
+static void assert_each_is_itself(struct taker *t)
+{
+    uint64_t key = t->lines[0].key;
+
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait(t, 70 + 70 + 70 + 1);
+    for (size_t i = 70; i < t->len; i++)
+        if (t->lines[i].text[0] != 'b' || t->lines[i].text[1] == ' ')
+            assert_int_equal(t->lines[i].text[0] == 'b', t->lines[i].key == key);
+    taker_assert_lines(t, "a", 0, 50);
+}
+
+static void knows_which_archive_has_all_lines_that_were_taken(void **state)
+{
+    struct taker *t = *state;
+
+    take_more_than_is_marked(t);
+    compress_file(t, "app.log.x", "app.log.2.gz");
+    compress_file(t, "app.log", "app.log.1.gz");
+    assert_each_is_itself(t);
+}
+
+static void knows_which_copy_has_all_lines_that_were_taken(void **state)
+{
+    struct taker *t = *state;
+
+    take_more_than_is_marked(t);
+    taker_rename(t, "app.log.x", "app.log.2");
+    taker_copy(t, "app.log", "app.log.1");
+    taker_unlink(t, "app.log");
+    assert_each_is_itself(t);
+}
+
+/* What is there begins as what any mark is of, but was written anew. */
+static void knows_by_all_lines_that_were_taken_what_was_truncated(void **state)
+{
+    struct taker *t = *state;
+
+    take_more_than_is_marked(t);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+    taker_append_lines(t, "app.log", "a", 0, 50);
+    taker_unlink(t, "app.log.x");
+    assert_each_is_itself(t);
+}
+
 static void passes_over_archives_of_what_was_passed_over(void **state)
 {
     struct taker *t = *state;
@@ -357,6 +422,31 @@ static void passes_over_archives_of_what_was_passed_over(void **state)
     taker_append(t, "app.log", "end 2\n");
     taker_wait_for(t, "end 2");
     assert_int_equal(t->len, 12);
+}
+
+static void knows_what_was_passed_over_and_then_grew(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log.1", "old", 0, 100);
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_append_lines(t, "app.log.1", "old", 100, 110);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    taker_stop(t);
+    compress_file(t, "app.log.1", "app.log.2.gz");
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    for (int i = 0; i < 30; i++)
+        follower_wait(t->f, 50, -1); /* until it was judged */
+    taker_append(t, "app.log", "end 2\n");
+    taker_wait_for(t, "end 2");
+    taker_assert_lines(t, "old", 100, 110);
+    assert_int_equal(t->len, 22);
 }
 
 int main(void)
@@ -378,6 +468,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_what_only_begins_as_another_one, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_each_of_archives_that_begin_alike, setup, teardown),
+        cmocka_unit_test_setup_teardown(knows_which_archive_has_all_lines_that_were_taken, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_which_copy_has_all_lines_that_were_taken, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_by_all_lines_that_were_taken_what_was_truncated,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(knows_what_was_passed_over_and_then_grew, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
                                         teardown),
     };

@@ -70,6 +70,30 @@ static void tells_nearly_all_of_a_long_one(void **state)
     }
 }
 
+static bool differs(struct ladder a, struct ladder b)
+{
+    bool result = ladder_differs(&a, &b);
+
+    assert_int_equal(ladder_differs(&b, &a), result);
+    ladder_release(&a);
+    ladder_release(&b);
+    return result;
+}
+
+static void tells_which_lines_of_both_are_others(void **state)
+{
+    struct ladder thin = ladder_of(300, 60, -1);
+
+    assert_false(differs(ladder_of(100, 60, -1), ladder_of(100, 60, -1)));
+    assert_false(differs(ladder_of(100, 60, -1), ladder_of(70, 60, -1)));
+    assert_true(differs(ladder_of(100, 60, -1), ladder_of(70, 60, 69)));
+    assert_false(differs(ladder_of(70, 60, -1), ladder_of(100, 60, 70)));
+    assert_true(differs(ladder_of(1000, 60, -1), ladder_of(300, 60, 13)));
+    assert_false(differs(ladder_of(0, 60, -1), ladder_of(100, 60, -1)));
+    ladder_thin(&thin, LADDER_STEPS_KEPT);
+    assert_true(differs(thin, ladder_of(300, 60, 20)));
+}
+
 static void goes_no_further_than_a_beginning(void **state)
 {
     struct ladder l = ladder_of(2000, 60, -1);
@@ -141,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_each_line_of_a_short_text),
         cmocka_unit_test(tells_nearly_all_of_a_long_one),
+        cmocka_unit_test(tells_which_lines_of_both_are_others),
         cmocka_unit_test(goes_no_further_than_a_beginning),
         cmocka_unit_test(adds_a_line_once),
         cmocka_unit_test(leaves_out_what_is_no_whole_line),
