@@ -282,3 +282,21 @@ overBoth('delete takes a query, and prints the line that does it', async (server
         [1, 3, 5, 7],
     );
 });
+
+overBoth('an expression that takes too long on a log is told, and nobody else waits', async (server) => {
+    await postLogs(server, [
+        { message: 'a'.repeat(20_000), level: 'info' },
+        { message: 'short', level: 'info' },
+    ]);
+    await atRest(server);
+    const query = encodeURIComponent('/(a+)+[^a]/');
+    for (const route of ['/logs', '/logs/stats', '/logs/stats?by=level', '/logs/patterns']) {
+        const answer = await get(server, `${route}${route.includes('?') ? '&' : '?'}query=${query}`);
+        assert.equal(answer.status, 422, `${route}: ${answer.text}`);
+        assert.match(answer.text, /\(a\+\)\+\[\^a\]/, route);
+    }
+    assert.deepEqual(
+        (await page(server, 'query=short')).logs.map((log) => log.message),
+        ['short'],
+    );
+});
