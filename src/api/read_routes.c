@@ -1,5 +1,6 @@
 /* The routes that read logs: what the rooms read and tail do. */
 #include "api/internal.h"
+#include "read/around.h"
 #include "read/list.h"
 #include "read/one.h"
 #include "read/stats.h"
@@ -8,7 +9,10 @@ void read_routes_list(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;
 
-    read_list_get(&t->reads, req);
+    if (read_around_is_asked(req))
+        read_around_get(&t->reads, req);
+    else
+        read_list_get(&t->reads, req);
 }
 
 void read_routes_stats(struct http_request *req, void *thread)

@@ -82,6 +82,13 @@ struct aggregate_spec {
 int aggregate_spec_parse(struct slice by, struct slice values, struct aggregate_spec *spec,
                          struct errbuf *err) LM_MUST_CHECK;
 
+/*
+ * A list of at most `max` different fields alone, into `items`, whose paths are views of it; `what`
+ * is its name in `err`. LM_EINVAL.
+ */
+int aggregate_fields_parse(struct slice text, const char *what, struct log_field *items, size_t max,
+                           size_t *len, struct errbuf *err) LM_MUST_CHECK;
+
 /* A field as people write it; a value, `avg(ms)`. */
 void aggregate_append_field(struct buffer *b, const struct log_field *field);
 void aggregate_append_value(struct buffer *b, const struct aggregate_spec *spec, size_t i);

@@ -213,6 +213,14 @@ static int read_value(struct list *l, struct aggregate_spec *spec)
 
 /* ---- Lists ---- */
 
+static int expect_end(const struct list *l)
+{
+    if (l->rest.len == 0)
+        return 0;
+    return errbuf_fail(l->err, LM_EINVAL, "%s: expected a comma before `%.*s`", l->what,
+                       (int)(l->rest.len < 32 ? l->rest.len : 32), l->rest.data);
+}
+
 typedef int read_item_fn(struct list *l, struct aggregate_spec *spec);
 
 static int read_list(struct slice text, const char *what, read_item_fn *read_item,
@@ -228,10 +236,7 @@ static int read_list(struct slice text, const char *what, read_item_fn *read_ite
         if (error)
             return error;
     } while (cut_char(&l.rest, ','));
-    if (l.rest.len > 0)
-        return errbuf_fail(err, LM_EINVAL, "%s: expected a comma before `%.*s`", what,
-                           (int)(l.rest.len < 32 ? l.rest.len : 32), l.rest.data);
-    return 0;
+    return expect_end(&l);
 }
 
 int aggregate_spec_parse(struct slice by, struct slice values, struct aggregate_spec *spec,
@@ -242,6 +247,34 @@ int aggregate_spec_parse(struct slice by, struct slice values, struct aggregate_
     *spec = (struct aggregate_spec){.by_len = 0};
     error = read_list(by, "by", read_by, spec, err);
     return error ? error : read_list(values, "value", read_value, spec, err);
+}
+
+int aggregate_fields_parse(struct slice text, const char *what, struct log_field *items, size_t max,
+                           size_t *len, struct errbuf *err)
+{
+    struct list l = {.rest = text, .what = what, .err = err};
+
+    *len = 0;
+    if (text.len == 0)
+        return 0;
+    do {
+        struct log_field field;
+        struct slice name;
+        bool quoted;
+        int error = cut_name(&l, ",", &name, &quoted);
+
+        if (error)
+            return error;
+        if (*len == max)
+            return errbuf_fail(err, LM_EINVAL, "%s: at most %zu fields are allowed", what, max);
+        field = field_of(name, quoted);
+        for (size_t i = 0; i < *len; i++)
+            if (items[i].kind == field.kind && slice_equal(items[i].path, field.path))
+                return errbuf_fail(err, LM_EINVAL, "%s: `%.*s` is there twice", what,
+                                   SLICE_ARG(name));
+        items[(*len)++] = field;
+    } while (cut_char(&l.rest, ','));
+    return expect_end(&l);
 }
 
 struct log_field aggregate_field_of(struct slice name)

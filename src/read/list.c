@@ -268,13 +268,14 @@ static int read_params(struct read_request *r, const struct query_string *params
     int error;
 
     p->out = &r->out;
+    projection_init(&p->fields);
     p->format = list_format(http_request_header(r->http, "accept"), params);
     if (p->format == LIST_JSON) {
-        error = log_params_parse_list(params, &p->query, &answer, &r->out);
+        error = log_params_parse_list(params, &p->query, &p->fields, &answer, &r->out);
         p->explains = answer.explain;
         p->left = p->query.limit++; /* one more tells whether there is a next page */
     } else {
-        error = log_params_parse_download(params, &p->query, &p->left, &r->out);
+        error = log_params_parse_download(params, &p->query, &p->fields, &p->left, &r->out);
     }
     if (error)
         return error;
@@ -286,6 +287,8 @@ static int read_params(struct read_request *r, const struct query_string *params
     struct query *asked = p->query.filter.query;
 
     error = read_request_charge(r);
+    if (!error)
+        error = projection_own(&p->fields, ledger_account(r->service->ledger, LEDGER_READS));
     if (!error)
         error = pieces_open(p);
     query_unref(asked);

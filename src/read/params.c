@@ -473,8 +473,47 @@ static void read_format(struct reading *r)
                 text);
 }
 
-static int parse_page(const struct query_string *params, struct log_query *query, int64_t limit_max,
-                      int64_t *limit, struct log_params_answer *answer, struct buffer *refusal)
+static void refuse_list(struct reading *r, const char *name, const char *type, const char *reason)
+{
+    refuse_text(r,
+                &(struct refusal){
+                    .in = "query", .name = slice_of_string(name), .type = type, .msg = reason},
+                query_string_last(r->params, name));
+}
+
+/* Which attributes are wanted. What all logs have is allowed, too. */
+static void read_fields(struct reading *r, struct projection *fields)
+{
+    struct slice text = query_string_last(r->params, "fields");
+    struct errbuf reason = ERRBUF_INIT;
+
+    if (!fields)
+        return;
+    fields->asked = text.data;
+    if (aggregate_fields_parse(text, "fields", fields->items, PROJECTION_FIELDS_MAX, &fields->len,
+                               &reason)) {
+        refuse_list(r, "fields", "fields_parsing", reason.text);
+        return;
+    }
+    for (size_t i = 0; i < fields->len; i++)
+        if (fields->items[i].kind == LOG_FIELD_PATTERN)
+            refuse_list(r, "fields", "fields_parsing",
+                        "fields: a log has no `pattern`; attr.pattern is its attribute of that "
+                        "name");
+}
+
+/* Parameters that go with `around` alone, or with all but that. `names` end with NULL. */
+static void refuse_beside(struct reading *r, const char *const *names, const char *type,
+                          const char *reason)
+{
+    for (; *names; names++)
+        if (query_string_last(r->params, *names).data)
+            refuse_list(r, *names, type, reason);
+}
+
+static int parse_page(const struct query_string *params, struct log_query *query,
+                      struct projection *fields, int64_t limit_max, int64_t *limit,
+                      struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
     int64_t offset = 0;
@@ -489,29 +528,34 @@ static int parse_page(const struct query_string *params, struct log_query *query
     query->has_cursor = read_cursor(&r, &query->cursor);
     read_answer(&r, answer);
     read_format(&r);
+    read_fields(&r, fields);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
-    refuse_unknown(
-        &r, (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format", NULL});
+    refuse_beside(&r, (const char *const[]){"before", "after", "same", NULL}, "around_missing",
+                  "It goes with `around` alone, which is not there");
+    refuse_unknown(&r,
+                   (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format",
+                                         "fields", "around", "before", "after", "same", NULL});
     return reading_finish(&r, &query->filter);
 }
 
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct log_params_answer *answer, struct buffer *refusal)
+                          struct projection *fields, struct log_params_answer *answer,
+                          struct buffer *refusal)
 {
     int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
-    int error = parse_page(params, query, LOG_PARAMS_LIMIT_MAX, &limit, answer, refusal);
+    int error = parse_page(params, query, fields, LOG_PARAMS_LIMIT_MAX, &limit, answer, refusal);
 
     query->limit = (unsigned)limit;
     return error;
 }
 
 int log_params_parse_download(const struct query_string *params, struct log_query *query,
-                              uint64_t *limit, struct buffer *refusal)
+                              struct projection *fields, uint64_t *limit, struct buffer *refusal)
 {
     int64_t given = 0;
     struct log_params_answer ignored = {.slice_s = UINT_MAX}; /* it takes what it takes */
-    int error = parse_page(params, query, INT64_MAX, &given, &ignored, refusal);
+    int error = parse_page(params, query, fields, INT64_MAX, &given, &ignored, refusal);
 
     *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
     return error;
@@ -799,11 +843,24 @@ int log_params_parse_values(const struct query_string *params, struct slice path
 
 /* ---- Ids ---- */
 
+static void read_uuid(struct reading *r, struct refusal wrong, struct slice text, struct uuid *id)
+{
+    struct errbuf reason = ERRBUF_INIT;
+
+    wrong.type = "uuid_parsing";
+    if (uuid_parse(text, id, &reason)) {
+        refuse_with_reason(r, &wrong, "Input should be a valid UUID, ", reason.text, "", text);
+    } else if (!uuid_is_v7(id)) {
+        wrong.type = "uuid_version";
+        wrong.msg = "UUID version 7 expected";
+        wrong.ctx = SLICE_LITERAL("{\"expected_version\":7}");
+        refuse_text(r, &wrong, text);
+    }
+}
+
 int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal)
 {
     struct reading r;
-    struct refusal wrong = {.in = "path", .name = SLICE_LITERAL("id"), .type = "uuid_parsing"};
-    struct errbuf reason = ERRBUF_INIT;
     struct buffer repaired;
 
     reading_init(&r, NULL, refusal);
@@ -812,14 +869,73 @@ int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refus
         utf8_append_repaired(&repaired, text);
         text = buffer_slice(&repaired);
     }
-    if (uuid_parse(text, id, &reason)) {
-        refuse_with_reason(&r, &wrong, "Input should be a valid UUID, ", reason.text, "", text);
-    } else if (!uuid_is_v7(id)) {
-        wrong.type = "uuid_version";
-        wrong.msg = "UUID version 7 expected";
-        wrong.ctx = SLICE_LITERAL("{\"expected_version\":7}");
-        refuse_text(&r, &wrong, text);
-    }
+    read_uuid(&r, (struct refusal){.in = "path", .name = SLICE_LITERAL("id")}, text, id);
     buffer_release(&repaired);
     return reading_finish(&r, NULL);
+}
+
+/* ---- Around a log ---- */
+
+static void read_same(struct reading *r, struct log_params_around *around)
+{
+    struct slice text = query_string_last(r->params, "same");
+    struct errbuf reason = ERRBUF_INIT;
+
+    if (aggregate_fields_parse(text, "same", around->same, LOG_PARAMS_SAME_MAX, &around->same_len,
+                               &reason)) {
+        refuse_list(r, "same", "same_parsing", reason.text);
+        return;
+    }
+    for (size_t i = 0; i < around->same_len; i++)
+        if (around->same[i].kind != LOG_FIELD_LEVEL && around->same[i].kind != LOG_FIELD_ATTRIBUTE)
+            refuse_list(r, "same", "same_parsing",
+                        "same: level and attributes can be the same; attr.NAME is the attribute "
+                        "of any name");
+}
+
+/* Both sides; or, with a cursor, the one that it goes on with. */
+static void read_sides(struct reading *r, struct log_params_around *around)
+{
+    struct slice text = query_string_last(r->params, "cursor");
+    int64_t before = LOG_PARAMS_AROUND_DEFAULT, after = LOG_PARAMS_AROUND_DEFAULT;
+    int64_t least = text.data ? 1 : 0;
+
+    read_int(r, "before", least, LOG_PARAMS_AROUND_MAX, &before);
+    read_int(r, "after", least, LOG_PARAMS_AROUND_MAX, &after);
+    around->before = (size_t)before;
+    around->after = (size_t)after;
+    around->older = around->newer = !text.data;
+    if (!text.data)
+        return;
+    if (newer_place_parse(text, &around->newer_place) == 0)
+        around->newer = around->has_newer_place = true;
+    else if (log_key_parse_cursor(text, &around->older_place) == 0)
+        around->older = around->has_older_place = true;
+    else
+        refuse_list(r, "cursor", "cursor_invalid",
+                    "Input should be a cursor, as `next` or `previous` of an answer has it");
+}
+
+int log_params_parse_around(const struct query_string *params, struct log_params_around *around,
+                            struct log_params_answer *answer, struct buffer *refusal)
+{
+    struct reading r;
+
+    reading_init(&r, params, refusal);
+    log_filter_init(&around->filter);
+    read_uuid(&r, (struct refusal){.in = "query", .name = SLICE_LITERAL("around")},
+              query_string_last(params, "around"), &around->id);
+    read_time(&r, "since", &around->filter.since_us);
+    read_time(&r, "until", &around->filter.until_us);
+    read_sides(&r, around);
+    read_same(&r, around);
+    read_fields(&r, &around->fields);
+    read_answer(&r, answer);
+    read_predicates(&r, &around->filter);
+    refuse_beside(&r, (const char *const[]){"limit", "offset", "format", NULL}, "around_excludes",
+                  "It does not go with `around`; `before` and `after` say how many logs");
+    refuse_unknown(&r,
+                   (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format",
+                                         "fields", "around", "before", "after", "same", NULL});
+    return reading_finish(&r, &around->filter);
 }

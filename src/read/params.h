@@ -21,6 +21,8 @@
 #include "http/query_string.h"
 #include "query/aggregate.h"
 #include "query/filter.h"
+#include "read/newer.h"
+#include "read/projection.h"
 #include "record/record.h"
 #include "store/store.h"
 
@@ -31,6 +33,9 @@ enum {
     LOG_PARAMS_BUCKETS_MAX = 1000, /* of one answer: range / bucket, rounded up */
     LOG_PARAMS_TOP_DEFAULT = 10,
     LOG_PARAMS_TOP_MAX = 1000,
+    LOG_PARAMS_AROUND_DEFAULT = 50, /* logs before one, and as many after it */
+    LOG_PARAMS_AROUND_MAX = 500,
+    LOG_PARAMS_SAME_MAX = 8,    /* fields that they share */
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
@@ -40,9 +45,30 @@ struct log_params_answer {
     bool explain;     /* it is to tell what it cost */
 };
 
-/* GET /logs: a filter, limit, offset, cursor, format; slice and explain. */
+/* GET /logs: a filter, limit, offset, cursor, format, fields; slice and explain. What `fields`
+ * (NULL: nobody asks) points to is in the query string. */
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
+                          struct projection *fields, struct log_params_answer *answer,
+                          struct buffer *refusal) LM_MUST_CHECK;
+
+/* One log with those around it, or what comes next of them on one side. */
+struct log_params_around {
+    struct uuid id;
+    struct log_filter filter;
+    bool older, newer;    /* which sides */
+    size_t before, after; /* logs of each */
+    bool has_older_place; /* else both begin at the log itself */
+    struct log_key older_place;
+    bool has_newer_place;
+    struct newer_place newer_place;
+    struct log_field same[LOG_PARAMS_SAME_MAX]; /* level, attributes; as `fields` */
+    size_t same_len;
+    struct projection fields;
+};
+
+/* GET /logs with around: a filter, before, after, same, fields, cursor; slice and explain. */
+int log_params_parse_around(const struct query_string *params, struct log_params_around *around,
+                            struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /* How logs are counted. */
 struct log_params_groups {
@@ -89,7 +115,8 @@ int log_params_parse_tail(const struct query_string *params, struct slice last_i
 /* As log_params_parse_list, for a download: it takes what it takes; `*limit` is UINT64_MAX without.
  */
 int log_params_parse_download(const struct query_string *params, struct log_query *query,
-                              uint64_t *limit, struct buffer *refusal) LM_MUST_CHECK;
+                              struct projection *fields, uint64_t *limit,
+                              struct buffer *refusal) LM_MUST_CHECK;
 
 /* GET /logs/{id}. `text` is the segment, decoded, any bytes. */
 int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refusal) LM_MUST_CHECK;

@@ -43,13 +43,17 @@ static bool is_piece_full(const struct pieces *p)
 static int take_row(const struct record *record, void *ctx)
 {
     struct pieces *p = ctx;
+    struct record shown = *record;
 
     if (is_page_full(p)) {
         p->more = true;
         return LM_ESTOPPED;
     }
-    list_format_append_log(p->out, p->format, record, !p->any);
-    p->row_error = buffer_error(p->out);
+    p->row_error = projection_apply(&p->fields, &shown);
+    if (!p->row_error) {
+        list_format_append_log(p->out, p->format, &shown, !p->any);
+        p->row_error = buffer_error(p->out);
+    }
     if (p->row_error)
         return p->row_error;
     p->whole_len = p->out->len;
@@ -255,4 +259,5 @@ int pieces_open(struct pieces *p)
 void pieces_release(struct pieces *p)
 {
     log_matcher_unref(p->matcher);
+    projection_release(&p->fields);
 }

@@ -15,6 +15,7 @@
 
 #include "base/errbuf.h"
 #include "read/list_format.h"
+#include "read/projection.h"
 #include "read/scheduler.h"
 
 enum {
@@ -36,10 +37,11 @@ struct pieces {
     /* What is asked for: the caller's, before pieces_open. */
     enum list_format format;
     enum list_end end;
-    struct log_query query; /* its slices point into the matcher from pieces_open on */
-    uint64_t left;          /* logs that may still come */
-    bool explains;          /* a page tells what it cost, and so does not look in the cache */
-    struct buffer *out;     /* where a piece is written: the caller's, who empties it in between */
+    struct log_query query;   /* its slices point into the matcher from pieces_open on */
+    uint64_t left;            /* logs that may still come */
+    bool explains;            /* a page tells what it cost, and so does not look in the cache */
+    struct projection fields; /* of each log; the caller's to set, ours to release */
+    struct buffer *out; /* where a piece is written: the caller's, who empties it in between */
 
     struct log_matcher *matcher;
     struct store_scan scan;

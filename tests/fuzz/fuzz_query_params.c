@@ -45,7 +45,12 @@ static void check_query(struct slice text, struct buffer *refusal)
     struct log_params_answer answer = {.slice_s = 30};
 
     if (query_string_parse(&params, text) == 0) {
-        if (check_result(log_params_parse_list(&params, &list, &answer, refusal), refusal)) {
+        struct projection fields = {0};
+        struct log_params_around around = {0};
+
+        if (check_result(log_params_parse_list(&params, &list, &fields, &answer, refusal),
+                         refusal)) {
+            must(fields.len <= PROJECTION_FIELDS_MAX);
             check_filter(&list.filter);
             must(list.limit >= 1 && list.limit <= LOG_PARAMS_LIMIT_MAX);
         }
@@ -58,8 +63,23 @@ static void check_query(struct slice text, struct buffer *refusal)
             must(groups.bucket_from_us <= stats.filter.since_us);
             must(!stats.bucket_us || range / stats.bucket_us <= LOG_PARAMS_BUCKETS_MAX + 1);
         }
+        if (check_result(log_params_parse_around(&params, &around, &answer, refusal), refusal)) {
+            check_filter(&around.filter);
+            must(around.older || around.newer);
+            must(around.before <= LOG_PARAMS_AROUND_MAX && around.after <= LOG_PARAMS_AROUND_MAX);
+            must(around.same_len <= LOG_PARAMS_SAME_MAX);
+        }
     }
     query_string_release(&params);
+}
+
+static void check_place(struct slice text)
+{
+    char again[NEWER_PLACE_LEN];
+    struct newer_place place;
+
+    if (newer_place_parse(text, &place) == 0)
+        must(slice_equal(text, slice_of(again, newer_place_format(&place, again))));
 }
 
 static void check_cursor(struct slice text)
@@ -83,6 +103,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     check_query(text, &refusal);
     check_result(log_params_parse_id(text, &id, &refusal), &refusal);
     check_cursor(text);
+    check_place(text);
     buffer_release(&refusal);
     return 0;
 }

@@ -4,7 +4,7 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { type Lab, type Logmill, runLogmill, scenario } from '../support/harness';
-import { type Answer, RawConnection, get } from '../support/http';
+import { get, halfClosed } from '../support/http';
 import { allLogs, atRest, postLogs } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
 
@@ -143,15 +143,6 @@ overBoth('buckets lie at multiples of their length, in the zone that is asked fo
         answer.buckets!.map((b, i) => [b.timestamp, sum[i]]),
     );
 });
-
-/** Sends a request, and the end of what there is to send: answered after one turn. */
-async function halfClosed(server: Logmill, path: string): Promise<Answer> {
-    const client = await RawConnection.open(server);
-    client.socket.end(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
-    const answer = await client.answer();
-    client.close();
-    return answer;
-}
 
 overBoth('groups in parts add up to the whole, and each part has a state', async (server) => {
     await fill(server, MANY);

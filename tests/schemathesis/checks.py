@@ -21,6 +21,10 @@ BEYOND_SCHEMA = {
     "by_parsing",  # fields and values of groups have a grammar of their own
     "value_parsing",
     "zone_parsing",
+    "fields_parsing",  # so have lists of fields
+    "same_parsing",
+    "around_missing",  # some parameters go with `around` alone
+    "around_excludes",  # … others not with it
 }
 
 

@@ -221,3 +221,12 @@ export function rawPost(
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
     );
 }
+
+/** Sends a request, and the end of what there is to send: answered after one turn. */
+export async function halfClosed(server: Target, path: string): Promise<Answer> {
+    const client = await RawConnection.open(server);
+    client.socket.end(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const answer = await client.answer();
+    client.close();
+    return answer;
+}
