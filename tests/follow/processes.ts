@@ -266,7 +266,13 @@ export class Follower extends Mortal {
     }
 
     private ask(): Promise<Ran> {
-        const command = [FOLLOWER, 'send', '--status', '--state', this.options.state];
+        const { state, uid } = this.options;
+        // What root makes beside the state is root's for a moment.
+        const user =
+            uid === undefined
+                ? []
+                : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+        const command = [...user, FOLLOWER, 'send', '--status', '--state', state];
         return run(command, { settings: this.environment() });
     }
 
