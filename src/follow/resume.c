@@ -75,6 +75,9 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     s->marked_to = row->mark.offset;
     s->offset = s->line = s->searched = row->mark.offset;
     s->chain = row->mark.chain;
+    /* It may go on in a copy, without a look at what is before. */
+    s->check_len = row->mark.tail_len;
+    s->check_hash = row->mark.tail_hash;
     s->sent = row->sent;
     ladder_read(&s->ladder, row->ladder);
     s->ladder.is_kept = true;

@@ -435,6 +435,32 @@ static void drops_zeros_of_a_hole_when_something_comes_behind_them(void **state)
 
 /* ---- Copies ---- */
 
+/* What is left of it is shorter than what its end is known by. */
+static void knows_how_far_a_copy_was_read_of_what_was_truncated(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 100);
+    taker_start(t, APP);
+    taker_wait(t, 100);
+    taker_acknowledge(t);
+    taker_acknowledge(t); /* which the state has, too */
+    taker_kill(t);
+    taker_append_lines(t, "app.log", "a", 100, 103);
+    taker_copy(t, "app.log", "app.log.1");
+    taker_write(t, "app.log", "");
+    taker_start(t, APP);
+    taker_wait(t, 103);
+    taker_acknowledge(t);
+    taker_acknowledge(t);
+    taker_kill(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    taker_assert_lines(t, "a", 0, 103);
+    assert_int_equal(t->len, 104);
+}
+
 static void reads_no_copy_again(void **state)
 {
     struct taker *t = *state;
@@ -803,6 +829,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(knows_how_far_a_copy_was_read_of_what_was_truncated, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_again, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_of_less_than_was_read_of_what_is_gone, setup,
                                         teardown),
