@@ -77,6 +77,11 @@ int attributes_paths_lift(struct stream_reader *r, struct attributes_reader *a, 
 int attributes_paths_lower(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                            const uint64_t *rows, uint64_t *places,
                            struct errbuf *err) LM_MUST_CHECK;
+int attributes_paths_is_single(struct stream_reader *r, struct attributes_reader *a,
+                               uint32_t number, bool *is_single, struct errbuf *err) LM_MUST_CHECK;
+bool attributes_paths_is_array(const struct attributes_reader *a, uint32_t number);
+int attributes_paths_lift_empty(struct stream_reader *r, struct attributes_reader *a,
+                                uint32_t number, uint64_t *rows, struct errbuf *err) LM_MUST_CHECK;
 int attributes_paths_texts(struct stream_reader *r, struct attributes_reader *a, uint64_t *rows,
                            struct errbuf *err) LM_MUST_CHECK;
 

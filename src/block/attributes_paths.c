@@ -281,6 +281,48 @@ int attributes_paths_lift(struct stream_reader *r, struct attributes_reader *a, 
     return 0;
 }
 
+int attributes_paths_is_single(struct stream_reader *r, struct attributes_reader *a,
+                               uint32_t number, bool *is_single, struct errbuf *err)
+{
+    size_t most;
+    int error = load_chain(r, a, number, &most, err);
+
+    *is_single = true;
+    for (uint32_t i = number; !error && i > 0; i = a->columns[i].parent)
+        *is_single = *is_single && (a->columns[i].ranks.is_each || a->columns[i].ranks.bits);
+    return error;
+}
+
+bool attributes_paths_is_array(const struct attributes_reader *a, uint32_t number)
+{
+    return a->columns[number].kind == ATTRIBUTES_ARRAY;
+}
+
+int attributes_paths_lift_empty(struct stream_reader *r, struct attributes_reader *a,
+                                uint32_t number, uint64_t *rows, struct errbuf *err)
+{
+    const struct attribute_column *c = &a->columns[number];
+    bool any = false;
+    size_t most;
+    int error = load_chain(r, a, number, &most, err);
+
+    if (error)
+        return error;
+    uint64_t *places = try_malloc((ROW_SET_WORDS(c->len) + 1) * sizeof(*places));
+    if (!places)
+        return LM_ENOMEM;
+    memset(places, 0, (ROW_SET_WORDS(c->len) + 1) * sizeof(*places));
+    for (uint32_t i = 0; i < c->len; i++) {
+        if (c->layouts[numbers_get(&c->codes, i)].len == 0) {
+            row_set_add(places, i);
+            any = true;
+        }
+    }
+    error = any ? attributes_paths_lift(r, a, number, places, rows, err) : 0;
+    free(places);
+    return error;
+}
+
 int attributes_paths_lower(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                            const uint64_t *rows, uint64_t *places, struct errbuf *err)
 {

@@ -13,6 +13,7 @@
 #include "base/errbuf.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "block/head.h"
 #include "block/template.h"
 
 struct block_reader;
@@ -27,6 +28,13 @@ int block_codes(struct block_reader *r, const struct templates *t,
                 struct errbuf *err) LM_MUST_CHECK;
 int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
                struct errbuf *err) LM_MUST_CHECK;
+
+/* Sets `b` to the text at `i` of a column of TEMPLATES: of messages, or of an attribute. */
+int block_column_text(struct block_reader *r, const struct column *column, size_t i,
+                      struct buffer *b, struct errbuf *err) LM_MUST_CHECK;
+
+/* The head it was opened with, without its levels. */
+const struct block_head *block_head_of(const struct block_reader *r);
 
 /* What kind of JSON the values of an attribute in a column are; or texts that are none: messages.
  */
@@ -71,6 +79,15 @@ int block_scalars(struct block_reader *r, uint32_t number, struct block_values *
 /* Adds to `rows` those with one of `places` of the column; NULL: of all its values. */
 int block_lift(struct block_reader *r, uint32_t number, const uint64_t *places, uint64_t *rows,
                struct errbuf *err) LM_MUST_CHECK;
+
+/* Whether no row has two values of the column: then they are in the order of their rows. */
+int block_is_single(struct block_reader *r, uint32_t number, bool *is_single,
+                    struct errbuf *err) LM_MUST_CHECK;
+
+/* Of containers: whether they are arrays; adds to `rows` those with one that has no elements. */
+bool block_is_array(const struct block_reader *r, uint32_t number);
+int block_lift_empty(struct block_reader *r, uint32_t number, uint64_t *rows,
+                     struct errbuf *err) LM_MUST_CHECK;
 
 /* The other way: sets `places` to those that belong to `rows`. */
 int block_lower(struct block_reader *r, uint32_t number, const uint64_t *rows, uint64_t *places,

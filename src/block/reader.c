@@ -238,6 +238,20 @@ int block_pool(struct block_reader *r, const struct templates *t, uint32_t pool,
     return template_load_pool(&r->streams, template_column_of(t), pool, "slots of its texts", err);
 }
 
+int block_column_text(struct block_reader *r, const struct column *column, size_t i,
+                      struct buffer *b, struct errbuf *err)
+{
+    buffer_clear(b);
+    int error =
+        template_append(&r->streams, template_column_of(column->templates), i, "its texts", b, err);
+    return error ? error : buffer_error(b);
+}
+
+const struct block_head *block_head_of(const struct block_reader *r)
+{
+    return &r->head;
+}
+
 uint32_t block_columns_len(const struct block_reader *r)
 {
     return attributes_paths_columns(r->attributes);
@@ -264,6 +278,21 @@ int block_lift(struct block_reader *r, uint32_t number, const uint64_t *places, 
                struct errbuf *err)
 {
     return attributes_paths_lift(&r->streams, r->attributes, number, places, rows, err);
+}
+
+int block_is_single(struct block_reader *r, uint32_t number, bool *is_single, struct errbuf *err)
+{
+    return attributes_paths_is_single(&r->streams, r->attributes, number, is_single, err);
+}
+
+bool block_is_array(const struct block_reader *r, uint32_t number)
+{
+    return attributes_paths_is_array(r->attributes, number);
+}
+
+int block_lift_empty(struct block_reader *r, uint32_t number, uint64_t *rows, struct errbuf *err)
+{
+    return attributes_paths_lift_empty(&r->streams, r->attributes, number, rows, err);
 }
 
 int block_lower(struct block_reader *r, uint32_t number, const uint64_t *rows, uint64_t *places,

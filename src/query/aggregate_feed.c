@@ -181,6 +181,8 @@ struct row_values {
     uint32_t values[AGGREGATE_COMBINATIONS_MAX];
 };
 
+#define KEY_NONE UINT32_MAX
+
 enum { SETTLE_BYTES = 1 << 20 }; /* by which cells may grow before they are settled */
 
 struct feeding {
@@ -190,6 +192,9 @@ struct feeding {
     struct lazy *measured[AGGREGATE_VALUES_MAX]; /* of each code */
     struct cell **cache;                         /* by the codes of a row */
     size_t cache_len;
+    uint32_t *keys;    /* of each row, its place there; KEY_NONE: it has several values */
+    uint32_t *counted; /* by the same: rows of a run; zeroes between two of them */
+    uint32_t *met;     /* the first row of each key in a run */
     unsigned evictions;
     uint32_t elements_max; /* of an array, for each of the groups of a row */
     size_t settled_bytes;  /* of cells, when it was settled last */
@@ -244,14 +249,52 @@ static size_t count_combinations(const struct feeding *f)
     return n;
 }
 
+/* The place in the cache of each row. */
+static void fill_keys(struct feeding *f)
+{
+    size_t rows = f->batch->rows;
+
+    memset(f->keys, 0, rows * sizeof(*f->keys));
+    for (size_t i = 0; i < f->a->spec.by_len; i++) {
+        const struct log_column *c = column_by(f, i);
+        const uint32_t *codes = c->codes;
+        uint32_t len = c->values_len, stride = len + 1;
+
+        for (size_t row = 0; row < rows; row++) {
+            uint32_t code = codes[row] == LOG_CODE_NONE ? len : codes[row];
+
+            if (code <= len && f->keys[row] != KEY_NONE)
+                f->keys[row] = f->keys[row] * stride + code;
+            else
+                f->keys[row] = KEY_NONE;
+        }
+    }
+}
+
+static int begin_cache(struct feeding *f)
+{
+    size_t rows = f->batch->rows;
+
+    f->cache_len = count_combinations(f);
+    if (!f->cache_len)
+        return 0;
+    f->cache = try_malloc(f->cache_len * sizeof(struct cell *));
+    f->keys = try_malloc((rows + 1) * sizeof(*f->keys));
+    f->met = try_malloc((rows + 1) * sizeof(*f->met));
+    f->counted = try_malloc(f->cache_len * sizeof(*f->counted));
+    if (!f->cache || !f->keys || !f->met || !f->counted)
+        return LM_ENOMEM;
+    memset(f->counted, 0, f->cache_len * sizeof(*f->counted));
+    fill_keys(f);
+    return 0;
+}
+
 static int begin(struct feeding *f)
 {
-    f->cache_len = count_combinations(f);
-    if (f->cache_len) {
-        f->cache = try_malloc(f->cache_len * sizeof(struct cell *));
-        if (!f->cache)
-            return LM_ENOMEM;
-    }
+    int error = begin_cache(f);
+
+    if (error)
+        return error;
     for (size_t i = 0; i < f->a->spec.by_len; i++) {
         f->numbers[i] = try_malloc((column_by(f, i)->values_len + (size_t)1) * sizeof(uint32_t));
         if (!f->numbers[i])
@@ -279,6 +322,9 @@ static void end(struct feeding *f)
     for (size_t i = 0; i < AGGREGATE_VALUES_MAX; i++)
         free(f->measured[i]);
     free((void *)f->cache);
+    free(f->keys);
+    free(f->counted);
+    free(f->met);
     free(f);
 }
 
@@ -305,8 +351,9 @@ static int measure_code(struct feeding *f, size_t i, struct measure *m, uint32_t
     return measure_add(m, &lazy->value, count, field->asked);
 }
 
-static int measure_integer(struct feeding *f, size_t i, struct measure *m, size_t row,
-                           uint64_t count)
+/* By its text, which stands for it exactly. */
+static int measure_integer_text(struct feeding *f, size_t i, struct measure *m, size_t row,
+                                uint64_t count)
 {
     char room[MEASURED_INTEGER_ROOM];
     struct log_value value = integer_at(column_measured(f, i), row, room);
@@ -317,6 +364,17 @@ static int measure_integer(struct feeding *f, size_t i, struct measure *m, size_
         return error;
     measured_init(&measured, &value, f->a->measured[i].asked);
     return measure_add(m, &measured, count, f->a->measured[i].asked);
+}
+
+static int measure_integer(struct feeding *f, size_t i, struct measure *m, size_t row,
+                           uint64_t count)
+{
+    const struct log_column *c = column_measured(f, i);
+    bool done;
+    int error = measure_add_integer(m, c->integers[row], c->decimals, count,
+                                    f->a->measured[i].asked, &done);
+
+    return error || done ? error : measure_integer_text(f, i, m, row, count);
 }
 
 static int measure_row(struct feeding *f, size_t i, struct measure *m, size_t row, uint64_t count)
@@ -352,10 +410,12 @@ static int add_to_cell(struct feeding *f, struct cell *cell, size_t row, uint64_
     a->groups[cell->group].count += count;
     for (size_t i = 0; !error && i < a->measured_len; i++) {
         struct measure *m = &cell->measures[i];
-        size_t before = measure_memory(m);
+        bool grows = (a->measured[i].asked & ~(unsigned)(MEASURE_NUMBERS | MEASURE_TIMES)) != 0;
+        size_t before = grows ? measure_memory(m) : 0;
 
         error = measure_row(f, i, m, row, count);
-        a->cells_bytes += measure_memory(m) - before;
+        if (grows)
+            a->cells_bytes += measure_memory(m) - before;
     }
     return error;
 }
@@ -491,42 +551,15 @@ static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint6
     return error;
 }
 
-/* Where the cell of a row's codes is remembered; NULL: nowhere. */
 static struct cell **place_in_cache(const struct feeding *f, size_t row)
 {
-    size_t at = 0;
-
-    if (!f->cache)
-        return NULL;
-    for (size_t i = 0; i < f->a->spec.by_len; i++) {
-        const struct log_column *c = column_by(f, i);
-        uint32_t code = c->codes[row];
-
-        if (code == LOG_CODE_NONE)
-            code = c->values_len;
-        else if (code & LOG_CODE_LIST)
-            return NULL;
-        at = at * ((size_t)c->values_len + 1) + code;
-    }
-    return &f->cache[at];
+    return f->cache && f->keys[row] != KEY_NONE ? &f->cache[f->keys[row]] : NULL;
 }
 
-static int64_t bucket_of(const struct feeding *f, size_t row)
-{
-    const struct aggregate_spec *spec = &f->a->spec;
-    int64_t since_us;
-
-    if (!spec->bucket_us)
-        return 0;
-    since_us = f->batch->times_us[row] - spec->bucket_from_us;
-    return since_us / spec->bucket_us - (since_us % spec->bucket_us < 0);
-}
-
-static int add_row(struct feeding *f, size_t row)
+/* `count` logs that are like `row`. */
+static int add_row(struct feeding *f, size_t row, int64_t bucket, uint64_t count)
 {
     struct aggregate *a = f->a;
-    uint64_t count = f->batch->counts ? f->batch->counts[row] : 1;
-    int64_t bucket = bucket_of(f, row);
     struct cell **cached = place_in_cache(f, row);
     size_t cells = a->cells_len;
     int error;
@@ -546,17 +579,79 @@ static int add_row(struct feeding *f, size_t row)
     return error;
 }
 
+/* Of rows that are only counted, those that are alike are added at once. */
+static int count_run(struct feeding *f, size_t from, size_t to, int64_t bucket)
+{
+    size_t met = 0;
+    int error = 0;
+
+    for (size_t row = from; !error && row < to; row++) {
+        uint32_t key = f->keys[row];
+
+        if (key == KEY_NONE)
+            error = add_row(f, row, bucket, 1);
+        else if (f->counted[key]++ == 0)
+            f->met[met++] = (uint32_t)row;
+    }
+    for (size_t i = 0; i < met; i++) {
+        uint32_t *counted = &f->counted[f->keys[f->met[i]]];
+
+        if (!error)
+            error = add_row(f, f->met[i], bucket, *counted);
+        *counted = 0;
+    }
+    return error;
+}
+
+static int add_run(struct feeding *f, size_t from, size_t to, int64_t bucket)
+{
+    const uint64_t *counts = f->batch->counts;
+    int error = 0;
+
+    if (f->cache && !f->a->measured_len && !counts)
+        return count_run(f, from, to, bucket);
+    for (size_t row = from; !error && row < to; row++)
+        error = add_row(f, row, bucket, counts ? counts[row] : 1);
+    return error;
+}
+
+static int64_t bucket_of(const struct feeding *f, size_t row)
+{
+    const struct aggregate_spec *spec = &f->a->spec;
+    int64_t since_us = f->batch->times_us[row] - spec->bucket_from_us;
+
+    return since_us / spec->bucket_us - (since_us % spec->bucket_us < 0);
+}
+
+/* How many rows from `from` on are in the bucket. */
+static size_t run_of(const struct feeding *f, size_t from, int64_t bucket)
+{
+    const struct aggregate_spec *spec = &f->a->spec;
+    int64_t low_us = spec->bucket_from_us + bucket * spec->bucket_us;
+    size_t to = from + 1;
+
+    while (to < f->batch->rows && f->batch->times_us[to] >= low_us &&
+           f->batch->times_us[to] - low_us < spec->bucket_us)
+        to++;
+    return to - from;
+}
+
 int aggregate_add(struct aggregate *a, const struct log_batch *batch)
 {
     struct feeding *f = xcalloc(1, sizeof(*f));
+    size_t run;
     int error;
 
     f->a = a;
     f->batch = batch;
     f->settled_bytes = a->cells_bytes;
     error = begin(f);
-    for (size_t row = 0; !error && row < batch->rows; row++)
-        error = add_row(f, row);
+    for (size_t row = 0; !error && row < batch->rows; row += run) {
+        int64_t bucket = a->spec.bucket_us ? bucket_of(f, row) : 0;
+
+        run = a->spec.bucket_us ? run_of(f, row, bucket) : batch->rows;
+        error = add_run(f, row, row + run, bucket);
+    }
     end(f);
     return error ? error : aggregate_settle(a);
 }

@@ -175,6 +175,34 @@ int measure_add(struct measure *m, const struct measured *value, uint64_t logs, 
     return error;
 }
 
+/*
+ * Up to so large an integer, integer / 10^decimals is the double that is nearest to it, and no two
+ * have the same.
+ */
+static const int64_t EXACT_MAX = 999999999999999;
+static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                              1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+
+int measure_add_integer(struct measure *m, int64_t integer, unsigned decimals, uint64_t logs,
+                        unsigned asked, bool *done)
+{
+    double number;
+
+    *done = false;
+    if (integer > EXACT_MAX || integer < -EXACT_MAX ||
+        (asked & ~(unsigned)(MEASURE_NUMBERS | MEASURE_QUANTILES)))
+        return 0;
+    number = (double)integer / TENS[decimals];
+    if (!(number > m->min.number && number < m->max.number))
+        return 0; /* an extreme, which is kept as its text, or the first one */
+    *done = true;
+    m->numbers += logs;
+    add_to_sum(m, number * (double)logs);
+    return asked & MEASURE_QUANTILES
+               ? quantiles_add(&m->quantiles, number, quantiles_place(number), logs)
+               : 0;
+}
+
 static void widen_times(struct measure *m, int64_t first_us, int64_t last_us)
 {
     if (!m->logs || first_us < m->first_us)

@@ -73,6 +73,13 @@ void measure_release(struct measure *m); /* all zero is one of no logs */
 int measure_add(struct measure *m, const struct measured *value, uint64_t logs,
                 unsigned asked) LM_MUST_CHECK;
 
+/*
+ * The same of a number, integer / 10^decimals. `*done` false: nothing has changed, for what is
+ * asked of it needs its text (measured_integer).
+ */
+int measure_add_integer(struct measure *m, int64_t integer, unsigned decimals, uint64_t logs,
+                        unsigned asked, bool *done) LM_MUST_CHECK;
+
 void measure_add_time(struct measure *m, int64_t time_us, uint64_t logs);
 
 int measure_merge(struct measure *m, const struct measure *other, unsigned asked) LM_MUST_CHECK;

@@ -176,7 +176,8 @@ void store_scan_init(struct store_scan *scan, const struct log_matcher *matcher,
 
 /* How much one call may do. */
 struct store_slice {
-    uint64_t rows; /* at most so many logs are handed out; at least 1. Counting has no such end */
+    uint64_t rows; /* at most so many logs are handed out; at least 1. Counting and batches have no
+                      such end */
     uint64_t until_us; /* monotonic: time's end, which is passed by little; 0: no end */
 };
 
@@ -217,10 +218,10 @@ int store_scan_count(struct store_reader *r, struct store_scan *scan,
 
 /*
  * Goes on in the same way as store_scan_next, with its slices, but hands out the fields of the logs
- * that match, in batches (query/batch.h). `fields` has to be the same for all calls on a scan. 0,
- * or an error of the store: what was handed out counts, and all of `scan` above scan->before was.
- * After an error of the callback, which is returned, the scan is of no use. LM_ESTOPPED from it is
- * such an error. The scan must skip nothing.
+ * that match, in batches (query/batch.h). `fields` has to be the same for all calls on a scan. 0 or
+ * LM_ETIMEOUT: what was handed out counts, and is all of `scan` above scan->before. After another
+ * error, of the store or the callback, the scan is of no use; LM_ESTOPPED from that is such an
+ * error. The scan must skip nothing.
  */
 int store_scan_batches(struct store_reader *r, struct store_scan *scan,
                        const struct store_slice *slice, const struct log_fields *fields,

@@ -64,6 +64,7 @@ static const struct store_ops ops = {
     .reader_free = store_sqlite_reader_free,
     .scan_next = store_sqlite_scan_next,
     .scan_count = store_sqlite_scan_count,
+    .scan_batches = store_sqlite_scan_batches,
     .get = store_sqlite_reader_get,
     .follow_end = store_sqlite_follow_end,
     .follow = store_sqlite_follow,

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
-#include "store/sqlite/descent.h"
+#include "store/sqlite/heads.h"
 #include "store/tally.h"
 
 enum {
@@ -110,25 +110,12 @@ static int count_old(struct counting *c, struct source *s, const struct log_key 
 
 /* ---- Blocks ---- */
 
-/* Whether the plan, which tells it of each level of the head, takes this one. */
-static bool takes(const struct counting *c, const struct block_head *head, unsigned level)
-{
-    struct block_head one;
-
-    if (!c->descent.plan)
-        return true;
-    one = *head;
-    one.levels[0] = head->levels[level];
-    one.levels_len = 1;
-    return block_plan_judge(c->descent.plan, &one) != BLOCK_NONE;
-}
-
 static int count_by_head(struct counting *c, const struct source *s, const struct block_head *head)
 {
     int error = 0;
 
     for (unsigned i = 0; !error && i < head->levels_len; i++)
-        if (takes(c, head, i))
+        if (heads_take(&c->descent, head, i))
             error = add(c, s->head.first.timestamp_us, head->levels[i].level, head->levels[i].rows);
     if (c->descent.scan->explain)
         c->descent.scan->explain->by_head++;
@@ -212,49 +199,21 @@ static int count_in_block(struct counting *c, struct source *s, const struct log
     return 0;
 }
 
-static int is_marked(struct counting *c, const struct block_head *head, bool *any)
-{
-    uint64_t rows[BLOCK_ROW_WORDS(BLOCK_ROWS_MAX)] = {0};
-
-    return segment_unmark(&c->descent.r->db, head->number, rows, head->rows, any, c->descent.err);
-}
-
-/* Whether the head tells of all rows: nothing of the block is outside, or marked. */
-static int can_count_by_head(struct counting *c, const struct source *s,
-                             const struct log_key *target, const struct block_head *head, bool *can)
-{
-    struct descent *w = &c->descent;
-    bool any = false;
-
-    *can = s->state == SOURCE_NEAR && head->levels_len > 0 &&
-           log_key_compare(&head->last, &w->start) < 0 &&
-           log_key_compare(&head->first, target) >= 0 &&
-           (c->by_head || block_plan_tells(w->plan, head));
-    if (!*can || s->segment->segment.erased == 0)
-        return 0;
-
-    int error = is_marked(c, head, &any);
-
-    *can = !any;
-    return error;
-}
-
 /* Counts what the block has down to the target, and goes on to the next one if that is all. */
 static int count_block(struct counting *c, struct source *s, const struct log_key *target)
 {
     struct descent *w = &c->descent;
     struct errbuf detail = ERRBUF_INIT;
-    const struct block_head *heads;
-    size_t n;
+    const struct block_head *head;
     bool by_head = false, adding = false;
-    int error = catalog_heads(&w->r->catalog, &w->r->db, s->segment, &heads, &n, w->err);
+    int error = heads_of(w, s, &head);
 
     if (!error)
-        error = can_count_by_head(c, s, target, &heads[s->blocks - 1], &by_head);
+        error = heads_can_tell(w, s, target, head, c->by_head, &by_head);
     if (error)
         return error;
     if (by_head) {
-        error = count_by_head(c, s, &heads[s->blocks - 1]);
+        error = count_by_head(c, s, head);
     } else {
         error = count_in_block(c, s, target, &adding, &detail);
         if (error && !adding && store_sqlite_is_damage(&w->r->db, error)) {
@@ -284,27 +243,6 @@ static int count_segment(struct counting *c, struct source *s, const struct log_
 
 /* ---- Steps ---- */
 
-/* The key of the old log that comes `n` after the one that is next; the range's lowest if none. */
-static int nth_old(struct counting *c, int64_t n, struct log_key *key)
-{
-    struct descent *w = &c->descent;
-    sqlite3_stmt *stmt;
-    int error = sqlite_db_statement(&w->r->db, store_sqlite_old_nth, &stmt, w->err);
-
-    if (error)
-        return error;
-    sqlite3_bind_int64(stmt, 1, w->low.timestamp_us);
-    sqlite3_bind_int64(stmt, 2, w->scan->before.timestamp_us);
-    sqlite3_bind_blob(stmt, 3, w->scan->before.id.bytes, sizeof(w->scan->before.id.bytes),
-                      SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, n - 1);
-    error = store_sqlite_reader_step(w->r, stmt, key, w->err);
-    sqlite3_reset(stmt);
-    if (error == LM_ENOTFOUND)
-        *key = w->low;
-    return error == LM_ENOTFOUND ? 0 : error;
-}
-
 /* How far down the source would go in one step: a bounded amount of work. */
 static int propose(struct counting *c, const struct source *s, struct log_key *key)
 {
@@ -312,7 +250,7 @@ static int propose(struct counting *c, const struct source *s, struct log_key *k
     size_t n = c->descent.plan ? STEP_LOGS : STEP_LOGS_PLAIN;
 
     if (s->kind == SOURCE_OLD)
-        return nth_old(c, c->descent.plan ? STEP_LOGS_OLD : STEP_LOGS_PLAIN, key);
+        return descent_nth_old(&c->descent, c->descent.plan ? STEP_LOGS_OLD : STEP_LOGS_PLAIN, key);
     if (s->kind == SOURCE_RECENT)
         *key = logs[s->row > n ? s->row - n : 0].key;
     else if (c->by_head || s->state == SOURCE_FAR)
@@ -326,22 +264,6 @@ static void raise(struct log_key *key, const struct log_key *to)
 {
     if (log_key_compare(key, to) < 0)
         *key = *to;
-}
-
-/* The source with the highest bound, segments that begin there included; NULL: none is left. */
-static struct source *highest(struct descent *w)
-{
-    struct source *top = NULL;
-    struct log_key key;
-
-    descent_sweep(w);
-    for (size_t i = 0; i < w->len; i++)
-        if (!top || log_key_compare(&w->sources[i]->bound, &top->bound) > 0)
-            top = w->sources[i];
-    if (!descent_next_reach(w, &key) || (top && log_key_compare(&top->bound, &key) > 0))
-        return top;
-    descent_reach(w, &key);
-    return highest(w);
 }
 
 /* Where this step ends: not below the bucket of the highest source. */
@@ -380,7 +302,7 @@ static int count_source(struct counting *c, struct source *s, const struct log_k
 static int step(struct counting *c)
 {
     struct descent *w = &c->descent;
-    struct source *top = highest(w);
+    struct source *top = descent_highest(w);
     struct log_key target;
     int error = 0;
 

@@ -172,6 +172,21 @@ void descent_sweep(struct descent *w)
     w->len = kept;
 }
 
+struct source *descent_highest(struct descent *w)
+{
+    struct source *top = NULL;
+    struct log_key key;
+
+    descent_sweep(w);
+    for (size_t i = 0; i < w->len; i++)
+        if (!top || log_key_compare(&w->sources[i]->bound, &top->bound) > 0)
+            top = w->sources[i];
+    if (!descent_next_reach(w, &key) || (top && log_key_compare(&top->bound, &key) > 0))
+        return top;
+    descent_reach(w, &key);
+    return descent_highest(w);
+}
+
 bool descent_move_down(struct descent *w, const struct source *top)
 {
     struct log_key place = descent_key_above(top->bound);
@@ -508,6 +523,25 @@ int descent_step_old(struct descent *w, struct source *s)
     int error = store_sqlite_reader_step(w->r, w->old, &s->bound, w->err);
 
     s->state = error ? SOURCE_END : SOURCE_AT;
+    return error == LM_ENOTFOUND ? 0 : error;
+}
+
+int descent_nth_old(struct descent *w, int64_t n, struct log_key *key)
+{
+    sqlite3_stmt *stmt;
+    int error = sqlite_db_statement(&w->r->db, store_sqlite_old_nth, &stmt, w->err);
+
+    if (error)
+        return error;
+    sqlite3_bind_int64(stmt, 1, w->low.timestamp_us);
+    sqlite3_bind_int64(stmt, 2, w->scan->before.timestamp_us);
+    sqlite3_bind_blob(stmt, 3, w->scan->before.id.bytes, sizeof(w->scan->before.id.bytes),
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, n - 1);
+    error = store_sqlite_reader_step(w->r, stmt, key, w->err);
+    sqlite3_reset(stmt);
+    if (error == LM_ENOTFOUND)
+        *key = w->low;
     return error == LM_ENOTFOUND ? 0 : error;
 }
 

@@ -92,8 +92,14 @@ bool descent_next_reach(const struct descent *w, struct log_key *key);
 /* Adds the segments that reach up to `key`. */
 void descent_reach(struct descent *w, const struct log_key *key);
 
+/* The source with the highest bound, segments that begin there included; NULL: none is left. */
+struct source *descent_highest(struct descent *w);
+
 /* The rows of an older logmill: the next one. */
 int descent_step_old(struct descent *w, struct source *s) LM_MUST_CHECK;
+
+/* The key of the old log that comes `n` after the one that is next; the range's lowest if none. */
+int descent_nth_old(struct descent *w, int64_t n, struct log_key *key) LM_MUST_CHECK;
 
 /* A segment that is far: comes near; or goes on to its next block. Maybe SOURCE_END then. */
 int descent_come_near(struct descent *w, struct source *s) LM_MUST_CHECK;

@@ -27,6 +27,8 @@
  *   descent.c  down the keys of all that logs lie in
  *   scan.c     scans
  *   count.c    counts
+ *   batches.c  scans by columns
+ *   heads.c    what heads of blocks tell of both
  *   follow.c   logs in the order of storing
  */
 #ifndef LOGMILL_STORE_SQLITE_INTERNAL_H
@@ -125,6 +127,7 @@ struct store_sqlite_reader {
     uint64_t plans_asked;
     struct buffer filter_row;
     _Atomic int activity;
+    bool defers_cancel; /* a cancel waits until it is false */
 };
 
 struct store_reader *store_sqlite_reader_new(struct store *base, struct errbuf *err);
@@ -193,5 +196,8 @@ int store_sqlite_scan_next(struct store_reader *base, struct store_scan *scan,
 int store_sqlite_scan_count(struct store_reader *base, struct store_scan *scan,
                             const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                             store_count_fn *fn, void *ctx, struct errbuf *err);
+int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, const struct log_fields *fields,
+                              log_batch_fn *fn, void *ctx, struct errbuf *err);
 
 #endif

@@ -22,7 +22,8 @@ static int is_cancelled(void *ctx)
 {
     struct store_sqlite_reader *r = ctx;
 
-    return atomic_load_explicit(&r->activity, memory_order_relaxed) == STORE_SQLITE_CANCELLED;
+    return !r->defers_cancel &&
+           atomic_load_explicit(&r->activity, memory_order_relaxed) == STORE_SQLITE_CANCELLED;
 }
 
 static void close_db(struct store_sqlite_reader *r)

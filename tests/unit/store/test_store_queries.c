@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "postgres_place.h"
+#include "query/aggregate.h"
+#include "query/extract.h"
 #include "query/language.h"
 #include "store/sqlite/adapter.h"
 #include "store_test_support.h"
@@ -288,6 +290,88 @@ static void count(struct store_reader *r, size_t query)
     }
 }
 
+/* ---- Groups ---- */
+
+static const char *const groups_of[][2] = {
+    {"level", "count"},
+    {"level,host", "count(a)"},
+    {"pattern", "levels(level),min(timestamp),max(timestamp)"},
+    {"host", "p95(n),min(n),max(n)"},
+    {"a", "distinct(trace_id),count(ok)"},
+    {"n", "distinct(a)"},
+    {"", "p50(ratio),distinct(message),distinct(host)"},
+    {"event_id,level", "distinct(event_data.TargetUserName)"},
+};
+
+static struct aggregate *new_aggregate(size_t query)
+{
+    const char *const *of = groups_of[query % (sizeof(groups_of) / sizeof(*groups_of))];
+    struct errbuf err = ERRBUF_INIT;
+    struct aggregate_spec spec;
+    struct aggregate *a;
+
+    if (aggregate_spec_parse(slice_of_string(of[0]), slice_of_string(of[1]), &spec, &err))
+        fail_msg("%s", err.text);
+    spec.bucket_us = query % 3 ? 3600 * (int64_t)SECOND_US : 0;
+    a = aggregate_new(&spec, NULL);
+    assert_non_null(a);
+    return a;
+}
+
+static int add_batch(const struct log_batch *batch, void *ctx)
+{
+    return aggregate_add(ctx, batch);
+}
+
+/* Of the logs that match, one by one. */
+static struct aggregate *group_expected(size_t query)
+{
+    struct aggregate *a = new_aggregate(query);
+    struct log_extractor *e = log_extractor_new(aggregate_fields(a));
+    struct log_batch batch;
+
+    for (size_t i = LOGS; i-- > 0;) {
+        if (expected[query][i])
+            assert_int_equal(log_extractor_add(e, &records.items[i]), 0);
+        if (i > 0 && !log_extractor_is_full(e))
+            continue;
+        assert_int_equal(log_extractor_batch(e, &batch), 0);
+        assert_int_equal(aggregate_add(a, &batch), 0);
+        log_extractor_clear(e);
+    }
+    log_extractor_free(e);
+    return a;
+}
+
+static void group(struct store_reader *r, size_t query)
+{
+    struct aggregate *a = group_expected(query), *came = new_aggregate(query);
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    struct buffer x, y;
+
+    store_scan_init(&scan, matchers[query], NULL, 0);
+    while (!scan.done) {
+        struct store_slice slice = slice_of_chance();
+
+        if (store_scan_batches(r, &scan, &slice, aggregate_fields(came), add_batch, came, &err))
+            fail_msg("query %zu: %s", query, err.text);
+    }
+    buffer_init(&x, SIZE_MAX / 2);
+    buffer_init(&y, SIZE_MAX / 2);
+    assert_int_equal(aggregate_append_answer(a, &x, 100), 0);
+    assert_int_equal(aggregate_append_answer(came, &y, 100), 0);
+    if (!slice_equal(buffer_slice(&x), buffer_slice(&y))) {
+        random_query_print(queries[query]);
+        fail_msg("query %zu: groups\n%.*s\nare to be\n%.*s", query, (int)y.len, y.data, (int)x.len,
+                 x.data);
+    }
+    buffer_release(&x);
+    buffer_release(&y);
+    aggregate_free(a);
+    aggregate_free(came);
+}
+
 /* A page in the middle. */
 static void skip_some(struct store_reader *r, size_t query)
 {
@@ -344,6 +428,7 @@ static void answer_all(struct store *s)
             skip_some(r, i);
         if (i % 3 == 1)
             count(r, i);
+        group(r, i);
     }
     erase(w, 1);
     for (size_t i = 2; i < 12; i++) {
@@ -353,6 +438,7 @@ static void answer_all(struct store *s)
             expected[i][k] = (char)(kept[i][k] && !expected[1][k]);
         scan(r, i);
         count(r, i);
+        group(r, i);
         free(expected[i]);
         expected[i] = kept[i];
     }

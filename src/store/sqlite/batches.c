@@ -1,0 +1,408 @@
+/*
+ * Batches. As in counting (count.c) the place goes down in steps, each of which brings every source
+ * down to the same key; here a step is at most one block of each segment. What matches in a block
+ * is handed out by columns (block/batch.h), or by its head if nothing but levels is asked for; what
+ * is recent, and what columns do not tell, row by row (query/extract.h).
+ *
+ * A step is done or was not begun: it ends with what is in memory, and a cancel waits for its end.
+ */
+#include "base/clock.h"
+#include "block/batch.h"
+#include "query/extract.h"
+#include "store/sqlite/heads.h"
+
+enum {
+    STEP_LOGS = 512,   /* of recent logs in one step … */
+    STEP_LOGS_OLD = 64 /* … and of an older logmill's */
+};
+
+struct batching {
+    struct descent descent;
+    const struct log_fields *fields;
+    struct block_batcher *batcher;
+    struct log_extractor *extractor;
+    log_batch_fn *fn;
+    void *ctx;
+    bool of_levels;    /* no field but levels is asked for */
+    bool by_levels;    /* nothing else decides what matches */
+    bool is_passed_on; /* the error of the call is the callback's, or there is no memory */
+};
+
+/* ---- Handing out ---- */
+
+static int hand_out(struct batching *b, const struct log_batch *batch)
+{
+    int error = batch->rows > 0 ? b->fn(batch, b->ctx) : 0;
+
+    if (error)
+        b->is_passed_on = true;
+    return error;
+}
+
+static int flush(struct batching *b)
+{
+    struct log_batch batch;
+    int error = log_extractor_batch(b->extractor, &batch);
+
+    if (error)
+        b->is_passed_on = true;
+    else
+        error = hand_out(b, &batch);
+    log_extractor_clear(b->extractor);
+    return error;
+}
+
+static int add_record(struct batching *b, const struct record *record)
+{
+    int error = log_extractor_add(b->extractor, record);
+
+    if (error)
+        b->is_passed_on = true;
+    return !error && log_extractor_is_full(b->extractor) ? flush(b) : error;
+}
+
+/* ---- Recent logs, and those of an older logmill ---- */
+
+static int add_log(struct batching *b, const struct record *record)
+{
+    struct descent *w = &b->descent;
+    bool matches = true;
+    int error = 0;
+
+    if (w->scan->explain)
+        w->scan->explain->recent++;
+    if (w->plan)
+        error = log_matcher_match(w->scan->matcher, record, &matches, w->err);
+    return !error && matches ? add_record(b, record) : error;
+}
+
+static int take_recent(struct batching *b, struct source *s, const struct log_key *target)
+{
+    struct store_sqlite_reader *r = b->descent.r;
+    const struct recent_log *logs = r->catalog.recent.logs;
+    int error = 0;
+
+    while (!error && s->row > 0 && log_key_compare(&logs[s->row - 1].key, target) >= 0) {
+        struct record record;
+
+        error = recent_record(&r->catalog.recent, &r->db, &logs[--s->row], &record, b->descent.err);
+        if (!error)
+            error = add_log(b, &record);
+    }
+    if (s->row > 0)
+        s->bound = logs[s->row - 1].key;
+    else
+        s->state = SOURCE_END;
+    return error;
+}
+
+/* The statement stands on a log that is not taken yet, `bound` being its key. */
+static int take_old(struct batching *b, struct source *s, const struct log_key *target)
+{
+    struct descent *w = &b->descent;
+    int error = s->state == SOURCE_FAR ? descent_step_old(w, s) : 0;
+
+    while (!error && s->state == SOURCE_AT && log_key_compare(&s->bound, target) >= 0) {
+        struct record record;
+
+        store_sqlite_reader_take(w->old, &s->bound, &record);
+        error = add_log(b, &record);
+        if (!error)
+            error = descent_step_old(w, s);
+    }
+    return error;
+}
+
+/* ---- Blocks ---- */
+
+static int64_t bucket_of(const struct log_fields *f, int64_t time_us)
+{
+    int64_t us = time_us - f->bucket_from_us;
+
+    return us / f->bucket_us - (us % f->bucket_us < 0);
+}
+
+/* Whether one time stands for all of the block's. */
+static bool has_one_time(const struct log_fields *f, const struct block_head *head)
+{
+    return f->any_time || (f->bucket_us && bucket_of(f, head->first.timestamp_us) ==
+                                               bucket_of(f, head->last.timestamp_us));
+}
+
+/* A row for each level. */
+static int hand_out_head(struct batching *b, const struct block_head *head)
+{
+    struct log_value values[BLOCK_HEAD_LEVELS_MAX];
+    uint32_t codes[BLOCK_HEAD_LEVELS_MAX];
+    uint64_t counts[BLOCK_HEAD_LEVELS_MAX];
+    int64_t times[BLOCK_HEAD_LEVELS_MAX];
+    struct log_column columns[LOG_FIELDS_MAX];
+    struct log_batch batch = {
+        .times_us = b->fields->any_time ? NULL : times, .counts = counts, .columns = columns};
+
+    for (unsigned i = 0; i < head->levels_len; i++) {
+        if (!heads_take(&b->descent, head, i))
+            continue;
+        values[batch.rows] = (struct log_value){head->levels[i].level, LOG_VALUE_STRING};
+        codes[batch.rows] = (uint32_t)batch.rows;
+        counts[batch.rows] = head->levels[i].rows;
+        times[batch.rows++] = head->first.timestamp_us;
+    }
+    for (size_t i = 0; i < b->fields->len; i++)
+        columns[i] = (struct log_column){
+            .values = values, .values_len = (uint32_t)batch.rows, .codes = codes};
+    if (b->descent.scan->explain)
+        b->descent.scan->explain->by_head++;
+    return hand_out(b, &batch);
+}
+
+/* Logs of which columns do not tell, the last one first. */
+static int take_others(struct batching *b, struct open_block *block, const uint64_t *others,
+                       struct errbuf *err)
+{
+    int error = 0;
+
+    for (size_t word = BLOCK_ROW_WORDS(block->head.rows); !error && word-- > 0;) {
+        for (uint64_t left = others[word]; !error && left;) {
+            unsigned bit = 63 - (unsigned)__builtin_clzll(left);
+            struct record record;
+
+            left ^= UINT64_C(1) << bit;
+            error = block_record(block->reader, word * 64 + bit, &record, err);
+            if (!error)
+                error = add_record(b, &record);
+        }
+    }
+    return error;
+}
+
+static int take_rows(struct batching *b, struct source *s, struct open_block *block, uint32_t from,
+                     uint32_t to, struct errbuf *err)
+{
+    struct block_batched batched;
+    int error = descent_select(&b->descent, s, block, err);
+
+    if (!error)
+        error = block_batch(b->batcher, block->reader, block->rows, from, to, &batched, err);
+    if (!error)
+        error = hand_out(b, &batched.batch);
+    if (!error && batched.any_others)
+        error = take_others(b, block, batched.others, err);
+    return error;
+}
+
+/* Looks into the block: its rows down to the target. */
+static int take_in_block(struct batching *b, struct source *s, const struct log_key *target,
+                         struct errbuf *err)
+{
+    struct descent *w = &b->descent;
+    const struct log_key *keys;
+    struct open_block *block;
+    uint32_t from;
+    int error = s->state == SOURCE_NEAR ? descent_open(w, s, &block, err)
+                                        : blocks_open(&w->r->blocks, &s->head, &block, err);
+
+    if (error)
+        return error;
+    if (s->state == SOURCE_NEAR)
+        s->row = s->to;
+    s->state = SOURCE_AT;
+    error = blocks_rows_below(block, target, &from, err);
+    if (!error && from < s->row)
+        error = take_rows(b, s, block, from, (uint32_t)s->row, err);
+    if (!error && from > 0)
+        error = block_keys(block->reader, &keys, err);
+    if (error)
+        return error;
+    s->row = from;
+    s->bound = from > 0 ? keys[from - 1] : descent_key_below(*target);
+    return 0;
+}
+
+/* Takes what the block has down to the target, and goes on to the next one if that is all. */
+static int take_block(struct batching *b, struct source *s, const struct log_key *target)
+{
+    struct descent *w = &b->descent;
+    struct errbuf detail = ERRBUF_INIT;
+    const struct block_head *head;
+    bool by_head = false;
+    int error = heads_of(w, s, &head);
+
+    if (!error && b->of_levels && has_one_time(b->fields, head))
+        error = heads_can_tell(w, s, target, head, b->by_levels, &by_head);
+    if (error)
+        return error;
+    if (by_head) {
+        error = hand_out_head(b, head);
+    } else {
+        error = take_in_block(b, s, target, &detail);
+        if (error && !b->is_passed_on && store_sqlite_is_damage(&w->r->db, error)) {
+            error = descent_bear(w, s, error, &detail);
+            return error ? error : descent_next_block(w, s);
+        }
+        if (error && !b->is_passed_on)
+            return errbuf_fail(w->err, error, "%s", detail.text);
+    }
+    if (error)
+        return error;
+    return log_key_compare(&s->head.first, target) >= 0 ? descent_next_block(w, s) : 0;
+}
+
+static int take_source(struct batching *b, struct source *s, const struct log_key *target)
+{
+    int error = 0;
+
+    if (s->kind == SOURCE_RECENT)
+        return take_recent(b, s, target);
+    if (s->kind == SOURCE_OLD)
+        return take_old(b, s, target);
+    while (!error && s->state != SOURCE_END && log_key_compare(&s->bound, target) >= 0)
+        error = take_block(b, s, target);
+    return error;
+}
+
+/* ---- Steps ---- */
+
+static void raise(struct log_key *key, const struct log_key *to)
+{
+    if (log_key_compare(key, to) < 0)
+        *key = *to;
+}
+
+/* The lowest key down to which the source has a bounded amount of work. */
+static int propose(struct batching *b, const struct source *s, struct log_key *key)
+{
+    const struct recent_log *logs = b->descent.r->catalog.recent.logs;
+
+    if (s->kind == SOURCE_OLD)
+        return descent_nth_old(&b->descent, STEP_LOGS_OLD, key);
+    *key = s->kind == SOURCE_RECENT ? logs[s->row > STEP_LOGS ? s->row - STEP_LOGS : 0].key
+           : s->state == SOURCE_FAR ? s->segment->segment.first
+                                    : s->head.first;
+    return 0;
+}
+
+/* A segment that is far and reaches above `target`; NULL: none. */
+static struct source *find_far(const struct descent *w, const struct log_key *target)
+{
+    for (size_t i = 0; i < w->len; i++) {
+        struct source *s = w->sources[i];
+
+        if (s->kind == SOURCE_SEGMENT && s->state == SOURCE_FAR &&
+            log_key_compare(&s->bound, target) >= 0)
+            return s;
+    }
+    return NULL;
+}
+
+/* Where this step ends. The segments above that have come near, so that each has one block there,
+ * but for those that are at its very end. */
+static int aim(struct batching *b, struct log_key *target)
+{
+    struct descent *w = &b->descent;
+    struct source *far;
+    int error = 0;
+
+    do {
+        *target = w->low;
+        for (size_t i = 0; !error && i < w->len; i++) {
+            struct log_key key;
+
+            if (w->sources[i]->state == SOURCE_END)
+                continue;
+            error = propose(b, w->sources[i], &key);
+            if (!error)
+                raise(target, &key);
+        }
+        if (error)
+            return error;
+        descent_reach(w, target);
+        far = find_far(w, target);
+        if (far)
+            error = descent_come_near(w, far);
+    } while (far && !error);
+    return error;
+}
+
+static int step(struct batching *b)
+{
+    struct descent *w = &b->descent;
+    struct source *top = descent_highest(w);
+    struct log_key target;
+    int error = 0;
+
+    if (!top) {
+        w->scan->done = true;
+        return 0;
+    }
+    descent_move_down(w, top); /* past segments that their filters have ruled out */
+    if (top->state == SOURCE_FAR && top->kind == SOURCE_SEGMENT)
+        return descent_come_near(w, top);
+    w->r->defers_cancel = true;
+    error = aim(b, &target);
+    for (size_t i = 0; !error && i < w->len; i++)
+        if (w->sources[i]->state != SOURCE_END &&
+            log_key_compare(&w->sources[i]->bound, &target) >= 0)
+            error = take_source(b, w->sources[i], &target);
+    w->r->defers_cancel = false;
+    if (!error)
+        w->scan->before = target;
+    return error;
+}
+
+static bool has_moved(const struct descent *w)
+{
+    return w->scan->done || log_key_compare(&w->scan->before, &w->start) < 0;
+}
+
+static int go_on(struct batching *b, uint64_t until_us)
+{
+    struct descent *w = &b->descent;
+    int error = 0;
+
+    do {
+        error = step(b);
+        if (!error)
+            error = store_sqlite_reader_go_on(w->r, w->err);
+    } while (!error && !w->scan->done &&
+             !(until_us && has_moved(w) && clock_monotonic_us() >= until_us));
+    return error;
+}
+
+static bool are_levels(const struct log_fields *f)
+{
+    for (size_t i = 0; i < f->len; i++)
+        if (f->items[i].kind != LOG_FIELD_LEVEL)
+            return false;
+    return true;
+}
+
+int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan,
+                              const struct store_slice *slice, const struct log_fields *fields,
+                              log_batch_fn *fn, void *ctx, struct errbuf *err)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    struct batching b = {.fields = fields, .fn = fn, .ctx = ctx, .of_levels = are_levels(fields)};
+    int error = store_sqlite_reader_begin(r, err);
+
+    if (error)
+        return error;
+    b.extractor = log_extractor_new(fields);
+    b.batcher = block_batcher_new(fields);
+    error = descent_begin(&b.descent, r, scan, false, err);
+    b.by_levels = !error && (!b.descent.plan || block_plan_is_of_levels(b.descent.plan));
+    if (!error && !b.batcher)
+        error = errbuf_fail(err, LM_ENOMEM, "no memory for batches");
+    if (!error)
+        error = go_on(&b, slice->until_us);
+    /* The place is behind all that it has, whatever ended the call. */
+    if (!b.is_passed_on && log_extractor_rows(b.extractor) > 0) {
+        int failed = flush(&b);
+
+        error = failed ? failed : error;
+    }
+    descent_end(&b.descent);
+    block_batcher_free(b.batcher);
+    log_extractor_free(b.extractor);
+    return store_sqlite_reader_end(r, error);
+}
