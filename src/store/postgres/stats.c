@@ -139,45 +139,29 @@ static void write_usable(struct store_postgres_statement *st, bool by_level)
             "END)) AS start), ");
 }
 
-static const char entries_sql[] = "SELECT " BUCKET(
-    "minute") " AS bucket, level, number FROM ("
-              "SELECT hour + minute * interval '1 minute' AS minute, level, number FROM counts, "
-              "unnest(minutes, numbers) AS c(minute, number) "
-              "WHERE hour > " FROM " - interval '1 hour' AND hour < " BEFORE " UNION ALL "
-              "SELECT minute, level, number FROM counts_added, "
-              "unnest(minutes, levels, numbers) AS a(minute, level, number)) AS minutes "
-              "WHERE minute >= (SELECT start FROM usable) AND minute < " BEFORE;
+static const char minutes_sql[] =
+    "minutes AS (SELECT * FROM ("
+    "SELECT hour + minute * interval '1 minute' AS minute, level, number FROM counts, "
+    "unnest(minutes, numbers) AS c(minute, number) "
+    "WHERE hour > " FROM " - interval '1 hour' AND hour < " BEFORE " UNION ALL "
+    "SELECT minute, level, number FROM counts_added, "
+    "unnest(minutes, levels, numbers) AS a(minute, level, number)) AS kept "
+    "WHERE minute >= (SELECT start FROM usable) AND minute < " BEFORE "), "
+    "entries AS (SELECT " BUCKET("minute") " AS bucket, level, number FROM minutes";
 
-/* The logs of minutes in which a bucket ends; between them stands the first such end. */
-static const char *const split_sql[] = {
-    " AND NOT (" IS_SPLIT("minute") ") UNION ALL SELECT " BUCKET(
-        "\"timestamp\"") ", level, 1 FROM (SELECT "
-                         "DISTINCT " STORE_POSTGRES_COUNTS_MINUTE("ends") " "
-                                                                          "AS minute "
-                                                                          "FROM "
-                                                                          "generate_"
-                                                                          "series(",
-    "::timestamptz, " BEFORE ", $3) AS ends) AS split, "
-    "LATERAL (SELECT \"timestamp\", level FROM logs WHERE \"timestamp\" >= "
-    "split.minute "
+/* The logs of minutes in which a bucket ends, of those that have logs. */
+#define MINUTE_IS_SPLIT IS_SPLIT("minute")
+#define BUCKET_OF_LOG BUCKET("\"timestamp\"")
+static const char split_sql[] =
+    " WHERE NOT (" MINUTE_IS_SPLIT ") UNION ALL SELECT " BUCKET_OF_LOG ", level, 1 "
+    "FROM (SELECT DISTINCT minute FROM minutes WHERE " MINUTE_IS_SPLIT ") AS split, "
+    "LATERAL (SELECT \"timestamp\", level FROM logs WHERE \"timestamp\" >= split.minute "
     "AND \"timestamp\" < split.minute + interval '1 minute' AND \"timestamp\" >= " FROM " "
-    "AND \"timestamp\" < " BEFORE " OFFSET 0) AS l "
-    "WHERE split.minute >= (SELECT start FROM usable) AND " IS_SPLIT("split.minute"),
-};
+    "AND \"timestamp\" < " BEFORE " OFFSET 0) AS l";
 
 static bool is_aligned(int64_t us)
 {
     return store_postgres_counts_minute(us) == us;
-}
-
-/* The first end of a bucket at or behind `us`. */
-static int64_t next_end(const struct counting *c, int64_t us)
-{
-    int64_t past_us = (us - c->since_us) % c->bucket_us;
-
-    if (past_us == 0)
-        return us;
-    return us - past_us + (past_us > 0 ? c->bucket_us : 0);
 }
 
 /*
@@ -200,13 +184,9 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
     store_postgres_statement_time(st, c->since_us);
     store_postgres_statement_sql(st, "), ");
     write_usable(st, q);
-    store_postgres_statement_sql(st, "entries AS (");
-    store_postgres_statement_sql(st, entries_sql);
-    if (!is_aligned(c->since_us) || !is_aligned(c->bucket_us)) {
-        store_postgres_statement_sql(st, split_sql[0]);
-        store_postgres_statement_time(st, next_end(c, w->from.timestamp_us));
-        store_postgres_statement_sql(st, split_sql[1]);
-    }
+    store_postgres_statement_sql(st, minutes_sql);
+    if (!is_aligned(c->since_us) || !is_aligned(c->bucket_us))
+        store_postgres_statement_sql(st, split_sql);
     store_postgres_statement_sql(st, ") SELECT * FROM (SELECT start AS bucket, NULL AS name, "
                                      "0::bigint FROM usable UNION ALL (");
     write_head(st);
@@ -216,7 +196,8 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
     store_postgres_statement_sql(st, r->collation);
     store_postgres_statement_sql(st, ") END AS name, sum(number) AS n FROM entries WHERE true");
     if (q)
-        store_postgres_predicates_add(st, q, r->collation);
+        store_postgres_predicates_add(
+            st, q, &(struct store_postgres_predicates_form){.collation = r->collation});
     store_postgres_statement_sql(st, " GROUP BY bucket, level) AS spelled GROUP BY 1, 2");
     write_tail(st);
     store_postgres_statement_sql(st, ")) AS answer ORDER BY name IS NULL DESC, bucket DESC LIMIT ");

@@ -300,6 +300,23 @@ static void any_range_and_bucket_counts_as_a_scan_does(void **state)
     }
 }
 
+/* Buckets that end within minutes, of which all of time has very many. */
+static void buckets_of_all_times_cost_what_their_logs_do(void **state)
+{
+    struct postgres_place *p = *state;
+    struct dice dice = {20};
+    struct asked a = {.since_us = TIMESTAMP_MIN_US + 7,
+                      .until_us = TIMESTAMP_MAX_US,
+                      .bucket_us = MINUTE + 1000003};
+
+    append_random(p->w, &dice);
+    keep(p);
+    append_random(p->w, &dice);
+    assert_counts(p, &a);
+    a.since_us = now_minute() - DAY;
+    assert_counts(p, &a);
+}
+
 /* A number that no log stands for shows where an answer comes from. */
 static void what_is_counted_is_not_read_as_logs(void **state)
 {
@@ -714,6 +731,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(counts_are_those_of_the_logs_whatever_happens),
         CASE(any_range_and_bucket_counts_as_a_scan_does),
+        CASE(buckets_of_all_times_cost_what_their_logs_do),
         CASE(what_is_counted_is_not_read_as_logs),
         CASE(logs_of_the_schema_before_are_counted_in_the_background),
         CASE(what_slices_learned_of_windows_is_kept_where_nothing_is_counted),
