@@ -181,6 +181,7 @@ void store_postgres_reader_key(const PGresult *row, int column, struct log_key *
 struct store_postgres_windows {
     struct store_scan *scan;
     uint64_t until_us;   /* of the slice; 0: no end */
+    bool begins_small;   /* what is looked for may be rare */
     bool is_stride;      /* the same */
     struct log_key from; /* the window: from here on, and before scan->before */
     bool cut;            /* the window was not gone through to its end, but down to the place */

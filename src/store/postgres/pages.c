@@ -241,7 +241,11 @@ static int page_window(struct store_postgres_reader *r, struct store_postgres_wi
 static int page_slice(struct store_postgres_reader *r, void *work, struct errbuf *err)
 {
     struct paging *p = work;
-    struct store_postgres_windows w = {.scan = p->scan, .until_us = p->until_us};
+    struct store_postgres_windows w = {
+        .scan = p->scan,
+        .until_us = p->until_us,
+        .begins_small = log_matcher_filter(p->scan->matcher)->query && p->scan->skip == 0,
+    };
 
     return store_postgres_windows_run(r, &w, page_window, p, err);
 }

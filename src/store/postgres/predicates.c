@@ -23,6 +23,7 @@ struct writing {
     struct store_postgres_statement *st;
     const struct query *q;
     const char *collation;
+    bool for_indexes;
 };
 
 static void sql(const struct writing *w, const char *text)
@@ -73,6 +74,77 @@ bool store_postgres_predicates_are_of_levels(const struct query *q)
 
 /* ---- Level and message ---- */
 
+/*
+ * Letters beyond ASCII of which the small ones are within it, the only ones (the Kelvin sign, I
+ * with a dot): a text without them is compared without case as fast as can be, byte by byte.
+ */
+static const struct {
+    char ascii;
+    const char *letter;
+} strange_letters[] = {{'k', "\xe2\x84\xaa"}, {'i', "\xc4\xb0"}};
+enum { STRANGE_LETTERS = sizeof(strange_letters) / sizeof(strange_letters[0]) };
+
+#define BYTEWISE " COLLATE \"C\""
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static bool has_letter(struct slice text, char letter)
+{
+    return text.len > 0 &&
+           (memchr(text.data, letter, text.len) || memchr(text.data, letter - 0x20, text.len));
+}
+
+/* Appends a comparison of `what` within `collation`. */
+typedef void compare_fn(const struct writing *w, const char *what, const char *collation,
+                        const void *with);
+
+/*
+ * The comparison with the texts, all of them ASCII or not: byte by byte if that says the same, and
+ * once more for what has such letters. But an index is of one collation.
+ */
+static void add_comparison(const struct writing *w, const char *what, const struct slice *texts,
+                           size_t n, compare_fn *compare, const void *with)
+{
+    bool bytewise = !w->for_indexes;
+
+    for (size_t i = 0; i < n; i++)
+        bytewise = bytewise && is_ascii(texts[i]);
+    if (!bytewise) {
+        compare(w, what, w->collation, with);
+        return;
+    }
+    compare(w, what, BYTEWISE, with);
+    for (size_t k = 0; k < STRANGE_LETTERS; k++) {
+        bool any = false;
+
+        for (size_t i = 0; i < n; i++)
+            any = any || has_letter(texts[i], strange_letters[k].ascii);
+        if (!any)
+            continue;
+        sql(w, " OR strpos(");
+        sql(w, what);
+        sql(w, ", '");
+        sql(w, strange_letters[k].letter);
+        sql(w, "') > 0 AND ");
+        compare(w, what, w->collation, with);
+    }
+}
+
+static void compare_by_ilike(const struct writing *w, const char *what, const char *collation,
+                             const void *with)
+{
+    sql(w, what);
+    sql(w, collation);
+    sql(w, " ILIKE ");
+    store_postgres_statement_again(w->st, *(const int *)with);
+}
+
 /* By ILIKE, which a trigram index can serve. */
 static void add_ilike(const struct writing *w, const char *what, const struct query_node *node)
 {
@@ -88,10 +160,8 @@ static void add_ilike(const struct writing *w, const char *what, const struct qu
     }
     if (node->test != QUERY_ENDS)
         buffer_append_char(b, '%');
-    sql(w, what);
-    sql(w, w->collation);
-    sql(w, " ILIKE ");
-    store_postgres_statement_text(w->st, slice_of(b->data + from, b->len - from));
+    int number = store_postgres_statement_value(w->st, slice_of(b->data + from, b->len - from));
+    add_comparison(w, what, &node->text, 1, compare_by_ilike, &number);
 }
 
 static void add_regex(const struct writing *w, const struct query_node *node, enum bound bound)
@@ -131,36 +201,56 @@ static bool is_within(const struct query_node *node, int severity)
            (severity < high || (severity == high && node->high_included));
 }
 
-static void add_severities(const struct writing *w, const struct query_node *node)
+/* The numbers of values that follow each other. */
+struct values {
+    int first, n;
+    bool are_small; /* letters */
+};
+
+static void compare_by_name(const struct writing *w, const char *what, const char *collation,
+                            const void *with)
 {
-    bool any = false;
+    const struct values *names = with;
 
-    for (int severity = 0; severity < LEVEL_SEVERITIES; severity++) {
-        struct slice names[2];
-
-        if (!is_within(node, severity))
-            continue;
-        for (unsigned i = 0, n = level_names(severity, names); i < n; i++) {
-            if (!any) {
-                sql(w, "lower(level");
-                sql(w, w->collation);
-            }
-            sql(w, any ? ", " : ") IN (");
-            store_postgres_statement_text(w->st, names[i]);
-            any = true;
-        }
+    sql(w, "lower(");
+    sql(w, what);
+    sql(w, collation);
+    sql(w, ") IN (");
+    for (int i = 0; i < names->n; i++) {
+        sql(w, i > 0 ? ", " : "");
+        sql(w, names->are_small ? "" : "lower(");
+        store_postgres_statement_again(w->st, names->first + i);
+        sql(w, names->are_small ? "" : collation);
+        sql(w, names->are_small ? "" : ")");
     }
-    sql(w, any ? ")" : "false");
+    sql(w, ")");
 }
 
-static void add_level_name(const struct writing *w, struct slice name)
+static void add_level_names(const struct writing *w, const struct slice *names, size_t n,
+                            bool are_small)
 {
-    sql(w, "lower(level");
-    sql(w, w->collation);
-    sql(w, ") = lower(");
-    store_postgres_statement_text(w->st, name);
-    sql(w, w->collation);
-    sql(w, ")");
+    struct values values = {.n = (int)n, .are_small = are_small};
+
+    for (size_t i = 0; i < n; i++) {
+        int number = store_postgres_statement_value(w->st, names[i]);
+
+        values.first = i > 0 ? values.first : number;
+    }
+    add_comparison(w, "level", names, n, compare_by_name, &values);
+}
+
+static void add_severities(const struct writing *w, const struct query_node *node)
+{
+    struct slice names[2 * LEVEL_SEVERITIES];
+    size_t n = 0;
+
+    for (int severity = 0; severity < LEVEL_SEVERITIES; severity++)
+        if (is_within(node, severity))
+            n += level_names(severity, names + n);
+    if (n > 0)
+        add_level_names(w, names, n, true);
+    else
+        sql(w, "false");
 }
 
 static void add_level(const struct writing *w, const struct query_node *node)
@@ -172,11 +262,7 @@ static void add_level(const struct writing *w, const struct query_node *node)
         sql(w, "true");
         break;
     case QUERY_EQUALS:
-        add_level_name(w, node->text);
-        if (other.data) {
-            sql(w, " OR ");
-            add_level_name(w, other);
-        }
+        add_level_names(w, (const struct slice[]){node->text, other}, other.data ? 2 : 1, false);
         break;
     case QUERY_RANGE:
         add_severities(w, node);
@@ -412,6 +498,81 @@ static void add_test(const struct writing *w, const struct query_node *node, enu
     sql(w, is_negated && may_be_null ? ") IS TRUE)" : "))");
 }
 
+/* What it costs to ask it. */
+enum price { OF_LEVEL, OF_MESSAGE, OF_ATTRIBUTES, PRICES };
+
+static enum price price_of_test(const struct query_node *node)
+{
+    switch (node->field) {
+    case QUERY_LEVEL:
+    case QUERY_TIMESTAMP:
+    case QUERY_ID:
+        return OF_LEVEL;
+    case QUERY_MESSAGE:
+        return OF_MESSAGE;
+    default:
+        return OF_ATTRIBUTES;
+    }
+}
+
+/* That of its dearest test. */
+static enum price price_of(const struct query *q, uint32_t i)
+{
+    enum price price = OF_LEVEL;
+
+    for (uint32_t k = i; k < q->nodes[i].end; k++)
+        if (q->nodes[k].kind == QUERY_TEST && price_of_test(&q->nodes[k]) > price)
+            price = price_of_test(&q->nodes[k]);
+    return price;
+}
+
+static void add_node(const struct writing *w, uint32_t i, enum bound bound, bool is_negated);
+
+/* The children of that price; returns how many there are. `add`: not only to be counted. */
+static unsigned add_children(const struct writing *w, uint32_t i, enum price price,
+                             enum bound bound, bool is_negated, bool add)
+{
+    const struct query_node *node = &w->q->nodes[i];
+    unsigned n = 0;
+
+    for (uint32_t k = i + 1; k < node->end; k = w->q->nodes[k].end) {
+        if (price != PRICES && price_of(w->q, k) != price)
+            continue;
+        if (add && n > 0)
+            sql(w, node->kind == QUERY_AND ? " AND " : " OR ");
+        if (add)
+            add_node(w, k, bound, is_negated);
+        n++;
+    }
+    return n;
+}
+
+/*
+ * What is cheap is asked first: to PostgreSQL an ILIKE is one call of a function, and a comparison
+ * of lower(level) two, so that it would ask the other way round. An index does not serve what is
+ * within CASE.
+ */
+static void add_and_by_price(const struct writing *w, uint32_t i, enum bound bound, bool is_negated)
+{
+    unsigned left = add_children(w, i, PRICES, bound, is_negated, false), open = 0;
+
+    for (enum price price = OF_LEVEL; price < PRICES; price++) {
+        unsigned n = add_children(w, i, price, bound, is_negated, false);
+
+        if (n == 0)
+            continue;
+        left -= n;
+        if (left > 0)
+            sql(w, "CASE WHEN ");
+        add_children(w, i, price, bound, is_negated, true);
+        if (left > 0)
+            sql(w, " THEN ");
+        open += left > 0;
+    }
+    while (open-- > 0)
+        sql(w, " ELSE false END");
+}
+
 /* Recursive, as deep as a tree may be. */
 static void add_node(const struct writing *w, uint32_t i, enum bound bound, bool is_negated)
 {
@@ -424,11 +585,10 @@ static void add_node(const struct writing *w, uint32_t i, enum bound bound, bool
         add_node(w, i + 1, bound == AT_MOST ? AT_LEAST : AT_MOST, true);
     } else {
         sql(w, "(");
-        for (uint32_t k = i + 1; k < node->end; k = w->q->nodes[k].end) {
-            if (k > i + 1)
-                sql(w, node->kind == QUERY_AND ? " AND " : " OR ");
-            add_node(w, k, bound, is_negated);
-        }
+        if (node->kind == QUERY_AND && !w->for_indexes)
+            add_and_by_price(w, i, bound, is_negated);
+        else
+            add_children(w, i, PRICES, bound, is_negated, true);
         sql(w, ")");
     }
 }
@@ -454,9 +614,9 @@ static size_t texts_bytes(const struct query *q)
 }
 
 void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
-                                   const char *collation)
+                                   const struct store_postgres_predicates_form *form)
 {
-    const struct writing w = {st, q, collation};
+    const struct writing w = {st, q, form->collation, form->for_indexes};
 
     if (!buffer_reserve(&st->texts, texts_bytes(q))) {
         st->sql.error = buffer_error(&st->texts);

@@ -14,8 +14,13 @@ bool store_postgres_predicates_are_exact(const struct query *q);
 /* True if it tells by the level alone, of which SQL says the same. */
 bool store_postgres_predicates_are_of_levels(const struct query *q);
 
+struct store_postgres_predicates_form {
+    const char *collation; /* " COLLATE …" of what is compared without case, or empty */
+    bool for_indexes; /* in the form that an index can serve, rather than one to be asked fast */
+};
+
 /* Appends " AND …". `q` must live until the statement has run. */
 void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
-                                   const char *collation);
+                                   const struct store_postgres_predicates_form *form);
 
 #endif

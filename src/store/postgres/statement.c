@@ -47,15 +47,30 @@ void store_postgres_statement_sql(struct store_postgres_statement *st, const cha
     buffer_append_string(&st->sql, sql);
 }
 
-static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
+/* Gives it a number, by which SQL can name it. */
+static int keep_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
 {
     assert(st->len < STORE_POSTGRES_VALUES_MAX);
     st->values[st->len] = data ? data : "";
     st->lengths[st->len] = (int)len;
     st->formats[st->len] = 1;
     st->types[st->len] = type;
-    st->len++;
-    buffer_appendf(&st->sql, "$%d", st->len);
+    return ++st->len;
+}
+
+static void add_value(struct store_postgres_statement *st, Oid type, const char *data, size_t len)
+{
+    store_postgres_statement_again(st, keep_value(st, type, data, len));
+}
+
+int store_postgres_statement_value(struct store_postgres_statement *st, struct slice text)
+{
+    return keep_value(st, TYPE_TEXT, text.data, text.len);
+}
+
+void store_postgres_statement_again(struct store_postgres_statement *st, int number)
+{
+    buffer_appendf(&st->sql, "$%d", number);
 }
 
 static void add_fixed(struct store_postgres_statement *st, Oid type, const void *data, size_t len)

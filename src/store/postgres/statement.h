@@ -42,6 +42,10 @@ void store_postgres_statement_time(struct store_postgres_statement *st, int64_t 
 void store_postgres_statement_interval(struct store_postgres_statement *st, int64_t us);
 void store_postgres_statement_id(struct store_postgres_statement *st, const struct uuid *id);
 
+/* A text that the SQL does not name yet; returns its number for _again, which appends its $n. */
+int store_postgres_statement_value(struct store_postgres_statement *st, struct slice text);
+void store_postgres_statement_again(struct store_postgres_statement *st, int number);
+
 /* A path of jsonb in its binary form: a byte 1 comes first. */
 void store_postgres_statement_path(struct store_postgres_statement *st, struct slice path);
 

@@ -1,8 +1,10 @@
 /*
  * Since `logs` may have thousands of partitions, and a statement locks and opens each that it might
  * need, a scan goes through windows of time: the newest two days first, then ever larger ones
- * before them. Every statement names both bounds of its window, and is planned with their values,
- * so that the other partitions are left out before they are locked.
+ * before them. Where logs are looked for that may be rare, the first is a minute, so that what runs
+ * out of its time, and is for nothing, is never much. Every statement names both bounds of its
+ * window, and is planned with their values, so that the other partitions are left out before they
+ * are locked.
  *
  * A statement gets a bounded time, after which the server ends it by itself (statement_timeout):
  * the connection stays, and what came before is kept. Since a day may hold any number of logs, what
@@ -42,6 +44,7 @@ enum {
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
+#define MINUTE_US (INT64_C(60) * 1000000)
 
 static int64_t max(int64_t a, int64_t b)
 {
@@ -65,9 +68,11 @@ static int64_t since_us(const struct store_postgres_windows *w)
 }
 
 /* Windows that are no whole days of partitions are read by their index. */
-static bool is_part_of_day(const struct store_scan *scan)
+static bool is_part_of_day(const struct store_postgres_windows *w)
 {
-    return scan->stride || (scan->window_us && scan->window_us < DAY_US);
+    const struct store_scan *scan = w->scan;
+
+    return scan->stride || (scan->window_us ? scan->window_us < DAY_US : w->begins_small);
 }
 
 static void settle(struct store_postgres_windows *w)
@@ -120,7 +125,15 @@ void store_postgres_windows_add(struct store_postgres_reader *r,
     const struct query *q = log_matcher_filter(w->scan->matcher)->query;
 
     if (q)
-        store_postgres_predicates_add(&r->statement, q, r->collation);
+        store_postgres_predicates_add(
+            &r->statement, q,
+            &(struct store_postgres_predicates_form){r->collation, r->has_indexes});
+}
+
+/* How far back the first window goes, from now on. */
+static int64_t first_us(const struct store_postgres_windows *w)
+{
+    return w->begins_small ? MINUTE_US : DAY_US;
 }
 
 /* Where the window below the place begins. */
@@ -131,8 +144,9 @@ static int64_t window_start(const struct store_postgres_windows *w)
 
     if (to_us < now_us - WINDOWS_YEARS_MAX * 365 * DAY_US)
         return since_us(w);
-    int64_t from_us = w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - DAY_US;
-    if (!w->scan->window_us || w->scan->window_us >= DAY_US)
+    int64_t from_us =
+        w->scan->window_us ? to_us - w->scan->window_us : min(to_us, now_us) - first_us(w);
+    if ((w->scan->window_us ? w->scan->window_us : first_us(w)) >= DAY_US)
         from_us -= from_us % DAY_US;
     return max(from_us, since_us(w));
 }
@@ -186,14 +200,15 @@ static unsigned limit_ms(const struct store_postgres_reader *r,
 }
 
 /* After a window that ran out of time. */
-static void shrink(struct store_scan *scan)
+static void shrink(const struct store_postgres_windows *w)
 {
+    struct store_scan *scan = w->scan;
+
     if (scan->stride) {
         scan->stride = (uint64_t)max((int64_t)scan->stride / STRIDE_DIVISOR, 1);
         return;
     }
-    scan->by_number =
-        is_part_of_day(scan); /* it was to take GOAL_MS, had they been spread evenly */
+    scan->by_number = is_part_of_day(w); /* it was to take GOAL_MS, had they been spread evenly */
     if (scan->by_number)
         scan->window_us = DAY_US;
     scan->stride = STRIDE_FIRST;
@@ -215,12 +230,14 @@ static void adapt_to_stride(struct store_scan *scan, int64_t span_us, int64_t to
 }
 
 /* After a window that was gone through to its end at once. */
-static void adapt_to_window(struct store_scan *scan, int64_t took_us)
+static void adapt_to_window(const struct store_postgres_windows *w, int64_t took_us)
 {
+    struct store_scan *scan = w->scan;
+
     scan->stride = 0;
     scan->by_number = false;
     if (!scan->window_us)
-        scan->window_us = DAY_US;
+        scan->window_us = first_us(w);
     if (took_us > GOAL_MS * 1000)
         scan->window_us = max(scan->window_us / 2, 1);
     else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR && scan->window_us < WINDOW_DAYS_MAX * DAY_US)
@@ -242,7 +259,7 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (scan->explain)
         scan->explain->windows++;
     r->limit_ms = limit_ms(r, w);
-    r->by_index = is_part_of_day(scan);
+    r->by_index = is_part_of_day(w);
     if (scan->stride)
         error = find_stride(r, w, err);
     if (!error)
@@ -250,7 +267,7 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     r->limit_ms = 0;
     r->by_index = false;
     if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
-        shrink(scan);
+        shrink(w);
         return 0;
     }
     if (error || w->cut)
@@ -260,7 +277,7 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (w->is_stride)
         adapt_to_stride(scan, before_us - w->from.timestamp_us, took_us);
     else
-        adapt_to_window(scan, took_us);
+        adapt_to_window(w, took_us);
     return 0;
 }
 

@@ -99,6 +99,92 @@ static void a_slice_ends_in_time_and_keeps_what_came(void **state)
     log_matcher_unref(m);
 }
 
+/* ---- Filters ---- */
+
+/* A statement that runs out of its time is for nothing: what may be rare is looked for in little.
+ */
+static void a_page_of_what_may_be_rare_begins_with_a_minute(void **state)
+{
+    static const int64_t minute_us = INT64_C(60) * 1000000;
+    struct postgres_place *p = *state;
+    struct store_slice slice = {.rows = 10};
+    struct errbuf err = ERRBUF_INIT;
+    struct log_filter f;
+    struct store_scan scan;
+
+    log_filter_init(&f);
+    f.until_us = clock_wall_us() - 5 * minute_us;
+    f.text = SLICE_LITERAL("no such text");
+    struct log_matcher *m = log_matcher_new(&f);
+    store_scan_init(&scan, m, NULL, 0);
+    for (int64_t back_us = minute_us, span_us = minute_us; span_us < 100 * minute_us;
+         span_us *= 4, back_us += span_us) {
+        slice.until_us = clock_monotonic_us(); /* for one window */
+        assert_int_equal(store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err),
+                         0);
+        assert_int_equal(scan.before.timestamp_us, f.until_us - back_us);
+        scan.window_us = span_us * 4; /* however long it took */
+    }
+    log_matcher_unref(m);
+}
+
+static const char *statement(struct postgres_place *p)
+{
+    return ((struct store_postgres_reader *)p->r)->statement.sql.data;
+}
+
+static void the_level_is_asked_before_the_text(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = store_test_query(3);
+
+    query.filter.text = SLICE_LITERAL("timed");
+    query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("error");
+    query.filter.since_us = clock_wall_us();
+    store_test_run(p->r, &query, &p->rows);
+    const char *level = strstr(statement(p), "CASE WHEN ((lower(level");
+    assert_non_null(level);
+    assert_non_null(strstr(level, "THEN ((message"));
+}
+
+/* The only letters that are not ASCII and whose small ones are. */
+static void a_text_in_ascii_finds_the_kelvin_sign_and_i_with_a_dot(void **state)
+{
+    static const struct {
+        const char *text, *level;
+    } asked[] = {
+        {"300 k", NULL},  {"300 K", NULL},   {"istanbul", NULL}, {"IN ISTANBUL", NULL},
+        {"kin", "info"},  {"kin", "Ink"},    {"kin", "INFO"},    {"300 k", "ink"},
+        {"kinx", "info"}, {"300 k", "warn"}, {"300", "INK"},
+    };
+    size_t all = 0;
+    struct postgres_place *p = *state;
+    int64_t now_us = clock_wall_us();
+    const struct record records[] = {
+        store_test_record(now_us, 1, "info", "300 \xe2\x84\xaa\xc4\xb0n \xc4\xb0stanbul", NULL),
+        store_test_record(now_us, 2, "\xc4\xb0NFO", "kin in istanbul", NULL),
+        store_test_record(now_us, 3, "in\xe2\x84\xaa", "300 kin in \xc4\xb0STANBUL", NULL),
+    };
+
+    store_test_append(p->w, records, 3);
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        struct log_query query = store_test_query(10);
+        size_t n = 0;
+
+        query.filter.text = slice_of_string(asked[i].text);
+        if (asked[i].level)
+            query.filter.levels[query.filter.levels_len++] = slice_of_string(asked[i].level);
+        for (size_t k = 0; k < 3; k++)
+            n += store_test_matches(&query.filter, &records[k]);
+        store_test_run(p->r, &query, &p->rows);
+        assert_int_equal(p->rows.len, n);
+        all += n;
+    }
+    assert_true(all > 10);
+}
+
+/* ---- Counts ---- */
+
 static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
 {
     *(uint64_t *)ctx += count;
@@ -292,6 +378,9 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(a_slice_ends_in_time_and_keeps_what_came),
         CASE(counting_ends_in_time_and_counts_each_once),
+        CASE(a_page_of_what_may_be_rare_begins_with_a_minute),
+        CASE(the_level_is_asked_before_the_text),
+        CASE(a_text_in_ascii_finds_the_kelvin_sign_and_i_with_a_dot),
         CASE(nothing_is_held_between_slices),
         CASE(a_cancel_ends_connecting_to_a_silent_server),
         CASE(cancels_that_a_silent_server_does_not_answer_are_few),
