@@ -99,7 +99,10 @@ bool files_is_live(struct history *h, const struct content *c)
 {
     if (h->mode == MODE_FILE || h->mode == MODE_LINK)
         return strcmp(c->name, h->live) == 0;
-    return c->name[0] && files_is_covered(c) && strstr(c->name, ".log.") == NULL;
+    if (!c->name[0] || !files_is_covered(c))
+        return false;
+    /* All that is in a folder is: "app.log.1", too, as long as no other one has taken its place. */
+    return !strstr(c->name, ".log.") || (h->mode == MODE_FOLDER && !files_find(h, "app.log"));
 }
 
 bool files_is_covered(const struct content *c)

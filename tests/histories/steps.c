@@ -42,6 +42,17 @@ static void next_live(struct history *h, char name[NAME_SIZE])
         history_name(name, "app.log");
 }
 
+/* One that nobody has, of an old file. */
+static void other_name(struct history *h, bool is_archive, char name[NAME_SIZE])
+{
+    if (h->mode == MODE_PATTERN)
+        new_name(h, "app-20261128-", is_archive ? ".log.90.gz" : ".log.90", name);
+    else if (h->mode == MODE_LINK)
+        new_name(h, "app.20261128T", is_archive ? ".log.90.gz" : ".log.90", name);
+    else
+        new_name(h, "app.log-20261128-", is_archive ? ".gz" : "", name);
+}
+
 static void numbered(struct history *h, unsigned n, bool is_archive, char name[NAME_SIZE])
 {
     history_name(name, "%s.%u%s", h->live, n, is_archive ? ".gz" : "");
@@ -338,7 +349,7 @@ static void move_back(struct history *h)
             continue;
         memcpy(from, c->name, sizeof(from));
         if (files_find(h, from + 5))
-            new_name(h, "app.log-20261128-", strstr(from, ".gz") ? ".gz" : "", to);
+            other_name(h, strstr(from, ".gz"), to);
         else
             history_name(to, "%s", from + 5);
         files_rename(h, from, to);
