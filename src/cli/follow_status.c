@@ -99,7 +99,7 @@ static int take(const struct state_file *f, void *ctx)
 {
     struct status *s = ctx;
 
-    s->finished += f->kind == STATE_FINISHED;
+    s->finished += f->kind == STATE_FINISHED || f->kind == STATE_LOST;
     s->copies += f->kind == STATE_COPY;
     s->passed += f->kind == STATE_PASSED;
     if (f->kind != STATE_LIVE)
@@ -180,7 +180,7 @@ static int print(struct status *s, struct state *state, int64_t pid)
 
     if (!s->is_json)
         buffer_appendf(&s->out, "%12s  %8s  %-8s  %-8s  %s\n", "BEHIND", "FOR", "FORM", "", "FILE");
-    int error = state_load(state, take, s, &s->err);
+    int error = state_load(state, 0, take, s, &s->err);
     if (error)
         return error;
     if (s->is_json)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "follow/internal.h"
 #include "follow/stem.h"
@@ -135,24 +136,62 @@ static void put_back(struct source *s)
         family_append(s);
 }
 
-/* The file goes on from where it was read to. */
-static struct source *revive(struct follower *f, struct known *k, const struct file_look *look,
-                             const char *path, const char *live_path, int fd)
+/* A source again, of which nothing is open. */
+static struct source *call_back(struct follower *f, struct known *k, const struct state_file *row,
+                                const struct file_look *look, const char *path)
 {
-    struct source *s = source_new(f, look, k->family, path, live_path);
+    struct source *s = source_new(f, look, k->family, path, family_live_path(f, k->family, path));
+    struct errbuf err = ERRBUF_INIT;
 
     s->number = k->number;
     s->file.key = k->key;
     s->generation = k->generation;
-    s->acked = s->safe = s->marked = s->last = k->mark;
+    s->acked = s->safe = s->last = k->mark;
+    s->marked = row->ahead;
     s->marked_to = s->safe.offset;
-    s->sent = k->mark.offset;
+    s->sent = row->sent;
+    s->file.guessed = row->guessed;
+    memcpy(s->file.form, row->form, sizeof(row->form));
+    if (resume_times(f, s, &err)) /* as if it were read now */
+        follower_say(f, "%s: when it was read is not known: %s", path, err.text);
+    s->offset = s->line = s->searched = s->acked.offset;
+    s->chain = s->acked.chain;
+    s->seen_size = row->size > s->offset ? row->size : s->offset;
     s->ladder = k->ladder;
     k->ladder = (struct ladder){0};
+    if (k->lost)
+        f->lost_bytes -= k->lost->bytes;
     known_remove(f, k);
+    return s;
+}
+
+struct source *candidate_recall(struct follower *f, struct known *k, const char *path)
+{
+    struct file_look look = {.identity = k->by_identity.identity, .size = k->mark.offset};
+    int64_t lost_us = k->lost->us;
+    struct state_file row;
+
+    resume_row(f, k, &row);
+    struct source *s = call_back(f, k, &row, &look, path);
+    s->lost_us = lost_us;
+    s->place = PLACE_DELETED;
+    source_seek(f, s, look.identity.inode != 0);
+    put_back(s);
+    follower_attend(f, s, ATTEND_US);
+    return s;
+}
+
+/* The file goes on from where it was read to. */
+static struct source *revive(struct follower *f, struct known *k, const struct state_file *row,
+                             const struct file_look *look, const char *path, int fd)
+{
+    struct source *s = call_back(f, k, row, look, path);
+
+    s->has_ahead = true;
     source_take_fd(f, s, fd);
+    unpack_look(s);
     uint64_t chain = s->acked.chain;
-    if (chain == 0 && s->ladder.lines == 0) { /* it was passed over */
+    if (!s->is_archive && chain == 0 && s->ladder.lines == 0) { /* it was passed over */
         uint64_t found = reading_take_ladder(f, s, s->acked.offset);
 
         chain = s->ladder.to == s->acked.offset ? found : 0;
@@ -246,6 +285,8 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
     place_hand_over(c, o);
     source_free(f, c);
     source_set_identity(f, o, &look.identity);
+    o->is_resumed = o->has_ahead = false;
+    o->lost_us = 0;
     o->look = look;
     o->is_archive = is_archive;
     o->is_at_end = false;
@@ -305,11 +346,22 @@ void candidate_copy_changed(struct follower *f, struct source *c)
         c->offset = c->line = c->searched = 0; /* it has changed once more: read all of it */
 }
 
+/* True if it is a copy of what may not all be stored, or was given up. */
+static bool is_needed(struct follower *f, struct known *k, const char *path)
+{
+    const struct source *o = known_copied(f, k);
+    struct known *lost = !o && k->copy_of ? known_lost(k->family, k->copy_of, 0) : NULL;
+
+    if (lost && !f->is_starting)
+        o = candidate_recall(f, lost, path);
+    return o && (f->is_starting || o->phase == SOURCE_SEEKING);
+}
+
 /* The state knows it as a copy of what may not all be stored: that may need it once more. */
 static struct source *copy_again(struct follower *f, struct known *k, const struct file_look *look,
-                                 const char *path, const char *live_path, int fd)
+                                 const char *path, int fd)
 {
-    struct source *s = source_new(f, look, k->family, path, live_path);
+    struct source *s = source_new(f, look, k->family, path, family_live_path(f, k->family, path));
 
     s->copy_number = k->copy_of;
     s->number = k->number;
@@ -349,16 +401,23 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
     }
     struct known *k = known_by_identity(f, &look->identity);
     bool goes_on = false; /* what passed for a copy */
-    if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
+    struct state_file row;
+    enum content_verdict verdict = k ? resume_compare_known(f, k, fd, look, &row) : CONTENT_OTHER;
+    if (verdict == CONTENT_UNREADABLE) {
+        place_trouble(f, name, errno);
+        close(fd);
+        return NULL;
+    }
+    if (verdict == CONTENT_SAME) {
         if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
-            if (f->is_starting && known_copied(f, k))
-                return copy_again(f, k, look, name->path, name->path, fd);
+            if (is_needed(f, k, name->path))
+                return copy_again(f, k, look, name->path, fd);
             note_seen(f, k, name->path);
             close(fd);
             return NULL;
         }
         if (k->kind != STATE_COPY || look->size == k->mark.offset || k->mark.offset >= MUCH)
-            return revive(f, k, look, name->path, name->path, fd);
+            return revive(f, k, &row, look, name->path, fd);
         goes_on = true;
         known_remove(f, k);
     }
@@ -411,7 +470,7 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
 {
     struct file_look look = *seen;
     struct known *k = known_by_identity(f, &look.identity);
-    bool is_again = k && f->is_starting && look.size == k->mark.offset && known_copied(f, k);
+    bool is_again = k && look.size == k->mark.offset && is_needed(f, k, path);
     int fd;
 
     if (k && look.size == k->mark.offset && !is_again) {
@@ -440,12 +499,18 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         close(fd);
         return; /* it was renamed; its name is told again */
     }
-    if (k && content_mark_check(fd, &k->mark) == CONTENT_SAME) {
-        if (is_again)
-            copy_again(f, k, &look, path, family_live_path(f, k->family, path), fd)->place =
-                PLACE_MOVED;
-        else
-            (void)revive(f, k, &look, path, family_live_path(f, k->family, path), fd);
+    struct state_file row;
+    enum content_verdict verdict = k ? resume_compare_known(f, k, fd, &look, &row) : CONTENT_OTHER;
+    if (verdict == CONTENT_UNREADABLE) {
+        close(fd);
+        place_scan_again(f, path);
+        return;
+    }
+    if (verdict == CONTENT_SAME) {
+        struct source *again =
+            is_again ? copy_again(f, k, &look, path, fd) : revive(f, k, &row, &look, path, fd);
+
+        again->place = PLACE_MOVED;
         return;
     }
     struct family *family = family_of(f, path);
@@ -494,7 +559,7 @@ void candidate_truncated(struct follower *f, struct source *s)
     if (s->watch)
         watch_forget_file(f->watch, s->watch);
     s->watch = 0;
-    source_move(f, s, SOURCE_SEEKING);
+    source_seek(f, s, false);
     struct source *next = source_new(f, &look, s->family, s->path, s->live_path);
     set_generation(next, s->generation + 1);
     next->place = s->place;
@@ -526,12 +591,13 @@ void candidate_seek(struct follower *f, struct source *s)
         follower_attend(f, s, ATTEND_US);
         return;
     }
-    if (lost > 0) {
-        f->lost_bytes += lost;
+    f->lost_bytes += lost;
+    if (lost > 0 && s->lost_us == 0)
         follower_say(f,
                      "%s: %llu bytes behind offset %llu are gone: they were deleted before they "
                      "could be read",
                      s->path, (unsigned long long)lost, (unsigned long long)s->offset);
-    }
+    if (s->lost_us == 0)
+        s->lost_us = clock_wall_us();
     ending_over(f, s);
 }

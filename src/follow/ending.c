@@ -33,6 +33,7 @@ void ending_over(struct follower *f, struct source *s)
     if (s->last.offset != s->line && (s->fd < 0 || reading_skip_to(s, s->line, s->chain)))
         forget_content(s);
     unpack_forget(f, s);
+    s->is_resumed = false;
     source_move(f, s, SOURCE_OVER);
     ledger_touch(f, s);
     roll_append(&f->over, &s->in_over);

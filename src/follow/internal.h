@@ -69,6 +69,14 @@ struct identity_node {
     bool is_known;
 };
 
+/* What is known of a file that was given up before all of it was read: it, a copy or an archive of
+ * it may come back. */
+struct lost {
+    struct content_mark ahead; /* source.marked */
+    uint64_t sent, bytes;      /* up to here lines may have left; counted in follower.lost_bytes */
+    int64_t us;                /* when it was given up, by the wall clock */
+};
+
 /* A file that is done with, as the state has it. */
 struct known {
     struct identity_node by_identity;
@@ -81,6 +89,7 @@ struct known {
     int64_t copy_of;          /* the number of what it is a copy of, or 0 (known_copied) */
     struct content_mark mark; /* of a PASSED one the chain is not known: 0 */
     struct ladder ladder;     /* of one that was read */
+    struct lost *lost;        /* of one that was given up, or NULL */
     uint64_t seen_us;         /* when its row was written last, or read */
     char *path;               /* until it is in the state: it is in follower.new_known so long */
 };
@@ -111,7 +120,8 @@ struct source {
     struct source *joined; /* whose last line goes on with what was the first one here */
     struct source *joins;  /* … the other way round */
     bool is_ready, is_parked, is_dirty, is_touched, is_listed, is_in_family;
-    bool is_resumed; /* from the state; it was not found yet */
+    bool is_resumed; /* from the state, or lost sight of: it was not found yet */
+    bool has_ahead;  /* when it was found, it had all that may have left of it (marked) */
     bool is_closed;  /* for want of descriptors: looked at by its name */
     bool has_writer; /* somebody had it open when it was judged last */
     bool is_held;    /* it was looked at since it was read to its end, and goes on */
@@ -155,6 +165,7 @@ struct source {
     struct ladder ladder;         /* of what was handed out; of an UNKNOWN one, of what it has */
     uint64_t seen_size;           /* the largest that was seen */
     uint64_t sent;                /* up to here lines may have left */
+    int64_t lost_us;              /* when it was given up, by the wall clock; 0: it was not */
 
     uint64_t probe; /* hash of its first PROBE_BYTES; 0: unknown */
     uint64_t found_us, parked_us, phase_us, grown_us;
@@ -293,6 +304,9 @@ struct source *source_new(struct follower *f, const struct file_look *look, stru
 /* It was never handed to anybody, or calls.freed() was called. */
 void source_free(struct follower *f, struct source *s);
 void source_move(struct follower *f, struct source *s, enum source_phase phase);
+/* What is not read of it is looked for: by its content alone, since its inode has another one by
+ * now; or (has_identity) by that, too: it is only not where it was. */
+void source_seek(struct follower *f, struct source *s, bool has_identity);
 /* Opens it by its path, if it is still that file, and watches it. Returns 0, or LM_EIO with errno;
  * LM_ENOTFOUND: another file is there. */
 int source_open(struct follower *f, struct source *s) LM_MUST_CHECK;
@@ -329,6 +343,8 @@ struct source *source_moved(struct follower *f, const char *path,
 struct known *known_by_identity(struct follower *f, const struct file_identity *identity);
 struct known *known_add(struct follower *f, struct family *family, const struct known *k);
 void known_remove(struct follower *f, struct known *k);
+/* The one of the family that was given up and has this number, or (0) this key; or NULL. */
+struct known *known_lost(const struct family *family, int64_t number, uint64_t key);
 /* What it is a copy of, if not all of that is stored: then what is equal to it may be needed, too.
  */
 struct source *known_copied(struct follower *f, struct known *k);
@@ -451,6 +467,8 @@ void candidate_acknowledged(struct follower *f, struct source *s);
 
 /* What `o` has not handed out is read from its copy `c`, of `size` bytes of text. */
 void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size);
+/* One that was given up is looked for once more, since `path` has what is missing. */
+struct source *candidate_recall(struct follower *f, struct known *k, const char *path);
 /* A copy is remembered as one, and not read. */
 void candidate_is_copy(struct follower *f, struct source *c);
 
@@ -467,7 +485,8 @@ void judge_prepare(struct follower *f, struct source *c);
 /* What of a family a file may be a copy of: those that are not done with. */
 struct source *judge_first(const struct family *family);
 struct source *judge_next(const struct source *o);
-/* False: `o` was truncated since its copy was made. */
+/* False: `o` was truncated, as is seen by its copy if nothing was handed out yet, or by what may
+ * have left before the follower started. */
 bool judge_still_has(const struct source *o);
 /* The hash of the beginning that it is known by; 0: it may have another one by now. */
 uint64_t judge_probe(const struct source *o);
@@ -480,6 +499,8 @@ bool judge_is_part(const struct ladder *part, uint64_t size, const struct ladder
                    uint64_t offset, uint64_t least);
 /* How much that is if all of the file is done with (is_done), or not. */
 uint64_t judge_least_part(const struct source *c, bool is_done);
+/* … if it was given up, and the other one was changed last then. */
+uint64_t judge_least_lost(const struct known *k, int64_t changed_ns);
 /* How much of it was read, as far as that is known. */
 uint64_t judge_read_to(const struct source *o);
 /* is_settled: nobody writes to it, or it has not changed for long. *size: of its text. */
@@ -493,7 +514,9 @@ bool judge_holds(struct follower *f, struct source *o);
 
 /* ---- unpack.c ---- */
 
-/* Takes note of whether it is an archive: by its first bytes. */
+/* Whether a file is an archive: by its first bytes. Returns 0, or LM_EIO with errno. */
+int unpack_is_archive(int fd, bool *is_archive) LM_MUST_CHECK;
+/* Takes note of that. */
 void unpack_look(struct source *s);
 /* As reading_begin does. */
 enum turn unpack_read(struct follower *f, struct source *s);
@@ -515,6 +538,16 @@ int resume_load(struct follower *f, struct errbuf *err) LM_MUST_CHECK;
 bool resume_open(struct follower *f, struct source *s, const char *path);
 /* What is not found anywhere is looked for by its content. */
 void resume_finish(struct follower *f);
+/* Whether a file has what was read of another one, and what may have left of that. */
+enum content_verdict resume_compare(int fd, uint64_t size, const struct content_mark *read,
+                                    const struct content_mark *ahead);
+/* What the state has of `k`, without its texts. */
+void resume_row(struct follower *f, const struct known *k, struct state_file *row);
+/* Whether a file with the identity of `k` is what that is of. *row: of `k`. */
+enum content_verdict resume_compare_known(struct follower *f, const struct known *k, int fd,
+                                          const struct file_look *look, struct state_file *row);
+/* The times that the state has of its lines. */
+int resume_times(struct follower *f, struct source *s, struct errbuf *err) LM_MUST_CHECK;
 
 /* ---- ledger.c ---- */
 

@@ -119,6 +119,11 @@ uint64_t judge_least_part(const struct source *c, bool is_done)
     return is_done || (c->place == PLACE_LIVE && !c->is_archive) ? NO_BANNER : 1;
 }
 
+uint64_t judge_least_lost(const struct known *k, int64_t changed_ns)
+{
+    return changed_ns / 1000 <= k->lost->us ? 1 : NO_BANNER;
+}
+
 uint64_t judge_read_to(const struct source *o)
 {
     return o->marked.offset > o->last.offset ? o->marked.offset : o->last.offset;
@@ -157,15 +162,21 @@ bool judge_still_has(const struct source *o)
     const struct source *c = o->copy;
     struct file_look look;
 
-    if (c->fd < 0 || c->is_archive || o->fd < 0 || file_look_fd(o->fd, &look))
+    bool is_again = o->has_ahead && o->offset < o->marked.offset;
+
+    if (o->is_archive || o->fd < 0 || (family_is_begun(o) && !is_again) ||
+        file_look_fd(o->fd, &look))
+        return true;
+    if (is_again)
+        return resume_compare(o->fd, look.size, &o->last, &o->marked) != CONTENT_OTHER;
+    if (!c || c->fd < 0 || c->is_archive)
         return true;
     return look.size >= c->look.size && same_beginning(c->fd, o->fd, c->look.size) != CONTENT_OTHER;
 }
 
 bool judge_holds(struct follower *f, struct source *o)
 {
-    if (o->phase != SOURCE_READING ||
-        (reading_holds(f, o) && (family_is_begun(o) || !o->copy || judge_still_has(o))))
+    if (o->phase != SOURCE_READING || (reading_holds(f, o) && judge_still_has(o)))
         return true;
     follower_ready(f, o);
     return false;
@@ -271,6 +282,27 @@ static enum verdict judge_by_whole(const struct source *c, bool is_settled,
     return content_mark_check(c->fd, m) == CONTENT_SAME ? JUDGE_COPY : JUDGE_NEW;
 }
 
+/* Of one that was given up. A banner is enough only where the file was there before that: what was
+ * made since then is no copy of it, but begins as all files do. */
+static enum verdict judge_by_lost(const struct source *c, bool is_settled, const struct known *k)
+{
+    const struct content_mark *const marks[] = {&k->lost->ahead, &k->mark};
+    uint64_t least = judge_least_lost(k, c->look.changed_ns);
+    bool is_compared = false;
+    enum verdict verdict = JUDGE_NEW;
+
+    if (is_settled && ladder_differs(&c->ladder, &k->ladder))
+        return JUDGE_NEW;
+    for (int i = 0; i < 2; i++)
+        if (marks[i]->offset >= least)
+            verdict = verdict == JUDGE_NEW ? judge_by_mark(c, is_settled, marks[i], &is_compared)
+                                           : verdict;
+    if (verdict == JUDGE_NEW && !is_compared && is_settled &&
+        judge_is_part(&c->ladder, c->look.size, &k->ladder, k->lost->ahead.offset, least))
+        verdict = JUDGE_COPY;
+    return verdict;
+}
+
 /* True if `c` has a part of what is not known either, by whose name its own may have been made
  * when that was rotated: that one is the first of the two. */
 static bool is_copy_of_unknown(const struct source *c)
@@ -352,9 +384,13 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     }
     for (struct roll_node *n = c->family->known.first; n; n = n->behind) {
         struct known *k = container_of(n, struct known, in_family);
-        enum verdict one =
-            known_copied(f, k) ? JUDGE_NEW : judge_by_whole(c, is_settled, &k->mark, &k->ladder);
+        enum verdict one = k->lost ? judge_by_lost(c, is_settled, k)
+                           : known_copied(f, k)
+                               ? JUDGE_NEW
+                               : judge_by_whole(c, is_settled, &k->mark, &k->ladder);
 
+        if (one == JUDGE_COPY && k->lost)
+            *of = candidate_recall(f, k, c->path);
         if (one == JUDGE_COPY)
             return JUDGE_COPY;
         verdict = one == JUDGE_LATER ? one : verdict;

@@ -173,8 +173,9 @@ static struct slice ladder_bytes(struct follower *f, const struct ladder *l)
 static int put(struct follower *f, struct source *s, struct errbuf *err)
 {
     enum state_kind kind = s->phase == SOURCE_COPY ? STATE_COPY
-                           : is_done(s)            ? STATE_FINISHED
-                                                   : STATE_LIVE;
+                           : !is_done(s)           ? STATE_LIVE
+                           : s->lost_us > 0        ? STATE_LOST
+                                                   : STATE_FINISHED;
     int error = 0;
 
     ledger_number(f, s);
@@ -183,7 +184,7 @@ static int put(struct follower *f, struct source *s, struct errbuf *err)
         error = put(f, s->copy_of, err); /* it may have a number, but no row */
         row.before = s->copy_of->number;
     }
-    if (kind == STATE_FINISHED)
+    if (kind == STATE_FINISHED || kind == STATE_LOST)
         ladder_thin(&s->ladder, LADDER_STEPS_KEPT);
     if (kind != STATE_COPY)
         row.ladder = ladder_bytes(f, &s->ladder);
@@ -214,8 +215,8 @@ static int put_known(struct follower *f, struct known *k, struct errbuf *err)
         .identity = k->by_identity.identity,
         .generation = k->generation,
         .mark = k->mark,
-        .ahead = k->mark,
-        .sent = k->mark.offset,
+        .ahead = k->lost ? k->lost->ahead : k->mark,
+        .sent = k->lost ? k->lost->sent : k->mark.offset,
         .size = k->mark.offset,
     };
     int error = state_put(f->state, &row, err);
@@ -246,17 +247,27 @@ static void finish(struct follower *f, struct source *s)
     struct file_look look;
     bool is_live = s->live_names.first; /* it is watched on */
     bool has_grown = s->fd >= 0 && !file_look_fd(s->fd, &look) && look.size > s->look.size;
-    char *path = has_grown || is_live ? xstrdup(s->path) : NULL;
+    bool may_be_back = s->fd < 0 && s->is_listed; /* since it was given up */
+    char *path = has_grown || is_live || may_be_back ? xstrdup(s->path) : NULL;
     struct known k = {
         .by_identity.identity = source_identity(s),
         .number = s->number,
         .key = s->file.key,
-        .kind = STATE_FINISHED,
+        .kind = s->lost_us > 0 ? STATE_LOST : STATE_FINISHED,
         .generation = s->generation,
         .mark = s->acked,
         .ladder = s->ladder,
     };
 
+    if (s->lost_us > 0) {
+        k.lost = xmalloc(sizeof(*k.lost));
+        *k.lost = (struct lost){
+            .ahead = s->marked.offset > s->acked.offset ? s->marked : s->acked,
+            .sent = s->sent,
+            .bytes = s->seen_size > s->offset ? s->seen_size - s->offset : 0,
+            .us = s->lost_us,
+        };
+    }
     s->ladder = (struct ladder){0};
     known_add(f, s->family, &k);
     if (s->copy)

@@ -246,8 +246,7 @@ static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_li
         park(f, s);
         return true;
     }
-    /* Nothing of it was handed out by which a truncation could be seen. */
-    if (!family_is_begun(s) && s->copy && !judge_still_has(s)) {
+    if (!judge_still_has(s)) {
         candidate_truncated(f, s);
         return true;
     }

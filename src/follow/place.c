@@ -134,7 +134,7 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
         return;
     old->place = PLACE_MOVED;
     if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING) {
-        source_move(f, old, SOURCE_SEEKING); /* by its content: it may be anywhere */
+        source_seek(f, old, true); /* it may be anywhere */
         place_scan_again(f, old->path);
     }
     source_find_place(f, old);

@@ -18,7 +18,6 @@ static char *text_of(struct slice s)
 }
 
 struct loading {
-    struct follower *f;
     struct source *source;
     size_t times_capacity;
 };
@@ -33,11 +32,18 @@ static int load_time(const struct state_time *t, void *ctx)
     return 0;
 }
 
-/* It is not where it was, or not what it was. */
-static void seek(struct follower *f, struct source *s)
+int resume_times(struct follower *f, struct source *s, struct errbuf *err)
+{
+    struct loading l = {.source = s};
+
+    return state_load_times(f->state, s->number, load_time, &l, err);
+}
+
+/* It is not where it was, or (no has_identity) not what it was. */
+static void seek(struct follower *f, struct source *s, bool has_identity)
 {
     s->place = PLACE_DELETED;
-    source_move(f, s, SOURCE_SEEKING);
+    source_seek(f, s, has_identity);
     follower_attend(f, s, 0);
 }
 
@@ -47,12 +53,11 @@ static void seek_former(struct follower *f, struct source *s)
     struct source *o = source_other(f, s);
 
     if (o)
-        seek(f, o->generation < s->generation ? o : s);
+        seek(f, o->generation < s->generation ? o : s, false);
 }
 
 static int load_live(struct follower *f, const struct state_file *row, struct family *family)
 {
-    struct loading l = {.f = f};
     struct errbuf err = ERRBUF_INIT;
     struct file_look look = {
         .identity = row->identity,
@@ -88,10 +93,9 @@ static int load_live(struct follower *f, const struct state_file *row, struct fa
     if (row->identity.inode)
         seek_former(f, s);
     else
-        seek(f, s);
+        seek(f, s, false);
     family_append(s);
-    l.source = s;
-    return state_load_times(f->state, row->number, load_time, &l, &err);
+    return resume_times(f, s, &err);
 }
 
 static int load(const struct state_file *row, void *ctx)
@@ -111,6 +115,10 @@ static int load(const struct state_file *row, void *ctx)
         k.copy_of = row->before;
     if (row->kind == STATE_LIVE)
         return load_live(f, row, family);
+    if (row->kind == STATE_LOST) {
+        k.lost = xmalloc(sizeof(*k.lost));
+        *k.lost = (struct lost){.ahead = row->ahead, .sent = row->sent, .us = row->put_us};
+    }
     ladder_read(&k.ladder, row->ladder);
     k.ladder.is_kept = true;
     known_add(f, family, &k);
@@ -119,7 +127,7 @@ static int load(const struct state_file *row, void *ctx)
 
 int resume_load(struct follower *f, struct errbuf *err)
 {
-    return state_load(f->state, load, f, err);
+    return state_load(f->state, 0, load, f, err);
 }
 
 /* It is the file that was read: reading goes on. */
@@ -128,6 +136,12 @@ static void go_on(struct follower *f, struct source *s)
     struct content_mark from = s->last;
 
     s->is_resumed = false;
+    s->has_ahead = true;
+    s->lost_us = 0;
+    if (s->phase == SOURCE_SEEKING)
+        source_move(f, s, SOURCE_READING);
+    if (s->place == PLACE_DELETED)
+        s->place = PLACE_MOVED;
     if (!file_identity_equal(&s->look.identity, &s->by_identity.identity)) {
         source_set_identity(f, s, &s->look.identity);
         ledger_dirty(f, s);
@@ -146,15 +160,63 @@ static void go_on(struct follower *f, struct source *s)
 
 /* Whether it has what may have left of it. What is shorter by now was truncated, unless it begins
  * alike: the power was lost, and its end with it. */
-static enum content_verdict compare_more(const struct source *s)
+static enum content_verdict compare_more(int fd, uint64_t size, const struct content_mark *m)
 {
-    const struct content_mark *m = &s->marked;
     struct content_mark head = {
         .offset = m->head_len, .head_len = m->head_len, .head_hash = m->head_hash};
 
-    if (s->look.size >= m->offset)
-        return content_mark_check(s->fd, m);
-    return m->head_len > 0 ? content_mark_check(s->fd, &head) : CONTENT_OTHER;
+    if (size >= m->offset)
+        return content_mark_check(fd, m);
+    return m->head_len > 0 ? content_mark_check(fd, &head) : CONTENT_OTHER;
+}
+
+enum content_verdict resume_compare(int fd, uint64_t size, const struct content_mark *read,
+                                    const struct content_mark *ahead)
+{
+    enum content_verdict verdict = content_mark_check(fd, read);
+
+    /* So little is before the offset that many files have that. What lines were made of that may
+     * be there, was of this file, too. */
+    if (verdict == CONTENT_SAME && read->offset < BANNER_BYTES && ahead->offset > read->offset)
+        verdict = compare_more(fd, size, ahead);
+    return verdict;
+}
+
+static int take_row(const struct state_file *row, void *ctx)
+{
+    struct state_file *taken = ctx;
+
+    *taken = *row;
+    taken->path = taken->family = taken->ladder = slice_of(NULL, 0);
+    return 0;
+}
+
+void resume_row(struct follower *f, const struct known *k, struct state_file *row)
+{
+    const struct state_file without = {
+        .mark = k->mark,
+        .ahead = k->lost ? k->lost->ahead : k->mark,
+        .sent = k->lost ? k->lost->sent : k->mark.offset,
+    };
+    struct errbuf err = ERRBUF_INIT;
+
+    *row = without;
+    if (k->number == 0 || state_load(f->state, k->number, take_row, row, &err))
+        *row = without;
+}
+
+enum content_verdict resume_compare_known(struct follower *f, const struct known *k, int fd,
+                                          const struct file_look *look, struct state_file *row)
+{
+    bool is_archive;
+
+    resume_row(f, k, row);
+    if (unpack_is_archive(fd, &is_archive))
+        return CONTENT_UNREADABLE;
+    /* As one that is read; but what was read to its end is compared with others by its text. */
+    if (is_archive && (k->kind == STATE_FINISHED || k->kind == STATE_LOST))
+        return k->lost && row->size == look->size ? CONTENT_SAME : CONTENT_OTHER;
+    return resume_compare(fd, look->size, &k->mark, &row->ahead);
 }
 
 /* More lines were taken of it than any mark is of, and those that are there now are others. */
@@ -180,12 +242,7 @@ static enum content_verdict compare(struct follower *f, struct source *s, uint64
         return CONTENT_UNREADABLE;
     if (s->is_archive)
         return size == s->look.size ? CONTENT_SAME : CONTENT_OTHER;
-    enum content_verdict verdict = content_mark_check(s->fd, &s->last);
-    /* So little is before the offset that many files have that. What lines were made of that may
-     * be there, was of this file, too. */
-    if (verdict == CONTENT_SAME && s->last.offset < BANNER_BYTES &&
-        s->marked.offset > s->last.offset)
-        verdict = compare_more(s);
+    enum content_verdict verdict = resume_compare(s->fd, s->look.size, &s->last, &s->marked);
     return verdict == CONTENT_SAME && has_other_lines(f, s) ? CONTENT_OTHER : verdict;
 }
 
@@ -209,11 +266,13 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     case CONTENT_OTHER:
         source_close(f, s);
         s->is_archive = false;
-        seek(f, s);
+        seek(f, s, false);
         return false;
     case CONTENT_UNREADABLE:
         break;
     }
+    if (error != LM_ENOTFOUND && s->phase == SOURCE_SEEKING)
+        source_move(f, s, SOURCE_READING);
     /* One that was closed for want of descriptors is looked at again with the others. */
     if (error != LM_ENOTFOUND && !(s->is_closed && (errno == EMFILE || errno == ENFILE)))
         source_failed(f, s, errno);
@@ -235,6 +294,6 @@ void resume_finish(struct follower *f)
             resume_open(f, s, s->path))
             continue;
         if (s->phase == SOURCE_READING)
-            seek(f, s);
+            seek(f, s, true);
     }
 }

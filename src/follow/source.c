@@ -125,8 +125,20 @@ void known_remove(struct follower *f, struct known *k)
     if (k->path)
         roll_remove(&f->new_known, &k->in_new);
     ladder_release(&k->ladder);
+    free(k->lost);
     free(k->path);
     free(k);
+}
+
+struct known *known_lost(const struct family *family, int64_t number, uint64_t key)
+{
+    for (struct roll_node *n = family->known.first; n; n = n->behind) {
+        struct known *k = container_of(n, struct known, in_family);
+
+        if (k->lost && (number > 0 ? k->number == number : k->key == key))
+            return k;
+    }
+    return NULL;
 }
 
 struct source *known_copied(struct follower *f, struct known *k)
@@ -135,7 +147,7 @@ struct source *known_copied(struct follower *f, struct known *k)
 
     while (s && s->number != k->copy_of)
         s = s->all_behind;
-    if (!s)
+    if (!s && k->copy_of && !known_lost(k->family, k->copy_of, 0))
         k->copy_of = 0; /* nor will there be one again */
     return s;
 }
@@ -194,12 +206,15 @@ void source_move(struct follower *f, struct source *s, enum source_phase phase)
     f->seeking += phase == SOURCE_SEEKING;
     s->phase = phase;
     s->phase_us = f->now_us;
-    /* It is found by its content alone: its inode is another file's by now. */
-    if (phase == SOURCE_SEEKING) {
-        set_identity(f, s, false);
-        s->is_resumed = false;
-    }
     follower_unpark(f, s->family);
+}
+
+void source_seek(struct follower *f, struct source *s, bool has_identity)
+{
+    if (!has_identity)
+        set_identity(f, s, false);
+    s->is_resumed = has_identity;
+    source_move(f, s, SOURCE_SEEKING);
 }
 
 void source_set_identity(struct follower *f, struct source *s, const struct file_identity *identity)

@@ -472,29 +472,33 @@ static void take_file(sqlite3_stmt *row, struct state_file *f)
         .changed_us = sqlite3_column_int64(row, 24),
         .guessed = (uint64_t)sqlite3_column_int64(row, 26),
         .is_deleted = sqlite3_column_int64(row, 27),
-        .ladder = column_blob(row, 28),
+        .put_us = sqlite3_column_int64(row, 28),
+        .ladder = column_blob(row, 29),
     };
     if (form_len > 0)
         memcpy(f->form, form.data, form_len);
 }
 
-int state_load(struct state *s, int (*file)(const struct state_file *f, void *ctx), void *ctx,
-               struct errbuf *err)
+int state_load(struct state *s, int64_t number, int (*file)(const struct state_file *f, void *ctx),
+               void *ctx, struct errbuf *err)
 {
     sqlite3_stmt *rows;
     int rc = SQLITE_ROW;
+
+    if (!s->db.handle)
+        return errbuf_fail(err, LM_EIO, "the state %s is not open", s->path);
     int error = sqlite_db_statement(
         &s->db,
         "SELECT number, key, kind, path, family, device, inode, born_ns, generation, before,"
-        " mark_offset, chain, head_hash, head_len, tail_len, tail_hash,"
-        " ahead_offset, ahead_chain, ahead_head_hash, ahead_head_len, ahead_tail_len,"
-        " ahead_tail_hash, sent, size, changed_us,"
-        " form, guessed, is_deleted, ladder FROM files LEFT JOIN ladders USING(number)"
-        " ORDER BY number",
+        " mark_offset, chain, head_hash, head_len, tail_len, tail_hash, ahead_offset, ahead_chain,"
+        " ahead_head_hash, ahead_head_len, ahead_tail_len, ahead_tail_hash, sent, size, changed_us,"
+        " form, guessed, is_deleted, put_us, ladder FROM files LEFT JOIN ladders USING(number)"
+        " WHERE number BETWEEN ? AND ? ORDER BY number",
         &rows, err);
-
     if (error)
         return failed(s, error, err);
+    sqlite3_bind_int64(rows, 1, number > 0 ? number : INT64_MIN);
+    sqlite3_bind_int64(rows, 2, number > 0 ? number : INT64_MAX);
     while (!error && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         struct state_file f;
 

@@ -32,6 +32,8 @@ enum state_kind {
     STATE_FINISHED, /* all of it is stored, and nobody writes into it */
     STATE_COPY,     /* its content is that of another one */
     STATE_PASSED,   /* it was there before anything was asked for: never read */
+    STATE_LOST,     /* it was gone, or its content was, and there may have been more of it: as one
+                       that is finished, but what comes back of it is read on */
 };
 
 /* One file. Texts live as long as the call that gives it. */
@@ -51,6 +53,7 @@ struct state_file {
     uint64_t sent;             /* up to here lines may have left: >= ahead.offset */
     uint64_t size;             /* when it was seen last, for --status */
     int64_t changed_us;        /* its last modification then */
+    int64_t put_us;            /* when it was put here; state_put does not look at it */
     bool is_deleted;           /* it has no name any more: gone when the follower ends */
     struct slice ladder;       /* ladder.h, as ladder_write has it; put empty: the one that is there
                                   stays */
@@ -80,10 +83,11 @@ int64_t state_changed_us(struct state *s);
 /* The pid of the follower that has it; 0: nobody. */
 int64_t state_owner(struct state *s);
 
-/* Calls file() for each, the oldest number first; it may read others of it, but not change them.
- * Returns 0, the first that file() returned that is not 0, or LM_EIO. */
-int state_load(struct state *s, int (*file)(const struct state_file *f, void *ctx), void *ctx,
-               struct errbuf *err) LM_MUST_CHECK;
+/* Calls file() for each, the oldest number first, or (number > 0) for that one alone, if it is
+ * there; file() may read times, but not change anything. Returns 0, the first that file() returned
+ * that is not 0, or LM_EIO. */
+int state_load(struct state *s, int64_t number, int (*file)(const struct state_file *f, void *ctx),
+               void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /* The time of reading of lines of a file: [from, to) were read at `us`. */
 struct state_time {

@@ -39,6 +39,7 @@ struct expected {
     uint64_t key;
     bool is_known; /* the file is done with */
     bool is_found;
+    const struct family *lost; /* of the file, if it was given up */
 };
 
 struct judging {
@@ -49,18 +50,28 @@ struct judging {
     bool is_inside;
     int error; /* that it ended with */
     struct ladder ladder;
-    bool is_part; /* of a file that is done with */
+    bool is_part;            /* of a file that is done with … */
+    struct known *lost_part; /* … and was given up */
     size_t head_len;
     char head[MARK_HEAD_MAX];
 };
 
-void unpack_look(struct source *s)
+int unpack_is_archive(int fd, bool *is_archive)
 {
     char bytes[FORM_BYTES];
-    ssize_t n = s->fd >= 0 ? file_read_at(s->fd, bytes, sizeof(bytes), 0) : 0;
+    ssize_t n = file_read_at(fd, bytes, sizeof(bytes), 0);
 
-    s->is_unlooked = !s->is_archive && n < 0;
-    if (s->is_archive || n <= 0 || archive_form_of(bytes, (size_t)n) == ARCHIVE_PLAIN)
+    *is_archive = n > 0 && archive_form_of(bytes, (size_t)n) != ARCHIVE_PLAIN;
+    return n < 0 ? LM_EIO : 0;
+}
+
+void unpack_look(struct source *s)
+{
+    bool is_archive = false;
+    int error = s->fd >= 0 ? unpack_is_archive(s->fd, &is_archive) : 0;
+
+    s->is_unlooked = !s->is_archive && error;
+    if (s->is_archive || !is_archive)
         return;
     s->is_archive = true;
     s->family->unknown_archives += s->phase == SOURCE_UNKNOWN;
@@ -179,15 +190,26 @@ bool unpack_is_over(const struct follower *f, const struct source *s)
 
 /* ---- Judging ---- */
 
-static void expect(struct judging *j, const struct content_mark *m, uint64_t below, uint64_t key,
-                   bool is_known)
+static void expect(struct judging *j, const struct content_mark *m, const struct expected *e)
 {
     if (m->offset == 0)
         return;
     j->expected = array_reserve(j->expected, &j->expected_capacity, j->expected_len + 1,
                                 sizeof(*j->expected));
-    j->expected[j->expected_len++] =
-        (struct expected){.mark = *m, .below = below, .key = key, .is_known = is_known};
+    j->expected[j->expected_len] = *e;
+    j->expected[j->expected_len++].mark = *m;
+}
+
+/* After a crash more of it may have been read than is known to be there. */
+static void expect_both(struct judging *j, const struct content_mark *read,
+                        const struct content_mark *ahead, struct expected e)
+{
+    e.below = ahead->offset > read->offset ? ahead->offset : UINT64_MAX;
+    expect(j, read, &e);
+    e.below = UINT64_MAX;
+    e.is_known = false;
+    if (ahead->offset > read->offset)
+        expect(j, ahead, &e);
 }
 
 static int by_offset(const void *a, const void *b)
@@ -211,26 +233,25 @@ static void expect_known(struct table_node *n, void *ctx)
     for (struct roll_node *i = family->known.first; i; i = i->behind) {
         struct known *k = container_of(i, struct known, in_family);
 
-        if (!known_copied(e->f, k))
-            expect(e->j, &k->mark, UINT64_MAX, k->key, true);
+        if (k->lost && judge_least_lost(k, e->j->in.of->look.changed_ns) <= k->lost->ahead.offset)
+            expect_both(e->j, &k->mark, &k->lost->ahead,
+                        (struct expected){.key = k->key, .lost = family});
+        else if (!k->lost && !known_copied(e->f, k))
+            expect_both(e->j, &k->mark, &k->mark,
+                        (struct expected){.key = k->key, .is_known = true});
     }
 }
 
 /* Of all families: what an archive is called tells little. */
-static struct judging *begin(struct follower *f)
+static struct judging *begin(struct follower *f, struct source *c)
 {
     struct judging *j = xcalloc(1, sizeof(*j));
 
-    for (struct source *o = f->all; o; o = o->all_behind) {
-        /* After a crash more of it may have been read than is known to be there. */
-        bool has_more = o->marked.offset > o->last.offset;
-
-        if (o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY)
-            continue;
-        expect(j, &o->last, has_more ? o->marked.offset : UINT64_MAX, o->file.key, o->is_told);
-        if (has_more)
-            expect(j, &o->marked, UINT64_MAX, o->file.key, false);
-    }
+    j->in.of = c;
+    for (struct source *o = f->all; o; o = o->all_behind)
+        if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY)
+            expect_both(j, &o->last, &o->marked,
+                        (struct expected){.key = o->file.key, .is_known = o->is_told});
     table_each(&f->families, expect_known, &(struct expecting){.f = f, .j = j});
     if (j->expected_len > 0)
         qsort(j->expected, j->expected_len, sizeof(*j->expected), by_offset);
@@ -380,21 +401,27 @@ static bool is_of_open(const struct judging *j, const struct source *o)
 }
 
 /* The last place that was found, of a file that is gone. */
-static bool find_place(const struct follower *f, const struct judging *j, struct source **of)
+static bool find_place(struct follower *f, const struct judging *j, struct source **of)
 {
+    struct known *lost = NULL;
     bool is_found = false;
 
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
         struct source *o = source_of(f, e->key);
+        struct known *k = !o && e->lost ? known_lost(e->lost, 0, e->key) : NULL;
+        const struct ladder *taken = o ? &o->ladder : k ? &k->ladder : NULL;
 
         if ((o && can_be_compared(o)) || !e->is_found || j->offset >= e->below ||
             (e->is_known && e->mark.offset != j->offset) ||
-            (o && ladder_differs(&o->ladder, &j->ladder)))
+            (taken && ladder_differs(taken, &j->ladder)))
             continue;
         is_found = true;
         *of = o;
+        lost = k;
     }
+    if (lost)
+        *of = candidate_recall(f, lost, j->in.of->path);
     return is_found;
 }
 
@@ -420,9 +447,12 @@ static void look_for_part(struct table_node *n, void *ctx)
     uint64_t least = judge_least_part(j->in.of, true);
 
     for (struct roll_node *i = family->known.first; i && !j->is_part; i = i->behind) {
-        const struct known *k = container_of(i, struct known, in_family);
+        struct known *k = container_of(i, struct known, in_family);
 
-        j->is_part = judge_is_part(&j->ladder, j->offset, &k->ladder, k->mark.offset, least);
+        j->is_part = judge_is_part(
+            &j->ladder, j->offset, &k->ladder, k->lost ? k->lost->ahead.offset : k->mark.offset,
+            k->lost ? judge_least_lost(k, j->in.of->look.changed_ns) : least);
+        j->lost_part = j->is_part && k->lost ? k : NULL;
     }
 }
 
@@ -438,6 +468,8 @@ static bool find_part(struct follower *f, struct judging *j, struct source **of)
         return true;
     }
     table_each(&f->families, look_for_part, j);
+    if (j->lost_part)
+        *of = candidate_recall(f, j->lost_part, j->in.of->path);
     return j->is_part;
 }
 
@@ -489,7 +521,7 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
     if (!j && ((!is_old && may_have_older(c)) || is_reading_archive(c->family)))
         return JUDGE_LATER;
     if (!j) {
-        j = f->judging = begin(f);
+        j = f->judging = begin(f, c);
         if (!open_it(&j->in, c)) {
             unpack_forget(f, c);
             return JUDGE_LATER;

@@ -109,8 +109,23 @@ static struct content content(struct state *s)
 {
     struct content c = {0};
 
-    assert_int_equal(state_load(s, take, &c, &err), 0);
+    assert_int_equal(state_load(s, 0, take, &c, &err), 0);
     return c;
+}
+
+static void one_can_be_asked_for(void **state)
+{
+    struct state_file a = file(3), b = file(4);
+    struct state *s = opened();
+    struct content c = {0};
+
+    put(s, &a);
+    put(s, &b);
+    assert_int_equal(state_load(s, a.number, take, &c, &err), 0);
+    assert_true(c.len == 1 && c.last.key == a.key && c.last.put_us > 0);
+    assert_int_equal(state_load(s, 77, take, &c, &err), 0);
+    assert_int_equal(c.len, 1);
+    state_close(s);
 }
 
 struct times {
@@ -276,9 +291,9 @@ static void whoever_is_given_files_may_read_on_and_stop(void **state)
         assert_int_equal(state_put_time(s, f.number, &(struct state_time){0, 1, 2}, &err), 0);
     }
     assert_int_equal(state_commit(s, &err), 0);
-    assert_int_equal(state_load(s, refuse, &calls, &err), LM_ESTOPPED);
+    assert_int_equal(state_load(s, 0, refuse, &calls, &err), LM_ESTOPPED);
     assert_int_equal(calls, 1);
-    assert_int_equal(state_load(s, load_times_too, s, &err), 0);
+    assert_int_equal(state_load(s, 0, load_times_too, s, &err), 0);
     state_close(s);
 }
 
@@ -518,7 +533,7 @@ static void damage_in_its_midst_is_said_with_what_to_do(void **state)
     assert_int_equal(pwrite(fd, zeros, sizeof(zeros), 32 << 10), sizeof(zeros));
     close(fd);
     s = opened();
-    assert_int_equal(state_load(s, ignore, NULL, &err), LM_EIO);
+    assert_int_equal(state_load(s, 0, ignore, NULL, &err), LM_EIO);
     assert_non_null(strstr(err.text, "move it away"));
     state_close(s);
 }
@@ -626,7 +641,7 @@ static void assert_files(int wanted)
     int files = 0;
 
     assert_false(state_is_new(s));
-    assert_int_equal(state_load(s, count_it, &files, &err), 0);
+    assert_int_equal(state_load(s, 0, count_it, &files, &err), 0);
     assert_int_equal(files, wanted);
     state_close(s);
 }
@@ -706,6 +721,7 @@ static void a_full_disk_takes_nothing_that_was_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(one_can_be_asked_for),
         TEST(all_of_a_file_comes_back),
         TEST(numbers_grow_and_come_back_to_nobody),
         TEST(times_are_kept_until_their_lines_are_stored),

@@ -94,7 +94,7 @@ static void check(const char *directory, const struct fault_walk_state *state)
 
     if (!s)
         fail_msg("%s", err.text);
-    assert_int_equal(state_load(s, see_file, &seen, &err), 0);
+    assert_int_equal(state_load(s, 0, see_file, &seen, &err), 0);
     assert_int_equal(state_load_times(s, 1, see_time, &seen, &err), 0);
     for (int n = 0; n < CHANGES; n++) {
         if (state->fates[n] == FAULT_WALK_TAKEN)
