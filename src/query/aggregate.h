@@ -10,9 +10,9 @@
  * always have every log. What percentiles and distinct values are: quantiles.h, distinct.h.
  *
  * Of an array that is measured the first AGGREGATE_ELEMENTS_MAX / n values count where its log is
- * in n groups. A log with several values of a field is in the group of each, once; its first
- * AGGREGATE_COMBINATIONS_MAX, in the order in which they stand, of one with more. A log without a
- * value is in the group of those without.
+ * in n groups; if there are more, the answer says so (`approximate`). A log with several values of
+ * a field is in the group of each, once; its first AGGREGATE_COMBINATIONS_MAX, in the order in
+ * which they stand, of one with more. A log without a value is in the group of those without.
  *
  * Values are grouped by their text, levels lower-cased, numbers by value; of long ones by the first
  * AGGREGATE_TEXT_MAX bytes. One thread at a time.
@@ -99,6 +99,10 @@ struct aggregate;
  * NULL: no memory. */
 struct aggregate *aggregate_new(const struct aggregate_spec *spec, struct account *account);
 void aggregate_free(struct aggregate *a); /* NULL does nothing */
+
+/* Only values of its first field that begin so get groups of their own; before anything is added.
+ * `prefix` outlives it. */
+void aggregate_begin_with(struct aggregate *a, struct slice prefix);
 
 /* What batches for it have to have; lives as long as it. */
 const struct log_fields *aggregate_fields(const struct aggregate *a);

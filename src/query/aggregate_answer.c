@@ -325,6 +325,17 @@ static int prepare(struct answer *w)
     return ranking && w->ranks && w->cells ? 0 : LM_ENOMEM;
 }
 
+/* What was not measured to the end is no less an estimate than a sketch. */
+static void mark_truncated(struct answer *w)
+{
+    const struct aggregate_spec *spec = &w->a->spec;
+
+    for (size_t i = 0; i < spec->values_len; i++)
+        if (spec->values[i].field != AGGREGATE_NO_FIELD && spec->values[i].op != AGGREGATE_COUNT &&
+            (w->a->truncated >> aggregate_measure_of(w->a, i) & 1))
+            w->estimated |= 1U << i;
+}
+
 static void append_head(struct answer *w)
 {
     buffer_append_string(w->b, "\"total\":");
@@ -434,6 +445,7 @@ static int append_all(struct answer *w, uint64_t bound)
         qsort_r((void *)w->cells, a->cells_len, sizeof(struct cell *), by_bucket, w);
         append_buckets(w);
     }
+    mark_truncated(w);
     append_approximate(w, bound);
     free(sum);
     return error;

@@ -156,14 +156,28 @@ int aggregate_canonical(struct aggregate *a, enum log_field_kind kind, struct lo
     return buffer_error(&a->canonical) ? LM_ENOMEM : 0;
 }
 
-/* The number of a value to group by. */
-static int intern(struct aggregate *a, enum log_field_kind kind, struct log_value value,
-                  uint32_t *number)
+void aggregate_begin_with(struct aggregate *a, struct slice prefix)
 {
-    int error = aggregate_canonical(a, kind, &value);
+    a->prefix = prefix;
+}
+
+static bool begins_with(struct slice text, struct slice prefix)
+{
+    return text.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(text.data, prefix.data, prefix.len) == 0);
+}
+
+/* The number of a value of the field spec.by[i]. */
+static int intern(struct aggregate *a, size_t i, struct log_value value, uint32_t *number)
+{
+    int error = aggregate_canonical(a, a->spec.fields.items[a->spec.by[i]].kind, &value);
 
     if (error)
         return error;
+    if (i == 0 && !begins_with(value.text, a->prefix)) {
+        *number = GROUP_VALUE_LEFT_OUT;
+        return 0;
+    }
     return dictionary_add(&a->values, utf8_cut(value.text, AGGREGATE_TEXT_MAX), 0, number);
 }
 
@@ -396,6 +410,8 @@ static int measure_row(struct feeding *f, size_t i, struct measure *m, size_t ro
 
     const uint32_t *list = c->lists + (c->codes[row] & ~LOG_CODE_LIST);
 
+    if (list[0] > f->elements_max)
+        f->a->truncated |= 1U << i;
     for (uint32_t k = 1; !error && k <= list[0] && k <= f->elements_max; k++)
         error = measure_code(f, i, m, list[k], count);
     return error;
@@ -428,8 +444,7 @@ static int number_of_code(struct feeding *f, size_t i, uint32_t code, uint32_t *
     int error = 0;
 
     if (*known == GROUP_VALUE_UNSET)
-        error = intern(f->a, f->a->spec.fields.items[f->a->spec.by[i]].kind,
-                       column_by(f, i)->values[code], known);
+        error = intern(f->a, i, column_by(f, i)->values[code], known);
     *number = *known;
     return error;
 }
@@ -483,11 +498,9 @@ static int read_values(struct feeding *f, size_t i, size_t row)
     char room[MEASURED_INTEGER_ROOM];
 
     v->len = 1;
-    v->values[0] = GROUP_VALUE_NONE;
+    v->values[0] = i == 0 && f->a->prefix.len > 0 ? GROUP_VALUE_LEFT_OUT : GROUP_VALUE_NONE;
     if (c->integers)
-        return has_integer(c, row)
-                   ? intern(f->a, LOG_FIELD_ATTRIBUTE, integer_at(c, row, room), &v->values[0])
-                   : 0;
+        return has_integer(c, row) ? intern(f->a, i, integer_at(c, row, room), &v->values[0]) : 0;
     if (c->codes[row] == LOG_CODE_NONE)
         return 0;
     if (c->codes[row] & LOG_CODE_LIST)
@@ -509,12 +522,13 @@ static bool next_combination(const struct feeding *f, size_t at[AGGREGATE_BY_MAX
 static int find_cell(struct feeding *f, const size_t at[AGGREGATE_BY_MAX], int64_t bucket,
                      struct cell **cell)
 {
-    uint32_t values[AGGREGATE_BY_MAX], group;
-    int error;
+    uint32_t values[AGGREGATE_BY_MAX], group = GROUP_OTHER;
+    int error = 0;
 
     for (size_t i = 0; i < AGGREGATE_BY_MAX; i++)
         values[i] = i < f->a->spec.by_len ? f->row[i].values[at[i]] : GROUP_VALUE_NONE;
-    error = aggregate_group(f->a, values, &group);
+    if (values[0] != GROUP_VALUE_LEFT_OUT)
+        error = aggregate_group(f->a, values, &group);
     return error ? error : aggregate_cell(f->a, group, bucket, cell);
 }
 
@@ -707,6 +721,7 @@ int aggregate_merge(struct aggregate *a, const struct aggregate *other)
     int error = numbers ? merge_groups(a, other, numbers) : LM_ENOMEM;
 
     a->total += other->total;
+    a->truncated |= other->truncated;
     for (size_t i = 0; !error && i < other->cells_len; i++) {
         struct cell *cell;
 

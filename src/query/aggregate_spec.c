@@ -151,7 +151,8 @@ static int read_operation(struct list *l, struct slice name, struct aggregate_va
         return 0;
     return errbuf_fail(
         l->err, LM_EINVAL,
-        "value: `%.*s` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9",
+        "value: `%.*s` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9, "
+        "levels(level), example(pattern)",
         SLICE_ARG(name));
 }
 
@@ -206,6 +207,11 @@ static int read_value(struct list *l, struct aggregate_spec *spec)
     else if (v.op != AGGREGATE_COUNT)
         error = errbuf_fail(l->err, LM_EINVAL, "value: `%.*s` of what? As in %.*s(duration)",
                             SLICE_ARG(name), SLICE_ARG(name));
+    for (size_t i = 0; !error && i < spec->values_len; i++)
+        if (spec->values[i].op == v.op && spec->values[i].field == v.field &&
+            spec->values[i].permille == v.permille)
+            error = errbuf_fail(l->err, LM_EINVAL, "value: an entry, %.*s, is there twice",
+                                SLICE_ARG(name));
     if (!error)
         spec->values[spec->values_len++] = v;
     return error;

@@ -1,7 +1,7 @@
 /*
  * An aggregate as a text:
  *
- *     {"version":1,"of":"level;avg(ms)@300000000+0","total":…,"bound":…,
+ *     {"version":1,"of":"level;avg(ms)@300000000+0","total":…,"bound":…,"truncated":…,
  *      "values":["info",…],"groups":[[count,lacks,values],…],"cells":[[group,bucket,count,measures],…]}
  *
  * The first group is that of all others, whose values are []; a value is a place in "values", or
@@ -14,11 +14,10 @@
 
 #include <yyjson.h>
 
-#include "base/base64.h"
-#include "base/byte_order.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
 #include "query/aggregate_table.h"
+#include "query/distinct_state.h"
 #include "json/writer.h"
 
 enum {
@@ -79,30 +78,6 @@ static void append_quantiles(struct buffer *b, const struct quantiles *q)
     buffer_append_string(b, "]}");
 }
 
-static int ascending(const void *x, const void *y)
-{
-    return memcmp(x, y, sizeof(uint64_t));
-}
-
-static void append_distinct(struct buffer *b, const struct distinct *d)
-{
-    char hashes[DISTINCT_EXACT_MAX][sizeof(uint64_t)];
-    size_t len = 0;
-
-    if (d->registers) {
-        buffer_append_string(b, "{\"registers\":\"");
-        base64_append(b, slice_of((const char *)d->registers, DISTINCT_REGISTERS));
-    } else {
-        for (uint32_t i = 0; i < d->capacity; i++)
-            if (d->hashes[i])
-                (void)byte_order_put64(hashes[len++], d->hashes[i]);
-        qsort(hashes, len, sizeof(hashes[0]), ascending); /* so that it says nothing of the order */
-        buffer_append_string(b, "{\"hashes\":\"");
-        base64_append(b, slice_of(hashes[0], len * sizeof(hashes[0])));
-    }
-    buffer_append_string(b, "\"}");
-}
-
 static void append_levels(struct buffer *b, const struct measure *m)
 {
     if (!m->levels) {
@@ -131,7 +106,7 @@ static void append_measure(struct buffer *b, const struct measure *m, unsigned a
         buffer_append_string(b, "null");
     buffer_append_char(b, ',');
     if (asked & MEASURE_DISTINCT)
-        append_distinct(b, &m->distinct);
+        distinct_append_state(&m->distinct, b);
     else
         buffer_append_string(b, "null");
     append_levels(b, m);
@@ -166,8 +141,8 @@ void aggregate_append_state(const struct aggregate *a, struct buffer *b)
     buffer_appendf(b, "{\"version\":%d,\"of\":", VERSION);
     json_append_string(b, buffer_slice(&spec));
     buffer_release(&spec);
-    buffer_appendf(b, ",\"total\":%llu,\"bound\":%llu,\"values\":[", (unsigned long long)a->total,
-                   (unsigned long long)a->bound);
+    buffer_appendf(b, ",\"total\":%llu,\"bound\":%llu,\"truncated\":%u,\"values\":[",
+                   (unsigned long long)a->total, (unsigned long long)a->bound, a->truncated);
     for (uint32_t i = 0; i < dictionary_len(&a->values); i++) {
         if (i > 0)
             buffer_append_char(b, ',');
@@ -198,7 +173,6 @@ struct reading {
     uint32_t *numbers; /* of its groups, by their places */
     size_t groups;
     size_t groups_max;
-    struct buffer bytes; /* from base64 */
 };
 
 static int wrong(const struct reading *r, const char *what)
@@ -283,54 +257,9 @@ static int read_bins(const struct reading *r, yyjson_val *value, struct quantile
     return 0;
 }
 
-static int decode(struct reading *r, yyjson_val *value)
-{
-    int error;
-
-    buffer_clear(&r->bytes);
-    if (!yyjson_is_str(value))
-        return wrong(r, "what tells distinct values apart");
-    error = base64_append_decoded(&r->bytes, json_text(value));
-    if (!error)
-        error = buffer_error(&r->bytes);
-    return error == LM_ENOMEM ? error : error ? wrong(r, "what is no base64") : 0;
-}
-
-static int read_hashes(struct reading *r, yyjson_val *value, struct distinct *d)
-{
-    int error = decode(r, value);
-
-    if (!error && (r->bytes.len % sizeof(uint64_t) != 0 ||
-                   r->bytes.len > DISTINCT_EXACT_MAX * sizeof(uint64_t)))
-        return wrong(r, "hashes of distinct values");
-    for (size_t i = 0; !error && i < r->bytes.len; i += sizeof(uint64_t)) {
-        uint64_t hash = byte_order_get64(r->bytes.data + i);
-
-        error = hash ? distinct_add(d, hash) : wrong(r, "a hash of distinct values");
-    }
-    return error;
-}
-
-static int read_registers(struct reading *r, yyjson_val *value, struct distinct *d)
-{
-    int error = decode(r, value);
-
-    if (!error && r->bytes.len != DISTINCT_REGISTERS)
-        error = wrong(r, "registers of distinct values");
-    for (size_t i = 0; !error && i < r->bytes.len; i++)
-        if ((unsigned char)r->bytes.data[i] > DISTINCT_REGISTER_MAX)
-            error = wrong(r, "a register of distinct values");
-    if (!error)
-        error = distinct_estimate(d);
-    if (!error)
-        memcpy(d->registers, r->bytes.data, DISTINCT_REGISTERS);
-    return error;
-}
-
 static int read_sketches(struct reading *r, yyjson_val *quantiles, yyjson_val *distinct,
                          struct measure *m)
 {
-    yyjson_val *registers = yyjson_obj_get(distinct, "registers");
     int error = 0;
 
     if (yyjson_is_arr(quantiles))
@@ -339,8 +268,7 @@ static int read_sketches(struct reading *r, yyjson_val *quantiles, yyjson_val *d
         error = read_bins(r, quantiles, &m->quantiles);
     if (error || yyjson_is_null(distinct))
         return error;
-    return registers ? read_registers(r, registers, &m->distinct)
-                     : read_hashes(r, yyjson_obj_get(distinct, "hashes"), &m->distinct);
+    return distinct_read_state(&m->distinct, distinct, r->err);
 }
 
 static bool is_time(int64_t us)
@@ -526,11 +454,13 @@ static int check_spec(const struct reading *r, yyjson_val *root)
 
 static int read_state(struct reading *r, yyjson_val *root)
 {
-    uint64_t total = 0, bound = 0;
+    uint64_t total = 0, bound = 0, truncated = 0;
     int error = check_spec(r, root);
 
     if (!error && (!read_count(yyjson_obj_get(root, "total"), &total) ||
-                   !read_count(yyjson_obj_get(root, "bound"), &bound)))
+                   !read_count(yyjson_obj_get(root, "bound"), &bound) ||
+                   !read_count(yyjson_obj_get(root, "truncated"), &truncated) ||
+                   truncated >> r->to->measured_len))
         error = wrong(r, "the total");
     if (!error)
         error = read_array(r, root, "values", read_text);
@@ -542,6 +472,7 @@ static int read_state(struct reading *r, yyjson_val *root)
         return error;
     r->to->total = total;
     r->to->bound = bound;
+    r->to->truncated = (unsigned)truncated;
     return 0;
 }
 
@@ -569,7 +500,6 @@ int aggregate_merge_state(struct aggregate *a, struct slice json, struct errbuf 
         .to = aggregate_new(&a->spec, NULL), .err = err, .groups_max = a->groups_max + 1};
     int error = LM_ENOMEM;
 
-    buffer_init(&r.bytes, AGGREGATE_STATE_BYTES_MAX);
     if (r.to) {
         r.to->bytes_max = a->bytes_max;
         r.numbers = xcalloc(r.groups_max, sizeof(*r.numbers));
@@ -577,7 +507,6 @@ int aggregate_merge_state(struct aggregate *a, struct slice json, struct errbuf 
     }
     if (!error)
         error = aggregate_merge(a, r.to);
-    buffer_release(&r.bytes);
     free(r.numbers);
     aggregate_free(r.to);
     return error;

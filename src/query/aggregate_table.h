@@ -12,6 +12,7 @@
 /* Values of a group: numbers of the dictionary, or one of these. */
 #define GROUP_VALUE_NONE UINT32_MAX /* the log has no such field; also of fields not grouped by */
 #define GROUP_VALUE_UNSET (UINT32_MAX - 1)
+#define GROUP_VALUE_LEFT_OUT (UINT32_MAX - 2) /* by its prefix: its group is GROUP_OTHER */
 
 enum { GROUP_OTHER = 0 }; /* the first group: all that have none of their own */
 
@@ -42,8 +43,10 @@ struct aggregate {
     struct measured_field measured[AGGREGATE_VALUES_MAX];
     size_t measured_len;
 
+    struct slice prefix; /* of the values of its first field that have groups */
     uint64_t total;
     uint64_t bound;
+    unsigned truncated; /* bits: measured fields of which an array was not measured to its end */
     struct dictionary values;
     struct group *groups;
     size_t groups_len, groups_capacity;

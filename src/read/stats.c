@@ -120,14 +120,6 @@ static bool is_new(struct slice value, int64_t first_us, void *ctx)
     return first_us >= ((struct stats *)ctx)->groups.new_since_us;
 }
 
-static bool begins_so(struct slice value, int64_t first_us, void *ctx)
-{
-    struct slice prefix = buffer_slice(&((struct stats *)ctx)->prefix);
-
-    (void)first_us;
-    return value.len >= prefix.len && slice_equal(slice_of(value.data, prefix.len), prefix);
-}
-
 static int append_patterns(struct stats *s)
 {
     static const struct aggregate_words words = {
@@ -147,12 +139,7 @@ static int append_patterns(struct stats *s)
 static int append_values(struct stats *s)
 {
     static const struct aggregate_words words = {.list = "values", .value = "value"};
-    int error = 0;
 
-    if (s->prefix.len > 0)
-        error = aggregate_keep(s->aggregate, begins_so, s);
-    if (error)
-        return error;
     return aggregate_append_list(s->aggregate, &s->request.out, s->groups.top, &words);
 }
 
@@ -259,7 +246,10 @@ static int prepare(struct stats *s)
         return tally_init(&s->tally, count_buckets(&s->query, s->groups.bucket_from_us), account);
     s->aggregate = aggregate_new(&s->groups.spec, account);
     buffer_append_slice(&s->prefix, s->groups.prefix);
-    return s->aggregate ? buffer_error(&s->prefix) : LM_ENOMEM;
+    if (!s->aggregate || buffer_error(&s->prefix))
+        return LM_ENOMEM;
+    aggregate_begin_with(s->aggregate, buffer_slice(&s->prefix));
+    return 0;
 }
 
 static int read_params(struct read_request *r, const struct query_string *params)

@@ -286,7 +286,8 @@ overBoth('an array is measured up to a bound, less of it the more groups its log
         { timestamp: START, level: 'info', message: 'in one', many: ['alone'], m },
     ]);
     await atRest(server);
-    const { groups } = await ask(server, 'by=many&value=sum(m)&top=1000&q=in+many');
+    const { groups, approximate } = await ask(server, 'by=many&value=sum(m)&top=1000&q=in+many');
+    assert.deepEqual(approximate!.values, ['sum(m)']);
     const first = m.slice(0, 65_536 / 1024).reduce((a, b) => a + b, 0);
     assert.equal(groups.length, 1000);
     assert.ok(groups.every(({ values }) => values!['sum(m)'] === first));
@@ -299,6 +300,8 @@ overBoth('what cannot be grouped is refused with its reason', async (server) => 
         ['by=a,,b', 'by', 'by: a name is missing'],
         ['by=timestamp', 'by', 'by: times are grouped by `bucket`'],
         ['value=p100(ms)', 'value', /^value: `p100` is none of count, sum, /],
+        ['value=sum(a),count,sum(a)', 'value', /^value: an entry, sum, is there twice/],
+        ['value=top(a)', 'value', /levels\(level\), example\(pattern\)$/],
         ['zone=Europe/Berlin', 'zone', /an offset from UTC/],
         ['buckets=3', 'buckets', /did you mean 'bucket'/],
     ] as const) {

@@ -219,6 +219,67 @@ static void lists_have_those_alone_that_are_kept(void **state)
     aggregate_free(a);
 }
 
+/* Of far more values than can have groups, some of which begin so. */
+static void a_prefix_is_looked_at_before_groups_are_left_out(void **state)
+{
+    const struct aggregate_words words = {.list = "values", .value = "value"};
+    struct aggregate *a = new_aggregate("service", "", 0);
+    char attributes[64];
+    struct buffer b;
+
+    (void)state;
+    a->groups_max = 10;
+    aggregate_begin_with(a, SLICE_LITERAL("x-"));
+    for (unsigned i = 0; i < 500; i++) {
+        struct record r;
+
+        snprintf(attributes, sizeof(attributes),
+                 i == 250   ? "{\"service\":[\"x-%u\",\"y\"]}"
+                 : i == 251 ? "{\"other\":\"x-%u\"}"
+                            : "{\"service\":\"y-%u\"}",
+                 i);
+        r = log_of(T0 + i, "info", "m", attributes);
+        feed(a, &r, 1, 1);
+    }
+    buffer_init(&b, TEXT_MAX);
+    assert_int_equal(aggregate_append_list(a, &b, 5, &words), 0);
+    buffer_append(&b, "", 1);
+    assert_string_equal(b.data, "\"total\":500,\"values\":[{\"value\":\"x-250\",\"count\":1}],"
+                                "\"other\":{\"count\":500},\"approximate\":null");
+    buffer_release(&b);
+    aggregate_free(a);
+}
+
+/* What is true of a part is true of the whole. */
+static void what_is_not_measured_to_its_end_is_approximate(void **state)
+{
+    struct aggregate *a = new_aggregate("", "count(n),sum(n),max(m)", 0);
+    struct aggregate *whole = new_aggregate("", "count(n),sum(n),max(m)", 0);
+    struct buffer b;
+    struct record r;
+    char *answer;
+
+    (void)state;
+    buffer_init(&b, TEXT_MAX);
+    buffer_append_string(&b, "{\"m\":7,\"n\":[0");
+    for (unsigned i = 0; i < AGGREGATE_ELEMENTS_MAX; i++)
+        buffer_append_string(&b, ",1");
+    buffer_append(&b, "]}", 3);
+    r = log_of(T0, "info", "m", b.data);
+    feed(a, &r, 1, 1);
+    buffer_clear(&b);
+    aggregate_append_state(a, &b);
+    assert_int_equal(aggregate_merge_state(whole, buffer_slice(&b), NULL), 0);
+    answer = answer_of(whole, 5);
+    assert_non_null(strstr(answer, "\"sum(n)\":65535,\"max(m)\":7}"));
+    assert_non_null(strstr(answer, "\"approximate\":{\"count_error\":0,\"unseen_count\":0,"
+                                   "\"values\":[\"sum(n)\"]}"));
+    free(answer);
+    buffer_release(&b);
+    aggregate_free(a);
+    aggregate_free(whole);
+}
+
 /* What a store by columns hands out: numbers without texts, rows that stand for many. */
 static void numbers_without_texts_are_the_same(void **state)
 {
@@ -513,7 +574,7 @@ static void hostile_states_are_refused(void **state)
 static void states_beyond_the_limits_are_refused(void **state)
 {
     static const char head[] = "{\"version\":1,\"of\":\"level,;p50(ms),distinct(ms),\",\"total\":1,"
-                               "\"bound\":0,\"values\":[\"info\"],";
+                               "\"bound\":0,\"truncated\":0,\"values\":[\"info\"],";
     static const char *const rests[] = {
         "\"groups\":[],\"cells\":[[0,0,1,[]]]}",
         "\"groups\":[[0,0,[]],[1,0,[1]]],\"cells\":[]}",
@@ -565,13 +626,19 @@ static void lists_are_read(void **state)
         {"", "avg", "value: `avg` of what? As in avg(duration)"},
         {"", "avg(ms", "value: `avg(` has no end"},
         {"", "p100(ms)",
-         "value: `p100` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9"},
-        {"", "p0(ms)", "value: `p0` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9"},
+         "value: `p100` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9, "
+         "levels(level), example(pattern)"},
+        {"", "p0(ms)",
+         "value: `p0` is none of count, sum, avg, min, max, distinct, p0.1 to p99.9, "
+         "levels(level), example(pattern)"},
         {"", "sum(timestamp)", "value: of timestamp there are count, min and max"},
         {"", "levels(service)", "value: it is levels(level)"},
         {"", "example(message)", "value: it is example(pattern)"},
-        {"", "count,count,count,count,count,count,count,count,count",
+        {"", "p1(a),p2(a),p3(a),p4(a),p5(a),p6(a),p7(a),p8(a),p9(a)",
          "value: at most 8 are allowed"},
+        {"", "count,count(a),count(b)", NULL},
+        {"", "count,sum(a),count", "value: an entry, count, is there twice"},
+        {"", "p50(a),p50.0(a)", "value: an entry, p50.0, is there twice"},
     };
 
     (void)state;
@@ -594,6 +661,8 @@ int main(void)
         cmocka_unit_test(a_log_is_once_in_the_group_of_each_value),
         cmocka_unit_test(patterns_are_a_field),
         cmocka_unit_test(lists_have_those_alone_that_are_kept),
+        cmocka_unit_test(a_prefix_is_looked_at_before_groups_are_left_out),
+        cmocka_unit_test(what_is_not_measured_to_its_end_is_approximate),
         cmocka_unit_test(numbers_without_texts_are_the_same),
         cmocka_unit_test(any_split_and_order_gives_the_answer_of_the_whole),
         cmocka_unit_test(what_is_left_out_is_bounded),
