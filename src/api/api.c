@@ -17,6 +17,7 @@ static const struct http_route routes[] = {
     {"GET", "/logs", read_routes_list, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/stats", read_routes_stats, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/patterns", read_routes_patterns, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/fields", read_routes_fields, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/fields/{path}", read_routes_values, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/tail", read_routes_tail, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/{id}", read_routes_one, .flags = HTTP_ROUTE_ALONE},

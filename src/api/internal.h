@@ -67,6 +67,7 @@ void receive_routes_root(struct http_request *req, void *thread);
 void read_routes_list(struct http_request *req, void *thread);
 void read_routes_stats(struct http_request *req, void *thread);
 void read_routes_patterns(struct http_request *req, void *thread);
+void read_routes_fields(struct http_request *req, void *thread);
 void read_routes_values(struct http_request *req, void *thread);
 void read_routes_one(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);

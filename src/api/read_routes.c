@@ -29,6 +29,13 @@ void read_routes_patterns(struct http_request *req, void *thread)
     read_stats_get_patterns(&t->reads, req);
 }
 
+void read_routes_fields(struct http_request *req, void *thread)
+{
+    struct api_thread *t = thread;
+
+    read_stats_get_fields(&t->reads, req);
+}
+
 void read_routes_values(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;

@@ -743,17 +743,18 @@ static void read_groups(struct reading *r, struct log_params_groups *groups)
             value);
 }
 
-static void read_top(struct reading *r, struct log_params_groups *groups)
+static void read_top(struct reading *r, struct log_params_groups *groups, int64_t max)
 {
     int64_t top = LOG_PARAMS_TOP_DEFAULT;
 
-    read_int(r, "top", 1, LOG_PARAMS_TOP_MAX, &top);
+    read_int(r, "top", 1, max, &top);
     groups->top = (size_t)top;
 }
 
 /* What all that count have in common, with bounds on both sides. */
 static void read_counted(struct reading *r, struct log_stats_query *query,
-                         struct log_params_groups *groups, struct log_params_answer *answer)
+                         struct log_params_groups *groups, struct log_params_answer *answer,
+                         int64_t top_max)
 {
     struct log_filter *filter = &query->filter;
 
@@ -773,7 +774,7 @@ static void read_counted(struct reading *r, struct log_stats_query *query,
         filter->since_us = TIMESTAMP_MIN_US;
     query->has_cursor = read_cursor(r, &query->cursor);
     read_answer(r, answer);
-    read_top(r, groups);
+    read_top(r, groups, top_max);
 }
 
 int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
@@ -783,7 +784,7 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     struct reading r;
 
     reading_init(&r, params, refusal);
-    read_counted(&r, query, groups, answer);
+    read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     read_groups(&r, groups);
     if (!groups->grouped || query_string_last(params, "bucket").data)
         read_bucket(&r, query);
@@ -803,7 +804,7 @@ int log_params_parse_patterns(const struct query_string *params, struct log_stat
     struct errbuf never;
 
     reading_init(&r, params, refusal);
-    read_counted(&r, query, groups, answer);
+    read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     groups->grouped = true;
     (void)read_time(&r, "new_since", &groups->new_since_us);
     if (aggregate_spec_parse(SLICE_LITERAL("pattern"),
@@ -816,6 +817,18 @@ int log_params_parse_patterns(const struct query_string *params, struct log_stat
     return reading_finish(&r, &query->filter);
 }
 
+int log_params_parse_fields(const struct query_string *params, struct log_stats_query *query,
+                            struct log_params_groups *groups, struct log_params_answer *answer,
+                            struct buffer *refusal)
+{
+    struct reading r;
+
+    reading_init(&r, params, refusal);
+    read_counted(&r, query, groups, answer, SURVEY_TOP_MAX);
+    refuse_unknown(&r, (const char *const[]){"top", "cursor", "slice", "explain", NULL});
+    return reading_finish(&r, &query->filter);
+}
+
 int log_params_parse_values(const struct query_string *params, struct slice path,
                             struct log_stats_query *query, struct log_params_groups *groups,
                             struct log_params_answer *answer, struct buffer *refusal)
@@ -824,7 +837,7 @@ int log_params_parse_values(const struct query_string *params, struct slice path
     struct log_field field = aggregate_field_of(path);
 
     reading_init(&r, params, refusal);
-    read_counted(&r, query, groups, answer);
+    read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     groups->grouped = true;
     groups->prefix = query_string_last(params, "prefix");
     groups->spec.fields.items[0] = field;

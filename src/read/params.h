@@ -21,6 +21,7 @@
 #include "http/query_string.h"
 #include "query/aggregate.h"
 #include "query/filter.h"
+#include "query/survey.h"
 #include "read/newer.h"
 #include "read/projection.h"
 #include "record/record.h"
@@ -97,8 +98,13 @@ int log_params_parse_patterns(const struct query_string *params, struct log_stat
                               struct log_params_groups *groups, struct log_params_answer *answer,
                               struct buffer *refusal) LM_MUST_CHECK;
 
-/* GET /logs/fields/{path}: the same with prefix for new_since. `path` is the segment, decoded, any
- * bytes, and has to live as long as the spec, which is that of its values. */
+/* GET /logs/fields: the same without new_since, and without a spec. */
+int log_params_parse_fields(const struct query_string *params, struct log_stats_query *query,
+                            struct log_params_groups *groups, struct log_params_answer *answer,
+                            struct buffer *refusal) LM_MUST_CHECK;
+
+/* GET /logs/fields/{path}: the same as for patterns with prefix for new_since. `path` is the
+ * segment, decoded, any bytes, and has to live as long as the spec, which is that of its values. */
 int log_params_parse_values(const struct query_string *params, struct slice path,
                             struct log_stats_query *query, struct log_params_groups *groups,
                             struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;

@@ -13,7 +13,7 @@
 
 enum { PREFIX_BYTES_MAX = 1 << 20 /* a ceiling because every buffer has one */ };
 
-enum stats_kind { STATS_COUNTS, STATS_PATTERNS, STATS_VALUES };
+enum stats_kind { STATS_COUNTS, STATS_PATTERNS, STATS_VALUES, STATS_FIELDS };
 
 struct stats {
     struct read_request request;
@@ -21,7 +21,9 @@ struct stats {
     struct buffer prefix;         /* of values */
     struct log_stats_query query; /* its slices point into the matcher */
     struct log_params_groups groups;
-    struct aggregate *aggregate; /* NULL: counts by level, in `tally` */
+    struct aggregate *aggregate; /* NULL: counts by level, in `tally`, or fields, in `survey` */
+    struct survey *survey;       /* NULL: no fields */
+    int survey_error;
     struct log_matcher *matcher;
     struct store_scan scan;
     struct log_key start; /* where it began */
@@ -41,6 +43,7 @@ static void stats_free(struct stats *s)
     log_matcher_unref(s->matcher);
     tally_release(&s->tally);
     aggregate_free(s->aggregate);
+    survey_free(s->survey);
     buffer_release(&s->prefix);
     read_request_release(&s->request);
     free(s);
@@ -78,12 +81,36 @@ static int count_groups(struct stats *s, struct store_reader *reader, uint64_t u
                               s, &s->request.detail);
 }
 
-static void count(struct stats *s, struct store_reader *reader, uint64_t until_us)
+static int add_log(const struct record *record, void *ctx)
+{
+    struct stats *s = ctx;
+
+    s->survey_error = survey_add(s->survey, record);
+    return s->survey_error;
+}
+
+static int look_at_fields(struct stats *s, struct store_reader *reader, uint64_t until_us)
+{
+    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = until_us};
+    int error = store_scan_next(reader, &s->scan, &slice, add_log, s, &s->request.detail);
+
+    if (s->survey_error)
+        return s->survey_error;
+    return error == LM_EBUSY ? LM_EUNAVAILABLE : error; /* it is not the ledger that is */
+}
+
+static int count_what_is_asked(struct stats *s, struct store_reader *reader, uint64_t until_us)
 {
     const struct store_slice slice = {.rows = 1, .until_us = until_us};
 
-    s->request.error =
-        s->aggregate ? count_groups(s, reader, until_us) : count_levels(s, reader, &slice);
+    if (s->survey)
+        return look_at_fields(s, reader, until_us);
+    return s->aggregate ? count_groups(s, reader, until_us) : count_levels(s, reader, &slice);
+}
+
+static void count(struct stats *s, struct store_reader *reader, uint64_t until_us)
+{
+    s->request.error = count_what_is_asked(s, reader, until_us);
     read_answer_tell_damage(&s->scan, &s->damage_told, &s->request.detail);
 }
 
@@ -164,6 +191,21 @@ static int append_groups(struct stats *s, bool is_part)
     return error;
 }
 
+static int append_fields(struct stats *s, bool is_part)
+{
+    struct buffer *b = &s->request.out;
+    int error;
+
+    if (is_part) {
+        buffer_append_string(b, "\"state\":");
+        survey_append_state(s->survey, b);
+        buffer_append_char(b, ',');
+    }
+    error = survey_append_answer(s->survey, b, s->groups.top);
+    buffer_append_char(b, ',');
+    return error;
+}
+
 static enum read_step end(struct stats *s)
 {
     const struct read_place place = {.more = !s->scan.done,
@@ -176,7 +218,9 @@ static enum read_step end(struct stats *s)
     if (place.more)
         metrics_add(METRIC_READS_PARTIAL, 1);
     append_range(s);
-    if (s->aggregate)
+    if (s->survey)
+        error = append_fields(s, place.more || s->query.has_cursor);
+    else if (s->aggregate)
         error = append_groups(s, place.more || s->query.has_cursor);
     else
         append_levels(s);
@@ -242,6 +286,10 @@ static int prepare(struct stats *s)
     store_scan_init(&s->scan, s->matcher, s->query.has_cursor ? &s->query.cursor : NULL, 0);
     s->scan.explain = s->explains ? &s->explain : NULL;
     s->start = s->scan.before;
+    if (s->kind == STATS_FIELDS) {
+        s->survey = survey_new(account);
+        return s->survey ? 0 : LM_ENOMEM;
+    }
     if (!s->groups.grouped)
         return tally_init(&s->tally, count_buckets(&s->query, s->groups.bucket_from_us), account);
     s->aggregate = aggregate_new(&s->groups.spec, account);
@@ -260,6 +308,8 @@ static int read_params(struct read_request *r, const struct query_string *params
 
     if (s->kind == STATS_PATTERNS)
         error = log_params_parse_patterns(params, &s->query, &s->groups, &answer, &r->out);
+    else if (s->kind == STATS_FIELDS)
+        error = log_params_parse_fields(params, &s->query, &s->groups, &answer, &r->out);
     else if (s->kind == STATS_VALUES)
         error = log_params_parse_values(params, http_request_param(r->http, 0), &s->query,
                                         &s->groups, &answer, &r->out);
@@ -302,4 +352,9 @@ void read_stats_get_patterns(const struct read_service *service, struct http_req
 void read_stats_get_values(const struct read_service *service, struct http_request *http)
 {
     get(service, http, STATS_VALUES);
+}
+
+void read_stats_get_fields(const struct read_service *service, struct http_request *http)
+{
+    get(service, http, STATS_FIELDS);
 }

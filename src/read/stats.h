@@ -15,6 +15,9 @@ void read_stats_get(const struct read_service *service, struct http_request *htt
 /* GET /logs/patterns: messages grouped by what they have in common. */
 void read_stats_get_patterns(const struct read_service *service, struct http_request *http);
 
+/* GET /logs/fields: which fields there are, and their values (query/survey.h). */
+void read_stats_get_fields(const struct read_service *service, struct http_request *http);
+
 /* GET /logs/fields/{path}: the values of one field. */
 void read_stats_get_values(const struct read_service *service, struct http_request *http);
 
