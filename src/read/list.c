@@ -280,7 +280,9 @@ static int read_params(struct read_request *r, const struct query_string *params
     if (error)
         return error;
     if (p->format == LIST_JSON && !has_offset) {
-        p->end = has_slice || p->query.has_cursor ? LIST_ENDS_BY_BYTES : LIST_ENDS_BY_TIME;
+        p->end = has_slice || answer.bytes || p->query.has_cursor ? LIST_ENDS_BY_BYTES
+                                                                  : LIST_ENDS_BY_TIME;
+        p->page_bytes = answer.bytes;
         read_request_give_time(r, answer.slice_s * UINT64_C(1000));
     }
 

@@ -516,7 +516,7 @@ static int parse_page(const struct query_string *params, struct log_query *query
                       struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
-    int64_t offset = 0;
+    int64_t offset = 0, bytes = 0;
 
     reading_init(&r, params, refusal);
     *query = (struct log_query){0};
@@ -527,15 +527,17 @@ static int parse_page(const struct query_string *params, struct log_query *query
     read_time(&r, "until", &query->filter.until_us);
     query->has_cursor = read_cursor(&r, &query->cursor);
     read_answer(&r, answer);
+    read_int(&r, "bytes", 1, LOG_PARAMS_BYTES_MAX, &bytes);
+    answer->bytes = (size_t)bytes;
     read_format(&r);
     read_fields(&r, fields);
     read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
     refuse_beside(&r, (const char *const[]){"before", "after", "same", NULL}, "around_missing",
                   "It goes with `around` alone, which is not there");
-    refuse_unknown(&r,
-                   (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format",
-                                         "fields", "around", "before", "after", "same", NULL});
+    refuse_unknown(&r, (const char *const[]){"limit", "offset", "cursor", "slice", "bytes",
+                                             "explain", "format", "fields", "around", "before",
+                                             "after", "same", NULL});
     return reading_finish(&r, &query->filter);
 }
 

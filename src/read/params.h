@@ -36,7 +36,8 @@ enum {
     LOG_PARAMS_TOP_MAX = 1000,
     LOG_PARAMS_AROUND_DEFAULT = 50, /* logs before one, and as many after it */
     LOG_PARAMS_AROUND_MAX = 500,
-    LOG_PARAMS_SAME_MAX = 8,    /* fields that they share */
+    LOG_PARAMS_SAME_MAX = 8,        /* fields that they share */
+    LOG_PARAMS_BYTES_MAX = 8 << 20, /* of a page */
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
@@ -44,10 +45,11 @@ enum {
 struct log_params_answer {
     unsigned slice_s; /* how many seconds it may take: set to the most, which is the default */
     bool explain;     /* it is to tell what it cost */
+    size_t bytes;     /* of a page of logs that may end early; 0: not said */
 };
 
-/* GET /logs: a filter, limit, offset, cursor, format, fields; slice and explain. What `fields`
- * (NULL: nobody asks) points to is in the query string. */
+/* GET /logs: a filter, limit, offset, cursor, format, fields; slice, bytes and explain. What
+ * `fields` (NULL: nobody asks) points to is in the query string. */
 int log_params_parse_list(const struct query_string *params, struct log_query *query,
                           struct projection *fields, struct log_params_answer *answer,
                           struct buffer *refusal) LM_MUST_CHECK;

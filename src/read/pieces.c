@@ -31,8 +31,10 @@ static bool is_timed(const struct pieces *p)
 /* A page of JSON that is full only looks for one log more, to tell whether there is a next page. */
 static bool is_page_full(const struct pieces *p)
 {
+    size_t bytes = p->page_bytes ? p->page_bytes : LIST_PAGE_BYTES;
+
     return p->format == LIST_JSON &&
-           (p->left == 0 || (p->end == LIST_ENDS_BY_BYTES && p->out->len >= LIST_PAGE_BYTES));
+           (p->left == 0 || (p->end == LIST_ENDS_BY_BYTES && p->any && p->out->len >= bytes));
 }
 
 static bool is_piece_full(const struct pieces *p)

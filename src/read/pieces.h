@@ -15,11 +15,12 @@
 
 #include "base/errbuf.h"
 #include "read/list_format.h"
+#include "read/params.h"
 #include "read/projection.h"
 #include "read/scheduler.h"
 
 enum {
-    LIST_PAGE_BYTES = 8 << 20,
+    LIST_PAGE_BYTES = LOG_PARAMS_BYTES_MAX,
     LIST_PIECE_BYTES = 256 * 1024, /* of an answer in pieces: so many, and one log, … */
     LIST_PIECE_LOGS = 2000,        /* … and of a download so many logs at most */
 };
@@ -29,8 +30,8 @@ enum list_end {
     LIST_ENDS_LATE,     /* nowhere: a download, and a page by `offset`, whose client would skip what
                            is left out */
     LIST_ENDS_BY_TIME,  /* where its time is over, with `next` */
-    LIST_ENDS_BY_BYTES, /* also at LIST_PAGE_BYTES: for who asks with `cursor` or `slice`, and so
-                           knows of `next` */
+    LIST_ENDS_BY_BYTES, /* also at page_bytes: for who asks with `cursor`, `slice` or `bytes`, and
+                           so knows of `next` */
 };
 
 struct pieces {
@@ -39,6 +40,7 @@ struct pieces {
     enum list_end end;
     struct log_query query;   /* its slices point into the matcher from pieces_open on */
     uint64_t left;            /* logs that may still come */
+    size_t page_bytes;        /* 0: LIST_PAGE_BYTES */
     bool explains;            /* a page tells what it cost, and so does not look in the cache */
     struct projection fields; /* of each log; the caller's to set, ours to release */
     struct buffer *out; /* where a piece is written: the caller's, who empties it in between */

@@ -708,7 +708,7 @@ check(
             );
         const filters = ['since', 'until', 'level', 'q', 'not.level', 'not.q', 'attributes'];
         for (const [path, own] of Object.entries({
-            '/logs': ['limit', 'offset', 'cursor', 'slice', 'explain', 'format'],
+            '/logs': ['limit', 'offset', 'cursor', 'slice', 'bytes', 'explain', 'format'],
             '/logs/stats': ['bucket', 'by', 'value', 'top', 'align', 'zone', 'cursor', 'slice', 'explain'],
             '/logs/patterns': ['new_since', 'top', 'cursor', 'slice', 'explain'],
             '/logs/fields/{path}': ['prefix', 'top', 'cursor', 'slice', 'explain'],

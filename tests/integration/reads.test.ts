@@ -237,6 +237,11 @@ overBoth('pages by offset are whole, however large their logs are', async (serve
     assert.ok(early.logs.length > 800 && early.logs.length < 1000, `${early.logs.length} logs`);
     assert.ok(early.next !== null && early.searched_to === null);
     assert.deepEqual(numbers(await allLogs(server, 'slice=30')), all);
+
+    // … or than it says, but one log at least.
+    const asked = (await get(server, '/logs?limit=1000&bytes=1')).json<Part>();
+    assert.deepEqual([asked.logs.length, asked.searched_to], [1, null]);
+    assert.deepEqual(numbers(await allLogs(server, `bytes=${2 << 20}`)), all);
 });
 
 scenario('however many large pages are asked for at once, memory is bounded', async (lab) => {

@@ -370,7 +370,8 @@ static const char *messages(const struct asked *a)
 }
 
 #define LIST                                                                                       \
-    "'limit', 'offset', 'cursor', 'slice', 'explain', 'format', 'fields', 'around', 'before', "    \
+    "'limit', 'offset', 'cursor', 'slice', 'bytes', 'explain', 'format', 'fields', 'around', "     \
+    "'before', "                                                                                   \
     "'after', 'same', "
 #define FILTERS "'query', 'since', 'until', 'level', 'q', 'not.level', 'not.q', "
 #define ATTRIBUTES "'attr.NAME' and 'not.attr.NAME'"

@@ -186,6 +186,18 @@ static void a_page_for_who_knows_of_next_ends_by_its_bytes(void **state)
     assert_memory_equal(out.data + out.len - strlen(text), text, strlen(text));
 }
 
+static void a_page_ends_by_the_bytes_that_were_asked_for(void **state)
+{
+    (void)state;
+    message_len = sizeof(message);
+    open_pieces(LIST_JSON, LIST_ENDS_BY_BYTES, LOGS);
+    pieces.page_bytes = 2 * sizeof(message);
+    assert_int_equal(turn(false), READ_DONE);
+    assert_true(pieces.ended);
+    assert_int_equal(pieces.rows, 2);
+    assert_true(out_has("\"searched_to\":null}"));
+}
+
 static void a_page_by_offset_goes_on_in_pieces_and_is_one_json(void **state)
 {
     size_t logs = 0, parts = 0;
@@ -263,6 +275,7 @@ int main(void)
         TEST(a_page_whose_time_is_over_has_what_was_found_and_goes_on_there),
         TEST(a_page_that_got_nowhere_in_its_time_is_the_stores_failure),
         TEST(a_page_for_who_knows_of_next_ends_by_its_bytes),
+        TEST(a_page_ends_by_the_bytes_that_were_asked_for),
         TEST(a_page_by_offset_goes_on_in_pieces_and_is_one_json),
         TEST(a_download_has_every_log_once_in_pieces_of_a_bounded_size),
         TEST(a_download_ends_at_its_limit),
