@@ -368,6 +368,23 @@ bool http_reserve_answer(struct http_request *req) LM_MUST_CHECK;
  */
 void http_respond_error(struct http_request *req, unsigned status, const char *detail);
 
+/* ---- A request on an errand ---- */
+
+/*
+ * For a handler that answers by what another says: until `req` is answered it is, for whom it is
+ * given to, one with this query, this first {…} and neither headers nor a body. Its answer is not
+ * sent but handed to `answered`, which answers `req` itself, now or later, or sets another errand.
+ * Only for what is answered whole, not as a stream.
+ */
+struct http_errand {
+    struct slice query; /* both live until `answered` */
+    struct slice param;
+    /* On the request's thread; `answer` lives until it returns, and its body is answer->body. */
+    void (*answered)(struct http_request *req, const struct http_response *answer, void *ctx);
+    void *ctx;
+};
+void http_request_set_errand(struct http_request *req, const struct http_errand *errand);
+
 /* ---- A response in pieces, of a length that is not known when it begins ---- */
 
 /* Called on the request's thread, never from within a function of this section. Each may be NULL.

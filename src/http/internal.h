@@ -149,7 +149,8 @@ struct http_request {
     struct connection *connection; /* NULL once the client has gone: the answer is dropped */
     struct http_request *next;     /* on the connection, in order of arrival; or in the free list */
     struct http_request *next_of_handler;
-    struct message *message; /* NULL once the handler has returned */
+    struct http_errand errand; /* `answered` is NULL if it is on none */
+    struct message *message;   /* NULL once the handler has returned */
     uint64_t started_us;
     uint64_t client;           /* of connection->client, which may be gone */
     struct account *account;   /* that its answer is charged to */

@@ -88,13 +88,15 @@ struct slice http_request_path(const struct http_request *req)
 
 struct slice http_request_query(const struct http_request *req)
 {
-    return req->message->query;
+    return req->errand.answered ? req->errand.query : req->message->query;
 }
 
 struct slice http_request_param(const struct http_request *req, unsigned index)
 {
     struct message *m = req->message;
 
+    if (req->errand.answered)
+        return index == 0 ? req->errand.param : slice_of(NULL, 0);
     if (index >= m->params_len)
         return slice_of(NULL, 0);
     struct slice raw = m->params[index];
@@ -116,12 +118,13 @@ struct slice http_request_param(const struct http_request *req, unsigned index)
 
 struct slice http_request_header(const struct http_request *req, const char *name)
 {
-    return message_header(req->message, slice_of_string(name));
+    return req->errand.answered ? slice_of(NULL, 0)
+                                : message_header(req->message, slice_of_string(name));
 }
 
 struct slice http_request_body(const struct http_request *req)
 {
-    return req->message->body;
+    return req->errand.answered ? slice_of(NULL, 0) : req->message->body;
 }
 
 bool http_request_exchange_body(struct http_request *req, struct account *to, size_t bytes)
@@ -155,6 +158,12 @@ void http_request_charge_to(struct http_request *req, struct account *account)
 struct account *http_request_account(const struct http_request *req)
 {
     return req->account;
+}
+
+void http_request_set_errand(struct http_request *req, const struct http_errand *errand)
+{
+    assert(!request_is_answered(req) && !req->errand.answered);
+    req->errand = *errand;
 }
 
 void http_request_set_next(struct http_request *req, struct http_request *next)

@@ -275,10 +275,29 @@ static void respond(struct http_request *req, const struct http_response *r)
     connection_answered(req->connection, req);
 }
 
+/* The answer is for who has sent the request on an errand. */
+static void end_errand(struct http_request *req, const struct http_response *r)
+{
+    struct http_errand errand = req->errand;
+    struct http_response answer = *r;
+
+    req->errand.answered = NULL;
+    request_forget_gone(req);
+    if (r->body_buffer)
+        answer.body = buffer_slice(r->body_buffer);
+    errand.answered(req, &answer, errand.ctx);
+    if (r->body_buffer)
+        buffer_release(r->body_buffer);
+}
+
 void http_respond(struct http_request *req, const struct http_response *r)
 {
     assert(!request_is_answered(req));
     assert(r->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
+    if (req->errand.answered) {
+        end_errand(req, r);
+        return;
+    }
     if (!r->body_buffer) {
         respond(req, r);
         return;

@@ -55,6 +55,7 @@ struct http_request *spare_take_request(struct http_thread *t, struct connection
     req->client = c->client;
     req->next = req->next_of_handler = NULL;
     req->message = NULL;
+    req->errand.answered = NULL;
     req->account = t->shared->options.answers;
     req->body_len = 0;
     req->alone = false;

@@ -24,7 +24,7 @@ static enum framing choose_framing(struct http_request *req)
 bool http_stream_begin(struct http_request *req, const struct http_response *head,
                        const struct http_stream_hooks *hooks, void *ctx)
 {
-    assert(!request_is_answered(req));
+    assert(!request_is_answered(req) && !req->errand.answered);
     assert(head->headers_len <= HTTP_RESPONSE_HEADERS_MAX);
     net_count(&req->thread->counters.responses[head->status], 1);
     request_forget_gone(req);
