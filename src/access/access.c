@@ -116,7 +116,8 @@ static int add_origin(struct access *a, struct slice name, struct errbuf *err)
     buffer_append_string(
         &o->preflight,
         "Access-Control-Allow-Methods: GET, POST\r\n"
-        "Access-Control-Allow-Headers: content-type, content-encoding, last-event-id\r\n"
+        "Access-Control-Allow-Headers: content-type, content-encoding, last-event-id, "
+        "mcp-protocol-version\r\n"
         "Access-Control-Allow-Private-Network: true\r\n"
         "Access-Control-Max-Age: 7200\r\n");
     if (buffer_error(&o->answer) || buffer_error(&o->preflight))
@@ -256,6 +257,20 @@ static const struct origin *find_origin(const struct access *a, struct slice nam
         if (slice_equal_ascii_nocase(a->origins[i].name, name))
             return &a->origins[i];
     return NULL;
+}
+
+bool access_allows_origin(const struct access *a, struct slice origin, struct slice host)
+{
+    const char *begin;
+
+    if (!origin.data || find_origin(a, origin))
+        return true;
+    begin = origin.len > 0 ? memmem(origin.data, origin.len, "://", 3) : NULL;
+    if (!begin) /* "null", as from a file */
+        return false;
+    begin += 3;
+    return slice_equal_ascii_nocase(slice_of(begin, (size_t)(origin.data + origin.len - begin)),
+                                    host);
 }
 
 /* A person follows a link, or types an address: the page that linked sees nothing of it. */

@@ -36,6 +36,12 @@ void access_free(struct access *a);
 /* Lines that an answer has if access_admit says nothing else: for http_server_options. */
 struct slice access_answer_headers(const struct access *a);
 
+/*
+ * For routes whose protocol wants each Origin to be judged, also where a browser does not say from
+ * what site it asks: whether pages of `origin` may (data NULL: it is none) at `host`, the header.
+ */
+bool access_allows_origin(const struct access *a, struct slice origin, struct slice host);
+
 /* For http_hooks. Any thread. */
 void access_admit(const struct access *a, const struct http_head *head,
                   struct http_admission *admission);

@@ -234,6 +234,27 @@ static void the_longest_answer_headers_fit(void **state)
     access_free(a);
 }
 
+static bool allows(const struct access *a, const char *origin, const char *host)
+{
+    return access_allows_origin(a, slice_of_string(origin), slice_of_string(host));
+}
+
+static void an_origin_is_allowed_that_is_its_own_or_named(void **state)
+{
+    struct access *a = make("*", "https://app.example");
+
+    assert_true(access_allows_origin(a, slice_of(NULL, 0), SLICE_LITERAL("h")));
+    assert_true(allows(a, "http://127.0.0.1:8000", "127.0.0.1:8000"));
+    assert_true(allows(a, "https://LOGS.example", "logs.example"));
+    assert_true(allows(a, "https://app.example", "logs.example"));
+    assert_false(allows(a, "http://127.0.0.1:8000", "127.0.0.1:8001"));
+    assert_false(allows(a, "http://evil.example", "logs.example"));
+    assert_false(allows(a, "null", "null"));
+    assert_false(allows(a, "", ""));
+    assert_false(access_allows_origin(a, SLICE_LITERAL("http://h"), slice_of(NULL, 0)));
+    access_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +266,7 @@ int main(void)
         cmocka_unit_test(the_question_beforehand_is_answered),
         cmocka_unit_test(any_origin_may_be_allowed),
         cmocka_unit_test(an_allowed_origin_does_not_make_a_host_allowed),
+        cmocka_unit_test(an_origin_is_allowed_that_is_its_own_or_named),
         cmocka_unit_test(wrong_settings_are_named),
         cmocka_unit_test(the_longest_answer_headers_fit),
     };
