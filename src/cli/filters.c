@@ -1,37 +1,23 @@
 #include "cli/filters.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "base/url_escape.h"
 #include "cli/ask.h"
 #include "cli/local_time.h"
 
 enum { NAME_MAX_BYTES = 1024, QUERY_BYTES_MAX = 1 << 20 };
 
-static void append_encoded(struct buffer *b, struct slice text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (isalnum(c) || strchr("-._~", c))
-            buffer_append_char(b, (char)c);
-        else
-            buffer_append(b, (char[]){'%', digits[c >> 4], digits[c & 15]}, 3);
-    }
-}
-
 void filters_append_param(struct buffer *b, const char *name, struct slice value)
 {
     buffer_append_char(b, b->len > 0 && memchr(b->data, '?', b->len) ? '&' : '?');
-    append_encoded(b, slice_of_string(name));
+    url_escape_append(b, slice_of_string(name));
     buffer_append_char(b, '=');
-    append_encoded(b, value);
+    url_escape_append(b, value);
 }
 
 static int append_time(struct buffer *b, const char *name, const char *text, struct errbuf *err)
