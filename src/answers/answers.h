@@ -63,6 +63,13 @@
     X(REFUSED_STORE_FAILED, 503, "the store cannot be read now, try again later")                  \
     X(REFUSED_TAILS, 503, "too many live tails: at most {} (MAX_TAILS)")                           \
     X(REFUSED_TAIL_LEFT, 503, "the client has ended the connection before its turn")               \
+    /* POST /mcp */                                                                                \
+    X(REFUSED_MCP_TYPE, 415, "a message of JSON-RPC is sent as Content-Type: application/json")    \
+    X(REFUSED_MCP_ACCEPT, 406, "answers are application/json, which Accept does not list")         \
+    X(REFUSED_MCP_VERSION, 400,                                                                    \
+      "MCP-Protocol-Version is none that is spoken here: those are 2025-06-18, 2025-03-26 and "    \
+      "2024-11-05")                                                                                \
+    X(REFUSED_MCP_SIZE, 413, "a message of JSON-RPC has at most {} bytes here")                    \
     /* Files */                                                                                    \
     X(REFUSED_FILE_NO_ROOM, 503, "Service Unavailable")                                            \
     X(REFUSED_FILE_BROKEN, 500, "Internal Server Error")                                           \

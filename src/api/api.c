@@ -21,6 +21,7 @@ static const struct http_route routes[] = {
     {"GET", "/logs/fields/{path}", read_routes_values, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/tail", read_routes_tail, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/{id}", read_routes_one, .flags = HTTP_ROUTE_ALONE},
+    {"POST", "/mcp", mcp_routes_post, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},

@@ -72,6 +72,9 @@ void read_routes_values(struct http_request *req, void *thread);
 void read_routes_one(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);
 
+/* mcp_routes.c */
+void mcp_routes_post(struct http_request *req, void *thread);
+
 /* ops_routes.c */
 int ops_init(struct ops *ops, struct queue *queue, struct store *store, unsigned ready_timeout_ms,
              struct errbuf *err) LM_MUST_CHECK;

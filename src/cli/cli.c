@@ -282,6 +282,12 @@ const struct client_command client_commands[] = {
     {"export", "[QUERY]", "write all logs that match, newest first",
      "An export that breaks off fails: it is never a short file.\n", TABLES(filters, export_flags),
      -1, client_export},
+    {"mcp", "", "answer an assistant that looks into logs (Model Context Protocol, stdio)",
+     "For the settings of the assistant, which starts it: it reads requests of JSON-RPC from "
+     "standard input, a line each, asks the server, and writes the answers to standard output, "
+     "until the input ends. The server answers the same at POST /mcp. Nothing can be changed by "
+     "it. Tools, and how much they answer: docs/mcp.md.\n",
+     TABLES(none), 0, client_mcp},
     {"delete", "[QUERY]", "delete the logs that match, for ever",
      "Without --yes it only counts them, and prints the line that deletes them. What is deleted "
      "cannot be had back: only a backup still has it.\n"

@@ -1,7 +1,8 @@
 /*
  * The commands with flags of their own: those that talk to a logmill server over HTTP (send, query,
- * stats, tail, import, export), two that print (completion, man), and those that open the store of
- * the settings themselves, of which here are only the flags and the manual (delete, store).
+ * stats, tail, import, export, mcp), two that print (completion, man), and those that open the
+ * store of the settings themselves, of which here are only the flags and the manual (delete,
+ * store).
  */
 #ifndef LOGMILL_CLI_CLI_H
 #define LOGMILL_CLI_CLI_H
@@ -30,6 +31,7 @@ int client_run(const struct client_command *command, char **args, int args_len);
 int client_send(const struct flags *flags);
 int client_query(const struct flags *flags);
 int client_stats(const struct flags *flags);
+int client_mcp(const struct flags *flags);
 int client_tail(const struct flags *flags);
 int client_import(const struct flags *flags);
 int client_export(const struct flags *flags);

@@ -16,7 +16,8 @@ struct http_client {
     struct buffer answer;
     const struct http_client_request *request; /* in flight */
     int take_error;                            /* of its take() or is_over() */
-    unsigned retry_after_s;                    /* of the last answer; 0: it does not ask for that */
+    unsigned status;                           /* of the last answer; 0: there was none */
+    unsigned retry_after_s;                    /* of it; 0: it does not ask for that */
 };
 
 /* ---- The URL ---- */
@@ -230,6 +231,7 @@ int http_client_run(struct http_client *client, const struct http_client_request
     client->request = request;
     client->take_error = 0;
     client->retry_after_s = 0;
+    client->status = 0;
     buffer_clear(&client->answer);
     buffer_init(&url, SIZE_MAX / 2);
     buffer_append_string(&url, client->base);
@@ -241,10 +243,16 @@ int http_client_run(struct http_client *client, const struct http_client_request
     } else {
         fetch_handle_set(h, &fetch);
         error = judge(client, fetch_handle_run(h), err);
+        client->status = (unsigned)fetch_handle_status(h);
     }
     fetch_handle_end(h);
     buffer_release(&url);
     return error;
+}
+
+unsigned http_client_status(const struct http_client *client)
+{
+    return client->status;
 }
 
 struct slice http_client_answer(const struct http_client *client)

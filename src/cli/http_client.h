@@ -53,6 +53,9 @@ const char *http_client_url(const struct http_client *client);
 int http_client_run(struct http_client *client, const struct http_client_request *request,
                     struct errbuf *err) LM_MUST_CHECK;
 
+/* The status of the last answer; 0: there was none. */
+unsigned http_client_status(const struct http_client *client);
+
 /* The body of the last answer, but for what take() took; until the next request. */
 struct slice http_client_answer(const struct http_client *client);
 
