@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "http/accept.h"
 #include "mcp/mcp.h"
+#include "read/around.h"
 #include "read/list.h"
 #include "read/stats.h"
 
@@ -25,9 +26,8 @@ struct visit {
 typedef void read_get_fn(const struct read_service *service, struct http_request *http);
 
 static read_get_fn *const reads[MCP_READS] = {
-    [MCP_READ_LOGS] = read_list_get,
-    [MCP_READ_STATS] = read_stats_get,
-    [MCP_READ_PATTERNS] = read_stats_get_patterns,
+    [MCP_READ_LOGS] = read_list_get,           [MCP_READ_AROUND] = read_around_get,
+    [MCP_READ_STATS] = read_stats_get,         [MCP_READ_PATTERNS] = read_stats_get_patterns,
     [MCP_READ_VALUES] = read_stats_get_values,
 };
 

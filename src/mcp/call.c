@@ -21,9 +21,8 @@ enum {
 };
 
 static const char *const paths[MCP_READS] = {
-    [MCP_READ_LOGS] = "/logs",
-    [MCP_READ_STATS] = "/logs/stats",
-    [MCP_READ_PATTERNS] = "/logs/patterns",
+    [MCP_READ_LOGS] = "/logs",           [MCP_READ_AROUND] = "/logs",
+    [MCP_READ_STATS] = "/logs/stats",    [MCP_READ_PATTERNS] = "/logs/patterns",
     [MCP_READ_VALUES] = "/logs/fields/",
 };
 
@@ -225,13 +224,19 @@ void call_release(struct mcp_call *c)
 
 /* ---- What to ask ---- */
 
-/* The parameter's name for how many rows are wanted. */
+/* The parameter's name for how many rows are wanted; NULL if it has none. */
 static const char *rows_param(const struct mcp_tool *tool)
 {
     for (const struct mcp_argument *const *a = tool->arguments; *a; a++)
         if ((*a)->role == MCP_ROLE_ROWS)
             return (*a)->param;
-    return "limit";
+    return NULL;
+}
+
+/* Of a target whose path ends at `path_len`. */
+static void append_number_param(struct buffer *b, size_t path_len, const char *name, size_t number)
+{
+    buffer_appendf(b, "%c%s=%zu", b->len == path_len ? '?' : '&', name, number);
 }
 
 const struct mcp_ask *call_next(struct mcp_call *c)
@@ -246,11 +251,14 @@ const struct mcp_ask *call_next(struct mcp_call *c)
     buffer_append_string(b, paths[read]);
     url_escape_append(b, buffer_slice(&c->segment));
     path_len = b->len;
-    buffer_appendf(b, "?%s=%zu", rows_param(c->tool), c->rows_max - c->rows);
-    if (read == MCP_READ_LOGS)
-        buffer_appendf(b, "&slice=1&bytes=%d", MCP_PAGE_BYTES);
+    if (rows_param(c->tool))
+        append_number_param(b, path_len, rows_param(c->tool), c->rows_max - c->rows);
+    if (read == MCP_READ_LOGS) {
+        append_number_param(b, path_len, "slice", 1);
+        append_number_param(b, path_len, "bytes", MCP_PAGE_BYTES);
+    }
     if (c->params.len > 0) {
-        buffer_append_char(b, '&');
+        buffer_append_char(b, b->len == path_len ? '?' : '&');
         buffer_append_slice(b, buffer_slice(&c->params));
     }
     if (c->cursor.len > 0)
@@ -400,6 +408,74 @@ static void take_rows(struct mcp_call *c, yyjson_val *root)
     }
 }
 
+/* Bytes that a row takes in a result. */
+static size_t measure(struct mcp_call *c, yyjson_val *log)
+{
+    size_t len = c->result.len, cuts = c->shorten.cuts;
+
+    shorten_append(&c->shorten, &c->result, log);
+    size_t taken = buffer_error(&c->result) ? SIZE_MAX / 4 : c->result.len - len + 1;
+    buffer_truncate(&c->result, len);
+    c->shorten.cuts = cuts;
+    return taken;
+}
+
+/*
+ * As many logs as have room, nearest to the one at `center` first, alternately from both sides:
+ * `*from` to `*to`, which is behind the last.
+ */
+static void choose_neighbours(struct mcp_call *c, yyjson_val *logs, size_t center, size_t *from,
+                              size_t *to)
+{
+    size_t room = MCP_RESULT_MAX - TAIL_ROOM, n = yyjson_arr_size(logs);
+    bool has_newer = true, has_older = true;
+
+    *from = center;
+    *to = center + 1;
+    size_t taken = c->result.len + measure(c, yyjson_arr_get(logs, center));
+    room -= taken < room ? taken : room;
+    while (has_newer || has_older) {
+        size_t newer = *from > 0 ? measure(c, yyjson_arr_get(logs, *from - 1)) : SIZE_MAX;
+        has_newer = has_newer && newer <= room;
+        if (has_newer) {
+            --*from;
+            room -= newer;
+        }
+        size_t older = *to < n ? measure(c, yyjson_arr_get(logs, *to)) : SIZE_MAX;
+        has_older = has_older && older <= room;
+        if (has_older) {
+            ++*to;
+            room -= older;
+        }
+    }
+}
+
+/* Takes a log and its neighbours: those nearest to it, if not all have room. */
+static void take_around(struct mcp_call *c, yyjson_val *root)
+{
+    struct slice searched_to = json_text(yyjson_obj_get(root, "searched_to"));
+    struct slice place = json_text(yyjson_obj_get(root, "around"));
+    yyjson_val *logs = yyjson_obj_get(root, "logs");
+    size_t n = yyjson_arr_size(logs), from, to;
+    int64_t center;
+
+    if (int_parse_lax(place, &center) || center < 0 || (uint64_t)center >= n) {
+        call_fail(c, "the server's answer is not one of logmill");
+        return;
+    }
+    c->shorten.room = MCP_ROW_MAX;
+    buffer_clear(&c->result);
+    buffer_append_string(&c->result, "{\"logs\":[");
+    choose_neighbours(c, logs, (size_t)center, &from, &to);
+    for (size_t i = from; i < to; i++)
+        append_row(c, yyjson_arr_get(logs, i));
+    c->left_out = n - c->rows;
+    buffer_appendf(&c->result, "],\"around\":%zu", (size_t)center - from);
+    append_notes(c, "logs", searched_to);
+    buffer_append_char(&c->result, '}');
+    c->is_done = true;
+}
+
 /* What has its own place in the result, or is of no use to an assistant. */
 static bool is_passed_over(struct slice name)
 {
@@ -471,6 +547,8 @@ void call_take(struct mcp_call *c, unsigned status, struct slice body)
         call_fail(c, "the server's answer is not one of logmill");
     else if (c->tool->read == MCP_READ_LOGS)
         take_rows(c, root);
+    else if (c->tool->read == MCP_READ_AROUND)
+        take_around(c, root);
     else
         take_groups(c, root);
     yyjson_doc_free(doc);

@@ -118,6 +118,41 @@ static const struct mcp_argument known_since = {
              "until. " TIMES ".",
 };
 
+static const struct mcp_argument fields = {
+    .name = "fields",
+    .param = "fields",
+    .about = "Only these attributes, by their dotted paths, with commas between them. Without it: "
+             "all.",
+};
+static const struct mcp_argument id = {
+    .name = "id",
+    .param = "around",
+    .about = "The id of the log.",
+    .required = true,
+};
+static const struct mcp_argument before = {
+    .name = "before",
+    .param = "before",
+    .about = "How many logs that came before it.",
+    .min = 0,
+    .max = MCP_AROUND_MAX,
+    .whole_number = MCP_AROUND_DEFAULT,
+};
+static const struct mcp_argument after = {
+    .name = "after",
+    .param = "after",
+    .about = "How many logs that came after it.",
+    .min = 0,
+    .max = MCP_AROUND_MAX,
+    .whole_number = MCP_AROUND_DEFAULT,
+};
+static const struct mcp_argument same = {
+    .name = "same",
+    .param = "same",
+    .about = "Only neighbours that have the same values of these fields as the log, with commas "
+             "between them: service,host.",
+};
+
 /* ---- Tools ---- */
 
 static const struct mcp_tool tools[] = {
@@ -159,7 +194,14 @@ static const struct mcp_tool tools[] = {
      .about = "Lines: the newest logs that match, with their attributes. Long texts are cut, and "
               "an answer ends at 64 KiB; next goes on. Narrow down with patterns and count first.",
      .read = MCP_READ_LOGS,
-     .arguments = {&query, &since, &until, &rows, &cursor, &text_bytes}},
+     .arguments = {&query, &since, &until, &rows, &fields, &cursor, &text_bytes}},
+    {.name = "around",
+     .title = "Neighbours of a log",
+     .about = "A log with what came before and after it, newest first, as it has led to it and "
+              "followed from it; around in the answer is its place in logs. With before and after "
+              "0, and more text_bytes: all of one log.",
+     .read = MCP_READ_AROUND,
+     .arguments = {&id, &before, &after, &same, &query, &fields, &text_bytes}},
 };
 
 enum { TOOLS_LEN = sizeof(tools) / sizeof(tools[0]) };
@@ -180,9 +222,9 @@ void mcp_tool_append_names(struct buffer *b)
 
 /* ---- tools/list ---- */
 
-static void append_text(struct buffer *b, const char *before, const char *text)
+static void append_text(struct buffer *b, const char *lead, const char *text)
 {
-    buffer_append_string(b, before);
+    buffer_append_string(b, lead);
     json_append_string(b, slice_of_string(text));
 }
 

@@ -14,6 +14,8 @@
 enum {
     MCP_ROWS_DEFAULT = 20, /* logs, groups, patterns or values of an answer */
     MCP_ROWS_MAX = 200,
+    MCP_AROUND_DEFAULT = 10, /* logs before one, and as many after it */
+    MCP_AROUND_MAX = 100,
     MCP_TEXT_DEFAULT = 1000, /* bytes of a text in an answer; the rest is left out, and counted */
     MCP_TEXT_MAX = 16000,
     MCP_ARGUMENT_MAX = 8192, /* bytes of a text that is an argument, as of a query */
@@ -23,6 +25,7 @@ enum {
 /* A read of the API: GET of … */
 enum mcp_read {
     MCP_READ_LOGS,     /* /logs */
+    MCP_READ_AROUND,   /* /logs with around */
     MCP_READ_STATS,    /* /logs/stats */
     MCP_READ_PATTERNS, /* /logs/patterns */
     MCP_READ_VALUES,   /* /logs/fields/PATH */

@@ -8,7 +8,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 
 import { BINARY, type Logmill, ROOT, environment, run, scenario } from '../support/harness';
 import { type Answer, get, request } from '../support/http';
-import { allLogs, atRest, metric, postLog, postLogs } from '../support/logs';
+import { allLogs, atRest, metric, postLog, postLogs, uuid7 } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
 
 const INSPECTOR = path.join(ROOT, 'tests/integration/node_modules/@modelcontextprotocol/inspector-cli/build');
@@ -139,6 +139,16 @@ overBoth('an assistant finds out what there is, over both transports', async (se
         assert.equal(search.object.shown, 3);
         assert.equal(search.object.logs[0].message, 'pool exhausted');
         assert.deepEqual(Object.keys(search.object.logs[0].attributes).sort(), ['http', 'ms', 'service']);
+        const few = await call(client, 'search', { query: 'pool', limit: 1, fields: 'http.status' });
+        assert.deepEqual(few.object.logs[0].attributes, { http: { status: 200 } });
+
+        const id = search.object.logs[2].id;
+        const around = await call(client, 'around', { id, before: 2, after: 1, same: 'service' });
+        assert.equal(around.object.logs.length, 4);
+        assert.equal(around.object.logs[around.object.around].id, id);
+        assert.ok(around.object.logs.every((log: any) => log.attributes.service === 'pay'));
+        const gone = await call(client, 'around', { id: uuid7() });
+        assert.deepEqual([gone.isError, gone.text], [true, 'Not Found']);
     });
 });
 

@@ -490,6 +490,61 @@ static void test_one_log_that_is_too_large_is_cut_until_it_has_room(void **state
     end(&a);
 }
 
+/* The answer to `around` a log that has `newer` before it, `older` behind it, of `message` bytes.
+ */
+static struct asked around(unsigned newer, unsigned older, size_t message)
+{
+    struct asked a = begin(CALL("around", "{\"id\":\"x\",\"before\":100,\"after\":100}"), NULL);
+    char tail[100];
+
+    assert_string_equal(target(&a), "/logs?around=x&before=100&after=100");
+    snprintf(tail, sizeof(tail), "\"around\":%u,\"next\":\"n\",\"searched_to\":null", newer);
+    take_page(&a, newer + 1 + older, message, tail);
+    finish(&a);
+    return a;
+}
+
+static void test_a_log_is_answered_with_its_neighbours(void **state)
+{
+    struct asked a = around(2, 3, 5);
+
+    assert_int_equal(yyjson_arr_size(at(&a, "/result/structuredContent/logs")), 6);
+    assert_int_equal(yyjson_get_int(at(&a, "/result/structuredContent/around")), 2);
+    assert_int_equal(yyjson_arr_size(at(&a, "/result/structuredContent/notes")), 0);
+    end(&a);
+    a = around(0, 0, 5);
+    assert_int_equal(yyjson_arr_size(at(&a, "/result/structuredContent/logs")), 1);
+    end(&a);
+}
+
+static void test_of_many_neighbours_those_nearest_to_the_log_have_room(void **state)
+{
+    struct asked a = around(100, 100, 900);
+    size_t shown = yyjson_arr_size(at(&a, "/result/structuredContent/logs"));
+    size_t place = yyjson_get_uint(at(&a, "/result/structuredContent/around"));
+    char pointer[60];
+
+    assert_true(shown > 50 && shown < 70);
+    assert_true(place * 2 + 1 >= shown - 1 && place * 2 + 1 <= shown + 1);
+    snprintf(pointer, sizeof(pointer), "/result/structuredContent/logs/%zu/id", place);
+    assert_string_equal(text_at(&a, pointer), "01a21039-56f8-7def-8123-000000000100");
+    assert_true(yyjson_get_len(at(&a, "/result/content/0/text")) <= MCP_RESULT_MAX);
+    assert_non_null(strstr(text_at(&a, "/result/structuredContent/notes/0"), "more logs had no"));
+    end(&a);
+}
+
+static void test_a_place_that_is_not_among_the_logs_is_refused(void **state)
+{
+    struct asked a = begin(CALL("around", "{\"id\":\"x\"}"), NULL);
+
+    assert_non_null(target(&a));
+    take_page(&a, 2, 5, "\"around\":2");
+    finish(&a);
+    assert_string_equal(text_at(&a, "/result/content/0/text"),
+                        "the server's answer is not one of logmill");
+    end(&a);
+}
+
 static void test_groups_that_have_no_room_are_counted(void **state)
 {
     struct asked a = begin(CALL("count", "{\"by\":\"x\",\"limit\":200}"), NULL);
@@ -573,6 +628,9 @@ int main(void)
         cmocka_unit_test(test_long_texts_are_cut_and_say_how_much),
         cmocka_unit_test(test_a_result_is_bounded_and_goes_on_behind_its_last_log),
         cmocka_unit_test(test_one_log_that_is_too_large_is_cut_until_it_has_room),
+        cmocka_unit_test(test_a_log_is_answered_with_its_neighbours),
+        cmocka_unit_test(test_of_many_neighbours_those_nearest_to_the_log_have_room),
+        cmocka_unit_test(test_a_place_that_is_not_among_the_logs_is_refused),
         cmocka_unit_test(test_groups_that_have_no_room_are_counted),
         cmocka_unit_test(test_what_is_nested_deep_or_has_very_many_parts_is_cut),
     };
