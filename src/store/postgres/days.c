@@ -34,7 +34,8 @@ enum {
     MOVE_SILENCE_MS = 120000,   /* moving rows and looking through logs_default may take its time */
 };
 
-static const char READ_ONLY[] = "25006"; /* SQLSTATE of all writes to a standby */
+/* SQLSTATEs: of all writes to a standby, and of a lock that was not to be had in time. */
+static const char READ_ONLY[] = "25006", LOCK_NOT_AVAILABLE[] = "55P03";
 #define DAY_US (INT64_C(86400) * 1000000)
 
 static int64_t day_of(int64_t timestamp_us)
@@ -225,8 +226,9 @@ static int run(struct store_postgres_conn *c, struct buffer *b, struct errbuf *e
 }
 
 /*
- * DROP TABLE locks all of `logs` for a moment. It waits for that at most as long as every reader
- * behind it can bear; if long queries are in the way, the next call tries again.
+ * DROP TABLE locks all of `logs` for a moment, and whoever comes meanwhile waits behind it: so it
+ * waits no longer than all can bear. (DETACH … CONCURRENTLY would not lock it, but is not for
+ * tables with a default partition.)
  */
 static int drop(struct store_postgres_conn *c, int64_t digits, int64_t *rows, struct errbuf *err)
 {
@@ -239,7 +241,8 @@ static int drop(struct store_postgres_conn *c, int64_t digits, int64_t *rows, st
     if (error)
         return error;
     snprintf(sql, sizeof(sql),
-             "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK "; DROP TABLE %s; ",
+             "BEGIN; SET LOCAL lock_timeout = '" STORE_POSTGRES_DAYS_LOCK_TIMEOUT
+             "'; " STORE_POSTGRES_TAKE_LOCK "; DROP TABLE %s; ",
              table);
     buffer_init(&b, SQL_SIZE);
     buffer_append_string(&b, sql);
@@ -253,12 +256,23 @@ static int drop(struct store_postgres_conn *c, int64_t digits, int64_t *rows, st
 int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
                              int64_t *rows, struct errbuf *err)
 {
+    struct errbuf reason = ERRBUF_INIT;
     int64_t digits;
     int error = find_oldest(c, before_us, &digits, err);
 
-    *found = !error && digits != 0;
     *rows = 0;
-    return *found ? drop(c, digits, rows, err) : error;
+    *found = !error && digits != 0;
+    if (!*found)
+        return error;
+    error = drop(c, digits, rows, &reason);
+    if (!error)
+        return 0;
+    *found = false;
+    *rows = 0;
+    if (strcmp(c->sqlstate, LOCK_NOT_AVAILABLE) != 0)
+        return errbuf_fail(err, error, "%s", reason.text);
+    undo(c);
+    return store_postgres_conn_is_open(c) ? 0 : errbuf_fail(err, error, "%s", reason.text);
 }
 
 /* ---- By size ---- */
@@ -289,8 +303,8 @@ static int empty_past(struct store_postgres_conn *c, int64_t *rows, struct errbu
     if (error)
         return error;
     buffer_init(&b, SQL_SIZE);
-    buffer_append_string(&b, "BEGIN; SET LOCAL lock_timeout = '2s'; " STORE_POSTGRES_TAKE_LOCK
-                             "; TRUNCATE logs_past; ");
+    buffer_append_string(&b, "BEGIN; SET LOCAL lock_timeout = '" STORE_POSTGRES_DAYS_LOCK_TIMEOUT
+                             "'; " STORE_POSTGRES_TAKE_LOCK "; TRUNCATE logs_past; ");
     store_postgres_counts_write_correction(&b, TIMESTAMP_MIN_US, end * DAY_US);
     error = run(c, &b, err);
     buffer_release(&b);

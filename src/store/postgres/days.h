@@ -19,6 +19,9 @@ enum {
     STORE_POSTGRES_DAYS_MAX = STORE_POSTGRES_DAYS_BACK + 1 + STORE_POSTGRES_DAYS_AHEAD,
 };
 
+/* What takes a day away waits for a lock no longer, since whoever comes meanwhile waits, too. */
+#define STORE_POSTGRES_DAYS_LOCK_TIMEOUT "300ms"
+
 struct store_postgres_days {
     int64_t known[STORE_POSTGRES_DAYS_MAX]; /* a day, since 1970, is at its number modulo this */
     /* Shared by all writers. Monotonic: none is made before, since one could not be. */
@@ -39,7 +42,8 @@ int store_postgres_days_ensure(struct store_postgres_days *d, struct store_postg
 
 /*
  * Drops the partition of the oldest day that ended by `before_us`, if there is one, and tells how
- * many rows it had: *found and *rows. In its own transaction.
+ * many rows it had: *found and *rows. In its own transaction. If a long query is in the way, there
+ * is none for now: then its rows can be deleted, which waits for nobody.
  */
 int store_postgres_days_drop(struct store_postgres_conn *c, int64_t before_us, bool *found,
                              int64_t *rows, struct errbuf *err) LM_MUST_CHECK;

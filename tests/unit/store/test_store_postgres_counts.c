@@ -498,6 +498,36 @@ static void days_that_are_dropped_are_counted_no_more(void **state)
     assert_int_equal(wrong_counts(p), 0);
 }
 
+#define OLD_DAYS                                                                                   \
+    "SELECT count(*) FROM pg_class WHERE relname ~ '^logs_2[0-9]{7}$' "                            \
+    "AND substr(relname, 6) < to_char(now() AT TIME ZONE 'UTC' - interval '3 days', 'YYYYMMDD')"
+
+/* Who reads the whole table for long has locked it: to drop a day would wait, and all others
+ * behind. */
+static void logs_of_a_day_go_though_a_long_query_has_locked_it(void **state)
+{
+    struct postgres_place *p = *state;
+    struct record records[2];
+    PGconn *other = postgres_server_connect(postgres_place_server, p->database);
+
+    records[0] = store_test_record(now_minute() - 5 * DAY, 0, "info", "m", NULL);
+    records[1] = store_test_record(now_minute(), 1, "info", "m", NULL);
+    store_test_append(p->w, records, 2);
+    keep(p);
+    PQclear(
+        PQexec(other, "BEGIN; SELECT FROM logs WHERE \"timestamp\" > now() - interval '1 day'"));
+    for (int i = 0; i < 2; i++) {
+        expire(p, now_minute() - 3 * DAY, 1000);
+        assert_int_equal(postgres_place_number(p, "SELECT count(*) FROM logs"), 1);
+        assert_int_equal(wrong_counts(p), 0);
+        assert_int_equal(postgres_place_number(p, OLD_DAYS), 1);
+    }
+    PQfinish(other);
+    while (postgres_place_number(p, OLD_DAYS) > 0) /* the server notices that it has gone */
+        expire(p, now_minute() - 3 * DAY, 1000);
+    assert_int_equal(wrong_counts(p), 0);
+}
+
 /* Nobody can notice that: then `logmill store recount` is run. */
 static void a_partition_changed_by_its_own_name_is_right_after_a_recount(void **state)
 {
@@ -738,6 +768,7 @@ int main(void)
         CASE(who_inserts_without_counting_is_noticed),
         CASE(levels_beyond_a_number_are_counted_together),
         CASE(days_that_are_dropped_are_counted_no_more),
+        CASE(logs_of_a_day_go_though_a_long_query_has_locked_it),
         CASE(a_partition_changed_by_its_own_name_is_right_after_a_recount),
         CASE(writers_and_keepers_at_once_count_right),
         CASE(a_server_that_is_killed_has_counted_what_it_stored),
