@@ -37,9 +37,10 @@ struct expected {
     struct content_mark mark;
     uint64_t below; /* there is another mark of the file: this one is for a text that is shorter */
     uint64_t key;
+    const struct family *family;
     bool is_known; /* the file is done with */
+    bool is_lost;  /* … was given up */
     bool is_found;
-    const struct family *lost; /* of the file, if it was given up */
 };
 
 struct judging {
@@ -190,9 +191,10 @@ bool unpack_is_over(const struct follower *f, const struct source *s)
 
 /* ---- Judging ---- */
 
+/* Of a file of another family more than a banner has to be equal. */
 static void expect(struct judging *j, const struct content_mark *m, const struct expected *e)
 {
-    if (m->offset == 0)
+    if (m->offset == 0 || (e->family != j->in.of->family && m->offset < NO_BANNER))
         return;
     j->expected = array_reserve(j->expected, &j->expected_capacity, j->expected_len + 1,
                                 sizeof(*j->expected));
@@ -235,10 +237,10 @@ static void expect_known(struct table_node *n, void *ctx)
 
         if (k->lost && judge_least_lost(k, e->j->in.of->look.changed_ns) <= k->lost->ahead.offset)
             expect_both(e->j, &k->mark, &k->lost->ahead,
-                        (struct expected){.key = k->key, .lost = family});
+                        (struct expected){.key = k->key, .family = family, .is_lost = true});
         else if (!k->lost && !known_copied(e->f, k))
             expect_both(e->j, &k->mark, &k->mark,
-                        (struct expected){.key = k->key, .is_known = true});
+                        (struct expected){.key = k->key, .family = family, .is_known = true});
     }
 }
 
@@ -250,8 +252,9 @@ static struct judging *begin(struct follower *f, struct source *c)
     j->in.of = c;
     for (struct source *o = f->all; o; o = o->all_behind)
         if (o->phase != SOURCE_UNKNOWN && o->phase != SOURCE_COPY)
-            expect_both(j, &o->last, &o->marked,
-                        (struct expected){.key = o->file.key, .is_known = o->is_told});
+            expect_both(
+                j, &o->last, &o->marked,
+                (struct expected){.key = o->file.key, .family = o->family, .is_known = o->is_told});
     table_each(&f->families, expect_known, &(struct expecting){.f = f, .j = j});
     if (j->expected_len > 0)
         qsort(j->expected, j->expected_len, sizeof(*j->expected), by_offset);
@@ -409,7 +412,7 @@ static bool find_place(struct follower *f, const struct judging *j, struct sourc
     for (size_t i = 0; i < j->expected_len; i++) {
         const struct expected *e = &j->expected[i];
         struct source *o = source_of(f, e->key);
-        struct known *k = !o && e->lost ? known_lost(e->lost, 0, e->key) : NULL;
+        struct known *k = !o && e->is_lost ? known_lost(e->family, 0, e->key) : NULL;
         const struct ladder *taken = o ? &o->ladder : k ? &k->ladder : NULL;
 
         if ((o && can_be_compared(o)) || !e->is_found || j->offset >= e->below ||
@@ -448,10 +451,12 @@ static void look_for_part(struct table_node *n, void *ctx)
 
     for (struct roll_node *i = family->known.first; i && !j->is_part; i = i->behind) {
         struct known *k = container_of(i, struct known, in_family);
+        uint64_t wanted = k->lost ? judge_least_lost(k, j->in.of->look.changed_ns) : least;
 
-        j->is_part = judge_is_part(
-            &j->ladder, j->offset, &k->ladder, k->lost ? k->lost->ahead.offset : k->mark.offset,
-            k->lost ? judge_least_lost(k, j->in.of->look.changed_ns) : least);
+        if (family != j->in.of->family && wanted < least)
+            wanted = least;
+        j->is_part = judge_is_part(&j->ladder, j->offset, &k->ladder,
+                                   k->lost ? k->lost->ahead.offset : k->mark.offset, wanted);
         j->lost_part = j->is_part && k->lost ? k : NULL;
     }
 }
@@ -460,9 +465,11 @@ static void look_for_part(struct table_node *n, void *ctx)
 static bool find_part(struct follower *f, struct judging *j, struct source **of)
 {
     for (struct source *o = f->all; o; o = o->all_behind) {
+        bool is_other = o->is_told || o->family != j->in.of->family;
+
         if (o->phase == SOURCE_UNKNOWN || o->phase == SOURCE_COPY || can_be_compared(o) ||
             !judge_is_part(&j->ladder, j->offset, &o->ladder, judge_read_to(o),
-                           judge_least_part(j->in.of, o->is_told)))
+                           judge_least_part(j->in.of, is_other)))
             continue;
         *of = o;
         return true;
@@ -497,11 +504,17 @@ static bool may_have_older(const struct source *c)
     return false;
 }
 
+/* True if something is known of what is in it, by this life of the follower or one before. */
+static bool is_known_partly(const struct source *o)
+{
+    return family_is_begun(o) || judge_read_to(o) > 0 || o->ladder.lines > 0;
+}
+
 /* True if one is read, but not all of it: until then it might be equal to any that begins alike. */
 static bool is_reading_archive(const struct family *family)
 {
     for (const struct source *o = family->oldest; o; o = o->newer)
-        if (o->is_archive && o->phase == SOURCE_READING && family_is_begun(o) && !o->is_reported)
+        if (o->is_archive && o->phase == SOURCE_READING && is_known_partly(o) && !o->is_reported)
             return true;
     return false;
 }

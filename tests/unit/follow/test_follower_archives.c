@@ -309,22 +309,17 @@ static void rotate_with_banner(struct taker *t, const char *word, const char *to
 }
 
 /* Of what all of them begin with alone nobody can tell one from the other. */
-static void reads_each_of_archives_that_begin_alike(void **state)
+static void rotates_what_begins_alike(struct taker *t, int again)
 {
-    struct taker *t = *state;
     int counts[128] = {0};
 
-    taker_append_lines(t, "app.log", "banner", 0, 20);
-    taker_start(t, APP);
-    taker_wait(t, 20);
-    taker_stop(t);
     rotate_with_banner(t, "a", "app.log.3.gz");
     rotate_with_banner(t, "b", "app.log.2.gz");
     rotate_with_banner(t, "c", "app.log.1.gz");
     taker_start(t, APP);
     for (int i = 0; i < 200; i++)
         follower_wait(t->f, 5, -1); /* nobody has room for lines */
-    taker_wait(t, 20 + 3 * (50 + 20));
+    taker_wait(t, (size_t)(20 + again + 3 * (50 + 20)));
     taker_stop(t);
     taker_append(t, "app.log", "end\n");
     taker_start(t, APP);
@@ -335,10 +330,62 @@ static void reads_each_of_archives_that_begin_alike(void **state)
     assert_int_equal(counts['a'], 50);
     assert_int_equal(counts['b'], 50);
     assert_int_equal(counts['c'], 50);
-    assert_int_equal(t->len, 20 + 3 * (50 + 20) + 1);
+    assert_int_equal(t->len, 20 + again + 3 * (50 + 20) + 1);
     /* The oldest one goes on with what was read. */
     for (size_t i = 0; i < t->len; i++)
-        assert_int_equal(t->lines[i].text[0] == 'a' || i < 20, t->lines[i].key == t->lines[0].key);
+        assert_int_equal(t->lines[i].text[0] == 'a' || i < 20 + (size_t)again,
+                         t->lines[i].key == t->lines[0].key);
+}
+
+static void reads_each_of_archives_that_begin_alike(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    taker_stop(t);
+    rotates_what_begins_alike(t, 0);
+}
+
+static void reads_each_of_them_if_nothing_was_acknowledged(void **state)
+{
+    struct taker *t = *state;
+    struct errbuf err = ERRBUF_INIT;
+
+    taker_append_lines(t, "app.log", "banner", 0, 20);
+    taker_start(t, APP);
+    taker_wait(t, 20);
+    assert_int_equal(follower_prepare(t->f, follower_mark(t->f), &err), 0);
+    taker_kill(t);
+    rotates_what_begins_alike(t, 20);
+}
+
+/* Programs write the same banner into all their logs. */
+static void takes_no_archive_of_another_log_for_what_begins_alike(void **state)
+{
+    static const char *const LOGS[] = {"x.log", "y.log", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "x.log", "banner", 0, 20);
+    taker_append(t, "y.log", "");
+    taker_start(t, LOGS);
+    taker_wait(t, 20);
+    taker_stop(t);
+    taker_append_lines(t, "y.log", "banner", 0, 20);
+    taker_append_lines(t, "y.log", "b", 0, 50);
+    compress_file(t, "y.log", "y.log.1.gz");
+    taker_append_lines(t, "x.log", "a", 0, 50);
+    compress_file(t, "x.log", "x.log.1.gz");
+    taker_start(t, LOGS);
+    taker_wait(t, 20 + 50 + 20 + 50);
+    taker_stop(t);
+    taker_append(t, "x.log", "end\n");
+    taker_start(t, LOGS);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 20 + 50 + 20 + 50 + 1);
+    for (size_t i = 20; i < t->len - 1; i++)
+        assert_int_equal(t->lines[i].text[0] == 'a', t->lines[i].key == t->lines[0].key);
 }
 
 /* More lines were taken than any mark in the state is of; then it was killed. */
@@ -468,6 +515,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_what_only_begins_as_another_one, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_an_archive_of_what_nobody_has_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_each_of_archives_that_begin_alike, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_each_of_them_if_nothing_was_acknowledged, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(takes_no_archive_of_another_log_for_what_begins_alike,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(knows_which_archive_has_all_lines_that_were_taken, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(knows_which_copy_has_all_lines_that_were_taken, setup,
