@@ -7,6 +7,7 @@
  *     FOLLOW_SEED=7003                the dice of the first run; of the others the ones behind it
  *     FOLLOW_ONLY='copytruncate'      scenes whose title has that, a regular expression
  *     FOLLOW_VARIANTS='plain,both'    of plain, follower, server, both
+ *     FOLLOW_KILLS=3                  so many times as often somebody is killed (1)
  *     FOLLOW_JOBS=6                   scenes that are played at a time
  *     FOLLOW_PATIENCE=60              seconds until lines that do not come are given up
  *     FOLLOW_KEEP=bad                 a folder for the files and the state of scenes that fail
@@ -28,6 +29,7 @@ import { type Audience, Stage } from './stage';
 const RUNS = Number(process.env['FOLLOW_RUNS'] ?? 1);
 const FIRST_SEED = Number(process.env['FOLLOW_SEED'] ?? Date.now() % 1_000_000);
 const ONLY = new RegExp(process.env['FOLLOW_ONLY'] ?? '');
+const KILLS = Number(process.env['FOLLOW_KILLS'] ?? 1);
 const JOBS = Number(process.env['FOLLOW_JOBS'] ?? 6);
 const PATIENCE = Number(process.env['FOLLOW_PATIENCE'] ?? PATIENCE_MS / 1000) * 1000;
 const KEEP = process.env['FOLLOW_KEEP'] ?? '';
@@ -148,10 +150,11 @@ export class Play implements Audience {
 
     strike(weight: number): void {
         const { dice } = this;
-        if (this.strikesFollower && this.follower?.isRunning === true && dice.chance(weight)) {
+        const chance = Math.min(1, KILLS * weight);
+        if (this.strikesFollower && this.follower?.isRunning === true && dice.chance(chance)) {
             this.follower.strike(dice.int(0, 30), dice.int(0, 200));
         }
-        if (this.strikesServer && dice.chance(weight)) {
+        if (this.strikesServer && dice.chance(chance)) {
             this.server.strike(dice.int(0, 30), dice.int(0, 300));
             this.serverKills++;
         }

@@ -34,7 +34,7 @@ async function logrotate(
     pauseMs = 450,
 ): Promise<void> {
     const configuration = path.join(place.aside, 'logrotate.conf');
-    const writer = new Running(byPython(place, kind, 'app.log', { seconds: (9 * pauseMs) / 1000 }));
+    const writer = new Running(byPython(place, kind, 'app.log', { seconds: (14 * pauseMs) / 1000 }));
     place.lab.finally(() => writer.stop('SIGKILL'));
     writeFileSync(
         configuration,
