@@ -197,6 +197,13 @@ struct row_values {
 
 #define KEY_NONE UINT32_MAX
 
+/* Rows that have the same codes in all that is asked for. */
+struct alike {
+    uint32_t row; /* the first of them */
+    uint32_t len;
+    int64_t low_us, high_us; /* of their times, if these are measured */
+};
+
 enum { SETTLE_BYTES = 1 << 20 }; /* by which cells may grow before they are settled */
 
 struct feeding {
@@ -206,9 +213,11 @@ struct feeding {
     struct lazy *measured[AGGREGATE_VALUES_MAX]; /* of each code */
     struct cell **cache;                         /* by the codes of a row */
     size_t cache_len;
-    uint32_t *keys;    /* of each row, its place there; KEY_NONE: it has several values */
-    uint32_t *counted; /* by the same: rows of a run; zeroes between two of them */
-    uint32_t *met;     /* the first row of each key in a run */
+    uint32_t *keys;          /* of each row, its place there; KEY_NONE: it has several values */
+    uint32_t *alikes;        /* the same by all codes, those that are measured, too */
+    uint32_t *slots;         /* by these: a place in `met`, and 1; zeroes between two runs */
+    struct alike *met;       /* of a run; NULL: rows are added one by one */
+    const struct alike *now; /* that is being added; NULL: a single row */
     unsigned evictions;
     uint32_t elements_max; /* of an array, for each of the groups of a row */
     size_t settled_bytes;  /* of cells, when it was settled last */
@@ -248,41 +257,72 @@ static void forget(struct feeding *f)
     f->evictions = f->a->evictions;
 }
 
-/* How many combinations of codes there are, if cells are found by them; else 0. */
+/* How many combinations of codes of a column, and of `n` others, there are; 0: too many. */
+static size_t multiply(const struct feeding *f, size_t n, const struct log_column *c)
+{
+    size_t most = f->batch->rows * CACHE_ROWS_FACTOR + CACHE_MIN;
+
+    if (n == 0 || c->integers)
+        return 0;
+    n *= (size_t)c->values_len + 1;
+    return n <= most ? n : 0;
+}
+
+/* Those of what is grouped by, if cells are found by them; else 0. */
 static size_t count_combinations(const struct feeding *f)
 {
-    size_t most = f->batch->rows * CACHE_ROWS_FACTOR + CACHE_MIN, n = 1;
+    size_t n = 1;
 
-    for (size_t i = 0; i < f->a->spec.by_len; i++) {
-        if (column_by(f, i)->integers)
-            return 0;
-        n *= (size_t)column_by(f, i)->values_len + 1;
-        if (n > most)
-            return 0;
-    }
+    for (size_t i = 0; i < f->a->spec.by_len; i++)
+        n = multiply(f, n, column_by(f, i));
     return n;
 }
 
-/* The place in the cache of each row. */
-static void fill_keys(struct feeding *f)
+static bool is_of_times(const struct feeding *f, size_t i)
 {
-    size_t rows = f->batch->rows;
+    return f->a->measured[i].asked == MEASURE_TIMES;
+}
 
-    memset(f->keys, 0, rows * sizeof(*f->keys));
-    for (size_t i = 0; i < f->a->spec.by_len; i++) {
-        const struct log_column *c = column_by(f, i);
-        const uint32_t *codes = c->codes;
-        uint32_t len = c->values_len, stride = len + 1;
+/* The same with what is measured, if rows that are alike can be added at once. */
+static size_t count_alikes(const struct feeding *f)
+{
+    size_t n = f->batch->counts ? 0 : f->cache_len;
 
-        for (size_t row = 0; row < rows; row++) {
-            uint32_t code = codes[row] == LOG_CODE_NONE ? len : codes[row];
+    for (size_t i = 0; i < f->a->measured_len; i++)
+        if (!is_of_times(f, i))
+            n = multiply(f, n, column_measured(f, i));
+    return n;
+}
 
-            if (code <= len && f->keys[row] != KEY_NONE)
-                f->keys[row] = f->keys[row] * stride + code;
-            else
-                f->keys[row] = KEY_NONE;
-        }
+/* Makes keys by one column more. */
+static void extend_keys(const struct feeding *f, uint32_t *keys, const struct log_column *c)
+{
+    uint32_t len = c->values_len;
+
+    for (size_t row = 0; row < f->batch->rows; row++) {
+        uint32_t code = c->codes[row] == LOG_CODE_NONE ? len : c->codes[row];
+
+        keys[row] = code <= len && keys[row] != KEY_NONE ? keys[row] * (len + 1) + code : KEY_NONE;
     }
+}
+
+static int begin_alikes(struct feeding *f)
+{
+    size_t rows = f->batch->rows, n = count_alikes(f);
+
+    if (n == 0)
+        return 0;
+    f->met = try_malloc((rows + 1) * sizeof(*f->met));
+    f->alikes = try_malloc((rows + 1) * sizeof(*f->alikes));
+    f->slots = try_malloc(n * sizeof(*f->slots));
+    if (!f->met || !f->alikes || !f->slots)
+        return LM_ENOMEM;
+    memset(f->slots, 0, n * sizeof(*f->slots));
+    memcpy(f->alikes, f->keys, rows * sizeof(*f->keys));
+    for (size_t i = 0; i < f->a->measured_len; i++)
+        if (!is_of_times(f, i))
+            extend_keys(f, f->alikes, column_measured(f, i));
+    return 0;
 }
 
 static int begin_cache(struct feeding *f)
@@ -294,13 +334,12 @@ static int begin_cache(struct feeding *f)
         return 0;
     f->cache = try_malloc(f->cache_len * sizeof(struct cell *));
     f->keys = try_malloc((rows + 1) * sizeof(*f->keys));
-    f->met = try_malloc((rows + 1) * sizeof(*f->met));
-    f->counted = try_malloc(f->cache_len * sizeof(*f->counted));
-    if (!f->cache || !f->keys || !f->met || !f->counted)
+    if (!f->cache || !f->keys)
         return LM_ENOMEM;
-    memset(f->counted, 0, f->cache_len * sizeof(*f->counted));
-    fill_keys(f);
-    return 0;
+    memset(f->keys, 0, rows * sizeof(*f->keys));
+    for (size_t i = 0; i < f->a->spec.by_len; i++)
+        extend_keys(f, f->keys, column_by(f, i));
+    return begin_alikes(f);
 }
 
 static int begin(struct feeding *f)
@@ -337,7 +376,8 @@ static void end(struct feeding *f)
         free(f->measured[i]);
     free((void *)f->cache);
     free(f->keys);
-    free(f->counted);
+    free(f->alikes);
+    free(f->slots);
     free(f->met);
     free(f);
 }
@@ -396,8 +436,10 @@ static int measure_row(struct feeding *f, size_t i, struct measure *m, size_t ro
     const struct log_column *c = column_measured(f, i);
     int error = 0;
 
-    if (f->a->measured[i].asked == MEASURE_TIMES) {
-        measure_add_time(m, f->batch->times_us[row], count);
+    if (is_of_times(f, i)) {
+        measure_add_time(m, f->now ? f->now->low_us : f->batch->times_us[row], count);
+        if (f->now)
+            measure_add_time(m, f->now->high_us, 0);
         return 0;
     }
     if (c->integers ? !has_integer(c, row) : c->codes[row] == LOG_CODE_NONE)
@@ -593,27 +635,42 @@ static int add_row(struct feeding *f, size_t row, int64_t bucket, uint64_t count
     return error;
 }
 
-/* Of rows that are only counted, those that are alike are added at once. */
-static int count_run(struct feeding *f, size_t from, size_t to, int64_t bucket)
+/* Notes a row that can be added with others. */
+static void meet(struct feeding *f, size_t row, size_t *met)
+{
+    uint32_t *slot = &f->slots[f->alikes[row]];
+    int64_t time_us = f->batch->times_us ? f->batch->times_us[row] : 0;
+    struct alike *a;
+
+    if (*slot == 0) {
+        f->met[*met] = (struct alike){.row = (uint32_t)row, .low_us = time_us, .high_us = time_us};
+        *slot = (uint32_t)++*met;
+    }
+    a = &f->met[*slot - 1];
+    a->len++;
+    a->low_us = time_us < a->low_us ? time_us : a->low_us;
+    a->high_us = time_us > a->high_us ? time_us : a->high_us;
+}
+
+/* Rows that are alike are added at once. */
+static int add_alikes(struct feeding *f, size_t from, size_t to, int64_t bucket)
 {
     size_t met = 0;
     int error = 0;
 
     for (size_t row = from; !error && row < to; row++) {
-        uint32_t key = f->keys[row];
-
-        if (key == KEY_NONE)
+        if (f->alikes[row] == KEY_NONE)
             error = add_row(f, row, bucket, 1);
-        else if (f->counted[key]++ == 0)
-            f->met[met++] = (uint32_t)row;
+        else
+            meet(f, row, &met);
     }
     for (size_t i = 0; i < met; i++) {
-        uint32_t *counted = &f->counted[f->keys[f->met[i]]];
-
+        f->slots[f->alikes[f->met[i].row]] = 0;
+        f->now = &f->met[i];
         if (!error)
-            error = add_row(f, f->met[i], bucket, *counted);
-        *counted = 0;
+            error = add_row(f, f->now->row, bucket, f->now->len);
     }
+    f->now = NULL;
     return error;
 }
 
@@ -622,8 +679,8 @@ static int add_run(struct feeding *f, size_t from, size_t to, int64_t bucket)
     const uint64_t *counts = f->batch->counts;
     int error = 0;
 
-    if (f->cache && !f->a->measured_len && !counts)
-        return count_run(f, from, to, bucket);
+    if (f->met)
+        return add_alikes(f, from, to, bucket);
     for (size_t row = from; !error && row < to; row++)
         error = add_row(f, row, bucket, counts ? counts[row] : 1);
     return error;
