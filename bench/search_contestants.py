@@ -96,10 +96,10 @@ class Logmill(OverHttp):
     def prepare():
         pass
 
-    def open(self):
+    def open(self, timeout=600):
         self.port = free_port()
         env = {"HOST": "127.0.0.1", "PORT": str(self.port), "DATA_DIR": self.dir, "LOG_LEVEL": "warn",
-               "QUERY_TIMEOUT": "600"}  # fmt: skip
+               "QUERY_TIMEOUT": str(timeout)}  # fmt: skip
         self.process = start([self.program, "serve"], env, self.port)
         self.connect()
         self.ids = {}
