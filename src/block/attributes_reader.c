@@ -89,6 +89,13 @@ int attributes_reader_take(struct stream_reader *r, uint32_t rows, struct attrib
 
 /* ---- Rows ---- */
 
+/* Places where all rows are of one kind, as nearly always. */
+static void count_up(uint32_t *places, uint32_t rows)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        places[i] = i;
+}
+
 int attributes_reader_load_rows(struct stream_reader *r, struct attributes_reader *a,
                                 struct errbuf *err)
 {
@@ -104,7 +111,12 @@ int attributes_reader_load_rows(struct stream_reader *r, struct attributes_reade
     error = numbers_load(r, &a->stored_kinds, &a->kinds, err);
     if (error)
         return error;
-    for (uint32_t i = 0; i < a->rows; i++) {
+    bool is_one_kind = a->kinds.form == NUMBERS_CONSTANT && a->kinds.base <= ATTRIBUTES_TEXT;
+    if (is_one_kind) {
+        count_up(places, a->rows);
+        lens[a->kinds.base] = a->rows;
+    }
+    for (uint32_t i = 0; !is_one_kind && i < a->rows; i++) {
         uint64_t kind = numbers_get(&a->kinds, i);
 
         if (kind > ATTRIBUTES_TEXT)

@@ -439,6 +439,19 @@ static int put_entry(struct batching *g, size_t at, size_t place, void *ctx)
     return 0;
 }
 
+/* The same of all rows that are asked for, if they are most of the block's. */
+static int put_all_entries(struct batching *g, struct coding *c)
+{
+    uint64_t *numbers = take(g, block_rows(g->r), sizeof(*numbers));
+
+    if (!numbers)
+        return no_memory(g);
+    numbers_copy(&c->column->numbers, numbers);
+    for (size_t at = 0; at < g->n; at++)
+        c->codes[at] = c->base + (uint32_t)numbers[g->rows[at]];
+    return 0;
+}
+
 /* Numbers that are near to each other: each has a code once it is met. */
 struct near {
     struct coding *coding;
@@ -546,8 +559,14 @@ static int put_column(struct batching *g, const struct part *part, struct coding
     int error;
 
     if (c->column->kind == COLUMN_CONSTANT || c->column->kind == COLUMN_DICTIONARY) {
+        bool is_most = part->is_each && g->n > block_rows(g->r) / 2;
+
         error = add_entries(g, c);
-        return error ? error : for_each_value(g, part, put_entry, c);
+        if (error)
+            return error;
+        return is_most && c->column->kind == COLUMN_DICTIONARY
+                   ? put_all_entries(g, c)
+                   : for_each_value(g, part, put_entry, c);
     }
     if (are_near(c->column))
         return put_near_numbers(g, part, c);

@@ -390,6 +390,16 @@ static bool are_narrow(const struct numbers *n, uint64_t limit)
     return (is_bits || n->form == NUMBERS_CONSTANT) && most < limit && n->base < limit - most;
 }
 
+/* The highest of the bytes. */
+static unsigned highest(const unsigned char *bytes, size_t len)
+{
+    unsigned char most = 0;
+
+    for (size_t i = 0; i < len; i++)
+        most = bytes[i] > most ? bytes[i] : most;
+    return most;
+}
+
 bool numbers_below(const struct numbers *n, uint64_t limit)
 {
     const struct numbers all = *n;
@@ -397,6 +407,8 @@ bool numbers_below(const struct numbers *n, uint64_t limit)
 
     if (are_narrow(n, limit))
         return true;
+    if (n->form == NUMBERS_BYTES && n->width == 1 && n->base == 0)
+        return n->len == 0 || highest(n->planes[0], n->len) < limit;
     for (size_t i = 0; i < all.len; i++) {
         uint64_t value = numbers_get(&all, i);
 
