@@ -46,7 +46,29 @@ static size_t usual_len(struct history *h)
     return LINE_LEAST + 1 + history_random(h, history_chance(h, 10) ? 1200 : 60);
 }
 
-enum found files_which(struct history *h, const char *text, size_t len, int *line)
+static bool is_readable(const struct content *c)
+{
+    return !c->is_closed && (files_is_covered(c) || c->is_held);
+}
+
+/*
+ * Two lines were cut, and the file that has the rest of the one and the first part of the other is
+ * not there: whoever sees the one before it and the one behind it takes them for one line.
+ */
+static bool is_mixed(struct history *h, const char *text, size_t len, int first, int rest)
+{
+    struct written *a = &h->lines[first], *b = &h->lines[rest];
+
+    if (first == rest || !a->is_joined || !b->is_joined || len != a->cut + b->len - b->cut ||
+        memcmp(text, a->text, a->cut) != 0 ||
+        memcmp(text + a->cut, b->text + b->cut, b->len - b->cut) != 0 ||
+        is_readable(&h->files[a->rest_in]) || is_readable(&h->files[b->first_in]))
+        return false;
+    a->is_excused = b->is_excused = true;
+    return true;
+}
+
+enum found files_which(struct history *h, const char *text, size_t len, int *line, int *other)
 {
     char digits[7] = {0};
 
@@ -64,6 +86,8 @@ enum found files_which(struct history *h, const char *text, size_t len, int *lin
         if (len == l->cut && memcmp(text, l->text, len) == 0)
             return FOUND_FIRST;
     }
+    bool may_be_first = *line >= 0 && (size_t)*line < h->lines_len;
+    int first = *line;
     memcpy(digits, text + len - 6, 6);
     *line = atoi(digits);
     if (*line >= 0 && (size_t)*line < h->lines_len) {
@@ -71,6 +95,10 @@ enum found files_which(struct history *h, const char *text, size_t len, int *lin
 
         if (l->cut > 0 && len == l->len - l->cut && memcmp(text, l->text + l->cut, len) == 0)
             return FOUND_REST;
+        *other = *line;
+        *line = first;
+        if (may_be_first && is_mixed(h, text, len, first, *other))
+            return FOUND_MIXED;
     }
     return FOUND_NOTHING;
 }
@@ -107,7 +135,7 @@ bool files_is_live(struct history *h, const struct content *c)
 
 bool files_is_covered(const struct content *c)
 {
-    return c->name[0] && strncmp(c->name, "away/", 5) != 0 && strstr(c->name, ".tmp") == NULL;
+    return c->name[0] && strncmp(c->name, ".away/", 6) != 0 && strstr(c->name, ".tmp") == NULL;
 }
 
 static struct content *add_file(struct history *h, const char *name)
@@ -252,6 +280,7 @@ void files_cut(struct history *h, const char *from, const char *to)
     files_append_open(h, c, 1);
     line = append_half(h, c);
     h->lines[line].is_joined = true;
+    h->lines[line].first_in = (size_t)(c - h->files);
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
@@ -262,6 +291,7 @@ void files_cut(struct history *h, const char *from, const char *to)
     c = get(h, from);
     h->has_banner = has_banner;
     struct written *l = &h->lines[line];
+    l->rest_in = (size_t)(c - h->files);
     l->text[l->len] = '\n';
     put(h, c, l->text + l->cut, l->len - l->cut + 1);
     l->text[l->len] = '\0';
@@ -471,11 +501,6 @@ void files_seen(struct history *h)
 }
 
 /* ---- What has to be ---- */
-
-static bool is_readable(const struct content *c)
-{
-    return !c->is_closed && (files_is_covered(c) || c->is_held);
-}
 
 void files_check_handed(struct history *h)
 {

@@ -27,6 +27,7 @@ struct written {
     unsigned places;             /* files that have it, and that can be read */
     bool is_half;                /* the rest of it was never written */
     bool is_joined;              /* … was written to the next file */
+    size_t first_in, rest_in;    /* then: the numbers of both files */
     bool is_seen;                /* there when the follower looked, which has run on since */
     bool is_handed;              /* … handed out by it */
     bool is_excused;             /* gone before anybody could have read it */
@@ -131,8 +132,9 @@ void files_check_handed(struct history *h);
 /* … and stored, once. */
 void files_check_stored(struct history *h);
 
-enum found { FOUND_BANNER, FOUND_WHOLE, FOUND_FIRST, FOUND_REST, FOUND_NOTHING };
-enum found files_which(struct history *h, const char *text, size_t len, int *line);
+enum found { FOUND_BANNER, FOUND_WHOLE, FOUND_FIRST, FOUND_REST, FOUND_MIXED, FOUND_NOTHING };
+/* MIXED: the first part of *line, and the rest of *other. */
+enum found files_which(struct history *h, const char *text, size_t len, int *line, int *other);
 
 /* ---- taking.c: the follower and the server ---- */
 

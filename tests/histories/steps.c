@@ -334,7 +334,7 @@ static void move_away(struct history *h)
     if (!c || !files_is_covered(c))
         return;
     memcpy(from, c->name, sizeof(from));
-    history_name(to, "away/%s", from);
+    history_name(to, ".away/%s", from);
     if (!files_find(h, to))
         files_rename(h, from, to);
 }
@@ -348,10 +348,10 @@ static void move_back(struct history *h)
         if (c->is_closed || c->name[0] == '\0' || files_is_covered(c))
             continue;
         memcpy(from, c->name, sizeof(from));
-        if (files_find(h, from + 5))
+        if (files_find(h, from + 6))
             other_name(h, strstr(from, ".gz"), to);
         else
-            history_name(to, "%s", from + 5);
+            history_name(to, "%s", from + 6);
         files_rename(h, from, to);
         maybe_look(h);
     }
@@ -417,7 +417,7 @@ enum { STEPS_LEN = sizeof(steps) / sizeof(steps[0]) };
 
 void steps_begin(struct history *h)
 {
-    MUST(mkdir(files_path(h, "away"), 0755) == 0);
+    MUST(mkdir(files_path(h, ".away"), 0755) == 0);
     MUST(mkdir(files_path(h, ".state"), 0700) == 0);
     snprintf(h->state, sizeof(h->state), ".state/0.db");
     h->mode = history_chance(h, 60) ? MODE_FILE : (enum mode)history_random(h, MODES);

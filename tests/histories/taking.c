@@ -23,7 +23,7 @@ struct log {
     char *text;
     size_t len;
     enum found found; /* the whole line, with its last part */
-    int line;
+    int line, other;  /* the latter of a MIXED one */
     bool is_last;
 };
 
@@ -99,7 +99,7 @@ static void on_say(void *ctx, const char *text)
 
 static void note_found(struct history *h, struct log *log, const struct buffer *line)
 {
-    log->found = files_which(h, line->data, line->len, &log->line);
+    log->found = files_which(h, line->data, line->len, &log->line, &log->other);
     if (log->found == FOUND_NOTHING)
         history_fail(h, "broken: \"%.*s\" … \"%.*s\" (%zu bytes)",
                      (int)(line->len < 60 ? line->len : 60), line->data,
@@ -107,6 +107,8 @@ static void note_found(struct history *h, struct log *log, const struct buffer *
                      line->data + line->len - (line->len < 30 ? line->len : 30), line->len);
     else if (log->found != FOUND_BANNER)
         h->lines[log->line].is_handed = true;
+    if (log->found == FOUND_MIXED)
+        h->lines[log->other].is_handed = true;
 }
 
 static struct opened *opened_of(struct history *h, struct follow_file *file)
@@ -205,6 +207,10 @@ static void count(struct history *h, const struct log *log)
         break;
     case FOUND_REST:
         h->lines[log->line].rest++;
+        break;
+    case FOUND_MIXED:
+        h->lines[log->line].first++;
+        h->lines[log->other].rest++;
         break;
     case FOUND_NOTHING:
         break;
