@@ -61,7 +61,7 @@ static void set_generation(struct source *s, uint32_t generation)
 
 /* The number that a rotation has put behind the name (an ending of compression apart): the higher,
  * the older; 0: none. */
-static unsigned long shifted(const struct source *s)
+static unsigned long number_of(const struct source *s)
 {
     const char *slash = strrchr(s->path, '/');
     struct slice base = slice_of_string(slash ? slash + 1 : s->path);
@@ -71,12 +71,34 @@ static unsigned long shifted(const struct source *s)
         end = strrchr(base.data, '.');
     for (at = end; at > base.data && at[-1] >= '0' && at[-1] <= '9'; at--) {
     }
-    return s->place == PLACE_LIVE || end - at > 4 ? 0 : strtoul(at, NULL, 10);
+    return end - at > 4 ? 0 : strtoul(at, NULL, 10);
+}
+
+static unsigned long shifted(const struct source *s)
+{
+    return s->place == PLACE_LIVE ? 0 : number_of(s);
+}
+
+/*
+ * True if what the times of the last changes say is contradicted by the numbers of rotations and by
+ * the births: somebody writes to a file that was rotated. One of the two alone says nothing: some
+ * count upwards, and a copy is born when its file is over.
+ */
+static bool is_written_late(const struct source *a, const struct source *b)
+{
+    int64_t born = a->look.identity.born_ns - b->look.identity.born_ns;
+    bool changed_first = a->look.changed_ns < b->look.changed_ns;
+
+    return number_of(a) && number_of(b) && !a->is_archive && !b->is_archive && born &&
+           a->look.identity.born_ns && b->look.identity.born_ns && changed_first != (born < 0) &&
+           changed_first != (number_of(a) > number_of(b));
 }
 
 /* Clocks of file systems are coarse. */
 bool candidate_is_older(const struct source *a, const struct source *b)
 {
+    if (is_written_late(a, b))
+        return number_of(a) > number_of(b);
     if (a->look.changed_ns != b->look.changed_ns)
         return a->look.changed_ns < b->look.changed_ns;
     if (a->place != b->place)
@@ -92,8 +114,12 @@ static void put_in_order(struct source *s)
     struct source *newer = NULL;
 
     for (struct source *at = s->family->newest; at; at = at->older) {
-        if (family_is_begun(at) || at->number > 0 || at->phase != SOURCE_READING ||
-            !candidate_is_older(s, at))
+        /* What is written to now goes on with no file that was rotated before: what comes next
+         * goes on with it. */
+        bool is_last = at->place == PLACE_LIVE && s->place != PLACE_LIVE;
+
+        if (at->phase != SOURCE_READING ||
+            (!is_last && (family_is_begun(at) || at->number > 0 || !candidate_is_older(s, at))))
             break;
         newer = at;
     }
@@ -113,6 +139,8 @@ void candidate_is_new(struct follower *f, struct source *s)
     source_move(f, s, SOURCE_READING);
     if (!s->is_in_family)
         put_in_order(s);
+    if (s->older)
+        follower_attend(f, s->older, ATTEND_US); /* it may end now */
     if (f->is_starting && f->from == FOLLOW_FROM_END && !s->is_archive)
         reading_skip_to_end(f, s);
     follower_ready(f, s);

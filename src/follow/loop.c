@@ -225,6 +225,15 @@ void follower_wait(struct follower *f, int timeout_ms, int wake_fd)
 
 /* ---- Lines ---- */
 
+/* Its name is a live one still, but a newer one is there: whether somebody writes to it yet, or its
+ * last line ends there, is to be looked at. */
+static void attend_end(struct follower *f, struct source *s)
+{
+    if (s->phase == SOURCE_READING && s->place == PLACE_LIVE && s->newer && s->is_at_end &&
+        !family_is_whole(s))
+        follower_attend(f, s, ATTEND_US);
+}
+
 /* Reads some of the next file whose turn it is; false: there is none. True with *is_line: its last
  * line. */
 static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_line)
@@ -261,6 +270,7 @@ static bool begin_turn(struct follower *f, struct follow_line *line, bool *is_li
     case TURN_NOTHING:
         if (!s->is_at_end)
             follower_ready(f, s);
+        attend_end(f, s);
         break;
     case TURN_READ:
         break;
@@ -274,6 +284,7 @@ static void end_turn(struct follower *f, struct source *s)
 {
     if (f->reader.of)
         reading_end(f, s);
+    attend_end(f, s);
     if (!s->is_at_end)
         follower_ready(f, s);
     else if (s->newer && s->newer->is_parked)

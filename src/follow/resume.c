@@ -211,6 +211,9 @@ enum content_verdict resume_compare_known(struct follower *f, const struct known
     bool is_archive;
 
     resume_row(f, k, row);
+    /* Of nothing any file has it, also one that was given its inode since. */
+    if (row->ahead.offset == 0)
+        return CONTENT_OTHER;
     if (unpack_is_archive(fd, &is_archive))
         return CONTENT_UNREADABLE;
     /* As one that is read; but what was read to its end is compared with others by its text. */

@@ -197,6 +197,22 @@ static void sees_a_truncation_of_what_is_read_again(void **state)
     assert_int_not_equal(find(t, "next", 0)->key, t->lines[0].key);
 }
 
+/* All names in a folder are live ones. */
+static void ends_the_last_line_of_a_live_name_that_was_rotated(void **state)
+{
+    static const char *const FOLDER[] = {"d", NULL};
+    struct taker *t = *state;
+
+    assert_int_equal(mkdir(taker_path(t, "d"), 0700), 0);
+    taker_append(t, "d/app.log.1", "one\n");
+    taker_start(t, FOLDER);
+    taker_wait_for(t, "one");
+    taker_append(t, "d/app.log", "1\n2\n");
+    taker_wait_for(t, "2");
+    taker_append(t, "d/app.log.1", "the last one"); /* late, and nobody goes on with it */
+    taker_wait_for(t, "the last one");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +226,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(takes_no_newer_file_for_what_was_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(sees_a_truncation_of_what_is_read_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(ends_the_last_line_of_a_live_name_that_was_rotated, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
