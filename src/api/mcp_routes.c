@@ -28,7 +28,7 @@ typedef void read_get_fn(const struct read_service *service, struct http_request
 static read_get_fn *const reads[MCP_READS] = {
     [MCP_READ_LOGS] = read_list_get,           [MCP_READ_AROUND] = read_around_get,
     [MCP_READ_STATS] = read_stats_get,         [MCP_READ_PATTERNS] = read_stats_get_patterns,
-    [MCP_READ_VALUES] = read_stats_get_values,
+    [MCP_READ_VALUES] = read_stats_get_values, [MCP_READ_FIELDS] = read_stats_get_fields,
 };
 
 static void visit_end(struct visit *v)

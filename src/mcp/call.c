@@ -18,12 +18,13 @@ enum {
     CURSOR_MAX = 64,
     SHOWN_MAX = 80, /* bytes of an argument in words about it */
     NOTE_MAX = 300,
+    SPAN_BYTES_MAX = 1024,
 };
 
 static const char *const paths[MCP_READS] = {
     [MCP_READ_LOGS] = "/logs",           [MCP_READ_AROUND] = "/logs",
     [MCP_READ_STATS] = "/logs/stats",    [MCP_READ_PATTERNS] = "/logs/patterns",
-    [MCP_READ_VALUES] = "/logs/fields/",
+    [MCP_READ_VALUES] = "/logs/fields/", [MCP_READ_FIELDS] = "/logs/fields",
 };
 
 /* ---- Results ---- */
@@ -207,6 +208,8 @@ void call_init(struct mcp_call *c, const struct mcp_tool *tool, yyjson_val *argu
     buffer_init(&c->segment, MCP_ARGUMENT_MAX);
     buffer_init(&c->target, 2 * MCP_TARGET_MAX);
     buffer_init(&c->cursor, MCP_ARGUMENT_MAX);
+    buffer_init(&c->span, SPAN_BYTES_MAX);
+    c->knows_span = !tool->has_span;
     /* A row is written whole before it is known whether it has room. */
     buffer_init_within(&c->result, MCP_RESULT_MAX + 8 * MCP_ROW_MAX, account);
     c->until_us = clock_monotonic_us() + MCP_SEARCH_MS * UINT64_C(1000);
@@ -219,6 +222,7 @@ void call_release(struct mcp_call *c)
     buffer_release(&c->segment);
     buffer_release(&c->target);
     buffer_release(&c->cursor);
+    buffer_release(&c->span);
     buffer_release(&c->result);
 }
 
@@ -239,9 +243,27 @@ static void append_number_param(struct buffer *b, size_t path_len, const char *n
     buffer_appendf(b, "%c%s=%zu", b->len == path_len ? '?' : '&', name, number);
 }
 
+/* Of what time there are logs is asked of all of them, unless since says more: it comes last. */
+static void append_own_params(struct mcp_call *c, size_t path_len)
+{
+    struct buffer *b = &c->target;
+
+    if (!c->knows_span) {
+        append_number_param(b, path_len, "slice", MCP_SPAN_S);
+        buffer_append_string(b, "&value=min(timestamp),max(timestamp)&since=0");
+        return;
+    }
+    if (rows_param(c->tool))
+        append_number_param(b, path_len, rows_param(c->tool), c->rows_max - c->rows);
+    if (c->tool->read == MCP_READ_LOGS) {
+        append_number_param(b, path_len, "slice", 1);
+        append_number_param(b, path_len, "bytes", MCP_PAGE_BYTES);
+    }
+}
+
 const struct mcp_ask *call_next(struct mcp_call *c)
 {
-    enum mcp_read read = c->tool->read;
+    enum mcp_read read = c->knows_span ? c->tool->read : MCP_READ_STATS;
     struct buffer *b = &c->target;
     size_t path_len;
 
@@ -251,12 +273,7 @@ const struct mcp_ask *call_next(struct mcp_call *c)
     buffer_append_string(b, paths[read]);
     url_escape_append(b, buffer_slice(&c->segment));
     path_len = b->len;
-    if (rows_param(c->tool))
-        append_number_param(b, path_len, rows_param(c->tool), c->rows_max - c->rows);
-    if (read == MCP_READ_LOGS) {
-        append_number_param(b, path_len, "slice", 1);
-        append_number_param(b, path_len, "bytes", MCP_PAGE_BYTES);
-    }
+    append_own_params(c, path_len);
     if (c->params.len > 0) {
         buffer_append_char(b, b->len == path_len ? '?' : '&');
         buffer_append_slice(b, buffer_slice(&c->params));
@@ -510,6 +527,8 @@ static void take_groups(struct mcp_call *c, yyjson_val *root)
     c->shorten.text_max = MCP_GROUP_TEXT_MAX;
     buffer_clear(&c->result);
     buffer_append_char(&c->result, '{');
+    buffer_append_slice(&c->result, buffer_slice(&c->span));
+    any = c->span.len > 0;
     yyjson_obj_foreach(root, i, n, name, member)
     {
         if (is_passed_over(json_text(name)))
@@ -526,6 +545,34 @@ static void take_groups(struct mcp_call *c, yyjson_val *root)
     append_notes(c, "of the groups or buckets", searched_to);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
+}
+
+static void append_or_null(struct buffer *b, yyjson_val *value)
+{
+    struct shorten s = {.text_max = CURSOR_MAX, .room = CURSOR_MAX};
+
+    if (value)
+        shorten_append(&s, b, value);
+    else
+        buffer_append_string(b, "null");
+}
+
+/* Takes of what time there are logs: the least and the greatest time. */
+static void take_span(struct mcp_call *c, yyjson_val *root)
+{
+    yyjson_val *values = yyjson_ptr_get(root, "/groups/0/values");
+    yyjson_val *oldest = yyjson_obj_get(values, "min(timestamp)");
+    yyjson_val *newest = yyjson_obj_get(values, "max(timestamp)");
+    yyjson_val *searched_to = yyjson_obj_get(root, "searched_to");
+
+    c->knows_span = true;
+    buffer_append_string(&c->span, "\"span\":{\"oldest\":");
+    append_or_null(&c->span, oldest);
+    buffer_append_string(&c->span, ",\"newest\":");
+    append_or_null(&c->span, newest);
+    buffer_appendf(&c->span, ",\"is_whole\":%s}", yyjson_is_str(searched_to) ? "false" : "true");
+    if (buffer_error(&c->span))
+        buffer_clear(&c->span);
 }
 
 /* ---- Answers ---- */
@@ -545,6 +592,8 @@ void call_take(struct mcp_call *c, unsigned status, struct slice body)
     yyjson_val *root = yyjson_doc_get_root(doc);
     if (!yyjson_is_obj(root))
         call_fail(c, "the server's answer is not one of logmill");
+    else if (!c->knows_span)
+        take_span(c, root);
     else if (c->tool->read == MCP_READ_LOGS)
         take_rows(c, root);
     else if (c->tool->read == MCP_READ_AROUND)

@@ -19,6 +19,7 @@
 enum {
     /* Bytes of a result, which is told twice: as an object, and as its text. */
     MCP_RESULT_MAX = 64 * 1024,
+    MCP_SPAN_S = 2,        /* for which the oldest and the newest log are looked for */
     MCP_SEARCH_MS = 20000, /* for which a search that finds little goes on by itself */
     MCP_ROW_MAX = 24 * 1024,
     MCP_GROUP_TEXT_MAX = 400,    /* bytes of a text in one, */
@@ -42,6 +43,8 @@ struct mcp_call {
     struct buffer target;
     struct mcp_ask ask;
     struct buffer cursor;
+    struct buffer span; /* of a tool that has one: what is known of it, as members of an object */
+    bool knows_span;
     size_t rows_max;
     struct shorten shorten;
     uint64_t until_us; /* clock_monotonic_us: when a search ends */

@@ -153,9 +153,27 @@ static const struct mcp_argument same = {
              "between them: service,host.",
 };
 
+static const struct mcp_argument samples = {
+    .name = "samples",
+    .param = "top",
+    .about = "Values that are shown of each field, those that most logs have.",
+    .min = 1,
+    .max = MCP_SAMPLES_MAX,
+    .whole_number = MCP_SAMPLES_DEFAULT,
+};
+
 /* ---- Tools ---- */
 
 static const struct mcp_tool tools[] = {
+    {.name = "schema",
+     .title = "What logs there are",
+     .about = "Of what time there are logs, and which fields they have: in how many logs each is, "
+              "of which types its values are, how many differ, and which are met most. Ask for "
+              "this first if you do not know these logs: other tools take the fields by their "
+              "path.",
+     .read = MCP_READ_FIELDS,
+     .has_span = true,
+     .arguments = {&query, &since, &until, &samples}},
     {.name = "count",
      .title = "Count logs",
      .about = "How many logs match, in all and by the values of fields (by level unless it is "

@@ -16,6 +16,8 @@ enum {
     MCP_ROWS_MAX = 200,
     MCP_AROUND_DEFAULT = 10, /* logs before one, and as many after it */
     MCP_AROUND_MAX = 100,
+    MCP_SAMPLES_DEFAULT = 5, /* values of each field */
+    MCP_SAMPLES_MAX = 20,
     MCP_TEXT_DEFAULT = 1000, /* bytes of a text in an answer; the rest is left out, and counted */
     MCP_TEXT_MAX = 16000,
     MCP_ARGUMENT_MAX = 8192, /* bytes of a text that is an argument, as of a query */
@@ -29,6 +31,7 @@ enum mcp_read {
     MCP_READ_STATS,    /* /logs/stats */
     MCP_READ_PATTERNS, /* /logs/patterns */
     MCP_READ_VALUES,   /* /logs/fields/PATH */
+    MCP_READ_FIELDS,   /* /logs/fields */
     MCP_READS
 };
 
@@ -54,6 +57,7 @@ struct mcp_tool {
     const char *title;
     const char *about;
     enum mcp_read read;
+    bool has_span; /* its result tells first of what time the logs are: by a read before its own */
     const struct mcp_argument *arguments[MCP_TOOL_ARGUMENTS_MAX + 1]; /* NULL ends them */
 };
 

@@ -103,6 +103,15 @@ overBoth('an assistant finds out what there is, over both transports', async (se
         assert.ok(tools.length >= 6);
         assert.ok(tools.every((tool) => tool.annotations?.readOnlyHint === true));
 
+        const schema = await call(client, 'schema', { samples: 2 });
+        const { oldest, newest, is_whole } = schema.object.span;
+        assert.ok(!is_whole || oldest < newest, `${oldest} ${newest}`);
+        assert.ok(newest > new Date(Date.now() - 3_600_000).toISOString());
+        const ms = schema.object.fields.find((f: any) => f.path === 'ms');
+        assert.deepEqual([ms.logs, ms.types, ms.distinct, ms.values.length], [90, { number: 90 }, 90, 2]);
+        const of = schema.object.fields.find((f: any) => f.path === 'service').values.map((v: any) => v.value);
+        assert.deepEqual(of, ['pay', 'web']);
+
         const count = await call(client, 'count');
         assert.equal(count.object.total, 91);
         assert.deepEqual(

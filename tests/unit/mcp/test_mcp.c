@@ -545,6 +545,25 @@ static void test_a_place_that_is_not_among_the_logs_is_refused(void **state)
     end(&a);
 }
 
+static void test_a_schema_tells_of_what_time_there_are_logs_and_then_their_fields(void **state)
+{
+    struct asked a = begin(CALL("schema", "{\"since\":\"1h\",\"samples\":3}"), NULL);
+
+    assert_string_equal(target(&a), "/logs/stats?slice=2&value=min(timestamp),max(timestamp)"
+                                    "&since=0&since=1h&top=3");
+    mcp_take(a.mcp, 200,
+             SLICE_LITERAL("{\"groups\":[{\"values\":{\"min(timestamp)\":\"2026\",\"max(timestamp)"
+                           "\":\"2027\"}}],\"searched_to\":null}"));
+    assert_string_equal(target(&a), "/logs/fields?since=1h&top=3");
+    mcp_take(a.mcp, 200, SLICE_LITERAL("{\"fields\":[{\"path\":\"ms\"}],\"searched_to\":null}"));
+    finish(&a);
+    assert_string_equal(text_at(&a, "/result/structuredContent/span/oldest"), "2026");
+    assert_string_equal(text_at(&a, "/result/structuredContent/span/newest"), "2027");
+    assert_true(yyjson_get_bool(at(&a, "/result/structuredContent/span/is_whole")));
+    assert_string_equal(text_at(&a, "/result/structuredContent/fields/0/path"), "ms");
+    end(&a);
+}
+
 static void test_groups_that_have_no_room_are_counted(void **state)
 {
     struct asked a = begin(CALL("count", "{\"by\":\"x\",\"limit\":200}"), NULL);
@@ -631,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_a_log_is_answered_with_its_neighbours),
         cmocka_unit_test(test_of_many_neighbours_those_nearest_to_the_log_have_room),
         cmocka_unit_test(test_a_place_that_is_not_among_the_logs_is_refused),
+        cmocka_unit_test(test_a_schema_tells_of_what_time_there_are_logs_and_then_their_fields),
         cmocka_unit_test(test_groups_that_have_no_room_are_counted),
         cmocka_unit_test(test_what_is_nested_deep_or_has_very_many_parts_is_cut),
     };
