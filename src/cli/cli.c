@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/complete.h"
 #include "cli/http_client.h"
 #include "cli/manual.h"
 #include "cli/terminal.h"
@@ -133,6 +134,27 @@ static const struct flag query_flags[] = {
      .help = "the newest N that match"},
     {.name = "all", .help = "all that match, newest first"},
     {.name = "reverse", .letter = 'r', .help = "newest first, not last"},
+    {.name = "fields",
+     .value = "FIELDS",
+     .help = "only these attributes, with commas: service,http.status"},
+    {.name = "around",
+     .value = "ID",
+     .help = "the log with this id, and what came before and after it of what matches"},
+    {.name = "before",
+     .value = "N",
+     .fallback = "10",
+     .min = 0,
+     .max = 500,
+     .help = "with --around: logs before it"},
+    {.name = "after",
+     .value = "N",
+     .fallback = "10",
+     .min = 0,
+     .max = 500,
+     .help = "with --around: logs after it"},
+    {.name = "same",
+     .value = "FIELDS",
+     .help = "with --around: logs with the same values of these, with commas: service,host"},
     {.name = "output",
      .value = "FORM",
      .choices = "pretty|json|csv|message",
@@ -149,6 +171,9 @@ static const struct flag stats_flags[] = {
     {.name = "value",
      .value = "VALUES",
      .help = "with commas: count, sum(x), avg(x), min(x), max(x), p50(x) to p99.9(x), distinct(x)"},
+    {.name = "bucket",
+     .value = "LENGTH",
+     .help = "the same for each 90s, 5m, 1h or 1d, where there are logs"},
     {.name = "top",
      .value = "N",
      .fallback = "10",
@@ -160,6 +185,40 @@ static const struct flag stats_flags[] = {
      .choices = "pretty|json|csv",
      .help = "pretty: a table with bars; default: pretty on a terminal, json (the answer of "
              "GET /logs/stats) elsewhere"},
+    {.name = NULL},
+};
+
+static const struct flag fields_flags[] = {
+    {.name = "top",
+     .value = "N",
+     .fallback = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "the N values in the most logs; of all fields, at most 100 of each"},
+    {.name = "prefix", .value = "TEXT", .help = "of PATH: only values that begin so"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json|csv",
+     .help = "pretty: a table with bars; default: pretty on a terminal, json (the answer of "
+             "GET /logs/fields) elsewhere"},
+    {.name = NULL},
+};
+
+static const struct flag patterns_flags[] = {
+    {.name = "new-since",
+     .value = "TIME",
+     .help = "only those that were not met before then, as far back as --since says"},
+    {.name = "top",
+     .value = "N",
+     .fallback = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "the N patterns with the most logs"},
+    {.name = "output",
+     .value = "FORM",
+     .choices = "pretty|json|csv",
+     .help = "pretty: a table with bars; default: pretty on a terminal, json (the answer of "
+             "GET /logs/patterns) elsewhere"},
     {.name = NULL},
 };
 
@@ -188,6 +247,9 @@ static const struct flag export_flags[] = {
      .letter = 'o',
      .value = "FILE",
      .help = "written as FILE.part, and renamed when it is whole; default: standard output"},
+    {.name = "fields",
+     .value = "FIELDS",
+     .help = "only these attributes, with commas: service,http.status"},
     {.name = NULL},
 };
 
@@ -223,6 +285,8 @@ static int print_completion(const struct flags *flags)
         manual_print_bash(client_commands, stdout);
     } else if (strcmp(shell, "zsh") == 0) {
         manual_print_zsh(client_commands, stdout);
+    } else if (strcmp(shell, "word") == 0) { /* what those scripts run */
+        complete_print(flags, flags->args_len > 1 ? flags->args[1] : "");
     } else {
         terminal_say("completion", "\"%s\" is not one of bash, zsh", shell);
         return CLIENT_USAGE;
@@ -258,6 +322,8 @@ const struct client_command client_commands[] = {
      "QUERY, best in quotes, is in the language of docs/query.md: 'level:>=error service:pay "
      "since:2h', '\"pool exhausted\" -host:web-*', 'http.status:[500 TO 599] OR /time.?out/'. "
      "Flags, which choose logs as well, are ANDed to it.\n"
+     "--around shows one log among its neighbours, marked: `logmill query --around ID --same "
+     "service,host 'level:>=info'`.\n"
      "Control characters of logs are made visible on a terminal.\n",
      TABLES(filters, query_flags, look), -1, client_query},
     {"stats", "[QUERY]", "count logs by their fields, and sum and compare numbers",
@@ -265,6 +331,14 @@ const struct client_command client_commands[] = {
      "since:7d' --by service --value 'p95(ms),distinct(user.id)'`. What is approximate, for there "
      "are very many groups or values, is said on standard error.\n",
      TABLES(filters, stats_flags), -1, client_stats},
+    {"fields", "[PATH] [QUERY]", "which fields logs have, and their values",
+     "Of the last 24 hours, unless QUERY or --since says more. PATH is the first word, if it is a "
+     "name alone: `logmill fields http.status 'service:pay since:7d'` lists its values.\n",
+     TABLES(filters, fields_flags), -1, client_fields},
+    {"patterns", "[QUERY]", "messages by what they have in common",
+     "Of the last 24 hours, unless QUERY or --since says more. `logmill patterns --since 7d "
+     "--new-since 1h` lists what was not met before.\n",
+     TABLES(filters, patterns_flags), -1, client_patterns},
     {"tail", "[QUERY]", "follow logs as they are stored",
      "Comes back by itself where the connection breaks, without a gap or a repeat. Says on "
      "standard "
@@ -311,7 +385,7 @@ const struct client_command client_commands[] = {
      "logs of each minute and level anew, after partitions were changed by hand. All may be run "
      "while logmill runs.\n",
      TABLES_OF_STORE(store_flags), 1, NULL},
-    {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 1,
+    {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 2,
      print_completion},
     {"man", "", "print the manual page, as roff", "", TABLES(none), 0, print_man},
     {.name = NULL},

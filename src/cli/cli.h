@@ -1,8 +1,8 @@
 /*
  * The commands with flags of their own: those that talk to a logmill server over HTTP (send, query,
- * stats, tail, import, export, mcp), two that print (completion, man), and those that open the
- * store of the settings themselves, of which here are only the flags and the manual (delete,
- * store).
+ * stats, fields, patterns, tail, import, export, mcp), two that print (completion, man), and those
+ * that open the store of the settings themselves, of which here are only the flags and the manual
+ * (delete, store).
  */
 #ifndef LOGMILL_CLI_CLI_H
 #define LOGMILL_CLI_CLI_H
@@ -32,6 +32,8 @@ int client_send(const struct flags *flags);
 int client_query(const struct flags *flags);
 int client_stats(const struct flags *flags);
 int client_mcp(const struct flags *flags);
+int client_fields(const struct flags *flags);
+int client_patterns(const struct flags *flags);
 int client_tail(const struct flags *flags);
 int client_import(const struct flags *flags);
 int client_export(const struct flags *flags);

@@ -89,6 +89,8 @@ static int download(struct export *e, struct http_client *client, const struct f
     buffer_init(&path, SIZE_MAX / 2);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "format", slice_of_string(flags_text(flags, "format")));
+    if (flags_text(flags, "fields"))
+        filters_append_param(&path, "fields", slice_of_string(flags_text(flags, "fields")));
     int error = filters_append(&path, flags, e->err);
     buffer_append_char(&path, '\0');
     request.path = path.data;

@@ -1,6 +1,8 @@
 #include "cli/filters.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,24 +22,53 @@ void filters_append_param(struct buffer *b, const char *name, struct slice value
     url_escape_append(b, value);
 }
 
+int filters_read_time(const char *name, const char *text, int64_t *us, struct errbuf *err)
+{
+    struct slice value = slice_of_string(text);
+    struct timestamp_error refusal;
+
+    if (relative_time_parse(value, clock_wall_us(), local_time_zone, us) == 0 ||
+        timestamp_parse_text(value, us, &refusal) == 0)
+        return 0;
+    return errbuf_fail(err, LM_EINVAL,
+                       "--%s: \"%s\" is no time; allowed: 2026-11-25, "
+                       "2026-11-25T10:00:00+01:00, " RELATIVE_TIME_FORMS,
+                       name, text);
+}
+
+/* What is no relative time is sent as it was written. */
 static int append_time(struct buffer *b, const char *name, const char *text, struct errbuf *err)
 {
     struct slice value = slice_of_string(text);
     char absolute[TIMESTAMP_TEXT_LEN];
-    struct timestamp_error refusal;
     int64_t us;
 
     if (relative_time_parse(value, clock_wall_us(), local_time_zone, &us) == 0) {
         timestamp_format(us, absolute);
         value = slice_of(absolute, sizeof(absolute));
-    } else if (timestamp_parse_text(value, &us, &refusal)) {
-        return errbuf_fail(err, LM_EINVAL,
-                           "--%s: \"%s\" is no time; allowed: 2026-11-25, "
-                           "2026-11-25T10:00:00+01:00, " RELATIVE_TIME_FORMS,
-                           name, text);
+    } else if (filters_read_time(name, text, &us, err)) {
+        return LM_EINVAL;
     }
     filters_append_param(b, name, value);
     return 0;
+}
+
+int filters_read_seconds(const char *text, uint64_t *seconds)
+{
+    static const struct {
+        const char *unit;
+        uint64_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
+    char *end;
+
+    errno = 0;
+    *seconds = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || errno || *seconds == 0)
+        return LM_EINVAL;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].unit) == 0)
+            return __builtin_mul_overflow(*seconds, units[i].seconds, seconds) ? LM_EINVAL : 0;
+    return LM_EINVAL;
 }
 
 static int append_attr(struct buffer *b, const char *name, const char *text, struct errbuf *err)

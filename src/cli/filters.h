@@ -5,6 +5,13 @@
 #include "base/buffer.h"
 #include "cli/flags.h"
 
+/* What the flag --`name` says, relative to now or not. 0, or LM_EINVAL with what is allowed. */
+int filters_read_time(const char *name, const char *text, int64_t *us,
+                      struct errbuf *err) LM_MUST_CHECK;
+
+/* A length of time, at least a second: 90, 90s, 5m, 1h, 1d, 1w. 0 or LM_EINVAL. */
+int filters_read_seconds(const char *text, uint64_t *seconds) LM_MUST_CHECK;
+
 /* Appends "name=value", percent-encoded, after a "?" or "&" as `b` needs. */
 void filters_append_param(struct buffer *b, const char *name, struct slice value);
 

@@ -217,7 +217,9 @@ int http_client_run(struct http_client *client, const struct http_client_request
     struct fetch_request fetch = {
         .body = request->body,
         .proxy = FETCH_PROXY_NOT_LOCAL,
-        .timeout_ms = request->take ? 0 : HTTP_CLIENT_TIMEOUT_MS,
+        .timeout_ms = request->take         ? 0
+                      : request->timeout_ms ? request->timeout_ms
+                                            : HTTP_CLIENT_TIMEOUT_MS,
         .connect_ms = HTTP_CLIENT_CONNECT_MS,
         .silence_s = request->take ? HTTP_CLIENT_SILENCE_S : 0,
         .take = take_piece,

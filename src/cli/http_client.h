@@ -29,6 +29,7 @@ struct http_client_request {
     const char *content_type; /* of `body` */
     struct slice body;        /* POST; data NULL: GET */
     const char *header;       /* one more, "Name: value", or NULL */
+    long timeout_ms;          /* of all of it; 0: HTTP_CLIENT_TIMEOUT_MS */
     long wanted;              /* the one status that is no error; 0: any 2xx */
     /* Takes the body of a 200 in pieces, any length of time; returns 0, or an error, which ends the
        request. NULL: the body is collected. */

@@ -154,6 +154,21 @@ static void print_choices(const char *choices, FILE *out)
 void manual_print_bash(const struct client_command *commands, FILE *out)
 {
     fputs("# bash completion for logmill\n"
+          "# A word of a query: of an open quote all is replaced, else what is behind the last :\n"
+          "_logmill_query()\n{\n"
+          "    local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]} token head\n"
+          "    token=${line##*[[:space:]\\'\\\"]}\n"
+          "    mapfile -t COMPREPLY < <(logmill completion word -- \"$token\" 2>/dev/null)\n"
+          "    case $word in\n"
+          "    [\\'\\\"]*)\n"
+          "        word=${word:1} head=${word%\"$token\"}\n"
+          "        COMPREPLY=(\"${COMPREPLY[@]/#/$head}\") ;;\n"
+          "    *)\n"
+          "        head=${token%\"${token##*[:=<>]}\"}\n"
+          "        COMPREPLY=(\"${COMPREPLY[@]#\"$head\"}\") ;;\n"
+          "    esac\n"
+          "    compopt -o nospace 2>/dev/null\n"
+          "}\n\n"
           "_logmill()\n{\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
           "    local command=${COMP_WORDS[1]} words=\n\n"
@@ -188,6 +203,11 @@ void manual_print_bash(const struct client_command *commands, FILE *out)
           "        [ \"${word:0:1}\" = - ] || words=\n"
           "        ;;\n"
           "    esac\n"
+          "    case \"$command ${word:0:1}$words\" in\n"
+          "    *\\ -*) ;;\n"
+          "    query\\ * | stats\\ * | fields\\ * | patterns\\ * | tail\\ * | export\\ *)\n"
+          "        [ -n \"$words\" ] || [ \"${before:0:1}\" = - ] || _logmill_query ;;\n"
+          "    esac\n"
           "    if [ -n \"$words\" ]; then\n"
           "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
           "    fi\n"
@@ -210,6 +230,12 @@ static void print_zsh_text(const char *text, FILE *out)
 void manual_print_zsh(const struct client_command *commands, FILE *out)
 {
     fputs("#compdef logmill\n"
+          "_logmill_query() {\n"
+          "    local -a found\n"
+          "    compset -P '*[ ]'\n"
+          "    found=(${(f)\"$(logmill completion word -- \"${(Q)PREFIX}\" 2>/dev/null)\"})\n"
+          "    compadd -Q -S '' -a found\n"
+          "}\n"
           "_logmill() {\n"
           "    local -a names\n"
           "    if (( CURRENT == 2 )); then\n"
@@ -247,7 +273,9 @@ void manual_print_zsh(const struct client_command *commands, FILE *out)
                 strcmp(c->name, "import") == 0 || strcmp(c->name, "send") == 0 ? "file:_files"
                 : strcmp(c->name, "completion") == 0                           ? "shell:(bash zsh)"
                 : strcmp(c->name, "store") == 0 ? "verb:(info verify compact recount)"
-                                                : " :");
+                : c->tables[0][0].name && strcmp(c->tables[0][0].name, "since") == 0
+                    ? "query:_logmill_query"
+                    : " :");
     }
     fputs("    backup|restore)\n"
           "        _arguments '*:file:_files'\n"

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "cli/cli.h"
 #include "cli/filters.h"
+#include "cli/near.h"
 #include "cli/query.h"
 #include "cli/terminal.h"
 #include "json/writer.h"
@@ -24,6 +25,8 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
+    if (flags_text(q->flags, "fields"))
+        filters_append_param(&path, "fields", slice_of_string(flags_text(q->flags, "fields")));
     int error = filters_append(&path, q->flags, err);
     if (cursor.len > 0)
         filters_append_param(&path, "cursor", cursor);
@@ -145,6 +148,22 @@ int query_show_last(struct query *q, const struct show *show,
     return error;
 }
 
+/* Whether what is asked for goes together. */
+static int check(const struct flags *flags, struct errbuf *err)
+{
+    static const char *const of_around[] = {"before", "after", "same", NULL};
+    static const char *const beside_around[] = {"limit", "all", NULL};
+    bool around = flags_has(flags, "around");
+
+    for (const char *const *name = around ? beside_around : of_around; *name; name++)
+        if (flags_has(flags, *name))
+            return errbuf_fail(err, LM_EINVAL,
+                               around ? "--%s does not go with --around: --before and --after do"
+                                      : "--%s goes with --around alone",
+                               *name);
+    return filters_check(flags, err);
+}
+
 int client_query(const struct flags *flags)
 {
     bool all = flags_has(flags, "all");
@@ -154,7 +173,7 @@ int client_query(const struct flags *flags)
                       .limit = all ? 0 : flags_number(flags, "limit")};
     struct show show;
     struct stream stream = {.show = &show, .err = &err};
-    bool is_wrong = !q.client || filters_check(flags, &err);
+    bool is_wrong = !q.client || check(flags, &err);
     int error = is_wrong ? LM_EINVAL : 0;
 
     show_init(&show, flags);
@@ -162,7 +181,9 @@ int client_query(const struct flags *flags)
     show_append_head(&show, &stream.out);
     if (!error && stream.out.len > 0)
         error = show_write(buffer_slice(&stream.out), &err);
-    if (!error)
+    if (!error && flags_has(flags, "around"))
+        error = near_show(q.client, flags, &show, &q.found, &err);
+    else if (!error)
         error = all || flags_has(flags, "reverse") ? query_run(&q, show_one, &stream, &err)
                                                    : query_show_last(&q, &show, NULL, NULL, &err);
     terminal_clear_status();

@@ -21,7 +21,7 @@ import {
     sleep,
     zstd,
 } from '../support/harness';
-import { type Log, page, postLogs, uuid7 } from '../support/logs';
+import { type Log, atRest, page, postLog, postLogs, uuid7 } from '../support/logs';
 
 const url = (port: number): string => `http://127.0.0.1:${port}`;
 
@@ -942,7 +942,7 @@ scenario('export: what breaks off is an error, and leaves no file', async (lab) 
 
 /* ---- Help, completion, manual: one table ---- */
 
-const COMMANDS = ['send', 'query', 'stats', 'tail', 'import', 'export'];
+const COMMANDS = ['send', 'query', 'stats', 'fields', 'patterns', 'tail', 'import', 'export'];
 
 scenario('what cannot be printed is a failure', async () => {
     for (const args of ['man', 'completion bash', 'send --help']) {
@@ -987,4 +987,45 @@ scenario('each flag is in --help, the manual page and both completions', async (
     });
     assert.deepEqual([tried.stderr, tried.stdout],
         ['', 'query\n--not-level --not-text --not-attr\nplain\nzsh\n--data-dir\n']);
+});
+
+scenario('fields and values are completed as the server has them, if there is one', async (lab) => {
+    const server = await lab.start();
+    for (const service of ['pay', 'party', 'cart', 'two words']) {
+        await postLog(server, { level: 'error', message: 'm', service, http: { status: 500 } });
+    }
+    await atRest(server);
+    const words = async (word: string, port = server.port): Promise<string[]> => {
+        const ran = await client({ port }, ['completion', 'word', '--', word]);
+        assert.deepEqual([ran.code, ran.stderr], [0, '']);
+        return ran.stdout.split('\n').slice(0, -1).sort();
+    };
+    assert.deepEqual(await words('s'), ['service:', 'since:']);
+    assert.deepEqual(await words('-ht'), ['-http.status:']);
+    assert.deepEqual(await words('service:pa'), ['service:party', 'service:pay']);
+    assert.deepEqual(await words('service:t'), []);
+    assert.deepEqual(await words('level:>=e'), ['level:>=error']);
+    assert.deepEqual(await words('http.status:5'), ['http.status:500']);
+    assert.deepEqual(await words('service:p', 1), []);
+
+    const folder = lab.folder();
+    writeFileSync(path.join(folder, 'logmill.bash'), (await client(server, ['completion', 'bash'])).stdout);
+    symlinkSync(BINARY, path.join(folder, 'logmill'));
+    writeFileSync(
+        path.join(folder, 'try'),
+        `source ${folder}/logmill.bash
+        ask() { COMP_LINE=$1; shift; COMP_POINT=\${#COMP_LINE}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+                _logmill; echo "\${COMPREPLY[*]}"; }
+        ask 'logmill query serv' logmill query serv
+        ask 'logmill query service:pay service:c' logmill query service : pay service : c
+        ask "logmill tail 'level:error service:par" logmill tail "'level:error service:par"
+        ask 'logmill query --since s' logmill query --since s`,
+    );
+    const tried = await run(['bash', path.join(folder, 'try')], {
+        settings: { PATH: `${folder}:${process.env['PATH']}`, LOGMILL_URL: `http://127.0.0.1:${server.port}` },
+    });
+    assert.deepEqual(
+        [tried.stderr, tried.stdout],
+        ['', 'service:\ncart\nlevel:error service:party\n\n'],
+    );
 });

@@ -1,8 +1,9 @@
 /* Which fields logs have (`GET /logs/fields`), over HTTP and on the command line. */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill, scenario } from '../support/harness';
+import { type Logmill, runLogmill, scenario } from '../support/harness';
 import { get, halfClosed } from '../support/http';
+import { impatient } from '../support/impatient';
 import { atRest, postLogs } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
 
@@ -10,6 +11,7 @@ const START = 1_767_225_600; // 2026-01-01T00:00:00Z
 const RANGE = `since=${START}&until=${START + 86_400}`;
 const LOGS = 3_000;
 const MANY = 60_000; // more than a turn gets through
+const FEWER = 12_000; // too, of requests that are many
 
 interface Field {
     path: string;
@@ -159,5 +161,62 @@ scenario('what cannot be asked of fields is refused', async (lab) => {
         const answer = await get(server, `/logs/fields?${query}`);
         assert.equal(answer.status, 422, answer.text);
         assert.deepEqual(answer.json().detail[0].loc, ['query', name]);
+    }
+});
+
+scenario('the command line merges fields, values and patterns, as tables, CSV and JSON', async (lab) => {
+    const server = await lab.start();
+    await fill(server, FEWER);
+    const direct = `http://127.0.0.1:${server.port}`;
+    const { url, parts } = await impatient(lab, server);
+    const ask = async (at: string, command: string, ...more: string[]): Promise<string> => {
+        const range = [`since:${new Date(START * 1000).toISOString()} until:2026-01-02`];
+        const words = command.split(' ');
+        const ran = await runLogmill([...words, ...range, ...more], { LOGMILL_URL: at });
+        assert.equal(ran.code, 0, ran.stderr);
+        return ran.stdout;
+    };
+    for (const [command, list] of [
+        ['fields', 'fields'],
+        ['fields service', 'values'],
+        ['fields trace --prefix trace-1', 'values'],
+        ['patterns', 'patterns'],
+        [`patterns --new-since ${START + 43_200}`, 'patterns'],
+        ['stats --by service --bucket 6h', 'buckets'],
+    ] as const) {
+        const before = parts();
+        const whole = JSON.parse(await ask(direct, command)) as Record<string, unknown>;
+        const merged = JSON.parse(await ask(url, command)) as Record<string, unknown>;
+        assert.ok(parts() > before + 1, command);
+        assert.equal(merged['total'], FEWER);
+        if (!command.includes('trace')) {
+            assert.deepEqual(merged[list], whole[list], command);
+        }
+    }
+    assert.equal(
+        await ask(direct, 'fields service', '--output', 'csv'),
+        'service,count\r\ncart,4000\r\npay,4000\r\nstock,4000\r\n',
+    );
+    const table = (await ask(direct, 'fields', '--output', 'pretty', '--top', '2')).split('\n');
+    assert.deepEqual(table[0]!.split(/ +/), ['path', 'types', 'values', 'distinct', 'logs']);
+    assert.match(table[3]!, /^service +string +cart 4000, pay 4000 +3 +12000 {2}█{24}$/);
+    assert.match(
+        await ask(direct, 'patterns', '--output', 'pretty'),
+        /^request <\*> +error 3000, warning 3000, info 6000 +2026-01-01T00:00:00.000000Z +\S+ +12000 {2}█{24}$/m,
+    );
+    const buckets = (await ask(direct, 'stats --by service --bucket 12h', '--output', 'csv')).split('\r\n');
+    assert.equal(buckets[0], 'timestamp,service,count');
+    assert.match(buckets[1]!, /^2026-01-01T00:00:00.000000Z,cart,\d+$/);
+    assert.equal(buckets.length, 1 + 2 * 3 + 1);
+
+    for (const [args, message] of [
+        [['fields', '--top', '101'], /at most 100 values of each field/],
+        [['fields', '--prefix', 'a'], /of which field/],
+        [['patterns', '--new-since', 'x'], /is no time; allowed/],
+        [['stats', '--bucket', '5y'], /is no length of time; allowed/],
+    ] as const) {
+        const ran = await runLogmill([...args], { LOGMILL_URL: direct });
+        assert.equal(ran.code, 2, ran.stderr);
+        assert.match(ran.stderr, message);
     }
 });

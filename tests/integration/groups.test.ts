@@ -1,10 +1,9 @@
 /* What is counted, summed and grouped by any fields: the same in both stores, as one would by hand. */
 import { strict as assert } from 'node:assert';
-import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
 
-import { type Lab, type Logmill, runLogmill, scenario } from '../support/harness';
+import { type Logmill, runLogmill, scenario } from '../support/harness';
 import { get, halfClosed } from '../support/http';
+import { impatient } from '../support/impatient';
 import { allLogs, atRest, postLogs } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
 
@@ -219,26 +218,6 @@ overBoth('the values of a field are listed, those alone that begin as asked', as
     assert.equal((await get(server, '/logs/fields/timestamp')).status, 422);
     assert.equal((await get(server, '/logs/fields/%ff')).status, 422);
 });
-
-/** Stands between a client and a server, which answers each request after one turn. */
-async function impatient(lab: Lab, server: Logmill): Promise<{ url: string; parts: () => number }> {
-    let parts = 0;
-    const proxy = http.createServer((request, response) => {
-        parts++;
-        void halfClosed(server, request.url!).then(
-            (answer) => response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.text),
-            (error: unknown) => response.destroy(error as Error),
-        );
-    });
-    await new Promise<void>((resolve) => {
-        proxy.listen(0, '127.0.0.1', resolve);
-    });
-    lab.finally(() => {
-        proxy.closeAllConnections();
-        proxy.close();
-    });
-    return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, parts: () => parts };
-}
 
 scenario('the command line merges the parts, and shows them as a table, CSV or JSON', async (lab) => {
     const server = await lab.start();

@@ -1,8 +1,9 @@
 /* One log with its neighbours (`around=`), and attributes that are left out (`fields=`). */
 import { strict as assert } from 'node:assert';
 
-import { type Logmill } from '../support/harness';
+import { type Logmill, runLogmill, scenario } from '../support/harness';
 import { get, halfClosed } from '../support/http';
+import { impatient } from '../support/impatient';
 import { type Log, allLogs, atRest, microseconds, postLogs, uuid7 } from '../support/logs';
 import { overBoth } from '../support/servers/stores';
 
@@ -235,5 +236,36 @@ overBoth('only the attributes that are asked for are there', async (server) => {
         const csv = await get(server, `/logs?format=csv&q=m&fields=${fields}`);
         const [, column] = /,"m","(.*)"\r\n/.exec(csv.text) ?? [];
         assert.deepEqual(JSON.parse(column!.replaceAll('""', '"')), attributes);
+    }
+});
+
+scenario('the command line shows a log among its neighbours, marked', async (lab) => {
+    const server = await lab.start();
+    const all = await fill(server);
+    const { url } = await impatient(lab, server);
+    const log = all[900]!;
+    const matching = all.filter((l) => l === log || l.attributes['service'] === log.attributes['service']);
+    const at = matching.indexOf(log);
+    const shown = matching.slice(at - 4, at + 401);
+    for (const from of [`http://127.0.0.1:${server.port}`, url]) {
+        const near = async (...more: string[]): Promise<string[]> => {
+            const flags = ['--around', log.id, '--before', '400', '--after', '4', '--same', 'service'];
+            const ran = await runLogmill(['query', ...flags, ...more], { LOGMILL_URL: from });
+            assert.equal(ran.code, 0, ran.stderr);
+            return ran.stdout.trimEnd().split('\n');
+        };
+        const logs = (await near('--fields', 'n')).map((line) => JSON.parse(line) as Log);
+        assert.deepEqual(ids(logs), ids(shown).reverse());
+        assert.deepEqual(logs.at(-1)!.attributes, { n: shown[0]!.attributes['n'] });
+        const pretty = await near('--output', 'pretty', '--reverse', '--fields', '');
+        assert.deepEqual(pretty.flatMap((line, i) => (line.startsWith('▶ ') ? [i] : [])), [4]);
+    }
+    for (const [flags, message] of [
+        [['--around', log.id, '--limit', '3'], /--limit does not go with --around/],
+        [['--same', 'a'], /--same goes with --around alone/],
+    ] as const) {
+        const ran = await runLogmill(['query', ...flags], { LOGMILL_URL: url });
+        assert.equal(ran.code, 2, ran.stderr);
+        assert.match(ran.stderr, message);
     }
 });
