@@ -105,27 +105,19 @@ static void a_slice_ends_in_time_and_keeps_what_came(void **state)
  */
 static void a_page_of_what_may_be_rare_begins_with_a_minute(void **state)
 {
-    static const int64_t minute_us = INT64_C(60) * 1000000;
     struct postgres_place *p = *state;
-    struct store_slice slice = {.rows = 10};
-    struct errbuf err = ERRBUF_INIT;
-    struct log_filter f;
-    struct store_scan scan;
+    const struct store_postgres_statement *st = &((struct store_postgres_reader *)p->r)->statement;
+    struct log_query query = store_test_query(1);
 
-    log_filter_init(&f);
-    f.until_us = clock_wall_us() - 5 * minute_us;
-    f.text = SLICE_LITERAL("no such text");
-    struct log_matcher *m = log_matcher_new(&f);
-    store_scan_init(&scan, m, NULL, 0);
-    for (int64_t back_us = minute_us, span_us = minute_us; span_us < 100 * minute_us;
-         span_us *= 4, back_us += span_us) {
-        slice.until_us = clock_monotonic_us(); /* for one window */
-        assert_int_equal(store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err),
-                         0);
-        assert_int_equal(scan.before.timestamp_us, f.until_us - back_us);
-        scan.window_us = span_us * 4; /* however long it took */
-    }
-    log_matcher_unref(m);
+    query.filter.until_us = clock_wall_us() - 300000000;
+    struct record record =
+        store_test_record(query.filter.until_us - 1000, 1, "info", "seen once", NULL);
+    store_test_append(p->w, &record, 1);
+    query.filter.text = SLICE_LITERAL("seen");
+    store_test_run(p->r, &query, &p->rows);
+    assert_int_equal(p->rows.len, 1);
+    /* $1: where the window begins */
+    assert_int_equal(store_postgres_wire_time(st->values[0]), query.filter.until_us - 60000000);
 }
 
 static const char *statement(struct postgres_place *p)
