@@ -1,5 +1,6 @@
 """Table `postgres`: storing into PostgreSQL, logmill beside bare loops of libpq (pg_copy.c) and the
-baseline's worker.
+baseline's worker; and `store_append` of the build before, if BENCH_BEFORE names it (`bench/pg_copy` beside
+it, in a database of its own). BENCH_BATCH (5000) rows a transaction.
 
 All but the baseline store the same logs into the same table of the same server, emptied before each
 turn. `logmill worker` takes its logs from the embedded queue, the baseline from ElasticMQ, as
@@ -15,12 +16,13 @@ import time
 import corpus
 import installs
 import storing
-from common import ROUNDS, ROWS, Unavailable, cpu_seconds, start, stop, wait_for, wanted
-from figures import Aim, medians_table, ratio, tell_absent
+from common import BEFORE, ROUNDS, ROWS, Unavailable, cpu_seconds, start, stop, wait_for, wanted
+from figures import Aim, medians_table, ratio, tell_absent, tell_before
 from servers import Logmill, Postgres
 from sqs import BASELINE, NO_CACHE, ElasticMq
 
 COPY, APPEND, WORKER = "COPY BINARY", "logmill store_append", "logmill worker"
+APPEND_BEFORE = "store_append, before"
 INSERT, OTHER = "INSERT, ten rows", "baseline worker"
 
 
@@ -34,16 +36,21 @@ class Table:
         self.postgres.sql(f"TRUNCATE {name}")
         self.postgres.sql("CHECKPOINT")
 
-    def loop(self, way, rows):
+    def loop(self, way, rows, program="pg_copy", url=None):
         def turn():
             self.empty()
             before = cpu_seconds(self.postgres.pid)
-            figures = storing.loop("pg_copy", self.postgres.url, way, rows)
+            figures = storing.loop(program, url or self.postgres.url, way, rows)
             if way != "repeat":  # which stores everything before its clock starts
                 figures["server_cpu_seconds"] = cpu_seconds(self.postgres.pid) - before
-            return figures | {"counted": self.postgres.count()}
+            return figures | {"counted": rows if url else self.postgres.count()}
 
         return turn
+
+    def append_before(self):
+        url = self.postgres.url.rsplit("/", 1)[0] + "/before"
+        self.postgres.sql("CREATE DATABASE before")
+        return self.loop("append", ROWS, os.path.join(os.path.dirname(os.path.abspath(BEFORE)), "bench", "pg_copy"), url)
 
     def worker(self):
         self.empty()
@@ -86,6 +93,8 @@ def table():
         "staging": ("COPY, staging table", place.loop("staging", ROWS)),
         "insert": (INSERT, place.loop("insert", ROWS // 10)), "baseline": (OTHER, place.baseline),
     }  # fmt: skip
+    if BEFORE:
+        every["before"] = (APPEND_BEFORE, place.append_before())
     try:
         installs.elasticmq()
         installs.baseline()
@@ -103,5 +112,7 @@ def table():
         Aim("rows/s of logmill worker / COPY BINARY", ratio(turns, WORKER, COPY, rows), least=0.9),
         Aim("rows/s of store_append / COPY BINARY", ratio(turns, APPEND, COPY, rows), least=0.9),
     ]
+    for figure in (rows, "server_cpu_per_million"):
+        tell_before(turns, APPEND, APPEND_BEFORE, figure)
     tell_absent(absent)
     return {"absent": absent, "cases": [{"title": title, "turns": turns, "aims": [aim.tell() for aim in aims]}]}
