@@ -947,10 +947,11 @@ int log_params_parse_around(const struct query_string *params, struct log_params
     read_fields(&r, &around->fields);
     read_answer(&r, answer);
     read_predicates(&r, &around->filter);
-    refuse_beside(&r, (const char *const[]){"limit", "offset", "format", NULL}, "around_excludes",
+    refuse_beside(&r, (const char *const[]){"limit", "offset", "bytes", "format", NULL},
+                  "around_excludes",
                   "It does not go with `around`; `before` and `after` say how many logs");
-    refuse_unknown(&r,
-                   (const char *const[]){"limit", "offset", "cursor", "slice", "explain", "format",
-                                         "fields", "around", "before", "after", "same", NULL});
+    refuse_unknown(&r, (const char *const[]){"limit", "offset", "bytes", "cursor", "slice",
+                                             "explain", "format", "fields", "around", "before",
+                                             "after", "same", NULL});
     return reading_finish(&r, &around->filter);
 }

@@ -186,6 +186,7 @@ overBoth('what cannot be asked around a log is refused', async (server) => {
         [`around=${uuid7()}&same=a,a`, 'same', /there twice/],
         [`around=${uuid7()}&same=a,b,c,d,e,f,g,h,i`, 'same', /at most 8/],
         [`around=${uuid7()}&limit=3`, 'limit', /`before` and `after`/],
+        [`around=${uuid7()}&bytes=9`, 'bytes', /`before` and `after`/],
         ['before=3', 'before', /goes with `around` alone/],
         ['fields=a,,b', 'fields', /a name is missing/],
         ['fields=pattern', 'fields', /attr\.pattern/],
