@@ -583,6 +583,21 @@ static uint32_t combinations_of_row(const struct feeding *f)
     return n < AGGREGATE_COMBINATIONS_MAX ? n : AGGREGATE_COMBINATIONS_MAX;
 }
 
+/* Leaves groups out before the row is done: then its values have other numbers. */
+static int settle_within(struct feeding *f, size_t row, struct cell **cell)
+{
+    int error = aggregate_settle(f->a);
+
+    f->settled_bytes = f->a->cells_bytes;
+    if (error || f->a->evictions == f->evictions)
+        return error;
+    forget(f);
+    *cell = NULL;
+    for (size_t i = 0; !error && i < f->a->spec.by_len; i++)
+        error = read_values(f, i, row);
+    return error;
+}
+
 static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint64_t count,
                             struct cell **cached)
 {
@@ -598,7 +613,7 @@ static int add_combinations(struct feeding *f, size_t row, int64_t bucket, uint6
         if (!error)
             error = add_to_cell(f, cell, row, count);
         if (!error && f->a->cells_bytes > 2 * f->a->bytes_max)
-            error = LM_EBUSY; /* within a row nothing can be left out */
+            error = settle_within(f, row, &cell);
         if (!next_combination(f, at))
             break;
     }

@@ -505,6 +505,36 @@ static void memory_is_charged_and_bounded(void **state)
 
 /* ---- States that others made ---- */
 
+/* Each has its groups within the room that all have, but the groups of one do not fit in. */
+static void groups_are_left_out_within_a_log(void **state)
+{
+    struct aggregate *a = new_aggregate("tags", "distinct(n),p50(n)", 0);
+    struct buffer text;
+
+    (void)state;
+    a->bytes_max = 100000;
+    buffer_init(&text, 1 << 20);
+    for (int log = 0; log < 20; log++) {
+        struct record record;
+
+        buffer_clear(&text);
+        buffer_append_string(&text, "{\"tags\":[\"t\"");
+        for (int i = 0; i < 1000; i++)
+            buffer_appendf(&text, ",\"t%d\"", i);
+        buffer_append_string(&text, "],\"n\":[0");
+        for (int i = 0; i < 50; i++)
+            buffer_appendf(&text, ",%d", log * 1000 + i);
+        buffer_append_string(&text, "]}");
+        buffer_append_char(&text, '\0');
+        record = log_of(T0 + log, "info", "m", text.data);
+        feed(a, &record, 1, 1);
+    }
+    assert_int_equal(aggregate_total(a), 20);
+    assert_true(aggregate_bound(a) > 0);
+    buffer_release(&text);
+    aggregate_free(a);
+}
+
 static void states_of_something_else_are_refused(void **state)
 {
     struct aggregate *a = new_aggregate("level", "p50(ms),distinct(ms)", 0);
@@ -667,6 +697,7 @@ int main(void)
         cmocka_unit_test(any_split_and_order_gives_the_answer_of_the_whole),
         cmocka_unit_test(what_is_left_out_is_bounded),
         cmocka_unit_test(memory_is_charged_and_bounded),
+        cmocka_unit_test(groups_are_left_out_within_a_log),
         cmocka_unit_test(states_of_something_else_are_refused),
         cmocka_unit_test(hostile_states_are_refused),
         cmocka_unit_test(states_beyond_the_limits_are_refused),
