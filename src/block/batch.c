@@ -167,7 +167,8 @@ static uint64_t *new_set(struct batching *g)
 
 static int no_memory(struct batching *g)
 {
-    return errbuf_fail(g->err, LM_ENOMEM, "no memory for the fields of a block");
+    errbuf_set(g->err, "no memory for the fields of a block");
+    return LM_ENOMEM;
 }
 
 /* ---- Which parts there are ---- */
@@ -352,7 +353,7 @@ static int reserve_values(struct batching *g, struct coding *c, size_t more)
     size_t capacity = c->values_len + more;
     struct log_value *values;
 
-    if (capacity <= c->values_capacity)
+    if (c->values && capacity <= c->values_capacity)
         return 0;
     values = take(g, capacity, sizeof(*values));
     if (!values || capacity >= LOG_CODE_LIST)
