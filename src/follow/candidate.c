@@ -410,6 +410,15 @@ static void note_seen(struct follower *f, struct known *k, const char *path)
     k->seen_us = f->now_us;
 }
 
+/* An archive of which the state has a mark of its bytes: they say nothing about its lines. */
+static bool is_packed(const struct known *k, int fd)
+{
+    bool is_archive;
+
+    return (k->kind == STATE_COPY || k->kind == STATE_PASSED) &&
+           unpack_is_archive(fd, &is_archive) == 0 && is_archive;
+}
+
 /* ---- Live names ---- */
 
 struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
@@ -437,17 +446,21 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
         return NULL;
     }
     if (verdict == CONTENT_SAME) {
-        if (k->kind == STATE_COPY && !name->is_exact && look->size == k->mark.offset) {
+        bool is_archive = is_packed(k, fd);
+        if (look->size == k->mark.offset &&
+            (is_archive || (k->kind == STATE_COPY && !name->is_exact))) {
             if (is_needed(f, k, name->path))
                 return copy_again(f, k, look, name->path, fd);
             note_seen(f, k, name->path);
             close(fd);
             return NULL;
         }
-        if (k->kind != STATE_COPY || look->size == k->mark.offset || k->mark.offset >= MUCH)
+        if (!is_archive &&
+            (k->kind != STATE_COPY || look->size == k->mark.offset || k->mark.offset >= MUCH))
             return revive(f, k, &row, look, name->path, fd);
-        goes_on = true;
-        known_remove(f, k);
+        goes_on = !is_archive;
+        if (goes_on)
+            known_remove(f, k);
     }
     struct source *s = source_new(f, look, family_of(f, name->path), name->path, name->path);
     set_generation(s, next_generation(f, &look->identity));
@@ -483,15 +496,32 @@ static void pass(struct follower *f, const char *path, const struct file_look *l
     ledger_known(f, known_add(f, family_of(f, path), &k), path);
 }
 
-/* True if somebody writes to it still: what comes is not passed over. */
+/* An archive that was passed over, and was not whole then, is so once more. */
+static void pass_more(struct follower *f, struct known *k, const char *path,
+                      const struct file_look *look, int fd)
+{
+    struct content_mark m = {.offset = look->size};
+
+    if (content_mark_take(fd, &m))
+        return; /* looked at again when it changes, or at the next start */
+    k->mark = m;
+    if (!k->path)
+        ledger_known(f, k, path);
+}
+
+/* True if somebody writes to it still: what comes is not passed over. An archive is one of what was
+ * there before, whenever it is whole. */
 static bool is_written(const char *path)
 {
     int fd = file_open(path);
     bool is_known = false, has_no_writer = fd < 0 || file_has_no_writer(fd, &is_known);
+    bool is_archive = false;
 
+    if (!has_no_writer && unpack_is_archive(fd, &is_archive))
+        is_archive = false;
     if (fd >= 0)
         close(fd);
-    return is_known && !has_no_writer;
+    return is_known && !has_no_writer && !is_archive;
 }
 
 void candidate_sibling(struct follower *f, const char *path, const struct file_look *seen)
@@ -534,7 +564,13 @@ void candidate_sibling(struct follower *f, const char *path, const struct file_l
         place_scan_again(f, path);
         return;
     }
-    if (verdict == CONTENT_SAME) {
+    bool is_archive = verdict == CONTENT_SAME && !is_again && is_packed(k, fd);
+    if (is_archive && k->kind == STATE_PASSED) {
+        pass_more(f, k, path, &look, fd);
+        close(fd);
+        return;
+    }
+    if (verdict == CONTENT_SAME && !is_archive) {
         struct source *again =
             is_again ? copy_again(f, k, &look, path, fd) : revive(f, k, &row, &look, path, fd);
 
@@ -563,7 +599,7 @@ void candidate_attend(struct follower *f, struct source *s)
     struct file_look look;
 
     if (file_look_fd(s->fd, &look)) {
-        follower_attend(f, s, RETRY_US);
+        source_failed(f, s, errno);
         return;
     }
     if (look.size != s->look.size || look.changed_ns != s->look.changed_ns)

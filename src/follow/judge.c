@@ -7,6 +7,7 @@
  * that is compared by its marks. One of a file that is done with is as long as that. One that has
  * less, since it was made before the rest was written, has its first lines (ladder.h).
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/container_of.h"
@@ -363,11 +364,14 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (c->look.size == 0)
         return JUDGE_LATER;
     unpack_look(c);
-    if (c->is_unlooked)
+    if (c->is_unlooked) {
+        source_failed(f, c, errno);
         return JUDGE_LATER;
+    }
     *size = c->look.size;
     if (c->is_archive)
         return unpack_judge(f, c, is_settled, of, size);
+    source_works(f, c);
     take_probe(c);
     if (is_settled)
         (void)reading_take_ladder(f, c, c->look.size);

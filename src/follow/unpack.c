@@ -90,8 +90,8 @@ static bool open_it(struct unpacking *u, struct source *s)
     return u->archive;
 }
 
-/* Unpacks until the buffer is full, `wanted` more bytes are there, or all. 0; or that the archive
- * ends, broken or cut. */
+/* Unpacks until the buffer is full, `wanted` more bytes are there, or all. 0; LM_EDATA: the archive
+ * ends there, broken or cut; LM_EIO, LM_ENOMEM: it may have more, and is to be forgotten. */
 static int fill(struct unpacking *u, size_t wanted)
 {
     struct errbuf err = ERRBUF_INIT;
@@ -101,8 +101,7 @@ static int fill(struct unpacking *u, size_t wanted)
         ssize_t n =
             archive_read(u->archive, u->bytes + u->len, room < wanted ? room : wanted, &err);
 
-        if (n <= 0)
-            u->is_over = true;
+        u->is_over = n == 0 || n == LM_EDATA;
         if (n < 0)
             return (int)n;
         u->len += (size_t)n;
@@ -135,6 +134,14 @@ static const struct unpacking *unpacking_of(const struct follower *f, const stru
     return f->unpacking && f->unpacking->of == s ? f->unpacking : NULL;
 }
 
+/* It is unpacked from its beginning when it is tried again. */
+static enum turn failed(struct follower *f, struct source *s, int reason)
+{
+    unpack_forget(f, s);
+    errno = reason;
+    return TURN_FAILED;
+}
+
 enum turn unpack_read(struct follower *f, struct source *s)
 {
     struct unpacking *u = f->unpacking;
@@ -150,12 +157,14 @@ enum turn unpack_read(struct follower *f, struct source *s)
     if (!u) {
         u = f->unpacking = xcalloc(1, sizeof(*u));
         if (!open_it(u, s))
-            return TURN_FAILED;
+            return failed(f, s, errno);
     }
     if (u->from < begin)
         drop_before(u, begin);
     int error = fill(u, READ_BYTES);
     unsigned long long end = u->from + u->len;
+    if (error && error != LM_EDATA)
+        return failed(f, s, error == LM_ENOMEM ? ENOMEM : EIO);
     if (error)
         follower_say(f, "%s is broken or cut behind %llu bytes of text: read as far as that",
                      s->path, end);
@@ -325,10 +334,10 @@ static void step_lines(struct judging *j)
     }
 }
 
-/* False: there is more. */
+/* False: there is more, or (j->error) it could not be read. */
 static bool step(struct judging *j)
 {
-    for (size_t n = 0; n < STEP_BYTES && !j->in.is_over; n += READ_BYTES) {
+    for (size_t n = 0; n < STEP_BYTES && !j->in.is_over && !j->error; n += READ_BYTES) {
         if (j->offset > j->in.from + MARK_TAIL_MAX)
             drop_before(&j->in, j->offset - MARK_TAIL_MAX);
         j->error = fill(&j->in, READ_BYTES);
@@ -519,6 +528,14 @@ static bool is_reading_archive(const struct family *family)
     return false;
 }
 
+/* What is in it is not known: it is judged anew. */
+static enum verdict judge_fails(struct follower *f, struct source *c, int reason)
+{
+    unpack_forget(f, c);
+    source_failed(f, c, reason);
+    return JUDGE_LATER;
+}
+
 enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled, struct source **of,
                           uint64_t *size)
 {
@@ -535,15 +552,17 @@ enum verdict unpack_judge(struct follower *f, struct source *c, bool is_settled,
         return JUDGE_LATER;
     if (!j) {
         j = f->judging = begin(f, c);
-        if (!open_it(&j->in, c)) {
-            unpack_forget(f, c);
-            return JUDGE_LATER;
-        }
+        if (!open_it(&j->in, c))
+            return judge_fails(f, c, errno);
     }
-    if (!step(j)) {
+    bool is_over = step(j);
+    if (j->error && j->error != LM_EDATA)
+        return judge_fails(f, c, j->error == LM_ENOMEM ? ENOMEM : EIO);
+    if (!is_over) {
         follower_attend(f, c, 1);
         return JUDGE_LATER;
     }
+    source_works(f, c);
     /* Cut: it may be whole later; or that is all there ever will be. An empty one has nothing to be
      * read. */
     if (!j->error && j->offset == 0)

@@ -6,8 +6,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/fault.h"
 #include "base/xalloc.h"
 #include "cmocka_all.h"
+#include "follow/internal.h"
 #include "follow/taker.h"
 
 static const char *const APP[] = {"app.log", NULL};
@@ -496,6 +498,130 @@ static void knows_what_was_passed_over_and_then_grew(void **state)
     assert_int_equal(t->len, 22);
 }
 
+/* An archive of these lines, of which only the first `part` of 16 is there; returns a descriptor
+ * that writes to it, and what is to come. */
+static int begin_archive(struct taker *t, const char *name, int part, char **rest, size_t *len)
+{
+    char packed[8192];
+
+    taker_append_lines(t, "whole", "old", 0, 1000);
+    compress_file(t, "whole", "whole.gz");
+    int in = open(taker_path(t, "whole.gz"), O_RDONLY);
+    ssize_t n = read(in, packed, sizeof(packed));
+    assert_true(in >= 0 && n > 64 && n < (ssize_t)sizeof(packed));
+    close(in);
+    taker_unlink(t, "whole.gz");
+    int out = open(taker_path(t, name), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    size_t first = (size_t)n * (size_t)part / 16;
+    assert_int_equal(write(out, packed, first), first);
+    *len = (size_t)n - first;
+    *rest = xmalloc(*len);
+    memcpy(*rest, packed + first, *len);
+    return out;
+}
+
+static void passes_over_an_archive_that_is_made_meanwhile(void **state)
+{
+    struct taker *t = *state;
+    char *rest;
+    size_t len;
+    int out = begin_archive(t, "app.log.1.gz", 8, &rest, &len);
+
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    assert_int_equal(write(out, rest, len / 2), len / 2);
+    taker_append(t, "app.log", "between\n");
+    taker_wait_for(t, "between");
+    assert_int_equal(write(out, rest + len / 2, len - len / 2), len - len / 2);
+    close(out);
+    free(rest);
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_stop(t);
+    taker_append(t, "app.log", "end 2\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end 2");
+    for (int i = 0; i < 300; i++) { /* more than FOLLOW_SETTLE_MS */
+        follower_wait(t->f, 5, -1);
+        taker_take(t);
+    }
+    assert_int_equal(t->len, 13);
+}
+
+static void never_reads_an_archive_as_it_is(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append(t, "none", "");
+    compress_file(t, "none", "app.log"); /* a file that was followed, and has no text */
+    taker_start(t, APP);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append(t, "app.log", "a\n");
+    taker_wait_for(t, "a");
+    while (t->f->files > 1) { /* until the first one is done with */
+        follower_wait(t->f, 20, -1);
+        taker_take(t);
+        taker_acknowledge(t);
+    }
+    taker_stop(t);
+    taker_append(t, "app.log", "b\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "b");
+    for (int i = 0; i < 300; i++) {
+        follower_wait(t->f, 5, -1);
+        taker_take(t);
+    }
+    assert_string_equal(taker_text(t), "a|b");
+}
+
+#ifdef LOGMILL_FAULTS
+
+/* From point `first` on nothing of a kind works, until that was said. */
+static void fails_for_a_while(struct taker *t, enum fault_kind kind, unsigned first)
+{
+    taker_append_lines(t, "app.log", "a", 0, 10);
+    taker_start(t, APP);
+    taker_wait(t, 10);
+    taker_stop(t);
+    taker_append_lines(t, "app.log", "a", 10, 100);
+    compress_file(t, "app.log", "app.log.1.gz");
+    taker_append_lines(t, "app.log", "a", 100, 110);
+    taker_start(t, APP);
+    fault_plan(&(struct fault_plan){.kind = kind, .first = first, .onwards = true});
+    taker_wait_said(t, "cannot be read: ");
+    fault_plan(&(struct fault_plan){0});
+    taker_wait(t, 110);
+    taker_assert_lines(t, "a", 0, 110);
+    assert_null(strstr(t->said, "broken"));
+    taker_stop(t);
+    taker_append(t, "app.log", "end\n");
+    taker_start(t, APP);
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 111);
+}
+
+static void waits_for_an_archive_that_cannot_be_read(void **state)
+{
+    static const unsigned points[] = {1, 2, 4, 8, 16};
+
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        struct taker t;
+
+        taker_init(&t);
+        fails_for_a_while(&t, FAULT_READ, points[i]);
+        taker_release(&t);
+    }
+}
+
+static void waits_for_an_archive_for_which_there_is_no_memory(void **state)
+{
+    struct taker *t = *state;
+
+    fails_for_a_while(t, FAULT_LIBRARY, 1);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +654,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_what_was_passed_over_and_then_grew, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_over_archives_of_what_was_passed_over, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(passes_over_an_archive_that_is_made_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(never_reads_an_archive_as_it_is, setup, teardown),
+#ifdef LOGMILL_FAULTS
+        cmocka_unit_test_setup_teardown(waits_for_an_archive_that_cannot_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_for_an_archive_for_which_there_is_no_memory, setup,
+                                        teardown),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
