@@ -563,8 +563,9 @@ void ledger_taken(struct follower *f, struct source *s, uint64_t from, uint64_t 
 /* When the line at an offset was read, if the state has that. */
 int64_t ledger_read_us(struct follower *f, struct source *s, uint64_t offset, bool *is_known);
 /* Writes that the state is none that is new any more, with what was passed over: what is rotated
- * from now on is to be read, though nothing of it was acknowledged. */
-void ledger_begin(struct follower *f);
+ * from now on is to be read, though nothing of it was acknowledged. If that cannot be, the next
+ * start would pass over what this one had not read. */
+int ledger_begin(struct follower *f, struct errbuf *err) LM_MUST_CHECK;
 /* Writes what is acknowledged, if it is time. */
 void ledger_flush(struct follower *f, bool now);
 void ledger_release(struct follower *f);

@@ -312,7 +312,8 @@ static int write_anew(struct follower *f, struct errbuf *err)
     return error;
 }
 
-static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
+/* One transaction; after an error nothing of it has happened. */
+static int write_all(struct follower *f, const struct follow_mark *m, struct errbuf *err)
 {
     int error = state_is_gone(f->state) ? write_anew(f, err) : 0;
     bool prunes = f->now_us >= f->prune_us;
@@ -329,6 +330,19 @@ static int write_state(struct follower *f, const struct follow_mark *m, struct e
         state_roll_back(f->state);
         for (struct source *s = f->all; s; s = s->all_behind)
             s->ladder.is_kept = false;
+        return error;
+    }
+    if (prunes)
+        f->prune_us = f->now_us + PRUNE_US;
+    clean(f);
+    return 0;
+}
+
+static int write_state(struct follower *f, const struct follow_mark *m, struct errbuf *err)
+{
+    int error = write_all(f, m, err);
+
+    if (error) {
         if (!f->is_state_broken)
             follower_say(f,
                          "the state cannot be written: %s; lines are sent all the same, but those "
@@ -341,9 +355,6 @@ static int write_state(struct follower *f, const struct follow_mark *m, struct e
     if (f->is_state_broken)
         follower_say(f, "the state can be written again");
     f->is_state_broken = false;
-    if (prunes)
-        f->prune_us = f->now_us + PRUNE_US;
-    clean(f);
     return 0;
 }
 
@@ -370,11 +381,16 @@ void follower_acknowledge(struct follower *f, struct follow_mark *m)
     f->spare = m;
 }
 
-void ledger_begin(struct follower *f)
+int ledger_begin(struct follower *f, struct errbuf *err)
 {
-    struct errbuf err = ERRBUF_INIT;
+    struct errbuf reason = ERRBUF_INIT;
+    int error = write_all(f, NULL, &reason);
 
-    (void)write_state(f, NULL, &err); /* said */
+    f->is_state_broken = error; /* that is all there is to be said */
+    if (error)
+        errbuf_set(err, "the state cannot be written: %s; nothing is followed before it was once",
+                   reason.text);
+    return error;
 }
 
 void ledger_flush(struct follower *f, bool now)

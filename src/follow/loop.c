@@ -373,8 +373,8 @@ struct follower *follower_new(const struct follower_options *options, struct err
     place_start(f);
     resume_finish(f);
     f->is_starting = false;
-    if (f->is_first)
-        ledger_begin(f);
+    if (f->is_first && ledger_begin(f, err))
+        goto failed;
     return f;
 failed:
     follower_free(f);

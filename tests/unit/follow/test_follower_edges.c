@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/xalloc.h"
 #include "cmocka_all.h"
 #include "follow/internal.h"
@@ -157,6 +158,43 @@ static void passes_over_what_is_no_file_in_a_folder_in_silence(void **state)
     assert_string_equal(t->said, "");
 }
 
+#ifdef LOGMILL_FAULTS
+
+/* With a state that is new it would pass over what was rotated since. */
+static void follows_nothing_before_its_state_was_written_once(void **state)
+{
+    struct taker *t = *state;
+    char *path = xstrdup(taker_path(t, "d/a.log"));
+    const char *given = path;
+    unsigned refused = 0, fired = 1;
+
+    t->options.given = &given;
+    t->options.given_len = 1;
+    taker_append_lines(t, "d/a.log", "a", 0, 10);
+    for (unsigned point = 1; fired > 0; point++) {
+        struct errbuf err = ERRBUF_INIT;
+        char name[32];
+
+        snprintf(name, sizeof(name), ".state/%u.db", point);
+        t->options.state_path = taker_path(t, name);
+        fault_plan(&(struct fault_plan){.kind = FAULT_SYNC, .first = point, .onwards = true});
+        struct follower *f = follower_new(&t->options, &err);
+        fired = fault_count();
+        fault_plan(&(struct fault_plan){0});
+        assert_true(fired == 0 || !f);
+        refused += strstr(err.text, "nothing is followed before it was once") != NULL;
+        follower_free(f);
+    }
+    free(path);
+    assert_true(refused > 0);
+    assert_string_equal(t->said, "");
+    taker_append_lines(t, "d/a.log", "a", 10, 20);
+    taker_start(t, (const char *const[]){"d/a.log", NULL});
+    taker_wait(t, 20);
+    taker_assert_lines(t, "a", 0, 20);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +207,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(passes_over_what_is_no_file_in_a_folder_in_silence, setup,
                                         teardown),
+#ifdef LOGMILL_FAULTS
+        cmocka_unit_test_setup_teardown(follows_nothing_before_its_state_was_written_once, setup,
+                                        teardown),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
