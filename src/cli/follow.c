@@ -21,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/courier.h"
 #include "cli/follow_behind.h"
+#include "cli/follow_service.h"
 #include "cli/follow_status.h"
 #include "cli/line.h"
 #include "cli/state_home.h"
@@ -60,6 +61,7 @@ struct follow {
     uint64_t refused;           /* lines that can be no log */
     bool has_told_unfit;        /* that there are lines that are not of --format */
     struct follow_behind behind;
+    struct follow_service service;
     int error;
 };
 
@@ -308,9 +310,10 @@ static void follow_files(struct follow *f)
             continue;
         follower_wait(f->follower, wait_ms(f, now), courier_fd(f->courier));
         take_back(f);
-        follow_behind_look(&f->behind, f->follower,
-                           !f->has_rest && !courier_is_out(f->courier) && f->taken == 0,
-                           clock_monotonic_us());
+        bool is_idle = !f->has_rest && !courier_is_out(f->courier) && f->taken == 0;
+        now = clock_monotonic_us();
+        follow_behind_look(&f->behind, f->follower, is_idle, now);
+        follow_service_look(&f->service, f->follower, is_idle, now);
     }
 }
 
@@ -372,6 +375,7 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
     struct errbuf err = ERRBUF_INIT;
     int status = 1;
 
+    follow_service_init(&f->service);
     f->filling = &f->parcels[0];
     parcel_init(&f->parcels[0]);
     parcel_init(&f->parcels[1]);
@@ -384,7 +388,9 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
     if (f->follower) {
         tell_what_is_not_there(f, flags);
         follow_behind_init(&f->behind, f->command, clock_monotonic_us());
+        follow_service_ready(&f->service);
         follow_files(f);
+        follow_service_stopping(&f->service);
         send_rest(f);
         status = f->error && !stop_is_asked();
     } else {

@@ -24,6 +24,7 @@ struct status {
     struct errbuf err;
     uint64_t followed, finished, copies, passed, deleted;
     uint64_t bytes, seconds, deleted_bytes; /* behind; the most of the seconds */
+    uint64_t unreadable, lost_bytes;
 };
 
 /* A file that is followed, as it is now. */
@@ -52,17 +53,22 @@ static struct row row_of(const struct status *s, const struct state_file *f)
     return row;
 }
 
+static void append_path_json(struct status *s, struct slice of)
+{
+    struct buffer path;
+
+    buffer_init(&path, SIZE_MAX / 2);
+    utf8_append_repaired(&path, of);
+    buffer_append_string(&s->out, "{\"path\":");
+    json_append_string(&s->out, buffer_slice(&path));
+    buffer_release(&path);
+}
+
 static void append_json(struct status *s, const struct row *row)
 {
     const struct state_file *f = row->file;
 
-    struct buffer path;
-
-    buffer_init(&path, SIZE_MAX / 2);
-    utf8_append_repaired(&path, f->path);
-    buffer_append_string(&s->out, "{\"path\":");
-    json_append_string(&s->out, buffer_slice(&path));
-    buffer_release(&path);
+    append_path_json(s, f->path);
     buffer_appendf(&s->out,
                    ",\"behind_bytes\":%llu,\"behind_seconds\":%llu,\"offset\":%llu,"
                    "\"size\":%llu,\"generation\":%u,\"deleted\":%s,\"form\":",
@@ -117,16 +123,37 @@ static int take(const struct state_file *f, void *ctx)
     return s->out.len >= OUTPUT_BYTES ? flush(s) : 0;
 }
 
+/* What cannot be read has no place in a file that could be told. */
+static void take_unreadable(struct slice path, struct slice reason, void *ctx)
+{
+    struct status *s = ctx;
+
+    s->unreadable++;
+    if (s->is_json) {
+        append_path_json(s, path);
+        buffer_append_string(&s->out, ",\"unreadable\":");
+        json_append_string(&s->out, reason);
+        buffer_append_string(&s->out, "}\n");
+        return;
+    }
+    buffer_appendf(&s->out, "%12s  %8s  %-8s  %-8s  ", "-", "-", "-", "unread");
+    visible_append(&s->out, path);
+    buffer_append_string(&s->out, ": ");
+    visible_append(&s->out, reason);
+    buffer_append_char(&s->out, '\n');
+}
+
 static void append_sum_json(struct status *s, int64_t changed_us, int64_t pid)
 {
     buffer_appendf(&s->out,
                    "{\"followed\":%llu,\"behind_bytes\":%llu,\"behind_seconds\":%llu,"
                    "\"deleted\":%llu,\"deleted_bytes\":%llu,\"finished\":%llu,\"copies\":%llu,"
-                   "\"passed\":%llu,\"pid\":",
+                   "\"passed\":%llu,\"unreadable\":%llu,\"lost_bytes\":%llu,\"pid\":",
                    (unsigned long long)s->followed, (unsigned long long)s->bytes,
                    (unsigned long long)s->seconds, (unsigned long long)s->deleted,
                    (unsigned long long)s->deleted_bytes, (unsigned long long)s->finished,
-                   (unsigned long long)s->copies, (unsigned long long)s->passed);
+                   (unsigned long long)s->copies, (unsigned long long)s->passed,
+                   (unsigned long long)s->unreadable, (unsigned long long)s->lost_bytes);
     if (pid)
         buffer_append_i64(&s->out, pid);
     else
@@ -160,6 +187,12 @@ static void append_sum_text(struct status *s, int64_t changed_us, int64_t pid)
         terminal_bytes(s->deleted_bytes, bytes);
         buffer_appendf(&s->out, "; %s in %llu deleted", bytes, (unsigned long long)s->deleted);
     }
+    if (s->unreadable > 0)
+        buffer_appendf(&s->out, "; %llu cannot be read", (unsigned long long)s->unreadable);
+    if (s->lost_bytes > 0) {
+        terminal_bytes(s->lost_bytes, bytes);
+        buffer_appendf(&s->out, "; %s lost", bytes);
+    }
     buffer_append_string(&s->out, "; changed ");
     if (changed_us) {
         terminal_seconds(s->now_us > changed_us ? (uint64_t)(s->now_us - changed_us) / 1000000 : 0,
@@ -181,8 +214,11 @@ static int print(struct status *s, struct state *state, int64_t pid)
     if (!s->is_json)
         buffer_appendf(&s->out, "%12s  %8s  %-8s  %-8s  %s\n", "BEHIND", "FOR", "FORM", "", "FILE");
     int error = state_load(state, 0, take, s, &s->err);
+    if (!error)
+        error = state_load_unreadable(state, take_unreadable, s, &s->err);
     if (error)
         return error;
+    s->lost_bytes = state_lost_bytes(state);
     if (s->is_json)
         append_sum_json(s, changed_us, pid);
     else

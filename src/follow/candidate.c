@@ -188,7 +188,8 @@ static struct source *call_back(struct follower *f, struct known *k, const struc
     s->ladder = k->ladder;
     k->ladder = (struct ladder){0};
     if (k->lost)
-        f->lost_bytes -= k->lost->bytes;
+        state_note_lost(f->state, -(int64_t)k->lost->bytes);
+    ledger_news(f);
     known_remove(f, k);
     return s;
 }
@@ -655,7 +656,9 @@ void candidate_seek(struct follower *f, struct source *s)
         follower_attend(f, s, ATTEND_US);
         return;
     }
-    f->lost_bytes += lost;
+    state_note_lost(f->state, (int64_t)lost);
+    if (lost > 0)
+        ledger_news(f);
     if (lost > 0 && s->lost_us == 0)
         follower_say(f,
                      "%s: %llu bytes behind offset %llu are gone: they were deleted before they "

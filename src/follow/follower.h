@@ -124,7 +124,7 @@ struct follower_behind {
     uint64_t files, open, bytes;     /* bytes that are not acknowledged, of files that are known */
     uint64_t oldest_s;               /* since the oldest such byte may have been written, about */
     uint64_t deleted, deleted_bytes; /* … of files that have no name any more */
-    uint64_t lost_bytes; /* that were gone before they could be read, as far as is known */
+    uint64_t lost_bytes; /* that were gone before they could be read, as far as is known; ever */
     uint64_t unreadable; /* files that cannot be opened or read now */
 };
 

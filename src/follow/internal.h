@@ -73,7 +73,7 @@ struct identity_node {
  * it may come back. */
 struct lost {
     struct content_mark ahead; /* source.marked */
-    uint64_t sent, bytes;      /* up to here lines may have left; counted in follower.lost_bytes */
+    uint64_t sent, bytes;      /* up to here lines may have left; counted as lost */
     int64_t us;                /* when it was given up, by the wall clock */
 };
 
@@ -151,7 +151,8 @@ struct source {
     int64_t line_us;     /* when the line that was handed out last was read, by the wall clock */
     bool is_inside;      /* a part of a long line was handed out */
     bool is_at_end;      /* all whole lines of it were handed out, when it was read last */
-    bool is_reported;    /* what is wrong with it was said */
+    bool is_reported;    /* what is wrong with it was said … */
+    int trouble;         /* … an errno */
     uint64_t before_line, before_chain; /* the line that was handed out last, and the chain there */
     uint64_t hold_offset, hold_chain;   /* the same of the line at file.held_from */
 
@@ -267,7 +268,8 @@ struct follower {
     uint64_t retry_us;
     struct roll links;     /* names */
     struct roll new_known; /* that are not in the state yet */
-    uint64_t lost_bytes, unreadable;
+    uint64_t unreadable;
+    bool has_news; /* what is unreadable or lost is another than in the state */
 
     struct reader reader;
     struct unpacking *unpacking; /* the archive that is read, or NULL */
@@ -439,6 +441,9 @@ void place_hand_over(struct source *s, struct source *next);
 void place_forget(struct source *s);
 /* Says why a name cannot be followed, an errno, or (0) that it can. */
 void place_trouble(struct follower *f, struct name *name, int reason);
+/* Calls file() for each name that cannot be followed, with the reason. */
+void place_each_trouble(struct follower *f,
+                        void (*file)(const char *path, const char *reason, void *ctx), void *ctx);
 /* A sibling could not be opened. */
 void place_scan_again(struct follower *f, const char *path);
 /* Looks again at names that cannot be followed. */
@@ -556,6 +561,8 @@ int resume_times(struct follower *f, struct source *s, struct errbuf *err) LM_MU
 void ledger_number(struct follower *f, struct source *s);
 void ledger_touch(struct follower *f, struct source *s);
 void ledger_dirty(struct follower *f, struct source *s);
+/* What is unreadable or lost has changed. */
+void ledger_news(struct follower *f);
 /* It is put into the state, with the path that it has now. */
 void ledger_known(struct follower *f, struct known *k, const char *path);
 /* Lines of [from, to) were read at `us`. */

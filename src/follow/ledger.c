@@ -23,12 +23,17 @@ void ledger_touch(struct follower *f, struct source *s)
     roll_append(&f->touched, &s->in_touched);
 }
 
+static bool has_dirt(const struct follower *f)
+{
+    return f->dirty.first || f->new_known.first || f->has_news;
+}
+
 void ledger_dirty(struct follower *f, struct source *s)
 {
     if (s->is_dirty)
         return;
     s->is_dirty = true;
-    if (!f->dirty.first)
+    if (!has_dirt(f))
         f->dirty_us = f->now_us;
     roll_append(&f->dirty, &s->in_dirty);
 }
@@ -195,10 +200,17 @@ static int put(struct follower *f, struct source *s, struct errbuf *err)
     return error;
 }
 
+void ledger_news(struct follower *f)
+{
+    if (!has_dirt(f))
+        f->dirty_us = f->now_us;
+    f->has_news = true;
+}
+
 void ledger_known(struct follower *f, struct known *k, const char *path)
 {
     k->path = xstrdup(path);
-    if (!f->dirty.first && !f->new_known.first)
+    if (!has_dirt(f))
         f->dirty_us = f->now_us;
     roll_append(&f->new_known, &k->in_new);
 }
@@ -239,6 +251,31 @@ static int put_all(struct follower *f, const struct follow_mark *m, struct errbu
     for (size_t i = 0; m && i < m->ranges_len && !error; i++)
         error = state_put_time(f->state, m->ranges[i].source->number, &m->ranges[i].time, err);
     return error;
+}
+
+struct telling {
+    struct follower *f;
+    struct errbuf *err;
+    int len, error;
+};
+
+static void put_one_unreadable(const char *path, const char *reason, void *ctx)
+{
+    struct telling *t = ctx;
+
+    if (!t->error && t->len++ < STATE_UNREADABLE_MAX)
+        t->error = state_put_unreadable(t->f->state, path, reason, t->err);
+}
+
+static int put_unreadable(struct follower *f, struct errbuf *err)
+{
+    struct telling t = {.f = f, .err = err, .error = state_clear_unreadable(f->state, err)};
+
+    place_each_trouble(f, put_one_unreadable, &t);
+    for (const struct source *s = f->unreadable > 0 ? f->all : NULL; s; s = s->all_behind)
+        if (s->is_reported)
+            put_one_unreadable(s->path, strerror(s->trouble), &t);
+    return t.error;
 }
 
 /* It is remembered as a file that is done with. */
@@ -322,6 +359,8 @@ static int write_all(struct follower *f, const struct follow_mark *m, struct err
         error = state_begin(f->state, err);
     if (!error)
         error = put_all(f, m, err);
+    if (!error && f->has_news)
+        error = put_unreadable(f, err);
     if (!error && prunes)
         error = state_prune(f->state, clock_wall_us(), err);
     if (!error)
@@ -334,6 +373,7 @@ static int write_all(struct follower *f, const struct follow_mark *m, struct err
     }
     if (prunes)
         f->prune_us = f->now_us + PRUNE_US;
+    f->has_news = false;
     clean(f);
     return 0;
 }
@@ -397,7 +437,7 @@ void ledger_flush(struct follower *f, bool now)
 {
     struct errbuf err = ERRBUF_INIT;
 
-    if ((f->dirty.first || f->new_known.first) && (now || f->now_us - f->dirty_us >= FLUSH_US))
+    if (has_dirt(f) && (now || f->now_us - f->dirty_us >= FLUSH_US))
         (void)write_state(f, NULL, &err); /* said; tried again */
 }
 

@@ -368,6 +368,7 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->is_first = state_is_new(f->state);
     f->began_us = state_began_us(f->state);
     f->is_starting = true;
+    ledger_news(f); /* what it was when the state was written last is no matter */
     if (resume_load(f, err))
         goto failed;
     place_start(f);
@@ -417,7 +418,7 @@ void follower_behind(struct follower *f, struct follower_behind *b)
 
     *b = (struct follower_behind){.files = f->files,
                                   .open = f->open,
-                                  .lost_bytes = f->lost_bytes,
+                                  .lost_bytes = state_lost_bytes(f->state),
                                   .unreadable = f->unreadable};
     for (const struct source *s = f->all; s; s = s->all_behind) {
         uint64_t behind = s->look.size > s->acked.offset ? s->look.size - s->acked.offset : 0;

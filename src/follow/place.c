@@ -162,19 +162,55 @@ void place_forget(struct source *s)
 
 /* ---- What a name leads to ---- */
 
+static const char *reason_text(int reason)
+{
+    switch (reason) {
+    case EISDIR:
+        return "no regular file";
+    case EPERM:
+        return "a link of one user to a file of another";
+    case E2BIG:
+        return "as many files are followed as can be";
+    default:
+        return strerror(reason);
+    }
+}
+
+struct telling {
+    void (*file)(const char *path, const char *reason, void *ctx);
+    void *ctx;
+};
+
+static void tell_trouble(struct table_node *n, void *ctx)
+{
+    const struct name *name = container_of(n, struct name, node);
+    const struct telling *t = ctx;
+
+    if (name->trouble)
+        t->file(name->path, reason_text(name->trouble), t->ctx);
+}
+
+void place_each_trouble(struct follower *f,
+                        void (*file)(const char *path, const char *reason, void *ctx), void *ctx)
+{
+    struct telling t = {.file = file, .ctx = ctx};
+
+    if (f->troubled > 0)
+        table_each(&f->names_by_path, tell_trouble, &t);
+}
+
 void place_trouble(struct follower *f, struct name *name, int reason)
 {
     if (name->trouble == reason)
         return;
+    ledger_news(f);
     if (reason == EMFILE || reason == ENFILE) {
         follower_say_short(f, name->path);
     } else if (reason == E2BIG) {
         follower_say_many(f, name->path);
     } else if (reason)
         follower_say(f, "%s cannot be followed: %s; it is tried again", name->path,
-                     reason == EISDIR  ? "no regular file"
-                     : reason == EPERM ? "a link of one user to a file of another"
-                                       : strerror(reason));
+                     reason_text(reason));
     else if (name->trouble != EMFILE && name->trouble != ENFILE && name->trouble != E2BIG)
         follower_say(f, "%s is followed now", name->path);
     if (reason && !name->trouble) {

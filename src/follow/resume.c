@@ -118,6 +118,8 @@ static int load(const struct state_file *row, void *ctx)
     if (row->kind == STATE_LOST) {
         k.lost = xmalloc(sizeof(*k.lost));
         *k.lost = (struct lost){.ahead = row->ahead, .sent = row->sent, .us = row->put_us};
+        if (row->size > row->mark.offset)
+            k.lost->bytes = row->size - row->mark.offset;
     }
     ladder_read(&k.ladder, row->ladder);
     k.ladder.is_kept = true;

@@ -256,6 +256,8 @@ void source_free(struct follower *f, struct source *s)
     leave_unjudged(s);
     f->seeking -= s->phase == SOURCE_SEEKING;
     f->unreadable -= s->is_reported;
+    if (s->is_reported)
+        ledger_news(f);
     if (s->joined)
         s->joined->joins = NULL;
     if (s->joins)
@@ -395,6 +397,9 @@ void source_failed(struct follower *f, struct source *s, int reason)
 {
     if (!s->is_reported)
         f->unreadable++;
+    if (!s->is_reported || s->trouble != reason)
+        ledger_news(f);
+    s->trouble = reason;
     if (reason == EMFILE || reason == ENFILE)
         follower_say_short(f, s->path);
     else if (!s->is_reported)
@@ -409,6 +414,7 @@ void source_works(struct follower *f, struct source *s)
         return;
     s->is_reported = false;
     f->unreadable--;
+    ledger_news(f);
     if (!f->is_short)
         follower_say(f, "%s can be read again", s->path);
 }

@@ -38,9 +38,14 @@ static const char *const steps[] = {
     "CREATE TABLE times(number INTEGER NOT NULL, first INTEGER NOT NULL, behind INTEGER NOT NULL,"
     " us INTEGER NOT NULL, PRIMARY KEY(number, first)) STRICT, WITHOUT ROWID",
     "CREATE TABLE ladders(number INTEGER PRIMARY KEY, ladder BLOB NOT NULL) STRICT",
+    "CREATE TABLE unreadable(path TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE follower ADD COLUMN lost_bytes INTEGER NOT NULL DEFAULT 0",
 };
 
-enum { STEPS_LEN = sizeof(steps) / sizeof(steps[0]) };
+enum {
+    STEPS_LEN = sizeof(steps) / sizeof(steps[0]),
+    LOSSES_VERSION = 3, /* from which on it has what is lost and unreadable */
+};
 
 _Static_assert(STATE_LIVE == 0, "kind <> 0 below");
 
@@ -54,6 +59,7 @@ struct state {
     bool was_full; /* in the transaction */
     int64_t opened_us, put_us;
     int64_t last_number; /* given to a file; also if that was rolled back: none is given twice */
+    int64_t version, lost_bytes;
 };
 
 /* ---- What can be done ---- */
@@ -238,6 +244,7 @@ static int check_file(struct state *s, bool *is_empty, struct errbuf *err)
         (error = ask(&s->db, "PRAGMA user_version", &version, err)))
         return failed(s, error, err);
     *is_empty = tables == 0 && version == 0;
+    s->version = version;
     if (!*is_empty && application != APPLICATION_ID)
         return errbuf_fail(err, LM_EINVAL,
                            "%s is an SQLite file, but no state of logmill send --follow; give "
@@ -272,6 +279,9 @@ static int read_follower(struct state *s, struct errbuf *err)
     if ((error = ask(&s->db, "SELECT count(*) FROM follower", &rows, err)) ||
         (error = ask(&s->db, "SELECT next_number FROM follower", &number, err)))
         return failed(s, error, err);
+    if (s->version >= LOSSES_VERSION &&
+        (error = ask(&s->db, "SELECT lost_bytes FROM follower", &s->lost_bytes, err)))
+        return failed(s, error, err);
     s->is_new = rows == 0;
     s->last_number = number > 0 ? number - 1 : 0;
     return 0;
@@ -293,6 +303,7 @@ static int open_to_write(struct state *s, struct errbuf *err)
     struct stat status = {.st_ino = 0};
     int error = failed(s, sqlite_db_open(&s->db, &options, err), err);
 
+    s->version = STEPS_LEN;
     if (!error && stat(s->path, &status) == 0) {
         s->device = status.st_dev;
         s->inode = status.st_ino;
@@ -536,6 +547,37 @@ int state_load_times(struct state *s, int64_t number,
     return error;
 }
 
+int state_load_unreadable(struct state *s,
+                          void (*file)(struct slice path, struct slice reason, void *ctx),
+                          void *ctx, struct errbuf *err)
+{
+    sqlite3_stmt *rows;
+    int rc;
+
+    if (s->version < LOSSES_VERSION)
+        return 0;
+    int error = sqlite_db_statement(&s->db, "SELECT path, reason FROM unreadable ORDER BY path",
+                                    &rows, err);
+    if (error)
+        return failed(s, error, err);
+    while ((rc = sqlite3_step(rows)) == SQLITE_ROW)
+        file(sqlite_db_column_text(rows, 0), sqlite_db_column_text(rows, 1), ctx);
+    if (rc != SQLITE_DONE)
+        error = failed(s, sqlite_db_error(&s->db, rc, err), err);
+    sqlite3_reset(rows);
+    return error;
+}
+
+void state_note_lost(struct state *s, int64_t bytes)
+{
+    s->lost_bytes += bytes > -s->lost_bytes ? bytes : -s->lost_bytes;
+}
+
+uint64_t state_lost_bytes(const struct state *s)
+{
+    return (uint64_t)s->lost_bytes;
+}
+
 /* ---- Changing ---- */
 
 int state_begin(struct state *s, struct errbuf *err)
@@ -657,6 +699,27 @@ int state_put_time(struct state *s, int64_t number, const struct state_time *t, 
     return error ? error : run(s, stmt, err);
 }
 
+int state_clear_unreadable(struct state *s, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int error = prepare(s, "DELETE FROM unreadable", &stmt, NULL, 0, err);
+
+    return error ? error : run(s, stmt, err);
+}
+
+int state_put_unreadable(struct state *s, const char *path, const char *reason, struct errbuf *err)
+{
+    sqlite3_stmt *stmt;
+    int error = prepare(s, "INSERT OR REPLACE INTO unreadable(path, reason) VALUES(?,?)", &stmt,
+                        NULL, 0, err);
+
+    if (error)
+        return error;
+    sqlite_db_bind_text(stmt, 1, slice_of_string(path));
+    sqlite_db_bind_text(stmt, 2, slice_of_string(reason));
+    return run(s, stmt, err);
+}
+
 int state_forget(struct state *s, int64_t number, struct errbuf *err)
 {
     static const char *const sql[] = {"DELETE FROM times WHERE number = ?",
@@ -762,13 +825,14 @@ int state_prune(struct state *s, int64_t now_us, struct errbuf *err)
 
 int state_commit(struct state *s, struct errbuf *err)
 {
-    const int64_t numbers[] = {s->opened_us, clock_wall_us(), s->last_number + 1};
+    const int64_t numbers[] = {s->opened_us, clock_wall_us(), s->last_number + 1, s->lost_bytes};
     sqlite3_stmt *stmt;
     int error = prepare(s,
-                        "INSERT INTO follower(one, began_us, changed_us, next_number)"
-                        " VALUES(1,?,?,?) ON CONFLICT(one) DO UPDATE SET"
-                        " changed_us = excluded.changed_us, next_number = excluded.next_number",
-                        &stmt, numbers, 3, err);
+                        "INSERT INTO follower(one, began_us, changed_us, next_number, lost_bytes)"
+                        " VALUES(1,?,?,?,?) ON CONFLICT(one) DO UPDATE SET"
+                        " changed_us = excluded.changed_us, next_number = excluded.next_number,"
+                        " lost_bytes = excluded.lost_bytes",
+                        &stmt, numbers, 4, err);
 
     if (!error)
         error = run(s, stmt, err);

@@ -23,6 +23,7 @@ enum {
     STATE_KEPT_DAYS = 30,      /* for which a file that is finished and gone is remembered, and … */
     STATE_KEPT_FILES = 100000, /* … how many finished ones at all, the newest */
     STATE_FORM_MAX = 32,       /* bytes, with the zero at the end */
+    STATE_UNREADABLE_MAX = 1000, /* files that cannot be read, of which it has the names */
 };
 
 struct state;
@@ -99,6 +100,17 @@ int state_load_times(struct state *s, int64_t number,
                      int (*time)(const struct state_time *t, void *ctx), void *ctx,
                      struct errbuf *err) LM_MUST_CHECK;
 
+/* What could not be read when it was written last, for --status: calls file() for each. 0 or
+ * LM_EIO. */
+int state_load_unreadable(struct state *s,
+                          void (*file)(struct slice path, struct slice reason, void *ctx),
+                          void *ctx, struct errbuf *err) LM_MUST_CHECK;
+
+/* Bytes that were gone before they could be read, ever, but for those that came back (< 0): what
+ * was noted is written by the next state_commit. */
+void state_note_lost(struct state *s, int64_t bytes);
+uint64_t state_lost_bytes(const struct state *s);
+
 /* True if its path leads to it no more: somebody has deleted, moved or replaced the file. */
 bool state_is_gone(const struct state *s);
 /* Writes all that is in it to its path, where it goes on: in the same folder a file PATH-new, which
@@ -121,6 +133,10 @@ int64_t state_reserve(struct state *s);
 /* One that begins where another one does takes its place. */
 int state_put_time(struct state *s, int64_t number, const struct state_time *t,
                    struct errbuf *err) LM_MUST_CHECK;
+/* None is unreadable any more; one is. */
+int state_clear_unreadable(struct state *s, struct errbuf *err) LM_MUST_CHECK;
+int state_put_unreadable(struct state *s, const char *path, const char *reason,
+                         struct errbuf *err) LM_MUST_CHECK;
 /* With its times. */
 int state_forget(struct state *s, int64_t number, struct errbuf *err) LM_MUST_CHECK;
 /* Forgets finished files, copies and passed ones by number, and by age those that are not where

@@ -151,6 +151,7 @@ scenario('the unit that follows files has room for them, and time to send what w
             limit('follow/follower.h', 'FOLLOW_OPEN_MAX') + 64,
     );
     assert.equal(match(unit, /%S\/([a-z-]+)\//), match(unit, /^StateDirectory=(.*)$/m));
+    assert.equal(match(unit, /^Type=(.*)$/m), 'notify');
 });
 
 scenario("the image's label has the version of the program", async () => {

@@ -9,6 +9,7 @@ import {
     existsSync,
     mkdirSync,
     renameSync,
+    symlinkSync,
     truncateSync,
     unlinkSync,
     writeFileSync,
@@ -21,6 +22,7 @@ import {
     BINARY,
     type Lab,
     type Logmill,
+    ROOT,
     type Ran,
     STOP_MS,
     endChild,
@@ -34,6 +36,7 @@ import {
 } from '../support/harness';
 import { type Log, page } from '../support/logs';
 
+const MANAGER = path.join(ROOT, 'tests', 'support', 'manager.py');
 const SANITIZER_REPORT = /ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error:/;
 
 /** A folder of logs, with a state beside it, and who follows there. */
@@ -61,6 +64,12 @@ class Desk {
 
     follow(...args: string[]): Going {
         return new Going(this.lab, ['--follow', ...args], this.settings(), this.folder);
+    }
+
+    /** The same as systemd starts its service. What that is told is its stdout. */
+    serve(...args: string[]): Going {
+        const manager = ['python3', MANAGER, path.join(this.home, 'notify')];
+        return new Going(this.lab, ['--follow', ...args], this.settings(), this.folder, manager);
     }
 
     ask(...args: string[]): Promise<Ran> {
@@ -97,16 +106,25 @@ class Desk {
 }
 
 class Going {
+    stdout = '';
     stderr = '';
     readonly child: ChildProcess;
 
-    constructor(lab: Lab, args: string[], settings: Record<string, string>, cwd: string) {
-        this.child = spawn(BINARY, ['send', ...args], {
+    constructor(
+        lab: Lab,
+        args: string[],
+        settings: Record<string, string>,
+        cwd: string,
+        wrapper: string[] = [],
+    ) {
+        const command = [...wrapper, BINARY, 'send', ...args];
+        this.child = spawn(command[0]!, command.slice(1), {
             cwd,
             env: environment(settings),
-            stdio: ['ignore', 'ignore', 'pipe'],
+            stdio: ['ignore', 'pipe', 'pipe'],
         });
         release(this.child);
+        this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
         this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
         lab.finally(() => endChild(this.child, () => void this.child.kill('SIGKILL')));
     }
@@ -547,6 +565,75 @@ scenario('--status tells of each file and all, while it runs and after', async (
     const after = await desk.status(1);
     const grown = after.find((line) => line['path'] === desk.file('b.log'));
     assert.deepEqual([grown!['behind_bytes'], after[2]!['behind_bytes'], after[2]!['pid']], [5, 5, null]);
+});
+
+scenario('--status names what cannot be read, until it can be', async (lab) => {
+    const server = await lab.start();
+    const desk = new Desk(lab, server.port);
+    desk.write('a.log', 'one\n');
+    symlinkSync('loop.log', desk.file('loop.log'));
+    const follower = desk.follow('a.log', 'loop.log');
+    await logs(server, 1);
+    const named = (all: Record<string, any>[]): unknown =>
+        all.filter((line) => 'unreadable' in line && 'path' in line);
+    const reason = 'Too many levels of symbolic links';
+    const expected = [{ path: desk.file('loop.log'), unreadable: reason }];
+    await eventually('it to be named', async () => (await desk.status(0)).at(-1)!['unreadable'] === 1);
+    assert.deepEqual(named(await desk.status(0)), expected);
+    const table = await desk.ask('--status', '--output', 'pretty');
+    assert.match(table.stdout, / unread +\/.*loop\.log: Too many .*\n.*; 1 cannot be read; changed/);
+    await follower.stop();
+    assert.deepEqual(named(await desk.status(1)), expected);
+    unlinkSync(desk.file('loop.log'));
+    desk.write('loop.log', 'two\n');
+    const next = desk.follow('a.log', 'loop.log');
+    await logs(server, 2);
+    await eventually('nothing to be named', async () => (await desk.status(0)).at(-1)!['unreadable'] === 0);
+    await next.stop();
+    const sums = (await desk.status(1)).at(-1)!;
+    assert.deepEqual([sums['unreadable'], sums['lost_bytes']], [0, 0]);
+});
+
+scenario('--status counts bytes that were gone before they could be sent, for good', async (lab) => {
+    const desk = new Desk(lab, await freePort());
+    desk.write('a.log', text(numbered(0, 10)));
+    const first = desk.follow('a.log');
+    await eventually('it to be behind', async () =>
+        (await desk.ask('--status')).stdout.includes('"behind_bytes":120'),
+    );
+    await first.kill();
+    unlinkSync(desk.file('a.log'));
+    for (let life = 0; life < 2; life++) {
+        const next = desk.follow('a.log');
+        await desk.isFollowed();
+        await eventually('the loss to be counted', async () =>
+            (await desk.ask('--status')).stdout.includes('"lost_bytes":120,'),
+        );
+        await next.stop();
+    }
+    const table = await desk.ask('--status', '--output', 'pretty');
+    assert.match(table.stdout, /; 120 bytes lost; changed/);
+});
+
+scenario('a service manager is told when it is ready, how far it is, and that it ends', async (lab) => {
+    const server = await lab.start();
+    const desk = new Desk(lab, server.port);
+    desk.write('a.log', 'one\n');
+    symlinkSync('loop.log', desk.file('loop.log'));
+    const follower = desk.serve('a.log', 'loop.log');
+    await eventually('READY=1', async () => follower.stdout.includes('READY=1'));
+    assert.equal((await desk.ask('--status')).code, 0); // the state is its own by then
+    await eventually('STATUS=', async () =>
+        /STATUS=1 file, all that is there is stored; 1 cannot be read/.test(follower.stdout),
+    );
+    await server.stop();
+    desk.write('a.log', 'two\n');
+    await eventually('STATUS= of what is left', async () =>
+        /STATUS=4 bytes behind, for \d+ s, in 1 file; 1 cannot be read/.test(follower.stdout),
+    );
+    await follower.stop();
+    assert.match(follower.stdout, /STOPPING=1 STATUS=sending what was read/);
+    assert.doesNotMatch(follower.stdout, /READY=1(.|\n)*READY=1/);
 });
 
 scenario('names of any bytes do not spoil --status, whose every line is a file', async (lab) => {

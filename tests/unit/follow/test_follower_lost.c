@@ -83,7 +83,7 @@ static void goes_on_with_a_file_that_was_given_up(void **state)
     taker_rename(t, "away", "app.log.1");
     taker_wait(t, 5 + 1 + 7);
     assert_same_logs(t);
-    assert_int_equal(t->f->lost_bytes, 0);
+    assert_int_equal(state_lost_bytes(t->f->state), 0);
 }
 
 static void goes_on_with_one_that_was_given_up_before_a_restart(void **state)

@@ -477,9 +477,76 @@ static void a_newer_logmills_state_is_left_alone(void **state)
     state_close(s);
     run_sql("PRAGMA user_version = 99");
     refused("newer logmill");
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 3");
     s = opened();
     assert_int_equal(content(s).len, 1);
+    state_close(s);
+}
+
+static void note_unreadable(struct slice file, struct slice reason, void *ctx)
+{
+    struct buffer *b = ctx;
+
+    buffer_appendf(b, "%.*s: %.*s\n", (int)file.len, file.data, (int)reason.len, reason.data);
+}
+
+static const char *unreadable(struct state *s)
+{
+    static char text[256];
+    struct buffer b;
+
+    buffer_init(&b, sizeof(text) - 1);
+    assert_int_equal(state_load_unreadable(s, note_unreadable, &b, &err), 0);
+    snprintf(text, sizeof(text), "%.*s", (int)b.len, b.data ? b.data : "");
+    buffer_release(&b);
+    return text;
+}
+
+static void what_is_unreadable_and_what_was_lost_is_kept(void **state)
+{
+    struct state *s = opened();
+
+    assert_int_equal(state_begin(s, &err), 0);
+    assert_int_equal(state_put_unreadable(s, "/b", "first", &err), 0);
+    assert_int_equal(state_clear_unreadable(s, &err), 0);
+    assert_int_equal(state_put_unreadable(s, "/b", "no right", &err), 0);
+    assert_int_equal(state_put_unreadable(s, "/a", "a loop", &err), 0);
+    state_note_lost(s, 7);
+    assert_int_equal(state_commit(s, &err), 0);
+    assert_int_equal(state_begin(s, &err), 0);
+    assert_int_equal(state_clear_unreadable(s, &err), 0);
+    state_note_lost(s, 3);
+    state_roll_back(s);
+    assert_int_equal(state_lost_bytes(s), 10); /* for the next one */
+    state_close(s);
+    s = state_open_to_read(path, &err);
+    assert_non_null(s);
+    assert_string_equal(unreadable(s), "/a: a loop\n/b: no right\n");
+    assert_int_equal(state_lost_bytes(s), 7);
+    state_close(s);
+    s = opened();
+    assert_int_equal(state_lost_bytes(s), 7);
+    state_close(s);
+}
+
+static void a_state_from_before_that_was_kept_is_read_and_goes_on(void **state)
+{
+    struct state_file f = file(1);
+    struct state *s = opened();
+
+    put(s, &f);
+    state_close(s);
+    run_sql("DROP TABLE unreadable; ALTER TABLE follower DROP COLUMN lost_bytes;"
+            "PRAGMA user_version = 2");
+    s = state_open_to_read(path, &err);
+    assert_non_null(s);
+    assert_string_equal(unreadable(s), "");
+    assert_int_equal(state_lost_bytes(s), 0);
+    assert_int_equal(content(s).len, 1);
+    state_close(s);
+    s = opened();
+    put(s, &f);
+    assert_string_equal(unreadable(s), "");
     state_close(s);
 }
 
@@ -732,6 +799,8 @@ int main(void)
         TEST(its_files_are_its_owners_alone),
         TEST(only_a_default_folder_is_made),
         TEST(a_newer_logmills_state_is_left_alone),
+        TEST(what_is_unreadable_and_what_was_lost_is_kept),
+        TEST(a_state_from_before_that_was_kept_is_read_and_goes_on),
         TEST(another_programs_file_is_left_alone),
         TEST(damage_in_its_midst_is_said_with_what_to_do),
         TEST(a_start_that_was_cut_off_is_gone_on_with),
