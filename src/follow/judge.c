@@ -51,12 +51,18 @@ static uint64_t size_of(const struct source *o)
     return family_is_begun(o) ? o->seen_size : 0;
 }
 
+/* A copy that is there at the start may have been made when less of it was stored. */
+static uint64_t size_at_start(const struct source *o)
+{
+    return o->acked.offset < NO_BANNER ? o->acked.offset : NO_BANNER;
+}
+
 static void take_snapshot(struct follower *f, struct source *c, const struct source *o)
 {
     if (c->snapshots_len < SNAPSHOTS_MAX)
         c->snapshots[c->snapshots_len++] = (struct snapshot){
             .key = o->file.key,
-            .size = f->is_starting ? o->acked.offset : size_of(o),
+            .size = f->is_starting ? size_at_start(o) : size_of(o),
             /* What was read by the turn before was there when it appeared, for certain. */
             .mark = o->previous.offset > 0 ? o->previous : o->last,
         };

@@ -461,6 +461,29 @@ static void knows_how_far_a_copy_was_read_of_what_was_truncated(void **state)
     assert_int_equal(t->len, 104);
 }
 
+/* It was made before the last lines were acknowledged, and the follower ended before it was
+ * judged. */
+static void reads_no_copy_that_is_older_than_the_state(void **state)
+{
+    static const char *const GIVEN_APP[] = {"app*", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 500);
+    taker_start(t, GIVEN_APP);
+    taker_wait(t, 500);
+    taker_stop(t);
+    taker_append_lines(t, "app.log.bak", "a", 0, 400);
+    taker_append_lines(t, "app-2026-11-28.log", "a", 0, 300);
+    taker_start(t, GIVEN_APP);
+    for (int i = 0; i < 30; i++) {
+        taker_take(t);
+        follower_wait(t->f, 50, -1); /* until both were judged */
+    }
+    taker_append(t, "app.log", "end\n");
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 501);
+}
+
 static void reads_no_copy_again(void **state)
 {
     struct taker *t = *state;
@@ -830,6 +853,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_zeros_of_a_hole_when_something_comes_behind_them,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(knows_how_far_a_copy_was_read_of_what_was_truncated, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_no_copy_that_is_older_than_the_state, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_again, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_copy_of_less_than_was_read_of_what_is_gone, setup,
