@@ -83,6 +83,12 @@ def range_of(found, variant):
     return found.start_us, found.start_us + DAY_US + variant * SECOND_US
 
 
+def reconnect(contestant):
+    """The connection may have been idle for as long as the other one took, and be closed."""
+    contestant.connect()
+    contestant.connection.connect()
+
+
 def ask_ours(contestant, question, found, variant):
     path, parameters = question.ours
     since_us, until_us = range_of(found, variant)
@@ -120,7 +126,7 @@ def ask_neighbours(found, contestants, turns):
     for variant in range(VARIANTS):
         log = found.one(variant, "GET ")
         for c in contestants:
-            c.connect()  # it may have waited for long
+            reconnect(c)
             if c.key == "victoria-logs":
                 at = f"_time:[{log['timestamp']}, {log['timestamp']}] trace:={json.dumps(log['trace'])}"
                 path = "/select/logsql/query?" + urllib.parse.urlencode(
@@ -150,6 +156,7 @@ def ask_all(found, contestants):
                 answers = {}
                 for c in contestants:
                     ask = ask_theirs if c.key == "victoria-logs" else ask_ours
+                    reconnect(c)
                     cpu = c.cpu()
                     ms, answers[c.key] = ask(c, question, found, variant)
                     if variant > 0:
