@@ -358,7 +358,7 @@ static int reserve_values(struct batching *g, struct coding *c, size_t more)
     values = take(g, capacity, sizeof(*values));
     if (!values || capacity >= LOG_CODE_LIST)
         return no_memory(g);
-    if (c->values_len)
+    if (c->values && c->values_len)
         memcpy(values, c->values, c->values_len * sizeof(*values));
     c->values = values;
     c->values_capacity = (uint32_t)capacity;
