@@ -457,7 +457,7 @@ static void test_a_result_is_bounded_and_goes_on_behind_its_last_log(void **stat
     finish(&a);
 
     size_t shown = yyjson_arr_size(at(&a, "/result/structuredContent/logs"));
-    char id[40], note[100];
+    char id[64], note[100];
 
     assert_true(shown > 50 && shown < 70);
     assert_true(yyjson_get_len(at(&a, "/result/content/0/text")) <= MCP_RESULT_MAX);
