@@ -83,6 +83,8 @@ static void refuse_unknown(struct mcp_call *c, struct slice name)
     const char *nearest = nearest_name(name, names, n);
     if (nearest)
         buffer_appendf(&c->result, "; did you mean %s?", nearest);
+    else
+        buffer_append_char(&c->result, '.');
     buffer_append_string(&c->result, " Allowed: ");
     for (size_t i = 0; i < n; i++)
         buffer_appendf(&c->result, "%s%s", i ? ", " : "", names[i]);

@@ -282,6 +282,7 @@ static void test_a_path_is_handed_over_as_it_is_meant(void **state)
 
 static void test_wrong_arguments_are_told_to_the_assistant(void **state)
 {
+    assert_wrong(CALL("search", "{\"rows\":3}"), "no argument rows. Allowed: query, since");
     assert_wrong(CALL("search", "{\"limitt\":3}"), "did you mean limit? Allowed: query, since");
     assert_wrong(CALL("search", "{\"limit\":0}"), "limit is not a whole number from 1 to 200");
     assert_wrong(CALL("search", "{\"limit\":201}"), "from 1 to 200, but 201");
