@@ -325,7 +325,7 @@ fail:
     return NULL;
 }
 
-struct state *state_open_to_read(const char *path, struct errbuf *err)
+static struct state *open_to_read(const char *path, struct errbuf *err)
 {
     struct sqlite_db_options options = {.path = path, .as_it_is = true, .read_only = true};
     struct state *s = new_state(path);
@@ -349,6 +349,41 @@ struct state *state_open_to_read(const char *path, struct errbuf *err)
 fail:
     state_close(s);
     return NULL;
+}
+
+/* Takes the ids of the file's owner, if that is not root, who we are. False: nothing was changed.
+ * SQLite makes its log and index by reading, too: what is root's, if only until it is handed over,
+ * is denied to a follower that starts just then. */
+static bool become_owner(const char *path)
+{
+    struct stat status;
+
+    if (geteuid() != 0 || stat(path, &status) != 0 || status.st_uid == 0)
+        return false;
+    gid_t group = getegid();
+    if (setegid(status.st_gid) != 0)
+        return false;
+    if (seteuid(status.st_uid) == 0)
+        return true;
+    (void)setegid(group);
+    return false;
+}
+
+struct state *state_open_to_read(const char *path, struct errbuf *err)
+{
+    struct errbuf refused = ERRBUF_INIT;
+    gid_t group = getegid();
+
+    if (!become_owner(path))
+        return open_to_read(path, err);
+    struct state *s = open_to_read(path, &refused);
+    if (seteuid(0) != 0 || setegid(group) != 0) { /* cannot be: root is the real user still */
+        errbuf_set(err, "cannot be root again: %s", strerror(errno));
+        state_close(s);
+        return NULL;
+    }
+    /* What its owner cannot open, as in another one's folder, no follower of that one can. */
+    return s ? s : open_to_read(path, err);
 }
 
 bool state_is_gone(const struct state *s)

@@ -1,6 +1,7 @@
 #include "follow/state.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -426,6 +427,74 @@ static void its_files_are_its_owners_alone(void **state)
     umask(mask);
 }
 
+enum { SOMEBODY = 1234 };
+
+static int (*system_open)(const char *name, int flags, int mode);
+static unsigned opened_of_somebody, opened_of_others;
+
+/* What SQLite makes, as it is made: before it can be handed over. */
+static int open_watched(const char *name, int flags, int mode)
+{
+    struct stat status;
+    int fd = system_open(name, flags, mode);
+
+    if (fd >= 0 && strncmp(name, path, strlen(path)) == 0) {
+        if (fstat(fd, &status) == 0 && status.st_uid == SOMEBODY && status.st_gid == SOMEBODY)
+            opened_of_somebody++;
+        else
+            opened_of_others++;
+    }
+    return fd;
+}
+
+static void watch_opens(void)
+{
+    sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
+
+    sqlite3_syscall_ptr original = unix_vfs->xGetSystemCall(unix_vfs, "open");
+    system_open = (int (*)(const char *, int, int))original;
+    assert_int_equal(unix_vfs->xSetSystemCall(unix_vfs, "open", (sqlite3_syscall_ptr)open_watched),
+                     SQLITE_OK);
+}
+
+static void watch_opens_no_more(void)
+{
+    sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
+
+    assert_int_equal(unix_vfs->xSetSystemCall(unix_vfs, "open", NULL), SQLITE_OK);
+}
+
+/* A follower of that user that starts meanwhile could not open what is root's. */
+static void root_reads_as_the_owner_does(void **state)
+{
+    struct state_file f = file(1);
+
+    if (geteuid() != 0)
+        skip();
+    struct state *s = opened();
+    put(s, &f);
+    state_close(s);
+    assert_int_equal(chown(*state, SOMEBODY, SOMEBODY), 0);
+    assert_int_equal(chown(path, SOMEBODY, SOMEBODY), 0);
+    watch_opens();
+    struct state *r = state_open_to_read(path, &err);
+    watch_opens_no_more();
+    assert_int_equal(geteuid(), 0);
+    assert_int_equal(getegid(), getgid());
+    assert_non_null(r);
+    assert_int_equal(content(r).len, 1);
+    assert_int_equal(opened_of_others, 0);
+    assert_in_range(opened_of_somebody, 3, UINT_MAX); /* the file, its log, its index */
+    state_close(r);
+
+    /* One that its owner cannot reach is read all the same. */
+    assert_int_equal(chown(*state, 0, 0), 0);
+    r = state_open_to_read(path, &err);
+    assert_non_null(r);
+    assert_int_equal(content(r).len, 1);
+    state_close(r);
+}
+
 static void only_a_default_folder_is_made(void **state)
 {
     struct stat status;
@@ -797,6 +866,7 @@ int main(void)
         TEST(a_second_follower_is_refused_until_the_first_one_is_gone),
         TEST(readers_see_what_is_committed_beside_the_owner),
         TEST(its_files_are_its_owners_alone),
+        TEST(root_reads_as_the_owner_does),
         TEST(only_a_default_folder_is_made),
         TEST(a_newer_logmills_state_is_left_alone),
         TEST(what_is_unreadable_and_what_was_lost_is_kept),
