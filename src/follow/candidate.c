@@ -225,6 +225,8 @@ static struct source *revive(struct follower *f, struct known *k, const struct s
 
         chain = s->ladder.to == s->acked.offset ? found : 0;
     }
+    if (!s->is_archive && s->acked.offset >= PROBE_BYTES)
+        judge_take_probe(s);
     if (reading_skip_to(s, s->acked.offset, chain)) /* it holds: it was just compared */
         s->offset = s->line = s->searched = s->acked.offset;
     source_move(f, s, SOURCE_READING);

@@ -493,6 +493,8 @@ struct source *judge_next(const struct source *o);
 /* False: `o` was truncated, as is seen by its copy if nothing was handed out yet, or by what may
  * have left before the follower started. */
 bool judge_still_has(const struct source *o);
+/* Takes note of its beginning, if that is there. */
+void judge_take_probe(struct source *c);
 /* The hash of the beginning that it is known by; 0: it may have another one by now. */
 uint64_t judge_probe(const struct source *o);
 /* How long a copy of `o` has to be: as long as that was when `c` appeared. */

@@ -68,7 +68,7 @@ static void take_snapshot(struct follower *f, struct source *c, const struct sou
         };
 }
 
-static void take_probe(struct source *c)
+void judge_take_probe(struct source *c)
 {
     char bytes[PROBE_BYTES];
 
@@ -88,8 +88,9 @@ void judge_prepare(struct follower *f, struct source *c)
     c->snapshots = xcalloc(SNAPSHOTS_MAX, sizeof(*c->snapshots));
     for (const struct source *o = judge_first(c->family); o; o = judge_next(o))
         take_snapshot(f, c, o);
-    take_probe(c);
-    for (const struct source *o = c->probe ? f->all : NULL; o; o = o->all_behind)
+    judge_take_probe(c);
+    /* At a start not all are found yet; then 4 KiB are enough (judge_least). */
+    for (const struct source *o = c->probe && !f->is_starting ? f->all : NULL; o; o = o->all_behind)
         if (is_other(c, o))
             take_snapshot(f, c, o);
 }
@@ -378,7 +379,7 @@ enum verdict judge(struct follower *f, struct source *c, bool is_settled, struct
     if (c->is_archive)
         return unpack_judge(f, c, is_settled, of, size);
     source_works(f, c);
-    take_probe(c);
+    judge_take_probe(c);
     if (is_settled)
         (void)reading_take_ladder(f, c, c->look.size);
     for (struct source *o = judge_first(c->family); o; o = judge_next(o)) {

@@ -144,6 +144,8 @@ static void go_on(struct follower *f, struct source *s)
         source_move(f, s, SOURCE_READING);
     if (s->place == PLACE_DELETED)
         s->place = PLACE_MOVED;
+    if (!s->is_archive && from.offset >= PROBE_BYTES)
+        judge_take_probe(s);
     if (!file_identity_equal(&s->look.identity, &s->by_identity.identity)) {
         source_set_identity(f, s, &s->look.identity);
         ledger_dirty(f, s);

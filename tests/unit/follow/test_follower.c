@@ -474,10 +474,11 @@ static void reads_no_copy_that_is_older_than_the_state(void **state)
     taker_stop(t);
     taker_append_lines(t, "app.log.bak", "a", 0, 400);
     taker_append_lines(t, "app-2026-11-28.log", "a", 0, 300);
+    taker_append_lines(t, "app-1.log", "a", 0, 200); /* of another family */
     taker_start(t, GIVEN_APP);
     for (int i = 0; i < 30; i++) {
         taker_take(t);
-        follower_wait(t->f, 50, -1); /* until both were judged */
+        follower_wait(t->f, 50, -1); /* until all were judged */
     }
     taker_append(t, "app.log", "end\n");
     taker_wait_for(t, "end");
