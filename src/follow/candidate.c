@@ -236,6 +236,25 @@ static struct source *revive(struct follower *f, struct known *k, const struct s
     return s;
 }
 
+void candidate_goes_on(struct follower *f, const char *path, int fd)
+{
+    struct state_file row;
+    struct file_look look;
+    struct known *k = NULL;
+    bool is_archive = false;
+
+    if (!file_look_fd(fd, &look) && !source_by_identity(f, &look.identity))
+        k = known_by_identity(f, &look.identity);
+    if (!k || k->kind != STATE_FINISHED || unpack_is_archive(fd, &is_archive) || is_archive ||
+        resume_compare_known(f, k, fd, &look, &row) != CONTENT_SAME) {
+        close(fd);
+        return;
+    }
+    struct source *s = revive(f, k, &row, &look, path, fd);
+    s->place = PLACE_MOVED;
+    source_find_place(f, s);
+}
+
 /* ---- Copies ---- */
 
 static void remember(struct follower *f, struct source *c, int64_t copy_of)

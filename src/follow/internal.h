@@ -458,6 +458,9 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
 /* A file with a sibling's name that is no source. */
 void candidate_sibling(struct follower *f, const char *path, const struct file_look *seen);
 void candidate_attend(struct follower *f, struct source *s);
+/* A file that was just remembered as done with has grown since: it is read on, by a descriptor of
+ * it, if nothing was found by its name. `fd` is closed, or the file's. */
+void candidate_goes_on(struct follower *f, const char *path, int fd);
 /* It is read from its beginning. */
 void candidate_is_new(struct follower *f, struct source *s);
 /* Which was changed first. */

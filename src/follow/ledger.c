@@ -4,6 +4,7 @@
  * with the next transaction, which also writes, before a batch leaves, that its lines may have left
  * and when they were read.
  */
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -305,6 +306,7 @@ static void finish(struct follower *f, struct source *s)
             .us = s->lost_us,
         };
     }
+    int fd = has_grown ? fcntl(s->fd, F_DUPFD_CLOEXEC, 0) : -1; /* it may have no name */
     s->ladder = (struct ladder){0};
     known_add(f, s->family, &k);
     if (s->copy)
@@ -314,6 +316,8 @@ static void finish(struct follower *f, struct source *s)
     source_free(f, s);
     if (path)
         place_look_path(f, path);
+    if (fd >= 0)
+        candidate_goes_on(f, path, fd);
     free(path);
 }
 

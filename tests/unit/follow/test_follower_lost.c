@@ -57,6 +57,30 @@ static const struct taken_line *find(const struct taker *t, const char *text, si
     return NULL;
 }
 
+/* It was read to its end, and nobody wrote to it; somebody does so once more before all of it is
+ * stored, and it is deleted. */
+static void reads_on_what_goes_on_and_is_deleted_before_it_is_stored(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "app.log", "a", 0, 5);
+    taker_start(t, APP);
+    taker_wait(t, 5);
+    taker_rename(t, "app.log", "app.log.1");
+    taker_append_lines(t, "app.log", "b", 0, 5);
+    taker_wait(t, 10);
+    while (t->ended == 0) {
+        taker_take(t);
+        follower_wait(t->f, 20, -1);
+    }
+    taker_append(t, "app.log.1", "late\n");
+    taker_unlink(t, "app.log.1");
+    taker_acknowledge(t);
+    taker_wait_for(t, "late");
+    assert_int_equal(t->len, 11);
+    assert_int_equal(t->lines[10].key, t->lines[0].key);
+}
+
 /* The first five lines came twice, and are the same logs. */
 static void assert_same_logs(struct taker *t)
 {
@@ -215,6 +239,8 @@ static void ends_the_last_line_of_a_live_name_that_was_rotated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_on_what_goes_on_and_is_deleted_before_it_is_stored,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_with_a_file_that_was_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_with_one_that_was_given_up_before_a_restart, setup,
                                         teardown),
