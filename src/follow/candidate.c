@@ -108,6 +108,13 @@ bool candidate_is_older(const struct source *a, const struct source *b)
     return strcmp(a->path, b->path) < 0;
 }
 
+/* True if, by its name, `s` is what a file became whose name is a live one. Where all names are
+ * live, as in a folder, only how they are made tells. */
+static bool was_rotated(const struct source *s, const struct source *live)
+{
+    return s->place != PLACE_LIVE || names_is_sibling(live->path, s->path);
+}
+
 /* Where it belongs among those that are new, too: the one that was changed last is the newest. */
 static void put_in_order(struct source *s)
 {
@@ -116,7 +123,7 @@ static void put_in_order(struct source *s)
     for (struct source *at = s->family->newest; at; at = at->older) {
         /* What is written to now goes on with no file that was rotated before: what comes next
          * goes on with it. */
-        bool is_last = at->place == PLACE_LIVE && s->place != PLACE_LIVE;
+        bool is_last = at->place == PLACE_LIVE && was_rotated(s, at);
 
         if (at->phase != SOURCE_READING ||
             (!is_last && (family_is_begun(at) || at->number > 0 || !candidate_is_older(s, at))))
@@ -443,6 +450,34 @@ static bool is_packed(const struct known *k, int fd)
 
 /* ---- Live names ---- */
 
+/* The file that one by the name of `c` would be a copy of, by its name; NULL: none. */
+static const struct source *find_original(const struct source *c)
+{
+    const struct source *o = c->family->newest;
+
+    while (o && (o->place != PLACE_LIVE || !names_is_sibling(o->path, c->path)))
+        o = o->older;
+    for (const struct roll_node *n = c->family->unjudged.first; n && !o; n = n->behind) {
+        const struct source *unknown = container_of(n, struct source, in_unjudged);
+
+        if (unknown->place == PLACE_LIVE && names_is_sibling(unknown->path, c->path))
+            o = unknown;
+    }
+    return o;
+}
+
+/* Its name may lead elsewhere by now, which is told later; and what is there is the first of the
+ * two. */
+static void look_at_original(struct follower *f, const struct source *c)
+{
+    const struct source *o = find_original(c);
+    char *path = o ? xstrdup(o->path) : NULL;
+
+    if (path)
+        place_look_path(f, path);
+    free(path);
+}
+
 struct source *candidate_live(struct follower *f, struct name *name, struct file_look *look)
 {
     int fd;
@@ -493,6 +528,7 @@ struct source *candidate_live(struct follower *f, struct name *name, struct file
         judge_prepare(f, s);      /* it may be a copy of what the state has, which may have grown */
         follower_attend(f, s, 0); /* when all that is known was found */
     } else {
+        look_at_original(f, s);
         look_closer(f, s, false);
     }
     return s;

@@ -145,6 +145,60 @@ static void follows_no_link_of_one_user_to_a_file_of_another(void **state)
     taker_wait_for(t, "secret"); /* not passed over meanwhile as what became of the link */
 }
 
+static void take_for_a_while(struct taker *t)
+{
+    for (int i = 0; i < 30; i++) {
+        taker_take(t);
+        follower_wait(t->f, 50, -1);
+    }
+}
+
+static void see_a_copy_first(struct taker *t, int before)
+{
+    taker_start(t, FOLDER);
+    taker_append_lines(t, "d/app.log", "a", 0, before);
+    take_for_a_while(t);
+    taker_append(t, "d/app.log.1", "x\n");
+    taker_unlink(t, "d/app.log.1");
+    taker_rename(t, "d/app.log", "d/app.log.2");
+    taker_append_lines(t, "d/app.log", "b", 0, 10);
+    taker_copy(t, "d/app.log", "d/app.log.1");
+    take_for_a_while(t); /* until both were judged */
+    taker_append_lines(t, "d/app.log", "b", 10, 20);
+    taker_append(t, "d/app.log", "end\n");
+    taker_wait_for(t, "end");
+    taker_assert_lines(t, "b", 0, 20);
+    assert_int_equal(t->len, before + 20 + 1);
+}
+
+/* Of names in a folder, all of which are live, that of the copy is told first: what it is a copy of
+ * is not known yet, and would pass for one itself. */
+static void knows_which_is_the_copy_though_it_is_seen_first(void **state)
+{
+    see_a_copy_first(*state, 10);
+}
+
+static void knows_which_is_the_copy_though_its_file_was_empty(void **state)
+{
+    see_a_copy_first(*state, 0);
+}
+
+/* It was nowhere when what came next was read: nothing that comes can go on with it. */
+static void ends_what_was_rotated_and_comes_late_to_a_folder(void **state)
+{
+    struct taker *t = *state;
+
+    taker_append_lines(t, "d/app.log", "b", 0, 10);
+    taker_start(t, FOLDER);
+    taker_wait(t, 10);
+    taker_append_lines(t, "away", "a", 0, 10);
+    taker_append(t, "away", "half");
+    taker_rename(t, "away", "d/app.log.1");
+    taker_wait_for(t, "half");
+    taker_assert_lines(t, "a", 0, 10);
+    assert_int_equal(t->len, 21);
+}
+
 static void passes_over_what_is_no_file_in_a_folder_in_silence(void **state)
 {
     struct taker *t = *state;
@@ -204,6 +258,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(remembers_what_is_there_and_forgets_what_is_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(follows_no_link_of_one_user_to_a_file_of_another, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_which_is_the_copy_though_it_is_seen_first, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(knows_which_is_the_copy_though_its_file_was_empty, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(ends_what_was_rotated_and_comes_late_to_a_folder, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(passes_over_what_is_no_file_in_a_folder_in_silence, setup,
                                         teardown),
