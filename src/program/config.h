@@ -66,6 +66,7 @@ struct config {
     const char *database_name;
     const char *database_user;
     const char *database_pass;
+    const char *database_indexes;
     const char *redis_url;
     const char *redis_ca_file;
     uint64_t cache_logs;

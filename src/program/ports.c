@@ -100,13 +100,15 @@ int ports_open_store(const struct config *config, struct store **store, struct e
         *store = store_sqlite_new(config->data_dir, err);
         return *store ? 0 : LM_EINVAL;
     }
-    *store = store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
-                                                                 .host = config->database_host,
-                                                                 .port = config->database_port,
-                                                                 .name = config->database_name,
-                                                                 .user = config->database_user,
-                                                                 .password = config->database_pass},
-                                &reason);
+    *store =
+        store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
+                                                            .host = config->database_host,
+                                                            .port = config->database_port,
+                                                            .name = config->database_name,
+                                                            .user = config->database_user,
+                                                            .password = config->database_pass,
+                                                            .indexes = config->database_indexes},
+                           &reason);
     return *store ? 0 : errbuf_fail(err, LM_EINVAL, "DATABASE_URL: %s", reason.text);
 }
 

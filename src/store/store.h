@@ -161,6 +161,7 @@ struct store_scan {
     uint64_t stride;   /* an adapter's own: the same in logs; 0: unknown */
     bool by_number;    /* an adapter's own: time does not divide them well */
     bool begun;        /* an adapter's own: there was a slice that moved the place */
+    bool by_key;       /* an adapter's own: what indexes find is too much to look at at once */
     /*
      * So many logs, about, were left out, since the store cannot read them: it is damaged. When a
      * call has raised it, `err` says which, though the call may have succeeded.

@@ -48,5 +48,9 @@ struct store *store_postgres_new(const struct store_postgres_options *options, s
         free(s);
         return NULL;
     }
+    if (store_postgres_indexes_parse(options->indexes, &s->indexes, err)) {
+        free_store(&s->base);
+        return NULL;
+    }
     return &s->base;
 }

@@ -14,6 +14,7 @@ struct store_postgres_options {
     const char *user;
     const char *password;
     unsigned silence_ms; /* 0: 60 000 */
+    const char *indexes; /* that the keeper makes: see indexes.h */
 };
 
 enum { STORE_POSTGRES_PARAMETERS_MAX = 24 };

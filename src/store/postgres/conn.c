@@ -238,6 +238,15 @@ int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result, s
     return 0;
 }
 
+int store_postgres_conn_poll(struct store_postgres_conn *c, bool *ready, struct errbuf *err)
+{
+    *ready = false;
+    if (PQconsumeInput(c->pg) == 0)
+        return store_postgres_conn_lost(c, err);
+    *ready = !PQisBusy(c->pg);
+    return 0;
+}
+
 int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result, struct errbuf *err)
 {
     PGresult *last = NULL;

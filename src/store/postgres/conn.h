@@ -101,6 +101,10 @@ int store_postgres_conn_next(struct store_postgres_conn *c, PGresult **result,
 int store_postgres_conn_finish(struct store_postgres_conn *c, PGresult **result,
                                struct errbuf *err) LM_MUST_CHECK;
 
+/* Looks, without waiting, whether all of the next result of what was sent is there: *ready. */
+int store_postgres_conn_poll(struct store_postgres_conn *c, bool *ready,
+                             struct errbuf *err) LM_MUST_CHECK;
+
 /* Begins a COPY FROM STDIN, after which PQputCopyData may be called. */
 int store_postgres_conn_copy(struct store_postgres_conn *c, const char *sql,
                              struct errbuf *err) LM_MUST_CHECK;

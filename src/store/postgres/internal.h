@@ -10,6 +10,8 @@
  *   days.c       the partitions of the days
  *   counts.c     logs per minute and level, kept beside them
  *   keeper.c     the background work: folding counts, counting what is not counted yet
+ *   indexes.c    making the indexes that the owner asks for
+ *   indexed.c    which days have them, and whether they serve
  *   rows.c       rows in the binary form of COPY
  *   writer.c     appending and expiring
  *   erase.c      deleting by a filter
@@ -27,6 +29,8 @@
 #include "store/postgres/conn.h"
 #include "store/postgres/counts.h"
 #include "store/postgres/days.h"
+#include "store/postgres/indexed.h"
+#include "store/postgres/indexes.h"
 #include "store/postgres/predicates.h"
 #include "store/postgres/session.h"
 #include "store/postgres/statement.h"
@@ -37,6 +41,7 @@ struct store_postgres {
     struct store base;
     struct store_postgres_address address;
     _Atomic uint64_t days_retry_us; /* see days.h */
+    unsigned indexes;               /* that are to be made: see indexes.h */
 };
 
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err);
@@ -135,7 +140,9 @@ struct store_postgres_reader {
     bool in_order;      /* it is to go through the logs by their keys, and sort nothing */
     bool has_indexes;   /* the owner made some that find logs by what is in them, such as GIN … */
     uint64_t looked_us; /* … when that was looked at; monotonic */
-    bool use_counts;    /* it may, as far as this connection knows */
+    struct store_postgres_indexed indexed; /* the days of which the keeper made some */
+    bool is_served;                        /* the statement is of such days, and to use them */
+    bool use_counts;                       /* it may, as far as this connection knows */
     struct store_postgres_statement statement;
     struct buffer attributes; /* of the row that is handed out */
 };
@@ -183,6 +190,7 @@ struct store_postgres_windows {
     uint64_t until_us;   /* of the slice; 0: no end */
     bool begins_small;   /* what is looked for may be rare */
     bool is_stride;      /* the same */
+    bool is_common;      /* the last window had logs that match */
     struct log_key from; /* the window: from here on, and before scan->before */
     bool cut;            /* the window was not gone through to its end, but down to the place */
     bool stop;           /* the slice is over */

@@ -1,7 +1,8 @@
 /*
  * The background work. It folds what transactions have added to the counts into rows of hours, and
  * counts what is not counted yet, from the newest log to the oldest (counts.h). It touches no row
- * that a writer or a reader waits for. One keeper works at a time, whichever worker it belongs to.
+ * that a writer or a reader waits for. Beside that it makes indexes (indexes.h). One keeper works
+ * at a time, whichever worker it belongs to.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct store_postgres_keeper {
     struct store_postgres_conn conn;
     struct buffer sql;
     int64_t span_us; /* that is counted next */
+    struct store_postgres_indexes indexes;
 };
 
 struct store_keeper *store_postgres_keeper_new(struct store *base, struct errbuf *err)
@@ -43,6 +45,7 @@ struct store_keeper *store_postgres_keeper_new(struct store *base, struct errbuf
     k->s = s;
     k->span_us = STORE_POSTGRES_MINUTE_US;
     store_postgres_conn_init(&k->conn, &s->address);
+    store_postgres_indexes_init(&k->indexes, &s->address, s->indexes);
     buffer_init(&k->sql, 1 << 16);
     return &k->base;
 }
@@ -52,6 +55,7 @@ void store_postgres_keeper_free(struct store_keeper *base)
     struct store_postgres_keeper *k = (struct store_postgres_keeper *)base;
 
     store_postgres_conn_close(&k->conn);
+    store_postgres_indexes_release(&k->indexes);
     buffer_release(&k->sql);
     free(k);
 }
@@ -294,6 +298,7 @@ int store_postgres_keeper_step(struct store_keeper *base, bool at_once, unsigned
         if (error)
             store_postgres_conn_close(&k->conn);
     } while (lost);
+    bool is_indexing = !error && store_postgres_indexes_step(&k->indexes);
     uint64_t rest_ms = IDLE_FACTOR * (clock_monotonic_us() - began_us) / 1000;
     if (rest_ms > STORE_KEEPER_WAIT_MAX_MS / 2)
         rest_ms = STORE_KEEPER_WAIT_MAX_MS / 2;
@@ -305,6 +310,8 @@ int store_postgres_keeper_step(struct store_keeper *base, bool at_once, unsigned
         *wait_ms = 0;
     else if (more)
         *wait_ms = (unsigned)rest_ms;
+    else if (is_indexing)
+        *wait_ms = at_once ? BUSY_AT_ONCE_MS : BUSY_MS;
     else
         *wait_ms = folded && !at_once ? FOLD_MS : STORE_KEEPER_WAIT_MAX_MS;
     return error;

@@ -231,6 +231,7 @@ static int page_window(struct store_postgres_reader *r, struct store_postgres_wi
     uint64_t rows = rows_to_read(p);
     int error = read_rows(r, w, p, rows, err);
 
+    w->is_common = p->read > 0;
     w->cut = p->stopped || p->is_full || p->read == rows;
     w->stop = p->stopped || p->out.rows == p->rows_max;
     if (!error && p->read == 0 && !p->matches_here && w->scan->skip > 0)

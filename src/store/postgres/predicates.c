@@ -274,8 +274,7 @@ static void add_level(const struct writing *w, const struct query_node *node)
 
 /* ---- Attributes: by a path of SQL ---- */
 
-/* True if `text` may be in the text of a number, of true, false or null. */
-static bool may_be_no_string(struct slice text)
+bool store_postgres_predicates_may_be_no_string(struct slice text)
 {
     static const char *const literals[] = {"true", "false", "null"};
     size_t signs = 0;
@@ -297,7 +296,7 @@ static void add_equal_condition(struct buffer *b, struct slice text)
     if (number_parse_string(text, &number)) {
         buffer_append_string(b, " || @ == ");
         buffer_append_slice(b, text);
-    } else if (may_be_no_string(text)) {
+    } else if (store_postgres_predicates_may_be_no_string(text)) {
         buffer_append_string(b, " || @.type() != \"string\"");
     }
 }
@@ -340,7 +339,7 @@ static void add_condition(struct buffer *b, const struct query_node *node)
         buffer_append_string(b, "1 == 1");
         return;
     }
-    if (may_be_no_string(node->text))
+    if (store_postgres_predicates_may_be_no_string(node->text))
         buffer_append_string(b, " || @.type() != \"string\"");
 }
 

@@ -14,6 +14,9 @@ bool store_postgres_predicates_are_exact(const struct query *q);
 /* True if it tells by the level alone, of which SQL says the same. */
 bool store_postgres_predicates_are_of_levels(const struct query *q);
 
+/* True if `text` may be in the text of a number, of true, false or null. */
+bool store_postgres_predicates_may_be_no_string(struct slice text);
+
 struct store_postgres_predicates_form {
     const char *collation; /* " COLLATE …" of what is compared without case, or empty */
     bool for_indexes; /* in the form that an index can serve, rather than one to be asked fast */

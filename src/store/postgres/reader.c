@@ -55,6 +55,7 @@ void store_postgres_reader_free(struct store_reader *base)
     store_postgres_conn_close(&r->conn);
     store_postgres_statement_release(&r->statement);
     buffer_release(&r->attributes);
+    store_postgres_indexed_release(&r->indexed);
     close(r->wake[0]);
     close(r->wake[1]);
     free(r);
@@ -105,10 +106,13 @@ static int find_indexes(struct store_postgres_reader *r, struct errbuf *err)
         &r->conn,
         "SELECT count(*) FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
         "JOIN pg_am a ON a.oid = c.relam WHERE a.amname <> 'btree' AND x.indisvalid "
+        "AND c.relname !~ " STORE_POSTGRES_INDEX_NAMES " "
         "AND (x.indrelid = to_regclass('logs') OR x.indrelid IN "
         "(SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('logs')))",
         &n, err);
 
+    if (!error)
+        error = store_postgres_indexed_read(&r->indexed, &r->conn, err);
     r->has_indexes = n > 0;
     r->looked_us = clock_monotonic_us();
     return error;
@@ -166,7 +170,8 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
 /*
  * A planner that does not know how few logs match a text or an attribute reads all of a window and
  * sorts what it found, with several processes, though a page is full after a few logs of the index.
- * Where the owner made an index for such searches it is left to itself.
+ * Where the owner made an index for such searches it is left to itself; where the keeper made one
+ * that serves a page, the key's is kept out, since the planner can only guess what a path finds.
  *
  * What holds for one statement holds for no more than its transaction, so that nothing is left to
  * others if a pooler gives the session to them next. Both go out at once, as a pipeline, which
@@ -178,6 +183,7 @@ static const char settings[] =
     "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true), "
     "set_config('enable_bitmapscan', coalesce($3, current_setting('enable_bitmapscan')), true), "
     "set_config('enable_sort', coalesce($3, current_setting('enable_sort')), true), "
+    "set_config('enable_indexscan', coalesce($5, current_setting('enable_indexscan')), true), "
     "set_config('max_parallel_workers_per_gather', coalesce($4, "
     "current_setting('max_parallel_workers_per_gather')), true)";
 
@@ -186,9 +192,11 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
     struct store_postgres_statement *st = &r->statement;
     PGconn *pg = r->conn.pg;
     char limit[16];
-    bool in_order = r->in_order && !r->has_indexes;
-    const char *values[] = {r->limit_ms ? limit : NULL, r->by_index || in_order ? "off" : NULL,
-                            in_order ? "off" : NULL, in_order ? "0" : NULL};
+    bool is_served = r->in_order && r->is_served;
+    bool in_order = r->in_order && !r->is_served && !r->has_indexes;
+    const char *values[] = {
+        r->limit_ms ? limit : NULL, r->by_index || is_served || in_order ? "off" : NULL,
+        in_order ? "off" : NULL, is_served || in_order ? "0" : NULL, is_served ? "off" : NULL};
 
     buffer_append_char(&st->sql, '\0');
     if (buffer_error(&st->sql))
@@ -196,7 +204,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
     snprintf(limit, sizeof(limit), "%u", r->limit_ms);
     r->conn.sqlstate[0] = '\0';
     if (!PQenterPipelineMode(pg) ||
-        !PQsendQueryParams(pg, settings, 4, NULL, values, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, settings, 5, NULL, values, NULL, NULL, 0) ||
         !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
                            st->formats, 1) ||
         !PQpipelineSync(pg))

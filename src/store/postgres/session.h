@@ -15,10 +15,11 @@
 
 /*
  * Advisory locks ("logmill" and one more, as numbers): who changes the schema, who expires, who
- * keeps the counts.
+ * keeps the counts, who makes indexes.
  */
 #define STORE_POSTGRES_TAKE_LOCK "SELECT pg_advisory_xact_lock(30521787492691052)"
 #define STORE_POSTGRES_EXPIRE_LOCK "30521787492691053"
 #define STORE_POSTGRES_KEEPER_LOCK "30521787492691054"
+#define STORE_POSTGRES_INDEXES_LOCK "30521787492691055"
 
 #endif

@@ -23,10 +23,11 @@
 #include "store/postgres/internal.h"
 
 enum {
-    WINDOW_FACTOR = 4,      /* each window is so much longer than the one after it … */
-    WINDOW_DAYS_MAX = 512,  /* … up to this, which bounds the locks of one statement … */
-    WINDOWS_YEARS_MAX = 20, /* … and what is older than this comes in one */
-    WINDOW_US_MIN = 1000,   /* what takes longer than it may is no matter of time */
+    WINDOW_FACTOR = 4,       /* each window is so much longer than the one after it … */
+    WINDOW_DAYS_MAX = 512,   /* … up to this, which bounds the locks of one statement … */
+    WINDOWS_YEARS_MAX = 20,  /* … and what is older than this comes in one */
+    PROBE_US = 10 * 1000000, /* the first window where there are indexes */
+    WINDOW_US_MIN = 1000,    /* what takes longer than it may is no matter of time */
 
     STRIDE_FIRST = 1000,
     STRIDE_MAX = 4 << 20,
@@ -118,16 +119,47 @@ static void add_bounds(struct store_postgres_statement *st, const struct log_key
         add_key(st, " AND (\"timestamp\", id) < (", before);
 }
 
+static int64_t day_of(int64_t us)
+{
+    return us / DAY_US - (us % DAY_US < 0);
+}
+
+/* The day of the newest log that may be in the window. */
+static int64_t newest_day(const struct store_postgres_windows *w)
+{
+    return day_of(place(w)->timestamp_us - is_first_id(&place(w)->id));
+}
+
+/*
+ * Whole days, and then the window in a form that no index serves: to the planner nothing is left
+ * but the indexes for what is looked for.
+ */
+static void add_days(struct store_postgres_statement *st, const struct store_postgres_windows *w)
+{
+    store_postgres_statement_sql(st, " FROM logs WHERE \"timestamp\" >= ");
+    store_postgres_statement_time(st, day_of(w->from.timestamp_us) * DAY_US);
+    store_postgres_statement_sql(st, " AND \"timestamp\" < ");
+    store_postgres_statement_time(st, (newest_day(w) + 1) * DAY_US);
+    store_postgres_statement_sql(st, " AND (\"timestamp\" >= ");
+    store_postgres_statement_time(st, w->from.timestamp_us);
+    add_key(st, " AND (\"timestamp\", id) < (", place(w));
+    store_postgres_statement_sql(st, ") IS TRUE");
+}
+
 void store_postgres_windows_add(struct store_postgres_reader *r,
                                 const struct store_postgres_windows *w)
 {
-    add_bounds(&r->statement, &w->from, place(w));
     const struct query *q = log_matcher_filter(w->scan->matcher)->query;
+
+    if (r->is_served)
+        add_days(&r->statement, w);
+    else
+        add_bounds(&r->statement, &w->from, place(w));
 
     if (q)
         store_postgres_predicates_add(
             &r->statement, q,
-            &(struct store_postgres_predicates_form){r->collation, r->has_indexes});
+            &(struct store_postgres_predicates_form){r->collation, r->has_indexes || r->is_served});
 }
 
 /* How far back the first window goes, from now on. */
@@ -149,6 +181,45 @@ static int64_t window_start(const struct store_postgres_windows *w)
     if ((w->scan->window_us ? w->scan->window_us : first_us(w)) >= DAY_US)
         from_us -= from_us % DAY_US;
     return max(from_us, since_us(w));
+}
+
+/* ---- Days with indexes ---- */
+
+/*
+ * A window is of days whose indexes serve, or of others. What is common is found sooner in the
+ * order of keys, where a page is full after a few logs: so a page uses them only if there was
+ * nothing in the window before, the first of which is short. What they find of a day they find at
+ * once, so the window is at least what is left of it.
+ */
+static void fit_to_indexes(struct store_postgres_reader *r, struct store_postgres_windows *w)
+{
+    const struct query *q = log_matcher_filter(w->scan->matcher)->query;
+    struct store_scan *scan = w->scan;
+    int64_t to = newest_day(w), day = to, least = day_of(w->from.timestamp_us);
+
+    r->is_served = false;
+    if (scan->by_key)
+        return;
+    if (!store_postgres_indexed_serve(&r->indexed, q, to)) {
+        /* Not to go on into one that has some. */
+        int64_t newest = store_postgres_indexed_newest(&r->indexed, to - 1);
+
+        if (newest >= least && store_postgres_indexed_serve(&r->indexed, q, newest))
+            w->from.timestamp_us = max(w->from.timestamp_us, (newest + 1) * DAY_US);
+        return;
+    }
+    if (scan->stride || scan->skip > 0 || w->is_common)
+        return;
+    if (w->begins_small && !scan->window_us) {
+        w->from.timestamp_us = max(w->from.timestamp_us, place(w)->timestamp_us - PROBE_US);
+        return;
+    }
+    while (day > least && store_postgres_indexed_serve(&r->indexed, q, day - 1))
+        day--;
+    w->from.timestamp_us = max(day * DAY_US, since_us(w));
+    if (scan->window_us)
+        scan->window_us = max(scan->window_us, DAY_US);
+    r->is_served = true;
 }
 
 /* ---- Strides ---- */
@@ -256,6 +327,7 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
 
     w->from = (struct log_key){.timestamp_us = window_start(w)};
     w->is_stride = w->cut = false;
+    fit_to_indexes(r, w);
     if (scan->explain)
         scan->explain->windows++;
     r->limit_ms = limit_ms(r, w);
@@ -265,8 +337,10 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (!error)
         error = fn(r, w, ctx, err);
     r->limit_ms = 0;
-    r->by_index = false;
+    bool was_served = r->is_served;
+    r->by_index = r->is_served = false;
     if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
+        scan->by_key = scan->by_key || was_served;
         shrink(w);
         return 0;
     }

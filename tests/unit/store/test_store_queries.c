@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
 #include "../query/random_query.h"
@@ -414,14 +415,21 @@ static void erase(struct store_writer *w, size_t query)
     assert_int_equal(erased, there);
 }
 
+static void store_all(struct store *s)
+{
+    struct store_writer *w = store_test_writer(s);
+
+    for (size_t i = 0; i < LOGS; i += BATCH)
+        store_test_append(w, records.items + i, BATCH);
+    store_writer_free(w);
+}
+
 static void answer_all(struct store *s)
 {
     struct store_writer *w = store_test_writer(s);
     struct store_reader *r = store_test_reader(s);
     char *kept[QUERIES];
 
-    for (size_t i = 0; i < LOGS; i += BATCH)
-        store_test_append(w, records.items + i, BATCH);
     for (size_t i = 0; i < QUERIES; i++) {
         scan(r, i);
         if (i % 3 == 0)
@@ -455,6 +463,7 @@ static void a_file_of_blocks_answers_as_the_matcher(void **state)
     struct store *s = store_sqlite_new_sized(directory, &sizes, &err);
 
     assert_non_null(s);
+    store_all(s);
     answer_all(s);
     store_free(s);
     temp_directory_free(directory);
@@ -469,6 +478,66 @@ static void postgresql_answers_as_the_matcher(void **state)
     char *database = postgres_server_database(postgres_place_server, "");
     struct store *s = postgres_place_open(database);
 
+    store_all(s);
+    answer_all(s);
+    store_free(s);
+    postgres_server_drop(postgres_place_server, database);
+    postgres_place_stop();
+}
+
+/* The days of the logs as if they had come when these were new. */
+static void make_days(const char *database)
+{
+    char sql[512];
+
+    free(postgres_server_sql(postgres_place_server, database, "DROP TABLE logs_past"));
+    for (int day = 1; day <= 4; day++) {
+        snprintf(sql, sizeof(sql),
+                 "SET ROLE tester; CREATE TABLE logs_2026010%d PARTITION OF logs "
+                 "FOR VALUES FROM ('2026-01-0%d 00:00:00+00') TO ('2026-01-0%d 00:00:00+00')",
+                 day, day, day + 1);
+        free(postgres_server_sql(postgres_place_server, database, sql));
+    }
+}
+
+static void keep(const char *database)
+{
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, database);
+    struct errbuf err = ERRBUF_INIT;
+    unsigned wait_ms = 0;
+
+    options.indexes = "message,attributes";
+    struct store *s = store_postgres_new(&options, &err);
+    assert_non_null(s);
+    struct store_keeper *k = store_keeper_new(s, &err);
+    assert_non_null(k);
+    while (wait_ms < STORE_KEEPER_WAIT_MAX_MS) {
+        if (store_keeper_step(k, true, &wait_ms, &err))
+            fail_msg("%s", err.text);
+        usleep(wait_ms < STORE_KEEPER_WAIT_MAX_MS ? wait_ms * 1000 : 0);
+    }
+    store_keeper_free(k);
+    store_free(s);
+}
+
+static void postgresql_with_indexes_answers_as_the_matcher(void **state)
+{
+    if (!postgres_place_start()) {
+        skip();
+        return;
+    }
+    char *database = postgres_server_database(postgres_place_server, "");
+    struct store *s = postgres_place_open(database);
+
+    make_days(database);
+    store_all(s);
+    keep(database);
+    char *made = postgres_server_sql(postgres_place_server, database,
+                                     "SELECT count(*) FROM pg_class WHERE relkind = 'i' AND "
+                                     "relname ~ '_logmill_(message|attributes)$'");
+    assert_int_equal(strtol(made, NULL, 10), 8);
+    free(made);
     answer_all(s);
     store_free(s);
     postgres_server_drop(postgres_place_server, database);
@@ -525,6 +594,7 @@ int main(void)
         cmocka_unit_test(tails_answer_as_the_matcher),
         cmocka_unit_test(a_file_of_blocks_answers_as_the_matcher),
         cmocka_unit_test(postgresql_answers_as_the_matcher),
+        cmocka_unit_test(postgresql_with_indexes_answers_as_the_matcher),
     };
     return cmocka_run_group_tests(tests, make_all, free_all);
 }
