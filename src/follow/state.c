@@ -38,8 +38,8 @@ static const char *const steps[] = {
     "CREATE TABLE times(number INTEGER NOT NULL, first INTEGER NOT NULL, behind INTEGER NOT NULL,"
     " us INTEGER NOT NULL, PRIMARY KEY(number, first)) STRICT, WITHOUT ROWID",
     "CREATE TABLE ladders(number INTEGER PRIMARY KEY, ladder BLOB NOT NULL) STRICT",
-    "CREATE TABLE unreadable(path TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-    "ALTER TABLE follower ADD COLUMN lost_bytes INTEGER NOT NULL DEFAULT 0",
+    ("CREATE TABLE unreadable(path TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+     "ALTER TABLE follower ADD COLUMN lost_bytes INTEGER NOT NULL DEFAULT 0"),
 };
 
 enum {
@@ -365,7 +365,8 @@ static bool become_owner(const char *path)
         return false;
     if (seteuid(status.st_uid) == 0)
         return true;
-    (void)setegid(group);
+    int undone = setegid(group); /* root may, always */
+    (void)undone;
     return false;
 }
 
