@@ -180,11 +180,10 @@ static void take_missing(struct mcp_call *c, const struct mcp_argument *a)
 
 static void take_arguments(struct mcp_call *c, yyjson_val *arguments)
 {
-    yyjson_val *name, *value;
-    size_t i, n;
+    yyjson_obj_iter iter = yyjson_obj_iter_with(arguments); /* NULL: of none */
 
-    yyjson_obj_foreach(arguments, i, n, name, value)
-    {
+    for (yyjson_val *name; (name = yyjson_obj_iter_next(&iter));) {
+        yyjson_val *value = yyjson_obj_iter_get_val(name);
         const struct mcp_argument *a = find_argument(c->tool, json_text(name));
 
         if (c->is_done)
