@@ -25,8 +25,8 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
-    if (flags_text(q->flags, "fields"))
-        filters_append_param(&path, "fields", slice_of_string(flags_text(q->flags, "fields")));
+    if (q->fields)
+        filters_append_param(&path, "fields", slice_of_string(q->fields));
     int error = filters_append(&path, q->flags, err);
     if (cursor.len > 0)
         filters_append_param(&path, "cursor", cursor);
@@ -170,6 +170,7 @@ int client_query(const struct flags *flags)
     struct errbuf err = ERRBUF_INIT;
     struct query q = {.client = http_client_new(flags, &err),
                       .flags = flags,
+                      .fields = flags_text(flags, "fields"),
                       .limit = all ? 0 : flags_number(flags, "limit")};
     struct show show;
     struct stream stream = {.show = &show, .err = &err};

@@ -8,6 +8,7 @@
 struct query {
     struct http_client *client;
     const struct flags *flags; /* the filters are among them */
+    const char *fields;        /* only these attributes; NULL: all */
     uint64_t limit;            /* 0: all */
     uint64_t found;            /* given to take() so far */
 };
