@@ -220,7 +220,7 @@ scenario('what is wrong with a call is told to the assistant', async (lab) => {
         assert.match(unknown.text, /did you mean field\?/);
         const cursor = await call(client, 'search', { cursor: 'nowhere' });
         assert.match(cursor.text, /^cursor: /);
-        await assert.rejects(client.callTool({ name: 'delete_all' }), /Unknown tool: delete_all; there are count/);
+        await assert.rejects(client.callTool({ name: 'delete_all' }), /Unknown tool: delete_all; there are schema, count/);
         await assert.rejects(client.listResources(), /Method not found|does not support/);
     });
 });
