@@ -371,7 +371,7 @@ static void append_notes(struct mcp_call *c, const char *what, struct slice sear
 {
     bool any = false;
 
-    buffer_append_string(&c->result, ",\"notes\":[");
+    buffer_append_string(&c->result, "\"notes\":[");
     if (c->left_out > 0)
         append_note(c, &any, "%zu more %s had no room: an answer ends at %d bytes", c->left_out,
                     what, MCP_RESULT_MAX);
@@ -389,6 +389,7 @@ static void end_rows(struct mcp_call *c, struct slice next, struct slice searche
 {
     buffer_appendf(&c->result, "],\"shown\":%zu", c->rows);
     append_next(c, next);
+    buffer_append_char(&c->result, ',');
     append_notes(c, "logs", searched_to);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
@@ -488,7 +489,7 @@ static void take_around(struct mcp_call *c, yyjson_val *root)
     for (size_t i = from; i < to; i++)
         append_row(c, yyjson_arr_get(logs, i));
     c->left_out = n - c->rows;
-    buffer_appendf(&c->result, "],\"around\":%zu", (size_t)center - from);
+    buffer_appendf(&c->result, "],\"around\":%zu,", (size_t)center - from);
     append_notes(c, "logs", searched_to);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
@@ -543,6 +544,7 @@ static void take_groups(struct mcp_call *c, yyjson_val *root)
         else
             shorten_append(&c->shorten, &c->result, member);
     }
+    buffer_append_string(&c->result, any ? "," : "");
     append_notes(c, "of the groups or buckets", searched_to);
     buffer_append_char(&c->result, '}');
     c->is_done = true;

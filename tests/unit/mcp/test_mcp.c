@@ -593,6 +593,17 @@ static void test_groups_that_have_no_room_are_counted(void **state)
     end(&a);
 }
 
+static void test_an_answer_without_members_is_still_an_object(void **state)
+{
+    struct asked a = begin(CALL("count", "{\"by\":\"x\"}"), NULL);
+
+    assert_non_null(target(&a));
+    mcp_take(a.mcp, 200, SLICE_LITERAL("{}"));
+    finish(&a);
+    assert_true(yyjson_is_arr(at(&a, "/result/structuredContent/notes")));
+    end(&a);
+}
+
 static void test_what_is_nested_deep_or_has_very_many_parts_is_cut(void **state)
 {
     struct asked a = begin(CALL("search", "{}"), NULL);
@@ -653,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_a_place_that_is_not_among_the_logs_is_refused),
         cmocka_unit_test(test_a_schema_tells_of_what_time_there_are_logs_and_then_their_fields),
         cmocka_unit_test(test_groups_that_have_no_room_are_counted),
+        cmocka_unit_test(test_an_answer_without_members_is_still_an_object),
         cmocka_unit_test(test_what_is_nested_deep_or_has_very_many_parts_is_cut),
     };
 
