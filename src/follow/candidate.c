@@ -322,8 +322,6 @@ void candidate_acknowledged(struct follower *f, struct source *s)
 void candidate_adopt(struct follower *f, struct source *o, struct source *c, uint64_t size)
 {
     struct file_look look = c->look;
-    int fd = c->fd;
-
     bool is_archive = c->is_archive;
 
     if (size <= o->offset) {
@@ -332,11 +330,7 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
         follower_attend(f, o, 0); /* it has nothing more; another one may */
         return;
     }
-    c->fd = -1; /* stays open */
-    f->open--;
-    if (c->watch)
-        watch_forget_file(f->watch, c->watch);
-    c->watch = 0;
+    int fd = source_give_fd(f, c);
     source_set_path(o, c->path);
     o->place = c->place;
     place_hand_over(c, o);
@@ -672,15 +666,10 @@ void candidate_attend(struct follower *f, struct source *s)
 void candidate_truncated(struct follower *f, struct source *s)
 {
     struct file_look look = s->look;
-    int fd = s->fd;
 
-    if (file_look_fd(fd, &look))
+    if (file_look_fd(s->fd, &look))
         look.size = 0;
-    s->fd = -1; /* stays open */
-    f->open--;
-    if (s->watch)
-        watch_forget_file(f->watch, s->watch);
-    s->watch = 0;
+    int fd = source_give_fd(f, s);
     source_seek(f, s, false);
     struct source *next = source_new(f, &look, s->family, s->path, s->live_path);
     set_generation(next, s->generation + 1);

@@ -149,10 +149,13 @@ static void attend_archive(struct follower *f, struct source *s)
 /* One that could not be opened or read. */
 static void retry(struct follower *f, struct source *s)
 {
-    if (s->fd < 0)
-        source_reopen(f, s);
-    else
+    if (s->fd >= 0) {
         follower_ready(f, s);
+        return;
+    }
+    source_reopen(f, s);
+    if (s->fd < 0 && s->phase == SOURCE_READING && !source_is_there(s))
+        place_seek(f, s);
     if (s->fd < 0)
         follower_attend(f, s, RETRY_US);
 }

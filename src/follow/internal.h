@@ -112,6 +112,7 @@ struct source {
     struct roll_node in_ready, in_parked;   /* one of both, or none; the latter in two rolls … */
     struct roll_node in_family_parked, in_unjudged; /* … */
     struct roll_node in_dirty, in_touched, in_over, in_told;
+    struct roll_node in_opened;    /* while it has a descriptor */
     struct roll live_names;        /* that lead to it: of struct name */
     struct source *copy, *copy_of; /* the newest copy of it; of which it is one */
     bool is_copied;                /* there is one that had nothing more to give */
@@ -256,12 +257,14 @@ struct follower {
     struct source *all;
     struct agenda agenda; /* of sources: what is not simply read */
     struct roll ready, parked, dirty, touched, over;
+    struct roll opened; /* what may be closed next is looked for from the first on */
     uint64_t now_us, read_us, dirty_us, scan;
     size_t open, open_max, files, files_max, seeking, troubled, closed;
-    struct source *hand, *closed_hand; /* in all: what may be closed next, or looked at */
-    uint64_t closed_us;                /* when closed files are looked at next */
-    bool is_short;                     /* that there are too few descriptors was said */
-    bool is_many;                      /* that there are too many files was said */
+    struct source *closed_hand; /* in all: what was closed, and is looked at next */
+    uint64_t closed_us;         /* when closed files are looked at next */
+    uint64_t full_us;           /* when there was no descriptor, and none to be closed */
+    bool is_short;              /* that there are too few descriptors was said */
+    bool is_many;               /* that there are too many files was said */
     int scan_depth;
     bool is_drained; /* all that was there was handed out */
     bool is_released;
@@ -291,6 +294,8 @@ void follower_say_short(struct follower *f, const char *path);
 void follower_say_many(struct follower *f, const char *path);
 /* To be read, as soon as it is its turn. */
 void follower_ready(struct follower *f, struct source *s);
+/* It is not read before it is told of again. */
+void follower_not_ready(struct follower *f, struct source *s);
 /* Those of the family that waited for another one's end may look again. */
 void follower_unpark(struct follower *f, struct family *family);
 /* It is in none of the follower's lists any more. */
@@ -320,13 +325,18 @@ void source_set_identity(struct follower *f, struct source *s,
 struct file_identity source_identity(const struct source *s);
 void source_take_fd(struct follower *f, struct source *s, int fd);
 void source_close(struct follower *f, struct source *s);
+/* Its descriptor, which is the caller's from now on. */
+int source_give_fd(struct follower *f, struct source *s);
 void source_set_path(struct source *s, const char *path);
 /* The same of any file, which is looked at: a descriptor, or -1 with errno. */
 int source_open_path(struct follower *f, const char *path, struct file_look *look) LM_MUST_CHECK;
-/* Looks at some of those that are closed for want of descriptors. */
-void source_look_closed(struct follower *f);
-/* One that had been closed. */
+/* Looks at some of those that are closed for want of descriptors. False: there are others that have
+ * changed, and none left. */
+bool source_look_closed(struct follower *f);
+/* One that has no descriptor; if it was closed for want of them: only if it has changed since. */
 void source_reopen(struct follower *f, struct source *s);
+/* False: its name leads to another file by now, or to none. */
+bool source_is_there(const struct source *s);
 /* Where it is, if no live name leads to it. */
 void source_find_place(struct follower *f, struct source *s);
 /* It cannot be read: said once, and tried again. */
@@ -444,6 +454,8 @@ void place_trouble(struct follower *f, struct name *name, int reason);
 /* Calls file() for each name that cannot be followed, with the reason. */
 void place_each_trouble(struct follower *f,
                         void (*file)(const char *path, const char *reason, void *ctx), void *ctx);
+/* It is not where it was, and not open: it may be anywhere. */
+void place_seek(struct follower *f, struct source *s);
 /* A sibling could not be opened. */
 void place_scan_again(struct follower *f, const char *path);
 /* Looks again at names that cannot be followed. */

@@ -58,6 +58,13 @@ void follower_ready(struct follower *f, struct source *s)
     roll_append(&f->ready, &s->in_ready);
 }
 
+void follower_not_ready(struct follower *f, struct source *s)
+{
+    if (s->is_ready)
+        roll_remove(&f->ready, &s->in_ready);
+    s->is_ready = false;
+}
+
 static void park(struct follower *f, struct source *s)
 {
     if (s->is_ready)
@@ -170,10 +177,8 @@ static void dispatch(struct follower *f)
     f->now_us = clock_monotonic_us();
     watch_dispatch(f->watch, f->now_us);
     attend(f);
-    if (f->closed > 0 && f->now_us >= f->closed_us) {
-        source_look_closed(f);
-        f->closed_us = f->now_us + RETRY_US;
-    }
+    if (f->closed > 0 && f->now_us >= f->closed_us)
+        f->closed_us = f->now_us + (source_look_closed(f) ? RETRY_US : ATTEND_US);
 }
 
 static int ms_until(uint64_t now, uint64_t then, int limit_ms)

@@ -133,10 +133,8 @@ void place_hold(struct follower *f, struct name *name, struct source *holder)
     if (!old || old->live_names.first)
         return;
     old->place = PLACE_MOVED;
-    if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING) {
-        source_seek(f, old, true); /* it may be anywhere */
-        place_scan_again(f, old->path);
-    }
+    if (old->fd < 0 && !old->is_resumed && old->phase == SOURCE_READING)
+        place_seek(f, old);
     source_find_place(f, old);
     follower_ready(f, old);
     follower_attend(f, old, 0);
@@ -421,6 +419,15 @@ static void look_at(struct follower *f, const char *path)
     }
 }
 
+static void scan_again(struct follower *f, struct folder *folder)
+{
+    if (folder->is_again)
+        return;
+    folder->is_again = true;
+    if (f->troubled++ == 0)
+        f->retry_us = f->now_us + RETRY_US;
+}
+
 /* All that is in a folder, and what was. */
 static void scan(struct follower *f, struct folder *folder)
 {
@@ -428,6 +435,8 @@ static void scan(struct follower *f, struct folder *folder)
     DIR *dir = opendir(folder->path);
     char path[PATH_MAX];
 
+    if (!dir && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        scan_again(f, folder);
     f->scan_depth++;
     for (struct dirent *e; dir && (e = readdir(dir));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
@@ -499,11 +508,14 @@ void place_scan_again(struct follower *f, const char *path)
     struct folder *folder;
 
     folder_part(path, folder_path);
-    if (!(folder = find_folder(f, folder_path)) || folder->is_again)
-        return;
-    folder->is_again = true;
-    if (f->troubled++ == 0)
-        f->retry_us = f->now_us + RETRY_US;
+    if ((folder = find_folder(f, folder_path)))
+        scan_again(f, folder);
+}
+
+void place_seek(struct follower *f, struct source *s)
+{
+    place_scan_again(f, s->path);
+    source_seek(f, s, true);
 }
 
 /* Looking through one may add others. */

@@ -137,7 +137,7 @@ static void go_on(struct follower *f, struct source *s)
 {
     struct content_mark from = s->last;
 
-    s->is_resumed = false;
+    s->is_resumed = s->is_at_end = false;
     s->has_ahead = true;
     s->lost_us = 0;
     if (s->phase == SOURCE_SEEKING)
@@ -263,7 +263,10 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     int error = source_open(f, s);
     if (!error)
         verdict = compare(f, s, size);
-    if (verdict != CONTENT_SAME)
+    int reason = errno;
+    /* Where it cannot be opened or read it is all the same: there it is tried again. */
+    bool is_there = error != LM_ENOTFOUND && reason != ENOENT && reason != ENOTDIR;
+    if (verdict != CONTENT_SAME && (verdict != CONTENT_UNREADABLE || !is_there))
         source_set_path(s, old);
     free(old);
     switch (verdict) {
@@ -281,8 +284,8 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
     if (error != LM_ENOTFOUND && s->phase == SOURCE_SEEKING)
         source_move(f, s, SOURCE_READING);
     /* One that was closed for want of descriptors is looked at again with the others. */
-    if (error != LM_ENOTFOUND && !(s->is_closed && (errno == EMFILE || errno == ENFILE)))
-        source_failed(f, s, errno);
+    if (error != LM_ENOTFOUND && !(s->is_closed && (reason == EMFILE || reason == ENFILE)))
+        source_failed(f, s, reason);
     source_close(f, s);
     return true;
 }

@@ -229,19 +229,29 @@ struct file_identity source_identity(const struct source *s)
     return s->is_listed ? s->by_identity.identity : (struct file_identity){.inode = 0};
 }
 
+int source_give_fd(struct follower *f, struct source *s)
+{
+    int fd = s->fd;
+
+    if (s->watch)
+        watch_forget_file(f->watch, s->watch);
+    s->watch = 0;
+    if (fd >= 0) {
+        roll_remove(&f->opened, &s->in_opened);
+        f->open--;
+    }
+    s->fd = -1;
+    return fd;
+}
+
 void source_close(struct follower *f, struct source *s)
 {
     if (f->reader.of == s)
         reading_end(f, s);
     unpack_forget(f, s);
-    if (s->watch)
-        watch_forget_file(f->watch, s->watch);
-    s->watch = 0;
-    if (s->fd >= 0) {
-        close(s->fd);
-        f->open--;
-    }
-    s->fd = -1;
+    int fd = source_give_fd(f, s);
+    if (fd >= 0)
+        close(fd);
 }
 
 void source_free(struct follower *f, struct source *s)
@@ -263,8 +273,6 @@ void source_free(struct follower *f, struct source *s)
     if (s->joins)
         s->joins->joined = NULL;
     f->closed -= s->is_closed;
-    if (f->hand == s)
-        f->hand = s->all_behind;
     if (f->closed_hand == s)
         f->closed_hand = s->all_behind;
     family_remove(s);
@@ -295,35 +303,50 @@ void source_take_fd(struct follower *f, struct source *s, int fd)
     s->is_closed = false;
     s->fd = fd;
     f->open++;
+    roll_append(&f->opened, &s->in_opened);
     s->watch = watch_file(f->watch, fd, s);
 }
 
-/* A file that is followed by its name and was read to its end, and can be found again. */
+/* A file that is followed by its name and was read to its end, since it was opened, and can be
+ * found again. */
 static bool may_be_closed(const struct follower *f, const struct source *s)
 {
     return s->fd >= 0 && s->phase == SOURCE_READING && s->place == PLACE_LIVE && s->is_at_end &&
-           !s->is_ready && !s->is_parked && !s->is_archive && !s->is_inside && f->reader.of != s &&
+           !s->is_parked && !s->is_archive && !s->is_inside && f->reader.of != s &&
            s->last.offset == s->line;
 }
 
-/* Closes one that has been quiet for some time, or, in a second round, any. */
+/* The first round takes one that has been quiet for some time, the second any; the third one that
+ * was told to have more: where all are written to all the time they are read by turns. */
+static bool may_be_closed_now(const struct follower *f, const struct source *s, size_t round)
+{
+    return may_be_closed(f, s) && (round > 1 || !s->is_ready) &&
+           (round > 0 || f->now_us - s->grown_us >= QUIET_US);
+}
+
 static bool close_one(struct follower *f)
 {
-    for (size_t i = 0; i < 2 * f->files; i++) {
-        struct source *s = f->hand ? f->hand : f->all;
+    size_t open = f->open;
 
-        f->hand = s ? s->all_behind : NULL;
-        if (s && s->fd >= 0 && s->phase == SOURCE_OVER && s->is_told) {
+    /* Nothing is read at this moment: what could not be closed before cannot be now. */
+    for (size_t i = 0; i < 3 * open && f->full_us != f->now_us; i++) {
+        struct roll_node *n = roll_take(&f->opened);
+        struct source *s = container_of(n, struct source, in_opened);
+
+        roll_append(&f->opened, n); /* the others come first next time */
+        if (s->phase == SOURCE_OVER && s->is_told) {
             source_close(f, s);
             return true;
         }
-        if (s && may_be_closed(f, s) && (i >= f->files || f->now_us - s->grown_us >= QUIET_US)) {
+        if (may_be_closed_now(f, s, i / open)) {
+            follower_not_ready(f, s);
             source_close(f, s);
             f->closed++;
             s->is_closed = true;
             return true;
         }
     }
+    f->full_us = f->now_us;
     return false;
 }
 
@@ -341,25 +364,45 @@ static int open_within(struct follower *f, const char *path)
     return fd;
 }
 
-void source_look_closed(struct follower *f)
+bool source_is_there(const struct source *s)
+{
+    struct file_look look;
+
+    if (file_look_path(s->path, true, &look))
+        return errno != ENOENT && errno != ENOTDIR;
+    return file_identity_equal(&look.identity, &s->by_identity.identity) ||
+           source_has_moved(s, s->path, &look.identity);
+}
+
+/* Whether its name leads to what was closed, as that was. */
+static bool has_changed(const struct source *s)
+{
+    struct file_look look;
+
+    return file_look_path(s->path, true, &look) || look.size != s->look.size ||
+           look.changed_ns != s->look.changed_ns ||
+           !file_identity_equal(&look.identity, &s->by_identity.identity);
+}
+
+bool source_look_closed(struct follower *f)
 {
     struct source *s = f->closed_hand;
     size_t looks = 0;
 
     for (size_t i = 0; i < f->files && f->closed > 0 && looks < CLOSED_LOOKS; i++) {
-        struct file_look look;
-
         s = s ? s : f->all;
         f->closed_hand = s->all_behind;
         if (s->is_closed) {
             looks++;
-            if (file_look_path(s->path, true, &look) || look.size != s->look.size ||
-                look.changed_ns != s->look.changed_ns ||
-                !file_identity_equal(&look.identity, &s->by_identity.identity))
-                source_reopen(f, s);
+            source_reopen(f, s);
+            if (s->is_closed && f->full_us == f->now_us) {
+                f->closed_hand = s; /* the others had their turn */
+                return false;
+            }
         }
         s = f->closed_hand;
     }
+    return true;
 }
 
 int source_open_path(struct follower *f, const char *path, struct file_look *look)
@@ -422,6 +465,9 @@ void source_works(struct follower *f, struct source *s)
 void source_reopen(struct follower *f, struct source *s)
 {
     if (s->fd >= 0 || s->phase != SOURCE_READING)
+        return;
+    /* It would take the descriptor of one that has something to be read. */
+    if (s->is_closed && !s->is_resumed && !has_changed(s))
         return;
     if (resume_open(f, s, s->path) && s->fd >= 0)
         source_works(f, s);

@@ -1,8 +1,10 @@
 /* What grows with what others do, and links that others make. */
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,6 +214,184 @@ static void passes_over_what_is_no_file_in_a_folder_in_silence(void **state)
     assert_string_equal(t->said, "");
 }
 
+/* ---- Fewer descriptors than files ---- */
+
+enum { MANY = 60, DESCRIPTORS = 40 /* of which files have half */ };
+
+/* How many descriptors there may be from now on. */
+static void limit_descriptors(rlim_t n)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = n > 0 ? n : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int setup_few(void **state)
+{
+    limit_descriptors(DESCRIPTORS);
+    return setup(state);
+}
+
+static int teardown_few(void **state)
+{
+    int error = teardown(state);
+
+    limit_descriptors(0);
+    return error;
+}
+
+static const char *many_name(int n, const char *ending)
+{
+    static char name[32];
+
+    snprintf(name, sizeof(name), "d/app-%c%c.log%s", 'a' + n / 26, 'a' + n % 26, ending);
+    return name;
+}
+
+static void append_to_many(struct taker *t, int from, int to)
+{
+    for (int i = 0; i < MANY; i++)
+        taker_append_lines(t, many_name(i, ""), strrchr(many_name(i, ""), '-'), from, to);
+}
+
+static struct source *source_at_path(struct taker *t, const char *name)
+{
+    struct source *s = t->f->all;
+
+    while (s && strcmp(s->path, taker_path(t, name)) != 0)
+        s = s->all_behind;
+    assert_non_null(s);
+    return s;
+}
+
+/* It would take the descriptors away from those that have something to be read. */
+static void opens_nothing_that_has_not_changed_when_a_folder_is_looked_through(void **state)
+{
+    static const char *const PATTERN[] = {"d/app-*.log", NULL};
+    struct taker *t = *state;
+    size_t closed = 0;
+    bool was_open[MANY];
+
+    append_to_many(t, 0, 1);
+    taker_start(t, PATTERN);
+    taker_wait(t, MANY);
+    for (int i = 0; i < MANY; i++) {
+        was_open[i] = source_at_path(t, many_name(i, ""))->fd >= 0;
+        closed += source_at_path(t, many_name(i, ""))->is_closed;
+    }
+    assert_int_equal(closed, MANY - DESCRIPTORS / 2);
+    place_look(t->f, taker_path(t, "d"), NULL);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(source_at_path(t, many_name(i, ""))->fd >= 0, was_open[i]);
+    assert_int_equal(t->f->closed, closed);
+}
+
+/* More have changed each time than can be opened at once: those that could not be are the next. */
+static void reads_all_by_turns_where_all_are_written_to(void **state)
+{
+    struct taker *t = *state;
+    int writers[MANY];
+
+    append_to_many(t, 0, 1);
+    taker_start(t, FOLDER);
+    taker_wait(t, MANY);
+    uint64_t first = source_at_path(t, many_name(0, ""))->offset;
+    limit_descriptors(0);
+    for (int i = 0; i < MANY; i++) /* whoever does not close it is not told of */
+        assert_true((writers[i] = open(taker_path(t, many_name(i, "")), O_WRONLY | O_APPEND)) >= 0);
+    for (int round = 0; round < 2 * MANY * 2 / DESCRIPTORS; round++) {
+        for (int i = 0; i < MANY; i++)
+            assert_int_equal(write(writers[i], "x\n", 2), 2);
+        t->f->closed_us = 0;
+        follower_wait(t->f, 20, -1);
+        t->f->closed_us = UINT64_MAX;
+        taker_take(t);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_true(source_at_path(t, many_name(i, ""))->offset > first);
+        close(writers[i]);
+    }
+}
+
+static void make_inside(struct taker *t, const char *name)
+{
+    char *text = xmalloc(FOLLOW_LINE_MAX + 2);
+
+    memset(text, 'x', FOLLOW_LINE_MAX + 1);
+    text[FOLLOW_LINE_MAX + 1] = '\0';
+    taker_append(t, name, text);
+    free(text);
+}
+
+/* Found under its other name while no descriptor was left for it. */
+static void reads_what_was_closed_and_rotated_once_there_is_a_descriptor(void **state)
+{
+    static const char *const PATTERN[] = {"d/*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "d/app.log", "a", 0, 10);
+    taker_start(t, PATTERN);
+    taker_wait(t, 10);
+    t->f->open_max = 1;
+    make_inside(t, "d/long.log"); /* stays open until its line ends */
+    while (!source_at_path(t, "d/app.log")->is_closed || t->len == 10) {
+        taker_take(t);
+        follower_wait(t->f, 20, -1);
+    }
+    taker_append_lines(t, "d/app.log", "a", 10, 20);
+    taker_rename(t, "d/app.log", "d/app.log.1");
+    taker_append_lines(t, "d/app.log", "a", 20, 30);
+    take_for_a_while(t);
+    (void)source_at_path(t, "d/app.log.1"); /* where it was found */
+    taker_append(t, "d/long.log", "\n");
+    taker_wait_for(t, "a 000029 of a text that is as long as most lines of logs are");
+    taker_assert_lines(t, "a", 0, 30);
+}
+
+/* As they are at a start: nothing was read yet, and nothing may be closed. */
+static void reads_what_is_rotated_while_it_waits_for_a_descriptor(void **state)
+{
+    static const char *const PATTERN[] = {"d/app-*.log", NULL};
+    struct taker *t = *state;
+    char to[32];
+
+    append_to_many(t, 0, 1);
+    taker_start(t, PATTERN);
+    taker_wait(t, MANY);
+    taker_stop(t);
+    append_to_many(t, 1, 2);
+    taker_start(t, PATTERN);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(to, sizeof(to), "%s", many_name(i, ".1"));
+        taker_rename(t, many_name(i, ""), to);
+    }
+    append_to_many(t, 2, 3);
+    taker_wait(t, (size_t)3 * MANY);
+    assert_int_equal(t->len, 3 * MANY);
+    for (size_t i = 0; i < t->len; i++) /* once; not by turns, if the descriptors come too late */
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(t->lines[i].text, t->lines[j].text);
+}
+
+/* … and a folder can be looked through no more than a file be opened. */
+static void looks_through_a_folder_again_that_could_not_be_opened(void **state)
+{
+    static const char *const PATTERN[] = {"d/*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "d/app.log", "a", 0, 10);
+    taker_start(t, PATTERN);
+    taker_wait(t, 10);
+    taker_append_lines(t, "d/new.log", "b", 0, 10);
+    limit_descriptors(3);
+    place_look(t->f, taker_path(t, "d"), NULL);
+    limit_descriptors(DESCRIPTORS);
+    assert_true(t->f->troubled > 0);
+    taker_wait(t, 20);
+}
+
 #ifdef LOGMILL_FAULTS
 
 /* With a state that is new it would pass over what was rotated since. */
@@ -267,6 +447,17 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(passes_over_what_is_no_file_in_a_folder_in_silence, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            opens_nothing_that_has_not_changed_when_a_folder_is_looked_through, setup_few,
+            teardown_few),
+        cmocka_unit_test_setup_teardown(reads_all_by_turns_where_all_are_written_to, setup_few,
+                                        teardown_few),
+        cmocka_unit_test_setup_teardown(
+            reads_what_was_closed_and_rotated_once_there_is_a_descriptor, setup_few, teardown_few),
+        cmocka_unit_test_setup_teardown(reads_what_is_rotated_while_it_waits_for_a_descriptor,
+                                        setup_few, teardown_few),
+        cmocka_unit_test_setup_teardown(looks_through_a_folder_again_that_could_not_be_opened,
+                                        setup_few, teardown_few),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test_setup_teardown(follows_nothing_before_its_state_was_written_once, setup,
                                         teardown),
