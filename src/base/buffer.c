@@ -22,6 +22,11 @@ void buffer_init(struct buffer *b, size_t ceiling)
     *b = (struct buffer){.ceiling = ceiling};
 }
 
+void buffer_init_small(struct buffer *b)
+{
+    *b = (struct buffer){.ceiling = SIZE_MAX / 2, .is_small = true};
+}
+
 void buffer_init_within(struct buffer *b, size_t ceiling, struct account *account)
 {
     bool is_scarce = account && account->ceiling / 2 < ceiling;
@@ -54,7 +59,7 @@ void buffer_release(struct buffer *b)
     if (b->account && b->capacity > 0)
         account_give(b->account, b->capacity);
     free(b->data);
-    *b = (struct buffer){.ceiling = b->ceiling, .account = b->account};
+    *b = (struct buffer){.ceiling = b->ceiling, .account = b->account, .is_small = b->is_small};
 }
 
 void buffer_clear(struct buffer *b)
@@ -86,7 +91,7 @@ static int grow(struct buffer *b, size_t need)
         b->wanted = capacity;
         return LM_EBUSY;
     }
-    data = try_realloc(b->data, capacity);
+    data = b->is_small ? xrealloc(b->data, capacity) : try_realloc(b->data, capacity);
     if (!data) {
         if (b->account)
             account_give(b->account, capacity - b->capacity);

@@ -27,6 +27,7 @@ struct buffer {
     int error;               /* 0, LM_ETOOBIG, LM_ENOMEM or LM_EBUSY */
     size_t wanted;           /* the capacity for which there was no room: LM_EBUSY */
     struct account *account; /* that its capacity is charged to, or NULL */
+    bool is_small;           /* like xmalloc: that there is no memory ends the process */
 };
 
 /* CHECKs what is always true. */
@@ -34,6 +35,13 @@ void buffer_check(const struct buffer *b);
 
 /* An empty buffer that will hold up to `ceiling` bytes; allocates nothing. */
 void buffer_init(struct buffer *b, size_t ceiling);
+
+/*
+ * The same without a ceiling, for texts that are small since they come from the command line, the
+ * environment or our own code: nobody looks at their error, and so memory that is not there ends
+ * the process, as with xmalloc, rather than that a filter, an attribute or half a path is missing.
+ */
+void buffer_init_small(struct buffer *b);
 
 /*
  * The same, charged to `account` (or NULL), of whose bytes it never takes more than half: what can

@@ -144,7 +144,7 @@ void complete_print(const struct flags *flags, const char *word)
 
     if (!client)
         return;
-    buffer_init(&path, 1 << 16);
+    buffer_init_small(&path);
     if (w.has_value && w.name.len > 0)
         print_values(client, &w, &path);
     else if (!w.has_value)

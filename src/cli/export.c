@@ -86,7 +86,7 @@ static int download(struct export *e, struct http_client *client, const struct f
     struct http_client_request request = {.take = take, .ctx = e};
     struct buffer path;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "format", slice_of_string(flags_text(flags, "format")));
     if (flags_text(flags, "fields"))
@@ -108,7 +108,7 @@ static int download_to_file(struct export *e, struct http_client *client, const 
     struct buffer part;
     int error;
 
-    buffer_init(&part, SIZE_MAX / 2);
+    buffer_init_small(&part);
     buffer_append_string(&part, name);
     buffer_append(&part, ".part", sizeof(".part"));
     e->file = fopen(part.data, "we");

@@ -129,7 +129,7 @@ int filters_check(const struct flags *flags, struct errbuf *err)
 {
     struct buffer path;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     int error = filters_append(&path, flags, err);
     buffer_release(&path);
     if (error)

@@ -455,7 +455,7 @@ int follow_run(const struct flags *flags)
     struct buffer state;
     int status = CLIENT_USAGE;
 
-    buffer_init(&state, SIZE_MAX / 2);
+    buffer_init_small(&state);
     if (flags_has(flags, "state")) {
         buffer_append(&state, flags_text(flags, "state"), strlen(flags_text(flags, "state")) + 1);
     } else {

@@ -39,7 +39,7 @@ static struct row row_of(const struct status *s, const struct state_file *f)
     struct file_look look;
     struct buffer path;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_append_slice(&path, f->path);
     buffer_append_char(&path, '\0');
     if (!f->is_deleted && file_look_path(path.data, true, &look) == 0 &&
@@ -57,7 +57,7 @@ static void append_path_json(struct status *s, struct slice of)
 {
     struct buffer path;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     utf8_append_repaired(&path, of);
     buffer_append_string(&s->out, "{\"path\":");
     json_append_string(&s->out, buffer_slice(&path));

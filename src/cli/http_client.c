@@ -235,7 +235,7 @@ int http_client_run(struct http_client *client, const struct http_client_request
     client->retry_after_s = 0;
     client->status = 0;
     buffer_clear(&client->answer);
-    buffer_init(&url, SIZE_MAX / 2);
+    buffer_init_small(&url);
     buffer_append_string(&url, client->base);
     buffer_append_string(&url, request->path);
     buffer_append_char(&url, '\0');

@@ -151,7 +151,7 @@ static int import_file(struct delivery *d, const char *name)
         terminal_say("import", "%s", err.text);
         return LM_EIO;
     }
-    buffer_init(&source, SIZE_MAX / 2);
+    buffer_init_small(&source);
     buffer_appendf(&source, "%s: line", name);
     buffer_append_char(&source, '\0');
     d->source = source.data;

@@ -65,7 +65,7 @@ bool import_times_find(uint64_t seed, struct slice head, int64_t *us)
     struct buffer path, times;
     bool is_known = false;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_init(&times, SIZE_MAX / 2);
     state_home_append(&path, "import-times");
     int fd = open(path.data, O_RDONLY | O_CLOEXEC);
@@ -122,8 +122,8 @@ int import_times_add(uint64_t seed, struct slice head, int64_t us, struct errbuf
 {
     struct buffer path, line;
 
-    buffer_init(&path, SIZE_MAX / 2);
-    buffer_init(&line, SIZE_MAX / 2);
+    buffer_init_small(&path);
+    buffer_init_small(&line);
     state_home_append(&path, "import-times");
     state_home_make_folders(path.data);
     buffer_appendf(&line, "%zu %016llx %lld\n", head.len,

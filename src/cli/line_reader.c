@@ -44,7 +44,7 @@ static int check_flags(struct line_reader *r, struct errbuf *err)
     struct buffer sample;
     struct log_key key;
 
-    buffer_init(&sample, SIZE_MAX / 2);
+    buffer_init_small(&sample);
     buffer_append_char(&sample, '{');
     buffer_append_slice(&sample, buffer_slice(&r->attrs));
     buffer_append_slice(&sample, buffer_slice(&r->level));
@@ -79,8 +79,8 @@ int line_reader_init(struct line_reader *r, const struct flags *flags, struct er
     line_forms_init(&r->forms, flags_text(flags, "format"));
     r->forms.memory.ahead_s = local_time_zone;
     set_zone(flags_text(flags, "zone"));
-    buffer_init(&r->level, SIZE_MAX / 2);
-    buffer_init(&r->attrs, SIZE_MAX / 2);
+    buffer_init_small(&r->level);
+    buffer_init_small(&r->attrs);
     line_own_init(&r->own, flags_has(flags, "offset"));
     error = gather_init(&r->gather, flags_has(flags, "multiline"),
                         flags_text(flags, "multiline-first"), err);

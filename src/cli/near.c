@@ -46,7 +46,7 @@ static int ask(struct near *n, struct slice cursor, size_t before, size_t after)
     struct buffer path;
     int error;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "around", slice_of_string(flags_text(flags, "around")));
     append_number(&path, "before", before);

@@ -31,7 +31,7 @@ static int ask(struct parts *p)
 {
     struct buffer path;
 
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     p->kind->append_path(p->ctx, &path);
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
 

@@ -21,7 +21,7 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     char number[24];
 
     snprintf(number, sizeof(number), "%llu", (unsigned long long)limit);
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));

@@ -125,7 +125,7 @@ static int send_arguments(struct delivery *d, const struct flags *flags)
 {
     struct buffer text;
 
-    buffer_init(&text, SIZE_MAX / 2);
+    buffer_init_small(&text);
     for (int i = 0; i < flags->args_len; i++) {
         buffer_append(&text, " ", i > 0);
         buffer_append_string(&text, flags->args[i]);

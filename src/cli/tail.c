@@ -120,7 +120,7 @@ static int follow(struct tail *t, struct http_client *client, const char *path)
         .path = path, .take = take_bytes, .is_over = reader_has_gone, .ctx = t};
     struct buffer header;
 
-    buffer_init(&header, SSE_EVENT_MAX);
+    buffer_init_small(&header);
     buffer_append_string(&header, "Last-Event-ID: ");
     buffer_append_slice(&header, buffer_slice(&t->sse.id));
     buffer_append_char(&header, '\0');
@@ -166,7 +166,7 @@ int client_tail(const struct flags *flags)
     show_init(&t.show, flags);
     sse_init(&t.sse, take_event, &t);
     buffer_init(&t.out, SSE_EVENT_MAX);
-    buffer_init(&path, SIZE_MAX / 2);
+    buffer_init_small(&path);
     buffer_append_string(&path, "/logs/tail");
     if (!error)
         error = filters_append(&path, flags, &err);

@@ -24,7 +24,7 @@ void terminal_say(const char *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    buffer_init(&line, SIZE_MAX / 2);
+    buffer_init_small(&line);
     visible_append_lines(&line, slice_of_string(text), "  ");
     terminal_clear_status();
     fprintf(stderr, "logmill %s: %.*s\n", command, SLICE_ARG(buffer_slice(&line)));

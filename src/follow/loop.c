@@ -362,8 +362,8 @@ struct follower *follower_new(const struct follower_options *options, struct err
     f->now_us = clock_monotonic_us();
     f->prune_us = f->now_us + FLUSH_US; /* what is there was noted by then */
     buffer_init(&f->joined, 4 * FOLLOW_LINE_MAX);
-    buffer_init(&f->path, SIZE_MAX / 2);
-    buffer_init(&f->ladder, SIZE_MAX / 2);
+    buffer_init_small(&f->path);
+    buffer_init_small(&f->ladder);
     ignore_sigio();
     f->names = names_new(options->given, options->given_len, options->excluded,
                          options->excluded_len, err);

@@ -316,7 +316,7 @@ static void add_excluded(struct names *n, const char *pattern)
 {
     struct buffer b;
 
-    buffer_init(&b, PATH_MAX + 2);
+    buffer_init_small(&b);
     if (strchr(pattern, '/') && pattern[0] != '/')
         buffer_append_string(&b, "*/");
     buffer_append_string(&b, pattern);
