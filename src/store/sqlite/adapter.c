@@ -39,6 +39,7 @@ static void free_store(struct store *base)
 
     sealer_free(s->sealer);
     merging_release(&s->merging);
+    tallies_release(&s->tallies);
     free(s->path);
     free(s);
 }
@@ -91,6 +92,7 @@ struct store *store_sqlite_new_sized(const char *directory, const struct store_s
     store_sqlite_sizes_settle(&s->sizes);
     s->sealer = sealer_new(&s->sizes);
     merging_init(&s->merging);
+    tallies_init(&s->tallies);
     s->path = xmalloc(path_size);
     snprintf(s->path, path_size, "%s%s", directory, name);
     return &s->base;

@@ -2,7 +2,8 @@
  * Batches. As in counting (count.c) the place goes down in steps, each of which brings every source
  * down to the same key; here a step is at most one block of each segment. What matches in a block
  * is handed out by columns (block/batch.h), or by its head if nothing but levels is asked for; what
- * is recent, and what columns do not tell, row by row (query/extract.h).
+ * is recent, and what columns do not tell, row by row (query/extract.h). What whole blocks have is
+ * remembered for the next time, if it is little (tallies.h); then it is handed out all together.
  *
  * A step is done or was not begun: it ends with what is in memory, and a cancel waits for its end.
  */
@@ -23,6 +24,9 @@ struct batching {
     struct log_extractor *extractor;
     log_batch_fn *fn;
     void *ctx;
+    struct tally *tally; /* NULL: nothing is remembered */
+    struct tally_sum sum;
+    bool is_whole;     /* the block that is looked into, so that it can be remembered */
     bool of_levels;    /* no field but levels is asked for */
     bool by_levels;    /* nothing else decides what matches */
     bool is_passed_on; /* the error of the call is the callback's, or there is no memory */
@@ -59,6 +63,16 @@ static int add_record(struct batching *b, const struct record *record)
     if (error)
         b->is_passed_on = true;
     return !error && log_extractor_is_full(b->extractor) ? flush(b) : error;
+}
+
+/* What was remembered, or is to be, of blocks so far. */
+static int flush_sum(struct batching *b)
+{
+    int error = tallies_hand_out(&b->descent.r->s->tallies, b->tally, &b->sum, b->fn, b->ctx);
+
+    if (error)
+        b->is_passed_on = true;
+    return error;
 }
 
 /* ---- Recent logs, and those of an older logmill ---- */
@@ -184,7 +198,9 @@ static int take_rows(struct batching *b, struct source *s, struct open_block *bl
 
     if (!error)
         error = block_batch(b->batcher, block->reader, block->rows, from, to, &batched, err);
-    if (!error)
+    if (!error && (!b->is_whole || batched.any_others ||
+                   !tallies_note(&b->descent.r->s->tallies, b->tally, block->head.number,
+                                 &batched.batch, &b->sum)))
         error = hand_out(b, &batched.batch);
     if (!error && batched.any_others)
         error = take_others(b, block, batched.others, err);
@@ -219,22 +235,45 @@ static int take_in_block(struct batching *b, struct source *s, const struct log_
     return 0;
 }
 
+/* `*done`: what the block has is known. */
+static int remember(struct batching *b, const struct source *s, const struct log_key *target,
+                    const struct block_head *head, bool *done)
+{
+    struct descent *w = &b->descent;
+    struct tally_sum *sum = &b->sum;
+    int error = 0;
+
+    b->is_whole = false;
+    if (b->tally && has_one_time(b->fields, head))
+        error = heads_is_whole(w, s, target, head, &b->is_whole);
+    if (error || !b->is_whole)
+        return error;
+    if (!b->fields->any_time &&
+        bucket_of(b->fields, sum->time_us) != bucket_of(b->fields, head->first.timestamp_us))
+        error = flush_sum(b);
+    sum->time_us = head->first.timestamp_us;
+    *done = !error && tallies_recall(&w->r->s->tallies, b->tally, head->number, sum);
+    return error;
+}
+
 /* Takes what the block has down to the target, and goes on to the next one if that is all. */
 static int take_block(struct batching *b, struct source *s, const struct log_key *target)
 {
     struct descent *w = &b->descent;
     struct errbuf detail = ERRBUF_INIT;
     const struct block_head *head;
-    bool by_head = false;
+    bool by_head = false, is_known = false;
     int error = heads_of(w, s, &head);
 
     if (!error && b->of_levels && has_one_time(b->fields, head))
         error = heads_can_tell(w, s, target, head, b->by_levels, &by_head);
+    if (!error && !by_head)
+        error = remember(b, s, target, head, &is_known);
     if (error)
         return error;
     if (by_head) {
         error = hand_out_head(b, head);
-    } else {
+    } else if (!is_known) {
         error = take_in_block(b, s, target, &detail);
         if (error && !b->is_passed_on && store_sqlite_is_damage(&w->r->db, error)) {
             error = descent_bear(w, s, error, &detail);
@@ -369,6 +408,16 @@ static int go_on(struct batching *b, uint64_t until_us)
     return error;
 }
 
+/* What is remembered is of no use to who wants to know which blocks are read. */
+static void begin_tally(struct batching *b)
+{
+    const struct log_filter *filter = log_matcher_filter(b->descent.scan->matcher);
+
+    b->sum.any_time = b->fields->any_time;
+    if (!b->descent.scan->explain)
+        b->tally = tallies_ask(&b->descent.r->s->tallies, b->fields, filter->query);
+}
+
 static bool are_levels(const struct log_fields *f)
 {
     for (size_t i = 0; i < f->len; i++)
@@ -393,14 +442,23 @@ int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan
     b.by_levels = !error && (!b.descent.plan || block_plan_is_of_levels(b.descent.plan));
     if (!error && !b.batcher)
         error = errbuf_fail(err, LM_ENOMEM, "no memory for batches");
-    if (!error)
+    if (!error) {
+        begin_tally(&b);
         error = go_on(&b, slice->until_us);
-    /* The place is behind all that it has, whatever ended the call. */
+    }
+    /* The place is behind all that they have, whatever ended the call. */
+    if (!b.is_passed_on && b.sum.met_len > 0) {
+        int failed = flush_sum(&b);
+
+        error = failed ? failed : error;
+    }
     if (!b.is_passed_on && log_extractor_rows(b.extractor) > 0) {
         int failed = flush(&b);
 
         error = failed ? failed : error;
     }
+    tallies_give_back(&r->s->tallies, b.tally);
+    tally_sum_release(&b.sum);
     descent_end(&b.descent);
     block_batcher_free(b.batcher);
     log_extractor_free(b.extractor);

@@ -7,22 +7,27 @@ static int is_marked(struct descent *w, const struct block_head *head, bool *any
     return segment_unmark(&w->r->db, head->number, rows, head->rows, any, w->err);
 }
 
-int heads_can_tell(struct descent *w, const struct source *s, const struct log_key *target,
-                   const struct block_head *head, bool by_levels, bool *can)
+int heads_is_whole(struct descent *w, const struct source *s, const struct log_key *target,
+                   const struct block_head *head, bool *is_whole)
 {
     bool any = false;
 
-    *can = s->state == SOURCE_NEAR && head->levels_len > 0 &&
-           log_key_compare(&head->last, &w->start) < 0 &&
-           log_key_compare(&head->first, target) >= 0 &&
-           (by_levels || block_plan_tells(w->plan, head));
-    if (!*can || s->segment->segment.erased == 0)
+    *is_whole = s->state == SOURCE_NEAR && log_key_compare(&head->last, &w->start) < 0 &&
+                log_key_compare(&head->first, target) >= 0;
+    if (!*is_whole || s->segment->segment.erased == 0)
         return 0;
 
     int error = is_marked(w, head, &any);
 
-    *can = !any;
+    *is_whole = !any;
     return error;
+}
+
+int heads_can_tell(struct descent *w, const struct source *s, const struct log_key *target,
+                   const struct block_head *head, bool by_levels, bool *can)
+{
+    *can = head->levels_len > 0 && (by_levels || block_plan_tells(w->plan, head));
+    return *can ? heads_is_whole(w, s, target, head, can) : 0;
 }
 
 bool heads_take(const struct descent *w, const struct block_head *head, unsigned level)

@@ -7,9 +7,15 @@
 #include "store/sqlite/descent.h"
 
 /*
- * Whether the head of the block that `s` is near tells how many logs of each level match: the block
- * is not below `target`, none of its logs is outside the range or marked as erased. `by_levels`:
- * nothing but levels is asked for, of any block. Fails as descent_begin.
+ * Whether all logs of the block that `s` is near are asked for at once: it is not below `target`,
+ * and none of them is outside the range or marked as erased. Fails as descent_begin.
+ */
+int heads_is_whole(struct descent *w, const struct source *s, const struct log_key *target,
+                   const struct block_head *head, bool *is_whole) LM_MUST_CHECK;
+
+/*
+ * Whether the head of the block that `s` is near tells how many logs of each level match: it
+ * is whole. `by_levels`: nothing but levels is asked for, of any block. Fails as descent_begin.
  */
 int heads_can_tell(struct descent *w, const struct source *s, const struct log_key *target,
                    const struct block_head *head, bool by_levels, bool *can) LM_MUST_CHECK;

@@ -29,6 +29,7 @@
  *   count.c    counts
  *   batches.c  scans by columns
  *   heads.c    what heads of blocks tell of both
+ *   tallies.c  what blocks said to the last questions
  *   follow.c   logs in the order of storing
  */
 #ifndef LOGMILL_STORE_SQLITE_INTERNAL_H
@@ -41,6 +42,7 @@
 #include "store/sqlite/catalog.h"
 #include "store/sqlite/merging.h"
 #include "store/sqlite/sizes.h"
+#include "store/sqlite/tallies.h"
 #include "store/store.h"
 
 struct sealer;
@@ -54,6 +56,7 @@ struct store_sqlite {
     _Atomic unsigned append_pause_ms; /* before an append, or … */
     _Atomic bool is_overtaxed;        /* … none is taken for now */
     struct merging merging;           /* set by the keeper, too */
+    struct tallies tallies;           /* of all readers */
 };
 
 /* The schema, for every connection to the file. */

@@ -344,12 +344,12 @@ static struct aggregate *group_expected(size_t query)
     return a;
 }
 
-static void group(struct store_reader *r, size_t query)
+static void group_once(struct store_reader *r, size_t query, struct slice expected_answer)
 {
-    struct aggregate *a = group_expected(query), *came = new_aggregate(query);
+    struct aggregate *came = new_aggregate(query);
     struct errbuf err = ERRBUF_INIT;
     struct store_scan scan;
-    struct buffer x, y;
+    struct buffer y;
 
     store_scan_init(&scan, matchers[query], NULL, 0);
     while (!scan.done) {
@@ -358,19 +358,29 @@ static void group(struct store_reader *r, size_t query)
         if (store_scan_batches(r, &scan, &slice, aggregate_fields(came), add_batch, came, &err))
             fail_msg("query %zu: %s", query, err.text);
     }
-    buffer_init(&x, SIZE_MAX / 2);
     buffer_init(&y, SIZE_MAX / 2);
-    assert_int_equal(aggregate_append_answer(a, &x, 100), 0);
     assert_int_equal(aggregate_append_answer(came, &y, 100), 0);
-    if (!slice_equal(buffer_slice(&x), buffer_slice(&y))) {
+    if (!slice_equal(expected_answer, buffer_slice(&y))) {
         random_query_print(queries[query]);
-        fail_msg("query %zu: groups\n%.*s\nare to be\n%.*s", query, (int)y.len, y.data, (int)x.len,
-                 x.data);
+        fail_msg("query %zu: groups\n%.*s\nare to be\n%.*s", query, (int)y.len, y.data,
+                 (int)expected_answer.len, expected_answer.data);
     }
-    buffer_release(&x);
     buffer_release(&y);
-    aggregate_free(a);
     aggregate_free(came);
+}
+
+/* The second time a store may remember what it has found. */
+static void group(struct store_reader *r, size_t query)
+{
+    struct aggregate *a = group_expected(query);
+    struct buffer x;
+
+    buffer_init(&x, SIZE_MAX / 2);
+    assert_int_equal(aggregate_append_answer(a, &x, 100), 0);
+    group_once(r, query, buffer_slice(&x));
+    group_once(r, query, buffer_slice(&x));
+    buffer_release(&x);
+    aggregate_free(a);
 }
 
 /* A page in the middle. */

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "dice.h"
 #include "failing_reads.h"
+#include "query/aggregate.h"
 #include "store/sqlite/adapter.h"
 #include "store/sqlite/ahead.h"
 #include "store/sqlite/internal.h"
@@ -69,6 +70,11 @@ static struct slice spell_tags(char *to, uint32_t i)
     return slice_of(to, (size_t)len);
 }
 
+static struct slice spell_groups(char *to, uint32_t i)
+{
+    return slice_of(to, (size_t)snprintf(to, ATTRIBUTES_BYTES, "{\"group\":\"g%u\"}", i % 7));
+}
+
 /* `spell` NULL: without attributes. */
 static int set_up_store(void **state, struct slice (*spell)(char *to, uint32_t i))
 {
@@ -105,6 +111,11 @@ static int set_up_with_attributes(void **state)
 static int set_up_with_tags(void **state)
 {
     return set_up_store(state, spell_tags);
+}
+
+static int set_up_with_groups(void **state)
+{
+    return set_up_store(state, spell_groups);
 }
 
 static int tear_down(void **state)
@@ -847,6 +858,61 @@ static void a_reader_sees_every_change_of_what_it_knows(void **state)
     log_matcher_unref(m);
 }
 
+static int add_batch(const struct log_batch *batch, void *ctx)
+{
+    return aggregate_add(ctx, batch);
+}
+
+/* How many logs match, as groups of them say. */
+static void assert_groups(struct place *p, const char *text, uint64_t logs)
+{
+    struct log_matcher *m = matcher_of(text);
+    struct errbuf err = ERRBUF_INIT;
+    struct aggregate_spec spec;
+    struct store_scan scan;
+    struct aggregate *a;
+
+    assert_int_equal(
+        aggregate_spec_parse(SLICE_LITERAL("group"), SLICE_LITERAL("count"), &spec, &err), 0);
+    a = aggregate_new(&spec, NULL);
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done)
+        assert_int_equal(
+            store_scan_batches(p->r, &scan, &slices[0], aggregate_fields(a), add_batch, a, &err),
+            0);
+    assert_int_equal(scan.damaged, 0);
+    assert_int_equal(aggregate_total(a), logs);
+    aggregate_free(a);
+    log_matcher_unref(m);
+}
+
+/* What is asked again is answered without a look into blocks: one that is damaged is not met. */
+static void groups_of_a_block_are_remembered_until_logs_of_it_are_erased(void **state)
+{
+    struct place *p = *state;
+    struct log_matcher *m;
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    size_t erased;
+
+    assert_groups(p, "", LOGS);
+    assert_groups(p, "odd", LOGS / 2);
+    choose_block(p);
+    damage(p, 0);
+    assert_groups(p, "", LOGS);
+    assert_groups(p, "odd", LOGS / 2);
+    damage(p, 0); /* which mends it */
+    m = matcher_of("odd");
+    store_scan_init(&scan, m, &p->records[LOGS / 2].key, 0);
+    assert_int_equal(
+        store_erase(p->w, &scan, &(struct store_slice){.rows = 20}, true, &erased, &err), 0);
+    assert_int_equal(erased, 20);
+    assert_groups(p, "", LOGS - 20);
+    assert_groups(p, "odd", LOGS / 2 - 20);
+    assert_groups(p, "even", LOGS / 2);
+    log_matcher_unref(m);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -872,6 +938,9 @@ int main(void)
         CASE(a_scan_beside_a_process_that_seals_compacts_and_expires_sees_each_log_once),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
         CASE(a_reader_sees_every_change_of_what_it_knows),
+        cmocka_unit_test_setup_teardown(
+            groups_of_a_block_are_remembered_until_logs_of_it_are_erased, set_up_with_groups,
+            tear_down),
     };
 
     return cmocka_run_group_tests_name("store_sqlite reads", cases, NULL, NULL);
