@@ -752,6 +752,55 @@ static int ask_each(struct search *s, has_fn *fn, bool excludes, uint64_t *place
     return 0;
 }
 
+/* What is known of 64 texts, of which `asked` are asked about. */
+struct known {
+    uint64_t has;
+    uint64_t perhaps; /* and these have to be looked at */
+};
+
+static struct known known_of_templates(const struct search *s, size_t first, uint64_t asked)
+{
+    const uint16_t *codes = templates_of(s)->codes + first;
+    const size_t left = s->column->len - first, n = left < 64 ? left : 64;
+    struct known k = {0, 0};
+
+    for (size_t i = 0; asked == UINT64_MAX && i < n; i++) { /* without a branch for each */
+        unsigned verdict = s->verdicts[codes[i]];
+
+        k.has |= (uint64_t)(verdict == ALWAYS) << i;
+        k.perhaps |= (uint64_t)(verdict == PERHAPS || verdict == IN_SLOTS) << i;
+    }
+    for (uint64_t bits = asked == UINT64_MAX ? 0 : asked; bits; bits &= bits - 1) {
+        unsigned verdict = s->verdicts[codes[__builtin_ctzll(bits)]];
+
+        k.has |= verdict == ALWAYS ? bits & -bits : 0;
+        k.perhaps |= verdict == PERHAPS || verdict == IN_SLOTS ? bits & -bits : 0;
+    }
+    return k;
+}
+
+/* As ask_each of template_has: most templates tell of all their texts at once. */
+static int ask_templates(struct search *s, bool excludes, uint64_t *places, struct errbuf *err)
+{
+    for (size_t word = 0; word < BLOCK_ROW_WORDS(s->column->len); word++) {
+        if (!places[word])
+            continue;
+
+        struct known k = known_of_templates(s, word * 64, places[word]);
+
+        for (uint64_t left = k.perhaps; left; left &= left - 1) {
+            bool has;
+            int error = template_has(s, word * 64 + (size_t)__builtin_ctzll(left), &has, err);
+
+            if (error)
+                return error;
+            k.has |= has ? left & -left : 0;
+        }
+        places[word] &= excludes ? ~k.has : k.has;
+    }
+    return 0;
+}
+
 int search_column(struct block_reader *r, const struct column *c, const struct search_needle *n,
                   bool excludes, uint64_t *places, bool *by_template, struct errbuf *err)
 {
@@ -767,7 +816,8 @@ int search_column(struct block_reader *r, const struct column *c, const struct s
     if (error == LM_ENOMEM)
         errbuf_set(err, "no memory to search a block");
     else if (!error && common == PERHAPS)
-        error = ask_each(&s, fn, excludes, places, err);
+        error = is_templates ? ask_templates(&s, excludes, places, err)
+                             : ask_each(&s, fn, excludes, places, err);
     else if (!error && (common == ALWAYS) == excludes)
         memset(places, 0, words * sizeof(*places));
     *by_template = !error && is_templates && common == (excludes ? ALWAYS : NEVER);
