@@ -89,6 +89,22 @@ struct slice utf8_cut(struct slice s, size_t max)
     return slice_of(s.data, len);
 }
 
+size_t utf8_count(struct slice s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        n += ((unsigned char)s.data[i] & 0xc0) != 0x80;
+    return n;
+}
+
+size_t utf8_begin(struct slice s, size_t i)
+{
+    while (i > 0 && i < s.len && ((unsigned char)s.data[i] & 0xc0) == 0x80)
+        i--;
+    return i;
+}
+
 void utf8_append_repaired(struct buffer *b, struct slice s)
 {
     while (s.len > 0) {

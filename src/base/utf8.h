@@ -68,6 +68,12 @@ bool utf8_valid(struct slice s);
 /* The bytes of `s` before the first that is not valid UTF-8; s.len if all are. */
 size_t utf8_valid_prefix(struct slice s);
 
+/* How many characters are in `s`, which is valid; else its bytes that do not go on with one. */
+size_t utf8_count(struct slice s);
+
+/* Where the character begins that byte `i` (<= s.len) of `s`, which is valid, belongs to. */
+size_t utf8_begin(struct slice s, size_t i);
+
 /* `s`, if it is no longer than `max`; else as many whole characters of it as are not. */
 struct slice utf8_cut(struct slice s, size_t max);
 

@@ -2,9 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/caret.h"
 #include "base/clock.h"
-#include "base/utf8.h"
-#include "base/visible.h"
 #include "cli/local_time.h"
 #include "cli/terminal.h"
 #include "query/language.h"
@@ -51,38 +50,13 @@ int ask_append(struct buffer *b, char *const *words, int n, struct errbuf *err)
     return buffer_error(b);
 }
 
-/* Moves `i` down to where a character begins. */
-static size_t character_begin(struct slice text, size_t i)
-{
-    while (i > 0 && i < text.len && ((unsigned char)text.data[i] & 0xc0) == 0x80)
-        i--;
-    return i;
-}
-
-static size_t count_characters(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static void show_at(struct slice text, size_t offset, size_t len)
 {
-    size_t from = offset > SHOWN_BYTES / 2 ? character_begin(text, offset - SHOWN_BYTES / 2) : 0;
-    size_t to =
-        from + SHOWN_BYTES < text.len ? character_begin(text, from + SHOWN_BYTES) : text.len;
     struct buffer shown;
 
-    buffer_init(&shown, WORDS_BYTES_MAX);
-    visible_append(&shown, slice_of(text.data + from, offset - from));
-    size_t column = count_characters(buffer_slice(&shown));
-    visible_append(&shown, slice_of(text.data + offset, to - offset));
-    fprintf(stderr, "  %.*s\n  %*s^", SLICE_ARG(buffer_slice(&shown)), (int)column, "");
-    for (size_t i = 1; i < count_characters(slice_of(text.data + offset, len)); i++)
-        fputc('~', stderr);
-    fputc('\n', stderr);
+    buffer_init_small(&shown);
+    caret_append(&shown, text, offset, len, SHOWN_BYTES);
+    fprintf(stderr, "  %.*s\n", SLICE_ARG(buffer_slice(&shown)));
     buffer_release(&shown);
 }
 

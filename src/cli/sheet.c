@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/utf8.h"
 #include "base/visible.h"
 
 enum { CELLS_BYTES_MAX = 256 << 20, COLUMNS_MAX = 16 };
@@ -49,15 +50,6 @@ static struct slice cell(const struct sheet *t, size_t row, size_t column)
 
 /* ---- Columns ---- */
 
-static size_t count_characters(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* The first `n` characters. */
 static struct slice first_characters(struct slice text, size_t n)
 {
@@ -80,7 +72,7 @@ static struct slice shown(const struct sheet *t, size_t row, size_t column, stru
     struct slice text = buffer_slice(room);
     struct slice cut = first_characters(text, SHEET_CELL_MAX - 1);
 
-    if (count_characters(text) <= SHEET_CELL_MAX)
+    if (utf8_count(text) <= SHEET_CELL_MAX)
         return text;
     buffer_truncate(room, cut.len);
     buffer_append_string(room, ELLIPSIS);
@@ -97,7 +89,7 @@ static void append_spaces(struct buffer *b, size_t n)
 static void append_cell(const struct sheet *t, struct buffer *b, struct slice text, size_t column,
                         size_t width)
 {
-    size_t spaces = width - count_characters(text);
+    size_t spaces = width - utf8_count(text);
     bool is_text = column < t->texts;
     bool is_last = column + 1 == t->columns;
 
@@ -129,7 +121,7 @@ void sheet_append_columns(const struct sheet *t, struct buffer *b)
     buffer_init(&room, CELLS_BYTES_MAX);
     for (size_t row = 0; row < t->rows; row++) {
         for (size_t i = 0; i < t->columns; i++) {
-            size_t width = count_characters(shown(t, row, i, &room));
+            size_t width = utf8_count(shown(t, row, i, &room));
 
             widths[i] = width > widths[i] ? width : widths[i];
         }

@@ -253,15 +253,6 @@ static bool skip_text(struct scanner *s)
     return true;
 }
 
-static size_t count_characters(const char *text, size_t len)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len; i++)
-        n += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return n;
-}
-
 bool json_find_error(struct slice text, size_t max_depth, struct json_error *error)
 {
     struct scanner s = {.text = text, .depth_left = max_depth, .error = error};
@@ -271,7 +262,7 @@ bool json_find_error(struct slice text, size_t max_depth, struct json_error *err
         fail(&s, "Invalid UTF-8", valid);
     else if (skip_text(&s))
         return false;
-    error->position = count_characters(text.data, error->position);
+    error->position = utf8_count(slice_of(text.data, error->position));
     return true;
 }
 

@@ -2,44 +2,9 @@
 
 #include <yyjson.h>
 
+#include "base/caret.h"
 #include "base/visible.h"
 #include "json/writer.h"
-
-/* Moves `i` to where a character begins, `i` or before it. */
-static size_t character_begin(struct slice text, size_t i)
-{
-    while (i > 0 && i < text.len && ((unsigned char)text.data[i] & 0xc0) == 0x80)
-        i--;
-    return i;
-}
-
-static size_t count_characters(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    return n;
-}
-
-/* The text around its bytes from `offset` on, and carets below what was met. */
-static void append_place(struct buffer *b, struct slice text, size_t offset, size_t len)
-{
-    enum { AROUND = REFUSAL_SHOWN_MAX / 2 };
-    size_t from = character_begin(text, offset > AROUND ? offset - AROUND : 0);
-    size_t to = character_begin(text, text.len - offset > AROUND ? offset + AROUND : text.len);
-    size_t begin, column;
-
-    buffer_append_string(b, "\n  ");
-    begin = b->len;
-    visible_append(b, slice_of(text.data + from, offset - from));
-    column = buffer_error(b) ? 0 : count_characters(slice_of(b->data + begin, b->len - begin));
-    visible_append(b, slice_of(text.data + offset, to - offset));
-    buffer_appendf(b, "\n  %*s^", (int)column, "");
-    len = len < to - offset ? len : to - offset;
-    for (size_t i = 1; i < count_characters(slice_of(text.data + offset, len)); i++)
-        buffer_append_char(b, '~');
-}
 
 /* One of what is wrong: {"loc":["query","since"],"msg":…,"input":…,"ctx":…}. */
 static void append_item(struct buffer *b, yyjson_val *item)
@@ -54,8 +19,11 @@ static void append_item(struct buffer *b, yyjson_val *item)
         buffer_append_string(b, ": ");
     }
     visible_append(b, json_text(yyjson_obj_get(item, "msg")));
-    if (yyjson_is_uint(yyjson_obj_get(ctx, "offset")) && input.len > 0 && offset <= input.len)
-        append_place(b, input, (size_t)offset, yyjson_get_uint(yyjson_obj_get(ctx, "length")));
+    if (yyjson_is_uint(yyjson_obj_get(ctx, "offset")) && input.len > 0 && offset <= input.len) {
+        buffer_append_string(b, "\n  ");
+        caret_append(b, input, (size_t)offset, yyjson_get_uint(yyjson_obj_get(ctx, "length")),
+                     REFUSAL_SHOWN_MAX);
+    }
 }
 
 void refusal_append(struct buffer *b, unsigned status, struct slice body)

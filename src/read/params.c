@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "base/utf8.h"
 #include "formats/validation.h"
 #include "query/language.h"
 #include "json/writer.h"
@@ -230,15 +231,6 @@ static void read_levels(struct reading *r, struct slice name, struct slice *leve
         *levels_len = given;
 }
 
-static size_t count_characters(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.data[i] & 0xc0) != 0x80; /* not a byte that goes on */
-    return n;
-}
-
 static void read_text(struct reading *r, const char *name, struct slice *filter)
 {
     struct slice text = query_string_last(r->params, name);
@@ -246,7 +238,7 @@ static void read_text(struct reading *r, const char *name, struct slice *filter)
     char ctx[40];
 
     *filter = text;
-    if (text.len <= LOG_PARAMS_TEXT_MAX || count_characters(text) <= LOG_PARAMS_TEXT_MAX)
+    if (text.len <= LOG_PARAMS_TEXT_MAX || utf8_count(text) <= LOG_PARAMS_TEXT_MAX)
         return;
     snprintf(msg, sizeof(msg), "String should have at most %d characters", LOG_PARAMS_TEXT_MAX);
     snprintf(ctx, sizeof(ctx), "{\"max_length\":%d}", LOG_PARAMS_TEXT_MAX);
@@ -442,16 +434,16 @@ static void refuse_unknown(struct reading *r, const char *const *own)
         names.each[names.len++] = *own++;
     for (size_t i = 0; i < r->params->len; i++) {
         const struct query_param *param = &r->params->params[i];
-        char room[512];
         struct buffer msg;
 
         if (is_known(&names, param->name))
             continue;
-        buffer_init_over(&msg, room, sizeof(room) - 1);
+        buffer_init_small(&msg);
         explain_unknown(&msg, &names, param->name);
-        room[msg.len] = '\0';
-        refuse_text(r, &(struct refusal){.in = "query", param->name, "extra_forbidden", room},
+        buffer_append_char(&msg, '\0');
+        refuse_text(r, &(struct refusal){.in = "query", param->name, "extra_forbidden", msg.data},
                     param->value);
+        buffer_release(&msg);
     }
 }
 

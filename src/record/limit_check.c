@@ -1,5 +1,6 @@
 #include "record/limit_check.h"
 
+#include "base/utf8.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
@@ -24,19 +25,10 @@ static void report_at(struct check *c, const struct record_wrong *error)
 
 /* ---- Texts ---- */
 
-static size_t count_characters(struct slice s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.len; i++)
-        n += ((unsigned char)s.data[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* A text that is longer than `max` bytes: in characters, if it is so counted in them as well. */
 static void report_length(struct check *c, yyjson_val *text, size_t max)
 {
-    bool characters = count_characters(json_text(text)) > max;
+    bool characters = utf8_count(json_text(text)) > max;
 
     report_at(c, &(struct record_wrong){.problem =
                                             characters ? RECORD_MANY_CHARACTERS : RECORD_MANY_BYTES,

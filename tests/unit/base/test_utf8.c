@@ -100,6 +100,18 @@ static void a_cut_is_between_characters(void **state)
     assert_int_equal(utf8_cut(SLICE_LITERAL("\x80\x80\x80\x80\x80\x80\x80\x80"), 6).len, 2);
 }
 
+static void characters_are_counted_and_begin_where_they_do(void **state)
+{
+    const struct slice text = SLICE_LITERAL("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98");
+    static const size_t begins[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10};
+
+    (void)state;
+    assert_int_equal(utf8_count(text), 4);
+    assert_int_equal(utf8_count(SLICE_LITERAL("")), 0);
+    for (size_t i = 0; i <= text.len; i++)
+        assert_int_equal(utf8_begin(text, i), begins[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +120,7 @@ int main(void)
         cmocka_unit_test(what_is_not_utf8_becomes_a_sign_for_each_part),
         cmocka_unit_test(what_is_valid_ends_at_the_byte_that_is_not),
         cmocka_unit_test(a_cut_is_between_characters),
+        cmocka_unit_test(characters_are_counted_and_begin_where_they_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
