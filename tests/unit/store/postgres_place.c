@@ -1,9 +1,13 @@
 #include "postgres_place.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../cmocka_all.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
+
+enum { AWAIT_MS = 60000, AWAIT_PAUSE_US = 10000 };
 
 struct postgres_server *postgres_place_server;
 
@@ -69,4 +73,16 @@ long postgres_place_number(struct postgres_place *p, const char *sql)
 
     free(value);
     return number;
+}
+
+void postgres_place_await(struct postgres_place *p, const char *sql, long least)
+{
+    uint64_t end_us = clock_monotonic_us() + (uint64_t)AWAIT_MS * 1000;
+    long number;
+
+    while ((number = postgres_place_number(p, sql)) < least) {
+        if (clock_monotonic_us() > end_us)
+            fail_msg("%s: %ld after %d ms, not %ld", sql, number, AWAIT_MS, least);
+        usleep(AWAIT_PAUSE_US);
+    }
 }

@@ -34,4 +34,7 @@ void postgres_place_sql(struct postgres_place *p, const char *sql);
 /* Runs SQL as the superuser for one number. */
 long postgres_place_number(struct postgres_place *p, const char *sql);
 
+/* Runs it until the number is at least that; the test fails if it is not in a minute. */
+void postgres_place_await(struct postgres_place *p, const char *sql, long least);
+
 #endif

@@ -20,7 +20,10 @@
 #include "../temp_directory.h"
 #include "base/xalloc.h"
 
-enum { PATH_SIZE = 512, START_TRIES = 600, START_PAUSE_US = 50000 };
+enum { PATH_SIZE = 512, START_TRIES = 600, STOP_TRIES = 600, PAUSE_US = 50000 };
+
+/* A test's own SQL waits for no lock for ever: it fails, and says what it was. */
+#define SQL_OPTIONS "-c statement_timeout=120s"
 
 struct postgres_server {
     char *directory;
@@ -140,7 +143,7 @@ void postgres_server_start(struct postgres_server *p)
             p->pid = run(p, argv);
         if (PQping(conninfo) == PQPING_OK)
             return;
-        usleep(START_PAUSE_US);
+        usleep(PAUSE_US);
         /* After a kill, sessions that have not quite ended make it refuse to start. */
         if (waitpid(p->pid, NULL, WNOHANG) == p->pid)
             p->pid = 0;
@@ -229,7 +232,11 @@ static void stop(struct postgres_server *p, int signal)
         signal_all(p, SIGKILL);
     else
         kill(p->pid, signal);
-    waitpid(p->pid, NULL, 0);
+    for (int i = 0; waitpid(p->pid, NULL, WNOHANG) == 0; i++) {
+        if (i == STOP_TRIES)
+            signal_all(p, SIGKILL);
+        usleep(i == 0 ? 0 : PAUSE_US);
+    }
     p->pid = 0;
 }
 
@@ -261,8 +268,8 @@ void postgres_server_free(struct postgres_server *p)
 
 PGconn *postgres_server_connect(struct postgres_server *p, const char *database)
 {
-    const char *keywords[] = {"host", "port", "user", "dbname", NULL};
-    const char *values[] = {p->directory, p->port, "postgres", database, NULL};
+    const char *keywords[] = {"host", "port", "user", "dbname", "options", NULL};
+    const char *values[] = {p->directory, p->port, "postgres", database, SQL_OPTIONS, NULL};
     PGconn *c = PQconnectdbParams(keywords, values, 0);
 
     if (PQstatus(c) != CONNECTION_OK)

@@ -463,9 +463,10 @@ static void a_page_of_what_is_rare_goes_through_the_index(void **state)
     struct postgres_place *p = *state;
     struct record *records = xcalloc(MANY, sizeof(*records));
     struct log_query query = store_test_query(3);
+    int64_t now_us = clock_wall_us(); /* of all: which ones a page reads is then certain */
 
     for (uint32_t i = 0; i < MANY; i++)
-        records[i] = store_test_record(clock_wall_us() - i, i, i % 50 == 0 ? "error" : "info",
+        records[i] = store_test_record(now_us - i, i, i % 50 == 0 ? "error" : "info",
                                        i % 100 == 0 ? "timed out" : "m", NULL);
     store_test_append(p->w, records, MANY);
     free(records);
@@ -476,9 +477,10 @@ static void a_page_of_what_is_rare_goes_through_the_index(void **state)
     assert_int_equal(p->rows.len, 3);
     store_reader_free(p->r); /* which tells the server what it has read */
     p->r = store_test_reader(p->s);
-    while (postgres_place_number(p, "SELECT sum(idx_tup_fetch) FROM pg_stat_user_tables "
-                                    "WHERE relname ~ '^logs_2'") < 201)
-        usleep(10000);
+    postgres_place_await(p,
+                         "SELECT sum(idx_tup_fetch) FROM pg_stat_user_tables "
+                         "WHERE relname ~ '^logs_2'",
+                         201);
     assert_int_equal(postgres_place_number(p, "SELECT sum(seq_tup_read) FROM pg_stat_user_tables "
                                               "WHERE relname ~ '^logs_2'"),
                      0);

@@ -24,6 +24,7 @@ enum {
     ROUNDS = 60,
     CONCURRENT_ROUNDS = 30,
     LEVELS_MANY = 200,
+    STEPS_MAX = 10000, /* a keeper that takes more never ends */
 };
 
 static const int64_t MINUTE = INT64_C(60) * 1000000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
@@ -160,9 +161,11 @@ static void keep(struct postgres_place *p)
     struct store_keeper *k = store_keeper_new(p->s, &err);
     unsigned wait_ms = 0;
 
-    while (wait_ms < STORE_KEEPER_WAIT_MAX_MS)
+    for (int steps = 0; wait_ms < STORE_KEEPER_WAIT_MAX_MS; steps++) {
         if (store_keeper_step(k, true, &wait_ms, &err))
             fail_msg("cannot keep: %s", err.text);
+        assert_true(steps < STEPS_MAX);
+    }
     store_keeper_free(k);
 }
 
@@ -523,8 +526,13 @@ static void logs_of_a_day_go_though_a_long_query_has_locked_it(void **state)
         assert_int_equal(postgres_place_number(p, OLD_DAYS), 1);
     }
     PQfinish(other);
-    while (postgres_place_number(p, OLD_DAYS) > 0) /* the server notices that it has gone */
-        expire(p, now_minute() - 3 * DAY, 1000);
+    /* The server notices that it has gone. */
+    postgres_place_await(p,
+                         "SELECT (count(*) = 0)::int FROM pg_stat_activity WHERE state = 'idle "
+                         "in transaction' AND datname = current_database()",
+                         1);
+    expire(p, now_minute() - 3 * DAY, 1000);
+    assert_int_equal(postgres_place_number(p, OLD_DAYS), 0);
     assert_int_equal(wrong_counts(p), 0);
 }
 
@@ -668,8 +676,7 @@ static void a_server_that_is_killed_has_counted_what_it_stored(void **state)
         long before = postgres_place_number(p, "SELECT count(*) FROM logs");
 
         crowd_start(&c, p, true);
-        while (postgres_place_number(p, "SELECT count(*) FROM logs") < before + 5 * BATCH)
-            continue;
+        postgres_place_await(p, "SELECT count(*) FROM logs", before + 5 * BATCH);
         postgres_server_kill(postgres_place_server);
         crowd_end(&c);
         postgres_server_start(postgres_place_server);
