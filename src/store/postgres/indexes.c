@@ -19,6 +19,7 @@ enum {
     LOOK_MS = 60000,    /* between two looks for a day without its index */
     RETRY_MS = 3600000, /* after a failure */
     SQL_SIZE = 2048,
+    SCHEMA_SIZE = 132, /* a name of 63 bytes, each of them a quote, in quotes */
 };
 
 /* How long a statement may take; it may have to wait for older transactions. */
@@ -101,9 +102,10 @@ static int begin(struct store_postgres_indexes *x, bool *alone, struct errbuf *e
 
 /* True if nothing stands in the way of this kind. The schema of what it needs: *schema. */
 static bool can_make(struct store_postgres_indexes *x, enum store_postgres_index kind,
-                     char schema[64], struct errbuf *err)
+                     char schema[SCHEMA_SIZE], struct errbuf *err)
 {
-    static const char find[] = "SELECT n.nspname FROM pg_opclass AS o JOIN pg_namespace AS n "
+    static const char find[] = "SELECT quote_ident(n.nspname) FROM pg_opclass AS o "
+                               "JOIN pg_namespace AS n "
                                "ON n.oid = o.opcnamespace WHERE o.opcname = 'gin_trgm_ops'";
     PGresult *result = NULL;
     int64_t knows = 0;
@@ -126,7 +128,7 @@ static bool can_make(struct store_postgres_indexes *x, enum store_postgres_index
             return false;
         found = PQntuples(result) > 0;
         if (found)
-            snprintf(schema, 64, "%s", PQgetvalue(result, 0, 0));
+            snprintf(schema, SCHEMA_SIZE, "%s", PQgetvalue(result, 0, 0));
         PQclear(result);
     }
     if (!found)
@@ -169,7 +171,7 @@ static int start(struct store_postgres_indexes *x, enum store_postgres_index kin
     else if (kind == STORE_POSTGRES_INDEX_MESSAGE)
         snprintf(sql, sizeof(sql),
                  "CREATE INDEX CONCURRENTLY %s ON logs_%08lld USING gin (message "
-                 "\"%s\".gin_trgm_ops)",
+                 "%s.gin_trgm_ops)",
                  x->name, (long long)digits, schema);
     else
         snprintf(sql, sizeof(sql),
@@ -204,7 +206,7 @@ static int start_next(struct store_postgres_indexes *x, struct errbuf *err)
 {
     for (unsigned kind = 0; kind < STORE_POSTGRES_INDEX_KINDS; kind++) {
         struct errbuf reason = ERRBUF_INIT;
-        char schema[64] = "";
+        char schema[SCHEMA_SIZE] = "";
         int64_t digits;
         bool left;
 

@@ -104,6 +104,18 @@ static void one_that_came_to_no_end_is_made_anew(void **state)
     assert_true(postgres_place_number(p, "SELECT x.indexrelid " OURS) != oid);
 }
 
+static void pg_trgm_may_be_in_a_schema_of_any_name(void **state)
+{
+    struct postgres_place *p = *state;
+
+    postgres_place_sql(
+        p, "CREATE SCHEMA \"odd \"\" one\"; CREATE EXTENSION pg_trgm SCHEMA \"odd \"\" one\"; "
+           "GRANT USAGE ON SCHEMA \"odd \"\" one\" TO tester");
+    append_day(p, 3);
+    keep(p, "message");
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) " OURS " AND x.indisvalid"), 1);
+}
+
 /* As where the extension is not installed, but for the reason. */
 static void without_pg_trgm_all_goes_on(void **state)
 {
@@ -281,6 +293,7 @@ int main(void)
         cmocka_unit_test(what_is_no_index_is_refused),
         CASE(days_that_are_over_get_them_and_no_others),
         CASE(one_that_came_to_no_end_is_made_anew),
+        CASE(pg_trgm_may_be_in_a_schema_of_any_name),
         CASE(without_pg_trgm_all_goes_on),
         CASE(what_is_rare_is_found_by_them),
         CASE(what_is_too_much_for_an_index_is_counted_by_key),
