@@ -26,6 +26,7 @@ enum {
     ANSWER_BYTES_MAX = 64 << 20, /* ten messages of 1 MiB, each byte of them escaped */
     PAUSE_FIRST_MS = 50,         /* at most, before the second attempt; doubles … */
     PAUSE_MAX_MS = 2000,         /* … up to this */
+    LAST_PART = 10, /* of a call's time, at least: less is not enough for another attempt */
     SPARE_HANDLES = 64,
     IDLE_MS = 60000, /* between two looks at nothing */
 };
@@ -251,6 +252,17 @@ static uint64_t pause_us(struct aws_client *c, const struct aws_flight *f)
     return (uint64_t)rand_r(&c->seed) % most;
 }
 
+/*
+ * When no attempt is begun any more. One that is certain to be cut off would hide why those before
+ * it failed, and leave in doubt what the service has refused.
+ */
+static uint64_t last_us(const struct aws_flight *f)
+{
+    uint64_t least_us = (uint64_t)f->call->timeout_ms * 1000 / LAST_PART;
+
+    return f->attempts > 0 ? f->deadline_us - least_us : f->deadline_us;
+}
+
 /* Puts `f` back among the waiting ones, for another attempt; or finishes it. */
 static void settle(struct aws_client *c, struct aws_flight *f, bool again)
 {
@@ -258,7 +270,7 @@ static void settle(struct aws_client *c, struct aws_flight *f, bool again)
     uint64_t now = clock_monotonic_us();
 
     f->due_us = now + pause_us(c, f);
-    if (!again || (limit > 0 && f->attempts >= limit) || f->due_us >= f->deadline_us) {
+    if (!again || (limit > 0 && f->attempts >= limit) || f->due_us >= last_us(f)) {
         finish(c, f);
         return;
     }
@@ -359,20 +371,21 @@ static uint64_t begin_waiting(struct aws_client *c)
         struct aws_flight *f = *at;
         bool failed_before = f->call->error && f->attempts == 0;
         bool has_room = c->running_len < c->options.max_in_flight;
-        uint64_t event_us = f->due_us > now ? f->due_us : f->deadline_us;
+        uint64_t end_us = last_us(f);
+        uint64_t event_us = f->due_us > now ? f->due_us : end_us;
 
-        if (!failed_before && now < f->deadline_us && (f->due_us > now || !has_room)) {
+        if (!failed_before && now < end_us && (f->due_us > now || !has_room)) {
             next_us = event_us < next_us ? event_us : next_us;
             at = &f->next;
             continue;
         }
         *at = f->next;
-        if (!failed_before && now >= f->deadline_us)
-            fail(c, f, LM_ETIMEOUT, "no turn came in time: too many calls at once");
-        else if (!failed_before && !begin_attempt(c, f, now))
+        if (!failed_before && now < end_us && !begin_attempt(c, f, now))
             continue;
-        else if (!failed_before)
+        if (!failed_before && now < end_us)
             fail(c, f, LM_ENOMEM, "no memory for a request");
+        else if (!failed_before && f->attempts == 0)
+            fail(c, f, LM_ETIMEOUT, "no turn came in time: too many calls at once");
         finish(c, f);
     }
     return next_us;

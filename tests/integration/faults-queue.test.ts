@@ -433,7 +433,7 @@ scenario(
 scenario('what SQS refuses for certain is told as not accepted, what it may have as that', async (lab) => {
     const site = await (await cloud()).site();
     const proxy = await site.proxy(lab);
-    const api = await site.api(lab, { SQS_TIMEOUT: '1' });
+    const api = await site.api(lab, { SQS_TIMEOUT: '3' });
     let first = true;
     const cases: [Fault | (() => Fault), RegExp][] = [
         [{ status: 403, type: 'AccessDenied' }, /not accepted/],
@@ -655,7 +655,6 @@ scenario('credentials that are wrong are named in one line, and the start fails'
     const proxy = await site.proxy(lab);
     const session = 'session-token-of-the-tests';
     site.settings['AWS_SESSION_TOKEN'] = session;
-    site.settings['SQS_TIMEOUT'] = '1';
     for (const type of ['InvalidClientTokenId', 'SignatureDoesNotMatch', 'ExpiredToken']) {
         proxy.fault = () => ({ status: 403, type });
         const process = lab.launch({ command: 'api', settings: site.settings });
