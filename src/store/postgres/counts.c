@@ -13,6 +13,7 @@
 enum {
     SLOTS_FACTOR = 2, /* of the records of a batch, at least */
     SLOTS_MIN = 64,
+    RECENT = 8,            /* of what is counted, looked at before the hash table is asked */
     CORRECTION_ROW = 4096, /* minutes and levels of one row of counts_added */
 };
 
@@ -71,6 +72,22 @@ static bool is_of(const struct store_postgres_count *count, int64_t minute_us, s
            slice_equal(count->level, level);
 }
 
+/* Most logs of a batch are of a minute and a level that came just before: these need no search. */
+static bool count_again(struct store_postgres_count *items, size_t len, const struct record *r)
+{
+    for (size_t i = len; i > 0 && len - i < RECENT; i--) {
+        struct store_postgres_count *item = &items[i - 1];
+        uint64_t past_us = (uint64_t)r->key.timestamp_us - (uint64_t)item->minute_us;
+
+        if (past_us < (uint64_t)STORE_POSTGRES_MINUTE_US && item->level.data &&
+            slice_equal(item->level, r->level)) {
+            item->n++;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Counts the records into c->items; returns how many these are. */
 static size_t count(struct store_postgres_counts *c, const struct record *records, size_t n)
 {
@@ -78,6 +95,8 @@ static size_t count(struct store_postgres_counts *c, const struct record *record
 
     make_room(c, n);
     for (size_t i = 0; i < n; i++) {
+        if (count_again(c->items, len, &records[i]))
+            continue;
         int64_t minute_us = store_postgres_counts_minute(records[i].key.timestamp_us);
         struct slice level = name_of(records[i].level);
         size_t at = hash_mix(hash_bytes(HASH_BASIS, level) ^ (uint64_t)minute_us);
