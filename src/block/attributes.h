@@ -69,6 +69,7 @@ int attributes_reader_append(struct stream_reader *r, struct attributes_reader *
 uint32_t attributes_paths_columns(const struct attributes_reader *a);
 enum block_share attributes_paths_share(const struct attributes_reader *a, uint32_t number,
                                         const struct block_path *path);
+void attributes_paths_spell(const struct attributes_reader *a, uint32_t number, struct buffer *b);
 size_t attributes_paths_values(const struct attributes_reader *a, uint32_t number);
 int attributes_paths_scalars(struct stream_reader *r, struct attributes_reader *a, uint32_t number,
                              struct block_values *v, struct errbuf *err) LM_MUST_CHECK;

@@ -98,6 +98,21 @@ enum block_share attributes_paths_share(const struct attributes_reader *a, uint3
     return kind == ATTRIBUTES_RAW && is_above(a, number, path) ? BLOCK_HIDDEN : BLOCK_APART;
 }
 
+/* Recursive, up to ATTRIBUTES_DEPTH_MAX. */
+void attributes_paths_spell(const struct attributes_reader *a, uint32_t number, struct buffer *b)
+{
+    uint32_t parent;
+
+    number = named_of(a, number);
+    parent = number > 0 ? named_of(a, a->columns[number].parent) : 0;
+    if (parent > 0) {
+        attributes_paths_spell(a, parent, b);
+        buffer_append_char(b, '.');
+    }
+    if (number > 0)
+        buffer_append_slice(b, a->columns[number].name);
+}
+
 uint32_t attributes_paths_columns(const struct attributes_reader *a)
 {
     return a->columns_len;

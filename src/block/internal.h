@@ -69,6 +69,9 @@ uint32_t block_columns_len(const struct block_reader *r);
 enum block_share block_share(const struct block_reader *r, uint32_t number,
                              const struct block_path *path);
 
+/* Appends the path of a column that is not the first, as its names are spelled. */
+void block_spell_path(const struct block_reader *r, uint32_t number, struct buffer *b);
+
 /* How many values it has. */
 size_t block_values_len(const struct block_reader *r, uint32_t number);
 

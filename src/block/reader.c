@@ -263,6 +263,11 @@ enum block_share block_share(const struct block_reader *r, uint32_t number,
     return attributes_paths_share(r->attributes, number, path);
 }
 
+void block_spell_path(const struct block_reader *r, uint32_t number, struct buffer *b)
+{
+    attributes_paths_spell(r->attributes, number, b);
+}
+
 size_t block_values_len(const struct block_reader *r, uint32_t number)
 {
     return attributes_paths_values(r->attributes, number);

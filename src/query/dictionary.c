@@ -87,6 +87,32 @@ static int make_room(struct dictionary *d)
     return 0;
 }
 
+/* Where the text is, or goes, in a table that has a free slot. */
+static size_t slot_of(const struct dictionary *d, struct slice text, uint32_t tag, uint64_t hash)
+{
+    size_t at = hash & (d->slots_len - 1);
+
+    for (; d->slots[at]; at = (at + 1) & (d->slots_len - 1)) {
+        const struct dictionary_entry *e = entry_at(d, d->slots[at] - 1);
+
+        if (e->hash == hash && e->tag == tag &&
+            slice_equal(dictionary_text(d, d->slots[at] - 1), text))
+            break;
+    }
+    return at;
+}
+
+bool dictionary_find(const struct dictionary *d, struct slice text, uint32_t tag, uint32_t *number)
+{
+    size_t at;
+
+    if (d->slots_len == 0)
+        return false;
+    at = slot_of(d, text, tag, hash_long(HASH_BASIS + tag, text));
+    *number = d->slots[at] - 1;
+    return d->slots[at];
+}
+
 int dictionary_add(struct dictionary *d, struct slice text, uint32_t tag, uint32_t *number)
 {
     const struct dictionary_entry new = {.start = d->texts.len,
@@ -97,14 +123,10 @@ int dictionary_add(struct dictionary *d, struct slice text, uint32_t tag, uint32
 
     if (make_room(d))
         return LM_ENOMEM;
-    for (at = new.hash &(d->slots_len - 1); d->slots[at]; at = (at + 1) & (d->slots_len - 1)) {
-        uint32_t met = d->slots[at] - 1;
-
-        if (entry_at(d, met)->hash == new.hash &&
-            entry_at(d, met)->tag == tag &&slice_equal(dictionary_text(d, met), text)) {
-            *number = met;
-            return 0;
-        }
+    at = slot_of(d, text, tag, new.hash);
+    if (d->slots[at]) {
+        *number = d->slots[at] - 1;
+        return 0;
     }
     buffer_append_slice(&d->texts, text);
     buffer_append(&d->entries, &new, sizeof(new));

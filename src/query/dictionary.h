@@ -5,6 +5,7 @@
 #ifndef LOGMILL_QUERY_DICTIONARY_H
 #define LOGMILL_QUERY_DICTIONARY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -30,6 +31,9 @@ void dictionary_clear(struct dictionary *d); /* keeps the memory */
  * LM_ENOMEM. */
 int dictionary_add(struct dictionary *d, struct slice text, uint32_t tag,
                    uint32_t *number) LM_MUST_CHECK;
+
+/* The same of one that was met; false: it was not. */
+bool dictionary_find(const struct dictionary *d, struct slice text, uint32_t tag, uint32_t *number);
 
 size_t dictionary_len(const struct dictionary *d);
 size_t dictionary_memory(const struct dictionary *d); /* bytes */

@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/errbuf.h"
+#include "query/batch.h"
 #include "record/record.h"
 
 enum {
@@ -39,6 +40,23 @@ void survey_free(struct survey *s); /* NULL does nothing */
 
 /* 0, LM_ENOMEM or LM_EBUSY (of the account); after an error it is of no use. */
 int survey_add(struct survey *s, const struct record *r) LM_MUST_CHECK;
+
+/*
+ * The same in parts, of many logs at once: so many logs; the levels of each of them, lower-cased;
+ * and of one field, whose path is exactly this one, the values that some of them have, one each.
+ * No two values are equal in text and type; numbers are in the form of number_append. Fail as
+ * survey_add.
+ */
+struct survey_value {
+    struct slice text;
+    enum log_value_type type;
+    uint32_t logs;
+};
+
+void survey_add_logs(struct survey *s, uint64_t logs);
+int survey_add_levels(struct survey *s, const struct survey_value *values, size_t n) LM_MUST_CHECK;
+int survey_add_values(struct survey *s, struct slice path, const struct survey_value *values,
+                      size_t n) LM_MUST_CHECK;
 
 /* Adds all that is in `other`. Fails as survey_add. */
 int survey_merge(struct survey *s, const struct survey *other) LM_MUST_CHECK;

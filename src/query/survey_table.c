@@ -490,6 +490,99 @@ int survey_add(struct survey *s, const struct record *r)
     return error || s->grown < SETTLE_BYTES ? error : survey_settle(s);
 }
 
+/* ---- Many logs ---- */
+
+void survey_add_logs(struct survey *s, uint64_t logs)
+{
+    s->total += logs;
+}
+
+/* The least number of logs that at most `most` values are above. */
+static uint32_t threshold_of(const struct survey_value *values, size_t n, size_t most)
+{
+    uint32_t low = 0, high = 0;
+
+    for (size_t i = 0; i < n; i++)
+        high = values[i].logs > high ? values[i].logs : high;
+    while (n > most && low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        size_t above = 0;
+
+        for (size_t i = 0; i < n; i++)
+            above += values[i].logs > middle;
+        if (above > most)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return n > most ? low : 0;
+}
+
+/* If they are too many, those go at once that are new and have the fewest logs. */
+static int count_values(struct survey *s, struct survey_field *f, const struct survey_value *values,
+                        size_t n)
+{
+    const uint32_t threshold = threshold_of(values, n, s->values_max);
+    uint64_t most_gone = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct survey_value *v = &values[i];
+        struct slice text = utf8_cut(v->text, SURVEY_TEXT_MAX);
+        struct survey_count *c;
+        uint32_t number;
+
+        if (v->logs <= threshold && text.len == v->text.len && /* else others may begin alike */
+            !dictionary_find(&f->values, text, 0, &number)) {
+            most_gone = v->logs > most_gone ? v->logs : most_gone;
+            continue;
+        }
+        c = survey_value_of(s, f, text);
+        if (!c)
+            return LM_ENOMEM;
+        c->logs += v->logs;
+    }
+    if (most_gone > 0)
+        f->bound += most_gone;
+    return dictionary_len(&f->values) >= 2 * s->values_max ? cut_values(s, f, s->values_max) : 0;
+}
+
+static int add_values(struct survey *s, struct slice path, uint32_t kind,
+                      const struct survey_value *values, size_t n)
+{
+    struct survey_field *f;
+    size_t before;
+    int error = 0;
+
+    if (n == 0)
+        return 0;
+    if (dictionary_len(&s->paths) >= 2 * s->fields_max && cut_fields(s, s->fields_max))
+        return LM_ENOMEM;
+    f = survey_field_of(s, path, kind);
+    if (!f)
+        return LM_ENOMEM;
+    before = distinct_memory(&f->distinct);
+    for (size_t i = 0; !error && i < n; i++) {
+        f->in.logs += values[i].logs;
+        f->types[values[i].type].logs += values[i].logs;
+        error = distinct_add(&f->distinct, distinct_hash(values[i].text));
+    }
+    s->grown += distinct_memory(&f->distinct) - before;
+    if (!error)
+        error = count_values(s, f, values, n);
+    return error || s->grown < SETTLE_BYTES ? error : survey_settle(s);
+}
+
+int survey_add_levels(struct survey *s, const struct survey_value *values, size_t n)
+{
+    return add_values(s, SLICE_LITERAL("level"), SURVEY_LEVEL, values, n);
+}
+
+int survey_add_values(struct survey *s, struct slice path, const struct survey_value *values,
+                      size_t n)
+{
+    return add_values(s, path, SURVEY_ATTRIBUTE, values, n);
+}
+
 /* ---- Merging ---- */
 
 static void add_count(struct survey_count *to, const struct survey_count *from)

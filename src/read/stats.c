@@ -81,19 +81,13 @@ static int count_groups(struct stats *s, struct store_reader *reader, uint64_t u
                               s, &s->request.detail);
 }
 
-static int add_log(const struct record *record, void *ctx)
-{
-    struct stats *s = ctx;
-
-    s->survey_error = survey_add(s->survey, record);
-    return s->survey_error;
-}
-
 static int look_at_fields(struct stats *s, struct store_reader *reader, uint64_t until_us)
 {
     const struct store_slice slice = {.rows = UINT64_MAX, .until_us = until_us};
-    int error = store_scan_next(reader, &s->scan, &slice, add_log, s, &s->request.detail);
+    struct store_survey survey = {.survey = s->survey};
+    int error = store_scan_survey(reader, &s->scan, &slice, &survey, &s->request.detail);
 
+    s->survey_error = survey.error;
     if (s->survey_error)
         return s->survey_error;
     return error == LM_EBUSY ? LM_EUNAVAILABLE : error; /* it is not the ledger that is */

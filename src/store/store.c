@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "query/survey.h"
 
 int store_migrate(struct store *s, struct errbuf *err)
 {
@@ -161,6 +162,25 @@ int store_scan_batches(struct store_reader *r, struct store_scan *scan,
     if (!r->ops->scan_batches)
         return store_scan_batches_by_rows(r, scan, slice, fields, fn, ctx, err);
     return r->ops->scan_batches(r, scan, slice, fields, fn, ctx, err);
+}
+
+static int add_to_survey(const struct record *record, void *ctx)
+{
+    struct store_survey *s = ctx;
+
+    s->error = survey_add(s->survey, record);
+    return s->error;
+}
+
+int store_scan_survey(struct store_reader *r, struct store_scan *scan,
+                      const struct store_slice *slice, struct store_survey *survey,
+                      struct errbuf *err)
+{
+    survey->error = 0;
+    if (scan->done)
+        return 0;
+    return r->ops->scan_survey ? r->ops->scan_survey(r, scan, slice, survey, err)
+                               : store_scan_next(r, scan, slice, add_to_survey, survey, err);
 }
 
 /* The logs of a page, and what the callback said last. */

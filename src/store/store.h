@@ -229,6 +229,20 @@ int store_scan_batches(struct store_reader *r, struct store_scan *scan,
                        log_batch_fn *fn, void *ctx, struct errbuf *err) LM_MUST_CHECK;
 
 /*
+ * The same for which fields they have: adds the logs that match to a survey. `error` is the
+ * survey's, if it is that which failed; then the scan is of no use, either.
+ */
+struct survey;
+struct store_survey {
+    struct survey *survey;
+    int error;
+};
+
+int store_scan_survey(struct store_reader *r, struct store_scan *scan,
+                      const struct store_slice *slice, struct store_survey *survey,
+                      struct errbuf *err) LM_MUST_CHECK;
+
+/*
  * A whole page at once, by a scan without an end of its time: as store_scan_next, LM_ESTOPPED too.
  * LM_EIO if logs that belong into it cannot be read.
  */
@@ -329,6 +343,10 @@ struct store_ops {
     int (*scan_batches)(struct store_reader *r, struct store_scan *scan,
                         const struct store_slice *slice, const struct log_fields *fields,
                         log_batch_fn *fn, void *ctx, struct errbuf *err);
+    /* NULL: log by log */
+    int (*scan_survey)(struct store_reader *r, struct store_scan *scan,
+                       const struct store_slice *slice, struct store_survey *survey,
+                       struct errbuf *err);
     int (*get)(struct store_reader *r, const struct uuid *id, store_row_fn *fn, void *ctx,
                struct errbuf *err);
     int (*follow_end)(struct store_reader *r, struct store_position *end, struct errbuf *err);

@@ -66,6 +66,7 @@ static const struct store_ops ops = {
     .scan_next = store_sqlite_scan_next,
     .scan_count = store_sqlite_scan_count,
     .scan_batches = store_sqlite_scan_batches,
+    .scan_survey = store_sqlite_scan_survey,
     .get = store_sqlite_reader_get,
     .follow_end = store_sqlite_follow_end,
     .follow = store_sqlite_follow,

@@ -4,11 +4,13 @@
  * is handed out by columns (block/batch.h), or by its head if nothing but levels is asked for; what
  * is recent, and what columns do not tell, row by row (query/extract.h). What whole blocks have is
  * remembered for the next time, if it is little (tallies.h); then it is handed out all together.
+ * Surveys (query/survey.h) go the same way, without batches.
  *
  * A step is done or was not begun: it ends with what is in memory, and a cancel waits for its end.
  */
 #include "base/clock.h"
 #include "block/batch.h"
+#include "block/survey.h"
 #include "query/extract.h"
 #include "store/sqlite/heads.h"
 
@@ -19,9 +21,11 @@ enum {
 
 struct batching {
     struct descent descent;
-    const struct log_fields *fields;
+    const struct log_fields *fields; /* NULL: all, for a survey */
     struct block_batcher *batcher;
     struct log_extractor *extractor;
+    struct store_survey *survey;
+    struct block_surveyor *surveyor;
     log_batch_fn *fn;
     void *ctx;
     struct tally *tally; /* NULL: nothing is remembered */
@@ -56,9 +60,20 @@ static int flush(struct batching *b)
     return error;
 }
 
+static int add_to_survey(struct batching *b, const struct record *record)
+{
+    b->survey->error = survey_add(b->survey->survey, record);
+    if (b->survey->error)
+        b->is_passed_on = true;
+    return b->survey->error;
+}
+
 static int add_record(struct batching *b, const struct record *record)
 {
-    int error = log_extractor_add(b->extractor, record);
+    int error = b->survey ? add_to_survey(b, record) : log_extractor_add(b->extractor, record);
+
+    if (b->survey)
+        return error;
 
     if (error)
         b->is_passed_on = true;
@@ -190,12 +205,26 @@ static int take_others(struct batching *b, struct open_block *block, const uint6
     return error;
 }
 
+static int survey_rows(struct batching *b, struct open_block *block, uint32_t from, uint32_t to,
+                       struct errbuf *err)
+{
+    const uint64_t *others;
+    int error = block_survey(b->surveyor, block->reader, block->rows, from, to, b->survey->survey,
+                             &others, &b->survey->error, err);
+
+    if (b->survey->error)
+        b->is_passed_on = true;
+    return error ? error : take_others(b, block, others, err);
+}
+
 static int take_rows(struct batching *b, struct source *s, struct open_block *block, uint32_t from,
                      uint32_t to, struct errbuf *err)
 {
     struct block_batched batched;
     int error = descent_select(&b->descent, s, block, err);
 
+    if (!error && b->survey)
+        return survey_rows(b, block, from, to, err);
     if (!error)
         error = block_batch(b->batcher, block->reader, block->rows, from, to, &batched, err);
     if (!error && (!b->is_whole || batched.any_others ||
@@ -426,7 +455,38 @@ static bool are_levels(const struct log_fields *f)
     return true;
 }
 
-int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan,
+/* All of a call, but for making what hands out, and releasing it. */
+static int hand_out_all(struct batching *b, struct store_sqlite_reader *r, struct store_scan *scan,
+                        const struct store_slice *slice, struct errbuf *err)
+{
+    int error = descent_begin(&b->descent, r, scan, false, err);
+
+    b->by_levels = !error && (!b->descent.plan || block_plan_is_of_levels(b->descent.plan));
+    if (!error && !b->batcher && !b->surveyor)
+        error = errbuf_fail(err, LM_ENOMEM, "no memory for batches");
+    if (!error) {
+        if (!b->survey)
+            begin_tally(b);
+        error = go_on(b, slice->until_us);
+    }
+    /* The place is behind all that they have, whatever ended the call. */
+    if (!b->is_passed_on && b->sum.met_len > 0) {
+        int failed = flush_sum(b);
+
+        error = failed ? failed : error;
+    }
+    if (!b->is_passed_on && b->extractor && log_extractor_rows(b->extractor) > 0) {
+        int failed = flush(b);
+
+        error = failed ? failed : error;
+    }
+    tallies_give_back(&r->s->tallies, b->tally);
+    tally_sum_release(&b->sum);
+    descent_end(&b->descent);
+    return store_sqlite_reader_end(r, error);
+}
+
+int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *s,
                               const struct store_slice *slice, const struct log_fields *fields,
                               log_batch_fn *fn, void *ctx, struct errbuf *err)
 {
@@ -438,29 +498,24 @@ int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan
         return error;
     b.extractor = log_extractor_new(fields);
     b.batcher = block_batcher_new(fields);
-    error = descent_begin(&b.descent, r, scan, false, err);
-    b.by_levels = !error && (!b.descent.plan || block_plan_is_of_levels(b.descent.plan));
-    if (!error && !b.batcher)
-        error = errbuf_fail(err, LM_ENOMEM, "no memory for batches");
-    if (!error) {
-        begin_tally(&b);
-        error = go_on(&b, slice->until_us);
-    }
-    /* The place is behind all that they have, whatever ended the call. */
-    if (!b.is_passed_on && b.sum.met_len > 0) {
-        int failed = flush_sum(&b);
-
-        error = failed ? failed : error;
-    }
-    if (!b.is_passed_on && log_extractor_rows(b.extractor) > 0) {
-        int failed = flush(&b);
-
-        error = failed ? failed : error;
-    }
-    tallies_give_back(&r->s->tallies, b.tally);
-    tally_sum_release(&b.sum);
-    descent_end(&b.descent);
+    error = hand_out_all(&b, r, s, slice, err);
     block_batcher_free(b.batcher);
     log_extractor_free(b.extractor);
-    return store_sqlite_reader_end(r, error);
+    return error;
+}
+
+int store_sqlite_scan_survey(struct store_reader *base, struct store_scan *s,
+                             const struct store_slice *slice, struct store_survey *survey,
+                             struct errbuf *err)
+{
+    struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
+    struct batching b = {.survey = survey};
+    int error = store_sqlite_reader_begin(r, err);
+
+    if (error)
+        return error;
+    b.surveyor = block_surveyor_new();
+    error = hand_out_all(&b, r, s, slice, err);
+    block_surveyor_free(b.surveyor);
+    return error;
 }

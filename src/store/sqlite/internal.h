@@ -203,4 +203,8 @@ int store_sqlite_scan_batches(struct store_reader *base, struct store_scan *scan
                               const struct store_slice *slice, const struct log_fields *fields,
                               log_batch_fn *fn, void *ctx, struct errbuf *err);
 
+int store_sqlite_scan_survey(struct store_reader *base, struct store_scan *scan,
+                             const struct store_slice *slice, struct store_survey *survey,
+                             struct errbuf *err);
+
 #endif

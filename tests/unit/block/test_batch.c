@@ -7,9 +7,11 @@
 #include "../cmocka_all.h"
 #include "block/internal.h"
 #include "block/row_set.h"
+#include "block/survey.h"
 #include "block_support.h"
 #include "query/aggregate.h"
 #include "query/extract.h"
+#include "query/survey_table.h"
 #include "random_logs.h"
 
 enum { ROUNDS = 300, LOGS_MAX = 300, ANSWER_MAX = 1 << 24 };
@@ -151,6 +153,56 @@ static void compare(struct place *p, const struct block_row *rows, const char *b
     aggregate_free(came);
 }
 
+/* ---- Which fields there are ---- */
+
+static void survey_logs(const struct place *p, const struct block_row *rows, struct survey *s)
+{
+    for (size_t row = 0; row < p->block.head.rows; row++)
+        if (is_asked(p, row))
+            assert_int_equal(survey_add(s, &rows[row].record), 0);
+}
+
+static void survey_columns(struct place *p, struct survey *s)
+{
+    struct block_surveyor *b = block_surveyor_new();
+    struct errbuf err = ERRBUF_INIT;
+    const uint64_t *others;
+    struct record record;
+    int failed;
+
+    assert_int_equal(block_survey(b, p->reader, p->rows, p->from, p->to, s, &others, &failed, &err),
+                     0);
+    for (size_t row = 0; row < p->block.head.rows; row++) {
+        if (!row_set_has(others, row))
+            continue;
+        p->others++;
+        assert_true(is_asked(p, row));
+        assert_int_equal(block_record(p->reader, row, &record, &err), 0);
+        assert_int_equal(survey_add(s, &record), 0);
+    }
+    block_surveyor_free(b);
+}
+
+static void compare_surveys(struct place *p, const struct block_row *rows)
+{
+    struct survey *expected = survey_new(NULL), *came = survey_new(NULL);
+    struct buffer x, y;
+
+    expected->values_max = came->values_max = 1 << 20; /* so that they are exact */
+    survey_logs(p, rows, expected);
+    survey_columns(p, came);
+    buffer_init(&x, ANSWER_MAX);
+    buffer_init(&y, ANSWER_MAX);
+    assert_int_equal(survey_append_answer(expected, &x, SURVEY_TOP_MAX), 0);
+    assert_int_equal(survey_append_answer(came, &y, SURVEY_TOP_MAX), 0);
+    if (!slice_equal(buffer_slice(&x), buffer_slice(&y)))
+        fail_msg("fields:\n%.*s\nare to be\n%.*s", (int)y.len, y.data, (int)x.len, x.data);
+    buffer_release(&x);
+    buffer_release(&y);
+    survey_free(expected);
+    survey_free(came);
+}
+
 /* ---- Logs by chance ---- */
 
 /* The last one has quotes, with which it cannot be measured. */
@@ -218,6 +270,10 @@ static void any_logs_are_handed_out_as_they_are(void **state)
             compare(&p, p.logs.rows, by, values, random_logs_below(l, 2) ? 3 : 0);
         }
         compare(&p, p.logs.rows, "pattern", "levels(level),min(timestamp)", 0);
+        for (unsigned i = 0; i < 3; i++) {
+            choose_rows(&p);
+            compare_surveys(&p, p.logs.rows);
+        }
         others += p.others;
         p.others = 0;
         close_block(&p);
@@ -252,6 +308,17 @@ static void ask_hand(const char *by, const char *values)
     close_block(&hand);
 }
 
+static void survey_hand(void)
+{
+    open_block(&hand, hand_rows.rows, hand_rows.len);
+    memset(hand.rows, 0xff, sizeof(hand.rows));
+    hand.from = 0;
+    hand.to = (uint32_t)hand_rows.len;
+    hand.others = 0;
+    compare_surveys(&hand, hand_rows.rows);
+    close_block(&hand);
+}
+
 static void end_hand(void)
 {
     test_rows_release(&hand_rows);
@@ -276,6 +343,8 @@ static void numbers_of_several_forms_are_one_field(void **state)
     ask_hand("text", "p50(text),max(text),distinct(text)");
     ask_hand("pad", "p50(pad),max(pad),distinct(pad)");
     assert_int_equal(hand.others, 0);
+    survey_hand();
+    assert_int_equal(hand.others, 0);
     end_hand();
 }
 
@@ -299,6 +368,44 @@ static void logs_with_several_values_are_told_apart(void **state)
     ask_hand("a", "count(a.c)");
     assert_int_equal(hand.others, 0);
     ask_hand("o", "max(t)");
+    survey_hand();
+    end_hand();
+}
+
+/* Where a survey ends: at objects that lead too deep. */
+static void fields_of_all_kinds_are_found_by_columns(void **state)
+{
+    enum { TEXT_MAX = 4096 };
+    static char text[TEXT_MAX];
+
+    (void)state;
+    for (int i = 0; i < 400; i++) {
+        size_t len = (size_t)snprintf(
+            text, sizeof(text),
+            i % 4 ? "{\"ok\":%s,\"n\":%s,\"t\":\"a \\\"%d\\\" \\n\",\"\xc3\xa9 x\":1,\"\":%d"
+                  : "{\"ok\":%s,\"m\":{\"n\":%s},\"t\":\"%d\",\"d\":%d",
+            i % 5 == 0  ? "null"
+            : i % 5 > 2 ? "true"
+                        : "false",
+            i % 3 == 0   ? "12.50"
+            : i % 3 == 1 ? "1e2"
+                         : "-7",
+            i % 9, i);
+
+        if (i % 8 == 4)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"empty\":{},\"a \\\"b\":1");
+        if (i % 8 == 0)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"l\":{\"%0*d\":%d}",
+                                    1020 + i % 7, 0, i);
+        for (int depth = 0; i % 8 == 1 && depth < 28 + i % 10; depth++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\"d\":", depth ? "{" : ",");
+        for (int depth = 0; i % 8 == 1 && depth < 28 + i % 10; depth++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", depth ? "}" : "1");
+        snprintf(text + len, sizeof(text) - len, "}");
+        add(text);
+    }
+    survey_hand();
+    assert_true(hand.others > 0 && hand.others < hand_rows.len);
     end_hand();
 }
 
@@ -318,6 +425,7 @@ int main(void)
         cmocka_unit_test(numbers_of_several_forms_are_one_field),
         cmocka_unit_test(logs_with_several_values_are_told_apart),
         cmocka_unit_test(a_template_has_one_pattern),
+        cmocka_unit_test(fields_of_all_kinds_are_found_by_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,40 @@ static void what_is_left_out_is_bounded_and_told(void **state)
     survey_free(other);
 }
 
+/* Values of many logs at once: most are met once, two in each part. */
+static void what_is_added_at_once_is_bounded_in_the_same_way(void **state)
+{
+    enum { VALUES = 1000, ADDED = 50, OFTEN = 2 };
+    static char texts[VALUES][16];
+    static struct survey_value values[VALUES];
+    struct survey *s = new_survey();
+    const char *id;
+
+    (void)state;
+    for (unsigned part = 0; part < ADDED; part++) {
+        for (unsigned i = 0; i < VALUES; i++) {
+            unsigned id_of = i < OFTEN ? i : part * VALUES + i;
+            int len = snprintf(texts[i], sizeof(texts[i]), "%06u", id_of);
+
+            values[i] = (struct survey_value){slice_of(texts[i], (size_t)len), LOG_VALUE_STRING,
+                                              i < OFTEN ? 10 + i : 1};
+        }
+        survey_add_logs(s, VALUES + 19);
+        assert_int_equal(survey_add_values(s, SLICE_LITERAL("id"), values, VALUES), 0);
+    }
+    assert_int_equal(survey_total(s), ADDED * (VALUES + 19));
+    id = field_of(s, "id", 2);
+    assert_int_equal(number_behind(id, "\"logs\":"), ADDED * (VALUES + 19));
+    assert_int_equal(number_behind(id, "\"string\":"), ADDED * (VALUES + 19));
+    assert_in_range(number_behind(id, "\"distinct\":"), ADDED * VALUES * 9 / 10,
+                    ADDED * VALUES * 11 / 10);
+    assert_non_null(strstr(id, "[{\"value\":\"000001\",\"count\":550},"
+                               "{\"value\":\"000000\",\"count\":500}]"));
+    assert_int_equal(number_behind(id, "\"count_error\":"), 0);
+    assert_in_range(number_behind(id, "\"unseen_count\":"), 1, ADDED);
+    survey_free(s);
+}
+
 static void memory_is_bounded_and_given_back(void **state)
 {
     struct ledger ledger;
@@ -272,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_is_too_deep_or_too_long_for_a_path_is_an_object),
         cmocka_unit_test(parts_merge_to_the_whole_however_they_are_split),
         cmocka_unit_test(what_is_left_out_is_bounded_and_told),
+        cmocka_unit_test(what_is_added_at_once_is_bounded_in_the_same_way),
         cmocka_unit_test(memory_is_bounded_and_given_back),
         cmocka_unit_test(no_text_that_is_no_state_is_taken),
     };

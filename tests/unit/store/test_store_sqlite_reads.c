@@ -14,6 +14,7 @@
 #include "dice.h"
 #include "failing_reads.h"
 #include "query/aggregate.h"
+#include "query/survey.h"
 #include "store/sqlite/adapter.h"
 #include "store/sqlite/ahead.h"
 #include "store/sqlite/internal.h"
@@ -913,6 +914,46 @@ static void groups_of_a_block_are_remembered_until_logs_of_it_are_erased(void **
     log_matcher_unref(m);
 }
 
+static void assert_fields(struct place *p, const char *text, const struct store_slice *slice)
+{
+    struct survey *expected = survey_new(NULL), *came = survey_new(NULL);
+    struct store_survey survey = {.survey = came};
+    struct log_matcher *m = matcher_of(text);
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    struct buffer x, y;
+
+    for (size_t i = 0; i < LOGS; i++)
+        if (store_test_matches(log_matcher_filter(m), &p->records[i]))
+            assert_int_equal(survey_add(expected, &p->records[i]), 0);
+    store_scan_init(&scan, m, NULL, 0);
+    for (int calls = 0; !scan.done; calls++) {
+        assert_true(calls < CALLS_MAX);
+        assert_int_equal(store_scan_survey(p->r, &scan, slice, &survey, &err), 0);
+    }
+    buffer_init(&x, SIZE_MAX / 2);
+    buffer_init(&y, SIZE_MAX / 2);
+    assert_int_equal(survey_append_answer(expected, &x, 100), 0);
+    assert_int_equal(survey_append_answer(came, &y, 100), 0);
+    if (!slice_equal(buffer_slice(&x), buffer_slice(&y)))
+        fail_msg("%.*s\nis to be\n%.*s", (int)y.len, y.data, (int)x.len, x.data);
+    buffer_release(&x);
+    buffer_release(&y);
+    survey_free(expected);
+    survey_free(came);
+    log_matcher_unref(m);
+}
+
+/* What is recent and what is in blocks, in slices of any size. */
+static void fields_are_those_of_the_logs_that_match(void **state)
+{
+    for (int i = 0; i < SLICES; i++) {
+        assert_fields(*state, "", &slices[i]);
+        assert_fields(*state, "odd", &slices[i]);
+        assert_fields(*state, "nowhere", &slices[i]);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -938,6 +979,8 @@ int main(void)
         CASE(a_scan_beside_a_process_that_seals_compacts_and_expires_sees_each_log_once),
         CASE(who_follows_past_a_damaged_block_is_told_of_a_loss),
         CASE(a_reader_sees_every_change_of_what_it_knows),
+        cmocka_unit_test_setup_teardown(fields_are_those_of_the_logs_that_match, set_up_with_groups,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(
             groups_of_a_block_are_remembered_until_logs_of_it_are_erased, set_up_with_groups,
             tear_down),
