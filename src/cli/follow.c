@@ -62,6 +62,7 @@ struct follow {
     bool has_told_unfit;        /* that there are lines that are not of --format */
     struct follow_behind behind;
     struct follow_service service;
+    bool is_given_up; /* the end was asked for before all files were looked at */
     int error;
 };
 
@@ -243,6 +244,14 @@ static void say(void *ctx, const char *text)
     terminal_say(f->command, "%s", text);
 }
 
+static bool is_over(void *ctx)
+{
+    struct follow *f = ctx;
+
+    f->is_given_up = stop_is_asked();
+    return f->is_given_up;
+}
+
 /* ---- Parcels ---- */
 
 /* What the courier has dealt with is the state's. */
@@ -351,7 +360,12 @@ static struct follower *open_follower(struct follow *f, const struct flags *flag
         .excluded = excluded,
         .state_path = state,
         .from = from_of(flags_text(flags, "from")),
-        .calls = {.goes_on = goes_on, .ended = ended, .freed = freed, .say = say, .ctx = f},
+        .calls = {.goes_on = goes_on,
+                  .ended = ended,
+                  .freed = freed,
+                  .say = say,
+                  .is_over = is_over,
+                  .ctx = f},
     };
 
     for (int i = 0; i < flags->given_len; i++)
@@ -393,6 +407,8 @@ static int follow(struct follow *f, const struct flags *flags, const char *state
         follow_service_stopping(&f->service);
         send_rest(f);
         status = f->error && !stop_is_asked();
+    } else if (f->is_given_up) {
+        status = 0;
     } else {
         terminal_say(f->command, "%s", err.text);
     }

@@ -76,6 +76,9 @@ struct follower_calls {
     void (*freed)(void *ctx, struct follow_file *file);
     /* A line for stderr, said once for each file and reason. */
     void (*say)(void *ctx, const char *text);
+    /* Asked by follower_new, which looks at all files, for each: true if it is to give up. May be
+     * NULL. */
+    bool (*is_over)(void *ctx);
     void *ctx;
 };
 
@@ -90,7 +93,7 @@ struct follower_options {
     struct follower_calls calls;
 };
 
-/* Returns NULL with `err` set. */
+/* Returns NULL with `err` set. If it gave up, the state is as it was. */
 struct follower *follower_new(const struct follower_options *options, struct errbuf *err);
 /* All that is acknowledged is in the state then. */
 void follower_free(struct follower *f);

@@ -251,6 +251,7 @@ struct follower {
     struct state *state;
     bool is_first; /* nothing was ever followed with this state */
     bool is_starting;
+    bool is_given_up; /* the start: not all was looked at, and nothing of it goes into the state */
     int64_t began_us; /* of the state, by the wall clock */
 
     struct table identities, names_by_path, folders, families;
@@ -292,6 +293,8 @@ void follower_say(struct follower *f, const char *format, ...) LM_PRINTF(2, 3);
 void follower_say_short(struct follower *f, const char *path);
 /* Says once that no more files can be followed, of which `path` is one. */
 void follower_say_many(struct follower *f, const char *path);
+/* True if the start is to be given up. */
+bool follower_gives_up(struct follower *f);
 /* To be read, as soon as it is its turn. */
 void follower_ready(struct follower *f, struct source *s);
 /* It is not read before it is told of again. */

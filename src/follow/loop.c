@@ -50,6 +50,13 @@ void follower_say_many(struct follower *f, const char *path)
     f->is_many = true;
 }
 
+bool follower_gives_up(struct follower *f)
+{
+    if (f->is_starting && !f->is_given_up && f->calls.is_over)
+        f->is_given_up = f->calls.is_over(f->calls.ctx);
+    return f->is_given_up;
+}
+
 void follower_ready(struct follower *f, struct source *s)
 {
     if (s->is_ready || s->is_parked || s->fd < 0)
@@ -378,6 +385,10 @@ struct follower *follower_new(const struct follower_options *options, struct err
         goto failed;
     place_start(f);
     resume_finish(f);
+    if (f->is_given_up) {
+        errbuf_set(err, "given up at the start");
+        goto failed;
+    }
     f->is_starting = false;
     if (f->is_first && ledger_begin(f, err))
         goto failed;
@@ -392,7 +403,7 @@ void follower_free(struct follower *f)
     if (!f)
         return;
     f->now_us = clock_monotonic_us();
-    if (f->state)
+    if (f->state && !f->is_given_up)
         ledger_flush(f, true);
     f->is_released = true;
     while (f->all) {

@@ -391,8 +391,10 @@ static void look_at(struct follower *f, const char *path)
     int pattern = 0;
     bool is_exact = false, is_new;
     struct stat st = {0};
-    bool is_there = lstat(path, &st) == 0;
 
+    if (follower_gives_up(f))
+        return;
+    bool is_there = lstat(path, &st) == 0;
     switch (names_kind(f->names, path, S_ISDIR(st.st_mode), &pattern, &is_exact)) {
     case NAME_LIVE:
         if (name || is_there)
@@ -452,7 +454,7 @@ static void scan(struct follower *f, struct folder *folder)
         struct name *name = container_of(n, struct name, in_folder);
 
         next = n->behind;
-        if (name->scan < number)
+        if (name->scan < number && !f->is_given_up)
             look_name(f, name);
     }
     f->scan_depth--;

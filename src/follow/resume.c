@@ -292,7 +292,7 @@ bool resume_open(struct follower *f, struct source *s, const char *path)
 
 void resume_finish(struct follower *f)
 {
-    for (struct source *s = f->all, *next; s; s = next) {
+    for (struct source *s = f->all, *next; s && !follower_gives_up(f); s = next) {
         struct file_look look;
 
         next = s->all_behind;

@@ -392,6 +392,77 @@ static void looks_through_a_folder_again_that_could_not_be_opened(void **state)
     taker_wait(t, 20);
 }
 
+/* ---- A start that is given up ---- */
+
+static int looks_left;
+
+static bool is_over(void *ctx)
+{
+    (void)ctx;
+    return looks_left-- <= 0;
+}
+
+/* Starts that are given up behind the first of their looks, the second, and so on. */
+static void give_up_starts(struct taker *t, const char *name, int starts)
+{
+    char *path = xstrdup(taker_path(t, name));
+    const char *given = path;
+
+    t->options.given = &given;
+    t->options.given_len = 1;
+    t->options.state_path = t->state;
+    t->options.calls.is_over = is_over;
+    for (int looks = 0; looks < starts; looks++) {
+        struct errbuf err = ERRBUF_INIT;
+
+        looks_left = looks;
+        assert_null(follower_new(&t->options, &err));
+        assert_string_equal(err.text, "given up at the start");
+    }
+    t->options.calls.is_over = NULL;
+    free(path);
+}
+
+/* Nothing of what was seen is known then, nor that the rest was not there. */
+static void knows_no_more_after_a_start_that_was_given_up(void **state)
+{
+    static const char *const FILES[] = {"d/a.log", "d/b.log", "d/c.log"};
+    struct taker *t = *state;
+
+    for (int i = 0; i < 3; i++)
+        taker_append_lines(t, FILES[i], FILES[i], 0, 10);
+    taker_start(t, FOLDER);
+    taker_wait(t, 30);
+    taker_stop(t);
+    for (int i = 0; i < 3; i++)
+        taker_append_lines(t, FILES[i], FILES[i], 10, 20);
+    taker_rename(t, "d/b.log", "d/b.log.1");
+    taker_append_lines(t, "d/b.log", "d/b.log", 20, 30);
+    give_up_starts(t, "d", 4);
+    taker_start(t, FOLDER);
+    taker_wait(t, 70);
+    taker_assert_lines(t, "d/a.log", 0, 20);
+    taker_assert_lines(t, "d/b.log", 0, 30);
+    taker_assert_lines(t, "d/c.log", 0, 20);
+    assert_null(strstr(t->said, "are gone"));
+}
+
+/* What is rotated is passed over by the first start of all alone. */
+static void is_at_its_first_start_until_one_was_not_given_up(void **state)
+{
+    static const char *const PATTERN[] = {"d/*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append_lines(t, "d/a.log.1", "old", 0, 10);
+    taker_append_lines(t, "d/a.log", "a", 0, 10);
+    give_up_starts(t, PATTERN[0], 2);
+    taker_start(t, PATTERN);
+    taker_wait(t, 10);
+    taker_append(t, "d/a.log", "end\n");
+    taker_wait_for(t, "end");
+    assert_int_equal(t->len, 11);
+}
+
 #ifdef LOGMILL_FAULTS
 
 /* With a state that is new it would pass over what was rotated since. */
@@ -458,6 +529,10 @@ int main(void)
                                         setup_few, teardown_few),
         cmocka_unit_test_setup_teardown(looks_through_a_folder_again_that_could_not_be_opened,
                                         setup_few, teardown_few),
+        cmocka_unit_test_setup_teardown(knows_no_more_after_a_start_that_was_given_up, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(is_at_its_first_start_until_one_was_not_given_up, setup,
+                                        teardown),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test_setup_teardown(follows_nothing_before_its_state_was_written_once, setup,
                                         teardown),
