@@ -153,8 +153,9 @@ static void retry(struct follower *f, struct source *s)
         follower_ready(f, s);
         return;
     }
-    source_reopen(f, s);
-    if (s->fd < 0 && s->phase == SOURCE_READING && !source_is_there(s))
+    if (!source_is_full(f))
+        source_reopen(f, s);
+    if (s->fd < 0 && s->phase == SOURCE_READING && !source_is_full(f) && !source_is_there(s))
         place_seek(f, s);
     if (s->fd < 0)
         follower_attend(f, s, RETRY_US);

@@ -333,6 +333,8 @@ int source_give_fd(struct follower *f, struct source *s);
 void source_set_path(struct source *s, const char *path);
 /* The same of any file, which is looked at: a descriptor, or -1 with errno. */
 int source_open_path(struct follower *f, const char *path, struct file_look *look) LM_MUST_CHECK;
+/* True if none can be opened at this moment: whoever waits for a descriptor need not try. */
+bool source_is_full(const struct follower *f);
 /* Looks at some of those that are closed for want of descriptors. False: there are others that have
  * changed, and none left. */
 bool source_look_closed(struct follower *f);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "base/hash.h"
 #include "base/xalloc.h"
@@ -576,16 +577,18 @@ void place_start(struct follower *f)
 static void retry(struct table_node *n, void *ctx)
 {
     struct name *name = container_of(n, struct name, node);
+    struct follower *f = ctx;
+    bool is_short = name->trouble == EMFILE || name->trouble == ENFILE;
 
-    if (name->trouble)
-        look_name(ctx, name);
+    if (name->trouble && !(is_short && source_is_full(f)))
+        look_name(f, name);
 }
 
 void place_retry(struct follower *f)
 {
     table_each(&f->names_by_path, retry, f);
     scan_those(f);
-    f->retry_us = f->now_us + RETRY_US;
+    f->retry_us = clock_monotonic_us() + RETRY_US; /* between two, however long one takes */
 }
 
 /* ---- The end ---- */

@@ -350,6 +350,11 @@ static bool close_one(struct follower *f)
     return false;
 }
 
+bool source_is_full(const struct follower *f)
+{
+    return f->full_us == f->now_us;
+}
+
 static int open_within(struct follower *f, const char *path)
 {
     int fd;
@@ -395,7 +400,7 @@ bool source_look_closed(struct follower *f)
         if (s->is_closed) {
             looks++;
             source_reopen(f, s);
-            if (s->is_closed && f->full_us == f->now_us) {
+            if (s->is_closed && source_is_full(f)) {
                 f->closed_hand = s; /* the others had their turn */
                 return false;
             }

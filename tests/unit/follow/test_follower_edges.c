@@ -288,6 +288,36 @@ static void opens_nothing_that_has_not_changed_when_a_folder_is_looked_through(v
     assert_int_equal(t->f->closed, closed);
 }
 
+struct looked {
+    struct follower *f;
+    int len;
+};
+
+static void count_looked(struct table_node *n, void *ctx)
+{
+    struct looked *looked = ctx;
+
+    looked->len += container_of(n, struct name, node)->scan == looked->f->scan;
+}
+
+/* Where many wait, looking at each would take the time in which the others are read. */
+static void tries_no_other_file_where_one_finds_no_descriptor(void **state)
+{
+    struct taker *t = *state;
+    struct looked looked = {.len = 0};
+
+    append_to_many(t, 0, 1);
+    taker_start(t, FOLDER);
+    looked.f = t->f;
+    assert_int_equal(t->f->troubled, MANY - DESCRIPTORS / 2);
+    t->f->now_us++;
+    t->f->scan++;
+    place_retry(t->f);
+    table_each(&t->f->names_by_path, count_looked, &looked);
+    assert_int_equal(looked.len, 1);
+    taker_wait(t, MANY);
+}
+
 /* More have changed each time than can be opened at once: those that could not be are the next. */
 static void reads_all_by_turns_where_all_are_written_to(void **state)
 {
@@ -533,6 +563,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(is_at_its_first_start_until_one_was_not_given_up, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(tries_no_other_file_where_one_finds_no_descriptor,
+                                        setup_few, teardown_few),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test_setup_teardown(follows_nothing_before_its_state_was_written_once, setup,
                                         teardown),
