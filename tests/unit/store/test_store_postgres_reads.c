@@ -134,7 +134,8 @@ static void the_level_is_asked_before_the_text(void **state)
     query.filter.levels[query.filter.levels_len++] = SLICE_LITERAL("error");
     query.filter.since_us = clock_wall_us();
     store_test_run(p->r, &query, &p->rows);
-    const char *level = strstr(statement(p), "CASE WHEN ((lower(level");
+    const char *level =
+        strstr(statement(p), "CASE WHEN ((octet_length(level) IN (5, 3) AND lower(level");
     assert_non_null(level);
     assert_non_null(strstr(level, "THEN ((message"));
 }
