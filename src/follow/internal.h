@@ -338,8 +338,10 @@ bool source_is_full(const struct follower *f);
 /* Looks at some of those that are closed for want of descriptors. False: there are others that have
  * changed, and none left. */
 bool source_look_closed(struct follower *f);
-/* One that has no descriptor; if it was closed for want of them: only if it has changed since. */
+/* One that has no descriptor. */
 void source_reopen(struct follower *f, struct source *s);
+/* The same; if it was closed for want of them: only if it has changed since. */
+void source_look_again(struct follower *f, struct source *s);
 /* False: its name leads to another file by now, or to none. */
 bool source_is_there(const struct source *s);
 /* Where it is, if no live name leads to it. */

@@ -341,8 +341,8 @@ static void look_name(struct follower *f, struct name *name)
     if (s)
         place_trouble(f, name, 0);
     place_hold(f, name, s);
-    if (s && s->fd < 0 && s->phase == SOURCE_READING)
-        source_reopen(f, s);
+    if (s)
+        source_look_again(f, s);
     if (!s && !name->is_exact && !name->trouble)
         remove_name(f, name);
 }
@@ -375,8 +375,7 @@ static void look_sibling(struct follower *f, const char *path, const struct file
     if (s->place == PLACE_LIVE)
         return;
     source_set_path(s, path);
-    if (s->fd < 0)
-        source_reopen(f, s);
+    source_look_again(f, s);
     follower_ready(f, s);
     follower_attend(f, s, 0);
 }

@@ -399,7 +399,7 @@ bool source_look_closed(struct follower *f)
         f->closed_hand = s->all_behind;
         if (s->is_closed) {
             looks++;
-            source_reopen(f, s);
+            source_look_again(f, s);
             if (s->is_closed && source_is_full(f)) {
                 f->closed_hand = s; /* the others had their turn */
                 return false;
@@ -471,11 +471,15 @@ void source_reopen(struct follower *f, struct source *s)
 {
     if (s->fd >= 0 || s->phase != SOURCE_READING)
         return;
-    /* It would take the descriptor of one that has something to be read. */
-    if (s->is_closed && !s->is_resumed && !has_changed(s))
-        return;
     if (resume_open(f, s, s->path) && s->fd >= 0)
         source_works(f, s);
+}
+
+void source_look_again(struct follower *f, struct source *s)
+{
+    /* It would take the descriptor of one that has something to be read. */
+    if (s->fd < 0 && (!s->is_closed || s->is_resumed || has_changed(s)))
+        source_reopen(f, s);
 }
 
 void source_set_path(struct source *s, const char *path)

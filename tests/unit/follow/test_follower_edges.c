@@ -355,6 +355,24 @@ static void make_inside(struct taker *t, const char *name)
     free(text);
 }
 
+/* Whether it ends is looked at, though it has not changed. */
+static void ends_a_line_that_is_not_whole_though_its_file_was_closed(void **state)
+{
+    static const char *const PATTERN[] = {"d/app-*.log", NULL};
+    struct taker *t = *state;
+
+    taker_append(t, "d/app-2026-01-01.log", "one\nhalf");
+    taker_start(t, PATTERN);
+    taker_wait(t, 1);
+    t->f->open_max = 1;
+    taker_append(t, "d/app-2026-01-02.log", "two\n");
+    while (!source_at_path(t, "d/app-2026-01-01.log")->is_closed)
+        follower_wait(t->f, 20, -1);
+    t->f->open_max = 2;
+    taker_wait(t, 3);
+    assert_string_equal(taker_text(t), "one|half|two");
+}
+
 /* Found under its other name while no descriptor was left for it. */
 static void reads_what_was_closed_and_rotated_once_there_is_a_descriptor(void **state)
 {
@@ -564,6 +582,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_at_its_first_start_until_one_was_not_given_up, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(tries_no_other_file_where_one_finds_no_descriptor,
+                                        setup_few, teardown_few),
+        cmocka_unit_test_setup_teardown(ends_a_line_that_is_not_whole_though_its_file_was_closed,
                                         setup_few, teardown_few),
 #ifdef LOGMILL_FAULTS
         cmocka_unit_test_setup_teardown(follows_nothing_before_its_state_was_written_once, setup,
