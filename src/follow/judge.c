@@ -349,7 +349,9 @@ static enum verdict judge_others(struct follower *f, struct source *c, bool is_s
     bool may_wait = f->now_us - c->found_us < ORDER_US;
     enum verdict verdict = JUDGE_NEW;
 
-    for (struct source *o = f->all; o; o = o->all_behind) {
+    /* Of many files most are none: without a beginning, or a live name, none is. */
+    for (struct source *o = c->probe && c->place == PLACE_LIVE ? f->all : NULL; o;
+         o = o->all_behind) {
         enum verdict one = is_other(c, o) ? judge_by_bytes(f, c, is_settled, o) : JUDGE_NEW;
 
         if (one == JUDGE_COPY && !c->has_writer) {
