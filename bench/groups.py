@@ -3,7 +3,8 @@ beside VictoriaLogs.
 
 What `search` has loaded is used; else it is loaded. Each question is asked of both in turn, once to
 warm up and then in five variants: the end of the range is a few seconds further, so that none can
-remember an answer. The same figures must have come, as far as both are exact: percentiles are within
+remember an answer. logmill remembers what whole blocks had to say to a question, if that is little
+(src/store/sqlite/tallies.h): so what the first time took stands in a table of its own, for both. The same figures must have come, as far as both are exact: percentiles are within
 5 % of each other, for VictoriaLogs takes a sample; it counts a log without the field as one with the
 lowest value, and is asked for those that have it. Patterns are different ideas on either side, and are not compared.
 Services and hosts are VictoriaLogs' streams, by which its blocks are divided: each has one of them.
@@ -149,6 +150,7 @@ def ask_neighbours(found, contestants, turns):
 
 def ask_all(found, contestants):
     turns = {(c.name, variant): {"contestant": c.name} for variant in range(1, VARIANTS) for c in contestants}
+    first = {c.name: {} for c in contestants}
     names = []
     for question in QUESTIONS:
         try:
@@ -159,9 +161,11 @@ def ask_all(found, contestants):
                     reconnect(c)
                     cpu = c.cpu()
                     ms, answers[c.key] = ask(c, question, found, variant)
-                    if variant > 0:
-                        turns[c.name, variant][question.name] = ms
-                        turns[c.name, variant]["CPU: " + question.name] = (c.cpu() - cpu) * 1e3
+                    if variant == 0:
+                        first[c.name][question.name] = ms
+                        continue
+                    turns[c.name, variant][question.name] = ms
+                    turns[c.name, variant]["CPU: " + question.name] = (c.cpu() - cpu) * 1e3
                 if len(answers) == 2:
                     check_same(question, *answers.values())
         except RuntimeError as error:
@@ -169,7 +173,7 @@ def ask_all(found, contestants):
             continue
         names.append(question.name)
     names += ask_neighbours(found, contestants, turns)
-    return list(turns.values()), names
+    return list(turns.values()), names, first
 
 
 def cpu_of(turns, contestant, name):
@@ -183,7 +187,7 @@ def measure(found, classes):
     contestants = [Class(found) for Class in classes.values()]
     for c in contestants:
         c.open()
-    turns, names = ask_all(found, contestants)
+    turns, names, first = ask_all(found, contestants)
     for c in contestants:
         c.close()
     medians = {c.name: {n: median(turns, c.name, n) for n in names} for c in contestants}
@@ -197,9 +201,14 @@ def measure(found, classes):
                     [(n, *(medians[c.name][n] for c in contestants), ratios[n]) for n in names])  # fmt: skip
         print_table("CPU of each, ms, means (it is counted in ticks of 10)", columns,
                     [(n, *(cpu_of(turns, c.name, n) for c in contestants)) for n in names])  # fmt: skip
+        asked = [n for n in names if n in first["logmill"]]
+        firsts = {n: first["logmill"][n] / first["VictoriaLogs"][n] for n in asked}
+        print_table("The first time, ms, once", [*columns, ("ratio", 9, ".2f")],
+                    [(n, *(first[c.name][n] for c in contestants), firsts[n]) for n in asked])  # fmt: skip
         aims = [Aim(f"{n} / VictoriaLogs", ratios[n], most=1.0).tell() for n in names]
         aims.append(Aim("geometric mean of all / VictoriaLogs", mean(ratios.values()), most=0.4).tell())
-    return {"title": title, "turns": turns, "aims": aims}
+        aims.append(Aim("geometric mean of the first time / VictoriaLogs", mean(firsts.values()), most=0.4).tell())
+    return {"title": title, "turns": turns, "first": first, "aims": aims}
 
 
 def table():
