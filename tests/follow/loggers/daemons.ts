@@ -84,7 +84,7 @@ async function nginx(place: Place): Promise<void> {
             ${folders.map((name) => `${name}_temp_path ${place.aside}/${name};`).join('\n')}
             log_format numbered '$remote_addr [$time_local] ${place.name} #$arg_n. ${PADDING} $arg_n;';
             access_log ${log} numbered;
-            keepalive_requests 1000000;
+            keepalive_requests 1000000; keepalive_timeout 3600s;
             server { listen 127.0.0.1:${port}; return 204; }
         }`,
     );
