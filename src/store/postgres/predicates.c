@@ -373,9 +373,12 @@ static void add_path(const struct writing *w, const struct query_node *node)
             continue;
         buffer_append_string(b, b->len - from > 6 ? " || exists(@." : "exists(@.");
         json_append_string(b, slice_of(path.data ? path.data : "", len));
-        buffer_append_string(b, ".** ? (");
-        add_condition(b, node);
-        buffer_append_string(b, "))");
+        if (node->test != QUERY_EXISTS) { /* of an empty array there is nothing to ask about */
+            buffer_append_string(b, ".** ? (");
+            add_condition(b, node);
+            buffer_append_char(b, ')');
+        }
+        buffer_append_char(b, ')');
     }
     buffer_append_char(b, ')');
     sql(w, "attributes @? ");

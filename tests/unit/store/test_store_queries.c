@@ -52,6 +52,7 @@ static const char *const by_hand[] = {
     "a:(1 OR 10 OR 1.5)",
     "a.b:>1",
     "a.b.c:*",
+    "b.c:*",
     "-a.b:*",
     "b.c:true",
     "c:null",
