@@ -352,12 +352,17 @@ void candidate_adopt(struct follower *f, struct source *o, struct source *c, uin
 static void look_closer(struct follower *f, struct source *c, bool is_settled)
 {
     struct source *of;
-    uint64_t size;
+    uint64_t size, failures = file_failures();
 
     if (!c->snapshots)
         judge_prepare(f, c);
     enum verdict verdict =
         c->copy_number ? judge_again(f, c, &of, &size) : judge(f, c, is_settled, &of, &size);
+    /* What could not be compared is not new for that: its lines would be sent once more. */
+    if (verdict == JUDGE_NEW && file_failures() != failures) {
+        follower_attend(f, c, RETRY_US);
+        return;
+    }
     switch (verdict) {
     case JUDGE_LATER:
         follower_attend(f, c, ATTEND_US);

@@ -26,19 +26,35 @@ int file_open(const char *path)
     return fd;
 }
 
+static _Thread_local uint64_t failures;
+
+uint64_t file_failures(void)
+{
+    return failures;
+}
+
+void file_failed(void)
+{
+    failures++;
+}
+
 ssize_t file_read_at(int fd, void *data, size_t len, uint64_t offset)
 {
     size_t done = 0;
 
-    if (fault_here(FAULT_READ))
+    if (fault_here(FAULT_READ)) {
+        file_failed();
         return -1;
+    }
     while (done < len) {
         ssize_t n = pread(fd, (char *)data + done, len - done, (off_t)(offset + done));
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            file_failed();
             return -1;
+        }
         if (n == 0)
             break;
         done += (size_t)n;
@@ -73,7 +89,11 @@ static int look(int fd, const char *path, int flags, struct file_look *l)
 
 int file_look_fd(int fd, struct file_look *l)
 {
-    return look(fd, "", AT_EMPTY_PATH, l);
+    int error = look(fd, "", AT_EMPTY_PATH, l);
+
+    if (error)
+        file_failed();
+    return error;
 }
 
 int file_look_path(const char *path, bool follows_link, struct file_look *l)

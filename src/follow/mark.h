@@ -40,6 +40,14 @@ int file_open(const char *path) LM_MUST_CHECK;
  */
 ssize_t file_read_at(int fd, void *data, size_t len, uint64_t offset) LM_MUST_CHECK;
 
+/*
+ * How often this thread could not read or look at an open file, or had no memory for what it read
+ * (file_failed). Who compares files by many reads need not know which of them failed: if the
+ * number is another one behind them, that they differ is not known.
+ */
+uint64_t file_failures(void);
+void file_failed(void);
+
 /* Of an open file, from one statx: consistent. */
 struct file_identity {
     uint64_t device, inode;

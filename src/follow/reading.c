@@ -336,8 +336,12 @@ uint64_t reading_take_ladder(struct follower *f, struct source *s, uint64_t end)
 
     ladder_release(&s->ladder);
     buffer_clear(b);
-    if (len == 0 || !(bytes = buffer_reserve(b, len)))
+    if (len == 0)
         return 0;
+    if (!(bytes = buffer_reserve(b, len))) {
+        file_failed();
+        return 0;
+    }
     ssize_t n = file_read_at(s->fd, bytes, len, 0);
     return ladder_add_text(&s->ladder, slice_of(bytes, n > 0 ? (size_t)n : 0));
 }
