@@ -1,5 +1,6 @@
 #include "follow/names.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdint.h>
@@ -278,6 +279,20 @@ static enum given_kind kind_of(const char *given, const char *path)
     return has_wildcard(given, len) && lstat(path, &st) != 0 ? GIVEN_PATTERN : GIVEN_FILE;
 }
 
+/* What is not there yet may become a folder: as a DIR, too, as long as these are not too many. */
+static int add_as_folder(struct names *n, const char *path, struct errbuf *err)
+{
+    struct given *g = &n->given[n->len];
+    struct stat st;
+
+    if (lstat(path, &st) == 0 || errno != ENOENT || n->patterns_len == NAMES_PATTERNS_MAX)
+        return 0;
+    g->path = xstrdup(path);
+    g->kind = GIVEN_DIR;
+    n->patterns[n->patterns_len++] = n->len++;
+    return make_pattern(g, err);
+}
+
 static int add_given(struct names *n, const char *text, int *files, struct errbuf *err)
 {
     struct given *g = &n->given[n->len];
@@ -332,8 +347,8 @@ struct names *names_new(const char *const *given, int given_len, const char *con
     struct names *n = xcalloc(1, sizeof(*n));
     int files = 0;
 
-    n->given = xcalloc((size_t)given_len + 1, sizeof(*n->given));
-    n->patterns = xcalloc((size_t)given_len + 1, sizeof(*n->patterns));
+    n->given = xcalloc(2 * (size_t)given_len + 1, sizeof(*n->given));
+    n->patterns = xcalloc(2 * (size_t)given_len + 1, sizeof(*n->patterns));
     n->excluded = xcalloc((size_t)excluded_len + 1, sizeof(*n->excluded));
     n->free_link = TEXT_MAP_NONE;
     for (int i = 0; i < excluded_len; i++) {
@@ -345,6 +360,9 @@ struct names *names_new(const char *const *given, int given_len, const char *con
     }
     for (int i = 0; i < given_len; i++)
         if (add_given(n, given[i], &files, err) != 0)
+            goto fail;
+    for (int i = 0; i < given_len; i++)
+        if (n->given[i].kind == GIVEN_FILE && add_as_folder(n, n->given[i].path, err))
             goto fail;
     return n;
 fail:

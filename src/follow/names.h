@@ -1,7 +1,7 @@
 /*
  * Which files are meant. What is given is
  *
- *   FILE     that name, whatever it leads to, also if it is not there yet
+ *   FILE     that name, whatever it leads to, also if it is not there yet; then it may become a DIR
  *   PATTERN  a name with *, ? or [] in any of its parts (glob(7)); a part "**": folders, any depth.
  *            What is there under that very name is a FILE
  *   DIR      all regular files in it and in its folders (NAMES_DEPTH_MAX), hidden ones apart; links

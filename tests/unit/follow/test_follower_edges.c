@@ -201,6 +201,26 @@ static void ends_what_was_rotated_and_comes_late_to_a_folder(void **state)
     assert_int_equal(t->len, 21);
 }
 
+/* Deleted and made again by who cleans up, and just not there while a follower starts. */
+static void follows_a_name_that_becomes_a_folder_or_a_file(void **state)
+{
+    static const char *const LATE[] = {"late", "file", NULL};
+    struct taker *t = *state;
+
+    taker_start(t, LATE);
+    take_for_a_while(t);
+    assert_int_equal(mkdir(taker_path(t, "late"), 0700), 0);
+    assert_int_equal(mkdir(taker_path(t, "late/sub"), 0700), 0);
+    taker_append(t, "late/sub/app.log", "one\n");
+    taker_wait(t, 1);
+    taker_append(t, "late/app.log", "two\n");
+    taker_wait(t, 2);
+    taker_append(t, "file", "three\n");
+    taker_wait(t, 3);
+    assert_string_equal(taker_text(t), "one|two|three");
+    assert_string_equal(t->said, "");
+}
+
 static void passes_over_what_is_no_file_in_a_folder_in_silence(void **state)
 {
     struct taker *t = *state;
@@ -563,6 +583,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(knows_which_is_the_copy_though_its_file_was_empty, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(ends_what_was_rotated_and_comes_late_to_a_folder, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(follows_a_name_that_becomes_a_folder_or_a_file, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(passes_over_what_is_no_file_in_a_folder_in_silence, setup,
                                         teardown),

@@ -663,11 +663,14 @@ static void the_folders_to_watch_are_the_fixed_beginnings(void **state)
     struct told t = {.len = 0};
 
     names_folders(n, tell, &t);
-    assert_int_equal(t.len, 4);
+    assert_int_equal(t.len, 7);
     assert_string_equal(t.folders[0], "/a");
     assert_string_equal(t.folders[1], "/b/c");
     assert_string_equal(t.folders[2], "/e/f");
     assert_string_equal(t.folders[3], "/");
+    assert_string_equal(t.folders[4], "/a/x.log"); /* what is not there may become a folder */
+    assert_string_equal(t.folders[5], "/z.log");
+    assert_string_equal(t.folders[6], "/a/y.log");
     names_free(n);
 }
 
