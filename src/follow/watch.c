@@ -424,8 +424,8 @@ static int try_folder(struct watch *w, uint32_t index)
     return error ? -1 : 0;
 }
 
-/* What was not there when it was opened may have been made before the folder above was watched: of
- * that nobody would tell. */
+/* A folder that was not there when it was opened may have been made before the one above was
+ * watched: of that nobody would tell. */
 static bool is_there_by_now(const struct watched_folder *f)
 {
     char path[PATH_MAX];
@@ -434,7 +434,7 @@ static bool is_there_by_now(const struct watched_folder *f)
 
     memcpy(path, f->path, len);
     path[len] = '\0';
-    return f->wd >= 0 && stat(path, &st) == 0;
+    return f->wd >= 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int find_its_folder(struct watch *w, uint32_t index)
