@@ -18,6 +18,10 @@ static const struct flag common[] = {
      .env = "LOGMILL_URL",
      .fallback = "http://127.0.0.1:8000",
      .help = "the server"},
+    {.name = "ca-file",
+     .value = "FILE",
+     .env = "LOGMILL_CA_FILE",
+     .help = "certificates (PEM) that vouch for an https:// server; else the system's"},
     {.name = NULL},
 };
 

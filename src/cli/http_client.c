@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/x509_vfy.h>
+
 #include "base/xalloc.h"
 #include "fetch/handle.h"
 #include "json/writer.h"
@@ -11,8 +13,9 @@ enum { REASON_MAX = 300 };
 
 struct http_client {
     struct fetch_handle *handle;
-    char *base;  /* without a slash at its end */
-    char *shown; /* the same without user and password */
+    char *base;          /* without a slash at its end */
+    const char *ca_file; /* NULL: the system's */
+    char *shown;         /* the same without user and password */
     struct buffer answer;
     const struct http_client_request *request; /* in flight */
     int take_error;                            /* of its take() or is_over() */
@@ -93,6 +96,7 @@ struct http_client *http_client_new(const struct flags *flags, struct errbuf *er
     struct http_client *client = xcalloc(1, sizeof(*client));
 
     buffer_init(&client->answer, HTTP_CLIENT_ANSWER_MAX);
+    client->ca_file = flags_text(flags, "ca-file");
     client->handle = fetch_handle_new();
     if (!client->handle)
         errbuf_set(err, "no memory for a request");
@@ -189,11 +193,50 @@ static int fail_by_status(struct http_client *client, long status, struct errbuf
                                                                  : LM_EINVAL;
 }
 
+/* Why the server's certificate is not believed, in words that say what to do. */
+static const char *explain_certificate(const struct http_client *client)
+{
+    long result = 0;
+
+    curl_easy_getinfo(client->handle->easy, CURLINFO_SSL_VERIFYRESULT, &result);
+    switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "the server's certificate has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "the server's certificate is not valid yet; is this machine's clock right?";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return client->ca_file
+                   ? "the server's certificate is of an authority that is not in --ca-file"
+                   : "the server's certificate is of an unknown authority; --ca-file names a file "
+                     "with its certificate";
+    case X509_V_OK:
+        return "the server's certificate is for another name than that of the URL";
+    default:
+        return NULL;
+    }
+}
+
+/* The words for a request that has failed by `rc`. */
+static const char *explain(const struct http_client *client, CURLcode rc)
+{
+    const char *words = NULL;
+
+    if (rc == CURLE_PEER_FAILED_VERIFICATION)
+        words = explain_certificate(client);
+    else if (rc == CURLE_SSL_CACERT_BADFILE)
+        words = "--ca-file cannot be read, or has no certificate in PEM in it";
+    return words ? words : fetch_handle_reason(client->handle, rc);
+}
+
 /* What the end `rc` of a request means for who made it. */
 static int judge(struct http_client *client, CURLcode rc, struct errbuf *err)
 {
     long status = fetch_handle_status(client->handle), wanted = client->request->wanted;
-    const char *reason = fetch_handle_reason(client->handle, rc);
+    const char *reason = explain(client, rc);
     curl_off_t after = 0;
 
     curl_easy_getinfo(client->handle->easy, CURLINFO_RETRY_AFTER, &after);
@@ -217,6 +260,7 @@ int http_client_run(struct http_client *client, const struct http_client_request
     struct fetch_request fetch = {
         .body = request->body,
         .proxy = FETCH_PROXY_NOT_LOCAL,
+        .ca_file = client->ca_file,
         .timeout_ms = request->take         ? 0
                       : request->timeout_ms ? request->timeout_ms
                                             : HTTP_CLIENT_TIMEOUT_MS,
