@@ -234,6 +234,11 @@ unsigned api_port(const struct api *api)
     return http_server_port(api->server);
 }
 
+unsigned api_also_port(const struct api *api)
+{
+    return http_server_also_port(api->server);
+}
+
 void api_hand_over(struct api *api, unsigned grace_ms, struct given *to, const char *name,
                    size_t max)
 {

@@ -39,6 +39,9 @@ struct api *api_new(const struct api_options *options, struct errbuf *err);
 /* The port that is listened on. */
 unsigned api_port(const struct api *api);
 
+/* That of its second place, http.also; if there is one. */
+unsigned api_also_port(const struct api *api);
+
 /*
  * What another process can go on with is added to `to` as `name` (http_server_hand_over); the rest
  * is answered, for up to `grace_ms`. Before api_free.

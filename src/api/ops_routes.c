@@ -270,6 +270,15 @@ static void append_http(struct buffer *b, struct http_server *server)
                          s.connections_open);
     metrics_append_value(b, "logmill_http_connections_accepted_total", "counter",
                          "Connections accepted.", s.connections_accepted);
+    buffer_append_string(b,
+                         "# HELP logmill_tls_handshakes_total Handshakes of HTTP's connections.\n"
+                         "# TYPE logmill_tls_handshakes_total counter\n");
+    buffer_appendf(b, "logmill_tls_handshakes_total{result=\"done\"} %llu\n",
+                   (unsigned long long)s.handshakes_done);
+    buffer_appendf(b, "logmill_tls_handshakes_total{result=\"failed\"} %llu\n",
+                   (unsigned long long)s.handshakes_failed);
+    buffer_appendf(b, "logmill_tls_handshakes_total{result=\"timed_out\"} %llu\n",
+                   (unsigned long long)s.handshakes_late);
     metrics_append_value(b, "logmill_http_requests_total", "counter", "Requests begun.",
                          s.requests);
     metrics_append_value(b, "logmill_http_received_bytes_total", "counter",

@@ -40,6 +40,7 @@ int fetch_run(const struct fetch *fetch, struct buffer *body, long *status, stru
         .body = fetch->body,
         .proxy = fetch->direct ? FETCH_PROXY_NEVER : FETCH_PROXY_AS_SET,
         .ca_file = fetch->ca_file,
+        .is_unverified = fetch->is_unverified,
         .timeout_ms = fetch->timeout_ms,
         .take = take,
         .is_over = is_over,

@@ -17,6 +17,7 @@ struct fetch {
     struct slice body;                      /* a form; data NULL: none */
     const char *ca_file; /* certificates that vouch for the server; NULL: the system's */
     unsigned timeout_ms;
+    bool is_unverified;      /* the server may be anybody */
     bool direct;             /* never through a proxy: the address means this machine's own */
     const atomic_bool *stop; /* ends the wait once true; NULL: none */
 };

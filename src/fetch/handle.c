@@ -135,6 +135,10 @@ void fetch_handle_set(struct fetch_handle *h, const struct fetch_request *reques
     curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
     if (request->ca_file)
         curl_easy_setopt(h->easy, CURLOPT_CAINFO, request->ca_file);
+    if (request->is_unverified) {
+        curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (request->body.data) {
         curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, request->body.data);
         curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);

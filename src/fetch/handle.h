@@ -31,6 +31,7 @@ struct fetch_request {
     struct slice body;  /* data NULL: none */
     enum fetch_proxy proxy;
     const char *ca_file; /* certificates that vouch for the server; NULL: the system's */
+    bool is_unverified;  /* the server may be anybody */
 
     unsigned timeout_ms; /* of the whole; 0: none */
     unsigned connect_ms; /* of connecting; 0: libcurl's own, 5 minutes */

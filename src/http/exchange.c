@@ -71,7 +71,7 @@ static void finish(struct connection *c)
     } else if (c->state == CONNECTION_CUT) {
         connection_move(c, CONNECTION_LINGERING);
         connection_drop_input(c);
-        shutdown(c->socket.transport.fd, SHUT_WR);
+        net_socket_end(&c->socket);
     }
 }
 
@@ -195,6 +195,8 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
             message_begin(c->message, &c->parser, started_us);
             c->message->from_trusted = c->is_trusted;
             c->message->from_extra = c->socket.is_extra;
+            c->message->is_https = transport_is_private(&c->socket.transport);
+            c->message->certificate = net_socket_peer(&c->socket);
             connection_move(c, CONNECTION_IN_MESSAGE);
         }
         size_t used;
@@ -460,8 +462,8 @@ void exchange_relieve(struct http_thread *t)
 
 /* ---- Beginning ---- */
 
-struct connection *exchange_new(struct http_thread *t, int fd, const struct sockaddr *address,
-                                bool is_extra)
+struct connection *exchange_new(struct http_thread *t, const struct transport_source *by, int fd,
+                                const struct sockaddr *address, bool is_extra)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
 
@@ -469,7 +471,7 @@ struct connection *exchange_new(struct http_thread *t, int fd, const struct sock
     c->client = client_of_address(address);
     const struct ranges *trusted = t->shared->options.trusted_proxies;
     c->is_trusted = trusted && address && ranges_have(trusted, address);
-    if (net_socket_open(&c->socket, &t->net, fd, is_extra)) {
+    if (net_socket_open(&c->socket, &t->net, by, fd, is_extra)) {
         free(c);
         return NULL;
     }

@@ -11,10 +11,11 @@
 
 /*
  * Takes over `fd`, accepted and non-blocking, of a client at `address` (NULL: not known). NULL (and
- * `fd` closed) if the loop refuses it. `is_extra`: past max_connections.
+ * `fd` closed) if the loop refuses it. `by`: its transport; NULL: the loop's. `is_extra`: past
+ * max_connections.
  */
-struct connection *exchange_new(struct http_thread *t, int fd, const struct sockaddr *address,
-                                bool is_extra);
+struct connection *exchange_new(struct http_thread *t, const struct transport_source *by, int fd,
+                                const struct sockaddr *address, bool is_extra);
 
 /* The socket is readable: reads once. */
 void exchange_readable(struct connection *c);

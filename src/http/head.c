@@ -175,8 +175,9 @@ static void believe_proxy(struct message *m, const struct known_headers *found)
 {
     struct slice scheme = found->value[KNOWN_FORWARDED_PROTO];
 
-    m->was_https =
-        slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')), SLICE_LITERAL("https"));
+    if (scheme.data)
+        m->is_https =
+            slice_equal_ascii_nocase(slice_trim(slice_cut(&scheme, ',')), SLICE_LITERAL("https"));
     m->client =
         client_of_chain(found->value[KNOWN_FORWARDED_FOR], m->limits->options->trusted_proxies);
 }
@@ -204,6 +205,8 @@ static void judge_admission(struct message *m, const struct known_headers *found
         return;
     const struct http_head head = {
         .route = m->endpoint,
+        .is_https = m->is_https,
+        .certificate = m->certificate,
         .is_get = m->method == HTTP_GET || m->method == HTTP_HEAD,
         .is_options = m->method == HTTP_OPTIONS,
         .host = found->value[KNOWN_HOST],

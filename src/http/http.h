@@ -28,6 +28,7 @@
 #include "base/ledger.h"
 #include "base/slice.h"
 #include "net/given.h"
+#include "net/server.h"
 #include "net/socket.h"
 
 struct http_server;
@@ -122,7 +123,9 @@ struct http_route {
  */
 struct http_head {
     const struct http_route *route; /* NULL: none; 404, 405 or 307 will be the answer */
-    bool is_get;                    /* or HEAD */
+    bool is_https;                  /* by the connection itself, or a trusted proxy says so */
+    const char *certificate; /* the name in the client's own (tls_client_name); NULL: it has none */
+    bool is_get;             /* or HEAD */
     bool is_options;
     struct slice host;
     struct slice origin;
@@ -174,11 +177,14 @@ struct http_server_options {
     const int *fds;
     size_t fds_len;
     bool fds_are_held;
+    struct transport_source by;  /* what they carry HTTP by; ops NULL: plain sockets */
+    struct net_place also;       /* a second place, with a transport of its own; host NULL: none */
     unsigned threads;            /* default 1 */
     unsigned max_connections;    /* in all; default 10 000; more: see HTTP_EXTRA_CONNECTIONS */
     size_t max_body_bytes;       /* as sent and inflated; default 1 MiB; past it 413 */
     size_t max_batch_bytes;      /* the same of routes with HTTP_ROUTE_BATCH; at least that */
     size_t max_header_bytes;     /* request line and headers; default 16 KiB; past it 431 (414) */
+    unsigned shake_timeout_ms;   /* a handshake from its connection on; default 10 000 */
     unsigned idle_timeout_ms;    /* no request begun; default 75 000 */
     unsigned request_timeout_ms; /* a whole request from its first byte; default 30 000; 408 */
     unsigned upload_timeout_ms;  /* for more of a body in lots to come; default 86 400 000 */
@@ -199,6 +205,9 @@ struct http_server *http_server_new(const struct http_server_options *options, s
 
 /* The port that is listened on. */
 unsigned http_server_port(const struct http_server *s);
+
+/* That of the second place; 0: there is none. */
+unsigned http_server_also_port(const struct http_server *s);
 
 /*
  * Stops accepting, lets requests that have begun be answered for up to `grace_ms` (with
@@ -222,6 +231,7 @@ void http_server_free(struct http_server *s);
 struct http_stats {
     uint64_t connections_accepted;
     uint64_t connections_open;
+    uint64_t handshakes_done, handshakes_failed, handshakes_late;
     uint64_t requests;
     uint64_t responses[HTTP_STATUS_END]; /* by status */
     uint64_t bytes_received;

@@ -49,7 +49,8 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->path = m->query = m->body = slice_of(NULL, 0);
     m->route = NULL;
     m->endpoint = NULL;
-    m->from_trusted = m->from_extra = m->was_https = false;
+    m->from_trusted = m->from_extra = m->is_https = false;
+    m->certificate = NULL;
     m->in_lots = m->is_upload = false;
     m->client = CLIENT_UNKNOWN;
     m->answer_headers = m->limits->options->answer_headers;

@@ -360,7 +360,7 @@ static void redirect(struct http_request *req, const struct message *m)
 
     buffer_init(&location, path.len + m->query.len + host.len + 16);
     if (host.len > 0) {
-        buffer_append_string(&location, m->was_https ? "https://" : "http://");
+        buffer_append_string(&location, m->is_https ? "https://" : "http://");
         buffer_append_slice(&location, host);
     }
     bool has_slash = path.data[path.len - 1] == '/';

@@ -22,6 +22,7 @@ static void fill_defaults(struct http_server_options *o)
         o->max_batch_bytes = o->max_body_bytes;
     DEFAULT(max_header_bytes, 16 * 1024);
     DEFAULT(max_connection_bytes, 4 * 1024 * 1024);
+    DEFAULT(shake_timeout_ms, 10000);
     DEFAULT(idle_timeout_ms, 75000);
     DEFAULT(request_timeout_ms, 30000);
     DEFAULT(upload_timeout_ms, 86400000);
@@ -36,10 +37,10 @@ static struct http_thread *thread_of(struct net_loop *l)
     return container_of(l, struct http_thread, net);
 }
 
-static struct net_loop *loop_new(void *ctx, unsigned index, int listen_fd, struct errbuf *err)
+static struct net_loop *loop_new(void *ctx, unsigned index, struct errbuf *err)
 {
     struct http_server *s = ctx;
-    struct http_thread *t = http_thread_new(&s->shared, index, listen_fd, err);
+    struct http_thread *t = http_thread_new(&s->shared, index, -1, err);
 
     return t ? &t->net : NULL;
 }
@@ -69,11 +70,14 @@ struct http_server *http_server_new(const struct http_server_options *options, s
     s->shared.router = router_new(options->routes, err);
     if (!s->shared.router)
         goto fail;
-    s->net = net_server_new(&(struct net_server_options){.host = o->host,
-                                                         .port = o->port,
-                                                         .fds = o->fds,
-                                                         .fds_len = o->fds_len,
-                                                         .fds_are_held = o->fds_are_held,
+    const struct net_place place = {.host = o->host,
+                                    .port = o->port,
+                                    .fds = o->fds,
+                                    .fds_len = o->fds_len,
+                                    .fds_are_held = o->fds_are_held,
+                                    .by = o->by};
+    s->net = net_server_new(&(struct net_server_options){.places = {place, o->also},
+                                                         .places_len = o->also.host ? 2 : 1,
                                                          .threads = o->threads,
                                                          .name = "http",
                                                          .loop_new = loop_new,
@@ -93,7 +97,12 @@ fail:
 
 unsigned http_server_port(const struct http_server *s)
 {
-    return net_server_port(s->net);
+    return net_server_port(s->net, 0);
+}
+
+unsigned http_server_also_port(const struct http_server *s)
+{
+    return net_server_port(s->net, 1);
 }
 
 /* Requests that are under way are not handed over, so what runs on has to be answered here. */
@@ -139,6 +148,9 @@ void http_server_stats(struct http_server *s, struct http_stats *stats)
         stats->connections_accepted += read_counter(&t->net.counters.accepted);
         stats->bytes_received += read_counter(&t->net.counters.received);
         stats->bytes_sent += read_counter(&t->net.counters.sent);
+        stats->handshakes_done += read_counter(&t->net.counters.shaken);
+        stats->handshakes_failed += read_counter(&t->net.counters.unshaken);
+        stats->handshakes_late += read_counter(&t->net.counters.late);
         stats->requests += read_counter(&t->counters.requests);
         for (int k = 0; k < HTTP_STATUS_END; k++)
             stats->responses[k] += read_counter(&t->counters.responses[k]);

@@ -20,14 +20,14 @@ static struct http_thread *thread_of(struct net_loop *l)
 static bool welcome(struct net_listener *from, int fd, const struct sockaddr *address,
                     bool is_extra)
 {
-    return exchange_new(thread_of(from->loop), fd, address, is_extra);
+    return exchange_new(thread_of(from->loop), &from->by, fd, address, is_extra);
 }
 
 /* It has no state: it waited for its next request. */
 static bool adopt(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
                   bool is_extra)
 {
-    return exchange_new(thread_of(l), s->fd, address, is_extra);
+    return exchange_new(thread_of(l), NULL, s->fd, address, is_extra);
 }
 
 static void drained(struct net_loop *l)
@@ -129,6 +129,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
         [TIMEOUT_IDLE] = o->idle_timeout_ms,     [TIMEOUT_REQUEST] = o->request_timeout_ms,
         [TIMEOUT_UPLOAD] = o->upload_timeout_ms, [TIMEOUT_WRITE] = o->write_timeout_ms,
         [TIMEOUT_LINGER] = CONNECTION_LINGER_MS, [TIMEOUT_EXTRA] = HTTP_EXTRA_MS,
+        [TIMEOUT_SHAKE] = o->shake_timeout_ms,
     };
 
     t->shared = shared;
@@ -144,6 +145,7 @@ struct http_thread *http_thread_new(struct http_shared *shared, unsigned index, 
         free(t);
         return NULL;
     }
+    t->net.shakes = o->bodies;
     t->inflater = inflater_new();
     return t;
 }

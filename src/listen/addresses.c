@@ -7,8 +7,8 @@
 
 static const char *allowed(bool tcp_only)
 {
-    return tcp_only ? "tcp://HOST:PORT, several with commas between"
-                    : "udp://HOST:PORT and tcp://HOST:PORT, with commas between";
+    return tcp_only ? "tcp://HOST:PORT and tls://HOST:PORT, with commas between"
+                    : "udp://HOST:PORT, tcp://HOST:PORT and tls://HOST:PORT, with commas between";
 }
 
 static struct slice trim(struct slice text)
@@ -64,11 +64,8 @@ static int read_one(struct slice text, bool tcp_only, struct address *a, struct 
     struct slice rest = text;
 
     if (skip(&rest, SLICE_LITERAL("tls://")))
-        return errbuf_fail(err, LM_EINVAL,
-                           "\"%.*s\": tls:// is not there yet; a proxy that ends TLS can stand "
-                           "before a tcp:// address; allowed: %s",
-                           (int)text.len, text.data, allowed(tcp_only));
-    if (skip(&rest, SLICE_LITERAL("udp://")))
+        a->is_tls = true;
+    else if (skip(&rest, SLICE_LITERAL("udp://")))
         a->is_udp = true;
     else if (!skip(&rest, SLICE_LITERAL("tcp://")))
         return errbuf_fail(err, LM_EINVAL, "\"%.*s\" begins with no known scheme; allowed: %s",
@@ -104,4 +101,13 @@ int addresses_parse(struct addresses *a, const char *text, bool tcp_only, struct
         begin = stop + 1;
     }
     return 0;
+}
+
+bool addresses_have_tls(const struct addresses *a)
+{
+    for (size_t i = 0; i < a->len; i++) {
+        if (a->list[i].is_tls)
+            return true;
+    }
+    return false;
 }

@@ -1,7 +1,7 @@
 /*
- * Where a receiver listens, as its setting says: udp://HOST:PORT and tcp://HOST:PORT, with commas
- * between. HOST is a name, an address of IPv4, or one of IPv6 in brackets; a port of 0 takes any
- * free one.
+ * Where a receiver listens, as its setting says: udp://HOST:PORT, tcp://HOST:PORT and
+ * tls://HOST:PORT, with commas between. HOST is a name, an address of IPv4, or one of IPv6 in
+ * brackets; a port of 0 takes any free one.
  */
 #ifndef LOGMILL_LISTEN_ADDRESSES_H
 #define LOGMILL_LISTEN_ADDRESSES_H
@@ -18,6 +18,7 @@ enum {
 
 struct address {
     bool is_udp;
+    bool is_tls;                   /* TLS over TCP */
     char host[ADDRESS_HOST_BYTES]; /* without brackets */
     unsigned port;
 };
@@ -33,5 +34,8 @@ struct addresses {
  */
 int addresses_parse(struct addresses *a, const char *text, bool tcp_only,
                     struct errbuf *err) LM_MUST_CHECK;
+
+/* Whether any of them is tls://. */
+bool addresses_have_tls(const struct addresses *a);
 
 #endif

@@ -21,9 +21,10 @@ struct listen_way {
     struct receiver_way way;
     struct addresses addresses; /* with the ports that were taken */
     void *stream_memory, *datagram_memory;
-    void *joiner;                  /* of datagrams, if the format has one */
-    bool tcp_is_held, udp_is_held; /* its sockets were given, and their giver has them, too */
-    struct pause expiry;           /* after which what waits in it is looked at */
+    void *joiner; /* of datagrams, if the format has one */
+    /* Its sockets were given, and their giver has them, too. */
+    bool tcp_is_held, tls_is_held, udp_is_held;
+    struct pause expiry; /* after which what waits in it is looked at */
 };
 
 struct receiver {

@@ -1,6 +1,7 @@
 #include "listen/receiver.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #include "listen/stream.h"
 #include "net/listen.h"
 
-enum { NEVER_MS = 1 << 30 };
+enum { NEVER_MS = 1 << 30, SOCKET_NAME_SIZE = 32 };
 
 static struct receiver *receiver_of(struct net_loop *l)
 {
@@ -34,7 +35,7 @@ static bool welcome(struct net_listener *from, int fd, const struct sockaddr *ad
         close(fd);
         return false;
     }
-    return stream_new(way, fd);
+    return stream_new(way, &from->by, fd);
 }
 
 static bool adopt(struct net_loop *l, const struct given_socket *s, const struct sockaddr *address,
@@ -145,23 +146,46 @@ static int use_datagrams(struct listen_way *w, int fd, unsigned buffer_bytes, st
     return 0;
 }
 
+/* Whether the sockets of `a` are held by whoever has given them. */
+static bool *held_flag(struct listen_way *w, const struct address *a)
+{
+    return a->is_udp ? &w->udp_is_held : a->is_tls ? &w->tls_is_held : &w->tcp_is_held;
+}
+
+/* The name of the sockets of one kind, as they are given and handed over. */
+static void socket_name(const struct listen_way *w, bool is_tls, char name[SOCKET_NAME_SIZE])
+{
+    snprintf(name, SOCKET_NAME_SIZE, "%s%s", metrics_protocol_label(w->way.protocol),
+             is_tls ? "-tls" : "");
+}
+
 static int use_socket(struct listen_way *w, const struct address *a, int fd,
                       const struct receiver_options *options, struct errbuf *err)
 {
+    const struct net_listener listener = {
+        .fd = fd,
+        .ctx = w,
+        .by = a->is_tls ? options->tls : (struct transport_source){0},
+        .is_held = *held_flag(w, a),
+    };
+
     return a->is_udp ? use_datagrams(w, fd, options->udp_buffer_bytes, err)
-                     : net_loop_add_listener(&w->receiver->net, fd, w, err);
+                     : net_loop_add_listener(&w->receiver->net, &listener, err);
 }
 
 /* Uses what was given for an address. Returns how many sockets; or an error. */
 static int use_given(struct listen_way *w, struct address *a,
                      const struct receiver_options *options, struct errbuf *err)
 {
+    char name[SOCKET_NAME_SIZE];
     const struct given_wish wish = {.kind = a->is_udp ? GIVEN_DATAGRAMS : GIVEN_LISTENS,
-                                    .name = metrics_protocol_label(w->way.protocol),
+                                    .name = name,
                                     .host = a->host,
                                     .port = a->port};
-    bool *is_held = a->is_udp ? &w->udp_is_held : &w->tcp_is_held;
+    bool *is_held = held_flag(w, a);
     int *fds = NULL;
+
+    socket_name(w, a->is_tls, name);
     size_t n = options->given ? given_take(options->given, &wish, &fds, is_held) : 0;
     int error = 0;
 
@@ -180,7 +204,7 @@ static int use_given(struct listen_way *w, struct address *a,
 static int open_address(struct listen_way *w, struct address *a,
                         const struct receiver_options *options, struct errbuf *err)
 {
-    bool all_are_given = a->is_udp ? w->udp_is_held : w->tcp_is_held;
+    bool all_are_given = *held_flag(w, a);
     int fd, error;
     int given = all_are_given ? 0 : use_given(w, a, options, err);
 
@@ -241,11 +265,13 @@ static int init(struct receiver *r, const struct receiver_options *options, stru
         [TIMEOUT_LINGER] = NEVER_MS,
         [TIMEOUT_UPLOAD] = NEVER_MS,
         [TIMEOUT_EXTRA] = NEVER_MS,
+        [TIMEOUT_SHAKE] = options->shake_timeout_ms ? options->shake_timeout_ms : NEVER_MS,
     };
     int error = net_loop_init(&r->net, &protocol, &r->shared, timeouts_ms, -1, err);
 
     if (error)
         return error;
+    r->net.shakes = r->bodies;
     pauses_init(&r->pauses, &r->net.uv);
     r->pauses.hurries = hurries;
     r->pauses.resumed = resumed;
@@ -304,7 +330,10 @@ void receiver_describe(const struct receiver *r, size_t index, struct buffer *te
         const struct address *a = &addresses->list[i];
         bool is_ipv6 = strchr(a->host, ':');
 
-        buffer_appendf(text, "%s%s://%s%s%s:%u", i ? "," : "", a->is_udp ? "udp" : "tcp",
+        buffer_appendf(text, "%s%s://%s%s%s:%u", i ? "," : "",
+                       a->is_udp   ? "udp"
+                       : a->is_tls ? "tls"
+                                   : "tcp",
                        is_ipv6 ? "[" : "", a->host, is_ipv6 ? "]" : "", a->port);
     }
 }
@@ -318,10 +347,12 @@ static void leave(struct net_loop *l, void *ctx)
 
     r->leaving = ctx;
     while (l->listeners) {
-        const struct listen_way *way = l->listeners->ctx;
+        const struct net_listener listener = *l->listeners;
+        char name[SOCKET_NAME_SIZE];
         int fd = net_loop_take_listener(l);
 
-        given_add(r->leaving, fd, metrics_protocol_label(way->way.protocol), way->tcp_is_held);
+        socket_name(listener.ctx, listener.by.ops, name);
+        given_add(r->leaving, fd, name, listener.is_held);
     }
     datagrams_leave_all(r);
 }

@@ -10,6 +10,7 @@
 #include "base/ledger.h"
 #include "listen/way.h"
 #include "net/given.h"
+#include "net/transport.h"
 #include "queue/queue.h"
 
 struct receiver_options {
@@ -18,15 +19,17 @@ struct receiver_options {
     const struct receiver_way *ways;
     size_t ways_len; /* up to RECEIVER_WAYS_MAX */
     /*
-     * Sockets that are used in place of new ones: those that have the name of a protocol ("syslog")
-     * or its address are taken out of it. NULL: none.
+     * Sockets that are used in place of new ones: those that have the name of a protocol ("syslog",
+     * "syslog-tls") or its address are taken out of it. NULL: none.
      */
     struct given *given;
-    struct stream_setup setup; /* its texts must outlive the receiver */
-    unsigned max_streams;      /* open connections of all ways */
-    unsigned udp_buffer_bytes; /* that the kernel is asked to keep of each socket for UDP */
-    unsigned write_timeout_ms; /* in which a client has to take a reply */
-    unsigned stalled_ms;       /* 0: STREAM_STALLED_MS */
+    struct stream_setup setup;   /* its texts must outlive the receiver */
+    unsigned max_streams;        /* open connections of all ways */
+    unsigned udp_buffer_bytes;   /* that the kernel is asked to keep of each socket for UDP */
+    unsigned write_timeout_ms;   /* in which a client has to take a reply */
+    struct transport_source tls; /* of tls:// addresses; ops NULL: there are none */
+    unsigned shake_timeout_ms;   /* of its handshakes */
+    unsigned stalled_ms;         /* 0: STREAM_STALLED_MS */
 };
 
 struct receiver;

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -370,10 +369,16 @@ static size_t room(const struct stream *s)
     return s->bytes.len < most ? most - s->bytes.len : 0;
 }
 
+/* Another process is to go on with it. */
+static bool leaves(const struct stream *s)
+{
+    return receiver_leaves(receiver_of(s)) && net_socket_may_leave(&s->socket);
+}
+
 static bool may_read(const struct stream *s)
 {
-    return s->has_socket && !receiver_leaves(receiver_of(s)) && !s->is_over && !s->ends &&
-           !s->lacks_room && s->reply.len == 0 && room(s) > 0;
+    return s->has_socket && !leaves(s) && !s->is_over && !s->ends && !s->lacks_room &&
+           s->reply.len == 0 && room(s) > 0;
 }
 
 static void come_to_end(struct stream *s)
@@ -395,11 +400,9 @@ static void wait_for_room(struct stream *s)
 static size_t readable_bytes(const struct stream *s)
 {
     size_t most = room(s) < NET_READ_BYTES ? room(s) : NET_READ_BYTES;
-    int n = 0;
+    size_t n = net_socket_readable(&s->socket);
 
-    if (ioctl(s->socket.transport.fd, FIONREAD, &n) < 0 || n < 1)
-        n = 1;
-    return (size_t)n < most ? (size_t)n : most;
+    return n < most ? n : most;
 }
 
 /* Reads once. False: nothing has come, or there is no room for it. */
@@ -458,8 +461,8 @@ static bool send_reply(struct stream *s)
 /* All that was read is durable, or belongs to a message that is not whole. */
 static bool may_leave(const struct stream *s)
 {
-    return receiver_leaves(receiver_of(s)) && s->state == STREAM_TAKING && !s->offer &&
-           s->reply.len == 0 && s->has_socket && !s->is_over && !s->ends;
+    return leaves(s) && s->state == STREAM_TAKING && !s->offer && s->reply.len == 0 &&
+           s->has_socket && !s->is_over && !s->ends;
 }
 
 /* Gives the connection away as it is. `s` may be freed by it. */
@@ -544,14 +547,14 @@ static void resume(struct pause *p)
 /* ---- What the loop tells ---- */
 
 /* NULL: the loop refuses it, and `fd` is closed. */
-static struct stream *stream_open(struct listen_way *way, int fd)
+static struct stream *stream_open(struct listen_way *way, const struct transport_source *by, int fd)
 {
     static const int on = 1, keepalive_s = STREAM_KEEPALIVE_S;
     struct receiver *r = way->receiver;
     struct stream *s = xcalloc(1, sizeof(*s));
 
     s->way = way;
-    if (net_socket_open(&s->socket, &r->net, fd, false)) {
+    if (net_socket_open(&s->socket, &r->net, by, fd, false)) {
         free(s);
         return NULL;
     }
@@ -569,9 +572,9 @@ static struct stream *stream_open(struct listen_way *way, int fd)
     return s;
 }
 
-bool stream_new(struct listen_way *way, int fd)
+bool stream_new(struct listen_way *way, const struct transport_source *by, int fd)
 {
-    struct stream *s = stream_open(way, fd);
+    struct stream *s = stream_open(way, by, fd);
 
     if (!s)
         return false;
@@ -585,7 +588,7 @@ bool stream_new(struct listen_way *way, int fd)
 bool stream_adopt(struct listen_way *way, int fd, struct slice state)
 {
     struct stream_left left;
-    struct stream *s = stream_open(way, fd);
+    struct stream *s = stream_open(way, NULL, fd);
 
     if (!s)
         return false;

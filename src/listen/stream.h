@@ -25,8 +25,8 @@ enum {
     STREAM_REPLY_MAX = 64 << 20,
 };
 
-/* Takes over `fd` as net_protocol.welcome says. */
-bool stream_new(struct listen_way *way, int fd);
+/* Takes over `fd` as net_protocol.welcome says; `by`: its transport. */
+bool stream_new(struct listen_way *way, const struct transport_source *by, int fd);
 
 /* The same for one that another process has left, as `state` says (leaving.h). */
 bool stream_adopt(struct listen_way *way, int fd, struct slice state);

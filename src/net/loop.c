@@ -153,6 +153,7 @@ static void on_check(uv_check_t *check)
 {
     struct net_loop *l = check->data;
 
+    l->shakes_len = 0;
     l->protocol->round(l);
     give_turns(l);
     l->protocol->sent(l);
@@ -167,6 +168,34 @@ static void on_prepare(uv_prepare_t *prepare)
     maybe_finish(l);
 }
 
+/* Some handshakes were put off for want of memory. */
+static void go_on_shaking(struct net_loop *l)
+{
+    struct deadline *next;
+
+    for (struct deadline *d = timeouts_first(&l->timeouts, TIMEOUT_SHAKE); d; d = next) {
+        struct net_socket *s = container_of(d, struct net_socket, write_deadline);
+
+        next = timeouts_next(&l->timeouts, d);
+        if (s->is_put_off)
+            l->protocol->turn(s); /* after which it waits for its poll again */
+    }
+}
+
+static void tell_timed_out(struct net_loop *l, struct deadline *due, enum timeout_kind kind)
+{
+    bool writes = kind == TIMEOUT_WRITE || kind == TIMEOUT_SHAKE;
+    struct net_socket *s = writes ? container_of(due, struct net_socket, write_deadline)
+                                  : container_of(due, struct net_socket, read_deadline);
+
+    if (kind == TIMEOUT_SHAKE) {
+        net_count(&l->counters.late, 1);
+        l->protocol->abort(s);
+    } else {
+        l->protocol->timed_out(s, kind);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct net_loop *l = timer->data;
@@ -176,11 +205,9 @@ static void on_tick(uv_timer_t *timer)
         struct deadline *due;
 
         while ((due = timeouts_due(&l->timeouts, kind, now)))
-            l->protocol->timed_out(kind == TIMEOUT_WRITE
-                                       ? container_of(due, struct net_socket, write_deadline)
-                                       : container_of(due, struct net_socket, read_deadline),
-                                   kind);
+            tell_timed_out(l, due, kind);
     }
+    go_on_shaking(l);
 }
 
 /* ---- Accepting ---- */
@@ -347,14 +374,16 @@ static void on_stop(uv_async_t *async)
         l->before_stop(l, l->before_stop_ctx);
     }
     /* Closing the sockets would reset who waits in their backlogs. */
-    for (struct net_listener *listener = l->listeners; listener && !l->leaves_backlog;
-         listener = listener->next)
-        accept_clients(listener, SOMAXCONN);
+    for (struct net_listener *listener = l->listeners; listener; listener = listener->next) {
+        if (!listener->is_held)
+            accept_clients(listener, SOMAXCONN);
+    }
     loop_move(l, NET_LOOP_DRAINING);
     stop_listening(l);
     for (struct net_socket *s = l->sockets; s; s = next) {
         next = s->next;
-        l->protocol->drain(s);
+        if (!s->has_shaken) /* else it is served for as long as there is time */
+            l->protocol->drain(s);
     }
     start_grace(l);
 }
@@ -395,19 +424,21 @@ static int init_handles(struct net_loop *l)
     return 0;
 }
 
-int net_loop_add_listener(struct net_loop *l, int fd, void *ctx, struct errbuf *err)
+int net_loop_add_listener(struct net_loop *l, const struct net_listener *from, struct errbuf *err)
 {
     struct net_listener *listener = xcalloc(1, sizeof(*listener));
-    int error = uv_poll_init(&l->uv, &listener->poll, fd);
+    int error = uv_poll_init(&l->uv, &listener->poll, from->fd);
 
     if (error < 0) {
         free(listener);
-        close(fd);
+        close(from->fd);
         return errbuf_fail(err, LM_EUNAVAILABLE, "cannot watch a socket: %s", uv_strerror(error));
     }
     listener->loop = l;
-    listener->fd = fd;
-    listener->ctx = ctx;
+    listener->fd = from->fd;
+    listener->ctx = from->ctx;
+    listener->by = from->by;
+    listener->is_held = from->is_held;
     listener->poll.data = listener;
     listener->next = l->listeners;
     l->listeners = listener;
@@ -427,7 +458,9 @@ int net_loop_init(struct net_loop *l, const struct net_protocol *protocol,
     if (!error)
         error = init_handles(l);
     if (!error)
-        return listen_fd < 0 ? 0 : net_loop_add_listener(l, listen_fd, NULL, err);
+        return listen_fd < 0
+                   ? 0
+                   : net_loop_add_listener(l, &(struct net_listener){.fd = listen_fd}, err);
     if (listen_fd >= 0)
         close(listen_fd);
     return errbuf_fail(err, LM_EUNAVAILABLE, "cannot make an event loop: %s", uv_strerror(error));

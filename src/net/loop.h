@@ -23,6 +23,7 @@
 #include <uv.h>
 
 #include "base/errbuf.h"
+#include "base/ledger.h"
 #include "net/given.h"
 #include "net/timeouts.h"
 #include "net/transport.h"
@@ -34,7 +35,12 @@ enum {
      * one more comes, the one that has waited longest for what it should send (TIMEOUT_EXTRA) is
      * closed, so that nobody can hold these places.
      */
-    NET_EXTRA_SOCKETS = 64
+    NET_EXTRA_SOCKETS = 64,
+    /*
+     * Steps of handshakes in one round of a loop, some of which take a millisecond of work; further
+     * ones have their turn when those who are in have had theirs.
+     */
+    NET_SHAKES_A_ROUND = 4
 };
 
 struct net_loop;
@@ -43,8 +49,10 @@ struct net_socket;
 /* One listening socket of a loop. */
 struct net_listener {
     struct net_loop *loop;
-    int fd;    /* -1: closed */
-    void *ctx; /* the protocol's: whose clients come by it */
+    int fd;                     /* -1: closed */
+    void *ctx;                  /* the protocol's: whose clients come by it */
+    struct transport_source by; /* of its clients; ops NULL: net_loop.transport */
+    bool is_held;               /* others accept from it after us: its backlog is left to them */
     uv_poll_t poll;
     struct net_listener *next;
 };
@@ -84,6 +92,7 @@ struct net_protocol {
 /* Written by the loop's thread alone, read by any. */
 struct net_counters {
     _Atomic uint64_t accepted, received, sent; /* sockets; bytes */
+    _Atomic uint64_t shaken, unshaken, late;   /* handshakes: done, failed, timed out */
 };
 
 static inline void net_count(_Atomic uint64_t *counter, uint64_t n)
@@ -106,13 +115,16 @@ struct net_socket {
     struct net_socket *next_queued;
     struct transport transport;
     uv_poll_t poll;
-    int events; /* what the protocol waits for; 0 once closed */
-    int polled; /* what the poll waits for: what the transport wants for that */
+    int events;      /* what the protocol waits for; 0 once closed */
+    int polled;      /* what the poll waits for: what the transport wants for that */
+    bool is_shaking; /* the transport's handshake is not over: nothing is read or written */
+    bool has_shaken; /* … and the client has sent something of it, */
+    bool is_put_off; /* … but there is no memory for it: it waits for the next tick */
     bool is_queued;
     bool is_extra;
     struct deadline read_deadline;
-    struct deadline write_deadline;
-    size_t lot_taken; /* bytes since it was set */
+    struct deadline write_deadline; /* while it shakes hands: TIMEOUT_SHAKE */
+    size_t lot_taken;               /* bytes since it was set */
 };
 
 enum net_loop_state { NET_LOOP_SERVING, NET_LOOP_DRAINING, NET_LOOP_FINISHED, NET_LOOP_STATES };
@@ -126,7 +138,6 @@ struct net_loop {
     enum net_loop_state state;
 
     struct net_listener *listeners;
-    bool leaves_backlog; /* others accept from them after us: set before it runs, or not at all */
     uv_timer_t accept_retry;
     uv_timer_t tick; /* runs while there are sockets */
     uv_timer_t grace;
@@ -147,6 +158,9 @@ struct net_loop {
     unsigned extra_len;        /* of them, those past max_sockets */
     struct net_socket *queued; /* have their turn at the end of the round */
     struct timeouts timeouts;
+    /* Handshakes are charged to it; NULL: they are not. Set before it runs. */
+    struct account *shakes;
+    unsigned shakes_len; /* steps of them in this round of the loop */
     struct net_counters counters;
     char read_buffer[NET_READ_BYTES];
 };
@@ -162,10 +176,12 @@ int net_loop_init(struct net_loop *l, const struct net_protocol *protocol,
                   int listen_fd, struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * Adds a listener: `fd`, which listens and does not block, is the loop's from now on. On the loop's
- * thread, before net_loop_listen. Returns 0; or LM_EUNAVAILABLE with `err` filled, and `fd` closed.
+ * Adds a listener: from->fd, which listens and does not block, is the loop's from now on; ctx, by
+ * and is_held are as `from` says. On the loop's thread, before net_loop_listen. Returns 0; or
+ * LM_EUNAVAILABLE with `err` filled, and the descriptor closed.
  */
-int net_loop_add_listener(struct net_loop *l, int fd, void *ctx, struct errbuf *err) LM_MUST_CHECK;
+int net_loop_add_listener(struct net_loop *l, const struct net_listener *from,
+                          struct errbuf *err) LM_MUST_CHECK;
 
 /* Starts to accept. On the loop's thread, or before it runs. */
 int net_loop_listen(struct net_loop *l, struct errbuf *err) LM_MUST_CHECK;
@@ -189,7 +205,10 @@ void net_loop_stop(struct net_loop *l, unsigned grace_ms);
 void net_loop_stop_after(struct net_loop *l, unsigned grace_ms,
                          void (*first)(struct net_loop *l, void *ctx), void *ctx);
 
-/* On the loop's thread: takes out one listener. Returns its socket, the caller's; -1: no more. */
+/*
+ * On the loop's thread: takes out the first listener (l->listeners). Returns its socket, the
+ * caller's; -1: no more.
+ */
 int net_loop_take_listener(struct net_loop *l);
 
 /*

@@ -28,4 +28,5 @@ static int plain_wants(const struct transport *t, int events)
     return events;
 }
 
-const struct transport_ops plain_transport = {plain_read, plain_write, plain_pending, plain_wants};
+const struct transport_ops plain_transport = {
+    .read = plain_read, .write = plain_write, .pending = plain_pending, .wants = plain_wants};

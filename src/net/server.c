@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct runner {
 
 struct net_server {
     struct net_server_options options;
-    unsigned port;
+    unsigned ports[NET_PLACES_MAX];
     struct runner *runners;
     bool stopped;
 };
@@ -71,29 +72,75 @@ static int start_thread(struct runner *r, struct errbuf *err)
     return LM_EUNAVAILABLE;
 }
 
-static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
+static int listen_by(struct runner *r, const struct net_place *place, int fd, struct errbuf *err)
+{
+    return net_loop_add_listener(r->loop,
+                                 &(struct net_listener){.fd = fd,
+                                                        .ctx = (void *)(uintptr_t)place,
+                                                        .by = place->by,
+                                                        .is_held = place->fds_are_held},
+                                 err);
+}
+
+/* The sockets that were given: some loops have several, or several loops have one. */
+static int share_given(struct net_server *s, const struct net_place *place, struct errbuf *err)
+{
+    unsigned threads = s->options.threads;
+    size_t n = place->fds_len > threads ? place->fds_len : threads;
+
+    for (size_t i = 0; i < n; i++) {
+        int fd = fcntl(place->fds[i % place->fds_len], F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+            return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
+        if (listen_by(&s->runners[i % threads], place, fd, err))
+            return LM_EUNAVAILABLE;
+    }
+    return 0;
+}
+
+static int open_own(struct net_server *s, const struct net_place *place, unsigned *port,
+                    struct errbuf *err)
+{
+    unsigned threads = s->options.threads;
+    int *fds = xcalloc(threads, sizeof(*fds));
+    int error = listen_open(place->host, port, fds, threads, err);
+
+    for (unsigned i = 0; i < threads; i++) {
+        if (!error)
+            error = listen_by(&s->runners[i], place, fds[i], err);
+        else if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    free(fds);
+    return error;
+}
+
+static int open_place(struct net_server *s, size_t index, struct errbuf *err)
+{
+    const struct net_place *place = &s->options.places[index];
+
+    s->ports[index] = place->fds_len > 0 ? listen_port(place->fds[0]) : place->port;
+    return place->fds_len > 0 ? share_given(s, place, err)
+                              : open_own(s, place, &s->ports[index], err);
+}
+
+static int start_threads(struct net_server *s, struct errbuf *err)
 {
     const struct net_server_options *o = &s->options;
 
     for (unsigned i = 0; i < o->threads; i++) {
-        int fd = fds[i];
-
-        fds[i] = -1;
         s->runners[i].server = s;
         s->runners[i].index = i;
-        s->runners[i].loop = o->loop_new(o->ctx, i, fd, err);
+        s->runners[i].loop = o->loop_new(o->ctx, i, err);
         if (!s->runners[i].loop)
             return LM_EUNAVAILABLE;
-        s->runners[i].loop->leaves_backlog = o->fds_are_held;
     }
-    for (size_t i = o->threads, loop = 0; i < o->fds_len; i++) {
-        int fd = fcntl(o->fds[i], F_DUPFD_CLOEXEC, 0);
+    for (size_t i = 0; i < o->places_len; i++) {
+        int error = open_place(s, i, err);
 
-        if (fd < 0)
-            return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
-        if (net_loop_add_listener(s->runners[loop].loop, fd, NULL, err))
-            return LM_EUNAVAILABLE;
-        loop = loop + 1 < o->threads ? loop + 1 : 0;
+        if (error)
+            return error;
     }
     for (unsigned i = 0; i < o->threads; i++) {
         int error = start_thread(&s->runners[i], err);
@@ -104,57 +151,22 @@ static int start_threads(struct net_server *s, int *fds, struct errbuf *err)
     return 0;
 }
 
-/* The first of the sockets that were given for each loop. */
-static int share_given(const struct net_server_options *o, int *fds, struct errbuf *err)
-{
-    for (unsigned i = 0; i < o->threads; i++)
-        fds[i] = -1;
-    for (unsigned i = 0; i < o->threads; i++) {
-        fds[i] = fcntl(o->fds[i % o->fds_len], F_DUPFD_CLOEXEC, 0);
-        if (fds[i] < 0)
-            return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
-    }
-    return 0;
-}
-
-static int open_sockets(struct net_server *s, int *fds, struct errbuf *err)
-{
-    const struct net_server_options *o = &s->options;
-
-    if (o->fds_len == 0)
-        return listen_open(o->host, &s->port, fds, o->threads, err);
-    s->port = listen_port(o->fds[0]);
-    return share_given(o, fds, err);
-}
-
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err)
 {
     struct net_server *s = xcalloc(1, sizeof(*s));
-    unsigned threads = options->threads;
-    int *fds = xcalloc(threads, sizeof(*fds));
-    int error;
 
     s->options = *options;
-    s->port = options->port;
-    s->runners = xcalloc(threads, sizeof(*s->runners));
-    error = open_sockets(s, fds, err);
-    if (!error)
-        error = start_threads(s, fds, err);
-    for (unsigned i = 0; i < threads; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]); /* no loop has taken it */
-    }
-    free(fds);
-    if (!error)
+    s->runners = xcalloc(options->threads, sizeof(*s->runners));
+    if (!start_threads(s, err))
         return s;
     net_server_stop(s, 0);
     net_server_free(s);
     return NULL;
 }
 
-unsigned net_server_port(const struct net_server *s)
+unsigned net_server_port(const struct net_server *s, size_t index)
 {
-    return s->port;
+    return s->ports[index];
 }
 
 struct net_loop *net_server_loop(struct net_server *s, unsigned index)
@@ -177,11 +189,17 @@ static void leave(struct net_loop *l, void *ctx)
     struct net_socket *next;
     int fd;
 
-    while ((fd = net_loop_take_listener(l)) >= 0)
-        given_add(leaving->to, fd, leaving->name, l->leaves_backlog);
+    while (l->listeners) {
+        const struct net_place *place = l->listeners->ctx;
+        bool is_held = l->listeners->is_held;
+
+        fd = net_loop_take_listener(l);
+        given_add(leaving->to, fd, place->name ? place->name : leaving->name, is_held);
+    }
     for (struct net_socket *s = l->sockets; s && leaving->to->len < leaving->max; s = next) {
         next = s->next;
-        fd = l->protocol->leaves && l->protocol->leaves(s) ? net_socket_leave(s) : -1;
+        bool leaves = l->protocol->leaves && net_socket_may_leave(s) && l->protocol->leaves(s);
+        fd = leaves ? net_socket_leave(s) : -1;
         if (fd >= 0)
             given_add(leaving->to, fd, leaving->name, false);
     }

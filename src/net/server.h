@@ -1,7 +1,8 @@
 /*
- * Threads that serve one address: each has an event loop with a listening socket of its own
- * (SO_REUSEPORT) and its own clients. Sockets that were given (net/given.h) are shared: where they
- * are fewer than the threads, several loops accept from one, and the kernel wakes whom it likes.
+ * Threads that serve one address or two: each has an event loop with a listening socket of its own
+ * for each (SO_REUSEPORT) and its own clients. Sockets that were given (net/given.h) are shared:
+ * where they are fewer than the threads, several loops accept from one, and the kernel wakes whom
+ * it likes.
  */
 #ifndef LOGMILL_NET_SERVER_H
 #define LOGMILL_NET_SERVER_H
@@ -15,7 +16,10 @@
 
 struct net_server;
 
-struct net_server_options {
+enum { NET_PLACES_MAX = 2 };
+
+/* Where clients come. */
+struct net_place {
     const char *host;
     unsigned port; /* 0: any free one */
     /*
@@ -27,10 +31,18 @@ struct net_server_options {
     /* They are open elsewhere, too: clients that wait in their backlogs at a stop are left there.
      */
     bool fds_are_held;
+    struct transport_source by; /* of these clients; ops NULL: as the loop says */
+    const char *name; /* of the listening sockets when they are handed over; NULL: see there */
+};
+
+struct net_server_options {
+    struct net_place places[NET_PLACES_MAX];
+    size_t places_len;
     unsigned threads;
     const char *name; /* "http": its threads are http-0, http-1, … */
-    /* Makes the loop of a thread (net_loop_init) in what holds it. NULL with `err` filled. */
-    struct net_loop *(*loop_new)(void *ctx, unsigned index, int listen_fd, struct errbuf *err);
+    /* Makes the loop of a thread (net_loop_init), without a listener, in what holds it. NULL with
+     * `err` filled. */
+    struct net_loop *(*loop_new)(void *ctx, unsigned index, struct errbuf *err);
     /* On the loop's thread, before it accepts. Returns 0, or an error with `err` filled. */
     int (*loop_start)(struct net_loop *l, struct errbuf *err);
     void (*loop_free)(struct net_loop *l); /* after it has ended, or if it never ran */
@@ -40,8 +52,8 @@ struct net_server_options {
 /* Binds, listens and starts the threads. NULL with `err` filled on failure. */
 struct net_server *net_server_new(const struct net_server_options *options, struct errbuf *err);
 
-/* The port that is listened on. */
-unsigned net_server_port(const struct net_server *s);
+/* The port that is listened on at place `index`. */
+unsigned net_server_port(const struct net_server *s, size_t index);
 
 /* The loop of thread `index`. */
 struct net_loop *net_server_loop(struct net_server *s, unsigned index);
@@ -50,10 +62,11 @@ struct net_loop *net_server_loop(struct net_server *s, unsigned index);
 void net_server_stop(struct net_server *s, unsigned grace_ms);
 
 /*
- * As a stop, but what another process can go on with is added to `to`, all as `name`, up to `max`
- * sockets there: the listening sockets, with the clients that wait in their backlogs, and
- * connections that the protocol lets go (net_protocol.leaves). What is left drains. Blocks until
- * they are out of the loops, no longer; net_server_stop waits for the end.
+ * As a stop, but what another process can go on with is added to `to`, as `name`, up to `max`
+ * sockets there: the listening sockets (as the name of their place, if it has one), with the
+ * clients that wait in their backlogs, and connections that the protocol lets go
+ * (net_protocol.leaves). What is left drains. Blocks until they are out of the loops, no longer;
+ * net_server_stop waits for the end.
  */
 void net_server_hand_over(struct net_server *s, unsigned grace_ms, struct given *to,
                           const char *name, size_t max);

@@ -2,18 +2,44 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* ---- Its life ---- */
 
-int net_socket_open(struct net_socket *s, struct net_loop *l, int fd, bool is_extra)
+static void set_write_deadline(struct net_socket *s, enum timeout_kind kind)
 {
+    timeouts_set(&s->loop->timeouts, &s->write_deadline, kind, uv_now(&s->loop->uv));
+}
+
+/* The handshake is over, or the socket is: what was charged for it is given back. */
+static void stop_shaking(struct net_socket *s)
+{
+    if (s->has_shaken && s->loop->shakes)
+        account_give(s->loop->shakes, s->transport.ops->shake_bytes);
+    s->is_shaking = s->has_shaken = s->is_put_off = false;
+    set_write_deadline(s, TIMEOUT_NONE);
+}
+
+int net_socket_open(struct net_socket *s, struct net_loop *l, const struct transport_source *by,
+                    int fd, bool is_extra)
+{
+    const struct transport_source own = {.ops = l->transport};
+
+    if (!by || !by->ops)
+        by = &own;
+    s->transport = (struct transport){.ops = by->ops, .fd = fd};
+    if (by->ops->open && by->ops->open(&s->transport, by->ctx)) {
+        close(fd);
+        return LM_EIO;
+    }
     if (uv_poll_init(&l->uv, &s->poll, fd) < 0) {
+        if (by->ops->close)
+            by->ops->close(&s->transport);
         close(fd);
         return LM_EIO;
     }
     s->loop = l;
-    s->transport = (struct transport){l->transport, fd};
     s->poll.data = s;
     s->is_extra = is_extra;
     s->read_deadline.kind = s->write_deadline.kind = TIMEOUT_NONE;
@@ -23,6 +49,9 @@ int net_socket_open(struct net_socket *s, struct net_loop *l, int fd, bool is_ex
     l->sockets = s;
     l->sockets_len++;
     l->extra_len += is_extra;
+    s->is_shaking = transport_is_private(&s->transport);
+    if (s->is_shaking)
+        set_write_deadline(s, TIMEOUT_SHAKE);
     return 0;
 }
 
@@ -54,7 +83,7 @@ void net_socket_close(struct net_socket *s)
     struct net_loop *l = s->loop;
 
     net_socket_set_deadline(s, TIMEOUT_NONE);
-    net_socket_written(s);
+    stop_shaking(s);
     if (s->prev)
         s->prev->next = s->next;
     else
@@ -63,6 +92,8 @@ void net_socket_close(struct net_socket *s)
         s->next->prev = s->prev;
     s->events = s->polled = 0;
     uv_close((uv_handle_t *)&s->poll, on_closed); /* takes it out of the loop at once */
+    if (s->transport.ops->close)
+        s->transport.ops->close(&s->transport);
     close(s->transport.fd);
     l->sockets_len--;
     if (s->is_extra)
@@ -89,6 +120,59 @@ void net_socket_queue(struct net_socket *s)
     s->loop->queued = s;
 }
 
+void net_socket_end(struct net_socket *s)
+{
+    if (s->transport.ops->end && !s->is_shaking)
+        s->transport.ops->end(&s->transport);
+    shutdown(s->transport.fd, SHUT_WR);
+}
+
+const char *net_socket_peer(const struct net_socket *s)
+{
+    return s->transport.ops->peer && !s->is_shaking ? s->transport.ops->peer(&s->transport) : NULL;
+}
+
+/* ---- Shaking hands ---- */
+
+/* Each is charged from the first bytes of the client's on. False: there is no room now. */
+static bool begin_shaking(struct net_socket *s)
+{
+    struct account *account = s->loop->shakes;
+
+    if (s->has_shaken)
+        return true;
+    s->has_shaken = !account || account_take(account, s->transport.ops->shake_bytes);
+    s->is_put_off = !s->has_shaken;
+    return s->has_shaken;
+}
+
+/* The client has sent something of it, or takes something of it. */
+static void go_on_shaking(struct net_socket *s)
+{
+    struct net_loop *l = s->loop;
+
+    if (l->shakes_len == NET_SHAKES_A_ROUND)
+        return; /* the poll tells of it again */
+    l->shakes_len++;
+    if (!begin_shaking(s)) {
+        uv_poll_stop(&s->poll);
+        s->polled = 0;
+    } else if (s->transport.ops->shake(&s->transport) == 0) {
+        net_count(&l->counters.shaken, 1);
+        stop_shaking(s);
+        net_socket_wait(s, s->events);
+        if (net_loop_drains(l))
+            l->protocol->drain(s);
+        else
+            net_socket_queue(s);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        net_socket_wait(s, s->events);
+    } else {
+        net_count(&l->counters.unshaken, 1);
+        l->protocol->abort(s);
+    }
+}
+
 /* ---- Waiting ---- */
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -98,6 +182,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
     if (status < 0) { /* the socket has failed */
         protocol->abort(s);
+        return;
+    }
+    if (s->is_shaking) {
+        go_on_shaking(s);
         return;
     }
     if (s->polled != s->events && (events & (UV_READABLE | UV_WRITABLE)))
@@ -112,10 +200,12 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 void net_socket_wait(struct net_socket *s, int events)
 {
-    int polled = s->transport.ops->wants(&s->transport, events);
+    bool is_shaking = s->is_shaking;
+    int polled = s->transport.ops->wants(&s->transport, is_shaking ? UV_READABLE : events);
 
     s->events = events;
-    if ((events & UV_READABLE) && s->transport.ops->pending(&s->transport) > 0)
+    s->is_put_off = false;
+    if (!is_shaking && (events & UV_READABLE) && s->transport.ops->pending(&s->transport) > 0)
         net_socket_queue(s);
     if (polled == s->polled)
         return;
@@ -135,8 +225,12 @@ void net_socket_set_deadline(struct net_socket *s, enum timeout_kind kind)
 
 ssize_t net_socket_read(struct net_socket *s, void *data, size_t len)
 {
-    ssize_t n = s->transport.ops->read(&s->transport, data, len);
+    ssize_t n = -1;
 
+    if (s->is_shaking)
+        errno = EAGAIN;
+    else
+        n = s->transport.ops->read(&s->transport, data, len);
     if (n > 0)
         net_count(&s->loop->counters.received, (uint64_t)n);
     if (n < 0 && (errno == EWOULDBLOCK || errno == EINTR))
@@ -144,9 +238,14 @@ ssize_t net_socket_read(struct net_socket *s, void *data, size_t len)
     return n;
 }
 
-static void set_write_deadline(struct net_socket *s, enum timeout_kind kind)
+size_t net_socket_readable(const struct net_socket *s)
 {
-    timeouts_set(&s->loop->timeouts, &s->write_deadline, kind, uv_now(&s->loop->uv));
+    int n = 0;
+
+    if (ioctl(s->transport.fd, FIONREAD, &n) < 0 || n < 0)
+        n = 0;
+    size_t all = (size_t)n + s->transport.ops->pending(&s->transport);
+    return all > 0 ? all : 1;
 }
 
 /* The client has taken `n` bytes, and there were more. */
@@ -164,6 +263,8 @@ ssize_t net_socket_write(struct net_socket *s, const struct iovec *pieces, int p
 {
     ssize_t n;
 
+    if (s->is_shaking)
+        return 0;
     do
         n = s->transport.ops->write(&s->transport, pieces, pieces_len);
     while (n < 0 && errno == EINTR);
@@ -179,6 +280,6 @@ ssize_t net_socket_write(struct net_socket *s, const struct iovec *pieces, int p
 
 void net_socket_written(struct net_socket *s)
 {
-    if (s->write_deadline.kind != TIMEOUT_NONE)
+    if (s->write_deadline.kind == TIMEOUT_WRITE)
         set_write_deadline(s, TIMEOUT_NONE);
 }

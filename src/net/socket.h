@@ -11,20 +11,41 @@
 enum { NET_WRITE_LOT_BYTES = 64 * 1024 };
 
 /*
- * `*s`, all zero, becomes the socket `fd` on the loop's list, which waits for nothing yet. Returns
- * 0; or LM_EIO if the loop refuses it, and `fd` is closed.
+ * `*s`, all zero, becomes the socket `fd` on the loop's list, which waits for nothing yet. `by`:
+ * its transport; NULL, or its ops NULL: the loop's. Returns 0; or LM_EIO if the loop refuses it,
+ * and `fd` is closed.
+ *
+ * Where the transport shakes hands, that goes on beneath: until it is over nothing is there to be
+ * read, nothing is taken, and TIMEOUT_SHAKE runs, past which the socket is aborted, as it is if the
+ * handshake fails. Then the protocol has its turn.
  */
-int net_socket_open(struct net_socket *s, struct net_loop *l, int fd, bool is_extra) LM_MUST_CHECK;
+int net_socket_open(struct net_socket *s, struct net_loop *l, const struct transport_source *by,
+                    int fd, bool is_extra) LM_MUST_CHECK;
 
 /* Takes it off the list and closes it; protocol->free comes later, never from within. */
 void net_socket_close(struct net_socket *s);
 
 /*
  * Takes it out of the loop without closing the connection, by net_protocol.abort; it must have
- * nothing unsent. Returns a descriptor of the connection, the caller's; -1: there is no room for
- * it, and `s` is as it was.
+ * nothing unsent, and its transport must have no state (net_socket_may_leave). Returns a descriptor
+ * of the connection, the caller's; -1: there is no room for it, and `s` is as it was.
  */
 int net_socket_leave(struct net_socket *s);
+
+/* Whether another process could read what comes by it. */
+static inline bool net_socket_may_leave(const struct net_socket *s)
+{
+    return !transport_is_private(&s->transport);
+}
+
+/* Nothing will be sent any more: the client is told, and may still send. */
+void net_socket_end(struct net_socket *s);
+
+/* Whom the client has proven to be, by its certificate; NULL: it has not. Lives as long as `s`. */
+const char *net_socket_peer(const struct net_socket *s);
+
+/* Bytes that net_socket_read could give at once, about, and at least 1: how much room to make. */
+size_t net_socket_readable(const struct net_socket *s);
 
 /* Waits for `events` (UV_READABLE, UV_WRITABLE, UV_DISCONNECT) from now on. */
 void net_socket_wait(struct net_socket *s, int events);

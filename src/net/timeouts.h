@@ -20,6 +20,7 @@ enum timeout_kind {
     TIMEOUT_WRITE,   /* a lot of an answer not taken */
     TIMEOUT_LINGER,  /* a refused client has not closed */
     TIMEOUT_EXTRA,   /* a connection past max_connections has not sent its request */
+    TIMEOUT_SHAKE,   /* a transport's handshake is not over */
     TIMEOUT_KINDS,
     TIMEOUT_NONE = TIMEOUT_KINDS
 };

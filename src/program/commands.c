@@ -55,11 +55,12 @@ int commands_migrate(const struct config *config, char **args, int args_len)
 
 /* PORT 0 is whatever was free at the start, and METRICS_PORT 0 is none: nobody can be asked there.
  */
-static int ask_port(const struct config *c, const char *name, uint64_t port, struct errbuf *err)
+static int ask_port(const struct config *c, const char *name, uint64_t port, bool is_tls,
+                    struct errbuf *err)
 {
     if (!port)
         return errbuf_fail(err, LM_EUNAVAILABLE, "%s is 0: no port that could be asked", name);
-    return health_ask(c->host, port, err);
+    return health_ask(c->host, port, is_tls, err);
 }
 
 int commands_health(const struct config *config, char **args, int args_len)
@@ -74,11 +75,11 @@ int commands_health(const struct config *config, char **args, int args_len)
         fprintf(stderr, "logmill: health: \"%s\" is not one of api, worker\n", args[args_len - 1]);
         return 2;
     }
-    if (api && ask_port(config, "PORT", config->port, &err) == 0)
+    if (api && ask_port(config, "PORT", config->port, config_port_is_tls(config), &err) == 0)
         return 0;
     if (any && !config->metrics_port)
         return command_fail(&err); /* of the two reasons the one that tells more */
-    if (worker && ask_port(config, "METRICS_PORT", config->metrics_port, &err) == 0)
+    if (worker && ask_port(config, "METRICS_PORT", config->metrics_port, false, &err) == 0)
         return 0;
     return command_fail(&err);
 }

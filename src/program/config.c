@@ -59,6 +59,22 @@ static const struct setting settings[] = {
     TEXT(HOST, host, .fallback = "127.0.0.1", .help = "address or host name to listen on"),
     NUMBER(PORT, port, .fallback = "8000", .min = 0, .max = 65535,
            .help = "TCP port to listen on; 0 takes any free one"),
+    NUMBER(TLS_PORT, tls_port, .fallback = "0", .min = 0, .max = 65535,
+           .help = "TCP port on HOST for HTTPS, while PORT stays plain; 0: with a TLS_CERT_FILE "
+                   "PORT itself speaks TLS"),
+    TEXT(TLS_CERT_FILE, tls_cert_file,
+         .help = "certificate of the server, and those between it and its root (PEM); read again "
+                 "when it changes, as are the files below; not set: no TLS"),
+    TEXT(TLS_KEY_FILE, tls_key_file, .help = "its private key (PEM, without a passphrase)"),
+    TEXT(TLS_CLIENT_CA_FILE, tls_client_ca_file,
+         .help = "certificates (PEM) of those who vouch for clients; not set: clients are not "
+                 "asked for certificates"),
+    TEXT(TLS_CLIENT_CERTIFICATES, tls_client_certificates, .fallback = "required",
+         .choices = "required|optional",
+         .help = "with a TLS_CLIENT_CA_FILE: whether a client without a certificate is let in"),
+    NUMBER(TLS_HANDSHAKE_TIMEOUT, tls_handshake_timeout, .fallback = "10", .min = 1, .max = 600,
+           .help = "seconds in which a TLS handshake has to be over; past it the connection is "
+                   "closed"),
     TEXT(ALLOWED_HOSTS, allowed_hosts,
          .help =
              "host names by which browsers may call it, besides IP addresses and localhost: "
@@ -100,9 +116,9 @@ static const struct setting settings[] = {
            .help = "open connections; more are answered 503, but for /health, /ready and /metrics"),
     NUMBER(MAX_TAILS, max_tails, .fallback = "4096", .min = 0, .max = 1000000,
            .help = "live tails at once; more are answered 503"),
-    ADDRESSES(
-        SYSLOG_LISTEN, syslog_listen, check_addresses,
-        "addresses to take syslog on: udp://127.0.0.1:5514, tcp://127.0.0.1:5514; not set: none"),
+    ADDRESSES(SYSLOG_LISTEN, syslog_listen, check_addresses,
+              "addresses to take syslog on: udp://127.0.0.1:5514, tcp://127.0.0.1:5514, "
+              "tls://127.0.0.1:6514; not set: none"),
     ADDRESSES(
         FLUENT_LISTEN, fluent_listen, check_tcp_addresses,
         "addresses to take Fluent's forward protocol on: tcp://127.0.0.1:24224; not set: none"),
@@ -369,4 +385,9 @@ void config_print_markdown(FILE *out)
             fputs("text", out);
         fprintf(out, " | %s |\n", f->help);
     }
+}
+
+bool config_port_is_tls(const struct config *config)
+{
+    return config->tls_cert_file && !config->tls_port;
 }

@@ -16,6 +16,12 @@
 struct config {
     const char *host;
     uint64_t port;
+    uint64_t tls_port;
+    const char *tls_cert_file;
+    const char *tls_key_file;
+    const char *tls_client_ca_file;
+    const char *tls_client_certificates;
+    uint64_t tls_handshake_timeout;
     const char *allowed_hosts;
     const char *cors_origins;
     const char *trusted_proxies;
@@ -82,6 +88,9 @@ struct config {
  */
 int config_load(struct config *config, char **args, int args_len, int *rest_len,
                 struct errbuf *err) LM_MUST_CHECK;
+
+/* Whether PORT itself speaks TLS. */
+bool config_port_is_tls(const struct config *config);
 
 /* Prints all settings with their values, secrets masked, as NAME=value lines with comments. */
 void config_print(const struct config *config, FILE *out);

@@ -9,7 +9,7 @@
 
 enum { URL_SIZE = 512, BODY_MAX = 4096 };
 
-int health_ask(const char *host, uint64_t port, struct errbuf *err)
+int health_ask(const char *host, uint64_t port, bool is_tls, struct errbuf *err)
 {
     bool is_ipv6 = strchr(host, ':');
     struct errbuf reason = ERRBUF_INIT;
@@ -18,13 +18,15 @@ int health_ask(const char *host, uint64_t port, struct errbuf *err)
     long status = 0;
     int len, error;
 
-    len = snprintf(url, sizeof(url), "http://%s%s%s:%llu/health", is_ipv6 ? "[" : "", host,
-                   is_ipv6 ? "]" : "", (unsigned long long)port);
+    len = snprintf(url, sizeof(url), "%s://%s%s%s:%llu/health", is_tls ? "https" : "http",
+                   is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", (unsigned long long)port);
     if (len < 0 || (size_t)len >= sizeof(url))
         return errbuf_fail(err, LM_EUNAVAILABLE, "HOST is too long");
     buffer_init(&body, BODY_MAX);
-    error = fetch_run(&(struct fetch){.url = url, .timeout_ms = HEALTH_TIMEOUT_MS, .direct = true},
-                      &body, &status, &reason);
+    error = fetch_run(
+        &(struct fetch){
+            .url = url, .timeout_ms = HEALTH_TIMEOUT_MS, .direct = true, .is_unverified = is_tls},
+        &body, &status, &reason);
     buffer_release(&body);
     if (error)
         return errbuf_fail(err, error, "%s: %s", url, reason.text);

@@ -3,6 +3,7 @@
 #ifndef LOGMILL_PROGRAM_HEALTH_H
 #define LOGMILL_PROGRAM_HEALTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/errbuf.h"
@@ -12,8 +13,9 @@ enum { HEALTH_TIMEOUT_MS = 2000 }; /* for the whole answer */
 /*
  * Succeeds if GET /health of the process that listens on `host` (as HOST has it; to connect to
  * 0.0.0.0 or :: is to connect to the loopback) and TCP port `port` answers 200 in time. Never
- * through a proxy. Returns 0, LM_ETIMEOUT or LM_EUNAVAILABLE; waits.
+ * through a proxy. `is_tls`: by TLS; whose certificate it is is not asked, since it is this
+ * machine's own process that is to be alive. Returns 0, LM_ETIMEOUT or LM_EUNAVAILABLE; waits.
  */
-int health_ask(const char *host, uint64_t port, struct errbuf *err) LM_MUST_CHECK;
+int health_ask(const char *host, uint64_t port, bool is_tls, struct errbuf *err) LM_MUST_CHECK;
 
 #endif

@@ -164,7 +164,7 @@ static void tell_signal(struct restart *r)
     r->place = -1;
 }
 
-int restart_wait(struct restart *r)
+int restart_wait(struct restart *r, void (*look)(void *ctx), void *ctx)
 {
     for (;;) {
         struct pollfd polls[2] = {{.fd = r->signals, .events = POLLIN},
@@ -172,7 +172,11 @@ int restart_wait(struct restart *r)
         struct errbuf err = ERRBUF_INIT;
         int peer;
 
-        if (poll(polls, 2, -1) <= 0)
+        int n = poll(polls, 2, look ? RESTART_LOOK_MS : -1);
+
+        if (n == 0)
+            look(ctx);
+        if (n <= 0)
             continue;
         if (polls[0].revents) {
             tell_signal(r);

@@ -14,6 +14,8 @@
 #include "net/notify.h"
 #include "program/config.h"
 
+enum { RESTART_LOOK_MS = 1000 };
+
 struct restart {
     const struct config *config;
     unsigned roles; /* of enum service_role */
@@ -55,9 +57,10 @@ void restart_ready(struct restart *r);
 
 /*
  * Waits for a signal, of which it tells. Or for a process that takes over: returns the descriptor
- * of its connection, for restart_hand_over; -1: a signal.
+ * of its connection, for restart_hand_over; -1: a signal. Meanwhile `look`, if it is not NULL, is
+ * called every RESTART_LOOK_MS: for what is to be done now and then, and does not wait.
  */
-int restart_wait(struct restart *r);
+int restart_wait(struct restart *r, void (*look)(void *ctx), void *ctx);
 
 /*
  * Hands all that is in r->given, and the `locks` of api and worker (0: none), to the process `peer`

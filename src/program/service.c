@@ -18,6 +18,8 @@
 #include "formats/syslog_frames.h"
 #include "listen/receiver.h"
 #include "metrics/emf.h"
+#include "net/tls.h"
+#include "net/tls_transport.h"
 #include "program/data_dir.h"
 #include "program/ports.h"
 #include "program/restart.h"
@@ -52,7 +54,11 @@ struct service {
     int *http_fds;          /* listening sockets that were given; NULL: none */
     size_t http_fds_len;
     bool http_fds_are_held;
-    int locks[2]; /* of api and worker; 0: not taken */
+    int *https_fds; /* the same of TLS_PORT */
+    size_t https_fds_len;
+    bool https_fds_are_held;
+    struct tls *tls; /* NULL: no TLS is spoken */
+    int locks[2];    /* of api and worker; 0: not taken */
     bool has_handed_over;
     struct queue *queue;
     struct store *store;
@@ -144,6 +150,11 @@ static void take_given(struct service *s)
                                     .port = (unsigned)(is_api ? c->port : c->metrics_port)};
 
     s->http_fds_len = given_take(&s->restart.given, &wish, &s->http_fds, &s->http_fds_are_held);
+    if (!is_api || !c->tls_port)
+        return;
+    const struct given_wish https = {
+        .kind = GIVEN_LISTENS, .name = "https", .host = c->host, .port = (unsigned)c->tls_port};
+    s->https_fds_len = given_take(&s->restart.given, &https, &s->https_fds, &s->https_fds_are_held);
 }
 
 /* The server has descriptors of its own. */
@@ -151,9 +162,63 @@ static void release_given(struct service *s)
 {
     for (size_t i = 0; i < s->http_fds_len; i++)
         close(s->http_fds[i]);
+    for (size_t i = 0; i < s->https_fds_len; i++)
+        close(s->https_fds[i]);
     free(s->http_fds);
-    s->http_fds = NULL;
-    s->http_fds_len = 0;
+    free(s->https_fds);
+    s->http_fds = s->https_fds = NULL;
+    s->http_fds_len = s->https_fds_len = 0;
+}
+
+/* ---- TLS ---- */
+
+static struct transport_source tls_source(const struct service *s)
+{
+    return s->tls ? tls_transport(s->tls) : (struct transport_source){0};
+}
+
+static int start_tls(struct service *s, struct errbuf *err)
+{
+    const struct config *c = s->config;
+
+    if (s->tls || !(s->roles & SERVICE_API))
+        return 0;
+    if (!c->tls_cert_file && !c->tls_key_file && !c->tls_client_ca_file && !c->tls_port)
+        return 0;
+    if (!c->tls_cert_file || !c->tls_key_file)
+        return errbuf_fail(err, LM_EINVAL,
+                           "TLS needs TLS_CERT_FILE and TLS_KEY_FILE; %s is not set",
+                           c->tls_cert_file ? "TLS_KEY_FILE" : "TLS_CERT_FILE");
+    s->tls = tls_new(&(struct tls_options){.cert_file = c->tls_cert_file,
+                                           .key_file = c->tls_key_file,
+                                           .client_ca_file = c->tls_client_ca_file,
+                                           .clients_may_be_unknown =
+                                               strcmp(c->tls_client_certificates, "optional") == 0},
+                     err);
+    return s->tls ? 0 : LM_EINVAL;
+}
+
+/* A second place of HTTP's, for TLS beside the plain port. */
+static struct net_place https_place(const struct service *s)
+{
+    const struct config *c = s->config;
+
+    if (!c->tls_port)
+        return (struct net_place){0};
+    return (struct net_place){.host = c->host,
+                              .port = (unsigned)c->tls_port,
+                              .fds = s->https_fds,
+                              .fds_len = s->https_fds_len,
+                              .fds_are_held = s->https_fds_are_held,
+                              .by = tls_source(s),
+                              .name = "https"};
+}
+
+static void look_at_certificates(void *ctx)
+{
+    struct service *s = ctx;
+
+    (void)tls_look(s->tls);
 }
 
 static int start_api(struct service *s, struct errbuf *err)
@@ -163,34 +228,38 @@ static int start_api(struct service *s, struct errbuf *err)
         fit_connections(c->max_connections, c->web_concurrency, s->receiver ? c->max_streams : 0);
 
     s->api = api_new(
-        &(struct api_options){.queue = s->queue,
-                              .store = s->store,
-                              .cache = s->cache,
-                              .feed = s->feed,
-                              .http = {.host = c->host,
-                                       .port = (unsigned)c->port,
-                                       .fds = s->http_fds,
-                                       .fds_len = s->http_fds_len,
-                                       .fds_are_held = s->http_fds_are_held,
-                                       .threads = (unsigned)c->web_concurrency,
-                                       .max_connections = connections,
-                                       .max_connection_bytes = c->max_connection_bytes,
-                                       .max_body_bytes = c->max_body_bytes,
-                                       .max_batch_bytes = c->max_batch_bytes,
-                                       .max_header_bytes = c->max_header_bytes,
-                                       .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
-                                       .request_timeout_ms = (unsigned)c->request_timeout * 1000,
-                                       .upload_timeout_ms = (unsigned)c->upload_timeout * 1000,
-                                       .write_timeout_ms = (unsigned)c->write_timeout * 1000},
-                              .allowed_hosts = c->allowed_hosts,
-                              .cors_origins = c->cors_origins,
-                              .trusted_proxies = c->trusted_proxies,
-                              .ledger = &s->ledger,
-                              .read_threads = (unsigned)c->read_threads,
-                              .max_reads = (unsigned)c->max_reads,
-                              .max_client_reads = (unsigned)c->max_reads_per_client,
-                              .query_timeout_ms = (unsigned)c->query_timeout * 1000,
-                              .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
+        &(struct api_options){
+            .queue = s->queue,
+            .store = s->store,
+            .cache = s->cache,
+            .feed = s->feed,
+            .http = {.host = c->host,
+                     .port = (unsigned)c->port,
+                     .fds = s->http_fds,
+                     .fds_len = s->http_fds_len,
+                     .fds_are_held = s->http_fds_are_held,
+                     .by = config_port_is_tls(c) ? tls_source(s) : (struct transport_source){0},
+                     .also = https_place(s),
+                     .shake_timeout_ms = (unsigned)c->tls_handshake_timeout * 1000,
+                     .threads = (unsigned)c->web_concurrency,
+                     .max_connections = connections,
+                     .max_connection_bytes = c->max_connection_bytes,
+                     .max_body_bytes = c->max_body_bytes,
+                     .max_batch_bytes = c->max_batch_bytes,
+                     .max_header_bytes = c->max_header_bytes,
+                     .idle_timeout_ms = (unsigned)c->keepalive_timeout * 1000,
+                     .request_timeout_ms = (unsigned)c->request_timeout * 1000,
+                     .upload_timeout_ms = (unsigned)c->upload_timeout * 1000,
+                     .write_timeout_ms = (unsigned)c->write_timeout * 1000},
+            .allowed_hosts = c->allowed_hosts,
+            .cors_origins = c->cors_origins,
+            .trusted_proxies = c->trusted_proxies,
+            .ledger = &s->ledger,
+            .read_threads = (unsigned)c->read_threads,
+            .max_reads = (unsigned)c->max_reads,
+            .max_client_reads = (unsigned)c->max_reads_per_client,
+            .query_timeout_ms = (unsigned)c->query_timeout * 1000,
+            .ready_timeout_ms = (unsigned)c->ready_timeout * 1000},
         err);
     return s->api ? 0 : LM_EUNAVAILABLE;
 }
@@ -200,19 +269,22 @@ static int start_receiver(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
     const struct {
-        const char *name, *text;
+        const char *name, *setting, *text;
         bool tcp_only;
         struct receiver_way way;
     } known[] = {
         {"syslog",
+         "SYSLOG_LISTEN",
          c->syslog_listen,
          false,
          {.stream = &syslog_stream, .datagram = &syslog_datagram, .protocol = PROTOCOL_SYSLOG}},
         {"fluent",
+         "FLUENT_LISTEN",
          c->fluent_listen,
          true,
          {.stream = &fluent_forward, .protocol = PROTOCOL_FLUENT}},
         {"gelf",
+         "GELF_LISTEN",
          c->gelf_listen,
          false,
          {.stream = &gelf_stream, .datagram = &gelf_datagram, .protocol = PROTOCOL_GELF}},
@@ -230,6 +302,10 @@ static int start_receiver(struct service *s, struct errbuf *err)
         int error = addresses_parse(&addresses[n], known[i].text, known[i].tcp_only, err);
         if (error)
             return error;
+        if (addresses_have_tls(&addresses[n]) && !s->tls)
+            return errbuf_fail(err, LM_EINVAL,
+                               "%s: tls:// needs TLS_CERT_FILE and TLS_KEY_FILE, which are not set",
+                               known[i].setting);
         ways[n] = known[i].way;
         ways[n].addresses = &addresses[n];
         s->received[s->received_len++] = known[i].name;
@@ -246,6 +322,8 @@ static int start_receiver(struct service *s, struct errbuf *err)
             .setup = {.shared_key = c->fluent_shared_key, .hostname = s->hostname},
             .max_streams = (unsigned)c->max_streams,
             .udp_buffer_bytes = (unsigned)c->udp_buffer_bytes,
+            .tls = tls_source(s),
+            .shake_timeout_ms = (unsigned)c->tls_handshake_timeout * 1000,
             .write_timeout_ms = (unsigned)c->write_timeout * 1000},
         err);
     return s->receiver ? 0 : LM_EUNAVAILABLE;
@@ -337,7 +415,8 @@ static int start(struct service *s, struct errbuf *err)
 
     ledger_init(&s->ledger, s->config->max_inflight_bytes);
     if ((error = level_rules_parse(s->config->retention_days_by_level, &levels, err)) ||
-        (error = restart_take_over(&s->restart, err)) || (error = start_emf(s->config, err)) ||
+        (error = start_tls(s, err)) || (error = restart_take_over(&s->restart, err)) ||
+        (error = start_emf(s->config, err)) ||
         (error = ports_open_store(s->config, &s->store, err)) || (error = take_locks(s, err)) ||
         (error = ports_open_cache(s->config, &s->cache, err)) ||
         (error = ports_open_queue(s->config,
@@ -514,20 +593,24 @@ static void say_started(const struct service *s)
         return;
     }
     snprintf(line, sizeof(line),
-             "curl http://%s%s%s:%u/log -H 'content-type: application/json' "
+             "curl %s://%s%s%s:%u/log -H 'content-type: application/json' "
              "-d '{\"message\":\"hello\",\"level\":\"info\"}'",
-             is_ipv6 ? "[" : "", c->host, is_ipv6 ? "]" : "", api_port(s->api));
-    struct diag_field fields[5 + RECEIVER_WAYS_MAX + 1] = {
+             config_port_is_tls(c) ? "https" : "http", is_ipv6 ? "[" : "", c->host,
+             is_ipv6 ? "]" : "", api_port(s->api));
+    size_t n = 5;
+    struct diag_field fields[6 + RECEIVER_WAYS_MAX + 1] = {
         DIAG_STR("address", c->host), DIAG_INT("port", api_port(s->api)),
         DIAG_INT("sockets_given", (int64_t)s->http_fds_len), DIAG_STR("data", data.data),
         DIAG_STR("try", line)};
     struct buffer addresses[RECEIVER_WAYS_MAX];
 
+    if (s->tls)
+        fields[n++] = DIAG_INT("tls_port", c->tls_port ? api_also_port(s->api) : api_port(s->api));
     for (size_t i = 0; i < s->received_len; i++) {
         buffer_init(&addresses[i], ADDRESSES_MAX * (ADDRESS_HOST_BYTES + 32));
         receiver_describe(s->receiver, i, &addresses[i]);
         buffer_append_char(&addresses[i], '\0');
-        fields[5 + i] = DIAG_STR(s->received[i], addresses[i].data);
+        fields[n + i] = DIAG_STR(s->received[i], addresses[i].data);
     }
     diag_write(DIAG_INFO, "listening", fields);
     for (size_t i = 0; i < s->received_len; i++)
@@ -545,7 +628,7 @@ static int run(struct service *s)
         release_given(s);
         restart_ready(&s->restart);
 
-        int peer = restart_wait(&s->restart);
+        int peer = restart_wait(&s->restart, s->tls ? look_at_certificates : NULL, s);
         if (peer < 0 || hand_over(s, peer))
             return 0;
         if (start(s, &err)) {
@@ -572,6 +655,7 @@ int service_run(const struct config *config, unsigned roles)
         status = run(&s);
     }
     stop(&s, has_started);
+    tls_free(s.tls);
     restart_end(&s.restart);
     if (status == 0)
         diag(DIAG_INFO, "stopped");

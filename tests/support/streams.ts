@@ -12,7 +12,7 @@ export interface Place {
 }
 
 /** Where `server` takes `protocol` ("gelf") over `scheme`, as it says at its start. */
-export function place(server: Logmill, protocol: string, scheme: 'tcp' | 'udp'): Place {
+export function place(server: Logmill, protocol: string, scheme: 'tcp' | 'udp' | 'tls'): Place {
     const listening = server.diagnostics().find((line) => line.msg === 'listening');
     const found = new RegExp(`${scheme}://(\\[[^\\]]*\\]|[^,:]*):(\\d+)`).exec(
         String(listening?.[protocol]),

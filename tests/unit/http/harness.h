@@ -76,8 +76,8 @@ static inline int fake_wants(const struct transport *t, int events)
     return events;
 }
 
-static const struct transport_ops fake_transport = {fake_read, fake_write, fake_pending,
-                                                    fake_wants};
+static const struct transport_ops fake_transport = {
+    .read = fake_read, .write = fake_write, .pending = fake_pending, .wants = fake_wants};
 
 static inline void handle_echo(struct http_request *req, void *thread)
 {
@@ -296,6 +296,7 @@ static inline void harness_init(struct harness *h)
         .max_body_bytes = HARNESS_BODY_MAX,
         .max_batch_bytes = HARNESS_BATCH_MAX,
         .max_header_bytes = HARNESS_HEADER_MAX,
+        .shake_timeout_ms = 60000,
         .idle_timeout_ms = 60000,
         .request_timeout_ms = 60000,
         .upload_timeout_ms = 60000,
@@ -337,7 +338,7 @@ static inline void harness_connect(struct harness *h)
     send_quota = SIZE_MAX;
     h->peer = pair[1];
     h->shared.net.sockets_open++;
-    h->connection = exchange_new(h->thread, pair[0], NULL, false);
+    h->connection = exchange_new(h->thread, NULL, pair[0], NULL, false);
 }
 
 static inline bool harness_reads(const struct harness *h)

@@ -24,7 +24,8 @@ static ssize_t receive(struct transport *t, void *data, size_t len)
     return recv(t->fd, data, len, 0);
 }
 
-static const struct transport_ops half_plain = {receive, fake_write, fake_pending, fake_wants};
+static const struct transport_ops half_plain = {
+    .read = receive, .write = fake_write, .pending = fake_pending, .wants = fake_wants};
 
 static int set_up(void **state)
 {
@@ -298,7 +299,7 @@ static uint64_t client_with(const char *address, const char *lines)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     harness.shared.net.sockets_open++;
     struct connection *c =
-        exchange_new(harness.thread, pair[0], (struct sockaddr *)&storage, false);
+        exchange_new(harness.thread, NULL, pair[0], (struct sockaddr *)&storage, false);
     snprintf(request, sizeof(request), "POST /later HTTP/1.1\r\nHost: h\r\n%s\r\n", lines);
     exchange_receive(c, request, strlen(request));
     client = http_request_client(waiting);

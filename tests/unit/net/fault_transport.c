@@ -96,4 +96,5 @@ static int fault_wants(const struct transport *t, int events)
     return events;
 }
 
-const struct transport_ops fault_transport = {fault_read, fault_write, fault_pending, fault_wants};
+const struct transport_ops fault_transport = {
+    .read = fault_read, .write = fault_write, .pending = fault_pending, .wants = fault_wants};

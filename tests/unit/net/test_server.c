@@ -34,7 +34,7 @@ static bool take_in(struct net_loop *l, int fd, bool is_extra)
 {
     struct echo *e = xcalloc(1, sizeof(*e));
 
-    if (net_socket_open(&e->socket, l, fd, is_extra)) {
+    if (net_socket_open(&e->socket, l, NULL, fd, is_extra)) {
         free(e);
         return false;
     }
@@ -131,11 +131,11 @@ static const struct net_protocol echo_protocol = {.welcome = welcome,
                                                   .owes = owes_nothing,
                                                   .finished = on_finished};
 
-static struct net_loop *loop_new(void *ctx, unsigned index, int listen_fd, struct errbuf *err)
+static struct net_loop *loop_new(void *ctx, unsigned index, struct errbuf *err)
 {
     struct net_loop *l = xcalloc(1, sizeof(*l));
 
-    if (!net_loop_init(l, &echo_protocol, &shared, timeouts_ms, listen_fd, err))
+    if (!net_loop_init(l, &echo_protocol, &shared, timeouts_ms, -1, err))
         return l;
     free(l);
     return NULL;
@@ -164,7 +164,8 @@ static struct net_server *start(unsigned idle_ms, unsigned max_sockets)
     shared.max_sockets = max_sockets;
     atomic_store(&shared.sockets_open, 0);
     drained = aborted = freed = finished = 0;
-    s = net_server_new(&(struct net_server_options){.host = "127.0.0.1",
+    s = net_server_new(&(struct net_server_options){.places = {{.host = "127.0.0.1"}},
+                                                    .places_len = 1,
                                                     .threads = 2,
                                                     .name = "echo",
                                                     .loop_new = loop_new,
@@ -178,7 +179,7 @@ static struct net_server *start(unsigned idle_ms, unsigned max_sockets)
 static int connect_to(const struct net_server *s)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)net_server_port(s)),
+                                  .sin_port = htons((uint16_t)net_server_port(s, 0)),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -276,7 +277,7 @@ static void of_extra_sockets_the_one_that_waited_longest_makes_room(void **state
 static void a_port_that_is_taken_is_told(void **state)
 {
     struct net_server *s = start(FOREVER_MS, 100);
-    unsigned port = net_server_port(s);
+    unsigned port = net_server_port(s, 0);
     struct errbuf err = ERRBUF_INIT;
     int fd;
 
@@ -298,17 +299,18 @@ static void sockets_that_were_given_are_shared_by_all_loops(void **state)
         port = 0;
         assert_int_equal(listen_open("127.0.0.1", &port, fds, (unsigned)given, &err), 0);
         shared.max_sockets = 100;
-        struct net_server *s = net_server_new(&(struct net_server_options){.fds = fds,
-                                                                           .fds_len = given,
-                                                                           .fds_are_held = true,
-                                                                           .threads = 2,
-                                                                           .name = "echo",
-                                                                           .loop_new = loop_new,
-                                                                           .loop_start = loop_start,
-                                                                           .loop_free = loop_free},
-                                              &err);
+        struct net_server *s = net_server_new(
+            &(struct net_server_options){
+                .places = {{.fds = fds, .fds_len = given, .fds_are_held = true}},
+                .places_len = 1,
+                .threads = 2,
+                .name = "echo",
+                .loop_new = loop_new,
+                .loop_start = loop_start,
+                .loop_free = loop_free},
+            &err);
         assert_non_null(s);
-        assert_int_equal(net_server_port(s), port);
+        assert_int_equal(net_server_port(s, 0), port);
         for (int i = 0; i < 40; i++) { /* the kernel spreads them over all sockets of the port */
             client = connect_to(s);
             assert_says_back(client, "hello");
@@ -342,16 +344,16 @@ static void who_waits_in_a_backlog_is_left_there_if_others_have_it(void **state)
                                       .sin_addr = {htonl(INADDR_LOOPBACK)}};
         int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
-        struct net_server *s =
-            net_server_new(&(struct net_server_options){.fds = &fd,
-                                                        .fds_len = 1,
-                                                        .fds_are_held = held,
-                                                        .threads = 1,
-                                                        .name = "echo",
-                                                        .loop_new = loop_new,
-                                                        .loop_start = stop_at_the_start,
-                                                        .loop_free = loop_free},
-                           &err);
+        struct net_server *s = net_server_new(
+            &(struct net_server_options){
+                .places = {{.fds = &fd, .fds_len = 1, .fds_are_held = held}},
+                .places_len = 1,
+                .threads = 1,
+                .name = "echo",
+                .loop_new = loop_new,
+                .loop_start = stop_at_the_start,
+                .loop_free = loop_free},
+            &err);
         assert_non_null(s);
         net_server_stop(s, 0);
         assert_int_equal(net_server_loop(s, 0)->counters.accepted, !held);
@@ -390,7 +392,8 @@ static void who_is_adopted_just_before_a_stop_goes_on_to_the_next(void **state)
     assert_int_equal(send(ends[0], "hello", 5, 0), 5);
     left_fd = ends[1];
     shared.max_sockets = 100;
-    s = net_server_new(&(struct net_server_options){.host = "127.0.0.1",
+    s = net_server_new(&(struct net_server_options){.places = {{.host = "127.0.0.1"}},
+                                                    .places_len = 1,
                                                     .threads = 1,
                                                     .name = "echo",
                                                     .loop_new = loop_new,
