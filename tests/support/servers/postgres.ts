@@ -4,7 +4,8 @@
  * then it runs as the user that its package made.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 
 import { Client, type QueryResultRow } from 'pg';
@@ -38,6 +39,32 @@ function otherUser(): User | undefined {
     }
     const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres']).toString());
     return { uid: id('-u'), gid: id('-g') };
+}
+
+let made: string | undefined;
+
+/** What initdb makes, which costs more than most of these tests: once a process. */
+function emptyData(user: User | undefined): string {
+    if (made !== undefined) {
+        return made;
+    }
+    const folder = mkdtempSync(path.join(tmpdir(), 'logmill-postgres-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    if (user !== undefined) {
+        chownSync(folder, user.uid, user.gid);
+    }
+    const data = path.join(folder, 'data');
+    execFileSync(
+        path.join(findPrograms(), 'initdb'),
+        [
+            ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8'],
+            ...['--auth-local=trust', '--auth-host=scram-sha-256'],
+            ...['--no-sync', '--no-instructions'],
+        ],
+        { ...user, cwd: folder, env: environment({}), stdio: 'pipe' },
+    );
+    made = data;
+    return made;
 }
 
 function parentOf(pid: string): number {
@@ -113,15 +140,7 @@ export class PostgresServer {
             chownSync(path.dirname(this.folder), this.user.uid, this.user.gid);
             chownSync(this.folder, this.user.uid, this.user.gid);
         }
-        execFileSync(
-            path.join(findPrograms(), 'initdb'),
-            [
-                ...['-D', this.data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8'],
-                ...['--auth-local=trust', '--auth-host=scram-sha-256'],
-                ...['--no-sync', '--no-instructions'],
-            ],
-            { ...this.user, cwd: this.folder, env: environment({}), stdio: 'pipe' },
-        );
+        execFileSync('cp', ['-a', emptyData(this.user), this.data]);
     }
 
     /** Starts it, again after a kill. */
