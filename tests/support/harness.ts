@@ -380,7 +380,7 @@ export interface ScenarioOptions {
 export function scenario(
     name: string,
     body: (lab: Lab) => Promise<void>,
-    { timeoutMs = 120_000, skip = false }: ScenarioOptions = {},
+    { timeoutMs = 300_000, skip = false }: ScenarioOptions = {},
 ): void {
     void test(name, { skip }, async () => {
         const lab = new Lab();
@@ -445,7 +445,7 @@ export function shared(options: StartOptions = {}): {
     return {
         server,
         check: (name, body) => {
-            void test(name, { timeout: 120_000 }, async () => body(await server()));
+            void test(name, { timeout: 300_000 }, async () => body(await server()));
         },
         end: () => {
             void test('the server that took all this stops with exit code 0, without leaks', async () => {
