@@ -41,6 +41,10 @@ RUN apt-get update -q && \
     install -d -o logmill -g logmill -m 700 /data
 COPY --from=build /out/usr/bin/logmill /usr/bin/
 
+# The bill of materials, of what is in this image and nothing else.
+COPY --from=build /logmill/tools/sbom /usr/share/logmill/
+RUN cd /usr/share/logmill && ./sbom /usr/bin/logmill "$REVISION" >sbom.spdx.json && rm sbom
+
 ENV HOST=0.0.0.0 PORT=8000 METRICS_PORT=8001 DATA_DIR=/data
 USER 10001:10001
 WORKDIR /data
