@@ -166,6 +166,7 @@ static void append_table(struct buffer *b, const struct store_info *info)
     buffer_append_char(b, '\n');
     append_line(b, "filters", info->filter_bytes, "of hot and cold, which words are where");
     append_line(b, "heads", info->head_bytes, "of hot and cold, what is known of each block");
+    append_line(b, "summaries", info->summary_bytes, "of cold, what each segment has, together");
     append_line(b, "free", info->free_bytes, "in the file, for what comes next");
     append_line(b, "file", info->file_bytes, "logs.db");
     append_line(b, "log", info->log_bytes, "logs.db-wal, what is not in the file yet");
@@ -215,6 +216,7 @@ static void append_json(struct buffer *b, const struct store_info *info)
     append_json_number(b, "free_bytes", info->free_bytes);
     append_json_number(b, "filter_bytes", info->filter_bytes);
     append_json_number(b, "head_bytes", info->head_bytes);
+    append_json_number(b, "summary_bytes", info->summary_bytes);
     append_json_number(b, "tombstones", info->tombstones);
     append_json_number(b, "damaged_blocks", info->damaged_blocks);
     for (int i = 0; i < STORE_PARTS; i++)

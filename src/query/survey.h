@@ -62,6 +62,15 @@ int survey_add_values(struct survey *s, struct slice path, const struct survey_v
 int survey_merge(struct survey *s, const struct survey *other) LM_MUST_CHECK;
 
 uint64_t survey_total(const struct survey *s); /* logs */
+size_t survey_fields(const struct survey *s);  /* … and fields */
+
+/* Calls `fn` for the path of each attribute of which all values are known, at most `most`. */
+typedef void survey_path_fn(struct slice path, void *ctx);
+void survey_tell_few(const struct survey *s, size_t most, survey_path_fn *fn, void *ctx);
+
+/* Leaves `keep` values of each field of which not all are known, as if there were no room for more.
+ * LM_ENOMEM: it is of no use. */
+int survey_trim(struct survey *s, size_t keep) LM_MUST_CHECK;
 
 /* Appends it as JSON, for survey_merge_state of any build that has the same version of it. */
 void survey_append_state(const struct survey *s, struct buffer *b);

@@ -68,6 +68,11 @@ uint64_t survey_total(const struct survey *s)
     return s->total;
 }
 
+size_t survey_fields(const struct survey *s)
+{
+    return dictionary_len(&s->paths);
+}
+
 /* ---- Fields and values ---- */
 
 struct survey_field *survey_field_at(const struct survey *s, uint32_t number)
@@ -279,6 +284,30 @@ static int charge(struct survey *s)
         return LM_EBUSY;
     s->charged = wanted;
     return 0;
+}
+
+int survey_trim(struct survey *s, size_t keep)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; !error && i < dictionary_len(&s->paths); i++) {
+        struct survey_field *f = survey_field_at(s, i);
+
+        if (f->bound > 0 && dictionary_len(&f->values) > keep)
+            error = cut_values(s, f, keep);
+    }
+    return error;
+}
+
+void survey_tell_few(const struct survey *s, size_t most, survey_path_fn *fn, void *ctx)
+{
+    for (uint32_t i = 0; i < dictionary_len(&s->paths); i++) {
+        const struct survey_field *f = survey_field_at(s, i);
+
+        if (dictionary_tag(&s->paths, i) == SURVEY_ATTRIBUTE && f->bound == 0 &&
+            dictionary_len(&f->values) <= most)
+            fn(dictionary_text(&s->paths, i), ctx);
+    }
 }
 
 /* Half of the values of each field go, but for a few; and if that was not enough, half the fields.

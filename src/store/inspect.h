@@ -47,7 +47,7 @@ struct store_info {
     size_t columns_len;
     uint64_t file_bytes, log_bytes; /* of the file and its write-ahead log */
     uint64_t free_bytes;            /* in the file, for what comes next */
-    uint64_t head_bytes, filter_bytes;
+    uint64_t head_bytes, filter_bytes, summary_bytes;
     uint64_t tombstones;     /* logs that were erased and must not come again */
     uint64_t damaged_blocks; /* which `columns` and raw_bytes lack */
 };

@@ -8,15 +8,25 @@
  *
  * A step is done or was not begun: it ends with what is in memory, and a cancel waits for its end.
  */
+#include "base/check.h"
 #include "base/clock.h"
 #include "block/batch.h"
 #include "block/survey.h"
 #include "query/extract.h"
 #include "store/sqlite/heads.h"
+#include "store/sqlite/summary.h"
 
 enum {
-    STEP_LOGS = 512,   /* of recent logs in one step … */
-    STEP_LOGS_OLD = 64 /* … and of an older logmill's */
+    STEP_LOGS = 512,    /* of recent logs in one step … */
+    STEP_LOGS_OLD = 64, /* … and of an older logmill's */
+    SUMMARIES_MAX = 8,  /* of segments that are read side by side */
+};
+
+/* What is known of a segment's summary. */
+struct summed {
+    int64_t segment;               /* 0: none */
+    struct summary_counts *counts; /* NULL: it has none, or no survey is there … */
+    bool has_survey;               /* … if this is false */
 };
 
 struct batching {
@@ -34,6 +44,10 @@ struct batching {
     bool of_levels;    /* no field but levels is asked for */
     bool by_levels;    /* nothing else decides what matches */
     bool is_passed_on; /* the error of the call is the callback's, or there is no memory */
+    bool by_counts;    /* the counts of summaries can tell, by the attribute … */
+    struct slice path; /* … of this path */
+    struct summed summed[SUMMARIES_MAX];
+    size_t next_summed; /* whose place is taken next */
 };
 
 /* ---- Handing out ---- */
@@ -205,6 +219,145 @@ static int take_others(struct batching *b, struct open_block *block, const uint6
     return error;
 }
 
+/* ---- Summaries ---- */
+
+static bool may_have_summary(const struct segment *s)
+{
+    return s->cold && s->changes == 0;
+}
+
+static struct summed *find_summed(struct batching *b, int64_t segment)
+{
+    for (size_t i = 0; i < SUMMARIES_MAX; i++)
+        if (b->summed[i].segment == segment)
+            return &b->summed[i];
+    return NULL;
+}
+
+/* `*summed`: what is known of the segment's summary. */
+static int read_summary(struct batching *b, int64_t segment, struct summed **summed)
+{
+    struct sqlite_db *db = &b->descent.r->db;
+    struct summed *s = find_summed(b, segment);
+    int error;
+
+    *summed = s;
+    if (s)
+        return 0;
+    s = &b->summed[b->next_summed++ % SUMMARIES_MAX];
+    summary_counts_free(s->counts);
+    *s = (struct summed){.segment = 0};
+    error = b->survey ? summary_has_survey(db, segment, &s->has_survey, b->descent.err)
+                      : summary_counts_read(db, segment, b->path, &s->counts, b->descent.err);
+    if (store_sqlite_is_damage(db, error)) /* it would have spared us a look into blocks */
+        error = 0;
+    if (!error)
+        s->segment = segment;
+    *summed = s;
+    return error;
+}
+
+static void release_summaries(struct batching *b)
+{
+    for (size_t i = 0; i < SUMMARIES_MAX; i++)
+        summary_counts_free(b->summed[i].counts);
+}
+
+/*
+ * What the counts of its segment's summary say of a whole block, as a batch; `*tells` is false if
+ * there are none.
+ */
+static int ask_counts(struct batching *b, const struct source *s, const struct block_head *head,
+                      struct log_batch *batch, bool *tells)
+{
+    struct descent *w = &b->descent;
+    struct summed *summed;
+    int error;
+
+    *tells = false;
+    if (!b->by_counts || !may_have_summary(&s->segment->segment))
+        return 0;
+    error = read_summary(b, s->segment->segment.number, &summed);
+    if (error || !summed->counts)
+        return error;
+    return summary_counts_batch(summed->counts, (uint32_t)s->blocks - 1, b->fields,
+                                w->plan ? w->scan->matcher : NULL, head->first.timestamp_us, batch,
+                                tells, w->err);
+}
+
+/* Whether all logs of the segment that `s` is near are asked for. */
+static bool is_whole(const struct descent *w, const struct source *s)
+{
+    const struct segment *segment = &s->segment->segment;
+
+    return s->blocks == segment->blocks && log_key_compare(&segment->last, &w->start) < 0 &&
+           log_key_compare(&segment->first, &w->low) >= 0;
+}
+
+/* … and its summary tells all that is asked of them, at once. */
+static int tells_all(struct batching *b, const struct source *s, bool *tells)
+{
+    const struct descent *w = &b->descent;
+    bool can = b->survey ? !w->plan : b->by_counts && b->fields->any_time;
+    struct summed *summed;
+    int error;
+
+    *tells = can && s->kind == SOURCE_SEGMENT && s->state == SOURCE_NEAR &&
+             may_have_summary(&s->segment->segment) && is_whole(w, s);
+    if (!*tells)
+        return 0;
+    error = read_summary(b, s->segment->segment.number, &summed);
+    *tells = !error &&
+             (summed->has_survey || (summed->counts && summary_counts_tell_all(summed->counts)));
+    return error;
+}
+
+static int add_survey(struct batching *b, const struct source *s, bool *taken)
+{
+    struct sqlite_db *db = &b->descent.r->db;
+    int error = summary_survey_add(db, s->segment->segment.number, b->survey->survey, taken,
+                                   &b->survey->error, b->descent.err);
+
+    if (b->survey->error)
+        b->is_passed_on = true;
+    else if (store_sqlite_is_damage(db, error))
+        error = 0;
+    return error;
+}
+
+static int hand_out_counts(struct batching *b, const struct source *s)
+{
+    struct descent *w = &b->descent;
+    struct log_batch batch;
+    struct summed *summed;
+    int error = read_summary(b, s->segment->segment.number, &summed);
+
+    CHECK(error || summed->counts); /* as tells_all has seen */
+    if (!error)
+        error = summary_counts_all(summed->counts, b->fields, w->plan ? w->scan->matcher : NULL,
+                                   &batch, w->err);
+    return error ? error : hand_out(b, &batch);
+}
+
+/* Takes all of the segment that `s` is near by its summary; false: the survey is damaged. */
+static int take_summary(struct batching *b, struct source *s, bool *taken)
+{
+    struct descent *w = &b->descent;
+    int error;
+
+    *taken = true;
+    if (b->survey)
+        error = add_survey(b, s, taken);
+    else
+        error = hand_out_counts(b, s);
+    if (error || !*taken)
+        return error;
+    if (w->scan->explain)
+        w->scan->explain->by_head += s->blocks;
+    s->state = SOURCE_END;
+    return 0;
+}
+
 static int survey_rows(struct batching *b, struct open_block *block, uint32_t from, uint32_t to,
                        struct errbuf *err)
 {
@@ -264,6 +417,34 @@ static int take_in_block(struct batching *b, struct source *s, const struct log_
     return 0;
 }
 
+/* Hands out what is known of the block that is looked at, and notes it for the next time. */
+static int note_or_hand_out(struct batching *b, const struct block_head *head,
+                            const struct log_batch *batch)
+{
+    if (b->descent.scan->explain)
+        b->descent.scan->explain->by_head++;
+    if (b->is_whole &&
+        tallies_note(&b->descent.r->s->tallies, b->tally, head->number, batch, &b->sum))
+        return 0;
+    return hand_out(b, batch);
+}
+
+/* The same by the summary of its segment: `*done` is false if that does not tell. */
+static int take_counts(struct batching *b, const struct source *s, const struct log_key *target,
+                       const struct block_head *head, bool *done)
+{
+    struct log_batch batch;
+    bool is_whole = b->is_whole;
+    int error = 0;
+
+    *done = false;
+    if (b->by_counts && !is_whole && has_one_time(b->fields, head))
+        error = heads_is_whole(&b->descent, s, target, head, &is_whole);
+    if (!error && is_whole)
+        error = ask_counts(b, s, head, &batch, done);
+    return error || !*done ? error : note_or_hand_out(b, head, &batch);
+}
+
 /* `*done`: what the block has is known. */
 static int remember(struct batching *b, const struct source *s, const struct log_key *target,
                     const struct block_head *head, bool *done)
@@ -298,6 +479,8 @@ static int take_block(struct batching *b, struct source *s, const struct log_key
         error = heads_can_tell(w, s, target, head, b->by_levels, &by_head);
     if (!error && !by_head)
         error = remember(b, s, target, head, &is_known);
+    if (!error && !by_head && !is_known)
+        error = take_counts(b, s, target, head, &is_known);
     if (error)
         return error;
     if (by_head) {
@@ -318,12 +501,17 @@ static int take_block(struct batching *b, struct source *s, const struct log_key
 
 static int take_source(struct batching *b, struct source *s, const struct log_key *target)
 {
+    bool by_summary = false;
     int error = 0;
 
     if (s->kind == SOURCE_RECENT)
         return take_recent(b, s, target);
     if (s->kind == SOURCE_OLD)
         return take_old(b, s, target);
+    if (log_key_compare(&s->segment->segment.first, target) >= 0)
+        error = tells_all(b, s, &by_summary);
+    if (!error && by_summary)
+        error = take_summary(b, s, &by_summary);
     while (!error && s->state != SOURCE_END && log_key_compare(&s->bound, target) >= 0)
         error = take_block(b, s, target);
     return error;
@@ -341,12 +529,16 @@ static void raise(struct log_key *key, const struct log_key *to)
 static int propose(struct batching *b, const struct source *s, struct log_key *key)
 {
     const struct recent_log *logs = b->descent.r->catalog.recent.logs;
+    bool by_summary;
+    int error = tells_all(b, s, &by_summary);
 
+    if (error)
+        return error;
     if (s->kind == SOURCE_OLD)
         return descent_nth_old(&b->descent, STEP_LOGS_OLD, key);
     *key = s->kind == SOURCE_RECENT ? logs[s->row > STEP_LOGS ? s->row - STEP_LOGS : 0].key
-           : s->state == SOURCE_FAR ? s->segment->segment.first
-                                    : s->head.first;
+           : s->state == SOURCE_FAR || by_summary ? s->segment->segment.first
+                                                  : s->head.first;
     return 0;
 }
 
@@ -442,6 +634,7 @@ static void begin_tally(struct batching *b)
 {
     const struct log_filter *filter = log_matcher_filter(b->descent.scan->matcher);
 
+    b->by_counts = summary_can_judge(b->fields, filter->query, &b->path);
     b->sum.any_time = b->fields->any_time;
     if (!b->descent.scan->explain)
         b->tally = tallies_ask(&b->descent.r->s->tallies, b->fields, filter->query);
@@ -480,6 +673,7 @@ static int hand_out_all(struct batching *b, struct store_sqlite_reader *r, struc
 
         error = failed ? failed : error;
     }
+    release_summaries(b);
     tallies_give_back(&r->s->tallies, b->tally);
     tally_sum_release(&b->sum);
     descent_end(&b->descent);

@@ -293,6 +293,7 @@ static int add_sums(struct look *l, struct errbuf *err)
         {&info->free_bytes, "PRAGMA freelist_count"},
         {&info->head_bytes, "SELECT sum(length(heads)) FROM segments"},
         {&info->filter_bytes, "SELECT sum(length(data)) FROM filters"},
+        {&info->summary_bytes, "SELECT sum(length(counts) + length(fields)) FROM summaries"},
         {&info->tombstones, "SELECT sum(length(keys)) / 24 FROM tombstones"},
     };
     int error = 0;

@@ -29,6 +29,7 @@
  *   count.c    counts
  *   batches.c  scans by columns
  *   heads.c    what heads of blocks tell of both
+ *   summary.c  what whole segments have to say
  *   tallies.c  what blocks said to the last questions
  *   follow.c   logs in the order of storing
  */

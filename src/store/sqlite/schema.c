@@ -123,6 +123,17 @@ static const char *const schema[] = {
      * by path. That of an older logmill has those of the top level alone.
      */
     "ALTER TABLE segments ADD COLUMN hashed INTEGER NOT NULL DEFAULT 0;\n",
+    /* Of segments as they were made; an older logmill's have none, and it removes others by these
+     * triggers. */
+    "CREATE TABLE summaries(\n"
+    "    segment INTEGER PRIMARY KEY,\n"
+    "    counts BLOB NOT NULL,        -- summary.h; empty: there are none\n"
+    "    fields BLOB NOT NULL\n"
+    ") STRICT;\n"
+    "CREATE TRIGGER summaries_lost AFTER DELETE ON segments BEGIN\n"
+    "    DELETE FROM summaries WHERE segment = old.number; END;\n"
+    "CREATE TRIGGER summaries_outdated AFTER UPDATE OF changes ON segments BEGIN\n"
+    "    DELETE FROM summaries WHERE segment = old.number; END;\n",
 };
 
 /* What taking over needs besides the file, whose pages are used again: its log, and new blocks. */

@@ -9,6 +9,7 @@
 #include "block/bytes.h"
 #include "block/filter.h"
 #include "block/select.h"
+#include "store/sqlite/summary.h"
 
 enum {
     FILTER_HASHES_MAX = 1 << 16, /* of a block; one that has more may hold anything */
@@ -17,6 +18,8 @@ enum {
     BUILT_BYTES_MAX = 1 << 30,   /* ceilings because every buffer has one */
     HEADS_BYTES_MAX = 16 << 20,
 };
+
+_Static_assert((int)SUMMARY_BLOCKS_MAX >= (int)SEGMENT_BLOCKS_MAX, "each has a place there");
 
 /* ---- Making one ---- */
 
@@ -40,6 +43,7 @@ struct segment_builder {
     uint32_t usual;   /* of the segment that was stored last without such; else 0 */
     bool cold;
     bool keeps_sequence;
+    struct summary_maker *summary; /* NULL: none was ever cold */
 };
 
 struct segment_builder *segment_builder_new(void)
@@ -57,6 +61,7 @@ void segment_builder_free(struct segment_builder *b)
         return;
     segment_builder_begin(b, false, false);
     block_writer_free(b->writer);
+    summary_maker_free(b->summary);
     buffer_release(&b->data);
     free(b);
 }
@@ -72,6 +77,20 @@ void segment_builder_begin(struct segment_builder *b, bool cold, bool keeps_sequ
     b->buckets = 0;
     b->cold = cold;
     b->keeps_sequence = keeps_sequence;
+    if (cold && !b->summary)
+        b->summary = summary_maker_new();
+    if (b->summary)
+        summary_maker_begin(b->summary);
+}
+
+/* The last block was added. */
+static void summarize(struct segment_builder *b)
+{
+    const struct built_block *block = &b->blocks[b->len - 1];
+
+    if (b->cold)
+        summary_maker_add(b->summary, &block->head,
+                          slice_of(b->data.data + block->start, b->data.len - block->start));
 }
 
 /* The head's levels are views of the rows: here they get a place that stays. */
@@ -132,6 +151,7 @@ int segment_builder_add(struct segment_builder *b, const struct block_row *rows,
     keep_levels(block);
     block->head.stored_us = stored_us;
     b->len++;
+    summarize(b);
     return 0;
 }
 
@@ -195,6 +215,7 @@ int segment_builder_copy(struct segment_builder *b, const struct segment *from, 
     keep_levels(block);
     b->buckets = from->buckets;
     b->len++;
+    summarize(b);
     return 0;
 }
 
@@ -437,6 +458,8 @@ int segment_store(struct sqlite_db *db, struct segment_builder *b, int64_t *numb
     *number = sqlite3_last_insert_rowid(db->handle);
     if (!error)
         error = store_filter(db, b, *number, buckets, err);
+    if (!error && b->cold)
+        error = summary_store(db, b->summary, *number, s.bytes, err);
     buffer_release(&heads);
     return error;
 }

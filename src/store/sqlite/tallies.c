@@ -371,7 +371,7 @@ static bool condense(const struct log_batch *batch, size_t fields, struct conden
             c->logs[c->len] = 0;
             *slot = (uint16_t)++c->len;
         }
-        c->logs[*slot - 1]++;
+        c->logs[*slot - 1] += batch->counts ? (uint32_t)batch->counts[row] : 1;
     }
     return true;
 }

@@ -17,6 +17,7 @@
 #include "store/sqlite/internal.h"
 #include "store/sqlite/segment.h"
 #include "store/sqlite/strays.h"
+#include "store/sqlite/summary.h"
 #include "store/sqlite/walk.h"
 
 enum {
@@ -524,6 +525,17 @@ static int find_neighbours(struct check *c, const struct segment *s, struct neig
     return error;
 }
 
+/* Damage costs no log and no answer, but time. */
+static int check_summary(struct check *c, const struct segment *s, struct errbuf *err)
+{
+    bool is_whole;
+    int error = summary_verify(&c->db, s->number, &is_whole, err);
+
+    if (!error && !is_whole)
+        tell_segment(c, s, "its summary is damaged");
+    return error;
+}
+
 static int check_segment(struct check *c, const struct segment *s, struct errbuf *err)
 {
     struct neighbours neighbours = {0};
@@ -538,7 +550,9 @@ static int check_segment(struct check *c, const struct segment *s, struct errbuf
         wrong = check_marks(c, s, heads, n, &reason);
     if (wrong)
         tell_segment(c, s, wrong[0] ? wrong : "its heads cannot be read");
-    error = check_recent(c, false, err);
+    error = check_summary(c, s, err);
+    if (!error)
+        error = check_recent(c, false, err);
     if (!error)
         error = find_neighbours(c, s, &neighbours, err);
     for (size_t i = 0; !error && i < n; i++)

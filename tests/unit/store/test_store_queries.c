@@ -481,6 +481,35 @@ static void a_file_of_blocks_answers_as_the_matcher(void **state)
     temp_directory_free(directory);
 }
 
+/* Where summaries tell what whole segments have. */
+static void groups_of_a_compacted_file_are_those_of_the_matcher(void **state)
+{
+    const struct store_sqlite_sizes sizes = {
+        .block_rows = 512, .segment_blocks = 8, .seal_rows = 1500, .keep_rows = 300};
+    struct errbuf err = ERRBUF_INIT;
+    char *directory = temp_directory_new();
+    struct store *s = store_sqlite_new_sized(directory, &sizes, &err);
+    struct store_keeper *k;
+    struct store_reader *r;
+
+    assert_non_null(s);
+    store_all(s);
+    k = store_keeper_new(s, &err);
+    assert_non_null(k);
+    for (unsigned steps = 0, wait_ms = 0; wait_ms == 0; steps++) {
+        if (store_keeper_step(k, true, &wait_ms, &err))
+            fail_msg("%s", err.text);
+        assert_true(steps < STEPS_MAX);
+    }
+    store_keeper_free(k);
+    r = store_test_reader(s);
+    for (size_t i = 0; i < QUERIES; i++)
+        group(r, i);
+    store_reader_free(r);
+    store_free(s);
+    temp_directory_free(directory);
+}
+
 static void postgresql_answers_as_the_matcher(void **state)
 {
     if (!postgres_place_start()) {
@@ -606,6 +635,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tails_answer_as_the_matcher),
         cmocka_unit_test(a_file_of_blocks_answers_as_the_matcher),
+        cmocka_unit_test(groups_of_a_compacted_file_are_those_of_the_matcher),
         cmocka_unit_test(postgresql_answers_as_the_matcher),
         cmocka_unit_test(postgresql_with_indexes_answers_as_the_matcher),
     };
