@@ -199,9 +199,11 @@ static const struct setting settings[] = {
     TEXT(DATABASE_NAME, database_name, .help = "name of the database"),
     TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
     TEXT(DATABASE_PASS, database_pass, .is_secret = true, .help = "its password"),
-    TEXT(DATABASE_INDEXES, database_indexes, .choices = "message|attributes|message,attributes",
-         .help = "indexes that a worker makes in PostgreSQL on days that are over: for texts (by "
-                 "pg_trgm), for equal values; not set: none"),
+    TEXT(DATABASE_INDEXES, database_indexes,
+         .choices = "message|attributes|levels|message,attributes,levels",
+         .help = "indexes that a worker makes in PostgreSQL: for texts (by pg_trgm) and for equal "
+                 "values on days that are over, for what is no mere information on each; not "
+                 "set: none"),
     TEXT(REDIS_URL, redis_url, .is_secret = true,
          .help = "Redis or Valkey cache of the newest logs: redis://user:password@host:port/db, "
                  "rediss:// for TLS, unix:///path"),

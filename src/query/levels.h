@@ -8,7 +8,7 @@
 
 /* trace, debug, info, notice, warning, error, critical, alert, emergency: syslog's (RFC 5424,
  * section 6.2.1) with trace below. */
-enum { LEVEL_SEVERITIES = 9, LEVEL_WITHOUT_SEVERITY = -1 };
+enum { LEVEL_SEVERITIES = 9, LEVEL_WITHOUT_SEVERITY = -1, LEVEL_WARNING = 4 };
 
 /* 0 (trace) to 8 (emergency), by either name (warn, err, fatal); LEVEL_WITHOUT_SEVERITY: another
  * text. */

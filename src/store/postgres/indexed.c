@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "query/levels.h"
 #include "query/number.h"
 #include "store/postgres/predicates.h"
 
@@ -22,7 +23,7 @@ int store_postgres_indexed_read(struct store_postgres_indexed *x, struct store_p
     PGresult *rows;
     int error = store_postgres_conn_exec(
         c,
-        "SELECT substr(n.relname, 6, 8)::date - date '1970-01-01', n.relname ~ 'message$' "
+        "SELECT substr(n.relname, 6, 8)::date - date '1970-01-01', substr(n.relname, 23) "
         "FROM pg_inherits AS i JOIN pg_index AS x ON x.indrelid = i.inhrelid "
         "JOIN pg_class AS n ON n.oid = x.indexrelid WHERE i.inhparent = to_regclass('logs') "
         "AND x.indisvalid AND n.relname ~ " STORE_POSTGRES_INDEX_NAMES " ORDER BY 1",
@@ -35,8 +36,10 @@ int store_postgres_indexed_read(struct store_postgres_indexed *x, struct store_p
     for (int i = 0; i < STORE_POSTGRES_INDEX_KINDS; i++)
         x->days[i] = n > 0 ? xcalloc(n, sizeof(*x->days[i])) : NULL;
     for (size_t row = 0; row < n; row++) {
-        int kind = PQgetvalue(rows, (int)row, 1)[0] == 't' ? STORE_POSTGRES_INDEX_MESSAGE
-                                                           : STORE_POSTGRES_INDEX_ATTRIBUTES;
+        char initial = PQgetvalue(rows, (int)row, 1)[0];
+        int kind = initial == 'm'   ? STORE_POSTGRES_INDEX_MESSAGE
+                   : initial == 'a' ? STORE_POSTGRES_INDEX_ATTRIBUTES
+                                    : STORE_POSTGRES_INDEX_LEVELS;
 
         x->days[kind][x->len[kind]++] = strtoll(PQgetvalue(rows, (int)row, 0), NULL, 10);
     }
@@ -71,7 +74,7 @@ int64_t store_postgres_indexed_newest(const struct store_postgres_indexed *x, in
 {
     int64_t newest = INT64_MIN;
 
-    for (int i = 0; i < STORE_POSTGRES_INDEX_KINDS; i++) {
+    for (int i = 0; i < STORE_POSTGRES_INDEX_LEVELS; i++) {
         size_t n = count_until(x, i, day);
 
         if (n > 0 && x->days[i][n - 1] > newest)
@@ -130,4 +133,55 @@ bool store_postgres_indexed_serve(const struct store_postgres_indexed *x, const 
                                   int64_t day)
 {
     return q && q->len > 0 && serves(x, q, 0, day);
+}
+
+/* ---- By level ---- */
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* True if no log has it whose level is below "warning", by one of its names. */
+static bool is_of_weight(const struct query_node *node)
+{
+    int severity;
+
+    if (node->field != QUERY_LEVEL)
+        return false;
+    if (node->test == QUERY_RANGE) {
+        severity = node->low.data ? level_severity(node->low) : 0;
+        return severity + !node->low_included >= LEVEL_WARNING;
+    }
+    if (node->test != QUERY_EQUALS || !is_ascii(node->text)) /* which may fold to a name */
+        return false;
+    severity = level_severity(node->text);
+    return severity == LEVEL_WITHOUT_SEVERITY || severity >= LEVEL_WARNING;
+}
+
+static bool is_all_of_weight(const struct query *q, uint32_t i)
+{
+    const struct query_node *node = &q->nodes[i];
+    bool is_and = node->kind == QUERY_AND;
+
+    if (node->kind == QUERY_TEST)
+        return is_of_weight(node);
+    if (node->kind == QUERY_NOT)
+        return false;
+    for (uint32_t k = i + 1; k < node->end; k = q->nodes[k].end)
+        if (is_all_of_weight(q, k) == is_and)
+            return is_and; /* one of an AND is enough, each of an OR has to */
+    return !is_and;
+}
+
+bool store_postgres_indexed_by_level(const struct store_postgres_indexed *x, const struct query *q,
+                                     int64_t first, int64_t last)
+{
+    size_t n = count_until(x, STORE_POSTGRES_INDEX_LEVELS, last);
+
+    return n > 0 && x->days[STORE_POSTGRES_INDEX_LEVELS][n - 1] >= first && q && q->len > 0 &&
+           is_all_of_weight(q, 0);
 }

@@ -22,11 +22,21 @@ int store_postgres_indexed_read(struct store_postgres_indexed *x, struct store_p
                                 struct errbuf *err) LM_MUST_CHECK;
 void store_postgres_indexed_release(struct store_postgres_indexed *x);
 
-/* True if the indexes of `day` find few logs among which are all that match `q` (NULL: no). */
+/*
+ * True if the indexes of `day` for texts and values find few logs among which are all that match
+ * `q` (NULL: no).
+ */
 bool store_postgres_indexed_serve(const struct store_postgres_indexed *x, const struct query *q,
                                   int64_t day);
 
-/* The newest day up to `day` that has an index, whichever; INT64_MIN: none. */
+/* The newest day up to `day` that has an index of these, whichever; INT64_MIN: none. */
 int64_t store_postgres_indexed_newest(const struct store_postgres_indexed *x, int64_t day);
+
+/*
+ * True if the index of levels, of a day from `first` to `last`, has all logs that match `q` (NULL:
+ * no).
+ */
+bool store_postgres_indexed_by_level(const struct store_postgres_indexed *x, const struct query *q,
+                                     int64_t first, int64_t last);
 
 #endif

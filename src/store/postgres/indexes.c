@@ -25,7 +25,7 @@ enum {
 /* How long a statement may take; it may have to wait for older transactions. */
 #define SETUP "; SET statement_timeout = '6h'"
 
-static const char *const names[STORE_POSTGRES_INDEX_KINDS] = {"message", "attributes"};
+static const char *const names[STORE_POSTGRES_INDEX_KINDS] = {"message", "attributes", "levels"};
 
 /* ---- The setting ---- */
 
@@ -45,8 +45,8 @@ int store_postgres_indexes_parse(const char *text, unsigned *wanted, struct errb
                 known = 1U << i;
         if (!known)
             return errbuf_fail(err, LM_EINVAL,
-                               "\"%.*s\" is not an index: message and attributes are, separated "
-                               "by commas",
+                               "\"%.*s\" is not an index: message, attributes and levels are, "
+                               "separated by commas",
                                (int)(len < 64 ? len : 64), word);
         *wanted |= known;
     }
@@ -136,15 +136,20 @@ static bool can_make(struct store_postgres_indexes *x, enum store_postgres_index
     return found;
 }
 
-/* The newest day that is over and has no index of that kind: *digits, or 0; *left: there is an
- * index that came to no end. */
+/*
+ * The newest day that is to have an index of that kind and has none: *digits, or 0; *left: there is
+ * an index that came to no end.
+ */
 static int find_day(struct store_postgres_indexes *x, enum store_postgres_index kind,
                     int64_t *digits, bool *left, struct errbuf *err)
 {
     char sql[SQL_SIZE], end[TIMESTAMP_TEXT_LEN];
     int64_t found = 0;
 
-    timestamp_format(clock_wall_us() - INT64_C(3600) * 1000000 * CLOSED_HOURS, end);
+    timestamp_format(kind == STORE_POSTGRES_INDEX_LEVELS
+                         ? TIMESTAMP_MAX_US
+                         : clock_wall_us() - INT64_C(3600) * 1000000 * CLOSED_HOURS,
+                     end);
     snprintf(sql, sizeof(sql),
              "SELECT substr(c.relname, 6)::bigint * 2 + (x.indexrelid IS NOT NULL)::int "
              "FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
@@ -173,10 +178,15 @@ static int start(struct store_postgres_indexes *x, enum store_postgres_index kin
                  "CREATE INDEX CONCURRENTLY %s ON logs_%08lld USING gin (message "
                  "%s.gin_trgm_ops)",
                  x->name, (long long)digits, schema);
-    else
+    else if (kind == STORE_POSTGRES_INDEX_ATTRIBUTES)
         snprintf(sql, sizeof(sql),
                  "CREATE INDEX CONCURRENTLY %s ON logs_%08lld USING gin (attributes)", x->name,
                  (long long)digits);
+    else
+        snprintf(sql, sizeof(sql),
+                 "CREATE INDEX CONCURRENTLY %s ON logs_%08lld (\"timestamp\", id) "
+                 "WHERE " STORE_POSTGRES_INDEX_LEVELS_CONDITION,
+                 x->name, (long long)digits);
     x->conn.sqlstate[0] = '\0';
     if (!PQsendQuery(x->conn.pg, sql))
         return store_postgres_conn_lost(&x->conn, err);

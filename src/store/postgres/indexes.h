@@ -1,8 +1,12 @@
 /*
- * Indexes that the owner may ask for (DATABASE_INDEXES), on the partitions of days that are over:
+ * Indexes that the owner may ask for (DATABASE_INDEXES), on the partitions of days:
  *
  *   message      GIN of trigrams, which serves ILIKE (the extension pg_trgm)
  *   attributes   GIN of names and values, which serves paths such as predicates.c writes
+ *   levels       B-tree of the keys of logs that are no mere information, in the order of pages
+ *
+ * The first two, which make storing much dearer, on days that are over; the third also on those
+ * that are written, or will be.
  *
  * The keeper makes them, a day at a time, the newest first, CONCURRENTLY, by a connection of its
  * own: neither writers nor readers wait, and the counts are folded meanwhile. An index is known by
@@ -19,11 +23,20 @@
 enum store_postgres_index {
     STORE_POSTGRES_INDEX_MESSAGE,
     STORE_POSTGRES_INDEX_ATTRIBUTES,
+    STORE_POSTGRES_INDEX_LEVELS,
     STORE_POSTGRES_INDEX_KINDS
 };
 
 /* How the name of a day's index ends, and that as a pattern: logs_20261125_logmill_message. */
-#define STORE_POSTGRES_INDEX_NAMES "'^logs_[0-9]{8}_logmill_(message|attributes)$'"
+#define STORE_POSTGRES_INDEX_NAMES "'^logs_[0-9]{8}_logmill_(message|attributes|levels)$'"
+
+/*
+ * Of which logs `levels` has the keys: all but those of the levels below "warning", as these are
+ * usually spelled, the most usual one first. A query has the same condition beside its own, by
+ * which the planner knows that the index has all that it looks for.
+ */
+#define STORE_POSTGRES_INDEX_LEVELS_CONDITION                                                      \
+    "level <> ALL ('{info,INFO,Info,debug,DEBUG,Debug,trace,TRACE,Trace,notice,NOTICE,Notice}')"
 
 /*
  * Reads "message,attributes": a bit for each (1 << kind). NULL and an empty text: none. LM_EINVAL,

@@ -155,6 +155,9 @@ void store_postgres_windows_add(struct store_postgres_reader *r,
         add_days(&r->statement, w);
     else
         add_bounds(&r->statement, &w->from, place(w));
+    if (!r->is_served && store_postgres_indexed_by_level(
+                             &r->indexed, q, day_of(w->from.timestamp_us), newest_day(w)))
+        store_postgres_statement_sql(&r->statement, " AND " STORE_POSTGRES_INDEX_LEVELS_CONDITION);
 
     if (q)
         store_postgres_predicates_add(

@@ -1,4 +1,4 @@
-/* The store in PostgreSQL: the indexes that the keeper makes on days that are over. */
+/* The store in PostgreSQL: the indexes that the keeper makes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "diag/diag.h"
 #include "postgres_place.h"
+#include "query/language.h"
 #include "store/inspect.h"
 #include "store/postgres/internal.h"
 
@@ -89,6 +90,22 @@ static void days_that_are_over_get_them_and_no_others(void **state)
                      0);
 }
 
+/* Beside the days that are over, with what is written; none of what is older than the days. */
+static void each_day_gets_that_of_levels(void **state)
+{
+    struct postgres_place *p = *state;
+    long days;
+
+    append_day(p, 3);
+    append_day(p, 0);
+    keep(p, "levels");
+    days = postgres_place_number(p, "SELECT count(*) FROM pg_inherits AS i JOIN pg_class AS c ON "
+                                    "c.oid = i.inhrelid WHERE i.inhparent = 'logs'::regclass AND "
+                                    "c.relname ~ '^logs_[0-9]{8}$'");
+    assert_true(days >= 2);
+    assert_int_equal(postgres_place_number(p, "SELECT count(*) " OURS " AND x.indisvalid"), days);
+}
+
 static void one_that_came_to_no_end_is_made_anew(void **state)
 {
     struct postgres_place *p = *state;
@@ -134,8 +151,9 @@ static void without_pg_trgm_all_goes_on(void **state)
 
 /* ---- Reading ---- */
 
-/* The plan of the last statement of the reader that asked for logs. */
-static void explain(struct postgres_place *p, struct buffer *plan)
+/* The plan of the last statement of the reader that asked for logs, with the settings that it has.
+ */
+static void explain(struct postgres_place *p, const char *settings, struct buffer *plan)
 {
     const struct store_postgres_statement *st = &((struct store_postgres_reader *)p->r)->statement;
     PGconn *pg = postgres_server_connect(postgres_place_server, p->database);
@@ -145,7 +163,7 @@ static void explain(struct postgres_place *p, struct buffer *plan)
     buffer_append_string(&sql, "EXPLAIN ");
     buffer_append_string(&sql, st->sql.data);
     buffer_append_char(&sql, '\0');
-    PQclear(PQexec(pg, "SET enable_seqscan = off; SET enable_indexscan = off"));
+    PQclear(PQexec(pg, settings));
     PGresult *rows =
         PQexecParams(pg, sql.data, st->len, st->types, st->values, st->lengths, st->formats, 0);
     if (PQresultStatus(rows) != PGRES_TUPLES_OK)
@@ -179,7 +197,7 @@ static void expect_index(struct postgres_place *p, struct log_query *query, size
     assert_int_equal(rows.len, n);
     assert_non_null(
         strstr(((struct store_postgres_reader *)p->r)->statement.sql.data, ") IS TRUE"));
-    explain(p, &plan);
+    explain(p, "SET enable_seqscan = off; SET enable_indexscan = off", &plan);
     if (!strstr(plan.data, index) || !strstr(plan.data, "Index Cond: "))
         fail_msg("another plan: %s", plan.data);
     buffer_release(&plan);
@@ -210,6 +228,103 @@ static void what_is_rare_is_found_by_them(void **state)
     query.filter.attributes[query.filter.attributes_len++] = (struct log_attribute_filter){
         .name = SLICE_LITERAL("http.trace"), .value = SLICE_LITERAL("t0123")};
     expect_index(p, &query, 1, "_logmill_attributes");
+}
+
+/* ---- By level ---- */
+
+/* A log each 10 s: all levels that there are, and others, by turns. */
+static int64_t append_levels(struct postgres_place *p, int days_ago)
+{
+    static const char *const levels[] = {
+        "info",    "INFO",  "debug", "iNFO",     "error", "Error",     "trace", "access",
+        "warning", "WARN",  "err",   "notice",   "fatal", "emergency", "Info",  "\xc4\xb0nfo",
+        "info",    "alert", "info",  "critical", "info",  "DeBuG"};
+    static struct record records[LOGS];
+    int64_t now_us = clock_wall_us();
+    int64_t start_us = now_us - now_us % DAY_US - days_ago * DAY_US;
+
+    for (uint32_t i = 0; i < LOGS; i++)
+        records[i] = store_test_record(start_us + i * INT64_C(10000000), i,
+                                       levels[i % (sizeof(levels) / sizeof(levels[0]))],
+                                       i % 5 ? "request" : "a deadline", "");
+    store_test_append(p->w, records, LOGS);
+    return records[LOGS - 1].key.timestamp_us;
+}
+
+/* All logs that match, by a reader of its own, which knows the indexes that there are now. */
+static void find_all(struct postgres_place *p, const char *text, int64_t last_us,
+                     struct store_test_rows *rows, struct buffer *plan)
+{
+    struct log_query query = query_until(last_us);
+    struct errbuf err = ERRBUF_INIT;
+    const struct store_slice slice = {.rows = LOGS};
+    struct store_reader *theirs = p->r;
+    struct store_scan scan;
+    struct query_mistake mistake;
+    struct query *tree;
+
+    if (query_parse(slice_of_string(text), last_us, NULL, &tree, &mistake))
+        fail_msg("%s: %s", text, mistake.message);
+    query.filter.query = tree;
+    struct log_matcher *m = log_matcher_new(&query.filter);
+    query_unref(tree);
+    p->r = store_test_reader(p->s);
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done)
+        if (store_scan_next(p->r, &scan, &slice, store_test_collect, rows, &err))
+            fail_msg("%s", err.text);
+    explain(p, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off",
+            plan);
+    store_reader_free(p->r);
+    p->r = theirs;
+    log_matcher_unref(m);
+}
+
+static void what_is_severe_is_found_by_its_level(void **state)
+{
+    static const struct {
+        const char *query;
+        bool by_level;
+    } cases[] = {
+        {"level:error", true},
+        {"level:ERR deadline", true},
+        {"level:>=warning deadline", true},
+        {"level:>notice", true},
+        {"level:warn OR level:access", true},
+        {"(level:fatal OR level:alert) -request", true},
+        {"level:info", false},
+        {"level:>=notice", false},
+        {"level:<=error", false},
+        {"level:error OR deadline", false},
+        {"-level:info", false},
+        {"level:*", false},
+        {"level:\xc4\xb0nfo", false},
+        {"deadline", false},
+    };
+    struct postgres_place *p = *state;
+    int64_t last_us = append_levels(p, 0);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct store_test_rows without = {0}, with = {0};
+        struct buffer plan, plan_with;
+
+        postgres_place_sql(p, "DO $$ DECLARE n text; BEGIN FOR n IN SELECT n.relname " OURS
+                              "LOOP EXECUTE 'DROP INDEX ' || n; END LOOP; END $$");
+        find_all(p, cases[i].query, last_us, &without, &plan);
+        keep(p, "levels");
+        postgres_place_sql(p, "ANALYZE logs");
+        find_all(p, cases[i].query, last_us, &with, &plan_with);
+        assert_true(without.len > 0);
+        assert_int_equal(with.len, without.len);
+        for (size_t k = 0; k < with.len; k++)
+            store_test_assert_equal(&with.items[k], &without.items[k]);
+        if (!strstr(plan_with.data, "_logmill_levels") == cases[i].by_level)
+            fail_msg("%s: another plan: %s", cases[i].query, plan_with.data);
+        buffer_release(&plan);
+        buffer_release(&plan_with);
+        store_test_rows_release(&without);
+        store_test_rows_release(&with);
+    }
 }
 
 static int add_count(int64_t bucket, struct slice level, uint64_t count, void *ctx)
@@ -279,8 +394,11 @@ static void what_is_no_index_is_refused(void **state)
     assert_int_equal(wanted, 0);
     assert_int_equal(store_postgres_indexes_parse(" attributes , message", &wanted, &err), 0);
     assert_int_equal(wanted, 3);
+    assert_int_equal(store_postgres_indexes_parse(" attributes , message,levels", &wanted, &err),
+                     0);
+    assert_int_equal(wanted, 7);
     assert_int_equal(store_postgres_indexes_parse("message,level", &wanted, &err), LM_EINVAL);
-    assert_string_equal(err.text, "\"level\" is not an index: message and attributes are, "
+    assert_string_equal(err.text, "\"level\" is not an index: message, attributes and levels are, "
                                   "separated by commas");
 }
 
@@ -292,10 +410,12 @@ int main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(what_is_no_index_is_refused),
         CASE(days_that_are_over_get_them_and_no_others),
+        CASE(each_day_gets_that_of_levels),
         CASE(one_that_came_to_no_end_is_made_anew),
         CASE(pg_trgm_may_be_in_a_schema_of_any_name),
         CASE(without_pg_trgm_all_goes_on),
         CASE(what_is_rare_is_found_by_them),
+        CASE(what_is_severe_is_found_by_its_level),
         CASE(what_is_too_much_for_an_index_is_counted_by_key),
         CASE(a_day_goes_with_its_indexes),
     };
