@@ -513,7 +513,9 @@ static bool overruns(const struct reader *r, uint64_t now_us)
     uint64_t ran_us = now_us - r->turn_began_us;
     uint64_t end_us = end_of(s, r->job);
 
-    return ran_us > s->timeout_us || (r->job->ends && ran_us > READ_GRACE_MS * MS_US) ||
+    if (ran_us <= READ_GRACE_MS * MS_US) /* which a turn has also if it had to wait for long */
+        return ran_us > s->timeout_us;
+    return ran_us > s->timeout_us || r->job->ends ||
            (end_us && now_us > end_us + READ_GRACE_MS * MS_US);
 }
 

@@ -24,9 +24,10 @@
  * first turn is then also its last.
  *
  * A watchdog looks after what a slice cannot bound: a store that does not answer. It cancels the
- * call of a job (store_reader_cancel) that is READ_GRACE_MS past its time, of a client that has
- * gone READ_GRACE_MS after its turn began, and of any turn that takes longer than `timeout_ms`. A
- * job that waits and is READ_GRACE_MS past its time is finished without its last turn.
+ * call of a job (store_reader_cancel) that is READ_GRACE_MS past its time or whose client has gone,
+ * but not before its turn has taken READ_GRACE_MS, and of any turn that takes longer than
+ * `timeout_ms`: so a job that had to wait for its turn still finds something. A job that waits and
+ * is READ_GRACE_MS past its time is finished without its last turn.
  *
  * Threads: a job is made, submitted, left and finished on its loop's thread, and worked on by one
  * of ours.

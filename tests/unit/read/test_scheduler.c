@@ -58,7 +58,8 @@ struct job {
     bool waits_for_gate;   /* each turn lasts until the gate is open, … */
     bool until_cancelled;  /* … or its store call is cancelled */
     atomic_uint turns;
-    bool had_last; /* a turn that was told to be the last */
+    bool had_last;   /* a turn that was told to be the last */
+    uint64_t ran_us; /* its last turn */
     bool submitted;
     bool finished;
 };
@@ -95,6 +96,7 @@ static enum read_step work(struct read_job *read, struct read_thread *thread,
                            const struct read_slice *slice)
 {
     struct job *j = (struct job *)read;
+    uint64_t began_us = clock_monotonic_us();
 
     write_down(j, slice->last);
     atomic_fetch_add(&j->turns, 1);
@@ -105,6 +107,7 @@ static enum read_step work(struct read_job *read, struct read_thread *thread,
             usleep(500);
         atomic_fetch_sub(&in_gate, 1);
     }
+    j->ran_us = clock_monotonic_us() - began_us;
     return atomic_load(&j->turns) < j->turns_wanted ? READ_MORE : READ_DONE;
 }
 
@@ -444,6 +447,22 @@ static void a_turn_that_overruns_is_cancelled(void **state)
     assert_true(atomic_load(&fake_readers[0].cancels) > 0);
 }
 
+/* Else it would be for nothing. */
+static void a_turn_that_had_to_be_waited_for_has_its_time_all_the_same(void **state)
+{
+    struct job *late;
+
+    do {
+        late = make('a', READ_SCAN, 1, 1);
+        late->waits_for_gate = late->until_cancelled = true;
+        late->read.until_us = clock_monotonic_us() - READ_GRACE_MS * 1000 / 2;
+        assert_int_equal(try_submit(late), 0);
+        await_all();
+    } while (late->read.unserved); /* a machine that is very slow */
+    assert_true(atomic_load(&fake_readers[0].cancels) > 0);
+    assert_true(late->ran_us >= READ_GRACE_MS * 1000 * 9 / 10);
+}
+
 static void a_job_that_no_thread_has_time_for_is_finished_all_the_same(void **state)
 {
     struct job *stuck = hold(READ_PAGE);
@@ -505,6 +524,7 @@ int main(void)
         ONE(a_turn_under_way_is_cancelled_when_its_client_goes),
         ONE(whose_time_is_over_has_one_last_turn),
         ONE(a_turn_that_overruns_is_cancelled),
+        ONE(a_turn_that_had_to_be_waited_for_has_its_time_all_the_same),
         ONE(a_job_that_no_thread_has_time_for_is_finished_all_the_same),
         ONE(a_stop_ends_what_would_take_long),
         ONE(it_tells_who_waits),
