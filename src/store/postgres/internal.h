@@ -135,7 +135,8 @@ struct store_postgres_reader {
     int wake[2];        /* a pipe: a byte ends a wait, which then looks at `activity` */
     bool handed_out;    /* the call under way has called its callback */
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
-    unsigned limit_ms;  /* what a statement may take; 0: as the role has it */
+    unsigned limit_ms;  /* what a statement may take; 0: as the role has it … */
+    unsigned most_ms;   /* … or, if that has no limit, this; 0: as long as it wants */
     bool by_index;      /* it is not to read whole partitions */
     bool in_order;      /* it is to go through the logs by their keys, and sort nothing */
     bool has_indexes;   /* the owner made some that find logs by what is in them, such as GIN … */
@@ -169,8 +170,8 @@ int store_postgres_reader_run_whole(struct store_postgres_reader *r, PGresult **
                                     struct errbuf *err) LM_MUST_CHECK;
 
 /*
- * True if the last statement failed since it took more than r->limit_ms, or more than the role
- * may: the next one can be run. Not after a cancel.
+ * True if the last statement failed since it took more than r->limit_ms, r->most_ms, or more than
+ * the role may: the next one can be run. Not after a cancel.
  */
 bool store_postgres_reader_ran_out(const struct store_postgres_reader *r);
 

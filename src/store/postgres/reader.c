@@ -15,6 +15,7 @@
 
 enum {
     ATTRIBUTES_BYTES_MAX = 1 << 30,
+    END_RESULTS_MAX = 4, /* a failure, what ends that, and the end of the pipeline; more is odd */
     LOOK_US = 60 * 1000000, /* how long it may take until new indexes are used */
 };
 
@@ -179,7 +180,8 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
  */
 static const char settings[] =
     "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
-    "set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), true), "
+    "set_config('statement_timeout', coalesce($1, "
+    "nullif(current_setting('statement_timeout'), '0'), $6, '0'), true), "
     "set_config('enable_seqscan', coalesce($2, current_setting('enable_seqscan')), true), "
     "set_config('enable_bitmapscan', coalesce($3, current_setting('enable_bitmapscan')), true), "
     "set_config('enable_sort', coalesce($3, current_setting('enable_sort')), true), "
@@ -191,20 +193,22 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
 {
     struct store_postgres_statement *st = &r->statement;
     PGconn *pg = r->conn.pg;
-    char limit[16];
+    char limit[16], most[16];
     bool is_served = r->in_order && r->is_served;
     bool in_order = r->in_order && !r->is_served && !r->has_indexes;
     const char *values[] = {
         r->limit_ms ? limit : NULL, r->by_index || is_served || in_order ? "off" : NULL,
-        in_order ? "off" : NULL, is_served || in_order ? "0" : NULL, is_served ? "off" : NULL};
+        in_order ? "off" : NULL,    is_served || in_order ? "0" : NULL,
+        is_served ? "off" : NULL,   r->most_ms ? most : NULL};
 
     buffer_append_char(&st->sql, '\0');
     if (buffer_error(&st->sql))
         return errbuf_fail(err, LM_EINVAL, "the filter is too long");
     snprintf(limit, sizeof(limit), "%u", r->limit_ms);
+    snprintf(most, sizeof(most), "%u", r->most_ms);
     r->conn.sqlstate[0] = '\0';
     if (!PQenterPipelineMode(pg) ||
-        !PQsendQueryParams(pg, settings, 5, NULL, values, NULL, NULL, 0) ||
+        !PQsendQueryParams(pg, settings, 6, NULL, values, NULL, NULL, 0) ||
         !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
                            st->formats, 1) ||
         !PQpipelineSync(pg))
@@ -252,17 +256,29 @@ static int take_results(struct store_postgres_reader *r, struct taking *t, struc
     return error ? error : failure;
 }
 
-/* Takes what ends the pipeline; the connection is then at rest, whatever failed. */
+/*
+ * Takes what ends the pipeline; the connection is then at rest, whatever failed. A statement that
+ * has answered to the last row can still fail: its time runs until the server has read the end of
+ * the pipeline, for which a server that is starved may be too late.
+ */
 static int end_pipeline(struct store_postgres_reader *r, struct errbuf *err)
 {
     PGresult *result;
-    int error = store_postgres_conn_next(&r->conn, &result, err);
-    bool ended = !error && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    int error, failure = 0;
+    bool ended = false;
 
-    PQclear(result);
-    if (!error && (!ended || !PQexitPipelineMode(r->conn.pg)))
-        error = store_postgres_conn_lost(&r->conn, err);
-    return error;
+    for (int n = 0; n < END_RESULTS_MAX && !ended; n++) {
+        error = store_postgres_conn_next(&r->conn, &result, err);
+        if (error)
+            return error;
+        ended = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        if (result && !ended && !failure)
+            failure = store_postgres_conn_judge(&r->conn, result, err);
+        PQclear(result);
+    }
+    if (!ended || !PQexitPipelineMode(r->conn.pg))
+        return store_postgres_conn_lost(&r->conn, err);
+    return failure;
 }
 
 /* True if the server has told why a statement failed, and waits for the next one. */

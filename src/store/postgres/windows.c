@@ -262,7 +262,17 @@ static bool is_fresh(const struct store_scan *scan)
     return !scan->window_us && !scan->stride;
 }
 
-/* What a statement may take; 0: as long as it wants. */
+/*
+ * However long a slice may take: a server that is slow is not to be taken for one that is gone,
+ * while it could tell of smaller windows. 0: as long as it wants.
+ */
+static unsigned most_ms(const struct store_postgres_reader *r,
+                        const struct store_postgres_windows *w)
+{
+    return w->scan->stride == 1 ? 0 : r->conn.silence_ms / 2;
+}
+
+/* What a statement of a slice with an end may take; 0: it has none. */
 static unsigned limit_ms(const struct store_postgres_reader *r,
                          const struct store_postgres_windows *w)
 {
@@ -270,7 +280,7 @@ static unsigned limit_ms(const struct store_postgres_reader *r,
 
     if (!w->until_us || w->scan->stride == 1)
         return 0;
-    return (unsigned)min(max(left_ms(w), least), r->conn.silence_ms / 2);
+    return (unsigned)min(max(left_ms(w), least), most_ms(r, w));
 }
 
 /* After a window that ran out of time. */
@@ -334,12 +344,13 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (scan->explain)
         scan->explain->windows++;
     r->limit_ms = limit_ms(r, w);
+    r->most_ms = most_ms(r, w);
     r->by_index = is_part_of_day(w);
     if (scan->stride)
         error = find_stride(r, w, err);
     if (!error)
         error = fn(r, w, ctx, err);
-    r->limit_ms = 0;
+    r->limit_ms = r->most_ms = 0;
     bool was_served = r->is_served;
     r->by_index = r->is_served = false;
     if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {

@@ -1,9 +1,13 @@
 /* The store in PostgreSQL: reads that are slow, and a server that is silent while one reads. */
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../cmocka_all.h"
@@ -96,6 +100,173 @@ static void a_slice_ends_in_time_and_keeps_what_came(void **state)
     assert_int_equal(p->rows.len, LOGS);
     for (uint32_t i = 1; i < LOGS; i++)
         assert_true(log_key_compare(&p->rows.items[i].key, &p->rows.items[i - 1].key) < 0);
+    log_matcher_unref(m);
+}
+
+/* ---- A time that is over after the last row ---- */
+
+/*
+ * Stands between. A server whose time for a statement is over when it has just answered says so
+ * afterwards: it takes a machine under load, or this.
+ */
+struct relay {
+    int listener, port, server_port;
+    atomic_bool armed; /* for the next pipeline */
+    atomic_bool done;
+};
+
+static const char OUT_OF_TIME[] = "SERROR\0VERROR\0C57014\0Mcanceling statement due to statement "
+                                  "timeout\0";
+
+static void relay_bytes(int to, const char *bytes, size_t n)
+{
+    for (ssize_t k; n > 0; bytes += k, n -= (size_t)k) {
+        k = send(to, bytes, n, MSG_NOSIGNAL);
+        if (k <= 0)
+            return;
+    }
+}
+
+static void relay_out_of_time(int client)
+{
+    char head[5] = {'E', 0, 0, 0, (char)(4 + sizeof(OUT_OF_TIME))};
+
+    relay_bytes(client, head, sizeof(head));
+    relay_bytes(client, OUT_OF_TIME, sizeof(OUT_OF_TIME));
+}
+
+/* Passes messages of the server on, up to the one that ends the pipeline; before that, an error. */
+static bool relay_pipeline(int server, int client)
+{
+    static char message[1 << 16];
+    size_t len;
+
+    do {
+        if (recv(server, message, 5, MSG_WAITALL) != 5)
+            return false;
+        len = ((size_t)(unsigned char)message[3] << 8) + (unsigned char)message[4] + 1;
+        assert_true(len <= sizeof(message));
+        if (recv(server, message + 5, len - 5, MSG_WAITALL) != (ssize_t)(len - 5))
+            return false;
+        if (message[0] == 'Z')
+            relay_out_of_time(client);
+        relay_bytes(client, message, len);
+    } while (message[0] != 'Z');
+    return true;
+}
+
+static bool relay_from_client(struct relay *relay, int client, int server)
+{
+    static char bytes[1 << 16];
+    ssize_t n = recv(client, bytes, sizeof(bytes), 0);
+
+    if (n <= 0)
+        return false;
+    relay_bytes(server, bytes, (size_t)n);
+    if (atomic_exchange(&relay->armed, false))
+        atomic_store(&relay->done, relay_pipeline(server, client));
+    return true;
+}
+
+static void relay_connection(struct relay *relay, int client, int server)
+{
+    struct pollfd fds[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+    static char bytes[1 << 16];
+    bool open = true;
+
+    while (open && poll(fds, 2, -1) > 0) {
+        if (fds[0].revents) {
+            open = relay_from_client(relay, client, server);
+        } else if (fds[1].revents) {
+            ssize_t n = recv(server, bytes, sizeof(bytes), 0);
+
+            open = n > 0;
+            relay_bytes(client, bytes, open ? (size_t)n : 0);
+        }
+    }
+}
+
+/* Of one connection after the other, until the listener is shut down. */
+static void *relay_main(void *arg)
+{
+    struct relay *relay = arg;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)relay->server_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    for (int client; (client = accept(relay->listener, NULL, NULL)) >= 0; close(client)) {
+        int server = socket(AF_INET, SOCK_STREAM, 0);
+
+        if (connect(server, (struct sockaddr *)&to, sizeof(to)) == 0)
+            relay_connection(relay, client, server);
+        close(server);
+    }
+    return NULL;
+}
+
+static void relay_listen(struct relay *relay)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+
+    relay->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(relay->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(relay->listener, 8), 0);
+    assert_int_equal(getsockname(relay->listener, (struct sockaddr *)&at, &len), 0);
+    relay->port = ntohs(at.sin_port);
+}
+
+/* Scans all, in slices of time: what one of them failed by, if one did. */
+static void scan_by(struct store_reader *r, struct log_matcher *m, struct store_test_rows *rows)
+{
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done) {
+        const struct store_slice slice = begin_slice();
+
+        if (store_scan_next(r, &scan, &slice, store_test_collect, rows, &err))
+            fail_msg("%s", err.text);
+    }
+}
+
+static void what_runs_out_of_time_after_its_last_row_has_answered(void **state)
+{
+    struct postgres_place *p = *state;
+    struct store_postgres_options options =
+        postgres_server_options(postgres_place_server, p->database);
+    struct relay relay = {.server_port = (int)strtol(options.port, NULL, 10)};
+    struct record records[10];
+    int64_t now_us = clock_wall_us();
+    struct log_matcher *m = matcher_of_all(now_us - 1000);
+    struct store_test_rows rows = {0};
+    struct errbuf err = ERRBUF_INIT;
+    pthread_t thread;
+    char port[8];
+
+    for (uint32_t i = 0; i < 10; i++)
+        records[i] = store_test_record(now_us + i, i, "info", "m", NULL);
+    store_test_append(p->w, records, 10);
+    relay_listen(&relay);
+    assert_int_equal(pthread_create(&thread, NULL, relay_main, &relay), 0);
+    snprintf(port, sizeof(port), "%d", relay.port);
+    options.port = port;
+    struct store *s = store_postgres_new(&options, &err);
+    struct store_reader *r = store_test_reader(s);
+
+    scan_by(r, m, &rows); /* it is connected */
+    assert_int_equal(rows.len, 10);
+    atomic_store(&relay.armed, true);
+    scan_by(r, m, &rows);
+    assert_true(atomic_load(&relay.done));
+    assert_int_equal(rows.len, 20);
+    store_test_rows_release(&rows);
+    store_reader_free(r);
+    store_free(s);
+    shutdown(relay.listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(relay.listener);
     log_matcher_unref(m);
 }
 
@@ -204,6 +375,25 @@ static void counting_ends_in_time_and_counts_each_once(void **state)
         end_slice(p, &slices, &slice);
     }
     assert_true(slices.n > 2);
+    assert_int_equal(total, LOGS);
+    log_matcher_unref(m);
+}
+
+/* Of all logs at once it would say nothing for longer than who is gone may. */
+static void a_slow_server_is_not_taken_for_one_that_is_gone(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_matcher *m = matcher_of_all(append_slow(p) - 1000);
+    const struct store_slice no_end = {.rows = 1};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+    uint64_t total = 0;
+
+    ((struct store_postgres_reader *)p->r)->conn.silence_ms = 1000;
+    store_scan_init(&scan, m, NULL, 0);
+    while (!scan.done)
+        if (store_scan_count(p->r, &scan, &no_end, 0, INT64_C(1000000), add_count, &total, &err))
+            fail_msg("%s", err.text);
     assert_int_equal(total, LOGS);
     log_matcher_unref(m);
 }
@@ -371,6 +561,8 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(a_slice_ends_in_time_and_keeps_what_came),
         CASE(counting_ends_in_time_and_counts_each_once),
+        CASE(a_slow_server_is_not_taken_for_one_that_is_gone),
+        CASE(what_runs_out_of_time_after_its_last_row_has_answered),
         CASE(a_page_of_what_may_be_rare_begins_with_a_minute),
         CASE(the_level_is_asked_before_the_text),
         CASE(a_text_in_ascii_finds_the_kelvin_sign_and_i_with_a_dot),
