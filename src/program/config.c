@@ -200,10 +200,9 @@ static const struct setting settings[] = {
     TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
     TEXT(DATABASE_PASS, database_pass, .is_secret = true, .help = "its password"),
     TEXT(DATABASE_INDEXES, database_indexes,
-         .choices = "message|attributes|levels|message,attributes,levels",
-         .help = "indexes that a worker makes in PostgreSQL: for texts (by pg_trgm) and for equal "
-                 "values on days that are over, for what is no mere information on each; not "
-                 "set: none"),
+         .help = "indexes that a worker makes in PostgreSQL, separated by commas: message (for "
+                 "texts, by pg_trgm) and attributes (for equal values) on days that are over, "
+                 "levels (for what is no mere information) on each; not set: none"),
     TEXT(REDIS_URL, redis_url, .is_secret = true,
          .help = "Redis or Valkey cache of the newest logs: redis://user:password@host:port/db, "
                  "rediss:// for TLS, unix:///path"),

@@ -100,6 +100,8 @@ int ports_open_store(const struct config *config, struct store **store, struct e
         *store = store_sqlite_new(config->data_dir, err);
         return *store ? 0 : LM_EINVAL;
     }
+    if (store_postgres_check_indexes(config->database_indexes, &reason))
+        return errbuf_fail(err, LM_EINVAL, "DATABASE_INDEXES: %s", reason.text);
     *store =
         store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
                                                             .host = config->database_host,

@@ -80,6 +80,16 @@ scenario('a DATABASE_URL that is none of PostgreSQL is told by its name', async 
     }
 });
 
+scenario('DATABASE_INDEXES may have any of its indexes, and what is none is told by its name', async (lab) => {
+    const settings = { DATABASE_URL: 'postgresql://me@127.0.0.1:1/none', DATA_DIR: lab.folder() };
+    const wrong = await runLogmill(['migrate'], { ...settings, DATABASE_INDEXES: 'levels,level' });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /DATABASE_INDEXES: \W*level\W* is not an index: message, attributes and levels/);
+    const right = await runLogmill(['migrate'], { ...settings, DATABASE_INDEXES: 'levels, attributes' });
+    assert.equal(right.code, 1); /* there is no such server */
+    assert.doesNotMatch(right.stderr, /DATABASE_INDEXES/);
+});
+
 scenario('what may hold a password is no flag, which every user of the machine could see', async () => {
     for (const name of SECRETS) {
         const flag = `--${name.toLowerCase().replaceAll('_', '-')}`;

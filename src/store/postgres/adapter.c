@@ -39,6 +39,13 @@ static const struct store_ops ops = {
     .cancel = store_postgres_reader_cancel,
 };
 
+int store_postgres_check_indexes(const char *indexes, struct errbuf *err)
+{
+    unsigned wanted;
+
+    return store_postgres_indexes_parse(indexes, &wanted, err);
+}
+
 struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err)
 {
     struct store_postgres *s = xcalloc(1, sizeof(*s));

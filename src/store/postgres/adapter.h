@@ -30,4 +30,7 @@
  */
 struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err);
 
+/* LM_EINVAL if `indexes` is nothing that options may have under this name: why. */
+int store_postgres_check_indexes(const char *indexes, struct errbuf *err) LM_MUST_CHECK;
+
 #endif

@@ -211,10 +211,10 @@ static void say_cannot(struct store_postgres_indexes *x, enum store_postgres_ind
          DIAG_STR("index", names[kind]), DIAG_STR("reason", reason));
 }
 
-/* Starts what comes next; nothing: x->is_building is still false. */
+/* Starts what comes next, the cheap ones first; nothing: x->is_building is still false. */
 static int start_next(struct store_postgres_indexes *x, struct errbuf *err)
 {
-    for (unsigned kind = 0; kind < STORE_POSTGRES_INDEX_KINDS; kind++) {
+    for (unsigned kind = STORE_POSTGRES_INDEX_KINDS; kind-- > 0;) {
         struct errbuf reason = ERRBUF_INIT;
         char schema[SCHEMA_SIZE] = "";
         int64_t digits;
