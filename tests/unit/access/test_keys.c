@@ -1,0 +1,330 @@
+#include "access/keys.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cmocka_all.h"
+#include "../temp_directory.h"
+
+static struct errbuf err;
+static char path[4096];
+
+static void write_file(const char *text, size_t len, unsigned mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, len), (ssize_t)len);
+    assert_int_equal(fchmod(fd, mode), 0);
+    close(fd);
+}
+
+/* Another file in its place, as a writer who takes care does. */
+static void replace_file(struct slice text)
+{
+    (void)unlink(path);
+    write_file(text.data, text.len, 0600);
+}
+
+/* Appends the line of a key and sets its text. */
+static void append_key(struct buffer *b, const char *name, const char *rest,
+                       char text[KEY_TEXT_SIZE])
+{
+    uint8_t digest[KEY_DIGEST_BYTES];
+
+    assert_int_equal(key_make(text, &err), 0);
+    assert_true(key_digest(slice_of_string(text), digest));
+    buffer_appendf(b, "{\"name\":\"%s\",\"role\":\"%s,\"sha256\":\"", name, rest);
+    for (int i = 0; i < KEY_DIGEST_BYTES; i++)
+        buffer_appendf(b, "%02x", digest[i]);
+    buffer_append_string(b, "\"}\n");
+}
+
+/* ---- Lines ---- */
+
+#define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define LINE(rest) "{\"name\":\"pay\",\"role\":\"write\",\"sha256\":\"" DIGEST "\"" rest "}"
+#define READER(rest) "{\"name\":\"pay\",\"role\":\"read\",\"sha256\":\"" DIGEST "\"" rest "}"
+
+static void a_line_that_is_written_is_read_as_it_was(void **state)
+{
+    static const char *const lines[] = {
+        LINE(""),
+        LINE(",\"set\":{\"service\":\"pay \\\"x\\\"\",\"team.name\":\"\"}"),
+        LINE(",\"added\":\"2026-11-29T00:00:00Z\",\"expires\":\"2027-01-31T12:00:00.000001Z\""),
+        READER(",\"only\":\"service:pay (level:error OR \\\"a \\\\\\\" b\\\")\""),
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        struct grant *g, *again;
+        struct buffer b;
+
+        assert_int_equal(grant_parse(slice_of_string(lines[i]), &g, &err), 0);
+        buffer_init(&b, 1 << 20);
+        grant_append_line(&b, g);
+        assert_int_equal(b.data[b.len - 1], '\n');
+        assert_int_equal(grant_parse(buffer_slice(&b), &again, &err), 0);
+        assert_true(grant_equal(g, again));
+        buffer_release(&b);
+        grant_unref(g);
+        grant_unref(again);
+    }
+}
+
+static void a_line_that_is_wrong_says_what_is_allowed(void **state)
+{
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"{\"name\":\"pay\"", "cut off"},
+        {"[]", "a JSON object"},
+        {"{\"name\":\"pay\",\"role\":\"write\"}", "\"sha256\" is missing"},
+        {"{\"role\":\"write\",\"sha256\":\"" DIGEST "\"}", "\"name\" is missing"},
+        {"{\"name\":\"pay\",\"sha256\":\"" DIGEST "\"}", "\"role\" is missing"},
+        {"{\"name\":\"a b\"}", "1 to 64 letters"},
+        {"{\"name\":\"\"}", "1 to 64 letters"},
+        {"{\"name\":\"x\",\"name\":\"y\"}", "stands once"},
+        {"{\"role\":\"root\"}", "write, read or admin"},
+        {"{\"sha256\":\"00\"}", "64 hexadecimal digits"},
+        {"{\"sha256\":\"" DIGEST "00\"}", "64 hexadecimal digits"},
+        {"{\"scope\":1}", "allowed are sha256, name, role"},
+        {LINE(",\"expires\":\"soon\""), "a time such as"},
+        {LINE(",\"set\":[]"), "up to 16 attributes"},
+        {LINE(",\"set\":{\"a\":1}"), "texts"},
+        {LINE(",\"set\":{\"a\":\"\\u0000\"}"), "without NUL"},
+        {LINE(",\"set\":{\"\":\"b\"}"), "texts"},
+        {LINE(",\"set\":{\"a\":\"b\",\"a\":\"c\"}"), "each attribute once"},
+        {LINE(",\"only\":\"a\""), "whose role is read"},
+        {READER(",\"set\":{\"a\":\"b\"}"), "whose role is write"},
+        {READER(",\"only\":\"(a\""), "\"only\": "},
+        {READER(",\"only\":\"\""), "asks for something"},
+        {READER(",\"only\":\"since:2h\""), "without times"},
+        {READER(",\"only\":\"a (b OR NOT timestamp:>2026-01-01)\""), "without times"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct grant *g;
+        struct errbuf why = ERRBUF_INIT;
+
+        assert_int_equal(grant_parse(slice_of_string(cases[i].line), &g, &why), LM_EINVAL);
+        if (!strstr(why.text, cases[i].says))
+            fail_msg("%s: %s", cases[i].line, why.text);
+    }
+}
+
+/* ---- The file ---- */
+
+static int make_path(void **state)
+{
+    *state = temp_directory_new();
+    snprintf(path, sizeof(path), "%s/keys", (const char *)*state);
+    return 0;
+}
+
+static int remove_path(void **state)
+{
+    temp_directory_free(*state);
+    return 0;
+}
+
+static void keys_of_the_file_are_found_and_no_others(void **state)
+{
+    char pay[KEY_TEXT_SIZE], shop[KEY_TEXT_SIZE], other[KEY_TEXT_SIZE];
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    buffer_append_string(&b, "# keys\n\n");
+    append_key(&b, "pay", "write\"", pay);
+    append_key(&b, "shop", "read\"", shop);
+    replace_file(buffer_slice(&b));
+
+    struct keys *k = keys_open(path, &err);
+
+    assert_non_null(k);
+    assert_int_equal(keys_len(k), 2);
+
+    struct grant *g = keys_find(k, slice_of_string(pay));
+
+    assert_string_equal(g->name, "pay");
+    assert_true(grant_holds(g, 0));
+    grant_unref(g);
+    g = keys_find(k, slice_of_string(shop));
+    assert_int_equal(g->role, GRANT_READ);
+    grant_unref(g);
+    assert_int_equal(key_make(other, &err), 0);
+    assert_null(keys_find(k, slice_of_string(other)));
+    assert_null(keys_find(k, slice_of(NULL, 0)));
+    keys_free(k);
+    buffer_release(&b);
+}
+
+static void a_file_that_is_wrong_is_refused_by_its_line(void **state)
+{
+    char key[KEY_TEXT_SIZE];
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    append_key(&b, "pay", "write\"", key);
+    write_file(b.data, b.len, 0640);
+    assert_null(keys_open(path, &err));
+    assert_non_null(strstr(err.text, "chmod 600"));
+    write_file(b.data, b.len - 1, 0600);
+    assert_null(keys_open(path, &err));
+    assert_non_null(strstr(err.text, "half written"));
+    write_file("", 0, 0600);
+    assert_null(keys_open(path, &err));
+    assert_non_null(strstr(err.text, "half written"));
+
+    size_t len = b.len;
+
+    buffer_append(&b, b.data, len);
+    write_file(b.data, b.len, 0600);
+    assert_null(keys_open(path, &err));
+    assert_non_null(strstr(err.text, "line 2: the same key as that of \"pay\""));
+    buffer_truncate(&b, len);
+    buffer_append_string(&b, "{\n");
+    write_file(b.data, b.len, 0600);
+    assert_null(keys_open(path, &err));
+    assert_non_null(strstr(err.text, "line 2: no JSON"));
+    (void)unlink(path);
+    assert_null(keys_open(path, &err));
+    buffer_release(&b);
+}
+
+static void a_change_is_taken_over_and_a_bad_one_is_not(void **state)
+{
+    char pay[KEY_TEXT_SIZE], shop[KEY_TEXT_SIZE];
+    struct buffer both, one;
+
+    buffer_init(&both, 1 << 20);
+    buffer_init(&one, 1 << 20);
+    append_key(&one, "pay", "write\"", pay);
+    buffer_append_slice(&both, buffer_slice(&one));
+    append_key(&both, "shop", "read\"", shop);
+    replace_file(buffer_slice(&both));
+
+    struct keys *k = keys_open(path, &err);
+    struct grant *of_pay = keys_find(k, slice_of_string(pay));
+    struct grant *of_shop = keys_find(k, slice_of_string(shop));
+
+    /* Half of it: the keys before go on to hold, also when that is looked at again. */
+    replace_file(slice_of(both.data, both.len - 20));
+    assert_int_equal(keys_refresh(k, &err), LM_EINVAL);
+    assert_int_equal(keys_refresh(k, &err), 0);
+    assert_int_equal(keys_len(k), 2);
+    assert_true(grant_holds(of_shop, 0));
+
+    replace_file(buffer_slice(&one));
+    assert_int_equal(keys_refresh(k, &err), 0);
+    assert_null(keys_find(k, slice_of_string(shop)));
+    assert_false(grant_holds(of_shop, 0)); /* whoever has it still is told */
+
+    struct grant *again = keys_find(k, slice_of_string(pay));
+
+    assert_ptr_equal(again, of_pay); /* what did not change goes on */
+    assert_true(grant_holds(again, 0));
+    grant_unref(again);
+    grant_unref(of_pay);
+    grant_unref(of_shop);
+    keys_free(k);
+    buffer_release(&both);
+    buffer_release(&one);
+}
+
+static void a_key_ends_when_it_expires(void **state)
+{
+    char key[KEY_TEXT_SIZE];
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    append_key(&b, "pay", "write\",\"expires\":\"1970-01-01T00:00:01Z\"", key);
+    replace_file(buffer_slice(&b));
+
+    struct keys *k = keys_open(path, &err);
+    struct grant *g = keys_find(k, slice_of_string(key));
+
+    assert_true(grant_holds(g, 999999));
+    assert_false(grant_holds(g, 1000000));
+    grant_unref(g);
+    keys_free(k);
+    buffer_release(&b);
+}
+
+struct lookers {
+    struct keys *keys;
+    const char *key;
+    atomic_bool over;
+};
+
+static void *look_on(void *ctx)
+{
+    struct lookers *l = ctx;
+
+    while (!atomic_load(&l->over)) {
+        struct grant *g = keys_find(l->keys, slice_of_string(l->key));
+
+        if (!g || strcmp(g->name, "stays") != 0)
+            return "not found";
+        grant_unref(g);
+    }
+    return NULL;
+}
+
+static void who_looks_never_meets_a_set_that_is_gone(void **state)
+{
+    enum { KEYS = 10000, CHANGES = 12 };
+    char key[KEY_TEXT_SIZE], others[KEY_TEXT_SIZE];
+    struct buffer b;
+    pthread_t threads[3];
+
+    buffer_init(&b, 1 << 30);
+    append_key(&b, "stays", "write\"", key);
+    for (int i = 1; i < KEYS; i++)
+        append_key(&b, "other", "read\"", others);
+    replace_file(buffer_slice(&b));
+
+    struct lookers l = {.keys = keys_open(path, &err), .key = key};
+
+    assert_non_null(l.keys);
+    assert_int_equal(keys_len(l.keys), KEYS);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look_on, &l), 0);
+    for (int i = 0; i < CHANGES; i++) {
+        append_key(&b, "more", "read\"", others);
+        replace_file(buffer_slice(&b));
+        assert_int_equal(keys_refresh(l.keys, &err), 0);
+    }
+    atomic_store(&l.over, true);
+    for (int i = 0; i < 3; i++) {
+        void *wrong;
+
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    assert_int_equal(keys_len(l.keys), KEYS + CHANGES);
+    keys_free(l.keys);
+    buffer_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_that_is_written_is_read_as_it_was),
+        cmocka_unit_test(a_line_that_is_wrong_says_what_is_allowed),
+        cmocka_unit_test_setup_teardown(keys_of_the_file_are_found_and_no_others, make_path,
+                                        remove_path),
+        cmocka_unit_test_setup_teardown(a_file_that_is_wrong_is_refused_by_its_line, make_path,
+                                        remove_path),
+        cmocka_unit_test_setup_teardown(a_change_is_taken_over_and_a_bad_one_is_not, make_path,
+                                        remove_path),
+        cmocka_unit_test_setup_teardown(a_key_ends_when_it_expires, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(who_looks_never_meets_a_set_that_is_gone, make_path,
+                                        remove_path),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
