@@ -18,6 +18,7 @@
 #include "program/commands.h"
 #include "program/config.h"
 #include "program/delete.h"
+#include "program/keys_command.h"
 #include "program/store_commands.h"
 
 enum { EXIT_USAGE = 2 };
@@ -56,6 +57,7 @@ static const struct command commands[] = {
 
 static const struct flagged_command flagged[] = {
     {"delete", delete_command, "delete the logs that match, for ever: `delete --help`"},
+    {"keys", keys_command, "make, list, revoke and rotate the keys in KEYS_FILE: `keys --help`"},
     {"store", store_commands_run,
      "look into the store in DATA_DIR, check it, make it small: `info`, `verify`, `compact`"},
 };

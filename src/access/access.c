@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/keys.h"
 #include "answers/answers.h"
+#include "base/base64.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 /* What no browser is to guess at; and pages of others must not even embed. */
@@ -15,12 +18,21 @@
 #define CROSS_ORIGIN                                                                               \
     NOSNIFF "Cross-Origin-Resource-Policy: cross-origin\r\n"                                       \
             "Access-Control-Expose-Headers: X-Cache, Retry-After\r\n"
+#define ALLOWED_HEADERS                                                                            \
+    "Access-Control-Allow-Headers: authorization, x-api-key, content-type, content-encoding, "     \
+    "last-event-id, mcp-protocol-version\r\n"
 /* No two origins share a cached answer. */
 #define VARY "Vary: Origin\r\n"
+/* RFC 9110, 11.6.1. By Basic a browser asks a person for the key, as the password. */
+#define CHALLENGE                                                                                  \
+    "WWW-Authenticate: Bearer realm=\"logmill\", Basic realm=\"logmill\", charset=\"UTF-8\"\r\n"
+
+enum { REFUSAL_HEADERS_MAX = 1024 }; /* bytes of lines that are no answer's of a handler */
 
 struct origin {
     struct slice name;       /* "https://app.example" */
     struct buffer answer;    /* the lines of its answers */
+    struct buffer unknown;   /* of those that ask for a key */
     struct buffer preflight; /* and of the answer to the question beforehand */
 };
 
@@ -31,6 +43,9 @@ struct access {
     bool any_origin; /* then origins[0] is "*" */
     struct origin origins[ACCESS_NAMES_MAX];
     size_t origins_len;
+    struct keys *keys;
+    unsigned anonymous;
+    enum access_need ops;
 };
 
 /* ---- Settings ---- */
@@ -107,29 +122,33 @@ static int add_origin(struct access *a, struct slice name, struct errbuf *err)
 
     o->name = name;
     buffer_init(&o->answer, HTTP_ANSWER_HEADERS_MAX);
-    buffer_init(&o->preflight, HTTP_ANSWER_HEADERS_MAX);
+    buffer_init(&o->preflight, REFUSAL_HEADERS_MAX);
+    buffer_init(&o->unknown, REFUSAL_HEADERS_MAX);
     buffer_append_string(&o->answer, "Access-Control-Allow-Origin: ");
     buffer_append_slice(&o->answer, name);
     buffer_append_string(&o->answer, "\r\n" VARY);
     buffer_append_slice(&o->preflight, buffer_slice(&o->answer));
     buffer_append_string(&o->answer, CROSS_ORIGIN);
-    buffer_append_string(
-        &o->preflight,
-        "Access-Control-Allow-Methods: GET, POST\r\n"
-        "Access-Control-Allow-Headers: content-type, content-encoding, last-event-id, "
-        "mcp-protocol-version\r\n"
-        "Access-Control-Allow-Private-Network: true\r\n"
-        "Access-Control-Max-Age: 7200\r\n");
-    if (buffer_error(&o->answer) || buffer_error(&o->preflight))
+    buffer_append_string(&o->preflight,
+                         "Access-Control-Allow-Methods: GET, POST\r\n" ALLOWED_HEADERS
+                         "Access-Control-Allow-Private-Network: true\r\n"
+                         "Access-Control-Max-Age: 7200\r\n");
+    buffer_append_slice(&o->unknown, buffer_slice(&o->answer));
+    buffer_append_string(&o->unknown, CHALLENGE);
+    if (buffer_error(&o->answer) || buffer_error(&o->preflight) || buffer_error(&o->unknown))
         return errbuf_fail(err, LM_ENOMEM, "CORS_ORIGINS: no memory");
     return 0;
 }
 
-struct access *access_new(const char *hosts, const char *origins, struct errbuf *err)
+struct access *access_new(const struct access_options *options, struct errbuf *err)
 {
+    const char *hosts = options->hosts, *origins = options->origins;
     struct access *a = xcalloc(1, sizeof(*a));
     struct slice item;
 
+    a->keys = options->keys;
+    a->anonymous = options->anonymous;
+    a->ops = options->ops;
     while (hosts && (item = next_item(&hosts)).len > 0)
         if (add_host(a, item, err))
             goto fail;
@@ -155,6 +174,7 @@ void access_free(struct access *a)
     for (size_t i = 0; i < a->origins_len; i++) {
         buffer_release(&a->origins[i].answer);
         buffer_release(&a->origins[i].preflight);
+        buffer_release(&a->origins[i].unknown);
     }
     free(a);
 }
@@ -287,25 +307,212 @@ static void refuse(struct http_admission *admission, enum refusal why)
     admission->detail = answers_text(why);
 }
 
-void access_admit(const struct access *a, const struct http_head *head,
-                  struct http_admission *admission)
+/* Host, and pages of others. False: it is answered by that. */
+static bool admit_sender(const struct access *a, const struct http_head *head,
+                         const struct origin *origin, struct http_admission *admission)
 {
     if (!a->any_host && head->host.data && !is_allowed_host(a, head->host)) {
         refuse(admission, REFUSED_HOST);
-        return;
+        return false;
     }
     if (!head->origin.data && !head->fetch_site.data) /* no browser, or its own page */
-        return;
-
-    const struct origin *origin = find_origin(a, head->origin);
-
+        return true;
     if (origin && head->is_options && head->asks_method.data) {
         admission->status = 204;
         admission->answer_headers = buffer_slice(&origin->preflight);
-    } else if (origin) {
+        return false;
+    }
+    if (origin) {
         admission->answer_headers = buffer_slice(&origin->answer);
     } else if (slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
                !is_navigation_to_page(head)) {
         refuse(admission, REFUSED_OTHER_SITE);
+        return false;
     }
+    return true;
+}
+
+/* ---- Keys ---- */
+
+enum { CREDENTIALS_MAX = 512 }; /* bytes of what has been in base64 */
+
+/* A key that a request bears, if it bears one: in `room` if it was coded. */
+struct borne {
+    struct slice key;
+    char room[CREDENTIALS_MAX];
+};
+
+/* Takes `text` for the key, if it was meant as one. */
+static bool take(struct borne *b, struct slice text)
+{
+    if (!key_is_meant(text))
+        return false;
+    b->key = text;
+    return true;
+}
+
+/* What is behind the first colon of what `text` is the base64 of. */
+static bool take_coded(struct borne *b, struct slice text)
+{
+    struct buffer decoded;
+
+    buffer_init_over(&decoded, b->room, sizeof(b->room));
+    if (text.len > sizeof(b->room) || base64_append_decoded(&decoded, text))
+        return false;
+
+    struct slice rest = buffer_slice(&decoded);
+
+    (void)slice_cut(&rest, ':');
+    return take(b, rest);
+}
+
+static bool take_authorization(struct borne *b, struct slice header)
+{
+    struct slice scheme = slice_cut(&header, ' ');
+    struct slice rest = slice_trim(header);
+
+    if (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Basic")))
+        return take_coded(b, rest);
+    if (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("ApiKey")))
+        return take(b, rest) || take_coded(b, rest);
+    return (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Bearer")) ||
+            slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Splunk")) ||
+            slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Token"))) &&
+           take(b, rest);
+}
+
+/* A key has no sign that is escaped in a URL. */
+static bool take_parameter(struct borne *b, struct slice query)
+{
+    while (query.len > 0) {
+        struct slice value = slice_cut(&query, '&');
+        struct slice name = slice_cut(&value, '=');
+
+        if (slice_equal(name, SLICE_LITERAL("dd-api-key")) && take(b, value))
+            return true;
+    }
+    return false;
+}
+
+static void find_key(struct borne *b, const struct http_head *head)
+{
+    bool in_path = head->route && (head->route->needs & ACCESS_KEY_IN_PATH);
+
+    b->key = slice_of(NULL, 0);
+    if (head->authorization.data && take_authorization(b, head->authorization))
+        return;
+    if (head->api_key.data && take(b, head->api_key))
+        return;
+    if (in_path && !take(b, head->param))
+        (void)take_parameter(b, head->query);
+}
+
+static bool may_anonymous(const struct access *a, enum access_need need)
+{
+    switch (need) {
+    case ACCESS_ANY:
+        return a->anonymous != ANONYMOUS_NONE;
+    case ACCESS_WRITE:
+        return (a->anonymous & ANONYMOUS_WRITE) != 0;
+    case ACCESS_READ:
+        return (a->anonymous & ANONYMOUS_READ) != 0;
+    default:
+        return need == ACCESS_OPEN;
+    }
+}
+
+static bool may(const struct grant *g, enum access_need need)
+{
+    switch (need) {
+    case ACCESS_OPEN:
+    case ACCESS_ANY:
+        return true;
+    case ACCESS_WRITE:
+        return g->role != GRANT_READ;
+    case ACCESS_READ:
+        return g->role != GRANT_WRITE;
+    default:
+        return g->role == GRANT_ADMIN;
+    }
+}
+
+static enum access_verdict refuse_key(const struct origin *origin, enum refusal why,
+                                      struct http_admission *admission, const struct access *a)
+{
+    static const struct slice alone = {SAME_ORIGIN CHALLENGE, sizeof(SAME_ORIGIN CHALLENGE) - 1};
+    static const struct slice varying = {SAME_ORIGIN VARY CHALLENGE,
+                                         sizeof(SAME_ORIGIN VARY CHALLENGE) - 1};
+
+    refuse(admission, why);
+    if (admission->status == 401)
+        admission->answer_headers = origin               ? buffer_slice(&origin->unknown)
+                                    : a->origins_len > 0 ? varying
+                                                         : alone;
+    return why == REFUSED_NO_KEY ? ACCESS_NO_KEY
+           : why == REFUSED_KEY  ? ACCESS_WRONG_KEY
+                                 : ACCESS_WRONG_ROLE;
+}
+
+static enum access_verdict admit_key(const struct access *a, const struct http_head *head,
+                                     const struct origin *origin, struct http_admission *admission)
+{
+    enum access_need need =
+        head->route ? (enum access_need)(head->route->needs & ~(unsigned)ACCESS_KEY_IN_PATH)
+                    : ACCESS_OPEN;
+    struct borne borne;
+
+    if (need == ACCESS_OPS)
+        need = a->ops;
+    if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
+        return ACCESS_LET_IN;
+    if (!a->keys)
+        return refuse_key(origin, need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS,
+                          admission, a);
+    find_key(&borne, head);
+    if (need == ACCESS_OPEN || (!borne.key.data && may_anonymous(a, need)))
+        return ACCESS_LET_IN;
+
+    /* Also of no key, so that the answer to one that is wrong takes as long. */
+    struct grant *g = keys_find(a->keys, borne.key);
+    enum refusal why = !borne.key.data                          ? REFUSED_NO_KEY
+                       : !g || !grant_holds(g, clock_wall_us()) ? REFUSED_KEY
+                                                                : REFUSED_ROLE;
+
+    if (why == REFUSED_ROLE && may(g, need)) {
+        admission->who = g;
+        return ACCESS_LET_IN;
+    }
+    grant_unref(g);
+    return refuse_key(origin, why, admission, a);
+}
+
+enum access_verdict access_admit(const struct access *a, const struct http_head *head,
+                                 struct http_admission *admission)
+{
+    const struct origin *origin = find_origin(a, head->origin);
+
+    if (!admit_sender(a, head, origin, admission))
+        return ACCESS_OTHER;
+    return admit_key(a, head, origin, admission);
+}
+
+void access_forget(void *who)
+{
+    grant_unref(who);
+}
+
+const struct grant *access_grant(const struct http_request *req)
+{
+    return http_request_who(req);
+}
+
+bool access_knows_all(const struct http_route *routes)
+{
+    for (; routes->method; routes++) {
+        unsigned need = routes->needs & ~(unsigned)ACCESS_KEY_IN_PATH;
+
+        if (need == ACCESS_UNSAID || need >= ACCESS_NEEDS)
+            return false;
+    }
+    return true;
 }

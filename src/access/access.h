@@ -12,25 +12,69 @@
  *                   browsers' questions beforehand are answered here.
  *
  * Programs that are no browser send none of this but Host.
+ *
+ * And who may do what at all: by the key that a request bears (access/keys.h), or by what is
+ * allowed to those without one. What a route needs stands in the table of routes (enum
+ * access_need). A key stands in the first of these places that has a text with its prefix; other
+ * texts, as agents send that have to send something, count as no key:
+ *
+ *   Authorization   Bearer KEY, Splunk KEY, Token KEY; Basic, as the password; ApiKey KEY, or the
+ *                   base64 of ID:KEY
+ *   X-API-Key, DD-API-KEY
+ *   dd-api-key=KEY in the query, or /v1/input/KEY: of Datadog's routes alone (ACCESS_KEY_IN_PATH),
+ *                   some of whose clients can do nothing else
  */
 #ifndef LOGMILL_ACCESS_ACCESS_H
 #define LOGMILL_ACCESS_ACCESS_H
 
 #include <stdbool.h>
 
+#include "access/grant.h"
 #include "base/errbuf.h"
 #include "http/http.h"
 
 enum { ACCESS_NAMES_MAX = 64, ACCESS_ORIGIN_BYTES_MAX = 128 };
 
+/* What whoever asks a route must be allowed: http_route.needs. */
+enum access_need {
+    ACCESS_UNSAID, /* no route has it */
+    ACCESS_OPEN,   /* nothing: it tells nobody anything */
+    ACCESS_ANY,    /* anything at all */
+    ACCESS_WRITE,
+    ACCESS_READ,
+    ACCESS_ADMIN,
+    ACCESS_OPS, /* what OPS_ACCESS says */
+    ACCESS_NEEDS,
+    ACCESS_KEY_IN_PATH = 16, /* a flag beside these */
+};
+
+enum access_anonymous { ANONYMOUS_NONE, ANONYMOUS_WRITE = 1, ANONYMOUS_READ = 2 };
+
+/* What became of a request. */
+enum access_verdict {
+    ACCESS_LET_IN,
+    ACCESS_OTHER, /* refused, or answered, for another reason than its key */
+    ACCESS_NO_KEY,
+    ACCESS_WRONG_KEY,
+    ACCESS_WRONG_ROLE
+};
+
+struct keys;
 struct access;
 
+struct access_options {
+    const char *hosts, *origins; /* see access_new */
+    struct keys *keys;           /* NULL: there are none; must outlive it */
+    unsigned anonymous;          /* of enum access_anonymous, together */
+    enum access_need ops;        /* OPEN, READ or ADMIN */
+};
+
 /*
- * `hosts`: names with commas or spaces between, "*.example.com" for all below one, or "*" for any.
- * `origins`: "https://app.example:8443", likewise, or "*"; NULL or "": none. The texts must outlive
- * it. NULL with `err` naming the setting and what is wrong.
+ * options->hosts: names with commas or spaces between, "*.example.com" for all below one, or "*"
+ * for any. origins: "https://app.example:8443", likewise, or "*"; NULL or "": none. The texts must
+ * outlive it. NULL with `err` naming the setting and what is wrong.
  */
-struct access *access_new(const char *hosts, const char *origins, struct errbuf *err);
+struct access *access_new(const struct access_options *options, struct errbuf *err);
 void access_free(struct access *a);
 
 /* Lines that an answer has if access_admit says nothing else: for http_server_options. */
@@ -43,7 +87,14 @@ struct slice access_answer_headers(const struct access *a);
 bool access_allows_origin(const struct access *a, struct slice origin, struct slice host);
 
 /* For http_hooks. Any thread. */
-void access_admit(const struct access *a, const struct http_head *head,
-                  struct http_admission *admission);
+enum access_verdict access_admit(const struct access *a, const struct http_head *head,
+                                 struct http_admission *admission);
+void access_forget(void *who);
+
+/* What the key of `req` lets it do; NULL: it has none. */
+const struct grant *access_grant(const struct http_request *req);
+
+/* False if a route of the table (a NULL method ends it) does not say what it needs. */
+bool access_knows_all(const struct http_route *routes);
 
 #endif

@@ -373,7 +373,7 @@ static void look_and_say(struct keys *k)
     else if (!k->is_wrong || k->seen.st_ino != 0)
         diag(DIAG_ERROR, "the file of keys is wrong: what it said before goes on to hold",
              DIAG_STR("reason", why.text));
-    k->is_wrong = error != 0;
+    k->is_wrong = !!error;
 }
 
 static void *watch(void *ctx)

@@ -30,6 +30,17 @@
     X(REFUSED_OTHER_SITE, 403,                                                                     \
       "pages of other sites are not answered here, but for those whose origin is in the setting "  \
       "CORS_ORIGINS")                                                                              \
+    /* Keys (access/access.h) */                                                                   \
+    X(REFUSED_NO_KEY, 401,                                                                         \
+      "a key is needed: in the header Authorization as Bearer, or where else docs/security.md "    \
+      "says")                                                                                      \
+    X(REFUSED_KEY, 401, "this key is not valid: it is unknown, has expired or was revoked")        \
+    X(REFUSED_ROLE, 403,                                                                           \
+      "the role of this key does not allow it: write sends logs, read reads them, admin does "     \
+      "everything")                                                                                \
+    X(REFUSED_NO_KEYS, 403,                                                                        \
+      "nobody may, as ANONYMOUS and OPS_ACCESS say, and KEYS_FILE is not set")                     \
+    X(REFUSED_NO_ADMIN, 403, "only a key whose role is admin may, and KEYS_FILE is not set")       \
     /* Logs that come */                                                                           \
     X(REFUSED_INTAKE_FULL, 503, "too much is in flight: not accepted, try again later")            \
     X(REFUSED_LOG_TOO_LARGE, 413, "a log is too large: one has at most {} bytes")                  \

@@ -6,38 +6,42 @@
 
 #include "api/internal.h"
 #include "api/web_routes.h"
+#include "base/check.h"
 #include "base/container_of.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "metrics/metrics.h"
 #include "net/listen.h"
 
 static const struct http_route routes[] = {
-    {"POST", "/log", ingest_routes_post_log, .flags = 0},
-    {"POST", "/logs", ingest_routes_post_logs, .flags = 0},
-    {"GET", "/logs", read_routes_list, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/stats", read_routes_stats, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/patterns", read_routes_patterns, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/fields", read_routes_fields, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/fields/{path}", read_routes_values, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/tail", read_routes_tail, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/logs/{id}", read_routes_one, .flags = HTTP_ROUTE_ALONE},
-    {"POST", "/mcp", mcp_routes_post, .flags = HTTP_ROUTE_ALONE},
-    {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/", receive_routes_root, .flags = HTTP_ROUTE_PAGE},
-    {"GET", "/assets/{file}", web_routes_get, .flags = 0},
-    {"GET", "/openapi.json", web_routes_get, .flags = 0},
-    {"GET", "/docs", web_routes_get, .flags = HTTP_ROUTE_PAGE},
-    {"GET", "/docs/{file}", web_routes_get, .flags = 0},
+    {"POST", "/log", ingest_routes_post_log, .needs = ACCESS_WRITE, .flags = 0},
+    {"POST", "/logs", ingest_routes_post_logs, .needs = ACCESS_WRITE, .flags = 0},
+    {"GET", "/logs", read_routes_list, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/stats", read_routes_stats, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/patterns", read_routes_patterns, .needs = ACCESS_READ,
+     .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/fields", read_routes_fields, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/fields/{path}", read_routes_values, .needs = ACCESS_READ,
+     .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/tail", read_routes_tail, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/logs/{id}", read_routes_one, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"POST", "/mcp", mcp_routes_post, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"GET", "/health", ops_routes_health, .needs = ACCESS_OPEN, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/", receive_routes_root, .needs = ACCESS_ANY, .flags = HTTP_ROUTE_PAGE},
+    {"GET", "/assets/{file}", web_routes_get, .needs = ACCESS_OPEN, .flags = 0},
+    {"GET", "/openapi.json", web_routes_get, .needs = ACCESS_OPS, .flags = 0},
+    {"GET", "/docs", web_routes_get, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_PAGE},
+    {"GET", "/docs/{file}", web_routes_get, .needs = ACCESS_OPS, .flags = 0},
     {0},
 };
 
 /* Of a process that takes no logs. */
 static const struct http_route ops_only_routes[] = {
-    {"GET", "/health", ops_routes_health, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/ready", ops_routes_ready, .flags = HTTP_ROUTE_RESERVED},
-    {"GET", "/metrics", ops_routes_metrics, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/health", ops_routes_health, .needs = ACCESS_OPEN, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/ready", ops_routes_ready, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
+    {"GET", "/metrics", ops_routes_metrics, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
     {0},
 };
 
@@ -152,7 +156,13 @@ static void admit(const struct http_head *head, struct http_admission *admission
 {
     const struct api *api = ctx;
 
-    access_admit(api->access, head, admission);
+    static const enum metric_counter counters[] = {[ACCESS_NO_KEY] = METRIC_REFUSED_NO_KEY,
+                                                   [ACCESS_WRONG_KEY] = METRIC_REFUSED_KEY,
+                                                   [ACCESS_WRONG_ROLE] = METRIC_REFUSED_ROLE};
+    enum access_verdict verdict = access_admit(api->access, head, admission);
+
+    if (verdict > ACCESS_OTHER)
+        metrics_add(counters[verdict], 1);
 }
 
 /* Whether no other machine reaches what is listened on. */
@@ -176,7 +186,12 @@ static int start_access(struct api *api, const struct api_options *options, stru
                         "ALLOWED_HOSTS names those that are meant");
         hosts = "*";
     }
-    api->access = access_new(hosts, options->cors_origins, err);
+    api->access = access_new(&(struct access_options){.hosts = hosts,
+                                                      .origins = options->cors_origins,
+                                                      .keys = options->keys,
+                                                      .anonymous = options->anonymous,
+                                                      .ops = options->ops},
+                             err);
     if (!api->access)
         return LM_EINVAL;
     if (ranges_parse(&api->trusted_proxies, options->trusted_proxies, &reason))
@@ -201,12 +216,14 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     if (!options->ops_only && start_readers(api, options, err))
         goto fail_ops;
     api->routes = join_routes();
+    CHECK(access_knows_all(api->routes) && access_knows_all(ops_only_routes));
     http.routes = options->ops_only ? ops_only_routes : api->routes;
     http.answer_headers = access_answer_headers(api->access);
     http.trusted_proxies = &api->trusted_proxies;
     http.bodies = ledger_account(api->ledger, LEDGER_BODIES);
     http.answers = ledger_account(api->ledger, LEDGER_ANSWERS);
     http.hooks = (struct http_hooks){.admit = admit,
+                                     .forget = access_forget,
                                      .thread_start = thread_start,
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,

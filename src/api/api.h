@@ -24,6 +24,9 @@ struct api_options {
     const char *allowed_hosts;   /* see access.h; NULL: "*" if http.host is no loopback address */
     const char *cors_origins;    /* see access.h; NULL: none */
     const char *trusted_proxies; /* see net/ranges.h */
+    struct keys *keys;           /* NULL: none; must outlive it */
+    unsigned anonymous;          /* see access.h, as … */
+    unsigned ops;                /* … an enum access_need */
     bool ops_only;               /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */

@@ -219,6 +219,10 @@ static void say(struct http_request *req, const struct format *format, enum form
 static enum format_refusal kind_of(unsigned status)
 {
     switch (status) {
+    case 401:
+        return FORMAT_REFUSED_KEY;
+    case 403:
+        return FORMAT_REFUSED_ROLE;
     case 413:
         return FORMAT_REFUSED_TOO_LARGE;
     case 503:
@@ -355,7 +359,10 @@ static void answer_refused(const struct post *p, int error)
     }
 }
 
-/* 400 and 415 are about the body's coding. */
+/*
+ * 400 and 415 are about the body's coding; 401 and 403 about whoever sends it, and counted where
+ * that is judged.
+ */
 bool intake_refuse(struct http_request *req, const struct intake_way *way, unsigned status,
                    const char *detail)
 {
@@ -374,6 +381,10 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
 
     if (!format)
         format = way->usual;
+    if ((status == 401 || status == 403) && format->refuse) {
+        say(req, format, kind_of(status), detail);
+        return true;
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (status != known[i].status)
             continue;

@@ -145,6 +145,19 @@ static void constant(struct http_request *req, void *thread)
     respond_constant(req, http_request_route(req)->data);
 }
 
+/* What is asked before logs are sent is refused in the words in which they would be. */
+static bool refuse_elastic(struct http_request *req, void *thread, unsigned status,
+                           const char *detail)
+{
+    return (status == 401 || status == 403) && intake_refuse(req, &bulk, status, detail);
+}
+
+static bool refuse_datadog(struct http_request *req, void *thread, unsigned status,
+                           const char *detail)
+{
+    return (status == 401 || status == 403) && intake_refuse(req, &datadog, status, detail);
+}
+
 void receive_routes_root(struct http_request *req, void *thread)
 {
     struct slice header = http_request_header(req, "accept");
@@ -159,9 +172,12 @@ void receive_routes_root(struct http_request *req, void *thread)
 }
 
 /* A route that takes logs. */
-#define TAKES_CODED(way, coding)                                                                   \
-    take, .flags = HTTP_ROUTE_BATCH | (coding), .refuse = refuse, .data = &(way)
-#define TAKES(way) TAKES_CODED(way, 0)
+#define TAKES_OF(way, coding, place)                                                               \
+    take, .flags = HTTP_ROUTE_BATCH | (coding), .needs = ACCESS_WRITE | (place), .refuse = refuse, \
+        .data = &(way)
+#define TAKES_CODED(way, coding) TAKES_OF(way, coding, 0)
+#define TAKES(way) TAKES_OF(way, 0, 0)
+#define TAKES_DATADOG TAKES_OF(datadog, 0, ACCESS_KEY_IN_PATH)
 
 const struct http_route receive_routes[] = {
     {"POST", "/v1/logs", TAKES(otlp)},
@@ -180,45 +196,67 @@ const struct http_route receive_routes[] = {
     {"POST", "/services/collector/event/1.0", TAKES(event)},
     {"POST", "/services/collector/raw", TAKES(raw)},
     {"POST", "/services/collector/raw/1.0", TAKES(raw)},
-    {"OPTIONS", "/services/collector", constant, .data = &hec_options},
-    {"OPTIONS", "/services/collector/event", constant, .data = &hec_options},
-    {"OPTIONS", "/services/collector/event/1.0", constant, .data = &hec_options},
-    {"OPTIONS", "/services/collector/raw", constant, .data = &hec_options},
-    {"OPTIONS", "/services/collector/raw/1.0", constant, .data = &hec_options},
-    {"GET", "/services/collector/health", constant, .data = &hec_health},
-    {"GET", "/services/collector/health/1.0", constant, .data = &hec_health},
+    {"OPTIONS", "/services/collector", constant, .needs = ACCESS_OPEN, .data = &hec_options},
+    {"OPTIONS", "/services/collector/event", constant, .needs = ACCESS_OPEN, .data = &hec_options},
+    {"OPTIONS", "/services/collector/event/1.0", constant, .needs = ACCESS_OPEN,
+     .data = &hec_options},
+    {"OPTIONS", "/services/collector/raw", constant, .needs = ACCESS_OPEN, .data = &hec_options},
+    {"OPTIONS", "/services/collector/raw/1.0", constant, .needs = ACCESS_OPEN,
+     .data = &hec_options},
+    {"GET", "/services/collector/health", constant, .needs = ACCESS_OPEN, .data = &hec_health},
+    {"GET", "/services/collector/health/1.0", constant, .needs = ACCESS_OPEN, .data = &hec_health},
 
-    {"POST", "/api/v2/logs", TAKES(datadog)},
-    {"POST", "/v1/input", TAKES(datadog)},
-    {"POST", "/v1/input/{key}", TAKES(datadog)},
-    {"GET", "/api/v1/validate", constant, .data = &datadog_valid},
+    {"POST", "/api/v2/logs", TAKES_DATADOG},
+    {"POST", "/v1/input", TAKES_DATADOG},
+    {"POST", "/v1/input/{key}", TAKES_DATADOG},
+    {"GET", "/api/v1/validate", constant, .needs = ACCESS_ANY | ACCESS_KEY_IN_PATH,
+     .refuse = refuse_datadog, .data = &datadog_valid},
 
     {"POST", "/gelf", TAKES_CODED(gelf, HTTP_ROUTE_CODED_BY_BYTES)},
-    {"POST", "/upload", take_upload, .flags = HTTP_ROUTE_BATCH | HTTP_ROUTE_LOTS, .refuse = refuse,
-     .data = &journal},
+    {"POST", "/upload", take_upload, .needs = ACCESS_WRITE,
+     .flags = HTTP_ROUTE_BATCH | HTTP_ROUTE_LOTS, .refuse = refuse, .data = &journal},
     {"POST", "/insert/jsonline", TAKES(jsonline)},
     /* Of some loggers nothing but host and port can be set: python-logstash-async, 4.1. */
     {"POST", "/", TAKES(auto_way)},
 
     /* Elasticsearch */
-    {"GET", "/_license", constant, .data = &elastic_license},
-    {"GET", "/_xpack", constant, .data = &elastic_xpack},
-    {"GET", "/_cluster/health", constant, .data = &elastic_health},
-    {"GET", "/_cat/health", constant, .data = &elastic_cat_health},
-    {"GET", "/_nodes/http", constant, .data = &elastic_nodes},
-    {"GET", "/_refresh", constant, .data = &elastic_refreshed},
-    {"POST", "/_refresh", constant, .data = &elastic_refreshed},
-    {"GET", "/{index}/_refresh", constant, .data = &elastic_refreshed},
-    {"POST", "/{index}/_refresh", constant, .data = &elastic_refreshed},
-    {"GET", "/_index_template/{name}", constant, .data = &elastic_nothing},
-    {"PUT", "/_index_template/{name}", constant, .data = &elastic_done},
-    {"GET", "/_template/{name}", constant, .data = &elastic_nothing},
-    {"PUT", "/_template/{name}", constant, .data = &elastic_done},
-    {"GET", "/_ilm/policy/{name}", constant, .data = &elastic_nothing},
-    {"PUT", "/_ilm/policy/{name}", constant, .data = &elastic_done},
-    {"GET", "/_ingest/pipeline/{name}", constant, .data = &elastic_nothing},
-    {"PUT", "/_ingest/pipeline/{name}", constant, .data = &elastic_done},
-    {"GET", "/_data_stream/{name}", constant, .data = &elastic_nothing},
-    {"PUT", "/_data_stream/{name}", constant, .data = &elastic_done},
+    {"GET", "/_license", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_license},
+    {"GET", "/_xpack", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_xpack},
+    {"GET", "/_cluster/health", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_health},
+    {"GET", "/_cat/health", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_cat_health},
+    {"GET", "/_nodes/http", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nodes},
+    {"GET", "/_refresh", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_refreshed},
+    {"POST", "/_refresh", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_refreshed},
+    {"GET", "/{index}/_refresh", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_refreshed},
+    {"POST", "/{index}/_refresh", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_refreshed},
+    {"GET", "/_index_template/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nothing},
+    {"PUT", "/_index_template/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_done},
+    {"GET", "/_template/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nothing},
+    {"PUT", "/_template/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_done},
+    {"GET", "/_ilm/policy/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nothing},
+    {"PUT", "/_ilm/policy/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_done},
+    {"GET", "/_ingest/pipeline/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nothing},
+    {"PUT", "/_ingest/pipeline/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_done},
+    {"GET", "/_data_stream/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_nothing},
+    {"PUT", "/_data_stream/{name}", constant, .needs = ACCESS_ANY, .refuse = refuse_elastic,
+     .data = &elastic_done},
     {0},
 };

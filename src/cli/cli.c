@@ -22,6 +22,10 @@ static const struct flag common[] = {
      .value = "FILE",
      .env = "LOGMILL_CA_FILE",
      .help = "certificates (PEM) that vouch for an https:// server; else the system's"},
+    {.name = "key-file",
+     .value = "FILE",
+     .env = "LOGMILL_KEY_FILE",
+     .help = "whose first line is the key for it; or LOGMILL_KEY in the environment is the key"},
     {.name = NULL},
 };
 
@@ -269,6 +273,29 @@ static const struct flag store_flags[] = {
     {.name = NULL},
 };
 
+static const struct flag keys_flags[] = {
+    {.name = "role",
+     .value = "ROLE",
+     .choices = "write|read|admin",
+     .help = "what add makes a key for: write sends logs, read reads them, admin does everything"},
+    {.name = "expires",
+     .value = "LENGTH",
+     .help = "after which the key ends: 90d, 12h, 4w; default: never"},
+    {.name = "set",
+     .value = "NAME=VALUE",
+     .is_pair = true,
+     .help =
+         "an attribute that all logs sent with the key get, whatever they say; may be repeated"},
+    {.name = "only",
+     .value = "QUERY",
+     .help = "nothing but logs that match can be read with the key"},
+    {.name = "overlap",
+     .value = "LENGTH",
+     .fallback = "1d",
+     .help = "for which the key before goes on to hold after rotate"},
+    {.name = NULL},
+};
+
 static const struct flag none[] = {{.name = NULL}};
 
 /* The exit status after something was printed. */
@@ -389,6 +416,12 @@ const struct client_command client_commands[] = {
      "logs of each minute and level anew, after partitions were changed by hand. All may be run "
      "while logmill runs.\n",
      TABLES_OF_STORE(store_flags), 1, NULL},
+    {"keys", "add NAME|list|revoke NAME|rotate NAME",
+     "make, list, revoke and rotate the keys in KEYS_FILE",
+     "add makes a key and prints it, this once: the file has its SHA-256 alone. rotate makes a new "
+     "one in the place of one that ends with --overlap. A server whose KEYS_FILE it is takes every "
+     "change within two seconds.\n",
+     TABLES_OF_STORE(keys_flags), 2, NULL},
     {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 2,
      print_completion},
     {"man", "", "print the manual page, as roff", "", TABLES(none), 0, print_man},

@@ -1,10 +1,13 @@
 #include "cli/http_client.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/x509_vfy.h>
 
+#include "access/key.h"
 #include "base/xalloc.h"
 #include "fetch/handle.h"
 #include "json/writer.h"
@@ -13,9 +16,10 @@ enum { REASON_MAX = 300 };
 
 struct http_client {
     struct fetch_handle *handle;
-    char *base;          /* without a slash at its end */
-    const char *ca_file; /* NULL: the system's */
-    char *shown;         /* the same without user and password */
+    char *base;              /* without a slash at its end */
+    const char *ca_file;     /* NULL: the system's */
+    char *shown;             /* the same without user and password */
+    char key[KEY_TEXT_SIZE]; /* "": none */
     struct buffer answer;
     const struct http_client_request *request; /* in flight */
     int take_error;                            /* of its take() or is_over() */
@@ -91,6 +95,54 @@ static int take_url(struct http_client *client, const struct flags *flags, struc
     return error;
 }
 
+/* ---- The key ---- */
+
+static int no_key(const char *where, struct errbuf *err)
+{
+    return errbuf_fail(err, LM_EINVAL,
+                       "%s has no key of logmill: lm_ and %d letters and digits, as `logmill keys "
+                       "add` prints it; this one is cut off or mistyped",
+                       where, KEY_TEXT_LEN - 3);
+}
+
+/* Its first line. */
+static int read_key_file(const char *path, char line[KEY_TEXT_SIZE + 2], struct errbuf *err)
+{
+    FILE *file = fopen(path, "re");
+    bool has = file && fgets(line, KEY_TEXT_SIZE + 2, file);
+    bool failed = !file || ferror(file);
+    int error = 0;
+
+    if (failed)
+        error =
+            errbuf_fail(err, LM_EINVAL, "--key-file: cannot read %s: %s", path, strerror(errno));
+    else if (!has)
+        error = no_key(path, err);
+    if (file)
+        fclose(file);
+    return error;
+}
+
+/* From the flag's file, or the environment; never from a flag, which every user can see. */
+static int take_key(struct http_client *client, const struct flags *flags, struct errbuf *err)
+{
+    const char *path = flags_text(flags, "key-file"), *set = getenv("LOGMILL_KEY");
+    char line[KEY_TEXT_SIZE + 2] = "";
+    struct slice key;
+
+    if (path && read_key_file(path, line, err))
+        return LM_EINVAL;
+    if (!path && (!set || !set[0]))
+        return 0;
+    key = slice_trim(slice_of_string(path ? line : set));
+    if (key.len > 0 && key.data[key.len - 1] == '\n')
+        key = slice_trim(slice_of(key.data, key.len - 1));
+    if (!key_is_whole(key))
+        return no_key(path ? path : "LOGMILL_KEY", err);
+    memcpy(client->key, key.data, key.len);
+    return 0;
+}
+
 struct http_client *http_client_new(const struct flags *flags, struct errbuf *err)
 {
     struct http_client *client = xcalloc(1, sizeof(*client));
@@ -100,7 +152,7 @@ struct http_client *http_client_new(const struct flags *flags, struct errbuf *er
     client->handle = fetch_handle_new();
     if (!client->handle)
         errbuf_set(err, "no memory for a request");
-    if (client->handle && take_url(client, flags, err) == 0)
+    if (client->handle && !take_url(client, flags, err) && !take_key(client, flags, err))
         return client;
     http_client_free(client);
     return NULL;
@@ -114,6 +166,7 @@ void http_client_free(struct http_client *client)
     buffer_release(&client->answer);
     free(client->base);
     free(client->shown);
+    explicit_bzero(client->key, sizeof(client->key));
     free(client);
 }
 
@@ -145,14 +198,17 @@ static bool is_over(void *ctx)
     return client->take_error;
 }
 
-static int add_headers(struct fetch_handle *handle, const struct http_client_request *request)
+static int add_headers(struct http_client *client, const struct http_client_request *request)
 {
+    struct fetch_handle *handle = client->handle;
     int error = request->header ? fetch_handle_header(handle, request->header, "") : 0;
 
     if (!error && request->body.data)
         error = fetch_handle_header(handle, "Content-Type: ", request->content_type);
     if (!error && request->body.data)
         error = fetch_handle_header(handle, "Expect:", "");
+    if (!error && client->key[0])
+        error = fetch_handle_header(handle, "Authorization: Bearer ", client->key);
     return error;
 }
 
@@ -284,7 +340,7 @@ int http_client_run(struct http_client *client, const struct http_client_request
     buffer_append_string(&url, request->path);
     buffer_append_char(&url, '\0');
     fetch.url = url.data;
-    if (add_headers(h, request)) {
+    if (add_headers(client, request)) {
         error = errbuf_fail(err, LM_EUNAVAILABLE, "no memory for a request");
     } else {
         fetch_handle_set(h, &fetch);

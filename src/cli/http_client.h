@@ -39,7 +39,8 @@ struct http_client_request {
     void *ctx;
 };
 
-/* For the server that the flag `url` names. Returns NULL with `err` set if that is no URL. */
+/* For the server that the flag `url` names, with the key of the flag `key-file` or of LOGMILL_KEY.
+ * Returns NULL with `err` set if that is no URL, or no key. */
 struct http_client *http_client_new(const struct flags *flags, struct errbuf *err);
 void http_client_free(struct http_client *client);
 

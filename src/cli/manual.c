@@ -139,6 +139,7 @@ void manual_print_man(const struct client_command *commands, FILE *out)
     }
     fputs(".SH EXIT STATUS\n0, 1 where something failed, 2 for wrong usage.\n"
           ".SH ENVIRONMENT\n.TP\n.B LOGMILL_URL\nthe server that the commands here talk to.\n"
+          ".TP\n.B LOGMILL_KEY\nthe key for it (see keys): no flag, since every user sees flags.\n"
           ".TP\n.B NO_COLOR\nno colours, where it is set.\n",
           out);
 }

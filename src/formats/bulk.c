@@ -408,6 +408,12 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
     case FORMAT_REFUSED_TOO_LARGE:
         append_refusal(body, 413, "circuit_breaking_exception", text);
         return (struct format_answer){.status = 413};
+    case FORMAT_REFUSED_KEY:
+        append_refusal(body, 401, "security_exception", text);
+        return (struct format_answer){.status = 401};
+    case FORMAT_REFUSED_ROLE:
+        append_refusal(body, 403, "security_exception", text);
+        return (struct format_answer){.status = 403};
     case FORMAT_REFUSED_CONTENT:
         break;
     }

@@ -189,6 +189,8 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
         [FORMAT_REFUSED_BUSY] = {503, "Service Unavailable"},
         [FORMAT_REFUSED_TOO_LARGE] = {413, "Payload Too Large"},
         [FORMAT_REFUSED_CONTENT] = {400, "Bad Request"},
+        [FORMAT_REFUSED_KEY] = {401, "Unauthorized"},
+        [FORMAT_REFUSED_ROLE] = {403, "Forbidden"},
     };
 
     append_refusal(body, answers[why].status, answers[why].title, text);

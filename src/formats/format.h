@@ -68,11 +68,13 @@ struct format_counts {
     size_t unpacked;
 };
 
-/* Why a body that may be right is not taken, for the words of a protocol. */
+/* Why a body is not taken that may be right, or was not read: for the words of a protocol. */
 enum format_refusal {
     FORMAT_REFUSED_BUSY,      /* cannot be stored now: the same again may be */
     FORMAT_REFUSED_TOO_LARGE, /* never, since it is too large */
     FORMAT_REFUSED_CONTENT,   /* never, for what is in it */
+    FORMAT_REFUSED_KEY,       /* not without a key, or not with this one: 401 */
+    FORMAT_REFUSED_ROLE,      /* this key is not for sending: 403 */
 };
 
 /* A body whose logs are durable, or which had none. */

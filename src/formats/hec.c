@@ -13,6 +13,8 @@
 /* Splunk's, with their statuses. */
 enum code {
     SUCCESS = 0,
+    INVALID_AUTHORIZATION = 3,
+    INVALID_TOKEN = 4,
     NO_DATA = 5,
     INVALID_DATA = 6,
     BUSY = 9,
@@ -123,6 +125,8 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
         [FORMAT_REFUSED_BUSY] = {BUSY, 503},
         [FORMAT_REFUSED_TOO_LARGE] = {TOO_LARGE, 413},
         [FORMAT_REFUSED_CONTENT] = {INVALID_DATA, 400},
+        [FORMAT_REFUSED_KEY] = {INVALID_AUTHORIZATION, 401},
+        [FORMAT_REFUSED_ROLE] = {INVALID_TOKEN, 403},
     };
 
     append_code(body, why == FORMAT_REFUSED_BUSY ? SLICE_LITERAL("Server is busy") : text,

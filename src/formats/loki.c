@@ -615,9 +615,9 @@ static struct format_answer answer(const struct format_taken *taken, struct buff
 static struct format_answer refuse(enum format_refusal why, struct slice text, struct buffer *body)
 {
     static const unsigned statuses[] = {
-        [FORMAT_REFUSED_BUSY] = 503,
-        [FORMAT_REFUSED_TOO_LARGE] = 413,
-        [FORMAT_REFUSED_CONTENT] = 400,
+        [FORMAT_REFUSED_BUSY] = 503,    [FORMAT_REFUSED_TOO_LARGE] = 413,
+        [FORMAT_REFUSED_CONTENT] = 400, [FORMAT_REFUSED_KEY] = 401,
+        [FORMAT_REFUSED_ROLE] = 403,
     };
 
     buffer_append_slice(body, text);

@@ -14,8 +14,10 @@ enum {
     STATUS_MESSAGE = 2,
 
     INVALID_ARGUMENT = 3, /* its codes (google.rpc.Code) */
+    PERMISSION_DENIED = 7,
     RESOURCE_EXHAUSTED = 8,
     UNAVAILABLE = 14,
+    UNAUTHENTICATED = 16,
 
     /*
      * Clients that are told to wait try for some 10 s in all: with 1 s they give up after 4, with
@@ -82,6 +84,8 @@ static struct format_answer refuse(bool is_json, enum format_refusal why, struct
         [FORMAT_REFUSED_BUSY] = {503, UNAVAILABLE},
         [FORMAT_REFUSED_TOO_LARGE] = {413, RESOURCE_EXHAUSTED},
         [FORMAT_REFUSED_CONTENT] = {400, INVALID_ARGUMENT},
+        [FORMAT_REFUSED_KEY] = {401, UNAUTHENTICATED},
+        [FORMAT_REFUSED_ROLE] = {403, PERMISSION_DENIED},
     };
 
     append_status(body, is_json, answers[why].code, text);

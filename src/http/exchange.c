@@ -129,6 +129,7 @@ static void dispatch(struct connection *c)
 
     parse_finish(m, t->inflater);
     struct http_request *req = connection_enqueue(c);
+    request_take_who(req, m);
     if (m->query.len > HTTP_QUERY_UNCHARGED_BYTES &&
         !charge_take(&req->line_charge, t->shared->options.answers,
                      HTTP_QUERY_COPIES * m->query.len))

@@ -99,6 +99,9 @@ enum known {
     KNOWN_FORWARDED_FOR, /* the last line counts: a proxy adds its own at the end */
     KNOWN_FORWARDED_PROTO,
     KNOWN_ASKS_METHOD,
+    KNOWN_AUTHORIZATION,
+    KNOWN_API_KEY,
+    KNOWN_DATADOG_KEY,
     KNOWN_LEN,
     KNOWN_NONE = KNOWN_LEN
 };
@@ -116,6 +119,15 @@ static enum known known_of(struct slice name)
     case 6:
         IS("expect", KNOWN_EXPECT);
         IS("origin", KNOWN_ORIGIN);
+        break;
+    case 9:
+        IS("x-api-key", KNOWN_API_KEY);
+        break;
+    case 10:
+        IS("dd-api-key", KNOWN_DATADOG_KEY);
+        break;
+    case 13:
+        IS("authorization", KNOWN_AUTHORIZATION);
         break;
     case 14:
         IS("sec-fetch-site", KNOWN_FETCH_SITE);
@@ -209,7 +221,11 @@ static void judge_admission(struct message *m, const struct known_headers *found
         .certificate = m->certificate,
         .is_get = m->method == HTTP_GET || m->method == HTTP_HEAD,
         .is_options = m->method == HTTP_OPTIONS,
+        .query = m->query,
+        .param = m->params_len > 0 ? m->params[0] : slice_of(NULL, 0),
         .host = found->value[KNOWN_HOST],
+        .authorization = found->value[KNOWN_AUTHORIZATION],
+        .api_key = found->value[found->count[KNOWN_API_KEY] ? KNOWN_API_KEY : KNOWN_DATADOG_KEY],
         .origin = found->value[KNOWN_ORIGIN],
         .fetch_site = found->value[KNOWN_FETCH_SITE],
         .fetch_mode = found->value[KNOWN_FETCH_MODE],
@@ -219,6 +235,7 @@ static void judge_admission(struct message *m, const struct known_headers *found
     struct http_admission admission = {.answer_headers = m->answer_headers};
     hooks->admit(&head, &admission, hooks->ctx);
     m->answer_headers = admission.answer_headers;
+    m->who = admission.who;
     if (admission.status == 0)
         return;
     m->refusal.status = 0;

@@ -113,6 +113,7 @@ struct http_route {
     const char *path;   /* "/logs/{id}": {…} takes one whole segment; fixed segments win over it */
     http_handler *handler;
     unsigned flags;
+    unsigned needs;       /* what whoever asks must be allowed: for hooks.admit, which knows */
     http_refuser *refuse; /* NULL: in the usual words, always */
     const void *data;     /* the handler's own (http_request_route) */
 };
@@ -127,7 +128,11 @@ struct http_head {
     const char *certificate; /* the name in the client's own (tls_client_name); NULL: it has none */
     bool is_get;             /* or HEAD */
     bool is_options;
+    struct slice query; /* after "?", as sent */
+    struct slice param; /* the first {…} of the route, likewise */
     struct slice host;
+    struct slice authorization;
+    struct slice api_key; /* X-API-Key; if there is none, DD-API-KEY */
     struct slice origin;
     struct slice fetch_site; /* Sec-Fetch-Site, and so on */
     struct slice fetch_mode;
@@ -140,6 +145,8 @@ struct http_admission {
     const char *detail; /* of a refusal; must live for ever; NULL: the usual words */
     /* In place of http_server_options.answer_headers, likewise. */
     struct slice answer_headers;
+    /* Whoever asks, for http_request_who; NULL: nobody in particular. hooks.forget is called. */
+    void *who;
 };
 
 struct http_hooks {
@@ -148,6 +155,8 @@ struct http_hooks {
      * as let in, and is changed if it is not. From any thread. May be NULL.
      */
     void (*admit)(const struct http_head *head, struct http_admission *admission, void *ctx);
+    /* A request is over, or was refused: for each `who` that admit has set, once, on its thread. */
+    void (*forget)(void *who);
     /*
      * On each thread, before it accepts. Returns the thread's context; or NULL with `err` filled
      * and no handle left open on the loop, and thread_stop is not called.
@@ -270,6 +279,9 @@ uint64_t http_request_started_us(const struct http_request *req);
  * that a trusted proxy names in X-Forwarded-For (http/client.h). For fairness; not an identity.
  */
 uint64_t http_request_client(const struct http_request *req);
+
+/* Whom hooks.admit has taken the one who asks for, or NULL. Lives as long as the request. */
+void *http_request_who(const struct http_request *req);
 
 /*
  * Has `gone` called if the client of `req`, before it is answered, goes (the connection breaks)

@@ -159,6 +159,7 @@ struct http_request {
     size_t body_len;           /* of the request; what it became may be held until the answer */
 
     struct slice answer_headers; /* see struct message */
+    void *who;                   /* of hooks.admit; or NULL */
 
     enum request_state state;
     bool http_1_0;

@@ -7,6 +7,7 @@
 
 #include "http/connection.h"
 #include "http/parse.h"
+#include "http/request.h"
 #include "http/response.h"
 
 bool lots_are_held(const struct connection *c)
@@ -121,6 +122,7 @@ bool lots_read(struct connection *c)
     if (!c->upload && m->body.len > 0) {
         struct http_request *req = connection_enqueue(c);
 
+        request_take_who(req, m);
         net_count(&c->thread->counters.requests, 1);
         c->upload = req;
         hand_over(c);

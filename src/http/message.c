@@ -67,6 +67,9 @@ void message_end(struct message *m)
     empty(&m->inflated);
     empty(&m->decoded);
     charge_release(&m->charge, m->limits->bodies);
+    if (m->who)
+        m->limits->options->hooks.forget(m->who);
+    m->who = NULL;
 }
 
 void message_next_lot(struct message *m)

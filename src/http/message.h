@@ -124,6 +124,7 @@ struct message {
     size_t max_body_bytes; /* of its route, once that is known */
     struct message_refusal refusal;
     struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
+    void *who;                   /* of hooks.admit, until the request has it */
 
     struct slice body;       /* as sent; then, after parse_finish, as meant */
     struct buffer body_kept; /* what `body` points into if it came in pieces */

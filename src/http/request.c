@@ -18,6 +18,13 @@ void request_move(struct http_request *req, enum request_state state)
     req->state = state;
 }
 
+void request_take_who(struct http_request *req, struct message *m)
+{
+    CHECK(!req->who);
+    req->who = m->who;
+    m->who = NULL;
+}
+
 /* ---- Clients that go ---- */
 
 void request_forget_gone(struct http_request *req)
@@ -147,6 +154,11 @@ uint64_t http_request_started_us(const struct http_request *req)
 uint64_t http_request_client(const struct http_request *req)
 {
     return req->client;
+}
+
+void *http_request_who(const struct http_request *req)
+{
+    return req->who;
 }
 
 void http_request_charge_to(struct http_request *req, struct account *account)

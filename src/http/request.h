@@ -11,6 +11,9 @@
 /* Changes its state. */
 void request_move(struct http_request *req, enum request_state state);
 
+/* Who asked is the request's from now on, not its message's any more. */
+void request_take_who(struct http_request *req, struct message *m);
+
 /* Takes `gone` back: it is answered. */
 void request_forget_gone(struct http_request *req);
 

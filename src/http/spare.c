@@ -55,6 +55,7 @@ struct http_request *spare_take_request(struct http_thread *t, struct connection
     req->client = c->client;
     req->next = req->next_of_handler = NULL;
     req->message = NULL;
+    req->who = NULL;
     req->errand.answered = NULL;
     req->account = t->shared->options.answers;
     req->body_len = 0;
@@ -78,6 +79,9 @@ void spare_give_request(struct http_request *req)
     charge_release(&req->line_charge, t->shared->options.answers);
     if (req->body.capacity > 0)
         buffer_release(&req->body);
+    if (req->who)
+        t->shared->options.hooks.forget(req->who);
+    req->who = NULL;
     if (t->free_requests_len == REQUESTS_MAX) {
         buffer_release(&req->answer);
         free(req);

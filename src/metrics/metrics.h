@@ -23,6 +23,10 @@
     X(METRIC_LOGS_REFUSED_TOO_LARGE, "logmill_logs_refused_total", "reason=\"too_large\"", "")     \
     X(METRIC_LOGS_REFUSED_OVERLOAD, "logmill_logs_refused_total", "reason=\"overload\"", "")       \
     X(METRIC_LOGS_REFUSED_QUEUE, "logmill_logs_refused_total", "reason=\"queue\"", "")             \
+    X(METRIC_REFUSED_NO_KEY, "logmill_requests_refused_total", "reason=\"no_key\"",                \
+      "Requests that were refused by their head, by reason.")                                      \
+    X(METRIC_REFUSED_KEY, "logmill_requests_refused_total", "reason=\"key\"", "")                  \
+    X(METRIC_REFUSED_ROLE, "logmill_requests_refused_total", "reason=\"role\"", "")                \
     X(METRIC_LOGS_STORED, "logmill_logs_stored_total", "", "Logs newly stored by the worker.")     \
     X(METRIC_LOGS_REPEATED, "logmill_logs_repeated_total", "",                                     \
       "Logs the worker met a second time, by a client's retry or the api's.")                      \

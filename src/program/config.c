@@ -86,6 +86,16 @@ static const struct setting settings[] = {
     TEXT(TRUSTED_PROXIES, trusted_proxies, .fallback = "127.0.0.0/8, ::1",
          .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto and -For are "
                  "believed"),
+    TEXT(KEYS_FILE, keys_file,
+         .help =
+             "file of the keys that may be used, which `logmill keys` makes (docs/security.md); "
+             "not set: there are none"),
+    TEXT(ANONYMOUS, anonymous, .choices = "all|write|read|none",
+         .help = "what whoever has no key may do, but never what needs an admin key; not set: all "
+                 "without KEYS_FILE, none with it"),
+    TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",
+         .help = "who may ask /ready, /metrics, /docs and /openapi.json: everybody, or who has a "
+                 "key of this role; /health is always open"),
     TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
          .help = "directory of the embedded queue and store; made if missing"),
     NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,

@@ -25,6 +25,9 @@ struct config {
     const char *allowed_hosts;
     const char *cors_origins;
     const char *trusted_proxies;
+    const char *keys_file;
+    const char *anonymous;
+    const char *ops_access;
     const char *data_dir;
     uint64_t web_concurrency;
     uint64_t read_threads;

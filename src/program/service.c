@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "access/access.h"
+#include "access/keys.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/ledger.h"
@@ -66,6 +68,7 @@ struct service {
     struct tail_feed *feed; /* NULL if no api runs */
     struct worker *worker;
     struct ledger ledger;
+    struct keys *keys; /* NULL: there are none */
     struct api *api;
     struct receiver *receiver;               /* NULL if nothing is listened for but HTTP */
     const char *received[RECEIVER_WAYS_MAX]; /* names of its ways */
@@ -221,6 +224,39 @@ static void look_at_certificates(void *ctx)
     (void)tls_look(s->tls);
 }
 
+/* ---- Keys ---- */
+
+static unsigned anonymous(const struct config *c)
+{
+    const char *name = c->anonymous ? c->anonymous : c->keys_file ? "none" : "all";
+
+    return strcmp(name, "all") == 0     ? (unsigned)ANONYMOUS_WRITE | ANONYMOUS_READ
+           : strcmp(name, "write") == 0 ? ANONYMOUS_WRITE
+           : strcmp(name, "read") == 0  ? ANONYMOUS_READ
+                                        : ANONYMOUS_NONE;
+}
+
+static unsigned ops_need(const struct config *c)
+{
+    return strcmp(c->ops_access, "admin") == 0  ? ACCESS_ADMIN
+           : strcmp(c->ops_access, "read") == 0 ? ACCESS_READ
+                                                : ACCESS_OPEN;
+}
+
+static int start_keys(struct service *s, struct errbuf *err)
+{
+    struct errbuf why = ERRBUF_INIT;
+
+    if (!s->config->keys_file)
+        return 0;
+    s->keys = keys_open(s->config->keys_file, &why);
+    if (!s->keys)
+        return errbuf_fail(err, LM_EINVAL, "KEYS_FILE: %s", why.text);
+    return keys_watch(s->keys, err);
+}
+
+/* ---- What clients see ---- */
+
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
@@ -254,6 +290,9 @@ static int start_api(struct service *s, struct errbuf *err)
             .allowed_hosts = c->allowed_hosts,
             .cors_origins = c->cors_origins,
             .trusted_proxies = c->trusted_proxies,
+            .keys = s->keys,
+            .anonymous = anonymous(c),
+            .ops = ops_need(c),
             .ledger = &s->ledger,
             .read_threads = (unsigned)c->read_threads,
             .max_reads = (unsigned)c->max_reads,
@@ -342,6 +381,9 @@ static int start_ops(struct service *s, struct errbuf *err)
                                            .allowed_hosts = c->allowed_hosts,
                                            .cors_origins = c->cors_origins,
                                            .trusted_proxies = c->trusted_proxies,
+                                           .keys = s->keys,
+                                           .anonymous = anonymous(c),
+                                           .ops = ops_need(c),
                                            .http = {.host = c->host,
                                                     .port = (unsigned)c->metrics_port,
                                                     .fds = s->http_fds,
@@ -391,7 +433,9 @@ static int start_serving(struct service *s, struct errbuf *err)
     int error;
 
     take_given(s);
-    error = is_api ? start_receiver(s, err) : 0;
+    error = start_keys(s, err);
+    if (!error && is_api)
+        error = start_receiver(s, err);
     if (!error)
         error = given_check_taken(&s->restart.given, err);
     if (!error)
@@ -484,6 +528,7 @@ static void close_all(struct service *s, unsigned answer_ms, unsigned store_ms)
         receiver_stop(s->receiver, answer_ms);
     api_free(s->api, answer_ms);
     receiver_free(s->receiver);
+    keys_free(s->keys);
     uint64_t spent_ms = (clock_monotonic_us() - started_us) / 1000;
     worker_free(s->worker, spent_ms < store_ms ? (unsigned)(store_ms - spent_ms) : 0);
     tail_feed_free(s->feed);
@@ -497,6 +542,7 @@ static void close_all(struct service *s, unsigned answer_ms, unsigned store_ms)
             close(s->locks[i]);
         s->locks[i] = 0;
     }
+    s->keys = NULL;
     s->api = NULL;
     s->receiver = NULL;
     s->received_len = 0;

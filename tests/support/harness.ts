@@ -221,7 +221,8 @@ export class Logmill {
                 return false;
             }
             this.port = Number(listening['port']);
-            return (await get(this, '/ready')).status === 200;
+            const { status } = await get(this, '/ready');
+            return [200, 401, 403].includes(status); // OPS_ACCESS may want a key
         });
         return this;
     }

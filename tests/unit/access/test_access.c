@@ -8,7 +8,10 @@ static struct errbuf err;
 
 static struct access *make(const char *hosts, const char *origins)
 {
-    struct access *a = access_new(hosts, origins, &err);
+    struct access *a = access_new(
+        &(struct access_options){
+            .hosts = hosts, .origins = origins, .anonymous = ANONYMOUS_WRITE | ANONYMOUS_READ},
+        &err);
 
     assert_non_null(a);
     return a;
@@ -94,8 +97,8 @@ static void hosts_that_are_named_are_let_in(void **state)
     assert_int_equal(status_of_host("*", "anything.example"), 0);
 }
 
-static const struct http_route page = {.flags = HTTP_ROUTE_PAGE};
-static const struct http_route data = {.flags = 0};
+static const struct http_route page = {.needs = ACCESS_ANY, .flags = HTTP_ROUTE_PAGE};
+static const struct http_route data = {.needs = ACCESS_READ};
 
 static struct http_head cross_site(const struct http_route *route, const char *mode,
                                    const char *dest)
@@ -167,7 +170,8 @@ static void the_question_beforehand_is_answered(void **state)
     assert_int_equal(admission.status, 204);
     assert_true(says(admission, "Access-Control-Allow-Origin: https://app.example\r\n"));
     assert_true(says(admission, "Access-Control-Allow-Methods: GET, POST\r\n"));
-    assert_true(says(admission, "Access-Control-Allow-Headers: content-type,"));
+    assert_true(
+        says(admission, "Access-Control-Allow-Headers: authorization, x-api-key, content-type,"));
     assert_true(says(admission, "Access-Control-Max-Age: 7200\r\n"));
     head.origin = SLICE_LITERAL("https://other.example");
     assert_int_equal(ask(a, &head).status, 0); /* 405, and the browser does not go on */
@@ -207,11 +211,11 @@ static void wrong_settings_are_named(void **state)
         "://app.example", "https://*.example.com", "*, https://app.example"};
 
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        assert_null(access_new(hosts[i], NULL, &err));
+        assert_null(access_new(&(struct access_options){.hosts = hosts[i]}, &err));
         assert_non_null(strstr(err.text, "ALLOWED_HOSTS"));
     }
     for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
-        assert_null(access_new(NULL, origins[i], &err));
+        assert_null(access_new(&(struct access_options){.origins = origins[i]}, &err));
         assert_non_null(strstr(err.text, "CORS_ORIGINS"));
     }
 }

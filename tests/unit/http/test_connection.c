@@ -752,6 +752,56 @@ static void test_a_head_is_admitted_before_a_byte_of_its_body_is_kept_or_charged
     harness.shared.options.hooks.admit = NULL;
 }
 
+/* Whom the hook has seen, and who of them was forgotten. */
+static int people[8];
+static unsigned came, forgotten;
+
+static void admit_anybody(const struct http_head *head, struct http_admission *admission, void *ctx)
+{
+    admission->who = &people[came++];
+    if (!head->route)
+        admission->status = 401;
+}
+
+static void forget(void *who)
+{
+    *(int *)who += 1;
+    forgotten++;
+}
+
+static void test_who_asks_is_known_until_the_answer_and_forgotten_once(void **state)
+{
+    const char *awaits = "POST /later HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                         "Content-Length: 3\r\n\r\n";
+
+    harness.shared.options.hooks.admit = admit_anybody;
+    harness.shared.options.hooks.forget = forget;
+    harness_connect(&harness);
+    feed(GET("/static") POST("abc", "3"));
+    assert_int_equal(came, 2);
+    assert_int_equal(forgotten, 2);
+
+    /* 100 is said to a request, and is no answer to it: it has who asks to itself. */
+    feed(awaits);
+    assert_int_equal(forgotten, 2);
+    feed("abc");
+    assert_ptr_equal(http_request_who(waiting), &people[2]);
+    harness_answer_waiting();
+    harness_round(&harness);
+    assert_int_equal(forgotten, 3);
+
+    feed("GET /nowhere HTTP/1.1\r\n" HOST "\r\n"); /* refused */
+    assert_int_equal(forgotten, 4);
+    feed("POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\na"); /* and goes */
+    harness_disconnect(&harness);
+    assert_int_equal(came, 5);
+    assert_int_equal(forgotten, came);
+    for (unsigned i = 0; i < came; i++)
+        assert_int_equal(people[i], 1);
+    harness.shared.options.hooks.admit = NULL;
+    harness.shared.options.hooks.forget = NULL;
+}
+
 #ifdef LOGMILL_CHECKS
 
 static void check(void *arg)
@@ -855,6 +905,7 @@ int main(void)
         cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
         cmocka_unit_test(test_without_room_in_the_ledger_503),
         cmocka_unit_test(test_a_head_is_admitted_before_a_byte_of_its_body_is_kept_or_charged),
+        cmocka_unit_test(test_who_asks_is_known_until_the_answer_and_forgotten_once),
 #ifdef LOGMILL_CHECKS
         cmocka_unit_test(test_a_broken_connection_is_told),
         cmocka_unit_test(test_a_move_that_is_not_in_the_table_is_told),

@@ -132,7 +132,9 @@ static void start(struct http_server_options options)
 
     options.routes = routes;
     if (!options.hooks.thread_start)
-        options.hooks = (struct http_hooks){NULL, thread_start, thread_drained, thread_stop, NULL};
+        options.hooks = (struct http_hooks){.thread_start = thread_start,
+                                            .thread_drained = thread_drained,
+                                            .thread_stop = thread_stop};
     server = http_server_new(&options, &err);
     if (!server)
         print_error("%s\n", err.text);
@@ -275,10 +277,11 @@ static void test_a_taken_port_is_refused(void **state)
 static void test_a_thread_that_cannot_start_stops_the_server(void **state)
 {
     struct errbuf err = ERRBUF_INIT;
-    struct http_server_options options = {
-        .threads = 3,
-        .routes = routes,
-        .hooks = {NULL, thread_start_fails, thread_drained, thread_stop, NULL}};
+    struct http_server_options options = {.threads = 3,
+                                          .routes = routes,
+                                          .hooks = {.thread_start = thread_start_fails,
+                                                    .thread_drained = thread_drained,
+                                                    .thread_stop = thread_stop}};
 
     assert_null(http_server_new(&options, &err));
     assert_string_equal(err.text, "no second thread today");
