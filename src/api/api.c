@@ -176,6 +176,22 @@ static bool is_loopback(const struct http_server_options *http)
     return true;
 }
 
+/* At each start: a port that others reach is no secret. */
+static void say_who_may(const struct api_options *options)
+{
+    static const char *const may[] = {
+        [ANONYMOUS_WRITE] =
+            "everybody who reaches HOST may write logs without a key: see ANONYMOUS",
+        [ANONYMOUS_READ] = "everybody who reaches HOST may read all logs without a key: see "
+                           "ANONYMOUS",
+        [ANONYMOUS_WRITE | ANONYMOUS_READ] = "everybody who reaches HOST may read and write all "
+                                             "logs: see KEYS_FILE and ANONYMOUS",
+    };
+
+    if (!options->ops_only && options->anonymous != ANONYMOUS_NONE && !is_loopback(&options->http))
+        diag(DIAG_WARN, may[options->anonymous]);
+}
+
 static int start_access(struct api *api, const struct api_options *options, struct errbuf *err)
 {
     struct errbuf reason = ERRBUF_INIT;
@@ -186,6 +202,7 @@ static int start_access(struct api *api, const struct api_options *options, stru
                         "ALLOWED_HOSTS names those that are meant");
         hosts = "*";
     }
+    say_who_may(options);
     api->access = access_new(&(struct access_options){.hosts = hosts,
                                                       .origins = options->cors_origins,
                                                       .keys = options->keys,

@@ -202,6 +202,26 @@ scenario('ANONYMOUS says what whoever has no key may do, and OPS_ACCESS who asks
     assert.equal((await postLog(closed)).status, 201);
 });
 
+scenario('a server that others reach says at its start what everybody may do', async (lab) => {
+    const file = fileOf(lab);
+    await makeKey(file, 'boss', 'admin');
+    for (const [settings, said] of [
+        [{ HOST: '0.0.0.0' }, /everybody who reaches HOST may read and write all logs.*KEYS_FILE/],
+        [{ HOST: '0.0.0.0', KEYS_FILE: file, ANONYMOUS: 'write' }, /everybody who reaches HOST may write/],
+        [{ HOST: '0.0.0.0', KEYS_FILE: file, ANONYMOUS: 'read' }, /everybody who reaches HOST may read all/],
+        [{ HOST: '0.0.0.0', KEYS_FILE: file }, undefined],
+        [{ HOST: '127.0.0.1' }, undefined],
+    ] as const) {
+        const server = await lab.start({ settings });
+        if (said) {
+            assert.match(server.stderr, said);
+        } else {
+            assert.doesNotMatch(server.stderr, /everybody/);
+        }
+        await server.stop();
+    }
+});
+
 /* ---- Places and words ---- */
 
 scenario('a key stands where clients can put one', async (lab) => {
