@@ -506,6 +506,20 @@ const struct grant *access_grant(const struct http_request *req)
     return http_request_who(req);
 }
 
+struct query *access_only(const struct http_request *req)
+{
+    const struct grant *g = access_grant(req);
+
+    return g ? g->only : NULL;
+}
+
+bool access_holds(const struct http_request *req)
+{
+    const struct grant *g = access_grant(req);
+
+    return !g || grant_holds(g, clock_wall_us());
+}
+
 bool access_knows_all(const struct http_route *routes)
 {
     for (; routes->method; routes++) {

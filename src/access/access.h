@@ -94,6 +94,12 @@ void access_forget(void *who);
 /* What the key of `req` lets it do; NULL: it has none. */
 const struct grant *access_grant(const struct http_request *req);
 
+/* What it may read, and nothing else; NULL: everything. Lives as long as the request. */
+struct query *access_only(const struct http_request *req);
+
+/* Whether it may go on with what it has begun: its key has neither expired nor been revoked. */
+bool access_holds(const struct http_request *req);
+
 /* False if a route of the table (a NULL method ends it) does not say what it needs. */
 bool access_knows_all(const struct http_route *routes);
 

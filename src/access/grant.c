@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "query/compiled.h"
 #include "query/language.h"
+#include "query/path.h"
 #include "record/limits.h"
 #include "json/writer.h"
 
@@ -167,6 +168,19 @@ static int read_time(struct reading *r, const char *member, yyjson_val *value, i
     return 0;
 }
 
+/* Every way to it is known: query/path.h. */
+static bool is_path(struct slice name)
+{
+    size_t names = 0;
+
+    for (bool more = true; more; names++) {
+        more = memchr(name.data, '.', name.len);
+        if (slice_cut(&name, '.').len == 0)
+            return false;
+    }
+    return names <= PATH_NAMES_MAX;
+}
+
 static int read_set(struct reading *r, yyjson_val *value)
 {
     struct grant *g = r->grant;
@@ -184,6 +198,10 @@ static int read_set(struct reading *r, yyjson_val *value)
             return wrong(r, "set",
                          "attributes whose names and values are texts of up to 1024 "
                          "bytes, without NUL");
+        if (!is_path(key))
+            return wrong(r, "set",
+                         "names without empty parts between their dots, of which there "
+                         "are up to 31");
         for (size_t k = 0; k < g->set_len; k++)
             if (slice_equal(g->set[k].name, key))
                 return wrong(r, "set", "each attribute once");

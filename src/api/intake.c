@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "access/access.h"
+#include "access/stamp.h"
 #include "answers/answers.h"
 #include "base/check.h"
 #include "base/container_of.h"
@@ -52,6 +54,7 @@ struct intake {
     size_t memories_len;
     struct buffer wrong;
     struct buffer path;
+    struct stamp stamp;
     struct post *spare;
     size_t spare_len;
 };
@@ -65,6 +68,7 @@ struct intake *intake_new(struct ingest *in, struct account *account)
     buffer_init(&intake->wrong, WRONG_BYTES_MAX);
     intake->wrong.account = account;
     buffer_init(&intake->path, PATH_BYTES_MAX);
+    stamp_init(&intake->stamp, account);
     return intake;
 }
 
@@ -82,6 +86,7 @@ void intake_free(struct intake *intake)
         intake->memories[i].free(intake->memories[i].memory);
     buffer_release(&intake->wrong);
     buffer_release(&intake->path);
+    stamp_release(&intake->stamp);
     free(intake);
 }
 
@@ -445,9 +450,13 @@ static struct slice decoded_path(struct intake *intake, const struct http_reques
 static int add_record(const struct record *r, void *ctx)
 {
     struct post *p = ctx;
+    struct record stamped;
+    int error = stamp_apply(&p->intake->stamp, access_grant(p->req), r, &stamped);
 
+    if (error)
+        return error;
     p->taken.last_id = r->key.id;
-    return ingest_add(&p->ticket, r);
+    return ingest_add(&p->ticket, &stamped);
 }
 
 /* As format.parse returns; but LM_ENOTFOUND: the query has too many parameters to look in. */
@@ -466,6 +475,7 @@ static int parse(struct post *p)
     buffer_clear(&intake->wrong); /* of another body */
     int error = p->format->parse(body, &options, add_record, p, &p->counts);
 
+    stamp_rest(&intake->stamp);
     if (body.len > WARM_BODY_BYTES || p->counts.unpacked > WARM_BODY_BYTES)
         forget_memory(intake, p->format);
     if (asked.error)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "access/access.h"
+#include "access/stamp.h"
 #include "answers/answers.h"
 #include "api/intake.h"
 #include "base/container_of.h"
@@ -14,6 +16,7 @@ struct upload {
     struct ingest *ingest;
     struct account *account;
     struct journal_reader *reader;
+    struct stamp stamp;
     struct entry *spare;
     size_t spare_len;
     size_t waiting;    /* entries of the lot that are not durable yet */
@@ -48,6 +51,7 @@ static struct upload *upload_new(struct http_request *req, struct ingest *in,
     u->ingest = in;
     u->account = account;
     u->reader = journal_reader_new(account);
+    stamp_init(&u->stamp, account);
     return u;
 }
 
@@ -95,6 +99,7 @@ static void upload_free(struct upload *u)
         u->spare = next;
     }
     journal_reader_free(u->reader);
+    stamp_release(&u->stamp);
     free(u);
 }
 
@@ -140,7 +145,9 @@ static void refuse_overload(struct upload *u)
 /* What became of all of the lot is known. */
 static void lot_told(struct upload *u)
 {
-    if (u->queue_error) {
+    if (!access_holds(u->req)) { /* of what came before all is known to be durable, or is not */
+        answers_refuse(u->req, REFUSED_KEY, 0);
+    } else if (u->queue_error) {
         metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_QUEUE, 1);
         answers_refuse(u->req, intake_refusal_of(u->queue_error), 0);
     } else if (u->error == LM_EINVAL) {
@@ -182,7 +189,11 @@ static int add(const struct record *r, void *ctx)
     if (!e)
         return LM_EBUSY;
     ingest_open(u->ingest, &e->ticket);
-    int error = ingest_add(&e->ticket, r);
+
+    struct record stamped;
+    int error = stamp_apply(&u->stamp, access_grant(u->req), r, &stamped);
+    if (!error)
+        error = ingest_add(&e->ticket, &stamped);
     e->ticket.has_room = u->has_room;
     if (!error)
         error = ingest_commit(&e->ticket);
@@ -192,7 +203,7 @@ static int add(const struct record *r, void *ctx)
     }
     ingest_cancel(&e->ticket);
     entry_free(e);
-    if (error != LM_ETOOBIG)
+    if (error != LM_ETOOBIG && error != LM_EDATA)
         return error;
     ingest_leave_out(u->ingest, PROTOCOL_JOURNAL);
     return 0;

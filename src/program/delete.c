@@ -127,7 +127,7 @@ static int read_filter(struct job *job, struct errbuf *err)
     if (error)
         return errbuf_fail(err, LM_EINVAL, "more than %d conditions", QUERY_STRING_PARAMS_MAX);
     buffer_init(&refusal, TEXT_BYTES_MAX);
-    error = log_params_parse_download(&job->query, &job->wanted, NULL, &limit, &refusal);
+    error = log_params_parse_download(&job->query, NULL, &job->wanted, NULL, &limit, &refusal);
     if (error)
         explain(buffer_slice(&refusal), err);
     buffer_release(&refusal);

@@ -211,7 +211,7 @@ static int start_newer(struct around *a)
 static int find_log(struct around *a, struct store_reader *reader)
 {
     struct log_filter filter = a->asked.filter;
-    int error = store_get(reader, &a->asked.id, take_log, a, &a->request.detail);
+    int error = read_request_get(&a->request, reader, &a->asked.id, take_log, a);
 
     if (a->log_error)
         return a->log_error;
@@ -422,7 +422,7 @@ static int read_params(struct read_request *r, const struct query_string *params
     struct around *a = around_of(r);
     struct account *account = ledger_account(r->service->ledger, LEDGER_READS);
     struct log_params_answer answer = {.slice_s = r->service->timeout_ms / 1000};
-    int error = log_params_parse_around(params, &a->asked, &answer, &r->out);
+    int error = log_params_parse_around(params, r->only, &a->asked, &answer, &r->out);
 
     if (error)
         return error;

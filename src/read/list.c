@@ -271,11 +271,12 @@ static int read_params(struct read_request *r, const struct query_string *params
     projection_init(&p->fields);
     p->format = list_format(http_request_header(r->http, "accept"), params);
     if (p->format == LIST_JSON) {
-        error = log_params_parse_list(params, &p->query, &p->fields, &answer, &r->out);
+        error = log_params_parse_list(params, r->only, &p->query, &p->fields, &answer, &r->out);
         p->explains = answer.explain;
         p->left = p->query.limit++; /* one more tells whether there is a next page */
     } else {
-        error = log_params_parse_download(params, &p->query, &p->fields, &p->left, &r->out);
+        error =
+            log_params_parse_download(params, r->only, &p->query, &p->fields, &p->left, &r->out);
     }
     if (error)
         return error;

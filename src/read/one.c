@@ -35,7 +35,7 @@ static enum read_step work(struct read_job *job, struct read_thread *thread,
 {
     struct read_request *r = container_of(job, struct read_request, job);
 
-    r->error = store_get(thread->reader, &one_of(r)->id, append_log, &r->out, &r->detail);
+    r->error = read_request_get(r, thread->reader, &one_of(r)->id, append_log, &r->out);
     if (r->error == LM_EBUSY && !buffer_error(&r->out)) /* it is not the ledger that is */
         r->error = LM_EUNAVAILABLE;
     return READ_DONE;

@@ -31,16 +31,18 @@ enum {
 /* A request's parameters while they are read, and the errors so far. */
 struct reading {
     const struct query_string *params;
-    int64_t now_us; /* what relative times count from, all of a request */
+    struct query *only; /* NULL: everything */
+    int64_t now_us;     /* what relative times count from, all of a request */
     struct validation errors;
     struct buffer scratch; /* the JSON texts of one error: its input, then its ctx */
     int error;             /* LM_ENOMEM: what is asked for could not be read */
 };
 
-static void reading_init(struct reading *r, const struct query_string *params,
+static void reading_init(struct reading *r, const struct query_string *params, struct query *only,
                          struct buffer *refusal)
 {
     r->params = params;
+    r->only = only;
     r->now_us = clock_wall_us();
     r->error = 0;
     validation_init(&r->errors, refusal);
@@ -306,6 +308,13 @@ static void read_answer(struct reading *r, struct log_params_answer *answer)
 
     read_int(r, "slice", 1, slice_s, &slice_s);
     read_int(r, "explain", 0, 1, &explain);
+    if (explain && r->only)
+        refuse_text(r,
+                    &(struct refusal){.in = "query",
+                                      .name = SLICE_LITERAL("explain"),
+                                      .type = "explain_not_allowed",
+                                      .msg = "It tells of logs that this key may not read"},
+                    query_string_last(r->params, "explain"));
     answer->slice_s = (unsigned)slice_s;
     answer->explain = explain;
 }
@@ -353,11 +362,37 @@ static void read_query(struct reading *r, struct log_filter *filter)
         log_filter_narrow(filter);
 }
 
-/* Makes one tree of the query and the other parameters. */
+/* ANDs what whoever asks may read to the tree. */
+static int restrict_to(struct query *only, struct log_filter *filter)
+{
+    struct query_builder b;
+    struct query *both = NULL;
+
+    if (!only)
+        return 0;
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_AND);
+    query_builder_add(&b, only);
+    if (filter->query)
+        query_builder_add(&b, filter->query);
+    query_builder_close(&b);
+
+    int error = query_builder_finish(&b, &both);
+    if (error)
+        return error;
+    query_unref(filter->query);
+    filter->query = both;
+    return 0;
+}
+
+/* Makes one tree of the query, the other parameters, and what may be read. */
 static void join(struct reading *r, struct log_filter *filter)
 {
     char msg[128];
     int error = log_filter_join(filter);
+
+    if (!error)
+        error = restrict_to(r->only, filter);
 
     if (error == LM_ETOOBIG) {
         snprintf(msg, sizeof(msg),
@@ -503,14 +538,14 @@ static void refuse_beside(struct reading *r, const char *const *names, const cha
             refuse_list(r, *names, type, reason);
 }
 
-static int parse_page(const struct query_string *params, struct log_query *query,
-                      struct projection *fields, int64_t limit_max, int64_t *limit,
-                      struct log_params_answer *answer, struct buffer *refusal)
+static int parse_page(const struct query_string *params, struct query *only,
+                      struct log_query *query, struct projection *fields, int64_t limit_max,
+                      int64_t *limit, struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
     int64_t offset = 0, bytes = 0;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     *query = (struct log_query){0};
     log_filter_init(&query->filter);
     read_int(&r, "limit", 1, limit_max, limit);
@@ -533,23 +568,25 @@ static int parse_page(const struct query_string *params, struct log_query *query
     return reading_finish(&r, &query->filter);
 }
 
-int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct projection *fields, struct log_params_answer *answer,
-                          struct buffer *refusal)
+int log_params_parse_list(const struct query_string *params, struct query *only,
+                          struct log_query *query, struct projection *fields,
+                          struct log_params_answer *answer, struct buffer *refusal)
 {
     int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
-    int error = parse_page(params, query, fields, LOG_PARAMS_LIMIT_MAX, &limit, answer, refusal);
+    int error =
+        parse_page(params, only, query, fields, LOG_PARAMS_LIMIT_MAX, &limit, answer, refusal);
 
     query->limit = (unsigned)limit;
     return error;
 }
 
-int log_params_parse_download(const struct query_string *params, struct log_query *query,
-                              struct projection *fields, uint64_t *limit, struct buffer *refusal)
+int log_params_parse_download(const struct query_string *params, struct query *only,
+                              struct log_query *query, struct projection *fields, uint64_t *limit,
+                              struct buffer *refusal)
 {
     int64_t given = 0;
     struct log_params_answer ignored = {.slice_s = UINT_MAX}; /* it takes what it takes */
-    int error = parse_page(params, query, fields, INT64_MAX, &given, &ignored, refusal);
+    int error = parse_page(params, only, query, fields, INT64_MAX, &given, &ignored, refusal);
 
     *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
     return error;
@@ -578,13 +615,13 @@ static bool read_place(struct reading *r, struct slice last_id, struct store_pos
     return true;
 }
 
-int log_params_parse_tail(const struct query_string *params, struct slice last_id,
-                          struct log_filter *filter, bool *has_place, struct store_position *place,
-                          struct buffer *refusal)
+int log_params_parse_tail(const struct query_string *params, struct query *only,
+                          struct slice last_id, struct log_filter *filter, bool *has_place,
+                          struct store_position *place, struct buffer *refusal)
 {
     struct reading r;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     log_filter_init(filter);
     read_time(&r, "since", &filter->since_us);
     read_time(&r, "until", &filter->until_us);
@@ -771,13 +808,13 @@ static void read_counted(struct reading *r, struct log_stats_query *query,
     read_top(r, groups, top_max);
 }
 
-int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct log_params_groups *groups, struct log_params_answer *answer,
-                           struct buffer *refusal)
+int log_params_parse_stats(const struct query_string *params, struct query *only,
+                           struct log_stats_query *query, struct log_params_groups *groups,
+                           struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     read_groups(&r, groups);
     if (!groups->grouped || query_string_last(params, "bucket").data)
@@ -790,14 +827,14 @@ int log_params_parse_stats(const struct query_string *params, struct log_stats_q
     return reading_finish(&r, &query->filter);
 }
 
-int log_params_parse_patterns(const struct query_string *params, struct log_stats_query *query,
-                              struct log_params_groups *groups, struct log_params_answer *answer,
-                              struct buffer *refusal)
+int log_params_parse_patterns(const struct query_string *params, struct query *only,
+                              struct log_stats_query *query, struct log_params_groups *groups,
+                              struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
     struct errbuf never;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     groups->grouped = true;
     (void)read_time(&r, "new_since", &groups->new_since_us);
@@ -811,26 +848,27 @@ int log_params_parse_patterns(const struct query_string *params, struct log_stat
     return reading_finish(&r, &query->filter);
 }
 
-int log_params_parse_fields(const struct query_string *params, struct log_stats_query *query,
-                            struct log_params_groups *groups, struct log_params_answer *answer,
-                            struct buffer *refusal)
+int log_params_parse_fields(const struct query_string *params, struct query *only,
+                            struct log_stats_query *query, struct log_params_groups *groups,
+                            struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     read_counted(&r, query, groups, answer, SURVEY_TOP_MAX);
     refuse_unknown(&r, (const char *const[]){"top", "cursor", "slice", "explain", NULL});
     return reading_finish(&r, &query->filter);
 }
 
-int log_params_parse_values(const struct query_string *params, struct slice path,
-                            struct log_stats_query *query, struct log_params_groups *groups,
-                            struct log_params_answer *answer, struct buffer *refusal)
+int log_params_parse_values(const struct query_string *params, struct query *only,
+                            struct slice path, struct log_stats_query *query,
+                            struct log_params_groups *groups, struct log_params_answer *answer,
+                            struct buffer *refusal)
 {
     struct reading r;
     struct log_field field = aggregate_field_of(path);
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     read_counted(&r, query, groups, answer, LOG_PARAMS_TOP_MAX);
     groups->grouped = true;
     groups->prefix = query_string_last(params, "prefix");
@@ -870,7 +908,7 @@ int log_params_parse_id(struct slice text, struct uuid *id, struct buffer *refus
     struct reading r;
     struct buffer repaired;
 
-    reading_init(&r, NULL, refusal);
+    reading_init(&r, NULL, NULL, refusal);
     buffer_init(&repaired, REFUSAL_ROOM);
     if (!utf8_valid(text)) {
         utf8_append_repaired(&repaired, text);
@@ -923,12 +961,13 @@ static void read_sides(struct reading *r, struct log_params_around *around)
                     "Input should be a cursor, as `next` or `previous` of an answer has it");
 }
 
-int log_params_parse_around(const struct query_string *params, struct log_params_around *around,
-                            struct log_params_answer *answer, struct buffer *refusal)
+int log_params_parse_around(const struct query_string *params, struct query *only,
+                            struct log_params_around *around, struct log_params_answer *answer,
+                            struct buffer *refusal)
 {
     struct reading r;
 
-    reading_init(&r, params, refusal);
+    reading_init(&r, params, only, refusal);
     log_filter_init(&around->filter);
     read_uuid(&r, (struct refusal){.in = "query", .name = SLICE_LITERAL("around")},
               query_string_last(params, "around"), &around->id);

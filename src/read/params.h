@@ -9,6 +9,10 @@
  * (log_filter_join): filter.query, of which the caller has to give the reference back, if it is not
  * NULL.
  *
+ * `only` is what whoever asks may read (access/grant.h), or NULL: it is ANDed to what is asked for,
+ * whatever that is, so that no parameter leads round it. Whoever has such a limit is not told what
+ * an answer cost (explain), which would tell of the logs of others.
+ *
  * Each function returns 0; LM_EINVAL with the body of a 422 answer in `refusal` (the caller's; it
  * is cleared); or LM_ENOMEM.
  */
@@ -50,9 +54,9 @@ struct log_params_answer {
 
 /* GET /logs: a filter, limit, offset, cursor, format, fields; slice, bytes and explain. What
  * `fields` (NULL: nobody asks) points to is in the query string. */
-int log_params_parse_list(const struct query_string *params, struct log_query *query,
-                          struct projection *fields, struct log_params_answer *answer,
-                          struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_list(const struct query_string *params, struct query *only,
+                          struct log_query *query, struct projection *fields,
+                          struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /* One log with those around it, or what comes next of them on one side. */
 struct log_params_around {
@@ -70,8 +74,9 @@ struct log_params_around {
 };
 
 /* GET /logs with around: a filter, before, after, same, fields, cursor; slice and explain. */
-int log_params_parse_around(const struct query_string *params, struct log_params_around *around,
-                            struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_around(const struct query_string *params, struct query *only,
+                            struct log_params_around *around, struct log_params_answer *answer,
+                            struct buffer *refusal) LM_MUST_CHECK;
 
 /* How logs are counted. */
 struct log_params_groups {
@@ -88,42 +93,44 @@ struct log_params_groups {
  * bucket in seconds (default: none if there is `by` or `value`, else a round length that makes at
  * most 300 buckets); by, value, top; align and zone; cursor; slice and explain.
  */
-int log_params_parse_stats(const struct query_string *params, struct log_stats_query *query,
-                           struct log_params_groups *groups, struct log_params_answer *answer,
-                           struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_stats(const struct query_string *params, struct query *only,
+                           struct log_stats_query *query, struct log_params_groups *groups,
+                           struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/patterns: a filter with since and until as there; new_since; top; cursor, slice and
  * explain. The spec is that of patterns.
  */
-int log_params_parse_patterns(const struct query_string *params, struct log_stats_query *query,
-                              struct log_params_groups *groups, struct log_params_answer *answer,
+int log_params_parse_patterns(const struct query_string *params, struct query *only,
+                              struct log_stats_query *query, struct log_params_groups *groups,
+                              struct log_params_answer *answer,
                               struct buffer *refusal) LM_MUST_CHECK;
 
 /* GET /logs/fields: the same without new_since, and without a spec. */
-int log_params_parse_fields(const struct query_string *params, struct log_stats_query *query,
-                            struct log_params_groups *groups, struct log_params_answer *answer,
-                            struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_fields(const struct query_string *params, struct query *only,
+                            struct log_stats_query *query, struct log_params_groups *groups,
+                            struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
 
 /* GET /logs/fields/{path}: the same as for patterns with prefix for new_since. `path` is the
  * segment, decoded, any bytes, and has to live as long as the spec, which is that of its values. */
-int log_params_parse_values(const struct query_string *params, struct slice path,
-                            struct log_stats_query *query, struct log_params_groups *groups,
-                            struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_values(const struct query_string *params, struct query *only,
+                            struct slice path, struct log_stats_query *query,
+                            struct log_params_groups *groups, struct log_params_answer *answer,
+                            struct buffer *refusal) LM_MUST_CHECK;
 
 /*
  * GET /logs/tail: a filter; and where to go on, from the header
  * Last-Event-ID (`last_id`; data NULL: none) or else the parameter last_event_id. `*has_place`
  * tells whether there was one.
  */
-int log_params_parse_tail(const struct query_string *params, struct slice last_id,
-                          struct log_filter *filter, bool *has_place, struct store_position *place,
-                          struct buffer *refusal) LM_MUST_CHECK;
+int log_params_parse_tail(const struct query_string *params, struct query *only,
+                          struct slice last_id, struct log_filter *filter, bool *has_place,
+                          struct store_position *place, struct buffer *refusal) LM_MUST_CHECK;
 
 /* As log_params_parse_list, for a download: it takes what it takes; `*limit` is UINT64_MAX without.
  */
-int log_params_parse_download(const struct query_string *params, struct log_query *query,
-                              struct projection *fields, uint64_t *limit,
+int log_params_parse_download(const struct query_string *params, struct query *only,
+                              struct log_query *query, struct projection *fields, uint64_t *limit,
                               struct buffer *refusal) LM_MUST_CHECK;
 
 /* GET /logs/{id}. `text` is the segment, decoded, any bytes. */

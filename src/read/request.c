@@ -1,7 +1,9 @@
 #include "read/request.h"
 
+#include "access/access.h"
 #include "answers/answers.h"
 #include "base/clock.h"
+#include "query/matcher.h"
 #include "read/answer.h"
 
 enum { OUT_BYTES_MAX = 1 << 30 /* a ceiling because every buffer has one */ };
@@ -16,12 +18,14 @@ void read_request_init(struct read_request *r, const struct read_service *servic
     r->job.finish = finish;
     r->job.box = service->box;
     r->job.client = http_request_client(http);
+    r->only = query_ref(access_only(http));
     buffer_init(&r->out, OUT_BYTES_MAX);
 }
 
 void read_request_release(struct read_request *r)
 {
     buffer_release(&r->out);
+    query_unref(r->only);
 }
 
 bool read_request_open(struct read_request *r, read_params_fn *read_params)
@@ -52,6 +56,50 @@ void read_request_give_time(struct read_request *r, uint64_t ms)
 {
     r->job.until_us = clock_monotonic_us() + ms * 1000;
 }
+
+/* ---- One log ---- */
+
+struct getting {
+    struct log_matcher *matcher; /* NULL: everything may be read */
+    record_sink *sink;
+    void *ctx;
+    bool is_hidden;
+    struct errbuf *err;
+};
+
+static int show(const struct record *record, void *ctx)
+{
+    struct getting *g = ctx;
+    bool matches = true;
+    int error = g->matcher ? log_matcher_match(g->matcher, record, &matches, g->err) : 0;
+
+    g->is_hidden = !matches;
+    if (error)
+        return error;
+    return matches ? g->sink(record, g->ctx) : LM_ENOTFOUND;
+}
+
+int read_request_get(struct read_request *r, struct store_reader *reader, const struct uuid *id,
+                     record_sink *sink, void *ctx)
+{
+    struct getting g = {.sink = sink, .ctx = ctx, .err = &r->detail};
+    struct log_filter filter;
+
+    log_filter_init(&filter);
+    filter.query = r->only;
+    if (r->only) {
+        g.matcher = log_matcher_new(&filter);
+        if (!g.matcher)
+            return LM_ENOMEM;
+    }
+
+    int error = store_get(reader, id, show, &g, &r->detail);
+
+    log_matcher_unref(g.matcher);
+    return g.is_hidden ? LM_ENOTFOUND : error;
+}
+
+/* ---- On its way ---- */
 
 /* The client may still read. */
 static void on_gone(void *ctx)

@@ -18,6 +18,8 @@
 #include "http/http.h"
 #include "http/query_string.h"
 #include "read/scheduler.h"
+#include "record/record.h"
+#include "store/store.h"
 
 /* What the requests of one HTTP thread are served with; outlives them. */
 struct read_service {
@@ -33,7 +35,8 @@ struct read_request {
     struct http_request *http;
     /* What is wrong with the parameters; then the answer's body, charged to the reads' account. */
     struct buffer out;
-    int error; /* of the job; 0: `out` is the answer */
+    struct query *only; /* what whoever asks may read, and nothing else; NULL: everything */
+    int error;          /* of the job; 0: `out` is the answer */
     struct errbuf detail;
 };
 
@@ -58,6 +61,13 @@ void read_request_refuse(struct read_request *r, int error);
  * Returns 0 or LM_EBUSY.
  */
 int read_request_charge(struct read_request *r) LM_MUST_CHECK;
+
+/*
+ * As store_get, on a thread of the readers: LM_ENOTFOUND also of a log that whoever asks may not
+ * read. What goes wrong is in r->detail.
+ */
+int read_request_get(struct read_request *r, struct store_reader *reader, const struct uuid *id,
+                     record_sink *sink, void *ctx) LM_MUST_CHECK;
 
 /* The answer is to be there in `ms`. Before read_request_submit. */
 void read_request_give_time(struct read_request *r, uint64_t ms);

@@ -301,14 +301,14 @@ static int read_params(struct read_request *r, const struct query_string *params
     int error;
 
     if (s->kind == STATS_PATTERNS)
-        error = log_params_parse_patterns(params, &s->query, &s->groups, &answer, &r->out);
+        error = log_params_parse_patterns(params, r->only, &s->query, &s->groups, &answer, &r->out);
     else if (s->kind == STATS_FIELDS)
-        error = log_params_parse_fields(params, &s->query, &s->groups, &answer, &r->out);
+        error = log_params_parse_fields(params, r->only, &s->query, &s->groups, &answer, &r->out);
     else if (s->kind == STATS_VALUES)
-        error = log_params_parse_values(params, http_request_param(r->http, 0), &s->query,
+        error = log_params_parse_values(params, r->only, http_request_param(r->http, 0), &s->query,
                                         &s->groups, &answer, &r->out);
     else
-        error = log_params_parse_stats(params, &s->query, &s->groups, &answer, &r->out);
+        error = log_params_parse_stats(params, r->only, &s->query, &s->groups, &answer, &r->out);
     if (error)
         return error;
     read_request_give_time(r, answer.slice_s * UINT64_C(1000));

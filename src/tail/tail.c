@@ -1,5 +1,6 @@
 #include "tail/tail.h"
 
+#include "access/access.h"
 #include "answers/answers.h"
 #include "base/check.h"
 #include "base/container_of.h"
@@ -127,8 +128,8 @@ static bool read_params(struct tail *t, struct http_request *req)
 
     buffer_init(&refusal, TAIL_OUT_BYTES_MAX);
     if (!error)
-        error = log_params_parse_tail(&params, last_id, &filter, &t->has_place, &t->place.position,
-                                      &refusal);
+        error = log_params_parse_tail(&params, access_only(req), last_id, &filter, &t->has_place,
+                                      &t->place.position, &refusal);
     if (!error) {
         error = tail_feed_use_filter(t->hub->feed, &filter, &t->filter);
         query_unref(filter.query);
@@ -204,10 +205,18 @@ static void on_heartbeat(uv_timer_t *timer)
 {
     struct tail_hub *hub = timer->data;
 
+    struct tail *next;
+
     CHECKED(tail_check_all(hub));
-    for (struct tail *t = hub->tails; t; t = t->next)
-        if (tail_streams(t) && !tail_reads(t))
+    for (struct tail *t = hub->tails; t; t = next) {
+        next = t->next;
+        if (!tail_streams(t))
+            continue;
+        if (!access_holds(t->req)) /* whoever follows comes back, and is told */
+            tail_end(t);
+        else if (!tail_reads(t))
             tail_events_beat(t);
+    }
     advance_all(hub); /* what had no room before */
 }
 

@@ -48,13 +48,13 @@ static void check_query(struct slice text, struct buffer *refusal)
         struct projection fields = {0};
         struct log_params_around around = {0};
 
-        if (check_result(log_params_parse_list(&params, &list, &fields, &answer, refusal),
+        if (check_result(log_params_parse_list(&params, NULL, &list, &fields, &answer, refusal),
                          refusal)) {
             must(fields.len <= PROJECTION_FIELDS_MAX);
             check_filter(&list.filter);
             must(list.limit >= 1 && list.limit <= LOG_PARAMS_LIMIT_MAX);
         }
-        if (check_result(log_params_parse_stats(&params, &stats, &groups, &answer, refusal),
+        if (check_result(log_params_parse_stats(&params, NULL, &stats, &groups, &answer, refusal),
                          refusal)) {
             int64_t range = stats.filter.until_us - groups.bucket_from_us;
 
@@ -63,7 +63,8 @@ static void check_query(struct slice text, struct buffer *refusal)
             must(groups.bucket_from_us <= stats.filter.since_us);
             must(!stats.bucket_us || range / stats.bucket_us <= LOG_PARAMS_BUCKETS_MAX + 1);
         }
-        if (check_result(log_params_parse_around(&params, &around, &answer, refusal), refusal)) {
+        if (check_result(log_params_parse_around(&params, NULL, &around, &answer, refusal),
+                         refusal)) {
             check_filter(&around.filter);
             must(around.older || around.newer);
             must(around.before <= LOG_PARAMS_AROUND_MAX && around.after <= LOG_PARAMS_AROUND_MAX);

@@ -27,7 +27,7 @@ static void ask_list(struct asked *a, const char *query)
     a->list.filter.query = a->stats.filter.query = NULL;
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_list(&a->params, &a->list, NULL, &answer, &a->refusal);
+    a->result = log_params_parse_list(&a->params, NULL, &a->list, NULL, &answer, &a->refusal);
 }
 
 static void ask_stats(struct asked *a, const char *query)
@@ -37,7 +37,8 @@ static void ask_stats(struct asked *a, const char *query)
     a->list.filter.query = a->stats.filter.query = NULL;
     buffer_init(&a->refusal, ANSWER_MAX);
     assert_int_equal(query_string_parse(&a->params, slice_of_string(query)), 0);
-    a->result = log_params_parse_stats(&a->params, &a->stats, &a->groups, &answer, &a->refusal);
+    a->result =
+        log_params_parse_stats(&a->params, NULL, &a->stats, &a->groups, &answer, &a->refusal);
 }
 
 static void release(struct asked *a)
@@ -402,7 +403,7 @@ static void unknown_parameters_are_refused_with_the_nearest_and_all(void **state
     memset(query, 'x', sizeof(query)); /* a name of any length, and one of none */
     memcpy(query, "=1&", 3);
     assert_int_equal(query_string_parse(&a.params, slice_of(query, sizeof(query))), 0);
-    a.result = log_params_parse_tail(&a.params, slice_of(NULL, 0), &a.list.filter, &has_place,
+    a.result = log_params_parse_tail(&a.params, NULL, slice_of(NULL, 0), &a.list.filter, &has_place,
                                      &place, &a.refusal);
     assert_non_null(strstr(messages(&a), ": Extra inputs are not permitted. Allowed are " FILTERS
                                          "'last_event_id', " ATTRIBUTES "\nxxx"));
@@ -427,7 +428,7 @@ static void a_download_has_no_limit_but_its_own(void **state)
 
         buffer_init(&refusal, ANSWER_MAX);
         assert_int_equal(query_string_parse(&params, slice_of_string(cases[i].text)), 0);
-        assert_int_equal(log_params_parse_download(&params, &query, NULL, &limit, &refusal),
+        assert_int_equal(log_params_parse_download(&params, NULL, &query, NULL, &limit, &refusal),
                          cases[i].limit ? 0 : LM_EINVAL);
         if (cases[i].limit)
             assert_true(limit == cases[i].limit);

@@ -1,0 +1,280 @@
+/* A tenant is two keys: one whose logs are marked, whatever they say, and one that reads those alone. */
+import { strict as assert } from 'node:assert';
+import * as path from 'node:path';
+
+import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
+import { type Answer, RawConnection, get, request } from '../support/http';
+import { type Log, atRest } from '../support/logs';
+import { Tail } from '../support/sse';
+
+type Headers = Record<string, string>;
+
+const bearer = (key: string): Headers => ({ Authorization: `Bearer ${key}` });
+
+async function makeKey(file: string, ...args: string[]): Promise<string> {
+    const ran = await runLogmill(['keys', 'add', ...args], { KEYS_FILE: file });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stdout.trim();
+}
+
+const fileOf = (lab: Lab): string => path.join(lab.folder(), 'keys');
+
+const send = (server: Logmill, key: string, where: string, body: string, type = 'application/json'): Promise<Answer> =>
+    request(server, { method: 'POST', path: where, headers: { 'Content-Type': type, ...bearer(key) }, body });
+
+/* ---- --set ---- */
+
+const now = `${Date.now()}000000`;
+
+/** A log by each protocol, each of which says that it is of another service and team. */
+const FORGED: [string, string, string?][] = [
+    ['/log', '{"message":"w","level":"info","service":"forged","team":{"name":"forged"}}'],
+    ['/log', '{"message":"w","level":"info","attributes":{"service":["forged"],"team.name":"forged"}}'],
+    ['/log', '{"message":"w","level":"info","\\u0073ervice":"forged"}'],
+    ['/logs', '[{"message":"w","level":"info","service":{"name":"forged"}},{"message":"w","level":"info"}]'],
+    ['/logs', '{"message":"w","level":"info","service":"forged"}\n', 'application/x-ndjson'],
+    ['/logs?format=auto', '{"msg":"w","service":"forged"}'],
+    [
+        '/v1/logs',
+        '{"resourceLogs":[{"resource":{"attributes":[{"key":"service","value":{"stringValue":"forged"}}]},' +
+            '"scopeLogs":[{"logRecords":[{"body":{"stringValue":"w"}}]}]}]}',
+    ],
+    ['/loki/api/v1/push', `{"streams":[{"stream":{"service":"forged"},"values":[["${now}","w"]]}]}`],
+    ['/_bulk', '{"create":{}}\n{"message":"w","service":"forged"}\n'],
+    ['/services/collector', '{"event":{"message":"w","service":"forged"},"fields":{"service":"forged"}}'],
+    ['/services/collector/raw', 'w'],
+    ['/api/v2/logs', '[{"message":"w","service":"forged"}]'],
+    ['/gelf', '{"version":"1.1","host":"h","short_message":"w","_service":"forged"}'],
+    ['/insert/jsonline', '{"_msg":"w","service":"forged"}\n'],
+    ['/', '{"message":"w","service":"forged"}'],
+    ['/upload', 'MESSAGE=w\nSERVICE=forged\n__CURSOR=s=1;i=1\n\n', 'application/vnd.fdo.journal'],
+];
+
+scenario('all logs of a key have its attributes, whatever they say and however they come', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'shop', '--role', 'write', '--set', 'service=shop', '--set', 'team.name=a b');
+    const admin = await makeKey(file, 'admin', '--role', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    let sent = 0;
+    for (const [where, body, type] of FORGED) {
+        const answer = await send(server, key, where, body, type);
+        assert.ok(answer.status >= 200 && answer.status < 300, `${where}: ${answer.status} ${answer.text}`);
+        sent += where === '/logs' && body.startsWith('[') ? 2 : 1;
+    }
+    // A body that the client asks about beforehand, and one that is open while it comes.
+    const careful = await RawConnection.open(server);
+    const log = '{"message":"w","level":"info","service":"forged"}';
+    careful.send(
+        `POST /log HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n` +
+            `Expect: 100-continue\r\nContent-Length: ${log.length}\r\n\r\n`,
+    );
+    assert.equal((await careful.answer()).status, 100);
+    careful.send(log);
+    assert.equal((await careful.answer()).status, 201);
+    careful.close();
+    const upload = await RawConnection.open(server);
+    upload.send(
+        `POST /upload HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\n` +
+            'Content-Type: application/vnd.fdo.journal\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    for (const n of [2, 3]) {
+        const entry = `MESSAGE=w\nSERVICE=forged\n__CURSOR=s=1;i=${n}\n\n`;
+        upload.send(`${entry.length.toString(16)}\r\n${entry}\r\n`);
+    }
+    upload.send('0\r\n\r\n');
+    assert.equal((await upload.answer()).status, 202);
+    upload.close();
+    sent += 3;
+
+    await atRest(server);
+    const page = await get(server, '/logs?limit=1000', bearer(admin));
+    const logs = page.json<{ logs: Log[] }>().logs;
+    assert.equal(logs.length, sent);
+    for (const log of logs) {
+        assert.equal(log.attributes['service'], 'shop', JSON.stringify(log));
+        assert.equal(log.attributes['team.name'], 'a b', JSON.stringify(log));
+    }
+    const forged = await get(server, '/logs/stats?query=service:forged%20OR%20team.name:forged', bearer(admin));
+    assert.equal(forged.json().total, 0);
+});
+
+/* ---- --only ---- */
+
+interface Tenants {
+    server: Logmill;
+    /** Of the reader of a. */
+    reader: string;
+    admin: string;
+    writeB: string;
+    a: Log[];
+    b: Log[];
+}
+
+const SECRET = /bsecret/;
+
+/** Logs of two tenants in turn; all texts of b have "bsecret" in them. */
+async function tenants(lab: Lab): Promise<Tenants> {
+    const file = fileOf(lab);
+    const writeA = await makeKey(file, 'a', '--role', 'write', '--set', 'service=a');
+    const writeB = await makeKey(file, 'b', '--role', 'write', '--set', 'service=bsecret');
+    const reader = await makeKey(file, 'reader-a', '--role', 'read', '--only', 'service:a');
+    const admin = await makeKey(file, 'admin', '--role', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    for (let i = 0; i < 20; i++) {
+        for (const [key, name] of [
+            [writeA, 'atext'],
+            [writeB, 'bsecret'],
+        ] as const) {
+            const log = { message: `${name} ${i} of both`, level: i % 2 ? name : 'info', [`${name}_field`]: i, n: i };
+            assert.equal((await send(server, key, '/log', JSON.stringify(log))).status, 201);
+        }
+    }
+    await atRest(server);
+    const all = (await get(server, '/logs?limit=1000', bearer(admin))).json<{ logs: Log[] }>().logs;
+    const of = (service: string): Log[] => all.filter((log) => log.attributes['service'] === service);
+    assert.equal(of('a').length, 20);
+    assert.equal(of('bsecret').length, 20);
+    return { server, reader, admin, writeB, a: of('a'), b: of('bsecret') };
+}
+
+const rpc = (name: string, args: Record<string, unknown>): string =>
+    JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } });
+
+scenario('a reader with --only sees nothing else by any route, whatever it asks', async (lab) => {
+    const { server, reader, admin, a, b } = await tenants(lab);
+    const allIds = b.map((log) => log.id);
+    const asks = (where: string, headers: Headers = {}): Promise<Answer> =>
+        get(server, where, { ...bearer(reader), ...headers });
+    const showsNothing = (answer: Answer, where: string, quotes = false): void => {
+        const text = quotes ? answer.text.replace(/"input":"[^"]*"/g, '') : answer.text;
+        assert.doesNotMatch(text, SECRET, where);
+        assert.ok(!allIds.some((id) => answer.text.includes(id)), where);
+    };
+    const foreign = b[5]?.id ?? '';
+    const own = a[5]?.id ?? '';
+    const adminPage = (await get(server, '/logs?limit=3', bearer(admin))).json();
+
+    const lists: [string, number][] = [
+        ['/logs?limit=1000', 20],
+        ['/logs?limit=1000&query=*', -1],
+        ['/logs?limit=1000&query=both', 20],
+        ['/logs?limit=1000&query=service:b*', 0],
+        ['/logs?limit=1000&query=NOT%20service:a', 0],
+        ['/logs?limit=1000&query=service:a%20OR%20NOT%20service:a', 20],
+        ['/logs?limit=1000&query=service:a)%20OR%20(both', -1],
+        ['/logs?limit=1000&query=any:n%20OR%20both', 20],
+        ['/logs?limit=1000&attr.service=b', 0],
+        ['/logs?limit=1000&not.attr.service=a', 0],
+        ['/logs?limit=1000&level=info', 10],
+        ['/logs?limit=1000&q=both', 20],
+        ['/logs?limit=1000&fields=message,service', 20],
+        [`/logs?limit=1000&cursor=${adminPage.next}`, -1],
+        ['/logs?limit=1000&offset=1', 19],
+        ['/logs?limit=1000&only=x', -1],
+        ['/logs?limit=1000&slice=1', 20],
+        [`/logs?query=id:${foreign}`, 0],
+    ];
+    for (const [where, count] of lists) {
+        const answer = await asks(where);
+        showsNothing(answer, where);
+        if (count >= 0) {
+            assert.equal(answer.json().logs.length, count, where);
+        }
+    }
+    for (const accept of ['application/x-ndjson', 'text/csv']) {
+        const download = await asks('/logs', { Accept: accept });
+        showsNothing(download, accept);
+        assert.equal(download.text.match(/ of both/g)?.length, 20);
+    }
+
+    // One log, and those around it: those of others are none.
+    assert.equal((await asks(`/logs/${own}`)).status, 200);
+    const missing = await asks('/logs/01934567-89ab-7cde-8f01-23456789abcd');
+    const hidden = await asks(`/logs/${foreign}`);
+    assert.equal(hidden.status, 404);
+    assert.equal(hidden.text, missing.text);
+    assert.equal((await asks(`/logs?around=${foreign}`)).status, 404);
+    for (const more of ['', '&same=level', '&query=both', '&before=500&after=500']) {
+        const around = await asks(`/logs?around=${own}${more}`);
+        assert.equal(around.status, 200);
+        showsNothing(around, more);
+    }
+    assert.equal((await asks(`/logs?around=${own}&before=500&after=500`)).json().logs.length, 20);
+
+    // Counts, fields, patterns.
+    assert.equal((await asks('/logs/stats')).json().total, 20);
+    assert.equal((await asks('/logs/stats?query=NOT%20service:a')).json().total, 0);
+    for (const where of [
+        '/logs/stats',
+        '/logs/stats?by=service',
+        '/logs/stats?by=level,service&value=count',
+        '/logs/fields',
+        '/logs/fields/service',
+        '/logs/fields/service?prefix=b',
+        '/logs/fields/level',
+        '/logs/fields/bsecret_fiel',
+        '/logs/patterns',
+        '/logs/patterns?new_since=1h',
+    ]) {
+        const answer = await asks(where);
+        assert.equal(answer.status, 200, `${where}: ${answer.text}`);
+        showsNothing(answer, where);
+        assert.match((await get(server, where, bearer(admin))).text, /a/);
+    }
+    assert.equal((await asks('/logs/fields/n')).json().values.length, 10);
+
+    // What it cost would tell of the others.
+    for (const where of ['/logs', '/logs/stats', '/logs/fields', '/logs/patterns', `/logs?around=${own}`]) {
+        const explained = await asks(`${where}${where.includes('?') ? '&' : '?'}explain=1`);
+        assert.equal(explained.status, 422, where);
+        assert.match(explained.text, /explain_not_allowed/);
+    }
+
+    // Assistants ask by the same routes.
+    for (const [tool, args] of [
+        ['search', { query: 'both', limit: 50 }],
+        ['search', { query: 'NOT service:a' }],
+        ['count', { by: 'service' }],
+        ['schema', {}],
+        ['top', { field: 'service' }],
+        ['stats', { value: 'count', by: 'service' }],
+        ['patterns', {}],
+        ['new_patterns', { new_since: '1h' }],
+        ['around', { id: foreign }],
+        ['around', { id: own }],
+    ] as const) {
+        const answer = await send(server, reader, '/mcp', rpc(tool, args));
+        assert.equal(answer.status, 200, `${tool}: ${answer.text}`);
+        assert.doesNotMatch(answer.text, SECRET, tool);
+    }
+});
+
+scenario('a tail with --only follows nothing else, from any place, and ends with its key', async (lab) => {
+    const { server, reader, writeB, a } = await tenants(lab);
+    const live = await Tail.open(server, { headers: bearer(reader) });
+    const wide = await Tail.open(server, { headers: bearer(reader), query: 'query=NOT%20service:a%20OR%20both' });
+    for (let i = 0; i < 5; i++) {
+        await send(server, writeB, '/log', `{"message":"bsecret later ${i} both","level":"info"}`);
+    }
+    const old = await Tail.open(server, { headers: bearer(reader), lastId: wide.lastId.replace(/\d+/g, '0') });
+    await atRest(server);
+    assert.ok(a.length > 0);
+    for (const tail of [live, wide, old]) {
+        assert.ok(tail.logs.every((log) => log.attributes['service'] === 'a'));
+        assert.doesNotMatch(JSON.stringify(tail.logs) + tail.body, SECRET);
+    }
+    [live, wide, old].forEach((tail) => tail.close());
+});
+
+scenario('a tail ends when its key is revoked', async (lab) => {
+    const file = fileOf(lab);
+    const reader = await makeKey(file, 'reader', '--role', 'read');
+    await makeKey(file, 'admin', '--role', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const tail = await Tail.open(server, { headers: bearer(reader) });
+    assert.equal(tail.status, 200);
+    const ran = await runLogmill(['keys', 'revoke', 'reader'], { KEYS_FILE: file });
+    assert.equal(ran.code, 0, ran.stderr);
+    await eventually('the stream to end, and no other to begin', async () => tail.status === 401);
+    tail.close();
+});
