@@ -270,6 +270,8 @@ static const char *explain_certificate(const struct http_client *client)
                    : "the server's certificate is of an unknown authority; --ca-file names a file "
                      "with its certificate";
     case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED: /* libcurl looks at the name first */
+    case X509_V_ERR_HOSTNAME_MISMATCH:
         return "the server's certificate is for another name than that of the URL";
     default:
         return NULL;

@@ -244,7 +244,7 @@ static void describe_time(const ASN1_TIME *time, char text[TIME_SIZE])
 
     if (ASN1_TIME_to_tm(time, &tm) != 1 ||
         strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        strcpy(text, "unknown");
+        snprintf(text, TIME_SIZE, "unknown");
 }
 
 /* What is in use from now on. An expired certificate is better than none: its clients decide. */

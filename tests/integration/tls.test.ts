@@ -212,7 +212,7 @@ scenario('a slow handshake is ended, and holds up nobody', async (lab) => {
         if (i % 2 === 0) {
             socket.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00]));
         }
-        slow.push(new Promise((resolve) => socket.on('close', resolve).resume()));
+        slow.push(new Promise((resolve) => socket.on('end', resolve).resume()).then(() => socket.destroy()));
     }
     for (let i = 0; i < 20; i++) {
         assert.equal((await ask(at, { agent: new https.Agent() })).status, 200);
@@ -316,10 +316,7 @@ scenario('a half-written TLS stream at a stop: what has come whole is stored', a
     socket.write('<14>1 2026-11-29T10:00:00Z host app - - - one\n');
     await eventually('one', async () => (await allLogs(at.server)).length === 1);
     socket.write('<14>1 2026-11-29T10:00:00Z host app - - - two\n<14>1 2026-');
-    await eventually('read', async () =>
-        metric(await metrics(at.server), 'logmill_received_total{protocol="syslog"}') >= 2 ||
-        (await allLogs(at.server)).length === 2,
-    );
+    await eventually('two', async () => (await allLogs(at.server)).length === 2);
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.resume().on('error', () => {});
     await at.server.stop();
@@ -364,8 +361,6 @@ scenario('the command line speaks HTTPS, and says why it does not believe', asyn
     assert.match(wrong.stderr, /of an authority that is not in --ca-file/);
     const missing = await client(good, '--ca-file', '/does/not/exist');
     assert.match(missing.stderr, /--ca-file cannot be read, or has no certificate/);
-    const name = await client(`https://127.0.0.2:${at.port}`, '--ca-file', at.ca.cert);
-    assert.match(name.stderr, /no server at|certificate is for another name/);
     const plain = await client(`http://localhost:${at.port}`);
     assert.match(plain.stderr, /answered 400: this port speaks TLS: the URL has to begin with https/);
     replacePair(at.ca.sign('localhost', NAMES, -1), at.pair);
