@@ -2,7 +2,7 @@
  * The ledger of memory: how many bytes the process holds for its clients (MAX_INFLIGHT_BYTES), and
  * for what. Each class has an account:
  *
- *   bodies   requests that have not come whole yet
+ *   bodies   requests that have not come whole yet; TLS handshakes that go on
  *   intake   logs that wait for the queue
  *   answers  answers that their clients have not taken yet, and requests that wait behind them
  *   reads    answers while they are being built
