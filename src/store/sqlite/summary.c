@@ -16,6 +16,8 @@
 enum {
     VERSION = 1,
     ZSTD_LEVEL = 6,
+    MANY_BYTES = 2048, /* of a field in a survey that does not know all of its values, about */
+    SEGMENT_BYTES = 6 << 20,   /* of one, about, at most */
     TEXT_MAX = 256,            /* bytes of a value */
     COMBINATIONS_MAX = 512,    /* of levels and values, of a block */
     TABLE_MAX = 1 << 14,       /* the same as codes of a batch, which may be alike */
@@ -294,8 +296,33 @@ static int add_others(struct summary_maker *m, const uint64_t *others, size_t ro
     return error;
 }
 
-static int survey_block(struct summary_maker *m, size_t rows, struct errbuf *err)
+static uint64_t piece_most(uint64_t segment_bytes)
 {
+    return segment_bytes / SUMMARY_SHARE > SUMMARY_BYTES_MIN ? segment_bytes / SUMMARY_SHARE
+                                                             : SUMMARY_BYTES_MIN;
+}
+
+static void count_path(struct slice path, void *ctx)
+{
+    (void)path;
+    ++*(size_t *)ctx;
+}
+
+/* Whether its survey will be left out, of a segment with such blocks: work for nothing. */
+static bool is_hopeless(const struct survey *s, const struct block_head *head)
+{
+    const uint64_t bytes = (uint64_t)head->bytes * SUMMARY_BLOCKS_MAX;
+    size_t fields = survey_fields(s), known = 1; /* levels */
+
+    survey_tell_few(s, SIZE_MAX, count_path, &known);
+    return fields > SUMMARY_SURVEY_FIELDS_MAX ||
+           (fields > known && (fields - known) * MANY_BYTES >
+                                  piece_most(bytes < SEGMENT_BYTES ? bytes : SEGMENT_BYTES));
+}
+
+static int survey_block(struct summary_maker *m, const struct block_head *head, struct errbuf *err)
+{
+    const size_t rows = head->rows;
     const uint64_t *others;
     int survey_error;
     int error = block_survey(m->surveyor, m->reader, m->rows, 0, (uint32_t)rows, m->survey, &others,
@@ -306,7 +333,7 @@ static int survey_block(struct summary_maker *m, size_t rows, struct errbuf *err
     if (error)
         return error;
     survey_tell_few(m->survey, SUMMARY_VALUES_MAX, add_field, m);
-    if (survey_fields(m->survey) > SUMMARY_SURVEY_FIELDS_MAX) {
+    if (is_hopeless(m->survey, head)) {
         survey_free(m->survey);
         m->survey = NULL;
     }
@@ -334,7 +361,7 @@ void summary_maker_add(struct summary_maker *m, const struct block_head *head, s
     set_rows(m, head->rows);
     error = block_open(m->reader, &source, head, &err);
     if (!error && m->survey)
-        error = survey_block(m, head->rows, &err);
+        error = survey_block(m, head, &err);
     for (size_t i = 0; !error && !m->is_lost && i < m->fields_len; i++)
         if (m->fields[i].batcher)
             error = add_block(m, &m->fields[i], head->rows, &err);
@@ -445,8 +472,7 @@ static int insert(struct sqlite_db *db, int64_t segment, struct slice counts, st
 int summary_store(struct sqlite_db *db, struct summary_maker *m, int64_t segment, uint64_t bytes,
                   struct errbuf *err)
 {
-    uint64_t most =
-        bytes / SUMMARY_SHARE > SUMMARY_BYTES_MIN ? bytes / SUMMARY_SHARE : SUMMARY_BYTES_MIN;
+    const uint64_t most = piece_most(bytes);
     struct buffer plain, counts, fields;
     int error = 0;
 
