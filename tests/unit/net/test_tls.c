@@ -684,6 +684,54 @@ static void a_certificate_may_be_left_to_the_client(void **state)
     identity_release(&stranger);
 }
 
+static char judged_name[300];
+static bool judged_https;
+
+static void judge(const struct http_head *head, struct http_admission *admission, void *ctx)
+{
+    snprintf(judged_name, sizeof(judged_name), "%s", head->certificate ? head->certificate : "-");
+    judged_https = head->is_https;
+}
+
+static void who_judges_a_request_is_told_the_clients_name(void **state)
+{
+    const struct {
+        const struct identity *identity;
+        const char *request;
+        const char *name;
+        bool is_https;
+    } rows[] = {
+        {&client_identity, "Connection: close", "shop", true},
+        {NULL, "Connection: close", "-", true},
+        /* Nobody has said that this client may speak for others. */
+        {NULL, "Connection: close\r\nX-Forwarded-Proto: http", "-", true},
+    };
+    struct buffer answers;
+
+    buffer_init(&answers, 1 << 20);
+    options.client_ca_file = ca_file;
+    options.clients_may_be_unknown = true;
+    harness.shared.options.hooks.admit = judge;
+    start();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct client c = {.random = 1};
+        char request[300];
+
+        snprintf(request, sizeof(request), "GET /slash HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n",
+                 rows[i].request);
+        open_client(&c, rows[i].identity);
+        assert_true(shake(&c));
+        ask(&c, request, &answers);
+        assert_string_equal(judged_name, rows[i].name);
+        assert_int_equal(judged_https, rows[i].is_https);
+        assert_true(has(&answers, "Location: https://a/slash/\r\n"));
+        close_client(&c);
+        forget_client(&c);
+    }
+    buffer_release(&answers);
+    assert_nothing_is_left();
+}
+
 /* ---- Files ---- */
 
 static void write_text(const char *path, const char *text)
@@ -831,6 +879,7 @@ int main(void)
         TEST(what_is_no_handshake_ends_the_connection),
         TEST(a_client_is_known_by_its_certificate),
         TEST(a_certificate_may_be_left_to_the_client),
+        TEST(who_judges_a_request_is_told_the_clients_name),
         TEST(a_file_that_is_of_no_use_is_named_with_what_is_wrong),
         TEST(a_renewed_pair_is_used_and_a_bad_one_is_not),
         TEST(an_expired_certificate_is_used_all_the_same),
