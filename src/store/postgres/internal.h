@@ -19,6 +19,7 @@
  *   predicates.c trees as SQL
  *   reader.c     what all reading calls have in common, and cancelling
  *   windows.c    scans, cut into windows of time
+ *   presence.c   where a level is at all
  *   pages.c      logs of scans, and single ones
  *   stats.c      counts of scans
  *   follow.c     logs in the order of storing
@@ -226,12 +227,30 @@ int store_postgres_windows_run(struct store_postgres_reader *r, struct store_pos
                                store_postgres_window_fn *fn, void *ctx,
                                struct errbuf *err) LM_MUST_CHECK;
 
+/* For the next window, after one that was for nothing: of sparse logs it is to have some. */
+void store_postgres_windows_grow(struct store_scan *scan);
+
 int store_postgres_scan_next(struct store_reader *base, struct store_scan *scan,
                              const struct store_slice *slice, store_row_fn *fn, void *ctx,
                              struct errbuf *err);
 int store_postgres_scan_count(struct store_reader *base, struct store_scan *scan,
                               const struct store_slice *slice, int64_t since_us, int64_t bucket_us,
                               store_count_fn *fn, void *ctx, struct errbuf *err);
+/*
+ * Appends "usable AS …, ", of a statement whose values $1 and $2 are the bounds of a range: one
+ * row, `start`, down to where the counts are of use. Not where levels that are to be told apart
+ * (by_level) are counted together, nor for who may not see all logs.
+ */
+void store_postgres_stats_add_usable(struct store_postgres_statement *st, bool by_level);
+
+/*
+ * Lowers w->scan->before to where, as the counts say, the newest log may be that has a level which
+ * the filter lets through; *lowered: it did. Not for a filter that names no levels.
+ */
+int store_postgres_presence_lower(struct store_postgres_reader *r,
+                                  const struct store_postgres_windows *w, bool *lowered,
+                                  struct errbuf *err) LM_MUST_CHECK;
+
 /* As scan_next, but of each log the key alone is asked for: its texts may be empty. */
 int store_postgres_pages_keys(struct store_reader *base, struct store_scan *scan,
                               const struct store_slice *slice, store_row_fn *fn, void *ctx,

@@ -224,13 +224,32 @@ static uint64_t rows_to_read(const struct paging *p)
     return rows < ROWS_AT_ONCE ? rows : ROWS_AT_ONCE;
 }
 
+/* After a window for nothing: down to where the level is at all, if that is known. Sets w->cut. */
+static int lower_place(struct store_postgres_reader *r, struct store_postgres_windows *w,
+                       struct errbuf *err)
+{
+    bool was_for_nothing =
+        w->begins_small && !w->is_common && w->scan->window_us && !w->scan->stride;
+
+    int error = was_for_nothing ? store_postgres_presence_lower(r, w, &w->cut, err) : 0;
+
+    if (w->cut) {
+        w->is_common = true; /* there is one with that level, at least */
+        store_postgres_windows_grow(w->scan);
+    }
+    return error;
+}
+
 static int page_window(struct store_postgres_reader *r, struct store_postgres_windows *w, void *ctx,
                        struct errbuf *err)
 {
     struct paging *p = ctx;
     uint64_t rows = rows_to_read(p);
-    int error = read_rows(r, w, p, rows, err);
+    int error = lower_place(r, w, err);
 
+    if (error || w->cut)
+        return error;
+    error = read_rows(r, w, p, rows, err);
     w->is_common = p->read > 0;
     w->cut = p->stopped || p->is_full || p->read == rows;
     w->stop = p->stopped || p->out.rows == p->rows_max;

@@ -64,12 +64,17 @@ bool store_postgres_predicates_are_exact(const struct query *q)
     return true;
 }
 
-bool store_postgres_predicates_are_of_levels(const struct query *q)
+static bool is_of_levels(const struct query *q, uint32_t i)
 {
-    for (uint32_t i = 0; i < q->len; i++)
-        if (q->nodes[i].kind == QUERY_TEST && q->nodes[i].field != QUERY_LEVEL)
+    for (uint32_t k = i; k < q->nodes[i].end; k++)
+        if (q->nodes[k].kind == QUERY_TEST && q->nodes[k].field != QUERY_LEVEL)
             return false;
     return true;
+}
+
+bool store_postgres_predicates_are_of_levels(const struct query *q)
+{
+    return q->len == 0 || is_of_levels(q, 0);
 }
 
 /* ---- Level and message ---- */
@@ -643,4 +648,38 @@ void store_postgres_predicates_add(struct store_postgres_statement *st, const st
     }
     sql(&w, " AND ");
     add_node(&w, 0, AT_MOST, false);
+}
+
+/* ---- Levels alone ---- */
+
+/* The next of the trees of levels that all have to be true, from `i` on; q->len: there is none. */
+static uint32_t next_of_levels(const struct query *q, uint32_t i)
+{
+    bool is_and = q->len > 0 && q->nodes[0].kind == QUERY_AND;
+
+    if (!is_and)
+        return i == 0 && q->len > 0 && is_of_levels(q, 0) ? 0 : q->len;
+    for (i = i == 0 ? 1 : i; i < q->len && !is_of_levels(q, i); i = q->nodes[i].end)
+        continue;
+    return i;
+}
+
+bool store_postgres_predicates_name_levels(const struct query *q)
+{
+    return next_of_levels(q, 0) < q->len;
+}
+
+void store_postgres_predicates_add_levels(struct store_postgres_statement *st,
+                                          const struct query *q, const char *collation)
+{
+    const struct writing w = {st, q, collation, false};
+
+    if (!buffer_reserve(&st->texts, texts_bytes(q))) {
+        st->sql.error = buffer_error(&st->texts);
+        return;
+    }
+    for (uint32_t i = next_of_levels(q, 0); i < q->len; i = next_of_levels(q, q->nodes[i].end)) {
+        sql(&w, " AND ");
+        add_node(&w, i, AT_MOST, false);
+    }
 }

@@ -22,6 +22,13 @@ struct store_postgres_predicates_form {
     bool for_indexes; /* in the form that an index can serve, rather than one to be asked fast */
 };
 
+/* True if some of it has to be true of the level of each log that matches. */
+bool store_postgres_predicates_name_levels(const struct query *q);
+
+/* Appends that part of it, as " AND …" of a column `level`. */
+void store_postgres_predicates_add_levels(struct store_postgres_statement *st,
+                                          const struct query *q, const char *collation);
+
 /* Appends " AND …". `q` must live until the statement has run. */
 void store_postgres_predicates_add(struct store_postgres_statement *st, const struct query *q,
                                    const struct store_postgres_predicates_form *form);

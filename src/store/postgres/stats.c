@@ -120,11 +120,7 @@ static bool cut_to_minutes(struct store_postgres_windows *w)
 #define BUCKET(of) "date_bin($3, " of ", $4)"
 #define IS_SPLIT(minute) BUCKET(minute) " <> " BUCKET(minute " + interval '59.999999 s'")
 
-/*
- * Down to where the counts are of use: not where levels that are to be told apart are counted
- * together, nor for who may not see all logs.
- */
-static void write_usable(struct store_postgres_statement *st, bool by_level)
+void store_postgres_stats_add_usable(struct store_postgres_statement *st, bool by_level)
 {
     store_postgres_statement_sql(
         st, "usable AS MATERIALIZED (SELECT least(" BEFORE ", greatest(" FROM ", CASE WHEN "
@@ -183,7 +179,7 @@ static void write_counts(struct store_postgres_reader *r, const struct store_pos
     store_postgres_statement_sql(st, ", ");
     store_postgres_statement_time(st, c->since_us);
     store_postgres_statement_sql(st, "), ");
-    write_usable(st, q);
+    store_postgres_stats_add_usable(st, q);
     store_postgres_statement_sql(st, minutes_sql);
     if (!is_aligned(c->since_us) || !is_aligned(c->bucket_us))
         store_postgres_statement_sql(st, split_sql);

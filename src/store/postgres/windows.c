@@ -313,6 +313,12 @@ static void adapt_to_stride(struct store_scan *scan, int64_t span_us, int64_t to
     }
 }
 
+void store_postgres_windows_grow(struct store_scan *scan)
+{
+    if (scan->window_us < WINDOW_DAYS_MAX * DAY_US)
+        scan->window_us *= WINDOW_FACTOR;
+}
+
 /* After a window that was gone through to its end at once. */
 static void adapt_to_window(const struct store_postgres_windows *w, int64_t took_us)
 {
@@ -324,8 +330,8 @@ static void adapt_to_window(const struct store_postgres_windows *w, int64_t took
         scan->window_us = first_us(w);
     if (took_us > GOAL_MS * 1000)
         scan->window_us = max(scan->window_us / 2, 1);
-    else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR && scan->window_us < WINDOW_DAYS_MAX * DAY_US)
-        scan->window_us *= WINDOW_FACTOR;
+    else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR)
+        store_postgres_windows_grow(scan);
 }
 
 /* ---- A slice ---- */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "base/xalloc.h"
+#include "block/explain.h"
 #include "dice.h"
 #include "postgres_place.h"
 #include "store/inspect.h"
@@ -736,6 +737,135 @@ static void an_append_after_much_was_erased_does_not_go_through_all_tombstones(v
 
 /* ---- Who may read ---- */
 
+/* ---- Pages of a level ---- */
+
+/* All that match, newest first, with or without the counts; returns how many windows that took. */
+static uint64_t find(struct postgres_place *p, const struct log_query *query, bool from_logs,
+                     struct store_test_rows *rows)
+{
+    struct store_postgres_reader *r = (struct store_postgres_reader *)p->r;
+    struct log_matcher *m = log_matcher_new(&query->filter);
+    const struct store_slice slice = {.rows = 1000};
+    struct block_explain explain = {0};
+    struct errbuf err = ERRBUF_INIT;
+    struct store_scan scan;
+
+    *rows = (struct store_test_rows){0};
+    r->use_counts = !from_logs;
+    store_scan_init(&scan, m, NULL, 0);
+    scan.explain = &explain;
+    while (!scan.done)
+        if (store_scan_next(p->r, &scan, &slice, store_test_collect, rows, &err))
+            fail_msg("cannot find: %s", err.text);
+    assert_true(r->use_counts == !from_logs);
+    r->use_counts = true;
+    log_matcher_unref(m);
+    return explain.windows;
+}
+
+static void assert_finds(struct postgres_place *p, const struct log_query *query)
+{
+    struct store_test_rows by_counts, by_logs;
+
+    find(p, query, false, &by_counts);
+    find(p, query, true, &by_logs);
+    assert_int_equal(by_counts.len, by_logs.len);
+    for (size_t i = 0; i < by_logs.len; i++)
+        store_test_assert_equal(&by_counts.items[i], &by_logs.items[i]);
+    store_test_rows_release(&by_counts);
+    store_test_rows_release(&by_logs);
+}
+
+static struct log_query query_of(const char *level)
+{
+    struct log_query query = store_test_query(1);
+
+    query.filter.since_us = now_minute() - 45 * DAY;
+    query.filter.until_us = now_minute() + HOUR;
+    query.filter.levels[query.filter.levels_len++] = slice_of_string(level);
+    return query;
+}
+
+/* What was not there is not looked for: few windows, and of those before and after none. */
+static void a_rare_level_is_looked_for_where_it_is(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = query_of("fatal"), all = store_test_query(1);
+    struct record records[40];
+    struct store_test_rows rows;
+
+    for (uint32_t i = 0; i < 40; i++)
+        records[i] = store_test_record(now_minute() - i * 11 * HOUR, i,
+                                       i == 30 ? "Critical" : "info", "it is torn", NULL);
+    store_test_append(p->w, records, 40);
+    store_test_run(p->r, &all, &p->rows); /* there is a connection */
+    query.filter.text = SLICE_LITERAL("torn");
+    for (int folded = 0; folded < 2; folded++) {
+        assert_true(find(p, &query, true, &rows) > 6);
+        store_test_rows_release(&rows);
+        assert_in_range(find(p, &query, false, &rows), 1, 5);
+        assert_int_equal(rows.len, 1);
+        store_test_assert_equal(&rows.items[0], &records[30]);
+        store_test_rows_release(&rows);
+        keep(p);
+    }
+    /* One that is counted with others, within a minute, and when it has gone. */
+    postgres_place_sql(p, "UPDATE counts SET level = NULL WHERE level = 'Critical'");
+    assert_in_range(find(p, &query, false, &rows), 1, 5);
+    assert_int_equal(rows.len, 1);
+    store_test_rows_release(&rows);
+    query.filter.until_us = records[30].key.timestamp_us;
+    assert_finds(p, &query);
+    query.filter.until_us++;
+    assert_finds(p, &query);
+    assert_int_equal(erase(p, "fatal"), 1);
+    assert_finds(p, &query);
+}
+
+/* Else each would cost a window of its own, and a look at the counts. */
+static void sparse_logs_of_a_level_cost_few_windows(void **state)
+{
+    struct postgres_place *p = *state;
+    struct log_query query = query_of("info"), all = store_test_query(1);
+    struct record records[LEVELS_MANY];
+    struct store_test_rows rows;
+
+    for (uint32_t i = 0; i < LEVELS_MANY; i++)
+        records[i] = store_test_record(now_minute() - i * 5 * HOUR, i, "info", "m", NULL);
+    store_test_append(p->w, records, LEVELS_MANY);
+    store_test_run(p->r, &all, &p->rows);
+    query.filter.text = SLICE_LITERAL("M");
+    query.filter.since_us = now_minute() - 100 * DAY;
+    assert_in_range(find(p, &query, false, &rows), 1, 30);
+    assert_int_equal(rows.len, LEVELS_MANY);
+    store_test_rows_release(&rows);
+}
+
+static void levels_are_found_whatever_is_counted(void **state)
+{
+    static const char *const asked[] = {"INFO", "error", "warning", "other", "none", ""};
+    struct postgres_place *p = *state;
+    struct dice dice = (struct dice){31};
+    struct log_query all = store_test_query(1);
+
+    store_test_run(p->r, &all, &p->rows);
+    for (int i = 0; i < ROUNDS / 2; i++) {
+        struct log_query query = query_of(asked[dice_below(&dice, 6)]);
+
+        append_random(p->w, &dice);
+        if (dice_below(&dice, 3) == 0)
+            keep_once(p);
+        if (dice_below(&dice, 8) == 0)
+            postgres_place_sql(p, "INSERT INTO counts_missed DEFAULT VALUES");
+        if (dice_below(&dice, 8) == 0)
+            erase(p, levels[dice_below(&dice, 3)]);
+        if (dice_below(&dice, 2) == 0)
+            query.filter.since_us = now_minute() - (int64_t)dice_below(&dice, 90) * MINUTE / 3;
+        query.filter.text = SLICE_LITERAL("M");
+        assert_finds(p, &query);
+    }
+}
+
 static void who_may_not_read_the_counts_counts_logs(void **state)
 {
     struct postgres_place *p = *state;
@@ -784,6 +914,9 @@ int main(void)
         CASE(writers_and_keepers_at_once_count_right),
         CASE(a_server_that_is_killed_has_counted_what_it_stored),
         CASE(an_append_after_much_was_erased_does_not_go_through_all_tombstones),
+        CASE(a_rare_level_is_looked_for_where_it_is),
+        CASE(sparse_logs_of_a_level_cost_few_windows),
+        CASE(levels_are_found_whatever_is_counted),
         CASE(who_may_not_read_the_counts_counts_logs),
     };
 
