@@ -10,6 +10,7 @@ beside another build (BENCH_BEFORE) that reads the same tables.
   trace       the attribute trace_id, of one log of any time of the day
   letters     an hour of `absent` for a phrase with letters that fold beyond ASCII
 
+The day has the indexes that BENCH_SIZE_INDEXES names, as DATABASE_INDEXES does (levels,attributes).
 Loaded by SQL, which takes some minutes a million, and kept in build/bench/size-… for later runs. Answers
 are compared: who finds other logs than the build before has no figure.
 """
@@ -34,6 +35,7 @@ OURS, OTHER = "logmill", "the build before"
 COLUMNS = [("ms", "ms", 10, ".2f"), ("least", "least", 10, ".2f"), ("most", "most", 10, ".2f"),
            ("server_cpu_ms", "the server's CPU, ms", 22, ".1f")]  # fmt: skip
 CHUNKS = 20
+INDEXES = os.environ.get("BENCH_SIZE_INDEXES", "levels,attributes")
 KINDS = os.environ.get("BENCH_SIZE_KINDS", "").split()
 
 # A log each 86,400 s / SIZE_LOGS: 220 bytes, 3 % of level error.
@@ -77,10 +79,13 @@ def load(postgres):
     postgres.sql("ALTER TABLE logs ATTACH PARTITION logs_{digits} FOR VALUES FROM ('{day} 00:00:00+00') TO ('{next} 00:00:00+00')"
                  .format(next=today.date(), **names))  # fmt: skip
     postgres.sql("INSERT INTO counts_missed DEFAULT VALUES")
-    worker = Logmill("worker", DATABASE_URL=postgres.url)
+    worker = Logmill("worker", DATABASE_URL=postgres.url, DATABASE_INDEXES=INDEXES)
     counted = ("SELECT count(*) FROM counting WHERE counted_from = '-infinity' AND NOT EXISTS (SELECT FROM counts_added) "
                "AND NOT EXISTS (SELECT FROM counts_missed)")  # fmt: skip
     wait_for("all logs counted", lambda: postgres.sql(counted) == "1", 1800)
+    made = ("SELECT count(*) FROM pg_class AS c JOIN pg_index AS x ON x.indexrelid = c.oid "
+            "WHERE c.relname ~ 'logs_{digits}_logmill_' AND x.indisvalid").format(**names)  # fmt: skip
+    wait_for("all indexes", lambda: postgres.sql(made) == str(len(list(filter(None, INDEXES.split(","))))), 7200)
     worker.stop()
     postgres.sql("VACUUM ANALYZE")
     with open(STATE, "w", encoding="ascii") as file:
