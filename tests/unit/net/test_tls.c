@@ -373,6 +373,28 @@ static void a_connection_that_is_cut_was_not_ended(void **state)
     assert_nothing_is_left();
 }
 
+/* It is in OpenSSL's hands then, and the socket does not tell of it. */
+static void a_request_that_comes_with_the_end_of_the_handshake_is_read(void **state)
+{
+    struct client c = {.random = 1};
+    struct buffer answers;
+
+    start();
+    buffer_init(&answers, 1 << 20);
+    open_client(&c, NULL);
+    for (int i = 0; SSL_do_handshake(c.ssl) != 1; i++) {
+        assert_true(i < ROUNDS_MAX);
+        move_bytes(&c);
+    }
+    assert_true(BIO_pending(c.out) > 0); /* the end of it is still to be sent */
+    ask(&c, GET_AND_CLOSE, &answers);
+    assert_true(has(&answers, "static"));
+    close_client(&c);
+    forget_client(&c);
+    buffer_release(&answers);
+    assert_nothing_is_left();
+}
+
 /* ---- Handshakes ---- */
 
 static void versions_before_1_2_are_refused(void **state)
@@ -869,6 +891,7 @@ int main(void)
         TEST(the_answers_are_whole_whatever_the_pieces),
         TEST(an_answer_waits_for_its_client),
         TEST(a_connection_that_is_cut_was_not_ended),
+        TEST(a_request_that_comes_with_the_end_of_the_handshake_is_read),
         TEST(versions_before_1_2_are_refused),
         TEST(http_1_1_is_chosen_and_other_protocols_are_refused),
         TEST(sessions_are_resumed_after_a_renewal_too),
