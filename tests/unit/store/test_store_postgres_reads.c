@@ -145,8 +145,8 @@ static bool relay_pipeline(int server, int client)
         if (recv(server, message, 5, MSG_WAITALL) != 5)
             return false;
         len = ((size_t)(unsigned char)message[3] << 8) + (unsigned char)message[4] + 1;
-        assert_true(len <= sizeof(message));
-        if (recv(server, message + 5, len - 5, MSG_WAITALL) != (ssize_t)(len - 5))
+        if (len < 5 || len > sizeof(message) ||
+            recv(server, message + 5, len - 5, MSG_WAITALL) != (ssize_t)(len - 5))
             return false;
         if (message[0] == 'Z')
             relay_out_of_time(client);
@@ -197,9 +197,10 @@ static void *relay_main(void *arg)
     for (int client; (client = accept(relay->listener, NULL, NULL)) >= 0; close(client)) {
         int server = socket(AF_INET, SOCK_STREAM, 0);
 
-        if (connect(server, (struct sockaddr *)&to, sizeof(to)) == 0)
+        if (server >= 0 && connect(server, (struct sockaddr *)&to, sizeof(to)) == 0)
             relay_connection(relay, client, server);
-        close(server);
+        if (server >= 0)
+            close(server);
     }
     return NULL;
 }
@@ -210,9 +211,10 @@ static void relay_listen(struct relay *relay)
     socklen_t len = sizeof(at);
 
     relay->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(relay->listener, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(relay->listener, 8), 0);
-    assert_int_equal(getsockname(relay->listener, (struct sockaddr *)&at, &len), 0);
+    if (relay->listener < 0 || bind(relay->listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+        listen(relay->listener, 8) != 0 ||
+        getsockname(relay->listener, (struct sockaddr *)&at, &len) != 0)
+        fail_msg("no socket to listen at");
     relay->port = ntohs(at.sin_port);
 }
 
