@@ -768,7 +768,7 @@ static void write_text(const char *path, const char *text)
 static void assert_refused(const char *setting, const char *path, const char *what)
 {
     struct errbuf err = ERRBUF_INIT;
-    char expected[600];
+    char expected[1024];
 
     assert_null(tls_new(&options, &err));
     snprintf(expected, sizeof(expected), "%s: %s: %s", setting, path, what);
