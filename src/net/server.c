@@ -88,13 +88,14 @@ static int share_given(struct net_server *s, const struct net_place *place, stru
     unsigned threads = s->options.threads;
     size_t n = place->fds_len > threads ? place->fds_len : threads;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, runner = 0; i < n; i++) {
         int fd = fcntl(place->fds[i % place->fds_len], F_DUPFD_CLOEXEC, 0);
 
         if (fd < 0)
             return errbuf_fail(err, LM_EIO, "cannot share a socket: %s", strerror(errno));
-        if (listen_by(&s->runners[i % threads], place, fd, err))
+        if (listen_by(&s->runners[runner], place, fd, err))
             return LM_EUNAVAILABLE;
+        runner = runner + 1 < threads ? runner + 1 : 0;
     }
     return 0;
 }
