@@ -36,7 +36,7 @@ struct edit {
 static int find_path(struct edit *e, const char *path, struct errbuf *err)
 {
     size_t len = strlen(path);
-    const char *slash = strrchr(path, '/');
+    const char *slash;
 
     if (len >= sizeof(e->path))
         return errbuf_fail(err, LM_EINVAL, "KEYS_FILE: the path is too long");

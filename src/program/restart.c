@@ -174,7 +174,7 @@ int restart_wait(struct restart *r, void (*look)(void *ctx), void *ctx)
 
         int n = poll(polls, 2, look ? RESTART_LOOK_MS : -1);
 
-        if (n == 0)
+        if (n == 0 && look)
             look(ctx);
         if (n <= 0)
             continue;
