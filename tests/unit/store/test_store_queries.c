@@ -371,16 +371,15 @@ static void group_once(struct store_reader *r, size_t query, struct slice expect
     aggregate_free(came);
 }
 
-/* The second time a store may remember what it has found. */
-static void group(struct store_reader *r, size_t query)
+static void group(struct store_reader *r, size_t query, unsigned times)
 {
     struct aggregate *a = group_expected(query);
     struct buffer x;
 
     buffer_init(&x, SIZE_MAX / 2);
     assert_int_equal(aggregate_append_answer(a, &x, 100), 0);
-    group_once(r, query, buffer_slice(&x));
-    group_once(r, query, buffer_slice(&x));
+    for (unsigned i = 0; i < times; i++)
+        group_once(r, query, buffer_slice(&x));
     buffer_release(&x);
     aggregate_free(a);
 }
@@ -436,7 +435,8 @@ static void store_all(struct store *s)
     store_writer_free(w);
 }
 
-static void answer_all(struct store *s)
+/* `groups`: how often groups are asked; the second time a store may remember what it has found. */
+static void answer_all(struct store *s, unsigned groups)
 {
     struct store_writer *w = store_test_writer(s);
     struct store_reader *r = store_test_reader(s);
@@ -448,7 +448,8 @@ static void answer_all(struct store *s)
             skip_some(r, i);
         if (i % 3 == 1)
             count(r, i);
-        group(r, i);
+        if (groups > 0)
+            group(r, i, groups);
     }
     erase(w, 1);
     for (size_t i = 2; i < 12; i++) {
@@ -458,7 +459,8 @@ static void answer_all(struct store *s)
             expected[i][k] = (char)(kept[i][k] && !expected[1][k]);
         scan(r, i);
         count(r, i);
-        group(r, i);
+        if (groups > 0)
+            group(r, i, groups);
         free(expected[i]);
         expected[i] = kept[i];
     }
@@ -476,7 +478,7 @@ static void a_file_of_blocks_answers_as_the_matcher(void **state)
 
     assert_non_null(s);
     store_all(s);
-    answer_all(s);
+    answer_all(s, 2);
     store_free(s);
     temp_directory_free(directory);
 }
@@ -504,7 +506,7 @@ static void groups_of_a_compacted_file_are_those_of_the_matcher(void **state)
     store_keeper_free(k);
     r = store_test_reader(s);
     for (size_t i = 0; i < QUERIES; i++)
-        group(r, i);
+        group(r, i, 2);
     store_reader_free(r);
     store_free(s);
     temp_directory_free(directory);
@@ -535,7 +537,7 @@ static void postgresql_answers_as_the_matcher(void **state)
     struct store *s = open_store(database, NULL);
 
     store_all(s);
-    answer_all(s);
+    answer_all(s, 1); /* it remembers nothing */
     store_free(s);
     postgres_server_drop(postgres_place_server, database);
     postgres_place_stop();
@@ -590,7 +592,7 @@ static void postgresql_with_indexes_answers_as_the_matcher(void **state)
                                      "relname ~ '^logs_2026010[1-4]_logmill_'");
     assert_int_equal(strtol(made, NULL, 10), 12);
     free(made);
-    answer_all(s);
+    answer_all(s, 0); /* groups go by the same statements as scans */
     store_free(s);
     postgres_server_drop(postgres_place_server, database);
     postgres_place_stop();
