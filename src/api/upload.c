@@ -214,6 +214,10 @@ static void on_lot(void *ctx)
     struct upload *u = ctx;
     struct format_counts counts = {0};
 
+    if (!access_holds(u->req)) { /* nothing more is taken by that key */
+        lot_told(u);
+        return;
+    }
     u->is_last = http_request_is_whole(u->req);
     u->error = journal_read(u->reader, http_request_body(u->req), add, u, &counts, &u->why);
     if (!u->error && u->is_last)
