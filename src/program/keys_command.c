@@ -85,9 +85,12 @@ static int write_all(int fd, struct slice text)
 /* The new file has the owner of the one before it, or of its directory: whoever serves reads it. */
 static int write_beside(const struct edit *e, const char *beside)
 {
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int failed;
+    int fd, failed;
 
+    /* One that is there, from a kill or somebody else's, may be open elsewhere. */
+    if (unlink(beside) && errno != ENOENT)
+        return -1;
+    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     failed = fchmod(fd, 0600) || (geteuid() == 0 && fchown(fd, e->was.st_uid, e->was.st_gid)) ||
@@ -325,6 +328,7 @@ struct renewal {
     struct named named;
     int64_t until_us;
     struct grant *last; /* of those of the name: the newest */
+    int64_t length_us;  /* for which it was to hold; INT64_MAX: for ever */
 };
 
 /* Those that there are end with the overlap, if not before. */
@@ -336,6 +340,9 @@ static void end_old(struct edit *e, struct grant *g, void *ctx)
         r->named.found++;
         grant_unref(r->last);
         r->last = grant_ref(g);
+        r->length_us = g->expires_us == INT64_MAX
+                           ? INT64_MAX
+                           : g->expires_us - (g->added_us ? g->added_us : e->now_us);
         if (g->expires_us > r->until_us)
             g->expires_us = r->until_us;
     }
@@ -359,8 +366,16 @@ static int rotate_key(struct edit *e, const struct flags *flags, const char *nam
     if (!error && !r.last)
         error = unknown(e, name, err);
     if (!error && r.last) {
-        r.last->expires_us = expires ? (e->now_us + length_us) / 1000000 * 1000000 : INT64_MAX;
-        error = write_new(e, r.last, err);
+        if (!expires)
+            length_us = r.length_us;
+        if (length_us <= 0)
+            error = errbuf_fail(
+                err, LM_EINVAL,
+                "the key of %s has expired: --expires says how long a new one holds", name);
+        r.last->expires_us =
+            length_us == INT64_MAX ? INT64_MAX : (e->now_us + length_us) / 1000000 * 1000000;
+        if (!error)
+            error = write_new(e, r.last, err);
     }
     if (!error)
         terminal_say("keys", "this is the new key of %s; the one before is taken for another %s",
