@@ -324,8 +324,10 @@ static bool admit_sender(const struct access *a, const struct http_head *head,
     }
     if (origin) {
         admission->answer_headers = buffer_slice(&origin->answer);
-    } else if (slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
-               !is_navigation_to_page(head)) {
+    } else if ((slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
+                !is_navigation_to_page(head)) ||
+               (!head->is_get && !head->is_options &&
+                !access_allows_origin(a, head->origin, head->host))) {
         refuse(admission, REFUSED_OTHER_SITE);
         return false;
     }
@@ -401,7 +403,8 @@ static void find_key(struct borne *b, const struct http_head *head)
     b->key = slice_of(NULL, 0);
     if (head->authorization.data && take_authorization(b, head->authorization))
         return;
-    if (head->api_key.data && take(b, head->api_key))
+    if ((head->api_key.data && take(b, head->api_key)) ||
+        (head->datadog_key.data && take(b, head->datadog_key)))
         return;
     if (in_path && !take(b, head->param))
         (void)take_parameter(b, head->query);

@@ -9,7 +9,9 @@
  *   Sec-Fetch-Site  What a page of another site asks for is refused (403), but for a person's
  *                   following a link to one of our pages, and for the origins allowed.
  *   Origin          The pages of the origins allowed may read answers and send logs (CORS); their
- *                   browsers' questions beforehand are answered here.
+ *                   browsers' questions beforehand are answered here. What another page sends (any
+ *                   method but GET, HEAD and OPTIONS) is refused (403), since browsers say
+ *                   Sec-Fetch-Site only over https and to localhost.
  *
  * Programs that are no browser send none of this but Host.
  *

@@ -132,7 +132,8 @@ struct http_head {
     struct slice param; /* the first {…} of the route, likewise */
     struct slice host;
     struct slice authorization;
-    struct slice api_key; /* X-API-Key; if there is none, DD-API-KEY */
+    struct slice api_key;     /* X-API-Key */
+    struct slice datadog_key; /* DD-API-KEY */
     struct slice origin;
     struct slice fetch_site; /* Sec-Fetch-Site, and so on */
     struct slice fetch_mode;

@@ -134,6 +134,30 @@ static void of_another_site_only_a_link_to_a_page_is_followed(void **state)
     access_free(a);
 }
 
+/* As a browser sends it that is not over https: without Sec-Fetch-Site. */
+static void what_another_page_sends_is_refused_by_its_origin(void **state)
+{
+    struct access *a = make(NULL, "https://app.example");
+    struct http_head head = {.route = &data, .host = SLICE_LITERAL("localhost:8000")};
+
+    assert_int_equal(ask(a, &head).status, 0); /* a program */
+    head.origin = SLICE_LITERAL("http://evil.example");
+    assert_int_equal(ask(a, &head).status, 403);
+    head.origin = SLICE_LITERAL("null");
+    assert_int_equal(ask(a, &head).status, 403);
+    head.origin = SLICE_LITERAL("http://localhost:9000"); /* "same-site", with another port */
+    head.fetch_site = SLICE_LITERAL("same-site");
+    assert_int_equal(ask(a, &head).status, 403);
+    head.is_get = true; /* whose answer that page cannot read */
+    assert_int_equal(ask(a, &head).status, 0);
+    head.is_get = false;
+    head.origin = SLICE_LITERAL("http://localhost:8000");
+    assert_int_equal(ask(a, &head).status, 0);
+    head.origin = SLICE_LITERAL("https://app.example");
+    assert_int_equal(ask(a, &head).status, 0);
+    access_free(a);
+}
+
 static void origins_that_are_named_may_ask_and_read(void **state)
 {
     struct access *a = make(NULL, "https://app.example, http://localhost:3000");
@@ -266,6 +290,7 @@ int main(void)
         cmocka_unit_test(addresses_and_localhost_are_always_let_in),
         cmocka_unit_test(hosts_that_are_named_are_let_in),
         cmocka_unit_test(of_another_site_only_a_link_to_a_page_is_followed),
+        cmocka_unit_test(what_another_page_sends_is_refused_by_its_origin),
         cmocka_unit_test(origins_that_are_named_may_ask_and_read),
         cmocka_unit_test(the_question_beforehand_is_answered),
         cmocka_unit_test(any_origin_may_be_allowed),
