@@ -1,6 +1,6 @@
 /* Keys: who may do what by which key, in which place, in whose words; and the file of keys. */
 import { strict as assert } from 'node:assert';
-import { appendFileSync, chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { type Lab, type Logmill, ROOT, eventually, runLogmill, scenario } from '../support/harness';
@@ -240,6 +240,7 @@ scenario('a key stands where clients can put one', async (lab) => {
         { 'DD-API-KEY': key },
         // The password of a proxy's own may stand in front.
         { Authorization: `Basic ${basic('secret')}`, 'X-API-Key': key },
+        { 'X-API-Key': 'of a gateway', 'DD-API-KEY': key },
     ];
     for (const headers of places) {
         assert.equal((await postLog(server, headers)).status, 201, JSON.stringify(headers));
@@ -344,6 +345,32 @@ scenario('a key that is added, rotated or revoked is so without a restart', asyn
     assert.doesNotMatch(await keys(file, 'list'), /pay/);
     assert.match(server.stderr, /the file of keys was read anew/);
     assert.ok(!server.stderr.includes(third.slice(3, 20)));
+});
+
+scenario('a rotated key holds for as long as the one before was to', async (lab) => {
+    const file = fileOf(lab);
+    const DAY_MS = 86_400_000;
+    const expiries = (): number[] =>
+        readFileSync(file, 'utf8')
+            .trim()
+            .split('\n')
+            .filter((line) => line.startsWith('{'))
+            .map((line) => Date.parse(JSON.parse(line).expires ?? '9999-12-31'));
+    await makeKey(file, 'pay', 'write', '--expires', '90d');
+    await makeKey(file, 'shop', 'write');
+    await keys(file, 'rotate', 'pay');
+    await keys(file, 'rotate', 'shop');
+    const [oldPay, oldShop, pay, shop] = expiries().map((ms) => Math.round((ms - Date.now()) / DAY_MS));
+    assert.deepEqual([oldPay, oldShop, pay], [1, 1, 90]);
+    assert.ok(shop! > 90_000);
+    await keys(file, 'rotate', 'pay', '--expires', '7d');
+    assert.equal(Math.round((expiries().at(-1)! - Date.now()) / DAY_MS), 7);
+    // What lies beside it is not written through: it may be open elsewhere.
+    writeFileSync(`${file}.new`, 'x');
+    const other = openSync(`${file}.new`, 'r');
+    await keys(file, 'rotate', 'shop');
+    assert.equal(readFileSync(other, 'utf8'), 'x');
+    closeSync(other);
 });
 
 scenario('a file that is wrong keeps the keys before it, and says the line', async (lab) => {

@@ -266,6 +266,56 @@ scenario('a tail with --only follows nothing else, from any place, and ends with
     [live, wide, old].forEach((tail) => tail.close());
 });
 
+scenario('a reader with --only may not ask by regular expressions', async (lab) => {
+    const { server, reader, admin, a } = await tenants(lab);
+    const query = encodeURIComponent('service:a AND (n:3 OR NOT message:/^atext/)');
+    const near = `around=${a[0]!.id}&`;
+    for (const where of ['', '/stats', '/patterns', '/fields', '/fields/n', '/tail', `?${near}`]) {
+        const path = `/logs${where}${where.includes('?') ? '' : '?'}${where === `?${near}` ? '' : '&'}query=${query}`;
+        const answer = await get(server, path, bearer(reader));
+        assert.equal(answer.status, 422, path);
+        assert.equal(answer.json().detail[0].type, 'regex_not_allowed', answer.text);
+        if (where !== '/tail') {
+            assert.equal((await get(server, path, bearer(admin))).status, 200, path);
+        }
+    }
+    const called = await request(server, {
+        method: 'POST',
+        path: '/mcp',
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...bearer(reader) },
+        body: rpc('count', { query: '/atext/' }),
+    });
+    assert.match(called.text, /regular expression/i);
+});
+
+scenario('an upload that is open when its key is revoked is taken no more of', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'host', '--role', 'write');
+    const admin = await makeKey(file, 'admin', '--role', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const upload = await RawConnection.open(server);
+    const entries = (from: number): void => {
+        for (let n = from; n < from + 2000; n++) {
+            const entry = `MESSAGE=of ${from}\n__CURSOR=s=1;i=${n}\n\n`;
+            upload.send(`${entry.length.toString(16)}\r\n${entry}\r\n`);
+        }
+    };
+    upload.send(
+        `POST /upload HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\n` +
+            'Content-Type: application/vnd.fdo.journal\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    entries(0);
+    assert.equal((await runLogmill(['keys', 'revoke', 'host'], { KEYS_FILE: file })).code, 0);
+    await eventually('the key to go', async () => (await send(server, key, '/log', '{}')).status === 401);
+    entries(5000);
+    upload.send('0\r\n\r\n');
+    assert.equal((await upload.answer()).status, 401);
+    upload.close();
+    await atRest(server);
+    const later = await get(server, '/logs/stats?q=of%205000', bearer(admin));
+    assert.equal(later.json().total, 0);
+});
+
 scenario('a tail ends when its key is revoked', async (lab) => {
     const file = fileOf(lab);
     const reader = await makeKey(file, 'reader', '--role', 'read');
