@@ -252,7 +252,7 @@ scenario(
 scenario(
     'work that takes longer than the visibility timeout: heartbeats keep the messages',
     async (lab) => {
-        const site = await (await cloud()).site({ visibilityTimeout: 5 });
+        const site = await (await cloud()).site({ visibilityTimeout: 9 });
         const proxy = await site.proxy(lab);
         const [api, first, second] = await Promise.all([
             site.api(lab),
@@ -264,7 +264,7 @@ scenario(
             await taken(load, 100);
             await site.cloud.postgres.holding('LOCK TABLE logs IN EXCLUSIVE MODE', async () => {
                 await taken(load, 200);
-                await sleep(11_000);
+                await sleep(19_000);
             });
             await taken(load, 50);
         } finally {

@@ -93,10 +93,15 @@ class Desk {
 
     /** Until nothing is behind. */
     async isThrough(): Promise<void> {
-        await eventually('nothing to be behind', async () => {
+        await eventually('nothing of a file to be behind', async () => {
             const ran = await this.ask('--status');
-            const sums = ran.stdout.trimEnd().split('\n').at(-1)!;
-            return ran.code === 0 && (JSON.parse(sums) as Record<string, any>)['behind_bytes'] === 0;
+            const lines = ran.stdout.trimEnd().split('\n');
+            const sums = lines.pop()!; // of no files, before the follower has found them, they are 0
+            return (
+                ran.code === 0 &&
+                lines.length > 0 &&
+                (JSON.parse(sums) as Record<string, any>)['behind_bytes'] === 0
+            );
         });
     }
 
