@@ -382,7 +382,7 @@ static void on_stop(uv_async_t *async)
     stop_listening(l);
     for (struct net_socket *s = l->sockets; s; s = next) {
         next = s->next;
-        if (!s->has_shaken) /* else it is served for as long as there is time */
+        if (!s->shake_began) /* else it is served for as long as there is time */
             l->protocol->drain(s);
     }
     start_grace(l);

@@ -115,11 +115,11 @@ struct net_socket {
     struct net_socket *next_queued;
     struct transport transport;
     uv_poll_t poll;
-    int events;      /* what the protocol waits for; 0 once closed */
-    int polled;      /* what the poll waits for: what the transport wants for that */
-    bool is_shaking; /* the transport's handshake is not over: nothing is read or written */
-    bool has_shaken; /* … and the client has sent something of it, */
-    bool is_put_off; /* … but there is no memory for it: it waits for the next tick */
+    int events;       /* what the protocol waits for; 0 once closed */
+    int polled;       /* what the poll waits for: what the transport wants for that */
+    bool is_shaking;  /* the transport's handshake is not over: nothing is read or written */
+    bool shake_began; /* … and the client has sent something of it, for which it is charged; */
+    bool is_put_off;  /* or there was no memory for that: it waits for the next tick */
     bool is_queued;
     bool is_extra;
     struct deadline read_deadline;

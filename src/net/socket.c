@@ -15,9 +15,9 @@ static void set_write_deadline(struct net_socket *s, enum timeout_kind kind)
 /* The handshake is over, or the socket is: what was charged for it is given back. */
 static void stop_shaking(struct net_socket *s)
 {
-    if (s->has_shaken && s->loop->shakes)
+    if (s->shake_began && s->loop->shakes)
         account_give(s->loop->shakes, s->transport.ops->shake_bytes);
-    s->is_shaking = s->has_shaken = s->is_put_off = false;
+    s->is_shaking = s->shake_began = s->is_put_off = false;
     set_write_deadline(s, TIMEOUT_NONE);
 }
 
@@ -139,11 +139,11 @@ static bool begin_shaking(struct net_socket *s)
 {
     struct account *account = s->loop->shakes;
 
-    if (s->has_shaken)
+    if (s->shake_began)
         return true;
-    s->has_shaken = !account || account_take(account, s->transport.ops->shake_bytes);
-    s->is_put_off = !s->has_shaken;
-    return s->has_shaken;
+    s->shake_began = !account || account_take(account, s->transport.ops->shake_bytes);
+    s->is_put_off = !s->shake_began;
+    return s->shake_began;
 }
 
 /* The client has sent something of it, or takes something of it. */

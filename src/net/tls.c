@@ -1,12 +1,14 @@
 #include "net/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -68,23 +70,22 @@ static int fail_file(struct errbuf *err, const struct tls_options *o, size_t whi
     return errbuf_fail(err, LM_EINVAL, "%s: %s: %s", settings[which], file_of(o, which), what);
 }
 
-/* It is there, and small enough to be what it should. */
+/* It is there, and small enough to be what it should. A pipe is not waited for. */
 static int check_file(const struct tls_options *o, size_t which, struct errbuf *err)
 {
-    const char *name = file_of(o, which);
-    FILE *file = fopen(name, "rbe");
+    int fd = open(file_of(o, which), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     int error = 0;
 
-    if (!file)
+    if (fd < 0)
         return fail_file(err, o, which, strerror(errno));
-    if (fstat(fileno(file), &st) < 0)
+    if (fstat(fd, &st) < 0)
         error = fail_file(err, o, which, strerror(errno));
     else if (!S_ISREG(st.st_mode))
         error = fail_file(err, o, which, "is no ordinary file");
     else if (st.st_size > TLS_FILE_MAX)
         error = fail_file(err, o, which, "is larger than 1 MiB");
-    fclose(file);
+    close(fd);
     return error;
 }
 

@@ -778,7 +778,7 @@ static void assert_refused(const char *setting, const char *path, const char *wh
 static void a_file_that_is_of_no_use_is_named_with_what_is_wrong(void **state)
 {
     struct identity other = identity_make(&(struct identity_options){.common_name = "other"});
-    char missing[PATH_SIZE], encrypted[PATH_SIZE], mismatch[700];
+    char missing[PATH_SIZE], encrypted[PATH_SIZE], fifo[PATH_SIZE], mismatch[700];
     FILE *file;
 
     path_of(missing, "missing.pem");
@@ -787,6 +787,10 @@ static void a_file_that_is_of_no_use_is_named_with_what_is_wrong(void **state)
     assert_refused("TLS_CERT_FILE", missing, "No such file or directory");
     options.cert_file = directory;
     assert_refused("TLS_CERT_FILE", directory, "is no ordinary file");
+    path_of(fifo, "pipe.pem"); /* which nobody writes to */
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    options.cert_file = fifo;
+    assert_refused("TLS_CERT_FILE", fifo, "is no ordinary file");
     options.cert_file = key_file;
     assert_refused("TLS_CERT_FILE", key_file,
                    "has no certificate in PEM (-----BEGIN CERTIFICATE-----) in it");
