@@ -46,6 +46,7 @@ struct access {
     struct keys *keys;
     unsigned anonymous;
     enum access_need ops;
+    struct allowance anonymous_may;
 };
 
 /* ---- Settings ---- */
@@ -149,6 +150,8 @@ struct access *access_new(const struct access_options *options, struct errbuf *e
     a->keys = options->keys;
     a->anonymous = options->anonymous;
     a->ops = options->ops;
+    a->anonymous_may.logs.per_s = options->anonymous_rate;
+    a->anonymous_may.bytes.per_s = options->anonymous_bytes;
     while (hosts && (item = next_item(&hosts)).len > 0)
         if (add_host(a, item, err))
             goto fail;
@@ -521,6 +524,56 @@ bool access_holds(const struct http_request *req)
     const struct grant *g = access_grant(req);
 
     return !g || grant_holds(g, clock_wall_us());
+}
+
+/* ---- How much ---- */
+
+static struct allowance *allowance_of(struct access *a, const struct http_request *req)
+{
+    struct grant *g = http_request_who(req);
+
+    return g ? &g->may : &a->anonymous_may;
+}
+
+static int64_t now_ns(void)
+{
+    return (int64_t)clock_monotonic_us() * 1000;
+}
+
+static bool is_enough(const struct access *a, const struct allowance *may, enum allowance_lack lack,
+                      struct access_excess *excess)
+{
+    bool is_anonymous = may == &a->anonymous_may;
+
+    if (lack == ALLOWANCE_LOGS) {
+        excess->why = is_anonymous ? REFUSED_ANONYMOUS_LOGS : REFUSED_RATE_LOGS;
+        excess->number = may->logs.per_s;
+    } else if (lack == ALLOWANCE_BYTES) {
+        excess->why = is_anonymous ? REFUSED_ANONYMOUS_BYTES : REFUSED_RATE_BYTES;
+        excess->number = may->bytes.per_s;
+    }
+    return lack == ALLOWANCE_ENOUGH;
+}
+
+bool access_send(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes,
+                 struct access_excess *excess)
+{
+    struct allowance *may = allowance_of(a, req);
+
+    return is_enough(a, may, allowance_take(may, logs, bytes, now_ns(), &excess->wait_s), excess);
+}
+
+bool access_may_send(struct access *a, const struct http_request *req, uint64_t logs,
+                     uint64_t bytes, struct access_excess *excess)
+{
+    const struct allowance *may = allowance_of(a, req);
+
+    return is_enough(a, may, allowance_look(may, logs, bytes, now_ns(), &excess->wait_s), excess);
+}
+
+void access_sent(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes)
+{
+    allowance_charge(allowance_of(a, req), logs, bytes, now_ns());
 }
 
 bool access_knows_all(const struct http_route *routes)

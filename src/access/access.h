@@ -32,6 +32,7 @@
 #include <stdbool.h>
 
 #include "access/grant.h"
+#include "answers/answers.h"
 #include "base/errbuf.h"
 #include "http/http.h"
 
@@ -69,6 +70,8 @@ struct access_options {
     struct keys *keys;           /* NULL: there are none; must outlive it */
     unsigned anonymous;          /* of enum access_anonymous, together */
     enum access_need ops;        /* OPEN, READ or ADMIN */
+    /* What all who have no key may send a second, together; 0: any number. */
+    uint64_t anonymous_rate, anonymous_bytes;
 };
 
 /*
@@ -101,6 +104,25 @@ struct query *access_only(const struct http_request *req);
 
 /* Whether it may go on with what it has begun: its key has neither expired nor been revoked. */
 bool access_holds(const struct http_request *req);
+
+/* Why something may not be sent now, and in how many seconds it could be. */
+struct access_excess {
+    enum refusal why;
+    uint64_t number; /* of its text */
+    uint64_t wait_s;
+};
+
+/*
+ * Whether so many logs, which came in a body of so many bytes, may be sent with the key of `req` as
+ * of now: then they count as sent; else `excess` says why not. access_may_send only asks.
+ */
+bool access_send(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes,
+                 struct access_excess *excess);
+bool access_may_send(struct access *a, const struct http_request *req, uint64_t logs,
+                     uint64_t bytes, struct access_excess *excess);
+
+/* They count as sent, whether they may or not: of what comes without an end. */
+void access_sent(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes);
 
 /* False if a route of the table (a NULL method ends it) does not say what it needs. */
 bool access_knows_all(const struct http_route *routes);

@@ -70,6 +70,7 @@ bool grant_equal(const struct grant *a, const struct grant *b)
     if (CRYPTO_memcmp(a->digest, b->digest, sizeof(a->digest)) != 0 ||
         strcmp(a->name, b->name) != 0 || a->role != b->role || a->added_us != b->added_us ||
         a->expires_us != b->expires_us || a->set_len != b->set_len ||
+        a->may.logs.per_s != b->may.logs.per_s || a->may.bytes.per_s != b->may.bytes.per_s ||
         !slice_equal(a->only_text, b->only_text))
         return false;
     for (size_t i = 0; i < a->set_len; i++)
@@ -248,6 +249,14 @@ static int read_only(struct reading *r, yyjson_val *value)
     return 0;
 }
 
+static int read_rate(struct reading *r, const char *member, yyjson_val *value, struct rate *rate)
+{
+    if (!yyjson_is_uint(value) || yyjson_get_uint(value) == 0 || yyjson_get_uint(value) > RATE_MAX)
+        return wrong(r, member, "a whole number a second, 1 to 1000000000000");
+    rate->per_s = yyjson_get_uint(value);
+    return 0;
+}
+
 static int read_member(struct reading *r, struct slice name, yyjson_val *value)
 {
     struct grant *g = r->grant;
@@ -266,8 +275,13 @@ static int read_member(struct reading *r, struct slice name, yyjson_val *value)
         return read_set(r, value);
     if (slice_equal(name, SLICE_LITERAL("only")))
         return read_only(r, value);
+    if (slice_equal(name, SLICE_LITERAL("rate")))
+        return read_rate(r, "rate", value, &g->may.logs);
+    if (slice_equal(name, SLICE_LITERAL("bytes")))
+        return read_rate(r, "bytes", value, &g->may.bytes);
     return errbuf_fail(r->err, LM_EINVAL,
-                       "\"%.*s\": allowed are sha256, name, role, added, expires, set, only",
+                       "\"%.*s\": allowed are sha256, name, role, added, expires, set, only, "
+                       "rate, bytes",
                        name.len < GRANT_NAME_MAX ? (int)name.len : GRANT_NAME_MAX, name.data);
 }
 
@@ -296,6 +310,9 @@ static int read_members(struct reading *r, yyjson_val *root)
         return errbuf_fail(r->err, LM_EINVAL, "\"set\" is for keys whose role is write");
     if (r->grant->only && r->grant->role != GRANT_READ)
         return errbuf_fail(r->err, LM_EINVAL, "\"only\" is for keys whose role is read");
+    if ((r->grant->may.logs.per_s || r->grant->may.bytes.per_s) && r->grant->role == GRANT_READ)
+        return errbuf_fail(r->err, LM_EINVAL,
+                           "\"rate\" and \"bytes\" are for keys whose role is write or admin");
     return 0;
 }
 
@@ -331,6 +348,12 @@ static void append_time(struct buffer *b, const char *member, int64_t us)
     buffer_append_char(b, '"');
 }
 
+static void append_rate(struct buffer *b, const char *member, const struct rate *rate)
+{
+    if (rate->per_s > 0)
+        buffer_appendf(b, ",\"%s\":%llu", member, (unsigned long long)rate->per_s);
+}
+
 void grant_append_line(struct buffer *b, const struct grant *g)
 {
     buffer_appendf(b, "{\"name\":\"%s\",\"role\":\"%s\"", g->name, role_names[g->role]);
@@ -350,6 +373,8 @@ void grant_append_line(struct buffer *b, const struct grant *g)
         buffer_append_string(b, ",\"only\":");
         json_append_string(b, g->only_text);
     }
+    append_rate(b, "rate", &g->may.logs);
+    append_rate(b, "bytes", &g->may.bytes);
     buffer_append_string(b, ",\"sha256\":\"");
     for (size_t i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_appendf(b, "%02x", g->digest[i]);

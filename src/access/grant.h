@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "access/key.h"
+#include "access/rate.h"
 #include "base/buffer.h"
 #include "query/tree.h"
 
@@ -42,6 +43,7 @@ struct grant {
     size_t set_len;
     struct slice only_text; /* as it was given; empty: everything */
     struct query *only;     /* of the same */
+    struct allowance may;   /* what may be sent with it */
     atomic_bool withdrawn;  /* its key is no longer in the file */
     char *texts;            /* what the slices above point into */
 };

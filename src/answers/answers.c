@@ -39,6 +39,25 @@ void answers_refuse(struct http_request *req, enum refusal why, uint64_t number)
     http_respond_error(req, table[why].status, text_of(why, number, room));
 }
 
+void answers_refuse_for(struct http_request *req, enum refusal why, uint64_t number,
+                        uint64_t retry_after_s)
+{
+    char seconds_room[24], body_room[8 * TEXT_SIZE];
+    struct buffer seconds, body;
+
+    buffer_init_over(&seconds, seconds_room, sizeof(seconds_room));
+    buffer_init_over(&body, body_room, sizeof(body_room));
+    buffer_append_u64(&seconds, retry_after_s);
+    answers_append(&body, why, number);
+
+    const struct http_header retry_after = {"Retry-After", buffer_slice(&seconds)};
+
+    http_respond(req, &(struct http_response){.status = table[why].status,
+                                              .body = buffer_slice(&body),
+                                              .headers = &retry_after,
+                                              .headers_len = 1});
+}
+
 void answers_refuse_failed(struct http_request *req, unsigned status, const struct errbuf *detail)
 {
     http_respond_error(req, status, detail->text);

@@ -43,6 +43,16 @@
     X(REFUSED_NO_ADMIN, 403, "only a key whose role is admin may, and KEYS_FILE is not set")       \
     /* Logs that come */                                                                           \
     X(REFUSED_INTAKE_FULL, 503, "too much is in flight: not accepted, try again later")            \
+    X(REFUSED_RATE_LOGS, 429,                                                                      \
+      "this key may send {} logs a second (its rate): not accepted, try again later")              \
+    X(REFUSED_RATE_BYTES, 429,                                                                     \
+      "this key may send {} bytes a second (its bytes): not accepted, try again later")            \
+    X(REFUSED_ANONYMOUS_LOGS, 429,                                                                 \
+      "all who have no key may send {} logs a second (ANONYMOUS_RATE): not accepted, try again "   \
+      "later")                                                                                     \
+    X(REFUSED_ANONYMOUS_BYTES, 429,                                                                \
+      "all who have no key may send {} bytes a second (ANONYMOUS_BYTES): not accepted, try again " \
+      "later")                                                                                     \
     X(REFUSED_LOG_TOO_LARGE, 413, "a log is too large: one has at most {} bytes")                  \
     X(REFUSED_MESSAGE_TOO_LARGE, 413,                                                              \
       "the log is too large: the queue takes at most {} bytes at once, ids included")              \
@@ -97,6 +107,10 @@ enum refusal {
 
 /* Answers `req` with {"detail":"…"}; `number` is for a text that has one, else 0. */
 void answers_refuse(struct http_request *req, enum refusal why, uint64_t number);
+
+/* The same with Retry-After, in seconds. */
+void answers_refuse_for(struct http_request *req, enum refusal why, uint64_t number,
+                        uint64_t retry_after_s);
 
 /*
  * Answers {"detail":"…"} with the text that answers_fail has put into `detail`. The status is the

@@ -110,7 +110,7 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
         goto fail_hold;
     t->handles = 3;
     t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);
-    t->intake = intake_new(t->ingest, intake);
+    t->intake = intake_new(t->ingest, t->api->access, intake);
     return t;
 fail_hold:
     hold_close(&t->hold, on_hold_closed);
@@ -207,7 +207,9 @@ static int start_access(struct api *api, const struct api_options *options, stru
                                                       .origins = options->cors_origins,
                                                       .keys = options->keys,
                                                       .anonymous = options->anonymous,
-                                                      .ops = options->ops},
+                                                      .ops = options->ops,
+                                                      .anonymous_rate = options->anonymous_rate,
+                                                      .anonymous_bytes = options->anonymous_bytes},
                              err);
     if (!api->access)
         return LM_EINVAL;

@@ -27,7 +27,8 @@ struct api_options {
     struct keys *keys;           /* NULL: none; must outlive it */
     unsigned anonymous;          /* see access.h, as … */
     unsigned ops;                /* … an enum access_need */
-    bool ops_only;               /* only /health, /ready and /metrics */
+    uint64_t anonymous_rate, anonymous_bytes; /* likewise */
+    bool ops_only;                            /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */
     unsigned max_client_reads; /* of them, one client's */

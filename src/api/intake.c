@@ -49,6 +49,7 @@ struct memory {
 
 struct intake {
     struct ingest *ingest;
+    struct access *access;
     struct account *account;
     struct memory memories[MEMORIES_MAX];
     size_t memories_len;
@@ -59,11 +60,12 @@ struct intake {
     size_t spare_len;
 };
 
-struct intake *intake_new(struct ingest *in, struct account *account)
+struct intake *intake_new(struct ingest *in, struct access *access, struct account *account)
 {
     struct intake *intake = xcalloc(1, sizeof(*intake));
 
     intake->ingest = in;
+    intake->access = access;
     intake->account = account;
     buffer_init(&intake->wrong, WRONG_BYTES_MAX);
     intake->wrong.account = account;
@@ -192,9 +194,10 @@ static void answer_taken(struct post *p)
                                          .header_lines = format->answer_headers});
 }
 
-/* Refuses in the words of `format`, which has some. */
+/* Refuses in the words of `format`; if it has none, in the house's. `after_s`, if it is not 0, is
+ * when the same may be sent again. */
 static void say(struct http_request *req, const struct format *format, enum format_refusal why,
-                const char *text)
+                const char *text, uint64_t after_s)
 {
     char room[REFUSAL_BYTES_MAX], seconds[24];
     struct buffer body, number;
@@ -209,7 +212,7 @@ static void say(struct http_request *req, const struct format *format, enum form
         return;
     }
     CHECK(!buffer_error(&body));
-    buffer_append_u64(&number, format->retry_after_s ? format->retry_after_s : 1);
+    buffer_append_u64(&number, after_s);
 
     const struct http_header retry_after = {"Retry-After", buffer_slice(&number)};
 
@@ -217,8 +220,14 @@ static void say(struct http_request *req, const struct format *format, enum form
                                               .content_type = answer.content_type,
                                               .body = buffer_slice(&body),
                                               .headers = &retry_after,
-                                              .headers_len = why == FORMAT_REFUSED_BUSY ? 1 : 0,
+                                              .headers_len = after_s ? 1 : 0,
                                               .header_lines = format->answer_headers});
+}
+
+/* When to try again what is refused for what is the case here, not for what was sent. */
+static uint64_t after_s(const struct format *format, unsigned status)
+{
+    return status != 503 ? 0 : format->retry_after_s ? format->retry_after_s : 1;
 }
 
 static enum format_refusal kind_of(unsigned status)
@@ -230,6 +239,8 @@ static enum format_refusal kind_of(unsigned status)
         return FORMAT_REFUSED_ROLE;
     case 413:
         return FORMAT_REFUSED_TOO_LARGE;
+    case 429:
+        return FORMAT_REFUSED_RATE;
     case 503:
         return FORMAT_REFUSED_BUSY;
     default:
@@ -247,7 +258,7 @@ static void refuse(struct http_request *req, const struct format *format, enum r
         return;
     }
     answers_fail(&text, LM_EINVAL, why, number);
-    say(req, format, kind_of(answers_status(why)), text.text);
+    say(req, format, kind_of(answers_status(why)), text.text, after_s(format, answers_status(why)));
 }
 
 /* A queue that was not heard of in time may have the logs all the same. */
@@ -387,7 +398,7 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
     if (!format)
         format = way->usual;
     if ((status == 401 || status == 403) && format->refuse) {
-        say(req, format, kind_of(status), detail);
+        say(req, format, kind_of(status), detail, 0);
         return true;
     }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -398,7 +409,8 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
         if (!format->refuse)
             return false;
         say(req, format, kind_of(status),
-            detail ? detail : answers_text(REFUSED_INTAKE_FULL)); /* a 503 alone has none */
+            detail ? detail : answers_text(REFUSED_INTAKE_FULL), /* a 503 alone has none */
+            after_s(format, status));
         return true;
     }
     return false;
@@ -459,8 +471,11 @@ static int add_record(const struct record *r, void *ctx)
     return ingest_add(&p->ticket, &stamped);
 }
 
-/* As format.parse returns; but LM_ENOTFOUND: the query has too many parameters to look in. */
-static int parse(struct post *p)
+/*
+ * As format.parse returns; but LM_ENOTFOUND: the query has too many parameters to look in.
+ * `postponed`: NULL, or as format_options has it.
+ */
+static int parse(struct post *p, const char *postponed)
 {
     struct intake *intake = p->intake;
     struct asked asked = {
@@ -469,7 +484,8 @@ static int parse(struct post *p)
     const struct format_options options = {.memory = memory_of(intake, p->format),
                                            .request = &asked.request,
                                            .wrong = &intake->wrong,
-                                           .told = p->format->tells_each ? &p->told : NULL};
+                                           .told = p->format->tells_each ? &p->told : NULL,
+                                           .postponed = postponed};
     struct slice body = http_request_body(p->req);
 
     buffer_clear(&intake->wrong); /* of another body */
@@ -488,14 +504,73 @@ static int parse(struct post *p)
     return error;
 }
 
+/* ---- More than may be sent ---- */
+
+/* The headers, and the status in the place of format->answer's, as the protocol has them. */
+static void tell_each_later(struct post *p, const char *text, uint64_t wait_s)
+{
+    char seconds[24], room[FORMAT_ANSWER_BYTES];
+    struct buffer number, none;
+
+    buffer_init_over(&number, seconds, sizeof(seconds));
+    buffer_init_over(&none, room, sizeof(room));
+    buffer_append_u64(&number, wait_s);
+    buffer_release(&p->told); /* of the logs as if they were taken */
+
+    int error = parse(p, text);
+
+    if (error) {
+        answer_refused(p, error);
+        return;
+    }
+
+    struct format_answer answer = p->format->answer(&p->taken, &none);
+    const struct http_header retry_after = {"Retry-After", buffer_slice(&number)};
+
+    http_respond(p->req, &(struct http_response){.status = answer.status,
+                                                 .content_type = answer.content_type,
+                                                 .body_buffer = &p->told,
+                                                 .headers = &retry_after,
+                                                 .headers_len = 1,
+                                                 .header_lines = p->format->answer_headers});
+}
+
+static void refuse_excess(struct post *p, const struct access_excess *excess)
+{
+    const struct format *format = p->format;
+    struct errbuf text;
+
+    metrics_add(METRIC_LOGS_REFUSED_RATE, 1);
+    metrics_receive(p->way->protocol, METRIC_REFUSED_RATE, 1);
+    answers_fail(&text, LM_EINVAL, excess->why, excess->number);
+    if (format->tells_each)
+        tell_each_later(p, text.text, excess->wait_s);
+    else if (format->refuse)
+        say(p->req, format, FORMAT_REFUSED_RATE, text.text, excess->wait_s);
+    else
+        answers_refuse_for(p->req, excess->why, excess->number, excess->wait_s);
+}
+
+/* Bytes of the body as its logs are in it. */
+static size_t body_bytes(const struct post *p)
+{
+    size_t len = http_request_body(p->req).len;
+
+    return p->counts.unpacked > len ? p->counts.unpacked : len;
+}
+
 void intake_take(struct intake *intake, struct http_request *req, const struct intake_way *way,
                  const struct format *format)
 {
     struct post *p = post_new(intake, req, way, format);
+    struct access_excess excess;
     int error;
 
     ingest_open(intake->ingest, &p->ticket);
-    error = parse(p);
+    /* Not to read for nothing what nothing could be taken of. */
+    if (!access_may_send(intake->access, req, 1, http_request_body(req).len, &excess))
+        goto exceeds;
+    error = parse(p, NULL);
     if (error)
         goto refuse;
     buffer_release(&intake->wrong); /* what was left out */
@@ -503,6 +578,8 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
     error = p->ticket.has_room ? 0 : LM_ENOMEM;
     if (error)
         goto refuse;
+    if (!access_send(intake->access, req, p->counts.records, body_bytes(p), &excess))
+        goto exceeds;
     if (p->counts.records == 0) { /* an empty array: nothing to make durable */
         ingest_cancel(&p->ticket);
         answer_taken(p);
@@ -514,6 +591,12 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
         goto refuse;
     if (p->counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, p->counts.nul_characters);
+    return;
+exceeds:
+    ingest_cancel(&p->ticket);
+    refuse_excess(p, &excess);
+    post_free(p);
+    buffer_release(&intake->wrong);
     return;
 refuse:
     ingest_cancel(&p->ticket);

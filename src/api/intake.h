@@ -22,8 +22,10 @@ struct intake_way {
     const struct format *usual;
 };
 
-/* `in` and `account` must outlive it. */
-struct intake *intake_new(struct ingest *in, struct account *account);
+struct access;
+
+/* `in`, `access` and `account` must outlive it. */
+struct intake *intake_new(struct ingest *in, struct access *access, struct account *account);
 void intake_free(struct intake *intake);
 
 /* The format of `way` that the media type of `req` asks for; NULL if it is none of theirs. */

@@ -14,6 +14,7 @@
 struct upload {
     struct http_request *req;
     struct ingest *ingest;
+    struct access *access;
     struct account *account;
     struct journal_reader *reader;
     struct stamp stamp;
@@ -42,13 +43,14 @@ static const struct http_lot_hooks hooks = {.lot = on_lot, .over = on_over};
 
 /* ---- Its life ---- */
 
-static struct upload *upload_new(struct http_request *req, struct ingest *in,
+static struct upload *upload_new(struct http_request *req, struct ingest *in, struct access *access,
                                  struct account *account)
 {
     struct upload *u = xcalloc(1, sizeof(*u));
 
     u->req = req;
     u->ingest = in;
+    u->access = access;
     u->account = account;
     u->reader = journal_reader_new(account);
     stamp_init(&u->stamp, account);
@@ -222,6 +224,9 @@ static void on_lot(void *ctx)
     u->error = journal_read(u->reader, http_request_body(u->req), add, u, &counts, &u->why);
     if (!u->error && u->is_last)
         u->error = journal_finish(u->reader, add, u, &counts, &u->why);
+    /* Refused amid it, all of it would come again, and no further: it counts for what comes next.
+     */
+    access_sent(u->access, u->req, counts.records, http_request_body(u->req).len);
     metrics_receive(PROTOCOL_JOURNAL, METRIC_LEFT_OUT, counts.refused);
     if (counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
@@ -229,14 +234,23 @@ static void on_lot(void *ctx)
         lot_told(u);
 }
 
-void upload_take(struct http_request *req, struct ingest *in, struct account *account)
+void upload_take(struct http_request *req, struct ingest *in, struct access *access,
+                 struct account *account)
 {
+    struct access_excess excess;
+
+    if (!access_may_send(access, req, 1, 1, &excess)) {
+        metrics_add(METRIC_LOGS_REFUSED_RATE, 1);
+        metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_RATE, 1);
+        answers_refuse_for(req, excess.why, excess.number, excess.wait_s);
+        return;
+    }
     if (!http_reserve_answer(req)) {
         answers_refuse(req, REFUSED_NO_MEMORY, 0);
         return;
     }
 
-    struct upload *u = upload_new(req, in, account);
+    struct upload *u = upload_new(req, in, access, account);
 
     u->has_room = true;
     http_request_take_lots(req, &hooks, u);

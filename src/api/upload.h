@@ -23,7 +23,13 @@ enum {
     UPLOAD_SPARE_TICKETS = 1024 /* that an upload keeps for its next lot */
 };
 
-/* Takes `req`, whose first lot has come. `in` and `account`, for its entries, must outlive it. */
-void upload_take(struct http_request *req, struct ingest *in, struct account *account);
+struct access;
+
+/*
+ * Takes `req`, whose first lot has come. `in`, `access` and `account`, for its entries, must outlive
+ * it. What its key may send is asked for once, at its begin; all of it counts for what comes next.
+ */
+void upload_take(struct http_request *req, struct ingest *in, struct access *access,
+                 struct account *account);
 
 #endif

@@ -289,6 +289,13 @@ static const struct flag keys_flags[] = {
     {.name = "only",
      .value = "QUERY",
      .help = "nothing but logs that match can be read with the key"},
+    {.name = "rate",
+     .value = "N/s",
+     .help = "logs a second that may be sent with the key; more are refused for as long as that "
+             "takes: 5000/s, 10k/s; default: any number"},
+    {.name = "bytes",
+     .value = "BYTES/s",
+     .help = "bytes a second of their bodies, unpacked: 10MB/s, 512KiB/s"},
     {.name = "overlap",
      .value = "LENGTH",
      .fallback = "1d",

@@ -17,6 +17,7 @@ enum {
     ACTION_KEPT_MAX = 1024, /* bytes of an action line that is compared with the next one */
     WORDS_MAX = 256,        /* bytes of a small text of ours */
     STATUS_BAD = 400,
+    STATUS_LATER = 429,
 };
 
 enum verb { CREATE, INDEX, UPDATE, DELETE, VERBS };
@@ -42,6 +43,7 @@ struct parse {
     void *ctx;
     struct format_counts *counts;
     struct buffer *told, *wrong;
+    const char *postponed;
     int64_t arrival_us;
     size_t line; /* the number of the one that was read last */
     /* The action: */
@@ -115,7 +117,7 @@ static int told_end(struct parse *p)
     buffer_append_string(p->told, "]}");
     if (buffer_error(p->told))
         return buffer_error(p->told);
-    if (p->counts->refused)
+    if (p->counts->refused || p->postponed)
         memcpy(p->told->data, SOME_ERRORS, sizeof(SOME_ERRORS) - 1);
     return 0;
 }
@@ -143,17 +145,22 @@ static void told_taken(struct parse *p, const struct uuid *id)
     buffer_append_string(p->told, ",\"result\":\"created\",\"status\":201}}");
 }
 
-static void told_refused(struct parse *p, const char *type, const char *reason)
+static void told_error(struct parse *p, unsigned status, const char *type, const char *reason)
 {
-    p->counts->refused++;
     told_item(p);
     if (p->has_id)
         json_append_string(p->told, buffer_slice(&p->memory->id));
     else
         buffer_append_string(p->told, "null");
-    buffer_appendf(p->told, ",\"status\":%d,\"error\":", STATUS_BAD);
+    buffer_appendf(p->told, ",\"status\":%u,\"error\":", status);
     append_error(p->told, type, slice_of_string(reason));
     buffer_append_string(p->told, "}}");
+}
+
+static void told_refused(struct parse *p, const char *type, const char *reason)
+{
+    p->counts->refused++;
+    told_error(p, STATUS_BAD, type, reason);
 }
 
 /* ---- Actions ---- */
@@ -279,6 +286,10 @@ static int take_document(struct parse *p, yyjson_val *document)
                      error == LM_EDATA ? "the document is too large" : why.text);
         return 0;
     }
+    if (!error && p->postponed) {
+        told_error(p, STATUS_LATER, "es_rejected_execution_exception", p->postponed);
+        return 0;
+    }
     if (!error)
         error = p->sink(&record, p->ctx);
     if (error)
@@ -378,6 +389,7 @@ static int parse(struct slice body, const struct format_options *options, record
         .counts = counts,
         .told = options->told,
         .wrong = options->wrong,
+        .postponed = options->postponed,
         .arrival_us = clock_arrival_us(),
     };
 
@@ -405,6 +417,9 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
     switch (why) {
     case FORMAT_REFUSED_BUSY:
         return (struct format_answer){.status = 0};
+    case FORMAT_REFUSED_RATE:
+        append_refusal(body, STATUS_LATER, "es_rejected_execution_exception", text);
+        return (struct format_answer){.status = STATUS_LATER};
     case FORMAT_REFUSED_TOO_LARGE:
         append_refusal(body, 413, "circuit_breaking_exception", text);
         return (struct format_answer){.status = 413};

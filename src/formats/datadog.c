@@ -187,6 +187,7 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
         const char *title;
     } answers[] = {
         [FORMAT_REFUSED_BUSY] = {503, "Service Unavailable"},
+        [FORMAT_REFUSED_RATE] = {429, "Too Many Requests"},
         [FORMAT_REFUSED_TOO_LARGE] = {413, "Payload Too Large"},
         [FORMAT_REFUSED_CONTENT] = {400, "Bad Request"},
         [FORMAT_REFUSED_KEY] = {401, "Unauthorized"},

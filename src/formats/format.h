@@ -58,6 +58,11 @@ struct format_options {
      * durable. NULL for other formats.
      */
     struct buffer *told;
+    /*
+     * Of a format that tells_each, or NULL: nothing is taken now, for this reason; each log that
+     * would be is told of as one that its client sends again. The sink gets none.
+     */
+    const char *postponed;
 };
 
 struct format_counts {
@@ -71,6 +76,7 @@ struct format_counts {
 /* Why a body is not taken that may be right, or was not read: for the words of a protocol. */
 enum format_refusal {
     FORMAT_REFUSED_BUSY,      /* cannot be stored now: the same again may be */
+    FORMAT_REFUSED_RATE,      /* more than its sender may send now: later the same may be: 429 */
     FORMAT_REFUSED_TOO_LARGE, /* never, since it is too large */
     FORMAT_REFUSED_CONTENT,   /* never, for what is in it */
     FORMAT_REFUSED_KEY,       /* not without a key, or not with this one: 401 */

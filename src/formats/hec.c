@@ -123,6 +123,7 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
         unsigned status;
     } answers[] = {
         [FORMAT_REFUSED_BUSY] = {BUSY, 503},
+        [FORMAT_REFUSED_RATE] = {BUSY, 429},
         [FORMAT_REFUSED_TOO_LARGE] = {TOO_LARGE, 413},
         [FORMAT_REFUSED_CONTENT] = {INVALID_DATA, 400},
         [FORMAT_REFUSED_KEY] = {INVALID_AUTHORIZATION, 401},

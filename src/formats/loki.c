@@ -617,7 +617,7 @@ static struct format_answer refuse(enum format_refusal why, struct slice text, s
     static const unsigned statuses[] = {
         [FORMAT_REFUSED_BUSY] = 503,    [FORMAT_REFUSED_TOO_LARGE] = 413,
         [FORMAT_REFUSED_CONTENT] = 400, [FORMAT_REFUSED_KEY] = 401,
-        [FORMAT_REFUSED_ROLE] = 403,
+        [FORMAT_REFUSED_ROLE] = 403,    [FORMAT_REFUSED_RATE] = 429,
     };
 
     buffer_append_slice(body, text);

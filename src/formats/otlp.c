@@ -82,6 +82,7 @@ static struct format_answer refuse(bool is_json, enum format_refusal why, struct
         int code;
     } answers[] = {
         [FORMAT_REFUSED_BUSY] = {503, UNAVAILABLE},
+        [FORMAT_REFUSED_RATE] = {429, RESOURCE_EXHAUSTED},
         [FORMAT_REFUSED_TOO_LARGE] = {413, RESOURCE_EXHAUSTED},
         [FORMAT_REFUSED_CONTENT] = {400, INVALID_ARGUMENT},
         [FORMAT_REFUSED_KEY] = {401, UNAUTHENTICATED},

@@ -23,6 +23,7 @@
     X(METRIC_LOGS_REFUSED_TOO_LARGE, "logmill_logs_refused_total", "reason=\"too_large\"", "")     \
     X(METRIC_LOGS_REFUSED_OVERLOAD, "logmill_logs_refused_total", "reason=\"overload\"", "")       \
     X(METRIC_LOGS_REFUSED_QUEUE, "logmill_logs_refused_total", "reason=\"queue\"", "")             \
+    X(METRIC_LOGS_REFUSED_RATE, "logmill_logs_refused_total", "reason=\"rate\"", "")               \
     X(METRIC_REFUSED_NO_KEY, "logmill_requests_refused_total", "reason=\"no_key\"",                \
       "Requests that were refused by their head, by reason.")                                      \
     X(METRIC_REFUSED_KEY, "logmill_requests_refused_total", "reason=\"key\"", "")                  \
@@ -91,6 +92,7 @@
       "Requests to take logs that were refused, by protocol and reason.")                          \
     X(METRIC_REFUSED_TOO_LARGE, "logmill_received_refused_total", ",reason=\"too_large\"", "")     \
     X(METRIC_REFUSED_OVERLOAD, "logmill_received_refused_total", ",reason=\"overload\"", "")       \
+    X(METRIC_REFUSED_RATE, "logmill_received_refused_total", ",reason=\"rate\"", "")               \
     X(METRIC_REFUSED_QUEUE, "logmill_received_refused_total", ",reason=\"queue\"", "")
 
 /* Of those that have sockets of their own (metrics_socket). X(symbol, name, type, label, help) */

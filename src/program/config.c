@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/rate.h"
 #include "base/flag.h"
 #include "base/option_value.h"
 #include "listen/addresses.h"
@@ -93,6 +94,11 @@ static const struct setting settings[] = {
     TEXT(ANONYMOUS, anonymous, .choices = "all|write|read|none",
          .help = "what whoever has no key may do, but never what needs an admin key; not set: all "
                  "without KEYS_FILE, none with it"),
+    NUMBER(ANONYMOUS_RATE, anonymous_rate, .fallback = "0", .min = 0, .max = RATE_MAX,
+           .help = "logs a second that all who have no key may send over HTTP, together, to each "
+                   "process; past it 429; 0: any number"),
+    NUMBER(ANONYMOUS_BYTES, anonymous_bytes, .fallback = "0", .min = 0, .max = RATE_MAX,
+           .help = "the same of the bytes of their bodies, unpacked"),
     TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",
          .help = "who may ask /ready, /metrics, /docs and /openapi.json: everybody, or who has a "
                  "key of this role; /health is always open"),

@@ -27,6 +27,7 @@ struct config {
     const char *trusted_proxies;
     const char *keys_file;
     const char *anonymous;
+    uint64_t anonymous_rate, anonymous_bytes;
     const char *ops_access;
     const char *data_dir;
     uint64_t web_concurrency;

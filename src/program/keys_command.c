@@ -209,6 +209,50 @@ static int wrong_length(struct errbuf *err, const char *flag)
     return errbuf_fail(err, LM_EINVAL, "--%s: a length of time such as 90d, 12h or 4w", flag);
 }
 
+/* "5000/s", "10MB/s", "64KiB": so many a second; false: it has another form. */
+static bool read_rate(const char *text, bool is_bytes, uint64_t *per_s)
+{
+    static const struct {
+        const char *name;
+        uint64_t times;
+        bool is_bytes;
+    } units[] = {
+        {"", 1, true},          {"", 1, false},         {"B", 1, true},
+        {"k", 1000, false},     {"KB", 1000, true},     {"kB", 1000, true},
+        {"M", 1000000, false},  {"MB", 1000000, true},  {"GB", 1000000000, true},
+        {"KiB", 1 << 10, true}, {"MiB", 1 << 20, true}, {"GiB", 1 << 30, true},
+    };
+    size_t digits = strspn(text, "0123456789");
+    size_t unit_len = strcspn(text + digits, "/");
+    const char *rest = text + digits + unit_len;
+
+    if (digits == 0 || digits > 12 || (*rest && strcmp(rest, "/s") != 0))
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+        if (units[i].is_bytes == is_bytes && strlen(units[i].name) == unit_len &&
+            strncmp(text + digits, units[i].name, unit_len) == 0) {
+            *per_s = strtoull(text, NULL, 10) * units[i].times;
+            return *per_s > 0 && *per_s <= RATE_MAX;
+        }
+    return false;
+}
+
+static int append_rate(struct buffer *b, const struct flags *flags, const char *name,
+                       struct errbuf *err)
+{
+    const char *text = flags_text(flags, name);
+    bool is_bytes = strcmp(name, "bytes") == 0;
+    uint64_t per_s;
+
+    if (!text)
+        return 0;
+    if (!read_rate(text, is_bytes, &per_s))
+        return errbuf_fail(err, LM_EINVAL, "--%s: a number a second, 1 to 10^12, such as %s", name,
+                           is_bytes ? "10MB/s, 512KiB/s or 1000000/s" : "5000/s or 10k/s");
+    buffer_appendf(b, ",\"%s\":%llu", name, (unsigned long long)per_s);
+    return 0;
+}
+
 /* The line without its digest, as `add` was asked for, to be parsed by whoever parses lines. */
 static int append_asked(struct buffer *b, const struct flags *flags, const char *name,
                         int64_t now_us, struct errbuf *err)
@@ -249,6 +293,13 @@ static int append_asked(struct buffer *b, const struct flags *flags, const char 
         buffer_append_string(b, ",\"only\":");
         json_append_string(b, slice_of_string(only));
     }
+
+    int error = append_rate(b, flags, "rate", err);
+
+    if (!error)
+        error = append_rate(b, flags, "bytes", err);
+    if (error)
+        return error;
     buffer_append_string(b, ",\"sha256\":\"");
     for (int i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_append_string(b, "00");
@@ -394,6 +445,14 @@ static void add_time(struct sheet *t, int64_t us, int64_t none)
     sheet_add(t, us == none ? SLICE_LITERAL("") : slice_of(text, 16));
 }
 
+static void add_rate(struct sheet *t, const struct rate *r)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%llu/s", (unsigned long long)r->per_s);
+    sheet_add(t, r->per_s > 0 ? slice_of_string(text) : SLICE_LITERAL(""));
+}
+
 static void add_row(struct edit *e, struct grant *g, void *ctx)
 {
     struct sheet *t = ctx;
@@ -411,6 +470,8 @@ static void add_row(struct edit *e, struct grant *g, void *ctx)
     add_time(t, g->added_us, 0);
     add_time(t, g->expires_us, INT64_MAX);
     sheet_add(t, g->expires_us <= e->now_us ? SLICE_LITERAL("expired") : SLICE_LITERAL("valid"));
+    add_rate(t, &g->may.logs);
+    add_rate(t, &g->may.bytes);
     sheet_add(t, buffer_slice(&set));
     sheet_add(t, g->only_text);
     buffer_release(&set);
@@ -419,7 +480,8 @@ static void add_row(struct edit *e, struct grant *g, void *ctx)
 static int list_keys(struct edit *e, const struct flags *flags, const char *name,
                      struct errbuf *err)
 {
-    static const char *const head[] = {"NAME", "ROLE", "ADDED", "EXPIRES", "STATE", "SET", "ONLY"};
+    static const char *const head[] = {"NAME", "ROLE",  "ADDED", "EXPIRES", "STATE",
+                                       "RATE", "BYTES", "SET",   "ONLY"};
     enum { COLUMNS = sizeof(head) / sizeof(*head) };
     struct sheet t;
     struct buffer out;
@@ -452,7 +514,7 @@ static const struct verb {
     int (*run)(struct edit *e, const struct flags *flags, const char *name, struct errbuf *err);
     const char *flags; /* that it takes */
 } verbs[] = {
-    {"add", true, add_key, "role expires set only"},
+    {"add", true, add_key, "role expires set only rate bytes"},
     {"list", false, list_keys, ""},
     {"revoke", true, revoke_key, ""},
     {"rotate", true, rotate_key, "overlap expires"},

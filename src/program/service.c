@@ -293,6 +293,8 @@ static int start_api(struct service *s, struct errbuf *err)
             .keys = s->keys,
             .anonymous = anonymous(c),
             .ops = ops_need(c),
+            .anonymous_rate = c->anonymous_rate,
+            .anonymous_bytes = c->anonymous_bytes,
             .ledger = &s->ledger,
             .read_threads = (unsigned)c->read_threads,
             .max_reads = (unsigned)c->max_reads,

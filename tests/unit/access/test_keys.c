@@ -56,6 +56,7 @@ static void a_line_that_is_written_is_read_as_it_was(void **state)
         LINE(""),
         LINE(",\"set\":{\"service\":\"pay \\\"x\\\"\",\"team.name\":\"\"}"),
         LINE(",\"added\":\"2026-11-29T00:00:00Z\",\"expires\":\"2027-01-31T12:00:00.000001Z\""),
+        LINE(",\"rate\":5000,\"bytes\":1000000000000"),
         READER(",\"only\":\"service:pay (level:error OR \\\"a \\\\\\\" b\\\")\""),
     };
 
@@ -98,6 +99,10 @@ static void a_line_that_is_wrong_says_what_is_allowed(void **state)
         {LINE(",\"set\":{\"a\":\"\\u0000\"}"), "without NUL"},
         {LINE(",\"set\":{\"\":\"b\"}"), "texts"},
         {LINE(",\"set\":{\"a\":\"b\",\"a\":\"c\"}"), "each attribute once"},
+        {LINE(",\"rate\":0"), "1 to 1000000000000"},
+        {LINE(",\"rate\":\"5\""), "a whole number a second"},
+        {LINE(",\"bytes\":1000000000001"), "a whole number a second"},
+        {READER(",\"rate\":5"), "whose role is write or admin"},
         {LINE(",\"only\":\"a\""), "whose role is read"},
         {READER(",\"set\":{\"a\":\"b\"}"), "whose role is write"},
         {READER(",\"only\":\"(a\""), "\"only\": "},
