@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/guesses.h"
 #include "access/keys.h"
 #include "answers/answers.h"
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "diag/diag.h"
 
 /* What no browser is to guess at; and pages of others must not even embed. */
 #define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
@@ -44,6 +46,7 @@ struct access {
     struct origin origins[ACCESS_NAMES_MAX];
     size_t origins_len;
     struct keys *keys;
+    struct guesses *guesses; /* NULL without keys */
     unsigned anonymous;
     enum access_need ops;
     struct allowance anonymous_may;
@@ -148,6 +151,7 @@ struct access *access_new(const struct access_options *options, struct errbuf *e
     struct slice item;
 
     a->keys = options->keys;
+    a->guesses = a->keys ? guesses_new() : NULL;
     a->anonymous = options->anonymous;
     a->ops = options->ops;
     a->anonymous_may.logs.per_s = options->anonymous_rate;
@@ -179,6 +183,7 @@ void access_free(struct access *a)
         buffer_release(&a->origins[i].preflight);
         buffer_release(&a->origins[i].unknown);
     }
+    guesses_free(a->guesses);
     free(a);
 }
 
@@ -459,6 +464,34 @@ static enum access_verdict refuse_key(const struct origin *origin, enum refusal 
                                  : ACCESS_WRONG_ROLE;
 }
 
+/* The address as people write it: of IPv6 its network. */
+static void say_who_guesses(uint64_t client)
+{
+    char text[INET6_ADDRSTRLEN + 4] = "";
+
+    if (client <= UINT32_MAX) {
+        const struct in_addr v4 = {.s_addr = htonl((uint32_t)client)};
+
+        (void)inet_ntop(AF_INET, &v4, text, sizeof(text));
+    } else {
+        struct in6_addr v6 = IN6ADDR_ANY_INIT;
+
+        memcpy(v6.s6_addr, &client, sizeof(client));
+        (void)inet_ntop(AF_INET6, &v6, text, INET6_ADDRSTRLEN);
+        memcpy(text + strlen(text), "/64", 4);
+    }
+    diag(DIAG_WARN, "an address has sent many keys that are not valid: it is refused for a minute",
+         DIAG_STR("address", text));
+}
+
+/* GUESSES_WINDOW_S: when it is over is not told more exactly. */
+static enum access_verdict refuse_guesses(struct http_admission *admission)
+{
+    refuse(admission, REFUSED_GUESSES);
+    admission->answer_headers = SLICE_LITERAL(SAME_ORIGIN VARY "Retry-After: 60\r\n");
+    return ACCESS_GUESSES;
+}
+
 static enum access_verdict admit_key(const struct access *a, const struct http_head *head,
                                      const struct origin *origin, struct http_admission *admission)
 {
@@ -478,6 +511,10 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     if (need == ACCESS_OPEN || (!borne.key.data && may_anonymous(a, need)))
         return ACCESS_LET_IN;
 
+    if (borne.key.data && guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()) &&
+        !keys_remember(borne.key))
+        return refuse_guesses(admission);
+
     /* Also of no key, so that the answer to one that is wrong takes as long. */
     struct grant *g = keys_find(a->keys, borne.key);
     enum refusal why = !borne.key.data                          ? REFUSED_NO_KEY
@@ -488,6 +525,9 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         admission->who = g;
         return ACCESS_LET_IN;
     }
+    if (!g && borne.key.data &&
+        guesses_add(a->guesses, head->client, borne.key, (int64_t)clock_monotonic_us()))
+        say_who_guesses(head->client);
     grant_unref(g);
     return refuse_key(origin, why, admission, a);
 }

@@ -59,7 +59,8 @@ enum access_verdict {
     ACCESS_OTHER, /* refused, or answered, for another reason than its key */
     ACCESS_NO_KEY,
     ACCESS_WRONG_KEY,
-    ACCESS_WRONG_ROLE
+    ACCESS_WRONG_ROLE,
+    ACCESS_GUESSES /* its address tries keys: access/guesses.h */
 };
 
 struct keys;

@@ -214,6 +214,11 @@ struct grant *keys_find(struct keys *k, struct slice text)
     return g;
 }
 
+bool keys_remember(struct slice text)
+{
+    return remembered(text);
+}
+
 size_t keys_len(struct keys *k)
 {
     struct keys_set *set = come(k);

@@ -42,6 +42,9 @@ int keys_refresh(struct keys *k, struct errbuf *err) LM_MUST_CHECK;
  */
 struct grant *keys_find(struct keys *k, struct slice text);
 
+/* Whether keys_find of this thread has found it lately, so that looking costs little. */
+bool keys_remember(struct slice text);
+
 size_t keys_len(struct keys *k);
 
 /* ---- The file ---- */

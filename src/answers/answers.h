@@ -35,6 +35,9 @@
       "a key is needed: in the header Authorization as Bearer, or where else docs/security.md "    \
       "says")                                                                                      \
     X(REFUSED_KEY, 401, "this key is not valid: it is unknown, has expired or was revoked")        \
+    X(REFUSED_GUESSES, 429,                                                                        \
+      "this address has sent too many keys that are not valid: none of it is looked at for a "     \
+      "minute")                                                                                    \
     X(REFUSED_ROLE, 403,                                                                           \
       "the role of this key does not allow it: write sends logs, read reads them, admin does "     \
       "everything")                                                                                \

@@ -158,7 +158,8 @@ static void admit(const struct http_head *head, struct http_admission *admission
 
     static const enum metric_counter counters[] = {[ACCESS_NO_KEY] = METRIC_REFUSED_NO_KEY,
                                                    [ACCESS_WRONG_KEY] = METRIC_REFUSED_KEY,
-                                                   [ACCESS_WRONG_ROLE] = METRIC_REFUSED_ROLE};
+                                                   [ACCESS_WRONG_ROLE] = METRIC_REFUSED_ROLE,
+                                                   [ACCESS_GUESSES] = METRIC_REFUSED_GUESSES};
     enum access_verdict verdict = access_admit(api->access, head, admission);
 
     if (verdict > ACCESS_OTHER)

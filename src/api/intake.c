@@ -376,8 +376,8 @@ static void answer_refused(const struct post *p, int error)
 }
 
 /*
- * 400 and 415 are about the body's coding; 401 and 403 about whoever sends it, and counted where
- * that is judged.
+ * 400 and 415 are about the body's coding; 401, 403 and 429 about whoever sends it, and counted
+ * where that is judged.
  */
 bool intake_refuse(struct http_request *req, const struct intake_way *way, unsigned status,
                    const char *detail)
@@ -397,7 +397,7 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
 
     if (!format)
         format = way->usual;
-    if ((status == 401 || status == 403) && format->refuse) {
+    if ((status == 401 || status == 403 || status == 429) && format->refuse) {
         say(req, format, kind_of(status), detail, 0);
         return true;
     }

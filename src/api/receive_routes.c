@@ -145,17 +145,22 @@ static void constant(struct http_request *req, void *thread)
     respond_constant(req, http_request_route(req)->data);
 }
 
+static bool is_about_key(unsigned status)
+{
+    return status == 401 || status == 403 || status == 429;
+}
+
 /* What is asked before logs are sent is refused in the words in which they would be. */
 static bool refuse_elastic(struct http_request *req, void *thread, unsigned status,
                            const char *detail)
 {
-    return (status == 401 || status == 403) && intake_refuse(req, &bulk, status, detail);
+    return is_about_key(status) && intake_refuse(req, &bulk, status, detail);
 }
 
 static bool refuse_datadog(struct http_request *req, void *thread, unsigned status,
                            const char *detail)
 {
-    return (status == 401 || status == 403) && intake_refuse(req, &datadog, status, detail);
+    return is_about_key(status) && intake_refuse(req, &datadog, status, detail);
 }
 
 void receive_routes_root(struct http_request *req, void *thread)

@@ -26,8 +26,9 @@ enum {
 struct access;
 
 /*
- * Takes `req`, whose first lot has come. `in`, `access` and `account`, for its entries, must outlive
- * it. What its key may send is asked for once, at its begin; all of it counts for what comes next.
+ * Takes `req`, whose first lot has come. `in`, `access` and `account`, for its entries, must
+ * outlive it. What its key may send is asked for once, at its begin; all of it counts for what
+ * comes next.
  */
 void upload_take(struct http_request *req, struct ingest *in, struct access *access,
                  struct account *account);

@@ -197,6 +197,7 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
             c->message->from_trusted = c->is_trusted;
             c->message->from_extra = c->socket.is_extra;
             c->message->is_https = transport_is_private(&c->socket.transport);
+            c->message->peer = c->client;
             c->message->certificate = net_socket_peer(&c->socket);
             connection_move(c, CONNECTION_IN_MESSAGE);
         }

@@ -217,6 +217,7 @@ static void judge_admission(struct message *m, const struct known_headers *found
         return;
     const struct http_head head = {
         .route = m->endpoint,
+        .client = m->client != CLIENT_UNKNOWN ? m->client : m->peer,
         .is_https = m->is_https,
         .certificate = m->certificate,
         .is_get = m->method == HTTP_GET || m->method == HTTP_HEAD,

@@ -124,6 +124,7 @@ struct http_route {
  */
 struct http_head {
     const struct http_route *route; /* NULL: none; 404, 405 or 307 will be the answer */
+    uint64_t client;                /* as http_request_client says; 0: not known */
     bool is_https;                  /* by the connection itself, or a trusted proxy says so */
     const char *certificate; /* the name in the client's own (tls_client_name); NULL: it has none */
     bool is_get;             /* or HEAD */

@@ -103,14 +103,15 @@ struct message {
     size_t headers_len;
     size_t extra; /* bytes of trailers and chunk extensions */
 
-    unsigned method;         /* an llhttp_method_t */
-    bool keep_alive;         /* set once complete */
-    bool http_1_0;           /* an answer must say keep-alive if it is meant */
-    bool from_trusted;       /* the peer is a trusted proxy */
-    bool from_extra;         /* on a connection past max_connections */
-    bool in_lots;            /* its body is handed over in lots (lots.h) */
-    bool is_upload;          /* and is counted among those */
-    bool is_https;           /* by the connection, or a trusted proxy says so */
+    unsigned method;   /* an llhttp_method_t */
+    bool keep_alive;   /* set once complete */
+    bool http_1_0;     /* an answer must say keep-alive if it is meant */
+    bool from_trusted; /* the peer is a trusted proxy */
+    bool from_extra;   /* on a connection past max_connections */
+    bool in_lots;      /* its body is handed over in lots (lots.h) */
+    bool is_upload;    /* and is counted among those */
+    uint64_t peer;     /* the client of its connection; `client`, if it is known, goes before */
+    bool is_https;     /* by the connection, or a trusted proxy says so */
     const char *certificate; /* see http_head */
     uint64_t client;         /* whom a trusted proxy names, or CLIENT_UNKNOWN */
     enum message_body body_state;

@@ -27,6 +27,7 @@
     X(METRIC_REFUSED_NO_KEY, "logmill_requests_refused_total", "reason=\"no_key\"",                \
       "Requests that were refused by their head, by reason.")                                      \
     X(METRIC_REFUSED_KEY, "logmill_requests_refused_total", "reason=\"key\"", "")                  \
+    X(METRIC_REFUSED_GUESSES, "logmill_requests_refused_total", "reason=\"guesses\"", "")          \
     X(METRIC_REFUSED_ROLE, "logmill_requests_refused_total", "reason=\"role\"", "")                \
     X(METRIC_LOGS_STORED, "logmill_logs_stored_total", "", "Logs newly stored by the worker.")     \
     X(METRIC_LOGS_REPEATED, "logmill_logs_repeated_total", "",                                     \

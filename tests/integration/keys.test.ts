@@ -470,3 +470,61 @@ scenario('the commands bear a key of the environment or of a file, and no flag h
         assert.ok(!ran.stderr.includes(writer.slice(3, 20)));
     }
 });
+
+/* ---- Guessing ---- */
+
+scenario('an address that tries keys is refused for a while, but not the keys that it is known by', async (lab) => {
+    const file = fileOf(lab);
+    const good = await makeKey(file, 'good', 'admin');
+    const fresh = await makeKey(file, 'fresh', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file, WEB_CONCURRENCY: '1' } });
+    const guess = (i: number): string => `lm_${String(i).padStart(49, '0')}`;
+    const other = { 'X-Forwarded-For': '192.0.2.7' };
+
+    // An agent whose key was revoked may go on with it.
+    for (let i = 0; i < 30; i++) {
+        assert.equal((await postLog(server, bearer(guess(0)))).status, 401);
+    }
+    assert.equal((await postLog(server, bearer(good))).status, 201);
+    for (let i = 1; i < 10; i++) {
+        assert.equal((await postLog(server, bearer(guess(i)))).status, 401, `${i}`);
+    }
+    const stopped = await postLog(server, bearer(guess(10)));
+    assert.equal(stopped.status, 429);
+    assert.equal(stopped.headers['retry-after'], '60');
+    assert.match(stopped.text, /^\{"detail":"this address has sent too many keys/);
+    for (const [where, says] of [
+        ['/services/collector', /"code":9\}/],
+        ['/v1/logs', /^\{"code":8,/],
+        ['/_bulk', /es_rejected_execution_exception/],
+        ['/api/v2/logs', /Too Many Requests/],
+        ['/loki/api/v1/push', /^this address/],
+    ] as const) {
+        const answer = await postLog(server, bearer(guess(11)), where);
+        assert.equal(answer.status, 429, where);
+        assert.equal(answer.headers['retry-after'], '60', where);
+        assert.match(answer.text, says, where);
+    }
+    // Neither is a key that is right looked at; but who was let in before is, and who bears none.
+    assert.equal((await postLog(server, bearer(fresh))).status, 429);
+    assert.equal((await postLog(server, bearer(good))).status, 201);
+    assert.equal((await postLog(server)).status, 401);
+    assert.equal((await get(server, '/health', bearer(guess(12)))).status, 200);
+    // A trusted proxy has many behind it.
+    assert.equal((await postLog(server, { ...bearer(fresh), ...other })).status, 201);
+    assert.match(server.stderr, /many keys that are not valid.*127\.0\.0\.1/);
+    assert.equal(metric(await metrics(server), 'logmill_requests_refused_total{reason="guesses"}'), 7);
+});
+
+scenario('what a stranger says of whom it speaks for stops nobody else', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'good', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file, TRUSTED_PROXIES: '192.0.2.0/24' } });
+    const statuses = [];
+    for (let i = 0; i < 12; i++) {
+        const guess = bearer(`lm_${String(i).padStart(49, '0')}`);
+        statuses.push((await postLog(server, { ...guess, 'X-Forwarded-For': `198.51.100.${i}` })).status);
+    }
+    assert.deepEqual(statuses.slice(9), [401, 429, 429]);
+    assert.equal((await postLog(server, { ...bearer(key), 'X-Forwarded-For': '198.51.100.200' })).status, 429);
+});
