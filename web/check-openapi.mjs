@@ -20,7 +20,16 @@ for (const reference of references) {
     if (!reference.split("/").reduce((node, key) => node?.[key], api))
         problems.push(`#/${reference} does not exist`);
 }
-for (const [kind, components] of Object.entries(api.components)) {
+// Ways to say who asks are named, not referred to.
+const { securitySchemes, ...referred } = api.components;
+const named = [api, ...Object.values(api.paths).flatMap(Object.values)].flatMap((of) =>
+    (of.security ?? []).flatMap(Object.keys),
+);
+for (const name of Object.keys(securitySchemes).filter((name) => !named.includes(name)))
+    problems.push(`components/securitySchemes/${name} is not used`);
+for (const name of named.filter((name) => !securitySchemes[name]))
+    problems.push(`security: ${name} is not in components/securitySchemes`);
+for (const [kind, components] of Object.entries(referred)) {
     for (const name of Object.keys(components)) {
         if (!references.has(`components/${kind}/${name}`))
             problems.push(`components/${kind}/${name} is not used`);
