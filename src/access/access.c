@@ -552,6 +552,13 @@ const struct grant *access_grant(const struct http_request *req)
     return http_request_who(req);
 }
 
+const char *access_name(const struct http_request *req)
+{
+    const struct grant *g = access_grant(req);
+
+    return g ? g->name : NULL;
+}
+
 struct query *access_only(const struct http_request *req)
 {
     const struct grant *g = access_grant(req);

@@ -100,6 +100,9 @@ void access_forget(void *who);
 /* What the key of `req` lets it do; NULL: it has none. */
 const struct grant *access_grant(const struct http_request *req);
 
+/* The name of that key; NULL: it has none. Lives as long as the request. */
+const char *access_name(const struct http_request *req);
+
 /* What it may read, and nothing else; NULL: everything. Lives as long as the request. */
 struct query *access_only(const struct http_request *req);
 

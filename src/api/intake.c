@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "http/percent.h"
 #include "http/query_string.h"
+#include "metrics/senders.h"
 #include "record/limits.h"
 
 enum {
@@ -33,10 +34,12 @@ struct post {
     struct intake *intake;
     struct post *next_spare;
     struct http_request *req;
+    unsigned sender; /* metrics/senders.h */
     const struct intake_way *way;
     const struct format *format;
     struct format_taken taken;
     struct format_counts counts;
+    size_t bytes;       /* of the body, unpacked */
     struct buffer told; /* of a format that tells_each; charged to the request's account */
 };
 
@@ -148,6 +151,7 @@ static struct post *post_new(struct intake *intake, struct http_request *req,
         .ticket = {.done = on_done, .exchange = exchange, .patience_ms = format->hold_ms},
         .intake = intake,
         .req = req,
+        .sender = senders_find(access_name(req)),
         .way = way,
         .format = format};
     buffer_init(&p->told, TOLD_BYTES_MAX);
@@ -178,8 +182,9 @@ static void answer_taken(struct post *p)
     char room[FORMAT_ANSWER_BYTES];
     struct buffer body;
 
-    metrics_receive(p->way->protocol, METRIC_TAKEN, p->counts.records);
-    metrics_receive(p->way->protocol, METRIC_LEFT_OUT, p->counts.refused);
+    senders_receive(p->sender, p->way->protocol, METRIC_TAKEN, p->counts.records);
+    senders_receive(p->sender, p->way->protocol, METRIC_LEFT_OUT, p->counts.refused);
+    senders_bytes(p->sender, p->way->protocol, p->bytes);
     CHECK(!format->answer_headers || strlen(format->answer_headers) <= HTTP_RESERVED_HEADER_BYTES);
     buffer_init_over(&body, room, sizeof(room));
 
@@ -287,7 +292,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
     if (!error) {
         answer_taken(p);
     } else {
-        metrics_receive(p->way->protocol, METRIC_REFUSED_QUEUE, 1);
+        senders_receive(p->sender, p->way->protocol, METRIC_REFUSED_QUEUE, 1);
         refuse(p->req, p->format, intake_refusal_of(error), 0);
     }
     post_free(p);
@@ -296,14 +301,14 @@ static void on_done(struct ingest_ticket *ticket, int error)
 static void refuse_too_large(const struct post *p, enum refusal why, uint64_t number)
 {
     metrics_add(METRIC_LOGS_REFUSED_TOO_LARGE, 1);
-    metrics_receive(p->way->protocol, METRIC_REFUSED_TOO_LARGE, 1);
+    senders_receive(p->sender, p->way->protocol, METRIC_REFUSED_TOO_LARGE, 1);
     refuse(p->req, p->format, why, number);
 }
 
 static void count_invalid(const struct post *p)
 {
     metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-    metrics_receive(p->way->protocol, METRIC_REFUSED_INVALID, 1);
+    senders_receive(p->sender, p->way->protocol, METRIC_REFUSED_INVALID, 1);
 }
 
 /* What is wrong stands in intake->wrong. */
@@ -322,7 +327,7 @@ static void refuse_wrong(const struct post *p)
 static void refuse_overload(const struct post *p, int error)
 {
     metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-    metrics_receive(p->way->protocol, METRIC_REFUSED_OVERLOAD, 1);
+    senders_receive(p->sender, p->way->protocol, METRIC_REFUSED_OVERLOAD, 1);
     refuse(p->req, p->format, error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
@@ -405,7 +410,7 @@ bool intake_refuse(struct http_request *req, const struct intake_way *way, unsig
         if (status != known[i].status)
             continue;
         metrics_add(known[i].all, 1);
-        metrics_receive(way->protocol, known[i].receipt, 1);
+        senders_receive(senders_find(access_name(req)), way->protocol, known[i].receipt, 1);
         if (!format->refuse)
             return false;
         say(req, format, kind_of(status),
@@ -541,7 +546,7 @@ static void refuse_excess(struct post *p, const struct access_excess *excess)
     struct errbuf text;
 
     metrics_add(METRIC_LOGS_REFUSED_RATE, 1);
-    metrics_receive(p->way->protocol, METRIC_REFUSED_RATE, 1);
+    senders_receive(p->sender, p->way->protocol, METRIC_REFUSED_RATE, 1);
     answers_fail(&text, LM_EINVAL, excess->why, excess->number);
     if (format->tells_each)
         tell_each_later(p, text.text, excess->wait_s);
@@ -578,7 +583,8 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
     error = p->ticket.has_room ? 0 : LM_ENOMEM;
     if (error)
         goto refuse;
-    if (!access_send(intake->access, req, p->counts.records, body_bytes(p), &excess))
+    p->bytes = body_bytes(p);
+    if (!access_send(intake->access, req, p->counts.records, p->bytes, &excess))
         goto exceeds;
     if (p->counts.records == 0) { /* an empty array: nothing to make durable */
         ingest_cancel(&p->ticket);

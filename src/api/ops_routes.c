@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "base/state.h"
 #include "base/xalloc.h"
-#include "metrics/metrics.h"
+#include "metrics/senders.h"
 #include "json/writer.h"
 
 enum {
@@ -351,6 +351,7 @@ static void respond_metrics(struct inquiry *q)
     buffer_init(&body, BODY_BYTES_MAX);
     append_queue(&body, &q->questions[0]);
     metrics_append(&body);
+    senders_append(&body);
     if (api->readers)
         append_reads(&body, api->readers);
     append_ledger(&body, api->ledger);

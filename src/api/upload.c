@@ -9,12 +9,13 @@
 #include "base/container_of.h"
 #include "base/xalloc.h"
 #include "formats/journal.h"
-#include "metrics/metrics.h"
+#include "metrics/senders.h"
 
 struct upload {
     struct http_request *req;
     struct ingest *ingest;
     struct access *access;
+    unsigned sender; /* metrics/senders.h */
     struct account *account;
     struct journal_reader *reader;
     struct stamp stamp;
@@ -51,6 +52,7 @@ static struct upload *upload_new(struct http_request *req, struct ingest *in, st
     u->req = req;
     u->ingest = in;
     u->access = access;
+    u->sender = senders_find(access_name(req));
     u->account = account;
     u->reader = journal_reader_new(account);
     stamp_init(&u->stamp, account);
@@ -130,7 +132,7 @@ static void answer_taken(struct upload *u)
 static void refuse_invalid(struct upload *u)
 {
     metrics_add(METRIC_LOGS_REFUSED_INVALID, 1);
-    metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_INVALID, 1);
+    senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_REFUSED_INVALID, 1);
     http_respond(u->req,
                  &(struct http_response){.status = journal_upload.refusal.status,
                                          .content_type = journal_upload.refusal.content_type,
@@ -140,7 +142,7 @@ static void refuse_invalid(struct upload *u)
 static void refuse_overload(struct upload *u)
 {
     metrics_add(METRIC_LOGS_REFUSED_OVERLOAD, 1);
-    metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_OVERLOAD, 1);
+    senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_REFUSED_OVERLOAD, 1);
     answers_refuse(u->req, u->error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
@@ -150,7 +152,7 @@ static void lot_told(struct upload *u)
     if (!access_holds(u->req)) { /* of what came before all is known to be durable, or is not */
         answers_refuse(u->req, REFUSED_KEY, 0);
     } else if (u->queue_error) {
-        metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_QUEUE, 1);
+        senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_REFUSED_QUEUE, 1);
         answers_refuse(u->req, intake_refusal_of(u->queue_error), 0);
     } else if (u->error == LM_EINVAL) {
         refuse_invalid(u);
@@ -174,7 +176,7 @@ static void on_done(struct ingest_ticket *ticket, int error)
 
     entry_free(e);
     if (!error)
-        metrics_receive(PROTOCOL_JOURNAL, METRIC_TAKEN, 1);
+        senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_TAKEN, 1);
     else if (error == LM_EDATA || error == LM_ETOOBIG)
         ingest_leave_out(u->ingest, PROTOCOL_JOURNAL); /* refused, it would come again for ever */
     else
@@ -227,7 +229,8 @@ static void on_lot(void *ctx)
     /* Refused amid it, all of it would come again, and no further: it counts for what comes next.
      */
     access_sent(u->access, u->req, counts.records, http_request_body(u->req).len);
-    metrics_receive(PROTOCOL_JOURNAL, METRIC_LEFT_OUT, counts.refused);
+    senders_bytes(u->sender, PROTOCOL_JOURNAL, http_request_body(u->req).len);
+    senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_LEFT_OUT, counts.refused);
     if (counts.nul_characters)
         metrics_add(METRIC_NUL_REPLACED, counts.nul_characters);
     if (u->waiting == 0)
@@ -241,7 +244,7 @@ void upload_take(struct http_request *req, struct ingest *in, struct access *acc
 
     if (!access_may_send(access, req, 1, 1, &excess)) {
         metrics_add(METRIC_LOGS_REFUSED_RATE, 1);
-        metrics_receive(PROTOCOL_JOURNAL, METRIC_REFUSED_RATE, 1);
+        senders_receive(senders_find(access_name(req)), PROTOCOL_JOURNAL, METRIC_REFUSED_RATE, 1);
         answers_refuse_for(req, excess.why, excess.number, excess.wait_s);
         return;
     }

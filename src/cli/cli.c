@@ -303,6 +303,22 @@ static const struct flag keys_flags[] = {
     {.name = NULL},
 };
 
+/* As in `common`, but that no server is asked which is not named. */
+static const struct flag keys_server_flags[] = {
+    {.name = "url",
+     .value = "URL",
+     .env = "LOGMILL_URL",
+     .help = "of list: the server that is asked how much was sent with each key; not set: none"},
+    {.name = "ca-file",
+     .value = "FILE",
+     .env = "LOGMILL_CA_FILE",
+     .help = "certificates (PEM) that vouch for an https:// server; else the system's"},
+    {.name = "key-file",
+     .value = "FILE",
+     .help = "of list: what has the key for it, where OPS_ACCESS asks for one; else LOGMILL_KEY"},
+    {.name = NULL},
+};
+
 static const struct flag none[] = {{.name = NULL}};
 
 /* The exit status after something was printed. */
@@ -427,8 +443,9 @@ const struct client_command client_commands[] = {
      "make, list, revoke and rotate the keys in KEYS_FILE",
      "add makes a key and prints it, this once: the file has its SHA-256 alone. rotate makes a new "
      "one in the place of one that ends with --overlap. A server whose KEYS_FILE it is takes every "
-     "change within two seconds.\n",
-     TABLES_OF_STORE(keys_flags), 2, NULL},
+     "change within two seconds. list also tells, where a server is named, how many logs and bytes "
+     "were sent to it with each key since it has started, and how many requests refused.\n",
+     TABLES_OF_STORE(keys_flags, keys_server_flags), 2, NULL},
     {"completion", "bash|zsh", "print a completion script for this shell", "", TABLES(none), 2,
      print_completion},
     {"man", "", "print the manual page, as roff", "", TABLES(none), 0, print_man},

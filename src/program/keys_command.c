@@ -13,12 +13,16 @@
 #include "base/clock.h"
 #include "base/relative_time.h"
 #include "base/timestamp.h"
+#include "cli/http_client.h"
 #include "cli/sheet.h"
 #include "cli/terminal.h"
 #include "program/command.h"
 #include "json/writer.h"
 
-enum { LINE_BYTES_MAX = 1 << 20 }; /* of a key that is to be added */
+enum {
+    LINE_BYTES_MAX = 1 << 20, /* of a key that is to be added */
+    SENDERS_TOLD_MAX = 128,   /* names that a server is believed to have counts of */
+};
 
 /* The file while it is being changed; nobody else changes it meanwhile. */
 struct edit {
@@ -453,9 +457,111 @@ static void add_rate(struct sheet *t, const struct rate *r)
     sheet_add(t, r->per_s > 0 ? slice_of_string(text) : SLICE_LITERAL(""));
 }
 
+/* ---- What a server has counted ---- */
+
+static const char *const COUNTS[] = {"logmill_key_logs_total", "logmill_key_bytes_total",
+                                     "logmill_key_refused_total"};
+enum { COUNTS_LEN = sizeof(COUNTS) / sizeof(*COUNTS) };
+
+struct sender {
+    struct slice name; /* in the server's answer */
+    uint64_t counts[COUNTS_LEN];
+    bool is_listed;
+};
+
+struct senders {
+    struct http_client *client; /* NULL: no server was named */
+    struct sender table[SENDERS_TOLD_MAX];
+    size_t len;
+};
+
+static struct sender *find_sender(struct senders *s, struct slice name)
+{
+    for (size_t i = 0; i < s->len; i++)
+        if (slice_equal(s->table[i].name, name))
+            return &s->table[i];
+    return NULL;
+}
+
+/* NAME{key="shop",…} 7 */
+static void take_sample(struct senders *s, struct slice line)
+{
+    struct slice metric = slice_cut(&line, '{');
+    struct slice label = slice_cut(&line, '"');
+    struct slice name = slice_cut(&line, '"');
+    const char *space = line.len > 0 ? memrchr(line.data, ' ', line.len) : NULL;
+    struct sender *one;
+
+    if (!space || !slice_equal(label, SLICE_LITERAL("key=")))
+        return;
+    one = find_sender(s, name);
+    if (!one && s->len < SENDERS_TOLD_MAX) {
+        one = &s->table[s->len++];
+        one->name = name;
+    }
+    for (int i = 0; one && i < COUNTS_LEN; i++)
+        if (slice_equal(metric, slice_of_string(COUNTS[i])))
+            for (const char *c = space + 1; c < line.data + line.len && *c >= '0' && *c <= '9'; c++)
+                one->counts[i] = 10 * one->counts[i] + (uint64_t)(*c - '0');
+}
+
+static int ask_server(struct senders *s, const struct flags *flags, struct errbuf *err)
+{
+    struct slice text, line;
+
+    if (!flags_text(flags, "url"))
+        return 0;
+    s->client = http_client_new(flags, err);
+
+    int error = s->client ? http_client_run(s->client,
+                                            &(struct http_client_request){.path = "/metrics"}, err)
+                          : LM_EINVAL;
+    if (error)
+        return error;
+    text = http_client_answer(s->client);
+    while (text.len > 0) {
+        line = slice_cut(&text, '\n');
+        take_sample(s, line);
+    }
+    return 0;
+}
+
+static void add_counts(struct sheet *t, const struct sender *one)
+{
+    for (int i = 0; i < COUNTS_LEN; i++) {
+        char text[24] = "";
+
+        if (one)
+            snprintf(text, sizeof(text), "%llu", (unsigned long long)one->counts[i]);
+        sheet_add(t, slice_of_string(text));
+    }
+}
+
+/* Of those that are no keys of the file: who had none, whose are revoked, and all others. */
+static void add_others(struct sheet *t, const struct senders *s, size_t columns)
+{
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->table[i].is_listed)
+            continue;
+        sheet_add(t, s->table[i].name);
+        for (size_t k = 1; k < columns; k++)
+            sheet_add(t, SLICE_LITERAL(""));
+        add_counts(t, &s->table[i]);
+    }
+}
+
+/* ---- list: the rows ---- */
+
+struct listing {
+    struct sheet sheet;
+    struct senders senders;
+};
+
 static void add_row(struct edit *e, struct grant *g, void *ctx)
 {
-    struct sheet *t = ctx;
+    struct listing *l = ctx;
+    struct sheet *t = &l->sheet;
+    struct sender *one = find_sender(&l->senders, slice_of_string(g->name));
     struct buffer set;
 
     buffer_init_small(&set);
@@ -474,35 +580,55 @@ static void add_row(struct edit *e, struct grant *g, void *ctx)
     add_rate(t, &g->may.bytes);
     sheet_add(t, buffer_slice(&set));
     sheet_add(t, g->only_text);
+    if (l->senders.client)
+        add_counts(t, one && !one->is_listed ? one : NULL); /* of a name, not of each of its keys */
+    if (one)
+        one->is_listed = true;
     buffer_release(&set);
+}
+
+static int print_sheet(const struct sheet *t, struct errbuf *err)
+{
+    struct buffer out;
+    int error = 0;
+
+    buffer_init_small(&out);
+    sheet_append_columns(t, &out);
+    if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout))
+        error = errbuf_fail(err, LM_EIO, "cannot write to standard output: %s", strerror(errno));
+    buffer_release(&out);
+    return error;
 }
 
 static int list_keys(struct edit *e, const struct flags *flags, const char *name,
                      struct errbuf *err)
 {
-    static const char *const head[] = {"NAME", "ROLE",  "ADDED", "EXPIRES", "STATE",
-                                       "RATE", "BYTES", "SET",   "ONLY"};
-    enum { COLUMNS = sizeof(head) / sizeof(*head) };
-    struct sheet t;
-    struct buffer out;
+    static const char *const head[] = {"NAME", "ROLE", "ADDED", "EXPIRES", "STATE", "RATE", "BYTES",
+                                       "SET", "ONLY",
+                                       /* of the server */
+                                       "SENT", "SENT BYTES", "REFUSED"};
+    enum { ALL = sizeof(head) / sizeof(*head), COLUMNS = ALL - COUNTS_LEN };
+    struct listing l = {0};
+    struct errbuf unasked = ERRBUF_INIT;
+    int error, not_asked;
+    size_t columns;
 
     if (e->is_new)
         return errbuf_fail(err, LM_ENOTFOUND, "there is no %s; `logmill keys add` makes it",
                            e->path);
-    sheet_init(&t, COLUMNS, COLUMNS);
-    buffer_init_small(&out);
-    for (size_t i = 0; i < COLUMNS; i++)
-        sheet_add(&t, slice_of_string(head[i]));
-
-    int error = walk(e, add_row, &t, err);
-    if (!error) {
-        sheet_append_columns(&t, &out);
-        if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout))
-            error =
-                errbuf_fail(err, LM_EIO, "cannot write to standard output: %s", strerror(errno));
-    }
-    buffer_release(&out);
-    sheet_release(&t);
+    not_asked = ask_server(&l.senders, flags, &unasked);
+    columns = l.senders.client ? ALL : COLUMNS;
+    sheet_init(&l.sheet, columns, COLUMNS);
+    for (size_t i = 0; i < columns; i++)
+        sheet_add(&l.sheet, slice_of_string(head[i]));
+    error = walk(e, add_row, &l, err);
+    add_others(&l.sheet, &l.senders, COLUMNS);
+    if (!error)
+        error = print_sheet(&l.sheet, err);
+    if (!error && not_asked)
+        error = errbuf_fail(err, not_asked, "%s", unasked.text);
+    sheet_release(&l.sheet);
+    http_client_free(l.senders.client);
     return error;
 }
 
@@ -515,7 +641,7 @@ static const struct verb {
     const char *flags; /* that it takes */
 } verbs[] = {
     {"add", true, add_key, "role expires set only rate bytes"},
-    {"list", false, list_keys, ""},
+    {"list", false, list_keys, "url ca-file key-file"},
     {"revoke", true, revoke_key, ""},
     {"rotate", true, rotate_key, "overlap expires"},
 };

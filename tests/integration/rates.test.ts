@@ -113,6 +113,10 @@ scenario('more than a key may send is refused in the words of each protocol, and
     assert.equal(metric(seen, 'logmill_logs_refused_total{reason="rate"}'), Object.keys(PROTOCOLS).length);
     assert.equal(metric(seen, 'logmill_received_refused_total{protocol="hec",reason="rate"}'), 1);
     assert.equal(metric(seen, 'logmill_inflight_bytes'), 0);
+    // Each key has rows of its own.
+    assert.equal(metric(seen, 'logmill_key_logs_total{key="k0",protocol="logmill"}'), 600);
+    assert.equal(metric(seen, 'logmill_key_refused_total{key="k3",protocol="hec",reason="rate"}'), 1);
+    assert.equal(metric(seen, 'logmill_key_bytes_total{key="k3",protocol="hec"}'), 600 * '{"event":"m"}'.length);
 });
 
 scenario('of _bulk each item is told to come again, but for those that never could', async (lab) => {
@@ -181,6 +185,32 @@ scenario('what all who have no key may send is theirs together, and nobody else 
     // Reads are not what is limited.
     await atRest(server);
     assert.equal((await allLogs(server)).length, 2400);
+});
+
+scenario('keys list tells what a server that is named has counted of each', async (lab) => {
+    const file = fileOf(lab);
+    const settings = { KEYS_FILE: file };
+    const key = await makeKey(file, 'shop', '--role', 'write', '--rate', '1/s');
+    const boss = await makeKey(file, 'boss', '--role', 'admin');
+    const server = await lab.start({ settings: { ...settings, ANONYMOUS: 'write', OPS_ACCESS: 'admin' } });
+    const body = logs(600);
+    assert.equal((await post(server, key, '/logs', body)).status, 201);
+    assert.equal((await post(server, key, '/logs', body)).status, 429);
+    assert.equal((await post(server, undefined, '/logs', logs(2))).status, 201);
+    const url = `http://127.0.0.1:${server.port}`;
+    const asked = await runLogmill(['keys', 'list', '--url', url], { ...settings, LOGMILL_KEY: boss });
+    assert.equal(asked.code, 0, asked.stderr);
+    assert.match(asked.stdout, /ONLY +SENT +SENT BYTES +REFUSED/);
+    assert.match(asked.stdout, new RegExp(`^shop .* 600 +${body.length} +1 *$`, 'm'));
+    assert.match(asked.stdout, new RegExp(`^\\(none\\) +2 +${logs(2).length} +0 *$`, 'm'));
+    assert.match(asked.stdout, /^boss +admin .*valid *$/m);
+    // Without a server, or one that does not answer, there is the list all the same.
+    const alone = await runLogmill(['keys', 'list'], settings);
+    assert.doesNotMatch(alone.stdout, /SENT/);
+    const refused = await runLogmill(['keys', 'list', '--url', url], settings);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stdout, /^shop +write/m);
+    assert.match(refused.stderr, /answered 401/);
 });
 
 scenario('a rate has a form, and goes where keys are written', async (lab) => {
