@@ -85,6 +85,9 @@
     X(REFUSED_READ_NO_ROOM, 503, "MAX_INFLIGHT_BYTES are used up by reads, try again later")       \
     X(REFUSED_READ_TIME, 503, "the store did not answer within QUERY_TIMEOUT, try again later")    \
     X(REFUSED_STORE_FAILED, 503, "the store cannot be read now, try again later")                  \
+    X(REFUSED_ERASE_ALL, 422,                                                                      \
+      "either a condition that leaves logs out, such as query or until, or all=1")                 \
+    X(REFUSED_ERASING, 503, "another DELETE of logs is under way, try again later")                \
     X(REFUSED_TAILS, 503, "too many live tails: at most {} (MAX_TAILS)")                           \
     X(REFUSED_TAIL_LEFT, 503, "the client has ended the connection before its turn")               \
     /* POST /mcp */                                                                                \

@@ -17,6 +17,7 @@ static const struct http_route routes[] = {
     {"POST", "/log", ingest_routes_post_log, .needs = ACCESS_WRITE, .flags = 0},
     {"POST", "/logs", ingest_routes_post_logs, .needs = ACCESS_WRITE, .flags = 0},
     {"GET", "/logs", read_routes_list, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
+    {"DELETE", "/logs", erase_routes_delete, .needs = ACCESS_ADMIN, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/stats", read_routes_stats, .needs = ACCESS_READ, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/logs/patterns", read_routes_patterns, .needs = ACCESS_READ,
      .flags = HTTP_ROUTE_ALONE},
@@ -226,6 +227,9 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
 
     api->queue = options->queue;
     api->store = options->store;
+    api->cache = options->cache;
+    api->erasing.scrub = options->scrub;
+    api->erasing.scrub_ctx = options->scrub_ctx;
     api->feed = options->feed;
     api->ledger = options->ledger;
     if (start_access(api, options, err))
@@ -279,6 +283,7 @@ unsigned api_also_port(const struct api *api)
 void api_hand_over(struct api *api, unsigned grace_ms, struct given *to, const char *name,
                    size_t max)
 {
+    atomic_store(&api->erasing.stops, true);
     if (api->readers)
         read_scheduler_hurry(api->readers, grace_ms);
     http_server_hand_over(api->server, grace_ms, to, name, max);
@@ -293,6 +298,7 @@ void api_free(struct api *api, unsigned grace_ms)
 {
     if (!api)
         return;
+    atomic_store(&api->erasing.stops, true);
     if (api->readers)
         read_scheduler_hurry(api->readers, grace_ms);
     http_server_stop(api->server, grace_ms);

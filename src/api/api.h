@@ -17,8 +17,12 @@ struct api;
 struct api_options {
     struct queue *queue;
     struct store *store;
-    struct cache *cache;             /* NULL: none */
-    struct tail_feed *feed;          /* NULL if ops_only */
+    struct cache *cache;    /* NULL: none */
+    struct tail_feed *feed; /* NULL if ops_only */
+    /* Called after DELETE /logs, on a thread of its own: what may be left of the logs elsewhere is
+     * to go. Returns 0 or an error with `err`. NULL: there is nothing. */
+    int (*scrub)(void *ctx, struct errbuf *err);
+    void *scrub_ctx;
     struct http_server_options http; /* routes, hooks and what follows the time-outs are set here */
     struct ledger *ledger;           /* of what is held for clients */
     const char *allowed_hosts;   /* see access.h; NULL: "*" if http.host is no loopback address */

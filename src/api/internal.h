@@ -6,6 +6,8 @@
 #ifndef LOGMILL_API_INTERNAL_H
 #define LOGMILL_API_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "access/access.h"
 #include "api/intake.h"
 #include "api/probe.h"
@@ -27,9 +29,19 @@ struct ops {
     unsigned ready_timeout_ms;
 };
 
+/* What DELETE /logs needs besides. */
+struct erasing {
+    int (*scrub)(void *ctx, struct errbuf *err); /* see api_options */
+    void *scrub_ctx;
+    atomic_bool is_busy; /* one is under way */
+    atomic_bool stops;   /* none goes on */
+};
+
 struct api {
     struct queue *queue;
     struct store *store;
+    struct cache *cache;
+    struct erasing erasing;
     struct ledger *ledger;
     struct access *access;
     struct ranges trusted_proxies;
@@ -71,6 +83,9 @@ void read_routes_fields(struct http_request *req, void *thread);
 void read_routes_values(struct http_request *req, void *thread);
 void read_routes_one(struct http_request *req, void *thread);
 void read_routes_tail(struct http_request *req, void *thread);
+
+/* erase_routes.c */
+void erase_routes_delete(struct http_request *req, void *thread);
 
 /* mcp_routes.c */
 void mcp_routes_post(struct http_request *req, void *thread);

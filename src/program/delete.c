@@ -11,6 +11,7 @@
 
 #include <yyjson.h>
 
+#include "api/erasure.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "cli/ask.h"
@@ -27,16 +28,12 @@
 
 enum {
     TEXT_BYTES_MAX = 1 << 20, /* of all conditions */
-    SLICE_US = 250 * 1000,    /* after which there is progress to tell */
-    SLICE_LOGS = 8192,        /* erased in one transaction */
-    REST_US = 2000,           /* between two transactions: others write as well */
+    REST_US = 2000,           /* between two steps of scrubbing: others write as well */
     REASON_MAX = 1000,
     SCRUB_TIMES = 2,      /* what is free in the queue's file is given back at most so often */
     SCRUB_LOG_TRIES = 20, /* of cutting the log of the queue's file … */
     SCRUB_REST_US = 100 * 1000, /* … so far apart */
 };
-
-#define BUCKET_US (INT64_C(60) * 1000000) /* within one the oldest log is looked for */
 
 /* ---- What is asked for ---- */
 
@@ -95,17 +92,6 @@ static void explain(struct slice refusal, struct errbuf *err)
     yyjson_doc_free(doc);
 }
 
-/* Not if all that was given is empty, as the query of a shell's variable that is not set. */
-static bool asks_for_something(const struct log_filter *f)
-{
-    const struct query_node *root = f->query ? &f->query->nodes[0] : NULL;
-    bool is_all = root && root->kind == QUERY_TEST && root->test == QUERY_EXISTS &&
-                  root->field != QUERY_ATTRIBUTE;
-
-    return f->since_us > TIMESTAMP_MIN_US || f->until_us <= TIMESTAMP_MAX_US ||
-           (log_filter_has_predicates(f) && !is_all);
-}
-
 /* The filter is that of `query` and of GET /logs: read by the same reader. */
 static int read_filter(struct job *job, struct errbuf *err)
 {
@@ -133,7 +119,7 @@ static int read_filter(struct job *job, struct errbuf *err)
     buffer_release(&refusal);
     if (error)
         return LM_EINVAL;
-    if (!flags_has(job->flags, "all") && !asks_for_something(&job->wanted.filter)) {
+    if (!flags_has(job->flags, "all") && !erasure_asks_for_something(&job->wanted.filter)) {
         query_unref(job->wanted.filter.query);
         return errbuf_fail(err, LM_EINVAL,
                            "no condition of these leaves any log out; all of them: --all");
@@ -158,50 +144,19 @@ static int open_store(struct job *job, const struct config *config, struct errbu
     return ports_open_store(config, &job->store, err);
 }
 
-/* What is damaged may hold logs that match: they are neither counted nor deleted. */
-static int check_damage(const struct store_scan *scan, struct errbuf *err)
-{
-    struct errbuf which = *err;
-
-    return scan->damaged == 0 ? 0
-                              : errbuf_fail(err, LM_EIO, "%llu logs could not be looked at: %s",
-                                            (unsigned long long)scan->damaged, which.text);
-}
-
 /* ---- Counting ---- */
 
 struct counted {
-    uint64_t logs;
-    int64_t first_bucket; /* with a log, since 1970 */
+    struct erasure_count count;
     int64_t oldest_us;
     int64_t newest_us;
 };
 
-static int count_some(int64_t bucket, struct slice level, uint64_t count, void *ctx)
+static bool show_found(uint64_t logs, void *ctx)
 {
-    struct counted *c = ctx;
-
-    if (c->logs == 0 || bucket < c->first_bucket)
-        c->first_bucket = bucket;
-    c->logs += count;
-    return 0;
-}
-
-static int count(struct store_reader *r, const struct log_matcher *matcher, struct counted *c,
-                 struct errbuf *err)
-{
-    struct store_scan scan;
-    int error = 0;
-
-    store_scan_init(&scan, matcher, NULL, 0);
-    while (!error && !scan.done) {
-        const struct store_slice slice = {.until_us = clock_monotonic_us() + SLICE_US};
-
-        error = store_scan_count(r, &scan, &slice, 0, BUCKET_US, count_some, c, err);
-        terminal_progress("found", c->logs, 0);
-    }
-    terminal_clear_status();
-    return error ? error : check_damage(&scan, err);
+    (void)ctx;
+    terminal_progress("found", logs, 0);
+    return true;
 }
 
 static int take_newest(const struct record *record, void *ctx)
@@ -231,14 +186,14 @@ static int find_bounds(struct store_reader *r, const struct log_filter *filter, 
                        struct errbuf *err)
 {
     struct log_filter first = *filter;
-    int64_t from_us = c->first_bucket * BUCKET_US;
+    int64_t from_us = c->count.first_bucket * ERASURE_BUCKET_US;
 
-    if (c->logs == 0)
+    if (c->count.logs == 0)
         return 0;
     if (first.since_us < from_us)
         first.since_us = from_us;
-    if (first.until_us > from_us + BUCKET_US)
-        first.until_us = from_us + BUCKET_US;
+    if (first.until_us > from_us + ERASURE_BUCKET_US)
+        first.until_us = from_us + ERASURE_BUCKET_US;
     int error = look(r, filter, take_newest, c, err);
     return error ? error : look(r, &first, take_oldest, c, err);
 }
@@ -248,8 +203,10 @@ static int count_all(const struct job *job, struct counted *c, struct errbuf *er
     struct store_reader *r = store_reader_new(job->store, err);
     int error = r ? 0 : LM_EUNAVAILABLE;
 
-    if (!error)
-        error = count(r, job->matcher, c, err);
+    if (!error) {
+        error = erasure_count(r, job->matcher, &c->count, show_found, NULL, err);
+        terminal_clear_status();
+    }
     if (!error)
         error = find_bounds(r, &job->wanted.filter, c, err);
     store_reader_free(r);
@@ -327,10 +284,10 @@ static void print_counted(const struct job *job, const struct counted *c, int64_
     if (until_us > TIMESTAMP_MAX_US)
         until_us = c->newest_us >= now_us ? c->newest_us + 1 : now_us;
     buffer_init(&b, TEXT_BYTES_MAX);
-    terminal_number(c->logs, number);
+    terminal_number(c->count.logs, number);
     buffer_appendf(&b, "%s %s; nothing was deleted\n", number,
-                   c->logs == 1 ? "log matches" : "logs match");
-    if (c->logs > 0) {
+                   c->count.logs == 1 ? "log matches" : "logs match");
+    if (c->count.logs > 0) {
         buffer_append_string(&b, "  oldest  ");
         timestamp_append(&b, c->oldest_us);
         buffer_append_string(&b, "\n  newest  ");
@@ -415,28 +372,11 @@ static void rest(uint64_t us)
     nanosleep(&time, NULL);
 }
 
-static int erase(struct store_writer *w, const struct job *job, struct cache_client *cache,
-                 uint64_t *erased, struct errbuf *err)
+static bool show_deleted(uint64_t logs, void *ctx)
 {
-    struct store_scan scan;
-    int error = 0;
-
-    store_scan_init(&scan, job->matcher, NULL, 0);
-    while (!error && !scan.done) {
-        const struct store_slice slice = {.rows = SLICE_LOGS,
-                                          .until_us = clock_monotonic_us() + SLICE_US};
-        struct errbuf ignored = ERRBUF_INIT;
-        size_t some = 0;
-
-        error = store_erase(w, &scan, &slice, true, &some, err);
-        *erased += some;
-        if (some > 0) /* what fails is told at the end */
-            (void)!cache_forget(cache, &ignored);
-        terminal_progress("deleted", *erased, 0);
-        rest(REST_US);
-    }
-    terminal_clear_status();
-    return error ? error : check_damage(&scan, err);
+    (void)ctx;
+    terminal_progress("deleted", logs, 0);
+    return true;
 }
 
 static int forget(struct cache_client *cache, const struct config *config, struct errbuf *err)
@@ -454,18 +394,18 @@ static int forget(struct cache_client *cache, const struct config *config, struc
     return error;
 }
 
-/*
- * Messages that had these logs are done with, but what they were written on may still hold them: in
- * the embedded queue's file, beside whoever uses it. The store's file is its keeper's.
- */
-static int scrub_queue(const struct config *config, struct errbuf *err)
+int delete_scrub_queue(const struct config *config, struct errbuf *err)
 {
     char path[PATH_MAX];
     struct sqlite_db_options options = {.path = path, .as_it_is = true};
     struct sqlite_db db;
     uint64_t left = 1;
     unsigned most = 0;
-    int error = data_dir_path(path, config->data_dir, "queue.db", err);
+    int error;
+
+    if (!ports_queue_is_embedded(config))
+        return 0;
+    error = data_dir_path(path, config->data_dir, "queue.db", err);
 
     if (error || access(path, F_OK))
         return error;
@@ -494,12 +434,13 @@ static int erase_all(const struct job *job, const struct config *config, struct 
         client = cache_client_new(cache, err);
         error = client ? 0 : LM_EUNAVAILABLE;
     }
-    if (!error)
-        error = erase(w, job, client, erased, err);
+    if (!error) {
+        error = erasure_run(w, job->matcher, client, erased, show_deleted, NULL, err);
+        terminal_clear_status();
+    }
     int failure = forget(client, config, error ? NULL : err);
-    if (!error &&
-        ports_queue_is_embedded(config)) { /* though there were none: perhaps it goes on */
-        int scrubbed = scrub_queue(config, failure ? NULL : err);
+    if (!error) { /* though there were none: perhaps it goes on */
+        int scrubbed = delete_scrub_queue(config, failure ? NULL : err);
 
         failure = failure ? failure : scrubbed;
     }

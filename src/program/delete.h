@@ -13,4 +13,11 @@
 int delete_command(const struct config *config, const struct flags *flags, char **args,
                    int args_len);
 
+/*
+ * Messages that had logs which were erased are done with, but what they were written on may still
+ * hold them: overwrites that in the embedded queue's file, beside whoever uses it. Without such a
+ * queue it does nothing.
+ */
+int delete_scrub_queue(const struct config *config, struct errbuf *err) LM_MUST_CHECK;
+
 #endif

@@ -23,6 +23,7 @@
 #include "net/tls.h"
 #include "net/tls_transport.h"
 #include "program/data_dir.h"
+#include "program/delete.h"
 #include "program/ports.h"
 #include "program/restart.h"
 #include "tail/feed.h"
@@ -257,6 +258,11 @@ static int start_keys(struct service *s, struct errbuf *err)
 
 /* ---- What clients see ---- */
 
+static int scrub(void *ctx, struct errbuf *err)
+{
+    return delete_scrub_queue(((const struct service *)ctx)->config, err);
+}
+
 static int start_api(struct service *s, struct errbuf *err)
 {
     const struct config *c = s->config;
@@ -269,6 +275,8 @@ static int start_api(struct service *s, struct errbuf *err)
             .store = s->store,
             .cache = s->cache,
             .feed = s->feed,
+            .scrub = scrub,
+            .scrub_ctx = s,
             .http = {.host = c->host,
                      .port = (unsigned)c->port,
                      .fds = s->http_fds,

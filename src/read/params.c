@@ -652,6 +652,42 @@ int log_params_parse_tail(const struct query_string *params, struct query *only,
     return reading_finish(&r, filter);
 }
 
+/* ---- Deleting ---- */
+
+static void refuse_reason(struct reading *r, struct slice reason, const char *type, const char *msg)
+{
+    refuse_text(
+        r,
+        &(struct refusal){.in = "query", .name = SLICE_LITERAL("reason"), .type = type, .msg = msg},
+        reason);
+}
+
+int log_params_parse_erase(const struct query_string *params, struct query *only,
+                           struct log_filter *filter, struct log_params_erase *asked,
+                           struct buffer *refusal)
+{
+    struct reading r;
+    int64_t dry_run = 0, all = 0;
+
+    reading_init(&r, params, only, refusal);
+    log_filter_init(filter);
+    read_time(&r, "since", &filter->since_us);
+    read_time(&r, "until", &filter->until_us);
+    read_predicates(&r, filter);
+    read_int(&r, "dry_run", 0, 1, &dry_run);
+    read_int(&r, "all", 0, 1, &all);
+    asked->dry_run = dry_run;
+    asked->all = all;
+    asked->reason = query_string_last(params, "reason");
+    if (asked->reason.len == 0 && !dry_run)
+        refuse_reason(&r, asked->reason, "missing", "Field required: why, for the diagnostics");
+    if (asked->reason.len > LOG_PARAMS_REASON_MAX)
+        refuse_reason(&r, slice_of(asked->reason.data, 0), "string_too_long",
+                      "String should have at most 1000 bytes");
+    refuse_unknown(&r, (const char *const[]){"reason", "dry_run", "all", NULL});
+    return reading_finish(&r, filter);
+}
+
 /* ---- Buckets ---- */
 
 static int64_t divide_up(int64_t a, int64_t b)

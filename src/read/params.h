@@ -42,6 +42,7 @@ enum {
     LOG_PARAMS_AROUND_MAX = 500,
     LOG_PARAMS_SAME_MAX = 8,        /* fields that they share */
     LOG_PARAMS_BYTES_MAX = 8 << 20, /* of a page */
+    LOG_PARAMS_REASON_MAX = 1000,
     LOG_PARAMS_TEXT_MAX = 1000, /* characters of q: a search costs its length in the worst case */
 };
 
@@ -126,6 +127,19 @@ int log_params_parse_values(const struct query_string *params, struct query *onl
 int log_params_parse_tail(const struct query_string *params, struct query *only,
                           struct slice last_id, struct log_filter *filter, bool *has_place,
                           struct store_position *place, struct buffer *refusal) LM_MUST_CHECK;
+
+/* What is to be deleted. */
+struct log_params_erase {
+    struct slice reason; /* in the query string; empty only of a dry run */
+    bool dry_run;
+    bool all; /* asked for in words, since the filter leaves nothing out */
+};
+
+/* DELETE /logs: a filter; reason, dry_run and all. Whether the filter asks for what `all` says is
+ * the caller's business. */
+int log_params_parse_erase(const struct query_string *params, struct query *only,
+                           struct log_filter *filter, struct log_params_erase *asked,
+                           struct buffer *refusal) LM_MUST_CHECK;
 
 /* As log_params_parse_list, for a download: it takes what it takes; `*limit` is UINT64_MAX without.
  */

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 
 import { type Lab, type Logmill, type Ran, eventually, run, BINARY, runLogmill, scenario, sleep } from '../support/harness';
-import { get, post } from '../support/http';
+import { type Answer, get, post, request } from '../support/http';
 import { type Log, allLogs, atRest, postLogs, uuid7 } from '../support/logs';
 import { PostgresServer } from '../support/servers/postgres';
 import { RedisServer } from '../support/servers/redis';
@@ -290,4 +290,76 @@ scenario('a tail that is behind is given no log that was deleted meanwhile', asy
     assert.equal(tail.logs.filter(isForgotten).length, 0);
     assert.equal(tail.logs.length, 8 * 50 + 1);
     tail.close();
+});
+
+/* ---- DELETE /logs ---- */
+
+async function makeKey(file: string, name: string, role: string): Promise<string> {
+    const ran = await runLogmill(['keys', 'add', name, '--role', role], { KEYS_FILE: file });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stdout.trim();
+}
+
+scenario('DELETE /logs counts and deletes what matches, for an admin, with a reason', async (lab) => {
+    const file = path.join(lab.folder(), 'keys');
+    const keys = {
+        boss: await makeKey(file, 'boss', 'admin'),
+        reader: await makeKey(file, 'reader', 'read'),
+        writer: await makeKey(file, 'writer', 'write'),
+    };
+    const server = await lab.start({ settings: { KEYS_FILE: file, ANONYMOUS: 'all' } });
+    const asks = (query: string, key?: string): Promise<Answer> =>
+        request(server, {
+            method: 'DELETE',
+            path: `/logs${query}`,
+            headers: key ? { Authorization: `Bearer ${key}` } : {},
+        });
+    await fill(server);
+
+    assert.equal((await asks('?all=1&dry_run=1')).status, 401);
+    assert.equal((await asks('?all=1&dry_run=1', keys.reader)).status, 403);
+    assert.equal((await asks('?all=1&dry_run=1', keys.writer)).status, 403);
+    for (const [query, says] of [
+        ['', /"reason"/],
+        ['?query=card', /"reason".*Field required/],
+        ['?reason=why', /either a condition/],
+        ['?query=*&dry_run=1', /either a condition/],
+        ['?query=&reason=why', /either a condition|query/],
+        ['?query=card&all=1&reason=why', /either a condition/],
+        ['?query=card&reason=why&limit=5', /limit/],
+        ['?query=(card&reason=why', /query_parsing/],
+        [`?query=card&reason=${'x'.repeat(1001)}`, /at most 1000 bytes/],
+        ['?query=card&dry_run=2', /dry_run/],
+    ] as const) {
+        const answer = await asks(query, keys.boss);
+        assert.equal(answer.status, 422, `${query}: ${answer.text}`);
+        assert.match(answer.text, says, query);
+    }
+    assert.equal(await count(server), LOGS);
+
+    const counted = await asks('?query=card&dry_run=1', keys.boss);
+    assert.equal(counted.status, 200, counted.text);
+    assert.deepEqual(counted.json(), { matching: LOGS / 3 });
+    assert.equal(await count(server), LOGS);
+    const deleted = await asks('?query=card&reason=they%20asked', keys.boss);
+    assert.equal(deleted.status, 200, deleted.text);
+    assert.deepEqual(deleted.json(), { deleted: LOGS / 3 });
+    assert.equal((await allLogs(server)).filter(isForgotten).length, 0);
+    assert.equal(await count(server), (LOGS / 3) * 2);
+    assert.match(server.stderr, /deleted logs.*"key":"boss","reason":"they asked","deleted":100/);
+    assert.ok(!server.stderr.includes('card'));
+    const all = await asks('?all=1&reason=end', keys.boss);
+    assert.deepEqual(all.json(), { deleted: (LOGS / 3) * 2 });
+    assert.equal(await count(server), 0);
+    // Logs go on to be taken, and those that come anew stay.
+    await postLogs(server, [made(0)]);
+    await atRest(server);
+});
+
+scenario('without keys nobody deletes over HTTP', async (lab) => {
+    const server = await lab.start();
+    await fill(server);
+    const answer = await request(server, { method: 'DELETE', path: '/logs?all=1&reason=x' });
+    assert.equal(answer.status, 403);
+    assert.equal(await count(server), LOGS);
 });

@@ -46,6 +46,7 @@ const NEEDS: Record<string, Need> = {
     'POST /log': 'write',
     'POST /logs': 'write',
     'GET /logs': 'read',
+    'DELETE /logs': 'admin',
     'GET /logs/stats': 'read',
     'GET /logs/patterns': 'read',
     'GET /logs/fields': 'read',
