@@ -76,11 +76,11 @@ struct format_counts {
 /* Why a body is not taken that may be right, or was not read: for the words of a protocol. */
 enum format_refusal {
     FORMAT_REFUSED_BUSY,      /* cannot be stored now: the same again may be */
-    FORMAT_REFUSED_RATE,      /* more than its sender may send now: later the same may be: 429 */
     FORMAT_REFUSED_TOO_LARGE, /* never, since it is too large */
     FORMAT_REFUSED_CONTENT,   /* never, for what is in it */
     FORMAT_REFUSED_KEY,       /* not without a key, or not with this one: 401 */
     FORMAT_REFUSED_ROLE,      /* this key is not for sending: 403 */
+    FORMAT_REFUSED_RATE,      /* more than its sender may send now: later the same may be: 429 */
 };
 
 /* A body whose logs are durable, or which had none. */
