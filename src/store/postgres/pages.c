@@ -7,7 +7,8 @@
 
 enum {
     ROWS_AT_ONCE = 10000,        /* of one statement */
-    ROWS_TO_MATCH_MIN = 500,     /* of one statement, if they are matched here */
+    ROWS_TO_MATCH_MIN = 500,     /* of one statement, if they are matched here … */
+    MATCH_MS_MIN = 50,           /* … for which there is time, however late they came */
     DRAINED_BYTES_MAX = 8 << 20, /* of rows that nobody wants, rather than a new connection */
 };
 
@@ -113,7 +114,8 @@ struct paging {
     uint64_t rows_max;
     bool keys_only;
     bool matches_here; /* SQL cannot tell all that is asked for: the plain matcher does, here */
-    uint64_t read;     /* rows of the statement */
+    uint64_t read;     /* rows of the statement … */
+    uint64_t began_us; /* … the first of which came at this time */
     bool stopped;      /* by the callback */
     bool is_full;      /* the same by ourselves: enough, or the time is over */
     size_t drained;    /* bytes that came afterwards */
@@ -138,6 +140,16 @@ static int hand_out_row(struct paging *p, const struct record *record)
     return 0;
 }
 
+/*
+ * A statement has often had more than the slice's time when its first row comes: to go on from that
+ * row would be to ask for the others once more, one by one.
+ */
+static bool is_time_over(const struct paging *p)
+{
+    return p->until_us && clock_monotonic_us() >= p->until_us &&
+           clock_monotonic_us() - p->began_us >= MATCH_MS_MIN * UINT64_C(1000);
+}
+
 /* The same for a row of which nobody knows yet whether it matches. */
 static int match_row(struct paging *p, const struct record *record)
 {
@@ -152,7 +164,7 @@ static int match_row(struct paging *p, const struct record *record)
         p->scan->skip -= matches;
         p->scan->before = record->key;
     }
-    p->is_full = p->out.rows == p->rows_max || (p->until_us && clock_monotonic_us() >= p->until_us);
+    p->is_full = p->out.rows == p->rows_max || is_time_over(p);
     return error;
 }
 
@@ -166,7 +178,8 @@ static int take_row(struct store_postgres_reader *r, const PGresult *row, void *
         return error;
     if (p->stopped || p->is_full)
         return drain(p, &record);
-    p->read++;
+    if (p->read++ == 0)
+        p->began_us = clock_monotonic_us();
     return p->matches_here ? match_row(p, &record) : hand_out_row(p, &record);
 }
 
