@@ -138,6 +138,8 @@ struct store_postgres_reader {
     char collation[96]; /* " COLLATE …" for what is compared without case, or empty */
     unsigned limit_ms;  /* what a statement may take; 0: as the role has it … */
     unsigned most_ms;   /* … or, if that has no limit, this; 0: as long as it wants */
+    bool is_timed;      /* what statements take is told without the way to the server … */
+    uint64_t took_us;   /* … here, added up */
     bool by_index;      /* it is not to read whole partitions */
     bool in_order;      /* it is to go through the logs by their keys, and sort nothing */
     bool has_indexes;   /* the owner made some that find logs by what is in them, such as GIN … */

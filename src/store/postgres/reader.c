@@ -176,7 +176,8 @@ int store_postgres_reader_call(struct store_postgres_reader *r, store_postgres_w
  *
  * What holds for one statement holds for no more than its transaction, so that nothing is left to
  * others if a pooler gives the session to them next. Both go out at once, as a pipeline, which
- * is one transaction that ends by itself.
+ * is one transaction that ends by itself. Where it matters how long the statement takes, the server
+ * is to tell when it begins with it: on a busy machine the way there and back takes far longer.
  */
 static const char settings[] =
     "SELECT set_config('transaction_read_only', 'on', true), set_config('jit', 'off', true), "
@@ -209,6 +210,7 @@ static int send(struct store_postgres_reader *r, struct errbuf *err)
     r->conn.sqlstate[0] = '\0';
     if (!PQenterPipelineMode(pg) ||
         !PQsendQueryParams(pg, settings, 6, NULL, values, NULL, NULL, 0) ||
+        (r->is_timed && !PQsendFlushRequest(pg)) ||
         !PQsendQueryParams(pg, st->sql.data, st->len, st->types, st->values, st->lengths,
                            st->formats, 1) ||
         !PQpipelineSync(pg))
@@ -291,15 +293,19 @@ static bool is_told(const struct store_postgres_reader *r)
 static int run(struct store_postgres_reader *r, struct taking *t, struct errbuf *err)
 {
     struct taking nothing = {0};
+    uint64_t started_us = clock_monotonic_us();
     int error = send(r, err);
 
     if (!error)
         error = take_results(r, &nothing, err); /* the settings' */
     PQclear(nothing.whole);
+    if (r->is_timed)
+        started_us = clock_monotonic_us();
     if (!error && t->fn && !PQsetSingleRowMode(r->conn.pg))
         error = store_postgres_conn_lost(&r->conn, err);
     if (!error)
         error = take_results(r, t, err);
+    r->took_us += clock_monotonic_us() - started_us;
     if (!error)
         return end_pipeline(r, err);
     if (is_told(r) && end_pipeline(r, NULL))

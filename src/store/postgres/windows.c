@@ -24,6 +24,7 @@
 
 enum {
     WINDOW_FACTOR = 4,       /* each window is so much longer than the one after it … */
+    GROWTHS_MAX = 3,         /* … and so often at once if that took next to nothing … */
     WINDOW_DAYS_MAX = 512,   /* … up to this, which bounds the locks of one statement … */
     WINDOWS_YEARS_MAX = 20,  /* … and what is older than this comes in one */
     PROBE_US = 10 * 1000000, /* the first window where there are indexes */
@@ -39,9 +40,9 @@ enum {
      * slices may be much shorter than this. But the first one of a scan is to tell soon whether it
      * is a short one.
      */
-    GOAL_MS = 250,     /* what a statement should take */
-    LIMIT_MS = 500,    /* what it may take, however late it is */
-    FIRST_MS_MIN = 20, /* what the first may take, if the slice's time is less */
+    GOAL_MS = 250,      /* what a statement should take */
+    LIMIT_MS = 500,     /* what it may take, however late it is */
+    FIRST_MS_MIN = 100, /* what the first may take, if the slice's time is less */
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -319,7 +320,7 @@ void store_postgres_windows_grow(struct store_scan *scan)
         scan->window_us *= WINDOW_FACTOR;
 }
 
-/* After a window that was gone through to its end at once. */
+/* After a window that was gone through to its end at once: the next has WINDOW_FACTOR once … */
 static void adapt_to_window(const struct store_postgres_windows *w, int64_t took_us)
 {
     struct store_scan *scan = w->scan;
@@ -330,8 +331,11 @@ static void adapt_to_window(const struct store_postgres_windows *w, int64_t took
         scan->window_us = first_us(w);
     if (took_us > GOAL_MS * 1000)
         scan->window_us = max(scan->window_us / 2, 1);
-    else if (took_us < GOAL_MS * 1000 / WINDOW_FACTOR)
+    /* … or several times, as long as that is to take a fraction of what it may. */
+    for (int n = 0; n < GROWTHS_MAX && took_us < GOAL_MS * 1000 / WINDOW_FACTOR; n++) {
         store_postgres_windows_grow(scan);
+        took_us *= 2 * WINDOW_FACTOR;
+    }
 }
 
 /* ---- A slice ---- */
@@ -341,7 +345,6 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
 {
     struct store_scan *scan = w->scan;
     int64_t before_us = scan->before.timestamp_us;
-    uint64_t started_us = clock_monotonic_us();
     int error = 0;
 
     w->from = (struct log_key){.timestamp_us = window_start(w)};
@@ -352,13 +355,15 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     r->limit_ms = limit_ms(r, w);
     r->most_ms = most_ms(r, w);
     r->by_index = is_part_of_day(w);
+    r->is_timed = !is_fresh(scan); /* most scans have but one window */
+    r->took_us = 0;
     if (scan->stride)
         error = find_stride(r, w, err);
     if (!error)
         error = fn(r, w, ctx, err);
     r->limit_ms = r->most_ms = 0;
     bool was_served = r->is_served;
-    r->by_index = r->is_served = false;
+    r->by_index = r->is_served = r->is_timed = false;
     if (error && scan->stride != 1 && store_postgres_reader_ran_out(r)) {
         scan->by_key = scan->by_key || was_served;
         shrink(w);
@@ -367,11 +372,10 @@ static int go_on(struct store_postgres_reader *r, struct store_postgres_windows 
     if (error || w->cut)
         return error;
     scan->before = w->from;
-    int64_t took_us = (int64_t)(clock_monotonic_us() - started_us);
     if (w->is_stride)
-        adapt_to_stride(scan, before_us - w->from.timestamp_us, took_us);
+        adapt_to_stride(scan, before_us - w->from.timestamp_us, (int64_t)r->took_us);
     else
-        adapt_to_window(w, took_us);
+        adapt_to_window(w, (int64_t)r->took_us);
     return 0;
 }
 
