@@ -1,18 +1,23 @@
 #include "access/access.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "access/guesses.h"
 #include "access/keys.h"
+#include "access/session.h"
 #include "answers/answers.h"
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "http/accept.h"
 
 /* What no browser is to guess at; and pages of others must not even embed. */
 #define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
@@ -25,9 +30,11 @@
     "last-event-id, mcp-protocol-version\r\n"
 /* No two origins share a cached answer. */
 #define VARY "Vary: Origin\r\n"
-/* RFC 9110, 11.6.1. By Basic a browser asks a person for the key, as the password. */
+/* RFC 9110, 11.6.1. Of Basic, programs take the key as the password. */
 #define CHALLENGE                                                                                  \
     "WWW-Authenticate: Bearer realm=\"logmill\", Basic realm=\"logmill\", charset=\"UTF-8\"\r\n"
+/* To a browser, which would do so before our page can. */
+#define BROWSER_CHALLENGE "WWW-Authenticate: Bearer realm=\"logmill\"\r\n"
 
 enum { REFUSAL_HEADERS_MAX = 1024 }; /* bytes of lines that are no answer's of a handler */
 
@@ -50,6 +57,7 @@ struct access {
     unsigned anonymous;
     enum access_need ops;
     struct allowance anonymous_may;
+    int64_t session_us; /* a session holds for so long */
 };
 
 /* ---- Settings ---- */
@@ -156,6 +164,7 @@ struct access *access_new(const struct access_options *options, struct errbuf *e
     a->ops = options->ops;
     a->anonymous_may.logs.per_s = options->anonymous_rate;
     a->anonymous_may.bytes.per_s = options->anonymous_bytes;
+    a->session_us = (int64_t)options->session_max_age_s * 1000000;
     while (hosts && (item = next_item(&hosts)).len > 0)
         if (add_host(a, item, err))
             goto fail;
@@ -287,18 +296,30 @@ static const struct origin *find_origin(const struct access *a, struct slice nam
     return NULL;
 }
 
-bool access_allows_origin(const struct access *a, struct slice origin, struct slice host)
+/* Whether pages of `origin` are ours, which `host` is. */
+static bool is_of_host(struct slice origin, struct slice host)
 {
-    const char *begin;
+    const char *begin = origin.len > 0 ? memmem(origin.data, origin.len, "://", 3) : NULL;
 
-    if (!origin.data || find_origin(a, origin))
-        return true;
-    begin = origin.len > 0 ? memmem(origin.data, origin.len, "://", 3) : NULL;
     if (!begin) /* "null", as from a file */
         return false;
     begin += 3;
     return slice_equal_ascii_nocase(slice_of(begin, (size_t)(origin.data + origin.len - begin)),
                                     host);
+}
+
+bool access_allows_origin(const struct access *a, struct slice origin, struct slice host)
+{
+    return !origin.data || find_origin(a, origin) || is_of_host(origin, host);
+}
+
+/* What a browser says of whoever asks: our page, or a person who typed an address. Of browsers that
+ * say nothing of it the cookie's SameSite=Strict has to do. */
+static bool is_own(struct slice fetch_site, struct slice origin, struct slice host)
+{
+    return (!fetch_site.data || slice_equal(fetch_site, SLICE_LITERAL("same-origin")) ||
+            slice_equal(fetch_site, SLICE_LITERAL("none"))) &&
+           (!origin.data || is_of_host(origin, host));
 }
 
 /* A person follows a link, or types an address: the page that linked sees nothing of it. */
@@ -447,32 +468,48 @@ static bool may(const struct grant *g, enum access_need need)
     }
 }
 
-static enum access_verdict refuse_key(const struct origin *origin, enum refusal why,
-                                      struct http_admission *admission, const struct access *a)
+/* A browser, as far as it can be told: not all of them say so by Sec-Fetch over plain HTTP. */
+static bool is_browser(const struct http_head *head)
 {
-    static const struct slice alone = {SAME_ORIGIN CHALLENGE, sizeof(SAME_ORIGIN CHALLENGE) - 1};
-    static const struct slice varying = {SAME_ORIGIN VARY CHALLENGE,
-                                         sizeof(SAME_ORIGIN VARY CHALLENGE) - 1};
+    return head->fetch_site.data || head->fetch_mode.data || head->requested_with.data ||
+           accept_names(head->accept, SLICE_LITERAL("text/html"));
+}
 
+static struct slice challenge(const struct access *a, const struct http_head *head,
+                              const struct origin *origin)
+{
+    bool varies = a->origins_len > 0;
+
+    if (origin)
+        return buffer_slice(&origin->unknown);
+    if (is_browser(head))
+        return varies ? SLICE_LITERAL(SAME_ORIGIN VARY BROWSER_CHALLENGE)
+                      : SLICE_LITERAL(SAME_ORIGIN BROWSER_CHALLENGE);
+    return varies ? SLICE_LITERAL(SAME_ORIGIN VARY CHALLENGE)
+                  : SLICE_LITERAL(SAME_ORIGIN CHALLENGE);
+}
+
+static enum access_verdict refuse_key(const struct access *a, const struct http_head *head,
+                                      const struct origin *origin, enum refusal why,
+                                      struct http_admission *admission)
+{
     refuse(admission, why);
     if (admission->status == 401)
-        admission->answer_headers = origin               ? buffer_slice(&origin->unknown)
-                                    : a->origins_len > 0 ? varying
-                                                         : alone;
-    return why == REFUSED_NO_KEY ? ACCESS_NO_KEY
-           : why == REFUSED_KEY  ? ACCESS_WRONG_KEY
-                                 : ACCESS_WRONG_ROLE;
+        admission->answer_headers = challenge(a, head, origin);
+    return why == REFUSED_NO_KEY                          ? ACCESS_NO_KEY
+           : why == REFUSED_KEY || why == REFUSED_SESSION ? ACCESS_WRONG_KEY
+                                                          : ACCESS_WRONG_ROLE;
 }
 
 /* The address as people write it: of IPv6 its network. */
-static void say_who_guesses(uint64_t client)
+static const char *write_client(uint64_t client, char text[ACCESS_CLIENT_SIZE])
 {
-    char text[INET6_ADDRSTRLEN + 4] = "";
-
+    static_assert(ACCESS_CLIENT_SIZE >= INET6_ADDRSTRLEN + 4, "a network is an address and /64");
+    text[0] = '\0';
     if (client <= UINT32_MAX) {
         const struct in_addr v4 = {.s_addr = htonl((uint32_t)client)};
 
-        (void)inet_ntop(AF_INET, &v4, text, sizeof(text));
+        (void)inet_ntop(AF_INET, &v4, text, ACCESS_CLIENT_SIZE);
     } else {
         struct in6_addr v6 = IN6ADDR_ANY_INIT;
 
@@ -480,8 +517,15 @@ static void say_who_guesses(uint64_t client)
         (void)inet_ntop(AF_INET6, &v6, text, INET6_ADDRSTRLEN);
         memcpy(text + strlen(text), "/64", 4);
     }
+    return text;
+}
+
+static void say_who_guesses(uint64_t client)
+{
+    char text[ACCESS_CLIENT_SIZE];
+
     diag(DIAG_WARN, "an address has sent many keys that are not valid: it is refused for a minute",
-         DIAG_STR("address", text));
+         DIAG_STR("address", write_client(client, text)));
 }
 
 /* GUESSES_WINDOW_S: when it is over is not told more exactly. */
@@ -492,24 +536,87 @@ static enum access_verdict refuse_guesses(struct http_admission *admission)
     return ACCESS_GUESSES;
 }
 
+/* ---- Sessions ---- */
+
+/* The cookie by which it is asked; data NULL: there is none, or it is another page that asks. */
+static struct slice session_of(const struct http_head *head)
+{
+    char name[SESSION_NAME_MAX];
+
+    if (!head->cookie.data || !is_own(head->fetch_site, head->origin, head->host))
+        return slice_of(NULL, 0);
+    return session_find_cookie(head->cookie, session_cookie_name(name, head->host, head->is_https));
+}
+
+/* What its key lets it do, with a reference; NULL: it does not hold. */
+static struct grant *find_session(const struct access *a, struct slice text)
+{
+    uint8_t begin[KEY_BEGIN_BYTES];
+    struct session s;
+    int64_t now_us = clock_wall_us();
+    struct grant *g = session_begin(text, begin) ? keys_find_begun(a->keys, begin) : NULL;
+
+    if (g && session_open(text, g->digest, &s) && s.made_us <= now_us + SESSION_SKEW_US &&
+        now_us - s.made_us < a->session_us && grant_holds(g, now_us))
+        return g;
+    grant_unref(g);
+    return NULL;
+}
+
+static enum access_verdict admit_session(const struct access *a, const struct http_head *head,
+                                         const struct origin *origin, enum access_need need,
+                                         struct slice session, struct http_admission *admission)
+{
+    struct grant *g = find_session(a, session);
+
+    if (g && may(g, need)) {
+        admission->who = g;
+        return ACCESS_LET_IN;
+    }
+
+    enum refusal why = g ? REFUSED_ROLE : REFUSED_SESSION;
+
+    grant_unref(g);
+    return refuse_key(a, head, origin, why, admission);
+}
+
+/* What is needed for what it asks for. */
+static enum access_need need_of(const struct access *a, const struct http_head *head)
+{
+    if (!head->route)
+        return ACCESS_OPEN;
+
+    enum access_need need = (enum access_need)(head->route->needs & ~(unsigned)ACCESS_KEY_IN_PATH);
+
+    /* The page asks for the key. */
+    if (need == ACCESS_ANY && (head->route->flags & HTTP_ROUTE_PAGE) &&
+        accept_names(head->accept, SLICE_LITERAL("text/html")))
+        return ACCESS_OPEN;
+    return need == ACCESS_OPS ? a->ops : need;
+}
+
 static enum access_verdict admit_key(const struct access *a, const struct http_head *head,
                                      const struct origin *origin, struct http_admission *admission)
 {
-    enum access_need need =
-        head->route ? (enum access_need)(head->route->needs & ~(unsigned)ACCESS_KEY_IN_PATH)
-                    : ACCESS_OPEN;
+    enum access_need need = need_of(a, head);
     struct borne borne;
 
-    if (need == ACCESS_OPS)
-        need = a->ops;
     if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
         return ACCESS_LET_IN;
     if (!a->keys)
-        return refuse_key(origin, need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS,
-                          admission, a);
-    find_key(&borne, head);
-    if (need == ACCESS_OPEN || (!borne.key.data && may_anonymous(a, need)))
+        return refuse_key(a, head, origin,
+                          need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS, admission);
+    if (need == ACCESS_OPEN)
         return ACCESS_LET_IN;
+    find_key(&borne, head);
+    if (!borne.key.data) {
+        struct slice session = session_of(head);
+
+        if (session.data)
+            return admit_session(a, head, origin, need, session, admission);
+        if (may_anonymous(a, need))
+            return ACCESS_LET_IN;
+    }
 
     if (borne.key.data && guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()) &&
         !keys_remember(borne.key))
@@ -529,7 +636,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         guesses_add(a->guesses, head->client, borne.key, (int64_t)clock_monotonic_us()))
         say_who_guesses(head->client);
     grant_unref(g);
-    return refuse_key(origin, why, admission, a);
+    return refuse_key(a, head, origin, why, admission);
 }
 
 enum access_verdict access_admit(const struct access *a, const struct http_head *head,
@@ -546,6 +653,92 @@ void access_forget(void *who)
 {
     grant_unref(who);
 }
+
+/* ---- Logging in ---- */
+
+bool access_is_own(const struct http_request *req)
+{
+    return is_own(http_request_header(req, "Sec-Fetch-Site"), http_request_header(req, "Origin"),
+                  http_request_header(req, "Host"));
+}
+
+/* The key's, with a reference; NULL: `*why` says why not. */
+static struct grant *find_to_log_in(struct access *a, uint64_t client, struct slice key,
+                                    enum refusal *why)
+{
+    int64_t now_us = (int64_t)clock_monotonic_us();
+
+    if (guesses_stop(a->guesses, client, now_us)) {
+        *why = REFUSED_GUESSES;
+        return NULL;
+    }
+
+    struct grant *g = keys_find(a->keys, key);
+
+    if (g && grant_holds(g, clock_wall_us()))
+        return g;
+    if (!g && guesses_add(a->guesses, client, key, now_us))
+        say_who_guesses(client);
+    grant_unref(g);
+    *why = REFUSED_KEY;
+    return NULL;
+}
+
+bool access_log_in(struct access *a, const struct http_request *req, struct slice key,
+                   struct buffer *cookie, struct grant **g, enum refusal *why)
+{
+    char name[SESSION_NAME_MAX], room[SESSION_TEXT_MAX], client[ACCESS_CLIENT_SIZE];
+    bool is_https = http_request_is_https(req);
+    struct buffer text;
+
+    *g = NULL;
+    *why = REFUSED_LOG_IN_NO_KEYS;
+    if (a->keys)
+        *g = find_to_log_in(a, http_request_client(req), key, why);
+    if (!*g)
+        return false;
+    buffer_init_over(&text, room, sizeof(room));
+    if (session_append(&text, key, (*g)->digest, clock_wall_us())) {
+        grant_unref(*g);
+        *g = NULL;
+        *why = REFUSED_LOG_IN_FORM;
+        return false;
+    }
+    session_append_cookie(cookie,
+                          session_cookie_name(name, http_request_header(req, "Host"), is_https),
+                          buffer_slice(&text), (uint64_t)a->session_us / 1000000, is_https);
+    OPENSSL_cleanse(room, sizeof(room));
+    diag(DIAG_INFO, "somebody has logged in", DIAG_STR("key", (*g)->name),
+         DIAG_STR("address", access_client(req, client)));
+    return true;
+}
+
+void access_log_out(const struct http_request *req, struct buffer *cookie)
+{
+    char name[SESSION_NAME_MAX];
+    bool is_https = http_request_is_https(req);
+
+    session_append_cookie(cookie,
+                          session_cookie_name(name, http_request_header(req, "Host"), is_https),
+                          slice_of("", 0), 0, is_https);
+}
+
+const char *access_client(const struct http_request *req, char text[ACCESS_CLIENT_SIZE])
+{
+    return write_client(http_request_client(req), text);
+}
+
+bool access_has_keys(const struct access *a)
+{
+    return a->keys;
+}
+
+unsigned access_anonymous(const struct access *a)
+{
+    return a->anonymous;
+}
+
+/* ---- Who asks ---- */
 
 const struct grant *access_grant(const struct http_request *req)
 {

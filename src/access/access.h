@@ -25,6 +25,13 @@
  *   X-API-Key, DD-API-KEY
  *   dd-api-key=KEY in the query, or /v1/input/KEY: of Datadog's routes alone (ACCESS_KEY_IN_PATH),
  *                   some of whose clients can do nothing else
+ *
+ * If there is none of these, a cookie counts that access_log_in has made (access/session.h): only
+ * of what our own page asks, or a person who typed an address. A request of another page of the
+ * same site, or of an origin allowed, is one without a cookie.
+ *
+ * A browser is not told to ask for a key by itself, since our page does: the challenge of Basic is
+ * for programs. The page is open to who takes HTML, which are files that tell nothing.
  */
 #ifndef LOGMILL_ACCESS_ACCESS_H
 #define LOGMILL_ACCESS_ACCESS_H
@@ -73,6 +80,7 @@ struct access_options {
     enum access_need ops;        /* OPEN, READ or ADMIN */
     /* What all who have no key may send a second, together; 0: any number. */
     uint64_t anonymous_rate, anonymous_bytes;
+    uint64_t session_max_age_s; /* so long somebody who has logged in stays so */
 };
 
 /*
@@ -96,6 +104,30 @@ bool access_allows_origin(const struct access *a, struct slice origin, struct sl
 enum access_verdict access_admit(const struct access *a, const struct http_head *head,
                                  struct http_admission *admission);
 void access_forget(void *who);
+
+/* ---- Logging in ---- */
+
+/* Whether it is our own page that asks, or no page at all. */
+bool access_is_own(const struct http_request *req);
+
+/*
+ * Somebody logs in with `key`: true, with `cookie` appended, the value of Set-Cookie, and `*g`, one
+ * reference; else `*why` says why not. Wrong keys count as elsewhere (access/guesses.h).
+ */
+bool access_log_in(struct access *a, const struct http_request *req, struct slice key,
+                   struct buffer *cookie, struct grant **g, enum refusal *why);
+
+/* Appends the value of Set-Cookie by which a browser forgets it. */
+void access_log_out(const struct http_request *req, struct buffer *cookie);
+
+/* The address of whoever asks, for people: of IPv6 its network. */
+enum { ACCESS_CLIENT_SIZE = 50 };
+const char *access_client(const struct http_request *req, char text[ACCESS_CLIENT_SIZE]);
+
+bool access_has_keys(const struct access *a);
+unsigned access_anonymous(const struct access *a); /* of enum access_anonymous, together */
+
+/* ---- Who asks ---- */
 
 /* What the key of `req` lets it do; NULL: it has none. */
 const struct grant *access_grant(const struct http_request *req);

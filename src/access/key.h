@@ -25,6 +25,7 @@ enum {
     KEY_TEXT_LEN = 3 + KEY_RANDOM_LEN + KEY_CHECK_LEN,
     KEY_TEXT_SIZE = KEY_TEXT_LEN + 1,
     KEY_DIGEST_BYTES = 32,
+    KEY_BEGIN_BYTES = 8, /* of a digest, by which keys_find_begun finds it */
 };
 
 /* Draws a new one: terminated. Returns 0, or LM_EUNAVAILABLE: the system has no randomness. */

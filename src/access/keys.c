@@ -1,5 +1,6 @@
 #include "access/keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -44,11 +45,12 @@ struct keys {
     bool watches, stops;
 };
 
-static size_t place_of(const struct keys_set *set, const uint8_t digest[KEY_DIGEST_BYTES])
+static size_t place_of(const struct keys_set *set, const uint8_t begin[KEY_BEGIN_BYTES])
 {
     uint64_t first;
 
-    memcpy(&first, digest, sizeof(first));
+    static_assert(sizeof(first) == KEY_BEGIN_BYTES, "the place is found by the begin");
+    memcpy(&first, begin, sizeof(first));
     return (size_t)first & (set->capacity - 1);
 }
 
@@ -211,6 +213,20 @@ struct grant *keys_find(struct keys *k, struct slice text)
     leave(k, set);
     if (g && !known)
         remember(text, digest);
+    return g;
+}
+
+struct grant *keys_find_begun(struct keys *k, const uint8_t begin[KEY_BEGIN_BYTES])
+{
+    struct keys_set *set = come(k);
+    size_t at = place_of(set, begin);
+
+    while (set->table[at] && memcmp(set->table[at]->digest, begin, KEY_BEGIN_BYTES) != 0)
+        at = (at + 1) & (set->capacity - 1);
+
+    struct grant *g = grant_ref(set->table[at]);
+
+    leave(k, set);
     return g;
 }
 

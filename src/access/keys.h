@@ -42,6 +42,9 @@ int keys_refresh(struct keys *k, struct errbuf *err) LM_MUST_CHECK;
  */
 struct grant *keys_find(struct keys *k, struct slice text);
 
+/* The one whose digest begins so, with a reference; NULL: there is none. Any thread. */
+struct grant *keys_find_begun(struct keys *k, const uint8_t begin[KEY_BEGIN_BYTES]);
+
 /* Whether keys_find of this thread has found it lately, so that looking costs little. */
 bool keys_remember(struct slice text);
 

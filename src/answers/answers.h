@@ -35,6 +35,12 @@
       "a key is needed: in the header Authorization as Bearer, or where else docs/security.md "    \
       "says")                                                                                      \
     X(REFUSED_KEY, 401, "this key is not valid: it is unknown, has expired or was revoked")        \
+    X(REFUSED_SESSION, 401,                                                                        \
+      "nobody is logged in any more: log in again (the cookie has expired, or its key has, or "    \
+      "was revoked)")                                                                              \
+    X(REFUSED_LOG_IN_NO_KEYS, 403, "nobody can log in here: KEYS_FILE is not set")                 \
+    X(REFUSED_LOG_IN_FORM, 422,                                                                    \
+      "a key of at most 256 bytes is needed: as {\"key\":\"…\"} or, in a form, as key=…")          \
     X(REFUSED_GUESSES, 429,                                                                        \
       "this address has sent too many keys that are not valid: none of it is looked at for a "     \
       "minute")                                                                                    \

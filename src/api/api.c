@@ -30,6 +30,9 @@ static const struct http_route routes[] = {
     {"GET", "/health", ops_routes_health, .needs = ACCESS_OPEN, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/ready", ops_routes_ready, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/metrics", ops_routes_metrics, .needs = ACCESS_OPS, .flags = HTTP_ROUTE_RESERVED},
+    {"POST", "/login", session_routes_log_in, .needs = ACCESS_OPEN, .flags = 0},
+    {"POST", "/logout", session_routes_log_out, .needs = ACCESS_OPEN, .flags = 0},
+    {"GET", "/whoami", session_routes_who, .needs = ACCESS_ANY, .flags = 0},
     {"GET", "/", receive_routes_root, .needs = ACCESS_ANY, .flags = HTTP_ROUTE_PAGE},
     {"GET", "/assets/{file}", web_routes_get, .needs = ACCESS_OPEN, .flags = 0},
     {"GET", "/openapi.json", web_routes_get, .needs = ACCESS_OPS, .flags = 0},
@@ -205,14 +208,17 @@ static int start_access(struct api *api, const struct api_options *options, stru
         hosts = "*";
     }
     say_who_may(options);
-    api->access = access_new(&(struct access_options){.hosts = hosts,
-                                                      .origins = options->cors_origins,
-                                                      .keys = options->keys,
-                                                      .anonymous = options->anonymous,
-                                                      .ops = options->ops,
-                                                      .anonymous_rate = options->anonymous_rate,
-                                                      .anonymous_bytes = options->anonymous_bytes},
-                             err);
+    api->is_loopback = is_loopback(&options->http);
+    api->access =
+        access_new(&(struct access_options){.hosts = hosts,
+                                            .origins = options->cors_origins,
+                                            .keys = options->keys,
+                                            .anonymous = options->anonymous,
+                                            .ops = options->ops,
+                                            .anonymous_rate = options->anonymous_rate,
+                                            .anonymous_bytes = options->anonymous_bytes,
+                                            .session_max_age_s = options->session_max_age_s},
+                   err);
     if (!api->access)
         return LM_EINVAL;
     if (ranges_parse(&api->trusted_proxies, options->trusted_proxies, &reason))

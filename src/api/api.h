@@ -32,6 +32,7 @@ struct api_options {
     unsigned anonymous;          /* see access.h, as … */
     unsigned ops;                /* … an enum access_need */
     uint64_t anonymous_rate, anonymous_bytes; /* likewise */
+    uint64_t session_max_age_s;               /* likewise */
     bool ops_only;                            /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */

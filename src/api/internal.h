@@ -44,6 +44,7 @@ struct api {
     struct erasing erasing;
     struct ledger *ledger;
     struct access *access;
+    bool is_loopback; /* no other machine reaches it */
     struct ranges trusted_proxies;
     struct http_route *routes;
     struct ops ops;
@@ -86,6 +87,11 @@ void read_routes_tail(struct http_request *req, void *thread);
 
 /* erase_routes.c */
 void erase_routes_delete(struct http_request *req, void *thread);
+
+/* session_routes.c */
+void session_routes_log_in(struct http_request *req, void *thread);
+void session_routes_log_out(struct http_request *req, void *thread);
+void session_routes_who(struct http_request *req, void *thread);
 
 /* mcp_routes.c */
 void mcp_routes_post(struct http_request *req, void *thread);

@@ -165,15 +165,10 @@ static bool refuse_datadog(struct http_request *req, void *thread, unsigned stat
 
 void receive_routes_root(struct http_request *req, void *thread)
 {
-    struct slice header = http_request_header(req, "accept");
-    struct accept_item item;
-
-    while (accept_next(&header, &item))
-        if (item.weight > 0 && slice_equal_ascii_nocase(item.name, SLICE_LITERAL("text/html"))) {
-            web_routes_get(req, thread);
-            return;
-        }
-    respond_constant(req, &elastic_info);
+    if (accept_names(http_request_header(req, "accept"), SLICE_LITERAL("text/html")))
+        web_routes_get(req, thread);
+    else
+        respond_constant(req, &elastic_info);
 }
 
 /* A route that takes logs. */

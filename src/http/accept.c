@@ -37,3 +37,13 @@ bool accept_next(struct slice *header, struct accept_item *item)
     }
     return true;
 }
+
+bool accept_names(struct slice header, struct slice name)
+{
+    struct accept_item item;
+
+    while (accept_next(&header, &item))
+        if (item.weight > 0 && slice_equal_ascii_nocase(item.name, name))
+            return true;
+    return false;
+}

@@ -17,4 +17,7 @@ struct accept_item {
 /* Takes the next item off `*header` (data NULL: there is none). False: there was no more. */
 bool accept_next(struct slice *header, struct accept_item *item);
 
+/* Whether it lists `name` as taken: that alone, not what a wildcard takes. */
+bool accept_names(struct slice header, struct slice name);
+
 #endif

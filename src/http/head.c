@@ -91,6 +91,8 @@ enum known {
     KNOWN_HOST,
     KNOWN_EXPECT,
     KNOWN_ORIGIN,
+    KNOWN_ACCEPT,
+    KNOWN_COOKIE,
     KNOWN_FETCH_SITE,
     KNOWN_FETCH_MODE,
     KNOWN_FETCH_DEST,
@@ -102,6 +104,7 @@ enum known {
     KNOWN_AUTHORIZATION,
     KNOWN_API_KEY,
     KNOWN_DATADOG_KEY,
+    KNOWN_REQUESTED_WITH,
     KNOWN_LEN,
     KNOWN_NONE = KNOWN_LEN
 };
@@ -118,6 +121,8 @@ static enum known known_of(struct slice name)
         break;
     case 6:
         IS("expect", KNOWN_EXPECT);
+        IS("accept", KNOWN_ACCEPT);
+        IS("cookie", KNOWN_COOKIE);
         IS("origin", KNOWN_ORIGIN);
         break;
     case 9:
@@ -139,6 +144,7 @@ static enum known known_of(struct slice name)
         break;
     case 16:
         IS("content-encoding", KNOWN_CODING);
+        IS("x-requested-with", KNOWN_REQUESTED_WITH);
         break;
     case 17:
         IS("transfer-encoding", KNOWN_TRANSFER);
@@ -228,6 +234,9 @@ static void judge_admission(struct message *m, const struct known_headers *found
         .authorization = found->value[KNOWN_AUTHORIZATION],
         .api_key = found->value[KNOWN_API_KEY],
         .datadog_key = found->value[KNOWN_DATADOG_KEY],
+        .cookie = found->value[KNOWN_COOKIE],
+        .accept = found->value[KNOWN_ACCEPT],
+        .requested_with = found->value[KNOWN_REQUESTED_WITH],
         .origin = found->value[KNOWN_ORIGIN],
         .fetch_site = found->value[KNOWN_FETCH_SITE],
         .fetch_mode = found->value[KNOWN_FETCH_MODE],

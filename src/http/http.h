@@ -135,6 +135,9 @@ struct http_head {
     struct slice authorization;
     struct slice api_key;     /* X-API-Key */
     struct slice datadog_key; /* DD-API-KEY */
+    struct slice cookie;
+    struct slice accept;
+    struct slice requested_with; /* X-Requested-With */
     struct slice origin;
     struct slice fetch_site; /* Sec-Fetch-Site, and so on */
     struct slice fetch_mode;
@@ -281,6 +284,9 @@ uint64_t http_request_started_us(const struct http_request *req);
  * that a trusted proxy names in X-Forwarded-For (http/client.h). For fairness; not an identity.
  */
 uint64_t http_request_client(const struct http_request *req);
+
+/* Whether it came by TLS: by its connection, or as a trusted proxy says. */
+bool http_request_is_https(const struct http_request *req);
 
 /* Whom hooks.admit has taken the one who asks for, or NULL. Lives as long as the request. */
 void *http_request_who(const struct http_request *req);

@@ -156,6 +156,11 @@ uint64_t http_request_client(const struct http_request *req)
     return req->client;
 }
 
+bool http_request_is_https(const struct http_request *req)
+{
+    return req->message->is_https;
+}
+
 void *http_request_who(const struct http_request *req)
 {
     return req->who;

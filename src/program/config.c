@@ -99,6 +99,8 @@ static const struct setting settings[] = {
                    "process; past it 429; 0: any number"),
     NUMBER(ANONYMOUS_BYTES, anonymous_bytes, .fallback = "0", .min = 0, .max = RATE_MAX,
            .help = "the same of the bytes of their bodies, unpacked"),
+    NUMBER(SESSION_MAX_AGE, session_max_age_s, .fallback = "43200", .min = 60, .max = 31 * 86400,
+           .help = "seconds for which whoever has logged in at the page stays so"),
     TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",
          .help = "who may ask /ready, /metrics, /docs and /openapi.json: everybody, or who has a "
                  "key of this role; /health is always open"),

@@ -28,6 +28,7 @@ struct config {
     const char *keys_file;
     const char *anonymous;
     uint64_t anonymous_rate, anonymous_bytes;
+    uint64_t session_max_age_s;
     const char *ops_access;
     const char *data_dir;
     uint64_t web_concurrency;

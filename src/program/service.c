@@ -303,6 +303,7 @@ static int start_api(struct service *s, struct errbuf *err)
             .ops = ops_need(c),
             .anonymous_rate = c->anonymous_rate,
             .anonymous_bytes = c->anonymous_bytes,
+            .session_max_age_s = c->session_max_age_s,
             .ledger = &s->ledger,
             .read_threads = (unsigned)c->read_threads,
             .max_reads = (unsigned)c->max_reads,
