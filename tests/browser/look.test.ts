@@ -1,10 +1,10 @@
 /* How the page looks and who can use it: light and dark, phone, keyboard, screen readers. */
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
 
 import type { Page } from 'playwright-core';
 
 import { atRest, postLogs } from '../support/logs';
+import { faults } from './axe';
 import { type Scene, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 import { sampleLogs } from './sample';
@@ -140,23 +140,6 @@ browserTest('all of it by the keyboard alone', async ({ server, visitor }) => {
     });
     await page.addressHas('live');
 });
-
-const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe finds that keeps people from using the page: serious or critical. */
-async function faults(tab: Page): Promise<string[]> {
-    await tab.evaluate(AXE);
-    return tab.evaluate(async () => {
-        const { axe } = globalThis as any;
-        const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-        return violations
-            .filter(({ impact }: any) => impact === 'serious' || impact === 'critical')
-            .map(
-                ({ id, nodes }: any) =>
-                    `${id}: ${nodes.map((node: any) => `${node.target} (${node.failureSummary})`)}`,
-            );
-    });
-}
 
 for (const colorScheme of ['light', 'dark'] as const) {
     for (const viewport of [

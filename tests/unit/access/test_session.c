@@ -137,7 +137,7 @@ static void assert_cookie(const char *header, const char *expected)
 {
     struct slice value = session_find_cookie(slice_of_string(header), SLICE_LITERAL("logmill"));
 
-    if (expected ? !slice_equal(value, slice_of_string(expected)) : value.data != NULL)
+    if (expected ? !slice_equal(value, slice_of_string(expected)) : !!value.data)
         fail_msg("\"%s\": \"%.*s\"", header, (int)value.len, value.data ? value.data : "");
 }
 

@@ -1,5 +1,6 @@
 /* The API of logmill, as far as the page reads it. */
 import { member, parts } from './json';
+import { HEADERS, refused, theSession } from './session';
 
 /** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
 const SLICE_S = '1';
@@ -66,8 +67,9 @@ function parse(text: string): any {
 
 async function get<T>(path: string, read: (body: any, text: string) => T, signal?: AbortSignal): Promise<T> {
     let response: Response;
+    const { round } = theSession();
     try {
-        response = await fetch(path, signal ? { signal } : {});
+        response = await fetch(path, { headers: HEADERS, ...(signal ? { signal } : {}) });
     } catch (error) {
         if (signal?.aborted) throw error;
         throw new ApiError(0, 'The server cannot be reached');
@@ -75,6 +77,7 @@ async function get<T>(path: string, read: (body: any, text: string) => T, signal
     const text = await response.text().catch(() => '');
     const body = parse(text);
     if (!response.ok) {
+        if (response.status === 401 && round === theSession().round) refused();
         const reason = explain(body?.detail) || response.statusText;
         throw new ApiError(response.status, reason);
     }

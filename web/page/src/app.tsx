@@ -4,11 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { type View, formatView, parseView, timesToResolve, withFilter, withLive } from './address';
 import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
+import { askClock } from './clock';
 import { Details, useLog } from './details';
 import { FilterBar } from './filter_bar';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
+import { Everybody, LogIn } from './log_in';
+import { useSession } from './session';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
@@ -65,6 +68,7 @@ export function App(): JSX.Element {
     const logs = useLogs(view);
     const stats = useStats(view, logs);
     const { list, live } = logs;
+    const { round } = useSession();
 
     useEffect(() => setActive(-1), [list]);
     useEffect(() => {
@@ -79,7 +83,10 @@ export function App(): JSX.Element {
             const there = parseView(location.search);
             setView({ ...there, since: moment(there.since), until: moment(there.until) }, true);
         }, () => {});
-    }, [view.since, view.until]);
+    }, [view.since, view.until, round]);
+    useEffect(() => {
+        if (round > 0) void askClock().catch(() => {});
+    }, [round]);
     const showAround = async (log: Log, replace: boolean): Promise<void> => {
         const times = await around(log);
         if (parseView(location.search).id !== log.id) return; // it was closed meanwhile
@@ -118,6 +125,7 @@ export function App(): JSX.Element {
                 pause={logs.pause}
                 help={() => help.current?.showModal()}
             />
+            <Everybody />
             <FilterBar view={view} setView={setView} now={logs.now} stats={stats} />
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
@@ -147,6 +155,7 @@ export function App(): JSX.Element {
                 )}
             </main>
             <Help dialog={help} />
+            <LogIn />
         </>
     );
 }

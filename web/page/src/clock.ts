@@ -1,4 +1,6 @@
 /* The server's clock, which decides what is now; the browser's may be wrong. */
+import { fetchStats } from './api';
+import { LAST } from './time';
 
 /** Less is not worth correcting. */
 const WRONG_MS = 1500;
@@ -19,4 +21,11 @@ export function learnClock(serverTime: string, askedMs: number): void {
     const server = Date.parse(serverTime);
     const isWrong = server < askedMs - WRONG_MS || server > Date.now() + WRONG_MS;
     behind = isWrong ? server - askedMs : 0;
+}
+
+/** Without `until` the server answers until when it has counted: now. */
+export async function askClock(): Promise<void> {
+    const askedMs = Date.now();
+    const { until } = await fetchStats(new URLSearchParams({ since: LAST }));
+    learnClock(until, askedMs);
 }

@@ -5,6 +5,7 @@ import type { Filter } from './address';
 import { ApiError, type Log, fetchLog } from './api';
 import { isNested, members, readable } from './json';
 import { severityOf } from './levels';
+import { useSession } from './session';
 import { cut, visible, visibleLines } from './text';
 import { Text } from './text_view';
 import { formatTime } from './time';
@@ -123,6 +124,7 @@ function Attributes({ log, filter }: { log: Log; filter: (filter: Filter) => voi
 
 /** The open log, fetched by its id if it is not at hand; or why not. */
 export function useLog(id: string, given: Log | null): [Log | null, string] {
+    const { round } = useSession();
     const [found, setFound] = useState<{ id: string; log: Log | null; wrong: string }>();
     useEffect(() => {
         if (given || !id) return undefined;
@@ -137,7 +139,7 @@ export function useLog(id: string, given: Log | null): [Log | null, string] {
             },
         );
         return () => abort.abort();
-    }, [id, given]);
+    }, [id, given, round]);
     if (given) return [given, ''];
     return found?.id === id ? [found.log, found.wrong] : [null, ''];
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 
 import { DEFAULT_RANGE, type View, hasTimes } from './address';
+import { useSession } from './session';
 import type { Logs } from './use_logs';
 
 interface Props {
@@ -9,18 +10,21 @@ interface Props {
     logs: Logs;
 }
 
-function curlLine(): string {
+function curlLine(needsKey: boolean): string {
     const log = '{"message": "hello, logmill", "level": "info"}';
-    return `curl ${location.origin}/log -H 'content-type: application/json' -d '${log}'`;
+    const key = needsKey ? ' -H "authorization: Bearer $LOGMILL_KEY"' : '';
+    return `curl ${location.origin}/log${key} -H 'content-type: application/json' -d '${log}'`;
 }
 
 /** Why there is nothing to see, and what to do. Nothing if there is something. */
 export function StateView({ view, setView, logs: { list, nothingStored, reload } }: Props): JSX.Element | null {
+    const { who } = useSession();
     const state = (name: string, ...children: JSX.Element[]): JSX.Element => (
         <div class="state" data-testid="state" data-state={name}>
             {children}
         </div>
     );
+    if (list.error?.status === 401) return null; // the form says so
     if (list.error) {
         const isAway = list.error.status === 0;
         const isTriedAgain = isAway || list.error.status >= 500;
@@ -41,7 +45,7 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
             'empty',
             <h2>No logs yet</h2>,
             <p>Send a first one, and it shows up here:</p>,
-            <code data-testid="curl">{curlLine()}</code>,
+            <code data-testid="curl">{curlLine(who?.anonymous.includes('write') === false)}</code>,
         );
     }
     const allTime = view.range === 'all' && !hasTimes(view);

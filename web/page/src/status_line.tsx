@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 
 import { type View, apiParams, formatView, rangeOf } from './address';
 import { serverNow } from './clock';
+import { useSession } from './session';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
@@ -77,7 +78,9 @@ export function StatusLine(props: Props): JSX.Element {
     const { view, logs, stats } = props;
     const { list, live, reload } = logs;
     const now = view.live ? serverNow() : logs.now;
-    const isAway = (view.live && !live.connected && !list.loading) || (list.error !== null && list.error.status === 0);
+    const { isWanted } = useSession();
+    const isSilent = view.live && !live.connected && !list.loading && !isWanted;
+    const isAway = isSilent || (list.error !== null && list.error.status === 0);
     const isBusy = list.error !== null && list.error.status >= 500 && list.length > 0;
     return (
         <div class="status-line">

@@ -1,6 +1,7 @@
 /* A live tail: GET /logs/tail, while it is this tab's turn; it goes on where it was, however it ended. */
 import { type Log, readLog } from './api';
 import { Relay, newTo } from './relay';
+import { HEADERS, refused, theSession } from './session';
 import { type SseEvent, SseReader } from './sse';
 import { Turns } from './turns';
 
@@ -49,7 +50,8 @@ export class Tail {
     private async connect(): Promise<void> {
         const abort = new AbortController();
         this.abort = abort;
-        await this.read(abort).catch(() => {});
+        // Nobody is asked while a key is wanted.
+        if (!theSession().isWanted) await this.read(abort).catch(() => {});
         if (this.abort !== abort) return;
         this.events.away();
         this.retry = window.setTimeout(() => void this.connect(), RETRY_MS);
@@ -58,7 +60,13 @@ export class Tail {
     private async read(abort: AbortController): Promise<void> {
         const params = new URLSearchParams(this.params);
         if (this.lastId) params.set('last_event_id', this.lastId);
-        const { ok, body } = await fetch(`/logs/tail?${params}`, { signal: abort.signal, cache: 'no-store' });
+        const { round } = theSession();
+        const { ok, status, body } = await fetch(`/logs/tail?${params}`, {
+            headers: HEADERS,
+            signal: abort.signal,
+            cache: 'no-store',
+        });
+        if (status === 401 && round === theSession().round) refused();
         if (!ok || !body) return;
         const reader = body.pipeThrough(new TextDecoderStream()).getReader();
         const sse = new SseReader();

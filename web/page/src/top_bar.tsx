@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
 import { type View, textOf, withLive, withText } from './address';
+import { WhoLooks } from './log_in';
 import { type Theme, chooseTheme, chosenTheme } from './theme';
 import type { Live } from './use_logs';
 
@@ -92,6 +93,7 @@ export function TopBar({ view, setView, live, typing, pause, help }: Props): JSX
                     <option value="light">Light</option>
                     <option value="dark">Dark</option>
                 </select>
+                <WhoLooks />
                 <button aria-label="Help" onClick={help}>
                     ?
                 </button>

@@ -5,6 +5,7 @@ import { type View, apiParams, filterParams } from './address';
 import { type Log, fetchLogs } from './api';
 import { serverNow } from './clock';
 import { LogList } from './log_list';
+import { useSession } from './session';
 import { Tail } from './tail';
 
 const RETRY_MS = 2000;
@@ -78,6 +79,7 @@ export function useLogs(view: View): Logs {
             arrived: 0,
         };
     }
+    const { round: session } = useSession();
     const current = state.current!;
     const { list, inbox, live } = current;
 
@@ -154,6 +156,11 @@ export function useLogs(view: View): Logs {
             list.close();
         };
     }, [list]);
+
+    // What was refused is asked for again when somebody has logged in.
+    useEffect(() => {
+        if (list.error) void list.goOn();
+    }, [session]);
 
     // A server that is away is asked again; so is an empty one for its first log.
     const isEmpty = list.isComplete && list.length === 0;

@@ -5,6 +5,7 @@ import { type View, filterParams, isRelative } from './address';
 import type { ApiError, StatsAnswer } from './api';
 import { serverNow } from './clock';
 import { countFuture, countView, goOnCounting, withLastMoment } from './count';
+import { useSession } from './session';
 import type { Logs } from './use_logs';
 
 const AGAIN_MS = 3000;
@@ -112,6 +113,10 @@ export function useStats(view: View, logs: Logs): Stats {
             abort.abort();
         };
     }, [key]);
+    const { round } = useSession();
+    useEffect(() => {
+        if (progress?.failed) handles.current.goOn();
+    }, [round]);
 
     const isOurs = progress?.key === key;
     return {

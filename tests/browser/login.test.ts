@@ -1,0 +1,294 @@
+/* Logging in at the page: what was asked for is there afterwards, and nothing is lost when a session ends. */
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
+
+import type { Locator, Page } from 'playwright-core';
+
+import { type Lab, type Logmill, eventually, runLogmill } from '../support/harness';
+import { post } from '../support/http';
+import { faults } from './axe';
+import { type Scene, Visitor, browserTest, end } from './browser';
+import { LogPage } from './log_page';
+
+class Shop {
+    private constructor(
+        readonly file: string,
+        readonly server: Logmill,
+        readonly boss: string,
+    ) {}
+
+    static async open(lab: Lab, visitor: Visitor, settings: Record<string, string> = {}): Promise<Shop> {
+        const file = path.join(lab.folder(), 'keys');
+        const boss = await keys(file, 'add', 'boss', '--role', 'admin');
+        const server = await lab.start({ settings: { KEYS_FILE: file, ...settings } });
+        visitor.visits(server);
+        const shop = new Shop(file, server, boss);
+        await shop.send('first');
+        return shop;
+    }
+
+    add(name: string, role: string, ...more: string[]): Promise<string> {
+        return keys(this.file, 'add', name, '--role', role, ...more);
+    }
+
+    revoke(name: string): Promise<string> {
+        return keys(this.file, 'revoke', name);
+    }
+
+    /** Sends it, and waits until it can be read. */
+    async send(message: string, level = 'info'): Promise<void> {
+        const by = { Authorization: `Bearer ${this.boss}` };
+        const sent = await post(this.server, '/log', { message, level, service: 'shop' }, by);
+        assert.equal(sent.status, 201, sent.text);
+        await eventually('it is stored', async () => {
+            const answer = await fetch(`http://127.0.0.1:${this.server.port}/logs/${sent.json().id}`, { headers: by });
+            return answer.status === 200;
+        });
+    }
+
+    /** Until the server has read the file of keys anew, and knows this one or not. */
+    async knows(key: string, status: number): Promise<void> {
+        await eventually(`the key is told ${status}`, async () => {
+            const answer = await fetch(`http://127.0.0.1:${this.server.port}/whoami`, { headers: { 'X-API-Key': key } });
+            return answer.status === status;
+        });
+    }
+}
+
+async function keys(file: string, ...args: string[]): Promise<string> {
+    const ran = await runLogmill(['keys', ...args], { KEYS_FILE: file });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stdout.trim();
+}
+
+/** The form, as a person finds it. */
+class Form {
+    readonly dialog: Locator;
+    readonly key: Locator;
+
+    constructor(readonly tab: Page) {
+        this.dialog = tab.getByRole('dialog', { name: 'Log in' });
+        this.key = this.dialog.getByLabel('Key');
+    }
+
+    async enter(key: string): Promise<void> {
+        await this.key.fill(key);
+        await this.key.press('Enter');
+    }
+
+    async logIn(key: string): Promise<void> {
+        await this.enter(key);
+        await this.dialog.waitFor({ state: 'hidden' });
+    }
+}
+
+const button = (tab: Page, name: string): Locator => tab.getByRole('button', { name, exact: true });
+
+browserTest('who has a key logs in and sees what was asked for, also after a reload', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const anna = await shop.add('anna', 'read', '--only', 'level:info', '--expires', '90d');
+    await shop.knows(anna, 200);
+    await shop.send('second', 'error');
+    const tab = await visitor.open('?q=first');
+    const page = new LogPage(tab);
+    const form = new Form(tab);
+    await form.dialog.waitFor();
+    assert.equal(await form.key.getAttribute('type'), 'password');
+    assert.equal(await form.key.getAttribute('autocomplete'), 'current-password');
+    assert.equal(await page.rows.count(), 0);
+    // It cannot be passed by.
+    await tab.keyboard.press('Escape');
+    await tab.keyboard.press('Escape');
+    await form.dialog.waitFor();
+
+    await form.enter(`${anna}x`);
+    await form.dialog.getByRole('alert').getByText('unknown, has expired or was revoked').waitFor();
+    assert.equal(await form.key.inputValue(), '');
+    assert.ok(await form.key.evaluate((element) => element === document.activeElement));
+    await form.logIn(anna);
+    await page.shows(['first']);
+    await page.addressHas('q', 'first');
+    await tab.getByTestId('count').getByText('1 logs').waitFor();
+    assert.equal(await tab.getByTestId('who').innerText(), 'anna read');
+    assert.match((await tab.getByTestId('who').getAttribute('title'))!, /^sees level:info, until 20/);
+    // No script of the page, nor what it keeps, has the key or the cookie.
+    assert.equal(await tab.evaluate(() => document.cookie), '');
+    assert.doesNotMatch(await tab.evaluate(() => JSON.stringify([localStorage, sessionStorage])), /lm_/);
+
+    await tab.reload();
+    await page.shows(['first']);
+    await tab.goto(new URL('/', tab.url()).href);
+    await page.shows(['first']); // --only leaves the other out
+    const other = await visitor.open();
+    await new LogPage(other).shows(['first']);
+});
+
+browserTest('live tails, downloads and open logs work for who is logged in', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const tab = await visitor.open('?live=1');
+    const page = new LogPage(tab);
+    await new Form(tab).logIn(shop.boss);
+    await tab.getByText('live', { exact: true }).waitFor();
+    await page.shows(['first']);
+    await shop.send('came live');
+    await page.row('came live').waitFor();
+    const link = await page.downloadLink('NDJSON');
+    const [file] = await Promise.all([tab.waitForEvent('download'), link.click()]);
+    assert.match(readFileSync(await file.path(), 'utf8'), /came live/);
+    await page.open('first');
+    await page.details.getByText('shop').first().waitFor();
+});
+
+browserTest('a session that ends in the midst shows the form and loses nothing', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const anna = await shop.add('anna', 'read');
+    await shop.knows(anna, 200);
+    for (let n = 0; n < 3; n++) await shop.send(`log ${n}`);
+    const tab = await visitor.open('?live=1&level=info');
+    const page = new LogPage(tab);
+    const form = new Form(tab);
+    await form.logIn(anna);
+    await page.row('log 2').waitFor();
+    await page.open('log 1');
+    await shop.revoke('anna');
+    await shop.knows(anna, 401);
+    await form.dialog.getByText('Your session has ended').waitFor(); // by its tail
+    assert.equal(await page.rows.count(), 4);
+    assert.ok(await page.details.isVisible());
+    await shop.send('meanwhile');
+
+    // The name is the same, the key another.
+    const again = await shop.add('anna', 'read');
+    await shop.knows(again, 200);
+    await tab.evaluate(() => ((globalThis as any).wasHere = true));
+    await form.logIn(again);
+    await page.row('meanwhile').waitFor();
+    assert.ok(await page.details.isVisible());
+    await page.addressHas('level', 'info');
+    assert.equal(await tab.evaluate(() => (globalThis as any).wasHere), true);
+    await shop.send('goes on');
+    await page.row('goes on').waitFor();
+});
+
+browserTest('what one has seen is not shown to another who logs in', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const anna = await shop.add('anna', 'read');
+    const bob = await shop.add('bob', 'read', '--only', 'level:error');
+    await shop.knows(bob, 200);
+    await shop.send('for bob', 'error');
+    const tab = await visitor.open();
+    const page = new LogPage(tab);
+    const form = new Form(tab);
+    await form.logIn(anna);
+    await page.shows(['for bob', 'first']);
+    await shop.revoke('anna');
+    await shop.knows(anna, 401);
+    await button(tab, 'Reload').click();
+    await form.dialog.waitFor();
+    await form.logIn(bob);
+    await page.shows(['for bob']);
+});
+
+browserTest('who logs out has to log in again, in every tab', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const tab = await visitor.open('?q=first');
+    const page = new LogPage(tab);
+    await new Form(tab).logIn(shop.boss);
+    await page.shows(['first']);
+    const other = await visitor.open();
+    await new LogPage(other).shows(['first']);
+    await button(tab, 'Log out').click();
+    await new Form(tab).dialog.waitFor();
+    assert.equal(await page.rows.count(), 0);
+    await page.addressHas('q', 'first');
+    await button(other, 'Reload').click();
+    await new Form(other).dialog.waitFor();
+    // One tab logs in for all.
+    await new Form(tab).logIn(shop.boss);
+    await new Form(other).dialog.waitFor({ state: 'hidden' });
+    await new LogPage(other).shows(['first']);
+});
+
+browserTest('where everybody may read, logging in is offered and not asked for', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor, { ANONYMOUS: 'read', HOST: '0.0.0.0' });
+    const tab = await visitor.open();
+    const page = new LogPage(tab);
+    const form = new Form(tab);
+    await page.shows(['first']);
+    assert.match(await tab.getByTestId('everybody').innerText(), /^Everybody .* may read logs without a key\.$/);
+    await button(tab, 'Log in').click();
+    await form.dialog.waitFor();
+    await button(tab, 'Go on without a key').click();
+    await form.dialog.waitFor({ state: 'hidden' });
+    await button(tab, 'Log in').click();
+    await tab.keyboard.press('Escape');
+    await form.dialog.waitFor({ state: 'hidden' });
+    await button(tab, 'Log in').click();
+    await form.enter(shop.boss);
+    await tab.getByTestId('who').getByText('boss').waitFor();
+    await page.shows(['first']);
+    // A cookie that does not hold any more is told once, and then is none.
+    const [cookie] = await visitor.context.cookies();
+    await visitor.context.addCookies([{ ...cookie!, value: 'gone' }]);
+    await tab.reload();
+    await button(tab, 'Go on without a key').click();
+    await page.shows(['first']);
+    await button(tab, 'Log in').waitFor();
+    assert.deepEqual(await visitor.context.cookies(), []);
+});
+
+browserTest('a key that may not read logs nobody in', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const writer = await shop.add('agents', 'write');
+    await shop.knows(writer, 200);
+    const tab = await visitor.open();
+    const form = new Form(tab);
+    await form.enter(writer);
+    await form.dialog.getByRole('alert').getByText('“agents” may send logs, but not read them').waitFor();
+    await eventually('no cookie', async () => (await visitor.context.cookies()).length === 0);
+});
+
+browserTest('without keys nobody is asked, and who reaches it is told who may', async ({ lab, visitor }) => {
+    const tab = await visitor.open();
+    await new LogPage(tab).isIn('empty');
+    assert.equal(await button(tab, 'Log in').count(), 0);
+    assert.equal(await tab.getByTestId('everybody').count(), 0);
+    await tab.close();
+    const open = await lab.start({ settings: { HOST: '0.0.0.0' } });
+    visitor.visits(open);
+    const there = await visitor.open();
+    await there.getByTestId('everybody').getByText('may read and write logs without a key').waitFor();
+    assert.equal(await button(there, 'Log in').count(), 0);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+    for (const viewport of [
+        { width: 1280, height: 800 },
+        { width: 360, height: 740 },
+    ]) {
+        browserTest(
+            `axe finds no serious fault in logging in: ${colorScheme}, ${viewport.width} px wide`,
+            async ({ lab, visitor }: Scene) => {
+                const shop = await Shop.open(lab, visitor, { ANONYMOUS: 'write', HOST: '0.0.0.0' });
+                const tab = await visitor.open();
+                const page = new LogPage(tab);
+                const form = new Form(tab);
+                await form.dialog.waitFor();
+                assert.deepEqual(await faults(tab), [], 'the form');
+                assert.ok(await page.fitsInWidth(), 'the form');
+                await form.enter('lm_wrong');
+                await form.dialog.getByRole('alert').getByText('unknown').waitFor();
+                assert.deepEqual(await faults(tab), [], 'a wrong key');
+                await form.logIn(shop.boss);
+                await page.shows(['first']);
+                await tab.getByTestId('everybody').waitFor();
+                assert.deepEqual(await faults(tab), [], 'logged in');
+                assert.ok(await page.fitsInWidth(), 'logged in');
+            },
+            { context: { colorScheme, viewport, bypassCSP: true } },
+        );
+    }
+}
+
+end();
