@@ -149,6 +149,7 @@ static int start_readers(struct api *api, const struct api_options *options, str
         read_scheduler_new(&(struct read_options){.store = options->store,
                                                   .cache = options->cache,
                                                   .threads = options->read_threads,
+                                                  .helpers = options->read_helpers,
                                                   .timeout_ms = options->query_timeout_ms,
                                                   .max_jobs = options->max_reads,
                                                   .max_client_jobs = options->max_client_reads},

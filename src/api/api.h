@@ -35,6 +35,7 @@ struct api_options {
     uint64_t session_max_age_s;               /* likewise */
     bool ops_only;                            /* only /health, /ready and /metrics */
     unsigned read_threads;
+    unsigned read_helpers;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */
     unsigned max_client_reads; /* of them, one client's */
     unsigned query_timeout_ms; /* the longest that one answer may take */

@@ -34,6 +34,7 @@ static const uint64_t GIB = UINT64_C(1) << 30;
 
 /* The default of WEB_CONCURRENCY, which depends on the machine: see web_concurrency(). */
 static const char BY_CORES[] = "half the cores, 1 to 8";
+static const char BY_CORES_LEFT[] = "the cores less one, 0 to 3";
 
 static int check_levels(const char *value, struct errbuf *err)
 {
@@ -111,6 +112,9 @@ static const struct setting settings[] = {
     NUMBER(READ_THREADS, read_threads, .fallback = "2", .min = 1, .max = 64,
            .help = "threads that read the store; where there are several, one is kept free of "
                    "searches that take long"),
+    NUMBER(READ_HELPERS, read_helpers, .fallback = BY_CORES_LEFT, .min = 0, .max = 16,
+           .help = "threads that help counts by fields and patterns in the embedded store, "
+                   "where READ_THREADS leave cores free; 0: none"),
     NUMBER(MAX_READS, max_reads, .fallback = "1024", .min = 1, .max = 1000000,
            .help = "reads at once, waiting and under way; one more is answered 503"),
     NUMBER(MAX_READS_PER_CLIENT, max_reads_per_client, .fallback = "256", .min = 1, .max = 1000000,
@@ -252,6 +256,13 @@ static uint64_t web_concurrency(void)
     return half < 1 ? 1 : half > 8 ? 8 : (uint64_t)half;
 }
 
+static uint64_t read_helpers(void)
+{
+    long left = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+
+    return left < 0 ? 0 : left > 3 ? 3 : (uint64_t)left;
+}
+
 static int set(struct config *config, const struct setting *s, const char *value,
                struct errbuf *err)
 {
@@ -261,6 +272,8 @@ static int set(struct config *config, const struct setting *s, const char *value
 
     if (value == BY_CORES) {
         number = web_concurrency();
+    } else if (value == BY_CORES_LEFT) {
+        number = read_helpers();
     } else {
         struct errbuf reason = ERRBUF_INIT;
 

@@ -33,6 +33,7 @@ struct config {
     const char *data_dir;
     uint64_t web_concurrency;
     uint64_t read_threads;
+    uint64_t read_helpers;
     uint64_t max_reads;
     uint64_t max_reads_per_client;
     uint64_t max_body_bytes;

@@ -306,6 +306,7 @@ static int start_api(struct service *s, struct errbuf *err)
             .session_max_age_s = c->session_max_age_s,
             .ledger = &s->ledger,
             .read_threads = (unsigned)c->read_threads,
+            .read_helpers = (unsigned)c->read_helpers,
             .max_reads = (unsigned)c->max_reads,
             .max_client_reads = (unsigned)c->max_reads_per_client,
             .query_timeout_ms = (unsigned)c->query_timeout * 1000,

@@ -26,6 +26,7 @@ enum {
     STACK_MAX = 1 << 20,      /* … and the heap of PCRE2's interpreter */
     CALLS_PER_LOOK = 32,      /* calls between two looks at the clock, … */
     BYTES_PER_LOOK = 1 << 20, /* … or bytes that they may go through, if that is sooner */
+    SPARE = 4,                /* rooms that are kept, for as many threads at once */
     SAMPLE = 16,              /* one of so many matches stands for all in what is spent */
 };
 
@@ -40,10 +41,10 @@ struct room {
 struct regex {
     pcre2_code *quick; /* NULL: it is too large to be quick */
     pcre2_code *watched;
-    _Atomic(struct room *) spare; /* nobody has it now; NULL: somebody has */
-    atomic_ullong asked;          /* texts */
-    atomic_ullong spent_ns;       /* on them, as samples tell */
-    atomic_ullong granted_ns;     /* for them */
+    _Atomic(struct room *) spare[SPARE]; /* that nobody has now; NULL: somebody has */
+    atomic_ullong asked;                 /* texts */
+    atomic_ullong spent_ns;              /* on them, as samples tell */
+    atomic_ullong granted_ns;            /* for them */
     struct regex_literals literals;
 };
 
@@ -93,17 +94,23 @@ static struct room *new_room(void)
 
 static struct room *take_room(struct regex *r)
 {
-    struct room *room = atomic_exchange(&r->spare, NULL);
+    struct room *room = NULL;
 
+    for (int i = 0; !room && i < SPARE; i++)
+        if (atomic_load_explicit(&r->spare[i], memory_order_relaxed))
+            room = atomic_exchange(&r->spare[i], NULL);
     return room ? room : new_room();
 }
 
 static void give_room_back(struct regex *r, struct room *room)
 {
-    struct room *none = NULL;
+    for (int i = 0; i < SPARE; i++) {
+        struct room *none = NULL;
 
-    if (!atomic_compare_exchange_strong(&r->spare, &none, room))
-        free_room(room);
+        if (atomic_compare_exchange_strong(&r->spare[i], &none, room))
+            return;
+    }
+    free_room(room);
 }
 
 /* ---- Making one ---- */
@@ -205,7 +212,8 @@ void regex_free(struct regex *r)
         return;
     pcre2_code_free(r->quick);
     pcre2_code_free(r->watched);
-    free_room(atomic_load(&r->spare));
+    for (int i = 0; i < SPARE; i++)
+        free_room(atomic_load(&r->spare[i]));
     free(r);
 }
 

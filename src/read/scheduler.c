@@ -78,6 +78,8 @@ struct read_scheduler {
     bool watchdog_rests; /* it need not be woken for every job */
     struct reader *readers;
     unsigned readers_len;
+    struct store_helpers *helpers; /* NULL: none */
+    unsigned helpers_len;
     pthread_t watchdog;
 };
 
@@ -300,6 +302,19 @@ static void wake_one(struct read_scheduler *s, bool for_scan)
     }
 }
 
+/* How many helpers may work now. */
+static void allow_helpers(struct read_scheduler *s)
+{
+    unsigned threads = s->helpers_len + 1; /* that may be busy before cores are */
+    bool is_awaited = false;
+
+    if (!s->helpers)
+        return;
+    for (unsigned lane = 0; lane < READ_LANES; lane++)
+        is_awaited |= lane != READ_SCAN && s->rings[lane].jobs > 0;
+    store_helpers_allow(s->helpers, is_awaited || s->running >= threads ? 0 : threads - s->running);
+}
+
 static void wake_watchdog(struct read_scheduler *s)
 {
     if (s->watchdog_rests)
@@ -309,6 +324,7 @@ static void wake_watchdog(struct read_scheduler *s)
 static void enqueue(struct read_scheduler *s, struct read_job *job, enum read_lane lane)
 {
     enter_line(s, job, lane);
+    allow_helpers(s);
     wake_one(s, lane == READ_SCAN);
     wake_watchdog(s);
 }
@@ -462,6 +478,7 @@ static struct read_slice begin_turn(struct reader *r, struct read_job *job)
     r->turn_began_us = now_us;
     job->runs = true;
     s->running++;
+    allow_helpers(s);
     return slice;
 }
 
@@ -473,6 +490,7 @@ static void end_turn(struct reader *r, enum read_step step, bool was_last)
 
     metrics_observe(METRIC_READ_TURN_US, turn_us);
     s->running--;
+    allow_helpers(s);
     r->job = NULL;
     job->runs = false;
     job->had_turn = true;
@@ -609,6 +627,7 @@ static int start_reader(struct read_scheduler *s, const struct read_options *opt
     r->tools.reader = store_reader_new(options->store, err);
     if (!r->tools.reader)
         return LM_EUNAVAILABLE;
+    r->tools.helpers = s->helpers;
     r->tools.cache = cache_client_new(options->cache, err);
     pthread_cond_init(&r->wake, NULL);
     if (pthread_create(&r->thread, NULL, reader_main, r)) {
@@ -643,6 +662,7 @@ static void stop_readers(struct read_scheduler *s)
 
 static void release(struct read_scheduler *s)
 {
+    store_helpers_free(s->helpers);
     pthread_cond_destroy(&s->watch);
     pthread_mutex_destroy(&s->lock);
     free(s->readers);
@@ -658,6 +678,9 @@ struct read_scheduler *read_scheduler_new(const struct read_options *options, st
     s->timeout_us = options->timeout_ms * MS_US;
     s->max_jobs = options->max_jobs;
     s->max_client_jobs = options->max_client_jobs;
+    s->helpers_len = options->helpers;
+    if (options->helpers > 0)
+        s->helpers = store_helpers_new(options->store, options->helpers);
     s->readers = xcalloc(options->threads, sizeof(*s->readers));
     for (unsigned i = 0; i < options->threads; i++)
         if (start_reader(s, options, err))

@@ -14,6 +14,9 @@
  *             whatever comes.
  *   fairness  Within a lane the clients take turns, and the jobs of one client theirs.
  *   places    The first thread never takes scans, if there is more than one.
+ *   helpers   Where cores are free, a turn of a scan may be helped by threads that take no jobs
+ *             (store/helpers.h): as many as are left of `helpers` and one when each turn that runs
+ *             has a thread, and none while a job waits that is not a scan.
  *   bounds    max_jobs at once, max_client_jobs of one client; one more is refused.
  *
  * A job has one *last turn*, in which slice.last is set: if its time is over (until_us), or its
@@ -37,6 +40,7 @@
 
 #include "cache/cache.h"
 #include "net/mailbox.h"
+#include "store/helpers.h"
 #include "store/store.h"
 
 struct read_scheduler;
@@ -63,7 +67,8 @@ enum read_step { READ_DONE, READ_MORE };
 /* What a job finds on its thread. */
 struct read_thread {
     struct store_reader *reader;
-    struct cache_client *cache; /* NULL if there is no cache */
+    struct store_helpers *helpers; /* for scans; NULL: none */
+    struct cache_client *cache;    /* NULL if there is no cache */
 };
 
 /* A turn. */
@@ -107,6 +112,7 @@ struct read_options {
     struct store *store;
     struct cache *cache;
     unsigned threads;         /* 1 to READ_THREADS_MAX */
+    unsigned helpers;         /* 0 to STORE_HELPERS_MAX (READ_HELPERS) */
     unsigned timeout_ms;      /* of one turn, past which its store call is cancelled */
     unsigned max_jobs;        /* waiting and being worked on (MAX_READS) */
     unsigned max_client_jobs; /* of them, one client's (MAX_READS_PER_CLIENT) */

@@ -56,10 +56,10 @@ static int add_count(int64_t bucket, struct slice level, uint64_t count, void *c
     return tally_add(&((struct stats *)ctx)->tally, (size_t)bucket, level, count);
 }
 
-static int count_levels(struct stats *s, struct store_reader *reader,
+static int count_levels(struct stats *s, struct read_thread *thread,
                         const struct store_slice *slice)
 {
-    int error = store_scan_count(reader, &s->scan, slice, s->groups.bucket_from_us,
+    int error = store_scan_count(thread->reader, &s->scan, slice, s->groups.bucket_from_us,
                                  s->query.bucket_us, add_count, s, &s->request.detail);
 
     if (!error)
@@ -73,19 +73,18 @@ static int add_batch(const struct log_batch *batch, void *ctx)
     return aggregate_add(((struct stats *)ctx)->aggregate, batch);
 }
 
-static int count_groups(struct stats *s, struct store_reader *reader, uint64_t until_us)
+static int count_groups(struct stats *s, struct read_thread *thread,
+                        const struct store_slice *slice)
 {
-    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = until_us};
-
-    return store_scan_batches(reader, &s->scan, &slice, aggregate_fields(s->aggregate), add_batch,
-                              s, &s->request.detail);
+    return store_scan_batches(thread->reader, &s->scan, slice, aggregate_fields(s->aggregate),
+                              add_batch, s, &s->request.detail);
 }
 
-static int look_at_fields(struct stats *s, struct store_reader *reader, uint64_t until_us)
+static int look_at_fields(struct stats *s, struct read_thread *thread,
+                          const struct store_slice *slice)
 {
-    const struct store_slice slice = {.rows = UINT64_MAX, .until_us = until_us};
     struct store_survey survey = {.survey = s->survey};
-    int error = store_scan_survey(reader, &s->scan, &slice, &survey, &s->request.detail);
+    int error = store_scan_survey(thread->reader, &s->scan, slice, &survey, &s->request.detail);
 
     s->survey_error = survey.error;
     if (s->survey_error)
@@ -93,18 +92,19 @@ static int look_at_fields(struct stats *s, struct store_reader *reader, uint64_t
     return error == LM_EBUSY ? LM_EUNAVAILABLE : error; /* it is not the ledger that is */
 }
 
-static int count_what_is_asked(struct stats *s, struct store_reader *reader, uint64_t until_us)
+static int count_what_is_asked(struct stats *s, struct read_thread *thread, uint64_t until_us)
 {
-    const struct store_slice slice = {.rows = 1, .until_us = until_us};
+    const struct store_slice slice = {
+        .rows = UINT64_MAX, .until_us = until_us, .helpers = thread->helpers};
 
     if (s->survey)
-        return look_at_fields(s, reader, until_us);
-    return s->aggregate ? count_groups(s, reader, until_us) : count_levels(s, reader, &slice);
+        return look_at_fields(s, thread, &slice);
+    return s->aggregate ? count_groups(s, thread, &slice) : count_levels(s, thread, &slice);
 }
 
-static void count(struct stats *s, struct store_reader *reader, uint64_t until_us)
+static void count(struct stats *s, struct read_thread *thread, uint64_t until_us)
 {
-    s->request.error = count_what_is_asked(s, reader, until_us);
+    s->request.error = count_what_is_asked(s, thread, until_us);
     read_answer_tell_damage(&s->scan, &s->damage_told, &s->request.detail);
 }
 
@@ -238,7 +238,7 @@ static enum read_step work(struct read_job *job, struct read_thread *thread,
     struct stats *s = stats_of(r);
 
     if (!has_moved(s) || slice->until_us > clock_monotonic_us())
-        count(s, thread->reader, slice->until_us);
+        count(s, thread, slice->until_us);
     if (r->error == LM_ETIMEOUT && has_moved(s))
         return end(s);
     if (r->error)

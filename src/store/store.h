@@ -175,11 +175,14 @@ struct store_scan {
 void store_scan_init(struct store_scan *scan, const struct log_matcher *matcher,
                      const struct log_key *cursor, uint64_t offset);
 
+struct store_helpers;
+
 /* How much one call may do. */
 struct store_slice {
     uint64_t rows; /* at most so many logs are handed out; at least 1. Counting and batches have no
                       such end */
-    uint64_t until_us; /* monotonic: time's end, which is passed by little; 0: no end */
+    uint64_t until_us;             /* monotonic: time's end, which is passed by little; 0: no end */
+    struct store_helpers *helpers; /* who may do parts of it (helpers.h); NULL: nobody */
 };
 
 /*

@@ -8,18 +8,23 @@
  *
  * A step is done or was not begun: it ends with what is in memory, and a cancel waits for its end.
  */
+#include <limits.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "block/batch.h"
 #include "block/survey.h"
 #include "query/extract.h"
+#include "store/helpers.h"
 #include "store/sqlite/heads.h"
+#include "store/sqlite/parts.h"
 #include "store/sqlite/summary.h"
 
 enum {
     STEP_LOGS = 512,    /* of recent logs in one step … */
     STEP_LOGS_OLD = 64, /* … and of an older logmill's */
     SUMMARIES_MAX = 8,  /* of segments that are read side by side */
+    LOOK_AHEAD = 64,    /* blocks, for those that helpers may look into */
 };
 
 /* What is known of a segment's summary. */
@@ -47,7 +52,9 @@ struct batching {
     bool by_counts;    /* the counts of summaries can tell, by the attribute … */
     struct slice path; /* … of this path */
     struct summed summed[SUMMARIES_MAX];
-    size_t next_summed; /* whose place is taken next */
+    size_t next_summed;  /* whose place is taken next */
+    struct parts *parts; /* NULL: nobody helps */
+    bool is_late;        /* the time is over: nothing more is begun */
 };
 
 /* ---- Handing out ---- */
@@ -370,6 +377,21 @@ static int survey_rows(struct batching *b, struct open_block *block, uint32_t fr
     return error ? error : take_others(b, block, others, err);
 }
 
+/* What came of a block, or of some of its rows. */
+static int take_batched(struct batching *b, struct open_block *block,
+                        const struct block_batched *batched, struct errbuf *err)
+{
+    int error = 0;
+
+    if (!b->is_whole || batched->any_others ||
+        !tallies_note(&b->descent.r->s->tallies, b->tally, block->head.number, &batched->batch,
+                      &b->sum))
+        error = hand_out(b, &batched->batch);
+    if (!error && batched->any_others)
+        error = take_others(b, block, batched->others, err);
+    return error;
+}
+
 static int take_rows(struct batching *b, struct source *s, struct open_block *block, uint32_t from,
                      uint32_t to, struct errbuf *err)
 {
@@ -380,14 +402,70 @@ static int take_rows(struct batching *b, struct source *s, struct open_block *bl
         return survey_rows(b, block, from, to, err);
     if (!error)
         error = block_batch(b->batcher, block->reader, block->rows, from, to, &batched, err);
-    if (!error && (!b->is_whole || batched.any_others ||
-                   !tallies_note(&b->descent.r->s->tallies, b->tally, block->head.number,
-                                 &batched.batch, &b->sum)))
-        error = hand_out(b, &batched.batch);
-    if (!error && batched.any_others)
-        error = take_others(b, block, batched.others, err);
-    return error;
+    return error ? error : take_batched(b, block, &batched, err);
 }
+
+/* ---- What helpers look into ---- */
+
+/* All of its logs lie in the range of the call, and none is erased. */
+static bool is_all_asked(const struct descent *w, const struct source *s,
+                         const struct block_head *head)
+{
+    return s->segment->segment.erased == 0 && log_key_compare(&head->last, &w->start) < 0 &&
+           log_key_compare(&head->first, &w->low) >= 0;
+}
+
+/* Whether it will have to be looked into. What it is if that is not sure, does no harm. */
+static bool has_to_be_read(struct batching *b, const struct source *s, size_t index,
+                           const struct block_head *head)
+{
+    struct tallies *tallies = &b->descent.r->s->tallies;
+    struct summed *summed = find_summed(b, s->segment->segment.number);
+
+    if (!descent_may_hold(&b->descent, s, index, head) || !is_all_asked(&b->descent, s, head))
+        return false;
+    if (!has_one_time(b->fields, head))
+        return true;
+    if (b->of_levels && head->levels_len > 0 &&
+        (b->by_levels || block_plan_tells(b->descent.plan, head)))
+        return false;
+    if (b->by_counts && summed && summed->counts)
+        return false;
+    return !b->tally || !tallies_know(tallies, b->tally, head->number);
+}
+
+/* Offers what comes after the block that `s` is near, whose head is `next`. */
+static void look_ahead(struct batching *b, const struct source *s, const struct block_head *next)
+{
+    for (size_t i = 1; i < s->blocks && i <= LOOK_AHEAD; i++) {
+        const struct block_head *head = next - i;
+
+        if (!parts_have_room(b->parts, head->raw_bytes))
+            return;
+        if (!parts_have(b->parts, head->number) && has_to_be_read(b, s, s->blocks - 1 - i, head))
+            parts_offer(b->parts, &s->segment->segment, head);
+    }
+}
+
+/* Takes the block from a helper, if it is all to be taken now; `*done`: it was. */
+static int take_part(struct batching *b, struct source *s, const struct log_key *target, bool *done,
+                     struct errbuf *err)
+{
+    struct open_block *block;
+    struct block_batched batched;
+
+    *done = b->parts && s->state == SOURCE_NEAR && parts_have(b->parts, s->head.number) &&
+            log_key_compare(&s->head.first, target) >= 0 &&
+            parts_take(b->parts, s->head.number, &block, &batched);
+    if (!*done)
+        return 0;
+    s->state = SOURCE_AT;
+    s->row = 0;
+    s->bound = descent_key_below(*target);
+    return take_batched(b, block, &batched, err);
+}
+
+/* ---- A block ---- */
 
 /* Looks into the block: its rows down to the target. */
 static int take_in_block(struct batching *b, struct source *s, const struct log_key *target,
@@ -397,9 +475,13 @@ static int take_in_block(struct batching *b, struct source *s, const struct log_
     const struct log_key *keys;
     struct open_block *block;
     uint32_t from;
-    int error = s->state == SOURCE_NEAR ? descent_open(w, s, &block, err)
-                                        : blocks_open(&w->r->blocks, &s->head, &block, err);
+    bool done;
+    int error = take_part(b, s, target, &done, err);
 
+    if (error || done)
+        return error;
+    error = s->state == SOURCE_NEAR ? descent_open(w, s, &block, err)
+                                    : blocks_open(&w->r->blocks, &s->head, &block, err);
     if (error)
         return error;
     if (s->state == SOURCE_NEAR)
@@ -486,6 +568,8 @@ static int take_block(struct batching *b, struct source *s, const struct log_key
     if (by_head) {
         error = hand_out_head(b, head);
     } else if (!is_known) {
+        if (b->parts && !b->is_late)
+            look_ahead(b, s, head);
         error = take_in_block(b, s, target, &detail);
         if (error && !b->is_passed_on && store_sqlite_is_damage(&w->r->db, error)) {
             error = descent_bear(w, s, error, &detail);
@@ -615,7 +699,7 @@ static bool has_moved(const struct descent *w)
     return w->scan->done || log_key_compare(&w->scan->before, &w->start) < 0;
 }
 
-static int go_on(struct batching *b, uint64_t until_us)
+static int steps(struct batching *b, uint64_t until_us)
 {
     struct descent *w = &b->descent;
     int error = 0;
@@ -626,6 +710,45 @@ static int go_on(struct batching *b, uint64_t until_us)
             error = store_sqlite_reader_go_on(w->r, w->err);
     } while (!error && !w->scan->done &&
              !(until_us && has_moved(w) && clock_monotonic_us() >= until_us));
+    return error;
+}
+
+/* When the time is over: takes what helpers have begun, as long as that comes next. */
+static int take_begun(struct batching *b)
+{
+    struct descent *w = &b->descent;
+    unsigned before = UINT_MAX;
+    int error = 0;
+
+    b->is_late = true;
+    parts_stop(b->parts);
+    while (!error && !w->scan->done && parts_ahead(b->parts) > 0 &&
+           parts_ahead(b->parts) < before) {
+        before = parts_ahead(b->parts);
+        error = step(b);
+        if (!error)
+            error = store_sqlite_reader_go_on(w->r, w->err);
+    }
+    return error;
+}
+
+static int go_on(struct batching *b, const struct store_slice *slice)
+{
+    struct descent *w = &b->descent;
+    struct store_sqlite_reader *r = w->r;
+    int error;
+
+    if (b->fields && !w->scan->explain && store_helpers_allowed(slice->helpers) > 0) {
+        if (!r->parts)
+            r->parts = parts_new(r);
+        b->parts = r->parts;
+        parts_begin(b->parts, slice->helpers, b->fields, w->plan, w->plan_number);
+    }
+    error = steps(b, slice->until_us);
+    if (!error && b->parts)
+        error = take_begun(b);
+    if (b->parts)
+        parts_end(b->parts);
     return error;
 }
 
@@ -660,7 +783,7 @@ static int hand_out_all(struct batching *b, struct store_sqlite_reader *r, struc
     if (!error) {
         if (!b->survey)
             begin_tally(b);
-        error = go_on(b, slice->until_us);
+        error = go_on(b, slice);
     }
     /* The place is behind all that they have, whatever ended the call. */
     if (!b->is_passed_on && b->sum.met_len > 0) {

@@ -45,10 +45,15 @@ static void bound_memory(struct blocks *b)
         close_block(longest_unused(b));
 }
 
-void blocks_rest(struct blocks *b)
+void blocks_close_blob(struct blocks *b)
 {
     segment_blob_close(&b->blob);
     b->blob_block = 0;
+}
+
+void blocks_rest(struct blocks *b)
+{
+    blocks_close_blob(b);
     bound_memory(b);
 }
 

@@ -48,6 +48,9 @@ void blocks_clear(struct blocks *b); /* frees all */
 /* Before the end of a call, and of its transaction. */
 void blocks_rest(struct blocks *b);
 
+/* Ends what reading one has left open in the file; the next reading begins it anew. */
+void blocks_close_blob(struct blocks *b);
+
 /* Opens the block, if it is not. `*block` is that until the next call of this. */
 int blocks_open(struct blocks *b, const struct block_head *head, struct open_block **block,
                 struct errbuf *err) LM_MUST_CHECK;

@@ -301,6 +301,18 @@ static int ask_filter(struct descent *w, struct source *s, struct errbuf *err)
     return error;
 }
 
+static bool passes_filter(const struct source *s, size_t index)
+{
+    return s->candidates >> (s->segment->segment.gone + index) & 1;
+}
+
+bool descent_may_hold(const struct descent *w, const struct source *s, size_t index,
+                      const struct block_head *head)
+{
+    return passes_filter(s, index) && !is_met(w->scan, head->number) &&
+           (!w->plan || block_plan_judge(w->plan, head) != BLOCK_NONE);
+}
+
 /* Goes on to the next block, from the `blocks`-th down, that may hold logs that match. */
 static void seek_block(struct descent *w, struct source *s, const struct block_head *heads)
 {
@@ -308,13 +320,12 @@ static void seek_block(struct descent *w, struct source *s, const struct block_h
 
     for (; s->blocks > 0; s->blocks--) {
         const struct block_head *head = &heads[s->blocks - 1];
-        size_t place = s->segment->segment.gone + s->blocks - 1;
 
         if (log_key_compare(&head->last, &w->low) < 0)
             break;
         if (log_key_compare(&head->first, &w->start) >= 0 || is_met(w->scan, head->number))
             continue;
-        if (!(s->candidates >> place & 1)) {
+        if (!passes_filter(s, s->blocks - 1)) {
             explain_blocks(w, explain ? &explain->by_filter : NULL);
             continue;
         }

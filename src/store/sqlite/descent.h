@@ -105,6 +105,10 @@ int descent_nth_old(struct descent *w, int64_t n, struct log_key *key) LM_MUST_C
 int descent_come_near(struct descent *w, struct source *s) LM_MUST_CHECK;
 int descent_next_block(struct descent *w, struct source *s) LM_MUST_CHECK;
 
+/* Whether the `index`-th block of the segment, which `s` is near, may hold logs that match. */
+bool descent_may_hold(const struct descent *w, const struct source *s, size_t index,
+                      const struct block_head *head);
+
 /* Opens the block that `s` is near, or in, and has from and to filled. */
 int descent_open(struct descent *w, struct source *s, struct open_block **block,
                  struct errbuf *err) LM_MUST_CHECK;

@@ -23,6 +23,7 @@
  *   recent.c   the recent logs, as a reader keeps them
  *   catalog.c  all that a reader knows of its snapshot
  *   blocks.c   the blocks that a reader has open
+ *   parts.c    blocks that helpers look into ahead
  *   ahead.c    some of the logs of a block, read at once
  *   descent.c  down the keys of all that logs lie in
  *   scan.c     scans
@@ -47,6 +48,7 @@
 #include "store/store.h"
 
 struct sealer;
+struct parts;
 
 struct store_sqlite {
     struct store base;
@@ -130,6 +132,7 @@ struct store_sqlite_reader {
     struct store_sqlite_plan plans[STORE_SQLITE_PLANS];
     uint64_t plans_asked;
     struct buffer filter_row;
+    struct parts *parts; /* NULL: nobody has helped yet */
     _Atomic int activity;
     bool defers_cancel; /* a cancel waits until it is false */
 };
@@ -146,6 +149,9 @@ void store_sqlite_reader_cancel(struct store_reader *base);
  */
 int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
 int store_sqlite_reader_end(struct store_sqlite_reader *r, int error);
+
+/* Opens the file if need be. */
+int store_sqlite_reader_open(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;
 
 /* LM_ETIMEOUT if the call under way is to end. */
 int store_sqlite_reader_go_on(struct store_sqlite_reader *r, struct errbuf *err) LM_MUST_CHECK;

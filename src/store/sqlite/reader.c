@@ -9,7 +9,7 @@
 #include "base/xalloc.h"
 #include "block/filter.h"
 #include "block/raw.h"
-#include "store/sqlite/internal.h"
+#include "store/sqlite/parts.h"
 
 enum {
     READER_CACHE_KIB = 4096, /* the pages that a histogram of a day needs */
@@ -63,6 +63,7 @@ void store_sqlite_reader_free(struct store_reader *base)
 {
     struct store_sqlite_reader *r = (struct store_sqlite_reader *)base;
 
+    parts_free(r->parts);
     close_db(r);
     for (int i = 0; i < STORE_SQLITE_PLANS; i++)
         block_plan_free(r->plans[i].plan);
@@ -100,9 +101,14 @@ static int begin_snapshot(struct store_sqlite_reader *r, struct errbuf *err)
     return error ? error : catalog_refresh(&r->catalog, &r->db, err);
 }
 
+int store_sqlite_reader_open(struct store_sqlite_reader *r, struct errbuf *err)
+{
+    return r->db.handle ? 0 : open_db(r, err);
+}
+
 int store_sqlite_reader_begin(struct store_sqlite_reader *r, struct errbuf *err)
 {
-    int error = r->db.handle ? 0 : open_db(r, err);
+    int error = store_sqlite_reader_open(r, err);
 
     if (error)
         return error;

@@ -321,6 +321,14 @@ bool tallies_recall(struct tallies *t, struct tally *tally, int64_t block, struc
     return found;
 }
 
+bool tallies_know(struct tallies *t, const struct tally *tally, int64_t block)
+{
+    pthread_mutex_lock(&t->lock);
+    bool knows = tally->slots_len > 0 && *slot_of((struct tally *)tally, block);
+    pthread_mutex_unlock(&t->lock);
+    return knows;
+}
+
 /* ---- A block ---- */
 
 /* Rows of a batch with the same codes. */

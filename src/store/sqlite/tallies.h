@@ -61,6 +61,9 @@ void tally_sum_release(struct tally_sum *sum);
 /* Adds what is known of a block to the sum; false: nothing is. */
 bool tallies_recall(struct tallies *t, struct tally *tally, int64_t block, struct tally_sum *sum);
 
+/* Whether it would. */
+bool tallies_know(struct tallies *t, const struct tally *tally, int64_t block);
+
 /* Keeps what a block has, and adds it to the sum; false: neither. */
 bool tallies_note(struct tallies *t, struct tally *tally, int64_t block,
                   const struct log_batch *batch, struct tally_sum *sum);

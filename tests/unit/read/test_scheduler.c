@@ -67,6 +67,7 @@ struct job {
 static uv_loop_t loop;
 static struct mailbox box;
 static struct read_scheduler *scheduler;
+static struct store_helpers *helpers; /* that the last turn was given */
 static struct job jobs[JOBS_MAX];
 static unsigned jobs_len;
 static atomic_bool gate_is_open;
@@ -99,6 +100,9 @@ static enum read_step work(struct read_job *read, struct read_thread *thread,
     uint64_t began_us = clock_monotonic_us();
 
     write_down(j, slice->last);
+    pthread_mutex_lock(&lock);
+    helpers = thread->helpers;
+    pthread_mutex_unlock(&lock);
     atomic_fetch_add(&j->turns, 1);
     j->had_last |= slice->last;
     if (j->waits_for_gate) {
@@ -334,6 +338,44 @@ static void a_page_that_the_free_thread_began_is_gone_on_with_by_another(void **
     assert_string_equal(order, "ppppp");
 }
 
+/* ---- Helpers ---- */
+
+static unsigned allowed(void)
+{
+    pthread_mutex_lock(&lock);
+    struct store_helpers *h = helpers;
+    pthread_mutex_unlock(&lock);
+    return store_helpers_allowed(h);
+}
+
+/* Two threads and as many helpers: what runs leaves room for so many less. */
+static void helpers_help_where_nobody_else_has_to_wait(void **state)
+{
+    struct read_options o = options(2);
+
+    stop();
+    o.helpers = 2;
+    start(&o);
+    hold(READ_SCAN);
+    assert_non_null(helpers);
+    assert_int_equal(allowed(), 2);
+    submit('s', READ_SCAN, 2, 1); /* another scan waits for its turn, not for helpers to go */
+    assert_int_equal(allowed(), 2);
+    hold(READ_POINT);
+    assert_int_equal(allowed(), 1);
+    submit('p', READ_PAGE, 3, 1);
+    assert_int_equal(allowed(), 0);
+    open_gate();
+    assert_int_equal(allowed(), 2);
+}
+
+static void without_helpers_there_are_none(void **state)
+{
+    hold(READ_SCAN);
+    assert_null(helpers);
+    open_gate();
+}
+
 /* ---- Bounds ---- */
 
 static void assert_refused(struct job *j, const char *limit)
@@ -516,6 +558,8 @@ int main(void)
         ONE(a_scan_gets_on_whatever_pages_come),
         TWO(one_thread_never_takes_a_scan),
         TWO(a_page_that_the_free_thread_began_is_gone_on_with_by_another),
+        TWO(helpers_help_where_nobody_else_has_to_wait),
+        TWO(without_helpers_there_are_none),
         ONE(one_client_has_so_many_jobs_and_no_more),
         ONE(all_clients_have_so_many_jobs_and_no_more),
         ONE(an_answer_that_has_begun_is_never_refused),

@@ -17,6 +17,7 @@
 #include "query/aggregate.h"
 #include "query/extract.h"
 #include "query/language.h"
+#include "store/helpers.h"
 #include "store/sqlite/adapter.h"
 #include "store_test_support.h"
 #include "tail/judge.h"
@@ -94,6 +95,7 @@ static struct query *queries[QUERIES];
 static struct log_matcher *matchers[QUERIES];
 static char *expected[QUERIES]; /* one a log */
 static struct buffer real_texts[REAL_LOGS];
+static struct store_helpers *helpers; /* NULL: nobody helps */
 
 /* ---- Logs ---- */
 
@@ -231,7 +233,8 @@ static struct store_slice slice_of_chance(void)
     uint64_t us = dice_one_in(&dice, 3) ? 5000 : 500000;
 
     return (struct store_slice){.rows = dice_one_in(&dice, 2) ? UINT64_MAX : 700,
-                                .until_us = clock_monotonic_us() + us};
+                                .until_us = clock_monotonic_us() + us,
+                                .helpers = helpers};
 }
 
 static void scan(struct store_reader *r, size_t query)
@@ -346,9 +349,25 @@ static struct aggregate *group_expected(size_t query)
     return a;
 }
 
+/* A call is cancelled now and then; what it has handed out counts. */
+struct cancelled {
+    struct aggregate *aggregate;
+    struct store_reader *reader;
+};
+
+static int add_and_cancel(const struct log_batch *batch, void *ctx)
+{
+    const struct cancelled *c = ctx;
+
+    if (dice_one_in(&dice, 20))
+        store_reader_cancel(c->reader);
+    return aggregate_add(c->aggregate, batch);
+}
+
 static void group_once(struct store_reader *r, size_t query, struct slice expected_answer)
 {
     struct aggregate *came = new_aggregate(query);
+    struct cancelled cancelled = {came, r};
     struct errbuf err = ERRBUF_INIT;
     struct store_scan scan;
     struct buffer y;
@@ -356,8 +375,12 @@ static void group_once(struct store_reader *r, size_t query, struct slice expect
     store_scan_init(&scan, matchers[query], NULL, 0);
     while (!scan.done) {
         struct store_slice slice = slice_of_chance();
+        int error = helpers ? store_scan_batches(r, &scan, &slice, aggregate_fields(came),
+                                                 add_and_cancel, &cancelled, &err)
+                            : store_scan_batches(r, &scan, &slice, aggregate_fields(came),
+                                                 add_batch, came, &err);
 
-        if (store_scan_batches(r, &scan, &slice, aggregate_fields(came), add_batch, came, &err))
+        if (error && (error != LM_ETIMEOUT || !helpers))
             fail_msg("query %zu: %s", query, err.text);
     }
     buffer_init(&y, SIZE_MAX / 2);
@@ -512,6 +535,30 @@ static void groups_of_a_compacted_file_are_those_of_the_matcher(void **state)
     temp_directory_free(directory);
 }
 
+/* With several threads, and calls that are cancelled in the middle. */
+static void helpers_change_no_answer(void **state)
+{
+    const struct store_sqlite_sizes sizes = {
+        .block_rows = 256, .segment_blocks = 16, .seal_rows = 1500, .keep_rows = 300};
+    struct errbuf err = ERRBUF_INIT;
+    char *directory = temp_directory_new();
+    struct store *s = store_sqlite_new_sized(directory, &sizes, &err);
+    struct store_reader *r;
+
+    assert_non_null(s);
+    store_all(s);
+    r = store_test_reader(s);
+    helpers = store_helpers_new(s, 3);
+    for (size_t i = 0; i < QUERIES; i++)
+        group(r, i, 1);
+    assert_true(store_helpers_done(helpers) > QUERIES); /* or they did not help */
+    store_helpers_free(helpers);
+    store_reader_free(r);
+    helpers = NULL;
+    store_free(s);
+    temp_directory_free(directory);
+}
+
 /* With the patience of the product: a machine that is busy is slow to take so many logs. */
 static struct store *open_store(const char *database, const char *indexes)
 {
@@ -648,6 +695,7 @@ int main(void)
         cmocka_unit_test(tails_answer_as_the_matcher),
         cmocka_unit_test(a_file_of_blocks_answers_as_the_matcher),
         cmocka_unit_test(groups_of_a_compacted_file_are_those_of_the_matcher),
+        cmocka_unit_test(helpers_change_no_answer),
         cmocka_unit_test(postgresql_answers_as_the_matcher),
         cmocka_unit_test(postgresql_with_indexes_answers_as_the_matcher),
     };
