@@ -3,6 +3,9 @@
  * found the next. Within a node those tests come first that cost least, so that dear ones have few
  * rows left to look at, or none. There are three answers: yes, no and maybe; what is not in `yes`
  * and not in `maybe` is no.
+ *
+ * What guards its siblings (query_builder_guard) comes before them. Rows of which it says maybe are
+ * not asked about any more: the plain matcher is.
  */
 #include "block/decide.h"
 
@@ -12,7 +15,7 @@
 #include "block/leaf.h"
 #include "block/row_set.h"
 
-enum { SETS_OF_NODE = 3 };
+enum { SETS_OF_NODE = 4 };
 
 struct decision {
     struct block_reader *reader;
@@ -85,33 +88,58 @@ static void add_taken(const struct decision *d, uint64_t *left, uint64_t *yes, u
     }
 }
 
+/* An AND or OR under way: what its children have said so far. */
+struct family {
+    uint32_t node;
+    unsigned depth;
+    bool is_and;
+    uint64_t *left, *yes, *maybe;
+};
+
+/* Those that guard, or those that do not. */
+static int ask_children(struct decision *d, const struct family *f, bool guards, struct errbuf *err)
+{
+    const struct query_node *nodes = d->asked->query->nodes;
+    uint64_t *yes = set_of(d, f->depth, 1);
+    uint64_t *maybe = set_of(d, f->depth, 2);
+    int error = 0;
+
+    for (unsigned cost = 0; cost < ASKED_COSTS; cost++) {
+        for (uint32_t k = f->node + 1; k < nodes[f->node].end && !error; k = nodes[k].end) {
+            if (d->asked->tests[k].cost != cost || nodes[k].guards != guards ||
+                row_set_is_empty(f->left, d->words))
+                continue;
+            error = decide(d, k, f->depth + 1, f->left, yes, maybe, err);
+            if (f->is_and)
+                keep_taken(d, f->left, f->maybe, yes, maybe);
+            else
+                add_taken(d, f->left, f->yes, f->maybe, yes, maybe);
+        }
+    }
+    return error;
+}
+
 /* AND and OR. */
 static int decide_children(struct decision *d, uint32_t i, unsigned depth, const uint64_t *rows,
                            uint64_t *yes, uint64_t *maybe, struct errbuf *err)
 {
-    const struct query_node *nodes = d->asked->query->nodes;
-    const bool is_and = nodes[i].kind == QUERY_AND;
-    uint64_t *left = set_of(d, depth, 0);
-    uint64_t *child_yes = set_of(d, depth, 1);
-    uint64_t *child_maybe = set_of(d, depth, 2);
-    int error = 0;
+    struct family f = {i,   depth, d->asked->query->nodes[i].kind == QUERY_AND, set_of(d, depth, 0),
+                       yes, maybe};
+    uint64_t *unsure = set_of(d, depth, 3);
 
-    memcpy(left, rows, d->words * sizeof(*left));
+    memcpy(f.left, rows, d->words * sizeof(*rows));
     clear(d, yes);
     clear(d, maybe);
-    for (unsigned cost = 0; cost < ASKED_COSTS; cost++) {
-        for (uint32_t k = i + 1; k < nodes[i].end && !error; k = nodes[k].end) {
-            if (d->asked->tests[k].cost != cost || row_set_is_empty(left, d->words))
-                continue;
-            error = decide(d, k, depth + 1, left, child_yes, child_maybe, err);
-            if (is_and)
-                keep_taken(d, left, maybe, child_yes, child_maybe);
-            else
-                add_taken(d, left, yes, maybe, child_yes, child_maybe);
-        }
+    int error = ask_children(d, &f, true, err);
+    memcpy(unsure, maybe, d->words * sizeof(*maybe));
+    for (size_t word = 0; f.is_and && word < d->words; word++)
+        f.left[word] &= ~unsure[word];
+    if (!error)
+        error = ask_children(d, &f, false, err);
+    for (size_t word = 0; f.is_and && word < d->words; word++) {
+        yes[word] = f.left[word] & ~maybe[word];
+        maybe[word] |= unsure[word];
     }
-    for (size_t word = 0; is_and && word < d->words; word++)
-        yes[word] = left[word] & ~maybe[word];
     return error;
 }
 

@@ -107,9 +107,12 @@ static int ask_messages(struct leaf *l, struct errbuf *err)
 
 /* ---- Attributes ---- */
 
-/* Looks at each of the values is dear enough to look first whose they are. */
+/* Looks at each of the values is dear enough to look first whose they are. A regular expression
+ * runs on what is asked about alone (pass.h). */
 static bool is_dear(const struct leaf *l, const struct column *c)
 {
+    if (l->test->node->test == QUERY_REGEX)
+        return true;
     return l->test->cost >= ASKED_TEXTS && c->kind != COLUMN_CONSTANT &&
            c->kind != COLUMN_DICTIONARY;
 }

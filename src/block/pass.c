@@ -183,25 +183,46 @@ static int place_passes(struct pass *p, size_t i, bool *passes, struct errbuf *e
 
 /* ---- Entries ---- */
 
-static int find_entries(struct pass *p, uint64_t *places, enum equal_found *found)
+/* The entries that places which are asked about have; of a regular expression alone, which is dear
+ * enough. */
+static void find_asked(const struct pass *p, const uint64_t *asked, uint64_t *entries)
+{
+    const struct column *c = p->column;
+
+    if (!asked || p->test->node->test != QUERY_REGEX) {
+        row_set_fill(entries, c->entries_len);
+        return;
+    }
+    memset(entries, 0, ROW_SET_WORDS(c->entries_len) * sizeof(*entries));
+    for (size_t word = 0; word < ROW_SET_WORDS(c->len); word++)
+        for (uint64_t left = asked[word]; left; left &= left - 1)
+            row_set_add(entries,
+                        numbers_get(&c->numbers, word * 64 + (size_t)__builtin_ctzll(left)));
+}
+
+static int find_entries(struct pass *p, const uint64_t *asked, uint64_t *places,
+                        enum equal_found *found)
 {
     const struct column *c = p->column;
     uint64_t *takes = try_malloc((ROW_SET_WORDS(c->entries_len) + 1) * sizeof(*takes));
-    uint32_t taken = 0;
+    uint32_t looked_at = 0, taken = 0;
     int error = takes ? 0 : LM_ENOMEM;
 
     if (takes)
-        memset(takes, 0, (ROW_SET_WORDS(c->entries_len) + 1) * sizeof(*takes));
+        find_asked(p, asked, takes);
     for (uint32_t i = 0; i < c->entries_len && !error; i++) {
         bool passes;
 
-        error = text_passes(p, c->entries[i], &passes);
-        if (error || !passes)
+        if (!row_set_has(takes, i))
             continue;
-        row_set_add(takes, i);
-        taken++;
+        error = text_passes(p, c->entries[i], &passes);
+        looked_at++;
+        if (!error && passes)
+            taken++;
+        else
+            row_set_remove(takes, i);
     }
-    *found = taken == 0 ? EQUAL_NONE : taken == c->entries_len ? EQUAL_ALL : EQUAL_SOME;
+    *found = taken == 0 ? EQUAL_NONE : taken == looked_at ? EQUAL_ALL : EQUAL_SOME;
     for (size_t i = 0; i < c->len && !error && *found == EQUAL_SOME; i++)
         places[i / 64] |= (uint64_t)row_set_has(takes, numbers_get(&c->numbers, i)) << i % 64;
     free(takes);
@@ -425,13 +446,16 @@ static int find(struct pass *p, const struct pass_column *c, uint64_t *places,
         return 0;
     if (is_search(p))
         return find_places(p, c->asked, places, found, by_template, err);
+    if (p->test->node->test == QUERY_REGEX && c->asked &&
+        row_set_is_empty(c->asked, ROW_SET_WORDS(column->len)))
+        return 0;
     switch (column->kind) {
     case COLUMN_CONSTANT:
         error = text_passes(p, column->entries[0], &passes);
         *found = !error && passes ? EQUAL_ALL : EQUAL_NONE;
         return error;
     case COLUMN_DICTIONARY:
-        return find_entries(p, places, found);
+        return find_entries(p, c->asked, places, found);
     case COLUMN_INTEGER:
     case COLUMN_DECIMAL:
         if (!asks_number(p) || (column->kind == COLUMN_INTEGER && column->digits > 0))

@@ -13,9 +13,10 @@ struct pass_column {
 
 /*
  * Adds the places of those that do to `places`; but adds none if all do. Others than those that are
- * asked about may be among them. `*by_template` (NULL: not wanted) is set if there is none because
- * of templates' pieces alone. 0, LM_EIO, LM_ENOMEM; LM_ETOOBIG: a regular expression takes too
- * long.
+ * asked about may be among them. A regular expression runs on texts of those alone: what it costs,
+ * and that it takes too long, tells of no others (query_builder_guard). `*by_template` (NULL: not
+ * wanted) is set if there is none because of templates' pieces alone. 0, LM_EIO, LM_ENOMEM;
+ * LM_ETOOBIG: a regular expression takes too long.
  */
 int pass_column(struct block_reader *r, const struct asked_test *t, const struct pass_column *c,
                 uint64_t *places, enum equal_found *found, bool *by_template,

@@ -26,6 +26,7 @@ struct query_compiled {
 /* A child of a node. */
 struct child {
     uint32_t node;
+    bool guards;
     unsigned cost;
 };
 
@@ -38,12 +39,14 @@ struct compiling {
     int error;
 };
 
-/* The cheapest first, else in their order. */
+/* Guards first, then the cheapest, else in their order. */
 static int by_cost(const void *a, const void *b)
 {
     const struct child *p = a;
     const struct child *q = b;
 
+    if (p->guards != q->guards)
+        return p->guards ? -1 : 1;
     return p->cost != q->cost ? (p->cost > q->cost) - (p->cost < q->cost)
                               : (p->node > q->node) - (p->node < q->node);
 }
@@ -67,7 +70,7 @@ static size_t take_children(struct compiling *work, uint32_t node)
     size_t n = 0;
 
     for (uint32_t k = node + 1; k < q->nodes[node].end; k = q->nodes[k].end)
-        children[n++] = (struct child){k, cost_of(q, k)};
+        children[n++] = (struct child){k, q->nodes[k].guards, cost_of(q, k)};
     qsort(children, n, sizeof(*children), by_cost);
     work->children_len += n;
     return n;

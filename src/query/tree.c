@@ -24,6 +24,7 @@ static void append(struct query_builder *b, const struct query_node *node)
     b->nodes = array_reserve(b->nodes, &b->capacity, b->len + 1, sizeof(*b->nodes));
     b->nodes[b->len] = *node;
     b->nodes[b->len].end = (uint32_t)b->len + 1;
+    b->nodes[b->len].guards |= b->guards;
     b->len++;
 }
 
@@ -42,7 +43,7 @@ static bool is_one(const struct query_builder *b, size_t i)
     return i < b->len && b->nodes[i].end == b->len;
 }
 
-void query_builder_open(struct query_builder *b, enum query_kind kind)
+static void open_node(struct query_builder *b, const struct query_node *node)
 {
     if (b->error)
         return;
@@ -51,7 +52,12 @@ void query_builder_open(struct query_builder *b, enum query_kind kind)
         return;
     }
     b->open[b->depth++] = b->len;
-    append(b, &(struct query_node){.kind = kind});
+    append(b, node);
+}
+
+void query_builder_open(struct query_builder *b, enum query_kind kind)
+{
+    open_node(b, &(struct query_node){.kind = kind});
 }
 
 /* Brings the subtree at `i`, which is closed, in order with itself and the one above. */
@@ -107,12 +113,19 @@ void query_builder_add(struct query_builder *b, const struct query *q)
         if (q->nodes[i].kind == QUERY_TEST) {
             query_builder_test(b, &q->nodes[i]);
         } else {
-            query_builder_open(b, q->nodes[i].kind);
+            open_node(b, &q->nodes[i]);
             ends[depth++] = q->nodes[i].end;
         }
         for (; depth && ends[depth - 1] == i + 1; depth--)
             query_builder_close(b);
     }
+}
+
+void query_builder_guard(struct query_builder *b, const struct query *q)
+{
+    b->guards = true;
+    query_builder_add(b, q);
+    b->guards = false;
 }
 
 /* How deep AND, OR and NOT are within each other. */
@@ -217,7 +230,7 @@ static bool bounds_equal(struct slice a, struct slice b)
 
 static bool nodes_equal(const struct query_node *a, const struct query_node *b)
 {
-    if (a->kind != b->kind || a->end != b->end)
+    if (a->kind != b->kind || a->end != b->end || a->guards != b->guards)
         return false;
     if (a->kind != QUERY_TEST)
         return true;

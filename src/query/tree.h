@@ -94,6 +94,10 @@ struct query_node {
     int64_t low_us, high_us; /* RANGE of TIMESTAMP: from low_us on and before high_us; no bound:
                                 INT64_MIN, INT64_MAX */
     bool low_included, high_included; /* of low and high */
+
+    /* Of a child of AND: asked before its siblings that do not, whatever it costs, and they of
+     * what it takes alone (query_builder_guard). No text has it. */
+    bool guards;
 };
 
 struct query {
@@ -127,6 +131,7 @@ struct query_builder {
     size_t open[QUERY_OPEN_MAX]; /* nodes that are open, the root first */
     unsigned depth;              /* … how many */
     unsigned tests, regexes;
+    bool guards; /* what is added does */
     int error;
 };
 
@@ -135,6 +140,13 @@ void query_builder_release(struct query_builder *b);
 void query_builder_open(struct query_builder *b, enum query_kind kind); /* no test */
 void query_builder_test(struct query_builder *b, const struct query_node *test);
 void query_builder_add(struct query_builder *b, const struct query *q); /* all of it */
+
+/*
+ * Adds it, below an AND that is open, as what guards its siblings: no test of theirs is asked of a
+ * log that does not match `q`. So what they cost, and that a regular expression takes too long,
+ * tells nothing of such logs.
+ */
+void query_builder_guard(struct query_builder *b, const struct query *q);
 void query_builder_close(struct query_builder *b);
 
 /*

@@ -372,7 +372,7 @@ static int restrict_to(struct query *only, struct log_filter *filter)
         return 0;
     query_builder_init(&b);
     query_builder_open(&b, QUERY_AND);
-    query_builder_add(&b, only);
+    query_builder_guard(&b, only);
     if (filter->query)
         query_builder_add(&b, filter->query);
     query_builder_close(&b);
@@ -385,33 +385,12 @@ static int restrict_to(struct query *only, struct log_filter *filter)
     return 0;
 }
 
-static bool has_regex(const struct query *q)
-{
-    for (uint32_t i = 0; q && i < q->len; i++)
-        if (q->nodes[i].kind == QUERY_TEST && q->nodes[i].test == QUERY_REGEX)
-            return true;
-    return false;
-}
-
 /* Makes one tree of the query, the other parameters, and what may be read. */
 static void join(struct reading *r, struct log_filter *filter)
 {
     char msg[128];
     int error = log_filter_join(filter);
 
-    /* The logs that an expression runs on are more than those that match all else, and that it was
-     * too much for one of them is told. */
-    if (!error && r->only && has_regex(filter->query)) {
-        refuse_text(r,
-                    &(struct refusal){.in = "query",
-                                      .name = SLICE_LITERAL("query"),
-                                      .type = "regex_not_allowed",
-                                      .msg = "A regular expression may not be asked by a key that "
-                                             "reads some of the logs; allowed: words, phrases, "
-                                             "values and * in them"},
-                    query_string_last(r->params, "query"));
-        return;
-    }
     if (!error)
         error = restrict_to(r->only, filter);
 

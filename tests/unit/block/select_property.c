@@ -152,6 +152,29 @@ static void check_filter(struct block *b, const struct log_filter *f, uint64_t *
     free(asked);
 }
 
+/* `q`, guarded by another: nothing but the order in which they are asked. */
+static struct query *guarded(struct block *b, struct query *q)
+{
+    struct query *guard = random_logs_query(&b->logs);
+    struct query_builder builder;
+    struct query *both;
+
+    if (!q || !guard) {
+        query_unref(guard);
+        return q;
+    }
+    query_builder_init(&builder);
+    query_builder_open(&builder, QUERY_AND);
+    query_builder_guard(&builder, guard);
+    query_builder_add(&builder, q);
+    query_builder_close(&builder);
+    if (query_builder_finish(&builder, &both))
+        both = query_ref(q); /* too deep */
+    query_unref(guard);
+    query_unref(q);
+    return both;
+}
+
 static void check_query(struct block *b, struct block_explain *explain)
 {
     uint64_t *rows = xcalloc(BLOCK_ROW_WORDS(b->logs.len), sizeof(*rows));
@@ -163,6 +186,8 @@ static void check_query(struct block *b, struct block_explain *explain)
         if (random_logs_below(&b->logs, 8))
             log_filter_init(&f);
         f.query = random_logs_query(&b->logs);
+        if (random_logs_below(&b->logs, 4) == 0)
+            f.query = guarded(b, f.query);
     }
     for (size_t i = 0; i < b->logs.len; i++)
         if (asks_all || random_logs_below(&b->logs, 3))

@@ -219,6 +219,155 @@ static void an_expression_that_takes_too_long_is_named(void **state)
     block_writer_free(w);
 }
 
+/* ---- Guards ---- */
+
+enum { GUARDED = 60, LONG = 3000, FORMS = 2 * 2 * 3 * 3 };
+
+static const char too_much[] = "(a|a|aa)+$"; /* for a long text */
+
+/* What is written and asked. */
+struct guarded {
+    bool in_message;   /* else in `x` */
+    bool in_array;     /* the other tenant is in one that is not taken apart */
+    unsigned distinct; /* texts: all, 6 or 1 */
+    unsigned guard;    /* t:a, any:mine, t:/^a$/ */
+};
+
+static struct guarded guarded_of(unsigned form)
+{
+    return (struct guarded){form % 2, form / 2 % 2, form / 4 % 3, form / 12};
+}
+
+static struct query *guard_of(const struct guarded *g)
+{
+    const struct query_node nodes[] = {
+        {.field = QUERY_ATTRIBUTE,
+         .test = QUERY_EQUALS,
+         .path = SLICE_LITERAL("t"),
+         .text = SLICE_LITERAL("a")},
+        {.field = QUERY_ANY, .test = QUERY_HOLDS, .text = SLICE_LITERAL("mine")},
+        {.field = QUERY_ATTRIBUTE,
+         .test = QUERY_REGEX,
+         .path = SLICE_LITERAL("t"),
+         .text = SLICE_LITERAL("^a$")},
+    };
+    struct query_builder b;
+    struct query *q;
+
+    query_builder_init(&b);
+    query_builder_test(&b, &nodes[g->guard]);
+    assert_int_equal(query_builder_finish(&b, &q), 0);
+    return q;
+}
+
+/* The guard AND NOT what is too much for the message, or `x`. */
+static struct query *guarded_query(const struct guarded *g, bool guards)
+{
+    const struct query_node of_message = {
+        .field = QUERY_MESSAGE, .test = QUERY_REGEX, .text = slice_of_string(too_much)};
+    const struct query_node of_x = {.field = QUERY_ATTRIBUTE,
+                                    .test = QUERY_REGEX,
+                                    .path = SLICE_LITERAL("x"),
+                                    .text = slice_of_string(too_much)};
+    struct query *guard = guard_of(g);
+    struct query_builder b;
+    struct query *q;
+
+    query_builder_init(&b);
+    query_builder_open(&b, QUERY_AND);
+    query_builder_open(&b, QUERY_NOT);
+    query_builder_test(&b, g->in_message ? &of_message : &of_x);
+    query_builder_close(&b);
+    if (guards)
+        query_builder_guard(&b, guard);
+    else
+        query_builder_add(&b, guard);
+    query_builder_close(&b);
+    assert_int_equal(query_builder_finish(&b, &q), 0);
+    query_unref(guard);
+    return q;
+}
+
+static int select_guarded(struct block_reader *r, const struct guarded *g, bool guards,
+                          uint64_t *rows, struct errbuf *err)
+{
+    struct log_filter f;
+
+    log_filter_init(&f);
+    f.query = guarded_query(g, guards);
+    struct log_matcher *m = log_matcher_new(&f);
+    struct block_plan *p = block_plan_new(m);
+    int error = block_select(r, p, rows, NULL, err);
+    block_plan_free(p);
+    log_matcher_unref(m);
+    query_unref(f.query);
+    return error;
+}
+
+/* A log in three is the tenant's; of each of the others a text is too long. */
+static void write_guarded(const struct guarded *g, struct block_row *rows, char texts[][2 * LONG])
+{
+    char many[2 * 80 + 1] = "";
+    char text[LONG] = "";
+
+    for (size_t i = 0; i < 80; i++)
+        strcat(many, ",1");
+    memset(text, 'a', LONG - 100);
+    for (size_t i = 0; i < GUARDED; i++) {
+        bool is_own = i % 3 == 0;
+        size_t number = g->distinct == 0 ? i : g->distinct == 1 ? i % 6 : 0;
+        char *message = texts[2 * i];
+        char *attributes = texts[2 * i + 1];
+
+        snprintf(message, 2 * LONG, "%s%zu %s", !is_own && g->in_message ? text : "", number,
+                 is_own ? "mine" : "b");
+        snprintf(attributes, 2 * LONG, "{\"t\":%s\"%s\"%s%s,\"x\":\"%s%zu %s\"}",
+                 !is_own && g->in_array ? "[" : "", is_own ? "a" : "b",
+                 !is_own && g->in_array ? many : "", !is_own && g->in_array ? "]" : "",
+                 !is_own && !g->in_message ? text : "", number, is_own ? "c" : "b");
+        if (is_own && g->distinct == 2) /* `x` is one text, of the others alone */
+            snprintf(attributes, 2 * LONG, "{\"t\":\"a\"}");
+        rows[i] = (struct block_row){.record = {.key = {.timestamp_us = (int64_t)i},
+                                                .level = SLICE_LITERAL("info"),
+                                                .message = slice_of_string(message),
+                                                .attributes = slice_of_string(attributes)}};
+    }
+}
+
+static void no_expression_runs_on_what_a_guard_refuses(void **state)
+{
+    static char texts[2 * GUARDED][2 * LONG];
+    const uint64_t all = (UINT64_C(1) << GUARDED) - 1;
+
+    for (unsigned form = 0; form < FORMS; form++) {
+        const struct guarded g = guarded_of(form);
+        struct block_row rows[GUARDED];
+        struct block_writer *w = block_writer_new();
+        struct block_reader *r = block_reader_new();
+        struct block_head head;
+        struct buffer bytes;
+        struct errbuf err = ERRBUF_INIT;
+        uint64_t asked = all;
+
+        write_guarded(&g, rows, texts);
+        buffer_init(&bytes, 1 << 20);
+        assert_int_equal(
+            block_write(w, rows, GUARDED, &(struct block_options){0}, &bytes, &head, &err), 0);
+        const struct block_source source = {read_buffer, &bytes, bytes.len};
+        assert_int_equal(block_open(r, &source, &head, &err), 0);
+        if (g.guard > 0) /* else it is cheap enough to be asked first, anyway */
+            assert_int_equal(select_guarded(r, &g, false, &asked, &err), LM_ETOOBIG);
+        asked = all;
+        if (select_guarded(r, &g, true, &asked, &err))
+            fail_msg("form %u: %s", form, err.text);
+        for (size_t i = 0; i < GUARDED; i++)
+            assert_int_equal(asked >> i & 1, i % 3 == 0);
+        block_reader_free(r);
+        block_writer_free(w);
+        buffer_release(&bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +377,7 @@ int main(void)
         cmocka_unit_test(numbers_are_equal_by_value),
         cmocka_unit_test(strings_are_found_however_they_are_spelled),
         cmocka_unit_test(an_expression_that_takes_too_long_is_named),
+        cmocka_unit_test(no_expression_runs_on_what_a_guard_refuses),
         cmocka_unit_test(a_block_selects_what_the_plain_matcher_takes),
     };
 

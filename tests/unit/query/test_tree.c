@@ -98,6 +98,44 @@ static void all_of_a_tree_is_added_to_another(void **state)
     query_unref(whole);
 }
 
+static void what_guards_says_so_and_what_is_guarded_does_not(void **state)
+{
+    struct query *trees[2];
+    struct query *guard;
+
+    assert_int_equal(build("&a|bc..", &guard), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct query_builder b;
+
+        query_builder_init(&b);
+        query_builder_open(&b, QUERY_AND);
+        if (i == 0)
+            query_builder_guard(&b, guard);
+        else
+            query_builder_add(&b, guard);
+        query_builder_test(&b, &(struct query_node){.field = QUERY_MESSAGE,
+                                                    .test = QUERY_HOLDS,
+                                                    .text = SLICE_LITERAL("d")});
+        query_builder_close(&b);
+        assert_int_equal(query_builder_finish(&b, &trees[i]), 0);
+    }
+    for (uint32_t k = 1; k < trees[0]->len; k++)
+        assert_int_equal(trees[0]->nodes[k].guards, k + 1 < trees[0]->len);
+    assert_false(query_equal(trees[0], trees[1]));
+
+    /* … and goes on to, of a copy. */
+    struct query_builder b;
+    struct query *copy;
+    query_builder_init(&b);
+    query_builder_add(&b, trees[0]);
+    assert_int_equal(query_builder_finish(&b, &copy), 0);
+    assert_true(query_equal(copy, trees[0]));
+    query_unref(copy);
+    query_unref(trees[0]);
+    query_unref(trees[1]);
+    query_unref(guard);
+}
+
 static void equal_trees_are_equal_and_others_are_not(void **state)
 {
     static const char *const sketches[] = {"a", "b", "&ab.", "|ab.", "&ba.", "!a.", "&a|bc..", ""};
@@ -176,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_says_nothing_goes_away),
         cmocka_unit_test(all_of_a_tree_is_added_to_another),
+        cmocka_unit_test(what_guards_says_so_and_what_is_guarded_does_not),
         cmocka_unit_test(equal_trees_are_equal_and_others_are_not),
         cmocka_unit_test(what_is_too_deep_or_too_much_is_refused),
         cmocka_unit_test(nesting_that_stays_is_bounded),
