@@ -397,11 +397,24 @@ static void a_request_that_comes_with_the_end_of_the_handshake_is_read(void **st
 
 /* ---- Handshakes ---- */
 
+/* OpenSSL itself would refuse nothing any more: so it is the product that does. */
+static void make_openssl_lenient(void)
+{
+    SSL_CTX *context = tls_context(tls);
+
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_free(context);
+}
+
 static void versions_before_1_2_are_refused(void **state)
 {
     static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
 
     start();
+    make_openssl_lenient();
+    SSL_CTX *context = tls_context(tls);
+    assert_int_equal(SSL_CTX_set_cipher_list(context, "ALL"), 1); /* those of old versions, too */
+    SSL_CTX_free(context);
     for (size_t i = 0; i < 4; i++) {
         struct client c = {.random = 1, .context = SSL_CTX_new(TLS_client_method())};
 
@@ -416,6 +429,77 @@ static void versions_before_1_2_are_refused(void **state)
     }
     assert_int_equal(harness.thread->net.counters.shaken, 2);
     assert_int_equal(harness.thread->net.counters.unshaken, 2);
+}
+
+/* Of TLS 1.2, one by one: forward secret ones that authenticate what they encrypt. */
+static void weak_ciphers_are_refused(void **state)
+{
+    SSL_CTX *any = SSL_CTX_new(TLS_client_method());
+    unsigned accepted = 0, refused = 0;
+
+    SSL_CTX_set_security_level(any, 0);
+    assert_int_equal(SSL_CTX_set_cipher_list(any, "ALL:COMPLEMENTOFALL"), 1);
+    start();
+    make_openssl_lenient();
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(any);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+        struct client c = {.random = 1, .context = SSL_CTX_new(TLS_client_method())};
+
+        if (!strcmp(SSL_CIPHER_get_version(cipher), "TLSv1.3")) { /* all of them are good */
+            forget_client(&c);
+            continue;
+        }
+        SSL_CTX_set_security_level(c.context, 0);
+        SSL_CTX_set_max_proto_version(c.context, TLS1_2_VERSION);
+        assert_int_equal(SSL_CTX_set_cipher_list(c.context, SSL_CIPHER_get_name(cipher)), 1);
+        open_client(&c, NULL);
+        bool is_good = SSL_CIPHER_is_aead(cipher) && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_ecdhe;
+        if (shake(&c)) {
+            assert_true(is_good);
+            accepted++;
+        } else {
+            refused++;
+        }
+        close_client(&c);
+        forget_client(&c);
+    }
+    SSL_CTX_free(any);
+    assert_in_range(accepted, 1, 3); /* with the key that the server has */
+    assert_in_range(refused, 50, 500);
+    assert_nothing_is_left();
+}
+
+/* A client of TLS 1.2 asks for a second handshake: it gets none, and costs nobody else anything. */
+static void a_second_handshake_is_refused(void **state)
+{
+    struct client c = {.random = 1, .context = SSL_CTX_new(TLS_client_method())};
+    struct client other = {.random = 2};
+    struct buffer answers;
+
+    start();
+    buffer_init(&answers, 1 << 20);
+    SSL_CTX_set_max_proto_version(c.context, TLS1_2_VERSION);
+    open_client(&c, NULL);
+    assert_true(shake(&c));
+    assert_null(SSL_get_current_compression(c.ssl));
+    assert_int_equal(SSL_renegotiate(c.ssl), 1);
+    for (int i = 0; i < 20; i++) {
+        (void)SSL_do_handshake(c.ssl);
+        move_bytes(&c);
+    }
+    assert_int_equal(harness.thread->net.counters.shaken, 1);
+    assert_true(SSL_renegotiate_pending(c.ssl) || !SSL_is_init_finished(c.ssl) || c.has_closed);
+    open_client(&other, NULL);
+    assert_true(shake(&other));
+    ask(&other, GET_AND_CLOSE, &answers);
+    assert_true(has(&answers, "static"));
+    close_client(&other);
+    forget_client(&other);
+    close_client(&c);
+    forget_client(&c);
+    buffer_release(&answers);
+    assert_nothing_is_left();
 }
 
 static void http_1_1_is_chosen_and_other_protocols_are_refused(void **state)
@@ -890,6 +974,7 @@ static void an_expired_certificate_is_used_all_the_same(void **state)
 
 int main(void)
 {
+    setenv("OPENSSL_CONF", "/dev/null", 1); /* what the system refuses is not the question */
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(the_answers_are_whole_whatever_the_pieces),
@@ -897,6 +982,8 @@ int main(void)
         TEST(a_connection_that_is_cut_was_not_ended),
         TEST(a_request_that_comes_with_the_end_of_the_handshake_is_read),
         TEST(versions_before_1_2_are_refused),
+        TEST(weak_ciphers_are_refused),
+        TEST(a_second_handshake_is_refused),
         TEST(http_1_1_is_chosen_and_other_protocols_are_refused),
         TEST(sessions_are_resumed_after_a_renewal_too),
         TEST(a_handshake_is_charged_while_it_goes_on),
