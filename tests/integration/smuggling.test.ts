@@ -2,15 +2,22 @@
  * Request smuggling: bytes in which two readers might see different requests. Each case is sent to
  * a socket of its own, once in one piece and once byte by byte; it says what is answered, whether
  * the connection then goes on, and which of its logs are stored: a request that hides in another
- * one's bytes, or follows one that was refused for its framing, is never executed.
+ * one's bytes, or follows one that was refused for its framing, is never executed. All of it is
+ * asked over TLS, too, where records cut the bytes, and where a connection that breaks is told from
+ * one that its client ends.
  *
  * A case's `first` is the log of its request, `hidden` a whole second request with a log of its own.
  */
 import { strict as assert } from 'node:assert';
 
-import { shared } from '../support/harness';
-import { RawConnection } from '../support/http';
-import { allLogs, atRest } from '../support/logs';
+import { readFileSync } from 'node:fs';
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+
+import { Authority } from '../support/certificates';
+import { type Lab, type StartOptions, eventually, shared } from '../support/harness';
+import { RawConnection, type Target } from '../support/http';
+import { allLogs, atRest, metric, metrics } from '../support/logs';
 
 interface Parts {
     first: string;
@@ -590,9 +597,39 @@ add('chunks cut short are not executed', [400], 'ends', 'none', ({ first }) => {
     return `${TE}${chunk(first)}0\r\n`;
 });
 
+/** The first bytes of a client by TLS. */
+async function clientHello(): Promise<Buffer> {
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const client = tls.connect(port, '127.0.0.1').on('error', () => {});
+    const hello = await new Promise<Buffer>((resolve) =>
+        server.once('connection', (socket) => {
+            socket.on('error', () => {}).once('data', (piece: Buffer) => {
+                resolve(piece);
+                socket.destroy();
+            });
+        }),
+    );
+    client.destroy();
+    server.close();
+    return hello;
+}
+
 /* ---- The tests ---- */
 
-const { check, end } = shared({ settings: { IDLE_TIMEOUT: '30', REQUEST_TIMEOUT: '30' } });
+const SETTINGS = { IDLE_TIMEOUT: '30', REQUEST_TIMEOUT: '30' };
+
+function byTls(lab: Lab): StartOptions {
+    const authority = new Authority(lab.folder(), 'authority');
+    const { cert, key } = authority.sign('localhost', 'DNS:localhost,IP:127.0.0.1');
+    return {
+        settings: { ...SETTINGS, TLS_CERT_FILE: cert, TLS_KEY_FILE: key },
+        ca: readFileSync(authority.cert, 'utf8'),
+    };
+}
+
+const servers = { '': shared({ settings: SETTINGS }), ' over TLS': shared(byTls) };
 
 const PIECES_MAX = 4000; // a case longer than this goes byte by byte at its end only
 
@@ -609,8 +646,8 @@ async function send(raw: RawConnection, one: Case, byteByByte: boolean): Promise
     raw.send(bytes.subarray(Math.max(from, to)));
 }
 
-async function replay(port: number, one: Case, byteByByte: boolean): Promise<void> {
-    const raw = await RawConnection.open({ port });
+async function replay(server: Target, one: Case, byteByByte: boolean): Promise<void> {
+    const raw = await RawConnection.open(server);
     try {
         await send(raw, one, byteByByte);
         if (one.then === 'ends') {
@@ -655,34 +692,83 @@ function expected(): string[] {
         .sort();
 }
 
-for (const byteByByte of [false, true]) {
-    const how = byteByByte ? 'byte by byte' : 'in one piece';
-    check(
-        `${cases.length} doubtful requests ${how}: each is answered as it must be`,
-        async (server) => {
-            const failures: string[] = [];
-            await Promise.all(
-                Array.from({ length: 8 }, async (_, lane) => {
-                    for (let k = lane; k < cases.length; k += 8) {
-                        await replay(server.port, cases[k]!, byteByByte).catch((error: Error) => {
-                            failures.push(`${cases[k]!.name}: ${error.message}`);
-                        });
-                    }
-                }),
-            );
-            assert.equal(failures.length, 0, `${failures.length} failed\n${failures.join('\n\n')}`);
-        },
-    );
-
-    check(`no hidden request of those sent ${how} was executed`, async (server) => {
-        await atRest(server);
-        const messages = (await allLogs(server, 'level=x')).map((log) => log.message).sort();
-        const times = byteByByte ? 2 : 1;
-        assert.deepEqual(
-            messages,
-            expected().flatMap((message) => Array<string>(times).fill(message)),
+for (const [over, { check }] of Object.entries(servers)) {
+    for (const byteByByte of [false, true]) {
+        const how = `${byteByByte ? 'byte by byte' : 'in one piece'}${over}`;
+        check(
+            `${cases.length} doubtful requests ${how}: each is answered as it must be`,
+            async (server) => {
+                const failures: string[] = [];
+                await Promise.all(
+                    Array.from({ length: 8 }, async (_, lane) => {
+                        for (let k = lane; k < cases.length; k += 8) {
+                            await replay(server, cases[k]!, byteByByte).catch((error: Error) => {
+                                failures.push(`${cases[k]!.name}: ${error.message}`);
+                            });
+                        }
+                    }),
+                );
+                assert.equal(
+                    failures.length,
+                    0,
+                    `${failures.length} failed\n${failures.join('\n\n')}`,
+                );
+            },
         );
-    });
+
+        check(`no hidden request of those sent ${how} was executed`, async (server) => {
+            await atRest(server);
+            const messages = (await allLogs(server, 'level=x')).map((log) => log.message).sort();
+            const times = byteByByte ? 2 : 1;
+            assert.deepEqual(
+                messages,
+                expected().flatMap((message) => Array<string>(times).fill(message)),
+            );
+        });
+    }
 }
 
-end();
+/* ---- A connection by TLS that breaks ---- */
+
+const { check } = servers[' over TLS'];
+
+check('a request over TLS that is cut off at any byte is not executed, nor answered', async (server) => {
+    const log = JSON.stringify({ message: 'cut', level: 'cut' });
+    const bytes = `${TE}${chunk(log)}0\r\n\r\n`;
+    const at = [1, TE.length - 2, TE.length, bytes.length - 5, bytes.length - 2, bytes.length - 1];
+    for (const to of at) {
+        const raw = await RawConnection.open(server);
+        raw.send(bytes.slice(0, to));
+        raw.cut(); // TCP's end, without TLS's
+        await raw.end();
+        assert.equal(raw.unread, '', `cut at ${to}`);
+        raw.close();
+    }
+    // Told by TLS that it is the last, the server answers: so the silence is for the cut.
+    const raw = await RawConnection.open(server);
+    raw.send(bytes.slice(0, -1));
+    raw.socket.end();
+    assert.equal((await raw.answer()).status, 400);
+    raw.close();
+    await atRest(server);
+    assert.deepEqual(await allLogs(server, 'level=cut'), []);
+});
+
+check('handshakes that are cut off at any byte leave nothing behind', async (server) => {
+    const open = async (): Promise<number> =>
+        metric(await metrics(server), 'logmill_http_connections_open');
+    const before = await open();
+    const hello = await clientHello();
+    for (let to = 1; to <= hello.length; to += 13) {
+        const raw = await RawConnection.open({ port: server.port }); // without TLS of its own
+        raw.send(hello.subarray(0, to));
+        raw.socket.end();
+        await raw.end();
+        raw.close();
+    }
+    await eventually('all to be closed', async () => (await open()) <= before);
+});
+
+for (const { end } of Object.values(servers)) {
+    end();
+}

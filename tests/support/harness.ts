@@ -140,6 +140,8 @@ export interface StartOptions {
     settings?: Record<string, string>;
     /** Instead of the binary under test. */
     binary?: string;
+    /** Where PORT speaks TLS: the authority that its certificate is of, in PEM. */
+    ca?: string;
     /** Put before the binary, such as `prlimit …`; must exec it, so that the pid is logmill's. */
     wrapper?: string[];
 }
@@ -147,6 +149,7 @@ export interface StartOptions {
 /** A logmill process. */
 export class Logmill {
     port = 0;
+    readonly ca?: string;
     stderr = '';
     stdout = '';
     ended: Ended | undefined;
@@ -158,6 +161,9 @@ export class Logmill {
         readonly dataDir: string,
         readonly options: StartOptions,
     ) {
+        if (options.ca !== undefined) {
+            this.ca = options.ca;
+        }
         const command = [
             ...(options.wrapper ?? []),
             options.binary ?? BINARY,
@@ -435,14 +441,15 @@ export async function thenCleanUp<T>(lab: Lab, body: () => Promise<T>): Promise<
  * One server for the tests of a file that do not disturb each other: `server` is that of the test
  * that runs. `end()`, called last in the file, is the test that it stops well.
  */
-export function shared(options: StartOptions = {}): {
+export function shared(options: StartOptions | ((lab: Lab) => StartOptions) = {}): {
     server: () => Promise<Logmill>;
     check: (name: string, body: (server: Logmill) => Promise<void>) => void;
     end: () => void;
 } {
     const lab = new Lab();
     let started: Promise<Logmill> | undefined;
-    const server = (): Promise<Logmill> => (started ??= lab.start(options));
+    const server = (): Promise<Logmill> =>
+        (started ??= lab.start(typeof options === 'function' ? options(lab) : options));
     return {
         server,
         check: (name, body) => {

@@ -100,7 +100,7 @@ export async function hostile(server: Target, seed: number, going: () => boolean
         if (end < 0.3) {
             client.socket.end(); // the server sees the end of the request
         } else if (end < 0.5) {
-            client.socket.resetAndDestroy();
+            client.reset();
         }
         await sleep(next() * 10);
         client.close();

@@ -1,10 +1,17 @@
 /* HTTP clients: Node's own, and bare sockets for what Node's client would not send. */
 import { strict as assert } from 'node:assert';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import * as net from 'node:net';
+import { Duplex } from 'node:stream';
+import * as tls from 'node:tls';
 
 export interface Target {
     port: number;
+    /** The authority, in PEM, that its certificate is of: then it speaks TLS. */
+    ca?: string;
+    /** The key that a request with this method bears. */
+    key?: (method: string) => string;
 }
 
 export interface Answer {
@@ -27,9 +34,6 @@ export interface Request {
 /** Waits that end early in any normal run. */
 const PATIENCE_MS = 60_000;
 
-/** One keep-alive pool for all tests of a file. It does not keep the process alive. */
-export const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
-
 function answer(status: number, headers: http.IncomingHttpHeaders, body: Buffer): Answer {
     const text = body.toString('utf8');
     return {
@@ -46,16 +50,44 @@ function answer(status: number, headers: http.IncomingHttpHeaders, body: Buffer)
     };
 }
 
+/** The pools of one client: of connections in plain, and of those by TLS. */
+export class Pools {
+    private readonly plain: http.Agent;
+    private readonly tls: https.Agent;
+
+    constructor(maxSockets: number) {
+        this.plain = new http.Agent({ keepAlive: true, maxSockets });
+        this.tls = new https.Agent({ keepAlive: true, maxSockets });
+    }
+
+    of(target: Target): http.Agent {
+        return target.ca === undefined ? this.plain : this.tls;
+    }
+
+    destroy(): void {
+        this.plain.destroy();
+        this.tls.destroy();
+    }
+}
+
+/** For all tests of a file. They do not keep the process alive. */
+const pools = new Pools(256);
+
+/** `via` is an https.Agent where `target` speaks TLS. */
 export function requestOn(via: http.Agent, target: Target, request: Request): Promise<Answer> {
+    const method = request.method ?? 'GET';
+    const key = target.key?.(method);
     return new Promise((resolve, reject) => {
-        const client = http.request(
+        const client = (target.ca === undefined ? http : https).request(
             {
                 agent: via,
                 host: '127.0.0.1',
                 port: target.port,
-                method: request.method ?? 'GET',
+                ...(target.ca === undefined ? {} : { ca: target.ca }),
+                method,
                 path: request.path,
                 headers: {
+                    ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
                     ...(request.body === undefined
                         ? {}
                         : { 'Content-Length': Buffer.byteLength(request.body) }),
@@ -85,7 +117,7 @@ export function requestOn(via: http.Agent, target: Target, request: Request): Pr
 }
 
 export function request(target: Target, options: Request): Promise<Answer> {
-    return requestOn(agent, target, options);
+    return requestOn(pools.of(target), target, options);
 }
 
 export function get(
@@ -111,13 +143,42 @@ export function post(
     });
 }
 
+/**
+ * A socket as a stream that TLS can go over, and that is not the socket: so this can be broken
+ * under it (a TLSSocket right on a socket that is reset ends Node 20 by SIGSEGV).
+ */
+function streamOf(socket: net.Socket): Duplex {
+    const stream = new Duplex({
+        read: () => socket.resume(),
+        write: (piece, _, done) => void socket.write(piece, done),
+        final: (done) => void socket.end(done),
+        destroy: (error, done) => {
+            socket.destroy();
+            done(error);
+        },
+    });
+    socket.on('data', (piece: Buffer) => {
+        if (!stream.push(piece)) {
+            socket.pause();
+        }
+    });
+    socket.on('end', () => stream.push(null));
+    socket.on('error', (error) => stream.destroy(error));
+    socket.on('close', () => stream.destroy());
+    return stream;
+}
+
 /** A bare connection that reads answers one by one. */
 export class RawConnection {
     closed = false;
     private received = Buffer.alloc(0);
     private wake: (() => void) | undefined;
 
-    private constructor(readonly socket: net.Socket) {
+    /** `under` is what carries `socket`: itself, or what TLS goes over. */
+    private constructor(
+        readonly socket: net.Socket,
+        readonly under: net.Socket,
+    ) {
         socket.on('data', (piece: Buffer) => {
             this.received = Buffer.concat([this.received, piece]);
             this.wake?.();
@@ -133,14 +194,32 @@ export class RawConnection {
 
     static open(target: Target): Promise<RawConnection> {
         return new Promise((resolve, reject) => {
-            const socket = net.connect(target.port, '127.0.0.1');
+            const under = net.connect(target.port, '127.0.0.1');
+            const { ca } = target;
+            const socket =
+                ca === undefined
+                    ? under
+                    : tls.connect({ socket: streamOf(under), ca, host: '127.0.0.1' });
+            under.setNoDelay(true);
             socket.once('error', reject);
-            socket.once('connect', () => {
+            socket.once('close', () => reject(new Error('closed in its handshake')));
+            socket.once(ca === undefined ? 'connect' : 'secureConnect', () => {
+                const raw = new RawConnection(socket, under); // which listens to errors
                 socket.off('error', reject);
-                socket.setNoDelay(true);
-                resolve(new RawConnection(socket));
+                resolve(raw);
             });
         });
+    }
+
+    /** Breaks the connection: nothing that is under way need arrive. */
+    reset(): void {
+        this.under.resetAndDestroy();
+        this.socket.destroy();
+    }
+
+    /** The end of what there is to send, by TCP alone: TLS has said nothing of it. */
+    cut(): void {
+        this.under.end();
     }
 
     /** What was received and not yet taken as an answer. */
