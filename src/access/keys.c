@@ -89,7 +89,7 @@ static int set_read(struct slice text, struct keys_set **made, struct errbuf *er
     struct slice line;
     struct grant *g;
     unsigned number = 0;
-    size_t lines = count_lines(text);
+    size_t lines = count_lines(text) + 1; /* the last one of a text need not end */
     int result;
 
     set->capacity = 4;
@@ -246,15 +246,35 @@ size_t keys_len(struct keys *k)
 
 /* ---- The file ---- */
 
-static int check_file(const char *path, const struct stat *s, struct errbuf *err)
+/*
+ * Our own is ours alone. One that somebody else lends us is as they have it: secrets of containers
+ * have mode 0444, credentials of systemd 0440. There is no key in it; but nobody else may write it.
+ */
+static int check_mode(const char *path, const struct stat *s, struct errbuf *err)
 {
-    if (!S_ISREG(s->st_mode))
-        return errbuf_fail(err, LM_EINVAL, "%s is no file", path);
-    if (s->st_mode & 077)
+    bool is_ours = s->st_uid == geteuid();
+    unsigned mode = (unsigned)s->st_mode & 07777;
+
+    if (!(mode & (is_ours ? 077 : 022)))
+        return 0;
+    if (is_ours)
         return errbuf_fail(
             err, LM_EINVAL,
-            "%s has mode %04o: others must not reach it; allowed is 0600 (chmod 600)", path,
-            (unsigned)s->st_mode & 07777);
+            "%s has mode %04o: others must not reach it; allowed is 0600 (chmod 600)", path, mode);
+    return errbuf_fail(err, LM_EINVAL,
+                       "%s has mode %04o: others must not write it; allowed is 0644, since it is "
+                       "the file of user %u (chmod 644)",
+                       path, mode, (unsigned)s->st_uid);
+}
+
+static int check_file(const char *path, const struct stat *s, struct errbuf *err)
+{
+    int error;
+
+    if (!S_ISREG(s->st_mode))
+        return errbuf_fail(err, LM_EINVAL, "%s is no file", path);
+    if ((error = check_mode(path, s, err)))
+        return error;
     if (s->st_size > KEYS_FILE_BYTES_MAX)
         return errbuf_fail(err, LM_ETOOBIG, "%s has more than %d bytes", path, KEYS_FILE_BYTES_MAX);
     return 0;
@@ -461,6 +481,16 @@ int keys_watch(struct keys *k, struct errbuf *err)
     return 0;
 }
 
+static struct keys *keys_new(struct keys_set *set)
+{
+    struct keys *k = xcalloc(1, sizeof(*k));
+
+    atomic_init(&k->slots[0], set);
+    pthread_mutex_init(&k->lock, NULL);
+    monotonic_cond_init(&k->wake);
+    return k;
+}
+
 struct keys *keys_open(const char *path, struct errbuf *err)
 {
     struct keys_set *set = NULL;
@@ -469,14 +499,21 @@ struct keys *keys_open(const char *path, struct errbuf *err)
     if (read_set(path, &set, &was, err))
         return NULL;
 
-    struct keys *k = xcalloc(1, sizeof(*k));
+    struct keys *k = keys_new(set);
 
     k->path = path;
     k->seen = was;
-    atomic_init(&k->slots[0], set);
-    pthread_mutex_init(&k->lock, NULL);
-    monotonic_cond_init(&k->wake);
     return k;
+}
+
+struct keys *keys_of(struct slice text, struct errbuf *err)
+{
+    struct keys_set *set = NULL;
+    int error = set_read(text, &set, err);
+
+    if (error && !err->text[0])
+        errbuf_set(err, "%s", lm_error_text(error));
+    return error ? NULL : keys_new(set);
 }
 
 void keys_free(struct keys *k)

@@ -1,7 +1,8 @@
 /*
  * The file of keys: a line a key (access/grant.h), and empty lines and those that begin with #,
- * which are passed over. It is its user's alone (0600), and ends with a line feed: one that does
- * not is taken for half written. Keys are found by their SHA-256; none of them is in it.
+ * which are passed over. It is its user's alone (0600), or another's who alone writes it, and ends
+ * with a line feed: one that does not is taken for half written. Keys are found by their SHA-256;
+ * none of them is in it.
  *
  * A thread looks once a second whether it has changed, and reads it anew: into another set, which
  * takes the place of the one before. Where it is wrong the set before stays, and that is said once.
@@ -29,9 +30,12 @@ struct keys;
 /* Reads the file at `path`, which must outlive it. NULL with `err` naming the line and what is
  * wrong. */
 struct keys *keys_open(const char *path, struct errbuf *err);
+/* The keys that `text` names, which may go, for good: it has the lines of such a file. NULL with
+ * `err`. */
+struct keys *keys_of(struct slice text, struct errbuf *err);
 void keys_free(struct keys *k); /* NULL does nothing; when nobody looks any more */
 
-/* Has the file looked at from now on, until keys_free. */
+/* Has the file of keys_open looked at from now on, until keys_free. */
 int keys_watch(struct keys *k, struct errbuf *err) LM_MUST_CHECK;
 
 /* Looks now, if it may have changed. Returns 0; or an error with `err`, and the set before stays.

@@ -92,9 +92,12 @@ static const struct setting settings[] = {
          .help =
              "file of the keys that may be used, which `logmill keys` makes (docs/security.md); "
              "not set: there are none"),
+    TEXT(KEYS, keys, .is_secret = true,
+         .help = "what such a file would say, where secrets come by the environment; read at the "
+                 "start alone; not beside KEYS_FILE"),
     TEXT(ANONYMOUS, anonymous, .choices = "all|write|read|none",
          .help = "what whoever has no key may do, but never what needs an admin key; not set: all "
-                 "without KEYS_FILE, none with it"),
+                 "without KEYS_FILE and KEYS, none with one of them"),
     NUMBER(ANONYMOUS_RATE, anonymous_rate, .fallback = "0", .min = 0, .max = RATE_MAX,
            .help = "logs a second that all who have no key may send over HTTP, together, to each "
                    "process; past it 429; 0: any number"),
@@ -422,4 +425,9 @@ void config_print_markdown(FILE *out)
 bool config_port_is_tls(const struct config *config)
 {
     return config->tls_cert_file && !config->tls_port;
+}
+
+bool config_needs_certificates(const struct config *config)
+{
+    return config->tls_client_ca_file && strcmp(config->tls_client_certificates, "optional") != 0;
 }

@@ -26,6 +26,7 @@ struct config {
     const char *cors_origins;
     const char *trusted_proxies;
     const char *keys_file;
+    const char *keys; /* what such a file would say */
     const char *anonymous;
     uint64_t anonymous_rate, anonymous_bytes;
     uint64_t session_max_age_s;
@@ -97,6 +98,9 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
 
 /* Whether PORT itself speaks TLS. */
 bool config_port_is_tls(const struct config *config);
+
+/* Whether those who connect by TLS have to have certificates. */
+bool config_needs_certificates(const struct config *config);
 
 /* Prints all settings with their values, secrets masked, as NAME=value lines with comments. */
 void config_print(const struct config *config, FILE *out);

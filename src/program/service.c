@@ -196,8 +196,7 @@ static int start_tls(struct service *s, struct errbuf *err)
     s->tls = tls_new(&(struct tls_options){.cert_file = c->tls_cert_file,
                                            .key_file = c->tls_key_file,
                                            .client_ca_file = c->tls_client_ca_file,
-                                           .clients_may_be_unknown =
-                                               strcmp(c->tls_client_certificates, "optional") == 0},
+                                           .clients_may_be_unknown = !config_needs_certificates(c)},
                      err);
     return s->tls ? 0 : LM_EINVAL;
 }
@@ -229,7 +228,7 @@ static void look_at_certificates(void *ctx)
 
 static unsigned anonymous(const struct config *c)
 {
-    const char *name = c->anonymous ? c->anonymous : c->keys_file ? "none" : "all";
+    const char *name = c->anonymous ? c->anonymous : c->keys_file || c->keys ? "none" : "all";
 
     return strcmp(name, "all") == 0     ? (unsigned)ANONYMOUS_WRITE | ANONYMOUS_READ
            : strcmp(name, "write") == 0 ? ANONYMOUS_WRITE
@@ -248,8 +247,14 @@ static int start_keys(struct service *s, struct errbuf *err)
 {
     struct errbuf why = ERRBUF_INIT;
 
-    if (!s->config->keys_file)
+    if (!s->config->keys_file && !s->config->keys)
         return 0;
+    if (s->config->keys_file && s->config->keys)
+        return errbuf_fail(err, LM_EINVAL, "KEYS_FILE and KEYS are set; allowed: one of them");
+    if (s->config->keys) {
+        s->keys = keys_of(slice_of_string(s->config->keys), &why);
+        return s->keys ? 0 : errbuf_fail(err, LM_EINVAL, "KEYS: %s", why.text);
+    }
     s->keys = keys_open(s->config->keys_file, &why);
     if (!s->keys)
         return errbuf_fail(err, LM_EINVAL, "KEYS_FILE: %s", why.text);

@@ -402,6 +402,26 @@ scenario('a file that is wrong keeps the keys before it, and says the line', asy
     assert.match(refused.stderr, /KEYS_FILE: .*mode 0640/);
 });
 
+scenario('keys come by the environment, too: the text of such a file, masked', async (lab) => {
+    const file = fileOf(lab);
+    const writer = await makeKey(file, 'pay', 'write');
+    const reader = await makeKey(file, 'anna', 'read');
+    const KEYS = readFileSync(file, 'utf8').trimEnd();
+    const server = await lab.start({ settings: { KEYS } });
+    assert.equal((await postLog(server, bearer(writer))).status, 201);
+    assert.equal((await postLog(server, bearer(reader))).status, 403);
+    assert.equal((await postLog(server)).status, 401, 'nobody may without a key');
+    const { stdout } = await runLogmill(['config'], { KEYS });
+    assert.match(stdout, /^KEYS=\*{8}$/m);
+    const refusal = async (settings: Record<string, string>): Promise<string> => {
+        const process = lab.launch({ settings });
+        assert.equal((await process.refuses()).code, 1);
+        return process.stderr;
+    };
+    assert.match(await refusal({ KEYS: `${KEYS}\n{"name":"x"}` }), /KEYS: line \d+: /);
+    assert.match(await refusal({ KEYS, KEYS_FILE: file }), /KEYS_FILE and KEYS are set; allowed: one/);
+});
+
 scenario('two who change the file at once both do', async (lab) => {
     const file = fileOf(lab);
     await makeKey(file, 'boss', 'admin');

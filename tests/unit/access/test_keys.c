@@ -167,6 +167,64 @@ static void keys_of_the_file_are_found_and_no_others(void **state)
     buffer_release(&b);
 }
 
+/* Secrets of containers are root's with mode 0444, credentials of systemd root's with 0440. */
+static void a_file_that_is_lent_may_be_read_by_others_but_written_by_none(void **state)
+{
+    static const struct {
+        unsigned mode;
+        bool is_taken;
+    } rows[] = {{0400, true},  {0440, true},  {0444, true},  {0644, true},
+                {0664, false}, {0646, false}, {0420, false}, {0402, false}};
+    char key[KEY_TEXT_SIZE];
+    struct buffer b;
+
+    if (geteuid() != 0) /* nobody else can lend us one */
+        skip();
+    buffer_init(&b, 1 << 20);
+    append_key(&b, "pay", "write\"", key);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        (void)unlink(path);
+        write_file(b.data, b.len, rows[i].mode);
+        assert_int_equal(chown(path, 12345, 12345), 0);
+
+        struct keys *k = keys_open(path, &err);
+
+        assert_int_equal(!!k, rows[i].is_taken);
+        if (!k)
+            assert_non_null(strstr(err.text, "others must not write it; allowed is 0644, since it "
+                                             "is the file of user 12345 (chmod 644)"));
+        keys_free(k);
+    }
+    (void)unlink(path);
+    buffer_release(&b);
+}
+
+static void keys_of_a_text_hold_and_its_last_line_need_not_end(void **state)
+{
+    char texts[5][KEY_TEXT_SIZE];
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    for (size_t i = 0; i < 5; i++) { /* 5 of them are more than half of a small table */
+        append_key(&b, "pay", "write\"", texts[i]);
+
+        struct keys *k = keys_of(slice_of(b.data, b.len - 1), &err);
+
+        assert_non_null(k);
+        assert_int_equal(keys_len(k), i + 1);
+        for (size_t n = 0; n <= i; n++) {
+            struct grant *g = keys_find(k, slice_of_string(texts[n]));
+
+            assert_non_null(g);
+            grant_unref(g);
+        }
+        keys_free(k);
+    }
+    assert_null(keys_of(slice_of_string("# none\n{\"name\":1}"), &err));
+    assert_non_null(strstr(err.text, "line 2: "));
+    buffer_release(&b);
+}
+
 static void a_file_that_is_wrong_is_refused_by_its_line(void **state)
 {
     char key[KEY_TEXT_SIZE];
@@ -322,6 +380,9 @@ int main(void)
         cmocka_unit_test(a_line_that_is_wrong_says_what_is_allowed),
         cmocka_unit_test_setup_teardown(keys_of_the_file_are_found_and_no_others, make_path,
                                         remove_path),
+        cmocka_unit_test_setup_teardown(
+            a_file_that_is_lent_may_be_read_by_others_but_written_by_none, make_path, remove_path),
+        cmocka_unit_test(keys_of_a_text_hold_and_its_last_line_need_not_end),
         cmocka_unit_test_setup_teardown(a_file_that_is_wrong_is_refused_by_its_line, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_change_is_taken_over_and_a_bad_one_is_not, make_path,
