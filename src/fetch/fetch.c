@@ -41,6 +41,7 @@ int fetch_run(const struct fetch *fetch, struct buffer *body, long *status, stru
         .proxy = fetch->direct ? FETCH_PROXY_NEVER : FETCH_PROXY_AS_SET,
         .ca_file = fetch->ca_file,
         .is_unverified = fetch->is_unverified,
+        .asks_who = fetch->asks_who,
         .timeout_ms = fetch->timeout_ms,
         .take = take,
         .is_over = is_over,

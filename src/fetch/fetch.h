@@ -18,6 +18,7 @@ struct fetch {
     const char *ca_file; /* certificates that vouch for the server; NULL: the system's */
     unsigned timeout_ms;
     bool is_unverified;      /* the server may be anybody */
+    bool *asks_who;          /* as in struct fetch_request */
     bool direct;             /* never through a proxy: the address means this machine's own */
     const atomic_bool *stop; /* ends the wait once true; NULL: none */
 };

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/ssl.h>
+
 #include "base/buffer.h"
 #include "base/xalloc.h"
 
@@ -86,6 +88,30 @@ static int ask_whether_over(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c,
     return h->error;
 }
 
+/* OpenSSL: the server asks for a certificate. It gets none. */
+static int note_that_it_asks(SSL *ssl, void *ctx)
+{
+    *(bool *)ctx = true;
+    return 1;
+}
+
+static CURLcode look_at_certificates(CURL *easy, void *context, void *ctx)
+{
+    SSL_CTX_set_cert_cb(context, note_that_it_asks, ctx);
+    return CURLE_OK;
+}
+
+/* With another library than OpenSSL behind libcurl it is never told. */
+static void watch_certificates(struct fetch_handle *h)
+{
+    const char *library = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+    if (!h->request->asks_who || !library || strncmp(library, "OpenSSL/", 8) != 0)
+        return;
+    curl_easy_setopt(h->easy, CURLOPT_SSL_CTX_FUNCTION, look_at_certificates);
+    curl_easy_setopt(h->easy, CURLOPT_SSL_CTX_DATA, h->request->asks_who);
+}
+
 static void set_times(struct fetch_handle *h)
 {
     const struct fetch_request *r = h->request;
@@ -145,6 +171,7 @@ void fetch_handle_set(struct fetch_handle *h, const struct fetch_request *reques
     }
     if (request->method)
         curl_easy_setopt(h->easy, CURLOPT_CUSTOMREQUEST, request->method);
+    watch_certificates(h);
     set_times(h);
     set_proxy(h);
 }

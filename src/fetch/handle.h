@@ -32,6 +32,7 @@ struct fetch_request {
     enum fetch_proxy proxy;
     const char *ca_file; /* certificates that vouch for the server; NULL: the system's */
     bool is_unverified;  /* the server may be anybody */
+    bool *asks_who;      /* set to true where the server asks for a certificate; NULL: not told */
 
     unsigned timeout_ms; /* of the whole; 0: none */
     unsigned connect_ms; /* of connecting; 0: libcurl's own, 5 minutes */

@@ -55,12 +55,11 @@ int commands_migrate(const struct config *config, char **args, int args_len)
 
 /* PORT 0 is whatever was free at the start, and METRICS_PORT 0 is none: nobody can be asked there.
  */
-static int ask_port(const struct config *c, const char *name, uint64_t port, bool is_tls,
-                    struct errbuf *err)
+static int ask_port(const char *name, const struct health *at, struct errbuf *err)
 {
-    if (!port)
+    if (!at->port)
         return errbuf_fail(err, LM_EUNAVAILABLE, "%s is 0: no port that could be asked", name);
-    return health_ask(c->host, port, is_tls, err);
+    return health_ask(at, err);
 }
 
 int commands_health(const struct config *config, char **args, int args_len)
@@ -70,16 +69,21 @@ int commands_health(const struct config *config, char **args, int args_len)
     bool api = any || strcmp(role, "api") == 0;
     bool worker = any || strcmp(role, "worker") == 0;
     struct errbuf err = ERRBUF_INIT;
+    struct health at_port = {.host = config->host,
+                             .port = config->port,
+                             .is_tls = config_port_is_tls(config),
+                             .needs_certificate = config_needs_certificates(config)};
+    struct health at_metrics = {.host = config->host, .port = config->metrics_port};
 
     if (args_len > 1 || !(api || worker)) {
         fprintf(stderr, "logmill: health: \"%s\" is not one of api, worker\n", args[args_len - 1]);
         return 2;
     }
-    if (api && ask_port(config, "PORT", config->port, config_port_is_tls(config), &err) == 0)
+    if (api && ask_port("PORT", &at_port, &err) == 0)
         return 0;
     if (any && !config->metrics_port)
         return command_fail(&err); /* of the two reasons the one that tells more */
-    if (worker && ask_port(config, "METRICS_PORT", config->metrics_port, false, &err) == 0)
+    if (worker && ask_port("METRICS_PORT", &at_metrics, &err) == 0)
         return 0;
     return command_fail(&err);
 }

@@ -10,12 +10,19 @@
 
 enum { HEALTH_TIMEOUT_MS = 2000 }; /* for the whole answer */
 
+struct health {
+    const char
+        *host; /* as HOST has it: to connect to 0.0.0.0 or :: is to connect to the loopback */
+    uint64_t port;
+    bool is_tls; /* whose certificate it is is not asked: it is this machine's own process */
+    bool needs_certificate; /* of its clients, by TLS */
+};
+
 /*
- * Succeeds if GET /health of the process that listens on `host` (as HOST has it; to connect to
- * 0.0.0.0 or :: is to connect to the loopback) and TCP port `port` answers 200 in time. Never
- * through a proxy. `is_tls`: by TLS; whose certificate it is is not asked, since it is this
- * machine's own process that is to be alive. Returns 0, LM_ETIMEOUT or LM_EUNAVAILABLE; waits.
+ * Succeeds if GET /health of the process at `h` answers 200 in time. Never through a proxy. One
+ * that lets in no client without a certificate, of which we have none, is alive if it asks for one:
+ * it reads and answers by then. Returns 0, LM_ETIMEOUT or LM_EUNAVAILABLE; waits.
  */
-int health_ask(const char *host, uint64_t port, bool is_tls, struct errbuf *err) LM_MUST_CHECK;
+int health_ask(const struct health *h, struct errbuf *err) LM_MUST_CHECK;
 
 #endif

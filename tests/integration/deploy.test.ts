@@ -6,10 +6,12 @@
 import { strict as assert } from 'node:assert';
 import { existsSync, readFileSync } from 'node:fs';
 import * as http from 'node:http';
+import * as https from 'node:https';
 import * as net from 'node:net';
 import * as path from 'node:path';
 
-import { ROOT, freePort, runLogmill, scenario, type Lab } from '../support/harness';
+import { Authority } from '../support/certificates';
+import { ROOT, eventually, freePort, runLogmill, scenario, type Lab } from '../support/harness';
 
 function file(name: string): string {
     return readFileSync(path.join(ROOT, name), 'utf8');
@@ -69,6 +71,37 @@ scenario('health fails where the answer is not 200, is none, or cannot be asked 
         assert.match(ran.text, /PORT is 0/);
     }
     assert.equal((await said(['health', 'database'], {})).code, 2);
+});
+
+scenario('health asks by TLS where PORT speaks it, and of whom clients need certificates', async (lab) => {
+    const authority = new Authority(lab.folder(), 'authority');
+    const { cert, key } = authority.sign('somebody else', 'DNS:elsewhere', -1); // it asks not whose
+    const at: Record<string, string> = {
+        PORT: String(await freePort()),
+        TLS_CERT_FILE: cert,
+        TLS_KEY_FILE: key,
+    };
+    const answers = async (settings: Record<string, string>): Promise<void> => {
+        const server = lab.launch({ settings });
+        await eventually('to listen', async () => /"msg":"listening"/.test(server.stderr));
+        assert.deepEqual(await said(['health'], settings), { code: 0, text: '' });
+        await server.stop();
+        assert.equal((await said(['health'], settings)).code, 1);
+    };
+    await answers(at);
+    for (const TLS_CLIENT_CERTIFICATES of ['required', 'optional']) {
+        await answers({ ...at, TLS_CLIENT_CA_FILE: authority.cert, TLS_CLIENT_CERTIFICATES });
+    }
+    await answers({ ...at, TLS_CLIENT_CA_FILE: authority.cert, TLS_PORT: String(await freePort()) });
+    // Who answers 503 by TLS, and who asks for a certificate where we know of none, is not well.
+    const tlsServer = (requestCert: boolean): Promise<string> => {
+        const options = { cert: readFileSync(cert), key: readFileSync(key), requestCert };
+        return listen(lab, https.createServer(options, (_, answer) => answer.writeHead(503).end()));
+    };
+    const refusing = { ...at, PORT: await tlsServer(false), TLS_CLIENT_CA_FILE: authority.cert };
+    assert.match((await said(['health'], refusing)).text, /answered 503/);
+    const asking = { ...at, PORT: await tlsServer(true) };
+    assert.equal((await said(['health'], asking)).code, 1);
 });
 
 scenario('health never goes through a proxy', async (lab) => {
