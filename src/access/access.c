@@ -15,6 +15,7 @@
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
 #include "http/accept.h"
@@ -56,8 +57,9 @@ struct access {
     struct guesses *guesses; /* NULL without keys */
     unsigned anonymous;
     enum access_need ops;
-    struct allowance anonymous_may;
-    int64_t session_us; /* a session holds for so long */
+    struct grant *nobody;        /* what all who have no key may, together */
+    unsigned share[PLACE_KINDS]; /* of a key that says nothing of it */
+    int64_t session_us;          /* a session holds for so long */
 };
 
 /* ---- Settings ---- */
@@ -152,6 +154,21 @@ static int add_origin(struct access *a, struct slice name, struct errbuf *err)
     return 0;
 }
 
+static void init_limits(struct access *a, const struct access_options *options)
+{
+    a->nobody = grant_new();
+    a->nobody->may.logs.per_s = options->anonymous_rate;
+    a->nobody->may.bytes.per_s = options->anonymous_bytes;
+    for (int i = 0; i < PLACE_KINDS; i++) {
+        uint64_t share = (uint64_t)options->places[i] * ACCESS_SHARE_PERCENT / 100;
+
+        a->share[i] = share > 0 ? (unsigned)share : 1;
+        a->nobody->places[i].max = options->anonymous_places[i];
+        if (options->anonymous_places[i] == 0 && !a->keys) /* as it was before there were keys */
+            a->nobody->places[i].max = UINT_MAX;
+    }
+}
+
 struct access *access_new(const struct access_options *options, struct errbuf *err)
 {
     const char *hosts = options->hosts, *origins = options->origins;
@@ -162,8 +179,7 @@ struct access *access_new(const struct access_options *options, struct errbuf *e
     a->guesses = a->keys ? guesses_new() : NULL;
     a->anonymous = options->anonymous;
     a->ops = options->ops;
-    a->anonymous_may.logs.per_s = options->anonymous_rate;
-    a->anonymous_may.bytes.per_s = options->anonymous_bytes;
+    init_limits(a, options);
     a->session_us = (int64_t)options->session_max_age_s * 1000000;
     while (hosts && (item = next_item(&hosts)).len > 0)
         if (add_host(a, item, err))
@@ -193,6 +209,7 @@ void access_free(struct access *a)
         buffer_release(&a->origins[i].unknown);
     }
     guesses_free(a->guesses);
+    grant_unref(a->nobody);
     free(a);
 }
 
@@ -536,6 +553,28 @@ static enum access_verdict refuse_guesses(struct http_admission *admission)
     return ACCESS_GUESSES;
 }
 
+#define SOON SAME_ORIGIN VARY "Retry-After: 1\r\n"
+
+/* Its connection counts for `g` from now on, if that may have another. */
+static enum access_verdict admit_connection(const struct access *a, struct grant *g,
+                                            const struct http_head *head,
+                                            struct http_admission *admission)
+{
+    struct places *places = &g->places[PLACE_CONNECTION];
+    bool is_watched = head->route && (head->route->flags & HTTP_ROUTE_RESERVED);
+
+    if (head->holder == g || is_watched || places->max == UINT_MAX)
+        return ACCESS_LET_IN;
+    if (places_take(places, a->share[PLACE_CONNECTION])) {
+        admission->holder = grant_ref(g);
+        return ACCESS_LET_IN;
+    }
+    refuse(admission, g == a->nobody ? REFUSED_ANONYMOUS_CONNECTIONS : REFUSED_KEY_CONNECTIONS);
+    admission->answer_headers = SLICE_LITERAL(SOON);
+    admission->closes = true;
+    return ACCESS_CONNECTIONS;
+}
+
 /* ---- Sessions ---- */
 
 /* The cookie by which it is asked; data NULL: there is none, or it is another page that asks. */
@@ -571,7 +610,7 @@ static enum access_verdict admit_session(const struct access *a, const struct ht
 
     if (g && may(g, need)) {
         admission->who = g;
-        return ACCESS_LET_IN;
+        return admit_connection(a, g, head, admission);
     }
 
     enum refusal why = g ? REFUSED_ROLE : REFUSED_SESSION;
@@ -601,13 +640,13 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     enum access_need need = need_of(a, head);
     struct borne borne;
 
-    if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
+    if (need == ACCESS_OPEN)
         return ACCESS_LET_IN;
+    if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
+        return admit_connection(a, a->nobody, head, admission);
     if (!a->keys)
         return refuse_key(a, head, origin,
                           need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS, admission);
-    if (need == ACCESS_OPEN)
-        return ACCESS_LET_IN;
     find_key(&borne, head);
     if (!borne.key.data) {
         struct slice session = session_of(head);
@@ -615,7 +654,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         if (session.data)
             return admit_session(a, head, origin, need, session, admission);
         if (may_anonymous(a, need))
-            return ACCESS_LET_IN;
+            return admit_connection(a, a->nobody, head, admission);
     }
 
     if (borne.key.data && guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()) &&
@@ -630,7 +669,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
 
     if (why == REFUSED_ROLE && may(g, need)) {
         admission->who = g;
-        return ACCESS_LET_IN;
+        return admit_connection(a, g, head, admission);
     }
     if (!g && borne.key.data &&
         guesses_add(a->guesses, head->client, borne.key, (int64_t)clock_monotonic_us()))
@@ -652,6 +691,11 @@ enum access_verdict access_admit(const struct access *a, const struct http_head 
 void access_forget(void *who)
 {
     grant_unref(who);
+}
+
+void access_left(void *holder)
+{
+    access_give_place(holder, PLACE_CONNECTION);
 }
 
 /* ---- Logging in ---- */
@@ -768,11 +812,17 @@ bool access_holds(const struct http_request *req)
 
 /* ---- How much ---- */
 
-static struct allowance *allowance_of(struct access *a, const struct http_request *req)
+/* Whose limits those of `req` are. */
+static struct grant *holder_of(const struct access *a, const struct http_request *req)
 {
     struct grant *g = http_request_who(req);
 
-    return g ? &g->may : &a->anonymous_may;
+    return g ? g : a->nobody;
+}
+
+static struct allowance *allowance_of(const struct access *a, const struct http_request *req)
+{
+    return &holder_of(a, req)->may;
 }
 
 static int64_t now_ns(void)
@@ -783,7 +833,7 @@ static int64_t now_ns(void)
 static bool is_enough(const struct access *a, const struct allowance *may, enum allowance_lack lack,
                       struct access_excess *excess)
 {
-    bool is_anonymous = may == &a->anonymous_may;
+    bool is_anonymous = may == &a->nobody->may;
 
     if (lack == ALLOWANCE_LOGS) {
         excess->why = is_anonymous ? REFUSED_ANONYMOUS_LOGS : REFUSED_RATE_LOGS;
@@ -814,6 +864,40 @@ bool access_may_send(struct access *a, const struct http_request *req, uint64_t 
 void access_sent(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes)
 {
     allowance_charge(allowance_of(a, req), logs, bytes, now_ns());
+}
+
+struct grant *access_take_place(struct access *a, const struct http_request *req, enum place kind,
+                                struct access_excess *excess)
+{
+    static const enum refusal words[PLACE_KINDS][2] = {
+        [PLACE_CONNECTION] = {REFUSED_KEY_CONNECTIONS, REFUSED_ANONYMOUS_CONNECTIONS},
+        [PLACE_SCAN] = {REFUSED_KEY_SCANS, REFUSED_ANONYMOUS_SCANS},
+        [PLACE_TAIL] = {REFUSED_KEY_TAILS, REFUSED_ANONYMOUS_TAILS},
+    };
+    struct grant *g = holder_of(a, req);
+
+    if (places_take(&g->places[kind], a->share[kind]))
+        return grant_ref(g);
+    *excess = (struct access_excess){.why = words[kind][g == a->nobody],
+                                     .number = places_max(&g->places[kind], a->share[kind]),
+                                     .wait_s = 1};
+    return NULL;
+}
+
+void access_give_place(struct grant *holder, enum place kind)
+{
+    if (!holder)
+        return;
+    places_give(&holder->places[kind]);
+    grant_unref(holder);
+}
+
+uint64_t access_asker(const struct http_request *req)
+{
+    const struct grant *g = access_grant(req);
+    uint64_t client = http_request_client(req);
+
+    return g ? hash_mix(client ^ hash_bytes(HASH_BASIS, slice_of_string(g->name))) : client;
 }
 
 bool access_knows_all(const struct http_route *routes)

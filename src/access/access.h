@@ -67,7 +67,8 @@ enum access_verdict {
     ACCESS_NO_KEY,
     ACCESS_WRONG_KEY,
     ACCESS_WRONG_ROLE,
-    ACCESS_GUESSES /* its address tries keys: access/guesses.h */
+    ACCESS_GUESSES,    /* its address tries keys: access/guesses.h */
+    ACCESS_CONNECTIONS /* its key has as many as it may */
 };
 
 struct keys;
@@ -81,7 +82,14 @@ struct access_options {
     /* What all who have no key may send a second, together; 0: any number. */
     uint64_t anonymous_rate, anonymous_bytes;
     uint64_t session_max_age_s; /* so long somebody who has logged in stays so */
+    /* What all of them may have at once; 0: as much as a key that says nothing of it, or anything,
+     * if there are no keys. */
+    unsigned anonymous_places[PLACE_KINDS];
+    unsigned places[PLACE_KINDS]; /* that there are: a key that says nothing has its share */
 };
+
+/* Of all connections, scans and tails, a key that says nothing of them may have so much. */
+enum { ACCESS_SHARE_PERCENT = 75 };
 
 /*
  * options->hosts: names with commas or spaces between, "*.example.com" for all below one, or "*"
@@ -104,6 +112,7 @@ bool access_allows_origin(const struct access *a, struct slice origin, struct sl
 enum access_verdict access_admit(const struct access *a, const struct http_head *head,
                                  struct http_admission *admission);
 void access_forget(void *who);
+void access_left(void *holder);
 
 /* ---- Logging in ---- */
 
@@ -141,7 +150,7 @@ struct query *access_only(const struct http_request *req);
 /* Whether it may go on with what it has begun: its key has neither expired nor been revoked. */
 bool access_holds(const struct http_request *req);
 
-/* Why something may not be sent now, and in how many seconds it could be. */
+/* Why something may not be had now, and in how many seconds it could be. */
 struct access_excess {
     enum refusal why;
     uint64_t number; /* of its text */
@@ -159,6 +168,17 @@ bool access_may_send(struct access *a, const struct http_request *req, uint64_t 
 
 /* They count as sent, whether they may or not: of what comes without an end. */
 void access_sent(struct access *a, const struct http_request *req, uint64_t logs, uint64_t bytes);
+
+/*
+ * Takes a place for the key of `req`: until access_give_place, which may come after the end of the
+ * request. NULL with `excess`: it has as many as it may.
+ */
+struct grant *access_take_place(struct access *a, const struct http_request *req, enum place kind,
+                                struct access_excess *excess) LM_MUST_CHECK;
+void access_give_place(struct grant *holder, enum place kind); /* NULL does nothing */
+
+/* For fairness, as http_request_client: whoever asks by another key is another, too. */
+uint64_t access_asker(const struct http_request *req);
 
 /* False if a route of the table (a NULL method ends it) does not say what it needs. */
 bool access_knows_all(const struct http_route *routes);

@@ -73,6 +73,9 @@ bool grant_equal(const struct grant *a, const struct grant *b)
         a->may.logs.per_s != b->may.logs.per_s || a->may.bytes.per_s != b->may.bytes.per_s ||
         !slice_equal(a->only_text, b->only_text))
         return false;
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (a->places[i].max != b->places[i].max)
+            return false;
     for (size_t i = 0; i < a->set_len; i++)
         if (!slice_equal(a->set[i].name, b->set[i].name) ||
             !slice_equal(a->set[i].value, b->set[i].value))
@@ -257,6 +260,16 @@ static int read_rate(struct reading *r, const char *member, yyjson_val *value, s
     return 0;
 }
 
+static int read_places(struct reading *r, enum place kind, yyjson_val *value)
+{
+    if (!yyjson_is_uint(value) || yyjson_get_uint(value) == 0 ||
+        yyjson_get_uint(value) > PLACES_MAX)
+        return errbuf_fail(r->err, LM_EINVAL, "\"%s\": allowed is a whole number, 1 to %d",
+                           place_names[kind], PLACES_MAX);
+    r->grant->places[kind].max = (unsigned)yyjson_get_uint(value);
+    return 0;
+}
+
 static int read_member(struct reading *r, struct slice name, yyjson_val *value)
 {
     struct grant *g = r->grant;
@@ -279,9 +292,12 @@ static int read_member(struct reading *r, struct slice name, yyjson_val *value)
         return read_rate(r, "rate", value, &g->may.logs);
     if (slice_equal(name, SLICE_LITERAL("bytes")))
         return read_rate(r, "bytes", value, &g->may.bytes);
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (slice_equal(name, slice_of_string(place_names[i])))
+            return read_places(r, (enum place)i, value);
     return errbuf_fail(r->err, LM_EINVAL,
                        "\"%.*s\": allowed are sha256, name, role, added, expires, set, only, "
-                       "rate, bytes",
+                       "rate, bytes, connections, scans, tails",
                        name.len < GRANT_NAME_MAX ? (int)name.len : GRANT_NAME_MAX, name.data);
 }
 
@@ -313,6 +329,10 @@ static int read_members(struct reading *r, yyjson_val *root)
     if ((r->grant->may.logs.per_s || r->grant->may.bytes.per_s) && r->grant->role == GRANT_READ)
         return errbuf_fail(r->err, LM_EINVAL,
                            "\"rate\" and \"bytes\" are for keys whose role is write or admin");
+    if ((r->grant->places[PLACE_SCAN].max || r->grant->places[PLACE_TAIL].max) &&
+        r->grant->role == GRANT_WRITE)
+        return errbuf_fail(r->err, LM_EINVAL,
+                           "\"scans\" and \"tails\" are for keys whose role is read or admin");
     return 0;
 }
 
@@ -375,6 +395,9 @@ void grant_append_line(struct buffer *b, const struct grant *g)
     }
     append_rate(b, "rate", &g->may.logs);
     append_rate(b, "bytes", &g->may.bytes);
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (g->places[i].max > 0)
+            buffer_appendf(b, ",\"%s\":%u", place_names[i], g->places[i].max);
     buffer_append_string(b, ",\"sha256\":\"");
     for (size_t i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_appendf(b, "%02x", g->digest[i]);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "access/key.h"
+#include "access/places.h"
 #include "access/rate.h"
 #include "base/buffer.h"
 #include "query/tree.h"
@@ -41,11 +42,12 @@ struct grant {
     int64_t expires_us; /* INT64_MAX: never */
     struct grant_set set[GRANT_SET_MAX];
     size_t set_len;
-    struct slice only_text; /* as it was given; empty: everything */
-    struct query *only;     /* of the same */
-    struct allowance may;   /* what may be sent with it */
-    atomic_bool withdrawn;  /* its key is no longer in the file */
-    char *texts;            /* what the slices above point into */
+    struct slice only_text;            /* as it was given; empty: everything */
+    struct query *only;                /* of the same */
+    struct allowance may;              /* what may be sent with it */
+    struct places places[PLACE_KINDS]; /* and what may be had at once */
+    atomic_bool withdrawn;             /* its key is no longer in the file */
+    char *texts;                       /* what the slices above point into */
 };
 
 /* All zero, with one reference. */

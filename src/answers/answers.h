@@ -62,6 +62,20 @@
     X(REFUSED_ANONYMOUS_BYTES, 429,                                                                \
       "all who have no key may send {} bytes a second (ANONYMOUS_BYTES): not accepted, try again " \
       "later")                                                                                     \
+    /* What a key may have at once */                                                              \
+    X(REFUSED_KEY_CONNECTIONS, 429,                                                                \
+      "this key has as many connections as it may (its connections): not accepted, try again "     \
+      "later")                                                                                     \
+    X(REFUSED_ANONYMOUS_CONNECTIONS, 429,                                                          \
+      "those who have no key have as many connections as they may (ANONYMOUS_CONNECTIONS): not "   \
+      "accepted, try again later")                                                                 \
+    X(REFUSED_KEY_SCANS, 429, "this key may have {} scans at once (its scans), try again later")   \
+    X(REFUSED_ANONYMOUS_SCANS, 429,                                                                \
+      "all who have no key may have {} scans at once (ANONYMOUS_SCANS), try again later")          \
+    X(REFUSED_KEY_TAILS, 429,                                                                      \
+      "this key may have {} live tails at once (its tails), try again later")                      \
+    X(REFUSED_ANONYMOUS_TAILS, 429,                                                                \
+      "all who have no key may have {} live tails at once (ANONYMOUS_TAILS), try again later")     \
     X(REFUSED_LOG_TOO_LARGE, 413, "a log is too large: one has at most {} bytes")                  \
     X(REFUSED_MESSAGE_TOO_LARGE, 413,                                                              \
       "the log is too large: the queue takes at most {} bytes at once, ids included")              \

@@ -103,6 +103,7 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     t->reads = (struct read_service){.readers = t->api->readers,
                                      .ledger = t->api->ledger,
                                      .box = &t->box,
+                                     .access = t->api->access,
                                      .timeout_ms = t->api->query_timeout_ms};
     if (mailbox_init(&t->box, loop, err))
         goto fail;
@@ -164,7 +165,9 @@ static void admit(const struct http_head *head, struct http_admission *admission
     static const enum metric_counter counters[] = {[ACCESS_NO_KEY] = METRIC_REFUSED_NO_KEY,
                                                    [ACCESS_WRONG_KEY] = METRIC_REFUSED_KEY,
                                                    [ACCESS_WRONG_ROLE] = METRIC_REFUSED_ROLE,
-                                                   [ACCESS_GUESSES] = METRIC_REFUSED_GUESSES};
+                                                   [ACCESS_GUESSES] = METRIC_REFUSED_GUESSES,
+                                                   [ACCESS_CONNECTIONS] =
+                                                       METRIC_REFUSED_CONNECTIONS};
     enum access_verdict verdict = access_admit(api->access, head, admission);
 
     if (verdict > ACCESS_OTHER)
@@ -210,16 +213,21 @@ static int start_access(struct api *api, const struct api_options *options, stru
     }
     say_who_may(options);
     api->is_loopback = is_loopback(&options->http);
-    api->access =
-        access_new(&(struct access_options){.hosts = hosts,
-                                            .origins = options->cors_origins,
-                                            .keys = options->keys,
-                                            .anonymous = options->anonymous,
-                                            .ops = options->ops,
-                                            .anonymous_rate = options->anonymous_rate,
-                                            .anonymous_bytes = options->anonymous_bytes,
-                                            .session_max_age_s = options->session_max_age_s},
-                   err);
+
+    struct access_options may = {.hosts = hosts,
+                                 .origins = options->cors_origins,
+                                 .keys = options->keys,
+                                 .anonymous = options->anonymous,
+                                 .ops = options->ops,
+                                 .anonymous_rate = options->anonymous_rate,
+                                 .anonymous_bytes = options->anonymous_bytes,
+                                 .session_max_age_s = options->session_max_age_s,
+                                 .places = {[PLACE_CONNECTION] = options->http.max_connections,
+                                            [PLACE_SCAN] = options->max_reads,
+                                            [PLACE_TAIL] = options->max_tails}};
+
+    memcpy(may.anonymous_places, options->anonymous_places, sizeof(may.anonymous_places));
+    api->access = access_new(&may, err);
     if (!api->access)
         return LM_EINVAL;
     if (ranges_parse(&api->trusted_proxies, options->trusted_proxies, &reason))
@@ -255,6 +263,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     http.answers = ledger_account(api->ledger, LEDGER_ANSWERS);
     http.hooks = (struct http_hooks){.admit = admit,
                                      .forget = access_forget,
+                                     .left = access_left,
                                      .thread_start = thread_start,
                                      .thread_drained = thread_drained,
                                      .thread_stop = thread_stop,

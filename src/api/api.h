@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "access/places.h"
 #include "cache/cache.h"
 #include "http/http.h"
 #include "queue/queue.h"
@@ -33,7 +34,9 @@ struct api_options {
     unsigned ops;                /* … an enum access_need */
     uint64_t anonymous_rate, anonymous_bytes; /* likewise */
     uint64_t session_max_age_s;               /* likewise */
-    bool ops_only;                            /* only /health, /ready and /metrics */
+    unsigned anonymous_places[PLACE_KINDS];
+    unsigned max_tails;
+    bool ops_only; /* only /health, /ready and /metrics */
     unsigned read_threads;
     unsigned read_helpers;
     unsigned max_reads;        /* at once, waiting and under way; one more is answered 503 */

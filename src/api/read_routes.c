@@ -54,5 +54,5 @@ void read_routes_tail(struct http_request *req, void *thread)
 {
     struct api_thread *t = thread;
 
-    tail_start(&t->hub, req);
+    tail_start(&t->hub, t->api->access, req);
 }

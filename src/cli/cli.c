@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/places.h"
 #include "cli/complete.h"
 #include "cli/http_client.h"
 #include "cli/manual.h"
@@ -296,6 +297,22 @@ static const struct flag keys_flags[] = {
     {.name = "bytes",
      .value = "BYTES/s",
      .help = "bytes a second of their bodies, unpacked: 10MB/s, 512KiB/s"},
+    {.name = "connections",
+     .value = "N",
+     .min = 1,
+     .max = PLACES_MAX,
+     .help = "that may be open with the key at once; more are refused; default: three quarters of "
+             "MAX_CONNECTIONS"},
+    {.name = "scans",
+     .value = "N",
+     .min = 1,
+     .max = PLACES_MAX,
+     .help = "reads at once, but those of single logs; default: three quarters of MAX_READS"},
+    {.name = "tails",
+     .value = "N",
+     .min = 1,
+     .max = PLACES_MAX,
+     .help = "live tails at once; default: three quarters of MAX_TAILS"},
     {.name = "overlap",
      .value = "LENGTH",
      .fallback = "1d",

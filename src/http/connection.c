@@ -76,7 +76,8 @@ void connection_check(const struct connection *c)
     CHECK(c->state != CONNECTION_HELD || c->upload);
     CHECK(c->state != CONNECTION_BETWEEN || !c->message || c->in_run);
     CHECK(c->state != CONNECTION_PAUSED || !c->message);
-    CHECK(c->state != CONNECTION_CLOSED || (!c->message && !c->first && !connection_has_input(c)));
+    CHECK(c->state != CONNECTION_CLOSED ||
+          (!c->message && !c->first && !connection_has_input(c) && !c->holder));
 }
 
 /* An extra connection has its own deadline, once, for the one request that it may send. */
@@ -106,6 +107,9 @@ void connection_move(struct connection *c, enum connection_state state)
     assert(!c->first);
     connection_drop_message(c);
     connection_drop_input(c);
+    if (c->holder)
+        c->thread->shared->options.hooks.left(c->holder);
+    c->holder = NULL;
     net_socket_close(&c->socket);
 }
 

@@ -199,6 +199,7 @@ static size_t consume(struct connection *c, const char *data, size_t len, uint64
             c->message->is_https = transport_is_private(&c->socket.transport);
             c->message->peer = c->client;
             c->message->certificate = net_socket_peer(&c->socket);
+            c->message->holder = &c->holder;
             connection_move(c, CONNECTION_IN_MESSAGE);
         }
         size_t used;

@@ -242,16 +242,20 @@ static void judge_admission(struct message *m, const struct known_headers *found
         .fetch_mode = found->value[KNOWN_FETCH_MODE],
         .fetch_dest = found->value[KNOWN_FETCH_DEST],
         .asks_method = found->value[KNOWN_ASKS_METHOD],
+        .holder = *m->holder,
     };
-    struct http_admission admission = {.answer_headers = m->answer_headers};
+    struct http_admission admission = {.answer_headers = m->answer_headers, .holder = *m->holder};
     hooks->admit(&head, &admission, hooks->ctx);
     m->answer_headers = admission.answer_headers;
     m->who = admission.who;
+    if (admission.holder != *m->holder && *m->holder)
+        hooks->left(*m->holder);
+    *m->holder = admission.holder;
     if (admission.status == 0)
         return;
     m->refusal.status = 0;
     message_refuse(m, admission.status, admission.detail ? "%s" : NULL, admission.detail);
-    message_refuse_when(m, REFUSE_BEFORE_BODY);
+    message_refuse_when(m, admission.closes ? REFUSE_AT_ONCE : REFUSE_BEFORE_BODY);
 }
 
 /* On a connection past max_connections only what is reserved is answered. */

@@ -143,6 +143,7 @@ struct http_head {
     struct slice fetch_mode;
     struct slice fetch_dest;
     struct slice asks_method; /* Access-Control-Request-Method */
+    void *holder;             /* whom its connection counts for; NULL: nobody yet */
 };
 
 struct http_admission {
@@ -150,8 +151,14 @@ struct http_admission {
     const char *detail; /* of a refusal; must live for ever; NULL: the usual words */
     /* In place of http_server_options.answer_headers, likewise. */
     struct slice answer_headers;
+    bool closes; /* of a refusal: the connection ends with it */
     /* Whoever asks, for http_request_who; NULL: nobody in particular. hooks.forget is called. */
     void *who;
+    /*
+     * Whom its connection counts for from now on; comes as it is in the head. hooks.left is called
+     * for one that another takes the place of, and when the connection ends.
+     */
+    void *holder;
 };
 
 struct http_hooks {
@@ -162,6 +169,8 @@ struct http_hooks {
     void (*admit)(const struct http_head *head, struct http_admission *admission, void *ctx);
     /* A request is over, or was refused: for each `who` that admit has set, once, on its thread. */
     void (*forget)(void *who);
+    /* A connection no longer counts for `holder`: see http_admission. On its thread. */
+    void (*left)(void *holder);
     /*
      * On each thread, before it accepts. Returns the thread's context; or NULL with `err` filled
      * and no handle left open on the loop, and thread_stop is not called.

@@ -107,6 +107,7 @@ struct connection {
     struct net_socket socket;
     struct http_thread *thread;
     uint64_t client; /* see http_request_client */
+    void *holder;    /* see http_admission */
     llhttp_t parser;
     struct message *message; /* being read, or NULL between messages */
 

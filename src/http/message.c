@@ -51,6 +51,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->endpoint = NULL;
     m->from_trusted = m->from_extra = m->is_https = false;
     m->certificate = NULL;
+    m->holder = NULL;
     m->peer = CLIENT_UNKNOWN;
     m->in_lots = m->is_upload = false;
     m->client = CLIENT_UNKNOWN;

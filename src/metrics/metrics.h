@@ -29,6 +29,7 @@
     X(METRIC_REFUSED_KEY, "logmill_requests_refused_total", "reason=\"key\"", "")                  \
     X(METRIC_REFUSED_GUESSES, "logmill_requests_refused_total", "reason=\"guesses\"", "")          \
     X(METRIC_REFUSED_ROLE, "logmill_requests_refused_total", "reason=\"role\"", "")                \
+    X(METRIC_REFUSED_CONNECTIONS, "logmill_requests_refused_total", "reason=\"connections\"", "")  \
     X(METRIC_LOGS_STORED, "logmill_logs_stored_total", "", "Logs newly stored by the worker.")     \
     X(METRIC_LOGS_REPEATED, "logmill_logs_repeated_total", "",                                     \
       "Logs the worker met a second time, by a client's retry or the api's.")                      \
@@ -57,9 +58,11 @@
       "Logs that were older than RETENTION_DAYS when they came, and so are deleted right away.")   \
     X(METRIC_READS_REFUSED_CLIENT, "logmill_reads_refused_total", "reason=\"client\"",             \
       "Reads that were answered 503 because of MAX_READS_PER_CLIENT, MAX_READS or "                \
-      "MAX_INFLIGHT_BYTES.")                                                                       \
+      "MAX_INFLIGHT_BYTES, or 429 because of the scans or tails of a key.")                        \
     X(METRIC_READS_REFUSED_ALL, "logmill_reads_refused_total", "reason=\"all\"", "")               \
     X(METRIC_READS_REFUSED_MEMORY, "logmill_reads_refused_total", "reason=\"memory\"", "")         \
+    X(METRIC_READS_REFUSED_SCANS, "logmill_reads_refused_total", "reason=\"scans\"", "")           \
+    X(METRIC_READS_REFUSED_TAILS, "logmill_reads_refused_total", "reason=\"tails\"", "")           \
     X(METRIC_READS_LEFT, "logmill_reads_left_total", "",                                           \
       "Reads whose client went, or closed its side, before they were done.")                       \
     X(METRIC_READS_PARTIAL, "logmill_reads_partial_total", "",                                     \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/places.h"
 #include "access/rate.h"
 #include "base/flag.h"
 #include "base/option_value.h"
@@ -103,6 +104,15 @@ static const struct setting settings[] = {
                    "process; past it 429; 0: any number"),
     NUMBER(ANONYMOUS_BYTES, anonymous_bytes, .fallback = "0", .min = 0, .max = RATE_MAX,
            .help = "the same of the bytes of their bodies, unpacked"),
+    NUMBER(
+        ANONYMOUS_CONNECTIONS, anonymous_connections, .fallback = "0", .min = 0, .max = PLACES_MAX,
+        .help = "connections that all who have no key may have at once, together, of each "
+                "process; past it 429; 0: with a KEYS_FILE three quarters of MAX_CONNECTIONS, as "
+                "a key that says nothing of them; without one all"),
+    NUMBER(ANONYMOUS_SCANS, anonymous_scans, .fallback = "0", .min = 0, .max = PLACES_MAX,
+           .help = "the same of reads, but those of single logs; 0: likewise, of MAX_READS"),
+    NUMBER(ANONYMOUS_TAILS, anonymous_tails, .fallback = "0", .min = 0, .max = PLACES_MAX,
+           .help = "the same of live tails; 0: likewise, of MAX_TAILS"),
     NUMBER(SESSION_MAX_AGE, session_max_age_s, .fallback = "43200", .min = 60, .max = 31 * 86400,
            .help = "seconds for which whoever has logged in at the page stays so"),
     TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",

@@ -29,6 +29,7 @@ struct config {
     const char *keys; /* what such a file would say */
     const char *anonymous;
     uint64_t anonymous_rate, anonymous_bytes;
+    uint64_t anonymous_connections, anonymous_scans, anonymous_tails;
     uint64_t session_max_age_s;
     const char *ops_access;
     const char *data_dir;

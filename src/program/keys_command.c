@@ -304,6 +304,10 @@ static int append_asked(struct buffer *b, const struct flags *flags, const char 
         error = append_rate(b, flags, "bytes", err);
     if (error)
         return error;
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (flags_text(flags, place_names[i]))
+            buffer_appendf(b, ",\"%s\":%llu", place_names[i],
+                           (unsigned long long)flags_number(flags, place_names[i]));
     buffer_append_string(b, ",\"sha256\":\"");
     for (int i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_append_string(b, "00");
@@ -457,6 +461,20 @@ static void add_rate(struct sheet *t, const struct rate *r)
     sheet_add(t, r->per_s > 0 ? slice_of_string(text) : SLICE_LITERAL(""));
 }
 
+/* "connections=20 tails=4" */
+static void add_places(struct sheet *t, const struct grant *g)
+{
+    struct buffer text;
+
+    buffer_init_small(&text);
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (g->places[i].max > 0)
+            buffer_appendf(&text, "%s%s=%u", text.len > 0 ? " " : "", place_names[i],
+                           g->places[i].max);
+    sheet_add(t, buffer_slice(&text));
+    buffer_release(&text);
+}
+
 /* ---- What a server has counted ---- */
 
 static const char *const COUNTS[] = {"logmill_key_logs_total", "logmill_key_bytes_total",
@@ -578,6 +596,7 @@ static void add_row(struct edit *e, struct grant *g, void *ctx)
     sheet_add(t, g->expires_us <= e->now_us ? SLICE_LITERAL("expired") : SLICE_LITERAL("valid"));
     add_rate(t, &g->may.logs);
     add_rate(t, &g->may.bytes);
+    add_places(t, g);
     sheet_add(t, buffer_slice(&set));
     sheet_add(t, g->only_text);
     if (l->senders.client)
@@ -604,7 +623,7 @@ static int list_keys(struct edit *e, const struct flags *flags, const char *name
                      struct errbuf *err)
 {
     static const char *const head[] = {"NAME", "ROLE", "ADDED", "EXPIRES", "STATE", "RATE", "BYTES",
-                                       "SET", "ONLY",
+                                       "AT ONCE", "SET", "ONLY",
                                        /* of the server */
                                        "SENT", "SENT BYTES", "REFUSED"};
     enum { ALL = sizeof(head) / sizeof(*head), COLUMNS = ALL - COUNTS_LEN };
@@ -640,7 +659,7 @@ static const struct verb {
     int (*run)(struct edit *e, const struct flags *flags, const char *name, struct errbuf *err);
     const char *flags; /* that it takes */
 } verbs[] = {
-    {"add", true, add_key, "role expires set only rate bytes"},
+    {"add", true, add_key, "role expires set only rate bytes connections scans tails"},
     {"list", false, list_keys, "url ca-file key-file"},
     {"revoke", true, revoke_key, ""},
     {"rotate", true, rotate_key, "overlap expires"},

@@ -3,6 +3,7 @@
 #include "access/access.h"
 #include "answers/answers.h"
 #include "base/clock.h"
+#include "metrics/metrics.h"
 #include "query/matcher.h"
 #include "read/answer.h"
 
@@ -17,7 +18,7 @@ void read_request_init(struct read_request *r, const struct read_service *servic
     r->job.work = work;
     r->job.finish = finish;
     r->job.box = service->box;
-    r->job.client = http_request_client(http);
+    r->job.client = access_asker(http);
     r->only = query_ref(access_only(http));
     buffer_init(&r->out, OUT_BYTES_MAX);
 }
@@ -26,6 +27,7 @@ void read_request_release(struct read_request *r)
 {
     buffer_release(&r->out);
     query_unref(r->only);
+    access_give_place(r->holder, PLACE_SCAN);
 }
 
 bool read_request_open(struct read_request *r, read_params_fn *read_params)
@@ -109,8 +111,24 @@ static void on_gone(void *ctx)
     read_job_leave(r->service->readers, &r->job);
 }
 
+static bool take_place(struct read_request *r)
+{
+    struct access_excess excess;
+
+    if (r->job.lane == READ_POINT)
+        return true;
+    r->holder = access_take_place(r->service->access, r->http, PLACE_SCAN, &excess);
+    if (r->holder)
+        return true;
+    metrics_add(METRIC_READS_REFUSED_SCANS, 1);
+    answers_refuse_for(r->http, excess.why, excess.number, excess.wait_s);
+    return false;
+}
+
 bool read_request_submit(struct read_request *r)
 {
+    if (!take_place(r))
+        return false;
     if (read_job_submit(r->service->readers, &r->job, &r->detail)) {
         answers_refuse_failed(r->http, 503, &r->detail);
         return false;

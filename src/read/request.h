@@ -26,6 +26,7 @@ struct read_service {
     struct read_scheduler *readers;
     struct ledger *ledger;
     struct mailbox *box; /* of the thread's loop */
+    struct access *access;
     unsigned timeout_ms; /* the longest that one answer may take */
 };
 
@@ -35,8 +36,9 @@ struct read_request {
     struct http_request *http;
     /* What is wrong with the parameters; then the answer's body, charged to the reads' account. */
     struct buffer out;
-    struct query *only; /* what whoever asks may read, and nothing else; NULL: everything */
-    int error;          /* of the job; 0: `out` is the answer */
+    struct query *only;   /* what whoever asks may read, and nothing else; NULL: everything */
+    struct grant *holder; /* a scan of it, until the end; NULL: it has none */
+    int error;            /* of the job; 0: `out` is the answer */
     struct errbuf detail;
 };
 
@@ -72,6 +74,7 @@ int read_request_get(struct read_request *r, struct store_reader *reader, const 
 /* The answer is to be there in `ms`. Before read_request_submit. */
 void read_request_give_time(struct read_request *r, uint64_t ms);
 
+/* What is no point read is a scan of the key's (access/places.h), of which it may have so many. */
 bool read_request_submit(struct read_request *r) LM_MUST_CHECK;
 
 /* Answers in the words for `error` and r->detail: see read_answer_failure. */

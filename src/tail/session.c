@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "access/access.h"
 #include "base/check.h"
 #include "base/xalloc.h"
 
@@ -203,6 +204,7 @@ void tail_free(struct tail *t)
 
     tail_feed_drop_filter(hub->feed, t->filter);
     tail_feed_dismiss(hub->feed);
+    access_give_place(t->holder, PLACE_TAIL);
     buffer_release(&t->out);
     tail_move(t, TAIL_OVER);
     free(t);

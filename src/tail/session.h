@@ -100,6 +100,7 @@ struct tail {
     struct tail_line *line;                   /* in which it waits, or that serves it; or NULL */
     struct tail *prev_in_line, *next_in_line; /* while it waits */
     struct http_request *req;
+    struct grant *holder;       /* whose tail it is (access/places.h) */
     struct tail_filter *filter; /* NULL: takes all */
     struct tail_place place;
     bool has_place; /* Last-Event-ID gave it */

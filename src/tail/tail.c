@@ -6,6 +6,7 @@
 #include "base/container_of.h"
 #include "diag/diag.h"
 #include "http/query_string.h"
+#include "metrics/metrics.h"
 #include "read/answer.h"
 #include "read/params.h"
 #include "tail/catch_up.h"
@@ -141,18 +142,30 @@ static bool read_params(struct tail *t, struct http_request *req)
     return !error;
 }
 
-void tail_start(struct tail_hub *hub, struct http_request *req)
+void tail_start(struct tail_hub *hub, struct access *access, struct http_request *req)
 {
+    struct access_excess excess;
+
     CHECKED(tail_check_all(hub));
+
+    struct grant *holder = access_take_place(access, req, PLACE_TAIL, &excess);
+
+    if (!holder) {
+        metrics_add(METRIC_READS_REFUSED_TAILS, 1);
+        answers_refuse_for(req, excess.why, excess.number, excess.wait_s);
+        return;
+    }
     if (!tail_feed_admit(hub->feed)) {
+        access_give_place(holder, PLACE_TAIL);
         answers_refuse(req, REFUSED_TAILS, tail_feed_max_tails(hub->feed));
         return;
     }
 
     struct tail *t = tail_new(hub, req);
 
+    t->holder = holder;
     t->job.finish = finish;
-    t->job.client = http_request_client(req);
+    t->job.client = access_asker(req);
     if (!read_params(t, req)) {
         tail_free(t);
         return;

@@ -46,7 +46,9 @@ enum { TAIL_HEARTBEAT_MS = 15000 /* between two comments that keep the connectio
 int tail_open(struct tail_hub *hub, struct tail_feed *feed, struct read_scheduler *readers,
               struct mailbox *box, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
 
-/* Answers GET /logs/tail: takes over `req`. */
-void tail_start(struct tail_hub *hub, struct http_request *req);
+struct access;
+
+/* Answers GET /logs/tail: takes over `req`, if its key may have another tail. */
+void tail_start(struct tail_hub *hub, struct access *access, struct http_request *req);
 
 #endif
