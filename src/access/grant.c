@@ -65,20 +65,36 @@ bool grant_holds(const struct grant *g, int64_t now_us)
     return now_us < g->expires_us && !atomic_load_explicit(&g->withdrawn, memory_order_relaxed);
 }
 
-bool grant_equal(const struct grant *a, const struct grant *b)
+bool grant_is_same(const struct grant *a, const struct grant *b)
 {
     if (CRYPTO_memcmp(a->digest, b->digest, sizeof(a->digest)) != 0 ||
-        strcmp(a->name, b->name) != 0 || a->role != b->role || a->added_us != b->added_us ||
-        a->expires_us != b->expires_us || a->set_len != b->set_len ||
-        a->may.logs.per_s != b->may.logs.per_s || a->may.bytes.per_s != b->may.bytes.per_s ||
+        strcmp(a->name, b->name) != 0 || a->role != b->role || a->set_len != b->set_len ||
         !slice_equal(a->only_text, b->only_text))
         return false;
-    for (int i = 0; i < PLACE_KINDS; i++)
-        if (a->places[i].max != b->places[i].max)
-            return false;
     for (size_t i = 0; i < a->set_len; i++)
         if (!slice_equal(a->set[i].name, b->set[i].name) ||
             !slice_equal(a->set[i].value, b->set[i].value))
+            return false;
+    return true;
+}
+
+void grant_renew(struct grant *g, const struct grant *by)
+{
+    g->added_us = by->added_us;
+    g->expires_us = by->expires_us;
+    g->may.logs.per_s = by->may.logs.per_s;
+    g->may.bytes.per_s = by->may.bytes.per_s;
+    for (int i = 0; i < PLACE_KINDS; i++)
+        g->places[i].max = by->places[i].max;
+}
+
+bool grant_equal(const struct grant *a, const struct grant *b)
+{
+    if (!grant_is_same(a, b) || a->added_us != b->added_us || a->expires_us != b->expires_us ||
+        a->may.logs.per_s != b->may.logs.per_s || a->may.bytes.per_s != b->may.bytes.per_s)
+        return false;
+    for (int i = 0; i < PLACE_KINDS; i++)
+        if (a->places[i].max != b->places[i].max)
             return false;
     return true;
 }
@@ -170,6 +186,15 @@ static int read_time(struct reading *r, const char *member, yyjson_val *value, i
     if (!yyjson_is_str(value) || timestamp_parse_text(json_text(value), us, &why))
         return wrong(r, member, "a time such as 2027-01-31T12:00:00Z");
     return 0;
+}
+
+static int read_expires(struct reading *r, yyjson_val *value)
+{
+    int64_t us = INT64_MAX;
+    int error = read_time(r, "expires", value, &us);
+
+    r->grant->expires_us = us;
+    return error;
 }
 
 /* Every way to it is known: query/path.h. */
@@ -283,7 +308,7 @@ static int read_member(struct reading *r, struct slice name, yyjson_val *value)
     if (slice_equal(name, SLICE_LITERAL("added")))
         return read_time(r, "added", value, &g->added_us);
     if (slice_equal(name, SLICE_LITERAL("expires")))
-        return read_time(r, "expires", value, &g->expires_us);
+        return read_expires(r, value);
     if (slice_equal(name, SLICE_LITERAL("set")))
         return read_set(r, value);
     if (slice_equal(name, SLICE_LITERAL("only")))

@@ -1,7 +1,7 @@
 /*
  * What a key lets its holder do: a line of the file of keys, made ready. It never changes but for
- * its counts; whoever has a reference may use it from any thread, also when its key is no longer in
- * the file.
+ * its counts, how long it holds, and how much may be had by it; whoever has a reference may use it
+ * from any thread, also when its key is no longer in the file.
  */
 #ifndef LOGMILL_ACCESS_GRANT_H
 #define LOGMILL_ACCESS_GRANT_H
@@ -38,8 +38,8 @@ struct grant {
     uint8_t digest[KEY_DIGEST_BYTES];
     char name[GRANT_NAME_MAX + 1];
     enum grant_role role;
-    int64_t added_us;   /* 0: not said */
-    int64_t expires_us; /* INT64_MAX: never */
+    int64_t added_us;           /* 0: not said */
+    _Atomic int64_t expires_us; /* INT64_MAX: never */
     struct grant_set set[GRANT_SET_MAX];
     size_t set_len;
     struct slice only_text;            /* as it was given; empty: everything */
@@ -57,6 +57,13 @@ void grant_unref(struct grant *g);        /* NULL does nothing */
 
 /* Whether its key may still be used at `now_us`. */
 bool grant_holds(const struct grant *g, int64_t now_us);
+
+/* Whether both let their holder see and say the same, by the same key and name. */
+bool grant_is_same(const struct grant *a, const struct grant *b);
+
+/* Makes `g` say what one that is the same says: of how long it holds, and how much. One caller at a
+ * time; what is counted of it goes on. */
+void grant_renew(struct grant *g, const struct grant *by);
 
 /* Whether both say the same of the same key. */
 bool grant_equal(const struct grant *a, const struct grant *b);

@@ -371,14 +371,18 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Grants of which nothing has changed go on: what is counted of them does. */
-static void keep_equal(const struct keys_set *before, struct keys_set *set)
+/*
+ * Grants of which nothing has changed but how long they hold, and how much may be had by them, go
+ * on: so does what is counted of them, and who follows or sends by them is not ended.
+ */
+static void keep_same(const struct keys_set *before, struct keys_set *set)
 {
     for (size_t i = 0; i < before->capacity; i++) {
         struct grant *g = before->table[i];
         struct grant **at = g ? find(set, g->digest) : NULL;
 
-        if (at && *at && grant_equal(*at, g)) {
+        if (at && *at && grant_is_same(*at, g)) {
+            grant_renew(g, *at);
             grant_unref(*at);
             *at = grant_ref(g);
         }
@@ -402,7 +406,7 @@ static int change(struct keys *k, struct keys_set *set, struct errbuf *err)
     struct keys_set *before = come(k);
     int error = 0;
 
-    keep_equal(before, set);
+    keep_same(before, set);
     if (put(k, set)) {
         withdraw_others(before, set); /* `set` stays: this is its only writer */
     } else {

@@ -18,7 +18,7 @@ enum place { PLACE_CONNECTION, PLACE_SCAN, PLACE_TAIL, PLACE_KINDS };
 extern const char *const place_names[PLACE_KINDS];
 
 struct places {
-    unsigned max; /* 0: as many as who asks says */
+    atomic_uint max; /* 0: as many as who asks says */
     atomic_uint taken;
 };
 
@@ -29,7 +29,9 @@ void places_give(struct places *p);
 /* How many there are, where `max` is the number of who has none of its own. */
 static inline unsigned places_max(const struct places *p, unsigned max)
 {
-    return p->max > 0 ? p->max : max;
+    unsigned own = atomic_load_explicit(&p->max, memory_order_relaxed);
+
+    return own > 0 ? own : max;
 }
 
 #endif

@@ -20,7 +20,7 @@
 enum { RATE_DEBT_MAX_S = 60 }; /* of what was charged without having been asked for */
 
 struct rate {
-    uint64_t per_s; /* 0: any number */
+    _Atomic uint64_t per_s; /* 0: any number; it may change at any time */
     _Atomic int64_t full_ns;
 };
 

@@ -57,6 +57,8 @@ static void a_line_that_is_written_is_read_as_it_was(void **state)
         LINE(",\"set\":{\"service\":\"pay \\\"x\\\"\",\"team.name\":\"\"}"),
         LINE(",\"added\":\"2026-11-29T00:00:00Z\",\"expires\":\"2027-01-31T12:00:00.000001Z\""),
         LINE(",\"rate\":5000,\"bytes\":1000000000000"),
+        LINE(",\"connections\":1000000"),
+        READER(",\"connections\":20,\"scans\":3,\"tails\":1"),
         READER(",\"only\":\"service:pay (level:error OR \\\"a \\\\\\\" b\\\")\""),
     };
 
@@ -103,6 +105,10 @@ static void a_line_that_is_wrong_says_what_is_allowed(void **state)
         {LINE(",\"rate\":\"5\""), "a whole number a second"},
         {LINE(",\"bytes\":1000000000001"), "a whole number a second"},
         {READER(",\"rate\":5"), "whose role is write or admin"},
+        {LINE(",\"connections\":0"), "\"connections\": allowed is a whole number, 1 to 1000000"},
+        {LINE(",\"connections\":1000001"), "\"connections\": allowed is"},
+        {LINE(",\"scans\":1"), "whose role is read or admin"},
+        {LINE(",\"tails\":1"), "whose role is read or admin"},
         {LINE(",\"only\":\"a\""), "whose role is read"},
         {READER(",\"set\":{\"a\":\"b\"}"), "whose role is write"},
         {READER(",\"only\":\"(a\""), "\"only\": "},
@@ -298,6 +304,69 @@ static void a_change_is_taken_over_and_a_bad_one_is_not(void **state)
     buffer_release(&one);
 }
 
+/* One key, whose line has `rest` besides. */
+static void write_key(const char *text, const char *rest)
+{
+    uint8_t digest[KEY_DIGEST_BYTES];
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    assert_true(key_digest(slice_of_string(text), digest));
+    buffer_appendf(&b, "{\"name\":\"pay\",%s,\"sha256\":\"", rest);
+    for (int i = 0; i < KEY_DIGEST_BYTES; i++)
+        buffer_appendf(&b, "%02x", digest[i]);
+    buffer_append_string(&b, "\"}\n");
+    replace_file(buffer_slice(&b));
+    buffer_release(&b);
+}
+
+/* Rotating a key, and changing its limits, ends nothing that is under way with it. */
+static void who_is_at_work_by_a_key_goes_on_when_its_end_or_limits_change(void **state)
+{
+    static const char *const same[] = {
+        "\"role\":\"write\",\"expires\":\"1970-01-01T00:00:02Z\",\"rate\":7,\"bytes\":9,"
+        "\"connections\":3",
+        "\"role\":\"write\",\"added\":\"2026-11-29T00:00:00Z\"",
+    };
+    static const char *const others[] = {
+        "\"role\":\"admin\"",
+        "\"role\":\"write\",\"set\":{\"a\":\"b\"}",
+        "\"role\":\"write\",\"set\":{\"a\":\"c\"}",
+        "\"role\":\"read\",\"only\":\"a\"",
+        "\"role\":\"read\",\"only\":\"b\"",
+        "\"role\":\"read\"",
+    };
+    char key[KEY_TEXT_SIZE];
+
+    assert_int_equal(key_make(key, &err), 0);
+    write_key(key, "\"role\":\"write\"");
+
+    struct keys *k = keys_open(path, &err);
+    struct grant *g = keys_find(k, slice_of_string(key));
+
+    write_key(key, same[0]);
+    assert_int_equal(keys_refresh(k, &err), 0);
+    assert_true(grant_holds(g, 1999999));
+    assert_false(grant_holds(g, 2000000)); /* but for the end that is said now */
+    assert_int_equal(g->may.logs.per_s, 7);
+    assert_int_equal(g->may.bytes.per_s, 9);
+    assert_int_equal(g->places[PLACE_CONNECTION].max, 3);
+    write_key(key, same[1]);
+    assert_int_equal(keys_refresh(k, &err), 0);
+    assert_true(grant_holds(g, INT64_MAX - 1));
+    assert_int_equal(g->may.logs.per_s, 0);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        write_key(key, others[i]);
+        assert_int_equal(keys_refresh(k, &err), 0);
+        assert_false(grant_holds(g, 0));
+        grant_unref(g);
+        g = keys_find(k, slice_of_string(key));
+        assert_true(grant_holds(g, 0));
+    }
+    grant_unref(g);
+    keys_free(k);
+}
+
 static void a_key_ends_when_it_expires(void **state)
 {
     char key[KEY_TEXT_SIZE];
@@ -387,6 +456,8 @@ int main(void)
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_change_is_taken_over_and_a_bad_one_is_not, make_path,
                                         remove_path),
+        cmocka_unit_test_setup_teardown(
+            who_is_at_work_by_a_key_goes_on_when_its_end_or_limits_change, make_path, remove_path),
         cmocka_unit_test_setup_teardown(a_key_ends_when_it_expires, make_path, remove_path),
         cmocka_unit_test_setup_teardown(who_looks_never_meets_a_set_that_is_gone, make_path,
                                         remove_path),
