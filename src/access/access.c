@@ -553,6 +553,13 @@ static enum access_verdict refuse_guesses(struct http_admission *admission)
     return ACCESS_GUESSES;
 }
 
+/* Whoever bears no key is who its certificate says, if that is a key's. */
+static struct grant *find_certificate(const struct access *a, const struct http_head *head)
+{
+    return head->certificate ? keys_find_certificate(a->keys, slice_of_string(head->certificate))
+                             : NULL;
+}
+
 #define SOON SAME_ORIGIN VARY "Retry-After: 1\r\n"
 
 /* Its connection counts for `g` from now on, if that may have another. */
@@ -648,12 +655,18 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         return refuse_key(a, head, origin,
                           need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS, admission);
     find_key(&borne, head);
+
+    struct grant *g = NULL;
+    bool has_certificate = false;
+
     if (!borne.key.data) {
         struct slice session = session_of(head);
 
         if (session.data)
             return admit_session(a, head, origin, need, session, admission);
-        if (may_anonymous(a, need))
+        g = find_certificate(a, head);
+        has_certificate = g;
+        if (!g && may_anonymous(a, need))
             return admit_connection(a, a->nobody, head, admission);
     }
 
@@ -662,8 +675,10 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         return refuse_guesses(admission);
 
     /* Also of no key, so that the answer to one that is wrong takes as long. */
-    struct grant *g = keys_find(a->keys, borne.key);
-    enum refusal why = !borne.key.data                          ? REFUSED_NO_KEY
+    if (!g)
+        g = keys_find(a->keys, borne.key);
+
+    enum refusal why = !borne.key.data && !has_certificate      ? REFUSED_NO_KEY
                        : !g || !grant_holds(g, clock_wall_us()) ? REFUSED_KEY
                                                                 : REFUSED_ROLE;
 

@@ -30,6 +30,8 @@
  * of what our own page asks, or a person who typed an address. A request of another page of the
  * same site, or of an origin allowed, is one without a cookie.
  *
+ * Without that cookie the client's certificate counts, if its name is a key's.
+ *
  * A browser is not told to ask for a key by itself, since our page does: the challenge of Basic is
  * for programs. The page is open to who takes HTML, which are files that tell nothing.
  */

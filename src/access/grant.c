@@ -117,7 +117,7 @@ struct reading {
     struct grant *grant;
     struct errbuf *err;
     size_t texts_len;
-    bool has_digest, has_name, has_role;
+    bool has_digest, has_certificate, has_name, has_role;
 };
 
 /* A copy that lives as long as the grant; there is room for all texts of the line. */
@@ -156,6 +156,39 @@ static int read_digest(struct reading *r, yyjson_val *value)
         r->grant->digest[i] = (uint8_t)(high << 4 | low);
     }
     r->has_digest = true;
+    return 0;
+}
+
+#define CERTIFICATE "certificate:"
+
+bool grant_certificate_digest(struct slice name, uint8_t digest[KEY_DIGEST_BYTES])
+{
+    char text[sizeof(CERTIFICATE) + GRANT_CERTIFICATE_MAX];
+    size_t len = sizeof(CERTIFICATE) - 1;
+
+    if (name.len == 0 || name.len > GRANT_CERTIFICATE_MAX)
+        return false;
+    memcpy(text, CERTIFICATE, len);
+    memcpy(text + len, name.data, name.len);
+    if (!key_digest(slice_of(text, len + name.len), digest))
+        return false;
+    for (size_t i = 0; i < KEY_DIGEST_BYTES; i++)
+        digest[i] ^= 0xff;
+    return true;
+}
+
+static int read_certificate(struct reading *r, yyjson_val *value)
+{
+    struct slice text = json_text(value);
+
+    if (!is_text(value) || !grant_certificate_digest(text, r->grant->digest))
+        return errbuf_fail(
+            r->err, LM_EINVAL,
+            "\"certificate\": allowed is the name in a client's certificate, 1 to %d "
+            "bytes, without NUL",
+            GRANT_CERTIFICATE_MAX);
+    r->grant->certificate = keep(r, text);
+    r->has_certificate = true;
     return 0;
 }
 
@@ -217,20 +250,26 @@ static int read_set(struct reading *r, yyjson_val *value)
     yyjson_val *name, *text;
 
     if (!yyjson_is_obj(value) || yyjson_obj_size(value) > GRANT_SET_MAX)
-        return wrong(r, "set", "an object of up to 16 attributes whose values are texts");
+        return errbuf_fail(r->err, LM_EINVAL,
+                           "\"set\": allowed is an object of up to %d attributes whose values are "
+                           "texts",
+                           GRANT_SET_MAX);
     yyjson_obj_foreach(value, i, max, name, text)
     {
         struct slice key = json_text(name);
 
         if (!is_text(name) || !is_text(text) || key.len == 0 || key.len > GRANT_TEXT_MAX ||
             yyjson_get_len(text) > GRANT_TEXT_MAX)
-            return wrong(r, "set",
-                         "attributes whose names and values are texts of up to 1024 "
-                         "bytes, without NUL");
+            return errbuf_fail(r->err, LM_EINVAL,
+                               "\"set\": allowed is attributes whose names and values are texts of "
+                               "up to %d bytes, without NUL",
+                               GRANT_TEXT_MAX);
         if (!is_path(key))
-            return wrong(r, "set",
-                         "names without empty parts between their dots, of which there "
-                         "are up to 31");
+            return errbuf_fail(
+                r->err, LM_EINVAL,
+                "\"set\": allowed is names without empty parts between their dots, of "
+                "which there are up to %d",
+                PATH_NAMES_MAX - 1);
         for (size_t k = 0; k < g->set_len; k++)
             if (slice_equal(g->set[k].name, key))
                 return wrong(r, "set", "each attribute once");
@@ -280,7 +319,9 @@ static int read_only(struct reading *r, yyjson_val *value)
 static int read_rate(struct reading *r, const char *member, yyjson_val *value, struct rate *rate)
 {
     if (!yyjson_is_uint(value) || yyjson_get_uint(value) == 0 || yyjson_get_uint(value) > RATE_MAX)
-        return wrong(r, member, "a whole number a second, 1 to 1000000000000");
+        return errbuf_fail(r->err, LM_EINVAL,
+                           "\"%s\": allowed is a whole number a second, 1 to %llu", member,
+                           (unsigned long long)RATE_MAX);
     rate->per_s = yyjson_get_uint(value);
     return 0;
 }
@@ -301,6 +342,8 @@ static int read_member(struct reading *r, struct slice name, yyjson_val *value)
 
     if (slice_equal(name, SLICE_LITERAL("sha256")))
         return read_digest(r, value);
+    if (slice_equal(name, SLICE_LITERAL("certificate")))
+        return read_certificate(r, value);
     if (slice_equal(name, SLICE_LITERAL("name")))
         return read_name(r, value);
     if (slice_equal(name, SLICE_LITERAL("role")))
@@ -320,10 +363,11 @@ static int read_member(struct reading *r, struct slice name, yyjson_val *value)
     for (int i = 0; i < PLACE_KINDS; i++)
         if (slice_equal(name, slice_of_string(place_names[i])))
             return read_places(r, (enum place)i, value);
-    return errbuf_fail(r->err, LM_EINVAL,
-                       "\"%.*s\": allowed are sha256, name, role, added, expires, set, only, "
-                       "rate, bytes, connections, scans, tails",
-                       name.len < GRANT_NAME_MAX ? (int)name.len : GRANT_NAME_MAX, name.data);
+    return errbuf_fail(
+        r->err, LM_EINVAL,
+        "\"%.*s\": allowed are sha256, certificate, name, role, added, expires, set, only, "
+        "rate, bytes, connections, scans, tails",
+        name.len < GRANT_NAME_MAX ? (int)name.len : GRANT_NAME_MAX, name.data);
 }
 
 static int read_members(struct reading *r, yyjson_val *root)
@@ -342,11 +386,13 @@ static int read_members(struct reading *r, yyjson_val *root)
             return error;
     }
 
-    const bool has[] = {r->has_digest, r->has_name, r->has_role};
+    const bool has[] = {r->has_digest || r->has_certificate, r->has_name, r->has_role};
 
     for (size_t k = 0; k < 3; k++)
         if (!has[k])
             return errbuf_fail(r->err, LM_EINVAL, "\"%s\" is missing", needed[k]);
+    if (r->has_digest && r->has_certificate)
+        return errbuf_fail(r->err, LM_EINVAL, "either \"sha256\" or \"certificate\", not both");
     if (r->grant->set_len > 0 && r->grant->role != GRANT_WRITE)
         return errbuf_fail(r->err, LM_EINVAL, "\"set\" is for keys whose role is write");
     if (r->grant->only && r->grant->role != GRANT_READ)
@@ -423,6 +469,12 @@ void grant_append_line(struct buffer *b, const struct grant *g)
     for (int i = 0; i < PLACE_KINDS; i++)
         if (g->places[i].max > 0)
             buffer_appendf(b, ",\"%s\":%u", place_names[i], g->places[i].max);
+    if (g->certificate.len > 0) {
+        buffer_append_string(b, ",\"certificate\":");
+        json_append_string(b, g->certificate);
+        buffer_append_string(b, "}\n");
+        return;
+    }
     buffer_append_string(b, ",\"sha256\":\"");
     for (size_t i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_appendf(b, "%02x", g->digest[i]);

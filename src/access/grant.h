@@ -17,9 +17,10 @@
 #include "query/tree.h"
 
 enum {
-    GRANT_NAME_MAX = 64,  /* of letters, digits and . _ - */
-    GRANT_SET_MAX = 16,   /* attributes that are set */
-    GRANT_TEXT_MAX = 1024 /* bytes of such a name, or value */
+    GRANT_NAME_MAX = 64,        /* of letters, digits and . _ - */
+    GRANT_SET_MAX = 16,         /* attributes that are set */
+    GRANT_TEXT_MAX = 1024,      /* bytes of such a name, or value */
+    GRANT_CERTIFICATE_MAX = 255 /* bytes of the name of a certificate: net/tls.h */
 };
 
 enum grant_role { GRANT_WRITE, GRANT_READ, GRANT_ADMIN, GRANT_ROLES };
@@ -40,6 +41,7 @@ struct grant {
     enum grant_role role;
     int64_t added_us;           /* 0: not said */
     _Atomic int64_t expires_us; /* INT64_MAX: never */
+    struct slice certificate;   /* whose name is the key; empty: none's */
     struct grant_set set[GRANT_SET_MAX];
     size_t set_len;
     struct slice only_text;            /* as it was given; empty: everything */
@@ -76,6 +78,12 @@ int grant_parse(struct slice line, struct grant **g, struct errbuf *err) LM_MUST
 
 /* Appends the line, which ends with a line feed, of which grant_parse makes an equal one. */
 void grant_append_line(struct buffer *b, const struct grant *g);
+
+/*
+ * By which a client's certificate of that name is found, as a key is by its SHA-256. It is the
+ * complement of one, so that whoever knows the name knows no text that would be found as a key.
+ */
+bool grant_certificate_digest(struct slice name, uint8_t digest[KEY_DIGEST_BYTES]);
 
 /* Whether `name` may be a key's. */
 bool grant_is_name(struct slice name);

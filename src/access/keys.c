@@ -197,6 +197,22 @@ static void remember(struct slice text, const uint8_t digest[KEY_DIGEST_BYTES])
     m->is_set = true;
 }
 
+static struct grant *find_digest(struct keys *k, const uint8_t digest[KEY_DIGEST_BYTES])
+{
+    struct keys_set *set = come(k);
+    struct grant *g = grant_ref(*find(set, digest));
+
+    leave(k, set);
+    return g;
+}
+
+struct grant *keys_find_certificate(struct keys *k, struct slice name)
+{
+    uint8_t digest[KEY_DIGEST_BYTES];
+
+    return grant_certificate_digest(name, digest) ? find_digest(k, digest) : NULL;
+}
+
 struct grant *keys_find(struct keys *k, struct slice text)
 {
     const struct memo *known = remembered(text);
@@ -207,10 +223,8 @@ struct grant *keys_find(struct keys *k, struct slice text)
     else if (!key_digest(text, digest))
         return NULL;
 
-    struct keys_set *set = come(k);
-    struct grant *g = grant_ref(*find(set, digest));
+    struct grant *g = find_digest(k, digest);
 
-    leave(k, set);
     if (g && !known)
         remember(text, digest);
     return g;

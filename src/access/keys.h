@@ -48,6 +48,8 @@ struct grant *keys_find(struct keys *k, struct slice text);
 
 /* The one whose digest begins so, with a reference; NULL: there is none. Any thread. */
 struct grant *keys_find_begun(struct keys *k, const uint8_t begin[KEY_BEGIN_BYTES]);
+/* The same of who has proven to be `name` by a certificate. */
+struct grant *keys_find_certificate(struct keys *k, struct slice name);
 
 /* Whether keys_find of this thread has found it lately, so that looking costs little. */
 bool keys_remember(struct slice text);

@@ -279,6 +279,10 @@ static const struct flag keys_flags[] = {
      .value = "ROLE",
      .choices = "write|read|admin",
      .help = "what add makes a key for: write sends logs, read reads them, admin does everything"},
+    {.name = "certificate",
+     .value = "NAME",
+     .help = "no key is made: whoever has a certificate of this name, which TLS_CLIENT_CA_FILE "
+             "vouches for, may do what a key of this kind may"},
     {.name = "expires",
      .value = "LENGTH",
      .help = "after which the key ends: 90d, 12h, 4w; default: never"},

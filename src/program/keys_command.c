@@ -161,6 +161,8 @@ static int walk(struct edit *e, void (*each)(struct edit *e, struct grant *g, vo
 struct named {
     const char *name;
     size_t found;
+    struct slice certificate; /* that no other may have; empty: none */
+    bool has_certificate;
 };
 
 static void copy_and_find(struct edit *e, struct grant *g, void *ctx)
@@ -168,6 +170,7 @@ static void copy_and_find(struct edit *e, struct grant *g, void *ctx)
     struct named *n = ctx;
 
     n->found += strcmp(g->name, n->name) == 0;
+    n->has_certificate |= g->certificate.len > 0 && slice_equal(g->certificate, n->certificate);
     grant_append_line(&e->after, g);
 }
 
@@ -181,7 +184,6 @@ static int write_new(struct edit *e, struct grant *g, struct errbuf *err)
         error = errbuf_fail(err, LM_EUNAVAILABLE, "OpenSSL has no SHA-256");
     if (error)
         return error;
-    g->added_us = e->now_us / 1000000 * 1000000;
     grant_append_line(&e->after, g);
     error = edit_write(e, err);
     if (!error && (puts(text) < 0 || fflush(stdout)))
@@ -308,6 +310,12 @@ static int append_asked(struct buffer *b, const struct flags *flags, const char 
         if (flags_text(flags, place_names[i]))
             buffer_appendf(b, ",\"%s\":%llu", place_names[i],
                            (unsigned long long)flags_number(flags, place_names[i]));
+    if (flags_text(flags, "certificate")) {
+        buffer_append_string(b, ",\"certificate\":");
+        json_append_string(b, slice_of_string(flags_text(flags, "certificate")));
+        buffer_append_char(b, '}');
+        return 0;
+    }
     buffer_append_string(b, ",\"sha256\":\"");
     for (int i = 0; i < KEY_DIGEST_BYTES; i++)
         buffer_append_string(b, "00");
@@ -332,17 +340,30 @@ static int add_key(struct edit *e, const struct flags *flags, const char *name, 
     int error = append_asked(&line, flags, name, e->now_us, err);
     if (!error)
         error = grant_parse(buffer_slice(&line), &g, err);
-    if (!error)
+    if (!error) {
+        n.certificate = g->certificate;
         error = walk(e, copy_and_find, &n, err);
+    }
     if (!error && n.found > 0)
         error = errbuf_fail(err, LM_EINVAL,
                             "there is a key of the name %s: `logmill keys rotate "
                             "%s` makes a new one in its place",
                             name, name);
+    if (!error && n.has_certificate)
+        error = errbuf_fail(err, LM_EINVAL, "there is a key of a certificate of this name");
     if (!error)
+        g->added_us = e->now_us / 1000000 * 1000000;
+    if (!error && g->certificate.len > 0) {
+        grant_append_line(&e->after, g);
+        error = edit_write(e, err);
+        if (!error)
+            terminal_say("keys", "%s is whoever has a certificate of the name %s", name,
+                         flags_text(flags, "certificate"));
+    } else if (!error) {
         error = write_new(e, g, err);
-    if (!error)
-        terminal_say("keys", "this is the key of %s; it is shown this once", name);
+        if (!error)
+            terminal_say("keys", "this is the key of %s; it is shown this once", name);
+    }
     grant_unref(g);
     buffer_release(&line);
     return error;
@@ -424,6 +445,9 @@ static int rotate_key(struct edit *e, const struct flags *flags, const char *nam
     int error = walk(e, end_old, &r, err);
     if (!error && !r.last)
         error = unknown(e, name, err);
+    if (!error && r.last && r.last->certificate.len > 0)
+        error = errbuf_fail(err, LM_EINVAL,
+                            "%s is a certificate's: whoever vouches for it makes a new one", name);
     if (!error && r.last) {
         if (!expires)
             length_us = r.length_us;
@@ -433,6 +457,7 @@ static int rotate_key(struct edit *e, const struct flags *flags, const char *nam
                 "the key of %s has expired: --expires says how long a new one holds", name);
         r.last->expires_us =
             length_us == INT64_MAX ? INT64_MAX : (e->now_us + length_us) / 1000000 * 1000000;
+        r.last->added_us = e->now_us / 1000000 * 1000000;
         if (!error)
             error = write_new(e, r.last, err);
     }
@@ -594,6 +619,7 @@ static void add_row(struct edit *e, struct grant *g, void *ctx)
     add_time(t, g->added_us, 0);
     add_time(t, g->expires_us, INT64_MAX);
     sheet_add(t, g->expires_us <= e->now_us ? SLICE_LITERAL("expired") : SLICE_LITERAL("valid"));
+    sheet_add(t, g->certificate);
     add_rate(t, &g->may.logs);
     add_rate(t, &g->may.bytes);
     add_places(t, g);
@@ -622,8 +648,8 @@ static int print_sheet(const struct sheet *t, struct errbuf *err)
 static int list_keys(struct edit *e, const struct flags *flags, const char *name,
                      struct errbuf *err)
 {
-    static const char *const head[] = {"NAME", "ROLE", "ADDED", "EXPIRES", "STATE", "RATE", "BYTES",
-                                       "AT ONCE", "SET", "ONLY",
+    static const char *const head[] = {"NAME", "ROLE", "ADDED", "EXPIRES", "STATE", "CERTIFICATE",
+                                       "RATE", "BYTES", "AT ONCE", "SET", "ONLY",
                                        /* of the server */
                                        "SENT", "SENT BYTES", "REFUSED"};
     enum { ALL = sizeof(head) / sizeof(*head), COLUMNS = ALL - COUNTS_LEN };
@@ -659,7 +685,7 @@ static const struct verb {
     int (*run)(struct edit *e, const struct flags *flags, const char *name, struct errbuf *err);
     const char *flags; /* that it takes */
 } verbs[] = {
-    {"add", true, add_key, "role expires set only rate bytes connections scans tails"},
+    {"add", true, add_key, "role certificate expires set only rate bytes connections scans tails"},
     {"list", false, list_keys, "url ca-file key-file"},
     {"revoke", true, revoke_key, ""},
     {"rotate", true, rotate_key, "overlap expires"},

@@ -273,6 +273,55 @@ scenario('clients prove who they are where TLS_CLIENT_CA_FILE is set', async (la
     assert.match(at.server.stderr, /a TLS handshake has failed/);
 });
 
+scenario('whoever has a certificate whose name is a key\'s may do what that key may', async (lab) => {
+    const folder = lab.folder();
+    const clients = new Authority(folder, 'clients');
+    const strangers = new Authority(folder, 'strangers');
+    const settings = { KEYS_FILE: path.join(folder, 'keys') };
+    const keys = (...args: string[]): Promise<Ran> => runLogmill(['keys', ...args], settings);
+    const added = await keys('add', 'shop', '--role', 'write', '--set', 'team=shop', '--certificate', 'the shop, Berlin');
+    assert.equal(added.code, 0, added.stderr);
+    assert.equal(added.stdout, '');
+    const reader = (await keys('add', 'anna', '--role', 'read')).stdout.trim();
+    const at = await site(lab, {
+        ...settings,
+        TLS_CLIENT_CA_FILE: clients.cert,
+        TLS_CLIENT_CERTIFICATES: 'optional',
+    });
+    const by = (pair: Pair): https.RequestOptions => ({
+        cert: readText(pair.cert),
+        key: readText(pair.key),
+        agent: new https.Agent(),
+    });
+    const shop = by(clients.sign('the shop, Berlin'));
+    const write = (options: https.RequestOptions): Promise<Asked> => ask(at, { path: '/log', ...options }, log(1));
+    const bearer = (key: string): https.RequestOptions => ({
+        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${key}` },
+    });
+    assert.equal((await write(shop)).status, 201);
+    // It is a key as others are: of its role, with its attributes, until it is revoked.
+    assert.equal((await ask(at, { ...shop, path: '/logs' })).status, 403);
+    assert.equal((await write(by(clients.sign('another')))).status, 401);
+    assert.equal((await write(by(clients.sign('shop')))).status, 401); // the name of the key is another
+    assert.equal((await write({ agent: new https.Agent() })).status, 401);
+    await assert.rejects(write(by(strangers.sign('the shop, Berlin'))));
+    // A key that is borne goes before it, also one that is wrong.
+    assert.equal((await ask(at, { ...shop, ...bearer(reader), path: '/logs' })).status, 200);
+    assert.equal((await write({ ...shop, ...bearer(reader) })).status, 403);
+    assert.equal((await write({ ...shop, ...bearer(`${reader.slice(0, -1)}!`) })).status, 401);
+    await eventually('the log', async () => {
+        const found = await ask(at, { ...bearer(reader), path: '/logs?query=team:shop', agent: new https.Agent() });
+        return (JSON.parse(found.body) as { logs: unknown[] }).logs.length === 1;
+    });
+    // What cannot be a certificate's, as no text of a key is one.
+    assert.equal((await write({ ...bearer('certificate:the shop, Berlin'), agent: new https.Agent() })).status, 401);
+    assert.match((await keys('rotate', 'shop')).stderr, /shop is a certificate's/);
+    assert.match((await keys('add', 'shop2', '--role', 'write', '--certificate', 'the shop, Berlin')).stderr, /of a certificate of this name/);
+    assert.match((await keys('list')).stdout, /^shop +write .* the shop, Berlin /m);
+    assert.equal((await keys('revoke', 'shop')).code, 0);
+    await eventually('the end', async () => (await write(shop)).status === 401);
+});
+
 scenario('syslog, Fluent and GELF come over TLS', async (lab) => {
     const at = await site(lab, {
         SYSLOG_LISTEN: 'tls://127.0.0.1:0,tcp://127.0.0.1:0',

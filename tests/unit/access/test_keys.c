@@ -58,6 +58,7 @@ static void a_line_that_is_written_is_read_as_it_was(void **state)
         LINE(",\"added\":\"2026-11-29T00:00:00Z\",\"expires\":\"2027-01-31T12:00:00.000001Z\""),
         LINE(",\"rate\":5000,\"bytes\":1000000000000"),
         LINE(",\"connections\":1000000"),
+        "{\"name\":\"pay\",\"role\":\"write\",\"certificate\":\"pay.example, \\\"x\\\"\"}",
         READER(",\"connections\":20,\"scans\":3,\"tails\":1"),
         READER(",\"only\":\"service:pay (level:error OR \\\"a \\\\\\\" b\\\")\""),
     };
@@ -94,7 +95,7 @@ static void a_line_that_is_wrong_says_what_is_allowed(void **state)
         {"{\"role\":\"root\"}", "write, read or admin"},
         {"{\"sha256\":\"00\"}", "64 hexadecimal digits"},
         {"{\"sha256\":\"" DIGEST "00\"}", "64 hexadecimal digits"},
-        {"{\"scope\":1}", "allowed are sha256, name, role"},
+        {"{\"scope\":1}", "allowed are sha256, certificate, name"},
         {LINE(",\"expires\":\"soon\""), "a time such as"},
         {LINE(",\"set\":[]"), "up to 16 attributes"},
         {LINE(",\"set\":{\"a\":1}"), "texts"},
@@ -105,6 +106,10 @@ static void a_line_that_is_wrong_says_what_is_allowed(void **state)
         {LINE(",\"rate\":\"5\""), "a whole number a second"},
         {LINE(",\"bytes\":1000000000001"), "a whole number a second"},
         {READER(",\"rate\":5"), "whose role is write or admin"},
+        {LINE(",\"certificate\":\"a\""), "either \"sha256\" or \"certificate\""},
+        {"{\"certificate\":\"\"}", "1 to 255 bytes"},
+        {"{\"certificate\":\"a\\u0000b\"}", "1 to 255 bytes"},
+        {"{\"certificate\":1}", "1 to 255 bytes"},
         {LINE(",\"connections\":0"), "\"connections\": allowed is a whole number, 1 to 1000000"},
         {LINE(",\"connections\":1000001"), "\"connections\": allowed is"},
         {LINE(",\"scans\":1"), "whose role is read or admin"},
@@ -304,6 +309,34 @@ static void a_change_is_taken_over_and_a_bad_one_is_not(void **state)
     buffer_release(&one);
 }
 
+/* Names of certificates are no secret: nobody is let in by sending one. */
+static void a_certificate_is_found_by_its_name_and_by_no_text(void **state)
+{
+    const struct slice line =
+        SLICE_LITERAL("{\"name\":\"till\",\"role\":\"write\",\"certificate\":\"till 7\"}\n");
+    uint8_t digest[KEY_DIGEST_BYTES], of_text[KEY_DIGEST_BYTES];
+    struct keys *k;
+    struct grant *g;
+
+    replace_file(line);
+    k = keys_open(path, &err);
+    assert_non_null(k);
+    g = keys_find_certificate(k, SLICE_LITERAL("till 7"));
+    assert_string_equal(g->name, "till");
+    assert_true(grant_certificate_digest(SLICE_LITERAL("till 7"), digest));
+    assert_memory_equal(g->digest, digest, sizeof(digest));
+    grant_unref(g);
+    assert_null(keys_find_certificate(k, SLICE_LITERAL("till 8")));
+    assert_null(keys_find_certificate(k, SLICE_LITERAL("till")));
+    assert_null(keys_find_certificate(k, slice_of(NULL, 0)));
+    assert_null(keys_find(k, SLICE_LITERAL("till 7")));
+    assert_null(keys_find(k, SLICE_LITERAL("till")));
+    assert_null(keys_find(k, SLICE_LITERAL("certificate:till 7")));
+    assert_true(key_digest(SLICE_LITERAL("certificate:till 7"), of_text));
+    assert_memory_not_equal(of_text, digest, sizeof(digest));
+    keys_free(k);
+}
+
 /* One key, whose line has `rest` besides. */
 static void write_key(const char *text, const char *rest)
 {
@@ -458,6 +491,8 @@ int main(void)
                                         remove_path),
         cmocka_unit_test_setup_teardown(
             who_is_at_work_by_a_key_goes_on_when_its_end_or_limits_change, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(a_certificate_is_found_by_its_name_and_by_no_text,
+                                        make_path, remove_path),
         cmocka_unit_test_setup_teardown(a_key_ends_when_it_expires, make_path, remove_path),
         cmocka_unit_test_setup_teardown(who_looks_never_meets_a_set_that_is_gone, make_path,
                                         remove_path),
