@@ -93,6 +93,11 @@ static void on_hub_closed(struct tail_hub *hub)
     thread_free_when_closed(container_of(hub, struct api_thread, hub));
 }
 
+static void on_uploads_closed(struct uploads *uploads)
+{
+    thread_free_when_closed(container_of(uploads, struct api_thread, uploads));
+}
+
 static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct errbuf *err)
 {
     struct api_thread *t = xcalloc(1, sizeof(*t));
@@ -114,9 +119,17 @@ static void *thread_start(uv_loop_t *loop, unsigned index, void *ctx, struct err
     if (tail_open(&t->hub, t->api->feed, t->api->readers, &t->box, loop, err))
         goto fail_hold;
     t->handles = 3;
+    if (uploads_init(&t->uploads, loop, err))
+        goto fail_hub;
+    t->handles = 4;
     t->ingest = ingest_new(t->api->queue, intake, &t->box, &t->hold);
     t->intake = intake_new(t->ingest, t->api->access, intake);
+    t->uploads.ingest = t->ingest;
+    t->uploads.access = t->api->access;
+    t->uploads.account = intake;
     return t;
+fail_hub:
+    tail_hub_close(&t->hub, on_hub_closed);
 fail_hold:
     hold_close(&t->hold, on_hold_closed);
 fail_box:
@@ -140,6 +153,7 @@ static void thread_stop(void *thread)
     struct api_thread *t = thread;
 
     tail_hub_close(&t->hub, on_hub_closed);
+    uploads_close(&t->uploads, on_uploads_closed);
     mailbox_close(&t->box, on_box_closed);
     hold_close(&t->hold, on_hold_closed);
 }

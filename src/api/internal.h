@@ -11,6 +11,7 @@
 #include "access/access.h"
 #include "api/intake.h"
 #include "api/probe.h"
+#include "api/upload.h"
 #include "http/http.h"
 #include "ingest/hold.h"
 #include "ingest/ingest.h"
@@ -62,7 +63,8 @@ struct api_thread {
     struct read_service reads;
     struct hold hold;
     struct tail_hub hub;
-    unsigned handles; /* of box, hold and hub, not closed yet */
+    struct uploads uploads;
+    unsigned handles; /* of box, hold, hub and uploads, not closed yet */
     struct ingest *ingest;
     struct intake *intake;
 };

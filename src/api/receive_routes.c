@@ -34,7 +34,7 @@ static void take_upload(struct http_request *req, void *thread)
     if (http_request_is_whole(req))
         take(req, thread);
     else
-        upload_take(req, t->ingest, t->api->access, ledger_account(t->api->ledger, LEDGER_INTAKE));
+        upload_take(&t->uploads, req);
 }
 
 static bool refuse(struct http_request *req, void *thread, unsigned status, const char *detail)

@@ -12,11 +12,15 @@
 #include "metrics/senders.h"
 
 struct upload {
+    struct uploads *all;
+    struct upload *prev, *next;
     struct http_request *req;
     struct ingest *ingest;
     struct access *access;
     unsigned sender; /* metrics/senders.h */
     struct account *account;
+    bool is_silent; /* the next lot was asked for, and has not come */
+    bool owes;      /* it is not asked for before what has come is paid off */
     struct journal_reader *reader;
     struct stamp stamp;
     struct entry *spare;
@@ -44,18 +48,26 @@ static const struct http_lot_hooks hooks = {.lot = on_lot, .over = on_over};
 
 /* ---- Its life ---- */
 
-static struct upload *upload_new(struct http_request *req, struct ingest *in, struct access *access,
-                                 struct account *account)
+static void on_look(uv_timer_t *timer);
+
+static struct upload *upload_new(struct uploads *all, struct http_request *req)
 {
     struct upload *u = xcalloc(1, sizeof(*u));
 
+    u->all = all;
+    u->next = all->first;
+    if (u->next)
+        u->next->prev = u;
+    else
+        uv_timer_start(&all->timer, on_look, UPLOAD_LOOK_MS, UPLOAD_LOOK_MS);
+    all->first = u;
     u->req = req;
-    u->ingest = in;
-    u->access = access;
+    u->ingest = all->ingest;
+    u->access = all->access;
     u->sender = senders_find(access_name(req));
-    u->account = account;
-    u->reader = journal_reader_new(account);
-    stamp_init(&u->stamp, account);
+    u->account = all->account;
+    u->reader = journal_reader_new(u->account);
+    stamp_init(&u->stamp, u->account);
     return u;
 }
 
@@ -104,6 +116,14 @@ static void upload_free(struct upload *u)
     }
     journal_reader_free(u->reader);
     stamp_release(&u->stamp);
+    if (u->prev)
+        u->prev->next = u->next;
+    else
+        u->all->first = u->next;
+    if (u->next)
+        u->next->prev = u->prev;
+    if (!u->all->first)
+        uv_timer_stop(&u->all->timer);
     free(u);
 }
 
@@ -146,6 +166,24 @@ static void refuse_overload(struct upload *u)
     answers_refuse(u->req, u->error == LM_ENOMEM ? REFUSED_NO_MEMORY : REFUSED_INTAKE_FULL, 0);
 }
 
+static void ask_for_next(struct upload *u)
+{
+    u->owes = false;
+    u->is_silent = true;
+    http_request_lot_done(u->req); /* `u` may be gone */
+}
+
+/* Who has brought more than may be sent waits, which its client feels as a slow reader. */
+static void wait_or_ask(struct upload *u)
+{
+    struct access_excess excess;
+
+    u->owes =
+        !http_request_is_hurried(u->req) && !access_may_send(u->access, u->req, 1, 1, &excess);
+    if (!u->owes)
+        ask_for_next(u);
+}
+
 /* What became of all of the lot is known. */
 static void lot_told(struct upload *u)
 {
@@ -159,7 +197,7 @@ static void lot_told(struct upload *u)
     } else if (u->error) {
         refuse_overload(u);
     } else if (!u->is_last) {
-        http_request_lot_done(u->req); /* `u` may be gone */
+        wait_or_ask(u);
         return;
     } else {
         answer_taken(u);
@@ -218,6 +256,7 @@ static void on_lot(void *ctx)
     struct upload *u = ctx;
     struct format_counts counts = {0};
 
+    u->is_silent = false;
     if (!access_holds(u->req)) { /* nothing more is taken by that key */
         lot_told(u);
         return;
@@ -226,8 +265,7 @@ static void on_lot(void *ctx)
     u->error = journal_read(u->reader, http_request_body(u->req), add, u, &counts, &u->why);
     if (!u->error && u->is_last)
         u->error = journal_finish(u->reader, add, u, &counts, &u->why);
-    /* Refused amid it, all of it would come again, and no further: it counts for what comes next.
-     */
+    /* Refused amid it, all of it would come again, and no further: what comes next has to wait. */
     access_sent(u->access, u->req, counts.records, http_request_body(u->req).len);
     senders_bytes(u->sender, PROTOCOL_JOURNAL, http_request_body(u->req).len);
     senders_receive(u->sender, PROTOCOL_JOURNAL, METRIC_LEFT_OUT, counts.refused);
@@ -237,12 +275,57 @@ static void on_lot(void *ctx)
         lot_told(u);
 }
 
-void upload_take(struct http_request *req, struct ingest *in, struct access *access,
-                 struct account *account)
+/* ---- Those that are open ---- */
+
+static void look_at(struct upload *u)
+{
+    if (!u->is_silent && !u->owes) /* what has come is on its way */
+        return;
+    if (!access_holds(u->req))
+        lot_told(u);
+    else if (u->owes)
+        wait_or_ask(u);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct uploads *all = timer->data;
+    struct upload *next;
+
+    for (struct upload *u = all->first; u; u = next) {
+        next = u->next; /* one that ends takes no other with it */
+        look_at(u);
+    }
+}
+
+int uploads_init(struct uploads *u, uv_loop_t *loop, struct errbuf *err)
+{
+    int error = uv_timer_init(loop, &u->timer);
+
+    if (error < 0)
+        return errbuf_fail(err, LM_ENOMEM, "cannot make a timer: %s", uv_strerror(error));
+    u->timer.data = u;
+    return 0;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct uploads *u = handle->data;
+
+    u->closed(u);
+}
+
+void uploads_close(struct uploads *u, void (*closed)(struct uploads *u))
+{
+    u->closed = closed;
+    uv_close((uv_handle_t *)&u->timer, on_timer_closed);
+}
+
+void upload_take(struct uploads *all, struct http_request *req)
 {
     struct access_excess excess;
 
-    if (!access_may_send(access, req, 1, 1, &excess)) {
+    if (!access_may_send(all->access, req, 1, 1, &excess)) {
         metrics_add(METRIC_LOGS_REFUSED_RATE, 1);
         senders_receive(senders_find(access_name(req)), PROTOCOL_JOURNAL, METRIC_REFUSED_RATE, 1);
         answers_refuse_for(req, excess.why, excess.number, excess.wait_s);
@@ -253,7 +336,7 @@ void upload_take(struct http_request *req, struct ingest *in, struct access *acc
         return;
     }
 
-    struct upload *u = upload_new(req, in, access, account);
+    struct upload *u = upload_new(all, req);
 
     u->has_room = true;
     http_request_take_lots(req, &hooks, u);

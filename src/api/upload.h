@@ -14,23 +14,47 @@
 #ifndef LOGMILL_API_UPLOAD_H
 #define LOGMILL_API_UPLOAD_H
 
+#include <uv.h>
+
+#include "base/errbuf.h"
 #include "base/ledger.h"
 #include "http/http.h"
 #include "ingest/ingest.h"
 
 enum {
-    UPLOAD_HOLD_MS = 5000,      /* that a queue which takes nothing is tried again */
-    UPLOAD_SPARE_TICKETS = 1024 /* that an upload keeps for its next lot */
+    UPLOAD_HOLD_MS = 5000,       /* that a queue which takes nothing is tried again */
+    UPLOAD_SPARE_TICKETS = 1024, /* that an upload keeps for its next lot */
+    UPLOAD_LOOK_MS = 250         /* between two looks at those that are open */
 };
 
 struct access;
+struct upload;
 
 /*
- * Takes `req`, whose first lot has come. `in`, `access` and `account`, for its entries, must
- * outlive it. What its key may send is asked for once, at its begin; all of it counts for what
- * comes next.
+ * Those of a thread that are open. They are looked at every UPLOAD_LOOK_MS, while there are any:
+ * one whose key no longer holds is ended, be it silent or not; the next lot of one that has brought
+ * more than its key may send is asked for when that is paid off.
  */
-void upload_take(struct http_request *req, struct ingest *in, struct access *access,
-                 struct account *account);
+struct uploads {
+    uv_timer_t timer;
+    struct upload *first;
+    struct ingest *ingest;
+    struct access *access;
+    struct account *account; /* for their entries */
+    void (*closed)(struct uploads *u);
+};
+
+/* On the loop's thread; ingest, access and account are set, and outlive it. Returns 0 or an error.
+ */
+int uploads_init(struct uploads *u, uv_loop_t *loop, struct errbuf *err) LM_MUST_CHECK;
+
+/* When none is open any more: closes the handle, and calls closed(u). */
+void uploads_close(struct uploads *u, void (*closed)(struct uploads *u));
+
+/*
+ * Takes `req`, whose first lot has come; or refuses it, if its key may send nothing now. All of it
+ * counts for what comes next.
+ */
+void upload_take(struct uploads *all, struct http_request *req);
 
 #endif

@@ -360,6 +360,9 @@ void http_request_take_lots(struct http_request *req, const struct http_lot_hook
  */
 void http_request_lot_done(struct http_request *req);
 
+/* The server stops: what may take long is to come to its end. */
+bool http_request_is_hurried(const struct http_request *req);
+
 /* ---- A response ---- */
 
 struct http_header {

@@ -59,6 +59,11 @@ bool http_request_is_whole(const struct http_request *req)
     return req->message->stage == MESSAGE_COMPLETE;
 }
 
+bool http_request_is_hurried(const struct http_request *req)
+{
+    return !req->connection || net_loop_drains(&req->thread->net);
+}
+
 void http_request_take_lots(struct http_request *req, const struct http_lot_hooks *hooks, void *ctx)
 {
     assert(req->has_lot && !http_request_is_whole(req));

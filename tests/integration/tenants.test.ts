@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
 import { type Answer, RawConnection, get, request } from '../support/http';
-import { type Log, atRest } from '../support/logs';
+import { type Log, atRest, metric, metrics } from '../support/logs';
 import { Tail } from '../support/sse';
 
 type Headers = Record<string, string>;
@@ -337,6 +337,98 @@ scenario('an upload that is open when its key is revoked is taken no more of', a
     await atRest(server);
     const later = await get(server, '/logs/stats?q=of%205000', bearer(admin));
     assert.equal(later.json().total, 0);
+});
+
+/** An upload of a journal that stays open. */
+class Upload {
+    private sent = 0;
+
+    private constructor(private readonly client: RawConnection) {}
+
+    static async open(server: Logmill, key: string): Promise<Upload> {
+        const client = await RawConnection.open(server);
+        client.send(
+            `POST /upload HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\n` +
+                'Content-Type: application/vnd.fdo.journal\r\nTransfer-Encoding: chunked\r\n\r\n',
+        );
+        return new Upload(client);
+    }
+
+    /** So many entries, in one piece. */
+    entries(n: number): void {
+        let piece = '';
+        for (let i = 0; i < n; i++) {
+            piece += `MESSAGE=entry ${this.sent}\n__CURSOR=s=1;i=${this.sent++}\n\n`;
+        }
+        this.client.send(`${piece.length.toString(16)}\r\n${piece}\r\n`);
+    }
+
+    end(): void {
+        this.client.send('0\r\n\r\n');
+    }
+
+    answer(): Promise<Answer> {
+        return this.client.answer();
+    }
+}
+
+const accepted = async (server: Logmill): Promise<number> =>
+    metric(await metrics(server), 'logmill_logs_accepted_total');
+
+scenario('an upload that is silent ends when its key is revoked, and not when it is rotated', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'host', '--role', 'write');
+    await makeKey(file, 'admin', '--role', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const upload = await Upload.open(server, key);
+    upload.entries(10);
+    await eventually('the first entries', async () => (await accepted(server)) === 10);
+    const next = (await runLogmill(['keys', 'rotate', 'host'], { KEYS_FILE: file })).stdout.trim();
+    await eventually('the next key', async () => (await send(server, next, '/log', '{"message":"m","level":"info"}')).status === 201);
+    upload.entries(10);
+    await eventually('further ones', async () => (await accepted(server)) >= 21);
+    const silent = await Upload.open(server, next);
+    silent.entries(10);
+    await eventually('those of another', async () => (await accepted(server)) >= 31);
+    assert.equal((await runLogmill(['keys', 'revoke', 'host'], { KEYS_FILE: file })).code, 0);
+    // Neither sends anything more.
+    assert.equal((await upload.answer()).status, 401);
+    assert.equal((await silent.answer()).status, 401);
+    await atRest(server);
+});
+
+scenario('an upload that brings more than its key may send waits, and nobody else does', async (lab) => {
+    const file = fileOf(lab);
+    const slow = await makeKey(file, 'slow', '--role', 'write', '--rate', '1/s');
+    const steady = await makeKey(file, 'steady', '--role', 'write', '--rate', '200/s');
+    const alike = await makeKey(file, 'alike', '--role', 'write', '--rate', '1/s');
+    const other = await makeKey(file, 'other', '--role', 'write');
+    const server = await lab.start({ settings: { KEYS_FILE: file, WEB_CONCURRENCY: '1' } });
+    const upload = await Upload.open(server, slow);
+    upload.entries(100);
+    await eventually('the first entries', async () => (await accepted(server)) === 100);
+    upload.entries(50);
+    // One thread reads what comes in its order: what came before is not taken, what comes after is.
+    for (let i = 0; i < 20; i++) {
+        assert.equal((await send(server, other, '/log', '{"message":"m","level":"info"}')).status, 201);
+    }
+    assert.equal(await accepted(server), 120);
+    // One that brings somewhat more is taken, by and by, and answered at its end.
+    const second = await Upload.open(server, steady);
+    for (let i = 0; i < 4; i++) {
+        second.entries(200);
+    }
+    second.end();
+    assert.equal((await second.answer()).status, 202);
+    assert.equal(await accepted(server), 920);
+    // That it waits keeps nobody from stopping the server, or its key from being revoked.
+    assert.equal((await runLogmill(['keys', 'revoke', 'slow'], { KEYS_FILE: file })).code, 0);
+    assert.equal((await upload.answer()).status, 401);
+    const last = await Upload.open(server, alike);
+    last.entries(100);
+    await eventually('its entries', async () => (await accepted(server)) === 1020);
+    last.entries(10);
+    await server.stop();
 });
 
 scenario('a tail ends when its key is revoked', async (lab) => {
