@@ -28,7 +28,8 @@ struct erase_job {
     struct http_request *req;
     struct log_matcher *matcher;
     bool dry_run;
-    char name[GRANT_NAME_MAX + 1];          /* of the key */
+    char name[GRANT_NAME_MAX + 1]; /* of the key */
+    char address[ACCESS_CLIENT_SIZE];
     char reason[LOG_PARAMS_REASON_MAX + 1]; /* empty: none was given */
     uint64_t logs;
     int error;
@@ -91,8 +92,8 @@ static int erase(struct erase_job *job)
 
 static void say(const struct erase_job *job, const char *what)
 {
-    diag(DIAG_WARN, what, DIAG_STR("key", job->name), DIAG_STR("reason", job->reason),
-         DIAG_INT("deleted", (int64_t)job->logs));
+    diag(DIAG_WARN, what, DIAG_STR("key", job->name), DIAG_STR("address", job->address),
+         DIAG_STR("reason", job->reason), DIAG_INT("deleted", (int64_t)job->logs));
 }
 
 static void *run(void *ctx)
@@ -207,6 +208,7 @@ void erase_routes_delete(struct http_request *req, void *thread)
     job->box = &t->box;
     job->req = req;
     snprintf(job->name, sizeof(job->name), "%s", name ? name : "");
+    (void)access_client(req, job->address);
     if (!read_job(job) || !begin(job))
         job_free(job);
 }

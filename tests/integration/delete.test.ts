@@ -308,11 +308,11 @@ scenario('DELETE /logs counts and deletes what matches, for an admin, with a rea
         writer: await makeKey(file, 'writer', 'write'),
     };
     const server = await lab.start({ settings: { KEYS_FILE: file, ANONYMOUS: 'all' } });
-    const asks = (query: string, key?: string): Promise<Answer> =>
+    const asks = (query: string, key?: string, more: Record<string, string> = {}): Promise<Answer> =>
         request(server, {
             method: 'DELETE',
             path: `/logs${query}`,
-            headers: key ? { Authorization: `Bearer ${key}` } : {},
+            headers: { ...(key ? { Authorization: `Bearer ${key}` } : {}), ...more },
         });
     await fill(server);
 
@@ -341,15 +341,18 @@ scenario('DELETE /logs counts and deletes what matches, for an admin, with a rea
     assert.equal(counted.status, 200, counted.text);
     assert.deepEqual(counted.json(), { matching: LOGS / 3 });
     assert.equal(await count(server), LOGS);
-    const deleted = await asks('?query=card&reason=they%20asked', keys.boss);
+    const by = { 'X-Forwarded-For': '203.0.113.9' }; // said by one of TRUSTED_PROXIES
+    const deleted = await asks('?query=card&reason=they%20asked', keys.boss, by);
     assert.equal(deleted.status, 200, deleted.text);
     assert.deepEqual(deleted.json(), { deleted: LOGS / 3 });
     assert.equal((await allLogs(server)).filter(isForgotten).length, 0);
     assert.equal(await count(server), (LOGS / 3) * 2);
-    assert.match(server.stderr, /deleted logs.*"key":"boss","reason":"they asked","deleted":100/);
+    const told = /deleted logs.*"key":"boss","address":"203\.0\.113\.9","reason":"they asked","deleted":100/;
+    assert.match(server.stderr, told);
     assert.ok(!server.stderr.includes('card'));
     const all = await asks('?all=1&reason=end', keys.boss);
     assert.deepEqual(all.json(), { deleted: (LOGS / 3) * 2 });
+    assert.match(server.stderr, /"key":"boss","address":"127\.0\.0\.1","reason":"end"/);
     assert.equal(await count(server), 0);
     // Logs go on to be taken, and those that come anew stay.
     await postLogs(server, [made(0)]);
