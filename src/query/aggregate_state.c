@@ -482,8 +482,13 @@ static int parse(struct reading *r, struct slice json)
     yyjson_doc *doc;
     int error;
 
-    if (json.len == 0 || json.len > AGGREGATE_STATE_BYTES_MAX)
-        return wrong(r, "its length");
+    if (json.len > AGGREGATE_STATE_BYTES_MAX)
+        return errbuf_fail(r->err, LM_EINVAL,
+                           "the state of counts has %zu bytes, of which at most %d can be merged "
+                           "(AGGREGATE_STATE_BYTES_MAX): ask for fewer groups or values",
+                           json.len, AGGREGATE_STATE_BYTES_MAX);
+    if (json.len == 0)
+        return wrong(r, "it is empty");
     /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
     doc = yyjson_read_opts((char *)json.data, json.len, 0, json_alc(), &failure);
     if (!doc)

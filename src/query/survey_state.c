@@ -185,8 +185,13 @@ int survey_merge_state(struct survey *s, struct slice json, struct errbuf *err)
     yyjson_doc *doc = NULL;
     int error = r.to ? 0 : LM_ENOMEM;
 
-    if (!error && (json.len == 0 || json.len > SURVEY_STATE_BYTES_MAX))
-        error = wrong(&r, "its length");
+    if (!error && json.len > SURVEY_STATE_BYTES_MAX)
+        error = errbuf_fail(err, LM_EINVAL,
+                            "the state of fields has %zu bytes, of which at most %d can be merged "
+                            "(SURVEY_STATE_BYTES_MAX)",
+                            json.len, SURVEY_STATE_BYTES_MAX);
+    if (!error && json.len == 0)
+        error = wrong(&r, "it is empty");
     /* Without YYJSON_READ_INSITU the text is not changed: the cast is safe. */
     if (!error) {
         doc = yyjson_read_opts((char *)json.data, json.len, 0, json_alc(), &failure);

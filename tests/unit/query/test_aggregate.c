@@ -638,6 +638,22 @@ static void states_beyond_the_limits_are_refused(void **state)
     }
 }
 
+static void a_state_that_is_too_long_is_refused_with_the_limit(void **state)
+{
+    struct aggregate *a = new_aggregate("level", "count", 0);
+    size_t len = AGGREGATE_STATE_BYTES_MAX + 1;
+    char *text = xmalloc(len), limit[16];
+    struct errbuf err = ERRBUF_INIT;
+
+    (void)state;
+    memset(text, ' ', len);
+    assert_int_equal(aggregate_merge_state(a, slice_of(text, len), &err), LM_EINVAL);
+    snprintf(limit, sizeof(limit), "%d", AGGREGATE_STATE_BYTES_MAX);
+    assert_non_null(strstr(err.text, limit));
+    free(text);
+    aggregate_free(a);
+}
+
 /* ---- What people write ---- */
 
 static void lists_are_read(void **state)
@@ -701,6 +717,7 @@ int main(void)
         cmocka_unit_test(states_of_something_else_are_refused),
         cmocka_unit_test(hostile_states_are_refused),
         cmocka_unit_test(states_beyond_the_limits_are_refused),
+        cmocka_unit_test(a_state_that_is_too_long_is_refused_with_the_limit),
         cmocka_unit_test(lists_are_read),
     };
 
