@@ -367,7 +367,12 @@ static void append_note(struct mcp_call *c, bool *any, const char *format, ...)
     *any = true;
 }
 
-static void append_notes(struct mcp_call *c, const char *what, struct slice searched_to)
+/* How to go on: logs by their cursor; counts, which have none that fits in here, by the time. */
+#define BY_CURSOR "go on with cursor if there is a next"
+#define BY_UNTIL "the rest is answered by the same with that time as until, to be added"
+
+static void append_notes(struct mcp_call *c, const char *what, struct slice searched_to,
+                         const char *how)
 {
     bool any = false;
 
@@ -379,9 +384,9 @@ static void append_notes(struct mcp_call *c, const char *what, struct slice sear
         append_note(c, &any, "%zu places were cut; each says so, behind …", c->shorten.cuts);
     if (searched_to.len > 0)
         append_note(c, &any,
-                    "the time was over: only what is newer than %.*s was looked at; go on with "
-                    "cursor if there is a next, or narrow down since, until or the query",
-                    SLICE_ARG(utf8_cut(searched_to, CURSOR_MAX)));
+                    "the time was over: only what is newer than %.*s was looked at; %s, or narrow "
+                    "down since, until or the query",
+                    SLICE_ARG(utf8_cut(searched_to, CURSOR_MAX)), how);
     buffer_append_char(&c->result, ']');
 }
 
@@ -390,7 +395,7 @@ static void end_rows(struct mcp_call *c, struct slice next, struct slice searche
     buffer_appendf(&c->result, "],\"shown\":%zu", c->rows);
     append_next(c, next);
     buffer_append_char(&c->result, ',');
-    append_notes(c, "logs", searched_to);
+    append_notes(c, "logs", searched_to, BY_CURSOR);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
 }
@@ -490,7 +495,7 @@ static void take_around(struct mcp_call *c, yyjson_val *root)
         append_row(c, yyjson_arr_get(logs, i));
     c->left_out = n - c->rows;
     buffer_appendf(&c->result, "],\"around\":%zu,", (size_t)center - from);
-    append_notes(c, "logs", searched_to);
+    append_notes(c, "logs", searched_to, BY_CURSOR);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
 }
@@ -545,7 +550,7 @@ static void take_groups(struct mcp_call *c, yyjson_val *root)
             shorten_append(&c->shorten, &c->result, member);
     }
     buffer_append_string(&c->result, any ? "," : "");
-    append_notes(c, "of the groups or buckets", searched_to);
+    append_notes(c, "of the groups or buckets", searched_to, BY_UNTIL);
     buffer_append_char(&c->result, '}');
     c->is_done = true;
 }

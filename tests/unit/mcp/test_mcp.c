@@ -590,6 +590,7 @@ static void test_groups_that_have_no_room_are_counted(void **state)
     snprintf(note, sizeof(note), "%zu more of the groups", 1000 - shown);
     assert_non_null(strstr(text_at(&a, "/result/structuredContent/notes/0"), note));
     assert_non_null(strstr(text_at(&a, "/result/structuredContent/notes/1"), "newer than 2026 "));
+    assert_non_null(strstr(text_at(&a, "/result/structuredContent/notes/1"), "as until"));
     end(&a);
 }
 
