@@ -1,6 +1,7 @@
 -- For wrk: sends the requests of a file in turn, each with the time of sending, and prints a summary
 -- as one line of JSON. bench/corpus.py tells what such a file is.
--- Arguments, for POSTs: content type, form of the time ("iso" or "ns"), file. For GETs of many
+-- Arguments, for POSTs: content type, form of the time ("iso" or "ns"), file, and the header
+-- Authorization, if there is to be one. For GETs of many
 -- paths: "paths", file with one path a line. Without any: the one GET of the URL.
 
 local ffi = require("ffi")
@@ -42,13 +43,14 @@ local function read(path)
 end
 
 -- Every request becomes the pieces between the places of its times, headers in the first.
-local function prepare_posts(content_type, path)
+local function prepare_posts(content_type, path, authorization)
+    local more = authorization and "Authorization: " .. authorization .. "\r\n" or ""
     for _, body in ipairs(split(read(path), "\2")) do
         local parts = split(body, "\1")
         local length = #body + (#parts - 1) * (#now() - 1)
         parts[1] = string.format(
-            "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
-            wrk.path, wrk.headers["Host"], content_type, length, parts[1])
+            "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s",
+            wrk.path, wrk.headers["Host"], content_type, length, more, parts[1])
         count = count + 1
         requests[count] = parts
     end
@@ -75,7 +77,7 @@ function init(args)
         prepare_gets(args[2])
     elseif args[1] then
         form = forms[args[2]]
-        prepare_posts(args[1], args[3])
+        prepare_posts(args[1], args[3], args[4])
     end
 end
 

@@ -155,11 +155,12 @@ class Nginx(Server):
     def program():
         return shutil.which("nginx") or "/usr/sbin/nginx"
 
-    def __init__(self, connections=1024):
+    def __init__(self, connections=1024, tls=None):
+        """`tls`: its settings of TLS, if it is to speak it."""
         port, directory = free_port(), fresh_dir("nginx")
         with open(os.path.join(BENCH, "nginx.conf"), encoding="utf-8") as template:
             conf = template.read().replace("@PORT@", str(port)).replace("@DIR@", directory)
-        conf = conf.replace("@CONNECTIONS@", str(connections))
+        conf = conf.replace("@CONNECTIONS@", str(connections)).replace("@TLS@", f" ssl; {tls}" if tls else ";")
         path = os.path.join(directory, "nginx.conf")
         with open(path, "w", encoding="utf-8") as out:
             out.write(conf)
