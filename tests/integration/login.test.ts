@@ -2,9 +2,11 @@
 import { strict as assert } from 'node:assert';
 import { createCipheriv, createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import * as https from 'node:https';
 import * as path from 'node:path';
 
-import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
+import { Authority } from '../support/certificates';
+import { type Lab, type Logmill, eventually, freePort, runLogmill, scenario } from '../support/harness';
 import { type Answer, get, request } from '../support/http';
 import { metric, metrics } from '../support/logs';
 
@@ -95,6 +97,45 @@ scenario('over TLS the cookie is Secure and only its host can have set it', asyn
 
     const wary = await lab.start({ settings: { KEYS_FILE: file, TRUSTED_PROXIES: '10.0.0.1' } });
     assert.doesNotMatch(cookieOf(await logIn(wary, key, https)), /Secure|__Host/);
+});
+
+/** The status of a request over TLS, and the cookie that came. */
+function overTls(port: number, ca: string, options: https.RequestOptions, body = ''): Promise<[number, string]> {
+    return new Promise((resolve, reject) => {
+        const asking = https.request({ host: 'localhost', port, ca, agent: false, ...options }, (answer) => {
+            answer.resume();
+            answer.on('end', () => resolve([answer.statusCode!, answer.headers['set-cookie']?.[0] ?? '']));
+        });
+        asking.on('error', reject);
+        asking.end(body);
+    });
+}
+
+scenario('a cookie of the port that speaks TLS counts there alone', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'anna', 'read');
+    const folder = lab.folder();
+    const authority = new Authority(folder, 'authority');
+    const pair = authority.sign('localhost', 'DNS:localhost,IP:127.0.0.1');
+    const port = await freePort();
+    const server = await lab.start({
+        settings: { KEYS_FILE: file, TLS_PORT: String(port), TLS_CERT_FILE: pair.cert, TLS_KEY_FILE: pair.key },
+    });
+    const ca = readFileSync(authority.cert, 'utf8');
+    const headers = { 'Content-Type': 'application/json' };
+    const [status, made] = await overTls(port, ca, { method: 'POST', path: '/login', headers }, JSON.stringify({ key }));
+    assert.equal(status, 200);
+    assert.match(made, new RegExp(`^__Host-logmill-${port}=[^;]+; Path=/; .*; HttpOnly; SameSite=Strict; Secure$`));
+    const secure = made.split(';')[0]!;
+    const [read] = await overTls(port, ca, { path: '/logs', headers: { Cookie: secure } });
+    assert.equal(read, 200);
+    const plain = await session(server, key);
+    for (const cookie of [plain, secure.replace('__Host-', ''), plain.replace(String(server.port), String(port))]) {
+        const [refused] = await overTls(port, ca, { path: '/logs', headers: { Cookie: cookie } });
+        assert.equal(refused, 401, cookie);
+    }
+    const host = { Host: `localhost:${port}` };
+    assert.equal((await get(server, '/logs', { Cookie: secure, ...host })).status, 401);
 });
 
 scenario('a wrong key logs nobody in, and many of them stop their address', async (lab) => {
@@ -204,6 +245,10 @@ scenario('a cookie holds across a restart, and ends when its key is revoked or c
     assert.equal((await read(second, cookie, host)).status, 200);
     await keys(file, 'revoke', 'anna');
     await eventually('it ends', async () => (await read(second, cookie, host)).status === 401);
+    const brief = await makeKey(file, 'brief', 'read', '--expires', '5s');
+    await eventually('it is known', async () => (await logIn(second, brief, host)).status === 200);
+    const briefs = bare(await logIn(second, brief, host));
+    await eventually('it expires', async () => (await read(second, briefs, host)).status === 401);
     assert.equal((await read(second, bosses, host)).status, 200);
     await second.stop();
     // Anonymous readers are not what somebody becomes unseen whose session has ended.
