@@ -50,6 +50,7 @@ static int look_into(struct part *part, struct sqlite_db *db, struct errbuf *err
     };
     int error;
 
+    CHECK(!part->blocks.blob.blob); /* that would be of another thread's connection */
     part->blocks.db = db;
     error = blocks_open(&part->blocks, &part->head, &part->block, err);
     if (!error)
@@ -162,8 +163,11 @@ void parts_offer(struct parts *p, const struct segment *segment, const struct bl
     store_part_offer(p->helpers, &part->base);
 }
 
+/* What the caller has read of it besides, it read by its own connection: no helper may go on there.
+ */
 static void release(struct part *part)
 {
+    blocks_close_blob(&part->blocks);
     part->is_used = false;
     if (part->block && part->block->reader && /* which a block that is damaged has not */
         block_reader_memory(part->block->reader) > PARTS_KEPT_BYTES)
