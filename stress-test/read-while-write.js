@@ -7,13 +7,17 @@ import { check } from 'k6';
 import http from 'k6/http';
 import { Trend } from 'k6/metrics';
 
-import { BASE_URL, optionsOf, postLog, ramping, summary } from './shared.js';
+import { BASE_URL, READ_HEADERS, optionsOf, postLog, ramping, summary } from './shared.js';
 
 const READERS = Number(__ENV.READ_VUS || 10);
 const PATIENCE_MS = 10000;
-const READ = { tags: { kind: 'read' } };
+const READ = { headers: READ_HEADERS, tags: { kind: 'read' } };
 // Until the log is stored, 404 is what is to be expected.
-const FIND = { tags: { kind: 'find' }, responseCallback: http.expectedStatuses(200, 404) };
+const FIND = {
+    headers: READ_HEADERS,
+    tags: { kind: 'find' },
+    responseCallback: http.expectedStatuses(200, 404),
+};
 const PATHS = ['/logs?limit=100', '/logs?limit=100&level=info', '/logs?limit=20&offset=50'];
 
 const visibleAfter = new Trend('visible_after', true);

@@ -15,6 +15,12 @@ const VUS = Number(__ENV.TARGET_VUS || 100);
 const RUN = __ENV.RUN || 'stress';
 const REPORT = __ENV.REPORT || 'report';
 
+/** The header that bears a key; none where there is no key. */
+const bearing = (key) => (key ? { Authorization: `Bearer ${key}` } : {});
+
+/** For requests that read. A key that writes may not, but an admin's may both. */
+export const READ_HEADERS = bearing(__ENV.LOGMILL_READ_KEY || __ENV.LOGMILL_KEY);
+const WRITE_HEADERS = bearing(__ENV.LOGMILL_KEY);
 const JSON_HEADERS = { 'Content-Type': 'application/json' };
 const UUID7 = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}';
 const QUEUED = new RegExp(`^\\{"status":"queued","id":"${UUID7}"\\}$`);
@@ -66,7 +72,7 @@ export function logOf(vu, n) {
 /** Sends `body`, which is the logs `first` to `first + logs - 1` of user `vu`; returns the answer. */
 export async function post(path, body, headers, vu, first, logs = 1) {
     const answer = await http.asyncRequest('POST', `${BASE_URL}${path}`, body, {
-        headers,
+        headers: { ...headers, ...WRITE_HEADERS },
         tags: { kind: 'write' },
     });
     if (answer.status === 201) {

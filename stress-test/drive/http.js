@@ -1,8 +1,9 @@
 /*
- * The module `k6/http`: HTTP/1.1 with keep-alive, as many connections as requests are under way. It
+ * The module `k6/http`: HTTP/1.1, plain or by TLS, with keep-alive, as many connections as requests are under way. It
  * understands answers with Content-Length, which all of logmill's are, and no others.
  */
-import { createConnection } from 'node:net';
+import { createConnection, isIP } from 'node:net';
+import { connect } from 'node:tls';
 
 import { counter, rate, trend } from './metrics.js';
 
@@ -20,9 +21,11 @@ class Connection {
     needed = 0; // bytes of the whole answer, once its head is there
     answered = undefined;
 
-    constructor(pool, host, port) {
+    constructor(pool, isTls, host, port) {
         this.pool = pool;
-        this.socket = createConnection({ host, port, noDelay: true });
+        this.socket = isTls
+            ? connect({ host, port, ...(isIP(host) ? {} : { servername: host }) }).setNoDelay()
+            : createConnection({ host, port, noDelay: true });
         this.socket.setTimeout(TIMEOUT_MS, () => this.socket.destroy(new Error('timeout')));
         this.socket.on('data', (bytes) => this.take(bytes));
         this.socket.on('error', (error) => (this.error = error.message));
@@ -80,19 +83,21 @@ class Connection {
     }
 }
 
-const pools = new Map(); // host:port to its idle connections
+const pools = new Map(); // scheme://host:port to its idle connections
 
-function connectionTo(host) {
-    let pool = pools.get(host);
+function connectionTo(scheme, host) {
+    const at = `${scheme}://${host}`;
+    let pool = pools.get(at);
     if (pool === undefined) {
-        pools.set(host, (pool = []));
+        pools.set(at, (pool = []));
     }
-    const [, name, port = '80'] = /^(.*?)(?::(\d+))?$/.exec(host);
-    return pool.pop() ?? new Connection(pool, name.replace(/^\[|\]$/g, ''), Number(port));
+    const isTls = scheme === 'https';
+    const [, name, port = isTls ? '443' : '80'] = /^(.*?)(?::(\d+))?$/.exec(host);
+    return pool.pop() ?? new Connection(pool, isTls, name.replace(/^\[|\]$/g, ''), Number(port));
 }
 
 async function asyncRequest(method, url, body, params = {}) {
-    const [, host, path] = /^http:\/\/([^/]+)(\/.*)?$/.exec(url);
+    const [, scheme, host, path] = /^(https?):\/\/([^/]+)(\/.*)?$/.exec(url);
     let head = `${method} ${path ?? '/'} HTTP/1.1\r\nHost: ${host}\r\n`;
     for (const [name, value] of Object.entries(params.headers ?? {})) {
         head += `${name}: ${value}\r\n`;
@@ -101,7 +106,7 @@ async function asyncRequest(method, url, body, params = {}) {
         head += `Content-Length: ${Buffer.byteLength(body)}\r\n`;
     }
     const began = performance.now();
-    const answer = await connectionTo(host).send(`${head}\r\n${body ?? ''}`);
+    const answer = await connectionTo(scheme, host).send(`${head}\r\n${body ?? ''}`);
     duration.add(performance.now() - began, params.tags);
     requests.add(1, params.tags);
     failed.add(!(params.responseCallback ?? isFine)(answer.status), params.tags);

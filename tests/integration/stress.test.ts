@@ -10,7 +10,8 @@ import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import test from 'node:test';
 
-import { type Lab, ROOT, environment, eventually, scenario } from '../support/harness';
+import { Authority } from '../support/certificates';
+import { type Lab, ROOT, environment, eventually, runLogmill, scenario } from '../support/harness';
 import { metrics } from '../support/logs';
 
 const STRESS = path.join(ROOT, 'stress-test');
@@ -70,6 +71,34 @@ for (const script of ['script.js', 'batch.js', 'read-while-write.js']) {
         });
     });
 }
+
+scenario('the scripts send and read by TLS with keys, and are refused without', async (lab) => {
+    const folder = lab.folder();
+    const authority = new Authority(folder, 'authority');
+    const { cert, key } = authority.sign('localhost', 'DNS:localhost,IP:127.0.0.1');
+    const keysFile = path.join(folder, 'keys');
+    const make = async (role: string): Promise<string> => {
+        const ran = await runLogmill(['keys', 'add', role, '--role', role], { KEYS_FILE: keysFile });
+        return ran.stdout.trim();
+    };
+    const keys = { LOGMILL_KEY: await make('write'), LOGMILL_READ_KEY: await make('read') };
+    const logmill = await lab.start({
+        settings: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, KEYS_FILE: keysFile },
+        ca: readFileSync(authority.cert, 'utf8'),
+    });
+    const by = {
+        BASE_URL: `https://localhost:${logmill.port}`,
+        NODE_EXTRA_CA_CERTS: authority.cert,
+    };
+    const report = await drive(lab, 'read-while-write.js', logmill.port, { ...by, ...keys });
+    assert.equal(report.status, 0, report.output);
+    assert.equal(count(report, 'logs_refused'), 0);
+    assert.ok(count(report, 'logs_accepted') > 0);
+    const none = await drive(lab, 'script.js', logmill.port, by);
+    assert.equal(none.status, THRESHOLD_NOT_KEPT);
+    assert.equal(count(none, 'logs_accepted'), 0);
+    assert.match(none.output, /refused vu=\d+ first=\d+ logs=1 status=401/);
+});
 
 /** A service that gives the `n`th request of all an answer: status and body. */
 async function fake(lab: Lab, answer: (n: number) => [number, string]): Promise<number> {
