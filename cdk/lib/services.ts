@@ -6,6 +6,7 @@ import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
@@ -130,6 +131,20 @@ export class Services extends Construct {
         });
     }
 
+    /** Who may do what is for the api to know; nobody may without a key, also if the secret says none. */
+    private keys(command: 'api' | 'worker'): {
+        environment?: Record<string, string>;
+        secrets?: Record<string, ecs.Secret>;
+    } {
+        const { keysSecretArn } = this.props.settings;
+        if (command !== 'api' || !keysSecretArn) return {};
+        const secret = secretsmanager.Secret.fromSecretCompleteArn(this, 'Keys', keysSecretArn);
+        return {
+            environment: { ANONYMOUS: 'none' },
+            secrets: { KEYS: ecs.Secret.fromSecretsManager(secret) },
+        };
+    }
+
     private service(
         id: string,
         command: 'api' | 'worker',
@@ -137,6 +152,7 @@ export class Services extends Construct {
         group: Network['api'],
     ): ecs.FargateService {
         const { network, queue, database, cache, image, settings } = this.props;
+        const keys = this.keys(command);
         const task = new ecs.FargateTaskDefinition(this, `${id}Task`, {
             cpu: size.cpu,
             memoryLimitMiB: size.memoryMiB,
@@ -183,11 +199,13 @@ export class Services extends Construct {
                 LOG_FORMAT: 'json',
                 RETENTION_DAYS: String(settings.retentionDays),
                 SHUTDOWN_TIMEOUT: String(SHUTDOWN_SECONDS),
+                ...keys.environment,
             },
             secrets: {
                 DATABASE_USER: ecs.Secret.fromSecretsManager(database.secret, 'username'),
                 DATABASE_PASS: ecs.Secret.fromSecretsManager(database.secret, 'password'),
                 REDIS_URL: ecs.Secret.fromSecretsManager(cache.url),
+                ...keys.secrets,
             },
             logging: ecs.LogDrivers.awsLogs({
                 streamPrefix: command,

@@ -6,6 +6,8 @@ export interface Settings {
     readonly imageUri: string;
     /** ACM certificate of the load balancer; empty: plain HTTP. */
     readonly certificateArn: string;
+    /** Secret whose text is what a file of keys says; empty: whoever reaches the load balancer may. */
+    readonly keysSecretArn: string;
     readonly cpuArchitecture: 'ARM64' | 'X86_64';
     /** `rds`: one PostgreSQL instance; `aurora`: Aurora Serverless v2. */
     readonly database: 'rds' | 'aurora';
@@ -26,9 +28,13 @@ export const ECR_IMAGE = new RegExp(
         '/(?<name>[a-z0-9._/-]+)(?::(?<tag>[A-Za-z0-9_.-]+)|@(?<digest>sha256:[0-9a-f]{64}))?$',
 );
 
+/** Whole, with the six letters at its end: without them a task's role would not be the secret's. */
+const SECRET = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$/;
+
 export const DEFAULTS: Settings = {
     imageUri: '',
     certificateArn: '',
+    keysSecretArn: '',
     cpuArchitecture: 'ARM64',
     database: 'rds',
     multiAz: false,
@@ -61,9 +67,19 @@ export function settingsFromContext(node: Node): Settings {
             );
         return value;
     };
+    const secret = (): string => {
+        const value = text('keysSecretArn');
+        if (value && !SECRET.test(value))
+            throw new Error(
+                `context keysSecretArn is "${value}", allowed: the whole ARN of a secret in Secrets Manager, ` +
+                    'arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, or nothing',
+            );
+        return value;
+    };
     return {
         imageUri: image(),
         certificateArn: text('certificateArn'),
+        keysSecretArn: secret(),
         cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
         database: oneOf('database', ['rds', 'aurora']),
         multiAz: oneOf('multiAz', ['true', 'false']) === 'true',

@@ -70,6 +70,10 @@ test('a bad setting is named, with what is allowed', () => {
         () => from({ imageUri: 'debian:latest' }),
         /context imageUri is "debian:latest", allowed: ACCOUNT[.]dkr/,
     );
+    assert.throws(
+        () => from({ keysSecretArn: 'logmill-keys' }),
+        /context keysSecretArn is "logmill-keys", allowed: the whole ARN/,
+    );
     assert.throws(() => from({ retentionDays: '-1' }), /context retentionDays is "-1", allowed: 0 to 999999/);
     assert.equal(from({ deletionProtection: 'false' }).deletionProtection, false);
 });

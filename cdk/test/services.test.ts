@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CERTIFICATE, one, refs, resources, template } from './helper';
+import { CERTIFICATE, KEYS, one, refs, resources, template } from './helper';
 
 const task = (which: 'Api' | 'Worker', t = template()) =>
     one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
@@ -119,6 +119,31 @@ test('the only permission on everything is the one that cannot be narrowed', () 
         .filter((s: any) => s.Resource === '*')
         .map((s: any) => s.Action);
     assert.deepEqual(wide, ['ecr:GetAuthorizationToken', 'ecr:GetAuthorizationToken']);
+});
+
+test('with a secret of keys the api has its text, and lets in nobody without a key', () => {
+    const t = template({ keysSecretArn: KEYS });
+    const environment = (container: any) =>
+        Object.fromEntries(container.Environment.map((e: any) => [e.Name, e.Value]));
+    const secrets = (container: any) =>
+        Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
+    const api = task('Api', t).ContainerDefinitions[0];
+    assert.equal(secrets(api).KEYS, KEYS);
+    assert.equal(environment(api).ANONYMOUS, 'none');
+    const reads = resources(t, 'AWS::IAM::Policy').filter(([, p]) =>
+        p.Properties.PolicyDocument.Statement.some(
+            (s: any) => s.Resource === KEYS && s.Action.includes('secretsmanager:GetSecretValue'),
+        ),
+    );
+    assert.equal(reads.length, 1, "the api's execution role reads it, and no other");
+    assert.match(reads[0][0], /ServicesApiTaskExecutionRole/);
+    for (const container of [
+        task('Worker', t).ContainerDefinitions[0],
+        task('Api').ContainerDefinitions[0],
+    ]) {
+        assert.equal(secrets(container).KEYS, undefined);
+        assert.equal(environment(container).ANONYMOUS, undefined);
+    }
 });
 
 test('the load balancer faces clients and asks /health', () => {
