@@ -4,14 +4,18 @@
  * one).
  */
 import { strict as assert } from 'node:assert';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
 import * as path from 'node:path';
 
 import { Authority } from '../support/certificates';
+import { post } from '../support/http';
 import { ROOT, eventually, freePort, runLogmill, scenario, type Lab } from '../support/harness';
+
+/** A user that is nobody else's here. */
+const OTHER = 10001;
 
 function file(name: string): string {
     return readFileSync(path.join(ROOT, name), 'utf8');
@@ -186,6 +190,65 @@ scenario('the unit that follows files has room for them, and time to send what w
     assert.equal(match(unit, /%S\/([a-z-]+)\//), match(unit, /^StateDirectory=(.*)$/m));
     assert.equal(match(unit, /^Type=(.*)$/m), 'notify');
 });
+
+scenario('what the unit and the compose file say of keys and TLS are settings, and files', async () => {
+    const known = await settings();
+    const unit = file('deploy/logmill.service');
+    const pairs = match(unit, /^#Environment=(KEYS_FILE=.*)$/m).split(' ');
+    const credentials = [...unit.matchAll(/^#LoadCredential=([^:]+):\/etc\/logmill\/\1$/gm)];
+    assert.deepEqual(
+        pairs.map((pair) => pair.split('=%d/')[1]),
+        credentials.map(([, name]) => name),
+    );
+    const compose = file('deploy/compose-secrets.yml');
+    const set = [...compose.matchAll(/^ {6}([A-Z_]+): \/run\/secrets\/(\S+)$/gm)];
+    const made = [...compose.matchAll(/^ {2}(\S+): \{file: \.\/secrets\/\1\}$/gm)];
+    const names = set.map(([, , name]) => name!);
+    assert.deepEqual(made.map(([, name]) => name), names);
+    assert.equal(match(compose, /^ {4}secrets: \[(.*)\]$/m), names.join(', '));
+    for (const name of [...pairs.map((pair) => pair.split('=')[0]!), ...set.map(([, n]) => n!)]) {
+        assert.ok(known.has(name), name);
+    }
+    assert.equal(pairs.length, 3);
+    assert.equal(set.length, 3);
+});
+
+/** What containers and systemd hand to a process: files of another user, which its own may read. */
+scenario(
+    'a process whose user may only read its keys and its certificate has both',
+    async (lab) => {
+        const folder = lab.folder();
+        const authority = new Authority(folder, 'authority');
+        const { cert, key } = authority.sign('localhost', 'DNS:localhost,IP:127.0.0.1');
+        const keysFile = path.join(folder, 'keys');
+        const made = await runLogmill(['keys', 'add', 'shop', '--role', 'write'], { KEYS_FILE: keysFile });
+        const dataDir = lab.folder();
+        chownSync(dataDir, OTHER, OTHER);
+        chmodSync(folder, 0o755);
+        for (const [name, mode, group] of [
+            [keysFile, 0o444, 0],
+            [key, 0o440, OTHER],
+            [cert, 0o444, 0],
+        ] as const) {
+            chownSync(name, 0, group);
+            chmodSync(name, mode);
+        }
+        const server = lab.launch(
+            {
+                settings: { KEYS_FILE: keysFile, TLS_CERT_FILE: cert, TLS_KEY_FILE: key },
+                wrapper: ['setpriv', `--reuid=${OTHER}`, `--regid=${OTHER}`, '--clear-groups'],
+                ca: readFileSync(authority.cert, 'utf8'),
+            },
+            dataDir,
+        );
+        await server.ready();
+        const body = { message: 'm', level: 'info' };
+        const bearer = { Authorization: `Bearer ${made.stdout.trim()}` };
+        assert.equal((await post(server, '/log', body, bearer)).status, 201);
+        assert.equal((await post(server, '/log', body)).status, 401);
+    },
+    { skip: process.getuid!() === 0 ? false : 'only root can make files of others' },
+);
 
 scenario("the image's label has the version of the program", async () => {
     const { stdout } = await runLogmill(['--version']);
