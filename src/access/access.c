@@ -8,11 +8,13 @@
 
 #include <openssl/crypto.h>
 
+#include "access/borne.h"
 #include "access/guesses.h"
 #include "access/keys.h"
+#include "access/lines.h"
 #include "access/session.h"
+#include "access/sites.h"
 #include "answers/answers.h"
-#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -20,39 +22,8 @@
 #include "diag/diag.h"
 #include "http/accept.h"
 
-/* What no browser is to guess at; and pages of others must not even embed. */
-#define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
-#define SAME_ORIGIN NOSNIFF "Cross-Origin-Resource-Policy: same-origin\r\n"
-#define CROSS_ORIGIN                                                                               \
-    NOSNIFF "Cross-Origin-Resource-Policy: cross-origin\r\n"                                       \
-            "Access-Control-Expose-Headers: X-Cache, Retry-After\r\n"
-#define ALLOWED_HEADERS                                                                            \
-    "Access-Control-Allow-Headers: authorization, x-api-key, content-type, content-encoding, "     \
-    "last-event-id, mcp-protocol-version\r\n"
-/* No two origins share a cached answer. */
-#define VARY "Vary: Origin\r\n"
-/* RFC 9110, 11.6.1. Of Basic, programs take the key as the password. */
-#define CHALLENGE                                                                                  \
-    "WWW-Authenticate: Bearer realm=\"logmill\", Basic realm=\"logmill\", charset=\"UTF-8\"\r\n"
-/* To a browser, which would do so before our page can. */
-#define BROWSER_CHALLENGE "WWW-Authenticate: Bearer realm=\"logmill\"\r\n"
-
-enum { REFUSAL_HEADERS_MAX = 1024 }; /* bytes of lines that are no answer's of a handler */
-
-struct origin {
-    struct slice name;       /* "https://app.example" */
-    struct buffer answer;    /* the lines of its answers */
-    struct buffer unknown;   /* of those that ask for a key */
-    struct buffer preflight; /* and of the answer to the question beforehand */
-};
-
 struct access {
-    bool any_host;
-    struct slice hosts[ACCESS_NAMES_MAX];
-    size_t hosts_len;
-    bool any_origin; /* then origins[0] is "*" */
-    struct origin origins[ACCESS_NAMES_MAX];
-    size_t origins_len;
+    struct sites sites;
     struct keys *keys;
     struct guesses *guesses; /* NULL without keys */
     unsigned anonymous;
@@ -63,96 +34,6 @@ struct access {
 };
 
 /* ---- Settings ---- */
-
-/* The next item of a list; empty at its end. */
-static struct slice next_item(const char **text)
-{
-    *text += strspn(*text, ", ");
-
-    struct slice item = slice_of(*text, strcspn(*text, ", "));
-
-    *text += item.len;
-    return item;
-}
-
-static bool is_name(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '.' || c == '_'))
-            return false;
-    }
-    return s.len > 0;
-}
-
-static int add_host(struct access *a, struct slice host, struct errbuf *err)
-{
-    struct slice name = host;
-
-    if (slice_equal(host, SLICE_LITERAL("*"))) {
-        a->any_host = true;
-        return 0;
-    }
-    if (host.len > 2 && memcmp(host.data, "*.", 2) == 0)
-        name = slice_of(host.data + 2, host.len - 2);
-    if (!is_name(name))
-        return errbuf_fail(err, LM_EINVAL,
-                           "ALLOWED_HOSTS: \"%.*s\" is not a name such as logs.example.com, "
-                           "*.example.com or * (without a port)",
-                           (int)host.len, host.data);
-    if (a->hosts_len == ACCESS_NAMES_MAX)
-        return errbuf_fail(err, LM_ETOOBIG, "ALLOWED_HOSTS: more than %d names", ACCESS_NAMES_MAX);
-    a->hosts[a->hosts_len++] = host;
-    return 0;
-}
-
-/* scheme://host[:port], as browsers send it: nothing behind it. */
-static bool is_origin(struct slice s)
-{
-    const char *rest = s.len > 0 ? memmem(s.data, s.len, "://", 3) : NULL;
-    size_t len = rest ? (size_t)(s.data + s.len - (rest + 3)) : 0;
-
-    if (len == 0 || rest == s.data || s.len > ACCESS_ORIGIN_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] <= ' ' || s.data[i] > '~')
-            return false;
-    return !memchr(rest + 3, '/', len) && !memchr(rest + 3, '*', len);
-}
-
-static int add_origin(struct access *a, struct slice name, struct errbuf *err)
-{
-    if (!slice_equal(name, SLICE_LITERAL("*")) && !is_origin(name))
-        return errbuf_fail(err, LM_EINVAL,
-                           "CORS_ORIGINS: \"%.*s\" is not an origin such as "
-                           "https://app.example.com or *",
-                           (int)name.len, name.data);
-    if (a->origins_len == ACCESS_NAMES_MAX)
-        return errbuf_fail(err, LM_ETOOBIG, "CORS_ORIGINS: more than %d origins", ACCESS_NAMES_MAX);
-
-    struct origin *o = &a->origins[a->origins_len++];
-
-    o->name = name;
-    buffer_init(&o->answer, HTTP_ANSWER_HEADERS_MAX);
-    buffer_init(&o->preflight, REFUSAL_HEADERS_MAX);
-    buffer_init(&o->unknown, REFUSAL_HEADERS_MAX);
-    buffer_append_string(&o->answer, "Access-Control-Allow-Origin: ");
-    buffer_append_slice(&o->answer, name);
-    buffer_append_string(&o->answer, "\r\n" VARY);
-    buffer_append_slice(&o->preflight, buffer_slice(&o->answer));
-    buffer_append_string(&o->answer, CROSS_ORIGIN);
-    buffer_append_string(&o->preflight,
-                         "Access-Control-Allow-Methods: GET, POST\r\n" ALLOWED_HEADERS
-                         "Access-Control-Allow-Private-Network: true\r\n"
-                         "Access-Control-Max-Age: 7200\r\n");
-    buffer_append_slice(&o->unknown, buffer_slice(&o->answer));
-    buffer_append_string(&o->unknown, CHALLENGE);
-    if (buffer_error(&o->answer) || buffer_error(&o->preflight) || buffer_error(&o->unknown))
-        return errbuf_fail(err, LM_ENOMEM, "CORS_ORIGINS: no memory");
-    return 0;
-}
 
 static void init_limits(struct access *a, const struct access_options *options)
 {
@@ -171,9 +52,7 @@ static void init_limits(struct access *a, const struct access_options *options)
 
 struct access *access_new(const struct access_options *options, struct errbuf *err)
 {
-    const char *hosts = options->hosts, *origins = options->origins;
     struct access *a = xcalloc(1, sizeof(*a));
-    struct slice item;
 
     a->keys = options->keys;
     a->guesses = a->keys ? guesses_new() : NULL;
@@ -181,163 +60,34 @@ struct access *access_new(const struct access_options *options, struct errbuf *e
     a->ops = options->ops;
     init_limits(a, options);
     a->session_us = (int64_t)options->session_max_age_s * 1000000;
-    while (hosts && (item = next_item(&hosts)).len > 0)
-        if (add_host(a, item, err))
-            goto fail;
-    while (origins && (item = next_item(&origins)).len > 0)
-        if (add_origin(a, item, err))
-            goto fail;
-    for (size_t i = 0; i < a->origins_len; i++)
-        a->any_origin = a->any_origin || slice_equal(a->origins[i].name, SLICE_LITERAL("*"));
-    if (a->any_origin && a->origins_len > 1) {
-        errbuf_set(err, "CORS_ORIGINS: * stands alone");
-        goto fail;
+    if (sites_init(&a->sites, options->hosts, options->origins, err)) {
+        access_free(a);
+        return NULL;
     }
     return a;
-fail:
-    access_free(a);
-    return NULL;
 }
 
 void access_free(struct access *a)
 {
     if (!a)
         return;
-    for (size_t i = 0; i < a->origins_len; i++) {
-        buffer_release(&a->origins[i].answer);
-        buffer_release(&a->origins[i].preflight);
-        buffer_release(&a->origins[i].unknown);
-    }
+    sites_release(&a->sites);
     guesses_free(a->guesses);
     grant_unref(a->nobody);
     free(a);
 }
 
+bool access_allows_origin(const struct access *a, struct slice origin, struct slice host)
+{
+    return sites_allow_origin(&a->sites, origin, host);
+}
+
 struct slice access_answer_headers(const struct access *a)
 {
-    return a->origins_len > 0 ? SLICE_LITERAL(SAME_ORIGIN VARY) : SLICE_LITERAL(SAME_ORIGIN);
-}
-
-/* ---- Host ---- */
-
-/* The host of "name:port", "[::1]:port"; without the dot at the end of an absolute name. */
-static struct slice host_of(struct slice header)
-{
-    if (header.len > 0 && header.data[0] == '[') {
-        const char *end = memmem(header.data, header.len, "]:", 2);
-
-        return end ? slice_of(header.data, (size_t)(end - header.data) + 1) : header;
-    }
-
-    const char *end = header.len > 0 ? memchr(header.data, ':', header.len) : NULL;
-
-    if (end)
-        header.len = (size_t)(end - header.data);
-    if (header.len > 1 && header.data[header.len - 1] == '.')
-        header.len--;
-    return header;
-}
-
-/* Four numbers below 256. By hand: it is asked for each request, and inet_pton costs more. */
-static bool is_ipv4(struct slice host)
-{
-    unsigned numbers = 0, digits = 0, value = 0;
-
-    for (size_t i = 0; i < host.len; i++) {
-        char c = host.data[i];
-
-        if (c >= '0' && c <= '9') {
-            value = 10 * value + (unsigned)(c - '0');
-            if (++digits > 3 || value > 255)
-                return false;
-        } else if (c == '.' && digits > 0 && ++numbers < 4) {
-            digits = value = 0;
-        } else {
-            return false;
-        }
-    }
-    return numbers == 3 && digits > 0;
-}
-
-/* In brackets. */
-static bool is_ipv6(struct slice host)
-{
-    char text[INET6_ADDRSTRLEN + 1];
-    struct in6_addr address;
-
-    if (host.len < 4 || host.data[0] != '[' || host.data[host.len - 1] != ']' ||
-        host.len - 2 >= sizeof(text))
-        return false;
-    memcpy(text, host.data + 1, host.len - 2);
-    text[host.len - 2] = '\0';
-    return inet_pton(AF_INET6, text, &address) == 1;
-}
-
-/* Whether `host` ends with `end`, after at least one byte more. */
-static bool is_below(struct slice host, struct slice end)
-{
-    return host.len > end.len &&
-           slice_equal_ascii_nocase(slice_of(host.data + host.len - end.len, end.len), end);
-}
-
-static bool is_allowed_host(const struct access *a, struct slice header)
-{
-    struct slice host = host_of(header);
-
-    /* No name can be an address, so no page's name can be pointed here by being one. */
-    if (is_ipv4(host) || is_ipv6(host) ||
-        slice_equal_ascii_nocase(host, SLICE_LITERAL("localhost")) ||
-        is_below(host, SLICE_LITERAL(".localhost")))
-        return true;
-    for (size_t i = 0; i < a->hosts_len; i++) {
-        struct slice name = a->hosts[i];
-
-        if (name.data[0] == '*' ? is_below(host, slice_of(name.data + 1, name.len - 1))
-                                : slice_equal_ascii_nocase(host, name))
-            return true;
-    }
-    return false;
+    return a->sites.origins_len > 0 ? SLICE_LITERAL(SAME_ORIGIN VARY) : SLICE_LITERAL(SAME_ORIGIN);
 }
 
 /* ---- Pages of others ---- */
-
-static const struct origin *find_origin(const struct access *a, struct slice name)
-{
-    if (!name.data)
-        return NULL;
-    if (a->any_origin)
-        return &a->origins[0];
-    for (size_t i = 0; i < a->origins_len; i++)
-        if (slice_equal_ascii_nocase(a->origins[i].name, name))
-            return &a->origins[i];
-    return NULL;
-}
-
-/* Whether pages of `origin` are ours, which `host` is. */
-static bool is_of_host(struct slice origin, struct slice host)
-{
-    const char *begin = origin.len > 0 ? memmem(origin.data, origin.len, "://", 3) : NULL;
-
-    if (!begin) /* "null", as from a file */
-        return false;
-    begin += 3;
-    return slice_equal_ascii_nocase(slice_of(begin, (size_t)(origin.data + origin.len - begin)),
-                                    host);
-}
-
-bool access_allows_origin(const struct access *a, struct slice origin, struct slice host)
-{
-    return !origin.data || find_origin(a, origin) || is_of_host(origin, host);
-}
-
-/* What a browser says of whoever asks: our page, or a person who typed an address. Of browsers that
- * say nothing of it the cookie's SameSite=Strict has to do. */
-static bool is_own(struct slice fetch_site, struct slice origin, struct slice host)
-{
-    return (!fetch_site.data || slice_equal(fetch_site, SLICE_LITERAL("same-origin")) ||
-            slice_equal(fetch_site, SLICE_LITERAL("none"))) &&
-           (!origin.data || is_of_host(origin, host));
-}
 
 /* A person follows a link, or types an address: the page that linked sees nothing of it. */
 static bool is_navigation_to_page(const struct http_head *head)
@@ -355,9 +105,9 @@ static void refuse(struct http_admission *admission, enum refusal why)
 
 /* Host, and pages of others. False: it is answered by that. */
 static bool admit_sender(const struct access *a, const struct http_head *head,
-                         const struct origin *origin, struct http_admission *admission)
+                         const struct site_origin *origin, struct http_admission *admission)
 {
-    if (!a->any_host && head->host.data && !is_allowed_host(a, head->host)) {
+    if (head->host.data && !sites_allow_host(&a->sites, head->host)) {
         refuse(admission, REFUSED_HOST);
         return false;
     }
@@ -373,7 +123,7 @@ static bool admit_sender(const struct access *a, const struct http_head *head,
     } else if ((slice_equal(head->fetch_site, SLICE_LITERAL("cross-site")) &&
                 !is_navigation_to_page(head)) ||
                (!head->is_get && !head->is_options &&
-                !access_allows_origin(a, head->origin, head->host))) {
+                !sites_allow_origin(&a->sites, head->origin, head->host))) {
         refuse(admission, REFUSED_OTHER_SITE);
         return false;
     }
@@ -381,80 +131,6 @@ static bool admit_sender(const struct access *a, const struct http_head *head,
 }
 
 /* ---- Keys ---- */
-
-enum { CREDENTIALS_MAX = 512 }; /* bytes of what has been in base64 */
-
-/* A key that a request bears, if it bears one: in `room` if it was coded. */
-struct borne {
-    struct slice key;
-    char room[CREDENTIALS_MAX];
-};
-
-/* Takes `text` for the key, if it was meant as one. */
-static bool take(struct borne *b, struct slice text)
-{
-    if (!key_is_meant(text))
-        return false;
-    b->key = text;
-    return true;
-}
-
-/* What is behind the first colon of what `text` is the base64 of. */
-static bool take_coded(struct borne *b, struct slice text)
-{
-    struct buffer decoded;
-
-    buffer_init_over(&decoded, b->room, sizeof(b->room));
-    if (text.len > sizeof(b->room) || base64_append_decoded(&decoded, text))
-        return false;
-
-    struct slice rest = buffer_slice(&decoded);
-
-    (void)slice_cut(&rest, ':');
-    return take(b, rest);
-}
-
-static bool take_authorization(struct borne *b, struct slice header)
-{
-    struct slice scheme = slice_cut(&header, ' ');
-    struct slice rest = slice_trim(header);
-
-    if (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Basic")))
-        return take_coded(b, rest);
-    if (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("ApiKey")))
-        return take(b, rest) || take_coded(b, rest);
-    return (slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Bearer")) ||
-            slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Splunk")) ||
-            slice_equal_ascii_nocase(scheme, SLICE_LITERAL("Token"))) &&
-           take(b, rest);
-}
-
-/* A key has no sign that is escaped in a URL. */
-static bool take_parameter(struct borne *b, struct slice query)
-{
-    while (query.len > 0) {
-        struct slice value = slice_cut(&query, '&');
-        struct slice name = slice_cut(&value, '=');
-
-        if (slice_equal(name, SLICE_LITERAL("dd-api-key")) && take(b, value))
-            return true;
-    }
-    return false;
-}
-
-static void find_key(struct borne *b, const struct http_head *head)
-{
-    bool in_path = head->route && (head->route->needs & ACCESS_KEY_IN_PATH);
-
-    b->key = slice_of(NULL, 0);
-    if (head->authorization.data && take_authorization(b, head->authorization))
-        return;
-    if ((head->api_key.data && take(b, head->api_key)) ||
-        (head->datadog_key.data && take(b, head->datadog_key)))
-        return;
-    if (in_path && !take(b, head->param))
-        (void)take_parameter(b, head->query);
-}
 
 static bool may_anonymous(const struct access *a, enum access_need need)
 {
@@ -493,9 +169,9 @@ static bool is_browser(const struct http_head *head)
 }
 
 static struct slice challenge(const struct access *a, const struct http_head *head,
-                              const struct origin *origin)
+                              const struct site_origin *origin)
 {
-    bool varies = a->origins_len > 0;
+    bool varies = a->sites.origins_len > 0;
 
     if (origin)
         return buffer_slice(&origin->unknown);
@@ -507,7 +183,7 @@ static struct slice challenge(const struct access *a, const struct http_head *he
 }
 
 static enum access_verdict refuse_key(const struct access *a, const struct http_head *head,
-                                      const struct origin *origin, enum refusal why,
+                                      const struct site_origin *origin, enum refusal why,
                                       struct http_admission *admission)
 {
     refuse(admission, why);
@@ -589,7 +265,7 @@ static struct slice session_of(const struct http_head *head)
 {
     char name[SESSION_NAME_MAX];
 
-    if (!head->cookie.data || !is_own(head->fetch_site, head->origin, head->host))
+    if (!head->cookie.data || !sites_is_own(head->fetch_site, head->origin, head->host))
         return slice_of(NULL, 0);
     return session_find_cookie(head->cookie, session_cookie_name(name, head->host, head->is_https));
 }
@@ -610,7 +286,7 @@ static struct grant *find_session(const struct access *a, struct slice text)
 }
 
 static enum access_verdict admit_session(const struct access *a, const struct http_head *head,
-                                         const struct origin *origin, enum access_need need,
+                                         const struct site_origin *origin, enum access_need need,
                                          struct slice session, struct http_admission *admission)
 {
     struct grant *g = find_session(a, session);
@@ -642,7 +318,8 @@ static enum access_need need_of(const struct access *a, const struct http_head *
 }
 
 static enum access_verdict admit_key(const struct access *a, const struct http_head *head,
-                                     const struct origin *origin, struct http_admission *admission)
+                                     const struct site_origin *origin,
+                                     struct http_admission *admission)
 {
     enum access_need need = need_of(a, head);
     struct borne borne;
@@ -654,7 +331,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     if (!a->keys)
         return refuse_key(a, head, origin,
                           need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS, admission);
-    find_key(&borne, head);
+    borne_find(&borne, head, head->route && (head->route->needs & ACCESS_KEY_IN_PATH));
 
     struct grant *g = NULL;
     bool has_certificate = false;
@@ -696,7 +373,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
 enum access_verdict access_admit(const struct access *a, const struct http_head *head,
                                  struct http_admission *admission)
 {
-    const struct origin *origin = find_origin(a, head->origin);
+    const struct site_origin *origin = sites_find_origin(&a->sites, head->origin);
 
     if (!admit_sender(a, head, origin, admission))
         return ACCESS_OTHER;
@@ -717,8 +394,8 @@ void access_left(void *holder)
 
 bool access_is_own(const struct http_request *req)
 {
-    return is_own(http_request_header(req, "Sec-Fetch-Site"), http_request_header(req, "Origin"),
-                  http_request_header(req, "Host"));
+    return sites_is_own(http_request_header(req, "Sec-Fetch-Site"),
+                        http_request_header(req, "Origin"), http_request_header(req, "Host"));
 }
 
 /* The key's, with a reference; NULL: `*why` says why not. */

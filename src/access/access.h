@@ -45,8 +45,6 @@
 #include "base/errbuf.h"
 #include "http/http.h"
 
-enum { ACCESS_NAMES_MAX = 64, ACCESS_ORIGIN_BYTES_MAX = 128 };
-
 /* What whoever asks a route must be allowed: http_route.needs. */
 enum access_need {
     ACCESS_UNSAID, /* no route has it */

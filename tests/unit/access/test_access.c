@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "access/sites.h"
 
 static struct errbuf err;
 
@@ -246,7 +247,7 @@ static void wrong_settings_are_named(void **state)
 
 static void the_longest_answer_headers_fit(void **state)
 {
-    char origin[ACCESS_ORIGIN_BYTES_MAX + 1] = "https://";
+    char origin[SITES_ORIGIN_BYTES_MAX + 1] = "https://";
     struct http_head head;
     struct access *a;
 
