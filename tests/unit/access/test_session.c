@@ -64,7 +64,7 @@ static void a_sign_that_is_changed_opens_nothing(void **state)
         char was = m.room[i];
 
         /* The last signs before the padding have bits that stand for nothing. */
-        if (m.room[m.text.len - 1] == '=' && i + 3 > m.text.len)
+        if (m.room[m.text.len - 1] == '=' && i + 3 >= m.text.len)
             break;
         m.room[i] = was == 'A' ? 'B' : 'A';
         if (session_open(m.text, m.digest, &s))
