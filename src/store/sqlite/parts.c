@@ -32,6 +32,7 @@ struct parts {
     const struct block_plan *plan;
     uint64_t plan_number;
     uint64_t offered;
+    size_t largest;     /* memory of one that was met in this call */
     struct part *taken; /* last; NULL: none */
     struct part each[PARTS_MAX];
 };
@@ -99,6 +100,7 @@ void parts_begin(struct parts *p, struct store_helpers *helpers, const struct lo
     p->fields = fields;
     p->plan = plan;
     p->plan_number = plan_number;
+    p->largest = 0;
 }
 
 static struct part *find(const struct parts *p, int64_t block)
@@ -140,7 +142,9 @@ bool parts_have_room(const struct parts *p, uint64_t raw_bytes)
     for (int i = 0; i < PARTS_MAX; i++)
         if (p->each[i].is_used)
             bytes += p->each[i].head.raw_bytes;
-    return ahead < most && ahead < PARTS_MAX - 1 && (ahead == 0 || bytes <= PARTS_BYTES_MAX);
+    return ahead < most && ahead < PARTS_MAX - 1 &&
+           (ahead == 0 ||
+            (bytes <= PARTS_BYTES_MAX && (ahead + 1) * p->largest <= PARTS_MEMORY_MAX));
 }
 
 void parts_offer(struct parts *p, const struct segment *segment, const struct block_head *head)
@@ -167,10 +171,14 @@ void parts_offer(struct parts *p, const struct segment *segment, const struct bl
  */
 static void release(struct part *part)
 {
+    bool is_open = part->block && part->block->reader; /* one that is damaged is not */
+    size_t memory = is_open ? block_reader_memory(part->block->reader) : 0;
+
     blocks_close_blob(&part->blocks);
     part->is_used = false;
-    if (part->block && part->block->reader && /* which a block that is damaged has not */
-        block_reader_memory(part->block->reader) > PARTS_KEPT_BYTES)
+    if (memory > part->parts->largest)
+        part->parts->largest = memory;
+    if (memory > PARTS_KEPT_BYTES)
         blocks_clear(&part->blocks);
     part->block = NULL;
 }

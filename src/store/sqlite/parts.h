@@ -11,9 +11,10 @@
 #include "store/sqlite/internal.h"
 
 enum {
-    PARTS_MAX = 8,              /* that are there at once: four for each helper, but not more */
-    PARTS_BYTES_MAX = 16 << 20, /* of their texts; a single one may be longer */
-    PARTS_KEPT_BYTES = 1 << 20, /* of the memory of one, for the next */
+    PARTS_MAX = 8,               /* that are there at once: four for each helper, but not more */
+    PARTS_BYTES_MAX = 16 << 20,  /* of their texts; a single one may be longer */
+    PARTS_MEMORY_MAX = 16 << 20, /* of those ahead, if they are as large as the largest so far */
+    PARTS_KEPT_BYTES = 1 << 20,  /* of the memory of one, for the next */
 };
 
 struct parts;
