@@ -10,6 +10,7 @@ static void free_store(struct store *base)
     struct store_postgres *s = (struct store_postgres *)base;
 
     store_postgres_address_release(&s->address);
+    store_postgres_paces_release(&s->paces);
     free(s);
 }
 
@@ -55,6 +56,7 @@ struct store *store_postgres_new(const struct store_postgres_options *options, s
         free(s);
         return NULL;
     }
+    store_postgres_paces_init(&s->paces);
     if (store_postgres_indexes_parse(options->indexes, &s->indexes, err)) {
         free_store(&s->base);
         return NULL;

@@ -19,6 +19,7 @@
  *   predicates.c trees as SQL
  *   reader.c     what all reading calls have in common, and cancelling
  *   windows.c    scans, cut into windows of time
+ *   paces.c      how scans went on where they were left
  *   presence.c   where a level is at all
  *   pages.c      logs of scans, and single ones
  *   stats.c      counts of scans
@@ -32,6 +33,7 @@
 #include "store/postgres/days.h"
 #include "store/postgres/indexed.h"
 #include "store/postgres/indexes.h"
+#include "store/postgres/paces.h"
 #include "store/postgres/predicates.h"
 #include "store/postgres/session.h"
 #include "store/postgres/statement.h"
@@ -43,6 +45,7 @@ struct store_postgres {
     struct store_postgres_address address;
     _Atomic uint64_t days_retry_us; /* see days.h */
     unsigned indexes;               /* that are to be made: see indexes.h */
+    struct store_postgres_paces paces;
 };
 
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err);

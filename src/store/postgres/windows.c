@@ -391,9 +391,11 @@ int store_postgres_windows_run(struct store_postgres_reader *r, struct store_pos
     int error = 0;
 
     settle(w);
+    store_postgres_paces_take(&r->s->paces, w->scan);
     while (!error && !w->scan->done && !w->stop && !is_over(w, &start)) {
         error = go_on(r, w, fn, ctx, err);
         settle(w);
     }
+    store_postgres_paces_keep(&r->s->paces, w->scan);
     return error;
 }

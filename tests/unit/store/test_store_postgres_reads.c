@@ -147,6 +147,48 @@ static void rows_that_came_late_are_matched_all_the_same(void **state)
     log_matcher_unref(m);
 }
 
+/* From `cursor` on to the next log, which has to be there; how many windows that took. */
+static size_t windows_to_next(struct postgres_place *p, struct log_matcher *m,
+                              const struct log_key *cursor, struct log_key *place)
+{
+    const struct store_slice slice = {.rows = 1};
+    struct block_explain explain = {0};
+    struct errbuf err = ERRBUF_INIT;
+    uint32_t before = p->rows.len;
+    struct store_scan scan;
+
+    store_scan_init(&scan, m, cursor, 0);
+    scan.explain = &explain;
+    while (!scan.done && p->rows.len == before)
+        if (store_scan_next(p->r, &scan, &slice, store_test_collect, &p->rows, &err))
+            fail_msg("%s", err.text);
+    assert_int_equal(p->rows.len, before + 1);
+    *place = scan.before;
+    return explain.windows;
+}
+
+/* By hours without logs a scan has come to long windows: who goes on from there begins with them.
+ */
+static void who_goes_on_begins_where_the_scan_had_come_to(void **state)
+{
+    struct postgres_place *p = *state;
+    int64_t now_us = clock_wall_us(), hour_us = INT64_C(3600) * 1000000;
+    struct record records[3];
+    struct log_key place, ignored;
+
+    for (uint32_t i = 0; i < 3; i++)
+        records[i] = store_test_record(now_us - i * 6 * hour_us, i, "info", "some text", NULL);
+    store_test_append(p->w, records, 3);
+    struct log_matcher *m = matcher_of_path(now_us - 1000 * hour_us, "me");
+    struct log_matcher *other = matcher_of_path(now_us - 1001 * hour_us, "me");
+    (void)windows_to_next(p, m, NULL, &place);
+    (void)windows_to_next(p, m, &place, &place);
+    size_t windows = windows_to_next(p, m, &place, &ignored);
+    assert_true(windows < windows_to_next(p, other, &place, &ignored));
+    log_matcher_unref(other);
+    log_matcher_unref(m);
+}
+
 /* ---- A time that is over after the last row ---- */
 
 /*
@@ -607,6 +649,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(a_slice_that_ran_out_of_time_keeps_what_came),
         CASE(rows_that_came_late_are_matched_all_the_same),
+        CASE(who_goes_on_begins_where_the_scan_had_come_to),
         CASE(counting_that_ran_out_of_time_counts_each_once),
         CASE(a_slow_server_is_not_taken_for_one_that_is_gone),
         CASE(what_runs_out_of_time_after_its_last_row_has_answered),
