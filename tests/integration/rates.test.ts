@@ -1,6 +1,7 @@
 /* How much may be sent: with a key, by all who have none; and what is told to who sends more. */
 import { strict as assert } from 'node:assert';
 import * as path from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
 import { type Answer, request } from '../support/http';
@@ -160,6 +161,48 @@ scenario('bytes are those of the body, unpacked; who waits as long as was said i
     await eventually('let in', async () => (await post(server, key, '/logs', large)).status === 201);
     await atRest(server);
     assert.equal(metric(await metrics(server), 'logmill_logs_accepted_total'), 2);
+});
+
+/** A push of Loki's clients, of one line of so many letters: Protocol Buffers in Snappy, some 5 % of that. */
+function smallPush(letters: number): Buffer {
+    const varint = (n: number): Buffer => {
+        const bytes: number[] = [];
+        for (; n > 127; n = Math.floor(n / 128)) {
+            bytes.push((n % 128) + 128);
+        }
+        return Buffer.from([...bytes, n]);
+    };
+    const field = (n: number, body: Buffer): Buffer => Buffer.concat([Buffer.from([n * 8 + 2]), varint(body.length), body]);
+    const time = Buffer.concat([Buffer.from([8]), varint(1_700_000_000)]);
+    const entry = Buffer.concat([field(1, time), field(2, Buffer.alloc(letters, 'x'))]);
+    const plain = field(1, Buffer.concat([field(1, Buffer.from('{app="a"}')), field(2, entry)]));
+    // All up to the first letter as it is, then copies of the byte before.
+    const first = plain.length - letters + 1;
+    assert.ok(first <= 60);
+    const parts = [varint(plain.length), Buffer.from([(first - 1) * 4]), plain.subarray(0, first)];
+    for (let left = letters - 1; left > 0; left -= 64) {
+        parts.push(Buffer.from([(Math.min(left, 64) - 1) * 4 + 2, 1, 0]));
+    }
+    return Buffer.concat(parts);
+}
+
+scenario('what is packed counts as it is unpacked', async (lab) => {
+    const file = fileOf(lab);
+    const [one, two] = [
+        await makeKey(file, 'one', '--role', 'write', '--bytes', '1000/s'),
+        await makeKey(file, 'two', '--role', 'write', '--bytes', '1000/s'),
+    ];
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const zipped = gzipSync(logs(1, 'x'.repeat(300000)));
+    assert.ok(zipped.length < 1000);
+    assert.equal((await post(server, one, '/logs', zipped, { 'Content-Encoding': 'gzip' })).status, 201);
+    assert.ok(waitOf(await post(server, one, '/logs', zipped, { 'Content-Encoding': 'gzip' })) > 200);
+    const push = smallPush(300000);
+    assert.ok(push.length < 20000);
+    const packed = { 'Content-Type': 'application/x-protobuf' };
+    assert.equal((await post(server, two, '/loki/api/v1/push', push, packed)).status, 204);
+    assert.ok(waitOf(await post(server, two, '/loki/api/v1/push', push, packed)) > 200);
+    await atRest(server);
 });
 
 scenario('what all who have no key may send is theirs together, and nobody else is slowed', async (lab) => {

@@ -62,7 +62,8 @@ scenario('a key has as many connections as it may; one more is refused, and clos
     const file = fileOf(lab);
     const two = await makeKey(file, 'two', '--role', 'write', '--connections', '2');
     const other = await makeKey(file, 'other', '--role', 'write');
-    const server = await lab.start({ settings: { KEYS_FILE: file, WEB_CONCURRENCY: '2' } });
+    const boss = await makeKey(file, 'boss', '--role', 'admin', '--connections', '1');
+    const server = await lab.start({ settings: { KEYS_FILE: file, WEB_CONCURRENCY: '2', OPS_ACCESS: 'admin' } });
     const opened = await connectAll(server, two, 2, 201);
 
     for (const [where, says] of [
@@ -75,12 +76,23 @@ scenario('a key has as many connections as it may; one more is refused, and clos
         assertLater(answer, answer.text, says);
         await eventually('its end', async () => client.closed);
     }
-    // Those that it has go on, and others have their own. Whoever looks after the service is never refused.
+    // Also one that has sent no body.
+    const without = await RawConnection.open(server);
+    without.send(`GET /api/v1/validate HTTP/1.1\r\nHost: h\r\nX-API-Key: ${two}\r\n\r\n`);
+    assert.equal((await without.answer()).status, 429);
+    await eventually('its end', async () => without.closed);
+
+    // Those that it has go on, and others have their own.
     opened[0]?.send(`GET /api/v1/validate HTTP/1.1\r\nHost: h\r\nX-API-Key: ${two}\r\n\r\n`);
     assert.equal((await opened[0]?.answer())?.status, 200);
     closeAll(await connectAll(server, other, 4, 201));
-    assert.equal((await get(server, '/ready', bearer(two))).status, 200);
-    assert.equal(metric(await metrics(server), 'logmill_requests_refused_total{reason="connections"}'), 4);
+    // Whoever looks after the service is never refused.
+    const bosses = await connectAll(server, boss, 1, 201);
+    assert.equal((await connect(server, boss)).answer.status, 429);
+    const looked = await get(server, '/metrics', { ...bearer(boss), Connection: 'close' });
+    assert.equal(looked.status, 200);
+    assert.match(looked.text, /logmill_requests_refused_total\{reason="connections"\} 6/);
+    closeAll(bosses);
 
     // One that counts for another key from now on, or is closed, is a place.
     opened[0]?.send(`GET /api/v1/validate HTTP/1.1\r\nHost: h\r\nX-API-Key: ${other}\r\n\r\n`);
@@ -90,7 +102,6 @@ scenario('a key has as many connections as it may; one more is refused, and clos
     opened[1]?.close();
     await eventually('a place', async () => (await connect(server, two)).answer.status === 201);
     closeAll([...opened, ...next]);
-    await atRest(server);
 });
 
 scenario('whatever one key takes of all connections, a quarter is for others', async (lab) => {
@@ -197,6 +208,39 @@ scenario('a key has as many scans as it may, and whatever it takes others read',
     assert.ok(metric(await metrics(server), 'logmill_reads_refused_total{reason="scans"}') >= 7);
     closeAll(downloads);
     await eventually('places', async () => (await get(server, '/logs?limit=1', bearer(free))).status === 200);
+});
+
+scenario('a key without limits that takes all memory for bodies leaves the others theirs', async (lab) => {
+    const file = fileOf(lab);
+    const greedy = await makeKey(file, 'greedy', '--role', 'write');
+    const writer = await makeKey(file, 'writer', '--role', 'write');
+    const reader = await makeKey(file, 'reader', '--role', 'read');
+    const server = await lab.start({ settings: { KEYS_FILE: file, MAX_INFLIGHT_BYTES: '8388608' } });
+    // Bodies that do not come whole, until there is no room for more of them.
+    const half = Buffer.alloc(500_000, ' ');
+    const slow: RawConnection[] = [];
+    const head =
+        `POST /logs HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${greedy}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n';
+    const refused = await eventually('no room', async () => {
+        const one = await RawConnection.open(server);
+        slow.push(one);
+        one.send(head);
+        one.send(half);
+        return slow.find((c) => c.unread.startsWith('HTTP/1.1 503'));
+    });
+    assert.match(refused.unread, /Retry-After: [1-9]/i);
+    for (let i = 0; i < 20; i++) {
+        const { client, answer } = await connect(server, writer);
+        assert.equal(answer.status, 201, `${i}: ${answer.text}`);
+        client.close();
+        assert.equal((await get(server, '/logs?limit=1', bearer(reader))).status, 200);
+    }
+    const tail = await Tail.open(server, { comesBack: false, headers: bearer(reader) });
+    assert.equal(tail.status, 200);
+    tail.close();
+    closeAll(slow);
+    await atRest(server);
 });
 
 scenario('a key has as many tails as it may, and whatever it takes others follow', async (lab) => {

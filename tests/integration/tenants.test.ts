@@ -355,10 +355,10 @@ class Upload {
     }
 
     /** So many entries, in one piece. */
-    entries(n: number): void {
+    entries(n: number, more = ''): void {
         let piece = '';
         for (let i = 0; i < n; i++) {
-            piece += `MESSAGE=entry ${this.sent}\n__CURSOR=s=1;i=${this.sent++}\n\n`;
+            piece += `MESSAGE=entry ${this.sent}\n${more}__CURSOR=s=1;i=${this.sent++}\n\n`;
         }
         this.client.send(`${piece.length.toString(16)}\r\n${piece}\r\n`);
     }
@@ -395,6 +395,23 @@ scenario('an upload that is silent ends when its key is revoked, and not when it
     assert.equal((await upload.answer()).status, 401);
     assert.equal((await silent.answer()).status, 401);
     await atRest(server);
+});
+
+scenario('what an upload brings in lots has the attributes of its key, whatever it says', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'host', '--role', 'write', '--set', 'service=shop');
+    const reader = await makeKey(file, 'reader', '--role', 'read', '--only', 'service:shop');
+    const other = await makeKey(file, 'other', '--role', 'read', '--only', 'service:forged');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const upload = await Upload.open(server, key);
+    upload.entries(10, 'SERVICE=forged\n');
+    await eventually('the first entries', async () => (await accepted(server)) === 10);
+    upload.entries(10, 'SERVICE=forged\n');
+    upload.end();
+    assert.equal((await upload.answer()).status, 202);
+    await atRest(server);
+    assert.equal((await get(server, '/logs/stats', bearer(reader))).json<{ total: number }>().total, 20);
+    assert.equal((await get(server, '/logs/stats', bearer(other))).json<{ total: number }>().total, 0);
 });
 
 scenario('an upload that brings more than its key may send waits, and nobody else does', async (lab) => {

@@ -315,6 +315,8 @@ scenario('whoever has a certificate whose name is a key\'s may do what that key 
     });
     // What cannot be a certificate's, as no text of a key is one.
     assert.equal((await write({ ...bearer('certificate:the shop, Berlin'), agent: new https.Agent() })).status, 401);
+    const logIn = JSON.stringify({ key: 'certificate:the shop, Berlin' });
+    assert.equal((await ask(at, { path: '/login', agent: new https.Agent() }, logIn)).status, 401);
     assert.match((await keys('rotate', 'shop')).stderr, /shop is a certificate's/);
     assert.match((await keys('add', 'shop2', '--role', 'write', '--certificate', 'the shop, Berlin')).stderr, /of a certificate of this name/);
     assert.match((await keys('list')).stdout, /^shop +write .* the shop, Berlin /m);
