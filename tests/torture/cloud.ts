@@ -6,6 +6,7 @@ import { findFaketime } from '../support/clock';
 import { eventually, freePort } from '../support/harness';
 import { CREDENTIALS } from '../support/servers/elasticmq';
 import { TcpProxy } from '../support/servers/tcp_proxy';
+import { ACCESS_LANE, Access } from './access';
 import {
     SQS_FAULTS,
     type Servers,
@@ -51,6 +52,7 @@ function lanesOf(servers: Servers, roles: Role[], faketime: boolean): Record<str
             ]),
         ),
         'api network': network,
+        access: ACCESS_LANE,
         sqs: { kinds: ['kill', 'hang', 'refuse'], lasts: [300, 3000], peace: [5000, 20_000] },
         'sqs api': { kinds: Object.keys(SQS_FAULTS), lasts: [300, 2000], peace: [1000, 4000] },
         'sqs network': network,
@@ -85,24 +87,40 @@ export async function cloud({ lab, ledger }: SetupOptions): Promise<Setup> {
     const servers = await startServers(lab);
     const faketime = findFaketime();
     const settings = settingsOf(servers);
-    const role = async (command: 'api' | 'worker', n: number): Promise<Role> =>
+    const access = await Access.make(lab, ledger);
+    const role = async (
+        command: 'api' | 'worker',
+        n: number,
+        more: Record<string, string> = {},
+    ): Promise<Role> =>
         new Role(lab, ledger, {
             name: `${command} ${n}`,
             command,
-            settings,
+            settings: { ...settings, ...more },
             port: await freePort(),
             dataDir: lab.folder(),
             faketime,
             memoryBound: MEMORY_BOUND_KIB,
         });
-    const apis = [await role('api', 1), await role('api', 2)];
+    const tlsPorts = [await freePort(), await freePort()];
+    const secure = (n: number): Record<string, string> => ({
+        ...access.settings,
+        TLS_PORT: String(tlsPorts[n]),
+    });
+    const apis = [await role('api', 1, secure(0)), await role('api', 2, secure(1))];
     const workers = [await role('worker', 1), await role('worker', 2)];
     const roles = [...apis, ...workers];
     const trouble = new Trouble();
     // A process whose queue does not answer within SQS_TIMEOUT at its start says so and ends.
-    roles.forEach((r) => (r.mayRefuseToStart = () => trouble.isNear(2000 * SQS_TIMEOUT_S)));
+    const mayRefuse = (): boolean => trouble.isNear(2000 * SQS_TIMEOUT_S);
+    workers.forEach((r) => (r.mayRefuseToStart = mayRefuse));
+    apis.forEach((r) => (r.mayRefuseToStart = () => mayRefuse() || access.isSpoiled));
     await Promise.all(roles.map((r) => r.start()));
-    const fronts = await Promise.all(apis.map((api) => TcpProxy.start(lab, api.port)));
+    const inFrontOf = (ports: number[]): Promise<TcpProxy[]> =>
+        Promise.all(ports.map((port) => TcpProxy.start(lab, port)));
+    const fronts = await inFrontOf(apis.map((api) => api.port));
+    const tlsFronts = await inFrontOf(tlsPorts);
+    const direct = apis.map((api, n) => access.door(api, tlsPorts[n]!, true));
     const networks: Record<string, TcpProxy> = {
         'postgres network': servers.postgresNetwork,
         'redis network': servers.redisNetwork,
@@ -114,6 +132,8 @@ export async function cloud({ lab, ledger }: SetupOptions): Promise<Setup> {
         doors: apis.flatMap((api, n) => [
             { role: api, port: api.port, direct: true },
             { role: api, port: fronts[n]!.port, direct: false },
+            direct[n]!,
+            access.door(api, tlsFronts[n]!.port, false),
         ]),
         lanes: lanesOf(servers, roles, faketime !== undefined),
         leftOut: [
@@ -141,8 +161,12 @@ export async function cloud({ lab, ledger }: SetupOptions): Promise<Setup> {
             }
             switch (fault.lane) {
                 case 'api network':
-                    await Promise.all(fronts.map((front) => strikeNetwork(front, fault)));
+                    await Promise.all(
+                        [...fronts, ...tlsFronts].map((front) => strikeNetwork(front, fault)),
+                    );
                     return;
+                case 'access':
+                    return access.strike(direct, fault);
                 case 'sqs':
                     return trouble.during(strikeSqs(servers, ledger, fault));
                 case 'sqs api':

@@ -3,6 +3,7 @@ import { findFaketime } from '../support/clock';
 import { freePort, run, runLogmill, sleep, sqlite } from '../support/harness';
 import { allLogs, atRest, metric, metrics } from '../support/logs';
 import { TcpProxy } from '../support/servers/tcp_proxy';
+import { ACCESS_LANE, Access } from './access';
 import type { Ledger } from './ledger';
 import { MEMORY_BOUND_KIB } from './memory';
 import type { Fault } from './plan';
@@ -49,6 +50,8 @@ export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
     const disk = SmallDisk.mount(lab);
     const faketime = findFaketime();
     const dataDir = disk?.at ?? lab.folder();
+    const access = await Access.make(lab, ledger);
+    const tlsPort = await freePort();
     const role = new Role(lab, ledger, {
         name: 'serve',
         command: 'serve',
@@ -56,20 +59,26 @@ export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
             ...SETTINGS,
             MAX_BODY_BYTES: String(MAX_BODY_BYTES),
             LOGMILL_STORE_SIZES: SMALL_SIZES,
+            ...access.settings,
+            TLS_PORT: String(tlsPort),
         },
         port: await freePort(),
         dataDir,
         faketime,
         memoryBound: MEMORY_BOUND_KIB,
     });
-    role.mayRefuseToStart = () => disk?.isFull ?? false;
-    const network = await TcpProxy.start(lab, role.port);
+    role.mayRefuseToStart = () => (disk?.isFull ?? false) || access.isSpoiled;
+    const networks = [await TcpProxy.start(lab, role.port), await TcpProxy.start(lab, tlsPort)];
+    const direct = access.door(role, tlsPort, true);
     await role.start();
 
     const strikes: Record<string, (fault: Fault) => Promise<void> | void> = {
         serve: (fault) => strikeRole(role, fault),
         clock: (fault) => strikeClocks([role], ledger, fault),
-        network: (fault) => strikeNetwork(network, fault),
+        access: (fault) => access.strike([direct], fault),
+        network: async (fault) => {
+            await Promise.all(networks.map((network) => strikeNetwork(network, fault)));
+        },
         disk: (fault) =>
             fault.kind === 'quota'
                 ? quota(role, fault.lasts)
@@ -79,10 +88,13 @@ export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
         roles: [role],
         doors: [
             { role, port: role.port, direct: true },
-            { role, port: network.port, direct: false },
+            { role, port: networks[0]!.port, direct: false },
+            direct,
+            access.door(role, networks[1]!.port, false),
         ],
         lanes: {
             serve: { kinds: PROCESS_KINDS, lasts: [100, 4000], peace: [1500, 9000] },
+            access: ACCESS_LANE,
             network: { kinds: NETWORK_KINDS, lasts: [300, 2500], peace: [1500, 5000] },
             disk: {
                 kinds: disk === undefined ? ['quota'] : ['quota', 'full'],
@@ -105,7 +117,7 @@ export async function embedded({ lab, ledger }: SetupOptions): Promise<Setup> {
         strike: async (fault) => strikes[fault.lane]!(fault),
         calm: async () => {
             role.jump('+0');
-            await network.accept();
+            await Promise.all(networks.map((network) => network.accept()));
         },
         atRest: async () => {
             await atRest(role.life!);

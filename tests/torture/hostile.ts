@@ -21,6 +21,8 @@ interface HostileOptions {
 const HEAD = 'POST /log HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n';
 const BOMB = zlib.gzipSync(Buffer.alloc(50 << 20, 0x20));
 
+class Finding extends Error {}
+
 type Habit = (client: RawConnection, dice: Dice, going: () => boolean) => Promise<void>;
 
 /** Waits in small steps, so that the end of the run is not held up. */
@@ -75,7 +77,15 @@ const HABITS: Record<string, Habit> = {
             `${HEAD}Content-Length: 1000000\r\n\r\n{"message":"${'m'.repeat(dice.int(1, 900_000))}`,
         );
         await sleep(dice.between(0, 500));
-        client.socket.resetAndDestroy();
+        client.reset();
+    },
+    'a key that nobody has': async (client) => {
+        const head = `${HEAD}Authorization: Bearer lm_${'0'.repeat(49)}\r\n`;
+        client.send(`${head}Content-Length: 32\r\n\r\n{"message":"no key","level":"x"}`);
+        const { status } = await client.answer({ patienceMs: 5000 });
+        if (status !== 401 && status !== 503) {
+            throw new Finding(`a key that nobody has was answered ${status}`);
+        }
     },
     silence: async (_client, dice, going) => {
         await whileGoing(going, dice.between(1000, 12_000), () => {});
@@ -89,7 +99,11 @@ async function wicked({ setup, ledger, dice, going }: HostileOptions): Promise<v
         try {
             const client = await RawConnection.open(dice.pick(setup.doors));
             ledger.count(`hostile: ${habit}`);
-            await HABITS[habit]!(client, dice, going).catch(() => {}); // they are cut off
+            await HABITS[habit]!(client, dice, going).catch((error: unknown) => {
+                if (error instanceof Finding) {
+                    ledger.find(error.message);
+                } // else it was cut off
+            });
             client.close();
         } catch {
             await sleep(100); // nobody listens now

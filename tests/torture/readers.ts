@@ -3,10 +3,8 @@
  * pages follow each other strictly descending, without a repeat, and skip no log that was surely
  * there when the reading began: one that an answer has shown, `staleMs` ago or longer.
  */
-import * as http from 'node:http';
-
 import { sleep } from '../support/harness';
-import { type Answer, requestOn } from '../support/http';
+import { type Answer, Pools, requestOn } from '../support/http';
 import type { Log, Page } from '../support/logs';
 import { Fate, type Ledger, Stay } from './ledger';
 import type { Dice } from './plan';
@@ -69,7 +67,7 @@ interface Reading {
 const TRIES = 150; // of one page, 200 ms apart
 
 export class Reader {
-    private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
+    private readonly pools = new Pools(2);
 
     constructor(private readonly options: ReaderOptions) {}
 
@@ -87,7 +85,7 @@ export class Reader {
             ledger.count('readings');
             await sleep(dice.between(20, 200));
         }
-        this.agent.destroy();
+        this.pools.destroy();
     }
 
     private known(): Seen | undefined {
@@ -156,10 +154,13 @@ export class Reader {
     private async once(door: Door, what: string, path: string): Promise<Answer | undefined> {
         const { ledger, setup } = this.options;
         const failed = door.role.begin(setup.silenceMs + QUERY_TIMEOUT_MS);
+        const key = door.key?.('GET');
+        const target = key === undefined ? door : { ...door, key: () => key };
         try {
-            const answer = await requestOn(this.agent, door, { path });
+            const answer = await requestOn(this.pools.of(door), target, { path });
             ledger.answer(`GET ${what}`, answer.status);
-            return answer;
+            const isRevoked = answer.status === 401 && key !== door.key?.('GET');
+            return isRevoked ? undefined : answer;
         } catch (error) {
             const wrong = door.direct ? await failed(error) : undefined;
             if (wrong !== undefined) {

@@ -2,10 +2,8 @@
  * Clients that number their logs, in all the ways there are to send them, and write down what they
  * were answered. Each goes on whatever happens, until it is told to stop.
  */
-import * as http from 'node:http';
-
 import { type Ran, runLogmill, sleep } from '../support/harness';
-import { type Answer, type Request, requestOn } from '../support/http';
+import { type Answer, Pools, type Request, requestOn } from '../support/http';
 import { HABITS, PAUSES_MS } from './habits';
 import type { Book, Ledger, Stay } from './ledger';
 import type { Dice } from './plan';
@@ -31,7 +29,7 @@ export function expected(book: Book, n: number, k: number): { message: string; l
 }
 
 export class Writer {
-    private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+    private readonly pools = new Pools(4);
     private readonly book: Book;
 
     constructor(
@@ -47,7 +45,7 @@ export class Writer {
             await HABITS[this.habit](this);
             await sleep(dice.between(...PAUSES_MS[this.habit]));
         }
-        this.agent.destroy();
+        this.pools.destroy();
     }
 
     get dice(): Dice {
@@ -101,9 +99,10 @@ export class Writer {
     /** The answer to a GET; undefined if there was none, or the process has no room for it. */
     async read(path: string): Promise<Answer | undefined> {
         try {
-            const answer = await requestOn(this.agent, this.door(), { path });
+            const door = this.door();
+            const answer = await requestOn(this.pools.of(door), door, { path });
             this.options.ledger.answer(`GET ${this.habit}`, answer.status);
-            return answer.status === 503 ? undefined : answer;
+            return [401, 503].includes(answer.status) ? undefined : answer;
         } catch {
             this.options.ledger.answer(`GET ${this.habit}`, 0);
             return undefined;
@@ -133,17 +132,32 @@ export class Writer {
     }
 
     /** One try; undefined if no answer came. */
-    private async ask(door: Door, request: Request): Promise<Answer | 'unsent' | undefined> {
+    private async ask(
+        door: Door,
+        request: Request,
+    ): Promise<Answer | 'unsent' | 'revoked' | undefined> {
         const { ledger, setup } = this.options;
         const failed = door.role.begin(setup.silenceMs);
+        const key = door.key?.('POST');
+        const target = key === undefined ? door : { ...door, key: () => key };
         try {
-            const answer = await requestOn(this.agent, door, { method: 'POST', ...request });
+            const answer = await requestOn(this.pools.of(door), target, {
+                method: 'POST',
+                ...request,
+            });
             ledger.answer(`POST ${this.habit}`, answer.status);
+            if (door.ca !== undefined) {
+                ledger.count(`answers over TLS: ${answer.status}`);
+            }
+            if (answer.status === 401 && key !== door.key?.('POST')) {
+                return 'revoked';
+            }
             return answer;
         } catch (error) {
             const wrong = door.direct ? await failed(error) : undefined;
             if (wrong !== undefined) {
-                ledger.find(`${this.book.name} (${this.habit}): ${wrong}`);
+                const over = door.ca === undefined ? '' : ' over TLS';
+                ledger.find(`${this.book.name} (${this.habit})${over}: ${wrong}`);
             }
             const isUnsent = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
             ledger.answer(`POST ${this.habit}`, 0);
@@ -160,7 +174,7 @@ export class Writer {
     ): Promise<boolean> {
         const { ledger } = this.options;
         const answer = await this.ask(door, request);
-        if (answer === undefined || answer === 'unsent') {
+        if (answer === undefined || answer === 'unsent' || answer === 'revoked') {
             if (answer === undefined) {
                 this.book.doubted(n);
             } else {
