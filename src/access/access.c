@@ -347,13 +347,12 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
             return admit_connection(a, a->nobody, head, admission);
     }
 
-    if (borne.key.data && guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()) &&
-        !keys_remember(borne.key))
-        return refuse_guesses(admission);
-
     /* Also of no key, so that the answer to one that is wrong takes as long. */
     if (!g)
         g = keys_find(a->keys, borne.key);
+    if (!g && borne.key.data &&
+        guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()))
+        return refuse_guesses(admission);
 
     enum refusal why = !borne.key.data && !has_certificate      ? REFUSED_NO_KEY
                        : !g || !grant_holds(g, clock_wall_us()) ? REFUSED_KEY
@@ -403,20 +402,14 @@ static struct grant *find_to_log_in(struct access *a, uint64_t client, struct sl
                                     enum refusal *why)
 {
     int64_t now_us = (int64_t)clock_monotonic_us();
-
-    if (guesses_stop(a->guesses, client, now_us)) {
-        *why = REFUSED_GUESSES;
-        return NULL;
-    }
-
     struct grant *g = keys_find(a->keys, key);
 
     if (g && grant_holds(g, clock_wall_us()))
         return g;
+    *why = !g && guesses_stop(a->guesses, client, now_us) ? REFUSED_GUESSES : REFUSED_KEY;
     if (!g && guesses_add(a->guesses, client, key, now_us))
         say_who_guesses(client);
     grant_unref(g);
-    *why = REFUSED_KEY;
     return NULL;
 }
 

@@ -1,9 +1,10 @@
 /*
  * Which addresses try keys that are none. One that has sent GUESSES_MAX of them, each another,
- * within GUESSES_WINDOW_S is stopped for as long: the keys that it bears are refused without being
- * looked for. An agent that goes on with one key which no longer holds is none of those, so that it
- * does not stop others of its machine. No key can be found by guessing (access/key.h): this is for
- * what looking costs, and for whoever reads the diagnostics.
+ * within GUESSES_WINDOW_S is stopped for as long: it is told so, instead of that its key is none.
+ * One that is a key is let in all the same, so that nobody stops others with whom they share an
+ * address. An agent that goes on with one key which no longer holds is none of those. No key can be
+ * found by guessing (access/key.h): this is for whoever reads the diagnostics, and so that one who
+ * tries waits.
  *
  * An address is a number (http/client.h): an IPv4 address, or the network of an IPv6 address.
  */

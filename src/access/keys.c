@@ -244,11 +244,6 @@ struct grant *keys_find_begun(struct keys *k, const uint8_t begin[KEY_BEGIN_BYTE
     return g;
 }
 
-bool keys_remember(struct slice text)
-{
-    return remembered(text);
-}
-
 size_t keys_len(struct keys *k)
 {
     struct keys_set *set = come(k);

@@ -51,9 +51,6 @@ struct grant *keys_find_begun(struct keys *k, const uint8_t begin[KEY_BEGIN_BYTE
 /* The same of who has proven to be `name` by a certificate. */
 struct grant *keys_find_certificate(struct keys *k, struct slice name);
 
-/* Whether keys_find of this thread has found it lately, so that looking costs little. */
-bool keys_remember(struct slice text);
-
 size_t keys_len(struct keys *k);
 
 /* ---- The file ---- */

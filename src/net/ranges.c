@@ -45,6 +45,8 @@ static bool parse_one(struct range *r, char *text)
 int ranges_parse(struct ranges *r, const char *text, struct errbuf *err)
 {
     r->len = 0;
+    if (strcmp(text, "none") == 0)
+        return 0;
     for (;;) {
         char one[INET6_ADDRSTRLEN + sizeof("/128")];
         size_t len;
@@ -61,7 +63,8 @@ int ranges_parse(struct ranges *r, const char *text, struct errbuf *err)
         }
         if (len >= sizeof(one) || !parse_one(&r->ranges[r->len], one))
             return errbuf_fail(err, LM_EINVAL,
-                               "\"%.*s\" is neither an address nor a range such as 10.0.0.0/8",
+                               "\"%.*s\" is neither an address nor a range such as 10.0.0.0/8 (or "
+                               "none, alone)",
                                (int)len, text);
         r->len++;
         text += len;

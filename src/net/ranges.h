@@ -24,8 +24,8 @@ struct ranges {
 };
 
 /*
- * Reads a list with commas or spaces between. Returns 0, or LM_EINVAL with `err` naming what is
- * neither an address nor a range, or LM_ETOOBIG past RANGES_MAX.
+ * Reads a list with commas or spaces between, or "none". Returns 0, or LM_EINVAL with `err` naming
+ * what is neither an address nor a range, or LM_ETOOBIG past RANGES_MAX.
  */
 int ranges_parse(struct ranges *r, const char *text, struct errbuf *err) LM_MUST_CHECK;
 

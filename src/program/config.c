@@ -88,7 +88,7 @@ static const struct setting settings[] = {
                  "any; not set: none"),
     TEXT(TRUSTED_PROXIES, trusted_proxies, .fallback = "127.0.0.0/8, ::1",
          .help = "addresses and ranges of reverse proxies whose X-Forwarded-Proto and -For are "
-                 "believed"),
+                 "believed; none: nobody's are"),
     TEXT(KEYS_FILE, keys_file,
          .help =
              "file of the keys that may be used, which `logmill keys` makes (docs/security.md); "

@@ -164,8 +164,10 @@ scenario('a trusted proxy says which scheme a redirect has', async (lab) => {
     assert.equal(await locationOf(server, 'https'), 'https://127.0.0.1/logs?x=1');
     assert.equal(await locationOf(server, 'HTTPS, http'), 'https://127.0.0.1/logs?x=1');
     assert.equal(await locationOf(server, 'javascript'), 'http://127.0.0.1/logs?x=1');
-    const strict = await lab.start({ settings: { TRUSTED_PROXIES: '10.0.0.0/8' } });
-    assert.equal(await locationOf(strict, 'https'), 'http://127.0.0.1/logs?x=1');
+    for (const proxies of ['10.0.0.0/8', 'none']) {
+        const strict = await lab.start({ settings: { TRUSTED_PROXIES: proxies } });
+        assert.equal(await locationOf(strict, 'https'), 'http://127.0.0.1/logs?x=1', proxies);
+    }
 });
 
 scenario('the files are their owner\'s alone, also those from before', async (lab) => {

@@ -48,6 +48,7 @@ static void an_empty_list_has_nothing(void **state)
 {
     assert_false(has("", "127.0.0.1"));
     assert_false(has(" , ", "127.0.0.1"));
+    assert_false(has("none", "127.0.0.1"));
 }
 
 static void what_is_no_address_is_named(void **state)
@@ -61,6 +62,7 @@ static void what_is_no_address_is_named(void **state)
         assert_int_equal(ranges_parse(&r, wrong[i], &err), LM_EINVAL);
         assert_non_null(strstr(err.text, wrong[i]));
     }
+    assert_int_equal(ranges_parse(&r, "none, 10.0.0.1", &err), LM_EINVAL);
 }
 
 int main(void)
