@@ -221,11 +221,13 @@ static void say_who_guesses(uint64_t client)
          DIAG_STR("address", write_client(client, text)));
 }
 
-/* GUESSES_WINDOW_S: when it is over is not told more exactly. */
-static enum access_verdict refuse_guesses(struct http_admission *admission)
+/* When it is over is not told more exactly. */
+static enum access_verdict refuse_guesses(const struct site_origin *origin,
+                                          struct http_admission *admission)
 {
     refuse(admission, REFUSED_GUESSES);
-    admission->answer_headers = SLICE_LITERAL(SAME_ORIGIN VARY "Retry-After: 60\r\n");
+    admission->answer_headers =
+        origin ? buffer_slice(&origin->later) : SLICE_LITERAL(SAME_ORIGIN VARY LATER);
     return ACCESS_GUESSES;
 }
 
@@ -236,11 +238,10 @@ static struct grant *find_certificate(const struct access *a, const struct http_
                              : NULL;
 }
 
-#define SOON SAME_ORIGIN VARY "Retry-After: 1\r\n"
-
 /* Its connection counts for `g` from now on, if that may have another. */
 static enum access_verdict admit_connection(const struct access *a, struct grant *g,
                                             const struct http_head *head,
+                                            const struct site_origin *origin,
                                             struct http_admission *admission)
 {
     struct places *places = &g->places[PLACE_CONNECTION];
@@ -253,7 +254,8 @@ static enum access_verdict admit_connection(const struct access *a, struct grant
         return ACCESS_LET_IN;
     }
     refuse(admission, g == a->nobody ? REFUSED_ANONYMOUS_CONNECTIONS : REFUSED_KEY_CONNECTIONS);
-    admission->answer_headers = SLICE_LITERAL(SOON);
+    admission->answer_headers =
+        origin ? buffer_slice(&origin->soon) : SLICE_LITERAL(SAME_ORIGIN VARY SOON);
     admission->closes = true;
     return ACCESS_CONNECTIONS;
 }
@@ -293,7 +295,7 @@ static enum access_verdict admit_session(const struct access *a, const struct ht
 
     if (g && may(g, need)) {
         admission->who = g;
-        return admit_connection(a, g, head, admission);
+        return admit_connection(a, g, head, origin, admission);
     }
 
     enum refusal why = g ? REFUSED_ROLE : REFUSED_SESSION;
@@ -327,7 +329,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     if (need == ACCESS_OPEN)
         return ACCESS_LET_IN;
     if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
-        return admit_connection(a, a->nobody, head, admission);
+        return admit_connection(a, a->nobody, head, origin, admission);
     if (!a->keys)
         return refuse_key(a, head, origin,
                           need == ACCESS_ADMIN ? REFUSED_NO_ADMIN : REFUSED_NO_KEYS, admission);
@@ -344,7 +346,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         g = find_certificate(a, head);
         has_certificate = g;
         if (!g && may_anonymous(a, need))
-            return admit_connection(a, a->nobody, head, admission);
+            return admit_connection(a, a->nobody, head, origin, admission);
     }
 
     /* Also of no key, so that the answer to one that is wrong takes as long. */
@@ -352,7 +354,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
         g = keys_find(a->keys, borne.key);
     if (!g && borne.key.data &&
         guesses_stop(a->guesses, head->client, (int64_t)clock_monotonic_us()))
-        return refuse_guesses(admission);
+        return refuse_guesses(origin, admission);
 
     enum refusal why = !borne.key.data && !has_certificate      ? REFUSED_NO_KEY
                        : !g || !grant_holds(g, clock_wall_us()) ? REFUSED_KEY
@@ -360,7 +362,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
 
     if (why == REFUSED_ROLE && may(g, need)) {
         admission->who = g;
-        return admit_connection(a, g, head, admission);
+        return admit_connection(a, g, head, origin, admission);
     }
     if (!g && borne.key.data &&
         guesses_add(a->guesses, head->client, borne.key, (int64_t)clock_monotonic_us()))

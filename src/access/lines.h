@@ -12,5 +12,8 @@
     "WWW-Authenticate: Bearer realm=\"logmill\", Basic realm=\"logmill\", charset=\"UTF-8\"\r\n"
 /* To a browser, which would do so before our page can. */
 #define BROWSER_CHALLENGE "WWW-Authenticate: Bearer realm=\"logmill\"\r\n"
+/* Of 429: when to come again. */
+#define SOON "Retry-After: 1\r\n"
+#define LATER "Retry-After: 60\r\n" /* GUESSES_WINDOW_S */
 
 #endif

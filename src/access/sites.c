@@ -76,6 +76,15 @@ static bool is_origin(struct slice s)
     return !memchr(rest + 3, '/', len) && !memchr(rest + 3, '*', len);
 }
 
+/* Those of `answer`, and more. */
+static int add_lines(struct buffer *to, const struct buffer *answer, const char *more)
+{
+    buffer_init(to, REFUSAL_HEADERS_MAX);
+    buffer_append_slice(to, buffer_slice(answer));
+    buffer_append_string(to, more);
+    return buffer_error(to);
+}
+
 static int add_origin(struct sites *s, struct slice name, struct errbuf *err)
 {
     if (!slice_equal(name, SLICE_LITERAL("*")) && !is_origin(name))
@@ -91,7 +100,6 @@ static int add_origin(struct sites *s, struct slice name, struct errbuf *err)
     o->name = name;
     buffer_init(&o->answer, HTTP_ANSWER_HEADERS_MAX);
     buffer_init(&o->preflight, REFUSAL_HEADERS_MAX);
-    buffer_init(&o->unknown, REFUSAL_HEADERS_MAX);
     buffer_append_string(&o->answer, "Access-Control-Allow-Origin: ");
     buffer_append_slice(&o->answer, name);
     buffer_append_string(&o->answer, "\r\n" VARY);
@@ -101,9 +109,9 @@ static int add_origin(struct sites *s, struct slice name, struct errbuf *err)
                          "Access-Control-Allow-Methods: GET, POST\r\n" ALLOWED_HEADERS
                          "Access-Control-Allow-Private-Network: true\r\n"
                          "Access-Control-Max-Age: 7200\r\n");
-    buffer_append_slice(&o->unknown, buffer_slice(&o->answer));
-    buffer_append_string(&o->unknown, CHALLENGE);
-    if (buffer_error(&o->answer) || buffer_error(&o->preflight) || buffer_error(&o->unknown))
+    if (buffer_error(&o->answer) || buffer_error(&o->preflight) ||
+        add_lines(&o->unknown, &o->answer, BROWSER_CHALLENGE) ||
+        add_lines(&o->soon, &o->answer, SOON) || add_lines(&o->later, &o->answer, LATER))
         return errbuf_fail(err, LM_ENOMEM, "CORS_ORIGINS: no memory");
     return 0;
 }
@@ -133,6 +141,8 @@ void sites_release(struct sites *s)
         buffer_release(&s->origins[i].answer);
         buffer_release(&s->origins[i].preflight);
         buffer_release(&s->origins[i].unknown);
+        buffer_release(&s->origins[i].soon);
+        buffer_release(&s->origins[i].later);
     }
     *s = (struct sites){0};
 }

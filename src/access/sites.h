@@ -19,6 +19,8 @@ struct site_origin {
     struct slice name;       /* "https://app.example" */
     struct buffer answer;    /* the lines of its answers */
     struct buffer unknown;   /* of those that ask for a key */
+    struct buffer soon;      /* of those that ask to come again in a moment */
+    struct buffer later;     /* or in a minute */
     struct buffer preflight; /* and of the answer to the question beforehand */
 };
 

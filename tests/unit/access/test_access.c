@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "../cmocka_all.h"
+#include "access/guesses.h"
+#include "access/keys.h"
 #include "access/sites.h"
 
 static struct errbuf err;
@@ -203,6 +205,54 @@ static void the_question_beforehand_is_answered(void **state)
     access_free(a);
 }
 
+/* Else its page could not tell why, nor when to come again. */
+static void what_pages_of_other_origins_are_refused_with_they_may_read(void **state)
+{
+    static const char line[] = "{\"name\":\"a\",\"role\":\"read\",\"sha256\":\""
+                               "0000000000000000000000000000000000000000000000000000000000000000"
+                               "\"}\n";
+    struct keys *keys = keys_of(slice_of_string(line), &err);
+    struct access_options options = {.origins = "https://app.example", .keys = keys};
+    struct http_head head = cross_site(&data, "cors", "empty");
+    struct http_admission admission;
+    char guess[] = "Bearer lm_0";
+
+    assert_non_null(keys);
+    head.origin = SLICE_LITERAL("https://app.example");
+    head.client = 1;
+    struct access *a = access_new(&options, &err);
+    admission = ask(a, &head);
+    assert_int_equal(admission.status, 401);
+    assert_true(says(admission, "Access-Control-Allow-Origin: https://app.example\r\n"));
+    assert_true(says(admission, "WWW-Authenticate: Bearer realm=\"logmill\"\r\n"));
+    assert_false(says(admission, "Basic"));
+    head.authorization = slice_of_string(guess);
+    for (int i = 0; i < GUESSES_MAX; i++, guess[sizeof(guess) - 2]++)
+        assert_int_equal(ask(a, &head).status, 401);
+    admission = ask(a, &head);
+    assert_int_equal(admission.status, 429);
+    assert_true(says(admission, "Access-Control-Allow-Origin: https://app.example\r\n"));
+    assert_true(says(admission, "Retry-After: 60\r\n"));
+    access_free(a);
+    keys_free(keys);
+
+    head.authorization = slice_of(NULL, 0);
+    options = (struct access_options){.origins = "https://app.example",
+                                      .anonymous = ANONYMOUS_READ,
+                                      .anonymous_places = {[PLACE_CONNECTION] = 1}};
+    a = access_new(&options, &err);
+    admission = ask(a, &head);
+    assert_int_equal(admission.status, 0);
+    access_left(admission.holder);
+    struct http_admission first = ask(a, &head);
+    admission = ask(a, &head);
+    assert_int_equal(admission.status, 429);
+    assert_true(says(admission, "Access-Control-Allow-Origin: https://app.example\r\n"));
+    assert_true(says(admission, "Retry-After: 1\r\n"));
+    access_left(first.holder);
+    access_free(a);
+}
+
 static void any_origin_may_be_allowed(void **state)
 {
     struct access *a = make(NULL, "*");
@@ -294,6 +344,7 @@ int main(void)
         cmocka_unit_test(what_another_page_sends_is_refused_by_its_origin),
         cmocka_unit_test(origins_that_are_named_may_ask_and_read),
         cmocka_unit_test(the_question_beforehand_is_answered),
+        cmocka_unit_test(what_pages_of_other_origins_are_refused_with_they_may_read),
         cmocka_unit_test(any_origin_may_be_allowed),
         cmocka_unit_test(an_allowed_origin_does_not_make_a_host_allowed),
         cmocka_unit_test(an_origin_is_allowed_that_is_its_own_or_named),
