@@ -738,8 +738,10 @@ check('a request over TLS that is cut off at any byte is not executed, nor answe
     const at = [1, TE.length - 2, TE.length, bytes.length - 5, bytes.length - 2, bytes.length - 1];
     for (const to of at) {
         const raw = await RawConnection.open(server);
+        raw.send('GET /health HTTP/1.1\r\nHost: h\r\n\r\n');
+        assert.equal((await raw.answer()).status, 200);
         raw.send(bytes.slice(0, to));
-        raw.cut(); // TCP's end, without TLS's
+        await raw.cut(); // TCP's end, without TLS's
         await raw.end();
         assert.equal(raw.unread, '', `cut at ${to}`);
         raw.close();

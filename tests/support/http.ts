@@ -168,10 +168,14 @@ function streamOf(socket: net.Socket): Duplex {
     return stream;
 }
 
+/** What a record of TLS 1.3 has besides its bytes. */
+const RECORD_OVERHEAD = 22;
+
 /** A bare connection that reads answers one by one. */
 export class RawConnection {
     closed = false;
     private received = Buffer.alloc(0);
+    private wanted = 0; // bytes that are written when the last piece, over TLS, is
     private wake: (() => void) | undefined;
 
     /** `under` is what carries `socket`: itself, or what TLS goes over. */
@@ -217,8 +221,15 @@ export class RawConnection {
         this.socket.destroy();
     }
 
-    /** The end of what there is to send, by TCP alone: TLS has said nothing of it. */
-    cut(): void {
+    /**
+     * The end of what was sent, by TCP alone: TLS has said nothing of it. An answer has to have come
+     * before the last piece, so that this alone is what is waited for: Node calls it written before
+     * it is.
+     */
+    async cut(): Promise<void> {
+        while (this.under.bytesWritten < this.wanted) {
+            await new Promise((resolve) => setImmediate(resolve));
+        }
         this.under.end();
     }
 
@@ -228,6 +239,7 @@ export class RawConnection {
     }
 
     send(data: string | Buffer): void {
+        this.wanted = this.under.bytesWritten + Buffer.byteLength(data) + RECORD_OVERHEAD;
         this.socket.write(data);
     }
 
