@@ -524,8 +524,13 @@ static void tell_each_later(struct post *p, const char *text, uint64_t wait_s)
 
     int error = parse(p, text);
 
-    if (error) {
+    if (error == LM_EINVAL || error == LM_ENOTFOUND) {
         answer_refused(p, error);
+        return;
+    }
+    if (error) { /* there is no room to tell it of each */
+        buffer_release(&p->told);
+        say(p->req, p->format, FORMAT_REFUSED_RATE, text, wait_s);
         return;
     }
 

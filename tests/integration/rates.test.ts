@@ -149,6 +149,22 @@ scenario('of _bulk each item is told to come again, but for those that never cou
     assert.equal(metric(seen, 'logmill_logs_accepted_total'), 600);
 });
 
+scenario('a _bulk of which not each item can be told is told whole to come again', async (lab) => {
+    const file = fileOf(lab);
+    const free = await makeKey(file, 'free', '--role', 'write');
+    const key = await makeKey(file, 'bulk', '--role', 'write', '--rate', '1/s');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const item = `{"create":{"_index":"${'i'.repeat(60)}","_id":"${'d'.repeat(40)}"}}\n{"message":"m"}\n`;
+    const body = item.repeat(80_000);
+    assert.equal((await post(server, free, '/_bulk', body)).status, 200);
+    assert.equal((await post(server, key, '/log', '{"message":"m","level":"info"}')).status, 201);
+    const answer = await post(server, key, '/_bulk', body);
+    waitOf(answer);
+    assert.match(answer.text, /es_rejected_execution_exception.*this key may send 1 logs a second/);
+    const seen = await atRest(server);
+    assert.equal(metric(seen, 'logmill_received_refused_total{protocol="elasticsearch",reason="too_large"}'), 0);
+});
+
 scenario('bytes are those of the body, unpacked; who waits as long as was said is let in', async (lab) => {
     const file = fileOf(lab);
     const key = await makeKey(file, 'bytes', '--role', 'write', '--bytes', '100KB/s');
