@@ -95,6 +95,8 @@ static void set_deadline(struct connection *c)
 void connection_move(struct connection *c, enum connection_state state)
 {
     CHECK(state_may_move(moves, c->state, state));
+    c->thread->lingering_len -= c->state == CONNECTION_LINGERING;
+    c->thread->lingering_len += state == CONNECTION_LINGERING;
     c->state = state;
     if (state != CONNECTION_CLOSED) {
         bool settles = !c->in_run || connection_has_ended(c);

@@ -33,7 +33,8 @@
  *
  * The end. Reading has ended and the last answer is sent: the connection is closed. But if it was
  * cut, closing would reset it and could take the answer with it, so we shut down our side, and
- * linger: we read and drop until the client closes or TIMEOUT_LINGER passes.
+ * linger: we read and drop until the client closes or TIMEOUT_LINGER passes. Whoever is refused and
+ * does not close takes places so: past CONNECTION_LINGERING_SHARE the oldest of them is closed.
  * An error of the socket, or the client's silence beyond a time-out, closes at once. A request
  * whose handler has not answered is then cut loose (connection = NULL) and ends with its answer.
  *
@@ -63,6 +64,16 @@
 
 static void settle(struct connection *c);
 
+/* One more lingers: so that they do not take the places of others, the oldest has had its time. */
+static void bound_lingering(struct http_thread *t)
+{
+    const struct http_server_options *o = &t->shared->options;
+
+    if (t->lingering_len > o->max_connections / CONNECTION_LINGERING_SHARE / o->threads + 1)
+        connection_abort(container_of(timeouts_first(&t->net.timeouts, TIMEOUT_LINGER),
+                                      struct connection, socket.read_deadline));
+}
+
 /* All is answered and nothing more will be asked. */
 static void finish(struct connection *c)
 {
@@ -72,6 +83,7 @@ static void finish(struct connection *c)
         connection_move(c, CONNECTION_LINGERING);
         connection_drop_input(c);
         net_socket_end(&c->socket);
+        bound_lingering(c->thread);
     }
 }
 

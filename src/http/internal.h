@@ -42,6 +42,7 @@ struct http_thread {
     struct message_limits limits;
     void *context;             /* from hooks.thread_start */
     size_t requests_under_way; /* answers that handlers still owe, and those not yet sent */
+    unsigned lingering_len;    /* connections in CONNECTION_LINGERING */
 
     struct message *free_messages;
     unsigned free_messages_len;
@@ -65,7 +66,9 @@ enum {
     /* Answers given and not yet taken by the socket; past it no further request is begun. */
     CONNECTION_UNSENT_MAX = 256 * 1024,
     /* How long a client that was refused may take to read why (TIMEOUT_LINGER). */
-    CONNECTION_LINGER_MS = 2000
+    CONNECTION_LINGER_MS = 2000,
+    /* Those that do so are up to this part of max_connections; the oldest goes for another. */
+    CONNECTION_LINGERING_SHARE = 16
 };
 
 /*

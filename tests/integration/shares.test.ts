@@ -4,6 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 import * as http from 'node:http';
+import * as net from 'node:net';
 import * as path from 'node:path';
 
 import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
@@ -124,6 +125,35 @@ scenario('whatever one key takes of all connections, a quarter is for others', a
     const { answer } = await connect(server, undefined);
     assertLater(answer, answer.text, /those who have no key have as many connections .*ANONYMOUS_CONNECTIONS/);
     closeAll([...(await connectAll(server, other, 5, 201)), ...nobodys]);
+});
+
+/** Resolves when the server has answered and ended its side; the client's stays open. */
+function refusedWithoutClosing(server: Logmill, key: string): Promise<net.Socket> {
+    return new Promise((resolve, reject) => {
+        const socket = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+        let text = '';
+        socket.on('error', reject);
+        socket.on('data', (data) => (text += String(data)));
+        socket.on('end', () => {
+            socket.off('error', reject).on('error', () => undefined);
+            return /^HTTP\/1\.1 429 /.test(text) ? resolve(socket) : reject(new Error(text));
+        });
+        socket.write(`GET /api/v1/validate HTTP/1.1\r\nHost: h\r\nX-API-Key: ${key}\r\n\r\n`);
+    });
+}
+
+scenario('whoever is refused and does not close takes no places of others', async (lab) => {
+    const file = fileOf(lab);
+    const two = await makeKey(file, 'two', '--role', 'write', '--connections', '2');
+    const other = await makeKey(file, 'other', '--role', 'write');
+    const server = await lab.start({ settings: { KEYS_FILE: file, MAX_CONNECTIONS: '20', WEB_CONCURRENCY: '2' } });
+    const opened = await connectAll(server, two, 2, 201);
+    const stay: net.Socket[] = [];
+    for (let i = 0; i < 30; i++) {
+        stay.push(await refusedWithoutClosing(server, two));
+    }
+    closeAll([...(await connectAll(server, other, 10, 201)), ...opened]);
+    stay.forEach((socket) => socket.destroy());
 });
 
 scenario('without keys all connections are for all, but for as many as ANONYMOUS_CONNECTIONS says', async (lab) => {
