@@ -1,9 +1,11 @@
 #include "api/erasure.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/timestamp.h"
+#include "base/xalloc.h"
 
 enum {
     SLICE_US = 250 * 1000, /* after which there is progress to tell */
@@ -11,14 +13,34 @@ enum {
     REST_US = 2000,        /* between two transactions: others write as well */
 };
 
+/* Whether each log is one of it, as far as is plain: tests for what all logs have, joined. */
+static bool is_all(const struct query *q)
+{
+    bool *all = xcalloc(q->len, sizeof(*all));
+
+    for (uint32_t i = q->len; i-- > 0;) {
+        const struct query_node *node = &q->nodes[i];
+
+        if (node->kind == QUERY_TEST)
+            all[i] = node->test == QUERY_EXISTS && node->field != QUERY_ATTRIBUTE;
+        if (node->kind != QUERY_AND && node->kind != QUERY_OR)
+            continue;
+        all[i] = node->kind == QUERY_AND;
+        for (uint32_t k = i + 1; k < node->end; k = q->nodes[k].end)
+            if (all[k] == (node->kind == QUERY_OR))
+                all[i] = all[k];
+    }
+
+    bool root = all[0];
+
+    free(all);
+    return root;
+}
+
 bool erasure_asks_for_something(const struct log_filter *f)
 {
-    const struct query_node *root = f->query ? &f->query->nodes[0] : NULL;
-    bool is_all = root && root->kind == QUERY_TEST && root->test == QUERY_EXISTS &&
-                  root->field != QUERY_ATTRIBUTE;
-
     return f->since_us > TIMESTAMP_MIN_US || f->until_us <= TIMESTAMP_MAX_US ||
-           (log_filter_has_predicates(f) && !is_all);
+           (log_filter_has_predicates(f) && !(f->query && is_all(f->query)));
 }
 
 static bool goes_on(erasure_progress *progress, uint64_t logs, void *ctx)

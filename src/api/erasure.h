@@ -15,7 +15,7 @@
 typedef bool erasure_progress(uint64_t logs, void *ctx);
 
 /* Whether any log is left out by it: not if all that was given is empty, as the query of a shell's
- * variable that is not set. */
+ * variable that is not set, or tests for what all logs have. */
 bool erasure_asks_for_something(const struct log_filter *f);
 
 struct erasure_count {

@@ -72,7 +72,7 @@ static int check_flags(const struct flags *flags, int words_len)
                 "--all";
     else if (all && has_condition(flags, words_len))
         wrong = "--all is for all logs: not with a condition";
-    else if (flags_has(flags, "yes") && (!reason || !reason[0]))
+    else if (flags_has(flags, "yes") && (!reason || !reason[strspn(reason, " ")]))
         wrong = "--yes needs --reason TEXT, which the diagnostics will tell";
     else if (reason && strlen(reason) > REASON_MAX)
         wrong = "--reason: at most 1000 bytes";

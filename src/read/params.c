@@ -641,6 +641,25 @@ static void refuse_reason(struct reading *r, struct slice reason, const char *ty
         reason);
 }
 
+enum { SPACE = 0x20, DELETE = 0x7f, C1_LEAD = 0xc2, C1_FIRST = 0x80, C1_LAST = 0x9f };
+
+/* Neither nothing but spaces nor anything that a look at the diagnostics would not show. */
+static bool is_reason(struct slice text)
+{
+    bool shows = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c < SPACE || c == DELETE)
+            return false;
+        if (c >= C1_FIRST && c <= C1_LAST && i > 0 && (unsigned char)text.data[i - 1] == C1_LEAD)
+            return false; /* U+0080 to U+009F */
+        shows = shows || c != SPACE;
+    }
+    return shows;
+}
+
 int log_params_parse_erase(const struct query_string *params, struct query *only,
                            struct log_filter *filter, struct log_params_erase *asked,
                            struct buffer *refusal)
@@ -663,6 +682,9 @@ int log_params_parse_erase(const struct query_string *params, struct query *only
     if (asked->reason.len > LOG_PARAMS_REASON_MAX)
         refuse_reason(&r, slice_of(asked->reason.data, 0), "string_too_long",
                       "String should have at most 1000 bytes");
+    else if (asked->reason.len > 0 && !is_reason(asked->reason))
+        refuse_reason(&r, slice_of(asked->reason.data, 0), "value_error",
+                      "String should say why: not spaces alone, and no control characters");
     refuse_unknown(&r, (const char *const[]){"reason", "dry_run", "all", NULL});
     return reading_finish(&r, filter);
 }
