@@ -581,6 +581,8 @@ void intake_take(struct intake *intake, struct http_request *req, const struct i
     if (!access_may_send(intake->access, req, 1, http_request_body(req).len, &excess))
         goto exceeds;
     error = parse(p, NULL);
+    if (error && error != LM_EBUSY && error != LM_ENOMEM) /* it has cost what a right one costs */
+        access_sent(intake->access, req, 0, body_bytes(p));
     if (error)
         goto refuse;
     buffer_release(&intake->wrong); /* what was left out */

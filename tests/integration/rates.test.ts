@@ -272,6 +272,16 @@ scenario('keys list tells what a server that is named has counted of each', asyn
     assert.match(refused.stderr, /answered 401/);
 });
 
+scenario('what is refused for what is in it counts its bytes', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'k', '--role', 'write', '--bytes', '1000/s');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const wrong = logs(2000).replace(/\}\]$/, ',"no":}]');
+    assert.equal((await post(server, key, '/logs', wrong)).status, 422);
+    const wait = waitOf(await post(server, key, '/log', '{"message":"m","level":"info"}'));
+    assert.ok(wait > 30 && wait <= 60, String(wait));
+});
+
 scenario('a rate has a form, and goes where keys are written', async (lab) => {
     const file = fileOf(lab);
     const settings = { KEYS_FILE: file };
