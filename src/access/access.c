@@ -319,6 +319,26 @@ static enum access_need need_of(const struct access *a, const struct http_head *
     return need == ACCESS_OPS ? a->ops : need;
 }
 
+/* Whoever asks for what is open to all, with a reference: more may be told by it; NULL: nobody. */
+static struct grant *find_who(const struct access *a, const struct http_head *head)
+{
+    struct borne borne;
+    struct slice session;
+    struct grant *g;
+
+    borne_find(&borne, head, false);
+    if (borne.key.data)
+        g = keys_find(a->keys, borne.key);
+    else if ((session = session_of(head)).data)
+        g = find_session(a, session);
+    else
+        g = find_certificate(a, head);
+    if (g && grant_holds(g, clock_wall_us()))
+        return g;
+    grant_unref(g);
+    return NULL;
+}
+
 static enum access_verdict admit_key(const struct access *a, const struct http_head *head,
                                      const struct site_origin *origin,
                                      struct http_admission *admission)
@@ -326,8 +346,11 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     enum access_need need = need_of(a, head);
     struct borne borne;
 
-    if (need == ACCESS_OPEN)
+    if (need == ACCESS_OPEN) {
+        if (a->keys && head->route && head->route->needs == ACCESS_OPS)
+            admission->who = find_who(a, head);
         return ACCESS_LET_IN;
+    }
     if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
         return admit_connection(a, a->nobody, head, origin, admission);
     if (!a->keys)
@@ -495,6 +518,13 @@ bool access_holds(const struct http_request *req)
     const struct grant *g = access_grant(req);
 
     return !g || grant_holds(g, clock_wall_us());
+}
+
+bool access_sees_all(const struct access *a, const struct http_request *req)
+{
+    const struct grant *g = access_grant(req);
+
+    return !a->keys || (g && may(g, ACCESS_READ) && !g->only);
 }
 
 /* ---- How much ---- */

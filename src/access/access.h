@@ -147,6 +147,10 @@ const char *access_name(const struct http_request *req);
 /* What it may read, and nothing else; NULL: everything. Lives as long as the request. */
 struct query *access_only(const struct http_request *req);
 
+/* Whether it may know of all there is, and of all who send: it may read everything, or there are no
+ * keys. */
+bool access_sees_all(const struct access *a, const struct http_request *req);
+
 /* Whether it may go on with what it has begun: its key has neither expired nor been revoked. */
 bool access_holds(const struct http_request *req);
 

@@ -351,7 +351,8 @@ static void respond_metrics(struct inquiry *q)
     buffer_init(&body, BODY_BYTES_MAX);
     append_queue(&body, &q->questions[0]);
     metrics_append(&body);
-    senders_append(&body);
+    if (access_sees_all(api->access, q->req)) /* names of keys, and how much each sends */
+        senders_append(&body);
     if (api->readers)
         append_reads(&body, api->readers);
     append_ledger(&body, api->ledger);

@@ -117,7 +117,8 @@ static const struct setting settings[] = {
            .help = "seconds for which whoever has logged in at the page stays so"),
     TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",
          .help = "who may ask /ready, /metrics, /docs and /openapi.json: everybody, or who has a "
-                 "key of this role; /health is always open"),
+                 "key of this role; /health is always open; rows of /metrics by key are for keys "
+                 "that may read everything"),
     TEXT(DATA_DIR, data_dir, .fallback = "logmill-data",
          .help = "directory of the embedded queue and store; made if missing"),
     NUMBER(WEB_CONCURRENCY, web_concurrency, .fallback = BY_CORES, .min = 1, .max = 256,

@@ -4,8 +4,8 @@ import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 import { type Lab, type Logmill, eventually, runLogmill, scenario } from '../support/harness';
-import { type Answer, request } from '../support/http';
-import { allLogs, atRest, metric, metrics } from '../support/logs';
+import { type Answer, get, request } from '../support/http';
+import { allLogs, atRest, metric, metrics, parseMetrics } from '../support/logs';
 
 /** The file of keys of a test; each folder of a lab is another. */
 const fileOf = (lab: Lab): string => path.join(lab.folder(), 'keys');
@@ -15,6 +15,8 @@ async function makeKey(file: string, name: string, ...more: string[]): Promise<s
     assert.equal(ran.code, 0, ran.stderr);
     return ran.stdout.trim();
 }
+
+const bearer = (key: string): Record<string, string> => ({ Authorization: `Bearer ${key}` });
 
 function post(
     server: Logmill,
@@ -115,9 +117,14 @@ scenario('more than a key may send is refused in the words of each protocol, and
     assert.equal(metric(seen, 'logmill_received_refused_total{protocol="hec",reason="rate"}'), 1);
     assert.equal(metric(seen, 'logmill_inflight_bytes'), 0);
     // Each key has rows of its own.
-    assert.equal(metric(seen, 'logmill_key_logs_total{key="k0",protocol="logmill"}'), 600);
-    assert.equal(metric(seen, 'logmill_key_refused_total{key="k3",protocol="hec",reason="rate"}'), 1);
-    assert.equal(metric(seen, 'logmill_key_bytes_total{key="k3",protocol="hec"}'), 600 * '{"event":"m"}'.length);
+    const boss = await makeKey(file, 'boss', '--role', 'admin');
+    const rows = await eventually('the key', async () => {
+        const samples = parseMetrics((await get(server, '/metrics', bearer(boss))).text);
+        return samples.has('logmill_key_logs_total{key="k0",protocol="logmill"}') && samples;
+    });
+    assert.equal(metric(rows, 'logmill_key_logs_total{key="k0",protocol="logmill"}'), 600);
+    assert.equal(metric(rows, 'logmill_key_refused_total{key="k3",protocol="hec",reason="rate"}'), 1);
+    assert.equal(metric(rows, 'logmill_key_bytes_total{key="k3",protocol="hec"}'), 600 * '{"event":"m"}'.length);
 });
 
 scenario('of _bulk each item is told to come again, but for those that never could', async (lab) => {
@@ -270,6 +277,32 @@ scenario('keys list tells what a server that is named has counted of each', asyn
     assert.equal(refused.code, 1);
     assert.match(refused.stdout, /^shop +write/m);
     assert.match(refused.stderr, /answered 401/);
+});
+
+scenario('rows by key are for who may read everything', async (lab) => {
+    const file = fileOf(lab);
+    const shop = await makeKey(file, 'shop', '--role', 'write');
+    const reader = await makeKey(file, 'reader', '--role', 'read');
+    const tenant = await makeKey(file, 'tenant', '--role', 'read', '--only', 'service:shop');
+    const boss = await makeKey(file, 'boss', '--role', 'admin');
+    for (const access of ['open', 'read']) {
+        const server = await lab.start({ settings: { KEYS_FILE: file, OPS_ACCESS: access } });
+        assert.equal((await post(server, shop, '/logs', logs(2))).status, 201);
+        for (const [key, sees] of [
+            [reader, true],
+            [boss, true],
+            [tenant, false],
+            ...(access === 'open' ? ([[shop, false], [undefined, false], ['lm_none', false]] as const) : []),
+        ] as const) {
+            const answer = await get(server, '/metrics', key ? bearer(key) : {});
+            assert.equal(answer.status, 200, `${access} ${key}`);
+            assert.match(answer.text, /logmill_http_requests_total/);
+            assert.equal(/logmill_key_|shop/.test(answer.text), sees, `${access} ${key}`);
+        }
+    }
+    const open = await lab.start();
+    assert.equal((await post(open, undefined, '/logs', logs(2))).status, 201);
+    assert.match((await get(open, '/metrics')).text, /logmill_key_logs_total\{key="\(none\)"/);
 });
 
 scenario('what is refused for what is in it counts its bytes', async (lab) => {
