@@ -262,39 +262,58 @@ static enum access_verdict admit_connection(const struct access *a, struct grant
 
 /* ---- Sessions ---- */
 
-/* The cookie by which it is asked; data NULL: there is none, or it is another page that asks. */
-static struct slice session_of(const struct http_head *head)
-{
-    char name[SESSION_NAME_MAX];
-
-    if (!head->cookie.data || !sites_is_own(head->fetch_site, head->origin, head->host))
-        return slice_of(NULL, 0);
-    return session_find_cookie(head->cookie, session_cookie_name(name, head->host, head->is_https));
-}
-
-/* What its key lets it do, with a reference; NULL: it does not hold. */
-static struct grant *find_session(const struct access *a, struct slice text)
+/* What is in a cookie lets do, with a reference, and since when; NULL: it does not hold. */
+static struct grant *open_session(const struct access *a, struct slice text, struct session *s)
 {
     uint8_t begin[KEY_BEGIN_BYTES];
-    struct session s;
     int64_t now_us = clock_wall_us();
     struct grant *g = session_begin(text, begin) ? keys_find_begun(a->keys, begin) : NULL;
 
-    if (g && session_open(text, g->digest, &s) && s.made_us <= now_us + SESSION_SKEW_US &&
-        now_us - s.made_us < a->session_us && grant_holds(g, now_us))
+    if (g && session_open(text, g->digest, s) && s->made_us <= now_us + SESSION_SKEW_US &&
+        now_us - s->made_us < a->session_us && grant_holds(g, now_us))
         return g;
     grant_unref(g);
     return NULL;
 }
 
+/* What the first cookie that holds lets do. `*any`: there is one, and it is not another page that
+ * asks. */
+static struct grant *find_session(const struct access *a, const struct http_head *head,
+                                  struct session *s, bool *any)
+{
+    char room[SESSION_NAME_MAX];
+    struct slice rest = head->cookie;
+
+    *any = false;
+    if (!head->cookie.data || !sites_is_own(head->fetch_site, head->origin, head->host))
+        return NULL;
+    struct slice name = session_cookie_name(room, head->host, head->is_https);
+    for (unsigned i = 0; i < SESSION_COOKIES_MAX; i++) {
+        struct slice text = session_next_cookie(&rest, name);
+        if (!text.data)
+            return NULL;
+
+        struct grant *g = open_session(a, text, s);
+
+        *any = true;
+        if (g)
+            return g;
+    }
+    return NULL;
+}
+
 static enum access_verdict admit_session(const struct access *a, const struct http_head *head,
                                          const struct site_origin *origin, enum access_need need,
-                                         struct slice session, struct http_admission *admission)
+                                         struct grant *g, const struct session *s,
+                                         struct http_admission *admission)
 {
-    struct grant *g = find_session(a, session);
-
     if (g && may(g, need)) {
         admission->who = g;
+        admission->until_us = s->made_us + a->session_us;
+        if (!origin)
+            admission->answer_headers = a->sites.origins_len > 0
+                                            ? SLICE_LITERAL(SAME_ORIGIN VARY NO_STORE)
+                                            : SLICE_LITERAL(SAME_ORIGIN NO_STORE);
         return admit_connection(a, g, head, origin, admission);
     }
 
@@ -323,15 +342,13 @@ static enum access_need need_of(const struct access *a, const struct http_head *
 static struct grant *find_who(const struct access *a, const struct http_head *head)
 {
     struct borne borne;
-    struct slice session;
+    struct session session;
+    bool any;
     struct grant *g;
 
     borne_find(&borne, head, false);
-    if (borne.key.data)
-        g = keys_find(a->keys, borne.key);
-    else if ((session = session_of(head)).data)
-        g = find_session(a, session);
-    else
+    g = borne.key.data ? keys_find(a->keys, borne.key) : find_session(a, head, &session, &any);
+    if (!borne.key.data && !any)
         g = find_certificate(a, head);
     if (g && grant_holds(g, clock_wall_us()))
         return g;
@@ -349,6 +366,7 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     if (need == ACCESS_OPEN) {
         if (a->keys && head->route && head->route->needs == ACCESS_OPS)
             admission->who = find_who(a, head);
+        admission->max_body_bytes = a->keys ? ACCESS_OPEN_BODY_MAX : SIZE_MAX;
         return ACCESS_LET_IN;
     }
     if (!a->keys && need != ACCESS_ADMIN && may_anonymous(a, need))
@@ -362,10 +380,12 @@ static enum access_verdict admit_key(const struct access *a, const struct http_h
     bool has_certificate = false;
 
     if (!borne.key.data) {
-        struct slice session = session_of(head);
+        struct session session;
+        bool any;
 
-        if (session.data)
-            return admit_session(a, head, origin, need, session, admission);
+        g = find_session(a, head, &session, &any);
+        if (any)
+            return admit_session(a, head, origin, need, g, &session, admission);
         g = find_certificate(a, head);
         has_certificate = g;
         if (!g && may_anonymous(a, need))
@@ -516,8 +536,9 @@ struct query *access_only(const struct http_request *req)
 bool access_holds(const struct http_request *req)
 {
     const struct grant *g = access_grant(req);
+    int64_t now_us = clock_wall_us();
 
-    return !g || grant_holds(g, clock_wall_us());
+    return !g || (grant_holds(g, now_us) && now_us < http_request_until_us(req));
 }
 
 bool access_sees_all(const struct access *a, const struct http_request *req)

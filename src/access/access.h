@@ -88,6 +88,9 @@ struct access_options {
     unsigned places[PLACE_KINDS]; /* that there are: a key that says nothing has its share */
 };
 
+/* Bytes of a body that is taken of whoever asks: where keys are, more is judged by one first. */
+enum { ACCESS_OPEN_BODY_MAX = 4096 };
+
 /* Of all connections, scans and tails, a key that says nothing of them may have so much. */
 enum { ACCESS_SHARE_PERCENT = 75 };
 
@@ -151,7 +154,8 @@ struct query *access_only(const struct http_request *req);
  * keys. */
 bool access_sees_all(const struct access *a, const struct http_request *req);
 
-/* Whether it may go on with what it has begun: its key has neither expired nor been revoked. */
+/* Whether it may go on with what it has begun: its key has neither expired nor been revoked, nor
+ * has its session ended. */
 bool access_holds(const struct http_request *req);
 
 /* Why something may not be had now, and in how many seconds it could be. */

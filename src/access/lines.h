@@ -5,6 +5,8 @@
 /* What no browser is to guess at; and pages of others must not even embed. */
 #define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
 #define SAME_ORIGIN NOSNIFF "Cross-Origin-Resource-Policy: same-origin\r\n"
+/* Of what was asked for by a cookie: a cache on the way cannot know that it is not for all. */
+#define NO_STORE "Cache-Control: no-store\r\n"
 /* No two origins share a cached answer. */
 #define VARY "Vary: Origin\r\n"
 /* RFC 9110, 11.6.1. Of Basic, programs take the key as the password. */

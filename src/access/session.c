@@ -153,10 +153,10 @@ struct slice session_cookie_name(char room[SESSION_NAME_MAX], struct slice host,
     return buffer_slice(&b);
 }
 
-struct slice session_find_cookie(struct slice header, struct slice name)
+struct slice session_next_cookie(struct slice *header, struct slice name)
 {
-    while (header.len > 0) {
-        struct slice value = slice_trim(slice_cut(&header, ';'));
+    while (header->len > 0) {
+        struct slice value = slice_trim(slice_cut(header, ';'));
 
         if (slice_equal(slice_cut(&value, '='), name))
             return value.data ? value : slice_of("", 0);

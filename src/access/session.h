@@ -29,6 +29,7 @@ enum {
     SESSION_KEY_MAX = 256, /* bytes of a key by which one can log in */
     SESSION_TEXT_MAX = 4 * ((1 + KEY_BEGIN_BYTES + 12 + 8 + SESSION_KEY_MAX + 16 + 2) / 3),
     SESSION_NAME_MAX = 32,     /* bytes of a cookie's name */
+    SESSION_COOKIES_MAX = 4,   /* of that name that are looked at */
     SESSION_SKEW_US = 60000000 /* so far the clock of another process may be ahead */
 };
 
@@ -54,8 +55,11 @@ bool session_open(struct slice text, const uint8_t digest[KEY_DIGEST_BYTES], str
 /* The name of its cookie at `host`, the header. */
 struct slice session_cookie_name(char room[SESSION_NAME_MAX], struct slice host, bool is_https);
 
-/* The value of the cookie of that name in `header`; data NULL: there is none. */
-struct slice session_find_cookie(struct slice header, struct slice name);
+/*
+ * The value of the next cookie of that name in `*header`, which is moved behind it; data NULL:
+ * there is none. There may be several: of the paths of a host, or set by its other ports.
+ */
+struct slice session_next_cookie(struct slice *header, struct slice name);
 
 /* Appends the value of Set-Cookie. `max_age_s` 0: it goes away. */
 void session_append_cookie(struct buffer *b, struct slice name, struct slice text,

@@ -249,7 +249,10 @@ static bool is_of_host(struct slice origin, struct slice host)
 {
     const char *begin = origin.len > 0 ? memmem(origin.data, origin.len, "://", 3) : NULL;
 
-    if (!begin) /* "null", as from a file */
+    struct slice scheme = slice_of(origin.data, begin ? (size_t)(begin - origin.data) : 0);
+
+    if (!slice_equal_ascii_nocase(scheme, SLICE_LITERAL("http")) &&
+        !slice_equal_ascii_nocase(scheme, SLICE_LITERAL("https"))) /* "null", as from a file */
         return false;
     begin += 3;
     return slice_equal_ascii_nocase(slice_of(begin, (size_t)(origin.data + origin.len - begin)),

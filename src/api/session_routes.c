@@ -12,7 +12,7 @@
 #include "json/reader.h"
 #include "json/writer.h"
 
-enum { LOG_IN_BODY_MAX = 4096, COOKIE_MAX = 1024, WHO_MAX = 256 * 1024 };
+enum { COOKIE_MAX = 1024, WHO_MAX = 256 * 1024 };
 
 static const struct http_header no_store = {"Cache-Control", {"no-store", 8}};
 
@@ -115,8 +115,8 @@ static struct slice find_key(const struct http_request *req, struct json_doc *do
                              struct query_string *form)
 {
     struct slice body = http_request_body(req);
-    bool is_object = is_json(req) && body.len <= LOG_IN_BODY_MAX;
-    bool is_form = !is_json(req) && body.len <= LOG_IN_BODY_MAX;
+    bool is_object = is_json(req) && body.len <= ACCESS_OPEN_BODY_MAX;
+    bool is_form = !is_json(req) && body.len <= ACCESS_OPEN_BODY_MAX;
     yyjson_val *key = NULL;
 
     if (is_object && !json_doc_read(doc, body))

@@ -244,10 +244,16 @@ static void judge_admission(struct message *m, const struct known_headers *found
         .asks_method = found->value[KNOWN_ASKS_METHOD],
         .holder = *m->holder,
     };
-    struct http_admission admission = {.answer_headers = m->answer_headers, .holder = *m->holder};
+    struct http_admission admission = {.answer_headers = m->answer_headers,
+                                       .max_body_bytes = SIZE_MAX,
+                                       .until_us = INT64_MAX,
+                                       .holder = *m->holder};
     hooks->admit(&head, &admission, hooks->ctx);
     m->answer_headers = admission.answer_headers;
     m->who = admission.who;
+    m->until_us = admission.until_us;
+    if (admission.max_body_bytes < m->max_body_bytes)
+        m->max_body_bytes = admission.max_body_bytes;
     if (admission.holder != *m->holder && *m->holder)
         hooks->left(*m->holder);
     *m->holder = admission.holder;

@@ -151,9 +151,11 @@ struct http_admission {
     const char *detail; /* of a refusal; must live for ever; NULL: the usual words */
     /* In place of http_server_options.answer_headers, likewise. */
     struct slice answer_headers;
-    bool closes; /* of a refusal: the connection ends with it */
+    bool closes;           /* of a refusal: the connection ends with it */
+    size_t max_body_bytes; /* if that is less than its route has; comes as SIZE_MAX */
     /* Whoever asks, for http_request_who; NULL: nobody in particular. hooks.forget is called. */
     void *who;
+    int64_t until_us; /* for http_request_until_us; comes as INT64_MAX */
     /*
      * Whom its connection counts for from now on; comes as it is in the head. hooks.left is called
      * for one that another takes the place of, and when the connection ends.
@@ -299,6 +301,9 @@ bool http_request_is_https(const struct http_request *req);
 
 /* Whom hooks.admit has taken the one who asks for, or NULL. Lives as long as the request. */
 void *http_request_who(const struct http_request *req);
+
+/* Until when that holds, on the wall clock, in microseconds; INT64_MAX: for ever. */
+int64_t http_request_until_us(const struct http_request *req);
 
 /*
  * Has `gone` called if the client of `req`, before it is answered, goes (the connection breaks)

@@ -164,6 +164,7 @@ struct http_request {
 
     struct slice answer_headers; /* see struct message */
     void *who;                   /* of hooks.admit; or NULL */
+    int64_t until_us;            /* likewise */
 
     enum request_state state;
     bool http_1_0;

@@ -126,6 +126,7 @@ struct message {
     struct message_refusal refusal;
     struct slice answer_headers; /* lines that the answer has, whichever it is; not ours */
     void *who;                   /* of hooks.admit, until the request has it */
+    int64_t until_us;            /* likewise */
     void **holder;               /* of the connection: see http_admission */
 
     struct slice body;       /* as sent; then, after parse_finish, as meant */

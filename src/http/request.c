@@ -22,6 +22,7 @@ void request_take_who(struct http_request *req, struct message *m)
 {
     CHECK(!req->who);
     req->who = m->who;
+    req->until_us = m->until_us;
     m->who = NULL;
 }
 
@@ -169,6 +170,11 @@ bool http_request_is_https(const struct http_request *req)
 void *http_request_who(const struct http_request *req)
 {
     return req->who;
+}
+
+int64_t http_request_until_us(const struct http_request *req)
+{
+    return req->until_us;
 }
 
 void http_request_charge_to(struct http_request *req, struct account *account)

@@ -7,8 +7,9 @@ import * as path from 'node:path';
 
 import { Authority } from '../support/certificates';
 import { type Lab, type Logmill, eventually, freePort, runLogmill, scenario } from '../support/harness';
-import { type Answer, get, request } from '../support/http';
+import { type Answer, RawConnection, get, request } from '../support/http';
 import { metric, metrics } from '../support/logs';
+import { Tail } from '../support/sse';
 
 const fileOf = (lab: Lab): string => path.join(lab.folder(), 'keys');
 
@@ -152,9 +153,10 @@ scenario('a wrong key logs nobody in, and many of them stop their address', asyn
         // No dialogue of the browser's own, which would come before the page's form.
         assert.equal(answer.headers['www-authenticate'], 'Bearer realm="logmill"');
     }
-    for (const none of ['', ' ', 7, null, ['x'], 'x'.repeat(5000)]) {
+    for (const none of ['', ' ', 7, null, ['x']]) {
         assert.equal((await logIn(server, none)).status, 422, JSON.stringify(none));
     }
+    assert.equal((await logIn(server, 'x'.repeat(5000))).status, 413);
     for (const body of ['', '{', '[]', 'null']) {
         const sent = { method: 'POST', path: '/login', headers: { 'Content-Type': 'application/json' }, body };
         assert.equal((await request(server, sent)).status, 422, body);
@@ -340,6 +342,61 @@ scenario('who logs out bears no cookie any more', async (lab) => {
         cookieOf(out),
         `logmill-${server.port}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict`,
     );
+});
+
+scenario('no body of any length is taken of whoever has no key, whatever asks for none', async (lab) => {
+    const file = fileOf(lab);
+    const boss = await makeKey(file, 'boss', 'admin');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    for (const start of [
+        'POST /login', 'POST /logout', 'GET /health', 'GET /metrics', 'GET /', 'GET /docs', 'OPTIONS /services/collector',
+        'GET /services/collector/health',
+    ]) {
+        const head = `${start} HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\n`;
+        const long = await RawConnection.open(server);
+        long.send(`${head}Content-Length: 4097\r\n\r\n`); // nothing of it
+        assert.equal((await long.answer()).status, 413, start);
+        long.close();
+        const endless = await RawConnection.open(server);
+        endless.send(`${head}Transfer-Encoding: chunked\r\n\r\n1800\r\n${'x'.repeat(0x1800)}\r\n`);
+        assert.equal((await endless.answer()).status, 413, start);
+        endless.close();
+    }
+    const large = await request(server, {
+        method: 'POST', path: '/log', headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${boss}` },
+        body: JSON.stringify({ message: 'x'.repeat(50_000), level: 'info' }),
+    });
+    assert.equal(large.status, 201);
+    // Without keys it is as it was.
+    const open = await lab.start();
+    const odd = await request(open, { method: 'GET', path: '/health', body: 'x'.repeat(5000) });
+    assert.equal(odd.status, 200);
+});
+
+scenario('what somebody asks by a cookie is kept by no cache, and goes by whichever cookie holds', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'anna', 'read');
+    const server = await lab.start({ settings: { KEYS_FILE: file } });
+    const cookie = await session(server, key);
+    for (const where of ['/logs', '/logs/stats', '/logs/fields']) {
+        assert.equal((await get(server, where, { Cookie: cookie })).headers['cache-control'], 'no-store', where);
+    }
+    const name = cookie.slice(0, cookie.indexOf('='));
+    assert.equal((await read(server, `${name}=x; ${name}=${'A'.repeat(160)}; ${cookie}`)).status, 200);
+    assert.equal((await read(server, `${`${name}=x; `.repeat(4)}${cookie}`)).status, 401);
+});
+
+scenario('a tail ends with its session', async (lab) => {
+    const file = fileOf(lab);
+    const key = await makeKey(file, 'anna', 'read');
+    const server = await lab.start({ settings: { KEYS_FILE: file, SESSION_MAX_AGE: '600' } });
+    const name = (await session(server, key)).split('=')[0]!;
+    const digest = createHash('sha256').update(key).digest();
+    const nearlyOver = `${name}=${forge(key, digest, digest, Date.now() - 595_000)}`;
+    const tail = await Tail.open(server, { headers: { Cookie: nearlyOver } });
+    assert.equal(tail.status, 200);
+    await eventually('the stream to end, and no other to begin', async () => tail.status === 401);
+    tail.close();
 });
 
 scenario('tails and downloads work with a cookie', async (lab) => {

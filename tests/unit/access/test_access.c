@@ -148,6 +148,8 @@ static void what_another_page_sends_is_refused_by_its_origin(void **state)
     assert_int_equal(ask(a, &head).status, 403);
     head.origin = SLICE_LITERAL("null");
     assert_int_equal(ask(a, &head).status, 403);
+    head.origin = SLICE_LITERAL("file://localhost:8000"); /* nobody's, whatever is behind it */
+    assert_int_equal(ask(a, &head).status, 403);
     head.origin = SLICE_LITERAL("http://localhost:9000"); /* "same-site", with another port */
     head.fetch_site = SLICE_LITERAL("same-site");
     assert_int_equal(ask(a, &head).status, 403);

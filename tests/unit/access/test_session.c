@@ -135,13 +135,14 @@ static void the_name_has_the_port(void **state)
 
 static void assert_cookie(const char *header, const char *expected)
 {
-    struct slice value = session_find_cookie(slice_of_string(header), SLICE_LITERAL("logmill"));
+    struct slice rest = slice_of_string(header);
+    struct slice value = session_next_cookie(&rest, SLICE_LITERAL("logmill"));
 
     if (expected ? !slice_equal(value, slice_of_string(expected)) : !!value.data)
         fail_msg("\"%s\": \"%.*s\"", header, (int)value.len, value.data ? value.data : "");
 }
 
-static void the_first_cookie_of_the_name_is_found(void **state)
+static void the_cookies_of_the_name_are_found_in_turn(void **state)
 {
     assert_cookie("logmill=a", "a");
     assert_cookie("x=y; logmill=a=b==; logmill=c", "a=b==");
@@ -151,6 +152,13 @@ static void the_first_cookie_of_the_name_is_found(void **state)
     assert_cookie("xlogmill=a; logmill2=b; Logmill=c", NULL);
     assert_cookie("", NULL);
     assert_cookie(";;;", NULL);
+
+    struct slice rest = SLICE_LITERAL("logmill=a; x=y; logmill=b");
+    assert_true(
+        slice_equal(session_next_cookie(&rest, SLICE_LITERAL("logmill")), SLICE_LITERAL("a")));
+    assert_true(
+        slice_equal(session_next_cookie(&rest, SLICE_LITERAL("logmill")), SLICE_LITERAL("b")));
+    assert_null(session_next_cookie(&rest, SLICE_LITERAL("logmill")).data);
 }
 
 int main(void)
@@ -161,7 +169,7 @@ int main(void)
         cmocka_unit_test(a_key_may_be_as_long_as_the_limit_says),
         cmocka_unit_test(a_session_of_another_key_with_this_digest_is_none),
         cmocka_unit_test(the_name_has_the_port),
-        cmocka_unit_test(the_first_cookie_of_the_name_is_found),
+        cmocka_unit_test(the_cookies_of_the_name_are_found_in_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
