@@ -516,6 +516,7 @@ struct senders {
     struct http_client *client; /* NULL: no server was named */
     struct sender table[SENDERS_TOLD_MAX];
     size_t len;
+    bool is_told; /* the server tells of them, if there are any */
 };
 
 static struct sender *find_sender(struct senders *s, struct slice name)
@@ -535,6 +536,7 @@ static void take_sample(struct senders *s, struct slice line)
     const char *space = line.len > 0 ? memrchr(line.data, ' ', line.len) : NULL;
     struct sender *one;
 
+    s->is_told |= metric.len > 0 && memmem(metric.data, metric.len, COUNTS[0], strlen(COUNTS[0]));
     if (!space || !slice_equal(label, SLICE_LITERAL("key=")))
         return;
     one = find_sender(s, name);
@@ -566,6 +568,11 @@ static int ask_server(struct senders *s, const struct flags *flags, struct errbu
         line = slice_cut(&text, '\n');
         take_sample(s, line);
     }
+    if (!s->is_told)
+        return errbuf_fail(err, LM_EINVAL,
+                           "%s tells what each key has sent only to one that may read everything: "
+                           "an admin's, or a reader's without --only, in LOGMILL_KEY or --key-file",
+                           flags_text(flags, "url"));
     return 0;
 }
 

@@ -298,6 +298,13 @@ scenario('rows by key are for who may read everything', async (lab) => {
             assert.equal(answer.status, 200, `${access} ${key}`);
             assert.match(answer.text, /logmill_http_requests_total/);
             assert.equal(/logmill_key_|shop/.test(answer.text), sees, `${access} ${key}`);
+            const listed = await runLogmill(['keys', 'list', '--url', `http://127.0.0.1:${server.port}`], {
+                KEYS_FILE: file,
+                ...(key ? { LOGMILL_KEY: key } : {}),
+            });
+            assert.match(listed.stdout, /^shop +write/m);
+            assert.equal(listed.code, sees ? 0 : 1, `${access} ${key}: ${listed.stderr}`);
+            assert.match(listed.stderr, sees ? /^$/ : /only to one that may read everything|mistyped/);
         }
     }
     const open = await lab.start();
