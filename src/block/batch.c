@@ -138,6 +138,11 @@ void block_batcher_free(struct block_batcher *b)
     free(b);
 }
 
+size_t block_batcher_memory(const struct block_batcher *b)
+{
+    return b->arena.memory + b->text.capacity;
+}
+
 /* ---- A block ---- */
 
 /* What is asked about it. */

@@ -23,6 +23,9 @@ struct block_batched {
     bool any_others;
 };
 
+/* What it holds, in bytes, until another batch or its end. */
+size_t block_batcher_memory(const struct block_batcher *b);
+
 /* The fields of the rows from `from` to before `to` whose bits are set, the last one first. LM_EIO
  * (damaged), LM_ENOMEM. */
 int block_batch(struct block_batcher *b, struct block_reader *r, const uint64_t *rows,

@@ -16,7 +16,16 @@ void blocks_clear(struct blocks *b)
     segment_blob_close(&b->blob);
     for (int i = 0; i < BLOCKS_OPEN_MAX; i++)
         close_block(&b->open[i]);
-    *b = (struct blocks){.db = b->db};
+    *b = (struct blocks){.db = b->db, .kept = b->kept};
+}
+
+unsigned blocks_count(const struct blocks *b)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < BLOCKS_OPEN_MAX; i++)
+        n += b->open[i].reader != NULL;
+    return n;
 }
 
 static struct open_block *longest_unused(struct blocks *b)
@@ -118,7 +127,7 @@ static struct open_block *place(struct blocks *b)
         else if (block->is_passed && (!passed || block->used < passed->used))
             passed = block;
     }
-    if (passed && open >= BLOCKS_KEPT)
+    if (passed && open >= (b->kept > 0 ? b->kept : BLOCKS_KEPT))
         return passed;
     return unused ? unused : longest_unused(b);
 }

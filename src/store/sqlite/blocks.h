@@ -33,10 +33,11 @@ struct open_block {
     size_t words; /* allocated */
 };
 
-/* All zeroes but for db: none is open. */
+/* All zeroes but for db and kept: none is open. */
 struct blocks {
     struct sqlite_db *db;
     struct open_block open[BLOCKS_OPEN_MAX];
+    int kept; /* of those that were passed; 0: BLOCKS_KEPT */
     uint64_t calls;
     uint64_t bytes;           /* read, since somebody last looked and set it to 0 */
     struct segment_blob blob; /* on one of them */
@@ -44,6 +45,7 @@ struct blocks {
 };
 
 void blocks_clear(struct blocks *b); /* frees all */
+unsigned blocks_count(const struct blocks *b);
 
 /* Before the end of a call, and of its transaction. */
 void blocks_rest(struct blocks *b);

@@ -17,7 +17,7 @@ struct part {
     bool is_own;            /* and done by the caller */
     struct block_head head; /* without its levels */
     struct segment segment;
-    struct blocks blocks; /* one at most */
+    struct blocks blocks; /* one at most, whose memory the next takes */
     struct block_batcher *batcher;
     /* What came of it: */
     int error;
@@ -82,7 +82,7 @@ struct parts *parts_new(struct store_sqlite_reader *r)
 
     p->r = r;
     for (int i = 0; i < PARTS_MAX; i++)
-        p->each[i] = (struct part){.parts = p, .base.work = work};
+        p->each[i] = (struct part){.parts = p, .base.work = work, .blocks.kept = 1};
     return p;
 }
 
@@ -173,11 +173,14 @@ static void release(struct part *part)
 {
     bool is_open = part->block && part->block->reader; /* one that is damaged is not */
     size_t memory = is_open ? block_reader_memory(part->block->reader) : 0;
+    size_t both = memory + block_batcher_memory(part->batcher);
 
+    CHECK(blocks_count(&part->blocks) <= 1);
     blocks_close_blob(&part->blocks);
+    blocks_pass(&part->blocks, part->head.number);
     part->is_used = false;
-    if (memory > part->parts->largest)
-        part->parts->largest = memory;
+    if (both > part->parts->largest)
+        part->parts->largest = both;
     if (memory > PARTS_KEPT_BYTES)
         blocks_clear(&part->blocks);
     part->block = NULL;
