@@ -682,7 +682,7 @@ check('an unknown path is answered 404, a wrong method 405 with Allow', async (s
     }
     const wrong: [string, string, string[]][] = [
         ['GET', '/log', ['POST']],
-        ['DELETE', '/logs', ['GET', 'POST']],
+        ['PUT', '/logs', ['DELETE', 'GET', 'POST']],
         ['POST', '/logs/stats', ['GET']],
         ['PUT', '/health', ['GET']],
     ];
