@@ -99,7 +99,7 @@ const DEPARTURES: [RegExp, (answer: Answer, vector: Vector) => void][] = [
     [
         /^one path is one resource/,
         (answer, { path: at }) =>
-            assertMethods(...(at === '/logs' ? ['GET', 'POST'] : ['GET']))(answer),
+            assertMethods(...(at === '/logs' ? ['DELETE', 'GET', 'POST'] : ['GET']))(answer),
     ],
     [/^HEAD goes with GET/, (answer) => assert.deepEqual([answer.status, answer.text], [200, ''])],
     [/^GET \/ is the page/, (answer) => assert.equal(answer.status, 200, answer.text)],
