@@ -52,6 +52,7 @@ void message_begin(struct message *m, llhttp_t *parser, uint64_t started_us)
     m->from_trusted = m->from_extra = m->is_https = false;
     m->certificate = NULL;
     m->holder = NULL;
+    m->until_us = INT64_MAX;
     m->peer = CLIENT_UNKNOWN;
     m->in_lots = m->is_upload = false;
     m->client = CLIENT_UNKNOWN;
