@@ -143,6 +143,7 @@ static const struct flag query_flags[] = {
      .help = "the newest N that match"},
     {.name = "all", .help = "all that match, newest first"},
     {.name = "reverse", .letter = 'r', .help = "newest first, not last"},
+    {.name = "oldest", .help = "the oldest N that match, or all, oldest first"},
     {.name = "fields",
      .value = "FIELDS",
      .help = "only these attributes, with commas: service,http.status"},

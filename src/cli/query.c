@@ -25,6 +25,8 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
     buffer_append_string(&path, "/logs");
     filters_append_param(&path, "limit", slice_of_string(number));
     filters_append_param(&path, "slice", SLICE_LITERAL(SLICE_SECONDS));
+    if (q->oldest)
+        filters_append_param(&path, "order", SLICE_LITERAL("oldest"));
     if (q->fields)
         filters_append_param(&path, "fields", slice_of_string(q->fields));
     int error = filters_append(&path, q->flags, err);
@@ -38,11 +40,14 @@ static int read_page(const struct query *q, struct slice cursor, uint64_t limit,
 }
 
 /* A page that ended because its time was over says how far it has got. */
-static void say_place(const struct query *q, struct slice searched_to)
+static void say_place(const struct query *q, yyjson_val *answer)
 {
-    if (searched_to.len > 0)
-        terminal_status("searched back to %.*s; %llu logs so far", SLICE_ARG(searched_to),
-                        (unsigned long long)q->found);
+    struct slice place =
+        json_text(yyjson_obj_get(answer, q->oldest ? "searched_until" : "searched_to"));
+
+    if (place.len > 0)
+        terminal_status("searched %s %.*s; %llu logs so far", q->oldest ? "up to" : "back to",
+                        SLICE_ARG(place), (unsigned long long)q->found);
 }
 
 int query_run(struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
@@ -79,7 +84,7 @@ int query_run(struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ct
         buffer_clear(&cursor);
         buffer_append_slice(&cursor, json_text(yyjson_obj_get(root, "next")));
         if (cursor.len > 0)
-            say_place(q, json_text(yyjson_obj_get(root, "searched_to")));
+            say_place(q, root);
         yyjson_doc_free(doc);
     } while (!error && cursor.len > 0 && (!q->limit || left > 0));
     buffer_release(&cursor);
@@ -152,8 +157,11 @@ int query_show_last(struct query *q, const struct show *show,
 static int check(const struct flags *flags, struct errbuf *err)
 {
     static const char *const of_around[] = {"before", "after", "same", NULL};
-    static const char *const beside_around[] = {"limit", "all", NULL};
+    static const char *const beside_around[] = {"limit", "all", "oldest", NULL};
     bool around = flags_has(flags, "around");
+
+    if (flags_has(flags, "oldest") && flags_has(flags, "reverse"))
+        return errbuf_fail(err, LM_EINVAL, "--reverse does not go with --oldest");
 
     for (const char *const *name = around ? beside_around : of_around; *name; name++)
         if (flags_has(flags, *name))
@@ -171,9 +179,11 @@ int client_query(const struct flags *flags)
     struct query q = {.client = http_client_new(flags, &err),
                       .flags = flags,
                       .fields = flags_text(flags, "fields"),
+                      .oldest = flags_has(flags, "oldest"),
                       .limit = all ? 0 : flags_number(flags, "limit")};
     struct show show;
     struct stream stream = {.show = &show, .err = &err};
+    bool as_they_come = all || q.oldest || flags_has(flags, "reverse");
     bool is_wrong = !q.client || check(flags, &err);
     int error = is_wrong ? LM_EINVAL : 0;
 
@@ -185,8 +195,8 @@ int client_query(const struct flags *flags)
     if (!error && flags_has(flags, "around"))
         error = near_show(q.client, flags, &show, &q.found, &err);
     else if (!error)
-        error = all || flags_has(flags, "reverse") ? query_run(&q, show_one, &stream, &err)
-                                                   : query_show_last(&q, &show, NULL, NULL, &err);
+        error = as_they_come ? query_run(&q, show_one, &stream, &err)
+                             : query_show_last(&q, &show, NULL, NULL, &err);
     terminal_clear_status();
     if (err.text[0])
         terminal_say("query", "%s", err.text);

@@ -9,6 +9,7 @@ struct query {
     struct http_client *client;
     const struct flags *flags; /* the filters are among them */
     const char *fields;        /* only these attributes; NULL: all */
+    bool oldest;               /* the oldest first, else the newest */
     uint64_t limit;            /* 0: all */
     uint64_t found;            /* given to take() so far */
 };
@@ -16,8 +17,8 @@ struct query {
 /*
  * Searches page by page until there are enough or all has been searched, whatever that takes, and
  * tells on a terminal how far it is.
- * Gives take() the newest logs that match, newest first, each until it returns; an error of take()
- * ends it. Returns 0, that error, or http_client_run's.
+ * Gives take() the newest logs that match, newest first (or the oldest, oldest first), each until
+ * it returns; an error of take() ends it. Returns 0, that error, or http_client_run's.
  */
 int query_run(struct query *q, int (*take)(yyjson_val *log, void *ctx), void *ctx,
               struct errbuf *err) LM_MUST_CHECK;

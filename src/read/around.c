@@ -325,7 +325,7 @@ static bool is_older_cut(const struct around *a)
 
 static void append_logs(const struct around *a, struct buffer *b)
 {
-    size_t newer = newer_append_found(&a->newer, b);
+    size_t newer = newer_append_found(&a->newer, false, b);
     bool is_whole = a->asked.older && a->asked.newer;
 
     if (is_whole) {

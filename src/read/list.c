@@ -22,6 +22,7 @@
 #include "base/state.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "read/oldest.h"
 #include "read/params.h"
 #include "read/pieces.h"
 
@@ -303,8 +304,13 @@ static int read_params(struct read_request *r, const struct query_string *params
 
 void read_list_get(const struct read_service *service, struct http_request *http)
 {
-    struct list *l = xcalloc(1, sizeof(*l));
+    struct list *l;
 
+    if (read_oldest_is_asked(http)) {
+        read_oldest_get(service, http);
+        return;
+    }
+    l = xcalloc(1, sizeof(*l));
     read_request_init(&l->request, service, http, work, finish);
     if (!read_request_open(&l->request, read_params)) {
         list_free(l);

@@ -1,5 +1,6 @@
 /*
- * GET /logs: logs that match, newest first, as a page of JSON or as a download (NDJSON or CSV).
+ * GET /logs: logs that match, newest first, as a page of JSON or as a download (NDJSON or CSV);
+ * with order=oldest see read/oldest.h.
  *
  * A page may end before it has `limit` logs, and then has `next`: see enum list_end.
  *

@@ -259,7 +259,7 @@ static int take_row(const struct record *record, void *ctx)
     n->met++;
     while (logs_len(&n->window) > 0 && logs_len(&n->window) + logs_len(&n->found) > 1 &&
            (logs_len(&n->window) + logs_len(&n->found) > goal(n) ||
-            logs_bytes(&n->window) + logs_bytes(&n->found) > NEWER_BYTES_MAX)) {
+            logs_bytes(&n->window) + logs_bytes(&n->found) > n->bytes_max)) {
         logs_drop(&n->window);
         n->is_cut = true;
     }
@@ -299,14 +299,19 @@ int newer_step(struct newer *n, struct store_reader *reader, uint64_t until_us, 
     return is_gone_through(n) ? close_window(n) : 0;
 }
 
-size_t newer_append_found(const struct newer *n, struct buffer *b)
+size_t newer_append_found(const struct newer *n, bool oldest_first, struct buffer *b)
 {
-    for (size_t i = n->found.gone; i < n->found.len; i++) {
-        if (i > n->found.gone)
+    size_t len = logs_len(&n->found);
+
+    for (size_t i = 0; i < len; i++) {
+        const struct newer_log *log =
+            &n->found.items[oldest_first ? n->found.len - 1 - i : n->found.gone + i];
+
+        if (i > 0)
             buffer_append_char(b, ',');
-        buffer_append(b, n->found.texts.data + n->found.items[i].start, n->found.items[i].len);
+        buffer_append(b, n->found.texts.data + log->start, log->len);
     }
-    return logs_len(&n->found);
+    return len;
 }
 
 struct newer_place newer_next(const struct newer *n)
@@ -333,6 +338,7 @@ int newer_init(struct newer *n, const struct log_matcher *asked, const struct ne
     n->asked = asked;
     n->place = *place;
     n->wanted = wanted;
+    n->bytes_max = NEWER_BYTES_MAX;
     n->span_us = span_us;
     n->done = place->from.timestamp_us >= end_us(n);
     buffer_init(&n->found.texts, TEXTS_BYTES_MAX);

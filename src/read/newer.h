@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 enum {
-    NEWER_BYTES_MAX = 4 << 20,                    /* of the logs' JSON, but for the first log */
+    NEWER_BYTES_MAX = 4 << 20, /* of the logs' JSON, but for the first log: by default */
     NEWER_PLACE_LEN = 1 + 2 * LOG_KEY_CURSOR_LEN, /* characters, at most */
 };
 
@@ -48,10 +48,11 @@ struct newer {
     const struct log_matcher *asked; /* the caller's */
     struct newer_place place;
     size_t wanted;
-    int64_t span_us; /* of the next window: the caller's guess at first */
-    bool done;       /* there are as many as were wanted, or no more */
-    bool more;       /* … and there are others after them */
-    bool moved;      /* it has got on since newer_init */
+    size_t bytes_max; /* newer_init: NEWER_BYTES_MAX */
+    int64_t span_us;  /* of the next window: the caller's guess at first */
+    bool done;        /* there are as many as were wanted, or no more */
+    bool more;        /* … and there are others after them */
+    bool moved;       /* it has got on since newer_init */
     newer_append_fn *append;
     void *ctx;
 
@@ -86,8 +87,8 @@ void newer_release(struct newer *n); /* all zero is one, too */
 int newer_step(struct newer *n, struct store_reader *reader, uint64_t until_us,
                struct errbuf *err) LM_MUST_CHECK;
 
-/* Appends what was found, newest first, with commas between the logs. Returns how many. */
-size_t newer_append_found(const struct newer *n, struct buffer *b);
+/* Appends what was found, with commas between the logs. Returns how many. */
+size_t newer_append_found(const struct newer *n, bool oldest_first, struct buffer *b);
 
 /* Where to go on, unless it is done and there are no more. */
 struct newer_place newer_next(const struct newer *n);

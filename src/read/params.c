@@ -538,33 +538,64 @@ static void refuse_beside(struct reading *r, const char *const *names, const cha
             refuse_list(r, *names, type, reason);
 }
 
+/* The parameters of GET /logs alone, but for those of a filter. */
+static const char *const list_names[] = {"limit",   "offset", "cursor", "slice", "bytes",
+                                         "explain", "format", "fields", "order", "around",
+                                         "before",  "after",  "same",   NULL};
+
+static void read_order(struct reading *r)
+{
+    struct slice text = query_string_last(r->params, "order");
+
+    if (!text.data || slice_equal(text, SLICE_LITERAL("newest")) ||
+        slice_equal(text, SLICE_LITERAL("oldest")))
+        return;
+    refuse_text(r,
+                &(struct refusal){
+                    .in = "query",
+                    .name = SLICE_LITERAL("order"),
+                    .type = "literal_error",
+                    .msg = "Input should be 'newest' or 'oldest'",
+                    .ctx = SLICE_LITERAL("{\"expected\":\"'newest' or 'oldest'\"}"),
+                },
+                text);
+}
+
+/* What pages in either order have in common. */
+static void read_page(struct reading *r, struct log_filter *filter, struct projection *fields,
+                      struct log_params_answer *answer)
+{
+    int64_t bytes = 0;
+
+    log_filter_init(filter);
+    read_time(r, "since", &filter->since_us);
+    read_time(r, "until", &filter->until_us);
+    read_answer(r, answer);
+    read_int(r, "bytes", 1, LOG_PARAMS_BYTES_MAX, &bytes);
+    answer->bytes = (size_t)bytes;
+    read_order(r);
+    read_format(r);
+    read_fields(r, fields);
+    read_predicates(r, filter);
+    refuse_beside(r, (const char *const[]){"before", "after", "same", NULL}, "around_missing",
+                  "It goes with `around` alone, which is not there");
+    refuse_unknown(r, list_names);
+}
+
 static int parse_page(const struct query_string *params, struct query *only,
                       struct log_query *query, struct projection *fields, int64_t limit_max,
                       int64_t *limit, struct log_params_answer *answer, struct buffer *refusal)
 {
     struct reading r;
-    int64_t offset = 0, bytes = 0;
+    int64_t offset = 0;
 
     reading_init(&r, params, only, refusal);
     *query = (struct log_query){0};
-    log_filter_init(&query->filter);
     read_int(&r, "limit", 1, limit_max, limit);
     read_int(&r, "offset", 0, INT64_MAX, &offset);
-    read_time(&r, "since", &query->filter.since_us);
-    read_time(&r, "until", &query->filter.until_us);
-    query->has_cursor = read_cursor(&r, &query->cursor);
-    read_answer(&r, answer);
-    read_int(&r, "bytes", 1, LOG_PARAMS_BYTES_MAX, &bytes);
-    answer->bytes = (size_t)bytes;
-    read_format(&r);
-    read_fields(&r, fields);
-    read_predicates(&r, &query->filter);
     query->offset = (uint64_t)offset;
-    refuse_beside(&r, (const char *const[]){"before", "after", "same", NULL}, "around_missing",
-                  "It goes with `around` alone, which is not there");
-    refuse_unknown(&r, (const char *const[]){"limit", "offset", "cursor", "slice", "bytes",
-                                             "explain", "format", "fields", "around", "before",
-                                             "after", "same", NULL});
+    query->has_cursor = read_cursor(&r, &query->cursor);
+    read_page(&r, &query->filter, fields, answer);
     return reading_finish(&r, &query->filter);
 }
 
@@ -590,6 +621,36 @@ int log_params_parse_download(const struct query_string *params, struct query *o
 
     *limit = given > 0 ? (uint64_t)given : UINT64_MAX;
     return error;
+}
+
+static void read_oldest_place(struct reading *r, struct log_params_oldest *oldest)
+{
+    struct slice text = query_string_last(r->params, "cursor");
+
+    oldest->has_place = text.data;
+    if (text.data && newer_place_parse(text, &oldest->place))
+        refuse_list(r, "cursor", "cursor_invalid",
+                    "Input should be a cursor, as `next` of an answer with order=oldest has it");
+}
+
+int log_params_parse_oldest(const struct query_string *params, struct query *only, bool is_download,
+                            struct log_params_oldest *oldest, struct log_params_answer *answer,
+                            struct buffer *refusal)
+{
+    struct reading r;
+    int64_t limit = LOG_PARAMS_LIMIT_DEFAULT;
+
+    reading_init(&r, params, only, refusal);
+    read_int(&r, "limit", 1, LOG_PARAMS_LIMIT_MAX, &limit);
+    oldest->limit = (size_t)limit;
+    read_oldest_place(&r, oldest);
+    read_page(&r, &oldest->filter, &oldest->fields, answer);
+    if (is_download)
+        refuse_list(&r, "order", "order_excludes",
+                    "A download is newest first; with order=oldest, logs come as pages of JSON");
+    refuse_beside(&r, (const char *const[]){"offset", NULL}, "order_excludes",
+                  "It does not go with order=oldest; `cursor` goes on where a page has ended");
+    return reading_finish(&r, &oldest->filter);
 }
 
 /* ---- Places ---- */
@@ -1036,11 +1097,9 @@ int log_params_parse_around(const struct query_string *params, struct query *onl
     read_fields(&r, &around->fields);
     read_answer(&r, answer);
     read_predicates(&r, &around->filter);
-    refuse_beside(&r, (const char *const[]){"limit", "offset", "bytes", "format", NULL},
+    refuse_beside(&r, (const char *const[]){"limit", "offset", "bytes", "format", "order", NULL},
                   "around_excludes",
                   "It does not go with `around`; `before` and `after` say how many logs");
-    refuse_unknown(&r, (const char *const[]){"limit", "offset", "bytes", "cursor", "slice",
-                                             "explain", "format", "fields", "around", "before",
-                                             "after", "same", NULL});
+    refuse_unknown(&r, list_names);
     return reading_finish(&r, &around->filter);
 }

@@ -53,11 +53,26 @@ struct log_params_answer {
     size_t bytes;     /* of a page of logs that may end early; 0: not said */
 };
 
-/* GET /logs: a filter, limit, offset, cursor, format, fields; slice, bytes and explain. What
- * `fields` (NULL: nobody asks) points to is in the query string. */
+/* GET /logs, newest first: a filter, limit, offset, cursor, format, fields; slice, bytes and
+ * explain. What `fields` (NULL: nobody asks) points to is in the query string. */
 int log_params_parse_list(const struct query_string *params, struct query *only,
                           struct log_query *query, struct projection *fields,
                           struct log_params_answer *answer, struct buffer *refusal) LM_MUST_CHECK;
+
+/* Logs, oldest first. */
+struct log_params_oldest {
+    struct log_filter filter;
+    size_t limit;
+    bool has_place; /* else it begins at since, or with the first log */
+    struct newer_place place;
+    struct projection fields;
+};
+
+/* GET /logs with order=oldest: a filter, limit, cursor, fields; slice, bytes and explain.
+ * `is_download`: the answer would be one, which this order is not for. */
+int log_params_parse_oldest(const struct query_string *params, struct query *only, bool is_download,
+                            struct log_params_oldest *oldest, struct log_params_answer *answer,
+                            struct buffer *refusal) LM_MUST_CHECK;
 
 /* One log with those around it, or what comes next of them on one side. */
 struct log_params_around {

@@ -86,6 +86,7 @@ class Sequence {
 scenario('without REDIS_URL there is no X-Cache', async (lab) => {
     const server = await lab.start();
     assert.equal((await read(server, 'limit=1')).cache, undefined);
+    assert.equal((await read(server, 'limit=1&order=oldest')).cache, undefined);
 });
 
 scenario('the last logs and the last minutes come from the cache, older ones do not', async (lab) => {
@@ -109,6 +110,9 @@ scenario('the last logs and the last minutes come from the cache, older ones do 
     const second = await read(server, `limit=40&cursor=${first.next}`);
     assert.equal(second.cache, 'hit');
     assert.deepEqual(messages(second), expected(249, 40));
+    const oldest = await read(server, 'limit=1&order=oldest');
+    assert.equal(oldest.cache, 'bypass');
+    assert.deepEqual(messages(oldest), ['log 0']);
     assert.deepEqual(messages(await hit(server, 'limit=10&offset=80')), expected(219, 10));
     const since = encodeURIComponent(first.logs[9]!.timestamp);
     assert.deepEqual(messages(await hit(server, `since=${since}`)), expected(299, 10));

@@ -171,6 +171,8 @@ scenario('a reader with --only sees nothing else by any route, whatever it asks'
         ['/logs?limit=1000&fields=message,service', 20],
         [`/logs?limit=1000&cursor=${adminPage.next}`, -1],
         ['/logs?limit=1000&offset=1', 19],
+        ['/logs?limit=1000&order=oldest', 20],
+        ['/logs?limit=1000&order=oldest&query=service:b', 0],
         ['/logs?limit=1000&only=x', -1],
         ['/logs?limit=1000&slice=1', 20],
         [`/logs?query=id:${foreign}`, 0],
@@ -225,7 +227,7 @@ scenario('a reader with --only sees nothing else by any route, whatever it asks'
     assert.equal((await asks('/logs/fields/n')).json().values.length, 10);
 
     // What it cost would tell of the others.
-    for (const where of ['/logs', '/logs/stats', '/logs/fields', '/logs/patterns', `/logs?around=${own}`]) {
+    for (const where of ['/logs', '/logs?order=oldest', '/logs/stats', '/logs/fields', '/logs/patterns', `/logs?around=${own}`]) {
         const explained = await asks(`${where}${where.includes('?') ? '&' : '?'}explain=1`);
         assert.equal(explained.status, 422, where);
         assert.match(explained.text, /explain_not_allowed/);

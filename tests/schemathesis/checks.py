@@ -25,6 +25,7 @@ BEYOND_SCHEMA = {
     "same_parsing",
     "around_missing",  # some parameters go with `around` alone
     "around_excludes",  # … others not with it
+    "order_excludes",  # nor with order=oldest
 }
 
 

@@ -217,6 +217,40 @@ static void large_logs_end_it_early(void **state)
     log_matcher_unref(m);
 }
 
+/* What append_key has written of log `i` begins with its key. */
+static const char *key_in(const struct buffer *b, size_t i)
+{
+    return b->data + i * (sizeof(keys[0]) + message_len + 1);
+}
+
+static void from_the_beginning_of_time_the_oldest_come_first(void **state)
+{
+    const struct newer_place place = {.from.timestamp_us = TIMESTAMP_MIN_US};
+    struct log_matcher *m = all_logs();
+    struct newer n = {.append = append_key};
+    struct buffer b;
+
+    (void)state;
+    make_logs();
+    looks_a_call = 100;
+    looks = 0;
+    buffer_init(&b, 1 << 20);
+    assert_int_equal(newer_init(&n, m, &place, 200, 1000000, NULL), 0);
+    while (!n.done)
+        assert_int_equal(newer_step(&n, &reader, 0, NULL), 0);
+    assert_true(looks < 60 * 2000);
+    assert_int_equal(newer_append_found(&n, true, &b), 200);
+    for (size_t i = 0; i < 200; i++)
+        assert_memory_equal(key_in(&b, i), &keys[i], sizeof(keys[0]));
+    buffer_clear(&b);
+    assert_int_equal(newer_append_found(&n, false, &b), 200);
+    for (size_t i = 0; i < 200; i++)
+        assert_memory_equal(key_in(&b, i), &keys[199 - i], sizeof(keys[0]));
+    buffer_release(&b);
+    newer_release(&n);
+    log_matcher_unref(m);
+}
+
 static void what_is_no_place_is_refused(void **state)
 {
     struct newer_place place = {
@@ -254,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup(the_last_log_has_none_after_it, set_up),
         cmocka_unit_test_setup(what_is_far_away_costs_what_is_wanted, set_up),
         cmocka_unit_test_setup(large_logs_end_it_early, set_up),
+        cmocka_unit_test_setup(from_the_beginning_of_time_the_oldest_come_first, set_up),
         cmocka_unit_test_setup(what_is_no_place_is_refused, set_up),
     };
 

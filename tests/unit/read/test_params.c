@@ -371,7 +371,8 @@ static const char *messages(const struct asked *a)
 }
 
 #define LIST                                                                                       \
-    "'limit', 'offset', 'cursor', 'slice', 'bytes', 'explain', 'format', 'fields', 'around', "     \
+    "'limit', 'offset', 'cursor', 'slice', 'bytes', 'explain', 'format', 'fields', 'order', "      \
+    "'around', "                                                                                   \
     "'before', "                                                                                   \
     "'after', 'same', "
 #define FILTERS "'query', 'since', 'until', 'level', 'q', 'not.level', 'not.q', "
