@@ -512,6 +512,11 @@ unsigned access_anonymous(const struct access *a)
     return a->anonymous;
 }
 
+bool access_may_operate(const struct access *a, const struct grant *g)
+{
+    return g ? may(g, a->ops) : may_anonymous(a, a->ops);
+}
+
 /* ---- Who asks ---- */
 
 const struct grant *access_grant(const struct http_request *req)
@@ -539,6 +544,11 @@ bool access_holds(const struct http_request *req)
     int64_t now_us = clock_wall_us();
 
     return !g || (grant_holds(g, now_us) && now_us < http_request_until_us(req));
+}
+
+bool access_by_session(const struct http_request *req)
+{
+    return http_request_until_us(req) != INT64_MAX;
 }
 
 bool access_sees_all(const struct access *a, const struct http_request *req)

@@ -139,6 +139,9 @@ const char *access_client(const struct http_request *req, char text[ACCESS_CLIEN
 bool access_has_keys(const struct access *a);
 unsigned access_anonymous(const struct access *a); /* of enum access_anonymous, together */
 
+/* Whether who has `g` (NULL: no key) may do what ACCESS_OPS needs. */
+bool access_may_operate(const struct access *a, const struct grant *g);
+
 /* ---- Who asks ---- */
 
 /* What the key of `req` lets it do; NULL: it has none. */
@@ -149,6 +152,9 @@ const char *access_name(const struct http_request *req);
 
 /* What it may read, and nothing else; NULL: everything. Lives as long as the request. */
 struct query *access_only(const struct http_request *req);
+
+/* Whether it is a cookie that says who asks `req`. */
+bool access_by_session(const struct http_request *req);
 
 /* Whether it may know of all there is, and of all who send: it may read everything, or there are no
  * keys. */

@@ -28,6 +28,11 @@ static void append_text(struct buffer *b, const char *member, struct slice text)
     buffer_append_char(b, ',');
 }
 
+static void append_flag(struct buffer *b, const char *member, bool is)
+{
+    buffer_appendf(b, "\"%s\":%s,", member, is ? "true" : "false");
+}
+
 static void append_list(struct buffer *b, const char *member, bool read, bool write, bool admin)
 {
     buffer_appendf(b, "\"%s\":[%s%s%s%s%s],", member, read ? "\"read\"" : "",
@@ -49,7 +54,8 @@ static void append_set(struct buffer *b, const struct grant *g)
 }
 
 /* What who has no key may do goes without saying for who has one: it may do less. */
-static void append_who(struct buffer *b, const struct api *api, const struct grant *g)
+static void append_who(struct buffer *b, const struct api *api, const struct grant *g,
+                       bool by_session)
 {
     unsigned anonymous = access_anonymous(api->access);
     bool reads = (anonymous & ANONYMOUS_READ) != 0, writes = (anonymous & ANONYMOUS_WRITE) != 0;
@@ -70,9 +76,10 @@ static void append_who(struct buffer *b, const struct api *api, const struct gra
         buffer_append_string(b, "null,");
     }
     append_list(b, "anonymous", reads, writes, false);
-    buffer_appendf(b, "\"keys\":%s,\"loopback\":%s}",
-                   access_has_keys(api->access) ? "true" : "false",
-                   api->is_loopback ? "true" : "false");
+    append_flag(b, "operate", access_may_operate(api->access, g));
+    append_flag(b, "session", by_session);
+    append_flag(b, "keys", access_has_keys(api->access));
+    buffer_appendf(b, "\"loopback\":%s}", api->is_loopback ? "true" : "false");
 }
 
 static void respond_who(struct http_request *req, const struct api *api, const struct grant *g,
@@ -82,7 +89,7 @@ static void respond_who(struct http_request *req, const struct api *api, const s
     struct buffer body;
 
     buffer_init(&body, WHO_MAX);
-    append_who(&body, api, g);
+    append_who(&body, api, g, cookie.len > 0 || access_by_session(req));
     if (buffer_error(&body))
         answers_refuse(req, REFUSED_NO_MEMORY, 0);
     else

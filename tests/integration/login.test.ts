@@ -73,7 +73,7 @@ scenario('a key becomes a cookie that scripts cannot read and that stays at its 
     const { expires, ...who } = (await get(server, '/whoami', { Cookie: bare(answer) })).json();
     assert.deepEqual(who, {
         ...{ name: 'anna', role: 'read', may: ['read'], only: 'service:shop', set: {} },
-        ...{ anonymous: [], keys: true, loopback: true },
+        ...{ anonymous: [], operate: true, session: true, keys: true, loopback: true },
     });
     assert.match(expires, /^20\d\d-/);
     assert.match(server.stderr, /somebody has logged in.*"key":"anna".*"address":"127\.0\.0\.1"/);
@@ -430,7 +430,7 @@ scenario('whoami tells what may be done, with a key and without', async (lab) =>
     const open = await lab.start();
     assert.deepEqual((await get(open, '/whoami')).json(), {
         ...{ name: null, role: null, may: ['read', 'write'], only: null, set: {}, expires: null },
-        ...{ anonymous: ['read', 'write'], keys: false, loopback: true },
+        ...{ anonymous: ['read', 'write'], operate: true, session: false, keys: false, loopback: true },
     });
     await open.stop();
     const server = await lab.start({ settings: { KEYS_FILE: file, ANONYMOUS: 'write', HOST: '0.0.0.0' } });
@@ -444,6 +444,27 @@ scenario('whoami tells what may be done, with a key and without', async (lab) =>
     await server.stop();
     const closed = await lab.start({ settings: { KEYS_FILE: file } });
     assert.equal((await get(closed, '/whoami')).status, 401);
+});
+
+scenario('whoami tells who may look at the server itself, and who can log out', async (lab) => {
+    const file = fileOf(lab);
+    const anna = await makeKey(file, 'anna', 'read');
+    const boss = await makeKey(file, 'boss', 'admin');
+    for (const access of ['open', 'read', 'admin']) {
+        const server = await lab.start({ settings: { KEYS_FILE: file, ANONYMOUS: 'write', OPS_ACCESS: access } });
+        for (const [key, cookie] of [
+            [undefined, false], [anna, false], [anna, true], [boss, false], [boss, true],
+        ] as const) {
+            const headers = !key ? {} : cookie ? { Cookie: bare(await logIn(server, key)) } : { 'X-API-Key': key };
+            const { operate, session } = (await get(server, '/whoami', headers)).json();
+            assert.equal(session, cookie);
+            // It is as it is told.
+            for (const path of ['/docs', '/openapi.json', '/metrics', '/ready']) {
+                assert.equal((await get(server, path, headers)).status === 200, operate, `${path} ${access} ${key}`);
+            }
+        }
+        await server.stop();
+    }
 });
 
 scenario('a browser gets the page, and no dialogue of its own; programs get their challenge', async (lab) => {

@@ -91,7 +91,7 @@ export function WhoLooks(): JSX.Element | null {
             <span class="who" data-testid="who" title={more}>
                 <b>{name}</b> {role}
             </span>
-            <button onClick={() => void logOut()}>Log out</button>
+            {who.session && <button onClick={() => void logOut()}>Log out</button>}
         </>
     );
 }

@@ -14,6 +14,10 @@ export interface Who {
     expires: string | null;
     /** What whoever has no key may. */
     anonymous: string[];
+    /** The server's own pages may be looked at, as its description of the API. */
+    operate: boolean;
+    /** It is by a cookie: one can log out. */
+    session: boolean;
     /** Somebody can log in. */
     keys: boolean;
     /** No other machine reaches the server. */
@@ -41,6 +45,8 @@ const NOBODY: Who = {
     only: null,
     expires: null,
     anonymous: [],
+    operate: false,
+    session: false,
     keys: true,
     loopback: true,
 };
