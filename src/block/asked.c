@@ -8,6 +8,7 @@
 #include "block/words.h"
 #include "query/levels.h"
 #include "query/path.h"
+#include "query/pattern.h"
 #include "json/writer.h"
 
 /* ---- Texts ---- */
@@ -93,6 +94,17 @@ static int init_regex(struct asked *a, struct asked_test *t)
     return error;
 }
 
+static int init_pattern(struct asked *a, struct asked_test *t)
+{
+    struct slice pieces[PATTERN_PIECES_MAX];
+    size_t n = pattern_pieces(t->node->text, pieces);
+    int error = 0;
+
+    for (size_t i = 0; i < n && !error; i++)
+        error = add_needles(a, t, pieces[i]);
+    return error;
+}
+
 /* The lowest, or highest, severity that a bound includes. */
 static int bound_of(struct slice level, bool included, int step, int none)
 {
@@ -147,8 +159,8 @@ static bool is_name(struct slice path)
 
 static enum asked_cost cost_of(const struct query_node *node)
 {
-    bool is_text =
-        node->test == QUERY_BEGINS || node->test == QUERY_ENDS || node->test == QUERY_CONTAINS;
+    bool is_text = node->test == QUERY_BEGINS || node->test == QUERY_ENDS ||
+                   node->test == QUERY_CONTAINS || node->test == QUERY_PATTERN;
 
     if (node->test == QUERY_REGEX)
         return ASKED_REGEX;
@@ -195,6 +207,8 @@ static int init_test(struct asked *a, struct asked_test *t)
         return add_needles(a, t, node->text);
     case QUERY_REGEX:
         return init_regex(a, t);
+    case QUERY_PATTERN:
+        return init_pattern(a, t);
     case QUERY_RANGE:
         t->is_nothing = node->field == QUERY_LEVEL       ? init_severities(t)
                         : node->field == QUERY_ATTRIBUTE ? init_bounds(t)

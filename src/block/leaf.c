@@ -192,7 +192,8 @@ static bool has_test(const struct query_node *node)
 
     switch (node->field) {
     case QUERY_MESSAGE:
-        return node->test == QUERY_HOLDS || is_end || node->test == QUERY_REGEX;
+        return node->test == QUERY_HOLDS || is_end || node->test == QUERY_REGEX ||
+               node->test == QUERY_PATTERN;
     case QUERY_LEVEL:
         return node->test == QUERY_EQUALS || is_end || node->test == QUERY_RANGE;
     case QUERY_TIMESTAMP:
@@ -200,7 +201,7 @@ static bool has_test(const struct query_node *node)
     case QUERY_ID:
         return node->test == QUERY_EQUALS;
     case QUERY_ATTRIBUTE:
-        return node->test != QUERY_HOLDS;
+        return node->test != QUERY_HOLDS && node->test != QUERY_PATTERN;
     case QUERY_ANY:
         return node->test == QUERY_HOLDS;
     }

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "block/row_set.h"
 #include "block/spelling.h"
+#include "query/pattern.h"
 
 struct pass {
     struct block_reader *reader;
@@ -134,6 +135,9 @@ static int text_passes(struct pass *p, struct slice text, bool *passes)
         return 0;
     case QUERY_REGEX:
         return regex_match(t->regex, text, passes, NULL);
+    case QUERY_PATTERN:
+        *passes = pattern_is_of(t->node->text, text);
+        return 0;
     case QUERY_RANGE:
         *passes = number_passes(p, text);
         return 0;

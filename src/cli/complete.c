@@ -10,7 +10,7 @@
 
 /* The names of the language that every log has. */
 static const char *const ours[] = {
-    "any:", "id:", "level:", "message:", "since:", "until:", "timestamp:", NULL};
+    "any:", "id:", "level:", "message:", "pattern:", "since:", "until:", "timestamp:", NULL};
 
 /* A word of a query: what stands before the name, the name, and what stands behind it. */
 struct word {

@@ -104,6 +104,8 @@ static void print_name(struct buffer *b, const struct query_node *node)
 
     if (node->field == QUERY_ATTRIBUTE)
         print_path(b, node->path);
+    else if (node->test == QUERY_PATTERN)
+        buffer_append_string(b, "pattern");
     else
         buffer_append_string(b, names[node->field]);
     buffer_append_char(b, ':');
@@ -190,6 +192,7 @@ static void print_test(struct buffer *b, const struct query_node *node)
         print_value(b, node->text);
         break;
     case QUERY_EQUALS:
+    case QUERY_PATTERN:
         print_value(b, node->text);
         break;
     case QUERY_BEGINS:

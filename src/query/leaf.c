@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "query/levels.h"
 #include "query/path.h"
+#include "query/pattern.h"
 #include "json/writer.h"
 
 enum { LEVEL_NAME_MAX = 16, SCALAR_ROOM = 1024 };
@@ -21,6 +22,8 @@ unsigned query_leaf_cost(const struct query_node *node)
 {
     if (node->test == QUERY_REGEX)
         return node->field == QUERY_MESSAGE ? 4 : 5;
+    if (node->test == QUERY_PATTERN)
+        return 3;
     switch (node->field) {
     case QUERY_TIMESTAMP:
     case QUERY_ID:
@@ -201,6 +204,11 @@ static int match_message(const struct query_leaf *leaf, struct log_subject *s, b
         return regex_match(leaf->regex, s->record->message, matches, steps);
     if (leaf->node->test == QUERY_EXISTS) {
         *matches = true;
+        return 0;
+    }
+    if (leaf->node->test == QUERY_PATTERN) {
+        *steps += s->record->message.len;
+        *matches = pattern_is_of(leaf->node->text, s->record->message);
         return 0;
     }
     if (log_subject_need_message(s))

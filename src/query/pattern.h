@@ -7,6 +7,8 @@
 #ifndef LOGMILL_QUERY_PATTERN_H
 #define LOGMILL_QUERY_PATTERN_H
 
+#include <stdbool.h>
+
 #include "base/buffer.h"
 #include "query/batch.h"
 
@@ -16,5 +18,14 @@
  * of letters and digits more than that at most.
  */
 void pattern_append(struct buffer *b, struct slice message);
+
+enum { PATTERN_PIECES_MAX = 4 };
+
+/* Whether it is the pattern of `message`. */
+bool pattern_is_of(struct slice pattern, struct slice message);
+
+/* Texts, not empty, that all messages of the pattern hold, the longest of those that there are.
+ * They are parts of it. Returns how many. */
+size_t pattern_pieces(struct slice pattern, struct slice pieces[PATTERN_PIECES_MAX]);
 
 #endif

@@ -20,20 +20,28 @@ static const struct term_field FIELDS[] = {
     {{"message", 7},
      QUERY_MESSAGE,
      TERM_NO_BOUND,
+     false,
      WILDCARDS_ALLOWED "/a regular expression/, " LISTS_ALLOWED},
+    {{"pattern", 7},
+     QUERY_MESSAGE,
+     TERM_NO_BOUND,
+     true,
+     "*, the pattern of a message, in quotes as \"took <*> ms\", " LISTS_ALLOWED},
     {{"level", 5},
      QUERY_LEVEL,
      TERM_NO_BOUND,
+     false,
      "*, a word, a text in quotes, either with a * at one end, > >= < <= and a level, [level TO "
      "level], " LISTS_ALLOWED},
     {{"timestamp", 9},
      QUERY_TIMESTAMP,
      TERM_NO_BOUND,
+     false,
      "> >= < <= and a time, [time TO time], a time, " LISTS_ALLOWED},
-    {{"id", 2}, QUERY_ID, TERM_NO_BOUND, "the UUID of a log, *, " LISTS_ALLOWED},
-    {{"any", 3}, QUERY_ANY, TERM_NO_BOUND, "a word, a text in quotes, *, " LISTS_ALLOWED},
-    {{"since", 5}, QUERY_TIMESTAMP, TERM_SINCE, MOMENTS_ALLOWED RELATIVE_TIME_FORMS},
-    {{"until", 5}, QUERY_TIMESTAMP, TERM_UNTIL, MOMENTS_ALLOWED RELATIVE_TIME_FORMS},
+    {{"id", 2}, QUERY_ID, TERM_NO_BOUND, false, "the UUID of a log, *, " LISTS_ALLOWED},
+    {{"any", 3}, QUERY_ANY, TERM_NO_BOUND, false, "a word, a text in quotes, *, " LISTS_ALLOWED},
+    {{"since", 5}, QUERY_TIMESTAMP, TERM_SINCE, false, MOMENTS_ALLOWED RELATIVE_TIME_FORMS},
+    {{"until", 5}, QUERY_TIMESTAMP, TERM_UNTIL, false, MOMENTS_ALLOWED RELATIVE_TIME_FORMS},
 };
 
 enum { FIELDS_LEN = sizeof(FIELDS) / sizeof(*FIELDS) };
@@ -203,6 +211,12 @@ static bool add_message(struct parser *p, const struct term_field *f, const stru
 {
     struct query_node node = {.field = QUERY_MESSAGE, .test = QUERY_HOLDS, .text = v->text};
 
+    if (f->is_pattern) {
+        node.test = QUERY_PATTERN;
+        if (v->form != VALUE_TEXT || v->any_before || v->any_after)
+            return wrong_form(p, f, v);
+        return parser_add(p, v->source, &node);
+    }
     if (v->form == VALUE_REGEX) {
         node.test = QUERY_REGEX;
         return add_regex(p, v, &node);

@@ -12,6 +12,7 @@ struct term_field {
     struct slice name; /* of an attribute: its path */
     enum query_field field;
     enum term_bound bound; /* of TIMESTAMP: all that a value can be */
+    bool is_pattern;       /* of MESSAGE: what it has in common with others */
     const char *allowed;   /* as values */
 };
 

@@ -73,6 +73,7 @@ enum query_test {
     /* MESSAGE, ATTRIBUTE: the regular expression `text` (query/regex.h) is found somewhere in the
      * text of a scalar. */
     QUERY_REGEX,
+    QUERY_PATTERN, /* MESSAGE alone: `text` is its pattern (query/pattern.h) */
     /*
      * Between `low` and `high` (data NULL: no bound; one of them is there), each included or not.
      * ATTRIBUTE: JSON numbers, and strings that are numbers, by value. TIMESTAMP: low_us, high_us.

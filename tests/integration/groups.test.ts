@@ -201,6 +201,35 @@ overBoth('patterns have their levels, first and last times and an example', asyn
     assert.equal(fresh.approximate, null);
 });
 
+const SPLIT = [
+    'GET /a/7 took 12ms', 'GET /a/8 took 9ms', 'GET /a/x7 took 9ms', 'get /a/7 took 9ms',
+    'user 0196e1a2-7e1a-7000-8000-0123456789ab left', 'user 17 left', 'user u17 left', 'user u170 left',
+    '2026-01-01T10:00:00Z start', '19T17 start', '3x4 start', '0x3f start', 'deadbeef1 start', 'v2 start',
+    'said "<*>" \\ at 10.0.0.1:80', 'said "7" \\ at 10.0.0.1:80', 'größe 4 €', 'größe 5 €\nand more',
+    '', ' ', `long ${'lärm '.repeat(200)}1`, `long ${'lärm '.repeat(200)}2`, Array(300).fill('7').join(' '),
+];
+
+overBoth('the logs of a pattern are found by it, and no others', async (server) => {
+    await postLogs(
+        server,
+        SPLIT.flatMap((message, i) =>
+            Array.from({ length: 1 + (i % 3) }, (_, n) => ({ timestamp: START + 100 * i + n, level: 'info', message })),
+        ),
+    );
+    await atRest(server);
+    const { patterns, total } = (await get(server, `/logs/patterns?${RANGE}&top=100`)).json();
+    assert.ok(patterns.length > 12);
+    for (const { pattern, count } of patterns) {
+        const quoted = `"${(pattern as string).replace(/["\\]/g, '\\$&')}"`;
+        const counted = async (query: string): Promise<number> =>
+            (await get(server, `/logs/stats?${RANGE}&query=${encodeURIComponent(query)}`)).json().total;
+        assert.equal(await counted(`pattern:${quoted}`), count, pattern);
+        assert.equal(await counted(`-pattern:${quoted}`), total - count, pattern);
+        const page = await get(server, `/logs?${RANGE}&limit=1000&query=${encodeURIComponent(`pattern:${quoted}`)}`);
+        assert.equal(page.json().logs.length, count, pattern);
+    }
+});
+
 overBoth('the values of a field are listed, those alone that begin as asked', async (server) => {
     await fill(server, LOGS);
     const values = async (path: string): Promise<unknown> => {

@@ -116,7 +116,8 @@ static bool serves(const struct store_postgres_indexed *x, const struct query *q
     bool is_and = node->kind == QUERY_AND;
 
     if (node->kind == QUERY_TEST && node->field == QUERY_MESSAGE)
-        return node->test != QUERY_EXISTS && node->test != QUERY_REGEX && has_trigram(node->text) &&
+        return node->test != QUERY_EXISTS && node->test != QUERY_REGEX &&
+               node->test != QUERY_PATTERN && has_trigram(node->text) &&
                has(x, STORE_POSTGRES_INDEX_MESSAGE, day);
     if (node->kind == QUERY_TEST)
         return node->field == QUERY_ATTRIBUTE && names_a_value(node) &&

@@ -5,6 +5,7 @@
 #include "query/levels.h"
 #include "query/number.h"
 #include "query/path.h"
+#include "query/pattern.h"
 #include "query/regex_literals.h"
 #include "json/writer.h"
 
@@ -46,7 +47,7 @@ static bool is_exact(const struct query_node *node)
 {
     switch (node->field) {
     case QUERY_MESSAGE:
-        return node->test != QUERY_REGEX;
+        return node->test != QUERY_REGEX && node->test != QUERY_PATTERN;
     case QUERY_ATTRIBUTE:
         return node->test == QUERY_EXISTS && is_one_name(node->path);
     case QUERY_ANY:
@@ -185,12 +186,28 @@ static void add_regex(const struct writing *w, const struct query_node *node, en
     sql(w, ") > 0");
 }
 
+/* A message of the pattern has its longest piece. */
+static void add_pattern(const struct writing *w, const struct query_node *node, enum bound bound)
+{
+    struct slice pieces[PATTERN_PIECES_MAX];
+
+    if (bound == AT_LEAST || pattern_pieces(node->text, pieces) == 0) {
+        sql(w, bound == AT_MOST ? "true" : "false");
+        return;
+    }
+    sql(w, "strpos(message, ");
+    store_postgres_statement_text(w->st, store_postgres_statement_keep(w->st, pieces[0]));
+    sql(w, ") > 0");
+}
+
 static void add_message(const struct writing *w, const struct query_node *node, enum bound bound)
 {
     if (node->test == QUERY_EXISTS)
         sql(w, "true");
     else if (node->test == QUERY_REGEX)
         add_regex(w, node, bound);
+    else if (node->test == QUERY_PATTERN)
+        add_pattern(w, node, bound);
     else
         add_ilike(w, "message", node);
 }

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "query/number.h"
+#include "query/pattern.h"
 #include "query/regex.h"
 #include "json/writer.h"
 
@@ -556,6 +557,15 @@ static void choose_regex(struct random_logs *l, struct query_node *node, struct 
     regex_free(regex);
 }
 
+/* That of `message`, or of a part of it. */
+static void choose_pattern(struct random_logs *l, struct query_node *node, struct slice message)
+{
+    struct buffer b = take_room(l);
+
+    pattern_append(&b, one_in(l, 4) ? part_of(l, message) : message);
+    node->text = buffer_error(&b) ? SLICE_LITERAL("x") : keep(l, &b);
+}
+
 static void choose_attribute_test(struct random_logs *l, struct query_node *node)
 {
     static const enum query_test tests[] = {
@@ -593,14 +603,16 @@ static void choose_attribute_test(struct random_logs *l, struct query_node *node
 
 static void choose_message_test(struct random_logs *l, struct query_node *node)
 {
-    static const enum query_test tests[] = {QUERY_HOLDS, QUERY_HOLDS, QUERY_BEGINS, QUERY_ENDS,
-                                            QUERY_REGEX};
+    static const enum query_test tests[] = {QUERY_HOLDS, QUERY_HOLDS, QUERY_BEGINS,
+                                            QUERY_ENDS,  QUERY_REGEX, QUERY_PATTERN};
     struct slice text = any_log(l)->message;
 
     node->test = PICK(l, tests);
     node->text = part_of(l, text);
     if (node->test == QUERY_REGEX)
         choose_regex(l, node, text);
+    else if (node->test == QUERY_PATTERN)
+        choose_pattern(l, node, text);
     else if (node->test == QUERY_BEGINS)
         node->text = slice_of(text.data, text.len ? random_logs_below(l, text.len + 1) : 0);
 }

@@ -157,8 +157,8 @@ static struct query_node attribute_test(struct making *m)
 
 static struct query_node message_test(struct making *m)
 {
-    static const enum query_test tests[] = {QUERY_EXISTS, QUERY_HOLDS, QUERY_HOLDS,
-                                            QUERY_BEGINS, QUERY_ENDS,  QUERY_REGEX};
+    static const enum query_test tests[] = {QUERY_EXISTS, QUERY_HOLDS, QUERY_HOLDS,  QUERY_BEGINS,
+                                            QUERY_ENDS,   QUERY_REGEX, QUERY_PATTERN};
     struct query_node node = {.field = QUERY_MESSAGE, .test = ONE_OF(m, tests)};
 
     if (node.test != QUERY_EXISTS)

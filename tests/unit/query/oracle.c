@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/uuid7.h"
 #include "base/xalloc.h"
+#include "query/pattern.h"
 
 /* ---- Texts ---- */
 
@@ -306,6 +307,17 @@ static bool attributes_match(const struct query_node *n, const struct record *r)
 
 /* ---- The tree ---- */
 
+static bool has_pattern(struct slice message, struct slice pattern)
+{
+    struct buffer b;
+
+    buffer_init(&b, 1 << 20);
+    pattern_append(&b, message);
+    bool is = slice_equal(buffer_slice(&b), pattern);
+    buffer_release(&b);
+    return is;
+}
+
 static bool message_matches(const struct query_node *n, struct slice message)
 {
     switch (n->test) {
@@ -319,6 +331,8 @@ static bool message_matches(const struct query_node *n, struct slice message)
         return without_case(ends, message, n->text);
     case QUERY_REGEX:
         return finds(n->text, message);
+    case QUERY_PATTERN:
+        return has_pattern(message, n->text);
     default:
         abort();
     }

@@ -31,7 +31,7 @@ static void draw_test(struct buffer *b, const struct query_node *node)
 {
     static const char *const fields[] = {"message", "level", "timestamp", "id", NULL, "any"};
     static const char *const tests[] = {"exists", "=",        "holds", "begins",
-                                        "ends",   "contains", "regex"};
+                                        "ends",   "contains", "regex", "pattern"};
 
     if (fields[node->field])
         buffer_append_string(b, fields[node->field]);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/uuid7.h"
 #include "base/xalloc.h"
+#include "query/pattern.h"
 #include "json/writer.h"
 
 enum { RECORD_ROOM = 4096, TEXT_ROOM = 512, ROOMS = 64, DEPTH_MAX = 4 };
@@ -256,6 +257,17 @@ static struct slice number_of_chance(struct making *m)
     return slice_of_string(PICK(m->d, numbers));
 }
 
+/* That of `message`, or of another text. */
+static struct slice pattern_of(struct making *m, struct slice message)
+{
+    char room[4 * LOG_PATTERN_BYTES_MAX];
+    struct buffer b;
+
+    buffer_init_over(&b, room, sizeof(room));
+    pattern_append(&b, dice_one_in(m->d, 4) ? part_of(m, message, QUERY_CONTAINS) : message);
+    return keep(m, buffer_slice(&b));
+}
+
 static struct slice regex_of_chance(struct making *m, struct slice text)
 {
     static const char *const patterns[] = {"\\d+",
@@ -371,8 +383,9 @@ static void choose_test(struct making *m, struct query_node *node)
     static const enum query_field fields[] = {
         QUERY_MESSAGE,   QUERY_MESSAGE,   QUERY_LEVEL,     QUERY_TIMESTAMP, QUERY_ID,
         QUERY_ATTRIBUTE, QUERY_ATTRIBUTE, QUERY_ATTRIBUTE, QUERY_ATTRIBUTE, QUERY_ANY};
-    static const enum query_test of_message[] = {QUERY_HOLDS, QUERY_HOLDS, QUERY_BEGINS,
-                                                 QUERY_ENDS,  QUERY_REGEX, QUERY_EXISTS};
+    static const enum query_test of_message[] = {QUERY_HOLDS,  QUERY_HOLDS, QUERY_BEGINS,
+                                                 QUERY_ENDS,   QUERY_REGEX, QUERY_EXISTS,
+                                                 QUERY_PATTERN};
     static const enum query_test of_level[] = {QUERY_EQUALS, QUERY_EQUALS, QUERY_BEGINS,
                                                QUERY_ENDS,   QUERY_RANGE,  QUERY_RANGE};
     const struct record *r = any_record(m);
@@ -385,6 +398,8 @@ static void choose_test(struct making *m, struct query_node *node)
         node->test = PICK(m->d, of_message);
         if (node->test == QUERY_REGEX)
             node->text = regex_of_chance(m, r->message);
+        else if (node->test == QUERY_PATTERN)
+            node->text = pattern_of(m, r->message);
         else if (node->test != QUERY_EXISTS)
             node->text = part_of(m, r->message, node->test);
         break;
@@ -472,8 +487,8 @@ void random_query_print(const struct query *q)
 {
     static const char *const kinds[] = {"AND", "OR", "NOT", "TEST"};
     static const char *const fields[] = {"message", "level", "timestamp", "id", "attribute", "any"};
-    static const char *const tests[] = {"EXISTS", "EQUALS",   "HOLDS", "BEGINS",
-                                        "ENDS",   "CONTAINS", "REGEX", "RANGE"};
+    static const char *const tests[] = {"EXISTS",   "EQUALS", "HOLDS",   "BEGINS", "ENDS",
+                                        "CONTAINS", "REGEX",  "PATTERN", "RANGE"};
 
     for (uint32_t i = 0; i < q->len; i++) {
         const struct query_node *n = &q->nodes[i];

@@ -30,6 +30,33 @@ static void numbers_and_ids_are_taken_out(void **state)
     assert_pattern("größe 4 €", "größe <*> €");
 }
 
+static void a_pattern_is_told_from_others(void **state)
+{
+    static const struct slice pattern = SLICE_LITERAL("took <*> ms of <*>");
+
+    (void)state;
+    assert_true(pattern_is_of(pattern, SLICE_LITERAL("took 12 ms of 10.0.0.1:80")));
+    assert_false(pattern_is_of(pattern, SLICE_LITERAL("took 12 ms of v2")));
+    assert_false(pattern_is_of(pattern, SLICE_LITERAL("took 12 ms of 5 s")));
+    assert_false(pattern_is_of(pattern, SLICE_LITERAL("Took 12 ms of 5")));
+    assert_true(pattern_is_of(SLICE_LITERAL(""), SLICE_LITERAL("")));
+    assert_false(pattern_is_of(SLICE_LITERAL(""), SLICE_LITERAL("a")));
+}
+
+static void the_longest_pieces_are_in_each_message_of_it(void **state)
+{
+    struct slice pieces[PATTERN_PIECES_MAX];
+
+    (void)state;
+    assert_int_equal(pattern_pieces(SLICE_LITERAL("<*>a<*>bbb<*>cc<*>ddddd<*>eeee…"), pieces), 4);
+    assert_true(slice_equal(pieces[0], SLICE_LITERAL("ddddd")));
+    assert_true(slice_equal(pieces[1], SLICE_LITERAL("eeee")));
+    assert_true(slice_equal(pieces[2], SLICE_LITERAL("bbb")));
+    assert_true(slice_equal(pieces[3], SLICE_LITERAL("cc")));
+    assert_int_equal(pattern_pieces(SLICE_LITERAL("<*><*>"), pieces), 0);
+    assert_int_equal(pattern_pieces(SLICE_LITERAL(""), pieces), 0);
+}
+
 static void long_messages_are_cut_between_characters(void **state)
 {
     char message[4000];
@@ -68,6 +95,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_and_ids_are_taken_out),
+        cmocka_unit_test(a_pattern_is_told_from_others),
+        cmocka_unit_test(the_longest_pieces_are_in_each_message_of_it),
         cmocka_unit_test(long_messages_are_cut_between_characters),
         cmocka_unit_test(many_numbers_end_it),
     };
