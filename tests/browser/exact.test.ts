@@ -45,7 +45,7 @@ browserTest('numbers keep their digits, and are filtered for as they are', async
     for (const [name, digits] of Object.entries(NUMBERS)) {
         await page.open('exact');
         await page.details.getByRole('button', { name: `Filter for ${name}`, exact: true }).click();
-        await page.addressHas(`attr.${name}`, digits);
+        await page.asks(`${name}:${digits}`);
         await page.shows(['exact']);
         await page.chip(name).click();
         await page.shows(['another', 'exact']);
@@ -58,10 +58,10 @@ browserTest('a filter for an empty value stays', async ({ server, visitor }) => 
         { message: 'one', level: 'info', seq: '1' },
     ]);
     await atRest(server);
-    const page = new LogPage(await visitor.open('?attr.seq='));
+    const page = new LogPage(await visitor.open('?query=seq:""'));
     await page.shows(['none']);
     await page.toggleLevel('info');
-    await page.addressHas('attr.seq', '');
+    await page.asks('seq:"" level:info');
     await page.shows(['none']);
 });
 
@@ -232,7 +232,7 @@ browserTest(
         await page.open('log 2000');
         const link = (await permalink(page))!;
         await page.details.getByRole('button', { name: /show around/i }).click();
-        await page.addressHas('q');
+        await page.asks('');
         await isInSight(page, 'log 2000');
         const ids = await page.idsFromTop();
         assert.ok(ids.length > 20, 'logs before and after it');

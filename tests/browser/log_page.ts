@@ -60,6 +60,11 @@ export class LogPage {
         );
     }
 
+    /** Until the address asks for this query; "": for none. */
+    async asks(query: string): Promise<void> {
+        await this.addressHas('query', ...(query ? [query] : []));
+    }
+
     row(message: string): Locator {
         return this.rows.filter({ hasText: message }).first();
     }
@@ -123,7 +128,7 @@ export class LogPage {
     }
 
     async chooseZone(zone: string): Promise<void> {
-        await this.tab.getByLabel(/time zone/i).selectOption(zone);
+        await this.tab.getByLabel(/time zone/i).selectOption(zone === 'local' ? '' : zone);
     }
 
     async chooseTheme(theme: string): Promise<void> {

@@ -90,7 +90,7 @@ browserTest('who has a key logs in and sees what was asked for, also after a rel
     const anna = await shop.add('anna', 'read', '--only', 'level:info', '--expires', '90d');
     await shop.knows(anna, 200);
     await shop.send('second', 'error');
-    const tab = await visitor.open('?q=first');
+    const tab = await visitor.open('?query=first');
     const page = new LogPage(tab);
     const form = new Form(tab);
     await form.dialog.waitFor();
@@ -108,7 +108,7 @@ browserTest('who has a key logs in and sees what was asked for, also after a rel
     assert.ok(await form.key.evaluate((element) => element === document.activeElement));
     await form.logIn(anna);
     await page.shows(['first']);
-    await page.addressHas('q', 'first');
+    await page.asks('first');
     await tab.getByTestId('count').getByText('1 logs').waitFor();
     assert.equal(await tab.getByTestId('who').innerText(), 'anna read');
     assert.match((await tab.getByTestId('who').getAttribute('title'))!, /^sees level:info, until 20/);
@@ -146,7 +146,7 @@ browserTest('a session that ends in the midst shows the form and loses nothing',
     await shop.knows(anna, 200);
     for (let n = 0; n < 3; n++) await shop.send(`log ${n}`);
     // Nothing but the tail is asked for by itself.
-    const tab = await visitor.open('?live=1&level=info&range=all');
+    const tab = await visitor.open('?live=1&query=level:info&range=all');
     const page = new LogPage(tab);
     const form = new Form(tab);
     await form.logIn(anna);
@@ -166,7 +166,7 @@ browserTest('a session that ends in the midst shows the form and loses nothing',
     await form.logIn(again);
     await page.row('meanwhile').waitFor();
     assert.ok(await page.details.isVisible());
-    await page.addressHas('level', 'info');
+    await page.asks('level:info');
     assert.equal(await tab.evaluate(() => (globalThis as any).wasHere), true);
     await shop.send('goes on');
     await page.row('goes on').waitFor();
@@ -193,7 +193,7 @@ browserTest('what one has seen is not shown to another who logs in', async ({ la
 
 browserTest('who logs out has to log in again, in every tab', async ({ lab, visitor }) => {
     const shop = await Shop.open(lab, visitor);
-    const tab = await visitor.open('?q=first');
+    const tab = await visitor.open('?query=first');
     const page = new LogPage(tab);
     await new Form(tab).logIn(shop.boss);
     await page.shows(['first']);
@@ -202,7 +202,7 @@ browserTest('who logs out has to log in again, in every tab', async ({ lab, visi
     await button(tab, 'Log out').click();
     await new Form(tab).dialog.waitFor();
     assert.equal(await page.rows.count(), 0);
-    await page.addressHas('q', 'first');
+    await page.asks('first');
     await button(other, 'Reload').click();
     await new Form(other).dialog.waitFor();
     // One tab logs in for all.

@@ -31,7 +31,7 @@ async function holdBack(visitor: Visitor, text: string): Promise<() => void> {
 browserTest('numbers of the search before are not shown for the one that runs', async ({ server, visitor }) => {
     await postLogs(server, LOGS);
     await atRest(server);
-    const release = await holdBack(visitor, 'q=apple');
+    const release = await holdBack(visitor, 'query=apple');
     const page = new LogPage(await visitor.open());
     const count = page.tab.getByTestId('count');
     const errors = page.tab.locator('label.is-error .count');
@@ -39,7 +39,7 @@ browserTest('numbers of the search before are not shown for the one that runs', 
     assert.equal(await errors.innerText(), '2');
     await page.search.fill('apple');
     await page.search.press('Enter');
-    await page.addressHas('q', 'apple');
+    await page.asks('apple');
     await count.getByText('…').waitFor();
     assert.equal(await errors.isVisible(), false);
     assert.equal(await page.histogram.getAttribute('aria-busy'), 'true');
@@ -63,7 +63,7 @@ async function typeQuickly(page: LogPage, text: string): Promise<void> {
 browserTest('a search that is typed over is given up', async ({ server, visitor }) => {
     await postLogs(server, LOGS);
     await atRest(server);
-    await holdBack(visitor, 'q=app&');
+    await holdBack(visitor, 'query=app&');
     const begun: string[] = [];
     const ended: string[] = [];
     const query = (url: string): string => new URL(url).searchParams.get('q') ?? '';
@@ -72,7 +72,7 @@ browserTest('a search that is typed over is given up', async ({ server, visitor 
     const page = new LogPage(await visitor.open());
     await page.shows(['apple pie', 'pear', 'apple']);
     await typeQuickly(page, 'app');
-    await page.addressHas('q', 'app');
+    await page.asks('app');
     await typeQuickly(page, 'le pie');
     await page.shows(['apple pie']);
     const searched = new Set(begun.filter((text) => text));
@@ -85,10 +85,10 @@ browserTest('a search that is typed over is given up', async ({ server, visitor 
 browserTest('what is searched for is given up as soon as other text is typed', async ({ server, visitor }) => {
     await postLogs(server, LOGS);
     await atRest(server);
-    const release = await holdBack(visitor, 'q=apple');
+    const release = await holdBack(visitor, 'query=apple');
     let given = 0;
     visitor.context.on('requestfailed', () => given++);
-    const page = new LogPage(await visitor.open('?q=apple'));
+    const page = new LogPage(await visitor.open('?query=apple'));
     await page.state.waitFor();
     await page.search.press('End');
     await page.tab.keyboard.press('x');
@@ -97,7 +97,7 @@ browserTest('what is searched for is given up as soon as other text is typed', a
     release();
     await page.shows(['apple pie', 'apple']);
     await page.tab.getByTestId('count').getByText('2 logs', { exact: true }).waitFor();
-    await page.addressHas('q', 'apple');
+    await page.asks('apple');
 });
 
 browserTest('a search that meets a server without time goes on where it was', async ({ visitor }) => {

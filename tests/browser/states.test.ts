@@ -117,7 +117,7 @@ browserTest('over PostgreSQL it is the same page', async ({ lab, visitor }) => {
     await page.row('live').waitFor();
     await page.open('live');
     await page.details.getByRole('button', { name: 'Filter for level', exact: true }).click();
-    await page.addressHas('level', 'error');
+    await page.asks('level:error');
     const expected = await allLogs(server, 'level=error');
     const messages = await page.messages();
     assert.deepEqual(

@@ -1,61 +1,114 @@
 /* The view is its address: what is looked at, and back. */
+import { attributeField, fieldTerm, oneOf, opposite, queryOf, searchText, termsOf, valuesOf } from './query';
 import { iso } from './time';
 
-export type Range = '15m' | '1h' | '6h' | '24h' | '7d' | 'all';
-
-export const RANGES: readonly (readonly [Range, string, number])[] = [
-    ['15m', 'Last 15 minutes', 15 * 60_000],
-    ['1h', 'Last hour', 3_600_000],
-    ['6h', 'Last 6 hours', 6 * 3_600_000],
-    ['24h', 'Last 24 hours', 24 * 3_600_000],
-    ['7d', 'Last 7 days', 7 * 24 * 3_600_000],
-    ['all', 'All time', 0],
+/** The ranges that are offered, and how long they are in ms; others can be written ("45m"). */
+export const RANGES: readonly (readonly [string, string])[] = [
+    ['15m', 'Last 15 minutes'],
+    ['1h', 'Last hour'],
+    ['6h', 'Last 6 hours'],
+    ['24h', 'Last 24 hours'],
+    ['7d', 'Last 7 days'],
+    ['30d', 'Last 30 days'],
+    ['all', 'All time'],
 ];
 
-export const DEFAULT_RANGE: Range = '24h';
+export const DEFAULT_RANGE = '24h';
+
+const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
 /** A relative range ends so long after now: clocks differ a little. */
 const AHEAD_MS = 2000;
 
-/** One parameter of the API that filters: level, q, attr.NAME, or one of them with "not." before. */
-export interface Filter {
-    name: string;
-    value: string;
-}
-
 export interface View {
-    filters: Filter[];
-    /** `since` and `until`, if either is given, count instead. */
-    range: Range;
+    /** In the query language, all of it; "": every log. */
+    query: string;
+    /** Terms that are switched off: shown, and not asked for. */
+    off: string[];
+    /** How long before now it begins ("24h"), or "all"; `since` and `until`, if either is given, count instead. */
+    range: string;
     since: string;
     until: string;
     live: boolean;
-    utc: boolean;
+    /** "": the browser's; "UTC"; or a name of the time zone database ("Europe/Berlin"). */
+    zone: string;
     /** The open log, or "". */
     id: string;
+    /** The list is what lies around the open log, with the same values of these fields; null: it is not. */
+    around: string[] | null;
+    tab: 'logs' | 'patterns';
+    /** Attributes that have a column, by their paths; null: those that suit the logs. */
+    columns: string[] | null;
+    /** The histogram is grouped by this field; "": by level. */
+    by: string;
+    oldest: boolean;
+    wrap: boolean;
 }
 
-export function isFilter(name: string): boolean {
-    return /^(not\.)?(level|q|attr\..+)$/s.test(name);
+/** How long a range is in ms, 0 for all time; null: it is none. */
+export function rangeLength(range: string): number | null {
+    if (range === 'all') return 0;
+    const [, count, unit] = /^(\d{1,5})([smhdw])$/.exec(range) ?? [];
+    return Number(count) > 0 ? Number(count) * UNITS[unit!]! : null;
 }
 
-function isText(name: string): boolean {
-    return name === 'q' || name === 'not.q';
+/** The query of an address from before there was a language: level=, q=, attr.NAME=, not.…= */
+function formerQuery(params: URLSearchParams): string {
+    const groups = new Map<string, string[]>();
+    for (const [name, value] of params) {
+        const isText = name === 'q' || name === 'not.q';
+        if (!/^(not\.)?(level|q|attr\..+)$/s.test(name) || (isText && value === '')) continue;
+        const values = groups.get(name) ?? [];
+        groups.set(name, values.includes(value) ? values : [...values, value]);
+    }
+    return queryOf(
+        [...groups].flatMap(([name, values]) => {
+            const not = name.startsWith('not.');
+            const former = not ? name.slice(4) : name;
+            if (former === 'q') return values.map((value) => (not ? '-' : '') + searchText(value));
+            const field = former === 'level' ? former : attributeField(former.slice(5));
+            return not ? values.map((value) => fieldTerm(field, value, true)) : [oneOf(field, values)];
+        }),
+    );
+}
+
+export function isZone(zone: string): boolean {
+    try {
+        return zone !== '' && new Intl.DateTimeFormat('en', { timeZone: zone }) !== null;
+    } catch {
+        return false;
+    }
+}
+
+function readZone(zone: string | null): string {
+    if (zone?.toLowerCase() === 'utc') return 'UTC';
+    return zone && isZone(zone) ? zone : '';
+}
+
+function list(text: string | null): string[] | null {
+    return text === null ? null : text.split(',').filter(Boolean);
 }
 
 export function parseView(search: string): View {
     const params = new URLSearchParams(search);
-    const range = RANGES.find(([name]) => name === params.get('range'));
+    const id = params.get('id') ?? '';
+    const range = params.get('range') ?? '';
+    const columns = params.getAll('column');
     return {
-        filters: [...params]
-            .filter(([name, value]) => isFilter(name) && !(isText(name) && value === ''))
-            .map(([name, value]) => ({ name, value })),
-        range: range?.[0] ?? DEFAULT_RANGE,
+        query: queryOf([params.get('query') ?? '', formerQuery(params)]),
+        off: params.getAll('off').filter(Boolean),
+        range: rangeLength(range) === null ? DEFAULT_RANGE : range,
         since: params.get('since') ?? '',
         until: params.get('until') ?? '',
         live: params.get('live') === '1' && !params.get('until'),
-        utc: params.get('zone') === 'utc',
-        id: params.get('id') ?? '',
+        zone: readZone(params.get('zone')),
+        id,
+        around: id ? list(params.get('around')) : null,
+        tab: params.get('tab') === 'patterns' ? 'patterns' : 'logs',
+        columns: columns.length > 0 ? columns.filter(Boolean) : null,
+        by: params.get('by') ?? '',
+        oldest: params.get('order') === 'oldest',
+        wrap: params.get('wrap') === '1',
     };
 }
 
@@ -64,26 +117,35 @@ export function hasTimes(view: View): boolean {
 }
 
 export function formatView(view: View): string {
-    const params = new URLSearchParams(view.filters.map(({ name, value }) => [name, value]));
+    const params = new URLSearchParams();
+    if (view.query) params.set('query', view.query);
+    view.off.forEach((term) => params.append('off', term));
     if (view.since) params.set('since', view.since);
     if (view.until) params.set('until', view.until);
     if (!hasTimes(view) && view.range !== DEFAULT_RANGE) params.set('range', view.range);
     if (view.live) params.set('live', '1');
-    if (view.utc) params.set('zone', 'utc');
+    if (view.zone) params.set('zone', view.zone === 'UTC' ? 'utc' : view.zone);
     if (view.id) params.set('id', view.id);
+    if (view.id && view.around) params.set('around', view.around.join(','));
+    if (view.tab !== 'logs') params.set('tab', view.tab);
+    view.columns?.forEach((path) => params.append('column', path));
+    if (view.columns?.length === 0) params.set('column', '');
+    if (view.by) params.set('by', view.by);
+    if (view.oldest) params.set('order', 'oldest');
+    if (view.wrap) params.set('wrap', '1');
     const query = params.toString();
     return query ? `/?${query}` : '/';
 }
 
-/** The API's parameters for the filters alone: what a live tail takes. */
+/** The API's parameters for the query alone: what a live tail takes. */
 export function filterParams(view: View): URLSearchParams {
-    return new URLSearchParams(view.filters.map(({ name, value }) => [name, value]));
+    return new URLSearchParams(view.query ? { query: view.query } : {});
 }
 
 /** From when until when the view looks at `now` (ms since 1970), as the API takes it; "": no bound. */
 export function rangeOf(view: View, now: number): { since: string; until: string } {
     if (hasTimes(view)) return { since: view.since, until: view.until };
-    const length = RANGES.find(([name]) => name === view.range)![2];
+    const length = rangeLength(view.range);
     if (!length) return { since: '', until: '' };
     return { since: iso(now - length), until: iso(now + AHEAD_MS) };
 }
@@ -114,28 +176,67 @@ export function withLive(view: View, live: boolean): View {
     return { ...view, live, until: live ? '' : view.until };
 }
 
-/** Of one name there may be several; the same twice, or its opposite, makes no sense. */
-export function withFilter(view: View, filter: Filter): View {
-    const opposite = filter.name.startsWith('not.') ? filter.name.slice(4) : `not.${filter.name}`;
-    const rest = view.filters.filter(
-        ({ name, value }) => value !== filter.value || (name !== filter.name && name !== opposite),
-    );
-    return { ...view, filters: [...rest, filter] };
+/* ---- Terms ---- */
+
+/** A term of the query that is shown as a chip. */
+export interface Chip {
+    text: string;
+    isOff: boolean;
 }
 
-export function withoutFilter(view: View, filter: Filter): View {
-    const filters = view.filters.filter(
-        ({ name, value }) => name !== filter.name || value !== filter.value,
-    );
-    return { ...view, filters };
+/** Those that ask for a field, and those that are off. */
+export function chipsOf({ query, off }: View): Chip[] {
+    const on = termsOf(query).filter(({ field }) => field !== null);
+    return [...on.map(({ text }) => ({ text, isOff: false })), ...off.map((text) => ({ text, isOff: true }))];
 }
 
-export function textOf(view: View): string {
-    return view.filters.find(({ name }) => name === 'q')?.value ?? '';
+/** What of the query is no chip. */
+export function textOf({ query }: View): string {
+    return termsOf(query).filter(({ field }) => field === null).map(({ text }) => text).join(' ');
 }
 
-/** The API takes one text to search for. */
+function chipTexts(view: View): string[] {
+    return chipsOf(view).filter(({ isOff }) => !isOff).map(({ text }) => text);
+}
+
+/** Another text beside the chips. */
 export function withText(view: View, text: string): View {
-    const filters = view.filters.filter(({ name }) => name !== 'q');
-    return { ...view, filters: text ? [...filters, { name: 'q', value: text }] : filters };
+    return { ...view, query: queryOf([...chipTexts(view), text]) };
+}
+
+export function withoutTerm(view: View, term: string): View {
+    const rest = termsOf(view.query).filter(({ text }) => text !== term).map(({ text }) => text);
+    return { ...view, query: queryOf(rest), off: view.off.filter((text) => text !== term) };
+}
+
+/** The query narrowed by a term; the same twice, or its opposite, makes no sense. */
+export function withTerm(view: View, term: string): View {
+    const rest = withoutTerm(withoutTerm(view, opposite(term)), term);
+    return { ...rest, query: queryOf([...chipTexts(rest), term, textOf(rest)]) };
+}
+
+/** A term that is on is switched off, and the other way round. */
+export function toggleTerm(view: View, term: string): View {
+    if (view.off.includes(term)) return withTerm(view, term);
+    const without = withoutTerm(view, term);
+    return { ...without, off: [...without.off, term] };
+}
+
+function levelTerm(view: View): { text: string; levels: string[] } | null {
+    for (const term of termsOf(view.query)) {
+        const levels = term.field === 'level' ? valuesOf(term) : null;
+        if (levels) return { text: term.text, levels };
+    }
+    return null;
+}
+
+/** The levels, of which logs have one; none: any. */
+export function levelsOf(view: View): string[] {
+    return levelTerm(view)?.levels ?? [];
+}
+
+export function withLevels(view: View, levels: readonly string[]): View {
+    const former = levelTerm(view);
+    const rest = former ? withoutTerm(view, former.text) : view;
+    return levels.length > 0 ? withTerm(rest, oneOf('level', levels)) : rest;
 }

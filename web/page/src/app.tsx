@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, formatView, parseView, timesToResolve, withFilter, withLive } from './address';
+import { type View, formatView, parseView, timesToResolve, withLive, withTerm } from './address';
 import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
 import { askClock } from './clock';
@@ -91,7 +91,7 @@ export function App(): JSX.Element {
         const times = await around(log);
         if (parseView(location.search).id !== log.id) return; // it was closed meanwhile
         setSought({ id: log.id });
-        setView({ ...view, filters: [], ...times, id: log.id, live: false }, replace);
+        setView({ ...view, query: '', ...times, id: log.id, live: false }, replace);
     };
     useReveal(sought, log, logs, setActive, (log) => isPermalink(view) && void showAround(log, true));
     const open = (index: number): void => {
@@ -144,11 +144,11 @@ export function App(): JSX.Element {
                         key={view.id}
                         log={log}
                         wrong={wrong}
-                        utc={view.utc}
+                        zone={view.zone}
                         close={close}
-                        filter={(filter) => {
+                        filter={(term) => {
                             setOpened(null);
-                            setView({ ...withFilter(view, filter), id: '' });
+                            setView({ ...withTerm(view, term), id: '' });
                         }}
                         around={() => log && void showAround(log, false)}
                     />

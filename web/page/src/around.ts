@@ -25,5 +25,5 @@ export async function around({ timestamp }: Log): Promise<{ since: string; until
 
 /** An address that names a log and hardly anything else leads to it, wherever it is. */
 export function isPermalink(view: View): boolean {
-    return view.id !== '' && view.filters.length === 0 && !hasTimes(view) && !view.live;
+    return view.id !== '' && view.query === '' && !hasTimes(view) && !view.live;
 }

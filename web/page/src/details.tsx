@@ -1,11 +1,11 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import type { Filter } from './address';
 import { ApiError, type Log, fetchLog } from './api';
 import { isNested, members, readable } from './json';
 import { severityOf } from './levels';
 import { useSession } from './session';
+import { attributeField, fieldTerm } from './query';
 import { cut, visible, visibleLines } from './text';
 import { Text } from './text_view';
 import { formatTime } from './time';
@@ -19,9 +19,9 @@ interface Props {
     /** null: `wrong` says why not. */
     log: Log | null;
     wrong: string;
-    utc: boolean;
+    zone: string;
     close: () => void;
-    filter: (filter: Filter) => void;
+    filter: (term: string) => void;
     around: () => void;
 }
 
@@ -51,12 +51,13 @@ function Long({ text, most, show }: { text: string; most: number; show: (text: s
     );
 }
 
-function Field({ name, value, filterName, filter }: {
+function Field({ name, value, field, filter }: {
     name: string;
     /** As JSON. */
     value: string;
-    filterName: string;
-    filter: (filter: Filter) => void;
+    /** As the query has it. */
+    field: string;
+    filter: (term: string) => void;
 }): JSX.Element {
     const isPlain = !isNested(value);
     const text = readable(value);
@@ -68,10 +69,10 @@ function Field({ name, value, filterName, filter }: {
                 <Long text={text} most={VALUE_MAX} show={(text) => <span class={isPlain ? '' : 'nested'}>{visibleLines(text)}</span>} />
                 {isPlain && (
                     <span class="filter-buttons">
-                        <button aria-label={`Filter for ${shown}`} title="Filter for this" onClick={() => filter({ name: filterName, value: text })}>
+                        <button aria-label={`Filter for ${shown}`} title="Filter for this" onClick={() => filter(fieldTerm(field, text))}>
                             +
                         </button>
-                        <button aria-label={`Filter out ${shown}`} title="Filter this out" onClick={() => filter({ name: `not.${filterName}`, value: text })}>
+                        <button aria-label={`Filter out ${shown}`} title="Filter this out" onClick={() => filter(fieldTerm(field, text, true))}>
                             −
                         </button>
                     </span>
@@ -82,14 +83,14 @@ function Field({ name, value, filterName, filter }: {
 }
 
 /** One piece of the attributes: drawn once. */
-function Piece({ attributes, filter }: { attributes: [string, string][]; filter: (filter: Filter) => void }): JSX.Element {
+function Piece({ attributes, filter }: { attributes: [string, string][]; filter: (term: string) => void }): JSX.Element {
     const latest = useRef(filter);
     latest.current = filter;
     return useMemo(
         () => (
             <dl class={attributes.length === FIELDS ? 'piece' : ''}>
                 {attributes.map(([name, value]) => (
-                    <Field name={name} value={value} filterName={`attr.${name}`} filter={(filter) => latest.current(filter)} />
+                    <Field name={name} value={value} field={attributeField(name)} filter={(term) => latest.current(term)} />
                 ))}
             </dl>
         ),
@@ -98,7 +99,7 @@ function Piece({ attributes, filter }: { attributes: [string, string][]; filter:
 }
 
 /** All attributes; of very many the first, and the others piece by piece, so that the page stays quick. */
-function Attributes({ log, filter }: { log: Log; filter: (filter: Filter) => void }): JSX.Element {
+function Attributes({ log, filter }: { log: Log; filter: (term: string) => void }): JSX.Element {
     const [all, pieces] = useMemo(() => {
         const all = members(members(log.json).find(([name]) => name === 'attributes')?.[1] ?? '{}');
         return [all.length, Array.from({ length: Math.ceil(all.length / FIELDS) }, (_, n) => all.slice(n * FIELDS, (n + 1) * FIELDS))];
@@ -144,7 +145,7 @@ export function useLog(id: string, given: Log | null): [Log | null, string] {
     return found?.id === id ? [found.log, found.wrong] : [null, ''];
 }
 
-export function Details({ log, wrong, utc, close, filter, around }: Props): JSX.Element {
+export function Details({ log, wrong, zone, close, filter, around }: Props): JSX.Element {
     const [copied, setCopied] = useState('');
     const panel = useRef<HTMLElement>(null);
     useEffect(() => panel.current?.focus({ preventScroll: true }), []);
@@ -152,7 +153,7 @@ export function Details({ log, wrong, utc, close, filter, around }: Props): JSX.
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel}>
             <div class="details-head">
                 {log && <span class={`level is-${severityOf(log.level)}`}>{cut(visible(log.level), 40)}</span>}
-                {log && <time>{formatTime(log.timestamp, utc)}</time>}
+                {log && <time>{formatTime(log.timestamp, zone)}</time>}
                 <button class="close" aria-label="Close" onClick={close}>
                     ×
                 </button>
@@ -177,7 +178,7 @@ export function Details({ log, wrong, utc, close, filter, around }: Props): JSX.
                         <span role="status">{copied}</span>
                     </div>
                     <dl>
-                        <Field name="level" value={JSON.stringify(log.level)} filterName="level" filter={filter} />
+                        <Field name="level" value={JSON.stringify(log.level)} field="level" filter={filter} />
                     </dl>
                     <Attributes log={log} filter={filter} />
                     <dl>

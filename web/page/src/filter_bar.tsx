@@ -2,12 +2,14 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import {
-    type Filter, type Range, RANGES, type View, hasTimes, rangeOf, timesToResolve, withFilter, withoutFilter,
+    RANGES, type View, chipsOf, hasTimes, levelsOf, rangeOf, timesToResolve, toggleTerm, withLevels, withTerm,
+    withoutTerm,
 } from './address';
 import type { StatsAnswer } from './api';
 import { USUAL_LEVELS, severityOf } from './levels';
 import { cut, visible } from './text';
-import { fromInput, toInput } from './time';
+import { attributeField, fieldTerm } from './query';
+import { formatClock, formatDate, fromMoment } from './time';
 import type { Stats } from './use_stats';
 
 const LEVELS_MAX = 16;
@@ -18,16 +20,6 @@ interface Props {
     /** When the list was started. */
     now: number;
     stats: Stats;
-}
-
-/** A filter in words: "level error", "service is not gateway". */
-export function describe({ name, value }: Filter): string {
-    const excludes = name.startsWith('not.');
-    const field = (excludes ? name.slice(4) : name).replace(/^attr\./, '');
-    const shown = cut(visible(value), 80);
-    if (field === 'q') return `text ${excludes ? 'without ' : ''}"${shown}"`;
-    if (!excludes && field === 'level') return `level ${shown}`;
-    return `${cut(visible(field), 80)} ${excludes ? 'is not' : 'is'} ${shown}`;
 }
 
 function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
@@ -43,7 +35,7 @@ function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
 
 function Levels({ view, setView, stats }: Props): JSX.Element {
     const counts = countsByLevel(stats.answer ?? stats.old);
-    const chosen = view.filters.filter(({ name }) => name === 'level').map(({ value }) => value);
+    const chosen = levelsOf(view);
     const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
     const others = [...new Set([...chosen, ...seen])].filter(
         (level) => !USUAL_LEVELS.includes(level.toLowerCase()),
@@ -52,22 +44,15 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
         <fieldset class="levels">
             <legend>Levels</legend>
             {[...USUAL_LEVELS, ...others].slice(0, LEVELS_MAX).map((level) => {
-                const filter = view.filters.find(
-                    ({ name, value }) => name === 'level' && value.toLowerCase() === level.toLowerCase(),
-                );
+                const others = chosen.filter((other) => other.toLowerCase() !== level.toLowerCase());
+                const isChosen = others.length < chosen.length;
                 const count = counts.get(level.toLowerCase());
                 return (
                     <label class={`level is-${severityOf(level)}`}>
                         <input
                             type="checkbox"
-                            checked={filter !== undefined}
-                            onChange={() =>
-                                setView(
-                                    filter
-                                        ? withoutFilter(view, filter)
-                                        : withFilter(view, { name: 'level', value: level }),
-                                )
-                            }
+                            checked={isChosen}
+                            onChange={() => setView(withLevels(view, isChosen ? others : [...others, level]))}
                         />
                         {cut(visible(level), 24)}
                         {count !== undefined && <span class={stats.answer ? 'count' : 'count is-old'}>{count.toLocaleString()}</span>}
@@ -81,7 +66,7 @@ function Levels({ view, setView, stats }: Props): JSX.Element {
 /** What the times of a view are: once they are others, what was being written is not wanted any more. */
 function timesKey(view: View): string | null {
     if (timesToResolve(view).length > 0) return null; // they are the same in another form soon
-    return [view.range, view.since, view.until, view.utc].join('|');
+    return [view.range, view.since, view.until, view.zone].join('|');
 }
 
 /**
@@ -125,13 +110,13 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
     const times = timesKey(view);
     const text = (time: string): string => {
         const ms = Date.parse(time);
-        return Number.isNaN(ms) ? '' : toInput(ms, view.utc);
+        return Number.isNaN(ms) ? '' : `${formatDate(ms, view.zone)}T${formatClock(ms, view.zone)}`;
     };
     /** A field that was not changed is the moment that it stands for: its text has less. */
     const field = (name: string, given: string): string => {
         const { value } = form.current!.elements.namedItem(name) as HTMLInputElement;
-        const time = fromInput(value, view.utc); // browsers leave out seconds that are 0
-        return time === fromInput(text(given), view.utc) ? given : time;
+        const time = fromMoment(value, view.zone); // browsers leave out seconds that are 0
+        return time === fromMoment(text(given), view.zone) ? given : time;
     };
     return (
         <form
@@ -148,7 +133,7 @@ function Times({ view, setView, now, stats }: Props): JSX.Element {
                 onChange={(event) => {
                     const range = event.currentTarget.value;
                     if (range === 'absolute') setView({ ...view, since, until, live: false });
-                    else setView({ ...view, range: range as Range, since: '', until: '' });
+                    else setView({ ...view, range, since: '', until: '' });
                 }}
             >
                 <option value="absolute">From … to …</option>
@@ -175,8 +160,7 @@ function AddFilter({ view, setView }: Props): JSX.Element {
                 const [, field, not, value] = /^\s*([^=!]+?)\s*(!?)=\s*(.*?)\s*$/s.exec(input.value) ?? [];
                 setWrong(field === undefined);
                 if (field === undefined) return;
-                const name = field === 'level' ? field : `attr.${field}`;
-                setView(withFilter(view, { name: not ? `not.${name}` : name, value: value! }));
+                setView(withTerm(view, fieldTerm(field === 'level' ? field : attributeField(field), value!, not !== '')));
                 input.value = '';
             }}
         >
@@ -194,20 +178,21 @@ function AddFilter({ view, setView }: Props): JSX.Element {
 
 export function FilterBar(props: Props): JSX.Element {
     const { view, setView } = props;
-    const chips = view.filters.filter(({ name }) => name !== 'q');
+    const shown = (text: string): string => cut(visible(text), 80);
     return (
         <section class="filters" aria-label="Filters">
             <Times {...props} />
             <Levels {...props} />
             <AddFilter {...props} />
-            {chips.map((filter) => (
-                <button
-                    class="chip"
-                    aria-label={`Remove filter: ${describe(filter)}`}
-                    onClick={() => setView(withoutFilter(view, filter))}
-                >
-                    {describe(filter)} <span aria-hidden="true">×</span>
-                </button>
+            {chipsOf(view).map(({ text, isOff }) => (
+                <span class={isOff ? 'chip is-off' : 'chip'}>
+                    <button aria-pressed={!isOff} onClick={() => setView(toggleTerm(view, text))}>
+                        {shown(text)}
+                    </button>
+                    <button aria-label={`Remove filter: ${shown(text)}`} onClick={() => setView(withoutTerm(view, text))}>
+                        ×
+                    </button>
+                </span>
             ))}
         </section>
     );

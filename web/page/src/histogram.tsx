@@ -57,9 +57,9 @@ export function barsOf(answer: StatsAnswer): Bar[] {
     });
 }
 
-function describe(bucket: Bucket, utc: boolean): string {
+function describe(bucket: Bucket, zone: string): string {
     const levels = Object.entries(bucket.levels).map(([level, n]) => `${level} ${n.toLocaleString()}`);
-    return `${formatTime(bucket.timestamp, utc).slice(0, 19)} · ${levels.slice(0, 6).join(' · ')}`;
+    return `${formatTime(bucket.timestamp, zone).slice(0, 19)} · ${levels.slice(0, 6).join(' · ')}`;
 }
 
 export function Histogram({ view, setView, stats }: Props): JSX.Element {
@@ -134,11 +134,11 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
             {answer && (
                 <div class="ticks">
                     {[0, 0.25, 0.5, 0.75, 1].map((part) => (
-                        <span>{formatTick(at(part), view.utc, until - since)}</span>
+                        <span>{formatTick(at(part), view.zone, until - since)}</span>
                     ))}
                 </div>
             )}
-            <div class="pointed">{failed ? `No histogram: ${failed}` : bucket && describe(bucket, view.utc)}</div>
+            <div class="pointed">{failed ? `No histogram: ${failed}` : bucket && describe(bucket, view.zone)}</div>
         </div>
     );
 }

@@ -22,10 +22,10 @@ interface Props {
     open: (index: number) => void;
 }
 
-function Row({ log, utc, isOpen }: { log: Log; utc: boolean; isOpen: boolean }): JSX.Element {
+function Row({ log, zone, isOpen }: { log: Log; zone: string; isOpen: boolean }): JSX.Element {
     return (
         <>
-            <time>{formatTime(log.timestamp, utc)}</time>
+            <time>{formatTime(log.timestamp, zone)}</time>
             <span class={`level is-${severityOf(log.level)}`}>{cut(visible(log.level), 40)}</span>
             <span class="message" data-testid="message">
                 <Text text={cut(log.message, MESSAGE_MAX)} line />
@@ -112,7 +112,7 @@ export function ListView({ view, logs, active, open }: Props): JSX.Element {
                             style={{ transform: `translateY(${index * place.row}px)` }}
                             onClick={() => open(index)}
                         >
-                            <Row log={log} utc={view.utc} isOpen={isOpen} />
+                            <Row log={log} zone={view.zone} isOpen={isOpen} />
                         </div>
                     );
                 })}

@@ -54,11 +54,11 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
         <h2>No log matches</h2>,
         <p>
             There are logs, but none of {allTime ? 'any time' : 'this time'}
-            {view.filters.length > 0 && ' that match the filters'}.
+            {view.query !== '' && ' that match the filters'}.
         </p>,
         <>
-            {view.filters.length > 0 && (
-                <button onClick={() => setView({ ...view, filters: [] })}>Clear filters</button>
+            {view.query !== '' && (
+                <button onClick={() => setView({ ...view, query: '' })}>Clear filters</button>
             )}
             {!allTime && (
                 <button onClick={() => setView({ ...view, range: 'all', since: '', until: '' })}>

@@ -40,7 +40,7 @@ function Progress({ view, logs, stats }: Props): JSX.Element | null {
     return (
         <span class="progress" data-testid="progress">
             {isStopped ? 'Stopped' : isOfList ? 'Searching' : 'Counting'}
-            {to && `, ${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.utc).slice(0, 16)}`}
+            {to && `, ${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.zone).slice(0, 16)}`}
             <button onClick={() => (isStopped ? goOn : stop)(logs, stats)}>{isStopped ? 'Go on' : 'Stop'}</button>
         </span>
     );

@@ -78,10 +78,10 @@ export function TopBar({ view, setView, live, typing, pause, help }: Props): JSX
                 )}
                 <select
                     aria-label="Time zone"
-                    value={view.utc ? 'UTC' : 'local'}
-                    onChange={(event) => setView({ ...view, utc: event.currentTarget.value === 'UTC' }, true)}
+                    value={view.zone}
+                    onChange={(event) => setView({ ...view, zone: event.currentTarget.value }, true)}
                 >
-                    <option value="local">Local time</option>
+                    <option value="">Local time</option>
                     <option value="UTC">UTC</option>
                 </select>
                 <select

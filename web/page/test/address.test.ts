@@ -1,19 +1,42 @@
 import { expect, test } from 'vitest';
 
 import {
-    apiParams, filterParams, formatView, parseView, textOf, withFilter, withLive, withText, withoutFilter,
+    type View, apiParams, chipsOf, filterParams, formatView, levelsOf, parseView, rangeOf, textOf, toggleTerm,
+    withLevels, withLive, withTerm, withText, withoutTerm,
 } from '../src/address';
 
 const ALL =
-    '/?level=error&level=warning&q=a+b&attr.user=x%26y&not.level=debug&not.attr.h=1&range=1h&live=1&zone=utc&id=7';
+    '/?query=service%3Apay+%22a+b%22&off=-host%3Ax&range=1h&live=1&zone=utc&id=7&around=service%2Chost' +
+    '&tab=patterns&column=http.status&column=a%2Cb&by=host&order=oldest&wrap=1';
 
 test('an address becomes a view, and the same address again', () => {
     expect(formatView(parseView(ALL.slice(1)))).toBe(ALL);
     expect(formatView(parseView(''))).toBe('/');
+    expect(formatView(parseView('?column='))).toBe('/?column=');
+    expect(formatView(parseView('?zone=Europe/Berlin'))).toBe('/?zone=Europe%2FBerlin');
 });
 
 test('what is no parameter of a view is left out', () => {
-    expect(formatView(parseView('?utm=1&attr.=x&range=2h&live=yes&level2=x&__proto__=1'))).toBe('/');
+    const search = '?utm=1&attr.=x&range=2y&live=yes&level2=x&__proto__=1&zone=Mars/Base&around=a&tab=x&order=up&wrap=yes';
+    expect(formatView(parseView(search))).toBe('/');
+});
+
+test('an address from before the query language asks for the same', () => {
+    const query = (search: string): string => parseView(search).query;
+    expect(query('?level=error&level=warning&q=a+b&attr.user=x%26y&not.level=debug&not.attr.h=1')).toBe(
+        'level:(error OR warning) "a b" user:"x&y" -level:debug -h:1',
+    );
+    expect(query('?attr.seq=&not.attr.q=&attr.a=&q=&not.q=')).toBe('seq:"" -q:"" a:""');
+    expect(query('?attr.level=x&attr.attr.y=z&attr.a+b=%22')).toBe('attr.level:x attr.attr.y:z "a b":"\\""');
+    expect(query('?not.q=a&not.q=b&not.attr.s=1&not.attr.s=2')).toBe('-a -b -s:1 -s:2');
+    expect(query('?query=a+OR+b&level=error')).toBe('(a OR b) level:error');
+});
+
+test('a range can be any length', () => {
+    const now = Date.UTC(2024, 1, 29, 12);
+    expect(rangeOf(parseView('?range=45m'), now).since).toBe('2024-02-29T11:15:00.000Z');
+    expect(rangeOf(parseView('?range=2w'), now).since).toBe('2024-02-15T12:00:00.000Z');
+    expect(parseView('?range=0m').range).toBe('24h');
 });
 
 test('times that are given count instead of a range', () => {
@@ -36,30 +59,46 @@ test('a relative range ends now; all time and one without an end do not', () => 
     expect(apiParams(parseView('?since=2024-01-01'), now).has('until')).toBe(false);
 });
 
-test('a filter for an empty value is kept, of a name that ends with q, too', () => {
-    expect(formatView(parseView('?attr.seq=&not.attr.q=&attr.a=&q=&not.q='))).toBe('/?attr.seq=&not.attr.q=&attr.a=');
-});
-
 test('live has no end', () => {
     expect(parseView('?live=1&until=2024-01-01').live).toBe(false);
     expect(formatView(withLive(parseView('?until=2024-01-01'), true))).toBe('/?live=1');
 });
 
-test('a tail takes filters and no times', () => {
-    expect(String(filterParams(parseView('?level=a&since=2024-01-01&q=x')))).toBe('level=a&q=x');
+test('a tail takes the query and no times', () => {
+    expect(String(filterParams(parseView('?level=a&since=2024-01-01')))).toBe('query=level%3Aa');
+    expect(String(filterParams(parseView('?off=level:a')))).toBe('');
 });
 
-test('a filter replaces its opposite, and is there once', () => {
-    let view = parseView('?not.attr.a=1&attr.a=2');
-    view = withFilter(view, { name: 'attr.a', value: '1' });
-    view = withFilter(view, { name: 'attr.a', value: '1' });
-    expect(formatView(view)).toBe('/?attr.a=2&attr.a=1');
-    expect(formatView(withoutFilter(view, { name: 'attr.a', value: '2' }))).toBe('/?attr.a=1');
+const asked = (query: string): View => ({ ...parseView(''), query });
+
+test('a term replaces its opposite, and is there once', () => {
+    let view = withTerm(asked('-a:1 b:2 text'), 'a:1');
+    view = withTerm(view, 'a:1');
+    expect(view.query).toBe('b:2 a:1 text');
+    expect(withTerm(view, '-a:1').query).toBe('b:2 -a:1 text');
+    expect(withoutTerm(view, 'b:2').query).toBe('a:1 text');
+    expect(withTerm(asked('x OR y'), 'a:1').query).toBe('a:1 (x OR y)');
 });
 
-test('there is one text to search for', () => {
-    const view = withText(parseView('?q=a&q=b&level=x'), 'c');
-    expect(textOf(view)).toBe('c');
-    expect(formatView(view)).toBe('/?level=x&q=c');
-    expect(formatView(withText(view, ''))).toBe('/?level=x');
+test('a term that is switched off is shown and not asked for', () => {
+    let view = toggleTerm(asked('a:1 b:2'), 'a:1');
+    expect([view.query, view.off]).toEqual(['b:2', ['a:1']]);
+    expect(chipsOf(view)).toEqual([{ text: 'b:2', isOff: false }, { text: 'a:1', isOff: true }]);
+    view = toggleTerm(view, 'a:1');
+    expect([view.query, view.off]).toEqual(['b:2 a:1', []]);
+    expect(withoutTerm(toggleTerm(view, 'a:1'), 'a:1').off).toEqual([]);
+});
+
+test('there is one text beside the chips', () => {
+    const view = withText(asked('a level:x b'), 'c OR d');
+    expect(view.query).toBe('level:x (c OR d)');
+    expect(textOf(view)).toBe('(c OR d)');
+    expect(withText(view, '').query).toBe('level:x');
+});
+
+test('levels are one term', () => {
+    expect(levelsOf(asked('x level:(error OR "my level") level:>=info'))).toEqual(['error', 'my level']);
+    expect(levelsOf(asked('-level:error level:>=info'))).toEqual([]);
+    expect(withLevels(asked('level:error x'), ['error', 'info']).query).toBe('level:(error OR info) x');
+    expect(withLevels(asked('level:error x'), []).query).toBe('x');
 });

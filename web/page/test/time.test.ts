@@ -1,27 +1,44 @@
 import { expect, test } from 'vitest';
 
-import { after, formatTick, formatTime, fromInput, toInput } from '../src/time';
+import { after, formatTick, formatTime, fromMoment, iso, offsetOf, toMoment, zoneName } from '../src/time';
 import { barSeconds } from '../src/count';
 
 test('a time is shown to the millisecond, before 1970, too', () => {
-    expect(formatTime('2024-02-29T12:34:56.789123Z', true)).toBe('2024-02-29 12:34:56.789');
-    expect(formatTime('1969-12-31T23:59:59.999000Z', true)).toBe('1969-12-31 23:59:59.999');
-    expect(formatTime('nonsense', true)).toBe('nonsense');
+    expect(formatTime('2024-02-29T12:34:56.789123Z', 'UTC')).toBe('2024-02-29 12:34:56.789');
+    expect(formatTime('1969-12-31T23:59:59.999000Z', 'UTC')).toBe('1969-12-31 23:59:59.999');
+    expect(formatTime('nonsense', 'UTC')).toBe('nonsense');
 });
 
-test('what an input gives is what it was given', () => {
-    const ms = Date.UTC(2024, 1, 29, 12, 34, 56);
-    for (const utc of [true, false]) {
-        expect(Date.parse(fromInput(toInput(ms, utc), utc))).toBe(ms);
+test('what a field shows is read as the moment that it is', () => {
+    for (const zone of ['', 'UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu', 'Pacific/Apia']) {
+        for (const ms of [Date.UTC(2024, 1, 29, 12, 34, 56, 789), Date.UTC(1901, 0, 1), Date.UTC(2026, 6, 1, 23, 59)]) {
+            expect(fromMoment(toMoment(ms, zone), zone)).toBe(iso(ms));
+        }
     }
-    expect(fromInput('', true)).toBe('');
+    expect(fromMoment('2024-02-29', 'UTC')).toBe('2024-02-29T00:00:00.000Z');
+    expect(fromMoment(' 2024-02-29T01:02 ', 'UTC')).toBe('2024-02-29T01:02:00.000Z');
+    expect(fromMoment('2024-02-29 01:02:03.123456', 'UTC')).toBe('2024-02-29T01:02:03.123456Z');
+    for (const wrong of ['', 'now', '2024-02-30', '2024-13-01', '2024-02-29 24:00', '2024-02-29 23:60', '12:00']) {
+        expect(fromMoment(wrong, 'UTC')).toBe('');
+    }
+});
+
+test('a zone has the offset of its time', () => {
+    expect(offsetOf(Date.UTC(2026, 0, 1), 'Europe/Berlin')).toBe(3_600_000);
+    expect(offsetOf(Date.UTC(2026, 6, 1), 'Europe/Berlin')).toBe(7_200_000);
+    expect(offsetOf(Date.UTC(2026, 2, 29, 0, 59, 59), 'Europe/Berlin')).toBe(3_600_000);
+    expect(offsetOf(Date.UTC(2026, 2, 29, 1), 'Europe/Berlin')).toBe(7_200_000);
+    expect(formatTime('0001-01-01T00:00:00.000000Z', 'Asia/Kathmandu')).toBe('0001-01-01 05:41:16.000');
+    expect(zoneName(Date.UTC(2026, 0, 1), 'Europe/Berlin')).toBe('UTC+1');
+    expect(zoneName(Date.UTC(2026, 0, 1), 'America/St_Johns')).toBe('UTC-3:30');
+    expect(zoneName(0, 'UTC')).toBe('UTC');
 });
 
 test('a tick says as much as tells it from the next', () => {
     const ms = Date.UTC(2024, 1, 29, 12, 34, 56);
-    expect(formatTick(ms, true, 60_000)).toBe('12:34:56');
-    expect(formatTick(ms, true, 86_400_000)).toBe('12:34');
-    expect(formatTick(ms, true, 7 * 86_400_000)).toBe('2024-02-29');
+    expect(formatTick(ms, 'UTC', 60_000)).toBe('12:34:56');
+    expect(formatTick(ms, 'UTC', 86_400_000)).toBe('12:34');
+    expect(formatTick(ms, 'UTC', 7 * 86_400_000)).toBe('2024-02-29');
 });
 
 test('bars are of round lengths, and not too many', () => {
