@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/links.h"
 #include "api/web_routes.h"
 #include "base/check.h"
 #include "base/container_of.h"
@@ -261,7 +262,9 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     api->erasing.scrub_ctx = options->scrub_ctx;
     api->feed = options->feed;
     api->ledger = options->ledger;
-    if (start_access(api, options, err))
+    buffer_init(&api->links, LINKS_BYTES_MAX);
+    if (links_append(&api->links, options->links, options->environment, err) ||
+        start_access(api, options, err))
         goto fail;
     api->query_timeout_ms = options->query_timeout_ms;
     if (ops_init(&api->ops, options->queue, options->store, options->ready_timeout_ms, err))
@@ -295,6 +298,7 @@ fail_readers:
 fail_ops:
     ops_release(&api->ops);
 fail:
+    buffer_release(&api->links);
     access_free(api->access);
     free(api);
     return NULL;
@@ -337,5 +341,6 @@ void api_free(struct api *api, unsigned grace_ms)
     http_server_free(api->server);
     free(api->routes);
     access_free(api->access);
+    buffer_release(&api->links);
     free(api);
 }

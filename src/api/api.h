@@ -34,6 +34,8 @@ struct api_options {
     unsigned ops;                /* … an enum access_need */
     uint64_t anonymous_rate, anonymous_bytes; /* likewise */
     uint64_t session_max_age_s;               /* likewise */
+    const char *links;                        /* see api/links.h; NULL: none but those … */
+    char *const *environment;                 /* … of these variables; NULL: none */
     unsigned anonymous_places[PLACE_KINDS];
     unsigned max_tails;
     bool ops_only; /* only /health, /ready and /metrics */

@@ -45,7 +45,8 @@ struct api {
     struct erasing erasing;
     struct ledger *ledger;
     struct access *access;
-    bool is_loopback; /* no other machine reaches it */
+    bool is_loopback;    /* no other machine reaches it */
+    struct buffer links; /* as JSON */
     struct ranges trusted_proxies;
     struct http_route *routes;
     struct ops ops;

@@ -12,7 +12,7 @@
 #include "json/reader.h"
 #include "json/writer.h"
 
-enum { COOKIE_MAX = 1024, WHO_MAX = 256 * 1024 };
+enum { COOKIE_MAX = 1024, WHO_MAX = 512 * 1024 };
 
 static const struct http_header no_store = {"Cache-Control", {"no-store", 8}};
 
@@ -59,11 +59,12 @@ static void append_who(struct buffer *b, const struct api *api, const struct gra
 {
     unsigned anonymous = access_anonymous(api->access);
     bool reads = (anonymous & ANONYMOUS_READ) != 0, writes = (anonymous & ANONYMOUS_WRITE) != 0;
+    bool may_read = g ? g->role != GRANT_WRITE : reads;
 
     buffer_append_char(b, '{');
     append_text(b, "name", g ? slice_of_string(g->name) : slice_of(NULL, 0));
     append_text(b, "role", g ? slice_of_string(grant_role_name(g->role)) : slice_of(NULL, 0));
-    append_list(b, "may", g ? g->role != GRANT_WRITE : reads, g ? g->role != GRANT_READ : writes,
+    append_list(b, "may", may_read, g ? g->role != GRANT_READ : writes,
                 g && g->role == GRANT_ADMIN);
     append_text(b, "only", g && g->only ? g->only_text : slice_of(NULL, 0));
     append_set(b, g);
@@ -79,6 +80,9 @@ static void append_who(struct buffer *b, const struct api *api, const struct gra
     append_flag(b, "operate", access_may_operate(api->access, g));
     append_flag(b, "session", by_session);
     append_flag(b, "keys", access_has_keys(api->access));
+    buffer_append_string(b, "\"links\":");
+    buffer_append_slice(b, may_read ? buffer_slice(&api->links) : SLICE_LITERAL("{}"));
+    buffer_append_char(b, ',');
     buffer_appendf(b, "\"loopback\":%s}", api->is_loopback ? "true" : "false");
 }
 

@@ -9,6 +9,7 @@
 
 #include "access/places.h"
 #include "access/rate.h"
+#include "api/links.h"
 #include "base/flag.h"
 #include "base/option_value.h"
 #include "listen/addresses.h"
@@ -115,6 +116,10 @@ static const struct setting settings[] = {
            .help = "the same of live tails; 0: likewise, of MAX_TAILS"),
     NUMBER(SESSION_MAX_AGE, session_max_age_s, .fallback = "43200", .min = 60, .max = 31 * 86400,
            .help = "seconds for which whoever has logged in at the page stays so"),
+    TEXT(LINKS, links,
+         .help = "attributes whose values the page makes links of: "
+                 "trace_id=https://traces.example.com/{value} …, with spaces between; likewise "
+                 "each variable LINK_NAME, as LINK_trace_id; not set: none"),
     TEXT(OPS_ACCESS, ops_access, .fallback = "open", .choices = "open|read|admin",
          .help = "who may ask /ready, /metrics, /docs and /openapi.json: everybody, or who has a "
                  "key of this role; /health is always open; rows of /metrics by key are for keys "
@@ -372,7 +377,7 @@ int config_load(struct config *config, char **args, int args_len, int *rest_len,
         if ((error = set(config, s, value, err)))
             return error;
     }
-    return 0;
+    return links_append(NULL, config->links, environ, err);
 }
 
 static void print_value(const struct config *config, const struct setting *s, FILE *out)
@@ -400,6 +405,9 @@ void config_print(const struct config *config, FILE *out)
         print_value(config, &settings[i], out);
         fputc('\n', out);
     }
+    for (char **entry = environ; *entry; entry++)
+        if (links_variable(*entry))
+            fprintf(out, "# a link, as LINKS has them\n%s\n", *entry);
 }
 
 void config_print_flags(FILE *out)

@@ -31,6 +31,7 @@ struct config {
     uint64_t anonymous_rate, anonymous_bytes;
     uint64_t anonymous_connections, anonymous_scans, anonymous_tails;
     uint64_t session_max_age_s;
+    const char *links; /* and variables LINK_NAME: see api/links.h */
     const char *ops_access;
     const char *data_dir;
     uint64_t web_concurrency;

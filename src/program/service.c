@@ -313,6 +313,8 @@ static int start_api(struct service *s, struct errbuf *err)
                                  [PLACE_TAIL] = (unsigned)c->anonymous_tails},
             .max_tails = (unsigned)c->max_tails,
             .session_max_age_s = c->session_max_age_s,
+            .links = c->links,
+            .environment = environ,
             .ledger = &s->ledger,
             .read_threads = (unsigned)c->read_threads,
             .read_helpers = (unsigned)c->read_helpers,

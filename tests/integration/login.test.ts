@@ -73,7 +73,7 @@ scenario('a key becomes a cookie that scripts cannot read and that stays at its 
     const { expires, ...who } = (await get(server, '/whoami', { Cookie: bare(answer) })).json();
     assert.deepEqual(who, {
         ...{ name: 'anna', role: 'read', may: ['read'], only: 'service:shop', set: {} },
-        ...{ anonymous: [], operate: true, session: true, keys: true, loopback: true },
+        ...{ anonymous: [], operate: true, session: true, keys: true, links: {}, loopback: true },
     });
     assert.match(expires, /^20\d\d-/);
     assert.match(server.stderr, /somebody has logged in.*"key":"anna".*"address":"127\.0\.0\.1"/);
@@ -430,7 +430,7 @@ scenario('whoami tells what may be done, with a key and without', async (lab) =>
     const open = await lab.start();
     assert.deepEqual((await get(open, '/whoami')).json(), {
         ...{ name: null, role: null, may: ['read', 'write'], only: null, set: {}, expires: null },
-        ...{ anonymous: ['read', 'write'], operate: true, session: false, keys: false, loopback: true },
+        ...{ anonymous: ['read', 'write'], operate: true, session: false, keys: false, links: {}, loopback: true },
     });
     await open.stop();
     const server = await lab.start({ settings: { KEYS_FILE: file, ANONYMOUS: 'write', HOST: '0.0.0.0' } });
@@ -444,6 +444,40 @@ scenario('whoami tells what may be done, with a key and without', async (lab) =>
     await server.stop();
     const closed = await lab.start({ settings: { KEYS_FILE: file } });
     assert.equal((await get(closed, '/whoami')).status, 401);
+});
+
+scenario('whoami tells who may read where the values of attributes lead', async (lab) => {
+    const file = fileOf(lab);
+    const writer = await makeKey(file, 'shop', 'write');
+    const reader = await makeKey(file, 'ann', 'read');
+    const settings = {
+        LINKS: 'user.id=https://users.example/{value}\nsku=http://shop.example/?q={value}',
+        LINK_trace_id: 'https://traces.example/{value}#top',
+        LINK_gone: '',
+    };
+    const links = {
+        'user.id': 'https://users.example/{value}',
+        sku: 'http://shop.example/?q={value}',
+        trace_id: 'https://traces.example/{value}#top',
+    };
+    const open = await lab.start({ settings });
+    assert.deepEqual((await get(open, '/whoami')).json().links, links);
+    await open.stop();
+    const server = await lab.start({ settings: { ...settings, KEYS_FILE: file, ANONYMOUS: 'write' } });
+    for (const [headers, expected] of [[{}, {}], [{ 'X-API-Key': writer }, {}], [{ 'X-API-Key': reader }, links]] as const) {
+        assert.deepEqual((await get(server, '/whoami', headers)).json().links, expected);
+    }
+    const shown = await runLogmill(['config'], settings);
+    assert.match(shown.stdout, /^LINK_trace_id=https:\/\/traces\.example\/\{value\}#top$/m);
+    for (const [wrong, message] of [
+        [{ LINKS: 'a=https://x/{value} a=https://y/{value}' }, /LINKS: a: there is another link/],
+        [{ LINK_a: 'javascript:alert({value})' }, /LINK_a: a URL begins with https:/],
+        [{ LINK_a: 'https://{value}.example/' }, /LINK_a: a URL names its host, without \{value\}/],
+    ] as const) {
+        const ran = await runLogmill(['config'], wrong);
+        assert.equal(ran.code, 2, ran.stderr);
+        assert.match(ran.stderr, message);
+    }
 });
 
 scenario('whoami tells who may look at the server itself, and who can log out', async (lab) => {
