@@ -17,8 +17,13 @@ export interface Log {
 export interface LogsAnswer {
     logs: Log[];
     next: string | null;
-    /** Time was over before the page was full: down to here all was searched. */
+    /** Time was over before the page was full: down to here all was searched, … */
     searchedTo: string | null;
+    /** … or, of newer logs, up to here. */
+    searchedUntil: string | null;
+    /** Of a log among its neighbours: its place, and the cursor of newer ones. */
+    at: number | null;
+    previous: string | null;
 }
 
 export interface Bucket {
@@ -92,7 +97,7 @@ export function readLog(json: string): Log {
 }
 
 /** The texts of the logs are looked for when the first of them is wanted. */
-function readLogs({ logs, next, searched_to }: any, text: string): LogsAnswer {
+function readLogs({ logs, next, searched_to, searched_until, around, previous }: any, text: string): LogsAnswer {
     let jsons: string[] | undefined;
     const json = (n: number): string => (jsons ??= parts(member(text, 'logs')!))[n]!;
     return {
@@ -104,6 +109,9 @@ function readLogs({ logs, next, searched_to }: any, text: string): LogsAnswer {
         })),
         next,
         searchedTo: searched_to ?? null,
+        searchedUntil: searched_until ?? null,
+        at: around ?? null,
+        previous: previous ?? null,
     };
 }
 

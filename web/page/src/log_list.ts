@@ -1,10 +1,12 @@
 /*
- * The logs of a view, newest first, in pages that are fetched by cursor as far as somebody scrolls.
+ * The logs of a view, newest or oldest first, in pages that are fetched by cursor as far as somebody scrolls.
  * How many logs a page has is remembered; the logs themselves only of pages near to what is seen,
  * so that millions of them take no memory. A page that was let go is fetched again by its cursor.
  *
  * A search that takes long is answered in slices: each is put at the end of the last page, and says how
  * far back all has been searched.
+ *
+ * Around a log, the list begins with it and its neighbours, and goes on at both ends.
  */
 import { ApiError, type Log, type LogsAnswer, fetchLogs, isBefore } from './api';
 
@@ -15,10 +17,23 @@ const PAGES_KEPT = 4;
 const FIND_MAX = 20 * PAGE_LOGS;
 /** Logs that came live are put into the first page; beyond so many the list starts anew. */
 const FIRST_PAGE_MAX = 4 * PAGE_LOGS;
+/** Neighbours of a log, on each side: so many at first, and at a time. They are not let go, so at most so many. */
+const NEAR_LOGS = 50;
+const NEAR_MORE = 200;
+const NEAR_MAX = 20_000;
+
+/** What a list is of, besides what is asked for. */
+export interface Kind {
+    oldest?: boolean;
+    /** A log, and the fields whose values its neighbours share. */
+    around?: { id: string; same: readonly string[] } | null;
+}
 
 interface Page {
     /** Where it begins; null: at the newest log. */
     cursor: string | null;
+    /** In place of a cursor: behind this log. */
+    after?: Log | undefined;
     /** null: let go. */
     logs: Log[] | null;
     count: number;
@@ -33,10 +48,14 @@ export class LogList {
     private abort = new AbortController();
     /** Pages at the top that are not counted: an element cannot be high enough for all. */
     private hidden = 0;
+    /** Around a log: what lies above the first page, and how many logs have been put there. */
+    private above: string | null = null;
     error: ApiError | null = null;
     loading = true;
-    /** A search that goes on: all has been searched down to this time. */
+    /** A search that goes on: all has been searched down to this time, or up to it if the oldest are first. */
     searchedTo: string | null = null;
+    /** Around a log: the same of what is looked for above it. */
+    searchedAbove: string | null = null;
     /** By the reader; nothing is fetched then until goOn(). */
     isStopped = false;
 
@@ -47,7 +66,13 @@ export class LogList {
     constructor(
         private params: () => URLSearchParams,
         private changed: () => void,
+        readonly kind: Kind = {},
     ) {}
+
+    /** Whether `a` stands before `b`. */
+    private isBefore(a: Log, b: Log): boolean {
+        return this.kind.oldest ? isBefore(b, a) : isBefore(a, b);
+    }
 
     /** How many logs are known, without those hidden at the top. */
     get length(): number {
@@ -55,7 +80,12 @@ export class LogList {
     }
 
     get isComplete(): boolean {
-        return !this.loading && !this.isStopped && this.error === null && this.next === null;
+        return !this.loading && !this.isStopped && this.error === null && (this.next === null || this.isFull);
+    }
+
+    /** No more neighbours are fetched. */
+    get isFull(): boolean {
+        return Boolean(this.kind.around) && this.length >= NEAR_MAX;
     }
 
     /** Something is asked for, at its end or between two slices. */
@@ -76,14 +106,51 @@ export class LogList {
             const answer = await this.fetch(null, signal);
             this.pages = [];
             this.hidden = 0;
-            this.searchedTo = null;
-            this.append(null, answer);
+            this.searchedTo = this.searchedAbove = null;
+            if (this.kind.around) this.begin(answer);
+            else this.append(null, answer);
         });
     }
 
-    private append(cursor: string | null, { logs, next, searchedTo }: LogsAnswer): void {
+    /** A log and its neighbours, in the order of the list. */
+    private begin(answer: LogsAnswer): void {
+        const { oldest } = this.kind;
+        const logs = oldest ? [...answer.logs].reverse() : answer.logs;
+        const [older, newer] = [[answer.next, answer.searchedTo], [answer.previous, answer.searchedUntil]] as const;
+        this.pages = [{ cursor: null, logs, count: logs.length, last: logs.at(-1), fetching: false }];
+        [this.above, this.searchedAbove] = oldest ? older : newer;
+        [this.next, this.searchedTo] = oldest ? newer : older;
+    }
+
+    /** Around a log: there may be others above the first. */
+    get goesOnAbove(): boolean {
+        return this.above !== null && this.length < NEAR_MAX;
+    }
+
+    /** Around a log: fetches those above the first. */
+    async moreAbove(): Promise<void> {
+        const cursor = this.above;
+        if (cursor === null || this.loading || this.isStopped || !this.goesOnAbove) return;
+        this.loading = true;
+        await this.guarded(async (signal) => {
+            const answer = await this.fetch(cursor, signal);
+            const logs = this.kind.oldest ? [...answer.logs].reverse() : answer.logs;
+            const page = this.pages[0]!;
+            page.logs!.unshift(...logs);
+            page.count = page.logs!.length;
+            this.above = this.kind.oldest ? answer.next : answer.previous;
+            const searched = this.kind.oldest ? answer.searchedTo : answer.searchedUntil;
+            this.searchedAbove = this.above === null ? null : searched;
+        });
+    }
+
+    private append(cursor: string | null, answer: LogsAnswer): void {
+        const { oldest, around } = this.kind;
         const page = this.pages.at(-1);
-        if (this.searchedTo !== null && page?.logs && page.count < PAGE_LOGS) {
+        const logs = around && oldest ? [...answer.logs].reverse() : answer.logs;
+        const next = around && oldest ? answer.previous : answer.next;
+        const searchedTo = oldest ? answer.searchedUntil : answer.searchedTo;
+        if ((around || (this.searchedTo !== null && (page?.count ?? 0) < PAGE_LOGS)) && page?.logs) {
             page.logs.push(...logs);
             page.count = page.logs.length;
             page.last = page.logs.at(-1);
@@ -94,10 +161,21 @@ export class LogList {
         this.searchedTo = next === null ? null : searchedTo;
     }
 
-    private async fetch(cursor: string | null, signal: AbortSignal): Promise<LogsAnswer> {
+    private async fetch(cursor: string | null, signal: AbortSignal, after?: Log): Promise<LogsAnswer> {
         const params = new URLSearchParams(this.params());
-        params.set('limit', String(PAGE_LOGS));
+        const { oldest, around } = this.kind;
+        if (around) {
+            const count = String(cursor === null ? NEAR_LOGS : NEAR_MORE);
+            params.set('around', around.id);
+            if (around.same.length > 0) params.set('same', around.same.join(','));
+            params.set('before', count);
+            params.set('after', count);
+        } else {
+            params.set('limit', String(PAGE_LOGS));
+            if (oldest) params.set('order', 'oldest');
+        }
         if (cursor !== null) params.set('cursor', cursor);
+        if (after) params.set('since', after.timestamp);
         const answer = await fetchLogs(params, signal);
         signal.throwIfAborted();
         return answer;
@@ -120,7 +198,7 @@ export class LogList {
     /** Fetches the page after the last. */
     async more(): Promise<void> {
         const cursor = this.next;
-        if (cursor === null || this.loading || this.isStopped) return;
+        if (cursor === null || this.loading || this.isStopped || this.isFull) return;
         this.loading = true;
         await this.guarded(async (signal) => this.append(cursor, await this.fetch(cursor, signal)));
     }
@@ -146,11 +224,13 @@ export class LogList {
         await this.guarded(async (signal) => {
             const logs: Log[] = [];
             for (let cursor = page.cursor; ; ) {
-                const answer = await this.fetch(cursor, signal);
-                const wanted = answer.logs.filter((log) => !isBefore(page.last!, log));
+                const answer = await this.fetch(cursor, signal, cursor === null ? page.after : undefined);
+                const wanted = answer.logs.filter(
+                    (log) => !this.isBefore(page.last!, log) && !(page.after && !this.isBefore(page.after, log)),
+                );
                 logs.push(...wanted);
                 cursor = answer.next;
-                const isWhole = wanted.length < answer.logs.length || logs.at(-1)?.id === page.last!.id;
+                const isWhole = answer.logs.some((log) => this.isBefore(page.last!, log)) || logs.at(-1)?.id === page.last!.id;
                 if (isWhole || cursor === null) break;
             }
             page.logs = logs;
@@ -184,7 +264,7 @@ export class LogList {
 
     private letGo(first: number, last: number): void {
         this.pages.forEach((page, n) => {
-            if ((n < first || n > last) && page.last) page.logs = null;
+            if ((n < first || n > last) && page.last && !this.kind.around) page.logs = null;
         });
     }
 
@@ -217,7 +297,11 @@ export class LogList {
     /** Puts in logs that came live, each in its place. False: too many, start() instead. */
     insert(logs: Log[]): boolean {
         const first = this.pages[0];
-        if (!first || first.count + logs.length > FIRST_PAGE_MAX) return false;
+        const { oldest } = this.kind;
+        if (!first || (oldest ? logs.length : first.count + logs.length) > FIRST_PAGE_MAX) return false;
+        const last = this.pages.at(-1)!;
+        if (oldest && this.next === null && last.count > 0 && last.count + logs.length > FIRST_PAGE_MAX)
+            this.pages.push({ cursor: null, after: last.last, logs: [], count: 0, last: undefined, fetching: false });
         logs.forEach((log) => this.insertOne(log));
         return true;
     }
@@ -232,18 +316,25 @@ export class LogList {
     /** A log that belongs beyond what is known is left out: it comes when its page is fetched. */
     private insertOne(log: Log): void {
         if (!this.holds(log)) return;
-        const page = this.pages.find(({ last }) => last && !isBefore(last, log)) ?? this.lastPage(log);
+        const page = this.pages.find(({ last }) => last && !this.isBefore(last, log)) ?? this.lastPage(log);
         if (!page?.logs || page.logs.some(({ id }) => id === log.id)) return;
-        let at = 0; // new logs mostly are the newest
-        while (at < page.logs.length && isBefore(page.logs[at]!, log)) at++;
+        // New logs mostly are the newest.
+        let at = this.kind.oldest ? page.logs.length : 0;
+        while (this.kind.oldest && at > 0 && this.isBefore(log, page.logs[at - 1]!)) at--;
+        while (at < page.logs.length && this.isBefore(page.logs[at]!, log)) at++;
         page.logs.splice(at, 0, log);
         page.count++;
         page.last = page.logs.at(-1);
     }
 
+    private isSearched(timestamp: string): boolean {
+        const to = this.searchedTo;
+        return to !== null && (this.kind.oldest ? timestamp < to : timestamp >= to);
+    }
+
     /** If nothing follows it, it takes what is older than all; else what has been searched. */
     private lastPage({ timestamp }: Log): Page | undefined {
-        const takes = this.next === null || (this.searchedTo !== null && timestamp >= this.searchedTo);
+        const takes = this.next === null || this.isSearched(timestamp);
         return takes ? this.pages.at(-1) : undefined;
     }
 
@@ -251,8 +342,8 @@ export class LogList {
     place(log: Log): number | null {
         let start = 0;
         for (const page of this.pages.slice(this.hidden)) {
-            if (page.last && !isBefore(page.last, log)) {
-                const at = page.logs?.findIndex((other) => !isBefore(other, log)) ?? 0;
+            if (page.last && !this.isBefore(page.last, log)) {
+                const at = page.logs?.findIndex((other) => !this.isBefore(other, log)) ?? 0;
                 return start + at;
             }
             start += page.count;
@@ -262,15 +353,15 @@ export class LogList {
 
     /** False if it is of no use to fetch more until place() tells of the log. */
     mayReach(log: Log): boolean {
-        const passed = this.searchedTo !== null && log.timestamp > this.searchedTo;
-        const goesOn = this.next !== null && !this.isStopped && this.error === null;
+        const passed = this.isSearched(log.timestamp) && log.timestamp !== this.searchedTo;
+        const goesOn = this.next !== null && !this.isStopped && this.error === null && !this.kind.around;
         return this.holds(log) && goesOn && !passed && this.length < FIND_MAX;
     }
 
     /** Lets go of logs at the end which the range, that has moved, does not hold any more. */
     trim(): void {
         const isOld = (log: Log | undefined): boolean => log !== undefined && !this.holds(log);
-        if (this.loading || !isOld(this.pages.at(-1)?.last)) return;
+        if (this.loading || this.kind.oldest || this.kind.around || !isOld(this.pages.at(-1)?.last)) return;
         while (this.pages.length > 1 && isOld(this.pages.at(-2)!.last)) this.pages.pop();
         const page = this.pages.at(-1)!;
         if (page.logs === null) return;

@@ -205,3 +205,135 @@ test('what a moving range leaves behind is let go', async () => {
     expect(list.length).toBe(50);
     expect(list.isComplete).toBe(true);
 });
+
+/* ---- Oldest first ---- */
+
+/** As the server answers `order=oldest`, also a `since` that a page goes on behind. */
+function stubOldest(slice = PAGE_LOGS): void {
+    vi.stubGlobal('fetch', async (path: string) => {
+        reads.push(path);
+        const params = new URL(path, 'http://h').searchParams;
+        expect(params.get('order')).toBe('oldest');
+        const limit = Math.min(Number(params.get('limit')), slice);
+        const cursor = params.get('cursor');
+        const since = params.get('since') ?? '';
+        const sorted = [...stored].sort((a, b) => (a.id < b.id ? -1 : 1)).filter(({ timestamp }) => timestamp >= since);
+        const rest = sorted.filter(({ id }) => cursor === null || id > cursor);
+        const logs = rest.slice(0, limit);
+        const next = rest.length > limit ? logs.at(-1)!.id : null;
+        const isCut = next !== null && limit < PAGE_LOGS;
+        const body = { logs, next, searched_to: null, searched_until: isCut ? rest[limit]!.timestamp : null };
+        return { ok: true, text: async () => JSON.stringify(body) };
+    });
+}
+
+const oldestList = (): LogList => new LogList(() => new URLSearchParams(), () => {}, { oldest: true });
+
+async function read(list: LogList): Promise<void> {
+    await list.start();
+    while (!list.isComplete) await list.more();
+}
+
+test('oldest first, pages follow each other, and are fetched again', async () => {
+    stubOldest();
+    const list = oldestList();
+    await read(list);
+    expect(list.length).toBe(stored.length);
+    expect(ids(list.slice(1200, 1300))).toEqual(ids(stored.slice(1200, 1300)));
+    list.slice(list.length - 5, list.length);
+    expect(list.at(0)).toBeUndefined();
+    await vi.waitFor(() => expect(list.at(0)?.id).toBe(log(0).id));
+    expect(list.place(log(1700))).toBe(1500); // its page was let go
+});
+
+test('oldest first, what comes live stands at the end, once all before it are there', async () => {
+    stubOldest();
+    stored = stored.slice(0, 700);
+    const list = oldestList();
+    await list.start();
+    expect(list.insert([log(700)])).toBe(true);
+    expect(list.length).toBe(PAGE_LOGS);
+    stored.push(log(700));
+    await list.more();
+    expect(list.insert([log(702), log(701), log(700), log(701)])).toBe(true);
+    expect(ids(list.slice(699, 710))).toEqual([log(699).id, log(700).id, log(701).id, log(702).id]);
+});
+
+test('oldest first, a tail of any length takes pages, which are fetched again behind the log before them', async () => {
+    stubOldest();
+    stored = stored.slice(0, 10);
+    const list = oldestList();
+    await list.start();
+    for (let n = 10; n < 14_010; n += 1000) {
+        const more = Array.from({ length: 1000 }, (_, i) => log(n + i));
+        stored.push(...more);
+        expect(list.insert(more)).toBe(true);
+    }
+    list.slice(0, 10);
+    expect(list.at(13_000)).toBeUndefined();
+    reads = [];
+    await vi.waitFor(() => expect(list.at(13_000)?.id).toBe(log(13_000).id));
+    expect(list.length).toBe(14_010);
+    expect(reads.length).toBeLessThan(10);
+    expect(ids(list.slice(12_990, 13_010))).toEqual(ids(stored.slice(12_990, 13_010)));
+});
+
+test('oldest first, slices say up to where has been searched', async () => {
+    stubOldest(10);
+    const list = oldestList();
+    await list.start();
+    expect(list.searchedTo).toBe(log(10).timestamp);
+    expect(list.mayReach(log(5))).toBe(false);
+    expect(list.mayReach(log(5000))).toBe(true);
+    list.insert([{ ...log(5), id: '00000005x' }, { ...log(15), id: '00000015x' }]);
+    expect(list.length).toBe(11);
+    await list.more();
+    expect(ids(list.slice(9, 13))).toEqual(ids([log(8), log(9), log(10), log(11)]).map((id, n) => (n < 2 ? log(8 + n).id : id)));
+});
+
+/* ---- Around a log ---- */
+
+function stubAround(): void {
+    vi.stubGlobal('fetch', async (path: string) => {
+        reads.push(path);
+        const params = new URL(path, 'http://h').searchParams;
+        const number = (name: string): number => Number(params.get(name));
+        const cursor = params.get('cursor');
+        const sorted = [...stored].sort((a, b) => (a.id < b.id ? 1 : -1));
+        const id = cursor?.replace('.', '') ?? params.get('around')!;
+        const at = sorted.findIndex((log) => log.id === id);
+        const isNewer = cursor?.startsWith('.') ?? true;
+        const isOlder = !(cursor?.startsWith('.') ?? false);
+        const from = isNewer ? Math.max(0, at - number('after')) : at + 1;
+        const until = isOlder ? Math.min(sorted.length, at + 1 + number('before')) : at;
+        const logs = sorted.slice(from, until);
+        const body = {
+            logs,
+            around: cursor === null ? at - from : null,
+            next: isOlder && until < sorted.length ? sorted[until - 1]!.id : null,
+            previous: isNewer && from > 0 ? `.${sorted[from]!.id}` : null,
+            searched_to: null,
+            searched_until: null,
+        };
+        return { ok: true, text: async () => JSON.stringify(body) };
+    });
+}
+
+for (const oldest of [false, true]) {
+    test(`around a log, the list goes on at both ends, ${oldest ? 'oldest' : 'newest'} first`, async () => {
+        stubAround();
+        stored = stored.slice(0, 1500);
+        const expected = oldest ? stored : [...stored].reverse();
+        const list = new LogList(() => new URLSearchParams(), () => {}, { oldest, around: { id: log(600).id, same: ['a', 'b'] } });
+        await list.start();
+        expect(new URL(reads[0]!, 'http://h').searchParams.get('same')).toBe('a,b');
+        expect(list.length).toBe(101);
+        expect(list.place(log(600))).toBe(50);
+        await list.moreAbove();
+        expect(list.at(list.place(log(600))!)?.id).toBe(log(600).id);
+        while (list.goesOnAbove) await list.moreAbove();
+        while (!list.isComplete) await list.more();
+        expect(ids(list.slice(0, 2000))).toEqual(ids(expected));
+        expect(list.place(log(600))).toBe(expected.findIndex(({ id }) => id === log(600).id));
+    });
+}
