@@ -34,6 +34,8 @@ test('a term knows its field', () => {
     expect(field('level:err')).toEqual(['level', 'err', false]);
     expect(field('attr.level:err')).toEqual(['attr.level', 'err', false]);
     expect(field('"level":err')).toEqual(['attr.level', 'err', false]);
+    expect(field('pattern:"took <*> ms"')).toEqual(['pattern', '"took <*> ms"', false]);
+    expect(field('attr.pattern:x')).toEqual(['attr.pattern', 'x', false]);
     expect(field('attr.service:x')).toEqual(['service', 'x', false]);
     expect(field('time-out')).toEqual([null, null, false]);
     expect(field('(a OR b)')).toEqual([null, null, false]);
