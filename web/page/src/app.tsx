@@ -136,7 +136,7 @@ export function App(): JSX.Element {
                             {live.pending.toLocaleString()} new
                         </button>
                     )}
-                    <ListView view={view} logs={logs} active={active} open={open} />
+                    <ListView view={view} setView={setView} logs={logs} active={active} open={open} />
                     <StateView view={view} setView={setView} logs={logs} />
                 </div>
                 {(log || wrong) && (

@@ -1,121 +1,260 @@
+/*
+ * The list: of all its rows those in sight are drawn, and some around them. They stand one behind the other in a
+ * window, which is put where the first of them belongs; so only what lies above it has to be known by its height.
+ */
 import type { JSX } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import type { View } from './address';
 import type { Log } from './api';
+import { columnsOf, decide, widthOf } from './columns';
+import { Heights } from './heights';
 import { severityOf } from './levels';
-import { PAGE_LOGS } from './log_list';
-import { cut, visible } from './text';
-import { Text } from './text_view';
-import { formatTime } from './time';
+import { ListHead } from './list_head';
+import { type LogList, PAGE_LOGS } from './log_list';
+import { soughtOf } from './query';
+import { Row } from './row';
+import { formatDate } from './time';
 import type { Logs } from './use_logs';
 
 const OVERSCAN = 20;
-/** Rows that a list counts at once: no browser has elements high enough for all. */
+/** The window begins and ends at multiples of it, so that not every step of scrolling makes a new one. */
+const STEP = 10;
+/** Rows that a list counts at once, and how high they are together: no browser has elements high enough for all. */
 const ROWS_MAX = 400_000;
-const MESSAGE_MAX = 4000;
+const HEIGHT_MAX = 18_400_000;
 
 interface Props {
     view: View;
+    setView: (view: View, replace?: boolean) => void;
     logs: Logs;
     active: number;
     open: (index: number) => void;
 }
 
-function Row({ log, zone, isOpen }: { log: Log; zone: string; isOpen: boolean }): JSX.Element {
-    return (
-        <>
-            <time>{formatTime(log.timestamp, zone)}</time>
-            <span class={`level is-${severityOf(log.level)}`}>{cut(visible(log.level), 40)}</span>
-            <span class="message" data-testid="message">
-                <Text text={cut(log.message, MESSAGE_MAX)} line />
-            </span>
-            {isOpen && <span class="open-sign" aria-hidden="true" />}
-        </>
-    );
+/** A number that the stylesheet has for the list. */
+function styled(element: Element, name: string, otherwise: number): number {
+    return Number.parseFloat(getComputedStyle(element).getPropertyValue(name)) || otherwise;
 }
 
-export function ListView({ view, logs, active, open }: Props): JSX.Element {
+const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+
+function dayOf(date: string): string {
+    return `${DAYS[new Date(date).getUTCDay()] ?? ''} ${date}`;
+}
+
+/** What the rows' places go by, beside the logs. */
+interface Layout {
+    heights: Heights;
+    wrap: boolean;
+    width: number;
+}
+
+export function ListView({ view, setView, logs, active, open }: Props): JSX.Element {
     const { list } = logs;
+    const { zone, wrap } = view;
     const scroller = useRef<HTMLDivElement>(null);
-    const [place, setPlace] = useState({ top: 0, height: 600, row: 24 });
-    const measure = (): void => {
-        const element = scroller.current!;
-        const row = Number.parseFloat(getComputedStyle(element).getPropertyValue('--row')) || 24;
-        setPlace({ top: element.scrollTop, height: element.clientHeight, row });
-        logs.atTop(element.scrollTop < row);
+    const all = useRef<HTMLDivElement>(null);
+    const drawn = useRef<HTMLDivElement>(null);
+    const layout = useRef<Layout>({ heights: new Heights(24), wrap, width: 0 });
+    /** What the heights are of, and its first log. */
+    const shown = useRef<LogList>();
+    const newest = useRef<Log | undefined>();
+    /** How high what came above them is, by which what is in sight has to be moved. */
+    const added = useRef(0);
+    /** The row that is to come into sight, though rows above it are still to be measured. */
+    const sought = useRef(-1);
+    const [seen, setSeen] = useState({ first: 0, until: 60 });
+
+    decide(list, list.top);
+    const names = columnsOf(view).join('\n');
+    const columns = useMemo(() => columnsOf(view), [names]);
+    const hasHead = view.columns !== null && columns.length > 0;
+    const hasLogs = list.top.length > 0;
+    const widths = useMemo(
+        () => columns.map((path) => `${widthOf(path, list.top, hasHead)}ch`).join(' '),
+        [list, columns, hasHead, hasLogs],
+    );
+    const marks = useMemo(() => soughtOf(view.query), [view.query]);
+
+    const { length } = list;
+    if (shown.current !== list) {
+        shown.current = list;
+        newest.current = undefined;
+        layout.current = { ...layout.current, heights: new Heights(layout.current.heights.row) };
+    }
+    const { heights } = layout.current;
+    // What came above those that were there: live logs, or neighbours.
+    const at = newest.current && list.top[0] !== newest.current ? list.place(newest.current) : 0;
+    if (at && at < 2 * PAGE_LOGS && !list.isShifted) {
+        heights.shift(at);
+        added.current += heights.top(at);
+    }
+    newest.current = list.top[0];
+    heights.resize(length);
+
+    const look = (): void => {
+        const { scrollTop, clientHeight } = scroller.current!;
+        const { heights } = layout.current;
+        const first = Math.max(0, Math.floor((heights.at(scrollTop) - OVERSCAN) / STEP) * STEP);
+        const until = Math.ceil((heights.at(scrollTop + clientHeight) + 1 + OVERSCAN) / STEP) * STEP;
+        setSeen((seen) => (seen.first === first && seen.until === until ? seen : { first, until }));
+        logs.atTop(scrollTop < heights.row);
     };
+    /** Puts the window, and how far one can scroll, where the heights say. */
+    const place = (): void => {
+        const { heights } = layout.current;
+        all.current!.style.height = `${heights.total}px`;
+        drawn.current!.style.transform = `translateY(${heights.top(first)}px)`;
+    };
+    /** All heights anew, the same row at the top. */
+    const measureAnew = (): void => {
+        const element = scroller.current!;
+        const { heights } = layout.current;
+        const row = styled(element, '--row', 24);
+        const width = element.clientWidth;
+        if (heights.row === row && layout.current.wrap === wrap && (!wrap || layout.current.width === width)) return;
+        const top = heights.at(element.scrollTop);
+        const offset = element.scrollTop === 0 ? 0 : Math.min(element.scrollTop - heights.top(top), row - 1);
+        const fresh = new Heights(row);
+        fresh.resize(heights.length);
+        layout.current = { heights: fresh, wrap, width };
+        place();
+        element.scrollTop = fresh.top(top) + offset;
+    };
+    /** Takes over how high the rows are that are drawn; false: as was known. What is in sight stays where it is. */
+    const measure = (): boolean => {
+        const element = scroller.current!;
+        const { heights } = layout.current;
+        const top = heights.at(element.scrollTop);
+        const offset = element.scrollTop - heights.top(top);
+        const day = styled(element, '--day', 24);
+        let index = first;
+        let above = 0;
+        let grown = 0;
+        for (const child of drawn.current!.children) {
+            if (child.classList.contains('day')) {
+                above = day;
+                continue;
+            }
+            grown += Math.abs(heights.set(index++, (wrap ? (child as HTMLElement).offsetHeight : heights.row) + above));
+            above = 0;
+        }
+        place();
+        if (grown === 0) return false;
+        const moved = heights.top(top) + offset - element.scrollTop;
+        if (moved !== 0 && element.scrollTop > 0) element.scrollTop += moved;
+        look();
+        return true;
+    };
+    /** Brings a row into sight; what is far away comes into the middle. */
+    const reveal = (index: number): void => {
+        const element = scroller.current!;
+        const { heights } = layout.current;
+        const top = heights.top(index);
+        const height = Math.min(heights.of(index), element.clientHeight);
+        const above = element.scrollTop - top;
+        const below = top + height - (element.scrollTop + element.clientHeight);
+        if (Math.max(above, below) > 2 * height) element.scrollTop = top - element.clientHeight / 2;
+        else if (above > 0) element.scrollTop = top;
+        else if (below > 0) element.scrollTop += below;
+    };
+
+    const first = Math.min(seen.first, Math.max(0, length - 1));
+    const until = Math.min(length, seen.until);
+    const logsShown = list.slice(Math.max(0, first - 1), until);
+    const before = first > 0 ? logsShown.shift() : undefined;
+    const dates = [before, ...logsShown].map((log) => log && formatDate(Date.parse(log.timestamp), zone));
+
     useLayoutEffect(() => {
-        measure();
-        const observer = new ResizeObserver(measure);
+        if (added.current > 0) {
+            place();
+            // Who looks at the newest logs looks at those that come, too.
+            if (scroller.current!.scrollTop >= heights.row || list.kind.around) scroller.current!.scrollTop += added.current;
+            added.current = 0;
+        }
+        measureAnew();
+        const wanted = sought.current;
+        if (measure() && wanted >= 0) reveal(wanted);
+        else if (wanted >= first && wanted < until) sought.current = -1;
+    });
+    useLayoutEffect(() => {
+        look();
+        const observer = new ResizeObserver(() => {
+            measureAnew();
+            measure();
+            look();
+        });
         observer.observe(scroller.current!);
         return () => observer.disconnect();
-    }, [list]);
-    useEffect(() => {
+    }, [list, wrap]);
+    useLayoutEffect(() => {
         scroller.current!.scrollTop = 0;
     }, [list]);
     useEffect(() => {
-        if (active < 0) return;
-        const element = scroller.current!;
-        const top = active * place.row;
-        const above = element.scrollTop - top;
-        const below = top + place.row - (element.scrollTop + element.clientHeight);
-        // What is far away comes into the middle.
-        if (Math.max(above, below) > 2 * place.row) element.scrollTop = top - element.clientHeight / 2;
-        else if (above > 0) element.scrollTop = top;
-        else if (below > 0) element.scrollTop += below;
+        sought.current = active;
+        if (active >= 0) reveal(active);
     }, [active]);
-
-    const { length } = list;
-    const first = Math.max(0, Math.floor(place.top / place.row) - OVERSCAN);
-    const until = Math.min(length, Math.ceil((place.top + place.height) / place.row) + OVERSCAN);
-    const shown = list.slice(first, until);
-
     useEffect(() => {
         if (until > length - PAGE_LOGS / 4 && !list.isComplete && !list.error) void list.more();
+        const tooMany = (length > ROWS_MAX || heights.total > HEIGHT_MAX) && first > length / 2;
+        const moved = tooMany ? list.shift(Math.floor(first / 2)) : list.isShifted && first < PAGE_LOGS ? list.shift(-ROWS_MAX / 4) : 0;
+        if (!moved) return;
         const element = scroller.current!;
-        const tooMany = length > ROWS_MAX && first > ROWS_MAX / 2;
-        const moved = tooMany
-            ? list.shift(ROWS_MAX / 4)
-            : list.isShifted && first < PAGE_LOGS
-              ? list.shift(-ROWS_MAX / 4)
-              : 0;
-        if (moved) element.scrollTop -= moved * place.row;
+        const gone = moved > 0 ? heights.top(moved) : 0;
+        heights.shift(-moved);
+        place();
+        element.scrollTop += moved > 0 ? -gone : heights.top(-moved);
     });
 
     return (
-        <div
-            id="logs"
-            class="logs"
-            data-testid="logs"
-            role="listbox"
-            aria-label="Logs"
-            aria-activedescendant={active >= 0 ? `row-${active}` : undefined}
-            tabIndex={0}
-            ref={scroller}
-            onScroll={measure}
-        >
-            <div class="all-rows" role="presentation" style={{ height: `${length * place.row}px` }}>
-                {shown.map((log, i) => {
-                    const index = first + i;
-                    if (!log) return null;
-                    const isOpen = log.id === view.id;
-                    return (
-                        <div
-                            key={log.id}
-                            id={`row-${index}`}
-                            class={`row ${index === active ? 'is-active' : ''} ${isOpen ? 'is-open' : ''}`}
-                            data-testid="log-row"
-                            data-id={log.id}
-                            role="option"
-                            aria-selected={isOpen}
-                            style={{ transform: `translateY(${index * place.row}px)` }}
-                            onClick={() => open(index)}
-                        >
-                            <Row log={log} zone={view.zone} isOpen={isOpen} />
-                        </div>
-                    );
-                })}
+        <div class={`rows ${wrap ? 'has-whole' : ''} ${hasHead ? 'has-head' : ''}`} style={{ '--columns': widths }}>
+            {hasHead && <ListHead view={view} setView={setView} columns={columns} />}
+            <div
+                id="logs"
+                class="logs"
+                data-testid="logs"
+                role="listbox"
+                aria-label="Logs"
+                aria-activedescendant={active >= 0 ? `row-${active}` : undefined}
+                tabIndex={0}
+                ref={scroller}
+                onScroll={look}
+                onWheel={() => void (sought.current = -1)}
+                onPointerDown={() => void (sought.current = -1)}
+            >
+                <div class="all-rows" role="presentation" ref={all}>
+                    <div role="presentation" ref={drawn}>
+                        {logsShown.flatMap((log, n) => {
+                            const index = first + n;
+                            // It is being fetched.
+                            if (!log) return [<div key={index} role="presentation" style={{ height: `${heights.of(index)}px` }} />];
+                            const isOpen = log.id === view.id;
+                            const state = `${index === active ? ' is-active' : ''}${isOpen ? ' is-open' : ''}`;
+                            const row = (
+                                <div
+                                    key={log.id}
+                                    id={`row-${index}`}
+                                    class={`row severity-${severityOf(log.level)}${state}`}
+                                    data-testid="log-row"
+                                    data-id={log.id}
+                                    role="option"
+                                    aria-selected={isOpen}
+                                    onClick={() => open(index)}
+                                >
+                                    <Row log={log} zone={zone} columns={columns} sought={marks} wrap={wrap} />
+                                </div>
+                            );
+                            if (dates[n] === undefined || dates[n] === dates[n + 1]) return [row];
+                            const day = (
+                                <div key={`day ${log.id}`} class="day" role="presentation">
+                                    <span>{dayOf(dates[n + 1]!)}</span>
+                                </div>
+                            );
+                            return [day, row];
+                        })}
+                    </div>
+                </div>
             </div>
         </div>
     );

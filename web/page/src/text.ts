@@ -34,6 +34,8 @@ export interface Piece {
     /** Colours outside the sixteen that have names, as CSS. */
     color?: string;
     background?: string;
+    /** It is what was searched for. */
+    isMarked?: boolean;
 }
 
 const palette = createColorPalette();
@@ -50,13 +52,70 @@ function colorClass(color: Color, ground: 'fg' | 'bg'): string {
     return name && `ansi-${ground}-${name.replace('bright', '').toLowerCase()}`;
 }
 
-/** The text in pieces of one style each. `line`: as visible() makes it. */
-export function pieces(text: string, line: boolean): Piece[] {
+/** Of a text so many places are marked: a mark is an element. */
+const MARKS_MAX = 200;
+
+/** Lower case as the server has it: each character by itself, to one. */
+export function fold(text: string): string {
+    return text.replace(/\u0130/g, 'i').replace(/\u03a3/g, '\u03c3').toLowerCase();
+}
+
+/** Where one of the texts stands that are looked for, without case: from, until, from, until, …, in order. */
+export function placesOf(text: string, sought: readonly string[]): number[] {
+    const folded = fold(text);
+    const places: [number, number][] = [];
+    for (const wanted of sought) {
+        const length = wanted.length;
+        if (length === 0) continue;
+        const part = fold(wanted);
+        for (let at = folded.indexOf(part), n = 0; at >= 0 && n < MARKS_MAX; at = folded.indexOf(part, at + length), n++) {
+            places.push([at, at + length]);
+        }
+    }
+    places.sort((a, b) => a[0] - b[0]);
+    const merged: number[] = [];
+    for (const [from, until] of places) {
+        if (merged.length > 0 && from <= merged.at(-1)!) merged[merged.length - 1] = Math.max(merged.at(-1)!, until);
+        else if (merged.length < 2 * MARKS_MAX) merged.push(from, until);
+    }
+    return merged;
+}
+
+/** Pieces cut at the places to be marked; these go by the text of all pieces. */
+function marked(whole: Piece[], sought: readonly string[]): Piece[] {
+    const places = placesOf(whole.map(({ text }) => text).join(''), sought);
+    if (places.length === 0) return whole;
+    const cuts: Piece[] = [];
+    let start = 0;
+    let next = 0; // of places: where what is marked begins (even) or ends (odd)
+    for (const piece of whole) {
+        const end = start + piece.text.length;
+        for (let at = start; at < end; ) {
+            while (next < places.length && places[next]! <= at) next++;
+            const until = Math.min(end, places[next] ?? end);
+            cuts.push({ ...piece, text: piece.text.slice(at - start, until - start), isMarked: next % 2 === 1 });
+            at = until;
+        }
+        start = end;
+    }
+    return cuts;
+}
+
+/**
+ * The text in pieces of one style each. `line`: as visible() makes it. What is `sought` is in pieces of its own,
+ * wherever colours change in it.
+ */
+export function pieces(text: string, line: boolean, sought: readonly string[] = []): Piece[] {
     const show = line ? visible : visibleLines;
-    if (!text.includes('\x1b[')) return [{ text: show(text), classes: '' }];
+    const all = marked(text.includes('\x1b[') ? coloured(text) : [{ text, classes: '' }], sought);
+    for (const piece of all) piece.text = show(piece.text);
+    return all;
+}
+
+function coloured(text: string): Piece[] {
     return parseAnsiSequences(text).map(({ value, foreground, background, decorations }) => {
         const classes = [...decorations].map((name) => `ansi-${name}`);
-        const piece: Piece = { text: show(value), classes: '' };
+        const piece: Piece = { text: value, classes: '' };
         for (const [color, ground] of [[foreground, 'fg'], [background, 'bg']] as const) {
             if (!color) continue;
             const name = colorClass(color, ground);
