@@ -208,9 +208,11 @@ browserTest(
             };
             const opening = await longest(() => page.open('many'));
             const fields = page.details.locator('.field');
-            assert.equal(await fields.count(), 1003); // level, timestamp and id, too
+            const more = page.details.getByRole('button', { name: 'Show all (20,000) attributes' });
+            await more.waitFor(); // those that are shown unasked come piece by piece
+            assert.ok((await fields.count()) < 1200);
             const all = await longest(async () => {
-                await page.details.getByRole('button', { name: 'Show all (20,000) attributes' }).click();
+                await more.click();
                 // A locator that reads texts would take the time that is measured.
                 await tab.waitForFunction(() => document.getElementsByClassName('field').length === 20_003);
             });

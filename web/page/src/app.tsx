@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, formatView, parseView, timesToResolve, withLive, withTerm } from './address';
+import { type View, formatView, parseView, timesToResolve, withLive } from './address';
 import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
 import { askClock } from './clock';
@@ -144,12 +144,9 @@ export function App(): JSX.Element {
                         key={view.id}
                         log={log}
                         wrong={wrong}
-                        zone={view.zone}
+                        view={view}
+                        setView={setView}
                         close={close}
-                        filter={(term) => {
-                            setOpened(null);
-                            setView({ ...withTerm(view, term), id: '' });
-                        }}
                         around={() => log && void showAround(log, false)}
                     />
                 )}

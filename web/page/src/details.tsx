@@ -1,126 +1,35 @@
+/* The open log: all of it, and what can be done with it. */
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
+import { type View, withTerm } from './address';
 import { ApiError, type Log, fetchLog } from './api';
-import { isNested, members, readable } from './json';
+import { columnsOf, toggleColumn } from './columns';
+import { copy } from './copy';
+import { member, members, readable } from './json';
 import { severityOf } from './levels';
-import { useSession } from './session';
-import { attributeField, fieldTerm } from './query';
-import { cut, visible, visibleLines } from './text';
+import { PanelEdge } from './panel_edge';
+import { attributeField, soughtOf } from './query';
+import { isTrace } from './row_text';
+import { type Session, useSession } from './session';
+import { commandOf, curlOf } from './shell';
+import { cut, placesOf, visible } from './text';
 import { Text } from './text_view';
 import { formatTime } from './time';
+import { type Acts, Field, Fields, Long, type Place, moveInTree } from './tree';
 
-const TEXT_MAX = 20_000;
-const VALUE_MAX = 2000;
-/** Attributes that are shown at once; all others when asked for, so many at a time. */
-const FIELDS = 1000;
+/** Of a message so much is shown at first, and of one in which something was searched for as far as there. */
+const TEXT_MAX = 8000;
+const LINES_MAX = 60;
 
 interface Props {
     /** null: `wrong` says why not. */
     log: Log | null;
     wrong: string;
-    zone: string;
+    view: View;
+    setView: (view: View, replace?: boolean) => void;
     close: () => void;
-    filter: (term: string) => void;
     around: () => void;
-}
-
-async function copy(text: string): Promise<void> {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    // Not a secure context, as over plain http: the old way.
-    const area = document.createElement('textarea');
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand('copy');
-    area.remove();
-    return undefined;
-}
-
-/** A long text: its beginning, and all of it when asked for. */
-function Long({ text, most, show }: { text: string; most: number; show: (text: string) => JSX.Element }): JSX.Element {
-    const [whole, setWhole] = useState(false);
-    if (whole || text.length <= most) return show(text);
-    return (
-        <>
-            {show(cut(text, most))}
-            <button class="whole" onClick={() => setWhole(true)}>
-                Show all {text.length.toLocaleString()} characters
-            </button>
-        </>
-    );
-}
-
-function Field({ name, value, field, filter }: {
-    name: string;
-    /** As JSON. */
-    value: string;
-    /** As the query has it. */
-    field: string;
-    filter: (term: string) => void;
-}): JSX.Element {
-    const isPlain = !isNested(value);
-    const text = readable(value);
-    const shown = cut(visible(name), 200);
-    return (
-        <div class="field">
-            <dt>{shown}</dt>
-            <dd>
-                <Long text={text} most={VALUE_MAX} show={(text) => <span class={isPlain ? '' : 'nested'}>{visibleLines(text)}</span>} />
-                {isPlain && (
-                    <span class="filter-buttons">
-                        <button aria-label={`Filter for ${shown}`} title="Filter for this" onClick={() => filter(fieldTerm(field, text))}>
-                            +
-                        </button>
-                        <button aria-label={`Filter out ${shown}`} title="Filter this out" onClick={() => filter(fieldTerm(field, text, true))}>
-                            −
-                        </button>
-                    </span>
-                )}
-            </dd>
-        </div>
-    );
-}
-
-/** One piece of the attributes: drawn once. */
-function Piece({ attributes, filter }: { attributes: [string, string][]; filter: (term: string) => void }): JSX.Element {
-    const latest = useRef(filter);
-    latest.current = filter;
-    return useMemo(
-        () => (
-            <dl class={attributes.length === FIELDS ? 'piece' : ''}>
-                {attributes.map(([name, value]) => (
-                    <Field name={name} value={value} field={attributeField(name)} filter={(term) => latest.current(term)} />
-                ))}
-            </dl>
-        ),
-        [attributes],
-    );
-}
-
-/** All attributes; of very many the first, and the others piece by piece, so that the page stays quick. */
-function Attributes({ log, filter }: { log: Log; filter: (term: string) => void }): JSX.Element {
-    const [all, pieces] = useMemo(() => {
-        const all = members(members(log.json).find(([name]) => name === 'attributes')?.[1] ?? '{}');
-        return [all.length, Array.from({ length: Math.ceil(all.length / FIELDS) }, (_, n) => all.slice(n * FIELDS, (n + 1) * FIELDS))];
-    }, [log]);
-    const [drawn, setDrawn] = useState(1);
-    const [goesOn, setGoesOn] = useState(false);
-    useEffect(() => {
-        if (!goesOn || drawn >= pieces.length) return undefined;
-        const timer = setTimeout(() => setDrawn(drawn + 1), 30);
-        return () => clearTimeout(timer);
-    }, [goesOn, drawn]);
-    return (
-        <>
-            {pieces.slice(0, drawn).map((attributes) => <Piece attributes={attributes} filter={filter} />)}
-            {drawn < pieces.length && (
-                <button class="whole" disabled={goesOn} onClick={() => setGoesOn(true)}>
-                    Show all ({all.toLocaleString()}) attributes
-                </button>
-            )}
-        </>
-    );
 }
 
 /** The open log, fetched by its id if it is not at hand; or why not. */
@@ -145,15 +54,144 @@ export function useLog(id: string, given: Log | null): [Log | null, string] {
     return found?.id === id ? [found.log, found.wrong] : [null, ''];
 }
 
-export function Details({ log, wrong, zone, close, filter, around }: Props): JSX.Element {
+/** How much of a message is shown at first. */
+function beginning(message: string, sought: readonly string[]): number {
+    let end = -1;
+    for (let lines = 0; lines < LINES_MAX; lines++) {
+        end = message.indexOf('\n', end + 1);
+        if (end < 0) break;
+    }
+    const most = Math.min(end < 0 ? message.length : end, TEXT_MAX);
+    const [, until = 0] = placesOf(message, sought);
+    return Math.max(most, Math.min(until + 500, message.length));
+}
+
+function Message({ log, sought }: { log: Log; sought: readonly string[] }): JSX.Element {
+    const most = useMemo(() => beginning(log.message, sought), [log, sought]);
+    const scrolls = isTrace(log.message);
+    const show = (text: string): JSX.Element => (
+        <pre class={scrolls ? 'log-text is-trace' : 'log-text'} aria-label="Message" role="group" {...(scrolls ? { tabIndex: 0 } : {})}>
+            <Text text={text} sought={sought} />
+        </pre>
+    );
+    return <Long text={log.message} most={most} show={show} />;
+}
+
+function needsKey({ who }: Session): boolean {
+    return who !== null && (who.name !== null || (who.keys && !who.anonymous.includes('read')));
+}
+
+interface MenuProps {
+    place: Place;
+    button: HTMLElement;
+    view: View;
+    setView: (view: View) => void;
+    say: (text: string) => Promise<void>;
+    close: () => void;
+}
+
+/** What can be done with a value, besides filtering for it. */
+function FieldMenu({ place: { path, value }, button, view, setView, say, close }: MenuProps): JSX.Element {
+    const menu = useRef<HTMLDivElement>(null);
+    const leave = (): void => {
+        close();
+        button.focus();
+    };
+    useLayoutEffect(() => {
+        const box = button.getBoundingClientRect();
+        const { offsetWidth, offsetHeight, style } = menu.current!;
+        style.left = `${Math.max(8, Math.min(box.right, innerWidth - 8) - offsetWidth)}px`;
+        style.top = `${box.bottom + offsetHeight > innerHeight ? box.top - offsetHeight : box.bottom}px`;
+        menu.current!.querySelector('button')!.focus();
+    }, [button]);
+    const isAttribute = path !== '';
+    const field = attributeField(path);
+    const isColumn = columnsOf(view).includes(path);
+    const items: [string, () => void][] = [
+        ['Copy value', () => void say(readable(value))],
+        ...(isAttribute
+            ? ([
+                  ['Copy path', () => void say(path)],
+                  [isColumn ? 'Remove column' : 'As column', () => setView(toggleColumn(view, path))],
+                  [view.by === field ? 'Group by level' : 'Group by', () => setView({ ...view, by: view.by === field ? '' : field })],
+              ] satisfies [string, () => void][])
+            : []),
+    ];
+    return (
+        <div
+            class="field-menu"
+            role="menu"
+            ref={menu}
+            onMouseDown={(event) => event.preventDefault()}
+            onFocusOut={(event) => {
+                if (!menu.current?.contains(event.relatedTarget as Node)) close();
+            }}
+            onKeyDown={(event) => {
+                event.stopPropagation();
+                const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+                if (event.key === 'Escape') leave();
+                if (!by) return;
+                event.preventDefault();
+                const all = [...menu.current!.querySelectorAll('button')];
+                all[(all.indexOf(document.activeElement as HTMLButtonElement) + by + all.length) % all.length]!.focus();
+            }}
+        >
+            {items.map(([name, act]) => (
+                <button
+                    role="menuitem"
+                    tabIndex={-1}
+                    onClick={() => {
+                        leave();
+                        act();
+                    }}
+                >
+                    {name}
+                </button>
+            ))}
+        </div>
+    );
+}
+
+export function Details({ log, wrong, view, setView, close, around }: Props): JSX.Element {
     const [copied, setCopied] = useState('');
+    const [menu, setMenu] = useState<{ place: Place; button: HTMLElement } | null>(null);
     const panel = useRef<HTMLElement>(null);
+    const tree = useRef<HTMLDivElement>(null);
+    const session = useSession();
+    const sought = useMemo(() => soughtOf(view.query), [view.query]);
+    const now = useRef(view);
+    now.current = view;
     useEffect(() => panel.current?.focus({ preventScroll: true }), []);
+    // The first line of the tree is its stop of Tab.
+    useEffect(() => {
+        tree.current?.querySelector('.field')?.querySelectorAll('button').forEach((button) => (button.tabIndex = 0));
+    }, [log]);
+    const acts = useMemo<Acts>(
+        () => ({
+            filter: (term) => setView({ ...withTerm(now.current, term), id: '' }),
+            more: (place, button) => setMenu({ place, button }),
+            link: () => null,
+        }),
+        [],
+    );
+    const attributes = useMemo(
+        () => members((log && member(log.json, 'attributes')) ?? '{}').map(([name, value]): [string, string, string] => [name, value, name]),
+        [log],
+    );
+    const say = (text: string): Promise<void> => {
+        setCopied(''); // or the second time would not be told
+        return copy(text).then(
+            () => setCopied('Copied'),
+            () => setCopied('The browser does not let the page copy'),
+        );
+    };
+    const origin = location.origin;
     return (
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel}>
+            <PanelEdge panel={panel} />
             <div class="details-head">
                 {log && <span class={`level is-${severityOf(log.level)}`}>{cut(visible(log.level), 40)}</span>}
-                {log && <time>{formatTime(log.timestamp, zone)}</time>}
+                {log && <time>{formatTime(log.timestamp, view.zone)}</time>}
                 <button class="close" aria-label="Close" onClick={close}>
                     ×
                 </button>
@@ -161,36 +199,38 @@ export function Details({ log, wrong, zone, close, filter, around }: Props): JSX
             {wrong && <p>{wrong}</p>}
             {log && (
                 <>
-                    <Long text={log.message} most={TEXT_MAX} show={(text) => <pre tabIndex={0} aria-label="Message"><Text text={text} /></pre>} />
+                    <Message log={log} sought={sought} />
                     <div class="details-tools">
-                        <button
-                            onClick={() =>
-                                copy(log.json).then(
-                                    () => setCopied('Copied'),
-                                    () => setCopied('The browser does not let the page copy'),
-                                )
-                            }
-                        >
-                            Copy as JSON
-                        </button>
+                        <span class="copies" role="group" aria-label="Copy">
+                            <span aria-hidden="true">Copy</span>
+                            <button aria-label="Copy message" onClick={() => say(log.message)}>
+                                message
+                            </button>
+                            <button aria-label="Copy as JSON" onClick={() => say(log.json)}>
+                                JSON
+                            </button>
+                            <button aria-label="Copy as curl" title="The command that asks for this log" onClick={() => say(curlOf(origin, log.id, needsKey(session)))}>
+                                curl
+                            </button>
+                            <button aria-label="Copy as logmill query" title="The command that asks for what the page shows" onClick={() => say(commandOf(origin, view))}>
+                                logmill query
+                            </button>
+                        </span>
                         <a href={`/?id=${encodeURIComponent(log.id)}`}>Permalink</a>
                         <button onClick={around}>Show around</button>
                         <span role="status">{copied}</span>
                     </div>
-                    <dl>
-                        <Field name="level" value={JSON.stringify(log.level)} field="level" filter={filter} />
-                    </dl>
-                    <Attributes log={log} filter={filter} />
-                    <dl>
-                        <div class="field">
-                            <dt>timestamp</dt>
-                            <dd>{log.timestamp}</dd>
-                        </div>
-                        <div class="field">
-                            <dt>id</dt>
-                            <dd>{log.id}</dd>
-                        </div>
-                    </dl>
+                    <div class="fields" role="group" aria-label="Fields" ref={tree} onKeyDown={(event) => moveInTree(event, tree.current!)}>
+                        <Field name="level" path="level" value={JSON.stringify(log.level)} depth={0} acts={acts} field="level" />
+                        <Fields entries={attributes} depth={0} acts={acts} what="attributes" />
+                        {[['timestamp', log.timestamp], ['id', log.id]].map(([name, text]) => (
+                            <div class="field">
+                                <div class="field-name">{name}</div>
+                                <div class="field-value">{text}</div>
+                            </div>
+                        ))}
+                    </div>
+                    {menu && <FieldMenu {...menu} view={view} setView={setView} say={say} close={() => setMenu(null)} />}
                 </>
             )}
         </section>
