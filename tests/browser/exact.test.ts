@@ -116,7 +116,7 @@ browserTest(
         await atRest(server);
         const page = new LogPage(await visitor.open());
         await page.shows(['now']);
-        await count(page, '1 logs');
+        await count(page, '1 log');
         await page.tab.getByRole('link', { name: '2 logs lie in the future' }).click();
         await page.shows(['much later', 'later']);
         await count(page, '2 logs');
@@ -144,7 +144,7 @@ browserTest('the first and the last moment that there is are counted, too', asyn
     await page.open('last');
     await page.details.getByRole('button', { name: /show around/i }).click();
     await page.shows(['last']);
-    await count(page, '1 logs');
+    await count(page, '1 log');
 });
 
 browserTest('times in other forms are those that the server takes them for', async ({ server, visitor }) => {
@@ -157,7 +157,7 @@ browserTest('times in other forms are those that the server takes them for', asy
     await page.addressHas('since', '2024-02-29T00:00:00.000000Z');
     await page.addressHas('until', '2024-03-01T00:00:00.000000Z');
     await page.shows(['a leap day']);
-    await count(page, '1 logs');
+    await count(page, '1 log');
 }, { context: { timezoneId: 'America/New_York' } });
 
 browserTest('live, too, what lies in the future is not on top', async ({ server, visitor }) => {

@@ -109,7 +109,7 @@ browserTest('who has a key logs in and sees what was asked for, also after a rel
     await form.logIn(anna);
     await page.shows(['first']);
     await page.asks('first');
-    await tab.getByTestId('count').getByText('1 logs').waitFor();
+    await tab.getByTestId('count').getByText('1 log').waitFor();
     assert.equal(await tab.getByTestId('who').innerText(), 'anna read');
     assert.match((await tab.getByTestId('who').getAttribute('title'))!, /^sees level:info, until 20/);
     // No script of the page, nor what it keeps, has the key or the cookie.

@@ -3,7 +3,7 @@ import { member, parts } from './json';
 import { HEADERS, refused, theSession } from './session';
 
 /** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
-const SLICE_S = '1';
+export const SLICE_S = '1';
 
 export interface Log {
     id: string;
@@ -48,6 +48,8 @@ export class ApiError extends Error {
     constructor(
         readonly status: number,
         message: string,
+        /** By `Retry-After`, in seconds; 0: it says nothing. */
+        readonly retryAfter = 0,
     ) {
         super(message);
     }
@@ -70,7 +72,12 @@ function parse(text: string): any {
     }
 }
 
-async function get<T>(path: string, read: (body: any, text: string) => T, signal?: AbortSignal): Promise<T> {
+/** What passes: nobody could be asked, or there is no room now. It is worth asking again. */
+export function mayPass({ status }: ApiError): boolean {
+    return status === 0 || status === 429 || status >= 500;
+}
+
+export async function get<T>(path: string, read: (body: any, text: string) => T, signal?: AbortSignal): Promise<T> {
     let response: Response;
     const { round } = theSession();
     try {
@@ -84,7 +91,7 @@ async function get<T>(path: string, read: (body: any, text: string) => T, signal
     if (!response.ok) {
         if (response.status === 401 && round === theSession().round) refused();
         const reason = explain(body?.detail) || response.statusText;
-        throw new ApiError(response.status, reason);
+        throw new ApiError(response.status, reason, Number(response.headers?.get('Retry-After')) || 0);
     }
     if (body === null) throw new ApiError(0, 'The answer broke off');
     return read(body, text);

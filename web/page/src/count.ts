@@ -1,23 +1,14 @@
 /* Counting logs over time, however long it takes: the answers to a count are slices, newest first. */
 import { type View, filterParams, isRelative, rangeOf } from './address';
 import { type Bucket, type Log, type StatsAnswer, fetchStats } from './api';
-import { FIRST, LAST, iso } from './time';
+import { barSeconds } from './scale';
+import { FIRST, LAST, iso, offsetOf } from './time';
 
-const BARS = 120;
 /** As many as the API gives. */
 const BUCKETS_MAX = 1000;
 const DAY = 86_400_000;
 /** Ages of the parts in which the oldest log is looked for. */
 const AGES = [3650 * DAY, 365 * DAY, 30 * DAY, DAY, 0];
-/** Lengths of a bar, in seconds. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
-
-/** The shortest bar that makes at most BARS of the time, in seconds. */
-export function barSeconds(ms: number): number {
-    const least = ms / 1000 / BARS;
-    return STEPS.find((step) => step >= least) ?? Math.ceil(least / 86400) * 86400;
-}
-
 function joinBuckets(a: Bucket, b: Bucket): Bucket {
     const levels = new Map(Object.entries(a.levels)); // a level may be called __proto__
     for (const [level, count] of Object.entries(b.levels)) levels.set(level, (levels.get(level) ?? 0) + count);
@@ -55,6 +46,24 @@ function paramsOf(view: View, since: string, until: string, bucket: number): URL
     params.set('since', since);
     params.set('until', until);
     params.set('bucket', String(bucket));
+    return params;
+}
+
+/** An offset as the API takes it. */
+function offsetText(ms: number): string {
+    const minutes = Math.abs(Math.round(ms / 60_000));
+    const two = (n: number): string => String(n).padStart(2, '0');
+    return `${ms < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** Shorter bars lie alike in all zones. */
+const ZONED_S = 1800;
+
+/** Bars at multiples of their length in the zone as it is at the end, so that they stand still while time goes on. */
+export function barParams(view: View, since: string, until: string, bucket: number): URLSearchParams {
+    const params = paramsOf(view, since, until, bucket);
+    params.set('align', '1');
+    if (bucket >= ZONED_S) params.set('zone', offsetText(offsetOf(Date.parse(until), view.zone)));
     return params;
 }
 
@@ -118,13 +127,29 @@ export async function boundsOf(view: View, now: number, signal: AbortSignal): Pr
 export async function countView(view: View, now: number, signal: AbortSignal, told: (answer: StatsAnswer) => void): Promise<StatsAnswer> {
     const { since, until } = await boundsOf(view, now, signal);
     const bucket = barSeconds(Date.parse(until) - Date.parse(since));
-    return count(paramsOf(view, since, until, bucket), signal, told);
+    return count(barParams(view, since, until, bucket), signal, told);
 }
 
 /** Goes on where a count was stopped. */
 export function goOnCounting(view: View, counted: StatsAnswer, signal: AbortSignal, told: (answer: StatsAnswer) => void): Promise<StatsAnswer> {
     const { since, until, bucket_seconds } = counted;
-    return count(paramsOf(view, since, until, bucket_seconds), signal, told, counted);
+    return count(barParams(view, since, until, bucket_seconds), signal, told, counted);
+}
+
+/** Logs by level. */
+export type Levels = Record<string, number>;
+
+export function levelsIn({ buckets }: StatsAnswer): Levels {
+    const levels = new Map<string, number>();
+    for (const bucket of buckets)
+        for (const [level, count] of Object.entries(bucket.levels)) levels.set(level, (levels.get(level) ?? 0) + count);
+    return Object.fromEntries(levels);
+}
+
+/** Logs by level in a time whose ends are known. */
+export async function countLevels(view: View, since: string, until: string, signal: AbortSignal, told: (levels: Levels) => void): Promise<Levels> {
+    const seconds = Math.max(1, Math.ceil((Date.parse(until) - Date.parse(since)) / 1000));
+    return levelsIn(await count(paramsOf(view, since, until, seconds), signal, (answer) => told(levelsIn(answer))));
 }
 
 /** How many logs match that lie after the end of a relative range. */

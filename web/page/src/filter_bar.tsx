@@ -2,17 +2,13 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import {
-    RANGES, type View, chipsOf, hasTimes, levelsOf, rangeOf, timesToResolve, toggleTerm, withLevels, withTerm,
+    RANGES, type View, chipsOf, hasTimes, rangeOf, timesToResolve, toggleTerm, withTerm,
     withoutTerm,
 } from './address';
-import type { StatsAnswer } from './api';
-import { USUAL_LEVELS, severityOf } from './levels';
 import { cut, visible } from './text';
 import { attributeField, fieldTerm } from './query';
 import { formatClock, formatDate, fromMoment } from './time';
 import type { Stats } from './use_stats';
-
-const LEVELS_MAX = 16;
 
 interface Props {
     view: View;
@@ -20,47 +16,6 @@ interface Props {
     /** When the list was started. */
     now: number;
     stats: Stats;
-}
-
-function countsByLevel(stats: StatsAnswer | null): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const bucket of stats?.buckets ?? []) {
-        for (const [level, count] of Object.entries(bucket.levels)) {
-            const name = level.toLowerCase();
-            counts.set(name, (counts.get(name) ?? 0) + count);
-        }
-    }
-    return counts;
-}
-
-function Levels({ view, setView, stats }: Props): JSX.Element {
-    const counts = countsByLevel(stats.answer ?? stats.old);
-    const chosen = levelsOf(view);
-    const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
-    const others = [...new Set([...chosen, ...seen])].filter(
-        (level) => !USUAL_LEVELS.includes(level.toLowerCase()),
-    );
-    return (
-        <fieldset class="levels">
-            <legend>Levels</legend>
-            {[...USUAL_LEVELS, ...others].slice(0, LEVELS_MAX).map((level) => {
-                const others = chosen.filter((other) => other.toLowerCase() !== level.toLowerCase());
-                const isChosen = others.length < chosen.length;
-                const count = counts.get(level.toLowerCase());
-                return (
-                    <label class={`level is-${severityOf(level)}`}>
-                        <input
-                            type="checkbox"
-                            checked={isChosen}
-                            onChange={() => setView(withLevels(view, isChosen ? others : [...others, level]))}
-                        />
-                        {cut(visible(level), 24)}
-                        {count !== undefined && <span class={stats.answer ? 'count' : 'count is-old'}>{count.toLocaleString()}</span>}
-                    </label>
-                );
-            })}
-        </fieldset>
-    );
 }
 
 /** What the times of a view are: once they are others, what was being written is not wanted any more. */
@@ -182,7 +137,6 @@ export function FilterBar(props: Props): JSX.Element {
     return (
         <section class="filters" aria-label="Filters">
             <Times {...props} />
-            <Levels {...props} />
             <AddFilter {...props} />
             {chipsOf(view).map(({ text, isOff }) => (
                 <span class={isOff ? 'chip is-off' : 'chip'}>

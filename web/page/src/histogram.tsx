@@ -1,16 +1,26 @@
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import type { View } from './address';
-import type { Bucket, StatsAnswer } from './api';
-import { SEVERITIES, type Severity, severityOf } from './levels';
-import { formatTick, formatTime } from './time';
+import { type View, filterParams, levelsOf, withLevels } from './address';
+import type { StatsAnswer } from './api';
+import {
+    type Chart, HEIGHT, STRIP, type Span, WIDTH, barAt, barCount, barsOf, chartOfGroups, chartOfLevels, columnAt, errorsOf,
+    linesOfChart, shifted, spanOf, widened,
+} from './bars';
+import { serverNow } from './clock';
+import { type Levels, countLevels, levelsIn } from './count';
+import { GROUPS, type Groups, countGroups } from './groups';
+import { GroupLegend, LevelLegend } from './legend';
+import { share, shortNumber, ticksOf } from './scale';
+import { cut, visible } from './text';
+import { iso, offsetOf, toMoment } from './time';
+import { useBeside } from './use_beside';
 import type { Stats } from './use_stats';
 
-const WIDTH = 1000;
-const HEIGHT = 100;
 /** Shorter is a click. */
 const DRAG_MIN = 0.005;
+const TICK_PX = 105;
+const DAY_MS = 86_400_000;
 
 interface Props {
     view: View;
@@ -18,127 +28,298 @@ interface Props {
     stats: Stats;
 }
 
-function bySeverity(bucket: Bucket): Map<Severity, number> {
-    const counts = new Map<Severity, number>();
-    for (const [level, count] of Object.entries(bucket.levels)) {
-        const severity = severityOf(level);
-        counts.set(severity, (counts.get(severity) ?? 0) + count);
-    }
-    return counts;
+/** From when until when, as the rows have it, as far as it differs. */
+function describeTime({ since, until }: Span, step: number, zone: string): string {
+    const digits = step % 60_000 > 0 ? (step % 1000 > 0 ? 23 : 19) : 16;
+    const [from, to] = [toMoment(since, zone), toMoment(until, zone)];
+    const isDays = step % DAY_MS === 0 && from.slice(11) === to.slice(11);
+    if (isDays) return step === DAY_MS ? from.slice(0, 10) : `${from.slice(0, 10)} – ${to.slice(0, 10)}`;
+    const end = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11, digits) : to.slice(0, digits);
+    return `${from.slice(0, digits)} – ${end}`;
 }
 
-interface Bar {
-    severity: Severity;
-    x: number;
-    y: number;
-    width: number;
-    height: number;
+interface Told {
+    time: string;
+    total: string;
+    series: { class: string; name: string; count: number; share: string }[];
 }
 
-/**
- * The bars of an answer in a WIDTH and a HEIGHT: browsers clamp lengths in an SVG (Chromium at 2^25), so time itself
- * is no measure for them.
- */
-export function barsOf(answer: StatsAnswer): Bar[] {
-    const since = Date.parse(answer.since);
-    const scale = WIDTH / Math.max(1, Date.parse(answer.until) - since);
-    const most = Math.max(1, ...answer.buckets.map(({ total }) => total));
-    const width = answer.bucket_seconds * 1000 * scale;
-    return answer.buckets.flatMap((bucket) => {
-        const counts = bySeverity(bucket);
-        // The last one may be cut short, and still is to be seen.
-        const x = Math.min((Date.parse(bucket.timestamp) - since) * scale + width * 0.06, WIDTH - 1);
-        let y = HEIGHT;
-        return SEVERITIES.filter((severity) => counts.has(severity)).map((severity) => {
-            const height = Math.max((counts.get(severity)! / most) * HEIGHT, 1);
-            y -= height;
-            return { severity, x, y, width: Math.min(width * 0.88, WIDTH - x), height };
-        });
-    });
+/** What a bar says. */
+function tell(chart: Chart, first: number, last: number, zone: string, all: number): Told {
+    const columns = Array.from({ length: last - first + 1 }, (_, n) => columnAt(chart, first + n));
+    const total = columns.reduce((sum, column) => sum + column.total, 0);
+    return {
+        time: describeTime(spanOf(chart, first, last), chart.step, zone),
+        total: `${total.toLocaleString()} ${total === 1 ? 'log' : 'logs'}${total > 0 ? `, ${share(total, all)}` : ''}`,
+        series: chart.series
+            .map(({ class: name, name: value }, n) => ({
+                class: name,
+                name: value === null ? (name === 'is-rest' ? 'others' : 'without') : cut(visible(value || '(empty)'), 40),
+                count: columns.reduce((sum, { counts }) => sum + counts[n]!, 0),
+            }))
+            .filter(({ count }) => count > 0)
+            .map((one) => ({ ...one, share: share(one.count, total) }))
+            .reverse(),
+    };
 }
 
-function describe(bucket: Bucket, zone: string): string {
-    const levels = Object.entries(bucket.levels).map(([level, n]) => `${level} ${n.toLocaleString()}`);
-    return `${formatTime(bucket.timestamp, zone).slice(0, 19)} · ${levels.slice(0, 6).join(' · ')}`;
+function Tip({ told, at }: { told: Told; at: number }): JSX.Element {
+    return (
+        <div class={at > 0.6 ? 'tip is-left' : 'tip'} style={{ left: `${at * 100}%` }} data-testid="tip" aria-hidden="true">
+            <div class="tip-time">{told.time}</div>
+            <div class="tip-total">{told.total}</div>
+            {told.series.map((one) => (
+                <div class={`tip-row ${one.class}`}>
+                    <span class="swatch" />
+                    <span>{one.name}</span>
+                    <b>{one.count.toLocaleString()}</b>
+                    <span class="tip-share">{one.share}</span>
+                </div>
+            ))}
+        </div>
+    );
+}
+
+/** All levels' counts: those of the histogram itself, unless the query asks for some levels alone. */
+function useLevels(view: View, { answer }: Stats): { levels: Levels | null; isOld: boolean } {
+    const isFiltered = levelsOf(view).length > 0;
+    const all = withLevels(view, []);
+    const question = `${filterParams(all)}|${view.since}|${view.until}|${view.range}`;
+    const [own, setOwn] = useState<{ question: string; levels: Levels } | null>(null);
+    const [since, until] = [answer?.since ?? '', answer?.until ?? ''];
+    const beside = useBeside<Levels>(isFiltered ? question : '', since && `${since}|${until}`, (signal, told) =>
+        countLevels(all, since, until, signal, told));
+    useEffect(() => {
+        if (answer && !isFiltered) setOwn({ question, levels: levelsIn(answer) });
+    }, [answer, isFiltered, question]);
+    if (!isFiltered && answer) return { levels: levelsIn(answer), isOld: false };
+    if (isFiltered && beside.value && !beside.isOld) return { levels: beside.value, isOld: false };
+    // Choosing a level changes none of them.
+    return { levels: own?.levels ?? beside.value, isOld: own?.question !== question };
+}
+
+function useGroups(view: View, { answer }: Stats): { groups: Groups | null; isOld: boolean; failed: string } {
+    const [since, until, bucket] = [answer?.since ?? '', answer?.until ?? '', answer?.bucket_seconds ?? 1];
+    const question = view.by && `${view.by}|${filterParams(view)}|${view.since}|${view.until}|${view.range}|${view.zone}`;
+    const time = since && `${since}|${until}`;
+    const { value, isOld, failed } = useBeside<Groups>(question, time, (signal, told) =>
+        countGroups(view, view.by, { since, until, bucket_seconds: bucket }, GROUPS, signal, told));
+    return { groups: view.by ? value : null, isOld, failed };
+}
+
+/** ←, → and − where nothing else takes them. */
+function useTimeKeys(move: (by: number) => void, out: () => void): void {
+    const latest = useRef({ move, out });
+    latest.current = { move, out };
+    useEffect(() => {
+        const press = (event: KeyboardEvent): void => {
+            const at = event.target as HTMLElement;
+            const isFree = at === document.body || at.id === 'logs';
+            if (!isFree || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+            if (event.key === 'ArrowLeft') latest.current.move(-1);
+            else if (event.key === 'ArrowRight') latest.current.move(1);
+            else if (event.key === '-') latest.current.out();
+            else return;
+            event.preventDefault();
+        };
+        addEventListener('keydown', press);
+        return () => removeEventListener('keydown', press);
+    }, []);
+}
+
+/** Where times were before they were narrowed: out leads back there. */
+interface Narrowed {
+    before: Pick<View, 'range' | 'since' | 'until' | 'live'>;
+    since: string;
+    until: string;
+}
+
+function Plot({ chart, answer, isOld, hasErrors }: { chart: Chart; answer: StatsAnswer | null; isOld: boolean; hasErrors: boolean }): JSX.Element {
+    const part = (ms: number): string => `${Math.max(0, Math.min(1, (ms - chart.from) / (chart.to - chart.from))) * 100}%`;
+    const lines = linesOfChart(chart);
+    return (
+        <div class={isOld ? 'bars is-old' : 'bars'}>
+            {lines.map((line) => (
+                <div class="line" style={{ bottom: `${(line / lines.at(-1)!) * 100}%` }} />
+            ))}
+            <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+                {barsOf(chart).map((bar) => <rect {...bar} />)}
+            </svg>
+            {hasErrors && (
+                <svg class="errors" data-testid="errors" viewBox={`0 0 ${WIDTH} ${STRIP}`} preserveAspectRatio="none" aria-hidden="true">
+                    {errorsOf(chart).map((bar) => <rect {...bar} />)}
+                </svg>
+            )}
+            {answer?.next && answer.searched_to && !isOld && (
+                <div class="uncounted" data-testid="uncounted" style={{ width: part(Date.parse(answer.searched_to)) }} />
+            )}
+        </div>
+    );
 }
 
 export function Histogram({ view, setView, stats }: Props): JSX.Element {
     const { answer, old, isCounting, failed } = stats;
-    const shown = answer ?? (failed ? null : old);
+    const { levels, isOld: levelsAreOld } = useLevels(view, stats);
+    const { groups, isOld: groupsAreOld, failed: groupsFailed } = useGroups(view, stats);
+    const counts = answer ?? (failed ? null : old);
+    const chart = useMemo(
+        () => (groups ? chartOfGroups(groups) : counts ? chartOfLevels(counts) : null),
+        [groups, counts],
+    );
+    const isOld = !answer || (groups !== null && groupsAreOld);
     const [drag, setDrag] = useState<[number, number] | null>(null);
     const [pointed, setPointed] = useState<number | null>(null);
+    const [focused, setFocused] = useState<[number, number] | null>(null);
+    const [width, setWidth] = useState(1000);
+    const narrowed = useRef<Narrowed[]>([]);
     const box = useRef<HTMLDivElement>(null);
-    const since = Date.parse(answer?.since ?? '');
-    const until = Date.parse(answer?.until ?? '');
-    const at = (fraction: number): number => since + fraction * (until - since);
+    useEffect(() => {
+        const observer = new ResizeObserver(() => setWidth(box.current!.clientWidth));
+        observer.observe(box.current!);
+        return () => observer.disconnect();
+    }, []);
+
+    const goTo = ({ since, until }: Span): void => setView({ ...view, since: iso(since), until: iso(until), live: false });
+    const narrow = (span: Span): void => {
+        const { range, since, until, live } = view;
+        narrowed.current.push({ before: { range, since, until, live }, since: iso(span.since), until: iso(span.until) });
+        goTo(span);
+    };
+    const asked = answer && { since: Date.parse(answer.since), until: Date.parse(answer.until) };
+    const out = (): void => {
+        const last = narrowed.current.pop();
+        if (last && last.since === view.since && last.until === view.until) return setView({ ...view, ...last.before });
+        narrowed.current = [];
+        if (asked) goTo(widened(asked, serverNow()));
+    };
+    const move = (by: number): void => {
+        if (asked && !(by > 0 && isAtEnd)) goTo(shifted(asked, by));
+    };
+    const isAll = view.range === 'all' && !view.since && !view.until;
+    const isAtEnd = isAll || (asked !== null && asked.until >= serverNow() && stats.future === 0);
+    useTimeKeys(move, out);
+
+    const at = (fraction: number): number => chart!.from + fraction * (chart!.to - chart!.from);
     const fraction = (event: PointerEvent): number => {
         const { left, width } = box.current!.getBoundingClientRect();
         return Math.min(1, Math.max(0, (event.clientX - left) / width));
     };
     const end = (): void => {
-        if (drag && answer && Math.abs(drag[1] - drag[0]) > DRAG_MIN) {
-            const [from, to] = drag.map(at).sort((a, b) => a - b);
-            setView({
-                ...view,
-                since: new Date(from!).toISOString(),
-                until: new Date(to!).toISOString(),
-                live: false,
-            });
-        }
         setDrag(null);
+        if (!drag || !chart || isOld) return;
+        if (Math.abs(drag[1] - drag[0]) > DRAG_MIN) {
+            const [since, until] = drag.map(at).sort((a, b) => a - b);
+            return narrow({ since: Math.max(since!, chart.since), until: Math.min(until!, chart.until) });
+        }
+        const bar = barAt(chart, at(drag[0]));
+        if (columnAt(chart, bar).total > 0) narrow(spanOf(chart, bar, bar));
     };
-    const bucket = pointed === null ? undefined : answer?.buckets.find(({ timestamp }) => {
-        const start = Date.parse(timestamp);
-        return start <= at(pointed) && at(pointed) < start + answer.bucket_seconds * 1000;
-    });
+
+    const bars = chart ? barCount(chart) : 1;
+    const lastBar = Math.min(focused?.[1] ?? bars - 1, bars - 1);
+    const firstBar = Math.min(focused?.[0] ?? lastBar, bars - 1);
+    const press = (event: KeyboardEvent): void => {
+        const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -bars, End: bars };
+        const step = steps[event.key];
+        if (event.ctrlKey || event.metaKey || event.altKey || !chart) return;
+        if (step !== undefined) {
+            const to = Math.max(0, Math.min(bars - 1, lastBar + step));
+            setFocused([event.shiftKey ? firstBar : to, to]);
+        } else if (event.key === 'Enter' || event.key === ' ') {
+            if (!isOld) narrow(spanOf(chart, firstBar, lastBar));
+        } else if (event.key === '-') {
+            out();
+        } else {
+            return;
+        }
+        event.preventDefault();
+        event.stopPropagation();
+    };
+
+    const total = chart?.columns.reduce((sum, column) => sum + column.total, 0) ?? 0;
+    const marked: [number, number] | null = !chart || isOld ? null
+        : pointed !== null && !drag ? [barAt(chart, at(pointed)), barAt(chart, at(pointed))]
+        : focused ? [Math.min(firstBar, lastBar), Math.max(firstBar, lastBar)] : null;
+    const told = chart && marked && tell(chart, ...marked, view.zone, total);
+    const spoken = chart && !isOld ? tell(chart, Math.min(firstBar, lastBar), Math.max(firstBar, lastBar), view.zone, total) : null;
+    const part = (ms: number): number => (ms - chart!.from) / (chart!.to - chart!.from);
+    const by = view.by || 'level';
+    const lines = chart ? linesOfChart(chart) : [];
+    const hasErrors = chart !== null && errorsOf(chart).length > 0;
     return (
-        <div
-            class={answer ? 'histogram' : 'histogram is-old'}
-            data-testid="histogram"
-            role="img"
-            aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by level`}
-            aria-busy={isCounting}
-            ref={box}
-            onPointerDown={(event) => {
-                if (event.button !== 0) return;
-                box.current!.setPointerCapture(event.pointerId);
-                setDrag([fraction(event), fraction(event)]);
-            }}
-            onPointerMove={(event) => {
-                setPointed(fraction(event));
-                if (drag) setDrag([drag[0], fraction(event)]);
-            }}
-            onPointerUp={end}
-            onPointerCancel={() => setDrag(null)}
-            onPointerLeave={() => setPointed(null)}
-        >
-            {shown && (
-                <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none">
-                    {barsOf(shown).map(({ severity, ...place }) => (
-                        <rect class={`is-${severity}`} {...place} />
-                    ))}
-                </svg>
-            )}
-            {answer?.next && answer.searched_to && (
-                <div class="uncounted" style={{ width: `${((Date.parse(answer.searched_to) - since) / (until - since)) * 100}%` }} />
-            )}
-            {drag && (
-                <div
-                    class="selection"
-                    style={{
-                        left: `${Math.min(...drag) * 100}%`,
-                        width: `${Math.abs(drag[1] - drag[0]) * 100}%`,
-                    }}
-                />
-            )}
-            {answer && (
-                <div class="ticks">
-                    {[0, 0.25, 0.5, 0.75, 1].map((part) => (
-                        <span>{formatTick(at(part), view.zone, until - since)}</span>
+        <section class="histogram" aria-label="Logs over time">
+            <div class="histogram-head">
+                {view.by && (
+                    <button class="by" onClick={() => setView({ ...view, by: '' })} title="Group by level again" aria-label={`Grouped by ${visible(view.by)}: group by level again`}>
+                        by <b>{cut(visible(view.by), 30)}</b> <span aria-hidden="true">×</span>
+                    </button>
+                )}
+                {groups && chart ? (
+                    <GroupLegend view={view} setView={setView} chart={chart} isOld={isOld} />
+                ) : (
+                    <LevelLegend view={view} setView={setView} levels={levels} isOld={levelsAreOld} />
+                )}
+                {groups?.isApproximate && <span class="about" title="Some of these values may have a few more logs, counted among the others">about</span>}
+                {(failed || groupsFailed) && <span class="warning">No histogram: {failed || groupsFailed}</span>}
+                <div class="histogram-tools" role="group" aria-label="Move the time">
+                    <button aria-label="Earlier" title="Earlier (←)" onClick={() => move(-1)} disabled={isAll || !asked}>‹</button>
+                    <button aria-label="Zoom out" title="Out: where it was before, or twice as long (−)" onClick={out} disabled={isAll || !asked}>−</button>
+                    <button aria-label="Later" title="Later (→)" onClick={() => move(1)} disabled={isAtEnd || !asked}>›</button>
+                </div>
+            </div>
+            <div class={hasErrors ? 'plot has-errors' : 'plot'}>
+                <div class="lines" aria-hidden="true">
+                    {lines.map((line) => (
+                        <span style={{ bottom: `${(line / lines.at(-1)!) * 100}%` }}>{shortNumber(line)}</span>
                     ))}
                 </div>
-            )}
-            <div class="pointed">{failed ? `No histogram: ${failed}` : bucket && describe(bucket, view.zone)}</div>
-        </div>
+                <div
+                    class="time-axis"
+                    data-testid="histogram"
+                    role="slider"
+                    tabIndex={0}
+                    aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by ${visible(by)}: arrows go from bar to bar, Enter shows its time`}
+                    aria-busy={isCounting}
+                    aria-valuemin={0}
+                    aria-valuemax={bars - 1}
+                    aria-valuenow={lastBar}
+                    aria-valuetext={spoken ? [spoken.time, spoken.total, ...spoken.series.map(({ name, count }) => `${name} ${count.toLocaleString()}`)].join(', ') : 'being counted'}
+                    ref={box}
+                    onKeyDown={press}
+                    onBlur={() => setFocused(null)}
+                    onFocus={() => box.current!.matches(':focus-visible') && setFocused([lastBar, lastBar])}
+                    onPointerDown={(event) => {
+                        if (event.button !== 0 || !chart) return;
+                        box.current!.setPointerCapture(event.pointerId);
+                        setDrag([fraction(event), fraction(event)]);
+                    }}
+                    onPointerMove={(event) => {
+                        setPointed(event.pointerType === 'touch' ? null : fraction(event));
+                        if (drag) setDrag([drag[0], fraction(event)]);
+                    }}
+                    onPointerUp={end}
+                    onPointerCancel={() => setDrag(null)}
+                    onPointerLeave={() => setPointed(null)}
+                >
+                    {chart && <Plot chart={chart} answer={answer} isOld={isOld} hasErrors={hasErrors} />}
+                    {chart && marked && (
+                        <div class="marked" style={{ left: `${(marked[0] / bars) * 100}%`, width: `${((marked[1] - marked[0] + 1) / bars) * 100}%` }} />
+                    )}
+                    {drag && Math.abs(drag[1] - drag[0]) > DRAG_MIN && (
+                        <div class="selection" style={{ left: `${Math.min(...drag) * 100}%`, width: `${Math.abs(drag[1] - drag[0]) * 100}%` }} />
+                    )}
+                    {chart && (
+                        <div class={isOld ? 'ticks is-old' : 'ticks'} aria-hidden="true">
+                            {ticksOf(chart.from, chart.to, width / TICK_PX, (ms) => offsetOf(ms, view.zone))
+                                .filter(({ ms }) => part(ms) < 1 - 40 / Math.max(width, 1))
+                                .map(({ ms, text, isDate }) => (
+                                    <span class={isDate ? 'tick is-date' : 'tick'} style={{ left: `${part(ms) * 100}%` }}>{text}</span>
+                                ))}
+                        </div>
+                    )}
+                    {told && <Tip told={told} at={part(chart!.from + ((marked![0] + marked![1] + 1) / 2) * chart!.step)} />}
+                </div>
+            </div>
+        </section>
     );
 }

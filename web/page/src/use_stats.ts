@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, filterParams, isRelative } from './address';
-import type { ApiError, StatsAnswer } from './api';
+import { type ApiError, type StatsAnswer, mayPass } from './api';
 import { serverNow } from './clock';
 import { countFuture, countView, goOnCounting, withLastMoment } from './count';
 import { useSession } from './session';
@@ -39,7 +39,7 @@ type Work = (signal: AbortSignal, told: (answer: StatsAnswer) => void) => Promis
 export function useStats(view: View, logs: Logs): Stats {
     const [shown, setShown] = useState<{ key: string; answer: StatsAnswer | null }>({ key: '', answer: null });
     const [progress, setProgress] = useState<Progress | null>(null);
-    const key = [filterParams(view), view.since, view.until, view.range, logs.now].join('|');
+    const key = [filterParams(view), view.since, view.until, view.range, view.zone, logs.now].join('|');
     const latest = useRef(logs);
     latest.current = logs;
     const handles = useRef({ stop: () => {}, goOn: () => {} });
@@ -66,10 +66,10 @@ export function useStats(view: View, logs: Logs): Stats {
                 set({ isCounting: false, failed: '' });
             } catch (error) {
                 if (signal.aborted) return;
-                const { status, message } = error as ApiError;
+                const { message, retryAfter } = error as ApiError;
                 set({ isCounting: false, failed: message });
-                if (!isAgain && (status === 0 || status >= 500)) {
-                    timer = window.setTimeout(goOn, AGAIN_MS);
+                if (!isAgain && mayPass(error as ApiError)) {
+                    timer = window.setTimeout(goOn, Math.max(AGAIN_MS, 1000 * retryAfter));
                     return;
                 }
             }

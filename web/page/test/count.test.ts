@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { parseView } from '../src/address';
 import type { StatsAnswer } from '../src/api';
 import { boundsOf, count, countFuture, join } from '../src/count';
-import { barsOf } from '../src/histogram';
+import { barsOf, chartOfLevels } from '../src/bars';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -109,10 +109,10 @@ test('bars stand where their time is, however long the range', () => {
         const since = Date.parse('0001-01-01T00:00:00Z');
         const length = days * 86_400_000;
         const at = (part: number): string => new Date(since + part * length).toISOString();
-        const bars = barsOf({
+        const bars = barsOf(chartOfLevels({
             since: at(0), until: at(1), bucket_seconds: length / 100_000, total: 3,
             buckets: [0, 0.5, 0.99, 1].map((part) => ({ timestamp: at(part), total: 1, levels: { info: 1 } })),
-        });
+        }));
         expect(bars.map(({ x }) => Math.round(x / 10))).toEqual([0, 50, 99, 100]);
         for (const { x, width } of bars) {
             expect(width).toBeGreaterThan(0);

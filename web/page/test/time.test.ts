@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { after, formatTick, formatTime, fromMoment, iso, offsetOf, toMoment, zoneName } from '../src/time';
-import { barSeconds } from '../src/count';
+import { barSeconds } from '../src/scale';
 
 test('a time is shown to the millisecond, before 1970, too', () => {
     expect(formatTime('2024-02-29T12:34:56.789123Z', 'UTC')).toBe('2024-02-29 12:34:56.789');
