@@ -28,22 +28,22 @@ async function holdBack(visitor: Visitor, text: string): Promise<() => void> {
     return release;
 }
 
-browserTest('numbers of the search before are not shown for the one that runs', async ({ server, visitor }) => {
+browserTest('numbers of the search before are not taken for the one that runs', async ({ server, visitor }) => {
     await postLogs(server, LOGS);
     await atRest(server);
     const release = await holdBack(visitor, 'query=apple');
     const page = new LogPage(await visitor.open());
     const count = page.tab.getByTestId('count');
-    const errors = page.tab.locator('label.is-error .count');
+    const errors = page.tab.getByRole('checkbox', { name: 'error' }).locator('.count');
     await count.getByText('3 logs').waitFor();
     assert.equal(await errors.innerText(), '2');
     await page.search.fill('apple');
     await page.search.press('Enter');
     await page.asks('apple');
-    await count.getByText('…').waitFor();
-    assert.equal(await errors.isVisible(), false);
+    for (const old of [count, errors, page.histogram.locator('svg').first()]) {
+        await eventually('what is old to be grey', () => old.evaluate((old) => Number(getComputedStyle(old).opacity) < 0.5));
+    }
     assert.equal(await page.histogram.getAttribute('aria-busy'), 'true');
-    assert.ok(Number(await page.histogram.locator('svg').evaluate((svg) => getComputedStyle(svg).opacity)) < 0.5);
     release();
     await count.getByText('2 logs').waitFor();
     assert.equal(await errors.innerText(), '1');
@@ -66,7 +66,7 @@ browserTest('a search that is typed over is given up', async ({ server, visitor 
     await holdBack(visitor, 'query=app&');
     const begun: string[] = [];
     const ended: string[] = [];
-    const query = (url: string): string => new URL(url).searchParams.get('q') ?? '';
+    const query = (url: string): string => new URL(url).searchParams.get('query') ?? '';
     visitor.context.on('request', (request) => begun.push(query(request.url())));
     visitor.context.on('requestfailed', (request) => ended.push(query(request.url())));
     const page = new LogPage(await visitor.open());
@@ -103,7 +103,7 @@ browserTest('what is searched for is given up as soon as other text is typed', a
 browserTest('a search that meets a server without time goes on where it was', async ({ visitor }) => {
     let isBusy = true;
     const slice = slices(6);
-    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, (route) => {
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, (route) => {
         const isThird = new URL(route.request().url()).searchParams.get('cursor') === '3';
         if (!isThird || !isBusy) return slice(route);
         return route.fulfill({ status: 503, json: { detail: 'too many reads wait' } });
@@ -149,15 +149,17 @@ const SEARCH = `?q=rare&since=${SLICE.since}&until=${SLICE.until}&zone=utc`;
 
 browserTest('a long search shows what it has and how far it is, to its end', async ({ visitor }) => {
     const { opened, open } = gate();
-    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, slices(20, opened));
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, slices(20, opened));
     const page = new LogPage(await visitor.open(SEARCH));
     const progress = page.tab.getByTestId('progress');
     await progress.getByText(/searched back to 2026-11-24 \d\d:00/).waitFor();
-    await page.tab.getByTestId('count').getByText(/^\d+ logs so far$/).waitFor();
+    await page.tab.getByTestId('count').getByText(/^\d+ found$/).waitFor();
+    await page.tab.getByTestId('uncounted').waitFor();
     open();
     await page.shows(Array.from({ length: 20 }, (_, n) => `slice ${n}`));
     await page.tab.getByTestId('count').getByText('20 logs', { exact: true }).waitFor();
     await progress.waitFor({ state: 'hidden' });
+    assert.equal(await page.tab.getByTestId('uncounted').count(), 0);
     assert.equal(await page.histogram.locator('rect').count(), 20);
 });
 
@@ -165,12 +167,12 @@ browserTest('a long search can be stopped, and goes on', async ({ visitor }) => 
     let asked = 0;
     visitor.context.on('request', () => asked++);
     const { opened, open } = gate();
-    await visitor.context.route(/\/logs(\/stats)?\?.*q=rare/, slices(24, opened));
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, slices(24, opened));
     const page = new LogPage(await visitor.open(SEARCH));
     await page.row('slice 2').waitFor();
     await page.tab.getByRole('button', { name: 'Stop' }).click();
     const progress = page.tab.getByTestId('progress');
-    await progress.getByText(/^Stopped, searched back to 2026-11-24/).waitFor();
+    await progress.getByText(/^stopped, searched back to 2026-11-24/).waitFor();
     const found = (await page.messages()).length;
     assert.ok(found >= 3 && found < 24, `${found} logs`);
     asked = 0;
@@ -180,6 +182,56 @@ browserTest('a long search can be stopped, and goes on', async ({ visitor }) => 
     await page.tab.getByRole('button', { name: 'Go on' }).click();
     await page.shows(Array.from({ length: 24 }, (_, n) => `slice ${n}`));
     await page.tab.getByTestId('count').getByText('24 logs', { exact: true }).waitFor();
+});
+
+browserTest('a search that has found nothing yet says how far it is, and can be stopped', async ({ visitor }) => {
+    const { opened, open } = gate();
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, async (route) => {
+        const url = new URL(route.request().url());
+        const hasCursor = url.searchParams.has('cursor');
+        if (hasCursor) await opened;
+        const found = url.pathname === '/logs' ? { logs: [] } : { ...SLICE, total: 0, buckets: [] };
+        const further = { next: '1', searched_to: '2026-11-24T20:00:00.000000Z' };
+        await route.fulfill({ json: { ...found, ...(hasCursor ? { next: null, searched_to: null } : further) } }).catch(() => {});
+    });
+    const page = new LogPage(await visitor.open(SEARCH));
+    await page.state.getByText('Nothing found back to 2026-11-24 20:00; looking further…').waitFor();
+    await page.tab.getByRole('button', { name: 'Stop' }).click();
+    await page.state.getByText('Nothing found back to 2026-11-24 20:00').waitFor();
+    open();
+    await page.state.getByRole('button', { name: 'Go on' }).click();
+    await page.state.getByText(/No log matches|No logs yet/).waitFor();
+});
+
+browserTest('a server that has no room says when it is asked again', async ({ visitor }) => {
+    let asked = 0;
+    const slice = slices(2);
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, (route) => {
+        const isList = new URL(route.request().url()).pathname === '/logs';
+        if (!isList || ++asked > 1) return slice(route);
+        return route.fulfill({ status: 429, headers: { 'Retry-After': '3' }, json: { detail: 'the key asks too much' } });
+    });
+    const page = new LogPage(await visitor.open(SEARCH));
+    await page.state.getByText('the key asks too much; trying again in 3 s…').waitFor();
+    await page.shows(['slice 0', 'slice 1']);
+    assert.equal(asked, 3);
+});
+
+browserTest('an error amid a search leaves what was found, says why, and lets it go on', async ({ visitor }) => {
+    let isWrong = true;
+    const slice = slices(4);
+    await visitor.context.route(/\/logs(\/stats)?\?.*query=rare/, (route) => {
+        const url = new URL(route.request().url());
+        if (url.pathname !== '/logs' || url.searchParams.get('cursor') !== '2' || !isWrong) return slice(route);
+        return route.fulfill({ status: 422, json: { detail: 'a regular expression takes too long' } });
+    });
+    const page = new LogPage(await visitor.open(SEARCH));
+    const trouble = page.tab.getByTestId('trouble');
+    await trouble.getByText('a regular expression takes too long').waitFor();
+    await page.shows(['slice 0', 'slice 1']);
+    isWrong = false;
+    await trouble.getByRole('button', { name: 'Go on from here' }).click();
+    await page.shows(['slice 0', 'slice 1', 'slice 2', 'slice 3']);
 });
 
 end();

@@ -1,7 +1,10 @@
 import type { JSX } from 'preact';
 
 import { DEFAULT_RANGE, type View, hasTimes } from './address';
+import { mayPass } from './api';
 import { useSession } from './session';
+import { tryingAgain } from './status_line';
+import { formatTime } from './time';
 import type { Logs } from './use_logs';
 
 interface Props {
@@ -27,19 +30,32 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
     if (list.error?.status === 401) return null; // the form says so
     if (list.error) {
         const isAway = list.error.status === 0;
-        const isTriedAgain = isAway || list.error.status >= 500;
-        if (isTriedAgain && list.length > 0) return null; // the status line says so
+        if (list.length > 0) return null; // the status line says so
+        const isTriedAgain = mayPass(list.error) && !isAway;
         return state(
             isAway ? 'away' : 'error',
             <h2>{isAway ? 'The server cannot be reached' : 'The logs could not be read'}</h2>,
-            <p>{isAway ? 'Trying again every two seconds…' : list.error.message}</p>,
+            <p>
+                {isAway ? 'Trying again every two seconds…' : list.error.message}
+                {isTriedAgain && `; ${tryingAgain(list.error)}`}
+            </p>,
             <button onClick={reload}>Try again</button>,
             <a href="/">Start anew</a>,
         );
     }
     if (list.length > 0) return null;
-    if (list.isStopped) return state('stopped', <p>The search was stopped.</p>);
-    if (!list.isComplete || nothingStored === null) return state('loading', <p>Looking…</p>);
+    const far = list.searchedTo && formatTime(list.searchedTo, view.zone).slice(0, 16);
+    if (list.isStopped) {
+        return state(
+            'stopped',
+            <h2>Nothing found{far ? ` back to ${far}` : ' yet'}</h2>,
+            <p>The search was stopped.</p>,
+            <button onClick={() => void list.goOn()}>Go on</button>,
+        );
+    }
+    if (!list.isComplete || nothingStored === null) {
+        return state('loading', <p>{far ? `Nothing found back to ${far}; looking further…` : 'Looking…'}</p>);
+    }
     if (nothingStored) {
         return state(
             'empty',

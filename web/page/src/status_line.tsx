@@ -1,6 +1,7 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 
 import { type View, apiParams, formatView, rangeOf } from './address';
+import { type ApiError, mayPass } from './api';
 import { serverNow } from './clock';
 import { useSession } from './session';
 import { formatTime } from './time';
@@ -14,11 +15,6 @@ interface Props {
     stats: Stats;
 }
 
-/** How many; "so far" if older ones are still to be counted. */
-function countOf({ answer }: Stats): string {
-    return answer ? `${answer.total.toLocaleString()} logs${answer.next ? ' so far' : ''}` : '…';
-}
-
 /** Ends what is searched for and counted now. */
 export function stop({ list }: Logs, stats: Stats): void {
     if (list.isSearching) list.stop();
@@ -30,18 +26,60 @@ export function goOn({ list }: Logs, stats: Stats): void {
     if (stats.isStopped) stats.goOn();
 }
 
+/** What is said of an error that may pass: when it is tried again. */
+export function tryingAgain({ retryAfter }: ApiError): string {
+    return retryAfter > 0 ? `trying again in ${retryAfter} s…` : 'trying again…';
+}
+
+function isUnderWay({ list }: Logs, stats: Stats): boolean {
+    return list.isStopped || stats.isStopped || list.isSearching || stats.isCounting;
+}
+
+function logsOf(n: number): string {
+    return `${n.toLocaleString()} ${n === 1 ? 'log' : 'logs'}`;
+}
+
+/** How many there are; or are found so far, if older ones may still come. */
+function Count({ logs, stats }: Props): JSX.Element {
+    const { answer, old, failed } = stats;
+    const { list } = logs;
+    if (answer && !answer.next) return <span data-testid="count">{logsOf(answer.total)}</span>;
+    const found = Math.max(answer?.total ?? 0, list.length);
+    if (answer || (found > 0 && isUnderWay(logs, stats))) return <span data-testid="count">{found.toLocaleString()} found</span>;
+    if (!old || failed) return <span data-testid="count">…</span>;
+    return (
+        <span data-testid="count" class="is-old" title="Of what was shown before">
+            {logsOf(old.total)}
+        </span>
+    );
+}
+
 /** How far a search has got that takes long, and what ends it. */
 function Progress({ view, logs, stats }: Props): JSX.Element | null {
     const { list } = logs;
     const isStopped = list.isStopped || stats.isStopped;
-    if (!isStopped && !list.isSearching && !stats.isCounting) return null;
+    if (!isUnderWay(logs, stats)) return null;
     const isOfList = list.isStopped || list.isSearching;
     const to = (isOfList && list.searchedTo) || (stats.answer?.next && stats.answer.searched_to);
+    const far = to && `${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.zone).slice(0, 16)}`;
+    const what = isStopped ? 'stopped' : far ? '' : isOfList ? 'searching' : 'counting';
     return (
         <span class="progress" data-testid="progress">
-            {isStopped ? 'Stopped' : isOfList ? 'Searching' : 'Counting'}
-            {to && `, ${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.zone).slice(0, 16)}`}
+            {[what, far].filter(Boolean).join(', ')}
             <button onClick={() => (isStopped ? goOn : stop)(logs, stats)}>{isStopped ? 'Go on' : 'Stop'}</button>
+        </span>
+    );
+}
+
+/** What was read stays; what went wrong is said, with what goes on. */
+function Trouble({ logs }: { logs: Logs }): JSX.Element | null {
+    const { error, length } = logs.list;
+    if (!error || length === 0 || error.status === 401 || error.status === 0) return null;
+    return (
+        <span class="warning" data-testid="trouble">
+            {error.message}
+            {mayPass(error) ? `; ${tryingAgain(error)}` : ' '}
+            {!mayPass(error) && <button onClick={() => void logs.list.goOn()}>Go on from here</button>}
         </span>
     );
 }
@@ -51,16 +89,38 @@ function Future({ view, setView, logs, stats: { future } }: Props): JSX.Element 
     if (!future) return null;
     const there = { ...view, since: rangeOf(view, logs.now).until, until: '', live: false, id: '' };
     return (
+        <ViewLink to={there} setView={setView}>
+            {logsOf(future)} {future === 1 ? 'lies' : 'lie'} in the future
+        </ViewLink>
+    );
+}
+
+function ViewLink({ to, setView, isHere, children }: { to: View; setView: (view: View) => void; isHere?: boolean; children: ComponentChildren }): JSX.Element {
+    return (
         <a
-            href={formatView(there)}
+            href={formatView(to)}
+            aria-current={isHere ? 'page' : undefined}
             onClick={(event) => {
                 if (event.ctrlKey || event.metaKey || event.shiftKey) return;
                 event.preventDefault();
-                setView(there);
+                if (!isHere) setView(to);
             }}
         >
-            {future === 1 ? '1 log lies' : `${future.toLocaleString()} logs lie`} in the future
+            {children}
         </a>
+    );
+}
+
+function Tabs({ view, setView }: Props): JSX.Element {
+    return (
+        <nav class="tabs" aria-label="What is shown">
+            <ViewLink to={{ ...view, tab: 'logs' }} setView={setView} isHere={view.tab === 'logs'}>
+                Logs
+            </ViewLink>
+            <ViewLink to={{ ...view, tab: 'patterns', id: '', around: null, live: false }} setView={setView} isHere={view.tab === 'patterns'}>
+                Patterns
+            </ViewLink>
+        </nav>
     );
 }
 
@@ -74,31 +134,49 @@ function Download({ view, now, format, name }: { view: View; now: number; format
     );
 }
 
-export function StatusLine(props: Props): JSX.Element {
-    const { view, logs, stats } = props;
-    const { list, live, reload } = logs;
+function Actions({ view, setView, logs }: Props): JSX.Element {
     const now = view.live ? serverNow() : logs.now;
+    return (
+        <div class="actions">
+            {view.tab === 'logs' && (
+                <>
+                    <button class="toggle" aria-pressed={view.wrap} title="Whole messages in the rows" onClick={() => setView({ ...view, wrap: !view.wrap })}>
+                        Wrap
+                    </button>
+                    <button class="toggle" aria-pressed={view.oldest} title="From the oldest log to the newest" onClick={() => setView({ ...view, oldest: !view.oldest, live: false })}>
+                        Oldest first
+                    </button>
+                </>
+            )}
+            <button class="toggle" onClick={logs.reload} title="Read anew, up to now">
+                Reload
+            </button>
+            <span class="download">Download</span>
+            <Download view={view} now={now} format="ndjson" name="NDJSON" />
+            <Download view={view} now={now} format="csv" name="CSV" />
+        </div>
+    );
+}
+
+export function StatusLine(props: Props): JSX.Element {
+    const { view, logs } = props;
+    const { list, live } = logs;
     const { isWanted } = useSession();
     const isSilent = view.live && !live.connected && !list.loading && !isWanted;
     const isAway = isSilent || (list.error !== null && list.error.status === 0);
-    const isBusy = list.error !== null && list.error.status >= 500 && list.length > 0;
     return (
         <div class="status-line">
+            <Tabs {...props} />
             <div role="status">
-                <span data-testid="count">{countOf(stats)}</span>
+                <Count {...props} />
                 {view.live && live.connected && <span class="live-sign">{live.paused ? 'paused' : 'live'}</span>}
                 {isAway && <span class="warning">The server cannot be reached; trying again…</span>}
-                {isBusy && <span class="warning">{list.error!.message}; trying again…</span>}
                 {live.notice && <span class="warning">{live.notice}</span>}
             </div>
-            <Future {...props} />
             <Progress {...props} />
-            <div class="actions">
-                <button onClick={reload}>Reload</button>
-                <span>Download</span>
-                <Download view={view} now={now} format="ndjson" name="NDJSON" />
-                <Download view={view} now={now} format="csv" name="CSV" />
-            </div>
+            <Trouble logs={logs} />
+            <Future {...props} />
+            <Actions {...props} />
         </div>
     );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 
 import { type View, apiParams, filterParams } from './address';
-import { type Log, fetchLogs } from './api';
+import { type Log, fetchLogs, mayPass } from './api';
 import { serverNow } from './clock';
 import { LogList } from './log_list';
 import { useSession } from './session';
@@ -164,7 +164,8 @@ export function useLogs(view: View): Logs {
 
     // A server that is away is asked again; so is an empty one for its first log.
     const isEmpty = list.isComplete && list.length === 0;
-    const isAway = list.error !== null && (list.error.status === 0 || list.error.status >= 500);
+    const isAway = list.error !== null && mayPass(list.error);
+    const retryMs = Math.max(RETRY_MS, 1000 * (list.error?.retryAfter ?? 0));
     useEffect(() => {
         if (!isEmpty) setNothingStored(null);
         if (!isEmpty && !isAway) return undefined;
@@ -181,12 +182,12 @@ export function useLogs(view: View): Logs {
             });
         };
         if (isEmpty) void ask();
-        const timer = setInterval(() => void ask(), RETRY_MS);
+        const timer = setInterval(() => void ask(), retryMs);
         return () => {
             abort.abort();
             clearInterval(timer);
         };
-    }, [list, isEmpty, isAway]);
+    }, [list, isEmpty, isAway, retryMs]);
 
     return {
         list,
