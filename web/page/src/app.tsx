@@ -11,6 +11,7 @@ import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
 import { Everybody, LogIn } from './log_in';
+import { PatternsView } from './patterns_view';
 import { useSession } from './session';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
@@ -130,7 +131,8 @@ export function App(): JSX.Element {
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
             <main>
-                <div class="list">
+                {view.tab === 'patterns' && <PatternsView view={view} setView={setView} stats={stats} />}
+                <div class="list" hidden={view.tab === 'patterns'}>
                     {live.pending > 0 && (
                         <button class="new-logs" onClick={() => (logs.pause(false), logs.atTop(true), setActive(0))}>
                             {live.pending.toLocaleString()} new
