@@ -278,7 +278,8 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
                     data-testid="histogram"
                     role="slider"
                     tabIndex={0}
-                    aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by ${visible(by)}: arrows go from bar to bar, Enter shows its time`}
+                    aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by ${visible(by)}`}
+                    aria-description="Arrows: another bar; Enter: its time"
                     aria-busy={isCounting}
                     aria-valuemin={0}
                     aria-valuemax={bars - 1}

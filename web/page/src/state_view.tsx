@@ -44,17 +44,17 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
         );
     }
     if (list.length > 0) return null;
-    const far = list.searchedTo && formatTime(list.searchedTo, view.zone).slice(0, 16);
+    const far = list.searchedTo && `${view.oldest ? 'up' : 'back'} to ${formatTime(list.searchedTo, view.zone).slice(0, 16)}`;
     if (list.isStopped) {
         return state(
             'stopped',
-            <h2>Nothing found{far ? ` back to ${far}` : ' yet'}</h2>,
+            <h2>Nothing found {far || 'yet'}</h2>,
             <p>The search was stopped.</p>,
             <button onClick={() => void list.goOn()}>Go on</button>,
         );
     }
     if (!list.isComplete || nothingStored === null) {
-        return state('loading', <p>{far ? `Nothing found back to ${far}; looking further…` : 'Looking…'}</p>);
+        return state('loading', <p>{far ? `Nothing found ${far}; looking further…` : 'Looking…'}</p>);
     }
     if (nothingStored) {
         return state(

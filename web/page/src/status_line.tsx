@@ -61,7 +61,7 @@ function Progress({ view, logs, stats }: Props): JSX.Element | null {
     if (!isUnderWay(logs, stats)) return null;
     const isOfList = list.isStopped || list.isSearching;
     const to = (isOfList && list.searchedTo) || (stats.answer?.next && stats.answer.searched_to);
-    const far = to && `${isOfList ? 'searched' : 'counted'} back to ${formatTime(to, view.zone).slice(0, 16)}`;
+    const far = to && `${isOfList ? 'searched' : 'counted'} ${isOfList && view.oldest ? 'up' : 'back'} to ${formatTime(to, view.zone).slice(0, 16)}`;
     const what = isStopped ? 'stopped' : far ? '' : isOfList ? 'searching' : 'counting';
     return (
         <span class="progress" data-testid="progress">
