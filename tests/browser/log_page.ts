@@ -9,6 +9,8 @@ export class LogPage {
     readonly list: Locator;
     readonly rows: Locator;
     readonly search: Locator;
+    /** What says which times are looked at. */
+    readonly time: Locator;
     readonly details: Locator;
     readonly state: Locator;
     readonly histogram: Locator;
@@ -20,7 +22,8 @@ export class LogPage {
     constructor(readonly tab: Page) {
         this.list = tab.getByTestId('logs');
         this.rows = tab.getByTestId('log-row');
-        this.search = tab.getByRole('searchbox');
+        this.search = tab.getByRole('combobox', { name: 'Search logs' });
+        this.time = tab.getByTestId('time');
         this.details = tab.getByTestId('details');
         this.state = tab.getByTestId('state');
         this.histogram = tab.getByTestId('histogram');
@@ -117,14 +120,30 @@ export class LogPage {
         await mouse.up();
     }
 
+    /** Opens what says which times are looked at, if it is not open. */
+    async openTimes(): Promise<Locator> {
+        const times = this.tab.getByRole('dialog', { name: 'Time range' });
+        if (!(await times.isVisible())) await this.time.click();
+        await times.waitFor();
+        return times;
+    }
+
     async chooseRange(range: string): Promise<void> {
-        await this.tab.getByLabel('Time range').selectOption(range);
+        await (await this.openTimes()).locator(`[data-range="${range}"]`).click();
     }
 
     async chooseTimes(from: string, to: string): Promise<void> {
-        await this.tab.getByLabel('From').fill(from);
-        await this.tab.getByLabel('To', { exact: true }).fill(to);
-        await this.tab.getByRole('button', { name: 'Apply' }).click();
+        const times = await this.openTimes();
+        await times.getByLabel('From').fill(from);
+        await times.getByLabel('To', { exact: true }).fill(to);
+        await times.getByRole('button', { name: 'Apply' }).click();
+    }
+
+    /** Times as one says them: "30m", "yesterday". */
+    async writeTimes(text: string): Promise<void> {
+        const field = (await this.openTimes()).getByLabel('Time in words');
+        await field.fill(text);
+        await field.press('Enter');
     }
 
     async chooseZone(zone: string): Promise<void> {

@@ -1,6 +1,7 @@
 /* The API of logmill, as far as the page reads it. */
 import { member, parts } from './json';
 import { HEADERS, refused, theSession } from './session';
+import { LAST } from './time';
 
 /** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
 export const SLICE_S = '1';
@@ -43,6 +44,12 @@ export interface StatsAnswer {
     searched_to?: string | null;
 }
 
+/** Where a query cannot be understood: from one character of it until another. */
+export interface Place {
+    from: number;
+    until: number;
+}
+
 /** An answer that is not 2xx; `status` 0: none came. */
 export class ApiError extends Error {
     constructor(
@@ -50,9 +57,20 @@ export class ApiError extends Error {
         message: string,
         /** By `Retry-After`, in seconds; 0: it says nothing. */
         readonly retryAfter = 0,
+        /** In the query, if it is what was wrong. */
+        readonly place: Place | null = null,
     ) {
         super(message);
     }
+}
+
+/** The API tells it in bytes. */
+function placeOf(detail: unknown): Place | null {
+    const [{ input, ctx }] = Array.isArray(detail) && detail.length > 0 ? detail : [{}];
+    if (typeof input !== 'string' || typeof ctx?.offset !== 'number') return null;
+    const bytes = new TextEncoder().encode(input);
+    const length = (end: number): number => new TextDecoder().decode(bytes.slice(0, end)).length;
+    return { from: length(ctx.offset), until: length(ctx.offset + (ctx.length ?? 0)) };
 }
 
 /** What FastAPI's `detail` says, in one line. */
@@ -91,7 +109,8 @@ export async function get<T>(path: string, read: (body: any, text: string) => T,
     if (!response.ok) {
         if (response.status === 401 && round === theSession().round) refused();
         const reason = explain(body?.detail) || response.statusText;
-        throw new ApiError(response.status, reason, Number(response.headers?.get('Retry-After')) || 0);
+        const retryAfter = Number(response.headers?.get('Retry-After')) || 0;
+        throw new ApiError(response.status, reason, retryAfter, placeOf(body?.detail));
     }
     if (body === null) throw new ApiError(0, 'The answer broke off');
     return read(body, text);
@@ -134,6 +153,39 @@ export function fetchLog(id: string, signal?: AbortSignal): Promise<Log> {
 export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promise<StatsAnswer> {
     params.set('slice', SLICE_S);
     return get(`/logs/stats?${params}`, (body: StatsAnswer) => body, signal);
+}
+
+/** Fails if the query is none. */
+export async function checkQuery(query: string): Promise<void> {
+    await fetchStats(new URLSearchParams({ query, since: LAST }));
+}
+
+/** A field as GET /logs/fields tells it, with as many of its values as were asked for. */
+export interface KnownField {
+    path: string;
+    /** In so many it is. */
+    logs: number;
+    types: Record<string, number>;
+}
+
+/** The fields of the logs that match, as far as a second goes. */
+export function fetchFields(params: URLSearchParams, signal?: AbortSignal): Promise<KnownField[]> {
+    params.set('slice', SLICE_S);
+    params.set('top', '1');
+    return get(`/logs/fields?${params}`, ({ fields }) => fields as KnownField[], signal);
+}
+
+export interface ValueCount {
+    /** null: logs that have no such field. */
+    value: string | null;
+    count: number;
+}
+
+/** The values of a field that begin with `prefix`, those in the most logs first, as far as a second goes. */
+export function fetchValues(path: string, prefix: string, params: URLSearchParams, signal?: AbortSignal): Promise<ValueCount[]> {
+    params.set('slice', SLICE_S);
+    if (prefix) params.set('prefix', prefix);
+    return get(`/logs/fields/${encodeURIComponent(path)}?${params}`, ({ values }) => values as ValueCount[], signal);
 }
 
 /** The moment that the server takes a time for: the end of a range of no length. */

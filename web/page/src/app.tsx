@@ -6,7 +6,6 @@ import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
 import { askClock } from './clock';
 import { Details, useLog } from './details';
-import { FilterBar } from './filter_bar';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
@@ -122,12 +121,14 @@ export function App(): JSX.Element {
                 view={view}
                 setView={setView}
                 live={live}
+                now={logs.now}
+                error={list.error}
+                stats={stats}
                 typing={(other) => (other ? stop : goOn)(logs, stats)}
                 pause={logs.pause}
                 help={() => help.current?.showModal()}
             />
             <Everybody />
-            <FilterBar view={view} setView={setView} now={logs.now} stats={stats} />
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
             <main>

@@ -21,7 +21,7 @@ export interface Term {
     until: number;
 }
 
-const OURS = ['message', 'pattern', 'level', 'timestamp', 'id', 'any', 'since', 'until'];
+export const OURS = ['message', 'pattern', 'level', 'timestamp', 'id', 'any', 'since', 'until'];
 const RESERVED = /^(AND|OR|NOT|TO|&&|\|\||[=!<>]=?|==|<>|-)$/;
 const BLANK = /[ \t-\r]/;
 

@@ -1,70 +1,39 @@
 import type { JSX } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
 
-import { type View, textOf, withLive, withText } from './address';
+import { type View, withLive } from './address';
+import type { ApiError } from './api';
 import { WhoLooks } from './log_in';
+import { QueryBar } from './query_bar';
 import { type Theme, chooseTheme, chosenTheme } from './theme';
+import { TimeButton } from './time_button';
 import type { Live } from './use_logs';
-
-const TYPED_MS = 400;
+import type { Stats } from './use_stats';
 
 interface Props {
     view: View;
     setView: (view: View, replace?: boolean) => void;
     live: Live;
+    /** When the list was started, and what it says of the query. */
+    now: number;
+    error: ApiError | null;
+    stats: Stats;
     /** Somebody writes another text: what is searched for is not wanted, until false says that it is. */
     typing: (other: boolean) => void;
     pause: (paused: boolean) => void;
     help: () => void;
 }
 
-/** Searches at Enter, or when typing rests; the field follows the view, but not while typing. */
-function Search({ view, setView, typing }: Pick<Props, 'view' | 'setView' | 'typing'>): JSX.Element {
-    const input = useRef<HTMLInputElement>(null);
-    const timer = useRef(0);
-    const text = textOf(view);
-    // At once, not after the next frame: what is typed by then would be lost.
-    useLayoutEffect(() => {
-        clearTimeout(timer.current);
-        input.current!.value = text;
-    }, [text]);
-    const apply = (): void => {
-        clearTimeout(timer.current);
-        const typed = input.current!.value;
-        if (typed !== text) setView(withText(view, typed));
-        else typing(false);
-    };
-    const latest = useRef(apply);
-    latest.current = apply;
-    return (
-        <input
-            id="search"
-            ref={input}
-            type="search"
-            aria-label="Search messages"
-            placeholder="Search messages"
-            autocomplete="off"
-            spellcheck={false}
-            onInput={() => {
-                clearTimeout(timer.current);
-                if (input.current!.value !== text) typing(true);
-                timer.current = window.setTimeout(() => latest.current(), TYPED_MS);
-            }}
-            onKeyDown={(event) => event.key === 'Enter' && apply()}
-        />
-    );
-}
-
-export function TopBar({ view, setView, live, typing, pause, help }: Props): JSX.Element {
+export function TopBar({ view, setView, live, now, error, stats, typing, pause, help }: Props): JSX.Element {
     return (
         <header>
             <h1>
-                <a href="/">
+                <a href="/" aria-label="logmill">
                     <span class="mark" aria-hidden="true" />
-                    logmill
+                    <span class="name">logmill</span>
                 </a>
             </h1>
-            <Search view={view} setView={setView} typing={typing} />
+            <QueryBar view={view} setView={setView} now={now} error={error} typing={typing} />
+            <TimeButton view={view} setView={setView} now={now} stats={stats} />
             <div class="tools">
                 <button
                     class={`live ${live.connected ? 'is-connected' : ''}`}
