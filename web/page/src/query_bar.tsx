@@ -6,7 +6,7 @@ import { ApiError, checkQuery } from './api';
 import { type Completion, complete } from './complete';
 import { pastQueries, rememberQuery } from './past_queries';
 import { termsOf } from './query';
-import { QueryHelp, QueryLanguage } from './query_help';
+import { QueryHelp, useLanguage } from './query_help';
 import { cut, visible } from './text';
 import { useCompletions } from './use_completions';
 
@@ -109,7 +109,6 @@ interface Past {
 /** The one bar: chips, the text that is no chip, what it can go on with, and what is wrong with it. */
 export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Element {
     const input = useRef<HTMLInputElement>(null);
-    const language = useRef<HTMLDialogElement>(null);
     const timer = useRef(0);
     const inputs = useRef(0); // an answer to what was written before is not wanted
     const past = useRef<Past | null>(null);
@@ -238,6 +237,7 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
         typing(true);
         close();
     };
+    const showLanguage = useLanguage(writeExample);
     const open = (): void => {
         setOpen(true);
         offer(input.current!.value, input.current!.selectionStart ?? 0);
@@ -268,7 +268,6 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
     };
 
     return (
-        <>
         <form
             class={`query ${mistake ? 'is-wrong' : ''}`}
             role="search"
@@ -343,10 +342,8 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
                         </li>
                     ))}
                 </ul>
-                <QueryHelp isShort={typed !== ''} write={writeExample} all={() => (close(), language.current!.showModal())} />
+                <QueryHelp isShort={typed !== ''} write={writeExample} all={() => (close(), showLanguage())} />
             </div>
         </form>
-        <QueryLanguage dialog={language} write={writeExample} />
-        </>
     );
 }
