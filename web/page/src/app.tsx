@@ -5,19 +5,22 @@ import { type View, formatView, parseView, timesToResolve, withLive } from './ad
 import { type Log, fetchMoment } from './api';
 import { around, isPermalink } from './around';
 import { askClock } from './clock';
-import { Details, useLog } from './details';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
 import { Everybody, LogIn } from './log_in';
-import { PatternsView } from './patterns_view';
+import { part } from './parts';
 import { useSession } from './session';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
 import { useKeys } from './use_keys';
+import { useLog } from './use_log';
 import { type Logs, useLogs } from './use_logs';
 import { useStats } from './use_stats';
+
+const Details = part('Details');
+const PatternsView = part('PatternsView');
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */
 function useView(): [View, (view: View, replace?: boolean) => void] {

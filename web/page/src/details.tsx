@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { type View, withTerm } from './address';
-import { ApiError, type Log, fetchLog } from './api';
+import type { Log } from './api';
 import { columnsOf, toggleColumn } from './columns';
 import { copy } from './copy';
 import { member, members, readable } from './json';
@@ -30,28 +30,6 @@ interface Props {
     setView: (view: View, replace?: boolean) => void;
     close: () => void;
     around: () => void;
-}
-
-/** The open log, fetched by its id if it is not at hand; or why not. */
-export function useLog(id: string, given: Log | null): [Log | null, string] {
-    const { round } = useSession();
-    const [found, setFound] = useState<{ id: string; log: Log | null; wrong: string }>();
-    useEffect(() => {
-        if (given || !id) return undefined;
-        const abort = new AbortController();
-        fetchLog(id, abort.signal).then(
-            (log) => setFound({ id, log, wrong: '' }),
-            (error: ApiError) => {
-                if (abort.signal.aborted) return;
-                const isNone = error.status === 404 || error.status === 422;
-                const wrong = isNone ? `There is no such log: ${cut(visible(id), 100)}` : error.message;
-                setFound({ id, log: null, wrong });
-            },
-        );
-        return () => abort.abort();
-    }, [id, given, round]);
-    if (given) return [given, ''];
-    return found?.id === id ? [found.log, found.wrong] : [null, ''];
 }
 
 /** How much of a message is shown at first. */

@@ -2,18 +2,24 @@ import { render } from 'preact';
 
 import { App } from './app';
 import { askClock } from './clock';
+import { fetchParts } from './parts';
 import { learnWho, watchOtherTabs } from './session';
 import { applyTheme } from './theme';
 
-applyTheme();
-
 /** So long the page waits for the server's clock, and for who looks, before it begins with the browser's. */
 const CLOCK_MS = 1000;
+/** So long after that the rest of the page is fetched, if nobody has wanted it sooner. */
+const REST_MS = 500;
 
-watchOtherTabs();
-const asked = Promise.all([learnWho(), askClock()].map((asks) => asks.catch(() => {})));
-await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, CLOCK_MS))]);
+async function begin(): Promise<void> {
+    applyTheme();
+    watchOtherTabs();
+    const asked = Promise.all([learnWho(), askClock()].map((asks) => asks.catch(() => {})));
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, CLOCK_MS))]);
+    const root = document.getElementById('app')!;
+    root.replaceChildren();
+    render(<App />, root);
+    setTimeout(() => void fetchParts(), REST_MS);
+}
 
-const root = document.getElementById('app')!;
-root.replaceChildren();
-render(<App />, root);
+void begin();

@@ -1,0 +1,3 @@
+/* What the first view has no need of: one file of its own, which is fetched once the page stands (parts.tsx). */
+export { Details } from './details';
+export { PatternsView } from './patterns_view';

@@ -1,0 +1,46 @@
+/*
+ * Parts of the page that the first view has no need of. They are one file, which is fetched once the page stands:
+ * what is looked at first comes sooner, and what comes after is there when it is wanted.
+ */
+import type { ComponentProps, FunctionComponent, JSX } from 'preact';
+import { useEffect, useReducer } from 'preact/hooks';
+
+type Parts = typeof import('./later');
+
+let parts: Parts | undefined;
+let fetching: Promise<void> | undefined;
+let hasFailed = false;
+const watchers = new Set<() => void>();
+
+/** Fetches them, unless they are there. A new server may have no such file any more: then the page has to be loaded. */
+export function fetchParts(): Promise<void> {
+    return (fetching ??= import('./later')
+        .then(
+            (there) => void (parts = there),
+            () => {
+                fetching = undefined;
+                hasFailed = true;
+            },
+        )
+        .then(() => watchers.forEach((changed) => changed())));
+}
+
+/** One of them: nothing, until it is there. */
+export function part<Name extends keyof Parts>(name: Name): FunctionComponent<ComponentProps<Parts[Name]>> {
+    return (props): JSX.Element | null => {
+        const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
+        useEffect(() => {
+            const watcher = (): void => changed();
+            watchers.add(watcher);
+            void fetchParts();
+            return () => void watchers.delete(watcher);
+        }, []);
+        const Part = parts?.[name] as FunctionComponent<typeof props> | undefined;
+        if (Part) return <Part {...props} />;
+        return hasFailed ? (
+            <p class="warning" role="alert">
+                A part of the page could not be fetched. <button onClick={() => location.reload()}>Load the page again</button>
+            </p>
+        ) : null;
+    };
+}
