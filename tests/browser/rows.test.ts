@@ -246,6 +246,26 @@ browserTest('a message without end has a row that ends', async ({ server, visito
     assert.ok(await page.fitsInWidth());
 });
 
+browserTest('a high window is full of rows from the beginning', async ({ server, visitor }) => {
+    let mayRead = (): void => {};
+    const held = new Promise<void>((resolve) => (mayRead = resolve));
+    await visitor.context.route(/\/logs\?/, async (route) => {
+        await held; // the list is laid out without logs first
+        await route.continue().catch(() => {});
+    });
+    await postLogs(server, series(300, () => ({})));
+    await atRest(server);
+    const tab = await visitor.open('?range=all');
+    const page = new LogPage(tab);
+    await page.list.waitFor();
+    mayRead();
+    await page.row('log 0').waitFor();
+    await eventually('rows down to the end', async () => {
+        const { y, height } = (await page.list.boundingBox())!;
+        return (await boxes(page)).at(-1)!.bottom >= y + height;
+    });
+}, { context: { viewport: { width: 1280, height: 2400 } } });
+
 browserTest('where there is little room a row has two lines: the message, and all else', async ({ server, visitor }) => {
     await postLogs(server, series(20, (n) => ({ service: `s${n % 3}`, message: `log ${n} ${LINES}` })));
     await atRest(server);

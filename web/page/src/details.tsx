@@ -165,7 +165,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
     };
     const origin = location.origin;
     return (
-        <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel}>
+        <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel} onScroll={() => menu && setMenu(null)}>
             <PanelEdge panel={panel} />
             <div class="details-head">
                 {log && <span class={`level is-${severityOf(log.level)}`}>{cut(visible(log.level), 40)}</span>}

@@ -144,7 +144,6 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         if (grown === 0) return false;
         const moved = heights.top(top) + offset - element.scrollTop;
         if (moved !== 0 && element.scrollTop > 0) element.scrollTop += moved;
-        look();
         return true;
     };
     /** Brings a row into sight; what is far away comes into the middle. */
@@ -177,9 +176,9 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const wanted = sought.current;
         if (measure() && wanted >= 0) reveal(wanted);
         else if (wanted >= first && wanted < until) sought.current = -1;
+        look();
     });
     useLayoutEffect(() => {
-        look();
         const observer = new ResizeObserver(() => {
             measureAnew();
             measure();
