@@ -143,8 +143,10 @@ browserTest('the first and the last moment that there is are counted, too', asyn
     await count(page, '2 logs');
     await page.open('last');
     await page.details.getByRole('button', { name: /show around/i }).click();
-    await page.shows(['last']);
-    await count(page, '1 log');
+    await page.addressHas('around', '');
+    await page.shows(['last', 'first']);
+    await isInSight(page, 'last');
+    await count(page, '2 logs');
 });
 
 browserTest('times in other forms are those that the server takes them for', async ({ server, visitor }) => {
@@ -269,11 +271,14 @@ for (const timestamp of ['0001-01-01T00:00:00.000001Z', '1969-12-31T23:59:59.5Z'
         await page.open('at the edge');
         const link = (await permalink(page))!;
         await page.details.getByRole('button', { name: /show around/i }).click();
-        await page.shows(['at the edge']);
+        const both = timestamp < '2' ? ['now', 'at the edge'] : ['at the edge', 'now'];
+        await page.addressHas('around', '');
+        await page.shows(both);
         await isInSight(page, 'at the edge');
         page = await opensIn(tab, link);
         await isInSight(page, 'at the edge');
-        await page.shows(['at the edge']);
+        await page.addressHas('around', '');
+        await page.shows(both);
     });
 }
 

@@ -34,8 +34,10 @@ export interface View {
     zone: string;
     /** The open log, or "". */
     id: string;
-    /** The list is what lies around the open log, with the same values of these fields; null: it is not. */
+    /** The list is what lies around a log, with the same values of these fields; null: it is not. */
     around: string[] | null;
+    /** That log; "": there is none. */
+    center: string;
     tab: 'logs' | 'patterns';
     /** Attributes that have a column, by their paths; null: those that suit the logs. */
     columns: string[] | null;
@@ -92,6 +94,7 @@ function list(text: string | null): string[] | null {
 export function parseView(search: string): View {
     const params = new URLSearchParams(search);
     const id = params.get('id') ?? '';
+    const center = params.has('around') ? params.get('center') || id : '';
     const range = params.get('range') ?? '';
     const columns = params.getAll('column');
     return {
@@ -103,7 +106,8 @@ export function parseView(search: string): View {
         live: params.get('live') === '1' && !params.get('until'),
         zone: readZone(params.get('zone')),
         id,
-        around: id ? list(params.get('around')) : null,
+        around: center ? list(params.get('around')) : null,
+        center,
         tab: params.get('tab') === 'patterns' ? 'patterns' : 'logs',
         columns: columns.length > 0 ? columns.filter(Boolean) : null,
         by: params.get('by') ?? '',
@@ -126,7 +130,8 @@ export function formatView(view: View): string {
     if (view.live) params.set('live', '1');
     if (view.zone) params.set('zone', view.zone === 'UTC' ? 'utc' : view.zone);
     if (view.id) params.set('id', view.id);
-    if (view.id && view.around) params.set('around', view.around.join(','));
+    if (view.around) params.set('around', view.around.join(','));
+    if (view.around && view.center !== view.id) params.set('center', view.center);
     if (view.tab !== 'logs') params.set('tab', view.tab);
     view.columns?.forEach((path) => params.append('column', path));
     if (view.columns?.length === 0) params.set('column', '');

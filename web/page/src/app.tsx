@@ -3,8 +3,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, formatView, parseView, timesToResolve, withLive } from './address';
 import { type Log, fetchMoment } from './api';
-import { around, isPermalink } from './around';
-import { askClock } from './clock';
+import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
+import { AroundBar } from './around_bar';
+import { askClock, serverNow } from './clock';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
@@ -14,6 +15,8 @@ import { useSession } from './session';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
+import { useAround } from './use_around';
+import { useErrors } from './use_errors';
 import { useKeys } from './use_keys';
 import { useLog } from './use_log';
 import { type Logs, useLogs } from './use_logs';
@@ -32,9 +35,12 @@ function useView(): [View, (view: View, replace?: boolean) => void] {
     }, []);
     return [
         view,
-        (view, replace = false) => {
-            history[replace ? 'replaceState' : 'pushState'](null, '', formatView(view));
-            setView(view);
+        (wanted, replace = false) => {
+            const next = settled(view, wanted);
+            // Whether the entry before is the list that one came from.
+            const state = replace ? history.state : { around: next.around !== null && view.around === null };
+            history[replace ? 'replaceState' : 'pushState'](state, '', formatView(next));
+            setView(next);
         },
     ];
 }
@@ -90,13 +96,16 @@ export function App(): JSX.Element {
     useEffect(() => {
         if (round > 0) void askClock().catch(() => {});
     }, [round]);
-    const showAround = async (log: Log, replace: boolean): Promise<void> => {
-        const times = await around(log);
-        if (parseView(location.search).id !== log.id) return; // it was closed meanwhile
+    useReveal(sought, log, logs, setActive, (log) => {
+        if (view.around) setView({ ...view, center: log.id }, true);
+        else if (isPermalink(view)) setView(viewAround(view, log, [], serverNow()), true);
+    });
+    useAround(view, logs, setActive);
+    const [said, lookForError] = useErrors(view, (log) => {
+        setOpened(log);
         setSought({ id: log.id });
-        setView({ ...view, query: '', ...times, id: log.id, live: false }, replace);
-    };
-    useReveal(sought, log, logs, setActive, (log) => isPermalink(view) && void showAround(log, true));
+        setView({ ...view, id: log.id }, true);
+    });
     const open = (index: number): void => {
         const log = list.at(index);
         if (!log) return;
@@ -111,7 +120,13 @@ export function App(): JSX.Element {
         document.getElementById('logs')?.focus({ preventScroll: true });
     };
     useKeys({
-        move: (by) => setActive(Math.max(0, Math.min(list.length - 1, active + by))),
+        move: (by) => {
+            const from = log ? list.indexOf(log.id) : active;
+            const to = Math.max(0, Math.min(list.length - 1, (from < 0 ? active : from) + by));
+            if (log && list.at(to)) open(to);
+            else setActive(to);
+        },
+        error: (by) => lookForError(log ?? list.at(active) ?? null, by),
         open: () => open(active),
         close: () => view.id && close(),
         live: () => setView(withLive(view, !view.live)),
@@ -134,11 +149,13 @@ export function App(): JSX.Element {
             <Everybody />
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
+            <AroundBar view={view} setView={setView} logs={logs} />
+            {said && <div class="said" role="status">{said}</div>}
             <main>
                 {view.tab === 'patterns' && <PatternsView view={view} setView={setView} stats={stats} />}
                 <div class="list" hidden={view.tab === 'patterns'}>
                     {live.pending > 0 && (
-                        <button class="new-logs" onClick={() => (logs.pause(false), logs.atTop(true), setActive(0))}>
+                        <button class="new-logs" onClick={() => (logs.pause(false), logs.atTop(true), setActive(view.oldest ? list.length - 1 : 0))}>
                             {live.pending.toLocaleString()} new
                         </button>
                     )}
@@ -153,7 +170,7 @@ export function App(): JSX.Element {
                         view={view}
                         setView={setView}
                         close={close}
-                        around={() => log && void showAround(log, false)}
+                        around={() => log && setView(viewAround(view, log, sharedAtFirst(log), serverNow()))}
                     />
                 )}
             </main>

@@ -1,29 +1,122 @@
-/* A log among those before and after it: a time in which its place in the list is not far from the top. */
-import { type View, hasTimes } from './address';
-import { type Log, fetchStats } from './api';
-import { LAST, after } from './time';
+/* A log among those before and after it, and all of its trace. */
+import { type View, hasTimes, rangeOf, timesToResolve } from './address';
+import type { Log } from './api';
+import { isNested, member, members, readable } from './json';
+import { attributeField, fieldTerm, queryOf, termsOf } from './query';
+import { after } from './time';
 
-const SECOND = 1_000_000;
-/** So much of the time after it is shown as has no more than ROWS_MAX logs, in microseconds. */
-const WIDTHS = [60 * SECOND, 10 * SECOND, SECOND, 100_000, 10_000, 1000, 100, 10, 1];
-const ROWS_MAX = 2000;
+const HALF_HOUR = 30 * 60_000_000;
 
-async function isFew(since: string, until: string): Promise<boolean> {
-    const params = new URLSearchParams({ since, until: until || LAST, bucket: '60' });
-    const { total, next } = await fetchStats(params);
-    return total <= ROWS_MAX && !next;
+/** Fields that say where a log comes from, of each kind the first that it has; the first two kinds are shared at first. */
+const ORIGINS = [
+    ['service.name', 'service', 'app', 'application', 'service_name', 'kubernetes.labels.app', 'logger'],
+    ['host.name', 'host', 'hostname', 'node', 'kubernetes.host', 'k8s.node.name'],
+    ['k8s.pod.name', 'kubernetes.pod_name', 'kubernetes.pod.name', 'pod', 'pod_name', 'container', 'container_name'],
+    ['k8s.namespace.name', 'kubernetes.namespace_name', 'kubernetes.namespace', 'namespace', 'env', 'environment'],
+];
+const KINDS_SHARED = 2;
+
+const TRACES = [
+    'trace_id', 'traceId', 'trace.id', 'traceid', 'TraceId', 'traceID', 'otelTraceID', 'otel.trace_id', 'dd.trace_id',
+    'logging.googleapis.com/trace', 'x-trace-id', 'x_trace_id',
+];
+
+/** The value of an attribute by its path, as it was written; a name may have dots of its own. */
+function valueAt(json: string, path: string): string | undefined {
+    for (const [name, value] of members(json)) {
+        if (name === path) return value;
+        if (path.startsWith(`${name}.`) && value.startsWith('{')) {
+            const found = valueAt(value, path.slice(name.length + 1));
+            if (found !== undefined) return found;
+        }
+    }
+    return undefined;
 }
 
-export async function around({ timestamp }: Log): Promise<{ since: string; until: string }> {
-    const since = after(timestamp, -60 * SECOND);
-    for (const width of WIDTHS) {
-        const until = after(timestamp, width);
-        if (width === 1 || (await isFew(timestamp, until).catch(() => true))) return { since, until };
-    }
-    return { since, until: '' };
+/** The text of an attribute that is one, or a number; undefined: it has none. */
+export function attributeOf(log: Log, path: string): string | undefined {
+    const isThere = [path, path.split('.')[0]].some((name) => log.json.includes(`"${name}"`));
+    if (!isThere) return undefined; // of very many attributes, most logs have none of these
+    const value = valueAt(member(log.json, 'attributes') ?? '{}', path);
+    return value === undefined || value === 'null' || isNested(value) ? undefined : readable(value);
+}
+
+/** What a log has of the fields that say where it comes from. */
+export function originsOf(log: Log): string[] {
+    return ORIGINS.flatMap((paths) => paths.filter((path) => attributeOf(log, path)).slice(0, 1));
+}
+
+/** Its service and its host, as far as it has them. */
+export function sharedAtFirst(log: Log): string[] {
+    return ORIGINS.slice(0, KINDS_SHARED).flatMap((paths) => paths.filter((path) => attributeOf(log, path)).slice(0, 1));
+}
+
+function lacks(view: View, { timestamp }: Log, now: number): boolean {
+    const { since, until } = rangeOf(view, now);
+    const time = Date.parse(timestamp);
+    return time < Date.parse(since) || time >= Date.parse(until);
+}
+
+/**
+ * The list around a log, whatever was asked for before: that is switched off. The range, which is the histogram's
+ * then, stays if it has the log.
+ */
+export function viewAround(view: View, log: Log, same: string[], now: number): View {
+    const range = lacks(view, log, now)
+        ? { since: after(log.timestamp, -HALF_HOUR), until: after(log.timestamp, HALF_HOUR) }
+        : {};
+    const off = [...view.off, ...termsOf(view.query).map(({ text }) => text)];
+    return { ...view, ...range, query: '', off, id: log.id, around: same, center: log.id, live: false, tab: 'logs' };
+}
+
+/** Out of there, with what was switched off. */
+export function viewBack(view: View): View {
+    const isNarrowed = view.query !== '';
+    return {
+        ...view,
+        around: null,
+        center: '',
+        query: isNarrowed ? view.query : queryOf(view.off),
+        off: isNarrowed ? view.off : [],
+    };
+}
+
+/** Whoever chooses another time, or live, is out of what lies around a log. */
+export function settled(before: View, view: View): View {
+    const isSame = before.since === view.since && before.until === view.until && before.range === view.range;
+    if (!before.around || !view.around || (isSame && !view.live) || timesToResolve(before).length > 0) return view;
+    return { ...view, around: null, center: '' };
 }
 
 /** An address that names a log and hardly anything else leads to it, wherever it is. */
 export function isPermalink(view: View): boolean {
-    return view.id !== '' && view.query === '' && !hasTimes(view) && !view.live;
+    return view.id !== '' && view.query === '' && !hasTimes(view) && !view.live && !view.around;
+}
+
+/** The field of a log's trace, and its value. */
+export function traceOf(log: Log): { path: string; value: string } | null {
+    for (const path of TRACES) {
+        const value = attributeOf(log, path);
+        if (value && !/^0*$/.test(value)) return { path, value };
+    }
+    return null;
+}
+
+/** All of its trace, of all time, the oldest first. */
+export function viewOfTrace(view: View, log: Log): View | null {
+    const trace = traceOf(log);
+    if (!trace) return null;
+    return {
+        ...view,
+        query: fieldTerm(attributeField(trace.path), trace.value),
+        off: [],
+        range: 'all',
+        since: '',
+        until: '',
+        live: false,
+        around: null,
+        center: '',
+        oldest: true,
+        tab: 'logs',
+    };
 }

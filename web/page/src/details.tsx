@@ -4,10 +4,12 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 
 import { type View, withTerm } from './address';
 import type { Log } from './api';
+import { viewOfTrace } from './around';
 import { columnsOf, toggleColumn } from './columns';
 import { copy } from './copy';
 import { member, members, readable } from './json';
 import { severityOf } from './levels';
+import { linkOf } from './links';
 import { PanelEdge } from './panel_edge';
 import { attributeField, soughtOf } from './query';
 import { isTrace } from './row_text';
@@ -148,7 +150,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         () => ({
             filter: (term) => setView({ ...withTerm(now.current, term), id: '' }),
             more: (place, button) => setMenu({ place, button }),
-            link: () => null,
+            link: linkOf,
         }),
         [],
     );
@@ -164,6 +166,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         );
     };
     const origin = location.origin;
+    const trace = useMemo(() => log && viewOfTrace(view, log), [view, log]);
     return (
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel} onScroll={() => menu && setMenu(null)}>
             <PanelEdge panel={panel} />
@@ -196,6 +199,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
                         </span>
                         <a href={`/?id=${encodeURIComponent(log.id)}`}>Permalink</a>
                         <button onClick={around}>Show around</button>
+                        {trace && <button onClick={() => setView(trace)}>All of this trace</button>}
                         <span role="status">{copied}</span>
                     </div>
                     <div class="fields" role="group" aria-label="Fields" ref={tree} onKeyDown={(event) => moveInTree(event, tree.current!)}>

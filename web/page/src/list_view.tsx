@@ -60,6 +60,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     /** What the heights are of, and its first log. */
     const shown = useRef<LogList>();
     const newest = useRef<Log | undefined>();
+    const isAtEnd = useRef(false);
     /** How high what came above them is, by which what is in sight has to be moved. */
     const added = useRef(0);
     /** The row that is to come into sight, though rows above it are still to be measured. */
@@ -99,7 +100,9 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const first = Math.max(0, Math.floor((heights.at(scrollTop) - OVERSCAN) / STEP) * STEP);
         const until = Math.ceil((heights.at(scrollTop + clientHeight) + 1 + OVERSCAN) / STEP) * STEP;
         setSeen((seen) => (seen.first === first && seen.until === until ? seen : { first, until }));
-        logs.atTop(scrollTop < heights.row);
+        const end = heights.total - clientHeight;
+        isAtEnd.current = scrollTop > end - heights.row;
+        logs.atTop(view.oldest ? isAtEnd.current : scrollTop < heights.row);
     };
     /** Puts the window, and how far one can scroll, where the heights say. */
     const place = (): void => {
@@ -173,6 +176,11 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
             added.current = 0;
         }
         measureAnew();
+        // Of the oldest first, the newest are at the end.
+        if (view.oldest && view.live && isAtEnd.current && list.isComplete && sought.current < 0) {
+            place();
+            scroller.current!.scrollTop = heights.total;
+        }
         const wanted = sought.current;
         if (measure() && wanted >= 0) reveal(wanted);
         else if (wanted >= first && wanted < until) sought.current = -1;

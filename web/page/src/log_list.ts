@@ -50,6 +50,7 @@ export class LogList {
     private hidden = 0;
     /** Around a log: what lies above the first page, and how many logs have been put there. */
     private above: string | null = null;
+    raised = 0;
     error: ApiError | null = null;
     loading = true;
     /** A search that goes on: all has been searched down to this time, or up to it if the oldest are first. */
@@ -122,6 +123,17 @@ export class LogList {
         [this.next, this.searchedTo] = oldest ? newer : older;
     }
 
+    /** The number of a log that is at hand, or -1. */
+    indexOf(id: string): number {
+        let start = 0;
+        for (const page of this.pages.slice(this.hidden)) {
+            const at = page.logs?.findIndex((log) => log.id === id) ?? -1;
+            if (at >= 0) return start + at;
+            start += page.count;
+        }
+        return -1;
+    }
+
     /** Around a log: there may be others above the first. */
     get goesOnAbove(): boolean {
         return this.above !== null && this.length < NEAR_MAX;
@@ -137,6 +149,7 @@ export class LogList {
             const logs = this.kind.oldest ? [...answer.logs].reverse() : answer.logs;
             const page = this.pages[0]!;
             page.logs!.unshift(...logs);
+            this.raised += logs.length;
             page.count = page.logs!.length;
             this.above = this.kind.oldest ? answer.next : answer.previous;
             const searched = this.kind.oldest ? answer.searchedTo : answer.searchedUntil;

@@ -20,6 +20,8 @@ export interface Who {
     session: boolean;
     /** Somebody can log in. */
     keys: boolean;
+    /** Where the values of attributes lead, by their paths. */
+    links?: Record<string, string>;
     /** No other machine reaches the server. */
     loopback: boolean;
 }

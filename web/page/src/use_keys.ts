@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 export interface Keys {
     move: (by: number) => void;
+    error: (by: number) => void;
     open: () => void;
     close: () => void;
     live: () => void;
@@ -11,6 +12,7 @@ export interface Keys {
 export const SHORTCUTS: readonly (readonly [string, string])[] = [
     ['/', 'Search'],
     ['j  k', 'Next log, log before'],
+    ['n  N', 'Next error, error before'],
     ['Enter', 'Open the log'],
     ['Esc', 'Close it, or leave the search'],
     ['l', 'Live on or off'],
@@ -38,6 +40,8 @@ export function useKeys(keys: Keys): void {
                 '/': () => document.getElementById('search')?.focus(),
                 j: () => latest.current.move(1),
                 k: () => latest.current.move(-1),
+                n: () => latest.current.error(1),
+                N: () => latest.current.error(-1),
                 ArrowDown: target.closest('#logs') ? () => latest.current.move(1) : undefined,
                 ArrowUp: target.closest('#logs') ? () => latest.current.move(-1) : undefined,
                 Enter: target.matches('a, button, input, summary') ? undefined : () => latest.current.open(),

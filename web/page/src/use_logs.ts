@@ -64,7 +64,10 @@ export function useLogs(view: View): Logs {
     const [round, setRound] = useState(0);
     const state = useRef<{ list: LogList; now: number; inbox: Inbox; live: Live; arrived: number }>();
     const [nothingStored, setNothingStored] = useState<boolean | null>(null);
-    const key = [filterParams(view), view.since, view.until, view.range, view.live, round].join('|');
+    const { around, center, oldest } = view;
+    const follows = view.live && !around;
+    const times = around ? [center, ...around] : [view.since, view.until, view.range, follows];
+    const key = [filterParams(view), times, Boolean(around), oldest, round].join('|');
     const keyOf = useRef('');
 
     if (keyOf.current !== key) {
@@ -72,7 +75,11 @@ export function useLogs(view: View): Logs {
         state.current?.list.close();
         const now = serverNow();
         state.current = {
-            list: new LogList(() => apiParams(view, view.live ? serverNow() : now), () => changed()),
+            list: new LogList(
+                () => (around ? filterParams(view) : apiParams(view, follows ? serverNow() : now)),
+                () => changed(),
+                { oldest, around: around ? { id: center, same: around } : null },
+            ),
             now,
             inbox: new Inbox(),
             live: { connected: false, paused: false, pending: 0, notice: '' },
@@ -94,16 +101,18 @@ export function useLogs(view: View): Logs {
         if (hasGap || count > logs.length || !list.insert(logs)) void list.start();
         changed();
     };
+    /** The oldest first, it does not matter where one looks until the end is there. */
+    const takes = (): boolean => inbox.isOpen || (oldest && inbox.ready && !inbox.paused && !list.isComplete);
     const look = (): void => {
-        live.pending = inbox.isOpen ? 0 : inbox.count;
+        live.pending = takes() ? 0 : inbox.count;
         changed();
     };
     useEffect(() => {
-        if (inbox.isOpen && (inbox.count || inbox.hasGap) && !list.loading && !list.error) flush();
+        if (takes() && (inbox.count || inbox.hasGap) && !list.loading && !list.error) flush();
     });
 
     useEffect(() => {
-        if (!view.live) {
+        if (!follows) {
             void list.start();
             return () => list.close();
         }
