@@ -123,11 +123,12 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     const [since, until] = [stats.answer?.since ?? '', stats.answer?.until ?? ''];
     const [choice, setChoice] = useState('');
     const [top, setTop] = useState(SHOWN);
+    const [round, setRound] = useState(0);
     const length = NEW_SINCE.find(([name]) => name === choice)![2];
     const begin = Date.parse(since);
     const newSince = choice === 'range' ? begin : serverNow() - length;
-    const question = `${filterParams(view)}|${view.since}|${view.until}|${view.range}|${choice}|${top}`;
-    const { value, isOld, failed } = useBeside<Patterns>(question, since && `${since}|${until}`, (signal, told) => {
+    const question = `${filterParams(view)}|${view.since}|${view.until}|${view.range}|${choice}|${top}|${round}`;
+    const { value, isOld, isBusy, failed, stop } = useBeside<Patterns>(question, since && `${since}|${until}`, (signal, told) => {
         if (!choice) return findPatterns(view, since, until, top, signal, told);
         return findNewPatterns(view, iso(newSince - LOOK_BACK_MS), until, iso(newSince), top, signal);
     });
@@ -141,7 +142,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     const rest = value ? value.total - shown.reduce((sum, { count }) => sum + count, 0) : 0;
     const about = value?.isApproximate ? 'about ' : '';
     return (
-        <section class="patterns" data-testid="patterns" aria-label="Patterns" aria-busy={!isComplete && !failed}>
+        <section class="patterns" data-testid="patterns" aria-label="Patterns" aria-busy={isBusy}>
             <div class="patterns-head">
                 <select aria-label="Which patterns" value={choice} onChange={({ currentTarget }) => setChoice(currentTarget.value)}>
                     {NEW_SINCE.map(([name, text]) => <option value={name}>{text}</option>)}
@@ -150,8 +151,10 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
                     {value && `${about}${shown.length.toLocaleString()} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
                     {value && choice && ` since ${formatTime(iso(newSince), view.zone).slice(0, 16)}`}
                     {value && !choice && rest > 0 && `, and ${rest.toLocaleString()} logs of others`}
-                    {value?.searched_to && !isOld && `, ${choice ? 'compared' : 'searched'} back to ${formatTime(value.searched_to, view.zone).slice(0, 16)}${value.next ? '…' : ' alone'}`}
+                    {value?.searched_to && !isOld && `, ${choice ? 'compared' : 'searched'} back to ${formatTime(value.searched_to, view.zone).slice(0, 16)}${value.next && isBusy ? '…' : ' alone'}`}
                 </span>
+                {isBusy && value?.next && <button onClick={stop}>Stop</button>}
+                {!isBusy && value?.next && !isOld && <button onClick={() => setRound(round + 1)}>Search all of it</button>}
                 {failed && <span class="warning" data-testid="patterns-failed">No patterns: {failed}</span>}
             </div>
             {!value && !failed && <p class="patterns-state">Looking for what messages have in common…</p>}
