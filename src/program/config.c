@@ -228,8 +228,11 @@ static const struct setting settings[] = {
          .help = "CloudWatch namespace of these metrics"),
     TEXT(SQS_QUEUE_URL, sqs_queue_url,
          .help = "Amazon SQS queue, or a compatible one; not set: the embedded queue"),
-    NUMBER(SQS_MAX_MESSAGE_BYTES, sqs_max_message_bytes, .fallback = "262144", .min = 1024,
-           .max = 1048576, .help = "largest message sent to SQS; less where the queue takes less"),
+    NUMBER(SQS_MAX_MESSAGE_BYTES, sqs_max_message_bytes, .fallback = "1048576", .min = 1024,
+           .max = 1048576,
+           .help =
+               "largest message sent to SQS; less where the queue takes less, 262144 at most where "
+               "it does not tell"),
     NUMBER(SQS_TIMEOUT, sqs_timeout, .fallback = "10", .min = 1, .max = 600,
            .help = "seconds in which SQS has to confirm a send, retries included; then 503"),
     TEXT(DATABASE_URL, database_url, .is_secret = true,

@@ -271,6 +271,31 @@ scenario(
     },
 );
 
+scenario('a queue that does not say what it takes gets no more than all take', async (lab) => {
+    const site = await (await cloud()).site();
+    const api = await site.api(lab);
+    const status = async (bytes: number): Promise<number> =>
+        (await post(api, '/log', { message: 'x'.repeat(bytes), level: 'info' })).status;
+    assert.equal(await status(250_000), 201);
+    assert.equal(await status(262_144), 413);
+});
+
+scenario('a log of a megabyte goes through a queue that says that it takes one', async (lab) => {
+    const site = await (await cloud()).site();
+    const proxy = await site.proxy(lab);
+    proxy.amend = (action, answer) => {
+        if (action === 'GetQueueAttributes') {
+            answer.Attributes.MaximumMessageSize = '1048576';
+        }
+    };
+    const api = await site.api(lab, { MAX_BODY_BYTES: '4194304' });
+    const status = async (bytes: number): Promise<number> =>
+        (await post(api, '/log', { message: 'x'.repeat(bytes), level: 'info' })).status;
+    assert.equal(await status(1_048_576), 413);
+    assert.equal(proxy.requests.get('SendMessage'), undefined);
+    assert.equal(await status(1_000_000), 201);
+});
+
 scenario(
     'a worker gives back the memory that a large backlog took',
     async (lab) => {

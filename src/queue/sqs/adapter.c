@@ -145,8 +145,11 @@ static int read_queue(struct queue_sqs *q, struct errbuf *err)
 
     if (error)
         return error;
-    if (a.max_message_bytes > 0 && a.max_message_bytes < q->max_message_bytes)
-        q->max_message_bytes = a.max_message_bytes;
+    /* SQS itself always tells; servers like it, some of which stay with its older limit, may not.
+     */
+    size_t takes = a.max_message_bytes > 0 ? a.max_message_bytes : QUEUE_SQS_UNTOLD_MESSAGE_BYTES;
+    if (takes < q->max_message_bytes)
+        q->max_message_bytes = takes;
     q->visibility_s = a.visibility_s > 0 ? a.visibility_s : QUEUE_SQS_VISIBILITY_S;
     q->arn = a.arn;
     q->letters_arn = a.letters_arn;

@@ -14,7 +14,7 @@
 
 struct queue_sqs_options {
     const char *queue_url;
-    size_t max_message_bytes; /* 0: 256 KiB; what the queue takes, if that is less, in any case */
+    size_t max_message_bytes; /* 0: 1 MiB; less where the queue takes less: see adapter.c */
     unsigned timeout_ms;      /* of a send, and of any other call; 0: 10 s */
     bool no_sender;           /* for tools and workers: queue_send is not to be used */
     bool is_tool;             /* for a command: says nothing of its own */

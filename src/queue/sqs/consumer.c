@@ -425,10 +425,11 @@ static char *make_request(const struct queue_sqs *q, unsigned wait_s)
 
     buffer_init(&b, REQUEST_BYTES_MAX);
     queue_sqs_body(&b, q->url);
-    buffer_appendf(&b,
-                   ",\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%u,\"VisibilityTimeout\":%u,"
-                   "\"AttributeNames\":[\"SentTimestamp\",\"ApproximateReceiveCount\"]}",
-                   QUEUE_SQS_BATCH, wait_s, q->visibility_s);
+    buffer_appendf(
+        &b,
+        ",\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%u,\"VisibilityTimeout\":%u,"
+        "\"MessageSystemAttributeNames\":[\"SentTimestamp\",\"ApproximateReceiveCount\"]}",
+        QUEUE_SQS_BATCH, wait_s, q->visibility_s);
     buffer_append_char(&b, '\0');
     char *text = xstrdup(buffer_error(&b) ? "" : b.data);
     buffer_release(&b);

@@ -23,11 +23,12 @@
 #include "queue/queue.h"
 
 enum {
-    QUEUE_SQS_MAX_MESSAGE_BYTES = 256 << 10, /* default */
-    QUEUE_SQS_TIMEOUT_MS = 10000,            /* default */
-    QUEUE_SQS_SEND_SLOTS = 8,                /* for each HTTP thread */
-    QUEUE_SQS_SENDS_IN_FLIGHT = 64,          /* requests at once, of all HTTP threads */
-    QUEUE_SQS_CALLS_IN_FLIGHT = 256,         /* of all else: long polls among them */
+    QUEUE_SQS_MAX_MESSAGE_BYTES = 1 << 20,      /* default, and SQS's limit */
+    QUEUE_SQS_UNTOLD_MESSAGE_BYTES = 256 << 10, /* of a server that does not tell its limit */
+    QUEUE_SQS_TIMEOUT_MS = 10000,               /* default */
+    QUEUE_SQS_SEND_SLOTS = 8,                   /* for each HTTP thread */
+    QUEUE_SQS_SENDS_IN_FLIGHT = 64,             /* requests at once, of all HTTP threads */
+    QUEUE_SQS_CALLS_IN_FLIGHT = 256,            /* of all else: long polls among them */
     QUEUE_SQS_MAX_CONSUMERS = 32,
 
     QUEUE_SQS_BATCH = 10,               /* messages or entries of one request: SQS's limit */

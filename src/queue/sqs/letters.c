@@ -273,7 +273,8 @@ static int receive_letters(struct queue_sqs *q, const char *url, struct letters 
     queue_sqs_body(&body, url);
     buffer_appendf(&body,
                    ",\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%d,\"VisibilityTimeout\":%d,"
-                   "\"AttributeNames\":[\"SentTimestamp\"],\"MessageAttributeNames\":[\"reason\"]}",
+                   "\"MessageSystemAttributeNames\":[\"SentTimestamp\"],"
+                   "\"MessageAttributeNames\":[\"reason\"]}",
                    QUEUE_SQS_BATCH, WAIT_S, HOLD_S);
     int error = queue_sqs_call(q, "ReceiveMessage", &body, &doc, err);
     buffer_release(&body);
