@@ -18,6 +18,9 @@ RUN make && make install PREFIX=/usr DESTDIR=/out && strip /out/usr/bin/logmill
 RUN ldd /out/usr/bin/logmill | awk '$2 == "=>" { print $3 }' | xargs realpath | xargs dpkg -S | \
     cut -d : -f 1 | sort -u >/out/packages
 
+# By them the certificate of a database in Amazon RDS is verified.
+RUN tools/rds-certificates >/out/rds.pem
+
 FROM debian:trixie-slim
 
 # Set by who builds: --build-arg REVISION=$(git rev-parse HEAD)
@@ -40,6 +43,7 @@ RUN apt-get update -q && \
         --shell /usr/sbin/nologin logmill && \
     install -d -o logmill -g logmill -m 700 /data
 COPY --from=build /out/usr/bin/logmill /usr/bin/
+COPY --from=build /out/rds.pem /usr/share/logmill/
 
 # The bill of materials, of what is in this image and nothing else.
 COPY --from=build /logmill/tools/sbom /usr/share/logmill/

@@ -29,6 +29,9 @@ export interface ServicesProps {
 const SHUTDOWN_SECONDS = 20;
 
 export class Services extends Construct {
+/** Where the image has the authorities of RDS: Dockerfile, tools/rds-certificates. */
+const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
+
     readonly cluster: ecs.Cluster;
     readonly api: ecs.FargateService;
     readonly worker: ecs.FargateService;
@@ -195,7 +198,8 @@ export class Services extends Construct {
                 DATABASE_HOST: database.host,
                 DATABASE_PORT: String(DATABASE_PORT),
                 DATABASE_NAME,
-                PGSSLMODE: 'require',
+                PGSSLMODE: 'verify-full',
+                PGSSLROOTCERT: RDS_CERTIFICATES,
                 LOG_FORMAT: 'json',
                 RETENTION_DAYS: String(settings.retentionDays),
                 SHUTDOWN_TIMEOUT: String(SHUTDOWN_SECONDS),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -47,6 +49,8 @@ test('what the image is built from is all that a build needs, and nothing of wha
         'meson.build',
         'src/main.c',
         'tools/bootstrap',
+        'tools/rds-certificates',
+        'deploy/certificates/package-lock.json',
         'web/package-lock.json',
     ])
         assert.ok(files.includes(needed), needed);
@@ -123,5 +127,27 @@ test('of the default image, both tasks may pull what CDK has put into its reposi
             refs(pull.Resource).filter((id) => !id.startsWith('AWS::')),
             [],
         );
+    }
+});
+
+test('the image has the authorities of RDS, by which tasks verify the database', () => {
+    assert.match(
+        readFileSync(join(repository(), 'Dockerfile'), 'utf8'),
+        /tools\/rds-certificates >\/out\/rds[.]pem[^]*COPY --from=build \/out\/rds[.]pem \/usr\/share\/logmill\//,
+    );
+    const made = spawnSync(join(repository(), 'tools/rds-certificates'), { encoding: 'utf8' });
+    assert.equal(made.status, 0, made.stderr);
+    const certificates = made.stdout
+        .split(/(?<=-----END CERTIFICATE-----\n)/)
+        .filter((one) => one.includes('BEGIN'))
+        .map((one) => new X509Certificate(one));
+    const regions = certificates
+        .map((one) => /CN=Amazon RDS (\S+) Root CA/.exec(one.subject)?.[1])
+        .filter(Boolean);
+    for (const region of ['eu-central-1', 'us-east-1', 'ap-southeast-2'])
+        assert.ok(regions.includes(region), region);
+    for (const one of certificates) {
+        assert.ok(one.ca, one.subject);
+        assert.match(one.subject, /OU=Amazon RDS/);
     }
 });

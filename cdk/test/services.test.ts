@@ -30,7 +30,8 @@ for (const [which, command] of [
         });
         assert.equal(value.DATABASE_PORT, '5432');
         assert.equal(value.DATABASE_NAME, 'logs');
-        assert.equal(value.PGSSLMODE, 'require');
+        assert.equal(value.PGSSLMODE, 'verify-full');
+        assert.equal(value.PGSSLROOTCERT, '/usr/share/logmill/rds.pem');
         const secret = Object.fromEntries(container.Secrets.map((s: any) => [s.Name, s.ValueFrom]));
         assert.deepEqual(Object.keys(secret).sort(), ['DATABASE_PASS', 'DATABASE_USER', 'REDIS_URL']);
         assert.match(JSON.stringify(secret.DATABASE_PASS), /:password::/);
