@@ -5,7 +5,9 @@ import { LogmillStack } from '../lib/logmill-stack';
 import { settingsFromContext } from '../lib/settings';
 
 const app = new App();
-new LogmillStack(app, app.node.tryGetContext('stackName') ?? 'logmill', settingsFromContext(app.node), {
+const settings = settingsFromContext(app.node);
+new LogmillStack(app, app.node.tryGetContext('stackName') ?? 'logmill', settings, {
+    terminationProtection: settings.deletionProtection,
     description: 'logmill: takes logs over HTTP, keeps them, finds them again',
 });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

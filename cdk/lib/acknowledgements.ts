@@ -6,7 +6,7 @@ const ACKNOWLEDGED: readonly { path: RegExp; id: string; reason: string }[] = [
     {
         path: /^Network\/LoadBalancer\/Resource$/,
         id: 'EC23',
-        reason: 'The load balancer is the public door of the service; nothing else has a public address.',
+        reason: 'Chosen by exposure=internet, which asks for HTTPS and keys, or for named ranges of addresses.',
     },
     {
         path: /^Services\/AccessLogs\/Resource$/,
@@ -17,6 +17,11 @@ const ACKNOWLEDGED: readonly { path: RegExp; id: string; reason: string }[] = [
         path: /^Database\/(Instance|Cluster)\/Secret\/Resource$/,
         id: 'SMG4',
         reason: 'Tasks read the password at their start, so a rotation without a new deployment would cut them off; README.md tells how to change it.',
+    },
+    {
+        path: /^Database\/(Instance|Cluster)\/Resource$/,
+        id: 'RDS10',
+        reason: 'Chosen by deletionProtection=false, without which the stack could not be destroyed; a last snapshot stays.',
     },
     {
         path: /^Cache\/(Token|Url)\/Resource$/,

@@ -1,18 +1,19 @@
 /** What tells people: alarms and scaling events, to one SNS topic. */
-import { Aws, CfnCondition, CfnParameter, Duration, Fn } from 'aws-cdk-lib';
+import { Aws, CfnCondition, CfnParameter, Duration, Fn, RemovalPolicy } from 'aws-cdk-lib';
 import * as cw from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as events from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
 import { count } from './counts';
 import { Database } from './database';
 import { Queue } from './queue';
-import { Scaling } from './scaling';
+import { Scaling, taskCount } from './scaling';
 import { Services } from './services';
 import { API, CACHE, DATABASE, WORKER } from './thresholds';
 
@@ -29,11 +30,18 @@ const MINUTE = Duration.minutes(1);
 
 export class Alarms extends Construct {
     readonly topic: sns.Topic;
+    /** By which a deployment is rolled back. */
+    readonly apiDeployment: cw.Alarm[];
+    readonly workerDeployment: cw.Alarm[];
 
     constructor(scope: Construct, id: string, props: AlarmsProps) {
         super(scope, id);
         const { services, scaling, queue, database, cache, email } = props;
-        this.topic = new sns.Topic(this, 'Topic', { displayName: 'logmill', enforceSSL: true });
+        this.topic = new sns.Topic(this, 'Topic', {
+            displayName: 'logmill',
+            enforceSSL: true,
+            masterKey: this.key(),
+        });
         /* enforceSSL gives the topic a policy of its own, in place of the default one, which lets alarms in. */
         this.topic.addToResourcePolicy(
             new iam.PolicyStatement({
@@ -63,13 +71,17 @@ export class Alarms extends Construct {
             3,
         );
         const answers = (code: HttpCodeTarget) => targets.metrics.httpCodeTarget(code, { period: MINUTE });
-        this.above(
+        const rate = this.above(
             'Api5xxRate',
             new cw.MathExpression({
                 label: '5xx answers in percent',
                 period: MINUTE,
-                /* Of the service, and of the load balancer if no task answers. */
-                expression: '100 * (FILL(target, 0) + FILL(balancer, 0)) / requests',
+                /*
+                 * Of the service, and of the load balancer. `requests` are those for which it had a task:
+                 * there are none if all are gone, and then its own answers are all there is.
+                 */
+                expression:
+                    '100 * (FILL(target, 0) + FILL(balancer, 0)) / (FILL(requests, 0) + FILL(balancer, 0))',
                 usingMetrics: {
                     target: answers(HttpCodeTarget.TARGET_5XX_COUNT),
                     balancer: loadBalancer.metrics.custom('HTTPCode_ELB_5XX_Count', {
@@ -89,6 +101,21 @@ export class Alarms extends Construct {
             5,
         );
 
+        /* Nobody is there to be measured: silence is the fault. */
+        this.silent(
+            'ApiHealthyHosts',
+            targets.metrics.healthyHostCount({ period: MINUTE, statistic: 'Maximum' }),
+            1,
+            2,
+        );
+        for (const which of ['api', 'worker'] as const)
+            this.silent(
+                which === 'api' ? 'ApiTasks' : 'WorkerTasks',
+                taskCount(services, which, 'RunningTaskCount'),
+                which === 'api' ? API.minTasks : WORKER.minTasks,
+                5,
+            );
+
         this.above('WorkerBacklogPerTask', scaling.backlogPerTask, WORKER.alarmBacklogPerTask, 5);
         this.above('WorkerCpu', worker.metricCpuUtilization({ period: MINUTE }), WORKER.alarmCpuPercent, 10);
         this.above(
@@ -98,7 +125,7 @@ export class Alarms extends Construct {
             5,
         );
         this.above('OldestMessage', scaling.oldestAge, WORKER.alarmAgeSeconds, 3);
-        this.above(
+        const deadLetters = this.above(
             'DeadLetters',
             queue.deadLetters.metricApproximateNumberOfMessagesVisible({
                 period: MINUTE,
@@ -116,11 +143,43 @@ export class Alarms extends Construct {
             1,
         );
 
-        this.above('DatabaseCpu', database.metric('CPUUtilization'), DATABASE.alarmCpuPercent, 5);
+        const refused = this.above(
+            'WorkerDeployment',
+            count(this, 'StoreFailures', undefined, 5),
+            WORKER.deployStoreFailures,
+            1,
+        );
+        this.apiDeployment = [rate];
+        this.workerDeployment = [refused, deadLetters];
+
+        this.above(
+            'DatabaseCpu',
+            database.metric('CPUUtilization'),
+            DATABASE.alarmCpuPercent,
+            5,
+            cw.TreatMissingData.BREACHING,
+        );
+        if (database.isAurora)
+            this.above('DatabaseCapacity', database.metric('ACUUtilization'), DATABASE.alarmCapacityPercent, 10);
+        /* Only classes of t have credits. */
+        else
+            this.below(
+                'DatabaseCredits',
+                database.metric('CPUCreditBalance', 'Minimum').with({ period: Duration.minutes(5) }),
+                DATABASE.alarmCredits,
+                3,
+            );
+        this.above(
+            'DatabaseTransactionIds',
+            database.metric('MaximumUsedTransactionIDs', 'Maximum'),
+            DATABASE.alarmTransactionIds,
+            5,
+        );
+        this.above('DatabaseDiskQueue', database.metric('DiskQueueDepth'), DATABASE.alarmDiskQueue, 10);
         this.above(
             'DatabaseConnections',
             database.metric('DatabaseConnections', 'Maximum'),
-            DATABASE.alarmConnections,
+            database.alarmConnections,
             3,
         );
         this.below(
@@ -133,21 +192,62 @@ export class Alarms extends Construct {
         this.below(
             'DatabaseFreeStorage',
             database.metric(database.isAurora ? 'FreeLocalStorage' : 'FreeStorageSpace', 'Minimum'),
-            DATABASE.alarmFreeStorageBytes,
+            database.alarmFreeStorageBytes,
             3,
         );
-        this.above('CacheCpu', cache.metric('EngineCPUUtilization'), CACHE.alarmCpuPercent, 5);
+        this.above(
+            'CacheCpu',
+            cache.metric('EngineCPUUtilization'),
+            CACHE.alarmCpuPercent,
+            5,
+            cw.TreatMissingData.BREACHING,
+        );
         this.above('CacheMemory', cache.metric('DatabaseMemoryUsagePercentage'), CACHE.alarmMemoryPercent, 5);
 
         this.scalingEvents(services, scaling);
     }
 
-    private above(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
-        this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.GREATER_THAN_THRESHOLD);
+    /** CloudWatch and EventBridge write to the topic, and so need its key. */
+    private key(): kms.Key {
+        const key = new kms.Key(this, 'Key', {
+            description: 'topic of alarms of logmill',
+            enableKeyRotation: true,
+            removalPolicy: RemovalPolicy.DESTROY,
+        });
+        for (const service of ['cloudwatch.amazonaws.com', 'events.amazonaws.com'])
+            key.addToResourcePolicy(
+                new iam.PolicyStatement({
+                    principals: [new iam.ServicePrincipal(service)],
+                    actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+                    resources: ['*'], // of this key
+                }),
+            );
+        return key;
     }
 
-    private below(id: string, metric: cw.IMetric, threshold: number, minutes: number): void {
-        this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.LESS_THAN_THRESHOLD);
+    private above(
+        id: string,
+        metric: cw.IMetric,
+        threshold: number,
+        minutes: number,
+        missing = cw.TreatMissingData.NOT_BREACHING,
+    ): cw.Alarm {
+        return this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.GREATER_THAN_THRESHOLD, missing);
+    }
+
+    private below(
+        id: string,
+        metric: cw.IMetric,
+        threshold: number,
+        minutes: number,
+        missing = cw.TreatMissingData.NOT_BREACHING,
+    ): cw.Alarm {
+        return this.alarm(id, metric, threshold, minutes, cw.ComparisonOperator.LESS_THAN_THRESHOLD, missing);
+    }
+
+    /** Fewer than `least`, or no number at all. */
+    private silent(id: string, metric: cw.IMetric, least: number, minutes: number): void {
+        this.below(id, metric, least, minutes, cw.TreatMissingData.BREACHING);
     }
 
     private alarm(
@@ -156,7 +256,8 @@ export class Alarms extends Construct {
         threshold: number,
         minutes: number,
         comparisonOperator: cw.ComparisonOperator,
-    ): void {
+        treatMissingData: cw.TreatMissingData,
+    ): cw.Alarm {
         const action = new SnsAction(this.topic);
         const alarm = new cw.Alarm(this, id, {
             metric,
@@ -164,10 +265,11 @@ export class Alarms extends Construct {
             comparisonOperator,
             evaluationPeriods: minutes,
             alarmDescription: `logmill: ${id}`,
-            treatMissingData: cw.TreatMissingData.NOT_BREACHING,
+            treatMissingData,
         });
         alarm.addAlarmAction(action);
         alarm.addOkAction(action);
+        return alarm;
     }
 
     /* Application Auto Scaling itself tells EventBridge only of having reached the maximum, so the
@@ -176,12 +278,13 @@ export class Alarms extends Construct {
         scaling.ageAlarm.addAlarmAction(new SnsAction(this.topic));
         const cluster = services.cluster.clusterName;
         new events.Rule(this, 'ScalingPolicies', {
-            description: 'a target tracking policy of logmill wants more or fewer tasks',
+            description: 'a target tracking policy of logmill wants more tasks',
             eventPattern: {
                 source: ['aws.cloudwatch'],
                 detailType: ['CloudWatch Alarm State Change'],
                 detail: {
-                    alarmName: [{ prefix: `TargetTracking-service/${cluster}/` }],
+                    /* Not those by which tasks become fewer, which come up whenever it is quiet. */
+                    alarmName: [{ wildcard: `TargetTracking-service/${cluster}/*-AlarmHigh-*` }],
                     state: { value: ['ALARM'] },
                 },
             },

@@ -25,7 +25,7 @@ export class Cache extends Construct {
         const group = new elasticache.CfnReplicationGroup(this, 'Valkey', {
             replicationGroupDescription: 'the newest logs of logmill',
             engine: 'valkey',
-            engineVersion: '8.0',
+            engineVersion: '8.2',
             cacheNodeType: 'cache.t4g.micro',
             numNodeGroups: 1,
             replicasPerNodeGroup: settings.multiAz ? 1 : 0,

@@ -106,7 +106,7 @@ export class Dashboard extends Construct {
             graph(
                 'Database: connections',
                 [database.metric('DatabaseConnections', 'Maximum')],
-                DATABASE.alarmConnections,
+                database.alarmConnections,
             ),
         );
         row(

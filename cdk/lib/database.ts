@@ -1,13 +1,14 @@
-/** PostgreSQL 17: one RDS instance, or Aurora Serverless v2. */
-import { CfnParameter, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+/** PostgreSQL: one RDS instance, or Aurora Serverless v2. */
+import { CfnMapping, CfnParameter, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import * as cw from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import * as sm from 'aws-cdk-lib/aws-secretsmanager';
-import * as cw from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { DATABASE_PORT, Network } from './network';
 import { Settings } from './settings';
-import { DATABASE } from './thresholds';
+import { API, CLASSES, ClassLimits, DATABASE, WORKER } from './thresholds';
 
 export const DATABASE_NAME = 'logs';
 
@@ -20,12 +21,18 @@ export class Database extends Construct {
     readonly secret: sm.ISecret;
     readonly host: string;
     readonly isAurora: boolean;
+    /** Of tasks, as many as it has connections for. */
+    readonly maxApiTasks: number;
+    readonly maxWorkerTasks: number;
+    readonly alarmConnections: number;
+    readonly alarmFreeStorageBytes: number;
     private readonly dimensions: Record<string, string>;
 
     constructor(scope: Construct, id: string, props: DatabaseProps) {
         super(scope, id);
         const { network, settings } = props;
         this.isAurora = settings.database === 'aurora';
+        const name = Stack.of(this).stackName.toLowerCase();
         const common = {
             vpc: network.vpc,
             vpcSubnets: network.data,
@@ -36,12 +43,23 @@ export class Database extends Construct {
             deletionProtection: settings.deletionProtection,
             removalPolicy: RemovalPolicy.SNAPSHOT,
         };
+        /* Before RDS makes it, with no end to what it keeps: so the database's name is known. */
+        const log = new logs.LogGroup(this, 'Logs', {
+            logGroupName: `/aws/rds/${this.isAurora ? 'cluster' : 'instance'}/${name}/postgresql`,
+            retention: DATABASE.logDays,
+            removalPolicy: RemovalPolicy.DESTROY,
+        });
         if (this.isAurora) {
+            this.maxApiTasks = API.maxTasks;
+            this.maxWorkerTasks = WORKER.maxTasks;
+            this.alarmConnections = (DATABASE.auroraConnections * DATABASE.alarmConnectionsPercent) / 100;
+            this.alarmFreeStorageBytes = DATABASE.alarmFreeLocalBytes;
             const cluster = new rds.DatabaseCluster(this, 'Cluster', {
                 ...common,
                 engine: rds.DatabaseClusterEngine.auroraPostgres({
-                    version: rds.AuroraPostgresEngineVersion.VER_17_7,
+                    version: rds.AuroraPostgresEngineVersion.VER_17_9,
                 }),
+                clusterIdentifier: name,
                 defaultDatabaseName: DATABASE_NAME,
                 backup: { retention: Duration.days(DATABASE.backupDays) },
                 serverlessV2MinCapacity: DATABASE.auroraMinAcu,
@@ -52,30 +70,50 @@ export class Database extends Construct {
                     : [],
                 cloudwatchLogsExports: ['postgresql'],
             });
+            cluster.node.addDependency(log);
             this.secret = cluster.secret!;
             this.host = cluster.clusterEndpoint.hostname;
             this.dimensions = { DBClusterIdentifier: cluster.clusterIdentifier, Role: 'WRITER' };
         } else {
+            const instanceClass = new CfnParameter(Stack.of(this), 'DatabaseInstanceClass', {
+                type: 'String',
+                default: 'db.t4g.small',
+                allowedValues: Object.keys(CLASSES),
+                description: 'instance class of PostgreSQL',
+            });
+            const classes = new CfnMapping(Stack.of(this), 'DatabaseClasses', {
+                mapping: { ...CLASSES } as Record<string, any>,
+            });
+            const limit = (which: keyof ClassLimits) =>
+                classes.findInMap(instanceClass.valueAsString, which);
+            this.maxApiTasks = Token.asNumber(limit('apiTasks'));
+            this.maxWorkerTasks = Token.asNumber(limit('workerTasks'));
+            this.alarmConnections = Token.asNumber(limit('alarmConnections'));
+            this.alarmFreeStorageBytes = (settings.storageGiB * 2 ** 30 * DATABASE.alarmFreeStoragePercent) / 100;
+            const engine = rds.DatabaseInstanceEngine.postgres({
+                version: rds.PostgresEngineVersion.VER_17_9,
+            });
             const instance = new rds.DatabaseInstance(this, 'Instance', {
                 ...common,
-                engine: rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17_9 }),
+                engine,
+                instanceIdentifier: name,
+                parameterGroup: new rds.ParameterGroup(this, 'Parameters', {
+                    engine,
+                    description: 'PostgreSQL of logmill',
+                    parameters: { max_connections: limit('connections'), 'rds.force_ssl': '1' },
+                }),
                 instanceType: ec2.InstanceType.of(ec2.InstanceClass.T4G, ec2.InstanceSize.SMALL),
                 databaseName: DATABASE_NAME,
                 backupRetention: Duration.days(DATABASE.backupDays),
                 copyTagsToSnapshot: true,
                 multiAz: settings.multiAz,
-                allocatedStorage: DATABASE.storageGiB,
+                allocatedStorage: settings.storageGiB,
                 maxAllocatedStorage: DATABASE.maxStorageGiB,
                 storageType: rds.StorageType.GP3,
                 cloudwatchLogsExports: ['postgresql'],
             });
-            const instanceClass = new CfnParameter(Stack.of(this), 'DatabaseInstanceClass', {
-                type: 'String',
-                default: 'db.t4g.small',
-                allowedPattern: '^db[.][a-z0-9]+[.][a-z0-9]+$',
-                description: 'instance class of PostgreSQL',
-            });
             (instance.node.defaultChild as rds.CfnDBInstance).dbInstanceClass = instanceClass.valueAsString;
+            instance.node.addDependency(log);
             this.secret = instance.secret!;
             this.host = instance.instanceEndpoint.hostname;
             this.dimensions = { DBInstanceIdentifier: instance.instanceIdentifier };

@@ -33,8 +33,9 @@ export class LogmillStack extends Stack {
             settings,
             image: imageOf(this, settings),
         });
-        const scaling = new Scaling(this, 'Scaling', services, queue);
-        new Alarms(this, 'Alarms', { services, scaling, queue, database, cache, email });
+        const scaling = new Scaling(this, 'Scaling', services, queue, database);
+        const alarms = new Alarms(this, 'Alarms', { services, scaling, queue, database, cache, email });
+        services.watch(alarms);
         new Dashboard(this, 'Dashboard', { services, scaling, queue, database, cache });
         acknowledge(this);
     }

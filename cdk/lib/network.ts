@@ -5,6 +5,8 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { Settings } from './settings';
 
+export const VPC_RANGE = '10.0.0.0/16';
+
 /* METRICS_PORT is of the worker, and for its own container only. */
 export const API_PORT = 8000,
     METRICS_PORT = 8001,
@@ -29,18 +31,20 @@ export class Network extends Construct {
     readonly database: ec2.SecurityGroup;
     readonly cache: ec2.SecurityGroup;
     readonly endpoints: ec2.SecurityGroup;
-    readonly sqsEndpoint: ec2.InterfaceVpcEndpoint;
+    readonly endpointOf: Record<keyof typeof SERVICES, ec2.InterfaceVpcEndpoint>;
 
     constructor(scope: Construct, id: string, settings: Settings) {
         super(scope, id);
         this.vpc = new ec2.Vpc(this, 'Vpc', {
             maxAzs: 2,
             natGateways: settings.natGateways,
-            restrictDefaultSecurityGroup: false, // it would need a custom resource; nothing uses it
+            ipAddresses: ec2.IpAddresses.cidr(VPC_RANGE),
+            /* To empty it takes a function that may change security groups; and nothing uses it. */
+            restrictDefaultSecurityGroup: false,
             subnetConfiguration: [
                 {
                     name: 'load-balancer',
-                    subnetType: ec2.SubnetType.PUBLIC,
+                    subnetType: ec2.SubnetType.PUBLIC, // also of an internal one, which has no public address
                     cidrMask: 24,
                     mapPublicIpOnLaunch: false,
                 },
@@ -64,9 +68,11 @@ export class Network extends Construct {
         this.cache = this.group('Cache', 'Valkey');
         this.endpoints = this.group('Endpoints', 'interface endpoints of AWS services');
 
+        /* On port 80 HTTPS is only pointed to: see services.ts. */
         const open = settings.certificateArn ? [80, 443] : [80];
         for (const port of open)
-            this.loadBalancer.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), 'clients');
+            for (const peer of this.clients(settings))
+                this.loadBalancer.addIngressRule(peer, ec2.Port.tcp(port), 'clients');
         this.arrow(this.loadBalancer, this.api, API_PORT, 'load balancer to api');
         for (const [name, tasks] of [
             ['api', this.api],
@@ -104,7 +110,8 @@ export class Network extends Construct {
                 ],
             }),
         );
-        const made = Object.entries(SERVICES).map(([name, service]) =>
+        const made = Object.entries(SERVICES).map(([name, service]) => [
+            name,
             this.vpc.addInterfaceEndpoint(name, {
                 service,
                 subnets: this.tasks,
@@ -112,8 +119,15 @@ export class Network extends Construct {
                 open: false,
                 privateDnsEnabled: true,
             }),
-        );
-        this.sqsEndpoint = made[0];
+        ]);
+        this.endpointOf = Object.fromEntries(made) as Network['endpointOf'];
+    }
+
+    private clients(settings: Settings): ec2.IPeer[] {
+        if (settings.clientRanges.length > 0) return settings.clientRanges.map((one) => ec2.Peer.ipv4(one));
+        return [
+            settings.exposure === 'internal' ? ec2.Peer.ipv4(VPC_RANGE) : ec2.Peer.anyIpv4(),
+        ];
     }
 
     private group(id: string, description: string): ec2.SecurityGroup {

@@ -14,6 +14,7 @@ export class Queue extends Construct {
             retentionPeriod: Duration.days(14),
             encryption: sqs.QueueEncryption.SQS_MANAGED,
             enforceSSL: true,
+            maxMessageSizeBytes: QUEUE.maxMessageBytes,
             /* A 201 was answered for what is in there: it outlives the stack. */
             removalPolicy: RemovalPolicy.RETAIN,
         };

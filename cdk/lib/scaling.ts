@@ -2,7 +2,9 @@
 import { Duration } from 'aws-cdk-lib';
 import * as aas from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as cw from 'aws-cdk-lib/aws-cloudwatch';
+import { ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
 import { Construct } from 'constructs';
+import { Database } from './database';
 import { Queue } from './queue';
 import { Services } from './services';
 import { API, WORKER } from './thresholds';
@@ -16,9 +18,10 @@ export class Scaling extends Construct {
     /** The alarm by which the age of the oldest message adds workers. */
     readonly ageAlarm: cw.Alarm;
 
-    constructor(scope: Construct, id: string, services: Services, queue: Queue) {
+    constructor(scope: Construct, id: string, services: Services, queue: Queue, database: Database) {
         super(scope, id);
         const api = services.api.autoScaleTaskCount({ minCapacity: API.minTasks, maxCapacity: API.maxTasks });
+        limit(api, database.maxApiTasks);
         const cooldown = { scaleOutCooldown: Duration.minutes(1), scaleInCooldown: Duration.minutes(5) };
         api.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: API.targetCpuPercent, ...cooldown });
         api.scaleOnMemoryUtilization('Memory', {
@@ -35,6 +38,7 @@ export class Scaling extends Construct {
             minCapacity: WORKER.minTasks,
             maxCapacity: WORKER.maxTasks,
         });
+        limit(worker, database.maxWorkerTasks);
         /* L1, since the L2 construct knows no metric math. */
         const target = worker.node.findChild('Target') as aas.ScalableTarget;
         new aas.CfnScalingPolicy(this, 'BacklogPerTask', {
@@ -113,6 +117,12 @@ export class Scaling extends Construct {
             },
         });
     }
+}
+
+/** As many tasks as the database has connections for; not known before the instance class is. */
+function limit(tasks: ScalableTaskCount, most: number): void {
+    const target = tasks.node.findChild('Target').node.defaultChild as aas.CfnScalableTarget;
+    target.maxCapacity = most;
 }
 
 export function taskCount(

@@ -1,6 +1,7 @@
 /** The two halves of logmill on ECS Fargate: api behind a load balancer, and worker. */
-import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import * as cw from 'aws-cdk-lib/aws-cloudwatch';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -15,7 +16,7 @@ import { Database, DATABASE_NAME } from './database';
 import { API_PORT, DATABASE_PORT, METRICS_PORT, Network } from './network';
 import { Queue } from './queue';
 import { Settings } from './settings';
-import { API, METRICS_SECONDS, WORKER } from './thresholds';
+import { ACCESS_LOG_DAYS, API, DIAGNOSTICS_BUFFER_MIB, METRICS_SECONDS, WORKER } from './thresholds';
 
 export interface ServicesProps {
     readonly network: Network;
@@ -28,15 +29,16 @@ export interface ServicesProps {
 
 const SHUTDOWN_SECONDS = 20;
 
-export class Services extends Construct {
 /** Where the image has the authorities of RDS: Dockerfile, tools/rds-certificates. */
 const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
 
+export class Services extends Construct {
     readonly cluster: ecs.Cluster;
     readonly api: ecs.FargateService;
     readonly worker: ecs.FargateService;
     readonly loadBalancer: elb.ApplicationLoadBalancer;
     readonly targets: elb.ApplicationTargetGroup;
+    private readonly logGroups: logs.LogGroup[] = [];
 
     constructor(
         scope: Construct,
@@ -51,6 +53,8 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
         });
         this.api = this.service('Api', 'api', API, network.api);
         this.worker = this.service('Worker', 'worker', WORKER, network.worker);
+        /* A worker brings the schema up to date, which an api of the same version needs. */
+        this.api.node.addDependency(this.worker);
 
         const allow = (service: ecs.FargateService, { queueArn }: IQueue, ...actions: string[]) =>
             service.taskDefinition.addToTaskRolePolicy(
@@ -68,7 +72,7 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
         /* Both count dead letters for /metrics; a record that the database refuses is sent there alone. */
         allow(this.api, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes');
         allow(this.worker, queue.deadLetters, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes', 'sqs:SendMessage');
-        network.sqsEndpoint.addToPolicy(
+        network.endpointOf.Sqs.addToPolicy(
             new iam.PolicyStatement({
                 sid: 'TheseQueuesOnly',
                 principals: [new iam.AnyPrincipal()],
@@ -78,10 +82,13 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
             }),
         );
 
+        this.endpointPolicies();
+
         this.loadBalancer = new elb.ApplicationLoadBalancer(this, 'LoadBalancer', {
             vpc: network.vpc,
             vpcSubnets: { subnetGroupName: 'load-balancer' },
-            internetFacing: true,
+            internetFacing: props.settings.exposure === 'internet',
+            deletionProtection: props.settings.deletionProtection,
             securityGroup: network.loadBalancer,
             dropInvalidHeaderFields: true,
             idleTimeout: Duration.seconds(60), // less than logmill's KEEPALIVE_TIMEOUT: it never closes first
@@ -115,10 +122,10 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
             this.loadBalancer.addListener('Http', {
                 port: 80,
                 open: false,
-                defaultAction: elb.ListenerAction.redirect({
-                    protocol: 'HTTPS',
-                    port: '443',
-                    permanent: true,
+                /* No redirect: of a POST it would make a GET, and the log would be lost unseen. */
+                defaultAction: elb.ListenerAction.fixedResponse(400, {
+                    contentType: 'application/json',
+                    messageBody: '{"detail":"this is HTTPS: https:// and port 443"}',
                 }),
             });
         } else {
@@ -132,6 +139,39 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
         new CfnOutput(Stack.of(this), 'LoadBalancerAddress', {
             value: `${certificateArn ? 'https' : 'http'}://${this.loadBalancer.loadBalancerDnsName}`,
         });
+    }
+
+    /** By the other endpoints, too, tasks reach what is theirs, and nobody's but of this account. */
+    private endpointPolicies(): void {
+        const { network, database, cache } = this.props;
+        const allow = (endpoint: keyof typeof network.endpointOf, sid: string, actions: string[], resources: string[]) =>
+            network.endpointOf[endpoint].addToPolicy(
+                new iam.PolicyStatement({
+                    sid,
+                    principals: [new iam.AnyPrincipal()],
+                    actions,
+                    resources,
+                    conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account } },
+                }),
+            );
+        const pull = [
+            'ecr:GetAuthorizationToken',
+            'ecr:BatchCheckLayerAvailability',
+            'ecr:GetDownloadUrlForLayer',
+            'ecr:BatchGetImage',
+        ];
+        allow('EcrApi', 'PullOnly', pull, ['*']);
+        allow('EcrDocker', 'PullOnly', pull, ['*']);
+        allow(
+            'Logs',
+            'TheseGroupsOnly',
+            ['logs:CreateLogStream', 'logs:PutLogEvents'],
+            this.logGroups.map((group) => group.logGroupArn),
+        );
+        const secrets = [database.secret.secretArn, cache.url.secretArn];
+        const { keysSecretArn, apiDatabaseSecretArn } = this.props.settings;
+        secrets.push(...[keysSecretArn, apiDatabaseSecretArn].filter((arn) => arn !== ''));
+        allow('SecretsManager', 'TheseSecretsOnly', ['secretsmanager:GetSecretValue'], secrets);
     }
 
     /** Who may do what is for the api to know; nobody may without a key, also if the secret says none. */
@@ -148,6 +188,13 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
         };
     }
 
+    /** The master user's, unless the api has a role of its own, which reads and nothing else. */
+    private login(command: 'api' | 'worker'): secretsmanager.ISecret {
+        const { apiDatabaseSecretArn } = this.props.settings;
+        if (command !== 'api' || !apiDatabaseSecretArn) return this.props.database.secret;
+        return secretsmanager.Secret.fromSecretCompleteArn(this, 'ApiLogin', apiDatabaseSecretArn);
+    }
+
     private service(
         id: string,
         command: 'api' | 'worker',
@@ -156,6 +203,7 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
     ): ecs.FargateService {
         const { network, queue, database, cache, image, settings } = this.props;
         const keys = this.keys(command);
+        const login = this.login(command);
         const task = new ecs.FargateTaskDefinition(this, `${id}Task`, {
             cpu: size.cpu,
             memoryLimitMiB: size.memoryMiB,
@@ -206,17 +254,17 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
                 ...keys.environment,
             },
             secrets: {
-                DATABASE_USER: ecs.Secret.fromSecretsManager(database.secret, 'username'),
-                DATABASE_PASS: ecs.Secret.fromSecretsManager(database.secret, 'password'),
+                DATABASE_USER: ecs.Secret.fromSecretsManager(login, 'username'),
+                DATABASE_PASS: ecs.Secret.fromSecretsManager(login, 'password'),
                 REDIS_URL: ecs.Secret.fromSecretsManager(cache.url),
                 ...keys.secrets,
             },
             logging: ecs.LogDrivers.awsLogs({
                 streamPrefix: command,
-                logGroup: new logs.LogGroup(this, `${id}Logs`, {
-                    retention: logs.RetentionDays.ONE_MONTH,
-                    removalPolicy: RemovalPolicy.DESTROY,
-                }),
+                /* A task must not stand still because CloudWatch does. */
+                mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+                maxBufferSize: Size.mebibytes(DIAGNOSTICS_BUFFER_MIB),
+                logGroup: this.logGroup(id),
             }),
         });
         const service = new ecs.FargateService(this, id, {
@@ -228,6 +276,8 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
             minHealthyPercent: 100,
             maxHealthyPercent: 200,
             circuitBreaker: { enable: true, rollback: true },
+            propagateTags: ecs.PropagatedTagSource.SERVICE,
+            enableECSManagedTags: true,
         });
         /* Scaling owns the number: a deployment must not set it back. */
         (service.node.defaultChild as ecs.CfnService).desiredCount = undefined;
@@ -236,12 +286,35 @@ const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
         return service;
     }
 
+    private logGroup(id: string): logs.LogGroup {
+        const group = new logs.LogGroup(this, `${id}Logs`, {
+            retention: logs.RetentionDays.ONE_MONTH,
+            removalPolicy: RemovalPolicy.DESTROY,
+        });
+        this.logGroups.push(group);
+        return group;
+    }
+
+    /** A deployment during which one of these alarms comes up is rolled back, beside the circuit breaker. */
+    watch(alarms: { apiDeployment: cw.Alarm[]; workerDeployment: cw.Alarm[] }): void {
+        for (const [service, watched] of [
+            [this.api, alarms.apiDeployment],
+            [this.worker, alarms.workerDeployment],
+        ] as const) {
+            const resource = service.node.defaultChild as ecs.CfnService;
+            resource.deploymentConfiguration = {
+                ...(resource.deploymentConfiguration as ecs.CfnService.DeploymentConfigurationProperty),
+                alarms: { alarmNames: watched.map((a) => a.alarmName), enable: true, rollback: true },
+            };
+        }
+    }
+
     private accessLogs(): void {
         const bucket = new s3.Bucket(this, 'AccessLogs', {
             encryption: s3.BucketEncryption.S3_MANAGED, // the only kind load balancers can write to
             blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
             enforceSSL: true,
-            lifecycleRules: [{ expiration: Duration.days(30) }],
+            lifecycleRules: [{ expiration: Duration.days(ACCESS_LOG_DAYS) }],
             removalPolicy: RemovalPolicy.RETAIN,
         });
         bucket.addToResourcePolicy(

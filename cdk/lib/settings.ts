@@ -1,18 +1,27 @@
 /** What can be chosen when the template is made: `npx cdk deploy -c NAME=VALUE`, or cdk.json. */
 import { Node } from 'constructs';
+import { DATABASE } from './thresholds';
 
 export interface Settings {
     /** Image in Amazon ECR, with tag or digest; empty: built from the repository's Dockerfile. */
     readonly imageUri: string;
+    /** `internal`: the load balancer has addresses of the VPC; `internet`: public ones. */
+    readonly exposure: 'internal' | 'internet';
+    /** IPv4 ranges of clients; none: internal those of the VPC, with a certificate everybody. */
+    readonly clientRanges: readonly string[];
     /** ACM certificate of the load balancer; empty: plain HTTP. */
     readonly certificateArn: string;
-    /** Secret whose text is what a file of keys says; empty: whoever reaches the load balancer may. */
+    /** Secret whose text is what a file of keys says; empty (`none`): who reaches the load balancer may. */
     readonly keysSecretArn: string;
+    /** Secret with the `username` and `password` by which the api logs in; empty: the master user's. */
+    readonly apiDatabaseSecretArn: string;
     readonly cpuArchitecture: 'ARM64' | 'X86_64';
     /** `rds`: one PostgreSQL instance; `aurora`: Aurora Serverless v2. */
     readonly database: 'rds' | 'aurora';
     /** A standby of the database, and a replica of the cache, in a second zone. */
     readonly multiAz: boolean;
+    /** Of RDS, to begin with; it grows by itself. */
+    readonly storageGiB: number;
     readonly deletionProtection: boolean;
     /** 0: tasks reach AWS by endpoints, and nothing else. */
     readonly natGateways: number;
@@ -31,13 +40,20 @@ export const ECR_IMAGE = new RegExp(
 /** Whole, with the six letters at its end: without them a task's role would not be the secret's. */
 const SECRET = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$/;
 
+/** 203.0.113.0/24; an address alone is a /32. */
+const RANGE = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:[.](?!$|\/)|(?=\/))){4}\/(?:[1-9]|[12]\d|3[0-2])$/;
+
 export const DEFAULTS: Settings = {
     imageUri: '',
+    exposure: 'internal',
+    clientRanges: [],
     certificateArn: '',
     keysSecretArn: '',
+    apiDatabaseSecretArn: '',
     cpuArchitecture: 'ARM64',
     database: 'rds',
     multiAz: false,
+    storageGiB: 50,
     deletionProtection: true,
     natGateways: 0,
     s3PrefixListId: '',
@@ -53,10 +69,11 @@ export function settingsFromContext(node: Node): Settings {
             throw new Error(`context ${name} is "${value}", allowed: ${allowed.join(', ')}`);
         return value;
     };
-    const count = (name: keyof Settings): number => {
-        if (!/^\d{1,6}$/.test(text(name)))
-            throw new Error(`context ${name} is "${text(name)}", allowed: 0 to 999999`);
-        return Number(text(name));
+    const count = (name: keyof Settings, least: number, most: number): number => {
+        const value = /^\d{1,6}$/.test(text(name)) ? Number(text(name)) : -1;
+        if (value < least || value > most)
+            throw new Error(`context ${name} is "${text(name)}", allowed: ${least} to ${most}`);
+        return value;
     };
     const image = (): string => {
         const value = text('imageUri');
@@ -67,25 +84,59 @@ export function settingsFromContext(node: Node): Settings {
             );
         return value;
     };
-    const secret = (): string => {
-        const value = text('keysSecretArn');
-        if (value && !SECRET.test(value))
+    const secret = (name: keyof Settings, none: string, means: string): string => {
+        const value = text(name);
+        if (value === none) return '';
+        if (!SECRET.test(value))
             throw new Error(
-                `context keysSecretArn is "${value}", allowed: the whole ARN of a secret in Secrets Manager, ` +
-                    'arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, or nothing',
+                `context ${name} is "${value}", allowed: the whole ARN of a secret in Secrets Manager, ` +
+                    `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, or ${means}`,
             );
         return value;
     };
-    return {
+    const ranges = (): string[] => {
+        const all = text('clientRanges')
+            .split(/[\s,]+/)
+            .filter((one) => one !== '')
+            .map((one) => (one.includes('/') ? one : `${one}/32`));
+        for (const one of all)
+            if (!RANGE.test(one))
+                throw new Error(
+                    `context clientRanges has "${one}", allowed: IPv4 ranges such as 203.0.113.0/24, ` +
+                        'separated by commas, of /1 to /32',
+                );
+        return all;
+    };
+    return guarded({
         imageUri: image(),
+        exposure: oneOf('exposure', ['internal', 'internet']),
+        clientRanges: ranges(),
         certificateArn: text('certificateArn'),
-        keysSecretArn: secret(),
+        keysSecretArn: secret(
+            'keysSecretArn',
+            'none',
+            'none, with which whoever reaches the load balancer may read and write',
+        ),
+        apiDatabaseSecretArn: secret('apiDatabaseSecretArn', '', 'nothing, which is the master user'),
         cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
         database: oneOf('database', ['rds', 'aurora']),
+        storageGiB: count('storageGiB', 20, DATABASE.maxStorageGiB - 1),
         multiAz: oneOf('multiAz', ['true', 'false']) === 'true',
         deletionProtection: oneOf('deletionProtection', ['true', 'false']) === 'true',
         natGateways: Number(oneOf('natGateways', ['0', '1', '2', '3'])),
         s3PrefixListId: text('s3PrefixListId'),
-        retentionDays: count('retentionDays'),
-    };
+        retentionDays: count('retentionDays', 0, 999_999),
+    });
+}
+
+/** What would be open to everybody is refused, however it was put together. */
+function guarded(settings: Settings): Settings {
+    const { exposure, clientRanges, certificateArn, keysSecretArn } = settings;
+    if (exposure === 'internet' && clientRanges.length === 0 && !(certificateArn && keysSecretArn))
+        throw new Error(
+            `context exposure is "internet" without ${certificateArn ? 'keysSecretArn' : 'certificateArn'}: ` +
+                'allowed with certificateArn and a keysSecretArn, or with clientRanges, the addresses ' +
+                'that may reach the load balancer; else leave it "internal"',
+        );
+    return settings;
 }

@@ -28,7 +28,15 @@ export const WORKER = {
     alarmMemoryPercent: 85,
     /* Of all workers, in 15 minutes. A database that cannot be reached makes one for each thread. */
     alarmStoreFailures: 100,
+    /* The same in 5 minutes, by which a deployment is rolled back. */
+    deployStoreFailures: 35,
 };
+
+/** Days that access logs are kept. They name what was searched for, since queries are in URLs. */
+export const ACCESS_LOG_DAYS = 7;
+
+/** Of a task's diagnostics while CloudWatch does not take them; then they are lost, and logs go on. */
+export const DIAGNOSTICS_BUFFER_MIB = 10;
 
 /** Seconds between the lines of metrics that each task writes. */
 export const METRICS_SECONDS = 60;
@@ -39,18 +47,70 @@ export const METRICS_SECONDS = 60;
  * costs one a try, 1 to 60 s apart: with 100, that may last for an hour and a half. A message that
  * cannot be understood is tried less and less often, and is there for almost a day.
  */
-export const QUEUE = { maxReceives: 100 };
+export const QUEUE = { maxReceives: 100, maxMessageBytes: 1_048_576 };
+
+/** Connections to the database that one task may have open: readers, writers, tails, deleting, /ready. */
+export const TASK_CONNECTIONS = 7;
 
 export const DATABASE = {
-    storageGiB: 50,
     maxStorageGiB: 1000,
     backupDays: 7,
+    logDays: 30,
     auroraMinAcu: 0.5,
     auroraMaxAcu: 16,
     alarmCpuPercent: 80,
-    alarmFreeStorageBytes: 10 * 2 ** 30,
-    alarmConnections: 150,
+    alarmFreeStoragePercent: 15, // RDS lets it grow when 10 % are free
+    alarmFreeLocalBytes: 10 * 2 ** 30, // of Aurora, for temporary files
+    alarmConnectionsPercent: 80,
+    auroraConnections: 2_000, // what Aurora has where the smallest capacity is 0.5
     alarmFreeMemoryBytes: 128 * 2 ** 20,
+    alarmCredits: 30, // of processors of the classes t: some minutes of full speed are left
+    alarmCapacityPercent: 90, // of Aurora's largest capacity
+    alarmTransactionIds: 1_000_000_000, // PostgreSQL stops at 2.1 billion
+    alarmDiskQueue: 64,
 };
+
+/** GiB of memory of the instance classes that may be chosen; connections follow from it. */
+const MEMORY_GIB: Record<string, number> = Object.fromEntries([
+    ...['micro', 'small', 'medium', 'large', 'xlarge', '2xlarge'].map((size, n) => [`db.t4g.${size}`, 2 ** n]),
+    ...['m7g', 'm8g'].flatMap((family) =>
+        ['large', 'xlarge', '2xlarge', '4xlarge', '8xlarge'].map((size, n) => [`db.${family}.${size}`, 8 * 2 ** n]),
+    ),
+    ...['r7g', 'r8g'].flatMap((family) =>
+        ['large', 'xlarge', '2xlarge', '4xlarge', '8xlarge'].map((size, n) => [
+            `db.${family}.${size}`,
+            16 * 2 ** n,
+        ]),
+    ),
+]);
+
+export interface ClassLimits {
+    readonly connections: number; // max_connections
+    readonly alarmConnections: number;
+    readonly apiTasks: number;
+    readonly workerTasks: number;
+}
+
+/**
+ * How many connections and tasks an instance class stands. While a deployment runs there may be
+ * twice the tasks; together they stay below the alarm.
+ */
+export const CLASSES: Record<string, ClassLimits> = Object.fromEntries(
+    Object.entries(MEMORY_GIB).map(([name, gib]) => {
+        const connections = Math.min(90 * gib, 2_000); // less than RDS's own default, which has no such end
+        const alarmConnections = Math.floor((connections * DATABASE.alarmConnectionsPercent) / 100);
+        const tasks = Math.floor(alarmConnections / (2 * TASK_CONNECTIONS));
+        const apiTasks = Math.min(API.maxTasks, Math.floor((tasks * 2) / 3));
+        return [
+            name,
+            {
+                connections,
+                alarmConnections,
+                apiTasks,
+                workerTasks: Math.min(WORKER.maxTasks, tasks - apiTasks),
+            },
+        ];
+    }),
+);
 
 export const CACHE = { alarmMemoryPercent: 80, alarmCpuPercent: 80 };

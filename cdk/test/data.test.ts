@@ -10,6 +10,7 @@ test('queue and dead letters keep messages for 14 days, encrypted, by TLS only',
     for (const [id, q] of queues) {
         assert.equal(q.Properties.MessageRetentionPeriod, 14 * 86400);
         assert.equal(q.Properties.SqsManagedSseEnabled, true);
+        assert.equal(q.Properties.MaximumMessageSize, 1_048_576);
         assert.equal(q.DeletionPolicy, 'Retain');
         const policies = resources(t, 'AWS::SQS::QueuePolicy').filter(([, p]) =>
             refs(p.Properties.Queues).includes(id),
@@ -102,6 +103,7 @@ test('Valkey speaks TLS only and asks for a generated password', () => {
     assert.deepEqual(made.Properties.GenerateSecretString, { ExcludePunctuation: true, PasswordLength: 64 });
     const group = one(t, 'AWS::ElastiCache::ReplicationGroup', '')[1].Properties;
     assert.equal(group.Engine, 'valkey');
+    assert.ok(Number(group.EngineVersion) >= 8.2);
     assert.equal(group.TransitEncryptionEnabled, true);
     assert.equal(group.TransitEncryptionMode, 'required');
     assert.equal(group.AtRestEncryptionEnabled, true);
@@ -111,3 +113,18 @@ test('Valkey speaks TLS only and asks for a generated password', () => {
     assert.match(JSON.stringify(url), /^\{"Fn::Join":\["",\["rediss:\/\/:\{\{resolve:secretsmanager:/);
     assert.match(JSON.stringify(url), /"PrimaryEndPoint.Address"\]\},":6379"\]\]\}$/);
 });
+
+for (const [database, kind, type] of [
+    ['rds', 'instance', 'AWS::RDS::DBInstance'],
+    ['aurora', 'cluster', 'AWS::RDS::DBCluster'],
+] as const)
+    test(`what PostgreSQL says goes to a log group that is there before it, and has an end (${database})`, () => {
+        const t = template({ database });
+        const [id, group] = one(t, 'AWS::Logs::LogGroup', 'DatabaseLogs');
+        assert.equal(group.Properties.LogGroupName, `/aws/rds/${kind}/logmill/postgresql`);
+        assert.equal(group.Properties.RetentionInDays, 30);
+        const made = one(t, type, '')[1];
+        assert.equal(made.Properties[`DB${kind[0].toUpperCase()}${kind.slice(1)}Identifier`], 'logmill');
+        assert.ok(made.DependsOn.includes(id));
+        assert.deepEqual(made.Properties.EnableCloudwatchLogsExports, ['postgresql']);
+    });

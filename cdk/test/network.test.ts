@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CERTIFICATE, one, refs, resources, template } from './helper';
+import { CERTIFICATE, KEYS, one, refs, resources, template } from './helper';
 
 const subnetsOf = (value: unknown) => refs(value).filter((id) => /Subnet\d/.test(id));
 
@@ -105,7 +105,7 @@ test('security groups allow the drawn arrows and nothing else', () => {
     });
     /* S3 has no address of its own: see network.ts. No route leads anywhere else. */
     assert.deepEqual(inline.sort(), [
-        '0.0.0.0/0 > LoadBalancer 80',
+        '10.0.0.0/16 > LoadBalancer 80',
         'Api > 0.0.0.0/0 443',
         'Worker > 0.0.0.0/0 443',
     ]);
@@ -128,6 +128,24 @@ test('port 443 is open with a certificate only', () => {
         );
     assert.deepEqual(ports(template()), [80]);
     assert.deepEqual(ports(template({ certificateArn: CERTIFICATE })), [80, 443]);
+});
+
+test('clients come from the VPC, from the ranges that are named, or from anywhere by HTTPS', () => {
+    const ranges = (settings: Parameters<typeof template>[0]) => {
+        const t = template(settings);
+        return one(t, 'AWS::EC2::SecurityGroup', 'NetworkLoadBalancer')[1].Properties.SecurityGroupIngress.map(
+            (i: any) => i.CidrIp,
+        );
+    };
+    assert.deepEqual(ranges({}), ['10.0.0.0/16']);
+    const named = ['198.51.100.0/24', '203.0.113.7/32'];
+    assert.deepEqual(ranges({ clientRanges: named }), named);
+    assert.deepEqual(ranges({ exposure: 'internet', clientRanges: named }), named);
+    const open = { exposure: 'internet', certificateArn: CERTIFICATE, keysSecretArn: KEYS } as const;
+    assert.deepEqual(ranges(open), ['0.0.0.0/0', '0.0.0.0/0']);
+    const scheme = (settings: Parameters<typeof template>[0]) =>
+        one(template(settings), 'AWS::ElasticLoadBalancingV2::LoadBalancer', '')[1].Properties.Scheme;
+    assert.deepEqual([scheme({}), scheme(open)], ['internal', 'internet-facing']);
 });
 
 test('what is in the security groups is what the drawing names', () => {
@@ -172,6 +190,29 @@ test('the endpoint of SQS leads to the two queues of the stack, for its own acco
     assert.deepEqual(statements[0].Condition, {
         StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } },
     });
+});
+
+test('the other endpoints lead to what tasks need, for their own account', () => {
+    const t = template({ keysSecretArn: KEYS });
+    const policy = (service: RegExp) =>
+        resources(t, 'AWS::EC2::VPCEndpoint').find(([, e]) =>
+            service.test(JSON.stringify(e.Properties.ServiceName)),
+        )![1].Properties.PolicyDocument.Statement;
+    for (const service of [/ecr[.]api/, /ecr[.]dkr/, /[.]logs/, /secretsmanager/]) {
+        assert.equal(policy(service).length, 1);
+        assert.deepEqual(policy(service)[0].Condition, {
+            StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } },
+        });
+        for (const action of [policy(service)[0].Action].flat())
+            assert.match(action, /^(ecr:(Get|Batch)|logs:(Create|Put)|secretsmanager:GetSecretValue)/);
+    }
+    assert.deepEqual(
+        refs(policy(/[.]logs/)[0].Resource),
+        ['ServicesApiLogs', 'ServicesWorkerLogs'].map((start) => one(t, 'AWS::Logs::LogGroup', start)[0]),
+    );
+    const secrets = policy(/secretsmanager/)[0].Resource;
+    assert.ok(secrets.includes(KEYS));
+    assert.ok(refs(secrets).some((id) => /^CacheUrl/.test(id)));
 });
 
 test('nothing is fixed to an account or region, and nothing is looked up', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
-import { API, DATABASE, WORKER } from '../lib/thresholds';
+import { API, CLASSES, DATABASE, TASK_CONNECTIONS, WORKER } from '../lib/thresholds';
 import { one, refs, resources, template } from './helper';
 
 test('api scales on CPU, memory, and requests per target', () => {
@@ -19,14 +19,14 @@ test('api scales on CPU, memory, and requests per target', () => {
                 TargetValue: target,
             },
         });
-    t.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
-        MinCapacity: 2,
-        MaxCapacity: 20,
-    });
-    t.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
-        MinCapacity: 1,
-        MaxCapacity: 10,
-    });
+    for (const [which, least] of [
+        ['Api', 2],
+        ['Worker', 1],
+    ] as const)
+        assert.equal(
+            one(t, 'AWS::ApplicationAutoScaling::ScalableTarget', `Services${which}`)[1].Properties.MinCapacity,
+            least,
+        );
 });
 
 test('worker scales on messages visible by running tasks, of this queue and this service', () => {
@@ -67,11 +67,15 @@ test('worker scales out on the age of the oldest message', () => {
     assert.deepEqual(alarm.AlarmActions.flatMap(refs).sort(), [one(t, 'AWS::SNS::Topic', '')[0], id].sort());
 });
 
-const ALARMS: [string, string | RegExp, number][] = [
+const ALARMS: [string, string | RegExp, unknown][] = [
     ['ApiCpu', 'CPUUtilization', API.alarmCpuPercent],
     ['ApiMemory', 'MemoryUtilization', API.alarmMemoryPercent],
     ['ApiRequestsPerTarget', 'RequestCountPerTarget', API.alarmRequestsPerMinute],
     ['Api5xxRate', /HTTPCode_Target_5XX_Count.*HTTPCode_ELB_5XX_Count.*RequestCount/, API.alarm5xxPercent],
+    ['ApiHealthyHosts', 'HealthyHostCount', 1],
+    ['ApiTasks', /RunningTaskCount/, API.minTasks],
+    ['WorkerTasks', /RunningTaskCount/, WORKER.minTasks],
+    ['WorkerDeployment', 'StoreFailures', WORKER.deployStoreFailures],
     ['ApiP99', 'TargetResponseTime', API.alarmP99Seconds],
     [
         'WorkerBacklogPerTask',
@@ -84,13 +88,29 @@ const ALARMS: [string, string | RegExp, number][] = [
     ['DeadLetters', 'ApproximateNumberOfMessagesVisible', 0],
     ['StoreFailures', 'StoreFailures', WORKER.alarmStoreFailures],
     ['DatabaseCpu', 'CPUUtilization', DATABASE.alarmCpuPercent],
-    ['DatabaseConnections', 'DatabaseConnections', DATABASE.alarmConnections],
+    [
+        'DatabaseConnections',
+        'DatabaseConnections',
+        { 'Fn::FindInMap': ['DatabaseClasses', { Ref: 'DatabaseInstanceClass' }, 'alarmConnections'] },
+    ],
+    ['DatabaseCredits', 'CPUCreditBalance', DATABASE.alarmCredits],
+    ['DatabaseTransactionIds', 'MaximumUsedTransactionIDs', 1_000_000_000],
+    ['DatabaseDiskQueue', 'DiskQueueDepth', DATABASE.alarmDiskQueue],
     ['DatabaseMemory', 'FreeableMemory', DATABASE.alarmFreeMemoryBytes],
-    ['DatabaseFreeStorage', 'FreeStorageSpace', DATABASE.alarmFreeStorageBytes],
+    ['DatabaseFreeStorage', 'FreeStorageSpace', 7.5 * 2 ** 30],
     ['CacheCpu', 'EngineCPUUtilization', 80],
     ['CacheMemory', 'DatabaseMemoryUsagePercentage', 80],
 ];
-const BELOW = ['DatabaseMemory', 'DatabaseFreeStorage'];
+/* Where nobody is left to be measured, no number is the fault. */
+const SILENCE = ['ApiHealthyHosts', 'ApiTasks', 'WorkerTasks', 'DatabaseCpu', 'CacheCpu'];
+const BELOW = [
+    'ApiHealthyHosts',
+    'ApiTasks',
+    'WorkerTasks',
+    'DatabaseCredits',
+    'DatabaseMemory',
+    'DatabaseFreeStorage',
+];
 
 for (const [name, metric, threshold] of ALARMS)
     test(`alarm ${name} tells the topic`, () => {
@@ -102,7 +122,8 @@ for (const [name, metric, threshold] of ALARMS)
         const alarm = found[0][1].Properties;
         if (typeof metric === 'string') assert.equal(alarm.MetricName, metric);
         else assert.match(JSON.stringify(alarm.Metrics), metric);
-        assert.equal(alarm.Threshold, threshold);
+        assert.deepEqual(alarm.Threshold, threshold);
+        assert.equal(alarm.TreatMissingData, SILENCE.includes(name) ? 'breaching' : 'notBreaching');
         assert.equal(
             alarm.ComparisonOperator,
             BELOW.includes(name) ? 'LessThanThreshold' : 'GreaterThanThreshold',
@@ -110,10 +131,10 @@ for (const [name, metric, threshold] of ALARMS)
         const topic = { Ref: one(t, 'AWS::SNS::Topic', '')[0] };
         assert.deepEqual(alarm.AlarmActions, [topic]);
         assert.deepEqual(alarm.OKActions, [topic]);
-        if (name === 'StoreFailures')
+        if (alarm.MetricName === 'StoreFailures')
             return assert.deepEqual(
                 [alarm.Namespace, alarm.Period, alarm.Dimensions],
-                ['logmill', 900, undefined],
+                ['logmill', name === 'StoreFailures' ? 900 : 300, undefined],
             );
         const parts: [RegExp, RegExp][] = [
             [/^Api/, /Services(Api|Targets)/],
@@ -129,6 +150,101 @@ for (const [name, metric, threshold] of ALARMS)
             'of the right part',
         );
     });
+
+test('when no task is left, what the load balancer refuses is a rate of a hundred percent', () => {
+    const alarm = resources(template(), 'AWS::CloudWatch::Alarm').find(
+        ([, a]) => a.Properties.AlarmDescription === 'logmill: Api5xxRate',
+    )![1].Properties;
+    const formula = alarm.Metrics.find((m: any) => m.Expression).Expression as string;
+    const rate = (numbers: Record<string, number | undefined>): number => {
+        const plain = formula
+            .replace(/FILL\((\w+), 0\)/g, (_, name) => String(numbers[name] ?? 0))
+            .replace(/\b(target|balancer|requests)\b/g, (_, name) => String(numbers[name] ?? NaN));
+        assert.match(plain, /^[-+*/() .\dNa]+$/);
+        return Number(new Function(`return ${plain}`)());
+    };
+    assert.equal(rate({ balancer: 40 }), 100);
+    assert.equal(rate({ requests: 1000 }), 0);
+    assert.equal(rate({ requests: 1000, target: 20 }), 2);
+    assert.ok(rate({ requests: 1000, target: 20, balancer: 500 }) > 30);
+    assert.ok(Number.isNaN(rate({})), 'without requests there is no rate');
+});
+
+test('a deployment is rolled back by alarms of what it serves, too', () => {
+    const t = template();
+    const named = (which: string) =>
+        one(t, 'AWS::ECS::Service', `Services${which}`)[1].Properties.DeploymentConfiguration;
+    const names = (which: string) =>
+        refs(named(which).Alarms.AlarmNames).map((id) =>
+            String(one(t, 'AWS::CloudWatch::Alarm', id)[1].Properties.AlarmDescription).slice(9),
+        );
+    assert.deepEqual(names('Api'), ['Api5xxRate']);
+    assert.deepEqual(names('Worker'), ['WorkerDeployment', 'DeadLetters']);
+    for (const which of ['Api', 'Worker'])
+        assert.deepEqual(
+            [named(which).Alarms.Enable, named(which).Alarms.Rollback, named(which).MaximumPercent],
+            [true, true, 200],
+        );
+});
+
+test('tasks stay within the connections of the instance class, also while a deployment doubles them', () => {
+    const t = template();
+    for (const [name, limits] of Object.entries(CLASSES)) {
+        const tasks = 2 * (limits.apiTasks + limits.workerTasks);
+        assert.ok(tasks * TASK_CONNECTIONS <= limits.alarmConnections, name);
+        assert.ok(limits.alarmConnections <= 0.8 * limits.connections, name);
+        assert.ok(limits.apiTasks >= API.minTasks && limits.workerTasks >= WORKER.minTasks, name);
+    }
+    const of = (which: string) => ({
+        'Fn::FindInMap': ['DatabaseClasses', { Ref: 'DatabaseInstanceClass' }, which],
+    });
+    const most = (which: string) =>
+        one(t, 'AWS::ApplicationAutoScaling::ScalableTarget', `Services${which}`)[1].Properties.MaxCapacity;
+    assert.deepEqual(most('Api'), of('apiTasks'));
+    assert.deepEqual(most('Worker'), of('workerTasks'));
+    t.hasResourceProperties('AWS::RDS::DBParameterGroup', {
+        Parameters: { max_connections: of('connections'), 'rds.force_ssl': '1' },
+    });
+    t.hasMapping('DatabaseClasses', CLASSES as any);
+    t.hasParameter('DatabaseInstanceClass', { AllowedValues: Object.keys(CLASSES) });
+    const aurora = template({ database: 'aurora' });
+    aurora.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', { MaxCapacity: 20 });
+    const alarm = resources(aurora, 'AWS::CloudWatch::Alarm').find(
+        ([, a]) => a.Properties.AlarmDescription === 'logmill: DatabaseConnections',
+    )!;
+    assert.equal(alarm[1].Properties.Threshold, 1600);
+});
+
+test('the alarm of the storage comes before it grows, whatever its size', () => {
+    for (const storageGiB of [50, 400]) {
+        const alarm = resources(template({ storageGiB }), 'AWS::CloudWatch::Alarm').find(
+            ([, a]) => a.Properties.AlarmDescription === 'logmill: DatabaseFreeStorage',
+        )!;
+        /* RDS lets it grow at a tenth. */
+        assert.ok(alarm[1].Properties.Threshold > (storageGiB * 2 ** 30) / 10);
+        template({ storageGiB }).hasResourceProperties('AWS::RDS::DBInstance', {
+            AllocatedStorage: String(storageGiB),
+        });
+    }
+});
+
+test('the topic is encrypted by a key that alarms and events may use', () => {
+    const t = template();
+    const [key, { Properties }] = one(t, 'AWS::KMS::Key', '');
+    assert.deepEqual(refs(one(t, 'AWS::SNS::Topic', '')[1].Properties.KmsMasterKeyId), [key]);
+    assert.equal(Properties.EnableKeyRotation, true);
+    const who = Properties.KeyPolicy.Statement.map((s: any) => s.Principal.Service).filter(Boolean);
+    assert.deepEqual(who, ['cloudwatch.amazonaws.com', 'events.amazonaws.com']);
+});
+
+test('Aurora has alarms of its capacity in the place of credits', () => {
+    const names = (database: 'rds' | 'aurora') =>
+        resources(template({ database }), 'AWS::CloudWatch::Alarm').map(([, a]) =>
+            String(a.Properties.AlarmDescription).slice(9),
+        );
+    assert.ok(names('aurora').includes('DatabaseCapacity') && !names('aurora').includes('DatabaseCredits'));
+    assert.ok(!names('rds').includes('DatabaseCapacity'));
+});
 
 test('latency is the 99th percentile', () => {
     template().hasResourceProperties('AWS::CloudWatch::Alarm', {
@@ -167,6 +283,11 @@ test('scaling and failed deployments notify', () => {
             EventPattern: { source: [source], 'detail-type': Match.arrayWith([kind]) },
             Targets: [Match.objectLike({ Arn: { Ref: topic } })],
         });
+});
+
+test('scaling down at rest notifies nobody', () => {
+    const rule = one(template(), 'AWS::Events::Rule', 'AlarmsScalingPolicies')[1].Properties;
+    assert.match(JSON.stringify(rule.EventPattern.detail.alarmName), /"wildcard".*-AlarmHigh-[*]/);
 });
 
 const SHOWN = [

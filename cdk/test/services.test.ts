@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CERTIFICATE, KEYS, one, refs, resources, template } from './helper';
+import { CERTIFICATE, KEYS, LOGIN, one, refs, resources, template } from './helper';
 
 const task = (which: 'Api' | 'Worker', t = template()) =>
     one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
@@ -40,6 +40,8 @@ for (const [which, command] of [
         assert.equal(container.ReadonlyRootFilesystem, true);
         assert.ok(container.StopTimeout > Number(value.SHUTDOWN_TIMEOUT));
         assert.equal(container.LogConfiguration.LogDriver, 'awslogs');
+        assert.equal(container.LogConfiguration.Options.mode, 'non-blocking');
+        assert.match(container.LogConfiguration.Options['max-buffer-size'], /^\d+[bkm]$/);
     });
 
 test('a worker that is not alive is replaced; the database is no part of that', () => {
@@ -77,7 +79,15 @@ test('services are Fargate, and a deployment that fails is rolled back', () => {
             Rollback: true,
         });
         assert.equal(s.Properties.DeploymentConfiguration.MinimumHealthyPercent, 100);
+        assert.equal(s.Properties.PropagateTags, 'SERVICE');
+        assert.equal(s.Properties.EnableECSManagedTags, true);
     }
+});
+
+test('a new worker is there before a new api, which needs its schema', () => {
+    const t = template();
+    const [worker] = one(t, 'AWS::ECS::Service', 'ServicesWorker');
+    assert.ok(one(t, 'AWS::ECS::Service', 'ServicesApi')[1].DependsOn.includes(worker));
 });
 
 test('roles of tasks may do to the two queues what each half does, and nothing else', () => {
@@ -147,10 +157,29 @@ test('with a secret of keys the api has its text, and lets in nobody without a k
     }
 });
 
+test('the api logs in to the database by a role of its own, if it has one, and alone reads its secret', () => {
+    const t = template({ apiDatabaseSecretArn: LOGIN });
+    const login = (which: 'Api' | 'Worker', of = t) =>
+        task(which, of)
+            .ContainerDefinitions[0].Secrets.filter((s: any) => /^DATABASE_/.test(s.Name))
+            .map((s: any) => s.ValueFrom);
+    assert.deepEqual(login('Api'), [`${LOGIN}:username::`, `${LOGIN}:password::`]);
+    for (const value of [...login('Worker'), ...login('Api', template())])
+        assert.match(refs(value)[0], /^Database/);
+    const reads = (id: string) =>
+        resources(t, 'AWS::IAM::Policy')
+            .filter(([, p]) => JSON.stringify(p.Properties.PolicyDocument).includes(id))
+            .map(([name]) => name);
+    assert.equal(reads(LOGIN).length, 1);
+    assert.match(reads(LOGIN)[0], /ServicesApiTaskExecutionRole/);
+    const [master] = one(t, 'AWS::SecretsManager::SecretTargetAttachment', '');
+    assert.ok(reads(master).every((name) => /Worker/.test(name)), 'the api does not read the master');
+});
+
 test('the load balancer faces clients and asks /health', () => {
     const t = template();
     t.hasResourceProperties('AWS::ElasticLoadBalancingV2::LoadBalancer', {
-        Scheme: 'internet-facing',
+        Scheme: 'internal',
         Type: 'application',
     });
     t.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
@@ -170,7 +199,7 @@ test('the load balancer faces clients and asks /health', () => {
     t.hasOutput('QueueUrl', { Value: { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] } });
 });
 
-test('without a certificate there is HTTP; with one, HTTPS, and HTTP leads there', () => {
+test('without a certificate there is HTTP; with one, HTTPS, and HTTP is refused, not led there', () => {
     const plain = resources(template(), 'AWS::ElasticLoadBalancingV2::Listener').map(([, l]) => l.Properties);
     assert.deepEqual(
         plain.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
@@ -182,11 +211,12 @@ test('without a certificate there is HTTP; with one, HTTPS, and HTTP leads there
     assert.deepEqual(
         tls.map((l) => [l.Port, l.Protocol, l.DefaultActions[0].Type]),
         [
-            [80, 'HTTP', 'redirect'],
+            [80, 'HTTP', 'fixed-response'],
             [443, 'HTTPS', 'forward'],
         ],
     );
-    assert.equal(tls[0].DefaultActions[0].RedirectConfig.Protocol, 'HTTPS');
+    assert.equal(tls[0].DefaultActions[0].FixedResponseConfig.StatusCode, '400');
+    assert.match(JSON.parse(tls[0].DefaultActions[0].FixedResponseConfig.MessageBody).detail, /https/);
     assert.deepEqual(tls[1].Certificates, [{ CertificateArn: CERTIFICATE }]);
     assert.match(tls[1].SslPolicy, /TLS13-1-[23]/);
 });
@@ -199,7 +229,9 @@ test('the load balancer writes its access logs to a private bucket', () => {
         ),
     );
     assert.equal(attributes['access_logs.s3.enabled'], 'true');
+    assert.equal(attributes['deletion_protection.enabled'], 'true');
     t.hasResourceProperties('AWS::S3::Bucket', {
+        LifecycleConfiguration: { Rules: [{ ExpirationInDays: 7, Status: 'Enabled' }] },
         PublicAccessBlockConfiguration: { BlockPublicPolicy: true },
     });
 });
