@@ -18,6 +18,8 @@ export class LogPage {
     readonly pause: Locator;
     readonly resume: Locator;
     readonly away: Locator;
+    readonly menu: Locator;
+    readonly menuButton: Locator;
 
     constructor(readonly tab: Page) {
         this.list = tab.getByTestId('logs');
@@ -30,6 +32,8 @@ export class LogPage {
         this.live = tab.getByRole('button', { name: /^live/i });
         this.pause = tab.getByRole('button', { name: /pause/i });
         this.resume = tab.getByRole('button', { name: /resume/i });
+        this.menu = tab.getByRole('dialog', { name: 'Menu' });
+        this.menuButton = tab.getByRole('button', { name: 'Menu', exact: true });
         this.away = tab.getByText(/cannot be reached|is away|reconnect/i).first();
     }
 
@@ -146,16 +150,40 @@ export class LogPage {
         await field.press('Enter');
     }
 
+    /** What is not wanted all the time. */
+    async openMenu(): Promise<Locator> {
+        if (!(await this.menu.isVisible())) await this.menuButton.click();
+        await this.menu.waitFor();
+        return this.menu;
+    }
+
+    async closeMenu(): Promise<void> {
+        await this.menuButton.click();
+        await this.menu.waitFor({ state: 'hidden' });
+    }
+
+    /** "UTC", "local", or a name. */
     async chooseZone(zone: string): Promise<void> {
-        await this.tab.getByLabel(/time zone/i).selectOption(zone === 'local' ? '' : zone);
+        const menu = await this.openMenu();
+        const group = menu.getByRole('group', { name: 'Times in' }).getByRole('button');
+        if (zone === 'UTC' || zone === 'local') {
+            await group.nth(zone === 'UTC' ? 1 : 0).click();
+        } else {
+            await group.nth(2).click();
+            await menu.getByLabel('Name of the time zone').fill(zone);
+            await menu.getByRole('button', { name: 'Use' }).click();
+        }
+        await this.closeMenu();
     }
 
     async chooseTheme(theme: string): Promise<void> {
-        await this.tab.getByLabel(/theme/i).selectOption(theme);
+        const menu = await this.openMenu();
+        await menu.getByRole('button', { name: new RegExp(`^${theme}$`, 'i') }).click();
+        await this.closeMenu();
     }
 
     async downloadLink(form: string): Promise<Locator> {
-        return this.tab.getByRole('link', { name: form });
+        return (await this.openMenu()).getByRole('link', { name: form });
     }
 
     /** False if the page scrolls sideways. */

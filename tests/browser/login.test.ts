@@ -85,6 +85,11 @@ class Form {
 
 const button = (tab: Page, name: string): Locator => tab.getByRole('button', { name, exact: true });
 
+/** What is in the menu for who looks. */
+async function inMenu(tab: Page, name: string): Promise<Locator> {
+    return (await new LogPage(tab).openMenu()).getByRole('button', { name, exact: true });
+}
+
 browserTest('who has a key logs in and sees what was asked for, also after a reload', async ({ lab, visitor }) => {
     const shop = await Shop.open(lab, visitor);
     const anna = await shop.add('anna', 'read', '--only', 'level:info', '--expires', '90d');
@@ -110,6 +115,7 @@ browserTest('who has a key logs in and sees what was asked for, also after a rel
     await page.shows(['first']);
     await page.asks('first');
     await tab.getByTestId('count').getByText('1 log').waitFor();
+    await page.openMenu();
     assert.equal(await tab.getByTestId('who').innerText(), 'anna read');
     assert.match((await tab.getByTestId('who').getAttribute('title'))!, /^sees level:info, until 20/);
     // No script of the page, nor what it keeps, has the key or the cookie.
@@ -199,7 +205,7 @@ browserTest('who logs out has to log in again, in every tab', async ({ lab, visi
     await page.shows(['first']);
     const other = await visitor.open();
     await new LogPage(other).shows(['first']);
-    await button(tab, 'Log out').click();
+    await (await inMenu(tab, 'Log out')).click();
     await new Form(tab).dialog.waitFor();
     assert.equal(await page.rows.count(), 0);
     await page.asks('first');
@@ -218,15 +224,16 @@ browserTest('where everybody may read, logging in is offered and not asked for',
     const form = new Form(tab);
     await page.shows(['first']);
     assert.match(await tab.getByTestId('everybody').innerText(), /^Everybody .* may read logs without a key\.$/);
-    await button(tab, 'Log in').click();
+    await (await inMenu(tab, 'Log in')).click();
     await form.dialog.waitFor();
     await button(tab, 'Go on without a key').click();
     await form.dialog.waitFor({ state: 'hidden' });
-    await button(tab, 'Log in').click();
+    await (await inMenu(tab, 'Log in')).click();
     await tab.keyboard.press('Escape');
     await form.dialog.waitFor({ state: 'hidden' });
-    await button(tab, 'Log in').click();
+    await (await inMenu(tab, 'Log in')).click();
     await form.enter(shop.boss);
+    await page.openMenu();
     await tab.getByTestId('who').getByText('boss').waitFor();
     await page.shows(['first']);
     // A cookie that does not hold any more is told once, and then is none.
@@ -235,7 +242,7 @@ browserTest('where everybody may read, logging in is offered and not asked for',
     await tab.reload();
     await button(tab, 'Go on without a key').click();
     await page.shows(['first']);
-    await button(tab, 'Log in').waitFor();
+    await (await inMenu(tab, 'Log in')).waitFor();
     assert.deepEqual(await visitor.context.cookies(), []);
 });
 
@@ -253,14 +260,14 @@ browserTest('a key that may not read logs nobody in', async ({ lab, visitor }) =
 browserTest('without keys nobody is asked, and who reaches it is told who may', async ({ lab, visitor }) => {
     const tab = await visitor.open();
     await new LogPage(tab).isIn('empty');
-    assert.equal(await button(tab, 'Log in').count(), 0);
+    assert.equal(await (await inMenu(tab, 'Log in')).count(), 0);
     assert.equal(await tab.getByTestId('everybody').count(), 0);
     await tab.close();
     const open = await lab.start({ settings: { HOST: '0.0.0.0' } });
     visitor.visits(open);
     const there = await visitor.open();
     await there.getByTestId('everybody').getByText('may read and write logs without a key').waitFor();
-    assert.equal(await button(there, 'Log in').count(), 0);
+    assert.equal(await (await inMenu(there, 'Log in')).count(), 0);
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {

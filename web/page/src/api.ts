@@ -1,6 +1,7 @@
 /* The API of logmill, as far as the page reads it. */
 import { member, parts } from './json';
 import { HEADERS, refused, theSession } from './session';
+import { type Survey, VALUES_ASKED, type Values, readSurvey, readValues } from './survey';
 import { LAST } from './time';
 
 /** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
@@ -186,6 +187,19 @@ export function fetchValues(path: string, prefix: string, params: URLSearchParam
     params.set('slice', SLICE_S);
     if (prefix) params.set('prefix', prefix);
     return get(`/logs/fields/${encodeURIComponent(path)}?${params}`, ({ values }) => values as ValueCount[], signal);
+}
+
+export function fetchSurvey(params: URLSearchParams, signal?: AbortSignal): Promise<Survey> {
+    params.set('slice', SLICE_S);
+    params.set('top', String(VALUES_ASKED));
+    return get(`/logs/fields?${params}`, (body) => readSurvey(body), signal);
+}
+
+/** The values of one field; `path` as the fields have it. */
+export function fetchAllValues(path: string, most: number, params: URLSearchParams, signal?: AbortSignal): Promise<Values> {
+    params.set('slice', SLICE_S);
+    params.set('top', String(most));
+    return get(`/logs/fields/${encodeURIComponent(path)}?${params}`, (body) => readValues(body, most), signal);
 }
 
 /** The moment that the server takes a time for: the end of a range of no length. */

@@ -6,6 +6,7 @@ import { type Log, fetchMoment } from './api';
 import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
 import { AroundBar } from './around_bar';
 import { askClock, serverNow } from './clock';
+import { FieldsPanel, usePanel } from './fields_panel';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
@@ -17,6 +18,7 @@ import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
 import { useAround } from './use_around';
 import { useErrors } from './use_errors';
+import { useFields } from './use_fields';
 import { useKeys } from './use_keys';
 import { useLog } from './use_log';
 import { type Logs, useLogs } from './use_logs';
@@ -76,6 +78,8 @@ export function App(): JSX.Element {
     const [log, wrong] = useLog(view.id, given);
     const logs = useLogs(view);
     const stats = useStats(view, logs);
+    const panel = usePanel();
+    const fields = useFields(view, logs, panel.isOpen);
     const { list, live } = logs;
     const { round } = useSession();
 
@@ -138,20 +142,18 @@ export function App(): JSX.Element {
             <TopBar
                 view={view}
                 setView={setView}
-                live={live}
-                now={logs.now}
-                error={list.error}
+                logs={logs}
                 stats={stats}
                 typing={(other) => (other ? stop : goOn)(logs, stats)}
-                pause={logs.pause}
                 help={() => help.current?.showModal()}
             />
             <Everybody />
             <Histogram view={view} setView={setView} stats={stats} />
-            <StatusLine view={view} setView={setView} logs={logs} stats={stats} />
+            <StatusLine view={view} setView={setView} logs={logs} stats={stats} panel={panel} />
             <AroundBar view={view} setView={setView} logs={logs} />
             {said && <div class="said" role="status">{said}</div>}
             <main>
+                <FieldsPanel view={view} setView={setView} fields={fields} panel={panel} now={logs.now} />
                 {view.tab === 'patterns' && <PatternsView view={view} setView={setView} stats={stats} />}
                 <div class="list" hidden={view.tab === 'patterns'}>
                     {live.pending > 0 && (

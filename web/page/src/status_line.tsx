@@ -1,8 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 
-import { type View, apiParams, formatView, rangeOf } from './address';
+import { type View, formatView, rangeOf } from './address';
 import { type ApiError, mayPass } from './api';
-import { serverNow } from './clock';
+import { FieldsToggle, type Panel } from './fields_panel';
 import { useSession } from './session';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
@@ -13,6 +13,7 @@ interface Props {
     setView: (view: View) => void;
     logs: Logs;
     stats: Stats;
+    panel: Panel;
 }
 
 /** Ends what is searched for and counted now. */
@@ -124,18 +125,7 @@ function Tabs({ view, setView }: Props): JSX.Element {
     );
 }
 
-function Download({ view, now, format, name }: { view: View; now: number; format: string; name: string }): JSX.Element {
-    const params = apiParams(view, now);
-    params.set('format', format);
-    return (
-        <a href={`/logs?${params}`} download={`logs.${format}`}>
-            {name}
-        </a>
-    );
-}
-
 function Actions({ view, setView, logs }: Props): JSX.Element {
-    const now = view.live ? serverNow() : logs.now;
     return (
         <div class="actions">
             {view.tab === 'logs' && (
@@ -151,9 +141,6 @@ function Actions({ view, setView, logs }: Props): JSX.Element {
             <button class="toggle" onClick={logs.reload} title="Read anew, up to now">
                 Reload
             </button>
-            <span class="download">Download</span>
-            <Download view={view} now={now} format="ndjson" name="NDJSON" />
-            <Download view={view} now={now} format="csv" name="CSV" />
         </div>
     );
 }
@@ -166,6 +153,7 @@ export function StatusLine(props: Props): JSX.Element {
     const isAway = isSilent || (list.error !== null && list.error.status === 0);
     return (
         <div class="status-line">
+            <FieldsToggle panel={props.panel} />
             <Tabs {...props} />
             <div role="status">
                 <Count {...props} />

@@ -36,10 +36,19 @@ function clockOf(ms: number, zone: string): number {
     return date.getTime();
 }
 
+/** The browser's: getTimezoneOffset() has no seconds, which clocks that went by the sun had. */
+function localOffset(ms: number): number {
+    const local = new Date(ms);
+    const clock = new Date(0);
+    clock.setUTCFullYear(local.getFullYear(), local.getMonth(), local.getDate());
+    clock.setUTCHours(local.getHours(), local.getMinutes(), local.getSeconds(), local.getMilliseconds());
+    return clock.getTime() - local.getTime();
+}
+
 /** So many ms the clock of the zone is ahead of UTC's. */
 export function offsetOf(ms: number, zone: string): number {
     if (zone === 'UTC') return 0;
-    if (zone === '') return -new Date(ms).getTimezoneOffset() * 60_000;
+    if (zone === '') return localOffset(ms);
     const quarter = Math.floor(ms / QUARTER_MS) * QUARTER_MS;
     const key = `${zone} ${quarter}`;
     let offset = offsets.get(key);

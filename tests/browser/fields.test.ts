@@ -1,0 +1,454 @@
+/* The panel of fields: what there is in the logs that are shown, and the way from a value to its logs. */
+import { strict as assert } from 'node:assert';
+
+import type { Page } from 'playwright-core';
+
+import { eventually } from '../support/harness';
+import { atRest, postLog, postLogs } from '../support/logs';
+import { faults } from './axe';
+import { type Scene, browserTest, end } from './browser';
+import { FieldsPanel } from './fields_panel';
+import { LogPage } from './log_page';
+
+const wide = { context: { viewport: { width: 1440, height: 900 } } };
+const narrow = { context: { viewport: { width: 1000, height: 800 } } };
+const phone = { context: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true } };
+
+const SHOP = [
+    { message: 'one', level: 'info', service: 'pay', http: { status: 200 } },
+    { message: 'two', level: 'info', service: 'pay', http: { status: 500 }, retry: true },
+    { message: 'three', level: 'error', service: 'cart', http: { status: 500 } },
+    { message: 'four', level: 'info', service: 'pay' },
+];
+
+async function shop({ server }: Scene): Promise<void> {
+    const logs = SHOP.map((log, n) => ({ ...log, timestamp: new Date(Date.now() - n * 1000).toISOString() }));
+    await postLogs(server, logs);
+    await atRest(server);
+}
+
+interface Opened {
+    tab: Page;
+    page: LogPage;
+    fields: FieldsPanel;
+}
+
+async function open({ visitor }: Scene, address = ''): Promise<Opened> {
+    const tab = await visitor.open(address);
+    return { tab, page: new LogPage(tab), fields: new FieldsPanel(tab) };
+}
+
+/** Answers whatever part of the panel's questions `answer` has an answer to. */
+async function answered(tab: Page, answer: (params: URLSearchParams, asked: number) => unknown): Promise<URLSearchParams[]> {
+    const asked: URLSearchParams[] = [];
+    await tab.route(/\/logs\/fields\?/, (route) => {
+        const params = new URL(route.request().url()).searchParams;
+        asked.push(params);
+        return route.fulfill({ json: answer(params, asked.length) });
+    });
+    return asked;
+}
+
+/** One field, as the server tells it. */
+function fieldOf(path: string, values: Record<string, number>): unknown {
+    const logs = Object.values(values).reduce((sum, count) => sum + count, 0);
+    const list = Object.entries(values).map(([value, count]) => ({ value, count }));
+    return { path, logs, types: { string: logs }, distinct: list.length, values: list, approximate: null };
+}
+
+function survey(total: number, fields: unknown[], more: object = {}): unknown {
+    return { since: '', until: '', total, fields, approximate: null, next: null, searched_to: null, ...more };
+}
+
+browserTest('fields have their share of the logs, and their values unfold with counts', async (scene) => {
+    await shop(scene);
+    const { fields } = await open(scene);
+    await fields.note.getByText('In 4 logs').waitFor();
+    assert.deepEqual(await fields.names.allInnerTexts(), ['level', 'service', 'http.status', 'retry']);
+    assert.deepEqual(
+        await fields.panel.locator('.facet-share').allInnerTexts(), ['100 %', '100 %', '75 %', '25 %'],
+    );
+    assert.equal(await fields.field('http.status').locator('.facet-type').innerText(), '123');
+    assert.deepEqual(await fields.values('level'), ['info 3', 'error 1']);
+    await fields.unfold('http.status');
+    assert.deepEqual(await fields.values('http.status'), ['500 2', '200 1']);
+    await fields.field('http.status').getByText('3 logs · 2 values').waitFor();
+    await fields.header('http.status').click();
+    assert.equal(await fields.field('http.status').locator('.facet-body').count(), 0);
+}, wide);
+
+browserTest('a click on a value includes it, − leaves it out, and another click takes that back', async (scene) => {
+    await shop(scene);
+    const { page, fields } = await open(scene);
+    await fields.unfold('service');
+    await fields.include('service', 'pay').click();
+    await page.shows(['one', 'two', 'four']);
+    await page.addressHas('query', 'service:pay');
+    assert.equal(await fields.include('service', 'pay').getAttribute('aria-pressed'), 'true');
+    // The numbers are of what is shown now.
+    await fields.note.getByText('In 3 logs').waitFor();
+    assert.deepEqual(await fields.values('level'), ['info 3']);
+    await fields.include('service', 'pay').click();
+    await page.addressHas('query');
+    await page.shows(['one', 'two', 'three', 'four']);
+    await fields.unfold('http.status');
+    await fields.exclude('http.status', '500').click();
+    await page.addressHas('query', '-http.status:500');
+    await page.shows(['one', 'four']);
+}, wide);
+
+browserTest('a field becomes a column, groups the histogram, and is asked for to be there', async (scene) => {
+    await shop(scene);
+    const { page, fields } = await open(scene);
+    const status = await fields.unfold('http.status');
+    await status.getByRole('button', { name: 'Column' }).click();
+    await page.addressHas('column', 'http.status');
+    await status.getByRole('button', { name: 'Group by' }).click();
+    await page.addressHas('by', 'http.status');
+    await status.getByRole('button', { name: 'Has it' }).click();
+    await page.addressHas('query', 'http.status:*');
+    await page.shows(['one', 'two', 'three']);
+    // The level has its place in the row and the histogram.
+    assert.deepEqual(await fields.field('level').locator('.facet-tools button').allInnerTexts(), ['Group by']);
+}, wide);
+
+browserTest('each value leads to as many logs as are counted for it, whatever it holds', async (scene) => {
+    const { server } = scene;
+    const values: unknown[] = [
+        ...['', ' ', 'a b', '*', 'a*', '"', '\\', '\\"', '(x)', 'a OR b', 'OR', '-a', '/a/', '[1 TO 2]', '>=1', 'null', '😀', 'ä\n\tb'],
+        ...['<img src=x onerror=alert(1)>', '\u202egnp.exe', '\u0000', 'x'.repeat(255), 'x'.repeat(256), 'x'.repeat(300), 'ü'.repeat(200), '🙂'.repeat(90)],
+        ...[1, 1.5, 1e21, -0, 9007199254740993, true, false, null, [], {}, [1, 'two', 'two'], { deep: 'er' }],
+    ];
+    const names = ['plain', 'a b', 'a"b\\', 'a:b', 'level2', 'timestamp.x', 'any', 'since', '<b>', '-x', '/x', '1x', '(x)', 'ä', '__proto__', 'attr.x', 'a*'];
+    await postLogs(server, [
+        ...values.map((value) => ({ message: 'value', level: 'info', plain: value })),
+        ...names.map((name) => ({ message: 'name', level: name, attributes: { [name]: 'here' } })),
+    ]);
+    await atRest(server);
+    const { tab, page, fields } = await open(scene);
+    await fields.panel.getByText('In ', { exact: false }).first().waitFor();
+    let pressed = 0;
+    for (const name of await fields.names.allInnerTexts()) {
+        const field = await fields.unfold(name);
+        const all = field.getByRole('button', { name: 'All values' });
+        const isLong = (await field.locator('.facet-body').innerText()).includes('other value');
+        if (isLong) {
+            await all.click();
+            await field.locator('.values.is-all .facet-value').first().waitFor();
+        }
+        const total = await field.locator('.facet-value').count();
+        for (let n = 0; n < total; n++) {
+            const row = field.locator('.facet-value').nth(n);
+            const button = row.locator('button.value-include');
+            if ((await button.count()) === 0) continue; // nothing can ask for it
+            const count = Number(await row.locator('.value-count').innerText());
+            const before = page.query.get('query');
+            await button.click();
+            await eventually('it is in the query', async () => page.query.get('query') !== before);
+            const query = page.query.get('query')!;
+            const answer = await fetch(`http://127.0.0.1:${server.port}/logs/stats?${new URLSearchParams({ query })}`);
+            assert.equal(answer.status, 200, `${query}: ${await answer.clone().text()}`);
+            assert.equal(((await answer.json()) as any).total, count, query);
+            pressed++;
+            await tab.goBack();
+            await eventually('all values are back', async () => (await field.locator('.facet-value').count()) === total);
+        }
+        await fields.header(name).click();
+    }
+    assert.ok(pressed > 60, `${pressed} values were tried`);
+    assert.equal(await tab.locator('img, b:not(.who b)').count(), 0);
+}, wide);
+
+browserTest('a field is found by a part of its name, and its values by how they begin', async (scene) => {
+    const { server } = scene;
+    await postLogs(server, Array.from({ length: 60 }, (_, n) => ({
+        message: 'm', level: 'info', Path: `/user/${n}`, other: 'x', ...(n < 50 ? { deep: { path: n } } : {}),
+    })));
+    await atRest(server);
+    const { page, fields } = await open(scene);
+    await fields.search.fill('PATH');
+    await eventually('two are left', async () => (await fields.names.count()) === 2);
+    assert.deepEqual(await fields.names.allInnerTexts(), ['Path', 'deep.path']);
+    const path = await fields.unfold('Path');
+    assert.equal(await path.locator('.facet-value').count(), 10);
+    await path.getByText('50 other values').waitFor();
+    await path.getByRole('button', { name: 'All values' }).click();
+    await eventually('all are there', async () => (await path.locator('.facet-value').count()) === 60);
+    await path.getByLabel('Values of Path that begin with').fill('/user/5');
+    await eventually('eleven are left', async () => (await path.locator('.facet-value').count()) === 11);
+    await fields.include('Path', '/user/59').click();
+    await page.addressHas('query', 'Path:"/user/59"');
+    await fields.search.fill('nowhere');
+    await fields.panel.getByText('No field has such a name').waitFor();
+}, wide);
+
+browserTest('the panel is open where there is room, and stays as somebody left it', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene);
+    await fields.names.first().waitFor();
+    await fields.panel.getByRole('button', { name: 'Close fields' }).click();
+    assert.equal(await fields.panel.count(), 0);
+    assert.equal(await fields.toggle.getAttribute('aria-expanded'), 'false');
+    await tab.reload();
+    await new LogPage(tab).row('one').waitFor();
+    assert.equal(await fields.panel.count(), 0);
+    await fields.toggle.click();
+    await fields.names.first().waitFor();
+    await tab.setViewportSize({ width: 1000, height: 800 });
+    await tab.reload();
+    await fields.names.first().waitFor();
+}, wide);
+
+browserTest('where there is no room it is closed, and nothing is asked for it', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    const asked = await answered(tab, () => survey(0, []));
+    await tab.reload();
+    await page.row('one').waitFor();
+    await tab.waitForLoadState('networkidle');
+    assert.deepEqual(asked, []);
+    assert.equal(await fields.panel.count(), 0);
+}, narrow);
+
+browserTest('on a phone it is a sheet, and a value that is chosen leads back to the list', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await page.row('one').waitFor();
+    await fields.toggle.click();
+    await fields.names.first().waitFor();
+    assert.ok(await page.fitsInWidth());
+    await tab.keyboard.press('Escape');
+    await fields.panel.waitFor({ state: 'hidden' });
+    assert.ok(await fields.toggle.evaluate((element) => element === document.activeElement));
+    await fields.toggle.click();
+    await fields.unfold('service');
+    await fields.include('service', 'cart').click();
+    await fields.panel.waitFor({ state: 'hidden' });
+    await page.shows(['three']);
+    // It is not there by itself another time.
+    await tab.reload();
+    await page.shows(['three']);
+    assert.equal(await fields.panel.count(), 0);
+}, phone);
+
+browserTest('nothing is asked for before the list has its first page, and no more for a view that is left', async (scene) => {
+    await shop(scene);
+    const { tab, page } = await open(scene, '?query=nothing');
+    await page.isIn('nomatch');
+    let letThrough = (): void => {};
+    const first = new Promise<void>((resolve) => (letThrough = resolve));
+    await tab.route(/\/logs\?/, async (route) => {
+        await first;
+        await route.continue();
+    });
+    const asked: string[] = [];
+    const left: string[] = [];
+    await tab.route(/\/logs\/fields\?/, (route) => void asked.push(route.request().url())); // and no answer
+    tab.on('requestfailed', (request) => request.url().includes('/logs/fields?') && left.push(request.url()));
+    await tab.goto(new URL('/?query=service:pay', tab.url()).href);
+    await tab.waitForResponse(/\/logs\/stats/);
+    await tab.waitForTimeout(500);
+    assert.deepEqual(asked, []);
+    letThrough();
+    await page.row('one').waitFor();
+    await eventually('the panel asks', async () => asked.length === 1);
+    assert.match(asked[0]!, /query=service%3Apay/);
+    await tab.evaluate(() => {
+        history.pushState(null, '', '/?query=service:cart');
+        dispatchEvent(new PopStateEvent('popstate'));
+    });
+    await page.shows(['three']);
+    await eventually('the first question is given up', async () => left.includes(asked[0]!));
+    await eventually('another is asked', async () => asked.length === 2);
+}, wide);
+
+browserTest('what was looked at is said, the rest is looked at if asked for, and adds up', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    const asked = await answered(tab, (_, n) =>
+        n === 1
+            ? survey(100, [fieldOf('service', { pay: 80, cart: 20 }), fieldOf('id', Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`v${n}`, 4])))], {
+                  next: 'second', searched_to: '2026-11-27T14:00:00.000000Z',
+              })
+            : survey(50, [fieldOf('service', { pay: 30, auth: 20 }), fieldOf('id', { v0: 1, other: 1 })]),
+    );
+    await tab.goto(new URL('/', tab.url()).href);
+    await fields.note.getByText('In the newest 100 logs, back to 2026-11-27 14:00:00').waitFor();
+    await fields.note.getByRole('button', { name: 'Go on' }).click();
+    await fields.note.getByText('In 150 logs').waitFor();
+    assert.equal(await fields.note.getByRole('button').count(), 0);
+    assert.equal(asked[1]!.get('cursor'), 'second');
+    // Parts belong together only if they were asked for alike.
+    const { cursor: _, ...second } = Object.fromEntries(asked[1]!);
+    assert.deepEqual(second, Object.fromEntries(asked[0]!));
+    await fields.unfold('service');
+    assert.deepEqual(await fields.values('service'), ['pay 110', 'cart 20', 'auth 20']);
+    await fields.field('service').getByText('150 logs · 3 values').waitFor();
+    assert.equal(await fields.field('service').locator('.facet-share').innerText(), '100 %');
+}, wide);
+
+browserTest('what does not add up is told as a bound', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    const many = Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`v${n}`, 4]));
+    await answered(tab, (_, n) => {
+        const field = { ...(fieldOf('user', many) as any), logs: 200, distinct: 50 }; // of which half are listed
+        return n === 1 ? survey(200, [field], { next: 'second', searched_to: '2026-11-27T14:00:00Z' }) : survey(1, [fieldOf('user', { new: 1 })]);
+    });
+    await tab.goto(new URL('/', tab.url()).href);
+    await fields.note.getByRole('button', { name: 'Go on' }).click();
+    await fields.note.getByText('In 201 logs').waitFor();
+    const user = await fields.unfold('user');
+    await user.getByText('201 logs · ≥ 50 values').waitFor();
+    assert.equal((await fields.values('user'))[0], 'v0 4');
+    await user.getByText('≥ 40 other values').waitFor();
+    assert.match((await fields.include('user', 'v0').getAttribute('title'))!, /4 logs/);
+}, wide);
+
+browserTest('numbers of the view before are greyed at once', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await fields.note.getByText('In 4 logs').waitFor();
+    await tab.route(/\/logs\/fields\?/, () => {}); // no answer any more
+    await fields.unfold('service');
+    await fields.include('service', 'cart').click();
+    await page.shows(['three']);
+    assert.equal(await fields.panel.locator('.fields-list.is-old').count(), 1);
+    assert.equal(await fields.note.innerText(), 'Looking…');
+}, wide);
+
+browserTest('a read that fails says why, and is asked for again', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    let fails = true;
+    await tab.route(/\/logs\/fields\?/, (route) =>
+        fails ? route.fulfill({ status: 503, json: { detail: 'no room for it now' } }) : route.continue(),
+    );
+    await tab.goto(new URL('/', tab.url()).href);
+    await fields.note.getByText('no room for it now').waitFor();
+    fails = false;
+    await fields.note.getByRole('button', { name: 'Try again' }).click();
+    await fields.note.getByText('In 4 logs').waitFor();
+}, wide);
+
+browserTest('while live it is asked again, and not with each log', async (scene) => {
+    const { server } = scene;
+    await shop(scene);
+    const { tab, page, fields } = await open(scene, '?query=nothing');
+    await tab.clock.install();
+    let asked = 0;
+    tab.on('request', (request) => (asked += Number(request.url().includes('/logs/fields?'))));
+    await tab.goto(new URL('/?live=1', tab.url()).href);
+    await tab.clock.runFor(1000);
+    await eventually('the fields are there', async () => {
+        await tab.clock.runFor(200);
+        return (await fields.note.innerText()) === 'In 4 logs';
+    });
+    const before = asked;
+    for (let n = 0; n < 3; n++) {
+        await postLog(server, { message: `live ${n}`, level: 'debug' });
+        await eventually(`live ${n}`, async () => {
+            await tab.clock.runFor(200);
+            return (await page.row(`live ${n}`).count()) === 1;
+        });
+    }
+    assert.equal(asked, before);
+    await eventually('they are of the new logs, too', async () => {
+        await tab.clock.runFor(5000);
+        return (await fields.note.innerText()) === 'In 7 logs';
+    });
+    assert.equal(asked, before + 1);
+    // Where nothing came, nothing is asked.
+    await tab.clock.runFor(120_000);
+    assert.equal(asked, before + 1);
+}, wide);
+
+browserTest('by keyboard: one stop of Tab, and arrows from there to each value', async (scene) => {
+    await shop(scene);
+    const { tab, page, fields } = await open(scene);
+    await fields.note.getByText('In 4 logs').waitFor();
+    await fields.search.focus();
+    const focused = (): Promise<string> =>
+        tab.evaluate(() => {
+            const element = document.activeElement!;
+            return element.getAttribute('aria-label') ?? element.querySelector('.facet-path, .value-text')?.textContent ?? element.textContent!;
+        });
+    await tab.keyboard.press('Tab');
+    assert.equal(await focused(), 'Close fields');
+    await tab.keyboard.press('Tab');
+    assert.equal(await focused(), 'level');
+    const goes = async (key: string, to: string): Promise<void> => {
+        await tab.keyboard.press(key);
+        assert.equal(await focused(), to, key);
+    };
+    await goes('ArrowDown', 'info');
+    await goes('ArrowRight', 'Leave out info');
+    await goes('ArrowDown', 'error');
+    await goes('ArrowDown', 'service');
+    await goes('ArrowRight', 'service'); // unfolds
+    await goes('ArrowDown', 'pay');
+    await goes('ArrowDown', 'cart');
+    await goes('ArrowDown', 'Column');
+    await goes('ArrowRight', 'Group by');
+    await goes('Home', 'level');
+    await goes('ArrowDown', 'info');
+    await goes('ArrowDown', 'error');
+    await goes('ArrowDown', 'service');
+    await goes('ArrowLeft', 'service'); // folds
+    assert.equal(await fields.header('service').getAttribute('aria-expanded'), 'false');
+    await goes('End', 'retry');
+    await goes('Home', 'level');
+    // The list of logs is one Tab away, and back leads to where one was.
+    await goes('ArrowDown', 'info');
+    await tab.keyboard.press('Tab');
+    assert.ok(await tab.evaluate(() => !document.activeElement!.closest('#fields')));
+    await tab.keyboard.press('Shift+Tab');
+    assert.equal(await focused(), 'info');
+    await goes('ArrowDown', 'error');
+    await tab.keyboard.press('Enter');
+    await page.addressHas('query', 'level:error');
+    await page.shows(['three']);
+}, wide);
+
+browserTest('a thousand fields with a hundred values each can be used', async (scene) => {
+    await shop(scene);
+    const { tab, fields } = await open(scene, '?query=nothing');
+    const values = Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`value ${n}`, 100 - n]));
+    await answered(tab, () => survey(5000, Array.from({ length: 1000 }, (_, n) => ({ ...(fieldOf(`field.${n}`, values) as any), distinct: 100 }))));
+    await tab.goto(new URL('/', tab.url()).href);
+    await fields.note.getByText('In 5,000 logs').waitFor();
+    assert.equal(await fields.names.count(), 1000);
+    await fields.header('field.0').focus();
+    await tab.keyboard.press('End');
+    assert.ok(await fields.header('field.999').evaluate((element) => element === document.activeElement));
+    await tab.keyboard.press('Enter');
+    assert.equal((await fields.values('field.999'))[0], 'value 0 100');
+    await fields.search.fill('field.77');
+    await eventually('few are left', async () => (await fields.names.count()) === 11);
+}, wide);
+
+for (const colorScheme of ['light', 'dark'] as const) {
+    for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
+        browserTest(
+            `axe finds no serious fault in the panel: ${colorScheme}, ${viewport.width} px wide`,
+            async (scene) => {
+                await postLogs(scene.server, Array.from({ length: 20 }, (_, n) => ({ message: `m ${n}`, level: 'info', user: n })));
+                await shop(scene);
+                const { tab, page, fields } = await open(scene);
+                await page.row('one').waitFor();
+                if (viewport.width < 1000) await fields.toggle.click();
+                await fields.unfold('service');
+                const user = await fields.unfold('user');
+                await user.getByRole('button', { name: 'All values' }).click();
+                await user.locator('.is-all .facet-value').first().waitFor();
+                assert.deepEqual(await faults(tab), []);
+                assert.ok(await page.fitsInWidth());
+                await fields.include('service', 'pay').hover();
+                assert.deepEqual(await faults(tab), [], 'under the pointer');
+            },
+            { context: { colorScheme, viewport, bypassCSP: true } },
+        );
+    }
+}
+
+end();
