@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert';
 import type { Locator } from 'playwright-core';
 
 import { atRest, postLogs } from '../support/logs';
+import { faults } from './axe';
 import { browserTest, end } from './browser';
 import { LogPage } from './log_page';
 
@@ -137,5 +138,20 @@ browserTest(
     },
     { context: { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true } },
 );
+
+for (const colorScheme of ['light', 'dark'] as const) {
+    browserTest(
+        `axe finds no serious fault in patterns and groups: ${colorScheme}`,
+        async ({ server, visitor }) => {
+            await postLogs(server, LOGS.map((log, n) => ({ ...log, service: `service ${n}` })));
+            await atRest(server);
+            const tab = await visitor.open('?tab=patterns&by=service');
+            await pattern(new LogPage(tab), 'disk').locator('.spark').waitFor();
+            await tab.getByRole('button', { name: /^service 1/ }).waitFor();
+            assert.deepEqual(await faults(tab), []);
+        },
+        { context: { colorScheme, bypassCSP: true } },
+    );
+}
 
 end();
