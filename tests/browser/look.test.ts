@@ -55,6 +55,26 @@ browserTest(
     },
 );
 
+for (const [name, viewport, most] of [
+    ['at 1440 × 900', { width: 1440, height: 900 }, 170],
+    ['on a phone', { width: 390, height: 844 }, 260],
+] as const) {
+    browserTest(
+        `the first log stands at most ${most} px from the top ${name}`,
+        async (scene) => {
+            await shop(scene);
+            const page = new LogPage(await scene.visitor.open('?range=1h'));
+            await page.rows.first().waitFor();
+            const [first] = await page.idsFromTop();
+            const { y } = (await page.tab.locator(`[data-id="${first}"]`).boundingBox())!;
+            assert.ok(y <= most, `${y} px`);
+            const header = (await page.tab.locator('header').boundingBox())!;
+            assert.ok(header.height <= (viewport.width < 720 ? 92 : 46), `the header: ${header.height} px`);
+        },
+        { context: { viewport } },
+    );
+}
+
 browserTest(
     'on a phone nothing is wider than the screen',
     async (scene) => {
