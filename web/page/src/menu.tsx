@@ -103,7 +103,7 @@ function NameForm({ label, given, except, use, leave }: {
                 ref={input}
                 aria-label="Name of the view"
                 placeholder="Name"
-                value={given}
+                defaultValue={given}
                 maxLength={SAVED_NAME_MAX}
                 aria-invalid={wrong !== ''}
                 aria-describedby="name-wrong"
