@@ -97,6 +97,17 @@ browserTest('a click on a value includes it, − leaves it out, and another clic
     await page.shows(['one', 'four']);
 }, wide);
 
+browserTest('a field becomes a column beside those that the list has by itself', async (scene) => {
+    const logs = Array.from({ length: 20 }, (_, n) => ({ message: `log ${n}`, level: 'info', service: `s${n % 3}`, n }));
+    await postLogs(scene.server, logs);
+    await atRest(scene.server);
+    const { page, fields } = await open(scene);
+    await page.rows.first().locator('.cell').waitFor();
+    const field = await fields.unfold('n');
+    await field.getByRole('button', { name: 'Column' }).click();
+    await page.addressHas('column', 'service', 'n');
+});
+
 browserTest('a field becomes a column, groups the histogram, and is asked for to be there', async (scene) => {
     await shop(scene);
     const { page, fields } = await open(scene);

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } fro
 
 import { type View, withTerm, withoutTerm } from './address';
 import { type ApiError, fetchAllValues } from './api';
+import { columnsOf, toggleColumn } from './columns';
 import { severityOf } from './levels';
 import { termsOf } from './query';
 import {
@@ -238,8 +239,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
     const attribute = attributeOf(field.path);
     const grouping = groupingOf(field.path);
     const by = grouping === 'level' ? '' : grouping;
-    const columns = view.columns ?? [];
-    const isColumn = attribute !== null && columns.includes(attribute);
+    const isColumn = attribute !== null && columnsOf(view).includes(attribute);
     const shown = field.values.slice(0, VALUES_SHOWN);
     const others = field.distinct - shown.length;
     const rest = Math.max(0, field.logs - shown.reduce((sum, { count }) => sum + count, 0));
@@ -275,7 +275,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
                     <button
                         tabIndex={-1}
                         aria-pressed={isColumn}
-                        onClick={() => setView({ ...view, columns: isColumn ? columns.filter((path) => path !== attribute) : [...columns, attribute] })}
+                        onClick={() => setView(toggleColumn(view, attribute))}
                     >
                         Column
                     </button>
