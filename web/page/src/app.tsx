@@ -6,11 +6,11 @@ import { type Log, fetchMoment } from './api';
 import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
 import { AroundBar } from './around_bar';
 import { askClock, serverNow } from './clock';
-import { FieldsPanel, usePanel } from './fields_panel';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
 import { Everybody, LogIn } from './log_in';
+import { usePanel } from './panel';
 import { part } from './parts';
 import { useSession } from './session';
 import { StateView } from './state_view';
@@ -25,6 +25,7 @@ import { type Logs, useLogs } from './use_logs';
 import { useStats } from './use_stats';
 
 const Details = part('Details');
+const FieldsPanel = part('FieldsPanel');
 const PatternsView = part('PatternsView');
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */

@@ -1,3 +1,6 @@
 /* What the first view has no need of: one file of its own, which is fetched once the page stands (parts.tsx). */
 export { Details } from './details';
+export { FieldsPanel } from './fields_panel';
+export { MenuItems } from './menu_items';
 export { PatternsView } from './patterns_view';
+export { TimePopover } from './time_popover';

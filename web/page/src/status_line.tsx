@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 
 import { type View, formatView, rangeOf } from './address';
 import { type ApiError, mayPass } from './api';
-import { FieldsToggle, type Panel } from './fields_panel';
+import { FieldsToggle, type Panel } from './panel';
 import { useSession } from './session';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { type Times, parseTimes, rangeText, timesText } from '../src/moment';
+import { parseTimes } from '../src/moment';
+import { type Times, rangeText, timesText } from '../src/times_text';
 
 /** A Friday. */
 const NOW = Date.UTC(2026, 10, 27, 21, 30, 15);

@@ -1,0 +1,380 @@
+/* What the menu holds: saved views, links, the zone, colours, downloads, help, and who looks. */
+import type { JSX } from 'preact';
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
+
+import { type View, apiParams, isZone, parseView } from './address';
+import { copyText } from './clipboard';
+import { serverNow } from './clock';
+import { WhoLooks } from './log_in';
+import {
+    SAVED_NAME_MAX, type Saved, deleteView, isTaken, nameOf, renameView, saveView, savedViews, searchOf, watchSaved,
+} from './saved';
+import { useSession } from './session';
+import { addressOf, fixed } from './share';
+import { cut, visible } from './text';
+import { type Theme, chooseTheme, chosenTheme } from './theme';
+import { toMoment, zoneName } from './time';
+import type { Logs } from './use_logs';
+
+export interface MenuProps {
+    view: View;
+    setView: (view: View, replace?: boolean) => void;
+    logs: Logs;
+    help: () => void;
+}
+
+interface ItemProps extends MenuProps {
+    close: () => void;
+    /** Tells what became of it. */
+    say: (text: string, undo?: () => void) => void;
+}
+
+const shownName = (name: string): string => `“${cut(visible(name), SAVED_NAME_MAX)}”`;
+
+/* ---- Links ---- */
+
+/** What is copied, where the browser does not let the page do so: to be copied by hand. */
+function ByHand({ text }: { text: string }): JSX.Element {
+    const input = useRef<HTMLInputElement>(null);
+    useEffect(() => input.current!.select(), [text]);
+    return <input ref={input} class="by-hand" aria-label="Link" readOnly value={text} />;
+}
+
+function Links({ view, logs, say }: ItemProps): JSX.Element {
+    const [byHand, setByHand] = useState('');
+    const copyLink = (): void => {
+        const now = view.live ? serverNow() : logs.now;
+        const newest = view.oldest ? undefined : logs.list.top[0];
+        const shown = fixed(view, now, newest);
+        const moment = (time: string, open: string): string => (time ? toMoment(Date.parse(time), shown.zone).slice(0, 19) : open);
+        const link = addressOf(shown);
+        copyText(link).then(
+            () => say(`Copied: ${moment(shown.since, 'the first log')} to ${moment(shown.until, 'the last')}, ${shown.zone}`),
+            () => setByHand(link),
+        );
+    };
+    return (
+        <section aria-label="Link">
+            <button class="item" onClick={copyLink}>
+                Copy link <small>with fixed times: it shows the same to others, and later</small>
+            </button>
+            {byHand && <ByHand text={byHand} />}
+        </section>
+    );
+}
+
+/* ---- Saved views ---- */
+
+/** A name for a view; one that is there already is asked about. */
+function NameForm({ label, given, except, use, leave }: {
+    label: string;
+    given: string;
+    /** The name that it has: no other. */
+    except: string | null;
+    /** Returns "", or why not. */
+    use: (name: string) => string;
+    leave: () => void;
+}): JSX.Element {
+    const input = useRef<HTMLInputElement>(null);
+    const [wrong, setWrong] = useState('');
+    const [asked, setAsked] = useState('');
+    useLayoutEffect(() => input.current!.select(), []);
+    const submit = (event: Event): void => {
+        event.preventDefault();
+        const name = nameOf(input.current!.value);
+        if (name !== except && name !== asked && isTaken(name)) return setAsked(name);
+        const reason = use(name);
+        setWrong(reason);
+        setAsked('');
+        if (reason) input.current!.focus();
+        else leave();
+    };
+    return (
+        <form
+            class="name-form"
+            onSubmit={submit}
+            onKeyDown={(event) => {
+                if (event.key !== 'Escape') return;
+                event.stopPropagation();
+                leave();
+            }}
+        >
+            <input
+                ref={input}
+                aria-label="Name of the view"
+                placeholder="Name"
+                defaultValue={given}
+                maxLength={SAVED_NAME_MAX}
+                aria-invalid={wrong !== ''}
+                aria-describedby="name-wrong"
+                onInput={() => setAsked('')}
+            />
+            <button class={asked ? 'main' : ''}>{asked ? 'Replace it' : label}</button>
+            <button type="button" onClick={leave}>
+                Cancel
+            </button>
+            <p id="name-wrong" role="alert">
+                {wrong || (asked && `There is a view ${shownName(asked)} already`)}
+            </p>
+        </form>
+    );
+}
+
+function SavedRow({ saved, isCurrent, view, setView, close, say, changed }: ItemProps & {
+    saved: Saved;
+    isCurrent: boolean;
+    changed: () => void;
+}): JSX.Element {
+    const [isNamed, setNamed] = useState(false);
+    const name = shownName(saved.name);
+    if (isNamed) {
+        return (
+            <li>
+                <NameForm
+                    label="Rename"
+                    given={saved.name}
+                    except={saved.name}
+                    use={(to) => renameView(saved.name, to)}
+                    leave={() => {
+                        setNamed(false);
+                        changed();
+                    }}
+                />
+            </li>
+        );
+    }
+    return (
+        <li class="saved">
+            <button
+                class="item"
+                aria-current={isCurrent}
+                onClick={() => {
+                    setView({ ...parseView(saved.search), zone: parseView(saved.search).zone || view.zone });
+                    close();
+                }}
+            >
+                {cut(visible(saved.name), SAVED_NAME_MAX)}
+            </button>
+            <button
+                aria-label={`Copy link to ${name}`}
+                title="Copy link"
+                onClick={() =>
+                    copyText(`${location.origin}/${saved.search}`).then(
+                        () => say(`Copied the link to ${name}`),
+                        (error: Error) => say(error.message),
+                    )
+                }
+            >
+                Link
+            </button>
+            <button aria-label={`Rename ${name}`} title="Rename" onClick={() => setNamed(true)}>
+                ✎
+            </button>
+            <button
+                aria-label={`Delete ${name}`}
+                title="Delete"
+                onClick={() => {
+                    const wrong = deleteView(saved.name);
+                    say(wrong || `Deleted ${name}`, wrong ? undefined : () => (saveView(saved.name, saved.search), changed()));
+                    changed();
+                }}
+            >
+                ×
+            </button>
+        </li>
+    );
+}
+
+function Views(props: ItemProps): JSX.Element {
+    const { view, say } = props;
+    const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
+    const [isNamed, setNamed] = useState(false);
+    useEffect(() => watchSaved(() => changed()), []);
+    const views = savedViews();
+    const here = searchOf(view);
+    return (
+        <section aria-label="Views">
+            <h2>Views</h2>
+            <ul>
+                {views.map((saved) => (
+                    <SavedRow
+                        key={saved.name}
+                        {...props}
+                        saved={saved}
+                        isCurrent={saved.search === here}
+                        changed={() => changed()}
+                    />
+                ))}
+            </ul>
+            {isNamed ? (
+                <NameForm
+                    label="Save"
+                    given=""
+                    except={null}
+                    use={(name) => {
+                        const wrong = saveView(name, here);
+                        if (!wrong) say(`Saved ${shownName(name)}`);
+                        return wrong;
+                    }}
+                    leave={() => setNamed(false)}
+                />
+            ) : (
+                <button class="item" onClick={() => setNamed(true)}>
+                    Save this view…
+                </button>
+            )}
+        </section>
+    );
+}
+
+/* ---- Zone and colours ---- */
+
+function Choice<T extends string>({ label, chosen, choices, choose }: {
+    label: string;
+    chosen: T;
+    choices: readonly (readonly [T, string])[];
+    choose: (choice: T) => void;
+}): JSX.Element {
+    return (
+        <div class="choice" role="group" aria-label={label}>
+            <span>{label}</span>
+            {choices.map(([choice, name]) => (
+                <button aria-pressed={choice === chosen} onClick={() => choose(choice)}>
+                    {name}
+                </button>
+            ))}
+        </div>
+    );
+}
+
+/** Any zone by its name. */
+function ZoneForm({ zone, use }: { zone: string; use: (zone: string) => void }): JSX.Element {
+    const input = useRef<HTMLInputElement>(null);
+    const [wrong, setWrong] = useState('');
+    useEffect(() => input.current!.focus(), []);
+    const zones = typeof Intl.supportedValuesOf === 'function' ? Intl.supportedValuesOf('timeZone') : [];
+    const submit = (event: Event): void => {
+        event.preventDefault();
+        const name = input.current!.value.trim().replace(/\s+/g, '_');
+        if (isZone(name)) return use(new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone);
+        setWrong(`${shownName(input.current!.value)} is no time zone: write one as Europe/Berlin or UTC`);
+        input.current!.focus();
+        return undefined;
+    };
+    return (
+        <form class="name-form" onSubmit={submit}>
+            <input
+                ref={input}
+                list="zones"
+                aria-label="Name of the time zone"
+                placeholder="Europe/Berlin"
+                autocomplete="off"
+                spellcheck={false}
+                defaultValue={zone}
+                aria-invalid={wrong !== ''}
+                aria-describedby="zone-wrong"
+            />
+            <datalist id="zones">
+                {zones.map((name) => (
+                    <option value={name} />
+                ))}
+            </datalist>
+            <button>Use</button>
+            <p id="zone-wrong" role="alert">
+                {wrong}
+            </p>
+        </form>
+    );
+}
+
+function Looks({ view, setView, logs }: ItemProps): JSX.Element {
+    const [isOther, setOther] = useState(false);
+    const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
+    const hasName = view.zone !== '' && view.zone !== 'UTC';
+    const other = hasName ? `${view.zone} (${zoneName(logs.now, view.zone)})` : 'Other…';
+    return (
+        <section aria-label="Looks">
+            <Choice
+                label="Times in"
+                chosen={isOther || hasName ? 'other' : view.zone || 'browser'}
+                choices={[
+                    ['browser', `Browser (${zoneName(logs.now, '')})`],
+                    ['UTC', 'UTC'],
+                    ['other', other],
+                ]}
+                choose={(zone) => {
+                    setOther(zone === 'other');
+                    if (zone !== 'other') setView({ ...view, zone: zone === 'browser' ? '' : zone }, true);
+                }}
+            />
+            {isOther && (
+                <ZoneForm
+                    zone={hasName ? view.zone : ''}
+                    use={(zone) => {
+                        setOther(false);
+                        setView({ ...view, zone }, true);
+                    }}
+                />
+            )}
+            <Choice<Theme>
+                label="Colours"
+                chosen={chosenTheme()}
+                choices={[
+                    ['system', 'Auto'],
+                    ['light', 'Light'],
+                    ['dark', 'Dark'],
+                ]}
+                choose={(theme) => {
+                    chooseTheme(theme);
+                    changed();
+                }}
+            />
+        </section>
+    );
+}
+
+/* ---- All of it ---- */
+
+function Downloads({ view, logs }: ItemProps): JSX.Element {
+    const download = (format: string): string => {
+        const params = apiParams(view, view.live ? serverNow() : logs.now);
+        params.set('format', format);
+        return `/logs?${params}`;
+    };
+    return (
+        <section aria-label="Download" class="downloads">
+            <span>Download all that matches</span>
+            <a href={download('ndjson')} download="logs.ndjson">
+                NDJSON
+            </a>
+            <a href={download('csv')} download="logs.csv">
+                CSV
+            </a>
+        </section>
+    );
+}
+
+export function MenuItems(props: ItemProps): JSX.Element {
+    const { help, close } = props;
+    const { who } = useSession();
+    return (
+        <>
+            <Links {...props} />
+            <Views {...props} />
+            <Looks {...props} />
+            <Downloads {...props} />
+            <section aria-label="More" class="more">
+                <button
+                    onClick={() => {
+                        close();
+                        help();
+                    }}
+                >
+                    Keyboard
+                </button>
+                {who?.operate && <a href="/docs">API</a>}
+                <WhoLooks />
+            </section>
+        </>
+    );
+}
