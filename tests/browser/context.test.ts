@@ -89,6 +89,47 @@ browserTest('Around shows the log in the middle of its service and host, each of
     await page.addressHas('query', '"log 1000"');
 });
 
+browserTest('back from around a log leads to exactly what was asked for, also after a reload and another query', async ({ server, visitor }) => {
+    await fill(server);
+    const page = new LogPage(await visitor.open('?since=2026-03-04T14:00:00Z&until=2026-03-04T14:30:00Z&query=service:cart "log 1000"&off=level:error'));
+    const isBefore = async (): Promise<void> => {
+        await page.asks('service:cart "log 1000"');
+        await page.addressHas('off', 'level:error');
+        await page.addressHas('since', '2026-03-04T14:00:00Z');
+        for (const name of ['around', 'center', 'back']) await page.addressHas(name);
+    };
+    const around = async (): Promise<void> => {
+        await page.open('log 1000');
+        await page.details.getByRole('button', { name: /show around/i }).click();
+        await page.addressHas('off', 'level:error', 'service:cart', '"log 1000"');
+        await isInTheMiddle(page, 'log 1000');
+        await page.tab.reload();
+        await isInTheMiddle(page, 'log 1000');
+        await page.search.fill('"log 99"');
+        await page.search.press('Enter');
+        await page.asks('"log 99"');
+    };
+    await around();
+    await page.tab.getByRole('button', { name: 'Back', exact: true }).click();
+    await page.shows(['log 1000']);
+    await isBefore();
+
+    await page.closeDetails();
+    await around();
+    await page.menuButton.click();
+    await page.menu.getByRole('button', { name: /Save this view/ }).click();
+    await page.menu.getByLabel('Name of the view').fill('mine');
+    await page.menu.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.menu.getByRole('button', { name: 'mine', exact: true }).click();
+    await page.shows(['log 1000']);
+    await isBefore();
+
+    await around();
+    await page.tab.getByRole('link', { name: 'Patterns' }).click();
+    await page.tab.getByTestId('pattern').waitFor();
+    await isBefore();
+});
+
 browserTest('around a log the list goes on at both ends, and what is seen stays where it is', async ({ server, visitor }) => {
     await fill(server);
     const all = (await allLogs(server)).length;

@@ -20,6 +20,10 @@ const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_
 /** A relative range ends so long after now: clocks differ a little. */
 const AHEAD_MS = 2000;
 
+/** Orders of patterns. */
+export const SORTS = ['', 'severity', 'newest', 'rarest'] as const;
+export type Sort = (typeof SORTS)[number];
+
 export interface View {
     /** In the query language, all of it; "": every log. */
     query: string;
@@ -38,7 +42,11 @@ export interface View {
     around: string[] | null;
     /** That log; "": there is none. */
     center: string;
+    /** What was looked at before, to come back to: an address without its "/?"; null: it is not known. */
+    back: string | null;
     tab: 'logs' | 'patterns';
+    /** The order of the patterns; "": most logs first. */
+    sort: Sort;
     /** Attributes that have a column, by their paths; null: those that suit the logs. */
     columns: string[] | null;
     /** The histogram is grouped by this field; "": by level. */
@@ -108,7 +116,9 @@ export function parseView(search: string): View {
         id,
         around: center ? list(params.get('around')) : null,
         center,
+        back: center ? params.get('back') : null,
         tab: params.get('tab') === 'patterns' ? 'patterns' : 'logs',
+        sort: SORTS.find((sort) => sort === params.get('sort')) ?? '',
         columns: columns.length > 0 ? columns.filter(Boolean) : null,
         by: params.get('by') ?? '',
         oldest: params.get('order') === 'oldest',
@@ -132,7 +142,9 @@ export function formatView(view: View): string {
     if (view.id) params.set('id', view.id);
     if (view.around) params.set('around', view.around.join(','));
     if (view.around && view.center !== view.id) params.set('center', view.center);
+    if (view.around && view.back !== null) params.set('back', view.back);
     if (view.tab !== 'logs') params.set('tab', view.tab);
+    if (view.sort) params.set('sort', view.sort);
     view.columns?.forEach((path) => params.append('column', path));
     if (view.columns?.length === 0) params.set('column', '');
     if (view.by) params.set('by', view.by);

@@ -1,8 +1,8 @@
 /* A log among those before and after it, and all of its trace. */
-import { type View, hasTimes, rangeOf, timesToResolve } from './address';
+import { type View, formatView, hasTimes, parseView, rangeOf, timesToResolve } from './address';
 import type { Log } from './api';
 import { isNested, member, members, readable } from './json';
-import { attributeField, fieldTerm, queryOf, termsOf } from './query';
+import { attributeField, fieldTerm, termsOf } from './query';
 import { after } from './time';
 
 const HALF_HOUR = 30 * 60_000_000;
@@ -57,6 +57,16 @@ function lacks(view: View, { timestamp }: Log, now: number): boolean {
     return time < Date.parse(since) || time >= Date.parse(until);
 }
 
+/** What is asked for, without what only says how it looks. */
+function asked({ query, off, range, since, until, live, tab }: View): Partial<View> {
+    return { query, off, range, since, until, live, tab };
+}
+
+/** A view as it is remembered in the address of another one. */
+export function wayBack(view: View): string {
+    return formatView({ ...parseView(''), ...asked(view) }).slice(2);
+}
+
 /**
  * The list around a log, whatever was asked for before: that is switched off. The range, which is the histogram's
  * then, stays if it has the log.
@@ -66,26 +76,21 @@ export function viewAround(view: View, log: Log, same: string[], now: number): V
         ? { since: after(log.timestamp, -HALF_HOUR), until: after(log.timestamp, HALF_HOUR) }
         : {};
     const off = [...view.off, ...termsOf(view.query).map(({ text }) => text)];
-    return { ...view, ...range, query: '', off, id: log.id, around: same, center: log.id, live: false, tab: 'logs' };
+    const back = view.around ? view.back : wayBack(view);
+    return { ...view, ...range, query: '', off, id: log.id, around: same, center: log.id, back, live: false, tab: 'logs' };
 }
 
-/** Out of there, with what was switched off. */
+/** Out of there, to what was looked at before; where that is not known, what was asked for stays. */
 export function viewBack(view: View): View {
-    const isNarrowed = view.query !== '';
-    return {
-        ...view,
-        around: null,
-        center: '',
-        query: isNarrowed ? view.query : queryOf(view.off),
-        off: isNarrowed ? view.off : [],
-    };
+    const before = view.around && view.back !== null ? asked(parseView(view.back)) : {};
+    return { ...view, ...before, around: null, center: '', back: null };
 }
 
 /** Whoever chooses another time, or live, is out of what lies around a log. */
 export function settled(before: View, view: View): View {
     const isSame = before.since === view.since && before.until === view.until && before.range === view.range;
     if (!before.around || !view.around || (isSame && !view.live) || timesToResolve(before).length > 0) return view;
-    return { ...view, around: null, center: '' };
+    return { ...view, around: null, center: '', back: null };
 }
 
 /** An address that names a log and hardly anything else leads to it, wherever it is. */
@@ -116,6 +121,7 @@ export function viewOfTrace(view: View, log: Log): View | null {
         live: false,
         around: null,
         center: '',
+        back: null,
         oldest: true,
         tab: 'logs',
     };

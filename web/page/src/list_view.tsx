@@ -90,6 +90,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     if (at && at < 2 * PAGE_LOGS && !list.isShifted) {
         heights.shift(at);
         added.current += heights.top(at);
+        if (sought.current >= 0) sought.current += at; // it is another number now
     }
     newest.current = list.top[0];
     heights.resize(length);

@@ -3,6 +3,7 @@
  * not there at all where storage is forbidden.
  */
 import { type View, formatView } from './address';
+import { viewBack } from './around';
 
 const KEY = 'logmill.views';
 /** Names that are kept. */
@@ -45,9 +46,9 @@ function keep(views: Saved[]): string {
     }
 }
 
-/** What of a view is kept: not the log that happens to be open. */
+/** What of a view is kept: not the log that happens to be open, nor that the list is around one. */
 export function searchOf(view: View): string {
-    return formatView({ ...view, id: '', around: null }).slice(1);
+    return formatView({ ...viewBack(view), id: '' }).slice(1);
 }
 
 /** A name as it is kept. */

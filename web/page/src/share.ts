@@ -1,6 +1,7 @@
 /* Links to what is seen now, which show the same to whoever opens them later. */
 import { type View, formatView, rangeOf } from './address';
 import type { Log } from './api';
+import { viewBack, wayBack } from './around';
 import { after, iso } from './time';
 
 /** The name of the browser's zone. */
@@ -26,6 +27,7 @@ export function fixed(view: View, now: number, newest: Log | undefined): View {
         until: range.until || endOf(newest, now),
         live: false,
         zone: view.zone || browserZone(),
+        back: view.back === null ? null : wayBack(fixed(viewBack(view), now, newest)),
     };
 }
 

@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 
 import { type View, formatView, rangeOf } from './address';
 import { type ApiError, mayPass } from './api';
+import { viewBack } from './around';
 import { FieldsToggle, type Panel } from './panel';
 import { useSession } from './session';
 import { formatTime } from './time';
@@ -118,7 +119,7 @@ function Tabs({ view, setView }: Props): JSX.Element {
             <ViewLink to={{ ...view, tab: 'logs' }} setView={setView} isHere={view.tab === 'logs'}>
                 Logs
             </ViewLink>
-            <ViewLink to={{ ...view, tab: 'patterns', id: '', around: null, live: false }} setView={setView} isHere={view.tab === 'patterns'}>
+            <ViewLink to={{ ...viewBack(view), tab: 'patterns', id: '', live: false }} setView={setView} isHere={view.tab === 'patterns'}>
                 Patterns
             </ViewLink>
         </nav>

@@ -6,7 +6,7 @@ import type { LogList } from './log_list';
 import type { Logs } from './use_logs';
 
 /** So near to the top, in pixels, more is fetched. */
-const NEAR_TOP = 600;
+const NEAR_TOP = 1500;
 
 /** Puts a row into the middle of the list; false: it is not drawn yet. */
 function toMiddle(scroller: HTMLElement, index: number): boolean {
@@ -21,10 +21,12 @@ function toMiddle(scroller: HTMLElement, index: number): boolean {
  * put above, since theirs are other numbers then.
  */
 export function useAround({ id, around, center }: View, { list }: Logs, setActive: (index: number) => void): void {
-    const state = useRef<{ list?: LogList; isShown: boolean; isCentered: boolean; raised: number }>({ isShown: false, isCentered: false, raised: 0 });
+    const state = useRef<{ list?: LogList; isShown: boolean; isCentered: boolean; isLeft: boolean; raised: number }>({
+        isShown: false, isCentered: false, isLeft: false, raised: 0,
+    });
     const now = state.current;
     useLayoutEffect(() => {
-        if (now.list !== list) Object.assign(now, { list, isShown: false, isCentered: false, raised: list.raised });
+        if (now.list !== list) Object.assign(now, { list, isShown: false, isCentered: false, isLeft: false, raised: list.raised });
         if (now.raised !== list.raised) setActive(-1);
         now.raised = list.raised;
     });
@@ -37,12 +39,32 @@ export function useAround({ id, around, center }: View, { list }: Logs, setActiv
             now.isShown = true;
             return setActive(at);
         }
-        now.isCentered ||= at < 0 || toMiddle(scroller, at);
-        const look = (): void => {
-            if (scroller.scrollTop < NEAR_TOP && list.goesOnAbove && list.error === null) void list.moreAbove();
+        // Until somebody goes elsewhere: what opens beside the list makes other rows of it.
+        let frame = 0;
+        const hold = (): void => {
+            cancelAnimationFrame(frame);
+            if (now.isLeft) return;
+            if (at < 0 || toMiddle(scroller, at)) now.isCentered = true;
+            else frame = requestAnimationFrame(hold);
         };
-        if (now.isCentered) look();
+        const leave = (): void => void (now.isLeft = true);
+        const observer = new ResizeObserver(hold);
+        observer.observe(scroller);
+        const look = (): void => {
+            hold();
+            if ((now.isCentered || now.isLeft) && scroller.scrollTop < NEAR_TOP && list.goesOnAbove && list.error === null) void list.moreAbove();
+        };
+        look();
+        const acts = ['wheel', 'pointerdown', 'touchmove'];
         scroller.addEventListener('scroll', look);
-        return () => scroller.removeEventListener('scroll', look);
+        acts.forEach((name) => scroller.addEventListener(name, leave, { passive: true }));
+        addEventListener('keydown', leave);
+        return () => {
+            cancelAnimationFrame(frame);
+            observer.disconnect();
+            removeEventListener('keydown', leave);
+            scroller.removeEventListener('scroll', look);
+            acts.forEach((name) => scroller.removeEventListener(name, leave));
+        };
     });
 }

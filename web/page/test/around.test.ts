@@ -4,6 +4,8 @@ import { type View, formatView, parseView } from '../src/address';
 import type { Log } from '../src/api';
 import { attributeOf, isPermalink, originsOf, settled, sharedAtFirst, traceOf, viewAround, viewBack, viewOfTrace } from '../src/around';
 import { nextError } from '../src/errors';
+import { searchOf } from '../src/saved';
+import { fixed } from '../src/share';
 
 const ID = '01a21039-56f8-7def-8123-456789abcdef';
 const NOW = Date.UTC(2026, 10, 27, 20);
@@ -40,11 +42,19 @@ test('a log has a trace by any of its names, and none of zeros', () => {
 });
 
 test('around a log what was asked for is off, and comes back', () => {
-    const before = parseView('?query=level:error+x&off=host:h1');
+    const before = parseView('?query=level:error+x&off=host:h1&range=1h&live=1&tab=patterns');
     const around = viewAround(before, log('{}'), ['service'], NOW);
-    expect([around.query, around.off, around.since]).toEqual(['', ['host:h1', 'level:error', 'x'], '']);
+    expect([around.query, around.off, around.live]).toEqual(['', ['host:h1', 'level:error', 'x'], false]);
     expect(parseView(formatView(around).slice(1))).toEqual(around);
-    expect(viewBack(around)).toMatchObject({ around: null, center: '', query: 'host:h1 level:error x', off: [] });
+    const back = { ...before, id: ID };
+    expect(viewBack(around)).toEqual(back);
+    const further = viewAround({ ...around, query: 'typed', off: [], since: '2026-01-01T00:00:00Z' }, log('{}'), [], NOW);
+    expect(viewBack(parseView(formatView(further).slice(1)))).toEqual(back);
+    expect(viewBack(viewAround(parseView(''), log('{}'), [], NOW))).toEqual({ ...parseView(''), id: ID });
+    expect(viewBack(parseView(`?around=&id=${ID}&query=x&off=y`))).toEqual(parseView(`?id=${ID}&query=x&off=y`));
+    expect(searchOf(around)).toBe(formatView(before).slice(1));
+    const link = fixed(around, NOW, undefined);
+    expect(viewBack(link)).toMatchObject({ query: before.query, off: before.off, since: '2026-11-27T19:00:00.000Z', live: false });
     const closed: View = { ...around, id: '' };
     expect(formatView(closed)).toContain(`around=service&center=${ID}`);
     expect(parseView(formatView(closed).slice(1))).toEqual(closed);
