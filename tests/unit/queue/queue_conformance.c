@@ -18,6 +18,8 @@ enum {
     SENDS_EACH = 100,       /* of each */
     MANY = 3000,            /* more than one delivery holds */
     REJECTED_MS = 5000,     /* in which a message is rejected often enough, if it takes several */
+    CONSUMERS_MAX = 2,      /* at once, of a test */
+    GIVE_UP_US = 60000000,  /* in which all comes, however slow the machine is */
     SOON_US = 5000000,      /* "soon" and "at once", on a slow machine */
     OLD_WALL_US = 60000000, /* a clock may differ by this */
 };
@@ -27,7 +29,32 @@ static const struct queue_conformance *adapter;
 struct place {
     void *place;
     struct queue *q;
+    struct queue_consumer *consumers[CONSUMERS_MAX]; /* that live, or NULL */
 };
+
+static struct queue_consumer *consumer_of(struct place *p)
+{
+    size_t i = 0;
+
+    while (p->consumers[i]) {
+        i++;
+        assert_true(i < CONSUMERS_MAX);
+    }
+    p->consumers[i] = queue_test_consumer(p->q);
+    return p->consumers[i];
+}
+
+static void let_go(struct place *p, struct queue_consumer *c)
+{
+    size_t i = 0;
+
+    while (p->consumers[i] != c) {
+        i++;
+        assert_true(i < CONSUMERS_MAX);
+    }
+    p->consumers[i] = NULL;
+    queue_consumer_free(c);
+}
 
 static int set_up(void **state)
 {
@@ -44,6 +71,9 @@ static int tear_down(void **state)
 {
     struct place *p = *state;
 
+    /* Those of a test that failed: some have threads, which would work at a queue that is gone. */
+    for (size_t i = 0; i < CONSUMERS_MAX; i++)
+        queue_consumer_free(p->consumers[i]);
     queue_free(p->q);
     adapter->destroy(p->place);
     free(p);
@@ -68,7 +98,7 @@ static void a_message_comes_as_it_was_sent(void **state)
     static const char text[] = "{\"v\":1,\"logs\":[{\"message\":\"gr\xc3\xbc\xc3\x9f "
                                "\xf0\x9f\x90\x98 \\u0000 \\\"x\\\"\"}]}";
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_delivery d;
     int64_t now = clock_wall_us();
 
@@ -82,7 +112,7 @@ static void a_message_comes_as_it_was_sent(void **state)
     assert_int_equal(d.messages[0].outcome, QUEUE_RETURN);
     assert_false(d.messages[0].redelivered);
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void the_largest_message_is_taken(void **state)
@@ -91,7 +121,7 @@ static void the_largest_message_is_taken(void **state)
     size_t len = queue_limits(p->q).max_message_bytes;
     char *text = xmalloc(len);
     struct slice message = {text, len};
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_delivery d;
 
     memset(text, 'x', len);
@@ -100,7 +130,7 @@ static void the_largest_message_is_taken(void **state)
     assert_int_equal(d.messages[0].body.len, len);
     assert_memory_equal(d.messages[0].body.data, text, len);
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
-    queue_consumer_free(c);
+    let_go(p, c);
     free(text);
 }
 
@@ -134,9 +164,9 @@ static void messages_come_in_the_order_of_sending(void **state)
     assert_int_equal(queue_test_send(p->q, messages, 1), 0);
     assert_int_equal(queue_test_send(p->q, messages + 1, (size_t)many - 2), 0);
     assert_int_equal(queue_test_send(p->q, messages + many - 1, 1), 0);
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, (size_t)many + 1, QUIET_MS, check_order, &order), many);
-    queue_consumer_free(c);
+    let_go(p, c);
     free(texts);
     free(messages);
 }
@@ -155,9 +185,9 @@ static void consumers_share_the_messages_and_get_each_once(void **state)
     uint32_t last = 0;
     size_t total = 0;
 
-    c[0] = queue_test_consumer(p->q);
-    c[1] = queue_test_consumer(p->q);
-    for (int turn = 0; total < MESSAGES && clock_monotonic_us() - start < SOON_US; turn++) {
+    c[0] = consumer_of(p);
+    c[1] = consumer_of(p);
+    for (int turn = 0; total < MESSAGES && clock_monotonic_us() - start < GIVE_UP_US; turn++) {
         struct queue_delivery *mine = &d[turn % 2];
 
         if (turn < MESSAGES) {
@@ -181,7 +211,7 @@ static void consumers_share_the_messages_and_get_each_once(void **state)
     for (int i = 0; i < 2; i++) {
         if (d[i].count > 0)
             queue_test_settle(c[i], &d[i], QUEUE_ACKNOWLEDGE);
-        queue_consumer_free(c[i]);
+        let_go(p, c[i]);
     }
     assert_int_equal(queue_test_stats(p->q).depth, 0);
 }
@@ -189,42 +219,42 @@ static void consumers_share_the_messages_and_get_each_once(void **state)
 static void what_is_acknowledged_never_comes_again(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
 
     assert_int_equal(queue_test_send_text(p->q, "a"), 0);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 1);
-    queue_consumer_free(c); /* at once, before a queue that delays acknowledgements has sent them */
-    c = queue_test_consumer(p->q);
+    let_go(p, c); /* at once, before a queue that delays acknowledgements has sent them */
+    c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 
     reopen(p);
-    c = queue_test_consumer(p->q);
+    c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void what_is_not_settled_comes_again_after_a_restart(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_delivery d;
 
     assert_int_equal(queue_test_send_text(p->q, "a"), 0);
     queue_test_receive(c, &d);
-    queue_consumer_free(c);
+    let_go(p, c);
     reopen(p);
-    c = queue_test_consumer(p->q);
+    c = consumer_of(p);
     queue_test_receive(c, &d);
     assert_body(&d.messages[0], "a");
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void a_returned_message_comes_again_soon_and_unchanged(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_delivery d;
     char id[256];
 
@@ -246,13 +276,13 @@ static void a_returned_message_comes_again_soon_and_unchanged(void **state)
     assert_true(d.messages[0].redelivered);
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void a_message_always_returned_neither_spins_nor_holds_up_others(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     struct queue_delivery d;
     uint64_t end = clock_monotonic_us() + 1500000;
@@ -275,7 +305,7 @@ static void a_message_always_returned_neither_spins_nor_holds_up_others(void **s
     }
     assert_true(good >= 3);
     assert_in_range(bad, 2, 50);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void ids_tell_messages_apart_even_after_the_queue_was_empty(void **state)
@@ -286,7 +316,7 @@ static void ids_tell_messages_apart_even_after_the_queue_was_empty(void **state)
     size_t lens[4];
 
     for (int i = 0; i < 4; i++) {
-        struct queue_consumer *c = queue_test_consumer(p->q);
+        struct queue_consumer *c = consumer_of(p);
 
         assert_int_equal(queue_test_send_text(p->q, "a"), 0);
         queue_test_receive(c, &d);
@@ -295,7 +325,7 @@ static void ids_tell_messages_apart_even_after_the_queue_was_empty(void **state)
         queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
         for (int k = 0; k < i; k++)
             assert_false(slice_equal(slice_of(ids[i], lens[i]), slice_of(ids[k], lens[k])));
-        queue_consumer_free(c);
+        let_go(p, c);
         if (i % 2 == 0)
             reopen(p);
     }
@@ -304,7 +334,7 @@ static void ids_tell_messages_apart_even_after_the_queue_was_empty(void **state)
 static void receive_waits_as_long_as_it_is_told(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     struct queue_delivery d;
     uint64_t start = clock_monotonic_us();
@@ -316,7 +346,7 @@ static void receive_waits_as_long_as_it_is_told(void **state)
     start = clock_monotonic_us();
     assert_int_equal(queue_receive(c, 0, &d, &err), 0);
     assert_true(clock_monotonic_us() - start < SOON_US);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void *send_later(void *arg)
@@ -329,7 +359,7 @@ static void *send_later(void *arg)
 static void a_waiting_receive_is_woken_by_a_send(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     struct queue_delivery d;
     uint64_t start = clock_monotonic_us();
@@ -341,7 +371,7 @@ static void a_waiting_receive_is_woken_by_a_send(void **state)
     assert_true(clock_monotonic_us() - start < SOON_US);
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
     pthread_join(sender, NULL);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void *interrupt_later(void *arg)
@@ -354,7 +384,7 @@ static void *interrupt_later(void *arg)
 static void interrupt_ends_waiting_now_and_later(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     struct queue_delivery d;
     uint64_t start = clock_monotonic_us();
@@ -374,7 +404,7 @@ static void interrupt_ends_waiting_now_and_later(void **state)
     assert_int_equal(d.count, 1);
     d.messages[0].outcome = QUEUE_ACKNOWLEDGE;
     assert_int_equal(queue_settle(c, &d, &err), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void *send_many(void *arg)
@@ -399,7 +429,7 @@ static void count_body(struct slice body, void *ctx)
 static void sends_of_many_threads_all_arrive(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     int counts[SENDS_EACH] = {0};
     pthread_t threads[SENDERS];
 
@@ -411,7 +441,7 @@ static void sends_of_many_threads_all_arrive(void **state)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < SENDS_EACH; i++)
         assert_int_equal(counts[i], SENDERS);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void count_done(struct queue_send *send, int error, const char *detail)
@@ -438,9 +468,9 @@ static void closing_finishes_sends_under_way(void **state)
     reopen(p);
     assert_int_equal(atomic_load(&done), 20);
     assert_true(clock_monotonic_us() - start < SOON_US);
-    c = queue_test_consumer(p->q);
+    c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, 21, QUIET_MS, NULL, NULL), 20);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void check_finds_a_sound_queue_sound(void **state)
@@ -454,7 +484,7 @@ static void check_finds_a_sound_queue_sound(void **state)
 static void stats_count_what_waits_or_is_worked_on(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_stats stats = queue_test_stats(p->q);
     struct queue_delivery d;
 
@@ -475,7 +505,7 @@ static void stats_count_what_waits_or_is_worked_on(void **state)
     stats = queue_test_stats(p->q);
     assert_int_equal(stats.depth, 0);
     assert_int_equal(stats.oldest_age_us, 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 /* ---- Dead letters ---- */
@@ -534,7 +564,7 @@ static void reject_all_for(struct queue_consumer *c, unsigned ms)
 static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct queue_delivery d;
 
     assert_int_equal(queue_test_send_text(p->q, "poison"), 0);
@@ -545,7 +575,7 @@ static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
     assert_int_equal(queue_test_stats(p->q).dead_letters, 1);
     assert_int_equal(queue_test_stats(p->q).depth, 0);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 
     reopen(p);
     struct letters l = list_letters(p->q);
@@ -555,14 +585,14 @@ static void a_rejected_message_is_a_dead_letter_with_its_reason(void **state)
         assert_true(strlen(l.reasons[0]) > 0);
     else
         assert_string_equal(l.reasons[0], "a test says so");
-    c = queue_test_consumer(p->q);
+    c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, 1, QUIET_MS, NULL, NULL), 0);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void make_letters(struct place *p, int n)
 {
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     char body[32];
 
@@ -571,7 +601,7 @@ static void make_letters(struct place *p, int n)
         assert_int_equal(queue_dead_letter(c, slice_of_string(body), "no reason", &err), 0);
         usleep(2000); /* a queue may tell no more than the millisecond */
     }
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void dead_letters_are_listed_oldest_first_and_stay(void **state)
@@ -610,29 +640,29 @@ static void dead_letters_named_are_sent_again(void **state)
     assert_non_null(strstr(err.text, "no-such-letter"));
 
     assert_int_equal(list_letters(p->q).count, 2);
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     queue_test_receive(c, &d);
     assert_int_equal(d.count, 1);
     assert_body(&d.messages[0], "letter 1");
     queue_test_settle(c, &d, QUEUE_ACKNOWLEDGE);
-    queue_consumer_free(c);
+    let_go(p, c);
 }
 
 static void all_dead_letters_are_sent_again(void **state)
 {
     struct place *p = *state;
-    struct queue_consumer *c = queue_test_consumer(p->q);
+    struct queue_consumer *c = consumer_of(p);
     struct errbuf err = ERRBUF_INIT;
     uint64_t moved;
 
-    queue_consumer_free(c);
+    let_go(p, c);
     make_letters(p, 3);
     assert_int_equal(queue_dead_letters_requeue(p->q, NULL, 0, &moved, &err), 0);
     assert_int_equal(moved, 3);
     assert_int_equal(list_letters(p->q).count, 0);
-    c = queue_test_consumer(p->q);
+    c = consumer_of(p);
     assert_int_equal(queue_test_drain(c, 4, QUIET_MS, NULL, NULL), 3);
-    queue_consumer_free(c);
+    let_go(p, c);
     assert_int_equal(queue_dead_letters_requeue(p->q, NULL, 0, &moved, &err), 0);
     assert_int_equal(moved, 0);
 }
