@@ -288,12 +288,17 @@ scenario('a log of a megabyte goes through a queue that says that it takes one',
             answer.Attributes.MaximumMessageSize = '1048576';
         }
     };
-    const api = await site.api(lab, { MAX_BODY_BYTES: '4194304' });
+    const [api] = await Promise.all([
+        site.api(lab, { MAX_BODY_BYTES: '4194304' }),
+        site.worker(lab),
+    ]);
     const status = async (bytes: number): Promise<number> =>
         (await post(api, '/log', { message: 'x'.repeat(bytes), level: 'info' })).status;
     assert.equal(await status(1_048_576), 413);
     assert.equal(proxy.requests.get('SendMessage'), undefined);
     assert.equal(await status(1_000_000), 201);
+    const [row] = await site.stored(1);
+    assert.equal(row?.message, 'x'.repeat(1_000_000));
 });
 
 scenario(
