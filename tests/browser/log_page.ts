@@ -5,6 +5,22 @@ import type { Locator, Page } from 'playwright-core';
 
 import { eventually } from '../support/harness';
 
+/** What is in the clipboard, as it is pasted. */
+export async function pasted(tab: Page): Promise<string> {
+    await tab.evaluate(() => {
+        const area = document.createElement('textarea');
+        area.id = 'pasted';
+        document.body.append(area);
+        area.focus();
+    });
+    await tab.keyboard.press('ControlOrMeta+V');
+    return tab.evaluate(() => {
+        const area = document.getElementById('pasted') as HTMLTextAreaElement;
+        area.remove();
+        return area.value;
+    });
+}
+
 export class LogPage {
     readonly list: Locator;
     readonly rows: Locator;

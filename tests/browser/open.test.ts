@@ -10,7 +10,7 @@ import { eventually, runLogmill } from '../support/harness';
 import { get, post } from '../support/http';
 import { atRest, page as logsOf, postLogs } from '../support/logs';
 import { type Scene, browserTest, end } from './browser';
-import { LogPage } from './log_page';
+import { LogPage, pasted } from './log_page';
 
 const run = promisify(execFile);
 
@@ -25,22 +25,6 @@ const field = (page: LogPage, name: string): Locator =>
     page.details.locator('.field').filter({ has: page.tab.locator('.field-name', { hasText: new RegExp(`^${name}$`) }) }).first();
 
 const button = (page: LogPage, name: string): Locator => page.details.getByRole('button', { name, exact: true });
-
-/** What is in the clipboard, as it is pasted. */
-async function pasted(tab: Page): Promise<string> {
-    await tab.evaluate(() => {
-        const area = document.createElement('textarea');
-        area.id = 'pasted';
-        document.body.append(area);
-        area.focus();
-    });
-    await tab.keyboard.press('ControlOrMeta+V');
-    return tab.evaluate(() => {
-        const area = document.getElementById('pasted') as HTMLTextAreaElement;
-        area.remove();
-        return area.value;
-    });
-}
 
 /** What `act` copies. */
 async function copied(tab: Page, act: () => Promise<void>): Promise<string> {

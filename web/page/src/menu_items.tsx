@@ -247,6 +247,12 @@ function Choice<T extends string>({ label, chosen, choices, choose }: {
     );
 }
 
+/** With the usual capitals, but not by an older name, as browsers would have it: Asia/Katmandu. */
+function asWritten(name: string): string {
+    const usual = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+    return usual.toLowerCase() === name.toLowerCase() ? usual : name;
+}
+
 /** Any zone by its name. */
 function ZoneForm({ zone, use }: { zone: string; use: (zone: string) => void }): JSX.Element {
     const input = useRef<HTMLInputElement>(null);
@@ -256,7 +262,7 @@ function ZoneForm({ zone, use }: { zone: string; use: (zone: string) => void }):
     const submit = (event: Event): void => {
         event.preventDefault();
         const name = input.current!.value.trim().replace(/\s+/g, '_');
-        if (isZone(name)) return use(new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone);
+        if (isZone(name)) return use(asWritten(name));
         setWrong(`${shownName(input.current!.value)} is no time zone: write one as Europe/Berlin or UTC`);
         input.current!.focus();
         return undefined;
