@@ -5,8 +5,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { type View, withTerm } from './address';
 import type { Log } from './api';
 import { viewOfTrace } from './around';
+import { copyText } from './clipboard';
 import { columnsOf, toggleColumn } from './columns';
-import { copy } from './copy';
 import { member, members, readable } from './json';
 import { severityOf } from './levels';
 import { linkOf } from './links';
@@ -160,7 +160,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
     );
     const say = (text: string): Promise<void> => {
         setCopied(''); // or the second time would not be told
-        return copy(text).then(
+        return copyText(text).then(
             () => setCopied('Copied'),
             () => setCopied('The browser does not let the page copy'),
         );
