@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 
-import type { Locator, Page } from 'playwright-core';
+import type { Locator, Page, Request } from 'playwright-core';
 
-import { type Lab, type Logmill, eventually, runLogmill } from '../support/harness';
+import { type Lab, type Logmill, eventually, run, runLogmill } from '../support/harness';
 import { post } from '../support/http';
 import { faults } from './axe';
 import { type Scene, Visitor, browserTest, end } from './browser';
@@ -19,13 +19,17 @@ class Shop {
     ) {}
 
     static async open(lab: Lab, visitor: Visitor, settings: Record<string, string> = {}): Promise<Shop> {
+        const shop = await Shop.openEmpty(lab, visitor, settings);
+        await shop.send('first');
+        return shop;
+    }
+
+    static async openEmpty(lab: Lab, visitor: Visitor, settings: Record<string, string> = {}): Promise<Shop> {
         const file = path.join(lab.folder(), 'keys');
         const boss = await keys(file, 'add', 'boss', '--role', 'admin');
         const server = await lab.start({ settings: { KEYS_FILE: file, ...settings } });
         visitor.visits(server);
-        const shop = new Shop(file, server, boss);
-        await shop.send('first');
-        return shop;
+        return new Shop(file, server, boss);
     }
 
     add(name: string, role: string, ...more: string[]): Promise<string> {
@@ -269,6 +273,110 @@ browserTest('without keys nobody is asked, and who reaches it is told who may', 
     await there.getByTestId('everybody').getByText('may read and write logs without a key').waitFor();
     assert.equal(await (await inMenu(there, 'Log in')).count(), 0);
 });
+
+browserTest('where there are no logs, only who may send one is shown how', async ({ lab, visitor }) => {
+    const shop = await Shop.openEmpty(lab, visitor, { ANONYMOUS: 'read' });
+    const anna = await shop.add('anna', 'read');
+    await shop.knows(anna, 200);
+    const tab = await visitor.open();
+    const page = new LogPage(tab);
+    const form = new Form(tab);
+    const curl = tab.getByTestId('curl');
+    await page.state.getByText('There are none yet that may be read without a key.').waitFor();
+    assert.equal(await curl.count(), 0);
+    await (await inMenu(tab, 'Log in')).click();
+    await form.logIn(anna);
+    await page.state.getByText('There are none yet that the key “anna” may read.').waitFor();
+    assert.equal(await curl.count(), 0);
+    await (await inMenu(tab, 'Log out')).click();
+    await page.state.getByText('without a key').waitFor();
+    await (await inMenu(tab, 'Log in')).click();
+    await form.logIn(shop.boss);
+    const ran = await run(['sh', '-c', `LOGMILL_KEY=${shop.boss}; ${await curl.innerText()}`]);
+    assert.match(ran.stdout, /"status":"queued"/, ran.stderr);
+    await page.shows(['hello, logmill']);
+});
+
+/** Presses what can be pressed and is not in `pressed`, until nothing new is there, and asks for what links lead to. */
+async function pressAll(tab: Page, pressed: Set<string>, prepare: (isFresh: boolean) => Promise<void>): Promise<void> {
+    let isFresh = true;
+    for (let presses = 0; presses < 150; presses++) {
+        await prepare(isFresh);
+        const name = await tab.evaluate(async (pressed) => {
+            const within = document.querySelector('dialog[open]') ?? document;
+            for (const control of within.querySelectorAll<HTMLElement>('button:enabled, a[href], summary, [role=checkbox], input[type=checkbox]')) {
+                const label = control.getAttribute('aria-label') ?? control.innerText;
+                const name = label.split(/[\n:]/)[0]!.trim().replace(/\d+/g, '#'); // each filter but once
+                if (!control.checkVisibility() || pressed.includes(name)) continue;
+                if (control instanceof HTMLAnchorElement) await (await fetch(control.href)).text();
+                else if (name !== 'Log in' && name !== 'Log out') control.click();
+                return name;
+            }
+            document.querySelector<HTMLDialogElement>('dialog[open]')?.close();
+            return null;
+        }, [...pressed]);
+        if (name === null && isFresh) return;
+        isFresh = name === null;
+        if (name !== null) pressed.add(name);
+    }
+    assert.fail(`there is always more to press: ${[...pressed].join(', ')}`);
+}
+
+for (const isSomebody of [true, false]) {
+    const who = isSomebody ? 'who may read some logs' : 'who has no key';
+    browserTest(`nothing that the page offers is refused: ${who}`, async ({ lab, visitor }) => {
+        const shop = await Shop.open(lab, visitor, { ANONYMOUS: 'read', OPS_ACCESS: 'admin' });
+        await shop.send('second', 'error');
+        const tab = await visitor.open();
+        const page = new LogPage(tab);
+        await page.shows(['second', 'first']);
+        if (isSomebody) {
+            const anna = await shop.add('anna', 'read', '--only', 'level:info');
+            await shop.knows(anna, 200);
+            await (await inMenu(tab, 'Log in')).click();
+            await new Form(tab).logIn(anna);
+            await page.shows(['first']);
+        }
+        const refused: string[] = [];
+        const asked = new Set<Request>();
+        tab.on('request', (request) => request.url().includes('/tail') || asked.add(request));
+        tab.on('requestfinished', (request) => asked.delete(request));
+        tab.on('requestfailed', (request) => asked.delete(request));
+        tab.on('response', (answer) => [401, 403].includes(answer.status()) && refused.push(`${answer.status()} ${answer.url()}`));
+        const offered = new Set<string>();
+        const all = `${visitor.origin}?range=all`;
+        const nothing = async (): Promise<void> => {};
+        const openLog = async (): Promise<void> => {
+            if (await page.details.isVisible()) return;
+            if ((await page.rows.count()) === 0) await tab.goto(all);
+            await page.open('first');
+        };
+        for (const [address, show] of [
+            [all, nothing], [all, openLog], [all, () => page.openMenu()], [all, () => page.openTimes()],
+            [`${all}&tab=patterns`, nothing],
+        ] as const) {
+            await pressAll(tab, offered, async (isFresh) => {
+                if (isFresh) await tab.goto(address, { waitUntil: 'networkidle' });
+                await eventually('all is answered', async () => asked.size === 0);
+                await show();
+            });
+        }
+        assert.deepEqual(refused, []);
+        for (const name of ['logmill', 'NDJSON', 'CSV', 'Save this view…', 'Reload', 'Patterns', 'Copy as curl', 'Without this pattern']) {
+            assert.ok(offered.has(name), `${name} of ${[...offered].join(', ')}`);
+        }
+        assert.equal(offered.has('API'), false);
+        assert.equal(offered.has('Log in'), !isSomebody);
+        // Whom the server shows itself to, it is offered to.
+        if (!isSomebody) {
+            await (await inMenu(tab, 'Log in')).click();
+            await new Form(tab).logIn(shop.boss);
+            await tab.waitForLoadState();
+            await (await page.openMenu()).getByRole('link', { name: 'API' }).click();
+            await tab.getByText('/logs/tail').first().waitFor();
+        }
+    });
+}
 
 for (const colorScheme of ['light', 'dark'] as const) {
     for (const viewport of [

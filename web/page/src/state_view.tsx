@@ -2,8 +2,9 @@ import type { JSX } from 'preact';
 
 import { DEFAULT_RANGE, type View, hasTimes } from './address';
 import { mayPass } from './api';
-import { useSession } from './session';
+import { type Who, useSession } from './session';
 import { tryingAgain } from './status_line';
+import { visible } from './text';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
 
@@ -17,6 +18,19 @@ function curlLine(needsKey: boolean): string {
     const log = '{"message": "hello, logmill", "level": "info"}';
     const key = needsKey ? ' -H "authorization: Bearer $LOGMILL_KEY"' : '';
     return `curl ${location.origin}/log${key} -H 'content-type: application/json' -d '${log}'`;
+}
+
+/** What to do where nothing is stored: who may write is shown how; to others it would be refused. */
+function FirstLog({ who }: { who: Who }): JSX.Element {
+    if (!who.may.includes('write')) {
+        return <p>There are none yet that {who.name === null ? 'may be read without a key' : `the key “${visible(who.name)}” may read`}.</p>;
+    }
+    return (
+        <>
+            <p>Send a first one, and it shows up here:</p>
+            <code data-testid="curl">{curlLine(!who.anonymous.includes('write'))}</code>
+        </>
+    );
 }
 
 /** Why there is nothing to see, and what to do. Nothing if there is something. */
@@ -57,12 +71,7 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
         return state('loading', <p>{far ? `Nothing found ${far}; looking further…` : 'Looking…'}</p>);
     }
     if (nothingStored) {
-        return state(
-            'empty',
-            <h2>No logs yet</h2>,
-            <p>Send a first one, and it shows up here:</p>,
-            <code data-testid="curl">{curlLine(who?.anonymous.includes('write') === false)}</code>,
-        );
+        return state('empty', <h2>No logs yet</h2>, <>{who && <FirstLog who={who} />}</>);
     }
     const allTime = view.range === 'all' && !hasTimes(view);
     return state(
