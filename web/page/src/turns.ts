@@ -79,6 +79,7 @@ export class Turns {
     }
 
     private look(): void {
+        if (this.ends.signal.aborted) return undefined; // it was to wait for answers, and is closed
         const now = Date.now();
         if (document.hidden) {
             this.leave();
