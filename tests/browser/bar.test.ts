@@ -1,7 +1,7 @@
 /* The one bar: what is asked for, in words, terms and chips; and the times that are looked at. */
 import { strict as assert } from 'node:assert';
 
-import type { Locator, Page } from 'playwright-core';
+import type { Locator, Page, Route } from 'playwright-core';
 
 import { type Logmill, eventually } from '../support/harness';
 import { get } from '../support/http';
@@ -303,6 +303,37 @@ browserTest('what is typed while a query is looked at is kept', async ({ server,
     await page.search.press('Enter');
     await page.shows(['payment refused']);
     await page.addressHas('query', 'service:pay refused');
+});
+
+browserTest('what is chosen while something is awaited stays', async ({ server, visitor }) => {
+    await someLogs(server);
+    const waits: (() => void)[] = [];
+    const held = async (route: Route): Promise<void> => {
+        await new Promise<void>((resolve) => waits.push(resolve));
+        await route.continue().catch(() => {});
+    };
+    await visitor.context.route(/\/logs\/stats\?(?=.*since=9999)(?=.*query=)/, held);
+    const page = new LogPage(await visitor.open());
+    await page.rows.first().waitFor();
+    await enter(page, 'service:pay');
+    await eventually('the query to be looked at', async () => waits.length === 1);
+    await page.chooseRange('7d');
+    await page.toggleLevel('error');
+    await page.addressHas('range', '7d');
+    waits.pop()!();
+    await page.asks('level:error service:pay');
+    await page.addressHas('range', '7d');
+    await page.shows(['payment refused']);
+
+    await visitor.context.route(/\/logs\?(?=.*limit=1(&|$))/, held);
+    await page.list.focus();
+    await page.tab.keyboard.press('n');
+    await eventually('an error to be looked for', async () => waits.length === 1);
+    await page.tab.getByRole('button', { name: 'Wrap' }).click();
+    await page.addressHas('wrap', '1');
+    waits.pop()!();
+    await page.details.waitFor();
+    await page.addressHas('wrap', '1');
 });
 
 browserTest('examples below the bar are written into it, and lead to the whole language', async ({ server, visitor }) => {

@@ -55,6 +55,9 @@ export interface View {
     wrap: boolean;
 }
 
+/** Another view, or what becomes of the newest one: whoever has waited knows none but that of before. */
+export type SetView = (wanted: View | ((newest: View) => View), replace?: boolean) => void;
+
 /** How long a range is in ms, 0 for all time; null: it is none. */
 export function rangeLength(range: string): number | null {
     if (range === 'all') return 0;

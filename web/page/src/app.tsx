@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { type View, formatView, parseView, timesToResolve, withLive } from './address';
+import { type SetView, type View, formatView, parseView, timesToResolve, withLive } from './address';
 import { type Log, fetchMoment } from './api';
 import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
 import { AroundBar } from './around_bar';
@@ -29,21 +29,25 @@ const FieldsPanel = part('FieldsPanel');
 const PatternsView = part('PatternsView');
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */
-function useView(): [View, (view: View, replace?: boolean) => void] {
-    const [view, setView] = useState(() => parseView(location.search));
+function useView(): [View, SetView] {
+    const [view, show] = useState(() => parseView(location.search));
+    const newest = useRef(view);
+    const change = (next: View): void => show((newest.current = next));
     useEffect(() => {
-        const back = (): void => setView(parseView(location.search));
+        const back = (): void => change(parseView(location.search));
         addEventListener('popstate', back);
         return () => removeEventListener('popstate', back);
     }, []);
     return [
         view,
         (wanted, replace = false) => {
-            const next = settled(view, wanted);
+            const before = newest.current;
+            const next = settled(before, typeof wanted === 'function' ? wanted(before) : wanted);
+            if (next === before) return;
             // Whether the entry before is the list that one came from.
-            const state = replace ? history.state : { around: next.around !== null && view.around === null };
+            const state = replace ? history.state : { around: next.around !== null && before.around === null };
             history[replace ? 'replaceState' : 'pushState'](state, '', formatView(next));
-            setView(next);
+            change(next);
         },
     ];
 }
@@ -94,22 +98,23 @@ export function App(): JSX.Element {
         // What the server does not understand is told by the list.
         void Promise.all(times.map((time) => fetchMoment(time))).then((moments) => {
             const moment = (time: string): string => moments[times.indexOf(time)] ?? time;
-            const there = parseView(location.search);
-            setView({ ...there, since: moment(there.since), until: moment(there.until) }, true);
+            setView((there) => ({ ...there, since: moment(there.since), until: moment(there.until) }), true);
         }, () => {});
     }, [view.since, view.until, round]);
     useEffect(() => {
         if (round > 0) void askClock().catch(() => {});
     }, [round]);
     useReveal(sought, log, logs, setActive, (log) => {
-        if (view.around) setView({ ...view, center: log.id }, true);
-        else if (isPermalink(view)) setView(viewAround(view, log, [], serverNow()), true);
+        setView((there) => {
+            if (there.around) return { ...there, center: log.id };
+            return isPermalink(there) ? viewAround(there, log, [], serverNow()) : there;
+        }, true);
     });
     useAround(view, logs, setActive);
     const [said, lookForError] = useErrors(view, (log) => {
         setOpened(log);
         setSought({ id: log.id });
-        setView({ ...view, id: log.id }, true);
+        setView((there) => ({ ...there, id: log.id }), true);
     });
     const open = (index: number): void => {
         const log = list.at(index);
@@ -117,11 +122,11 @@ export function App(): JSX.Element {
         setActive(index);
         setOpened(log);
         setSought({ id: '' });
-        setView({ ...view, id: log.id }, true);
+        setView((there) => ({ ...there, id: log.id }), true);
     };
     const close = (): void => {
         setOpened(null);
-        setView({ ...view, id: '' }, true);
+        setView((there) => ({ ...there, id: '' }), true);
         document.getElementById('logs')?.focus({ preventScroll: true });
     };
     useKeys({
@@ -134,7 +139,7 @@ export function App(): JSX.Element {
         error: (by) => lookForError(log ?? list.at(active) ?? null, by),
         open: () => open(active),
         close: () => view.id && close(),
-        live: () => setView(withLive(view, !view.live)),
+        live: () => setView((there) => withLive(there, !there.live)),
         help: () => help.current?.showModal(),
     });
 

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 
-import type { View } from './address';
+import type { SetView, View } from './address';
 import { attributeOf, originsOf, viewBack } from './around';
 import type { Log } from './api';
 import { cut, visible } from './text';
@@ -11,7 +11,7 @@ import type { Logs } from './use_logs';
 
 interface Props {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     logs: Logs;
 }
 

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import { type View, withTerm } from './address';
+import { type SetView, type View, withTerm } from './address';
 import type { Log } from './api';
 import { viewOfTrace } from './around';
 import { copyText } from './clipboard';
@@ -29,7 +29,7 @@ interface Props {
     log: Log | null;
     wrong: string;
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     close: () => void;
     around: () => void;
 }
@@ -65,7 +65,7 @@ interface MenuProps {
     place: Place;
     button: HTMLElement;
     view: View;
-    setView: (view: View) => void;
+    setView: SetView;
     say: (text: string) => Promise<void>;
     close: () => void;
 }
@@ -139,8 +139,6 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
     const tree = useRef<HTMLDivElement>(null);
     const session = useSession();
     const sought = useMemo(() => soughtOf(view.query), [view.query]);
-    const now = useRef(view);
-    now.current = view;
     useEffect(() => panel.current?.focus({ preventScroll: true }), []);
     // The first line of the tree is its stop of Tab.
     useEffect(() => {
@@ -148,7 +146,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
     }, [log]);
     const acts = useMemo<Acts>(
         () => ({
-            filter: (term) => setView({ ...withTerm(now.current, term), id: '' }),
+            filter: (term) => setView((there) => ({ ...withTerm(there, term), id: '' })),
             more: (place, button) => setMenu({ place, button }),
             link: linkOf,
         }),

@@ -1,13 +1,13 @@
 /* The names of the columns over the list, and what moves and removes them. */
 import type { JSX } from 'preact';
 
-import type { View } from './address';
+import type { SetView, View } from './address';
 import { moveColumn, toggleColumn } from './columns';
 import { cut, visible } from './text';
 
 interface Props {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     columns: readonly string[];
 }
 

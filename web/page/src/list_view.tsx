@@ -5,7 +5,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import type { View } from './address';
+import type { SetView, View } from './address';
 import type { Log } from './api';
 import { columnsOf, decide, widthOf } from './columns';
 import { Heights } from './heights';
@@ -26,7 +26,7 @@ const HEIGHT_MAX = 18_400_000;
 
 interface Props {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     logs: Logs;
     active: number;
     open: (index: number) => void;

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
-import { type View, apiParams, isZone, parseView } from './address';
+import { type SetView, type View, apiParams, isZone, parseView } from './address';
 import { copyText } from './clipboard';
 import { serverNow } from './clock';
 import { WhoLooks } from './log_in';
@@ -18,7 +18,7 @@ import type { Logs } from './use_logs';
 
 export interface MenuProps {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     logs: Logs;
     help: () => void;
 }

@@ -1,7 +1,7 @@
 import type { JSX, RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
-import { type Chip, type View, chipsOf, textOf, toggleTerm, withText, withoutTerm } from './address';
+import { type Chip, type SetView, type View, chipsOf, textOf, toggleTerm, withText, withoutTerm } from './address';
 import { ApiError, checkQuery } from './api';
 import { type Completion, complete } from './complete';
 import { pastQueries, rememberQuery } from './past_queries';
@@ -19,7 +19,7 @@ const BESIDE_PX = 24;
 
 interface Props {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     /** When the list was started. */
     now: number;
     /** What the list says of the query. */
@@ -180,7 +180,8 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
         setTaken([]);
         setMistake(null);
         if (textOf(wanted) !== value.trim()) write(textOf(wanted));
-        setView(wanted);
+        // While it was looked at, another time may have been chosen, or another chip.
+        setView((there) => withText(taken.reduce(withoutTerm, there), value.trim()));
     };
     const latest = useRef(apply);
     latest.current = apply;

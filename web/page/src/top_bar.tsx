@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 
-import { type View, withLive } from './address';
+import { type SetView, type View, withLive } from './address';
 import { Menu } from './menu';
 import { QueryBar } from './query_bar';
 import { TimeButton } from './time_button';
@@ -9,7 +9,7 @@ import type { Stats } from './use_stats';
 
 interface Props {
     view: View;
-    setView: (view: View, replace?: boolean) => void;
+    setView: SetView;
     logs: Logs;
     stats: Stats;
     /** Somebody writes another text: what is searched for is not wanted, until false says that it is. */
