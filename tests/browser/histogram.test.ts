@@ -109,6 +109,34 @@ browserTest('the legend is the level filter, and keeps the counts of all levels'
     await page.shows(['d', 'c', 'b', 'a']);
 });
 
+browserTest('whatever the query says of levels, the legend shows it, and goes on from there', async ({ server, visitor }) => {
+    await postLogs(server, [
+        log({ at: 1000, message: 'a' }), log({ at: 2000, level: 'warn', message: 'b' }), log({ at: 3000, level: '', message: 'c' }),
+        log({ at: 4000, level: 'error', message: 'd' }), log({ at: 5000, level: 'Mine', message: 'e' }),
+    ]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open(`?${HOUR}&query=${encodeURIComponent('level:>=warning')}`));
+    await page.shows(['d', 'b']);
+    for (const [level, count] of [['info', '1'], ['warning', '1'], ['error', '1'], ['(empty)', '1'], ['Mine', '1']] as const) {
+        await counts(page, level, count);
+    }
+    const checked = page.tab.getByRole('checkbox', { checked: true }).locator('visible=true');
+    assert.deepEqual((await checked.allInnerTexts()).map((text) => text.split(/\s/)[0]), ['critical', 'error', 'warning']);
+    await legend(page, 'info').click();
+    await page.shows(['d', 'b', 'a']);
+    await page.asks('level:(critical OR error OR warning OR info)');
+    await page.search.fill('level:(error OR warn*)');
+    await page.tab.getByRole('button', { name: /^Remove filter/ }).click();
+    await page.search.fill('level:(error OR warn*)');
+    await page.search.press('Enter');
+    await page.shows(['d', 'b']);
+    await legend(page, 'error').click();
+    await page.shows(['b']);
+    await page.asks('level:warning');
+    await legend(page, '(empty)').click({ modifiers: ['Alt'] });
+    await page.shows(['c']);
+});
+
 browserTest('a click on a bar is its time, out leads back, and arrows go on', async ({ server, visitor }) => {
     await postLogs(server, [log({ at: 10 * 60_000, message: 'early' }), log({ at: 45 * 60_000 + 2000, message: 'late' })]);
     await atRest(server);

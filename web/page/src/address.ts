@@ -1,5 +1,6 @@
 /* The view is its address: what is looked at, and back. */
-import { attributeField, fieldTerm, oneOf, opposite, queryOf, searchText, termsOf, valuesOf } from './query';
+import { levelTest } from './level_terms';
+import { type Term, attributeField, fieldTerm, oneOf, opposite, queryOf, searchText, termsOf, valuesOf } from './query';
 import { iso } from './time';
 
 /** The ranges that are offered, and how long they are in ms; others can be written ("45m"). */
@@ -204,10 +205,11 @@ export interface Chip {
     isOff: boolean;
 }
 
-/** Those that ask for a field, and those that are off. */
+/** Those that ask for a field, and those that are off; each once, and on if it is both. */
 export function chipsOf({ query, off }: View): Chip[] {
-    const on = termsOf(query).filter(({ field }) => field !== null);
-    return [...on.map(({ text }) => ({ text, isOff: false })), ...off.map((text) => ({ text, isOff: true }))];
+    const on = new Set(termsOf(query).filter(({ field }) => field !== null).map(({ text }) => text));
+    const others = [...new Set(off)].filter((text) => !on.has(text));
+    return [...[...on].map((text) => ({ text, isOff: false })), ...others.map((text) => ({ text, isOff: true }))];
 }
 
 /** What of the query is no chip. */
@@ -237,26 +239,34 @@ export function withTerm(view: View, term: string): View {
 
 /** A term that is on is switched off, and the other way round. */
 export function toggleTerm(view: View, term: string): View {
-    if (view.off.includes(term)) return withTerm(view, term);
+    const isOn = termsOf(view.query).some(({ text }) => text === term);
+    if (!isOn && view.off.includes(term)) return withTerm(view, term);
     const without = withoutTerm(view, term);
     return { ...without, off: [...without.off, term] };
 }
 
-function levelTerm(view: View): { text: string; levels: string[] } | null {
-    for (const term of termsOf(view.query)) {
-        const levels = term.field === 'level' ? valuesOf(term) : null;
-        if (levels) return { text: term.text, levels };
-    }
-    return null;
+function levelTerms(view: View): Term[] {
+    return termsOf(view.query).filter(({ field }) => field === 'level');
 }
 
-/** The levels, of which logs have one; none: any. */
-export function levelsOf(view: View): string[] {
-    return levelTerm(view)?.levels ?? [];
+/** The query asks for some levels alone. */
+export function hasLevels(view: View): boolean {
+    return levelTerms(view).length > 0;
 }
 
+/** The levels that it names one by one. */
+export function levelsNamed(view: View): string[] {
+    return levelTerms(view).flatMap((term) => valuesOf(term) ?? []);
+}
+
+/** Whether it lets logs of a level through; of none, if it does not ask for levels. */
+export function levelFilter(view: View): (level: string) => boolean {
+    const tests = levelTerms(view).map(levelTest);
+    return (level) => tests.length > 0 && tests.every((test) => test(level));
+}
+
+/** These levels alone, in place of all that it says of levels; none: any. */
 export function withLevels(view: View, levels: readonly string[]): View {
-    const former = levelTerm(view);
-    const rest = former ? withoutTerm(view, former.text) : view;
+    const rest = levelTerms(view).reduce((view, { text }) => withoutTerm(view, text), view);
     return levels.length > 0 ? withTerm(rest, oneOf('level', levels)) : rest;
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
-import { type View, filterParams, levelsOf, withLevels } from './address';
+import { type View, filterParams, hasLevels, withLevels } from './address';
 import type { StatsAnswer } from './api';
 import {
     type Chart, HEIGHT, STRIP, type Span, WIDTH, barAt, barCount, barsOf, chartOfGroups, chartOfLevels, columnAt, errorsOf,
@@ -82,7 +82,7 @@ function Tip({ told, at }: { told: Told; at: number }): JSX.Element {
 
 /** All levels' counts: those of the histogram itself, unless the query asks for some levels alone. */
 function useLevels(view: View, { answer }: Stats): { levels: Levels | null; isOld: boolean } {
-    const isFiltered = levelsOf(view).length > 0;
+    const isFiltered = hasLevels(view);
     const all = withLevels(view, []);
     const question = `${filterParams(all)}|${view.since}|${view.until}|${view.range}`;
     const [own, setOwn] = useState<{ question: string; levels: Levels } | null>(null);

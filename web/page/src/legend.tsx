@@ -1,22 +1,14 @@
 /* What the colours of the histogram are, with counts; and what is shown: levels, or values of the field it is grouped by. */
 import type { JSX } from 'preact';
 
-import { type View, levelsOf, withLevels, withTerm, withoutTerm } from './address';
+import { type View, hasLevels, levelFilter, levelsNamed, withLevels, withTerm, withoutTerm } from './address';
 import type { Chart } from './bars';
 import type { Levels } from './count';
-import { USUAL_LEVELS, severityOf } from './levels';
+import { USUAL_LEVELS, nameOfLevel, severityOf } from './levels';
 import { existsTerm, fieldTerm, termsOf } from './query';
 import { cut, visible } from './text';
 
 const LEVELS_MAX = 16;
-/** Names that find each other (docs/query.md). */
-const OTHER_NAMES: Record<string, string> = { warn: 'warning', err: 'error', fatal: 'critical' };
-
-function nameOf(level: string): string {
-    const name = level.toLowerCase();
-    return OTHER_NAMES[name] ?? name;
-}
-
 interface Item {
     key: string;
     class: string;
@@ -56,31 +48,44 @@ interface Props {
 /** The level filter. Its counts are those of all levels, whichever are chosen. */
 export function LevelLegend({ view, setView, levels, isOld }: Props): JSX.Element {
     const counts = new Map<string, number>();
-    for (const [level, count] of Object.entries(levels ?? {})) counts.set(nameOf(level), (counts.get(nameOf(level)) ?? 0) + count);
-    const chosen = levelsOf(view);
+    /** How each is written, by its one name. */
+    const spellings = new Map<string, string[]>(USUAL_LEVELS.map((name) => [name, [name]]));
+    const spell = (level: string): string => {
+        const name = nameOfLevel(level);
+        spellings.set(name, [...(spellings.get(name) ?? []), level]);
+        return name;
+    };
+    const named = levelsNamed(view).map(spell);
+    for (const [level, count] of Object.entries(levels ?? {})) {
+        const name = spell(level);
+        counts.set(name, (counts.get(name) ?? 0) + count);
+    }
     const seen = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
     const usual = [...USUAL_LEVELS].reverse(); // on a phone the first ones are seen
-    const names = [...new Set([...usual, ...chosen.map(nameOf), ...seen])].slice(0, LEVELS_MAX);
+    const names = [...new Set([...usual, ...named, ...seen])];
+    const isLet = levelFilter(view);
+    const chosen = [...new Set([...named, ...names])].filter((name) => spellings.get(name)!.some(isLet));
+    const choose = (names: readonly string[]): void => setView(withLevels(view, names.map((name) => spellings.get(name)![0]!)));
     return (
         <div class="legend" role="group" aria-label="Levels">
-            {names.map((name) => {
-                const others = chosen.filter((other) => nameOf(other) !== name);
+            {names.slice(0, LEVELS_MAX).map((name) => {
+                const others = chosen.filter((other) => other !== name);
                 const isChosen = others.length < chosen.length;
-                const toggle = (only: boolean): void =>
-                    setView(withLevels(view, only ? [name] : isChosen ? others : [...others, name]));
+                const toggle = (only: boolean): void => choose(only ? [name] : isChosen ? others : [...others, name]);
+                const text = spellings.get(name)![0] || '(empty)';
                 const title = 'Shows this level, or not (with Alt: it alone)';
                 const count = levels ? (counts.get(name) ?? 0) : undefined;
                 return (
                     <LegendItem
                         key={name}
-                        item={{ key: name, class: `is-${severityOf(name)}`, name, count, isChosen, title, toggle }}
+                        item={{ key: name, class: `is-${severityOf(name)}`, name: text, count, isChosen, title, toggle }}
                         isOld={isOld}
                         role="checkbox"
                     />
                 );
             })}
-            {chosen.length > 0 && (
-                <button class="legend-item" onClick={() => setView(withLevels(view, []))}>
+            {hasLevels(view) && (
+                <button class="legend-item" onClick={() => choose([])}>
                     All levels
                 </button>
             )}

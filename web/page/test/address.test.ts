@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import {
-    type View, apiParams, chipsOf, filterParams, formatView, levelsOf, parseView, rangeOf, textOf, toggleTerm,
+    type View, apiParams, chipsOf, filterParams, formatView, levelFilter, levelsNamed, parseView, rangeOf, textOf, toggleTerm,
     withLevels, withLive, withTerm, withText, withoutTerm,
 } from '../src/address';
 
@@ -97,8 +97,37 @@ test('there is one text beside the chips', () => {
 });
 
 test('levels are one term', () => {
-    expect(levelsOf(asked('x level:(error OR "my level") level:>=info'))).toEqual(['error', 'my level']);
-    expect(levelsOf(asked('-level:error level:>=info'))).toEqual([]);
+    expect(levelsNamed(asked('x level:(error OR "my level") level:>=info'))).toEqual(['error', 'my level']);
+    expect(levelsNamed(asked('-level:error level:>=info'))).toEqual([]);
     expect(withLevels(asked('level:error x'), ['error', 'info']).query).toBe('level:(error OR info) x');
     expect(withLevels(asked('level:error x'), []).query).toBe('x');
+    expect(withLevels(asked('level:>=warning -level:alert x'), ['info']).query).toBe('level:info x');
+});
+
+test('a term of levels lets through what it finds', () => {
+    const all = ['trace', 'debug', 'info', 'notice', 'warn', 'Error', 'fatal', 'alert', 'custom', ''];
+    const passed = (query: string): string => all.filter(levelFilter(asked(query))).join(' ');
+    expect(passed('x')).toBe('');
+    expect(passed('level:>=warning')).toBe('warn Error fatal alert');
+    expect(passed('level:<info')).toBe('trace debug');
+    expect(passed('level:[notice TO err]')).toBe('notice warn Error');
+    expect(passed('level:{notice TO *]')).toBe('warn Error fatal alert');
+    expect(passed('level:(error OR warn*)')).toBe('warn Error');
+    expect(passed('level:(>=info AND <critical)')).toBe('info notice warn Error');
+    expect(passed('level:(NOT (info OR -"custom"))')).toBe('custom');
+    expect(passed('level:critical')).toBe('fatal');
+    expect(passed('level:*o*')).toBe('info notice Error custom');
+    expect(passed('-level:>=debug')).toBe('trace custom ');
+    expect(passed('level:"" x')).toBe('');
+    expect(levelFilter(asked('level:""'))('')).toBe(true);
+    expect(passed('level:>=info -level:error')).toBe('info notice warn fatal alert');
+    expect(passed('level:>=custom')).toBe('');
+});
+
+test('a term is one chip, however often it is there', () => {
+    const twice = { ...asked('a:b a:b c:d'), off: ['a:b', 'e:f', 'e:f'] };
+    expect(chipsOf(twice).map(({ text, isOff }) => (isOff ? '~' : '') + text)).toEqual(['a:b', 'c:d', '~e:f']);
+    const off = toggleTerm(twice, 'a:b');
+    expect([off.query, off.off]).toEqual(['c:d', ['e:f', 'e:f', 'a:b']]);
+    expect(toggleTerm(off, 'a:b').query).toBe('c:d a:b');
 });
