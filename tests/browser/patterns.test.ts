@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 
 import type { Locator } from 'playwright-core';
 
+import { eventually } from '../support/harness';
 import { atRest, postLogs } from '../support/logs';
 import { faults } from './axe';
 import { browserTest, end } from './browser';
@@ -80,6 +81,30 @@ browserTest('those that are new since a time are told from those that were there
     await pattern(page, 'once in').waitFor();
     await page.tab.getByLabel('Which patterns').selectOption('1h');
     await page.tab.getByTestId('no-patterns').getByText(/No pattern is new/).waitFor();
+});
+
+browserTest('patterns have an order, which the address keeps', async ({ server, visitor }) => {
+    await postLogs(server, LOGS);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?tab=patterns'));
+    const inOrder = (...texts: string[]): Promise<unknown> =>
+        eventually(`the order ${texts}`, async () => {
+            const rows = await page.tab.getByTestId('pattern').allInnerTexts();
+            return rows.length === texts.length && texts.every((text, n) => rows[n]!.includes(text));
+        });
+    const order = page.tab.getByLabel('Order of patterns');
+    await inOrder('GET', 'disk', 'user');
+    await order.selectOption({ label: 'Severity first' });
+    await inOrder('disk', 'GET', 'user');
+    await page.addressHas('sort', 'severity');
+    await order.selectOption({ label: 'Newest first' });
+    await inOrder('disk', 'user', 'GET');
+    await order.selectOption({ label: 'Rarest first' });
+    await inOrder('user', 'disk', 'GET');
+    await page.tab.reload();
+    await inOrder('user', 'disk', 'GET');
+    await order.selectOption({ label: 'Most logs first' });
+    await page.addressHas('sort');
 });
 
 const TIMES = { since: '2026-11-24T00:00:00.000000Z', until: '2026-11-25T00:00:00.000000Z' };

@@ -1,7 +1,8 @@
 /* What messages have in common: the answers are parts, newest first, put together here. */
-import { type View, filterParams } from './address';
+import { type Sort, type View, filterParams } from './address';
 import { SLICE_S, get } from './api';
 import type { Levels } from './count';
+import { SEVERITIES, severityOf } from './levels';
 import { quoteText } from './query';
 
 /** As many as are listed at first, and at most. */
@@ -94,6 +95,29 @@ export async function findNewPatterns(view: View, since: string, until: string, 
     params.set('new_since', newSince);
     const answer = await get(`/logs/patterns?${params}`, (body) => ({ ...body, isApproximate: body.approximate !== null }) as Patterns, signal);
     return { ...answer, next: null };
+}
+
+/** How severe the worst of its logs are, and how many are so. */
+function worstOf({ levels }: Pattern): [number, number] {
+    let [worst, logs] = [-1, 0];
+    for (const [level, count] of Object.entries(levels)) {
+        const severity = SEVERITIES.indexOf(severityOf(level));
+        if (severity === worst) logs += count;
+        else if (severity > worst) [worst, logs] = [severity, count];
+    }
+    return [worst, logs];
+}
+
+/** In an order; those that are equal in it keep theirs, most logs first. */
+export function sortPatterns(patterns: readonly Pattern[], sort: Sort): Pattern[] {
+    const all = [...patterns];
+    if (sort === 'rarest') all.sort((a, b) => a.count - b.count);
+    if (sort === 'newest') all.sort((a, b) => (a.first_seen < b.first_seen ? 1 : a.first_seen > b.first_seen ? -1 : 0));
+    if (sort !== 'severity') return all;
+    return all
+        .map((one) => ({ one, worst: worstOf(one) }))
+        .sort((a, b) => b.worst[0] - a.worst[0] || b.worst[1] - a.worst[1])
+        .map(({ one }) => one);
 }
 
 /** The query that asks for the logs of a pattern. */

@@ -1,12 +1,12 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 
-import { type View, filterParams, withTerm } from './address';
+import { SORTS, type Sort, type View, filterParams, withTerm } from './address';
 import { chartOfGroups } from './bars';
 import { serverNow } from './clock';
 import { type Groups, countGroups } from './groups';
 import { SEVERITIES, severityOf } from './levels';
-import { type Pattern, type Patterns, SHOWN, SHOWN_MAX, findNewPatterns, findPatterns, isNew, patternTerm, piecesOf } from './patterns';
+import { type Pattern, type Patterns, SHOWN, SHOWN_MAX, findNewPatterns, findPatterns, isNew, patternTerm, piecesOf, sortPatterns } from './patterns';
 import { barSeconds, share } from './scale';
 import { cut, visible } from './text';
 import { formatTime, iso } from './time';
@@ -27,9 +27,11 @@ const NEW_SINCE: readonly (readonly [string, string, number])[] = [
     ['range', 'New in the time shown', 0],
 ];
 
+const SORT_NAMES: Record<Sort, string> = { '': 'Most logs first', severity: 'Severity first', newest: 'Newest first', rarest: 'Rarest first' };
+
 interface Props {
     view: View;
-    setView: (view: View) => void;
+    setView: (view: View, replace?: boolean) => void;
     stats: Stats;
 }
 
@@ -122,7 +124,8 @@ function Row({ one, all, spark, view, setView }: { one: Pattern; all: Patterns; 
 export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     const [since, until] = [stats.answer?.since ?? '', stats.answer?.until ?? ''];
     const [choice, setChoice] = useState('');
-    const [top, setTop] = useState(SHOWN);
+    const [listed, setListed] = useState(SHOWN);
+    const top = view.sort ? SHOWN_MAX : listed; // what comes first in another order may be anywhere in this one
     const [round, setRound] = useState(0);
     const length = NEW_SINCE.find(([name]) => name === choice)![2];
     const begin = Date.parse(since);
@@ -138,7 +141,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
     const sparks = useBeside<Groups>(isComplete && value.patterns.length > 0 ? `${question}` : '', since && `${since}|${until}`, (signal, told) =>
         countGroups(view, 'pattern', { since: from, until, bucket_seconds: bucket }, Math.min(1000, 2 * top), signal, told));
     const drawn = sparksOf(sparks.isOld ? null : sparks.value);
-    const shown = value?.patterns.slice(0, top) ?? [];
+    const shown = useMemo(() => sortPatterns(value?.patterns.slice(0, top) ?? [], view.sort), [value, top, view.sort]);
     const rest = value ? value.total - shown.reduce((sum, { count }) => sum + count, 0) : 0;
     const about = value?.isApproximate ? 'about ' : '';
     return (
@@ -146,6 +149,13 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
             <div class="patterns-head">
                 <select aria-label="Which patterns" value={choice} onChange={({ currentTarget }) => setChoice(currentTarget.value)}>
                     {NEW_SINCE.map(([name, text]) => <option value={name}>{text}</option>)}
+                </select>
+                <select
+                    aria-label="Order of patterns"
+                    value={view.sort}
+                    onChange={({ currentTarget }) => setView({ ...view, sort: SORTS.find((sort) => sort === currentTarget.value)! }, true)}
+                >
+                    {SORTS.map((sort) => <option value={sort}>{SORT_NAMES[sort]}</option>)}
                 </select>
                 <span role="status" class={isOld && value ? 'is-old' : ''}>
                     {value && `${about}${shown.length.toLocaleString()} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
@@ -171,7 +181,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
                 </ol>
             )}
             {value && isComplete && !choice && rest > 0 && top < SHOWN_MAX && (
-                <button class="patterns-more" onClick={() => setTop(SHOWN_MAX)}>More patterns</button>
+                <button class="patterns-more" onClick={() => setListed(SHOWN_MAX)}>More patterns</button>
             )}
         </section>
     );

@@ -4,7 +4,8 @@ import { parseView } from '../src/address';
 import { type Span, barAt, barCount, barsOf, chartOfGroups, chartOfLevels, columnAt, errorsOf, shifted, spanOf, widened } from '../src/bars';
 import { barParams } from '../src/count';
 import { type Groups, byText, joinGroups } from '../src/groups';
-import { type Patterns, joinPatterns, patternTerm, piecesOf } from '../src/patterns';
+import type { Sort } from '../src/address';
+import { type Pattern, type Patterns, joinPatterns, patternTerm, piecesOf, sortPatterns } from '../src/patterns';
 
 const HOUR = 3_600_000;
 const at = (hour: number): string => new Date(Date.UTC(2026, 10, 25) + hour * HOUR).toISOString();
@@ -88,6 +89,14 @@ test('parts of patterns are added, and are about right only if one has more than
     expect(joined.patterns[0]).toMatchObject({ levels: { info: 7 }, first_seen: at(1), last_seen: at(7) });
     expect([joined.total, joined.other, joined.isApproximate]).toEqual([11, null, false]);
     expect(joinPatterns(patterns({ a: 3 }, 4, 6), patterns({ a: 3 }, 0, 1))).toMatchObject({ total: 10, other: { count: 4 }, isApproximate: true });
+});
+
+test('patterns have an order', () => {
+    const one = (pattern: string, count: number, levels: Record<string, number>, first: number): Pattern =>
+        ({ pattern, count, levels, first_seen: at(first), last_seen: at(9), example: pattern });
+    const all = [one('a', 9, { info: 9 }, 1), one('b', 5, { error: 1, info: 4 }, 3), one('c', 4, { error: 3, debug: 1 }, 2), one('d', 1, { warn: 1 }, 4)];
+    const order = (sort: Sort): string => sortPatterns(all, sort).map(({ pattern }) => pattern).join('');
+    expect((['', 'severity', 'newest', 'rarest'] as const).map(order)).toEqual(['abcd', 'cbda', 'dbca', 'dcba']);
 });
 
 test('a pattern is asked for by its text, and shown with gaps', () => {
