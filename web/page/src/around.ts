@@ -2,7 +2,7 @@
 import { type View, formatView, hasTimes, parseView, rangeOf, timesToResolve } from './address';
 import type { Log } from './api';
 import { isNested, member, members, readable } from './json';
-import { attributeField, fieldTerm, termsOf } from './query';
+import { attributeField, existsTerm, fieldTerm, queryOf, termsOf } from './query';
 import { after } from './time';
 
 const HALF_HOUR = 30 * 60_000_000;
@@ -84,6 +84,16 @@ export function viewAround(view: View, log: Log, same: string[], now: number): V
 export function viewBack(view: View): View {
     const before = view.around && view.back !== null ? asked(parseView(view.back)) : {};
     return { ...view, ...before, around: null, center: '', back: null };
+}
+
+/** All of the time that has the same values as a log that the list is around. */
+export function viewOfShared(view: View, log: Log): View {
+    const shared = view.around!.map((path) => {
+        const value = attributeOf(log, path);
+        const field = attributeField(path);
+        return value === undefined ? existsTerm(field, true) : fieldTerm(field, value);
+    });
+    return { ...view, query: queryOf([view.query, ...shared]), around: null, center: '', back: null };
 }
 
 /** Whoever chooses another time, or live, is out of what lies around a log. */

@@ -55,6 +55,9 @@ export function AroundBar({ view, setView, logs: { list } }: Props): JSX.Element
             {log && view.id !== center && (
                 <button onClick={() => setView({ ...view, id: center }, true)}>Open it</button>
             )}
+            <span class="shared-label" title="The count, the bars and the fields are of all logs of the time shown, not of this list">
+                Counts: of the time shown
+            </span>
             <button class="back" onClick={back}>
                 Back
             </button>

@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
 import { type SetView, type View, apiParams, isZone, parseView } from './address';
+import { viewOfShared } from './around';
 import { copyText } from './clipboard';
 import { serverNow } from './clock';
 import { WhoLooks } from './log_in';
@@ -342,14 +343,17 @@ function Looks({ view, setView, logs }: ItemProps): JSX.Element {
 /* ---- All of it ---- */
 
 function Downloads({ view, logs }: ItemProps): JSX.Element {
+    const center = view.around ? logs.list.indexOf(view.center) : -1;
+    const log = center >= 0 ? logs.list.at(center) : undefined;
+    if (view.around && !log) return <></>; // of which values is not known
     const download = (format: string): string => {
-        const params = apiParams(view, view.live ? serverNow() : logs.now);
+        const params = apiParams(log ? viewOfShared(view, log) : view, view.live ? serverNow() : logs.now);
         params.set('format', format);
         return `/logs?${params}`;
     };
     return (
         <section aria-label="Download" class="downloads">
-            <span>Download all that matches</span>
+            <span>{log ? 'Download this time’s logs, of the same values' : 'Download all that matches'}</span>
             <a href={download('ndjson')} download="logs.ndjson">
                 NDJSON
             </a>

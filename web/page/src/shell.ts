@@ -31,8 +31,13 @@ export function commandOf(origin: string, view: View): string {
     const words = ['logmill', 'query'];
     const since = hasTimes(view) ? view.since : view.range === 'all' ? '' : view.range;
     // Joined, since a value may begin with a -.
-    if (since) words.push(`--since=${quote(since)}`);
-    if (view.until) words.push(`--until=${quote(view.until)}`);
+    if (view.around) {
+        words.push(`--around=${quote(view.center)}`);
+        if (view.around.length > 0) words.push(`--same=${quote(view.around.join(','))}`);
+    } else {
+        if (since) words.push(`--since=${quote(since)}`);
+        if (view.until) words.push(`--until=${quote(view.until)}`);
+    }
     words.push(`--url=${quote(origin)}`);
     const query = view.query.trim();
     if (query) words.push(...(query.startsWith('-') ? ['--'] : []), quote(query));

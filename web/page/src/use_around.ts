@@ -52,7 +52,8 @@ export function useAround({ id, around, center }: View, { list }: Logs, setActiv
         observer.observe(scroller);
         const look = (): void => {
             hold();
-            if ((now.isCentered || now.isLeft) && scroller.scrollTop < NEAR_TOP && list.goesOnAbove && list.error === null) void list.moreAbove();
+            const isNear = (now.isCentered || now.isLeft) && scroller.scrollTop < NEAR_TOP;
+            if (isNear && list.goesOnAbove && list.error === null) void list.moreAbove();
         };
         look();
         const acts = ['wheel', 'pointerdown', 'touchmove'];

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 
 import { type View, formatView, parseView } from '../src/address';
 import type { Log } from '../src/api';
-import { attributeOf, isPermalink, originsOf, settled, sharedAtFirst, traceOf, viewAround, viewBack, viewOfTrace } from '../src/around';
+import { attributeOf, isPermalink, originsOf, settled, sharedAtFirst, traceOf, viewAround, viewBack, viewOfShared, viewOfTrace } from '../src/around';
 import { nextError } from '../src/errors';
 import { searchOf } from '../src/saved';
 import { fixed } from '../src/share';
@@ -58,6 +58,12 @@ test('around a log what was asked for is off, and comes back', () => {
     const closed: View = { ...around, id: '' };
     expect(formatView(closed)).toContain(`around=service&center=${ID}`);
     expect(parseView(formatView(closed).slice(1))).toEqual(closed);
+});
+
+test('what lies around a log is asked for by the values that it shares', () => {
+    const view = parseView(`?query=x&around=service,attr.level,n,none&center=${ID}`);
+    const found = log('{"service":"a b","attr":{"level":1},"n":7}');
+    expect(viewOfShared(view, found)).toMatchObject({ query: 'x service:"a b" attr.attr.level:1 n:7 -none:*', around: null });
 });
 
 test('a range that lacks the log is that of the half hours beside it', () => {

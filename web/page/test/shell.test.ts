@@ -34,6 +34,8 @@ test('what is pasted into a terminal presses no keys, and shows what it is', () 
     for (const text of HOSTILE) expect(quote(text)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/);
 });
 
+const ID = '01a21039-56f8-7def-8123-456789abcdef';
+
 test('a query is one argument of logmill query, and so are its times', () => {
     for (const text of HOSTILE.filter(Boolean)) {
         const view = { ...parseView(''), query: text, since: text, until: text };
@@ -45,6 +47,9 @@ test('a query is one argument of logmill query, and so are its times', () => {
     }
     expect(commandOf('http://h:1', { ...parseView(''), query: 'a b', range: '15m' })).toBe("logmill query --since=15m --url=http://h:1 'a b'");
     expect(commandOf('http://h:1', { ...parseView(''), range: 'all' })).toBe('logmill query --url=http://h:1');
+    const around = parseView(`?around=a,b%20c&center=${ID}&query=x&since=2026-01-01`);
+    expect(commandOf('http://h:1', around)).toBe(`logmill query --around=${ID} --same='a,b c' --url=http://h:1 x`);
+    expect(commandOf('http://h:1', { ...around, around: [], query: '' })).toBe(`logmill query --around=${ID} --url=http://h:1`);
 });
 
 test('a log is asked for with curl, by the key of the environment where one is needed', () => {
