@@ -250,7 +250,7 @@ browserTest('from oldest first, n leads to newer errors', async ({ server, visit
     await page.tab.getByText('No error after 2026-03-04 14:12:30').waitFor();
 });
 
-browserTest('all of a trace is shown, of all time, the oldest first', async ({ server, visitor }) => {
+browserTest('all of a trace is shown, wherever it is, in its own time, the oldest first', async ({ server, visitor }) => {
     await fill(server);
     const [log] = (await allLogs(server, 'q=log+1000')).filter(({ message }) => message === 'log 1000');
     const page = new LogPage(await visitor.open(`?id=${log!.id}`));
@@ -258,8 +258,17 @@ browserTest('all of a trace is shown, of all time, the oldest first', async ({ s
     await page.shows(['log 200', 'log 600', 'log 1000', 'log 1400', 'log 1800']);
     await page.addressHas('query', 'trace_id:t-200');
     await page.addressHas('order', 'oldest');
-    await page.addressHas('range', 'all');
+    await page.addressHas('since', '2026-03-04T14:02:00.000000Z');
+    await page.addressHas('until', '2026-03-04T14:31:20.000000Z');
+    await page.shows(['log 200', 'log 600', 'log 1000', 'log 1400', 'log 1800']);
     await page.tab.locator('[data-testid=log-row][aria-selected=true]').getByText('log 1000').waitFor();
+    await page.chooseRange('all');
+    await page.addressHas('range', 'all');
+    await eventually('counts of all time', async () => (await page.tab.getByTestId('count').innerText()) === '5 logs');
+    await page.addressHas('since');
+    await page.tab.goBack();
+    await page.tab.goBack();
+    await page.addressHas('query');
     await postLogs(server, [{ level: 'info', message: 'without a trace', trace_id: '0000' }]);
     await atRest(server);
     const other = new LogPage(await visitor.open());

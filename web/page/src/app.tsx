@@ -23,6 +23,7 @@ import { useKeys } from './use_keys';
 import { useLog } from './use_log';
 import { type Logs, useLogs } from './use_logs';
 import { useStats } from './use_stats';
+import { useTrace } from './use_trace';
 
 const Details = part('Details');
 const FieldsPanel = part('FieldsPanel');
@@ -111,6 +112,7 @@ export function App(): JSX.Element {
         }, true);
     });
     useAround(view, logs, setActive);
+    useTrace(view, logs, setView);
     const [said, lookForError] = useErrors(view, (log) => {
         setOpened(log);
         setSought({ id: log.id });

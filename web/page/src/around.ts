@@ -117,6 +117,25 @@ export function traceOf(log: Log): { path: string; value: string } | null {
     return null;
 }
 
+/** So long a trace is taken to go on still, after its last log. */
+const TRACE_GOES_ON_MS = 60_000;
+const TRACE_MARGIN_MS = 1000;
+
+/** The view is all of a trace, of all time. */
+export function isWholeTrace({ query, off, range, since, until, live, around, oldest }: View): boolean {
+    const [term, ...others] = termsOf(query);
+    const isTrace = !!term && others.length === 0 && !term.not && TRACES.some((path) => attributeField(path) === term.field);
+    return isTrace && off.length === 0 && range === 'all' && !since && !until && !live && !around && oldest;
+}
+
+/** The time of a trace, once its first and its last log are known: all of it is in there. */
+export function timesOfTrace(first: string, last: string, now: number): { since: string; until: string } {
+    const length = Date.parse(last) - Date.parse(first);
+    const margin = Math.max(TRACE_MARGIN_MS, Math.round(length / 20)) * 1000;
+    const goesOn = now - Date.parse(last) < TRACE_GOES_ON_MS;
+    return { since: after(first, -margin), until: goesOn ? '' : after(last, margin) };
+}
+
 /** All of its trace, of all time, the oldest first. */
 export function viewOfTrace(view: View, log: Log): View | null {
     const trace = traceOf(log);

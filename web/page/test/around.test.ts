@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 
 import { type View, formatView, parseView } from '../src/address';
 import type { Log } from '../src/api';
-import { attributeOf, isPermalink, originsOf, settled, sharedAtFirst, traceOf, viewAround, viewBack, viewOfShared, viewOfTrace } from '../src/around';
+import { attributeOf, isPermalink, isWholeTrace, originsOf, settled, sharedAtFirst, timesOfTrace, traceOf, viewAround, viewBack, viewOfShared, viewOfTrace } from '../src/around';
 import { nextError } from '../src/errors';
 import { searchOf } from '../src/saved';
 import { fixed } from '../src/share';
@@ -39,6 +39,18 @@ test('a log has a trace by any of its names, and none of zeros', () => {
     expect(traceOf(log('{"trace":"text"}'))).toBeNull();
     const view = viewOfTrace(parseView('?query=x&since=2026-01-01&live=1'), log('{"trace_id":"a b"}'))!;
     expect(formatView(view)).toBe(`/?query=trace_id%3A%22a+b%22&range=all&order=oldest`);
+});
+
+test('the time of a trace is that of its logs, with a margin, and open while it may go on', () => {
+    const whole = viewOfTrace(parseView(''), log('{"trace_id":"a b"}'))!;
+    expect(isWholeTrace(whole)).toBe(true);
+    for (const other of [{ range: '1h' }, { query: 'service:x' }, { query: `${whole.query} x` }, { oldest: false }, { since: '1h' }]) {
+        expect(isWholeTrace({ ...whole, ...other })).toBe(false);
+    }
+    const [first, last] = ['2026-11-27T19:50:00.000004Z', '2026-11-27T19:50:05.000004Z'];
+    expect(timesOfTrace(first, last, NOW)).toEqual({ since: '2026-11-27T19:49:59.000004Z', until: '2026-11-27T19:50:06.000004Z' });
+    expect(timesOfTrace(first, '2026-11-27T20:50:00.000000Z', NOW + 86_400_000).since).toBe('2026-11-27T19:47:00.000004Z');
+    expect(timesOfTrace(first, last, Date.parse(last) + 59_000).until).toBe('');
 });
 
 test('around a log what was asked for is off, and comes back', () => {
