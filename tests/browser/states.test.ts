@@ -36,6 +36,16 @@ browserTest('where no log matches it says so, and how to see more', async ({ ser
     await page.shows(['a log']);
 });
 
+browserTest('where a field is written with =, and so is a text, the field is offered', async ({ server, visitor }) => {
+    await stored(server, await postLog(server, { message: 'a log', level: 'info', service: 'pay', status: 503 }));
+    const page = new LogPage(await visitor.open('?query=service%3Dpay status>%3D500'));
+    await page.isIn('nomatch');
+    await page.state.getByText('“service=pay” is searched for as a text').waitFor();
+    await page.state.getByRole('button', { name: 'service:pay', exact: true }).click();
+    await page.asks('service:pay status:>=500');
+    await page.shows(['a log']);
+});
+
 browserTest('a filter that the server refuses is explained', async ({ visitor }) => {
     const page = new LogPage(await visitor.open('?since=whenever'));
     await page.isIn('error');

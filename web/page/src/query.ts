@@ -298,3 +298,22 @@ export function soughtOf(query: string): string[] {
         }
     }
 }
+
+/**
+ * Other languages have `service=payments` and `status>=500`, which are texts here: the first such word, the term that may
+ * have been meant, and the query with all of them so; null: there is none.
+ */
+export function asFields(query: string): { text: string; term: string; query: string } | null {
+    let [found, until, all]: [{ text: string; term: string } | null, number, string] = [null, 0, ''];
+    for (const { text, field, from, until: end } of termsOf(query)) {
+        const [, not, name, sign, value] = /^(-?)([A-Za-z_@][\w.@-]*?)(==?|!=|<>|[<>]=?)([^=<>()\s].*)$/s.exec(text) ?? [];
+        if (field !== null || !name || !value) continue;
+        const isNot = Boolean(not) !== /!|<>/.test(sign!);
+        const compared = /^[<>]=?$/.test(sign!) ? `${sign}${value}` : value.startsWith('"') ? value : valueText(value);
+        const term = `${isNot ? '-' : ''}${fieldText(name)}:${compared}`;
+        found ??= { text, term };
+        all += query.slice(until, from) + term;
+        until = end;
+    }
+    return found && { ...found, query: all + query.slice(until) };
+}

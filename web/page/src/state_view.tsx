@@ -2,9 +2,10 @@ import type { JSX } from 'preact';
 
 import { DEFAULT_RANGE, type View, hasTimes } from './address';
 import { mayPass } from './api';
+import { asFields } from './query';
 import { type Who, useSession } from './session';
 import { tryingAgain } from './status_line';
-import { visible } from './text';
+import { cut, visible } from './text';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
 
@@ -74,6 +75,7 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
         return state('empty', <h2>No logs yet</h2>, <>{who && <FirstLog who={who} />}</>);
     }
     const allTime = view.range === 'all' && !hasTimes(view);
+    const meant = asFields(view.query);
     return state(
         'nomatch',
         <h2>No log matches</h2>,
@@ -82,6 +84,8 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
             {view.query !== '' && ' that match the filters'}.
         </p>,
         <>
+            {meant && <p>“{cut(visible(meant.text), 60)}” is searched for as a text: fields have a colon.</p>}
+            {meant && <button onClick={() => setView({ ...view, query: meant.query })}>{cut(visible(meant.term), 60)}</button>}
             {view.query !== '' && (
                 <button onClick={() => setView({ ...view, query: '' })}>Clear filters</button>
             )}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { fieldTerm, oneOf, opposite, queryOf, soughtOf, termsOf, valuesOf } from '../src/query';
+import { asFields, fieldTerm, oneOf, opposite, queryOf, soughtOf, termsOf, valuesOf } from '../src/query';
 
 const texts = (query: string): string[] => termsOf(query).map(({ text }) => text);
 
@@ -77,4 +77,15 @@ test('what messages are searched for', () => {
     ]);
     expect(soughtOf('a OR "b\\"c"')).toEqual(['a', 'b"c']);
     expect(soughtOf('"open')).toEqual([]);
+});
+
+test('what another language would write is offered as a field', () => {
+    const offered = (query: string): string | undefined => asFields(query)?.query;
+    expect(asFields('x service=payments')).toEqual({ text: 'service=payments', term: 'service:payments', query: 'x service:payments' });
+    expect(['status>=500', 'a.b==1 x>2', 'level!=info', '-level=info', 'host<>h', 'a="b c"'].map(offered)).toEqual(
+        ['status:>=500', 'a.b:1 x:>2', '-level:info', '-level:info', '-host:h', 'a:"b c"'],
+    );
+    for (const query of ['', 'a b', '"a=b"', 'service:a=b', 'a=', '=b', 'a => b', 'x OR a=b', '/a=b/', '(a=b)', '1=2']) {
+        expect(offered(query), query).toBeUndefined();
+    }
 });
