@@ -81,6 +81,26 @@ browserTest('bars stand still while the window slides', async ({ server, visitor
     }
 });
 
+browserTest('a count is grey while logs have come that it does not have', async ({ server, visitor }) => {
+    let goOn = (): void => {};
+    const mayCount = new Promise<void>((resolve) => (goOn = resolve));
+    await postLogs(server, [{ level: 'info', message: 'then' }]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?live=1'));
+    const count = page.tab.getByTestId('count');
+    await page.tab.locator('[data-testid=count]:not(.is-old)').getByText('1 log', { exact: true }).waitFor();
+    await visitor.context.route(/\/logs\/stats/, async (route) => {
+        await mayCount;
+        await route.continue().catch(() => {});
+    });
+    await postLogs(server, [{ level: 'info', message: 'now' }]);
+    await page.row('now').waitFor();
+    await page.tab.locator('[data-testid=count].is-old').waitFor();
+    assert.equal(await count.innerText(), '1 log');
+    goOn();
+    await page.tab.locator('[data-testid=count]:not(.is-old)').getByText('2 logs', { exact: true }).waitFor();
+});
+
 browserTest('the legend is the level filter, and keeps the counts of all levels', async ({ server, visitor }) => {
     await postLogs(server, [
         log({ at: 1000, message: 'a' }), log({ at: 2000, level: 'warn', message: 'b' }),

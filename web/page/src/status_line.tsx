@@ -43,9 +43,12 @@ function logsOf(n: number): string {
 
 /** How many there are; or are found so far, if older ones may still come. */
 function Count({ logs, stats }: Props): JSX.Element {
-    const { answer, old, failed } = stats;
+    const { answer, old, isBehind, failed } = stats;
     const { list } = logs;
-    if (answer && !answer.next) return <span data-testid="count">{logsOf(answer.total)}</span>;
+    if (answer && !answer.next) {
+        const title = isBehind ? 'Logs have come since it was counted' : undefined;
+        return <span data-testid="count" class={isBehind ? 'is-old' : ''} title={title}>{logsOf(answer.total)}</span>;
+    }
     const found = Math.max(answer?.total ?? 0, list.length);
     if (answer || (found > 0 && isUnderWay(logs, stats))) return <span data-testid="count">{found.toLocaleString()} found</span>;
     if (!old || failed) return <span data-testid="count">…</span>;

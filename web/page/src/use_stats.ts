@@ -17,6 +17,8 @@ export interface Stats {
     answer: StatsAnswer | null;
     /** That of the view before, while there is none of this one: not to be taken for it. */
     old: StatsAnswer | null;
+    /** Logs have come that it does not count. */
+    isBehind: boolean;
     isCounting: boolean;
     isStopped: boolean;
     failed: string;
@@ -37,7 +39,7 @@ interface Progress {
 type Work = (signal: AbortSignal, told: (answer: StatsAnswer) => void) => Promise<StatsAnswer>;
 
 export function useStats(view: View, logs: Logs): Stats {
-    const [shown, setShown] = useState<{ key: string; answer: StatsAnswer | null }>({ key: '', answer: null });
+    const [shown, setShown] = useState<{ key: string; answer: StatsAnswer | null; arrived: number }>({ key: '', answer: null, arrived: 0 });
     const [progress, setProgress] = useState<Progress | null>(null);
     const key = [filterParams(view), view.since, view.until, view.range, view.zone, logs.now].join('|');
     const latest = useRef(logs);
@@ -50,7 +52,7 @@ export function useStats(view: View, logs: Logs): Stats {
         let timer = 0;
         let looked = 0;
         let last: StatsAnswer | null = null;
-        const show = (answer: StatsAnswer): void => setShown({ key, answer: (last = answer) });
+        const show = (answer: StatsAnswer): void => setShown({ key, answer: (last = answer), arrived: counted });
         const set = (change: Partial<Progress>): void =>
             setProgress((before) => ({ ...before!, ...change }));
         setProgress({ key, isCounting: true, isStopped: false, failed: '', future: 0 });
@@ -122,6 +124,7 @@ export function useStats(view: View, logs: Logs): Stats {
     return {
         answer: shown.key === key && shown.answer ? withLastMoment(shown.answer, view, logs.list.top) : null,
         old: shown.answer,
+        isBehind: view.live && shown.arrived !== logs.arrived,
         isCounting: !isOurs || progress.isCounting,
         isStopped: isOurs && progress.isStopped,
         failed: isOurs ? progress.failed : '',
