@@ -336,6 +336,55 @@ browserTest('what is chosen while something is awaited stays', async ({ server, 
     await page.addressHas('wrap', '1');
 });
 
+browserTest('the focus stays where one was, though what had it is gone', async ({ server, visitor }) => {
+    await someLogs(server);
+    const page = new LogPage(await visitor.open('?query=service:pay level:error host:*&off=host:*&column=service&column=host'));
+    const { tab } = page;
+    const press = async (name: string | RegExp): Promise<void> => {
+        await tab.getByRole('button', { name }).focus();
+        await tab.keyboard.press('Enter');
+    };
+    const isAt = (name: string): Promise<unknown> =>
+        eventually(`the focus to be at ${name}`, () =>
+            tab.evaluate((name) => {
+                const at = document.activeElement!;
+                return [at.id, at.getAttribute('aria-label'), at.textContent].includes(name);
+            }, name));
+    await press('Switch off filter: host:*');
+    await isAt('Switch on filter: host:*');
+    await page.shows(['payment refused']);
+    await press('Switch off filter: service:pay');
+    await isAt('Switch on filter: service:pay');
+    await press('Remove filter: host:*');
+    await isAt('Remove filter: service:pay');
+    await tab.keyboard.press('Enter');
+    await isAt('Remove filter: level:error');
+    await press('All levels');
+    await eventually('the focus to be in the legend', () => tab.evaluate(() => document.activeElement!.matches('.legend button')));
+    await page.search.fill('service:pay');
+    await page.search.press('Enter');
+    await press('Remove filter: service:pay');
+    await isAt('search');
+
+    await press('Move service right');
+    await isAt('Move service left'); // there is none to the right of it
+    await tab.keyboard.press('Enter');
+    await isAt('Move service right');
+    await press('Remove column service');
+    await isAt('Remove column host');
+    await tab.keyboard.press('Enter');
+    await isAt('logs');
+
+    await page.open('payment taken');
+    await press('Show around');
+    await press('Back');
+    await isAt('logs');
+    await page.open('payment taken');
+    await page.details.getByRole('button', { name: 'Filter for service', exact: true }).focus();
+    await tab.keyboard.press('Enter');
+    await isAt('logs');
+});
+
 browserTest('examples below the bar are written into it, and lead to the whole language', async ({ server, visitor }) => {
     await someLogs(server);
     const page = new LogPage(await visitor.open());

@@ -6,6 +6,7 @@ import { type Log, fetchMoment } from './api';
 import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
 import { AroundBar } from './around_bar';
 import { askClock, serverNow } from './clock';
+import { focusList } from './focus';
 import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
@@ -129,7 +130,7 @@ export function App(): JSX.Element {
     const close = (): void => {
         setOpened(null);
         setView((there) => ({ ...there, id: '' }), true);
-        document.getElementById('logs')?.focus({ preventScroll: true });
+        focusList();
     };
     useKeys({
         move: (by) => {

@@ -5,6 +5,7 @@ import { useMemo } from 'preact/hooks';
 import type { SetView, View } from './address';
 import { attributeOf, originsOf, viewBack } from './around';
 import type { Log } from './api';
+import { focusList } from './focus';
 import { cut, visible } from './text';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
@@ -41,7 +42,11 @@ export function AroundBar({ view, setView, logs: { list } }: Props): JSX.Element
     if (!around) return null;
     const paths = [...new Set([...origins, ...around])];
     // The way back is the browser's, if it came from here.
-    const back = (): void => (history.state?.around ? history.back() : setView(viewBack(view)));
+    const back = (): void => {
+        focusList();
+        if (history.state?.around) history.back();
+        else setView(viewBack(view));
+    };
     return (
         <div class="around" role="region" aria-label="Around a log">
             <span>

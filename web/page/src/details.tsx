@@ -7,6 +7,7 @@ import type { Log } from './api';
 import { viewOfTrace } from './around';
 import { copyText } from './clipboard';
 import { columnsOf, toggleColumn } from './columns';
+import { focusList } from './focus';
 import { member, members, readable } from './json';
 import { severityOf } from './levels';
 import { linkOf } from './links';
@@ -146,7 +147,10 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
     }, [log]);
     const acts = useMemo<Acts>(
         () => ({
-            filter: (term) => setView((there) => ({ ...withTerm(there, term), id: '' })),
+            filter: (term) => {
+                focusList();
+                setView((there) => ({ ...withTerm(there, term), id: '' }));
+            },
             more: (place, button) => setMenu({ place, button }),
             link: linkOf,
         }),

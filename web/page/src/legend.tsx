@@ -1,9 +1,11 @@
 /* What the colours of the histogram are, with counts; and what is shown: levels, or values of the field it is grouped by. */
 import type { JSX } from 'preact';
+import { useRef } from 'preact/hooks';
 
 import { type View, hasLevels, levelFilter, levelsNamed, withLevels, withTerm, withoutTerm } from './address';
 import type { Chart } from './bars';
 import type { Levels } from './count';
+import { useFocusNext } from './focus';
 import { USUAL_LEVELS, nameOfLevel, severityOf } from './levels';
 import { existsTerm, fieldTerm, termsOf } from './query';
 import { cut, visible } from './text';
@@ -47,6 +49,8 @@ interface Props {
 
 /** The level filter. Its counts are those of all levels, whichever are chosen. */
 export function LevelLegend({ view, setView, levels, isOld }: Props): JSX.Element {
+    const legend = useRef<HTMLDivElement>(null);
+    const focusNext = useFocusNext();
     const counts = new Map<string, number>();
     /** How each is written, by its one name. */
     const spellings = new Map<string, string[]>(USUAL_LEVELS.map((name) => [name, [name]]));
@@ -67,7 +71,7 @@ export function LevelLegend({ view, setView, levels, isOld }: Props): JSX.Elemen
     const chosen = [...new Set([...named, ...names])].filter((name) => spellings.get(name)!.some(isLet));
     const choose = (names: readonly string[]): void => setView(withLevels(view, names.map((name) => spellings.get(name)![0]!)));
     return (
-        <div class="legend" role="group" aria-label="Levels">
+        <div class="legend" role="group" aria-label="Levels" ref={legend}>
             {names.slice(0, LEVELS_MAX).map((name) => {
                 const others = chosen.filter((other) => other !== name);
                 const isChosen = others.length < chosen.length;
@@ -85,7 +89,13 @@ export function LevelLegend({ view, setView, levels, isOld }: Props): JSX.Elemen
                 );
             })}
             {hasLevels(view) && (
-                <button class="legend-item" onClick={() => choose([])}>
+                <button
+                    class="legend-item"
+                    onClick={() => {
+                        focusNext(() => legend.current?.querySelector('button'));
+                        choose([]);
+                    }}
+                >
                     All levels
                 </button>
             )}

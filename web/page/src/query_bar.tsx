@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Chip, type SetView, type View, chipsOf, textOf, toggleTerm, withText, withoutTerm } from './address';
 import { ApiError, checkQuery } from './api';
 import { type Completion, complete } from './complete';
+import { useFocusNext } from './focus';
 import { pastQueries, rememberQuery } from './past_queries';
 import { termsOf } from './query';
 import { QueryHelp, useLanguage } from './query_help';
@@ -65,7 +66,7 @@ function ChipView({ chip: { text, isOff }, isWrong, edit, toggle, remove }: Chip
     const shown = cut(visible(text), CHIP_LENGTH);
     return (
         <span class={`chip ${isOff ? 'is-off' : ''} ${isWrong ? 'is-wrong' : ''}`} data-testid="chip">
-            <button type="button" class="chip-toggle" aria-label={`Switch ${isOff ? 'on' : 'off'} filter: ${shown}`} onClick={toggle} />
+            <button type="button" class="chip-toggle" data-term={text} aria-label={`Switch ${isOff ? 'on' : 'off'} filter: ${shown}`} onClick={toggle} />
             <button type="button" class="chip-text" aria-label={`Edit filter: ${shown}`} title={shown} onClick={edit}>
                 {shown}
             </button>
@@ -238,6 +239,8 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
         typing(true);
         close();
     };
+    const focusNext = useFocusNext();
+    const partsOf = (selector: string): HTMLElement[] => [...input.current!.form!.querySelectorAll<HTMLElement>(selector)];
     const showLanguage = useLanguage(writeExample);
     const open = (): void => {
         setOpen(true);
@@ -284,14 +287,20 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
             }}
         >
             <div class="query-box">
-                {chips.map((chip) => (
+                {chips.map((chip, at) => (
                     <ChipView
                         key={chip.text}
                         chip={chip}
                         isWrong={mistake?.chip === chip.text}
                         edit={() => takeIntoText(chip.text)}
-                        toggle={() => setView(toggleTerm(view, chip.text))}
-                        remove={() => setView(withoutTerm(view, chip.text))}
+                        toggle={() => {
+                            focusNext(() => partsOf('.chip-toggle').find((button) => button.dataset['term'] === chip.text));
+                            setView(toggleTerm(view, chip.text));
+                        }}
+                        remove={() => {
+                            focusNext(() => partsOf('.chip-remove')[Math.min(at, chips.length - 2)] ?? input.current);
+                            setView(withoutTerm(view, chip.text));
+                        }}
                     />
                 ))}
                 <div class="query-text">
