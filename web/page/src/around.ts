@@ -1,7 +1,7 @@
 /* A log among those before and after it, and all of its trace. */
 import { type View, formatView, hasTimes, parseView, rangeOf, timesToResolve } from './address';
 import type { Log } from './api';
-import { isNested, member, members, readable } from './json';
+import { attributesOf, isNested, members, readable } from './json';
 import { attributeField, existsTerm, fieldTerm, queryOf, termsOf } from './query';
 import { after } from './time';
 
@@ -22,11 +22,11 @@ const TRACES = [
 ];
 
 /** The value of an attribute by its path, as it was written; a name may have dots of its own. */
-function valueAt(json: string, path: string): string | undefined {
-    for (const [name, value] of members(json)) {
+function valueAt(entries: readonly [name: string, value: string][], path: string): string | undefined {
+    for (const [name, value] of entries) {
         if (name === path) return value;
         if (path.startsWith(`${name}.`) && value.startsWith('{')) {
-            const found = valueAt(value, path.slice(name.length + 1));
+            const found = valueAt(members(value), path.slice(name.length + 1));
             if (found !== undefined) return found;
         }
     }
@@ -37,7 +37,7 @@ function valueAt(json: string, path: string): string | undefined {
 export function attributeOf(log: Log, path: string): string | undefined {
     const isThere = [path, path.split('.')[0]].some((name) => log.json.includes(`"${name}"`));
     if (!isThere) return undefined; // of very many attributes, most logs have none of these
-    const value = valueAt(member(log.json, 'attributes') ?? '{}', path);
+    const value = valueAt(attributesOf(log), path);
     return value === undefined || value === 'null' || isNested(value) ? undefined : readable(value);
 }
 

@@ -4,7 +4,7 @@
  */
 import type { View } from './address';
 import type { Log } from './api';
-import { isNested, member, members, parts, readable } from './json';
+import { attributesOf, isNested, members, parts, readable } from './json';
 import { cut, visible } from './text';
 
 /** Columns that the address may have. */
@@ -34,8 +34,11 @@ const WHO: readonly RegExp[] = [
 /** All values at a dotted path, as JSON: of arrays their elements (src/query/path.h). */
 export function valuesAt(json: string, path: string): string[] {
     if (json.startsWith('[')) return parts(json).flatMap((part) => valuesAt(part, path));
-    if (!json.startsWith('{')) return [];
-    return members(json).flatMap(([name, value]) => {
+    return json.startsWith('{') ? valuesIn(members(json), path) : [];
+}
+
+function valuesIn(entries: readonly [name: string, value: string][], path: string): string[] {
+    return entries.flatMap(([name, value]) => {
         if (name === path) return value.startsWith('[') ? elements(value) : [value];
         return path.startsWith(`${name}.`) ? valuesAt(value, path.slice(name.length + 1)) : [];
     });
@@ -53,7 +56,7 @@ export function cellOf(log: Log, path: string): string {
     if (!cells) known.set(log, (cells = new Map()));
     let cell = cells.get(path);
     if (cell === undefined) {
-        const values = valuesAt(member(log.json, 'attributes') ?? '{}', path);
+        const values = valuesIn(attributesOf(log), path);
         const texts = values.slice(0, 20).map((value) => (isNested(value) ? value : readable(value)));
         cells.set(path, (cell = cut(visible(cut(texts.join(', '), SHOWN_MAX)), SHOWN_MAX)));
     }
@@ -61,11 +64,11 @@ export function cellOf(log: Log, path: string): string {
 }
 
 /** The texts of an object's strings by their paths, not deeper than `depth`. */
-function leaves(json: string, depth: number, prefix = ''): [path: string, text: string][] {
-    return members(json).flatMap(([name, value]): [string, string][] => {
+function leaves(entries: readonly [name: string, value: string][], depth: number, prefix = ''): [path: string, text: string][] {
+    return entries.flatMap(([name, value]): [string, string][] => {
         const path = prefix + name;
         if (value.startsWith('"')) return [[path, readable(value)]];
-        return depth > 0 && value.startsWith('{') ? leaves(value, depth - 1, `${path}.`) : [];
+        return depth > 0 && value.startsWith('{') ? leaves(members(value), depth - 1, `${path}.`) : [];
     });
 }
 
@@ -86,7 +89,7 @@ export function chooseColumns(logs: readonly Log[]): string[] {
     const repeats = new Map<string, number>();
     const looked = sample(logs);
     for (const log of looked) {
-        for (const [path, text] of leaves(member(log.json, 'attributes') ?? '{}', 2)) {
+        for (const [path, text] of leaves(attributesOf(log), 2)) {
             const texts = found.get(path) ?? [];
             texts.push(text);
             found.set(path, texts);

@@ -8,7 +8,7 @@ import { viewOfTrace } from './around';
 import { copyText } from './clipboard';
 import { columnsOf, toggleColumn } from './columns';
 import { focusList } from './focus';
-import { member, members, readable } from './json';
+import { attributesOf, readable } from './json';
 import { severityOf } from './levels';
 import { linkOf } from './links';
 import { PanelEdge } from './panel_edge';
@@ -157,7 +157,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         [],
     );
     const attributes = useMemo(
-        () => members((log && member(log.json, 'attributes')) ?? '{}').map(([name, value]): [string, string, string] => [name, value, name]),
+        () => (log ? attributesOf(log) : []).map(([name, value]): [string, string, string] => [name, value, name]),
         [log],
     );
     const say = (text: string): Promise<void> => {

@@ -15,22 +15,25 @@ function endOfString(json: string, at: number): number {
     }
 }
 
-/** What stands between the commas of an object or array. */
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPENS = [0x5b, 0x7b];
+const CLOSES = [0x5d, 0x7d];
+
+/** What stands between the commas of an object or array. A log may have megabytes of it: code units are quickest. */
 export function parts(json: string): string[] {
-    const marks = /["{}[\],]/g;
     const found: string[] = [];
     let depth = 0;
     let start = 0;
-    for (let match = marks.exec(json); match; match = marks.exec(json)) {
-        const [mark] = match;
-        const at = match.index;
-        if (mark === '"') {
-            marks.lastIndex = endOfString(json, at);
-        } else if (mark === '{' || mark === '[') {
+    for (let at = 0; at < json.length; at++) {
+        const unit = json.charCodeAt(at);
+        if (unit === QUOTE) {
+            at = endOfString(json, at) - 1;
+        } else if (unit === OPENS[0] || unit === OPENS[1]) {
             if (depth++ === 0) start = at + 1;
-        } else {
-            if (mark !== ',') depth--;
-            if (depth > (mark === ',' ? 1 : 0)) continue;
+        } else if (unit === COMMA || unit === CLOSES[0] || unit === CLOSES[1]) {
+            if (unit !== COMMA) depth--;
+            if (depth > (unit === COMMA ? 1 : 0)) continue;
             const part = json.slice(start, at).trim();
             if (part) found.push(part);
             start = at + 1;
@@ -50,6 +53,15 @@ export function members(json: string): [name: string, value: string][] {
 
 export function member(json: string, name: string): string | undefined {
     return members(json).find(([found]) => found === name)?.[1];
+}
+
+const attributes = new WeakMap<object, [name: string, value: string][]>();
+
+/** Names and values of a log's attributes, which are looked for once. */
+export function attributesOf(log: { readonly json: string }): readonly [name: string, value: string][] {
+    let found = attributes.get(log);
+    if (!found) attributes.set(log, (found = members(member(log.json, 'attributes') ?? '{}')));
+    return found;
 }
 
 export function isNested(value: string): boolean {

@@ -17,7 +17,7 @@ const PREVIEW_MAX = 80;
 /** Lines that are drawn at once, at first and then, so that the page stays quick; beyond so many when asked for. */
 const FIRST = 60;
 const PIECE = 200;
-const UNASKED_MAX = 1000;
+const UNASKED_MAX = 200;
 /** Objects that are larger, or deeper, are folded at first. */
 const OPEN_MAX = 30;
 const OPEN_DEPTH = 3;
