@@ -166,6 +166,7 @@ browserTest(
         const box = (await page.row('huge').boundingBox())!;
         assert.ok(box.height < 200, `its row is ${box.height} px high`);
         await page.open('huge');
+        await page.details.getByRole('button', { name: 'Show all (1,000) attributes' }).click();
         await page.details.getByText('field_999', { exact: true }).waitFor();
         assert.ok(await page.fitsInWidth(), 'no sideways scrolling');
     },

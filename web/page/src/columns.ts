@@ -31,6 +31,9 @@ const WHO: readonly RegExp[] = [
     /(^|\.)(logger([._]?name)?|component|module|namespace([._]?name)?|program|process([._]?name)?|unit)$/i,
 ];
 
+/** So many of them, service and host, need not differ. */
+const WHO_ALWAYS = 2;
+
 /** All values at a dotted path, as JSON: of arrays their elements (src/query/path.h). */
 export function valuesAt(json: string, path: string): string[] {
     if (json.startsWith('[')) return parts(json).flatMap((part) => valuesAt(part, path));
@@ -96,12 +99,15 @@ export function chooseColumns(logs: readonly Log[]): string[] {
             if (log.message.includes(text)) repeats.set(path, (repeats.get(path) ?? 0) + 1);
         }
     }
+    const isFew = looked.length < SAMPLE_MIN;
     const fits = [...found].filter(([path, texts]) => {
         const distinct = new Set(texts).size;
+        // Service and host are told whatever they are: a link to some logs shows the same columns as all of them.
+        const least = rank(path) < WHO_ALWAYS ? 1 : isFew ? Infinity : 2;
         const isShort = texts.every((text) => text.length <= VALUE_MAX && !/[\r\n]/.test(text));
         // What messages say anyway tells nothing.
         const isNews = rank(path) < WHO.length || (repeats.get(path) ?? 0) < texts.length / 2;
-        return texts.length >= looked.length * SHARE_MIN && distinct >= 2 && distinct <= VALUES_MAX && isShort && isNews;
+        return texts.length >= looked.length * SHARE_MIN && distinct >= least && distinct <= VALUES_MAX && isShort && isNews;
     });
     fits.sort(([a, as], [b, bs]) => rank(a) - rank(b) || bs.length - as.length || new Set(as).size - new Set(bs).size || (a < b ? -1 : 1));
     const [first, ...others] = fits;
@@ -124,9 +130,9 @@ const decided = new WeakSet<object>();
 
 /** Once for each list, when its first page has come. */
 export function decide(list: object, logs: readonly Log[]): void {
-    if (decided.has(list) || logs.length < SAMPLE_MIN) return;
-    decided.add(list);
+    if (decided.has(list) || logs.length === 0) return;
     if (chosen.length === 0 || !fit(chosen, logs)) chosen = chooseColumns(logs);
+    if (chosen.length > 0 || logs.length >= SAMPLE_MIN) decided.add(list);
 }
 
 /** Those that are shown. */

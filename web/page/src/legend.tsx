@@ -11,6 +11,7 @@ import { existsTerm, fieldTerm, termsOf } from './query';
 import { cut, visible } from './text';
 
 const LEVELS_MAX = 16;
+
 interface Item {
     key: string;
     class: string;

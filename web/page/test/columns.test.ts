@@ -54,7 +54,8 @@ test('by itself the list has what tells who wrote a log: service before host, ho
 test('no column is made of what few logs have, of one value, of many, of long ones, or of what the message says', () => {
     const { chooseColumns } = columns;
     expect(chooseColumns(many(50, (n) => (n % 5 ? { service: `s${n % 2}` } : {})))).toEqual([]);
-    expect(chooseColumns(many(50, () => ({ service: 'one' })))).toEqual([]);
+    expect(chooseColumns(many(50, () => ({ zone: 'one', logger: 'one' })))).toEqual([]);
+    expect(chooseColumns(many(7, (n) => ({ zone: `z${n % 2}` })))).toEqual([]);
     expect(chooseColumns(many(50, (n) => ({ host: `h${n}` })))).toEqual([]);
     expect(chooseColumns(many(50, (n) => ({ app: `${n % 2}`.repeat(30) })))).toEqual([]);
     expect(chooseColumns(many(50, (n) => ({ pid: n % 3 })))).toEqual([]);
@@ -63,11 +64,17 @@ test('no column is made of what few logs have, of one value, of many, of long on
     expect(chooseColumns(many(50, (n) => ({ service: `s${n % 5}`, hostname: `s${n % 5}` })))).toEqual(['service']);
 });
 
+test('service and host are told though all have the same, or there are few: who opens a link sees them, too', () => {
+    const { chooseColumns } = columns;
+    expect(chooseColumns(many(50, () => ({ service: 'one', host: 'h', zone: 'z' })))).toEqual(['service', 'host']);
+    expect(chooseColumns(many(1, () => ({ service: 'one', host: 'h', zone: 'z' })))).toEqual(['service', 'host']);
+});
+
 test('columns stay while they fit: for a list that goes on, and for the next one', () => {
     const { columnsOf, decide } = columns;
     const view = parseView('');
     const first = {};
-    decide(first, many(3, (n) => ({ service: `s${n}` })));
+    decide(first, many(3, (n) => ({ zone: `z${n}` })));
     expect(columnsOf(view)).toEqual([]); // too few to tell
     decide(first, many(50, (n) => ({ service: `s${n % 3}` })));
     expect(columnsOf(view)).toEqual(['service']);
