@@ -143,7 +143,7 @@ browserTest('names of fields are offered, with types and counts, and asked for o
     const page = new LogPage(await visitor.open());
     const { tab } = page;
     await page.rows.first().waitFor();
-    const before = asked; // others may ask, too
+    const before = asked;
     await tab.keyboard.press('/');
     await tab.keyboard.type('s');
     await option(page, 'service').waitFor();
@@ -172,7 +172,7 @@ browserTest('names of fields are offered, with types and counts, and asked for o
     await option(page).first().waitFor({ state: 'hidden' });
     assert.equal(await page.search.getAttribute('aria-expanded'), 'false');
     assert.ok(await page.search.evaluate((field) => field === document.activeElement), 'the field keeps the focus');
-});
+}, { context: { viewport: { width: 1000, height: 800 } } });
 
 browserTest('values are offered with their counts, and levels', async ({ server, visitor }) => {
     await someLogs(server);

@@ -4,30 +4,30 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { type SetView, type View, formatView, parseView, timesToResolve, withLive } from './address';
 import { type Log, fetchMoment } from './api';
 import { isPermalink, settled, sharedAtFirst, viewAround } from './around';
-import { AroundBar } from './around_bar';
 import { askClock, serverNow } from './clock';
+import { Everybody } from './everybody';
 import { focusList } from './focus';
-import { Help } from './help';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
-import { Everybody, LogIn } from './log_in';
 import { usePanel } from './panel';
-import { part } from './parts';
+import { fetchParts, part } from './parts';
 import { useSession } from './session';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
 import { useAround } from './use_around';
 import { useErrors } from './use_errors';
-import { useFields } from './use_fields';
 import { useKeys } from './use_keys';
 import { useLog } from './use_log';
 import { type Logs, useLogs } from './use_logs';
 import { useStats } from './use_stats';
 import { useTrace } from './use_trace';
 
+const AroundBar = part('AroundBar');
 const Details = part('Details');
 const FieldsPanel = part('FieldsPanel');
+const Help = part('Help');
+const LogIn = part('LogIn');
 const PatternsView = part('PatternsView');
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */
@@ -81,12 +81,13 @@ export function App(): JSX.Element {
     const [opened, setOpened] = useState<Log | null>(null);
     const [sought, setSought] = useState<Sought>(view);
     const help = useRef<HTMLDialogElement>(null);
+    /** Once it is there, which is after the next drawing if it had to be fetched. */
+    const showHelp = (): void => void fetchParts().then(() => setTimeout(() => help.current?.showModal()));
     const given = opened?.id === view.id ? opened : null;
     const [log, wrong] = useLog(view.id, given);
     const logs = useLogs(view);
     const stats = useStats(view, logs);
     const panel = usePanel();
-    const fields = useFields(view, logs, panel.isOpen);
     const { list, live } = logs;
     const { round } = useSession();
 
@@ -143,7 +144,7 @@ export function App(): JSX.Element {
         open: () => open(active),
         close: () => view.id && close(),
         live: () => setView((there) => withLive(there, !there.live)),
-        help: () => help.current?.showModal(),
+        help: showHelp,
     });
 
     return (
@@ -154,7 +155,7 @@ export function App(): JSX.Element {
                 logs={logs}
                 stats={stats}
                 typing={(other) => (other ? stop : goOn)(logs, stats)}
-                help={() => help.current?.showModal()}
+                help={showHelp}
             />
             <Everybody />
             <Histogram view={view} setView={setView} stats={stats} />
@@ -162,7 +163,7 @@ export function App(): JSX.Element {
             <AroundBar view={view} setView={setView} logs={logs} />
             {said && <div class="said" role="status">{said}</div>}
             <main>
-                <FieldsPanel view={view} setView={setView} fields={fields} panel={panel} now={logs.now} />
+                <FieldsPanel view={view} setView={setView} logs={logs} panel={panel} />
                 {view.tab === 'patterns' && <PatternsView view={view} setView={setView} stats={stats} />}
                 <div class="list" hidden={view.tab === 'patterns'}>
                     {live.pending > 0 && (

@@ -13,7 +13,8 @@ import {
 } from './survey';
 import { cut, visible } from './text';
 import { formatDate, formatClock } from './time';
-import { type Fields, fieldParams } from './use_fields';
+import { type Fields, fieldParams, useFields } from './use_fields';
+import type { Logs } from './use_logs';
 
 /** Values of a field that are shown before all of them are asked for, and then. */
 const VALUES_SHOWN = 10;
@@ -338,14 +339,14 @@ function Sheet({ close, children }: { close: () => void; children: ComponentChil
     );
 }
 
-export function FieldsPanel({ view, setView, fields, panel, now }: {
+export function FieldsPanel({ view, setView, logs, panel }: {
     view: View;
     setView: (view: View) => void;
-    fields: Fields;
+    logs: Logs;
     panel: Panel;
-    /** When the list was started. */
-    now: number;
 }): JSX.Element | null {
+    const fields = useFields(view, logs, panel.isOpen);
+    const { now } = logs; // when the list was started
     const [sought, setSought] = useState('');
     const opened = useRef(new Set(['level'])).current;
     const [, changed] = useReducer((n: number, _: void) => n + 1, 0);

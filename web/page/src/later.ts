@@ -1,6 +1,9 @@
 /* What the first view has no need of: one file of its own, which is fetched once the page stands (parts.tsx). */
+export { AroundBar } from './around_bar';
 export { Details } from './details';
 export { FieldsPanel } from './fields_panel';
+export { Help } from './help';
+export { LogIn } from './log_in';
 export { MenuItems } from './menu_items';
 export { PatternsView } from './patterns_view';
 export { TimePopover } from './time_popover';
