@@ -1,5 +1,5 @@
 /* What the page looks at, kept up to date: the list of a view, and its live tail. */
-import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
 import { type View, apiParams, filterParams } from './address';
 import { type Log, fetchLogs, mayPass } from './api';
@@ -111,7 +111,8 @@ export function useLogs(view: View): Logs {
         if (takes() && (inbox.count || inbox.hasGap) && !list.loading && !list.error) flush();
     });
 
-    useEffect(() => {
+    // At once, not after the next frame: the list is what one waits for.
+    useLayoutEffect(() => {
         if (!follows) {
             void list.start();
             return () => list.close();

@@ -1,5 +1,5 @@
 /* The histogram's numbers: asked for with each view, and again while logs come in live. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, filterParams, isRelative } from './address';
 import { type ApiError, type StatsAnswer, mayPass } from './api';
@@ -46,7 +46,7 @@ export function useStats(view: View, logs: Logs): Stats {
     latest.current = logs;
     const handles = useRef({ stop: () => {}, goOn: () => {} });
 
-    useEffect(() => {
+    useLayoutEffect(() => {
         let abort = new AbortController();
         let counted = 0;
         let timer = 0;
@@ -81,9 +81,9 @@ export function useStats(view: View, logs: Logs): Stats {
             counted = latest.current.arrived;
             looked = now;
             return run(isAgain, async (signal, told) => {
-                const future = await countFuture(view, now, signal);
-                if (!signal.aborted) set({ future });
-                return countView(view, now, signal, told);
+                const future = countFuture(view, now, signal).then((future) => !signal.aborted && set({ future }));
+                const [answer] = await Promise.all([countView(view, now, signal, told), future]);
+                return answer;
             });
         };
         const again = (): void => {
