@@ -204,7 +204,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
                         {trace && <button onClick={() => setView(trace)}>All of this trace</button>}
                         <span role="status">{copied}</span>
                     </div>
-                    <div class="fields" role="group" aria-label="Fields" ref={tree} onKeyDown={(event) => moveInTree(event, tree.current!)}>
+                    <div class="log-fields" role="group" aria-label="Fields" ref={tree} onKeyDown={(event) => moveInTree(event, tree.current!)}>
                         <Field name="level" path="level" value={JSON.stringify(log.level)} depth={0} acts={acts} field="level" />
                         <Fields entries={attributes} depth={0} acts={acts} what="attributes" />
                         {[['timestamp', log.timestamp], ['id', log.id]].map(([name, text]) => (
