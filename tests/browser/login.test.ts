@@ -348,7 +348,7 @@ for (const isSomebody of [true, false]) {
         const nothing = async (): Promise<void> => {};
         const openLog = async (): Promise<void> => {
             if (await page.details.isVisible()) return;
-            if ((await page.rows.count()) === 0) await tab.goto(all);
+            if ((await page.row('first').count()) === 0) await tab.goto(all);
             await page.open('first');
         };
         for (const [address, show] of [

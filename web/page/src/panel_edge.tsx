@@ -18,7 +18,8 @@ function remembered(): number {
 }
 
 function within(width: number): number {
-    return Math.round(Math.max(WIDTH_MIN, Math.min(width, innerWidth - LIST_MIN)));
+    const fields = document.querySelector<HTMLElement>('aside.fields')?.offsetWidth ?? 0;
+    return Math.round(Math.max(WIDTH_MIN, Math.min(width, innerWidth - fields - LIST_MIN)));
 }
 
 export function PanelEdge({ panel }: { panel: RefObject<HTMLElement> }): JSX.Element {
