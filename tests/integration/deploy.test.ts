@@ -175,6 +175,84 @@ scenario('containers and unit wait for a stop longer than logmill takes, and hav
     assert.ok(files > Number(known.get('MAX_CONNECTIONS')) + 64);
 });
 
+/** The documents of a file of deploy/kubernetes by their kind and name. */
+function manifests(name: string): Map<string, string> {
+    const documents = file(`deploy/kubernetes/${name}`).split(/^---$/m);
+    return new Map(
+        documents.map((text) => [`${match(text, /^kind: (.*)$/m)} ${match(text, /^ {2}name: (.*)$/m)}`, text]),
+    );
+}
+
+const PODS = [
+    ['serve.yaml', 'StatefulSet logmill'],
+    ['cloud.yaml', 'Deployment logmill-api'],
+    ['cloud.yaml', 'Deployment logmill-worker'],
+] as const;
+
+scenario('pods of Kubernetes run as the image does, may write to their volumes alone, and are told settings', async () => {
+    const known = await settings();
+    const user = match(file('Dockerfile'), /^USER (\d+):\1$/m);
+    const config = manifests('cloud.yaml').get('ConfigMap logmill')!;
+    const named = [...config.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name!);
+    assert.ok(named.includes('SQS_QUEUE_URL'));
+    for (const [name, pod] of PODS) {
+        const text = manifests(name).get(pod)!;
+        for (const line of [
+            'runAsNonRoot: true',
+            `runAsUser: ${user}`,
+            `fsGroup: ${user}`,
+            'readOnlyRootFilesystem: true',
+            'allowPrivilegeEscalation: false',
+            'capabilities: {drop: [ALL]}',
+            'automountServiceAccountToken: false',
+            'seccompProfile: {type: RuntimeDefault}',
+        ]) {
+            assert.match(text, new RegExp(`^ +${line.replace(/[{[]/g, '\\$&')}$`, 'm'), pod);
+        }
+        named.push(...[...text.matchAll(/^ +- \{name: ([A-Z_]+), value/gm)].map(([, env]) => env!));
+    }
+    for (const name of named) {
+        assert.ok(known.has(name) || /^(AWS_REGION|PGSSL(MODE|ROOTCERT))$/.test(name), name);
+    }
+    assert.ok(file('Dockerfile').includes(match(config, /PGSSLROOTCERT: \/usr\/share\/logmill\/(\S+)/)));
+});
+
+scenario('pods of Kubernetes have time to stop, are asked where they answer, and need keys', async () => {
+    const known = await settings();
+    const image = match(file('Dockerfile'), /^ENV (.*)$/m);
+    for (const [name, pod] of PODS) {
+        const text = manifests(name).get(pod)!;
+        const before = Number(/command: \[sleep, "(\d+)"\]/.exec(text)?.[1] ?? 0);
+        const grace = Number(match(text, /terminationGracePeriodSeconds: (\d+)/));
+        assert.ok(grace > before + Number(known.get('SHUTDOWN_TIMEOUT')) + 1, pod);
+        const port = Number(match(text, /\{name: http, containerPort: (\d+)\}/));
+        const role = match(text, /args: \[(.*)\]/);
+        assert.equal(port, Number(match(image, role === 'worker' ? /METRICS_PORT=(\d+)/ : /\bPORT=(\d+)/)));
+        assert.deepEqual(
+            [...text.matchAll(/(\w+)Probe:\n +httpGet: \{path: (\S+), port: http\}/g)].map(([, of, at]) => [of, at]),
+            [['startup', '/health'], ['liveness', '/health'], ['readiness', '/ready']],
+        );
+        const wait = match(text, /readinessProbe:(?:.|\n)*?timeoutSeconds: (\d+)/);
+        assert.ok(Number(wait) > Number(known.get('READY_TIMEOUT')));
+        if (role !== 'worker') {
+            const folder = match(text, /name: KEYS_FILE, value: (\S+)\/keys\}/);
+            assert.ok(text.includes(`{name: keys, mountPath: ${folder}, readOnly: true}`));
+            assert.match(text, /- name: keys.*\n +secret: \{secretName: logmill-keys, defaultMode: 0440\}/);
+        }
+    }
+    // A label that nothing has would select nothing, in silence.
+    for (const name of ['serve.yaml', 'cloud.yaml']) {
+        const all = [...manifests(name).values()].join('');
+        const labels = new Set(PODS.filter(([of]) => of === name).map(([, pod]) => pod.split(/[ -]/)[2] ?? 'serve'));
+        for (const [, component] of all.matchAll(/component: (\w+)\}/g)) {
+            assert.ok(labels.has(component!), component);
+        }
+        for (const [, target] of all.matchAll(/kind: Deployment, name: (\S+)\}/g)) {
+            assert.ok(manifests(name).has(`Deployment ${target}`), target);
+        }
+    }
+});
+
 scenario('the unit that follows files has room for them, and time to send what was read', async () => {
     const unit = file('deploy/logmill-follow.service');
     const limit = (header: string, name: string): number =>
