@@ -12,9 +12,10 @@ static int timer_new(void)
     return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 }
 
-static int timer_set(int fd, size_t us)
+static int timer_set(int fd, uint64_t us)
 {
-    struct itimerspec in = {.it_value = {.tv_nsec = (long)us * 1000}};
+    struct itimerspec in = {
+        .it_value = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000}};
 
     return timerfd_settime(fd, 0, &in, NULL);
 }
@@ -24,7 +25,7 @@ static int timer_new(void)
     return -1;
 }
 
-static int timer_set(int fd, size_t us)
+static int timer_set(int fd, uint64_t us)
 {
     return -1;
 }
@@ -38,6 +39,7 @@ static void on_time(uv_poll_t *handle, int status, int events)
     ssize_t n = read(h->timer_fd, count, sizeof(count));
 
     (void)n; /* only to make it unreadable again */
+    h->wake_us = 0;
     if (h->expected == 0)
         return; /* they all came, before the time */
     h->expected = 0;
@@ -73,6 +75,7 @@ void hold_answered(struct hold *h, size_t answered, size_t waiting)
         h->skips--;
         return;
     }
+    h->wake_us = 0; /* who needs it asks again */
     if (timer_set(h->timer_fd, us < HOLD_US_MAX ? us : HOLD_US_MAX) == 0)
         h->expected = answered + waiting;
 }
@@ -88,10 +91,16 @@ bool hold_applies(struct hold *h, size_t waiting)
     return false;
 }
 
-bool hold_wake(struct hold *h)
+bool hold_wake(struct hold *h, uint64_t due_us, uint64_t now_us)
 {
-    /* Else the loop is woken sooner, and asks again. */
-    return h->timer_fd >= 0 && (h->expected > 0 || timer_set(h->timer_fd, HOLD_WAKE_US) == 0);
+    if (h->timer_fd < 0)
+        return false;
+    if (h->expected > 0 || (h->wake_us > 0 && h->wake_us <= due_us))
+        return true; /* it is woken sooner */
+    if (timer_set(h->timer_fd, due_us > now_us ? due_us - now_us : 1))
+        return false;
+    h->wake_us = due_us;
+    return true;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -22,7 +23,7 @@
 enum {
     HOLD_US_EACH = 10,     /* the time one client is given to come back */
     HOLD_US_MAX = 1000,    /* the longest that a send is held */
-    HOLD_WAKE_US = 200000, /* hold_wake */
+    HOLD_WAKE_US = 200000, /* until a send that was not taken is handed over again */
     HOLD_SKIPS_MAX = 256,  /* sends not held after the clients have kept failing to come */
 };
 
@@ -32,6 +33,7 @@ struct hold {
     size_t expected;  /* hold until so many requests wait; 0: do not */
     unsigned skips;   /* sends still to be let go at once */
     unsigned penalty; /* skips after the next failure */
+    uint64_t wake_us; /* hold_wake's: clock_monotonic_us, when the timer goes off; 0: it will not */
     void (*closed)(struct hold *h);
 };
 
@@ -48,8 +50,11 @@ void hold_answered(struct hold *h, size_t answered, size_t waiting);
  */
 bool hold_applies(struct hold *h, size_t waiting);
 
-/* Wakes the loop within HOLD_WAKE_US from now on; false if there is no timer for that. */
-bool hold_wake(struct hold *h) LM_MUST_CHECK;
+/*
+ * Wakes the loop at `due_us` or sooner, when whoever needs that is to ask again; `now_us` is
+ * clock_monotonic_us(). False if there is no timer for that.
+ */
+bool hold_wake(struct hold *h, uint64_t due_us, uint64_t now_us) LM_MUST_CHECK;
 
 /* Closes the handle, and calls closed(h) when `h` may be freed. */
 void hold_close(struct hold *h, void (*closed)(struct hold *h));

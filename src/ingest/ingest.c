@@ -11,6 +11,7 @@
 #include "base/state.h"
 #include "base/xalloc.h"
 #include "diag/diag.h"
+#include "ingest/gathering.h"
 #include "metrics/metrics.h"
 
 enum {
@@ -73,7 +74,8 @@ struct ingest {
     struct queue_limits limits;
     struct account *account;
     struct mailbox *box;
-    struct hold *hold;
+    struct hold *hold;       /* of a queue whose sends cost nothing; its timer serves any */
+    struct gathering gather; /* of one whose sends do */
 
     struct send *open;  /* never NULL */
     struct send *ready; /* closed ones that wait for a slot, oldest first */
@@ -83,6 +85,7 @@ struct ingest {
     size_t held_bytes;  /* of those */
     struct send *spare; /* for reuse */
     unsigned in_flight;
+    size_t waiting;               /* tickets that are committed and not told */
     struct ingest_ticket *taking; /* the ticket that is open, or NULL */
     struct diag_seldom left_out;
 };
@@ -132,6 +135,7 @@ static size_t send_text_bytes(const struct send *s)
 void ingest_check(const struct ingest *in)
 {
     struct send *const *end = &in->ready;
+    size_t tickets = in->open->tickets_len; /* that wait, but for those in flight */
 
     CHECK(in->open && in->open->state == SEND_FILLING);
     send_check(in->open);
@@ -139,15 +143,20 @@ void ingest_check(const struct ingest *in)
         CHECK(in->taking->stage == INGEST_TAKING && in->taking->in == in);
     else
         CHECK(in->open->bytes == send_text_bytes(in->open));
-    for (; *end; end = &(*end)->next)
+    for (; *end; end = &(*end)->next) {
         CHECK((*end)->state == SEND_READY && (*end)->tickets_len > 0);
+        tickets += (*end)->tickets_len;
+    }
     CHECK(in->ready_end == end);
-    for (end = &in->waits; *end; end = &(*end)->next)
+    for (end = &in->waits; *end; end = &(*end)->next) {
         CHECK((*end)->state == SEND_HELD && (*end)->tickets_len > 0);
+        tickets += (*end)->tickets_len;
+    }
     CHECK(in->waits_end == end);
     for (const struct send *s = in->spare; s; s = s->next)
         CHECK(s->state == SEND_SPARE && s->tickets_len == 0 && s->batches_len == 0);
     CHECK(in->in_flight <= in->limits.send_slots);
+    CHECK(tickets <= in->waiting && (in->in_flight > 0 || tickets == in->waiting));
 }
 
 /* ---- Sends ---- */
@@ -213,9 +222,13 @@ static void move_ticket(struct ingest_ticket *t, enum ingest_stage stage)
     CHECK(state_may_move(stage_moves, t->stage, stage));
     if (t->stage == INGEST_TAKING)
         t->in->taking = NULL;
+    else if (t->stage == INGEST_WAITING)
+        t->in->waiting--;
     t->stage = stage;
     if (stage == INGEST_TAKING)
         t->in->taking = t;
+    else if (stage == INGEST_WAITING)
+        t->in->waiting++;
 }
 
 /* An empty one that is filling. */
@@ -340,13 +353,20 @@ static int copy_records(struct send *to, const struct send *from, struct ingest_
 
 /* ---- Taking logs ---- */
 
+/* Moves `s`, which was the open send, to the ready ones. */
+static void make_ready(struct send *s)
+{
+    send_move(s, SEND_READY);
+    gathering_went(&s->in->gather, s->in->waiting);
+}
+
 /* Moves the open send to the ready ones, opens another, and returns the former. */
 static struct send *close_open(struct ingest *in)
 {
     struct send *closed = in->open;
 
     in->open = send_new(in);
-    send_move(closed, SEND_READY);
+    make_ready(closed);
     return closed;
 }
 
@@ -373,7 +393,7 @@ static int begin_next_send(struct ingest_ticket *t)
     t->begin = (struct ingest_mark){0};
     error = copy_records(in->open, closed, begin, send_end(closed));
     send_rewind(closed, begin);
-    send_move(closed, SEND_READY);
+    make_ready(closed);
     return error;
 }
 
@@ -495,6 +515,8 @@ int ingest_commit(struct ingest_ticket *t)
     in->open->bytes += bytes;
     send_add_ticket(in->open, t);
     move_ticket(t, INGEST_WAITING);
+    if (in->gather.longest_us > 0)
+        gathering_came(&in->gather, clock_monotonic_us(), in->open->tickets_len, in->waiting);
     if (in->open->bytes >= SEND_BYTES_MAX)
         close_open(in);
     return 0;
@@ -546,7 +568,8 @@ static void tell_all(struct send *s)
     if (s->error)
         metrics_add(METRIC_LOGS_REFUSED_QUEUE, s->tickets_len);
     account_give(in->account, s->bytes);
-    hold_answered(in->hold, s->tickets_len, in->open->tickets_len);
+    if (in->gather.longest_us == 0)
+        hold_answered(in->hold, s->tickets_len, in->open->tickets_len);
     send_recycle(s);
 }
 
@@ -662,7 +685,7 @@ static void hold_back(struct send *s)
     size_t patient = count_patient(s, now_us);
     bool fits = in->held_bytes + s->bytes <= in->account->ceiling / INGEST_HELD_SHARE;
 
-    if (patient == 0 || !fits || !hold_wake(in->hold)) {
+    if (patient == 0 || !fits || !hold_wake(in->hold, now_us + HOLD_WAKE_US, now_us)) {
         tell_all(s);
     } else if (patient == s->tickets_len) {
         s->due_us = now_us + HOLD_WAKE_US;
@@ -680,7 +703,7 @@ static void release_held(struct ingest *in)
 
     while (in->waits && in->waits->due_us <= now_us)
         send_move(in->waits, SEND_READY);
-    if (in->waits && !hold_wake(in->hold))
+    if (in->waits && !hold_wake(in->hold, in->waits->due_us, now_us))
         while (in->waits) /* it will not be: at once */
             send_move(in->waits, SEND_READY);
 }
@@ -720,16 +743,28 @@ static void hand_over(struct ingest *in, struct send *s)
         on_durable(&s->base, LM_ESTOPPED, "stopping");
 }
 
+/* Whether the open send, in which somebody waits, is to wait for more; the loop is woken then. */
+static bool gathers(struct ingest *in)
+{
+    struct gathering_open open = {in->open->tickets_len, in->open->bytes};
+    uint64_t now_us;
+    uint64_t left_us;
+
+    if (in->gather.longest_us == 0)
+        return hold_applies(in->hold, open.tickets);
+    now_us = clock_monotonic_us();
+    left_us = gathering_left_us(&in->gather, now_us, open);
+    return left_us > 0 && hold_wake(in->hold, now_us + left_us, now_us);
+}
+
 void ingest_flush(struct ingest *in)
 {
     CHECKED(ingest_check(in));
     release_held(in);
     while (in->in_flight < in->limits.send_slots) {
-        size_t waiting = in->open->tickets_len;
-
         if (in->ready)
             hand_over(in, in->ready);
-        else if (waiting > 0 && !hold_applies(in->hold, waiting))
+        else if (in->open->tickets_len > 0 && !gathers(in))
             hand_over(in, close_open(in));
         else
             return;
@@ -745,6 +780,7 @@ struct ingest *ingest_new(struct queue *queue, struct account *account, struct m
 
     in->queue = queue;
     in->limits = queue_limits(queue);
+    gathering_init(&in->gather, &in->limits);
     in->account = account;
     in->box = box;
     in->hold = hold;

@@ -8,10 +8,11 @@
  *
  * Records are appended to the open send. It goes to the queue when the loop has drained what was
  * readable and a slot for a send is free; while sends are in flight the next one grows (and a
- * moment longer, see hold.h). So a lone log waits for nobody, and load makes sends large by itself
- * (group commit). When the queue has confirmed a send, or has not, every ticket in it is told.
- * Where the queue refuses a send for what is in it, its tickets are sent again in two halves, and
- * so on, until the one to blame stands alone.
+ * moment longer, see hold.h; where each send costs money some more, see gathering.h). So a lone log
+ * waits for nobody, and load makes sends large by itself (group commit). When the queue has
+ * confirmed a send, or has not, every ticket in it is told. Where the queue refuses a send for what
+ * is in it, its tickets are sent again in two halves, and so on, until the one to blame stands
+ * alone.
  *
  * A send that the queue did not take, or of which nothing is known, is handed over again, the same
  * bytes with the same ids, every HOLD_WAKE_US, for those of its tickets that are patient; the

@@ -235,6 +235,9 @@ static const struct setting settings[] = {
                "it does not tell"),
     NUMBER(SQS_TIMEOUT, sqs_timeout, .fallback = "10", .min = 1, .max = 600,
            .help = "seconds in which SQS has to confirm a send, retries included; then 503"),
+    NUMBER(SQS_GATHER_MS, sqs_gather_ms, .fallback = "22", .min = 0, .max = 200,
+           .help = "milliseconds for which a log may wait for others to share a message to SQS, "
+                   "if others are about; 0: none"),
     TEXT(DATABASE_URL, database_url, .is_secret = true,
          .help = "PostgreSQL, postgresql://user:password@host:port/name; with neither this nor "
                  "DATABASE_HOST: the embedded store"),

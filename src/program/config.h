@@ -75,6 +75,7 @@ struct config {
     const char *sqs_queue_url;
     uint64_t sqs_max_message_bytes;
     uint64_t sqs_timeout;
+    uint64_t sqs_gather_ms;
     const char *database_url;
     const char *database_host;
     const char *database_port;

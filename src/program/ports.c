@@ -59,6 +59,7 @@ static int open_sqs(const struct config *config, enum ports_queue_use use, struc
         &(struct queue_sqs_options){.queue_url = config->sqs_queue_url,
                                     .max_message_bytes = config->sqs_max_message_bytes,
                                     .timeout_ms = (unsigned)config->sqs_timeout * 1000,
+                                    .gather_ms = (unsigned)config->sqs_gather_ms,
                                     .no_sender = use != PORTS_QUEUE_SEND,
                                     .is_tool = use == PORTS_QUEUE_TOOL,
                                     .progress = print_progress},

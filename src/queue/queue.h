@@ -60,6 +60,9 @@ struct queue_limits {
     bool no_older_readers;    /* no older build reads it: messages may be of the newest version */
     bool ours_alone;          /* only logmill writes to it: what is in it was judged before */
     bool in_order;            /* receives give them in the order of sending, whoever receives */
+    /* Each send costs money: logs may wait so long to share one. 0: it does not. */
+    unsigned gather_us;
+    size_t gather_bytes; /* a message of so many costs as much as a small one */
 };
 
 struct queue_limits queue_limits(const struct queue *q);

@@ -22,6 +22,8 @@ static struct queue_limits limits(const struct queue *base)
         .send_slots = QUEUE_SQS_SEND_SLOTS,
         .max_consumers = QUEUE_SQS_MAX_CONSUMERS,
         .atomic_send = false,
+        .gather_us = q->gather_us,
+        .gather_bytes = QUEUE_SQS_REQUEST_BYTES,
     };
 }
 
@@ -103,6 +105,7 @@ static void init(struct queue_sqs *q, const struct queue_sqs_options *options)
     q->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : QUEUE_SQS_TIMEOUT_MS;
     q->max_message_bytes =
         options->max_message_bytes > 0 ? options->max_message_bytes : QUEUE_SQS_MAX_MESSAGE_BYTES;
+    q->gather_us = options->gather_ms * 1000;
     q->poll_wait_s = options->poll_wait_s > 0 ? options->poll_wait_s : QUEUE_SQS_POLL_WAIT_S;
     q->progress = options->progress;
     q->progress_ctx = options->progress_ctx;

@@ -16,6 +16,7 @@ struct queue_sqs_options {
     const char *queue_url;
     size_t max_message_bytes; /* 0: 1 MiB; less where the queue takes less: see adapter.c */
     unsigned timeout_ms;      /* of a send, and of any other call; 0: 10 s */
+    unsigned gather_ms;       /* queue_limits.gather_us */
     bool no_sender;           /* for tools and workers: queue_send is not to be used */
     bool is_tool;             /* for a command: says nothing of its own */
 

@@ -31,6 +31,8 @@ enum {
     QUEUE_SQS_CALLS_IN_FLIGHT = 256,            /* of all else: long polls among them */
     QUEUE_SQS_MAX_CONSUMERS = 32,
 
+    QUEUE_SQS_REQUEST_BYTES = 64 << 10, /* a message of so many is paid as one request */
+
     QUEUE_SQS_BATCH = 10,               /* messages or entries of one request: SQS's limit */
     QUEUE_SQS_POLL_WAIT_S = 20,         /* default, and SQS's limit */
     QUEUE_SQS_POLL_GRACE_MS = 10000,    /* that an answer to a poll may come late */
@@ -60,6 +62,7 @@ struct queue_sqs {
     struct queue base;
     char *url;
     unsigned timeout_ms; /* of a send, and of any other call */
+    unsigned gather_us;
     unsigned poll_wait_s;
     void (*progress)(uint64_t moved, uint64_t total, void *ctx); /* of a requeue; may be NULL */
     void *progress_ctx;

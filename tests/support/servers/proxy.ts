@@ -33,6 +33,8 @@ export class SqsProxy {
     fault: (action: string, body: string) => Fault | undefined = () => undefined;
     /** May change the answer to a request that the server has done: parsed JSON, in place. */
     amend: (action: string, answer: any) => void = () => {};
+    /** A request is passed on when this has come true. */
+    pace: (action: string) => Promise<void> = () => Promise.resolve();
     /** Requests so far, and faults made, by action. */
     readonly requests = new Map<string, number>();
     readonly faults = new Map<string, number>();
@@ -99,6 +101,7 @@ export class SqsProxy {
         this.requests.set(action, (this.requests.get(action) ?? 0) + 1);
         try {
             const body = await read(request);
+            await this.pace(action);
             const fault = this.fault(action, body.toString('utf8'));
             if (fault !== undefined) {
                 this.faults.set(action, (this.faults.get(action) ?? 0) + 1);

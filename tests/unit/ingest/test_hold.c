@@ -1,6 +1,7 @@
 #include "ingest/hold.h"
 
 #include "../cmocka_all.h"
+#include "base/clock.h"
 
 static uv_loop_t loop;
 static struct hold h;
@@ -77,6 +78,32 @@ static void clients_that_come_back_are_trusted_again(void **state)
     assert_in_range(count_held(10), 3, 4); /* 1, 2, 4 are skipped between */
 }
 
+/* Several ask for it, and none of them is to be woken too late. */
+static void the_loop_is_woken_at_the_soonest_moment_asked_for(void **state)
+{
+    static const uint64_t never_us = 3600000000;
+    uint64_t now_us = clock_monotonic_us();
+
+    assert_true(hold_wake(&h, now_us + never_us, now_us));
+    assert_true(hold_wake(&h, now_us + 1000, now_us));
+    assert_true(hold_wake(&h, now_us + never_us, now_us));
+    uv_run(&loop, UV_RUN_ONCE); /* would not return before an hour is over */
+    assert_true(hold_wake(&h, now_us + never_us, now_us));
+    assert_true(hold_wake(&h, now_us, now_us)); /* a moment that is over */
+    uv_run(&loop, UV_RUN_ONCE);
+    assert_true(clock_monotonic_us() < now_us + never_us);
+}
+
+static void holding_keeps_its_own_time(void **state)
+{
+    uint64_t now_us = clock_monotonic_us();
+
+    hold_answered(&h, 3, 2);
+    assert_true(hold_wake(&h, now_us + 3600000000, now_us));
+    uv_run(&loop, UV_RUN_ONCE);
+    assert_false(hold_applies(&h, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +111,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_is_held_until_those_answered_are_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(time_ends_the_holding, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_loop_is_woken_at_the_soonest_moment_asked_for, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(holding_keeps_its_own_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fewer_and_fewer_are_held_when_nobody_comes_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(clients_that_come_back_are_trusted_again, set_up,

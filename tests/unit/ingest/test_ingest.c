@@ -588,6 +588,229 @@ static void logs_that_pass_one_message_together_are_refused(void **state)
     assert_int_equal(times_taken("one of many"), 0);
 }
 
+/* ---- With a queue whose sends cost money, and come back when the test says so ---- */
+
+enum { COSTLY_SENDS = 16, HOUR_US = 3600000000 };
+
+static struct costly {
+    struct queue base;
+    unsigned gather_us;
+    size_t messages;
+    size_t logs[COSTLY_SENDS]; /* of each message, by their common text */
+    struct queue_send *under_way[COSTLY_SENDS];
+    size_t under_way_len;
+    bool has_stopped;
+} costly;
+
+static int costly_send(struct queue *q, struct queue_send *send)
+{
+    struct slice text = send->messages[0];
+    const char *at = text.data;
+
+    if (costly.has_stopped)
+        return LM_ESTOPPED;
+    assert_int_equal(send->messages_len, 1);
+    assert_true(costly.messages < COSTLY_SENDS);
+    for (; (at = memmem(at, (size_t)(text.data + text.len - at), "a log", 5)); at++)
+        costly.logs[costly.messages]++;
+    costly.messages++;
+    costly.under_way[costly.under_way_len++] = send;
+    return 0;
+}
+
+static struct queue_limits costly_limits(const struct queue *q)
+{
+    return (struct queue_limits){.max_message_bytes = 2048,
+                                 .send_slots = 2,
+                                 .gather_us = costly.gather_us,
+                                 .gather_bytes = 64 << 10};
+}
+
+static const struct queue_ops costly_ops = {.send = costly_send, .limits = costly_limits};
+
+static int set_up_costly_with(unsigned gather_us)
+{
+    costly = (struct costly){.base = {&costly_ops}, .gather_us = gather_us};
+    begin(&costly.base);
+    return 0;
+}
+
+/* So long that only what ends the waiting sooner can be seen. */
+static int set_up_costly(void **state)
+{
+    return set_up_costly_with(HOUR_US);
+}
+
+static int set_up_costly_soon(void **state)
+{
+    return set_up_costly_with(50000);
+}
+
+static int tear_down_costly(void **state)
+{
+    end();
+    return 0;
+}
+
+/* The oldest send under way comes back. */
+static void come_back(int error)
+{
+    struct queue_send *send = costly.under_way[0];
+
+    assert_true(costly.under_way_len > 0);
+    memmove(costly.under_way, costly.under_way + 1,
+            --costly.under_way_len * sizeof(costly.under_way[0]));
+    send->done(send, error, error ? "not now" : NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    ingest_flush(in);
+}
+
+/* A log comes, and the loop has drained what was readable. */
+static void comes(size_t i)
+{
+    take_one(&owners[i], "a log");
+    ingest_flush(in);
+}
+
+static void a_lone_client_waits_for_nobody(void **state)
+{
+    for (size_t i = 0; i < 8; i++) {
+        comes(0);
+        assert_int_equal(costly.messages, i + 1);
+        come_back(0);
+        assert_int_equal(owners[0].told, i + 1);
+        assert_int_equal(owners[0].error, 0);
+    }
+}
+
+/* Nobody is told that a log is durable before the queue has said so, or waits for who is gone. */
+static void logs_gather_while_others_are_under_way_until_all_have_come(void **state)
+{
+    comes(0);
+    comes(1);
+    comes(2);
+    assert_int_equal(costly.messages, 1);
+    come_back(0);
+    assert_int_equal(owners[0].told, 1);
+    assert_int_equal(owners[1].told + owners[2].told, 0);
+    assert_int_equal(costly.messages, 1);
+    comes(0); /* as many as ever were about */
+    assert_int_equal(costly.messages, 2);
+    assert_int_equal(costly.logs[1], 3);
+    assert_int_equal(owners[0].told, 1);
+    come_back(0);
+    assert_int_equal(owners[0].told, 2);
+    assert_int_equal(owners[1].told, 1);
+    assert_int_equal(owners[2].told, 1);
+}
+
+static void time_ends_the_gathering(void **state)
+{
+    comes(0);
+    comes(1);
+    comes(2);
+    for (size_t told = 0; told < 3; told = owners[0].told + owners[1].told + owners[2].told) {
+        if (costly.under_way_len > 0) {
+            come_back(0);
+            continue;
+        }
+        uv_run(&loop, UV_RUN_ONCE); /* would not return without the timer */
+        ingest_flush(in);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(owners[i].told, 1);
+}
+
+static void who_is_left_alone_soon_waits_for_nobody(void **state)
+{
+    size_t waits = 0;
+
+    comes(0);
+    comes(1);
+    come_back(0); /* and 0 comes no more */
+    for (size_t told = 0; told < 8; told++) {
+        while (costly.under_way_len == 0) {
+            waits++;
+            uv_run(&loop, UV_RUN_ONCE); /* would not return without the timer */
+            ingest_flush(in);
+        }
+        come_back(0);
+        comes(1);
+    }
+    assert_int_equal(costly.under_way_len, 1);
+    assert_true(waits <= 2);
+    come_back(0);
+}
+
+static void a_message_that_is_full_goes_at_once(void **state)
+{
+    size_t logs = 0;
+
+    comes(0);
+    ingest_open(in, &owners[1].ticket);
+    for (; logs < 12; logs++)
+        assert_int_equal(add(&owners[1], "a log"), 0);
+    assert_int_equal(ingest_commit(&owners[1].ticket), 0);
+    ingest_flush(in);
+    assert_int_equal(costly.messages, 2); /* another as large would not fit */
+    come_back(0);
+    come_back(0);
+}
+
+/* What gathers is the ingest's, so the failure of another send is not its own. */
+static void a_send_that_fails_takes_none_with_it_that_gathers(void **state)
+{
+    comes(0);
+    comes(1);
+    come_back(LM_EIO);
+    assert_int_equal(owners[0].error, LM_EIO);
+    assert_int_equal(owners[1].told, 0);
+    comes(0);
+    assert_int_equal(costly.logs[1], 2);
+    come_back(LM_EDATA); /* in halves then, at once */
+    assert_int_equal(costly.messages, 4);
+    come_back(0);
+    come_back(LM_EDATA);
+    assert_int_equal(owners[1].error + owners[0].error, LM_EDATA);
+    assert_int_equal(owners[0].told, 2);
+    assert_int_equal(owners[1].told, 1);
+}
+
+static void what_gathers_when_the_queue_stops_is_told(void **state)
+{
+    comes(0);
+    comes(1);
+    costly.has_stopped = true;
+    come_back(0);
+    while (!owners[1].told) {
+        ingest_flush(in);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(owners[0].error, 0);
+    assert_int_equal(owners[1].error, LM_ESTOPPED);
+}
+
+/* Both are woken by the same timer. */
+static void a_held_send_goes_again_while_others_gather(void **state)
+{
+    owners[0].ticket.patience_ms = PATIENT_MS;
+    comes(0);
+    comes(1);
+    come_back(LM_EBUSY);
+    assert_int_equal(owners[0].told, 0);
+    while (costly.messages < 2) {
+        uv_run(&loop, UV_RUN_ONCE);
+        ingest_flush(in);
+    }
+    come_back(0);
+    assert_int_equal(owners[0].told, 1);
+    assert_int_equal(owners[0].error, 0);
+    assert_int_equal(owners[1].told, 0);
+    comes(0);
+    come_back(0);
+    assert_int_equal(owners[1].told, 1);
+}
+
 #ifdef LOGMILL_CHECKS
 
 /* Runs `break_it` in a process of its own: true if a check ends it. */
@@ -669,6 +892,17 @@ int main(void)
         WITH(messages_are_of_a_version_that_all_readers_know, _picky),
         WITH(a_ticket_is_never_in_two_sends, _picky),
         WITH(logs_that_pass_one_message_together_are_refused, _picky),
+        WITH(a_lone_client_waits_for_nobody, _costly),
+        WITH(logs_gather_while_others_are_under_way_until_all_have_come, _costly),
+        cmocka_unit_test_setup_teardown(time_ends_the_gathering, set_up_costly_soon,
+                                        tear_down_costly),
+        cmocka_unit_test_setup_teardown(who_is_left_alone_soon_waits_for_nobody, set_up_costly_soon,
+                                        tear_down_costly),
+        WITH(a_message_that_is_full_goes_at_once, _costly),
+        WITH(a_send_that_fails_takes_none_with_it_that_gathers, _costly),
+        cmocka_unit_test_setup_teardown(what_gathers_when_the_queue_stops_is_told,
+                                        set_up_costly_soon, tear_down_costly),
+        WITH(a_held_send_goes_again_while_others_gather, _costly),
 #ifdef LOGMILL_CHECKS
         WITH(misuse_ends_a_test, _picky),
 #endif
