@@ -77,7 +77,7 @@ format: all ## lays out all C as .clang-format says, and brings the tables in do
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 	@tools/update-docs
 
-BENCH_PARAMETERS := ROUNDS SECONDS CONTESTANTS CONNECTIONS BATCHES ROWS READ_LOGS SEARCH_LOGS SEARCH_EVENTS SEARCH_REUSE FOLLOW_MB FOLLOW_SECONDS FOLLOW_PARTS
+BENCH_PARAMETERS := ROUNDS SECONDS CONTESTANTS CONNECTIONS BATCHES ROWS READ_LOGS SEARCH_LOGS SEARCH_EVENTS SEARCH_REUSE FOLLOW_MB FOLLOW_SECONDS FOLLOW_PARTS GATHER_RATES
 bench: all ## figures beside nginx, VictoriaLogs and others (TABLES, ROUNDS, SECONDS, …: bench/README.md)
 	@tools/bootstrap bench
 	@ninja -C build --quiet bench/pg_copy bench/sqlite_loop

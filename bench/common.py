@@ -29,6 +29,7 @@ BATCHES = os.environ.get("BENCH_BATCHES", "100 1000 same").replace(",", " ").spl
 ROWS = int(os.environ.get("BENCH_ROWS", "500000"))
 READ_LOGS = int(os.environ.get("BENCH_READ_LOGS", "10000000"))
 SIZE_LOGS = int(os.environ.get("BENCH_SIZE_LOGS", "20000000"))
+GATHER_RATES = numbers("BENCH_GATHER_RATES", "1 10 100 500 1000 2000 5000")
 SEARCH_LOGS = numbers("BENCH_SEARCH_LOGS", "2000000")
 SEARCH_EVENTS = os.environ.get("BENCH_SEARCH_EVENTS")  # a file of NDJSON, perhaps .zst
 SEARCH_REUSE = os.environ.get("BENCH_SEARCH_REUSE", "others")
