@@ -6,10 +6,11 @@ export const API = {
     maxTasks: 20,
     targetCpuPercent: 60,
     targetMemoryPercent: 70,
-    targetRequestsPerMinute: 30_000, // per task: 500 a second
+    /* Per task: 2,000 a second. The more logs one process takes, the more share a request to SQS. */
+    targetRequestsPerMinute: 120_000,
     alarmCpuPercent: 85,
     alarmMemoryPercent: 85,
-    alarmRequestsPerMinute: 60_000, // per task: twice the target
+    alarmRequestsPerMinute: 240_000, // per task: twice the target
     alarm5xxPercent: 1,
     alarmP99Seconds: 0.5,
 };

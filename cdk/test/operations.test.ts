@@ -9,7 +9,7 @@ test('api scales on CPU, memory, and requests per target', () => {
     for (const [metric, target] of [
         ['ECSServiceAverageCPUUtilization', 60],
         ['ECSServiceAverageMemoryUtilization', 70],
-        ['ALBRequestCountPerTarget', 30_000],
+        ['ALBRequestCountPerTarget', 120_000],
     ])
         t.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
             ScalingTargetId: { Ref: Match.stringLikeRegexp('^ServicesApi') },

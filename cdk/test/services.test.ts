@@ -22,6 +22,7 @@ for (const [which, command] of [
             value.TRUSTED_PROXIES,
             which === 'Api' ? { 'Fn::GetAtt': [one(t, 'AWS::EC2::VPC', '')[0], 'CidrBlock'] } : undefined,
         );
+        assert.equal(value.WEB_CONCURRENCY, which === 'Api' ? '1' : undefined);
         assert.equal(value.EMF_INTERVAL, '60');
         assert.equal(value.EMF_NAMESPACE, 'logmill');
         assert.deepEqual(value.SQS_QUEUE_URL, { Ref: one(t, 'AWS::SQS::Queue', 'QueuesQueue')[0] });
