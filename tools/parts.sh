@@ -1,24 +1,27 @@
 # For scripts that run several checks and report at the end; sourced by tools/test and tools/lint.
+# What each prints is kept in build/parts.
 # shellcheck shell=bash
 passed=0
 failed=()
+mkdir -p build/parts
 
 # part NAME COMMAND...: runs it, and remembers how it went.
 part() {
     local name=$1
     shift
     echo "==> $name"
-    if "$@"; then
+    if "$@" 2>&1 | tee "build/parts/$name.log"; then
         passed=$((passed + 1))
     else
         failed+=("$name")
     fi
 }
 
-# Says how all parts went, and ends the script.
+# Says how all parts went, and what failed in each, and ends the script.
 report() {
     for name in "${failed[@]+"${failed[@]}"}"; do
         echo "$1: FAILED: $name"
+        grep -E '(FAIL|TIMEOUT|ERROR|✖|not ok|error:)' "build/parts/$name.log" | sort -u | tail -n 20
     done
     echo "$1: $passed passed, ${#failed[@]} failed"
     exit $((${#failed[@]} > 0))
