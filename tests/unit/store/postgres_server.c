@@ -22,6 +22,9 @@
 
 enum { PATH_SIZE = 512, START_TRIES = 600, STOP_TRIES = 600, PAUSE_US = 50000 };
 
+/* Of a server that lives: a busy machine may keep it silent for long. */
+enum { SILENCE_MS = 60000 };
+
 /* A test's own SQL waits for no lock for ever: it fails, and says what it was. */
 #define SQL_OPTIONS "-c statement_timeout=120s"
 
@@ -319,5 +322,5 @@ struct store_postgres_options postgres_server_options(struct postgres_server *p,
                                            .name = database,
                                            .user = "tester",
                                            .password = "sesame",
-                                           .silence_ms = 3000};
+                                           .silence_ms = SILENCE_MS};
 }

@@ -577,6 +577,8 @@ static void a_frozen_server_counts_as_gone(void **state)
 
     store_test_append(p->w, &records[0], 1);
     store_test_run(p->r, &query, &p->rows);
+    ((struct store_postgres_writer *)p->w)->conn.silence_ms = 3000;
+    ((struct store_postgres_reader *)p->r)->conn.silence_ms = 3000;
     postgres_server_freeze(postgres_place_server);
     start_us = clock_monotonic_us();
     assert_int_equal(store_append(p->w, &records[1], 1, &result, &err), LM_EUNAVAILABLE);
