@@ -221,6 +221,29 @@ browserTest('who logs out has to log in again, in every tab', async ({ lab, visi
     await new LogPage(other).shows(['first']);
 });
 
+browserTest('the cookie of a session that has ended goes before the form comes', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const tab = await visitor.open();
+    const form = new Form(tab);
+    await form.logIn(shop.boss);
+    await new LogPage(tab).shows(['first']);
+    const [cookie] = await visitor.context.cookies();
+    await visitor.context.addCookies([{ ...cookie!, value: 'gone' }]);
+    let letGo = (): void => {};
+    const hold = new Promise<void>((done) => (letGo = done));
+    await tab.route('**/logout', async (route) => {
+        await hold;
+        await route.continue();
+    });
+    const leaves = tab.waitForRequest('**/logout');
+    await button(tab, 'Reload').click();
+    await leaves;
+    assert.equal(await form.dialog.isVisible(), false);
+    letGo();
+    await form.logIn(shop.boss);
+    await new LogPage(tab).shows(['first']);
+});
+
 browserTest('where everybody may read, logging in is offered and not asked for', async ({ lab, visitor }) => {
     const shop = await Shop.open(lab, visitor, { ANONYMOUS: 'read', HOST: '0.0.0.0' });
     const tab = await visitor.open();

@@ -114,12 +114,20 @@ export async function learnWho(): Promise<void> {
     if (answer?.status === 401) refused();
 }
 
-/** A request of ours was answered 401. What we may without a key is looked at, and the form shown in any case. */
+/** A cookie that does not hold is let go of just now. */
+let isLeaving = false;
+
+/**
+ * A request of ours was answered 401. The cookie goes before the form comes: a log-out that is late would end what
+ * one has just logged in for, in all tabs. What we may without a key is looked at, and the form shown in any case.
+ */
 export function refused(): void {
-    if (session.isWanted) return;
-    set({ isWanted: true, hasEnded: session.who?.name != null });
+    if (session.isWanted || isLeaving) return;
+    isLeaving = true;
     void (async () => {
-        await post('/logout');
+        await post('/logout').catch(() => {});
+        isLeaving = false;
+        set({ isWanted: true, hasEnded: session.who?.name != null });
         const answer = await askWho();
         const who = answer.ok ? ((await answer.json()) as Who) : NOBODY;
         if (session.isWanted) set({ who });
