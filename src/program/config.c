@@ -246,6 +246,15 @@ static const struct setting settings[] = {
     TEXT(DATABASE_NAME, database_name, .help = "name of the database"),
     TEXT(DATABASE_USER, database_user, .help = "role to log in as"),
     TEXT(DATABASE_PASS, database_pass, .is_secret = true, .help = "its password"),
+    TEXT(DATABASE_WRITER_USER, database_writer_user,
+         .help = "role that `logmill migrate` makes for workers to log in as; it owns the tables"),
+    TEXT(DATABASE_WRITER_PASS, database_writer_pass, .is_secret = true,
+         .help = "the password it gets"),
+    TEXT(DATABASE_READER_USER, database_reader_user,
+         .help = "role that `logmill migrate` makes for the api to log in as; it may read, and "
+                 "nothing else"),
+    TEXT(DATABASE_READER_PASS, database_reader_pass, .is_secret = true,
+         .help = "the password it gets"),
     TEXT(DATABASE_INDEXES, database_indexes,
          .help = "indexes that a worker makes in PostgreSQL, separated by commas: message (for "
                  "texts, by pg_trgm) and attributes (for equal values) on days that are over, "

@@ -82,6 +82,10 @@ struct config {
     const char *database_name;
     const char *database_user;
     const char *database_pass;
+    const char *database_writer_user;
+    const char *database_writer_pass;
+    const char *database_reader_user;
+    const char *database_reader_pass;
     const char *database_indexes;
     const char *redis_url;
     const char *redis_ca_file;

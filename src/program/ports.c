@@ -89,6 +89,7 @@ int ports_open_queue(const struct config *config, enum ports_queue_use use, stru
 
 int ports_open_store(const struct config *config, struct store **store, struct errbuf *err)
 {
+    struct store_postgres_options options;
     struct errbuf reason = ERRBUF_INIT;
 
     if (ports_need_data_dir(config)) {
@@ -103,15 +104,20 @@ int ports_open_store(const struct config *config, struct store **store, struct e
     }
     if (store_postgres_check_indexes(config->database_indexes, &reason))
         return errbuf_fail(err, LM_EINVAL, "DATABASE_INDEXES: %s", reason.text);
-    *store =
-        store_postgres_new(&(struct store_postgres_options){.url = config->database_url,
-                                                            .host = config->database_host,
-                                                            .port = config->database_port,
-                                                            .name = config->database_name,
-                                                            .user = config->database_user,
-                                                            .password = config->database_pass,
-                                                            .indexes = config->database_indexes},
-                           &reason);
+    options = (struct store_postgres_options){
+        .url = config->database_url,
+        .host = config->database_host,
+        .port = config->database_port,
+        .name = config->database_name,
+        .user = config->database_user,
+        .password = config->database_pass,
+        .indexes = config->database_indexes,
+        .writer = {config->database_writer_user, config->database_writer_pass},
+        .reader = {config->database_reader_user, config->database_reader_pass},
+    };
+    if (store_postgres_check_roles(&options, err))
+        return LM_EINVAL;
+    *store = store_postgres_new(&options, &reason);
     return *store ? 0 : errbuf_fail(err, LM_EINVAL, "DATABASE_URL: %s", reason.text);
 }
 

@@ -35,7 +35,10 @@ async function config(
     );
 }
 
-const SECRETS = ['DATABASE_URL', 'DATABASE_PASS', 'REDIS_URL', 'FLUENT_SHARED_KEY', 'KEYS'];
+const SECRETS = [
+    ...['DATABASE_URL', 'DATABASE_PASS', 'DATABASE_WRITER_PASS', 'DATABASE_READER_PASS'],
+    ...['REDIS_URL', 'FLUENT_SHARED_KEY', 'KEYS'],
+];
 
 scenario('--help names every command and every setting; --version is one line', async () => {
     const settings = [...(await config([])).keys()];

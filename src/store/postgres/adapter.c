@@ -47,6 +47,11 @@ int store_postgres_check_indexes(const char *indexes, struct errbuf *err)
     return store_postgres_indexes_parse(indexes, &wanted, err);
 }
 
+int store_postgres_check_roles(const struct store_postgres_options *options, struct errbuf *err)
+{
+    return store_postgres_roles_check(&options->writer, &options->reader, err);
+}
+
 struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err)
 {
     struct store_postgres *s = xcalloc(1, sizeof(*s));
@@ -56,6 +61,8 @@ struct store *store_postgres_new(const struct store_postgres_options *options, s
         free(s);
         return NULL;
     }
+    s->writer = options->writer;
+    s->reader = options->reader;
     store_postgres_paces_init(&s->paces);
     if (store_postgres_indexes_parse(options->indexes, &s->indexes, err)) {
         free_store(&s->base);

@@ -26,11 +26,16 @@
 #include "store/postgres/address.h"
 #include "store/store.h"
 
-/* Copies the options. NULL with `err` if they cannot be understood; `err` never holds a secret.
+/* Copies the options, but for the roles. NULL with `err` if they cannot be understood; `err` never
+ * holds a secret.
  */
 struct store *store_postgres_new(const struct store_postgres_options *options, struct errbuf *err);
 
 /* LM_EINVAL if `indexes` is nothing that options may have under this name: why. */
 int store_postgres_check_indexes(const char *indexes, struct errbuf *err) LM_MUST_CHECK;
+
+/* LM_EINVAL if the options' roles make no sense: `err` names the settings, and no password. */
+int store_postgres_check_roles(const struct store_postgres_options *options,
+                               struct errbuf *err) LM_MUST_CHECK;
 
 #endif

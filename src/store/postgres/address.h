@@ -4,6 +4,12 @@
 
 #include "base/errbuf.h"
 
+/* A role of the database; `user` NULL or empty: none. */
+struct store_postgres_role {
+    const char *user;
+    const char *password;
+};
+
 /* What is NULL or empty is left to libpq: PGHOST and its like, ~/.pgpass, service files, defaults.
  */
 struct store_postgres_options {
@@ -15,6 +21,11 @@ struct store_postgres_options {
     const char *password;
     unsigned silence_ms; /* 0: 60 000 */
     const char *indexes; /* that the keeper makes: see indexes.h */
+    /*
+     * Roles that store_migrate() makes, by whoever logs in: see roles.h. They are not
+     * copied, and outlive the store.
+     */
+    struct store_postgres_role writer, reader;
 };
 
 enum { STORE_POSTGRES_PARAMETERS_MAX = 24 };

@@ -6,6 +6,7 @@
  *   conn.c       one connection
  *   connect.c    how it is made
  *   schema.c     the schema and its versions
+ *   roles.c      roles to work by, made with the schema
  *   pooler.c     whether a pooler shares the session with others
  *   days.c       the partitions of the days
  *   counts.c     logs per minute and level, kept beside them
@@ -35,6 +36,7 @@
 #include "store/postgres/indexes.h"
 #include "store/postgres/paces.h"
 #include "store/postgres/predicates.h"
+#include "store/postgres/roles.h"
 #include "store/postgres/session.h"
 #include "store/postgres/statement.h"
 #include "store/postgres/wire.h"
@@ -43,8 +45,9 @@
 struct store_postgres {
     struct store base;
     struct store_postgres_address address;
-    _Atomic uint64_t days_retry_us; /* see days.h */
-    unsigned indexes;               /* that are to be made: see indexes.h */
+    _Atomic uint64_t days_retry_us;            /* see days.h */
+    unsigned indexes;                          /* that are to be made: see indexes.h */
+    struct store_postgres_role writer, reader; /* to be made; the options' */
     struct store_postgres_paces paces;
 };
 

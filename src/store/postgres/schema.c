@@ -274,6 +274,11 @@ static int run_steps(struct store_postgres_conn *c, struct errbuf *err)
     return error ? error : tell_compatible(c, err);
 }
 
+static bool makes_roles(const struct store_postgres *s)
+{
+    return store_postgres_role_is_wanted(&s->writer) || store_postgres_role_is_wanted(&s->reader);
+}
+
 int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
 {
     struct store_postgres *s = (struct store_postgres *)base;
@@ -288,11 +293,15 @@ int store_postgres_schema_migrate(struct store *base, struct errbuf *err)
     /* First without a lock: a role that may not write has nothing to do if all is done. */
     if (!error)
         error = read_version(&c, &version, err);
-    if (error || version >= known_version())
+    if (error || (version >= known_version() && !makes_roles(s)))
         goto out;
     error = store_postgres_conn_exec(&c, "BEGIN; " STORE_POSTGRES_TAKE_LOCK, NULL, err);
     if (!error)
+        error = store_postgres_roles_begin(&c, &s->writer, &s->reader, err);
+    if (!error)
         error = run_steps(&c, err);
+    if (!error)
+        error = store_postgres_roles_end(&c, &s->reader, err);
     if (!error)
         error = store_postgres_conn_exec(&c, "COMMIT", NULL, err);
 out:

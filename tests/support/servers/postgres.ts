@@ -123,6 +123,11 @@ export class PostgresServer {
         };
     }
 
+    /** What it has written to its log. */
+    get said(): string {
+        return this.log;
+    }
+
     get pid(): number {
         if (this.child?.pid === undefined) {
             throw new Error('the PostgreSQL server does not run');
