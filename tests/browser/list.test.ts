@@ -106,6 +106,43 @@ browserTest(
     },
 );
 
+browserTest('the first list and its bars are asked for first, once, and drawn without waiting for more', async ({ server, visitor }) => {
+    await postLogs(server, Array.from({ length: 150 }, (_, n) => ({ message: `log ${n}`, level: 'info' })));
+    await atRest(server);
+    const tab = await visitor.context.newPage();
+    const asked: URL[] = [];
+    tab.on('request', (request) => asked.push(new URL(request.url())));
+    const page = new LogPage(tab);
+    // Who looks is answered late, the rest of the logs not before the first are there.
+    let answerWho = (): void => {};
+    let answerRest = (): void => {};
+    await tab.route('**/whoami', async (route) => {
+        await new Promise<void>((resolve) => (answerWho = resolve));
+        await route.continue();
+    });
+    await tab.route(/limit=500/, async (route) => {
+        await new Promise<void>((resolve) => (answerRest = resolve));
+        await route.continue();
+    });
+    await tab.goto(visitor.origin);
+    await eventually('who looks to be asked for', async () => asked.some(({ pathname }) => pathname === '/whoami'));
+    const wanted = asked.filter(({ pathname }) => /^.(logs|whoami)/.test(pathname));
+    assert.deepEqual(wanted.slice(0, 3).map(({ pathname }) => pathname), ['/logs', '/logs/stats', '/whoami']);
+    answerWho();
+    await page.row('log 149').waitFor();
+    await tab.locator('[data-testid=histogram] svg rect').first().waitFor({ state: 'attached' });
+    await eventually('the rest to be asked for', async () => asked.some(({ search }) => search.includes('limit=500')));
+    const limits = asked.filter(({ pathname }) => pathname === '/logs').map(({ searchParams }) => searchParams.get('limit'));
+    assert.deepEqual(limits, ['100', '500']);
+    assert.equal(asked.filter(({ searchParams }) => searchParams.get('align') === '1').length, 1);
+    answerRest();
+    await page.list.hover();
+    await eventually('the oldest log', async () => {
+        await tab.mouse.wheel(0, 5000);
+        return (await page.messages()).includes('log 0');
+    });
+});
+
 browserTest(
     'an open log stays open, whole, while the list scrolls',
     async ({ server, visitor }) => {

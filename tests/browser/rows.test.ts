@@ -61,7 +61,7 @@ browserTest('by itself the list says who: the columns stay while it is scrolled 
     assert.deepEqual(await cells(page.row('other 39')), ['', '']);
     await page.list.hover();
     await eventually('rows far down, with the same columns', async () => {
-        if (!(await page.messages()).includes('log 700')) await tab.mouse.wheel(0, 6000);
+        if (!(await page.messages()).includes('log 700')) await tab.mouse.wheel(0, 600);
         return JSON.stringify(await cells(page.row('log 700'))) === '["s1","h0"]';
     });
 });

@@ -96,16 +96,60 @@ export function mayPass({ status }: ApiError): boolean {
     return status === 0 || status === 429 || status >= 500;
 }
 
+/** An answer and its text, which is "" if it broke off. */
+interface Answer {
+    response: Response;
+    text: string;
+}
+
+interface Ahead {
+    coming: Promise<Answer>;
+    /** It, once it is there. */
+    answer: Answer | null;
+    abort: AbortController;
+}
+
+/** What has been asked for before anybody wanted it, by its path: it is for the first who asks the same. */
+const ahead = new Map<string, Ahead>();
+
+async function ask(path: string, signal?: AbortSignal): Promise<Answer> {
+    const response = await fetch(path, { headers: HEADERS, ...(signal ? { signal } : {}) });
+    return { response, text: await response.text().catch(() => '') };
+}
+
+/** Asks for what will be wanted at once. Comes to its end when the answer is there, or none. */
+export async function askAhead(path: string): Promise<void> {
+    const abort = new AbortController();
+    const asked: Ahead = { coming: ask(path, abort.signal), answer: null, abort };
+    ahead.set(path, asked);
+    asked.answer = await asked.coming.catch(() => null); // whoever wants it is told
+}
+
+/** What nobody has wanted by now nobody will. */
+export function dropAhead(): void {
+    ahead.forEach(({ abort }) => abort.abort());
+    ahead.clear();
+}
+
+function asked(path: string, signal?: AbortSignal): Promise<Answer> {
+    const early = ahead.get(path);
+    if (!early) return ask(path, signal);
+    ahead.delete(path);
+    if (signal?.aborted) early.abort.abort();
+    signal?.addEventListener('abort', () => early.abort.abort(), { once: true });
+    return early.coming;
+}
+
 export async function get<T>(path: string, read: (body: any, text: string) => T, signal?: AbortSignal): Promise<T> {
-    let response: Response;
+    let answer: Answer;
     const { round } = theSession();
     try {
-        response = await fetch(path, { headers: HEADERS, ...(signal ? { signal } : {}) });
+        answer = await asked(path, signal);
     } catch (error) {
         if (signal?.aborted) throw error;
         throw new ApiError(0, 'The server cannot be reached');
     }
-    const text = await response.text().catch(() => '');
+    const { response, text } = answer;
     const body = parse(text);
     if (!response.ok) {
         if (response.status === 401 && round === theSession().round) refused();
@@ -115,6 +159,15 @@ export async function get<T>(path: string, read: (body: any, text: string) => T,
     }
     if (body === null) throw new ApiError(0, 'The answer broke off');
     return read(body, text);
+}
+
+/** What was asked for ahead, if the answer is there and is one; else get() tells what it is. */
+function getAtOnce<T>(path: string, read: (body: any, text: string) => T): T | null {
+    const { response, text } = ahead.get(path)?.answer ?? {};
+    const body = response?.ok ? parse(text!) : null;
+    if (body === null) return null;
+    ahead.delete(path);
+    return read(body, text!);
 }
 
 /** A log of its JSON. */
@@ -142,18 +195,31 @@ function readLogs({ logs, next, searched_to, searched_until, around, previous }:
     };
 }
 
-export function fetchLogs(params: URLSearchParams, signal?: AbortSignal): Promise<LogsAnswer> {
+export function logsPath(params: URLSearchParams): string {
     params.set('slice', SLICE_S);
-    return get(`/logs?${params}`, readLogs, signal);
+    return `/logs?${params}`;
+}
+
+export function fetchLogs(params: URLSearchParams, signal?: AbortSignal): Promise<LogsAnswer> {
+    return get(logsPath(params), readLogs, signal);
 }
 
 export function fetchLog(id: string, signal?: AbortSignal): Promise<Log> {
     return get(`/logs/${encodeURIComponent(id)}`, (_, text) => readLog(text), signal);
 }
 
-export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promise<StatsAnswer> {
+/** Logs that are there already. */
+export function logsAtOnce(params: URLSearchParams): LogsAnswer | null {
+    return getAtOnce(logsPath(params), readLogs);
+}
+
+export function statsPath(params: URLSearchParams): string {
     params.set('slice', SLICE_S);
-    return get(`/logs/stats?${params}`, (body: StatsAnswer) => body, signal);
+    return `/logs/stats?${params}`;
+}
+
+export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promise<StatsAnswer> {
+    return get(statsPath(params), (body: StatsAnswer) => body, signal);
 }
 
 /** Fails if the query is none. */

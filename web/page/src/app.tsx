@@ -12,6 +12,7 @@ import { ListView } from './list_view';
 import { usePanel } from './panel';
 import { fetchParts, part } from './parts';
 import { useSession } from './session';
+import { afterDrawing, nowStands } from './standing';
 import { StateView } from './state_view';
 import { StatusLine, goOn, stop } from './status_line';
 import { TopBar } from './top_bar';
@@ -25,9 +26,13 @@ import { useTrace } from './use_trace';
 
 const AroundBar = part('AroundBar');
 const Details = part('Details');
-const FieldsPanel = part('FieldsPanel');
-const Help = part('Help');
-const LogIn = part('LogIn');
+/** Its room is kept, or the rows would move when it comes. */
+const FieldsPanel = part('FieldsPanel', {
+    waits: true,
+    before: ({ panel }) => (panel.isOpen && !panel.isSheet ? <aside class="fields" aria-hidden="true" /> : null),
+});
+const Help = part('Help', { waits: true });
+const LogIn = part('LogIn', { waits: true });
 const PatternsView = part('PatternsView');
 
 /** The view and what changes it: a new entry in the browser's history, unless `replace`. */
@@ -89,8 +94,15 @@ export function App(): JSX.Element {
     const stats = useStats(view, logs);
     const panel = usePanel();
     const { list, live } = logs;
-    const { round } = useSession();
+    const { round, isWanted } = useSession();
 
+    const isDrawn = list.length > 0 || list.isComplete || list.error !== null;
+    useEffect(() => {
+        if (isDrawn) afterDrawing(nowStands);
+    }, [isDrawn]);
+    useEffect(() => {
+        if (isWanted) void fetchParts();
+    }, [isWanted]);
     useEffect(() => setActive(-1), [list]);
     useEffect(() => {
         if (!given) setSought(view); // from an address
@@ -160,7 +172,7 @@ export function App(): JSX.Element {
             <Everybody />
             <Histogram view={view} setView={setView} stats={stats} />
             <StatusLine view={view} setView={setView} logs={logs} stats={stats} panel={panel} />
-            <AroundBar view={view} setView={setView} logs={logs} />
+            {view.around && <AroundBar view={view} setView={setView} logs={logs} />}
             {said && <div class="said" role="status">{said}</div>}
             <main>
                 <FieldsPanel view={view} setView={setView} logs={logs} panel={panel} />

@@ -12,6 +12,20 @@ export function serverNow(): number {
     return Date.now() + behind;
 }
 
+let begun: number | null = null;
+
+/** When the page begins, by the browser's clock: what it asks for first is as of then. */
+export function beginNow(): number {
+    return (begun = Date.now());
+}
+
+/** serverNow(); for the first who asks it is when the page began, unless the browser's clock was wrong. */
+export function firstNow(): number {
+    const at = behind === 0 ? begun : null;
+    begun = null;
+    return at ?? serverNow();
+}
+
 /**
  * What the server answers without `until`, its own time, to what was asked for at `askedMs` by the browser's clock. It
  * wrote that at some moment since; an answer that took long is no wrong clock. Of all that may be right the latest is

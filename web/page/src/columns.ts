@@ -10,7 +10,7 @@ import { cut, visible } from './text';
 /** Columns that the address may have. */
 export const COLUMNS_MAX = 12;
 /** So many logs tell which columns there are: the first, and one of so many of the others. */
-const SAMPLE_LOGS = 100;
+const SAMPLE_LOGS = 50;
 const SAMPLE_STEP = 4;
 const SAMPLE_MIN = 8;
 /** Of longer logs no attributes are looked at for that. */

@@ -123,11 +123,15 @@ export async function boundsOf(view: View, now: number, signal: AbortSignal): Pr
     return { since: since || (await oldest(view, Date.parse(until), signal)), until };
 }
 
+/** The bars of a view between two times. */
+export function viewParams(view: View, since: string, until: string): URLSearchParams {
+    return barParams(view, since, until, barSeconds(Date.parse(until) - Date.parse(since)));
+}
+
 /** What the histogram shows of a view. */
 export async function countView(view: View, now: number, signal: AbortSignal, told: (answer: StatsAnswer) => void): Promise<StatsAnswer> {
     const { since, until } = await boundsOf(view, now, signal);
-    const bucket = barSeconds(Date.parse(until) - Date.parse(since));
-    return count(barParams(view, since, until, bucket), signal, told);
+    return count(viewParams(view, since, until), signal, told);
 }
 
 /** Goes on where a count was stopped. */

@@ -11,6 +11,7 @@ import { serverNow } from './clock';
 import { type Levels, countLevels, levelsIn } from './count';
 import { GROUPS, type Groups, countGroups } from './groups';
 import { GroupLegend, LevelLegend } from './legend';
+import { countText } from './numbers';
 import { share, shortNumber, ticksOf } from './scale';
 import { cut, visible } from './text';
 import { iso, offsetOf, toMoment } from './time';
@@ -50,7 +51,7 @@ function tell(chart: Chart, first: number, last: number, zone: string, all: numb
     const total = columns.reduce((sum, column) => sum + column.total, 0);
     return {
         time: describeTime(spanOf(chart, first, last), chart.step, zone),
-        total: `${total.toLocaleString()} ${total === 1 ? 'log' : 'logs'}${total > 0 ? `, ${share(total, all)}` : ''}`,
+        total: `${countText(total)} ${total === 1 ? 'log' : 'logs'}${total > 0 ? `, ${share(total, all)}` : ''}`,
         series: chart.series
             .map(({ class: name, name: value }, n) => ({
                 class: name,
@@ -72,7 +73,7 @@ function Tip({ told, at }: { told: Told; at: number }): JSX.Element {
                 <div class={`tip-row ${one.class}`}>
                     <span class="swatch" />
                     <span>{one.name}</span>
-                    <b>{one.count.toLocaleString()}</b>
+                    <b>{countText(one.count)}</b>
                     <span class="tip-share">{one.share}</span>
                 </div>
             ))}
@@ -278,13 +279,13 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
                     data-testid="histogram"
                     role="slider"
                     tabIndex={0}
-                    aria-label={`Histogram of ${answer ? answer.total.toLocaleString() : '…'} logs over time by ${visible(by)}`}
+                    aria-label={`Histogram of ${answer ? countText(answer.total) : '…'} logs over time by ${visible(by)}`}
                     aria-description="Arrows: another bar; Enter: its time"
                     aria-busy={isCounting}
                     aria-valuemin={0}
                     aria-valuemax={bars - 1}
                     aria-valuenow={lastBar}
-                    aria-valuetext={spoken ? [spoken.time, spoken.total, ...spoken.series.map(({ name, count }) => `${name} ${count.toLocaleString()}`)].join(', ') : 'being counted'}
+                    aria-valuetext={spoken ? [spoken.time, spoken.total, ...spoken.series.map(({ name, count }) => `${name} ${countText(count)}`)].join(', ') : 'being counted'}
                     ref={box}
                     onKeyDown={press}
                     onBlur={() => setFocused(null)}

@@ -7,6 +7,7 @@ import type { Chart } from './bars';
 import type { Levels } from './count';
 import { useFocusNext } from './focus';
 import { USUAL_LEVELS, nameOfLevel, severityOf } from './levels';
+import { countText } from './numbers';
 import { existsTerm, fieldTerm, termsOf } from './query';
 import { cut, visible } from './text';
 
@@ -35,7 +36,7 @@ function LegendItem({ item, isOld, role }: { item: Item; isOld: boolean; role: '
         >
             <span class="swatch" aria-hidden="true" />
             {cut(visible(item.name), 24)}
-            {count !== undefined && <span class={isOld ? 'count is-old' : 'count'}>{count.toLocaleString()}</span>}
+            {count !== undefined && <span class={isOld ? 'count is-old' : 'count'}>{countText(count)}</span>}
         </button>
     );
 }
@@ -116,7 +117,7 @@ export function GroupLegend({ view, setView, chart, isOld }: { view: View; setVi
                         <span class={`legend-item ${name}`}>
                             <span class="swatch" aria-hidden="true" />
                             others
-                            <span class={isOld ? 'count is-old' : 'count'}>{count.toLocaleString()}</span>
+                            <span class={isOld ? 'count is-old' : 'count'}>{countText(count)}</span>
                         </span>
                     );
                 }

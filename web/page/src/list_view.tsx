@@ -14,10 +14,13 @@ import { ListHead } from './list_head';
 import { type LogList, PAGE_LOGS } from './log_list';
 import { soughtOf } from './query';
 import { Row } from './row';
+import { afterDrawing } from './standing';
 import { formatDate } from './time';
 import type { Logs } from './use_logs';
 
 const OVERSCAN = 20;
+/** No row is lower; by it the first drawing has as many as may be in sight, and no more. */
+const ROW_MIN = 24;
 /** The window begins and ends at multiples of it, so that not every step of scrolling makes a new one. */
 const STEP = 10;
 /** Rows that a list counts at once, and how high they are together: no browser has elements high enough for all. */
@@ -65,7 +68,11 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const added = useRef(0);
     /** The row that is to come into sight, though rows above it are still to be measured. */
     const sought = useRef(-1);
-    const [seen, setSeen] = useState({ first: 0, until: 60 });
+    /** What was drawn and measured last, where rows have one line. */
+    const measured = useRef<readonly unknown[]>([]);
+    /** The list whose first rows have been drawn: those around them come after that. */
+    const [begun, setBegun] = useState<LogList | null>(null);
+    const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil(innerHeight / ROW_MIN) }));
 
     decide(list, list.top);
     const names = columnsOf(view).join('\n');
@@ -78,7 +85,9 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     );
     const marks = useMemo(() => soughtOf(view.query), [view.query]);
 
-    const { length } = list;
+    const { length, loading: wasLoading } = list;
+    const isEmpty = length === 0;
+    const isBegun = begun === list;
     if (shown.current !== list) {
         shown.current = list;
         newest.current = undefined;
@@ -96,6 +105,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     heights.resize(length);
 
     const look = (): void => {
+        if (layout.current.heights.length === 0) return;
         const { scrollTop, clientHeight } = scroller.current!;
         const { heights } = layout.current;
         const first = Math.max(0, Math.floor((heights.at(scrollTop) - OVERSCAN) / STEP) * STEP);
@@ -170,6 +180,12 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const dates = [before, ...logsShown].map((log) => log && formatDate(Date.parse(log.timestamp), zone));
 
     useLayoutEffect(() => {
+        // To ask where things stand costs a layout: not where nothing has changed that heights depend on.
+        const drawing = [list, length, list.top[0], first, until, zone, hasHead, sought.current, list.isComplete, isBegun];
+        const isSame = !wrap && added.current === 0 && drawing.every((value, n) => value === measured.current[n]);
+        measured.current = wrap ? [] : drawing;
+        if (isEmpty) isAtEnd.current = true;
+        if (isSame || isEmpty) return place();
         if (added.current > 0) {
             place();
             // Who looks at the newest logs looks at those that come, too.
@@ -185,8 +201,11 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const wanted = sought.current;
         if (measure() && wanted >= 0) reveal(wanted);
         else if (wanted >= first && wanted < until) sought.current = -1;
-        look();
+        if (isBegun || seen.first > 0) look();
     });
+    useEffect(() => {
+        if (!isEmpty) afterDrawing(() => setBegun(list));
+    }, [list, isEmpty]);
     useLayoutEffect(() => {
         const observer = new ResizeObserver(() => {
             measureAnew();
@@ -204,7 +223,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         if (active >= 0) reveal(active);
     }, [active]);
     useEffect(() => {
-        if (until > length - PAGE_LOGS / 4 && !list.isComplete && !list.error) void list.more();
+        if (!wasLoading && (isBegun || isEmpty) && until > length - PAGE_LOGS / 4 && !list.isComplete && !list.error) void list.more();
         const tooMany = (length > ROWS_MAX || heights.total > HEIGHT_MAX) && first > length / 2;
         const moved = tooMany ? list.shift(Math.floor(first / 2)) : list.isShifted && first < PAGE_LOGS ? list.shift(-ROWS_MAX / 4) : 0;
         if (!moved) return;

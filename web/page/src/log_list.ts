@@ -8,9 +8,11 @@
  *
  * Around a log, the list begins with it and its neighbours, and goes on at both ends.
  */
-import { ApiError, type Log, type LogsAnswer, fetchLogs, isBefore } from './api';
+import { ApiError, type Log, type LogsAnswer, fetchLogs, isBefore, logsAtOnce } from './api';
 
 export const PAGE_LOGS = 500;
+/** The first page is what is looked at at once: smaller, so that it is there sooner. */
+export const FIRST_PAGE_LOGS = 100;
 /** Pages around those that are seen which keep their logs. */
 const PAGES_KEPT = 4;
 /** As deep as a log is looked for that the list is to show. */
@@ -40,6 +42,23 @@ interface Page {
     /** The page goes as far as this log. */
     last: Log | undefined;
     fetching: boolean;
+}
+
+/** Logs of a kind that are asked for first, or with a cursor those that follow. */
+export function pageParams(asked: URLSearchParams, { oldest, around }: Kind, cursor: string | null): URLSearchParams {
+    const params = new URLSearchParams(asked);
+    if (around) {
+        const count = String(cursor === null ? NEAR_LOGS : NEAR_MORE);
+        params.set('around', around.id);
+        if (around.same.length > 0) params.set('same', around.same.join(','));
+        params.set('before', count);
+        params.set('after', count);
+    } else {
+        params.set('limit', String(cursor === null ? FIRST_PAGE_LOGS : PAGE_LOGS));
+        if (oldest) params.set('order', 'oldest');
+    }
+    if (cursor !== null) params.set('cursor', cursor);
+    return params;
 }
 
 export class LogList {
@@ -99,18 +118,27 @@ export class LogList {
         this.abort.abort();
     }
 
+    /** Takes the first page if it has been asked for and is there. */
+    takeAtOnce(): void {
+        const answer = logsAtOnce(pageParams(this.params(), this.kind, null));
+        if (!answer) return;
+        this.take(answer);
+        this.loading = false;
+    }
+
+    private take(answer: LogsAnswer): void {
+        this.pages = [];
+        this.hidden = 0;
+        this.searchedTo = this.searchedAbove = null;
+        if (this.kind.around) this.begin(answer);
+        else this.append(null, answer);
+    }
+
     /** Fetches the first page, in place of all that there is once it has come. */
     async start(): Promise<void> {
         this.loading = true;
         this.isStopped = false;
-        await this.guarded(async (signal) => {
-            const answer = await this.fetch(null, signal);
-            this.pages = [];
-            this.hidden = 0;
-            this.searchedTo = this.searchedAbove = null;
-            if (this.kind.around) this.begin(answer);
-            else this.append(null, answer);
-        });
+        await this.guarded(async (signal) => this.take(await this.fetch(null, signal)));
     }
 
     /** A log and its neighbours, in the order of the list. */
@@ -175,20 +203,11 @@ export class LogList {
     }
 
     private async fetch(cursor: string | null, signal: AbortSignal, after?: Log): Promise<LogsAnswer> {
-        const params = new URLSearchParams(this.params());
-        const { oldest, around } = this.kind;
-        if (around) {
-            const count = String(cursor === null ? NEAR_LOGS : NEAR_MORE);
-            params.set('around', around.id);
-            if (around.same.length > 0) params.set('same', around.same.join(','));
-            params.set('before', count);
-            params.set('after', count);
-        } else {
+        const params = pageParams(this.params(), this.kind, cursor);
+        if (after) {
+            params.set('since', after.timestamp);
             params.set('limit', String(PAGE_LOGS));
-            if (oldest) params.set('order', 'oldest');
         }
-        if (cursor !== null) params.set('cursor', cursor);
-        if (after) params.set('since', after.timestamp);
         const answer = await fetchLogs(params, signal);
         signal.throwIfAborted();
         return answer;

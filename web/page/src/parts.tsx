@@ -5,6 +5,8 @@
 import type { ComponentProps, FunctionComponent, JSX } from 'preact';
 import { useEffect, useReducer } from 'preact/hooks';
 
+import { standing } from './standing';
+
 type Parts = typeof import('./later');
 
 let parts: Parts | undefined;
@@ -25,14 +27,24 @@ export function fetchParts(): Promise<void> {
         .then(() => watchers.forEach((changed) => changed())));
 }
 
+interface Options<Props> {
+    /** It does not show at once, or need not: it is fetched once the page stands, or when fetchParts() is called. */
+    waits?: boolean;
+    /** What takes its place meanwhile. */
+    before?: (props: Props) => JSX.Element | null;
+}
+
 /** One of them: nothing, until it is there. */
-export function part<Name extends keyof Parts>(name: Name): FunctionComponent<ComponentProps<Parts[Name]>> {
+export function part<Name extends keyof Parts>(
+    name: Name,
+    { waits = false, before = () => null }: Options<ComponentProps<Parts[Name]>> = {},
+): FunctionComponent<ComponentProps<Parts[Name]>> {
     return (props): JSX.Element | null => {
         const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
         useEffect(() => {
             const watcher = (): void => changed();
             watchers.add(watcher);
-            void fetchParts();
+            void (waits ? standing.then(fetchParts) : fetchParts());
             return () => void watchers.delete(watcher);
         }, []);
         const Part = parts?.[name] as FunctionComponent<typeof props> | undefined;
@@ -41,6 +53,8 @@ export function part<Name extends keyof Parts>(name: Name): FunctionComponent<Co
             <p class="warning" role="alert">
                 A part of the page could not be fetched. <button onClick={() => location.reload()}>Load the page again</button>
             </p>
-        ) : null;
+        ) : (
+            before(props)
+        );
     };
 }

@@ -5,6 +5,7 @@ import { useMemo } from 'preact/hooks';
 import type { Log } from './api';
 import { cellOf } from './columns';
 import { severityOf } from './levels';
+import { countText } from './numbers';
 import { lineText, wholeText } from './row_text';
 import { cut, visible } from './text';
 import { Text } from './text_view';
@@ -39,7 +40,7 @@ export function Row({ log, zone, columns, sought, wrap }: Props): JSX.Element {
                     <span class="text" data-testid="message">
                         <Text text={text} line={!wrap} sought={sought} />
                     </span>
-                    {more > 0 && <span class="more">{`+${more.toLocaleString()} ${more === 1 ? 'line' : 'lines'}`}</span>}
+                    {more > 0 && <span class="more">{`+${countText(more)} ${more === 1 ? 'line' : 'lines'}`}</span>}
                 </span>
             </>
         );

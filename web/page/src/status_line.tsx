@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { type View, formatView, rangeOf } from './address';
 import { type ApiError, mayPass } from './api';
 import { viewBack } from './around';
+import { countText } from './numbers';
 import { FieldsToggle, type Panel } from './panel';
 import { useSession } from './session';
 import { formatTime } from './time';
@@ -38,7 +39,7 @@ function isUnderWay({ list }: Logs, stats: Stats): boolean {
 }
 
 function logsOf(n: number): string {
-    return `${n.toLocaleString()} ${n === 1 ? 'log' : 'logs'}`;
+    return `${countText(n)} ${n === 1 ? 'log' : 'logs'}`;
 }
 
 /** How many there are; or are found so far, if older ones may still come. */
@@ -50,7 +51,7 @@ function Count({ logs, stats }: Props): JSX.Element {
         return <span data-testid="count" class={isBehind ? 'is-old' : ''} title={title}>{logsOf(answer.total)}</span>;
     }
     const found = Math.max(answer?.total ?? 0, list.length);
-    if (answer || (found > 0 && isUnderWay(logs, stats))) return <span data-testid="count">{found.toLocaleString()} found</span>;
+    if (answer || (found > 0 && isUnderWay(logs, stats))) return <span data-testid="count">{countText(found)} found</span>;
     if (!old || failed) return <span data-testid="count">…</span>;
     return (
         <span data-testid="count" class="is-old" title="Of what was shown before">

@@ -8,17 +8,22 @@ import { type Color, createColorPalette, parseAnsiSequences } from 'ansi-sequenc
 /** Without a part in the writing of any language that a log would lose by it. */
 const BIDI_AND_INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 
+/** A text without any of them is as it is. */
+const TO_BE_SHOWN = /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/;
+
 function codePoint(character: string): string {
     return `‹U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
 
 /** In one line: line ends and tabs have signs, too. */
 export function visible(text: string): string {
+    if (!TO_BE_SHOWN.test(text)) return text;
     return visibleLines(text).replace(/\r?\n/g, '⏎ ').replace(/\t/g, '⇥ ');
 }
 
 /** Line ends and tabs stay. */
 export function visibleLines(text: string): string {
+    if (!TO_BE_SHOWN.test(text)) return text;
     return text
         .replace(/\r\n/g, '\n')
         .replace(/[\x00-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))

@@ -3,8 +3,8 @@ import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact
 
 import { type View, apiParams, filterParams } from './address';
 import { type Log, fetchLogs, mayPass } from './api';
-import { serverNow } from './clock';
-import { LogList } from './log_list';
+import { firstNow, serverNow } from './clock';
+import { type Kind, LogList } from './log_list';
 import { useSession } from './session';
 import { Tail } from './tail';
 
@@ -59,32 +59,48 @@ class Inbox {
     }
 }
 
+/** Its list goes on as logs come. */
+export function follows(view: View): boolean {
+    return view.live && !view.around;
+}
+
+/** What the list of a view is of, besides what is asked for. */
+export function kindOf({ around, center, oldest }: View): Kind {
+    return { oldest, around: around ? { id: center, same: around } : null };
+}
+
+/** What it is asked for at `now`: what is around a log, whenever that was. */
+export function listParams(view: View, now: number): URLSearchParams {
+    return view.around ? filterParams(view) : apiParams(view, now);
+}
+
 export function useLogs(view: View): Logs {
     const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
     const [round, setRound] = useState(0);
     const state = useRef<{ list: LogList; now: number; inbox: Inbox; live: Live; arrived: number }>();
     const [nothingStored, setNothingStored] = useState<boolean | null>(null);
     const { around, center, oldest } = view;
-    const follows = view.live && !around;
-    const times = around ? [center, ...around] : [view.since, view.until, view.range, follows];
+    const isFollowing = follows(view);
+    const times = around ? [center, ...around] : [view.since, view.until, view.range, isFollowing];
     const key = [filterParams(view), times, Boolean(around), oldest, round].join('|');
     const keyOf = useRef('');
 
     if (keyOf.current !== key) {
         keyOf.current = key;
         state.current?.list.close();
-        const now = serverNow();
+        const now = firstNow();
         state.current = {
             list: new LogList(
-                () => (around ? filterParams(view) : apiParams(view, follows ? serverNow() : now)),
+                () => listParams(view, isFollowing ? serverNow() : now),
                 () => changed(),
-                { oldest, around: around ? { id: center, same: around } : null },
+                kindOf(view),
             ),
             now,
             inbox: new Inbox(),
             live: { connected: false, paused: false, pending: 0, notice: '' },
             arrived: 0,
         };
+        if (!isFollowing) state.current.list.takeAtOnce();
     }
     const { round: session } = useSession();
     const current = state.current!;
@@ -113,8 +129,8 @@ export function useLogs(view: View): Logs {
 
     // At once, not after the next frame: the list is what one waits for.
     useLayoutEffect(() => {
-        if (!follows) {
-            void list.start();
+        if (!isFollowing) {
+            if (list.loading) void list.start();
             return () => list.close();
         }
         let timer = 0;

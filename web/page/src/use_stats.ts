@@ -6,6 +6,7 @@ import { type ApiError, type StatsAnswer, mayPass } from './api';
 import { serverNow } from './clock';
 import { countFuture, countView, goOnCounting, withLastMoment } from './count';
 import { useSession } from './session';
+import { standing } from './standing';
 import type { Logs } from './use_logs';
 
 const AGAIN_MS = 3000;
@@ -34,14 +35,18 @@ interface Progress {
     isStopped: boolean;
     failed: string;
     future: number;
+    /** Nothing has been told yet. */
+    isFresh: boolean;
 }
+
+const atFirst = (key: string): Progress => ({ key, isCounting: true, isStopped: false, failed: '', future: 0, isFresh: true });
 
 type Work = (signal: AbortSignal, told: (answer: StatsAnswer) => void) => Promise<StatsAnswer>;
 
 export function useStats(view: View, logs: Logs): Stats {
     const [shown, setShown] = useState<{ key: string; answer: StatsAnswer | null; arrived: number }>({ key: '', answer: null, arrived: 0 });
-    const [progress, setProgress] = useState<Progress | null>(null);
     const key = [filterParams(view), view.since, view.until, view.range, view.zone, logs.now].join('|');
+    const [progress, setProgress] = useState(() => atFirst(key));
     const latest = useRef(logs);
     latest.current = logs;
     const handles = useRef({ stop: () => {}, goOn: () => {} });
@@ -54,15 +59,18 @@ export function useStats(view: View, logs: Logs): Stats {
         let last: StatsAnswer | null = null;
         const show = (answer: StatsAnswer): void => setShown({ key, answer: (last = answer), arrived: counted });
         const set = (change: Partial<Progress>): void =>
-            setProgress((before) => ({ ...before!, ...change }));
-        setProgress({ key, isCounting: true, isStopped: false, failed: '', future: 0 });
+            setProgress((before) => ({ ...before, ...change, isFresh: false }));
+        setProgress((before) => (before.key === key && before.isFresh ? before : atFirst(key)));
 
         /** `isAgain`: what is shown stays until all is counted. */
         const run = async (isAgain: boolean, work: Work): Promise<void> => {
             const { signal } = (abort = new AbortController());
             const begun = Date.now();
             try {
-                const answer = await work(signal, (answer) => !isAgain && !signal.aborted && show(answer));
+                // The rows are drawn first.
+                const told = (answer: StatsAnswer): void => void standing.then(() => !signal.aborted && show(answer));
+                const answer = await work(signal, (answer) => isAgain || told(answer));
+                await standing;
                 if (signal.aborted) return;
                 show(answer);
                 set({ isCounting: false, failed: '' });
@@ -81,7 +89,9 @@ export function useStats(view: View, logs: Logs): Stats {
             counted = latest.current.arrived;
             looked = now;
             return run(isAgain, async (signal, told) => {
-                const future = countFuture(view, now, signal).then((future) => !signal.aborted && set({ future }));
+                const future = standing
+                    .then(() => countFuture(view, now, signal))
+                    .then((future) => !signal.aborted && set({ future }));
                 const [answer] = await Promise.all([countView(view, now, signal, told), future]);
                 return answer;
             });
@@ -117,10 +127,10 @@ export function useStats(view: View, logs: Logs): Stats {
     }, [key]);
     const { round } = useSession();
     useEffect(() => {
-        if (progress?.failed) handles.current.goOn();
+        if (progress.failed) handles.current.goOn();
     }, [round]);
 
-    const isOurs = progress?.key === key;
+    const isOurs = progress.key === key;
     return {
         answer: shown.key === key && shown.answer ? withLastMoment(shown.answer, view, logs.list.top) : null,
         old: shown.answer,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 
-import { learnClock, serverNow } from '../src/clock';
+import { beginNow, firstNow, learnClock, serverNow } from '../src/clock';
 import { iso } from '../src/time';
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -35,4 +35,17 @@ test("a wrong clock is put right, and never before the server's", () => {
             expect(now).toBeLessThanOrEqual(ahead + 8000);
         }
     }
+});
+
+test('the first list is as of when the page began, unless the clock was wrong; those after it are as of now', () => {
+    learnt({ ahead: 0, tookMs: 20, on: 0.5 });
+    vi.setSystemTime(NOW);
+    beginNow();
+    vi.setSystemTime(NOW + 300);
+    expect(firstNow()).toBe(NOW);
+    expect(firstNow()).toBe(NOW + 300);
+    vi.setSystemTime(NOW);
+    beginNow();
+    learnt({ ahead: 3_600_000, tookMs: 0, on: 0 });
+    expect(firstNow()).toBe(NOW + 3_600_000);
 });

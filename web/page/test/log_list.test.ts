@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import type { Log } from '../src/api';
-import { LogList, PAGE_LOGS } from '../src/log_list';
+import { FIRST_PAGE_LOGS, LogList, PAGE_LOGS } from '../src/log_list';
 
 /** Log `n`; the higher, the newer. */
 function log(n: number): Log {
@@ -55,6 +55,15 @@ test('pages follow each other without a gap or a repeat', async () => {
     expect(ids(list.slice(end - 700, end))).toEqual(ids([...stored].reverse().slice(end - 700)));
 });
 
+test('the first page is small, so that it is there soon, and the others are not', async () => {
+    const list = listOf();
+    await list.start();
+    expect(list.length).toBe(FIRST_PAGE_LOGS);
+    await list.more();
+    expect(list.length).toBe(FIRST_PAGE_LOGS + PAGE_LOGS);
+    expect(reads.map((path) => new URL(path, 'http://h').searchParams.get('limit'))).toEqual(['100', '500']);
+});
+
 test('pages far away are let go, and fetched again when they are looked at', async () => {
     const list = await wholeList();
     list.slice(list.length - 10, list.length);
@@ -80,14 +89,14 @@ test('what comes live is put into its place, once', async () => {
     expect(list.insert([log(10_001), log(10_000), log(10_001), log(9999), { ...log(9995), id: '00009995x' }])).toBe(true);
     expect(ids(list.slice(0, 3))).toEqual([log(10_001).id, log(10_000).id, log(9999).id]);
     expect(ids(list.slice(6, 8))).toEqual(['00009995x', '00009995']);
-    expect(list.length).toBe(PAGE_LOGS + 3);
+    expect(list.length).toBe(FIRST_PAGE_LOGS + 3);
 });
 
 test('what belongs to a page that is not there yet is left to that page', async () => {
     const list = listOf();
     await list.start();
     list.insert([{ ...log(3), id: '00000003x' }]);
-    expect(list.length).toBe(PAGE_LOGS);
+    expect(list.length).toBe(FIRST_PAGE_LOGS);
 });
 
 test('what comes live with a time before the view is left out', async () => {
@@ -116,10 +125,10 @@ test('an error is told, and the list goes on after it', async () => {
 
 test('rows at the top can be left out of the count, and come back', async () => {
     const list = await wholeList();
-    expect(list.shift(1200)).toBe(1500);
+    expect(list.shift(1200)).toBe(1600);
     expect(list.isShifted).toBe(true);
-    expect(list.length).toBe(stored.length - 1500);
-    expect(list.shift(-10_000)).toBe(-1500);
+    expect(list.length).toBe(stored.length - 1600);
+    expect(list.shift(-10_000)).toBe(-1600);
     expect(list.length).toBe(stored.length);
 });
 
@@ -214,14 +223,15 @@ function stubOldest(slice = PAGE_LOGS): void {
         reads.push(path);
         const params = new URL(path, 'http://h').searchParams;
         expect(params.get('order')).toBe('oldest');
-        const limit = Math.min(Number(params.get('limit')), slice);
+        const asked = Number(params.get('limit'));
+        const limit = Math.min(asked, slice);
         const cursor = params.get('cursor');
         const since = params.get('since') ?? '';
         const sorted = [...stored].sort((a, b) => (a.id < b.id ? -1 : 1)).filter(({ timestamp }) => timestamp >= since);
         const rest = sorted.filter(({ id }) => cursor === null || id > cursor);
         const logs = rest.slice(0, limit);
         const next = rest.length > limit ? logs.at(-1)!.id : null;
-        const isCut = next !== null && limit < PAGE_LOGS;
+        const isCut = next !== null && limit < asked;
         const body = { logs, next, searched_to: null, searched_until: isCut ? rest[limit]!.timestamp : null };
         return { ok: true, text: async () => JSON.stringify(body) };
     });
@@ -243,20 +253,20 @@ test('oldest first, pages follow each other, and are fetched again', async () =>
     list.slice(list.length - 5, list.length);
     expect(list.at(0)).toBeUndefined();
     await vi.waitFor(() => expect(list.at(0)?.id).toBe(log(0).id));
-    expect(list.place(log(1700))).toBe(1500); // its page was let go
+    expect(list.place(log(1700))).toBe(1600); // its page was let go
 });
 
 test('oldest first, what comes live stands at the end, once all before it are there', async () => {
     stubOldest();
-    stored = stored.slice(0, 700);
+    stored = stored.slice(0, 400);
     const list = oldestList();
     await list.start();
-    expect(list.insert([log(700)])).toBe(true);
-    expect(list.length).toBe(PAGE_LOGS);
-    stored.push(log(700));
+    expect(list.insert([log(400)])).toBe(true);
+    expect(list.length).toBe(FIRST_PAGE_LOGS);
+    stored.push(log(400));
     await list.more();
-    expect(list.insert([log(702), log(701), log(700), log(701)])).toBe(true);
-    expect(ids(list.slice(699, 710))).toEqual([log(699).id, log(700).id, log(701).id, log(702).id]);
+    expect(list.insert([log(402), log(401), log(400), log(401)])).toBe(true);
+    expect(ids(list.slice(399, 410))).toEqual([log(399).id, log(400).id, log(401).id, log(402).id]);
 });
 
 test('oldest first, a tail of any length takes pages, which are fetched again behind the log before them', async () => {
