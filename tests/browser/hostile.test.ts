@@ -228,6 +228,17 @@ browserTest(
     },
 );
 
+browserTest('a large log is read to its end: what stands there is found, too', async ({ server, visitor }) => {
+    const attributes = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`field_${n}`, `value ${n}`]));
+    await postLogs(server, [{ message: 'large', level: 'info', ...attributes, trace_id: 'abc123' }]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open());
+    await page.open('large');
+    await page.details.getByRole('button', { name: 'Show all (3,001) attributes' }).waitFor();
+    await page.details.getByRole('button', { name: 'All of this trace' }).click();
+    await page.addressHas('query', 'trace_id:abc123');
+});
+
 browserTest(
     'what is copied is the log itself, not what is shown of it',
     async ({ server, visitor }) => {

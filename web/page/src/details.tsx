@@ -8,7 +8,7 @@ import { viewOfTrace } from './around';
 import { copyText } from './clipboard';
 import { columnsOf, toggleColumn } from './columns';
 import { focusList } from './focus';
-import { attributesOf, readable } from './json';
+import { attributesOf, firstAttributes, isLarge, readable } from './json';
 import { severityOf } from './levels';
 import { linkOf } from './links';
 import { PanelEdge } from './panel_edge';
@@ -16,14 +16,16 @@ import { attributeField, soughtOf } from './query';
 import { isTrace } from './row_text';
 import { type Session, useSession } from './session';
 import { commandOf, curlOf } from './shell';
+import { afterDrawing } from './standing';
 import { cut, placesOf, visible } from './text';
 import { Text } from './text_view';
 import { formatTime } from './time';
-import { type Acts, Field, Fields, Long, type Place, moveInTree } from './tree';
+import { type Acts, FIRST, Field, Fields, Long, type Place, moveInTree } from './tree';
 
 /** Of a message so much is shown at first, and of one in which something was searched for as far as there. */
 const TEXT_MAX = 8000;
 const LINES_MAX = 60;
+const NONE: readonly [string, string][] = [];
 
 interface Props {
     /** null: `wrong` says why not. */
@@ -156,10 +158,14 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         }),
         [],
     );
-    const attributes = useMemo(
-        () => (log ? attributesOf(log) : []).map(([name, value]): [string, string, string] => [name, value, name]),
-        [log],
-    );
+    // Of a large log the first attributes are drawn before the others are read.
+    const [read, setRead] = useState<Log | null>(null);
+    const isRead = log !== null && (read === log || !isLarge(log));
+    useEffect(() => {
+        if (!isRead) afterDrawing(() => setRead(log));
+    }, [log]);
+    const found = !log ? NONE : isRead ? attributesOf(log) : firstAttributes(log, FIRST);
+    const attributes = useMemo(() => found.map(([name, value]): [string, string, string] => [name, value, name]), [found.length, log]);
     const say = (text: string): Promise<void> => {
         setCopied(''); // or the second time would not be told
         return copyText(text).then(
@@ -168,7 +174,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         );
     };
     const origin = location.origin;
-    const trace = useMemo(() => log && viewOfTrace(view, log), [view, log]);
+    const trace = useMemo(() => (isRead ? viewOfTrace(view, log) : null), [view, log, isRead]);
     return (
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel} onScroll={() => menu && setMenu(null)}>
             <PanelEdge panel={panel} />

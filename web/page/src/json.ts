@@ -15,52 +15,115 @@ function endOfString(json: string, at: number): number {
     }
 }
 
+/** A log of so many characters is read in one go; of a larger one what is seen first. */
+const LARGE = 32_768;
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPENS = [0x5b, 0x7b];
 const CLOSES = [0x5d, 0x7d];
 
-/** What stands between the commas of an object or array. A log may have megabytes of it: code units are quickest. */
-export function parts(json: string): string[] {
-    const found: string[] = [];
+/** Where a value ends that begins at `at` or, if there is none, what it is in. A log may have megabytes: code units are quickest. */
+function endOfValue(json: string, at: number): number {
     let depth = 0;
-    let start = 0;
-    for (let at = 0; at < json.length; at++) {
+    for (; at < json.length; at++) {
         const unit = json.charCodeAt(at);
         if (unit === QUOTE) {
             at = endOfString(json, at) - 1;
         } else if (unit === OPENS[0] || unit === OPENS[1]) {
-            if (depth++ === 0) start = at + 1;
-        } else if (unit === COMMA || unit === CLOSES[0] || unit === CLOSES[1]) {
-            if (unit !== COMMA) depth--;
-            if (depth > (unit === COMMA ? 1 : 0)) continue;
-            const part = json.slice(start, at).trim();
-            if (part) found.push(part);
-            start = at + 1;
+            depth++;
+        } else if (unit === CLOSES[0] || unit === CLOSES[1]) {
+            if (depth === 0) return at;
+            depth--;
+        } else if (unit === COMMA && depth === 0) {
+            return at;
         }
+    }
+    return at;
+}
+
+const SPACE = 0x20;
+
+/** Without white space at its ends: mostly there is none. */
+function stripped(json: string, from: number, until: number): string {
+    while (from < until && json.charCodeAt(from) <= SPACE) from++;
+    while (from < until && json.charCodeAt(until - 1) <= SPACE) until--;
+    return json.slice(from, until);
+}
+
+/** Just behind what opens an object or array. */
+function inside(json: string): number {
+    return json.search(/[[{]/) + 1;
+}
+
+/** What stands between the commas of an object or array. */
+export function parts(json: string): string[] {
+    const found: string[] = [];
+    for (let at = inside(json); at < json.length; ) {
+        const end = endOfValue(json, at);
+        const part = stripped(json, at, end);
+        if (part) found.push(part);
+        if (json.charCodeAt(end) !== COMMA) break;
+        at = end + 1;
     }
     return found;
 }
 
-/** Names and values of an object, each value as it was written. */
-export function members(json: string): [name: string, value: string][] {
-    return parts(json).map((part) => {
-        const end = endOfString(part, 0);
-        const name = JSON.parse(part.slice(0, end)) as string;
-        return [name, part.slice(part.indexOf(':', end) + 1).trim()];
-    });
+/** Calls `visit` with the names of an object, and where their values begin and end, until it returns true. */
+function walk(json: string, visit: (name: string, from: number, until: () => number) => unknown): void {
+    for (let at = inside(json); at < json.length; ) {
+        const begin = json.indexOf('"', at);
+        if (begin < 0) return;
+        const end = endOfString(json, begin);
+        const quoted = json.slice(begin, end);
+        const name = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+        const from = json.indexOf(':', end) + 1;
+        let known: number | undefined;
+        const until = (): number => (known ??= endOfValue(json, from));
+        if (visit(name, from, until) === true || json.charCodeAt(until()) !== COMMA) return;
+        at = until() + 1;
+    }
+}
+
+type Member = [name: string, value: string];
+
+/** Names and values of an object, each value as it was written; the first `most` of them. */
+export function members(json: string, most = Infinity): Member[] {
+    const found: Member[] = [];
+    walk(json, (name, from, until) => found.push([name, stripped(json, from, until())]) >= most);
+    return found;
 }
 
 export function member(json: string, name: string): string | undefined {
-    return members(json).find(([found]) => found === name)?.[1];
+    let found: string | undefined;
+    walk(json, (other, from, until) => {
+        if (other === name) found = stripped(json, from, until());
+        return other === name;
+    });
+    return found;
 }
 
-const attributes = new WeakMap<object, [name: string, value: string][]>();
+const attributes = new WeakMap<object, Member[]>();
 
 /** Names and values of a log's attributes, which are looked for once. */
-export function attributesOf(log: { readonly json: string }): readonly [name: string, value: string][] {
+export function attributesOf(log: { readonly json: string }): readonly Member[] {
     let found = attributes.get(log);
     if (!found) attributes.set(log, (found = members(member(log.json, 'attributes') ?? '{}')));
+    return found;
+}
+
+export function isLarge({ json }: { readonly json: string }): boolean {
+    return json.length > LARGE;
+}
+
+/** The first `most` of a log's attributes: what comes after these is not read. */
+export function firstAttributes(log: { readonly json: string }, most: number): readonly Member[] {
+    let found: Member[] = [];
+    walk(log.json, (name, from) => {
+        if (name !== 'attributes') return false;
+        found = members(log.json.slice(from), most);
+        return true;
+    });
     return found;
 }
 

@@ -15,7 +15,7 @@ const VALUE_MAX = 2000;
 const FILTER_MAX = 2000;
 const PREVIEW_MAX = 80;
 /** Lines that are drawn at once, at first and then, so that the page stays quick; beyond so many when asked for. */
-const FIRST = 60;
+export const FIRST = 40;
 const PIECE = 200;
 const UNASKED_MAX = 200;
 /** Objects that are larger, or deeper, are folded at first. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { readLog } from '../src/api';
-import { isNested, member, members, parts, readable } from '../src/json';
+import { attributesOf, firstAttributes, isLarge, isNested, member, members, parts, readable } from '../src/json';
 
 test('numbers keep their digits', () => {
     const json = '{"a":9007199254740993,"b":1.10,"c":1E400,"d":-0,"e":1e2,"f":[0.10,{"g":1.0}]}';
@@ -50,4 +50,15 @@ test('a log of 20,000 attributes is read at once', () => {
     const begun = Date.now();
     expect(members(json).length).toBe(20_000);
     expect(Date.now() - begun).toBeLessThan(1000);
+});
+
+test('the first attributes of a log are those that all of them begin with, and no more is read for them', () => {
+    const attributes = ['"a\\"b": {"x": [1, "]}"]}', '"attributes":1.10', '"c" : [ ]', ...Array.from({ length: 5000 }, (_, n) => `"f${n}": "${n},"`)];
+    const json = `{"id":"1", "message":"\\"attributes\\": {", "attributes": {${attributes.join(', ')}}}`;
+    expect(isLarge({ json })).toBe(true);
+    expect(firstAttributes({ json }, 4)).toEqual([['a"b', '{"x": [1, "]}"]}'], ['attributes', '1.10'], ['c', '[ ]'], ['f0', '"0,"']]);
+    expect(firstAttributes({ json }, 4)).toEqual(attributesOf({ json }).slice(0, 4));
+    expect(attributesOf({ json }).length).toBe(5003);
+    expect(firstAttributes({ json: json.slice(0, 1000) }, 4).length).toBe(4);
+    expect(firstAttributes({ json: '{"id":"1"}' }, 4)).toEqual([]);
 });
