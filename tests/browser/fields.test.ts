@@ -60,6 +60,13 @@ function survey(total: number, fields: unknown[], more: object = {}): unknown {
     return { since: '', until: '', total, fields, approximate: null, next: null, searched_to: null, ...more };
 }
 
+browserTest('of one log the panel speaks as of one', async ({ server, visitor }) => {
+    await postLogs(server, [{ message: 'alone', level: 'info', service: 'pay' }]);
+    await atRest(server);
+    const tab = await visitor.open();
+    await tab.getByTestId('fields-note').getByText('In 1 log', { exact: true }).waitFor();
+});
+
 browserTest('fields have their share of the logs, and their values unfold with counts', async (scene) => {
     await shop(scene);
     const { fields } = await open(scene);

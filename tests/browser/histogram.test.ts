@@ -247,4 +247,17 @@ browserTest('grouped by a field it has a colour for each value, which is a click
     await counts(page, 'info', '13');
 });
 
+browserTest('a drag goes over whole bars', async ({ server, visitor }) => {
+    await postLogs(server, [log({ at: 1000 }), log({ at: 3_599_000 })]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open(`?${HOUR}`));
+    await page.histogram.locator('svg rect').first().waitFor({ state: 'attached' });
+    const bars = Number(await page.histogram.getAttribute('aria-valuemax')) + 1;
+    // From amid the 11th bar to amid the 21st.
+    await page.dragOverHistogram(10.5 / bars, 20.5 / bars);
+    const step = 3_600_000 / bars;
+    await page.addressHas('since', new Date(START + 10 * step).toISOString());
+    await page.addressHas('until', new Date(START + 21 * step).toISOString());
+});
+
 end();

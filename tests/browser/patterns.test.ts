@@ -81,6 +81,12 @@ browserTest('those that are new since a time are told from those that were there
     await pattern(page, 'once in').waitFor();
     await page.tab.getByLabel('Which patterns').selectOption('1h');
     await page.tab.getByTestId('no-patterns').getByText(/No pattern is new/).waitFor();
+    // Of no logs none can be told to be new, or not to be.
+    await page.tab.goto(`${new URL(page.tab.url()).origin}/?tab=patterns&query=nothinglikeit`);
+    await page.tab.getByTestId('no-patterns').getByText('No log matches').waitFor();
+    await page.tab.getByLabel('Which patterns').selectOption('1h');
+    await page.tab.getByText(/^0 new patterns since/).waitFor();
+    await page.tab.getByTestId('no-patterns').getByText('No log matches').waitFor();
 });
 
 browserTest('patterns have an order, which the address keeps', async ({ server, visitor }) => {

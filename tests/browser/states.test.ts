@@ -46,6 +46,31 @@ browserTest('where a field is written with =, and so is a text, the field is off
     await page.shows(['a log']);
 });
 
+browserTest('where a field is not found, one that is written much like it is offered', async ({ server, visitor }) => {
+    await postLogs(server, [{ message: 'one', level: 'info', service: 'x' }, { message: 'two', level: 'info', service: 'y' }]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?query=servce:x one'));
+    await page.isIn('nomatch');
+    await page.state.getByText('No field “servce” was found').waitFor();
+    await page.state.getByRole('button', { name: 'service:x', exact: true }).click();
+    await page.asks('service:x one');
+    await page.shows(['one']);
+});
+
+browserTest('where logs have stopped it says when the last one came', async ({ server, visitor }) => {
+    const tab = await visitor.open('?range=24h');
+    const page = new LogPage(tab);
+    const silence = tab.getByTestId('silence');
+    await postLogs(server, [{ message: 'old', level: 'info', timestamp: new Date(Date.now() - 5.5 * 3_600_000).toISOString() }]);
+    await page.row('old').waitFor();
+    await silence.getByText('last log 5 h ago', { exact: true }).waitFor();
+    await postLogs(server, [{ message: 'new', level: 'info' }]);
+    await atRest(server);
+    await tab.getByRole('button', { name: 'Reload' }).click();
+    await page.row('new').waitFor();
+    assert.equal(await silence.count(), 0);
+});
+
 browserTest('a filter that the server refuses is explained', async ({ visitor }) => {
     const page = new LogPage(await visitor.open('?since=whenever'));
     await page.isIn('error');

@@ -5,6 +5,7 @@ import { type View, withTerm, withoutTerm } from './address';
 import { type ApiError, fetchAllValues } from './api';
 import { columnsOf, toggleColumn } from './columns';
 import { severityOf } from './levels';
+import { logsText } from './numbers';
 import type { Panel } from './panel';
 import { termsOf } from './query';
 import {
@@ -39,8 +40,8 @@ function countText(count: number, more: number): string {
 }
 
 function countTitle(count: number, more: number): string {
-    if (more === 0) return `${count.toLocaleString()} logs`;
-    return `between ${count.toLocaleString()} and ${(count + more).toLocaleString()} logs`;
+    if (more === 0) return logsText(count);
+    return `between ${count.toLocaleString()} and ${logsText(count + more)}`;
 }
 
 function distinctText({ distinct, known }: Field): string {
@@ -205,7 +206,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
                 </ul>
             )}
             {!all && others > 0 && (
-                <p class="facet-note" title={`in ${rest.toLocaleString()} logs, or more if a log has several`}>
+                <p class="facet-note" title={`in ${logsText(rest)}, or more if a log has several`}>
                     {field.known === 'exactly' ? '' : field.known === 'about' ? '≈ ' : '≥ '}
                     {others.toLocaleString()} {others === 1 ? 'other value' : 'other values'}
                 </p>
@@ -310,10 +311,10 @@ function walk(event: JSX.TargetedKeyboardEvent<HTMLElement>): void {
 }
 
 function lookedAt(survey: Survey, zone: string): string {
-    const logs = `${survey.total.toLocaleString()} logs`;
+    const logs = logsText(survey.total);
     if (!survey.next) return `In ${logs}`;
     const ms = Date.parse(survey.searchedTo ?? '');
-    return `In the newest ${logs}${Number.isNaN(ms) ? '' : `, back to ${formatDate(ms, zone)} ${formatClock(ms, zone)}`}`;
+    return `In the newest ${survey.total === 1 ? 'log' : logs}${Number.isNaN(ms) ? '' : `, back to ${formatDate(ms, zone)} ${formatClock(ms, zone)}`}`;
 }
 
 function Note({ fields, zone }: { fields: Fields; zone: string }): JSX.Element {

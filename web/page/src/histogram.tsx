@@ -205,12 +205,14 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
         const { left, width } = box.current!.getBoundingClientRect();
         return Math.min(1, Math.max(0, (event.clientX - left) / width));
     };
+    /** The bars that a drag goes over: it is of whole ones. */
+    const dragged = (ends: [number, number]): [number, number] =>
+        ends.map((end) => barAt(chart!, at(end))).sort((a, b) => a - b) as [number, number];
     const end = (): void => {
         setDrag(null);
         if (!drag || !chart || isOld) return;
         if (Math.abs(drag[1] - drag[0]) > DRAG_MIN) {
-            const [since, until] = drag.map(at).sort((a, b) => a - b);
-            return narrow({ since: Math.max(since!, chart.since), until: Math.min(until!, chart.until) });
+            return narrow(spanOf(chart, ...dragged(drag)));
         }
         const bar = barAt(chart, at(drag[0]));
         if (columnAt(chart, bar).total > 0) narrow(spanOf(chart, bar, bar));
@@ -241,6 +243,7 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
     const marked: [number, number] | null = !chart || isOld ? null
         : pointed !== null && !drag ? [barAt(chart, at(pointed)), barAt(chart, at(pointed))]
         : focused ? [Math.min(firstBar, lastBar), Math.max(firstBar, lastBar)] : null;
+    const selected = chart && drag && Math.abs(drag[1] - drag[0]) > DRAG_MIN ? dragged(drag) : null;
     const told = chart && marked && tell(chart, ...marked, view.zone, total);
     const spoken = chart && !isOld ? tell(chart, Math.min(firstBar, lastBar), Math.max(firstBar, lastBar), view.zone, total) : null;
     const part = (ms: number): number => (ms - chart!.from) / (chart!.to - chart!.from);
@@ -307,8 +310,8 @@ export function Histogram({ view, setView, stats }: Props): JSX.Element {
                     {chart && marked && (
                         <div class="marked" style={{ left: `${(marked[0] / bars) * 100}%`, width: `${((marked[1] - marked[0] + 1) / bars) * 100}%` }} />
                     )}
-                    {drag && Math.abs(drag[1] - drag[0]) > DRAG_MIN && (
-                        <div class="selection" style={{ left: `${Math.min(...drag) * 100}%`, width: `${Math.abs(drag[1] - drag[0]) * 100}%` }} />
+                    {selected && (
+                        <div class="selection" style={{ left: `${(selected[0] / bars) * 100}%`, width: `${((selected[1] - selected[0] + 1) / bars) * 100}%` }} />
                     )}
                     {chart && (
                         <div class={isOld ? 'ticks is-old' : 'ticks'} aria-hidden="true">

@@ -5,5 +5,6 @@ export { FieldsPanel } from './fields_panel';
 export { Help } from './help';
 export { LogIn } from './log_in';
 export { MenuItems } from './menu_items';
+export { NearFields } from './near_fields';
 export { PatternsView } from './patterns_view';
 export { TimePopover } from './time_popover';

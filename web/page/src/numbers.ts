@@ -6,3 +6,7 @@ let format: Intl.NumberFormat | undefined;
 export function countText(n: number): string {
     return n < 1000 ? String(n) : (format ??= new Intl.NumberFormat()).format(n);
 }
+
+export function logsText(n: number): string {
+    return `${countText(n)} ${n === 1 ? 'log' : 'logs'}`;
+}

@@ -6,6 +6,7 @@ import { chartOfGroups } from './bars';
 import { serverNow } from './clock';
 import { type Groups, countGroups } from './groups';
 import { SEVERITIES, severityOf } from './levels';
+import { logsText } from './numbers';
 import { type Pattern, type Patterns, SHOWN, SHOWN_MAX, findNewPatterns, findPatterns, isNew, patternTerm, piecesOf, sortPatterns } from './patterns';
 import { barSeconds, share } from './scale';
 import { cut, visible } from './text';
@@ -160,7 +161,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
                 <span role="status" class={isOld && value ? 'is-old' : ''}>
                     {value && `${about}${shown.length.toLocaleString()} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
                     {value && choice && ` since ${formatTime(iso(newSince), view.zone).slice(0, 16)}`}
-                    {value && !choice && rest > 0 && `, and ${rest.toLocaleString()} logs of others`}
+                    {value && !choice && rest > 0 && `, and ${logsText(rest)} of others`}
                     {value?.searched_to && !isOld && `, ${choice ? 'compared' : 'searched'} back to ${formatTime(value.searched_to, view.zone).slice(0, 16)}${value.next && isBusy ? '…' : ' alone'}`}
                 </span>
                 {isBusy && value?.next && <button onClick={stop}>Stop</button>}
@@ -170,7 +171,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
             {!value && !failed && <p class="patterns-state">Looking for what messages have in common…</p>}
             {value && isComplete && shown.length === 0 && (
                 <p class="patterns-state" data-testid="no-patterns">
-                    {choice ? `No pattern is new: all of these messages were there in the 7 days before, too.` : 'No log matches, so there are no patterns.'}
+                    {choice && value.total > 0 ? 'No pattern is new: whatever came since was there in the 7 days before, too.' : 'No log matches, so there are no patterns.'}
                 </p>
             )}
             {shown.length > 0 && (

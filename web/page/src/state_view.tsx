@@ -2,12 +2,15 @@ import type { JSX } from 'preact';
 
 import { DEFAULT_RANGE, type View, hasTimes } from './address';
 import { mayPass } from './api';
+import { part } from './parts';
 import { asFields } from './query';
 import { type Who, useSession } from './session';
 import { tryingAgain } from './status_line';
 import { cut, visible } from './text';
 import { formatTime } from './time';
 import type { Logs } from './use_logs';
+
+const NearFields = part('NearFields');
 
 interface Props {
     view: View;
@@ -35,7 +38,7 @@ function FirstLog({ who }: { who: Who }): JSX.Element {
 }
 
 /** Why there is nothing to see, and what to do. Nothing if there is something. */
-export function StateView({ view, setView, logs: { list, nothingStored, reload } }: Props): JSX.Element | null {
+export function StateView({ view, setView, logs: { list, now, nothingStored, reload } }: Props): JSX.Element | null {
     const { who } = useSession();
     const state = (name: string, ...children: JSX.Element[]): JSX.Element => (
         <div class="state" data-testid="state" data-state={name}>
@@ -84,6 +87,7 @@ export function StateView({ view, setView, logs: { list, nothingStored, reload }
             {view.query !== '' && ' that match the filters'}.
         </p>,
         <>
+            {view.query !== '' && <NearFields view={view} setView={setView} now={now} />}
             {meant && <p>“{cut(visible(meant.text), 60)}” is searched for as a text: fields have a colon.</p>}
             {meant && <button onClick={() => setView({ ...view, query: meant.query })}>{cut(visible(meant.term), 60)}</button>}
             {view.query !== '' && (

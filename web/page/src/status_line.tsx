@@ -1,12 +1,13 @@
 import type { ComponentChildren, JSX } from 'preact';
 
-import { type View, formatView, rangeOf } from './address';
+import { type View, formatView, isRelative, rangeLength, rangeOf } from './address';
 import { type ApiError, mayPass } from './api';
 import { viewBack } from './around';
-import { countText } from './numbers';
+import { serverNow } from './clock';
+import { countText, logsText } from './numbers';
 import { FieldsToggle, type Panel } from './panel';
 import { useSession } from './session';
-import { formatTime } from './time';
+import { agoText, formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
 
@@ -38,24 +39,20 @@ function isUnderWay({ list }: Logs, stats: Stats): boolean {
     return list.isStopped || stats.isStopped || list.isSearching || stats.isCounting;
 }
 
-function logsOf(n: number): string {
-    return `${countText(n)} ${n === 1 ? 'log' : 'logs'}`;
-}
-
 /** How many there are; or are found so far, if older ones may still come. */
 function Count({ logs, stats }: Props): JSX.Element {
     const { answer, old, isBehind, failed } = stats;
     const { list } = logs;
     if (answer && !answer.next) {
         const title = isBehind ? 'Logs have come since it was counted' : undefined;
-        return <span data-testid="count" class={isBehind ? 'is-old' : ''} title={title}>{logsOf(answer.total)}</span>;
+        return <span data-testid="count" class={isBehind ? 'is-old' : ''} title={title}>{logsText(answer.total)}</span>;
     }
     const found = Math.max(answer?.total ?? 0, list.length);
     if (answer || (found > 0 && isUnderWay(logs, stats))) return <span data-testid="count">{countText(found)} found</span>;
     if (!old || failed) return <span data-testid="count">…</span>;
     return (
         <span data-testid="count" class="is-old" title="Of what was shown before">
-            {logsOf(old.total)}
+            {logsText(old.total)}
         </span>
     );
 }
@@ -90,13 +87,30 @@ function Trouble({ logs }: { logs: Logs }): JSX.Element | null {
     );
 }
 
+/** A range that ends now, of which so much has no log at its end, is said to have stopped. */
+const SILENT_PART = 0.1;
+const SILENT_MS = 60_000;
+
+/** When the last log came, if none has since for a while. */
+function Silence({ view, logs: { list } }: Props): JSX.Element | null {
+    const [newest] = list.top;
+    if (!newest || view.oldest || view.around || !isRelative(view) || list.isShifted) return null;
+    const ago = serverNow() - Date.parse(newest.timestamp);
+    if (ago < Math.max(SILENT_MS, SILENT_PART * rangeLength(view.range)!)) return null;
+    return (
+        <span data-testid="silence" title={`None has come since ${formatTime(newest.timestamp, view.zone)}`}>
+            last log {agoText(ago)} ago
+        </span>
+    );
+}
+
 /** A relative range ends now: what lies after it is not shown, but told. */
 function Future({ view, setView, logs, stats: { future } }: Props): JSX.Element | null {
     if (!future) return null;
     const there = { ...view, since: rangeOf(view, logs.now).until, until: '', live: false, id: '' };
     return (
         <ViewLink to={there} setView={setView}>
-            {logsOf(future)} {future === 1 ? 'lies' : 'lie'} in the future
+            {logsText(future)} {future === 1 ? 'lies' : 'lie'} in the future
         </ViewLink>
     );
 }
@@ -163,6 +177,7 @@ export function StatusLine(props: Props): JSX.Element {
             <div role="status">
                 <Count {...props} />
                 {view.live && live.connected && <span class="live-sign">{live.paused ? 'paused' : 'live'}</span>}
+                <Silence {...props} />
                 {isAway && <span class="warning">The server cannot be reached; trying again…</span>}
                 {live.notice && <span class="warning">{live.notice}</span>}
             </div>

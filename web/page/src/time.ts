@@ -141,3 +141,11 @@ export function fromMoment(text: string, zone: string): string {
     const time = iso(ofClock(date.getTime(), zone));
     return Number(fraction.slice(3)) > 0 ? after(time, Number(fraction.slice(3))) : time;
 }
+
+/** How long, in the largest unit that it fills: "3 h". */
+export function agoText(ms: number): string {
+    const minutes = Math.floor(ms / 60_000);
+    if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
+    if (minutes < 120) return `${minutes} min`;
+    return minutes < 2880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`;
+}
