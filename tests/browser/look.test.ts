@@ -76,6 +76,28 @@ for (const [name, viewport, most] of [
 }
 
 browserTest(
+    'on a phone many chips have one line, which is scrolled to what is typed and to each of them',
+    async (scene) => {
+        await shop(scene);
+        const off = Array.from({ length: 12 }, (_, n) => `off=field_${n}:value-${n}`).join('&');
+        const tab = await scene.visitor.open(`?range=1h&${off}`);
+        const page = new LogPage(tab);
+        await page.rows.first().waitFor();
+        const [first] = await page.idsFromTop();
+        const { y } = (await tab.locator(`[data-id="${first}"]`).boundingBox())!;
+        assert.ok(y <= 260, `${y} px`);
+        assert.ok(await page.fitsInWidth());
+        await page.search.tap();
+        await tab.keyboard.type('word');
+        const { x, width } = (await page.search.boundingBox())!;
+        assert.ok(x >= 0 && x + width <= 390 && width >= 150, `the field: ${x}, ${width} px`);
+        await tab.locator('.chip-toggle').nth(7).tap();
+        await page.addressHas('query', 'field_7:value-7 word');
+    },
+    { context: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true } },
+);
+
+browserTest(
     'on a phone nothing is wider than the screen',
     async (scene) => {
         await shop(scene);

@@ -58,10 +58,11 @@ browserTest('where a field is not found, one that is written much like it is off
 });
 
 browserTest('where logs have stopped it says when the last one came', async ({ server, visitor }) => {
-    const tab = await visitor.open('?range=24h');
+    await postLogs(server, [{ message: 'old', level: 'info', timestamp: new Date(Date.now() - 5.5 * 3_600_000).toISOString() }]);
+    await atRest(server);
+    const tab = await visitor.open();
     const page = new LogPage(tab);
     const silence = tab.getByTestId('silence');
-    await postLogs(server, [{ message: 'old', level: 'info', timestamp: new Date(Date.now() - 5.5 * 3_600_000).toISOString() }]);
     await page.row('old').waitFor();
     await silence.getByText('last log 5 h ago', { exact: true }).waitFor();
     await postLogs(server, [{ message: 'new', level: 'info' }]);

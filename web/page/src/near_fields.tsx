@@ -20,11 +20,15 @@ interface Near {
     path: string;
 }
 
+/** The terms that ask for an attribute. */
+function askingTerms(query: string): Term[] {
+    return termsOf(query).filter(({ field, value }) => field !== null && value !== null && !OURS.includes(field));
+}
+
 /** Of the fields that a query asks for, those that none of `paths` is, and what may be meant. */
 export function nearFields(query: string, paths: readonly string[]): Near[] {
-    return termsOf(query).flatMap((term) => {
-        if (term.field === null || term.value === null || OURS.includes(term.field)) return [];
-        const asked = term.field.replace(/^attr\./, '');
+    return askingTerms(query).flatMap((term) => {
+        const asked = term.field!.replace(/^attr\./, '');
         if (paths.some((path) => path === asked || path.startsWith(`${asked}.`))) return [];
         const path = nearestName(asked, paths);
         return path === null ? [] : [{ term, path }];
@@ -38,14 +42,16 @@ export function termOfField({ not, value }: Term, path: string): string {
 
 export function NearFields({ view, setView, now }: Props): JSX.Element {
     const [paths, setPaths] = useState<string[]>([]);
+    const isAsking = askingTerms(view.query).length > 0;
     useEffect(() => {
+        if (!isAsking) return undefined;
         const abort = new AbortController();
         fetchFields(fieldParams({ ...view, query: '' }, now), abort.signal).then(
             (fields) => setPaths(fields.map(({ path }) => path)),
             () => {}, // nothing is offered then
         );
         return () => abort.abort();
-    }, [now, view.since, view.until, view.range]);
+    }, [isAsking, now, view.since, view.until, view.range]);
     return (
         <>
             {nearFields(view.query, paths).map(({ term, path }) => {
