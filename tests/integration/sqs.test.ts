@@ -15,7 +15,7 @@ import { type Identity, Verifier } from '../support/servers/verifier';
 
 const REGION = 'eu-central-1';
 const CONFORMANCE = path.join(path.dirname(BINARY), 'tests', 'unit', 'queue_test_queue_sqs');
-const CONFORMANCE_MS = 420_000;
+const CONFORMANCE_MS = 1_200_000;
 
 async function conforms(
     lab: Lab,
@@ -75,7 +75,7 @@ scenario(
         );
         assert.ok(verifier.seen.some((seen) => seen.action === 'StartMessageMoveTask'));
     },
-    { timeoutMs: 480_000 },
+    { timeoutMs: 1_300_000 },
 );
 
 scenario(
@@ -92,5 +92,5 @@ scenario(
             { LOGMILL_TEST_SQS_MANY: '200' }, // moto takes longer the more messages it has
         );
     },
-    { timeoutMs: 480_000 },
+    { timeoutMs: 1_300_000 },
 );

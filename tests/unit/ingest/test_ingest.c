@@ -153,7 +153,7 @@ static struct found drain(void)
     struct queue_consumer *c = queue_test_consumer(queue);
     struct found found = {0};
 
-    queue_test_drain(c, 100, 50, note, &found);
+    queue_test_drain(c, 0, 50, note, &found);
     queue_consumer_free(c);
     return found;
 }

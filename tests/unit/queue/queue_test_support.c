@@ -6,8 +6,13 @@
 
 #include "../cmocka_all.h"
 #include "base/array.h"
+#include "base/clock.h"
 
-enum { ID_BYTES = 64 };
+enum {
+    ID_BYTES = 64,
+    LOOK_MS = 5000,         /* a queue may look less long than it is told */
+    GIVE_UP_US = 120000000, /* in which all comes that is there, however slow the machine is */
+};
 
 struct waiter {
     pthread_mutex_t lock;
@@ -65,10 +70,20 @@ static void receive_once(struct queue_consumer *c, unsigned wait_ms, struct queu
         fail_msg("cannot receive: %s", err.text);
 }
 
+/* Until something comes; false if nothing does. */
+static bool receive_expected(struct queue_consumer *c, struct queue_delivery *d)
+{
+    uint64_t end_us = clock_monotonic_us() + GIVE_UP_US;
+
+    do
+        receive_once(c, LOOK_MS, d);
+    while (d->count == 0 && clock_monotonic_us() < end_us);
+    return d->count > 0;
+}
+
 void queue_test_receive(struct queue_consumer *c, struct queue_delivery *d)
 {
-    receive_once(c, 10000, d);
-    if (d->count == 0)
+    if (!receive_expected(c, d))
         fail_msg("no message came");
 }
 
@@ -116,8 +131,11 @@ size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
     struct seen seen = {0};
     size_t total = 0;
 
-    while (total < n) {
-        receive_once(c, quiet_ms, &d);
+    while (total < n || quiet_ms > 0) {
+        if (total < n)
+            receive_expected(c, &d);
+        else
+            receive_once(c, quiet_ms, &d);
         if (d.count == 0)
             break;
         for (size_t i = 0; i < d.count; i++) {

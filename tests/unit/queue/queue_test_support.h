@@ -13,7 +13,7 @@ int queue_test_send_text(struct queue *q, const char *text);
 /* A consumer. */
 struct queue_consumer *queue_test_consumer(struct queue *q);
 
-/* Receives until something comes, for at most 10 s. */
+/* Receives until something comes, however long that takes. */
 void queue_test_receive(struct queue_consumer *c, struct queue_delivery *d);
 
 /* Settles with one outcome for all. */
@@ -27,8 +27,9 @@ void queue_test_settle(struct queue_consumer *c, struct queue_delivery *d,
 extern bool queue_test_may_repeat;
 
 /*
- * Receives and acknowledges until `n` messages have come or nothing comes for `quiet_ms`; returns
- * their number. Each one's body is given to `fn`, if that is not NULL.
+ * Receives and acknowledges the `n` messages that are to come, however long that takes, and then
+ * all that comes before nothing does for `quiet_ms` (0: does not look); returns the number of all.
+ * Each one's body is given to `fn`, if that is not NULL.
  */
 size_t queue_test_drain(struct queue_consumer *c, size_t n, unsigned quiet_ms,
                         void (*fn)(struct slice body, void *ctx), void *ctx);

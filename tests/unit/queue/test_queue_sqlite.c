@@ -228,7 +228,7 @@ static void a_queue_that_holds_all_it_may_refuses_until_there_is_room(void **sta
         continue;
     assert_int_equal(queue_check(q, &err), LM_EBUSY);
     assert_non_null(strstr(err.text, "QUEUE_MAX_BYTES is 4194304"));
-    queue_test_drain(c, sent, QUIET_MS, NULL, NULL);
+    queue_test_drain(c, sent, 0, NULL, NULL);
     usleep(2 * QUIET_MS * 1000);
     assert_int_equal(queue_test_send(q, &message, 1), 0);
     assert_int_equal(queue_check(q, &err), 0);
@@ -411,7 +411,7 @@ static void returned_messages_are_bounded_in_number(void **state)
         assert_int_equal(queue_receive(c, 100, &d, &err), 0);
         queue_test_settle(c, &d, QUEUE_RETURN);
     }
-    assert_int_equal(queue_test_drain(c, BACKLOG + 1, QUIET_MS, NULL, NULL), BACKLOG);
+    assert_int_equal(queue_test_drain(c, BACKLOG, QUIET_MS, NULL, NULL), BACKLOG);
     queue_consumer_free(c);
     queue_free(q);
     free(messages);
@@ -430,7 +430,7 @@ static void the_write_ahead_log_is_bounded(void **state)
         messages[i] = slice_of(text, BIG_MESSAGE_BYTES);
     for (int i = 0; i < 150; i++) {
         assert_int_equal(queue_test_send(q, messages, 16), 0);
-        queue_test_drain(c, 1, 100, NULL, NULL);
+        queue_test_drain(c, 1, 0, NULL, NULL);
     }
     assert_int_equal(stat(file_path(*state, "queue.db-wal"), &st), 0);
     assert_in_range(st.st_size, 1, WAL_BYTES_MAX);
@@ -509,7 +509,7 @@ static void what_was_acknowledged_survives_kill_9(void **state)
     assert_non_null(q);
     seen = (struct seen){xcalloc(told, sizeof(bool)), told};
     struct queue_consumer *c = queue_test_consumer(q);
-    queue_test_drain(c, SIZE_MAX, QUIET_MS, note_number, &seen);
+    queue_test_drain(c, 0, QUIET_MS, note_number, &seen);
     for (uint32_t i = 0; i < told; i++)
         assert_true(seen.numbers[i]);
     queue_consumer_free(c);
@@ -546,12 +546,12 @@ static void two_processes_share_the_file(void **state)
         snprintf(text, sizeof(text), "%d", i);
         assert_int_equal(queue_test_send_text(q, text), 0);
         if (i % 10 == 0)
-            queue_test_drain(c, 1, 0, note_number, &seen);
+            queue_test_drain(c, 0, 1, note_number, &seen);
     }
-    queue_test_drain(c, SIZE_MAX, 3 * QUIET_MS, note_number, &seen);
+    queue_test_drain(c, 0, 3 * QUIET_MS, note_number, &seen);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    queue_test_drain(c, SIZE_MAX, QUIET_MS, note_number, &seen);
+    queue_test_drain(c, 0, QUIET_MS, note_number, &seen);
     for (int i = 0; i < 200; i++)
         assert_true(seen.numbers[i] && seen.numbers[1000 + i]);
     assert_int_equal(queue_test_stats(q).depth, 0);
@@ -593,7 +593,7 @@ static void acknowledge_and_hang(const char *directory, int out)
     struct queue *q = open_in(directory);
     struct queue_consumer *c = queue_test_consumer(q);
 
-    if (queue_test_drain(c, 10, QUIET_MS, NULL, NULL) != 10)
+    if (queue_test_drain(c, 10, 0, NULL, NULL) != 10)
         _exit(1);
     usleep(500000); /* acknowledgements are written after a delay */
     if (write(out, "x", 1) != 1)
@@ -657,7 +657,7 @@ static void check_full_and_healing(struct queue *q, void (*make_room)(void *), v
     make_room(ctx);
     assert_int_equal(queue_check(q, &err), 0);
     assert_int_equal(queue_test_send(q, &message, 1), 0);
-    assert_int_equal(queue_test_drain(c, SIZE_MAX, QUIET_MS, NULL, NULL), sent + 1);
+    assert_int_equal(queue_test_drain(c, sent + 1, QUIET_MS, NULL, NULL), sent + 1);
     assert_int_equal(queue_test_stats(q).depth, 0);
     queue_consumer_free(c);
     free(text);
