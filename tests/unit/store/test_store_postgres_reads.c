@@ -22,6 +22,7 @@ enum {
     LOGS = 400,
     SLICE_MS = 100,
     CANCELS = 30,
+    AT_ONCE_US = 3000000, /* less than the time in which a connection is given up, 5 s */
 };
 
 static struct log_matcher *matcher_of_all(int64_t since_us)
@@ -522,15 +523,13 @@ static void expect_cancel(struct postgres_place *p)
 {
     struct uuid id = uuid7_new(clock_wall_us());
     struct errbuf err = ERRBUF_INIT;
-    uint64_t start_us = clock_monotonic_us();
     pthread_t thread;
     void *took_us;
 
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, p->r), 0);
     assert_int_equal(store_get(p->r, &id, store_test_collect, &p->rows, &err), LM_ETIMEOUT);
-    assert_true(clock_monotonic_us() - start_us < 1000000);
     pthread_join(thread, &took_us);
-    assert_true((uintptr_t)took_us < 100000);
+    assert_true((uintptr_t)took_us < AT_ONCE_US);
 }
 
 static int threads_now(void)
@@ -609,7 +608,7 @@ static void a_reader_is_freed_at_once_while_it_connects(void **state)
     expect_cancel(p);
     start_us = clock_monotonic_us();
     store_reader_free(p->r);
-    assert_true(clock_monotonic_us() - start_us < 100000);
+    assert_true(clock_monotonic_us() - start_us < AT_ONCE_US);
     postgres_server_thaw(postgres_place_server);
     p->r = store_test_reader(p->s);
     assert_reads_again(p);

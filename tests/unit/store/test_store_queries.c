@@ -559,14 +559,12 @@ static void helpers_change_no_answer(void **state)
     temp_directory_free(directory);
 }
 
-/* With the patience of the product: a machine that is busy is slow to take so many logs. */
 static struct store *open_store(const char *database, const char *indexes)
 {
     struct store_postgres_options options =
         postgres_server_options(postgres_place_server, database);
     struct errbuf err = ERRBUF_INIT;
 
-    options.silence_ms = 0;
     options.indexes = indexes;
     struct store *s = store_postgres_new(&options, &err);
     if (!s || store_migrate(s, &err) != 0)
