@@ -32,7 +32,7 @@ void redis_place_maintain(struct redis_place *p)
 
 void redis_place_maintain_until_hit(struct redis_place *p)
 {
-    uint64_t end = clock_monotonic_us() + 5000 * MS;
+    uint64_t end = clock_monotonic_us() + 6 * REDIS_PLACE_BUSY_MS * MS;
 
     do {
         redis_place_maintain(p);

@@ -13,7 +13,10 @@
 #include "diag/diag.h"
 #include "redis_place.h"
 
-enum { MS = 1000 }; /* in us */
+enum {
+    MS = 1000,      /* in us */
+    TRIALS_MAX = 8, /* in 3 s, since a server that failed is left alone, for longer and longer */
+};
 
 /* ---- The server fails ---- */
 
@@ -97,7 +100,7 @@ static void a_server_that_hangs_holds_no_reader_for_more_than_the_bound(void **s
 {
     struct redis_place *p = *state;
     uint64_t total = 0, longest = 0, started;
-    unsigned reads = 0;
+    unsigned reads = 0, waited = 0;
 
     redis_place_take_notes(p);
     redis_test_server_signal(p->server, SIGSTOP);
@@ -109,6 +112,7 @@ static void a_server_that_hangs_holds_no_reader_for_more_than_the_bound(void **s
         us = clock_monotonic_us() - before;
         total += us;
         longest = us > longest ? us : longest;
+        waited += us >= CACHE_REDIS_QUERY_MS * MS;
         reads++;
         usleep(1 * MS);
     }
@@ -116,8 +120,8 @@ static void a_server_that_hangs_holds_no_reader_for_more_than_the_bound(void **s
     print_message("hanging: of %u reads the longest took %u us, all %u us\n", reads,
                   (unsigned)longest, (unsigned)total);
     assert_true(longest <
-                (CACHE_REDIS_CONNECT_MS + CACHE_REDIS_QUERY_MS + REDIS_PLACE_SLACK_MS) * MS);
-    assert_true(total < 2000 * MS); /* a trial now and then */
+                (CACHE_REDIS_CONNECT_MS + CACHE_REDIS_QUERY_MS + REDIS_PLACE_BUSY_MS) * MS);
+    assert_in_range(waited, 1, TRIALS_MAX); /* now and then */
     redis_place_maintain_until_hit(p);
     redis_place_read_notes(p);
     assert_non_null(strstr(p->notes, "no answer in time"));
@@ -134,7 +138,7 @@ static void a_server_that_hangs_holds_no_writer_and_what_it_missed_is_noticed(vo
     redis_test_server_signal(p->server, SIGSTOP);
     started = clock_monotonic_us();
     cache_fill(p->t.worker, &r, 1);
-    assert_true(clock_monotonic_us() - started < (CACHE_REDIS_FILL_MS + REDIS_PLACE_SLACK_MS) * MS);
+    assert_true(clock_monotonic_us() - started < (CACHE_REDIS_FILL_MS + REDIS_PLACE_BUSY_MS) * MS);
     redis_test_server_signal(p->server, SIGCONT);
     /* Whatever becomes of that fill: this process knows that it may be missing. */
     assert_int_equal(cache_test_last(&p->t, 10), CACHE_BYPASS);
@@ -159,7 +163,7 @@ static void a_dead_server_costs_next_to_nothing(void **state)
     }
     started = clock_monotonic_us() - started;
     print_message("dead: a fill, a read and upkeep took %u ns\n", (unsigned)(started / 10));
-    assert_true(started < 1000 * MS);
+    assert_true(started < 2 * REDIS_PLACE_BUSY_MS * MS);
     redis_place_read_notes(p);
     assert_non_null(p->notes);
     /* It is told once. */

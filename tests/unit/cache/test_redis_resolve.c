@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "cache/redis/resolve.h"
 
-enum { PATIENCE_MS = 20000, SHORT_MS = 50, SLACK_MS = 250, MS = 1000 };
+enum { PATIENCE_MS = 20000, SHORT_MS = 50, SLACK_MS = 4000, MS = 1000 };
 
 static int lookup(const char *host, unsigned patience_ms, struct redis_resolve_address *addresses,
                   size_t *n, struct errbuf *err)
