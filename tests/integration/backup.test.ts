@@ -116,7 +116,7 @@ scenario(
             await copy.stop();
         }
     },
-    { timeoutMs: 240_000 },
+    { timeoutMs: 900_000 },
 );
 
 scenario('the same where api and worker are processes of their own', async (lab) => {
@@ -458,7 +458,7 @@ scenario(
             assert.ok(restored > 0, kind);
         }
     },
-    { timeoutMs: 240_000 },
+    { timeoutMs: 900_000 },
 );
 
 scenario('settings without files in DATA_DIR are told what to use; with one of two, what is missing', async (lab) => {

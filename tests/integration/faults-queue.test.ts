@@ -16,7 +16,7 @@ import type { Fault, SqsProxy } from '../support/servers/proxy';
 const { cloud, end } = sharedCloud();
 
 /** In a second or two; more only where the machine is busy with something else. */
-const SOON_MS = 20_000;
+const SOON_MS = 100_000;
 
 /** Without the habit `retry`, nothing is repeated by clients. */
 const HABITS = ['single', 'single', 'single', 'batch', 'batch'] as const;
@@ -73,7 +73,7 @@ async function taken(load: Load, n: number): Promise<void> {
 
 scenario('while SQS is silent /ready says so in its own time, and /metrics waits for nobody', async (lab) => {
     const site = await (await cloud()).site();
-    const api = await site.api(lab, { READY_TIMEOUT: '1', SQS_TIMEOUT: '60' });
+    const api = await site.api(lab, { READY_TIMEOUT: '1', SQS_TIMEOUT: '600' });
     assert.equal(metric(await metrics(api), 'logmill_queue_up'), 1);
     site.cloud.sqs.hang();
     try {
@@ -354,7 +354,7 @@ scenario('two workers on one queue share the work and store each log once', asyn
 scenario(
     'heartbeats of one consumer that SQS does not answer delay none of the others',
     async (lab) => {
-        const site = await (await cloud()).site({ visibilityTimeout: 15 });
+        const site = await (await cloud()).site({ visibilityTimeout: 60 });
         const proxy = await site.proxy(lab);
         assert.equal((await runLogmill(['migrate'], site.settings)).code, 0);
         const worker = await site.worker(lab, { WORKER_THREADS: '4' });
@@ -379,7 +379,7 @@ scenario(
         });
         proxy.fault = () => undefined;
         // Each is due a third of the visibility timeout after its message, and hangs as long.
-        assert.ok(beats[3]! - beats[0]! < 10_000, `the fourth after ${beats[3]! - beats[0]!} ms`);
+        assert.ok(beats[3]! - beats[0]! < 40_000, `the fourth after ${beats[3]! - beats[0]!} ms`);
         await site.stored(4);
         await site.atRest();
     },

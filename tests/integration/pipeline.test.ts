@@ -50,7 +50,7 @@ scenario('a lone log is stored at once and is read back as it was sent', async (
         nested: { a: [1, 2.5, null, true] },
     });
     const log = await stored(api, id);
-    assert.ok(Date.now() - started < 15_000, `stored after ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 60_000, `stored after ${Date.now() - started} ms`);
     assert.deepEqual(log, {
         id,
         timestamp: '2026-01-02T02:04:05.678901Z',
@@ -321,12 +321,12 @@ scenario(
                 assert.equal(answer.status, 201, answer.text);
             }
             worker.signal('SIGCONT');
-            await site.atRest(120_000);
+            await site.atRest();
         }
         // Seen: 50 MB after any number of rounds, and 70 to 107 if glibc keeps what was freed.
         await eventually('its memory to go back', async () => residentBytes(worker.pid) < 65_000_000);
     },
-    { timeoutMs: 300_000 },
+    { timeoutMs: 900_000 },
 );
 
 scenario('`logmill migrate` by many at once makes the schema once', async (lab) => {

@@ -447,7 +447,7 @@ scenario('the reads of a tail count among those of its client', async (lab) => {
 scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of it', async (lab) => {
     const postgres = await PostgresServer.start(lab);
     const server = await lab.start({
-        settings: { ...postgres.settings, READY_TIMEOUT: '1', QUERY_TIMEOUT: '12' },
+        settings: { ...postgres.settings, READY_TIMEOUT: '1', QUERY_TIMEOUT: '40' },
     });
     await postLogs(server, [{ message: 'there', level: 'info' }]);
     await atRest(server);
@@ -466,7 +466,7 @@ scenario('while PostgreSQL is silent logs are taken, and nobody waits to hear of
     assert.deepEqual(ready.json(), {
         detail: 'the store does not answer within 1 s (READY_TIMEOUT)',
     });
-    assert.ok(Date.now() - started < 10_000, `all that took ${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 35_000, `all that took ${Date.now() - started} ms`);
     for (const answer of await Promise.all(reads)) {
         assert.equal(answer.status, 503, answer.text);
         assert.match(answer.json().detail, /^the store did not answer within QUERY_TIMEOUT|^the store cannot be read|^too many reads wait/);

@@ -149,7 +149,7 @@ async function keepsByLevel(server: Logmill): Promise<void> {
     await eventually('old debug logs to be gone', async () => (await count('debug')) === 300);
     await postLogs(server, [...of('DEBUG', 50), ...of('error', 50)]);
     await atRest(server);
-    await eventually('late ones to be gone', async () => (await count('debug')) === 300, 30_000);
+    await eventually('late ones to be gone', async () => (await count('debug')) === 300);
     assert.equal(await count('info'), 300);
     assert.equal(await count('error'), 300);
     assert.equal(metric(await metrics(server), 'logmill_logs_expired_total'), 600);
@@ -182,7 +182,7 @@ scenario('past RETENTION_MB the oldest logs go, and the newest stay', async (lab
     await atRest(server);
     const expired = async (): Promise<number> =>
         metric(await metrics(server), 'logmill_logs_expired_total');
-    await eventually('the oldest to be gone', async () => (await expired()) > 20_000, 60_000);
+    await eventually('the oldest to be gone', async () => (await expired()) > 20_000);
     await eventually(
         'the file to be small',
         async () => statSync(path.join(folder, 'logs.db')).size < 26 << 20,
@@ -247,14 +247,12 @@ async function jump(file: string, server: Logmill): Promise<void> {
     await eventually(
         'the diagnostic',
         async () => server.diagnostics().find((line) => /more than a day off/.test(line.msg)),
-        LOOK_MS,
     );
     await sleep(LOOK_MS);
     setClock(file, '+0');
     await eventually(
         'the end of the doubt',
         async () => server.diagnostics().find((line) => /believed again/.test(line.msg)),
-        LOOK_MS,
     );
     assert.equal((await allLogs(server)).length, 500);
     assert.equal(metric(await metrics(server), 'logmill_logs_expired_total'), 0);

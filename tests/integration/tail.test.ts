@@ -170,7 +170,7 @@ check('a comment comes every 15 s, with the place so far', async (server) => {
     const tail = await Tail.open(server, { query: filter });
     const began = tail.lastId;
     await postLog(server, { message: 'of no concern', level: 'info' });
-    await eventually('a comment', async () => tail.comments.length >= 1, 20_000);
+    await eventually('a comment', async () => tail.comments.length >= 1);
     assert.notEqual(tail.lastId, began, 'so that resuming need not look at it again');
     assert.deepEqual([tail.logs.length, tail.streams], [0, 1]);
     tail.close();
@@ -373,13 +373,15 @@ scenario('20 tails that look for 900 letters stop nobody', async (lab) => {
     const searching = Array.from({ length: 20 }, (_, n) => open(expensive(n, 890)));
     const tails = await Promise.all(searching);
     const plain = await open('q=needle');
+    const alone = await slowestHealth(server, sleep(100));
     const all = (async () => {
         await postLogs(server, Array<Record<string, unknown>>(20).fill(LETTERS));
         await postLog(server, { message: 'the needle', level: 'info' });
         await plain.has(1);
     })();
     const worst = await slowestHealth(server, all);
-    assert.ok(worst < 10_000, `/health took ${worst} ms`); // with sanitizers; it was 28 s without
+    // With sanitizers; it was 28 s without, on a machine that answers alone in 2 ms.
+    assert.ok(worst < 10_000 + 500 * alone, `/health took ${worst} ms`);
     [plain, ...tails].forEach((tail) => tail.close());
 });
 
@@ -400,8 +402,8 @@ scenario('a tail with an expensive filter gets its logs late, and delays nobody'
             wanted.map((text) => ({ message: `${lot} ${text.toUpperCase()}`, level: 'info' })),
         );
     }
-    await plain.has(3, 10_000);
-    await every.has(3 * (50 + 1 + 150), 20_000);
+    await plain.has(3);
+    await every.has(3 * (50 + 1 + 150));
     for (const [n, tail] of tails.entries()) {
         const mine = every.messages.filter((m) => m.toLowerCase().includes(wanted[n]!.toLowerCase()));
         await tail.has(mine.length, 60_000);

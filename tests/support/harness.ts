@@ -28,10 +28,13 @@ export const OPTIMISED = path.resolve(
 export const SANITIZED =
     existsSync(BINARY) && /__(asan|tsan)_init/.test(readFileSync(BINARY, 'latin1'));
 
-/** Waits that end early in any normal run; they only bound a run that goes wrong. */
-export const PATIENCE_MS = 60_000;
-/** The README promises 10 s for SIGTERM; a busy machine takes some more for what is no wait of ours. */
-export const STOP_MS = 20_000;
+/**
+ * Waits that end early in any normal run; they only bound a run that goes wrong. A machine that does
+ * much else may take a minute to start a server.
+ */
+export const PATIENCE_MS = 240_000;
+/** The README promises 10 s for SIGTERM; a busy machine takes more for what is no wait of ours. */
+export const STOP_MS = 60_000;
 
 const SANITIZER_REPORT =
     /ERROR: (Address|Leak|Thread)Sanitizer|SUMMARY: \w+Sanitizer|runtime error:/;
@@ -387,7 +390,7 @@ export interface ScenarioOptions {
 export function scenario(
     name: string,
     body: (lab: Lab) => Promise<void>,
-    { timeoutMs = 300_000, skip = false }: ScenarioOptions = {},
+    { timeoutMs = 900_000, skip = false }: ScenarioOptions = {},
 ): void {
     void test(name, { skip }, async () => {
         const lab = new Lab();

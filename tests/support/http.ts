@@ -32,7 +32,7 @@ export interface Request {
 }
 
 /** Waits that end early in any normal run. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 function answer(status: number, headers: http.IncomingHttpHeaders, body: Buffer): Answer {
     const text = body.toString('utf8');
