@@ -215,6 +215,8 @@ scenario('pods of Kubernetes run as the image does, may write to their volumes a
         assert.ok(known.has(name) || /^(AWS_REGION|PGSSL(MODE|ROOTCERT))$/.test(name), name);
     }
     assert.ok(file('Dockerfile').includes(match(config, /PGSSLROOTCERT: \/usr\/share\/logmill\/(\S+)/)));
+    // Each thread gathers messages of its own.
+    assert.match(manifests('cloud.yaml').get('Deployment logmill-api')!, /name: WEB_CONCURRENCY, value: "1"/);
 });
 
 scenario('pods of Kubernetes have time to stop, are asked where they answer, and need keys', async () => {
