@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-enum { START_MS = 20000, ARGUMENTS_MAX = 64 };
+enum { START_MS = 120000, ARGUMENTS_MAX = 64 };
 
 static unsigned free_port(void)
 {

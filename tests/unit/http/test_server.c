@@ -21,7 +21,7 @@
 
 #include "http/http.h"
 
-enum { LARGE_BYTES = 8 * 1024 * 1024, WAIT_S = 10 };
+enum { LARGE_BYTES = 8 * 1024 * 1024, WAIT_S = 60 };
 
 /* ---- The server under test ---- */
 

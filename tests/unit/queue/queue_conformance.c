@@ -18,7 +18,7 @@ enum {
     SENDS_EACH = 100,       /* of each */
     MANY = 3000,            /* more than one delivery holds */
     CONSUMERS_MAX = 2,      /* at once, of a test */
-    GIVE_UP_US = 60000000,  /* in which all comes, however slow the machine is */
+    GIVE_UP_US = 240000000, /* in which all comes, however slow the machine is */
     SOON_US = 15000000,     /* "soon" and "at once", on a slow machine */
     RETURNED_US = 1500000,  /* in which a message is returned … */
     RETURNS_MAX = 50,       /* … no more often than this */

@@ -11,7 +11,7 @@
 enum {
     ID_BYTES = 64,
     LOOK_MS = 5000,         /* a queue may look less long than it is told */
-    GIVE_UP_US = 120000000, /* in which all comes that is there, however slow the machine is */
+    GIVE_UP_US = 240000000, /* in which all comes that is there, however slow the machine is */
 };
 
 struct waiter {

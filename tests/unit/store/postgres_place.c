@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-enum { AWAIT_MS = 60000, AWAIT_PAUSE_US = 10000 };
+enum { AWAIT_MS = 240000, AWAIT_PAUSE_US = 10000 };
 
 struct postgres_server *postgres_place_server;
 

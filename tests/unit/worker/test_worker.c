@@ -15,7 +15,7 @@
 #include "../cmocka_all.h"
 #include "diag/diag.h"
 
-enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 10000, TRIES = 50 };
+enum { MESSAGES_MAX = 8, TEXT_MAX = 4096, WAIT_MS = 60000, TRIES = 50 };
 
 /* Everything that happened, in order: "+a" a is stored, "*a" is a dead letter, "!" settled, … */
 static struct {
