@@ -111,6 +111,49 @@ browserTest('where the day changes a line says which comes, by the clock of the 
     assert.deepEqual(await lines(), ['log 0', 'log 1', 'log 2', 'Wednesday 2024-02-28', 'log 3']);
 });
 
+browserTest('rows that come again have the line of their day, and all below them their place', async ({ server, visitor }) => {
+    const begin = Date.UTC(2026, 10, 20, 0, 0, 0);
+    const LOGS = 3600;
+    const NEXT_DAY = 350; // amid the second page
+    const ROW = 24;
+    for (let n = 0; n < LOGS; n += 900) {
+        await postLogs(server, Array.from({ length: 900 }, (_, i) => ({
+            // The newest are of the next day.
+            timestamp: new Date(begin - (LOGS - NEXT_DAY - n - i) * 1000).toISOString(), message: `log ${n + i}.`, level: 'info',
+        })));
+    }
+    await atRest(server);
+    const tab = await visitor.open('?range=all&zone=utc');
+    const page = new LogPage(tab);
+    await page.row(`log ${LOGS - 1}.`).waitFor();
+    const rowTop = async (message: string): Promise<number> => (await page.row(message).boundingBox())!.y;
+    const below = `log ${LOGS - NEXT_DAY - 10}.`;
+    const lookThere = (): Promise<number> => page.list.evaluate((list, top) => (list.scrollTop = top), (NEXT_DAY - 5) * ROW);
+    await eventually('the change of the day', async () => {
+        await lookThere();
+        return (await page.row(below).count()) === 1;
+    });
+    const before = await rowTop(below);
+    await eventually('the oldest log', async () => {
+        await page.list.evaluate((list) => (list.scrollTop = list.scrollHeight));
+        return (await page.row('log 0.').count()) === 1;
+    });
+    const height = await page.list.evaluate((list) => list.scrollHeight);
+    let answer = (): void => {};
+    await tab.route(/limit=500&/, async (route) => {
+        await new Promise<void>((resolve) => (answer = resolve));
+        await route.continue();
+    });
+    const asked = tab.waitForRequest(/limit=500&/);
+    await lookThere();
+    await asked;
+    await eventually('rows without logs', async () => (await page.rows.count()) === 0);
+    answer();
+    await page.row(below).waitFor();
+    await eventually('the height of before', async () => (await page.list.evaluate((list) => list.scrollHeight)) === height);
+    assert.equal(await rowTop(below), before);
+});
+
 browserTest('of a message of many lines the row says how many more there are; a click shows them', async ({ server, visitor }) => {
     const message = ['Error: refused', ...Array.from({ length: 11 }, (_, n) => `    at step ${n} (x.js:${n}:1)`)].join('\n');
     await postLogs(server, [{ message, level: 'error' }, { message: 'one\ntwo', level: 'info' }]);

@@ -181,7 +181,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
 
     useLayoutEffect(() => {
         // To ask where things stand costs a layout: not where nothing has changed that heights depend on.
-        const drawing = [list, length, list.top[0], first, until, zone, hasHead, sought.current, list.isComplete, isBegun];
+        const drawing = [list, length, list.top[0], first, until, dates.join(), hasHead, sought.current, list.isComplete, isBegun];
         const isSame = !wrap && added.current === 0 && drawing.every((value, n) => value === measured.current[n]);
         measured.current = wrap ? [] : drawing;
         if (isEmpty) isAtEnd.current = true;
