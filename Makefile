@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test install compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -101,6 +101,10 @@ follow-test: test-build all ## files that rotate are followed, through kill -9: 
 cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` offline, cfn-lint
 	@tools/bootstrap cdk
 	@tools/cdk-test
+
+deploy-test: test-build ## cdk/ deployed on this machine against emulators of AWS: read back, its roles tried, run
+	@tools/bootstrap cdk deploy
+	tools/deploy-test
 
 install: all ## to PREFIX (/usr/local), with manual page, completion, and units for systemd
 	install -D -m 755 build/logmill $(DESTDIR)$(PREFIX)/bin/logmill

@@ -1,0 +1,170 @@
+"""`make deploy-test`: deploys the stack on this machine against emulators of AWS, reads back what was made,
+and runs it. tests/deploy/README.md says what that shows.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+import permissions
+from client import Client
+from cloud import ACCOUNT, REGION, Cloud
+from readback import Readback, equal
+from stage import ROOT, Stage, eventually
+from tasks import Credentials, Definition, Servers, Task
+
+BINARY = pathlib.Path(os.environ.get("LOGMILL_BIN", ROOT / "build" / "test" / "logmill"))
+LOGS = 10_000
+NO_QUESTIONS = ("--require-approval", "never")
+
+
+def part(name):
+    print(f"==> {name}", flush=True)
+
+
+class Walk:
+    """One stack, from its keys on."""
+
+    def __init__(self, stage, cloud):
+        self.stage = stage
+        self.cloud = cloud
+        self.keys()
+        self.plain = cloud.assembly(keysSecretArn=self.keys_arn)
+
+    def keys(self):
+        """README's: made by `logmill keys`, and put into a secret."""
+        file = self.stage.folder / "keys"
+        made = {}
+        for name, role in (("shop", "write"), ("anna", "read")):
+            ran = subprocess.run([BINARY, "keys", "add", name, "--role", role], check=True, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 env={**os.environ, "KEYS_FILE": str(file)})
+            made[name] = ran.stdout.split()[-1]
+        self.write, self.read = made["shop"], made["anna"]
+        secret = self.cloud.client("secretsmanager").create_secret(Name="logmill-keys",
+                                                                   SecretString=file.read_text())
+        self.keys_arn = secret["ARN"]
+
+    def deploy(self):
+        part("bootstrap")
+        self.cloud.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", self.plain)
+        part("deploy, and read back")
+        self.cloud.cdk("deploy", "--app", self.plain, *NO_QUESTIONS)
+        calls = [line.split()[0] for line in (self.stage.folder / "docker.calls").read_text().splitlines()]
+        equal(calls, ["login", "inspect", "build", "tag", "push"], "what the CDK asks Docker for")
+        back = Readback(self.cloud)
+        print("as promised:", ", ".join(back.all()))
+        self.queue = back.outputs["QueueUrl"]
+        self.dead = back.one("AWS::SQS::Queue", "QueuesDeadLetters")
+
+    def definitions(self):
+        """Of both tasks, as the services have them now; their credentials are got while IAM lets all pass."""
+        resources = self.cloud.stack()[0]
+        return {which.lower(): Definition(self.cloud, resources, which) for which in ("Api", "Worker")}
+
+    def tried_permissions(self):
+        part("each role's calls, allowed and forbidden")
+        definitions = self.definitions()
+        self.cloud.enforce()
+        tried = permissions.try_all(self.cloud, self.queue, self.dead, definitions)
+        print(f"{tried} calls tried")
+        for queue in (self.queue, self.dead):
+            self.cloud.client("sqs").purge_queue(QueueUrl=queue)
+        self.cloud.enforce(False)
+
+    # ---- What runs in it ----
+
+    def start(self, definitions, binary):
+        """A worker and an api, in that order, as a deployment starts them."""
+        worker = Task(self.stage, definitions["worker"], self.servers, self.credentials, binary).ready()
+        api = Task(self.stage, definitions["api"], self.servers, self.credentials, binary).ready()
+        return worker, api
+
+    def run(self):
+        part(f"{LOGS} logs through api and worker of the task definitions")
+        definitions = self.definitions()
+        self.servers = Servers(self.stage, definitions["api"].environment())
+        self.credentials = Credentials()
+        self.client = Client(8000, self.write, self.read)
+        self.cloud.enforce()
+        worker, api = self.start(definitions, BINARY)
+        status = self.client.ask("POST", "/logs", [{"message": "no key", "level": "info"}])[0]
+        equal(status, 401, "who has no key")
+        began = time.monotonic()
+        self.client.send("first", LOGS)
+        self.client.verify("first", LOGS)
+        print(f"{LOGS} logs there exactly once after {time.monotonic() - began:.1f} s")
+        worker.stop()
+        self.dead_letters(definitions["worker"])
+        api.stop()
+        self.cloud.enforce(False)
+
+    def dead_letters(self, definition):
+        """A message that became a dead letter is listed, sent again, and stored once."""
+        part("dead letters, and requeue")
+        sqs = self.cloud.client("sqs")
+        self.client.send("dead", 1)
+        answer = eventually("the message", lambda: sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=1, MessageAttributeNames=["All"], WaitTimeSeconds=1
+        ).get("Messages"))
+        sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=answer[0]["ReceiptHandle"])
+        sqs.send_message(QueueUrl=self.dead, MessageBody=answer[0]["Body"],
+                         MessageAttributes=answer[0].get("MessageAttributes", {}))
+        sqs.send_message(QueueUrl=self.dead, MessageBody="this is not a message of logmill's")
+        worker = Task(self.stage, definition, self.servers, self.credentials, BINARY).ready()
+        # From a machine with credentials for SQS, as README has it.
+        env = {"AWS_REGION": REGION, "SQS_QUEUE_URL": self.queue, "AWS_ACCESS_KEY_ID": ACCOUNT,
+               "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true", "PATH": os.environ["PATH"]}
+
+        def command(*words):
+            return subprocess.run([BINARY, *words], env=env, check=True, text=True, stdout=subprocess.PIPE).stdout
+        letters = [json.loads(line) for line in command("dead-letters").splitlines()]
+        equal(len(letters), 2, "dead letters")
+        command("dead-letters", "requeue", *[one["id"] for one in letters if "not a message" not in one["body"]])
+        self.client.verify("dead", 1)
+        left = [json.loads(line) for line in command("dead-letters").splitlines()]
+        equal([one["body"] for one in left], ["this is not a message of logmill's"], "dead letters that are left")
+        worker.stop()
+
+
+def test(stage):
+    began = time.monotonic()
+    walk = Walk(stage, Cloud(stage))
+    print(f"emulators and template: {time.monotonic() - began:.0f} s")
+    walk.deploy()
+    walk.tried_permissions()
+    walk.run()
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends through all `finally`s
+    began = time.monotonic()
+    stage = Stage()
+    try:
+        test(stage)
+    except Exception as reason:  # pylint: disable=broad-except # whatever failed, what was said last is told
+        if not isinstance(reason, AssertionError):
+            traceback.print_exc()
+        for process in stage.processes:
+            print(f"-- {process.name} said last:\n{process.said()[-2000:]}", file=sys.stderr)
+        print(f"deploy-test: FAILED: {reason}", file=sys.stderr)
+        if os.environ.get("HOLD"):  # for who wants to look around: nsenter -n -m -t PID
+            print(f"deploy-test: HOLD is set: all stays until {os.getpid()} gets a SIGTERM", file=sys.stderr)
+            signal.pause()
+        return 1
+    finally:
+        stage.end()
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"deploy-test: passed in {time.monotonic() - began:.0f} s, "
+          f"with {sum(one.ru_utime + one.ru_stime for one in used):.0f} s of processors")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""What Fargate does: tasks are run from their task definitions, as ECS tells them, with the environment,
+secrets and credentials that they would have there. And the servers that they find by their names: a
+real PostgreSQL and a real Redis or Valkey, with TLS and the passwords that Secrets Manager has.
+"""
+
+import http.server
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import threading
+import urllib.parse
+
+from stage import PATIENCE, Authority, eventually, listens
+
+CREDENTIALS = ("169.254.170.2", 80)  # where ECS tells a task its role's
+
+
+class Credentials(threading.Thread):
+    """The endpoint of ECS that tells a task the credentials of its role."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.known = known = {}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                found = known.get(self.path)
+                self.send_response(200 if found else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(found or {}).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(CREDENTIALS, Handler)
+        self.start()
+
+    def run(self):
+        self.server.serve_forever()
+
+    def tell(self, login):
+        """Returns the relative URI for AWS_CONTAINER_CREDENTIALS_RELATIVE_URI."""
+        path = f"/v2/credentials/{len(self.known)}"
+        self.known[path] = {"RoleArn": login["arn"], "AccessKeyId": login["AccessKeyId"],
+                            "SecretAccessKey": login["SecretAccessKey"], "Token": login["SessionToken"],
+                            "Expiration": login["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return path
+
+
+def assume(cloud, arn):
+    """Credentials of a role, as a service of AWS gets them for a task."""
+    answer = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="task")
+    return {**answer["Credentials"], "arn": arn}
+
+
+def client_as(cloud, login, service):
+    return cloud.client(service, aws_access_key_id=login["AccessKeyId"],
+                        aws_secret_access_key=login["SecretAccessKey"], aws_session_token=login["SessionToken"])
+
+
+class Definition:
+    """The task definition that a service runs now, with credentials of both its roles."""
+
+    def __init__(self, cloud, resources, which):
+        found = [one for key, one in resources.items()
+                 if one["ResourceType"] == "AWS::ECS::Service" and key.startswith(f"Services{which}")]
+        [service] = found
+        [cluster] = [one["PhysicalResourceId"] for one in resources.values()
+                     if one["ResourceType"] == "AWS::ECS::Cluster"]
+        ecs = cloud.client("ecs")
+        name = service["PhysicalResourceId"].rsplit("/", 1)[-1]
+        [self.service] = ecs.describe_services(cluster=cluster, services=[name])["services"]
+        answer = ecs.describe_task_definition(taskDefinition=self.service["taskDefinition"])
+        self.task = answer["taskDefinition"]
+        [self.container] = self.task["containerDefinitions"]
+        self.cloud = cloud
+        self.role = assume(cloud, self.task["taskRoleArn"])
+        self.execution_role = assume(cloud, self.task["executionRoleArn"])
+
+    def environment(self):
+        env = {one["name"]: one["value"] for one in self.container["environment"]}
+        secrets = client_as(self.cloud, self.execution_role, "secretsmanager")
+        for secret in self.container["secrets"]:
+            env[secret["name"]] = resolve(secrets, secret["valueFrom"])
+        return env
+
+
+def resolve(secretsmanager, value_from):
+    """The value that `arn:…:NAME-XXXXXX:KEY:STAGE:VERSION` names."""
+    parts = value_from.split(":")
+    text = secretsmanager.get_secret_value(SecretId=":".join(parts[:7]))["SecretString"]
+    return json.loads(text)[parts[7]] if len(parts) > 7 and parts[7] else text
+
+
+class Servers:
+    """PostgreSQL and Redis, under the names and with the passwords that the stack's tasks are given."""
+
+    def __init__(self, stage, env):
+        self.stage = stage
+        self.authority = Authority(stage.folder)
+        self.env = env
+        cache = urllib.parse.urlsplit(env["REDIS_URL"])
+        stage.name(env["DATABASE_HOST"], cache.hostname)
+        self.redis(cache)
+        self.postgres()
+
+    def redis(self, url):
+        cert, key = self.authority.sign(url.hostname)
+        program = shutil.which("valkey-server") or shutil.which("redis-server")
+        self.stage.start("redis", [
+            program, "--port", 0, "--tls-port", url.port, "--bind", "127.0.0.1", "--tls-cert-file", cert,
+            "--tls-key-file", key, "--tls-ca-cert-file", self.authority.cert, "--tls-auth-clients", "no",
+            "--requirepass", url.password, "--save", "", "--dir", self.stage.folder,
+        ]).until("start", lambda: listens(url.port))
+
+    def postgres(self):
+        env, folder = self.env, self.stage.folder / "postgres"
+        folder.mkdir()
+        user = "postgres" if os.getuid() == 0 else None
+        cert, key = self.authority.sign(env["DATABASE_HOST"])
+        for file in (cert, key):
+            shutil.copy(file, folder)
+        (folder / key.name).chmod(0o600)
+        if user:
+            owner = pwd.getpwnam(user)
+            for file in (folder, folder / cert.name, folder / key.name):
+                os.chown(file, owner.pw_uid, owner.pw_gid)
+        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parent.name))
+        as_user = {"user": user, "group": user, "extra_groups": [], "cwd": folder} if user else {"cwd": folder}
+        data = folder / "data"
+        subprocess.run([programs / "initdb", "-D", data, "-U", "rdsadmin", "-E", "UTF8", "--locale=C.UTF-8",
+                        "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions"],
+                       check=True, capture_output=True, **as_user)
+        (data / "pg_hba.conf").write_text("local all all trust\n"
+                                          "hostssl all all all scram-sha-256\n")  # rds.force_ssl
+        options = {"listen_addresses": "127.0.0.1", "ssl": "on", "ssl_cert_file": folder / cert.name,
+                   "ssl_key_file": folder / key.name, "fsync": "off", "shared_buffers": "64MB"}
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self.folder = folder
+        server = self.stage.start("postgres-server", [programs / "postgres", "-D", data, "-k", folder, "-p",
+                                  env["DATABASE_PORT"], *settings], **as_user)
+        server.until("start", lambda: self.sql("SELECT 1", "postgres") == "1")
+        # RDS's master user makes roles and databases, and is no superuser.
+        self.sql(f"CREATE ROLE {env['DATABASE_USER']} LOGIN CREATEDB CREATEROLE"
+                 f" PASSWORD '{env['DATABASE_PASS'].replace(chr(39), chr(39) * 2)}'", "postgres")
+        self.sql(f"CREATE DATABASE {env['DATABASE_NAME']} OWNER {env['DATABASE_USER']}", "postgres")
+
+    def sql(self, text, database=None, user="rdsadmin"):
+        """What psql prints; as the server's own administrator, unless for `user`."""
+        ran = subprocess.run(["psql", "-h", self.folder, "-p", self.env["DATABASE_PORT"], "-U", user, "-d",
+                              database or self.env["DATABASE_NAME"], "-XAtqc", text],
+                             capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise OSError(ran.stderr)
+        return ran.stdout.strip()
+
+    @property
+    def trust(self):
+        """The only settings of a task that are not the stack's: authorities, since RDS's and Amazon's are not here."""
+        return {"PGSSLROOTCERT": str(self.authority.cert), "REDIS_CA_FILE": str(self.authority.cert)}
+
+
+class Task:
+    """A container of a task definition, run as a process."""
+
+    def __init__(self, stage, definition, servers, credentials, binary, **changed):
+        container = definition.container
+        self.env = {**definition.environment(), **servers.trust, **changed,
+                    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": credentials.tell(definition.role)}
+        folder = stage.folder / f"bin-{len(stage.processes)}"
+        folder.mkdir()
+        (folder / "logmill").symlink_to(binary)
+        self.env["PATH"] = f"{folder}:{os.environ['PATH']}"
+        command = container["entryPoint"] + container["command"]
+        self.health = container.get("healthCheck", {}).get("command")
+        number = len(stage.processes)
+        self.process = stage.start(f"{container['command'][0]}-{number}", [folder / command[0], *command[1:]],
+                                   self.env)
+
+    def ready(self, patience=PATIENCE):
+        sign = '"storing"' if self.health else '"listening"'
+        self.process.until(sign, lambda: sign in self.process.said(), patience)
+        if self.health:
+            assert self.health[0] == "CMD"
+            eventually("health check", lambda: subprocess.run(
+                self.health[1:], env=self.env, check=False, capture_output=True).returncode == 0)
+        return self
+
+    def stop(self):
+        status = self.process.stop()
+        assert status == 0, f"{self.process.name} ended with {status}:\n{self.process.said()[-4000:]}"
