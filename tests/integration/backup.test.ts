@@ -1,5 +1,6 @@
 /* `logmill backup` and `logmill restore`: what they promise, also while logs come, and what they refuse. */
 import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
 import {
     createWriteStream,
     existsSync,
@@ -15,7 +16,8 @@ import * as path from 'node:path';
 
 import { BINARY, type Lab, type Logmill, eventually, run, runLogmill, scenario, sleep, sqlite } from '../support/harness';
 import { get } from '../support/http';
-import { allLogs, assertNewestFirst, atRest, postLog, postLogs, stored } from '../support/logs';
+import { allLogs, assertNewestFirst, atRest, postLog, postLogs, stored, uuid7 } from '../support/logs';
+import { motoProgram, startMoto } from '../support/servers/moto';
 
 const SENDERS = 6;
 
@@ -139,6 +141,130 @@ scenario('the same where api and worker are processes of their own', async (lab)
     await atRest(second);
     const ids = new Set((await allLogs(second)).map((log) => log.id));
     assert.deepEqual([waiting, ...before].filter((id) => !ids.has(id)), []);
+});
+
+/** Blocks so small that a few logs fill many, segments of them too. */
+const SMALL = { LOGMILL_STORE_SIZES: 'block_rows=20,segment_blocks=4,seal_rows=60,keep_rows=10' };
+
+/** `logmill store verify` reads all of DATA_DIR and finds nothing wrong. */
+async function isSound(dataDir: string): Promise<void> {
+    const verified = await runLogmill(['store', 'verify'], { DATA_DIR: dataDir });
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+}
+
+/** What is restored of `file` is sound, and has these logs. */
+async function isWhole(lab: Lab, file: string, ids: string[]): Promise<void> {
+    const dataDir = await restored(lab, file);
+    await isSound(dataDir);
+    const copy = await lab.start({ settings: SMALL }, dataDir);
+    await atRest(copy);
+    const found = new Set((await allLogs(copy)).map((log) => log.id));
+    assert.deepEqual(ids.filter((id) => !found.has(id)), []);
+    await copy.stop();
+    await isSound(dataDir);
+}
+
+/** Ids of logs, some of which are in many blocks and some in the queue. */
+async function inBlocks(server: Logmill, round: number): Promise<string[]> {
+    const ids = Array.from({ length: 300 }, () => uuid7());
+    await postLogs(server, ids.map((id, n) => ({ id, message: `${round} ${n}`, level: 'info', n })));
+    return ids;
+}
+
+scenario('a backup of blocks is whole though what runs is killed meanwhile, by store verify', async (lab) => {
+    const dataDir = lab.folder();
+    let server = await lab.start({ settings: SMALL }, dataDir);
+    const ids: string[] = [];
+    for (let round = 0; round < 4; round++) {
+        ids.push(...(await inBlocks(server, round)));
+        const before = [...ids];
+        const backup = backUp(dataDir, path.join(lab.folder(), 'x'));
+        // Goes on until it is killed; what is not answered is not counted.
+        const during = inBlocks(server, -1).catch(() => []);
+        await sleep(15 * round);
+        await server.kill();
+        const file = await backup;
+        ids.push(...(await during));
+        await isWhole(lab, file, before);
+        await isSound(dataDir);
+        server = await lab.start({ settings: SMALL }, dataDir);
+    }
+    await server.stop();
+    await isWhole(lab, await backUp(dataDir, path.join(lab.folder(), 'last')), ids);
+});
+
+scenario('a backup that is killed leaves FILE and the data as they were, and the next one is whole', async (lab) => {
+    const server = await lab.start({ settings: SMALL });
+    const ids = await inBlocks(server, 0);
+    await atRest(server);
+    const folder = lab.folder();
+    const file = path.join(folder, 'x');
+    const settings = { DATA_DIR: server.dataDir };
+    let killed = 0;
+    let done = 0;
+    // Each time it is given longer, until it has had the time to end.
+    for (let ms = 5; done === 0; ms = Math.ceil(ms * 1.5)) {
+        writeFileSync(file, 'older');
+        const ran = await run(['timeout', '--signal=KILL', String(ms / 1000), BINARY, 'backup', file], { settings });
+        if (ran.code === 0) {
+            done++;
+        } else {
+            killed++;
+            assert.equal(ran.stderr.includes('"level":"error"'), false, ran.stderr);
+        }
+        const text = readFileSync(file);
+        if (ran.code === 0 || text.toString('latin1') !== 'older') {
+            await isWhole(lab, file, ids); // killed behind the moment in which FILE got its name
+        }
+        const left = readdirSync(folder).filter((name) => name !== 'x');
+        assert.ok(left.every((name) => /^x\.(part|copy)-/.test(name)), left.join());
+    }
+    assert.ok(killed > 0);
+    await isSound(server.dataDir);
+    await isWhole(lab, await backUp(server.dataDir, file), ids);
+});
+
+/** So many logs that no compression makes small, of 8 KB each. */
+function noise(count: number): Record<string, unknown>[] {
+    return Array.from({ length: count }, () => ({
+        message: randomBytes(8000).toString('base64'),
+        level: 'info',
+    }));
+}
+
+scenario('a backup goes to S3 and comes back from there, while logs come', async (lab) => {
+    const endpoint = `http://127.0.0.1:${await startMoto(lab)}`;
+    const python = path.join(path.dirname(motoProgram()), 'python3');
+    // As `aws s3 cp` does it, in parts where the file is large.
+    const copy = async (method: 'upload_file' | 'download_file', args: string[]): Promise<void> => {
+        const script = [
+            'import sys, boto3',
+            'from boto3.s3.transfer import TransferConfig',
+            'method, url, *args = sys.argv[1:]',
+            's3 = boto3.client("s3", endpoint_url=url, region_name="us-east-1",',
+            '                  aws_access_key_id="x", aws_secret_access_key="x")',
+            'if method == "upload_file": s3.create_bucket(Bucket="backups")',
+            'parts = TransferConfig(multipart_threshold=5 * 2**20, multipart_chunksize=5 * 2**20)',
+            'getattr(s3, method)(*args, Config=parts)',
+        ].join('\n');
+        const ran = await run([python, '-c', script, method, endpoint, ...args]);
+        assert.equal(ran.code, 0, ran.stderr);
+    };
+    const server = await lab.start({ settings: SMALL });
+    const ids = await inBlocks(server, 0);
+    for (let n = 0; n < 10; n++) {
+        await postLogs(server, noise(90));
+    }
+    await atRest(server);
+    const senders = new Senders(server);
+    const folder = lab.folder();
+    const file = await backUp(server.dataDir, path.join(folder, 'x'));
+    assert.ok(statSync(file).size > 5 * 2 ** 20);
+    await copy('upload_file', [file, 'backups', 'logmill/x']);
+    await senders.stop();
+    const back = path.join(folder, 'back');
+    await copy('download_file', ['backups', 'logmill/x', back]);
+    await isWhole(lab, back, ids);
 });
 
 scenario('dead letters and the order of storing are in it; a stopped logmill can be copied', async (lab) => {
