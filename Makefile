@@ -102,7 +102,7 @@ cdk-test: ## what cdk/ makes: each promise against the templates, `cdk synth` of
 	@tools/bootstrap cdk
 	@tools/cdk-test
 
-deploy-test: test-build ## cdk/ deployed on this machine against emulators of AWS: read back, its roles tried, run
+deploy-test: test-build ## cdk/ deployed on this machine against emulators of AWS: read back, its roles tried, run, updated
 	@tools/bootstrap cdk deploy
 	tools/deploy-test
 

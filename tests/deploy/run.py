@@ -1,10 +1,11 @@
 """`make deploy-test`: deploys the stack on this machine against emulators of AWS, reads back what was made,
-and runs it. tests/deploy/README.md says what that shows.
+runs it, updates it and rolls back. tests/deploy/README.md says what that shows.
 """
 
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -20,7 +21,10 @@ from stage import ROOT, Stage, eventually
 from tasks import Credentials, Definition, Servers, Task
 
 BINARY = pathlib.Path(os.environ.get("LOGMILL_BIN", ROOT / "build" / "test" / "logmill"))
+BEFORE = "7ca0bf5"  # the build before, whose schema has a step less: tests/integration/compatible.test.ts
 LOGS = 10_000
+ALSO = 500  # before and after an update
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/logmill:2"
 NO_QUESTIONS = ("--require-approval", "never")
 
 
@@ -41,12 +45,12 @@ class Walk:
         """README's: made by `logmill keys`, and put into a secret."""
         file = self.stage.folder / "keys"
         made = {}
-        for name, role in (("shop", "write"), ("anna", "read")):
+        for name, role in (("shop", "write"), ("anna", "read"), ("root", "admin")):
             ran = subprocess.run([BINARY, "keys", "add", name, "--role", role], check=True, text=True,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                  env={**os.environ, "KEYS_FILE": str(file)})
             made[name] = ran.stdout.split()[-1]
-        self.write, self.read = made["shop"], made["anna"]
+        self.write, self.read, self.admin = made["shop"], made["anna"], made["root"]
         secret = self.cloud.client("secretsmanager").create_secret(Name="logmill-keys",
                                                                    SecretString=file.read_text())
         self.keys_arn = secret["ARN"]
@@ -132,6 +136,86 @@ class Walk:
         equal([one["body"] for one in left], ["this is not a message of logmill's"], "dead letters that are left")
         worker.stop()
 
+    # ---- Updates ----
+
+    def update(self):
+        """A new image brings the schema a step further; the one before comes back, and both lose nothing."""
+        part("an update with a step of the schema, and its rollback")
+        git = subprocess.run(["git", "-C", ROOT, "cat-file", "-e", f"{BEFORE}^{{commit}}"], check=False,
+                             capture_output=True)
+        if git.returncode:
+            print(f"SKIPPED: commit {BEFORE} is not in this clone, whose history is cut")
+            return
+        built = subprocess.run([ROOT / "tools" / "build-before", BEFORE], check=True, text=True,
+                               stdout=subprocess.PIPE)
+        old = pathlib.Path(built.stdout.strip())
+        self.servers.sql(f"DROP DATABASE {self.servers.env['DATABASE_NAME']}", "postgres")
+        self.servers.sql(f"CREATE DATABASE {self.servers.env['DATABASE_NAME']} "
+                         f"OWNER {self.servers.env['DATABASE_USER']}", "postgres")
+
+        first = self.definitions()
+        tasks = self.start(first, old)
+        self.client.send("before", ALSO)
+        self.client.verify("before", ALSO)
+        version = int(self.schema())
+
+        own = self.role_of_the_api()
+        self.cloud.cdk("deploy", "--app", self.cloud.assembly(
+            keysSecretArn=self.keys_arn, imageUri=IMAGE, apiDatabaseSecretArn=own), *NO_QUESTIONS)
+        second = self.definitions()
+        for which in second:
+            equal(second[which].container["image"], IMAGE, f"image of {which} after the update")
+            assert second[which].task["revision"] > first[which].task["revision"], "no new revision"
+        equal(Readback(self.cloud).outputs["QueueUrl"], self.queue, "queue after the update")
+        newer = Task(self.stage, second["worker"], self.servers, self.credentials, BINARY,
+                     METRICS_PORT="8002").ready()
+        assert int(self.schema()) > version, "the update has no step of the schema: choose an older build"
+        self.client.send("during", ALSO)  # both workers, and the api of before
+        self.client.verify("during", ALSO)
+
+        self.reads_only(second["api"])
+
+        self.cloud.cdk("deploy", "--app", self.plain, *NO_QUESTIONS)
+        newer.stop()
+        for task in reversed(tasks):
+            task.stop()
+        third = self.definitions()
+        equal(third["worker"].container["image"], first["worker"].container["image"], "image after the rollback")
+        tasks = self.start(third, old)
+        self.client.send("after", ALSO)
+        for tag in ("before", "during", "after"):
+            self.client.verify(tag, ALSO)
+        for task in reversed(tasks):
+            task.stop()
+        print(f"schema {version} → {self.schema()}, and a build that knows {version} goes on")
+
+    def role_of_the_api(self):
+        """Makes the role by what cdk/README.md says, as the master user, and returns the ARN of its secret."""
+        readme = (ROOT / "cdk" / "README.md").read_text()
+        statements = re.search(r"^ +CREATE ROLE logmill_api.*?\n\n", readme, re.S | re.M).group(0)
+        env = self.servers.env
+        for statement in statements.replace("'…'", "'secret-of-the-api'").strip().splitlines():
+            self.servers.sql(statement, user=env["DATABASE_USER"])
+        secret = self.cloud.client("secretsmanager").create_secret(
+            Name="logmill-api", SecretString='{"username": "logmill_api", "password": "secret-of-the-api"}')
+        return secret["ARN"]
+
+    def reads_only(self, definition):
+        """With that role the api takes and reads logs, and the database lets it delete none."""
+        env = definition.environment()
+        equal(env["DATABASE_USER"], "logmill_api", "the api's own role")
+        api = Task(self.stage, definition, self.servers, self.credentials, BINARY, PORT="8010").ready()
+        client = Client(8010, self.write, self.read)
+        client.send("own role", 10)
+        client.verify("own role", 10)
+        status, said = client.ask("DELETE", "/logs?q=own&reason=tried", key=self.admin)
+        assert status >= 500, f"a role that only reads: DELETE /logs answers {status} {said}"
+        client.verify("own role", 10)
+        api.stop()
+
+    def schema(self):
+        return self.servers.sql("SELECT max(version) FROM logmill_schema")
+
 
 def test(stage):
     began = time.monotonic()
@@ -140,6 +224,7 @@ def test(stage):
     walk.deploy()
     walk.tried_permissions()
     walk.run()
+    walk.update()
 
 
 def main():
