@@ -1,6 +1,7 @@
 /*
  * An upgrade, and the way back: the build before, made from its commit, and this one run over the same
- * data: in PostgreSQL in turn and side by side. From an embedded store there is no way back.
+ * data: in PostgreSQL in turn and side by side. From an embedded store there is no way back; there is one to
+ * the last build that has blocks as this one has.
  */
 import { strict as assert } from 'node:assert';
 import { execFile, spawnSync } from 'node:child_process';
@@ -16,25 +17,32 @@ import { Tail } from '../support/sse';
 
 /** The build whose data, messages and cursors this one has to live with, and the other way round. */
 const BEFORE = '7ca0bf5';
+/** A later one, whose data files go both ways. */
+const LATER = 'd381f83b';
 const BUILD_MS = 900_000;
 
 /** Why these tests cannot run: in a clone without history there is no build before. The run's report names it. */
 const skip: string | false =
-    spawnSync('git', ['-C', ROOT, 'cat-file', '-e', `${BEFORE}^{commit}`]).status !== 0 &&
-    `commit ${BEFORE} is not in this clone, whose history is cut: git fetch --unshallow`;
+    [BEFORE, LATER].some(
+        (commit) => spawnSync('git', ['-C', ROOT, 'cat-file', '-e', `${commit}^{commit}`]).status !== 0,
+    ) && `commit ${BEFORE} or ${LATER} is not in this clone, whose history is cut: git fetch --unshallow`;
 
 function scenario(name: string, body: (lab: Lab) => Promise<void>): void {
     labScenario(name, body, { skip });
 }
 
-let built: Promise<string> | undefined;
+const built = new Map<string, Promise<string>>();
 
 /** The binary of the build before; made once, and kept in build/. */
-function before(): Promise<string> {
-    built ??= promisify(execFile)(path.join(ROOT, 'tools', 'build-before'), [BEFORE], {
-        timeout: BUILD_MS,
-    }).then(({ stdout }) => stdout.trim());
-    return built;
+function before(commit = BEFORE): Promise<string> {
+    let binary = built.get(commit);
+    if (binary === undefined) {
+        binary = promisify(execFile)(path.join(ROOT, 'tools', 'build-before'), [commit], {
+            timeout: BUILD_MS,
+        }).then(({ stdout }) => stdout.trim());
+        built.set(commit, binary);
+    }
+    return binary;
 }
 
 /** A start on the data of the others. */
@@ -125,14 +133,53 @@ async function cursorsGoOn(startOld: Starter, startNew: Starter): Promise<void> 
 }
 
 void test('the build before can be built from its commit', { timeout: BUILD_MS, skip }, async () => {
-    const version = await run([await before(), 'version']);
-    assert.equal(version.code, 0, version.stderr);
+    for (const commit of [BEFORE, LATER]) {
+        const version = await run([await before(commit), 'version']);
+        assert.equal(version.code, 0, version.stderr);
+    }
 });
 
 /** Blocks so small that a few logs fill many, and taking over takes many steps. */
 const SMALL = {
     LOGMILL_STORE_SIZES: 'block_rows=20,segment_blocks=4,seal_rows=60,keep_rows=10,takeover_rows=40',
 };
+
+scenario('data files go from the later build before to this one and back, with cursors and all blocks sound', async (lab) => {
+    const dataDir = lab.folder();
+    const binary = await before(LATER);
+    const [old, now] = starters(lab, dataDir, SMALL, binary);
+    await inTurn([old, now, old, now]);
+    for (const program of [binary, BINARY]) {
+        const verified = await run([program, 'store', 'verify'], { settings: { DATA_DIR: dataDir } });
+        assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+    }
+    await cursorsGoOn(...starters(lab, lab.folder(), SMALL, binary));
+    const [older, newer] = starters(lab, lab.folder(), SMALL, binary);
+    await cursorsGoOn(newer, older);
+});
+
+for (const order of ['the later build before, and is stored by this one', 'this build, and is stored by the one before']) {
+    scenario(`what waits in the queue when it is killed is left by ${order}`, async (lab) => {
+        const dataDir = lab.folder();
+        const both = starters(lab, dataDir, SMALL, await before(LATER));
+        const [first, second] = order.startsWith('this') ? [both[1], both[0]] : both;
+        const api = await first('api');
+        const ids: string[] = [];
+        for (let n = 0; n < 10; n++) {
+            ids.push(await postLog(api, { message: `left ${n}`, level: 'info', n, nested: { a: [1, null, 1.5] } }));
+        }
+        await api.kill();
+        const server = await second();
+        await atRest(server);
+        const logs = await allLogs(server);
+        assert.deepEqual(new Set(logs.map((log) => log.id)), new Set(ids));
+        assert.deepEqual(logs[0]!.attributes, { n: 9, nested: { a: [1, null, 1.5] } });
+        await server.stop();
+        assert.deepEqual(await shown(await first()), logs);
+        const letters = await sqlite(path.join(dataDir, 'queue.db'), 'SELECT reason FROM dead_letters');
+        assert.deepEqual(letters, []);
+    });
+}
 
 /** Rows of an older logmill that are still in the file. */
 async function rowsLeft(dataDir: string): Promise<number> {
