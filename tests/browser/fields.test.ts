@@ -143,7 +143,7 @@ browserTest('each value leads to as many logs as are counted for it, whatever it
     ]);
     await atRest(server);
     const { tab, page, fields } = await open(scene);
-    await fields.panel.getByText('In ', { exact: false }).first().waitFor();
+    await fields.note.getByText(/^In \d/).waitFor(); // not "Looking…"
     let pressed = 0;
     for (const name of await fields.names.allInnerTexts()) {
         const field = await fields.unfold(name);
