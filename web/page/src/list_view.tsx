@@ -14,7 +14,7 @@ import { ListHead } from './list_head';
 import { type LogList, PAGE_LOGS } from './log_list';
 import { soughtOf } from './query';
 import { Row } from './row';
-import { afterDrawing } from './standing';
+import { afterDrawing, besides } from './standing';
 import { formatDate } from './time';
 import type { Logs } from './use_logs';
 
@@ -204,7 +204,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         if (isBegun || seen.first > 0) look();
     });
     useEffect(() => {
-        if (!isEmpty) afterDrawing(() => setBegun(list));
+        if (!isEmpty) afterDrawing(() => void besides.then(() => setBegun(list)));
     }, [list, isEmpty]);
     useLayoutEffect(() => {
         const observer = new ResizeObserver(() => {

@@ -7,7 +7,7 @@ import { askClock } from './clock';
 import { askFirst } from './early';
 import { fetchParts } from './parts';
 import { learnWho, watchOtherTabs } from './session';
-import { nowStands, standing } from './standing';
+import { besides, nowStands } from './standing';
 import { applyTheme } from './theme';
 
 /** So long the page waits for the server's clock, and for who looks, before it begins with the browser's. */
@@ -31,7 +31,7 @@ async function begin(): Promise<void> {
     render(<App />, root);
     setTimeout(dropAhead);
     setTimeout(nowStands, ROWS_MS);
-    void standing.then(fetchParts);
+    void besides.then(fetchParts);
 }
 
 void begin();

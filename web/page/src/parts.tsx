@@ -5,7 +5,7 @@
 import type { ComponentProps, FunctionComponent, JSX } from 'preact';
 import { useEffect, useReducer } from 'preact/hooks';
 
-import { standing } from './standing';
+import { besides } from './standing';
 
 type Parts = typeof import('./later');
 
@@ -44,7 +44,7 @@ export function part<Name extends keyof Parts>(
         useEffect(() => {
             const watcher = (): void => changed();
             watchers.add(watcher);
-            void (waits ? standing.then(fetchParts) : fetchParts());
+            void (waits ? besides.then(fetchParts) : fetchParts());
             return () => void watchers.delete(watcher);
         }, []);
         const Part = parts?.[name] as FunctionComponent<typeof props> | undefined;

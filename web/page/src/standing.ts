@@ -1,4 +1,4 @@
-/* When the page stands: the first rows have been drawn. What stands beside them, or comes later, waits for that. */
+/* When the page stands: the first rows have been drawn. What stands beside them waits for that. */
 
 /** A page that nobody sees is not drawn: so long it is waited for. */
 const UNSEEN_MS = 100;
@@ -26,3 +26,6 @@ export function afterDrawing(act: () => void): void {
 export function nowStands(): void {
     stand();
 }
+
+/** When the bars have been drawn, too, if they were there: for what nobody sees yet. */
+export const besides = standing.then(() => new Promise<void>((resolve) => afterDrawing(resolve)));

@@ -6,7 +6,7 @@ import { type ApiError, type StatsAnswer, mayPass } from './api';
 import { serverNow } from './clock';
 import { countFuture, countView, goOnCounting, withLastMoment } from './count';
 import { useSession } from './session';
-import { standing } from './standing';
+import { besides, standing } from './standing';
 import type { Logs } from './use_logs';
 
 const AGAIN_MS = 3000;
@@ -89,7 +89,7 @@ export function useStats(view: View, logs: Logs): Stats {
             counted = latest.current.arrived;
             looked = now;
             return run(isAgain, async (signal, told) => {
-                const future = standing
+                const future = besides
                     .then(() => countFuture(view, now, signal))
                     .then((future) => !signal.aborted && set({ future }));
                 const [answer] = await Promise.all([countView(view, now, signal, told), future]);
