@@ -216,6 +216,11 @@ class Walk:
     def schema(self):
         return self.servers.sql("SELECT max(version) FROM logmill_schema")
 
+    def protected(self):
+        part("destroy, which is refused while the stack is protected")
+        said = self.cloud.cdk("destroy", "--app", self.plain, "--force", fails=True)
+        assert re.search("protect", said, re.I), said
+
 
 def test(stage):
     began = time.monotonic()
@@ -225,6 +230,7 @@ def test(stage):
     walk.tried_permissions()
     walk.run()
     walk.update()
+    walk.protected()
 
 
 def main():
