@@ -14,7 +14,7 @@ DAY = 86_400
 
 # cdk/README.md, "alarm when": metric, comparison (> or <), threshold, and whether no number is an alarm, too.
 ALARMS = {
-    "ApiCpu": (">", 85, False), "ApiMemory": (">", 85, False), "ApiRequestsPerTarget": (">", 60_000, False),
+    "ApiCpu": (">", 85, False), "ApiMemory": (">", 85, False), "ApiRequestsPerTarget": (">", 240_000, False),
     "Api5xxRate": (">", 1, False), "ApiP99": (">", 0.5, False), "ApiHealthyHosts": ("<", 1, True),
     "ApiTasks": ("<", 2, True), "WorkerBacklogPerTask": (">", 1_000, False), "OldestMessage": (">", 600, False),
     "WorkerCpu": (">", 90, False), "WorkerMemory": (">", 85, False), "WorkerTasks": ("<", 1, True),
@@ -268,7 +268,8 @@ class Readback:
                   "DATABASE_NAME": "logs", "PGSSLMODE": "verify-full",
                   "PGSSLROOTCERT": "/usr/share/logmill/rds.pem", "LOG_FORMAT": "json", "RETENTION_DAYS": "0",
                   "SHUTDOWN_TIMEOUT": "20", "EMF_INTERVAL": "60", "EMF_NAMESPACE": self.name}
-        own = {"Api": {"HOST": "0.0.0.0", "PORT": "8000", "TRUSTED_PROXIES": "10.0.0.0/16", "ANONYMOUS": "none"},
+        own = {"Api": {"HOST": "0.0.0.0", "PORT": "8000", "TRUSTED_PROXIES": "10.0.0.0/16", "WEB_CONCURRENCY": "1",
+                       "ANONYMOUS": "none"},
                "Worker": {"HOST": "127.0.0.1", "METRICS_PORT": "8001"}}
         secrets = {"Api": {"KEYS"}, "Worker": set()}
         for which in own:
@@ -317,7 +318,7 @@ class Readback:
                 values[metric, policy["ResourceId"]] = tracked["TargetValue"]
         equal(values, {("ECSServiceAverageCPUUtilization", where["Api"]): 60,
                        ("ECSServiceAverageMemoryUtilization", where["Api"]): 70,
-                       ("ALBRequestCountPerTarget", where["Api"]): 30_000,
+                       ("ALBRequestCountPerTarget", where["Api"]): 120_000,
                        ("backlog", where["Worker"]): 100}, "more tasks when")
         [steps] = [one["StepScalingPolicyConfiguration"] for one in policies
                    if one["PolicyType"] == "StepScaling"]
