@@ -14,7 +14,7 @@ const ACKNOWLEDGED: readonly { path: RegExp; id: string; reason: string }[] = [
         reason: 'The bucket holds access logs itself: logging access to it would have no end.',
     },
     {
-        path: /^Database\/(Instance|Cluster)\/Secret\/Resource$/,
+        path: /^Database\/((Instance|Cluster)\/Secret|Writer|Reader)\/Resource$/,
         id: 'SMG4',
         reason: 'Tasks read the password at their start, so a rotation without a new deployment would cut them off; README.md tells how to change it.',
     },

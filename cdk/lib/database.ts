@@ -18,7 +18,12 @@ export interface DatabaseProps {
 }
 
 export class Database extends Construct {
-    readonly secret: sm.ISecret;
+    /** Of the master user, as whom `logmill migrate` makes the other two: nothing else logs in as it. */
+    readonly master: sm.ISecret;
+    /** Of the role that owns the tables: workers'. */
+    readonly writer: sm.Secret;
+    /** Of the role that reads and nothing else: the api's. */
+    readonly reader: sm.Secret;
     readonly host: string;
     readonly isAurora: boolean;
     /** Of tasks, as many as it has connections for. */
@@ -31,6 +36,8 @@ export class Database extends Construct {
     constructor(scope: Construct, id: string, props: DatabaseProps) {
         super(scope, id);
         const { network, settings } = props;
+        this.writer = this.login('Writer', 'logmill_worker');
+        this.reader = this.login('Reader', 'logmill_api');
         this.isAurora = settings.database === 'aurora';
         const name = Stack.of(this).stackName.toLowerCase();
         const common = {
@@ -71,7 +78,7 @@ export class Database extends Construct {
                 cloudwatchLogsExports: ['postgresql'],
             });
             cluster.node.addDependency(log);
-            this.secret = cluster.secret!;
+            this.master = cluster.secret!;
             this.host = cluster.clusterEndpoint.hostname;
             this.dimensions = { DBClusterIdentifier: cluster.clusterIdentifier, Role: 'WRITER' };
         } else {
@@ -114,10 +121,22 @@ export class Database extends Construct {
             });
             (instance.node.defaultChild as rds.CfnDBInstance).dbInstanceClass = instanceClass.valueAsString;
             instance.node.addDependency(log);
-            this.secret = instance.secret!;
+            this.master = instance.secret!;
             this.host = instance.instanceEndpoint.hostname;
             this.dimensions = { DBInstanceIdentifier: instance.instanceIdentifier };
         }
+    }
+
+    private login(id: string, username: string): sm.Secret {
+        return new sm.Secret(this, id, {
+            description: `PostgreSQL of logmill: ${username}`,
+            generateSecretString: {
+                secretStringTemplate: JSON.stringify({ username }),
+                generateStringKey: 'password',
+                passwordLength: 64,
+                excludePunctuation: true,
+            },
+        });
     }
 
     /** Bytes that are free, or in use if the storage has no size. */

@@ -7,7 +7,7 @@ import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
-import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as sm from 'aws-cdk-lib/aws-secretsmanager';
 import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { Cache } from './cache';
@@ -31,6 +31,12 @@ const SHUTDOWN_SECONDS = 20;
 
 /** Where the image has the authorities of RDS: Dockerfile, tools/rds-certificates. */
 const RDS_CERTIFICATES = '/usr/share/logmill/rds.pem';
+
+/** As which role to log in, or which to make. */
+const login = (prefix: string, secret: sm.ISecret): Record<string, ecs.Secret> => ({
+    [`${prefix}_USER`]: ecs.Secret.fromSecretsManager(secret, 'username'),
+    [`${prefix}_PASS`]: ecs.Secret.fromSecretsManager(secret, 'password'),
+});
 
 export class Services extends Construct {
     readonly cluster: ecs.Cluster;
@@ -168,9 +174,9 @@ export class Services extends Construct {
             ['logs:CreateLogStream', 'logs:PutLogEvents'],
             this.logGroups.map((group) => group.logGroupArn),
         );
-        const secrets = [database.secret.secretArn, cache.url.secretArn];
-        const { keysSecretArn, apiDatabaseSecretArn } = this.props.settings;
-        secrets.push(...[keysSecretArn, apiDatabaseSecretArn].filter((arn) => arn !== ''));
+        const { master, writer, reader } = database;
+        const secrets = [master, writer, reader, cache.url].map((secret) => secret.secretArn);
+        if (this.props.settings.keysSecretArn) secrets.push(this.props.settings.keysSecretArn);
         allow('SecretsManager', 'TheseSecretsOnly', ['secretsmanager:GetSecretValue'], secrets);
     }
 
@@ -181,18 +187,44 @@ export class Services extends Construct {
     } {
         const { keysSecretArn } = this.props.settings;
         if (command !== 'api' || !keysSecretArn) return {};
-        const secret = secretsmanager.Secret.fromSecretCompleteArn(this, 'Keys', keysSecretArn);
+        const secret = sm.Secret.fromSecretCompleteArn(this, 'Keys', keysSecretArn);
         return {
             environment: { ANONYMOUS: 'none' },
             secrets: { KEYS: ecs.Secret.fromSecretsManager(secret) },
         };
     }
 
-    /** The master user's, unless the api has a role of its own, which reads and nothing else. */
-    private login(command: 'api' | 'worker'): secretsmanager.ISecret {
-        const { apiDatabaseSecretArn } = this.props.settings;
-        if (command !== 'api' || !apiDatabaseSecretArn) return this.props.database.secret;
-        return secretsmanager.Secret.fromSecretCompleteArn(this, 'ApiLogin', apiDatabaseSecretArn);
+    /**
+     * A container that ends before the worker's begins: the schema of this version, and the roles by which workers
+     * and api log in. It alone has the master user's password.
+     */
+    private migrates(task: ecs.FargateTaskDefinition, worker: ecs.ContainerDefinition, log: ecs.LogDriver): void {
+        const { database, image } = this.props;
+        const migrate = task.addContainer('migrate', {
+            image,
+            entryPoint: ['logmill'],
+            command: ['migrate'],
+            essential: false,
+            readonlyRootFilesystem: true,
+            environment: { ...this.databaseEnvironment(), LOG_FORMAT: 'json' },
+            secrets: {
+                ...login('DATABASE', database.master),
+                ...login('DATABASE_WRITER', database.writer),
+                ...login('DATABASE_READER', database.reader),
+            },
+            logging: log,
+        });
+        worker.addContainerDependencies({ container: migrate, condition: ecs.ContainerDependencyCondition.SUCCESS });
+    }
+
+    private databaseEnvironment(): Record<string, string> {
+        return {
+            DATABASE_HOST: this.props.database.host,
+            DATABASE_PORT: String(DATABASE_PORT),
+            DATABASE_NAME,
+            PGSSLMODE: 'verify-full',
+            PGSSLROOTCERT: RDS_CERTIFICATES,
+        };
     }
 
     private service(
@@ -203,7 +235,6 @@ export class Services extends Construct {
     ): ecs.FargateService {
         const { network, queue, database, cache, image, settings } = this.props;
         const keys = this.keys(command);
-        const login = this.login(command);
         const task = new ecs.FargateTaskDefinition(this, `${id}Task`, {
             cpu: size.cpu,
             memoryLimitMiB: size.memoryMiB,
@@ -215,7 +246,14 @@ export class Services extends Construct {
                 operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
             },
         });
-        task.addContainer('logmill', {
+        const logging = ecs.LogDrivers.awsLogs({
+            streamPrefix: command,
+            /* A task must not stand still because CloudWatch does. */
+            mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+            maxBufferSize: Size.mebibytes(DIAGNOSTICS_BUFFER_MIB),
+            logGroup: this.logGroup(id),
+        });
+        const container = task.addContainer('logmill', {
             image,
             /* The whole command, whatever the image's entry point is. */
             entryPoint: ['logmill'],
@@ -248,30 +286,20 @@ export class Services extends Construct {
                 EMF_NAMESPACE: namespace(this),
                 AWS_REGION: Stack.of(this).region,
                 SQS_QUEUE_URL: queue.queue.queueUrl,
-                DATABASE_HOST: database.host,
-                DATABASE_PORT: String(DATABASE_PORT),
-                DATABASE_NAME,
-                PGSSLMODE: 'verify-full',
-                PGSSLROOTCERT: RDS_CERTIFICATES,
+                ...this.databaseEnvironment(),
                 LOG_FORMAT: 'json',
                 RETENTION_DAYS: String(settings.retentionDays),
                 SHUTDOWN_TIMEOUT: String(SHUTDOWN_SECONDS),
                 ...keys.environment,
             },
             secrets: {
-                DATABASE_USER: ecs.Secret.fromSecretsManager(login, 'username'),
-                DATABASE_PASS: ecs.Secret.fromSecretsManager(login, 'password'),
+                ...login('DATABASE', command === 'api' ? database.reader : database.writer),
                 REDIS_URL: ecs.Secret.fromSecretsManager(cache.url),
                 ...keys.secrets,
             },
-            logging: ecs.LogDrivers.awsLogs({
-                streamPrefix: command,
-                /* A task must not stand still because CloudWatch does. */
-                mode: ecs.AwsLogDriverMode.NON_BLOCKING,
-                maxBufferSize: Size.mebibytes(DIAGNOSTICS_BUFFER_MIB),
-                logGroup: this.logGroup(id),
-            }),
+            logging,
         });
+        if (command === 'worker') this.migrates(task, container, logging);
         const service = new ecs.FargateService(this, id, {
             cluster: this.cluster,
             taskDefinition: task,

@@ -13,8 +13,6 @@ export interface Settings {
     readonly certificateArn: string;
     /** Secret whose text is what a file of keys says; empty (`none`): who reaches the load balancer may. */
     readonly keysSecretArn: string;
-    /** Secret with the `username` and `password` by which the api logs in; empty: the master user's. */
-    readonly apiDatabaseSecretArn: string;
     readonly cpuArchitecture: 'ARM64' | 'X86_64';
     /** `rds`: one PostgreSQL instance; `aurora`: Aurora Serverless v2. */
     readonly database: 'rds' | 'aurora';
@@ -49,7 +47,6 @@ export const DEFAULTS: Settings = {
     clientRanges: [],
     certificateArn: '',
     keysSecretArn: '',
-    apiDatabaseSecretArn: '',
     cpuArchitecture: 'ARM64',
     database: 'rds',
     multiAz: false,
@@ -117,7 +114,6 @@ export function settingsFromContext(node: Node): Settings {
             'none',
             'none, with which whoever reaches the load balancer may read and write',
         ),
-        apiDatabaseSecretArn: secret('apiDatabaseSecretArn', '', 'nothing, which is the master user'),
         cpuArchitecture: oneOf('cpuArchitecture', ['ARM64', 'X86_64']),
         database: oneOf('database', ['rds', 'aurora']),
         storageGiB: count('storageGiB', 20, DATABASE.maxStorageGiB - 1),

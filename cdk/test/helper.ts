@@ -63,4 +63,3 @@ export function refs(value: unknown): string[] {
 
 export const KEYS = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:logmill-keys-AbCdEf';
 export const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/x';
-export const LOGIN = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:logmill-api-AbCdEf';

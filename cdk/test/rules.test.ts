@@ -6,7 +6,7 @@ import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { LogmillStack } from '../lib/logmill-stack';
 import { DEFAULTS, Settings, settingsFromContext } from '../lib/settings';
-import { CERTIFICATE, KEYS, LOGIN, temporary } from './helper';
+import { CERTIFICATE, KEYS, temporary } from './helper';
 
 interface Report {
     readonly found: string[];
@@ -47,7 +47,6 @@ const VALUES: { [K in keyof Settings]: readonly Settings[K][] } = {
     clientRanges: [[], ['203.0.113.0/24']],
     certificateArn: ['', CERTIFICATE],
     keysSecretArn: [KEYS, ''],
-    apiDatabaseSecretArn: ['', LOGIN],
     cpuArchitecture: ['ARM64', 'X86_64'],
     database: ['rds', 'aurora'],
     multiAz: [false, true],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CERTIFICATE, KEYS, LOGIN, one, refs, resources, template } from './helper';
+import { CERTIFICATE, KEYS, one, refs, resources, template } from './helper';
 
 const task = (which: 'Api' | 'Worker', t = template()) =>
     one(t, 'AWS::ECS::TaskDefinition', `Services${which}Task`)[1].Properties;
@@ -158,23 +158,63 @@ test('with a secret of keys the api has its text, and lets in nobody without a k
     }
 });
 
-test('the api logs in to the database by a role of its own, if it has one, and alone reads its secret', () => {
-    const t = template({ apiDatabaseSecretArn: LOGIN });
-    const login = (which: 'Api' | 'Worker', of = t) =>
-        task(which, of)
-            .ContainerDefinitions[0].Secrets.filter((s: any) => /^DATABASE_/.test(s.Name))
-            .map((s: any) => s.ValueFrom);
-    assert.deepEqual(login('Api'), [`${LOGIN}:username::`, `${LOGIN}:password::`]);
-    for (const value of [...login('Worker'), ...login('Api', template())])
-        assert.match(refs(value)[0], /^Database/);
-    const reads = (id: string) =>
+test('workers and api log in by roles of their own; what makes them alone has the master password', () => {
+    const t = template();
+    const [worker, migrate] = task('Worker', t).ContainerDefinitions;
+    const [api, ...others] = task('Api', t).ContainerDefinitions;
+    assert.deepEqual(others, []);
+    const logins = (container: any) =>
+        Object.fromEntries(
+            container.Secrets.filter((s: any) => /^DATABASE_/.test(s.Name)).map((s: any) => [
+                s.Name,
+                /^Database(Writer|Reader)?/.exec(refs(s.ValueFrom)[0])![0] + /:\w+::/.exec(JSON.stringify(s.ValueFrom))![0],
+            ]),
+        );
+    assert.deepEqual(logins(api), {
+        DATABASE_USER: 'DatabaseReader:username::',
+        DATABASE_PASS: 'DatabaseReader:password::',
+    });
+    assert.deepEqual(logins(worker), {
+        DATABASE_USER: 'DatabaseWriter:username::',
+        DATABASE_PASS: 'DatabaseWriter:password::',
+    });
+    assert.deepEqual(logins(migrate), {
+        DATABASE_USER: 'Database:username::',
+        DATABASE_PASS: 'Database:password::',
+        DATABASE_WRITER_USER: 'DatabaseWriter:username::',
+        DATABASE_WRITER_PASS: 'DatabaseWriter:password::',
+        DATABASE_READER_USER: 'DatabaseReader:username::',
+        DATABASE_READER_PASS: 'DatabaseReader:password::',
+    });
+    const user = (which: string) =>
+        JSON.parse(
+            one(t, 'AWS::SecretsManager::Secret', `Database${which}`)[1].Properties.GenerateSecretString
+                .SecretStringTemplate,
+        ).username;
+    assert.deepEqual([user('Writer'), user('Reader')], ['logmill_worker', 'logmill_api']);
+
+    const reads = (start: string) =>
         resources(t, 'AWS::IAM::Policy')
-            .filter(([, p]) => JSON.stringify(p.Properties.PolicyDocument).includes(id))
-            .map(([name]) => name);
-    assert.equal(reads(LOGIN).length, 1);
-    assert.match(reads(LOGIN)[0], /ServicesApiTaskExecutionRole/);
-    const [master] = one(t, 'AWS::SecretsManager::SecretTargetAttachment', '');
-    assert.ok(reads(master).every((name) => /Worker/.test(name)), 'the api does not read the master');
+            .filter(([, p]) => refs(p.Properties.PolicyDocument).some((id) => id.startsWith(start)))
+            .map(([name]) => name.replace(/TaskExecution.*/, ''));
+    assert.deepEqual(reads('DatabaseInstance'), ['ServicesWorker'], 'the api does not read the master');
+    assert.deepEqual(reads('DatabaseWriter'), ['ServicesWorker']);
+    assert.deepEqual(reads('DatabaseReader').sort(), ['ServicesApi', 'ServicesWorker']);
+});
+
+test('the schema is ready before a worker begins, and a worker before an api of the same version', () => {
+    const t = template();
+    const [worker, migrate] = task('Worker', t).ContainerDefinitions;
+    assert.deepEqual([...migrate.EntryPoint, ...migrate.Command], ['logmill', 'migrate']);
+    assert.deepEqual(worker.DependsOn, [{ Condition: 'SUCCESS', ContainerName: 'migrate' }]);
+    assert.equal(migrate.Essential, false);
+    assert.deepEqual(migrate.Image, worker.Image);
+    assert.equal(migrate.ReadonlyRootFilesystem, true);
+    const value = Object.fromEntries(migrate.Environment.map((e: any) => [e.Name, e.Value]));
+    assert.equal(value.PGSSLMODE, 'verify-full');
+    assert.equal(value.DATABASE_NAME, 'logs');
+    const [, api] = one(t, 'AWS::ECS::Service', 'ServicesApi');
+    assert.ok(api.DependsOn.includes(one(t, 'AWS::ECS::Service', 'ServicesWorker')[0]));
 });
 
 test('the load balancer faces clients and asks /health', () => {

@@ -61,7 +61,8 @@ def try_all(cloud, queue, dead, definitions):
     for name, may in MAY.items():
         definition = definitions[name.split()[-1]]
         login = definition.execution_role if "start" in name else definition.role
-        secrets = [":".join(one["valueFrom"].split(":")[:7]) for one in definition.container["secrets"]]
+        secrets = [":".join(one["valueFrom"].split(":")[:7]) for container in definition.containers.values()
+                   for one in container["secrets"]]
         for what, call in calls(cloud, login, queue, dead, secrets).items():
             got = allowed(call)
             assert got == (what in may), f"IAM: {name} {'may' if got else 'may not'} do this: {what}"

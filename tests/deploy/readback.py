@@ -223,10 +223,13 @@ class Readback:
         return self.text_of(self.one("AWS::SecretsManager::Secret", start))
 
     def check_secrets(self):
-        [login] = [json.loads(text) for text in map(self.text_of, self.ids("AWS::SecretsManager::Secret").values())
-                   if text.startswith("{")]
-        equal(login["username"], "logmill", "user of the database")
-        assert len(login["password"]) >= 30 and "host" in login, "the database's secret is not whole"
+        logins = [json.loads(text) for text in map(self.text_of, self.ids("AWS::SecretsManager::Secret").values())
+                  if text.startswith("{")]
+        equal({login["username"] for login in logins}, {"logmill", "logmill_worker", "logmill_api"},
+              "users of the database")
+        for login in logins:
+            assert len(login["password"]) >= 30, "a password of the database is short"
+            equal("host" in login, login["username"] == "logmill", "the master's secret says where it is")
         token = self.secret("CacheToken")
         assert len(token) == 64 and token.isalnum(), "the cache's password has no 64 letters and digits"
         url = self.secret("CacheUrl")
@@ -239,11 +242,12 @@ class Readback:
         name = self.one("AWS::ECS::Service", f"Services{which}").rsplit("/", 1)[-1]
         [service] = ecs.describe_services(cluster=self.one("AWS::ECS::Cluster"), services=[name])["services"]
         task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
-        return service, task, task["containerDefinitions"][0]
+        return service, task, {one["name"]: one for one in task["containerDefinitions"]}
 
     def check_services(self):
         for which, command in (("Api", "api"), ("Worker", "worker")):
-            service, task, container = self.definition(which)
+            service, task, containers = self.definition(which)
+            container = containers["logmill"]
             configuration = service["deploymentConfiguration"]
             equal(configuration["deploymentCircuitBreaker"], {"enable": True, "rollback": True}, "circuit breaker")
             equal((configuration["minimumHealthyPercent"], configuration["maximumPercent"]), (100, 200), "roll-out")
@@ -261,6 +265,10 @@ class Readback:
             equal(container["entryPoint"] + container["command"], ["logmill", command], "command")
             equal(container["readonlyRootFilesystem"], True, "read-only root")
             equal(container["logConfiguration"]["options"]["mode"], "non-blocking", "diagnostics")
+        equal(sorted(containers), ["logmill", "migrate"], "containers of the worker's task")
+        equal(containers["migrate"]["entryPoint"] + containers["migrate"]["command"], ["logmill", "migrate"], "migrate")
+        equal(containers["migrate"]["essential"], False, "the worker goes on when it has migrated")
+        equal(container["dependsOn"], [{"containerName": "migrate", "condition": "SUCCESS"}], "the worker waits for it")
         equal(container["healthCheck"]["command"], ["CMD", "logmill", "health", "worker"], "health of the worker")
 
     def check_environment(self):
@@ -272,13 +280,20 @@ class Readback:
                        "ANONYMOUS": "none"},
                "Worker": {"HOST": "127.0.0.1", "METRICS_PORT": "8001"}}
         secrets = {"Api": {"KEYS"}, "Worker": set()}
+        logins = {which: self.one("AWS::SecretsManager::Secret", f"Database{role}")
+                  for which, role in (("Api", "Reader"), ("Worker", "Writer"))}
         for which in own:
-            container = self.definition(which)[2]
+            container = self.definition(which)[2]["logmill"]
             env = {one["name"]: one["value"] for one in container["environment"]}
             assert env.pop("DATABASE_HOST").endswith("amazonaws.com"), "DATABASE_HOST"
             equal(env, {**common, **own[which]}, f"environment of {which}")
             equal({one["name"] for one in container["secrets"]},
                   {"DATABASE_USER", "DATABASE_PASS", "REDIS_URL", *secrets[which]}, f"secrets of {which}")
+            equal({one["valueFrom"] for one in container["secrets"] if one["name"].startswith("DATABASE_")},
+                  {f"{logins[which]}:{key}::" for key in ("username", "password")}, f"who {which} is to the database")
+        names = {one["name"] for one in self.definition("Worker")[2]["migrate"]["secrets"]}
+        equal(names, {f"DATABASE_{whose}{what}" for whose in ("", "WRITER_", "READER_") for what in ("USER", "PASS")},
+              "secrets of migrate")
 
     def check_diagnostics(self):
         groups = self.cloud.client("logs").describe_log_groups()["logGroups"]

@@ -84,16 +84,17 @@ class Walk:
 
     # ---- What runs in it ----
 
-    def start(self, definitions, binary):
+    def start(self, definitions, binary, **how):
         """A worker and an api, in that order, as a deployment starts them."""
-        worker = Task(self.stage, definitions["worker"], self.servers, self.credentials, binary).ready()
-        api = Task(self.stage, definitions["api"], self.servers, self.credentials, binary).ready()
+        worker = Task(self.stage, definitions["worker"], self.servers, self.credentials, binary, **how).ready()
+        api = Task(self.stage, definitions["api"], self.servers, self.credentials, binary, **how).ready()
         return worker, api
 
     def run(self):
         part(f"{LOGS} logs through api and worker of the task definitions")
         definitions = self.definitions()
-        self.servers = Servers(self.stage, definitions["api"].environment())
+        master = definitions["worker"].environment("migrate")
+        self.servers = Servers(self.stage, {**definitions["api"].environment(), **master})
         self.credentials = Credentials()
         self.client = Client(8000, self.write, self.read)
         self.cloud.enforce()
@@ -139,7 +140,9 @@ class Walk:
     # ---- Updates ----
 
     def update(self):
-        """A new image brings the schema a step further; the one before comes back, and both lose nothing."""
+        """A new image brings the schema a step further, and the roles that tasks log in by; the one before, which
+        logged in as the master user, comes back, and both lose nothing.
+        """
         part("an update with a step of the schema, and its rollback")
         git = subprocess.run(["git", "-C", ROOT, "cat-file", "-e", f"{BEFORE}^{{commit}}"], check=False,
                              capture_output=True)
@@ -153,18 +156,19 @@ class Walk:
         self.servers.sql(f"CREATE DATABASE {self.servers.env['DATABASE_NAME']} "
                          f"OWNER {self.servers.env['DATABASE_USER']}", "postgres")
 
+        master = {name: self.servers.env[name] for name in ("DATABASE_USER", "DATABASE_PASS")}
         first = self.definitions()
-        tasks = self.start(first, old)
+        tasks = self.start(first, old, alone=True, **master)
         self.client.send("before", ALSO)
         self.client.verify("before", ALSO)
         version = int(self.schema())
 
-        own = self.role_of_the_api()
-        self.cloud.cdk("deploy", "--app", self.cloud.assembly(
-            keysSecretArn=self.keys_arn, imageUri=IMAGE, apiDatabaseSecretArn=own), *NO_QUESTIONS)
+        self.cloud.cdk("deploy", "--app", self.cloud.assembly(keysSecretArn=self.keys_arn, imageUri=IMAGE),
+                       *NO_QUESTIONS)
         second = self.definitions()
         for which in second:
-            equal(second[which].container["image"], IMAGE, f"image of {which} after the update")
+            for container in second[which].containers.values():
+                equal(container["image"], IMAGE, f"image of {which} after the update")
             assert second[which].task["revision"] > first[which].task["revision"], "no new revision"
         equal(Readback(self.cloud).outputs["QueueUrl"], self.queue, "queue after the update")
         newer = Task(self.stage, second["worker"], self.servers, self.credentials, BINARY,
@@ -173,6 +177,9 @@ class Walk:
         self.client.send("during", ALSO)  # both workers, and the api of before
         self.client.verify("during", ALSO)
 
+        owner = self.servers.sql("SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class "
+                                 "WHERE relnamespace = 'public'::regnamespace")
+        equal(owner, "logmill_worker", "who owns the tables after the update")
         self.reads_only(second["api"])
 
         self.cloud.cdk("deploy", "--app", self.plain, *NO_QUESTIONS)
@@ -180,8 +187,9 @@ class Walk:
         for task in reversed(tasks):
             task.stop()
         third = self.definitions()
-        equal(third["worker"].container["image"], first["worker"].container["image"], "image after the rollback")
-        tasks = self.start(third, old)
+        images = [one["worker"].containers["logmill"]["image"] for one in (third, first)]
+        equal(*images, "image after the rollback")
+        tasks = self.start(third, old, alone=True, **master)
         self.client.send("after", ALSO)
         for tag in ("before", "during", "after"):
             self.client.verify(tag, ALSO)
@@ -189,19 +197,8 @@ class Walk:
             task.stop()
         print(f"schema {version} → {self.schema()}, and a build that knows {version} goes on")
 
-    def role_of_the_api(self):
-        """Makes the role by what cdk/README.md says, as the master user, and returns the ARN of its secret."""
-        readme = (ROOT / "cdk" / "README.md").read_text()
-        statements = re.search(r"^ +CREATE ROLE logmill_api.*?\n\n", readme, re.S | re.M).group(0)
-        env = self.servers.env
-        for statement in statements.replace("'…'", "'secret-of-the-api'").strip().splitlines():
-            self.servers.sql(statement, user=env["DATABASE_USER"])
-        secret = self.cloud.client("secretsmanager").create_secret(
-            Name="logmill-api", SecretString='{"username": "logmill_api", "password": "secret-of-the-api"}')
-        return secret["ARN"]
-
     def reads_only(self, definition):
-        """With that role the api takes and reads logs, and the database lets it delete none."""
+        """By its role the api takes and reads logs, and the database lets it delete none."""
         env = definition.environment()
         equal(env["DATABASE_USER"], "logmill_api", "the api's own role")
         api = Task(self.stage, definition, self.servers, self.credentials, BINARY, PORT="8010").ready()

@@ -75,15 +75,15 @@ class Definition:
         [self.service] = ecs.describe_services(cluster=cluster, services=[name])["services"]
         answer = ecs.describe_task_definition(taskDefinition=self.service["taskDefinition"])
         self.task = answer["taskDefinition"]
-        [self.container] = self.task["containerDefinitions"]
+        self.containers = {one["name"]: one for one in self.task["containerDefinitions"]}
         self.cloud = cloud
         self.role = assume(cloud, self.task["taskRoleArn"])
         self.execution_role = assume(cloud, self.task["executionRoleArn"])
 
-    def environment(self):
-        env = {one["name"]: one["value"] for one in self.container["environment"]}
+    def environment(self, container="logmill"):
+        env = {one["name"]: one["value"] for one in self.containers[container]["environment"]}
         secrets = client_as(self.cloud, self.execution_role, "secretsmanager")
-        for secret in self.container["secrets"]:
+        for secret in self.containers[container]["secrets"]:
             env[secret["name"]] = resolve(secrets, secret["valueFrom"])
         return env
 
@@ -96,7 +96,9 @@ def resolve(secretsmanager, value_from):
 
 
 class Servers:
-    """PostgreSQL and Redis, under the names and with the passwords that the stack's tasks are given."""
+    """PostgreSQL and Redis, under the names and with the passwords that the stack's tasks are given; `env` has
+    those of the database's master user.
+    """
 
     def __init__(self, stage, env):
         self.stage = stage
@@ -164,11 +166,14 @@ class Servers:
 
 
 class Task:
-    """A container of a task definition, run as a process."""
+    """A container of a task definition, run as a process, after those that it waits for."""
 
-    def __init__(self, stage, definition, servers, credentials, binary, **changed):
-        container = definition.container
-        self.env = {**definition.environment(), **servers.trust, **changed,
+    def __init__(self, stage, definition, servers, credentials, binary, name="logmill", alone=False, **changed):
+        container = definition.containers[name]
+        for first in [] if alone else container.get("dependsOn", []):
+            assert first["condition"] == "SUCCESS"
+            Task(stage, definition, servers, credentials, binary, first["containerName"]).succeed()
+        self.env = {**definition.environment(name), **servers.trust, **changed,
                     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": credentials.tell(definition.role)}
         folder = stage.folder / f"bin-{len(stage.processes)}"
         folder.mkdir()
@@ -179,6 +184,11 @@ class Task:
         number = len(stage.processes)
         self.process = stage.start(f"{container['command'][0]}-{number}", [folder / command[0], *command[1:]],
                                    self.env)
+
+    def succeed(self):
+        """Waits for the end of what does not run on, which has to be a good one."""
+        status = self.process.popen.wait(PATIENCE)
+        assert status == 0, f"{self.process.name} ended with {status}:\n{self.process.said()[-4000:]}"
 
     def ready(self, patience=PATIENCE):
         sign = '"storing"' if self.health else '"listening"'
