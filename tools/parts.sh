@@ -3,11 +3,12 @@
 # shellcheck shell=bash
 passed=0
 failed=()
+took=()
 mkdir -p build/parts
 
 # part NAME COMMAND...: runs it, and remembers how it went.
 part() {
-    local name=$1
+    local name=$1 began=$SECONDS
     shift
     echo "==> $name"
     if "$@" 2>&1 | tee "build/parts/$name.log"; then
@@ -15,10 +16,12 @@ part() {
     else
         failed+=("$name")
     fi
+    took+=("$((SECONDS - began)) s: $name")
 }
 
-# Says how all parts went, and what failed in each, and ends the script.
+# Says how long each part took, which failed and what in it, and ends the script.
 report() {
+    printf '%s\n' "${took[@]}"
     for name in "${failed[@]+"${failed[@]}"}"; do
         echo "$1: FAILED: $name"
         grep -E '(FAIL|TIMEOUT|ERROR|✖|not ok|error:)' "build/parts/$name.log" | sort -u | tail -n 20
