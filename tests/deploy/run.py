@@ -24,6 +24,7 @@ BINARY = pathlib.Path(os.environ.get("LOGMILL_BIN", ROOT / "build" / "test" / "l
 BEFORE = "7ca0bf5"  # the build before, whose schema has a step less: tests/integration/compatible.test.ts
 LOGS = 10_000
 ALSO = 500  # before and after an update
+CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/logmill:2"
 NO_QUESTIONS = ("--require-approval", "never")
 
@@ -213,10 +214,48 @@ class Walk:
     def schema(self):
         return self.servers.sql("SELECT max(version) FROM logmill_schema")
 
-    def protected(self):
-        part("destroy, which is refused while the stack is protected")
+    # ---- The end ----
+
+    def destroy(self):
+        part("destroy, and what is left")
         said = self.cloud.cdk("destroy", "--app", self.plain, "--force", fails=True)
         assert re.search("protect", said, re.I), said
+        bare = self.cloud.assembly(keysSecretArn=self.keys_arn, deletionProtection=False)
+        self.cloud.cdk("deploy", "--app", bare, *NO_QUESTIONS)
+        back = Readback(self.cloud, deletionProtection=False)
+        back.check_load_balancer()
+        back.check_database()
+        back.check_protection()
+        bucket = back.one("AWS::S3::Bucket")
+        self.cloud.cdk("destroy", "--app", bare, "--force")
+        sqs = self.cloud.client("sqs")
+        equal(set(sqs.list_queues()["QueueUrls"]), {self.queue, self.dead}, "queues that are left")
+        buckets = {one["Name"] for one in self.cloud.client("s3").list_buckets()["Buckets"]}
+        assert bucket in buckets, "the bucket of access logs is gone"
+        rds = self.cloud.client("rds")
+        equal(rds.describe_db_instances()["DBInstances"], [], "databases that are left")
+        equal(len(rds.describe_db_snapshots()["DBSnapshots"]), 1, "last snapshots")
+        for service, ask, what in (("ecs", "list_task_definitions", "taskDefinitionArns"),
+                                   ("elbv2", "describe_load_balancers", "LoadBalancers"),
+                                   ("elasticache", "describe_replication_groups", "ReplicationGroups"),
+                                   ("sns", "list_topics", "Topics"), ("cloudwatch", "describe_alarms", "MetricAlarms")):
+            equal(getattr(self.cloud.client(service), ask)()[what], [], f"what {service} has left")
+        secrets = self.cloud.client("secretsmanager").list_secrets()["SecretList"]
+        equal([one["Name"] for one in secrets], ["logmill-keys"], "secrets that are left, but for the one made by hand")
+        roles = [one["RoleName"] for one in self.cloud.client("iam").list_roles()["Roles"]]
+        equal([one for one in roles if one.startswith("logmill")], [], "roles that are left")
+
+
+def other_choices(cloud, keys_arn):
+    """All that the first stack was not: Aurora, HTTPS from the internet, two zones, a NAT gateway."""
+    part("a stack of other choices: deployed, read back, destroyed")
+    choices = {"stackName": "logmill-two", "database": "aurora", "exposure": "internet", "multiAz": True,
+               "certificateArn": CERTIFICATE, "natGateways": 1, "cpuArchitecture": "X86_64",
+               "deletionProtection": False}
+    made = cloud.assembly(keysSecretArn=keys_arn, imageUri=IMAGE, **choices)
+    cloud.cdk("deploy", "--app", made, *NO_QUESTIONS)
+    print("as promised:", ", ".join(Readback(cloud, **choices).all()))
+    cloud.cdk("destroy", "--app", made, "--force")
 
 
 def test(stage):
@@ -227,7 +266,8 @@ def test(stage):
     walk.tried_permissions()
     walk.run()
     walk.update()
-    walk.protected()
+    walk.destroy()
+    other_choices(walk.cloud, walk.keys_arn)
 
 
 def main():
