@@ -72,6 +72,22 @@ browserTest('where logs have stopped it says when the last one came', async ({ s
     assert.equal(await silence.count(), 0);
 });
 
+browserTest('a first log that comes just after the list was read is shown', async ({ server, visitor }) => {
+    // The list is read, and then it is asked whether there is any log at all.
+    let isSent = false;
+    const isForAny = ({ pathname, searchParams }: URL): boolean =>
+        pathname === '/logs' && searchParams.get('limit') === '1' && !searchParams.has('since');
+    await visitor.context.route(isForAny, async (route) => {
+        if (!isSent) {
+            isSent = true;
+            await postLog(server, { message: 'the first of all', level: 'info' });
+            await atRest(server);
+        }
+        await route.continue();
+    });
+    await new LogPage(await visitor.open()).shows(['the first of all']);
+});
+
 browserTest('a filter that the server refuses is explained', async ({ visitor }) => {
     const page = new LogPage(await visitor.open('?since=whenever'));
     await page.isIn('error');

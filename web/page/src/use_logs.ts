@@ -82,7 +82,8 @@ export function useLogs(view: View): Logs {
     const { around, center, oldest } = view;
     const isFollowing = follows(view);
     const times = around ? [center, ...around] : [view.since, view.until, view.range, isFollowing];
-    const key = [filterParams(view), times, Boolean(around), oldest, round].join('|');
+    const sought = [filterParams(view), times, Boolean(around), oldest].join('|');
+    const key = `${sought}|${round}`;
     const keyOf = useRef('');
 
     if (keyOf.current !== key) {
@@ -188,7 +189,9 @@ export function useLogs(view: View): Logs {
         if (list.error) void list.goOn();
     }, [session]);
 
-    // A server that is away is asked again; so is an empty one for its first log.
+    // A server that is away is asked again; so is an empty one for its first log, which may have come since the list
+    // was read: then that is read once more.
+    const readAgain = useRef('');
     const isEmpty = list.isComplete && list.length === 0;
     const isAway = list.error !== null && mayPass(list.error);
     const retryMs = Math.max(RETRY_MS, 1000 * (list.error?.retryAfter ?? 0));
@@ -202,8 +205,11 @@ export function useLogs(view: View): Logs {
             const any = new URLSearchParams({ limit: '1' });
             const { logs } = await fetchLogs(any, abort.signal).catch(() => ({ logs: [] }));
             if (abort.signal.aborted) return;
+            const hasCome = logs.length > 0 && Date.parse(logs[0]!.timestamp) >= current.now;
             setNothingStored((before) => {
-                if (before && logs.length > 0) setRound((n) => n + 1);
+                const isMissed = before === null && hasCome && readAgain.current !== sought;
+                if (isMissed) readAgain.current = sought;
+                if (isMissed || (before && logs.length > 0)) setRound((n) => n + 1);
                 return logs.length === 0;
             });
         };
