@@ -21,7 +21,7 @@ all: ## build/logmill, optimised (installs what the build needs)
 run: all ## the same, then `logmill serve` on 127.0.0.1:8000
 	build/logmill serve
 
-test: ## unit and integration tests with sanitizers on, loggers that are followed, cdk's tests, a short torture, fuzz targets for 20 s
+test: ## unit and integration tests with sanitizers on, loggers that are followed, cdk's tests, a short torture, fuzz targets for 10 s
 	@tools/bootstrap build test
 	@tools/test
 
