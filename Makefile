@@ -12,7 +12,7 @@ TEST_FLAGS := -Db_sanitize=address,undefined -Dtests=enabled -Dfaults=true
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install compose-test clean help
+.PHONY: all run test test-build unit integration browser screenshots faults simulation fuzz schemathesis tsan coverage lint format bench stress torture senders-test follow-test cdk-test deploy-test install deb deb-test tarball compose-test clean help
 
 all: ## build/logmill, optimised (installs what the build needs)
 	@tools/bootstrap build
@@ -119,6 +119,22 @@ install: all ## to PREFIX (/usr/local), with manual page, completion, and units 
 			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit.service || exit; \
 	done
 	install -m 644 deploy/logmill.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.socket
+
+RELEASES ?= bookworm trixie
+ARCHITECTURES ?= amd64
+deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECTURES="amd64 arm64")
+	@tools/bootstrap build deb
+	@for release in $(RELEASES); do for architecture in $(ARCHITECTURES); do \
+	    tools/deb $$release $$architecture || exit; \
+	done; done
+
+deb-test: all ## the packages in real roots of Debian: installed, upgraded, removed, purged, and running there
+	@tools/bootstrap build deb
+	@tools/deb-test $(RELEASES)
+
+tarball: all ## build/logmill-VERSION-linux-ARCHITECTURE.tar.xz, for systems without the package
+	@tools/bootstrap build deb
+	@tools/tarball
 
 compose-test: ## the image and docker-compose.yml on a real Docker engine (as root, where none runs)
 	@tools/bootstrap compose
