@@ -17,6 +17,8 @@ interface TraceEvent {
     ph: string;
     ts: number;
     dur?: number;
+    /** The same by the processor: what others took of it meanwhile is not in it. */
+    tdur?: number;
     tid: number;
 }
 
@@ -60,12 +62,11 @@ function scriptOfFrames(events: TraceEvent[]): number[] {
     const spent = new Array<number>(Math.max(0, frames.length - 1)).fill(0);
     let frame = 0;
     let until = 0;
-    for (const { ts, dur = 0 } of scripts) {
+    for (const { ts, dur = 0, tdur = dur } of scripts) {
         while (frame < spent.length && frames[frame + 1]!.ts <= ts) frame++;
-        if (frame >= spent.length || ts < frames[0]!.ts) continue;
-        const from = Math.max(ts, until);
-        until = Math.max(until, ts + dur);
-        spent[frame]! += Math.max(0, until - from) / 1000;
+        if (frame >= spent.length || ts < frames[0]!.ts || ts < until) continue;
+        until = ts + dur;
+        spent[frame]! += tdur / 1000;
     }
     return spent;
 }

@@ -51,6 +51,8 @@ interface Layout {
     heights: Heights;
     wrap: boolean;
     width: number;
+    /** How high the line of a day is. */
+    day: number;
 }
 
 export function ListView({ view, setView, logs, active, open }: Props): JSX.Element {
@@ -59,7 +61,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const scroller = useRef<HTMLDivElement>(null);
     const all = useRef<HTMLDivElement>(null);
     const drawn = useRef<HTMLDivElement>(null);
-    const layout = useRef<Layout>({ heights: new Heights(24), wrap, width: 0 });
+    const layout = useRef<Layout>({ heights: new Heights(24), wrap, width: 0, day: 24 });
     /** What the heights are of, and its first log. */
     const shown = useRef<LogList>();
     const newest = useRef<Log | undefined>();
@@ -68,8 +70,10 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const added = useRef(0);
     /** The row that is to come into sight, though rows above it are still to be measured. */
     const sought = useRef(-1);
-    /** What was drawn and measured last, where rows have one line. */
-    const measured = useRef<readonly unknown[]>([]);
+    /** What was drawn and measured last, where rows have one line: what it was of, and which rows. */
+    const measured = useRef<{ of: readonly unknown[]; rows: string }>({ of: [], rows: '' });
+    /** How far it is scrolled, as the last look had it: to ask anew costs a layout. */
+    const scrolled = useRef(0);
     /** The list whose first rows have been drawn: those around them come after that. */
     const [begun, setBegun] = useState<LogList | null>(null);
     const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil(innerHeight / ROW_MIN) }));
@@ -108,6 +112,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         if (layout.current.heights.length === 0) return;
         const { scrollTop, clientHeight } = scroller.current!;
         const { heights } = layout.current;
+        scrolled.current = scrollTop;
         const first = Math.max(0, Math.floor((heights.at(scrollTop) - OVERSCAN) / STEP) * STEP);
         const until = Math.ceil((heights.at(scrollTop + clientHeight) + 1 + OVERSCAN) / STEP) * STEP;
         setSeen((seen) => (seen.first === first && seen.until === until ? seen : { first, until }));
@@ -127,22 +132,22 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const { heights } = layout.current;
         const row = styled(element, '--row', 24);
         const width = element.clientWidth;
+        layout.current.day = styled(element, '--day', 24);
         if (heights.row === row && layout.current.wrap === wrap && (!wrap || layout.current.width === width)) return;
         const top = heights.at(element.scrollTop);
         const offset = element.scrollTop === 0 ? 0 : Math.min(element.scrollTop - heights.top(top), row - 1);
         const fresh = new Heights(row);
         fresh.resize(heights.length);
-        layout.current = { heights: fresh, wrap, width };
+        layout.current = { ...layout.current, heights: fresh, wrap, width };
         place();
         element.scrollTop = fresh.top(top) + offset;
     };
     /** Takes over how high the rows are that are drawn; false: as was known. What is in sight stays where it is. */
-    const measure = (): boolean => {
+    const measure = (scrollTop = scroller.current!.scrollTop): boolean => {
         const element = scroller.current!;
-        const { heights } = layout.current;
-        const top = heights.at(element.scrollTop);
-        const offset = element.scrollTop - heights.top(top);
-        const day = styled(element, '--day', 24);
+        const { heights, day } = layout.current;
+        const top = heights.at(scrollTop);
+        const offset = scrollTop - heights.top(top);
         let index = first;
         let above = 0;
         let grown = 0;
@@ -180,12 +185,16 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const dates = [before, ...logsShown].map((log) => log && formatDate(Date.parse(log.timestamp), zone));
 
     useLayoutEffect(() => {
-        // To ask where things stand costs a layout: not where nothing has changed that heights depend on.
-        const drawing = [list, length, list.top[0], first, until, dates.join(), hasHead, sought.current, list.isComplete, isBegun];
-        const isSame = !wrap && added.current === 0 && drawing.every((value, n) => value === measured.current[n]);
-        measured.current = wrap ? [] : drawing;
+        // To ask where things stand costs a layout: not where nothing has changed that heights depend on, and not
+        // where the same list was scrolled.
+        const of = wrap ? [] : [list, length, list.top[0], hasHead, sought.current, list.isComplete, isBegun];
+        const rows = [first, until, ...dates].join();
+        const last = measured.current;
+        const isOfSame = !wrap && added.current === 0 && of.every((value, n) => value === last.of[n]);
+        measured.current = { of, rows };
         if (isEmpty) isAtEnd.current = true;
-        if (isSame || isEmpty) return place();
+        if ((isOfSame && rows === last.rows) || isEmpty) return place();
+        if (isOfSame && sought.current < 0 && !measure(scrolled.current)) return;
         if (added.current > 0) {
             place();
             // Who looks at the newest logs looks at those that come, too.
