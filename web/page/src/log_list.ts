@@ -136,9 +136,17 @@ export class LogList {
 
     /** Fetches the first page, in place of all that there is once it has come. */
     async start(): Promise<void> {
+        // What was asked before knows less: its answer, which may come later, is not wanted.
+        if (!this.abort.signal.aborted) {
+            this.abort.abort();
+            this.abort = new AbortController();
+        }
         this.loading = true;
         this.isStopped = false;
-        await this.guarded(async (signal) => this.take(await this.fetch(null, signal)));
+        await this.guarded(async (signal) => {
+            const answer = await this.fetch(null, signal);
+            if (!signal.aborted) this.take(answer);
+        });
     }
 
     /** A log and its neighbours, in the order of the list. */
@@ -223,8 +231,9 @@ export class LogList {
             if (signal.aborted) return;
             this.error = error instanceof ApiError ? error : new ApiError(0, String(error));
         }
+        if (signal.aborted) return;
         this.loading = false;
-        if (!signal.aborted) this.changed();
+        this.changed();
     }
 
     /** Fetches the page after the last. */

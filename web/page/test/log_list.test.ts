@@ -64,6 +64,28 @@ test('the first page is small, so that it is there soon, and the others are not'
     expect(reads.map((path) => new URL(path, 'http://h').searchParams.get('limit'))).toEqual(['100', '500']);
 });
 
+test('of two that were asked for at once, the later holds, whichever answer comes first', async () => {
+    let letGo = (): void => {};
+    const isHeld = new Promise<void>((done) => (letGo = done));
+    const answered: string[] = [];
+    const { fetch } = globalThis;
+    vi.stubGlobal('fetch', async (path: string) => {
+        const text = await (await fetch(path)).text();
+        answered.push(text);
+        if (answered.length === 1) await isHeld;
+        return { ok: true, text: async () => text };
+    });
+    const list = listOf();
+    const first = list.start();
+    await vi.waitFor(() => expect(answered.length).toBe(1));
+    stored.push(log(stored.length));
+    await list.start();
+    letGo();
+    await first;
+    expect(list.loading).toBe(false);
+    expect(list.slice(0, 1)[0]?.id).toBe(stored.at(-1)!.id);
+});
+
 test('pages far away are let go, and fetched again when they are looked at', async () => {
     const list = await wholeList();
     list.slice(list.length - 10, list.length);
