@@ -91,7 +91,8 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
 
     const { length, loading: wasLoading } = list;
     const isEmpty = length === 0;
-    const isBegun = begun === list;
+    // What is around a log is looked at in the middle, so its first rows are of no use.
+    const isBegun = begun === list || list.kind.around !== null;
     if (shown.current !== list) {
         shown.current = list;
         newest.current = undefined;
