@@ -122,7 +122,7 @@ install: all ## to PREFIX (/usr/local), with manual page, completion, and units 
 
 RELEASES ?= bookworm trixie
 ARCHITECTURES ?= amd64
-deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECTURES="amd64 arm64")
+deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECTURES=amd64)
 	@tools/bootstrap build deb
 	@for release in $(RELEASES); do for architecture in $(ARCHITECTURES); do \
 	    tools/deb $$release $$architecture || exit; \
