@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { atRest, postLogs } from '../support/logs';
 import { faults } from './axe';
 import { type Scene, browserTest, end } from './browser';
+import { FieldsPanel } from './fields_panel';
 import { LogPage } from './log_page';
 import { sampleLogs } from './sample';
 
@@ -211,6 +212,63 @@ for (const colorScheme of ['light', 'dark'] as const) {
             { context: { colorScheme, viewport, bypassCSP: true } },
         );
     }
+}
+
+/** What can be pressed, is there, and is smaller than a fingertip needs (WCAG 2.2, 2.5.8); links amid text may be. */
+function smallTargets(tab: Page): Promise<string[]> {
+    return tab.evaluate(() => {
+        const isShown = (target: Element): boolean =>
+            target.checkVisibility({ visibilityProperty: true }) && (target as HTMLElement).offsetWidth > 1;
+        return [...document.querySelectorAll('a, button, select, input, [role=option]')]
+            .filter((target) => isShown(target) && !(target.matches('a') && getComputedStyle(target).display === 'inline'))
+            .map((target): [Element, DOMRect] => [target, target.getBoundingClientRect()])
+            .filter(([, { width, height }]) => width < 24 || height < 24)
+            .map(([target, { width, height }]) => `${target.outerHTML.slice(0, 120)}: ${width} × ${height}`);
+    });
+}
+
+for (const [name, context] of [
+    ['on a wide screen', { viewport: { width: 1440, height: 900 } }],
+    ['on a phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+] as const) {
+    browserTest(
+        `what can be pressed is at least 24 px wide and high ${name}`,
+        async (scene) => {
+            await shop(scene);
+            const tab = await scene.visitor.open('?range=1h&column=service&column=host&off=service:x&by=service');
+            const page = new LogPage(tab);
+            const fields = new FieldsPanel(tab);
+            const found: string[] = [];
+            const look = async (where: string): Promise<void> => {
+                found.push(...(await smallTargets(tab)).map((target) => `${where}: ${target}`));
+            };
+            await page.rows.first().waitFor();
+            await tab.getByRole('button', { name: /^Grouped by/ }).waitFor();
+            await look('the list');
+            if (!(await fields.panel.isVisible())) await fields.toggle.click();
+            await fields.unfold('service');
+            await look('fields');
+            await fields.panel.getByRole('button', { name: 'Close' }).click();
+            await page.openMenu();
+            await look('the menu');
+            await page.closeMenu();
+            await page.openTimes();
+            await look('times');
+            await tab.keyboard.press('Escape');
+            await tab.goto(`${new URL('/', tab.url()).href}?range=1h&query=http.status:200`);
+            await page.rows.first().click();
+            await page.details.getByRole('button', { name: 'Filter for level', exact: true }).waitFor();
+            await look('an open log');
+            await page.details.getByRole('button', { name: 'Show around' }).click();
+            await tab.getByRole('region', { name: 'Around a log' }).getByRole('button').first().waitFor();
+            await look('around it');
+            await tab.goto(`${new URL('/', tab.url()).href}?range=1h&tab=patterns`);
+            await tab.getByTestId('pattern').first().waitFor();
+            await look('patterns');
+            assert.deepEqual(found, []);
+        },
+        { context },
+    );
 }
 
 end();
