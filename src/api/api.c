@@ -278,6 +278,7 @@ struct api *api_new(const struct api_options *options, struct errbuf *err)
     http.trusted_proxies = &api->trusted_proxies;
     http.bodies = ledger_account(api->ledger, LEDGER_BODIES);
     http.answers = ledger_account(api->ledger, LEDGER_ANSWERS);
+    http.reserved = ledger_account(api->ledger, LEDGER_OPS);
     http.hooks = (struct http_hooks){.admit = admit,
                                      .forget = access_forget,
                                      .left = access_left,

@@ -97,11 +97,10 @@ size_t account_used(struct account *a)
 
 void ledger_init(struct ledger *l, size_t limit)
 {
-    static const size_t floors[LEDGER_CLASSES] = {[LEDGER_BODIES] = LEDGER_BODIES_FLOOR,
-                                                  [LEDGER_INTAKE] = LEDGER_INTAKE_FLOOR,
-                                                  [LEDGER_ANSWERS] = LEDGER_ANSWERS_FLOOR,
-                                                  [LEDGER_READS] = LEDGER_READS_FLOOR,
-                                                  [LEDGER_TAILS] = LEDGER_TAILS_FLOOR};
+    static const size_t floors[LEDGER_CLASSES] = {
+        [LEDGER_BODIES] = LEDGER_BODIES_FLOOR,   [LEDGER_INTAKE] = LEDGER_INTAKE_FLOOR,
+        [LEDGER_ANSWERS] = LEDGER_ANSWERS_FLOOR, [LEDGER_READS] = LEDGER_READS_FLOOR,
+        [LEDGER_TAILS] = LEDGER_TAILS_FLOOR,     [LEDGER_OPS] = LEDGER_OPS_FLOOR};
     size_t share = limit / LEDGER_SHARES;
 
     l->shared = limit;
@@ -126,11 +125,9 @@ struct account *ledger_account(struct ledger *l, enum ledger_class which)
 
 const char *ledger_class_name(enum ledger_class which)
 {
-    static const char *const names[LEDGER_CLASSES] = {[LEDGER_BODIES] = "bodies",
-                                                      [LEDGER_INTAKE] = "intake",
-                                                      [LEDGER_ANSWERS] = "answers",
-                                                      [LEDGER_READS] = "reads",
-                                                      [LEDGER_TAILS] = "tails"};
+    static const char *const names[LEDGER_CLASSES] = {
+        [LEDGER_BODIES] = "bodies", [LEDGER_INTAKE] = "intake", [LEDGER_ANSWERS] = "answers",
+        [LEDGER_READS] = "reads",   [LEDGER_TAILS] = "tails",   [LEDGER_OPS] = "ops"};
 
     return names[which];
 }

@@ -7,12 +7,13 @@
  *   answers  answers that their clients have not taken yet, and requests that wait behind them
  *   reads    answers while they are being built
  *   tails    live tails: what waits for their clients
+ *   ops      answers to whoever watches the service (HTTP_ROUTE_RESERVED)
  *
  * Each account has a floor: bytes that are always its own, whatever the others hold; and a ceiling.
  * What the floors leave over is shared by all, first come, first served. So no class can starve
  * another: logs are taken as long as those that wait are within intake's floor, however many bodies
- * are half sent and answers not taken. Past it a request that has come whole may exchange what it
- * holds for what its logs need.
+ * are half sent and answers not taken; and that the process is full is told while it is. Past
+ * intake's floor a request that has come whole may exchange what it holds for what its logs need.
  *
  * Always true: an account's bytes below its floor are its own; those above are counted in `shared`,
  * too, which never passes its limit. So all accounts together never hold more than the ledger's
@@ -31,19 +32,21 @@ enum ledger_class {
     LEDGER_ANSWERS,
     LEDGER_READS,
     LEDGER_TAILS,
+    LEDGER_OPS,
     LEDGER_CLASSES
 };
 
-/* Of the ledger's limit, in sixteenths. */
+/* Of the ledger's limit, in 32nds. */
 enum {
-    LEDGER_SHARES = 16,
-    LEDGER_BODIES_FLOOR = 2,
-    LEDGER_INTAKE_FLOOR = 3,
-    LEDGER_ANSWERS_FLOOR = 2,
-    LEDGER_READS_FLOOR = 2,
-    LEDGER_TAILS_FLOOR = 1,
-    /* Six are left to be shared. The other ceilings are their floors and all that is shared. */
-    LEDGER_TAILS_CEILING = 4,
+    LEDGER_SHARES = 32,
+    LEDGER_BODIES_FLOOR = 4,
+    LEDGER_INTAKE_FLOOR = 6,
+    LEDGER_ANSWERS_FLOOR = 3,
+    LEDGER_READS_FLOOR = 4,
+    LEDGER_TAILS_FLOOR = 2,
+    LEDGER_OPS_FLOOR = 1,
+    /* Twelve are left to be shared. The other ceilings are their floors and all that is shared. */
+    LEDGER_TAILS_CEILING = 8,
 };
 
 struct ledger;

@@ -148,6 +148,8 @@ struct http_request *connection_enqueue(struct connection *c)
     struct http_request *req = spare_take_request(c->thread, c);
 
     req->message = m;
+    if (m->endpoint && (m->endpoint->flags & HTTP_ROUTE_RESERVED) != 0)
+        http_request_charge_to(req, c->thread->shared->options.reserved);
     req->started_us = m->started_us;
     req->head_only = m->method == HTTP_HEAD;
     req->http_1_0 = m->http_1_0;

@@ -445,32 +445,38 @@ void exchange_timed_out(struct connection *c, enum timeout_kind kind)
 
 /* ---- Memory for answers ---- */
 
-static bool is_short(const struct http_thread *t)
+static bool is_short(struct account *a)
 {
-    struct account *answers = t->shared->options.answers;
-
-    return answers && account_used(answers) > answers->ceiling / 100 * HTTP_RELIEF_PERCENT;
+    return a && account_used(a) > a->ceiling / 100 * HTTP_RELIEF_PERCENT;
 }
 
-/* True if what the client does not take is charged to the answers: tails have their own. */
-static bool holds_answer(const struct connection *c)
+static bool has_short_account(const struct http_thread *t)
 {
-    return c->first && c->first->account == c->thread->shared->options.answers;
+    return is_short(t->shared->options.answers) || is_short(t->shared->options.reserved);
+}
+
+/* True if others want the room of what the client does not take. That of tails is their own. */
+static bool is_in_the_way(const struct connection *c)
+{
+    const struct http_server_options *options = &c->thread->shared->options;
+    struct account *account = c->first ? c->first->account : NULL;
+
+    return (account == options->answers || account == options->reserved) && is_short(account);
 }
 
 void exchange_relieve(struct http_thread *t)
 {
-    if (!is_short(t))
+    if (!has_short_account(t))
         return;
     uint64_t now = uv_now(&t->net.uv);
     struct deadline *d = timeouts_first(&t->net.timeouts, TIMEOUT_WRITE);
-    while (d && is_short(t)) {
+    while (d && has_short_account(t)) {
         struct connection *c = container_of(d, struct connection, socket.write_deadline);
 
         if (now + t->net.timeouts.after_ms[TIMEOUT_WRITE] < d->at_ms + HTTP_STALL_MS)
             return; /* all others have been set later */
         d = timeouts_next(&t->net.timeouts, d);
-        if (holds_answer(c))
+        if (is_in_the_way(c))
             connection_abort(c);
     }
 }

@@ -86,8 +86,12 @@ enum http_route_flags {
      * begun before that answer has left.
      */
     HTTP_ROUTE_ALONE = 1,
-    HTTP_ROUTE_RESERVED = 2, /* answered also to connections past max_connections */
-    HTTP_ROUTE_PAGE = 4,     /* for hooks.admit: what a browser shows to a person */
+    /*
+     * For whoever watches the service: answered also to connections past max_connections, and out
+     * of memory of its own (http_server_options.reserved).
+     */
+    HTTP_ROUTE_RESERVED = 2,
+    HTTP_ROUTE_PAGE = 4, /* for hooks.admit: what a browser shows to a person */
     /* Its clients are wrong about Content-Encoding: the first bytes of a body tell what it is. */
     HTTP_ROUTE_CODED_BY_BYTES = 8,
     /* A coding that the server does not know is the handler's matter: the body is as it was sent.
@@ -218,6 +222,7 @@ struct http_server_options {
     /* Requests that come in pieces; used up: 503 with Retry-After; could never hold one: 413. */
     struct account *bodies;
     struct account *answers;              /* answers not taken, what waits behind them; likewise */
+    struct account *reserved;             /* answers of routes with HTTP_ROUTE_RESERVED; likewise */
     const struct ranges *trusted_proxies; /* whose X-Forwarded-… count; NULL: nobody's */
     /* Lines "Name: value\r\n" that every answer has; up to HTTP_ANSWER_HEADERS_MAX bytes. */
     struct slice answer_headers;

@@ -13,7 +13,7 @@ const INFLIGHT = 16 * MIB;
 const SIXTEENTH = INFLIGHT / 16;
 const PAGE = 'GET /logs?limit=1000 HTTP/1.1\r\nHost: test\r\n\r\n';
 
-type Class = 'bodies' | 'intake' | 'answers' | 'reads' | 'tails';
+type Class = 'bodies' | 'intake' | 'answers' | 'reads' | 'tails' | 'ops';
 
 async function held(server: Logmill, name: Class): Promise<number> {
     return metric(await metrics(server), `logmill_inflight_class_bytes{class="${name}"}`);
@@ -90,6 +90,22 @@ scenario('answers that nobody takes keep no log out', async (lab) => {
     });
     await othersAreServed(server);
     assert.ok((await held(server, 'answers')) <= 8 * SIXTEENTH);
+    await comesBack(server, clients);
+});
+
+scenario('metrics that nobody takes keep nobody out', async (lab) => {
+    const server = await filled(lab, { MAX_CONNECTIONS: '1000' });
+    const asked = 'GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(200);
+    const clients: RawConnection[] = [];
+    await eventually('metrics to pile up', async () => {
+        clients.push(...(await greedy(lab, server, 10, asked)));
+        return (await held(server, 'ops')) > SIXTEENTH;
+    });
+    await othersAreServed(server);
+    // They hold no more than what is theirs, or are cut off.
+    await eventually('metrics to be answered', async () => (await get(server, '/metrics')).status === 200);
+    assert.ok((await held(server, 'ops')) <= 6.5 * SIXTEENTH);
+    assert.equal((await get(server, '/logs?limit=1000')).status, 200);
     await comesBack(server, clients);
 });
 

@@ -8,7 +8,7 @@
 enum { LIMIT = 1600, SHARE = LIMIT / LEDGER_SHARES };
 
 static struct ledger ledger;
-static struct account *bodies, *intake, *answers, *reads, *tails;
+static struct account *bodies, *intake, *answers, *reads, *tails, *ops;
 
 static int set_up(void **state)
 {
@@ -18,6 +18,7 @@ static int set_up(void **state)
     answers = ledger_account(&ledger, LEDGER_ANSWERS);
     reads = ledger_account(&ledger, LEDGER_READS);
     tails = ledger_account(&ledger, LEDGER_TAILS);
+    ops = ledger_account(&ledger, LEDGER_OPS);
     return 0;
 }
 
@@ -39,12 +40,13 @@ static void a_floor_is_there_whatever_the_others_hold(void **state)
     take_all(tails);
     take_all(reads);
     assert_int_equal(take_all(intake), LEDGER_INTAKE_FLOOR * SHARE);
+    assert_int_equal(take_all(ops), LEDGER_OPS_FLOOR * SHARE);
     assert_int_equal(ledger_used(&ledger), LIMIT);
 }
 
 static void what_one_could_hold_alone_does_not_depend_on_the_others(void **state)
 {
-    enum { SHARED = 6 * SHARE };
+    enum { SHARED = 12 * SHARE };
     size_t held[LEDGER_CLASSES] = {0};
 
     take_all(tails);
@@ -71,9 +73,10 @@ static void answers_are_not_starved_by_tails_nor_by_intake(void **state)
 
 static void one_class_alone_gets_all_but_the_floors_of_the_others(void **state)
 {
-    assert_int_equal(take_all(intake), LIMIT - (LEDGER_BODIES_FLOOR + LEDGER_ANSWERS_FLOOR +
-                                                LEDGER_READS_FLOOR + LEDGER_TAILS_FLOOR) *
-                                                   SHARE);
+    assert_int_equal(take_all(intake),
+                     LIMIT - (LEDGER_BODIES_FLOOR + LEDGER_ANSWERS_FLOOR + LEDGER_READS_FLOOR +
+                              LEDGER_TAILS_FLOOR + LEDGER_OPS_FLOOR) *
+                                 SHARE);
 }
 
 static void tails_stop_at_their_ceiling(void **state)

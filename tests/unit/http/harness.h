@@ -248,6 +248,7 @@ static const struct http_route harness_routes[] = {
     {"GET", "/static", handle_static, .flags = 0},
     {"GET", "/stream", handle_stream, .flags = 0},
     {"GET", "/buffer", handle_buffer, .flags = 0},
+    {"GET", "/watched", handle_buffer, .flags = HTTP_ROUTE_RESERVED},
     {"GET", "/endless", handle_endless, .flags = HTTP_ROUTE_ALONE},
     {"GET", "/alone", handle_later, .flags = HTTP_ROUTE_ALONE},
     {"POST", "/later", handle_later, .flags = 0},
@@ -304,6 +305,7 @@ static inline void harness_init(struct harness *h)
         .max_connection_bytes = HARNESS_CONNECTION_BYTES,
         .bodies = ledger_account(&h->ledger, LEDGER_BODIES),
         .answers = ledger_account(&h->ledger, LEDGER_ANSWERS),
+        .reserved = ledger_account(&h->ledger, LEDGER_OPS),
     };
     h->shared.net.max_sockets = 100;
     struct errbuf err = ERRBUF_INIT;

@@ -668,6 +668,54 @@ static void test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent(voi
     harness_disconnect(&harness);
 }
 
+static void test_whoever_watches_is_answered_while_answers_have_no_room(void **state)
+{
+    struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+    struct account *ops = ledger_account(&harness.ledger, LEDGER_OPS);
+
+    assert_true(account_take(answers, answers->ceiling));
+    harness_connect(&harness);
+    feed(GET("/watched"));
+    assert_non_null(memmem(sent.data, sent.len, "HTTP/1.1 200 ", 13));
+    assert_true(account_take(ops, ops->floor));
+    feed(GET("/watched"));
+    assert_non_null(memmem(sent.data, sent.len, "HTTP/1.1 503 ", 13));
+    harness_disconnect(&harness);
+    account_give(ops, ops->floor);
+    account_give(answers, answers->ceiling);
+}
+
+static bool is_cut_off(const char *request, struct account *short_one)
+{
+    harness_connect(&harness);
+    send_quota = 0;
+    feed(request);
+    send_quota = SIZE_MAX;
+    assert_true(account_take(short_one, short_one->ceiling - account_used(short_one)));
+    exchange_relieve(harness.thread);
+    assert_true(harness_reads(&harness)); /* it has not stalled yet */
+    harness.thread->net.timeouts.after_ms[TIMEOUT_WRITE] += HTTP_STALL_MS;
+    exchange_relieve(harness.thread);
+    harness.thread->net.timeouts.after_ms[TIMEOUT_WRITE] -= HTTP_STALL_MS;
+    harness_round(&harness);
+    bool is = !harness.connection;
+    if (!is)
+        harness_disconnect(&harness);
+    account_give(short_one, account_used(short_one));
+    return is;
+}
+
+static void test_who_takes_nothing_is_cut_off_where_others_want_that_room(void **state)
+{
+    struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
+    struct account *ops = ledger_account(&harness.ledger, LEDGER_OPS);
+
+    assert_true(is_cut_off(GET("/buffer"), answers));
+    assert_false(is_cut_off(GET("/watched"), answers));
+    assert_true(is_cut_off(GET("/watched"), ops));
+    assert_false(is_cut_off(GET("/buffer"), ops));
+}
+
 static void test_without_room_for_a_buffer_as_body_503(void **state)
 {
     struct account *answers = ledger_account(&harness.ledger, LEDGER_ANSWERS);
@@ -903,6 +951,8 @@ int main(void)
         cmocka_unit_test(test_a_long_query_is_charged_while_its_request_is_under_way),
         cmocka_unit_test(test_a_buffer_as_body_is_taken_over_and_charged_until_it_is_sent),
         cmocka_unit_test(test_without_room_for_a_buffer_as_body_503),
+        cmocka_unit_test(test_whoever_watches_is_answered_while_answers_have_no_room),
+        cmocka_unit_test(test_who_takes_nothing_is_cut_off_where_others_want_that_room),
         cmocka_unit_test(test_without_room_in_the_ledger_503),
         cmocka_unit_test(test_a_head_is_admitted_before_a_byte_of_its_body_is_kept_or_charged),
         cmocka_unit_test(test_who_asks_is_known_until_the_answer_and_forgotten_once),
