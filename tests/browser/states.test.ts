@@ -88,6 +88,29 @@ browserTest('a first log that comes just after the list was read is shown', asyn
     await new LogPage(await visitor.open()).shows(['the first of all']);
 });
 
+browserTest('a range of the address that is none is told, as are times that no log can have', async ({ server, visitor }) => {
+    await stored(server, await postLog(server, { message: 'a log', level: 'info' }));
+    const page = new LogPage(await visitor.open('?range=5y'));
+    await page.shows(['a log']);
+    await page.tab.getByRole('status').getByText('range=5y is none').waitFor();
+    await page.chooseRange('1h');
+    await page.tab.getByText('range=5y').waitFor({ state: 'detached' });
+
+    const to = async (address: string): Promise<void> => void (await page.tab.goto(`${new URL('/', page.tab.url()).href}?${address}`));
+    await to('range=99999w');
+    await page.shows(['a log']);
+    await to('since=2026-11-30T00:00:00Z&until=2026-11-29T00:00:00Z');
+    await page.isIn('nomatch');
+    await page.state.getByText('It ends before it begins').waitFor();
+    for (const wrong of ['since=10000-01-01T00:00:00Z', 'until=2026-99-99', 'since=0000-01-01']) {
+        await to(wrong);
+        await page.isIn('error');
+        const [name = ''] = wrong.split('=');
+        await page.state.getByText(`${name}: Input should be a valid date`).waitFor();
+        await page.tab.getByText(`No histogram: ${name}: Input should be a valid date`).waitFor();
+    }
+});
+
 browserTest('a filter that the server refuses is explained', async ({ visitor }) => {
     const page = new LogPage(await visitor.open('?since=whenever'));
     await page.isIn('error');

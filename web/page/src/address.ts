@@ -130,6 +130,12 @@ export function parseView(search: string): View {
     };
 }
 
+/** A range that an address asks for and that is none; the default stands in for it. */
+export function unknownRange(search: string): string {
+    const range = new URLSearchParams(search).get('range') ?? '';
+    return rangeLength(range) === null && !hasTimes(parseView(search)) ? range : '';
+}
+
 export function hasTimes(view: View): boolean {
     return view.since !== '' || view.until !== '';
 }

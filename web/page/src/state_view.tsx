@@ -85,6 +85,7 @@ export function StateView({ view, setView, logs: { list, now, nothingStored, rel
         <p>
             There are logs, but none of {allTime ? 'any time' : 'this time'}
             {view.query !== '' && ' that match the filters'}.
+            {Date.parse(view.since) >= Date.parse(view.until) && ' It ends before it begins.'}
         </p>,
         <>
             {view.query !== '' && <NearFields view={view} setView={setView} now={now} />}

@@ -1,12 +1,13 @@
 import type { ComponentChildren, JSX } from 'preact';
 
-import { type View, formatView, isRelative, rangeLength, rangeOf } from './address';
+import { type View, formatView, isRelative, rangeLength, rangeOf, unknownRange } from './address';
 import { type ApiError, mayPass } from './api';
 import { viewBack } from './around';
 import { serverNow } from './clock';
 import { countText, logsText } from './numbers';
 import { FieldsToggle, type Panel } from './panel';
 import { useSession } from './session';
+import { cut, visible } from './text';
 import { agoText, formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
@@ -169,6 +170,7 @@ export function StatusLine(props: Props): JSX.Element {
     const { list, live } = logs;
     const { isWanted } = useSession();
     const isSilent = view.live && !live.connected && !list.loading && !isWanted;
+    const unknown = unknownRange(location.search);
     const isAway = isSilent || (list.error !== null && list.error.status === 0);
     return (
         <div class="status-line">
@@ -179,6 +181,7 @@ export function StatusLine(props: Props): JSX.Element {
                 {view.live && live.connected && <span class="live-sign">{live.paused ? 'paused' : 'live'}</span>}
                 <Silence {...props} />
                 {isAway && <span class="warning">The server cannot be reached; trying again…</span>}
+                {unknown && <span class="warning">range={cut(visible(unknown), 20)} is none: it can be 45m, 6h, 2w or all</span>}
                 {live.notice && <span class="warning">{live.notice}</span>}
             </div>
             <Progress {...props} />

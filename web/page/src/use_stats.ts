@@ -137,7 +137,8 @@ export function useStats(view: View, logs: Logs): Stats {
         isBehind: view.live && shown.arrived !== logs.arrived,
         isCounting: !isOurs || progress.isCounting,
         isStopped: isOurs && progress.isStopped,
-        failed: isOurs ? progress.failed : '',
+        // What the list says of a time, say, is said once.
+        failed: isOurs && progress.failed ? (logs.list.error?.message ?? progress.failed) : '',
         future: isOurs ? progress.future : 0,
         stop: () => handles.current.stop(),
         goOn: () => handles.current.goOn(),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import {
     type View, apiParams, chipsOf, filterParams, formatView, levelFilter, levelsNamed, parseView, rangeOf, textOf, toggleTerm,
-    withLevels, withLive, withTerm, withText, withoutTerm,
+    unknownRange, withLevels, withLive, withTerm, withText, withoutTerm,
 } from '../src/address';
 
 const ALL =
@@ -37,6 +37,11 @@ test('a range can be any length', () => {
     expect(rangeOf(parseView('?range=45m'), now).since).toBe('2024-02-29T11:15:00.000Z');
     expect(rangeOf(parseView('?range=2w'), now).since).toBe('2024-02-15T12:00:00.000Z');
     expect(parseView('?range=0m').range).toBe('24h');
+});
+
+test('a range that is none is told, unless times count instead', () => {
+    expect(['2y', '0m', '123456w', 'x'].map((range) => unknownRange(`?range=${range}`))).toEqual(['2y', '0m', '123456w', 'x']);
+    expect(['', '?range=', '?range=all', '?range=99999w', '?range=2y&since=2024-01-01'].map(unknownRange)).toEqual(['', '', '', '', '']);
 });
 
 test('times that are given count instead of a range', () => {
