@@ -198,6 +198,30 @@ browserTest(
     { context: { timezoneId: 'Europe/Berlin' } },
 );
 
+browserTest(
+    'in the hour that comes twice a time has its offset, which it can be written with',
+    async ({ server, visitor }) => {
+        await postLogs(server, [
+            { timestamp: '2026-10-25T00:30:00Z', message: 'summer', level: 'info' },
+            { timestamp: '2026-10-25T01:30:00Z', message: 'winter', level: 'info' },
+        ]);
+        const page = new LogPage(await visitor.open('?since=2026-10-24T22:00:00Z&until=2026-10-25T03:00:00Z'));
+        await page.shows(['winter', 'summer']);
+        const time = page.row('winter').locator('time');
+        assert.equal(await time.innerText(), '2026-10-25 02:30:00.000+01:00');
+        const level = (await page.row('winter').locator('.level').boundingBox())!;
+        const box = (await time.boundingBox())!;
+        assert.ok(box.x + box.width <= level.x, 'the time ends before the level');
+        await page.open('summer');
+        await page.details.getByText('2026-10-25 02:30:00.000+02:00').waitFor();
+        await page.chooseTimes('2026-10-25 02:30:00.000+01:00', '2026-10-25 04:00');
+        await page.shows(['winter']);
+        await page.addressHas('since', '2026-10-25T01:30:00.000Z');
+        assert.equal(await (await page.openTimes()).getByLabel('From').inputValue(), '2026-10-25 02:30:00.000+01:00');
+    },
+    { context: { timezoneId: 'Europe/Berlin' } },
+);
+
 /** Until the row of this log can be seen, and is the one that is marked. */
 async function isInSight(page: LogPage, message: string): Promise<void> {
     const row = page.tab.locator('[data-testid=log-row][aria-selected=true]');

@@ -33,10 +33,10 @@ interface Props {
 function describeTime({ since, until }: Span, step: number, zone: string): string {
     const digits = step % 60_000 > 0 ? (step % 1000 > 0 ? 23 : 19) : 16;
     const [from, to] = [toMoment(since, zone), toMoment(until, zone)];
-    const isDays = step % DAY_MS === 0 && from.slice(11) === to.slice(11);
+    const isDays = step % DAY_MS === 0 && from.slice(11, 23) === to.slice(11, 23);
     if (isDays) return step === DAY_MS ? from.slice(0, 10) : `${from.slice(0, 10)} – ${to.slice(0, 10)}`;
     const end = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11, digits) : to.slice(0, digits);
-    return `${from.slice(0, digits)} – ${end}`;
+    return `${from.slice(0, digits)}${from.slice(23)} – ${end}${to.slice(23)}`;
 }
 
 interface Told {

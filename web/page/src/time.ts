@@ -6,6 +6,7 @@ export const LAST = '9999-12-31T23:59:59.999999Z';
 const FIRST_MS = Date.parse(FIRST);
 const LAST_MS = Date.parse(LAST);
 
+const DAY_MS = 86_400_000;
 /** Offsets change at no other moments than at quarters of an hour; those that were asked for are kept. */
 const QUARTER_MS = 15 * 60_000;
 const OFFSETS_MAX = 20_000;
@@ -86,7 +87,18 @@ function millis(ms: number): string {
     return two(((ms % 1000) + 1000) % 1000, 3);
 }
 
-/** A log's time to the millisecond: "2026-11-27 19:50:00.000". */
+/** "+02:00" where the clock of the zone shows the same twice, as it does when summer time ends; else "". */
+function offsetIfTwice(ms: number, zone: string): string {
+    const offset = offsetOf(ms, zone);
+    const isTwice = [-DAY_MS, DAY_MS].some((away) => {
+        const other = offsetOf(ms + away, zone);
+        return other !== offset && offsetOf(ms + offset - other, zone) === other;
+    });
+    const minutes = Math.round(Math.abs(offset) / 60_000);
+    return isTwice ? `${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}` : '';
+}
+
+/** A log's time to the millisecond: "2026-11-27 19:50:00.000", with its offset where that would be ambiguous. */
 export function formatTime(timestamp: string, zone: string): string {
     const ms = Date.parse(timestamp);
     return Number.isNaN(ms) ? timestamp : toMoment(ms, zone);
@@ -94,7 +106,7 @@ export function formatTime(timestamp: string, zone: string): string {
 
 /** The same of a number. */
 export function toMoment(ms: number, zone: string): string {
-    return `${formatDate(ms, zone)} ${formatClock(ms, zone)}.${millis(ms)}`;
+    return `${formatDate(ms, zone)} ${formatClock(ms, zone)}.${millis(ms)}${offsetIfTwice(ms, zone)}`;
 }
 
 /** To the minute, or the day if a bar is long. */

@@ -9,6 +9,18 @@ test('a time is shown to the millisecond, before 1970, too', () => {
     expect(formatTime('nonsense', 'UTC')).toBe('nonsense');
 });
 
+test('where a clock shows the same twice its offset is told', () => {
+    const shown = (time: string, zone: string): string => formatTime(time, zone).slice(11);
+    expect(shown('2026-10-24T23:59:59.999Z', 'Europe/Berlin')).toBe('01:59:59.999');
+    expect(shown('2026-10-25T00:00:00Z', 'Europe/Berlin')).toBe('02:00:00.000+02:00');
+    expect(shown('2026-10-25T00:59:59.999Z', 'Europe/Berlin')).toBe('02:59:59.999+02:00');
+    expect(shown('2026-10-25T01:00:00Z', 'Europe/Berlin')).toBe('02:00:00.000+01:00');
+    expect(shown('2026-10-25T02:00:00Z', 'Europe/Berlin')).toBe('03:00:00.000');
+    expect(shown('2026-11-01T04:30:00Z', 'America/St_Johns')).toBe('01:00:00.000-03:30');
+    expect(shown('2026-03-29T01:30:00Z', 'Europe/Berlin')).toBe('03:30:00.000');
+    expect(shown('2026-10-25T00:00:00Z', 'UTC')).toBe('00:00:00.000');
+});
+
 test('what a field shows is read as the moment that it is', () => {
     for (const zone of ['', 'UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu', 'Pacific/Apia']) {
         for (const ms of [Date.UTC(2024, 1, 29, 12, 34, 56, 789), Date.UTC(1901, 0, 1), Date.UTC(2026, 6, 1, 23, 59)]) {
