@@ -89,7 +89,7 @@ browserTest('those that are new since a time are told from those that were there
     await page.tab.getByTestId('no-patterns').getByText('No log matches').waitFor();
 });
 
-browserTest('patterns have an order, which the address keeps', async ({ server, visitor }) => {
+browserTest('patterns have an order, which is one click away, and which the address keeps', async ({ server, visitor }) => {
     await postLogs(server, LOGS);
     await atRest(server);
     const page = new LogPage(await visitor.open('?tab=patterns'));
@@ -98,18 +98,19 @@ browserTest('patterns have an order, which the address keeps', async ({ server, 
             const rows = await page.tab.getByTestId('pattern').allInnerTexts();
             return rows.length === texts.length && texts.every((text, n) => rows[n]!.includes(text));
         });
-    const order = page.tab.getByLabel('Order of patterns');
+    const first = (name: string): Promise<void> =>
+        page.tab.getByRole('group', { name: 'What comes first' }).getByRole('button', { name, exact: true }).click();
     await inOrder('GET', 'disk', 'user');
-    await order.selectOption({ label: 'Severity first' });
+    await first('Most severe');
     await inOrder('disk', 'GET', 'user');
     await page.addressHas('sort', 'severity');
-    await order.selectOption({ label: 'Newest first' });
+    await first('Newest');
     await inOrder('disk', 'user', 'GET');
-    await order.selectOption({ label: 'Rarest first' });
+    await first('Rarest');
     await inOrder('user', 'disk', 'GET');
     await page.tab.reload();
     await inOrder('user', 'disk', 'GET');
-    await order.selectOption({ label: 'Most logs first' });
+    await first('Most logs');
     await page.addressHas('sort');
 });
 

@@ -28,7 +28,7 @@ const NEW_SINCE: readonly (readonly [string, string, number])[] = [
     ['range', 'New in the time shown', 0],
 ];
 
-const SORT_NAMES: Record<Sort, string> = { '': 'Most logs first', severity: 'Severity first', newest: 'Newest first', rarest: 'Rarest first' };
+const SORT_NAMES: Record<Sort, string> = { '': 'Most logs', severity: 'Most severe', newest: 'Newest', rarest: 'Rarest' };
 
 interface Props {
     view: View;
@@ -151,13 +151,13 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
                 <select aria-label="Which patterns" value={choice} onChange={({ currentTarget }) => setChoice(currentTarget.value)}>
                     {NEW_SINCE.map(([name, text]) => <option value={name}>{text}</option>)}
                 </select>
-                <select
-                    aria-label="Order of patterns"
-                    value={view.sort}
-                    onChange={({ currentTarget }) => setView({ ...view, sort: SORTS.find((sort) => sort === currentTarget.value)! }, true)}
-                >
-                    {SORTS.map((sort) => <option value={sort}>{SORT_NAMES[sort]}</option>)}
-                </select>
+                <span role="group" aria-label="What comes first">
+                    {SORTS.map((sort) => (
+                        <button class="toggle" aria-pressed={view.sort === sort} onClick={() => setView({ ...view, sort }, true)}>
+                            {SORT_NAMES[sort]}
+                        </button>
+                    ))}
+                </span>
                 <span role="status" class={isOld && value ? 'is-old' : ''}>
                     {value && `${about}${shown.length.toLocaleString()} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
                     {value && choice && ` since ${formatTime(iso(newSince), view.zone).slice(0, 16)}`}
