@@ -9,6 +9,7 @@ import { Everybody } from './everybody';
 import { focusList } from './focus';
 import { Histogram } from './histogram';
 import { ListView } from './list_view';
+import { countText } from './numbers';
 import { usePanel } from './panel';
 import { fetchParts, part } from './parts';
 import { useSession } from './session';
@@ -180,7 +181,7 @@ export function App(): JSX.Element {
                 <div class="list" hidden={view.tab === 'patterns'}>
                     {live.pending > 0 && (
                         <button class="new-logs" onClick={() => (logs.pause(false), logs.atTop(true), setActive(view.oldest ? list.length - 1 : 0))}>
-                            {live.pending.toLocaleString()} new
+                            {countText(live.pending)} new
                         </button>
                     )}
                     <ListView view={view} setView={setView} logs={logs} active={active} open={open} />

@@ -1,5 +1,6 @@
 /* What somebody can be about to write in a query: the name of a field, or one of its values. */
 import type { KnownField, ValueCount } from './api';
+import { countText } from './numbers';
 import { OURS, fieldText, valueText } from './query';
 
 /** Where the caret is, and what is being written there. */
@@ -125,7 +126,7 @@ function matching<T>(items: readonly T[], typed: string, textOf: (item: T) => st
 export function namesFor({ typed }: Place, fields: readonly KnownField[]): Completion[] {
     const known = fields.map(({ path, logs, types }): Completion => {
         const [type] = Object.entries(types).sort((a, b) => b[1] - a[1])[0] ?? [''];
-        const detail = `${path === 'level' ? '' : `${type} · `}${logs.toLocaleString()}`;
+        const detail = `${path === 'level' ? '' : `${type} · `}${countText(logs)}`;
         return { text: `${fieldText(path)}:`, label: path, detail };
     });
     const ours = OURS.filter((name) => name !== 'level' || !fields.some(({ path }) => path === name));
@@ -138,7 +139,7 @@ export function valuesFor(
     { typed }: Place, values: readonly ValueCount[], usual: readonly string[] = [],
 ): Completion[] {
     const known = values.filter(({ value }) => value !== null && value !== '').map(({ value, count }): Completion => (
-        { text: valueText(value!), label: value!, detail: count.toLocaleString() }
+        { text: valueText(value!), label: value!, detail: countText(count) }
     ));
     const others = usual.filter((value) => !known.some(({ label }) => label.toLowerCase() === value));
     const more = others.map((value): Completion => ({ text: value, label: value, detail: '' }));

@@ -5,7 +5,7 @@ import { type View, withTerm, withoutTerm } from './address';
 import { type ApiError, fetchAllValues } from './api';
 import { columnsOf, toggleColumn } from './columns';
 import { severityOf } from './levels';
-import { logsText } from './numbers';
+import { countText, logsText } from './numbers';
 import type { Panel } from './panel';
 import { termsOf } from './query';
 import {
@@ -35,18 +35,18 @@ function shareOf(count: number, total: number): string {
 }
 
 /** What is counted may be more. */
-function countText(count: number, more: number): string {
-    return `${more > 0 ? '≥ ' : ''}${count.toLocaleString()}`;
+function leastText(count: number, more: number): string {
+    return `${more > 0 ? '≥ ' : ''}${countText(count)}`;
 }
 
 function countTitle(count: number, more: number): string {
     if (more === 0) return logsText(count);
-    return `between ${count.toLocaleString()} and ${logsText(count + more)}`;
+    return `between ${countText(count)} and ${logsText(count + more)}`;
 }
 
 function distinctText({ distinct, known }: Field): string {
     const sign = known === 'about' ? '≈ ' : known === 'at least' ? '≥ ' : '';
-    return `${sign}${distinct.toLocaleString()} ${distinct === 1 ? 'value' : 'values'}`;
+    return `${sign}${countText(distinct)} ${distinct === 1 ? 'value' : 'values'}`;
 }
 
 /* ---- What can be done with a field ---- */
@@ -77,7 +77,7 @@ function ValueRow({ field, value, cutAt, doing }: { field: Field; value: Value; 
         <>
             <span class="value-bar" style={{ width: `${Math.min(100, (100 * value.count) / Math.max(1, field.logs))}%` }} />
             <span class={`value-text ${field.path === 'level' ? `is-${severityOf(value.value ?? '')}` : ''}`}>{shown}</span>
-            <span class="value-count">{countText(value.count, value.more)}</span>
+            <span class="value-count">{leastText(value.count, value.more)}</span>
         </>
     );
     return (
@@ -168,7 +168,7 @@ function AllValues({ field, doing }: { field: Field; doing: Doing }): JSX.Elemen
             <p class="facet-note">
                 {failed || (isAsking && !found && 'Looking…')}
                 {!isAsking && found && found.values.values.length === 0 && 'None begins so. '}
-                {found && found.values.unseen > 0 && `Others are in up to ${found.values.unseen.toLocaleString()} logs each. `}
+                {found && found.values.unseen > 0 && `Others are in up to ${countText(found.values.unseen)} logs each. `}
                 {!isAsking && (failed || found?.values.next) && (
                     <button tabIndex={-1} class="quiet" onClick={() => goOn.current()}>
                         {failed ? 'Try again' : 'Look at older logs, too'}
@@ -193,8 +193,8 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
     const types = Object.entries(field.types).sort((a, b) => b[1] - a[1]);
     return (
         <div class="facet-body">
-            <p class="facet-note" title={types.map(([type, logs]) => `${type}: ${logs.toLocaleString()}`).join(', ')}>
-                {countText(field.logs, field.more)} logs · {distinctText(field)}
+            <p class="facet-note" title={types.map(([type, logs]) => `${type}: ${countText(logs)}`).join(', ')}>
+                {leastText(field.logs, field.more)} logs · {distinctText(field)}
             </p>
             {all ? (
                 <AllValues field={field} doing={doing} />
@@ -208,7 +208,7 @@ function Opened({ field, doing }: { field: Field; doing: Doing }): JSX.Element {
             {!all && others > 0 && (
                 <p class="facet-note" title={`in ${logsText(rest)}, or more if a log has several`}>
                     {field.known === 'exactly' ? '' : field.known === 'about' ? '≈ ' : '≥ '}
-                    {others.toLocaleString()} {others === 1 ? 'other value' : 'other values'}
+                    {countText(others)} {others === 1 ? 'other value' : 'other values'}
                 </p>
             )}
             <div class="facet-tools" data-row>
@@ -254,7 +254,7 @@ function FieldBox({ field, total, isOpen, toggle, doing }: {
     return useMemo(() => {
         const name = visible(field.path);
         const type = typeOf(field);
-        const title = `${cut(name, TITLE_MAX)}\n${countTitle(field.logs, field.more)} of ${total.toLocaleString()}`;
+        const title = `${cut(name, TITLE_MAX)}\n${countTitle(field.logs, field.more)} of ${countText(total)}`;
         return (
             <li class="facet-box">
                 <button class="facet-name" data-row tabIndex={-1} aria-expanded={isOpen} title={title} onClick={() => latest.current(field.path)}>
@@ -322,7 +322,7 @@ function Note({ fields, zone }: { fields: Fields; zone: string }): JSX.Element {
     return (
         <p class="fields-note" data-testid="fields-note">
             {survey ? lookedAt(survey, zone) : failed ? '' : 'Looking…'}
-            {survey && survey.unseen > 0 && `; other fields are in up to ${survey.unseen.toLocaleString()} logs each`}
+            {survey && survey.unseen > 0 && `; other fields are in up to ${countText(survey.unseen)} logs each`}
             {failed && ` ${failed} `}
             {survey?.next && (isAsking ? <button class="quiet" onClick={fields.stop}>Stop</button> : <button class="quiet" onClick={fields.goOn}>Go on</button>)}
             {failed && !survey?.next && <button class="quiet" onClick={fields.goOn}>Try again</button>}

@@ -1,10 +1,7 @@
-/* Numbers as the browser's language writes them. */
+/* Numbers as English text has them, which the page is: what a browser needs to write another language's takes it a while. */
 
-let format: Intl.NumberFormat | undefined;
-
-/** How many. What a language needs for thousands takes a while to be read, so smaller numbers do without. */
 export function countText(n: number): string {
-    return n < 1000 ? String(n) : (format ??= new Intl.NumberFormat()).format(n);
+    return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 export function logsText(n: number): string {

@@ -6,6 +6,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 
 import { isNested, members, parts, readable } from './json';
+import { countText } from './numbers';
 import { attributeField, fieldTerm } from './query';
 import { isTrace } from './row_text';
 import { cut, visible, visibleLines } from './text';
@@ -47,7 +48,7 @@ export function Long({ text, most, show }: { text: string; most: number; show: (
         <>
             {show(cut(text, most))}
             <button class="whole" onClick={() => setWhole(true)}>
-                Show all {text.length.toLocaleString()} characters
+                Show all {countText(text.length)} characters
             </button>
         </>
     );
@@ -154,7 +155,7 @@ function Nested(props: FieldProps): JSX.Element {
                 </div>
                 <div class="field-value">
                     <span class="value nested">
-                        {isOpen ? `${entries.length.toLocaleString()} ${isArray ? (entries.length === 1 ? 'element' : 'elements') : entries.length === 1 ? 'member' : 'members'}` : visible(cut(value, PREVIEW_MAX))}
+                        {isOpen ? `${countText(entries.length)} ${isArray ? (entries.length === 1 ? 'element' : 'elements') : entries.length === 1 ? 'member' : 'members'}` : visible(cut(value, PREVIEW_MAX))}
                     </span>
                     <Tools {...props} />
                 </div>
@@ -208,7 +209,7 @@ export function Fields({ entries, depth, acts, what }: FieldsProps): JSX.Element
             ))}
             {isMore && (isAsked || !goesOn) && (
                 <button class="whole" disabled={isAsked} onClick={() => setAsked(true)}>
-                    Show all ({entries.length.toLocaleString()}) {what}
+                    Show all ({countText(entries.length)}) {what}
                 </button>
             )}
         </>

@@ -5,6 +5,7 @@ import { type View, apiParams, filterParams } from './address';
 import { type Log, fetchLogs, mayPass } from './api';
 import { firstNow, serverNow } from './clock';
 import { type Kind, LogList } from './log_list';
+import { countText } from './numbers';
 import { useSession } from './session';
 import { Tail } from './tail';
 
@@ -158,7 +159,7 @@ export function useLogs(view: View): Logs {
                 later();
             },
             missed: (count, atMost) => {
-                live.notice = `${atMost ? 'Up to ' : ''}${count.toLocaleString()} logs came too fast to be shown live: reload to see them`;
+                live.notice = `${atMost ? 'Up to ' : ''}${countText(count)} logs came too fast to be shown live: reload to see them`;
                 changed();
             },
             lost: () => {
