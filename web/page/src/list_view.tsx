@@ -19,8 +19,9 @@ import { formatDate } from './time';
 import type { Logs } from './use_logs';
 
 const OVERSCAN = 20;
-/** No row is lower; by it the first drawing has as many as may be in sight, and no more. */
+/** No row is lower, and what stands above them not either: the first drawing has as many as may be in sight, and no more. */
 const ROW_MIN = 24;
+const ABOVE_MIN = 100;
 /** The window begins and ends at multiples of it, so that not every step of scrolling makes a new one. */
 const STEP = 10;
 /** Rows that a list counts at once, and how high they are together: no browser has elements high enough for all. */
@@ -76,7 +77,8 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const scrolled = useRef(0);
     /** The list whose first rows have been drawn: those around them come after that. */
     const [begun, setBegun] = useState<LogList | null>(null);
-    const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil(innerHeight / ROW_MIN) }));
+    const mayLook = useRef(false);
+    const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil((innerHeight - ABOVE_MIN) / ROW_MIN) }));
 
     decide(list, list.top);
     const names = columnsOf(view).join('\n');
@@ -93,6 +95,7 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const isEmpty = length === 0;
     // What is around a log is looked at in the middle, so its first rows are of no use.
     const isBegun = begun === list || list.kind.around !== null;
+    mayLook.current = isBegun;
     if (shown.current !== list) {
         shown.current = list;
         newest.current = undefined;
@@ -196,6 +199,8 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         if (isEmpty) isAtEnd.current = true;
         if ((isOfSame && rows === last.rows) || isEmpty) return place();
         if (isOfSame && sought.current < 0 && !measure(scrolled.current)) return;
+        // The first drawing asks nothing: it is measured when the browser has laid it out.
+        if (!isBegun && !wrap && seen.first === 0 && sought.current < 0) return place();
         if (added.current > 0) {
             place();
             // Who looks at the newest logs looks at those that come, too.
@@ -220,13 +225,13 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const observer = new ResizeObserver(() => {
             measureAnew();
             measure();
-            look();
+            if (mayLook.current) look();
         });
         observer.observe(scroller.current!);
         return () => observer.disconnect();
     }, [list, wrap]);
     useLayoutEffect(() => {
-        scroller.current!.scrollTop = 0;
+        if (begun) scroller.current!.scrollTop = 0; // else it is, and to say so costs a layout
     }, [list]);
     useEffect(() => {
         sought.current = active;
