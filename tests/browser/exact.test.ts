@@ -7,7 +7,7 @@ import { eventually } from '../support/harness';
 import { get, post } from '../support/http';
 import { atRest, page as logsOf, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
-import { LogPage } from './log_page';
+import { LogPage, barsIn } from './log_page';
 
 const DAY = 86_400_000;
 
@@ -69,13 +69,8 @@ browserTest('a filter for an empty value stays', async ({ server, visitor }) => 
 /** Where the middles of the bars stand, in parts of the histogram's width. */
 async function bars(page: LogPage): Promise<number[]> {
     const { x, width } = (await page.histogram.boundingBox())!;
-    const rects = await page.histogram.locator('rect').evaluateAll((rects) =>
-        rects.map((rect) => {
-            const box = rect.getBoundingClientRect();
-            return box.x + box.width / 2;
-        }),
-    );
-    return rects.map((middle) => (middle - x) / width);
+    const bars = await barsIn(page.histogram.locator('path'));
+    return bars.map((bar) => (bar.x + bar.width / 2 - x) / width);
 }
 
 browserTest('bars stand where their time is, over years, too', async ({ server, visitor }) => {

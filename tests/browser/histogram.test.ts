@@ -6,7 +6,7 @@ import type { Locator } from 'playwright-core';
 import { eventually } from '../support/harness';
 import { atRest, postLogs } from '../support/logs';
 import { browserTest, end } from './browser';
-import { LogPage } from './log_page';
+import { LogPage, barsIn } from './log_page';
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 10, 20);
@@ -213,13 +213,14 @@ browserTest('a few errors are seen beside thousands of others', async ({ server,
     await atRest(server);
     const page = new LogPage(await visitor.open(`?${HOUR}`));
     await counts(page, 'error', '2');
-    const strip = page.tab.getByTestId('errors').locator('rect');
-    assert.equal(await strip.count(), 2);
-    const [critical, error] = await strip.evaluateAll((rects) => rects.map((rect) => rect.getBoundingClientRect().height));
-    assert.ok(error! > 5, `errors on a scale of their own: ${error}`);
-    assert.ok(critical! >= 2, `one of them is seen, too: ${critical}`);
-    const inBars = await page.histogram.locator('svg:not(.errors) rect.is-error').evaluate((rect) => rect.getBoundingClientRect().height);
-    assert.ok(inBars < 2, `they hardly are among the others: ${inBars}`);
+    const strip = page.tab.getByTestId('errors');
+    const [error, ...errors] = await barsIn(strip.locator('path.is-error'));
+    const [critical, ...criticals] = await barsIn(strip.locator('path.is-critical'));
+    assert.equal(errors.length + criticals.length, 0);
+    assert.ok(error!.height > 5, `errors on a scale of their own: ${error!.height}`);
+    assert.ok(critical!.height >= 2, `one of them is seen, too: ${critical!.height}`);
+    const [inBars] = await barsIn(page.histogram.locator('svg:not(.errors) path.is-error'));
+    assert.ok(inBars!.height < 2, `they hardly are among the others: ${inBars!.height}`);
     assert.match(await point(page, 0.5001), /error\s*2/);
 });
 
@@ -233,8 +234,8 @@ browserTest('grouped by a field it has a colour for each value, which is a click
     const page = new LogPage(await visitor.open(`?${HOUR}&by=service`));
     const pay = page.tab.getByRole('button', { name: /^pay\s*2$/ });
     await pay.waitFor();
-    const colours = await page.histogram.locator('rect').evaluateAll((rects) => rects.map((rect) => getComputedStyle(rect).fill));
-    assert.equal(new Set(colours).size, 9, 'eight values, and all others');
+    const bars = await barsIn(page.histogram.locator('path'));
+    assert.equal(new Set(bars.map(({ colour }) => colour)).size, 9, 'eight values, and all others');
     await page.tab.locator('.legend').getByText('others').waitFor();
     assert.match(await point(page, 0.5001), /big cart\s*1/);
     await page.tab.getByRole('button', { name: /^big cart/ }).click();
@@ -251,7 +252,7 @@ browserTest('a drag goes over whole bars', async ({ server, visitor }) => {
     await postLogs(server, [log({ at: 1000 }), log({ at: 3_599_000 })]);
     await atRest(server);
     const page = new LogPage(await visitor.open(`?${HOUR}`));
-    await page.histogram.locator('svg rect').first().waitFor({ state: 'attached' });
+    await page.histogram.locator('svg path').first().waitFor({ state: 'attached' });
     const bars = Number(await page.histogram.getAttribute('aria-valuemax')) + 1;
     // From amid the 11th bar to amid the 21st.
     await page.dragOverHistogram(10.5 / bars, 20.5 / bars);

@@ -130,7 +130,7 @@ browserTest('the first list and its bars are asked for first, once, and drawn wi
     assert.deepEqual(wanted.slice(0, 3).map(({ pathname }) => pathname), ['/logs', '/logs/stats', '/whoami']);
     answerWho();
     await page.row('log 149').waitFor();
-    await tab.locator('[data-testid=histogram] svg rect').first().waitFor({ state: 'attached' });
+    await tab.locator('[data-testid=histogram] svg path').first().waitFor({ state: 'attached' });
     await eventually('the rest to be asked for', async () => asked.some(({ search }) => search.includes('limit=500')));
     const limits = asked.filter(({ pathname }) => pathname === '/logs').map(({ searchParams }) => searchParams.get('limit'));
     assert.deepEqual(limits, ['100', '500']);

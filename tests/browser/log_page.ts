@@ -21,6 +21,29 @@ export async function pasted(tab: Page): Promise<string> {
     });
 }
 
+/** Where a bar stands on the screen. */
+export interface Bar {
+    x: number;
+    width: number;
+    height: number;
+    colour: string;
+}
+
+/** The bars that are drawn in some paths. */
+export function barsIn(paths: Locator): Promise<Bar[]> {
+    return paths.evaluateAll((paths) =>
+        (paths as SVGPathElement[]).flatMap((path) => {
+            const { viewBox } = path.ownerSVGElement!;
+            const box = path.ownerSVGElement!.getBoundingClientRect();
+            const [wide, high] = [box.width / viewBox.baseVal.width, box.height / viewBox.baseVal.height];
+            const colour = getComputedStyle(path).fill;
+            return [...path.getAttribute('d')!.matchAll(/M(\S+) \S+h(\S+?)v(\S+?)h/g)].map(([, x, width, height]) => ({
+                x: box.x + Number(x) * wide, width: Number(width) * wide, height: Number(height) * high, colour,
+            }));
+        }),
+    );
+}
+
 export class LogPage {
     readonly list: Locator;
     readonly rows: Locator;

@@ -23,7 +23,7 @@ async function firstView(page: Page, address: string): Promise<{ rows: number; b
         const seen = ((globalThis as any).seen = { rows: 0, bars: 0 });
         const look = (): void => {
             if (!seen.rows && document.querySelector('[data-testid=log-row]')) seen.rows = performance.now();
-            if (!seen.bars && document.querySelector('[data-testid=histogram] svg rect')) seen.bars = performance.now();
+            if (!seen.bars && document.querySelector('[data-testid=histogram] svg path')) seen.bars = performance.now();
             if (!seen.rows || !seen.bars) requestAnimationFrame(look);
         };
         look();

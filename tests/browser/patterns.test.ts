@@ -38,7 +38,7 @@ browserTest('patterns have counts, shares, levels, times and a mark if they are 
     await get.waitFor();
     assert.equal(await page.tab.getByTestId('pattern').count(), 3);
     assert.match((await get.innerText()).replace(/\s+/g, ' '), /3 50 % error 33 % info 67 % first \d{4}-.* last \d{4}-/);
-    await get.locator('.spark rect[height]:not([height="0"])').first().waitFor();
+    await get.locator('.spark path[d*="v"]').first().waitFor();
     assert.equal(await get.locator('.gap').count(), 2);
     assert.equal(await get.getByText('new', { exact: true }).count(), 0);
     await pattern(page, 'is <b>gone</b>').getByText('new', { exact: true }).waitFor();

@@ -119,6 +119,25 @@ export function errorsOf(chart: Chart): Bar[] {
     return most === 0 || !hasOthers ? [] : stack(chart, series, most, STRIP, STRIP * 0.3);
 }
 
+export interface Shape {
+    class: string;
+    /** Its bars, as the data of one path. */
+    d: string;
+}
+
+/** One bar in the data of a path. Many as one path are drawn in far less time than as many elements. */
+export function barPath({ x, y, width, height }: Omit<Bar, 'class'>): string {
+    const [left, top, w, h] = [x, y, width, height].map((n) => Math.round(n * 100) / 100);
+    return `M${left} ${top}h${w}v${h}h${-w!}z`;
+}
+
+/** Bars by their series. */
+export function shapesOf(bars: readonly Bar[]): Shape[] {
+    const shapes = new Map<string, string>();
+    for (const bar of bars) shapes.set(bar.class, (shapes.get(bar.class) ?? '') + barPath(bar));
+    return [...shapes].map(([name, d]) => ({ class: name, d }));
+}
+
 /** The bar at a moment, by its number; those without logs have one, too. */
 export function barAt(chart: Chart, ms: number): number {
     return Math.max(0, Math.min(barCount(chart) - 1, Math.floor((ms - chart.from) / chart.step)));

@@ -5,7 +5,7 @@ import { type View, filterParams, hasLevels, withLevels } from './address';
 import type { StatsAnswer } from './api';
 import {
     type Chart, HEIGHT, STRIP, type Span, WIDTH, barAt, barCount, barsOf, chartOfGroups, chartOfLevels, columnAt, errorsOf,
-    linesOfChart, shifted, spanOf, widened,
+    linesOfChart, shapesOf, shifted, spanOf, widened,
 } from './bars';
 import { serverNow } from './clock';
 import { type Levels, countLevels, levelsIn } from './count';
@@ -144,11 +144,11 @@ function Plot({ chart, answer, isOld, hasErrors }: { chart: Chart; answer: Stats
                 <div class="line" style={{ bottom: `${(line / lines.at(-1)!) * 100}%` }} />
             ))}
             <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-                {barsOf(chart).map((bar) => <rect {...bar} />)}
+                {shapesOf(barsOf(chart)).map((shape) => <path {...shape} />)}
             </svg>
             {hasErrors && (
                 <svg class="errors" data-testid="errors" viewBox={`0 0 ${WIDTH} ${STRIP}`} preserveAspectRatio="none" aria-hidden="true">
-                    {errorsOf(chart).map((bar) => <rect {...bar} />)}
+                    {shapesOf(errorsOf(chart)).map((shape) => <path {...shape} />)}
                 </svg>
             )}
             {answer?.next && answer.searched_to && !isOld && (

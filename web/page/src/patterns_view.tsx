@@ -2,11 +2,11 @@ import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 
 import { SORTS, type Sort, type View, filterParams, withTerm } from './address';
-import { chartOfGroups } from './bars';
+import { barPath, chartOfGroups } from './bars';
 import { serverNow } from './clock';
 import { type Groups, countGroups } from './groups';
 import { SEVERITIES, severityOf } from './levels';
-import { logsText } from './numbers';
+import { countText, logsText } from './numbers';
 import { type Pattern, type Patterns, SHOWN, SHOWN_MAX, findNewPatterns, findPatterns, isNew, patternTerm, piecesOf, sortPatterns } from './patterns';
 import { barSeconds, share } from './scale';
 import { cut, visible } from './text';
@@ -51,10 +51,12 @@ function Spark({ counts }: { counts: number[] }): JSX.Element {
     const most = Math.max(1, ...counts);
     return (
         <svg class="spark" viewBox={`0 0 ${counts.length} 20`} preserveAspectRatio="none" aria-hidden="true">
-            {counts.map((count, n) => {
-                const height = count > 0 ? Math.max(1.5, (count / most) * 20) : 0;
-                return <rect x={n + 0.1} y={20 - height} width={0.8} height={height} />;
-            })}
+            <path
+                d={counts
+                    .map((count, n) => ({ x: n + 0.1, width: 0.8, height: count > 0 ? Math.max(1.5, (count / most) * 20) : 0 }))
+                    .map((bar) => (bar.height > 0 ? barPath({ ...bar, y: 20 - bar.height }) : ''))
+                    .join('')}
+            />
         </svg>
     );
 }
@@ -94,14 +96,14 @@ function Row({ one, all, spark, view, setView }: { one: Pattern; all: Patterns; 
                 <Template pattern={one.pattern} />
             </button>
             <span class="pattern-count">
-                <b>{one.count.toLocaleString()}</b>
+                <b>{countText(one.count)}</b>
                 <span class="share">{share(one.count, all.total)}</span>
                 <span class="share-bar" aria-hidden="true"><span style={{ width: `${(one.count / all.total) * 100}%` }} /></span>
             </span>
             <span class="pattern-spark">{spark && <Spark counts={spark} />}</span>
             <span class="pattern-levels">
                 {levels.map(({ level, count, severity }) => (
-                    <span class={`is-${severity}`} title={`${count.toLocaleString()} ${visible(level)}`}>
+                    <span class={`is-${severity}`} title={`${countText(count)} ${visible(level)}`}>
                         {cut(visible(level), 16)}{levels.length > 1 && ` ${share(count, one.count)}`}
                     </span>
                 ))}
@@ -159,7 +161,7 @@ export function PatternsView({ view, setView, stats }: Props): JSX.Element {
                     ))}
                 </span>
                 <span role="status" class={isOld && value ? 'is-old' : ''}>
-                    {value && `${about}${shown.length.toLocaleString()} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
+                    {value && `${about}${countText(shown.length)} ${choice ? 'new ' : ''}${shown.length === 1 ? 'pattern' : 'patterns'}`}
                     {value && choice && ` since ${formatTime(iso(newSince), view.zone).slice(0, 16)}`}
                     {value && !choice && rest > 0 && `, and ${logsText(rest)} of others`}
                     {value?.searched_to && !isOld && `, ${choice ? 'compared' : 'searched'} back to ${formatTime(value.searched_to, view.zone).slice(0, 16)}${value.next && isBusy ? '…' : ' alone'}`}
