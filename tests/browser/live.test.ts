@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Page, Request } from 'playwright-core';
 
 import { eventually, freePort } from '../support/harness';
-import { postLog, postLogs, stored } from '../support/logs';
+import { atRest, postLog, postLogs, stored } from '../support/logs';
 import { type Visitor, browserTest, end } from './browser';
 import { LogPage } from './log_page';
 
@@ -238,5 +238,26 @@ browserTest('a tab that is opened behind another follows when it is seen', async
     await setHidden(page.tab, false);
     await page.shows(['meanwhile', 'before']);
 });
+
+for (const viewport of [{ width: 1280, height: 800 }, { width: 360, height: 740 }]) {
+    browserTest(
+        `Live and Pause stay under the pointer that has pressed them, ${viewport.width} px wide`,
+        async ({ server, visitor }) => {
+            await postLogs(server, [{ message: 'a log', level: 'info' }]);
+            await atRest(server);
+            const page = new LogPage(await visitor.open());
+            await page.shows(['a log']);
+            const before = await page.live.boundingBox();
+            await page.live.click();
+            await page.tab.locator('.live-sign').getByText('live', { exact: true }).waitFor();
+            assert.deepEqual(await page.live.boundingBox(), before);
+            const pause = await page.pause.boundingBox();
+            await page.pause.click();
+            assert.deepEqual(await page.resume.boundingBox(), pause);
+            assert.deepEqual(await page.live.boundingBox(), before);
+        },
+        { context: { viewport } },
+    );
+}
 
 end();

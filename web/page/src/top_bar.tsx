@@ -30,6 +30,9 @@ export function TopBar({ view, setView, logs, stats, typing, help }: Props): JSX
             <QueryBar view={view} setView={setView} now={now} error={list.error} typing={typing} />
             <TimeButton view={view} setView={setView} now={now} stats={stats} />
             <div class="tools">
+                {view.live && (
+                    <button class="pause" onClick={() => pause(!live.paused)}>{live.paused ? 'Resume' : 'Pause'}</button>
+                )}
                 <button
                     class={`live ${live.connected ? 'is-connected' : ''}`}
                     aria-pressed={view.live}
@@ -37,9 +40,6 @@ export function TopBar({ view, setView, logs, stats, typing, help }: Props): JSX
                 >
                     Live
                 </button>
-                {view.live && (
-                    <button onClick={() => pause(!live.paused)}>{live.paused ? 'Resume' : 'Pause'}</button>
-                )}
                 <Menu view={view} setView={setView} logs={logs} help={help} />
             </div>
         </header>
