@@ -1,7 +1,6 @@
 /* The API of logmill, as far as the page reads it. */
 import { member, parts } from './json';
 import { HEADERS, refused, theSession } from './session';
-import { type Survey, VALUES_ASKED, type Values, readSurvey, readValues } from './survey';
 import { LAST } from './time';
 
 /** How long one answer may take, in seconds: then it says how far it got, and is asked to go on. */
@@ -225,47 +224,6 @@ export function fetchStats(params: URLSearchParams, signal?: AbortSignal): Promi
 /** Fails if the query is none. */
 export async function checkQuery(query: string): Promise<void> {
     await fetchStats(new URLSearchParams({ query, since: LAST }));
-}
-
-/** A field as GET /logs/fields tells it, with as many of its values as were asked for. */
-export interface KnownField {
-    path: string;
-    /** In so many it is. */
-    logs: number;
-    types: Record<string, number>;
-}
-
-/** The fields of the logs that match, as far as a second goes. */
-export function fetchFields(params: URLSearchParams, signal?: AbortSignal): Promise<KnownField[]> {
-    params.set('slice', SLICE_S);
-    params.set('top', '1');
-    return get(`/logs/fields?${params}`, ({ fields }) => fields as KnownField[], signal);
-}
-
-export interface ValueCount {
-    /** null: logs that have no such field. */
-    value: string | null;
-    count: number;
-}
-
-/** The values of a field that begin with `prefix`, those in the most logs first, as far as a second goes. */
-export function fetchValues(path: string, prefix: string, params: URLSearchParams, signal?: AbortSignal): Promise<ValueCount[]> {
-    params.set('slice', SLICE_S);
-    if (prefix) params.set('prefix', prefix);
-    return get(`/logs/fields/${encodeURIComponent(path)}?${params}`, ({ values }) => values as ValueCount[], signal);
-}
-
-export function fetchSurvey(params: URLSearchParams, signal?: AbortSignal): Promise<Survey> {
-    params.set('slice', SLICE_S);
-    params.set('top', String(VALUES_ASKED));
-    return get(`/logs/fields?${params}`, (body) => readSurvey(body), signal);
-}
-
-/** The values of one field; `path` as the fields have it. */
-export function fetchAllValues(path: string, most: number, params: URLSearchParams, signal?: AbortSignal): Promise<Values> {
-    params.set('slice', SLICE_S);
-    params.set('top', String(most));
-    return get(`/logs/fields/${encodeURIComponent(path)}?${params}`, (body) => readValues(body, most), signal);
 }
 
 /** The moment that the server takes a time for: the end of a range of no length. */

@@ -1,5 +1,5 @@
 /* What somebody can be about to write in a query: the name of a field, or one of its values. */
-import type { KnownField, ValueCount } from './api';
+import type { KnownField, ValueCount } from './field_api';
 import { countText } from './numbers';
 import { OURS, fieldText, valueText } from './query';
 

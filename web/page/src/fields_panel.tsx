@@ -2,8 +2,9 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 
 import { type View, withTerm, withoutTerm } from './address';
-import { type ApiError, fetchAllValues } from './api';
+import type { ApiError } from './api';
 import { columnsOf, toggleColumn } from './columns';
+import { fetchAllValues } from './field_api';
 import { severityOf } from './levels';
 import { countText, logsText } from './numbers';
 import type { Panel } from './panel';

@@ -1,5 +1,7 @@
 /* What the first view has no need of: one file of its own, which is fetched once the page stands (parts.tsx). */
 export { AroundBar } from './around_bar';
+export { complete } from './complete';
+export { Completer } from './completer';
 export { Details } from './details';
 export { FieldsPanel } from './fields_panel';
 export { Help } from './help';
@@ -7,4 +9,5 @@ export { LogIn } from './log_in';
 export { MenuItems } from './menu_items';
 export { NearFields } from './near_fields';
 export { PatternsView } from './patterns_view';
+export { Tail } from './tail';
 export { TimePopover } from './time_popover';

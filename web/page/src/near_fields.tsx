@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 import { type View, withTerm, withoutTerm } from './address';
-import { fetchFields } from './api';
+import { fetchFields } from './field_api';
 import { nearestName } from './near';
 import { OURS, type Term, attributeField, fieldText, termsOf } from './query';
 import { cut, visible } from './text';

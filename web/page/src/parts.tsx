@@ -8,14 +8,15 @@ import { useEffect, useReducer } from 'preact/hooks';
 import { besides } from './standing';
 
 type Parts = typeof import('./later');
+type View<Name extends keyof Parts> = Extract<Parts[Name], FunctionComponent<any>>;
 
 let parts: Parts | undefined;
-let fetching: Promise<void> | undefined;
+let fetching: Promise<Parts | undefined> | undefined;
 let hasFailed = false;
 const watchers = new Set<() => void>();
 
 /** Fetches them, unless they are there. A new server may have no such file any more: then the page has to be loaded. */
-export function fetchParts(): Promise<void> {
+export function fetchParts(): Promise<Parts | undefined> {
     return (fetching ??= import('./later')
         .then(
             (there) => void (parts = there),
@@ -24,7 +25,7 @@ export function fetchParts(): Promise<void> {
                 hasFailed = true;
             },
         )
-        .then(() => watchers.forEach((changed) => changed())));
+        .then(() => (watchers.forEach((changed) => changed()), parts)));
 }
 
 interface Options<Props> {
@@ -37,8 +38,8 @@ interface Options<Props> {
 /** One of them: nothing, until it is there. */
 export function part<Name extends keyof Parts>(
     name: Name,
-    { waits = false, before = () => null }: Options<ComponentProps<Parts[Name]>> = {},
-): FunctionComponent<ComponentProps<Parts[Name]>> {
+    { waits = false, before = () => null }: Options<ComponentProps<View<Name>>> = {},
+): FunctionComponent<ComponentProps<View<Name>>> {
     return (props): JSX.Element | null => {
         const [, changed] = useReducer((n: number, _: void) => n + 1, 0);
         useEffect(() => {

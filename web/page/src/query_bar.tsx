@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { type Chip, type SetView, type View, chipsOf, textOf, toggleTerm, withText, withoutTerm } from './address';
 import { ApiError, checkQuery } from './api';
-import { type Completion, complete } from './complete';
+import type { Completion } from './complete';
 import { useFocusNext } from './focus';
 import { pastQueries, rememberQuery } from './past_queries';
 import { termsOf } from './query';
@@ -121,7 +121,7 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
     const [active, setActive] = useState(-1);
     const text = textOf(view);
     const base = taken.reduce(withoutTerm, view);
-    const { place, items, offer, close: closeCompletions, forget } = useCompletions(base, now);
+    const { place, items, offer, complete, close: closeCompletions, forget } = useCompletions(base, now);
     const chips = chipsOf(view).filter((chip) => !taken.includes(chip.text));
     const isDirty = typed.trim() !== text || taken.length > 0;
 
@@ -201,7 +201,7 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
         timer.current = window.setTimeout(() => void latest.current(false), TYPED_MS);
     };
     const take = (item: Completion): void => {
-        const [value, caret] = complete(input.current!.value, place!, item);
+        const [value, caret] = complete(input.current!.value, item);
         write(value, caret);
         setActive(-1);
         if (place!.field === null) offer(value, caret);

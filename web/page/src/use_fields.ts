@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { type View, filterParams, rangeOf } from './address';
-import { type ApiError, fetchSurvey } from './api';
+import type { ApiError } from './api';
 import { serverNow } from './clock';
+import { fetchSurvey } from './field_api';
 import { useSession } from './session';
 import { type Survey, joinSurveys } from './survey';
 import { FIRST, LAST } from './time';

@@ -6,8 +6,9 @@ import { type Log, fetchLogs, mayPass } from './api';
 import { firstNow, serverNow } from './clock';
 import { type Kind, LogList } from './log_list';
 import { countText } from './numbers';
+import { fetchParts } from './parts';
 import { useSession } from './session';
-import { Tail } from './tail';
+import type { Tail, TailEvents } from './tail';
 
 const RETRY_MS = 2000;
 /** Between two changes of the list while logs stream in. */
@@ -142,7 +143,7 @@ export function useLogs(view: View): Logs {
                 look();
             }, GATHER_MS);
         };
-        const tail = new Tail(filterParams(view), {
+        const events: TailEvents = {
             open: () => {
                 live.connected = true;
                 if (!inbox.ready) {
@@ -177,10 +178,18 @@ export function useLogs(view: View): Logs {
                 if (!inbox.ready && list.loading) void list.start();
                 changed();
             },
+        };
+        let tail: Tail | undefined;
+        let isOver = false;
+        void fetchParts().then((parts) => {
+            if (isOver) return;
+            if (parts) tail = new parts.Tail(filterParams(view), events);
+            else events.away();
         });
         return () => {
             clearTimeout(timer);
-            tail.close();
+            isOver = true;
+            tail?.close();
             list.close();
         };
     }, [list]);
