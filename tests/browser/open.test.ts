@@ -242,6 +242,9 @@ browserTest('the commands that are copied do what they say, in a real shell', as
     await assert.rejects(run('ls', [file]), 'nothing else was run');
 
     assert.equal(await copied(tab, () => button(page, 'Copy message').click()), 'exact');
+
+    const link = await copied(tab, () => button(page, 'Copy permalink').click());
+    assert.equal(link, `${visitor.origin}?id=${id}`);
 });
 
 browserTest('where a key is needed, the copied command takes it from the environment and does not hold it', async ({ lab, visitor }) => {

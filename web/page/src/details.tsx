@@ -174,6 +174,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
         );
     };
     const origin = location.origin;
+    const permalink = `/?id=${encodeURIComponent(log?.id ?? '')}`;
     const trace = useMemo(() => (isRead ? viewOfTrace(view, log) : null), [view, log, isRead]);
     return (
         <section class="details" data-testid="details" aria-label="Log details" tabIndex={-1} ref={panel} onScroll={() => menu && setMenu(null)}>
@@ -198,6 +199,9 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
                             <button aria-label="Copy as JSON" onClick={() => say(log.json)}>
                                 JSON
                             </button>
+                            <button aria-label="Copy permalink" onClick={() => say(origin + permalink)}>
+                                link
+                            </button>
                             <button aria-label="Copy as curl" title="The command that asks for this log" onClick={() => say(curlOf(origin, log.id, needsKey(session)))}>
                                 curl
                             </button>
@@ -205,7 +209,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
                                 logmill query
                             </button>
                         </span>
-                        <a href={`/?id=${encodeURIComponent(log.id)}`}>Permalink</a>
+                        <a href={permalink}>Permalink</a>
                         <button onClick={around}>Show around</button>
                         {trace && <button onClick={() => setView(trace)}>All of this trace</button>}
                         <span role="status">{copied}</span>

@@ -2,6 +2,7 @@
 export { AroundBar } from './around_bar';
 export { complete } from './complete';
 export { Completer } from './completer';
+export { CopyLink } from './copy_link';
 export { Details } from './details';
 export { FieldsPanel } from './fields_panel';
 export { Help } from './help';

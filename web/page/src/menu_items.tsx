@@ -1,4 +1,4 @@
-/* What the menu holds: saved views, links, the zone, colours, downloads, help, and who looks. */
+/* What the menu holds: saved views, the zone, colours, downloads, help, and who looks. */
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
@@ -11,10 +11,9 @@ import {
     SAVED_NAME_MAX, type Saved, deleteView, isTaken, nameOf, renameView, saveView, savedViews, searchOf, watchSaved,
 } from './saved';
 import { useSession } from './session';
-import { addressOf, fixed } from './share';
 import { cut, visible } from './text';
 import { type Theme, chooseTheme, chosenTheme } from './theme';
-import { toMoment, zoneName } from './time';
+import { zoneName } from './time';
 import type { Logs } from './use_logs';
 
 export interface MenuProps {
@@ -31,38 +30,6 @@ interface ItemProps extends MenuProps {
 }
 
 const shownName = (name: string): string => `“${cut(visible(name), SAVED_NAME_MAX)}”`;
-
-/* ---- Links ---- */
-
-/** What is copied, where the browser does not let the page do so: to be copied by hand. */
-function ByHand({ text }: { text: string }): JSX.Element {
-    const input = useRef<HTMLInputElement>(null);
-    useEffect(() => input.current!.select(), [text]);
-    return <input ref={input} class="by-hand" aria-label="Link" readOnly value={text} />;
-}
-
-function Links({ view, logs, say }: ItemProps): JSX.Element {
-    const [byHand, setByHand] = useState('');
-    const copyLink = (): void => {
-        const now = view.live ? serverNow() : logs.now;
-        const newest = view.oldest ? undefined : logs.list.top[0];
-        const shown = fixed(view, now, newest);
-        const moment = (time: string, open: string): string => (time ? toMoment(Date.parse(time), shown.zone).slice(0, 19) : open);
-        const link = addressOf(shown);
-        copyText(link).then(
-            () => say(`Copied: ${moment(shown.since, 'the first log')} to ${moment(shown.until, 'the last')}, ${shown.zone}`),
-            () => setByHand(link),
-        );
-    };
-    return (
-        <section aria-label="Link">
-            <button class="item" onClick={copyLink}>
-                Copy link <small>with fixed times: it shows the same to others, and later</small>
-            </button>
-            {byHand && <ByHand text={byHand} />}
-        </section>
-    );
-}
 
 /* ---- Saved views ---- */
 
@@ -369,7 +336,6 @@ export function MenuItems(props: ItemProps): JSX.Element {
     const { who } = useSession();
     return (
         <>
-            <Links {...props} />
             <Views {...props} />
             <Looks {...props} />
             <Downloads {...props} />

@@ -6,11 +6,14 @@ import { viewBack } from './around';
 import { serverNow } from './clock';
 import { countText, logsText } from './numbers';
 import { FieldsToggle, type Panel } from './panel';
+import { part } from './parts';
 import { useSession } from './session';
 import { cut, visible } from './text';
 import { agoText, formatTime } from './time';
 import type { Logs } from './use_logs';
 import type { Stats } from './use_stats';
+
+const CopyLink = part('CopyLink', { waits: true, before: () => <button class="toggle" disabled>Copy link</button> });
 
 interface Props {
     view: View;
@@ -161,6 +164,7 @@ function Actions({ view, setView, logs }: Props): JSX.Element {
             <button class="toggle" onClick={logs.reload} title="Read anew, up to now">
                 Reload
             </button>
+            <CopyLink view={view} logs={logs} />
         </div>
     );
 }
