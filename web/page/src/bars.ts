@@ -1,6 +1,6 @@
 /* What a histogram shows of counts: bars of a few series, stacked, in a width and a height. */
 import type { Bucket, StatsAnswer } from './api';
-import type { Groups } from './groups';
+import { GROUPS, type Groups } from './groups';
 import { SEVERITIES, severityOf } from './levels';
 import { linesOf } from './scale';
 
@@ -64,8 +64,24 @@ export function chartOfLevels(answer: StatsAnswer): Chart {
     return { ...frame(answer, answer.buckets[0]?.timestamp), series, columns };
 }
 
+/** The colours of groups follow from their names, so that one keeps its own while counts change their order. */
+function coloursOf(names: readonly (string | null)[]): Map<string | null, number> {
+    const colours = new Map<string | null, number>();
+    const taken = new Set<number>();
+    for (const name of [...names].sort()) {
+        let hash = 0;
+        for (const letter of name ?? '') hash = Math.imul(hash, 31) + letter.codePointAt(0)!;
+        let colour = Math.abs(hash) % GROUPS;
+        while (taken.has(colour) && taken.size < GROUPS) colour = (colour + 1) % GROUPS;
+        taken.add(colour);
+        colours.set(name, colour);
+    }
+    return colours;
+}
+
 export function chartOfGroups(groups: Groups): Chart {
-    const series: Series[] = groups.groups.map(({ value, count }, n) => ({ class: `is-group-${n}`, name: value, count }));
+    const colours = coloursOf(groups.groups.map(({ value }) => value));
+    const series: Series[] = groups.groups.map(({ value, count }) => ({ class: `is-group-${colours.get(value)}`, name: value, count }));
     series.push({ class: 'is-rest', name: null, count: groups.other });
     const columns = groups.buckets.map(({ timestamp, counts, other }) => {
         const all = [...groups.groups.map((_, n) => counts[n] ?? 0), other];

@@ -10,6 +10,21 @@ import { type Pattern, type Patterns, joinPatterns, patternTerm, piecesOf, sortP
 const HOUR = 3_600_000;
 const at = (hour: number): string => new Date(Date.UTC(2026, 10, 25) + hour * HOUR).toISOString();
 
+test('a group keeps its colour while counts change their order, and no two have the same', () => {
+    const coloursOf = (...names: (string | null)[]): Record<string, string> => {
+        const groups: Groups = {
+            since: at(0), until: at(4), bucket_seconds: 3600, other: 0, buckets: [], isApproximate: false, next: null, searched_to: null,
+            groups: names.map((value, n) => ({ value, count: 9 - n })),
+        };
+        return Object.fromEntries(chartOfGroups(groups).series.map(({ class: name }, n) => [names[n] === null ? 'without' : (names[n] ?? 'others'), name]));
+    };
+    const before = coloursOf('gateway', 'checkout', 'search', 'mailer', 'stock', 'users', 'cart', null);
+    expect(new Set(Object.values(before)).size).toBe(9);
+    expect(coloursOf(null, 'cart', 'users', 'search', 'stock', 'mailer', 'checkout', 'gateway')).toEqual(before);
+    expect(coloursOf('gateway', 'a')['gateway']).toBe(coloursOf('b', 'gateway')['gateway']);
+    expect(Object.keys(coloursOf(...'abcdefghij'))).toHaveLength(11);
+});
+
 test('bars are asked for at multiples of their length, in the zone if they are long', () => {
     const params = (zone: string, bucket: number): string | null => {
         const params = barParams(parseView(`?zone=${zone}`), at(0), at(24), bucket);
