@@ -99,7 +99,12 @@ export function App(): JSX.Element {
 
     const isDrawn = list.length > 0 || list.isComplete || list.error !== null;
     useEffect(() => {
-        if (isDrawn) afterDrawing(nowStands);
+        if (isDrawn) {
+            afterDrawing(() => {
+                performance.mark('rows');
+                nowStands();
+            });
+        }
     }, [isDrawn]);
     useEffect(() => {
         if (isWanted) void fetchParts();

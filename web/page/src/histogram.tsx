@@ -13,6 +13,7 @@ import { GROUPS, type Groups, countGroups } from './groups';
 import { GroupLegend, LevelLegend } from './legend';
 import { countText } from './numbers';
 import { share, shortNumber, ticksOf } from './scale';
+import { afterDrawing } from './standing';
 import { cut, visible } from './text';
 import { iso, offsetOf, toMoment } from './time';
 import { useBeside } from './use_beside';
@@ -138,6 +139,7 @@ interface Narrowed {
 function Plot({ chart, answer, isOld, hasErrors }: { chart: Chart; answer: StatsAnswer | null; isOld: boolean; hasErrors: boolean }): JSX.Element {
     const part = (ms: number): string => `${Math.max(0, Math.min(1, (ms - chart.from) / (chart.to - chart.from))) * 100}%`;
     const lines = linesOfChart(chart);
+    useEffect(() => afterDrawing(() => performance.mark('bars')), []);
     return (
         <div class={isOld ? 'bars is-old' : 'bars'}>
             {lines.map((line) => (
