@@ -244,6 +244,31 @@ browserTest('the cookie of a session that has ended goes before the form comes',
     await new LogPage(tab).shows(['first']);
 });
 
+browserTest('a tab that lets go of its cookie late goes on with what another tab has logged in for', async ({ lab, visitor }) => {
+    const shop = await Shop.open(lab, visitor);
+    const tab = await visitor.open();
+    await new Form(tab).logIn(shop.boss);
+    const late = await visitor.open();
+    await new LogPage(late).shows(['first']);
+    const [cookie] = await visitor.context.cookies();
+    await visitor.context.addCookies([{ ...cookie!, value: 'gone' }]);
+    let letGo = (): void => {};
+    const hold = new Promise<void>((done) => (letGo = done));
+    await late.route('**/logout', async (route) => {
+        await hold;
+        await route.fulfill({ status: 204 });
+    });
+    const leaves = late.waitForRequest('**/logout');
+    await button(late, 'Reload').click();
+    await leaves;
+    await button(tab, 'Reload').click();
+    await new Form(tab).logIn(shop.boss);
+    assert.equal(await new LogPage(late).rows.count(), 0);
+    letGo();
+    await new LogPage(late).shows(['first']);
+    await new Form(late).dialog.waitFor({ state: 'hidden' });
+});
+
 browserTest('where everybody may read, logging in is offered and not asked for', async ({ lab, visitor }) => {
     const shop = await Shop.open(lab, visitor, { ANONYMOUS: 'read', HOST: '0.0.0.0' });
     const tab = await visitor.open();

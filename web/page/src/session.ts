@@ -130,7 +130,9 @@ export function refused(): void {
         set({ isWanted: true, hasEnded: session.who?.name != null });
         const answer = await askWho();
         const who = answer.ok ? ((await answer.json()) as Who) : NOBODY;
-        if (session.isWanted) set({ who });
+        if (!session.isWanted) return;
+        if (who.session) take(who); // another tab has logged in meanwhile
+        else set({ who });
     })().catch(() => {});
 }
 
