@@ -45,6 +45,25 @@ async function activeOption(page: LogPage): Promise<string | null> {
     return id === null ? null : page.tab.locator(`#${id}`).innerText();
 }
 
+browserTest('all that is asked for is cleared by one click', async ({ server, visitor }) => {
+    const all = await someLogs(server);
+    const page = new LogPage(await visitor.open('?query=service:pay payment&off=host:x'));
+    const clear = page.tab.getByRole('button', { name: 'Clear all filters' });
+    await page.shows(['payment taken', 'payment refused']);
+    await clear.click();
+    await page.shows(all);
+    await page.addressHas('query');
+    await page.addressHas('off');
+    assert.equal(await page.search.inputValue(), '');
+    assert.ok(await page.search.evaluate((field) => field === document.activeElement));
+    await page.tab.goBack();
+    await page.shows(['payment taken', 'payment refused']);
+    await page.chip('host').click();
+    await page.tab.keyboard.press('Escape');
+    await page.chip('service').click();
+    await clear.waitFor({ state: 'detached' }); // one thing has its own ×
+});
+
 browserTest('terms of fields become chips, and words stay in the field', async ({ server, visitor }) => {
     await someLogs(server);
     const page = new LogPage(await visitor.open());

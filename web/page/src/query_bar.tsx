@@ -326,6 +326,20 @@ export function QueryBar({ view, setView, now, error, typing }: Props): JSX.Elem
                         onClick={open}
                     />
                 </div>
+                {!isDirty && chips.length + (text ? 1 : 0) > 1 && (
+                    <button
+                        type="button"
+                        class="query-clear"
+                        aria-label="Clear all filters"
+                        title="Clear all filters"
+                        onClick={() => {
+                            input.current!.focus();
+                            setView({ ...view, query: '', off: [] });
+                        }}
+                    >
+                        ×
+                    </button>
+                )}
                 {isDirty && (taken.length > 0 || hasSigns(typed)) && <button class="query-go">Search</button>}
             </div>
             {mistake && (
