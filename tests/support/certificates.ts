@@ -29,7 +29,10 @@ export class Authority {
         ); // prettier-ignore
     }
 
-    /** A certificate for `commonName`, and for the names of `also` ("DNS:a,IP:127.0.0.1"). */
+    /**
+     * A certificate for `commonName`, and for the names of `also` ("DNS:a,IP:127.0.0.1"), which ends in
+     * `days`, or ended so many days ago where they are negative.
+     */
     sign(commonName: string, also = '', days = 2): Pair {
         const at = path.join(this.folder, `${this.name}-${commonName}-${++signed}`);
         const pair = { cert: `${at}.pem`, key: `${at}.key` };
@@ -39,10 +42,17 @@ export class Authority {
             '-keyout', pair.key, '-out', `${at}.csr`, '-subj', `/CN=${commonName}`,
         ); // prettier-ignore
         writeFileSync(extensions, also === '' ? '' : `subjectAltName=${also}\n`);
-        openssl(
+        const signing = [
             'x509', '-req', '-in', `${at}.csr`, '-CA', this.cert, '-CAkey', this.key,
-            '-CAcreateserial', '-out', pair.cert, '-days', String(days), '-extfile', extensions,
-        ); // prettier-ignore
+            '-CAcreateserial', '-out', pair.cert, '-extfile', extensions,
+        ]; // prettier-ignore
+        if (days > 0) {
+            openssl(...signing, '-days', String(days));
+        } else {
+            // Made the day before it ended: one that ends before it begins is refused by openssl 3.5.
+            const then = ['-f', `${days - 1}d`, 'openssl'];
+            execFileSync('faketime', [...then, ...signing, '-days', '1'], { stdio: 'pipe' });
+        }
         return pair;
     }
 }
