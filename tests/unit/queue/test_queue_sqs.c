@@ -57,8 +57,12 @@ static void ask(const char *action, const char *body, const char *name, char out
     value = yyjson_obj_get(yyjson_obj_get(root, "Attributes"), name);
     if (!value)
         value = yyjson_obj_get(root, name);
-    if (out)
-        snprintf(out, TEXT_MAX, "%s", yyjson_get_str(value));
+    if (out) {
+        const char *text = yyjson_get_str(value);
+
+        assert_non_null(text);
+        snprintf(out, TEXT_MAX, "%s", text);
+    }
     yyjson_doc_free(doc);
     aws_call_release(&call);
 }
