@@ -121,8 +121,8 @@ install: all ## to PREFIX (/usr/local), with manual page, completion, and units 
 	install -m 644 deploy/logmill.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/logmill.socket
 
 RELEASES ?= bookworm trixie
-ARCHITECTURES ?= amd64
-deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECTURES=amd64)
+ARCHITECTURES ?= $(shell dpkg --print-architecture)
+deb: all ## Debian packages, in build/deb (RELEASES="bookworm trixie", ARCHITECTURES="amd64 arm64": for both)
 	@tools/bootstrap build deb
 	@for release in $(RELEASES); do for architecture in $(ARCHITECTURES); do \
 	    tools/deb $$release $$architecture || exit; \

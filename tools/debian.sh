@@ -32,7 +32,7 @@ make_root() {
 # What debian/control says a build needs: libraries of architecture $1, and tools that run here.
 build_packages() {
     sed -n '/^Build-Depends:/,/^$/ s/^ \([a-z][a-z0-9.+-]*\).*/\1/p' debian/control |
-        sed -e 's/^debhelper-compat$/debhelper/' -e "s/^\(lib.*\|zlib1g-dev\)\$/\1:$1/"
+        sed -e 's/^debhelper-compat$/debhelper/' -e "s/^\(lib.*\|pkg-config\|zlib1g-dev\)\$/\1:$1/"
     echo build-essential
     echo ccache
     echo "libcmocka-dev:$1"
