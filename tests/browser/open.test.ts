@@ -247,6 +247,32 @@ browserTest('the commands that are copied do what they say, in a real shell', as
     assert.equal(link, `${visitor.origin}?id=${id}`);
 });
 
+browserTest('around a log the command that is copied finds what lies around it', async ({ server, visitor }) => {
+    await postLogs(server, ['pay', 'cart', 'pay', 'pay', 'cart'].map((service, n) => (
+        { timestamp: new Date(Date.now() - (n + 1) * 60_000).toISOString(), level: 'info', message: `log ${n}`, service, host: '-h "1"' }
+    )));
+    await atRest(server);
+    await visitor.context.grantPermissions(['clipboard-write']);
+    const page = new LogPage(await visitor.open('?query="log 2"'));
+    await page.open('log 2');
+    await button(page, 'Show around').click();
+    await page.shows(['log 0', 'log 2', 'log 3']);
+    const { id } = (await logsOf(server, 'q=log%202')).logs[0]!;
+    const command = await copied(page.tab, () => button(page, 'Copy as logmill query').click());
+    assert.ok(command.startsWith(`logmill query --around=${id} --same=service,host --url=http://127.0.0.1:`), command);
+    const bin = path.dirname(process.env['LOGMILL_BIN']!);
+    const { stdout } = await run('bash', ['-c', command], { env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` } });
+    assert.deepEqual(stdout.trim().split('\n').map((line) => JSON.parse(line).message), (await page.messages()).reverse());
+
+    // With a field let go of.
+    await page.tab.getByRole('button', { name: 'service: pay', exact: true }).click();
+    await page.shows(['log 0', 'log 1', 'log 2', 'log 3', 'log 4']);
+    const wider = await copied(page.tab, () => button(page, 'Copy as logmill query').click());
+    assert.match(wider, / --same=host /);
+    const more = await run('bash', ['-c', wider], { env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` } });
+    assert.equal(more.stdout.trim().split('\n').length, 5);
+});
+
 browserTest('where a key is needed, the copied command takes it from the environment and does not hold it', async ({ lab, visitor }) => {
     const file = path.join(lab.folder(), 'keys');
     const added = await runLogmill(['keys', 'add', 'boss', '--role', 'admin'], { KEYS_FILE: file });

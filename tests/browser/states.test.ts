@@ -172,6 +172,40 @@ browserTest('what is downloaded is what is shown', async ({ server, visitor }) =
     assert.equal(csv.split(', ""quoted""\n').length, expected.length + 1);
 });
 
+browserTest('a download has the filter and the time of the view, and around a log its values', async ({ server, visitor }) => {
+    const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    await postLogs(server, [
+        { timestamp: ago(1), level: 'error', message: 'card refused', service: 'pay' },
+        { timestamp: ago(2), level: 'info', message: 'card taken', service: 'pay' },
+        { timestamp: ago(3), level: 'error', message: 'basket lost', service: 'cart' },
+        { timestamp: ago(4), level: 'error', message: 'card lost', service: 'pay' },
+        { timestamp: ago(90), level: 'error', message: 'card of before', service: 'pay' },
+    ]);
+    await atRest(server);
+    const page = new LogPage(await visitor.open('?query=level:error card&range=1h&off=service:cart'));
+    const messages = async (): Promise<[string[], string[]]> => {
+        const ndjson = await download(page.tab, await page.downloadLink('NDJSON'));
+        const csv = await download(page.tab, await page.downloadLink('CSV'));
+        await page.closeMenu();
+        const [head, ...lines] = csv.trimEnd().split(/\r?\n/);
+        const place = head!.split(',').indexOf('message');
+        return [ndjson.trimEnd().split('\n').map((line) => JSON.parse(line).message), lines.map((line) => JSON.parse(line.split(',')[place]!))];
+    };
+    const both = (...texts: string[]): [string[], string[]] => [texts, texts];
+    await page.shows(['card refused', 'card lost']);
+    assert.deepEqual(await messages(), both('card refused', 'card lost'));
+
+    await page.chooseTimes(ago(5), ago(1.5));
+    await page.shows(['card lost']);
+    assert.deepEqual(await messages(), both('card lost'));
+
+    await page.open('card lost');
+    await page.details.getByRole('button', { name: 'Show around' }).click();
+    await page.closeDetails();
+    await page.shows(['card refused', 'card taken', 'card lost', 'card of before']);
+    assert.deepEqual(await messages(), both('card taken', 'card lost'));
+});
+
 browserTest('over PostgreSQL it is the same page', async ({ lab, visitor }) => {
     const postgres = await PostgresServer.start(lab);
     const server = await lab.start({ settings: { DATABASE_URL: postgres.url } });
