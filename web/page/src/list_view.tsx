@@ -19,6 +19,8 @@ import { formatDate } from './time';
 import type { Logs } from './use_logs';
 
 const OVERSCAN = 20;
+/** Where none of the rows that come into sight were drawn, those around them wait until scrolling rests so long. */
+const REST_MS = 60;
 /** No row is lower, and what stands above them not either: the first drawing has as many as may be in sight, and no more. */
 const ROW_MIN = 24;
 const ABOVE_MIN = 100;
@@ -77,8 +79,15 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const scrolled = useRef(0);
     /** The list whose first rows have been drawn: those around them come after that. */
     const [begun, setBegun] = useState<LogList | null>(null);
-    const mayLook = useRef(false);
+    /** Once the browser has laid out what is drawn, and before it shows it. */
+    const resized = useRef(() => {});
+    const laidOut = useRef(() => {});
+    const rest = useRef(0);
     const [seen, setSeen] = useState(() => ({ first: 0, until: Math.ceil((innerHeight - ABOVE_MIN) / ROW_MIN) }));
+
+    const drawnNow = useRef(seen);
+    drawnNow.current = seen;
+    useEffect(() => () => clearTimeout(rest.current), []);
 
     decide(list, list.top);
     const names = columnsOf(view).join('\n');
@@ -95,7 +104,6 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     const isEmpty = length === 0;
     // What is around a log is looked at in the middle, so its first rows are of no use.
     const isBegun = begun === list || list.kind.around !== null;
-    mayLook.current = isBegun;
     if (shown.current !== list) {
         shown.current = list;
         newest.current = undefined;
@@ -117,8 +125,12 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
         const { scrollTop, clientHeight } = scroller.current!;
         const { heights } = layout.current;
         scrolled.current = scrollTop;
-        const first = Math.max(0, Math.floor((heights.at(scrollTop) - OVERSCAN) / STEP) * STEP);
-        const until = Math.ceil((heights.at(scrollTop + clientHeight) + 1 + OVERSCAN) / STEP) * STEP;
+        const [top, bottom] = [heights.at(scrollTop), heights.at(scrollTop + clientHeight) + 1];
+        const isFar = top >= drawnNow.current.until || bottom <= drawnNow.current.first;
+        const first = isFar ? top : Math.max(0, Math.floor((top - OVERSCAN) / STEP) * STEP);
+        const until = isFar ? bottom : Math.ceil((bottom + OVERSCAN) / STEP) * STEP;
+        clearTimeout(rest.current);
+        if (isFar) rest.current = window.setTimeout(look, REST_MS);
         setSeen((seen) => (seen.first === first && seen.until === until ? seen : { first, until }));
         const end = heights.total - clientHeight;
         isAtEnd.current = scrollTop > end - heights.row;
@@ -191,14 +203,18 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     useLayoutEffect(() => {
         // To ask where things stand costs a layout: not where nothing has changed that heights depend on, and not
         // where the same list was scrolled.
-        const of = wrap ? [] : [list, length, list.top[0], hasHead, sought.current, list.isComplete, isBegun];
+        const of = [list, length, list.top[0], hasHead, sought.current, list.isComplete, isBegun, wrap];
         const rows = [first, until, ...dates].join();
         const last = measured.current;
-        const isOfSame = !wrap && added.current === 0 && of.every((value, n) => value === last.of[n]);
+        const isOfSame = added.current === 0 && of.every((value, n) => value === last.of[n]);
         measured.current = { of, rows };
         if (isEmpty) isAtEnd.current = true;
-        if ((isOfSame && rows === last.rows) || isEmpty) return place();
-        if (isOfSame && sought.current < 0 && !measure(scrolled.current)) return;
+        if ((isOfSame && rows === last.rows && !wrap) || isEmpty) return place();
+        if (isOfSame && sought.current < 0) {
+            // How high whole messages are is asked when the browser has laid them out.
+            if (wrap) return laidOut.current(), place();
+            if (!measure(scrolled.current)) return;
+        }
         // The first drawing asks nothing: it is measured when the browser has laid it out.
         if (!isBegun && !wrap && seen.first === 0 && sought.current < 0) return place();
         if (added.current > 0) {
@@ -221,13 +237,18 @@ export function ListView({ view, setView, logs, active, open }: Props): JSX.Elem
     useEffect(() => {
         if (!isEmpty) afterDrawing(() => void besides.then(() => setBegun(list)));
     }, [list, isEmpty]);
+    resized.current = () => {
+        measureAnew();
+        measure();
+        if (isBegun) look();
+    };
     useLayoutEffect(() => {
-        const observer = new ResizeObserver(() => {
-            measureAnew();
-            measure();
-            if (mayLook.current) look();
-        });
+        const observer = new ResizeObserver(() => resized.current());
         observer.observe(scroller.current!);
+        laidOut.current = () => {
+            observer.unobserve(drawn.current!); // what is observed anew is told of once
+            observer.observe(drawn.current!);
+        };
         return () => observer.disconnect();
     }, [list, wrap]);
     useLayoutEffect(() => {
