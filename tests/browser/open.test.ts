@@ -243,7 +243,7 @@ browserTest('the commands that are copied do what they say, in a real shell', as
 
     assert.equal(await copied(tab, () => button(page, 'Copy message').click()), 'exact');
 
-    const link = await copied(tab, () => button(page, 'Copy permalink').click());
+    const link = await copied(tab, () => button(page, 'Copy link to this log').click());
     assert.equal(link, `${visitor.origin}?id=${id}`);
 });
 

@@ -199,7 +199,7 @@ export function Details({ log, wrong, view, setView, close, around }: Props): JS
                             <button aria-label="Copy as JSON" onClick={() => say(log.json)}>
                                 JSON
                             </button>
-                            <button aria-label="Copy permalink" onClick={() => say(origin + permalink)}>
+                            <button aria-label="Copy link to this log" onClick={() => say(origin + permalink)}>
                                 link
                             </button>
                             <button aria-label="Copy as curl" title="The command that asks for this log" onClick={() => say(curlOf(origin, log.id, needsKey(session)))}>
