@@ -26,6 +26,7 @@ export class Authority {
         openssl(
             'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
             '-keyout', this.key, '-out', this.cert, '-days', '2', '-subj', `/CN=${name}`,
+            '-addext', 'keyUsage=critical,keyCertSign',
         ); // prettier-ignore
     }
 
